@@ -1,0 +1,115 @@
+// The plain HTTP calls: the seed's, and one per template and graph, made from their interface (DESIGN G4).
+import { exportJson, exportMermaid, hasErrors, readGraphText, runInputs } from "@spindle/graph-model";
+import express, { Router } from "express";
+import { SEED_JOB_STATUS } from "../record/states.ts";
+import { Refused } from "../refused.ts";
+import type { RunView } from "../services/run-service.ts";
+import type { Services } from "../services/services.ts";
+import { refreshCapabilities } from "./refresh-capabilities.ts";
+import { handle, uuid } from "./respond.ts";
+import { type Form, readForm } from "./uploads.ts";
+
+const text = express.text({ type: () => true, limit: "2mb" });
+
+export function restRoutes(services: Services): Router {
+  const { graphs, runs, templates, library, artifacts } = services;
+  const routes = Router();
+
+  /** The seed's call. Its names for the inputs stand for the template's. */
+  const SEED_FIELDS: Record<string, string> = { image_file: "portrait", audio_file: "voiceSample" };
+  routes.post("/api/infinitetalk", handle(async (request, response) => {
+    const inputs = templates.inputs("infinitetalk", library.library());
+    const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === SEED_FIELDS[field])?.type);
+    const data = parseObject(form.fields.data ?? "{}", "data");
+    const named = Object.fromEntries(Object.entries(form.files).map(([field, ref]) => [SEED_FIELDS[field] as string, ref]));
+    response.status(202).json({ jobId: await startTemplate("infinitetalk", { ...data, ...named }) });
+  }));
+
+  routes.post("/api/templates/:name/runs", handle(async (request, response) => {
+    const inputs = templates.inputs(String(request.params.name), library.library());
+    const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === field)?.type);
+    response.status(202).json({ run: await startTemplate(String(request.params.name), values(form, inputs)) });
+  }));
+
+  /** Runs a graph that is sent along: form field `graph` (JSON text), the other fields by input name. */
+  routes.post("/api/runs", handle(async (request, response) => {
+    const kinds = new Map<string, string>();
+    const form = await readForm(request, artifacts, (field) => kinds.get(field) ?? String(request.query[`kind.${field}`] ?? "file"));
+    const { graph, issues } = readGraphText(form.fields.graph ?? "");
+    if (!graph) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
+    const { graph: _, title, ...fields } = form.fields;
+    const given = values({ files: form.files, fields }, runInputs(graph, library.library()));
+    response.status(202).json({ run: await runs.start(graph, given, { title: title || graph.workflowId }) });
+  }));
+
+  routes.get("/api/status/:id", handle(async (request, response) => {
+    const { state, progress } = await runs.get(uuid(request.params.id, "job"));
+    response.json({ status: SEED_JOB_STATUS[state], progress: state === "succeeded" ? 1 : progress });
+  }));
+  routes.get("/api/jobs", handle(async (_, response) => {
+    const list = await runs.list({}, 200);
+    response.json(list.map((run) => ({ jobId: run.id, status: SEED_JOB_STATUS[run.state], created: run.createdAt, title: run.title })));
+  }));
+  routes.get("/api/jobs/:id", handle(async (request, response) => response.json(job(await runs.get(uuid(request.params.id, "job"))))));
+  routes.get("/api/runs/:id", handle(async (request, response) => response.json(await runs.get(uuid(request.params.id, "run")))));
+  routes.get("/api/runs/:id/graph", handle(async (request, response) => response.json(await runs.graphWithState(uuid(request.params.id, "run")))));
+  routes.post("/api/runs/:id/cancel", handle(async (request, response) => response.status(202).json({ cancelling: await runs.cancel(uuid(request.params.id, "run")) })));
+
+  routes.get("/api/capabilities", handle(async (request, response) => response.json(request.query.refresh === "1" ? await refreshCapabilities(services) : library.manifest())));
+
+  routes.post("/api/graphs", text, handle(async (request, response) => {
+    const { graph, issues } = readGraphText(typeof request.body === "string" ? request.body : "");
+    if (!graph || hasErrors(issues)) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
+    response.status(201).json({ id: await graphs.create(graph.workflowId, graph) });
+  }));
+  routes.get("/api/graphs/:id/export", handle(async (request, response) => {
+    const id = uuid(request.params.id, "graph");
+    const [{ name }, { graph }] = [await graphs.find(id), await graphs.read(id)];
+    const stem = name.replaceAll(/[^A-Za-z0-9 _-]/g, "").trim().slice(0, 60) || "graph";
+    if (request.query.to === "mermaid") return response.type("text/plain").attachment(`${stem}.mmd`).send(exportMermaid(graph));
+    return response.type("application/json").attachment(`${stem}.json`).send(exportJson(graph));
+  }));
+
+  routes.get("/api/templates", handle(async (_, response) => response.json(templates.list().map(({ name, title, description }) => ({ name, title, description, inputs: templates.inputs(name, library.library()) })))));
+  routes.get("/api/templates/:name/files/:file", handle(async (request, response) => {
+    const file = String(request.params.file);
+    response.type(file.split(".").at(-1) ?? "bin");
+    templates.file(String(request.params.name), file).pipe(response);
+  }));
+
+  async function startTemplate(name: string, inputs: Record<string, unknown>): Promise<string> {
+    const { graph, title } = templates.find(name);
+    return runs.start(graph, inputs, { title, template: name });
+  }
+
+  return routes;
+}
+
+function parseObject(raw: string, field: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(raw);
+    if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // said below
+  }
+  throw new Refused(422, "request.invalid", `${field}: a JSON object is needed.`, { field });
+}
+
+/** Form fields are texts; an input of another JSON type is read as JSON. */
+function values(form: Form, inputs: readonly { name: string; type: string }[]): Record<string, unknown> {
+  const fields = Object.entries(form.fields).map(([name, raw]) => {
+    const type = inputs.find((one) => one.name === name)?.type;
+    if (type === "string" || type === undefined) return [name, raw] as const;
+    try {
+      return [name, JSON.parse(raw) as unknown] as const;
+    } catch {
+      return [name, raw] as const;
+    }
+  });
+  return { ...Object.fromEntries(fields), ...form.files };
+}
+
+function job(run: RunView): Record<string, unknown> {
+  const { id, state, progress, createdAt, startedAt, finishedAt, outputs, error, inputs } = run;
+  return { jobId: id, status: SEED_JOB_STATUS[state], progress: state === "succeeded" ? 1 : progress, created: createdAt, started: startedAt, finished: finishedAt, outputs, error, inputs };
+}

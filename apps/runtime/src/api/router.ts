@@ -1,0 +1,73 @@
+import { readGraphText } from "@spindle/graph-model";
+import { tracked } from "@trpc/server";
+import { z } from "zod";
+import { Refused } from "../refused.ts";
+import { procedure, router } from "./trpc.ts";
+import { watchLibrary, watchRun } from "./watch.ts";
+
+const id = z.string().uuid();
+const name = z.string().trim().min(1).max(200);
+const values = z.record(z.string(), z.unknown());
+
+const graphs = router({
+  list: procedure.query(({ ctx }) => ctx.graphs.list()),
+  get: procedure.input(z.object({ id })).query(({ ctx, input }) => ctx.graphs.find(input.id)),
+  create: procedure.input(z.object({ name })).mutation(({ ctx, input }) => ctx.graphs.create(input.name)),
+  rename: procedure.input(z.object({ id, name })).mutation(({ ctx, input }) => ctx.graphs.rename(input.id, input.name)),
+  remove: procedure.input(z.object({ id })).mutation(({ ctx, input }) => ctx.graphs.remove(input.id)),
+  import: procedure.input(z.object({ text: z.string().max(3_000_000), name: name.optional() })).mutation(async ({ ctx, input }) => {
+    const { graph, issues } = readGraphText(input.text);
+    if (!graph) throw new Refused(422, "request.invalid", issues[0]?.message ?? "The graph is refused.", { issues });
+    return ctx.graphs.create(input.name ?? graph.workflowId, graph);
+  }),
+});
+
+const runs = router({
+  list: procedure.input(z.object({ graphId: id.optional(), template: z.string().max(80).optional(), take: z.number().int().min(1).max(200).default(50) })).query(({ ctx, input: { take, ...filter } }) => ctx.runs.list(filter, take)),
+  get: procedure.input(z.object({ id })).query(({ ctx, input }) => ctx.runs.get(input.id)),
+  /** Runs the server's document of a graph. */
+  start: procedure.input(z.object({ graphId: id, inputs: values })).mutation(async ({ ctx, input }) => {
+    const { name: title } = await ctx.graphs.find(input.graphId);
+    const { graph } = await ctx.graphs.read(input.graphId);
+    return ctx.runs.start(graph, input.inputs, { title, graphId: input.graphId });
+  }),
+  cancel: procedure.input(z.object({ id })).mutation(({ ctx, input }) => ctx.runs.cancel(input.id)),
+  /** The run as it is, then each event in order and what moves in between; resumes after `lastEventId`. */
+  watch: procedure.input(z.object({ id, lastEventId: z.string().nullish() })).subscription(async function* ({ ctx, input, signal }) {
+    for await (const news of watchRun(ctx, input.id, Number(input.lastEventId ?? 0) || 0, signal)) {
+      if (news.kind === "event") yield tracked(String(news.event.seq), news);
+      else yield tracked(String(news.seq), news);
+    }
+  }),
+});
+
+const templates = router({
+  list: procedure.query(({ ctx }) => ctx.templates.list().map(({ name: key, title, description, picture, graph }) => ({ name: key, title, description, picture, planes: [...new Set(graph.nodes.map((node) => node.plane))], nodes: graph.nodes.length }))),
+  get: procedure.input(z.object({ name: z.string().max(80) })).query(({ ctx, input }) => {
+    const template = ctx.templates.find(input.name);
+    return { ...template, inputs: ctx.templates.inputs(input.name, ctx.library.library()), engines: ctx.runs.engines(template.graph) };
+  }),
+  start: procedure.input(z.object({ name: z.string().max(80), inputs: values })).mutation(({ ctx, input }) => {
+    const { graph, title } = ctx.templates.find(input.name);
+    return ctx.runs.start(graph, input.inputs, { title, template: input.name });
+  }),
+  /** A graph of one's own made from the template. */
+  open: procedure.input(z.object({ name: z.string().max(80) })).mutation(({ ctx, input }) => {
+    const { graph, title } = ctx.templates.find(input.name);
+    return ctx.graphs.create(title, graph, input.name);
+  }),
+});
+
+export const appRouter = router({
+  graphs,
+  runs,
+  templates,
+  library: router({
+    get: procedure.query(({ ctx }) => ctx.library.manifest()),
+    watch: procedure.subscription(async function* ({ ctx, signal }) {
+      yield* watchLibrary(ctx, signal);
+    }),
+  }),
+});
+
+export type AppRouter = typeof appRouter;

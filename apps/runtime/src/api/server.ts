@@ -1,0 +1,98 @@
+// One port for page, API and sockets.
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+import { createExpressMiddleware } from "@trpc/server/adapters/express";
+import { applyWSSHandler } from "@trpc/server/adapters/ws";
+import express from "express";
+import { type WebSocket, WebSocketServer } from "ws";
+import { CollabSockets } from "../collab/socket.ts";
+import type { DocumentHost } from "../collab/document-host.ts";
+import { ROOT } from "../config.ts";
+import { Refused } from "../refused.ts";
+import type { Services } from "../services/services.ts";
+import { artifactRoutes } from "./artifacts.ts";
+import { editorRoutes } from "./editor.ts";
+import { makeGuard } from "./guard.ts";
+import { healthRoutes } from "./health.ts";
+import { errors } from "./respond.ts";
+import { restRoutes } from "./rest.ts";
+import { appRouter } from "./router.ts";
+import { taskRoutes } from "./task-objects.ts";
+
+const MAX_MESSAGE = 4 * 1024 * 1024;
+const UUID_PATH = /^\/collab\/([0-9a-f-]{36})$/;
+
+export interface RunningServer {
+  server: Server;
+  port: number;
+  stop(): Promise<void>;
+}
+
+export async function serve(services: Services, documents: DocumentHost, onError: (where: string, error: unknown) => void): Promise<RunningServer> {
+  const { config } = services;
+  const guard = makeGuard(config);
+  const app = express();
+  app.disable("x-powered-by");
+  app.use((request, response, next) => {
+    response.set({ "x-content-type-options": "nosniff", "referrer-policy": "same-origin", "cross-origin-opener-policy": "same-origin" });
+    const why = guard(request, "http");
+    next(why ? new Refused(403, "request.forbidden", why) : undefined);
+  });
+  app.use(healthRoutes(services), taskRoutes(services), artifactRoutes(services), restRoutes(services));
+  app.use("/trpc", createExpressMiddleware({ router: appRouter, createContext: () => services, maxBodySize: MAX_MESSAGE }));
+  app.use(["/api", "/tasks"], (_, __, next) => next(new Refused(404, "request.invalid", "There is no such call.")));
+  app.use(await editorRoutes(join(ROOT, "apps/editor"), config.dev));
+  app.use(errors(onError));
+
+  const server = createServer(app);
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE });
+  const rpc = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE });
+  const rpcHandler = applyWSSHandler({ wss: rpc, router: appRouter, createContext: () => services, keepAlive: { enabled: true, pingMs: 20_000, pongWaitMs: 10_000 } });
+  const collab = new CollabSockets(documents, onError);
+  server.on("upgrade", async (request, socket, head) => {
+    const refuse = (status: string) => socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
+    socket.on("error", () => {});
+    if (guard(request, "socket")) return refuse("403 Forbidden");
+    const { pathname } = new URL(request.url ?? "/", "http://local");
+    if (pathname === "/trpc") return rpc.handleUpgrade(request, socket, head, (ws) => rpc.emit("connection", ws, request));
+    const graph = UUID_PATH.exec(pathname)?.[1];
+    const known = graph && (await services.graphs.find(graph).catch(() => undefined));
+    if (!known) return refuse("404 Not Found");
+    sockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
+      ws.on("error", () => {});
+      collab.connect(known.id, ws).catch((error) => {
+        onError("collaboration", error);
+        ws.close(1011);
+      });
+    });
+  });
+  const port = await listen(server, config.host, config.port);
+  return {
+    server,
+    port,
+    async stop() {
+      rpcHandler.broadcastReconnectNotification();
+      for (const ws of [...rpc.clients, ...sockets.clients]) ws.terminate();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const TRIES = 20;
+
+/** A port that is taken is no crash: the next one is tried, and said. */
+async function listen(server: Server, host: string, first: number): Promise<number> {
+  for (let port = first; ; port++) {
+    const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+      server.once("error", resolve);
+      server.listen(port, host, () => {
+        server.off("error", resolve);
+        resolve(undefined);
+      });
+    });
+    if (!error) return (server.address() as { port: number }).port;
+    if (error.code !== "EADDRINUSE" || port >= first + TRIES) throw error;
+    console.log(`Port ${port} is taken; trying ${port + 1}.`);
+  }
+}

@@ -1,0 +1,53 @@
+// What a browser hears while it looks at a run: committed events without a gap, and lossy live news in between.
+import { on } from "node:events";
+import type { CombinedManifest, RunEvent } from "@spindle/schemas";
+import type { RunView } from "../services/run-service.ts";
+import type { Services } from "../services/services.ts";
+import type { Live } from "../tasks/live.ts";
+
+export type RunNews = { kind: "snapshot"; seq: number; run: RunView } | { kind: "event"; event: RunEvent } | { kind: "live"; seq: number; live: Live };
+
+const POLL_MS = 2000;
+const ENDED = new Set(["run.succeeded", "run.failed", "run.cancelled"]);
+
+export async function* watchRun({ runs, record, live }: Services, id: string, since: number, signal: AbortSignal | undefined): AsyncGenerator<RunNews> {
+  const queue: Live[] = [];
+  let wake: () => void = () => {};
+  const onChange = () => wake();
+  const onLive = (news: Live) => {
+    const at = queue.findIndex((one) => one.node === news.node);
+    if (at >= 0) queue[at] = news; // a slow reader gets the latest, not all
+    else queue.push(news);
+    wake();
+  };
+  record.changed.on(id, onChange);
+  live.changed.on(id, onLive);
+  signal?.addEventListener("abort", onChange);
+  try {
+    const run = await runs.get(id);
+    let seq = since > 0 ? Math.min(since, run.lastSeq) : run.lastSeq;
+    if (since === 0) yield { kind: "snapshot", seq: run.lastSeq, run };
+    for (let ended = since === 0 && run.finishedAt !== null; !ended && !signal?.aborted; ) {
+      const ring = new Promise<void>((resolve) => {
+        wake = resolve;
+        setTimeout(resolve, POLL_MS).unref(); // another runtime may have written
+      });
+      for (const event of await runs.events(id, seq)) {
+        seq = event.seq;
+        yield { kind: "event", event };
+        ended ||= ENDED.has(event.type);
+      }
+      for (let news = queue.shift(); news; news = queue.shift()) yield { kind: "live", seq, live: news };
+      if (!ended) await ring;
+    }
+  } finally {
+    record.changed.off(id, onChange);
+    live.changed.off(id, onLive);
+    signal?.removeEventListener("abort", onChange);
+  }
+}
+
+export async function* watchLibrary({ library }: Services, signal: AbortSignal | undefined): AsyncGenerator<CombinedManifest> {
+  yield library.manifest();
+  for await (const _ of on(library.changed, "changed", signal ? { signal } : {})) yield library.manifest();
+}

@@ -1,0 +1,92 @@
+// Artifacts as the rest of the runtime sees them: rows in PostgreSQL, bytes in the store.
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { ArtifactRef } from "@spindle/schemas";
+import type { Database } from "../store/database.ts";
+import { Refused } from "../refused.ts";
+import { probe } from "./probe.ts";
+import type { ObjectStore } from "./store.ts";
+
+export const MAX_UPLOAD = 100 * 1024 * 1024;
+export type Purpose = "input" | "output" | "preview";
+
+export class Artifacts {
+  constructor(readonly store: ObjectStore, private readonly db: Database, private readonly temporary: string) {}
+
+  /** Takes a file from a person. @throws Refused that names the field, the reason and the limit */
+  async upload(body: Readable, file: { name: string; kind: string; field: string }): Promise<ArtifactRef> {
+    await mkdir(this.temporary, { recursive: true });
+    const path = join(this.temporary, randomUUID());
+    try {
+      await pipeline(body, createWriteStream(path));
+      if ((body as Readable & { truncated?: boolean }).truncated)
+        throw new Refused(413, "artifact.too_large", `${file.field}: the file is larger than ${MAX_UPLOAD / 1024 / 1024} MiB.`, { field: file.field });
+      const { size } = await stat(path);
+      const found = await probe(path, size, file.kind);
+      if ("why" in found) throw new Refused(422, "artifact.wrong_kind", `${file.field}: ${found.why}.`, { field: file.field });
+      const ref: ArtifactRef = { artifact: randomUUID(), sha256: await hashOf(createReadStream(path)), size, name: file.name.slice(0, 255), ...found };
+      const key = `input/${ref.artifact}`;
+      await this.store.put(key, createReadStream(path), size, ref.mime);
+      await this.insert(key, ref, "input");
+      return ref;
+    } finally {
+      await rm(path, { force: true });
+    }
+  }
+
+  /** Stores bytes that a node of the node plane made. */
+  async write(bytes: Uint8Array, file: { mime: string; name?: string }): Promise<ArtifactRef> {
+    const ref: ArtifactRef = { artifact: randomUUID(), mime: file.mime, sha256: createHash("sha256").update(bytes).digest("hex"), size: bytes.length, ...(file.name ? { name: file.name.slice(0, 255) } : {}) };
+    const key = `output/${ref.artifact}`;
+    await this.store.put(key, bytes, bytes.length, file.mime);
+    await this.insert(key, ref, "output");
+    return ref;
+  }
+
+  async insert(key: string, ref: ArtifactRef, purpose: Purpose, nodeRunId?: string): Promise<void> {
+    const { artifact: id, mime, sha256, size, name, width, height, duration } = ref;
+    await this.db.prisma.artifact.create({ data: { id, key, mime, sha256, size: BigInt(size), purpose, name: name ?? null, width: width ?? null, height: height ?? null, duration: duration ?? null, nodeRunId: nodeRunId ?? null } });
+  }
+
+  async find(id: string): Promise<{ key: string; ref: ArtifactRef; purpose: string } | undefined> {
+    const row = await this.db.prisma.artifact.findUnique({ where: { id } });
+    if (!row) return undefined;
+    const known = { name: row.name, width: row.width, height: row.height, duration: row.duration };
+    const ref = { artifact: row.id, mime: row.mime, sha256: row.sha256, size: Number(row.size), ...Object.fromEntries(Object.entries(known).filter(([, value]) => value !== null)) } as ArtifactRef;
+    return { key: row.key, ref, purpose: row.purpose };
+  }
+
+  async read(ref: ArtifactRef): Promise<Buffer> {
+    const found = await this.find(ref.artifact);
+    if (!found) throw new Refused(404, "artifact.not_found", `There is no artifact ${ref.artifact}.`);
+    return Buffer.concat(await (await this.store.get(found.key)).toArray());
+  }
+
+  /** Why a stored object is not what was said of it; undefined if it is (DESIGN W6). */
+  async whyNot(key: string, ref: ArtifactRef): Promise<string | undefined> {
+    const size = await this.store.size(key);
+    if (size === undefined) return "the object is not there";
+    if (size !== ref.size) return `the object has ${size} bytes, not ${ref.size}`;
+    const hash = await hashOf(await this.store.get(key));
+    return hash === ref.sha256 ? undefined : "the object's hash is another one";
+  }
+
+  async forget(id: string): Promise<void> {
+    const found = await this.find(id);
+    if (!found) return;
+    await this.db.prisma.artifact.delete({ where: { id } });
+    const others = await this.db.prisma.artifact.count({ where: { key: found.key } });
+    if (others === 0) await this.store.remove(found.key);
+  }
+}
+
+async function hashOf(body: Readable): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(body, hash);
+  return hash.digest("hex");
+}
+

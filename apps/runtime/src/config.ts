@@ -1,0 +1,65 @@
+// The environment, read once at the start; everything else takes options.
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+
+export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const milliseconds = (otherwise: number) => z.coerce.number().int().min(10).default(otherwise);
+
+const schema = z.object({
+  DATABASE_URL: z.string().url(),
+  REDIS_URL: z.string().url(),
+  SPINDLE_WORKER_KEY: z.string().min(32),
+  SPINDLE_HOME: z.string().default(join(ROOT, ".spindle")),
+  HOST: z.string().default("127.0.0.1"),
+  PORT: z.coerce.number().int().min(0).max(65535).default(3000),
+  SPINDLE_PUBLIC_HOSTS: z.string().default(""),
+  SPINDLE_PROXY_SECRET: z.string().default(""),
+  SPINDLE_DEV: z.string().default(""),
+  S3_ENDPOINT: z.string().default(""),
+  S3_BUCKET: z.string().default("spindle"),
+  S3_REGION: z.string().default("us-east-1"),
+  S3_ACCESS_KEY_ID: z.string().default(""),
+  S3_SECRET_ACCESS_KEY: z.string().default(""),
+  OLLAMA_URL: z.string().default("http://127.0.0.1:11434"),
+  OLLAMA_MODEL: z.string().default("llama3.1:8b"),
+  OPENAI_BASE_URL: z.string().default(""),
+  OPENAI_API_KEY: z.string().default(""),
+  OPENAI_MODEL: z.string().default("gpt-4o-mini"),
+  SPINDLE_LEASE_MS: milliseconds(20_000),
+  SPINDLE_BEAT_MS: milliseconds(5_000),
+  SPINDLE_RETRY_BASE_MS: milliseconds(2_000),
+  SPINDLE_RUN_LEASE_MS: milliseconds(10_000),
+});
+
+export type Config = ReturnType<typeof readConfig>;
+
+/** @throws Error that names each variable that is wrong and why */
+export function readConfig(environment: Record<string, string | undefined>) {
+  const parsed = schema.safeParse(environment);
+  if (!parsed.success) throw new Error(parsed.error.issues.map((one) => `${one.path.join(".")}: ${one.message}`).join("\n"));
+  const env = parsed.data;
+  return {
+    databaseUrl: env.DATABASE_URL,
+    redisUrl: env.REDIS_URL,
+    workerKey: env.SPINDLE_WORKER_KEY,
+    home: env.SPINDLE_HOME,
+    host: env.HOST,
+    port: env.PORT,
+    publicHosts: env.SPINDLE_PUBLIC_HOSTS.split(",").filter(Boolean),
+    proxySecret: env.SPINDLE_PROXY_SECRET,
+    dev: env.SPINDLE_DEV === "1",
+    s3: env.S3_ENDPOINT
+      ? { endpoint: env.S3_ENDPOINT, bucket: env.S3_BUCKET, region: env.S3_REGION, accessKeyId: env.S3_ACCESS_KEY_ID, secretAccessKey: env.S3_SECRET_ACCESS_KEY }
+      : undefined,
+    models: {
+      ollama: { url: env.OLLAMA_URL, model: env.OLLAMA_MODEL },
+      openai: { url: env.OPENAI_BASE_URL, key: env.OPENAI_API_KEY, model: env.OPENAI_MODEL },
+    },
+    timings: { leaseMs: env.SPINDLE_LEASE_MS, beatMs: env.SPINDLE_BEAT_MS, retryBaseMs: env.SPINDLE_RETRY_BASE_MS, runLeaseMs: env.SPINDLE_RUN_LEASE_MS },
+    owner: `${hostname()}:${process.pid}:${Date.now().toString(36)}`,
+  };
+}
+
+export type Timings = Config["timings"];

@@ -1,0 +1,29 @@
+import { type InputSource, type NodeDefinition, portKind, whyInvalid } from "@spindle/graph-model";
+import { validateArtifactRef } from "@spindle/schemas";
+
+const MIME: Record<string, RegExp> = { image: /^image\//, mask: /^image\//, audio: /^audio\//, video: /^video\//, text: /^text\/|^application\/json/ };
+
+/** Adds the parameters with their defaults to the ports' values. */
+export function fullInput(definition: NodeDefinition, params: Record<string, unknown> | null | undefined, values: Record<string, unknown>): Record<string, unknown> {
+  const parameters = definition.parameters.map(({ name, schema }) => [name, params?.[name] ?? schema.default] as const);
+  return { ...Object.fromEntries(parameters.filter(([, value]) => value !== undefined)), ...values };
+}
+
+/** The first value that does not fit its port, as a sentence. */
+export function whyUnfit(sources: readonly InputSource[], values: Record<string, unknown>): string | undefined {
+  for (const { port } of sources) {
+    const value = values[port.name];
+    if (value === undefined) {
+      if (port.required) return `${port.label} has no value.`;
+      continue;
+    }
+    const why = portKind(port.type) === "artifact" ? whyNoArtifact(value, port.type) : whyInvalid(value, port.schema);
+    if (why) return `${port.label}: ${why}`;
+  }
+  return undefined;
+}
+
+export function whyNoArtifact(value: unknown, type: string): string | undefined {
+  if (!validateArtifactRef(value)) return `a reference to ${type} is needed.`;
+  return MIME[type]?.test(value.mime) === false ? `${value.mime} is not ${type}.` : undefined;
+}

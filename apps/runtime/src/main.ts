@@ -1,0 +1,78 @@
+// Starts the runtime. The launcher (infra/launch) gives it PostgreSQL, Redis and a worker key by the environment.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { whyUnfit } from "@spindle/task-bus";
+import { assertBindAllowed } from "./api/guard.ts";
+import { serve } from "./api/server.ts";
+import { Artifacts } from "./artifacts/artifacts.ts";
+import { folderStore } from "./artifacts/folder-store.ts";
+import { s3Store } from "./artifacts/s3-store.ts";
+import { DocumentHost } from "./collab/document-host.ts";
+import { type Config, readConfig, ROOT } from "./config.ts";
+import { Engine } from "./engine/engine.ts";
+import { NodePlane } from "./engine/node-plane.ts";
+import { NodeRegistry } from "./nodes/registry.ts";
+import { RunRecord } from "./record/record.ts";
+import { GraphService } from "./services/graph-service.ts";
+import { LibraryService } from "./services/library-service.ts";
+import { RunService } from "./services/run-service.ts";
+import { TemplateService } from "./services/template-service.ts";
+import { openDatabase } from "./store/database.ts";
+import { migrate } from "./store/migrate.ts";
+import { patient } from "./store/patient.ts";
+import { LiveBoard } from "./tasks/live.ts";
+import { WorkerPlane } from "./tasks/worker-plane.ts";
+
+const onError = (where: string, error: unknown): void => console.error(`[${where}]`, error instanceof Error ? (error.stack ?? error.message) : error);
+
+async function start(config: Config): Promise<() => Promise<void>> {
+  assertBindAllowed(config);
+  const db = openDatabase(config.databaseUrl);
+  await patient(() => migrate(db.pool));
+  const store = config.s3 ? await s3Store(config.s3) : folderStore(join(config.home, "store"));
+  await store.check();
+  const artifacts = new Artifacts(store, db, join(config.home, "uploads"));
+  const record = new RunRecord(db.pool);
+  const live = new LiveBoard();
+  const { timings, models } = config;
+  const workers: WorkerPlane = new WorkerPlane({ redisUrl: config.redisUrl, workerKey: config.workerKey, timings, record, artifacts, live, isCancelled: (run) => engine.isCancelled(run), onError });
+  const unfit = await patient(() => whyUnfit(workers.redis));
+  if (unfit) throw new Error(unfit);
+  const registry = await NodeRegistry.load();
+  const library = new LibraryService(workers.redis, registry, models);
+  const nodePlane = new NodePlane({ record, registry, artifacts, live, models, timings, manifest: () => library.manifest() });
+  const engine: Engine = new Engine({ db, owner: config.owner, timings, live, parts: { record, workers, nodePlane }, library: () => library.library(), onError });
+  const documents = new DocumentHost(db);
+  const graphs = new GraphService(db, documents, () => library.library());
+  const runs = new RunService(db, record, engine, graphs, live, () => library.library());
+  const templates = await TemplateService.load(join(ROOT, "templates"));
+  await workers.start();
+  await library.start();
+  engine.start();
+  const running = await serve({ config, db, artifacts, record, live, workers, engine, library, graphs, runs, templates }, documents, onError);
+  const url = `http://${config.host}:${running.port}`;
+  await writeFile(join(config.home, "server.json"), JSON.stringify({ url, pid: process.pid }));
+  console.log(`listening ${url}`);
+  return async () => {
+    library.stop();
+    await running.stop();
+    await engine.stop();
+    await workers.stop();
+    await db.close();
+  };
+}
+
+try {
+  const stop = await start(readConfig(process.env));
+  let stopping = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.on(signal, () => {
+      if (stopping) return;
+      stopping = true;
+      setTimeout(() => process.exit(0), 5000).unref();
+      void stop().finally(() => process.exit(0));
+    });
+} catch (error) {
+  console.error(`Spindle's runtime does not start: ${(error as Error).message}`);
+  process.exit(78);
+}

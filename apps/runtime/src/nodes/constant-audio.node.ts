@@ -1,0 +1,16 @@
+import { defineNode } from "./capability.ts";
+
+const value = { type: "object", "x-artifact": "audio" };
+
+export default defineNode({
+  id: "constant.audio",
+  label: "Sound",
+  description: "A sound, uploaded here or asked of the run.",
+  version: "1.0.0",
+  category: "Constants",
+  keywords: ["value", "input", "constant"],
+  idempotent: true,
+  input: { type: "object", required: ["value"], properties: { value: { title: "Value", ...value } } },
+  output: { type: "object", required: ["value"], properties: { value: { title: "Value", ...value } } },
+  run: async ({ input }) => ({ value: input.value }),
+});

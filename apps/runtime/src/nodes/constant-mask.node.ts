@@ -1,0 +1,16 @@
+import { defineNode } from "./capability.ts";
+
+const value = { type: "object", "x-artifact": "mask" };
+
+export default defineNode({
+  id: "constant.mask",
+  label: "Mask",
+  description: "A mask, uploaded here or asked of the run.",
+  version: "1.0.0",
+  category: "Constants",
+  keywords: ["value", "input", "constant"],
+  idempotent: true,
+  input: { type: "object", required: ["value"], properties: { value: { title: "Value", ...value } } },
+  output: { type: "object", required: ["value"], properties: { value: { title: "Value", ...value } } },
+  run: async ({ input }) => ({ value: input.value }),
+});

@@ -1,0 +1,16 @@
+import { defineNode } from "./capability.ts";
+
+const value = { type: "string", "x-multiline": true };
+
+export default defineNode({
+  id: "constant.string",
+  label: "Text constant",
+  description: "A text, typed in here or asked of the run.",
+  version: "1.0.0",
+  category: "Constants",
+  keywords: ["value", "input", "constant"],
+  idempotent: true,
+  input: { type: "object", required: ["value"], properties: { value: { title: "Value", ...value } } },
+  output: { type: "object", required: ["value"], properties: { value: { title: "Value", ...value } } },
+  run: async ({ input }) => ({ value: input.value }),
+});

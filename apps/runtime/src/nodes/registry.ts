@@ -1,0 +1,55 @@
+// Finds every `*.node.ts` beside this file. Nothing else knows which capabilities there are.
+import { readdir } from "node:fs/promises";
+import type { Capability, PlaneManifest } from "@spindle/schemas";
+import type { Config } from "../config.ts";
+import type { NodeCapability } from "./capability.ts";
+
+export class NodeRegistry {
+  private constructor(private readonly byId: ReadonlyMap<string, NodeCapability>) {}
+
+  static async load(folder: URL = new URL("./", import.meta.url)): Promise<NodeRegistry> {
+    const files = (await readdir(folder)).filter((name) => name.endsWith(".node.ts")).sort();
+    const loaded = await Promise.all(files.map(async (name) => ((await import(new URL(name, folder).href)) as { default: NodeCapability }).default));
+    const byId = new Map(loaded.map((one) => [one.id, one]));
+    if (byId.size !== loaded.length) throw new Error("Two files define the same node-plane capability.");
+    return new NodeRegistry(byId);
+  }
+
+  find(id: string): NodeCapability | undefined {
+    return this.byId.get(id);
+  }
+
+  /** @param models where to look for live engines; absent: nothing is asked, and what depends on the outside is not live */
+  async manifest(models: Config["models"] | undefined, now: Date): Promise<PlaneManifest> {
+    const capabilities = await Promise.all([...this.byId.values()].map((one) => entry(one, models)));
+    return { generatedAt: now.toISOString(), capabilities };
+  }
+}
+
+async function entry(one: NodeCapability, models: Config["models"] | undefined): Promise<Capability> {
+  const engines = await Promise.all(
+    (one.engines ?? [{ id: "default", label: "Built in", draft: false }]).map(async ({ whyNot, ...engine }) => {
+      const reason = whyNot ? (models ? await whyNot(models) : "Not asked.") : undefined;
+      return { ...engine, plane: "node" as const, live: reason === undefined, ...(reason ? { reason } : {}) };
+    }),
+  );
+  return {
+    id: one.id,
+    label: one.label,
+    description: one.description,
+    version: one.version,
+    plane: "node",
+    runtime: { kind: "cpu", concurrency: 8, timeoutSeconds: one.timeoutSeconds ?? 120 },
+    handler: { module: `apps/runtime/src/nodes/${one.id.split(".").at(-1)?.replaceAll("_", "-")}.node.ts`, method: "run" },
+    io: { input: one.input, output: one.output },
+    parameters: one.parameters ?? [],
+    examples: one.examples ?? [],
+    telemetry: { emitsProgressEvents: true, metrics: [] },
+    security: { requiresSecrets: false },
+    contracts: { idempotent: one.idempotent, sideEffects: one.sideEffects ?? "none" },
+    category: one.category,
+    keywords: one.keywords ?? [],
+    docs: one.docs ?? one.description,
+    engines,
+  };
+}

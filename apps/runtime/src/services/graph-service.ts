@@ -1,0 +1,75 @@
+import { createHash, randomUUID } from "node:crypto";
+import { canonicalText, type Graph, hasErrors, type Issue, type Library, stripState, validate } from "@spindle/graph-model";
+import { loadGraph, normalise } from "@spindle/graph-model/shared-doc";
+import type { DocumentHost } from "../collab/document-host.ts";
+import { Refused } from "../refused.ts";
+import type { Database } from "../store/database.ts";
+
+export interface GraphSummary {
+  id: string;
+  name: string;
+  updatedAt: string;
+  nodes: number;
+  lastRun?: { id: string; number: number; state: string; at: string };
+}
+
+/** Graphs and their documents. What is saved, run or exported is always the server's document (DESIGN C1). */
+export class GraphService {
+  constructor(private readonly db: Database, private readonly documents: DocumentHost, private readonly library: () => Library) {}
+
+  async list(): Promise<GraphSummary[]> {
+    const rows = await this.db.prisma.graph.findMany({ orderBy: { updatedAt: "desc" }, take: 200, include: { runs: { orderBy: { createdAt: "desc" }, take: 1 } } });
+    return Promise.all(
+      rows.map(async (row) => {
+        const last = row.runs[0];
+        const { graph } = await this.read(row.id);
+        return { id: row.id, name: row.name, updatedAt: row.updatedAt.toISOString(), nodes: graph.nodes.length, ...(last ? { lastRun: { id: last.id, number: last.number, state: last.state, at: last.createdAt.toISOString() } } : {}) };
+      }),
+    );
+  }
+
+  async create(name: string, graph?: Graph, template?: string): Promise<string> {
+    const id = randomUUID();
+    await this.db.prisma.graph.create({ data: { id, name: name.slice(0, 200) || "Untitled graph", template: template ?? null } });
+    if (graph) await this.documents.change(id, (doc) => loadGraph(doc, "server", graph));
+    return id;
+  }
+
+  async rename(id: string, name: string): Promise<void> {
+    await this.find(id);
+    await this.db.prisma.graph.update({ where: { id }, data: { name: name.slice(0, 200) } });
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.find(id);
+    this.documents.drop(id);
+    await this.db.prisma.graph.delete({ where: { id } });
+  }
+
+  async find(id: string): Promise<{ id: string; name: string; template: string | null }> {
+    const row = await this.db.prisma.graph.findUnique({ where: { id } });
+    if (!row) throw new Refused(404, "request.invalid", "There is no such graph.");
+    return row;
+  }
+
+  async read(id: string): Promise<{ graph: Graph; issues: Issue[] }> {
+    const doc = await this.documents.open(id);
+    return normalise(doc);
+  }
+
+  /** A revision of this graph; equal graphs share one. @throws Refused 422 with every issue */
+  async freeze(input: Graph): Promise<{ revision: string; graph: Graph }> {
+    const graph = stripState(input);
+    const issues = validate(graph, this.library());
+    if (hasErrors(issues)) throw new Refused(422, "request.invalid", summary(issues), { issues });
+    const text = canonicalText(graph);
+    const hash = createHash("sha256").update(text).digest("hex");
+    const { id } = await this.db.prisma.revision.upsert({ where: { hash }, create: { id: randomUUID(), hash, document: JSON.parse(text) }, update: {} });
+    return { revision: id, graph };
+  }
+}
+
+function summary(issues: Issue[]): string {
+  const errors = issues.filter((one) => one.severity === "error");
+  return `The graph cannot run: ${errors[0]?.message ?? ""}${errors.length > 1 ? ` (and ${errors.length - 1} more)` : ""}`;
+}

@@ -1,0 +1,26 @@
+// Everything the API stands on, made once in main.ts.
+import type { Artifacts } from "../artifacts/artifacts.ts";
+import type { Config } from "../config.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { RunRecord } from "../record/record.ts";
+import type { Database } from "../store/database.ts";
+import type { LiveBoard } from "../tasks/live.ts";
+import type { WorkerPlane } from "../tasks/worker-plane.ts";
+import type { GraphService } from "./graph-service.ts";
+import type { LibraryService } from "./library-service.ts";
+import type { RunService } from "./run-service.ts";
+import type { TemplateService } from "./template-service.ts";
+
+export interface Services {
+  config: Config;
+  db: Database;
+  artifacts: Artifacts;
+  record: RunRecord;
+  live: LiveBoard;
+  workers: WorkerPlane;
+  engine: Engine;
+  library: LibraryService;
+  graphs: GraphService;
+  runs: RunService;
+  templates: TemplateService;
+}

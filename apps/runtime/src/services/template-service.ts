@@ -1,0 +1,63 @@
+// Templates are folders: graph.json with its interface, samples/, a picture (DESIGN section 2).
+import { createReadStream } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { type Graph, type Library, readGraphText, type RunInput, runInputs } from "@spindle/graph-model";
+import { Refused } from "../refused.ts";
+
+export interface Template {
+  name: string;
+  title: string;
+  description: string;
+  picture?: string;
+  graph: Graph;
+  /** Input name -> text value, or file name below samples/. */
+  samples: Record<string, { text: string } | { file: string }>;
+}
+
+interface About {
+  title: string;
+  description: string;
+  picture?: string;
+  samples?: Template["samples"];
+}
+
+export class TemplateService {
+  private constructor(private readonly folder: string, private readonly templates: ReadonlyMap<string, Template>) {}
+
+  static async load(folder: string): Promise<TemplateService> {
+    const entries = (await readdir(folder, { withFileTypes: true })).filter((one) => one.isDirectory());
+    const loaded = await Promise.all(entries.map((one) => loadTemplate(folder, one.name)));
+    return new TemplateService(folder, new Map(loaded.map((one) => [one.name, one])));
+  }
+
+  list(): Template[] {
+    return [...this.templates.values()];
+  }
+
+  find(name: string): Template {
+    const found = this.templates.get(name);
+    if (!found) throw new Refused(404, "request.invalid", `There is no template ${JSON.stringify(name.slice(0, 80))}. There are: ${[...this.templates.keys()].join(", ")}.`);
+    return found;
+  }
+
+  inputs(name: string, library: Library): RunInput[] {
+    return runInputs(this.find(name).graph, library);
+  }
+
+  /** A file that ships with a template; only names that the template itself lists exist. */
+  file(name: string, file: string) {
+    const template = this.find(name);
+    const known = [template.picture, ...Object.values(template.samples).map((one) => ("file" in one ? one.file : undefined))];
+    if (!known.includes(file) || basename(file) !== file) throw new Refused(404, "artifact.not_found", "The template has no such file.");
+    const folder = file === template.picture ? join(this.folder, name) : join(this.folder, name, "samples");
+    return createReadStream(join(folder, file));
+  }
+}
+
+async function loadTemplate(folder: string, name: string): Promise<Template> {
+  const about = JSON.parse(await readFile(join(folder, name, "template.json"), "utf8")) as About;
+  const { graph, issues } = readGraphText(await readFile(join(folder, name, "graph.json"), "utf8"));
+  if (!graph) throw new Error(`templates/${name}/graph.json: ${issues[0]?.message}`);
+  return { samples: {}, ...about, name, graph };
+}

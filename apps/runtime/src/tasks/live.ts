@@ -1,0 +1,65 @@
+// Progress and previews (DESIGN W8): lossy, coalesced, latest wins. Nothing here is ever part of the record.
+import { EventEmitter } from "node:events";
+import type { ArtifactRef } from "@spindle/schemas";
+
+export interface Live {
+  node: string;
+  /** 0 to 1. */
+  progress?: number;
+  step?: number;
+  steps?: number;
+  note?: string;
+  text?: string;
+  preview?: ArtifactRef;
+  /** Milliseconds; only once enough was measured. */
+  remaining?: number;
+}
+
+const EVERY_MS = 250;
+const MEASURED_AFTER = 0.05;
+
+interface Entry {
+  live: Live;
+  since: number;
+  timer?: NodeJS.Timeout | undefined;
+  sentAt: number;
+}
+
+export class LiveBoard {
+  private readonly runs = new Map<string, Map<string, Entry>>();
+  readonly changed = new EventEmitter().setMaxListeners(0);
+
+  update(run: string, node: string, news: Omit<Live, "node">): void {
+    const nodes = this.runs.get(run) ?? new Map<string, Entry>();
+    this.runs.set(run, nodes);
+    const entry = nodes.get(node) ?? { live: { node }, since: Date.now(), sentAt: 0 };
+    nodes.set(node, entry);
+    const progress = Math.max(entry.live.progress ?? 0, news.progress ?? 0);
+    entry.live = { ...entry.live, ...news, ...(news.progress !== undefined ? { progress } : {}) };
+    const spent = Date.now() - entry.since;
+    if (progress >= MEASURED_AFTER && progress < 1) entry.live.remaining = Math.round((spent / progress) * (1 - progress));
+    entry.timer ??= setTimeout(() => this.send(run, entry), Math.max(0, entry.sentAt + EVERY_MS - Date.now()));
+  }
+
+  private send(run: string, entry: Entry): void {
+    entry.timer = undefined;
+    entry.sentAt = Date.now();
+    this.changed.emit(run, entry.live);
+  }
+
+  /** A new try starts from nothing. */
+  reset(run: string, node: string): void {
+    const entry = this.runs.get(run)?.get(node);
+    clearTimeout(entry?.timer);
+    this.runs.get(run)?.delete(node);
+  }
+
+  of(run: string): Live[] {
+    return [...(this.runs.get(run)?.values() ?? [])].map((entry) => entry.live);
+  }
+
+  forget(run: string): void {
+    for (const node of this.runs.get(run)?.keys() ?? []) this.reset(run, node);
+    this.runs.delete(run);
+  }
+}

@@ -1,0 +1,89 @@
+// What a worker's answer does to the record (DESIGN W6): checked, committed, and only then acknowledged.
+import type { ArtifactRef, TaskResult } from "@spindle/schemas";
+import { validateArtifactRef } from "@spindle/schemas";
+import type { RuntimeEnd } from "@spindle/task-bus";
+import type { Artifacts } from "../artifacts/artifacts.ts";
+import type { Timings } from "../config.ts";
+import type { NodeRunRow, RunRecord } from "../record/record.ts";
+import { isTerminal } from "../record/states.ts";
+import { routeOf } from "./dispatcher.ts";
+import type { LiveBoard } from "./live.ts";
+import { type TaskError, verdict } from "./retry.ts";
+import { objectKey, parseTask, type TaskName, taskName } from "./task-name.ts";
+
+export interface SettleContext {
+  record: RunRecord;
+  artifacts: Artifacts;
+  bus: RuntimeEnd;
+  live: LiveBoard;
+  timings: Timings;
+  isCancelled: (run: string) => boolean;
+}
+
+export type Settled = "committed" | "again" | "stale";
+
+export async function settle(context: SettleContext, result: TaskResult): Promise<Settled> {
+  const task = parseTask(result.task);
+  const row = task && (await context.record.nodeRun(task.nodeRun));
+  if (!task || !row || row.fence !== task.fence || isTerminal(row.state)) {
+    context.record.stale++;
+    if (task && row) await discard(context, row.run_id, task, result);
+    return "stale";
+  }
+  if (result.outcome === "cancelled") return finish(context, row, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
+  const error = result.outcome === "failed" ? (result.error ?? { class: "infra", code: "task.bad_result", message: "The worker failed without saying why." }) : await whyBad(context, row, task, result);
+  if (error) return fail(context, row, error);
+  return finish(context, row, { change: "succeed", output: result.output ?? {}, artifacts: result.objects ?? [] });
+}
+
+/** A try that failed: another one, or the end. */
+export async function fail(context: SettleContext, row: NodeRunRow, error: TaskError): Promise<Settled> {
+  if (context.isCancelled(row.run_id)) return finish(context, row, { change: "cancel", error: { ...error, class: "cancelled", code: "run.cancelled" } });
+  const next = verdict(error, row.attempt, row.crashes, context.timings);
+  if (!next.again) return finish(context, row, { change: next.as, error: { ...error } });
+  const moved = await context.record.change({ nodeRun: row.id, fence: row.fence, change: error.crashed ? "retryAfterCrash" : "retry", dispatchIn: next.delayMs, body: { error, delayMs: next.delayMs } });
+  context.live.reset(row.run_id, row.node_id);
+  await context.bus.done(taskName(row.id, row.fence), routeOf(row));
+  return moved ? "again" : "stale";
+}
+
+type Ending = { change: "succeed"; output: Record<string, unknown>; artifacts: { key: string; ref: ArtifactRef }[] } | { change: "fail" | "die" | "cancel"; error: Record<string, unknown> };
+
+async function finish(context: SettleContext, row: NodeRunRow, ending: Ending): Promise<Settled> {
+  const body = ending.change === "succeed" ? { output: ending.output, engine: row.engine, draft: row.draft } : { error: ending.error };
+  const moved = await context.record.change({ nodeRun: row.id, fence: row.fence, ...ending, body });
+  await context.bus.done(taskName(row.id, row.fence), routeOf(row));
+  if (!moved) return "stale";
+  if (ending.change === "succeed") await dropDoubles(context.artifacts, ending.artifacts);
+  return "committed";
+}
+
+/** DESIGN A5: bytes that were known already keep their first object. */
+async function dropDoubles(artifacts: Artifacts, objects: { key: string; ref: ArtifactRef }[]): Promise<void> {
+  for (const { key, ref } of objects) {
+    const kept = await artifacts.find(ref.artifact);
+    if (kept && kept.key !== key) await artifacts.store.remove(key);
+  }
+}
+
+async function discard(context: SettleContext, run: string, task: TaskName, result: TaskResult): Promise<void> {
+  const known = new Set(await Promise.all((result.objects ?? []).map(async ({ ref }) => (await context.artifacts.find(ref.artifact))?.key)));
+  for (const { key, ref } of result.objects ?? [])
+    if (key === objectKey("output", run, task, ref.artifact) && !known.has(key)) await context.artifacts.store.remove(key);
+}
+
+async function whyBad(context: SettleContext, row: NodeRunRow, task: TaskName, result: TaskResult): Promise<TaskError | undefined> {
+  const bad = (message: string): TaskError => ({ class: "infra", code: "task.bad_result", message });
+  const stored = new Set<string>();
+  for (const { key, ref } of result.objects ?? []) {
+    if (key !== objectKey("output", row.run_id, task, ref.artifact)) return bad(`The object ${key.slice(0, 100)} does not belong to this task.`);
+    const why = await context.artifacts.whyNot(key, ref);
+    if (why) return bad(`The result is refused: ${why}.`);
+    stored.add(ref.artifact);
+  }
+  for (const value of Object.values(result.output ?? {})) {
+    if (!validateArtifactRef(value)) continue;
+    if (!stored.has(value.artifact) && !(await context.artifacts.find(value.artifact))) return bad(`The output names the artifact ${value.artifact}, which was not stored.`);
+  }
+  return undefined;
+}

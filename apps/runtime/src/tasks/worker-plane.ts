@@ -1,0 +1,159 @@
+// Everything between the record and the workers: loops that dispatch, take results and progress, and expire leases.
+import { EventEmitter, once } from "node:events";
+import { loadFunctions, names, openRedis, type RuntimeEnd, runtimeEnd } from "@spindle/task-bus";
+import type { Redis } from "ioredis";
+import type { Artifacts } from "../artifacts/artifacts.ts";
+import type { Timings } from "../config.ts";
+import type { NodeRunRow, RunRecord } from "../record/record.ts";
+import { isTerminal } from "../record/states.ts";
+import { isOutage, patient } from "../store/patient.ts";
+import { drainOutbox, routeOf } from "./dispatcher.ts";
+import type { LiveBoard } from "./live.ts";
+import { Reaper } from "./reaper.ts";
+import { type SettleContext, settle } from "./settle.ts";
+import { objectKey, parseTask, taskName } from "./task-name.ts";
+
+export interface WorkerPlaneOptions {
+  redisUrl: string;
+  workerKey: string;
+  timings: Timings;
+  record: RunRecord;
+  artifacts: Artifacts;
+  live: LiveBoard;
+  isCancelled: (run: string) => boolean;
+  onError: (where: string, error: unknown) => void;
+}
+
+export class WorkerPlane {
+  readonly redis: Redis;
+  readonly bus: RuntimeEnd;
+  private readonly blocking: Redis;
+  private readonly bells: Redis;
+  private readonly context: SettleContext;
+  private readonly reaper: Reaper;
+  private readonly decided = new EventEmitter().setMaxListeners(0);
+  private readonly wake = new EventEmitter().setMaxListeners(0);
+  private readonly loops: Promise<void>[] = [];
+  private closed = false;
+
+  constructor(private readonly options: WorkerPlaneOptions) {
+    this.redis = openRedis(options.redisUrl, { commandTimeout: 5000 });
+    this.blocking = openRedis(options.redisUrl);
+    this.bells = openRedis(options.redisUrl);
+    this.bus = runtimeEnd(this.redis, options.workerKey);
+    this.context = { ...options, bus: this.bus };
+    this.reaper = new Reaper(this.context, (row) => this.announce(row.id));
+  }
+
+  async start(): Promise<void> {
+    await loadFunctions(this.redis);
+    this.redis.on("ready", () => {
+      this.reaper.amnesty();
+      loadFunctions(this.redis).catch((error) => this.options.onError("functions", error));
+    });
+    await this.bells.subscribe(names.resultsBell);
+    this.bells.on("message", () => this.wake.emit("results"));
+    this.loops.push(
+      this.loop("outbox", 500, () => drainOutbox(this.context.record.pool, this.bus, this.options.timings)),
+      this.loop("results", 500, () => this.takeResults()),
+      this.loop("leases", Math.max(100, this.options.timings.beatMs / 2), () => this.reaper.look()),
+      this.progressLoop(),
+    );
+  }
+
+  /** Sends a node run to its worker. The row must be read again afterwards. */
+  async dispatch(row: NodeRunRow, input: Record<string, unknown>): Promise<void> {
+    await patient(() => this.context.record.change({ nodeRun: row.id, fence: row.fence, change: "dispatch", input, dispatchIn: 0, body: { engine: row.engine, draft: row.draft } }), () => this.closed);
+    this.wake.emit("outbox");
+  }
+
+  /** Resolves with the row once it is decided. */
+  async decision(nodeRun: string): Promise<NodeRunRow & { output: Record<string, unknown> | null }> {
+    for (;;) {
+      const heard = once(this.decided, nodeRun);
+      const row = await patient(() => this.context.record.nodeRun(nodeRun), () => this.closed);
+      if (!row) throw new Error(`The node run ${nodeRun} is gone.`);
+      if (isTerminal(row.state)) return row;
+      await heard;
+    }
+  }
+
+  /** Ends what the worker does, or takes the task back if none has it yet. */
+  async cancel(row: NodeRunRow): Promise<void> {
+    const task = taskName(row.id, row.fence);
+    const where = await this.bus.whereabouts(task, routeOf(row));
+    if (where === "leased" || where === "taken") return this.bus.cancel(task, row.plane);
+    await this.context.record.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled before a worker took it." } });
+    await this.bus.done(task, routeOf(row));
+    this.announce(row.id);
+  }
+
+  async stop(): Promise<void> {
+    this.closed = true;
+    for (const bell of ["outbox", "results", "leases"]) this.wake.emit(bell);
+    for (const redis of [this.blocking, this.bells, this.redis]) redis.disconnect();
+    await Promise.allSettled(this.loops);
+  }
+
+  private announce(nodeRun: string): void {
+    this.decided.emit(nodeRun);
+  }
+
+  private async loop(name: string, everyMs: number, step: () => Promise<unknown>): Promise<void> {
+    while (!this.closed) {
+      let woken: () => void = () => {};
+      const bell = new Promise<void>((resolve) => {
+        woken = resolve;
+        this.wake.once(name, resolve);
+      });
+      await step().catch((error) => this.closed || isOutage(error) || this.options.onError(name, error));
+      const timer = setTimeout(woken, everyMs);
+      if (!this.closed) await bell;
+      clearTimeout(timer);
+      this.wake.off(name, woken);
+    }
+  }
+
+  private async takeResults(): Promise<void> {
+    for (const one of await this.bus.results()) {
+      if ("bad" in one) this.options.onError("results", new Error(`A malformed result was dropped: ${one.bad}`));
+      else {
+        const settled = await settle(this.context, one.result);
+        const task = parseTask(one.result.task);
+        if (settled === "again") this.wake.emit("outbox");
+        else if (task) this.announce(task.nodeRun);
+      }
+      await this.bus.acknowledge(one.id);
+    }
+  }
+
+  private async progressLoop(): Promise<void> {
+    for (let since = "$"; !this.closed; ) {
+      try {
+        const { last, items } = await this.bus.progress(this.blocking, since);
+        since = last;
+        for (const { task, preview, v: _, ...news } of items) await this.takeProgress(task, { ...news, ...(preview ? { preview } : {}) });
+      } catch (error) {
+        if (this.closed) return;
+        if (!isOutage(error)) this.options.onError("progress", error);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }
+    }
+  }
+
+  private async takeProgress(task: string, news: Parameters<LiveBoard["update"]>[2]): Promise<void> {
+    const name = parseTask(task);
+    const row = name && (await this.reaper.known(name));
+    if (!name || !row) return;
+    if (news.preview) {
+      await this.context.artifacts.insert(objectKey("preview", row.run_id, name, news.preview.artifact), news.preview, "preview", row.id).catch(() => {});
+      const old = this.previews.get(row.id) ?? [];
+      this.previews.set(row.id, [...old.slice(-2), news.preview.artifact]);
+      if (old.length > 2) await this.context.artifacts.forget(old[0] as string).catch(() => {});
+    }
+    this.context.live.update(row.run_id, row.node_id, news);
+  }
+
+  /** The last previews of each node run: what a browser may still be loading. */
+  private readonly previews = new Map<string, string[]>();
+}

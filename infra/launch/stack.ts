@@ -1,0 +1,98 @@
+// The whole product as processes: PostgreSQL, Redis, the runtime, the Python worker.
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { buildPython, findEspeak, PYTHON } from "./build.ts";
+import { Supervised } from "./child.ts";
+import { ROOT } from "./paths.ts";
+import { until } from "./ports.ts";
+import { type Service, startPostgres } from "./postgres.ts";
+import { startRedis } from "./redis.ts";
+
+export interface StackOptions {
+  /** Data of this stack. */
+  home: string;
+  /** PostgreSQL's folder; as root it must be one that its own user can reach. */
+  postgres: string;
+  port: number;
+  env?: Record<string, string>;
+  worker?: boolean;
+  quiet?: boolean;
+  onFatal?: (lines: string[]) => void;
+}
+
+export interface Stack {
+  url: string;
+  env: Record<string, string>;
+  processes: Record<"postgres" | "redis" | "runtime" | "worker", Supervised | undefined>;
+  stop(): Promise<void>;
+}
+
+async function workerKey(home: string): Promise<string> {
+  const file = join(home, "worker.key");
+  if (!existsSync(file)) await writeFile(file, randomBytes(32).toString("hex"), { mode: 0o600 });
+  return (await readFile(file, "utf8")).trim();
+}
+
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { home, port } = options;
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const database = process.env.DATABASE_URL ? undefined : startPostgres(options.postgres);
+  const bus = process.env.REDIS_URL ? undefined : startRedis(join(home, "redis"));
+  const [postgres, redis] = await Promise.all([database, bus]);
+  const url = `http://127.0.0.1:${port}`;
+  const env: Record<string, string> = {
+    DATABASE_URL: process.env.DATABASE_URL ?? (postgres as Service).url,
+    REDIS_URL: process.env.REDIS_URL ?? (redis as Service).url,
+    SPINDLE_WORKER_KEY: process.env.SPINDLE_WORKER_KEY ?? (await workerKey(home)),
+    SPINDLE_HOME: home,
+    SPINDLE_RUNTIME_URL: url,
+    PORT: String(port),
+    NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
+    ...options.env,
+  };
+  const show = (line: string) => !options.quiet && !line.startsWith("listening ");
+  let failed: string[] | undefined;
+  const runtime: Supervised = new Supervised({
+    name: "runtime",
+    command: process.execPath,
+    args: ["--disable-proto=delete", "--import", "tsx", join(ROOT, "apps/runtime/src/main.ts")],
+    cwd: ROOT,
+    env: { NODE_ENV: "production", ...env },
+    onLine: show,
+    fatalCode: 78,
+    onFatal: () => {
+      failed = runtime.lastLines;
+      options.onFatal?.(runtime.lastLines);
+    },
+  });
+  const worker = options.worker === false ? undefined : await startWorker(env, show);
+  const processes = { postgres: postgres?.process, redis: redis?.process, runtime, worker };
+  const stop = async () => {
+    await worker?.stop();
+    await runtime.stop();
+    await Promise.all([redis?.process.stop(), postgres?.process.stop()]);
+  };
+  try {
+    await until(async () => failed !== undefined || (await fetch(`${url}/health`)).ok, 60_000, () => `The runtime does not answer:\n${runtime.lastLines.join("\n")}`);
+    if (failed) throw new Error(failed.join("\n"));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url, env, processes, stop };
+}
+
+async function startWorker(env: Record<string, string>, show: (line: string) => boolean): Promise<Supervised> {
+  await buildPython("requirements.txt");
+  const espeak = await findEspeak();
+  return new Supervised({
+    name: "worker",
+    command: PYTHON,
+    args: ["-m", "spindle_worker", "supervise"],
+    cwd: join(ROOT, "workers/python-gpu"),
+    env: { ...env, ...(espeak ? { SPINDLE_ESPEAK: espeak } : {}), PYTHONUNBUFFERED: "1" },
+    onLine: (line) => show(line) && !/^spindle\.supervisor/.test(line),
+  });
+}

@@ -1,0 +1,47 @@
+// DESIGN G7: limits that are checked before anything else looks at a document.
+import type { Issue } from "../issue.ts";
+import { issue } from "../issue.ts";
+
+export const LIMITS = { bytes: 2 * 1024 * 1024, depth: 32, nodes: 5000, edges: 20000 } as const;
+export const ID_PATTERN = /^[A-Za-z0-9_.:-]{1,64}$/;
+const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
+
+/** Parses text that may come from anywhere. With `value` undefined there is at least one error issue. */
+export function parseText(text: string): { value?: unknown; issues: Issue[] } {
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes > LIMITS.bytes)
+    return { issues: [issue("error", "graph.too_large", `The document has ${bytes} bytes; the limit is ${LIMITS.bytes}.`)] };
+  try {
+    return { value: JSON.parse(text), issues: [] };
+  } catch (error) {
+    return { issues: [issue("error", "graph.not_json", `The text is not JSON: ${(error as Error).message}.`)] };
+  }
+}
+
+/** Walks without recursion, so that a hostile depth cannot exhaust the stack. */
+export function checkLimits(value: unknown): Issue[] {
+  const issues: Issue[] = [];
+  const stack: { value: unknown; pointer: string; depth: number }[] = [{ value, pointer: "", depth: 1 }];
+  for (let at = stack.pop(); at; at = stack.pop()) {
+    if (at.value === null || typeof at.value !== "object") continue;
+    if (at.depth > LIMITS.depth) {
+      issues.push(issue("error", "graph.too_deep", `Nested deeper than ${LIMITS.depth} levels.`, { pointer: at.pointer }));
+      break;
+    }
+    for (const key of Object.keys(at.value)) {
+      const pointer = `${at.pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+      if (FORBIDDEN.has(key)) issues.push(issue("error", "graph.forbidden_key", `The key "${key}" is not allowed.`, { pointer }));
+      else stack.push({ value: (at.value as Record<string, unknown>)[key], pointer, depth: at.depth + 1 });
+    }
+  }
+  return [...issues, ...checkCounts(value)];
+}
+
+function checkCounts(value: unknown): Issue[] {
+  const { nodes, edges } = (value ?? {}) as { nodes?: unknown; edges?: unknown };
+  const over = (what: string, list: unknown, most: number): Issue[] =>
+    Array.isArray(list) && list.length > most
+      ? [issue("error", "graph.too_large", `${list.length} ${what}; the limit is ${most}.`, { pointer: `/${what}` })]
+      : [];
+  return [...over("nodes", nodes, LIMITS.nodes), ...over("edges", edges, LIMITS.edges)];
+}

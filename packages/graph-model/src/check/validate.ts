@@ -1,0 +1,69 @@
+// DESIGN G6: the one validation, used while editing, on save, on import and before a run.
+import { edgeId, type Graph } from "../graph.ts";
+import { type InputSource, inputSources } from "../inputs.ts";
+import { declaredInterface } from "../interface.ts";
+import { type Issue, issue } from "../issue.ts";
+import type { Library } from "../library.ts";
+import { topology } from "../topology.ts";
+import { checkEdges } from "./edges.ts";
+import { ID_PATTERN } from "./limits.ts";
+import { checkNode } from "./node.ts";
+import { checkUnsupported } from "./unsupported.ts";
+
+export function validate(graph: Graph, library: Library): Issue[] {
+  const shape = topology(graph);
+  const sources = inputSources(graph, library, shape);
+  const settled = new Set(shape.order);
+  const stuck = graph.nodes.filter((node) => !settled.has(node.id) && shape.node.get(node.id) === node);
+  return [
+    ...(graph.nodes.length === 0 ? [issue("error", "graph.empty", "The graph has no nodes.", { pointer: "/nodes" }, "Add a node.")] : []),
+    ...checkIds(graph),
+    ...checkUnsupported(graph),
+    ...checkEdges(graph, library),
+    ...graph.nodes.flatMap((node) => checkNode(graph, node, library)),
+    ...sources.flatMap((source) => checkSource(source)),
+    ...(stuck[0] ? [issue("error", "graph.cycle", `${stuck.length} nodes are on a cycle or after one: ${stuck.slice(0, 5).map((node) => node.id).join(", ")}.`, { node: stuck[0].id }, "Remove an edge of the cycle.")] : []),
+    ...checkInterface(graph, library),
+  ];
+}
+
+function checkIds(graph: Graph): Issue[] {
+  const issues: Issue[] = [];
+  const nodes = new Set<string>();
+  graph.nodes.forEach(({ id }, index) => {
+    const place = { node: id, pointer: `/nodes/${index}/id` };
+    if (!ID_PATTERN.test(id)) issues.push(issue("error", "node.bad_id", `"${id.slice(0, 80)}" is not an id: 1 to 64 characters of A-Z a-z 0-9 _ . : -`, place));
+    if (nodes.has(id)) issues.push(issue("error", "node.duplicate_id", `Two nodes have the id "${id}".`, place, "Rename one of them."));
+    nodes.add(id);
+  });
+  const edges = new Set<string>();
+  graph.edges.forEach((edge, index) => {
+    const id = edgeId(edge, index);
+    if (edges.has(id)) issues.push(issue("error", "edge.duplicate_id", `Two edges have the id "${id}".`, { edge: id, pointer: `/edges/${index}` }));
+    edges.add(id);
+  });
+  return issues;
+}
+
+function checkSource({ kind, node, port }: InputSource): Issue[] {
+  if (kind !== "run") return [];
+  return [issue("info", "input.for_run", `The run is asked for ${port.label}.`, { node: node.id, port: port.name })];
+}
+
+function checkInterface(graph: Graph, library: Library): Issue[] {
+  const known = (node: string, port: string, side: "inputs" | "outputs"): boolean => {
+    const found = graph.nodes.find((one) => one.id === node);
+    if (!found) return false;
+    const definition = library.find(found.plane, found.service);
+    return !definition || definition[side].some((one) => one.name === port);
+  };
+  const { inputs, outputs } = declaredInterface(graph);
+  const bad = [
+    ...inputs.flatMap((input) => input.to.filter((to) => !known(to.node, to.port, "inputs")).map((to) => ({ name: input.name, ...to }))),
+    ...outputs.filter(({ from }) => !known(from.node, from.port, "outputs")).map(({ name, from }) => ({ name, ...from })),
+  ];
+  return bad.map(({ name, node, port }) =>
+    issue("error", "interface.invalid", `The public "${name}" names ${node}.${port}, which does not exist.`, { node, port, pointer: "/metadata/interface" }),
+  );
+}
+

@@ -1,0 +1,56 @@
+import type { Graph, GraphEdge, GraphNode } from "@spindle/schemas";
+
+export type { Graph, GraphEdge, GraphNode };
+export type Plane = GraphNode["plane"];
+export type EdgeKind = NonNullable<GraphEdge["kind"]>;
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** What the seed's node has no field for (`metadata.nodes[id]`, DESIGN G1). */
+export interface NodeSettings {
+  version?: string;
+  /** `auto` where absent. */
+  engine?: string;
+  timeoutSeconds?: number;
+  pinned?: unknown;
+  disabled?: boolean;
+  breakpoint?: unknown;
+}
+
+export interface EdgeMetadata {
+  id?: string;
+  sourcePort?: string;
+  targetPort?: string;
+  when?: unknown;
+  loop?: unknown;
+  map?: unknown;
+}
+
+export interface Position {
+  x: number;
+  y: number;
+}
+
+const record = (value: unknown): Record<string, unknown> =>
+  value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+
+export function nodeSettings(graph: Graph, id: string): NodeSettings {
+  return record(record(graph.metadata?.nodes)[id]) as NodeSettings;
+}
+
+export function edgeMetadata(edge: GraphEdge): EdgeMetadata {
+  return record(edge.metadata) as EdgeMetadata;
+}
+
+/** An edge without an id of its own is known by its place, which is stable within one document. */
+export function edgeId(edge: GraphEdge, index: number): string {
+  return edgeMetadata(edge).id ?? `e${index}`;
+}
+
+export function nodePosition(graph: Graph, id: string): Position | undefined {
+  const place = record(record(record(graph.metadata?.editor).positions)[id]);
+  return typeof place.x === "number" && typeof place.y === "number" ? { x: place.x, y: place.y } : undefined;
+}
+
+export function nodeTitle(node: GraphNode): string {
+  return node.name || node.id;
+}

@@ -1,0 +1,16 @@
+export { readGraph, readGraphText, type Read } from "./check/document.ts";
+export { ID_PATTERN, LIMITS } from "./check/limits.ts";
+export { whyInvalid } from "./check/node.ts";
+export { validate } from "./check/validate.ts";
+export { canConnect, type Connectable } from "./connect.ts";
+export * from "./decide.ts";
+export * from "./graph.ts";
+export * from "./inputs.ts";
+export * from "./interface.ts";
+export { canonicalText, exportJson, stripState } from "./io/document.ts";
+export { embedGraph, extractGraph } from "./io/embed.ts";
+export { exportMermaid } from "./io/mermaid.ts";
+export * from "./issue.ts";
+export * from "./library.ts";
+export * from "./ports.ts";
+export * from "./topology.ts";

@@ -1,0 +1,89 @@
+// DESIGN G2: where each input of each node takes its value from.
+import { type Graph, edgeMetadata, type GraphNode } from "./graph.ts";
+import { declaredInterface } from "./interface.ts";
+import type { Library, NodeDefinition } from "./library.ts";
+import { type Port, typesFit } from "./ports.ts";
+import { type Topology, topology, upstream } from "./topology.ts";
+
+/**
+ * - wire: an edge that names the port. - interface: a public input that names the port.
+ * - upstream: the nearest upstream output of that name and a type that fits. - param: the node's `params`.
+ * - run: the run's inputs or the graph's context, by name. - default: the schema's. - none: optional, and stays away.
+ */
+export type InputSource = { node: GraphNode; port: Port } & (
+  | { kind: "wire" | "upstream"; from: string; output: string }
+  | { kind: "interface"; input: string; otherwise?: { from: string; output: string } | "param" }
+  | { kind: "param" | "run" | "default" | "none" }
+);
+
+export function inputSources(graph: Graph, library: Library, shape: Topology = topology(graph)): InputSource[] {
+  const find = (node: GraphNode) => library.find(node.plane, node.service);
+  const promised = new Map(declaredInterface(graph).inputs.flatMap((input) => input.to.map((to) => [`${to.node}\n${to.port}`, input.name])));
+  const rank = new Map(graph.nodes.map((node, index) => [node.id, index]));
+  return graph.nodes.flatMap((node) => {
+    const definition = find(node);
+    if (!definition) return [];
+    const above = [...upstream(shape, node.id)].sort(([a, far], [b, near]) => far - near || (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
+    const offers = above.flatMap(([id]) => outputsOf(shape, id, find).map((output) => ({ from: id, output })));
+    return definition.inputs.map((port) => sourceOf(graph, shape, node, port, offers, promised.get(`${node.id}\n${port.name}`)));
+  });
+}
+
+function outputsOf(shape: Topology, id: string, find: (node: GraphNode) => NodeDefinition | undefined): Port[] {
+  const node = shape.node.get(id);
+  return (node && find(node)?.outputs) ?? [];
+}
+
+function sourceOf(graph: Graph, shape: Topology, node: GraphNode, port: Port, offers: { from: string; output: Port }[], promised: string | undefined): InputSource {
+  const at = { node, port };
+  for (const edge of shape.incoming.get(node.id) ?? []) {
+    const { sourcePort, targetPort } = edgeMetadata(edge);
+    if (targetPort === port.name && sourcePort) return { ...at, kind: "wire", from: edge.from, output: sourcePort };
+  }
+  const offer = offers.find(({ output }) => output.name === port.name && typesFit(output.type, port.type));
+  const near = offer && { from: offer.from, output: offer.output.name };
+  const own = Object.hasOwn(node.params ?? {}, port.name);
+  if (promised !== undefined) return { ...at, kind: "interface", input: promised, ...(near ? { otherwise: near } : own ? { otherwise: "param" as const } : {}) };
+  if (near) return { ...at, kind: "upstream", ...near };
+  if (own) return { ...at, kind: "param" };
+  if (Object.hasOwn(graph.context ?? {}, port.name) || (port.required && !("default" in port.schema))) return { ...at, kind: "run" };
+  return { ...at, kind: "default" in port.schema ? "default" : "none" };
+}
+
+/** Outputs by node id, as far as they are known. */
+export type Outputs = (node: string) => Readonly<Record<string, unknown>> | undefined;
+
+/**
+ * The values a node gets. A source that gives nothing falls through to the run's inputs, the context and the default,
+ * in this order; ports that get no value are absent.
+ */
+export function resolveInputs(sources: readonly InputSource[], outputs: Outputs, run: Readonly<Record<string, unknown>>, context: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const source of sources) {
+    const value = valueOf(source, outputs, run, context);
+    if (value !== undefined) values[source.port.name] = value;
+  }
+  return values;
+}
+
+function valueOf(source: InputSource, outputs: Outputs, run: Readonly<Record<string, unknown>>, context: Readonly<Record<string, unknown>>): unknown {
+  const { name, schema } = source.port;
+  const param = source.node.params?.[name];
+  const own = (record: Readonly<Record<string, unknown>>, key: string) => (Object.hasOwn(record, key) ? record[key] : undefined);
+  const late = () => own(run, name) ?? own(context, name) ?? schema.default;
+  switch (source.kind) {
+    case "wire":
+      return outputs(source.from)?.[source.output];
+    case "upstream":
+      return outputs(source.from)?.[source.output] ?? param ?? late();
+    case "interface": {
+      const near = source.otherwise;
+      const fallback = near === undefined || near === "param" ? undefined : outputs(near.from)?.[near.output];
+      return own(run, source.input) ?? fallback ?? param ?? late();
+    }
+    case "param":
+      return param;
+    default:
+      return late();
+  }
+}

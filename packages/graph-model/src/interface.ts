@@ -1,0 +1,87 @@
+// DESIGN G4: the graph's public inputs and outputs, from which form, REST call and command line are made.
+import type { Graph } from "./graph.ts";
+import type { Library } from "./library.ts";
+import type { Port } from "./ports.ts";
+import { inputSources } from "./inputs.ts";
+
+export interface PortAddress {
+  node: string;
+  port: string;
+}
+
+export interface InterfaceInput {
+  name: string;
+  label: string;
+  widget?: string;
+  default?: unknown;
+  /** Ports that get the value; empty for an input that is found by its name. */
+  to: PortAddress[];
+}
+
+export interface InterfaceOutput {
+  name: string;
+  label: string;
+  from: PortAddress;
+}
+
+export interface GraphInterface {
+  inputs: InterfaceInput[];
+  outputs: InterfaceOutput[];
+}
+
+/** A public input with what its port says of it. */
+export interface RunInput extends InterfaceInput {
+  type: string;
+  required: boolean;
+  schema: Record<string, unknown>;
+  description?: string;
+}
+
+const list = (value: unknown): Record<string, unknown>[] =>
+  Array.isArray(value) ? value.filter((one) => one !== null && typeof one === "object") : [];
+const text = (value: unknown, otherwise: string): string => (typeof value === "string" ? value : otherwise);
+const address = (value: unknown): PortAddress | undefined => {
+  const { node, port } = (value ?? {}) as Record<string, unknown>;
+  return typeof node === "string" && typeof port === "string" ? { node, port } : undefined;
+};
+
+/** The declared interface; parts of it that make no sense are left out here and are issues in `validate`. */
+export function declaredInterface(graph: Graph): GraphInterface {
+  const raw = (graph.metadata?.interface ?? {}) as Record<string, unknown>;
+  const inputs = list(raw.inputs).flatMap((one): InterfaceInput[] => {
+    if (typeof one.name !== "string" || !one.name) return [];
+    const to = (Array.isArray(one.to) ? one.to : []).map(address).filter((a): a is PortAddress => a !== undefined);
+    const widget = typeof one.widget === "string" ? { widget: one.widget } : {};
+    return [{ name: one.name, label: text(one.label, one.name), to, ...widget, ...("default" in one ? { default: one.default } : {}) }];
+  });
+  const outputs = list(raw.outputs).flatMap((one): InterfaceOutput[] => {
+    const from = address(one.from);
+    return typeof one.name === "string" && from ? [{ name: one.name, label: text(one.label, one.name), from }] : [];
+  });
+  return { inputs, outputs };
+}
+
+/** What a run is asked for: the declared inputs first, then each input that nothing in the graph gives. */
+export function runInputs(graph: Graph, library: Library): RunInput[] {
+  const declared = declaredInterface(graph).inputs;
+  const found = new Map<string, RunInput>();
+  const port = (at: PortAddress): Port | undefined => {
+    const node = graph.nodes.find((one) => one.id === at.node);
+    return node && library.find(node.plane, node.service)?.inputs.find((one) => one.name === at.port);
+  };
+  for (const input of declared) {
+    const target = input.to.map(port).find((one) => one !== undefined);
+    found.set(input.name, { ...input, ...shapeOf(target) });
+  }
+  for (const source of inputSources(graph, library)) {
+    if (source.kind !== "run" || found.has(source.port.name)) continue;
+    found.set(source.port.name, { name: source.port.name, label: source.port.label, to: [], ...shapeOf(source.port) });
+  }
+  return [...found.values()];
+}
+
+function shapeOf(port: Port | undefined): Pick<RunInput, "type" | "required" | "schema" | "description"> {
+  if (!port) return { type: "any", required: false, schema: {} };
+  const description = port.description ? { description: port.description } : {};
+  return { type: port.type, required: port.required, schema: port.schema, ...description };
+}

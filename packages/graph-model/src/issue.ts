@@ -1,0 +1,29 @@
+import type { ErrorCode } from "@spindle/schemas";
+
+/** Where an issue is: any of node, edge, port, or a JSON pointer into the document. */
+export interface Place {
+  node?: string;
+  edge?: string;
+  port?: string;
+  pointer?: string;
+}
+
+/** One thing wrong with a graph (DESIGN section 1). `info` issues are facts a person should know, not faults. */
+export interface Issue {
+  code: ErrorCode;
+  severity: "error" | "warning" | "info";
+  message: string;
+  place: Place;
+  /** What to do about it, where there is something. */
+  fix?: string;
+}
+
+export const issue = (
+  severity: Issue["severity"],
+  code: ErrorCode,
+  message: string,
+  place: Place = {},
+  fix?: string,
+): Issue => ({ severity, code, message, place, ...(fix ? { fix } : {}) });
+
+export const hasErrors = (issues: readonly Issue[]): boolean => issues.some((one) => one.severity === "error");

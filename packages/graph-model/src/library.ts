@@ -1,0 +1,49 @@
+// The validator's view of the node library: what it must know of a capability, and nothing of where that came from.
+import type { Plane } from "./graph.ts";
+import type { Port } from "./ports.ts";
+
+export interface Engine {
+  id: string;
+  label: string;
+  description?: string;
+  plane: Plane;
+  draft: boolean;
+  live: boolean;
+  reason?: string;
+}
+
+export interface Parameter {
+  name: string;
+  /** JSON Schema of the value. */
+  schema: Record<string, unknown>;
+  required: boolean;
+  description?: string;
+}
+
+export interface NodeDefinition {
+  plane: Plane;
+  service: string;
+  version: string;
+  label: string;
+  description: string;
+  category: string;
+  keywords: string[];
+  docs: string;
+  inputs: Port[];
+  outputs: Port[];
+  parameters: Parameter[];
+  engines: Engine[];
+  live: boolean;
+  idempotent: boolean;
+  timeoutSeconds: number;
+}
+
+export interface Library {
+  find(plane: string, service: string): NodeDefinition | undefined;
+  all(): readonly NodeDefinition[];
+}
+
+/** The engine that `auto` means now: the first live one; the first at all when none is, so that its task waits there. */
+export function autoEngine(definition: NodeDefinition): Engine | undefined {
+  return definition.engines.find((engine) => engine.live) ?? definition.engines[0];
+}

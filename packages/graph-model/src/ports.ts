@@ -1,0 +1,44 @@
+import { PORT_TYPES } from "@spindle/schemas";
+
+export type PortKind = "json" | "artifact" | "opaque";
+
+/** A named, typed input or output of a node, made from a property of the capability's JSON Schema. */
+export interface Port {
+  name: string;
+  label: string;
+  type: string;
+  required: boolean;
+  schema: Record<string, unknown>;
+  description?: string;
+}
+
+export function portKind(type: string): PortKind {
+  return PORT_TYPES[type]?.kind ?? "opaque";
+}
+
+/** The port type of a JSON Schema fragment: `x-artifact`, an opaque `x-comfy-type`, or its JSON type. */
+export function portType(schema: Record<string, unknown>): string {
+  if (typeof schema["x-artifact"] === "string") return schema["x-artifact"];
+  if (typeof schema["x-comfy-type"] === "string") return schema["x-comfy-type"];
+  const types = (Array.isArray(schema.type) ? schema.type : [schema.type]).filter((type) => type !== "null");
+  const [only] = types;
+  return types.length === 1 && typeof only === "string" && only in PORT_TYPES ? only : "any";
+}
+
+/** Whether a value of type `from` may be wired into a port of type `to` (schemas/port-types.json). */
+export function typesFit(from: string, to: string): boolean {
+  if (from === to) return true;
+  if (portKind(from) === "opaque" || portKind(to) === "opaque") return false;
+  if (from === "any") return true;
+  const accepts = PORT_TYPES[to]?.accepts ?? [];
+  return accepts.includes("*") || accepts.includes(from);
+}
+
+/** A sentence for the person who tried it. */
+export function whyNotFit(from: string, to: string): string {
+  if (portKind(from) === "opaque" || portKind(to) === "opaque")
+    return `${from} and ${to} are different types, and at least one exists only inside ComfyUI.`;
+  return `This input takes ${article(to)}, and the output gives ${article(from)}.`;
+}
+
+const article = (type: string): string => `${/^[aeiou]/i.test(type) ? "an" : "a"} ${type}`;

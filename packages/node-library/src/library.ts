@@ -1,0 +1,18 @@
+import type { Library, NodeDefinition } from "@spindle/graph-model";
+import type { Capability } from "@spindle/schemas";
+import MiniSearch from "minisearch";
+import { define } from "./definition.ts";
+
+export function makeLibrary(capabilities: readonly Capability[]): Library {
+  const byKey = new Map(capabilities.map((one) => [`${one.plane}\n${one.id}`, define(one)]));
+  const list = [...byKey.values()].sort((a, b) => a.category.localeCompare(b.category) || a.label.localeCompare(b.label));
+  return { find: (plane, service) => byKey.get(`${plane}\n${service}`), all: () => list };
+}
+
+/** Full-text search over label, service, keywords and description; prefix and one typo are forgiven. */
+export function makeSearch(library: Library): (text: string) => NodeDefinition[] {
+  const index = new MiniSearch({ fields: ["label", "service", "keywords", "category", "description"], searchOptions: { prefix: true, fuzzy: 0.2, boost: { label: 4, keywords: 2 } } });
+  const all = library.all();
+  index.addAll(all.map((one, id) => ({ id, label: one.label, service: one.service.replaceAll(/[._]/g, " "), keywords: one.keywords.join(" "), category: one.category, description: one.description })));
+  return (text) => (text.trim() ? index.search(text).flatMap(({ id }) => all[id as number] ?? []) : [...all]);
+}

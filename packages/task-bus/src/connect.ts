@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+import { Redis } from "ioredis";
+
+const LIBRARY = readFileSync(new URL("../lua/spindle.lua", import.meta.url), "utf8");
+
+/**
+ * A connection that waits for Redis to come back. Calls fail after `commandTimeout` milliseconds instead of hanging.
+ * One connection for each use that blocks or subscribes.
+ */
+export function openRedis(url: string, options: { commandTimeout?: number } = {}): Redis {
+  const redis = new Redis(url, {
+    maxRetriesPerRequest: null,
+    autoResendUnfulfilledCommands: false,
+    retryStrategy: (tries) => Math.min(50 * 2 ** tries, 1000),
+    ...(options.commandTimeout ? { commandTimeout: options.commandTimeout } : {}),
+  });
+  redis.on("error", () => {}); // the state shows in `status`; without a listener Node would end
+  return redis;
+}
+
+export async function loadFunctions(redis: Redis): Promise<void> {
+  await redis.call("FUNCTION", "LOAD", "REPLACE", LIBRARY);
+}
+
+/** DESIGN W7. Returns what to change, or undefined if the settings are right. */
+export async function whyUnfit(redis: Redis): Promise<string | undefined> {
+  const setting = async (name: string) => ((await redis.config("GET", name)) as string[])[1];
+  const version = /redis_version:(\d+)\./.exec(await redis.info("server"))?.[1];
+  if (Number(version) < 7) return `Redis ${version} is too old: version 7 or newer is needed.`;
+  const policy = await setting("maxmemory-policy");
+  if (policy !== "noeviction") return `Redis evicts keys (maxmemory-policy ${policy}), and a task could vanish. Change it: redis-cli CONFIG SET maxmemory-policy noeviction`;
+  const aof = await setting("appendonly");
+  if (aof !== "yes") return "Redis keeps no append-only file, and tasks would vanish with it. Change it: redis-cli CONFIG SET appendonly yes";
+  return undefined;
+}

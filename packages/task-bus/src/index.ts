@@ -1,0 +1,5 @@
+export { loadFunctions, openRedis, whyUnfit } from "./connect.ts";
+export { names } from "./names.ts";
+export { type Route, type RuntimeEnd, runtimeEnd } from "./runtime-end.ts";
+export { taskToken } from "./sign.ts";
+export { type WorkerEnd, workerEnd } from "./worker-end.ts";

@@ -1,0 +1,19 @@
+import { BUS } from "@spindle/schemas";
+
+const key = (name: string): string => `${BUS.prefix}:${name}`;
+const fill = (pattern: string, values: Record<string, string>): string => key(pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? ""));
+
+/** Every key, stream and channel of the protocol (schemas/tasks/bus.json). */
+export const names = {
+  queue: (plane: string, capability: string, engine: string) => fill(BUS.names.queue, { plane, capability, engine }),
+  results: key(BUS.names.results),
+  resultsBell: `${key(BUS.names.results)}:bell`,
+  progress: key(BUS.names.progress),
+  lease: (task: string) => fill(BUS.names.lease, { task }),
+  cancel: (task: string) => fill(BUS.names.cancel, { task }),
+  dispatched: (task: string) => fill(BUS.names.dispatched, { task }),
+  settled: (task: string) => fill(BUS.names.settled, { task }),
+  epoch: key(BUS.names.epoch),
+  manifest: (plane: string) => fill(BUS.names.manifest, { plane }),
+  doorbell: (plane: string) => fill(BUS.names.doorbell, { plane }),
+} as const;

@@ -1,0 +1,79 @@
+// The runtime's end of the bus: dispatch, results, progress, cancel. It never decides what a task means.
+import { BUS, type TaskEntry, type TaskProgress, type TaskResult, validateTaskProgress, validateTaskResult } from "@spindle/schemas";
+import type { Redis } from "ioredis";
+import { names } from "./names.ts";
+import { signEntry } from "./sign.ts";
+
+const MARK_TTL = 24 * 3600 * 1000;
+
+/** Which stream a task belongs to. */
+export interface Route {
+  plane: string;
+  service: string;
+  engine: string;
+}
+
+export type Whereabouts = "leased" | "taken" | "queued" | "lost";
+
+export interface RuntimeEnd {
+  /** Idempotent by task. @throws RangeError if the entry is over 1 kB */
+  dispatch(entry: Omit<TaskEntry, "sig">, route: Route): Promise<string>;
+  whereabouts(task: string, route: Route): Promise<Whereabouts>;
+  /** `stale` tells a worker that the task is no longer its own. */
+  cancel(task: string, plane: string, mark?: "1" | "stale"): Promise<void>;
+  /** Takes a task off the bus once its fate is committed. */
+  done(task: string, route: Route): Promise<void>;
+  /** Results that wait, oldest first; a malformed one comes as `{id, bad}`. */
+  results(): Promise<({ id: string; result: TaskResult } | { id: string; bad: string })[]>;
+  acknowledge(id: string): Promise<void>;
+  /** Progress after `since` ("$" for from now on). Blocks for at most a second. */
+  progress(blocking: Redis, since: string): Promise<{ last: string; items: TaskProgress[] }>;
+}
+
+export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
+  const call = (name: string, keys: string[], ...args: (string | number)[]) => redis.call("FCALL", name, keys.length, ...keys, ...args);
+  const stream = (route: Route) => names.queue(route.plane, route.service, route.engine);
+  return {
+    async dispatch(entry, route) {
+      const text = JSON.stringify(signEntry(entry, workerKey));
+      if (text.length > BUS.entryMaxBytes) throw new RangeError(`A task entry of ${text.length} bytes; the limit is ${BUS.entryMaxBytes}.`);
+      return (await call("spindle_dispatch", [names.dispatched(entry.task), stream(route)], text, MARK_TTL, names.doorbell(route.plane))) as string;
+    },
+    async whereabouts(task, route) {
+      return (await call("spindle_where", [names.dispatched(task), stream(route), names.lease(task)])) as Whereabouts;
+    },
+    async cancel(task, plane, mark = "1") {
+      await call("spindle_cancel", [names.cancel(task)], mark, MARK_TTL, names.doorbell(plane), task);
+    },
+    async done(task, route) {
+      await call("spindle_done", [names.dispatched(task), stream(route), names.lease(task)]);
+    },
+    async results() {
+      const rows = await redis.xrange(names.results, "-", "+", "COUNT", 100);
+      return rows.map(([id, fields]) => readResult(id, fields[1] ?? ""));
+    },
+    async acknowledge(id) {
+      await redis.xdel(names.results, id);
+    },
+    async progress(blocking, since) {
+      const reply = (await blocking.call("XREAD", "COUNT", 500, "BLOCK", 1000, "STREAMS", names.progress, since)) as [string, [string, string[]][]][] | null;
+      const rows = reply?.[0]?.[1] ?? [];
+      const items = rows.map(([, fields]) => parse(fields[1] ?? "")).filter((one) => validateTaskProgress(one));
+      return { last: rows.at(-1)?.[0] ?? since, items };
+    },
+  };
+}
+
+function readResult(id: string, text: string): { id: string; result: TaskResult } | { id: string; bad: string } {
+  const result = text.length <= BUS.outputMaxBytes * 2 ? parse(text) : undefined;
+  if (validateTaskResult(result)) return { id, result };
+  return { id, bad: validateTaskResult.errors?.[0]?.message ?? "not JSON, or too large" };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+// The worker's end of the bus in TypeScript, as `workers/python-gpu` has it in Python.
+import { BUS, type TaskEntry, type TaskProgress, type TaskResult, validateTaskEntry } from "@spindle/schemas";
+import type { Redis } from "ioredis";
+import { names } from "./names.ts";
+import type { Route } from "./runtime-end.ts";
+import { isSigned } from "./sign.ts";
+
+const MARK_TTL = 24 * 3600 * 1000;
+const PROGRESS_KEPT = 10_000;
+
+export interface WorkerEnd {
+  /** The next task of these routes, or undefined. @throws Error if an entry is malformed or not signed by the runtime */
+  take(routes: readonly Route[]): Promise<TaskEntry | undefined>;
+  /** Takes or renews the lease; call it at once after `take` and then every `beatMs`. */
+  beat(entry: Pick<TaskEntry, "task" | "leaseMs">): Promise<"ok" | "cancel" | "lost">;
+  progress(progress: TaskProgress): Promise<void>;
+  /** Idempotent by task; the runtime acknowledges after its commit. */
+  settle(result: TaskResult): Promise<void>;
+}
+
+export function workerEnd(redis: Redis, worker: string, workerKey: string): WorkerEnd {
+  const call = (name: string, keys: string[], ...args: (string | number)[]) => redis.call("FCALL", name, keys.length, ...keys, ...args);
+  return {
+    async take(routes) {
+      const streams = routes.map((route) => names.queue(route.plane, route.service, route.engine));
+      const reply = (await call("spindle_take", streams, worker)) as [string, string, string] | null;
+      if (!reply) return undefined;
+      const entry: unknown = JSON.parse(reply[2]);
+      if (!validateTaskEntry(entry)) throw new Error("The entry does not have the shape of a task.");
+      if (!isSigned(entry, workerKey)) throw new Error("The entry is not signed with this worker's key.");
+      return entry;
+    },
+    async beat({ task, leaseMs }) {
+      return (await call("spindle_beat", [names.lease(task), names.cancel(task)], worker, leaseMs)) as "ok" | "cancel" | "lost";
+    },
+    async progress(progress) {
+      await redis.xadd(names.progress, "MAXLEN", "~", PROGRESS_KEPT, "*", "progress", JSON.stringify(progress));
+    },
+    async settle(result) {
+      const text = JSON.stringify({ ...result, worker });
+      if (text.length > BUS.outputMaxBytes) throw new RangeError(`An output of ${text.length} bytes; the limit is ${BUS.outputMaxBytes}.`);
+      await call("spindle_settle", [names.settled(result.task), names.results], text, MARK_TTL, names.resultsBell);
+    },
+  };
+}

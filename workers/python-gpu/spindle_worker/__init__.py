@@ -1,0 +1,1 @@
+"""The Python plane of Spindle."""

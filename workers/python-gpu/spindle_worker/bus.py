@@ -1,0 +1,84 @@
+"""The worker's end of the Redis protocol (packages/task-bus has the runtime's). Only the supervisor uses it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import redis
+from pydantic import ValidationError
+
+from .contract.constants import BUS
+from .contract.models import TaskEntry
+
+MARK_TTL_MS = 24 * 3600 * 1000
+PROGRESS_KEPT = 10_000
+
+
+def name(key: str, **values: str) -> str:
+    """A key, stream or channel of the protocol (schemas/tasks/bus.json)."""
+    return f"{BUS['prefix']}:{BUS['names'][key].format(**values)}"
+
+
+class BadEntry(Exception):
+    """An entry that the runtime did not write."""
+
+
+class Bus:
+    """One connection; every call may raise `redis.RedisError` during an outage."""
+
+    def __init__(self, url: str, worker: str, key: str) -> None:
+        self.redis = redis.Redis.from_url(url, decode_responses=True, socket_timeout=5, socket_connect_timeout=5)
+        self.worker = worker
+        self._key = key.encode()
+
+    def _call(self, function: str, keys: list[str], *args: str | int) -> Any:
+        return self.redis.execute_command(  # type: ignore[no-untyped-call]
+            "FCALL", function, len(keys), *keys, *args
+        )
+
+    def take(self, streams: list[str]) -> TaskEntry | None:
+        """:raises BadEntry: for an entry that is malformed or not signed with this worker's key"""
+        reply = self._call("spindle_take", streams, self.worker)
+        if not reply:
+            return None
+        try:
+            raw = json.loads(reply[2])
+            entry = TaskEntry.model_validate(raw)
+        except (ValueError, ValidationError) as error:
+            raise BadEntry(str(error)) from error
+        sig = raw.pop("sig")
+        canonical = json.dumps(raw, sort_keys=True, separators=(",", ":")).encode()
+        if not hmac.compare_digest(sig, hmac.new(self._key, canonical, hashlib.sha256).hexdigest()):
+            raise BadEntry("The signature is wrong.")
+        return entry
+
+    def beat(self, entry: TaskEntry) -> str:
+        """Takes or renews the lease: `ok`, `cancel` or `lost`."""
+        keys = [name("lease", task=entry.task), name("cancel", task=entry.task)]
+        return str(self._call("spindle_beat", keys, self.worker, entry.lease_ms))
+
+    def progress(self, message: dict[str, Any]) -> None:
+        self.redis.xadd(name("progress"), {"progress": json.dumps(message)}, maxlen=PROGRESS_KEPT, approximate=True)
+
+    def settle(self, task: str, result: dict[str, Any]) -> None:
+        """Idempotent by task; the runtime acknowledges after its commit."""
+        text = json.dumps({"v": 1, "task": task, "worker": self.worker, **result})
+        if len(text) > BUS["outputMaxBytes"]:
+            error = {
+                "class": "user",
+                "code": "task.bad_result",
+                "message": f"The output has {len(text)} bytes; the limit is {BUS['outputMaxBytes']}. Store large values as artifacts.",
+            }
+            text = json.dumps({"v": 1, "task": task, "worker": self.worker, "outcome": "failed", "error": error})
+        bell = f"{name('results')}:bell"
+        self._call("spindle_settle", [name("settled", task=task), name("results")], text, MARK_TTL_MS, bell)
+
+    def token(self, task: str) -> str:
+        """What the child shows the runtime to act for this task (DESIGN A3)."""
+        return hmac.new(self._key, f"task-token:{task}".encode(), hashlib.sha256).hexdigest()
+
+    def publish(self, manifest: dict[str, Any], ttl_ms: int) -> None:
+        self.redis.set(name("manifest", plane="python"), json.dumps(manifest), px=ttl_ms)

@@ -1,0 +1,68 @@
+"""What a capability is: Pydantic models for input and output, engines, and a function. One file each, in `nodes/`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from .contract.models import ArtifactRef
+
+if TYPE_CHECKING:
+    from .child.context import TaskContext
+
+Image = Annotated[ArtifactRef, WithJsonSchema({"type": "object", "x-artifact": "image"})]
+Audio = Annotated[ArtifactRef, WithJsonSchema({"type": "object", "x-artifact": "audio"})]
+Video = Annotated[ArtifactRef, WithJsonSchema({"type": "object", "x-artifact": "video"})]
+
+PARAMETER = {"x-parameter": True}
+"""`Field(json_schema_extra=PARAMETER)`: a setting of the node, not a port."""
+
+
+class Ports(BaseModel):
+    """Base of every input and output: `snake_case` here, `camelCase` on the wire."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+class UserError(Exception):
+    """The node cannot work with what it was given; another try would end the same."""
+
+
+class TransientError(Exception):
+    """Something outside failed and may be well again."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One way to do it. `why_not` says why it cannot run here now, or None."""
+
+    id: str
+    label: str
+    draft: bool
+    description: str = ""
+    why_not: Callable[[], str | None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Capability:
+    """A manifest entry and its handler."""
+
+    id: str
+    label: str
+    description: str
+    version: str
+    category: str
+    input: type[Ports]
+    output: type[Ports]
+    run: Callable[[TaskContext, Any], Ports]
+    kind: Literal["cpu", "gpu"]
+    engines: list[Engine]
+    keywords: list[str] = field(default_factory=list)
+    docs: str = ""
+    timeout_seconds: int = -1
+    idempotent: bool = False
+    side_effects: str = "none"

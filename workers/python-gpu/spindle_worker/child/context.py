@@ -1,0 +1,126 @@
+"""What a node's function may do besides computing: read inputs, store outputs, report."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from ..capability import TransientError
+from ..contract.models import ArtifactRef
+from ..wire import Wire
+
+CHUNK = 1 << 20
+PREVIEW_EVERY = 0.3
+EXTENSIONS = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "audio/wav": ".wav",
+    "audio/mpeg": ".mp3",
+    "audio/flac": ".flac",
+    "audio/ogg": ".ogg",
+    "audio/mp4": ".m4a",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+}
+
+
+class TaskContext:
+    """One attempt. `folder` is its own and vanishes with it."""
+
+    def __init__(self, task: dict[str, Any], wire: Wire, folder: Path) -> None:
+        self.engine: str = task["engine"]
+        self.folder = folder
+        self.objects: list[dict[str, Any]] = []
+        self._wire = wire
+        self._previewed_at = 0.0
+        self._base = f"{task['runtime']}/tasks/{task['task']}"
+        transport = httpx.HTTPTransport(retries=3)
+        self._http = httpx.Client(timeout=60, transport=transport, headers={"authorization": f"Bearer {task['token']}"})
+
+    def close(self) -> None:
+        self._http.close()
+
+    def input(self, sha256: str) -> Any:
+        """The task's input. :raises TransientError: if it cannot be had or is not the one that was dispatched"""
+        body = self._request("GET", f"{self._base}/input").content
+        if hashlib.sha256(body).hexdigest() != sha256:
+            raise TransientError("The input is not the one that was dispatched.")
+        return httpx.Response(200, content=body).json()
+
+    def progress(
+        self,
+        progress: float | None = None,
+        *,
+        step: int | None = None,
+        steps: int | None = None,
+        note: str | None = None,
+        text: str | None = None,
+    ) -> None:
+        """:param progress: 0 to 1. May be called as often as one likes; the supervisor thins it out."""
+        news = {"progress": progress, "step": step, "steps": steps, "note": note, "text": text}
+        self._wire.send({"type": "progress", "progress": {key: value for key, value in news.items() if value is not None}})
+
+    def fetch(self, ref: ArtifactRef) -> Path:
+        """An input's bytes as a file, checked against its hash."""
+        asked = self._request("POST", f"{self._base}/objects", json={"direction": "get", "artifact": ref.artifact}).json()
+        path = Path(tempfile.mkstemp(dir=self.folder, prefix="input-", suffix=EXTENSIONS.get(ref.mime, ".bin"))[1])
+        digest = hashlib.sha256()
+        try:
+            with path.open("wb") as file, httpx.stream("GET", asked["url"], headers=asked["headers"], timeout=60) as answer:
+                answer.raise_for_status()
+                for chunk in answer.iter_bytes(CHUNK):
+                    digest.update(chunk)
+                    file.write(chunk)
+        except httpx.HTTPError as error:
+            raise TransientError(f"An input cannot be read: {error}") from error
+        if digest.hexdigest() != ref.sha256:
+            raise TransientError("An input's bytes are not the ones its reference names.")
+        return path
+
+    def put(self, path: Path, mime: str, **known: Any) -> ArtifactRef:
+        """Stores an output. :param known: width, height, duration, name where they are known"""
+        ref, key = self._store(path.read_bytes(), mime, "output", known)
+        self.objects.append({"key": key, "ref": ref.model_dump(exclude_none=True)})
+        return ref
+
+    def preview(self, data: bytes, mime: str, *, force: bool = False, **known: Any) -> None:
+        """Shows something on the node while it runs; at most about three a second get through."""
+        now = time.monotonic()
+        if not force and now - self._previewed_at < PREVIEW_EVERY:
+            return
+        self._previewed_at = now
+        try:
+            ref, _ = self._store(data, mime, "preview", known)
+        except TransientError:
+            return  # a preview is lossy by contract
+        self._wire.send({"type": "progress", "progress": {"preview": ref.model_dump(exclude_none=True)}})
+
+    def _store(self, data: bytes, mime: str, purpose: str, known: dict[str, Any]) -> tuple[ArtifactRef, str]:
+        wish = {"direction": "put", "purpose": purpose, "mime": mime, "size": len(data)}
+        asked = self._request("POST", f"{self._base}/objects", json=wish).json()
+        self._request("PUT", asked["url"], content=data, headers=asked["headers"], plain=True)
+        ref = ArtifactRef.model_validate(
+            {"artifact": asked["artifact"], "mime": mime, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data), **known}
+        )
+        return ref, asked["key"]
+
+    def _request(self, method: str, url: str, *, plain: bool = False, **options: Any) -> httpx.Response:
+        """Outages of the runtime are waited out for a while; a lost task is not."""
+        for tries in range(8):
+            try:
+                answer = httpx.request(method, url, timeout=60, **options) if plain else self._http.request(method, url, **options)
+                if answer.status_code < 500:
+                    break
+            except httpx.TransportError as error:
+                if tries == 7:
+                    raise TransientError(f"The runtime cannot be reached: {error}") from error
+            time.sleep(min(0.2 * 2**tries, 5))
+        if answer.is_error:
+            raise TransientError(f"{method} {httpx.URL(url).path} was answered {answer.status_code}: {answer.text[:300]}")
+        return answer

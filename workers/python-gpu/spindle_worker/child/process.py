@@ -1,0 +1,87 @@
+"""The child: one Dramatiq worker with one thread, so that killing it hurts no other task."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+import dramatiq
+from dramatiq.middleware import CurrentMessage, Middleware, TimeLimit
+from pydantic import ValidationError
+
+from ..capability import Capability, TransientError, UserError
+from ..manifest import capabilities
+from ..wire import Wire
+from .broker import QUEUE, SocketBroker
+from .context import TaskContext
+
+PR_SET_PDEATHSIG = 1
+NO_LIMIT_MS = 7 * 24 * 3600 * 1000
+
+
+def serve(descriptor: int) -> int:
+    """Runs tasks until the supervisor goes away."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    wire = Wire(socket.socket(fileno=descriptor))
+    broker = SocketBroker(wire, [TimeLimit(time_limit=NO_LIMIT_MS), CurrentMessage(), Report()])
+    dramatiq.set_broker(broker)
+    for one in capabilities().values():
+        dramatiq.actor(actor_name=one.id, queue_name=QUEUE, broker=broker)(_actor(one, wire))
+    worker = dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=200)
+    worker.start()
+    broker.closed.wait()
+    os._exit(0)
+
+
+def _actor(one: Capability, wire: Wire) -> Any:
+    def run(task: dict[str, Any]) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(prefix="spindle-") as folder:
+            context = TaskContext(task, wire, Path(folder))
+            try:
+                values = one.input.model_validate(context.input(task["inputSha256"]))
+                output = one.run(context, values).model_dump(mode="json", by_alias=True, exclude_none=True)
+                return {"outcome": "succeeded", "output": output, "objects": context.objects}
+            finally:
+                context.close()
+
+    return run
+
+
+class Report(Middleware):
+    """Keeps what a task ended with until the broker acknowledges it."""
+
+    def after_process_message(self, broker: Any, message: Any, *, result: Any = None, exception: BaseException | None = None) -> None:
+        broker.results[message.message_id] = result if exception is None else {"outcome": "failed", "error": describe(exception)}
+
+    def after_skip_message(self, broker: Any, message: Any) -> None:
+        broker.results[message.message_id] = {"outcome": "cancelled"}
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """DESIGN E10: which class an exception belongs to."""
+    if isinstance(error, ValidationError):
+        words = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
+        return {"class": "user", "code": "node.user_error", "message": words}
+    if isinstance(error, UserError):
+        return {"class": "user", "code": "node.user_error", "message": str(error)[:4000]}
+    if isinstance(error, TransientError):
+        return {"class": "transient", "code": "node.exception", "message": str(error)[:4000]}
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return {"class": "oom", "code": "node.exception", "message": f"Out of memory: {error}"[:4000]}
+    where = "".join(traceback.format_exception(error)[-3:])
+    return {
+        "class": "user",
+        "code": "node.exception",
+        "message": f"{type(error).__name__}: {error}"[:4000],
+        "details": {"traceback": where[-4000:]},
+    }

@@ -1,0 +1,47 @@
+"""A task that waits and says how far it is: for trying graphs and the bus."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ..capability import PARAMETER, Capability, Engine, Ports
+from ..child.context import TaskContext
+
+
+class DummyInput(Ports):
+    value: Annotated[Any, Field(title="Value", description="Comes out again unchanged.")] = None
+    preset: Annotated[str, Field(json_schema_extra=PARAMETER, description="A label; it changes nothing.", max_length=100)] = ""
+    seconds: Annotated[float, Field(json_schema_extra=PARAMETER, ge=0, le=3600, description="How long it waits.")] = 0.4
+
+
+class DummyOutput(Ports):
+    value: Annotated[Any, Field(title="Value")] = None
+    waited: Annotated[float, Field(title="Waited", description="Seconds.")]
+
+
+def dummy_task(context: TaskContext, values: DummyInput) -> DummyOutput:
+    start = time.monotonic()
+    while (waited := time.monotonic() - start) < values.seconds:
+        context.progress(waited / values.seconds, note=f"{waited:.1f} of {values.seconds:.1f} s")
+        time.sleep(min(0.1, values.seconds - waited))
+    context.progress(1.0)
+    return DummyOutput(value=values.value, waited=round(waited, 3))
+
+
+capability = Capability(
+    id="dummy.dummy_task",
+    label="Wait",
+    description="Waits for a while, reports progress and gives back what it got.",
+    version="2026.01.0",
+    category="Testing",
+    keywords=["dummy", "sleep", "echo", "test"],
+    input=DummyInput,
+    output=DummyOutput,
+    run=dummy_task,
+    kind="gpu",
+    engines=[Engine(id="default", label="Built in", draft=False)],
+    idempotent=True,
+)

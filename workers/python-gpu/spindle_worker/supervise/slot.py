@@ -1,0 +1,214 @@
+"""One device slot: a child process and the task it runs. The supervisor renews the lease; the child knows nothing of it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import redis
+
+from ..bus import BadEntry, Bus
+from ..contract.models import TaskEntry
+from ..settings import Settings
+from ..wire import Wire
+
+log = logging.getLogger("spindle.slot")
+
+TICK_SECONDS = 0.1
+PROGRESS_EVERY = 0.25
+TERM_SECONDS = 1.0
+OUTAGE_SECONDS = 0.5
+
+
+class Slot:
+    """Takes one task at a time from its streams."""
+
+    def __init__(self, label: str, streams: list[str], settings: Settings, environment: dict[str, str]) -> None:
+        self.label = label
+        self.streams = streams
+        self.bell = threading.Event()
+        self.current: str | None = None
+        self._settings = settings
+        self._environment = {**os.environ, **environment}
+        self._bus = Bus(settings.redis_url, f"{settings.worker}:{label}", settings.worker_key)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._wire: Wire | None = None
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Until `stop`: outages are waited out."""
+        while not self._stop.is_set():
+            try:
+                self._ensure_child()
+                entry = self._bus.take(self.streams)
+                if entry is None:
+                    self.bell.wait(1.0)
+                    self.bell.clear()
+                else:
+                    self._attempt(entry)
+            except BadEntry as error:
+                log.error("%s: an entry is refused: %s", self.label, error)
+            except redis.RedisError as error:
+                log.warning("%s: Redis: %s", self.label, error)
+                self._stop.wait(OUTAGE_SECONDS)
+        self._kill()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self.bell.set()
+
+    def _ensure_child(self) -> None:
+        if self._child and self._child.poll() is None:
+            return
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "spindle_worker", "child", "--socket", str(theirs.fileno())]
+        self._child = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], env=self._environment, start_new_session=True, stdin=subprocess.DEVNULL
+        )
+        theirs.close()
+        self._wire = Wire(ours)
+
+    def _kill(self) -> None:
+        """The whole process group, so that nothing the node started stays and the device is free."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        for sign, patience in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, TERM_SECONDS)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, sign)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(patience)
+        if self._wire:
+            self._wire.socket.close()
+
+    def _attempt(self, entry: TaskEntry) -> None:
+        self.current = entry.task
+        try:
+            state = self._bus.beat(entry)
+            if state == "lost":
+                return
+            result = {"outcome": "cancelled"} if state == "cancel" else self._watch(entry)
+            if result is not None:
+                self._settle(entry.task, result)
+        finally:
+            self.current = None
+
+    def _watch(self, entry: TaskEntry) -> dict[str, Any] | None:
+        """The result, or None if the task is no longer ours."""
+        assert self._wire is not None
+        beats = Beats(self._bus, entry)
+        progress = Progress(self._bus, entry.task)
+        token = self._bus.token(entry.task)
+        try:
+            self._wire.send(
+                {
+                    "type": "task",
+                    "task": entry.task,
+                    "capability": entry.capability,
+                    "engine": entry.engine,
+                    "inputSha256": entry.input_sha256,
+                    "token": token,
+                    "runtime": self._settings.runtime_url,
+                }
+            )
+            progress.send({"progress": 0.0}, force=True)
+            while True:
+                message = self._wire.receive(TICK_SECONDS)
+                if message is not None and message["type"] == "result":
+                    progress.flush()
+                    return dict(message["result"])
+                if message is not None:
+                    progress.send(message["progress"])
+                progress.flush_if_due()
+                if self.bell.is_set():
+                    self.bell.clear()
+                    beats.due = 0.0
+                verdict = beats.look(progress.moved_at)
+                if verdict is not None:
+                    self._kill()
+                    return verdict or None
+                if self._stop.is_set():
+                    self._kill()
+                    return None
+        except (EOFError, OSError):
+            code = self._child.wait(TERM_SECONDS) if self._child else None
+            self._kill()
+            return failed("infra", "task.crashed", f"The process that ran the node ended ({code}).", crashed=True)
+
+    def _settle(self, task: str, result: dict[str, Any]) -> None:
+        while not self._stop.is_set():
+            try:
+                return self._bus.settle(task, result)
+            except redis.RedisError as error:
+                log.warning("%s: the result of %s waits for Redis: %s", self.label, task, error)
+                self._stop.wait(OUTAGE_SECONDS)
+
+
+def failed(kind: str, code: str, message: str, *, crashed: bool = False) -> dict[str, Any]:
+    return {"outcome": "failed", "error": {"class": kind, "code": code, "message": message, **({"crashed": True} if crashed else {})}}
+
+
+class Beats:
+    """Renews the lease and says when the child must end."""
+
+    def __init__(self, bus: Bus, entry: TaskEntry) -> None:
+        self._bus = bus
+        self._entry = entry
+        self.due = time.monotonic() + entry.beat_ms / 1000
+
+    def look(self, moved_at: float) -> dict[str, Any] | None:
+        """None: go on. An empty dict: the task is lost. Else the result that ends it."""
+        now = time.monotonic()
+        if self._entry.deadline and time.time() * 1000 > self._entry.deadline:
+            return failed("user", "task.timeout", "The node took longer than its time-out.")
+        if self._entry.stall_ms and (now - moved_at) * 1000 > self._entry.stall_ms:
+            return failed("infra", "task.stalled", f"Nothing moved for {self._entry.stall_ms} ms.")
+        if now < self.due:
+            return None
+        self.due = now + self._entry.beat_ms / 1000
+        try:
+            state = self._bus.beat(self._entry)
+        except redis.RedisError as error:
+            log.warning("The lease of %s could not be renewed: %s", self._entry.task, error)
+            self.due = now + min(OUTAGE_SECONDS, self._entry.beat_ms / 1000)
+            return None
+        if state == "cancel":
+            return {"outcome": "cancelled"}
+        return {} if state == "lost" else None
+
+
+class Progress:
+    """At most four messages a second; the latest wins (DESIGN W8)."""
+
+    def __init__(self, bus: Bus, task: str) -> None:
+        self._bus = bus
+        self._task = task
+        self._waiting: dict[str, Any] = {}
+        self._sent_at = 0.0
+        self.moved_at = time.monotonic()
+
+    def send(self, news: dict[str, Any], *, force: bool = False) -> None:
+        self._waiting.update(news)
+        self.moved_at = time.monotonic()
+        if force:
+            self.flush()
+
+    def flush_if_due(self) -> None:
+        if time.monotonic() - self._sent_at >= PROGRESS_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._waiting:
+            return
+        message, self._waiting = self._waiting, {}
+        self._sent_at = time.monotonic()
+        with contextlib.suppress(redis.RedisError):
+            self._bus.progress({"v": 1, "task": self._task, **message})

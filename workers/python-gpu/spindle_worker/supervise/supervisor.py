@@ -1,0 +1,89 @@
+"""The supervisor: the only part that speaks Redis. It never runs a node itself, so a busy node cannot silence it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from typing import IO
+
+import redis
+
+from ..bus import Bus, name
+from ..manifest import capabilities, manifest
+from ..settings import Settings, read_settings
+from .device import gpus, lock
+from .slot import Slot
+
+log = logging.getLogger("spindle.supervisor")
+
+MANIFEST_TTL_MS = 6000
+
+
+def supervise() -> int:
+    """Runs until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    settings = read_settings()
+    stop = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stop.set())
+    current = manifest()
+    slots, locks = _slots(settings, current)
+    threads = [threading.Thread(target=slot.run, name=slot.label, daemon=True) for slot in slots]
+    threads.append(threading.Thread(target=_listen, args=(settings, slots, stop), name="bells", daemon=True))
+    threads.append(threading.Thread(target=_publish, args=(settings, current, stop), name="manifest", daemon=True))
+    for thread in threads:
+        thread.start()
+    log.info("%d capabilities, slots: %s", len(current["capabilities"]), ", ".join(slot.label for slot in slots))
+    stop.wait()
+    for slot in slots:
+        slot.stop()
+    for thread in threads:
+        thread.join(5)
+    for handle in locks:
+        handle.close()
+    return 0
+
+
+def _slots(settings: Settings, current: dict[str, list[dict[str, object]]]) -> tuple[list[Slot], list[IO[str]]]:
+    """A slot per GPU (or one for this machine's CPU), and one for what needs no device and must never wait for it."""
+    offered = {entry["id"]: entry["engines"] for entry in current["capabilities"]}
+    streams: dict[str, list[str]] = {"gpu": [], "cpu": []}
+    for one in capabilities().values():
+        for engine in offered[one.id]:  # type: ignore[attr-defined]
+            if engine["live"]:
+                streams[one.kind].append(name("queue", plane="python", capability=one.id, engine=engine["id"]))
+    held = [(uuid, handle) for uuid in gpus() if (handle := lock(uuid)) is not None]
+    devices = [(uuid, {"CUDA_VISIBLE_DEVICES": uuid}) for uuid, _ in held] or [
+        (f"cpu-{index}", {}) for index in range(settings.device_slots)
+    ]
+    slots = [Slot(label, streams["gpu"], settings, environment) for label, environment in devices]
+    return [*slots, Slot("light", streams["cpu"], settings, {"CUDA_VISIBLE_DEVICES": ""})], [handle for _, handle in held]
+
+
+def _publish(settings: Settings, current: dict[str, object], stop: threading.Event) -> None:
+    bus = Bus(settings.redis_url, settings.worker, settings.worker_key)
+    while not stop.is_set():
+        try:
+            bus.publish(current, MANIFEST_TTL_MS)
+        except redis.RedisError as error:
+            log.warning("Redis: %s", error)
+        stop.wait(settings.publish_seconds)
+
+
+def _listen(settings: Settings, slots: list[Slot], stop: threading.Event) -> None:
+    """The doorbell only makes things faster: every loop looks by itself too."""
+    while not stop.is_set():
+        try:
+            bells = redis.Redis.from_url(settings.redis_url, decode_responses=True, socket_connect_timeout=5).pubsub()  # type: ignore[no-untyped-call]
+            bells.subscribe(name("doorbell", plane="python"))
+            while not stop.is_set():
+                message = bells.get_message(ignore_subscribe_messages=True, timeout=1.0)
+                if message is None:
+                    continue
+                cancelled = str(message["data"]).removeprefix("cancel ")
+                for slot in slots:
+                    if slot.current is None or slot.current == cancelled:
+                        slot.bell.set()
+        except redis.RedisError:
+            stop.wait(0.5)
