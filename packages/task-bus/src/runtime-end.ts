@@ -56,7 +56,7 @@ export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
       await redis.xdel(names.results, id);
     },
     async progress(blocking, since) {
-      const reply = (await blocking.call("XREAD", "COUNT", 500, "BLOCK", 1000, "STREAMS", names.progress, since)) as [string, [string, string[]][]][] | null;
+      const reply = await blocking.xread("COUNT", 500, "BLOCK", 1000, "STREAMS", names.progress, since);
       const rows = reply?.[0]?.[1] ?? [];
       const items = rows.map(([, fields]) => parse(fields[1] ?? "")).filter((one) => validateTaskProgress(one));
       return { last: rows.at(-1)?.[0] ?? since, items };

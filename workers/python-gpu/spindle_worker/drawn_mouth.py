@@ -36,15 +36,16 @@ def scaled(picture: Picture) -> Picture:
 
 
 def find_mouth(picture: Picture) -> Mouth:
-    """The lower part of the largest face; without one, a box in the lower middle."""
+    """The lower part of the surest face; without one, a box in the lower middle."""
     height, width = picture.shape[:2]
     cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))
     grey = cv2.equalizeHist(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
     side = max(20, min(height, width) // 8)
-    faces = cascade.detectMultiScale(grey, scaleFactor=1.05, minNeighbors=6, minSize=(side, side))
+    faces, _, weights = cascade.detectMultiScale3(grey, scaleFactor=1.05, minNeighbors=4, minSize=(side, side), outputRejectLevels=True)
     if len(faces) == 0:
         return _even(width * 0.36, height * 0.62, width * 0.28, height * 0.2, width, height, found=False)
-    x, y, w, h = max(faces, key=lambda face: face[2] * face[3])
+    # The surest face, not the largest: a helmet or a flag can look like one.
+    x, y, w, h = faces[int(np.argmax(np.ravel(weights)))]
     return _even(x + w * 0.27, y + h * 0.66, w * 0.46, h * 0.3, width, height, found=True)
 
 
@@ -66,7 +67,7 @@ class MouthWarp:
         across = columns / max(1, mouth.width - 1) * 2 - 1
         self._rows, self._columns = rows, columns
         # Lips part: the further from the edges, the further a pixel is drawn from the line between the lips.
-        self._window = np.cos(across * np.pi / 2) ** 1.5 * (1 - down**2)
+        self._window = np.clip(np.cos(across * np.pi / 2), 0, 1) ** 1.5 * (1 - down**2)
         self._side = np.tanh(down * 6)
 
     def frame(self, openness: float) -> Picture:

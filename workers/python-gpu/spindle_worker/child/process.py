@@ -32,6 +32,7 @@ def serve(descriptor: int) -> int:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    logging.getLogger("dramatiq").setLevel(logging.CRITICAL)  # a failure goes to the runtime, with its trace
     wire = Wire(socket.socket(fileno=descriptor))
     broker = SocketBroker(wire, [TimeLimit(time_limit=NO_LIMIT_MS), CurrentMessage(), Report()])
     dramatiq.set_broker(broker)
