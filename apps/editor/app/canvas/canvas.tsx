@@ -1,0 +1,135 @@
+// The canvas: React Flow in front of the shared document. Every change is a command; drags are committed on drop.
+import { canConnect, type Graph, type Issue, type Library, type NodeDefinition } from "@spindle/graph-model";
+import { addNode, connect, moveNodes, remove } from "@spindle/graph-model/shared-doc";
+import { applyNodeChanges, Background, BackgroundVariant, type Connection, type Edge, MiniMap, type NodeChange, ReactFlow, useReactFlow } from "@xyflow/react";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import type * as Y from "yjs";
+import { useRunStore } from "../session/run-store";
+import { ME } from "../session/use-document";
+import { CanvasTools } from "./canvas-tools";
+import { FitContext, type FitQuestion } from "./fits";
+import { toEdges, toNodes } from "./flow";
+import { type CardNode, NodeCard } from "./node-card";
+import { useClipboard } from "./use-clipboard";
+
+export const DRAG_TYPE = "application/x-spindle-capability";
+const TYPES = { card: NodeCard };
+
+export interface CanvasProps {
+  doc: Y.Doc;
+  graph: Graph;
+  issues: Issue[];
+  library: Library;
+  selected: string | undefined;
+  onSelect(id: string | undefined): void;
+  onDropFile(file: File): void;
+  focus: { id: string; at: number } | undefined;
+}
+
+export function Canvas({ doc, graph, issues, library, selected, onSelect, onDropFile, focus }: CanvasProps) {
+  const flow = useReactFlow();
+  const [nodes, setNodes] = useState<CardNode[]>([]);
+  const [edges, setEdges] = useState<Edge[]>([]);
+  const [refusal, setRefusal] = useState<string>();
+  const running = useRunStore((store) => Object.values(store.nodes).filter((one) => one.state === "running").map((one) => one.node).join("\n"));
+  const waiting = useRunStore((store) => Object.values(store.nodes).filter((one) => one.state === "queued").map((one) => one.node).join("\n"));
+
+  useEffect(() => {
+    setNodes((old) => {
+      const known = new Map(old.map((node) => [node.id, node]));
+      return toNodes(graph, library, issues).map((next) => {
+        const before = known.get(next.id);
+        return before ? { ...before, ...next, position: before.dragging ? before.position : next.position } : next;
+      });
+    });
+    setEdges((old) => {
+      const marked = new Set(old.filter((edge) => edge.selected).map((edge) => edge.id));
+      return toEdges(graph, library).map((edge) => ({ ...edge, selected: marked.has(edge.id) }));
+    });
+  }, [graph, library, issues]);
+
+  useEffect(() => {
+    if (focus) void flow.fitView({ nodes: [{ id: focus.id }], duration: 280, maxZoom: 1 });
+  }, [focus, flow]);
+
+  useClipboard({ doc, graph, nodes, setNodes, flow });
+
+  const drawn = useMemo(() => {
+    const [into, before] = [new Set(running.split("\n")), new Set(waiting.split("\n"))];
+    return edges.map((edge) => ({ ...edge, className: `${edge.className ?? ""} ${into.has(edge.target) ? "flow" : before.has(edge.target) ? "waiting" : ""}` }));
+  }, [edges, running, waiting]);
+
+  const fits = useCallback<FitQuestion>((from, to) => canConnect(graph, library, from, to).ok, [graph, library]);
+  const ask = (one: Connection | Edge) => canConnect(graph, library, { node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" });
+
+  const change = (changes: NodeChange<CardNode>[]) => {
+    const gone = changes.filter((one) => one.type === "remove").map((one) => one.id);
+    if (gone.length > 0) remove(doc, ME, gone);
+    setNodes((now) => applyNodeChanges(changes.filter((one) => one.type !== "remove"), now));
+  };
+
+  const drop = (event: React.DragEvent) => {
+    event.preventDefault();
+    const file = event.dataTransfer.files[0];
+    if (file) return onDropFile(file);
+    const definition = library.all().find((one) => `${one.plane} ${one.service}` === event.dataTransfer.getData(DRAG_TYPE));
+    if (definition) onSelect(place(doc, definition, flow.screenToFlowPosition({ x: event.clientX, y: event.clientY })));
+  };
+
+  return (
+    <FitContext.Provider value={fits}>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the drop zone; the library's rows add by keyboard too */}
+      <div className="canvas" data-testid="canvas" onDragOver={(event) => event.preventDefault()} onDrop={drop}>
+        <ReactFlow
+          nodes={nodes}
+          edges={drawn}
+          nodeTypes={TYPES}
+          onNodesChange={change}
+          onEdgesChange={(changes) => {
+            const gone = changes.filter((one) => one.type === "remove").map((one) => one.id);
+            if (gone.length > 0) remove(doc, ME, [], gone);
+            const marks = new Map(changes.flatMap((one) => (one.type === "select" ? [[one.id, one.selected] as const] : [])));
+            setEdges((now) => now.map((edge) => (marks.has(edge.id) ? { ...edge, selected: marks.get(edge.id) ?? false } : edge)));
+          }}
+          onNodeDragStop={(_, __, moved) => moveNodes(doc, ME, Object.fromEntries(moved.map((node) => [node.id, node.position])))}
+          onConnectStart={() => setRefusal(undefined)}
+          onConnect={(one) => connect(doc, ME, { node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" })}
+          onConnectEnd={(_, { isValid, fromNode, fromHandle, toNode, toHandle }) => {
+            if (isValid || !toNode || !toHandle || !fromNode || !fromHandle) return;
+            const [source, target] = fromHandle.type === "source" ? [{ n: fromNode.id, h: fromHandle.id }, { n: toNode.id, h: toHandle.id }] : [{ n: toNode.id, h: toHandle.id }, { n: fromNode.id, h: fromHandle.id }];
+            const answer = canConnect(graph, library, { node: source.n, port: source.h ?? "" }, { node: target.n, port: target.h ?? "" });
+            if (!answer.ok) setRefusal(answer.reason);
+          }}
+          isValidConnection={(one) => ask(one).ok}
+          onSelectionChange={({ nodes: chosen }) => {
+            const only = chosen.length === 1 ? chosen[0]?.id : undefined;
+            if (only !== selected) onSelect(only);
+          }}
+          onPaneClick={() => setRefusal(undefined)}
+          deleteKeyCode={["Delete", "Backspace"]}
+          multiSelectionKeyCode="Shift"
+          minZoom={0.05}
+          maxZoom={2}
+          fitView
+          fitViewOptions={{ maxZoom: 1, padding: 0.15 }}
+          onlyRenderVisibleElements={graph.nodes.length > 150}
+          proOptions={{ hideAttribution: true }}
+        >
+          <Background variant={BackgroundVariant.Dots} gap={20} size={1.4} color="var(--dot)" bgColor="var(--bg-canvas)" />
+          {graph.nodes.length > 0 && <MiniMap pannable zoomable nodeColor="var(--line-strong)" maskColor="var(--scrim)" bgColor="var(--bg-overlay)" />}
+        </ReactFlow>
+        <CanvasTools />
+        {refusal && (
+          <output className="float reason-chip" aria-live="assertive">
+            {refusal}
+          </output>
+        )}
+      </div>
+    </FitContext.Provider>
+  );
+}
+
+/** Adds one use of a capability; parameters start with their defaults in the schema, not as copies. */
+export function place(doc: Y.Doc, definition: NodeDefinition, position: { x: number; y: number }): string {
+  return addNode(doc, ME, { service: definition.service, plane: definition.plane, name: definition.label, position });
+}

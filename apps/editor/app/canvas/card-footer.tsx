@@ -1,0 +1,46 @@
+
+import { Check, CircleAlert, Clock, LoaderCircle, SkipForward } from "lucide-react";
+import { useRunStore } from "../session/run-store";
+import type { NodeState } from "../session/types";
+import { between, look, span, stateWord } from "../ui/words";
+
+export function StateIcon({ state }: { state: NodeState | undefined }) {
+  const kind = look(state);
+  if (kind === "idle") return null;
+  if (kind === "running") return <LoaderCircle size={14} className="c-live spin" aria-label="Running" />;
+  if (kind === "done") return <Check size={14} className="c-ok" aria-label="Done" />;
+  if (kind === "failed") return <CircleAlert size={14} className="c-bad" aria-label="Failed" />;
+  return kind === "skipped" ? <SkipForward size={14} className="t3" aria-label="Skipped" /> : <Clock size={14} className="t3" aria-label="Waits" />;
+}
+
+export function CardFooter({ id }: { id: string }) {
+  const node = useRunStore((store) => store.nodes[id]);
+  const live = useRunStore((store) => store.live[id]);
+  if (!node) return null;
+  const running = node.state === "running";
+  const percent = running && live?.progress !== undefined ? Math.round(live.progress * 100) : undefined;
+  const failed = look(node.state) === "failed" || node.state === "skipped";
+  const reason = failed || (node.error && node.state === "dispatched") ? String(node.error?.message ?? "") : "";
+  return (
+    <>
+      {reason && (
+        <div className={`why ${failed && node.state !== "skipped" ? "bad" : "warn"}`}>
+          <CircleAlert className="i" />
+          <span>{reason.slice(0, 220)}</span>
+        </div>
+      )}
+      <div className="foot" data-testid={`foot-${id}`}>
+        {percent !== undefined && (
+          <span className="bar">
+            <i style={{ "--v": `${percent}%` } as React.CSSProperties} />
+          </span>
+        )}
+        <StateIcon state={node.state} />
+        {percent !== undefined ? <span className="strong c-live num">{percent}%</span> : <span>{stateWord(node.state)}</span>}
+        {running && live?.steps ? <span className="num">{live.step} of {live.steps}</span> : running && live?.note ? <span className="cut">{live.note}</span> : null}
+        {node.attempt > 1 && <span className="t3">try {node.attempt}</span>}
+        <span className="r num">{running && live?.remaining !== undefined ? `${span(live.remaining)} left` : node.finishedAt ? between(node.startedAt, node.finishedAt) : ""}</span>
+      </div>
+    </>
+  );
+}

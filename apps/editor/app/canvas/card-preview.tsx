@@ -1,0 +1,45 @@
+// The largest thing on a card is its result: what streams in while it runs, and what it made.
+import type { NodeDefinition } from "@spindle/graph-model";
+import type { ArtifactRef } from "@spindle/schemas";
+import { artifactUrl, isArtifact } from "../session/files";
+import { useRunStore } from "../session/run-store";
+import { Waveform } from "../ui/waveform";
+
+export function CardPreview({ id, definition }: { id: string; definition: NodeDefinition | undefined }) {
+  const live = useRunStore((store) => store.live[id]);
+  const node = useRunStore((store) => store.nodes[id]);
+  const done = node?.state === "succeeded";
+  const output = done ? firstToShow(node.output ?? {}, definition) : undefined;
+  const media = isArtifact(output) ? output : done ? undefined : live?.preview;
+  const running = node?.state === "running";
+  if (media) return <Media media={media} final={done} />;
+  const text = typeof output === "string" ? output : live?.text;
+  if (text)
+    return (
+      <div className="preview text nowheel">
+        {text.slice(0, 600)}
+        {running && <span className="caret" />}
+      </div>
+    );
+  if (output !== undefined) return <div className="preview text mono">{JSON.stringify(output).slice(0, 300)}</div>;
+  return null;
+}
+
+function Media({ media, final }: { media: ArtifactRef; final: boolean }) {
+  const url = artifactUrl(media);
+  if (media.mime.startsWith("audio/")) return <div className="preview wave nowheel"><Waveform url={url} /></div>;
+  return (
+    <div className="preview nowheel">
+      {/* biome-ignore lint/a11y/useMediaCaption: generated media has none */}
+      {media.mime.startsWith("video/") ? <video className="nodrag" src={url} controls playsInline muted loop preload="metadata" /> : <img src={url} alt={final ? "Result" : "Preview while it runs"} />}
+      {!final && <span className="cap">Preview</span>}
+    </div>
+  );
+}
+
+/** Media first, then text, then whatever there is, in the order of the ports. */
+export function firstToShow(output: Record<string, unknown>, definition: NodeDefinition | undefined): unknown {
+  const names = definition?.outputs.map((port) => port.name) ?? Object.keys(output);
+  const values = names.map((name) => output[name]).filter((value) => value !== undefined && value !== null);
+  return values.find(isArtifact) ?? values.find((value) => typeof value === "string") ?? values[0];
+}

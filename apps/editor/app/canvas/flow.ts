@@ -1,0 +1,56 @@
+// Graph -> what React Flow draws. Pure; run state is not part of it.
+import { autoEngine, edgeId, edgeMetadata, type Graph, type Issue, type Library, nodePosition, nodeSettings, type Position } from "@spindle/graph-model";
+import dagre from "@dagrejs/dagre";
+import type { Edge } from "@xyflow/react";
+import type { CardNode } from "./node-card";
+
+const CARD = { width: 304, height: 260 };
+
+export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]): CardNode[] {
+  const places = layout(graph);
+  const wired = new Map<string, string[]>();
+  for (const edge of graph.edges) {
+    const port = edgeMetadata(edge).targetPort;
+    if (port) wired.set(edge.to, [...(wired.get(edge.to) ?? []), port]);
+  }
+  return graph.nodes.map((node) => {
+    const definition = library.find(node.plane, node.service);
+    const engine = definition?.engines.find((one) => one.id === nodeSettings(graph, node.id).engine) ?? (definition && autoEngine(definition));
+    const problem = issues.find((one) => one.severity === "error" && one.place.node === node.id && one.code !== "graph.cycle")?.message;
+    return { id: node.id, type: "card", position: nodePosition(graph, node.id) ?? places.get(node.id) ?? { x: 0, y: 0 }, data: { node, definition, draft: engine?.draft === true, wired: (wired.get(node.id) ?? []).join(" "), problem } };
+  });
+}
+
+export function toEdges(graph: Graph, library: Library): Edge[] {
+  const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
+  return graph.edges.map((edge, index) => {
+    const { sourcePort, targetPort } = edgeMetadata(edge);
+    const source = nodes.get(edge.from);
+    const type = source && library.find(source.plane, source.service)?.outputs.find((port) => port.name === sourcePort)?.type;
+    const ports = sourcePort && targetPort ? { sourceHandle: sourcePort, targetHandle: targetPort } : firstPorts(graph, library, edge.from, edge.to);
+    return { id: edgeId(edge, index), source: edge.from, target: edge.to, ...ports, className: sourcePort ? "" : "order", data: { type: type ?? "any" }, style: { "--edge": `var(--port-${colour(type)})` } as never };
+  });
+}
+
+/** An edge that only orders two nodes is drawn between their first ports. */
+function firstPorts(graph: Graph, library: Library, from: string, to: string): { sourceHandle?: string; targetHandle?: string } {
+  const ports = (id: string, side: "inputs" | "outputs") => {
+    const node = graph.nodes.find((one) => one.id === id);
+    return node && library.find(node.plane, node.service)?.[side][0]?.name;
+  };
+  const [source, target] = [ports(from, "outputs"), ports(to, "inputs")];
+  return { ...(source ? { sourceHandle: source } : {}), ...(target ? { targetHandle: target } : {}) };
+}
+
+const COLOURS: Record<string, string> = { string: "text", integer: "number", object: "json", array: "json", any: "json" };
+const colour = (type: string | undefined): string => COLOURS[type ?? "any"] ?? (type ?? "json").toLowerCase();
+
+/** Places for nodes that have none: left to right, as the edges run. */
+function layout(graph: Graph): Map<string, Position> {
+  if (graph.nodes.every((node) => nodePosition(graph, node.id))) return new Map();
+  const g = new dagre.graphlib.Graph().setGraph({ rankdir: "LR", nodesep: 48, ranksep: 96 }).setDefaultEdgeLabel(() => ({}));
+  for (const node of graph.nodes) g.setNode(node.id, { ...CARD });
+  for (const edge of graph.edges) g.setEdge(edge.from, edge.to);
+  dagre.layout(g);
+  return new Map(graph.nodes.map((node) => [node.id, { x: g.node(node.id).x - CARD.width / 2, y: g.node(node.id).y - CARD.height / 2 }]));
+}

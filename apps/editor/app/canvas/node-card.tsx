@@ -1,0 +1,66 @@
+// The card of a node: shape from its definition, state from the run. It knows no capability by name.
+import type { GraphNode, NodeDefinition, Plane } from "@spindle/graph-model";
+import { nodeTitle } from "@spindle/graph-model";
+import { type Node, type NodeProps, useStore } from "@xyflow/react";
+import { CircleAlert, CircleHelp, WifiOff } from "lucide-react";
+import { memo } from "react";
+import { useRunStore } from "../session/run-store";
+import { PlaneMark } from "../ui/plane-mark";
+import { look } from "../ui/words";
+import { CardFooter, StateIcon } from "./card-footer";
+import { CardPreview } from "./card-preview";
+import { PortRows } from "./port-rows";
+
+export type CardNode = Node<{ node: GraphNode; definition: NodeDefinition | undefined; draft: boolean; wired: string; problem: string | undefined }, "card">;
+
+const BOX_BELOW = 0.4;
+const WIDGETS = 3;
+
+export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>) {
+  const { node, definition, draft, wired, problem } = data;
+  const state = useRunStore((store) => store.nodes[id]?.state);
+  const boxed = useStore((store) => store.transform[2] < BOX_BELOW);
+  const title = nodeTitle(node);
+  const plane = node.plane as Plane;
+  if (boxed)
+    return (
+      <div className="lod" data-plane={plane} data-state={look(state)}>
+        {title}
+        <PortRows definition={definition} wired={wired} bare />
+      </div>
+    );
+  const wide = definition?.inputs.some((port) => port.schema["x-multiline"]) ?? false;
+  const shown = Object.entries(node.params ?? {}).filter(([, value]) => value !== "" && value !== null && typeof value !== "object").slice(0, WIDGETS);
+  return (
+    <article className={`card-node${wide ? " wide" : ""}`} data-state={look(state)} data-unknown={definition === undefined} aria-label={title}>
+      <header>
+        <PlaneMark plane={plane} off={definition?.live === false} />
+        <h3 title={title}>{title}</h3>
+        {definition === undefined ? <CircleHelp size={14} className="c-bad" /> : definition.live ? <StateIcon state={state} /> : <WifiOff size={14} className="t3" />}
+      </header>
+      <div className="sub">
+        <span className="cut mono" title={node.service}>{node.service}</span>
+        {draft && <span className="tag">Draft</span>}
+      </div>
+      <PortRows definition={definition} wired={wired} />
+      {shown.length > 0 && (
+        <div className="widgets">
+          {shown.map(([name, value]) => (
+            <div className="w" key={name}>
+              <span className="cut">{name}</span>
+              <b className="cut num" style={{ maxWidth: "60%" }}>{String(value)}</b>
+            </div>
+          ))}
+        </div>
+      )}
+      <CardPreview id={id} definition={definition} />
+      {problem && (
+        <div className="why bad">
+          <CircleAlert className="i" />
+          <span>{problem}</span>
+        </div>
+      )}
+      <CardFooter id={id} />
+    </article>
+  );
+});

@@ -1,0 +1,57 @@
+// What the run will ask for, filled in before it starts. Values stay in this browser: they are not part of the graph.
+import { type RunInput, whyInvalid } from "@spindle/graph-model";
+import { useEffect, useState } from "react";
+import { Widget } from "./widget";
+
+export type Values = Record<string, unknown>;
+
+/** Kept per graph in this browser. */
+export function useRunValues(graph: string): [Values, (name: string, value: unknown) => void] {
+  const key = `spindle.inputs.${graph}`;
+  const [values, setValues] = useState<Values>({});
+  useEffect(() => {
+    try {
+      setValues(JSON.parse(localStorage.getItem(key) ?? "{}") as Values);
+    } catch {
+      setValues({});
+    }
+  }, [key]);
+  const set = (name: string, value: unknown) =>
+    setValues((now) => {
+      const next = { ...now, [name]: value };
+      if (value === undefined) delete next[name];
+      localStorage.setItem(key, JSON.stringify(next));
+      return next;
+    });
+  return [values, set];
+}
+
+/** The first input that a run would be refused for. */
+export function missingInput(inputs: readonly RunInput[], values: Values): RunInput | undefined {
+  return inputs.find((one) => one.required && values[one.name] === undefined && one.default === undefined && !("default" in one.schema));
+}
+
+export function RunInputsForm({ inputs, values, onChange, failed }: { inputs: RunInput[]; values: Values; onChange(name: string, value: unknown): void; failed: { name: string; message: string } | undefined }) {
+  return (
+    <>
+      <div className="head"><h2>Run</h2></div>
+      <div className="scroll">
+        <section className="sect">
+          <h4>Inputs of the run</h4>
+          {inputs.length === 0 && <p className="t3 t12">This graph asks for nothing.</p>}
+          {inputs.map((one) => {
+            const value = values[one.name];
+            const problem = failed?.name === one.name ? failed.message : value !== undefined && typeof value !== "object" ? whyInvalid(value, one.schema) : undefined;
+            return (
+              <div className="frow" key={one.name} title={one.description}>
+                <span className="flabel">{one.label}{one.required && <span className="t3">needed</span>}</span>
+                <Widget label={one.label} schema={one.schema} value={value ?? one.default} onChange={(next) => onChange(one.name, next)} />
+                {problem && <p className="error-text" role="alert">{problem}</p>}
+              </div>
+            );
+          })}
+        </section>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,100 @@
+// The node library: search, filter by plane, drag or press Enter to add.
+import type { Library, NodeDefinition, Plane } from "@spindle/graph-model";
+import { makeSearch } from "@spindle/node-library";
+import { ChevronDown, ChevronRight, PanelLeftOpen, Search, WifiOff, X } from "lucide-react";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { DRAG_TYPE } from "../canvas/canvas";
+import { PLANE_NAMES, PlaneMark } from "../ui/plane-mark";
+
+const PLANES: Plane[] = ["node", "python", "comfy"];
+
+export function LibraryPanel({ library, loaded, onAdd }: { library: Library; loaded: boolean; onAdd(definition: NodeDefinition): void }) {
+  const [text, setText] = useState("");
+  const [only, setOnly] = useState<Plane>();
+  const [shut, setShut] = useState<ReadonlySet<string>>(new Set());
+  const [open, setOpen] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  const search = useMemo(() => makeSearch(library), [library]);
+  const found = search(text).filter((one) => only === undefined || one.plane === only);
+  const groups = grouped(found);
+
+  useEffect(() => {
+    const slash = (event: KeyboardEvent) => {
+      if (event.key !== "/" || (event.target as HTMLElement).closest("input, textarea, .monaco-editor")) return;
+      event.preventDefault();
+      setOpen(true);
+      setTimeout(() => input.current?.focus());
+    };
+    document.addEventListener("keydown", slash);
+    return () => document.removeEventListener("keydown", slash);
+  }, []);
+
+  const toggle = (category: string) => setShut((now) => (now.has(category) ? new Set([...now].filter((one) => one !== category)) : new Set([...now, category])));
+  const live = library.all().filter((one) => one.live).length;
+  return (
+    <aside className={`lib${open ? " open" : ""}`} aria-label="Node library">
+      <div className="rail">
+        <button type="button" className="btn icon quiet" aria-label="Open the library" onClick={() => setOpen(true)}><PanelLeftOpen size={16} /></button>
+      </div>
+      <div className="pad">
+        <div className="field">
+          <Search size={14} className="i" />
+          <input ref={input} value={text} placeholder={`Search ${library.all().length} nodes`} aria-label="Search nodes" onChange={(event) => setText(event.target.value)} onKeyDown={(event) => event.key === "Enter" && found[0] && onAdd(found[0])} style={{ border: 0, background: "none", outline: "none", flex: 1, minWidth: 0 }} />
+          {open ? <button type="button" aria-label="Close the library" onClick={() => setOpen(false)}><X size={14} /></button> : <kbd>/</kbd>}
+        </div>
+        <div className="filters">
+          {PLANES.map((plane) => (
+            <button type="button" key={plane} className={`btn${only === plane ? " on" : ""}`} aria-pressed={only === plane} title={PLANE_NAMES[plane]} onClick={() => setOnly(only === plane ? undefined : plane)}>
+              <PlaneMark plane={plane} small /> {PLANE_NAMES[plane].split(" ")[0]}
+            </button>
+          ))}
+        </div>
+      </div>
+      <div className="scroll">
+        {!loaded && [1, 2, 3, 4, 5].map((row) => <div key={row} className="skeleton" style={{ height: 20, margin: "8px 12px" }} />)}
+        {[...groups].map(([category, list]) => (
+          <section key={category} aria-label={category}>
+            <button type="button" className="cat" style={{ width: "100%" }} aria-expanded={!shut.has(category)} onClick={() => toggle(category)}>
+              {shut.has(category) ? <ChevronRight size={12} /> : <ChevronDown size={12} />} {category} <span className="num">{list.length}</span>
+            </button>
+            {!shut.has(category) && list.map((one) => <Row key={`${one.plane} ${one.service}`} definition={one} onAdd={() => onAdd(one)} />)}
+          </section>
+        ))}
+        {loaded && found.length === 0 && (
+          <p className="t3 t12" style={{ padding: "12px" }}>
+            {only === "comfy" ? "No ComfyUI server is connected." : `Nothing is called "${text}".`}
+          </p>
+        )}
+      </div>
+      <div className="foot-line">
+        <span className={`dot${live > 0 ? " on" : ""}`} /> {live} of {library.all().length} live
+      </div>
+    </aside>
+  );
+}
+
+function Row({ definition, onAdd }: { definition: NodeDefinition; onAdd(): void }) {
+  const draft = definition.live && definition.engines.find((one) => one.live)?.draft === true;
+  return (
+    <button
+      type="button"
+      className={`item${definition.live ? "" : " off"}`}
+      draggable
+      title={`${definition.description}\n${definition.service}`}
+      onDragStart={(event) => event.dataTransfer.setData(DRAG_TYPE, `${definition.plane} ${definition.service}`)}
+      onDoubleClick={onAdd}
+      onKeyDown={(event) => event.key === "Enter" && onAdd()}
+    >
+      <PlaneMark plane={definition.plane} small off={!definition.live} />
+      <span className="cut">{definition.label}</span>
+      {draft && <span className="tag">Draft</span>}
+      {!definition.live && <span className="tag off"><WifiOff size={10} /> Offline</span>}
+    </button>
+  );
+}
+
+function grouped(list: readonly NodeDefinition[]): Map<string, NodeDefinition[]> {
+  const groups = new Map<string, NodeDefinition[]>();
+  for (const one of list) groups.set(one.category, [...(groups.get(one.category) ?? []), one]);
+  return groups;
+}

@@ -1,0 +1,17 @@
+import { useParams } from "@remix-run/react";
+import { ReactFlowProvider } from "@xyflow/react";
+import { useEffect, useState } from "react";
+import { GraphEditor } from "../session/graph-editor";
+
+/** The canvas lives in the browser alone; until it does, its frame stands. */
+export default function GraphPage() {
+  const { id = "" } = useParams();
+  const [here, setHere] = useState(false);
+  useEffect(() => setHere(true), []);
+  if (!here) return <div className="app"><div className="top" /><div className="lib" /><div className="canvas" /><div className="insp" /><div className="bottom" /></div>;
+  return (
+    <ReactFlowProvider>
+      <GraphEditor key={id} id={id} />
+    </ReactFlowProvider>
+  );
+}

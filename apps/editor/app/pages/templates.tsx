@@ -1,0 +1,45 @@
+import { NavLink, useParams } from "@remix-run/react";
+import { useQuery } from "@tanstack/react-query";
+import { OneClickForm } from "../run/one-click-form";
+import { LiveResult } from "../run/live-result";
+import { useTRPC } from "../session/provider";
+import { useRunStore } from "../session/run-store";
+import { useRun } from "../session/use-run";
+import { TopNav } from "../ui/top";
+import { useEffect, useState } from "react";
+
+export default function TemplatesPage() {
+  const trpc = useTRPC();
+  const params = useParams();
+  const templates = useQuery(trpc.templates.list.queryOptions());
+  const name = params.name ?? templates.data?.[0]?.name;
+  const template = useQuery({ ...trpc.templates.get.queryOptions({ name: name ?? "" }), enabled: name !== undefined, refetchInterval: 5000 });
+  const [runId, setRunId] = useState<string>();
+  useRun(runId);
+  useEffect(() => () => useRunStore.getState().clear(), []);
+  return (
+    <div className="page">
+      <TopNav />
+      <div className="tpl">
+        <aside className="tpl-list" aria-label="Templates">
+          <h2>Templates</h2>
+          {templates.isPending && <div className="skeleton" style={{ height: 84 }} />}
+          {templates.data?.map((one) => (
+            <NavLink key={one.name} to={`/templates/${one.name}`} className={`tpl-item${one.name === name ? " on" : ""}`}>
+              {one.picture && <img src={`/api/templates/${one.name}/files/${one.picture}`} alt="" />}
+              <span className="stack" style={{ gap: 2, minWidth: 0 }}>
+                <span className="strong cut">{one.title}</span>
+                <span className="t3 t11">{one.description}</span>
+              </span>
+            </NavLink>
+          ))}
+        </aside>
+        <section aria-label="Inputs">
+          {template.error && <p className="c-bad" role="alert">{template.error.message}</p>}
+          {template.data ? <OneClickForm key={template.data.name} template={template.data} onStarted={setRunId} /> : <div className="skeleton" style={{ height: 420 }} />}
+        </section>
+        <section className="tpl-live" aria-label="Live result">{template.data && <LiveResult template={template.data} />}</section>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+import "@fontsource-variable/inter";
+import "@fontsource-variable/jetbrains-mono";
+import "@xyflow/react/dist/base.css";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/controls.css";
+import "./styles/canvas.css";
+import "./styles/panels.css";
+import "./styles/pages.css";
+import { isRouteErrorResponse, Links, Meta, Outlet, Scripts, ScrollRestoration, useRouteError } from "@remix-run/react";
+import { type ReactNode, useContext } from "react";
+import { NonceContext } from "./session/nonce";
+import { SessionProvider } from "./session/provider";
+import { Toasts } from "./ui/toast";
+
+// Before the first paint, so that nothing flashes.
+const THEME = `try{document.documentElement.dataset.theme=localStorage.getItem("spindle.theme")||(matchMedia("(prefers-color-scheme: light)").matches?"light":"dark")}catch{}`;
+
+export const meta = () => [{ title: "Spindle" }];
+
+export function Layout({ children }: { children: ReactNode }) {
+  const nonce = useContext(NonceContext);
+  return (
+    <html lang="en" data-theme="dark" suppressHydrationWarning>
+      <head>
+        <meta charSet="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+        {/* biome-ignore lint/security/noDangerouslySetInnerHtml: a constant of this file */}
+        <script nonce={nonce} suppressHydrationWarning dangerouslySetInnerHTML={{ __html: THEME }} />
+        <Meta />
+        <Links />
+      </head>
+      <body>
+        {children}
+        <ScrollRestoration nonce={nonce} />
+        <Scripts nonce={nonce} />
+      </body>
+    </html>
+  );
+}
+
+export default function App() {
+  return (
+    <SessionProvider>
+      <Outlet />
+      <Toasts />
+    </SessionProvider>
+  );
+}
+
+export function ErrorBoundary() {
+  const error = useRouteError();
+  const text = isRouteErrorResponse(error) ? `${error.status} ${error.statusText}` : error instanceof Error ? error.message : "Something failed.";
+  return (
+    <main className="empty-page">
+      <h1>This page cannot be shown</h1>
+      <p className="t2">{text}</p>
+      <a className="btn l" href="/">
+        Back to your graphs
+      </a>
+    </main>
+  );
+}

@@ -1,0 +1,92 @@
+// The form of a template, made from its interface (DESIGN G4): one field per public input.
+import { portKind, type RunInput } from "@spindle/graph-model";
+import type { ArtifactRef } from "@spindle/schemas";
+import { useNavigate } from "@remix-run/react";
+import { Play, Workflow } from "lucide-react";
+import { Controller, useForm } from "react-hook-form";
+import { upload } from "../session/files";
+import { useTRPCClient } from "../session/provider";
+import { useRunStore } from "../session/run-store";
+import type { TemplateView } from "../session/types";
+import { FileBox } from "../ui/file-box";
+import { PlaneMark } from "../ui/plane-mark";
+import { toastError } from "../ui/toast";
+
+type Values = Record<string, string | ArtifactRef | undefined>;
+
+export function OneClickForm({ template, onStarted }: { template: TemplateView; onStarted(run: string): void }) {
+  const api = useTRPCClient();
+  const navigate = useNavigate();
+  const going = useRunStore((store) => store.run?.state === "running" || store.run?.state === "queued");
+  const { control, handleSubmit, setValue, setError, clearErrors, formState } = useForm<Values>();
+  const draft = Object.values(template.engines).some((one) => one.draft);
+  const planes = [...new Set(template.graph.nodes.map((node) => node.plane))];
+
+  const sample = async (input: RunInput) => {
+    const one = template.samples[input.name];
+    if (!one) return;
+    clearErrors(input.name);
+    if ("text" in one) return setValue(input.name, one.text, { shouldDirty: true });
+    try {
+      const answer = await fetch(`/api/templates/${template.name}/files/${one.file}`);
+      setValue(input.name, await upload(await answer.blob(), one.file, input.type), { shouldDirty: true });
+    } catch (error) {
+      toastError(error);
+    }
+  };
+  const start = handleSubmit(async (values) => {
+    try {
+      onStarted(await api.templates.start.mutate({ name: template.name, inputs: Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== "")) }));
+    } catch (error) {
+      const field = (error as { data?: { refused?: { field?: string } } }).data?.refused?.field;
+      if (field) setError(field, { message: (error as Error).message.replace(`${field}: `, "") });
+      else toastError(error);
+    }
+  });
+  return (
+    <form className="tpl-form" onSubmit={start} noValidate>
+      <div className="stack">
+        <span className="row t12 t3">{planes.map((plane) => <PlaneMark key={plane} plane={plane} small />)} {template.graph.nodes.length} nodes on {planes.length} planes</span>
+        <h1>{template.title}</h1>
+        <p className="t2">{template.description}</p>
+      </div>
+      {template.inputs.map((input) => (
+        <div className="tpl-field" key={input.name}>
+          <div className="lead">
+            <label htmlFor={`in-${input.name}`}>{input.label}</label>
+            {template.samples[input.name] && <button type="button" className="link" onClick={() => void sample(input)}>Use the sample</button>}
+          </div>
+          <Controller
+            name={input.name}
+            control={control}
+            rules={{ validate: (value) => whyNot(input, value) }}
+            render={({ field, fieldState }) => (
+              <>
+                {portKind(input.type) === "artifact" ? (
+                  <FileBox kind={input.type} label={input.label} value={field.value as ArtifactRef | undefined} onChange={(value) => (clearErrors(input.name), field.onChange(value))} />
+                ) : (
+                  <textarea id={`in-${input.name}`} className="field l" rows={input.schema["x-multiline"] ? 3 : 1} aria-invalid={fieldState.invalid} placeholder={input.description} {...field} value={(field.value as string | undefined) ?? ""} />
+                )}
+                {fieldState.error?.message && <p className="error-text" role="alert">{fieldState.error.message}</p>}
+              </>
+            )}
+          />
+        </div>
+      ))}
+      <div className="row">
+        <button type="submit" className="btn run l grow" disabled={formState.isSubmitting || going}><Play size={16} /> {draft ? "Generate with draft engines" : "Generate"}</button>
+        <button type="button" className="btn l" onClick={() => void api.templates.open.mutate({ name: template.name }).then((id) => navigate(`/g/${id}`), toastError)}><Workflow size={16} /> Open the graph</button>
+      </div>
+      {draft && <p className="t3 t12">Draft engines stand in for models that are not live here: {[...new Set(Object.values(template.engines).filter((one) => one.draft).map((one) => one.label))].join(", ")}.</p>}
+    </form>
+  );
+}
+
+/** true, or what is wrong; the server checks everything again. */
+function whyNot(input: RunInput, value: unknown): true | string {
+  const empty = value === undefined || (typeof value === "string" && !value.trim());
+  if (empty) return input.required && input.default === undefined ? `${input.label} is needed.` : true;
+  const most = input.schema.maxLength;
+  if (typeof value === "string" && typeof most === "number" && value.length > most) return `At most ${most} characters; this has ${value.length}.`;
+  return true;
+}

@@ -1,0 +1,47 @@
+import { CircleAlert, LoaderCircle, Square } from "lucide-react";
+import type { CSSProperties } from "react";
+import type { Graph } from "@spindle/graph-model";
+import { useRunStore } from "../session/run-store";
+import { span } from "../ui/words";
+
+/** DESIGN E15: the share of the run that is done, by weight, and a remaining time only once one is measured. */
+export function useRunProgress(graph: Graph | undefined): { share: number; remaining: number | undefined } {
+  const nodes = useRunStore((store) => store.nodes);
+  const live = useRunStore((store) => store.live);
+  const list = graph?.nodes ?? [];
+  const weight = (id: string) => list.find((one) => one.id === id)?.progressWeight ?? 1;
+  let total = 0;
+  let done = 0;
+  let remaining: number | undefined;
+  for (const one of Object.values(nodes)) {
+    total += weight(one.node);
+    const ended = one.state === "succeeded" || one.state === "skipped";
+    done += weight(one.node) * (ended ? 1 : (live[one.node]?.progress ?? 0));
+    const left = one.state === "running" ? live[one.node]?.remaining : undefined;
+    if (left !== undefined) remaining = Math.max(remaining ?? 0, left);
+  }
+  return { share: total > 0 ? Math.min(1, done / total) : 0, remaining };
+}
+
+export function RunBar({ graph, onCancel }: { graph: Graph; onCancel(): void }) {
+  const run = useRunStore((store) => store.run);
+  const { share, remaining } = useRunProgress(graph);
+  if (!run) return null;
+  const going = run.state === "queued" || run.state === "running";
+  if (!going && run.state !== "failed") return null;
+  return (
+    <div className="float runbar" role="status" data-testid="run-bar">
+      {going ? <LoaderCircle size={16} className="c-live spin" /> : <CircleAlert size={16} className="c-bad" />}
+      <span className="strong">Run {run.number}</span>
+      {going ? (
+        <>
+          <span className="bar"><i style={{ "--v": `${Math.round(share * 100)}%` } as CSSProperties} /></span>
+          <span className="t2 num">{Math.round(share * 100)}%{remaining !== undefined ? `, this node about ${span(remaining)}` : ""}</span>
+          <button type="button" className="btn quiet danger" disabled={run.cancelling} onClick={onCancel}><Square size={14} /> {run.cancelling ? "Cancelling" : "Cancel"}</button>
+        </>
+      ) : (
+        <span className="c-bad cut" style={{ maxWidth: 420 }}>{String(run.error?.message ?? "Failed")}</span>
+      )}
+    </div>
+  );
+}

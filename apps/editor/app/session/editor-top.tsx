@@ -1,0 +1,91 @@
+import { autoEngine, type Library, nodeSettings } from "@spindle/graph-model";
+import { useQueryClient } from "@tanstack/react-query";
+import { Check, ChevronDown, CloudOff, Download, FileJson, LoaderCircle, Play, Redo2, Undo2, Upload, Waypoints } from "lucide-react";
+import { useEffect, useRef } from "react";
+import { Menu } from "../ui/menu";
+import { Tip } from "../ui/tip";
+import { toastError } from "../ui/toast";
+import { Logo, ThemeButton } from "../ui/top";
+import { useTRPC, useTRPCClient } from "./provider";
+import { useRunStore } from "./run-store";
+import type { DocumentState } from "./use-document";
+
+interface Props {
+  id: string;
+  name: string;
+  shared: DocumentState | undefined;
+  library: Library;
+  canRun: boolean;
+  onRun(): void;
+  onOpenFile(file: File): void;
+}
+
+export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile }: Props) {
+  const api = useTRPCClient();
+  const trpc = useTRPC();
+  const client = useQueryClient();
+  const file = useRef<HTMLInputElement>(null);
+  const going = useRunStore((store) => store.run?.state === "running" || store.run?.state === "queued");
+  useUndoKeys(shared);
+  const rename = (next: string) => {
+    if (next.trim() && next !== name) void api.graphs.rename.mutate({ id, name: next }).then(() => client.invalidateQueries({ queryKey: trpc.graphs.get.queryKey({ id }) }), toastError);
+  };
+  const drafts = shared?.graph.nodes.some((node) => {
+    const definition = library.find(node.plane, node.service);
+    const engine = definition?.engines.find((one) => one.id === nodeSettings(shared.graph, node.id).engine) ?? (definition && autoEngine(definition));
+    return engine?.draft;
+  });
+  const go = (to: string) => location.assign(`/api/graphs/${id}/export?to=${to}`);
+  return (
+    <header className="top">
+      <a href="/" aria-label="Graphs"><Logo /></a>
+      <input key={name} className="name-field" aria-label="Graph name" defaultValue={name} onBlur={(event) => rename(event.target.value)} onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()} />
+      <Menu
+        trigger={<button type="button" className="btn icon quiet" aria-label="Graph menu"><ChevronDown size={16} /></button>}
+        items={[
+          { label: "Export as JSON", icon: <FileJson size={16} />, onSelect: () => go("json") },
+          { label: "Export as Mermaid", icon: <Waypoints size={16} />, onSelect: () => go("mermaid") },
+          { label: "Open a file", icon: <Upload size={16} />, onSelect: () => file.current?.click() },
+          "line",
+          { label: "All graphs", icon: <Download size={16} style={{ rotate: "90deg" }} />, onSelect: () => location.assign("/") },
+        ]}
+      />
+      <input ref={file} className="visually-hidden" type="file" aria-label="Open a graph file" tabIndex={-1} onChange={(event) => event.target.files?.[0] && onOpenFile(event.target.files[0])} />
+      <Saved shared={shared} />
+      <span className="grow" />
+      <Tip text="Undo (Ctrl Z)"><button type="button" className="btn icon quiet" aria-label="Undo" disabled={!shared?.canUndo} onClick={() => shared?.undo.undo()}><Undo2 size={16} /></button></Tip>
+      <Tip text="Redo (Ctrl Shift Z)"><button type="button" className="btn icon quiet" aria-label="Redo" disabled={!shared?.canRedo} onClick={() => shared?.undo.redo()}><Redo2 size={16} /></button></Tip>
+      <ThemeButton />
+      <span className="sep" />
+      <button type="button" className="btn run" disabled={!canRun || going} onClick={onRun} title={canRun ? undefined : "The graph has problems: see the list below."}>
+        <Play size={14} /> {drafts ? "Run with draft engines" : "Run"}
+      </button>
+    </header>
+  );
+}
+
+function Saved({ shared }: { shared: DocumentState | undefined }) {
+  if (!shared) return null;
+  if (!shared.online) return <span className="row t12 c-warn"><CloudOff size={14} /> Offline</span>;
+  return shared.saved ? (
+    <span className="row t12 t3"><Check size={14} /> All changes saved</span>
+  ) : (
+    <span className="row t12 t3"><LoaderCircle size={14} className="spin" /> Saving</span>
+  );
+}
+
+function useUndoKeys(shared: DocumentState | undefined): void {
+  const undo = shared?.undo;
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      if (!(event.ctrlKey || event.metaKey) || (event.target as HTMLElement).closest("input, textarea, .monaco-editor")) return;
+      const key = event.key.toLowerCase();
+      if (key !== "z" && key !== "y") return;
+      event.preventDefault();
+      if (key === "y" || event.shiftKey) undo?.redo();
+      else undo?.undo();
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, [undo]);
+}

@@ -1,0 +1,28 @@
+import { extractGraph } from "@spindle/graph-model";
+import type { ArtifactRef } from "@spindle/schemas";
+
+export const artifactUrl = (ref: { artifact: string }): string => `/api/artifacts/${ref.artifact}`;
+export const downloadUrl = (ref: { artifact: string }): string => `/api/artifacts/${ref.artifact}/download`;
+
+export function isArtifact(value: unknown): value is ArtifactRef {
+  return value !== null && typeof value === "object" && "artifact" in value && "sha256" in value;
+}
+
+/** @throws Error with the server's reason */
+export async function upload(file: Blob, name: string, kind: string): Promise<ArtifactRef> {
+  const form = new FormData();
+  form.set("file", file, name);
+  const answer = await fetch(`/api/artifacts?kind=${encodeURIComponent(kind)}`, { method: "POST", body: form });
+  const body = (await answer.json()) as ArtifactRef & { error?: { message: string } };
+  if (!answer.ok) throw new Error(body.error?.message.replace(/^file: /, "") ?? `The upload was answered ${answer.status}.`);
+  return body;
+}
+
+/** The graph in a file: JSON text, or a picture, video or sound that carries one. @throws Error that says there is none */
+export async function graphTextOf(file: File): Promise<string> {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const carried = extractGraph(bytes);
+  if (carried !== undefined) return carried;
+  if (/\.json$/i.test(file.name) || file.type === "application/json" || bytes[0] === 0x7b) return new TextDecoder().decode(bytes);
+  throw new Error(`${file.name} carries no graph.`);
+}

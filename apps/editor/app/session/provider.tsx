@@ -1,0 +1,28 @@
+// One WebSocket per tab carries every call and every subscription, and resumes where it was after a break.
+import type { AppRouter } from "@spindle/runtime/router";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createTRPCClient, createWSClient, wsLink } from "@trpc/client";
+import { createTRPCContext } from "@trpc/tanstack-react-query";
+import { type ReactNode, useState } from "react";
+
+const context = createTRPCContext<AppRouter>();
+export const useTRPC = context.useTRPC;
+export const useTRPCClient = context.useTRPCClient;
+
+const isBrowser = typeof window !== "undefined";
+export const socketUrl = (path: string): string => `${isBrowser ? location.origin.replace(/^http/, "ws") : "ws://127.0.0.1"}${path}`;
+
+export function SessionProvider({ children }: { children: ReactNode }) {
+  const [queries] = useState(() => new QueryClient({ defaultOptions: { queries: { staleTime: 2000, retry: 2, enabled: isBrowser } } }));
+  const [trpc] = useState(() => {
+    const client = createWSClient({ url: socketUrl("/trpc"), lazy: { enabled: !isBrowser, closeMs: 1 }, retryDelayMs: (tries) => Math.min(250 * 2 ** tries, 3000), keepAlive: { enabled: true } });
+    return createTRPCClient<AppRouter>({ links: [wsLink({ client })] });
+  });
+  return (
+    <QueryClientProvider client={queries}>
+      <context.TRPCProvider trpcClient={trpc} queryClient={queries}>
+        {children}
+      </context.TRPCProvider>
+    </QueryClientProvider>
+  );
+}

@@ -1,0 +1,51 @@
+// A place for one file: dropped or chosen, uploaded at once, shown as what it is.
+import type { ArtifactRef } from "@spindle/schemas";
+import { Upload } from "lucide-react";
+import { useId, useState } from "react";
+import { artifactUrl, upload } from "../session/files";
+import { Waveform } from "./waveform";
+
+const ACCEPT: Record<string, string> = { image: "image/*", mask: "image/*", audio: "audio/*", video: "video/*" };
+
+export function FileBox({ kind, label, value, onChange }: { kind: string; label: string; value: ArtifactRef | undefined; onChange(value: ArtifactRef | undefined): void }) {
+  const id = useId();
+  const [over, setOver] = useState(false);
+  const [state, setState] = useState<{ busy?: string; error?: string }>({});
+  const take = async (file: File | undefined) => {
+    if (!file) return;
+    setState({ busy: file.name });
+    try {
+      onChange(await upload(file, file.name, kind));
+      setState({});
+    } catch (error) {
+      setState({ error: (error as Error).message });
+    }
+  };
+  return (
+    <div className="stack" style={{ gap: 4 }}>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the button is the first */}
+      <div
+        className="filebox"
+        data-over={over}
+        onDragOver={(event) => (event.preventDefault(), setOver(true))}
+        onDragLeave={() => setOver(false)}
+        onDrop={(event) => (event.preventDefault(), event.stopPropagation(), setOver(false), void take(event.dataTransfer.files[0]))}
+      >
+        {value?.mime.startsWith("image/") && <img src={artifactUrl(value)} alt="" />}
+        {value?.mime.startsWith("audio/") ? (
+          <div className="grow"><Waveform url={artifactUrl(value)} /></div>
+        ) : (
+          <div className="grow" style={{ overflow: "hidden" }}>
+            <div className="cut t13">{state.busy ? `Uploading ${state.busy}` : (value?.name ?? (value ? value.mime : `Drop a file here`))}</div>
+            <div className="t3 t11 num">{value?.width ? `${value.width} × ${value.height}` : value ? `${Math.round(value.size / 1000)} kB` : kind}</div>
+          </div>
+        )}
+        <label className="btn" htmlFor={id}>
+          {value ? "Replace" : <><Upload size={14} /> Choose</>}
+        </label>
+        <input id={id} className="visually-hidden" type="file" aria-label={label} accept={ACCEPT[kind]} onChange={(event) => void take(event.target.files?.[0])} />
+      </div>
+      {state.error && <p className="error-text" role="alert">{state.error}</p>}
+    </div>
+  );
+}

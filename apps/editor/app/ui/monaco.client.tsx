@@ -1,0 +1,37 @@
+// Monaco, bundled and loaded only where it is shown; nothing comes from elsewhere.
+import * as monaco from "monaco-editor";
+import EditorWorker from "monaco-editor/editor/editor.worker.js?worker";
+import JsonWorker from "monaco-editor/language/json/json.worker.js?worker";
+import { useEffect, useRef } from "react";
+
+self.MonacoEnvironment = { getWorker: (_, label) => (label === "json" ? new JsonWorker() : new EditorWorker()) };
+
+export interface CodeProps {
+  value: string;
+  language: "json" | "markdown" | "plaintext";
+  label: string;
+  onChange?: (text: string) => void;
+}
+
+export default function Monaco({ value, language, label, onChange }: CodeProps) {
+  const host = useRef<HTMLDivElement>(null);
+  const editor = useRef<monaco.editor.IStandaloneCodeEditor>(undefined);
+  const change = useRef(onChange);
+  change.current = onChange;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the editor is made once; its value follows below
+  useEffect(() => {
+    if (!host.current) return;
+    const theme = document.documentElement.dataset.theme === "light" ? "vs" : "vs-dark";
+    const made = monaco.editor.create(host.current, {
+      value, language, theme, ariaLabel: label, readOnly: !onChange, automaticLayout: true, minimap: { enabled: false }, scrollBeyondLastLine: false,
+      fontFamily: "JetBrains Mono Variable, monospace", fontSize: 12, lineHeight: 20, wordWrap: "on", tabSize: 2, padding: { top: 6 }, lineNumbersMinChars: 3, fixedOverflowWidgets: true,
+    });
+    made.onDidChangeModelContent(() => change.current?.(made.getValue()));
+    editor.current = made;
+    return () => made.dispose();
+  }, []);
+  useEffect(() => {
+    if (editor.current && editor.current.getValue() !== value && !editor.current.hasTextFocus()) editor.current.setValue(value);
+  }, [value]);
+  return <div ref={host} style={{ height: "100%" }} />;
+}

@@ -1,0 +1,46 @@
+// Shows a value as what it is: media is seen and heard, text is read, the rest is JSON.
+import { Download } from "lucide-react";
+import { artifactUrl, downloadUrl, isArtifact } from "../session/files";
+import { Waveform } from "./waveform";
+
+const bytes = (size: number): string => (size < 1e6 ? `${Math.max(1, Math.round(size / 1e3))} kB` : `${(size / 1e6).toFixed(1)} MB`);
+
+export function Viewer({ name, value }: { name: string; value: unknown }) {
+  return (
+    <figure className="viewer">
+      <figcaption className="row t12">
+        <span className="med cut">{name}</span>
+        <span className="grow" />
+        {isArtifact(value) && (
+          <>
+            <span className="t3 t11 num">
+              {value.width ? `${value.width} × ${value.height}, ` : ""}
+              {bytes(value.size)}
+            </span>
+            <a className="btn icon quiet" href={downloadUrl(value)} download aria-label={`Download ${name}, with its graph inside`}>
+              <Download size={14} />
+            </a>
+          </>
+        )}
+      </figcaption>
+      <Value value={value} name={name} />
+    </figure>
+  );
+}
+
+function Value({ value, name }: { value: unknown; name: string }) {
+  if (isArtifact(value)) {
+    const url = artifactUrl(value);
+    if (value.mime.startsWith("image/")) return <img src={url} alt={name} loading="lazy" />;
+    // biome-ignore lint/a11y/useMediaCaption: generated media has none
+    if (value.mime.startsWith("video/")) return <video src={url} controls playsInline preload="metadata" />;
+    if (value.mime.startsWith("audio/")) return <Waveform url={url} height={48} />;
+    return (
+      <a className="btn" href={downloadUrl(value)} download>
+        <Download size={14} /> {value.name ?? value.mime}
+      </a>
+    );
+  }
+  if (typeof value === "string") return <pre className="words selectable">{value}</pre>;
+  return <pre className="selectable">{JSON.stringify(value, null, 2)}</pre>;
+}

@@ -1,0 +1,38 @@
+// Times and states in the product's words.
+import type { NodeState, RunView } from "../session/types";
+
+/** 3.2 s, 41 s, 1 min 20 s. */
+export function span(milliseconds: number): string {
+  const seconds = Math.max(0, milliseconds) / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  const rest = Math.round(seconds - minutes * 60);
+  return rest > 0 ? `${minutes} min ${rest} s` : `${minutes} min`;
+}
+
+export function between(start: string | null, end: string | null): string {
+  return start ? span((end ? Date.parse(end) : Date.now()) - Date.parse(start)) : "";
+}
+
+const STATES: Record<NodeState, string> = {
+  queued: "Waits", waiting: "Asks", dispatched: "Waits for a worker", running: "Running", succeeded: "Done",
+  skipped: "Skipped", failed: "Failed", cancelled: "Cancelled", dead: "Failed for good", unknown: "Unknown",
+};
+export const stateWord = (state: NodeState): string => STATES[state];
+
+const RUNS: Record<RunView["state"], string> = { queued: "Queued", running: "Running", waiting: "Waits", succeeded: "Done", failed: "Failed", cancelled: "Cancelled" };
+export const runWord = (state: RunView["state"]): string => RUNS[state];
+
+/** The look a state has on cards and boxes. */
+export function look(state: NodeState | undefined): "idle" | "waiting" | "running" | "done" | "failed" | "skipped" {
+  if (state === undefined) return "idle";
+  if (state === "running") return "running";
+  if (state === "succeeded") return "done";
+  if (state === "skipped" || state === "cancelled") return "skipped";
+  return state === "failed" || state === "dead" || state === "unknown" ? "failed" : "waiting";
+}
+
+export function when(iso: string): string {
+  return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+}
