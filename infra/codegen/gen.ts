@@ -11,7 +11,11 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 /** Returns the paths whose committed content differs from what the sources make. */
 export async function generate(options: { write: boolean; python: string }): Promise<string[]> {
   const files = new Map<string, string>();
-  for (const part of [await generateTypeScript(root), await generatePython(root, options.python), await generateManifests(root, options.python)])
+  for (const part of [
+    await generateTypeScript(root),
+    await generatePython(root, options.python),
+    await generateManifests(root, options.python),
+  ])
     for (const [path, text] of part) files.set(path, text);
   const stale: string[] = [];
   for (const [path, text] of files) {

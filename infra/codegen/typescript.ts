@@ -15,7 +15,10 @@ export async function generateTypeScript(root: string): Promise<Map<string, stri
     [join(out, "validators.js"), await validators(root)],
     [join(out, "validators.d.ts"), validatorTypes()],
     [join(out, "constants.ts"), await constants(root)],
-    [join(out, "index.ts"), `${HEADER}export * from "./constants.ts";\nexport type * from "./types.ts";\nexport * from "./validators.js";\n`],
+    [
+      join(out, "index.ts"),
+      `${HEADER}export * from "./constants.ts";\nexport type * from "./types.ts";\nexport * from "./validators.js";\n`,
+    ],
   ]);
 }
 
@@ -27,7 +30,10 @@ async function types(root: string): Promise<string> {
     format: true,
     style: { printWidth: 120 },
   });
-  return text.replace(/export interface Contract \{[^}]*\}\n/, "").replaceAll(/\n?\/\*\*\n \* This interface was referenced by `Contract`[\s\S]*?\*\/\n/g, "\n").replaceAll(/ \*\n \* This interface was referenced by `Contract`[^*]*\* via the `definition` "[^"]*"\.\n/g, "");
+  return text
+    .replace(/export interface Contract \{[^}]*\}\n/, "")
+    .replaceAll(/\n?\/\*\*\n \* This interface was referenced by `Contract`[\s\S]*?\*\/\n/g, "\n")
+    .replaceAll(/ \*\n \* This interface was referenced by `Contract`[^*]*\* via the `definition` "[^"]*"\.\n/g, "");
 }
 
 async function validators(root: string): Promise<string> {
@@ -51,7 +57,10 @@ function importsForRequires(code: string): string {
     modules.set(path, name);
     return name;
   });
-  const imports = [...modules].map(([path, name]) => `import * as ${name}All from "${path}.js";\nconst ${name} = ${name}All.default?.default ? ${name}All.default : ${name}All.default?.fullFormats ? ${name}All.default : ${name}All;\n`);
+  const imports = [...modules].map(
+    ([path, name]) =>
+      `import * as ${name}All from "${path}.js";\nconst ${name} = ${name}All.default?.default ? ${name}All.default : ${name}All.default?.fullFormats ? ${name}All.default : ${name}All;\n`,
+  );
   return `${imports.join("")}${body.replace(/^"use strict";/, "")}\n`;
 }
 

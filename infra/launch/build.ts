@@ -14,7 +14,9 @@ const PIP = "25.3";
 
 async function run(command: string, args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): Promise<string> {
   try {
-    return (await execute(command, args, { cwd: options.cwd ?? ROOT, env: { ...process.env, ...options.env }, maxBuffer: 64 * 1024 * 1024 })).stdout;
+    return (
+      await execute(command, args, { cwd: options.cwd ?? ROOT, env: { ...process.env, ...options.env }, maxBuffer: 64 * 1024 * 1024 })
+    ).stdout;
   } catch (error) {
     const { stderr = "", stdout = "" } = error as { stderr?: string; stdout?: string };
     throw new Error(`${command} ${args.slice(0, 4).join(" ")} failed:\n${(stderr || stdout).split("\n").slice(-25).join("\n")}`);
@@ -27,17 +29,24 @@ export async function buildDatabaseClient(): Promise<void> {
   const stamp = join(runtime, "src/store/generated/.stamp");
   await once(stamp, [join(runtime, "prisma/schema.prisma")], async () => {
     say("generating the database client (Prisma)");
-    await run(join(ROOT, "node_modules/.bin/prisma"), ["generate"], { cwd: runtime, env: { PRISMA_SCHEMA_ENGINE_BINARY: "/bin/true", PRISMA_HIDE_UPDATE_MESSAGE: "1" } });
+    await run(join(ROOT, "node_modules/.bin/prisma"), ["generate"], {
+      cwd: runtime,
+      env: { PRISMA_SCHEMA_ENGINE_BINARY: "/bin/true", PRISMA_HIDE_UPDATE_MESSAGE: "1" },
+    });
   });
 }
 
 export async function buildEditor(): Promise<void> {
   const editor = join(ROOT, "apps/editor");
   const sources = ["app", "public", "vite.config.ts", "package.json"].map((one) => join(editor, one));
-  await once(join(editor, "build/.stamp"), [...sources, join(ROOT, "packages"), join(ROOT, "schemas/generated"), join(ROOT, "pnpm-lock.yaml")], async () => {
-    say("building the editor (about a minute)");
-    await run(join(editor, "node_modules/.bin/remix"), ["vite:build"], { cwd: editor });
-  });
+  await once(
+    join(editor, "build/.stamp"),
+    [...sources, join(ROOT, "packages"), join(ROOT, "schemas/generated"), join(ROOT, "pnpm-lock.yaml")],
+    async () => {
+      say("building the editor (about a minute)");
+      await run(join(editor, "node_modules/.bin/remix"), ["vite:build"], { cwd: editor });
+    },
+  );
 }
 
 export const PYTHON = join(CACHE, "python/bin/python");
@@ -47,26 +56,41 @@ export async function buildPython(kind: "requirements.txt" | "requirements-dev.t
   const folder = join(ROOT, "workers/python-gpu");
   const name = process.env.SPINDLE_PYTHON ?? (await findPython());
   const sources = kind === "requirements.txt" ? ["requirements.txt"] : ["requirements.txt", "requirements-dev.txt"];
-  await once(join(CACHE, `python/.${kind}`), sources.map((one) => join(folder, one)), async () => {
-    say("installing the Python packages into .cache/python (the worker's virtual environment)");
-    if (!existsSync(PYTHON)) await run(name, ["-m", "venv", "--without-pip", join(CACHE, "python")]);
-    if (!(await has(PYTHON, "pip"))) {
-      if (await has(name, "ensurepip")) await run(PYTHON, ["-m", "ensurepip"]);
-      else await run(PYTHON, [`${await pipWheel()}/pip`, "install", "-q", "--disable-pip-version-check", `pip==${PIP}`]);
-    }
-    await run(PYTHON, ["-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", join(folder, kind)]);
-  });
+  await once(
+    join(CACHE, `python/.${kind}`),
+    sources.map((one) => join(folder, one)),
+    async () => {
+      say("installing the Python packages into .cache/python (the worker's virtual environment)");
+      if (!existsSync(PYTHON)) await run(name, ["-m", "venv", "--without-pip", join(CACHE, "python")]);
+      if (!(await has(PYTHON, "pip"))) {
+        if (await has(name, "ensurepip")) await run(PYTHON, ["-m", "ensurepip"]);
+        else await run(PYTHON, [`${await pipWheel()}/pip`, "install", "-q", "--disable-pip-version-check", `pip==${PIP}`]);
+      }
+      await run(PYTHON, ["-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", join(folder, kind)]);
+    },
+  );
 }
 
 async function findPython(): Promise<string> {
   for (const name of ["python3.13", "python3.12", "python3.11", "python3"]) {
     const path = findProgram(name);
-    if (path && (await execute(path, ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 11))"]).then(() => true, () => false))) return path;
+    if (
+      path &&
+      (await execute(path, ["-c", "import sys, venv; sys.exit(sys.version_info < (3, 11))"]).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return path;
   }
   throw new Advice("Python 3.11 or newer is needed and was not found. Install it (Debian: apt install python3) or set SPINDLE_PYTHON.");
 }
 
-const has = (python: string, module: string): Promise<boolean> => execute(python, ["-c", `import ${module}`]).then(() => true, () => false);
+const has = (python: string, module: string): Promise<boolean> =>
+  execute(python, ["-c", `import ${module}`]).then(
+    () => true,
+    () => false,
+  );
 
 /** Debian splits pip off Python; its own pip wheel is what brings the pinned one. */
 async function pipWheel(): Promise<string> {
@@ -82,7 +106,12 @@ async function pipWheel(): Promise<string> {
 }
 
 /** A program of a Debian package: the machine's, else installed as root, else unpacked. Undefined where neither goes. */
-export async function debianProgram(wanted: { programs: string[]; apt: string; why: string; environment?: (folder: string) => Record<string, string> }): Promise<string | undefined> {
+export async function debianProgram(wanted: {
+  programs: string[];
+  apt: string;
+  why: string;
+  environment?: (folder: string) => Record<string, string>;
+}): Promise<string | undefined> {
   const found = findProgram(...wanted.programs);
   if (found) return found;
   if (!hasApt()) return undefined;
@@ -95,7 +124,9 @@ export async function debianProgram(wanted: { programs: string[]; apt: string; w
     const program = wanted.programs.map((one) => join(folder, "usr/bin", one)).find((one) => existsSync(one));
     if (!program) return undefined;
     const wrapper = join(CACHE, "bin", wanted.apt);
-    const exports = Object.entries({ LD_LIBRARY_PATH: librariesOf(folder), ...wanted.environment?.(folder) }).map(([key, value]) => `export ${key}='${value}'\n`);
+    const exports = Object.entries({ LD_LIBRARY_PATH: librariesOf(folder), ...wanted.environment?.(folder) }).map(
+      ([key, value]) => `export ${key}='${value}'\n`,
+    );
     await mkdir(join(CACHE, "bin"), { recursive: true });
     await writeFile(wrapper, `#!/bin/sh\n${exports.join("")}exec '${program}' "$@"\n`);
     await chmod(wrapper, 0o755);

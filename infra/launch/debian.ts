@@ -9,7 +9,11 @@ import { say } from "./say.ts";
 
 const execute = promisify(execFile);
 const run = (command: string, args: string[], cwd?: string) =>
-  execute(command, args, { ...(cwd ? { cwd } : {}), maxBuffer: 64 * 1024 * 1024, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" } });
+  execute(command, args, {
+    ...(cwd ? { cwd } : {}),
+    maxBuffer: 64 * 1024 * 1024,
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" },
+  });
 
 export const hasApt = (): boolean => findProgram("apt-get") !== undefined;
 
@@ -32,7 +36,12 @@ export async function aptUnpack(name: string, why: string): Promise<string> {
   const state = join(CACHE, "debian/.apt");
   await mkdir(join(state, "lists/partial"), { recursive: true });
   await mkdir(join(state, "archives/partial"), { recursive: true });
-  const options = [`Dir::State::Lists=${join(state, "lists")}`, `Dir::Cache=${state}`, `Dir::Cache::archives=${join(state, "archives")}`, "APT::Sandbox::User="].flatMap((one) => ["-o", one]);
+  const options = [
+    `Dir::State::Lists=${join(state, "lists")}`,
+    `Dir::Cache=${state}`,
+    `Dir::Cache::archives=${join(state, "archives")}`,
+    "APT::Sandbox::User=",
+  ].flatMap((one) => ["-o", one]);
   await run("apt-get", [...options, "update", "-qq"]);
   const { stdout } = await run("apt-get", [...options, "install", "--print-uris", "-y", "--no-install-recommends", name]);
   const packages = [...stdout.matchAll(/^'[^']+'\s+(\S+?)_/gm)].map((found) => found[1] as string);
@@ -40,7 +49,8 @@ export async function aptUnpack(name: string, why: string): Promise<string> {
   await mkdir(folder, { recursive: true });
   await run("apt-get", [...options, "download", ...new Set([...packages, name])], folder);
   await mkdir(target, { recursive: true });
-  for (const file of (await readdir(folder)).filter((one) => one.endsWith(".deb"))) await run("dpkg-deb", ["-x", join(folder, file), target]);
+  for (const file of (await readdir(folder)).filter((one) => one.endsWith(".deb")))
+    await run("dpkg-deb", ["-x", join(folder, file), target]);
   await writeFile(stamp, "");
   return target;
 }
@@ -50,4 +60,3 @@ export function librariesOf(folder: string): string {
   const triplet = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
   return [`usr/lib/${triplet}`, `lib/${triplet}`, "usr/lib"].map((one) => join(folder, one)).join(":");
 }
-

@@ -33,7 +33,9 @@ async function alive(one: Known): Promise<boolean> {
 
 export async function remember(children: { name: string; pid: number | undefined }[]): Promise<void> {
   const all = [{ name: "launcher", pid: process.pid as number | undefined }, ...children];
-  const known = await Promise.all(all.flatMap(({ name, pid }) => (pid ? [bornOf(pid).then((born) => ({ name, pid, born: born ?? "" }))] : [])));
+  const known = await Promise.all(
+    all.flatMap(({ name, pid }) => (pid ? [bornOf(pid).then((born) => ({ name, pid, born: born ?? "" }))] : [])),
+  );
   await mkdir(HOME, { recursive: true });
   await writeFile(FILE, JSON.stringify(known));
 }

@@ -33,7 +33,20 @@ export async function startPostgres(folder: string): Promise<Service> {
   const process_ = new Supervised({
     name: "postgres",
     command: join(binaries, "postgres"),
-    args: ["-D", data, "-p", String(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "shared_buffers=64MB", "-c", "max_connections=60"],
+    args: [
+      "-D",
+      data,
+      "-p",
+      String(port),
+      "-c",
+      "listen_addresses=127.0.0.1",
+      "-c",
+      "unix_socket_directories=",
+      "-c",
+      "shared_buffers=64MB",
+      "-c",
+      "max_connections=60",
+    ],
     ...(owner ?? {}),
     cwd: folder,
     stopSignal: "SIGINT",
@@ -43,7 +56,11 @@ export async function startPostgres(folder: string): Promise<Service> {
     },
   });
   const url = (database: string) => `postgresql://spindle:${password}@127.0.0.1:${port}/${database}`;
-  await until(async () => query(url("postgres"), "SELECT 1").then(() => true), 60_000, () => `PostgreSQL does not start:\n${lines.slice(-10).join("\n")}`);
+  await until(
+    async () => query(url("postgres"), "SELECT 1").then(() => true),
+    60_000,
+    () => `PostgreSQL does not start:\n${lines.slice(-10).join("\n")}`,
+  );
   await query(url("postgres"), "CREATE DATABASE spindle").catch((error) => {
     if ((error as { code?: string }).code !== "42P04") throw error;
   });
@@ -90,13 +107,19 @@ async function findBinaries(): Promise<string> {
 
 async function machineBinaries(): Promise<string | undefined> {
   const home = "/usr/lib/postgresql";
-  const versions = (await readdir(home).catch(() => [])).map(Number).filter((one) => one >= 15).sort((a, b) => b - a);
+  const versions = (await readdir(home).catch(() => []))
+    .map(Number)
+    .filter((one) => one >= 15)
+    .sort((a, b) => b - a);
   return versions.map((one) => join(home, String(one), "bin")).find((one) => existsSync(join(one, "postgres")));
 }
 
 async function postgresUser(): Promise<{ uid: number; gid: number }> {
   const id = async (flag: string) => Number((await execute("id", [flag, "postgres"])).stdout);
-  const known = await id("-u").then(() => true, () => false);
+  const known = await id("-u").then(
+    () => true,
+    () => false,
+  );
   if (!known) {
     say("making the system user postgres (PostgreSQL does not run as root)");
     await execute("useradd", ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", "postgres"]);
@@ -112,14 +135,22 @@ async function passwordIn(folder: string): Promise<string> {
   return password;
 }
 
-async function initialise(binaries: string, data: string, password: string, owner: { uid: number; gid: number } | undefined): Promise<void> {
+async function initialise(
+  binaries: string,
+  data: string,
+  password: string,
+  owner: { uid: number; gid: number } | undefined,
+): Promise<void> {
   say("making a PostgreSQL database cluster");
   const file = join(dirname(data), "first-password");
   await writeFile(file, password, { mode: 0o600 });
   if (owner) await chown(file, owner.uid, owner.gid);
   await rm(data, { recursive: true, force: true });
-  await execute(join(binaries, "initdb"), ["-D", data, "-U", "spindle", "-A", "scram-sha-256", `--pwfile=${file}`, "-E", "UTF8", "--locale=C", "--no-instructions"], { ...(owner ?? {}), cwd: dirname(data) });
+  await execute(
+    join(binaries, "initdb"),
+    ["-D", data, "-U", "spindle", "-A", "scram-sha-256", `--pwfile=${file}`, "-E", "UTF8", "--locale=C", "--no-instructions"],
+    { ...(owner ?? {}), cwd: dirname(data) },
+  );
   await rm(file);
   await chmod(data, 0o700);
 }
-

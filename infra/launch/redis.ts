@@ -6,28 +6,52 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { debianProgram } from "./build.ts";
 import { Supervised } from "./child.ts";
-import type { Service } from "./postgres.ts";
 import { freePort, until } from "./ports.ts";
+import type { Service } from "./postgres.ts";
 import { Advice } from "./say.ts";
 
 /** @param extra lines for its configuration, after ours */
 export async function startRedis(folder: string, extra: string[] = []): Promise<Service> {
-  const program = await debianProgram({ programs: ["redis-server", "valkey-server"], apt: "redis-server", why: "the bus between runtime and workers" });
+  const program = await debianProgram({
+    programs: ["redis-server", "valkey-server"],
+    apt: "redis-server",
+    why: "the bus between runtime and workers",
+  });
   if (!program) throw new Advice("Redis was not found. Install redis-server or valkey-server (version 7 or newer), or set REDIS_URL.");
   await mkdir(folder, { recursive: true });
   const secret = join(folder, "password");
   if (!existsSync(secret)) await writeFile(secret, randomBytes(24).toString("hex"), { mode: 0o600 });
   const password = (await readFile(secret, "utf8")).trim();
   const port = await freePort();
-  const settings = [`port ${port}`, "bind 127.0.0.1", `dir ${folder}`, "appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction", 'save ""', `requirepass ${password}`, "daemonize no", ...extra];
+  const settings = [
+    `port ${port}`,
+    "bind 127.0.0.1",
+    `dir ${folder}`,
+    "appendonly yes",
+    "appendfsync everysec",
+    "maxmemory-policy noeviction",
+    'save ""',
+    `requirepass ${password}`,
+    "daemonize no",
+    ...extra,
+  ];
   const file = join(folder, "redis.conf");
   await writeFile(file, `${settings.join("\n")}\n`, { mode: 0o600 });
-  const process_ = new Supervised({ name: "redis", command: program, args: [file], onLine: (line) => /# (Fatal|FATAL|Can't|Bad|Wrong)/.test(line) });
+  const process_ = new Supervised({
+    name: "redis",
+    command: program,
+    args: [file],
+    onLine: (line) => /# (Fatal|FATAL|Can't|Bad|Wrong)/.test(line),
+  });
   const url = `redis://:${password}@127.0.0.1:${port}`;
   const client = new Redis(url, { lazyConnect: true, retryStrategy: (tries) => Math.min(tries * 50, 500) });
   client.on("error", () => {});
   try {
-    await until(async () => (await client.ping()) === "PONG", 20_000, () => `Redis does not start:\n${process_.lastLines.slice(-8).join("\n")}`);
+    await until(
+      async () => (await client.ping()) === "PONG",
+      20_000,
+      () => `Redis does not start:\n${process_.lastLines.slice(-8).join("\n")}`,
+    );
   } finally {
     client.disconnect();
   }

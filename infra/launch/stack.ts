@@ -75,7 +75,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await Promise.all([redis?.process.stop(), postgres?.process.stop()]);
   };
   try {
-    await until(async () => failed !== undefined || (await fetch(`${url}/health`)).ok, 60_000, () => `The runtime does not answer:\n${runtime.lastLines.join("\n")}`);
+    await until(
+      async () => failed !== undefined || (await fetch(`${url}/health`)).ok,
+      60_000,
+      () => `The runtime does not answer:\n${runtime.lastLines.join("\n")}`,
+    );
     if (failed) throw new Error(failed.join("\n"));
   } catch (error) {
     await stop();

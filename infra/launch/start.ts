@@ -1,4 +1,6 @@
 // `npm start`: everything, supervised, at one URL.
+
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildDatabaseClient, buildEditor, buildPython } from "./build.ts";
 import { endLeftovers, remember, runningLauncher } from "./leftovers.ts";
@@ -6,7 +8,6 @@ import { HOME, sharedFolder } from "./paths.ts";
 import { portFrom } from "./ports.ts";
 import { say } from "./say.ts";
 import { startStack } from "./stack.ts";
-import { readFile } from "node:fs/promises";
 
 const REMEMBER_MS = 2000;
 

@@ -32,7 +32,10 @@ function pnpm() {
 
 function installPackages() {
   const stamp = join(root, "node_modules/.spindle-lock");
-  const wanted = createHash("sha256").update(readFileSync(join(root, "pnpm-lock.yaml"))).update(readFileSync(join(root, "package.json"))).digest("hex");
+  const wanted = createHash("sha256")
+    .update(readFileSync(join(root, "pnpm-lock.yaml")))
+    .update(readFileSync(join(root, "package.json")))
+    .digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   say("installing the JavaScript packages (pnpm-lock.yaml)");
   run(process.execPath, [pnpm(), "install", "--frozen-lockfile", "--reporter=silent"]);
@@ -43,6 +46,9 @@ const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 20 || (major === 20 && minor < 19)) stop(`Node ${process.versions.node} is too old: 20.19 or newer is needed.`);
 const [task, ...rest] = process.argv.slice(2);
 installPackages();
-const child = spawn(process.execPath, ["--import", "tsx", join(root, "infra/launch/main.ts"), task, ...rest], { cwd: root, stdio: "inherit" });
+const child = spawn(process.execPath, ["--import", "tsx", join(root, "infra/launch/main.ts"), task, ...rest], {
+  cwd: root,
+  stdio: "inherit",
+});
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => process.exit(code ?? (signal ? 1 : 0)));

@@ -8,7 +8,13 @@ import { NonceContext } from "./session/nonce";
 
 const PATIENCE_MS = 5000;
 
-export default function handleRequest(request: Request, status: number, headers: Headers, context: EntryContext, loadContext: AppLoadContext) {
+export default function handleRequest(
+  request: Request,
+  status: number,
+  headers: Headers,
+  context: EntryContext,
+  loadContext: AppLoadContext,
+) {
   const nonce = typeof loadContext.nonce === "string" ? loadContext.nonce : undefined;
   const ready = isbot(request.headers.get("user-agent") ?? "") ? "onAllReady" : "onShellReady";
   return new Promise<Response>((resolve, reject) => {

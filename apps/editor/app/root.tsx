@@ -51,7 +51,11 @@ export default function App() {
 
 export function ErrorBoundary() {
   const error = useRouteError();
-  const text = isRouteErrorResponse(error) ? `${error.status} ${error.statusText}` : error instanceof Error ? error.message : "Something failed.";
+  const text = isRouteErrorResponse(error)
+    ? `${error.status} ${error.statusText}`
+    : error instanceof Error
+      ? error.message
+      : "Something failed.";
   return (
     <main className="empty-page">
       <h1>This page cannot be shown</h1>

@@ -51,13 +51,24 @@ export function readConfig(environment: Record<string, string | undefined>) {
     proxySecret: env.SPINDLE_PROXY_SECRET,
     dev: env.SPINDLE_DEV === "1",
     s3: env.S3_ENDPOINT
-      ? { endpoint: env.S3_ENDPOINT, bucket: env.S3_BUCKET, region: env.S3_REGION, accessKeyId: env.S3_ACCESS_KEY_ID, secretAccessKey: env.S3_SECRET_ACCESS_KEY }
+      ? {
+          endpoint: env.S3_ENDPOINT,
+          bucket: env.S3_BUCKET,
+          region: env.S3_REGION,
+          accessKeyId: env.S3_ACCESS_KEY_ID,
+          secretAccessKey: env.S3_SECRET_ACCESS_KEY,
+        }
       : undefined,
     models: {
       ollama: { url: env.OLLAMA_URL, model: env.OLLAMA_MODEL },
       openai: { url: env.OPENAI_BASE_URL, key: env.OPENAI_API_KEY, model: env.OPENAI_MODEL },
     },
-    timings: { leaseMs: env.SPINDLE_LEASE_MS, beatMs: env.SPINDLE_BEAT_MS, retryBaseMs: env.SPINDLE_RETRY_BASE_MS, runLeaseMs: env.SPINDLE_RUN_LEASE_MS },
+    timings: {
+      leaseMs: env.SPINDLE_LEASE_MS,
+      beatMs: env.SPINDLE_BEAT_MS,
+      retryBaseMs: env.SPINDLE_RETRY_BASE_MS,
+      runLeaseMs: env.SPINDLE_RUN_LEASE_MS,
+    },
     owner: `${hostname()}:${process.pid}:${Date.now().toString(36)}`,
   };
 }

@@ -8,7 +8,7 @@ import { Artifacts } from "./artifacts/artifacts.ts";
 import { folderStore } from "./artifacts/folder-store.ts";
 import { s3Store } from "./artifacts/s3-store.ts";
 import { DocumentHost } from "./collab/document-host.ts";
-import { type Config, readConfig, ROOT } from "./config.ts";
+import { type Config, ROOT, readConfig } from "./config.ts";
 import { Engine } from "./engine/engine.ts";
 import { NodePlane } from "./engine/node-plane.ts";
 import { NodeRegistry } from "./nodes/registry.ts";
@@ -23,7 +23,8 @@ import { patient } from "./store/patient.ts";
 import { LiveBoard } from "./tasks/live.ts";
 import { WorkerPlane } from "./tasks/worker-plane.ts";
 
-const onError = (where: string, error: unknown): void => console.error(`[${where}]`, error instanceof Error ? (error.stack ?? error.message) : error);
+const onError = (where: string, error: unknown): void =>
+  console.error(`[${where}]`, error instanceof Error ? (error.stack ?? error.message) : error);
 
 async function start(config: Config): Promise<() => Promise<void>> {
   assertBindAllowed(config);
@@ -35,13 +36,30 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const record = new RunRecord(db.pool);
   const live = new LiveBoard();
   const { timings, models } = config;
-  const workers: WorkerPlane = new WorkerPlane({ redisUrl: config.redisUrl, workerKey: config.workerKey, timings, record, artifacts, live, isCancelled: (run) => engine.isCancelled(run), onError });
+  const workers: WorkerPlane = new WorkerPlane({
+    redisUrl: config.redisUrl,
+    workerKey: config.workerKey,
+    timings,
+    record,
+    artifacts,
+    live,
+    isCancelled: (run) => engine.isCancelled(run),
+    onError,
+  });
   const unfit = await patient(() => whyUnfit(workers.redis));
   if (unfit) throw new Error(unfit);
   const registry = await NodeRegistry.load();
   const library = new LibraryService(workers.redis, registry, models);
   const nodePlane = new NodePlane({ record, registry, artifacts, live, models, timings, manifest: () => library.manifest() });
-  const engine: Engine = new Engine({ db, owner: config.owner, timings, live, parts: { record, workers, nodePlane }, library: () => library.library(), onError });
+  const engine: Engine = new Engine({
+    db,
+    owner: config.owner,
+    timings,
+    live,
+    parts: { record, workers, nodePlane },
+    library: () => library.library(),
+    onError,
+  });
   const documents = new DocumentHost(db);
   const graphs = new GraphService(db, documents, () => library.library());
   const runs = new RunService(db, record, engine, graphs, live, () => library.library());
@@ -49,7 +67,11 @@ async function start(config: Config): Promise<() => Promise<void>> {
   await workers.start();
   await library.start();
   engine.start();
-  const running = await serve({ config, db, artifacts, record, live, workers, engine, library, graphs, runs, templates }, documents, onError);
+  const running = await serve(
+    { config, db, artifacts, record, live, workers, engine, library, graphs, runs, templates },
+    documents,
+    onError,
+  );
   const url = `http://${config.host}:${running.port}`;
   await writeFile(join(config.home, "server.json"), JSON.stringify({ url, pid: process.pid }));
   console.log(`listening ${url}`);

@@ -1,8 +1,8 @@
-export { readGraph, readGraphText, type Read } from "./check/document.ts";
+export { type Read, readGraph, readGraphText } from "./check/document.ts";
 export { ID_PATTERN, LIMITS } from "./check/limits.ts";
 export { whyInvalid } from "./check/node.ts";
 export { validate } from "./check/validate.ts";
-export { canConnect, type Connectable } from "./connect.ts";
+export { type Connectable, canConnect } from "./connect.ts";
 export * from "./decide.ts";
 export * from "./graph.ts";
 export * from "./inputs.ts";

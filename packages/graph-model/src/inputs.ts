@@ -1,5 +1,5 @@
 // DESIGN G2: where each input of each node takes its value from.
-import { type Graph, edgeMetadata, type GraphNode } from "./graph.ts";
+import { edgeMetadata, type Graph, type GraphNode } from "./graph.ts";
 import { declaredInterface } from "./interface.ts";
 import type { Library, NodeDefinition } from "./library.ts";
 import { type Port, typesFit } from "./ports.ts";
@@ -18,7 +18,9 @@ export type InputSource = { node: GraphNode; port: Port } & (
 
 export function inputSources(graph: Graph, library: Library, shape: Topology = topology(graph)): InputSource[] {
   const find = (node: GraphNode) => library.find(node.plane, node.service);
-  const promised = new Map(declaredInterface(graph).inputs.flatMap((input) => input.to.map((to) => [`${to.node}\n${to.port}`, input.name])));
+  const promised = new Map(
+    declaredInterface(graph).inputs.flatMap((input) => input.to.map((to) => [`${to.node}\n${to.port}`, input.name])),
+  );
   const rank = new Map(graph.nodes.map((node, index) => [node.id, index]));
   return graph.nodes.flatMap((node) => {
     const definition = find(node);
@@ -34,7 +36,14 @@ function outputsOf(shape: Topology, id: string, find: (node: GraphNode) => NodeD
   return (node && find(node)?.outputs) ?? [];
 }
 
-function sourceOf(graph: Graph, shape: Topology, node: GraphNode, port: Port, offers: { from: string; output: Port }[], promised: string | undefined): InputSource {
+function sourceOf(
+  graph: Graph,
+  shape: Topology,
+  node: GraphNode,
+  port: Port,
+  offers: { from: string; output: Port }[],
+  promised: string | undefined,
+): InputSource {
   const at = { node, port };
   for (const edge of shape.incoming.get(node.id) ?? []) {
     const { sourcePort, targetPort } = edgeMetadata(edge);
@@ -43,7 +52,8 @@ function sourceOf(graph: Graph, shape: Topology, node: GraphNode, port: Port, of
   const offer = offers.find(({ output }) => output.name === port.name && typesFit(output.type, port.type));
   const near = offer && { from: offer.from, output: offer.output.name };
   const own = Object.hasOwn(node.params ?? {}, port.name);
-  if (promised !== undefined) return { ...at, kind: "interface", input: promised, ...(near ? { otherwise: near } : own ? { otherwise: "param" as const } : {}) };
+  if (promised !== undefined)
+    return { ...at, kind: "interface", input: promised, ...(near ? { otherwise: near } : own ? { otherwise: "param" as const } : {}) };
   if (near) return { ...at, kind: "upstream", ...near };
   if (own) return { ...at, kind: "param" };
   if (Object.hasOwn(graph.context ?? {}, port.name) || (port.required && !("default" in port.schema))) return { ...at, kind: "run" };
@@ -57,16 +67,26 @@ export type Outputs = (node: string) => Readonly<Record<string, unknown>> | unde
  * The values a node gets. A source that gives nothing falls through to the run's inputs, the context and the default,
  * in this order; ports that get no value are absent.
  */
-export function resolveInputs(sources: readonly InputSource[], outputs: Outputs, run: Readonly<Record<string, unknown>>, context: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function resolveInputs(
+  sources: readonly InputSource[],
+  outputs: Outputs,
+  run: Readonly<Record<string, unknown>>,
+  context: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const source of sources) {
-    const value = valueOf(source, outputs, run, context);
+    const value = valueFrom(source, outputs, run, context);
     if (value !== undefined) values[source.port.name] = value;
   }
   return values;
 }
 
-function valueOf(source: InputSource, outputs: Outputs, run: Readonly<Record<string, unknown>>, context: Readonly<Record<string, unknown>>): unknown {
+function valueFrom(
+  source: InputSource,
+  outputs: Outputs,
+  run: Readonly<Record<string, unknown>>,
+  context: Readonly<Record<string, unknown>>,
+): unknown {
   const { name, schema } = source.port;
   const param = source.node.params?.[name];
   const own = (record: Readonly<Record<string, unknown>>, key: string) => (Object.hasOwn(record, key) ? record[key] : undefined);

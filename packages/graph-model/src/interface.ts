@@ -1,8 +1,8 @@
 // DESIGN G4: the graph's public inputs and outputs, from which form, REST call and command line are made.
 import type { Graph } from "./graph.ts";
+import { inputSources } from "./inputs.ts";
 import type { Library } from "./library.ts";
 import type { Port } from "./ports.ts";
-import { inputSources } from "./inputs.ts";
 
 export interface PortAddress {
   node: string;

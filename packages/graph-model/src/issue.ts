@@ -18,12 +18,12 @@ export interface Issue {
   fix?: string;
 }
 
-export const issue = (
-  severity: Issue["severity"],
-  code: ErrorCode,
-  message: string,
-  place: Place = {},
-  fix?: string,
-): Issue => ({ severity, code, message, place, ...(fix ? { fix } : {}) });
+export const issue = (severity: Issue["severity"], code: ErrorCode, message: string, place: Place = {}, fix?: string): Issue => ({
+  severity,
+  code,
+  message,
+  place,
+  ...(fix ? { fix } : {}),
+});
 
 export const hasErrors = (issues: readonly Issue[]): boolean => issues.some((one) => one.severity === "error");

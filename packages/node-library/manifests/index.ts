@@ -3,4 +3,7 @@ import type { PlaneManifest } from "@spindle/schemas";
 import node from "./node.json" with { type: "json" };
 import python from "./python.json" with { type: "json" };
 
-export const committedManifests: { node: PlaneManifest; python: PlaneManifest } = { node: node as unknown as PlaneManifest, python: python as unknown as PlaneManifest };
+export const committedManifests: { node: PlaneManifest; python: PlaneManifest } = {
+  node: node as unknown as PlaneManifest,
+  python: python as unknown as PlaneManifest,
+};

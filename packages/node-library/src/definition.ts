@@ -4,7 +4,8 @@ import { portType } from "@spindle/graph-model";
 import type { Capability } from "@spindle/schemas";
 
 type Schema = Record<string, unknown>;
-const record = (value: unknown): Record<string, Schema> => (value !== null && typeof value === "object" ? (value as Record<string, Schema>) : {});
+const record = (value: unknown): Record<string, Schema> =>
+  value !== null && typeof value === "object" ? (value as Record<string, Schema>) : {};
 
 export function define(capability: Capability): NodeDefinition {
   const plane = capability.plane as Plane;
@@ -22,7 +23,11 @@ export function define(capability: Capability): NodeDefinition {
     inputs,
     outputs: ports(capability.io.output),
     parameters: (capability.parameters ?? []).filter((one) => !inputs.some((port) => port.name === one.name)).map(parameter),
-    engines: (capability.engines ?? [{ id: "default", label: "Default", plane, draft: false, live: true }]).map((engine) => ({ ...engine, plane: engine.plane as Plane, live: engine.live && live })),
+    engines: (capability.engines ?? [{ id: "default", label: "Default", plane, draft: false, live: true }]).map((engine) => ({
+      ...engine,
+      plane: engine.plane as Plane,
+      live: engine.live && live,
+    })),
     live,
     idempotent: capability.contracts?.idempotent === true,
     timeoutSeconds: capability.runtime.timeoutSeconds ?? 0,
@@ -48,6 +53,9 @@ function parameter(raw: NonNullable<Capability["parameters"]>[number]): Paramete
 
 /** `voiceSample` -> "Voice sample". */
 export function words(name: string): string {
-  const spaced = name.replaceAll(/([a-z0-9])([A-Z])/g, "$1 $2").replaceAll(/[_-]+/g, " ").trim();
+  const spaced = name
+    .replaceAll(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .replaceAll(/[_-]+/g, " ")
+    .trim();
   return spaced.charAt(0).toUpperCase() + spaced.slice(1).toLowerCase();
 }

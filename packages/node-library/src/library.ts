@@ -11,8 +11,20 @@ export function makeLibrary(capabilities: readonly Capability[]): Library {
 
 /** Full-text search over label, service, keywords and description; prefix and one typo are forgiven. */
 export function makeSearch(library: Library): (text: string) => NodeDefinition[] {
-  const index = new MiniSearch({ fields: ["label", "service", "keywords", "category", "description"], searchOptions: { prefix: true, fuzzy: 0.2, boost: { label: 4, keywords: 2 } } });
+  const index = new MiniSearch({
+    fields: ["label", "service", "keywords", "category", "description"],
+    searchOptions: { prefix: true, fuzzy: 0.2, boost: { label: 4, keywords: 2 } },
+  });
   const all = library.all();
-  index.addAll(all.map((one, id) => ({ id, label: one.label, service: one.service.replaceAll(/[._]/g, " "), keywords: one.keywords.join(" "), category: one.category, description: one.description })));
+  index.addAll(
+    all.map((one, id) => ({
+      id,
+      label: one.label,
+      service: one.service.replaceAll(/[._]/g, " "),
+      keywords: one.keywords.join(" "),
+      category: one.category,
+      description: one.description,
+    })),
+  );
   return (text) => (text.trim() ? index.search(text).flatMap(({ id }) => all[id as number] ?? []) : [...all]);
 }

@@ -28,8 +28,10 @@ export async function whyUnfit(redis: Redis): Promise<string | undefined> {
   const version = /redis_version:(\d+)\./.exec(await redis.info("server"))?.[1];
   if (Number(version) < 7) return `Redis ${version} is too old: version 7 or newer is needed.`;
   const policy = await setting("maxmemory-policy");
-  if (policy !== "noeviction") return `Redis evicts keys (maxmemory-policy ${policy}), and a task could vanish. Change it: redis-cli CONFIG SET maxmemory-policy noeviction`;
+  if (policy !== "noeviction")
+    return `Redis evicts keys (maxmemory-policy ${policy}), and a task could vanish. Change it: redis-cli CONFIG SET maxmemory-policy noeviction`;
   const aof = await setting("appendonly");
-  if (aof !== "yes") return "Redis keeps no append-only file, and tasks would vanish with it. Change it: redis-cli CONFIG SET appendonly yes";
+  if (aof !== "yes")
+    return "Redis keeps no append-only file, and tasks would vanish with it. Change it: redis-cli CONFIG SET appendonly yes";
   return undefined;
 }

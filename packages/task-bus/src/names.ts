@@ -1,7 +1,8 @@
 import { BUS } from "@spindle/schemas";
 
 const key = (name: string): string => `${BUS.prefix}:${name}`;
-const fill = (pattern: string, values: Record<string, string>): string => key(pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? ""));
+const fill = (pattern: string, values: Record<string, string>): string =>
+  key(pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? ""));
 
 /** Every key, stream and channel of the protocol (schemas/tasks/bus.json). */
 export const names = {

@@ -37,7 +37,13 @@ export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
     async dispatch(entry, route) {
       const text = JSON.stringify(signEntry(entry, workerKey));
       if (text.length > BUS.entryMaxBytes) throw new RangeError(`A task entry of ${text.length} bytes; the limit is ${BUS.entryMaxBytes}.`);
-      return (await call("spindle_dispatch", [names.dispatched(entry.task), stream(route)], text, MARK_TTL, names.doorbell(route.plane))) as string;
+      return (await call(
+        "spindle_dispatch",
+        [names.dispatched(entry.task), stream(route)],
+        text,
+        MARK_TTL,
+        names.doorbell(route.plane),
+      )) as string;
     },
     async whereabouts(task, route) {
       return (await call("spindle_where", [names.dispatched(task), stream(route), names.lease(task)])) as Whereabouts;

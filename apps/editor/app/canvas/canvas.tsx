@@ -1,7 +1,17 @@
 // The canvas: React Flow in front of the shared document. Every change is a command; drags are committed on drop.
 import { canConnect, type Graph, type Issue, type Library, type NodeDefinition } from "@spindle/graph-model";
 import { addNode, connect, moveNodes, remove } from "@spindle/graph-model/shared-doc";
-import { applyNodeChanges, Background, BackgroundVariant, type Connection, type Edge, MiniMap, type NodeChange, ReactFlow, useReactFlow } from "@xyflow/react";
+import {
+  applyNodeChanges,
+  Background,
+  BackgroundVariant,
+  type Connection,
+  type Edge,
+  MiniMap,
+  type NodeChange,
+  ReactFlow,
+  useReactFlow,
+} from "@xyflow/react";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import type * as Y from "yjs";
 import { useRunStore } from "../session/run-store";
@@ -31,8 +41,18 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onDrop
   const [nodes, setNodes] = useState<CardNode[]>([]);
   const [edges, setEdges] = useState<Edge[]>([]);
   const [refusal, setRefusal] = useState<string>();
-  const running = useRunStore((store) => Object.values(store.nodes).filter((one) => one.state === "running").map((one) => one.node).join("\n"));
-  const waiting = useRunStore((store) => Object.values(store.nodes).filter((one) => one.state === "queued").map((one) => one.node).join("\n"));
+  const running = useRunStore((store) =>
+    Object.values(store.nodes)
+      .filter((one) => one.state === "running")
+      .map((one) => one.node)
+      .join("\n"),
+  );
+  const waiting = useRunStore((store) =>
+    Object.values(store.nodes)
+      .filter((one) => one.state === "queued")
+      .map((one) => one.node)
+      .join("\n"),
+  );
 
   useEffect(() => {
     setNodes((old) => {
@@ -56,16 +76,25 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onDrop
 
   const drawn = useMemo(() => {
     const [into, before] = [new Set(running.split("\n")), new Set(waiting.split("\n"))];
-    return edges.map((edge) => ({ ...edge, className: `${edge.className ?? ""} ${into.has(edge.target) ? "flow" : before.has(edge.target) ? "waiting" : ""}` }));
+    return edges.map((edge) => ({
+      ...edge,
+      className: `${edge.className ?? ""} ${into.has(edge.target) ? "flow" : before.has(edge.target) ? "waiting" : ""}`,
+    }));
   }, [edges, running, waiting]);
 
   const fits = useCallback<FitQuestion>((from, to) => canConnect(graph, library, from, to).ok, [graph, library]);
-  const ask = (one: Connection | Edge) => canConnect(graph, library, { node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" });
+  const ask = (one: Connection | Edge) =>
+    canConnect(graph, library, { node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" });
 
   const change = (changes: NodeChange<CardNode>[]) => {
     const gone = changes.filter((one) => one.type === "remove").map((one) => one.id);
     if (gone.length > 0) remove(doc, ME, gone);
-    setNodes((now) => applyNodeChanges(changes.filter((one) => one.type !== "remove"), now));
+    setNodes((now) =>
+      applyNodeChanges(
+        changes.filter((one) => one.type !== "remove"),
+        now,
+      ),
+    );
   };
 
   const drop = (event: React.DragEvent) => {
@@ -93,10 +122,21 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onDrop
           }}
           onNodeDragStop={(_, __, moved) => moveNodes(doc, ME, Object.fromEntries(moved.map((node) => [node.id, node.position])))}
           onConnectStart={() => setRefusal(undefined)}
-          onConnect={(one) => connect(doc, ME, { node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" })}
+          onConnect={(one) =>
+            connect(doc, ME, { node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" })
+          }
           onConnectEnd={(_, { isValid, fromNode, fromHandle, toNode, toHandle }) => {
             if (isValid || !toNode || !toHandle || !fromNode || !fromHandle) return;
-            const [source, target] = fromHandle.type === "source" ? [{ n: fromNode.id, h: fromHandle.id }, { n: toNode.id, h: toHandle.id }] : [{ n: toNode.id, h: toHandle.id }, { n: fromNode.id, h: fromHandle.id }];
+            const [source, target] =
+              fromHandle.type === "source"
+                ? [
+                    { n: fromNode.id, h: fromHandle.id },
+                    { n: toNode.id, h: toHandle.id },
+                  ]
+                : [
+                    { n: toNode.id, h: toHandle.id },
+                    { n: fromNode.id, h: fromHandle.id },
+                  ];
             const answer = canConnect(graph, library, { node: source.n, port: source.h ?? "" }, { node: target.n, port: target.h ?? "" });
             if (!answer.ok) setRefusal(answer.reason);
           }}
@@ -116,7 +156,9 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onDrop
           proOptions={{ hideAttribution: true }}
         >
           <Background variant={BackgroundVariant.Dots} gap={20} size={1.4} color="var(--dot)" bgColor="var(--bg-canvas)" />
-          {graph.nodes.length > 0 && <MiniMap pannable zoomable nodeColor="var(--line-strong)" maskColor="var(--scrim)" bgColor="var(--bg-overlay)" />}
+          {graph.nodes.length > 0 && (
+            <MiniMap pannable zoomable nodeColor="var(--line-strong)" maskColor="var(--scrim)" bgColor="var(--bg-overlay)" />
+          )}
         </ReactFlow>
         <CanvasTools />
         {refusal && (

@@ -1,4 +1,3 @@
-
 import { Check, CircleAlert, Clock, LoaderCircle, SkipForward } from "lucide-react";
 import { useRunStore } from "../session/run-store";
 import type { NodeState } from "../session/types";
@@ -10,7 +9,11 @@ export function StateIcon({ state }: { state: NodeState | undefined }) {
   if (kind === "running") return <LoaderCircle size={14} className="c-live spin" aria-label="Running" />;
   if (kind === "done") return <Check size={14} className="c-ok" aria-label="Done" />;
   if (kind === "failed") return <CircleAlert size={14} className="c-bad" aria-label="Failed" />;
-  return kind === "skipped" ? <SkipForward size={14} className="t3" aria-label="Skipped" /> : <Clock size={14} className="t3" aria-label="Waits" />;
+  return kind === "skipped" ? (
+    <SkipForward size={14} className="t3" aria-label="Skipped" />
+  ) : (
+    <Clock size={14} className="t3" aria-label="Waits" />
+  );
 }
 
 export function CardFooter({ id }: { id: string }) {
@@ -37,9 +40,21 @@ export function CardFooter({ id }: { id: string }) {
         )}
         <StateIcon state={node.state} />
         {percent !== undefined ? <span className="strong c-live num">{percent}%</span> : <span>{stateWord(node.state)}</span>}
-        {running && live?.steps ? <span className="num">{live.step} of {live.steps}</span> : running && live?.note ? <span className="cut">{live.note}</span> : null}
+        {running && live?.steps ? (
+          <span className="num">
+            {live.step} of {live.steps}
+          </span>
+        ) : running && live?.note ? (
+          <span className="cut">{live.note}</span>
+        ) : null}
         {node.attempt > 1 && <span className="t3">try {node.attempt}</span>}
-        <span className="r num">{running && live?.remaining !== undefined ? `${span(live.remaining)} left` : node.finishedAt ? between(node.startedAt, node.finishedAt) : ""}</span>
+        <span className="r num">
+          {running && live?.remaining !== undefined
+            ? `${span(live.remaining)} left`
+            : node.finishedAt
+              ? between(node.startedAt, node.finishedAt)
+              : ""}
+        </span>
       </div>
     </>
   );

@@ -27,11 +27,19 @@ export function CardPreview({ id, definition }: { id: string; definition: NodeDe
 
 function Media({ media, final }: { media: ArtifactRef; final: boolean }) {
   const url = artifactUrl(media);
-  if (media.mime.startsWith("audio/")) return <div className="preview wave nowheel"><Waveform url={url} /></div>;
+  if (media.mime.startsWith("audio/"))
+    return (
+      <div className="preview wave nowheel">
+        <Waveform url={url} />
+      </div>
+    );
   return (
     <div className="preview nowheel">
-      {/* biome-ignore lint/a11y/useMediaCaption: generated media has none */}
-      {media.mime.startsWith("video/") ? <video className="nodrag" src={url} controls playsInline muted loop preload="metadata" /> : <img src={url} alt={final ? "Result" : "Preview while it runs"} />}
+      {media.mime.startsWith("video/") ? (
+        <video className="nodrag" src={url} controls playsInline muted loop preload="metadata" />
+      ) : (
+        <img src={url} alt={final ? "Result" : "Preview while it runs"} />
+      )}
       {!final && <span className="cap">Preview</span>}
     </div>
   );

@@ -1,6 +1,17 @@
 // Graph -> what React Flow draws. Pure; run state is not part of it.
-import { autoEngine, edgeId, edgeMetadata, type Graph, type Issue, type Library, nodePosition, nodeSettings, type Position } from "@spindle/graph-model";
+
 import dagre from "@dagrejs/dagre";
+import {
+  autoEngine,
+  edgeId,
+  edgeMetadata,
+  type Graph,
+  type Issue,
+  type Library,
+  nodePosition,
+  nodeSettings,
+  type Position,
+} from "@spindle/graph-model";
 import type { Edge } from "@xyflow/react";
 import type { CardNode } from "./node-card";
 
@@ -15,9 +26,15 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
   }
   return graph.nodes.map((node) => {
     const definition = library.find(node.plane, node.service);
-    const engine = definition?.engines.find((one) => one.id === nodeSettings(graph, node.id).engine) ?? (definition && autoEngine(definition));
+    const engine =
+      definition?.engines.find((one) => one.id === nodeSettings(graph, node.id).engine) ?? (definition && autoEngine(definition));
     const problem = issues.find((one) => one.severity === "error" && one.place.node === node.id && one.code !== "graph.cycle")?.message;
-    return { id: node.id, type: "card", position: nodePosition(graph, node.id) ?? places.get(node.id) ?? { x: 0, y: 0 }, data: { node, definition, draft: engine?.draft === true, wired: (wired.get(node.id) ?? []).join(" "), problem } };
+    return {
+      id: node.id,
+      type: "card",
+      position: nodePosition(graph, node.id) ?? places.get(node.id) ?? { x: 0, y: 0 },
+      data: { node, definition, draft: engine?.draft === true, wired: (wired.get(node.id) ?? []).join(" "), problem },
+    };
   });
 }
 
@@ -27,8 +44,17 @@ export function toEdges(graph: Graph, library: Library): Edge[] {
     const { sourcePort, targetPort } = edgeMetadata(edge);
     const source = nodes.get(edge.from);
     const type = source && library.find(source.plane, source.service)?.outputs.find((port) => port.name === sourcePort)?.type;
-    const ports = sourcePort && targetPort ? { sourceHandle: sourcePort, targetHandle: targetPort } : firstPorts(graph, library, edge.from, edge.to);
-    return { id: edgeId(edge, index), source: edge.from, target: edge.to, ...ports, className: sourcePort ? "" : "order", data: { type: type ?? "any" }, style: { "--edge": `var(--port-${colour(type)})` } as never };
+    const ports =
+      sourcePort && targetPort ? { sourceHandle: sourcePort, targetHandle: targetPort } : firstPorts(graph, library, edge.from, edge.to);
+    return {
+      id: edgeId(edge, index),
+      source: edge.from,
+      target: edge.to,
+      ...ports,
+      className: sourcePort ? "" : "order",
+      data: { type: type ?? "any" },
+      style: { "--edge": `var(--port-${colour(type)})` } as never,
+    };
   });
 }
 

@@ -11,7 +11,10 @@ import { CardFooter, StateIcon } from "./card-footer";
 import { CardPreview } from "./card-preview";
 import { PortRows } from "./port-rows";
 
-export type CardNode = Node<{ node: GraphNode; definition: NodeDefinition | undefined; draft: boolean; wired: string; problem: string | undefined }, "card">;
+export type CardNode = Node<
+  { node: GraphNode; definition: NodeDefinition | undefined; draft: boolean; wired: string; problem: string | undefined },
+  "card"
+>;
 
 const BOX_BELOW = 0.4;
 const WIDGETS = 3;
@@ -30,16 +33,31 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
       </div>
     );
   const wide = definition?.inputs.some((port) => port.schema["x-multiline"]) ?? false;
-  const shown = Object.entries(node.params ?? {}).filter(([, value]) => value !== "" && value !== null && typeof value !== "object").slice(0, WIDGETS);
+  const shown = Object.entries(node.params ?? {})
+    .filter(([, value]) => value !== "" && value !== null && typeof value !== "object")
+    .slice(0, WIDGETS);
   return (
-    <article className={`card-node${wide ? " wide" : ""}`} data-state={look(state)} data-unknown={definition === undefined} aria-label={title}>
+    <article
+      className={`card-node${wide ? " wide" : ""}`}
+      data-state={look(state)}
+      data-unknown={definition === undefined}
+      aria-label={title}
+    >
       <header>
         <PlaneMark plane={plane} off={definition?.live === false} />
         <h3 title={title}>{title}</h3>
-        {definition === undefined ? <CircleHelp size={14} className="c-bad" /> : definition.live ? <StateIcon state={state} /> : <WifiOff size={14} className="t3" />}
+        {definition === undefined ? (
+          <CircleHelp size={14} className="c-bad" />
+        ) : definition.live ? (
+          <StateIcon state={state} />
+        ) : (
+          <WifiOff size={14} className="t3" />
+        )}
       </header>
       <div className="sub">
-        <span className="cut mono" title={node.service}>{node.service}</span>
+        <span className="cut mono" title={node.service}>
+          {node.service}
+        </span>
         {draft && <span className="tag">Draft</span>}
       </div>
       <PortRows definition={definition} wired={wired} />
@@ -48,7 +66,9 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
           {shown.map(([name, value]) => (
             <div className="w" key={name}>
               <span className="cut">{name}</span>
-              <b className="cut num" style={{ maxWidth: "60%" }}>{String(value)}</b>
+              <b className="cut num" style={{ maxWidth: "60%" }}>
+                {String(value)}
+              </b>
             </div>
           ))}
         </div>

@@ -15,12 +15,19 @@ interface Parts {
   flow: ReactFlowInstance;
 }
 
-const isTyping = (target: EventTarget | null): boolean => target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable], .monaco-editor") !== null;
+const isTyping = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable], .monaco-editor") !== null;
 
 export function useClipboard({ doc, nodes, setNodes, flow }: Parts): void {
   useEffect(() => {
     const copy = (event: ClipboardEvent) => {
-      const copied = isTyping(event.target) || String(getSelection()) ? undefined : copyNodes(doc, nodes.filter((node) => node.selected).map((node) => node.id));
+      const copied =
+        isTyping(event.target) || String(getSelection())
+          ? undefined
+          : copyNodes(
+              doc,
+              nodes.filter((node) => node.selected).map((node) => node.id),
+            );
       if (!copied) return;
       event.preventDefault();
       event.clipboardData?.setData("text/plain", JSON.stringify(copied, null, 2));

@@ -2,24 +2,47 @@ import type { Engine, NodeDefinition } from "@spindle/graph-model";
 import { autoEngine } from "@spindle/graph-model";
 
 /** `auto` is resolved when a run starts; what it would be now is said. */
-export function EngineChoice({ definition, value, onChange }: { definition: NodeDefinition; value: string; onChange(engine: string | undefined): void }) {
+export function EngineChoice({
+  definition,
+  value,
+  onChange,
+}: {
+  definition: NodeDefinition;
+  value: string;
+  onChange(engine: string | undefined): void;
+}) {
   const auto = autoEngine(definition);
   const row = (id: string, label: string, note: string, engine: Engine | undefined, chosen: () => void) => {
     const off = id !== "auto" && engine?.live === false;
     return (
       // biome-ignore lint/a11y/useSemanticElements: a list of rich choices; the radio inside is the control
-      <li key={id} className={`${value === id ? "on" : ""}${off ? " off" : ""}`} role="radio" aria-checked={value === id} aria-disabled={off} tabIndex={0} onClick={off ? undefined : chosen} onKeyDown={(event) => (event.key === "Enter" || event.key === " ") && !off && chosen()}>
+      <div
+        key={id}
+        className={`${value === id ? "on" : ""}${off ? " off" : ""}`}
+        role="radio"
+        aria-checked={value === id}
+        aria-disabled={off}
+        tabIndex={0}
+        onClick={off ? undefined : chosen}
+        onKeyDown={(event) => (event.key === "Enter" || event.key === " ") && !off && chosen()}
+      >
         <span className="radio" />
         <span>{label}</span>
         {engine?.live === false ? <span className="tag off">Not live</span> : engine?.draft ? <span className="tag">Draft</span> : <span />}
         <small>{note}</small>
-      </li>
+      </div>
     );
   };
   return (
-    <ul className="eng" role="radiogroup" aria-label="Engine">
-      {row("auto", "Automatic", auto?.live ? `Next run uses ${auto.label}.` : "No engine is live: the task will wait.", auto, () => onChange(undefined))}
-      {definition.engines.map((engine) => row(engine.id, engine.label, engine.live ? (engine.description ?? "") : (engine.reason ?? "No worker offers it."), engine, () => onChange(engine.id)))}
-    </ul>
+    <div className="eng" role="radiogroup" aria-label="Engine">
+      {row("auto", "Automatic", auto?.live ? `Next run uses ${auto.label}.` : "No engine is live: the task will wait.", auto, () =>
+        onChange(undefined),
+      )}
+      {definition.engines.map((engine) =>
+        row(engine.id, engine.label, engine.live ? (engine.description ?? "") : (engine.reason ?? "No worker offers it."), engine, () =>
+          onChange(engine.id),
+        ),
+      )}
+    </div>
   );
 }

@@ -1,4 +1,13 @@
-import { type Graph, type InputSource, inputSources, type Library, type NodeDefinition, nodeSettings, nodeTitle, whyInvalid } from "@spindle/graph-model";
+import {
+  type Graph,
+  type InputSource,
+  inputSources,
+  type Library,
+  type NodeDefinition,
+  nodeSettings,
+  nodeTitle,
+  whyInvalid,
+} from "@spindle/graph-model";
 import { renameNode, setParam, setSetting } from "@spindle/graph-model/shared-doc";
 import { Tabs } from "radix-ui";
 import type * as Y from "yjs";
@@ -26,22 +35,47 @@ export function NodeInspector({ doc, graph, library, id }: Props) {
       <div className="head">
         <PlaneMark plane={node.plane} off={definition?.live === false} />
         <div className="grow">
-          <input key={`${id} ${node.name}`} className="name-field" style={{ width: "100%", marginTop: -4 }} aria-label="Node title" defaultValue={nodeTitle(node)} onBlur={(event) => event.target.value !== nodeTitle(node) && renameNode(doc, ME, id, event.target.value)} onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()} />
-          <div className="t3 t11 mono cut" style={{ paddingLeft: 6 }}>{node.service}{definition ? `, version ${definition.version}` : ""}</div>
+          <input
+            key={`${id} ${node.name}`}
+            className="name-field"
+            style={{ width: "100%", marginTop: -4 }}
+            aria-label="Node title"
+            defaultValue={nodeTitle(node)}
+            onBlur={(event) => event.target.value !== nodeTitle(node) && renameNode(doc, ME, id, event.target.value)}
+            onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
+          />
+          <div className="t3 t11 mono cut" style={{ paddingLeft: 6 }}>
+            {node.service}
+            {definition ? `, version ${definition.version}` : ""}
+          </div>
         </div>
       </div>
       <Tabs.Root defaultValue="settings" style={{ display: "contents" }}>
         <Tabs.List className="tabs" aria-label="Node">
-          <Tabs.Trigger className="tab" value="settings">Settings</Tabs.Trigger>
-          <Tabs.Trigger className="tab" value="result">Result</Tabs.Trigger>
-          <Tabs.Trigger className="tab" value="about">About</Tabs.Trigger>
+          <Tabs.Trigger className="tab" value="settings">
+            Settings
+          </Tabs.Trigger>
+          <Tabs.Trigger className="tab" value="result">
+            Result
+          </Tabs.Trigger>
+          <Tabs.Trigger className="tab" value="about">
+            About
+          </Tabs.Trigger>
         </Tabs.List>
         <Tabs.Content value="settings" className="scroll">
-          {definition ? <Settings key={id} doc={doc} graph={graph} library={library} id={id} definition={definition} /> : <p className="sect c-bad t12">{node.service} is not in the library. Replace the node, or start a worker that offers it.</p>}
+          {definition ? (
+            <Settings key={id} doc={doc} graph={graph} library={library} id={id} definition={definition} />
+          ) : (
+            <p className="sect c-bad t12">{node.service} is not in the library. Replace the node, or start a worker that offers it.</p>
+          )}
         </Tabs.Content>
-        <Tabs.Content value="result" className="scroll"><Result id={id} /></Tabs.Content>
+        <Tabs.Content value="result" className="scroll">
+          <Result id={id} />
+        </Tabs.Content>
         <Tabs.Content value="about" className="scroll">
-          <div className="sect t12 t2 selectable" style={{ whiteSpace: "pre-wrap" }}>{definition?.docs ?? "Nothing is known of this capability."}</div>
+          <div className="sect t12 t2 selectable" style={{ whiteSpace: "pre-wrap" }}>
+            {definition?.docs ?? "Nothing is known of this capability."}
+          </div>
         </Tabs.Content>
       </Tabs.Root>
     </>
@@ -58,13 +92,23 @@ function Settings({ doc, graph, library, id, definition }: Props & { definition:
     <>
       <section className="sect">
         <h4>Engine</h4>
-        <EngineChoice definition={definition} value={settings.engine ?? "auto"} onChange={(engine) => setSetting(doc, ME, id, "engine", engine)} />
+        <EngineChoice
+          definition={definition}
+          value={settings.engine ?? "auto"}
+          onChange={(engine) => setSetting(doc, ME, id, "engine", engine)}
+        />
       </section>
       {definition.parameters.length > 0 && (
         <section className="sect">
           <h4>Parameters</h4>
           {definition.parameters.map((one) => (
-            <Row key={one.name} label={String(one.schema.title ?? one.name)} hint={one.description} required={one.required} problem={params[one.name] === undefined ? undefined : whyInvalid(params[one.name], one.schema)}>
+            <Row
+              key={one.name}
+              label={String(one.schema.title ?? one.name)}
+              hint={one.description}
+              required={one.required}
+              problem={params[one.name] === undefined ? undefined : whyInvalid(params[one.name], one.schema)}
+            >
               <Widget label={one.name} schema={one.schema} value={params[one.name]} onChange={set(one.name)} />
             </Row>
           ))}
@@ -74,8 +118,22 @@ function Settings({ doc, graph, library, id, definition }: Props & { definition:
         <section className="sect">
           <h4>Inputs</h4>
           {sources.map((source) => (
-            <Row key={source.port.name} label={source.port.label} hint={source.port.description} required={source.port.required} from={whereFrom(graph, source)}>
-              {source.kind !== "wire" && <Widget label={source.port.label} schema={source.port.schema} value={params[source.port.name]} placeholder={source.kind === "run" || source.kind === "interface" ? "Asked when it runs" : ""} onChange={set(source.port.name)} />}
+            <Row
+              key={source.port.name}
+              label={source.port.label}
+              hint={source.port.description}
+              required={source.port.required}
+              from={whereFrom(graph, source)}
+            >
+              {source.kind !== "wire" && (
+                <Widget
+                  label={source.port.label}
+                  schema={source.port.schema}
+                  value={params[source.port.name]}
+                  placeholder={source.kind === "run" || source.kind === "interface" ? "Asked when it runs" : ""}
+                  onChange={set(source.port.name)}
+                />
+              )}
             </Row>
           ))}
         </section>
@@ -83,14 +141,34 @@ function Settings({ doc, graph, library, id, definition }: Props & { definition:
       <section className="sect">
         <h4>When it takes long</h4>
         <Row label="Stop after" hint="Seconds; empty for the capability's own limit.">
-          <Widget label="Stop after" schema={{ type: "integer", minimum: 1, maximum: 604800 }} value={settings.timeoutSeconds} placeholder={definition.timeoutSeconds > 0 ? String(definition.timeoutSeconds) : "No limit"} onChange={(value) => setSetting(doc, ME, id, "timeoutSeconds", value)} />
+          <Widget
+            label="Stop after"
+            schema={{ type: "integer", minimum: 1, maximum: 604800 }}
+            value={settings.timeoutSeconds}
+            placeholder={definition.timeoutSeconds > 0 ? String(definition.timeoutSeconds) : "No limit"}
+            onChange={(value) => setSetting(doc, ME, id, "timeoutSeconds", value)}
+          />
         </Row>
       </section>
     </>
   );
 }
 
-function Row({ label, hint, required, from, problem, children }: { label: string; hint?: string | undefined; required?: boolean; from?: string | undefined; problem?: string | undefined; children: React.ReactNode }) {
+function Row({
+  label,
+  hint,
+  required,
+  from,
+  problem,
+  children,
+}: {
+  label: string;
+  hint?: string | undefined;
+  required?: boolean;
+  from?: string | undefined;
+  problem?: string | undefined;
+  children: React.ReactNode;
+}) {
   return (
     <div className="frow" title={hint}>
       <span className="flabel">
@@ -118,11 +196,32 @@ function Result({ id }: { id: string }) {
   return (
     <>
       <section className="sect t12">
-        <div className="row"><span className="t2">{stateWord(node.state)}</span><span className="grow" /><span className="t3">{node.engine}{node.draft ? ", draft" : ""}, try {node.attempt}</span></div>
+        <div className="row">
+          <span className="t2">{stateWord(node.state)}</span>
+          <span className="grow" />
+          <span className="t3">
+            {node.engine}
+            {node.draft ? ", draft" : ""}, try {node.attempt}
+          </span>
+        </div>
         {node.error && <p className={node.state === "skipped" ? "t2" : "c-bad"}>{String(node.error.message ?? "")}</p>}
       </section>
-      {node.output && <section className="sect"><h4>Outputs</h4>{Object.entries(node.output).map(([name, value]) => <Viewer key={name} name={name} value={value} />)}</section>}
-      {node.input && <section className="sect"><h4>Inputs</h4>{Object.entries(node.input).map(([name, value]) => <Viewer key={name} name={name} value={value} />)}</section>}
+      {node.output && (
+        <section className="sect">
+          <h4>Outputs</h4>
+          {Object.entries(node.output).map(([name, value]) => (
+            <Viewer key={name} name={name} value={value} />
+          ))}
+        </section>
+      )}
+      {node.input && (
+        <section className="sect">
+          <h4>Inputs</h4>
+          {Object.entries(node.input).map(([name, value]) => (
+            <Viewer key={name} name={name} value={value} />
+          ))}
+        </section>
+      )}
     </>
   );
 }

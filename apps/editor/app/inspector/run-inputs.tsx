@@ -31,22 +31,46 @@ export function missingInput(inputs: readonly RunInput[], values: Values): RunIn
   return inputs.find((one) => one.required && values[one.name] === undefined && one.default === undefined && !("default" in one.schema));
 }
 
-export function RunInputsForm({ inputs, values, onChange, failed }: { inputs: RunInput[]; values: Values; onChange(name: string, value: unknown): void; failed: { name: string; message: string } | undefined }) {
+export function RunInputsForm({
+  inputs,
+  values,
+  onChange,
+  failed,
+}: {
+  inputs: RunInput[];
+  values: Values;
+  onChange(name: string, value: unknown): void;
+  failed: { name: string; message: string } | undefined;
+}) {
   return (
     <>
-      <div className="head"><h2>Run</h2></div>
+      <div className="head">
+        <h2>Run</h2>
+      </div>
       <div className="scroll">
         <section className="sect">
           <h4>Inputs of the run</h4>
           {inputs.length === 0 && <p className="t3 t12">This graph asks for nothing.</p>}
           {inputs.map((one) => {
             const value = values[one.name];
-            const problem = failed?.name === one.name ? failed.message : value !== undefined && typeof value !== "object" ? whyInvalid(value, one.schema) : undefined;
+            const problem =
+              failed?.name === one.name
+                ? failed.message
+                : value !== undefined && typeof value !== "object"
+                  ? whyInvalid(value, one.schema)
+                  : undefined;
             return (
               <div className="frow" key={one.name} title={one.description}>
-                <span className="flabel">{one.label}{one.required && <span className="t3">needed</span>}</span>
+                <span className="flabel">
+                  {one.label}
+                  {one.required && <span className="t3">needed</span>}
+                </span>
                 <Widget label={one.label} schema={one.schema} value={value ?? one.default} onChange={(next) => onChange(one.name, next)} />
-                {problem && <p className="error-text" role="alert">{problem}</p>}
+                {problem && (
+                  <p className="error-text" role="alert">
+                    {problem}
+                  </p>
+                )}
               </div>
             );
           })}

@@ -19,7 +19,8 @@ export function Widget(props: WidgetProps) {
   const { schema, label, value, onChange } = props;
   const type = portType(schema);
   if (Array.isArray(schema.enum)) return <Choice {...props} options={schema.enum} />;
-  if (portKind(type) === "artifact") return <FileBox kind={type} label={label} value={isArtifact(value) ? value : undefined} onChange={onChange} />;
+  if (portKind(type) === "artifact")
+    return <FileBox kind={type} label={label} value={isArtifact(value) ? value : undefined} onChange={onChange} />;
   if (type === "boolean")
     return (
       <Switch.Root className="switch" checked={(value ?? schema.default) === true} onCheckedChange={onChange} aria-label={label}>
@@ -33,9 +34,18 @@ export function Widget(props: WidgetProps) {
 
 function Choice({ label, value, schema, onChange, options }: WidgetProps & { options: unknown[] }) {
   return (
-    <select className="field" aria-label={label} value={String(value ?? schema.default ?? "")} onChange={(event) => onChange(event.target.value === "" ? undefined : event.target.value)}>
+    <select
+      className="field"
+      aria-label={label}
+      value={String(value ?? schema.default ?? "")}
+      onChange={(event) => onChange(event.target.value === "" ? undefined : event.target.value)}
+    >
       <option value="">{schema.default === undefined ? "Not set" : `Default (${String(schema.default)})`}</option>
-      {options.map((one) => <option key={String(one)} value={String(one)}>{String(one)}</option>)}
+      {options.map((one) => (
+        <option key={String(one)} value={String(one)}>
+          {String(one)}
+        </option>
+      ))}
     </select>
   );
 }
@@ -59,14 +69,32 @@ const shown = (value: unknown): string => (typeof value === "string" ? value : v
 
 function Draft({ label, schema, value, placeholder, onChange }: WidgetProps) {
   const { text, type, leave } = useTyping(shown(value), (next) => onChange(next === "" ? undefined : next));
-  return <input className="field" aria-label={label} value={text} maxLength={schema.maxLength as number | undefined} placeholder={placeholder ?? shown(schema.default)} onChange={(event) => type(event.target.value)} onBlur={leave} />;
+  return (
+    <input
+      className="field"
+      aria-label={label}
+      value={text}
+      maxLength={schema.maxLength as number | undefined}
+      placeholder={placeholder ?? shown(schema.default)}
+      onChange={(event) => type(event.target.value)}
+      onBlur={leave}
+    />
+  );
 }
 
 function LongText({ label, schema, value, placeholder, onChange }: WidgetProps) {
   const { text, type, leave } = useTyping(shown(value), (next) => onChange(next === "" ? undefined : next));
   return (
     <div className="stack" style={{ gap: 4 }}>
-      <textarea className="field" aria-label={label} rows={4} value={text} placeholder={placeholder ?? shown(schema.default)} onChange={(event) => type(event.target.value)} onBlur={leave} />
+      <textarea
+        className="field"
+        aria-label={label}
+        rows={4}
+        value={text}
+        placeholder={placeholder ?? shown(schema.default)}
+        onChange={(event) => type(event.target.value)}
+        onBlur={leave}
+      />
       <Expand label={label}>{<Code tall language="markdown" label={label} value={text} onChange={type} />}</Expand>
     </div>
   );
@@ -76,14 +104,22 @@ function Expand({ label, children }: { label: string; children: React.ReactNode 
   return (
     <Dialog.Root>
       <Dialog.Trigger asChild>
-        <button type="button" className="btn quiet" style={{ justifySelf: "end" }}><Maximize2 size={12} /> Expand</button>
+        <button type="button" className="btn quiet" style={{ justifySelf: "end" }}>
+          <Maximize2 size={12} /> Expand
+        </button>
       </Dialog.Trigger>
       <Dialog.Portal>
         <Dialog.Overlay className="scrim" />
         <Dialog.Content className="dialog" aria-describedby={undefined}>
-          <Dialog.Title asChild><h2>{label}</h2></Dialog.Title>
+          <Dialog.Title asChild>
+            <h2>{label}</h2>
+          </Dialog.Title>
           {children}
-          <Dialog.Close asChild><button type="button" className="btn l" style={{ justifySelf: "end" }}>Done</button></Dialog.Close>
+          <Dialog.Close asChild>
+            <button type="button" className="btn l" style={{ justifySelf: "end" }}>
+              Done
+            </button>
+          </Dialog.Close>
         </Dialog.Content>
       </Dialog.Portal>
     </Dialog.Root>
@@ -92,21 +128,50 @@ function Expand({ label, children }: { label: string; children: React.ReactNode 
 
 function NumberWidget({ label, schema, value, placeholder, onChange, whole }: WidgetProps & { whole: boolean }) {
   const { minimum, maximum } = schema as { minimum?: number; maximum?: number };
-  const commit = (raw: string) => onChange(raw === "" || Number.isNaN(Number(raw)) ? undefined : whole ? Math.round(Number(raw)) : Number(raw));
+  const commit = (raw: string) =>
+    onChange(raw === "" || Number.isNaN(Number(raw)) ? undefined : whole ? Math.round(Number(raw)) : Number(raw));
   const { text, type, leave } = useTyping(value === undefined ? "" : String(value), commit);
   const isSlider = schema["x-widget"] === "slider" && minimum !== undefined && maximum !== undefined;
   const current = Number(text === "" ? (schema.default ?? minimum ?? 0) : text);
   return (
     <div className="row">
       {isSlider && (
-        <Slider.Root className="slider" value={[current]} min={minimum} max={maximum} step={whole ? 1 : 0.01} onValueChange={([next]) => type(String(next))}>
-          <Slider.Track className="track"><Slider.Range className="range" /></Slider.Track>
+        <Slider.Root
+          className="slider"
+          value={[current]}
+          min={minimum}
+          max={maximum}
+          step={whole ? 1 : 0.01}
+          onValueChange={([next]) => type(String(next))}
+        >
+          <Slider.Track className="track">
+            <Slider.Range className="range" />
+          </Slider.Track>
           <Slider.Thumb className="thumb" aria-label={label} />
         </Slider.Root>
       )}
-      <input className="field num" style={isSlider ? { width: 72 } : {}} type="number" aria-label={label} value={text} min={minimum} max={maximum} step={whole ? 1 : "any"} placeholder={placeholder ?? shown(schema.default)} onChange={(event) => type(event.target.value)} onBlur={leave} />
+      <input
+        className="field num"
+        style={isSlider ? { width: 72 } : {}}
+        type="number"
+        aria-label={label}
+        value={text}
+        min={minimum}
+        max={maximum}
+        step={whole ? 1 : "any"}
+        placeholder={placeholder ?? shown(schema.default)}
+        onChange={(event) => type(event.target.value)}
+        onBlur={leave}
+      />
       {schema["x-widget"] === "seed" && (
-        <button type="button" className="btn icon" aria-label={`New ${label}`} onClick={() => onChange(Math.floor(Math.random() * 2 ** 31))}><Dices size={14} /></button>
+        <button
+          type="button"
+          className="btn icon"
+          aria-label={`New ${label}`}
+          onClick={() => onChange(Math.floor(Math.random() * 2 ** 31))}
+        >
+          <Dices size={14} />
+        </button>
       )}
     </div>
   );
@@ -126,7 +191,12 @@ function JsonWidget({ label, value, schema, onChange }: WidgetProps) {
   };
   return (
     <div className="stack" style={{ gap: 4 }}>
-      <Code language="json" label={label} value={text || (schema.default === undefined ? "" : JSON.stringify(schema.default, null, 2))} onChange={type} />
+      <Code
+        language="json"
+        label={label}
+        value={text || (schema.default === undefined ? "" : JSON.stringify(schema.default, null, 2))}
+        onChange={type}
+      />
       {error && <p className="error-text">{error}</p>}
     </div>
   );

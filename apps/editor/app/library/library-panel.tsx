@@ -29,22 +29,46 @@ export function LibraryPanel({ library, loaded, onAdd }: { library: Library; loa
     return () => document.removeEventListener("keydown", slash);
   }, []);
 
-  const toggle = (category: string) => setShut((now) => (now.has(category) ? new Set([...now].filter((one) => one !== category)) : new Set([...now, category])));
+  const toggle = (category: string) =>
+    setShut((now) => (now.has(category) ? new Set([...now].filter((one) => one !== category)) : new Set([...now, category])));
   const live = library.all().filter((one) => one.live).length;
   return (
     <aside className={`lib${open ? " open" : ""}`} aria-label="Node library">
       <div className="rail">
-        <button type="button" className="btn icon quiet" aria-label="Open the library" onClick={() => setOpen(true)}><PanelLeftOpen size={16} /></button>
+        <button type="button" className="btn icon quiet" aria-label="Open the library" onClick={() => setOpen(true)}>
+          <PanelLeftOpen size={16} />
+        </button>
       </div>
       <div className="pad">
         <div className="field">
           <Search size={14} className="i" />
-          <input ref={input} value={text} placeholder={`Search ${library.all().length} nodes`} aria-label="Search nodes" onChange={(event) => setText(event.target.value)} onKeyDown={(event) => event.key === "Enter" && found[0] && onAdd(found[0])} style={{ border: 0, background: "none", outline: "none", flex: 1, minWidth: 0 }} />
-          {open ? <button type="button" aria-label="Close the library" onClick={() => setOpen(false)}><X size={14} /></button> : <kbd>/</kbd>}
+          <input
+            ref={input}
+            value={text}
+            placeholder={`Search ${library.all().length} nodes`}
+            aria-label="Search nodes"
+            onChange={(event) => setText(event.target.value)}
+            onKeyDown={(event) => event.key === "Enter" && found[0] && onAdd(found[0])}
+            style={{ border: 0, background: "none", outline: "none", flex: 1, minWidth: 0 }}
+          />
+          {open ? (
+            <button type="button" aria-label="Close the library" onClick={() => setOpen(false)}>
+              <X size={14} />
+            </button>
+          ) : (
+            <kbd>/</kbd>
+          )}
         </div>
         <div className="filters">
           {PLANES.map((plane) => (
-            <button type="button" key={plane} className={`btn${only === plane ? " on" : ""}`} aria-pressed={only === plane} title={PLANE_NAMES[plane]} onClick={() => setOnly(only === plane ? undefined : plane)}>
+            <button
+              type="button"
+              key={plane}
+              className={`btn${only === plane ? " on" : ""}`}
+              aria-pressed={only === plane}
+              title={PLANE_NAMES[plane]}
+              onClick={() => setOnly(only === plane ? undefined : plane)}
+            >
               <PlaneMark plane={plane} small /> {PLANE_NAMES[plane].split(" ")[0]}
             </button>
           ))}
@@ -54,10 +78,18 @@ export function LibraryPanel({ library, loaded, onAdd }: { library: Library; loa
         {!loaded && [1, 2, 3, 4, 5].map((row) => <div key={row} className="skeleton" style={{ height: 20, margin: "8px 12px" }} />)}
         {[...groups].map(([category, list]) => (
           <section key={category} aria-label={category}>
-            <button type="button" className="cat" style={{ width: "100%" }} aria-expanded={!shut.has(category)} onClick={() => toggle(category)}>
-              {shut.has(category) ? <ChevronRight size={12} /> : <ChevronDown size={12} />} {category} <span className="num">{list.length}</span>
+            <button
+              type="button"
+              className="cat"
+              style={{ width: "100%" }}
+              aria-expanded={!shut.has(category)}
+              onClick={() => toggle(category)}
+            >
+              {shut.has(category) ? <ChevronRight size={12} /> : <ChevronDown size={12} />} {category}{" "}
+              <span className="num">{list.length}</span>
             </button>
-            {!shut.has(category) && list.map((one) => <Row key={`${one.plane} ${one.service}`} definition={one} onAdd={() => onAdd(one)} />)}
+            {!shut.has(category) &&
+              list.map((one) => <Row key={`${one.plane} ${one.service}`} definition={one} onAdd={() => onAdd(one)} />)}
           </section>
         ))}
         {loaded && found.length === 0 && (
@@ -88,7 +120,11 @@ function Row({ definition, onAdd }: { definition: NodeDefinition; onAdd(): void 
       <PlaneMark plane={definition.plane} small off={!definition.live} />
       <span className="cut">{definition.label}</span>
       {draft && <span className="tag">Draft</span>}
-      {!definition.live && <span className="tag off"><WifiOff size={10} /> Offline</span>}
+      {!definition.live && (
+        <span className="tag off">
+          <WifiOff size={10} /> Offline
+        </span>
+      )}
     </button>
   );
 }

@@ -8,7 +8,16 @@ export default function GraphPage() {
   const { id = "" } = useParams();
   const [here, setHere] = useState(false);
   useEffect(() => setHere(true), []);
-  if (!here) return <div className="app"><div className="top" /><div className="lib" /><div className="canvas" /><div className="insp" /><div className="bottom" /></div>;
+  if (!here)
+    return (
+      <div className="app">
+        <div className="top" />
+        <div className="lib" />
+        <div className="canvas" />
+        <div className="insp" />
+        <div className="bottom" />
+      </div>
+    );
   return (
     <ReactFlowProvider>
       <GraphEditor key={id} id={id} />

@@ -17,11 +17,18 @@ export default function GraphsPage() {
   const file = useRef<HTMLInputElement>(null);
   const graphs = useQuery({ ...trpc.graphs.list.queryOptions(), refetchInterval: 5000 });
   const create = useMutation(trpc.graphs.create.mutationOptions({ onSuccess: (id) => navigate(`/g/${id}`), onError: toastError }));
-  const remove = useMutation(trpc.graphs.remove.mutationOptions({ onSettled: () => client.invalidateQueries({ queryKey: trpc.graphs.list.queryKey() }), onError: toastError }));
+  const remove = useMutation(
+    trpc.graphs.remove.mutationOptions({
+      onSettled: () => client.invalidateQueries({ queryKey: trpc.graphs.list.queryKey() }),
+      onError: toastError,
+    }),
+  );
   const open = async (chosen: File | undefined) => {
     if (!chosen) return;
     try {
-      navigate(`/g/${await api.graphs.import.mutate({ text: await graphTextOf(chosen), name: chosen.name.replace(/\.[^.]+$/, "") || "Imported graph" })}`);
+      navigate(
+        `/g/${await api.graphs.import.mutate({ text: await graphTextOf(chosen), name: chosen.name.replace(/\.[^.]+$/, "") || "Imported graph" })}`,
+      );
     } catch (error) {
       toastError(error);
     }
@@ -29,34 +36,76 @@ export default function GraphsPage() {
   return (
     <div className="page">
       <TopNav>
-        <button type="button" className="btn" onClick={() => file.current?.click()}><Upload size={14} /> Open a file</button>
-        <button type="button" className="btn primary" disabled={create.isPending} onClick={() => create.mutate({ name: "Untitled graph" })}><FilePlus2 size={14} /> New graph</button>
-        <input ref={file} className="visually-hidden" tabIndex={-1} type="file" aria-label="Open a graph file" onChange={(event) => void open(event.target.files?.[0])} />
+        <button type="button" className="btn" onClick={() => file.current?.click()}>
+          <Upload size={14} /> Open a file
+        </button>
+        <button type="button" className="btn primary" disabled={create.isPending} onClick={() => create.mutate({ name: "Untitled graph" })}>
+          <FilePlus2 size={14} /> New graph
+        </button>
+        <input
+          ref={file}
+          className="visually-hidden"
+          tabIndex={-1}
+          type="file"
+          aria-label="Open a graph file"
+          onChange={(event) => void open(event.target.files?.[0])}
+        />
       </TopNav>
       <div className="page-scroll">
         <main className="page-body">
           <h1>Graphs</h1>
-          {graphs.error && <p className="c-bad" role="alert">The graphs cannot be listed: {graphs.error.message}</p>}
-          {graphs.isPending && <div className="graph-grid">{[1, 2, 3].map((one) => <div key={one} className="skeleton" style={{ height: 104 }} />)}</div>}
+          {graphs.error && (
+            <p className="c-bad" role="alert">
+              The graphs cannot be listed: {graphs.error.message}
+            </p>
+          )}
+          {graphs.isPending && (
+            <div className="graph-grid">
+              {[1, 2, 3].map((one) => (
+                <div key={one} className="skeleton" style={{ height: 104 }} />
+              ))}
+            </div>
+          )}
           {graphs.data?.length === 0 && (
             <div className="empty-box">
               <Workflow size={28} className="t3" />
               <p>Your graphs will be here.</p>
-              <a className="btn l" href="/templates">Start from a template</a>
+              <a className="btn l" href="/templates">
+                Start from a template
+              </a>
             </div>
           )}
           <div className="graph-grid">
             {graphs.data?.map((graph) => (
               <article className="card graph-card" key={graph.id}>
                 <div className="row">
-                  <h3 className="cut grow"><a href={`/g/${graph.id}`}>{graph.name}</a></h3>
+                  <h3 className="cut grow">
+                    <a href={`/g/${graph.id}`}>{graph.name}</a>
+                  </h3>
                   <Menu
-                    trigger={<button type="button" className="btn icon quiet" aria-label={`More for ${graph.name}`}><Ellipsis size={16} /></button>}
-                    items={[{ label: "Delete graph", icon: <Trash2 size={16} />, danger: true, onSelect: () => remove.mutate({ id: graph.id }) }]}
+                    trigger={
+                      <button type="button" className="btn icon quiet" aria-label={`More for ${graph.name}`}>
+                        <Ellipsis size={16} />
+                      </button>
+                    }
+                    items={[
+                      { label: "Delete graph", icon: <Trash2 size={16} />, danger: true, onSelect: () => remove.mutate({ id: graph.id }) },
+                    ]}
                   />
                 </div>
-                <p className="t3 t12">{graph.nodes} {graph.nodes === 1 ? "node" : "nodes"}, edited {when(graph.updatedAt)}</p>
-                {graph.lastRun ? <span className={`chip ${graph.lastRun.state === "failed" ? "bad" : graph.lastRun.state === "running" ? "live" : ""}`} style={{ justifySelf: "start" }}>Run {graph.lastRun.number}: {runWord(graph.lastRun.state as never)}</span> : <span className="t3 t11">Never run</span>}
+                <p className="t3 t12">
+                  {graph.nodes} {graph.nodes === 1 ? "node" : "nodes"}, edited {when(graph.updatedAt)}
+                </p>
+                {graph.lastRun ? (
+                  <span
+                    className={`chip ${graph.lastRun.state === "failed" ? "bad" : graph.lastRun.state === "running" ? "live" : ""}`}
+                    style={{ justifySelf: "start" }}
+                  >
+                    Run {graph.lastRun.number}: {runWord(graph.lastRun.state as never)}
+                  </span>
+                ) : (
+                  <span className="t3 t11">Never run</span>
+                )}
               </article>
             ))}
           </div>

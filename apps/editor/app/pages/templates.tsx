@@ -1,19 +1,23 @@
 import { NavLink, useParams } from "@remix-run/react";
 import { useQuery } from "@tanstack/react-query";
-import { OneClickForm } from "../run/one-click-form";
+import { useEffect, useState } from "react";
 import { LiveResult } from "../run/live-result";
+import { OneClickForm } from "../run/one-click-form";
 import { useTRPC } from "../session/provider";
 import { useRunStore } from "../session/run-store";
 import { useRun } from "../session/use-run";
 import { TopNav } from "../ui/top";
-import { useEffect, useState } from "react";
 
 export default function TemplatesPage() {
   const trpc = useTRPC();
   const params = useParams();
   const templates = useQuery(trpc.templates.list.queryOptions());
   const name = params.name ?? templates.data?.[0]?.name;
-  const template = useQuery({ ...trpc.templates.get.queryOptions({ name: name ?? "" }), enabled: name !== undefined, refetchInterval: 5000 });
+  const template = useQuery({
+    ...trpc.templates.get.queryOptions({ name: name ?? "" }),
+    enabled: name !== undefined,
+    refetchInterval: 5000,
+  });
   const [runId, setRunId] = useState<string>();
   useRun(runId);
   useEffect(() => () => useRunStore.getState().clear(), []);
@@ -35,10 +39,20 @@ export default function TemplatesPage() {
           ))}
         </aside>
         <section aria-label="Inputs">
-          {template.error && <p className="c-bad" role="alert">{template.error.message}</p>}
-          {template.data ? <OneClickForm key={template.data.name} template={template.data} onStarted={setRunId} /> : <div className="skeleton" style={{ height: 420 }} />}
+          {template.error && (
+            <p className="c-bad" role="alert">
+              {template.error.message}
+            </p>
+          )}
+          {template.data ? (
+            <OneClickForm key={template.data.name} template={template.data} onStarted={setRunId} />
+          ) : (
+            <div className="skeleton" style={{ height: 420 }} />
+          )}
         </section>
-        <section className="tpl-live" aria-label="Live result">{template.data && <LiveResult template={template.data} />}</section>
+        <section className="tpl-live" aria-label="Live result">
+          {template.data && <LiveResult template={template.data} />}
+        </section>
       </div>
     </div>
   );

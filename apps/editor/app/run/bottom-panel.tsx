@@ -2,11 +2,15 @@ import { type Graph, type Issue, nodeTitle } from "@spindle/graph-model";
 import { CircleAlert, Info, TriangleAlert } from "lucide-react";
 import { Tabs } from "radix-ui";
 import { useRunStore } from "../session/run-store";
-import { Viewer } from "../ui/viewer";
 import { PlaneMark } from "../ui/plane-mark";
+import { Viewer } from "../ui/viewer";
 import { between, runWord, stateWord } from "../ui/words";
 
-const ICONS = { error: <CircleAlert size={14} className="c-bad" />, warning: <TriangleAlert size={14} className="c-warn" />, info: <Info size={14} className="t3" /> };
+const ICONS = {
+  error: <CircleAlert size={14} className="c-bad" />,
+  warning: <TriangleAlert size={14} className="c-warn" />,
+  info: <Info size={14} className="t3" />,
+};
 
 export function BottomPanel({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; onJump(id: string): void }) {
   const run = useRunStore((store) => store.run);
@@ -16,14 +20,34 @@ export function BottomPanel({ graph, issues, onJump }: { graph: Graph; issues: I
     <div className="bottom">
       <Tabs.Root defaultValue="run" style={{ display: "contents" }}>
         <Tabs.List className="tabs" aria-label="Run panel">
-          <Tabs.Trigger className="tab" value="problems">Problems {problems > 0 && <span className="count bad">{problems}</span>}</Tabs.Trigger>
-          <Tabs.Trigger className="tab" value="run">Run{run ? ` ${run.number}` : ""}</Tabs.Trigger>
-          <Tabs.Trigger className="tab" value="results">Results {outputs.length > 0 && <span className="count">{outputs.length}</span>}</Tabs.Trigger>
+          <Tabs.Trigger className="tab" value="problems">
+            Problems {problems > 0 && <span className="count bad">{problems}</span>}
+          </Tabs.Trigger>
+          <Tabs.Trigger className="tab" value="run">
+            Run{run ? ` ${run.number}` : ""}
+          </Tabs.Trigger>
+          <Tabs.Trigger className="tab" value="results">
+            Results {outputs.length > 0 && <span className="count">{outputs.length}</span>}
+          </Tabs.Trigger>
         </Tabs.List>
-        <Tabs.Content className="panel" value="problems"><Problems graph={graph} issues={issues} onJump={onJump} /></Tabs.Content>
-        <Tabs.Content className="panel" value="run"><Timeline graph={graph} onJump={onJump} /></Tabs.Content>
+        <Tabs.Content className="panel" value="problems">
+          <Problems graph={graph} issues={issues} onJump={onJump} />
+        </Tabs.Content>
+        <Tabs.Content className="panel" value="run">
+          <Timeline graph={graph} onJump={onJump} />
+        </Tabs.Content>
         <Tabs.Content className="panel" value="results">
-          {outputs.length === 0 ? <p className="t3 t12" style={{ padding: 16 }}>What a run gives shows up here.</p> : <div className="results">{outputs.map(([name, value]) => <Viewer key={name} name={name} value={value} />)}</div>}
+          {outputs.length === 0 ? (
+            <p className="t3 t12" style={{ padding: 16 }}>
+              What a run gives shows up here.
+            </p>
+          ) : (
+            <div className="results">
+              {outputs.map(([name, value]) => (
+                <Viewer key={name} name={name} value={value} />
+              ))}
+            </div>
+          )}
         </Tabs.Content>
       </Tabs.Root>
     </div>
@@ -31,7 +55,12 @@ export function BottomPanel({ graph, issues, onJump }: { graph: Graph; issues: I
 }
 
 function Problems({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; onJump(id: string): void }) {
-  if (issues.length === 0) return <p className="t3 t12" style={{ padding: 16 }}>No problems. The graph can run.</p>;
+  if (issues.length === 0)
+    return (
+      <p className="t3 t12" style={{ padding: 16 }}>
+        No problems. The graph can run.
+      </p>
+    );
   return (
     <ul data-testid="problems">
       {issues.map((one, index) => {
@@ -42,7 +71,9 @@ function Problems({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; on
             <button type="button" className="prob" onClick={() => node && onJump(node)}>
               {ICONS[one.severity]}
               <span className="cut med">{title ? nodeTitle(title) : (one.place.edge ?? "Graph")}</span>
-              <span className="t2">{one.message} {one.fix}</span>
+              <span className="t2">
+                {one.message} {one.fix}
+              </span>
               <span className="t3 mono t11">{one.code}</span>
             </button>
           </li>
@@ -56,14 +87,28 @@ function Problems({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; on
 function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void }) {
   const run = useRunStore((store) => store.run);
   const nodes = useRunStore((store) => store.nodes);
-  if (!run) return <p className="t3 t12" style={{ padding: 16 }}>Press Run to run the graph.</p>;
+  if (!run)
+    return (
+      <p className="t3 t12" style={{ padding: 16 }}>
+        Press Run to run the graph.
+      </p>
+    );
   const start = Date.parse(run.startedAt ?? run.createdAt);
   const ends = Object.values(nodes).map((one) => (one.finishedAt ? Date.parse(one.finishedAt) : one.startedAt ? Date.now() : start));
   const length = Math.max(1, ...ends.map((end) => end - start));
   return (
     <div>
-      <div className="run-row t3" style={{ minHeight: 26 }}><span /><span>{runWord(run.state)}</span><span /><span className="d">{between(run.startedAt, run.finishedAt)}</span></div>
-      {run.error && <p className="c-bad t12" style={{ padding: "6px 12px" }} role="alert">{String(run.error.message ?? "")}</p>}
+      <div className="run-row t3" style={{ minHeight: 26 }}>
+        <span />
+        <span>{runWord(run.state)}</span>
+        <span />
+        <span className="d">{between(run.startedAt, run.finishedAt)}</span>
+      </div>
+      {run.error && (
+        <p className="c-bad t12" style={{ padding: "6px 12px" }} role="alert">
+          {String(run.error.message ?? "")}
+        </p>
+      )}
       {graph.nodes.map((node) => {
         const one = nodes[node.id];
         if (!one) return null;
@@ -73,7 +118,15 @@ function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void })
           <button type="button" className="run-row" key={node.id} onClick={() => onJump(node.id)}>
             <PlaneMark plane={node.plane} small />
             <span className="cut">{nodeTitle(node)}</span>
-            <span className="lane">{one.startedAt && <span className="g" data-state={one.state} style={{ left: `${(100 * from) / length}%`, width: `${(100 * Math.max(0, until - from)) / length}%` }} />}</span>
+            <span className="lane">
+              {one.startedAt && (
+                <span
+                  className="g"
+                  data-state={one.state}
+                  style={{ left: `${(100 * from) / length}%`, width: `${(100 * Math.max(0, until - from)) / length}%` }}
+                />
+              )}
+            </span>
             <span className="d">{one.finishedAt && one.startedAt ? between(one.startedAt, one.finishedAt) : stateWord(one.state)}</span>
           </button>
         );

@@ -2,8 +2,8 @@
 import { nodeTitle, topology } from "@spindle/graph-model";
 import type { ArtifactRef } from "@spindle/schemas";
 import { Download, Square } from "lucide-react";
-import { firstToShow } from "../canvas/card-preview";
 import { StateIcon } from "../canvas/card-footer";
+import { firstToShow } from "../canvas/card-preview";
 import { artifactUrl, downloadUrl, isArtifact } from "../session/files";
 import { useTRPCClient } from "../session/provider";
 import { useRunStore } from "../session/run-store";
@@ -21,29 +21,68 @@ export function LiveResult({ template }: { template: TemplateView }) {
   const { share } = useRunProgress(template.graph);
   const result = Object.values(run?.outputs ?? {}).find(isArtifact);
   const going = run?.state === "queued" || run?.state === "running";
-  const preview = Object.values(live).map((one) => one.preview).findLast((one) => one?.mime.startsWith("image/"));
+  const preview = Object.values(live)
+    .map((one) => one.preview)
+    .findLast((one) => one?.mime.startsWith("image/"));
   return (
     <>
       <div className="row" style={{ minHeight: 28 }}>
         <h2>Live result</h2>
         <span className="grow" />
-        {run && <span className={`chip ${going ? "live" : run.state === "failed" ? "bad" : ""}`} data-testid="run-chip">Run {run.number}, {going ? `${Math.round(share * 100)}%` : runWord(run.state).toLowerCase()}</span>}
-        {going && run && <button type="button" className="btn danger" disabled={run.cancelling} onClick={() => void api.runs.cancel.mutate({ id: run.id }).catch(toastError)}><Square size={14} /> Cancel</button>}
-        {result && <a className="btn" href={downloadUrl(result)} download><Download size={14} /> Download</a>}
+        {run && (
+          <span className={`chip ${going ? "live" : run.state === "failed" ? "bad" : ""}`} data-testid="run-chip">
+            Run {run.number}, {going ? `${Math.round(share * 100)}%` : runWord(run.state).toLowerCase()}
+          </span>
+        )}
+        {going && run && (
+          <button
+            type="button"
+            className="btn danger"
+            disabled={run.cancelling}
+            onClick={() => void api.runs.cancel.mutate({ id: run.id }).catch(toastError)}
+          >
+            <Square size={14} /> Cancel
+          </button>
+        )}
+        {result && (
+          <a className="btn" href={downloadUrl(result)} download>
+            <Download size={14} /> Download
+          </a>
+        )}
       </div>
-      <div className="stage" data-testid="stage"><Stage result={result} preview={going ? preview : undefined} started={run !== undefined} /></div>
-      {going && <div className="bar"><i style={{ "--v": `${Math.round(share * 100)}%` } as React.CSSProperties} /></div>}
-      {run?.error && <p className="c-bad" role="alert">{String(run.error.message ?? "The run failed.")}</p>}
-      <div className="steps">{topology(template.graph).order.map((id) => <Step key={id} id={id} template={template} />)}</div>
+      <div className="stage" data-testid="stage">
+        <Stage result={result} preview={going ? preview : undefined} started={run !== undefined} />
+      </div>
+      {going && (
+        <div className="bar">
+          <i style={{ "--v": `${Math.round(share * 100)}%` } as React.CSSProperties} />
+        </div>
+      )}
+      {run?.error && (
+        <p className="c-bad" role="alert">
+          {String(run.error.message ?? "The run failed.")}
+        </p>
+      )}
+      <div className="steps">
+        {topology(template.graph).order.map((id) => (
+          <Step key={id} id={id} template={template} />
+        ))}
+      </div>
     </>
   );
 }
 
 function Stage({ result, preview, started }: { result: ArtifactRef | undefined; preview: ArtifactRef | undefined; started: boolean }) {
   if (result?.mime.startsWith("image/")) return <img src={artifactUrl(result)} alt="Result" />;
-  // biome-ignore lint/a11y/useMediaCaption: generated media has none
-  if (result) return <video key={result.artifact} src={artifactUrl(result)} controls playsInline preload="auto" data-testid="result-video" />;
-  if (preview) return <><img src={artifactUrl(preview)} alt="Preview while it runs" /><span className="cap">Preview while it runs</span></>;
+  if (result)
+    return <video key={result.artifact} src={artifactUrl(result)} controls playsInline preload="auto" data-testid="result-video" />;
+  if (preview)
+    return (
+      <>
+        <img src={artifactUrl(preview)} alt="Preview while it runs" />
+        <span className="cap">Preview while it runs</span>
+      </>
+    );
   return <span className="t12">{started ? "The first preview comes with the first frames." : "The result will be here."}</span>;
 }
 
@@ -53,18 +92,47 @@ function Step({ id, template }: { id: string; template: TemplateView }) {
   const node = template.graph.nodes.find((one) => one.id === id);
   if (!node) return null;
   const output = run?.state === "succeeded" ? firstToShow(run.output ?? {}, undefined) : undefined;
-  const media = isArtifact(output) ? (output.mime.startsWith("video/") ? (live?.preview ?? output) : output) : live?.preview;
+  const media = isArtifact(output) ? output : live?.preview;
   const text = typeof output === "string" ? output : live?.text;
   return (
     <article className="card step" data-state={look(run?.state)} data-testid={`step-${id}`}>
-      <div className="row"><PlaneMark plane={node.plane} small /><span className="cut strong grow">{nodeTitle(node)}</span><StateIcon state={run?.state} /></div>
+      <div className="row">
+        <PlaneMark plane={node.plane} small />
+        <span className="cut strong grow">{nodeTitle(node)}</span>
+        <StateIcon state={run?.state} />
+      </div>
       <div className="media">
-        {media?.mime.startsWith("audio/") ? <Waveform url={artifactUrl(media)} height={28} /> : media?.mime.startsWith("image/") ? <img src={artifactUrl(media)} alt="" /> : text ? text.slice(0, 140) : <span className="t3">{template.engines[id]?.label}{template.engines[id]?.draft ? ", draft" : ""}</span>}
+        {media?.mime.startsWith("audio/") ? (
+          <Waveform url={artifactUrl(media)} height={28} />
+        ) : media?.mime.startsWith("image/") ? (
+          <img src={artifactUrl(media)} alt="" />
+        ) : media?.mime.startsWith("video/") ? (
+          <video src={`${artifactUrl(media)}#t=0.1`} muted playsInline preload="metadata" />
+        ) : text ? (
+          text.slice(0, 140)
+        ) : (
+          <span className="t3">
+            {template.engines[id]?.label}
+            {template.engines[id]?.draft ? ", draft" : ""}
+          </span>
+        )}
       </div>
       <div className="row t11 t3 num">
-        <span className={run?.state === "running" ? "c-live strong" : ""}>{run ? (run.state === "running" && live?.progress !== undefined ? `${Math.round(live.progress * 100)}%` : stateWord(run.state)) : ""}</span>
+        <span className={run?.state === "running" ? "c-live strong" : ""}>
+          {run
+            ? run.state === "running" && live?.progress !== undefined
+              ? `${Math.round(live.progress * 100)}%`
+              : stateWord(run.state)
+            : ""}
+        </span>
         <span className="grow" />
-        <span>{run?.state === "running" && live?.remaining !== undefined ? `${span(live.remaining)} left` : run?.finishedAt ? between(run.startedAt, run.finishedAt) : ""}</span>
+        <span>
+          {run?.state === "running" && live?.remaining !== undefined
+            ? `${span(live.remaining)} left`
+            : run?.finishedAt
+              ? between(run.startedAt, run.finishedAt)
+              : ""}
+        </span>
       </div>
     </article>
   );

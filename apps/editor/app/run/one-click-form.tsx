@@ -1,7 +1,8 @@
 // The form of a template, made from its interface (DESIGN G4): one field per public input.
+
+import { useNavigate } from "@remix-run/react";
 import { portKind, type RunInput } from "@spindle/graph-model";
 import type { ArtifactRef } from "@spindle/schemas";
-import { useNavigate } from "@remix-run/react";
 import { Play, Workflow } from "lucide-react";
 import { Controller, useForm } from "react-hook-form";
 import { upload } from "../session/files";
@@ -36,7 +37,12 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
   };
   const start = handleSubmit(async (values) => {
     try {
-      onStarted(await api.templates.start.mutate({ name: template.name, inputs: Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== "")) }));
+      onStarted(
+        await api.templates.start.mutate({
+          name: template.name,
+          inputs: Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== "")),
+        }),
+      );
     } catch (error) {
       const field = (error as { data?: { refused?: { field?: string } } }).data?.refused?.field;
       if (field) setError(field, { message: (error as Error).message.replace(`${field}: `, "") });
@@ -46,7 +52,12 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
   return (
     <form className="tpl-form" onSubmit={start} noValidate>
       <div className="stack">
-        <span className="row t12 t3">{planes.map((plane) => <PlaneMark key={plane} plane={plane} small />)} {template.graph.nodes.length} nodes on {planes.length} planes</span>
+        <span className="row t12 t3">
+          {planes.map((plane) => (
+            <PlaneMark key={plane} plane={plane} small />
+          ))}{" "}
+          {template.graph.nodes.length} nodes on {planes.length} planes
+        </span>
         <h1>{template.title}</h1>
         <p className="t2">{template.description}</p>
       </div>
@@ -54,7 +65,11 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
         <div className="tpl-field" key={input.name}>
           <div className="lead">
             <label htmlFor={`in-${input.name}`}>{input.label}</label>
-            {template.samples[input.name] && <button type="button" className="link" onClick={() => void sample(input)}>Use the sample</button>}
+            {template.samples[input.name] && (
+              <button type="button" className="link" onClick={() => void sample(input)}>
+                Use the sample
+              </button>
+            )}
           </div>
           <Controller
             name={input.name}
@@ -63,21 +78,58 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
             render={({ field, fieldState }) => (
               <>
                 {portKind(input.type) === "artifact" ? (
-                  <FileBox kind={input.type} label={input.label} value={field.value as ArtifactRef | undefined} onChange={(value) => (clearErrors(input.name), field.onChange(value))} />
+                  <FileBox
+                    kind={input.type}
+                    label={input.label}
+                    value={field.value as ArtifactRef | undefined}
+                    onChange={(value) => (clearErrors(input.name), field.onChange(value))}
+                  />
                 ) : (
-                  <textarea id={`in-${input.name}`} className="field l" rows={input.schema["x-multiline"] ? 3 : 1} aria-invalid={fieldState.invalid} placeholder={input.description} {...field} value={(field.value as string | undefined) ?? ""} />
+                  <textarea
+                    id={`in-${input.name}`}
+                    className="field l"
+                    rows={input.schema["x-multiline"] ? 3 : 1}
+                    aria-invalid={fieldState.invalid}
+                    placeholder={input.description}
+                    {...field}
+                    value={(field.value as string | undefined) ?? ""}
+                  />
                 )}
-                {fieldState.error?.message && <p className="error-text" role="alert">{fieldState.error.message}</p>}
+                {fieldState.error?.message && (
+                  <p className="error-text" role="alert">
+                    {fieldState.error.message}
+                  </p>
+                )}
               </>
             )}
           />
         </div>
       ))}
       <div className="row">
-        <button type="submit" className="btn run l grow" disabled={formState.isSubmitting || going}><Play size={16} /> {draft ? "Generate with draft engines" : "Generate"}</button>
-        <button type="button" className="btn l" onClick={() => void api.templates.open.mutate({ name: template.name }).then((id) => navigate(`/g/${id}`), toastError)}><Workflow size={16} /> Open the graph</button>
+        <button type="submit" className="btn run l grow" disabled={formState.isSubmitting || going}>
+          <Play size={16} /> {draft ? "Generate with draft engines" : "Generate"}
+        </button>
+        <button
+          type="button"
+          className="btn l"
+          onClick={() => void api.templates.open.mutate({ name: template.name }).then((id) => navigate(`/g/${id}`), toastError)}
+        >
+          <Workflow size={16} /> Open the graph
+        </button>
       </div>
-      {draft && <p className="t3 t12">Draft engines stand in for models that are not live here: {[...new Set(Object.values(template.engines).filter((one) => one.draft).map((one) => one.label))].join(", ")}.</p>}
+      {draft && (
+        <p className="t3 t12">
+          Draft engines stand in for models that are not live here:{" "}
+          {[
+            ...new Set(
+              Object.values(template.engines)
+                .filter((one) => one.draft)
+                .map((one) => one.label),
+            ),
+          ].join(", ")}
+          .
+        </p>
+      )}
     </form>
   );
 }
@@ -87,6 +139,7 @@ function whyNot(input: RunInput, value: unknown): true | string {
   const empty = value === undefined || (typeof value === "string" && !value.trim());
   if (empty) return input.required && input.default === undefined ? `${input.label} is needed.` : true;
   const most = input.schema.maxLength;
-  if (typeof value === "string" && typeof most === "number" && value.length > most) return `At most ${most} characters; this has ${value.length}.`;
+  if (typeof value === "string" && typeof most === "number" && value.length > most)
+    return `At most ${most} characters; this has ${value.length}.`;
   return true;
 }

@@ -1,6 +1,6 @@
+import type { Graph } from "@spindle/graph-model";
 import { CircleAlert, LoaderCircle, Square } from "lucide-react";
 import type { CSSProperties } from "react";
-import type { Graph } from "@spindle/graph-model";
 import { useRunStore } from "../session/run-store";
 import { span } from "../ui/words";
 
@@ -35,12 +35,20 @@ export function RunBar({ graph, onCancel }: { graph: Graph; onCancel(): void }) 
       <span className="strong">Run {run.number}</span>
       {going ? (
         <>
-          <span className="bar"><i style={{ "--v": `${Math.round(share * 100)}%` } as CSSProperties} /></span>
-          <span className="t2 num">{Math.round(share * 100)}%{remaining !== undefined ? `, this node about ${span(remaining)}` : ""}</span>
-          <button type="button" className="btn quiet danger" disabled={run.cancelling} onClick={onCancel}><Square size={14} /> {run.cancelling ? "Cancelling" : "Cancel"}</button>
+          <span className="bar">
+            <i style={{ "--v": `${Math.round(share * 100)}%` } as CSSProperties} />
+          </span>
+          <span className="t2 num">
+            {Math.round(share * 100)}%{remaining !== undefined ? `, this node about ${span(remaining)}` : ""}
+          </span>
+          <button type="button" className="btn quiet danger" disabled={run.cancelling} onClick={onCancel}>
+            <Square size={14} /> {run.cancelling ? "Cancelling" : "Cancel"}
+          </button>
         </>
       ) : (
-        <span className="c-bad cut" style={{ maxWidth: 420 }}>{String(run.error?.message ?? "Failed")}</span>
+        <span className="c-bad cut" style={{ maxWidth: 420 }}>
+          {String(run.error?.message ?? "Failed")}
+        </span>
       )}
     </div>
   );

@@ -28,20 +28,37 @@ export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile
   const going = useRunStore((store) => store.run?.state === "running" || store.run?.state === "queued");
   useUndoKeys(shared);
   const rename = (next: string) => {
-    if (next.trim() && next !== name) void api.graphs.rename.mutate({ id, name: next }).then(() => client.invalidateQueries({ queryKey: trpc.graphs.get.queryKey({ id }) }), toastError);
+    if (next.trim() && next !== name)
+      void api.graphs.rename
+        .mutate({ id, name: next })
+        .then(() => client.invalidateQueries({ queryKey: trpc.graphs.get.queryKey({ id }) }), toastError);
   };
   const drafts = shared?.graph.nodes.some((node) => {
     const definition = library.find(node.plane, node.service);
-    const engine = definition?.engines.find((one) => one.id === nodeSettings(shared.graph, node.id).engine) ?? (definition && autoEngine(definition));
+    const engine =
+      definition?.engines.find((one) => one.id === nodeSettings(shared.graph, node.id).engine) ?? (definition && autoEngine(definition));
     return engine?.draft;
   });
   const go = (to: string) => location.assign(`/api/graphs/${id}/export?to=${to}`);
   return (
     <header className="top">
-      <a href="/" aria-label="Graphs"><Logo /></a>
-      <input key={name} className="name-field" aria-label="Graph name" defaultValue={name} onBlur={(event) => rename(event.target.value)} onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()} />
+      <a href="/" aria-label="Graphs">
+        <Logo />
+      </a>
+      <input
+        key={name}
+        className="name-field"
+        aria-label="Graph name"
+        defaultValue={name}
+        onBlur={(event) => rename(event.target.value)}
+        onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
+      />
       <Menu
-        trigger={<button type="button" className="btn icon quiet" aria-label="Graph menu"><ChevronDown size={16} /></button>}
+        trigger={
+          <button type="button" className="btn icon quiet" aria-label="Graph menu">
+            <ChevronDown size={16} />
+          </button>
+        }
         items={[
           { label: "Export as JSON", icon: <FileJson size={16} />, onSelect: () => go("json") },
           { label: "Export as Mermaid", icon: <Waypoints size={16} />, onSelect: () => go("mermaid") },
@@ -50,14 +67,35 @@ export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile
           { label: "All graphs", icon: <Download size={16} style={{ rotate: "90deg" }} />, onSelect: () => location.assign("/") },
         ]}
       />
-      <input ref={file} className="visually-hidden" type="file" aria-label="Open a graph file" tabIndex={-1} onChange={(event) => event.target.files?.[0] && onOpenFile(event.target.files[0])} />
+      <input
+        ref={file}
+        className="visually-hidden"
+        type="file"
+        aria-label="Open a graph file"
+        tabIndex={-1}
+        onChange={(event) => event.target.files?.[0] && onOpenFile(event.target.files[0])}
+      />
       <Saved shared={shared} />
       <span className="grow" />
-      <Tip text="Undo (Ctrl Z)"><button type="button" className="btn icon quiet" aria-label="Undo" disabled={!shared?.canUndo} onClick={() => shared?.undo.undo()}><Undo2 size={16} /></button></Tip>
-      <Tip text="Redo (Ctrl Shift Z)"><button type="button" className="btn icon quiet" aria-label="Redo" disabled={!shared?.canRedo} onClick={() => shared?.undo.redo()}><Redo2 size={16} /></button></Tip>
+      <Tip text="Undo (Ctrl Z)">
+        <button type="button" className="btn icon quiet" aria-label="Undo" disabled={!shared?.canUndo} onClick={() => shared?.undo.undo()}>
+          <Undo2 size={16} />
+        </button>
+      </Tip>
+      <Tip text="Redo (Ctrl Shift Z)">
+        <button type="button" className="btn icon quiet" aria-label="Redo" disabled={!shared?.canRedo} onClick={() => shared?.undo.redo()}>
+          <Redo2 size={16} />
+        </button>
+      </Tip>
       <ThemeButton />
       <span className="sep" />
-      <button type="button" className="btn run" disabled={!canRun || going} onClick={onRun} title={canRun ? undefined : "The graph has problems: see the list below."}>
+      <button
+        type="button"
+        className="btn run"
+        disabled={!canRun || going}
+        onClick={onRun}
+        title={canRun ? undefined : "The graph has problems: see the list below."}
+      >
         <Play size={14} /> {drafts ? "Run with draft engines" : "Run"}
       </button>
     </header>
@@ -66,11 +104,20 @@ export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile
 
 function Saved({ shared }: { shared: DocumentState | undefined }) {
   if (!shared) return null;
-  if (!shared.online) return <span className="row t12 c-warn"><CloudOff size={14} /> Offline</span>;
+  if (!shared.online)
+    return (
+      <span className="row t12 c-warn">
+        <CloudOff size={14} /> Offline
+      </span>
+    );
   return shared.saved ? (
-    <span className="row t12 t3"><Check size={14} /> All changes saved</span>
+    <span className="row t12 t3">
+      <Check size={14} /> All changes saved
+    </span>
   ) : (
-    <span className="row t12 t3"><LoaderCircle size={14} className="spin" /> Saving</span>
+    <span className="row t12 t3">
+      <LoaderCircle size={14} className="spin" /> Saving
+    </span>
   );
 }
 

@@ -1,6 +1,7 @@
 // Everything on the canvas page, put together.
-import { hasErrors, type NodeDefinition, runInputs, validate } from "@spindle/graph-model";
+
 import { useNavigate } from "@remix-run/react";
+import { hasErrors, type NodeDefinition, runInputs, validate } from "@spindle/graph-model";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useReactFlow } from "@xyflow/react";
 import { useEffect, useMemo, useState } from "react";
@@ -38,7 +39,10 @@ export function GraphEditor({ id }: { id: string }) {
   useRun(runId);
 
   const graph = shared?.graph;
-  const issues = useMemo(() => (graph && loaded && graph.nodes.length > 0 ? [...validate(graph, library), ...(shared?.issues ?? [])] : NO_ISSUES), [graph, library, loaded, shared?.issues]);
+  const issues = useMemo(
+    () => (graph && loaded && graph.nodes.length > 0 ? [...validate(graph, library), ...(shared?.issues ?? [])] : NO_ISSUES),
+    [graph, library, loaded, shared?.issues],
+  );
   const inputs = useMemo(() => (graph && loaded ? runInputs(graph, library) : []), [graph, library, loaded]);
   const jump = (node: string) => {
     setFocus({ id: node, at: Date.now() });
@@ -53,7 +57,10 @@ export function GraphEditor({ id }: { id: string }) {
     }
     try {
       setFailed(undefined);
-      await api.runs.start.mutate({ graphId: id, inputs: Object.fromEntries(inputs.flatMap((one) => (values[one.name] === undefined ? [] : [[one.name, values[one.name]]]))) });
+      await api.runs.start.mutate({
+        graphId: id,
+        inputs: Object.fromEntries(inputs.flatMap((one) => (values[one.name] === undefined ? [] : [[one.name, values[one.name]]]))),
+      });
       await client.invalidateQueries({ queryKey: trpc.runs.list.queryKey() });
     } catch (error) {
       const field = (error as { data?: { refused?: { field?: string } } }).data?.refused?.field;
@@ -64,7 +71,9 @@ export function GraphEditor({ id }: { id: string }) {
   };
   const open = async (file: File) => {
     try {
-      navigate(`/g/${await api.graphs.import.mutate({ text: await graphTextOf(file), name: file.name.replace(/\.[^.]+$/, "") || "Imported graph" })}`);
+      navigate(
+        `/g/${await api.graphs.import.mutate({ text: await graphTextOf(file), name: file.name.replace(/\.[^.]+$/, "") || "Imported graph" })}`,
+      );
     } catch (error) {
       toastError(error);
     }
@@ -76,24 +85,64 @@ export function GraphEditor({ id }: { id: string }) {
     jump(place(shared.doc, definition, middle));
   };
 
-  if (about.error) return <main className="empty-page"><h1>There is no such graph</h1><a className="btn l" href="/">Back to your graphs</a></main>;
+  if (about.error)
+    return (
+      <main className="empty-page">
+        <h1>There is no such graph</h1>
+        <a className="btn l" href="/">
+          Back to your graphs
+        </a>
+      </main>
+    );
   const selectedNode = graph?.nodes.some((node) => node.id === selected) ? selected : undefined;
   return (
     <div className="app">
-      <EditorTop id={id} name={about.data?.name ?? ""} shared={shared} library={library} canRun={loaded && issues !== NO_ISSUES && !hasErrors(issues)} onRun={() => void start()} onOpenFile={(file) => void open(file)} />
+      <EditorTop
+        id={id}
+        name={about.data?.name ?? ""}
+        shared={shared}
+        library={library}
+        canRun={loaded && issues !== NO_ISSUES && !hasErrors(issues)}
+        onRun={() => void start()}
+        onOpenFile={(file) => void open(file)}
+      />
       <LibraryPanel library={library} loaded={loaded} onAdd={add} />
       {shared?.synced && graph && loaded ? (
-        <div style={{ gridArea: "canvas", position: "relative", display: "grid" }}>
-          {!shared.online && <div className="banner" role="status">Offline. Your edits are kept and merge when you are back</div>}
-          <Canvas doc={shared.doc} graph={graph} issues={issues} library={library} selected={selectedNode} onSelect={setSelected} onDropFile={(file) => void open(file)} focus={focus} />
+        <div className="canvas-area">
+          {!shared.online && (
+            <div className="banner" role="status">
+              Offline. Your edits are kept and merge when you are back
+            </div>
+          )}
+          <Canvas
+            doc={shared.doc}
+            graph={graph}
+            issues={issues}
+            library={library}
+            selected={selectedNode}
+            onSelect={setSelected}
+            onDropFile={(file) => void open(file)}
+            focus={focus}
+          />
           {graph.nodes.length === 0 && <EmptyCanvas />}
           <RunBar graph={graph} onCancel={() => runId && void api.runs.cancel.mutate({ id: runId }).catch(toastError)} />
         </div>
       ) : (
-        <div className="canvas"><div className="skeleton" style={{ position: "absolute", inset: "30% 35%" }} /></div>
+        <div className="canvas">
+          <div className="skeleton" style={{ position: "absolute", inset: "30% 35%" }} />
+        </div>
       )}
       <aside className={`insp${selectedNode ? " open" : ""}`} aria-label="Inspector">
-        {selectedNode && shared && graph ? <NodeInspector doc={shared.doc} graph={graph} library={library} id={selectedNode} /> : <RunInputsForm inputs={inputs} values={values} onChange={(name, value) => (setFailed(undefined), setValue(name, value))} failed={failed} />}
+        {selectedNode && shared && graph ? (
+          <NodeInspector doc={shared.doc} graph={graph} library={library} id={selectedNode} />
+        ) : (
+          <RunInputsForm
+            inputs={inputs}
+            values={values}
+            onChange={(name, value) => (setFailed(undefined), setValue(name, value))}
+            failed={failed}
+          />
+        )}
       </aside>
       {graph && <BottomPanel graph={graph} issues={issues} onJump={jump} />}
     </div>
@@ -112,8 +161,12 @@ function useFollowedRun(graphId: string): string | undefined {
 function EmptyCanvas() {
   return (
     <div className="canvas-empty">
-      <p>Press <kbd>/</kbd> to find a node, drag one in, or start from a template</p>
-      <a className="btn l" href="/templates">Open the templates</a>
+      <p>
+        Press <kbd>/</kbd> to find a node, drag one in, or start from a template
+      </p>
+      <a className="btn l" href="/templates">
+        Open the templates
+      </a>
     </div>
   );
 }

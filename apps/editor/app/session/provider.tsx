@@ -15,7 +15,13 @@ export const socketUrl = (path: string): string => `${isBrowser ? location.origi
 export function SessionProvider({ children }: { children: ReactNode }) {
   const [queries] = useState(() => new QueryClient({ defaultOptions: { queries: { staleTime: 2000, retry: 2, enabled: isBrowser } } }));
   const [trpc] = useState(() => {
-    const client = createWSClient({ url: socketUrl("/trpc"), lazy: { enabled: !isBrowser, closeMs: 1 }, retryDelayMs: (tries) => Math.min(250 * 2 ** tries, 3000), keepAlive: { enabled: true } });
+    // While the server draws the page nothing is asked: data comes over the socket.
+    if (!isBrowser) return createTRPCClient<AppRouter>({ links: [] });
+    const client = createWSClient({
+      url: socketUrl("/trpc"),
+      retryDelayMs: (tries) => Math.min(250 * 2 ** tries, 3000),
+      keepAlive: { enabled: true },
+    });
     return createTRPCClient<AppRouter>({ links: [wsLink({ client })] });
   });
   return (

@@ -9,10 +9,19 @@ interface RunStore {
   clear(): void;
 }
 
-export const useRunStore = create<RunStore>((set) => ({ run: undefined, nodes: {}, live: {}, clear: () => set({ run: undefined, nodes: {}, live: {} }) }));
+export const useRunStore = create<RunStore>((set) => ({
+  run: undefined,
+  nodes: {},
+  live: {},
+  clear: () => set({ run: undefined, nodes: {}, live: {} }),
+}));
 
 export function showSnapshot(run: RunView): void {
-  useRunStore.setState({ run, nodes: Object.fromEntries(run.nodes.map((one) => [one.node, one])), live: Object.fromEntries(run.live.map((one) => [one.node, one])) });
+  useRunStore.setState({
+    run,
+    nodes: Object.fromEntries(run.nodes.map((one) => [one.node, one])),
+    live: Object.fromEntries(run.live.map((one) => [one.node, one])),
+  });
 }
 
 interface RunEvent {
@@ -24,10 +33,22 @@ interface RunEvent {
   body?: Record<string, unknown>;
 }
 
-const RUN_STATES: Record<string, RunView["state"]> = { "run.queued": "queued", "run.running": "running", "run.succeeded": "succeeded", "run.failed": "failed", "run.cancelled": "cancelled" };
+const RUN_STATES: Record<string, RunView["state"]> = {
+  "run.queued": "queued",
+  "run.running": "running",
+  "run.succeeded": "succeeded",
+  "run.failed": "failed",
+  "run.cancelled": "cancelled",
+};
 const NODE_STATES: Record<string, NodeRunView["state"]> = {
-  "node.dispatched": "dispatched", "node.running": "running", "node.retrying": "dispatched", "node.succeeded": "succeeded",
-  "node.skipped": "skipped", "node.failed": "failed", "node.cancelled": "cancelled", "node.dead": "dead",
+  "node.dispatched": "dispatched",
+  "node.running": "running",
+  "node.retrying": "dispatched",
+  "node.succeeded": "succeeded",
+  "node.skipped": "skipped",
+  "node.failed": "failed",
+  "node.cancelled": "cancelled",
+  "node.dead": "dead",
 };
 const ENDED = new Set(["succeeded", "skipped", "failed", "cancelled", "dead"]);
 
@@ -48,11 +69,16 @@ export function showEvent({ seq, type, at, node, attempt, body = {} }: RunEvent)
     const next = NODE_STATES[type];
     if (!node || !old || !next) return { ...now, run };
     const changed: NodeRunView = {
-      ...old, state: next, attempt: attempt ?? old.attempt,
+      ...old,
+      state: next,
+      attempt: attempt ?? old.attempt,
       startedAt: next === "running" ? (old.startedAt ?? at) : old.startedAt,
       finishedAt: ENDED.has(next) ? at : null,
       output: (body.output as NodeRunView["output"]) ?? old.output,
-      error: next === "failed" || next === "dead" || next === "cancelled" || type === "node.retrying" || next === "skipped" ? ((body.error ?? (body.why ? { message: body.why } : null)) as NodeRunView["error"]) : null,
+      error:
+        next === "failed" || next === "dead" || next === "cancelled" || type === "node.retrying" || next === "skipped"
+          ? ((body.error ?? (body.why ? { message: body.why } : null)) as NodeRunView["error"])
+          : null,
     };
     const live = { ...now.live };
     if (type === "node.retrying") delete live[node];

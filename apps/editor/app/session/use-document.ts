@@ -29,7 +29,10 @@ export function useDocument(id: string): DocumentState | undefined {
   const [state, setState] = useState<DocumentState>();
   useEffect(() => {
     const doc = new Y.Doc();
-    const undo = new Y.UndoManager([doc.getMap("nodes"), doc.getMap("edges"), doc.getMap("graph")], { trackedOrigins: new Set([ME]), captureTimeout: 300 });
+    const undo = new Y.UndoManager([doc.getMap("nodes"), doc.getMap("edges"), doc.getMap("graph")], {
+      trackedOrigins: new Set([ME]),
+      captureTimeout: 300,
+    });
     const provider = new WebsocketProvider(socketUrl("/collab"), id, doc, { maxBackoffTime: 2000 });
     let server: Map<number, number> = new Map();
     let frame = 0;
@@ -40,7 +43,16 @@ export function useDocument(id: string): DocumentState | undefined {
       if (stale) read = normalise(doc);
       stale = false;
       const saved = [...Y.decodeStateVector(Y.encodeStateVector(doc))].every(([client, clock]) => (server.get(client) ?? 0) >= clock);
-      setState({ doc, undo, ...read, synced: provider.synced, online: provider.wsconnected, saved, canUndo: undo.undoStack.length > 0, canRedo: undo.redoStack.length > 0 });
+      setState({
+        doc,
+        undo,
+        ...read,
+        synced: provider.synced,
+        online: provider.wsconnected,
+        saved,
+        canUndo: undo.undoStack.length > 0,
+        canRedo: undo.redoStack.length > 0,
+      });
     };
     const later = () => {
       frame ||= requestAnimationFrame(publish);

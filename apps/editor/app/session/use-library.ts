@@ -12,7 +12,9 @@ export function useLibrary(): { library: Library; loaded: boolean } {
   const trpc = useTRPC();
   const client = useQueryClient();
   const { data } = useQuery(trpc.library.get.queryOptions());
-  useSubscription(trpc.library.watch.subscriptionOptions(undefined, { onData: (manifest) => client.setQueryData(trpc.library.get.queryKey(), manifest) }));
+  useSubscription(
+    trpc.library.watch.subscriptionOptions(undefined, { onData: (manifest) => client.setQueryData(trpc.library.get.queryKey(), manifest) }),
+  );
   const library = useMemo(() => (data ? makeLibrary(data.capabilities) : NOTHING), [data]);
   return { library, loaded: data !== undefined };
 }

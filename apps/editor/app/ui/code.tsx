@@ -8,5 +8,15 @@ export function Code({ tall, ...props }: CodeProps & { tall?: boolean }) {
   const [here, setHere] = useState(false);
   useEffect(() => setHere(true), []);
   const blank = <div className="skeleton" style={{ height: "100%" }} />;
-  return <div className={`code-host${tall ? " tall" : ""} nodrag nowheel`}>{here ? <Suspense fallback={blank}><Monaco {...props} /></Suspense> : blank}</div>;
+  return (
+    <div className={`code-host${tall ? " tall" : ""} nodrag nowheel`}>
+      {here ? (
+        <Suspense fallback={blank}>
+          <Monaco {...props} />
+        </Suspense>
+      ) : (
+        blank
+      )}
+    </div>
+  );
 }

@@ -7,7 +7,17 @@ import { Waveform } from "./waveform";
 
 const ACCEPT: Record<string, string> = { image: "image/*", mask: "image/*", audio: "audio/*", video: "video/*" };
 
-export function FileBox({ kind, label, value, onChange }: { kind: string; label: string; value: ArtifactRef | undefined; onChange(value: ArtifactRef | undefined): void }) {
+export function FileBox({
+  kind,
+  label,
+  value,
+  onChange,
+}: {
+  kind: string;
+  label: string;
+  value: ArtifactRef | undefined;
+  onChange(value: ArtifactRef | undefined): void;
+}) {
   const id = useId();
   const [over, setOver] = useState(false);
   const [state, setState] = useState<{ busy?: string; error?: string }>({});
@@ -33,19 +43,42 @@ export function FileBox({ kind, label, value, onChange }: { kind: string; label:
       >
         {value?.mime.startsWith("image/") && <img src={artifactUrl(value)} alt="" />}
         {value?.mime.startsWith("audio/") ? (
-          <div className="grow"><Waveform url={artifactUrl(value)} /></div>
+          <div className="grow">
+            <Waveform url={artifactUrl(value)} />
+          </div>
         ) : (
           <div className="grow" style={{ overflow: "hidden" }}>
-            <div className="cut t13">{state.busy ? `Uploading ${state.busy}` : (value?.name ?? (value ? value.mime : `Drop a file here`))}</div>
-            <div className="t3 t11 num">{value?.width ? `${value.width} × ${value.height}` : value ? `${Math.round(value.size / 1000)} kB` : kind}</div>
+            <div className="cut t13">
+              {state.busy ? `Uploading ${state.busy}` : (value?.name ?? (value ? value.mime : `Drop a file here`))}
+            </div>
+            <div className="t3 t11 num">
+              {value?.width ? `${value.width} × ${value.height}` : value ? `${Math.round(value.size / 1000)} kB` : kind}
+            </div>
           </div>
         )}
         <label className="btn" htmlFor={id}>
-          {value ? "Replace" : <><Upload size={14} /> Choose</>}
+          {value ? (
+            "Replace"
+          ) : (
+            <>
+              <Upload size={14} /> Choose
+            </>
+          )}
         </label>
-        <input id={id} className="visually-hidden" type="file" aria-label={label} accept={ACCEPT[kind]} onChange={(event) => void take(event.target.files?.[0])} />
+        <input
+          id={id}
+          className="visually-hidden"
+          type="file"
+          aria-label={label}
+          accept={ACCEPT[kind]}
+          onChange={(event) => void take(event.target.files?.[0])}
+        />
       </div>
-      {state.error && <p className="error-text" role="alert">{state.error}</p>}
+      {state.error && (
+        <p className="error-text" role="alert">
+          {state.error}
+        </p>
+      )}
     </div>
   );
 }

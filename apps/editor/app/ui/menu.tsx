@@ -20,7 +20,12 @@ export function Menu({ trigger, items }: { trigger: ReactElement; items: (MenuIt
             item === "line" ? (
               <DropdownMenu.Separator className="menu-line" key={`line-${index + 1}`} />
             ) : (
-              <DropdownMenu.Item className={`menu-item${item.danger ? " c-bad" : ""}`} key={item.label} disabled={item.disabled ?? false} onSelect={item.onSelect}>
+              <DropdownMenu.Item
+                className={`menu-item${item.danger ? " c-bad" : ""}`}
+                key={item.label}
+                disabled={item.disabled ?? false}
+                onSelect={item.onSelect}
+              >
                 {item.icon}
                 {item.label}
                 {item.keys && <kbd className="t11">{item.keys}</kbd>}

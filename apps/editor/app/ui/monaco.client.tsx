@@ -23,8 +23,22 @@ export default function Monaco({ value, language, label, onChange }: CodeProps) 
     if (!host.current) return;
     const theme = document.documentElement.dataset.theme === "light" ? "vs" : "vs-dark";
     const made = monaco.editor.create(host.current, {
-      value, language, theme, ariaLabel: label, readOnly: !onChange, automaticLayout: true, minimap: { enabled: false }, scrollBeyondLastLine: false,
-      fontFamily: "JetBrains Mono Variable, monospace", fontSize: 12, lineHeight: 20, wordWrap: "on", tabSize: 2, padding: { top: 6 }, lineNumbersMinChars: 3, fixedOverflowWidgets: true,
+      value,
+      language,
+      theme,
+      ariaLabel: label,
+      readOnly: !onChange,
+      automaticLayout: true,
+      minimap: { enabled: false },
+      scrollBeyondLastLine: false,
+      fontFamily: "JetBrains Mono Variable, monospace",
+      fontSize: 12,
+      lineHeight: 20,
+      wordWrap: "on",
+      tabSize: 2,
+      padding: { top: 6 },
+      lineNumbersMinChars: 3,
+      fixedOverflowWidgets: true,
     });
     made.onDidChangeModelContent(() => change.current?.(made.getValue()));
     editor.current = made;

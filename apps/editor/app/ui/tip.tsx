@@ -1,7 +1,15 @@
 import { Tooltip } from "radix-ui";
 import type { ReactElement } from "react";
 
-export function Tip({ text, children, side = "bottom" }: { text: string; children: ReactElement; side?: "top" | "bottom" | "left" | "right" }) {
+export function Tip({
+  text,
+  children,
+  side = "bottom",
+}: {
+  text: string;
+  children: ReactElement;
+  side?: "top" | "bottom" | "left" | "right";
+}) {
   return (
     <Tooltip.Provider delayDuration={400}>
       <Tooltip.Root>

@@ -35,9 +35,15 @@ export function TopNav({ children }: { children?: ReactNode }) {
       <span className="strong">Spindle</span>
       <span className="sep" />
       <nav className="nav" aria-label="Pages">
-        <NavLink to="/" end className={style}>Graphs</NavLink>
-        <NavLink to="/templates" className={style}>Templates</NavLink>
-        <NavLink to="/runs" className={style}>Runs</NavLink>
+        <NavLink to="/" end className={style}>
+          Graphs
+        </NavLink>
+        <NavLink to="/templates" className={style}>
+          Templates
+        </NavLink>
+        <NavLink to="/runs" className={style}>
+          Runs
+        </NavLink>
       </nav>
       <span className="grow" />
       {children}

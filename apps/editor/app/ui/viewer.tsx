@@ -32,7 +32,6 @@ function Value({ value, name }: { value: unknown; name: string }) {
   if (isArtifact(value)) {
     const url = artifactUrl(value);
     if (value.mime.startsWith("image/")) return <img src={url} alt={name} loading="lazy" />;
-    // biome-ignore lint/a11y/useMediaCaption: generated media has none
     if (value.mime.startsWith("video/")) return <video src={url} controls playsInline preload="metadata" />;
     if (value.mime.startsWith("audio/")) return <Waveform url={url} height={48} />;
     return (

@@ -15,7 +15,17 @@ export function Waveform({ url, height = 36 }: { url: string; height?: number })
     void import("wavesurfer.js").then(({ default: Surfer }) => {
       if (gone || !host.current) return;
       const style = getComputedStyle(host.current);
-      const wave = Surfer.create({ container: host.current, url, height, barWidth: 2, barGap: 2, barRadius: 1, cursorWidth: 0, waveColor: style.getPropertyValue("--line-field"), progressColor: style.getPropertyValue("--port-audio") });
+      const wave = Surfer.create({
+        container: host.current,
+        url,
+        height,
+        barWidth: 2,
+        barGap: 2,
+        barRadius: 1,
+        cursorWidth: 0,
+        waveColor: style.getPropertyValue("--line-field"),
+        progressColor: style.getPropertyValue("--port-audio"),
+      });
       player.current = wave;
       wave.on("ready", (of) => setTime({ at: 0, of }));
       wave.on("timeupdate", (at) => setTime((now) => ({ ...now, at })));
@@ -31,7 +41,12 @@ export function Waveform({ url, height = 36 }: { url: string; height?: number })
   }, [url, height]);
   return (
     <div className="row wavebox nodrag">
-      <button type="button" className="btn icon quiet" aria-label={playing ? "Pause" : "Play"} onClick={() => void player.current?.playPause()}>
+      <button
+        type="button"
+        className="btn icon quiet"
+        aria-label={playing ? "Pause" : "Play"}
+        onClick={() => void player.current?.playPause()}
+      >
         {playing ? <Pause size={14} /> : <Play size={14} />}
       </button>
       <div ref={host} className="grow" />

@@ -16,12 +16,27 @@ export function between(start: string | null, end: string | null): string {
 }
 
 const STATES: Record<NodeState, string> = {
-  queued: "Waits", waiting: "Asks", dispatched: "Waits for a worker", running: "Running", succeeded: "Done",
-  skipped: "Skipped", failed: "Failed", cancelled: "Cancelled", dead: "Failed for good", unknown: "Unknown",
+  queued: "Waits",
+  waiting: "Asks",
+  dispatched: "Waits for a worker",
+  running: "Running",
+  succeeded: "Done",
+  skipped: "Skipped",
+  failed: "Failed",
+  cancelled: "Cancelled",
+  dead: "Failed for good",
+  unknown: "Unknown",
 };
 export const stateWord = (state: NodeState): string => STATES[state];
 
-const RUNS: Record<RunView["state"], string> = { queued: "Queued", running: "Running", waiting: "Waits", succeeded: "Done", failed: "Failed", cancelled: "Cancelled" };
+const RUNS: Record<RunView["state"], string> = {
+  queued: "Queued",
+  running: "Running",
+  waiting: "Waits",
+  succeeded: "Done",
+  failed: "Failed",
+  cancelled: "Cancelled",
+};
 export const runWord = (state: RunView["state"]): string => RUNS[state];
 
 /** The look a state has on cards and boxes. */

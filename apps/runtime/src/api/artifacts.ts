@@ -8,46 +8,84 @@ import type { Services } from "../services/services.ts";
 import { handle, uuid } from "./respond.ts";
 import { readForm } from "./uploads.ts";
 
-const INLINE = new Set(["image/png", "image/jpeg", "image/webp", "image/gif", "video/mp4", "video/webm", "audio/wav", "audio/mpeg", "audio/ogg", "audio/flac", "audio/mp4", "audio/webm"]);
-const EXTENSIONS: Record<string, string> = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif", "video/mp4": "mp4", "video/webm": "webm", "audio/wav": "wav", "audio/mpeg": "mp3", "application/json": "json", "text/plain": "txt" };
+const INLINE = new Set([
+  "image/png",
+  "image/jpeg",
+  "image/webp",
+  "image/gif",
+  "video/mp4",
+  "video/webm",
+  "audio/wav",
+  "audio/mpeg",
+  "audio/ogg",
+  "audio/flac",
+  "audio/mp4",
+  "audio/webm",
+]);
+const EXTENSIONS: Record<string, string> = {
+  "image/png": "png",
+  "image/jpeg": "jpg",
+  "image/webp": "webp",
+  "image/gif": "gif",
+  "video/mp4": "mp4",
+  "video/webm": "webm",
+  "audio/wav": "wav",
+  "audio/mpeg": "mp3",
+  "application/json": "json",
+  "text/plain": "txt",
+};
 const MAX_EMBED = 200 * 1024 * 1024;
 
 export function artifactRoutes({ artifacts, db }: Services): Router {
   const routes = Router();
 
-  routes.post("/api/artifacts", handle(async (request, response) => {
-    const kind = typeof request.query.kind === "string" ? request.query.kind : "file";
-    const { files } = await readForm(request, artifacts, (field) => (field === "file" ? kind : undefined));
-    if (!files.file) throw new Refused(422, "request.invalid", "file: a file is needed.", { field: "file" });
-    response.status(201).json(files.file);
-  }));
+  routes.post(
+    "/api/artifacts",
+    handle(async (request, response) => {
+      const kind = typeof request.query.kind === "string" ? request.query.kind : "file";
+      const { files } = await readForm(request, artifacts, (field) => (field === "file" ? kind : undefined));
+      if (!files.file) throw new Refused(422, "request.invalid", "file: a file is needed.", { field: "file" });
+      response.status(201).json(files.file);
+    }),
+  );
 
-  routes.get("/api/artifacts/:id", handle(async (request, response) => {
-    const { key, ref } = await find(request.params.id);
-    response.set({ "content-security-policy": "sandbox; default-src 'none'", "accept-ranges": "bytes", etag: `"${ref.sha256}"`, "cache-control": "private, max-age=31536000, immutable" });
-    response.type(INLINE.has(ref.mime) ? ref.mime : "application/octet-stream");
-    response.set("content-disposition", INLINE.has(ref.mime) ? "inline" : "attachment");
-    if (request.fresh) return void response.status(304).end();
-    const ranges = request.headers.range ? parseRange(ref.size, request.headers.range) : undefined;
-    if (ranges === -1) return void response.status(416).set("content-range", `bytes */${ref.size}`).end();
-    const range = Array.isArray(ranges) && ranges.length === 1 ? ranges[0] : undefined;
-    const body = await artifacts.store.get(key, range);
-    if (range) response.status(206).set("content-range", `bytes ${range.start}-${range.end}/${ref.size}`);
-    response.set("content-length", String(range ? range.end - range.start + 1 : ref.size));
-    await pipeline(body, response).catch(() => {}); // the reader went away
-  }));
+  routes.get(
+    "/api/artifacts/:id",
+    handle(async (request, response) => {
+      const { key, ref } = await find(request.params.id);
+      response.set({
+        "content-security-policy": "sandbox; default-src 'none'",
+        "accept-ranges": "bytes",
+        etag: `"${ref.sha256}"`,
+        "cache-control": "private, max-age=31536000, immutable",
+      });
+      response.type(INLINE.has(ref.mime) ? ref.mime : "application/octet-stream");
+      response.set("content-disposition", INLINE.has(ref.mime) ? "inline" : "attachment");
+      if (request.fresh) return void response.status(304).end();
+      const ranges = request.headers.range ? parseRange(ref.size, request.headers.range) : undefined;
+      if (ranges === -1) return void response.status(416).set("content-range", `bytes */${ref.size}`).end();
+      const range = Array.isArray(ranges) && ranges.length === 1 ? ranges[0] : undefined;
+      const body = await artifacts.store.get(key, range);
+      if (range) response.status(206).set("content-range", `bytes ${range.start}-${range.end}/${ref.size}`);
+      response.set("content-length", String(range ? range.end - range.start + 1 : ref.size));
+      await pipeline(body, response).catch(() => {}); // the reader went away
+    }),
+  );
 
   /** A download: with the graph inside where the format can carry one, unless `graph=0`. */
-  routes.get("/api/artifacts/:id/download", handle(async (request, response) => {
-    const { key, ref } = await find(request.params.id);
-    const name = `spindle-${ref.artifact.slice(0, 8)}.${EXTENSIONS[ref.mime] ?? "bin"}`;
-    response.type(ref.mime).attachment(name);
-    const graph = request.query.graph === "0" || ref.size > MAX_EMBED ? undefined : await graphOf(ref.artifact);
-    const bytes = graph && embedGraph(Buffer.concat(await (await artifacts.store.get(key)).toArray()), exportJson(withoutFiles(graph)));
-    if (bytes) return void response.send(Buffer.from(bytes));
-    response.set("content-length", String(ref.size));
-    await pipeline(await artifacts.store.get(key), response).catch(() => {});
-  }));
+  routes.get(
+    "/api/artifacts/:id/download",
+    handle(async (request, response) => {
+      const { key, ref } = await find(request.params.id);
+      const name = `spindle-${ref.artifact.slice(0, 8)}.${EXTENSIONS[ref.mime] ?? "bin"}`;
+      response.type(ref.mime).attachment(name);
+      const graph = request.query.graph === "0" || ref.size > MAX_EMBED ? undefined : await graphOf(ref.artifact);
+      const bytes = graph && embedGraph(Buffer.concat(await (await artifacts.store.get(key)).toArray()), exportJson(withoutFiles(graph)));
+      if (bytes) return void response.send(Buffer.from(bytes));
+      response.set("content-length", String(ref.size));
+      await pipeline(await artifacts.store.get(key), response).catch(() => {});
+    }),
+  );
 
   async function find(id: unknown) {
     const found = await artifacts.find(uuid(id, "artifact"));
@@ -57,7 +95,9 @@ export function artifactRoutes({ artifacts, db }: Services): Router {
 
   async function graphOf(id: string): Promise<Graph | undefined> {
     const row = await db.prisma.artifact.findUnique({ where: { id } });
-    const nodeRun = row?.nodeRunId ? await db.prisma.nodeRun.findUnique({ where: { id: row.nodeRunId }, include: { run: { include: { revision: true } } } }) : null;
+    const nodeRun = row?.nodeRunId
+      ? await db.prisma.nodeRun.findUnique({ where: { id: row.nodeRunId }, include: { run: { include: { revision: true } } } })
+      : null;
     return nodeRun?.run.revision.document as unknown as Graph | undefined;
   }
 
@@ -67,6 +107,8 @@ export function artifactRoutes({ artifacts, db }: Services): Router {
 /** Input files stay where they are: parameters that refer to one are left out. */
 function withoutFiles(graph: Graph): Graph {
   const isFile = (value: unknown) => value !== null && typeof value === "object" && "artifact" in value;
-  const nodes = graph.nodes.map((node) => (node.params ? { ...node, params: Object.fromEntries(Object.entries(node.params).filter(([, value]) => !isFile(value))) } : node));
+  const nodes = graph.nodes.map((node) =>
+    node.params ? { ...node, params: Object.fromEntries(Object.entries(node.params).filter(([, value]) => !isFile(value))) } : node,
+  );
   return { ...graph, nodes: nodes as Graph["nodes"] };
 }

@@ -14,7 +14,10 @@ export async function editorRoutes(folder: string, dev: boolean): Promise<Router
     const { createServer } = await import(pathToFileURL(require.resolve("vite")).href);
     const vite = await createServer({ root: folder, configFile: join(folder, "vite.config.ts"), server: { middlewareMode: true } });
     routes.use(vite.middlewares);
-    routes.all("*", createRequestHandler({ build: () => vite.ssrLoadModule("virtual:remix/server-build"), mode: "development" }) as RequestHandler);
+    routes.all(
+      "*",
+      createRequestHandler({ build: () => vite.ssrLoadModule("virtual:remix/server-build"), mode: "development" }) as RequestHandler,
+    );
     return routes;
   }
   const server = join(folder, "build/server/index.js");
@@ -25,16 +28,37 @@ export async function editorRoutes(folder: string, dev: boolean): Promise<Router
   routes.use("/assets", express.static(join(folder, "build/client/assets"), { immutable: true, maxAge: "1y" }));
   routes.use(express.static(join(folder, "build/client"), { maxAge: "1h" }));
   const build = await import(pathToFileURL(server).href);
-  routes.all("*", policy, createRequestHandler({ build, mode: "production", getLoadContext: (_, response) => ({ nonce: response.locals.nonce }) }) as RequestHandler);
+  routes.all(
+    "*",
+    policy,
+    createRequestHandler({
+      build,
+      mode: "production",
+      getLoadContext: (_, response) => ({ nonce: response.locals.nonce }),
+    }) as RequestHandler,
+  );
   return routes;
 }
 
 const policy: RequestHandler = (_, response, next) => {
   const nonce = randomBytes(16).toString("base64");
   response.locals.nonce = nonce;
-  response.set("content-security-policy", [
-    "default-src 'self'", `script-src 'self' 'nonce-${nonce}'`, "style-src 'self' 'unsafe-inline'", "img-src 'self' blob: data:", "media-src 'self' blob:", "font-src 'self' data:",
-    "connect-src 'self'", "worker-src 'self' blob:", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'self'",
-  ].join("; "));
+  response.set(
+    "content-security-policy",
+    [
+      "default-src 'self'",
+      `script-src 'self' 'nonce-${nonce}'`,
+      "style-src 'self' 'unsafe-inline'",
+      "img-src 'self' blob: data:",
+      "media-src 'self' blob:",
+      "font-src 'self' data:",
+      "connect-src 'self'",
+      "worker-src 'self' blob:",
+      "object-src 'none'",
+      "base-uri 'none'",
+      "frame-ancestors 'none'",
+      "form-action 'self'",
+    ].join("; "),
+  );
   next();
 };

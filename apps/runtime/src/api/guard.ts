@@ -9,7 +9,9 @@ const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 /** @throws Error that says what to change: other addresses need somebody who checks who is there */
 export function assertBindAllowed(config: Pick<Config, "host" | "proxySecret">): void {
   if (LOOPBACK.has(config.host) || config.proxySecret.length >= 16) return;
-  throw new Error(`Spindle has no accounts yet and refuses to listen on ${config.host}. Use HOST=127.0.0.1, or put a proxy that authenticates in front and set SPINDLE_PROXY_SECRET (16 characters or more), which it sends as X-Spindle-Proxy.`);
+  throw new Error(
+    `Spindle has no accounts yet and refuses to listen on ${config.host}. Use HOST=127.0.0.1, or put a proxy that authenticates in front and set SPINDLE_PROXY_SECRET (16 characters or more), which it sends as X-Spindle-Proxy.`,
+  );
 }
 
 export type Guard = (request: Pick<IncomingMessage, "headers" | "method">, kind: "http" | "socket") => string | undefined;
@@ -21,7 +23,8 @@ export function makeGuard(config: Pick<Config, "publicHosts" | "proxySecret">): 
     const host = headers.host ?? "";
     const name = host.replace(/:\d+$/, "");
     if (!allowed.has(name)) return `The host ${JSON.stringify(name.slice(0, 80))} is not one that this server answers for.`;
-    if (config.proxySecret && !equal(String(headers["x-spindle-proxy"] ?? ""), config.proxySecret)) return "The request did not come through the proxy.";
+    if (config.proxySecret && !equal(String(headers["x-spindle-proxy"] ?? ""), config.proxySecret))
+      return "The request did not come through the proxy.";
     if (kind === "http" && SAFE.has(method)) return undefined;
     const { origin } = headers;
     if (origin === undefined) {

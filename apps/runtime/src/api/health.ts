@@ -1,6 +1,6 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
-import { Router } from "express";
 import { whyUnfit } from "@spindle/task-bus";
+import { Router } from "express";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Services } from "../services/services.ts";
 import { handle } from "./respond.ts";
 
@@ -11,36 +11,58 @@ export function healthRoutes({ db, workers, artifacts, library, record }: Servic
   const routes = Router();
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  new Gauge({ name: "spindle_node_runs", help: "Node runs that have not ended, by state", labelNames: ["state"], registers: [registry], async collect() {
-    const { rows } = await db.pool.query<{ state: string; n: string }>("SELECT state, count(*) AS n FROM node_run WHERE state IN ('queued','waiting','dispatched','running') GROUP BY state");
-    this.reset();
-    for (const { state, n } of rows) this.set({ state }, Number(n));
-  } });
-  new Counter({ name: "spindle_stale_results_total", help: "Changes refused because they came under an old fence", registers: [registry], collect() {
-    this.reset();
-    this.inc(record.stale);
-  } });
+  new Gauge({
+    name: "spindle_node_runs",
+    help: "Node runs that have not ended, by state",
+    labelNames: ["state"],
+    registers: [registry],
+    async collect() {
+      const { rows } = await db.pool.query<{ state: string; n: string }>(
+        "SELECT state, count(*) AS n FROM node_run WHERE state IN ('queued','waiting','dispatched','running') GROUP BY state",
+      );
+      this.reset();
+      for (const { state, n } of rows) this.set({ state }, Number(n));
+    },
+  });
+  new Counter({
+    name: "spindle_stale_results_total",
+    help: "Changes refused because they came under an old fence",
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(record.stale);
+    },
+  });
 
-  routes.get("/health", handle(async (_, response) => {
-    const parts = {
-      postgres: await state(() => db.pool.query("SELECT 1")),
-      redis: await state(async () => {
-        const why = await whyUnfit(workers.redis);
-        if (why) throw new Error(why);
-      }),
-      store: await state(() => artifacts.store.check()),
-      python: library.workersLive ? "up" : "down: no worker has reported",
-    };
-    const down = Object.values(parts).some((one) => one !== "up");
-    const broken = [parts.postgres, parts.redis, parts.store].some((one) => one !== "up");
-    response.status(broken ? 503 : 200).json({ status: broken ? "down" : down ? "degraded" : "up", parts });
-  }));
+  routes.get(
+    "/health",
+    handle(async (_, response) => {
+      const parts = {
+        postgres: await state(() => db.pool.query("SELECT 1")),
+        redis: await state(async () => {
+          const why = await whyUnfit(workers.redis);
+          if (why) throw new Error(why);
+        }),
+        store: await state(() => artifacts.store.check()),
+        python: library.workersLive ? "up" : "down: no worker has reported",
+      };
+      const down = Object.values(parts).some((one) => one !== "up");
+      const broken = [parts.postgres, parts.redis, parts.store].some((one) => one !== "up");
+      response.status(broken ? 503 : 200).json({ status: broken ? "down" : down ? "degraded" : "up", parts });
+    }),
+  );
 
-  routes.get("/metrics", handle(async (_, response) => response.type(registry.contentType).send(await registry.metrics())));
+  routes.get(
+    "/metrics",
+    handle(async (_, response) => response.type(registry.contentType).send(await registry.metrics())),
+  );
   return routes;
 }
 
 async function state(check: () => Promise<unknown>): Promise<string> {
   const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error("no answer in time")), PATIENCE_MS).unref());
-  return Promise.race([check(), late]).then(() => "up", (error) => `down: ${(error as Error).message || "no answer"}`);
+  return Promise.race([check(), late]).then(
+    () => "up",
+    (error) => `down: ${(error as Error).message || "no answer"}`,
+  );
 }

@@ -5,7 +5,12 @@ import type { Services } from "../services/services.ts";
 
 const LIMIT_MS = 2000;
 const node = (id: string, plane: string) => ({ id, service: "info.get_capabilities", plane, status: "pending" });
-const GRAPH = { schema: "langgraph.v1", workflowId: "capabilities", nodes: [node("worker_caps", "python"), node("merge", "node")], edges: [{ from: "worker_caps", to: "merge" }] };
+const GRAPH = {
+  schema: "langgraph.v1",
+  workflowId: "capabilities",
+  nodes: [node("worker_caps", "python"), node("merge", "node")],
+  edges: [{ from: "worker_caps", to: "merge" }],
+};
 
 /** The fresh manifest; what is known already if the workers do not answer in time. */
 export async function refreshCapabilities({ runs, library, record }: Services): Promise<CombinedManifest> {

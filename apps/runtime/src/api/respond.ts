@@ -3,9 +3,11 @@ import { Refused } from "../refused.ts";
 import { isOutage } from "../store/patient.ts";
 
 /** Express 4 does not look at promises: this does. */
-export const handle = (handler: (...args: Parameters<RequestHandler>) => Promise<unknown>): RequestHandler => (request, response, next) => {
-  handler(request, response, next).catch(next);
-};
+export const handle =
+  (handler: (...args: Parameters<RequestHandler>) => Promise<unknown>): RequestHandler =>
+  (request, response, next) => {
+    handler(request, response, next).catch(next);
+  };
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -19,8 +21,13 @@ export const errors =
   (error, request, response, next) => {
     if (response.headersSent) return next(error);
     if (error instanceof Refused) return void response.status(error.status).json(error);
-    if (typeof error?.status === "number" && error.status >= 400 && error.status < 500) return void response.status(error.status).json({ error: { code: "request.invalid", message: String(error.message) } });
-    if (isOutage(error)) return void response.status(503).set("retry-after", "2").json({ error: { code: "service.unavailable", message: "The database or the bus does not answer now. Try again in a moment." } });
+    if (typeof error?.status === "number" && error.status >= 400 && error.status < 500)
+      return void response.status(error.status).json({ error: { code: "request.invalid", message: String(error.message) } });
+    if (isOutage(error))
+      return void response
+        .status(503)
+        .set("retry-after", "2")
+        .json({ error: { code: "service.unavailable", message: "The database or the bus does not answer now. Try again in a moment." } });
     onError(`${request.method} ${request.path}`, error);
     response.status(500).json({ error: { code: "internal", message: "The runtime failed; its log says where." } });
   };

@@ -17,65 +17,120 @@ export function restRoutes(services: Services): Router {
 
   /** The seed's call. Its names for the inputs stand for the template's. */
   const SEED_FIELDS: Record<string, string> = { image_file: "portrait", audio_file: "voiceSample" };
-  routes.post("/api/infinitetalk", handle(async (request, response) => {
-    const inputs = templates.inputs("infinitetalk", library.library());
-    const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === SEED_FIELDS[field])?.type);
-    const data = parseObject(form.fields.data ?? "{}", "data");
-    const named = Object.fromEntries(Object.entries(form.files).map(([field, ref]) => [SEED_FIELDS[field] as string, ref]));
-    response.status(202).json({ jobId: await startTemplate("infinitetalk", { ...data, ...named }) });
-  }));
+  routes.post(
+    "/api/infinitetalk",
+    handle(async (request, response) => {
+      const inputs = templates.inputs("infinitetalk", library.library());
+      const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === SEED_FIELDS[field])?.type);
+      const data = parseObject(form.fields.data ?? "{}", "data");
+      const named = Object.fromEntries(Object.entries(form.files).map(([field, ref]) => [SEED_FIELDS[field] as string, ref]));
+      response.status(202).json({ jobId: await startTemplate("infinitetalk", { ...data, ...named }) });
+    }),
+  );
 
-  routes.post("/api/templates/:name/runs", handle(async (request, response) => {
-    const inputs = templates.inputs(String(request.params.name), library.library());
-    const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === field)?.type);
-    response.status(202).json({ run: await startTemplate(String(request.params.name), values(form, inputs)) });
-  }));
+  routes.post(
+    "/api/templates/:name/runs",
+    handle(async (request, response) => {
+      const inputs = templates.inputs(String(request.params.name), library.library());
+      const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === field)?.type);
+      response.status(202).json({ run: await startTemplate(String(request.params.name), values(form, inputs)) });
+    }),
+  );
 
   /** Runs a graph that is sent along: form field `graph` (JSON text), the other fields by input name. */
-  routes.post("/api/runs", handle(async (request, response) => {
-    const kinds = new Map<string, string>();
-    const form = await readForm(request, artifacts, (field) => kinds.get(field) ?? String(request.query[`kind.${field}`] ?? "file"));
-    const { graph, issues } = readGraphText(form.fields.graph ?? "");
-    if (!graph) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
-    const { graph: _, title, ...fields } = form.fields;
-    const given = values({ files: form.files, fields }, runInputs(graph, library.library()));
-    response.status(202).json({ run: await runs.start(graph, given, { title: title || graph.workflowId }) });
-  }));
+  routes.post(
+    "/api/runs",
+    handle(async (request, response) => {
+      const kinds = new Map<string, string>();
+      const form = await readForm(request, artifacts, (field) => kinds.get(field) ?? String(request.query[`kind.${field}`] ?? "file"));
+      const { graph, issues } = readGraphText(form.fields.graph ?? "");
+      if (!graph) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
+      const { graph: _, title, ...fields } = form.fields;
+      const given = values({ files: form.files, fields }, runInputs(graph, library.library()));
+      response.status(202).json({ run: await runs.start(graph, given, { title: title || graph.workflowId }) });
+    }),
+  );
 
-  routes.get("/api/status/:id", handle(async (request, response) => {
-    const { state, progress } = await runs.get(uuid(request.params.id, "job"));
-    response.json({ status: SEED_JOB_STATUS[state], progress: state === "succeeded" ? 1 : progress });
-  }));
-  routes.get("/api/jobs", handle(async (_, response) => {
-    const list = await runs.list({}, 200);
-    response.json(list.map((run) => ({ jobId: run.id, status: SEED_JOB_STATUS[run.state], created: run.createdAt, title: run.title })));
-  }));
-  routes.get("/api/jobs/:id", handle(async (request, response) => response.json(job(await runs.get(uuid(request.params.id, "job"))))));
-  routes.get("/api/runs/:id", handle(async (request, response) => response.json(await runs.get(uuid(request.params.id, "run")))));
-  routes.get("/api/runs/:id/graph", handle(async (request, response) => response.json(await runs.graphWithState(uuid(request.params.id, "run")))));
-  routes.post("/api/runs/:id/cancel", handle(async (request, response) => response.status(202).json({ cancelling: await runs.cancel(uuid(request.params.id, "run")) })));
+  routes.get(
+    "/api/status/:id",
+    handle(async (request, response) => {
+      const { state, progress } = await runs.get(uuid(request.params.id, "job"));
+      response.json({ status: SEED_JOB_STATUS[state], progress: state === "succeeded" ? 1 : progress });
+    }),
+  );
+  routes.get(
+    "/api/jobs",
+    handle(async (_, response) => {
+      const list = await runs.list({}, 200);
+      response.json(list.map((run) => ({ jobId: run.id, status: SEED_JOB_STATUS[run.state], created: run.createdAt, title: run.title })));
+    }),
+  );
+  routes.get(
+    "/api/jobs/:id",
+    handle(async (request, response) => response.json(job(await runs.get(uuid(request.params.id, "job"))))),
+  );
+  routes.get(
+    "/api/runs/:id",
+    handle(async (request, response) => response.json(await runs.get(uuid(request.params.id, "run")))),
+  );
+  routes.get(
+    "/api/runs/:id/graph",
+    handle(async (request, response) => response.json(await runs.graphWithState(uuid(request.params.id, "run")))),
+  );
+  routes.post(
+    "/api/runs/:id/cancel",
+    handle(async (request, response) => response.status(202).json({ cancelling: await runs.cancel(uuid(request.params.id, "run")) })),
+  );
 
-  routes.get("/api/capabilities", handle(async (request, response) => response.json(request.query.refresh === "1" ? await refreshCapabilities(services) : library.manifest())));
+  routes.get(
+    "/api/capabilities",
+    handle(async (request, response) =>
+      response.json(request.query.refresh === "1" ? await refreshCapabilities(services) : library.manifest()),
+    ),
+  );
 
-  routes.post("/api/graphs", text, handle(async (request, response) => {
-    const { graph, issues } = readGraphText(typeof request.body === "string" ? request.body : "");
-    if (!graph || hasErrors(issues)) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
-    response.status(201).json({ id: await graphs.create(graph.workflowId, graph) });
-  }));
-  routes.get("/api/graphs/:id/export", handle(async (request, response) => {
-    const id = uuid(request.params.id, "graph");
-    const [{ name }, { graph }] = [await graphs.find(id), await graphs.read(id)];
-    const stem = name.replaceAll(/[^A-Za-z0-9 _-]/g, "").trim().slice(0, 60) || "graph";
-    if (request.query.to === "mermaid") return response.type("text/plain").attachment(`${stem}.mmd`).send(exportMermaid(graph));
-    return response.type("application/json").attachment(`${stem}.json`).send(exportJson(graph));
-  }));
+  routes.post(
+    "/api/graphs",
+    text,
+    handle(async (request, response) => {
+      const { graph, issues } = readGraphText(typeof request.body === "string" ? request.body : "");
+      if (!graph || hasErrors(issues)) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
+      response.status(201).json({ id: await graphs.create(graph.workflowId, graph) });
+    }),
+  );
+  routes.get(
+    "/api/graphs/:id/export",
+    handle(async (request, response) => {
+      const id = uuid(request.params.id, "graph");
+      const [{ name }, { graph }] = [await graphs.find(id), await graphs.read(id)];
+      const stem =
+        name
+          .replaceAll(/[^A-Za-z0-9 _-]/g, "")
+          .trim()
+          .slice(0, 60) || "graph";
+      if (request.query.to === "mermaid") return response.type("text/plain").attachment(`${stem}.mmd`).send(exportMermaid(graph));
+      return response.type("application/json").attachment(`${stem}.json`).send(exportJson(graph));
+    }),
+  );
 
-  routes.get("/api/templates", handle(async (_, response) => response.json(templates.list().map(({ name, title, description }) => ({ name, title, description, inputs: templates.inputs(name, library.library()) })))));
-  routes.get("/api/templates/:name/files/:file", handle(async (request, response) => {
-    const file = String(request.params.file);
-    response.type(file.split(".").at(-1) ?? "bin");
-    templates.file(String(request.params.name), file).pipe(response);
-  }));
+  routes.get(
+    "/api/templates",
+    handle(async (_, response) =>
+      response.json(
+        templates
+          .list()
+          .map(({ name, title, description }) => ({ name, title, description, inputs: templates.inputs(name, library.library()) })),
+      ),
+    ),
+  );
+  routes.get(
+    "/api/templates/:name/files/:file",
+    handle(async (request, response) => {
+      const file = String(request.params.file);
+      response.type(file.split(".").at(-1) ?? "bin");
+      templates.file(String(request.params.name), file).pipe(response);
+    }),
+  );
 
   async function startTemplate(name: string, inputs: Record<string, unknown>): Promise<string> {
     const { graph, title } = templates.find(name);
@@ -111,5 +166,15 @@ function values(form: Form, inputs: readonly { name: string; type: string }[]): 
 
 function job(run: RunView): Record<string, unknown> {
   const { id, state, progress, createdAt, startedAt, finishedAt, outputs, error, inputs } = run;
-  return { jobId: id, status: SEED_JOB_STATUS[state], progress: state === "succeeded" ? 1 : progress, created: createdAt, started: startedAt, finished: finishedAt, outputs, error, inputs };
+  return {
+    jobId: id,
+    status: SEED_JOB_STATUS[state],
+    progress: state === "succeeded" ? 1 : progress,
+    created: createdAt,
+    started: startedAt,
+    finished: finishedAt,
+    outputs,
+    error,
+    inputs,
+  };
 }

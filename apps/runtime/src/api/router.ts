@@ -23,7 +23,11 @@ const graphs = router({
 });
 
 const runs = router({
-  list: procedure.input(z.object({ graphId: id.optional(), template: z.string().max(80).optional(), take: z.number().int().min(1).max(200).default(50) })).query(({ ctx, input: { take, ...filter } }) => ctx.runs.list(filter, take)),
+  list: procedure
+    .input(
+      z.object({ graphId: id.optional(), template: z.string().max(80).optional(), take: z.number().int().min(1).max(200).default(50) }),
+    )
+    .query(({ ctx, input: { take, ...filter } }) => ctx.runs.list(filter, take)),
   get: procedure.input(z.object({ id })).query(({ ctx, input }) => ctx.runs.get(input.id)),
   /** Runs the server's document of a graph. */
   start: procedure.input(z.object({ graphId: id, inputs: values })).mutation(async ({ ctx, input }) => {
@@ -42,7 +46,16 @@ const runs = router({
 });
 
 const templates = router({
-  list: procedure.query(({ ctx }) => ctx.templates.list().map(({ name: key, title, description, picture, graph }) => ({ name: key, title, description, picture, planes: [...new Set(graph.nodes.map((node) => node.plane))], nodes: graph.nodes.length }))),
+  list: procedure.query(({ ctx }) =>
+    ctx.templates.list().map(({ name: key, title, description, picture, graph }) => ({
+      name: key,
+      title,
+      description,
+      picture,
+      planes: [...new Set(graph.nodes.map((node) => node.plane))],
+      nodes: graph.nodes.length,
+    })),
+  ),
   get: procedure.input(z.object({ name: z.string().max(80) })).query(({ ctx, input }) => {
     const template = ctx.templates.find(input.name);
     return { ...template, inputs: ctx.templates.inputs(input.name, ctx.library.library()), engines: ctx.runs.engines(template.graph) };

@@ -5,8 +5,8 @@ import { createExpressMiddleware } from "@trpc/server/adapters/express";
 import { applyWSSHandler } from "@trpc/server/adapters/ws";
 import express from "express";
 import { type WebSocket, WebSocketServer } from "ws";
-import { CollabSockets } from "../collab/socket.ts";
 import type { DocumentHost } from "../collab/document-host.ts";
+import { CollabSockets } from "../collab/socket.ts";
 import { ROOT } from "../config.ts";
 import { Refused } from "../refused.ts";
 import type { Services } from "../services/services.ts";
@@ -28,7 +28,11 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-export async function serve(services: Services, documents: DocumentHost, onError: (where: string, error: unknown) => void): Promise<RunningServer> {
+export async function serve(
+  services: Services,
+  documents: DocumentHost,
+  onError: (where: string, error: unknown) => void,
+): Promise<RunningServer> {
   const { config } = services;
   const guard = makeGuard(config);
   const app = express();
@@ -47,7 +51,12 @@ export async function serve(services: Services, documents: DocumentHost, onError
   const server = createServer(app);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE });
   const rpc = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE });
-  const rpcHandler = applyWSSHandler({ wss: rpc, router: appRouter, createContext: () => services, keepAlive: { enabled: true, pingMs: 20_000, pongWaitMs: 10_000 } });
+  const rpcHandler = applyWSSHandler({
+    wss: rpc,
+    router: appRouter,
+    createContext: () => services,
+    keepAlive: { enabled: true, pingMs: 20_000, pongWaitMs: 10_000 },
+  });
   const collab = new CollabSockets(documents, onError);
   server.on("upgrade", async (request, socket, head) => {
     const refuse = (status: string) => socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);

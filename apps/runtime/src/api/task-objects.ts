@@ -15,59 +15,95 @@ import { handle, uuid } from "./respond.ts";
 const MAX_OBJECT = 8 * 1024 ** 3;
 const wish = z.discriminatedUnion("direction", [
   z.object({ direction: z.literal("get"), artifact: z.string().max(64) }).strict(),
-  z.object({ direction: z.literal("put"), purpose: z.enum(["output", "preview"]), mime: z.string().regex(/^[a-z]+\/[A-Za-z0-9.+-]+$/).max(100), size: z.number().int().min(0).max(MAX_OBJECT) }).strict(),
+  z
+    .object({
+      direction: z.literal("put"),
+      purpose: z.enum(["output", "preview"]),
+      mime: z
+        .string()
+        .regex(/^[a-z]+\/[A-Za-z0-9.+-]+$/)
+        .max(100),
+      size: z.number().int().min(0).max(MAX_OBJECT),
+    })
+    .strict(),
 ]);
 
 export function taskRoutes({ artifacts, record, config }: Services): Router {
   const routes = Router();
 
-  routes.get("/tasks/:task/input", handle(async (request, response) => {
-    const { row } = await authorised(request);
-    response.type("application/json").send(inputText(row));
-  }));
+  routes.get(
+    "/tasks/:task/input",
+    handle(async (request, response) => {
+      const { row } = await authorised(request);
+      response.type("application/json").send(inputText(row));
+    }),
+  );
 
-  routes.post("/tasks/:task/objects", express.json({ limit: "16kb" }), handle(async (request, response) => {
-    const { row, task } = await authorised(request);
-    const asked = wish.safeParse(request.body);
-    if (!asked.success) throw new Refused(422, "request.invalid", asked.error.issues.map((one) => `${one.path.join(".")}: ${one.message}`).join("; "));
-    const own = `${request.protocol}://${request.headers.host}/tasks/${request.params.task}/bytes`;
-    const headers = { authorization: request.headers.authorization ?? "" };
-    if (asked.data.direction === "get") {
-      const found = await allowedInput(row, asked.data.artifact);
-      const signed = await artifacts.store.sign("GET", found.key);
-      return void response.json({ ref: found.ref, ...(signed ?? { url: `${own}/${found.ref.artifact}`, headers }) });
-    }
-    const { purpose, mime } = asked.data;
-    const artifact = randomUUID();
-    const key = objectKey(purpose, row.run_id, task, artifact);
-    const signed = await artifacts.store.sign("PUT", key, mime);
-    response.json({ artifact, key, ...(signed ?? { url: `${own}/${purpose}/${artifact}`, headers: { ...headers, "content-type": mime } }) });
-  }));
+  routes.post(
+    "/tasks/:task/objects",
+    express.json({ limit: "16kb" }),
+    handle(async (request, response) => {
+      const { row, task } = await authorised(request);
+      const asked = wish.safeParse(request.body);
+      if (!asked.success)
+        throw new Refused(422, "request.invalid", asked.error.issues.map((one) => `${one.path.join(".")}: ${one.message}`).join("; "));
+      const own = `${request.protocol}://${request.headers.host}/tasks/${request.params.task}/bytes`;
+      const headers = { authorization: request.headers.authorization ?? "" };
+      if (asked.data.direction === "get") {
+        const found = await allowedInput(row, asked.data.artifact);
+        const signed = await artifacts.store.sign("GET", found.key);
+        return void response.json({ ref: found.ref, ...(signed ?? { url: `${own}/${found.ref.artifact}`, headers }) });
+      }
+      const { purpose, mime } = asked.data;
+      const artifact = randomUUID();
+      const key = objectKey(purpose, row.run_id, task, artifact);
+      const signed = await artifacts.store.sign("PUT", key, mime);
+      response.json({
+        artifact,
+        key,
+        ...(signed ?? { url: `${own}/${purpose}/${artifact}`, headers: { ...headers, "content-type": mime } }),
+      });
+    }),
+  );
 
-  routes.get("/tasks/:task/bytes/:artifact", handle(async (request, response) => {
-    const { row } = await authorised(request);
-    const { key, ref } = await allowedInput(row, String(request.params.artifact));
-    response.type(ref.mime).set("content-length", String(ref.size));
-    await pipeline(await artifacts.store.get(key), response).catch(() => {});
-  }));
+  routes.get(
+    "/tasks/:task/bytes/:artifact",
+    handle(async (request, response) => {
+      const { row } = await authorised(request);
+      const { key, ref } = await allowedInput(row, String(request.params.artifact));
+      response.type(ref.mime).set("content-length", String(ref.size));
+      await pipeline(await artifacts.store.get(key), response).catch(() => {});
+    }),
+  );
 
-  routes.put("/tasks/:task/bytes/:purpose/:artifact", handle(async (request, response) => {
-    const { row, task } = await authorised(request);
-    const { purpose } = request.params;
-    if (purpose !== "output" && purpose !== "preview") throw new Refused(404, "request.invalid", "There is no such purpose.");
-    const size = Number(request.headers["content-length"]);
-    if (!Number.isInteger(size) || size < 0 || size > MAX_OBJECT) throw new Refused(413, "artifact.too_large", "A content length within the limit is needed.");
-    await artifacts.store.put(objectKey(purpose, row.run_id, task, uuid(request.params.artifact, "artifact")), request, size, request.headers["content-type"] ?? "application/octet-stream");
-    response.status(204).end();
-  }));
+  routes.put(
+    "/tasks/:task/bytes/:purpose/:artifact",
+    handle(async (request, response) => {
+      const { row, task } = await authorised(request);
+      const { purpose } = request.params;
+      if (purpose !== "output" && purpose !== "preview") throw new Refused(404, "request.invalid", "There is no such purpose.");
+      const size = Number(request.headers["content-length"]);
+      if (!Number.isInteger(size) || size < 0 || size > MAX_OBJECT)
+        throw new Refused(413, "artifact.too_large", "A content length within the limit is needed.");
+      await artifacts.store.put(
+        objectKey(purpose, row.run_id, task, uuid(request.params.artifact, "artifact")),
+        request,
+        size,
+        request.headers["content-type"] ?? "application/octet-stream",
+      );
+      response.status(204).end();
+    }),
+  );
 
   async function authorised(request: Request): Promise<{ row: NodeRunRow; task: TaskName }> {
     const name = String(request.params.task);
     const task = parseTask(name);
     const given = digest(request.headers.authorization ?? "");
-    if (!task || !timingSafeEqual(given, digest(`Bearer ${taskToken(name, config.workerKey)}`))) throw new Refused(401, "request.forbidden", "The task's token is wrong.");
+    if (!task || !timingSafeEqual(given, digest(`Bearer ${taskToken(name, config.workerKey)}`)))
+      throw new Refused(401, "request.forbidden", "The task's token is wrong.");
     const row = await record.nodeRun(task.nodeRun);
-    if (!row || row.fence !== task.fence || (row.state !== "dispatched" && row.state !== "running")) throw new Refused(409, "task.lease_lost", "The task belongs to another attempt now.");
+    if (!row || row.fence !== task.fence || (row.state !== "dispatched" && row.state !== "running"))
+      throw new Refused(409, "task.lease_lost", "The task belongs to another attempt now.");
     return { row, task };
   }
 

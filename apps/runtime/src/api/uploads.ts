@@ -1,6 +1,6 @@
-import type { Request } from "express";
-import busboy from "busboy";
 import type { ArtifactRef } from "@spindle/schemas";
+import busboy from "busboy";
+import type { Request } from "express";
 import { type Artifacts, MAX_UPLOAD } from "../artifacts/artifacts.ts";
 import { Refused } from "../refused.ts";
 
@@ -21,7 +21,8 @@ export async function readForm(request: Request, artifacts: Artifacts, kindOf: (
   await new Promise<void>((resolve, reject) => {
     const parser = parserFor(request);
     parser.on("field", (name, value, { valueTruncated }) => {
-      if (valueTruncated) return void reject(new Refused(413, "request.invalid", `${name}: the value is longer than 1 MiB.`, { field: name }));
+      if (valueTruncated)
+        return void reject(new Refused(413, "request.invalid", `${name}: the value is longer than 1 MiB.`, { field: name }));
       if (!["__proto__", "constructor", "prototype"].includes(name)) form.fields[name] = value;
     });
     parser.on("file", (field, stream, { filename }) => {
@@ -30,7 +31,11 @@ export async function readForm(request: Request, artifacts: Artifacts, kindOf: (
         stream.resume();
         return void reject(new Refused(422, "request.invalid", `${field.slice(0, 80)}: no file is expected here.`, { field }));
       }
-      uploads.push(artifacts.upload(stream, { name: filename ?? "", kind, field }).then((ref) => void (form.files[field] = ref)));
+      uploads.push(
+        artifacts.upload(stream, { name: filename ?? "", kind, field }).then((ref) => {
+          form.files[field] = ref;
+        }),
+      );
     });
     parser.on("filesLimit", () => reject(new Refused(413, "request.invalid", "More than 16 files.")));
     parser.on("close", resolve);
@@ -49,7 +54,11 @@ export async function readForm(request: Request, artifacts: Artifacts, kindOf: (
 
 function parserFor(request: Request) {
   try {
-    return busboy({ headers: request.headers, defParamCharset: "utf8", limits: { files: 16, fileSize: MAX_UPLOAD, fields: 100, fieldSize: 1024 * 1024, parts: 120 } });
+    return busboy({
+      headers: request.headers,
+      defParamCharset: "utf8",
+      limits: { files: 16, fileSize: MAX_UPLOAD, fields: 100, fieldSize: 1024 * 1024, parts: 120 },
+    });
   } catch (error) {
     throw new Refused(400, "request.invalid", `The form cannot be read: ${(error as Error).message}.`);
   }

@@ -5,18 +5,27 @@ import type { RunView } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
 import type { Live } from "../tasks/live.ts";
 
-export type RunNews = { kind: "snapshot"; seq: number; run: RunView } | { kind: "event"; event: RunEvent } | { kind: "live"; seq: number; live: Live };
+export type RunNews =
+  | { kind: "snapshot"; seq: number; run: RunView }
+  | { kind: "event"; event: RunEvent }
+  | { kind: "live"; seq: number; live: Live };
 
 const POLL_MS = 2000;
 const ENDED = new Set(["run.succeeded", "run.failed", "run.cancelled"]);
 
-export async function* watchRun({ runs, record, live }: Services, id: string, since: number, signal: AbortSignal | undefined): AsyncGenerator<RunNews> {
+export async function* watchRun(
+  { runs, record, live }: Services,
+  id: string,
+  since: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RunNews> {
   const queue: Live[] = [];
   let wake: () => void = () => {};
   const onChange = () => wake();
   const onLive = (news: Live) => {
     const at = queue.findIndex((one) => one.node === news.node);
-    if (at >= 0) queue[at] = news; // a slow reader gets the latest, not all
+    if (at >= 0)
+      queue[at] = news; // a slow reader gets the latest, not all
     else queue.push(news);
     wake();
   };

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ArtifactRef } from "@spindle/schemas";
-import type { Database } from "../store/database.ts";
 import { Refused } from "../refused.ts";
+import type { Database } from "../store/database.ts";
 import { probe } from "./probe.ts";
 import type { ObjectStore } from "./store.ts";
 
@@ -15,7 +15,11 @@ export const MAX_UPLOAD = 100 * 1024 * 1024;
 export type Purpose = "input" | "output" | "preview";
 
 export class Artifacts {
-  constructor(readonly store: ObjectStore, private readonly db: Database, private readonly temporary: string) {}
+  constructor(
+    readonly store: ObjectStore,
+    private readonly db: Database,
+    private readonly temporary: string,
+  ) {}
 
   /** Takes a file from a person. @throws Refused that names the field, the reason and the limit */
   async upload(body: Readable, file: { name: string; kind: string; field: string }): Promise<ArtifactRef> {
@@ -24,11 +28,19 @@ export class Artifacts {
     try {
       await pipeline(body, createWriteStream(path));
       if ((body as Readable & { truncated?: boolean }).truncated)
-        throw new Refused(413, "artifact.too_large", `${file.field}: the file is larger than ${MAX_UPLOAD / 1024 / 1024} MiB.`, { field: file.field });
+        throw new Refused(413, "artifact.too_large", `${file.field}: the file is larger than ${MAX_UPLOAD / 1024 / 1024} MiB.`, {
+          field: file.field,
+        });
       const { size } = await stat(path);
       const found = await probe(path, size, file.kind);
       if ("why" in found) throw new Refused(422, "artifact.wrong_kind", `${file.field}: ${found.why}.`, { field: file.field });
-      const ref: ArtifactRef = { artifact: randomUUID(), sha256: await hashOf(createReadStream(path)), size, name: file.name.slice(0, 255), ...found };
+      const ref: ArtifactRef = {
+        artifact: randomUUID(),
+        sha256: await hashOf(createReadStream(path)),
+        size,
+        name: file.name.slice(0, 255),
+        ...found,
+      };
       const key = `input/${ref.artifact}`;
       await this.store.put(key, createReadStream(path), size, ref.mime);
       await this.insert(key, ref, "input");
@@ -40,7 +52,13 @@ export class Artifacts {
 
   /** Stores bytes that a node of the node plane made. */
   async write(bytes: Uint8Array, file: { mime: string; name?: string }): Promise<ArtifactRef> {
-    const ref: ArtifactRef = { artifact: randomUUID(), mime: file.mime, sha256: createHash("sha256").update(bytes).digest("hex"), size: bytes.length, ...(file.name ? { name: file.name.slice(0, 255) } : {}) };
+    const ref: ArtifactRef = {
+      artifact: randomUUID(),
+      mime: file.mime,
+      sha256: createHash("sha256").update(bytes).digest("hex"),
+      size: bytes.length,
+      ...(file.name ? { name: file.name.slice(0, 255) } : {}),
+    };
     const key = `output/${ref.artifact}`;
     await this.store.put(key, bytes, bytes.length, file.mime);
     await this.insert(key, ref, "output");
@@ -49,14 +67,34 @@ export class Artifacts {
 
   async insert(key: string, ref: ArtifactRef, purpose: Purpose, nodeRunId?: string): Promise<void> {
     const { artifact: id, mime, sha256, size, name, width, height, duration } = ref;
-    await this.db.prisma.artifact.create({ data: { id, key, mime, sha256, size: BigInt(size), purpose, name: name ?? null, width: width ?? null, height: height ?? null, duration: duration ?? null, nodeRunId: nodeRunId ?? null } });
+    await this.db.prisma.artifact.create({
+      data: {
+        id,
+        key,
+        mime,
+        sha256,
+        size: BigInt(size),
+        purpose,
+        name: name ?? null,
+        width: width ?? null,
+        height: height ?? null,
+        duration: duration ?? null,
+        nodeRunId: nodeRunId ?? null,
+      },
+    });
   }
 
   async find(id: string): Promise<{ key: string; ref: ArtifactRef; purpose: string } | undefined> {
     const row = await this.db.prisma.artifact.findUnique({ where: { id } });
     if (!row) return undefined;
     const known = { name: row.name, width: row.width, height: row.height, duration: row.duration };
-    const ref = { artifact: row.id, mime: row.mime, sha256: row.sha256, size: Number(row.size), ...Object.fromEntries(Object.entries(known).filter(([, value]) => value !== null)) } as ArtifactRef;
+    const ref = {
+      artifact: row.id,
+      mime: row.mime,
+      sha256: row.sha256,
+      size: Number(row.size),
+      ...Object.fromEntries(Object.entries(known).filter(([, value]) => value !== null)),
+    } as ArtifactRef;
     return { key: row.key, ref, purpose: row.purpose };
   }
 
@@ -89,4 +127,3 @@ async function hashOf(body: Readable): Promise<string> {
   await pipeline(body, hash);
   return hash.digest("hex");
 }
-

@@ -40,10 +40,13 @@ export function folderStore(folder: string): ObjectStore {
       return createReadStream(file, range);
     },
     async size(key) {
-      return stat(path(key)).then((found) => found.size, (error) => {
-        if (isMissing(error)) return undefined;
-        throw error;
-      });
+      return stat(path(key)).then(
+        (found) => found.size,
+        (error) => {
+          if (isMissing(error)) return undefined;
+          throw error;
+        },
+      );
     },
     remove: (key) => rm(path(key), { force: true }),
     async list(prefix) {
@@ -52,7 +55,10 @@ export function folderStore(folder: string): ObjectStore {
         if (isMissing(error)) return [];
         throw error;
       });
-      return entries.filter((one) => one.isFile()).map((one) => relative(folder, join(one.parentPath, one.name)).split(sep).join("/")).sort();
+      return entries
+        .filter((one) => one.isFile())
+        .map((one) => relative(folder, join(one.parentPath, one.name)).split(sep).join("/"))
+        .sort();
     },
     sign: async () => undefined,
     async check() {

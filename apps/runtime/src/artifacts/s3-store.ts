@@ -1,5 +1,14 @@
-import { Readable } from "node:stream";
-import { CreateBucketCommand, DeleteObjectCommand, GetObjectCommand, HeadBucketCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import type { Readable } from "node:stream";
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { assertKey, ObjectNotFound, type ObjectStore } from "./store.ts";
 
@@ -45,10 +54,13 @@ export async function s3Store(options: S3Options): Promise<ObjectStore> {
     },
     async size(key) {
       assertKey(key);
-      return client.send(new HeadObjectCommand({ Bucket, Key: key })).then((head) => head.ContentLength, (error) => {
-        if (missing(error)) return undefined;
-        throw error;
-      });
+      return client.send(new HeadObjectCommand({ Bucket, Key: key })).then(
+        (head) => head.ContentLength,
+        (error) => {
+          if (missing(error)) return undefined;
+          throw error;
+        },
+      );
     },
     async remove(key) {
       assertKey(key);
@@ -66,7 +78,8 @@ export async function s3Store(options: S3Options): Promise<ObjectStore> {
     },
     async sign(method, key, mime) {
       assertKey(key);
-      const command = method === "GET" ? new GetObjectCommand({ Bucket, Key: key }) : new PutObjectCommand({ Bucket, Key: key, ContentType: mime });
+      const command =
+        method === "GET" ? new GetObjectCommand({ Bucket, Key: key }) : new PutObjectCommand({ Bucket, Key: key, ContentType: mime });
       const headers: Record<string, string> = mime ? { "content-type": mime } : {};
       return { url: await getSignedUrl(client, command, { expiresIn: SIGNED_FOR_SECONDS }), headers };
     },

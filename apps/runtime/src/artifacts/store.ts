@@ -38,5 +38,6 @@ const KEY = /^(input|staged|output|preview)\/[A-Za-z0-9/_.-]{1,300}$/;
 
 /** @throws RangeError for a key that this program does not make */
 export function assertKey(key: string): void {
-  if (!KEY.test(key) || key.includes("..") || key.includes("//")) throw new RangeError(`Not an object key: ${JSON.stringify(key.slice(0, 80))}`);
+  if (!KEY.test(key) || key.includes("..") || key.includes("//"))
+    throw new RangeError(`Not an object key: ${JSON.stringify(key.slice(0, 80))}`);
 }

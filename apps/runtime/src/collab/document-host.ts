@@ -36,7 +36,12 @@ export class DocumentHost {
     Y.decodeUpdate(update);
     const hosted = await this.host(id);
     const done = hosted.tail.then(async () => {
-      await patient(() => this.db.pool.query("WITH touched AS (UPDATE graph SET updated_at = now() WHERE id = $1) INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [id, Buffer.from(update)]));
+      await patient(() =>
+        this.db.pool.query(
+          "WITH touched AS (UPDATE graph SET updated_at = now() WHERE id = $1) INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)",
+          [id, Buffer.from(update)],
+        ),
+      );
       Y.applyUpdate(hosted.doc, update, origin);
     });
     hosted.tail = done.catch(() => {});

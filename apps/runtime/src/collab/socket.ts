@@ -21,7 +21,10 @@ interface Room {
 export class CollabSockets {
   private readonly rooms = new Map<string, Promise<Room>>();
 
-  constructor(private readonly documents: DocumentHost, private readonly onError: (where: string, error: unknown) => void) {}
+  constructor(
+    private readonly documents: DocumentHost,
+    private readonly onError: (where: string, error: unknown) => void,
+  ) {}
 
   async connect(id: string, socket: WebSocket): Promise<void> {
     const early: Uint8Array[] = [];
@@ -48,7 +51,8 @@ export class CollabSockets {
     });
     send(socket, SYNC, (encoder) => writeSyncStep1(encoder, doc));
     const others = [...room.awareness.getStates().keys()];
-    if (others.length > 0) send(socket, AWARENESS, (encoder) => encoding.writeVarUint8Array(encoder, encodeAwarenessUpdate(room.awareness, others)));
+    if (others.length > 0)
+      send(socket, AWARENESS, (encoder) => encoding.writeVarUint8Array(encoder, encodeAwarenessUpdate(room.awareness, others)));
   }
 
   private room(id: string): Promise<Room> {

@@ -1,10 +1,20 @@
 import { type InputSource, type NodeDefinition, portKind, whyInvalid } from "@spindle/graph-model";
 import { validateArtifactRef } from "@spindle/schemas";
 
-const MIME: Record<string, RegExp> = { image: /^image\//, mask: /^image\//, audio: /^audio\//, video: /^video\//, text: /^text\/|^application\/json/ };
+const MIME: Record<string, RegExp> = {
+  image: /^image\//,
+  mask: /^image\//,
+  audio: /^audio\//,
+  video: /^video\//,
+  text: /^text\/|^application\/json/,
+};
 
 /** Adds the parameters with their defaults to the ports' values. */
-export function fullInput(definition: NodeDefinition, params: Record<string, unknown> | null | undefined, values: Record<string, unknown>): Record<string, unknown> {
+export function fullInput(
+  definition: NodeDefinition,
+  params: Record<string, unknown> | null | undefined,
+  values: Record<string, unknown>,
+): Record<string, unknown> {
   const parameters = definition.parameters.map(({ name, schema }) => [name, params?.[name] ?? schema.default] as const);
   return { ...Object.fromEntries(parameters.filter(([, value]) => value !== undefined)), ...values };
 }

@@ -1,8 +1,9 @@
 // Graph -> LangGraph, by rules R1 and R2 (docs/decisions/0001): every node is a LangGraph node that always fires and only
 // waits for `settle`; one edge over all its predecessors. LangGraph drives; it decides nothing and carries no data.
-import type { Topology } from "@spindle/graph-model";
-import { Annotation, START, StateGraph } from "@langchain/langgraph";
+
 import type { RunnableConfig } from "@langchain/core/runnables";
+import { Annotation, START, StateGraph } from "@langchain/langgraph";
+import type { Topology } from "@spindle/graph-model";
 
 const State = Annotation.Root({ done: Annotation<number>({ reducer: (a, b) => a + b, default: () => 0 }) });
 
@@ -22,7 +23,8 @@ export function compile(shape: Topology): CompiledGraph {
   const graph = new StateGraph(State) as any;
   for (const id of shape.order)
     graph.addNode(name(id), async (_: unknown, config: RunnableConfig) => {
-      await (config.configurable?.settler as Settler).settle(id);
+      const settler = config.configurable?.settler as Settler | undefined;
+      await settler?.settle(id);
       return {};
     });
   for (const id of shape.order) {

@@ -1,11 +1,11 @@
 // Accepts runs, owns them by a lease, drives them, and takes over those whose runtime is gone (DESIGN E9).
 import { randomUUID } from "node:crypto";
 import { autoEngine, type Graph, type Library, nodeSettings, topology } from "@spindle/graph-model";
-import type { NewNodeRun, RunRow } from "../record/record.ts";
-import { isOutage, patient } from "../store/patient.ts";
-import type { Database } from "../store/database.ts";
-import type { LiveBoard } from "../tasks/live.ts";
 import type { Timings } from "../config.ts";
+import type { NewNodeRun, RunRow } from "../record/record.ts";
+import type { Database } from "../store/database.ts";
+import { isOutage, patient } from "../store/patient.ts";
+import type { LiveBoard } from "../tasks/live.ts";
 import { compile } from "./compile.ts";
 import { type ExecutionParts, RunExecution } from "./execution.ts";
 import { runOutputs } from "./outputs.ts";
@@ -55,10 +55,27 @@ export class Engine {
       const engine = definition?.engines.find((one) => one.id === settings.engine) ?? (definition && autoEngine(definition));
       if (!definition || !engine) throw new Error(`No definition for the validated node ${node.id}.`);
       const timeoutSeconds = Math.round(settings.timeoutSeconds ?? Math.max(0, definition.timeoutSeconds));
-      return { id: randomUUID(), nodeId: node.id, plane: engine.plane, service: node.service, version: definition.version, engine: engine.id, draft: engine.draft, timeoutSeconds };
+      return {
+        id: randomUUID(),
+        nodeId: node.id,
+        plane: engine.plane,
+        service: node.service,
+        version: definition.version,
+        engine: engine.id,
+        draft: engine.draft,
+        timeoutSeconds,
+      };
     });
     const { revision, graphId, title, template, inputs } = request;
-    await this.options.parts.record.create({ id, revision, ...(graphId ? { graph: graphId } : {}), title, ...(template ? { template } : {}), inputs, nodes });
+    await this.options.parts.record.create({
+      id,
+      revision,
+      ...(graphId ? { graph: graphId } : {}),
+      title,
+      ...(template ? { template } : {}),
+      inputs,
+      nodes,
+    });
     void this.keep().catch((error) => isOutage(error) || this.options.onError("engine", error));
     return id;
   }
@@ -84,7 +101,8 @@ export class Engine {
   private async keep(): Promise<void> {
     const { parts, owner, timings } = this.options;
     const mine = await parts.record.renew(owner, timings.runLeaseMs);
-    for (const [id, execution] of this.executions) if (!mine.has(id) && execution.run.state === "running") execution.close(new Error("Another runtime owns the run."));
+    for (const [id, execution] of this.executions)
+      if (!mine.has(id) && execution.run.state === "running") execution.close(new Error("Another runtime owns the run."));
     if (this.stopped) return;
     for (const run of await parts.record.claim(owner, timings.runLeaseMs)) {
       const drive = this.drive(run).catch((error) => this.options.onError(`run ${run.id}`, error));
@@ -121,7 +139,10 @@ export class Engine {
     const { run, graph } = execution;
     const open = ["queued", "running"] as const;
     const cancelled = execution.results().some((row) => row.state === "cancelled");
-    if (cancelled) return void (await patient(() => record.changeRun(run.id, open, "cancelled", { error: { code: "run.cancelled", message: "The run was cancelled." } })));
+    if (cancelled)
+      return void (await patient(() =>
+        record.changeRun(run.id, open, "cancelled", { error: { code: "run.cancelled", message: "The run was cancelled." } }),
+      ));
     const [failed] = execution.unhandled();
     const outputs = runOutputs(graph, execution.results());
     if (failed) {

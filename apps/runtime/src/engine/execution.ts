@@ -1,14 +1,24 @@
 // One run in this process. `settle` is single-flight per node and the only place where anything happens; whoever asks
 // first (LangGraph, or the look-ahead when a predecessor is decided) starts it, and the record decides what it means.
 import { AsyncResource } from "node:async_hooks";
-import { type Graph, type InputSource, inputSources, type Library, nodeTitle, type Outcome, resolveInputs, type Topology, topology } from "@spindle/graph-model";
+import {
+  type Graph,
+  type InputSource,
+  inputSources,
+  type Library,
+  nodeTitle,
+  type Outcome,
+  resolveInputs,
+  type Topology,
+  topology,
+} from "@spindle/graph-model";
 import type { NodeRunRow, RunRecord, RunRow } from "../record/record.ts";
 import { isTerminal } from "../record/states.ts";
 import { patient } from "../store/patient.ts";
 import type { WorkerPlane } from "../tasks/worker-plane.ts";
 import { fullInput, whyUnfit } from "./check-input.ts";
-import { decideNode, isHandled, outcomeOf } from "./outcome.ts";
 import type { NodePlane } from "./node-plane.ts";
+import { decideNode, isHandled, outcomeOf } from "./outcome.ts";
 
 export type DecidedRow = NodeRunRow & { output?: Record<string, unknown> | null };
 
@@ -29,10 +39,17 @@ export class RunExecution {
   private closedBy: Error | undefined;
   cancelled: boolean;
 
-  constructor(private readonly parts: ExecutionParts, readonly run: RunRow, readonly graph: Graph, rows: readonly DecidedRow[], private readonly lookAhead = true) {
+  constructor(
+    private readonly parts: ExecutionParts,
+    readonly run: RunRow,
+    readonly graph: Graph,
+    rows: readonly DecidedRow[],
+    private readonly lookAhead = true,
+  ) {
     this.shape = topology(graph);
     this.cancelled = run.cancel_requested;
-    for (const source of inputSources(graph, parts.library, this.shape)) this.sources.set(source.node.id, [...(this.sources.get(source.node.id) ?? []), source]);
+    for (const source of inputSources(graph, parts.library, this.shape))
+      this.sources.set(source.node.id, [...(this.sources.get(source.node.id) ?? []), source]);
     this.rows = new Map(rows.map((row) => [row.node_id, row]));
   }
 
@@ -90,28 +107,55 @@ export class RunExecution {
   }
 
   private async reload(row: DecidedRow): Promise<DecidedRow> {
-    return (await patient(() => this.parts.record.nodeRun(row.id), () => this.closed)) ?? row;
+    return (
+      (await patient(
+        () => this.parts.record.nodeRun(row.id),
+        () => this.closed,
+      )) ?? row
+    );
   }
 
   private async step(id: string, row: DecidedRow): Promise<void> {
-    const change = (one: Parameters<RunRecord["change"]>[0]) => patient(() => this.parts.record.change(one), () => this.closed);
+    const change = (one: Parameters<RunRecord["change"]>[0]) =>
+      patient(
+        () => this.parts.record.change(one),
+        () => this.closed,
+      );
     const at = { nodeRun: row.id, fence: row.fence };
     if (row.state !== "queued") {
       if (row.plane !== "node") await this.parts.workers.decision(row.id);
-      else if (this.cancelled) await change({ ...at, change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
+      else if (this.cancelled)
+        await change({ ...at, change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
       else await this.parts.nodePlane.run(row, "takeOver", row.input ?? {}, this.abort.signal);
       return;
     }
-    if (this.cancelled) return void (await change({ ...at, change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled before it ran." } }));
+    if (this.cancelled)
+      return void (await change({
+        ...at,
+        change: "cancel",
+        error: { class: "cancelled", code: "run.cancelled", message: "Cancelled before it ran." },
+      }));
     const node = this.shape.node.get(id);
     const definition = node && this.parts.library.find(node.plane, node.service);
-    if (!node || !definition) return void (await change({ ...at, change: "fail", error: { class: "user", code: "node.unknown_capability", message: `${row.service} is not in the library any more.` } }));
+    if (!node || !definition)
+      return void (await change({
+        ...at,
+        change: "fail",
+        error: { class: "user", code: "node.unknown_capability", message: `${row.service} is not in the library any more.` },
+      }));
     const sources = this.sources.get(id) ?? [];
     const values = resolveInputs(sources, (from) => this.decided.get(from)?.output ?? undefined, this.run.inputs, this.graph.context ?? {});
     const decision = decideNode(this.shape, id, (from) => this.outcome(from), sources, values);
-    if (decision.do === "skip") return void (await change({ ...at, change: "skip", broken: decision.broken, body: { why: this.whySkipped(id, decision.broken) } }));
+    if (decision.do === "skip")
+      return void (await change({ ...at, change: "skip", broken: decision.broken, body: { why: this.whySkipped(id, decision.broken) } }));
     const unfit = whyUnfit(sources, values);
-    if (unfit) return void (await change({ ...at, change: "fail", input: values, error: { class: "user", code: "node.user_error", message: unfit } }));
+    if (unfit)
+      return void (await change({
+        ...at,
+        change: "fail",
+        input: values,
+        error: { class: "user", code: "node.user_error", message: unfit },
+      }));
     const input = fullInput(definition, node.params, values);
     if (row.plane === "node") await this.parts.nodePlane.run(row, "begin", input, this.abort.signal);
     else await this.parts.workers.dispatch(row, input);
@@ -127,7 +171,9 @@ export class RunExecution {
     const cause = before.find((one) => one.state !== "succeeded");
     const title = cause && nodeTitle(this.shape.node.get(cause.node_id) as never);
     if (!cause) return "Nothing leads here, or an input it needs has no value.";
-    return broken ? `${title} ${cause.state === "skipped" ? "was skipped" : cause.state}.` : `${title} was ${cause.state}, and no edge leads here from that.`;
+    return broken
+      ? `${title} ${cause.state === "skipped" ? "was skipped" : cause.state}.`
+      : `${title} was ${cause.state}, and no edge leads here from that.`;
   }
 
   /** DESIGN E8: what waited only for this node starts now, without a barrier. */

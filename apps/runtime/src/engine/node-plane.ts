@@ -24,7 +24,11 @@ export class NodePlane {
 
   /** Runs a node until it is decided. Returns without a word if the row is no longer what it was: the caller reads it again. */
   async run(row: NodeRunRow, first: "begin" | "takeOver", input: Record<string, unknown>, signal: AbortSignal): Promise<void> {
-    const change = (one: Parameters<RunRecord["change"]>[0]) => patient(() => this.parts.record.change(one), () => signal.aborted && first === "takeOver");
+    const change = (one: Parameters<RunRecord["change"]>[0]) =>
+      patient(
+        () => this.parts.record.change(one),
+        () => signal.aborted && first === "takeOver",
+      );
     const body = { engine: row.engine, draft: row.draft };
     let current = await change({ nodeRun: row.id, fence: row.fence, change: first, input, body });
     while (current) {
@@ -34,7 +38,12 @@ export class NodePlane {
         await change({ ...at, change: "succeed", output, body: { ...body, output } });
         return;
       } catch (cause) {
-        if (signal.aborted) return void (await change({ ...at, change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } }));
+        if (signal.aborted)
+          return void (await change({
+            ...at,
+            change: "cancel",
+            error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." },
+          }));
         const error = describe(cause);
         const next = verdict(error, current.attempt, 0, this.parts.timings);
         if (!next.again) return void (await change({ ...at, change: "fail", error: { ...error }, body: { error } }));

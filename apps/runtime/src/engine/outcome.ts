@@ -1,4 +1,4 @@
-import { decide, decideEdge, type Decision, type GraphEdge, type InputSource, type Outcome, type Topology } from "@spindle/graph-model";
+import { type Decision, decide, decideEdge, type GraphEdge, type InputSource, type Outcome, type Topology } from "@spindle/graph-model";
 import type { NodeRunRow } from "../record/record.ts";
 
 /** How a decided row ended, for its successors (DESIGN E3). */
@@ -13,7 +13,13 @@ export function isHandled(shape: Topology, node: string): boolean {
 }
 
 /** Whether a node runs, given its decided predecessors and the values it would get. */
-export function decideNode(shape: Topology, node: string, outcome: (id: string) => Outcome | undefined, sources: readonly InputSource[], values: Record<string, unknown>): Decision {
+export function decideNode(
+  shape: Topology,
+  node: string,
+  outcome: (id: string) => Outcome | undefined,
+  sources: readonly InputSource[],
+  values: Record<string, unknown>,
+): Decision {
   const edges = (shape.incoming.get(node) ?? []).map((edge: GraphEdge) => {
     const source = outcome(edge.from);
     return source && decideEdge(edge.kind ?? "normal", source, isHandled(shape, edge.from));

@@ -27,7 +27,15 @@ export default defineNode({
     type: "object",
     required: ["prompt"],
     properties: {
-      prompt: { type: "string", title: "Prompt", minLength: 1, maxLength: 10_000, pattern: "\\S", "x-multiline": true, description: "What the person should talk about." },
+      prompt: {
+        type: "string",
+        title: "Prompt",
+        minLength: 1,
+        maxLength: 10_000,
+        pattern: "\\S",
+        "x-multiline": true,
+        description: "What the person should talk about.",
+      },
       tone: { type: "string", title: "Tone", enum: ["casual", "formal", "playful", "dramatic"] },
       length: { type: "number", title: "Length", minimum: 1, maximum: 600, description: "Seconds of speech, about." },
       persona: { type: "string", title: "Persona", maxLength: 2000 },
@@ -36,14 +44,35 @@ export default defineNode({
   output: {
     type: "object",
     required: ["narration", "stagePrompt"],
-    properties: { narration: { type: "string", title: "Narration" }, stagePrompt: { type: "string", title: "Stage prompt" }, tokensUsed: { type: "number", title: "Tokens used" } },
+    properties: {
+      narration: { type: "string", title: "Narration" },
+      stagePrompt: { type: "string", title: "Stage prompt" },
+      tokensUsed: { type: "number", title: "Tokens used" },
+    },
   },
   parameters: [
-    { name: "model", type: "string", description: "Model name; empty takes the one that is configured.", schema: { type: "string", maxLength: 200 } },
-    { name: "temperature", type: "number", description: "0 is steady, 1 is lively.", default: 0.4, schema: { type: "number", minimum: 0, maximum: 2, default: 0.4, "x-widget": "slider" } },
+    {
+      name: "model",
+      type: "string",
+      description: "Model name; empty takes the one that is configured.",
+      schema: { type: "string", maxLength: 200 },
+    },
+    {
+      name: "temperature",
+      type: "number",
+      description: "0 is steady, 1 is lively.",
+      default: 0.4,
+      schema: { type: "number", minimum: 0, maximum: 2, default: 0.4, "x-widget": "slider" },
+    },
   ],
   engines: [
-    { id: "ollama", label: "Ollama", description: "A language model on a server of your own.", draft: false, whyNot: async ({ ollama }) => whyNoOllama(ollama.url, ollama.model) },
+    {
+      id: "ollama",
+      label: "Ollama",
+      description: "A language model on a server of your own.",
+      draft: false,
+      whyNot: async ({ ollama }) => whyNoOllama(ollama.url, ollama.model),
+    },
     {
       id: "openai",
       label: "OpenAI-compatible server",
@@ -60,7 +89,9 @@ async function whyNoOllama(url: string, model: string): Promise<string | undefin
   try {
     const answer = await fetch(new URL("/api/tags", url), { signal: AbortSignal.timeout(1000) });
     const { models = [] } = (await answer.json()) as { models?: { name: string }[] };
-    return models.some((one) => one.name === model || one.name === `${model}:latest`) ? undefined : `Ollama has no model ${model}: ollama pull ${model}`;
+    return models.some((one) => one.name === model || one.name === `${model}:latest`)
+      ? undefined
+      : `Ollama has no model ${model}: ollama pull ${model}`;
   } catch {
     return `No Ollama answers at ${url}.`;
   }
@@ -69,7 +100,10 @@ async function whyNoOllama(url: string, model: string): Promise<string | undefin
 /** The prompt as a person would say it, cut to the length that is asked for; a steady stand-in, labelled as draft. */
 async function draft({ input, progress }: NodeContext): Promise<Record<string, unknown>> {
   const { prompt, length = 20 } = input as unknown as ScriptInput;
-  const words = prompt.trim().split(/\s+/).slice(0, Math.max(3, Math.round(length * 2.4)));
+  const words = prompt
+    .trim()
+    .split(/\s+/)
+    .slice(0, Math.max(3, Math.round(length * 2.4)));
   const text = words.join(" ");
   const narration = /[.!?]$/.test(text) ? text : `${text}.`;
   for (let at = 1; at <= words.length; at += Math.max(1, Math.ceil(words.length / 8))) {
@@ -82,12 +116,20 @@ async function draft({ input, progress }: NodeContext): Promise<Record<string, u
 
 async function written({ input, engine, models, signal, progress }: NodeContext): Promise<Record<string, unknown>> {
   const { prompt, tone, length, persona } = input as unknown as ScriptInput;
-  const wishes = [tone && `Tone: ${tone}.`, length && `About ${length} seconds of speech.`, persona && `The speaker: ${persona}.`].filter(Boolean).join(" ");
+  const wishes = [tone && `Tone: ${tone}.`, length && `About ${length} seconds of speech.`, persona && `The speaker: ${persona}.`]
+    .filter(Boolean)
+    .join(" ");
   const model = await chatModel(engine, models, input as unknown as ScriptInput);
   let text = "";
   let tokensUsed = 0;
   try {
-    for await (const chunk of await model.stream([["system", SYSTEM], ["human", `${wishes}\n\n${prompt}`]], { signal })) {
+    for await (const chunk of await model.stream(
+      [
+        ["system", SYSTEM],
+        ["human", `${wishes}\n\n${prompt}`],
+      ],
+      { signal },
+    )) {
       text += typeof chunk.content === "string" ? chunk.content : "";
       tokensUsed = chunk.usage_metadata?.total_tokens ?? tokensUsed;
       progress({ text });
@@ -105,9 +147,18 @@ async function chatModel(engine: string, models: NodeContext["models"], input: S
   const temperature = input.temperature ?? 0.4;
   if (engine === "ollama") {
     const { ChatOllama } = await import("@langchain/ollama");
-    return new ChatOllama({ baseUrl: models.ollama.url, model: input.model || models.ollama.model, temperature }) as unknown as BaseChatModel;
+    return new ChatOllama({
+      baseUrl: models.ollama.url,
+      model: input.model || models.ollama.model,
+      temperature,
+    }) as unknown as BaseChatModel;
   }
   const { ChatOpenAI } = await import("@langchain/openai");
   const { key, url, model } = models.openai;
-  return new ChatOpenAI({ apiKey: key, model: input.model || model, temperature, ...(url ? { configuration: { baseURL: url } } : {}) }) as unknown as BaseChatModel;
+  return new ChatOpenAI({
+    apiKey: key,
+    model: input.model || model,
+    temperature,
+    ...(url ? { configuration: { baseURL: url } } : {}),
+  }) as unknown as BaseChatModel;
 }

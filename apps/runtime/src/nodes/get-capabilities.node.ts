@@ -17,7 +17,11 @@ export default defineNode({
   },
   output: {
     type: "object",
-    properties: { plane: { type: "string" }, generatedAt: { type: "string", format: "date-time" }, capabilities: { type: "array", title: "Capabilities" } },
+    properties: {
+      plane: { type: "string" },
+      generatedAt: { type: "string", format: "date-time" },
+      capabilities: { type: "array", title: "Capabilities" },
+    },
   },
   async run({ input, manifest }) {
     const worker = (input.capabilities as { id: string; plane: string }[] | undefined) ?? [];

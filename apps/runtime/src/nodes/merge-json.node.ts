@@ -8,7 +8,11 @@ export default defineNode({
   category: "Text and control",
   keywords: ["combine", "join", "object"],
   idempotent: true,
-  input: { type: "object", required: ["first"], properties: { first: { type: "object", title: "First" }, second: { type: "object", title: "Second" } } },
+  input: {
+    type: "object",
+    required: ["first"],
+    properties: { first: { type: "object", title: "First" }, second: { type: "object", title: "Second" } },
+  },
   output: { type: "object", required: ["merged"], properties: { merged: { type: "object", title: "Merged" } } },
   async run({ input }) {
     return { merged: { ...(input.first as object), ...(input.second as object | undefined) } };

@@ -10,12 +10,21 @@ export default defineNode({
   idempotent: true,
   input: { type: "object", required: ["json"], properties: { json: { title: "JSON" } } },
   output: { type: "object", properties: { value: { title: "Value" } } },
-  parameters: [{ name: "path", type: "string", description: "Keys and indexes, separated by slashes.", required: true, schema: { type: "string", maxLength: 1000 } }],
+  parameters: [
+    {
+      name: "path",
+      type: "string",
+      description: "Keys and indexes, separated by slashes.",
+      required: true,
+      schema: { type: "string", maxLength: 1000 },
+    },
+  ],
   async run({ input }) {
     const { json, path } = input as { json: unknown; path: string };
     let value = json;
     for (const key of path.split("/").filter(Boolean)) {
-      if (value === null || typeof value !== "object" || !Object.hasOwn(value, key)) throw new UserError(`There is nothing at "${path}": "${key}" is missing.`);
+      if (value === null || typeof value !== "object" || !Object.hasOwn(value, key))
+        throw new UserError(`There is nothing at "${path}": "${key}" is missing.`);
       value = (value as Record<string, unknown>)[key];
     }
     return { value };

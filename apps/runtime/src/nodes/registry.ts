@@ -9,7 +9,9 @@ export class NodeRegistry {
 
   static async load(folder: URL = new URL("./", import.meta.url)): Promise<NodeRegistry> {
     const files = (await readdir(folder)).filter((name) => name.endsWith(".node.ts")).sort();
-    const loaded = await Promise.all(files.map(async (name) => ((await import(new URL(name, folder).href)) as { default: NodeCapability }).default));
+    const loaded = await Promise.all(
+      files.map(async (name) => ((await import(new URL(name, folder).href)) as { default: NodeCapability }).default),
+    );
     const byId = new Map(loaded.map((one) => [one.id, one]));
     if (byId.size !== loaded.length) throw new Error("Two files define the same node-plane capability.");
     return new NodeRegistry(byId);

@@ -17,7 +17,15 @@ export default defineNode({
     },
   },
   output: { type: "object", required: ["text"], properties: { text: { type: "string", title: "Text" } } },
-  parameters: [{ name: "template", type: "string", description: "Mustache template; nothing is escaped.", required: true, schema: { type: "string", maxLength: 100_000, "x-multiline": true } }],
+  parameters: [
+    {
+      name: "template",
+      type: "string",
+      description: "Mustache template; nothing is escaped.",
+      required: true,
+      schema: { type: "string", maxLength: 100_000, "x-multiline": true },
+    },
+  ],
   examples: [{ input: { template: "Hello {{name}}", values: { name: "Ada" } }, output: { text: "Hello Ada" } }],
   async run({ input, progress }) {
     const { template, values, text } = input as { template: string; values?: Record<string, unknown>; text?: string };

@@ -21,12 +21,18 @@ export default defineNode({
       metadata: { type: "object", title: "Metadata" },
     },
   },
-  output: { type: "object", required: ["objects"], properties: { artifactId: { type: "string" }, objects: { type: "object", title: "Objects" } } },
+  output: {
+    type: "object",
+    required: ["objects"],
+    properties: { artifactId: { type: "string" }, objects: { type: "object", title: "Objects" } },
+  },
   async run({ input, write, progress }) {
     const images: ArtifactRef[] = [];
     const list = input.images as unknown[];
     for (const [index, image] of list.entries()) {
-      images.push(validateArtifactRef(image) ? image : await write(decode(image, index), { mime: "image/png", name: `image-${index + 1}` }));
+      images.push(
+        validateArtifactRef(image) ? image : await write(decode(image, index), { mime: "image/png", name: `image-${index + 1}` }),
+      );
       progress({ progress: (index + 1) / list.length });
     }
     return { artifactId: images[0]?.artifact ?? "", objects: { images, audio: input.audio ?? null } };

@@ -109,8 +109,23 @@ export class RunRecord {
     const { rows } = await this.pool.query<NodeRunRow>({
       name: "node-change",
       text: CHANGE_SQL,
-      values: [one.nodeRun, one.fence, rule.from, rule.to, rule.raisesFence ? 1 : 0, counts ? 1 : 0, counts === "crash" ? 1 : 0, json(one.input), json(one.error), one.broken ?? false,
-        rule.event, JSON.stringify(one.body ?? {}), json(one.output), JSON.stringify((one.artifacts ?? []).map(({ key, ref }) => ({ ...ref, key }))), one.dispatchIn ?? null],
+      values: [
+        one.nodeRun,
+        one.fence,
+        rule.from,
+        rule.to,
+        rule.raisesFence ? 1 : 0,
+        counts ? 1 : 0,
+        counts === "crash" ? 1 : 0,
+        json(one.input),
+        json(one.error),
+        one.broken ?? false,
+        rule.event,
+        JSON.stringify(one.body ?? {}),
+        json(one.output),
+        JSON.stringify((one.artifacts ?? []).map(({ key, ref }) => ({ ...ref, key }))),
+        one.dispatchIn ?? null,
+      ],
     });
     const row = rows[0];
     if (!row) this.stale++;
@@ -122,13 +137,16 @@ export class RunRecord {
     const client = await this.pool.connect();
     try {
       await client.query("BEGIN");
-      await client.query(`INSERT INTO run (id, revision_id, graph_id, title, template, state, inputs, last_seq) VALUES ($1,$2,$3,$4,$5,'queued',$6,1)`,
-        [run.id, run.revision, run.graph ?? null, run.title, run.template ?? null, JSON.stringify(run.inputs)]);
+      await client.query(
+        `INSERT INTO run (id, revision_id, graph_id, title, template, state, inputs, last_seq) VALUES ($1,$2,$3,$4,$5,'queued',$6,1)`,
+        [run.id, run.revision, run.graph ?? null, run.title, run.template ?? null, JSON.stringify(run.inputs)],
+      );
       await client.query(
         `INSERT INTO node_run (id, run_id, node_id, path, state, plane, service, version, engine, draft, timeout_seconds)
          SELECT n.id, $1, n."nodeId", n."nodeId", 'queued', n.plane, n.service, n.version, n.engine, n.draft, n."timeoutSeconds"
          FROM jsonb_to_recordset($2::jsonb) AS n(id uuid, "nodeId" text, plane text, service text, version text, engine text, draft boolean, "timeoutSeconds" int)`,
-        [run.id, JSON.stringify(run.nodes)]);
+        [run.id, JSON.stringify(run.nodes)],
+      );
       await client.query(`INSERT INTO run_event (run_id, seq, type, body) VALUES ($1, 1, 'run.queued', '{}')`, [run.id]);
       await client.query("COMMIT");
     } catch (error) {
@@ -141,14 +159,20 @@ export class RunRecord {
   }
 
   /** Changes a run's state with its event; false if it was not in one of `from`. */
-  async changeRun(id: string, from: readonly RunState[], to: RunState, more: { outputs?: Record<string, unknown>; error?: Record<string, unknown> } = {}): Promise<boolean> {
+  async changeRun(
+    id: string,
+    from: readonly RunState[],
+    to: RunState,
+    more: { outputs?: Record<string, unknown>; error?: Record<string, unknown> } = {},
+  ): Promise<boolean> {
     const { rowCount } = await this.pool.query(
       `WITH moved AS (UPDATE run SET state = $3, last_seq = last_seq + 1, outputs = COALESCE($4::jsonb, outputs), error = COALESCE($5::jsonb, error),
          started_at = CASE WHEN $3 = 'running' THEN COALESCE(started_at, now()) ELSE started_at END,
          finished_at = CASE WHEN $3 IN ('succeeded','failed','cancelled') THEN now() END
          WHERE id = $1 AND state = ANY($2) RETURNING id, last_seq)
        INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.' || $3, $6::jsonb FROM moved`,
-      [id, from, to, json(more.outputs), json(more.error), JSON.stringify(more.error ? { error: more.error } : {})]);
+      [id, from, to, json(more.outputs), json(more.error), JSON.stringify(more.error ? { error: more.error } : {})],
+    );
     this.changed.emit(id);
     return rowCount === 1;
   }
@@ -157,7 +181,9 @@ export class RunRecord {
   async requestCancel(id: string): Promise<boolean> {
     const { rowCount } = await this.pool.query(
       `WITH moved AS (UPDATE run SET cancel_requested = true, last_seq = last_seq + 1 WHERE id = $1 AND NOT cancel_requested AND state IN ('queued','running','waiting') RETURNING id, last_seq)
-       INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.cancelling', '{}' FROM moved`, [id]);
+       INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.cancelling', '{}' FROM moved`,
+      [id],
+    );
     this.changed.emit(id);
     return rowCount === 1;
   }
@@ -167,29 +193,45 @@ export class RunRecord {
     const { rows } = await this.pool.query<RunRow>(
       `UPDATE run SET owner = $1, lease_until = now() + $2 * interval '1 millisecond'
        WHERE id IN (SELECT id FROM run WHERE state IN ('queued','running') AND (owner IS NULL OR lease_until < now()) ORDER BY created_at LIMIT 50 FOR UPDATE SKIP LOCKED) RETURNING *`,
-      [owner, leaseMs]);
+      [owner, leaseMs],
+    );
     return rows;
   }
 
   /** Renews this owner's leases. Returns the runs that are still its own. */
   async renew(owner: string, leaseMs: number): Promise<Set<string>> {
     const { rows } = await this.pool.query<{ id: string }>(
-      `UPDATE run SET lease_until = now() + $2 * interval '1 millisecond' WHERE owner = $1 AND state IN ('queued','running') RETURNING id`, [owner, leaseMs]);
+      `UPDATE run SET lease_until = now() + $2 * interval '1 millisecond' WHERE owner = $1 AND state IN ('queued','running') RETURNING id`,
+      [owner, leaseMs],
+    );
     return new Set(rows.map((row) => row.id));
   }
 
   async nodeRuns(run: string): Promise<(NodeRunRow & { output: Record<string, unknown> | null })[]> {
-    const { rows } = await this.pool.query(`SELECT n.*, r.output FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.run_id = $1`, [run]);
+    const { rows } = await this.pool.query(
+      `SELECT n.*, r.output FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.run_id = $1`,
+      [run],
+    );
     return rows;
   }
 
   async nodeRun(id: string): Promise<(NodeRunRow & { output: Record<string, unknown> | null }) | undefined> {
-    const { rows } = await this.pool.query(`SELECT n.*, r.output FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.id = $1`, [id]);
+    const { rows } = await this.pool.query(
+      `SELECT n.*, r.output FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.id = $1`,
+      [id],
+    );
     return rows[0];
   }
 
   async events(run: string, since: number): Promise<RunEvent[]> {
     const { rows } = await this.pool.query(`SELECT * FROM run_event WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT 1000`, [run, since]);
-    return rows.map((row) => ({ run: row.run_id, seq: row.seq, type: row.type, at: row.at.toISOString(), ...(row.node ? { node: row.node, path: row.path, attempt: row.attempt } : {}), body: row.body }));
+    return rows.map((row) => ({
+      run: row.run_id,
+      seq: row.seq,
+      type: row.type,
+      at: row.at.toISOString(),
+      ...(row.node ? { node: row.node, path: row.path, attempt: row.attempt } : {}),
+      body: row.body,
+    }));
   }
 }

@@ -1,5 +1,15 @@
 // The whole life of a node run (DESIGN W1): every change there is, and what it may start from.
-export type NodeState = "queued" | "waiting" | "dispatched" | "running" | "succeeded" | "skipped" | "failed" | "cancelled" | "dead" | "unknown";
+export type NodeState =
+  | "queued"
+  | "waiting"
+  | "dispatched"
+  | "running"
+  | "succeeded"
+  | "skipped"
+  | "failed"
+  | "cancelled"
+  | "dead"
+  | "unknown";
 export type RunState = "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
 
 interface Change {
@@ -41,11 +51,24 @@ export const isTerminal = (state: string): boolean => TERMINAL.has(state);
 
 /** The seed's words for a node's status (DESIGN G9). */
 export const SEED_NODE_STATUS: Record<NodeState, "ready" | "running" | "completed" | "skipped" | "failed"> = {
-  queued: "ready", waiting: "ready", dispatched: "running", running: "running", succeeded: "completed",
-  skipped: "skipped", failed: "failed", cancelled: "failed", dead: "failed", unknown: "failed",
+  queued: "ready",
+  waiting: "ready",
+  dispatched: "running",
+  running: "running",
+  succeeded: "completed",
+  skipped: "skipped",
+  failed: "failed",
+  cancelled: "failed",
+  dead: "failed",
+  unknown: "failed",
 };
 
 /** The seed's JobStatus (DESIGN W1). */
 export const SEED_JOB_STATUS: Record<RunState, "queued" | "running" | "completed" | "failed"> = {
-  queued: "queued", running: "running", waiting: "running", succeeded: "completed", failed: "failed", cancelled: "failed",
+  queued: "queued",
+  running: "running",
+  waiting: "running",
+  succeeded: "completed",
+  failed: "failed",
+  cancelled: "failed",
 };

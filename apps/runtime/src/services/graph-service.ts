@@ -15,15 +15,29 @@ export interface GraphSummary {
 
 /** Graphs and their documents. What is saved, run or exported is always the server's document (DESIGN C1). */
 export class GraphService {
-  constructor(private readonly db: Database, private readonly documents: DocumentHost, private readonly library: () => Library) {}
+  constructor(
+    private readonly db: Database,
+    private readonly documents: DocumentHost,
+    private readonly library: () => Library,
+  ) {}
 
   async list(): Promise<GraphSummary[]> {
-    const rows = await this.db.prisma.graph.findMany({ orderBy: { updatedAt: "desc" }, take: 200, include: { runs: { orderBy: { createdAt: "desc" }, take: 1 } } });
+    const rows = await this.db.prisma.graph.findMany({
+      orderBy: { updatedAt: "desc" },
+      take: 200,
+      include: { runs: { orderBy: { createdAt: "desc" }, take: 1 } },
+    });
     return Promise.all(
       rows.map(async (row) => {
         const last = row.runs[0];
         const { graph } = await this.read(row.id);
-        return { id: row.id, name: row.name, updatedAt: row.updatedAt.toISOString(), nodes: graph.nodes.length, ...(last ? { lastRun: { id: last.id, number: last.number, state: last.state, at: last.createdAt.toISOString() } } : {}) };
+        return {
+          id: row.id,
+          name: row.name,
+          updatedAt: row.updatedAt.toISOString(),
+          nodes: graph.nodes.length,
+          ...(last ? { lastRun: { id: last.id, number: last.number, state: last.state, at: last.createdAt.toISOString() } } : {}),
+        };
       }),
     );
   }
@@ -64,7 +78,11 @@ export class GraphService {
     if (hasErrors(issues)) throw new Refused(422, "request.invalid", summary(issues), { issues });
     const text = canonicalText(graph);
     const hash = createHash("sha256").update(text).digest("hex");
-    const { id } = await this.db.prisma.revision.upsert({ where: { hash }, create: { id: randomUUID(), hash, document: JSON.parse(text) }, update: {} });
+    const { id } = await this.db.prisma.revision.upsert({
+      where: { hash },
+      create: { id: randomUUID(), hash, document: JSON.parse(text) },
+      update: {},
+    });
     return { revision: id, graph };
   }
 }

@@ -21,7 +21,11 @@ export class LibraryService {
   private made: Library;
   private timers: NodeJS.Timeout[] = [];
 
-  constructor(private readonly redis: Redis, private readonly registry: NodeRegistry, private readonly models: Config["models"]) {
+  constructor(
+    private readonly redis: Redis,
+    private readonly registry: NodeRegistry,
+    private readonly models: Config["models"],
+  ) {
     this.merged = this.merge();
     this.made = makeLibrary(this.merged.capabilities);
   }
@@ -63,7 +67,10 @@ export class LibraryService {
   }
 
   private merge(): CombinedManifest {
-    return mergeManifests({ node: { manifest: this.node, live: true }, python: { manifest: this.python, live: this.pythonLive } }, new Date());
+    return mergeManifests(
+      { node: { manifest: this.node, live: true }, python: { manifest: this.python, live: this.pythonLive } },
+      new Date(),
+    );
   }
 
   private refresh(): void {

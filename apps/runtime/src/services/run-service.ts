@@ -1,4 +1,14 @@
-import { autoEngine, type Graph, type Library, nodeSettings, type RunInput, runInputs, whyInvalid, portKind, topology } from "@spindle/graph-model";
+import {
+  autoEngine,
+  type Graph,
+  type Library,
+  nodeSettings,
+  portKind,
+  type RunInput,
+  runInputs,
+  topology,
+  whyInvalid,
+} from "@spindle/graph-model";
 import type { RunEvent } from "@spindle/schemas";
 import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -46,10 +56,21 @@ export interface RunView {
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
 export class RunService {
-  constructor(private readonly db: Database, private readonly record: RunRecord, private readonly engine: Engine, private readonly graphs: GraphService, private readonly live: LiveBoard, private readonly library: () => Library) {}
+  constructor(
+    private readonly db: Database,
+    private readonly record: RunRecord,
+    private readonly engine: Engine,
+    private readonly graphs: GraphService,
+    private readonly live: LiveBoard,
+    private readonly library: () => Library,
+  ) {}
 
   /** @throws Refused 422 with the graph's issues, or with the field of an input and why it is refused */
-  async start(graph: Graph, inputs: Record<string, unknown>, about: { title: string; graphId?: string; template?: string }): Promise<string> {
+  async start(
+    graph: Graph,
+    inputs: Record<string, unknown>,
+    about: { title: string; graphId?: string; template?: string },
+  ): Promise<string> {
     const frozen = await this.graphs.freeze(graph);
     const checked = checkInputs(runInputs(frozen.graph, this.library()), inputs);
     return this.engine.accept({ ...frozen, ...about, inputs: checked });
@@ -65,24 +86,62 @@ export class RunService {
     const rows = await this.db.prisma.nodeRun.findMany({ where: { runId: id }, include: { result: true } });
     const date = (value: Date | null) => value?.toISOString() ?? null;
     const live = ENDED.has(run.state) ? [] : this.live.of(id);
-    const nodes = rows.map((row): NodeRunView => ({
-      node: row.nodeId, state: row.state as NodeState, attempt: row.attempt, engine: row.engine, draft: row.draft, input: row.input as never, output: (row.result?.output ?? null) as never,
-      error: row.error as never, startedAt: date(row.startedAt), finishedAt: date(row.finishedAt),
-    }));
+    const nodes = rows.map(
+      (row): NodeRunView => ({
+        node: row.nodeId,
+        state: row.state as NodeState,
+        attempt: row.attempt,
+        engine: row.engine,
+        draft: row.draft,
+        input: row.input as never,
+        output: (row.result?.output ?? null) as never,
+        error: row.error as never,
+        startedAt: date(row.startedAt),
+        finishedAt: date(row.finishedAt),
+      }),
+    );
     return {
-      id, number: run.number, graphId: run.graphId, title: run.title, template: run.template, state: run.state as RunState, cancelling: run.cancelRequested, inputs: run.inputs as never,
-      outputs: run.outputs as never, error: run.error as never, lastSeq: run.lastSeq, progress: progressOf(run.revision.document as unknown as Graph, nodes, live),
-      createdAt: run.createdAt.toISOString(), startedAt: date(run.startedAt), finishedAt: date(run.finishedAt), nodes, live,
+      id,
+      number: run.number,
+      graphId: run.graphId,
+      title: run.title,
+      template: run.template,
+      state: run.state as RunState,
+      cancelling: run.cancelRequested,
+      inputs: run.inputs as never,
+      outputs: run.outputs as never,
+      error: run.error as never,
+      lastSeq: run.lastSeq,
+      progress: progressOf(run.revision.document as unknown as Graph, nodes, live),
+      createdAt: run.createdAt.toISOString(),
+      startedAt: date(run.startedAt),
+      finishedAt: date(run.finishedAt),
+      nodes,
+      live,
     };
   }
 
   async list(filter: { graphId?: string; template?: string } = {}, take = 50) {
     const where = { ...(filter.graphId ? { graphId: filter.graphId } : {}), ...(filter.template ? { template: filter.template } : {}) };
-    const rows = await this.db.prisma.run.findMany({ where, orderBy: { createdAt: "desc" }, take, include: { nodeRuns: { select: { state: true, draft: true } } } });
+    const rows = await this.db.prisma.run.findMany({
+      where,
+      orderBy: { createdAt: "desc" },
+      take,
+      include: { nodeRuns: { select: { state: true, draft: true } } },
+    });
     return rows.map((run) => ({
-      id: run.id, number: run.number, graphId: run.graphId, title: run.title, template: run.template, state: run.state as RunState, outputs: run.outputs as Record<string, unknown> | null,
-      draft: run.nodeRuns.some((one) => one.draft), nodes: run.nodeRuns.length, done: run.nodeRuns.filter((one) => one.state === "succeeded").length,
-      createdAt: run.createdAt.toISOString(), finishedAt: run.finishedAt?.toISOString() ?? null,
+      id: run.id,
+      number: run.number,
+      graphId: run.graphId,
+      title: run.title,
+      template: run.template,
+      state: run.state as RunState,
+      outputs: run.outputs as Record<string, unknown> | null,
+      draft: run.nodeRuns.some((one) => one.draft),
+      nodes: run.nodeRuns.length,
+      done: run.nodeRuns.filter((one) => one.state === "succeeded").length,
+      createdAt: run.createdAt.toISOString(),
+      finishedAt: run.finishedAt?.toISOString() ?? null,
     }));
   }
 
@@ -96,7 +155,13 @@ export class RunService {
       const view = views.get(node.id);
       if (!view) return node;
       const error = view.error ? { ...view.error, code: String(view.error.code ?? view.state) } : undefined;
-      return { ...node, status: SEED_NODE_STATUS[view.state], ...(view.output ? { output: view.output } : {}), ...(error ? { error } : {}), retries: { attempt: view.attempt } };
+      return {
+        ...node,
+        status: SEED_NODE_STATUS[view.state],
+        ...(view.output ? { output: view.output } : {}),
+        ...(error ? { error } : {}),
+        retries: { attempt: view.attempt },
+      };
     });
     return { ...graph, nodes: nodes as Graph["nodes"] };
   }
@@ -110,7 +175,8 @@ export class RunService {
     const library = this.library();
     const entries = graph.nodes.flatMap((node) => {
       const definition = library.find(node.plane, node.service);
-      const engine = definition?.engines.find((one) => one.id === nodeSettings(graph, node.id).engine) ?? (definition && autoEngine(definition));
+      const engine =
+        definition?.engines.find((one) => one.id === nodeSettings(graph, node.id).engine) ?? (definition && autoEngine(definition));
       return engine ? [[node.id, { id: engine.id, label: engine.label, draft: engine.draft }] as const] : [];
     });
     return Object.fromEntries(entries);
@@ -141,7 +207,9 @@ function plain(value: unknown, schema: Record<string, unknown>): string | undefi
   if (typeof value !== "string") return undefined;
   if (!value.trim()) return "the text is empty.";
   const most = schema.maxLength;
-  return typeof most === "number" && [...value].length > most ? `the text has ${[...value].length} characters; the limit is ${most}.` : undefined;
+  return typeof most === "number" && [...value].length > most
+    ? `the text has ${[...value].length} characters; the limit is ${most}.`
+    : undefined;
 }
 
 export function progressOf(graph: Graph, nodes: readonly Pick<NodeRunView, "node" | "state">[], live: readonly Live[]): number {

@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { type Graph, type Library, readGraphText, type RunInput, runInputs } from "@spindle/graph-model";
+import { type Graph, type Library, type RunInput, readGraphText, runInputs } from "@spindle/graph-model";
 import { Refused } from "../refused.ts";
 
 export interface Template {
@@ -23,7 +23,10 @@ interface About {
 }
 
 export class TemplateService {
-  private constructor(private readonly folder: string, private readonly templates: ReadonlyMap<string, Template>) {}
+  private constructor(
+    private readonly folder: string,
+    private readonly templates: ReadonlyMap<string, Template>,
+  ) {}
 
   static async load(folder: string): Promise<TemplateService> {
     const entries = (await readdir(folder, { withFileTypes: true })).filter((one) => one.isDirectory());
@@ -37,7 +40,12 @@ export class TemplateService {
 
   find(name: string): Template {
     const found = this.templates.get(name);
-    if (!found) throw new Refused(404, "request.invalid", `There is no template ${JSON.stringify(name.slice(0, 80))}. There are: ${[...this.templates.keys()].join(", ")}.`);
+    if (!found)
+      throw new Refused(
+        404,
+        "request.invalid",
+        `There is no template ${JSON.stringify(name.slice(0, 80))}. There are: ${[...this.templates.keys()].join(", ")}.`,
+      );
     return found;
   }
 

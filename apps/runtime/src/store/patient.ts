@@ -1,12 +1,27 @@
 import { backOff } from "exponential-backoff";
 
-const OUTAGE = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "57P01", "57P02", "57P03", "08000", "08003", "08006", "53300"]);
+const OUTAGE = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTFOUND",
+  "57P01",
+  "57P02",
+  "57P03",
+  "08000",
+  "08003",
+  "08006",
+  "53300",
+]);
 
 /** Whether the database or the bus could not be reached, so that the same call may go through later. */
 export function isOutage(error: unknown): boolean {
   const { code, message = "" } = (error ?? {}) as { code?: string; message?: string };
   if (code && OUTAGE.has(code)) return true;
-  return /Connection terminated|timeout exceeded when trying to connect|Connection is closed|Command timed out|Function not found|LOADING|Stream isn't writeable/i.test(message);
+  return /Connection terminated|timeout exceeded when trying to connect|Connection is closed|Command timed out|Function not found|LOADING|Stream isn't writeable/i.test(
+    message,
+  );
 }
 
 /**
@@ -14,5 +29,11 @@ export function isOutage(error: unknown): boolean {
  * fenced or idempotent, and read the row again when such a change says "nothing moved".
  */
 export function patient<T>(call: () => Promise<T>, closed: () => boolean = () => false): Promise<T> {
-  return backOff(call, { numOfAttempts: 1_000_000, startingDelay: 50, maxDelay: 1000, jitter: "full", retry: (error) => !closed() && isOutage(error) });
+  return backOff(call, {
+    numOfAttempts: 1_000_000,
+    startingDelay: 50,
+    maxDelay: 1000,
+    jitter: "full",
+    retry: (error) => !closed() && isOutage(error),
+  });
 }

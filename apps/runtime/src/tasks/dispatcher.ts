@@ -10,7 +10,11 @@ import { taskName } from "./task-name.ts";
 /** The bytes that `GET /tasks/:task/input` answers. */
 export const inputText = (row: Pick<NodeRunRow, "input">): string => canonicalText(row.input ?? {});
 
-export const routeOf = (row: Pick<NodeRunRow, "plane" | "service" | "engine">): Route => ({ plane: row.plane, service: row.service, engine: row.engine });
+export const routeOf = (row: Pick<NodeRunRow, "plane" | "service" | "engine">): Route => ({
+  plane: row.plane,
+  service: row.service,
+  engine: row.engine,
+});
 
 const BATCH = 100;
 
@@ -21,7 +25,8 @@ export async function drainOutbox(pool: pg.Pool, bus: RuntimeEnd, timings: Timin
     await client.query("BEGIN");
     const { rows } = await client.query<NodeRunRow & { outbox: string; sent_fence: number }>(
       `SELECT n.*, o.id AS outbox, o.fence AS sent_fence FROM outbox o JOIN node_run n ON n.id = o.node_run_id
-       WHERE o.sent_at IS NULL AND o.available_at <= now() ORDER BY o.id LIMIT ${BATCH} FOR UPDATE OF o SKIP LOCKED`);
+       WHERE o.sent_at IS NULL AND o.available_at <= now() ORDER BY o.id LIMIT ${BATCH} FOR UPDATE OF o SKIP LOCKED`,
+    );
     for (const row of rows) {
       const isCurrent = row.fence === row.sent_fence && row.state === "dispatched";
       if (isCurrent) await bus.dispatch(entryOf(row, timings), routeOf(row));

@@ -11,7 +11,10 @@ export class Reaper {
   private readonly seen = new Map<string, number>();
   private readonly rows = new Map<string, NodeRunRow>();
 
-  constructor(private readonly context: SettleContext, private readonly onDecided: (row: NodeRunRow) => void) {}
+  constructor(
+    private readonly context: SettleContext,
+    private readonly onDecided: (row: NodeRunRow) => void,
+  ) {}
 
   /** After a start or a reconnect nobody is late. */
   amnesty(): void {
@@ -25,7 +28,8 @@ export class Reaper {
     if (cached) return cached;
     const row = await this.context.record.nodeRun(nodeRun);
     if (row?.fence !== fence || (row.state !== "dispatched" && row.state !== "running")) return undefined;
-    if (row.state === "dispatched") await this.context.record.change({ nodeRun, fence, change: "start", body: { engine: row.engine, draft: row.draft } });
+    if (row.state === "dispatched")
+      await this.context.record.change({ nodeRun, fence, change: "start", body: { engine: row.engine, draft: row.draft } });
     if (this.rows.size >= MAX_KNOWN) this.rows.clear();
     this.rows.set(task, row);
     return row;
@@ -33,7 +37,8 @@ export class Reaper {
 
   async look(): Promise<void> {
     const { rows } = await this.context.record.pool.query<NodeRunRow>(
-      `SELECT n.* FROM node_run n JOIN outbox o ON o.node_run_id = n.id AND o.fence = n.fence WHERE n.state IN ('dispatched','running') AND o.sent_at IS NOT NULL`);
+      `SELECT n.* FROM node_run n JOIN outbox o ON o.node_run_id = n.id AND o.fence = n.fence WHERE n.state IN ('dispatched','running') AND o.sent_at IS NOT NULL`,
+    );
     const now = Date.now();
     const current = new Set<string>();
     for (const row of rows) {
@@ -56,11 +61,21 @@ export class Reaper {
     if (now - (this.seen.get(task) ?? now) < timings.leaseMs) return;
     this.seen.delete(task);
     if (where === "lost" && row.state === "dispatched") {
-      await this.context.record.change({ nodeRun: row.id, fence: row.fence, change: "redispatch", dispatchIn: 0, body: { why: "The transport lost the task." } });
+      await this.context.record.change({
+        nodeRun: row.id,
+        fence: row.fence,
+        change: "redispatch",
+        dispatchIn: 0,
+        body: { why: "The transport lost the task." },
+      });
       return;
     }
     await bus.cancel(task, row.plane, "stale");
-    const settled = await fail(this.context, row, { class: "infra", code: "task.lease_lost", message: "The worker went silent; another try takes over." });
+    const settled = await fail(this.context, row, {
+      class: "infra",
+      code: "task.lease_lost",
+      message: "The worker went silent; another try takes over.",
+    });
     if (settled !== "again") this.onDecided(row);
   }
 }

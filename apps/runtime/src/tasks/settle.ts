@@ -30,24 +30,37 @@ export async function settle(context: SettleContext, result: TaskResult): Promis
     if (task && row) await discard(context, row.run_id, task, result);
     return "stale";
   }
-  if (result.outcome === "cancelled") return finish(context, row, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
-  const error = result.outcome === "failed" ? (result.error ?? { class: "infra", code: "task.bad_result", message: "The worker failed without saying why." }) : await whyBad(context, row, task, result);
+  if (result.outcome === "cancelled")
+    return finish(context, row, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
+  const error =
+    result.outcome === "failed"
+      ? (result.error ?? { class: "infra", code: "task.bad_result", message: "The worker failed without saying why." })
+      : await whyBad(context, row, task, result);
   if (error) return fail(context, row, error);
   return finish(context, row, { change: "succeed", output: result.output ?? {}, artifacts: result.objects ?? [] });
 }
 
 /** A try that failed: another one, or the end. */
 export async function fail(context: SettleContext, row: NodeRunRow, error: TaskError): Promise<Settled> {
-  if (context.isCancelled(row.run_id)) return finish(context, row, { change: "cancel", error: { ...error, class: "cancelled", code: "run.cancelled" } });
+  if (context.isCancelled(row.run_id))
+    return finish(context, row, { change: "cancel", error: { ...error, class: "cancelled", code: "run.cancelled" } });
   const next = verdict(error, row.attempt, row.crashes, context.timings);
   if (!next.again) return finish(context, row, { change: next.as, error: { ...error } });
-  const moved = await context.record.change({ nodeRun: row.id, fence: row.fence, change: error.crashed ? "retryAfterCrash" : "retry", dispatchIn: next.delayMs, body: { error, delayMs: next.delayMs } });
+  const moved = await context.record.change({
+    nodeRun: row.id,
+    fence: row.fence,
+    change: error.crashed ? "retryAfterCrash" : "retry",
+    dispatchIn: next.delayMs,
+    body: { error, delayMs: next.delayMs },
+  });
   context.live.reset(row.run_id, row.node_id);
   await context.bus.done(taskName(row.id, row.fence), routeOf(row));
   return moved ? "again" : "stale";
 }
 
-type Ending = { change: "succeed"; output: Record<string, unknown>; artifacts: { key: string; ref: ArtifactRef }[] } | { change: "fail" | "die" | "cancel"; error: Record<string, unknown> };
+type Ending =
+  | { change: "succeed"; output: Record<string, unknown>; artifacts: { key: string; ref: ArtifactRef }[] }
+  | { change: "fail" | "die" | "cancel"; error: Record<string, unknown> };
 
 async function finish(context: SettleContext, row: NodeRunRow, ending: Ending): Promise<Settled> {
   const body = ending.change === "succeed" ? { output: ending.output, engine: row.engine, draft: row.draft } : { error: ending.error };
@@ -67,7 +80,9 @@ async function dropDoubles(artifacts: Artifacts, objects: { key: string; ref: Ar
 }
 
 async function discard(context: SettleContext, run: string, task: TaskName, result: TaskResult): Promise<void> {
-  const known = new Set(await Promise.all((result.objects ?? []).map(async ({ ref }) => (await context.artifacts.find(ref.artifact))?.key)));
+  const known = new Set(
+    await Promise.all((result.objects ?? []).map(async ({ ref }) => (await context.artifacts.find(ref.artifact))?.key)),
+  );
   for (const { key, ref } of result.objects ?? [])
     if (key === objectKey("output", run, task, ref.artifact) && !known.has(key)) await context.artifacts.store.remove(key);
 }
@@ -76,14 +91,16 @@ async function whyBad(context: SettleContext, row: NodeRunRow, task: TaskName, r
   const bad = (message: string): TaskError => ({ class: "infra", code: "task.bad_result", message });
   const stored = new Set<string>();
   for (const { key, ref } of result.objects ?? []) {
-    if (key !== objectKey("output", row.run_id, task, ref.artifact)) return bad(`The object ${key.slice(0, 100)} does not belong to this task.`);
+    if (key !== objectKey("output", row.run_id, task, ref.artifact))
+      return bad(`The object ${key.slice(0, 100)} does not belong to this task.`);
     const why = await context.artifacts.whyNot(key, ref);
     if (why) return bad(`The result is refused: ${why}.`);
     stored.add(ref.artifact);
   }
   for (const value of Object.values(result.output ?? {})) {
     if (!validateArtifactRef(value)) continue;
-    if (!stored.has(value.artifact) && !(await context.artifacts.find(value.artifact))) return bad(`The output names the artifact ${value.artifact}, which was not stored.`);
+    if (!stored.has(value.artifact) && !(await context.artifacts.find(value.artifact)))
+      return bad(`The output names the artifact ${value.artifact}, which was not stored.`);
   }
   return undefined;
 }

@@ -63,7 +63,18 @@ export class WorkerPlane {
 
   /** Sends a node run to its worker. The row must be read again afterwards. */
   async dispatch(row: NodeRunRow, input: Record<string, unknown>): Promise<void> {
-    await patient(() => this.context.record.change({ nodeRun: row.id, fence: row.fence, change: "dispatch", input, dispatchIn: 0, body: { engine: row.engine, draft: row.draft } }), () => this.closed);
+    await patient(
+      () =>
+        this.context.record.change({
+          nodeRun: row.id,
+          fence: row.fence,
+          change: "dispatch",
+          input,
+          dispatchIn: 0,
+          body: { engine: row.engine, draft: row.draft },
+        }),
+      () => this.closed,
+    );
     this.wake.emit("outbox");
   }
 
@@ -71,7 +82,10 @@ export class WorkerPlane {
   async decision(nodeRun: string): Promise<NodeRunRow & { output: Record<string, unknown> | null }> {
     for (;;) {
       const heard = once(this.decided, nodeRun);
-      const row = await patient(() => this.context.record.nodeRun(nodeRun), () => this.closed);
+      const row = await patient(
+        () => this.context.record.nodeRun(nodeRun),
+        () => this.closed,
+      );
       if (!row) throw new Error(`The node run ${nodeRun} is gone.`);
       if (isTerminal(row.state)) return row;
       await heard;
@@ -83,7 +97,12 @@ export class WorkerPlane {
     const task = taskName(row.id, row.fence);
     const where = await this.bus.whereabouts(task, routeOf(row));
     if (where === "leased" || where === "taken") return this.bus.cancel(task, row.plane);
-    await this.context.record.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled before a worker took it." } });
+    await this.context.record.change({
+      nodeRun: row.id,
+      fence: row.fence,
+      change: "cancel",
+      error: { class: "cancelled", code: "run.cancelled", message: "Cancelled before a worker took it." },
+    });
     await this.bus.done(task, routeOf(row));
     this.announce(row.id);
   }
@@ -146,7 +165,9 @@ export class WorkerPlane {
     const row = name && (await this.reaper.known(name));
     if (!name || !row) return;
     if (news.preview) {
-      await this.context.artifacts.insert(objectKey("preview", row.run_id, name, news.preview.artifact), news.preview, "preview", row.id).catch(() => {});
+      await this.context.artifacts
+        .insert(objectKey("preview", row.run_id, name, news.preview.artifact), news.preview, "preview", row.id)
+        .catch(() => {});
       const old = this.previews.get(row.id) ?? [];
       this.previews.set(row.id, [...old.slice(-2), news.preview.artifact]);
       if (old.length > 2) await this.context.artifacts.forget(old[0] as string).catch(() => {});

@@ -25,11 +25,15 @@ export function readGraph(value: unknown): Read {
 }
 
 function schemaIssue(value: unknown, error: { instancePath: string; message?: string; params: Record<string, unknown> }): Issue {
-  const detail = Object.values(error.params).filter((one) => typeof one === "string" || Array.isArray(one)).map(String).join(", ");
+  const detail = Object.values(error.params)
+    .filter((one) => typeof one === "string" || Array.isArray(one))
+    .map(String)
+    .join(", ");
   const message = `${error.instancePath || "The document"} ${error.message ?? "is not valid"}${detail ? ` (${detail})` : ""}.`;
   const [, list, index] = error.instancePath.split("/");
   const id = list === "nodes" ? (value as { nodes?: { id?: unknown }[] }).nodes?.[Number(index)]?.id : undefined;
-  if (error.instancePath === "/nodes" && message.includes("fewer than 1")) return issue("error", "graph.empty", "The graph has no nodes.", { pointer: "/nodes" });
+  if (error.instancePath === "/nodes" && message.includes("fewer than 1"))
+    return issue("error", "graph.empty", "The graph has no nodes.", { pointer: "/nodes" });
   return issue("error", "graph.schema", message, { pointer: error.instancePath, ...(typeof id === "string" ? { node: id } : {}) });
 }
 

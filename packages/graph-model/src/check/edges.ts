@@ -13,26 +13,55 @@ export function checkEdges(graph: Graph, library: Library): Issue[] {
   return graph.edges.flatMap((edge, index) => {
     const place = { edge: edgeId(edge, index), pointer: `/edges/${index}` };
     const lost = [edge.from, edge.to].filter((id) => !nodes.has(id));
-    if (lost.length > 0) return [issue("error", "edge.dangling", `The edge ends at ${lost.map((id) => `"${id}"`).join(" and ")}, which is not a node.`, place, "Remove the edge.")];
+    if (lost.length > 0)
+      return [
+        issue(
+          "error",
+          "edge.dangling",
+          `The edge ends at ${lost.map((id) => `"${id}"`).join(" and ")}, which is not a node.`,
+          place,
+          "Remove the edge.",
+        ),
+      ];
     return checkPorts(edge, place, define, taken);
   });
 }
 
-function checkPorts(edge: GraphEdge, place: { edge: string; pointer: string }, define: (id: string) => NodeDefinition | undefined, taken: Set<string>): Issue[] {
+function checkPorts(
+  edge: GraphEdge,
+  place: { edge: string; pointer: string },
+  define: (id: string) => NodeDefinition | undefined,
+  taken: Set<string>,
+): Issue[] {
   const { sourcePort, targetPort } = edgeMetadata(edge);
   if (sourcePort === undefined && targetPort === undefined) return [];
   if (typeof sourcePort !== "string" || typeof targetPort !== "string")
     return [issue("error", "edge.unknown_port", "An edge between ports names both of them.", place)];
   const issues: Issue[] = [];
   const key = `${edge.to}\n${targetPort}`;
-  if (taken.has(key)) issues.push(issue("error", "edge.port_taken", `The input ${targetPort} of ${edge.to} has two wires.`, { ...place, node: edge.to, port: targetPort }, "Remove one of them."));
+  if (taken.has(key))
+    issues.push(
+      issue(
+        "error",
+        "edge.port_taken",
+        `The input ${targetPort} of ${edge.to} has two wires.`,
+        { ...place, node: edge.to, port: targetPort },
+        "Remove one of them.",
+      ),
+    );
   taken.add(key);
   const from = define(edge.from);
   const to = define(edge.to);
   const output = from?.outputs.find((port) => port.name === sourcePort);
   const input = to?.inputs.find((port) => port.name === targetPort);
-  if (from && !output) issues.push(issue("error", "edge.unknown_port", `${from.label} has no output "${sourcePort}".`, { ...place, node: edge.from, port: sourcePort }));
-  if (to && !input) issues.push(issue("error", "edge.unknown_port", `${to.label} has no input "${targetPort}".`, { ...place, node: edge.to, port: targetPort }));
+  if (from && !output)
+    issues.push(
+      issue("error", "edge.unknown_port", `${from.label} has no output "${sourcePort}".`, { ...place, node: edge.from, port: sourcePort }),
+    );
+  if (to && !input)
+    issues.push(
+      issue("error", "edge.unknown_port", `${to.label} has no input "${targetPort}".`, { ...place, node: edge.to, port: targetPort }),
+    );
   if (output && input && !typesFit(output.type, input.type))
     issues.push(issue("error", "edge.type_mismatch", whyNotFit(output.type, input.type), { ...place, node: edge.to, port: targetPort }));
   return issues;

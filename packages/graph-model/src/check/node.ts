@@ -7,7 +7,15 @@ export function checkNode(graph: Graph, node: GraphNode, library: Library): Issu
   const definition = library.find(node.plane, node.service);
   const place = { node: node.id };
   if (!definition)
-    return [issue("error", "node.unknown_capability", `"${node.service}" is not in the library of the ${node.plane} plane.`, place, "Replace the node or start a worker that offers it.")];
+    return [
+      issue(
+        "error",
+        "node.unknown_capability",
+        `"${node.service}" is not in the library of the ${node.plane} plane.`,
+        place,
+        "Replace the node or start a worker that offers it.",
+      ),
+    ];
   return [...checkSettings(graph, node, definition), ...checkParameters(node, definition)];
 }
 
@@ -18,13 +26,34 @@ function checkSettings(graph: Graph, node: GraphNode, definition: NodeDefinition
   if (version !== undefined && version !== definition.version)
     issues.push(issue("error", "node.unknown_version", `${definition.label} has version ${definition.version}, not ${version}.`, place));
   if (timeoutSeconds !== undefined && !(typeof timeoutSeconds === "number" && timeoutSeconds > 0 && timeoutSeconds <= 604800))
-    issues.push(issue("error", "param.invalid", "The time-out is a number of seconds from 1 to 604,800 (a week).", { ...place, port: "timeoutSeconds" }));
+    issues.push(
+      issue("error", "param.invalid", "The time-out is a number of seconds from 1 to 604,800 (a week).", {
+        ...place,
+        port: "timeoutSeconds",
+      }),
+    );
   const named = definition.engines.find((one) => one.id === engine);
   if (engine !== "auto" && !named)
-    issues.push(issue("error", "node.unknown_engine", `${definition.label} has no engine "${engine}"; it has ${definition.engines.map((one) => one.id).join(", ")}.`, place));
+    issues.push(
+      issue(
+        "error",
+        "node.unknown_engine",
+        `${definition.label} has no engine "${engine}"; it has ${definition.engines.map((one) => one.id).join(", ")}.`,
+        place,
+      ),
+    );
   if (named && !named.live && definition.live)
-    issues.push(issue("error", "node.engine_not_live", `${named.label} is not live: ${named.reason ?? "no worker offers it"}.`, place, "Choose another engine."));
-  if (!definition.live) issues.push(issue("warning", "node.offline", `No worker offers ${definition.label} now; its tasks wait.`, place, "Start a worker."));
+    issues.push(
+      issue(
+        "error",
+        "node.engine_not_live",
+        `${named.label} is not live: ${named.reason ?? "no worker offers it"}.`,
+        place,
+        "Choose another engine.",
+      ),
+    );
+  if (!definition.live)
+    issues.push(issue("warning", "node.offline", `No worker offers ${definition.label} now; its tasks wait.`, place, "Start a worker."));
   return issues;
 }
 
@@ -37,17 +66,29 @@ function checkParameters(node: GraphNode, definition: NodeDefinition): Issue[] {
   const issues = Object.entries(given).flatMap(([name, value]): Issue[] => {
     const place = { node: node.id, port: name };
     const schema = schemas.get(name);
-    if (!schema) return [issue("warning", "param.invalid", `${definition.label} has no parameter "${name}"; the value is not used.`, place)];
+    if (!schema)
+      return [issue("warning", "param.invalid", `${definition.label} has no parameter "${name}"; the value is not used.`, place)];
     const reason = whyInvalid(value, schema);
     return reason ? [issue("error", "param.invalid", `${name} of ${nodeTitle(node)}: ${reason}`, place)] : [];
   });
   const missing = definition.parameters.filter((one) => one.required && !("default" in one.schema) && !Object.hasOwn(given, one.name));
-  return [...issues, ...missing.map((one) => issue("error", "input.missing", `${definition.label} needs ${one.name}.`, { node: node.id, port: one.name }, `Set ${one.name}.`))];
+  return [
+    ...issues,
+    ...missing.map((one) =>
+      issue("error", "input.missing", `${definition.label} needs ${one.name}.`, { node: node.id, port: one.name }, `Set ${one.name}.`),
+    ),
+  ];
 }
 
 /** A sentence that says why `value` does not fit `schema`, or undefined if it does. Interprets: nothing is compiled or evaluated. */
 export function whyInvalid(value: unknown, schema: Record<string, unknown>): string | undefined {
   const { valid, errors } = new Validator(schema, "2020-12", false).validate(value);
   if (valid) return undefined;
-  return errors.filter((error) => error.keyword !== "properties").map((error) => error.error).slice(0, 3).join(" ") || "The value is not valid.";
+  return (
+    errors
+      .filter((error) => error.keyword !== "properties")
+      .map((error) => error.error)
+      .slice(0, 3)
+      .join(" ") || "The value is not valid."
+  );
 }

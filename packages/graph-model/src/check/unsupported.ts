@@ -14,7 +14,9 @@ export function checkUnsupported(graph: Graph): Issue[] {
       .map((key) => refuse(EDGE_FEATURES[key], { edge: edgeId(edge, index), pointer: `/edges/${index}/metadata/${key}` })),
   );
   const nodes = graph.nodes.flatMap((node) => {
-    const found = (Object.keys(NODE_FEATURES) as (keyof typeof NODE_FEATURES)[]).filter((key) => isSet(nodeSettings(graph, node.id)[key])).map((key) => NODE_FEATURES[key] as string);
+    const found = (Object.keys(NODE_FEATURES) as (keyof typeof NODE_FEATURES)[])
+      .filter((key) => isSet(nodeSettings(graph, node.id)[key]))
+      .map((key) => NODE_FEATURES[key] as string);
     if (node.service === "graph.call") found.push("Subgraphs");
     if (node.status === "completed" && isSet(node.output)) found.push("Resuming a finished node");
     return found.map((what) => refuse(what, { node: node.id }));

@@ -22,7 +22,20 @@ export function validate(graph: Graph, library: Library): Issue[] {
     ...checkEdges(graph, library),
     ...graph.nodes.flatMap((node) => checkNode(graph, node, library)),
     ...sources.flatMap((source) => checkSource(source)),
-    ...(stuck[0] ? [issue("error", "graph.cycle", `${stuck.length} nodes are on a cycle or after one: ${stuck.slice(0, 5).map((node) => node.id).join(", ")}.`, { node: stuck[0].id }, "Remove an edge of the cycle.")] : []),
+    ...(stuck[0]
+      ? [
+          issue(
+            "error",
+            "graph.cycle",
+            `${stuck.length} nodes are on a cycle or after one: ${stuck
+              .slice(0, 5)
+              .map((node) => node.id)
+              .join(", ")}.`,
+            { node: stuck[0].id },
+            "Remove an edge of the cycle.",
+          ),
+        ]
+      : []),
     ...checkInterface(graph, library),
   ];
 }
@@ -32,14 +45,16 @@ function checkIds(graph: Graph): Issue[] {
   const nodes = new Set<string>();
   graph.nodes.forEach(({ id }, index) => {
     const place = { node: id, pointer: `/nodes/${index}/id` };
-    if (!ID_PATTERN.test(id)) issues.push(issue("error", "node.bad_id", `"${id.slice(0, 80)}" is not an id: 1 to 64 characters of A-Z a-z 0-9 _ . : -`, place));
+    if (!ID_PATTERN.test(id))
+      issues.push(issue("error", "node.bad_id", `"${id.slice(0, 80)}" is not an id: 1 to 64 characters of A-Z a-z 0-9 _ . : -`, place));
     if (nodes.has(id)) issues.push(issue("error", "node.duplicate_id", `Two nodes have the id "${id}".`, place, "Rename one of them."));
     nodes.add(id);
   });
   const edges = new Set<string>();
   graph.edges.forEach((edge, index) => {
     const id = edgeId(edge, index);
-    if (edges.has(id)) issues.push(issue("error", "edge.duplicate_id", `Two edges have the id "${id}".`, { edge: id, pointer: `/edges/${index}` }));
+    if (edges.has(id))
+      issues.push(issue("error", "edge.duplicate_id", `Two edges have the id "${id}".`, { edge: id, pointer: `/edges/${index}` }));
     edges.add(id);
   });
   return issues;
@@ -63,7 +78,10 @@ function checkInterface(graph: Graph, library: Library): Issue[] {
     ...outputs.filter(({ from }) => !known(from.node, from.port, "outputs")).map(({ name, from }) => ({ name, ...from })),
   ];
   return bad.map(({ name, node, port }) =>
-    issue("error", "interface.invalid", `The public "${name}" names ${node}.${port}, which does not exist.`, { node, port, pointer: "/metadata/interface" }),
+    issue("error", "interface.invalid", `The public "${name}" names ${node}.${port}, which does not exist.`, {
+      node,
+      port,
+      pointer: "/metadata/interface",
+    }),
   );
 }
-

@@ -75,7 +75,14 @@ const riff: Format = {
   matches: (file) => ascii(file, 0, 4) === "RIFF",
   embed(file, text) {
     const body = join(utf8.encode(KEYWORD), new Uint8Array(1), text);
-    const out = join(file, new Uint8Array(file.length % 2), utf8.encode("spdl"), u32(body.length, true), body, new Uint8Array(body.length % 2));
+    const out = join(
+      file,
+      new Uint8Array(file.length % 2),
+      utf8.encode("spdl"),
+      u32(body.length, true),
+      body,
+      new Uint8Array(body.length % 2),
+    );
     out.set(u32(out.length - 8, true), 4);
     return out;
   },

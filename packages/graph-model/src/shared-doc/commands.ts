@@ -24,7 +24,9 @@ export function loadGraph(doc: Y.Doc, origin: unknown, input: Graph): void {
     head.set("workflowId", graph.workflowId);
     head.set("context", graph.context ?? {});
     head.set("metadata", { ...rest, ...(Object.keys(view).length > 0 ? { editor: view } : {}) });
-    graph.nodes.forEach((node, index) => putNode(doc, node, index, nodePosition(graph, node.id), nodeSettings(graph, node.id) as Record<string, unknown>));
+    graph.nodes.forEach((node, index) =>
+      putNode(doc, node, index, nodePosition(graph, node.id), nodeSettings(graph, node.id) as Record<string, unknown>),
+    );
     graph.edges.forEach((edge, index) => putEdge(doc, edge, edgeMetadata(edge).id ?? `e${index}`));
   });
 }
@@ -46,12 +48,15 @@ function putEdge(doc: Y.Doc, edge: GraphEdge, id: string): void {
 function freshId(doc: Y.Doc, service: string): string {
   const stem = (service.split(".").at(-1) ?? "node").replaceAll(/[^A-Za-z0-9_-]/g, "_").slice(0, 40);
   for (let tries = 0; ; tries++) {
-    const id = `${stem}_${Math.random().toString(36).slice(2, 6 + tries)}`;
+    const id = `${stem}_${Math.random()
+      .toString(36)
+      .slice(2, 6 + tries)}`;
     if (!nodesOf(doc).has(id)) return id;
   }
 }
 
-const nextOrder = (doc: Y.Doc): number => [...nodesOf(doc).values()].reduce((most, node) => Math.max(most, Number(node.get("order")) || 0), -1) + 1;
+const nextOrder = (doc: Y.Doc): number =>
+  [...nodesOf(doc).values()].reduce((most, node) => Math.max(most, Number(node.get("order")) || 0), -1) + 1;
 
 export function addNode(doc: Y.Doc, origin: unknown, node: NewNode): string {
   const id = freshId(doc, node.service);
@@ -73,7 +78,10 @@ export function remove(doc: Y.Doc, origin: unknown, nodes: readonly string[], ed
 
 export function moveNodes(doc: Y.Doc, origin: unknown, places: Readonly<Record<string, Position>>): void {
   edit(doc, origin, () => {
-    for (const [id, { x, y }] of Object.entries(places)) nodesOf(doc).get(id)?.set("position", { x: Math.round(x), y: Math.round(y) });
+    for (const [id, { x, y }] of Object.entries(places))
+      nodesOf(doc)
+        .get(id)
+        ?.set("position", { x: Math.round(x), y: Math.round(y) });
   });
 }
 
@@ -101,7 +109,10 @@ function setIn(node: YNode | undefined, field: "params" | "settings", name: stri
 
 /** Wires an output to an input; an input has one wire, so an older one goes. */
 export function connect(doc: Y.Doc, origin: unknown, from: PortAddress, to: PortAddress): string {
-  const id = `${from.node}.${from.port}-${to.node}.${to.port}`.slice(0, 48).concat(`_${Math.random().toString(36).slice(2, 8)}`).replaceAll(/[^A-Za-z0-9_.:-]/g, "_");
+  const id = `${from.node}.${from.port}-${to.node}.${to.port}`
+    .slice(0, 48)
+    .concat(`_${Math.random().toString(36).slice(2, 8)}`)
+    .replaceAll(/[^A-Za-z0-9_.:-]/g, "_");
   edit(doc, origin, () => {
     edgesOf(doc).forEach((edge, old) => {
       const { targetPort } = (edge.get("metadata") ?? {}) as { targetPort?: string };
@@ -139,7 +150,13 @@ export function pasteNodes(doc: Y.Doc, origin: unknown, copied: Graph, at: Posit
       const id = freshId(doc, node.service);
       const place = places[index] as Position;
       renamed.set(node.id, id);
-      putNode(doc, { ...node, id }, nextOrder(doc), { x: at.x + place.x - left, y: at.y + place.y - top }, nodeSettings(copied, node.id) as Record<string, unknown>);
+      putNode(
+        doc,
+        { ...node, id },
+        nextOrder(doc),
+        { x: at.x + place.x - left, y: at.y + place.y - top },
+        nodeSettings(copied, node.id) as Record<string, unknown>,
+      );
     });
     copied.edges.forEach((edge) => {
       const from = renamed.get(edge.from);

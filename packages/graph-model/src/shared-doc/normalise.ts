@@ -44,7 +44,14 @@ export function normalise(doc: Y.Doc): Normalised {
   if (Object.keys(positions).length > 0) metadata.editor = { ...plainObject(rest.editor), positions };
   if (Object.keys(settings).length > 0) metadata.nodes = settings;
   const workflowId = head.get("workflowId");
-  const graph: Graph = { schema: "langgraph.v1", workflowId: typeof workflowId === "string" ? workflowId : "graph", context: plainObject(head.get("context")), metadata, nodes: nodes as Graph["nodes"], edges };
+  const graph: Graph = {
+    schema: "langgraph.v1",
+    workflowId: typeof workflowId === "string" ? workflowId : "graph",
+    context: plainObject(head.get("context")),
+    metadata,
+    nodes: nodes as Graph["nodes"],
+    edges,
+  };
   return { graph, issues: [...issues, ...checkLimits(graph)] };
 }
 

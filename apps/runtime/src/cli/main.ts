@@ -1,0 +1,50 @@
+// `spindle`: validate, run, import, export, capabilities. All but `run` need nothing but the packages.
+import { Command } from "commander";
+import { exportGraph, importGraph, listCapabilities, validateFile } from "./offline.ts";
+import { run } from "./run.ts";
+
+const collect = (value: string, all: string[]): string[] => [...all, value];
+const program = new Command("spindle").description("Hybrid graphs on the command line").version("0.1.0").showHelpAfterError();
+
+program
+  .command("validate")
+  .argument("<file>")
+  .option("--json", "an array of issues on standard output")
+  .description("say what is wrong with a graph; exit 1 if any issue is an error")
+  .action((file: string, options: { json?: boolean }) => end(validateFile(file, options.json === true)));
+program
+  .command("import")
+  .argument("<file>", "JSON, or a picture, video or sound with a graph inside")
+  .description("read a graph and print it as langgraph.v1; issues on standard error")
+  .action((file: string) => end(importGraph(file)));
+program
+  .command("export")
+  .argument("<file>")
+  .requiredOption("--to <format>", "langgraph-json or mermaid")
+  .description("print a graph in another format; issues on standard error")
+  .action((file: string, options: { to: string }) => end(exportGraph(file, options.to)));
+program
+  .command("capabilities")
+  .option("--json")
+  .description("list what the planes offer")
+  .action((options: { json?: boolean }) => end(listCapabilities(options.json === true)));
+program
+  .command("run")
+  .argument("<graph>", "a graph's file, or the name of a template")
+  .option("--input <name=value>", "an input; name=@file sends a file", collect, [])
+  .option("--out <folder>", "write the results there")
+  .option("--json", "the run as JSON on standard output")
+  .description("run a graph on a server that runs here, or start one for it")
+  .action((graph: string, options: { input: string[]; out?: string; json?: boolean }) => end(run(graph, options)));
+
+/** The exit code, once what was printed has been written. */
+async function end(work: Promise<number>): Promise<void> {
+  try {
+    process.exitCode = await work;
+  } catch (error) {
+    process.stderr.write(`spindle: ${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+await program.parseAsync();

@@ -1,0 +1,92 @@
+import { readFile } from "node:fs/promises";
+import {
+  exportJson,
+  exportMermaid,
+  extractGraph,
+  type Graph,
+  hasErrors,
+  type Issue,
+  issue,
+  LIMITS,
+  readGraphText,
+  validate,
+} from "@spindle/graph-model";
+import { makeLibrary, mergeManifests } from "@spindle/node-library";
+import { committedManifests } from "@spindle/node-library/manifests";
+
+/** What `npm run gen` wrote: every capability is known, and none is called offline here, since no server was asked. */
+function committedLibrary() {
+  const { node, python } = committedManifests;
+  const merged = mergeManifests({ node: { manifest: node, live: true }, python: { manifest: python, live: true } }, new Date());
+  return makeLibrary(merged.capabilities.map((one) => ({ ...one, engines: one.engines?.map((engine) => ({ ...engine, live: true })) })));
+}
+
+async function read(file: string): Promise<{ graph?: Graph; issues: Issue[] }> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    return { issues: [issue("error", "graph.not_json", `${file} cannot be read: ${(error as Error).message}.`)] };
+  }
+  const text = extractGraph(bytes) ?? (bytes.length > LIMITS.bytes ? undefined : bytes.toString("utf8"));
+  if (text === undefined)
+    return { issues: [issue("error", "graph.too_large", `${file} has ${bytes.length} bytes; the limit is ${LIMITS.bytes}.`)] };
+  const found = readGraphText(text);
+  return found.graph ? { graph: found.graph, issues: [...found.issues, ...validate(found.graph, committedLibrary())] } : found;
+}
+
+function line(one: Issue): string {
+  const place = [
+    one.place.node && `node ${one.place.node}`,
+    one.place.edge && `edge ${one.place.edge}`,
+    one.place.port && `port ${one.place.port}`,
+    one.place.pointer,
+  ]
+    .filter(Boolean)
+    .join(", ");
+  return `${one.severity}: ${one.message}${one.fix ? ` ${one.fix}` : ""} [${one.code}${place ? `; ${place}` : ""}]`;
+}
+
+const toError = (issues: Issue[]): void => {
+  for (const one of issues.filter((each) => each.severity !== "info")) process.stderr.write(`${line(one)}\n`);
+};
+
+export async function validateFile(file: string, json: boolean): Promise<number> {
+  const { issues } = await read(file);
+  if (json) process.stdout.write(`${JSON.stringify(issues, null, 2)}\n`);
+  else if (issues.length === 0) process.stdout.write("No issues.\n");
+  else for (const one of issues) process.stdout.write(`${line(one)}\n`);
+  return hasErrors(issues) ? 1 : 0;
+}
+
+export async function importGraph(file: string): Promise<number> {
+  const { graph, issues } = await read(file);
+  toError(issues);
+  if (!graph) return 1;
+  process.stdout.write(exportJson(graph));
+  return 0;
+}
+
+const FORMATS: Record<string, (graph: Graph) => string> = { "langgraph-json": exportJson, mermaid: exportMermaid };
+
+export async function exportGraph(file: string, to: string): Promise<number> {
+  const format = Object.hasOwn(FORMATS, to) ? FORMATS[to] : undefined;
+  if (!format) throw new Error(`The format ${JSON.stringify(to)} is not known. There are: ${Object.keys(FORMATS).join(", ")}.`);
+  const { graph, issues } = await read(file);
+  toError(issues);
+  if (!graph) return 1;
+  process.stdout.write(format(graph));
+  return 0;
+}
+
+export async function listCapabilities(json: boolean): Promise<number> {
+  const { node, python } = committedManifests;
+  const all = [...node.capabilities, ...python.capabilities];
+  if (json) process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
+  else
+    for (const one of all)
+      process.stdout.write(
+        `${one.plane.padEnd(7)} ${one.id.padEnd(28)} ${one.version.padEnd(10)} ${one.label}: ${one.engines?.map((engine) => `${engine.id}${engine.draft ? " (draft)" : ""}`).join(", ")}\n`,
+      );
+  return 0;
+}

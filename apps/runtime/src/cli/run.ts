@@ -1,0 +1,146 @@
+import { createWriteStream } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { type RunInput, readGraphText, runInputs } from "@spindle/graph-model";
+import { makeLibrary } from "@spindle/node-library";
+import { type ArtifactRef, type CombinedManifest, validateArtifactRef } from "@spindle/schemas";
+import { SingleBar } from "cli-progress";
+import type { RunView } from "../services/run-service.ts";
+import { findServer } from "./server.ts";
+
+interface Options {
+  input: string[];
+  out?: string;
+  json?: boolean;
+}
+
+const POLL_MS = 300;
+const OUTAGE_MS = 60_000;
+const EXTENSIONS: Record<string, string> = {
+  "video/mp4": "mp4",
+  "image/png": "png",
+  "image/jpeg": "jpg",
+  "audio/wav": "wav",
+  "audio/mpeg": "mp3",
+};
+
+/** Exit code 0 if the run succeeded. */
+export async function run(graph: string, options: Options): Promise<number> {
+  const isFile = /\.(json|png|jpe?g|mp4|wav|webp)$/i.test(graph) || graph.includes("/");
+  const text = isFile
+    ? await readFile(graph, "utf8").catch((error) => {
+        throw new Error(`${graph} cannot be read: ${error.message}`);
+      })
+    : undefined;
+  const read = text === undefined ? undefined : readGraphText(text);
+  if (read && !read.graph) throw new Error(read.issues.map((one) => one.message).join("\n"));
+  const form = await formOf(options.input);
+  const server = await findServer();
+  const interrupt = new AbortController();
+  const onSignal = () => interrupt.abort();
+  process.once("SIGINT", onSignal);
+  try {
+    let path = `/api/templates/${encodeURIComponent(graph)}/runs`;
+    if (read?.graph && text !== undefined) {
+      const manifest = (await (await fetch(`${server.url}/api/capabilities`)).json()) as CombinedManifest;
+      const kinds = runInputs(read.graph, makeLibrary(manifest.capabilities))
+        .filter((one: RunInput) => form.get(one.name) instanceof Blob)
+        .map((one) => `kind.${encodeURIComponent(one.name)}=${encodeURIComponent(one.type)}`);
+      form.set("graph", text);
+      form.set("title", basename(graph));
+      path = `/api/runs?${kinds.join("&")}`;
+    }
+    const answer = await fetch(server.url + path, { method: "POST", body: form });
+    const body = (await answer.json()) as { run?: string; error?: { message: string; issues?: { message: string; place: unknown }[] } };
+    if (!body.run)
+      throw new Error(
+        [body.error?.message, ...(body.error?.issues ?? []).map((one) => `  ${one.message} ${JSON.stringify(one.place)}`)].join("\n"),
+      );
+    const done = await follow(server.url, body.run, interrupt.signal);
+    if (options.json) process.stdout.write(`${JSON.stringify(done, null, 2)}\n`);
+    if (options.out) await save(server.url, done, options.out, options.json === true);
+    if (done.state !== "succeeded")
+      process.stderr.write(
+        `spindle: the run ${done.state}: ${String(done.error?.message ?? "")}${done.error?.node ? ` (node ${done.error.node})` : ""}\n`,
+      );
+    else if (!options.json && !options.out) process.stdout.write(`${JSON.stringify(done.outputs, null, 2)}\n`);
+    return done.state === "succeeded" ? 0 : 1;
+  } finally {
+    process.off("SIGINT", onSignal);
+    await server.stop();
+  }
+}
+
+async function formOf(inputs: string[]): Promise<FormData> {
+  const form = new FormData();
+  for (const one of inputs) {
+    const at = one.indexOf("=");
+    if (at < 1) throw new Error(`--input ${one}: name=value or name=@file is needed.`);
+    const [name, value] = [one.slice(0, at), one.slice(at + 1)];
+    if (!value.startsWith("@")) form.set(name, value);
+    else form.set(name, new Blob([new Uint8Array(await readFile(value.slice(1)))]), basename(value));
+  }
+  return form;
+}
+
+/** Until the run ends; an outage of the server is waited out, Ctrl C cancels. */
+async function follow(url: string, id: string, interrupt: AbortSignal): Promise<RunView> {
+  const bar = new SingleBar({
+    format: "{bar} {percentage}%  {now}",
+    hideCursor: true,
+    clearOnComplete: true,
+    stopOnComplete: true,
+    noTTYOutput: false,
+    stream: process.stderr,
+  });
+  const isTerminal = process.stderr.isTTY === true;
+  if (isTerminal) bar.start(100, 0, { now: "" });
+  interrupt.addEventListener("abort", () => void fetch(`${url}/api/runs/${id}/cancel`, { method: "POST" }).catch(() => {}));
+  try {
+    for (let seen = Date.now(); ; ) {
+      const run = await fetch(`${url}/api/runs/${id}`).then(
+        (answer) => (answer.ok ? (answer.json() as Promise<RunView>) : undefined),
+        () => undefined,
+      );
+      if (run) seen = Date.now();
+      else if (Date.now() - seen > OUTAGE_MS) throw new Error("The server does not answer any more.");
+      if (run && ["succeeded", "failed", "cancelled"].includes(run.state)) return run;
+      if (run && isTerminal)
+        bar.update(Math.round(run.progress * 100), {
+          now: run.nodes
+            .filter((one) => one.state === "running")
+            .map((one) => one.node)
+            .join(", "),
+        });
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  } finally {
+    if (isTerminal) bar.stop();
+  }
+}
+
+async function save(url: string, run: RunView, folder: string, quiet: boolean): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const [name, value] of Object.entries(run.outputs ?? {})) {
+    const stem = join(folder, name.replaceAll(/[^A-Za-z0-9_.-]/g, "_").replace(/^\.+/, "_"));
+    const file = validateArtifactRef(value) ? await download(url, value, stem) : await writeText(stem, value);
+    if (!quiet) process.stdout.write(`${file}\n`);
+  }
+}
+
+async function download(url: string, ref: ArtifactRef, stem: string): Promise<string> {
+  const file = `${stem}.${EXTENSIONS[ref.mime] ?? "bin"}`;
+  const answer = await fetch(`${url}/api/artifacts/${ref.artifact}/download`);
+  if (!answer.ok || !answer.body) throw new Error(`The result ${ref.artifact} cannot be fetched: ${answer.status}.`);
+  await pipeline(Readable.fromWeb(answer.body as never), createWriteStream(file));
+  return file;
+}
+
+async function writeText(stem: string, value: unknown): Promise<string> {
+  const isText = typeof value === "string";
+  const file = `${stem}.${isText ? "txt" : "json"}`;
+  await pipeline(Readable.from([isText ? value : JSON.stringify(value, null, 2)]), createWriteStream(file));
+  return file;
+}

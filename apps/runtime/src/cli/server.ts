@@ -1,0 +1,51 @@
+// A server to run on: SPINDLE_URL, the one that runs in this clone, or one that is started for the while.
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ROOT } from "../config.ts";
+
+export interface Found {
+  url: string;
+  stop(): Promise<void>;
+}
+
+const PATIENCE_MS = 15 * 60_000;
+const nothing = async (): Promise<void> => {};
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(`${url}/health`).then(
+    (answer) => answer.ok,
+    () => false,
+  );
+}
+
+async function running(): Promise<string | undefined> {
+  const file = join(process.env.SPINDLE_HOME ?? join(ROOT, ".spindle"), "server.json");
+  const text = await readFile(file, "utf8").catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as { url: string }).url;
+}
+
+export async function findServer(): Promise<Found> {
+  const known = process.env.SPINDLE_URL ?? (await running());
+  if (known && (await answers(known))) return { url: known.replace(/\/$/, ""), stop: nothing };
+  if (process.env.SPINDLE_URL) throw new Error(`No Spindle answers at ${known}.`);
+  process.stderr.write("spindle: no server runs here; starting one for this run\n");
+  const child = spawn(process.execPath, [join(ROOT, "infra/setup/root.mjs"), "start"], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+  const url = await new Promise<string>((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error("The server did not start in time.")), PATIENCE_MS);
+    let text = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      text += chunk;
+      const found = /https?:\/\/\S+/.exec(text);
+      if (found) resolve(found[0]);
+      if (found) clearTimeout(late);
+    });
+    child.on("exit", (code) => reject(new Error(`The server ended (${code}) before it answered.`)));
+  });
+  const stop = async () => {
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    await ended;
+  };
+  return { url, stop };
+}
