@@ -17,7 +17,7 @@ export async function generateTypeScript(root: string): Promise<Map<string, stri
     [join(out, "constants.ts"), await constants(root)],
     [
       join(out, "index.ts"),
-      `${HEADER}export * from "./constants.ts";\nexport type * from "./types.ts";\nexport * from "./validators.js";\n`,
+      `${HEADER}export * from "./constants.ts";\nexport type * from "./types.ts";\nexport type { SchemaError, Validator } from "./validators.js";\nexport * from "./validators.js";\n`,
     ],
   ]);
 }

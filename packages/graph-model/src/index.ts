@@ -13,4 +13,5 @@ export { exportMermaid } from "./io/mermaid.ts";
 export * from "./issue.ts";
 export * from "./library.ts";
 export * from "./ports.ts";
+export * from "./run-inputs.ts";
 export * from "./topology.ts";

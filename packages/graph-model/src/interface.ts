@@ -1,8 +1,5 @@
 // DESIGN G4: the graph's public inputs and outputs, from which form, REST call and command line are made.
 import type { Graph } from "./graph.ts";
-import { inputSources } from "./inputs.ts";
-import type { Library } from "./library.ts";
-import type { Port } from "./ports.ts";
 
 export interface PortAddress {
   node: string;
@@ -29,14 +26,6 @@ export interface GraphInterface {
   outputs: InterfaceOutput[];
 }
 
-/** A public input with what its port says of it. */
-export interface RunInput extends InterfaceInput {
-  type: string;
-  required: boolean;
-  schema: Record<string, unknown>;
-  description?: string;
-}
-
 const list = (value: unknown): Record<string, unknown>[] =>
   Array.isArray(value) ? value.filter((one) => one !== null && typeof one === "object") : [];
 const text = (value: unknown, otherwise: string): string => (typeof value === "string" ? value : otherwise);
@@ -59,29 +48,4 @@ export function declaredInterface(graph: Graph): GraphInterface {
     return typeof one.name === "string" && from ? [{ name: one.name, label: text(one.label, one.name), from }] : [];
   });
   return { inputs, outputs };
-}
-
-/** What a run is asked for: the declared inputs first, then each input that nothing in the graph gives. */
-export function runInputs(graph: Graph, library: Library): RunInput[] {
-  const declared = declaredInterface(graph).inputs;
-  const found = new Map<string, RunInput>();
-  const port = (at: PortAddress): Port | undefined => {
-    const node = graph.nodes.find((one) => one.id === at.node);
-    return node && library.find(node.plane, node.service)?.inputs.find((one) => one.name === at.port);
-  };
-  for (const input of declared) {
-    const target = input.to.map(port).find((one) => one !== undefined);
-    found.set(input.name, { ...input, ...shapeOf(target) });
-  }
-  for (const source of inputSources(graph, library)) {
-    if (source.kind !== "run" || found.has(source.port.name)) continue;
-    found.set(source.port.name, { name: source.port.name, label: source.port.label, to: [], ...shapeOf(source.port) });
-  }
-  return [...found.values()];
-}
-
-function shapeOf(port: Port | undefined): Pick<RunInput, "type" | "required" | "schema" | "description"> {
-  if (!port) return { type: "any", required: false, schema: {} };
-  const description = port.description ? { description: port.description } : {};
-  return { type: port.type, required: port.required, schema: port.schema, ...description };
 }

@@ -1,0 +1,70 @@
+// `npm run check`: everything that needs no running service. `npm run fix` and `npm run gen` mend what can be mended.
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { generate } from "../codegen/gen.ts";
+import { buildDatabaseClient, buildPython, PYTHON } from "./build.ts";
+import { ROOT } from "./paths.ts";
+import { say } from "./say.ts";
+
+const bin = (name: string): string => join(ROOT, "node_modules/.bin", name);
+const WORKER = join(ROOT, "workers/python-gpu");
+
+/** Runs a tool with its output shown only if it fails. */
+export function run(name: string, command: string, args: string[], cwd = ROOT): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    let text = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (text += chunk));
+    child.on("close", (code) => {
+      say(`${name}: ${code === 0 ? "ok" : "FAILED"}`);
+      if (code !== 0) process.stderr.write(`${text}\n`);
+      resolve(code === 0);
+    });
+  });
+}
+
+export async function prepare(): Promise<void> {
+  await Promise.all([buildDatabaseClient(), buildPython("requirements-dev.txt")]);
+}
+
+export async function gen(): Promise<number> {
+  await prepare();
+  const written = await generate({ write: true, python: PYTHON });
+  say(written.length === 0 ? "everything generated is up to date" : `wrote ${written.join(", ")}`);
+  return 0;
+}
+
+async function fresh(): Promise<boolean> {
+  const stale = await generate({ write: false, python: PYTHON });
+  say(stale.length === 0 ? "generated files: ok" : `generated files: FAILED, stale: ${stale.join(", ")}. Run: npm run gen`);
+  return stale.length === 0;
+}
+
+export async function check(): Promise<number> {
+  await prepare();
+  const results = [
+    await fresh(),
+    ...(await Promise.all([
+      run("format and lint", bin("biome"), ["ci", "."]),
+      run("import directions", bin("depcruise"), ["schemas", "packages", "apps/runtime/src", "apps/editor/app", "infra", "--config", ".dependency-cruiser.cjs"]),
+      run("dead code", bin("knip"), ["--no-config-hints"]),
+    ])),
+    ...(await Promise.all([run("types", bin("tsc"), ["-p", "tsconfig.json"]), run("types of the editor", bin("tsc"), ["-p", "apps/editor/tsconfig.json"])])),
+    ...(await Promise.all([
+      run("Python lint", PYTHON, ["-m", "ruff", "check", "."], WORKER),
+      run("Python format", PYTHON, ["-m", "ruff", "format", "--check", "."], WORKER),
+      run("Python types", PYTHON, ["-m", "mypy"], WORKER),
+    ])),
+  ];
+  return results.every(Boolean) ? 0 : 1;
+}
+
+export async function fix(): Promise<number> {
+  await prepare();
+  const results = [
+    await run("format and lint", bin("biome"), ["check", "--write", "."]),
+    await run("Python lint", PYTHON, ["-m", "ruff", "check", "--fix", "."], WORKER),
+    await run("Python format", PYTHON, ["-m", "ruff", "format", "."], WORKER),
+  ];
+  return results.every(Boolean) ? 0 : 1;
+}

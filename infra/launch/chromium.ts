@@ -1,0 +1,15 @@
+import { aptInstall, hasApt } from "./debian.ts";
+import { findProgram, isRoot } from "./paths.ts";
+import { say } from "./say.ts";
+
+/** The machine's own browser, else apt's as root; undefined (and one line) where neither goes. */
+export async function findChromium(): Promise<string | undefined> {
+  const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+  const found = findProgram(...names);
+  if (found) return found;
+  if (isRoot && hasApt()) {
+    await aptInstall("chromium", "the browser of the end-to-end test").catch((error) => say(`chromium could not be installed: ${(error as Error).message.split("\n")[0]}`));
+    return findProgram(...names);
+  }
+  return undefined;
+}

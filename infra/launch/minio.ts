@@ -1,0 +1,40 @@
+// A MinIO for tests, built once with Go's own client into the cache. Its repository was archived in April 2026 (docs/operations.md).
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Supervised } from "./child.ts";
+import { CACHE, findProgram } from "./paths.ts";
+import { freePort, until } from "./ports.ts";
+import { say } from "./say.ts";
+
+const VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c";
+
+export interface Minio {
+  env: Record<string, string>;
+  stop(): Promise<void>;
+}
+
+/** The program's path; undefined where the machine has no Go to build it with. */
+export async function buildMinio(): Promise<string | undefined> {
+  const folder = join(CACHE, `minio-${VERSION}`);
+  const program = join(folder, "minio");
+  if (existsSync(program)) return program;
+  const go = findProgram("go") ?? (existsSync("/usr/local/go/bin/go") ? "/usr/local/go/bin/go" : undefined);
+  if (!go) return undefined;
+  say(`building MinIO ${VERSION} into .cache (the object store that the tests run against; some minutes, once)`);
+  await mkdir(folder, { recursive: true });
+  await promisify(execFile)(go, ["install", `github.com/minio/minio@${VERSION}`], { env: { ...process.env, GOBIN: folder, GOFLAGS: "-mod=mod" }, maxBuffer: 64 * 1024 * 1024 });
+  return program;
+}
+
+export async function startMinio(program: string, folder: string): Promise<Minio> {
+  await mkdir(folder, { recursive: true });
+  const port = await freePort();
+  const [user, password] = ["spindle-test", "spindle-test-secret"];
+  const process_ = new Supervised({ name: "minio", command: program, args: ["server", folder, "--address", `127.0.0.1:${port}`, "--quiet"], env: { MINIO_ROOT_USER: user, MINIO_ROOT_PASSWORD: password, MINIO_BROWSER: "off" } });
+  const endpoint = `http://127.0.0.1:${port}`;
+  await until(async () => (await fetch(`${endpoint}/minio/health/live`)).ok, 30_000, () => `MinIO does not start:\n${process_.lastLines.join("\n")}`);
+  return { env: { S3_ENDPOINT: endpoint, S3_ACCESS_KEY_ID: user, S3_SECRET_ACCESS_KEY: password, S3_BUCKET: "spindle-test" }, stop: () => process_.stop() };
+}

@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import type { Graph } from "../graph.ts";
+import { sampleLibrary } from "../sample-library.ts";
+import { readGraph, readGraphText } from "./document.ts";
+import { validate } from "./validate.ts";
+
+const node = (id: string, service = "pass", more = {}) => ({ id, service, plane: "node", status: "pending", ...more });
+const graph = (nodes: object[], edges: object[] = [], metadata?: object): Graph => ({ schema: "langgraph.v1", workflowId: "t", nodes, edges, ...(metadata ? { metadata } : {}) }) as never;
+const codes = (one: Graph) => validate(one, sampleLibrary).filter((issue) => issue.severity === "error").map((issue) => issue.code);
+const wire = (from: string, sourcePort: string, to: string, targetPort: string) => ({ from, to, metadata: { sourcePort, targetPort } });
+
+describe("validate finds, with its place,", () => {
+  test.each<[string, Graph, string]>([
+    ["an unknown capability", graph([node("a", "nope")]), "node.unknown_capability"],
+    ["an unknown version", graph([node("a")], [], { nodes: { a: { version: "9" } } }), "node.unknown_version"],
+    ["an unknown engine", graph([node("a")], [], { nodes: { a: { engine: "x" } } }), "node.unknown_engine"],
+    ["an engine that is not live", graph([node("a")], [], { nodes: { a: { engine: "gone" } } }), "node.engine_not_live"],
+    ["two nodes with one id", graph([node("a"), node("a")]), "node.duplicate_id"],
+    ["a bad id", graph([node("a b")]), "node.bad_id"],
+    ["a dangling edge", graph([node("a")], [{ from: "a", to: "z" }]), "edge.dangling"],
+    ["an unknown port", graph([node("a"), node("b")], [wire("a", "nope", "b", "value")]), "edge.unknown_port"],
+    ["types that do not fit", graph([node("a", "say", { params: { text: "x" } }), node("b", "hear")], [wire("a", "text", "b", "sound")]), "edge.type_mismatch"],
+    ["two wires into one input", graph([node("a"), node("b"), node("c")], [wire("a", "value", "c", "value"), wire("b", "value", "c", "value")]), "edge.port_taken"],
+    ["a cycle", graph([node("a"), node("b")], [{ from: "a", to: "b" }, { from: "b", to: "a" }]), "graph.cycle"],
+    ["a parameter outside its schema", graph([node("a", "hear", { params: { level: 11 } })]), "param.invalid"],
+    ["an opaque type that leaves its plane", graph([node("a", "Sampler", { plane: "comfy" }), node("b")], [wire("a", "latent", "b", "value")]), "edge.type_mismatch"],
+    ["a condition", graph([node("a"), node("b")], [{ from: "a", to: "b", metadata: { when: "true" } }]), "feature.not_supported"],
+    ["a loop", graph([node("a"), node("b")], [{ from: "a", to: "b", metadata: { loop: { maxIterations: 2 } } }]), "feature.not_supported"],
+    ["a map", graph([node("a"), node("b")], [{ from: "a", to: "b", metadata: { map: {} } }]), "feature.not_supported"],
+    ["a pinned output", graph([node("a")], [], { nodes: { a: { pinned: { value: 1 } } } }), "feature.not_supported"],
+    ["a subgraph", graph([node("a", "graph.call")]), "feature.not_supported"],
+    ["an interface that names nothing", graph([node("a")], [], { interface: { outputs: [{ name: "x", from: { node: "z", port: "y" } }] } }), "interface.invalid"],
+  ])("%s", (_, one, code) => {
+    const found = validate(one, sampleLibrary).find((issue) => issue.code === code);
+    expect(found, JSON.stringify(validate(one, sampleLibrary))).toBeDefined();
+    expect(Object.keys(found?.place ?? {}).length).toBeGreaterThan(0);
+  });
+  test("nothing in a graph that is right", () => expect(codes(graph([node("a", "say", { params: { text: "x" } }), node("b", "hear")], [wire("a", "sound", "b", "sound")]))).toEqual([]));
+});
+
+describe("readGraph refuses, and never throws on,", () => {
+  const deep = (levels: number): unknown => (levels === 0 ? 1 : { a: deep(levels - 1) });
+  const nested = `${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}`;
+  test.each<[string, string, string]>([
+    ["text that is not JSON", "{", "graph.not_json"],
+    ["over 2 MiB", `"${"x".repeat(2 * 1024 * 1024)}"`, "graph.too_large"],
+    ["over 32 levels", JSON.stringify({ context: deep(40) }), "graph.too_deep"],
+    ["10,000 levels", nested, "graph.too_deep"],
+    ["__proto__", '{"schema":"langgraph.v1","context":{"__proto__":{"x":1}}}', "graph.forbidden_key"],
+    ["constructor", '{"nodes":[{"params":{"constructor":1}}]}', "graph.forbidden_key"],
+    ["5,001 nodes", JSON.stringify({ nodes: Array(5001).fill({}) }), "graph.too_large"],
+    ["20,001 edges", JSON.stringify({ edges: Array(20001).fill({}) }), "graph.too_large"],
+    ["null", "null", "graph.schema"],
+    ["a ComfyUI workflow", '{"last_node_id":3,"nodes":[]}', "feature.not_supported"],
+    ["a ComfyUI API graph", '{"3":{"class_type":"KSampler","inputs":{}}}', "feature.not_supported"],
+    ["no nodes", '{"schema":"langgraph.v1","workflowId":"x","nodes":[],"edges":[]}', "graph.empty"],
+  ])("%s", (_, text, code) => {
+    const { graph: found, issues } = readGraphText(text);
+    expect(found).toBeUndefined();
+    expect(issues.map((issue) => issue.code)).toContain(code);
+    expect(({} as Record<string, unknown>).x).toBeUndefined();
+  });
+  test("every wrong place of a document at once", () => {
+    const { issues } = readGraph({ schema: "langgraph.v1", workflowId: "x", nodes: [{ id: "a" }, { id: "b", service: 1, plane: "moon", status: "pending" }], edges: [] });
+    expect(new Set(issues.map((issue) => issue.place.node))).toEqual(new Set(["a", "b"]));
+  });
+});
+
+test.each(["capabilities", "f5tts_infinitetalk", "sadtalker", "svd_wav2lip"])("the predecessor's graph %s loads unchanged", (name) => {
+  const text = readFileSync(new URL(`../../../../schemas/samples/graph/valid/${name}.json`, import.meta.url), "utf8");
+  expect(readGraphText(text).graph).toEqual(JSON.parse(text));
+});

@@ -1,0 +1,33 @@
+import { describe, expect, test } from "vitest";
+import { decide, decideEdge, type EdgeDecision, type Outcome } from "./decide.ts";
+
+const completed: Outcome = { status: "completed" };
+const failed: Outcome = { status: "failed" };
+const skipped: Outcome = { status: "skipped", broken: false };
+const broken: Outcome = { status: "skipped", broken: true };
+
+describe("decideEdge, the whole table of DESIGN E3", () => {
+  test.each<[Parameters<typeof decideEdge>[0], Outcome, boolean, EdgeDecision]>([
+    ["normal", completed, false, "taken"],
+    ["on_success", completed, true, "taken"],
+    ["on_failure", completed, false, "not"],
+    ["normal", failed, false, "broken"],
+    ["normal", failed, true, "not"],
+    ["on_success", failed, false, "broken"],
+    ["on_success", failed, true, "not"],
+    ["on_failure", failed, true, "taken"],
+    ["normal", skipped, false, "not"],
+    ["on_failure", skipped, false, "not"],
+    ["normal", broken, false, "broken"],
+    ["on_failure", broken, true, "broken"],
+  ])("%s from %o (handled: %s) is %s", (kind, source, handled, expected) => expect(decideEdge(kind, source, handled)).toBe(expected));
+});
+
+describe("decide", () => {
+  test("waits while an edge is undecided", () => expect(decide(["taken", undefined], true)).toEqual({ do: "wait" }));
+  test("runs without incoming edges, fed or not", () => expect(decide([], false)).toEqual({ do: "run" }));
+  test("runs when one edge is taken", () => expect(decide(["not", "taken"], true)).toEqual({ do: "run" }));
+  test("skips when none is taken", () => expect(decide(["not", "not"], true)).toEqual({ do: "skip", broken: false }));
+  test("a broken edge wins over a taken one", () => expect(decide(["taken", "broken"], true)).toEqual({ do: "skip", broken: true }));
+  test("skips when a required port is unfed", () => expect(decide(["taken"], false)).toEqual({ do: "skip", broken: false }));
+});

@@ -1,0 +1,85 @@
+import { describe, expect, test } from "vitest";
+import * as Y from "yjs";
+import { readGraph } from "../check/document.ts";
+import { addNode, connect, copyNodes, edgesOf, loadGraph, moveNodes, nodesOf, normalise, pasteNodes, remove, setParam, setSetting } from "./index.ts";
+
+const me = { who: "me" };
+const at = { x: 0, y: 0 };
+const pass = (doc: Y.Doc, origin: unknown = me) => addNode(doc, origin, { service: "pass", plane: "node", position: at });
+const sync = (a: Y.Doc, b: Y.Doc) => {
+  Y.applyUpdate(b, Y.encodeStateAsUpdate(a, Y.encodeStateVector(b)));
+  Y.applyUpdate(a, Y.encodeStateAsUpdate(b, Y.encodeStateVector(a)));
+};
+
+describe("commands", () => {
+  test("a document goes in and comes out", () => {
+    const graph = readGraph({ schema: "langgraph.v1", workflowId: "w", context: { a: 1 }, metadata: { planner: "p", editor: { positions: { n: { x: 1, y: 2 } }, zoom: 1 }, nodes: { n: { engine: "e" } } }, nodes: [{ id: "n", service: "pass", plane: "node", status: "completed", output: { x: 1 }, params: { v: [1] }, progressWeight: 2 }, { id: "m", service: "pass", plane: "node", status: "pending" }], edges: [{ from: "n", to: "m", kind: "on_failure", metadata: { id: "e1" } }] }).graph;
+    const doc = new Y.Doc();
+    loadGraph(doc, me, graph as never);
+    const { output: _, ...node } = (graph as never as { nodes: Record<string, unknown>[] }).nodes[0] as Record<string, unknown>;
+    expect(normalise(doc).graph).toEqual({ ...graph, nodes: [{ ...node, status: "pending" }, graph?.nodes[1]] });
+  });
+  test("an input keeps one wire", () => {
+    const doc = new Y.Doc();
+    const [a, b, c] = [pass(doc), pass(doc), pass(doc)];
+    connect(doc, me, { node: a, port: "value" }, { node: c, port: "value" });
+    connect(doc, me, { node: b, port: "value" }, { node: c, port: "value" });
+    expect(normalise(doc).graph.edges.map((edge) => edge.from)).toEqual([b]);
+  });
+  test("removing a node takes its wires along; undo brings both back, and only one's own", () => {
+    const doc = new Y.Doc();
+    const undo = new Y.UndoManager([nodesOf(doc), edgesOf(doc)], { trackedOrigins: new Set([me]), captureTimeout: 0 });
+    const [a, b] = [pass(doc, "other"), pass(doc, "other")];
+    connect(doc, "other", { node: a, port: "value" }, { node: b, port: "value" });
+    remove(doc, me, [a]);
+    expect(normalise(doc).graph).toMatchObject({ nodes: [{ id: b }], edges: [] });
+    undo.undo();
+    expect(normalise(doc).graph.nodes).toHaveLength(2);
+    expect(normalise(doc).graph.edges).toHaveLength(1);
+    undo.undo();
+    expect(normalise(doc).graph.nodes).toHaveLength(2);
+  });
+  test("paste gives new ids and keeps the wires between what was copied", () => {
+    const doc = new Y.Doc();
+    const [a, b] = [pass(doc), pass(doc)];
+    connect(doc, me, { node: a, port: "value" }, { node: b, port: "value" });
+    const fresh = pasteNodes(doc, me, copyNodes(doc, [a, b]) as never, { x: 100, y: 100 });
+    const { graph } = normalise(doc);
+    expect(graph.nodes).toHaveLength(4);
+    expect(graph.edges.filter((edge) => fresh.includes(edge.from) && fresh.includes(edge.to))).toHaveLength(1);
+  });
+});
+
+describe("merging", () => {
+  test("two people change different fields of one node, and both hold", () => {
+    const [one, two] = [new Y.Doc(), new Y.Doc()];
+    const id = pass(one);
+    sync(one, two);
+    setParam(one, me, id, "a", 1);
+    setParam(two, me, id, "b", 2);
+    setSetting(two, me, id, "engine", "x");
+    moveNodes(one, me, { [id]: { x: 7, y: 8 } });
+    sync(one, two);
+    expect(normalise(one)).toEqual(normalise(two));
+    expect(normalise(one).graph).toMatchObject({ nodes: [{ params: { a: 1, b: 2 } }], metadata: { nodes: { [id]: { engine: "x" } }, editor: { positions: { [id]: { x: 7, y: 8 } } } } });
+  });
+  test("a wire to a node that another person removed vanishes for everybody", () => {
+    const [one, two] = [new Y.Doc(), new Y.Doc()];
+    const [a, b] = [pass(one), pass(one)];
+    sync(one, two);
+    remove(one, me, [b]);
+    connect(two, me, { node: a, port: "value" }, { node: b, port: "value" });
+    sync(one, two);
+    expect(normalise(one)).toEqual(normalise(two));
+    expect(normalise(one).graph.edges).toEqual([]);
+  });
+  test("damage is left out and named, never thrown", () => {
+    const doc = new Y.Doc();
+    pass(doc);
+    doc.getMap("nodes").set("bad", 7);
+    doc.getMap("edges").set("bad", "x");
+    const { graph, issues } = normalise(doc);
+    expect(graph.nodes).toHaveLength(1);
+    expect(issues).toHaveLength(2);
+  });
+});
