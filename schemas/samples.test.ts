@@ -5,7 +5,11 @@ import { describe, expect, test } from "vitest";
 import * as contract from "./generated/index.ts";
 
 const folder = new URL("./samples/", import.meta.url).pathname;
-const name = (kind: string): string => `validate${kind.split("-").map((part) => part[0]?.toUpperCase() + part.slice(1)).join("")}`;
+const name = (kind: string): string =>
+  `validate${kind
+    .split("-")
+    .map((part) => part[0]?.toUpperCase() + part.slice(1))
+    .join("")}`;
 
 describe.each(readdirSync(folder))("%s", (kind) => {
   const validate = (contract as unknown as Record<string, contract.Validator<unknown>>)[name(kind)] as contract.Validator<unknown>;

@@ -18,17 +18,30 @@ export async function bench(): Promise<number> {
   const postgres = sharedFolder("postgres-bench");
   const stack = await startStack({ home, postgres, port: await freePort(), quiet: true, worker: false });
   try {
-    const node = (index: number) => ({ id: `n${index}`, service: "output.preview", plane: "node", status: "pending", ...(index === 0 ? { params: { value: 1 } } : {}) });
+    const node = (index: number) => ({
+      id: `n${index}`,
+      service: "output.preview",
+      plane: "node",
+      status: "pending",
+      ...(index === 0 ? { params: { value: 1 } } : {}),
+    });
     const edge = (index: number) => ({ from: `n${index}`, to: `n${index + 1}`, metadata: { sourcePort: "value", targetPort: "value" } });
-    const graph = { schema: "langgraph.v1", workflowId: "chain", nodes: Array.from({ length: NODES }, (_, index) => node(index)), edges: Array.from({ length: NODES - 1 }, (_, index) => edge(index)) };
+    const graph = {
+      schema: "langgraph.v1",
+      workflowId: "chain",
+      nodes: Array.from({ length: NODES }, (_, index) => node(index)),
+      edges: Array.from({ length: NODES - 1 }, (_, index) => edge(index)),
+    };
     const ours: number[] = [];
     const floor: number[] = [];
     for (let round = 0; round <= ROUNDS; round++) {
       const [a, b] = [await chain(stack.url, graph), await commits(stack.env.DATABASE_URL as string)];
-      if (round > 0) (ours.push(a), floor.push(b)); // the first round warms up
+      if (round > 0) ours.push(a), floor.push(b); // the first round warms up
     }
     const [value, anchor] = [median(ours), median(floor)];
-    process.stdout.write(`${JSON.stringify({ id: "chain50.durable", value: round(value / anchor), ours: round(value), anchor: "insert+update commits", anchorValue: round(anchor), unit: "ms", goal: null })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ id: "chain50.durable", value: round(value / anchor), ours: round(value), anchor: "insert+update commits", anchorValue: round(anchor), unit: "ms", goal: null })}\n`,
+    );
     return 0;
   } finally {
     await stack.stop();

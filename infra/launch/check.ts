@@ -46,10 +46,21 @@ export async function check(): Promise<number> {
     await fresh(),
     ...(await Promise.all([
       run("format and lint", bin("biome"), ["ci", "."]),
-      run("import directions", bin("depcruise"), ["schemas", "packages", "apps/runtime/src", "apps/editor/app", "infra", "--config", ".dependency-cruiser.cjs"]),
+      run("import directions", bin("depcruise"), [
+        "schemas",
+        "packages",
+        "apps/runtime/src",
+        "apps/editor/app",
+        "infra",
+        "--config",
+        ".dependency-cruiser.cjs",
+      ]),
       run("dead code", bin("knip"), ["--no-config-hints"]),
     ])),
-    ...(await Promise.all([run("types", bin("tsc"), ["-p", "tsconfig.json"]), run("types of the editor", bin("tsc"), ["-p", "apps/editor/tsconfig.json"])])),
+    ...(await Promise.all([
+      run("types", bin("tsc"), ["-p", "tsconfig.json"]),
+      run("types of the editor", bin("tsc"), ["-p", "apps/editor/tsconfig.json"]),
+    ])),
     ...(await Promise.all([
       run("Python lint", PYTHON, ["-m", "ruff", "check", "."], WORKER),
       run("Python format", PYTHON, ["-m", "ruff", "format", "--check", "."], WORKER),

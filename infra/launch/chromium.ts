@@ -8,7 +8,9 @@ export async function findChromium(): Promise<string | undefined> {
   const found = findProgram(...names);
   if (found) return found;
   if (isRoot && hasApt()) {
-    await aptInstall("chromium", "the browser of the end-to-end test").catch((error) => say(`chromium could not be installed: ${(error as Error).message.split("\n")[0]}`));
+    await aptInstall("chromium", "the browser of the end-to-end test").catch((error) =>
+      say(`chromium could not be installed: ${(error as Error).message.split("\n")[0]}`),
+    );
     return findProgram(...names);
   }
   return undefined;

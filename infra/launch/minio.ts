@@ -25,7 +25,10 @@ export async function buildMinio(): Promise<string | undefined> {
   if (!go) return undefined;
   say(`building MinIO ${VERSION} into .cache (the object store that the tests run against; some minutes, once)`);
   await mkdir(folder, { recursive: true });
-  await promisify(execFile)(go, ["install", `github.com/minio/minio@${VERSION}`], { env: { ...process.env, GOBIN: folder, GOFLAGS: "-mod=mod" }, maxBuffer: 64 * 1024 * 1024 });
+  await promisify(execFile)(go, ["install", `github.com/minio/minio@${VERSION}`], {
+    env: { ...process.env, GOBIN: folder, GOFLAGS: "-mod=mod" },
+    maxBuffer: 64 * 1024 * 1024,
+  });
   return program;
 }
 
@@ -33,8 +36,20 @@ export async function startMinio(program: string, folder: string): Promise<Minio
   await mkdir(folder, { recursive: true });
   const port = await freePort();
   const [user, password] = ["spindle-test", "spindle-test-secret"];
-  const process_ = new Supervised({ name: "minio", command: program, args: ["server", folder, "--address", `127.0.0.1:${port}`, "--quiet"], env: { MINIO_ROOT_USER: user, MINIO_ROOT_PASSWORD: password, MINIO_BROWSER: "off" } });
+  const process_ = new Supervised({
+    name: "minio",
+    command: program,
+    args: ["server", folder, "--address", `127.0.0.1:${port}`, "--quiet"],
+    env: { MINIO_ROOT_USER: user, MINIO_ROOT_PASSWORD: password, MINIO_BROWSER: "off" },
+  });
   const endpoint = `http://127.0.0.1:${port}`;
-  await until(async () => (await fetch(`${endpoint}/minio/health/live`)).ok, 30_000, () => `MinIO does not start:\n${process_.lastLines.join("\n")}`);
-  return { env: { S3_ENDPOINT: endpoint, S3_ACCESS_KEY_ID: user, S3_SECRET_ACCESS_KEY: password, S3_BUCKET: "spindle-test" }, stop: () => process_.stop() };
+  await until(
+    async () => (await fetch(`${endpoint}/minio/health/live`)).ok,
+    30_000,
+    () => `MinIO does not start:\n${process_.lastLines.join("\n")}`,
+  );
+  return {
+    env: { S3_ENDPOINT: endpoint, S3_ACCESS_KEY_ID: user, S3_SECRET_ACCESS_KEY: password, S3_BUCKET: "spindle-test" },
+    stop: () => process_.stop(),
+  };
 }

@@ -36,7 +36,8 @@ export async function test(args: string[]): Promise<number> {
   const chromium = needsBrowser ? await findChromium() : undefined;
   if (needsBrowser) await buildEditor();
   if (needsBrowser && chromium) add(await vitest("e2e", { SPINDLE_CHROMIUM: chromium }));
-  else if (needsBrowser) add(missing(all, "THE BROWSER TESTS ARE SKIPPED: no Chromium. Install it (Debian: apt install chromium) and run npm test again."));
+  else if (needsBrowser)
+    add(missing(all, "THE BROWSER TESTS ARE SKIPPED: no Chromium. Install it (Debian: apt install chromium) and run npm test again."));
   if (all || only === "slow") {
     const minio = await buildMinio();
     if (!minio) add(missing(all, "THE MINIO TESTS ARE SKIPPED: Go is needed once to build MinIO, and was not found."));
@@ -55,8 +56,24 @@ function missing(all: boolean, text: string): Counts {
 async function vitest(project: string, env: Record<string, string>): Promise<Counts> {
   say(`tests: ${project}`);
   const report = join(tmpdir(), `spindle-${project}-${process.pid}.json`);
-  const code = await show(process.execPath, [join(ROOT, "node_modules/vitest/vitest.mjs"), "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], ROOT, env);
-  const found = await readFile(report, "utf8").then((text) => JSON.parse(text) as { numPassedTests: number; numFailedTests: number; numPendingTests: number }, () => undefined);
+  const code = await show(
+    process.execPath,
+    [
+      join(ROOT, "node_modules/vitest/vitest.mjs"),
+      "run",
+      "--project",
+      project,
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+    ],
+    ROOT,
+    env,
+  );
+  const found = await readFile(report, "utf8").then(
+    (text) => JSON.parse(text) as { numPassedTests: number; numFailedTests: number; numPendingTests: number },
+    () => undefined,
+  );
   await rm(report, { force: true });
   const failed = found?.numFailedTests ?? 0;
   return { passed: found?.numPassedTests ?? 0, failed: code === 0 ? failed : Math.max(1, failed), skipped: found?.numPendingTests ?? 0 };
@@ -70,7 +87,11 @@ async function pytest(): Promise<Counts> {
 
 function show(command: string, args: string[], cwd: string, env: Record<string, string>): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env, NODE_OPTIONS: "--disable-warning=ExperimentalWarning" }, stdio: ["ignore", "inherit", "inherit"] });
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env, NODE_OPTIONS: "--disable-warning=ExperimentalWarning" },
+      stdio: ["ignore", "inherit", "inherit"],
+    });
     child.on("close", (code) => resolve(code ?? 1));
   });
 }

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { assertBindAllowed, makeGuard } from "./guard.ts";
 
 const guard = makeGuard({ publicHosts: ["spindle.example"], proxySecret: "" });
-const ask = (method: string, headers: Record<string, string>, kind: "http" | "socket" = "http") => guard({ method, headers }, kind) === undefined;
+const ask = (method: string, headers: Record<string, string>, kind: "http" | "socket" = "http") =>
+  guard({ method, headers }, kind) === undefined;
 
 describe("the guard", () => {
   test.each<[string, boolean, string, Record<string, string>, ("http" | "socket")?]>([

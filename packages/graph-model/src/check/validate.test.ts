@@ -6,8 +6,12 @@ import { readGraph, readGraphText } from "./document.ts";
 import { validate } from "./validate.ts";
 
 const node = (id: string, service = "pass", more = {}) => ({ id, service, plane: "node", status: "pending", ...more });
-const graph = (nodes: object[], edges: object[] = [], metadata?: object): Graph => ({ schema: "langgraph.v1", workflowId: "t", nodes, edges, ...(metadata ? { metadata } : {}) }) as never;
-const codes = (one: Graph) => validate(one, sampleLibrary).filter((issue) => issue.severity === "error").map((issue) => issue.code);
+const graph = (nodes: object[], edges: object[] = [], metadata?: object): Graph =>
+  ({ schema: "langgraph.v1", workflowId: "t", nodes, edges, ...(metadata ? { metadata } : {}) }) as never;
+const codes = (one: Graph) =>
+  validate(one, sampleLibrary)
+    .filter((issue) => issue.severity === "error")
+    .map((issue) => issue.code);
 const wire = (from: string, sourcePort: string, to: string, targetPort: string) => ({ from, to, metadata: { sourcePort, targetPort } });
 
 describe("validate finds, with its place,", () => {
@@ -20,23 +24,50 @@ describe("validate finds, with its place,", () => {
     ["a bad id", graph([node("a b")]), "node.bad_id"],
     ["a dangling edge", graph([node("a")], [{ from: "a", to: "z" }]), "edge.dangling"],
     ["an unknown port", graph([node("a"), node("b")], [wire("a", "nope", "b", "value")]), "edge.unknown_port"],
-    ["types that do not fit", graph([node("a", "say", { params: { text: "x" } }), node("b", "hear")], [wire("a", "text", "b", "sound")]), "edge.type_mismatch"],
-    ["two wires into one input", graph([node("a"), node("b"), node("c")], [wire("a", "value", "c", "value"), wire("b", "value", "c", "value")]), "edge.port_taken"],
-    ["a cycle", graph([node("a"), node("b")], [{ from: "a", to: "b" }, { from: "b", to: "a" }]), "graph.cycle"],
+    [
+      "types that do not fit",
+      graph([node("a", "say", { params: { text: "x" } }), node("b", "hear")], [wire("a", "text", "b", "sound")]),
+      "edge.type_mismatch",
+    ],
+    [
+      "two wires into one input",
+      graph([node("a"), node("b"), node("c")], [wire("a", "value", "c", "value"), wire("b", "value", "c", "value")]),
+      "edge.port_taken",
+    ],
+    [
+      "a cycle",
+      graph(
+        [node("a"), node("b")],
+        [
+          { from: "a", to: "b" },
+          { from: "b", to: "a" },
+        ],
+      ),
+      "graph.cycle",
+    ],
     ["a parameter outside its schema", graph([node("a", "hear", { params: { level: 11 } })]), "param.invalid"],
-    ["an opaque type that leaves its plane", graph([node("a", "Sampler", { plane: "comfy" }), node("b")], [wire("a", "latent", "b", "value")]), "edge.type_mismatch"],
+    [
+      "an opaque type that leaves its plane",
+      graph([node("a", "Sampler", { plane: "comfy" }), node("b")], [wire("a", "latent", "b", "value")]),
+      "edge.type_mismatch",
+    ],
     ["a condition", graph([node("a"), node("b")], [{ from: "a", to: "b", metadata: { when: "true" } }]), "feature.not_supported"],
     ["a loop", graph([node("a"), node("b")], [{ from: "a", to: "b", metadata: { loop: { maxIterations: 2 } } }]), "feature.not_supported"],
     ["a map", graph([node("a"), node("b")], [{ from: "a", to: "b", metadata: { map: {} } }]), "feature.not_supported"],
     ["a pinned output", graph([node("a")], [], { nodes: { a: { pinned: { value: 1 } } } }), "feature.not_supported"],
     ["a subgraph", graph([node("a", "graph.call")]), "feature.not_supported"],
-    ["an interface that names nothing", graph([node("a")], [], { interface: { outputs: [{ name: "x", from: { node: "z", port: "y" } }] } }), "interface.invalid"],
+    [
+      "an interface that names nothing",
+      graph([node("a")], [], { interface: { outputs: [{ name: "x", from: { node: "z", port: "y" } }] } }),
+      "interface.invalid",
+    ],
   ])("%s", (_, one, code) => {
     const found = validate(one, sampleLibrary).find((issue) => issue.code === code);
     expect(found, JSON.stringify(validate(one, sampleLibrary))).toBeDefined();
     expect(Object.keys(found?.place ?? {}).length).toBeGreaterThan(0);
   });
-  test("nothing in a graph that is right", () => expect(codes(graph([node("a", "say", { params: { text: "x" } }), node("b", "hear")], [wire("a", "sound", "b", "sound")]))).toEqual([]));
+  test("nothing in a graph that is right", () =>
+    expect(codes(graph([node("a", "say", { params: { text: "x" } }), node("b", "hear")], [wire("a", "sound", "b", "sound")]))).toEqual([]));
 });
 
 describe("readGraph refuses, and never throws on,", () => {
@@ -62,7 +93,12 @@ describe("readGraph refuses, and never throws on,", () => {
     expect(({} as Record<string, unknown>).x).toBeUndefined();
   });
   test("every wrong place of a document at once", () => {
-    const { issues } = readGraph({ schema: "langgraph.v1", workflowId: "x", nodes: [{ id: "a" }, { id: "b", service: 1, plane: "moon", status: "pending" }], edges: [] });
+    const { issues } = readGraph({
+      schema: "langgraph.v1",
+      workflowId: "x",
+      nodes: [{ id: "a" }, { id: "b", service: 1, plane: "moon", status: "pending" }],
+      edges: [],
+    });
     expect(new Set(issues.map((issue) => issue.place.node))).toEqual(new Set(["a", "b"]));
   });
 });

@@ -1,7 +1,20 @@
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { readGraph } from "../check/document.ts";
-import { addNode, connect, copyNodes, edgesOf, loadGraph, moveNodes, nodesOf, normalise, pasteNodes, remove, setParam, setSetting } from "./index.ts";
+import {
+  addNode,
+  connect,
+  copyNodes,
+  edgesOf,
+  loadGraph,
+  moveNodes,
+  nodesOf,
+  normalise,
+  pasteNodes,
+  remove,
+  setParam,
+  setSetting,
+} from "./index.ts";
 
 const me = { who: "me" };
 const at = { x: 0, y: 0 };
@@ -13,7 +26,17 @@ const sync = (a: Y.Doc, b: Y.Doc) => {
 
 describe("commands", () => {
   test("a document goes in and comes out", () => {
-    const graph = readGraph({ schema: "langgraph.v1", workflowId: "w", context: { a: 1 }, metadata: { planner: "p", editor: { positions: { n: { x: 1, y: 2 } }, zoom: 1 }, nodes: { n: { engine: "e" } } }, nodes: [{ id: "n", service: "pass", plane: "node", status: "completed", output: { x: 1 }, params: { v: [1] }, progressWeight: 2 }, { id: "m", service: "pass", plane: "node", status: "pending" }], edges: [{ from: "n", to: "m", kind: "on_failure", metadata: { id: "e1" } }] }).graph;
+    const graph = readGraph({
+      schema: "langgraph.v1",
+      workflowId: "w",
+      context: { a: 1 },
+      metadata: { planner: "p", editor: { positions: { n: { x: 1, y: 2 } }, zoom: 1 }, nodes: { n: { engine: "e" } } },
+      nodes: [
+        { id: "n", service: "pass", plane: "node", status: "completed", output: { x: 1 }, params: { v: [1] }, progressWeight: 2 },
+        { id: "m", service: "pass", plane: "node", status: "pending" },
+      ],
+      edges: [{ from: "n", to: "m", kind: "on_failure", metadata: { id: "e1" } }],
+    }).graph;
     const doc = new Y.Doc();
     loadGraph(doc, me, graph as never);
     const { output: _, ...node } = (graph as never as { nodes: Record<string, unknown>[] }).nodes[0] as Record<string, unknown>;
@@ -61,7 +84,10 @@ describe("merging", () => {
     moveNodes(one, me, { [id]: { x: 7, y: 8 } });
     sync(one, two);
     expect(normalise(one)).toEqual(normalise(two));
-    expect(normalise(one).graph).toMatchObject({ nodes: [{ params: { a: 1, b: 2 } }], metadata: { nodes: { [id]: { engine: "x" } }, editor: { positions: { [id]: { x: 7, y: 8 } } } } });
+    expect(normalise(one).graph).toMatchObject({
+      nodes: [{ params: { a: 1, b: 2 } }],
+      metadata: { nodes: { [id]: { engine: "x" } }, editor: { positions: { [id]: { x: 7, y: 8 } } } },
+    });
   });
   test("a wire to a node that another person removed vanishes for everybody", () => {
     const [one, two] = [new Y.Doc(), new Y.Doc()];

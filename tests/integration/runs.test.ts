@@ -1,0 +1,296 @@
+// Runs on real processes: what a run means, what is refused, what its files are.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { extractGraph } from "@spindle/graph-model";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ROOT } from "../../infra/launch/paths.ts";
+import { PROMPT, talkForm } from "../support/samples.ts";
+import { ended, graphOf, health, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
+
+let spindle: Spindle;
+let db: pg.Client;
+beforeAll(async () => {
+  spindle = await startSpindle();
+  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
+  await db.connect();
+});
+afterAll(async () => {
+  await db?.end();
+  await spindle?.stop();
+});
+
+const start = async (graph: unknown, inputs = {}): Promise<string> => {
+  const { status, body } = await submit(spindle.url, graph, inputs);
+  expect(status, JSON.stringify(body)).toBe(202);
+  return body.run;
+};
+const states = async (graph: unknown) =>
+  Object.fromEntries((await ended(spindle.url, await start(graph))).nodes.map((one) => [one.node, one.state]));
+const fails = (id: string) => node(id, "json.pick", { json: {}, path: "missing" });
+const shows = (id: string, value: unknown = 1) => node(id, "output.preview", { value });
+
+describe("a run", () => {
+  test("carries values along wires, between planes, and numbers its events without a gap", async () => {
+    const graph = graphOf(
+      [
+        node("a", "text.template", { template: "Hello {{name}}", values: { name: "Ada" } }),
+        wait("b", { seconds: 0 }),
+        node("c", "output.preview"),
+      ],
+      [wire("a", "text", "b", "value"), wire("b", "value", "c", "value")],
+    );
+    const run = await ended(spindle.url, await start(graph));
+    expect(run.outputs).toEqual({ value: "Hello Ada" });
+    const { rows } = await db.query("SELECT seq, type FROM run_event WHERE run_id = $1 ORDER BY seq", [run.id]);
+    expect(rows.map((row) => row.seq)).toEqual(rows.map((_, index) => index + 1));
+    expect(rows[0].type).toBe("run.queued");
+    expect(rows.at(-1).type).toBe("run.succeeded");
+  });
+  test("a failure skips what depends on it, siblings go on, and the run fails with the place", async () => {
+    const graph = graphOf(
+      [fails("bad"), shows("after"), shows("last"), shows("beside")],
+      [
+        { from: "bad", to: "after" },
+        { from: "after", to: "last" },
+      ],
+    );
+    const run = await ended(spindle.url, await start(graph));
+    expect(Object.fromEntries(run.nodes.map((one) => [one.node, one.state]))).toEqual({
+      bad: "failed",
+      after: "skipped",
+      last: "skipped",
+      beside: "succeeded",
+    });
+    expect(run).toMatchObject({ state: "failed", error: { node: "bad", code: "node.user_error" } });
+  });
+  test("a failure that an on_failure edge takes care of is no failure of the run", async () => {
+    const graph = graphOf(
+      [fails("bad"), shows("rescue"), shows("normal"), shows("join")],
+      [
+        { from: "bad", to: "rescue", kind: "on_failure" },
+        { from: "bad", to: "normal" },
+        { from: "rescue", to: "join" },
+        { from: "normal", to: "join" },
+      ],
+    );
+    expect(await states(graph)).toEqual({ bad: "failed", rescue: "succeeded", normal: "skipped", join: "succeeded" });
+  });
+  test("a branch does not wait for its slow sibling (E8)", async () => {
+    const graph = graphOf(
+      [wait("slow", { seconds: 2 }), shows("fast"), shows("next"), shows("after")],
+      [
+        { from: "fast", to: "next" },
+        { from: "slow", to: "after" },
+      ],
+    );
+    const run = await ended(spindle.url, await start(graph));
+    const at = (id: string, field: "startedAt" | "finishedAt") => Date.parse(run.nodes.find((one) => one.node === id)?.[field] ?? "");
+    expect(at("next", "finishedAt")).toBeLessThan(at("slow", "finishedAt") - 1000);
+    expect(at("after", "startedAt")).toBeGreaterThanOrEqual(at("slow", "finishedAt"));
+  });
+  test("is cancelled: the worker stops within 2 s and takes the next task", async () => {
+    const id = await start(graphOf([wait("long", { seconds: 60 }), shows("never")], [{ from: "long", to: "never" }]));
+    await until(
+      async () =>
+        (await (await fetch(`${spindle.url}/api/runs/${id}`)).json()).nodes.some((one: { state: string }) => one.state === "running"),
+      10_000,
+      "it runs",
+    );
+    const before = Date.now();
+    expect((await fetch(`${spindle.url}/api/runs/${id}/cancel`, { method: "POST" })).status).toBe(202);
+    const run = await ended(spindle.url, id);
+    expect(Date.now() - before).toBeLessThan(2500);
+    expect(run.state).toBe("cancelled");
+    expect(run.nodes.map((one) => one.state)).toEqual(["cancelled", "cancelled"]);
+    expect((await ended(spindle.url, await start(graphOf([wait("next", { seconds: 0 })])))).state).toBe("succeeded");
+  });
+  test("a node over its time-out fails and says so", async () => {
+    const run = await ended(
+      spindle.url,
+      await start(graphOf([wait("long", { seconds: 30 })], [], { nodes: { long: { timeoutSeconds: 1 } } })),
+    );
+    expect(run.nodes[0]).toMatchObject({ state: "failed", attempt: 1, error: { code: "task.timeout" } });
+  });
+  test("its graph comes back with its state in the seed's words", async () => {
+    const id = await start(graphOf([shows("a"), fails("b")]));
+    await ended(spindle.url, id);
+    const graph = await (await fetch(`${spindle.url}/api/runs/${id}/graph`)).json();
+    expect(graph.nodes).toMatchObject([
+      { status: "completed", output: { value: 1 } },
+      { status: "failed", error: { code: "node.user_error" } },
+    ]);
+    expect(seedSchema(graph), JSON.stringify(seedSchema.errors)).toBe(true);
+  });
+});
+
+const seedSchema = new Ajv2020({ strict: false }).compile(JSON.parse(readFileSync(join(ROOT, "schemas/seed/graph.schema.json"), "utf8")));
+
+describe("the predecessor's graphs", () => {
+  const portrait = talkForm().get("image_file") as File;
+  const voice = talkForm().get("audio_file") as File;
+  test.each(["capabilities", "f5tts_infinitetalk", "sadtalker", "svd_wav2lip"])(
+    "%s loads unchanged, runs to the end, and validates there when exported",
+    async (name) => {
+      const text = readFileSync(join(ROOT, `schemas/samples/graph/valid/${name}.json`), "utf8");
+      const inputs =
+        name === "capabilities" ? {} : name.startsWith("f5") ? { prompt: PROMPT, portrait, voiceSample: voice } : { prompt: PROMPT };
+      const { status, body } = await submit(spindle.url, text, inputs as never, { portrait: "image", voiceSample: "audio" });
+      expect(status, JSON.stringify(body)).toBe(202);
+      const run = await ended(spindle.url, body.run);
+      expect(run.state, JSON.stringify(run.error)).toBe("succeeded");
+      const created = await (await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: text })).json();
+      const exported = await (await fetch(`${spindle.url}/api/graphs/${created.id}/export`)).json();
+      expect(seedSchema(exported), JSON.stringify(seedSchema.errors)).toBe(true);
+      expect(exported.nodes.map((one: { id: string }) => one.id)).toEqual(JSON.parse(text).nodes.map((one: { id: string }) => one.id));
+    },
+  );
+});
+
+describe("the seed's calls", () => {
+  test("make a talking head, whose file carries its graph when downloaded and not as stored", async () => {
+    const answer = await fetch(`${spindle.url}/api/infinitetalk`, { method: "POST", body: talkForm() });
+    expect(answer.status).toBe(202);
+    const { jobId } = await answer.json();
+    const status = await until(
+      async () => {
+        const now = await (await fetch(`${spindle.url}/api/status/${jobId}`)).json();
+        expect(["queued", "running", "completed"]).toContain(now.status);
+        return now.status === "completed" ? now : undefined;
+      },
+      60_000,
+      "the job completes",
+    );
+    expect(status).toEqual({ status: "completed", progress: 1 });
+    const { outputs } = await (await fetch(`${spindle.url}/api/jobs/${jobId}`)).json();
+    expect(outputs.video).toMatchObject({ mime: "video/mp4", width: 1024, height: 1024 });
+    const stored = new Uint8Array(await (await fetch(`${spindle.url}/api/artifacts/${outputs.video.artifact}`)).arrayBuffer());
+    const download = new Uint8Array(await (await fetch(`${spindle.url}/api/artifacts/${outputs.video.artifact}/download`)).arrayBuffer());
+    expect(extractGraph(stored)).toBeUndefined();
+    expect(JSON.parse(extractGraph(download) ?? "null").workflowId).toBe("infinitetalk");
+    const part = await fetch(`${spindle.url}/api/artifacts/${outputs.video.artifact}`, { headers: { range: "bytes=4-7" } });
+    expect([part.status, await part.text()]).toEqual([206, "ftyp"]);
+    expect(part.headers.get("content-security-policy")).toContain("sandbox");
+    const jobs = await (await fetch(`${spindle.url}/api/jobs`)).json();
+    expect(jobs.some((one: { jobId: string; status: string }) => one.jobId === jobId && one.status === "completed")).toBe(true);
+  });
+  test("a portrait without a face works, and the node says where the mouth is", async () => {
+    const blank = new File([bmp(64, 64)], "../../../etc/passwd", { type: "image/bmp" });
+    const { jobId } = await (await fetch(`${spindle.url}/api/infinitetalk`, { method: "POST", body: talkForm({ image: blank }) })).json();
+    const run = await ended(spindle.url, jobId);
+    const head = run.nodes.find((one) => one.node === "infinite_talk");
+    expect(head?.output, JSON.stringify(head?.error)).toMatchObject({ mouth: { found: false }, note: expect.stringMatching(/No face/) });
+    expect(run.inputs.portrait).toMatchObject({ name: "passwd" });
+  });
+  test("capabilities come in the seed's shape, fresh within 2 s when asked", async () => {
+    const known = await (await fetch(`${spindle.url}/api/capabilities`)).json();
+    expect(known.sources).toMatchObject({ control: { plane: "node" }, worker: { plane: "python", number: 5 } });
+    const before = Date.now();
+    const fresh = await (await fetch(`${spindle.url}/api/capabilities?refresh=1`)).json();
+    expect(Date.now() - before).toBeLessThan(2500);
+    expect(fresh.capabilities).toHaveLength(known.capabilities.length);
+    expect(fresh.generatedAt >= known.generatedAt).toBe(true);
+  });
+});
+
+/** An uncompressed grey picture, or only the header of one. */
+function bmp(width: number, height: number, pixels = width * height * 3): Uint8Array {
+  const out = Buffer.alloc(54 + pixels, 127);
+  out.write("BM", 0, "latin1");
+  [
+    [out.length, 2],
+    [0, 6],
+    [54, 10],
+    [40, 14],
+    [width, 18],
+    [height, 22],
+  ].forEach(([value, at]) => out.writeInt32LE(value as number, at as number));
+  out.writeInt16LE(1, 26);
+  out.writeInt16LE(24, 28);
+  out.fill(0, 30, 54);
+  return new Uint8Array(out);
+}
+
+describe("what is refused before a run, with the field, the reason and the limit", () => {
+  const text = (body: string, name: string) => new File([body], name);
+  test.each<[string, Parameters<typeof talkForm>[0], RegExp]>([
+    ["a portrait that is no picture", { image: text("hello", "p.jpg") }, /image_file: .*not a picture/],
+    ["a portrait of 0 bytes", { image: text("", "p.jpg") }, /image_file: .*0 bytes/],
+    [
+      "a portrait of over 50 megapixels",
+      { image: new File([bmp(10_000, 6000, 100) as BlobPart], "p.bmp") },
+      /image_file: .*60 megapixels.*50/,
+    ],
+    ["a voice sample that is no sound", { audio: text("hello", "v.wav") }, /audio_file: .*not sound/],
+    ["an empty prompt", { data: { prompt: "" } }, /prompt: .*empty/],
+    ["a prompt of spaces", { data: { prompt: "  " } }, /prompt: .*empty/],
+    ["a prompt that is too long", { data: { prompt: "x".repeat(10_001) } }, /prompt: .*10001.*10000/],
+    ["a prompt that is missing", { data: {} }, /prompt: .*needed/],
+    ["data that is no object", { data: "[1" }, /data: .*JSON/],
+  ])("%s", async (_, change, message) => {
+    const answer = await fetch(`${spindle.url}/api/infinitetalk`, { method: "POST", body: talkForm(change) });
+    const { error } = await answer.json();
+    expect([413, 422], JSON.stringify(error)).toContain(answer.status);
+    expect(error.message).toMatch(message);
+    expect(error.field).toBeTruthy();
+  });
+  test("an engine that is unknown or not live", async () => {
+    for (const [engine, code] of [
+      ["nope", "node.unknown_engine"],
+      ["f5-tts", "node.engine_not_live"],
+    ] as const) {
+      const graph = graphOf([node("v", "generate.f5_to_tts", { narration: "x" }, "python")], [], { nodes: { v: { engine } } });
+      const { status, body } = await submit(spindle.url, graph);
+      expect(status).toBe(422);
+      expect(body.error?.issues).toContainEqual(expect.objectContaining({ code, place: { node: "v" } }));
+    }
+  });
+  test.each([
+    ["not JSON", "{"],
+    ["the wrong shape", "{}"],
+    [
+      "a cycle",
+      JSON.stringify(
+        graphOf(
+          [shows("a"), shows("b")],
+          [
+            { from: "a", to: "b" },
+            { from: "b", to: "a" },
+          ],
+        ),
+      ),
+    ],
+    ["a forbidden key", '{"schema":"langgraph.v1","constructor":1}'],
+    ["nothing", ""],
+  ])("a graph that is %s", async (_, graph) => {
+    const { status, body } = await submit(spindle.url, graph);
+    expect(status).toBe(422);
+    expect(body.error?.issues?.length).toBeGreaterThan(0);
+  });
+  test("bodies that are no forms, ids that are none, and other sites", async () => {
+    const post = (path: string, init: RequestInit) =>
+      fetch(spindle.url + path, { method: "POST", ...init }).then((answer) => answer.status);
+    expect(await post("/api/infinitetalk", { body: "x" })).toBe(415);
+    expect(await post("/api/infinitetalk", { body: "x", headers: { "content-type": "multipart/form-data" } })).toBe(400);
+    expect(await post("/api/infinitetalk", { body: "x", headers: { "content-type": "multipart/form-data; boundary=b" } })).toBe(400);
+    expect(await post("/api/graphs", { body: "x".repeat(3 * 1024 * 1024) })).toBe(413);
+    expect(await post("/api/templates/none/runs", { body: talkForm() })).toBe(404);
+    expect(await post("/api/infinitetalk", { body: talkForm(), headers: { origin: "https://evil.example" } })).toBe(403);
+    for (const path of [
+      "/api/status/x",
+      "/api/jobs/00000000-0000-0000-0000-000000000000",
+      "/api/artifacts/..%2f..%2fetc%2fpasswd",
+      "/api/templates/infinitetalk/files/..%2fgraph.json",
+      "/api/nothing",
+    ])
+      expect((await fetch(spindle.url + path)).status, path).toBe(404);
+  });
+});
+
+test("/health names each part, /metrics is Prometheus' text", async () => {
+  expect(await health(spindle.url)).toEqual({ status: "up", parts: { postgres: "up", redis: "up", store: "up", python: "up" } });
+  const metrics = await (await fetch(`${spindle.url}/metrics`)).text();
+  expect(metrics).toMatch(/spindle_stale_results_total \d/);
+  expect(metrics).toMatch(/process_cpu_seconds_total/);
+});

@@ -1,0 +1,111 @@
+// A whole Spindle of real processes for a test file, with short leases, in a folder of its own.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RunView } from "../../apps/runtime/src/services/run-service.ts";
+import { buildDatabaseClient } from "../../infra/launch/build.ts";
+import { isRoot } from "../../infra/launch/paths.ts";
+import { freePort } from "../../infra/launch/ports.ts";
+import { type Stack, startStack } from "../../infra/launch/stack.ts";
+
+export type Spindle = Stack & { home: string };
+
+const SHORT = { SPINDLE_LEASE_MS: "3000", SPINDLE_BEAT_MS: "500", SPINDLE_RETRY_BASE_MS: "200", SPINDLE_RUN_LEASE_MS: "2500" };
+
+export async function startSpindle(options: { worker?: boolean; env?: Record<string, string> } = {}): Promise<Spindle> {
+  await buildDatabaseClient();
+  const home = await mkdtemp(join(tmpdir(), "spindle-test-"));
+  // As root PostgreSQL runs as another user, who cannot look into a 0700 folder.
+  const postgres = isRoot ? join("/var/lib/spindle", home.split("/").at(-1) as string) : join(home, "postgres");
+  const stack = await startStack({
+    home,
+    postgres,
+    port: await freePort(),
+    quiet: true,
+    worker: options.worker ?? true,
+    env: { ...SHORT, ...options.env },
+  });
+  if (options.worker !== false) await until(async () => (await health(stack.url)).parts.python === "up", 30_000, "the worker reports");
+  return {
+    ...stack,
+    home,
+    stop: async () => {
+      await stack.stop();
+      await rm(home, { recursive: true, force: true });
+      if (isRoot) await rm(postgres, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function health(url: string): Promise<{ status: string; parts: Record<string, string> }> {
+  return (await (await fetch(`${url}/health`)).json()) as never;
+}
+
+/** Waits for what is expected, by asking; fails with its name. */
+export async function until<T>(ask: () => Promise<T | undefined | false>, patienceMs: number, what: string): Promise<T> {
+  const end = Date.now() + patienceMs;
+  for (;;) {
+    const answer = await ask().catch(() => undefined);
+    if (answer) return answer as T;
+    if (Date.now() > end) throw new Error(`In ${patienceMs} ms it did not happen that ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export async function getRun(url: string, id: string): Promise<RunView> {
+  const answer = await fetch(`${url}/api/runs/${id}`);
+  if (!answer.ok) throw new Error(`run: ${answer.status}`);
+  return (await answer.json()) as RunView;
+}
+
+export const ended = (url: string, id: string, patienceMs = 60_000): Promise<RunView> =>
+  until(
+    async () => {
+      const run = await getRun(url, id);
+      return ["succeeded", "failed", "cancelled"].includes(run.state) ? run : undefined;
+    },
+    patienceMs,
+    `run ${id} ends`,
+  );
+
+/** Starts a graph that is sent along. Returns the answer's status and body. */
+export async function submit(
+  url: string,
+  graph: unknown,
+  inputs: Record<string, string | Blob> = {},
+  kinds: Record<string, string> = {},
+): Promise<{
+  status: number;
+  body: { run: string; error?: { code: string; message: string; field?: string; issues?: { code: string; place: object }[] } };
+}> {
+  const form = new FormData();
+  form.set("graph", typeof graph === "string" ? graph : JSON.stringify(graph));
+  for (const [name, value] of Object.entries(inputs)) form.set(name, value);
+  const query = new URLSearchParams(Object.entries(kinds).map(([name, kind]) => [`kind.${name}`, kind]));
+  const answer = await fetch(`${url}/api/runs?${query}`, { method: "POST", body: form });
+  return { status: answer.status, body: (await answer.json()) as never };
+}
+
+type Node = { id: string; service: string; plane: string; params?: Record<string, unknown> };
+type Edge = { from: string; to: string; kind?: string; metadata?: Record<string, unknown> };
+
+export const node = (id: string, service: string, params?: Record<string, unknown>, plane = "node"): Node & { status: string } => ({
+  id,
+  service,
+  plane,
+  status: "pending",
+  ...(params ? { params } : {}),
+});
+export const wait = (id: string, params?: Record<string, unknown>) => node(id, "dummy.dummy_task", params, "python");
+export const wire = (from: string, sourcePort: string, to: string, targetPort: string): Edge => ({
+  from,
+  to,
+  metadata: { sourcePort, targetPort },
+});
+export const graphOf = (nodes: Node[], edges: Edge[] = [], metadata?: object) => ({
+  schema: "langgraph.v1",
+  workflowId: "test",
+  nodes,
+  edges,
+  ...(metadata ? { metadata } : {}),
+});
