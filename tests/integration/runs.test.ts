@@ -176,7 +176,7 @@ describe("the seed's calls", () => {
     expect(jobs.some((one: { jobId: string; status: string }) => one.jobId === jobId && one.status === "completed")).toBe(true);
   });
   test("a portrait without a face works, and the node says where the mouth is", async () => {
-    const blank = new File([bmp(64, 64)], "../../../etc/passwd", { type: "image/bmp" });
+    const blank = new File([bmp(64, 64) as BlobPart], "../../../etc/passwd", { type: "image/bmp" });
     const { jobId } = await (await fetch(`${spindle.url}/api/infinitetalk`, { method: "POST", body: talkForm({ image: blank }) })).json();
     const run = await ended(spindle.url, jobId);
     const head = run.nodes.find((one) => one.node === "infinite_talk");

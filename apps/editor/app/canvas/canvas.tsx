@@ -146,6 +146,7 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onDrop
             if (only !== selected) onSelect(only);
           }}
           onPaneClick={() => setRefusal(undefined)}
+          connectOnClick={false}
           deleteKeyCode={["Delete", "Backspace"]}
           multiSelectionKeyCode="Shift"
           minZoom={0.05}

@@ -73,7 +73,7 @@ export function NodeInspector({ doc, graph, library, id }: Props) {
           <Result id={id} />
         </Tabs.Content>
         <Tabs.Content value="about" className="scroll">
-          <div className="sect t12 t2 selectable" style={{ whiteSpace: "pre-wrap" }}>
+          <div className="sect t12 t2 copyable" style={{ whiteSpace: "pre-wrap" }}>
             {definition?.docs ?? "Nothing is known of this capability."}
           </div>
         </Tabs.Content>

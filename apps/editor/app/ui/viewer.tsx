@@ -40,6 +40,6 @@ function Value({ value, name }: { value: unknown; name: string }) {
       </a>
     );
   }
-  if (typeof value === "string") return <pre className="words selectable">{value}</pre>;
-  return <pre className="selectable">{JSON.stringify(value, null, 2)}</pre>;
+  if (typeof value === "string") return <pre className="words copyable">{value}</pre>;
+  return <pre className="copyable">{JSON.stringify(value, null, 2)}</pre>;
 }

@@ -24,6 +24,9 @@ export interface WorkerPlaneOptions {
   onError: (where: string, error: unknown) => void;
 }
 
+/** How many previews of a node run stay: what a browser may still be loading. */
+const PREVIEWS_KEPT = 8;
+
 export class WorkerPlane {
   readonly redis: Redis;
   readonly bus: RuntimeEnd;
@@ -169,12 +172,11 @@ export class WorkerPlane {
         .insert(objectKey("preview", row.run_id, name, news.preview.artifact), news.preview, "preview", row.id)
         .catch(() => {});
       const old = this.previews.get(row.id) ?? [];
-      this.previews.set(row.id, [...old.slice(-2), news.preview.artifact]);
-      if (old.length > 2) await this.context.artifacts.forget(old[0] as string).catch(() => {});
+      this.previews.set(row.id, [...old.slice(1 - PREVIEWS_KEPT), news.preview.artifact]);
+      if (old.length >= PREVIEWS_KEPT) await this.context.artifacts.forget(old[0] as string).catch(() => {});
     }
     this.context.live.update(row.run_id, row.node_id, news);
   }
 
-  /** The last previews of each node run: what a browser may still be loading. */
   private readonly previews = new Map<string, string[]>();
 }

@@ -1,0 +1,200 @@
+// What a newcomer does, in a real browser: the template, the graph behind it, a graph of one's own, and a second person.
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { readGraphText } from "@spindle/graph-model";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { PYTHON } from "../../infra/launch/build.ts";
+import { ROOT } from "../../infra/launch/paths.ts";
+import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { PORTRAIT, PROMPT } from "../support/samples.ts";
+import { ended, getRun, type Spindle, startSpindle } from "../support/spindle.ts";
+
+let spindle: Spindle;
+let ada: Browser;
+let ben: Browser;
+let page: Page;
+beforeAll(async () => {
+  [spindle, ada, ben] = await Promise.all([startSpindle(), openBrowser(), openBrowser(1280)]);
+  page = await ada.page();
+});
+afterAll(async () => {
+  await Promise.all([ada?.close(), ben?.close()]);
+  await spindle?.stop();
+});
+
+const card = (on: Page, title: string) => on.locator(".react-flow__node", { has: on.getByRole("heading", { name: title, exact: true }) });
+const port = (on: Page, title: string, side: "in" | "out", name: string) => card(on, title).locator(`.port.${side}[data-port="${name}"]`);
+
+test("opens the template, fills the form, watches four nodes, and plays the video", async () => {
+  await page.goto(`${spindle.url}/templates/infinitetalk`);
+  await page.getByRole("button", { name: /Generate/ }).click();
+  await page.getByText("Portrait is needed.").waitFor();
+  await page.getByLabel("Portrait").setInputFiles({ name: "no.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no picture") });
+  await page.getByText("the file is not a picture.").waitFor();
+  await page.getByLabel("Portrait").setInputFiles(PORTRAIT);
+  await page.getByLabel("Voice sample").setInputFiles(join(ROOT, "templates/infinitetalk/samples/voice.wav"));
+  await page.getByLabel("What is said in the sample").fill("The quick crew checked every valve before the final count.");
+  await page.getByLabel("Prompt").fill(PROMPT);
+  await page.getByText("512 × 512").waitFor();
+  await shot(page, "template-form");
+  await page.getByRole("button", { name: "Generate with draft engines" }).click();
+  await page.locator("[data-testid=stage] img").waitFor({ timeout: 60_000 });
+  await shot(page, "template-running");
+  for (const step of ["script", "f5_to_tts", "infinite_talk", "upscale_video"])
+    await page.locator(`[data-testid=step-${step}][data-state=done]`).waitFor({ timeout: 60_000 });
+  const video = page.locator("[data-testid=result-video]");
+  await video.waitFor();
+  const played = await video.evaluate(async (element: HTMLVideoElement) => {
+    element.muted = true;
+    await element.play();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    return { at: element.currentTime, of: element.duration, width: element.videoWidth };
+  });
+  expect(played.at).toBeGreaterThan(0.2);
+  expect(played).toMatchObject({ width: 1024 });
+  await shot(page, "template-done");
+});
+
+test("the talking head follows the sound, and the rest of the picture is still", async () => {
+  const [run] = await (await fetch(`${spindle.url}/api/jobs`)).json();
+  const { nodes } = await getRun(spindle.url, run.jobId);
+  const output = (id: string) =>
+    nodes.find((one) => one.node === id)?.output as Record<
+      string,
+      { artifact: string; x: number; y: number; width: number; height: number; duration: number }
+    >;
+  const { mouth, videoArtifact } = output("infinite_talk");
+  const measure = async (artifact: string) => {
+    const file = join(spindle.home, `${artifact}.mp4`);
+    await writeFile(file, Buffer.from(await (await fetch(`${spindle.url}/api/artifacts/${artifact}`)).arrayBuffer()));
+    const box = [mouth?.x, mouth?.y, mouth?.width, mouth?.height].map(String);
+    const { stdout } = await promisify(execFile)(PYTHON, [join(ROOT, "workers/python-gpu/tests/mouth_check.py"), file, PORTRAIT, ...box]);
+    return JSON.parse(stdout) as Record<string, number>;
+  };
+  const found = await measure(videoArtifact?.artifact ?? "");
+  console.log("talking head", JSON.stringify(found));
+  expect(found.fps).toBe(25);
+  expect(found.correlation).toBeGreaterThan(0.6);
+  expect(found.silent).toBeGreaterThan(0);
+  expect(found.silence).toBeLessThan(0.25);
+  expect(found.psnr).toBeGreaterThan(35);
+  const speech = output("f5_to_tts").audioArtifact?.duration ?? 0;
+  expect(Math.abs((found.duration ?? 0) - speech)).toBeLessThan(0.2);
+  const large = await measure(output("upscale_video").videoArtifact?.artifact ?? "");
+  expect(large).toMatchObject({ fps: 25, frames: found.frames });
+  expect(Math.abs((large.duration ?? 0) - speech)).toBeLessThan(0.2);
+});
+
+test("opens the graph behind the form, and runs it on the canvas with previews on the nodes", async () => {
+  await page.getByRole("button", { name: "Open the graph" }).click();
+  await card(page, "Talking head").waitFor();
+  const inspector = page.getByRole("complementary", { name: "Inspector" });
+  await inspector.getByLabel("Portrait").setInputFiles(PORTRAIT);
+  await inspector.getByLabel("Prompt", { exact: true }).fill(PROMPT);
+  await inspector.getByText("512 × 512").waitFor();
+  await page.waitForTimeout(600);
+  await page.getByRole("button", { name: "Run with draft engines" }).click();
+  await card(page, "Talking head").locator(".preview img").waitFor({ timeout: 60_000 });
+  await shot(page, "editor-running");
+  await card(page, "Upscale video").locator(".preview video").waitFor({ timeout: 60_000 });
+  await card(page, "Write script").getByText("Welcome to the lecture").waitFor();
+  await page.getByRole("button", { name: "Fit the graph" }).click();
+  await page.waitForTimeout(900);
+  await shot(page, "editor-done");
+  await mkdir(join(ROOT, "docs/images"), { recursive: true });
+  if (process.env.SPINDLE_WRITE_SCREENSHOT)
+    await copyFile(join(ROOT, "test-results/editor-done.png"), join(ROOT, "docs/images/editor.png"));
+});
+
+test("builds a graph of one's own by dragging and wiring, while a second person watches and edits", async () => {
+  await page.goto(spindle.url);
+  await page.getByRole("button", { name: "New graph" }).click();
+  await page.getByText("start from a template").waitFor();
+  const other = await ben.page();
+  await other.goto(page.url());
+  const canvas = page.getByTestId("canvas");
+  const drop = (label: string, x: number, y: number) =>
+    page.locator(".item", { hasText: label }).first().dragTo(canvas, { targetPosition: { x, y } });
+  await drop("Fill template", 120, 80);
+  await drop("Wait", 620, 120);
+  await card(other, "Fill template").waitFor();
+  await page.getByRole("button", { name: "Fit the graph" }).click();
+  await page.waitForTimeout(500);
+  await port(page, "Fill template", "out", "text").dragTo(port(page, "Wait", "in", "value"));
+  await other.locator(".react-flow__edge").waitFor({ state: "attached" });
+
+  await other.getByText("Fill template").last().click();
+  await other.getByRole("textbox", { name: "template" }).fill("Hello from two people");
+  await card(page, "Fill template").getByText("Hello from two people").waitFor();
+  await page.getByText("All changes saved").waitFor();
+
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  for (const each of [page, other]) await card(each, "Wait").getByText("Hello from two people").waitFor({ timeout: 30_000 });
+  for (const each of [page, other]) await card(each, "Wait").getByText("Done").waitFor();
+  await shot(page, "two-people-ada");
+  await shot(other, "two-people-ben");
+});
+
+test("says why a wire does not fit, undoes one's own edit alone, and jumps to a problem", async () => {
+  const drop = (label: string, x: number, y: number) =>
+    page.locator(".item", { hasText: label }).first().dragTo(page.getByTestId("canvas"), { targetPosition: { x, y } });
+  await drop("Upscale video", 600, 420);
+  await page.getByRole("button", { name: "Fit the graph" }).click();
+  await page.waitForTimeout(500);
+  await port(page, "Fill template", "out", "text").hover();
+  await page.mouse.down();
+  await port(page, "Upscale video", "in", "videoArtifact").hover({ force: true });
+  await page.waitForTimeout(200);
+  await page.mouse.up();
+  await shot(page, "wire-refused");
+  await page.getByText("This input takes a video, and the output gives a string.").waitFor();
+  await shot(page, "wire-refused");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Undo" }).click();
+  await card(page, "Upscale video").waitFor({ state: "detached" });
+  expect(await card(page, "Fill template").getByText("Hello from two people").count()).toBeGreaterThan(0);
+});
+
+test("exports langgraph.v1, and the file opens as a graph again", async () => {
+  await page.getByRole("button", { name: "Graph menu" }).click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: "Export as JSON" }).click()]);
+  const file = (await download.path()) as string;
+  const { graph, issues } = readGraphText(await readFile(file, "utf8"));
+  expect(issues).toEqual([]);
+  expect(graph?.nodes.map((one) => one.service)).toEqual(["text.template", "dummy.dummy_task"]);
+  const before = page.url();
+  await page
+    .getByLabel("Open a graph file")
+    .setInputFiles({ name: "again.json", mimeType: "application/json", buffer: await readFile(file) });
+  await page.waitForURL((url) => url.href !== before);
+  await card(page, "Wait").waitFor();
+});
+
+test("every page is well in both themes and at both widths, and nothing complains", async () => {
+  const [run] = await (await fetch(`${spindle.url}/api/jobs`)).json();
+  await ended(spindle.url, run.jobId);
+  for (const width of [1280, 1920]) {
+    await page.setViewportSize({ width, height: width === 1280 ? 800 : 1080 });
+    for (const [name, path] of [
+      ["graphs", "/"],
+      ["runs", `/runs/${run.jobId}`],
+      ["templates", "/templates"],
+    ] as const) {
+      await page.goto(spindle.url + path);
+      await page.getByRole("heading", { level: 1 }).waitFor();
+      for (const theme of ["dark", "light"]) {
+        await page.evaluate((value) => (document.documentElement.dataset.theme = value), theme);
+        await page.waitForTimeout(300);
+        await shot(page, `${name}-${theme}-${width}`);
+      }
+      expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} scrolls sideways at ${width}`).toBe(
+        true,
+      );
+    }
+  }
+  const known = /status of 422|the server responded with a status of 4/;
+  expect([...ada.complaints, ...ben.complaints].filter((one) => !known.test(one))).toEqual([]);
+});

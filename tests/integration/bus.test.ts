@@ -1,0 +1,219 @@
+// The worker protocol (DESIGN section 6) against the real runtime, Redis and PostgreSQL, with a worker that misbehaves.
+import { createHash, randomUUID } from "node:crypto";
+import { committedManifests } from "@spindle/node-library/manifests";
+import type { TaskEntry } from "@spindle/schemas";
+import { names, openRedis, taskToken, type WorkerEnd, workerEnd } from "@spindle/task-bus";
+import type { Redis } from "ioredis";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ended, getRun, graphOf, node, type Spindle, startSpindle, submit, until, wait } from "../support/spindle.ts";
+
+let spindle: Spindle;
+let redis: Redis;
+let db: pg.Client;
+let worker: WorkerEnd;
+let publishing: NodeJS.Timeout;
+const route = { plane: "python", service: "dummy.dummy_task", engine: "default" };
+
+beforeAll(async () => {
+  spindle = await startSpindle({ worker: false });
+  redis = openRedis(spindle.env.REDIS_URL as string);
+  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
+  await db.connect();
+  worker = workerEnd(redis, "test-worker", spindle.env.SPINDLE_WORKER_KEY as string);
+  const live = {
+    ...committedManifests.python,
+    capabilities: committedManifests.python.capabilities.map((one) => ({
+      ...one,
+      engines: one.engines?.map(({ reason: _, ...engine }) => ({ ...engine, live: true })),
+    })),
+  };
+  const publish = () => redis.set(names.manifest("python"), JSON.stringify(live), "PX", 5000);
+  await publish();
+  publishing = setInterval(() => void publish(), 1000);
+  await until(async () => (await (await fetch(`${spindle.url}/health`)).json()).parts.python === "up", 10_000, "the manifest is seen");
+});
+afterAll(async () => {
+  clearInterval(publishing);
+  await db?.end();
+  redis?.disconnect();
+  await spindle?.stop();
+});
+
+const start = async (graph: unknown = graphOf([wait("a")])): Promise<string> => {
+  const { status, body } = await submit(spindle.url, graph);
+  expect(status, JSON.stringify(body)).toBe(202);
+  return body.run;
+};
+const take = (): Promise<TaskEntry> => until(async () => worker.take([route]), 10_000, "a task comes");
+const done = (entry: TaskEntry, value: unknown, more = {}) =>
+  worker.settle({ v: 1, task: entry.task, outcome: "succeeded", output: { value, waited: 0 }, ...more });
+const stale = async () => Number(/spindle_stale_results_total (\d+)/.exec(await (await fetch(`${spindle.url}/metrics`)).text())?.[1]);
+const ask = (entry: Pick<TaskEntry, "task">, init: RequestInit, path = "objects", key = spindle.env.SPINDLE_WORKER_KEY as string) =>
+  fetch(`${spindle.url}/tasks/${entry.task}/${path}`, {
+    ...init,
+    headers: { authorization: `Bearer ${taskToken(entry.task, key)}`, "content-type": "application/json" },
+  });
+
+test("an entry is small, carries no graph, and its input has the hash it names", async () => {
+  const run = await start(graphOf([wait("a", { preset: "x".repeat(50) })]));
+  const entry = await take();
+  expect(JSON.stringify(entry).length).toBeLessThan(1024);
+  const input = await (await ask(entry, { method: "GET" }, "input")).text();
+  expect(createHash("sha256").update(input).digest("hex")).toBe(entry.inputSha256);
+  expect(JSON.parse(input)).toMatchObject({ preset: "x".repeat(50), seconds: 0.4 });
+  await worker.beat(entry);
+  await done(entry, 1);
+  expect((await ended(spindle.url, run)).state).toBe("succeeded");
+  expect(await redis.xlen(names.queue(route.plane, route.service, route.engine)), "the entry is gone once the result is committed").toBe(0);
+});
+
+test("dispatching five times makes one entry", async () => {
+  const call = () => redis.call("FCALL", "spindle_dispatch", 2, names.dispatched("probe"), "spindle:test:stream", "{}", 60_000, "bell");
+  const ids = new Set(await Promise.all([call(), call(), call(), call(), call()]));
+  expect(ids.size).toBe(1);
+  expect(await redis.xlen("spindle:test:stream")).toBe(1);
+});
+
+describe("a result is refused and counted, and the run is unharmed,", () => {
+  test("when the lease was lost: the next attempt's result stands, and a second commit is impossible", async () => {
+    const run = await start();
+    const first = await take();
+    await worker.beat(first);
+    const second = await take(); // the first goes silent; its lease expires, the fence rises
+    expect(second).toMatchObject({ nodeRun: first.nodeRun, attempt: 2 });
+    expect(second.fence).toBeGreaterThan(first.fence);
+    expect(await worker.beat(first)).toBe("lost");
+    expect((await ask(first, { method: "POST", body: "{}" })).status).toBe(409);
+    const before = await stale();
+    await done(first, "stale");
+    await until(async () => (await stale()) > before, 5000, "the stale result is counted");
+    expect((await getRun(spindle.url, run)).state).toBe("running");
+    await worker.beat(second);
+    await done(second, "right");
+    await done({ ...second }, "twice");
+    expect((await ended(spindle.url, run)).outputs).toMatchObject({ value: "right" });
+    const commit = "INSERT INTO node_result (node_run_id, fence, output) VALUES ($1, 99, '{}')";
+    await expect(db.query(commit, [first.nodeRun])).rejects.toMatchObject({ code: "23505" });
+  }, 30_000);
+
+  test.each<[string, (entry: TaskEntry) => Promise<object>]>([
+    ["an object that is not there", async (entry) => objects(entry, "missing", { store: false })],
+    ["an object with another hash", async (entry) => objects(entry, "other", { sha256: "0".repeat(64) })],
+    ["an object with another size", async (entry) => objects(entry, "size", { size: 99 })],
+    ["an object of another task", async (entry) => objects(entry, "key", { key: `output/${randomUUID()}/x` })],
+    [
+      "an artifact that was never stored",
+      async () => ({ output: { value: { artifact: randomUUID(), mime: "image/png", sha256: "0".repeat(64), size: 1 } } }),
+    ],
+  ])(
+    "when it names %s",
+    async (_, make) => {
+      const run = await start();
+      const entry = await take();
+      await worker.beat(entry);
+      await worker.settle({ v: 1, task: entry.task, outcome: "succeeded", output: { waited: 0 }, ...(await make(entry)) });
+      const again = await take();
+      expect(again.attempt).toBe(2);
+      await worker.beat(again);
+      await done(again, "ok");
+      expect((await ended(spindle.url, run)).outputs).toMatchObject({ value: "ok" });
+    },
+    20_000,
+  );
+
+  test("when it is no result at all", async () => {
+    const run = await start();
+    const entry = await take();
+    await worker.beat(entry);
+    await redis.xadd(names.results, "*", "result", "not json");
+    await redis.xadd(names.results, "*", "result", JSON.stringify({ v: 1, task: "x", outcome: "maybe" }));
+    await done(entry, "fine");
+    expect((await ended(spindle.url, run)).state).toBe("succeeded");
+  });
+});
+
+/** Stores an object the right way, then lies about it. */
+async function objects(
+  entry: TaskEntry,
+  text: string,
+  lie: { sha256?: string; size?: number; key?: string; store?: boolean },
+): Promise<object> {
+  const bytes = Buffer.from(text);
+  const asked = await (
+    await ask(entry, {
+      method: "POST",
+      body: JSON.stringify({ direction: "put", purpose: "output", mime: "text/plain", size: bytes.length }),
+    })
+  ).json();
+  if (lie.store !== false) expect((await fetch(asked.url, { method: "PUT", headers: asked.headers, body: bytes })).status).toBe(204);
+  const ref = {
+    artifact: asked.artifact,
+    mime: "text/plain",
+    sha256: lie.sha256 ?? createHash("sha256").update(bytes).digest("hex"),
+    size: lie.size ?? bytes.length,
+  };
+  return { objects: [{ key: lie.key ?? asked.key, ref }], output: { value: ref, waited: 0 } };
+}
+
+test("a task's token opens that task alone", async () => {
+  const run = await start();
+  const entry = await take();
+  await worker.beat(entry);
+  expect((await ask(entry, { method: "GET" }, "input", "another key")).status).toBe(401);
+  expect((await ask({ task: `${randomUUID()}:1` }, { method: "GET" }, "input")).status).toBe(409);
+  expect((await ask(entry, { method: "POST", body: JSON.stringify({ direction: "get", artifact: randomUUID() }) })).status).toBe(404);
+  expect(
+    (await ask(entry, { method: "POST", body: JSON.stringify({ direction: "put", purpose: "input", mime: "x", size: -1 }) })).status,
+  ).toBe(422);
+  await done(entry, 1);
+  await ended(spindle.url, run);
+});
+
+test("an entry that was not signed with the worker's key is refused by a worker", async () => {
+  const other = workerEnd(redis, "other", "another key, long enough to be one");
+  const run = await start();
+  await expect(
+    until(async () => other.take([route]).catch((error: Error) => /not signed/.test(error.message)), 5000, "it is refused"),
+  ).resolves.toBe(true);
+  const again = await take(); // nobody leased it, so it comes again
+  await worker.beat(again);
+  await done(again, 1);
+  expect((await ended(spindle.url, run)).state).toBe("succeeded");
+}, 20_000);
+
+test("losing Redis whole costs time, never a run", async () => {
+  const runs = [await start(), await start()];
+  await worker.beat(await take());
+  await redis.flushall();
+  for (const _ of runs) {
+    const entry = await take();
+    await worker.beat(entry);
+    await done(entry, "after");
+  }
+  for (const run of runs) expect((await ended(spindle.url, run)).state).toBe("succeeded");
+}, 30_000);
+
+test("two crashes of the child under one node run are its end; the failure says so", async () => {
+  const run = await start();
+  for (let crash = 0; crash < 2; crash++) {
+    const entry = await take();
+    await worker.beat(entry);
+    await worker.settle({
+      v: 1,
+      task: entry.task,
+      outcome: "failed",
+      error: { class: "infra", code: "task.crashed", message: "segfault", crashed: true },
+    });
+  }
+  const view = await ended(spindle.url, run);
+  expect(view).toMatchObject({ state: "failed", error: { node: "a", code: "task.crashed" }, nodes: [{ state: "dead", attempt: 2 }] });
+}, 20_000);
+
+test("a run whose workers are gone waits, and is cancelled at once", async () => {
+  const run = await start(graphOf([node("first", "output.preview", { value: 1 }), wait("a")], [{ from: "first", to: "a" }]));
+  await until(async () => (await getRun(spindle.url, run)).nodes.some((one) => one.state === "dispatched"), 5000, "it waits");
+  await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
+  expect((await ended(spindle.url, run, 3000)).state).toBe("cancelled");
+  expect(await worker.take([route])).toBeUndefined();
+});
