@@ -1,5 +1,10 @@
 // Imports run one way (docs/decisions/0002): schemas <- graph-model <- node-library <- runtime, editor; schemas <- task-bus <- runtime.
-const only = (name, from, to) => ({ name, severity: "error", from: { path: from }, to: { path: "^(schemas|packages|apps|workers|infra)/", pathNot: to } });
+const only = (name, from, to) => ({
+  name,
+  severity: "error",
+  from: { path: from },
+  to: { path: "^(schemas|packages|apps|workers|infra)/", pathNot: to },
+});
 
 module.exports = {
   forbidden: [
@@ -9,10 +14,28 @@ module.exports = {
     only("node-library", "^packages/node-library/", "^(packages/(graph-model|node-library)|schemas)/"),
     only("task-bus", "^packages/task-bus/", "^(packages/task-bus|schemas)/"),
     only("runtime", "^apps/runtime/", "^(apps/runtime|packages|schemas)/"),
-    { ...only("editor", "^apps/editor/", "^(apps/editor|packages/(graph-model|node-library)|schemas|apps/runtime/src/api/router\\.ts$)"), comment: "of the runtime only the router's type" },
-    { name: "router-by-type", severity: "error", from: { path: "^apps/editor/" }, to: { path: "^apps/runtime/", dependencyTypesNot: ["type-only"] } },
-    { name: "graph-model-is-pure", severity: "error", from: { path: "^packages/graph-model/src", pathNot: "\\.test\\.ts$" }, to: { dependencyTypes: ["core"] } },
-    { name: "yjs-in-one-folder", severity: "error", from: { path: "^packages/graph-model/src", pathNot: "^packages/graph-model/src/shared-doc/" }, to: { path: "node_modules/yjs" } },
+    {
+      ...only("editor", "^apps/editor/", "^(apps/editor|packages/(graph-model|node-library)|schemas|apps/runtime/src/api/router\\.ts$)"),
+      comment: "of the runtime only the router's type",
+    },
+    {
+      name: "router-by-type",
+      severity: "error",
+      from: { path: "^apps/editor/" },
+      to: { path: "^apps/runtime/", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "graph-model-is-pure",
+      severity: "error",
+      from: { path: "^packages/graph-model/src", pathNot: "\\.test\\.ts$" },
+      to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "yjs-in-one-folder",
+      severity: "error",
+      from: { path: "^packages/graph-model/src", pathNot: "^packages/graph-model/src/shared-doc/" },
+      to: { path: "node_modules/yjs" },
+    },
     { name: "infra-runs-processes", severity: "error", from: { path: "^infra/launch" }, to: { path: "^apps/" } },
   ],
   options: {

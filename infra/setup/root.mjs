@@ -38,7 +38,7 @@ function installPackages() {
     .digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   say("installing the JavaScript packages (pnpm-lock.yaml)");
-  run(process.execPath, [pnpm(), "install", "--frozen-lockfile", "--reporter=silent"]);
+  run(process.execPath, [pnpm(), "install", "--frozen-lockfile", "--reporter=append-only", "--loglevel=error"]);
   writeFileSync(stamp, wanted);
 }
 

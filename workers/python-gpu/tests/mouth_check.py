@@ -26,7 +26,9 @@ def check(video: Path, portrait: Path, box: tuple[int, int, int, int]) -> dict[s
     """Correlation of mouth movement and loudness, movement in silence, and PSNR (dB) outside the box."""
     known = measure(video)
     width, height = known["width"], known["height"]
-    raw = subprocess.run([ffmpeg(), "-v", "error", "-i", str(video), "-f", "rawvideo", "-pix_fmt", "bgr24", "-"], capture_output=True, check=True).stdout
+    raw = subprocess.run(
+        [ffmpeg(), "-v", "error", "-i", str(video), "-f", "rawvideo", "-pix_fmt", "bgr24", "-"], capture_output=True, check=True
+    ).stdout
     frames = np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
     still = cv2.resize(cv2.imread(str(portrait)), (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:

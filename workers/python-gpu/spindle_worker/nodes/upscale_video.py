@@ -101,7 +101,7 @@ def _realesrgan(context: TaskContext, source: Path, target: Path, width: int, he
     import torch
     from spandrel import ModelLoader
 
-    model = ModelLoader().load_from_file(str(models_folder() / MODEL)).cuda().eval().half()
+    model = ModelLoader().load_from_file(str(models_folder() / MODEL)).cuda().train(False).half()
     fps = known.get("fps", 25)
     frames = max(1, round(known["duration"] * fps))
     size = known["width"] * known["height"] * 3

@@ -1,0 +1,57 @@
+// The rules of the house that no tool checks: file sizes, names in the wrong place, links, words that do not belong.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { committedManifests } from "@spindle/node-library/manifests";
+import { describe, expect, test } from "vitest";
+import { ROOT } from "../../infra/launch/paths.ts";
+
+const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: ROOT, encoding: "utf8" })
+  .trim()
+  .split("\n")
+  .filter((file) => existsSync(join(ROOT, file)));
+const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
+const code = files.filter(
+  (file) => /\.(ts|tsx|mjs|cjs|py|lua|css)$/.test(file) && !/(^|\/)generated\/|contract\/(models|constants)\.py$/.test(file),
+);
+
+test("no file is over 500 lines, and half of them are near 100 or under", () => {
+  const sizes = code.map((file) => ({ file, lines: read(file).split("\n").length })).sort((a, b) => b.lines - a.lines);
+  expect(sizes.filter((one) => one.lines > 500)).toEqual([]);
+  expect(sizes[sizes.length >> 1]?.lines).toBeLessThan(130);
+});
+
+test("engine, canvas and validator name no capability", () => {
+  const services = [...committedManifests.node.capabilities, ...committedManifests.python.capabilities].map((one) => one.id);
+  const core = code.filter(
+    (file) =>
+      /^(packages\/graph-model\/src|apps\/runtime\/src\/(engine|record|tasks|collab)|apps\/editor\/app\/(canvas|inspector|library))\//.test(
+        file,
+      ) && !file.endsWith(".test.ts"),
+  );
+  expect(core.length).toBeGreaterThan(40);
+  for (const file of core) for (const service of services) expect(read(file).includes(service), `${file} names ${service}`).toBe(false);
+});
+
+describe("every link in the documentation leads somewhere", () => {
+  const pages = files.filter((file) => file.endsWith(".md"));
+  test.each(pages)("%s", (page) => {
+    for (const [, target = ""] of read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      expect(existsSync(join(ROOT, dirname(page), target)), `${page} -> ${target}`).toBe(true);
+    }
+  });
+});
+
+test("file names in the path of a run exist", () => {
+  const names = [...read("docs/path-of-a-run.md").matchAll(/`((?:apps|packages|workers)\/[\w./-]+\.(?:ts|tsx|py|lua))`/g)].map(
+    ([, name]) => name as string,
+  );
+  expect(names.length).toBeGreaterThan(15);
+  for (const name of names) expect(existsSync(join(ROOT, name)), name).toBe(true);
+});
+
+test("no user string is ever evaluated or put into a page", () => {
+  for (const file of code.filter((one) => !one.startsWith("tests/")))
+    expect(read(file), file).not.toMatch(/\beval\(|new Function\(|shell=True/);
+});

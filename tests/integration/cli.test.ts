@@ -1,0 +1,96 @@
+// The command line as a person calls it: exit codes, standard output and standard error.
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ROOT } from "../../infra/launch/paths.ts";
+import { PORTRAIT } from "../support/samples.ts";
+import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "spindle-cli-"));
+const file = (name: string, content: unknown): string => {
+  const path = join(folder, name);
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+};
+
+function spindle(args: string[], env: Record<string, string> = {}): Promise<{ code: number | null; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [join(ROOT, "apps/runtime/bin/spindle.mjs"), ...args], {
+      cwd: ROOT,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [out, err] = ["", ""];
+    child.stdout.on("data", (chunk) => (out += chunk));
+    child.stderr.on("data", (chunk) => (err += chunk));
+    child.on("close", (code) => resolve({ code, out, err }));
+  });
+}
+
+const good = graphOf(
+  [node("a", "text.template", { template: "Hi {{text}}" }), node("b", "output.preview")],
+  [wire("a", "text", "b", "value")],
+);
+
+describe("without a server", () => {
+  test("validate: 0 and no error, or 1 and each issue with its place", async () => {
+    expect((await spindle(["validate", file("good.json", good)])).code).toBe(0);
+    const bad = await spindle(["validate", file("bad.json", graphOf([node("a", "nope"), node("a", "json.pick")])), "--json"]);
+    expect(bad.code).toBe(1);
+    expect(JSON.parse(bad.out).map((one: { code: string }) => one.code)).toEqual(
+      expect.arrayContaining(["node.unknown_capability", "node.duplicate_id", "input.missing"]),
+    );
+    for (const [name, text] of [
+      ["text.json", "{"],
+      ["deep.json", `${"[".repeat(50_000)}`],
+      ["big.json", "x".repeat(3_000_000)],
+    ] as const) {
+      const answer = await spindle(["validate", file(name, text), "--json"]);
+      expect(answer.code, name).toBe(1);
+      expect(JSON.parse(answer.out)[0].severity).toBe("error");
+    }
+    expect((await spindle(["validate", join(folder, "none.json")])).code).toBe(1);
+  });
+  test("import and export: the result on standard output, issues on standard error, 1 only without a result", async () => {
+    const odd = file("odd.json", graphOf([node("a", "nope")]));
+    const imported = await spindle(["import", odd]);
+    expect([imported.code, JSON.parse(imported.out).nodes[0].id]).toEqual([0, "a"]);
+    expect(imported.err).toContain("node.unknown_capability");
+    expect((await spindle(["export", file("good.json", good), "--to", "mermaid"])).out).toMatch(/^flowchart LR\n {2}n0\("a"\)/);
+    expect((await spindle(["export", odd, "--to", "png"])).code).toBe(1);
+    const comfy = await spindle(["import", file("comfy.json", '{"1":{"class_type":"KSampler","inputs":{}}}')]);
+    expect([comfy.code, comfy.out]).toEqual([1, ""]);
+    expect(comfy.err).toContain("not supported yet");
+  });
+  test("capabilities", async () =>
+    expect((await spindle(["capabilities"])).out).toMatch(/python\s+generate\.infinite_talk .*drawn-mouth \(draft\)/));
+});
+
+describe("on a server", () => {
+  let server: Spindle;
+  beforeAll(async () => {
+    server = await startSpindle();
+  });
+  afterAll(() => server?.stop());
+  const here = () => ({ SPINDLE_URL: server.url });
+
+  test("run writes the results, and answers 1 with the field and the reason for an input that is refused", async () => {
+    const out = join(folder, "out");
+    const done = await spindle(["run", file("good.json", good), "--input", "text=you", "--out", out], here());
+    expect([done.code, readdirSync(out)], done.err).toEqual([0, ["value.txt"]]);
+    expect(readFileSync(join(out, "value.txt"), "utf8")).toBe("Hi you");
+    for (const [inputs, reason] of [
+      [[`portrait=@${PORTRAIT}`, "prompt="], /prompt: the text is empty/],
+      [[`portrait=@${PORTRAIT}`, `prompt=${"x".repeat(10_001)}`], /prompt: .*10000/],
+      [[`portrait=@${file("no.jpg", "no picture")}`, "prompt=x"], /portrait: .*not a picture/],
+      [["prompt=x"], /portrait: .*needed/],
+    ] as const) {
+      const answer = await spindle(["run", "infinitetalk", ...inputs.flatMap((one) => ["--input", one])], here());
+      expect(answer.code).toBe(1);
+      expect(answer.err).toMatch(reason);
+    }
+    expect((await spindle(["run", "nothing"], here())).err).toContain("There are: infinitetalk");
+  });
+});
