@@ -84,6 +84,9 @@ async function start(config: Config): Promise<() => Promise<void>> {
   };
 }
 
+// One request's mistake must not end everybody's runs; it is logged with its trace and mended.
+process.on("unhandledRejection", (error) => onError("unhandled", error));
+
 try {
   const stop = await start(readConfig(process.env));
   let stopping = false;

@@ -31,11 +31,11 @@ export async function readForm(request: Request, artifacts: Artifacts, kindOf: (
         stream.resume();
         return void reject(new Refused(422, "request.invalid", `${field.slice(0, 80)}: no file is expected here.`, { field }));
       }
-      uploads.push(
-        artifacts.upload(stream, { name: filename ?? "", kind, field }).then((ref) => {
-          form.files[field] = ref;
-        }),
-      );
+      const taken = artifacts.upload(stream, { name: filename ?? "", kind, field }).then((ref) => {
+        form.files[field] = ref;
+      });
+      taken.catch(() => stream.resume()); // it may be refused before the form is read to its end; it is awaited below
+      uploads.push(taken);
     });
     parser.on("filesLimit", () => reject(new Refused(413, "request.invalid", "More than 16 files.")));
     parser.on("close", resolve);
