@@ -124,7 +124,7 @@ export async function debianProgram(wanted: {
     const program = wanted.programs.map((one) => join(folder, "usr/bin", one)).find((one) => existsSync(one));
     if (!program) return undefined;
     const wrapper = join(CACHE, "bin", wanted.apt);
-    const exports = Object.entries({ LD_LIBRARY_PATH: librariesOf(folder), ...wanted.environment?.(folder) }).map(
+    const exports = Object.entries({ LD_LIBRARY_PATH: await librariesOf(folder), ...wanted.environment?.(folder) }).map(
       ([key, value]) => `export ${key}='${value}'\n`,
     );
     await mkdir(join(CACHE, "bin"), { recursive: true });

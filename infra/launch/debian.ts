@@ -55,8 +55,11 @@ export async function aptUnpack(name: string, why: string): Promise<string> {
   return target;
 }
 
-/** LD_LIBRARY_PATH for programs below an unpacked folder. */
-export function librariesOf(folder: string): string {
+/** LD_LIBRARY_PATH for programs below an unpacked folder; some packages keep private libraries one folder deeper. */
+export async function librariesOf(folder: string): Promise<string> {
   const triplet = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
-  return [`usr/lib/${triplet}`, `lib/${triplet}`, "usr/lib"].map((one) => join(folder, one)).join(":");
+  const roots = [`usr/lib/${triplet}`, `lib/${triplet}`, "usr/lib"].map((one) => join(folder, one));
+  const entries = await readdir(roots[0] as string, { withFileTypes: true }).catch(() => []);
+  const deeper = entries.filter((one) => one.isDirectory()).map((one) => join(roots[0] as string, one.name));
+  return [...roots, ...deeper].join(":");
 }

@@ -112,7 +112,7 @@ export class RunService {
       outputs: run.outputs as never,
       error: run.error as never,
       lastSeq: run.lastSeq,
-      progress: progressOf(run.revision.document as unknown as Graph, nodes, live),
+      progress: progressOf(run.revision.document as unknown as Graph, rows, live),
       createdAt: run.createdAt.toISOString(),
       startedAt: date(run.startedAt),
       finishedAt: date(run.finishedAt),
@@ -215,11 +215,11 @@ function plain(value: unknown, schema: Record<string, unknown>): string | undefi
 export function progressOf(graph: Graph, nodes: readonly Pick<NodeRunView, "node" | "state">[], live: readonly Live[]): number {
   const { node: byId } = topology(graph);
   const weight = (id: string) => byId.get(id)?.progressWeight ?? 1;
-  const total = nodes.reduce((sum, one) => sum + weight(one.node), 0);
-  const share = (one: Pick<NodeRunView, "node" | "state">): number => {
-    if (one.state === "succeeded" || one.state === "skipped") return 1;
-    return live.find((entry) => entry.node === one.node)?.progress ?? 0;
+  const total = nodes.reduce((sum, one) => sum + weight(one.nodeId), 0);
+  const share = (one: Decided): number => {
+    if (one.state === "succeeded" || (one.state === "skipped" && !one.broken)) return 1;
+    return live.find((entry) => entry.node === one.nodeId)?.progress ?? 0;
   };
-  const done = nodes.reduce((sum, one) => sum + weight(one.node) * share(one), 0);
+  const done = nodes.reduce((sum, one) => sum + weight(one.nodeId) * share(one), 0);
   return total > 0 ? Math.min(1, done / total) : 0;
 }

@@ -114,6 +114,14 @@ def _why_no_f5() -> str | None:
     return None if torch.cuda.is_available() else "No CUDA device."
 
 
+def _why_no_espeak() -> str | None:
+    command = espeak()
+    if command is None:
+        return "espeak-ng is not installed."
+    tried = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+    return None if tried.returncode == 0 else f"espeak-ng does not start: {tried.stderr.strip()[:200]}"
+
+
 capability = Capability(
     id="generate.f5_to_tts",
     label="Make voice",
@@ -132,7 +140,7 @@ capability = Capability(
             label="espeak-ng",
             draft=True,
             description="A synthetic voice on any CPU; the sample is not used.",
-            why_not=lambda: None if espeak() else "espeak-ng is not installed.",
+            why_not=_why_no_espeak,
         ),
     ],
     side_effects="model-write",
