@@ -212,7 +212,14 @@ function plain(value: unknown, schema: Record<string, unknown>): string | undefi
     : undefined;
 }
 
-export function progressOf(graph: Graph, nodes: readonly Pick<NodeRunView, "node" | "state">[], live: readonly Live[]): number {
+interface Decided {
+  nodeId: string;
+  state: string;
+  broken: boolean;
+}
+
+/** DESIGN E15. What was skipped for a failure is not progress. */
+function progressOf(graph: Graph, nodes: readonly Decided[], live: readonly Live[]): number {
   const { node: byId } = topology(graph);
   const weight = (id: string) => byId.get(id)?.progressWeight ?? 1;
   const total = nodes.reduce((sum, one) => sum + weight(one.nodeId), 0);
