@@ -18,6 +18,7 @@ class Settings(BaseModel):
     worker_key: str
     models: Path
     device_slots: int
+    metrics_port: int
     publish_seconds: float = 1.0
     worker: str
 
@@ -30,6 +31,7 @@ def read_settings() -> Settings:
         worker_key=os.environ["SPINDLE_WORKER_KEY"],
         models=models_folder(),
         device_slots=int(os.environ.get("SPINDLE_DEVICE_SLOTS", "1")),
+        metrics_port=int(os.environ.get("SPINDLE_WORKER_METRICS_PORT", "0")),
         worker=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
     )
 

@@ -19,6 +19,7 @@ from ..bus import BadEntry, Bus
 from ..contract.models import TaskEntry
 from ..settings import Settings
 from ..wire import Wire
+from .metrics import TASK_SECONDS, TASKS
 
 log = logging.getLogger("spindle.slot")
 
@@ -95,9 +96,14 @@ class Slot:
             state = self._bus.beat(entry)
             if state == "lost":
                 return
+            began = time.monotonic()
             result = {"outcome": "cancelled"} if state == "cancel" else self._watch(entry)
-            if result is not None:
-                self._settle(entry.task, result)
+            if result is None:
+                return
+            service = entry.capability.split("@")[0]
+            TASK_SECONDS.labels(service, entry.engine).observe(time.monotonic() - began)
+            TASKS.labels(service, entry.engine, result["outcome"]).inc()
+            self._settle(entry.task, result)
         finally:
             self.current = None
 

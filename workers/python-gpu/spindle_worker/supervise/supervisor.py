@@ -13,6 +13,7 @@ from ..bus import Bus, name
 from ..manifest import capabilities, manifest
 from ..settings import Settings, read_settings
 from .device import gpus, lock
+from .metrics import serve
 from .slot import Slot
 
 log = logging.getLogger("spindle.supervisor")
@@ -27,6 +28,7 @@ def supervise() -> int:
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
+    serve(settings.metrics_port)
     current = manifest()
     slots, locks = _slots(settings, current)
     threads = [threading.Thread(target=slot.run, name=slot.label, daemon=True) for slot in slots]
