@@ -61,7 +61,8 @@ export const ERROR_CODES = {
   "run.cancelled": "The run was cancelled.",
   "artifact.not_found": "There is no such artifact.",
   "artifact.too_large": "The file is larger than the limit.",
-  "artifact.wrong_kind": "The file is not of the kind that is asked for."
+  "artifact.wrong_kind": "The file is not of the kind that is asked for.",
+  "node.skipped": "The node did not run: a failure before it, or a choice that went elsewhere."
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 

@@ -64,6 +64,7 @@ describe("a run", () => {
       beside: "succeeded",
     });
     expect(run).toMatchObject({ state: "failed", error: { node: "bad", code: "node.user_error" } });
+    expect(run.nodes.find((one) => one.node === "after")?.error).toMatchObject({ message: "bad failed." });
   });
   test("a failure that an on_failure edge takes care of is no failure of the run", async () => {
     const graph = graphOf(

@@ -9,6 +9,7 @@ import {
   whyInvalid,
 } from "@spindle/graph-model";
 import { renameNode, setParam, setSetting } from "@spindle/graph-model/shared-doc";
+import { words } from "@spindle/node-library";
 import { Tabs } from "radix-ui";
 import type * as Y from "yjs";
 import { useRunStore } from "../session/run-store";
@@ -104,7 +105,7 @@ function Settings({ doc, graph, library, id, definition }: Props & { definition:
           {definition.parameters.map((one) => (
             <Row
               key={one.name}
-              label={String(one.schema.title ?? one.name)}
+              label={String(one.schema.title ?? words(one.name))}
               hint={one.description}
               required={one.required}
               problem={params[one.name] === undefined ? undefined : whyInvalid(params[one.name], one.schema)}

@@ -77,7 +77,7 @@ export function showEvent({ seq, type, at, node, attempt, body = {} }: RunEvent)
       output: (body.output as NodeRunView["output"]) ?? old.output,
       error:
         next === "failed" || next === "dead" || next === "cancelled" || type === "node.retrying" || next === "skipped"
-          ? ((body.error ?? (body.why ? { message: body.why } : null)) as NodeRunView["error"])
+          ? ((body.error ?? null) as NodeRunView["error"])
           : null,
     };
     const live = { ...now.live };

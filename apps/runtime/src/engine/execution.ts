@@ -146,8 +146,10 @@ export class RunExecution {
     const sources = this.sources.get(id) ?? [];
     const values = resolveInputs(sources, (from) => this.decided.get(from)?.output ?? undefined, this.run.inputs, this.graph.context ?? {});
     const decision = decideNode(this.shape, id, (from) => this.outcome(from), sources, values);
-    if (decision.do === "skip")
-      return void (await change({ ...at, change: "skip", broken: decision.broken, body: { why: this.whySkipped(id, decision.broken) } }));
+    if (decision.do === "skip") {
+      const error = { code: "node.skipped", message: this.whySkipped(id, decision.broken) };
+      return void (await change({ ...at, change: "skip", broken: decision.broken, error, body: { error } }));
+    }
     const unfit = whyUnfit(sources, values);
     if (unfit)
       return void (await change({

@@ -41,7 +41,7 @@ export interface NodeChange {
 const CHANGE_SQL = `
 WITH moved AS (
   UPDATE node_run SET state = $4, fence = fence + $5, attempt = attempt + $6, crashes = crashes + $7, changed_at = now(),
-    input = COALESCE($8::jsonb, input), error = CASE WHEN $4 IN ('failed','dead','cancelled') THEN $9::jsonb ELSE NULL END, broken = $10, lease_until = NULL,
+    input = COALESCE($8::jsonb, input), error = CASE WHEN $4 IN ('failed','dead','cancelled','skipped') THEN $9::jsonb ELSE NULL END, broken = $10, lease_until = NULL,
     started_at = CASE WHEN $4 = 'running' THEN COALESCE(started_at, now()) ELSE started_at END,
     finished_at = CASE WHEN $4 IN ('succeeded','skipped','failed','cancelled','dead') THEN now() END
   WHERE id = $1 AND fence = $2 AND state = ANY($3) RETURNING *
