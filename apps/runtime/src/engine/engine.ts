@@ -34,6 +34,7 @@ export class Engine {
   private readonly drives = new Set<Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
+  private keeping: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: EngineOptions) {}
 
@@ -98,11 +99,19 @@ export class Engine {
     await Promise.allSettled(this.drives);
   }
 
-  private async keep(): Promise<void> {
+  /** One at a time: a renewal must not be judged by runs that were claimed while it was under way. */
+  private keep(): Promise<void> {
+    this.keeping = this.keeping.catch(() => {}).then(() => this.renewAndClaim());
+    return this.keeping;
+  }
+
+  private async renewAndClaim(): Promise<void> {
     const { parts, owner, timings } = this.options;
+    const held = [...this.executions.values()];
     const mine = await parts.record.renew(owner, timings.runLeaseMs);
-    for (const [id, execution] of this.executions)
-      if (!mine.has(id) && execution.run.state === "running") execution.close(new Error("Another runtime owns the run."));
+    for (const execution of held)
+      if (!mine.has(execution.run.id) && this.executions.has(execution.run.id) && !execution.finishing)
+        execution.close(new Error("Another runtime owns the run."));
     if (this.stopped) return;
     for (const run of await parts.record.claim(owner, timings.runLeaseMs)) {
       const drive = this.drive(run).catch((error) => this.options.onError(`run ${run.id}`, error));
@@ -124,7 +133,10 @@ export class Engine {
       if (run.cancel_requested) await execution.cancel();
       execution.begin();
       await compile(topology(graph)).drive(execution);
-      if (!execution.closed) await this.finish(execution);
+      if (!execution.closed) {
+        execution.finishing = true;
+        await this.finish(execution);
+      }
     } catch (error) {
       if (!execution.closed) throw error;
     } finally {

@@ -38,6 +38,8 @@ export class RunExecution {
   private readonly abort = new AbortController();
   private closedBy: Error | undefined;
   cancelled: boolean;
+  /** Every node is decided; only the run's own end is still to be written. */
+  finishing = false;
 
   constructor(
     private readonly parts: ExecutionParts,
