@@ -9,7 +9,7 @@ import { bundle, readJson } from "./sources.ts";
 const run = promisify(execFile);
 
 export async function generatePython(root: string, python: string): Promise<Map<string, string>> {
-  const out = join(root, "workers/python-gpu/spindle_worker/contract");
+  const out = join(root, "workers/python-gpu/spindle_worker/contract/generated");
   return new Map([
     [join(out, "models.py"), await models(root, python)],
     [join(out, "constants.py"), await constants(root)],

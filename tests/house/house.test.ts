@@ -11,9 +11,7 @@ const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { c
   .split("\n")
   .filter((file) => existsSync(join(ROOT, file)));
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
-const code = files.filter(
-  (file) => /\.(ts|tsx|mjs|cjs|py|lua|css)$/.test(file) && !/(^|\/)generated\/|contract\/(models|constants)\.py$/.test(file),
-);
+const code = files.filter((file) => /\.(ts|tsx|mjs|cjs|py|lua|css)$/.test(file) && !/(^|\/)generated\//.test(file));
 
 test("no file is over 500 lines, and half of them are near 100 or under", () => {
   const sizes = code.map((file) => ({ file, lines: read(file).split("\n").length })).sort((a, b) => b.lines - a.lines);

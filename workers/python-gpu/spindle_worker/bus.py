@@ -10,8 +10,8 @@ from typing import Any
 import redis
 from pydantic import ValidationError
 
-from .contract.constants import BUS
-from .contract.models import TaskEntry
+from .contract.generated.constants import BUS
+from .contract.generated.models import TaskEntry
 
 MARK_TTL_MS = 24 * 3600 * 1000
 PROGRESS_KEPT = 10_000

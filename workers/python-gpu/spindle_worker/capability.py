@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-from .contract.models import ArtifactRef
+from .contract.generated.models import ArtifactRef
 
 if TYPE_CHECKING:
     from .child.context import TaskContext

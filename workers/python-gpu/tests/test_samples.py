@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from spindle_worker.contract import models
+from spindle_worker.contract.generated import models
 
 SAMPLES = Path(__file__).resolve().parents[3] / "schemas" / "samples"
 CASES = [(path.parent.parent.name, path.parent.name, path) for path in sorted(SAMPLES.glob("*/*/*.json"))]

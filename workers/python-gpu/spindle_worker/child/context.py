@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from ..capability import TransientError
-from ..contract.models import ArtifactRef
+from ..contract.generated.models import ArtifactRef
 from ..wire import Wire
 
 CHUNK = 1 << 20

@@ -16,7 +16,7 @@ from typing import Any
 import redis
 
 from ..bus import BadEntry, Bus
-from ..contract.models import TaskEntry
+from ..contract.generated.models import TaskEntry
 from ..settings import Settings
 from ..wire import Wire
 from .metrics import TASK_SECONDS, TASKS
