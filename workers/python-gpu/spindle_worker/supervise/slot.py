@@ -58,7 +58,8 @@ class Slot:
             except BadEntry as error:
                 log.error("%s: an entry is refused: %s", self.label, error)
             except redis.RedisError as error:
-                log.warning("%s: Redis: %s", self.label, error)
+                if "Function not found" not in str(error):  # the runtime has yet to load them: a start, or a Redis that lost all
+                    log.warning("%s: Redis: %s", self.label, error)
                 self._stop.wait(OUTAGE_SECONDS)
         self._kill()
 
