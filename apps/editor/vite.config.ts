@@ -14,6 +14,9 @@ export default defineConfig({
       },
     }),
   ],
+  // Found at the start, not page by page: a dependency found late would bring a second React.
+  optimizeDeps: { entries: ["app/**/*.{ts,tsx}"] },
+  resolve: { dedupe: ["react", "react-dom"] },
   worker: { format: "es" },
   build: { chunkSizeWarningLimit: 6000, reportCompressedSize: false },
 });
