@@ -1,0 +1,89 @@
+// The record's own guard, below every check that comes before it: a change under an old fence moves nothing.
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type NodeChange, RunRecord } from "../../apps/runtime/src/record/record.ts";
+import { migrate } from "../../apps/runtime/src/store/migrate.ts";
+import { isRoot } from "../../infra/launch/paths.ts";
+import { type Service, startPostgres } from "../../infra/launch/postgres.ts";
+
+let service: Service;
+let folder: string;
+let record: RunRecord;
+beforeAll(async () => {
+  const name = await mkdtemp(join(tmpdir(), "spindle-record-"));
+  folder = isRoot ? join("/var/lib/spindle", name.split("/").at(-1) as string) : name;
+  service = await startPostgres(folder);
+  record = new RunRecord(new pg.Pool({ connectionString: service.url, max: 20 }));
+  expect(await migrate(record.pool)).toHaveLength(1);
+  expect(await migrate(record.pool), "a second start applies nothing").toEqual([]);
+});
+afterAll(async () => {
+  await record?.pool.end();
+  await service?.process.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function newRun(nodes: number): Promise<{ run: string; ids: string[] }> {
+  const [run, revision, ids] = [randomUUID(), randomUUID(), Array.from({ length: nodes }, () => randomUUID())];
+  await record.pool.query("INSERT INTO revision (id, hash, document) VALUES ($1, $2, '{}')", [revision, revision]);
+  const node = (id: string, index: number) => ({
+    id,
+    nodeId: `n${index}`,
+    plane: "python",
+    service: "s",
+    version: "1",
+    engine: "e",
+    draft: false,
+    timeoutSeconds: 0,
+  });
+  await record.create({ id: run, revision, title: "t", inputs: {}, nodes: ids.map(node) });
+  return { run, ids };
+}
+const seqs = async (run: string) => (await record.events(run, 0)).map((event) => event.seq);
+
+test("a change under an old fence, or from a state that does not allow it, moves nothing and is counted", async () => {
+  const { run, ids } = await newRun(1);
+  const id = ids[0] as string;
+  const change = (fence: number, name: NodeChange["change"], more: Partial<NodeChange> = {}) =>
+    record.change({ nodeRun: id, fence, change: name, ...more });
+  expect(await change(0, "dispatch", { dispatchIn: 0 })).toMatchObject({ state: "dispatched", fence: 1, attempt: 1 });
+  expect(await change(1, "retry", { dispatchIn: 0 })).toMatchObject({ fence: 2, attempt: 2 });
+  const before = record.stale;
+  expect(await change(1, "succeed", { output: { late: true } })).toBeUndefined();
+  expect(await change(1, "start")).toBeUndefined();
+  expect(await change(2, "skip")).toBeUndefined();
+  expect(record.stale).toBe(before + 3);
+  expect(await change(2, "succeed", { output: { right: true } })).toMatchObject({ state: "succeeded" });
+  expect(await change(2, "cancel")).toBeUndefined();
+  expect((await record.nodeRun(id))?.output).toEqual({ right: true });
+  expect(await seqs(run)).toEqual([1, 2, 3, 4]);
+  const { rows } = await record.pool.query("SELECT fence FROM outbox WHERE node_run_id = $1 ORDER BY fence", [id]);
+  expect(rows).toEqual([{ fence: 1 }, { fence: 2 }]);
+});
+
+test("of twenty that commit at once one wins, and events of one run have no gap", async () => {
+  const { run, ids } = await newRun(20);
+  await Promise.all(ids.map((nodeRun) => record.change({ nodeRun, fence: 0, change: "begin" })));
+  const wins = await Promise.all(
+    Array.from({ length: 20 }, (_, value) => record.change({ nodeRun: ids[0] as string, fence: 1, change: "succeed", output: { value } })),
+  );
+  expect(wins.filter(Boolean)).toHaveLength(1);
+  await Promise.all(ids.slice(1).map((nodeRun) => record.change({ nodeRun, fence: 1, change: "succeed", output: {} })));
+  const list = await seqs(run);
+  expect(list).toEqual(Array.from({ length: 41 }, (_, index) => index + 1));
+});
+
+test("two runtimes that claim at once never get the same run, and a silent owner loses its own", async () => {
+  const runs = (await Promise.all(Array.from({ length: 10 }, () => newRun(1)))).map((one) => one.run);
+  const [a, b] = await Promise.all([record.claim("a", 60_000), record.claim("b", 100)]);
+  const [mine, theirs] = [a.map((run) => run.id), b.map((run) => run.id)];
+  expect(mine.filter((id) => theirs.includes(id))).toEqual([]);
+  expect(runs.every((id) => mine.includes(id) || theirs.includes(id))).toBe(true);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(new Set((await record.claim("c", 60_000)).map((run) => run.id))).toEqual(new Set(theirs));
+  expect(await record.renew("b", 1000)).toEqual(new Set());
+});
