@@ -11,7 +11,9 @@ export interface Database {
 
 export function openDatabase(url: string): Database {
   const pool = new pg.Pool({ connectionString: url, max: 16, connectionTimeoutMillis: 5000, statement_timeout: 30_000, keepAlive: true });
-  pool.on("error", () => {}); // an idle connection that PostgreSQL ended; the next query opens another
+  // A connection that PostgreSQL ended, idle or in use: the query on it fails, and the next opens another.
+  pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   return {
     prisma,
