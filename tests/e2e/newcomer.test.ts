@@ -93,7 +93,7 @@ test("opens the graph behind the form, and runs it on the canvas with previews o
   await card(page, "Talking head").waitFor();
   const inspector = page.getByRole("complementary", { name: "Inspector" });
   await inspector.getByLabel("Portrait").setInputFiles(PORTRAIT);
-  await inspector.getByLabel("Prompt", { exact: true }).fill(PROMPT);
+  await inspector.getByLabel("Prompt", { exact: true }).fill(`${PROMPT} ${PROMPT} ${PROMPT}`); // long enough to be watched
   await inspector.getByText("512 × 512").waitFor();
   await page.waitForTimeout(600);
   await page.getByRole("button", { name: "Run with draft engines" }).click();

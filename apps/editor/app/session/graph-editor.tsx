@@ -35,7 +35,7 @@ export function GraphEditor({ id }: { id: string }) {
   const [focus, setFocus] = useState<{ id: string; at: number }>();
   const [failed, setFailed] = useState<{ name: string; message: string }>();
   const [values, setValue] = useRunValues(id);
-  const runId = useFollowedRun(id);
+  const [runId, follow] = useFollowedRun(id);
   useRun(runId);
 
   const graph = shared?.graph;
@@ -57,10 +57,11 @@ export function GraphEditor({ id }: { id: string }) {
     }
     try {
       setFailed(undefined);
-      await api.runs.start.mutate({
+      const started = await api.runs.start.mutate({
         graphId: id,
         inputs: Object.fromEntries(inputs.flatMap((one) => (values[one.name] === undefined ? [] : [[one.name, values[one.name]]]))),
       });
+      follow(started);
       await client.invalidateQueries({ queryKey: trpc.runs.list.queryKey() });
     } catch (error) {
       const field = (error as { data?: { refused?: { field?: string } } }).data?.refused?.field;
@@ -149,13 +150,16 @@ export function GraphEditor({ id }: { id: string }) {
   );
 }
 
-/** The newest run of the graph, whoever started it: everybody sees the same one. */
-function useFollowedRun(graphId: string): string | undefined {
+/** The newest run of the graph, whoever started it: everybody sees the same one. One's own is followed at once. */
+function useFollowedRun(graphId: string): [string | undefined, (run: string) => void] {
   const trpc = useTRPC();
+  const [own, setOwn] = useState<string>();
   const { data } = useQuery({ ...trpc.runs.list.queryOptions({ graphId, take: 1 }), refetchInterval: 1500 });
   const newest = data?.[0]?.id;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a newer run than one's own takes over when the list names it
+  useEffect(() => setOwn(undefined), [newest]);
   useEffect(() => () => useRunStore.getState().clear(), []);
-  return newest;
+  return [own ?? newest, setOwn];
 }
 
 function EmptyCanvas() {
