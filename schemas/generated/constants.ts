@@ -13,7 +13,8 @@ export const BUS = {
     "epoch": "epoch",
     "manifest": "manifest:{plane}",
     "worker": "worker:{plane}:{worker}",
-    "doorbell": "bell:{plane}"
+    "doorbell": "bell:{plane}",
+    "decided": "decided:bell"
   },
   "group": "w",
   "library": "spindle",
@@ -62,7 +63,17 @@ export const ERROR_CODES = {
   "artifact.not_found": "There is no such artifact.",
   "artifact.too_large": "The file is larger than the limit.",
   "artifact.wrong_kind": "The file is not of the kind that is asked for.",
-  "node.skipped": "The node did not run: a failure before it, or a choice that went elsewhere."
+  "node.skipped": "The node did not run: a failure before it, or a choice that went elsewhere.",
+  "edge.bad_condition": "The condition is not CEL, or names what is not there.",
+  "edge.condition_failed": "The condition of an edge could not be answered.",
+  "edge.bad_map": "The edge cannot fan a list out.",
+  "graph.bad_loop": "The loop edge makes no loop.",
+  "node.unknown_definition": "The graph has no such definition.",
+  "definition.recursive": "A definition contains itself.",
+  "map.too_many": "The list has more elements than a map may have.",
+  "map.failed": "More elements of a map failed than are tolerated.",
+  "call.failed": "A node of the subgraph failed.",
+  "run.too_large": "The run has more node runs than a run may have."
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 

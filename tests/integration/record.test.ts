@@ -21,7 +21,7 @@ beforeAll(async () => {
   pool.on("error", () => {}); // PostgreSQL's farewell may reach a connection that is closing
   pool.on("connect", (client) => client.on("error", () => {}));
   record = new RunRecord(pool);
-  expect(await migrate(record.pool)).toHaveLength(1);
+  expect((await migrate(record.pool)).length).toBeGreaterThan(0);
   expect(await migrate(record.pool), "a second start applies nothing").toEqual([]);
 });
 afterAll(async () => {
@@ -31,10 +31,10 @@ afterAll(async () => {
 });
 
 async function newRun(nodes: number): Promise<{ run: string; ids: string[] }> {
-  const [run, revision, ids] = [randomUUID(), randomUUID(), Array.from({ length: nodes }, () => randomUUID())];
+  const [run, revision] = [randomUUID(), randomUUID()];
   await record.pool.query("INSERT INTO revision (id, hash, document) VALUES ($1, $2, '{}')", [revision, revision]);
-  const node = (id: string, index: number) => ({
-    id,
+  const node = (_: unknown, index: number) => ({
+    path: `n${index}`,
     nodeId: `n${index}`,
     plane: "python",
     service: "s",
@@ -43,7 +43,8 @@ async function newRun(nodes: number): Promise<{ run: string; ids: string[] }> {
     draft: false,
     timeoutSeconds: 0,
   });
-  await record.create({ id: run, revision, title: "t", inputs: {}, nodes: ids.map(node) });
+  await record.create({ id: run, revision, title: "t", inputs: {}, engines: {}, nodes: Array.from({ length: nodes }, node) });
+  const ids = (await record.nodeRuns(run)).map((row) => row.id);
   return { run, ids };
 }
 const seqs = async (run: string) => (await record.events(run, 0)).map((event) => event.seq);
@@ -80,6 +81,51 @@ test("of twenty that commit at once one wins, and events of one run have no gap"
   expect(list).toEqual(Array.from({ length: 41 }, (_, index) => index + 1));
 });
 
+test("changes that are asked for at once share a commit, each under its own fence", async () => {
+  const { run, ids } = await newRun(50);
+  const moved = await Promise.all(ids.map((nodeRun, index) => record.change({ nodeRun, fence: index % 5 === 0 ? 7 : 0, change: "begin" })));
+  expect(moved.filter((one) => one === undefined)).toHaveLength(10);
+  expect(new Set(moved.flatMap((one) => (one ? [one.id] : []))).size).toBe(40);
+  const { rows } = await record.pool.query(
+    "SELECT count(DISTINCT xmin::text)::int AS commits FROM run_event WHERE run_id = $1 AND type = 'node.running'",
+    [run],
+  );
+  expect(rows[0].commits).toBeLessThanOrEqual(2);
+  expect(await seqs(run)).toEqual(Array.from({ length: 41 }, (_, index) => index + 1));
+});
+
+test("of changes that share a commit one that cannot be stored fails alone", async () => {
+  const { ids } = await newRun(3);
+  const [a, b, c] = ids as [string, string, string];
+  const first = record.change({ nodeRun: a, fence: 0, change: "begin" });
+  const bad = record.change({
+    nodeRun: b,
+    fence: 0,
+    change: "succeedHere",
+    output: {},
+    artifacts: [{ key: "k", ref: { artifact: "no uuid" } as never }],
+  });
+  const good = record.change({ nodeRun: c, fence: 0, change: "succeedHere", output: { text: "nul \u0000 and half a pair \ud800" } });
+  await expect(bad).rejects.toThrow(/uuid/);
+  expect(await first).toMatchObject({ state: "running" });
+  expect(await good).toMatchObject({ state: "succeeded" });
+  expect((await record.nodeRun(c))?.output).toEqual({ text: "nul \ufffd and half a pair \ufffd" });
+});
+
+test("a run rests only if nobody answered meanwhile, and an answer wakes it", async () => {
+  const { run, ids } = await newRun(2);
+  const fence = (await record.claim("rests", 60_000)).find((one) => one.id === run)?.fence ?? -1;
+  await record.changeRun({ id: run, fence }, ["queued"], "running");
+  await record.change({ nodeRun: ids[0] as string, fence: 0, change: "ask" });
+  expect(await record.park({ id: run, fence }, 2), "two were waited for, one is").toBe(false);
+  expect(await record.park({ id: run, fence: fence - 1 }, 1), "an older owner").toBe(false);
+  expect(await record.park({ id: run, fence }, 1)).toBe(true);
+  expect((await record.claim("other", 60_000)).map((one) => one.id)).not.toContain(run);
+  await record.change({ nodeRun: ids[0] as string, fence: 0, change: "answer", output: { ok: true } });
+  await record.wake(run);
+  expect((await record.claim("other", 60_000)).map((one) => one.id)).toContain(run);
+});
+
 test("two runtimes that claim at once never get the same run, and a silent owner loses its own", async () => {
   const runs = (await Promise.all(Array.from({ length: 10 }, () => newRun(1)))).map((one) => one.run);
   const [a, b] = await Promise.all([record.claim("a", 60_000), record.claim("b", 100)]);
@@ -88,5 +134,5 @@ test("two runtimes that claim at once never get the same run, and a silent owner
   expect(runs.every((id) => mine.includes(id) || theirs.includes(id))).toBe(true);
   await new Promise((resolve) => setTimeout(resolve, 150));
   expect(new Set((await record.claim("c", 60_000)).map((run) => run.id))).toEqual(new Set(theirs));
-  expect(await record.renew("b", 1000)).toEqual(new Set());
+  expect(await record.renew("b", 1000)).toEqual(new Map());
 });

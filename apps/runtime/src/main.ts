@@ -1,4 +1,5 @@
 // Starts the runtime. The launcher (infra/launch) gives it PostgreSQL, Redis and a worker key by the environment.
+import { EventEmitter } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { whyUnfit } from "@spindle/task-bus";
@@ -20,6 +21,7 @@ import { TemplateService } from "./services/template-service.ts";
 import { openDatabase } from "./store/database.ts";
 import { migrate } from "./store/migrate.ts";
 import { patient } from "./store/patient.ts";
+import { Decisions } from "./tasks/decisions.ts";
 import { LiveBoard } from "./tasks/live.ts";
 import { WorkerPlane } from "./tasks/worker-plane.ts";
 
@@ -35,12 +37,14 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const artifacts = new Artifacts(store, db, join(config.home, "uploads"));
   const record = new RunRecord(db.pool);
   const live = new LiveBoard();
+  const decisions = new Decisions(record);
   const { timings, models } = config;
   const workers: WorkerPlane = new WorkerPlane({
     redisUrl: config.redisUrl,
     workerKey: config.workerKey,
     timings,
     record,
+    decisions,
     artifacts,
     live,
     isCancelled: (run) => engine.isCancelled(run),
@@ -56,7 +60,9 @@ async function start(config: Config): Promise<() => Promise<void>> {
     owner: config.owner,
     timings,
     live,
-    parts: { record, workers, nodePlane },
+    parts: { workers, nodePlane },
+    record,
+    decisions,
     library: () => library.library(),
     onError,
   });
@@ -64,6 +70,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const graphs = new GraphService(db, documents, () => library.library());
   const runs = new RunService(db, record, engine, graphs, live, () => library.library());
   const templates = await TemplateService.load(join(ROOT, "templates"));
+  decisions.start(onError);
   await workers.start();
   await library.start();
   engine.start();
@@ -79,10 +86,14 @@ async function start(config: Config): Promise<() => Promise<void>> {
     library.stop();
     await running.stop();
     await engine.stop();
+    decisions.stop();
     await workers.stop();
     await db.close();
   };
 }
+
+// LangGraph listens once for each node that runs at once, on one signal; that is no leak.
+EventEmitter.defaultMaxListeners = 0;
 
 // One request's mistake must not end everybody's runs; it is logged with its trace and mended.
 process.on("unhandledRejection", (error) => onError("unhandled", error));

@@ -7,20 +7,25 @@ const skipped: Outcome = { status: "skipped", broken: false };
 const broken: Outcome = { status: "skipped", broken: true };
 
 describe("decideEdge, the whole table of DESIGN E3", () => {
-  test.each<[Parameters<typeof decideEdge>[0], Outcome, boolean, EdgeDecision]>([
-    ["normal", completed, false, "taken"],
-    ["on_success", completed, true, "taken"],
-    ["on_failure", completed, false, "not"],
-    ["normal", failed, false, "broken"],
-    ["normal", failed, true, "not"],
-    ["on_success", failed, false, "broken"],
-    ["on_success", failed, true, "not"],
-    ["on_failure", failed, true, "taken"],
-    ["normal", skipped, false, "not"],
-    ["on_failure", skipped, false, "not"],
-    ["normal", broken, false, "broken"],
-    ["on_failure", broken, true, "broken"],
-  ])("%s from %o (handled: %s) is %s", (kind, source, handled, expected) => expect(decideEdge(kind, source, handled)).toBe(expected));
+  test.each<[Parameters<typeof decideEdge>[0], Outcome, boolean, boolean, EdgeDecision]>([
+    ["normal", completed, true, false, "taken"],
+    ["normal", completed, false, false, "not"],
+    ["on_success", completed, true, true, "taken"],
+    ["on_success", completed, false, true, "not"],
+    ["on_failure", completed, true, false, "not"],
+    ["normal", failed, true, false, "broken"],
+    ["normal", failed, true, true, "not"],
+    ["on_success", failed, true, false, "broken"],
+    ["on_success", failed, true, true, "not"],
+    ["on_failure", failed, true, true, "taken"],
+    ["on_failure", failed, false, false, "not"],
+    ["normal", skipped, true, false, "not"],
+    ["on_failure", skipped, true, false, "not"],
+    ["normal", broken, true, false, "broken"],
+    ["on_failure", broken, true, true, "broken"],
+  ])("%s from %o (holds: %s, handled: %s) is %s", (kind, source, holds, handled, expected) =>
+    expect(decideEdge(kind, source, holds, handled)).toBe(expected),
+  );
 });
 
 describe("decide", () => {

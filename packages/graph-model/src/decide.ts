@@ -8,12 +8,13 @@ export type EdgeDecision = "taken" | "not" | "broken";
 
 /**
  * What one edge says once its source is decided.
+ * @param holds whether its condition does; true without one
  * @param failureHandled whether some on_failure edge of the same source is taken
  */
-export function decideEdge(kind: EdgeKind, source: Outcome, failureHandled: boolean): EdgeDecision {
-  if (source.status === "completed") return kind === "on_failure" ? "not" : "taken";
+export function decideEdge(kind: EdgeKind, source: Outcome, holds: boolean, failureHandled: boolean): EdgeDecision {
+  if (source.status === "completed") return kind !== "on_failure" && holds ? "taken" : "not";
   if (source.status === "skipped") return source.broken ? "broken" : "not";
-  if (kind === "on_failure") return "taken";
+  if (kind === "on_failure") return holds ? "taken" : "not";
   return failureHandled ? "not" : "broken";
 }
 

@@ -11,18 +11,30 @@ export interface NodeSettings {
   /** `auto` where absent. */
   engine?: string;
   timeoutSeconds?: number;
-  pinned?: unknown;
+  /** The outputs the node is taken to have given; it does not run. */
+  pinned?: Record<string, unknown>;
+  /** Off: skipped, as if a choice had gone elsewhere. */
   disabled?: boolean;
-  breakpoint?: unknown;
+  breakpoint?: "before" | "after";
 }
 
 export interface EdgeMetadata {
   id?: string;
   sourcePort?: string;
   targetPort?: string;
-  when?: unknown;
-  loop?: unknown;
-  map?: unknown;
+  /** A condition (CEL); `true` where absent. */
+  when?: string;
+  /** The edge leads back: its body runs again while the edge is taken. */
+  loop?: { maxIterations: number };
+  /** The edge carries a list; its target runs once per element. */
+  map?: MapSettings;
+}
+
+export interface MapSettings {
+  /** How many elements run at once; all where absent. */
+  limit?: number;
+  /** How many elements may fail before the node fails; their places in the lists are null. */
+  tolerate?: number;
 }
 
 export interface Position {
@@ -40,6 +52,10 @@ export function nodeSettings(graph: Graph, id: string): NodeSettings {
 export function edgeMetadata(edge: GraphEdge): EdgeMetadata {
   return record(edge.metadata) as EdgeMetadata;
 }
+
+const isSet = (value: unknown): boolean => value !== undefined && value !== null && value !== false;
+export const isLoopEdge = (edge: GraphEdge): boolean => isSet(edgeMetadata(edge).loop);
+export const isMapEdge = (edge: GraphEdge): boolean => isSet(edgeMetadata(edge).map);
 
 /** An edge without an id of its own is known by its place, which is stable within one document. */
 export function edgeId(edge: GraphEdge, index: number): string {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { definer } from "./definitions.ts";
 import type { Graph } from "./graph.ts";
 import { inputSources, resolveInputs } from "./inputs.ts";
 import { runInputs } from "./run-inputs.ts";
@@ -20,7 +21,7 @@ const graph = (nodes: ReturnType<typeof node>[], edges: Graph["edges"], more: Pa
 });
 const values = (one: Graph, id: string, outputs: Record<string, Record<string, unknown>>, run: Record<string, unknown> = {}) =>
   resolveInputs(
-    inputSources(one, sampleLibrary).filter((source) => source.node.id === id),
+    inputSources(one, definer(one, sampleLibrary)).filter((source) => source.node.id === id),
     (from) => outputs[from],
     run,
     one.context ?? {},
@@ -73,7 +74,10 @@ describe("DESIGN G2: where an input takes its value from", () => {
   test("an input that nothing gives is asked of the run, by its public name where it has one", () => {
     const metadata = { interface: { inputs: [{ name: "words", label: "Words", to: [{ node: "a", port: "text" }] }] } };
     expect(
-      runInputs(graph([node("a", "say"), node("b", "hear")], [], { metadata }), sampleLibrary).map((one) => [one.name, one.required]),
+      runInputs(graph([node("a", "say"), node("b", "hear")], [], { metadata }), definer(graph([], []), sampleLibrary)).map((one) => [
+        one.name,
+        one.required,
+      ]),
     ).toEqual([
       ["words", true],
       ["sound", true],

@@ -1,7 +1,7 @@
 // DESIGN G2: where each input of each node takes its value from.
 import { edgeMetadata, type Graph, type GraphNode } from "./graph.ts";
 import { declaredInterface } from "./interface.ts";
-import type { Library, NodeDefinition } from "./library.ts";
+import type { Define } from "./library.ts";
 import { type Port, typesFit } from "./ports.ts";
 import { type Topology, topology, upstream } from "./topology.ts";
 
@@ -16,24 +16,23 @@ export type InputSource = { node: GraphNode; port: Port } & (
   | { kind: "param" | "run" | "default" | "none" }
 );
 
-export function inputSources(graph: Graph, library: Library, shape: Topology = topology(graph)): InputSource[] {
-  const find = (node: GraphNode) => library.find(node.plane, node.service);
+export function inputSources(graph: Graph, define: Define, shape: Topology = topology(graph)): InputSource[] {
   const promised = new Map(
     declaredInterface(graph).inputs.flatMap((input) => input.to.map((to) => [`${to.node}\n${to.port}`, input.name])),
   );
   const rank = new Map(graph.nodes.map((node, index) => [node.id, index]));
   return graph.nodes.flatMap((node) => {
-    const definition = find(node);
+    const definition = define(node);
     if (!definition) return [];
     const above = [...upstream(shape, node.id)].sort(([a, far], [b, near]) => far - near || (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
-    const offers = above.flatMap(([id]) => outputsOf(shape, id, find).map((output) => ({ from: id, output })));
+    const offers = above.flatMap(([id]) => outputsOf(shape, id, define).map((output) => ({ from: id, output })));
     return definition.inputs.map((port) => sourceOf(graph, shape, node, port, offers, promised.get(`${node.id}\n${port.name}`)));
   });
 }
 
-function outputsOf(shape: Topology, id: string, find: (node: GraphNode) => NodeDefinition | undefined): Port[] {
+function outputsOf(shape: Topology, id: string, define: Define): Port[] {
   const node = shape.node.get(id);
-  return (node && find(node)?.outputs) ?? [];
+  return (node && define(node)?.outputs) ?? [];
 }
 
 function sourceOf(

@@ -6,6 +6,8 @@ export interface Place {
   edge?: string;
   port?: string;
   pointer?: string;
+  /** The subgraph the place is in; absent for the graph itself. */
+  definition?: string;
 }
 
 /** One thing wrong with a graph (DESIGN section 1). `info` issues are facts a person should know, not faults. */

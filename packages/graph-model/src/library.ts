@@ -1,5 +1,5 @@
 // The validator's view of the node library: what it must know of a capability, and nothing of where that came from.
-import type { Plane } from "./graph.ts";
+import type { GraphNode, Plane } from "./graph.ts";
 import type { Port } from "./ports.ts";
 
 export interface Engine {
@@ -35,6 +35,10 @@ export interface NodeDefinition {
   engines: Engine[];
   live: boolean;
   idempotent: boolean;
+  /** A person gives the outputs, not a process (DESIGN E7). */
+  human?: true;
+  /** A subgraph gives them: the definition's name. */
+  calls?: string;
   timeoutSeconds: number;
 }
 
@@ -42,6 +46,9 @@ export interface Library {
   find(plane: string, service: string): NodeDefinition | undefined;
   all(): readonly NodeDefinition[];
 }
+
+/** What a node of one graph is, its own ports included (`definer`). */
+export type Define = (node: GraphNode) => NodeDefinition | undefined;
 
 /** The engine that `auto` means now: the first live one; the first at all when none is, so that its task waits there. */
 export function autoEngine(definition: NodeDefinition): Engine | undefined {

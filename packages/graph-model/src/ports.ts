@@ -10,6 +10,37 @@ export interface Port {
   required: boolean;
   schema: Record<string, unknown>;
   description?: string;
+  /** An output that is a choice: an edge from it is taken only if the node gave it (SPEC C4). */
+  branch?: true;
+}
+
+const object = (value: unknown): Record<string, Record<string, unknown>> =>
+  value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, Record<string, unknown>>) : {};
+
+/** One port for each property of a JSON Schema object. */
+export function portsOf(schema: Record<string, unknown>): Port[] {
+  const required = new Set(Array.isArray(schema.required) ? schema.required : []);
+  return Object.entries(object(schema.properties)).map(([name, raw]) => {
+    const one = object(raw) as Record<string, unknown>;
+    return {
+      name,
+      label: typeof one.title === "string" ? one.title : words(name),
+      type: portType(one),
+      required: required.has(name),
+      schema: one,
+      ...(typeof one.description === "string" ? { description: one.description } : {}),
+      ...(one["x-branch"] === true ? { branch: true as const } : {}),
+    };
+  });
+}
+
+/** `voiceSample` -> "Voice sample". */
+export function words(name: string): string {
+  const spaced = name
+    .replaceAll(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .replaceAll(/[_-]+/g, " ")
+    .trim();
+  return spaced.charAt(0).toUpperCase() + spaced.slice(1).toLowerCase();
 }
 
 export function portKind(type: string): PortKind {

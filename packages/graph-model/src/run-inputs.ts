@@ -1,7 +1,7 @@
 import type { Graph } from "./graph.ts";
 import { inputSources } from "./inputs.ts";
 import { declaredInterface, type InterfaceInput, type PortAddress } from "./interface.ts";
-import type { Library } from "./library.ts";
+import type { Define } from "./library.ts";
 import type { Port } from "./ports.ts";
 
 /** A public input with what its port says of it. */
@@ -13,18 +13,18 @@ export interface RunInput extends InterfaceInput {
 }
 
 /** What a run is asked for: the declared inputs first, then each input that nothing in the graph gives. */
-export function runInputs(graph: Graph, library: Library): RunInput[] {
+export function runInputs(graph: Graph, define: Define): RunInput[] {
   const declared = declaredInterface(graph).inputs;
   const found = new Map<string, RunInput>();
   const port = (at: PortAddress): Port | undefined => {
     const node = graph.nodes.find((one) => one.id === at.node);
-    return node && library.find(node.plane, node.service)?.inputs.find((one) => one.name === at.port);
+    return node && define(node)?.inputs.find((one) => one.name === at.port);
   };
   for (const input of declared) {
     const target = input.to.map(port).find((one) => one !== undefined);
     found.set(input.name, { ...input, ...shapeOf(target) });
   }
-  for (const source of inputSources(graph, library)) {
+  for (const source of inputSources(graph, define)) {
     if (source.kind !== "run" || found.has(source.port.name)) continue;
     found.set(source.port.name, { name: source.port.name, label: source.port.label, to: [], ...shapeOf(source.port) });
   }

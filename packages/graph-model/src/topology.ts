@@ -1,6 +1,6 @@
-import type { Graph, GraphEdge, GraphNode } from "./graph.ts";
+import { type Graph, type GraphEdge, type GraphNode, isLoopEdge } from "./graph.ts";
 
-/** Neighbourhoods of a graph whose edges all end at nodes; several edges between two nodes count once. */
+/** Neighbourhoods by the edges that lead forward (loop edges are left out); several edges between two nodes count once. */
 export interface Topology {
   node: ReadonlyMap<string, GraphNode>;
   incoming: ReadonlyMap<string, readonly GraphEdge[]>;
@@ -19,7 +19,7 @@ export function topology(graph: Graph): Topology {
   const predecessors = make(() => new Set<string>());
   const successors = make(() => new Set<string>());
   for (const edge of graph.edges) {
-    if (!node.has(edge.from) || !node.has(edge.to)) continue;
+    if (!node.has(edge.from) || !node.has(edge.to) || isLoopEdge(edge)) continue;
     incoming.get(edge.to)?.push(edge);
     outgoing.get(edge.from)?.push(edge);
     predecessors.get(edge.to)?.add(edge.from);

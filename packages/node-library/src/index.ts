@@ -1,3 +1,3 @@
-export { define, words } from "./definition.ts";
+export { define } from "./definition.ts";
 export { makeLibrary, makeSearch } from "./library.ts";
 export { mergeManifests, type PlaneReport } from "./merge.ts";

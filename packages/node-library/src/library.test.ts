@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { committedManifests } from "../manifests/index.ts";
-import { makeLibrary, makeSearch, mergeManifests, words } from "./index.ts";
+import { makeLibrary, makeSearch, mergeManifests } from "./index.ts";
 
 const { node, python } = committedManifests;
 const now = new Date(0);
@@ -26,5 +26,4 @@ describe("the library", () => {
     expect(search("upscle")[0]?.label).toBe("Upscale video");
     expect(search("")).toHaveLength(node.capabilities.length + python.capabilities.length);
   });
-  test("names become words", () => expect(words("voiceSample_url")).toBe("Voice sample url"));
 });

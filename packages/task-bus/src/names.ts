@@ -14,6 +14,7 @@ export const names = {
   cancel: (task: string) => fill(BUS.names.cancel, { task }),
   dispatched: (task: string) => fill(BUS.names.dispatched, { task }),
   settled: (task: string) => fill(BUS.names.settled, { task }),
+  decidedBell: key(BUS.names.decided),
   epoch: key(BUS.names.epoch),
   manifest: (plane: string) => fill(BUS.names.manifest, { plane }),
   doorbell: (plane: string) => fill(BUS.names.doorbell, { plane }),

@@ -9,7 +9,6 @@ import {
   whyInvalid,
 } from "@spindle/graph-model";
 import { renameNode, setParam, setSetting } from "@spindle/graph-model/shared-doc";
-import { words } from "@spindle/node-library";
 import { Tabs } from "radix-ui";
 import type * as Y from "yjs";
 import { useRunStore } from "../session/run-store";

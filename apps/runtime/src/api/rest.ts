@@ -1,5 +1,5 @@
 // The plain HTTP calls: the seed's, and one per template and graph, made from their interface (DESIGN G4).
-import { exportJson, exportMermaid, hasErrors, readGraphText, runInputs } from "@spindle/graph-model";
+import { definer, exportJson, exportMermaid, hasErrors, readGraphText, runInputs } from "@spindle/graph-model";
 import express, { Router } from "express";
 import { SEED_JOB_STATUS } from "../record/states.ts";
 import { Refused } from "../refused.ts";
@@ -46,7 +46,7 @@ export function restRoutes(services: Services): Router {
       const { graph, issues } = readGraphText(form.fields.graph ?? "");
       if (!graph) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
       const { graph: _, title, ...fields } = form.fields;
-      const given = values({ files: form.files, fields }, runInputs(graph, library.library()));
+      const given = values({ files: form.files, fields }, runInputs(graph, definer(graph, library.library())));
       response.status(202).json({ run: await runs.start(graph, given, { title: title || graph.workflowId }) });
     }),
   );

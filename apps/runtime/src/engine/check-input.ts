@@ -1,4 +1,4 @@
-import { type InputSource, type NodeDefinition, portKind, whyInvalid } from "@spindle/graph-model";
+import { type NodeDefinition, type Port, portKind, whyInvalid } from "@spindle/graph-model";
 import { validateArtifactRef } from "@spindle/schemas";
 
 const MIME: Record<string, RegExp> = {
@@ -20,8 +20,8 @@ export function fullInput(
 }
 
 /** The first value that does not fit its port, as a sentence. */
-export function whyUnfit(sources: readonly InputSource[], values: Record<string, unknown>): string | undefined {
-  for (const { port } of sources) {
+export function whyUnfit(ports: readonly Port[], values: Record<string, unknown>): string | undefined {
+  for (const port of ports) {
     const value = values[port.name];
     if (value === undefined) {
       if (port.required) return `${port.label} has no value.`;

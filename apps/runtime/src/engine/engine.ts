@@ -1,21 +1,24 @@
 // Accepts runs, owns them by a lease, drives them, and takes over those whose runtime is gone (DESIGN E9).
 import { randomUUID } from "node:crypto";
-import { autoEngine, type Graph, type Library, nodeSettings, topology } from "@spindle/graph-model";
+import type { Graph, Library } from "@spindle/graph-model";
 import type { Timings } from "../config.ts";
-import type { NewNodeRun, RunRow } from "../record/record.ts";
+import type { RunRecord, RunRow } from "../record/record.ts";
 import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
+import type { Decisions } from "../tasks/decisions.ts";
 import type { LiveBoard } from "../tasks/live.ts";
-import { compile } from "./compile.ts";
-import { type ExecutionParts, RunExecution } from "./execution.ts";
-import { runOutputs } from "./outputs.ts";
+import { scopeOutputs, unhandled } from "./call.ts";
+import { type ExecutionParts, Parked, RunExecution } from "./execution.ts";
+import { freezeNodes, rootNodes } from "./freeze.ts";
 
 export interface EngineOptions {
   db: Database;
   owner: string;
   timings: Timings;
   live: LiveBoard;
-  parts: Omit<ExecutionParts, "library">;
+  parts: Omit<ExecutionParts, "library" | "record" | "decisions">;
+  record: RunRecord;
+  decisions: Decisions;
   library: () => Library;
   onError: (where: string, error: unknown) => void;
 }
@@ -50,34 +53,19 @@ export class Engine {
   async accept(request: RunRequest): Promise<string> {
     const id = randomUUID();
     const library = this.options.library();
-    const nodes = request.graph.nodes.map((node): NewNodeRun => {
-      const settings = nodeSettings(request.graph, node.id);
-      const definition = library.find(node.plane, node.service);
-      const engine = definition?.engines.find((one) => one.id === settings.engine) ?? (definition && autoEngine(definition));
-      if (!definition || !engine) throw new Error(`No definition for the validated node ${node.id}.`);
-      const timeoutSeconds = Math.round(settings.timeoutSeconds ?? Math.max(0, definition.timeoutSeconds));
-      return {
-        id: randomUUID(),
-        nodeId: node.id,
-        plane: engine.plane,
-        service: node.service,
-        version: definition.version,
-        engine: engine.id,
-        draft: engine.draft,
-        timeoutSeconds,
-      };
-    });
+    const engines = freezeNodes(request.graph, library);
     const { revision, graphId, title, template, inputs } = request;
-    await this.options.parts.record.create({
+    await this.options.record.create({
       id,
       revision,
       ...(graphId ? { graph: graphId } : {}),
       title,
       ...(template ? { template } : {}),
       inputs,
-      nodes,
+      engines,
+      nodes: rootNodes(request.graph, library, engines),
     });
-    void this.keep().catch((error) => isOutage(error) || this.options.onError("engine", error));
+    this.look();
     return id;
   }
 
@@ -85,10 +73,18 @@ export class Engine {
     return this.executions.get(run)?.cancelled ?? false;
   }
 
+  /** Looks for runs that may be claimed, now. */
+  look(): void {
+    void this.keep().catch((error) => isOutage(error) || this.options.onError("engine", error));
+  }
+
   /** False if the run has ended or is being cancelled. */
   async cancel(run: string): Promise<boolean> {
-    const asked = await this.options.parts.record.requestCancel(run);
+    const { record } = this.options;
+    const asked = await record.requestCancel(run);
     await this.executions.get(run)?.cancel();
+    await record.wake(run);
+    this.look();
     return asked;
   }
 
@@ -106,61 +102,84 @@ export class Engine {
   }
 
   private async renewAndClaim(): Promise<void> {
-    const { parts, owner, timings } = this.options;
+    const { record, owner, timings } = this.options;
     const held = [...this.executions.values()];
-    const mine = await parts.record.renew(owner, timings.runLeaseMs);
-    for (const execution of held)
-      if (!mine.has(execution.run.id) && this.executions.has(execution.run.id) && !execution.finishing)
-        execution.close(new Error("Another runtime owns the run."));
+    const mine = await record.renew(owner, timings.runLeaseMs);
+    for (const execution of held) await this.compare(execution, mine.get(execution.run.id));
     if (this.stopped) return;
-    for (const run of await parts.record.claim(owner, timings.runLeaseMs)) {
+    await this.timeOut();
+    for (const run of await record.claim(owner, timings.runLeaseMs)) {
       const drive = this.drive(run).catch((error) => this.options.onError(`run ${run.id}`, error));
       this.drives.add(drive);
       void drive.finally(() => this.drives.delete(drive));
     }
   }
 
+  /** What another runtime did to a run of ours: took it over, or asked for its end. */
+  private async compare(execution: RunExecution, mine: { fence: number; cancelRequested: boolean } | undefined): Promise<void> {
+    const lost = !mine || mine.fence !== execution.run.fence;
+    if (lost && this.executions.get(execution.run.id) === execution && !execution.finishing && !execution.parked)
+      execution.close(new Error("Another runtime owns the run."));
+    if (!lost && mine.cancelRequested && !execution.cancelled) await execution.cancel();
+  }
+
+  /** People who did not answer in time: the node gives its time-out port. */
+  private async timeOut(): Promise<void> {
+    const { record, decisions } = this.options;
+    for (const row of await record.overdue()) {
+      const output = { timed_out: true };
+      await record.change({ nodeRun: row.id, fence: row.fence, change: "answer", output, body: { output, timedOut: true } });
+      await record.wake(row.run_id);
+      decisions.announce(row.id);
+    }
+  }
+
   private async drive(run: RunRow): Promise<void> {
-    const { parts, db, live } = this.options;
+    const { record, db, live } = this.options;
     const revision = await patient(() => db.prisma.revision.findUniqueOrThrow({ where: { id: run.revision_id } }));
     const graph = revision.document as unknown as Graph;
-    const rows = await patient(() => parts.record.nodeRuns(run.id));
-    const execution = new RunExecution({ ...parts, library: this.options.library() }, run, graph, rows);
+    if (run.state === "queued") await patient(() => record.changeRun(run, ["queued"], "running"));
+    run.state = "running";
+    while (await this.driveOnce(run, graph));
+    this.executions.delete(run.id);
+    setTimeout(() => live.forget(run.id), 5000).unref();
+  }
+
+  /** True if it is to be driven again: it was about to rest when somebody answered. */
+  private async driveOnce(run: RunRow, graph: Graph): Promise<boolean> {
+    const { parts, record, decisions } = this.options;
+    const rows = await patient(() => record.nodeRuns(run.id));
+    const execution = new RunExecution({ ...parts, record, decisions, library: this.options.library() }, run, graph, rows);
     this.executions.set(run.id, execution);
     try {
-      if (run.state === "queued") await patient(() => parts.record.changeRun(run.id, ["queued"], "running"));
-      run.state = "running";
-      if (run.cancel_requested) await execution.cancel();
-      execution.begin();
-      await compile(topology(graph)).drive(execution);
+      await execution.drive();
       if (!execution.closed) {
         execution.finishing = true;
         await this.finish(execution);
       }
     } catch (error) {
+      if (error instanceof Parked) return !(await patient(() => record.park(run, execution.waitingFor)));
       if (!execution.closed) throw error;
-    } finally {
-      this.executions.delete(run.id);
-      setTimeout(() => live.forget(run.id), 5000).unref();
     }
+    return false;
   }
 
   /** Completion comes from the rows, not from LangGraph's return. */
   private async finish(execution: RunExecution): Promise<void> {
-    const { record } = this.options.parts;
-    const { run, graph } = execution;
+    const { record } = this.options;
+    const { run } = execution;
     const open = ["queued", "running"] as const;
-    const cancelled = execution.results().some((row) => row.state === "cancelled");
-    if (cancelled)
+    const results = execution.results(execution.root);
+    if (results.some(({ row }) => row.state === "cancelled"))
       return void (await patient(() =>
-        record.changeRun(run.id, open, "cancelled", { error: { code: "run.cancelled", message: "The run was cancelled." } }),
+        record.changeRun(run, open, "cancelled", { error: { code: "run.cancelled", message: "The run was cancelled." } }),
       ));
-    const [failed] = execution.unhandled();
-    const outputs = runOutputs(graph, execution.results());
+    const [failed] = unhandled(execution, results);
+    const outputs = scopeOutputs(execution, execution.root);
     if (failed) {
-      const error = { ...failed.error, node: failed.node_id };
-      return void (await patient(() => record.changeRun(run.id, open, "failed", { error, outputs })));
+      const error = { ...failed.row.error, node: failed.row.node_id };
+      return void (await patient(() => record.changeRun(run, open, "failed", { error, outputs })));
     }
-    await patient(() => record.changeRun(run.id, open, "succeeded", { outputs }));
+    await patient(() => record.changeRun(run, open, "succeeded", { outputs }));
   }
 }

@@ -1,193 +1,332 @@
-// One run in this process. `settle` is single-flight per node and the only place where anything happens; whoever asks
-// first (LangGraph, or the look-ahead when a predecessor is decided) starts it, and the record decides what it means.
+// One run in this process. Settling is single-flight per path and the only place where anything happens; whoever asks first
+// (LangGraph, or the look-ahead when a predecessor is decided) starts it, and the record decides what it means.
 import { AsyncResource } from "node:async_hooks";
-import {
-  type Graph,
-  type InputSource,
-  inputSources,
-  type Library,
-  nodeTitle,
-  type Outcome,
-  resolveInputs,
-  type Topology,
-  topology,
-} from "@spindle/graph-model";
-import type { NodeRunRow, RunRecord, RunRow } from "../record/record.ts";
+import { type Graph, type Library, nodeSettings, type Region } from "@spindle/graph-model";
+import type { ChangedRow, EngineRecord, FrozenNode, NewNodeRun, NodeChange, NodeRunRow, RunRow } from "../record/record.ts";
 import { isTerminal } from "../record/states.ts";
 import { patient } from "../store/patient.ts";
+import type { Decisions } from "../tasks/decisions.ts";
 import type { WorkerPlane } from "../tasks/worker-plane.ts";
-import { fullInput, whyUnfit } from "./check-input.ts";
+import { compile, type Driven } from "./compile.ts";
+import { Judge, type Visits } from "./judge.ts";
+import { Levels, rootScope, type Scope, visitScope } from "./level.ts";
 import type { NodePlane } from "./node-plane.ts";
-import { decideNode, isHandled, outcomeOf } from "./outcome.ts";
+import { NodeStep } from "./node-step.ts";
 
 export type DecidedRow = NodeRunRow & { output?: Record<string, unknown> | null };
 
 export interface ExecutionParts {
-  record: RunRecord;
-  workers: WorkerPlane;
-  nodePlane: NodePlane;
+  record: EngineRecord;
+  workers: Pick<WorkerPlane, "dispatch" | "cancel">;
+  decisions: Pick<Decisions, "wait">;
+  nodePlane: Pick<NodePlane, "run">;
   library: Library;
 }
 
-export class RunExecution {
-  readonly shape: Topology;
-  private readonly sources = new Map<string, InputSource[]>();
-  private readonly flights = new Map<string, Promise<DecidedRow>>();
-  private readonly decided = new Map<string, DecidedRow>();
+/** More node runs than this in one run are refused: a subgraph that maps over a subgraph multiplies quickly. */
+const MAX_NODE_RUNS = 100_000;
+
+export class RunTooLarge extends Error {}
+/** Nothing runs and somebody is waited for: the run is put to rest. */
+export class Parked extends Error {}
+
+/** A row that was decided, and the visit in which. */
+export interface Decided {
+  row: DecidedRow;
+  scope: Scope;
+}
+
+export class RunExecution implements Driven, Visits {
+  readonly levels: Levels;
+  readonly root: Scope;
+  readonly judge: Judge = new Judge(this);
+  private readonly steps: NodeStep = new NodeStep(this);
+  private readonly rows: Map<string, DecidedRow>;
+  private readonly flights = new Map<string, Promise<unknown>>();
+  private readonly decided = new Map<string, Decided>();
+  /** Items that are over: nodes and loops, by path. */
+  private readonly over = new Set<string>();
+  private readonly begunVisits = new Set<string>();
+  private readonly lastVisit = new Map<string, number>();
   private readonly outside = new AsyncResource("run"); // a node must not inherit the async context of the one before it
+  /** Ends what runs in this process: the run is cancelled, or no longer this runtime's. */
   private readonly abort = new AbortController();
+  /** Ends the waiting for people likewise. */
+  private readonly parking = new AbortController();
+  /** Ends the waiting for workers, who go on: only when the run is no longer this runtime's. */
+  private readonly closing = new AbortController();
+  private busy = 0;
+  private people = 0;
   private closedBy: Error | undefined;
   cancelled: boolean;
   /** Every node is decided; only the run's own end is still to be written. */
   finishing = false;
 
   constructor(
-    private readonly parts: ExecutionParts,
+    readonly parts: ExecutionParts,
     readonly run: RunRow,
-    readonly graph: Graph,
+    graph: Graph,
     rows: readonly DecidedRow[],
+    /** False only in tests: then LangGraph alone starts nodes. */
     private readonly lookAhead = true,
   ) {
-    this.shape = topology(graph);
+    this.levels = new Levels(graph, parts.library);
+    this.root = rootScope(this.levels.root, "", run.inputs);
     this.cancelled = run.cancel_requested;
-    for (const source of inputSources(graph, parts.library, this.shape))
-      this.sources.set(source.node.id, [...(this.sources.get(source.node.id) ?? []), source]);
-    this.rows = new Map(rows.map((row) => [row.node_id, row]));
+    this.rows = new Map(rows.map((row) => [row.path, row]));
   }
 
-  private readonly rows: Map<string, DecidedRow>;
-
-  /** Starts every node that waits for nothing. */
-  begin(): void {
-    if (this.lookAhead) for (const id of this.shape.order) if (this.shape.predecessors.get(id)?.size === 0) void this.settle(id);
+  /** Runs the graph to its end. @throws Parked, or the reason of `close` */
+  async drive(): Promise<void> {
+    await this.enter(this.root);
+    await this.driveScope(this.root);
   }
 
-  settle(id: string): Promise<DecidedRow> {
-    const known = this.flights.get(id);
-    if (known) return known;
-    const flight = this.outside.runInAsyncScope(() => this.decide(id));
-    flight.catch(() => {}); // nobody may be waiting for it yet
-    this.flights.set(id, flight);
-    return flight;
+  async driveScope(scope: Scope): Promise<void> {
+    try {
+      await compile(scope.level).drive(this, scope);
+    } catch (error) {
+      throw this.closedBy ?? error;
+    }
   }
 
-  /** No more work is begun: the run belongs to another runtime, or this one stops. */
+  /** No more work is begun: the run belongs to another runtime, rests, or this runtime stops. */
   close(reason: Error): void {
     this.closedBy ??= reason;
     this.abort.abort(reason);
+    this.parking.abort(reason);
+    this.closing.abort(reason);
   }
 
   get closed(): boolean {
     return this.closedBy !== undefined;
   }
 
+  get parked(): boolean {
+    return this.closedBy instanceof Parked;
+  }
+
+  get waitingFor(): number {
+    return this.people;
+  }
+
+  get signal(): AbortSignal {
+    return this.abort.signal;
+  }
+
+  get closeSignal(): AbortSignal {
+    return this.closing.signal;
+  }
+
   async cancel(): Promise<void> {
+    if (this.cancelled) return;
     this.cancelled = true;
     this.abort.abort(new Error("Cancelled."));
-    for (const row of await this.parts.record.nodeRuns(this.run.id)) {
-      const current = this.rows.get(row.node_id);
-      if (current && row.plane !== "node" && (row.state === "dispatched" || row.state === "running")) await this.parts.workers.cancel(row);
+    this.parking.abort(new Error("Cancelled."));
+    for (const row of this.rows.values())
+      if (row.plane !== "node" && (row.state === "dispatched" || row.state === "running")) await this.parts.workers.cancel(row);
+  }
+
+  /** Every decided row of the level that a scope belongs to, with its visit; elements of maps are their node's affair. */
+  results(within: Scope): Decided[] {
+    return [...this.decided.values()].filter(({ row, scope }) => {
+      if (row.path.includes("#", scope.prefix.length)) return false;
+      let at: Scope = scope;
+      while (at.outer) at = at.outer;
+      return at.prefix === within.prefix && at.level === within.level;
+    });
+  }
+
+  // Visits
+
+  lookup(scope: Scope, id: string): DecidedRow | undefined {
+    const regions: Region[] = [];
+    for (let region = scope.level.plan.home.get(id); region; region = region.parent) regions.push(region);
+    let at: Scope | undefined = scope;
+    while (at && !regions.includes(at.region)) at = at.outer;
+    if (!at) return undefined;
+    for (const region of regions.slice(0, regions.indexOf(at.region)).reverse()) {
+      const last = this.lastVisit.get(at.prefix + region.id);
+      if (last === undefined) return undefined;
+      at = visitScope(at, region, last);
     }
+    return this.decided.get(at.prefix + id)?.row;
   }
 
-  /** Every row, once each is decided. */
-  results(): DecidedRow[] {
-    return [...this.decided.values()];
+  begun(scope: Scope): boolean {
+    return this.begunVisits.has(scope.prefix);
   }
 
-  private async decide(id: string): Promise<DecidedRow> {
-    await Promise.all([...(this.shape.predecessors.get(id) ?? [])].map((before) => this.settle(before)));
-    let row = this.rows.get(id) as DecidedRow;
-    for (; !isTerminal(row.state); row = await this.reload(row)) {
+  /** Makes the rows of a visit and starts what waits for nothing. */
+  enter(scope: Scope): Promise<void> {
+    return this.once(`${scope.prefix}|enter`, async () => {
+      this.begunVisits.add(scope.prefix);
+      const { plan } = scope.level;
+      await this.ensure(scope.region.items.filter((item) => !plan.regions.has(item)).map((id) => this.fresh(scope, id, scope.prefix + id)));
+      if (this.lookAhead)
+        for (const item of scope.region.items) if (scope.region.predecessors.get(item)?.size === 0) void this.settle(scope, item);
+    });
+  }
+
+  /** The row that is to be made for a node at a path; `asOne` for a node that only gathers what its elements or its subgraph give. */
+  fresh(scope: Scope, id: string, path: string, element = false): NewNodeRun {
+    const { level } = scope;
+    const frozen = this.run.engines[level.name]?.[id] as FrozenNode;
+    const gathers = (level.mapped.has(id) && !element) || level.definition.get(id)?.calls !== undefined;
+    return { ...frozen, ...(gathers ? { plane: "node", timeoutSeconds: 0 } : {}), nodeId: id, path };
+  }
+
+  /** @throws RunTooLarge */
+  async ensure(nodes: NewNodeRun[]): Promise<void> {
+    const missing = nodes.filter((one) => !this.rows.has(one.path));
+    if (missing.length === 0) return;
+    if (this.rows.size + missing.length > MAX_NODE_RUNS)
+      throw new RunTooLarge(`The run would have more than ${MAX_NODE_RUNS.toLocaleString("en")} node runs.`);
+    for (const row of await this.work(() => this.parts.record.add(this.run.id, missing))) this.rows.set(row.path, row);
+  }
+
+  // Settling
+
+  settle(scope: Scope, item: string): Promise<unknown> {
+    const loop = scope.level.plan.regions.get(item);
+    return this.once(scope.prefix + item, async () => {
+      await this.enter(scope);
+      if (!this.lookAhead) this.assertReady(scope, item);
+      await Promise.all([...(scope.region.predecessors.get(item) ?? [])].map((before) => this.settle(scope, before)));
+      if (loop) await this.loop(scope, loop);
+      else await this.node(scope, item);
+      this.over.add(scope.prefix + item);
+      if (this.lookAhead) this.ahead(scope, item);
+    });
+  }
+
+  /** SPEC R3: alone, LangGraph must come in order; waiting for what is missing would hide a mistake of `compile`. */
+  private assertReady(scope: Scope, item: string): void {
+    const missing = [...(scope.region.predecessors.get(item) ?? [])].find((before) => !this.over.has(scope.prefix + before));
+    if (missing !== undefined) throw new Error(`${scope.prefix}${item} was asked for before ${missing} was over.`);
+  }
+
+  visit(scope: Scope, loop: Region, index: number): Promise<boolean> {
+    const inner = visitScope(scope, loop, index);
+    return this.once(`${inner.prefix}|visit`, async () => {
+      await this.enter(inner);
+      await this.settle(inner, loop.items.at(-1) as string); // every other item leads there
+      const again = !this.cancelled && this.judge.again(inner);
+      if (!again || index + 1 < loop.maxIterations) return again;
+      const at = `${scope.prefix}${loop.id}`;
+      await this.work(() => this.parts.record.note(this.run.id, "loop.limit", loop.tail, at, { maxIterations: loop.maxIterations }));
+      return false;
+    });
+  }
+
+  private async loop(scope: Scope, loop: Region): Promise<void> {
+    let index = 0;
+    while (await this.visit(scope, loop, index)) index++;
+    this.lastVisit.set(scope.prefix + loop.id, index);
+  }
+
+  private async node(scope: Scope, id: string): Promise<void> {
+    const path = scope.prefix + id;
+    const row = await this.untilDecided(path, (one) => this.steps.take(scope, id, one));
+    if (nodeSettings(scope.level.graph, id).breakpoint === "after" && row.state === "succeeded" && !row.passed && !this.cancelled)
+      await this.steps.holdAfter(row);
+    this.decided.set(path, { row: this.rows.get(path) as DecidedRow, scope });
+  }
+
+  /** Steps until the row is decided; each step changes it or waits for it to change. */
+  async untilDecided(path: string, step: (row: DecidedRow) => Promise<void>): Promise<DecidedRow> {
+    for (;;) {
+      const row = this.rows.get(path) as DecidedRow;
+      if (isTerminal(row.state)) return row;
       if (this.closedBy) throw this.closedBy;
-      await this.step(id, row);
+      await step(row);
     }
-    this.rows.set(id, row);
-    this.decided.set(id, row);
-    if (this.lookAhead) this.ahead(id);
+  }
+
+  keep(scope: Scope, path: string): DecidedRow {
+    const row = this.rows.get(path) as DecidedRow;
+    this.decided.set(path, { row, scope });
     return row;
   }
 
-  private async reload(row: DecidedRow): Promise<DecidedRow> {
-    return (
-      (await patient(
+  /** DESIGN E8: what waited only for this item starts now, without a barrier. */
+  private ahead(scope: Scope, item: string): void {
+    for (const next of scope.region.successors.get(item) ?? [])
+      if ([...(scope.region.predecessors.get(next) ?? [])].every((before) => this.over.has(scope.prefix + before)))
+        void this.settle(scope, next);
+  }
+
+  private once<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const known = this.flights.get(key) as Promise<T> | undefined;
+    if (known) return known;
+    const flight = this.outside.runInAsyncScope(work);
+    flight.catch(() => {}); // nobody may be waiting for it yet
+    this.flights.set(key, flight);
+    return flight;
+  }
+
+  // Rows
+
+  /** Changes a row; one that somebody else changed meanwhile is read again. */
+  async change(row: DecidedRow, one: Omit<NodeChange, "nodeRun" | "fence">): Promise<DecidedRow> {
+    const moved = await this.work(() =>
+      patient(
+        () => this.parts.record.change({ ...one, nodeRun: row.id, fence: row.fence }),
+        () => this.closed,
+      ),
+    );
+    return moved
+      ? this.note(moved, { ...(one.input ? { input: one.input } : {}), ...(one.output ? { output: one.output } : {}) })
+      : this.reload(row);
+  }
+
+  note(moved: ChangedRow, more: Partial<DecidedRow>): DecidedRow {
+    const known = this.rows.get(moved.path) as DecidedRow;
+    const row = { ...known, ...moved, ...more };
+    this.rows.set(moved.path, row);
+    return row;
+  }
+
+  async reload(row: DecidedRow): Promise<DecidedRow> {
+    const fresh = await this.work(() =>
+      patient(
         () => this.parts.record.nodeRun(row.id),
         () => this.closed,
-      )) ?? row
+      ),
     );
+    if (fresh) this.rows.set(fresh.path, fresh);
+    return fresh ?? row;
   }
 
-  private async step(id: string, row: DecidedRow): Promise<void> {
-    const change = (one: Parameters<RunRecord["change"]>[0]) =>
-      patient(
-        () => this.parts.record.change(one),
-        () => this.closed,
-      );
-    const at = { nodeRun: row.id, fence: row.fence };
-    if (row.state !== "queued") {
-      if (row.plane !== "node") await this.parts.workers.decision(row.id);
-      else if (this.cancelled)
-        await change({ ...at, change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
-      else await this.parts.nodePlane.run(row, "takeOver", row.input ?? {}, this.abort.signal);
-      return;
+  /** Anything that keeps the run from resting. */
+  async work<T>(doing: () => Promise<T>): Promise<T> {
+    this.busy++;
+    try {
+      return await doing();
+    } finally {
+      this.busy--;
+      this.restIfIdle();
     }
-    if (this.cancelled)
-      return void (await change({
-        ...at,
-        change: "cancel",
-        error: { class: "cancelled", code: "run.cancelled", message: "Cancelled before it ran." },
-      }));
-    const node = this.shape.node.get(id);
-    const definition = node && this.parts.library.find(node.plane, node.service);
-    if (!node || !definition)
-      return void (await change({
-        ...at,
-        change: "fail",
-        error: { class: "user", code: "node.unknown_capability", message: `${row.service} is not in the library any more.` },
-      }));
-    const sources = this.sources.get(id) ?? [];
-    const values = resolveInputs(sources, (from) => this.decided.get(from)?.output ?? undefined, this.run.inputs, this.graph.context ?? {});
-    const decision = decideNode(this.shape, id, (from) => this.outcome(from), sources, values);
-    if (decision.do === "skip") {
-      const error = { code: "node.skipped", message: this.whySkipped(id, decision.broken) };
-      return void (await change({ ...at, change: "skip", broken: decision.broken, error, body: { error } }));
+  }
+
+  /** Waits for a person; rejects when the run is put to rest meanwhile. */
+  async person(row: DecidedRow, isOver: (row: DecidedRow) => boolean): Promise<void> {
+    this.people++;
+    this.restIfIdle();
+    try {
+      const fresh = await this.parts.decisions.wait(row.id, isOver, this.parking.signal);
+      this.rows.set(fresh.path, fresh);
+    } catch (error) {
+      if (!this.cancelled) throw this.closedBy ?? error;
+    } finally {
+      if (!this.closedBy) this.people--;
     }
-    const unfit = whyUnfit(sources, values);
-    if (unfit)
-      return void (await change({
-        ...at,
-        change: "fail",
-        input: values,
-        error: { class: "user", code: "node.user_error", message: unfit },
-      }));
-    const input = fullInput(definition, node.params, values);
-    if (row.plane === "node") await this.parts.nodePlane.run(row, "begin", input, this.abort.signal);
-    else await this.parts.workers.dispatch(row, input);
   }
 
-  private outcome(id: string): Outcome | undefined {
-    const row = this.decided.get(id);
-    return row && outcomeOf(row);
-  }
-
-  private whySkipped(id: string, broken: boolean): string {
-    const before = [...(this.shape.predecessors.get(id) ?? [])].map((one) => this.decided.get(one)).filter((one) => one !== undefined);
-    const cause = before.find((one) => one.state !== "succeeded");
-    const title = cause && nodeTitle(this.shape.node.get(cause.node_id) as never);
-    if (!cause) return "Nothing leads here, or an input it needs has no value.";
-    return broken
-      ? `${title} ${cause.state === "skipped" ? "was skipped" : cause.state}.`
-      : `${title} was ${cause.state}, and no edge leads here from that.`;
-  }
-
-  /** DESIGN E8: what waited only for this node starts now, without a barrier. */
-  private ahead(id: string): void {
-    for (const next of this.shape.successors.get(id) ?? [])
-      if ([...(this.shape.predecessors.get(next) ?? [])].every((before) => this.decided.has(before))) void this.settle(next);
-  }
-
-  /** DESIGN E5. The failed rows that no on_failure edge took care of. */
-  unhandled(): DecidedRow[] {
-    return this.results().filter((row) => ["failed", "dead", "unknown"].includes(row.state) && !isHandled(this.shape, row.node_id));
+  private restIfIdle(): void {
+    if (this.people === 0 || this.busy > 0) return;
+    setImmediate(() => {
+      if (this.people > 0 && this.busy === 0 && !this.closed && !this.cancelled) this.close(new Parked("Waiting for a person."));
+    });
   }
 }

@@ -4,7 +4,7 @@ import type { CombinedManifest } from "@spindle/schemas";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Config, Timings } from "../config.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
-import type { NodeRunRow, RunRecord } from "../record/record.ts";
+import type { ChangedRow, NodeChange, NodeRunRow, RunRecord } from "../record/record.ts";
 import { patient } from "../store/patient.ts";
 import type { LiveBoard } from "../tasks/live.ts";
 import { type TaskError, verdict } from "../tasks/retry.ts";
@@ -22,36 +22,31 @@ export interface NodePlaneParts {
 export class NodePlane {
   constructor(private readonly parts: NodePlaneParts) {}
 
-  /** Runs a node until it is decided. Returns without a word if the row is no longer what it was: the caller reads it again. */
-  async run(row: NodeRunRow, first: "begin" | "takeOver", input: Record<string, unknown>, signal: AbortSignal): Promise<void> {
-    const change = (one: Parameters<RunRecord["change"]>[0]) =>
-      patient(
-        () => this.parts.record.change(one),
-        () => signal.aborted && first === "takeOver",
-      );
-    const body = { engine: row.engine, draft: row.draft };
-    let current = await change({ nodeRun: row.id, fence: row.fence, change: first, input, body });
-    while (current) {
-      const at = { nodeRun: current.id, fence: current.fence };
+  /**
+   * Runs a node until it is decided. What is idempotent and over at once is written once, when it is over: should this process
+   * die before, it runs again, as it would have anyway. Undefined if the row is no longer what it was: the caller reads it again.
+   */
+  async run(row: NodeRunRow, input: Record<string, unknown>, idempotent: boolean, signal: AbortSignal): Promise<Ended | undefined> {
+    const attempt = new Attempt(this.parts.record, row, input);
+    if (row.state === "running") await attempt.begin("takeOver");
+    else if (!idempotent) await attempt.begin("begin");
+    else attempt.beginLater();
+    while (!attempt.lost) {
       try {
-        const output = await this.call(current, input, signal);
-        await change({ ...at, change: "succeed", output, body: { ...body, output } });
-        return;
+        const output = await this.call(attempt.row, input, signal);
+        return await attempt.end({ change: "succeed", output, body: { engine: row.engine, draft: row.draft, output } });
       } catch (cause) {
-        if (signal.aborted)
-          return void (await change({
-            ...at,
-            change: "cancel",
-            error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." },
-          }));
         const error = describe(cause);
-        const next = verdict(error, current.attempt, 0, this.parts.timings);
-        if (!next.again) return void (await change({ ...at, change: "fail", error: { ...error }, body: { error } }));
-        current = await change({ ...at, change: "retryHere", body: { error, delayMs: next.delayMs } });
+        if (signal.aborted)
+          return await attempt.end({ change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
+        const next = verdict(error, attempt.tries, 0, this.parts.timings);
+        if (!next.again) return await attempt.end({ change: "fail", error: { ...error }, body: { error } });
+        await attempt.again({ error, delayMs: next.delayMs });
         this.parts.live.reset(row.run_id, row.node_id);
         await sleep(next.delayMs, undefined, { signal }).catch(() => {});
       }
     }
+    return undefined;
   }
 
   private async call(row: NodeRunRow, input: Record<string, unknown>, cancelled: AbortSignal): Promise<Record<string, unknown>> {
@@ -75,6 +70,71 @@ export class NodePlane {
     return Promise.race([work, stopped]).catch((error) => {
       throw late.aborted ? new TimedOut(row.timeout_seconds) : error;
     });
+  }
+}
+
+/** How long a node may run before the record says that it does. */
+const UNSAID_MS = 50;
+
+export interface Ended {
+  row: ChangedRow;
+  output?: Record<string, unknown>;
+}
+
+type Ending = { change: "succeed" | "fail" | "cancel" } & Pick<NodeChange, "output" | "error" | "body">;
+
+/** One row's way through the record while it runs here. */
+class Attempt {
+  private timer: NodeJS.Timeout | undefined;
+  private begun: Promise<void> | undefined;
+  private readonly started = performance.now();
+  lost = false;
+
+  constructor(
+    private readonly record: Pick<RunRecord, "change">,
+    public row: NodeRunRow,
+    private readonly input: Record<string, unknown>,
+  ) {}
+
+  get tries(): number {
+    return Math.max(1, this.row.attempt);
+  }
+
+  beginLater(): void {
+    this.timer = setTimeout(() => void this.begin("begin"), UNSAID_MS);
+  }
+
+  begin(change: "begin" | "takeOver"): Promise<void> {
+    this.begun ??= this.change({ change, input: this.input, body: { engine: this.row.engine, draft: this.row.draft } }).then(
+      () => undefined,
+    );
+    return this.begun;
+  }
+
+  async again(body: Record<string, unknown>): Promise<void> {
+    await this.settleBegin();
+    await this.begin("begin");
+    await this.change({ change: "retryHere", body });
+  }
+
+  async end({ change, ...more }: Ending): Promise<Ended | undefined> {
+    await this.settleBegin();
+    const here = this.begun ? change : change === "succeed" ? "succeedHere" : change === "fail" ? "failHere" : change;
+    const first = this.begun ? {} : { input: this.input, tookMs: Math.round(performance.now() - this.started) };
+    const row = this.lost ? undefined : await this.change({ change: here, ...more, ...first });
+    return row && { row, ...(more.output ? { output: more.output } : {}) };
+  }
+
+  private async settleBegin(): Promise<void> {
+    clearTimeout(this.timer);
+    await this.begun;
+  }
+
+  private async change(one: Omit<NodeChange, "nodeRun" | "fence">): Promise<ChangedRow | undefined> {
+    const moved = await patient(() => this.record.change({ ...one, nodeRun: this.row.id, fence: this.row.fence }));
+    if (moved) this.row = { ...this.row, ...moved };
+    else this.lost = true;
+    return moved;
   }
 }
 

@@ -1,12 +1,9 @@
-// DESIGN E3, E5 and E8 on random graphs: LangGraph with look-ahead, LangGraph alone, and an oracle that knows neither agree.
+// SPEC C, L and R on random graphs: LangGraph with look-ahead, LangGraph alone, and an oracle that knows neither, agree.
 import type { Graph, GraphEdge, Library, NodeDefinition } from "@spindle/graph-model";
 import { describe, expect, test } from "vitest";
-import type { NodeRunRow, RunRecord, RunRow } from "../record/record.ts";
-import { CHANGES, type NodeState } from "../record/states.ts";
-import type { WorkerPlane } from "../tasks/worker-plane.ts";
-import { compile } from "./compile.ts";
+import { MemoryRecord } from "../record/memory-record.ts";
+import type { NodeRunRow, RunRow } from "../record/record.ts";
 import { RunExecution } from "./execution.ts";
-import type { NodePlane } from "./node-plane.ts";
 
 /** mulberry32: the same graphs in every run. */
 function random(seed: number): () => number {
@@ -19,99 +16,189 @@ function random(seed: number): () => number {
   };
 }
 
-const KINDS = ["normal", "normal", "on_success", "on_failure"] as const;
-type Case = { graph: Graph; fails: Set<string> };
+type Edge = { from: string; to: string; kind: "normal" | "on_success" | "on_failure"; above?: number };
+/** A node, or a loop over items of its own. */
+type Item = { node: string } | { items: Item[]; edges: Edge[]; back: Edge; max: number };
+interface Case {
+  seed: number;
+  items: Item[];
+  edges: Edge[];
+  nodes: string[];
+}
 
-function randomCase(seed: number, size = 14): Case {
+const KINDS = ["normal", "normal", "normal", "on_success", "on_failure"] as const;
+
+function randomCase(seed: number): Case {
   const next = random(seed);
-  const nodes = Array.from({ length: size }, (_, index) => ({
-    id: `n${index}`,
-    service: "test.any",
-    plane: "node" as const,
-    status: "pending" as const,
-  }));
-  const edges: GraphEdge[] = [];
-  for (let to = 1; to < size; to++)
-    for (let count = Math.floor(next() * 3); count > 0; count--)
-      edges.push({ from: `n${Math.floor(next() * to)}`, to: `n${to}`, kind: KINDS[Math.floor(next() * KINDS.length)] ?? "normal" });
-  const fails = new Set(nodes.filter(() => next() < 0.3).map((node) => node.id));
-  return { graph: { schema: "langgraph.v1", workflowId: "t", nodes: nodes as unknown as Graph["nodes"], edges }, fails };
-}
-
-/** Written from the text of E3 alone, in node order, which is topological here. */
-function oracle({ graph, fails }: Case): Record<string, NodeState> {
-  const state: Record<string, NodeState> = {};
-  const broken = new Set<string>();
-  const rescued = (id: string) => graph.edges.some((edge) => edge.from === id && edge.kind === "on_failure");
-  for (const { id } of graph.nodes) {
-    const incoming = graph.edges.filter((edge) => edge.to === id);
-    let taken = incoming.length === 0;
-    let cut = false;
-    for (const { from, kind } of incoming) {
-      if (state[from] === "succeeded") taken ||= kind !== "on_failure";
-      else if (state[from] === "failed" && kind === "on_failure") taken = true;
-      else if (state[from] === "failed") cut ||= !rescued(from);
-      else cut ||= broken.has(from);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T;
+  const nodes: string[] = [];
+  const edge = (from: string, to: string): Edge => ({
+    from,
+    to,
+    kind: pick(KINDS),
+    ...(next() < 0.3 ? { above: Math.floor(next() * 8) } : {}),
+  });
+  const inside = (item: Item): string[] => ("node" in item ? [item.node] : item.items.flatMap(inside));
+  const level = (size: number, depth: number): { items: Item[]; edges: Edge[] } => {
+    const items: Item[] = [];
+    const edges: Edge[] = [];
+    for (let at = 0; at < size; at++) {
+      const item = depth < 2 && next() < 0.2 ? loop(depth + 1) : { node: `n${nodes.push("") - 1}` };
+      if ("node" in item) nodes[Number(item.node.slice(1))] = item.node;
+      for (let count = items.length > 0 ? Math.floor(next() * 3) : 0; count > 0; count--)
+        edges.push(edge(pick(inside(pick(items))), pick(inside(item))));
+      items.push(item);
     }
-    if (cut) broken.add(id);
-    state[id] = cut || !taken ? "skipped" : fails.has(id) ? "failed" : "succeeded";
-  }
-  return state;
-}
-
-const definition = { plane: "node", service: "test.any", inputs: [], outputs: [], parameters: [] } as unknown as NodeDefinition;
-const library: Library = { find: () => definition, all: () => [definition] };
-
-/** Runs a case on a record in memory, with the state rules of the real one. */
-async function run({ graph, fails }: Case, lookAhead: boolean): Promise<{ states: Record<string, NodeState>; ran: string[] }> {
-  const rows = new Map(
-    graph.nodes.map((node) => [
-      node.id,
-      { id: node.id, run_id: "r", node_id: node.id, plane: "node", state: "queued", fence: 0, attempt: 0, broken: false } as NodeRunRow,
-    ]),
-  );
-  const ran: string[] = [];
-  const change: RunRecord["change"] = async (one) => {
-    await new Promise((resolve) => setImmediate(resolve));
-    const row = rows.get(one.nodeRun) as NodeRunRow;
-    const rule = CHANGES[one.change];
-    if (row.fence !== one.fence || !(rule.from as readonly string[]).includes(row.state)) return undefined;
-    const raised = { ...row, state: rule.to, broken: one.broken ?? false, fence: row.fence + ("raisesFence" in rule ? 1 : 0) };
-    rows.set(row.id, raised);
-    return raised;
+    return { items, edges };
   };
-  const record = { change, nodeRun: async (id: string) => ({ ...(rows.get(id) as NodeRunRow), output: {} }) } as unknown as RunRecord;
-  const nodePlane = {
-    run: async (row: NodeRunRow, first: "begin") => {
-      ran.push(row.id);
-      const begun = await change({ nodeRun: row.id, fence: row.fence, change: first });
-      await new Promise((resolve) => setTimeout(resolve, row.id.length % 3));
-      await change({ nodeRun: row.id, fence: begun?.fence ?? -1, change: fails.has(row.id) ? "fail" : "succeed" });
-    },
-  } as unknown as NodePlane;
-  const owned = { id: "r", state: "running", inputs: {}, cancel_requested: false } as unknown as RunRow;
-  const execution = new RunExecution(
-    { record, nodePlane, library, workers: {} as WorkerPlane },
-    owned,
-    graph,
-    [...rows.values()],
-    lookAhead,
-  );
-  execution.begin();
-  await compile(execution.shape).drive(execution);
-  return { states: Object.fromEntries([...rows.values()].map((row) => [row.id, row.state])), ran };
+  /** Every item of a body lies between its first and its last node. */
+  const loop = (depth: number): Item => {
+    const head = `n${nodes.push("") - 1}`;
+    nodes[Number(head.slice(1))] = head;
+    const { items, edges } = level(1 + Math.floor(next() * 3), depth);
+    const tail = `n${nodes.push("") - 1}`;
+    nodes[Number(tail.slice(1))] = tail;
+    for (const item of items) edges.push(edge(head, inside(item)[0] as string), edge(inside(item).at(-1) as string, tail));
+    const back = { ...edge(tail, head), kind: pick(["normal", "normal", "on_failure"] as const) };
+    return { items: [{ node: head }, ...items, { node: tail }], edges, back, max: 1 + Math.floor(next() * 3) };
+  };
+  const { items, edges } = level(4 + Math.floor(next() * 6), 0);
+  return { seed, items, edges, nodes };
 }
 
-describe("200 random graphs with failures", () => {
-  test.each(Array.from({ length: 10 }, (_, index) => index * 20))("from seed %i", async (first) => {
-    for (let seed = first; seed < first + 20; seed++) {
+const allEdges = (items: Item[], edges: Edge[]): (Edge & { loop?: number })[] => [
+  ...edges,
+  ...items.flatMap((item) => ("node" in item ? [] : [...allEdges(item.items, item.edges), { ...item.back, loop: item.max }])),
+];
+
+const when = ({ kind, above }: Edge) =>
+  above === undefined ? {} : { when: kind === "on_failure" ? `error.code > "c${above}"` : `output.x > ${above}` };
+
+function asGraph({ items, edges, nodes }: Case): Graph {
+  const made = allEdges(items, edges).map(
+    (one): GraphEdge => ({
+      from: one.from,
+      to: one.to,
+      kind: one.kind,
+      metadata: { ...when(one), ...(one.loop ? { loop: { maxIterations: one.loop } } : {}) },
+    }),
+  );
+  const node = (id: string) => ({ id, service: "test.any", plane: "node" as const, status: "pending" as const });
+  return { schema: "langgraph.v1", workflowId: "t", nodes: nodes.map(node) as unknown as Graph["nodes"], edges: made };
+}
+
+/** What a node does at a path: a digit, and whether it fails. */
+function behaviour(seed: number, path: string): { x: number; fails: boolean } {
+  let hash = seed | 0;
+  for (const char of path) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193);
+  const value = random(hash)();
+  return { x: Math.floor(value * 10), fails: (value * 1000) % 1 < 0.25 };
+}
+
+type Told = { state: "succeeded" | "failed" | "skipped"; broken: boolean; x: number };
+
+/** Written from the text of SPEC alone: items in order, one after the other, visits as a plain loop. */
+function oracle({ seed, items, edges }: Case): { rows: Record<string, string>; limits: string[] } {
+  const rows: Record<string, string> = {};
+  const limits: string[] = [];
+  const every = allEdges(items, edges);
+  const back = (one: Edge & { loop?: number }) => one.loop !== undefined;
+  const holds = (one: Edge, told: Told) => one.above === undefined || told.x > one.above;
+  const says = (one: Edge, told: Told): "taken" | "not" | "broken" => {
+    if (told.state === "skipped") return told.broken ? "broken" : "not";
+    if (told.state === "succeeded") return one.kind !== "on_failure" && holds(one, told) ? "taken" : "not";
+    if (one.kind === "on_failure") return holds(one, told) ? "taken" : "not";
+    const rescued = every.some((other) => other.from === one.from && !back(other) && other.kind === "on_failure" && holds(other, told));
+    return rescued ? "not" : "broken";
+  };
+  const walk = (list: Item[], prefix: string, seen: Map<string, Told>, cameBack: string | undefined): void => {
+    for (const item of list) {
+      if ("node" in item) {
+        const id = item.node;
+        const incoming = every.filter((one) => one.to === id && !back(one)).map((one) => says(one, seen.get(one.from) as Told));
+        if (cameBack === id) incoming.push("taken");
+        const broken = incoming.includes("broken");
+        const skipped = broken || (incoming.length > 0 && !incoming.includes("taken"));
+        const { x, fails } = behaviour(seed, prefix + id);
+        const told: Told = { state: skipped ? "skipped" : fails ? "failed" : "succeeded", broken, x };
+        seen.set(id, told);
+        rows[prefix + id] = told.state;
+        continue;
+      }
+      for (let index = 0; ; index++) {
+        const name = `${prefix}loop:${item.back.from}>${item.back.to}`;
+        // A loop whose head is the head of the visit around it gets that back edge in its first visit.
+        walk(item.items, `${name}[${index}]/`, seen, index > 0 || cameBack === item.back.to ? item.back.to : undefined);
+        if (says(item.back, seen.get(item.back.from) as Told) !== "taken") break;
+        if (index + 1 < item.max) continue;
+        limits.push(name);
+        break;
+      }
+    }
+  };
+  walk(items, "", new Map(), undefined);
+  return { rows, limits: limits.sort() };
+}
+
+const definition = {
+  plane: "node",
+  service: "test.any",
+  inputs: [],
+  outputs: [],
+  parameters: [],
+  idempotent: true,
+} as unknown as NodeDefinition;
+const library: Library = { find: () => definition, all: () => [definition] };
+const frozen = { plane: "node", service: "test.any", version: "1", engine: "default", draft: false, timeoutSeconds: 0 };
+
+async function run(one: Case, lookAhead: boolean): Promise<{ rows: Record<string, string>; limits: string[]; ran: string[] }> {
+  const record = new MemoryRecord();
+  const graph = asGraph(one);
+  const ran: string[] = [];
+  const nodePlane = {
+    run: async (row: NodeRunRow) => {
+      ran.push(row.path);
+      const { x, fails } = behaviour(one.seed, row.path);
+      if (x % 3 > 0) await new Promise((resolve) => setImmediate(resolve));
+      const change = fails ? "failHere" : "succeedHere";
+      const output = fails ? undefined : { x };
+      const moved = await record.change({
+        nodeRun: row.id,
+        fence: row.fence,
+        change,
+        ...(output ? { output } : { error: { code: `c${x}` } }),
+      });
+      return moved && { row: moved, ...(output ? { output } : {}) };
+    },
+  };
+  const engines = { "": Object.fromEntries(one.nodes.map((id) => [id, frozen])) };
+  const owned = { id: "r", state: "running", inputs: {}, engines, fence: 0, cancel_requested: false } as unknown as RunRow;
+  const parts = { record, nodePlane, library, workers: {} as never, decisions: {} as never };
+  await new RunExecution(parts, owned, graph, [], lookAhead).drive();
+  const rows = Object.fromEntries([...record.rows.values()].map((row) => [row.path, row.state]));
+  return { rows, limits: record.notes.map((note) => note.path).sort(), ran };
+}
+
+describe("1,000 random graphs with failures, conditions and nested loops", () => {
+  test.each(Array.from({ length: 10 }, (_, index) => index * 100))("from seed %i", async (first) => {
+    for (let seed = first; seed < first + 100; seed++) {
       const one = randomCase(seed);
       const expected = oracle(one);
       for (const lookAhead of [true, false]) {
-        const { states, ran } = await run(one, lookAhead);
-        expect(states, `seed ${seed}, look-ahead ${lookAhead}`).toEqual(expected);
+        const { rows, limits, ran } = await run(one, lookAhead);
+        expect(rows, `seed ${seed}, look-ahead ${lookAhead}`).toEqual(expected.rows);
+        expect(limits, `seed ${seed}, look-ahead ${lookAhead}`).toEqual(expected.limits);
         expect(new Set(ran).size, `seed ${seed}: a node ran twice`).toBe(ran.length);
       }
     }
+  });
+
+  test("among them are loops in loops, limits, failures and skips", () => {
+    const all = Array.from({ length: 1000 }, (_, seed) => oracle(randomCase(seed)));
+    const paths = all.flatMap(({ rows }) => Object.keys(rows));
+    expect(paths.filter((path) => /\[\d\]\/loop.*\[[12]\]\//.test(path)).length).toBeGreaterThan(200);
+    expect(all.filter(({ limits }) => limits.length > 0).length).toBeGreaterThan(100);
+    const states = all.flatMap(({ rows }) => Object.values(rows));
+    for (const state of ["failed", "skipped", "succeeded"]) expect(states.filter((one) => one === state).length).toBeGreaterThan(1000);
   });
 });

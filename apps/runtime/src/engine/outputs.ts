@@ -1,14 +1,10 @@
 import { declaredInterface, type Graph, nodeTitle, topology } from "@spindle/graph-model";
 
 /** The run's public outputs: the declared ones, else every output of every node that nothing follows. */
-export function runOutputs(
-  graph: Graph,
-  rows: readonly { node_id: string; output?: Record<string, unknown> | null }[],
-): Record<string, unknown> {
-  const output = new Map(rows.map((row) => [row.node_id, row.output ?? {}]));
+export function runOutputs(graph: Graph, output: (node: string) => Record<string, unknown> | undefined): Record<string, unknown> {
   const declared = declaredInterface(graph).outputs;
   if (declared.length > 0) {
-    const found = declared.map(({ name, from }) => [name, output.get(from.node)?.[from.port]] as const);
+    const found = declared.map(({ name, from }) => [name, output(from.node)?.[from.port]] as const);
     return Object.fromEntries(found.filter(([, value]) => value !== undefined));
   }
   const { successors } = topology(graph);
@@ -16,7 +12,7 @@ export function runOutputs(
   const single = ends.length === 1;
   return Object.fromEntries(
     ends.flatMap((node) =>
-      Object.entries(output.get(node.id) ?? {}).map(([port, value]) => [single ? port : `${nodeTitle(node)}.${port}`, value]),
+      Object.entries(output(node.id) ?? {}).map(([port, value]) => [single ? port : `${nodeTitle(node)}.${port}`, value]),
     ),
   );
 }

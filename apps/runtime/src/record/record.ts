@@ -2,6 +2,8 @@
 import { EventEmitter } from "node:events";
 import type { ArtifactRef, RunEvent } from "@spindle/schemas";
 import type pg from "pg";
+import { CHANGE_SQL, storable } from "./change-sql.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { CHANGES, type ChangeName, type NodeState, type RunState } from "./states.ts";
 
 export interface NodeRunRow {
@@ -22,7 +24,17 @@ export interface NodeRunRow {
   input: Record<string, unknown> | null;
   error: Record<string, unknown> | null;
   broken: boolean;
+  /** At a breakpoint. */
+  held: "before" | "after" | null;
+  /** The breakpoint was left. */
+  passed: boolean;
 }
+
+/** What a change gives back: the parts of a row that changes can touch. */
+export type ChangedRow = Pick<
+  NodeRunRow,
+  "id" | "run_id" | "node_id" | "path" | "state" | "attempt" | "fence" | "crashes" | "error" | "broken" | "held" | "passed"
+>;
 
 export interface NodeChange {
   nodeRun: string;
@@ -36,38 +48,42 @@ export interface NodeChange {
   artifacts?: { key: string; ref: ArtifactRef }[];
   /** Write an outbox row that is due after so many milliseconds. */
   dispatchIn?: number;
+  held?: "before" | "after";
+  passed?: true;
+  /** A person's time is up after so many milliseconds. */
+  dueIn?: number;
+  /** It ran for so many milliseconds before this, its first change. */
+  tookMs?: number;
 }
 
-const CHANGE_SQL = `
-WITH moved AS (
-  UPDATE node_run SET state = $4, fence = fence + $5, attempt = attempt + $6, crashes = crashes + $7, changed_at = now(),
-    input = COALESCE($8::jsonb, input), error = CASE WHEN $4 IN ('failed','dead','cancelled','skipped') THEN $9::jsonb ELSE NULL END, broken = $10, lease_until = NULL,
-    started_at = CASE WHEN $4 = 'running' THEN COALESCE(started_at, now()) ELSE started_at END,
-    finished_at = CASE WHEN $4 IN ('succeeded','skipped','failed','cancelled','dead') THEN now() END
-  WHERE id = $1 AND fence = $2 AND state = ANY($3) RETURNING *
-), counted AS (
-  UPDATE run SET last_seq = last_seq + 1 FROM moved WHERE run.id = moved.run_id RETURNING run.last_seq
-), event AS (
-  INSERT INTO run_event (run_id, seq, type, node, path, attempt, body)
-  SELECT run_id, last_seq, $11, node_id, path, attempt, $12::jsonb FROM moved, counted RETURNING at
-), result AS (
-  INSERT INTO node_result (node_run_id, fence, output) SELECT id, fence, $13::jsonb FROM moved WHERE $13::jsonb IS NOT NULL
-), kept AS (
-  INSERT INTO artifact (id, key, mime, size, sha256, name, width, height, duration, node_run_id, purpose)
-  SELECT a.artifact, COALESCE((SELECT old.key FROM artifact old WHERE old.sha256 = a.sha256 AND old.size = a.size ORDER BY old.created_at LIMIT 1), a.key),
-    a.mime, a.size, a.sha256, a.name, a.width, a.height, a.duration, moved.id, 'output'
-  FROM moved, jsonb_to_recordset($14::jsonb) AS a(artifact uuid, key text, mime text, size bigint, sha256 text, name text, width int, height int, duration float8)
-  ON CONFLICT (id) DO NOTHING
-), posted AS (
-  INSERT INTO outbox (node_run_id, fence, available_at) SELECT id, fence, now() + $15 * interval '1 millisecond' FROM moved WHERE $15::int IS NOT NULL
-)
-SELECT moved.*, counted.last_seq, event.at FROM moved, counted, event`;
+const asked = (one: NodeChange, i: number) => {
+  const rule: { from: readonly string[]; to: string; event: string; raisesFence?: true; counts?: string } = CHANGES[one.change];
+  return {
+    i,
+    id: one.nodeRun,
+    fence: one.fence,
+    from: rule.from,
+    to: rule.to,
+    event: rule.event,
+    raise: rule.raisesFence ? 1 : 0,
+    tries: rule.counts ? 1 : 0,
+    crash: rule.counts === "crash" ? 1 : 0,
+    input: one.input,
+    error: one.error,
+    broken: one.broken ?? false,
+    body: one.body ?? {},
+    output: one.output,
+    objects: one.artifacts?.length ? one.artifacts.map(({ key, ref }) => ({ ...ref, key })) : undefined,
+    dispatch: one.dispatchIn,
+    held: one.held,
+    passed: one.passed ?? false,
+    due: one.dueIn,
+    took: one.tookMs,
+  };
+};
 
-const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
-
-export interface NewNodeRun {
-  id: string;
-  nodeId: string;
+/** What a run froze of a node when it started. */
+export interface FrozenNode {
   plane: string;
   service: string;
   version: string;
@@ -76,6 +92,14 @@ export interface NewNodeRun {
   timeoutSeconds: number;
 }
 
+export interface NewNodeRun extends FrozenNode {
+  nodeId: string;
+  path: string;
+}
+
+/** By definition (empty for the graph itself) and node. */
+export type FrozenNodes = Record<string, Record<string, FrozenNode>>;
+
 export interface NewRun {
   id: string;
   revision: string;
@@ -83,6 +107,7 @@ export interface NewRun {
   title: string;
   template?: string;
   inputs: Record<string, unknown>;
+  engines: FrozenNodes;
   nodes: NewNodeRun[];
 }
 
@@ -91,46 +116,56 @@ export interface RunRow {
   revision_id: string;
   state: RunState;
   inputs: Record<string, unknown>;
+  engines: FrozenNodes;
   owner: string | null;
+  /** Raised by each runtime that takes the run over. */
+  fence: number;
   cancel_requested: boolean;
 }
 
-export class RunRecord {
+const json = (value: unknown): string | null => (value === undefined ? null : storable(value));
+
+const ADD_SQL = `INSERT INTO node_run (id, run_id, node_id, path, state, plane, service, version, engine, draft, timeout_seconds)
+  SELECT gen_random_uuid(), $1, n."nodeId", n.path, 'queued', n.plane, n.service, n.version, n.engine, n.draft, n."timeoutSeconds"
+  FROM jsonb_to_recordset($2::jsonb) AS n("nodeId" text, path text, plane text, service text, version text, engine text, draft boolean, "timeoutSeconds" int)
+  ON CONFLICT (run_id, path) DO NOTHING RETURNING *`;
+
+/** What the engine needs of a record; a second one, in memory, is for tests and the bench. */
+export interface EngineRecord {
+  change(one: NodeChange): Promise<ChangedRow | undefined>;
+  nodeRun(id: string): Promise<(NodeRunRow & { output: Record<string, unknown> | null }) | undefined>;
+  /** Node runs that come to be during a run; those that are there already are left as they are and not answered. */
+  add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]>;
+  /** An event that changes nothing; once per path and type. */
+  note(run: string, type: string, node: string, path: string, body: Record<string, unknown>): Promise<void>;
+}
+
+export class RunRecord implements EngineRecord {
   /** Says that a run has new events; a hint, never the truth. */
   readonly changed = new EventEmitter().setMaxListeners(0);
   stale = 0;
 
   constructor(readonly pool: pg.Pool) {}
 
+  private readonly commits = new GroupCommit<NodeChange & { key: string }, ChangedRow | undefined>((changes) => this.commit(changes));
+
   /** The changed row, or undefined if the change came under an old fence or from a state that does not allow it. */
-  async change(one: NodeChange): Promise<NodeRunRow | undefined> {
-    const rule: { from: readonly string[]; to: string; event: string; raisesFence?: true; counts?: string } = CHANGES[one.change];
-    const counts = rule.counts;
-    const { rows } = await this.pool.query<NodeRunRow>({
-      name: "node-change",
-      text: CHANGE_SQL,
-      values: [
-        one.nodeRun,
-        one.fence,
-        rule.from,
-        rule.to,
-        rule.raisesFence ? 1 : 0,
-        counts ? 1 : 0,
-        counts === "crash" ? 1 : 0,
-        json(one.input),
-        json(one.error),
-        one.broken ?? false,
-        rule.event,
-        JSON.stringify(one.body ?? {}),
-        json(one.output),
-        JSON.stringify((one.artifacts ?? []).map(({ key, ref }) => ({ ...ref, key }))),
-        one.dispatchIn ?? null,
-      ],
-    });
-    const row = rows[0];
+  async change(one: NodeChange): Promise<ChangedRow | undefined> {
+    const row = await this.commits.ask({ ...one, key: one.nodeRun });
     if (!row) this.stale++;
     else this.changed.emit(row.run_id);
     return row;
+  }
+
+  private async commit(changes: NodeChange[]): Promise<(ChangedRow | undefined)[]> {
+    const { rows } = await this.pool.query<ChangedRow & { i: number }>({
+      name: "node-change",
+      text: CHANGE_SQL,
+      values: [storable(changes.map(asked))],
+    });
+    const answers: (ChangedRow | undefined)[] = changes.map(() => undefined);
+    for (const { i, ...row } of rows) answers[i] = row;
+    return answers;
   }
 
   async create(run: NewRun): Promise<void> {
@@ -138,15 +173,10 @@ export class RunRecord {
     try {
       await client.query("BEGIN");
       await client.query(
-        `INSERT INTO run (id, revision_id, graph_id, title, template, state, inputs, last_seq) VALUES ($1,$2,$3,$4,$5,'queued',$6,1)`,
-        [run.id, run.revision, run.graph ?? null, run.title, run.template ?? null, JSON.stringify(run.inputs)],
+        `INSERT INTO run (id, revision_id, graph_id, title, template, state, inputs, engines, last_seq) VALUES ($1,$2,$3,$4,$5,'queued',$6,$7,1)`,
+        [run.id, run.revision, run.graph ?? null, run.title, run.template ?? null, storable(run.inputs), storable(run.engines)],
       );
-      await client.query(
-        `INSERT INTO node_run (id, run_id, node_id, path, state, plane, service, version, engine, draft, timeout_seconds)
-         SELECT n.id, $1, n."nodeId", n."nodeId", 'queued', n.plane, n.service, n.version, n.engine, n.draft, n."timeoutSeconds"
-         FROM jsonb_to_recordset($2::jsonb) AS n(id uuid, "nodeId" text, plane text, service text, version text, engine text, draft boolean, "timeoutSeconds" int)`,
-        [run.id, JSON.stringify(run.nodes)],
-      );
+      await client.query(ADD_SQL, [run.id, JSON.stringify(run.nodes)]);
       await client.query(`INSERT INTO run_event (run_id, seq, type, body) VALUES ($1, 1, 'run.queued', '{}')`, [run.id]);
       await client.query("COMMIT");
     } catch (error) {
@@ -158,9 +188,24 @@ export class RunRecord {
     this.changed.emit(run.id);
   }
 
-  /** Changes a run's state with its event; false if it was not in one of `from`. */
+  async add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]> {
+    const { rows } = await this.pool.query<NodeRunRow>(ADD_SQL, [run, JSON.stringify(nodes)]);
+    return rows;
+  }
+
+  async note(run: string, type: string, node: string, path: string, body: Record<string, unknown>): Promise<void> {
+    await this.pool.query(
+      `WITH fresh AS (UPDATE run SET last_seq = last_seq + 1 WHERE id = $1
+         AND NOT EXISTS (SELECT 1 FROM run_event WHERE run_id = $1 AND type = $2 AND path = $4) RETURNING id, last_seq)
+       INSERT INTO run_event (run_id, seq, type, node, path, attempt, body) SELECT id, last_seq, $2, $3, $4, 0, $5::jsonb FROM fresh`,
+      [run, type, node, path, storable(body)],
+    );
+    this.changed.emit(run);
+  }
+
+  /** Changes a run's state with its event; false if it was not in one of `from`, or belongs to another owner by now. */
   async changeRun(
-    id: string,
+    { id, fence }: Pick<RunRow, "id" | "fence">,
     from: readonly RunState[],
     to: RunState,
     more: { outputs?: Record<string, unknown>; error?: Record<string, unknown> } = {},
@@ -169,9 +214,9 @@ export class RunRecord {
       `WITH moved AS (UPDATE run SET state = $3, last_seq = last_seq + 1, outputs = COALESCE($4::jsonb, outputs), error = COALESCE($5::jsonb, error),
          started_at = CASE WHEN $3 = 'running' THEN COALESCE(started_at, now()) ELSE started_at END,
          finished_at = CASE WHEN $3 IN ('succeeded','failed','cancelled') THEN now() END
-         WHERE id = $1 AND state = ANY($2) RETURNING id, last_seq)
+         WHERE id = $1 AND state = ANY($2) AND fence = $7 RETURNING id, last_seq)
        INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.' || $3, $6::jsonb FROM moved`,
-      [id, from, to, json(more.outputs), json(more.error), JSON.stringify(more.error ? { error: more.error } : {})],
+      [id, from, to, json(more.outputs), json(more.error), storable(more.error ? { error: more.error } : {}), fence],
     );
     this.changed.emit(id);
     return rowCount === 1;
@@ -188,23 +233,65 @@ export class RunRecord {
     return rowCount === 1;
   }
 
+  /**
+   * Puts a run to rest that only people can move: no owner, no lease. False if one of the `waiting` answered meanwhile, or
+   * the run is another's: an answer and this statement lock the same row, so that none is overlooked.
+   */
+  async park({ id, fence }: Pick<RunRow, "id" | "fence">, waiting: number): Promise<boolean> {
+    const { rowCount } = await this.pool.query(
+      `WITH moved AS (UPDATE run SET state = 'waiting', owner = NULL, lease_until = NULL, last_seq = last_seq + 1
+         WHERE id = $1 AND fence = $2 AND state = 'running' AND NOT cancel_requested
+           AND (SELECT count(*) FROM node_run n WHERE n.run_id = $1 AND (n.state = 'waiting' OR (n.held = 'after' AND NOT n.passed))) = $3
+         RETURNING id, last_seq)
+       INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.waiting', '{}' FROM moved`,
+      [id, fence, waiting],
+    );
+    this.changed.emit(id);
+    return rowCount === 1;
+  }
+
+  /** Somebody answered: a parked run may be claimed again. */
+  async wake(id: string): Promise<void> {
+    await this.pool.query(
+      `WITH moved AS (UPDATE run SET state = 'running', owner = NULL, last_seq = last_seq + 1 WHERE id = $1 AND state = 'waiting' RETURNING id, last_seq)
+       INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.running', '{}' FROM moved`,
+      [id],
+    );
+    this.changed.emit(id);
+  }
+
+  /** People who were asked and whose time is up. */
+  async overdue(): Promise<NodeRunRow[]> {
+    const { rows } = await this.pool.query<NodeRunRow>(`SELECT * FROM node_run WHERE state = 'waiting' AND due_at < now() LIMIT 100`);
+    return rows;
+  }
+
   /** Takes runs that nobody owns, or whose owner is silent; one statement, so two runtimes never get the same one. */
   async claim(owner: string, leaseMs: number): Promise<RunRow[]> {
     const { rows } = await this.pool.query<RunRow>(
-      `UPDATE run SET owner = $1, lease_until = now() + $2 * interval '1 millisecond'
+      `UPDATE run SET owner = $1, fence = fence + 1, lease_until = now() + $2 * interval '1 millisecond'
        WHERE id IN (SELECT id FROM run WHERE state IN ('queued','running') AND (owner IS NULL OR lease_until < now()) ORDER BY created_at LIMIT 50 FOR UPDATE SKIP LOCKED) RETURNING *`,
       [owner, leaseMs],
     );
     return rows;
   }
 
-  /** Renews this owner's leases. Returns the runs that are still its own. */
-  async renew(owner: string, leaseMs: number): Promise<Set<string>> {
-    const { rows } = await this.pool.query<{ id: string }>(
-      `UPDATE run SET lease_until = now() + $2 * interval '1 millisecond' WHERE owner = $1 AND state IN ('queued','running') RETURNING id`,
+  /** Renews this owner's leases. Returns the runs that are still its own, and whether each is to be cancelled. */
+  async renew(owner: string, leaseMs: number): Promise<Map<string, { fence: number; cancelRequested: boolean }>> {
+    const { rows } = await this.pool.query<{ id: string; fence: number; cancel_requested: boolean }>(
+      `UPDATE run SET lease_until = now() + $2 * interval '1 millisecond' WHERE owner = $1 AND state IN ('queued','running') RETURNING id, fence, cancel_requested`,
       [owner, leaseMs],
     );
-    return new Set(rows.map((row) => row.id));
+    return new Map(rows.map((row) => [row.id, { fence: row.fence, cancelRequested: row.cancel_requested }]));
+  }
+
+  /** Which of these node runs are neither with a worker nor with a person any more. */
+  async moved(ids: readonly string[]): Promise<string[]> {
+    const { rows } = await this.pool.query<{ id: string }>(
+      `SELECT id FROM node_run WHERE id = ANY($1) AND state NOT IN ('dispatched','running','waiting') AND (held IS NULL OR passed)`,
+      [ids],
+    );
+    return rows.map((row) => row.id);
   }
 
   async nodeRuns(run: string): Promise<(NodeRunRow & { output: Record<string, unknown> | null })[]> {

@@ -41,6 +41,20 @@ export const CHANGES = {
   fail: { from: ["queued", "dispatched", "running"], to: "failed", event: "node.failed" },
   die: { from: ["dispatched", "running"], to: "dead", event: "node.dead" },
   skip: { from: ["queued"], to: "skipped", event: "node.skipped" },
+  /** On the node plane, for what was over before it was worth a row of its own that it runs. */
+  succeedHere: { from: ["queued"], to: "succeeded", event: "node.succeeded", raisesFence: true, counts: "attempt" },
+  failHere: { from: ["queued"], to: "failed", event: "node.failed", raisesFence: true, counts: "attempt" },
+  /** The pinned output stands for the node's own. */
+  pin: { from: ["queued"], to: "succeeded", event: "node.succeeded", raisesFence: true },
+  /** A person is asked (DESIGN E7). */
+  ask: { from: ["queued"], to: "waiting", event: "node.waiting" },
+  answer: { from: ["waiting"], to: "succeeded", event: "node.succeeded", raisesFence: true },
+  /** At a breakpoint before the node, and on from there. */
+  hold: { from: ["queued"], to: "waiting", event: "node.held" },
+  resume: { from: ["waiting"], to: "queued", event: "node.resumed" },
+  /** At a breakpoint after it: the output stands, but nothing that depends on it starts. */
+  holdAfter: { from: ["succeeded"], to: "succeeded", event: "node.held" },
+  resumeAfter: { from: ["succeeded"], to: "succeeded", event: "node.resumed" },
   cancel: { from: ["queued", "waiting", "dispatched", "running"], to: "cancelled", event: "node.cancelled", raisesFence: true },
 } as const satisfies Record<string, Change>;
 

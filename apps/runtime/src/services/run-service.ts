@@ -1,5 +1,6 @@
 import {
   autoEngine,
+  definer,
   type Graph,
   type Library,
   nodeSettings,
@@ -72,7 +73,7 @@ export class RunService {
     about: { title: string; graphId?: string; template?: string },
   ): Promise<string> {
     const frozen = await this.graphs.freeze(graph);
-    const checked = checkInputs(runInputs(frozen.graph, this.library()), inputs);
+    const checked = checkInputs(runInputs(frozen.graph, definer(frozen.graph, this.library())), inputs);
     return this.engine.accept({ ...frozen, ...about, inputs: checked });
   }
 
@@ -174,7 +175,7 @@ export class RunService {
   engines(graph: Graph): Record<string, { id: string; label: string; draft: boolean }> {
     const library = this.library();
     const entries = graph.nodes.flatMap((node) => {
-      const definition = library.find(node.plane, node.service);
+      const definition = definer(graph, library)(node);
       const engine =
         definition?.engines.find((one) => one.id === nodeSettings(graph, node.id).engine) ?? (definition && autoEngine(definition));
       return engine ? [[node.id, { id: engine.id, label: engine.label, draft: engine.draft }] as const] : [];

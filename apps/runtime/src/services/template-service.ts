@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { type Graph, type Library, type RunInput, readGraphText, runInputs } from "@spindle/graph-model";
+import { definer, type Graph, type Library, type RunInput, readGraphText, runInputs } from "@spindle/graph-model";
 import { Refused } from "../refused.ts";
 
 export interface Template {
@@ -50,7 +50,8 @@ export class TemplateService {
   }
 
   inputs(name: string, library: Library): RunInput[] {
-    return runInputs(this.find(name).graph, library);
+    const { graph } = this.find(name);
+    return runInputs(graph, definer(graph, library));
   }
 
   /** A file that ships with a template; only names that the template itself lists exist. */

@@ -1,12 +1,12 @@
 // Everything between the record and the workers: loops that dispatch, take results and progress, and expire leases.
-import { EventEmitter, once } from "node:events";
+import { EventEmitter } from "node:events";
 import { loadFunctions, names, openRedis, type RuntimeEnd, runtimeEnd } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
 import type { NodeRunRow, RunRecord } from "../record/record.ts";
-import { isTerminal } from "../record/states.ts";
 import { isOutage, patient } from "../store/patient.ts";
+import type { Decisions } from "./decisions.ts";
 import { drainOutbox, routeOf } from "./dispatcher.ts";
 import type { LiveBoard } from "./live.ts";
 import { Reaper } from "./reaper.ts";
@@ -18,6 +18,7 @@ export interface WorkerPlaneOptions {
   workerKey: string;
   timings: Timings;
   record: RunRecord;
+  decisions: Decisions;
   artifacts: Artifacts;
   live: LiveBoard;
   isCancelled: (run: string) => boolean;
@@ -34,7 +35,6 @@ export class WorkerPlane {
   private readonly bells: Redis;
   private readonly context: SettleContext;
   private readonly reaper: Reaper;
-  private readonly decided = new EventEmitter().setMaxListeners(0);
   private readonly wake = new EventEmitter().setMaxListeners(0);
   private readonly loops: Promise<void>[] = [];
   private closed = false;
@@ -45,7 +45,7 @@ export class WorkerPlane {
     this.bells = openRedis(options.redisUrl);
     this.bus = runtimeEnd(this.redis, options.workerKey);
     this.context = { ...options, bus: this.bus };
-    this.reaper = new Reaper(this.context, (row) => this.announce(row.id));
+    this.reaper = new Reaper(this.context, (row) => options.decisions.announce(row.id));
   }
 
   async start(): Promise<void> {
@@ -54,8 +54,12 @@ export class WorkerPlane {
       this.reaper.amnesty();
       loadFunctions(this.redis).catch((error) => this.options.onError("functions", error));
     });
-    await this.bells.subscribe(names.resultsBell);
-    this.bells.on("message", () => this.wake.emit("results"));
+    await this.bells.subscribe(names.resultsBell, names.decidedBell);
+    this.bells.on("message", (channel, text) => {
+      if (channel === names.decidedBell) this.options.decisions.hear(text);
+      else this.wake.emit("results");
+    });
+    this.options.decisions.onAnnounce((nodeRun) => void this.redis.publish(names.decidedBell, nodeRun).catch(() => {}));
     this.loops.push(
       this.loop("outbox", 500, () => drainOutbox(this.context.record.pool, this.bus, this.options.timings)),
       this.loop("results", 500, () => this.takeResults()),
@@ -81,20 +85,6 @@ export class WorkerPlane {
     this.wake.emit("outbox");
   }
 
-  /** Resolves with the row once it is decided. */
-  async decision(nodeRun: string): Promise<NodeRunRow & { output: Record<string, unknown> | null }> {
-    for (;;) {
-      const heard = once(this.decided, nodeRun);
-      const row = await patient(
-        () => this.context.record.nodeRun(nodeRun),
-        () => this.closed,
-      );
-      if (!row) throw new Error(`The node run ${nodeRun} is gone.`);
-      if (isTerminal(row.state)) return row;
-      await heard;
-    }
-  }
-
   /** Ends what the worker does, or takes the task back if none has it yet. */
   async cancel(row: NodeRunRow): Promise<void> {
     const task = taskName(row.id, row.fence);
@@ -107,7 +97,7 @@ export class WorkerPlane {
       error: { class: "cancelled", code: "run.cancelled", message: "Cancelled before a worker took it." },
     });
     await this.bus.done(task, routeOf(row));
-    this.announce(row.id);
+    this.options.decisions.announce(row.id);
   }
 
   async stop(): Promise<void> {
@@ -115,10 +105,6 @@ export class WorkerPlane {
     for (const bell of ["outbox", "results", "leases"]) this.wake.emit(bell);
     for (const redis of [this.blocking, this.bells, this.redis]) redis.disconnect();
     await Promise.allSettled(this.loops);
-  }
-
-  private announce(nodeRun: string): void {
-    this.decided.emit(nodeRun);
   }
 
   private async loop(name: string, everyMs: number, step: () => Promise<unknown>): Promise<void> {
@@ -143,7 +129,7 @@ export class WorkerPlane {
         const settled = await settle(this.context, one.result);
         const task = parseTask(one.result.task);
         if (settled === "again") this.wake.emit("outbox");
-        else if (task) this.announce(task.nodeRun);
+        else if (task) this.options.decisions.announce(task.nodeRun);
       }
       await this.bus.acknowledge(one.id);
     }

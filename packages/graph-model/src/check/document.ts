@@ -24,6 +24,11 @@ export function readGraph(value: unknown): Read {
   return { issues: errors.map((error) => schemaIssue(value, error)) };
 }
 
+/** What is wrong with the shape of a graph that was not read from text. */
+export function readShape(graph: Graph): Issue[] {
+  return validateGraph(graph) ? [] : (validateGraph.errors ?? []).slice(0, 20).map((error) => schemaIssue(graph, error));
+}
+
 function schemaIssue(value: unknown, error: { instancePath: string; message?: string; params: Record<string, unknown> }): Issue {
   const detail = Object.values(error.params)
     .filter((one) => typeof one === "string" || Array.isArray(one))

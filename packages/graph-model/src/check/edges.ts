@@ -1,4 +1,5 @@
-import { edgeId, edgeMetadata, type Graph, type GraphEdge } from "../graph.ts";
+import { definitionOf } from "../definitions.ts";
+import { edgeId, edgeMetadata, type Graph, type GraphEdge, isLoopEdge } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import type { Library, NodeDefinition } from "../library.ts";
 import { typesFit, whyNotFit } from "../ports.ts";
@@ -7,7 +8,7 @@ export function checkEdges(graph: Graph, library: Library): Issue[] {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
   const define = (id: string): NodeDefinition | undefined => {
     const node = nodes.get(id);
-    return node && library.find(node.plane, node.service);
+    return node && definitionOf(graph, node, library);
   };
   const taken = new Set<string>();
   return graph.edges.flatMap((edge, index) => {
@@ -38,7 +39,7 @@ function checkPorts(
   if (typeof sourcePort !== "string" || typeof targetPort !== "string")
     return [issue("error", "edge.unknown_port", "An edge between ports names both of them.", place)];
   const issues: Issue[] = [];
-  const key = `${edge.to}\n${targetPort}`;
+  const key = `${edge.to}\n${targetPort}${isLoopEdge(edge) ? "\nloop" : ""}`; // a loop's wire feeds the later visits
   if (taken.has(key))
     issues.push(
       issue(

@@ -1,11 +1,13 @@
 import { Validator } from "@cfworker/json-schema";
+import { CALL, elementDefinition } from "../definitions.ts";
 import { type Graph, type GraphNode, nodeSettings, nodeTitle } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import type { Library, NodeDefinition } from "../library.ts";
 
 export function checkNode(graph: Graph, node: GraphNode, library: Library): Issue[] {
-  const definition = library.find(node.plane, node.service);
+  const definition = elementDefinition(graph, node, library);
   const place = { node: node.id };
+  if (!definition && node.service === CALL) return []; // said with its name elsewhere
   if (!definition)
     return [
       issue(

@@ -1,24 +1,31 @@
 // DESIGN G6: the one validation, used while editing, on save, on import and before a run.
+
+import { definer } from "../definitions.ts";
 import { edgeId, type Graph } from "../graph.ts";
 import { type InputSource, inputSources } from "../inputs.ts";
 import { declaredInterface } from "../interface.ts";
 import { type Issue, issue } from "../issue.ts";
 import type { Library } from "../library.ts";
 import { topology } from "../topology.ts";
+import { checkControl } from "./control.ts";
+import { checkDefinitions } from "./definitions.ts";
 import { checkEdges } from "./edges.ts";
 import { ID_PATTERN } from "./limits.ts";
 import { checkNode } from "./node.ts";
-import { checkUnsupported } from "./unsupported.ts";
 
 export function validate(graph: Graph, library: Library): Issue[] {
+  return [...checkGraph(graph, library), ...checkDefinitions(graph, (inner) => checkGraph(inner, library))];
+}
+
+function checkGraph(graph: Graph, library: Library): Issue[] {
   const shape = topology(graph);
-  const sources = inputSources(graph, library, shape);
+  const sources = inputSources(graph, definer(graph, library), shape);
   const settled = new Set(shape.order);
   const stuck = graph.nodes.filter((node) => !settled.has(node.id) && shape.node.get(node.id) === node);
   return [
     ...(graph.nodes.length === 0 ? [issue("error", "graph.empty", "The graph has no nodes.", { pointer: "/nodes" }, "Add a node.")] : []),
     ...checkIds(graph),
-    ...checkUnsupported(graph),
+    ...checkControl(graph, shape),
     ...checkEdges(graph, library),
     ...graph.nodes.flatMap((node) => checkNode(graph, node, library)),
     ...sources.flatMap((source) => checkSource(source)),
@@ -32,7 +39,7 @@ export function validate(graph: Graph, library: Library): Issue[] {
               .map((node) => node.id)
               .join(", ")}.`,
             { node: stuck[0].id },
-            "Remove an edge of the cycle.",
+            "Remove an edge of the cycle, or make the one that leads back a loop.",
           ),
         ]
       : []),
@@ -69,7 +76,7 @@ function checkInterface(graph: Graph, library: Library): Issue[] {
   const known = (node: string, port: string, side: "inputs" | "outputs"): boolean => {
     const found = graph.nodes.find((one) => one.id === node);
     if (!found) return false;
-    const definition = library.find(found.plane, found.service);
+    const definition = definer(graph, library)(found);
     return !definition || definition[side].some((one) => one.name === port);
   };
   const { inputs, outputs } = declaredInterface(graph);

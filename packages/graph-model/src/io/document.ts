@@ -1,16 +1,22 @@
 import canonicalize from "canonicalize";
-import type { Graph } from "../graph.ts";
+import { type Graph, nodeSettings } from "../graph.ts";
 
 const STATE = ["input", "output", "error", "telemetry"] as const;
 
-/** DESIGN G9: a document carries `pending` and nothing of a run. */
+/** DESIGN G9: a document carries `pending` and nothing of a run; what was finished is pinned, so that the rest resumes. */
 export function stripState(graph: Graph): Graph {
   const nodes = graph.nodes.map((node) => {
     const clean = { ...node, status: "pending" as const };
     for (const key of STATE) delete clean[key];
     return clean;
   });
-  return { ...graph, nodes: nodes as Graph["nodes"] };
+  const finished = graph.nodes.filter(
+    (node) => node.status === "completed" && Object.keys((node.output as object | null | undefined) ?? {}).length > 0,
+  );
+  if (finished.length === 0) return { ...graph, nodes: nodes as Graph["nodes"] };
+  const pinned = finished.map((node) => [node.id, { pinned: node.output, ...nodeSettings(graph, node.id) }]);
+  const settings = { ...(graph.metadata?.nodes as object | undefined), ...Object.fromEntries(pinned) };
+  return { ...graph, nodes: nodes as Graph["nodes"], metadata: { ...graph.metadata, nodes: settings } };
 }
 
 /** RFC 8785 text: equal graphs give equal bytes, so that a revision can be known by its hash. */

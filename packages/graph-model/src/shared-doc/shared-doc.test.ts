@@ -40,7 +40,8 @@ describe("commands", () => {
     const doc = new Y.Doc();
     loadGraph(doc, me, graph as never);
     const { output: _, ...node } = (graph as never as { nodes: Record<string, unknown>[] }).nodes[0] as Record<string, unknown>;
-    expect(normalise(doc).graph).toEqual({ ...graph, nodes: [{ ...node, status: "pending" }, graph?.nodes[1]] });
+    const metadata = { ...graph?.metadata, nodes: { n: { engine: "e", pinned: { x: 1 } } } };
+    expect(normalise(doc).graph).toEqual({ ...graph, metadata, nodes: [{ ...node, status: "pending" }, graph?.nodes[1]] });
   });
   test("an input keeps one wire", () => {
     const doc = new Y.Doc();

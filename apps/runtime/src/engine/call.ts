@@ -1,0 +1,40 @@
+// `graph.call` (DESIGN G5): a definition runs inside a node run, as a level of its own.
+import { nodeTitle } from "@spindle/graph-model";
+import type { Decided, DecidedRow, RunExecution } from "./execution.ts";
+import { rootScope, type Scope } from "./level.ts";
+import { runOutputs } from "./outputs.ts";
+
+export async function callDefinition(run: RunExecution, name: string, row: DecidedRow, values: Record<string, unknown>): Promise<void> {
+  const calling = row.state === "queued" ? await run.change(row, { change: "begin", input: values, body: { definition: name } }) : row;
+  if (calling.state !== "running") return;
+  const scope = rootScope(run.levels.of(name), `${row.path}/`, calling.input ?? values);
+  await run.enter(scope);
+  await run.driveScope(scope);
+  const results = run.results(scope);
+  if (results.some(({ row: one }) => one.state === "cancelled"))
+    return void (await run.change(calling, {
+      change: "cancel",
+      error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." },
+    }));
+  const [failed] = unhandled(run, results);
+  if (failed) {
+    const node = scope.level.plan.shape.node.get(failed.row.node_id);
+    const error = {
+      class: "user",
+      code: "call.failed",
+      message: `${node ? nodeTitle(node) : failed.row.node_id}: ${String(failed.row.error?.message ?? failed.row.state)}`,
+      path: failed.row.path,
+    };
+    return void (await run.change(calling, { change: "fail", error, body: { error } }));
+  }
+  const output = scopeOutputs(run, scope);
+  await run.change(calling, { change: "succeed", output, body: { output } });
+}
+
+/** The failed rows that no on_failure edge took care of. */
+export function unhandled(run: RunExecution, results: readonly Decided[]): Decided[] {
+  return results.filter(({ row, scope }) => ["failed", "dead", "unknown"].includes(row.state) && !run.judge.handled(scope, row));
+}
+
+export const scopeOutputs = (run: RunExecution, scope: Scope): Record<string, unknown> =>
+  runOutputs(scope.level.graph, (id) => run.lookup(scope, id)?.output ?? undefined);

@@ -1,0 +1,58 @@
+// `map` (DESIGN E6, SPEC M): one node run that gathers, one for each element of the list, in the list's order.
+import { edgeMetadata, nodeTitle } from "@spindle/graph-model";
+import pLimit from "p-limit";
+import type { DecidedRow, RunExecution } from "./execution.ts";
+import type { Scope } from "./level.ts";
+import type { NodeStep } from "./node-step.ts";
+
+const MAX_ELEMENTS = 10_000;
+
+export async function mapOver(
+  run: RunExecution,
+  steps: NodeStep,
+  scope: Scope,
+  id: string,
+  row: DecidedRow,
+  values: Record<string, unknown>,
+  port: string,
+): Promise<void> {
+  const list = values[port];
+  if (!Array.isArray(list)) return steps.fail(row, "node.user_error", `${port}: a list is needed to run once per element.`, values);
+  if (list.length > MAX_ELEMENTS)
+    return steps.fail(
+      row,
+      "map.too_many",
+      `The list has ${list.length.toLocaleString("en")} elements; a map may have ${MAX_ELEMENTS.toLocaleString("en")}. Split the list.`,
+    );
+  const gathering =
+    row.state === "queued" ? await run.change(row, { change: "begin", input: values, body: { elements: list.length } }) : row;
+  if (gathering.state !== "running") return;
+  const { limit, tolerate = 0 } = Object(edgeMetadata(scope.level.mapped.get(id) as never).map) as { limit?: number; tolerate?: number };
+  await run.ensure(list.map((_, index) => run.fresh(scope, id, `${row.path}#${index}`, true)));
+  const atOnce = pLimit(limit ?? Math.max(1, list.length));
+  const rows = await Promise.all(
+    list.map((value, index) =>
+      atOnce(async () => {
+        const path = `${row.path}#${index}`;
+        await run.untilDecided(path, (one) => steps.go(scope, id, one, one.input ?? { ...values, [port]: value }, true));
+        return run.keep(scope, path);
+      }),
+    ),
+  );
+  if (run.cancelled && rows.some((one) => one.state === "cancelled"))
+    return steps.set(gathering, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
+  const failed = rows.filter((one) => one.state !== "succeeded");
+  if (failed.length > tolerate) {
+    const node = scope.level.plan.shape.node.get(id);
+    const first = rows.indexOf(failed[0] as DecidedRow);
+    const why = String(failed[0]?.error?.message ?? failed[0]?.state);
+    return steps.fail(
+      gathering,
+      "map.failed",
+      `${failed.length} of ${list.length} elements of ${node ? nodeTitle(node) : id} failed; ${tolerate} are tolerated. Element ${first + 1}: ${why}`,
+    );
+  }
+  const ports = scope.level.definition.get(id)?.outputs.map((one) => one.name) ?? [];
+  const output = Object.fromEntries(ports.map((name) => [name, rows.map((one) => one.output?.[name] ?? null)]));
+  await steps.set(gathering, { change: "succeed", output, body: { output, failed: failed.length } });
+}

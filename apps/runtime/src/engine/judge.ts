@@ -1,0 +1,119 @@
+// What edges say in one visit (SPEC C, L): conditions, branches, failures that were taken care of. Reads rows, changes nothing.
+import {
+  ConditionError,
+  type Decision,
+  decide,
+  decideEdge,
+  type EdgeDecision,
+  edgeMetadata,
+  type GraphEdge,
+  holds,
+  nodeTitle,
+  type Outcome,
+} from "@spindle/graph-model";
+import type { DecidedRow } from "./execution.ts";
+import { type Scope, visitScope } from "./level.ts";
+
+/** A condition that could not be answered; the node it leads to fails with it. */
+export class BadCondition extends Error {}
+
+export interface Visits {
+  /** The row of a node as seen from a visit; undefined while it is undecided. */
+  lookup(scope: Scope, id: string): DecidedRow | undefined;
+  /** Whether a visit of a loop was begun. */
+  begun(scope: Scope): boolean;
+}
+
+/** How a decided row ended, for its successors (DESIGN E3). */
+export function outcomeOf(row: Pick<DecidedRow, "state" | "broken">): Outcome {
+  if (row.state === "succeeded") return { status: "completed" };
+  if (row.state === "skipped") return { status: "skipped", broken: row.broken };
+  return { status: "failed" };
+}
+
+export class Judge {
+  constructor(private readonly visits: Visits) {}
+
+  /** @throws BadCondition */
+  node(scope: Scope, id: string, fed: boolean): Decision {
+    const edges: (EdgeDecision | undefined)[] = (scope.level.plan.shape.incoming.get(id) ?? []).map((edge) => this.edge(scope, edge));
+    if (this.back(scope, id)) edges.push("taken");
+    return decide(edges, fed);
+  }
+
+  /** @throws BadCondition */
+  private edge(scope: Scope, edge: GraphEdge): EdgeDecision | undefined {
+    const source = this.visits.lookup(scope, edge.from);
+    return source && this.decide(scope, edge, source);
+  }
+
+  private decide(scope: Scope, edge: GraphEdge, source: DecidedRow): EdgeDecision {
+    const outcome = outcomeOf(source);
+    const kind = edge.kind ?? "normal";
+    const matters = outcome.status === (kind === "on_failure" ? "failed" : "completed");
+    return decideEdge(
+      kind,
+      outcome,
+      !matters || this.holds(scope, edge, source),
+      outcome.status === "failed" && this.handled(scope, source),
+    );
+  }
+
+  private holds(scope: Scope, edge: GraphEdge, source: DecidedRow): boolean {
+    const { when, sourcePort } = edgeMetadata(edge);
+    const output = source.output ?? {};
+    if (scope.level.branches.has(edge) && source.state === "succeeded" && !Object.hasOwn(output, sourcePort ?? "")) return false;
+    if (when === undefined || when === null) return true;
+    try {
+      return holds(when, { output, error: source.error ?? {}, context: scope.level.graph.context ?? {}, inputs: scope.inputs });
+    } catch (cause) {
+      if (!(cause instanceof ConditionError)) throw cause;
+      const from = scope.level.plan.shape.node.get(edge.from);
+      throw new BadCondition(`The condition on the edge from ${from ? nodeTitle(from) : edge.from} cannot be answered. ${cause.message}`);
+    }
+  }
+
+  /** DESIGN E5: whether some on_failure edge of the failed row was taken, a loop's to its next visit among them. */
+  handled(scope: Scope, row: DecidedRow): boolean {
+    const taken = (scope.level.plan.shape.outgoing.get(row.node_id) ?? []).some((edge) => {
+      if (edge.kind !== "on_failure") return false;
+      try {
+        return this.holds(scope, edge, row);
+      } catch {
+        return false; // its target fails with it
+      }
+    });
+    if (taken) return true;
+    for (let at = scope; at.outer && at.region.tail === row.node_id; at = at.outer)
+      if (at.region.edge?.kind === "on_failure" && this.visits.begun(visitScope(at.outer, at.region, at.visit + 1))) return true;
+    return false;
+  }
+
+  /** Whether a loop goes round again after a visit that is over. */
+  again(visit: Scope): boolean {
+    const { edge, tail } = visit.region;
+    const row = this.visits.lookup(visit, tail);
+    if (!edge || !row) return false;
+    try {
+      return this.decide(visit, edge, row) === "taken";
+    } catch {
+      return true; // the next visit's head fails with it, which says where
+    }
+  }
+
+  /**
+   * The loop edge by which a head was reached, with the row it comes from; undefined on a first visit.
+   * @throws BadCondition if the edge was followed only to say that its condition cannot be answered
+   */
+  back(scope: Scope, id: string): { edge: GraphEdge; row: DecidedRow } | undefined {
+    for (let at: Scope | undefined = scope; at?.outer && at.region.head === id; at = at.outer) {
+      if (at.visit === 0 || !at.region.edge) continue;
+      const before = visitScope(at.outer, at.region, at.visit - 1);
+      const row = this.visits.lookup(before, at.region.tail);
+      if (!row) return undefined;
+      this.decide(before, at.region.edge, row);
+      return { edge: at.region.edge, row };
+    }
+    return undefined;
+  }
+}

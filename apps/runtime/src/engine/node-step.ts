@@ -1,0 +1,153 @@
+// What a node run does next, by its state (SPEC N). Each step changes the row or waits until somebody else has.
+import { edgeMetadata, type InputSource, nodeSettings, nodeTitle, resolveInputs } from "@spindle/graph-model";
+import { isTerminal } from "../record/states.ts";
+import { callDefinition } from "./call.ts";
+import { fullInput, whyUnfit } from "./check-input.ts";
+import { type DecidedRow, type RunExecution, RunTooLarge } from "./execution.ts";
+import { mapOver } from "./fan-out.ts";
+import { BadCondition } from "./judge.ts";
+import type { Scope } from "./level.ts";
+
+const CANCELLED = { class: "cancelled", code: "run.cancelled" };
+type Values = Record<string, unknown>;
+
+export class NodeStep {
+  constructor(private readonly run: RunExecution) {}
+
+  /** A node of the graph: first whether it runs at all. */
+  async take(scope: Scope, id: string, row: DecidedRow): Promise<void> {
+    if (row.state !== "queued" || this.run.cancelled) return this.go(scope, id, row, row.input ?? {});
+    const settings = nodeSettings(scope.level.graph, id);
+    if (settings.disabled === true) return this.skip(row, false, "The node is off.");
+    if (!scope.level.definition.get(id)) return this.fail(row, "node.unknown_capability", `${row.service} is not in the library any more.`);
+    const sources = scope.level.sources.get(id) ?? [];
+    const values = this.values(scope, id, sources);
+    const fed = sources.every(({ port }) => !port.required || values[port.name] !== undefined);
+    try {
+      const decision = this.run.judge.node(scope, id, fed);
+      if (decision.do === "skip") return this.skip(row, decision.broken, this.whySkipped(scope, id, decision.broken));
+    } catch (error) {
+      if (error instanceof BadCondition) return this.fail(row, "edge.condition_failed", error.message);
+      throw error;
+    }
+    if (settings.breakpoint === "before" && !row.passed) return this.set(row, { change: "hold", held: "before", body: { held: "before" } });
+    if (settings.pinned) return this.set(row, { change: "pin", output: settings.pinned, body: { output: settings.pinned, pinned: true } });
+    await this.go(scope, id, row, values);
+  }
+
+  /** A node, or one element of it, that is to run with these values. */
+  async go(scope: Scope, id: string, row: DecidedRow, values: Values, element = false): Promise<void> {
+    if (row.state === "waiting") return this.waitForPerson(row);
+    const leaves = row.plane !== "node" && row.state !== "queued";
+    if (leaves) return this.decision(row);
+    const definition = scope.level.definition.get(id);
+    const mapped = element ? undefined : scope.level.mapped.get(id);
+    const gathers = row.state === "running" && (mapped !== undefined || definition?.calls !== undefined); // its parts are cancelled one by one
+    if (!definition || (this.run.cancelled && !gathers))
+      return this.set(row, {
+        change: "cancel",
+        error: { ...CANCELLED, message: row.state === "queued" ? "Cancelled before it ran." : "Cancelled." },
+      });
+    const listPort = mapped && edgeMetadata(mapped).targetPort;
+    const unfit = gathers
+      ? undefined
+      : whyUnfit(
+          definition.inputs.filter(({ name }) => name !== listPort),
+          values,
+        );
+    if (unfit) return this.fail(row, "node.user_error", unfit, values);
+    if (listPort) return this.gather(row, () => mapOver(this.run, this, scope, id, row, values, listPort));
+    if (definition.calls !== undefined) return this.gather(row, () => callDefinition(this.run, definition.calls ?? "", row, values));
+    const node = scope.level.plan.shape.node.get(id);
+    const input = row.state === "queued" ? fullInput(definition, node?.params, values) : (row.input ?? {});
+    if (definition.human) return this.ask(row, input);
+    if (row.plane === "node") await this.here(row, input, definition.idempotent);
+    else await this.run.work(() => this.run.parts.workers.dispatch(row, input)).then(() => this.run.reload(row));
+  }
+
+  set(row: DecidedRow, change: Parameters<RunExecution["change"]>[1]): Promise<void> {
+    return this.run.change(row, change).then(() => undefined);
+  }
+
+  fail(row: DecidedRow, code: string, message: string, input?: Values): Promise<void> {
+    const error = { class: "user", code, message };
+    return this.set(row, { change: "fail", error, body: { error }, ...(input ? { input } : {}) });
+  }
+
+  private skip(row: DecidedRow, broken: boolean, message: string): Promise<void> {
+    const error = { code: "node.skipped", message };
+    return this.set(row, { change: "skip", broken, error, body: { error } });
+  }
+
+  /** A node that only gathers what others give: begun once, and after a restart gathered again. */
+  private async gather(row: DecidedRow, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof RunTooLarge) return this.fail(row, "run.too_large", error.message);
+      throw error;
+    }
+  }
+
+  private async here(row: DecidedRow, input: Values, idempotent: boolean): Promise<void> {
+    const decided = await this.run.work(() => this.run.parts.nodePlane.run(row, input, idempotent, this.run.signal));
+    if (decided) this.run.note(decided.row, { input, ...(decided.output ? { output: decided.output } : {}) });
+    else await this.run.reload(row);
+  }
+
+  private async decision(row: DecidedRow): Promise<void> {
+    await this.run.work(async () => {
+      await this.run.parts.decisions.wait(row.id, (one) => isTerminal(one.state), this.run.closeSignal);
+      await this.run.reload(row);
+    });
+  }
+
+  private ask(row: DecidedRow, input: Values): Promise<void> {
+    const seconds = Number(input.timeoutSeconds);
+    return this.set(row, { change: "ask", input, body: {}, ...(seconds > 0 ? { dueIn: Math.round(seconds * 1000) } : {}) });
+  }
+
+  private async waitForPerson(row: DecidedRow): Promise<void> {
+    if (!this.run.cancelled) await this.run.person(row, (one) => one.state !== "waiting");
+    if (this.run.cancelled)
+      await this.set(row, { change: "cancel", error: { ...CANCELLED, message: "Cancelled while it waited for a person." } });
+  }
+
+  /** Holds what depends on a node that is over, until somebody goes on. */
+  async holdAfter(row: DecidedRow): Promise<void> {
+    const held = row.held === "after" ? row : await this.run.change(row, { change: "holdAfter", held: "after", body: { held: "after" } });
+    await this.run.person(held, (one) => one.passed);
+  }
+
+  private values(scope: Scope, id: string, sources: readonly InputSource[]): Values {
+    const output = (from: string) => this.run.lookup(scope, from)?.output ?? undefined;
+    const values = resolveInputs(sources, output, scope.inputs, scope.level.graph.context ?? {});
+    const back = this.backOutput(scope, id);
+    if (!back) return values;
+    const { sourcePort, targetPort, given } = back;
+    if (targetPort && sourcePort) return given[sourcePort] === undefined ? values : { ...values, [targetPort]: given[sourcePort] };
+    const byName = sources.filter(({ kind, port }) => kind !== "wire" && given[port.name] !== undefined);
+    return { ...values, ...Object.fromEntries(byName.map(({ port }) => [port.name, given[port.name]])) };
+  }
+
+  private backOutput(scope: Scope, id: string) {
+    try {
+      const back = this.run.judge.back(scope, id);
+      return back && { ...edgeMetadata(back.edge), given: back.row.output ?? {} };
+    } catch (error) {
+      if (error instanceof BadCondition) return undefined; // said when the node is judged
+      throw error;
+    }
+  }
+
+  private whySkipped(scope: Scope, id: string, broken: boolean): string {
+    const before = (scope.level.plan.shape.incoming.get(id) ?? []).map((edge) => this.run.lookup(scope, edge.from));
+    const cause = before.find((one) => one && one.state !== "succeeded");
+    if (!cause) return "No edge that leads here was taken, or an input it needs has no value.";
+    const node = scope.level.plan.shape.node.get(cause.node_id);
+    const title = node ? nodeTitle(node) : cause.node_id;
+    return broken
+      ? `${title} ${cause.state === "skipped" ? "was skipped" : cause.state}.`
+      : `${title} was ${cause.state}, and no edge leads here from that.`;
+  }
+}

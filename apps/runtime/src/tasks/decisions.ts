@@ -1,0 +1,72 @@
+// Who waits for what becomes of a node run: a worker's result, a person's answer. Bells are hints, the row is the truth, and a
+// slow poll hears what another runtime wrote while the bell was lost.
+import { EventEmitter, once } from "node:events";
+import type { NodeRunRow, RunRecord } from "../record/record.ts";
+import { isOutage, patient } from "../store/patient.ts";
+
+export type KnownRow = NodeRunRow & { output: Record<string, unknown> | null };
+
+const POLL_MS = 1000;
+
+export class Decisions {
+  private readonly heard = new EventEmitter().setMaxListeners(0);
+  private readonly awaited = new Map<string, number>();
+  private readonly bells: ((nodeRun: string) => void)[] = [];
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly record: RunRecord) {}
+
+  start(onError: (where: string, error: unknown) => void): void {
+    const poll = async () => {
+      await this.poll().catch((error) => isOutage(error) || onError("decisions", error));
+      this.timer = setTimeout(poll, POLL_MS);
+    };
+    this.timer = setTimeout(poll, POLL_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** Something became of a node run here; other runtimes are told too. */
+  announce(nodeRun: string): void {
+    this.hear(nodeRun);
+    for (const bell of this.bells) bell(nodeRun);
+  }
+
+  onAnnounce(bell: (nodeRun: string) => void): void {
+    this.bells.push(bell);
+  }
+
+  hear(nodeRun: string): void {
+    this.heard.emit(nodeRun);
+  }
+
+  /** Resolves with the row once `isOver`. @throws the signal's reason when it is aborted */
+  async wait(nodeRun: string, isOver: (row: KnownRow) => boolean, signal: AbortSignal): Promise<KnownRow> {
+    this.awaited.set(nodeRun, (this.awaited.get(nodeRun) ?? 0) + 1);
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const bell = once(this.heard, nodeRun, { signal });
+        bell.catch(() => {});
+        const row = await patient(
+          () => this.record.nodeRun(nodeRun),
+          () => signal.aborted,
+        );
+        if (!row) throw new Error(`The node run ${nodeRun} is gone.`);
+        if (isOver(row)) return row;
+        await bell.catch(() => signal.throwIfAborted());
+      }
+    } finally {
+      const left = (this.awaited.get(nodeRun) ?? 1) - 1;
+      if (left > 0) this.awaited.set(nodeRun, left);
+      else this.awaited.delete(nodeRun);
+    }
+  }
+
+  private async poll(): Promise<void> {
+    if (this.awaited.size === 0) return;
+    for (const id of await this.record.moved([...this.awaited.keys()])) this.hear(id);
+  }
+}

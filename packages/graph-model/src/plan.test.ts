@@ -1,0 +1,59 @@
+import { describe, expect, test } from "vitest";
+import { definitionOf } from "./definitions.ts";
+import type { Graph } from "./graph.ts";
+import { planGraph } from "./plan.ts";
+import { sampleLibrary } from "./sample-library.ts";
+
+const graph = (arrows: string, more: Partial<Graph> = {}): Graph => {
+  const edges = arrows.split(" ").map((arrow) => {
+    const [from, to] = arrow.split(/[>~]/) as [string, string];
+    return { from, to, ...(arrow.includes("~") ? { metadata: { loop: { maxIterations: 3 } } } : {}) };
+  });
+  const ids = [...new Set(edges.flatMap(({ from, to }) => [from, to]))];
+  const nodes = ids.map((id) => ({ id, service: "pass", plane: "node" as const, status: "pending" as const }));
+  return { schema: "langgraph.v1", workflowId: "t", nodes: nodes as unknown as Graph["nodes"], edges, ...more };
+};
+
+describe("SPEC L: loops become items", () => {
+  test("a body is what lies between head and tail; edges into it become edges to the loop", () => {
+    const { root, regions } = planGraph(graph("s>a a>b b~a b>e s>b x>e"));
+    expect(root.items).toEqual(["s", "x", "loop:b>a", "e"]);
+    expect([...(root.predecessors.get("e") ?? [])].sort()).toEqual(["loop:b>a", "x"]);
+    expect(regions.get("loop:b>a")?.items).toEqual(["a", "b"]);
+  });
+  test("loops nest", () => {
+    const { regions, home } = planGraph(graph("a>b b>c c~b c>d d~a"));
+    expect(regions.get("loop:d>a")?.items).toEqual(["a", "loop:c>b", "d"]);
+    expect(regions.get("loop:c>b")?.parent?.id).toBe("loop:d>a");
+    expect(home.get("c")?.id).toBe("loop:c>b");
+  });
+  test("loops that overlap are refused, and the rest still has a plan", () => {
+    const { problems, root } = planGraph(graph("a>b b>c c>d c~a d~b"));
+    expect(problems.map(({ why }) => why)).toEqual([expect.stringMatching(/overlaps/)]);
+    expect(root.items.length).toBe(2);
+  });
+  test("a node may be a loop of its own", () => expect(planGraph(graph("a>b b~b b>c")).root.items).toEqual(["a", "loop:b>b", "c"]));
+});
+
+describe("SPEC D: ports that the graph makes", () => {
+  const say = { id: "d", service: "say", plane: "node", status: "pending" };
+  const definitions = { twice: { nodes: [say], edges: [] } };
+  const call = { id: "c", service: "graph.call", plane: "node", status: "pending", params: { definition: "twice" } };
+  const list = { from: "l", to: "c", metadata: { sourcePort: "value", targetPort: "text", map: {} } };
+  const one = (edges: object[]) =>
+    ({
+      schema: "langgraph.v1",
+      workflowId: "t",
+      nodes: [{ ...say, id: "l", service: "pass" }, call],
+      edges,
+      metadata: { definitions },
+    }) as never as Graph;
+  const ports = (graph: Graph) => {
+    const found = definitionOf(graph, graph.nodes[1] as never, sampleLibrary);
+    return { in: found?.inputs.map(({ name, type }) => `${name}:${type}`), out: found?.outputs.map(({ name, type }) => `${name}:${type}`) };
+  };
+  test("a call has what its definition asks for and gives", () =>
+    expect(ports(one([]))).toEqual({ in: ["text:string"], out: ["text:string", "sound:audio"] }));
+  test("a mapped node takes a list and gives lists", () =>
+    expect(ports(one([list]))).toEqual({ in: ["text:array"], out: ["text:array", "sound:array"] }));
+});
