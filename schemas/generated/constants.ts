@@ -73,7 +73,8 @@ export const ERROR_CODES = {
   "map.too_many": "The list has more elements than a map may have.",
   "map.failed": "More elements of a map failed than are tolerated.",
   "call.failed": "A node of the subgraph failed.",
-  "run.too_large": "The run has more node runs than a run may have."
+  "run.too_large": "The run has more node runs than a run may have.",
+  "run.not_waiting": "The node run does not wait for a person."
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 

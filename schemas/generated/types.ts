@@ -255,6 +255,10 @@ export interface RuntimeConfiguration {
    */
   timeoutSeconds?: number;
   /**
+   * A person gives the outputs; no process runs.
+   */
+  human?: boolean;
+  /**
    * Maximum allowed concurrent invocations.
    */
   concurrency: number;

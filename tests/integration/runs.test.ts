@@ -213,6 +213,13 @@ function bmp(width: number, height: number, pixels = width * height * 3): Uint8A
   return new Uint8Array(out);
 }
 
+test("characters that PostgreSQL does not know are replaced, wherever they come from", async () => {
+  const text = "nul \u0000, half a pair \ud800, a backslash \\u0000";
+  const run = await ended(spindle.url, await start(graphOf([node("a", "output.preview", { value: text })]), { title: "nul \u0000" }));
+  expect(run.state).toBe("succeeded");
+  expect(run.outputs).toEqual({ value: "nul \ufffd, half a pair \ufffd, a backslash \\u0000" });
+});
+
 describe("what is refused before a run, with the field, the reason and the limit", () => {
   const text = (body: string, name: string) => new File([body], name);
   test.each<[string, Parameters<typeof talkForm>[0], RegExp]>([

@@ -1,17 +1,19 @@
 // What may be wired to what, asked while a wire is being dragged.
 import { definitionOf } from "./definitions.ts";
-import { edgeMetadata, type Graph, isLoopEdge } from "./graph.ts";
+import { edgeMetadata, type Graph, isLoopEdge, isMapEdge } from "./graph.ts";
 import type { PortAddress } from "./interface.ts";
 import type { Library } from "./library.ts";
-import { typesFit, whyNotFit } from "./ports.ts";
+import { type Port, portType, typesFit, whyNotFit } from "./ports.ts";
 import { topology, upstream } from "./topology.ts";
 
-export type Connectable = { ok: true; replaces?: string } | { ok: false; reason: string };
+export type Connectable = { ok: true; replaces?: string; as?: "loop" | "map" } | { ok: false; reason: string };
 
-/** `replaces` is the id of the wire that an occupied input gives up. */
+/**
+ * `replaces` is the id of the wire that an occupied input gives up. `as` says what the wire becomes: a loop where it leads
+ * back, a map where it brings a list to an input that takes its elements.
+ */
 export function canConnect(graph: Graph, library: Library, from: PortAddress, to: PortAddress): Connectable {
   const no = (reason: string): Connectable => ({ ok: false, reason });
-  if (from.node === to.node) return no("A node cannot feed itself.");
   const port = (at: PortAddress, side: "inputs" | "outputs") => {
     const node = graph.nodes.find((one) => one.id === at.node);
     return node && definitionOf(graph, node, library)?.[side].find((one) => one.name === at.port);
@@ -19,9 +21,22 @@ export function canConnect(graph: Graph, library: Library, from: PortAddress, to
   const output = port(from, "outputs");
   const input = port(to, "inputs");
   if (!output || !input) return no("The port does not exist.");
-  if (!typesFit(output.type, input.type)) return no(whyNotFit(output.type, input.type));
-  if (upstream(topology(graph), from.node).has(to.node)) return no("That would close a cycle.");
-  const index = graph.edges.findIndex((edge) => edge.to === to.node && !isLoopEdge(edge) && edgeMetadata(edge).targetPort === to.port);
+  const loops = from.node === to.node || upstream(topology(graph), from.node).has(to.node);
+  const index = graph.edges.findIndex(
+    (edge) => edge.to === to.node && isLoopEdge(edge) === loops && edgeMetadata(edge).targetPort === to.port,
+  );
   const old = graph.edges[index];
-  return old ? { ok: true, replaces: edgeMetadata(old).id ?? `e${index}` } : { ok: true };
+  const maps = !loops && (old ? isMapEdge(old) : !typesFit(output.type, input.type) && elementsFit(output, input));
+  if (!maps && !typesFit(output.type, input.type)) return no(whyNotFit(output.type, input.type));
+  return {
+    ok: true,
+    ...(old ? { replaces: edgeMetadata(old).id ?? `e${index}` } : {}),
+    ...(loops ? { as: "loop" as const } : maps ? { as: "map" as const } : {}),
+  };
+}
+
+function elementsFit(output: Port, input: Port): boolean {
+  if (output.type !== "array") return false;
+  const items = output.schema.items;
+  return typesFit(items !== null && typeof items === "object" ? portType(items as Record<string, unknown>) : "any", input.type);
 }

@@ -14,6 +14,7 @@ export { embedGraph, extractGraph } from "./io/embed.ts";
 export { exportMermaid } from "./io/mermaid.ts";
 export * from "./issue.ts";
 export * from "./library.ts";
+export * from "./path.ts";
 export * from "./plan.ts";
 export * from "./ports.ts";
 export * from "./run-inputs.ts";

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { canConnect } from "./connect.ts";
 import { definitionOf } from "./definitions.ts";
 import type { Graph } from "./graph.ts";
+import type { Library, NodeDefinition } from "./library.ts";
 import { planGraph } from "./plan.ts";
 import { sampleLibrary } from "./sample-library.ts";
 
@@ -56,4 +58,31 @@ describe("SPEC D: ports that the graph makes", () => {
     expect(ports(one([]))).toEqual({ in: ["text:string"], out: ["text:string", "sound:audio"] }));
   test("a mapped node takes a list and gives lists", () =>
     expect(ports(one([list]))).toEqual({ in: ["text:array"], out: ["text:array", "sound:array"] }));
+});
+
+describe("SPEC L1, M1: what a wire becomes when it is drawn", () => {
+  const list = { id: "l", service: "list", plane: "node", status: "pending" };
+  const say = (id: string) => ({ id, service: "say", plane: "node", status: "pending" });
+  const graph = {
+    schema: "langgraph.v1",
+    workflowId: "t",
+    nodes: [list, say("a"), say("b")],
+    edges: [{ from: "a", to: "b", metadata: { sourcePort: "text", targetPort: "text", id: "w" } }],
+  } as never as Graph;
+  const texts = { name: "texts", label: "Texts", type: "array", required: false, schema: { type: "array", items: { type: "string" } } };
+  const library: Library = {
+    ...sampleLibrary,
+    find: (plane, service) =>
+      service === "list"
+        ? { ...(sampleLibrary.find("node", "say") as NodeDefinition), service, inputs: [], outputs: [texts] }
+        : sampleLibrary.find(plane, service),
+  };
+  const ask = (from: string, fromPort: string, to: string, port: string) =>
+    canConnect(graph, library, { node: from, port: fromPort }, { node: to, port });
+  test("one that leads back is a loop, and leaves the input's own wire alone", () =>
+    expect(ask("b", "text", "a", "text")).toEqual({ ok: true, as: "loop" }));
+  test("one that leads to its own node is, too", () => expect(ask("a", "text", "a", "text")).toEqual({ ok: true, as: "loop" }));
+  test("a list to an input of its elements is a map", () => expect(ask("l", "texts", "a", "text")).toEqual({ ok: true, as: "map" }));
+  test("a second wire forward replaces the first", () => expect(ask("a", "text", "b", "text")).toEqual({ ok: true, replaces: "w" }));
+  test("elements of another kind are refused", () => expect(ask("a", "sound", "b", "text")).toMatchObject({ ok: false }));
 });

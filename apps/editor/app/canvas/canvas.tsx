@@ -1,5 +1,5 @@
 // The canvas: React Flow in front of the shared document. Every change is a command; drags are committed on drop.
-import { canConnect, type Graph, type Issue, type Library, type NodeDefinition } from "@spindle/graph-model";
+import { canConnect, type Graph, type Issue, type Library, type NodeDefinition, type PortAddress } from "@spindle/graph-model";
 import { addNode, connect, moveNodes, remove } from "@spindle/graph-model/shared-doc";
 import {
   applyNodeChanges,
@@ -19,11 +19,13 @@ import { ME } from "../session/use-document";
 import { CanvasTools } from "./canvas-tools";
 import { FitContext, type FitQuestion } from "./fits";
 import { toEdges, toNodes } from "./flow";
+import { LoopEdge } from "./loop-edge";
 import { type CardNode, NodeCard } from "./node-card";
 import { useClipboard } from "./use-clipboard";
 
 export const DRAG_TYPE = "application/x-spindle-capability";
 const TYPES = { card: NodeCard };
+const EDGE_TYPES = { loop: LoopEdge };
 
 export interface CanvasProps {
   doc: Y.Doc;
@@ -32,11 +34,12 @@ export interface CanvasProps {
   library: Library;
   selected: string | undefined;
   onSelect(id: string | undefined): void;
+  onSelectEdge(id: string | undefined): void;
   onDropFile(file: File): void;
   focus: { id: string; at: number } | undefined;
 }
 
-export function Canvas({ doc, graph, issues, library, selected, onSelect, onDropFile, focus }: CanvasProps) {
+export function Canvas({ doc, graph, issues, library, selected, onSelect, onSelectEdge, onDropFile, focus }: CanvasProps) {
   const flow = useReactFlow();
   const [nodes, setNodes] = useState<CardNode[]>([]);
   const [edges, setEdges] = useState<Edge[]>([]);
@@ -86,6 +89,11 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onDrop
   const ask = (one: Connection | Edge) =>
     canConnect(graph, library, { node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" });
 
+  const join = (from: PortAddress, to: PortAddress) => {
+    const answer = canConnect(graph, library, from, to);
+    if (!answer.ok) return setRefusal(answer.reason);
+    onSelectEdge(connect(doc, ME, from, to, answer.as));
+  };
   const change = (changes: NodeChange<CardNode>[]) => {
     const gone = changes.filter((one) => one.type === "remove").map((one) => one.id);
     if (gone.length > 0) remove(doc, ME, gone);
@@ -113,6 +121,7 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onDrop
           nodes={nodes}
           edges={drawn}
           nodeTypes={TYPES}
+          edgeTypes={EDGE_TYPES}
           onNodesChange={change}
           onEdgesChange={(changes) => {
             const gone = changes.filter((one) => one.type === "remove").map((one) => one.id);
@@ -122,9 +131,7 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onDrop
           }}
           onNodeDragStop={(_, __, moved) => moveNodes(doc, ME, Object.fromEntries(moved.map((node) => [node.id, node.position])))}
           onConnectStart={() => setRefusal(undefined)}
-          onConnect={(one) =>
-            connect(doc, ME, { node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" })
-          }
+          onConnect={(one) => join({ node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" })}
           onConnectEnd={(_, { isValid, fromNode, fromHandle, toNode, toHandle }) => {
             if (isValid || !toNode || !toHandle || !fromNode || !fromHandle) return;
             const [source, target] =
@@ -141,7 +148,8 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onDrop
             if (!answer.ok) setRefusal(answer.reason);
           }}
           isValidConnection={(one) => ask(one).ok}
-          onSelectionChange={({ nodes: chosen }) => {
+          onSelectionChange={({ nodes: chosen, edges: wires }) => {
+            onSelectEdge(chosen.length === 0 && wires.length === 1 ? wires[0]?.id : undefined);
             const only = chosen.length === 1 ? chosen[0]?.id : undefined;
             if (only !== selected) onSelect(only);
           }}

@@ -1,6 +1,7 @@
+import { parsePath } from "@spindle/graph-model";
 import { Check, CircleAlert, Clock, LoaderCircle, SkipForward } from "lucide-react";
 import { useRunStore } from "../session/run-store";
-import type { NodeState } from "../session/types";
+import type { NodeCount, NodeRunView, NodeState } from "../session/types";
 import { between, look, span, stateWord } from "../ui/words";
 
 export function StateIcon({ state }: { state: NodeState | undefined }) {
@@ -16,12 +17,22 @@ export function StateIcon({ state }: { state: NodeState | undefined }) {
   );
 }
 
+/** Elements by how many are done, visits by which one it is. */
+function countWords(node: NodeRunView, { total, done, failed }: NodeCount): string {
+  const visits = parsePath(node.path).visits;
+  if (visits.length > 0) return `visit ${visits.map((one) => one.index + 1).join(".")}`;
+  return `${done} of ${total}${failed > 0 ? `, ${failed} failed` : ""}`;
+}
+
 export function CardFooter({ id }: { id: string }) {
   const node = useRunStore((store) => store.nodes[id]);
   const live = useRunStore((store) => store.live[id]);
+  const count = useRunStore((store) => store.counts[id]);
   if (!node) return null;
   const running = node.state === "running";
-  const percent = running && live?.progress !== undefined ? Math.round(live.progress * 100) : undefined;
+  const elements = count && parsePath(node.path).visits.length === 0 ? count : undefined;
+  const share = elements ? (elements.done + elements.failed) / Math.max(1, elements.total) : live?.progress;
+  const percent = running && share !== undefined ? Math.round(share * 100) : undefined;
   const failed = look(node.state) === "failed" || node.state === "skipped";
   const reason = failed || (node.error && node.state === "dispatched") ? String(node.error?.message ?? "") : "";
   return (
@@ -39,17 +50,22 @@ export function CardFooter({ id }: { id: string }) {
           </span>
         )}
         <StateIcon state={node.state} />
-        {percent !== undefined ? <span className="strong c-live num">{percent}%</span> : <span>{stateWord(node.state)}</span>}
-        {running && live?.steps ? (
+        {percent !== undefined ? (
+          <span className="strong c-live num">{percent}%</span>
+        ) : (
+          <span>{node.held ? `Held ${node.held} it` : stateWord(node.state)}</span>
+        )}
+        {elements ? null : running && live?.steps ? (
           <span className="num">
             {live.step} of {live.steps}
           </span>
         ) : running && live?.note ? (
           <span className="cut">{live.note}</span>
         ) : null}
+        {count && count.total > 0 && <span className="t3 num">{countWords(node, count)}</span>}
         {node.attempt > 1 && <span className="t3">try {node.attempt}</span>}
         <span className="r num">
-          {running && live?.remaining !== undefined
+          {running && !elements && live?.remaining !== undefined
             ? `${span(live.remaining)} left`
             : node.finishedAt
               ? between(node.startedAt, node.finishedAt)

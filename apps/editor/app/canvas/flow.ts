@@ -3,10 +3,13 @@
 import dagre from "@dagrejs/dagre";
 import {
   autoEngine,
+  definitionOf,
   edgeId,
   edgeMetadata,
   type Graph,
+  type GraphEdge,
   type Issue,
+  isLoopEdge,
   type Library,
   nodePosition,
   nodeSettings,
@@ -25,7 +28,7 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
     if (port) wired.set(edge.to, [...(wired.get(edge.to) ?? []), port]);
   }
   return graph.nodes.map((node) => {
-    const definition = library.find(node.plane, node.service);
+    const definition = definitionOf(graph, node, library);
     const engine =
       definition?.engines.find((one) => one.id === nodeSettings(graph, node.id).engine) ?? (definition && autoEngine(definition));
     const problem = issues.find((one) => one.severity === "error" && one.place.node === node.id && one.code !== "graph.cycle")?.message;
@@ -42,8 +45,9 @@ export function toEdges(graph: Graph, library: Library): Edge[] {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
   return graph.edges.map((edge, index) => {
     const { sourcePort, targetPort } = edgeMetadata(edge);
+    const label = edgeLabel(edge);
     const source = nodes.get(edge.from);
-    const type = source && library.find(source.plane, source.service)?.outputs.find((port) => port.name === sourcePort)?.type;
+    const type = source && definitionOf(graph, source, library)?.outputs.find((port) => port.name === sourcePort)?.type;
     const ports =
       sourcePort && targetPort ? { sourceHandle: sourcePort, targetHandle: targetPort } : firstPorts(graph, library, edge.from, edge.to);
     return {
@@ -51,18 +55,36 @@ export function toEdges(graph: Graph, library: Library): Edge[] {
       source: edge.from,
       target: edge.to,
       ...ports,
-      className: sourcePort ? "" : "order",
+      className: `${sourcePort ? "" : "order"} ${edge.kind === "on_failure" ? "on-failure" : ""} ${isLoopEdge(edge) ? "loop" : ""}`,
+      ...(isLoopEdge(edge) ? { type: "loop" } : {}),
+      ...(label ? { label, labelBgPadding: [6, 3] as [number, number], labelBgBorderRadius: 4 } : {}),
       data: { type: type ?? "any" },
       style: { "--edge": `var(--port-${colour(type)})` } as never,
     };
   });
 }
 
+const LABEL_LENGTH = 32;
+
+/** What an edge says beyond its ends, in a few words. */
+export function edgeLabel(edge: GraphEdge): string {
+  const { when, loop, map } = edgeMetadata(edge);
+  const condition = when && when.length > LABEL_LENGTH ? `${when.slice(0, LABEL_LENGTH)}…` : when;
+  return [
+    edge.kind === "on_failure" ? "on failure" : "",
+    loop ? `repeats up to ${loop.maxIterations} times` : "",
+    map ? "for each" : "",
+    condition ? `${loop ? "while" : "if"} ${condition}` : "",
+  ]
+    .filter(Boolean)
+    .join(", ");
+}
+
 /** An edge that only orders two nodes is drawn between their first ports. */
 function firstPorts(graph: Graph, library: Library, from: string, to: string): { sourceHandle?: string; targetHandle?: string } {
   const ports = (id: string, side: "inputs" | "outputs") => {
     const node = graph.nodes.find((one) => one.id === id);
-    return node && library.find(node.plane, node.service)?.[side][0]?.name;
+    return node && definitionOf(graph, node, library)?.[side][0]?.name;
   };
   const [source, target] = [ports(from, "outputs"), ports(to, "inputs")];
   return { ...(source ? { sourceHandle: source } : {}), ...(target ? { targetHandle: target } : {}) };
@@ -76,7 +98,7 @@ function layout(graph: Graph): Map<string, Position> {
   if (graph.nodes.every((node) => nodePosition(graph, node.id))) return new Map();
   const g = new dagre.graphlib.Graph().setGraph({ rankdir: "LR", nodesep: 48, ranksep: 96 }).setDefaultEdgeLabel(() => ({}));
   for (const node of graph.nodes) g.setNode(node.id, { ...CARD });
-  for (const edge of graph.edges) g.setEdge(edge.from, edge.to);
+  for (const edge of graph.edges) if (!isLoopEdge(edge)) g.setEdge(edge.from, edge.to);
   dagre.layout(g);
   return new Map(graph.nodes.map((node) => [node.id, { x: g.node(node.id).x - CARD.width / 2, y: g.node(node.id).y - CARD.height / 2 }]));
 }

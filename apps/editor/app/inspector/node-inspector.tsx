@@ -1,4 +1,6 @@
 import {
+  definer,
+  definitionOf,
   type Graph,
   type InputSource,
   inputSources,
@@ -7,16 +9,17 @@ import {
   nodeSettings,
   nodeTitle,
   whyInvalid,
+  words,
 } from "@spindle/graph-model";
 import { renameNode, setParam, setSetting } from "@spindle/graph-model/shared-doc";
 import { Tabs } from "radix-ui";
 import type * as Y from "yjs";
-import { useRunStore } from "../session/run-store";
 import { ME } from "../session/use-document";
 import { PlaneMark } from "../ui/plane-mark";
-import { Viewer } from "../ui/viewer";
-import { stateWord } from "../ui/words";
 import { EngineChoice } from "./engine-choice";
+import { NodeControl } from "./node-control";
+import { Result } from "./result";
+import { Row } from "./row";
 import { Widget } from "./widget";
 
 interface Props {
@@ -29,7 +32,7 @@ interface Props {
 export function NodeInspector({ doc, graph, library, id }: Props) {
   const node = graph.nodes.find((one) => one.id === id);
   if (!node) return null;
-  const definition = library.find(node.plane, node.service);
+  const definition = definitionOf(graph, node, library);
   return (
     <>
       <div className="head">
@@ -70,7 +73,7 @@ export function NodeInspector({ doc, graph, library, id }: Props) {
           )}
         </Tabs.Content>
         <Tabs.Content value="result" className="scroll">
-          <Result id={id} />
+          <Result doc={doc} graph={graph} id={id} />
         </Tabs.Content>
         <Tabs.Content value="about" className="scroll">
           <div className="sect t12 t2 copyable" style={{ whiteSpace: "pre-wrap" }}>
@@ -85,7 +88,7 @@ export function NodeInspector({ doc, graph, library, id }: Props) {
 function Settings({ doc, graph, library, id, definition }: Props & { definition: NodeDefinition }) {
   const node = graph.nodes.find((one) => one.id === id);
   const settings = nodeSettings(graph, id);
-  const sources = inputSources(graph, library).filter((one) => one.node.id === id);
+  const sources = inputSources(graph, definer(graph, library)).filter((one) => one.node.id === id);
   const params = node?.params ?? {};
   const set = (name: string) => (value: unknown) => setParam(doc, ME, id, name, value);
   return (
@@ -150,35 +153,8 @@ function Settings({ doc, graph, library, id, definition }: Props & { definition:
           />
         </Row>
       </section>
+      <NodeControl doc={doc} graph={graph} id={id} />
     </>
-  );
-}
-
-function Row({
-  label,
-  hint,
-  required,
-  from,
-  problem,
-  children,
-}: {
-  label: string;
-  hint?: string | undefined;
-  required?: boolean;
-  from?: string | undefined;
-  problem?: string | undefined;
-  children: React.ReactNode;
-}) {
-  return (
-    <div className="frow" title={hint}>
-      <span className="flabel">
-        {label}
-        {required && <span className="t3">needed</span>}
-        {from && <span className="from cut">{from}</span>}
-      </span>
-      {children}
-      {problem && <p className="error-text">{problem}</p>}
-    </div>
   );
 }
 
@@ -188,40 +164,4 @@ function whereFrom(graph: Graph, source: InputSource): string | undefined {
   if (source.kind === "upstream") return `by name, from ${title(source.from)}`;
   if (source.kind === "interface") return "from the run";
   return source.kind === "run" ? "asked when it runs" : undefined;
-}
-
-function Result({ id }: { id: string }) {
-  const node = useRunStore((store) => store.nodes[id]);
-  if (!node) return <p className="sect t3 t12">This node has not run yet.</p>;
-  return (
-    <>
-      <section className="sect t12">
-        <div className="row">
-          <span className="t2">{stateWord(node.state)}</span>
-          <span className="grow" />
-          <span className="t3">
-            {node.engine}
-            {node.draft ? ", draft" : ""}, try {node.attempt}
-          </span>
-        </div>
-        {node.error && <p className={node.state === "skipped" ? "t2" : "c-bad"}>{String(node.error.message ?? "")}</p>}
-      </section>
-      {node.output && (
-        <section className="sect">
-          <h4>Outputs</h4>
-          {Object.entries(node.output).map(([name, value]) => (
-            <Viewer key={name} name={name} value={value} />
-          ))}
-        </section>
-      )}
-      {node.input && (
-        <section className="sect">
-          <h4>Inputs</h4>
-          {Object.entries(node.input).map(([name, value]) => (
-            <Viewer key={name} name={name} value={value} />
-          ))}
-        </section>
-      )}
-    </>
-  );
 }

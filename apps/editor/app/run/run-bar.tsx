@@ -1,5 +1,5 @@
 import type { Graph } from "@spindle/graph-model";
-import { CircleAlert, LoaderCircle, Square } from "lucide-react";
+import { CircleAlert, Hand, LoaderCircle, Square } from "lucide-react";
 import type { CSSProperties } from "react";
 import { useRunStore } from "../session/run-store";
 import { span } from "../ui/words";
@@ -27,11 +27,17 @@ export function RunBar({ graph, onCancel }: { graph: Graph; onCancel(): void }) 
   const run = useRunStore((store) => store.run);
   const { share, remaining } = useRunProgress(graph);
   if (!run) return null;
-  const going = run.state === "queued" || run.state === "running";
+  const going = run.state === "queued" || run.state === "running" || run.state === "waiting";
   if (!going && run.state !== "failed") return null;
   return (
     <div className="float runbar" role="status" data-testid="run-bar">
-      {going ? <LoaderCircle size={16} className="c-live spin" /> : <CircleAlert size={16} className="c-bad" />}
+      {run.state === "waiting" ? (
+        <Hand size={16} className="c-warn" />
+      ) : going ? (
+        <LoaderCircle size={16} className="c-live spin" />
+      ) : (
+        <CircleAlert size={16} className="c-bad" />
+      )}
       <span className="strong">Run {run.number}</span>
       {going ? (
         <>

@@ -1,4 +1,4 @@
-import { autoEngine, type Library, nodeSettings } from "@spindle/graph-model";
+import { autoEngine, definitionOf, type Library, nodeSettings } from "@spindle/graph-model";
 import { useQueryClient } from "@tanstack/react-query";
 import { Check, ChevronDown, CloudOff, Download, FileJson, LoaderCircle, Play, Redo2, Undo2, Upload, Waypoints } from "lucide-react";
 import { useEffect, useRef } from "react";
@@ -25,7 +25,7 @@ export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile
   const trpc = useTRPC();
   const client = useQueryClient();
   const file = useRef<HTMLInputElement>(null);
-  const going = useRunStore((store) => store.run?.state === "running" || store.run?.state === "queued");
+  const going = useRunStore((store) => ["running", "queued", "waiting"].includes(store.run?.state ?? ""));
   useUndoKeys(shared);
   const rename = (next: string) => {
     if (next.trim() && next !== name)
@@ -34,7 +34,7 @@ export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile
         .then(() => client.invalidateQueries({ queryKey: trpc.graphs.get.queryKey({ id }) }), toastError);
   };
   const drafts = shared?.graph.nodes.some((node) => {
-    const definition = library.find(node.plane, node.service);
+    const definition = definitionOf(shared.graph, node, library);
     const engine =
       definition?.engines.find((one) => one.id === nodeSettings(shared.graph, node.id).engine) ?? (definition && autoEngine(definition));
     return engine?.draft;

@@ -1,15 +1,17 @@
 // Everything on the canvas page, put together.
 
 import { useNavigate } from "@remix-run/react";
-import { hasErrors, type NodeDefinition, runInputs, validate } from "@spindle/graph-model";
+import { definer, edgeId, hasErrors, type NodeDefinition, runInputs, validate } from "@spindle/graph-model";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useReactFlow } from "@xyflow/react";
 import { useEffect, useMemo, useState } from "react";
 import { Canvas, place } from "../canvas/canvas";
+import { EdgeInspector } from "../inspector/edge-inspector";
 import { NodeInspector } from "../inspector/node-inspector";
 import { missingInput, RunInputsForm, useRunValues } from "../inspector/run-inputs";
 import { LibraryPanel } from "../library/library-panel";
 import { BottomPanel } from "../run/bottom-panel";
+import { Questions } from "../run/questions";
 import { RunBar } from "../run/run-bar";
 import { toastError } from "../ui/toast";
 import { EditorTop } from "./editor-top";
@@ -32,6 +34,7 @@ export function GraphEditor({ id }: { id: string }) {
   const shared = useDocument(id);
   const { library, loaded } = useLibrary();
   const [selected, setSelected] = useState<string>();
+  const [selectedEdge, setSelectedEdge] = useState<string>();
   const [focus, setFocus] = useState<{ id: string; at: number }>();
   const [failed, setFailed] = useState<{ name: string; message: string }>();
   const [values, setValue] = useRunValues(id);
@@ -43,7 +46,7 @@ export function GraphEditor({ id }: { id: string }) {
     () => (graph && loaded && graph.nodes.length > 0 ? [...validate(graph, library), ...(shared?.issues ?? [])] : NO_ISSUES),
     [graph, library, loaded, shared?.issues],
   );
-  const inputs = useMemo(() => (graph && loaded ? runInputs(graph, library) : []), [graph, library, loaded]);
+  const inputs = useMemo(() => (graph && loaded ? runInputs(graph, definer(graph, library)) : []), [graph, library, loaded]);
   const jump = (node: string) => {
     setFocus({ id: node, at: Date.now() });
     setSelected(node);
@@ -96,6 +99,7 @@ export function GraphEditor({ id }: { id: string }) {
       </main>
     );
   const selectedNode = graph?.nodes.some((node) => node.id === selected) ? selected : undefined;
+  const edge = !selectedNode && graph?.edges.some((one, index) => edgeId(one, index) === selectedEdge) ? selectedEdge : undefined;
   return (
     <div className="app">
       <EditorTop
@@ -122,10 +126,12 @@ export function GraphEditor({ id }: { id: string }) {
             library={library}
             selected={selectedNode}
             onSelect={setSelected}
+            onSelectEdge={setSelectedEdge}
             onDropFile={(file) => void open(file)}
             focus={focus}
           />
           {graph.nodes.length === 0 && <EmptyCanvas />}
+          <Questions graph={graph} />
           <RunBar graph={graph} onCancel={() => runId && void api.runs.cancel.mutate({ id: runId }).catch(toastError)} />
         </div>
       ) : (
@@ -133,9 +139,11 @@ export function GraphEditor({ id }: { id: string }) {
           <div className="skeleton" style={{ position: "absolute", inset: "30% 35%" }} />
         </div>
       )}
-      <aside className={`insp${selectedNode ? " open" : ""}`} aria-label="Inspector">
+      <aside className={`insp${selectedNode || edge ? " open" : ""}`} aria-label="Inspector">
         {selectedNode && shared && graph ? (
           <NodeInspector doc={shared.doc} graph={graph} library={library} id={selectedNode} />
+        ) : edge && shared && graph ? (
+          <EdgeInspector doc={shared.doc} graph={graph} library={library} id={edge} />
         ) : (
           <RunInputsForm
             inputs={inputs}

@@ -40,6 +40,15 @@ function Value({ value, name }: { value: unknown; name: string }) {
       </a>
     );
   }
+  if (Array.isArray(value) && value.some(isArtifact))
+    return (
+      <div className="stack">
+        {value.map((one, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the elements of a list are known by their place
+          <Value key={index} value={one} name={`${name}, element ${index + 1}`} />
+        ))}
+      </div>
+    );
   if (typeof value === "string") return <pre className="words copyable">{value}</pre>;
   return <pre className="copyable">{JSON.stringify(value, null, 2)}</pre>;
 }

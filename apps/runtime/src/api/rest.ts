@@ -7,6 +7,7 @@ import type { RunView } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
 import { refreshCapabilities } from "./refresh-capabilities.ts";
 import { handle, uuid } from "./respond.ts";
+import { runRoutes } from "./run-routes.ts";
 import { type Form, readForm } from "./uploads.ts";
 
 const text = express.text({ type: () => true, limit: "2mb" });
@@ -69,18 +70,7 @@ export function restRoutes(services: Services): Router {
     "/api/jobs/:id",
     handle(async (request, response) => response.json(job(await runs.get(uuid(request.params.id, "job"))))),
   );
-  routes.get(
-    "/api/runs/:id",
-    handle(async (request, response) => response.json(await runs.get(uuid(request.params.id, "run")))),
-  );
-  routes.get(
-    "/api/runs/:id/graph",
-    handle(async (request, response) => response.json(await runs.graphWithState(uuid(request.params.id, "run")))),
-  );
-  routes.post(
-    "/api/runs/:id/cancel",
-    handle(async (request, response) => response.status(202).json({ cancelling: await runs.cancel(uuid(request.params.id, "run")) })),
-  );
+  routes.use(runRoutes(services));
 
   routes.get(
     "/api/capabilities",

@@ -7,6 +7,7 @@ import { watchLibrary, watchRun } from "./watch.ts";
 
 const id = z.string().uuid();
 const name = z.string().trim().min(1).max(200);
+const path = z.string().min(1).max(2000);
 const values = z.record(z.string(), z.unknown());
 
 const graphs = router({
@@ -36,6 +37,17 @@ const runs = router({
     return ctx.runs.start(graph, input.inputs, { title, graphId: input.graphId });
   }),
   cancel: procedure.input(z.object({ id })).mutation(({ ctx, input }) => ctx.runs.cancel(input.id)),
+  /** Every node run of a node: visits, elements, and what ran in subgraphs. */
+  nodeRuns: procedure
+    .input(z.object({ id, node: z.string().max(64).optional() }))
+    .query(({ ctx, input }) => ctx.runs.nodeRuns(input.id, input.node)),
+  questions: procedure.input(z.object({ id })).query(({ ctx, input }) => ctx.people.questions(input.id)),
+  answer: procedure
+    .input(z.object({ id, path, values, button: z.string().max(80).optional() }))
+    .mutation(({ ctx, input: { id: run, path: at, values: given, button } }) =>
+      ctx.people.answer(run, at, { values: given, ...(button === undefined ? {} : { button }) }),
+    ),
+  resume: procedure.input(z.object({ id, path })).mutation(({ ctx, input }) => ctx.people.resume(input.id, input.path)),
   /** The run as it is, then each event in order and what moves in between; resumes after `lastEventId`. */
   watch: procedure.input(z.object({ id, lastEventId: z.string().nullish() })).subscription(async function* ({ ctx, input, signal }) {
     for await (const news of watchRun(ctx, input.id, Number(input.lastEventId ?? 0) || 0, signal)) {

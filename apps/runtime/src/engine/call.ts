@@ -1,10 +1,10 @@
 // `graph.call` (DESIGN G5): a definition runs inside a node run, as a level of its own.
 import { nodeTitle } from "@spindle/graph-model";
-import type { Decided, DecidedRow, RunExecution } from "./execution.ts";
 import { rootScope, type Scope } from "./level.ts";
 import { runOutputs } from "./outputs.ts";
+import type { Decided, DecidedRow, Running } from "./running.ts";
 
-export async function callDefinition(run: RunExecution, name: string, row: DecidedRow, values: Record<string, unknown>): Promise<void> {
+export async function callDefinition(run: Running, name: string, row: DecidedRow, values: Record<string, unknown>): Promise<void> {
   const calling = row.state === "queued" ? await run.change(row, { change: "begin", input: values, body: { definition: name } }) : row;
   if (calling.state !== "running") return;
   const scope = rootScope(run.levels.of(name), `${row.path}/`, calling.input ?? values);
@@ -32,9 +32,9 @@ export async function callDefinition(run: RunExecution, name: string, row: Decid
 }
 
 /** The failed rows that no on_failure edge took care of. */
-export function unhandled(run: RunExecution, results: readonly Decided[]): Decided[] {
+export function unhandled(run: Running, results: readonly Decided[]): Decided[] {
   return results.filter(({ row, scope }) => ["failed", "dead", "unknown"].includes(row.state) && !run.judge.handled(scope, row));
 }
 
-export const scopeOutputs = (run: RunExecution, scope: Scope): Record<string, unknown> =>
+export const scopeOutputs = (run: Running, scope: Scope): Record<string, unknown> =>
   runOutputs(scope.level.graph, (id) => run.lookup(scope, id)?.output ?? undefined);

@@ -8,8 +8,9 @@ import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
 import type { LiveBoard } from "../tasks/live.ts";
 import { scopeOutputs, unhandled } from "./call.ts";
-import { type ExecutionParts, Parked, RunExecution } from "./execution.ts";
+import { RunExecution } from "./execution.ts";
 import { freezeNodes, rootNodes } from "./freeze.ts";
+import { type ExecutionParts, Parked } from "./running.ts";
 
 export interface EngineOptions {
   db: Database;

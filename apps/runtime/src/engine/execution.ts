@@ -1,42 +1,20 @@
 // One run in this process. Settling is single-flight per path and the only place where anything happens; whoever asks first
 // (LangGraph, or the look-ahead when a predecessor is decided) starts it, and the record decides what it means.
 import { AsyncResource } from "node:async_hooks";
-import { type Graph, type Library, nodeSettings, type Region } from "@spindle/graph-model";
-import type { ChangedRow, EngineRecord, FrozenNode, NewNodeRun, NodeChange, NodeRunRow, RunRow } from "../record/record.ts";
+import { type Graph, nodeSettings, type Region } from "@spindle/graph-model";
+import type { ChangedRow, FrozenNode, NewNodeRun, NodeChange, RunRow } from "../record/record.ts";
 import { isTerminal } from "../record/states.ts";
 import { patient } from "../store/patient.ts";
-import type { Decisions } from "../tasks/decisions.ts";
-import type { WorkerPlane } from "../tasks/worker-plane.ts";
 import { compile, type Driven } from "./compile.ts";
 import { Judge, type Visits } from "./judge.ts";
 import { Levels, rootScope, type Scope, visitScope } from "./level.ts";
-import type { NodePlane } from "./node-plane.ts";
 import { NodeStep } from "./node-step.ts";
-
-export type DecidedRow = NodeRunRow & { output?: Record<string, unknown> | null };
-
-export interface ExecutionParts {
-  record: EngineRecord;
-  workers: Pick<WorkerPlane, "dispatch" | "cancel">;
-  decisions: Pick<Decisions, "wait">;
-  nodePlane: Pick<NodePlane, "run">;
-  library: Library;
-}
+import { type Decided, type DecidedRow, type ExecutionParts, Parked, type Running, RunTooLarge } from "./running.ts";
 
 /** More node runs than this in one run are refused: a subgraph that maps over a subgraph multiplies quickly. */
 const MAX_NODE_RUNS = 100_000;
 
-export class RunTooLarge extends Error {}
-/** Nothing runs and somebody is waited for: the run is put to rest. */
-export class Parked extends Error {}
-
-/** A row that was decided, and the visit in which. */
-export interface Decided {
-  row: DecidedRow;
-  scope: Scope;
-}
-
-export class RunExecution implements Driven, Visits {
+export class RunExecution implements Running, Driven, Visits {
   readonly levels: Levels;
   readonly root: Scope;
   readonly judge: Judge = new Judge(this);

@@ -1,14 +1,14 @@
 // `map` (DESIGN E6, SPEC M): one node run that gathers, one for each element of the list, in the list's order.
 import { edgeMetadata, nodeTitle } from "@spindle/graph-model";
 import pLimit from "p-limit";
-import type { DecidedRow, RunExecution } from "./execution.ts";
 import type { Scope } from "./level.ts";
 import type { NodeStep } from "./node-step.ts";
+import type { DecidedRow, Running } from "./running.ts";
 
 const MAX_ELEMENTS = 10_000;
 
 export async function mapOver(
-  run: RunExecution,
+  run: Running,
   steps: NodeStep,
   scope: Scope,
   id: string,

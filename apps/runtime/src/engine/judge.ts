@@ -11,8 +11,8 @@ import {
   nodeTitle,
   type Outcome,
 } from "@spindle/graph-model";
-import type { DecidedRow } from "./execution.ts";
 import { type Scope, visitScope } from "./level.ts";
+import type { DecidedRow } from "./running.ts";
 
 /** A condition that could not be answered; the node it leads to fails with it. */
 export class BadCondition extends Error {}

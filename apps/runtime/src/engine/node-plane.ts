@@ -52,7 +52,7 @@ export class NodePlane {
   private async call(row: NodeRunRow, input: Record<string, unknown>, cancelled: AbortSignal): Promise<Record<string, unknown>> {
     const { registry, artifacts, live, models, manifest } = this.parts;
     const capability = registry.find(row.service);
-    if (!capability) throw new Error(`The node plane has no ${row.service}.`);
+    if (!capability?.run) throw new Error(`The node plane has no ${row.service}.`);
     const late = AbortSignal.timeout(Math.max(1, row.timeout_seconds || 86_400) * 1000);
     const signal = AbortSignal.any([cancelled, late]);
     const stopped = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));

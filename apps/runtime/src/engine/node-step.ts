@@ -3,16 +3,16 @@ import { edgeMetadata, type InputSource, nodeSettings, nodeTitle, resolveInputs 
 import { isTerminal } from "../record/states.ts";
 import { callDefinition } from "./call.ts";
 import { fullInput, whyUnfit } from "./check-input.ts";
-import { type DecidedRow, type RunExecution, RunTooLarge } from "./execution.ts";
 import { mapOver } from "./fan-out.ts";
 import { BadCondition } from "./judge.ts";
 import type { Scope } from "./level.ts";
+import { type DecidedRow, type Running, RunTooLarge } from "./running.ts";
 
 const CANCELLED = { class: "cancelled", code: "run.cancelled" };
 type Values = Record<string, unknown>;
 
 export class NodeStep {
-  constructor(private readonly run: RunExecution) {}
+  constructor(private readonly run: Running) {}
 
   /** A node of the graph: first whether it runs at all. */
   async take(scope: Scope, id: string, row: DecidedRow): Promise<void> {
@@ -65,7 +65,7 @@ export class NodeStep {
     else await this.run.work(() => this.run.parts.workers.dispatch(row, input)).then(() => this.run.reload(row));
   }
 
-  set(row: DecidedRow, change: Parameters<RunExecution["change"]>[1]): Promise<void> {
+  set(row: DecidedRow, change: Parameters<Running["change"]>[1]): Promise<void> {
     return this.run.change(row, change).then(() => undefined);
   }
 

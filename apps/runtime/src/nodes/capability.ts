@@ -41,7 +41,9 @@ export interface NodeCapability {
   parameters?: NonNullable<Capability["parameters"]>;
   engines?: NodeEngine[];
   examples?: unknown[];
-  run(context: NodeContext): Promise<Record<string, unknown>>;
+  /** A person gives the outputs; nothing runs. */
+  human?: true;
+  run?(context: NodeContext): Promise<Record<string, unknown>>;
 }
 
 export type Schema = { type: "object"; required?: string[]; properties: Record<string, Record<string, unknown>> };

@@ -41,7 +41,12 @@ async function entry(one: NodeCapability, models: Config["models"] | undefined):
     description: one.description,
     version: one.version,
     plane: "node",
-    runtime: { kind: "cpu", concurrency: 8, timeoutSeconds: one.timeoutSeconds ?? 120 },
+    runtime: {
+      kind: "cpu",
+      concurrency: 8,
+      timeoutSeconds: one.human ? 0 : (one.timeoutSeconds ?? 120),
+      ...(one.human ? { human: true } : {}),
+    },
     handler: { module: `apps/runtime/src/nodes/${one.id.split(".").at(-1)?.replaceAll("_", "-")}.node.ts`, method: "run" },
     io: { input: one.input, output: one.output },
     parameters: one.parameters ?? [],

@@ -34,8 +34,3 @@ WITH asked AS MATERIALIZED (
   INSERT INTO outbox (node_run_id, fence, available_at) SELECT id, fence, now() + dispatch * interval '1 millisecond' FROM moved WHERE dispatch IS NOT NULL
 )
 SELECT i, id, run_id, node_id, path, state, attempt, fence, crashes, error, broken, held, passed FROM moved`;
-
-const UNSTORABLE = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g;
-
-/** JSON that PostgreSQL takes: it knows neither U+0000 nor half of a surrogate pair. */
-export const storable = (value: unknown): string => JSON.stringify(value).replaceAll(UNSTORABLE, "$1\\ufffd");

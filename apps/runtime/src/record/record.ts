@@ -2,7 +2,8 @@
 import { EventEmitter } from "node:events";
 import type { ArtifactRef, RunEvent } from "@spindle/schemas";
 import type pg from "pg";
-import { CHANGE_SQL, storable } from "./change-sql.ts";
+import { storable, storableName } from "../store/storable.ts";
+import { CHANGE_SQL } from "./change-sql.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { CHANGES, type ChangeName, type NodeState, type RunState } from "./states.ts";
 
@@ -174,7 +175,15 @@ export class RunRecord implements EngineRecord {
       await client.query("BEGIN");
       await client.query(
         `INSERT INTO run (id, revision_id, graph_id, title, template, state, inputs, engines, last_seq) VALUES ($1,$2,$3,$4,$5,'queued',$6,$7,1)`,
-        [run.id, run.revision, run.graph ?? null, run.title, run.template ?? null, storable(run.inputs), storable(run.engines)],
+        [
+          run.id,
+          run.revision,
+          run.graph ?? null,
+          storableName(run.title),
+          run.template ?? null,
+          storable(run.inputs),
+          storable(run.engines),
+        ],
       );
       await client.query(ADD_SQL, [run.id, JSON.stringify(run.nodes)]);
       await client.query(`INSERT INTO run_event (run_id, seq, type, body) VALUES ($1, 1, 'run.queued', '{}')`, [run.id]);

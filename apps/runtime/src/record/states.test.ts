@@ -16,7 +16,7 @@ const STATES: NodeState[] = [
 
 test("nothing leaves a terminal state", () => {
   for (const change of Object.values(CHANGES))
-    for (const from of change.from) expect(isTerminal(from), `${change.event} from ${from}`).toBe(false);
+    for (const from of change.from) if (from !== change.to) expect(isTerminal(from), `${change.event} from ${from}`).toBe(false);
 });
 test("every open state can be cancelled, and nothing else can", () => {
   expect(new Set(CHANGES.cancel.from)).toEqual(new Set(STATES.filter((state) => !isTerminal(state))));
@@ -24,4 +24,52 @@ test("every open state can be cancelled, and nothing else can", () => {
 test("whatever sends a node to a worker again raises the fence", () => {
   for (const [name, change] of Object.entries(CHANGES))
     if ((change.to as string) === "dispatched") expect("raisesFence" in change, name).toBe(true);
+});
+
+/** The whole table (DESIGN W1): from each state, what may happen and where it leads. What is not here is refused. */
+const TABLE: Record<NodeState, Record<string, NodeState>> = {
+  queued: {
+    dispatch: "dispatched",
+    begin: "running",
+    succeedHere: "succeeded",
+    failHere: "failed",
+    fail: "failed",
+    skip: "skipped",
+    pin: "succeeded",
+    ask: "waiting",
+    hold: "waiting",
+    cancel: "cancelled",
+  },
+  waiting: { answer: "succeeded", resume: "queued", cancel: "cancelled" },
+  dispatched: {
+    start: "running",
+    retry: "dispatched",
+    retryAfterCrash: "dispatched",
+    redispatch: "dispatched",
+    succeed: "succeeded",
+    fail: "failed",
+    die: "dead",
+    cancel: "cancelled",
+  },
+  running: {
+    retry: "dispatched",
+    retryAfterCrash: "dispatched",
+    retryHere: "running",
+    redispatch: "dispatched",
+    takeOver: "running",
+    succeed: "succeeded",
+    fail: "failed",
+    die: "dead",
+    cancel: "cancelled",
+  },
+  succeeded: { holdAfter: "succeeded", resumeAfter: "succeeded" },
+  skipped: {},
+  failed: {},
+  cancelled: {},
+  dead: {},
+  unknown: {},
+};
+test.each(STATES)("from %s leads exactly what the table says", (state) => {
+  const found = Object.entries(CHANGES).filter(([, change]) => (change.from as readonly string[]).includes(state));
+  expect(Object.fromEntries(found.map(([name, change]) => [name, change.to]))).toEqual(TABLE[state]);
 });

@@ -4,6 +4,7 @@ import { loadGraph, normalise } from "@spindle/graph-model/shared-doc";
 import type { DocumentHost } from "../collab/document-host.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
+import { storableName, storableText } from "../store/storable.ts";
 
 export interface GraphSummary {
   id: string;
@@ -44,14 +45,16 @@ export class GraphService {
 
   async create(name: string, graph?: Graph, template?: string): Promise<string> {
     const id = randomUUID();
-    await this.db.prisma.graph.create({ data: { id, name: name.slice(0, 200) || "Untitled graph", template: template ?? null } });
+    await this.db.prisma.graph.create({
+      data: { id, name: storableName(name.slice(0, 200)) || "Untitled graph", template: template ?? null },
+    });
     if (graph) await this.documents.change(id, (doc) => loadGraph(doc, "server", graph));
     return id;
   }
 
   async rename(id: string, name: string): Promise<void> {
     await this.find(id);
-    await this.db.prisma.graph.update({ where: { id }, data: { name: name.slice(0, 200) } });
+    await this.db.prisma.graph.update({ where: { id }, data: { name: storableName(name.slice(0, 200)) } });
   }
 
   async remove(id: string): Promise<void> {
@@ -78,12 +81,12 @@ export class GraphService {
     if (hasErrors(issues)) throw new Refused(422, "request.invalid", summary(issues), { issues });
     const text = canonicalText(graph);
     const hash = createHash("sha256").update(text).digest("hex");
-    const { id } = await this.db.prisma.revision.upsert({
-      where: { hash },
-      create: { id: randomUUID(), hash, document: JSON.parse(text) },
-      update: {},
-    });
-    return { revision: id, graph };
+    // Not Prisma's upsert, which fails when two people freeze the same graph at once.
+    const { rows } = await this.db.pool.query<{ id: string }>(
+      "INSERT INTO revision (id, hash, document) VALUES ($1, $2, $3) ON CONFLICT (hash) DO UPDATE SET hash = EXCLUDED.hash RETURNING id",
+      [randomUUID(), hash, storableText(text)],
+    );
+    return { revision: rows[0]?.id as string, graph };
   }
 }
 

@@ -3,11 +3,12 @@ import {
   definer,
   type Graph,
   type Library,
+  lastVisits,
   nodeSettings,
+  parsePath,
   portKind,
   type RunInput,
   runInputs,
-  topology,
   whyInvalid,
 } from "@spindle/graph-model";
 import type { RunEvent } from "@spindle/schemas";
@@ -17,12 +18,16 @@ import type { RunRecord } from "../record/record.ts";
 import { type NodeState, type RunState, SEED_NODE_STATUS } from "../record/states.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
+import type { Prisma } from "../store/generated/client.ts";
 import type { Live, LiveBoard } from "../tasks/live.ts";
 import type { GraphService } from "./graph-service.ts";
 
 export interface NodeRunView {
   node: string;
+  path: string;
   state: NodeState;
+  /** At a breakpoint that nobody has left yet. */
+  held: "before" | "after" | null;
   attempt: number;
   engine: string;
   draft: boolean;
@@ -31,6 +36,13 @@ export interface NodeRunView {
   error: Record<string, unknown> | null;
   startedAt: string | null;
   finishedAt: string | null;
+}
+
+/** What a node did more than once: visits of a loop, elements of a map. */
+export interface NodeCount {
+  total: number;
+  done: number;
+  failed: number;
 }
 
 export interface RunView {
@@ -50,7 +62,10 @@ export interface RunView {
   createdAt: string;
   startedAt: string | null;
   finishedAt: string | null;
+  /** One for each node: of its last visit. */
   nodes: NodeRunView[];
+  /** By node, for those with several node runs. */
+  counts: Record<string, NodeCount>;
   live: Live[];
 }
 
@@ -85,22 +100,8 @@ export class RunService {
     const run = await this.db.prisma.run.findUnique({ where: { id }, include: { revision: true } });
     if (!run) throw new Refused(404, "request.invalid", "There is no such run.");
     const rows = await this.db.prisma.nodeRun.findMany({ where: { runId: id }, include: { result: true } });
-    const date = (value: Date | null) => value?.toISOString() ?? null;
     const live = ENDED.has(run.state) ? [] : this.live.of(id);
-    const nodes = rows.map(
-      (row): NodeRunView => ({
-        node: row.nodeId,
-        state: row.state as NodeState,
-        attempt: row.attempt,
-        engine: row.engine,
-        draft: row.draft,
-        input: row.input as never,
-        output: (row.result?.output ?? null) as never,
-        error: row.error as never,
-        startedAt: date(row.startedAt),
-        finishedAt: date(row.finishedAt),
-      }),
-    );
+    const nodes = lastVisits(rows).map(view);
     return {
       id,
       number: run.number,
@@ -118,8 +119,20 @@ export class RunService {
       startedAt: date(run.startedAt),
       finishedAt: date(run.finishedAt),
       nodes,
+      counts: countRuns(rows),
       live,
     };
+  }
+
+  /** Every node run of one node, or of all: visits, elements and what ran in subgraphs. */
+  async nodeRuns(id: string, node?: string): Promise<NodeRunView[]> {
+    const rows = await this.db.prisma.nodeRun.findMany({
+      where: { runId: id, ...(node ? { nodeId: node } : {}) },
+      include: { result: true },
+      orderBy: [{ startedAt: "asc" }, { path: "asc" }],
+      take: 1000,
+    });
+    return rows.map(view);
   }
 
   async list(filter: { graphId?: string; template?: string } = {}, take = 50) {
@@ -213,21 +226,56 @@ function plain(value: unknown, schema: Record<string, unknown>): string | undefi
     : undefined;
 }
 
-interface Decided {
-  nodeId: string;
-  state: string;
-  broken: boolean;
+const date = (value: Date | null) => value?.toISOString() ?? null;
+
+type StoredNodeRun = Prisma.NodeRunGetPayload<{ include: { result: true } }>;
+
+const view = (row: StoredNodeRun): NodeRunView => ({
+  node: row.nodeId,
+  path: row.path,
+  state: row.state as NodeState,
+  held: row.passed ? null : (row.held as NodeRunView["held"]),
+  attempt: row.attempt,
+  engine: row.engine,
+  draft: row.draft,
+  input: row.input as never,
+  output: (row.result?.output ?? null) as never,
+  error: row.error as never,
+  startedAt: date(row.startedAt),
+  finishedAt: date(row.finishedAt),
+});
+
+type Row = Pick<StoredNodeRun, "nodeId" | "path" | "state" | "broken">;
+
+/** Visits and elements of the graph's own nodes; what runs in calls is told where one looks for it. */
+function countRuns(rows: readonly Row[]): Record<string, NodeCount> {
+  const counts: Record<string, NodeCount> = {};
+  const own = rows.map((row) => ({ row, path: parsePath(row.path) })).filter(({ path }) => path.calls.length === 0);
+  const mapped = new Set(own.filter(({ path }) => path.element !== undefined).map(({ path }) => path.node));
+  for (const { row, path } of own) {
+    if (mapped.has(path.node) ? path.element === undefined : path.visits.length === 0) continue;
+    const count = counts[path.node] ?? { total: 0, done: 0, failed: 0 };
+    counts[path.node] = count;
+    count.total++;
+    if (row.state === "succeeded") count.done++;
+    if (row.state === "failed" || row.state === "dead") count.failed++;
+  }
+  return counts;
 }
 
-/** DESIGN E15. What was skipped for a failure is not progress. */
-function progressOf(graph: Graph, nodes: readonly Decided[], live: readonly Live[]): number {
-  const { node: byId } = topology(graph);
-  const weight = (id: string) => byId.get(id)?.progressWeight ?? 1;
-  const total = nodes.reduce((sum, one) => sum + weight(one.nodeId), 0);
-  const share = (one: Decided): number => {
+/** DESIGN E15. What was skipped for a failure is not progress; a map is as far as its elements are. */
+function progressOf(graph: Graph, rows: readonly Row[], live: readonly Live[]): number {
+  const own = new Map(lastVisits(rows).map((row) => [row.nodeId, row]));
+  const counts = countRuns(rows);
+  const share = (id: string): number => {
+    const one = own.get(id);
+    if (!one) return 0;
     if (one.state === "succeeded" || (one.state === "skipped" && !one.broken)) return 1;
-    return live.find((entry) => entry.node === one.nodeId)?.progress ?? 0;
+    const count = counts[id];
+    if (count && one.state === "running" && count.total > 0) return (count.done + count.failed) / count.total;
+    return live.find((entry) => entry.node === id)?.progress ?? 0;
   };
-  const done = nodes.reduce((sum, one) => sum + weight(one.nodeId) * share(one), 0);
-  return total > 0 ? Math.min(1, done / total) : 0;
+  const weigh = (of: (id: string) => number) => graph.nodes.reduce((sum, node) => sum + (node.progressWeight ?? 1) * of(node.id), 0);
+  const total = weigh(() => 1);
+  return total > 0 ? Math.min(1, weigh(share) / total) : 0;
 }

@@ -8,6 +8,7 @@ import type { LiveBoard } from "../tasks/live.ts";
 import type { WorkerPlane } from "../tasks/worker-plane.ts";
 import type { GraphService } from "./graph-service.ts";
 import type { LibraryService } from "./library-service.ts";
+import type { PeopleService } from "./people-service.ts";
 import type { RunService } from "./run-service.ts";
 import type { TemplateService } from "./template-service.ts";
 
@@ -22,5 +23,6 @@ export interface Services {
   library: LibraryService;
   graphs: GraphService;
   runs: RunService;
+  people: PeopleService;
   templates: TemplateService;
 }

@@ -1,6 +1,16 @@
 // Every named edit (DESIGN section 1, "command"): one transaction with the user's origin; undo is Yjs' own, per origin.
 import * as Y from "yjs";
-import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, nodePosition, nodeSettings, type Position } from "../graph.ts";
+import {
+  edgeMetadata,
+  type Graph,
+  type GraphEdge,
+  type GraphNode,
+  type MapSettings,
+  type NodeSettings,
+  nodePosition,
+  nodeSettings,
+  type Position,
+} from "../graph.ts";
 import type { InterfaceInput, InterfaceOutput, PortAddress } from "../interface.ts";
 import { stripState } from "../io/document.ts";
 import { edgesOf, headOf, isMap, mapOf, nodesOf, PLAIN_FIELDS, type YNode } from "./layout.ts";
@@ -95,7 +105,7 @@ export function setParam(doc: Y.Doc, origin: unknown, id: string, name: string, 
 }
 
 /** Engine, time-out and whatever else `metadata.nodes[id]` may hold. */
-export function setSetting(doc: Y.Doc, origin: unknown, id: string, name: "engine" | "timeoutSeconds" | "version", value: unknown): void {
+export function setSetting(doc: Y.Doc, origin: unknown, id: string, name: keyof NodeSettings, value: unknown): void {
   edit(doc, origin, () => setIn(nodesOf(doc).get(id), "settings", name, value));
 }
 
@@ -107,20 +117,42 @@ function setIn(node: YNode | undefined, field: "params" | "settings", name: stri
   else map.set(name, value);
 }
 
-/** Wires an output to an input; an input has one wire, so an older one goes. */
-export function connect(doc: Y.Doc, origin: unknown, from: PortAddress, to: PortAddress): string {
+const FIRST_LIMIT = 10;
+
+/** Wires an output to an input; an input has one wire, and one more that leads back to it, so an older one goes. */
+export function connect(doc: Y.Doc, origin: unknown, from: PortAddress, to: PortAddress, as?: "loop" | "map"): string {
   const id = `${from.node}.${from.port}-${to.node}.${to.port}`
     .slice(0, 48)
     .concat(`_${Math.random().toString(36).slice(2, 8)}`)
     .replaceAll(/[^A-Za-z0-9_.:-]/g, "_");
+  const more = as === "loop" ? { loop: { maxIterations: FIRST_LIMIT } } : as === "map" ? { map: {} } : {};
   edit(doc, origin, () => {
     edgesOf(doc).forEach((edge, old) => {
-      const { targetPort } = (edge.get("metadata") ?? {}) as { targetPort?: string };
-      if (edge.get("to") === to.node && targetPort === to.port) edgesOf(doc).delete(old);
+      const { targetPort, loop } = (edge.get("metadata") ?? {}) as { targetPort?: string; loop?: unknown };
+      if (edge.get("to") === to.node && targetPort === to.port && Boolean(loop) === (as === "loop")) edgesOf(doc).delete(old);
     });
-    putEdge(doc, { from: from.node, to: to.node, kind: "normal", metadata: { sourcePort: from.port, targetPort: to.port } }, id);
+    putEdge(doc, { from: from.node, to: to.node, kind: "normal", metadata: { sourcePort: from.port, targetPort: to.port, ...more } }, id);
   });
   return id;
+}
+
+export interface EdgeChange {
+  kind?: NonNullable<GraphEdge["kind"]>;
+  /** `null` takes it away. */
+  when?: string | null;
+  loop?: { maxIterations: number } | null;
+  map?: MapSettings | null;
+}
+
+/** What an edge carries besides its ends. */
+export function setEdge(doc: Y.Doc, origin: unknown, id: string, { kind, ...metadata }: EdgeChange): void {
+  edit(doc, origin, () => {
+    const edge = edgesOf(doc).get(id);
+    if (!edge) return;
+    if (kind) edge.set("kind", kind);
+    const next = { ...((edge.get("metadata") ?? {}) as Record<string, unknown>), ...metadata };
+    edge.set("metadata", Object.fromEntries(Object.entries(next).filter(([, value]) => value !== null && value !== undefined)));
+  });
 }
 
 export function setInterface(doc: Y.Doc, origin: unknown, value: { inputs: InterfaceInput[]; outputs: InterfaceOutput[] }): void {

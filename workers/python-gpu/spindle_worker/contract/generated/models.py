@@ -316,6 +316,9 @@ class RuntimeConfiguration(BaseModel):
             alias='timeoutSeconds', description='Execution timeout guard in seconds.'
         ),
     ] = None
+    human: Annotated[
+        bool | None, Field(description='A person gives the outputs; no process runs.')
+    ] = None
     concurrency: Annotated[
         float, Field(description='Maximum allowed concurrent invocations.')
     ]

@@ -1,0 +1,134 @@
+// An edge: when it is followed, whether it repeats what lies before it, whether it fans a list out.
+import {
+  definitionOf,
+  edgeId,
+  edgeMetadata,
+  type Graph,
+  type GraphEdge,
+  type Library,
+  nodeTitle,
+  whyNoCondition,
+} from "@spindle/graph-model";
+import { type EdgeChange, remove, setEdge } from "@spindle/graph-model/shared-doc";
+import { Spline, Trash2 } from "lucide-react";
+import type * as Y from "yjs";
+import { ME } from "../session/use-document";
+import { Row } from "./row";
+import { Widget } from "./widget";
+
+const KINDS = [
+  ["normal", "The node before it succeeded"],
+  ["on_failure", "The node before it failed"],
+] as const;
+
+export function EdgeInspector({ doc, graph, library, id }: { doc: Y.Doc; graph: Graph; library: Library; id: string }) {
+  const edge = graph.edges.find((one, index) => edgeId(one, index) === id);
+  if (!edge) return null;
+  const change = (next: EdgeChange) => setEdge(doc, ME, id, next);
+  const { when, loop, map, sourcePort, targetPort } = edgeMetadata(edge);
+  return (
+    <>
+      <div className="head">
+        <Spline size={16} className="t2" />
+        <div className="grow">
+          <h2 className="cut">
+            {title(graph, edge.from)} to {title(graph, edge.to)}
+          </h2>
+          <div className="t3 t11 mono cut">{sourcePort && targetPort ? `${sourcePort} to ${targetPort}` : "order only, by name"}</div>
+        </div>
+        <button type="button" className="btn icon quiet" aria-label="Delete the wire" onClick={() => remove(doc, ME, [], [id])}>
+          <Trash2 size={14} />
+        </button>
+      </div>
+      <div className="scroll" key={id}>
+        <section className="sect">
+          <h4>Followed if</h4>
+          <select
+            className="field"
+            aria-label="Followed if"
+            value={edge.kind === "on_failure" ? "on_failure" : "normal"}
+            onChange={(event) => change({ kind: event.target.value as (typeof KINDS)[number][0] })}
+          >
+            {KINDS.map(([kind, words]) => (
+              <option key={kind} value={kind}>
+                {words}
+              </option>
+            ))}
+          </select>
+          <Row label="and" problem={when === undefined ? undefined : whyNoCondition(when)}>
+            <Widget
+              label="Condition"
+              schema={{ type: "string", maxLength: 1000 }}
+              value={when}
+              placeholder={edge.kind === "on_failure" ? 'error.class == "transient"' : conditionExample(graph, library, edge)}
+              onChange={(value) => change({ when: (value as string | undefined) ?? null })}
+            />
+          </Row>
+          <p className="t3 t12">A CEL expression over output, error, context and inputs. Empty: always.</p>
+        </section>
+        {loop && (
+          <section className="sect">
+            <h4>Repeats</h4>
+            <Row label="At most" hint="Visits of what lies between both ends.">
+              <Widget
+                label="At most"
+                schema={{ type: "integer", minimum: 1, maximum: 10000 }}
+                value={loop.maxIterations}
+                onChange={(value) => change({ loop: { maxIterations: Number(value ?? 1) } })}
+              />
+            </Row>
+            <p className="t3 t12">
+              Goes back to {title(graph, edge.to)} while this edge is followed. What comes after sees the last visit.
+            </p>
+          </section>
+        )}
+        {map && <MapSection map={map} change={change} to={title(graph, edge.to)} />}
+        {!loop && !map && sourcePort && targetPort && (
+          <section className="sect">
+            <button type="button" className="btn" onClick={() => change({ map: {} })}>
+              Run {title(graph, edge.to)} for each element
+            </button>
+          </section>
+        )}
+      </div>
+    </>
+  );
+}
+
+function MapSection({ map, change, to }: { map: { limit?: number; tolerate?: number }; change(next: EdgeChange): void; to: string }) {
+  const set = (name: "limit" | "tolerate") => (value: unknown) => {
+    const { [name]: _, ...rest } = map;
+    change({ map: value === undefined ? rest : { ...rest, [name]: Number(value) } });
+  };
+  return (
+    <section className="sect">
+      <h4>
+        For each
+        <button type="button" className="btn quiet r" onClick={() => change({ map: null })}>
+          Pass the list as it is
+        </button>
+      </h4>
+      <p className="t3 t12">{to} runs once per element; its outputs become lists.</p>
+      <Row label="At once" hint="How many elements run at the same time; empty for all.">
+        <Widget
+          label="At once"
+          schema={{ type: "integer", minimum: 1, maximum: 1000 }}
+          value={map.limit}
+          placeholder="All"
+          onChange={set("limit")}
+        />
+      </Row>
+      <Row label="May fail" hint="How many elements may fail; null stands in their places.">
+        <Widget label="May fail" schema={{ type: "integer", minimum: 0 }} value={map.tolerate} placeholder="0" onChange={set("tolerate")} />
+      </Row>
+    </section>
+  );
+}
+
+const title = (graph: Graph, id: string): string => nodeTitle(graph.nodes.find((one) => one.id === id) ?? ({ id } as never));
+
+function conditionExample(graph: Graph, library: Library, edge: GraphEdge): string {
+  const node = graph.nodes.find((one) => one.id === edge.from);
+  const port = edgeMetadata(edge).sourcePort ?? (node && definitionOf(graph, node, library)?.outputs[0]?.name) ?? "score";
+  return `output.${port} != ""`;
+}

@@ -1,0 +1,122 @@
+// What a node got and gave in the run that is looked at, each visit of a loop and each element of a map among them.
+import { type Graph, nodeSettings, parsePath } from "@spindle/graph-model";
+import { setSetting } from "@spindle/graph-model/shared-doc";
+import { useQuery } from "@tanstack/react-query";
+import { Pin, PinOff } from "lucide-react";
+import { useState } from "react";
+import type * as Y from "yjs";
+import { useTRPC } from "../session/provider";
+import { useRunStore } from "../session/run-store";
+import type { NodeRunView } from "../session/types";
+import { ME } from "../session/use-document";
+import { Viewer } from "../ui/viewer";
+import { between, stateWord } from "../ui/words";
+
+export function Result({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: string }) {
+  const run = useRunStore((store) => store.run?.id);
+  const last = useRunStore((store) => store.nodes[id]);
+  const several = useRunStore((store) => (store.counts[id]?.total ?? 0) > 0);
+  const [path, setPath] = useState<string>();
+  const trpc = useTRPC();
+  const { data: all = [] } = useQuery({
+    ...trpc.runs.nodeRuns.queryOptions({ id: run ?? "", node: id }),
+    enabled: run !== undefined && several,
+    refetchInterval: last?.state === "running" ? 1500 : false,
+  });
+  const own = all.filter((one) => parsePath(one.path).calls.length === 0);
+  const shown = own.find((one) => one.path === path) ?? last;
+  const pinned = nodeSettings(graph, id).pinned;
+  if (!shown && !pinned) return <p className="sect t3 t12">This node has not run yet.</p>;
+  return (
+    <>
+      {pinned && (
+        <section className="sect t12">
+          <div className="row">
+            <Pin size={14} className="t2" />
+            <span className="t2 grow">Pinned: it does not run, and gives this.</span>
+            <button type="button" className="btn" onClick={() => setSetting(doc, ME, id, "pinned", undefined)}>
+              <PinOff size={14} /> Unpin
+            </button>
+          </div>
+          {!shown && <Values of={pinned} />}
+        </section>
+      )}
+      {shown && own.length > 1 && (
+        <section className="sect">
+          <h4>{own.length} node runs</h4>
+          <select className="field" aria-label="Node run" value={shown.path} onChange={(event) => setPath(event.target.value)}>
+            {own.map((one) => (
+              <option key={one.path} value={one.path}>
+                {pathWords(one.path)}: {stateWord(one.state)}
+              </option>
+            ))}
+          </select>
+        </section>
+      )}
+      {shown && <Shown node={shown} onPin={pinned ? undefined : (output) => setSetting(doc, ME, id, "pinned", output)} />}
+    </>
+  );
+}
+
+function Shown({ node, onPin }: { node: NodeRunView; onPin: ((output: Record<string, unknown>) => void) | undefined }) {
+  return (
+    <>
+      <section className="sect t12">
+        <div className="row">
+          <span className="t2">{stateWord(node.state)}</span>
+          <span className="t3 num">{node.finishedAt ? between(node.startedAt, node.finishedAt) : ""}</span>
+          <span className="grow" />
+          <span className="t3">
+            {node.engine}
+            {node.draft ? ", draft" : ""}
+            {node.attempt > 0 ? `, try ${node.attempt}` : ""}
+          </span>
+        </div>
+        {node.error && <p className={node.state === "skipped" ? "t2" : "c-bad"}>{String(node.error.message ?? "")}</p>}
+      </section>
+      {node.output && (
+        <section className="sect">
+          <h4>
+            Outputs
+            {onPin && (
+              <button
+                type="button"
+                className="btn quiet r"
+                title="Later runs take these outputs instead of running the node"
+                onClick={() => node.output && onPin(node.output)}
+              >
+                <Pin size={14} /> Pin
+              </button>
+            )}
+          </h4>
+          <Values of={node.output} />
+        </section>
+      )}
+      {node.input && (
+        <section className="sect">
+          <h4>Inputs</h4>
+          <Values of={node.input} />
+        </section>
+      )}
+    </>
+  );
+}
+
+const Values = ({ of }: { of: Record<string, unknown> }) => (
+  <>
+    {Object.entries(of).map(([name, value]) => (
+      <Viewer key={name} name={name} value={value} />
+    ))}
+  </>
+);
+
+/** Visit 3, element 5. */
+export function pathWords(path: string): string {
+  const { visits, element } = parsePath(path);
+  const parts = [
+    ...(visits.length > 0 ? [`visit ${visits.map((one) => one.index + 1).join(".")}`] : []),
+    ...(element === undefined ? [] : [`element ${element + 1}`]),
+  ];
+  const text = parts.join(", ") || "the whole";
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

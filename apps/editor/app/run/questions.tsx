@@ -1,0 +1,112 @@
+// What a run waits for: forms to fill in, buttons to press, breakpoints to leave. Everybody in the graph may answer; the first counts.
+import { type Graph, nodeTitle } from "@spindle/graph-model";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Hand, Play } from "lucide-react";
+import { useState } from "react";
+import { pathWords } from "../inspector/result";
+import { Row } from "../inspector/row";
+import { Widget } from "../inspector/widget";
+import { useTRPC } from "../session/provider";
+import { useRunStore } from "../session/run-store";
+import type { Question } from "../session/types";
+import { Viewer } from "../ui/viewer";
+import { when } from "../ui/words";
+
+export function Questions({ graph }: { graph: Graph }) {
+  const run = useRunStore((store) => store.run);
+  const trpc = useTRPC();
+  const going = run?.state === "waiting" || run?.state === "running";
+  const { data = [] } = useQuery({
+    ...trpc.runs.questions.queryOptions({ id: run?.id ?? "" }),
+    enabled: going && run !== undefined,
+    refetchInterval: going ? 2000 : false,
+  });
+  const [first] = data;
+  if (!run || !going || !first) return null;
+  return (
+    <section className="float questions" aria-label="The run waits for you" data-testid="questions">
+      <div className="row">
+        <Hand size={16} className="c-warn" />
+        <span className="strong cut grow">
+          {first.held ? "Held at" : "Waits for you:"} {titleOf(graph, first)}
+        </span>
+        {data.length > 1 && <span className="t3 t12">1 of {data.length}</span>}
+      </div>
+      {first.held ? <Held run={run.id} question={first} /> : <Form key={first.path} run={run.id} question={first} />}
+    </section>
+  );
+}
+
+function titleOf(graph: Graph, question: Question): string {
+  const node = graph.nodes.find((one) => one.id === question.node);
+  const title = node ? nodeTitle(node) : question.node;
+  return /[#[]/.test(question.path) ? `${title}, ${pathWords(question.path).toLowerCase()}` : title;
+}
+
+function Held({ run, question }: { run: string; question: Question }) {
+  const trpc = useTRPC();
+  const resume = useMutation(trpc.runs.resume.mutationOptions());
+  return (
+    <div className="row">
+      <span className="t2 t12 grow">
+        {question.held === "before" ? "It has not run yet." : "It has run; what follows has not."}
+        {resume.error && <span className="c-bad"> {resume.error.message}</span>}
+      </span>
+      <button
+        type="button"
+        className="btn primary"
+        disabled={resume.isPending}
+        onClick={() => resume.mutate({ id: run, path: question.path })}
+      >
+        <Play size={14} /> Go on
+      </button>
+    </div>
+  );
+}
+
+function Form({ run, question }: { run: string; question: Question }) {
+  const trpc = useTRPC();
+  const answer = useMutation(trpc.runs.answer.mutationOptions());
+  const [values, setValues] = useState<Record<string, unknown>>({});
+  const field = (answer.error?.data as { refused?: { field?: string } } | undefined)?.refused?.field;
+  const press = (button?: string) => answer.mutate({ id: run, path: question.path, values, ...(button === undefined ? {} : { button }) });
+  const buttons = question.buttons.length > 0 ? question.buttons : [undefined];
+  return (
+    <form onSubmit={(event) => event.preventDefault()} className="stack">
+      {question.message && <p style={{ whiteSpace: "pre-wrap" }}>{question.message}</p>}
+      {question.value !== null && <Viewer name="Value" value={question.value} />}
+      {question.fields.map((port) => (
+        <Row
+          key={port.name}
+          label={port.label}
+          hint={port.description}
+          required={port.required}
+          problem={field === port.name ? answer.error?.message : undefined}
+        >
+          <Widget
+            label={port.label}
+            schema={port.schema}
+            value={values[port.name]}
+            onChange={(value) => setValues((now) => ({ ...now, [port.name]: value }))}
+          />
+        </Row>
+      ))}
+      {answer.error && !question.fields.some((port) => port.name === field) && <p className="error-text">{answer.error.message}</p>}
+      {question.dueAt && <p className="t3 t12">Goes on without you at {when(question.dueAt)}.</p>}
+      <div className="row">
+        <span className="grow" />
+        {buttons.map((button, index) => (
+          <button
+            key={button ?? "send"}
+            type="button"
+            className={`btn${index === 0 ? " primary" : ""}`}
+            disabled={answer.isPending}
+            onClick={() => press(button)}
+          >
+            {button ?? "Send"}
+          </button>
+        ))}
+      </div>
+    </form>
+  );
+}

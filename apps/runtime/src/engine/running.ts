@@ -1,0 +1,61 @@
+// What the steps of a run need of it; the run itself is in execution.ts.
+import type { Library } from "@spindle/graph-model";
+import type { ChangedRow, EngineRecord, NewNodeRun, NodeChange, NodeRunRow, RunRow } from "../record/record.ts";
+import type { Decisions } from "../tasks/decisions.ts";
+import type { WorkerPlane } from "../tasks/worker-plane.ts";
+import type { Judge } from "./judge.ts";
+import type { Levels, Scope } from "./level.ts";
+import type { NodePlane } from "./node-plane.ts";
+
+export type DecidedRow = NodeRunRow & { output?: Record<string, unknown> | null };
+
+export interface ExecutionParts {
+  record: EngineRecord;
+  workers: Pick<WorkerPlane, "dispatch" | "cancel">;
+  decisions: Pick<Decisions, "wait">;
+  nodePlane: Pick<NodePlane, "run">;
+  library: Library;
+}
+
+export class RunTooLarge extends Error {}
+/** Nothing runs and somebody is waited for: the run is put to rest. */
+export class Parked extends Error {}
+
+/** A row that was decided, and the visit in which. */
+export interface Decided {
+  row: DecidedRow;
+  scope: Scope;
+}
+
+export interface Running {
+  readonly parts: ExecutionParts;
+  readonly run: RunRow;
+  readonly judge: Judge;
+  readonly levels: Levels;
+  readonly cancelled: boolean;
+  /** Ends what runs in this process. */
+  readonly signal: AbortSignal;
+  /** Ends the waiting for workers. */
+  readonly closeSignal: AbortSignal;
+  lookup(scope: Scope, id: string): DecidedRow | undefined;
+  enter(scope: Scope): Promise<void>;
+  driveScope(scope: Scope): Promise<void>;
+  /** Every decided row of the level that a scope belongs to. */
+  results(within: Scope): Decided[];
+  /** The row that is to be made for a node, or an element of it, at a path. */
+  fresh(scope: Scope, id: string, path: string, element?: boolean): NewNodeRun;
+  /** @throws RunTooLarge */
+  ensure(nodes: NewNodeRun[]): Promise<void>;
+  /** Steps until the row is decided; each step changes it or waits for it to change. */
+  untilDecided(path: string, step: (row: DecidedRow) => Promise<void>): Promise<DecidedRow>;
+  /** Keeps a decided row that no item of a level stands for. */
+  keep(scope: Scope, path: string): DecidedRow;
+  /** Changes a row; one that somebody else changed meanwhile is read again. */
+  change(row: DecidedRow, one: Omit<NodeChange, "nodeRun" | "fence">): Promise<DecidedRow>;
+  note(moved: ChangedRow, more: Partial<DecidedRow>): DecidedRow;
+  reload(row: DecidedRow): Promise<DecidedRow>;
+  /** Anything that keeps the run from resting. */
+  work<T>(doing: () => Promise<T>): Promise<T>;
+  /** Waits for a person; rejects when the run is put to rest meanwhile. */
+  person(row: DecidedRow, isOver: (row: DecidedRow) => boolean): Promise<void>;
+}

@@ -1,0 +1,138 @@
+// What people do to a run that waits for them: answer, and go on from a breakpoint (DESIGN E7, SPEC H).
+import {
+  calledName,
+  definitionGraph,
+  elementDefinition,
+  type Graph,
+  type Library,
+  type Port,
+  parsePath,
+  portKind,
+  whyInvalid,
+} from "@spindle/graph-model";
+import { whyNoArtifact } from "../engine/check-input.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { NodeRunRow, RunRecord } from "../record/record.ts";
+import { Refused } from "../refused.ts";
+import type { Database } from "../store/database.ts";
+import type { Decisions } from "../tasks/decisions.ts";
+
+export interface Answer {
+  /** By field of the form. */
+  values: Record<string, unknown>;
+  button?: string;
+}
+
+/** What a person is asked. */
+export interface Question {
+  path: string;
+  node: string;
+  held: "before" | "after" | null;
+  message: string | null;
+  value: unknown;
+  fields: Port[];
+  buttons: string[];
+  /** ISO 8601; null for as long as it takes. */
+  dueAt: string | null;
+}
+
+export class PeopleService {
+  constructor(
+    private readonly db: Database,
+    private readonly record: RunRecord,
+    private readonly engine: Engine,
+    private readonly decisions: Decisions,
+    private readonly library: () => Library,
+  ) {}
+
+  async questions(run: string): Promise<Question[]> {
+    const rows = await this.db.prisma.nodeRun.findMany({
+      where: { runId: run, OR: [{ state: "waiting" }, { held: "after", passed: false }] },
+      orderBy: { changedAt: "asc" },
+    });
+    if (rows.length === 0) return [];
+    const graph = await this.graph(run);
+    return rows.map((row) => {
+      const { fields, buttons } = this.form(graph, row.path);
+      const input = (row.input ?? {}) as Record<string, unknown>;
+      const held = row.held as Question["held"];
+      const asks = { message: typeof input.message === "string" ? input.message : null, value: input.value ?? null, fields, buttons };
+      const none = { message: null, value: null, fields: [], buttons: [] };
+      return { path: row.path, node: row.nodeId, held, dueAt: row.dueAt?.toISOString() ?? null, ...(held ? none : asks) };
+    });
+  }
+
+  /** @throws Refused 404, 409 if it does not wait for an answer (any more), 422 with the field */
+  async answer(run: string, path: string, { values, button }: Answer): Promise<void> {
+    const row = await this.find(run, path);
+    if (row.state !== "waiting" || row.held) throw new Refused(409, "run.not_waiting", "This node does not wait for an answer any more.");
+    const { fields, buttons } = this.form(await this.graph(run), path);
+    if (buttons.length > 0 && !buttons.includes(button ?? ""))
+      throw new Refused(422, "run.input_invalid", `Press one of: ${buttons.join(", ")}.`, { field: "button" });
+    const output: Record<string, unknown> = button === undefined ? {} : { [button]: true };
+    for (const port of fields) {
+      const value = values[port.name] ?? port.schema.default;
+      if (value === undefined || value === null || value === "") {
+        if (port.required) throw new Refused(422, "run.input_invalid", `${port.label} is needed.`, { field: port.name });
+        continue;
+      }
+      const why = portKind(port.type) === "artifact" ? whyNoArtifact(value, port.type) : whyInvalid(value, port.schema);
+      if (why) throw new Refused(422, "run.input_invalid", `${port.label}: ${why}`, { field: port.name });
+      output[port.name] = value;
+    }
+    const moved = await this.record.change({ nodeRun: row.id, fence: row.fence, change: "answer", output, body: { output } });
+    if (!moved) throw new Refused(409, "run.not_waiting", "Somebody else answered first.");
+    await this.wake(run, row.id);
+  }
+
+  /** Goes on from a breakpoint. */
+  async resume(run: string, path: string): Promise<void> {
+    const row = await this.find(run, path);
+    const change = row.held === "after" ? ("resumeAfter" as const) : ("resume" as const);
+    const moved =
+      row.held && !row.passed ? await this.record.change({ nodeRun: row.id, fence: row.fence, change, passed: true }) : undefined;
+    if (!moved) throw new Refused(409, "run.not_waiting", "This node is not held any more.");
+    await this.wake(run, row.id);
+  }
+
+  private async wake(run: string, nodeRun: string): Promise<void> {
+    await this.record.wake(run);
+    this.decisions.announce(nodeRun);
+    this.engine.look();
+  }
+
+  private async find(run: string, path: string): Promise<NodeRunRow> {
+    const found = await this.db.prisma.nodeRun.findUnique({ where: { runId_path: { runId: run, path } }, select: { id: true } });
+    const row = found && (await this.record.nodeRun(found.id));
+    if (!row) throw new Refused(404, "request.invalid", "There is no such node run.");
+    return row;
+  }
+
+  private async graph(run: string): Promise<Graph> {
+    const found = await this.db.prisma.run.findUnique({ where: { id: run }, include: { revision: true } });
+    if (!found) throw new Refused(404, "request.invalid", "There is no such run.");
+    return found.revision.document as unknown as Graph;
+  }
+
+  private form(graph: Graph, path: string): { fields: Port[]; buttons: string[] } {
+    const { calls, node: id } = parsePath(path);
+    let level: Graph | undefined = graph;
+    for (const call of calls) {
+      const caller: Graph["nodes"][number] | undefined = level?.nodes.find((one) => one.id === call.split("#")[0]);
+      const name: string | undefined = caller && calledName(caller);
+      level = name === undefined ? undefined : definitionGraph(graph, name);
+    }
+    const node = level?.nodes.find((one) => one.id === id);
+    const definition = level && node && elementDefinition(level, node, this.library());
+    const own = definition?.outputs ?? [];
+    const declared = new Set(
+      (node &&
+        this.library()
+          .find(node.plane, node.service)
+          ?.outputs.map((port) => port.name)) ??
+        [],
+    );
+    const asked = own.filter((port) => !declared.has(port.name));
+    return { fields: asked.filter((port) => !port.branch), buttons: asked.filter((port) => port.branch).map((port) => port.name) };
+  }
+}

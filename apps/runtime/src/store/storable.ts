@@ -1,0 +1,9 @@
+const UNSTORABLE = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g;
+
+/** JSON text that PostgreSQL takes: it knows neither U+0000 nor half of a surrogate pair. */
+export const storableText = (json: string): string => json.replaceAll(UNSTORABLE, "$1\\ufffd");
+
+export const storable = (value: unknown): string => storableText(JSON.stringify(value));
+
+/** A short text for a column of its own. */
+export const storableName = (name: string): string => name.replaceAll("\0", "").replaceAll(/\p{Surrogate}/gu, "\ufffd");

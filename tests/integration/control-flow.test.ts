@@ -1,0 +1,317 @@
+// SPEC C, L, M, D and H on real processes: what decides the way through a graph, and how people are part of it.
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ended, getRun, graphOf, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
+
+let spindle: Spindle;
+let db: pg.Client;
+beforeAll(async () => {
+  spindle = await startSpindle();
+  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
+  db.on("error", () => {});
+  await db.connect();
+});
+afterAll(async () => {
+  await db?.end();
+  await spindle?.stop();
+});
+
+const start = async (graph: unknown, inputs = {}): Promise<string> => {
+  const { status, body } = await submit(spindle.url, graph, inputs);
+  expect(status, JSON.stringify(body)).toBe(202);
+  return body.run;
+};
+const paths = async (run: string): Promise<Record<string, string>> => {
+  const { rows } = await db.query("SELECT path, state FROM node_run WHERE run_id = $1 ORDER BY path", [run]);
+  return Object.fromEntries(rows.map((row) => [row.path, row.state]));
+};
+const post = async (path: string, body: unknown) => {
+  const answer = await fetch(spindle.url + path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return { status: answer.status, body: (await answer.json()) as { error?: { code: string; message: string; field?: string } } };
+};
+const shows = (id: string, value: unknown = 1) => node(id, "output.preview", { value });
+const adds = (id: string, text?: string) => node(id, "text.template", { template: "{{text}}x", ...(text === undefined ? {} : { text }) });
+const seqs = async (run: string) =>
+  (await db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [run])).rows.map((row) => row.seq);
+
+describe("a condition", () => {
+  const choice = (when: string) =>
+    graphOf(
+      [shows("source", { score: 0.7 }), shows("yes"), shows("no")],
+      [
+        { from: "source", to: "yes", metadata: { when } },
+        { from: "source", to: "no", metadata: { when: `!(${when})` } },
+      ],
+    );
+  test("sends a run one way or the other", async () => {
+    const run = await ended(spindle.url, await start(choice("output.value.score > 0.5")));
+    expect(run.state).toBe("succeeded");
+    expect(await paths(run.id)).toEqual({ source: "succeeded", yes: "succeeded", no: "skipped" });
+  });
+  test("that cannot be answered fails the node it leads to, with the place", async () => {
+    const run = await ended(spindle.url, await start(choice("output.value.grade > 0.5")));
+    expect(run.nodes.find((one) => one.node === "yes")?.error).toMatchObject({
+      code: "edge.condition_failed",
+      message: expect.stringMatching(/edge from source .*grade/),
+    });
+  });
+  test("that is not CEL is refused with its place", async () => {
+    const { status, body } = await submit(spindle.url, choice("output.value >"));
+    expect(status).toBe(422);
+    expect(body.error?.issues).toContainEqual(
+      expect.objectContaining({ code: "edge.bad_condition", place: expect.objectContaining({ edge: "e0" }) }),
+    );
+  });
+});
+
+describe("a loop", () => {
+  const loop = (maxIterations: number, when?: string) =>
+    graphOf(
+      [adds("grow", "a"), node("look", "output.preview"), node("end", "output.preview")],
+      [
+        wire("grow", "text", "look", "value"),
+        {
+          from: "look",
+          to: "grow",
+          metadata: { sourcePort: "value", targetPort: "text", loop: { maxIterations }, ...(when ? { when } : {}) },
+        },
+        wire("look", "value", "end", "value"),
+      ],
+    );
+  test("goes round until its condition says no; outside, the last visit is seen", async () => {
+    const run = await ended(spindle.url, await start(loop(100, "size(output.value) < 4")));
+    expect(run.outputs).toEqual({ value: "axxx" });
+    expect(Object.keys(await paths(run.id)).filter((path) => path.endsWith("grow"))).toHaveLength(3);
+    expect(run.counts.grow).toEqual({ total: 3, done: 3, failed: 0 });
+  });
+  test("ends at its limit, with an event that says so", async () => {
+    const run = await ended(spindle.url, await start(loop(5)));
+    expect(run.outputs).toEqual({ value: "axxxxx" });
+    const { rows } = await db.query("SELECT path, body FROM run_event WHERE run_id = $1 AND type = 'loop.limit'", [run.id]);
+    expect(rows).toEqual([{ path: "loop:look>grow", body: { maxIterations: 5 } }]);
+    expect(await seqs(run.id)).toEqual((await seqs(run.id)).map((_, index) => index + 1));
+  });
+});
+
+describe("a map", () => {
+  const over = (list: unknown[], map: object, seconds = 0) =>
+    graphOf(
+      [node("list", "constant.array", { value: list }), wait("each", { seconds }), node("end", "output.preview")],
+      [{ from: "list", to: "each", metadata: { sourcePort: "value", targetPort: "value", map } }, wire("each", "value", "end", "value")],
+    );
+  test("runs its node once per element, on a worker, in order", async () => {
+    const run = await ended(spindle.url, await start(over(["a", "b", "c"], { limit: 2 })));
+    expect(run.outputs).toEqual({ value: ["a", "b", "c"] });
+    expect(await paths(run.id)).toEqual({
+      list: "succeeded",
+      each: "succeeded",
+      "each#0": "succeeded",
+      "each#1": "succeeded",
+      "each#2": "succeeded",
+      end: "succeeded",
+    });
+    expect(run.counts.each).toEqual({ total: 3, done: 3, failed: 0 });
+  });
+  test("of nothing gives nothing", async () =>
+    expect((await ended(spindle.url, await start(over([], {})))).outputs).toEqual({ value: [] }));
+  const picks = (tolerate: number) =>
+    graphOf(
+      [node("list", "constant.array", { value: [{ a: 1 }, {}, { a: 3 }] }), node("each", "json.pick", { path: "a" })],
+      [{ from: "list", to: "each", metadata: { sourcePort: "value", targetPort: "json", map: { tolerate } } }],
+    );
+  test("tolerates as many failures as it is asked to, and leaves null in their places", async () =>
+    expect((await ended(spindle.url, await start(picks(1)))).outputs).toEqual({ value: [1, null, 3] }));
+  test("fails with the element and its reason when there are more", async () => {
+    const run = await ended(spindle.url, await start(picks(0)));
+    expect(run.error).toMatchObject({ node: "each", code: "map.failed", message: expect.stringMatching(/1 of 3 elements .* Element 2: /) });
+  });
+  test("over too long a list is refused by the node, with the limit", async () => {
+    const run = await ended(
+      spindle.url,
+      await start(
+        over(
+          Array.from({ length: 100_000 }, () => 1),
+          {},
+        ),
+      ),
+    );
+    expect(run.error).toMatchObject({ code: "map.too_many", message: expect.stringMatching(/100,000 .* 10,000/) });
+  });
+  test("is cancelled with all its elements", async () => {
+    const id = await start(over(["a", "b", "c"], {}, 60));
+    await until(
+      async () => (await getRun(spindle.url, id)).nodes.some((one) => one.node === "each" && one.state === "running"),
+      10_000,
+      "it runs",
+    );
+    await post(`/api/runs/${id}/cancel`, {});
+    expect((await ended(spindle.url, id)).state).toBe("cancelled");
+    expect(new Set(Object.entries(await paths(id)).map(([path, state]) => (path.startsWith("each") ? state : "")))).toEqual(
+      new Set(["", "cancelled"]),
+    );
+  });
+});
+
+describe("a subgraph", () => {
+  const definitions = {
+    loud: {
+      nodes: [node("shout", "text.template", { template: "{{text}}!" })],
+      edges: [],
+      metadata: {
+        interface: {
+          inputs: [{ name: "word", label: "Word", to: [{ node: "shout", port: "text" }] }],
+          outputs: [{ name: "said", label: "Said", from: { node: "shout", port: "text" } }],
+        },
+      },
+    },
+    louder: {
+      nodes: [node("one", "graph.call", { definition: "loud" }), node("two", "graph.call", { definition: "loud" })],
+      edges: [wire("one", "said", "two", "word")],
+      metadata: {
+        interface: {
+          inputs: [{ name: "word", label: "Word", to: [{ node: "one", port: "word" }] }],
+          outputs: [{ name: "said", label: "Said", from: { node: "two", port: "said" } }],
+        },
+      },
+    },
+  };
+  test("runs as a node, in another subgraph too", async () => {
+    const graph = graphOf([node("c", "graph.call", { definition: "louder", word: "hey" })], [], { definitions });
+    const run = await ended(spindle.url, await start(graph));
+    expect(run.outputs).toEqual({ said: "hey!!" });
+    expect(Object.keys(await paths(run.id)).sort()).toEqual(["c", "c/one", "c/one/shout", "c/two", "c/two/shout"]);
+  });
+  test("is mapped over a list", async () => {
+    const graph = graphOf(
+      [node("list", "constant.array", { value: ["a", "b"] }), node("c", "graph.call", { definition: "louder" })],
+      [{ from: "list", to: "c", metadata: { sourcePort: "value", targetPort: "word", map: {} } }],
+      { definitions },
+    );
+    expect((await ended(spindle.url, await start(graph))).outputs).toEqual({ said: ["a!!", "b!!"] });
+  });
+  test("fails with the place inside", async () => {
+    const broken = { bad: { nodes: [node("pick", "json.pick", { json: {}, path: "x" })], edges: [] } };
+    const run = await ended(
+      spindle.url,
+      await start(graphOf([node("c", "graph.call", { definition: "bad" })], [], { definitions: broken })),
+    );
+    expect(run.error).toMatchObject({ node: "c", code: "call.failed", path: "c/pick" });
+  });
+});
+
+describe("a person", () => {
+  const form = { type: "object", required: ["title"], properties: { title: { type: "string", maxLength: 10 } } };
+  const asks = (params = {}) =>
+    graphOf(
+      [
+        node("ask", "human.ask_person", { message: "Good?", form, buttons: ["Keep", "Drop"], ...params }),
+        node("keep", "output.preview"),
+        shows("drop"),
+        shows("late"),
+      ],
+      [
+        { from: "ask", to: "keep", metadata: { sourcePort: "title", targetPort: "value", when: "has(output.Keep)" } },
+        { from: "ask", to: "drop", metadata: { sourcePort: "Drop", targetPort: "value" } },
+        { from: "ask", to: "late", metadata: { sourcePort: "timed_out", targetPort: "value" } },
+      ],
+    );
+  const resting = (id: string) =>
+    until(async () => ((await getRun(spindle.url, id)).state === "waiting" ? true : undefined), 10_000, "the run rests");
+
+  test("is asked; the run rests with no owner; the button that is pressed decides", async () => {
+    const id = await start(asks());
+    await resting(id);
+    expect((await db.query("SELECT owner FROM run WHERE id = $1", [id])).rows).toEqual([{ owner: null }]);
+    const questions = await (await fetch(`${spindle.url}/api/runs/${id}/questions`)).json();
+    expect(questions).toMatchObject([
+      { path: "ask", message: "Good?", buttons: ["Keep", "Drop"], fields: [{ name: "title", required: true }] },
+    ]);
+    expect(await post(`/api/runs/${id}/answers`, { path: "ask", values: { title: "t" }, button: "Burn" })).toMatchObject({
+      status: 422,
+      body: { error: { field: "button" } },
+    });
+    expect(await post(`/api/runs/${id}/answers`, { path: "ask", values: {}, button: "Keep" })).toMatchObject({
+      status: 422,
+      body: { error: { field: "title" } },
+    });
+    expect(await post(`/api/runs/${id}/answers`, { path: "ask", values: { title: "far too long a title" }, button: "Keep" })).toMatchObject(
+      { status: 422 },
+    );
+    expect((await post(`/api/runs/${id}/answers`, { path: "ask", values: { title: "Sun" }, button: "Keep" })).status).toBe(202);
+    const run = await ended(spindle.url, id);
+    expect(run.state).toBe("succeeded");
+    expect(await paths(id)).toEqual({ ask: "succeeded", keep: "succeeded", drop: "skipped", late: "skipped" });
+    expect(run.nodes.find((one) => one.node === "keep")?.output).toEqual({ value: "Sun" });
+    expect((await post(`/api/runs/${id}/answers`, { path: "ask", values: { title: "t" }, button: "Keep" })).status).toBe(409);
+    expect(await seqs(id)).toEqual((await seqs(id)).map((_, index) => index + 1));
+  });
+  test("who does not answer in time is passed by the time-out port", async () => {
+    const run = await ended(spindle.url, await start(asks({ timeoutSeconds: 1 })));
+    expect(await paths(run.id)).toEqual({ ask: "succeeded", keep: "skipped", drop: "skipped", late: "succeeded" });
+  });
+  test("is waited for over a restart of the runtime, and what ran before does not run again", async () => {
+    const graph = asks();
+    graph.nodes.push(wait("before", { seconds: 0 }));
+    graph.edges.push({ from: "before", to: "ask" });
+    const id = await start(graph);
+    await resting(id);
+    process.kill(spindle.processes.runtime?.pid as number, "SIGKILL");
+    await until(async () => (await fetch(`${spindle.url}/health`)).ok, 30_000, "the runtime is back");
+    await until(
+      async () => (await post(`/api/runs/${id}/answers`, { path: "ask", values: { title: "Sun" }, button: "Drop" })).status === 202,
+      10_000,
+      "the answer is taken",
+    );
+    await ended(spindle.url, id);
+    expect(await paths(id)).toMatchObject({ keep: "skipped", drop: "succeeded" });
+    expect((await db.query("SELECT attempt FROM node_run WHERE run_id = $1 AND path = 'before'", [id])).rows).toEqual([{ attempt: 1 }]);
+  });
+  test("cancels a run that rests", async () => {
+    const id = await start(asks());
+    await resting(id);
+    await post(`/api/runs/${id}/cancel`, {});
+    expect((await ended(spindle.url, id)).state).toBe("cancelled");
+  });
+  test("answers each element of a map", async () => {
+    const graph = graphOf(
+      [node("list", "constant.array", { value: ["a", "b"] }), node("ask", "human.ask_person", { buttons: ["Ok"] })],
+      [{ from: "list", to: "ask", metadata: { sourcePort: "value", targetPort: "value", map: {} } }],
+    );
+    const id = await start(graph);
+    await resting(id);
+    for (const path of ["ask#1", "ask#0"]) expect((await post(`/api/runs/${id}/answers`, { path, button: "Ok" })).status).toBe(202);
+    expect((await ended(spindle.url, id)).state).toBe("succeeded");
+  });
+});
+
+describe("a breakpoint", () => {
+  const held = (breakpoint: string) => graphOf([shows("a"), shows("b")], [{ from: "a", to: "b" }], { nodes: { a: { breakpoint } } });
+  test.each([
+    ["before", { a: "waiting", b: "queued" }],
+    ["after", { a: "succeeded", b: "queued" }],
+  ])("%s a node holds the run until somebody goes on", async (place, expected) => {
+    const id = await start(held(place));
+    await until(async () => ((await getRun(spindle.url, id)).state === "waiting" ? true : undefined), 10_000, "the run rests");
+    expect(await paths(id)).toEqual(expected);
+    expect((await post(`/api/runs/${id}/resume`, { path: "b" })).status).toBe(409);
+    expect((await post(`/api/runs/${id}/resume`, { path: "a" })).status).toBe(202);
+    expect((await ended(spindle.url, id)).state).toBe("succeeded");
+  });
+});
+
+test("a node that is off is skipped, a pinned one gives its output without running", async () => {
+  const graph = graphOf(
+    [wait("pin", { seconds: 60 }), node("end", "output.preview"), shows("off")],
+    [wire("pin", "value", "end", "value")],
+    {
+      nodes: { pin: { pinned: { value: "kept" } }, off: { disabled: true } },
+    },
+  );
+  const run = await ended(spindle.url, await start(graph));
+  expect(await paths(run.id)).toEqual({ pin: "succeeded", end: "succeeded", off: "skipped" });
+  expect(run.nodes.find((one) => one.node === "end")?.output).toEqual({ value: "kept" });
+});

@@ -1,0 +1,113 @@
+// DESIGN E9: two runtimes on one database and one bus. Each run has one owner; another takes over when the owner dies or hangs.
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Supervised } from "../../infra/launch/child.ts";
+import { ROOT } from "../../infra/launch/paths.ts";
+import { freePort } from "../../infra/launch/ports.ts";
+import { ended, getRun, graphOf, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
+
+let spindle: Spindle;
+let db: pg.Client;
+let other: { url: string; process: Supervised };
+beforeAll(async () => {
+  spindle = await startSpindle();
+  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
+  db.on("error", () => {});
+  await db.connect();
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const second = new Supervised({
+    name: "second runtime",
+    command: process.execPath,
+    args: ["--disable-proto=delete", "--import", "tsx", join(ROOT, "apps/runtime/src/main.ts")],
+    cwd: ROOT,
+    // One store for both: the first one's folder.
+    env: { NODE_ENV: "production", ...spindle.env, PORT: String(port) },
+  });
+  other = { url, process: second };
+  await until(async () => (await fetch(`${url}/health`)).ok, 30_000, "the second runtime answers");
+});
+afterAll(async () => {
+  await db?.end();
+  await other?.process.stop();
+  await spindle?.stop();
+});
+
+const chain = (seconds: number) =>
+  graphOf(
+    [node("a", "constant.string", { value: "x" }), wait("b", { seconds }), wait("c", { seconds }), node("d", "output.preview")],
+    [wire("a", "value", "b", "value"), wire("b", "value", "c", "value"), wire("c", "value", "d", "value")],
+  );
+const start = async (url: string, graph: unknown) => {
+  const { status, body } = await submit(url, graph);
+  expect(status, JSON.stringify(body)).toBe(202);
+  return body.run;
+};
+const commits = async (run: string) =>
+  (
+    await db.query(
+      "SELECT node AS node_id, count(*)::int AS n FROM run_event WHERE run_id = $1 AND type = 'node.succeeded' GROUP BY node ORDER BY 1",
+      [run],
+    )
+  ).rows;
+const once = ["a", "b", "c", "d"].map((node_id) => ({ node_id, n: 1 }));
+const gapless = async (run: string) => {
+  const { rows } = await db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [run]);
+  expect(rows.map((row) => row.seq)).toEqual(rows.map((_, index) => index + 1));
+};
+
+test("runs that are sent to both end, whichever runtime hears of the results", async () => {
+  const runs = await Promise.all(Array.from({ length: 12 }, (_, index) => start(index % 2 ? spindle.url : other.url, chain(0))));
+  for (const run of runs) {
+    expect((await ended(spindle.url, run)).outputs).toEqual({ value: "x" });
+    expect(await commits(run)).toEqual(once);
+    await gapless(run);
+  }
+});
+
+test("a run whose owner is killed is carried on by the other", async () => {
+  const run = await start(other.url, chain(1));
+  await until(
+    async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === "b" && one.state === "running"),
+    10_000,
+    "b runs",
+  );
+  process.kill(other.process.pid as number, "SIGKILL");
+  expect((await ended(spindle.url, run)).outputs).toEqual({ value: "x" });
+  expect(await commits(run)).toEqual(once);
+  await gapless(run);
+  await until(async () => (await fetch(`${other.url}/health`)).ok, 30_000, "the second runtime is back");
+});
+
+test("an owner that hangs loses its run, and when it wakes it changes nothing", async () => {
+  const run = await start(other.url, chain(1));
+  await until(
+    async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === "b" && one.state === "running"),
+    10_000,
+    "b runs",
+  );
+  const before = (await db.query("SELECT owner FROM run WHERE id = $1", [run])).rows[0].owner;
+  process.kill(other.process.pid as number, "SIGSTOP");
+  try {
+    expect((await ended(spindle.url, run)).outputs).toEqual({ value: "x" });
+  } finally {
+    process.kill(other.process.pid as number, "SIGCONT");
+  }
+  await until(async () => (await fetch(`${other.url}/health`)).ok, 10_000, "it answers again");
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  expect((await db.query("SELECT owner FROM run WHERE id = $1", [run])).rows[0].owner).not.toBe(before);
+  expect(await commits(run)).toEqual(once);
+  await gapless(run);
+});
+
+test("cancelling at the runtime that does not own the run ends it", async () => {
+  const run = await start(other.url, chain(60));
+  await until(
+    async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === "b" && one.state === "running"),
+    10_000,
+    "b runs",
+  );
+  await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
+  expect((await ended(spindle.url, run, 10_000)).state).toBe("cancelled");
+});
