@@ -10,7 +10,7 @@ const TASKS: Record<string, (args: string[]) => Promise<number>> = {
   test: async (args) => (await import("./test.ts")).test(args),
   e2e: async () => (await import("./test.ts")).test(["--only", "e2e"]),
   demo: async () => (await import("./demo.ts")).demo(),
-  bench: async () => (await import("./bench.ts")).bench(),
+  bench: async (args) => (await import("../bench/main.ts")).bench(args),
 };
 
 const [task = "", ...args] = process.argv.slice(2);

@@ -114,25 +114,28 @@ test("of changes that share a commit one that cannot be stored fails alone", asy
 
 test("a run rests only if nobody answered meanwhile, and an answer wakes it", async () => {
   const { run, ids } = await newRun(2);
-  const fence = (await record.claim("rests", 60_000)).find((one) => one.id === run)?.fence ?? -1;
+  await record.renew("rests", 60_000);
+  const fence = (await record.claim("rests")).find((one) => one.id === run)?.fence ?? -1;
   await record.changeRun({ id: run, fence }, ["queued"], "running");
   await record.change({ nodeRun: ids[0] as string, fence: 0, change: "ask" });
   expect(await record.park({ id: run, fence }, 2), "two were waited for, one is").toBe(false);
   expect(await record.park({ id: run, fence: fence - 1 }, 1), "an older owner").toBe(false);
   expect(await record.park({ id: run, fence }, 1)).toBe(true);
-  expect((await record.claim("other", 60_000)).map((one) => one.id)).not.toContain(run);
+  await record.renew("other", 60_000);
+  expect((await record.claim("other")).map((one) => one.id)).not.toContain(run);
   await record.change({ nodeRun: ids[0] as string, fence: 0, change: "answer", output: { ok: true } });
   await record.wake(run);
-  expect((await record.claim("other", 60_000)).map((one) => one.id)).toContain(run);
+  expect((await record.claim("other")).map((one) => one.id)).toContain(run);
 });
 
 test("two runtimes that claim at once never get the same run, and a silent owner loses its own", async () => {
   const runs = (await Promise.all(Array.from({ length: 10 }, () => newRun(1)))).map((one) => one.run);
-  const [a, b] = await Promise.all([record.claim("a", 60_000), record.claim("b", 100)]);
+  await Promise.all([record.renew("a", 60_000), record.renew("b", 100), record.renew("c", 60_000)]);
+  const [a, b] = await Promise.all([record.claim("a"), record.claim("b")]);
   const [mine, theirs] = [a.map((run) => run.id), b.map((run) => run.id)];
   expect(mine.filter((id) => theirs.includes(id))).toEqual([]);
   expect(runs.every((id) => mine.includes(id) || theirs.includes(id))).toBe(true);
   await new Promise((resolve) => setTimeout(resolve, 150));
-  expect(new Set((await record.claim("c", 60_000)).map((run) => run.id))).toEqual(new Set(theirs));
+  expect(new Set((await record.claim("c")).map((run) => run.id))).toEqual(new Set(theirs));
   expect(await record.renew("b", 1000)).toEqual(new Map());
 });

@@ -36,7 +36,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const store = config.s3 ? await s3Store(config.s3) : folderStore(join(config.home, "store"));
   await store.check();
   const artifacts = new Artifacts(store, db, join(config.home, "uploads"));
-  const record = new RunRecord(db.pool);
+  const record = new RunRecord(db.pool, db.changes);
   const live = new LiveBoard();
   const decisions = new Decisions(record);
   const { timings, models } = config;

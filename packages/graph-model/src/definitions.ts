@@ -33,9 +33,18 @@ export function definitionGraph(graph: Graph, name: string): Graph | undefined {
   };
 }
 
+const mapEdges = new WeakMap<Graph["edges"], { length: number; byTarget: Map<string, GraphEdge> }>();
+
 /** The wire that makes a node run once per element of a list. */
 export function mapEdge(graph: Graph, id: string): GraphEdge | undefined {
-  return graph.edges.find((edge) => edge.to === id && isMapEdge(edge));
+  const { edges } = graph;
+  let known = mapEdges.get(edges);
+  if (known?.length !== edges.length) {
+    const found = edges.filter(isMapEdge).map((edge) => [edge.to, edge] as const);
+    known = { length: edges.length, byTarget: new Map(found.reverse()) }; // the first one counts
+    mapEdges.set(edges, known);
+  }
+  return known.byTarget.get(id);
 }
 
 /** As the node runs: for a mapped one, what each element sees. */

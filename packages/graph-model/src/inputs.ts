@@ -3,7 +3,7 @@ import { edgeMetadata, type Graph, type GraphNode } from "./graph.ts";
 import { declaredInterface } from "./interface.ts";
 import type { Define } from "./library.ts";
 import { type Port, typesFit } from "./ports.ts";
-import { type Topology, topology, upstream } from "./topology.ts";
+import { type Topology, topology } from "./topology.ts";
 
 /**
  * - wire: an edge that names the port. - interface: a public input that names the port.
@@ -24,32 +24,55 @@ export function inputSources(graph: Graph, define: Define, shape: Topology = top
   return graph.nodes.flatMap((node) => {
     const definition = define(node);
     if (!definition) return [];
-    const above = [...upstream(shape, node.id)].sort(([a, far], [b, near]) => far - near || (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
-    const offers = above.flatMap(([id]) => outputsOf(shape, id, define).map((output) => ({ from: id, output })));
-    return definition.inputs.map((port) => sourceOf(graph, shape, node, port, offers, promised.get(`${node.id}\n${port.name}`)));
+    const nearest = new Nearest(shape, define, rank, node.id);
+    return definition.inputs.map((port) => sourceOf(graph, shape, node, port, nearest, promised.get(`${node.id}\n${port.name}`)));
   });
 }
 
-function outputsOf(shape: Topology, id: string, define: Define): Port[] {
-  const node = shape.node.get(id);
-  return (node && define(node)?.outputs) ?? [];
+/** Looks upstream, one step further at a time and only as far as somebody asks: most ports are wired and need none of it. */
+class Nearest {
+  private readonly offers: { from: string; output: Port }[] = [];
+  private readonly seen: Set<string>;
+  private front: string[];
+
+  constructor(
+    private readonly shape: Topology,
+    private readonly define: Define,
+    private readonly rank: ReadonlyMap<string, number>,
+    id: string,
+  ) {
+    this.seen = new Set([id]);
+    this.front = [...(shape.predecessors.get(id) ?? [])];
+  }
+
+  find(fits: (output: Port) => boolean): { from: string; output: string } | undefined {
+    let found = this.offers.find(({ output }) => fits(output));
+    while (!found && this.front.length > 0) found = this.step().find(({ output }) => fits(output));
+    return found && { from: found.from, output: found.output.name };
+  }
+
+  private step(): { from: string; output: Port }[] {
+    const fresh = [...new Set(this.front)]
+      .filter((id) => !this.seen.has(id))
+      .sort((a, b) => (this.rank.get(a) ?? 0) - (this.rank.get(b) ?? 0));
+    for (const id of fresh) this.seen.add(id);
+    this.front = fresh.flatMap((id) => [...(this.shape.predecessors.get(id) ?? [])]);
+    const offers = fresh.flatMap((id) => {
+      const node = this.shape.node.get(id);
+      return ((node && this.define(node)?.outputs) ?? []).map((output) => ({ from: id, output }));
+    });
+    this.offers.push(...offers);
+    return offers;
+  }
 }
 
-function sourceOf(
-  graph: Graph,
-  shape: Topology,
-  node: GraphNode,
-  port: Port,
-  offers: { from: string; output: Port }[],
-  promised: string | undefined,
-): InputSource {
+function sourceOf(graph: Graph, shape: Topology, node: GraphNode, port: Port, nearest: Nearest, promised: string | undefined): InputSource {
   const at = { node, port };
   for (const edge of shape.incoming.get(node.id) ?? []) {
     const { sourcePort, targetPort } = edgeMetadata(edge);
     if (targetPort === port.name && sourcePort) return { ...at, kind: "wire", from: edge.from, output: sourcePort };
   }
-  const offer = offers.find(({ output }) => output.name === port.name && typesFit(output.type, port.type));
-  const near = offer && { from: offer.from, output: offer.output.name };
+  const near = nearest.find((output) => output.name === port.name && typesFit(output.type, port.type));
   const own = Object.hasOwn(node.params ?? {}, port.name);
   if (promised !== undefined)
     return { ...at, kind: "interface", input: promised, ...(near ? { otherwise: near } : own ? { otherwise: "param" as const } : {}) };

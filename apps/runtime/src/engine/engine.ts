@@ -94,6 +94,7 @@ export class Engine {
     clearTimeout(this.timer);
     for (const execution of this.executions.values()) execution.close(new Error("The runtime stops."));
     await Promise.allSettled(this.drives);
+    await this.options.record.leave(this.options.owner).catch(() => {});
   }
 
   /** One at a time: a renewal must not be judged by runs that were claimed while it was under way. */
@@ -109,7 +110,7 @@ export class Engine {
     for (const execution of held) await this.compare(execution, mine.get(execution.run.id));
     if (this.stopped) return;
     await this.timeOut();
-    for (const run of await record.claim(owner, timings.runLeaseMs)) {
+    for (const run of await record.claim(owner)) {
       const drive = this.drive(run).catch((error) => this.options.onError(`run ${run.id}`, error));
       this.drives.add(drive);
       void drive.finally(() => this.drives.delete(drive));

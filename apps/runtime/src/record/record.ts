@@ -3,7 +3,6 @@ import { EventEmitter } from "node:events";
 import type { ArtifactRef, RunEvent } from "@spindle/schemas";
 import type pg from "pg";
 import { storable, storableName } from "../store/storable.ts";
-import { CHANGE_SQL } from "./change-sql.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { CHANGES, type ChangeName, type NodeState, type RunState } from "./states.ts";
 
@@ -63,7 +62,7 @@ const asked = (one: NodeChange, i: number) => {
     i,
     id: one.nodeRun,
     fence: one.fence,
-    from: rule.from,
+    from: rule.from.join(","),
     to: rule.to,
     event: rule.event,
     raise: rule.raisesFence ? 1 : 0,
@@ -126,10 +125,11 @@ export interface RunRow {
 
 const json = (value: unknown): string | null => (value === undefined ? null : storable(value));
 
-const ADD_SQL = `INSERT INTO node_run (id, run_id, node_id, path, state, plane, service, version, engine, draft, timeout_seconds)
+const ADD_NODES = `INSERT INTO node_run (id, run_id, node_id, path, state, plane, service, version, engine, draft, timeout_seconds)
   SELECT gen_random_uuid(), $1, n."nodeId", n.path, 'queued', n.plane, n.service, n.version, n.engine, n.draft, n."timeoutSeconds"
-  FROM jsonb_to_recordset($2::jsonb) AS n("nodeId" text, path text, plane text, service text, version text, engine text, draft boolean, "timeoutSeconds" int)
-  ON CONFLICT (run_id, path) DO NOTHING RETURNING *`;
+  FROM jsonb_to_recordset($nodes::jsonb) AS n("nodeId" text, path text, plane text, service text, version text, engine text, draft boolean, "timeoutSeconds" int)
+  ON CONFLICT (run_id, path) DO NOTHING`;
+const ADD_SQL = `${ADD_NODES.replace("$nodes", "$2")} RETURNING *`;
 
 /** What the engine needs of a record; a second one, in memory, is for tests and the bench. */
 export interface EngineRecord {
@@ -146,9 +146,12 @@ export class RunRecord implements EngineRecord {
   readonly changed = new EventEmitter().setMaxListeners(0);
   stale = 0;
 
-  constructor(readonly pool: pg.Pool) {}
+  constructor(
+    readonly pool: pg.Pool,
+    private readonly changes: pg.Pool = pool,
+  ) {}
 
-  private readonly commits = new GroupCommit<NodeChange & { key: string }, ChangedRow | undefined>((changes) => this.commit(changes));
+  private readonly commits = new GroupCommit<NodeChange & { key: string }, ChangedRow | undefined>((asks) => this.commit(asks));
 
   /** The changed row, or undefined if the change came under an old fence or from a state that does not allow it. */
   async change(one: NodeChange): Promise<ChangedRow | undefined> {
@@ -159,9 +162,9 @@ export class RunRecord implements EngineRecord {
   }
 
   private async commit(changes: NodeChange[]): Promise<(ChangedRow | undefined)[]> {
-    const { rows } = await this.pool.query<ChangedRow & { i: number }>({
+    const { rows } = await this.changes.query<ChangedRow & { i: number }>({
       name: "node-change",
-      text: CHANGE_SQL,
+      text: "SELECT * FROM change_node_runs($1)",
       values: [storable(changes.map(asked))],
     });
     const answers: (ChangedRow | undefined)[] = changes.map(() => undefined);
@@ -170,30 +173,24 @@ export class RunRecord implements EngineRecord {
   }
 
   async create(run: NewRun): Promise<void> {
-    const client = await this.pool.connect();
-    try {
-      await client.query("BEGIN");
-      await client.query(
-        `INSERT INTO run (id, revision_id, graph_id, title, template, state, inputs, engines, last_seq) VALUES ($1,$2,$3,$4,$5,'queued',$6,$7,1)`,
-        [
-          run.id,
-          run.revision,
-          run.graph ?? null,
-          storableName(run.title),
-          run.template ?? null,
-          storable(run.inputs),
-          storable(run.engines),
-        ],
-      );
-      await client.query(ADD_SQL, [run.id, JSON.stringify(run.nodes)]);
-      await client.query(`INSERT INTO run_event (run_id, seq, type, body) VALUES ($1, 1, 'run.queued', '{}')`, [run.id]);
-      await client.query("COMMIT");
-    } catch (error) {
-      await client.query("ROLLBACK").catch(() => {});
-      throw error;
-    } finally {
-      client.release();
-    }
+    await this.pool.query({
+      name: "run-create",
+      text: `WITH made AS (
+        INSERT INTO run (id, revision_id, graph_id, title, template, state, inputs, engines, last_seq) VALUES ($1,$2,$3,$4,$5,'queued',$6,$7,1)
+      ), event AS (
+        INSERT INTO run_event (run_id, seq, type, body) VALUES ($1, 1, 'run.queued', '{}')
+      ) ${ADD_NODES}`.replace("$nodes", "$8"),
+      values: [
+        run.id,
+        run.revision,
+        run.graph ?? null,
+        storableName(run.title),
+        run.template ?? null,
+        storable(run.inputs),
+        storable(run.engines),
+        JSON.stringify(run.nodes),
+      ],
+    });
     this.changed.emit(run.id);
   }
 
@@ -248,7 +245,7 @@ export class RunRecord implements EngineRecord {
    */
   async park({ id, fence }: Pick<RunRow, "id" | "fence">, waiting: number): Promise<boolean> {
     const { rowCount } = await this.pool.query(
-      `WITH moved AS (UPDATE run SET state = 'waiting', owner = NULL, lease_until = NULL, last_seq = last_seq + 1
+      `WITH moved AS (UPDATE run SET state = 'waiting', owner = NULL, last_seq = last_seq + 1
          WHERE id = $1 AND fence = $2 AND state = 'running' AND NOT cancel_requested
            AND (SELECT count(*) FROM node_run n WHERE n.run_id = $1 AND (n.state = 'waiting' OR (n.held = 'after' AND NOT n.passed))) = $3
          RETURNING id, last_seq)
@@ -275,23 +272,37 @@ export class RunRecord implements EngineRecord {
     return rows;
   }
 
-  /** Takes runs that nobody owns, or whose owner is silent; one statement, so two runtimes never get the same one. */
-  async claim(owner: string, leaseMs: number): Promise<RunRow[]> {
+  /**
+   * Takes runs that nobody owns, or whose owner is silent; one statement, so two runtimes never get the same one. Renew first:
+   * an owner without a lease is silent.
+   */
+  async claim(owner: string): Promise<RunRow[]> {
     const { rows } = await this.pool.query<RunRow>(
-      `UPDATE run SET owner = $1, fence = fence + 1, lease_until = now() + $2 * interval '1 millisecond'
-       WHERE id IN (SELECT id FROM run WHERE state IN ('queued','running') AND (owner IS NULL OR lease_until < now()) ORDER BY created_at LIMIT 50 FOR UPDATE SKIP LOCKED) RETURNING *`,
-      [owner, leaseMs],
+      `UPDATE run SET owner = $1, fence = fence + 1
+       WHERE id IN (SELECT r.id FROM run r LEFT JOIN runtime o ON o.id = r.owner
+         WHERE r.state IN ('queued','running') AND (r.owner IS NULL OR o.id IS NULL OR o.lease_until < now())
+         ORDER BY r.created_at LIMIT 50 FOR UPDATE OF r SKIP LOCKED) RETURNING *`,
+      [owner],
     );
     return rows;
   }
 
-  /** Renews this owner's leases. Returns the runs that are still its own, and whether each is to be cancelled. */
+  /** Renews this owner's lease. Returns the runs that are still its own, and whether each is to be cancelled. */
   async renew(owner: string, leaseMs: number): Promise<Map<string, { fence: number; cancelRequested: boolean }>> {
-    const { rows } = await this.pool.query<{ id: string; fence: number; cancel_requested: boolean }>(
-      `UPDATE run SET lease_until = now() + $2 * interval '1 millisecond' WHERE owner = $1 AND state IN ('queued','running') RETURNING id, fence, cancel_requested`,
+    await this.pool.query(
+      `INSERT INTO runtime (id, lease_until) VALUES ($1, now() + $2 * interval '1 millisecond') ON CONFLICT (id) DO UPDATE SET lease_until = EXCLUDED.lease_until`,
       [owner, leaseMs],
     );
+    const { rows } = await this.pool.query<{ id: string; fence: number; cancel_requested: boolean }>(
+      `SELECT id, fence, cancel_requested FROM run WHERE owner = $1 AND state IN ('queued','running')`,
+      [owner],
+    );
     return new Map(rows.map((row) => [row.id, { fence: row.fence, cancelRequested: row.cancel_requested }]));
+  }
+
+  /** A runtime that stops leaves its runs to others at once, and forgets those that stopped long ago. */
+  async leave(owner: string): Promise<void> {
+    await this.pool.query(`DELETE FROM runtime WHERE id = $1 OR lease_until < now() - interval '1 day'`, [owner]);
   }
 
   /** Which of these node runs are neither with a worker nor with a person any more. */

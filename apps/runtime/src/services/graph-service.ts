@@ -81,12 +81,16 @@ export class GraphService {
     if (hasErrors(issues)) throw new Refused(422, "request.invalid", summary(issues), { issues });
     const text = canonicalText(graph);
     const hash = createHash("sha256").update(text).digest("hex");
+    const known = await this.db.prisma.revision.findUnique({ where: { hash }, select: { id: true } });
+    if (known) return { revision: known.id, graph };
     // Not Prisma's upsert, which fails when two people freeze the same graph at once.
-    const { rows } = await this.db.pool.query<{ id: string }>(
-      "INSERT INTO revision (id, hash, document) VALUES ($1, $2, $3) ON CONFLICT (hash) DO UPDATE SET hash = EXCLUDED.hash RETURNING id",
-      [randomUUID(), hash, storableText(text)],
-    );
-    return { revision: rows[0]?.id as string, graph };
+    await this.db.pool.query("INSERT INTO revision (id, hash, document) VALUES ($1, $2, $3) ON CONFLICT (hash) DO NOTHING", [
+      randomUUID(),
+      hash,
+      storableText(text),
+    ]);
+    const { id } = await this.db.prisma.revision.findUniqueOrThrow({ where: { hash }, select: { id: true } });
+    return { revision: id, graph };
   }
 }
 

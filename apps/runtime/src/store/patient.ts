@@ -13,6 +13,8 @@ const OUTAGE = new Set([
   "08003",
   "08006",
   "53300",
+  "40001",
+  "40P01", // two runtimes that changed rows of the same runs in another order
 ]);
 
 /** Whether the database or the bus could not be reached, so that the same call may go through later. */

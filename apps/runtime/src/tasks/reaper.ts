@@ -41,11 +41,8 @@ export class Reaper {
     );
     const now = Date.now();
     const current = new Set<string>();
-    for (const row of rows) {
-      const task = taskName(row.id, row.fence);
-      current.add(task);
-      await this.lookAt(row, task, now);
-    }
+    for (const row of rows) current.add(taskName(row.id, row.fence));
+    await Promise.all(rows.map((row) => this.lookAt(row, taskName(row.id, row.fence), now)));
     for (const task of [...this.seen.keys(), ...this.rows.keys()])
       if (!current.has(task)) {
         this.seen.delete(task);

@@ -123,16 +123,19 @@ export class WorkerPlane {
   }
 
   private async takeResults(): Promise<void> {
-    for (const one of await this.bus.results()) {
-      if ("bad" in one) this.options.onError("results", new Error(`A malformed result was dropped: ${one.bad}`));
-      else {
-        const settled = await settle(this.context, one.result);
-        const task = parseTask(one.result.task);
-        if (settled === "again") this.wake.emit("outbox");
-        else if (task) this.options.decisions.announce(task.nodeRun);
-      }
-      await this.bus.acknowledge(one.id);
+    for (let taken = await this.bus.results(); taken.length > 0; taken = await this.bus.results())
+      await Promise.all(taken.map((one) => this.takeResult(one)));
+  }
+
+  private async takeResult(one: Awaited<ReturnType<RuntimeEnd["results"]>>[number]): Promise<void> {
+    if ("bad" in one) this.options.onError("results", new Error(`A malformed result was dropped: ${one.bad}`));
+    else {
+      const settled = await settle(this.context, one.result);
+      const task = parseTask(one.result.task);
+      this.wake.emit("outbox"); // there is room on the bus now, and may be another try
+      if (settled !== "again" && task) this.options.decisions.announce(task.nodeRun);
     }
+    await this.bus.acknowledge(one.id);
   }
 
   private async progressLoop(): Promise<void> {
