@@ -259,6 +259,10 @@ export interface RuntimeConfiguration {
    */
   human?: boolean;
   /**
+   * Takes no time worth saving: it always runs, and its results are not kept for later runs.
+   */
+  instant?: boolean;
+  /**
    * Maximum allowed concurrent invocations.
    */
   concurrency: number;

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type NodeChange, RunRecord } from "../../apps/runtime/src/record/record.ts";
+import { RunRecord } from "../../apps/runtime/src/record/record.ts";
+import type { NodeChange } from "../../apps/runtime/src/record/types.ts";
 import { migrate } from "../../apps/runtime/src/store/migrate.ts";
 import { isRoot } from "../../infra/launch/paths.ts";
 import { type Service, startPostgres } from "../../infra/launch/postgres.ts";
@@ -43,7 +44,7 @@ async function newRun(nodes: number): Promise<{ run: string; ids: string[] }> {
     draft: false,
     timeoutSeconds: 0,
   });
-  await record.create({ id: run, revision, title: "t", inputs: {}, engines: {}, nodes: Array.from({ length: nodes }, node) });
+  await record.create({ id: run, revision, title: "t", inputs: {}, engines: {}, options: {}, nodes: Array.from({ length: nodes }, node) });
   const ids = (await record.nodeRuns(run)).map((row) => row.id);
   return { run, ids };
 }

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => spindle?.stop());
 
 async function start(): Promise<string> {
-  const answer = await fetch(`${spindle.url}/api/infinitetalk`, {
+  const answer = await fetch(`${spindle.url}/api/infinitetalk?force=1`, {
     method: "POST",
     body: talkForm({ data: { prompt: LONG, refText: "x" } }),
   });

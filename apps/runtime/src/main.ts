@@ -17,6 +17,7 @@ import { RunRecord } from "./record/record.ts";
 import { GraphService } from "./services/graph-service.ts";
 import { LibraryService } from "./services/library-service.ts";
 import { PeopleService } from "./services/people-service.ts";
+import { PlanService } from "./services/plan-service.ts";
 import { RunService } from "./services/run-service.ts";
 import { TemplateService } from "./services/template-service.ts";
 import { openDatabase } from "./store/database.ts";
@@ -70,6 +71,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const documents = new DocumentHost(db);
   const graphs = new GraphService(db, documents, () => library.library());
   const runs = new RunService(db, record, engine, graphs, live, () => library.library());
+  const plans = new PlanService(record, () => library.library());
   const people = new PeopleService(db, record, engine, decisions, () => library.library());
   const templates = await TemplateService.load(join(ROOT, "templates"));
   decisions.start(onError);
@@ -77,7 +79,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   await library.start();
   engine.start();
   const running = await serve(
-    { config, db, artifacts, record, live, workers, engine, library, graphs, runs, people, templates },
+    { config, db, artifacts, record, live, workers, engine, library, graphs, runs, people, plans, templates },
     documents,
     onError,
   );

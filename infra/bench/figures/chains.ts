@@ -3,6 +3,7 @@ import { Annotation, START, StateGraph } from "@langchain/langgraph";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import type { Graph, Library, NodeDefinition } from "@spindle/graph-model";
 import { RunExecution } from "../../../apps/runtime/src/engine/execution.ts";
+import { Levels } from "../../../apps/runtime/src/engine/level.ts";
 import { MemoryRecord } from "../../../apps/runtime/src/record/memory-record.ts";
 import { type Bench, byTurns, type Figure, type Measure, median, ratio } from "../figure.ts";
 import { floorChain, floorTable } from "../floor.ts";
@@ -74,8 +75,9 @@ async function inMemory(length: number): Promise<number> {
       return moved && { row: moved, output: {} };
     },
   };
+  const levels = new Levels(graph, library);
   const begin = performance.now();
-  await new RunExecution({ record, nodePlane, library, workers: {} as never, decisions: {} as never }, run as never, graph, []).drive();
+  await new RunExecution({ record, nodePlane, workers: {} as never, decisions: {} as never }, run as never, levels, []).drive();
   return performance.now() - begin;
 }
 

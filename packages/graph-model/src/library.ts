@@ -35,6 +35,8 @@ export interface NodeDefinition {
   engines: Engine[];
   live: boolean;
   idempotent: boolean;
+  /** Takes no time worth saving: it always runs, and nothing is kept for later. */
+  instant?: true;
   /** A person gives the outputs, not a process (DESIGN E7). */
   human?: true;
   /** A subgraph gives them: the definition's name. */

@@ -28,6 +28,7 @@ export function define(capability: Capability): NodeDefinition {
     })),
     live,
     idempotent: capability.contracts?.idempotent === true,
+    ...(capability.runtime.instant === true ? { instant: true as const } : {}),
     ...(capability.runtime.human === true ? { human: true as const } : {}),
     timeoutSeconds: capability.runtime.timeoutSeconds ?? 0,
   };

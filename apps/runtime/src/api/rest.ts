@@ -1,7 +1,8 @@
 // The plain HTTP calls: the seed's, and one per template and graph, made from their interface (DESIGN G4).
 import { definer, exportJson, exportMermaid, hasErrors, readGraphText, runInputs } from "@spindle/graph-model";
-import express, { Router } from "express";
+import express, { type Request, Router } from "express";
 import { SEED_JOB_STATUS } from "../record/states.ts";
+import type { RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { RunView } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
@@ -25,7 +26,7 @@ export function restRoutes(services: Services): Router {
       const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === SEED_FIELDS[field])?.type);
       const data = parseObject(form.fields.data ?? "{}", "data");
       const named = Object.fromEntries(Object.entries(form.files).map(([field, ref]) => [SEED_FIELDS[field] as string, ref]));
-      response.status(202).json({ jobId: await startTemplate("infinitetalk", { ...data, ...named }) });
+      response.status(202).json({ jobId: await startTemplate("infinitetalk", { ...data, ...named }, forced(request)) });
     }),
   );
 
@@ -34,7 +35,7 @@ export function restRoutes(services: Services): Router {
     handle(async (request, response) => {
       const inputs = templates.inputs(String(request.params.name), library.library());
       const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === field)?.type);
-      response.status(202).json({ run: await startTemplate(String(request.params.name), values(form, inputs)) });
+      response.status(202).json({ run: await startTemplate(String(request.params.name), values(form, inputs), forced(request)) });
     }),
   );
 
@@ -48,7 +49,7 @@ export function restRoutes(services: Services): Router {
       if (!graph) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
       const { graph: _, title, ...fields } = form.fields;
       const given = values({ files: form.files, fields }, runInputs(graph, definer(graph, library.library())));
-      response.status(202).json({ run: await runs.start(graph, given, { title: title || graph.workflowId }) });
+      response.status(202).json({ run: await runs.start(graph, given, { title: title || graph.workflowId, options: forced(request) }) });
     }),
   );
 
@@ -122,13 +123,16 @@ export function restRoutes(services: Services): Router {
     }),
   );
 
-  async function startTemplate(name: string, inputs: Record<string, unknown>): Promise<string> {
+  async function startTemplate(name: string, inputs: Record<string, unknown>, options: RunOptions): Promise<string> {
     const { graph, title } = templates.find(name);
-    return runs.start(graph, inputs, { title, template: name });
+    return runs.start(graph, inputs, { title, template: name, options });
   }
 
   return routes;
 }
+
+/** `?force=1` runs everything, whatever the cache has. */
+const forced = (request: Request): RunOptions => (request.query.force === "1" ? { force: true } : {});
 
 function parseObject(raw: string, field: string): Record<string, unknown> {
   try {

@@ -9,6 +9,16 @@ const id = z.string().uuid();
 const name = z.string().trim().min(1).max(200);
 const path = z.string().min(1).max(2000);
 const values = z.record(z.string(), z.unknown());
+const node = z.string().max(64);
+const byNode = z.record(node, values);
+const runOptions = z.strictObject({
+  force: z.union([z.literal(true), z.array(node).max(5000)]).optional(),
+  part: z.strictObject({ of: z.enum(["to", "from", "only"]), node }).optional(),
+});
+
+/** Without the keys whose value is undefined. */
+const clean = <T extends object>(value: T) =>
+  Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
 
 const graphs = router({
   list: procedure.query(({ ctx }) => ctx.graphs.list()),
@@ -31,11 +41,20 @@ const runs = router({
     .query(({ ctx, input: { take, ...filter } }) => ctx.runs.list(filter, take)),
   get: procedure.input(z.object({ id })).query(({ ctx, input }) => ctx.runs.get(input.id)),
   /** Runs the server's document of a graph. */
-  start: procedure.input(z.object({ graphId: id, inputs: values })).mutation(async ({ ctx, input }) => {
+  start: procedure.input(z.object({ graphId: id, inputs: values, options: runOptions.optional() })).mutation(async ({ ctx, input }) => {
     const { name: title } = await ctx.graphs.find(input.graphId);
     const { graph } = await ctx.graphs.read(input.graphId);
-    return ctx.runs.start(graph, input.inputs, { title, graphId: input.graphId });
+    return ctx.runs.start(graph, input.inputs, { title, graphId: input.graphId, options: clean(input.options ?? {}) });
   }),
+  /** What a run would do, and how long it would take. */
+  plan: procedure.input(z.object({ graphId: id, inputs: values, options: runOptions.optional() })).query(async ({ ctx, input }) => {
+    const { graph } = await ctx.graphs.read(input.graphId);
+    return ctx.plans.plan(graph, input.inputs, clean(input.options ?? {}), input.graphId);
+  }),
+  fork: procedure
+    .input(z.object({ id, node: node.optional(), params: byNode.optional(), outputs: byNode.optional(), inputs: values.optional() }))
+    .mutation(({ ctx, input: { id: run, ...change } }) => ctx.runs.fork(run, clean(change))),
+  clearCache: procedure.input(z.object({ graphId: id.optional() })).mutation(({ ctx, input }) => ctx.runs.clearCache(input.graphId)),
   cancel: procedure.input(z.object({ id })).mutation(({ ctx, input }) => ctx.runs.cancel(input.id)),
   /** Every node run of a node: visits, elements, and what ran in subgraphs. */
   nodeRuns: procedure

@@ -2,6 +2,7 @@
 import { json, Router } from "express";
 import { z } from "zod";
 import { Refused } from "../refused.ts";
+import type { ForkRequest } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
 import { handle, uuid } from "./respond.ts";
 
@@ -11,6 +12,14 @@ const answer = z.strictObject({
   button: z.string().max(80).optional(),
 });
 const place = z.strictObject({ path: z.string().min(1).max(2000) });
+
+const byNode = z.record(z.string().max(64), z.record(z.string(), z.unknown()));
+const fork = z.strictObject({
+  node: z.string().max(64).optional(),
+  params: byNode.optional(),
+  outputs: byNode.optional(),
+  inputs: z.record(z.string(), z.unknown()).optional(),
+});
 
 /** @throws Refused 422 that names the field */
 function read<T>(schema: z.ZodType<T>, body: unknown): T {
@@ -36,6 +45,14 @@ export function runRoutes({ runs, people }: Services): Router {
   routes.get(
     "/api/runs/:id/graph",
     handle(async (request, response) => response.json(await runs.graphWithState(uuid(request.params.id, "run")))),
+  );
+  routes.post(
+    "/api/runs/:id/fork",
+    json({ limit: "2mb" }),
+    handle(async (request, response) => {
+      const change = read(fork, request.body);
+      response.status(202).json({ run: await runs.fork(uuid(request.params.id, "run"), change as ForkRequest) });
+    }),
   );
   routes.post(
     "/api/runs/:id/cancel",

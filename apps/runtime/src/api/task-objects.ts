@@ -5,7 +5,7 @@ import { type ArtifactRef, validateArtifactRef } from "@spindle/schemas";
 import { taskToken } from "@spindle/task-bus";
 import express, { type Request, Router } from "express";
 import { z } from "zod";
-import type { NodeRunRow } from "../record/record.ts";
+import type { NodeRunRow } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Services } from "../services/services.ts";
 import { inputText } from "../tasks/dispatcher.ts";

@@ -2,7 +2,8 @@
 import { randomUUID } from "node:crypto";
 import type { Graph, Library } from "@spindle/graph-model";
 import type { Timings } from "../config.ts";
-import type { RunRecord, RunRow } from "../record/record.ts";
+import type { RunRecord } from "../record/record.ts";
+import type { RunOptions, RunRow } from "../record/types.ts";
 import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
@@ -10,6 +11,7 @@ import type { LiveBoard } from "../tasks/live.ts";
 import { scopeOutputs, unhandled } from "./call.ts";
 import { RunExecution } from "./execution.ts";
 import { freezeNodes, rootNodes } from "./freeze.ts";
+import { Levels } from "./level.ts";
 import { type ExecutionParts, Parked } from "./running.ts";
 
 export interface EngineOptions {
@@ -17,7 +19,7 @@ export interface EngineOptions {
   owner: string;
   timings: Timings;
   live: LiveBoard;
-  parts: Omit<ExecutionParts, "library" | "record" | "decisions">;
+  parts: Omit<ExecutionParts, "record" | "decisions">;
   record: RunRecord;
   decisions: Decisions;
   library: () => Library;
@@ -31,10 +33,14 @@ export interface RunRequest {
   title: string;
   template?: string;
   inputs: Record<string, unknown>;
+  options?: RunOptions;
 }
+
+const LEVELS_KEPT = 50;
 
 export class Engine {
   private readonly executions = new Map<string, RunExecution>();
+  private readonly levels = new Map<string, { library: Library; levels: Levels }>();
   private readonly drives = new Set<Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
@@ -64,6 +70,7 @@ export class Engine {
       ...(template ? { template } : {}),
       inputs,
       engines,
+      options: request.options ?? {},
       nodes: rootNodes(request.graph, library, engines),
     });
     this.look();
@@ -137,31 +144,45 @@ export class Engine {
   }
 
   private async drive(run: RunRow): Promise<void> {
-    const { record, db, live } = this.options;
-    const revision = await patient(() => db.prisma.revision.findUniqueOrThrow({ where: { id: run.revision_id } }));
-    const graph = revision.document as unknown as Graph;
+    const { record, live } = this.options;
+    const levels = await patient(() => this.levelsOf(run.revision_id));
     if (run.state === "queued") await patient(() => record.changeRun(run, ["queued"], "running"));
     run.state = "running";
-    while (await this.driveOnce(run, graph));
-    this.executions.delete(run.id);
+    while (await this.driveOnce(run, levels));
     setTimeout(() => live.forget(run.id), 5000).unref();
   }
 
+  /** What is worked out of a revision is worked out once: a template runs often. */
+  private async levelsOf(revision: string): Promise<Levels> {
+    const library = this.options.library();
+    const known = this.levels.get(revision);
+    if (known?.library === library) return known.levels;
+    const { document } = await this.options.db.prisma.revision.findUniqueOrThrow({ where: { id: revision } });
+    const levels = new Levels(document as unknown as Graph, library);
+    if (this.levels.size >= LEVELS_KEPT) this.levels.delete(this.levels.keys().next().value as string);
+    this.levels.set(revision, { library, levels });
+    return levels;
+  }
+
   /** True if it is to be driven again: it was about to rest when somebody answered. */
-  private async driveOnce(run: RunRow, graph: Graph): Promise<boolean> {
+  private async driveOnce(run: RunRow, levels: Levels): Promise<boolean> {
     const { parts, record, decisions } = this.options;
     const rows = await patient(() => record.nodeRuns(run.id));
-    const execution = new RunExecution({ ...parts, record, decisions, library: this.options.library() }, run, graph, rows);
+    const execution = new RunExecution({ ...parts, record, decisions }, run, levels, rows);
     this.executions.set(run.id, execution);
     try {
       await execution.drive();
-      if (!execution.closed) {
+      // It may have been about to rest when the last answer came: what was decided is decided.
+      if (!execution.closed || execution.parked) {
         execution.finishing = true;
         await this.finish(execution);
       }
     } catch (error) {
       if (error instanceof Parked) return !(await patient(() => record.park(run, execution.waitingFor)));
       if (!execution.closed) throw error;
+    } finally {
+      // It may be claimed again, by this runtime too, the moment it rests.
+      if (this.executions.get(run.id) === execution) this.executions.delete(run.id);
     }
     return false;
   }

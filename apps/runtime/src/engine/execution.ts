@@ -1,14 +1,15 @@
 // One run in this process. Settling is single-flight per path and the only place where anything happens; whoever asks first
 // (LangGraph, or the look-ahead when a predecessor is decided) starts it, and the record decides what it means.
 import { AsyncResource } from "node:async_hooks";
-import { type Graph, nodeSettings, type Region } from "@spindle/graph-model";
-import type { ChangedRow, FrozenNode, NewNodeRun, NodeChange, RunRow } from "../record/record.ts";
+import { nodeSettings, type Region } from "@spindle/graph-model";
 import { isTerminal } from "../record/states.ts";
+import type { ChangedRow, FrozenNode, NewNodeRun, NodeChange, RunRow } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import { compile, type Driven } from "./compile.ts";
 import { Judge, type Visits } from "./judge.ts";
-import { Levels, rootScope, type Scope, visitScope } from "./level.ts";
+import { type Levels, rootScope, type Scope, visitScope } from "./level.ts";
 import { NodeStep } from "./node-step.ts";
+import { Reuse } from "./reuse.ts";
 import { type Decided, type DecidedRow, type ExecutionParts, Parked, type Running, RunTooLarge } from "./running.ts";
 
 /** More node runs than this in one run are refused: a subgraph that maps over a subgraph multiplies quickly. */
@@ -16,6 +17,7 @@ const MAX_NODE_RUNS = 100_000;
 
 export class RunExecution implements Running, Driven, Visits {
   readonly levels: Levels;
+  readonly reuse: Reuse;
   readonly root: Scope;
   readonly judge: Judge = new Judge(this);
   private readonly steps: NodeStep = new NodeStep(this);
@@ -43,12 +45,13 @@ export class RunExecution implements Running, Driven, Visits {
   constructor(
     readonly parts: ExecutionParts,
     readonly run: RunRow,
-    graph: Graph,
+    levels: Levels,
     rows: readonly DecidedRow[],
     /** False only in tests: then LangGraph alone starts nodes. */
     private readonly lookAhead = true,
   ) {
-    this.levels = new Levels(graph, parts.library);
+    this.levels = levels;
+    this.reuse = new Reuse(parts.record, run, levels.root.graph);
     this.root = rootScope(this.levels.root, "", run.inputs);
     this.cancelled = run.cancel_requested;
     this.rows = new Map(rows.map((row) => [row.path, row]));

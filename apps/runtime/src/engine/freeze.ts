@@ -11,7 +11,7 @@ import {
   nodeSettings,
   planGraph,
 } from "@spindle/graph-model";
-import type { FrozenNode, FrozenNodes, NewNodeRun } from "../record/record.ts";
+import type { FrozenNode, FrozenNodes, NewNodeRun } from "../record/types.ts";
 
 export function freezeNodes(graph: Graph, library: Library): FrozenNodes {
   const levels = new Map([["", graph], ...definitionNames(graph).map((name) => [name, definitionGraph(graph, name) as Graph] as const)]);

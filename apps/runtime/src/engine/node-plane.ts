@@ -4,7 +4,8 @@ import type { CombinedManifest } from "@spindle/schemas";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Config, Timings } from "../config.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
-import type { ChangedRow, NodeChange, NodeRunRow, RunRecord } from "../record/record.ts";
+import type { RunRecord } from "../record/record.ts";
+import type { ChangedRow, NodeChange, NodeRunRow } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import type { LiveBoard } from "../tasks/live.ts";
 import { type TaskError, verdict } from "../tasks/retry.ts";
@@ -26,8 +27,9 @@ export class NodePlane {
    * Runs a node until it is decided. What is idempotent and over at once is written once, when it is over: should this process
    * die before, it runs again, as it would have anyway. Undefined if the row is no longer what it was: the caller reads it again.
    */
-  async run(row: NodeRunRow, input: Record<string, unknown>, idempotent: boolean, signal: AbortSignal): Promise<Ended | undefined> {
-    const attempt = new Attempt(this.parts.record, row, input);
+  async run(row: NodeRunRow, task: NodeTask, signal: AbortSignal): Promise<Ended | undefined> {
+    const { input, idempotent } = task;
+    const attempt = new Attempt(this.parts.record, row, task);
     if (row.state === "running") await attempt.begin("takeOver");
     else if (!idempotent) await attempt.begin("begin");
     else attempt.beginLater();
@@ -53,28 +55,42 @@ export class NodePlane {
     const { registry, artifacts, live, models, manifest } = this.parts;
     const capability = registry.find(row.service);
     if (!capability?.run) throw new Error(`The node plane has no ${row.service}.`);
-    const late = AbortSignal.timeout(Math.max(1, row.timeout_seconds || 86_400) * 1000);
-    const signal = AbortSignal.any([cancelled, late]);
-    const stopped = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+    // Not AbortSignal.timeout and any: what they make lives until the time is up, long after the node is over.
+    const stop = new AbortController();
+    const stopped = new Promise<never>((_, reject) =>
+      stop.signal.addEventListener("abort", () => reject(stop.signal.reason), { once: true }),
+    );
     stopped.catch(() => {});
+    const onCancel = () => stop.abort(cancelled.reason);
+    if (cancelled.aborted) onCancel();
+    cancelled.addEventListener("abort", onCancel, { once: true });
+    const timer = setTimeout(() => stop.abort(new TimedOut(row.timeout_seconds)), Math.max(1, row.timeout_seconds || 86_400) * 1000);
     const work = capability.run({
       input,
       engine: row.engine,
-      signal,
+      signal: stop.signal,
       models,
       progress: (news) => live.update(row.run_id, row.node_id, news),
       read: (ref) => artifacts.read(ref),
       write: (bytes, file) => artifacts.write(bytes, file),
       manifest,
     });
-    return Promise.race([work, stopped]).catch((error) => {
-      throw late.aborted ? new TimedOut(row.timeout_seconds) : error;
+    return Promise.race([work, stopped]).finally(() => {
+      clearTimeout(timer);
+      cancelled.removeEventListener("abort", onCancel);
     });
   }
 }
 
 /** How long a node may run before the record says that it does. */
 const UNSAID_MS = 50;
+
+export interface NodeTask {
+  input: Record<string, unknown>;
+  idempotent: boolean;
+  cacheKey?: string;
+  why?: string;
+}
 
 export interface Ended {
   row: ChangedRow;
@@ -93,7 +109,7 @@ class Attempt {
   constructor(
     private readonly record: Pick<RunRecord, "change">,
     public row: NodeRunRow,
-    private readonly input: Record<string, unknown>,
+    private readonly task: NodeTask,
   ) {}
 
   get tries(): number {
@@ -105,9 +121,7 @@ class Attempt {
   }
 
   begin(change: "begin" | "takeOver"): Promise<void> {
-    this.begun ??= this.change({ change, input: this.input, body: { engine: this.row.engine, draft: this.row.draft } }).then(
-      () => undefined,
-    );
+    this.begun ??= this.change({ change, ...this.first(), body: { engine: this.row.engine, draft: this.row.draft } }).then(() => undefined);
     return this.begun;
   }
 
@@ -120,9 +134,15 @@ class Attempt {
   async end({ change, ...more }: Ending): Promise<Ended | undefined> {
     await this.settleBegin();
     const here = this.begun ? change : change === "succeed" ? "succeedHere" : change === "fail" ? "failHere" : change;
-    const first = this.begun ? {} : { input: this.input, tookMs: Math.round(performance.now() - this.started) };
+    const first = this.begun ? {} : { ...this.first(), tookMs: Math.round(performance.now() - this.started) };
     const row = this.lost ? undefined : await this.change({ change: here, ...more, ...first });
     return row && { row, ...(more.output ? { output: more.output } : {}) };
+  }
+
+  /** What the first change of the row says about it. */
+  private first(): Pick<NodeChange, "input" | "cacheKey" | "why"> {
+    const { input, cacheKey, why } = this.task;
+    return { input, ...(cacheKey ? { cacheKey } : {}), ...(why ? { why } : {}) };
   }
 
   private async settleBegin(): Promise<void> {

@@ -1,11 +1,14 @@
 // What a node run does next, by its state (SPEC N). Each step changes the row or waits until somebody else has.
-import { edgeMetadata, type InputSource, nodeSettings, nodeTitle, resolveInputs } from "@spindle/graph-model";
+import { edgeMetadata, type InputSource, type NodeDefinition, nodeSettings, nodeTitle, resolveInputs } from "@spindle/graph-model";
 import { isTerminal } from "../record/states.ts";
+import type { Earlier } from "../record/types.ts";
+import { cacheKey, isCacheable, whyItRuns } from "./cache-key.ts";
 import { callDefinition } from "./call.ts";
 import { fullInput, whyUnfit } from "./check-input.ts";
 import { mapOver } from "./fan-out.ts";
 import { BadCondition } from "./judge.ts";
 import type { Scope } from "./level.ts";
+import type { NodeTask } from "./node-plane.ts";
 import { type DecidedRow, type Running, RunTooLarge } from "./running.ts";
 
 const CANCELLED = { class: "cancelled", code: "run.cancelled" };
@@ -19,6 +22,8 @@ export class NodeStep {
     if (row.state !== "queued" || this.run.cancelled) return this.go(scope, id, row, row.input ?? {});
     const settings = nodeSettings(scope.level.graph, id);
     if (settings.disabled === true) return this.skip(row, false, "The node is off.");
+    const role = this.run.reuse.role(scope.level.name, id);
+    if (role === "leave") return this.skip(row, false, "It is not part of this run.");
     if (!scope.level.definition.get(id)) return this.fail(row, "node.unknown_capability", `${row.service} is not in the library any more.`);
     const sources = scope.level.sources.get(id) ?? [];
     const values = this.values(scope, id, sources);
@@ -32,6 +37,8 @@ export class NodeStep {
     }
     if (settings.breakpoint === "before" && !row.passed) return this.set(row, { change: "hold", held: "before", body: { held: "before" } });
     if (settings.pinned) return this.set(row, { change: "pin", output: settings.pinned, body: { output: settings.pinned, pinned: true } });
+    const kept = role === "keep" ? await this.run.work(() => this.run.reuse.earlier(row.path)) : undefined;
+    if (kept) return this.reuse(row, kept, "It is not part of this run; its last output stands.");
     await this.go(scope, id, row, values);
   }
 
@@ -61,8 +68,43 @@ export class NodeStep {
     const node = scope.level.plan.shape.node.get(id);
     const input = row.state === "queued" ? fullInput(definition, node?.params, values) : (row.input ?? {});
     if (definition.human) return this.ask(row, input);
-    if (row.plane === "node") await this.here(row, input, definition.idempotent);
-    else await this.run.work(() => this.run.parts.workers.dispatch(row, input)).then(() => this.run.reload(row));
+    const cache = row.state === "queued" ? await this.look(scope, id, row, input, definition) : {};
+    if ("earlier" in cache) return this.reuse(row, cache.earlier, "Nothing changed.", input);
+    if (row.plane === "node") await this.here(row, { input, idempotent: definition.idempotent, ...cache });
+    else await this.run.work(() => this.run.parts.workers.dispatch(row, input, cache)).then(() => this.run.reload(row));
+  }
+
+  /** DESIGN E11: an earlier result of the same key, or why there is none. */
+  private async look(
+    scope: Scope,
+    id: string,
+    row: DecidedRow,
+    input: Values,
+    definition: NodeDefinition,
+  ): Promise<{ earlier: Earlier } | { cacheKey?: string; why?: string }> {
+    if (definition.instant) return {};
+    if (!isCacheable(definition)) return { why: "It is not repeatable, so it always runs." };
+    const key = cacheKey(row, input);
+    if (this.run.reuse.role(scope.level.name, id) === "force") return { cacheKey: key, why: "It was asked to run again." };
+    const { record } = this.run.parts;
+    const earlier = await this.run.work(() => record.cached(key));
+    if (earlier) return { earlier };
+    const graph = this.run.run.graph_id;
+    const last = graph ? await this.run.work(() => record.lastOf(graph, row.path)) : undefined;
+    return { cacheKey: key, why: whyItRuns(row, input, last, scope.level.sources.get(id) ?? [], scope.level.plan.shape) };
+  }
+
+  private reuse(row: DecidedRow, { id, run_id, output, cache_key }: Earlier, why: string, input?: Values): Promise<void> {
+    const body = { output, cached: { run: run_id, nodeRun: id }, why };
+    return this.set(row, {
+      change: "reuse",
+      output,
+      reusedFrom: id,
+      why,
+      body,
+      ...(input ? { input } : {}),
+      ...(cache_key ? { cacheKey: cache_key } : {}),
+    });
   }
 
   set(row: DecidedRow, change: Parameters<Running["change"]>[1]): Promise<void> {
@@ -89,9 +131,9 @@ export class NodeStep {
     }
   }
 
-  private async here(row: DecidedRow, input: Values, idempotent: boolean): Promise<void> {
-    const decided = await this.run.work(() => this.run.parts.nodePlane.run(row, input, idempotent, this.run.signal));
-    if (decided) this.run.note(decided.row, { input, ...(decided.output ? { output: decided.output } : {}) });
+  private async here(row: DecidedRow, task: NodeTask): Promise<void> {
+    const decided = await this.run.work(() => this.run.parts.nodePlane.run(row, task, this.run.signal));
+    if (decided) this.run.note(decided.row, { input: task.input, ...(decided.output ? { output: decided.output } : {}) });
     else await this.run.reload(row);
   }
 

@@ -2,8 +2,9 @@
 import type { Graph, GraphEdge, Library, NodeDefinition } from "@spindle/graph-model";
 import { describe, expect, test } from "vitest";
 import { MemoryRecord } from "../record/memory-record.ts";
-import type { NodeRunRow, RunRow } from "../record/record.ts";
+import type { NodeRunRow, RunRow } from "../record/types.ts";
 import { RunExecution } from "./execution.ts";
+import { Levels } from "./level.ts";
 
 /** mulberry32: the same graphs in every run. */
 function random(seed: number): () => number {
@@ -173,8 +174,8 @@ async function run(one: Case, lookAhead: boolean): Promise<{ rows: Record<string
   };
   const engines = { "": Object.fromEntries(one.nodes.map((id) => [id, frozen])) };
   const owned = { id: "r", state: "running", inputs: {}, engines, fence: 0, cancel_requested: false } as unknown as RunRow;
-  const parts = { record, nodePlane, library, workers: {} as never, decisions: {} as never };
-  await new RunExecution(parts, owned, graph, [], lookAhead).drive();
+  const parts = { record, nodePlane, workers: {} as never, decisions: {} as never };
+  await new RunExecution(parts, owned, new Levels(graph, library), [], lookAhead).drive();
   const rows = Object.fromEntries([...record.rows.values()].map((row) => [row.path, row.state]));
   return { rows, limits: record.notes.map((note) => note.path).sort(), ran };
 }

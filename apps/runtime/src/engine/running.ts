@@ -1,11 +1,11 @@
 // What the steps of a run need of it; the run itself is in execution.ts.
-import type { Library } from "@spindle/graph-model";
-import type { ChangedRow, EngineRecord, NewNodeRun, NodeChange, NodeRunRow, RunRow } from "../record/record.ts";
+import type { ChangedRow, EngineRecord, NewNodeRun, NodeChange, NodeRunRow, RunRow } from "../record/types.ts";
 import type { Decisions } from "../tasks/decisions.ts";
 import type { WorkerPlane } from "../tasks/worker-plane.ts";
 import type { Judge } from "./judge.ts";
 import type { Levels, Scope } from "./level.ts";
 import type { NodePlane } from "./node-plane.ts";
+import type { Reuse } from "./reuse.ts";
 
 export type DecidedRow = NodeRunRow & { output?: Record<string, unknown> | null };
 
@@ -14,7 +14,6 @@ export interface ExecutionParts {
   workers: Pick<WorkerPlane, "dispatch" | "cancel">;
   decisions: Pick<Decisions, "wait">;
   nodePlane: Pick<NodePlane, "run">;
-  library: Library;
 }
 
 export class RunTooLarge extends Error {}
@@ -32,6 +31,7 @@ export interface Running {
   readonly run: RunRow;
   readonly judge: Judge;
   readonly levels: Levels;
+  readonly reuse: Reuse;
   readonly cancelled: boolean;
   /** Ends what runs in this process. */
   readonly signal: AbortSignal;

@@ -35,6 +35,8 @@ export interface NodeCapability {
   timeoutSeconds?: number;
   idempotent: boolean;
   sideEffects?: string;
+  /** Takes no time worth saving: always runs, never cached. */
+  instant?: true;
   /** JSON Schema objects; each property is a port. */
   input: Schema;
   output: Schema;

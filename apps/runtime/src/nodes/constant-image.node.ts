@@ -10,6 +10,7 @@ export default defineNode({
   category: "Constants",
   keywords: ["value", "input", "constant"],
   idempotent: true,
+  instant: true,
   input: { type: "object", required: ["value"], properties: { value: { title: "Value", ...value } } },
   output: { type: "object", required: ["value"], properties: { value: { title: "Value", ...value } } },
   run: async ({ input }) => ({ value: input.value }),

@@ -7,7 +7,7 @@ export default defineNode({
   version: "2025.02.0",
   category: "Info",
   keywords: ["manifest", "library", "workers"],
-  idempotent: true,
+  idempotent: false,
   input: {
     type: "object",
     properties: {

@@ -8,6 +8,7 @@ export default defineNode({
   category: "Text and control",
   keywords: ["combine", "join", "object"],
   idempotent: true,
+  instant: true,
   input: {
     type: "object",
     required: ["first"],

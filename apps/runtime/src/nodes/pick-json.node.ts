@@ -8,6 +8,7 @@ export default defineNode({
   category: "Text and control",
   keywords: ["get", "path", "field", "extract"],
   idempotent: true,
+  instant: true,
   input: { type: "object", required: ["json"], properties: { json: { title: "JSON" } } },
   output: { type: "object", properties: { value: { title: "Value" } } },
   parameters: [

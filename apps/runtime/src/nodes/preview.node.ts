@@ -8,6 +8,7 @@ export default defineNode({
   category: "Output",
   keywords: ["output", "preview", "view", "result", "end"],
   idempotent: true,
+  instant: true,
   input: { type: "object", required: ["value"], properties: { value: { title: "Value" } } },
   output: { type: "object", properties: { value: { title: "Value" } } },
   run: async ({ input }) => ({ value: input.value }),

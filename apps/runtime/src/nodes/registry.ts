@@ -46,6 +46,7 @@ async function entry(one: NodeCapability, models: Config["models"] | undefined):
       concurrency: 8,
       timeoutSeconds: one.human ? 0 : (one.timeoutSeconds ?? 120),
       ...(one.human ? { human: true } : {}),
+      ...(one.instant ? { instant: true } : {}),
     },
     handler: { module: `apps/runtime/src/nodes/${one.id.split(".").at(-1)?.replaceAll("_", "-")}.node.ts`, method: "run" },
     io: { input: one.input, output: one.output },

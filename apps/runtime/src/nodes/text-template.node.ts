@@ -9,6 +9,7 @@ export default defineNode({
   category: "Text and control",
   keywords: ["mustache", "prompt", "string", "format"],
   idempotent: true,
+  instant: true,
   input: {
     type: "object",
     properties: {

@@ -1,7 +1,7 @@
 // A record that forgets with its process: for tests of the engine and for the bench. The same rules, nothing durable.
 import { randomUUID } from "node:crypto";
-import type { ChangedRow, EngineRecord, NewNodeRun, NodeChange, NodeRunRow } from "./record.ts";
 import { CHANGES } from "./states.ts";
+import type { ChangedRow, Earlier, EngineRecord, NewNodeRun, NodeChange, NodeRunRow } from "./types.ts";
 
 type Row = NodeRunRow & { output: Record<string, unknown> | null };
 
@@ -52,6 +52,12 @@ export class MemoryRecord implements EngineRecord {
   async nodeRun(id: string): Promise<Row | undefined> {
     const row = this.rows.get(id);
     return row && { ...row };
+  }
+
+  async cached(): Promise<undefined> {}
+  async lastOf(): Promise<undefined> {}
+  async outputsOf(): Promise<Map<string, Earlier>> {
+    return new Map();
   }
 
   async note(_run: string, type: string, _node: string, path: string): Promise<void> {

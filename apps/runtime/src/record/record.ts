@@ -1,60 +1,11 @@
 // The record of runs. Each change is one statement: the fenced row, its event, its result and its outbox row together.
 import { EventEmitter } from "node:events";
-import type { ArtifactRef, RunEvent } from "@spindle/schemas";
+import type { RunEvent } from "@spindle/schemas";
 import type pg from "pg";
 import { storable, storableName } from "../store/storable.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { CHANGES, type ChangeName, type NodeState, type RunState } from "./states.ts";
-
-export interface NodeRunRow {
-  id: string;
-  run_id: string;
-  node_id: string;
-  path: string;
-  state: NodeState;
-  attempt: number;
-  fence: number;
-  crashes: number;
-  plane: string;
-  service: string;
-  version: string;
-  engine: string;
-  draft: boolean;
-  timeout_seconds: number;
-  input: Record<string, unknown> | null;
-  error: Record<string, unknown> | null;
-  broken: boolean;
-  /** At a breakpoint. */
-  held: "before" | "after" | null;
-  /** The breakpoint was left. */
-  passed: boolean;
-}
-
-/** What a change gives back: the parts of a row that changes can touch. */
-export type ChangedRow = Pick<
-  NodeRunRow,
-  "id" | "run_id" | "node_id" | "path" | "state" | "attempt" | "fence" | "crashes" | "error" | "broken" | "held" | "passed"
->;
-
-export interface NodeChange {
-  nodeRun: string;
-  fence: number;
-  change: ChangeName;
-  body?: Record<string, unknown>;
-  input?: Record<string, unknown>;
-  error?: Record<string, unknown>;
-  broken?: boolean;
-  output?: Record<string, unknown>;
-  artifacts?: { key: string; ref: ArtifactRef }[];
-  /** Write an outbox row that is due after so many milliseconds. */
-  dispatchIn?: number;
-  held?: "before" | "after";
-  passed?: true;
-  /** A person's time is up after so many milliseconds. */
-  dueIn?: number;
-  /** It ran for so many milliseconds before this, its first change. */
-  tookMs?: number;
-}
+import { CHANGES, type RunState } from "./states.ts";
+import type { ChangedRow, Earlier, EngineRecord, NewNodeRun, NewRun, NodeChange, NodeRunRow, RunRow } from "./types.ts";
 
 const asked = (one: NodeChange, i: number) => {
   const rule: { from: readonly string[]; to: string; event: string; raisesFence?: true; counts?: string } = CHANGES[one.change];
@@ -79,67 +30,21 @@ const asked = (one: NodeChange, i: number) => {
     passed: one.passed ?? false,
     due: one.dueIn,
     took: one.tookMs,
+    cacheKey: one.cacheKey,
+    why: one.why,
+    reusedFrom: one.reusedFrom,
   };
 };
 
-/** What a run froze of a node when it started. */
-export interface FrozenNode {
-  plane: string;
-  service: string;
-  version: string;
-  engine: string;
-  draft: boolean;
-  timeoutSeconds: number;
-}
-
-export interface NewNodeRun extends FrozenNode {
-  nodeId: string;
-  path: string;
-}
-
-/** By definition (empty for the graph itself) and node. */
-export type FrozenNodes = Record<string, Record<string, FrozenNode>>;
-
-export interface NewRun {
-  id: string;
-  revision: string;
-  graph?: string;
-  title: string;
-  template?: string;
-  inputs: Record<string, unknown>;
-  engines: FrozenNodes;
-  nodes: NewNodeRun[];
-}
-
-export interface RunRow {
-  id: string;
-  revision_id: string;
-  state: RunState;
-  inputs: Record<string, unknown>;
-  engines: FrozenNodes;
-  owner: string | null;
-  /** Raised by each runtime that takes the run over. */
-  fence: number;
-  cancel_requested: boolean;
-}
-
 const json = (value: unknown): string | null => (value === undefined ? null : storable(value));
 
+const EARLIER = `SELECT n.id, n.run_id, n.node_id, n.service, n.version, n.engine, n.input, n.cache_key, o.output
+  FROM node_run n JOIN node_result o ON o.node_run_id = n.id`;
 const ADD_NODES = `INSERT INTO node_run (id, run_id, node_id, path, state, plane, service, version, engine, draft, timeout_seconds)
   SELECT gen_random_uuid(), $1, n."nodeId", n.path, 'queued', n.plane, n.service, n.version, n.engine, n.draft, n."timeoutSeconds"
   FROM jsonb_to_recordset($nodes::jsonb) AS n("nodeId" text, path text, plane text, service text, version text, engine text, draft boolean, "timeoutSeconds" int)
   ON CONFLICT (run_id, path) DO NOTHING`;
 const ADD_SQL = `${ADD_NODES.replace("$nodes", "$2")} RETURNING *`;
-
-/** What the engine needs of a record; a second one, in memory, is for tests and the bench. */
-export interface EngineRecord {
-  change(one: NodeChange): Promise<ChangedRow | undefined>;
-  nodeRun(id: string): Promise<(NodeRunRow & { output: Record<string, unknown> | null }) | undefined>;
-  /** Node runs that come to be during a run; those that are there already are left as they are and not answered. */
-  add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]>;
-  /** An event that changes nothing; once per path and type. */
-  note(run: string, type: string, node: string, path: string, body: Record<string, unknown>): Promise<void>;
-}
 
 export class RunRecord implements EngineRecord {
   /** Says that a run has new events; a hint, never the truth. */
@@ -176,7 +81,7 @@ export class RunRecord implements EngineRecord {
     await this.pool.query({
       name: "run-create",
       text: `WITH made AS (
-        INSERT INTO run (id, revision_id, graph_id, title, template, state, inputs, engines, last_seq) VALUES ($1,$2,$3,$4,$5,'queued',$6,$7,1)
+        INSERT INTO run (id, revision_id, graph_id, title, template, state, inputs, engines, options, last_seq) VALUES ($1,$2,$3,$4,$5,'queued',$6,$7,$9,1)
       ), event AS (
         INSERT INTO run_event (run_id, seq, type, body) VALUES ($1, 1, 'run.queued', '{}')
       ) ${ADD_NODES}`.replace("$nodes", "$8"),
@@ -189,6 +94,7 @@ export class RunRecord implements EngineRecord {
         storable(run.inputs),
         storable(run.engines),
         JSON.stringify(run.nodes),
+        JSON.stringify(run.options),
       ],
     });
     this.changed.emit(run.id);
@@ -240,20 +146,32 @@ export class RunRecord implements EngineRecord {
   }
 
   /**
-   * Puts a run to rest that only people can move: no owner, no lease. False if one of the `waiting` answered meanwhile, or
-   * the run is another's: an answer and this statement lock the same row, so that none is overlooked.
+   * Puts a run to rest that only people can move: no owner, no lease. False if one of the `waiting` answered meanwhile, or the
+   * run is another's. The run's row is locked before the count is taken: an answer writes that row too, so it is either
+   * counted, or finds the run at rest and wakes it.
    */
   async park({ id, fence }: Pick<RunRow, "id" | "fence">, waiting: number): Promise<boolean> {
-    const { rowCount } = await this.pool.query(
-      `WITH moved AS (UPDATE run SET state = 'waiting', owner = NULL, last_seq = last_seq + 1
-         WHERE id = $1 AND fence = $2 AND state = 'running' AND NOT cancel_requested
-           AND (SELECT count(*) FROM node_run n WHERE n.run_id = $1 AND (n.state = 'waiting' OR (n.held = 'after' AND NOT n.passed))) = $3
-         RETURNING id, last_seq)
-       INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.waiting', '{}' FROM moved`,
-      [id, fence, waiting],
-    );
-    this.changed.emit(id);
-    return rowCount === 1;
+    const client = await this.pool.connect();
+    try {
+      await client.query("BEGIN");
+      await client.query("SELECT 1 FROM run WHERE id = $1 FOR UPDATE", [id]);
+      const { rowCount } = await client.query(
+        `WITH moved AS (UPDATE run SET state = 'waiting', owner = NULL, last_seq = last_seq + 1
+           WHERE id = $1 AND fence = $2 AND state = 'running' AND NOT cancel_requested
+             AND (SELECT count(*) FROM node_run n WHERE n.run_id = $1 AND (n.state = 'waiting' OR (n.held = 'after' AND NOT n.passed))) = $3
+           RETURNING id, last_seq)
+         INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.waiting', '{}' FROM moved`,
+        [id, fence, waiting],
+      );
+      await client.query("COMMIT");
+      this.changed.emit(id);
+      return rowCount === 1;
+    } catch (error) {
+      await client.query("ROLLBACK").catch(() => {});
+      throw error;
+    } finally {
+      client.release();
+    }
   }
 
   /** Somebody answered: a parked run may be claimed again. */
@@ -303,6 +221,57 @@ export class RunRecord implements EngineRecord {
   /** A runtime that stops leaves its runs to others at once, and forgets those that stopped long ago. */
   async leave(owner: string): Promise<void> {
     await this.pool.query(`DELETE FROM runtime WHERE id = $1 OR lease_until < now() - interval '1 day'`, [owner]);
+  }
+
+  async cached(key: string): Promise<Earlier | undefined> {
+    const { rows } = await this.pool.query<Earlier>({
+      name: "cache-find",
+      text: `${EARLIER} WHERE n.cache_key = $1 AND n.state = 'succeeded' ORDER BY n.finished_at DESC LIMIT 1`,
+      values: [key],
+    });
+    return rows[0];
+  }
+
+  async lastOf(graph: string, path: string): Promise<Earlier | undefined> {
+    const { rows } = await this.pool.query<Earlier>({
+      name: "cache-last",
+      text: `${EARLIER} JOIN run u ON u.id = n.run_id WHERE u.graph_id = $1 AND n.path = $2 AND n.state = 'succeeded' ORDER BY n.finished_at DESC LIMIT 1`,
+      values: [graph, path],
+    });
+    return rows[0];
+  }
+
+  async outputsOf(from: { graph: string } | { run: string }): Promise<Map<string, Earlier>> {
+    const [column, id] = "run" in from ? ["id", from.run] : ["graph_id", from.graph];
+    const { rows } = await this.pool.query<Earlier & { path: string }>(
+      `SELECT DISTINCT ON (e.path) e.* FROM (SELECT n.id, n.run_id, n.node_id, n.path, n.service, n.version, n.engine, n.input, n.cache_key, n.finished_at, o.output
+         FROM node_run n JOIN node_result o ON o.node_run_id = n.id JOIN run u ON u.id = n.run_id
+         WHERE u.${column} = $1 AND n.state = 'succeeded' AND position('#' in n.path) = 0) e ORDER BY e.path, e.finished_at DESC`,
+      [id],
+    );
+    return new Map(rows.map((row) => [row.path, row]));
+  }
+
+  /** Milliseconds that successful runs of these engines took, in the median of the newest hundred, by `service\nengine`. */
+  async durations(of: readonly { service: string; engine: string }[]): Promise<Map<string, number>> {
+    const { rows } = await this.pool.query<{ service: string; engine: string; ms: number }>(
+      `SELECT a.service, a.engine, m.ms FROM (SELECT DISTINCT service, engine FROM jsonb_to_recordset($1::jsonb) AS x(service text, engine text)) a,
+         LATERAL (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t.ms) AS ms FROM (
+           SELECT extract(epoch FROM n.finished_at - n.started_at) * 1000 AS ms FROM node_run n
+           WHERE n.service = a.service AND n.engine = a.engine AND n.state = 'succeeded' AND n.reused_from IS NULL AND n.started_at IS NOT NULL
+           ORDER BY n.finished_at DESC LIMIT 100) t) m WHERE m.ms IS NOT NULL`,
+      [JSON.stringify(of)],
+    );
+    return new Map(rows.map((row) => [`${row.service}\n${row.engine}`, Number(row.ms)]));
+  }
+
+  /** Nothing that ran until now answers for anything later; of one graph, or of all. Returns how many it was. */
+  async clearCache(graph?: string): Promise<number> {
+    const { rowCount } = await this.pool.query(
+      `UPDATE node_run n SET cache_key = NULL FROM run u WHERE u.id = n.run_id AND n.cache_key IS NOT NULL AND ($1::uuid IS NULL OR u.graph_id = $1)`,
+      [graph ?? null],
+    );
+    return rowCount ?? 0;
   }
 
   /** Which of these node runs are neither with a worker nor with a person any more. */

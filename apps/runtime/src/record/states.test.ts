@@ -35,6 +35,7 @@ const TABLE: Record<NodeState, Record<string, NodeState>> = {
     failHere: "failed",
     fail: "failed",
     skip: "skipped",
+    reuse: "succeeded",
     pin: "succeeded",
     ask: "waiting",
     hold: "waiting",

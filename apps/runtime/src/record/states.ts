@@ -44,6 +44,8 @@ export const CHANGES = {
   /** On the node plane, for what was over before it was worth a row of its own that it runs. */
   succeedHere: { from: ["queued"], to: "succeeded", event: "node.succeeded", raisesFence: true, counts: "attempt" },
   failHere: { from: ["queued"], to: "failed", event: "node.failed", raisesFence: true, counts: "attempt" },
+  /** An earlier node run's output stands for this one's (DESIGN E11, E12). */
+  reuse: { from: ["queued"], to: "succeeded", event: "node.succeeded", raisesFence: true },
   /** The pinned output stands for the node's own. */
   pin: { from: ["queued"], to: "succeeded", event: "node.succeeded", raisesFence: true },
   /** A person is asked (DESIGN E7). */

@@ -12,7 +12,8 @@ import {
 } from "@spindle/graph-model";
 import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { NodeRunRow, RunRecord } from "../record/record.ts";
+import type { RunRecord } from "../record/record.ts";
+import type { NodeRunRow } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import type { Decisions } from "../tasks/decisions.ts";

@@ -16,6 +16,7 @@ import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
 import { type NodeState, type RunState, SEED_NODE_STATUS } from "../record/states.ts";
+import type { RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import type { Prisma } from "../store/generated/client.ts";
@@ -36,6 +37,10 @@ export interface NodeRunView {
   error: Record<string, unknown> | null;
   startedAt: string | null;
   finishedAt: string | null;
+  /** An earlier output stands for its own. */
+  reused: boolean;
+  /** Why it ran, or why it did not have to. */
+  why: string | null;
 }
 
 /** What a node did more than once: visits of a loop, elements of a map. */
@@ -56,6 +61,7 @@ export interface RunView {
   inputs: Record<string, unknown>;
   outputs: Record<string, unknown> | null;
   error: Record<string, unknown> | null;
+  options: RunOptions;
   lastSeq: number;
   /** 0 to 1, by `progressWeight`. */
   progress: number;
@@ -67,6 +73,16 @@ export interface RunView {
   /** By node, for those with several node runs. */
   counts: Record<string, NodeCount>;
   live: Live[];
+}
+
+export interface ForkRequest {
+  /** Runs again from here on. */
+  node?: string;
+  /** By node: parameters that replace the old run's. */
+  params?: Record<string, Record<string, unknown>>;
+  /** By node: outputs that stand for its own. */
+  outputs?: Record<string, Record<string, unknown>>;
+  inputs?: Record<string, unknown>;
 }
 
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
@@ -85,11 +101,45 @@ export class RunService {
   async start(
     graph: Graph,
     inputs: Record<string, unknown>,
-    about: { title: string; graphId?: string; template?: string },
+    about: { title: string; graphId?: string; template?: string; options?: RunOptions },
   ): Promise<string> {
+    const { part } = about.options ?? {};
+    if (part && !graph.nodes.some((node) => node.id === part.node))
+      throw new Refused(422, "run.input_invalid", `The graph has no node ${part.node}.`, { field: "part" });
     const frozen = await this.graphs.freeze(graph);
     const checked = checkInputs(runInputs(frozen.graph, definer(frozen.graph, this.library())), inputs);
     return this.engine.accept({ ...frozen, ...about, inputs: checked });
+  }
+
+  /**
+   * DESIGN E17: a new run of an ended one's graph, with other parameters or outputs. What lies before them is taken from the
+   * old run, byte for byte; with `node`, everything from there on runs again.
+   */
+  async fork(id: string, { node, params = {}, outputs = {}, inputs = {} }: ForkRequest): Promise<string> {
+    const run = await this.db.prisma.run.findUnique({ where: { id }, include: { revision: true } });
+    if (!run) throw new Refused(404, "request.invalid", "There is no such run.");
+    const old = run.revision.document as unknown as Graph;
+    const unknown = [...Object.keys(params), ...Object.keys(outputs)].find((one) => !old.nodes.some((each) => each.id === one));
+    if (unknown !== undefined) throw new Refused(422, "run.input_invalid", `The run's graph has no node ${unknown}.`, { field: "params" });
+    const nodes = old.nodes.map((one) => (params[one.id] ? { ...one, params: { ...one.params, ...params[one.id] } } : one));
+    const settings = { ...(old.metadata?.nodes as Record<string, object> | undefined) };
+    for (const [one, pinned] of Object.entries(outputs)) settings[one] = { ...settings[one], pinned };
+    const graph = { ...old, nodes: nodes as Graph["nodes"], metadata: { ...old.metadata, nodes: settings } };
+    return this.start(
+      graph,
+      { ...(run.inputs as Record<string, unknown>), ...inputs },
+      {
+        title: `${run.title} (from run ${run.number})`,
+        ...(run.graphId ? { graphId: run.graphId } : {}),
+        ...(run.template ? { template: run.template } : {}),
+        options: { base: id, ...(node === undefined ? {} : { part: { of: "from" as const, node } }) },
+      },
+    );
+  }
+
+  /** Returns how many results no longer answer for later runs. */
+  clearCache(graphId?: string): Promise<number> {
+    return this.record.clearCache(graphId);
   }
 
   cancel(id: string): Promise<boolean> {
@@ -113,6 +163,7 @@ export class RunService {
       inputs: run.inputs as never,
       outputs: run.outputs as never,
       error: run.error as never,
+      options: run.options as RunOptions,
       lastSeq: run.lastSeq,
       progress: progressOf(run.revision.document as unknown as Graph, rows, live),
       createdAt: run.createdAt.toISOString(),
@@ -243,6 +294,8 @@ const view = (row: StoredNodeRun): NodeRunView => ({
   error: row.error as never,
   startedAt: date(row.startedAt),
   finishedAt: date(row.finishedAt),
+  reused: row.reusedFrom !== null,
+  why: row.why,
 });
 
 type Row = Pick<StoredNodeRun, "nodeId" | "path" | "state" | "broken">;

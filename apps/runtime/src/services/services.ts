@@ -9,6 +9,7 @@ import type { WorkerPlane } from "../tasks/worker-plane.ts";
 import type { GraphService } from "./graph-service.ts";
 import type { LibraryService } from "./library-service.ts";
 import type { PeopleService } from "./people-service.ts";
+import type { PlanService } from "./plan-service.ts";
 import type { RunService } from "./run-service.ts";
 import type { TemplateService } from "./template-service.ts";
 
@@ -24,5 +25,6 @@ export interface Services {
   graphs: GraphService;
   runs: RunService;
   people: PeopleService;
+  plans: PlanService;
   templates: TemplateService;
 }

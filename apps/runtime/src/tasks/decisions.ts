@@ -1,7 +1,8 @@
 // Who waits for what becomes of a node run: a worker's result, a person's answer. Bells are hints, the row is the truth, and a
 // slow poll hears what another runtime wrote while the bell was lost.
 import { EventEmitter, once } from "node:events";
-import type { NodeRunRow, RunRecord } from "../record/record.ts";
+import type { RunRecord } from "../record/record.ts";
+import type { NodeRunRow } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
 
 export type KnownRow = NodeRunRow & { output: Record<string, unknown> | null };

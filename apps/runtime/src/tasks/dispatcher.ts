@@ -4,7 +4,7 @@ import { canonicalText } from "@spindle/graph-model";
 import type { Route, RuntimeEnd } from "@spindle/task-bus";
 import type pg from "pg";
 import type { Timings } from "../config.ts";
-import type { NodeRunRow } from "../record/record.ts";
+import type { NodeRunRow } from "../record/types.ts";
 import { taskName } from "./task-name.ts";
 
 /** The bytes that `GET /tasks/:task/input` answers. */

@@ -1,5 +1,5 @@
 // DESIGN W5: only the runtime expires leases, by raising the fence, and never for an outage of its own or of Redis.
-import type { NodeRunRow } from "../record/record.ts";
+import type { NodeRunRow } from "../record/types.ts";
 import { routeOf } from "./dispatcher.ts";
 import { fail, type SettleContext } from "./settle.ts";
 import { type TaskName, taskName } from "./task-name.ts";

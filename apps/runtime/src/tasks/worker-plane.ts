@@ -4,7 +4,8 @@ import { loadFunctions, names, openRedis, type RuntimeEnd, runtimeEnd } from "@s
 import type { Redis } from "ioredis";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
-import type { NodeRunRow, RunRecord } from "../record/record.ts";
+import type { RunRecord } from "../record/record.ts";
+import type { NodeRunRow } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
 import { drainOutbox, routeOf } from "./dispatcher.ts";
@@ -69,7 +70,7 @@ export class WorkerPlane {
   }
 
   /** Sends a node run to its worker. The row must be read again afterwards. */
-  async dispatch(row: NodeRunRow, input: Record<string, unknown>): Promise<void> {
+  async dispatch(row: NodeRunRow, input: Record<string, unknown>, about: { cacheKey?: string; why?: string } = {}): Promise<void> {
     await patient(
       () =>
         this.context.record.change({
@@ -78,7 +79,8 @@ export class WorkerPlane {
           change: "dispatch",
           input,
           dispatchIn: 0,
-          body: { engine: row.engine, draft: row.draft },
+          ...about,
+          body: { engine: row.engine, draft: row.draft, ...(about.why ? { why: about.why } : {}) },
         }),
       () => this.closed,
     );

@@ -43,5 +43,5 @@ capability = Capability(
     run=dummy_task,
     kind="gpu",
     engines=[Engine(id="default", label="Built in", draft=False)],
-    idempotent=True,
+    idempotent=False,  # its whole effect is the time it takes, which no cache can give
 )

@@ -43,6 +43,6 @@ capability = Capability(
     kind="cpu",
     engines=[Engine(id="default", label="Built in", draft=False)],
     timeout_seconds=60,
-    idempotent=True,
+    idempotent=False,
     side_effects="read-only",
 )

@@ -319,6 +319,12 @@ class RuntimeConfiguration(BaseModel):
     human: Annotated[
         bool | None, Field(description='A person gives the outputs; no process runs.')
     ] = None
+    instant: Annotated[
+        bool | None,
+        Field(
+            description='Takes no time worth saving: it always runs, and its results are not kept for later runs.'
+        ),
+    ] = None
     concurrency: Annotated[
         float, Field(description='Maximum allowed concurrent invocations.')
     ]

@@ -1,0 +1,48 @@
+// DESIGN E11: what a result answers for, and why a node that ran did.
+import { createHash } from "node:crypto";
+import { canonicalText, type InputSource, type NodeDefinition, nodeTitle, type Topology } from "@spindle/graph-model";
+import { validateArtifactRef } from "@spindle/schemas";
+import type { Earlier, NodeRunRow } from "../record/types.ts";
+
+type Values = Record<string, unknown>;
+
+export const isCacheable = (definition: NodeDefinition): boolean =>
+  definition.idempotent && !definition.instant && !definition.human && definition.calls === undefined;
+
+export function cacheKey({ service, version, engine }: Pick<NodeRunRow, "service" | "version" | "engine">, input: Values): string {
+  return createHash("sha256")
+    .update(canonicalText({ service, version, engine, input: byContent(input) }))
+    .digest("hex");
+}
+
+/** Artifacts by their bytes: under which id they lie does not matter. */
+function byContent(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(byContent);
+  if (value === null || typeof value !== "object") return value;
+  if (validateArtifactRef(value)) return { sha256: value.sha256, mime: value.mime };
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, byContent(one)]));
+}
+
+/** What is different from the last time the node succeeded, as a sentence. */
+export function whyItRuns(
+  row: Pick<NodeRunRow, "service" | "version" | "engine">,
+  input: Values,
+  last: Earlier | undefined,
+  sources: readonly InputSource[],
+  shape: Topology,
+): string {
+  if (!last) return "It has not run in this graph before.";
+  if (last.service !== row.service) return `It was ${last.service} before.`;
+  if (last.version !== row.version) return `Version ${row.version} is new; the last result is of ${last.version}.`;
+  if (last.engine !== row.engine) return `The engine is ${row.engine} now; the last result is of ${last.engine}.`;
+  const before = last.input ?? {};
+  const changed = [...new Set([...Object.keys(input), ...Object.keys(before)])].filter((name) => text(input[name]) !== text(before[name]));
+  const [first] = changed;
+  if (first === undefined) return "Its last result is not kept any more.";
+  const source = sources.find(({ port }) => port.name === first);
+  if (source?.kind !== "wire" && source?.kind !== "upstream") return `Parameter ${first} changed.`;
+  const from = shape.node.get(source.from);
+  return `${from ? nodeTitle(from) : source.from} gave another ${source.output}.`;
+}
+
+const text = (value: unknown): string => (value === undefined ? "" : canonicalText(byContent(value)));

@@ -1,0 +1,66 @@
+// Whether an earlier output stands for a node run (DESIGN E11, E12, E17).
+import { type Graph, planGraph, type Topology, upstream } from "@spindle/graph-model";
+import type { Earlier, EngineRecord, RunOptions, RunRow } from "../record/types.ts";
+
+/** `leave`: not part of the run. `keep`: an earlier output stands, where there is one. `force`: runs, whatever the cache has. */
+export type Role = "run" | "leave" | "keep" | "force";
+
+export class Reuse {
+  private readonly roles: ReadonlyMap<string, Role>;
+  private kept: Promise<Map<string, Earlier>> | undefined;
+
+  constructor(
+    private readonly record: EngineRecord,
+    private readonly run: Pick<RunRow, "id" | "graph_id" | "options">,
+    graph: Graph,
+  ) {
+    this.roles = rolesOf(graph, run.options ?? {});
+  }
+
+  /** Of a node of the graph itself; what runs inside a call follows its caller. */
+  role(level: string, id: string): Role {
+    return level === "" ? (this.roles.get(id) ?? "run") : "run";
+  }
+
+  async earlier(path: string): Promise<Earlier | undefined> {
+    const { base } = this.run.options ?? {};
+    const from = base ? { run: base } : this.run.graph_id ? { graph: this.run.graph_id } : undefined;
+    if (!from) return undefined;
+    this.kept ??= this.record.outputsOf(from);
+    return (await this.kept).get(path);
+  }
+}
+
+export function rolesOf(graph: Graph, { force, part }: RunOptions): Map<string, Role> {
+  const { shape, regions } = planGraph(graph);
+  const roles = new Map<string, Role>();
+  const all = [...shape.node.keys()];
+  for (const id of all) if (force === true || force?.includes(id)) roles.set(id, "force");
+  if (!part) return roles;
+  const together = new Set([part.node]); // a loop runs as a whole
+  for (const region of regions.values()) if (region.nodes.has(part.node)) for (const id of region.nodes) together.add(id);
+  const before = new Set([...together].flatMap((id) => [...upstream(shape, id).keys()]));
+  const after = new Set([...together].flatMap((id) => [...downstream(shape, id)]));
+  for (const id of all) {
+    if (together.has(id)) roles.set(id, part.of === "to" ? (roles.get(id) ?? "run") : "force");
+    else if (before.has(id)) roles.set(id, part.of === "to" ? (roles.get(id) ?? "run") : "keep");
+    else if (part.of === "from" && after.has(id)) roles.set(id, roles.get(id) ?? "run");
+    else roles.set(id, part.of === "from" && feeds(shape, id, after) ? "keep" : "leave");
+  }
+  return roles;
+}
+
+function downstream(shape: Topology, id: string): Set<string> {
+  const found = new Set<string>();
+  const open = [...(shape.successors.get(id) ?? [])];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (found.has(next)) continue;
+    found.add(next);
+    open.push(...(shape.successors.get(next) ?? []));
+  }
+  return found;
+}
+
+/** Whether something that runs needs the node although it does not lead to the part's first node. */
+const feeds = (shape: Topology, id: string, running: ReadonlySet<string>): boolean =>
+  [...downstream(shape, id)].some((one) => running.has(one));

@@ -1,0 +1,142 @@
+// What the record keeps of runs and node runs, and what may be asked of it.
+import type { ArtifactRef } from "@spindle/schemas";
+import type { ChangeName, NodeState, RunState } from "./states.ts";
+
+export interface NodeRunRow {
+  id: string;
+  run_id: string;
+  node_id: string;
+  path: string;
+  state: NodeState;
+  attempt: number;
+  fence: number;
+  crashes: number;
+  plane: string;
+  service: string;
+  version: string;
+  engine: string;
+  draft: boolean;
+  timeout_seconds: number;
+  input: Record<string, unknown> | null;
+  error: Record<string, unknown> | null;
+  broken: boolean;
+  /** At a breakpoint. */
+  held: "before" | "after" | null;
+  /** The breakpoint was left. */
+  passed: boolean;
+}
+
+/** What a change gives back: the parts of a row that changes can touch. */
+export type ChangedRow = Pick<
+  NodeRunRow,
+  "id" | "run_id" | "node_id" | "path" | "state" | "attempt" | "fence" | "crashes" | "error" | "broken" | "held" | "passed"
+>;
+
+export interface NodeChange {
+  nodeRun: string;
+  fence: number;
+  change: ChangeName;
+  body?: Record<string, unknown>;
+  input?: Record<string, unknown>;
+  error?: Record<string, unknown>;
+  broken?: boolean;
+  output?: Record<string, unknown>;
+  artifacts?: { key: string; ref: ArtifactRef }[];
+  /** Write an outbox row that is due after so many milliseconds. */
+  dispatchIn?: number;
+  held?: "before" | "after";
+  passed?: true;
+  /** A person's time is up after so many milliseconds. */
+  dueIn?: number;
+  /** It ran for so many milliseconds before this, its first change. */
+  tookMs?: number;
+  /** What the result will answer for. */
+  cacheKey?: string;
+  /** Why it runs. */
+  why?: string;
+  /** The node run whose output this one takes. */
+  reusedFrom?: string;
+}
+
+/** What a run froze of a node when it started. */
+export interface FrozenNode {
+  plane: string;
+  service: string;
+  version: string;
+  engine: string;
+  draft: boolean;
+  timeoutSeconds: number;
+}
+
+export interface NewNodeRun extends FrozenNode {
+  nodeId: string;
+  path: string;
+}
+
+/** By definition (empty for the graph itself) and node. */
+export type FrozenNodes = Record<string, Record<string, FrozenNode>>;
+
+/** What a run does besides running everything that changed. */
+export interface RunOptions {
+  /** Runs although the cache has an answer: everything, or these nodes. */
+  force?: true | string[];
+  /** A part of the graph (DESIGN E12): up to a node, from a node on, or that node alone. */
+  part?: { of: "to" | "from" | "only"; node: string };
+  /** The run whose outputs stand for what is not run again; without one the newest of the graph (DESIGN E17). */
+  base?: string;
+}
+
+export interface NewRun {
+  id: string;
+  revision: string;
+  graph?: string;
+  title: string;
+  template?: string;
+  inputs: Record<string, unknown>;
+  engines: FrozenNodes;
+  options: RunOptions;
+  nodes: NewNodeRun[];
+}
+
+export interface RunRow {
+  id: string;
+  revision_id: string;
+  graph_id: string | null;
+  state: RunState;
+  inputs: Record<string, unknown>;
+  engines: FrozenNodes;
+  options: RunOptions;
+  owner: string | null;
+  /** Raised by each runtime that takes the run over. */
+  fence: number;
+  cancel_requested: boolean;
+}
+
+/** A node run whose output may stand for another's. */
+export interface Earlier {
+  id: string;
+  run_id: string;
+  node_id: string;
+  service: string;
+  version: string;
+  engine: string;
+  input: Record<string, unknown> | null;
+  output: Record<string, unknown>;
+  cache_key: string | null;
+}
+
+/** What the engine needs of a record; a second one, in memory, is for tests and the bench. */
+export interface EngineRecord {
+  /** The newest that succeeded under a key. */
+  cached(key: string): Promise<Earlier | undefined>;
+  /** The newest success of a path in the runs of a graph. */
+  lastOf(graph: string, path: string): Promise<Earlier | undefined>;
+  /** The newest success of each node of a graph, or of one run of it, by path. */
+  outputsOf(from: { graph: string } | { run: string }): Promise<Map<string, Earlier>>;
+  change(one: NodeChange): Promise<ChangedRow | undefined>;
+  nodeRun(id: string): Promise<(NodeRunRow & { output: Record<string, unknown> | null }) | undefined>;
+  /** Node runs that come to be during a run; those that are there already are left as they are and not answered. */
+  add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]>;
+  /** An event that changes nothing; once per path and type. */
+  note(run: string, type: string, node: string, path: string, body: Record<string, unknown>): Promise<void>;
+}

@@ -1,0 +1,175 @@
+// DESIGN E11, E12 and E17 on real processes: what runs again and why, parts of a graph, forks, and what a run would do.
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ended, graphOf, node, type Spindle, startSpindle, submit, wire } from "../support/spindle.ts";
+
+let spindle: Spindle;
+let db: pg.Client;
+beforeAll(async () => {
+  spindle = await startSpindle({ worker: false });
+  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
+  db.on("error", () => {});
+  await db.connect();
+});
+afterAll(async () => {
+  await db?.end();
+  await spindle?.stop();
+});
+
+const call = async (path: string, body: unknown, kind: "mutation" | "query" = "mutation") => {
+  const url = `${spindle.url}/trpc/${path}`;
+  const answer =
+    kind === "query"
+      ? await fetch(`${url}?input=${encodeURIComponent(JSON.stringify(body))}`)
+      : await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const read = (await answer.json()) as { result?: { data: unknown }; error?: { message: string } };
+  if (read.error) throw new Error(read.error.message);
+  return read.result?.data as never;
+};
+const newGraph = async (graph: unknown): Promise<string> =>
+  ((await (await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) })).json()) as { id: string }).id;
+const start = (graphId: string, options = {}): Promise<string> => call("runs.start", { graphId, inputs: {}, options });
+const told = async (run: string) => {
+  const { nodes } = await ended(spindle.url, run);
+  return Object.fromEntries(nodes.map((one) => [one.node, one.state === "skipped" ? "skipped" : one.reused ? "reused" : "ran"]));
+};
+const whys = async (run: string) => Object.fromEntries((await ended(spindle.url, run)).nodes.map((one) => [one.node, one.why]));
+
+const delay = (id: string, params: object) => node(id, "control.delay", { milliseconds: 30, ...params });
+/** a -> b -> c, and d beside them; each takes another time, so that none has the key of another. */
+const graph = (value: unknown = 1, milliseconds = 30) =>
+  graphOf(
+    [
+      delay("a", { value, milliseconds: 20 }),
+      delay("b", { milliseconds }),
+      delay("c", { milliseconds: 21 }),
+      delay("d", { value: "beside", milliseconds: 22 }),
+    ],
+    [wire("a", "value", "b", "value"), wire("b", "value", "c", "value")],
+  );
+
+describe("the cache", () => {
+  test("runs only what changed, and says why", async () => {
+    const id = await newGraph(graph(1));
+    const first = await start(id);
+    expect(await told(first)).toEqual({ a: "ran", b: "ran", c: "ran", d: "ran" });
+    expect(await whys(first)).toMatchObject({ a: "It has not run in this graph before." });
+    const second = await start(id);
+    expect(await told(second)).toEqual({ a: "reused", b: "reused", c: "reused", d: "reused" });
+    expect((await ended(spindle.url, second)).outputs).toEqual((await ended(spindle.url, first)).outputs);
+  });
+  test("is shared by graphs, and survives a restart of the runtime", async () => {
+    await ended(spindle.url, await start(await newGraph(graph("shared"))));
+    process.kill(spindle.processes.runtime?.pid as number, "SIGKILL");
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      if (
+        await fetch(`${spindle.url}/health`).then(
+          (one) => one.ok,
+          () => false,
+        )
+      )
+        break;
+    }
+    expect(await told(await start(await newGraph(graph("shared"))))).toMatchObject({ a: "reused", c: "reused" });
+  });
+  test("a parameter that changed runs its node; a node after it runs only if other values reach it", async () => {
+    const id = await newGraph(graph("p", 30));
+    await ended(spindle.url, await start(id));
+    const other = await newGraph(graph("p", 31));
+    await db.query("UPDATE run SET graph_id = $1 WHERE graph_id = $2", [other, id]);
+    const run = await start(other);
+    expect(await told(run)).toEqual({ a: "reused", b: "ran", c: "reused", d: "reused" });
+    expect(await whys(run)).toMatchObject({ b: "Parameter milliseconds changed." });
+  });
+  test("another value upstream is the reason downstream", async () => {
+    const id = await newGraph(graph("u1"));
+    await ended(spindle.url, await start(id));
+    const other = await newGraph(graph("u2"));
+    await db.query("UPDATE run SET graph_id = $1 WHERE graph_id = $2", [other, id]);
+    expect(await whys(await start(other))).toMatchObject({ a: "Parameter value changed.", b: "a gave another value." });
+  });
+  test("force runs everything, or the nodes that are named", async () => {
+    const id = await newGraph(graph("f"));
+    await ended(spindle.url, await start(id));
+    expect(await told(await start(id, { force: true }))).toEqual({ a: "ran", b: "ran", c: "ran", d: "ran" });
+    expect(await told(await start(id, { force: ["b"] }))).toEqual({ a: "reused", b: "ran", c: "reused", d: "reused" });
+  });
+  test("clearing it makes everything run once more", async () => {
+    const id = await newGraph(graph("c"));
+    await ended(spindle.url, await start(id));
+    await call("runs.clearCache", { graphId: id });
+    expect(await told(await start(id))).toMatchObject({ a: "ran", b: "ran", c: "ran" });
+  });
+  test("a node that is not repeatable always runs", async () => {
+    const id = await newGraph(graphOf([node("caps", "info.get_capabilities")]));
+    await ended(spindle.url, await start(id));
+    const run = await start(id);
+    expect(await told(run)).toEqual({ caps: "ran" });
+    expect(await whys(run)).toEqual({ caps: "It is not repeatable, so it always runs." });
+  });
+});
+
+describe("a part of a graph", () => {
+  test.each([
+    ["to", { a: "reused", b: "reused", c: "skipped", d: "skipped" }],
+    ["from", { a: "reused", b: "ran", c: "reused", d: "skipped" }],
+    ["only", { a: "reused", b: "ran", c: "skipped", d: "skipped" }],
+  ])("runs %s a node", async (of, expected) => {
+    const id = await newGraph(graph(`part ${of}`));
+    await ended(spindle.url, await start(id));
+    expect(await told(await start(id, { part: { of, node: "b" } }))).toEqual(expected);
+  });
+  test("of a graph that has never run starts with what it needs", async () => {
+    const id = await newGraph(graph("never"));
+    expect(await told(await start(id, { part: { of: "only", node: "b" } }))).toEqual({ a: "ran", b: "ran", c: "skipped", d: "skipped" });
+  });
+  test("names a node that is there", async () => {
+    const id = await newGraph(graph("none"));
+    await expect(start(id, { part: { of: "to", node: "nowhere" } })).rejects.toThrow(/no node nowhere/);
+  });
+});
+
+describe("a fork", () => {
+  test("takes what lies before the change from the old run, and runs the rest", async () => {
+    const { body } = await submit(spindle.url, graph("fork"));
+    await ended(spindle.url, body.run);
+    const forked = (await (
+      await fetch(`${spindle.url}/api/runs/${body.run}/fork`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ node: "b", params: { b: { milliseconds: 33 } } }),
+      })
+    ).json()) as { run: string };
+    expect(await told(forked.run)).toMatchObject({ a: "reused", b: "ran" });
+    const { rows } = await db.query(
+      "SELECT o.run_id FROM node_run n JOIN node_run o ON o.id = n.reused_from WHERE n.run_id = $1 AND n.path = 'a'",
+      [forked.run],
+    );
+    expect(rows).toEqual([{ run_id: body.run }]);
+  });
+  test("may put another output in a node's place", async () => {
+    const { body } = await submit(spindle.url, graph("edit"));
+    await ended(spindle.url, body.run);
+    const forked: string = await call("runs.fork", { id: body.run, outputs: { b: { value: "mine" } } });
+    expect((await ended(spindle.url, forked)).nodes.find((one) => one.node === "c")?.output).toEqual({ value: "mine" });
+  });
+});
+
+test("a plan says what would run and why, and how long it takes, and changes nothing", async () => {
+  const id = await newGraph(graph("plan"));
+  await ended(spindle.url, await start(id));
+  const runs = async () => (await db.query("SELECT count(*)::int AS n FROM run")).rows[0].n;
+  const before = await runs();
+  const plan: { nodes: { node: string; does: string; why: string; expectedMs: number }[]; expectedMs: number } = await call(
+    "runs.plan",
+    { graphId: id, inputs: {}, options: { force: ["b"] } },
+    "query",
+  );
+  expect(Object.fromEntries(plan.nodes.map((one) => [one.node, one.does]))).toEqual({ a: "reuses", b: "runs", c: "runs", d: "reuses" });
+  expect(plan.nodes.find((one) => one.node === "b")?.why).toBe("It was asked to run again.");
+  expect(plan.nodes.find((one) => one.node === "c")?.why).toBe("It depends on b, which runs.");
+  expect(plan.expectedMs).toBeGreaterThan(25);
+  expect(plan.expectedMs).toBeLessThan(2000);
+  expect(await runs()).toBe(before);
+});
