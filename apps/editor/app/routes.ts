@@ -4,5 +4,6 @@ export default [
   index("pages/graphs.tsx"),
   route("templates/:name?", "pages/templates.tsx"),
   route("runs/:id?", "pages/runs.tsx"),
+  route("runs/:id/compare/:other", "pages/compare.tsx"),
   route("g/:id", "pages/graph.tsx"),
 ] satisfies RouteConfig;

@@ -53,7 +53,7 @@ export function CardFooter({ id }: { id: string }) {
         {percent !== undefined ? (
           <span className="strong c-live num">{percent}%</span>
         ) : (
-          <span>{node.held ? `Held ${node.held} it` : stateWord(node.state)}</span>
+          <span>{node.held ? `Held ${node.held} it` : node.reused ? "Unchanged" : stateWord(node.state)}</span>
         )}
         {elements ? null : running && live?.steps ? (
           <span className="num">

@@ -12,9 +12,11 @@ import {
   words,
 } from "@spindle/graph-model";
 import { renameNode, setParam, setSetting } from "@spindle/graph-model/shared-doc";
+import { ArrowLeftToLine, ArrowRightToLine, Dot, Play } from "lucide-react";
 import { Tabs } from "radix-ui";
 import type * as Y from "yjs";
 import { ME } from "../session/use-document";
+import { Menu } from "../ui/menu";
 import { PlaneMark } from "../ui/plane-mark";
 import { EngineChoice } from "./engine-choice";
 import { NodeControl } from "./node-control";
@@ -29,7 +31,9 @@ interface Props {
   id: string;
 }
 
-export function NodeInspector({ doc, graph, library, id }: Props) {
+type Part = "to" | "from" | "only";
+
+export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRun(of: Part): void }) {
   const node = graph.nodes.find((one) => one.id === id);
   if (!node) return null;
   const definition = definitionOf(graph, node, library);
@@ -52,6 +56,18 @@ export function NodeInspector({ doc, graph, library, id }: Props) {
             {definition ? `, version ${definition.version}` : ""}
           </div>
         </div>
+        <Menu
+          trigger={
+            <button type="button" className="btn icon quiet" aria-label="Run a part">
+              <Play size={14} />
+            </button>
+          }
+          items={[
+            { label: "Run to here", icon: <ArrowLeftToLine size={16} />, onSelect: () => onRun("to") },
+            { label: "Run from here", icon: <ArrowRightToLine size={16} />, onSelect: () => onRun("from") },
+            { label: "Run this node", icon: <Dot size={16} />, onSelect: () => onRun("only") },
+          ]}
+        />
       </div>
       <Tabs.Root defaultValue="settings" style={{ display: "contents" }}>
         <Tabs.List className="tabs" aria-label="Node">

@@ -72,6 +72,13 @@ function Shown({ node, onPin }: { node: NodeRunView; onPin: ((output: Record<str
             {node.attempt > 0 ? `, try ${node.attempt}` : ""}
           </span>
         </div>
+        {node.why && (
+          <p className="t3">
+            {node.reused
+              ? `Not run: ${node.why.charAt(0).toLowerCase()}${node.why.slice(1)}`
+              : `Ran: ${node.why.charAt(0).toLowerCase()}${node.why.slice(1)}`}
+          </p>
+        )}
         {node.error && <p className={node.state === "skipped" ? "t2" : "c-bad"}>{String(node.error.message ?? "")}</p>}
       </section>
       {node.output && (

@@ -1,13 +1,29 @@
 import { autoEngine, definitionOf, type Library, nodeSettings } from "@spindle/graph-model";
 import { useQueryClient } from "@tanstack/react-query";
-import { Check, ChevronDown, CloudOff, Download, FileJson, LoaderCircle, Play, Redo2, Undo2, Upload, Waypoints } from "lucide-react";
+import {
+  Check,
+  ChevronDown,
+  CloudOff,
+  Download,
+  Eraser,
+  FileJson,
+  ListChecks,
+  LoaderCircle,
+  Play,
+  Redo2,
+  RotateCcw,
+  Undo2,
+  Upload,
+  Waypoints,
+} from "lucide-react";
 import { useEffect, useRef } from "react";
 import { Menu } from "../ui/menu";
 import { Tip } from "../ui/tip";
-import { toastError } from "../ui/toast";
+import { toast, toastError } from "../ui/toast";
 import { Logo, ThemeButton } from "../ui/top";
 import { useTRPC, useTRPCClient } from "./provider";
 import { useRunStore } from "./run-store";
+import type { RunOptions } from "./types";
 import type { DocumentState } from "./use-document";
 
 interface Props {
@@ -16,11 +32,12 @@ interface Props {
   shared: DocumentState | undefined;
   library: Library;
   canRun: boolean;
-  onRun(): void;
+  onRun(options?: RunOptions): void;
   onOpenFile(file: File): void;
+  onPlan(): void;
 }
 
-export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile }: Props) {
+export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile, onPlan }: Props) {
   const api = useTRPCClient();
   const trpc = useTRPC();
   const client = useQueryClient();
@@ -39,6 +56,10 @@ export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile
       definition?.engines.find((one) => one.id === nodeSettings(shared.graph, node.id).engine) ?? (definition && autoEngine(definition));
     return engine?.draft;
   });
+  const forget = () =>
+    void api.runs.clearCache
+      .mutate({ graphId: id })
+      .then((count) => toast("info", `${count} results are forgotten; the next run makes them again.`), toastError);
   const go = (to: string) => location.assign(`/api/graphs/${id}/export?to=${to}`);
   return (
     <header className="top">
@@ -93,11 +114,29 @@ export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile
         type="button"
         className="btn run"
         disabled={!canRun || going}
-        onClick={onRun}
+        onClick={() => onRun()}
         title={canRun ? undefined : "The graph has problems: see the list below."}
       >
         <Play size={14} /> {drafts ? "Run with draft engines" : "Run"}
       </button>
+      <Menu
+        trigger={
+          <button type="button" className="btn icon" aria-label="More ways to run">
+            <ChevronDown size={14} />
+          </button>
+        }
+        items={[
+          {
+            label: "Run everything again",
+            icon: <RotateCcw size={16} />,
+            disabled: !canRun || going,
+            onSelect: () => onRun({ force: true }),
+          },
+          { label: "What would run", icon: <ListChecks size={16} />, disabled: !canRun, onSelect: onPlan },
+          "line",
+          { label: "Forget earlier results", icon: <Eraser size={16} />, onSelect: forget },
+        ]}
+      />
     </header>
   );
 }

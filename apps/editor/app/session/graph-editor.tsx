@@ -11,6 +11,7 @@ import { NodeInspector } from "../inspector/node-inspector";
 import { missingInput, RunInputsForm, useRunValues } from "../inspector/run-inputs";
 import { LibraryPanel } from "../library/library-panel";
 import { BottomPanel } from "../run/bottom-panel";
+import { PlanDialog } from "../run/plan-dialog";
 import { Questions } from "../run/questions";
 import { RunBar } from "../run/run-bar";
 import { toastError } from "../ui/toast";
@@ -18,6 +19,7 @@ import { EditorTop } from "./editor-top";
 import { graphTextOf } from "./files";
 import { useTRPC, useTRPCClient } from "./provider";
 import { useRunStore } from "./run-store";
+import type { RunOptions } from "./types";
 import { useDocument } from "./use-document";
 import { useLibrary } from "./use-library";
 import { useRun } from "./use-run";
@@ -38,6 +40,7 @@ export function GraphEditor({ id }: { id: string }) {
   const [focus, setFocus] = useState<{ id: string; at: number }>();
   const [failed, setFailed] = useState<{ name: string; message: string }>();
   const [values, setValue] = useRunValues(id);
+  const [planning, setPlanning] = useState(false);
   const [runId, follow] = useFollowedRun(id);
   useRun(runId);
 
@@ -47,12 +50,13 @@ export function GraphEditor({ id }: { id: string }) {
     [graph, library, loaded, shared?.issues],
   );
   const inputs = useMemo(() => (graph && loaded ? runInputs(graph, definer(graph, library)) : []), [graph, library, loaded]);
+  const given = Object.fromEntries(inputs.flatMap((one) => (values[one.name] === undefined ? [] : [[one.name, values[one.name]]])));
   const jump = (node: string) => {
     setFocus({ id: node, at: Date.now() });
     setSelected(node);
   };
 
-  const start = async () => {
+  const start = async (options?: RunOptions) => {
     const missing = missingInput(inputs, values);
     if (missing) {
       setSelected(undefined);
@@ -62,7 +66,8 @@ export function GraphEditor({ id }: { id: string }) {
       setFailed(undefined);
       const started = await api.runs.start.mutate({
         graphId: id,
-        inputs: Object.fromEntries(inputs.flatMap((one) => (values[one.name] === undefined ? [] : [[one.name, values[one.name]]]))),
+        inputs: given,
+        ...(options ? { options } : {}),
       });
       follow(started);
       await client.invalidateQueries({ queryKey: trpc.runs.list.queryKey() });
@@ -108,7 +113,8 @@ export function GraphEditor({ id }: { id: string }) {
         shared={shared}
         library={library}
         canRun={loaded && issues !== NO_ISSUES && !hasErrors(issues)}
-        onRun={() => void start()}
+        onRun={(options) => void start(options)}
+        onPlan={() => setPlanning(true)}
         onOpenFile={(file) => void open(file)}
       />
       <LibraryPanel library={library} loaded={loaded} onAdd={add} />
@@ -141,7 +147,13 @@ export function GraphEditor({ id }: { id: string }) {
       )}
       <aside className={`insp${selectedNode || edge ? " open" : ""}`} aria-label="Inspector">
         {selectedNode && shared && graph ? (
-          <NodeInspector doc={shared.doc} graph={graph} library={library} id={selectedNode} />
+          <NodeInspector
+            doc={shared.doc}
+            graph={graph}
+            library={library}
+            id={selectedNode}
+            onRun={(of) => void start({ part: { of, node: selectedNode } })}
+          />
         ) : edge && shared && graph ? (
           <EdgeInspector doc={shared.doc} graph={graph} library={library} id={edge} />
         ) : (
@@ -153,6 +165,7 @@ export function GraphEditor({ id }: { id: string }) {
           />
         )}
       </aside>
+      {planning && graph && <PlanDialog id={id} graph={graph} values={given} onClose={() => setPlanning(false)} />}
       {graph && <BottomPanel graph={graph} issues={issues} onJump={jump} />}
     </div>
   );

@@ -109,6 +109,8 @@ function changedNode(known: NodeRunView | undefined, node: string, state: NodeRu
     startedAt: state === "running" ? (old.startedAt ?? at) : old.startedAt,
     finishedAt: ENDED.has(state) ? at : isOver ? old.finishedAt : null,
     output: (body.output as NodeRunView["output"]) ?? old.output,
+    reused: body.cached !== undefined,
+    why: typeof body.why === "string" ? body.why : old.why,
     error: ERRORS.has(state) || type === "node.retrying" ? ((body.error ?? null) as NodeRunView["error"]) : null,
   };
 }
@@ -124,6 +126,8 @@ const EMPTY = {
   error: null,
   startedAt: null,
   finishedAt: null,
+  reused: false,
+  why: null,
 };
 
 function counted(counts: Record<string, NodeCount>, node: string, state: string): Record<string, NodeCount> {

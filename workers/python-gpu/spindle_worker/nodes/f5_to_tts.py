@@ -144,4 +144,5 @@ capability = Capability(
         ),
     ],
     side_effects="model-write",
+    idempotent=True,
 )

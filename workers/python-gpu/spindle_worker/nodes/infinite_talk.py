@@ -239,4 +239,5 @@ capability = Capability(
         ),
     ],
     side_effects="model-write",
+    idempotent=True,
 )

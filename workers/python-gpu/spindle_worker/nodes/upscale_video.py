@@ -181,4 +181,5 @@ capability = Capability(
         Engine(id="lanczos", label="ffmpeg Lanczos", draft=True, description="A plain enlargement on any CPU."),
     ],
     side_effects="model-write",
+    idempotent=True,
 )

@@ -1,0 +1,99 @@
+// Two runs side by side: only what differs is spread out.
+import { useParams } from "@remix-run/react";
+import { useQuery } from "@tanstack/react-query";
+import { nameOf, Values } from "../run/node-runs";
+import { useTRPC } from "../session/provider";
+import type { NodeRunView } from "../session/types";
+import { TopNav } from "../ui/top";
+import { between, runWord, stateWord, when } from "../ui/words";
+
+export default function ComparePage() {
+  const { id = "", other = "" } = useParams();
+  const left = useSide(id);
+  const right = useSide(other);
+  const paths = [...new Set([...(left.nodes.data ?? []), ...(right.nodes.data ?? [])].map((one) => one.path))];
+  const error = [left.run, right.run, left.nodes, right.nodes].find((one) => one.error)?.error;
+  return (
+    <div className="page">
+      <TopNav />
+      <div className="page-scroll">
+        <main className="page-body">
+          <h1>
+            Run {left.run.data?.number ?? ""} and run {right.run.data?.number ?? ""}
+          </h1>
+          {error && (
+            <p className="c-bad" role="alert">
+              {error.message}
+            </p>
+          )}
+          <div className="compare">
+            {[left, right].map(({ run }, index) => (
+              <p className="t2" key={index === 0 ? "left" : "right"}>
+                {run.data
+                  ? `${run.data.title}, ${runWord(run.data.state)}, ${between(run.data.startedAt, run.data.finishedAt)}, ${when(run.data.createdAt)}`
+                  : ""}
+              </p>
+            ))}
+          </div>
+          {paths.map((path) => (
+            <Pair
+              key={path}
+              left={left.nodes.data?.find((one) => one.path === path)}
+              right={right.nodes.data?.find((one) => one.path === path)}
+            />
+          ))}
+        </main>
+      </div>
+    </div>
+  );
+}
+
+function useSide(id: string) {
+  const trpc = useTRPC();
+  const enabled = typeof window !== "undefined";
+  return {
+    run: useQuery({ ...trpc.runs.get.queryOptions({ id }), enabled }),
+    nodes: useQuery({ ...trpc.runs.nodeRuns.queryOptions({ id }), enabled }),
+  };
+}
+
+function Pair({ left, right }: { left: NodeRunView | undefined; right: NodeRunView | undefined }) {
+  const some = left ?? right;
+  if (!some) return null;
+  const [inputs, outputs] = [differing(left?.input, right?.input), differing(left?.output, right?.output)];
+  const same = inputs.length === 0 && outputs.length === 0 && left?.state === right?.state && left?.engine === right?.engine;
+  return (
+    <section className="card" style={{ padding: 12, display: "grid", gap: 8 }}>
+      <div className="row">
+        <span className="med grow">{nameOf(some)}</span>
+        {same && <span className="t3 t12">Same inputs and outputs</span>}
+      </div>
+      <div className="compare">
+        {[left, right].map((one, index) => (
+          <div key={index === 0 ? "left" : "right"}>
+            <p className="t12 t2">
+              {one
+                ? `${one.reused ? "Unchanged" : stateWord(one.state)}, ${one.engine}${one.startedAt ? `, ${between(one.startedAt, one.finishedAt)}` : ""}`
+                : "Not in this run"}
+            </p>
+            {one?.error && <p className="t12 c-bad">{String(one.error.message ?? "")}</p>}
+            {one && inputs.length > 0 && <Values title="Inputs that differ" of={only(one.input, inputs)} />}
+            {one && outputs.length > 0 && <Values title="Outputs that differ" of={only(one.output, outputs)} />}
+          </div>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+type Values_ = Record<string, unknown> | null | undefined;
+
+/** Media by their bytes, everything else by its text. */
+const key = (value: unknown): string =>
+  JSON.stringify(value, (_, one) =>
+    one !== null && typeof one === "object" && "sha256" in one ? (one as { sha256: string }).sha256 : one,
+  ) ?? "";
+const differing = (a: Values_, b: Values_): string[] =>
+  [...new Set([...Object.keys(a ?? {}), ...Object.keys(b ?? {})])].filter((name) => key(a?.[name]) !== key(b?.[name]));
+const only = (of: Values_, names: string[]): Record<string, unknown> | null =>
+  of ? Object.fromEntries(names.filter((name) => name in of).map((name) => [name, of[name]])) : null;

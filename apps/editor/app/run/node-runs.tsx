@@ -1,0 +1,139 @@
+// Every node run of a run: when it ran and why, what it got and gave; a fork from any of them; another run beside it.
+import { useNavigate } from "@remix-run/react";
+import { parsePath } from "@spindle/graph-model";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { GitFork } from "lucide-react";
+import { Fragment, useState } from "react";
+import { pathWords } from "../inspector/result";
+import { useTRPC } from "../session/provider";
+import type { NodeRunView, RunSummary, RunView } from "../session/types";
+import { toastError } from "../ui/toast";
+import { Viewer } from "../ui/viewer";
+import { between, stateWord, when } from "../ui/words";
+
+export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }) {
+  const trpc = useTRPC();
+  const navigate = useNavigate();
+  const [open, setOpen] = useState<string>();
+  const { data = [] } = useQuery({ ...trpc.runs.nodeRuns.queryOptions({ id: run.id }), refetchInterval: run.finishedAt ? false : 2000 });
+  const fork = useMutation(trpc.runs.fork.mutationOptions({ onSuccess: (id) => navigate(`/runs/${id}`), onError: toastError }));
+  const start = Date.parse(run.startedAt ?? run.createdAt);
+  const length = Math.max(1, ...data.map((one) => Date.parse(one.finishedAt ?? one.startedAt ?? run.createdAt) - start));
+  return (
+    <>
+      {others.length > 0 && (
+        <label className="row t12">
+          <span className="t2">Compare with</span>
+          <select
+            className="field"
+            style={{ width: 260 }}
+            value=""
+            onChange={(event) => navigate(`/runs/${run.id}/compare/${event.target.value}`)}
+          >
+            <option value="">Another run of it</option>
+            {others.map((one) => (
+              <option key={one.id} value={one.id}>
+                Run {one.number}, {when(one.createdAt)}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <table className="table" data-testid="node-runs">
+        <thead>
+          <tr>
+            <th>Node</th>
+            <th>State</th>
+            <th style={{ width: "30%" }}>When</th>
+            <th>Why</th>
+            <th />
+          </tr>
+        </thead>
+        <tbody>
+          {data.map((one) => (
+            <Fragment key={one.path}>
+              <tr>
+                <td className="cut" style={{ maxWidth: 260 }}>
+                  <button
+                    type="button"
+                    className="link"
+                    aria-expanded={open === one.path}
+                    onClick={() => setOpen(open === one.path ? undefined : one.path)}
+                  >
+                    {nameOf(one)}
+                  </button>
+                </td>
+                <td>{one.reused ? "Unchanged" : stateWord(one.state)}</td>
+                <td>
+                  <Lane one={one} start={start} length={length} />
+                </td>
+                <td className="t3 t12">{String(one.error?.message ?? one.why ?? "")}</td>
+                <td>
+                  {run.finishedAt && parsePath(one.path).calls.length === 0 && (
+                    <button
+                      type="button"
+                      className="btn icon quiet"
+                      title="A new run from here on; what lies before it is taken from this run"
+                      aria-label={`Fork from ${nameOf(one)}`}
+                      disabled={fork.isPending}
+                      onClick={() => fork.mutate({ id: run.id, node: one.node })}
+                    >
+                      <GitFork size={14} />
+                    </button>
+                  )}
+                </td>
+              </tr>
+              {open === one.path && (
+                <tr>
+                  <td colSpan={5}>
+                    <div className="compare">
+                      <Values title="Inputs" of={one.input} />
+                      <Values title="Outputs" of={one.output} />
+                    </div>
+                  </td>
+                </tr>
+              )}
+            </Fragment>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}
+
+export function Values({ title, of }: { title: string; of: Record<string, unknown> | null }) {
+  return (
+    <div>
+      <h4 className="t12 med">{title}</h4>
+      {Object.entries(of ?? {}).map(([name, value]) => (
+        <Viewer key={name} name={name} value={value} />
+      ))}
+      {!of && <p className="t3 t12">None.</p>}
+    </div>
+  );
+}
+
+export function nameOf({ node, path }: Pick<NodeRunView, "node" | "path">): string {
+  const { calls } = parsePath(path);
+  const words = /[#[]/.test(path.split("/").pop() ?? "") || path.includes("[") ? `, ${pathWords(path).toLowerCase()}` : "";
+  return `${calls.length > 0 ? `${calls.join(" / ")} / ` : ""}${node}${words}`;
+}
+
+/** When it ran, of the whole run. */
+function Lane({ one, start, length }: { one: NodeRunView; start: number; length: number }) {
+  if (!one.startedAt) return <span className="t3 t12">{one.finishedAt ? "At once" : ""}</span>;
+  const from = Date.parse(one.startedAt) - start;
+  const until = one.finishedAt ? Date.parse(one.finishedAt) - start : length;
+  return (
+    <span className="row">
+      <span className="lane grow">
+        <span
+          className="g"
+          data-state={one.state}
+          style={{ left: `${(100 * from) / length}%`, width: `${(100 * Math.max(0, until - from)) / length}%` }}
+        />
+      </span>
+      <span className="t3 num t12">{between(one.startedAt, one.finishedAt)}</span>
+    </span>
+  );
+}

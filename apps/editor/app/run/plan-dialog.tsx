@@ -1,0 +1,59 @@
+// What the next run would do, node by node, and how long it should take.
+import { type Graph, nodeTitle } from "@spindle/graph-model";
+import { useQuery } from "@tanstack/react-query";
+import { Dialog } from "radix-ui";
+import { useTRPC } from "../session/provider";
+import { PlaneMark } from "../ui/plane-mark";
+import { span } from "../ui/words";
+
+const DOES = { runs: "Runs", reuses: "Unchanged", skips: "Skipped" } as const;
+
+export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: Graph; values: Record<string, unknown>; onClose(): void }) {
+  const trpc = useTRPC();
+  const { data, error } = useQuery({ ...trpc.runs.plan.queryOptions({ graphId: id, inputs: values }), gcTime: 0 });
+  return (
+    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="scrim" />
+        <Dialog.Content className="dialog" aria-describedby={undefined}>
+          <Dialog.Title asChild>
+            <h2>What would run</h2>
+          </Dialog.Title>
+          {error && (
+            <p className="c-bad" role="alert">
+              {error.message}
+            </p>
+          )}
+          {!data && !error && <div className="skeleton" style={{ height: 120 }} />}
+          {data && (
+            <>
+              <p className="t2">
+                {data.nodes.filter((one) => one.does === "runs").length} of {data.nodes.length} nodes run
+                {data.expectedMs === null ? "; how long it takes is not known yet." : `, in about ${span(data.expectedMs)}.`}
+              </p>
+              <ul className="plan">
+                {data.nodes.map((one) => {
+                  const node = graph.nodes.find((each) => each.id === one.node);
+                  return (
+                    <li key={one.node} data-does={one.does}>
+                      {node && <PlaneMark plane={node.plane} small />}
+                      <span className="cut med">{node ? nodeTitle(node) : one.node}</span>
+                      <span className="t2">{DOES[one.does]}</span>
+                      <span className="t3 t12">{one.why}</span>
+                      <span className="t3 num">{one.does === "runs" && one.expectedMs !== null ? span(one.expectedMs) : ""}</span>
+                    </li>
+                  );
+                })}
+              </ul>
+            </>
+          )}
+          <Dialog.Close asChild>
+            <button type="button" className="btn l" style={{ justifySelf: "end" }}>
+              Done
+            </button>
+          </Dialog.Close>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
