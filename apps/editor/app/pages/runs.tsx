@@ -1,0 +1,102 @@
+import { NavLink, useParams } from "@remix-run/react";
+import { useQuery } from "@tanstack/react-query";
+import { History } from "lucide-react";
+import { NodeRuns } from "../run/node-runs";
+import { useTRPC } from "../session/provider";
+import { TopNav } from "../ui/top";
+import { Viewer } from "../ui/viewer";
+import { between, runWord, when } from "../ui/words";
+
+const CHIP: Record<string, string> = { failed: "bad", running: "live", queued: "", succeeded: "ok", cancelled: "", waiting: "warn" };
+
+export default function RunsPage() {
+  const trpc = useTRPC();
+  const { id } = useParams();
+  const runs = useQuery({ ...trpc.runs.list.queryOptions({ take: 100 }), refetchInterval: 2000 });
+  const run = useQuery({
+    ...trpc.runs.get.queryOptions({ id: id ?? "" }),
+    enabled: id !== undefined && typeof window !== "undefined",
+    refetchInterval: 2000,
+  });
+  return (
+    <div className="page">
+      <TopNav />
+      <div className="page-scroll">
+        <main className="page-body">
+          <h1>{run.data ? `Run ${run.data.number}, ${run.data.title}` : "Runs"}</h1>
+          {run.data && (
+            <section className="card" style={{ padding: 16, display: "grid", gap: 12 }}>
+              <div className="row">
+                <span className={`chip ${CHIP[run.data.state]}`}>{runWord(run.data.state)}</span>
+                <span className="t3">{between(run.data.startedAt, run.data.finishedAt)}</span>
+              </div>
+              {run.data.error && (
+                <p className="c-bad" role="alert">
+                  {String(run.data.error.message ?? "")}
+                </p>
+              )}
+              <div className="results" style={{ padding: 0 }}>
+                {Object.entries(run.data.outputs ?? {}).map(([name, value]) => (
+                  <Viewer key={name} name={name} value={value} />
+                ))}
+              </div>
+              <NodeRuns run={run.data} others={(runs.data ?? []).filter((one) => one.id !== id && one.title === run.data?.title)} />
+            </section>
+          )}
+          {runs.isPending && <div className="skeleton" style={{ height: 200 }} />}
+          {runs.error && (
+            <p className="c-bad" role="alert">
+              The runs cannot be listed: {runs.error.message}
+            </p>
+          )}
+          {runs.data?.length === 0 && (
+            <div className="empty-box">
+              <History size={28} className="t3" />
+              <p>Runs of graphs and templates will be here.</p>
+              <a className="btn l" href="/templates">
+                Start from a template
+              </a>
+            </div>
+          )}
+          {runs.data && runs.data.length > 0 && (
+            <table className="table">
+              <thead>
+                <tr>
+                  <th>Run</th>
+                  <th>Graph</th>
+                  <th>State</th>
+                  <th>Nodes done</th>
+                  <th>Took</th>
+                  <th>Started</th>
+                </tr>
+              </thead>
+              <tbody>
+                {runs.data.map((one) => (
+                  <tr key={one.id}>
+                    <td className="num">
+                      <NavLink className="link" to={`/runs/${one.id}`}>
+                        Run {one.number}
+                      </NavLink>
+                    </td>
+                    <td className="cut" style={{ maxWidth: 320 }}>
+                      {one.graphId ? <a href={`/g/${one.graphId}`}>{one.title}</a> : one.title}{" "}
+                      {one.draft && <span className="tag">Draft</span>}
+                    </td>
+                    <td>
+                      <span className={`chip ${CHIP[one.state]}`}>{runWord(one.state)}</span>
+                    </td>
+                    <td className="num">
+                      {one.done} of {one.nodes}
+                    </td>
+                    <td className="num">{one.finishedAt ? between(one.createdAt, one.finishedAt) : ""}</td>
+                    <td className="t3">{when(one.createdAt)}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )}
+        </main>
+      </div>
+    </div>
+  );
+}
