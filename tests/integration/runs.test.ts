@@ -167,7 +167,9 @@ describe("the seed's calls", () => {
     const { outputs } = await (await fetch(`${spindle.url}/api/jobs/${jobId}`)).json();
     expect(outputs.video).toMatchObject({ mime: "video/mp4", width: 1024, height: 1024 });
     const stored = new Uint8Array(await (await fetch(`${spindle.url}/api/artifacts/${outputs.video.artifact}`)).arrayBuffer());
-    const download = new Uint8Array(await (await fetch(`${spindle.url}/api/artifacts/${outputs.video.artifact}/download`)).arrayBuffer());
+    const download = new Uint8Array(
+      await (await fetch(`${spindle.url}/api/artifacts/${outputs.video.artifact}/download?run=${jobId}`)).arrayBuffer(),
+    );
     expect(extractGraph(stored)).toBeUndefined();
     expect(JSON.parse(extractGraph(download) ?? "null").workflowId).toBe("infinitetalk");
     const part = await fetch(`${spindle.url}/api/artifacts/${outputs.video.artifact}`, { headers: { range: "bytes=4-7" } });

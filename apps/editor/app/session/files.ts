@@ -1,8 +1,11 @@
 import { extractGraph } from "@spindle/graph-model";
 import type { ArtifactRef } from "@spindle/schemas";
+import { useRunStore } from "./run-store";
 
 export const artifactUrl = (ref: { artifact: string }): string => `/api/artifacts/${ref.artifact}`;
-export const downloadUrl = (ref: { artifact: string }): string => `/api/artifacts/${ref.artifact}/download`;
+/** With the graph of the run that is looked at inside; a result may stand in many. */
+export const downloadUrl = (ref: { artifact: string }, run = useRunStore.getState().run?.id): string =>
+  `/api/artifacts/${ref.artifact}/download${run ? `?run=${run}` : ""}`;
 
 export function isArtifact(value: unknown): value is ArtifactRef {
   return value !== null && typeof value === "object" && "artifact" in value && "sha256" in value;

@@ -72,14 +72,17 @@ export function artifactRoutes({ artifacts, db }: Services): Router {
     }),
   );
 
-  /** A download: with the graph inside where the format can carry one, unless `graph=0`. */
+  /**
+   * A download: with the graph inside where the format can carry one, unless `graph=0`. That of the run which is named by `run`,
+   * for a result may stand in many; else of the one that made the bytes.
+   */
   routes.get(
     "/api/artifacts/:id/download",
     handle(async (request, response) => {
       const { key, ref } = await find(request.params.id);
       const name = `spindle-${ref.artifact.slice(0, 8)}.${EXTENSIONS[ref.mime] ?? "bin"}`;
       response.type(ref.mime).attachment(name);
-      const graph = request.query.graph === "0" || ref.size > MAX_EMBED ? undefined : await graphOf(ref.artifact);
+      const graph = request.query.graph === "0" || ref.size > MAX_EMBED ? undefined : await graphOf(ref.artifact, request.query.run);
       const bytes = graph && embedGraph(Buffer.concat(await (await artifacts.store.get(key)).toArray()), exportJson(withoutFiles(graph)));
       if (bytes) return void response.send(Buffer.from(bytes));
       response.set("content-length", String(ref.size));
@@ -93,7 +96,11 @@ export function artifactRoutes({ artifacts, db }: Services): Router {
     return found;
   }
 
-  async function graphOf(id: string): Promise<Graph | undefined> {
+  async function graphOf(id: string, run: unknown): Promise<Graph | undefined> {
+    if (typeof run === "string") {
+      const named = await db.prisma.run.findUnique({ where: { id: uuid(run, "run") }, include: { revision: true } });
+      return named?.revision.document as unknown as Graph | undefined;
+    }
     const row = await db.prisma.artifact.findUnique({ where: { id } });
     const nodeRun = row?.nodeRunId
       ? await db.prisma.nodeRun.findUnique({ where: { id: row.nodeRunId }, include: { run: { include: { revision: true } } } })

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tempfile
 import time
@@ -30,6 +31,12 @@ EXTENSIONS = {
 }
 
 
+@functools.cache
+def http() -> httpx.Client:
+    """One for the whole child: making one reads every certificate of the machine, which takes longer than most small nodes."""
+    return httpx.Client(timeout=60, transport=httpx.HTTPTransport(retries=3))
+
+
 class TaskContext:
     """One attempt. `folder` is its own and vanishes with it."""
 
@@ -40,11 +47,7 @@ class TaskContext:
         self._wire = wire
         self._previewed_at = 0.0
         self._base = f"{task['runtime']}/tasks/{task['task']}"
-        transport = httpx.HTTPTransport(retries=3)
-        self._http = httpx.Client(timeout=60, transport=transport, headers={"authorization": f"Bearer {task['token']}"})
-
-    def close(self) -> None:
-        self._http.close()
+        self._own = {"authorization": f"Bearer {task['token']}"}
 
     def input(self, sha256: str) -> Any:
         """The task's input. :raises TransientError: if it cannot be had or is not the one that was dispatched"""
@@ -72,7 +75,7 @@ class TaskContext:
         path = Path(tempfile.mkstemp(dir=self.folder, prefix="input-", suffix=EXTENSIONS.get(ref.mime, ".bin"))[1])
         digest = hashlib.sha256()
         try:
-            with path.open("wb") as file, httpx.stream("GET", asked["url"], headers=asked["headers"], timeout=60) as answer:
+            with path.open("wb") as file, http().stream("GET", asked["url"], headers=asked["headers"]) as answer:
                 answer.raise_for_status()
                 for chunk in answer.iter_bytes(CHUNK):
                     digest.update(chunk)
@@ -114,7 +117,7 @@ class TaskContext:
         """Outages of the runtime are waited out for a while; a lost task is not."""
         for tries in range(8):
             try:
-                answer = httpx.request(method, url, timeout=60, **options) if plain else self._http.request(method, url, **options)
+                answer = http().request(method, url, **options) if plain else http().request(method, url, headers=self._own, **options)
                 if answer.status_code < 500:
                     break
             except httpx.TransportError as error:

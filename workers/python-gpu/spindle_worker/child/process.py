@@ -48,12 +48,9 @@ def _actor(one: Capability, wire: Wire) -> Any:
     def run(task: dict[str, Any]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="spindle-") as folder:
             context = TaskContext(task, wire, Path(folder))
-            try:
-                values = one.input.model_validate(context.input(task["inputSha256"]))
-                output = one.run(context, values).model_dump(mode="json", by_alias=True, exclude_none=True)
-                return {"outcome": "succeeded", "output": output, "objects": context.objects}
-            finally:
-                context.close()
+            values = one.input.model_validate(context.input(task["inputSha256"]))
+            output = one.run(context, values).model_dump(mode="json", by_alias=True, exclude_none=True)
+            return {"outcome": "succeeded", "output": output, "objects": context.objects}
 
     return run
 
