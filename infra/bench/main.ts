@@ -15,9 +15,10 @@ import { chains } from "./figures/chains.ts";
 import { dispatch } from "./figures/dispatch.ts";
 import { sixteen } from "./figures/lanes.ts";
 import { makespan } from "./figures/makespan.ts";
+import { rerun } from "./figures/rerun.ts";
 import { storm } from "./figures/storm.ts";
 
-const FIGURES: Record<string, Measure> = { chains, lanes: sixteen, makespan, dispatch, cancel, api, storm };
+const FIGURES: Record<string, Measure> = { chains, lanes: sixteen, rerun, makespan, dispatch, cancel, api, storm };
 
 /** @param only names of figures; all where it is empty */
 export async function bench(only: readonly string[]): Promise<number> {

@@ -12,7 +12,7 @@ import {
   ReactFlow,
   useReactFlow,
 } from "@xyflow/react";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type * as Y from "yjs";
 import { useRunStore } from "../session/run-store";
 import { ME } from "../session/use-document";
@@ -43,6 +43,7 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onSele
   const flow = useReactFlow();
   const [nodes, setNodes] = useState<CardNode[]>([]);
   const [edges, setEdges] = useState<Edge[]>([]);
+  const chosenEdge = useRef<string>();
   const [refusal, setRefusal] = useState<string>();
   const running = useRunStore((store) =>
     Object.values(store.nodes)
@@ -66,7 +67,8 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onSele
       });
     });
     setEdges((old) => {
-      const marked = new Set(old.filter((edge) => edge.selected).map((edge) => edge.id));
+      const marked = new Set([...old.filter((edge) => edge.selected).map((edge) => edge.id), chosenEdge.current]);
+      chosenEdge.current = undefined;
       return toEdges(graph, library).map((edge) => ({ ...edge, selected: marked.has(edge.id) }));
     });
   }, [graph, library, issues]);
@@ -92,7 +94,12 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onSele
   const join = (from: PortAddress, to: PortAddress) => {
     const answer = canConnect(graph, library, from, to);
     if (!answer.ok) return setRefusal(answer.reason);
-    onSelectEdge(connect(doc, ME, from, to, answer.as));
+    const made = connect(doc, ME, from, to, answer.as);
+    if (!answer.as) return;
+    // It became more than a wire: its settings are shown.
+    chosenEdge.current = made;
+    setNodes((now) => now.map((node) => (node.selected ? { ...node, selected: false } : node)));
+    setEdges((now) => now.map((edge) => ({ ...edge, selected: edge.id === made })));
   };
   const change = (changes: NodeChange<CardNode>[]) => {
     const gone = changes.filter((one) => one.type === "remove").map((one) => one.id);
