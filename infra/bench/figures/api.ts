@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { type Bench, type Figure, type Measure, ratio } from "../figure.ts";
 import { chain, start } from "../graphs.ts";
+import { heapAfterCollection } from "../heap.ts";
 import { acceptRate } from "../pgbench.ts";
 
 const SECONDS = 60;
@@ -13,7 +14,6 @@ export const api: Measure = async (bench) => {
   const graph = chain(1);
   const before = await ended(bench);
   let accepted = 0;
-  const begin = performance.now();
   const send = async (until: () => boolean) => {
     await Promise.all(
       Array.from({ length: CLIENTS }, async () => {
@@ -27,8 +27,10 @@ export const api: Measure = async (bench) => {
   };
   await send(() => accepted >= FIRST);
   const first = await memory(bench);
+  const already = accepted;
+  const begin = performance.now();
   await send(() => performance.now() - begin > SECONDS * 1000);
-  const rate = accepted / ((performance.now() - begin) / 1000);
+  const rate = (accepted - already) / ((performance.now() - begin) / 1000);
   await send(() => accepted >= LAST);
   const last = await memory(bench);
   const figures: Figure[] = [
@@ -50,10 +52,9 @@ async function ended({ db }: Bench): Promise<number> {
   return Number(rows[0]?.n);
 }
 
-/** Resident memory of the runtime, in MiB, once it is at rest. */
+/** Of the runtime at rest, in MiB; what is garbage already does not count. */
 async function memory({ env }: Bench): Promise<number> {
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await new Promise((resolve) => setTimeout(resolve, 6000)); // what is shown of an ended run is forgotten after five seconds
   const { pid } = JSON.parse(await readFile(`${env.SPINDLE_HOME}/server.json`, "utf8")) as { pid: number };
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+  return heapAfterCollection(pid);
 }

@@ -11,6 +11,7 @@ const DOES = { runs: "Runs", reuses: "Unchanged", skips: "Skipped" } as const;
 export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: Graph; values: Record<string, unknown>; onClose(): void }) {
   const trpc = useTRPC();
   const { data, error } = useQuery({ ...trpc.runs.plan.queryOptions({ graphId: id, inputs: values }), gcTime: 0 });
+  const running = data?.nodes.filter((one) => one.does === "runs").length ?? 0;
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
@@ -28,8 +29,9 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
           {data && (
             <>
               <p className="t2">
-                {data.nodes.filter((one) => one.does === "runs").length} of {data.nodes.length} nodes run
-                {data.expectedMs === null ? "; how long it takes is not known yet." : `, in about ${span(data.expectedMs)}.`}
+                {running === 0
+                  ? "Nothing: every earlier result stands."
+                  : `${running} of ${data.nodes.length} nodes${data.expectedMs === null ? "; how long it takes is not known yet." : `, in about ${span(data.expectedMs)}.`}`}
               </p>
               <ul className="plan">
                 {data.nodes.map((one) => {

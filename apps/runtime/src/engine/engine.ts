@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Graph, Library } from "@spindle/graph-model";
 import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { RunOptions, RunRow } from "../record/types.ts";
+import type { NodeRunRow, RunOptions, RunRow } from "../record/types.ts";
 import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
@@ -61,8 +61,10 @@ export class Engine {
     const id = randomUUID();
     const library = this.options.library();
     const engines = freezeNodes(request.graph, library);
-    const { revision, graphId, title, template, inputs } = request;
-    await this.options.record.create({
+    const { revision, graphId = null, title, template, inputs, options = {} } = request;
+    // Its own from the start: nobody has to find it first.
+    const owner = this.stopped ? undefined : this.options.owner;
+    const rows = await this.options.record.create({
       id,
       revision,
       ...(graphId ? { graph: graphId } : {}),
@@ -70,10 +72,13 @@ export class Engine {
       ...(template ? { template } : {}),
       inputs,
       engines,
-      options: request.options ?? {},
+      options,
+      ...(owner ? { owner } : {}),
       nodes: rootNodes(request.graph, library, engines),
     });
-    this.look();
+    if (!owner) return id;
+    const about = { id, revision_id: revision, graph_id: graphId, inputs, engines, options };
+    this.begin({ ...about, state: "running", owner, fence: 1, cancel_requested: false }, rows);
     return id;
   }
 
@@ -117,11 +122,13 @@ export class Engine {
     for (const execution of held) await this.compare(execution, mine.get(execution.run.id));
     if (this.stopped) return;
     await this.timeOut();
-    for (const run of await record.claim(owner)) {
-      const drive = this.drive(run).catch((error) => this.options.onError(`run ${run.id}`, error));
-      this.drives.add(drive);
-      void drive.finally(() => this.drives.delete(drive));
-    }
+    for (const run of await record.claim(owner)) this.begin(run);
+  }
+
+  private begin(run: RunRow, rows?: NodeRunRow[]): void {
+    const drive = this.drive(run, rows).catch((error) => this.options.onError(`run ${run.id}`, error));
+    this.drives.add(drive);
+    void drive.finally(() => this.drives.delete(drive));
   }
 
   /** What another runtime did to a run of ours: took it over, or asked for its end. */
@@ -143,12 +150,13 @@ export class Engine {
     }
   }
 
-  private async drive(run: RunRow): Promise<void> {
+  /** @param rows its node runs, where they are known */
+  private async drive(run: RunRow, rows?: NodeRunRow[]): Promise<void> {
     const { record, live } = this.options;
     const levels = await patient(() => this.levelsOf(run.revision_id));
     if (run.state === "queued") await patient(() => record.changeRun(run, ["queued"], "running"));
     run.state = "running";
-    while (await this.driveOnce(run, levels));
+    for (let again = await this.driveOnce(run, levels, rows); again; ) again = await this.driveOnce(run, levels);
     setTimeout(() => live.forget(run.id), 5000).unref();
   }
 
@@ -165,9 +173,9 @@ export class Engine {
   }
 
   /** True if it is to be driven again: it was about to rest when somebody answered. */
-  private async driveOnce(run: RunRow, levels: Levels): Promise<boolean> {
+  private async driveOnce(run: RunRow, levels: Levels, known?: NodeRunRow[]): Promise<boolean> {
     const { parts, record, decisions } = this.options;
-    const rows = await patient(() => record.nodeRuns(run.id));
+    const rows = known ?? (await patient(() => record.nodeRuns(run.id)));
     const execution = new RunExecution({ ...parts, record, decisions }, run, levels, rows);
     this.executions.set(run.id, execution);
     try {

@@ -38,7 +38,7 @@ export class NodeStep {
     if (settings.breakpoint === "before" && !row.passed) return this.set(row, { change: "hold", held: "before", body: { held: "before" } });
     if (settings.pinned) return this.set(row, { change: "pin", output: settings.pinned, body: { output: settings.pinned, pinned: true } });
     const kept = role === "keep" ? await this.run.work(() => this.run.reuse.earlier(row.path)) : undefined;
-    if (kept) return this.reuse(row, kept, "It is not part of this run; its last output stands.");
+    if (kept) return this.reuse(row, kept, "It is not part of this run; its last output stands.", kept.input ?? undefined);
     await this.go(scope, id, row, values);
   }
 

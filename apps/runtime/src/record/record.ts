@@ -77,14 +77,18 @@ export class RunRecord implements EngineRecord {
     return answers;
   }
 
-  async create(run: NewRun): Promise<void> {
-    await this.pool.query({
+  /** A run with its node runs, which it returns. With an `owner` it runs already, and is that one's. */
+  async create(run: NewRun): Promise<NodeRunRow[]> {
+    const { rows } = await this.pool.query<NodeRunRow>({
       name: "run-create",
       text: `WITH made AS (
-        INSERT INTO run (id, revision_id, graph_id, title, template, state, inputs, engines, options, last_seq) VALUES ($1,$2,$3,$4,$5,'queued',$6,$7,$9,1)
+        INSERT INTO run (id, revision_id, graph_id, title, template, inputs, engines, options, owner, fence, state, last_seq, started_at)
+        SELECT $1,$2,$3,$4,$5,$6,$7,$9,$10::text, CASE WHEN o THEN 1 ELSE 0 END, CASE WHEN o THEN 'running' ELSE 'queued' END,
+          CASE WHEN o THEN 2 ELSE 1 END, CASE WHEN o THEN now() END FROM (SELECT $10::text IS NOT NULL AS o) owned
       ), event AS (
-        INSERT INTO run_event (run_id, seq, type, body) VALUES ($1, 1, 'run.queued', '{}')
-      ) ${ADD_NODES}`.replace("$nodes", "$8"),
+        INSERT INTO run_event (run_id, seq, type, body)
+        SELECT $1, e.seq, e.type, '{}' FROM (VALUES (1, 'run.queued'), (2, 'run.running')) e(seq, type) WHERE e.seq = 1 OR $10::text IS NOT NULL
+      ) ${ADD_NODES} RETURNING *`.replace("$nodes", "$8"),
       values: [
         run.id,
         run.revision,
@@ -95,9 +99,11 @@ export class RunRecord implements EngineRecord {
         storable(run.engines),
         JSON.stringify(run.nodes),
         JSON.stringify(run.options),
+        run.owner ?? null,
       ],
     });
     this.changed.emit(run.id);
+    return rows;
   }
 
   async add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]> {

@@ -95,6 +95,7 @@ export interface NewRun {
   inputs: Record<string, unknown>;
   engines: FrozenNodes;
   options: RunOptions;
+  owner?: string;
   nodes: NewNodeRun[];
 }
 

@@ -15,7 +15,12 @@ export interface GraphSummary {
 }
 
 /** Graphs and their documents. What is saved, run or exported is always the server's document (DESIGN C1). */
+/** Revisions never change and are never removed, so what is known of one stays true. */
+const REVISIONS_KEPT = 10_000;
+
 export class GraphService {
+  private readonly revisions = new Map<string, string>();
+
   constructor(
     private readonly db: Database,
     private readonly documents: DocumentHost,
@@ -81,8 +86,8 @@ export class GraphService {
     if (hasErrors(issues)) throw new Refused(422, "request.invalid", summary(issues), { issues });
     const text = canonicalText(graph);
     const hash = createHash("sha256").update(text).digest("hex");
-    const known = await this.db.prisma.revision.findUnique({ where: { hash }, select: { id: true } });
-    if (known) return { revision: known.id, graph };
+    const kept = this.revisions.get(hash);
+    if (kept) return { revision: kept, graph };
     // Not Prisma's upsert, which fails when two people freeze the same graph at once.
     await this.db.pool.query("INSERT INTO revision (id, hash, document) VALUES ($1, $2, $3) ON CONFLICT (hash) DO NOTHING", [
       randomUUID(),
@@ -90,6 +95,8 @@ export class GraphService {
       storableText(text),
     ]);
     const { id } = await this.db.prisma.revision.findUniqueOrThrow({ where: { hash }, select: { id: true } });
+    if (this.revisions.size >= REVISIONS_KEPT) this.revisions.clear();
+    this.revisions.set(hash, id);
     return { revision: id, graph };
   }
 }

@@ -180,10 +180,11 @@ export class RunService {
     const rows = await this.db.prisma.nodeRun.findMany({
       where: { runId: id, ...(node ? { nodeId: node } : {}) },
       include: { result: true },
-      orderBy: [{ startedAt: "asc" }, { path: "asc" }],
+      orderBy: { path: "asc" },
       take: 1000,
     });
-    return rows.map(view);
+    const at = (row: (typeof rows)[number]) => (row.startedAt ?? row.finishedAt ?? row.changedAt).getTime();
+    return rows.sort((a, b) => at(a) - at(b)).map(view); // stable: at one time by path
   }
 
   async list(filter: { graphId?: string; template?: string } = {}, take = 50) {
