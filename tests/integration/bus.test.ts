@@ -210,6 +210,20 @@ test("two crashes of the child under one node run are its end; the failure says 
   expect(view).toMatchObject({ state: "failed", error: { node: "a", code: "task.crashed" }, nodes: [{ state: "dead", attempt: 2 }] });
 }, 20_000);
 
+test("cancelling reaches the worker of the newest try", async () => {
+  const run = await start();
+  const first = await take();
+  await worker.beat(first);
+  await worker.settle({ v: 1, task: first.task, outcome: "failed", error: { class: "transient", code: "node.exception", message: "m" } });
+  const second = await take();
+  expect(second).toMatchObject({ attempt: 2, fence: 2 });
+  await worker.beat(second);
+  await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
+  await until(async () => (await worker.beat(second)) === "cancel", 5000, "the second try hears of it");
+  await worker.settle({ v: 1, task: second.task, outcome: "cancelled" });
+  expect((await ended(spindle.url, run, 5000)).state).toBe("cancelled");
+});
+
 test("a run whose workers are gone waits, and is cancelled at once", async () => {
   const run = await start(graphOf([node("first", "output.preview", { value: 1 }), wait("a")], [{ from: "first", to: "a" }]));
   await until(async () => (await getRun(spindle.url, run)).nodes.some((one) => one.state === "dispatched"), 5000, "it waits");

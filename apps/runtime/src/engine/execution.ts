@@ -104,8 +104,11 @@ export class RunExecution implements Running, Driven, Visits {
     this.cancelled = true;
     this.abort.abort(new Error("Cancelled."));
     this.parking.abort(new Error("Cancelled."));
-    for (const row of this.rows.values())
-      if (row.plane !== "node" && (row.state === "dispatched" || row.state === "running")) await this.parts.workers.cancel(row);
+    for (const { id, plane, state } of [...this.rows.values()]) {
+      if (plane === "node" || isTerminal(state) || state === "queued" || state === "waiting") continue;
+      const row = await this.parts.record.nodeRun(id); // its fence may have risen since: another try, another worker
+      if (row && !isTerminal(row.state)) await this.parts.workers.cancel(row);
+    }
   }
 
   /** Every decided row of the level that a scope belongs to, with its visit; elements of maps are their node's affair. */

@@ -15,6 +15,9 @@ const CANCELLED = { class: "cancelled", code: "run.cancelled" };
 type Values = Record<string, unknown>;
 
 export class NodeStep {
+  /** Dispatched by this very process: nobody can have answered yet. */
+  private readonly sent = new Set<string>();
+
   constructor(private readonly run: Running) {}
 
   /** A node of the graph: first whether it runs at all. */
@@ -71,7 +74,7 @@ export class NodeStep {
     const cache = row.state === "queued" ? await this.look(scope, id, row, input, definition) : {};
     if ("earlier" in cache) return this.reuse(row, cache.earlier, "Nothing changed.", input);
     if (row.plane === "node") await this.here(row, { input, idempotent: definition.idempotent, ...cache });
-    else await this.run.work(() => this.run.parts.workers.dispatch(row, input, cache)).then(() => this.run.reload(row));
+    else await this.send(row, input, cache);
   }
 
   /** DESIGN E11: an earlier result of the same key, or why there is none. */
@@ -137,11 +140,19 @@ export class NodeStep {
     else await this.run.reload(row);
   }
 
+  private async send(row: DecidedRow, input: Values, about: { cacheKey?: string; why?: string }): Promise<void> {
+    const moved = await this.run.work(() => this.run.parts.workers.dispatch(row, input, about));
+    if (!moved) return void (await this.run.reload(row));
+    this.run.note(moved, { input });
+    this.sent.add(row.id);
+  }
+
   private async decision(row: DecidedRow): Promise<void> {
-    await this.run.work(async () => {
-      await this.run.parts.decisions.wait(row.id, (one) => isTerminal(one.state), this.run.closeSignal);
-      await this.run.reload(row);
-    });
+    const { decisions } = this.run.parts;
+    const over = await this.run.work(() =>
+      decisions.wait(row.id, (one) => isTerminal(one.state), this.run.closeSignal, this.sent.delete(row.id)),
+    );
+    this.run.note(over, { input: over.input, output: over.output });
   }
 
   private ask(row: DecidedRow, input: Values): Promise<void> {

@@ -29,9 +29,9 @@ export class Decisions {
     clearTimeout(this.timer);
   }
 
-  /** Something became of a node run here; other runtimes are told too. */
-  announce(nodeRun: string): void {
-    this.hear(nodeRun);
+  /** Something became of a node run here, and what, where that is known; other runtimes are told too. */
+  announce(nodeRun: string, row?: KnownRow): void {
+    this.hear(nodeRun, row);
     for (const bell of this.bells) bell(nodeRun);
   }
 
@@ -39,31 +39,43 @@ export class Decisions {
     this.bells.push(bell);
   }
 
-  hear(nodeRun: string): void {
-    this.heard.emit(nodeRun);
+  hear(nodeRun: string, row?: KnownRow): void {
+    this.heard.emit(nodeRun, row);
   }
 
-  /** Resolves with the row once `isOver`. @throws the signal's reason when it is aborted */
-  async wait(nodeRun: string, isOver: (row: KnownRow) => boolean, signal: AbortSignal): Promise<KnownRow> {
+  /**
+   * Resolves with the row once `isOver`.
+   * @param fresh nothing can have become of it yet: it need not be read before the first bell
+   * @throws the signal's reason when it is aborted
+   */
+  async wait(nodeRun: string, isOver: (row: KnownRow) => boolean, signal: AbortSignal, fresh = false): Promise<KnownRow> {
     this.awaited.set(nodeRun, (this.awaited.get(nodeRun) ?? 0) + 1);
     try {
-      for (;;) {
+      for (let told: KnownRow | undefined, mustRead = !fresh; ; mustRead = told === undefined) {
         signal.throwIfAborted();
-        const bell = once(this.heard, nodeRun, { signal });
+        const bell = once(this.heard, nodeRun, { signal }) as Promise<[KnownRow | undefined]>;
         bell.catch(() => {});
-        const row = await patient(
-          () => this.record.nodeRun(nodeRun),
-          () => signal.aborted,
+        const row = mustRead ? await this.read(nodeRun, signal) : told;
+        if (row && isOver(row)) return row;
+        told = await bell.then(
+          ([one]) => one,
+          () => void signal.throwIfAborted(),
         );
-        if (!row) throw new Error(`The node run ${nodeRun} is gone.`);
-        if (isOver(row)) return row;
-        await bell.catch(() => signal.throwIfAborted());
       }
     } finally {
       const left = (this.awaited.get(nodeRun) ?? 1) - 1;
       if (left > 0) this.awaited.set(nodeRun, left);
       else this.awaited.delete(nodeRun);
     }
+  }
+
+  private async read(nodeRun: string, signal: AbortSignal): Promise<KnownRow> {
+    const row = await patient(
+      () => this.record.nodeRun(nodeRun),
+      () => signal.aborted,
+    );
+    if (!row) throw new Error(`The node run ${nodeRun} is gone.`);
+    return row;
   }
 
   private async poll(): Promise<void> {

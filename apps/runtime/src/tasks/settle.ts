@@ -7,6 +7,7 @@ import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
 import { isTerminal } from "../record/states.ts";
 import type { NodeRunRow } from "../record/types.ts";
+import type { KnownRow } from "./decisions.ts";
 import { routeOf } from "./dispatcher.ts";
 import type { LiveBoard } from "./live.ts";
 import { type TaskError, verdict } from "./retry.ts";
@@ -23,13 +24,19 @@ export interface SettleContext {
 
 export type Settled = "committed" | "again" | "stale";
 
-export async function settle(context: SettleContext, result: TaskResult): Promise<Settled> {
+/** What a result came to, with the row as it is now where it was committed. */
+export interface Answer {
+  settled: Settled;
+  row?: KnownRow;
+}
+
+export async function settle(context: SettleContext, result: TaskResult): Promise<Answer> {
   const task = parseTask(result.task);
   const row = task && (await context.record.nodeRun(task.nodeRun));
   if (!task || !row || row.fence !== task.fence || isTerminal(row.state)) {
     context.record.stale++;
     if (task && row) await discard(context, row.run_id, task, result);
-    return "stale";
+    return { settled: "stale" };
   }
   if (result.outcome === "cancelled")
     return finish(context, row, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
@@ -37,16 +44,16 @@ export async function settle(context: SettleContext, result: TaskResult): Promis
     result.outcome === "failed"
       ? (result.error ?? { class: "infra", code: "task.bad_result", message: "The worker failed without saying why." })
       : await whyBad(context, row, task, result);
-  if (error) return fail(context, row, error);
+  if (error) return { settled: await fail(context, row, error) };
   return finish(context, row, { change: "succeed", output: result.output ?? {}, artifacts: result.objects ?? [] });
 }
 
 /** A try that failed: another one, or the end. */
 export async function fail(context: SettleContext, row: NodeRunRow, error: TaskError): Promise<Settled> {
   if (context.isCancelled(row.run_id))
-    return finish(context, row, { change: "cancel", error: { ...error, class: "cancelled", code: "run.cancelled" } });
+    return (await finish(context, row, { change: "cancel", error: { ...error, class: "cancelled", code: "run.cancelled" } })).settled;
   const next = verdict(error, row.attempt, row.crashes, context.timings);
-  if (!next.again) return finish(context, row, { change: next.as, error: { ...error } });
+  if (!next.again) return (await finish(context, row, { change: next.as, error: { ...error } })).settled;
   const moved = await context.record.change({
     nodeRun: row.id,
     fence: row.fence,
@@ -63,13 +70,13 @@ type Ending =
   | { change: "succeed"; output: Record<string, unknown>; artifacts: { key: string; ref: ArtifactRef }[] }
   | { change: "fail" | "die" | "cancel"; error: Record<string, unknown> };
 
-async function finish(context: SettleContext, row: NodeRunRow, ending: Ending): Promise<Settled> {
+async function finish(context: SettleContext, row: NodeRunRow, ending: Ending): Promise<Answer> {
   const body = ending.change === "succeed" ? { output: ending.output, engine: row.engine, draft: row.draft } : { error: ending.error };
   const moved = await context.record.change({ nodeRun: row.id, fence: row.fence, ...ending, body });
   await context.bus.done(taskName(row.id, row.fence), routeOf(row));
-  if (!moved) return "stale";
+  if (!moved) return { settled: "stale" };
   if (ending.change === "succeed") await dropDoubles(context.artifacts, ending.artifacts);
-  return "committed";
+  return { settled: "committed", row: { ...row, ...moved, output: ending.change === "succeed" ? ending.output : null } };
 }
 
 /** DESIGN A5: bytes that were known already keep their first object. */

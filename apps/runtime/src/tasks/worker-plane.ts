@@ -5,7 +5,7 @@ import type { Redis } from "ioredis";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { NodeRunRow } from "../record/types.ts";
+import type { ChangedRow, NodeRunRow } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
 import { drainOutbox, routeOf } from "./dispatcher.ts";
@@ -69,9 +69,13 @@ export class WorkerPlane {
     );
   }
 
-  /** Sends a node run to its worker. The row must be read again afterwards. */
-  async dispatch(row: NodeRunRow, input: Record<string, unknown>, about: { cacheKey?: string; why?: string } = {}): Promise<void> {
-    await patient(
+  /** Sends a node run to its worker; undefined if the row is no longer what it was. */
+  async dispatch(
+    row: NodeRunRow,
+    input: Record<string, unknown>,
+    about: { cacheKey?: string; why?: string } = {},
+  ): Promise<ChangedRow | undefined> {
+    const moved = await patient(
       () =>
         this.context.record.change({
           nodeRun: row.id,
@@ -85,6 +89,7 @@ export class WorkerPlane {
       () => this.closed,
     );
     this.wake.emit("outbox");
+    return moved;
   }
 
   /** Ends what the worker does, or takes the task back if none has it yet. */
@@ -132,10 +137,10 @@ export class WorkerPlane {
   private async takeResult(one: Awaited<ReturnType<RuntimeEnd["results"]>>[number]): Promise<void> {
     if ("bad" in one) this.options.onError("results", new Error(`A malformed result was dropped: ${one.bad}`));
     else {
-      const settled = await settle(this.context, one.result);
+      const { settled, row } = await settle(this.context, one.result);
       const task = parseTask(one.result.task);
       this.wake.emit("outbox"); // there is room on the bus now, and may be another try
-      if (settled !== "again" && task) this.options.decisions.announce(task.nodeRun);
+      if (settled !== "again" && task) this.options.decisions.announce(task.nodeRun, row);
     }
     await this.bus.acknowledge(one.id);
   }
