@@ -132,9 +132,9 @@ test("what did not change is not run again; parts, plan, fork and comparison", a
 
   await page.goto(`${spindle.url}/runs`);
   await page.getByRole("link", { name: "Run 3" }).first().or(page.locator("a.link").first()).first().click();
-  await page.getByTestId("node-runs").getByRole("button", { name: "first", exact: true }).click();
+  await page.getByTestId("node-runs").getByRole("button", { name: "First", exact: true }).click();
   await shot(page, "run-nodes");
-  await page.getByRole("button", { name: "Fork from second" }).click();
+  await page.getByRole("button", { name: "Fork from Second" }).click();
   await page.getByRole("heading", { name: /from run/ }).waitFor();
   await page.goBack();
   await page.getByLabel("Compare with").selectOption({ index: 1 });

@@ -81,6 +81,8 @@ describe("on a server", () => {
     const done = await spindle(["run", file("good.json", good), "--input", "text=you", "--out", out], here());
     expect([done.code, readdirSync(out)], done.err).toEqual([0, ["value.txt"]]);
     expect(readFileSync(join(out, "value.txt"), "utf8")).toBe("Hi you");
+    const dry = await spindle(["run", file("good.json", good), "--input", "text=you", "--dry"], here());
+    expect([dry.code, dry.out], dry.err).toEqual([0, expect.stringMatching(/^a +runs +.*\n.*About \d/s)]);
     for (const [inputs, reason] of [
       [[`portrait=@${PORTRAIT}`, "prompt="], /prompt: the text is empty/],
       [[`portrait=@${PORTRAIT}`, `prompt=${"x".repeat(10_001)}`], /prompt: .*10000/],

@@ -113,10 +113,10 @@ export function Values({ title, of }: { title: string; of: Record<string, unknow
   );
 }
 
-export function nameOf({ node, path }: Pick<NodeRunView, "node" | "path">): string {
+export function nameOf({ title, path }: Pick<NodeRunView, "title" | "path">): string {
   const { calls } = parsePath(path);
   const words = /[#[]/.test(path.split("/").pop() ?? "") || path.includes("[") ? `, ${pathWords(path).toLowerCase()}` : "";
-  return `${calls.length > 0 ? `${calls.join(" / ")} / ` : ""}${node}${words}`;
+  return `${calls.length > 0 ? `${calls.join(" / ")} / ` : ""}${title}${words}`;
 }
 
 /** When it ran, of the whole run. */

@@ -98,7 +98,7 @@ const ERRORS = new Set(["failed", "dead", "cancelled", "skipped"]);
 function changedNode(known: NodeRunView | undefined, node: string, state: NodeRunView["state"], event: RunEvent): NodeRunView {
   const { type, at, attempt, body = {}, path = node } = event;
   // A node of a loop's body is known from its first visit on; each visit starts from nothing.
-  const old = known?.path === path ? known : { ...EMPTY, ...known, ...EMPTY, node, path };
+  const old = known?.path === path ? known : { ...EMPTY, title: known?.title ?? node, node, path };
   const held = type === "node.held" ? (body.held as NodeRunView["held"]) : null;
   const isOver = held === "after" || (type === "node.resumed" && old.state === "succeeded");
   return {

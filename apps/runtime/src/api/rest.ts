@@ -14,7 +14,7 @@ import { type Form, readForm } from "./uploads.ts";
 const text = express.text({ type: () => true, limit: "2mb" });
 
 export function restRoutes(services: Services): Router {
-  const { graphs, runs, templates, library, artifacts } = services;
+  const { graphs, runs, plans, templates, library, artifacts } = services;
   const routes = Router();
 
   /** The seed's call. Its names for the inputs stand for the template's. */
@@ -35,7 +35,10 @@ export function restRoutes(services: Services): Router {
     handle(async (request, response) => {
       const inputs = templates.inputs(String(request.params.name), library.library());
       const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === field)?.type);
-      response.status(202).json({ run: await startTemplate(String(request.params.name), values(form, inputs), forced(request)) });
+      const name = String(request.params.name);
+      if (isDry(request))
+        return void response.json({ plan: await plans.plan(templates.find(name).graph, values(form, inputs), forced(request)) });
+      response.status(202).json({ run: await startTemplate(name, values(form, inputs), forced(request)) });
     }),
   );
 
@@ -49,6 +52,7 @@ export function restRoutes(services: Services): Router {
       if (!graph) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
       const { graph: _, title, ...fields } = form.fields;
       const given = values({ files: form.files, fields }, runInputs(graph, definer(graph, library.library())));
+      if (isDry(request)) return void response.json({ plan: await plans.plan(graph, given, forced(request)) });
       response.status(202).json({ run: await runs.start(graph, given, { title: title || graph.workflowId, options: forced(request) }) });
     }),
   );
@@ -130,6 +134,9 @@ export function restRoutes(services: Services): Router {
 
   return routes;
 }
+
+/** `?dry=1` says what the run would do, and does none of it. */
+const isDry = (request: Request): boolean => request.query.dry === "1";
 
 /** `?force=1` runs everything, whatever the cache has. */
 const forced = (request: Request): RunOptions => (request.query.force === "1" ? { force: true } : {});

@@ -33,9 +33,13 @@ program
   .argument("<graph>", "a graph's file, or the name of a template")
   .option("--input <name=value>", "an input; name=@file sends a file", collect, [])
   .option("--out <folder>", "write the results there")
-  .option("--json", "the run as JSON on standard output")
+  .option("--force", "run everything, whatever earlier runs have given")
+  .option("--dry", "say what would run, why, and how long it should take")
+  .option("--json", "the run, or the plan, as JSON on standard output")
   .description("run a graph on a server that runs here, or start one for it")
-  .action((graph: string, options: { input: string[]; out?: string; json?: boolean }) => end(run(graph, options)));
+  .action((graph: string, options: { input: string[]; out?: string; json?: boolean; force?: boolean; dry?: boolean }) =>
+    end(run(graph, options)),
+  );
 
 /** The exit code, once what was printed has been written. */
 async function end(work: Promise<number>): Promise<void> {

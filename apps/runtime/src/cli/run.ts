@@ -7,6 +7,7 @@ import { definer, type RunInput, readGraphText, runInputs } from "@spindle/graph
 import { makeLibrary } from "@spindle/node-library";
 import { type ArtifactRef, type CombinedManifest, validateArtifactRef } from "@spindle/schemas";
 import { SingleBar } from "cli-progress";
+import type { RunPlan } from "../services/plan-service.ts";
 import type { RunView } from "../services/run-service.ts";
 import { findServer } from "./server.ts";
 
@@ -14,6 +15,8 @@ interface Options {
   input: string[];
   out?: string;
   json?: boolean;
+  force?: boolean;
+  dry?: boolean;
 }
 
 const POLL_MS = 300;
@@ -42,7 +45,8 @@ export async function run(graph: string, options: Options): Promise<number> {
   const onSignal = () => interrupt.abort();
   process.once("SIGINT", onSignal);
   try {
-    let path = `/api/templates/${encodeURIComponent(graph)}/runs`;
+    const asked = [...(options.force ? ["force=1"] : []), ...(options.dry ? ["dry=1"] : [])];
+    let path = `/api/templates/${encodeURIComponent(graph)}/runs?${asked.join("&")}`;
     if (read?.graph && text !== undefined) {
       const manifest = (await (await fetch(`${server.url}/api/capabilities`)).json()) as CombinedManifest;
       const kinds = runInputs(read.graph, definer(read.graph, makeLibrary(manifest.capabilities)))
@@ -50,10 +54,15 @@ export async function run(graph: string, options: Options): Promise<number> {
         .map((one) => `kind.${encodeURIComponent(one.name)}=${encodeURIComponent(one.type)}`);
       form.set("graph", text);
       form.set("title", basename(graph));
-      path = `/api/runs?${kinds.join("&")}`;
+      path = `/api/runs?${[...kinds, ...asked].join("&")}`;
     }
     const answer = await fetch(server.url + path, { method: "POST", body: form });
-    const body = (await answer.json()) as { run?: string; error?: { message: string; issues?: { message: string; place: unknown }[] } };
+    const body = (await answer.json()) as {
+      run?: string;
+      plan?: RunPlan;
+      error?: { message: string; issues?: { message: string; place: unknown }[] };
+    };
+    if (body.plan) return print(body.plan, options.json === true);
     if (!body.run)
       throw new Error(
         [body.error?.message, ...(body.error?.issues ?? []).map((one) => `  ${one.message} ${JSON.stringify(one.place)}`)].join("\n"),
@@ -72,6 +81,23 @@ export async function run(graph: string, options: Options): Promise<number> {
     await server.stop();
   }
 }
+
+const DOES = { runs: "runs", reuses: "unchanged", skips: "skipped" } as const;
+
+function print(plan: RunPlan, asJson: boolean): number {
+  if (asJson) process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
+  else {
+    const width = Math.max(...plan.nodes.map((one) => one.node.length));
+    for (const { node, does, why, expectedMs } of plan.nodes)
+      process.stdout.write(
+        `${node.padEnd(width)}  ${DOES[does].padEnd(9)}  ${why}${does === "runs" && expectedMs !== null ? ` (about ${seconds(expectedMs)})` : ""}\n`,
+      );
+    process.stdout.write(`${plan.expectedMs === null ? "How long it takes is not known yet." : `About ${seconds(plan.expectedMs)}.`}\n`);
+  }
+  return 0;
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 async function formOf(inputs: string[]): Promise<FormData> {
   const form = new FormData();
@@ -125,14 +151,14 @@ async function save(url: string, run: RunView, folder: string, quiet: boolean): 
   await mkdir(folder, { recursive: true });
   for (const [name, value] of Object.entries(run.outputs ?? {})) {
     const stem = join(folder, name.replaceAll(/[^A-Za-z0-9_.-]/g, "_").replace(/^\.+/, "_"));
-    const file = validateArtifactRef(value) ? await download(url, value, stem) : await writeText(stem, value);
+    const file = validateArtifactRef(value) ? await download(url, run.id, value, stem) : await writeText(stem, value);
     if (!quiet) process.stdout.write(`${file}\n`);
   }
 }
 
-async function download(url: string, ref: ArtifactRef, stem: string): Promise<string> {
+async function download(url: string, run: string, ref: ArtifactRef, stem: string): Promise<string> {
   const file = `${stem}.${EXTENSIONS[ref.mime] ?? "bin"}`;
-  const answer = await fetch(`${url}/api/artifacts/${ref.artifact}/download`);
+  const answer = await fetch(`${url}/api/artifacts/${ref.artifact}/download?run=${run}`);
   if (!answer.ok || !answer.body) throw new Error(`The result ${ref.artifact} cannot be fetched: ${answer.status}.`);
   await pipeline(Readable.fromWeb(answer.body as never), createWriteStream(file));
   return file;

@@ -1,5 +1,14 @@
 // What a run would do, without doing it (DESIGN E12): which nodes would run and why, which results would stand, and how long it takes.
-import { type Graph, type InputSource, type Library, nodeSettings, resolveInputs } from "@spindle/graph-model";
+import {
+  type Graph,
+  hasErrors,
+  type InputSource,
+  type Library,
+  nodeSettings,
+  resolveInputs,
+  stripState,
+  validate,
+} from "@spindle/graph-model";
 import { cacheKey, isCacheable, whyItRuns } from "../engine/cache-key.ts";
 import { fullInput } from "../engine/check-input.ts";
 import { freezeNodes } from "../engine/freeze.ts";
@@ -7,6 +16,7 @@ import { Levels } from "../engine/level.ts";
 import { Reuse } from "../engine/reuse.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { Earlier, FrozenNode, RunOptions } from "../record/types.ts";
+import { Refused } from "../refused.ts";
 
 export interface PlannedNode {
   node: string;
@@ -28,8 +38,14 @@ export class PlanService {
     private readonly library: () => Library,
   ) {}
 
-  /** Conditions, loops and maps are decided by what nodes give, so what depends on a node that runs is taken to run. */
-  async plan(graph: Graph, inputs: Record<string, unknown>, options: RunOptions, graphId?: string): Promise<RunPlan> {
+  /**
+   * Conditions, loops and maps are decided by what nodes give, so what depends on a node that runs is taken to run.
+   * @throws Refused 422 with the issues of a graph that cannot run
+   */
+  async plan(input: Graph, inputs: Record<string, unknown>, options: RunOptions, graphId?: string): Promise<RunPlan> {
+    const graph = stripState(input);
+    const issues = validate(graph, this.library());
+    if (hasErrors(issues)) throw new Refused(422, "request.invalid", "The graph cannot run.", { issues });
     const levels = new Levels(graph, this.library());
     const frozen = freezeNodes(graph, this.library())[""] ?? {};
     const reuse = new Reuse(this.record, { id: "", graph_id: graphId ?? null, options }, graph);

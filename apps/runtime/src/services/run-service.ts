@@ -1,10 +1,13 @@
 import {
   autoEngine,
   definer,
+  definitionGraph,
+  definitionNames,
   type Graph,
   type Library,
   lastVisits,
   nodeSettings,
+  nodeTitle,
   parsePath,
   portKind,
   type RunInput,
@@ -25,6 +28,8 @@ import type { GraphService } from "./graph-service.ts";
 
 export interface NodeRunView {
   node: string;
+  /** What the node is called in the run's graph. */
+  title: string;
   path: string;
   state: NodeState;
   /** At a breakpoint that nobody has left yet. */
@@ -151,7 +156,8 @@ export class RunService {
     if (!run) throw new Refused(404, "request.invalid", "There is no such run.");
     const rows = await this.db.prisma.nodeRun.findMany({ where: { runId: id }, include: { result: true } });
     const live = ENDED.has(run.state) ? [] : this.live.of(id);
-    const nodes = lastVisits(rows).map(view);
+    const names = titles(run.revision.document as unknown as Graph);
+    const nodes = lastVisits(rows).map((row) => view(row, names));
     return {
       id,
       number: run.number,
@@ -183,8 +189,10 @@ export class RunService {
       orderBy: { path: "asc" },
       take: 1000,
     });
+    const run = await this.db.prisma.run.findUnique({ where: { id }, include: { revision: true } });
+    const names = titles(run?.revision.document as unknown as Graph | undefined);
     const at = (row: (typeof rows)[number]) => (row.startedAt ?? row.finishedAt ?? row.changedAt).getTime();
-    return rows.sort((a, b) => at(a) - at(b)).map(view); // stable: at one time by path
+    return rows.sort((a, b) => at(a) - at(b)).map((row) => view(row, names)); // stable: at one time by path
   }
 
   async list(filter: { graphId?: string; template?: string } = {}, take = 50) {
@@ -282,8 +290,15 @@ const date = (value: Date | null) => value?.toISOString() ?? null;
 
 type StoredNodeRun = Prisma.NodeRunGetPayload<{ include: { result: true } }>;
 
-const view = (row: StoredNodeRun): NodeRunView => ({
+/** By node id; inside a definition the ids are its own, and the graph's come first. */
+function titles(graph: Graph | undefined): Map<string, string> {
+  const levels = graph ? [...definitionNames(graph).map((name) => definitionGraph(graph, name)), graph] : [];
+  return new Map(levels.flatMap((level) => level?.nodes.map((node) => [node.id, nodeTitle(node)] as const) ?? []));
+}
+
+const view = (row: StoredNodeRun, names: ReadonlyMap<string, string>): NodeRunView => ({
   node: row.nodeId,
+  title: names.get(row.nodeId) ?? row.nodeId,
   path: row.path,
   state: row.state as NodeState,
   held: row.passed ? null : (row.held as NodeRunView["held"]),
