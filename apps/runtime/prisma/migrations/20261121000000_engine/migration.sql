@@ -1,3 +1,21 @@
+-- Frozen engines for node runs that come to be during the run (visits, elements, subgraphs); the run's own fence.
+ALTER TABLE "run" ADD COLUMN "engines" JSONB NOT NULL DEFAULT '{}';
+ALTER TABLE "run" ADD COLUMN "fence" INTEGER NOT NULL DEFAULT 0;
+-- Waiting: for a person (state waiting), or at a breakpoint before or after the node.
+ALTER TABLE "node_run" ADD COLUMN "held" TEXT;
+ALTER TABLE "node_run" ADD COLUMN "passed" BOOLEAN NOT NULL DEFAULT false;
+ALTER TABLE "node_run" ADD COLUMN "due_at" TIMESTAMPTZ(3);
+CREATE INDEX "node_run_due_at_idx" ON "node_run" ("due_at") WHERE "state" = 'waiting';
+
+-- A lease per runtime instead of one per run: renewing it locks no run, so it never waits for a change of one, nor deadlocks with it.
+CREATE TABLE "runtime" (
+  "id" TEXT NOT NULL,
+  "lease_until" TIMESTAMPTZ(3) NOT NULL,
+  CONSTRAINT "runtime_pkey" PRIMARY KEY ("id")
+);
+ALTER TABLE "run" DROP COLUMN "lease_until";
+CREATE INDEX "run_owner_idx" ON "run" ("owner") WHERE "owner" IS NOT NULL AND "state" IN ('queued', 'running');
+
 -- The cache is the record itself: a node run that succeeded answers for every later one of the same key (DESIGN E11).
 ALTER TABLE "node_run" ADD COLUMN "cache_key" TEXT;
 ALTER TABLE "node_run" ADD COLUMN "why" TEXT;
@@ -7,7 +25,10 @@ CREATE INDEX "node_run_service_engine_idx" ON "node_run" ("service", "engine", "
 -- What a run was asked to do besides running everything: force, part of the graph, the run it was forked from.
 ALTER TABLE "run" ADD COLUMN "options" JSONB NOT NULL DEFAULT '{}';
 
-CREATE OR REPLACE FUNCTION change_node_runs(changes JSONB)
+-- The one statement by which node runs change (src/record/record.ts): any number of changes, each fenced by itself, with
+-- their events, results, artifacts and outbox rows, in one transaction. A function, because its parts are planned once per
+-- connection: as one query with as many CTEs the same takes twice as long.
+CREATE FUNCTION change_node_runs(changes JSONB)
 RETURNS TABLE (
   i INT, id UUID, run_id UUID, node_id TEXT, path TEXT, state TEXT, attempt INT, fence INT, crashes INT,
   error JSONB, broken BOOLEAN, held TEXT, passed BOOLEAN
