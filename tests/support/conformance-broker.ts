@@ -1,0 +1,113 @@
+// Plays the runtime to a worker under test: a real Redis with the bus' functions, and the HTTP calls that a task may make.
+import { createHash, randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { canonicalText } from "@spindle/graph-model";
+import type { TaskEntry, TaskResult } from "@spindle/schemas";
+import { loadFunctions, openRedis, type Route, type RuntimeEnd, runtimeEnd, taskToken } from "@spindle/task-bus";
+import type { Redis } from "ioredis";
+import { startRedis } from "../../infra/launch/redis.ts";
+import { until } from "./spindle.ts";
+
+export const KEY = "k".repeat(64);
+
+export class ConformanceBroker {
+  readonly inputs = new Map<string, string>();
+  readonly seen: TaskResult[] = [];
+  private constructor(
+    readonly redis: Redis,
+    readonly bus: RuntimeEnd,
+    readonly env: Record<string, string>,
+    private readonly ends: (() => Promise<unknown> | unknown)[],
+    private readonly route: Route,
+  ) {}
+
+  static async start(route: Route): Promise<ConformanceBroker> {
+    const folder = await mkdtemp(join(tmpdir(), "spindle-conformance-"));
+    const service = await startRedis(join(folder, "redis"));
+    const redis = openRedis(service.url);
+    await loadFunctions(redis);
+    const server = createServer((request, response) => broker.answer(request, response));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const env = { REDIS_URL: service.url, SPINDLE_RUNTIME_URL: url, SPINDLE_WORKER_KEY: KEY, SPINDLE_HOME: folder };
+    const ends = [
+      () => redis.disconnect(),
+      () => closed(server),
+      () => service.process.stop(),
+      () => rm(folder, { recursive: true, force: true }),
+    ];
+    const broker = new ConformanceBroker(redis, runtimeEnd(redis, KEY), env, ends, route);
+    return broker;
+  }
+
+  /** A task whose input is `input`; returns its name. */
+  async dispatch(input: object, more: Partial<TaskEntry> = {}, bus: RuntimeEnd = this.bus): Promise<string> {
+    const nodeRun = randomUUID();
+    const task = `${nodeRun}:1`;
+    const text = canonicalText(input);
+    this.inputs.set(task, text);
+    const entry = {
+      v: 1 as const,
+      task,
+      nodeRun,
+      run: randomUUID(),
+      attempt: 1,
+      fence: 1,
+      capability: `${this.route.service}@1`,
+      engine: this.route.engine,
+      inputSha256: createHash("sha256").update(text).digest("hex"),
+      leaseMs: 1500,
+      beatMs: 300,
+      stallMs: 0,
+      deadline: 0,
+      traceparent: `00-${"0".repeat(31)}1-${"0".repeat(15)}1-01`,
+      ...more,
+    };
+    await bus.dispatch(entry, this.route);
+    return task;
+  }
+
+  whereabouts(task: string) {
+    return this.bus.whereabouts(task, this.route);
+  }
+
+  /** The result of a task, once the worker has settled it; taken off the bus as the runtime would. */
+  result(task: string, patienceMs = 15_000): Promise<TaskResult> {
+    return until(
+      async () => {
+        for (const one of await this.bus.results()) {
+          if ("bad" in one) throw new Error(`A malformed result: ${one.bad}`);
+          this.seen.push(one.result);
+          await this.bus.acknowledge(one.id);
+          await this.bus.done(one.result.task, this.route);
+        }
+        return this.seen.find((one) => one.task === task);
+      },
+      patienceMs,
+      `${task} is settled`,
+    );
+  }
+
+  async stop(): Promise<void> {
+    for (const end of this.ends) await end();
+  }
+
+  private answer(request: IncomingMessage, response: ServerResponse): void {
+    const [, , name = "", what] = (request.url ?? "").split("/");
+    const task = decodeURIComponent(name);
+    const input = this.inputs.get(task);
+    if (request.headers.authorization !== `Bearer ${taskToken(task, KEY)}`) return void response.writeHead(401).end();
+    if (what !== "input" || input === undefined) return void response.writeHead(404).end();
+    response.writeHead(200, { "content-type": "application/json" }).end(input);
+  }
+}
+
+const closed = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.closeAllConnections();
+    server.close(() => resolve());
+  });
