@@ -36,7 +36,7 @@ test("a wire that is drawn back becomes a loop, with a condition and a limit", a
   await open(
     graphOf(
       [
-        { ...node("grow", "text.template", { template: "{{text}}x", text: "a" }), name: "Grow" } as never,
+        { ...node("grow", "text.template", { template: "{{text}}o", text: "a" }), name: "Grow" } as never,
         { ...node("look", "output.preview"), name: "Look" } as never,
       ],
       [wire("grow", "text", "look", "value")],
@@ -54,7 +54,7 @@ test("a wire that is drawn back becomes a loop, with a condition and a limit", a
   await page.getByText("repeats up to 5 times, while size(output.value) < 4").waitFor();
   await page.getByText("All changes saved").waitFor();
   await page.getByRole("button", { name: "Run", exact: true }).click();
-  await card("Look").getByText("axxx").waitFor();
+  await card("Look").getByText("aooo").waitFor();
   await card("Grow").getByText("visit 3").waitFor();
   await shot(page, "loop");
 });

@@ -34,7 +34,7 @@ const post = async (path: string, body: unknown) => {
   return { status: answer.status, body: (await answer.json()) as { error?: { code: string; message: string; field?: string } } };
 };
 const shows = (id: string, value: unknown = 1) => node(id, "output.preview", { value });
-const adds = (id: string, text?: string) => node(id, "text.template", { template: "{{text}}x", ...(text === undefined ? {} : { text }) });
+const adds = (id: string, text?: string) => node(id, "text.template", { template: "{{text}}o", ...(text === undefined ? {} : { text }) });
 const seqs = async (run: string) =>
   (await db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [run])).rows.map((row) => row.seq);
 
@@ -84,13 +84,13 @@ describe("a loop", () => {
     );
   test("goes round until its condition says no; outside, the last visit is seen", async () => {
     const run = await ended(spindle.url, await start(loop(100, "size(output.value) < 4")));
-    expect(run.outputs).toEqual({ value: "axxx" });
+    expect(run.outputs).toEqual({ value: "aooo" });
     expect(Object.keys(await paths(run.id)).filter((path) => path.endsWith("grow"))).toHaveLength(3);
     expect(run.counts.grow).toEqual({ total: 3, done: 3, failed: 0 });
   });
   test("ends at its limit, with an event that says so", async () => {
     const run = await ended(spindle.url, await start(loop(5)));
-    expect(run.outputs).toEqual({ value: "axxxxx" });
+    expect(run.outputs).toEqual({ value: "aooooo" });
     const { rows } = await db.query("SELECT path, body FROM run_event WHERE run_id = $1 AND type = 'loop.limit'", [run.id]);
     expect(rows).toEqual([{ path: "loop:look>grow", body: { maxIterations: 5 } }]);
     expect(await seqs(run.id)).toEqual((await seqs(run.id)).map((_, index) => index + 1));
@@ -314,4 +314,29 @@ test("a node that is off is skipped, a pinned one gives its output without runni
   const run = await ended(spindle.url, await start(graph));
   expect(await paths(run.id)).toEqual({ pin: "succeeded", end: "succeeded", off: "skipped" });
   expect(run.nodes.find((one) => one.node === "end")?.output).toEqual({ value: "kept" });
+});
+
+describe("a run goes on", () => {
+  const slow = (id: string, milliseconds: number) => node(id, "control.delay", { milliseconds, value: id });
+  test("after its runtime was asked to end in the middle of a node", async () => {
+    const id = await start(graphOf([slow("calm", 2000)]));
+    await until(async () => (await getRun(spindle.url, id)).nodes[0]?.state === "running", 10_000, "it runs");
+    process.kill(spindle.processes.runtime?.pid as number, "SIGTERM");
+    expect((await ended(spindle.url, id)).state).toBe("succeeded");
+  });
+  test("after PostgreSQL was killed between the visits of a loop", async () => {
+    const graph = graphOf(
+      [slow("head", 60), slow("tail", 60)],
+      [
+        { from: "head", to: "tail" },
+        { from: "tail", to: "head", metadata: { loop: { maxIterations: 30 } } },
+      ],
+    );
+    const { body } = await submit(`${spindle.url}`, graph);
+    const passed = async () => (await getRun(spindle.url, body.run)).counts.tail?.done ?? 0;
+    await until(async () => (await passed()) >= 3, 10_000, "some visits are over");
+    process.kill(spindle.processes.postgres?.pid as number, "SIGKILL");
+    const run = await ended(spindle.url, body.run, 45_000);
+    expect([run.state, run.counts.tail?.done]).toEqual(["succeeded", 30]);
+  });
 });

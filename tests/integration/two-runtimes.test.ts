@@ -111,3 +111,17 @@ test("cancelling at the runtime that does not own the run ends it", async () => 
   await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
   expect((await ended(spindle.url, run, 10_000)).state).toBe("cancelled");
 });
+
+test("a cancel that was asked for while its owner hung reaches the worker when another takes over", async () => {
+  const run = await start(other.url, chain(60));
+  await until(
+    async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === "b" && one.state === "running"),
+    10_000,
+    "b runs",
+  );
+  const pid = other.process.pid as number;
+  process.kill(pid, "SIGSTOP");
+  await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
+  process.kill(pid, "SIGKILL");
+  expect((await ended(spindle.url, run, 15_000)).state).toBe("cancelled");
+});

@@ -1,5 +1,6 @@
 // Accepts runs, owns them by a lease, drives them, and takes over those whose runtime is gone (DESIGN E9).
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Graph, Library } from "@spindle/graph-model";
 import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -12,7 +13,7 @@ import { scopeOutputs, unhandled } from "./call.ts";
 import { RunExecution } from "./execution.ts";
 import { freezeNodes, rootNodes } from "./freeze.ts";
 import { Levels } from "./level.ts";
-import { type ExecutionParts, Parked } from "./running.ts";
+import { type ExecutionParts, Parked, RunTooLarge } from "./running.ts";
 
 export interface EngineOptions {
   db: Database;
@@ -37,6 +38,16 @@ export interface RunRequest {
 }
 
 const LEVELS_KEPT = 50;
+/** After an outage in the middle of a run it is driven again, from its rows. */
+const OUTAGE_MS = 500;
+
+/** For the person whose run it was: every accepted run ends, this runtime's own mistakes among the reasons. */
+function whyEnded(error: unknown): { code: string; message: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  return error instanceof RunTooLarge
+    ? { code: "run.too_large", message }
+    : { code: "internal", message: `The runtime failed: ${message}` };
+}
 
 export class Engine {
   private readonly executions = new Map<string, RunExecution>();
@@ -187,7 +198,11 @@ export class Engine {
       }
     } catch (error) {
       if (error instanceof Parked) return !(await patient(() => record.park(run, execution.waitingFor)));
-      if (!execution.closed) throw error;
+      if (execution.closed) return false;
+      execution.close(error as Error);
+      if (isOutage(error)) return sleep(OUTAGE_MS, true);
+      this.options.onError(`run ${run.id}`, error);
+      await patient(() => record.changeRun(run, ["queued", "running"], "failed", { error: whyEnded(error) }));
     } finally {
       // It may be claimed again, by this runtime too, the moment it rests.
       if (this.executions.get(run.id) === execution) this.executions.delete(run.id);

@@ -8,6 +8,7 @@ import { patient } from "../store/patient.ts";
 import { compile, type Driven } from "./compile.ts";
 import { Judge, type Visits } from "./judge.ts";
 import { type Levels, rootScope, type Scope, visitScope } from "./level.ts";
+import { Cancelled } from "./node-plane.ts";
 import { NodeStep } from "./node-step.ts";
 import { Reuse } from "./reuse.ts";
 import { type Decided, type DecidedRow, type ExecutionParts, Parked, type Running, RunTooLarge } from "./running.ts";
@@ -38,7 +39,7 @@ export class RunExecution implements Running, Driven, Visits {
   private busy = 0;
   private people = 0;
   private closedBy: Error | undefined;
-  cancelled: boolean;
+  cancelled = false;
   /** Every node is decided; only the run's own end is still to be written. */
   finishing = false;
 
@@ -53,12 +54,12 @@ export class RunExecution implements Running, Driven, Visits {
     this.levels = levels;
     this.reuse = new Reuse(parts.record, run, levels.root.graph);
     this.root = rootScope(this.levels.root, "", run.inputs);
-    this.cancelled = run.cancel_requested;
     this.rows = new Map(rows.map((row) => [row.path, row]));
   }
 
   /** Runs the graph to its end. @throws Parked, or the reason of `close` */
   async drive(): Promise<void> {
+    if (this.run.cancel_requested) await this.cancel(); // asked while another runtime owned it: its workers may not know
     await this.enter(this.root);
     await this.driveScope(this.root);
   }
@@ -102,8 +103,8 @@ export class RunExecution implements Running, Driven, Visits {
   async cancel(): Promise<void> {
     if (this.cancelled) return;
     this.cancelled = true;
-    this.abort.abort(new Error("Cancelled."));
-    this.parking.abort(new Error("Cancelled."));
+    this.abort.abort(new Cancelled("Cancelled."));
+    this.parking.abort(new Cancelled("Cancelled."));
     for (const { id, plane, state } of [...this.rows.values()]) {
       if (plane === "node" || isTerminal(state) || state === "queued" || state === "waiting") continue;
       const row = await this.parts.record.nodeRun(id); // its fence may have risen since: another try, another worker

@@ -39,6 +39,7 @@ export class NodePlane {
         return await attempt.end({ change: "succeed", output, body: { engine: row.engine, draft: row.draft, output } });
       } catch (cause) {
         const error = describe(cause);
+        if (signal.aborted && !(signal.reason instanceof Cancelled)) return undefined; // this runtime stops: another one runs it again
         if (signal.aborted)
           return await attempt.end({ change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
         const next = verdict(error, attempt.tries, 0, this.parts.timings);
@@ -81,6 +82,9 @@ export class NodePlane {
     });
   }
 }
+
+/** Why a node is ended for good; every other end of its signal leaves it to whoever owns the run next. */
+export class Cancelled extends Error {}
 
 /** How long a node may run before the record says that it does. */
 const UNSAID_MS = 50;

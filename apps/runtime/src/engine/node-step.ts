@@ -1,4 +1,4 @@
-// What a node run does next, by its state (SPEC N). Each step changes the row or waits until somebody else has.
+// What a node run does next, by its state (SPEC C, M, D, H). Each step changes the row or waits until somebody else has.
 import { edgeMetadata, type InputSource, type NodeDefinition, nodeSettings, nodeTitle, resolveInputs } from "@spindle/graph-model";
 import { isTerminal } from "../record/states.ts";
 import type { Earlier } from "../record/types.ts";
@@ -143,8 +143,9 @@ export class NodeStep {
   private async send(row: DecidedRow, input: Values, about: { cacheKey?: string; why?: string }): Promise<void> {
     const moved = await this.run.work(() => this.run.parts.workers.dispatch(row, input, about));
     if (!moved) return void (await this.run.reload(row));
-    this.run.note(moved, { input });
+    const sent = this.run.note(moved, { input });
     this.sent.add(row.id);
+    if (this.run.cancelled) await this.run.parts.workers.cancel(sent); // asked for while it was on its way
   }
 
   private async decision(row: DecidedRow): Promise<void> {

@@ -32,8 +32,9 @@ export class Reuse {
 }
 
 export function rolesOf(graph: Graph, { force, part }: RunOptions): Map<string, Role> {
-  const { shape, regions } = planGraph(graph);
   const roles = new Map<string, Role>();
+  if (!force && !part) return roles;
+  const { shape, regions } = planGraph(graph);
   const all = [...shape.node.keys()];
   for (const id of all) if (force === true || force?.includes(id)) roles.set(id, "force");
   if (!part) return roles;

@@ -16,25 +16,33 @@ export const routeOf = (row: Pick<NodeRunRow, "plane" | "service" | "engine">): 
   engine: row.engine,
 });
 
-/** Rows looked at in one go. */
-const BATCH = 1000;
 /** DESIGN E14: how many tasks of one route are on the bus at once; the rest waits in PostgreSQL, where the order may still change. */
 const AHEAD = 32;
 
 type DueRow = NodeRunRow & { outbox: string; sent_fence: number };
+
+/**
+ * The first few of each route, so that one whose workers are gone holds up no other; within a route one of each run in turn, so
+ * that a large run does not keep a small one waiting.
+ */
+const DUE_SQL = `WITH due AS (
+    SELECT o.id, n.plane, n.service, n.engine,
+      row_number() OVER (PARTITION BY n.run_id, n.plane, n.service, n.engine ORDER BY o.id) AS turn
+    FROM outbox o JOIN node_run n ON n.id = o.node_run_id WHERE o.sent_at IS NULL AND o.available_at <= now()
+  ), placed AS (
+    SELECT id, row_number() OVER (PARTITION BY plane, service, engine ORDER BY turn, id) AS place FROM due
+  )
+  SELECT n.*, o.id AS outbox, o.fence AS sent_fence FROM placed p JOIN outbox o ON o.id = p.id JOIN node_run n ON n.id = o.node_run_id
+  WHERE p.place <= ${AHEAD} AND o.sent_at IS NULL ORDER BY p.place FOR UPDATE OF o SKIP LOCKED`;
 
 /** Sends what is due and has room. Returns how many rows it settled. @throws on an outage; the rows stay for the next call */
 export async function drainOutbox(pool: pg.Pool, bus: RuntimeEnd, timings: Timings): Promise<number> {
   const client = await pool.connect();
   try {
     await client.query("BEGIN");
-    const { rows } = await client.query<DueRow>({
-      name: "outbox-due",
-      text: `SELECT n.*, o.id AS outbox, o.fence AS sent_fence FROM outbox o JOIN node_run n ON n.id = o.node_run_id
-       WHERE o.sent_at IS NULL AND o.available_at <= now() ORDER BY o.id LIMIT ${BATCH} FOR UPDATE OF o SKIP LOCKED`,
-    });
+    const { rows } = await client.query<DueRow>({ name: "outbox-due", text: DUE_SQL });
     const [current, stale] = [rows.filter(isCurrent), rows.filter((row) => !isCurrent(row))];
-    const chosen = await choose(current, bus);
+    const chosen = await withRoom(current, bus);
     await Promise.all(chosen.map((row) => bus.dispatch(entryOf(row, timings), routeOf(row))));
     const settled = [...chosen, ...stale].map((row) => row.outbox);
     if (settled.length > 0) await client.query("UPDATE outbox SET sent_at = now() WHERE id = ANY($1)", [settled]);
@@ -50,8 +58,8 @@ export async function drainOutbox(pool: pg.Pool, bus: RuntimeEnd, timings: Timin
 
 const isCurrent = (row: DueRow): boolean => row.fence === row.sent_fence && row.state === "dispatched";
 
-/** As many of each route as there is room for, one of each run in turn, so that a large run does not keep a small one waiting. */
-async function choose(rows: readonly DueRow[], bus: RuntimeEnd): Promise<DueRow[]> {
+/** As many of each route as there is room for on the bus. */
+async function withRoom(rows: readonly DueRow[], bus: RuntimeEnd): Promise<DueRow[]> {
   const routes = new Map<string, DueRow[]>();
   for (const row of rows) {
     const key = JSON.stringify(routeOf(row));
@@ -60,22 +68,9 @@ async function choose(rows: readonly DueRow[], bus: RuntimeEnd): Promise<DueRow[
     else routes.set(key, [row]);
   }
   const chosen = await Promise.all(
-    [...routes.values()].map(async (list) => {
-      const room = AHEAD - (await bus.backlog(routeOf(list[0] as DueRow)));
-      return inTurn(list).slice(0, Math.max(0, room));
-    }),
+    [...routes.values()].map(async (list) => list.slice(0, Math.max(0, AHEAD - (await bus.backlog(routeOf(list[0] as DueRow)))))),
   );
   return chosen.flat();
-}
-
-export function inTurn<T extends { run_id: string }>(rows: readonly T[]): T[] {
-  const turns = new Map<string, number>();
-  const ranked = rows.map((row) => {
-    const turn = turns.get(row.run_id) ?? 0;
-    turns.set(row.run_id, turn + 1);
-    return { row, turn };
-  });
-  return ranked.sort((a, b) => a.turn - b.turn).map(({ row }) => row); // a stable sort: within a turn the oldest first
 }
 
 function entryOf(row: NodeRunRow, timings: Timings) {

@@ -103,6 +103,7 @@ export class WorkerPlane {
       change: "cancel",
       error: { class: "cancelled", code: "run.cancelled", message: "Cancelled before a worker took it." },
     });
+    await this.bus.cancel(task, row.plane, "stale"); // for a worker that takes it at this very moment
     await this.bus.done(task, routeOf(row));
     this.options.decisions.announce(row.id);
   }
