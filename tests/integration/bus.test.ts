@@ -210,6 +210,34 @@ test("two crashes of the child under one node run are its end; the failure says 
   expect(view).toMatchObject({ state: "failed", error: { node: "a", code: "task.crashed" }, nodes: [{ state: "dead", attempt: 2 }] });
 }, 20_000);
 
+test("a long queue that nobody works on holds up no other, and a small run is not behind a large one", async () => {
+  const list = Array.from({ length: 1500 }, (_, index) => index);
+  const large = await start(
+    graphOf(
+      [node("list", "constant.array", { value: list }), wait("each", { preset: "large" })],
+      [{ from: "list", to: "each", metadata: { sourcePort: "value", targetPort: "value", map: {} } }],
+    ),
+  );
+  const other = { plane: "python", service: "info.get_capabilities", engine: "default" };
+  await until(async () => (await redis.xlen(names.queue(route.plane, route.service, route.engine))) >= 32, 15_000, "the bus is full");
+  const waiting = await start(graphOf([node("caps", "info.get_capabilities", {}, "python")]));
+  const entry = await until(async () => worker.take([other]), 10_000, "the other route is served");
+  expect(entry.run).toBe(waiting);
+  const small = await start(graphOf([wait("a", { preset: "small" })]));
+  const order: string[] = [];
+  while (!order.includes(small) && order.length < 100) {
+    const next = await take();
+    order.push(next.run);
+    await done(next, 0);
+  }
+  expect(order.length).toBeLessThan(45); // the 32 that were on the bus already, and its turn
+  expect((await ended(spindle.url, small)).state).toBe("succeeded");
+  for (const run of [large, waiting]) await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
+  await worker.beat(entry); // it hears of the end
+  await worker.settle({ v: 1, task: entry.task, outcome: "cancelled" });
+  for (const run of [large, waiting]) expect((await ended(spindle.url, run)).state).toBe("cancelled");
+});
+
 test("cancelling reaches the worker of the newest try", async () => {
   const run = await start();
   const first = await take();

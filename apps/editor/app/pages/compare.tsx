@@ -86,14 +86,14 @@ function Pair({ left, right }: { left: NodeRunView | undefined; right: NodeRunVi
   );
 }
 
-type Values_ = Record<string, unknown> | null | undefined;
+type Given = Record<string, unknown> | null | undefined;
 
 /** Media by their bytes, everything else by its text. */
 const key = (value: unknown): string =>
   JSON.stringify(value, (_, one) =>
     one !== null && typeof one === "object" && "sha256" in one ? (one as { sha256: string }).sha256 : one,
   ) ?? "";
-const differing = (a: Values_, b: Values_): string[] =>
+const differing = (a: Given, b: Given): string[] =>
   [...new Set([...Object.keys(a ?? {}), ...Object.keys(b ?? {})])].filter((name) => key(a?.[name]) !== key(b?.[name]));
-const only = (of: Values_, names: string[]): Record<string, unknown> | null =>
+const only = (of: Given, names: string[]): Record<string, unknown> | null =>
   of ? Object.fromEntries(names.filter((name) => name in of).map((name) => [name, of[name]])) : null;

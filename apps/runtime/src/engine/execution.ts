@@ -2,6 +2,7 @@
 // (LangGraph, or the look-ahead when a predecessor is decided) starts it, and the record decides what it means.
 import { AsyncResource } from "node:async_hooks";
 import { nodeSettings, type Region } from "@spindle/graph-model";
+import pLimit from "p-limit";
 import { isTerminal } from "../record/states.ts";
 import type { ChangedRow, FrozenNode, NewNodeRun, NodeChange, RunRow } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
@@ -12,6 +13,8 @@ import { Cancelled } from "./node-plane.ts";
 import { NodeStep } from "./node-step.ts";
 import { Reuse } from "./reuse.ts";
 import { type Decided, type DecidedRow, type ExecutionParts, Parked, type Running, RunTooLarge } from "./running.ts";
+
+const CANCELS_AT_ONCE = 16;
 
 /** More node runs than this in one run are refused: a subgraph that maps over a subgraph multiplies quickly. */
 const MAX_NODE_RUNS = 100_000;
@@ -105,11 +108,11 @@ export class RunExecution implements Running, Driven, Visits {
     this.cancelled = true;
     this.abort.abort(new Cancelled("Cancelled."));
     this.parking.abort(new Cancelled("Cancelled."));
-    for (const { id, plane, state } of [...this.rows.values()]) {
-      if (plane === "node" || isTerminal(state) || state === "queued" || state === "waiting") continue;
+    const out = [...this.rows.values()].filter(({ plane, state }) => plane !== "node" && (state === "dispatched" || state === "running"));
+    await pLimit(CANCELS_AT_ONCE).map(out, async ({ id }) => {
       const row = await this.parts.record.nodeRun(id); // its fence may have risen since: another try, another worker
       if (row && !isTerminal(row.state)) await this.parts.workers.cancel(row);
-    }
+    });
   }
 
   /** Every decided row of the level that a scope belongs to, with its visit; elements of maps are their node's affair. */

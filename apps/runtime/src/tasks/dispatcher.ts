@@ -23,7 +23,8 @@ type DueRow = NodeRunRow & { outbox: string; sent_fence: number };
 
 /**
  * The first few of each route, so that one whose workers are gone holds up no other; within a route one of each run in turn, so
- * that a large run does not keep a small one waiting.
+ * that a large run does not keep a small one waiting. The node runs are locked as well: what is cancelled meanwhile waits, and is
+ * then taken off the bus again.
  */
 const DUE_SQL = `WITH due AS (
     SELECT o.id, n.plane, n.service, n.engine,
@@ -33,7 +34,7 @@ const DUE_SQL = `WITH due AS (
     SELECT id, row_number() OVER (PARTITION BY plane, service, engine ORDER BY turn, id) AS place FROM due
   )
   SELECT n.*, o.id AS outbox, o.fence AS sent_fence FROM placed p JOIN outbox o ON o.id = p.id JOIN node_run n ON n.id = o.node_run_id
-  WHERE p.place <= ${AHEAD} AND o.sent_at IS NULL ORDER BY p.place FOR UPDATE OF o SKIP LOCKED`;
+  WHERE p.place <= ${AHEAD} AND o.sent_at IS NULL ORDER BY p.place FOR UPDATE OF o, n SKIP LOCKED`;
 
 /** Sends what is due and has room. Returns how many rows it settled. @throws on an outage; the rows stay for the next call */
 export async function drainOutbox(pool: pg.Pool, bus: RuntimeEnd, timings: Timings): Promise<number> {
