@@ -1,4 +1,5 @@
-// Imports run one way (docs/decisions/0002): schemas <- graph-model <- node-library <- runtime, editor; schemas <- task-bus <- runtime.
+// Imports run one way (docs/decisions/0002): schemas <- graph-model <- node-library <- runtime, editor; schemas <- task-bus <- runtime,
+// comfy-bridge.
 const only = (name, from, to) => ({
   name,
   severity: "error",
@@ -13,6 +14,7 @@ module.exports = {
     only("graph-model", "^packages/graph-model/", "^(packages/graph-model|schemas)/"),
     only("node-library", "^packages/node-library/", "^(packages/(graph-model|node-library)|schemas)/"),
     only("task-bus", "^packages/task-bus/", "^(packages/task-bus|schemas)/"),
+    only("comfy-bridge", "^workers/comfy-bridge/", "^(workers/comfy-bridge|packages/task-bus|schemas)/"),
     only("runtime", "^apps/runtime/", "^(apps/runtime|packages|schemas)/"),
     {
       ...only("editor", "^apps/editor/", "^(apps/editor|packages/(graph-model|node-library)|schemas|apps/runtime/src/api/router\\.ts$)"),

@@ -77,6 +77,7 @@ async function constants(root: string): Promise<string> {
   const bus = await readJson(root, "tasks/bus.json");
   const errors = (await readJson(root, "errors.json")).codes as Record<string, string>;
   const ports = (await readJson(root, "port-types.json")).types;
+  const comfy = (await readJson(root, "comfy-types.json")).types;
   return `${HEADER}export const BUS = ${JSON.stringify(bus, null, 2)} as const;
 
 /** Every code an issue or an error carries, with its general meaning. */
@@ -85,5 +86,16 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Port types and what each accepts (DESIGN G3). */
 export const PORT_TYPES: Readonly<Record<string, { kind: "json" | "artifact"; accepts: readonly string[] }>> = ${JSON.stringify(ports, null, 2)} as const;
+
+/** A node of ComfyUI's own that a border is made of; \`pick\`: which of its outputs. */
+export interface ComfyBorder {
+  class: string;
+  input: string;
+  with?: Readonly<Record<string, unknown>>;
+  pick?: "image" | "audio" | "video" | "text" | "json";
+}
+
+/** ComfyUI's types that may leave a server, and how they do (DESIGN G3); any other one is opaque. */
+export const COMFY_TYPES: Readonly<Record<string, { port: string; load?: ComfyBorder; save?: ComfyBorder }>> = ${JSON.stringify(comfy, null, 2)} as const;
 `;
 }

@@ -1,4 +1,4 @@
-// The whole product as processes: PostgreSQL, Redis, the runtime, the Python worker.
+// The whole product as processes: PostgreSQL, Redis, the runtime, the Python worker, the bridge to ComfyUI.
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -25,7 +25,7 @@ export interface StackOptions {
 export interface Stack {
   url: string;
   env: Record<string, string>;
-  processes: Record<"postgres" | "redis" | "runtime" | "worker", Supervised | undefined>;
+  processes: Record<"postgres" | "redis" | "runtime" | "worker" | "bridge", Supervised | undefined>;
   stop(): Promise<void>;
 }
 
@@ -68,9 +68,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     },
   });
   const worker = options.worker === false ? undefined : await startWorker(env, show);
-  const processes = { postgres: postgres?.process, redis: redis?.process, runtime, worker };
+  const comfy = env.COMFY_URL ?? process.env.COMFY_URL;
+  const bridge = comfy ? startBridge({ ...env, COMFY_URL: comfy }, show) : undefined;
+  const processes = { postgres: postgres?.process, redis: redis?.process, runtime, worker, bridge };
   const stop = async () => {
-    await worker?.stop();
+    await Promise.all([worker?.stop(), bridge?.stop()]);
     await runtime.stop();
     await Promise.all([redis?.process.stop(), postgres?.process.stop()]);
   };
@@ -98,5 +100,18 @@ async function startWorker(env: Record<string, string>, show: (line: string) => 
     cwd: join(ROOT, "workers/python-gpu"),
     env: { ...env, ...(espeak ? { SPINDLE_ESPEAK: espeak } : {}), PYTHONUNBUFFERED: "1" },
     onLine: (line) => show(line) && !/^spindle\.supervisor/.test(line),
+  });
+}
+
+/** The Comfy plane is there for those who name a ComfyUI (COMFY_URL). */
+function startBridge(env: Record<string, string>, show: (line: string) => boolean): Supervised {
+  return new Supervised({
+    name: "bridge",
+    command: process.execPath,
+    args: ["--import", "tsx", join(ROOT, "workers/comfy-bridge/src/main.ts")],
+    cwd: ROOT,
+    env,
+    onLine: show,
+    fatalCode: 78,
   });
 }

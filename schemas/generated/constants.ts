@@ -19,7 +19,9 @@ export const BUS = {
   "group": "w",
   "library": "spindle",
   "entryMaxBytes": 1024,
-  "outputMaxBytes": 262144
+  "outputMaxBytes": 262144,
+  "region": "comfy.region",
+  "regionVersion": "1"
 } as const;
 
 /** Every code an issue or an error carries, with its general meaning. */
@@ -74,7 +76,18 @@ export const ERROR_CODES = {
   "map.failed": "More elements of a map failed than are tolerated.",
   "call.failed": "A node of the subgraph failed.",
   "run.too_large": "The run has more node runs than a run may have.",
-  "run.not_waiting": "The node run does not wait for a person."
+  "run.not_waiting": "The node run does not wait for a person.",
+  "region.not_convex": "A group of comfy nodes that must run together depends on itself through another node.",
+  "region.control": "An edge inside a group of comfy nodes that run together carries what ComfyUI cannot do.",
+  "comfy.rejected": "ComfyUI refused the prompt.",
+  "comfy.lost": "ComfyUI forgot the prompt, or cannot be reached.",
+  "comfy.out_of_memory": "ComfyUI ran out of memory.",
+  "comfy.no_output": "ComfyUI ended the prompt without an output that was asked for.",
+  "import.not_a_workflow": "The file is no workflow that can be read.",
+  "import.unsupported": "A part of the workflow cannot be taken over.",
+  "import.missing_node": "The connected ComfyUI has no such node.",
+  "import.value": "A value of the workflow was changed or left out.",
+  "region.no_server": "No ComfyUI has every node of a group that must run together."
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 
@@ -157,5 +170,108 @@ export const PORT_TYPES: Readonly<Record<string, { kind: "json" | "artifact"; ac
       "model",
       "text"
     ]
+  }
+} as const;
+
+/** A node of ComfyUI's own that a border is made of; `pick`: which of its outputs. */
+export interface ComfyBorder {
+  class: string;
+  input: string;
+  with?: Readonly<Record<string, unknown>>;
+  pick?: "image" | "audio" | "video" | "text" | "json";
+}
+
+/** ComfyUI's types that may leave a server, and how they do (DESIGN G3); any other one is opaque. */
+export const COMFY_TYPES: Readonly<Record<string, { port: string; load?: ComfyBorder; save?: ComfyBorder }>> = {
+  "INT": {
+    "port": "integer",
+    "save": {
+      "class": "PreviewAny",
+      "input": "source",
+      "pick": "json"
+    }
+  },
+  "FLOAT": {
+    "port": "number",
+    "save": {
+      "class": "PreviewAny",
+      "input": "source",
+      "pick": "json"
+    }
+  },
+  "BOOLEAN": {
+    "port": "boolean",
+    "save": {
+      "class": "PreviewAny",
+      "input": "source",
+      "pick": "json"
+    }
+  },
+  "STRING": {
+    "port": "string",
+    "save": {
+      "class": "PreviewAny",
+      "input": "source",
+      "pick": "text"
+    }
+  },
+  "COMBO": {
+    "port": "string"
+  },
+  "IMAGE": {
+    "port": "image",
+    "load": {
+      "class": "LoadImage",
+      "input": "image"
+    },
+    "save": {
+      "class": "PreviewImage",
+      "input": "images",
+      "pick": "image"
+    }
+  },
+  "MASK": {
+    "port": "mask",
+    "load": {
+      "class": "LoadImageMask",
+      "input": "image",
+      "with": {
+        "channel": "red"
+      }
+    },
+    "save": {
+      "class": "MaskPreview",
+      "input": "mask",
+      "pick": "image"
+    }
+  },
+  "AUDIO": {
+    "port": "audio",
+    "load": {
+      "class": "LoadAudio",
+      "input": "audio"
+    },
+    "save": {
+      "class": "PreviewAudio",
+      "input": "audio",
+      "pick": "audio"
+    }
+  },
+  "VIDEO": {
+    "port": "video",
+    "load": {
+      "class": "LoadVideo",
+      "input": "file"
+    },
+    "save": {
+      "class": "SaveVideo",
+      "input": "video",
+      "with": {
+        "filename_prefix": "spindle/video",
+        "format": "auto",
+        "codec": "auto"
+      },
+      "pick": "video"
+    }
   }
 } as const;

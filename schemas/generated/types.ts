@@ -369,6 +369,14 @@ export interface Capability {
    */
   docs?: string;
   /**
+   * Still works; something newer is preferred.
+   */
+  deprecated?: boolean;
+  /**
+   * May change or go away.
+   */
+  experimental?: boolean;
+  /**
    * In order of preference; auto takes the first live one.
    */
   engines?: CapabilityEngine[];
@@ -541,12 +549,62 @@ export interface TaskResult {
 export interface TaskProgress {
   v: 1;
   task: string;
+  /**
+   * Which node of a comfy region this is about; absent for the task's own node.
+   */
+  node?: string;
   progress?: number;
   step?: number;
   steps?: number;
   note?: string;
   text?: string;
   preview?: ArtifactRef;
+}
+export interface RegionInputPromptNode {
+  class_type: string;
+  inputs: {
+    [k: string]: unknown;
+  };
+  _meta?: {
+    [k: string]: unknown;
+  };
+}
+export interface RegionInputGive {
+  node: string;
+  port: string;
+  /**
+   * The output node that has it.
+   */
+  from: string;
+  pick: "image" | "images" | "audio" | "audios" | "video" | "videos" | "text" | "json";
+}
+/**
+ * What a task of the Comfy plane is given: a prompt for one ComfyUI server, and what is wanted of it. Artifact references stand in `inputs` where ComfyUI wants the name of a file.
+ */
+export interface RegionInput {
+  /**
+   * ComfyUI's API format.
+   */
+  prompt: {
+    [k: string]: RegionInputPromptNode;
+  };
+  /**
+   * The output nodes to run: ComfyUI's partial_execution_targets.
+   *
+   * @minItems 1
+   * @maxItems 5000
+   */
+  sinks: [string, ...string[]];
+  /**
+   * Which node's port gets which of ComfyUI's outputs.
+   *
+   * @maxItems 20000
+   */
+  gives: RegionInputGive[];
+  /**
+   * The region is this one node: its outputs are the task's.
+   */
+  only?: string;
 }
 /**
  * Something that happened in a run, numbered without gaps from 1.

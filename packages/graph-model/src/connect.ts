@@ -3,7 +3,7 @@ import { definitionOf } from "./definitions.ts";
 import { edgeMetadata, type Graph, isLoopEdge, isMapEdge } from "./graph.ts";
 import type { PortAddress } from "./interface.ts";
 import type { Library } from "./library.ts";
-import { type Port, portType, typesFit, whyNotFit } from "./ports.ts";
+import { type Port, portsFit, portType, typesFit, whyPortsNotFit } from "./ports.ts";
 import { topology, upstream } from "./topology.ts";
 
 export type Connectable = { ok: true; replaces?: string; as?: "loop" | "map" } | { ok: false; reason: string };
@@ -26,8 +26,8 @@ export function canConnect(graph: Graph, library: Library, from: PortAddress, to
     (edge) => edge.to === to.node && isLoopEdge(edge) === loops && edgeMetadata(edge).targetPort === to.port,
   );
   const old = graph.edges[index];
-  const maps = !loops && (old ? isMapEdge(old) : !typesFit(output.type, input.type) && elementsFit(output, input));
-  if (!maps && !typesFit(output.type, input.type)) return no(whyNotFit(output.type, input.type));
+  const maps = !loops && (old ? isMapEdge(old) : !portsFit(output, input) && elementsFit(output, input));
+  if (!maps && !portsFit(output, input)) return no(whyPortsNotFit(output, input));
   return {
     ok: true,
     ...(old ? { replaces: edgeMetadata(old).id ?? `e${index}` } : {}),

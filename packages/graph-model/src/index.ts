@@ -2,6 +2,8 @@ export { type Read, readGraph, readGraphText } from "./check/document.ts";
 export { ID_PATTERN, LIMITS } from "./check/limits.ts";
 export { whyInvalid } from "./check/node.ts";
 export { validate } from "./check/validate.ts";
+export { isOutputNode, type RegionParts, regionInput, slotOf } from "./comfy/prompt.ts";
+export { planRegions, serversOf } from "./comfy/regions.ts";
 export { ConditionError, type ConditionScope, holds, whyNoCondition } from "./condition.ts";
 export { type Connectable, canConnect } from "./connect.ts";
 export * from "./decide.ts";

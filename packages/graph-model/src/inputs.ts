@@ -2,7 +2,7 @@
 import { edgeMetadata, type Graph, type GraphNode } from "./graph.ts";
 import { declaredInterface } from "./interface.ts";
 import type { Define } from "./library.ts";
-import { type Port, typesFit } from "./ports.ts";
+import { comfyType, type Port, portKind, typesFit } from "./ports.ts";
 import { type Topology, topology } from "./topology.ts";
 
 /**
@@ -72,15 +72,24 @@ function sourceOf(graph: Graph, shape: Topology, node: GraphNode, port: Port, ne
     const { sourcePort, targetPort } = edgeMetadata(edge);
     if (targetPort === port.name && sourcePort) return { ...at, kind: "wire", from: edge.from, output: sourcePort };
   }
-  const near = nearest.find((output) => output.name === port.name && typesFit(output.type, port.type));
+  const byName = takesByName(port);
+  const near = byName ? nearest.find((output) => output.name === port.name && typesFit(output.type, port.type)) : undefined;
   const own = Object.hasOwn(node.params ?? {}, port.name);
   if (promised !== undefined)
     return { ...at, kind: "interface", input: promised, ...(near ? { otherwise: near } : own ? { otherwise: "param" as const } : {}) };
   if (near) return { ...at, kind: "upstream", ...near };
   if (own) return { ...at, kind: "param" };
-  if (Object.hasOwn(graph.context ?? {}, port.name) || (port.required && !("default" in port.schema))) return { ...at, kind: "run" };
+  if (portKind(port.type) === "opaque") return { ...at, kind: "none" };
+  if ((byName && Object.hasOwn(graph.context ?? {}, port.name)) || (port.required && !("default" in port.schema)))
+    return { ...at, kind: "run" };
   return { ...at, kind: "default" in port.schema ? "default" : "none" };
 }
+
+/**
+ * A port of ComfyUI takes what is wired to it or set on it, and no more (docs/decisions/0010): its names (`width`, `seed`,
+ * `text`) are everywhere in a workflow and mean something else each time.
+ */
+const takesByName = (port: Port): boolean => comfyType(port.schema) === undefined;
 
 /** Outputs by node id, as far as they are known. */
 export type Outputs = (node: string) => Readonly<Record<string, unknown>> | undefined;
@@ -125,7 +134,9 @@ function valueFrom(
     }
     case "param":
       return param;
-    default:
+    case "run":
       return late();
+    default:
+      return takesByName(source.port) ? late() : schema.default;
   }
 }

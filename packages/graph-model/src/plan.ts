@@ -15,11 +15,26 @@ export interface Region {
   maxIterations: number;
   nodes: ReadonlySet<string>;
   parent?: Region;
-  /** Nodes, and loops inside this region by their id, each after its predecessors. */
+  /** Nodes, loops inside this region by their id and groups by theirs, each after its predecessors. */
   items: readonly string[];
   predecessors: ReadonlyMap<string, ReadonlySet<string>>;
   successors: ReadonlyMap<string, ReadonlySet<string>>;
 }
+
+/** Nodes that run together as one item of their region. */
+export interface Group {
+  /** `group:first>`, which no node can be called. */
+  id: string;
+  /** Each after its predecessors. */
+  nodes: readonly string[];
+}
+
+export const groupId = (first: string): string => `group:${first}>`;
+export const isGroupId = (id: string): boolean => id.startsWith("group:") && id.endsWith(">");
+
+/** The nodes that an item has rows for: itself, and those of its group; none for a loop, whose visits have them. */
+export const itemNodes = ({ regions, groups }: Pick<Plan, "regions" | "groups">, item: string): readonly string[] =>
+  regions.has(item) ? [] : [item, ...(groups.get(item)?.nodes ?? [])];
 
 export interface LoopProblem {
   edge: GraphEdge;
@@ -32,13 +47,19 @@ export interface Plan {
   regions: ReadonlyMap<string, Region>;
   /** The innermost region of each node. */
   home: ReadonlyMap<string, Region>;
+  /** By id, and the group of each node that is in one. */
+  groups: ReadonlyMap<string, Group>;
+  groupOf: ReadonlyMap<string, Group>;
   /** Loop edges that are none; they are left out of the regions. */
   problems: readonly LoopProblem[];
 }
 
 type Draft = Omit<Region, "items" | "predecessors" | "successors" | "parent"> & { parent?: Draft };
 
-export function planGraph(graph: Graph, shape: Topology = topology(graph)): Plan {
+/** Which nodes of a region run together; groups must leave its items without a cycle. */
+export type Grouping = (region: Region) => readonly Group[];
+
+export function planGraph(graph: Graph, shape: Topology = topology(graph), grouping: Grouping = () => []): Plan {
   const problems: LoopProblem[] = [];
   const drafts: Draft[] = [];
   for (const edge of graph.edges.filter((one) => isLoopEdge(one) && shape.node.has(one.from) && shape.node.has(one.to))) {
@@ -51,7 +72,13 @@ export function planGraph(graph: Graph, shape: Topology = topology(graph)): Plan
   for (const one of nested) one.parent ??= root;
   const home = new Map([...shape.node.keys()].map((id) => [id, nested.find((one) => one.nodes.has(id)) ?? root]));
   const finished = new Map<Draft, Region>();
-  for (const one of [root, ...nested]) finished.set(one, finish(one, home, shape));
+  const groups: Group[] = [];
+  for (const one of [root, ...nested]) {
+    const region = finish(one, home, shape);
+    const together = grouping(region);
+    groups.push(...together);
+    finished.set(one, together.length > 0 ? contract(region, together) : region);
+  }
   for (const one of nested) (finished.get(one) as { parent?: Region }).parent = finished.get(one.parent as Draft) as Region;
   const get = (one: Draft) => finished.get(one) as Region;
   return {
@@ -59,8 +86,27 @@ export function planGraph(graph: Graph, shape: Topology = topology(graph)): Plan
     root: get(root),
     regions: new Map(nested.map((one) => [one.id, get(one)])),
     home: new Map([...home].map(([id, one]) => [id, get(one)])),
+    groups: new Map(groups.map((one) => [one.id, one])),
+    groupOf: new Map(groups.flatMap((one) => one.nodes.map((id) => [id, one] as const))),
     problems,
   };
+}
+
+/** Each group becomes one item. */
+function contract(region: Region, groups: readonly Group[]): Region {
+  const holder = new Map(groups.flatMap((one) => one.nodes.map((id) => [id, one.id] as const)));
+  const of = (item: string): string => holder.get(item) ?? item;
+  const items = [...new Set(region.items.map(of))];
+  const predecessors = new Map(items.map((id) => [id, new Set<string>()]));
+  const successors = new Map(items.map((id) => [id, new Set<string>()]));
+  for (const [item, before] of region.predecessors)
+    for (const one of before) {
+      const [from, to] = [of(one), of(item)];
+      if (from === to) continue;
+      predecessors.get(to)?.add(from);
+      successors.get(from)?.add(to);
+    }
+  return { ...region, items: ordered(items, predecessors, successors), predecessors, successors };
 }
 
 function draft(shape: Topology, edge: GraphEdge): Draft | LoopProblem {

@@ -47,13 +47,34 @@ export function portKind(type: string): PortKind {
   return PORT_TYPES[type]?.kind ?? "opaque";
 }
 
-/** The port type of a JSON Schema fragment: `x-artifact`, an opaque `x-comfy-type`, or its JSON type. */
+/** The port type of a JSON Schema fragment: `x-artifact`, its JSON type, or an opaque `x-comfy-type`. */
 export function portType(schema: Record<string, unknown>): string {
   if (typeof schema["x-artifact"] === "string") return schema["x-artifact"];
-  if (typeof schema["x-comfy-type"] === "string") return schema["x-comfy-type"];
+  const comfy = comfyType(schema);
+  if (comfy !== undefined && comfy !== ANY_COMFY && schema.type === undefined) return comfy;
   const types = (Array.isArray(schema.type) ? schema.type : [schema.type]).filter((type) => type !== "null");
   const [only] = types;
   return types.length === 1 && typeof only === "string" && only in PORT_TYPES ? only : "any";
+}
+
+const ANY_COMFY = "*";
+
+/** ComfyUI's own name for the type of a port of its plane; `A,B` where it takes several, `*` where it takes any. */
+export const comfyType = (schema: Record<string, unknown>): string | undefined =>
+  typeof schema["x-comfy-type"] === "string" ? schema["x-comfy-type"] : undefined;
+
+/** Whether an output may be wired into an input. Inside ComfyUI its own types decide, as there. */
+export function portsFit(from: Pick<Port, "type" | "schema">, to: Pick<Port, "type" | "schema">): boolean {
+  const [given, taken] = [comfyType(from.schema), comfyType(to.schema)];
+  if (given === undefined || taken === undefined) return typesFit(from.type, to.type);
+  if (given === ANY_COMFY || taken === ANY_COMFY) return true;
+  return given.split(",").some((one) => taken.split(",").includes(one));
+}
+
+export function whyPortsNotFit(from: Pick<Port, "type" | "schema">, to: Pick<Port, "type" | "schema">): string {
+  const [given, taken] = [comfyType(from.schema), comfyType(to.schema)];
+  if (given === undefined || taken === undefined) return whyNotFit(from.type, to.type);
+  return `This input takes ${taken.replaceAll(",", " or ")}, and the output gives ${given}.`;
 }
 
 /** Whether a value of type `from` may be wired into a port of type `to` (schemas/port-types.json). */
@@ -66,7 +87,7 @@ export function typesFit(from: string, to: string): boolean {
 }
 
 /** A sentence for the person who tried it. */
-export function whyNotFit(from: string, to: string): string {
+function whyNotFit(from: string, to: string): string {
   if (portKind(from) === "opaque" || portKind(to) === "opaque")
     return `${from} and ${to} are different types, and at least one exists only inside ComfyUI.`;
   return `This input takes ${article(to)}, and the output gives ${article(from)}.`;

@@ -28,8 +28,22 @@ const wish = z.discriminatedUnion("direction", [
     .strict(),
 ]);
 
-export function taskRoutes({ artifacts, record, config }: Services): Router {
+const MAX_MANIFEST = "64mb";
+
+export function taskRoutes({ artifacts, record, config, library }: Services): Router {
   const routes = Router();
+
+  routes.put(
+    "/workers/comfy/manifest",
+    express.raw({ type: "application/json", limit: MAX_MANIFEST }),
+    handle(async (request, response) => {
+      const text = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+      const hash = createHash("sha256").update(text).digest("hex");
+      assertToken(request, `manifest:${hash}`);
+      await library.putComfy(parse(text), text);
+      response.status(204).end();
+    }),
+  );
 
   routes.get(
     "/tasks/:task/input",
@@ -98,13 +112,19 @@ export function taskRoutes({ artifacts, record, config }: Services): Router {
   async function authorised(request: Request): Promise<{ row: NodeRunRow; task: TaskName }> {
     const name = String(request.params.task);
     const task = parseTask(name);
-    const given = digest(request.headers.authorization ?? "");
-    if (!task || !timingSafeEqual(given, digest(`Bearer ${taskToken(name, config.workerKey)}`)))
-      throw new Refused(401, "request.forbidden", "The task's token is wrong.");
+    assertToken(request, name);
+    if (!task) throw new Refused(401, "request.forbidden", "That is no task.");
     const row = await record.nodeRun(task.nodeRun);
     if (!row || row.fence !== task.fence || (row.state !== "dispatched" && row.state !== "running"))
       throw new Refused(409, "task.lease_lost", "The task belongs to another attempt now.");
     return { row, task };
+  }
+
+  /** @throws Refused unless whoever asks has the worker key */
+  function assertToken(request: Request, name: string): void {
+    const expected = digest(`Bearer ${taskToken(name, config.workerKey)}`);
+    if (!timingSafeEqual(digest(request.headers.authorization ?? ""), expected))
+      throw new Refused(401, "request.forbidden", "The task's token is wrong.");
   }
 
   async function allowedInput(row: NodeRunRow, id: string): Promise<{ key: string; ref: ArtifactRef }> {
@@ -117,6 +137,15 @@ export function taskRoutes({ artifacts, record, config }: Services): Router {
 }
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+/** @throws Refused */
+function parse(text: Buffer): unknown {
+  try {
+    return JSON.parse(text.toString("utf8"));
+  } catch {
+    throw new Refused(422, "request.invalid", "The manifest is not JSON.");
+  }
+}
 
 function references(value: unknown, found = new Set<string>()): Set<string> {
   if (validateArtifactRef(value)) found.add(value.artifact);

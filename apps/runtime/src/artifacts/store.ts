@@ -34,7 +34,7 @@ export interface ObjectStore {
   check(): Promise<void>;
 }
 
-const KEY = /^(input|staged|output|preview)\/[A-Za-z0-9/_.-]{1,300}$/;
+const KEY = /^(input|staged|output|preview|manifest)\/[A-Za-z0-9/_.-]{1,300}$/;
 
 /** @throws RangeError for a key that this program does not make */
 export function assertKey(key: string): void {

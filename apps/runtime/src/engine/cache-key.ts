@@ -46,3 +46,20 @@ export function whyItRuns(
 }
 
 const text = (value: unknown): string => (value === undefined ? "" : canonicalText(byContent(value)));
+
+/** Which input of which node of a region is different from the last time. */
+export function whyRegionRuns(input: Values, last: Earlier | undefined): string {
+  if (!last) return "It has not run in this graph before.";
+  type Prompt = Record<string, { class_type: string; inputs: Values; _meta?: { title?: string } }>;
+  const [now, before] = [(input.prompt ?? {}) as Prompt, (last.input?.prompt ?? {}) as Prompt];
+  for (const [id, node] of Object.entries(now)) {
+    const title = node._meta?.title ?? id;
+    const old = before[id];
+    if (!old || old.class_type !== node.class_type) return `${title} is new.`;
+    const changed = [...new Set([...Object.keys(node.inputs), ...Object.keys(old.inputs)])].find(
+      (name) => text(node.inputs[name]) !== text(old.inputs[name]),
+    );
+    if (changed !== undefined) return `${changed} of ${title} changed.`;
+  }
+  return Object.keys(before).some((id) => !(id in now)) ? "A node was removed." : "Its last result is not kept any more.";
+}

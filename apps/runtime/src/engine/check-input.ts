@@ -27,7 +27,9 @@ export function whyUnfit(ports: readonly Port[], values: Record<string, unknown>
       if (port.required) return `${port.label} has no value.`;
       continue;
     }
-    const why = portKind(port.type) === "artifact" ? whyNoArtifact(value, port.type) : whyInvalid(value, port.schema);
+    // A port for a file that the worker has may be given by its name as well.
+    const byName = typeof value === "string" && Array.isArray(port.schema.anyOf);
+    const why = portKind(port.type) === "artifact" && !byName ? whyNoArtifact(value, port.type) : whyInvalid(value, port.schema);
     if (why) return `${port.label}: ${why}`;
   }
   return undefined;

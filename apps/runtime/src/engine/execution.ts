@@ -1,12 +1,14 @@
 // One run in this process. Settling is single-flight per path and the only place where anything happens; whoever asks first
 // (LangGraph, or the look-ahead when a predecessor is decided) starts it, and the record decides what it means.
 import { AsyncResource } from "node:async_hooks";
-import { nodeSettings, type Region } from "@spindle/graph-model";
+import { itemNodes, nodeSettings, type Region } from "@spindle/graph-model";
 import pLimit from "p-limit";
 import { isTerminal } from "../record/states.ts";
 import type { ChangedRow, FrozenNode, NewNodeRun, NodeChange, RunRow } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import { compile, type Driven } from "./compile.ts";
+import { asRegion } from "./freeze.ts";
+import { GroupStep } from "./group-step.ts";
 import { Judge, type Visits } from "./judge.ts";
 import { type Levels, rootScope, type Scope, visitScope } from "./level.ts";
 import { Cancelled } from "./node-plane.ts";
@@ -15,6 +17,8 @@ import { Reuse } from "./reuse.ts";
 import { type Decided, type DecidedRow, type ExecutionParts, Parked, type Running, RunTooLarge } from "./running.ts";
 
 const CANCELS_AT_ONCE = 16;
+
+const COMFY = "comfy";
 
 /** More node runs than this in one run are refused: a subgraph that maps over a subgraph multiplies quickly. */
 const MAX_NODE_RUNS = 100_000;
@@ -25,6 +29,7 @@ export class RunExecution implements Running, Driven, Visits {
   readonly root: Scope;
   readonly judge: Judge = new Judge(this);
   private readonly steps: NodeStep = new NodeStep(this);
+  private readonly groups: GroupStep = new GroupStep(this, this.steps);
   private readonly rows: Map<string, DecidedRow>;
   private readonly flights = new Map<string, Promise<unknown>>();
   private readonly decided = new Map<string, Decided>();
@@ -125,6 +130,10 @@ export class RunExecution implements Running, Driven, Visits {
     });
   }
 
+  row(path: string): DecidedRow {
+    return this.rows.get(path) as DecidedRow;
+  }
+
   // Visits
 
   lookup(scope: Scope, id: string): DecidedRow | undefined {
@@ -150,7 +159,8 @@ export class RunExecution implements Running, Driven, Visits {
     return this.once(`${scope.prefix}|enter`, async () => {
       this.begunVisits.add(scope.prefix);
       const { plan } = scope.level;
-      await this.ensure(scope.region.items.filter((item) => !plan.regions.has(item)).map((id) => this.fresh(scope, id, scope.prefix + id)));
+      const ids = scope.region.items.flatMap((item) => itemNodes(plan, item));
+      await this.ensure(ids.map((id) => this.fresh(scope, id, scope.prefix + id)));
       if (this.lookAhead)
         for (const item of scope.region.items) if (scope.region.predecessors.get(item)?.size === 0) void this.settle(scope, item);
     });
@@ -161,7 +171,8 @@ export class RunExecution implements Running, Driven, Visits {
     const { level } = scope;
     const frozen = this.run.engines[level.name]?.[id] as FrozenNode;
     const gathers = (level.mapped.has(id) && !element) || level.definition.get(id)?.calls !== undefined;
-    return { ...frozen, ...(gathers ? { plane: "node", timeoutSeconds: 0 } : {}), nodeId: id, path };
+    const own = element && frozen.plane === COMFY ? asRegion(frozen) : frozen;
+    return { ...own, ...(gathers ? { plane: "node", timeoutSeconds: 0 } : {}), nodeId: id, path };
   }
 
   /** @throws RunTooLarge */
@@ -176,13 +187,14 @@ export class RunExecution implements Running, Driven, Visits {
   // Settling
 
   settle(scope: Scope, item: string): Promise<unknown> {
-    const loop = scope.level.plan.regions.get(item);
+    const { regions, groups } = scope.level.plan;
+    const [loop, group] = [regions.get(item), groups.get(item)];
     return this.once(scope.prefix + item, async () => {
       await this.enter(scope);
       if (!this.lookAhead) this.assertReady(scope, item);
       await Promise.all([...(scope.region.predecessors.get(item) ?? [])].map((before) => this.settle(scope, before)));
       if (loop) await this.loop(scope, loop);
-      else await this.node(scope, item);
+      else await (group ? this.groups.take(scope, group) : this.node(scope, item));
       this.over.add(scope.prefix + item);
       if (this.lookAhead) this.ahead(scope, item);
     });
@@ -215,10 +227,16 @@ export class RunExecution implements Running, Driven, Visits {
 
   private async node(scope: Scope, id: string): Promise<void> {
     const path = scope.prefix + id;
-    const row = await this.untilDecided(path, (one) => this.steps.take(scope, id, one));
+    await this.untilDecided(path, (one) => this.steps.take(scope, id, one));
+    await this.conclude(scope, id);
+  }
+
+  async conclude(scope: Scope, id: string): Promise<void> {
+    const path = scope.prefix + id;
+    const row = this.rows.get(path) as DecidedRow;
     if (nodeSettings(scope.level.graph, id).breakpoint === "after" && row.state === "succeeded" && !row.passed && !this.cancelled)
       await this.steps.holdAfter(row);
-    this.decided.set(path, { row: this.rows.get(path) as DecidedRow, scope });
+    this.keep(scope, path);
   }
 
   /** Steps until the row is decided; each step changes it or waits for it to change. */
@@ -264,7 +282,11 @@ export class RunExecution implements Running, Driven, Visits {
       ),
     );
     return moved
-      ? this.note(moved, { ...(one.input ? { input: one.input } : {}), ...(one.output ? { output: one.output } : {}) })
+      ? this.note(moved, {
+          ...(one.input ? { input: one.input } : {}),
+          ...(one.output ? { output: one.output } : {}),
+          ...(one.reusedFrom ? { reused_from: one.reusedFrom } : {}),
+        })
       : this.reload(row);
   }
 

@@ -34,9 +34,14 @@ export function outcomeOf(row: Pick<DecidedRow, "state" | "broken">): Outcome {
 export class Judge {
   constructor(private readonly visits: Visits) {}
 
-  /** @throws BadCondition */
-  node(scope: Scope, id: string, fed: boolean): Decision {
-    const edges: (EdgeDecision | undefined)[] = (scope.level.plan.shape.incoming.get(id) ?? []).map((edge) => this.edge(scope, edge));
+  /**
+   * @param together nodes that run in one go with this one: what comes from them is taken
+   * @throws BadCondition
+   */
+  node(scope: Scope, id: string, fed: boolean, together?: ReadonlyMap<string, unknown>): Decision {
+    const edges: (EdgeDecision | undefined)[] = (scope.level.plan.shape.incoming.get(id) ?? []).map((edge) =>
+      together?.has(edge.from) ? "taken" : this.edge(scope, edge),
+    );
     if (this.back(scope, id)) edges.push("taken");
     return decide(edges, fed);
   }

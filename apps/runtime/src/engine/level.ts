@@ -13,7 +13,7 @@ import {
   mapEdge,
   type NodeDefinition,
   type Plan,
-  planGraph,
+  planRegions,
   type Region,
 } from "@spindle/graph-model";
 
@@ -57,7 +57,7 @@ export class Levels {
 }
 
 function makeLevel(name: string, graph: Graph, library: Library): Level {
-  const plan = planGraph(graph);
+  const plan = planRegions(graph, library);
   const define = definer(graph, library);
   const sources = new Map<string, InputSource[]>();
   for (const source of inputSources(graph, define, plan.shape)) {

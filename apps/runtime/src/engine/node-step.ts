@@ -1,5 +1,13 @@
 // What a node run does next, by its state (SPEC C, M, D, H). Each step changes the row or waits until somebody else has.
-import { edgeMetadata, type InputSource, type NodeDefinition, nodeSettings, nodeTitle, resolveInputs } from "@spindle/graph-model";
+import {
+  edgeMetadata,
+  type InputSource,
+  type NodeDefinition,
+  nodeSettings,
+  nodeTitle,
+  regionInput,
+  resolveInputs,
+} from "@spindle/graph-model";
 import { isTerminal } from "../record/states.ts";
 import type { Earlier } from "../record/types.ts";
 import { cacheKey, isCacheable, whyItRuns } from "./cache-key.ts";
@@ -23,6 +31,15 @@ export class NodeStep {
   /** A node of the graph: first whether it runs at all. */
   async take(scope: Scope, id: string, row: DecidedRow): Promise<void> {
     if (row.state !== "queued" || this.run.cancelled) return this.go(scope, id, row, row.input ?? {});
+    const values = await this.ready(scope, id, row);
+    if (values) await this.go(scope, id, row, values);
+  }
+
+  /**
+   * The values with which a queued node is to run; undefined if it was skipped, held, or something stands for its output.
+   * @param together nodes that run in one go with it, which therefore have no outputs yet
+   */
+  async ready(scope: Scope, id: string, row: DecidedRow, together?: ReadonlyMap<string, unknown>): Promise<Values | undefined> {
     const settings = nodeSettings(scope.level.graph, id);
     if (settings.disabled === true) return this.skip(row, false, "The node is off.");
     const role = this.run.reuse.role(scope.level.name, id);
@@ -30,9 +47,10 @@ export class NodeStep {
     if (!scope.level.definition.get(id)) return this.fail(row, "node.unknown_capability", `${row.service} is not in the library any more.`);
     const sources = scope.level.sources.get(id) ?? [];
     const values = this.values(scope, id, sources);
-    const fed = sources.every(({ port }) => !port.required || values[port.name] !== undefined);
+    const comes = (source: InputSource): boolean => "from" in source && together?.has(source.from) === true;
+    const fed = sources.every((source) => !source.port.required || comes(source) || values[source.port.name] !== undefined);
     try {
-      const decision = this.run.judge.node(scope, id, fed);
+      const decision = this.run.judge.node(scope, id, fed, together);
       if (decision.do === "skip") return this.skip(row, decision.broken, this.whySkipped(scope, id, decision.broken));
     } catch (error) {
       if (error instanceof BadCondition) return this.fail(row, "edge.condition_failed", error.message);
@@ -41,8 +59,9 @@ export class NodeStep {
     if (settings.breakpoint === "before" && !row.passed) return this.set(row, { change: "hold", held: "before", body: { held: "before" } });
     if (settings.pinned) return this.set(row, { change: "pin", output: settings.pinned, body: { output: settings.pinned, pinned: true } });
     const kept = role === "keep" ? await this.run.work(() => this.run.reuse.earlier(row.path)) : undefined;
-    if (kept) return this.reuse(row, kept, "It is not part of this run; its last output stands.", kept.input ?? undefined);
-    await this.go(scope, id, row, values);
+    if (kept && (!together || gives(scope, id, kept.output)))
+      return this.reuse(row, kept, "It is not part of this run; its last output stands.", kept.input ?? undefined);
+    return values;
   }
 
   /** A node, or one element of it, that is to run with these values. */
@@ -69,7 +88,12 @@ export class NodeStep {
     if (listPort) return this.gather(row, () => mapOver(this.run, this, scope, id, row, values, listPort));
     if (definition.calls !== undefined) return this.gather(row, () => callDefinition(this.run, definition.calls ?? "", row, values));
     const node = scope.level.plan.shape.node.get(id);
-    const input = row.state === "queued" ? fullInput(definition, node?.params, values) : (row.input ?? {});
+    const input =
+      row.state !== "queued"
+        ? (row.input ?? {})
+        : row.plane === "comfy"
+          ? this.alone(scope, id, values)
+          : fullInput(definition, node?.params, values);
     if (definition.human) return this.ask(row, input);
     const cache = row.state === "queued" ? await this.look(scope, id, row, input, definition) : {};
     if ("earlier" in cache) return this.reuse(row, cache.earlier, "Nothing changed.", input);
@@ -97,7 +121,7 @@ export class NodeStep {
     return { cacheKey: key, why: whyItRuns(row, input, last, scope.level.sources.get(id) ?? [], scope.level.plan.shape) };
   }
 
-  private reuse(row: DecidedRow, { id, run_id, output, cache_key }: Earlier, why: string, input?: Values): Promise<void> {
+  reuse(row: DecidedRow, { id, run_id, output, cache_key }: Earlier, why: string, input?: Values): Promise<undefined> {
     const body = { output, cached: { run: run_id, nodeRun: id }, why };
     return this.set(row, {
       change: "reuse",
@@ -110,16 +134,28 @@ export class NodeStep {
     });
   }
 
-  set(row: DecidedRow, change: Parameters<Running["change"]>[1]): Promise<void> {
+  /** One element of a map over a comfy node: a region of that node, whose outputs are the element's. */
+  private alone({ level }: Scope, id: string, values: Values): Values {
+    const region = regionInput({
+      graph: level.graph,
+      define: (node) => level.definition.get(node.id),
+      values: new Map([[id, values]]),
+      only: true,
+      shape: level.plan.shape,
+    });
+    return { ...region };
+  }
+
+  set(row: DecidedRow, change: Parameters<Running["change"]>[1]): Promise<undefined> {
     return this.run.change(row, change).then(() => undefined);
   }
 
-  fail(row: DecidedRow, code: string, message: string, input?: Values): Promise<void> {
+  fail(row: DecidedRow, code: string, message: string, input?: Values): Promise<undefined> {
     const error = { class: "user", code, message };
     return this.set(row, { change: "fail", error, body: { error }, ...(input ? { input } : {}) });
   }
 
-  private skip(row: DecidedRow, broken: boolean, message: string): Promise<void> {
+  skip(row: DecidedRow, broken: boolean, message: string): Promise<undefined> {
     const error = { code: "node.skipped", message };
     return this.set(row, { change: "skip", broken, error, body: { error } });
   }
@@ -140,7 +176,7 @@ export class NodeStep {
     else await this.run.reload(row);
   }
 
-  private async send(row: DecidedRow, input: Values, about: { cacheKey?: string; why?: string }): Promise<void> {
+  async send(row: DecidedRow, input: Values, about: { cacheKey?: string; why?: string }): Promise<void> {
     const moved = await this.run.work(() => this.run.parts.workers.dispatch(row, input, about));
     if (!moved) return void (await this.run.reload(row));
     const sent = this.run.note(moved, { input });
@@ -148,7 +184,8 @@ export class NodeStep {
     if (this.run.cancelled) await this.run.parts.workers.cancel(sent); // asked for while it was on its way
   }
 
-  private async decision(row: DecidedRow): Promise<void> {
+  /** Until a worker has answered. */
+  async decision(row: DecidedRow): Promise<void> {
     const { decisions } = this.run.parts;
     const over = await this.run.work(() =>
       decisions.wait(row.id, (one) => isTerminal(one.state), this.run.closeSignal, this.sent.delete(row.id)),
@@ -161,7 +198,7 @@ export class NodeStep {
     return this.set(row, { change: "ask", input, body: {}, ...(seconds > 0 ? { dueIn: Math.round(seconds * 1000) } : {}) });
   }
 
-  private async waitForPerson(row: DecidedRow): Promise<void> {
+  async waitForPerson(row: DecidedRow): Promise<void> {
     if (!this.run.cancelled) await this.run.person(row, (one) => one.state !== "waiting");
     if (this.run.cancelled)
       await this.set(row, { change: "cancel", error: { ...CANCELLED, message: "Cancelled while it waited for a person." } });
@@ -205,3 +242,10 @@ export class NodeStep {
       : `${title} was ${cause.state}, and no edge leads here from that.`;
   }
 }
+
+/** Whether an earlier output has all that wires take from the node. */
+const gives = ({ level }: Scope, id: string, output: Values): boolean =>
+  (level.plan.shape.outgoing.get(id) ?? []).every((edge) => {
+    const { sourcePort } = edgeMetadata(edge);
+    return sourcePort === undefined || Object.hasOwn(output, sourcePort);
+  });

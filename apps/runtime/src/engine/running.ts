@@ -37,6 +37,7 @@ export interface Running {
   readonly signal: AbortSignal;
   /** Ends the waiting for workers. */
   readonly closeSignal: AbortSignal;
+  row(path: string): DecidedRow;
   lookup(scope: Scope, id: string): DecidedRow | undefined;
   enter(scope: Scope): Promise<void>;
   driveScope(scope: Scope): Promise<void>;
@@ -48,6 +49,8 @@ export interface Running {
   ensure(nodes: NewNodeRun[]): Promise<void>;
   /** Steps until the row is decided; each step changes it or waits for it to change. */
   untilDecided(path: string, step: (row: DecidedRow) => Promise<void>): Promise<DecidedRow>;
+  /** Holds a decided node at its breakpoint, and keeps its row. */
+  conclude(scope: Scope, id: string): Promise<void>;
   /** Keeps a decided row that no item of a level stands for. */
   keep(scope: Scope, path: string): DecidedRow;
   /** Changes a row; one that somebody else changed meanwhile is read again. */

@@ -24,6 +24,8 @@ export interface NodeRunRow {
   held: "before" | "after" | null;
   /** The breakpoint was left. */
   passed: boolean;
+  /** The node run whose output it took. */
+  reused_from?: string | null;
 }
 
 /** What a change gives back: the parts of a row that changes can touch. */

@@ -1,22 +1,32 @@
 // What the planes offer now (DESIGN M2): this plane's own manifest, and what the workers last reported over Redis.
+import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { Library } from "@spindle/graph-model";
 import { makeLibrary, mergeManifests } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
-import { type CombinedManifest, type PlaneManifest, validatePlaneManifest } from "@spindle/schemas";
+import { type Capability, type CombinedManifest, type PlaneManifest, validateCapability, validatePlaneManifest } from "@spindle/schemas";
 import { names } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
+import type { ObjectStore } from "../artifacts/store.ts";
 import type { Config } from "../config.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
+import { Refused } from "../refused.ts";
 
 const WORKERS_EVERY_MS = 1000;
 const OWN_EVERY_MS = 15_000;
+/** The Comfy plane's manifest may have thousands of entries: it lies in the store, and Redis has its hash. */
+const COMFY_KEY = "manifest/comfy";
 
 export class LibraryService {
   readonly changed = new EventEmitter().setMaxListeners(0);
   private node: PlaneManifest = committedManifests.node;
   private python: PlaneManifest = committedManifests.python;
   private pythonLive = false;
+  private comfy: PlaneManifest | undefined;
+  private comfyHash = "";
+  private comfyLive = false;
+  /** What `merged` was made of. */
+  private state = "";
   private merged: CombinedManifest;
   private made: Library;
   private timers: NodeJS.Timeout[] = [];
@@ -25,6 +35,7 @@ export class LibraryService {
     private readonly redis: Redis,
     private readonly registry: NodeRegistry,
     private readonly models: Config["models"],
+    private readonly store: ObjectStore,
   ) {
     this.merged = this.merge();
     this.made = makeLibrary(this.merged.capabilities);
@@ -32,6 +43,7 @@ export class LibraryService {
 
   async start(): Promise<void> {
     await this.lookAtOwn();
+    await this.readComfy().catch(() => {}); // what was offered last, if anything was; its workers may come back
     await this.lookAtWorkers();
     this.timers = [setInterval(() => void this.lookAtWorkers(), WORKERS_EVERY_MS), setInterval(() => void this.lookAtOwn(), OWN_EVERY_MS)];
   }
@@ -63,21 +75,53 @@ export class LibraryService {
     const found: unknown = text === null ? undefined : JSON.parse(text);
     this.pythonLive = validatePlaneManifest(found);
     if (validatePlaneManifest(found)) this.python = found;
+    await this.lookAtComfy();
     this.refresh();
+  }
+
+  private async lookAtComfy(): Promise<void> {
+    const text = await this.redis.get(names.manifest("comfy")).catch(() => undefined);
+    if (text === undefined) return;
+    const hash = text === null ? undefined : (JSON.parse(text) as { sha256?: string }).sha256;
+    if (hash !== undefined && hash !== this.comfyHash) await this.readComfy().catch(() => {});
+    this.comfyLive = hash !== undefined && hash === this.comfyHash;
+  }
+
+  /** @throws Error if there is none, or it is damaged */
+  private async readComfy(): Promise<void> {
+    const text = Buffer.concat(await (await this.store.get(COMFY_KEY)).toArray());
+    const found = JSON.parse(text.toString("utf8")) as Capability[];
+    this.comfy = { generatedAt: new Date().toISOString(), capabilities: found };
+    this.comfyHash = createHash("sha256").update(text).digest("hex");
+  }
+
+  /** A worker of the Comfy plane says what its servers offer. @throws Refused that names the entry which is none */
+  async putComfy(found: unknown, text: Buffer): Promise<void> {
+    if (!Array.isArray(found)) throw new Refused(422, "request.invalid", "A list of capabilities is needed.");
+    const bad = found.find((one) => !validateCapability(one) || one.plane !== "comfy");
+    if (bad !== undefined)
+      throw new Refused(422, "request.invalid", `${String(Object(bad).id)}: ${validateCapability.errors?.[0]?.message ?? "another plane"}`);
+    await this.store.put(COMFY_KEY, text, text.length, "application/json");
   }
 
   private merge(): CombinedManifest {
     return mergeManifests(
-      { node: { manifest: this.node, live: true }, python: { manifest: this.python, live: this.pythonLive } },
+      {
+        node: { manifest: this.node, live: true },
+        python: { manifest: this.python, live: this.pythonLive },
+        ...(this.comfy ? { comfy: { manifest: this.comfy, live: this.comfyLive } } : {}),
+      },
       new Date(),
     );
   }
 
   private refresh(): void {
-    const next = this.merge();
-    if (JSON.stringify(next.capabilities) === JSON.stringify(this.merged.capabilities)) return;
-    this.merged = next;
-    this.made = makeLibrary(next.capabilities);
+    const { node, python, pythonLive, comfyHash, comfyLive } = this;
+    const state = JSON.stringify([node.capabilities, python.capabilities, pythonLive, comfyHash, comfyLive]);
+    if (state === this.state) return;
+    this.state = state;
+    this.merged = this.merge();
+    this.made = makeLibrary(this.merged.capabilities);
     this.changed.emit("changed");
   }
 }

@@ -4,6 +4,7 @@ import {
   definitionGraph,
   definitionNames,
   type Graph,
+  isGroupId,
   type Library,
   lastVisits,
   nodeSettings,
@@ -201,7 +202,7 @@ export class RunService {
       where,
       orderBy: { createdAt: "desc" },
       take,
-      include: { nodeRuns: { select: { state: true, draft: true } } },
+      include: { nodeRuns: { select: { nodeId: true, state: true, draft: true } } },
     });
     return rows.map((run) => ({
       id: run.id,
@@ -212,8 +213,8 @@ export class RunService {
       state: run.state as RunState,
       outputs: run.outputs as Record<string, unknown> | null,
       draft: run.nodeRuns.some((one) => one.draft),
-      nodes: run.nodeRuns.length,
-      done: run.nodeRuns.filter((one) => one.state === "succeeded").length,
+      nodes: run.nodeRuns.filter(({ nodeId }) => !isGroupId(nodeId)).length,
+      done: run.nodeRuns.filter(({ nodeId, state }) => state === "succeeded" && !isGroupId(nodeId)).length,
       createdAt: run.createdAt.toISOString(),
       finishedAt: run.finishedAt?.toISOString() ?? null,
     }));
@@ -298,7 +299,7 @@ function titles(graph: Graph | undefined): Map<string, string> {
 
 const view = (row: StoredNodeRun, names: ReadonlyMap<string, string>): NodeRunView => ({
   node: row.nodeId,
-  title: names.get(row.nodeId) ?? row.nodeId,
+  title: names.get(row.nodeId) ?? (isGroupId(row.nodeId) ? "ComfyUI prompt" : row.nodeId),
   path: row.path,
   state: row.state as NodeState,
   held: row.passed ? null : (row.held as NodeRunView["held"]),

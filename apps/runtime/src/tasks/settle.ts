@@ -105,10 +105,15 @@ async function whyBad(context: SettleContext, row: NodeRunRow, task: TaskName, r
     if (why) return bad(`The result is refused: ${why}.`);
     stored.add(ref.artifact);
   }
-  for (const value of Object.values(result.output ?? {})) {
-    if (!validateArtifactRef(value)) continue;
+  for (const value of references(result.output ?? {})) {
     if (!stored.has(value.artifact) && !(await context.artifacts.find(value.artifact)))
       return bad(`The output names the artifact ${value.artifact}, which was not stored.`);
   }
   return undefined;
+}
+
+/** Every artifact that a value names, at any depth. */
+function references(value: unknown): ArtifactRef[] {
+  if (validateArtifactRef(value)) return [value];
+  return value !== null && typeof value === "object" ? Object.values(value).flatMap(references) : [];
 }

@@ -151,7 +151,8 @@ export class WorkerPlane {
       try {
         const { last, items } = await this.bus.progress(this.blocking, since);
         since = last;
-        for (const { task, preview, v: _, ...news } of items) await this.takeProgress(task, { ...news, ...(preview ? { preview } : {}) });
+        for (const { task, node, preview, v: _, ...news } of items)
+          await this.takeProgress(task, node, { ...news, ...(preview ? { preview } : {}) });
       } catch (error) {
         if (this.closed) return;
         if (!isOutage(error)) this.options.onError("progress", error);
@@ -160,7 +161,8 @@ export class WorkerPlane {
     }
   }
 
-  private async takeProgress(task: string, news: Parameters<LiveBoard["update"]>[2]): Promise<void> {
+  /** @param node one of a region's; the task's own where absent */
+  private async takeProgress(task: string, node: string | undefined, news: Parameters<LiveBoard["update"]>[2]): Promise<void> {
     const name = parseTask(task);
     const row = name && (await this.reaper.known(name));
     if (!name || !row) return;
@@ -168,11 +170,12 @@ export class WorkerPlane {
       await this.context.artifacts
         .insert(objectKey("preview", row.run_id, name, news.preview.artifact), news.preview, "preview", row.id)
         .catch(() => {});
-      const old = this.previews.get(row.id) ?? [];
-      this.previews.set(row.id, [...old.slice(1 - PREVIEWS_KEPT), news.preview.artifact]);
+      const shown = `${row.id} ${node ?? ""}`;
+      const old = this.previews.get(shown) ?? [];
+      this.previews.set(shown, [...old.slice(1 - PREVIEWS_KEPT), news.preview.artifact]);
       if (old.length >= PREVIEWS_KEPT) await this.context.artifacts.forget(old[0] as string).catch(() => {});
     }
-    this.context.live.update(row.run_id, row.node_id, news);
+    this.context.live.update(row.run_id, node ?? row.node_id, news);
   }
 
   private readonly previews = new Map<string, string[]>();

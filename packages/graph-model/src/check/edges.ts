@@ -2,7 +2,7 @@ import { definitionOf } from "../definitions.ts";
 import { edgeId, edgeMetadata, type Graph, type GraphEdge, isLoopEdge } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import type { Library, NodeDefinition } from "../library.ts";
-import { typesFit, whyNotFit } from "../ports.ts";
+import { portsFit, whyPortsNotFit } from "../ports.ts";
 
 export function checkEdges(graph: Graph, library: Library): Issue[] {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
@@ -63,7 +63,7 @@ function checkPorts(
     issues.push(
       issue("error", "edge.unknown_port", `${to.label} has no input "${targetPort}".`, { ...place, node: edge.to, port: targetPort }),
     );
-  if (output && input && !typesFit(output.type, input.type))
-    issues.push(issue("error", "edge.type_mismatch", whyNotFit(output.type, input.type), { ...place, node: edge.to, port: targetPort }));
+  if (output && input && !portsFit(output, input))
+    issues.push(issue("error", "edge.type_mismatch", whyPortsNotFit(output, input), { ...place, node: edge.to, port: targetPort }));
   return issues;
 }

@@ -1,4 +1,5 @@
 import { Validator } from "@cfworker/json-schema";
+import { nearest } from "../comfy/nearest.ts";
 import { CALL, elementDefinition } from "../definitions.ts";
 import { type Graph, type GraphNode, nodeSettings, nodeTitle } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
@@ -70,6 +71,12 @@ function checkParameters(node: GraphNode, definition: NodeDefinition): Issue[] {
     const schema = schemas.get(name);
     if (!schema)
       return [issue("warning", "param.invalid", `${definition.label} has no parameter "${name}"; the value is not used.`, place)];
+    const choices = choicesOf(schema);
+    if (choices && typeof value === "string" && !choices.includes(value)) {
+      const near = nearest(value, choices);
+      const message = `${name} of ${nodeTitle(node)}: "${value.slice(0, 120)}" is not in the list${choices.length === 0 ? ", which is empty" : ""}.`;
+      return [issue("error", "param.invalid", message, place, near === undefined ? undefined : `Choose "${near}".`)];
+    }
     const reason = whyInvalid(value, schema);
     return reason ? [issue("error", "param.invalid", `${name} of ${nodeTitle(node)}: ${reason}`, place)] : [];
   });
@@ -80,6 +87,13 @@ function checkParameters(node: GraphNode, definition: NodeDefinition): Issue[] {
       issue("error", "input.missing", `${definition.label} needs ${one.name}.`, { node: node.id, port: one.name }, `Set ${one.name}.`),
     ),
   ];
+}
+
+/** The values a schema allows, where it lists them; a file's name among them, or an uploaded file instead. */
+function choicesOf(schema: Record<string, unknown>): readonly unknown[] | undefined {
+  if (Array.isArray(schema.enum)) return schema.enum;
+  const listed = Array.isArray(schema.anyOf) ? schema.anyOf.find((one: { enum?: unknown }) => Array.isArray(one.enum)) : undefined;
+  return (listed as { enum?: unknown[] } | undefined)?.enum;
 }
 
 /** A sentence that says why `value` does not fit `schema`, or undefined if it does. Interprets: nothing is compiled or evaluated. */

@@ -1,7 +1,8 @@
 // DESIGN G6: the one validation, used while editing, on save, on import and before a run.
 
+import { type RegionProblem, regionProblems } from "../comfy/regions.ts";
 import { definer } from "../definitions.ts";
-import { edgeId, type Graph } from "../graph.ts";
+import { edgeId, type Graph, nodeTitle } from "../graph.ts";
 import { type InputSource, inputSources } from "../inputs.ts";
 import { declaredInterface } from "../interface.ts";
 import { type Issue, issue } from "../issue.ts";
@@ -43,8 +44,37 @@ function checkGraph(graph: Graph, library: Library): Issue[] {
           ),
         ]
       : []),
+    ...regionProblems(graph, library, shape).map(regionIssue),
     ...checkInterface(graph, library),
   ];
+}
+
+function regionIssue({ nodes, edge, why }: RegionProblem): Issue {
+  const place = { node: nodes[0] ?? "", ...(edge?.metadata?.id ? { edge: String(edge.metadata.id) } : {}) };
+  if (why === "control")
+    return issue(
+      "error",
+      "region.control",
+      `${nodes.join(" and ")} must run in one ComfyUI prompt, and the wire between them has a condition, a loop, a failure path, a map or another server.`,
+      place,
+      "Move that to a wire that carries an image, a sound, a video or a value.",
+    );
+  const some = nodes.slice(0, 5).join(", ");
+  if (why === "server")
+    return issue(
+      "error",
+      "region.no_server",
+      `No connected ComfyUI has all the nodes that must run together: ${some}.`,
+      place,
+      "Install the missing nodes on one server.",
+    );
+  return issue(
+    "error",
+    "region.not_convex",
+    `${some} must run in one ComfyUI prompt, but part of what they need is made outside of it, from what they give.`,
+    place,
+    "Split the group at a wire that carries an image, a sound, a video or a value, or load the model twice.",
+  );
 }
 
 function checkIds(graph: Graph): Issue[] {
@@ -68,6 +98,16 @@ function checkIds(graph: Graph): Issue[] {
 }
 
 function checkSource({ kind, node, port }: InputSource): Issue[] {
+  if (kind === "none" && port.required)
+    return [
+      issue(
+        "error",
+        "input.missing",
+        `${nodeTitle(node)} needs ${port.label} (${port.type}).`,
+        { node: node.id, port: port.name },
+        "Wire it.",
+      ),
+    ];
   if (kind !== "run") return [];
   return [issue("info", "input.for_run", `The run is asked for ${port.label}.`, { node: node.id, port: port.name })];
 }

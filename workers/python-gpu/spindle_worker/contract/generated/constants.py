@@ -21,7 +21,9 @@ BUS: dict[str, Any] = {
     "group": "w",
     "library": "spindle",
     "entryMaxBytes": 1024,
-    "outputMaxBytes": 262144
+    "outputMaxBytes": 262144,
+    "region": "comfy.region",
+    "regionVersion": "1"
 }
 
 ERROR_CODES = {
@@ -75,7 +77,18 @@ ERROR_CODES = {
     "map.failed": "More elements of a map failed than are tolerated.",
     "call.failed": "A node of the subgraph failed.",
     "run.too_large": "The run has more node runs than a run may have.",
-    "run.not_waiting": "The node run does not wait for a person."
+    "run.not_waiting": "The node run does not wait for a person.",
+    "region.not_convex": "A group of comfy nodes that must run together depends on itself through another node.",
+    "region.control": "An edge inside a group of comfy nodes that run together carries what ComfyUI cannot do.",
+    "comfy.rejected": "ComfyUI refused the prompt.",
+    "comfy.lost": "ComfyUI forgot the prompt, or cannot be reached.",
+    "comfy.out_of_memory": "ComfyUI ran out of memory.",
+    "comfy.no_output": "ComfyUI ended the prompt without an output that was asked for.",
+    "import.not_a_workflow": "The file is no workflow that can be read.",
+    "import.unsupported": "A part of the workflow cannot be taken over.",
+    "import.missing_node": "The connected ComfyUI has no such node.",
+    "import.value": "A value of the workflow was changed or left out.",
+    "region.no_server": "No ComfyUI has every node of a group that must run together."
 }
 
 PORT_TYPES = {

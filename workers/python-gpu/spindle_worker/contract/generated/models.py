@@ -500,6 +500,12 @@ class Capability(BaseModel):
     category: str | None = None
     keywords: list[str] | None = None
     docs: Annotated[str | None, Field(description='Markdown.')] = None
+    deprecated: Annotated[
+        bool | None, Field(description='Still works; something newer is preferred.')
+    ] = None
+    experimental: Annotated[
+        bool | None, Field(description='May change or go away.')
+    ] = None
     engines: Annotated[
         list[CapabilityEngine] | None,
         Field(description='In order of preference; auto takes the first live one.'),
@@ -683,12 +689,88 @@ class TaskProgress(BaseModel):
     )
     v: Literal[1]
     task: Annotated[str, Field(pattern='^[0-9a-f-]{36}:[0-9]{1,9}$')]
+    node: Annotated[
+        str | None,
+        Field(
+            description="Which node of a comfy region this is about; absent for the task's own node.",
+            max_length=64,
+        ),
+    ] = None
     progress: Annotated[float | None, Field(ge=0.0, le=1.0)] = None
     step: Annotated[int | None, Field(ge=0)] = None
     steps: Annotated[int | None, Field(ge=0)] = None
     note: Annotated[str | None, Field(max_length=300)] = None
     text: Annotated[str | None, Field(max_length=20000)] = None
     preview: ArtifactRef | None = None
+
+
+class RegionInputPromptNode(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    class_type: Annotated[str, Field(max_length=256)]
+    inputs: dict[str, Any]
+    field_meta: Annotated[dict[str, Any] | None, Field(alias='_meta')] = None
+
+
+class RegionInputGive(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    node: Annotated[str, Field(max_length=64)]
+    port: Annotated[str, Field(max_length=256)]
+    from_: Annotated[
+        str,
+        Field(alias='from', description='The output node that has it.', max_length=256),
+    ]
+    pick: Literal[
+        'image', 'images', 'audio', 'audios', 'video', 'videos', 'text', 'json'
+    ]
+
+
+class Sink(RootModel[str]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[str, Field(max_length=256)]
+
+
+class RegionInput(BaseModel):
+    """
+    What a task of the Comfy plane is given: a prompt for one ComfyUI server, and what is wanted of it. Artifact references stand in `inputs` where ComfyUI wants the name of a file.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    prompt: Annotated[
+        dict[str, RegionInputPromptNode], Field(description="ComfyUI's API format.")
+    ]
+    sinks: Annotated[
+        list[Sink],
+        Field(
+            description="The output nodes to run: ComfyUI's partial_execution_targets.",
+            max_length=5000,
+            min_length=1,
+        ),
+    ]
+    gives: Annotated[
+        list[RegionInputGive],
+        Field(
+            description="Which node's port gets which of ComfyUI's outputs.",
+            max_length=20000,
+        ),
+    ]
+    only: Annotated[
+        str | None,
+        Field(
+            description="The region is this one node: its outputs are the task's.",
+            max_length=64,
+        ),
+    ] = None
 
 
 class RunEvent(BaseModel):

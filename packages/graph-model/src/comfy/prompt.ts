@@ -1,0 +1,156 @@
+// A region -> what its task is given: ComfyUI's API format, with loaders and savers where values cross the border. They are
+// nodes of the prompt and of nothing else: no graph, canvas or run shows them.
+import { COMFY_TYPES, type ComfyBorder, type RegionInput, type RegionInputGive, validateArtifactRef } from "@spindle/schemas";
+import { edgeMetadata, type Graph, type GraphNode, nodeTitle } from "../graph.ts";
+import { declaredInterface } from "../interface.ts";
+import type { Define, NodeDefinition } from "../library.ts";
+import { comfyType, type Port, portKind } from "../ports.ts";
+import { type Topology, topology } from "../topology.ts";
+
+type Values = Readonly<Record<string, unknown>>;
+type PromptNode = RegionInput["prompt"][string];
+
+export interface RegionParts {
+  graph: Graph;
+  define: Define;
+  /** The nodes that are to run, each with what it gets from outside the region and from itself. */
+  values: ReadonlyMap<string, Values>;
+  /** The region is one node whose outputs are the task's (one element of a map). */
+  only?: boolean;
+  shape?: Topology;
+}
+
+/** `>` and `<` are in no node's id. */
+const saverId = (node: string, port: string): string => `${node}>${port}`;
+const loaderId = (node: string, port: string): string => `${node}<${port}`;
+
+/** Undefined if nothing of the region leaves it, so that ComfyUI would run none of it. */
+export function regionInput({ graph, define, values, only, shape = topology(graph) }: RegionParts): RegionInput | undefined {
+  const prompt: Record<string, PromptNode> = {};
+  const gives: RegionInputGive[] = [];
+  const wanted = wantedOutputs(graph, values, shape);
+  for (const [id, own] of values) {
+    const node = shape.node.get(id);
+    const definition = node && define(node);
+    if (!node || !definition) continue;
+    prompt[id] = {
+      class_type: node.service,
+      inputs: promptInputs(node, definition, own, { define, values, shape, prompt }),
+      _meta: { title: nodeTitle(node) },
+    };
+    gives.push(...sinkOutputs(id, definition));
+    for (const port of definition.outputs) {
+      if (slotOf(port) === undefined || !wanted(id, port, definition)) continue;
+      const give = addSaver(prompt, id, port);
+      if (give) gives.push(give);
+    }
+  }
+  const sinks = [...new Set(gives.map((give) => give.from))];
+  if (sinks.length === 0) return undefined;
+  const [single] = values.keys();
+  return {
+    prompt: reached(prompt, sinks),
+    sinks: sinks as RegionInput["sinks"],
+    gives,
+    ...(only && single !== undefined ? { only: single } : {}),
+  };
+}
+
+/** ComfyUI runs what its output nodes need; the rest of the prompt would only make it look changed. */
+function reached(prompt: RegionInput["prompt"], sinks: readonly string[]): RegionInput["prompt"] {
+  const found = new Set(sinks);
+  for (const id of found)
+    for (const value of Object.values(prompt[id]?.inputs ?? {}))
+      if (Array.isArray(value) && typeof value[0] === "string") found.add(value[0]);
+  return Object.fromEntries(Object.entries(prompt).filter(([id]) => found.has(id)));
+}
+
+/** Where in ComfyUI's list of outputs a port is; undefined for what only an output node's files give. */
+export const slotOf = (port: Port): number | undefined => {
+  const slot = port.schema["x-slot"];
+  return typeof slot === "number" ? slot : undefined;
+};
+
+/** Whether ComfyUI runs the node for its own sake: then its files and texts are outputs. */
+export const isOutputNode = (definition: NodeDefinition): boolean => definition.outputs.some((port) => "x-pick" in port.schema);
+
+/** What an output node shows in ComfyUI, as outputs. */
+function sinkOutputs(id: string, definition: NodeDefinition): RegionInputGive[] {
+  return definition.outputs.flatMap((port) => {
+    const pick = port.schema["x-pick"];
+    return typeof pick === "string" ? [{ node: id, port: port.name, from: id, pick: pick as RegionInputGive["pick"] }] : [];
+  });
+}
+
+/** An output leaves if something outside takes it, the graph gives it, or it is a last result that nobody saved. */
+function wantedOutputs(graph: Graph, values: ReadonlyMap<string, Values>, shape: Topology) {
+  const named = new Set(declaredInterface(graph).outputs.map(({ from }) => `${from.node}\n${from.port}`));
+  return (id: string, port: Port, definition: NodeDefinition): boolean => {
+    if (portKind(port.type) === "opaque") return false;
+    const after = shape.outgoing.get(id) ?? [];
+    if (named.has(`${id}\n${port.name}`)) return true;
+    if (after.some((edge) => !values.has(edge.to) && (edgeMetadata(edge).sourcePort ?? port.name) === port.name)) return true;
+    return after.length === 0 && portKind(port.type) === "artifact" && !isOutputNode(definition);
+  };
+}
+
+function addSaver(prompt: Record<string, PromptNode>, id: string, port: Port): RegionInputGive | undefined {
+  const save = border(port, "save");
+  if (!save) return undefined;
+  const saver = saverId(id, port.name);
+  prompt[saver] = { class_type: save.class, inputs: { ...save.with, [save.input]: [id, slotOf(port)] } };
+  return { node: id, port: port.name, from: saver, pick: save.pick ?? "json" };
+}
+
+interface Around {
+  define: Define;
+  values: ReadonlyMap<string, Values>;
+  shape: Topology;
+  prompt: Record<string, PromptNode>;
+}
+
+function promptInputs(
+  node: GraphNode,
+  definition: NodeDefinition,
+  own: Values,
+  { define, values, shape, prompt }: Around,
+): PromptNode["inputs"] {
+  const inputs: PromptNode["inputs"] = {};
+  const known = new Set(definition.inputs.map((port) => port.name));
+  // What ComfyUI's own list does not name still reaches nodes that take any option (VHS_VideoCombine's codecs).
+  for (const [name, value] of Object.entries(node.params ?? {})) if (!known.has(name)) inputs[name] = literal(value);
+  for (const port of definition.inputs) {
+    const edge = shape.incoming.get(node.id)?.find((one) => edgeMetadata(one).targetPort === port.name);
+    const source = edge && values.has(edge.from) ? shape.node.get(edge.from) : undefined;
+    const output = source && define(source)?.outputs.find(({ name }) => name === edgeMetadata(edge as never).sourcePort);
+    if (source && output) inputs[port.name] = [source.id, slotOf(output) ?? 0];
+    else if (own[port.name] !== undefined && applies(port, own)) inputs[port.name] = promptValue(node.id, port, own[port.name], prompt);
+  }
+  return inputs;
+}
+
+/** An input that belongs to one choice of another input is sent only with that choice. */
+function applies(port: Port, own: Values): boolean {
+  const when = port.schema["x-when"] as { port: string; is: unknown } | undefined;
+  return when === undefined || own[when.port] === when.is;
+}
+
+function promptValue(id: string, port: Port, value: unknown, prompt: Record<string, PromptNode>): unknown {
+  const load = validateArtifactRef(value) && port.schema["x-upload"] !== true ? border(port, "load") : undefined;
+  if (!load) return literal(value);
+  const loader = loaderId(id, port.name);
+  prompt[loader] = { class_type: load.class, inputs: { ...load.with, [load.input]: value } };
+  return [loader, 0];
+}
+
+/** ComfyUI reads a bare list as a link. */
+const literal = (value: unknown): unknown => (Array.isArray(value) ? { __value__: value } : value);
+
+function border(port: Port, side: "load" | "save"): ComfyBorder | undefined {
+  const names = (comfyType(port.schema) ?? "").split(",");
+  for (const name of names) {
+    const found = Object.hasOwn(COMFY_TYPES, name) ? COMFY_TYPES[name]?.[side] : undefined;
+    if (found) return found;
+  }
+  return undefined;
+}

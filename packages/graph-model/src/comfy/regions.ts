@@ -1,0 +1,172 @@
+// Regions of the Comfy plane: nodes that go to one ComfyUI server as one prompt. What an opaque wire joins must be together;
+// other neighbours are joined as long as no item of the graph waits for itself by that.
+import { definer, mapEdge } from "../definitions.ts";
+import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge, isMapEdge, nodeSettings } from "../graph.ts";
+import type { Engine, Library, NodeDefinition } from "../library.ts";
+import { type Group, type Grouping, groupId, type Plan, planGraph, type Region } from "../plan.ts";
+import { portKind } from "../ports.ts";
+import type { Topology } from "../topology.ts";
+
+const PLANE = "comfy";
+
+/** A plan in which the comfy regions are groups. */
+export function planRegions(graph: Graph, library: Library, shape?: Topology): Plan {
+  return planGraph(graph, shape, comfyGrouping(graph, library));
+}
+
+/** Why wires that must stay inside a region cannot. */
+export interface RegionProblem {
+  nodes: readonly string[];
+  edge?: GraphEdge;
+  why: "cycle" | "control" | "server";
+}
+
+export function regionProblems(graph: Graph, library: Library, shape?: Topology): RegionProblem[] {
+  if (!graph.nodes.some((node) => node.plane === PLANE)) return [];
+  const problems: RegionProblem[] = [];
+  const { groups } = planGraph(graph, shape, comfyGrouping(graph, library, problems));
+  for (const { nodes } of groups.values())
+    if (nodes.length > 1 && serversOf(graph, nodes, library).length === 0) problems.push({ nodes, why: "server" });
+  return problems;
+}
+
+/** The servers that have every node of a region, live ones first; one that a node names, if it does. */
+export function serversOf(graph: Graph, nodes: readonly string[], library: Library): Engine[] {
+  const define = definer(graph, library);
+  const lists = nodes.flatMap((id) => {
+    const node = graph.nodes.find((one) => one.id === id);
+    return node && define(node)?.engines ? [(define(node) as NodeDefinition).engines] : [];
+  });
+  const named = nodes.map((id) => nodeSettings(graph, id).engine).find((one) => one !== undefined && one !== "auto");
+  const [first = [], ...others] = lists;
+  const common = first.filter(
+    ({ id }) => (named === undefined || id === named) && others.every((list) => list.some((one) => one.id === id)),
+  );
+  const live = (one: Engine) => lists.every((list) => list.find(({ id }) => id === one.id)?.live === true);
+  return [...common.filter(live), ...common.filter((one) => !live(one))];
+}
+
+function comfyGrouping(graph: Graph, library: Library, problems: RegionProblem[] = []): Grouping {
+  const define = definer(graph, library);
+  const node = new Map(graph.nodes.filter((one) => one.plane === PLANE && !mapEdge(graph, one.id)).map((one) => [one.id, one]));
+  if (node.size === 0) return () => [];
+  const between = graph.edges.filter((edge) => node.has(edge.from) && node.has(edge.to) && !isLoopEdge(edge));
+  const isOpaque = (edge: GraphEdge): boolean => {
+    const source = node.get(edge.from);
+    const port = source && define(source)?.outputs.find(({ name }) => name === edgeMetadata(edge).sourcePort);
+    return port !== undefined && portKind(port.type) === "opaque";
+  };
+  const server = (id: string): string => nodeSettings(graph, id).engine ?? "auto";
+  const canJoin = (edge: GraphEdge): boolean => isPlainWire(edge) && server(edge.from) === server(edge.to);
+  const [must, may] = [between.filter(isOpaque), between.filter((edge) => !isOpaque(edge))];
+  for (const edge of must.filter((one) => !canJoin(one))) problems.push({ nodes: [edge.from, edge.to], edge, why: "control" });
+  const apart = may.filter((edge) => !isPlainWire(edge)).map(({ from, to }) => [from, to] as const);
+  return (region) => {
+    const here = new Set(region.items.filter((item) => node.has(item)));
+    const inside = (edge: GraphEdge): boolean => here.has(edge.from) && here.has(edge.to);
+    const joined = new Joined(region, apart);
+    for (const edge of must) if (inside(edge) && canJoin(edge)) joined.join(edge.from, edge.to);
+    const stuck = joined.onCycle();
+    if (stuck.length > 0) problems.push({ nodes: stuck.filter((id) => here.has(id)), why: "cycle" });
+    else for (const edge of may) if (inside(edge) && canJoin(edge)) joined.joinIfStillAcyclic(edge.from, edge.to);
+    return joined.groups(here);
+  };
+}
+
+/** What ComfyUI can express: data, always. */
+function isPlainWire(edge: GraphEdge): boolean {
+  const { sourcePort, targetPort, when } = edgeMetadata(edge);
+  return sourcePort !== undefined && targetPort !== undefined && when === undefined && edge.kind !== "on_failure" && !isMapEdge(edge);
+}
+
+/** Items of a region, joined step by step (union-find), and what waits for what among them. */
+class Joined {
+  private readonly parent = new Map<string, string>();
+
+  constructor(
+    private readonly region: Region,
+    private readonly apart: readonly (readonly [string, string])[],
+  ) {}
+
+  find(id: string): string {
+    let root = id;
+    for (let up = this.parent.get(root); up !== undefined; up = this.parent.get(root)) root = up;
+    for (let at = id; at !== root; ) {
+      const up = this.parent.get(at) as string;
+      this.parent.set(at, root);
+      at = up;
+    }
+    return root;
+  }
+
+  join(a: string, b: string): void {
+    const [one, other] = [this.find(a), this.find(b)];
+    if (one === other) return;
+    const [small, large] = this.members(one).length < this.members(other).length ? [one, other] : [other, one];
+    this.member.set(large, [...this.members(large), ...this.members(small)]);
+    this.parent.set(small, large);
+  }
+
+  /** Joining is safe if the only way from one to the other is direct. */
+  joinIfStillAcyclic(from: string, to: string): void {
+    const [one, other] = [this.find(from), this.find(to)];
+    if (one === other || this.mustStayApart(one, other) || this.leadsRound(one, other) || this.leadsRound(other, one)) return;
+    this.join(one, other);
+  }
+
+  groups(here: ReadonlySet<string>): Group[] {
+    const found = new Map<string, string[]>();
+    for (const id of this.region.items) if (here.has(id)) found.set(this.find(id), [...(found.get(this.find(id)) ?? []), id]);
+    return [...found.values()].map((nodes) => ({ id: groupId(nodes[0] as string), nodes }));
+  }
+
+  /** Items that wait for themselves once the joined ones are one. */
+  onCycle(): string[] {
+    const open = new Map<string, number>();
+    for (const item of this.region.items) open.set(this.find(item), 0);
+    for (const root of open.keys()) for (const next of this.next(root)) open.set(next, (open.get(next) ?? 0) + 1);
+    const free = [...open].filter(([, count]) => count === 0).map(([root]) => root);
+    for (let root = free.pop(); root !== undefined; root = free.pop()) {
+      open.delete(root);
+      for (const next of this.next(root)) {
+        open.set(next, (open.get(next) ?? 0) - 1);
+        if (open.get(next) === 0) free.push(next);
+      }
+    }
+    const selfWaiting = this.apart.filter(([a, b]) => this.find(a) === this.find(b)).flat();
+    return [...[...open.keys()].flatMap((root) => this.members(root)), ...selfWaiting];
+  }
+
+  private readonly member = new Map<string, string[]>();
+  private members(root: string): string[] {
+    return this.member.get(root) ?? [root];
+  }
+
+  private next(root: string): Set<string> {
+    const found = new Set(this.members(root).flatMap((id) => [...(this.region.successors.get(id) ?? [])].map((one) => this.find(one))));
+    found.delete(root);
+    return found;
+  }
+
+  private mustStayApart(one: string, other: string): boolean {
+    return this.apart.some(([a, b]) => {
+      const pair = [this.find(a), this.find(b)];
+      return pair.includes(one) && pair.includes(other);
+    });
+  }
+
+  /** Whether a path leads from one to the other through something else. */
+  private leadsRound(from: string, to: string): boolean {
+    const open = [...this.next(from)].filter((id) => id !== to);
+    const seen = new Set(open);
+    for (let id = open.pop(); id !== undefined; id = open.pop())
+      for (const next of this.next(id)) {
+        if (next === to) return true;
+        if (!seen.has(next)) {
+          seen.add(next);
+          open.push(next);
+        }
+      }
+    return false;
+  }
+}

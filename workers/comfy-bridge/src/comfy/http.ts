@@ -1,0 +1,118 @@
+// ComfyUI's HTTP API, as far as the bridge uses it.
+import { type Message, readMessage } from "./messages.ts";
+
+/** An answer that is no success. */
+export class ComfyAnswer extends Error {
+  constructor(
+    readonly status: number,
+    readonly body: string,
+    what: string,
+  ) {
+    super(`ComfyUI answers ${status} to ${what}: ${body.slice(0, 300)}`);
+  }
+}
+
+export interface FileRef {
+  filename: string;
+  subfolder: string;
+  type: string;
+}
+
+export interface History {
+  outputs: Record<string, Record<string, unknown>>;
+  messages: Message[];
+}
+
+export interface PromptAnswer {
+  status: number;
+  body: Record<string, unknown>;
+}
+
+const TIMEOUT_MS = 30_000;
+const OBJECT_INFO_TIMEOUT_MS = 120_000;
+
+type Json = Record<string, unknown>;
+
+export class ComfyHttp {
+  constructor(readonly url: string) {}
+
+  /** 200 and 400 are answers; anything else is thrown. */
+  async submit(body: Json): Promise<PromptAnswer> {
+    const response = await this.fetch("/prompt", json(body));
+    if (response.status !== 200 && response.status !== 400) throw await answer(response, "a prompt");
+    return { status: response.status, body: (await response.json()) as Json };
+  }
+
+  async history(prompt: string): Promise<History | undefined> {
+    const found = ((await this.json(`/history/${prompt}`)) as Json)[prompt] as Json | undefined;
+    if (!found) return undefined;
+    const messages = ((found.status as Json | undefined)?.messages ?? []) as [string, Json][];
+    return {
+      outputs: (found.outputs ?? {}) as History["outputs"],
+      messages: messages.flatMap(([type, data]) => readMessage(type, data) ?? []),
+    };
+  }
+
+  async whereIs(prompt: string): Promise<"running" | "pending" | undefined> {
+    const queue = (await this.json("/queue")) as Record<"queue_running" | "queue_pending", [number, string][]>;
+    const has = (list: [number, string][]) => list.some(([, id]) => id === prompt);
+    return has(queue.queue_running) ? "running" : has(queue.queue_pending) ? "pending" : undefined;
+  }
+
+  /** Takes a prompt out of the queue, or interrupts it if it runs; one that is over is left alone. */
+  async cancel(prompt: string): Promise<void> {
+    const direct = await this.fetch(`/api/jobs/${prompt}/cancel`, json({}));
+    if (direct.ok) return void (await direct.arrayBuffer());
+    await direct.arrayBuffer();
+    await this.post("/queue", { delete: [prompt] }); // before interrupting: it may start in between
+    await this.post("/interrupt", { prompt_id: prompt });
+  }
+
+  /** Returns the name under which nodes find the file. */
+  async upload(bytes: Uint8Array, name: string, subfolder: string): Promise<string> {
+    const form = new FormData();
+    form.append("image", new Blob([bytes as BlobPart]), name);
+    form.append("type", "input");
+    form.append("subfolder", subfolder);
+    const response = await this.fetch("/upload/image", { method: "POST", body: form });
+    if (!response.ok) throw await answer(response, `the upload of ${name}`);
+    const { name: given, subfolder: under } = (await response.json()) as { name: string; subfolder: string };
+    return under ? `${under}/${given}` : given;
+  }
+
+  async view({ filename, subfolder, type }: FileRef): Promise<{ bytes: Buffer; mime: string }> {
+    const response = await this.fetch(`/view?${new URLSearchParams({ filename, subfolder, type })}`, {});
+    if (!response.ok) throw await answer(response, `the file ${filename}`);
+    const mime = (response.headers.get("content-type") ?? "application/octet-stream").split(";")[0] as string;
+    return { bytes: Buffer.from(await response.arrayBuffer()), mime };
+  }
+
+  async free(): Promise<void> {
+    await this.post("/free", { unload_models: true, free_memory: true });
+  }
+
+  async objectInfoText(): Promise<string> {
+    const response = await this.fetch("/object_info", {}, OBJECT_INFO_TIMEOUT_MS);
+    if (!response.ok) throw await answer(response, "/object_info");
+    return response.text();
+  }
+
+  private async json(path: string): Promise<unknown> {
+    const response = await this.fetch(path, {});
+    if (!response.ok) throw await answer(response, path);
+    return response.json();
+  }
+
+  private async post(path: string, body: Json): Promise<void> {
+    const response = await this.fetch(path, json(body));
+    if (!response.ok) throw await answer(response, path);
+    await response.arrayBuffer();
+  }
+
+  private fetch(path: string, init: RequestInit, timeout = TIMEOUT_MS): Promise<Response> {
+    return fetch(`${this.url}${path}`, { ...init, signal: AbortSignal.timeout(timeout) });
+  }
+}
+
+const json = (body: Json): RequestInit => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+const answer = async (response: Response, what: string) => new ComfyAnswer(response.status, await response.text().catch(() => ""), what);

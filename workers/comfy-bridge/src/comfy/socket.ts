@@ -1,0 +1,87 @@
+// One WebSocket to one ComfyUI for one prompt. What it says is a hint: messages are neither kept nor repeated by the server.
+import { EventEmitter } from "node:events";
+import WebSocket from "ws";
+import { decodeFrame, type Frame } from "./frames.ts";
+import { decodeMessage, type Message } from "./messages.ts";
+
+const FEATURES_WAIT_MS = 1000;
+const OPEN_TIMEOUT_MS = 10_000;
+const CLOSE_WAIT_MS = 1000;
+const MAX_FRAME = 64 * 1024 * 1024;
+
+export interface SocketEvents {
+  message: [Message];
+  frame: [Frame];
+  /** Something that is neither; only counted. */
+  unreadable: [];
+  lost: [];
+}
+
+export class ComfySocket extends EventEmitter<SocketEvents> {
+  private readonly socket: WebSocket;
+  /** When the server last said anything. */
+  heardAt = Date.now();
+  unreadable = 0;
+  private closing = false;
+
+  private constructor(url: string) {
+    super();
+    this.socket = new WebSocket(url, { maxPayload: MAX_FRAME, handshakeTimeout: OPEN_TIMEOUT_MS, perMessageDeflate: false });
+    this.socket.on("error", () => {}); // `close` follows
+    this.socket.on("close", () => this.closing || this.emit("lost"));
+    this.socket.on("message", (data, isBinary) => this.read(data as Buffer, isBinary));
+  }
+
+  /**
+   * Opens a socket and says that previews may come with their node. An old server does not answer that; then they come without.
+   * Two sockets of one client id end each other, so an old one must be closed first.
+   * @throws Error if there is no server, or it refuses
+   */
+  static async open(url: string, client: string): Promise<ComfySocket> {
+    const made = new ComfySocket(`${url.replace(/^http/, "ws")}/ws?clientId=${encodeURIComponent(client)}`);
+    await new Promise<void>((resolve, reject) => {
+      made.socket.once("open", resolve);
+      made.socket.once("error", reject);
+      made.socket.once("close", () => reject(new Error("ComfyUI closed the socket.")));
+    });
+    made.socket.send(JSON.stringify({ type: "feature_flags", data: { supports_preview_metadata: true } }));
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, FEATURES_WAIT_MS);
+      const look = (message: Message) => {
+        if (message.type !== "features") return;
+        clearTimeout(timer);
+        made.off("message", look);
+        resolve();
+      };
+      made.on("message", look);
+    });
+    return made;
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    if (this.socket.readyState === WebSocket.CLOSED) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => (this.socket.terminate(), resolve()), CLOSE_WAIT_MS);
+      this.socket.once("close", () => (clearTimeout(timer), resolve()));
+      this.socket.close();
+    });
+  }
+
+  private read(data: Buffer, isBinary: boolean): void {
+    this.heardAt = Date.now();
+    if (isBinary) {
+      const frame = decodeFrame(data);
+      if (frame) this.emit("frame", frame);
+      else this.miss();
+      return;
+    }
+    const message = decodeMessage(data.toString("utf8"));
+    if (message) this.emit("message", message);
+  }
+
+  private miss(): void {
+    this.unreadable++;
+    this.emit("unreadable");
+  }
+}

@@ -1,0 +1,133 @@
+// One node class of /object_info -> a manifest entry (DESIGN M1).
+import { createHash } from "node:crypto";
+import { type Capability, COMFY_TYPES } from "@spindle/schemas";
+import { inputPorts, type PortSchema, type Ports, type Spec } from "./input.ts";
+
+/** As /object_info gives it; anything may be missing. */
+export interface NodeInfo {
+  input?: { required?: Record<string, Spec>; optional?: Record<string, Spec> };
+  input_order?: { required?: string[]; optional?: string[] };
+  output?: unknown[];
+  output_name?: string[];
+  output_tooltips?: string[];
+  name?: string;
+  display_name?: string;
+  description?: string;
+  python_module?: string;
+  category?: string;
+  output_node?: boolean;
+  deprecated?: boolean;
+  experimental?: boolean;
+  search_aliases?: string[];
+}
+
+export function toCapability(name: string, info: NodeInfo): Capability {
+  const inputs = allInputs(info);
+  const outputs = allOutputs(info, inputs);
+  const pack = packOf(info.python_module ?? "");
+  const description = info.description?.trim() || `ComfyUI's ${info.display_name || name}.`;
+  return {
+    id: name,
+    label: info.display_name || name,
+    description,
+    version: interfaceVersion(inputs, outputs),
+    plane: "comfy",
+    runtime: { kind: "gpu", concurrency: 1 },
+    handler: { module: info.python_module ?? "", method: name },
+    io: {
+      input: schemaOf(inputs),
+      output: schemaOf(outputs),
+    },
+    contracts: { idempotent: true },
+    telemetry: { emitsProgressEvents: true },
+    category: ["ComfyUI", ...(info.category ?? "").split("/").filter(Boolean)].join(" / "),
+    keywords: [...(info.search_aliases ?? []), ...(pack ? [pack] : [])],
+    docs: docsOf(description, info, pack),
+    ...(info.deprecated ? { deprecated: true } : {}),
+    ...(info.experimental ? { experimental: true } : {}),
+  };
+}
+
+const schemaOf = (ports: Ports): PortSchema => ({
+  type: "object",
+  required: ports.filter(([, , required]) => required).map(([name]) => name),
+  properties: Object.fromEntries(ports.map(([name, schema]) => [name, schema])),
+});
+
+/** In the server's own order: widget values are stored by it. */
+function allInputs({ input = {}, input_order = {} }: NodeInfo): Ports {
+  return (["required", "optional"] as const).flatMap((part) => {
+    const specs = input[part] ?? {};
+    const order = input_order[part] ?? Object.keys(specs);
+    return order.flatMap((name): Ports => {
+      const spec = specs[name];
+      return Array.isArray(spec) ? inputPorts(name, spec, part === "required").map(named) : [];
+    });
+  });
+}
+
+/** ComfyUI's names are what its users know: `clip_skip`, not "Clip skip". */
+const named = ([name, schema, required]: Ports[number]): Ports[number] => [name, { title: name, ...schema }, required];
+
+function allOutputs(info: NodeInfo, inputs: Ports): Ports {
+  const taken = new Map<string, number>();
+  const slots = (info.output ?? []).map((type, slot): Ports[number] => {
+    const comfy = Array.isArray(type) ? "COMBO" : String(type);
+    const label = info.output_name?.[slot] || comfy;
+    const times = (taken.get(label) ?? 0) + 1;
+    taken.set(label, times);
+    const name = times === 1 ? label : `${label}_${times}`;
+    const tip = info.output_tooltips?.[slot];
+    return [name, { title: label, "x-slot": slot, ...outputSchema(comfy), ...(tip ? { description: tip } : {}) }, false];
+  });
+  return info.output_node ? [...slots, ...shown(inputs).filter(([name]) => !taken.has(name))] : slots;
+}
+
+function outputSchema(comfy: string): PortSchema {
+  const port = comfy.split(",").flatMap((one) => COMFY_TYPES[one]?.port ?? [])[0];
+  const known = port === undefined ? {} : ["image", "mask", "audio", "video"].includes(port) ? { "x-artifact": port } : { type: port };
+  return { "x-comfy-type": comfy, ...known };
+}
+
+/**
+ * What an output node shows or saves, as outputs of ours. /object_info does not say what that is; what the node takes does:
+ * a sound, a video, pictures (which with a frame rate become a video), or anything, which it shows as text.
+ */
+function shown(inputs: Ports): Ports {
+  const takes = new Set(inputs.flatMap(([, schema]) => String(schema["x-comfy-type"]).split(",")));
+  const moves = inputs.some(([name]) => name === "fps" || name === "frame_rate");
+  const kinds = [
+    ...(takes.has("IMAGE") || takes.has("MASK") || takes.has("LATENT") ? ["image"] : []),
+    ...(takes.has("VIDEO") || moves ? ["video"] : []),
+    ...(takes.has("AUDIO") && !takes.has("IMAGE") && !takes.has("VIDEO") ? ["audio"] : []),
+  ];
+  if (kinds.length === 0) return [["text", { title: "Text", type: "string", "x-pick": "text" }, false]];
+  return kinds.flatMap(
+    (kind): Ports => [
+      [kind, { title: upper(kind), "x-artifact": kind, "x-pick": kind }, false],
+      [`${kind}s`, { title: `${upper(kind)}s`, type: "array", items: { "x-artifact": kind }, "x-pick": `${kind}s` }, false],
+    ],
+  );
+}
+
+const upper = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+
+/** Changes when ports do: results of another interface are another capability's. Lists of files do not count. */
+function interfaceVersion(inputs: Ports, outputs: Ports): string {
+  const shape = [...inputs, ...outputs].map(([name, schema]) => [name, schema["x-comfy-type"], schema["x-slot"] ?? null]);
+  return createHash("sha256").update(JSON.stringify(shape)).digest("hex").slice(0, 8);
+}
+
+/** `custom_nodes.ComfyUI-KJNodes` -> `ComfyUI-KJNodes`; nothing for what comes with ComfyUI. */
+function packOf(module: string): string | undefined {
+  return /^custom_nodes\.(.+)$/.exec(module)?.[1];
+}
+
+function docsOf(description: string, { python_module, deprecated, experimental }: NodeInfo, pack: string | undefined): string {
+  const marks = [
+    ...(deprecated ? ["**Deprecated:** ComfyUI offers something newer."] : []),
+    ...(experimental ? ["**Experimental:** it may change."] : []),
+    pack ? `From the node pack \`${pack}\`.` : `Part of ComfyUI (\`${python_module ?? "nodes"}\`).`,
+  ];
+  return [description, ...marks].join("\n\n");
+}

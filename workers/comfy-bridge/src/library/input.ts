@@ -1,0 +1,135 @@
+// One input of ComfyUI's /object_info -> the JSON Schema of a port (server.py node_info, comfy_api/latest/_io.py).
+import { COMFY_TYPES } from "@spindle/schemas";
+
+type Options = Record<string, unknown>;
+export type Spec = [type: unknown, options?: Options];
+export type PortSchema = Record<string, unknown>;
+
+/** Several ports where the input grows, or brings inputs of its own with each choice. */
+export type Ports = [name: string, schema: PortSchema, required: boolean][];
+
+/** More of them are not offered on a canvas. */
+const GROWS_TO = 16;
+const SEEDS = new Set(["seed", "noise_seed"]);
+const UPLOADS = { image_upload: "image", audio_upload: "audio", video_upload: "video", file_upload: "file" } as const;
+
+export function inputPorts(name: string, [type, given]: Spec, required: boolean): Ports {
+  const options = given ?? {};
+  if (type === "COMFY_AUTOGROW_V3") return growing(name, options, required);
+  if (type === "COMFY_DYNAMICCOMBO_V3") return choosing(name, options, required);
+  const schema = inputSchema(name, type, options);
+  if (options.tooltip) schema.description = String(options.tooltip);
+  if (options.display_name) schema.title = String(options.display_name);
+  if (options.advanced === true) schema["x-advanced"] = true;
+  return [[name, schema, required && !("default" in schema)]];
+}
+
+function inputSchema(name: string, type: unknown, options: Options): PortSchema {
+  if (Array.isArray(type)) return combo(type, options);
+  if (type === "COMBO") return combo(Array.isArray(options.options) ? options.options : [], options);
+  const comfy = comfyTypeOf(type, options);
+  const port = comfy.split(",").flatMap((one) => COMFY_TYPES[one]?.port ?? [])[0];
+  const base: PortSchema = { "x-comfy-type": comfy };
+  if (port === undefined) return base;
+  if (port === "image" || port === "mask" || port === "audio" || port === "video") return { ...base, "x-artifact": port };
+  const inline = options.forceInput === true ? {} : { "x-inline": true };
+  if (port === "integer" || port === "number") return { ...base, ...inline, ...numeric(name, port, options) };
+  if (port === "boolean") return { ...base, ...inline, type: "boolean", ...orNot(options, options.default ?? false) };
+  return {
+    ...base,
+    ...inline,
+    type: "string",
+    ...(options.multiline ? { "x-multiline": true } : {}),
+    ...orNot(options, options.default ?? ""),
+  };
+}
+
+/** An input that must be wired has no default of its own. */
+const orNot = (options: Options, value: unknown): PortSchema => (options.forceInput === true ? {} : { default: value });
+
+/** Type variables and unions by what they take. */
+function comfyTypeOf(type: unknown, options: Options): string {
+  const list = (value: unknown) => (Array.isArray(value) ? value.map(String).join(",") : typeof value === "string" ? value : "");
+  if (type === "COMFY_MATCHTYPE_V3") return list((options.template as Options | undefined)?.allowed_types) || "*";
+  if (type === "COMFY_MULTITYPED_V3") return list(options.types) || "*";
+  return String(type);
+}
+
+/** Beyond what JavaScript counts exactly, a seed would not be the one that was asked for. */
+const safe = (value: unknown): number | undefined =>
+  typeof value === "number" ? Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value)) : undefined;
+
+function numeric(name: string, type: "integer" | "number", options: Options): PortSchema {
+  const [minimum, maximum] = [safe(options.min), safe(options.max)];
+  const controlled = options.control_after_generate ?? (type === "integer" && SEEDS.has(name));
+  return {
+    type,
+    ...(minimum !== undefined ? { minimum } : {}),
+    ...(maximum !== undefined ? { maximum } : {}),
+    ...(typeof options.step === "number" ? { "x-step": options.step } : {}),
+    ...(controlled ? { "x-control": true } : {}),
+    ...(controlled || SEEDS.has(name) ? { "x-widget": "seed" } : options.display === "slider" ? { "x-widget": "slider" } : {}),
+    ...orNot(options, safe(options.default) ?? Math.max(0, minimum ?? 0)),
+  };
+}
+
+function combo(choices: unknown[], options: Options): PortSchema {
+  const comfy = { "x-comfy-type": "COMBO" };
+  for (const [key, kind] of Object.entries(UPLOADS))
+    if (options[key] === true)
+      return { ...comfy, "x-artifact": kind, "x-upload": true, "x-inline": true, anyOf: [{ enum: choices }, { type: "object" }] };
+  if (options.multiselect === true)
+    return { ...comfy, type: "array", items: { enum: choices }, "x-inline": true, default: options.default ?? [] };
+  // A list that the server gets from elsewhere is not known here.
+  if (options.remote !== undefined) return { ...comfy, type: "string", "x-inline": true, default: options.default ?? "" };
+  const otherwise = choices.includes(options.default) ? options.default : choices[0];
+  const type = choices.every((one) => typeof one === "string") ? { type: "string" } : {};
+  return {
+    ...comfy,
+    ...type,
+    enum: choices,
+    "x-inline": true,
+    ...(options.control_after_generate ? { "x-control": true } : {}),
+    ...(otherwise === undefined ? {} : { default: otherwise }),
+  };
+}
+
+/** `images` grows by `images.image0`, `images.image1`, ... */
+function growing(name: string, options: Options, required: boolean): Ports {
+  const template = (options.template ?? {}) as {
+    input?: Record<string, Record<string, Spec>>;
+    prefix?: string;
+    names?: string[];
+    min?: number;
+    max?: number;
+  };
+  const spec = Object.values({ ...template.input?.required, ...template.input?.optional })[0] ?? ["*"];
+  const count = Math.min(GROWS_TO, template.max ?? GROWS_TO);
+  const names = (template.names ?? Array.from({ length: count }, (_, index) => `${template.prefix ?? name}${index}`)).slice(0, GROWS_TO);
+  return names.flatMap((one, index) => inputPorts(`${name}.${one}`, spec, required && index < (template.min ?? 0)));
+}
+
+/** `mode` is chosen; `mode.sub` belongs to one of its choices. */
+function choosing(name: string, options: Options, required: boolean): Ports {
+  const choices = (options.options ?? []) as { key: string; inputs?: Record<string, Record<string, Spec>> }[];
+  const inner = new Map<string, [PortSchema, string]>();
+  for (const { key, inputs } of choices)
+    for (const [sub, spec] of Object.entries({ ...inputs?.required, ...inputs?.optional }))
+      for (const [port, schema] of inputPorts(`${name}.${sub}`, spec, false)) if (!inner.has(port)) inner.set(port, [schema, key]);
+  const keys = choices.map((one) => one.key);
+  return [
+    [
+      name,
+      {
+        "x-comfy-type": "COMBO",
+        type: "string",
+        enum: keys,
+        "x-inline": true,
+        "x-chooses": true,
+        ...(keys[0] ? { default: keys[0] } : {}),
+      },
+      required && keys.length === 0,
+    ],
+    ...[...inner].map(([port, [schema, key]]): Ports[number] => [port, { ...schema, "x-when": { port: name, is: key } }, false]),
+  ];
+}

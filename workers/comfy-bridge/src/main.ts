@@ -1,0 +1,81 @@
+// Starts the bridge: one loop for each ComfyUI, and one that says what all of them offer.
+import { once } from "node:events";
+import { names, openRedis, workerEnd } from "@spindle/task-bus";
+import { mergeLibraries, type ServerLibrary } from "./library/merge.ts";
+import { putManifest } from "./runtime.ts";
+import { ComfyServer } from "./server.ts";
+import { readSettings, type Settings } from "./settings.ts";
+
+const PUBLISH_EVERY_MS = 1000;
+const MANIFEST_TTL_MS = 5000;
+
+const log = (line: string): void => console.log(line);
+
+async function start(settings: Settings): Promise<void> {
+  const shutdown = new AbortController();
+  const redis = openRedis(settings.redisUrl, { commandTimeout: 5000 });
+  const bells = openRedis(settings.redisUrl);
+  bells.setMaxListeners(0);
+  void bells.subscribe(names.doorbell("comfy")).catch(() => {});
+  const bell = async (ms: number): Promise<void> => {
+    const limit = AbortSignal.any([shutdown.signal, AbortSignal.timeout(ms)]);
+    await once(bells, "message", { signal: limit }).catch(() => {});
+  };
+  const bus = workerEnd(redis, settings.worker, settings.workerKey);
+  const servers = settings.servers.map((one) => new ComfyServer({ ...one, bus, runtime: settings, bell, log }));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => shutdown.abort());
+  await Promise.all([...servers.map((one) => one.serve(shutdown.signal)), ...servers.map((one) => look(one)), publish()]);
+  redis.disconnect();
+  bells.disconnect();
+
+  async function look(server: ComfyServer): Promise<void> {
+    while (!shutdown.signal.aborted) {
+      await server.look();
+      await rest(server.library.live ? settings.libraryEveryMs : Math.min(settings.libraryEveryMs, 2000));
+    }
+  }
+
+  /** The manifest itself goes to the runtime when it changes; Redis only says which one holds, and that somebody is there. */
+  async function publish(): Promise<void> {
+    let known: readonly ServerLibrary[] = [];
+    let hash = "";
+    for (; !shutdown.signal.aborted; await rest(PUBLISH_EVERY_MS)) {
+      const libraries = servers.map((one) => one.library);
+      if (libraries.every((one) => one.nodes.size === 0)) continue;
+      try {
+        if (!libraries.every((one, index) => isSame(one, known[index]))) {
+          hash = await putManifest(settings, JSON.stringify(mergeLibraries(libraries)));
+          known = libraries;
+        }
+        await redis.set(names.manifest("comfy"), JSON.stringify({ sha256: hash }), "PX", MANIFEST_TTL_MS);
+      } catch (error) {
+        log(`the library could not be handed over: ${String(error)}`);
+      }
+    }
+  }
+
+  function rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, ms);
+      shutdown.signal.addEventListener("abort", done);
+      function done() {
+        clearTimeout(timer);
+        shutdown.signal.removeEventListener("abort", done);
+        resolve();
+      }
+    });
+  }
+}
+
+const isSame = (one: ServerLibrary, other: ServerLibrary | undefined): boolean =>
+  other !== undefined && one.nodes === other.nodes && one.live === other.live && one.reason === other.reason;
+
+// One message's mistake must not end what runs; it is logged with its trace and mended.
+process.on("unhandledRejection", (error) => console.error(error));
+
+try {
+  await start(readSettings(process.env));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(78);
+}

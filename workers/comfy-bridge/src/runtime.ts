@@ -1,0 +1,95 @@
+// The runtime's HTTP side as a worker sees it (DESIGN A3): a task's input, its objects, the plane's manifest.
+import { createHash } from "node:crypto";
+import type { ArtifactRef, TaskEntry } from "@spindle/schemas";
+import { taskToken } from "@spindle/task-bus";
+import pRetry, { AbortError } from "p-retry";
+import { imageSize } from "./task/png.ts";
+
+const RETRIES = { retries: 4, minTimeout: 200, maxTimeout: 3000 };
+const TIMEOUT_MS = 120_000;
+
+export interface StoredObject {
+  key: string;
+  ref: ArtifactRef;
+}
+
+export interface RuntimeOptions {
+  runtimeUrl: string;
+  workerKey: string;
+}
+
+/** What one task may ask of the runtime. Calls are tried again through an outage; one that the runtime refuses is not. */
+export class TaskRuntime {
+  private readonly base: string;
+  private readonly headers: Record<string, string>;
+
+  constructor(
+    private readonly entry: Pick<TaskEntry, "task" | "inputSha256">,
+    { runtimeUrl, workerKey }: RuntimeOptions,
+  ) {
+    this.base = `${runtimeUrl}/tasks/${entry.task}`;
+    this.headers = { authorization: `Bearer ${taskToken(entry.task, workerKey)}` };
+  }
+
+  /** @throws Error if it is not the one that was dispatched */
+  async input(): Promise<unknown> {
+    const body = Buffer.from(await (await call(`${this.base}/input`, { headers: this.headers })).arrayBuffer());
+    if (sha256(body) !== this.entry.inputSha256) throw new Error("The input is not the one that was dispatched.");
+    return JSON.parse(body.toString("utf8"));
+  }
+
+  async read(artifact: string): Promise<Buffer> {
+    const { url, headers } = await this.ask({ direction: "get", artifact });
+    return Buffer.from(await (await call(url, { headers })).arrayBuffer());
+  }
+
+  async store(bytes: Buffer, mime: string, purpose: "output" | "preview", name?: string): Promise<StoredObject> {
+    const asked = await this.ask({ direction: "put", purpose, mime, size: bytes.length });
+    await call(asked.url, {
+      method: "PUT",
+      headers: { ...asked.headers, "content-length": String(bytes.length) },
+      body: bytes as BodyInit,
+    });
+    const ref: ArtifactRef = {
+      artifact: asked.artifact,
+      mime,
+      sha256: sha256(bytes),
+      size: bytes.length,
+      ...(name ? { name: name.slice(0, 255) } : {}),
+      ...imageSize(bytes),
+    };
+    return { key: asked.key, ref };
+  }
+
+  private async ask(wish: Record<string, unknown>) {
+    const body = JSON.stringify(wish);
+    const response = await call(`${this.base}/objects`, {
+      method: "POST",
+      headers: { ...this.headers, "content-type": "application/json" },
+      body,
+    });
+    return (await response.json()) as { url: string; headers: Record<string, string>; artifact: string; key: string };
+  }
+}
+
+/** Hands the plane's manifest over; its hash goes by Redis. */
+export async function putManifest({ runtimeUrl, workerKey }: RuntimeOptions, text: string): Promise<string> {
+  const hash = sha256(text);
+  await call(`${runtimeUrl}/workers/comfy/manifest`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${taskToken(`manifest:${hash}`, workerKey)}`, "content-type": "application/json" },
+    body: text,
+  });
+  return hash;
+}
+
+export const sha256 = (bytes: string | Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+function call(url: string, init: RequestInit): Promise<Response> {
+  return pRetry(async () => {
+    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    if (response.ok) return response;
+    const error = new Error(`The runtime answers ${response.status}: ${(await response.text()).slice(0, 300)}`);
+    throw response.status >= 500 ? error : new AbortError(error);
+  }, RETRIES);
+}

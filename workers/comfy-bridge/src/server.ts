@@ -1,0 +1,80 @@
+// One ComfyUI: what it offers, and one task at a time for it.
+import { BUS, type Capability, type TaskEntry } from "@spindle/schemas";
+import type { WorkerEnd } from "@spindle/task-bus";
+import { ComfyHttp } from "./comfy/http.ts";
+import { readObjectInfo, type ServerLibrary } from "./library/merge.ts";
+import { type RuntimeOptions, sha256 } from "./runtime.ts";
+import { runTask } from "./task/run-task.ts";
+
+const IDLE_MS = 1000;
+
+export interface ServerParts {
+  id: string;
+  url: string;
+  bus: WorkerEnd;
+  runtime: RuntimeOptions;
+  /** Resolves when there may be something to take, and at the latest after so many milliseconds. */
+  bell: (ms: number) => Promise<void>;
+  log: (line: string) => void;
+}
+
+export class ComfyServer {
+  private readonly comfy: ComfyHttp;
+  private hash = "";
+  private nodes: ReadonlyMap<string, Capability> = new Map();
+  private live = false;
+  private reason: string | undefined;
+
+  constructor(private readonly parts: ServerParts) {
+    this.comfy = new ComfyHttp(parts.url);
+  }
+
+  get library(): ServerLibrary {
+    const { id, url } = this.parts;
+    return { id, url, nodes: this.nodes, live: this.live, ...(this.reason ? { reason: this.reason } : {}) };
+  }
+
+  /** Asks what it offers now. A server that does not answer keeps what it offered, marked so. */
+  async look(): Promise<void> {
+    try {
+      const text = await this.comfy.objectInfoText();
+      const hash = sha256(text);
+      if (hash !== this.hash) this.nodes = readObjectInfo(text);
+      this.hash = hash;
+      this.say(true, undefined);
+    } catch (error) {
+      this.say(false, reasonOf(error, this.parts.url));
+    }
+  }
+
+  private say(live: boolean, reason: string | undefined): void {
+    if (live !== this.live || reason !== this.reason)
+      this.parts.log(live ? `${this.parts.url} offers ${this.nodes.size} nodes` : `${this.parts.url}: ${reason}`);
+    this.live = live;
+    this.reason = reason;
+  }
+
+  /** Takes tasks one by one until `shutdown`; none while the server is away. */
+  async serve(shutdown: AbortSignal): Promise<void> {
+    const { bus, bell, log, runtime, id } = this.parts;
+    while (!shutdown.aborted) {
+      const entry = this.live ? await this.take().catch((error: unknown) => void log(`${id}: ${String(error)}`)) : undefined;
+      if (entry) await runTask({ bus, comfy: this.comfy, runtime, log }, entry, shutdown);
+      else await bell(IDLE_MS);
+    }
+  }
+
+  private take(): Promise<TaskEntry | undefined> {
+    return this.parts.bus.take([{ plane: "comfy", service: BUS.region, engine: this.parts.id }]);
+  }
+}
+
+function reasonOf(error: unknown, url: string): string {
+  const host = new URL(url).host;
+  if (error instanceof SyntaxError) return `${host} answers, but is no ComfyUI: /object_info is not JSON.`;
+  const status = (error as { status?: number }).status;
+  if (status === 401 || status === 403) return `${host} needs a login (${status}); the bridge has none.`;
+  if (status === 404) return `${host} answers, but is no ComfyUI: it has no /object_info.`;
+  if (status !== undefined) return `${host} answers ${status}.`;
+  return `${host} does not answer. Start ComfyUI there, or change COMFY_URL.`;
+}

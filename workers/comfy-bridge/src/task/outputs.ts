@@ -1,0 +1,100 @@
+// What ComfyUI's output nodes gave -> the outputs of the graph's nodes, stored as artifacts.
+import type { ArtifactRef, RegionInput, RegionInputGive } from "@spindle/schemas";
+import type { ComfyHttp, FileRef } from "../comfy/http.ts";
+import type { StoredObject, TaskRuntime } from "../runtime.ts";
+import { failure } from "./errors.ts";
+import { withoutText } from "./png.ts";
+
+type Shown = Record<string, unknown>;
+type Outputs = Record<string, Record<string, unknown>>;
+
+const MIME_BY_END: Record<string, string> = {
+  mp4: "video/mp4",
+  webm: "video/webm",
+  mkv: "video/x-matroska",
+  mov: "video/quicktime",
+  gif: "image/gif",
+  flac: "audio/flac",
+  mp3: "audio/mpeg",
+  opus: "audio/ogg",
+  wav: "audio/wav",
+};
+
+/** Fetches and stores each file once, as soon as somebody asks for it. */
+export class Collector {
+  readonly objects: StoredObject[] = [];
+  private readonly stored = new Map<string, Promise<ArtifactRef>>();
+
+  constructor(
+    private readonly comfy: ComfyHttp,
+    private readonly runtime: TaskRuntime,
+  ) {}
+
+  files(shown: Shown): Promise<ArtifactRef[]> {
+    return Promise.all(filesOf(shown).map((file) => this.file(file)));
+  }
+
+  private file(file: FileRef): Promise<ArtifactRef> {
+    const name = `${file.type}/${file.subfolder}/${file.filename}`;
+    const known = this.stored.get(name);
+    if (known) return known;
+    const storing = this.fetch(file);
+    storing.catch(() => this.stored.delete(name));
+    this.stored.set(name, storing);
+    return storing;
+  }
+
+  private async fetch(file: FileRef): Promise<ArtifactRef> {
+    const { bytes, mime } = await this.comfy.view(file);
+    const known = MIME_BY_END[file.filename.split(".").at(-1)?.toLowerCase() ?? ""];
+    const kept = await this.runtime.store(withoutText(bytes), known ?? mime, "output", file.filename);
+    this.objects.push(kept);
+    return kept.ref;
+  }
+}
+
+/** Every list of files, under whatever key: `images`, `gifs` (which are videos), `audio`, `3d`. */
+function filesOf(shown: Shown): FileRef[] {
+  return Object.values(shown).flatMap((list) =>
+    (Array.isArray(list) ? list : []).flatMap((one): FileRef[] => {
+      const { filename, subfolder = "", type = "output" } = Object(one) as Partial<FileRef>;
+      return typeof filename === "string" ? [{ filename, subfolder: String(subfolder), type: String(type) }] : [];
+    }),
+  );
+}
+
+/** @throws TaskFailure naming the node, if an output that the graph needs is not there */
+export async function outputsOf(region: RegionInput, shown: Readonly<Record<string, Shown>>, collector: Collector): Promise<Outputs> {
+  const outputs: Outputs = {};
+  for (const give of region.gives) {
+    const files = await collector.files(shown[give.from] ?? {});
+    const value = pick(give, shown[give.from] ?? {}, files);
+    if (value === undefined && give.from !== give.node)
+      throw failure("infra", "comfy.no_output", `ComfyUI ended the prompt without giving ${give.port} of ${give.node}.`, {
+        node: give.node,
+      });
+    if (value !== undefined) outputs[give.node] = { ...outputs[give.node], [give.port]: value };
+  }
+  return outputs;
+}
+
+function pick({ pick: what }: RegionInputGive, shown: Shown, files: readonly ArtifactRef[]): unknown {
+  if (what === "text" || what === "json") {
+    const texts = Array.isArray(shown.text) ? shown.text.map(String) : typeof shown.text === "string" ? [shown.text] : [];
+    const text = texts.length === 1 ? texts[0] : texts.length > 1 ? texts.join("\n") : undefined;
+    return what === "json" && text !== undefined ? parsed(text) : text;
+  }
+  const kind = what.replace(/s$/, "");
+  const found = files.filter((one) => one.mime.startsWith(`${kind}/`));
+  if (what.endsWith("s")) return found.length > 0 ? found : undefined;
+  return found[0];
+}
+
+/** A number or a truth value as ComfyUI's text shows it. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(/^(True|False|None)$/.test(text) ? text.replace("None", "null").toLowerCase() : text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,135 @@
+// The life of a prompt against every recorded conversation and every fault of the fake.
+import type { RegionInput } from "@spindle/schemas";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { FakeComfy, type Faults } from "../../test/fake/fake-comfy.ts";
+import { readConversation, replay } from "../../test/fake/program.ts";
+import { ComfyHttp } from "../comfy/http.ts";
+import { Interrupted, runPrompt } from "./prompt-run.ts";
+import { type News, Report } from "./report.ts";
+
+let fake: FakeComfy;
+beforeEach(async () => {
+  fake = await FakeComfy.start();
+});
+afterEach(() => fake.stop());
+
+const ENDS_WELL = [
+  "01_simple_ok",
+  "02_cached_rerun",
+  "03_preview_legacy_type1_jpeg",
+  "04_preview_legacy_type1_png",
+  "05_preview_metadata_type4_jpeg",
+  "08_progress_text_type3",
+  "14_save_image_websocket",
+  "15_save_webp_video",
+  "16_audio",
+  "17_partial_execution_targets",
+  "19_ksampler_tiny_sd3_previews",
+];
+const FAULTS: [string, Faults][] = [
+  ["none", {}],
+  ["slow", { slow: 2 }],
+  ["a socket that is cut at once", { dropAfter: 1 }],
+  ["a socket that is cut in the middle", { dropAfter: 6 }],
+  ["a late history", { historyLag: 250 }],
+  ["an old server", { old: true }],
+];
+
+let count = 0;
+async function play(name: string, faults: Faults = {}, signal = new AbortController().signal) {
+  const conversation = readConversation(name);
+  fake.program = replay(conversation);
+  fake.played = true;
+  fake.faults = faults;
+  const { prompt } = conversation;
+  const news: News[] = [];
+  const executed: object[] = [];
+  const report = new Report({ prompt, store: async () => undefined, send: async (one) => void news.push(one) });
+  const id = `00000000-0000-8000-a000-${String(++count).padStart(12, "0")}`;
+  const history = await runPrompt({
+    comfy: new ComfyHttp(fake.url),
+    ids: [id][Symbol.iterator](),
+    region: { prompt, sinks: Object.keys(prompt) as RegionInput["sinks"], gives: [] },
+    prompt,
+    report,
+    onExecuted: (shown) => executed.push(shown),
+    signal,
+    leaves: () => false,
+  });
+  return { history, executed, news, id };
+}
+
+describe.each(FAULTS)("with %s", (_, faults) => {
+  test.each(ENDS_WELL)("%s ends well", async (name) => {
+    const { history } = await play(name, faults);
+    const recorded = readConversation(name).entries.filter((one) => one.json?.type === "executed");
+    expect(Object.keys(history.outputs).sort()).toEqual([...new Set(recorded.map((one) => String(one.json?.data.node)))].sort());
+  });
+  test("an exception names its node, what was done before, and no value", async () => {
+    const failed = play("07_execution_error", faults);
+    await expect(failed).rejects.toMatchObject({
+      error: { class: "user", code: "node.exception", details: { node: "2", executed: ["1"] } },
+    });
+    await expect(failed).rejects.toSatisfy((error: { error: object }) => !JSON.stringify(error.error).includes("tensor"));
+  });
+});
+
+test("recorded refusals name the node and the reason", async () => {
+  for (const [name, node] of [
+    ["10_all_outputs_invalid_400", "2"],
+    ["11_missing_node_type_400", "1"],
+    ["13_type_mismatch_400", "2"],
+  ]) {
+    const { answer } = readConversation(name as string);
+    const refused = play(name as string, { refuse: answer });
+    await expect(refused, name).rejects.toMatchObject({ error: { code: "comfy.rejected", class: "user" } });
+    await expect(refused, name).rejects.toSatisfy(
+      (error: { error: { details?: { node?: string } } }) => error.error.details?.node === node || name === "11_missing_node_type_400",
+    );
+  }
+});
+
+test("an answer of 200 with node errors is a refusal, and what would run is taken back", async () => {
+  const { answer } = readConversation("09_partly_invalid_one_output_ok");
+  await expect(play("01_simple_ok", { slow: 20, nodeErrors: answer.body.node_errors as Record<string, unknown> })).rejects.toMatchObject({
+    error: { details: { node: "2", nodes: { "2": expect.stringContaining("bigger than max") } } },
+  });
+  expect(fake.calls).toContain("POST /interrupt");
+});
+
+test("success that only the status claims is none", async () => {
+  await expect(play("01_simple_ok", { liesAboutSuccess: true })).rejects.toMatchObject({
+    error: { message: expect.stringContaining("cycle") },
+  });
+});
+
+test("a prompt that is known already is not submitted again", async () => {
+  const { id } = await play("01_simple_ok");
+  const before = fake.prompts.length;
+  count--;
+  expect((await play("01_simple_ok")).id).toBe(id);
+  expect(fake.prompts.length).toBe(before);
+});
+
+test("a prompt that was interrupted ends so, once it has left the server", async () => {
+  const abort = new AbortController();
+  setTimeout(() => abort.abort(), 100);
+  await expect(play("06_interrupt", { slow: 30 }, abort.signal)).rejects.toBeInstanceOf(Interrupted);
+  expect(fake.queue).toEqual({ running: 0, pending: 0 });
+});
+
+test("a server that was started again has lost the prompt, which may be tried again", async () => {
+  setTimeout(() => fake.restart(), 100);
+  await expect(play("05_preview_metadata_type4_jpeg", { slow: 30 })).rejects.toMatchObject({
+    error: { class: "transient", code: "comfy.lost" },
+  });
+});
+
+test("previews and steps are told of their own nodes", async () => {
+  const { news } = await play("19_ksampler_tiny_sd3_previews", { slow: 60 });
+  const sampler = Object.entries(readConversation("19_ksampler_tiny_sd3_previews").prompt).find(
+    ([, one]) => one.class_type === "KSampler",
+  )?.[0];
+  expect(news.filter((one) => one.steps === 4).every((one) => one.node === sampler)).toBe(true);
+  expect(news.some((one) => one.node === undefined && (one.progress ?? 0) > 0)).toBe(true);
+});

@@ -1,0 +1,197 @@
+// One prompt on one ComfyUI, from submission to its end. Its socket gives hints; the history is the truth.
+import { EventEmitter, once } from "node:events";
+import type { RegionInput } from "@spindle/schemas";
+import { ComfyAnswer, type ComfyHttp, type History } from "../comfy/http.ts";
+import type { Message, NodeError } from "../comfy/messages.ts";
+import { ComfySocket } from "../comfy/socket.ts";
+import { failure, fromException, fromRefusal } from "./errors.ts";
+import type { Report } from "./report.ts";
+
+/** Nothing heard for so long: the server is asked. */
+const QUIET_MS = 5000;
+const LOOK_EVERY_MS = 1000;
+const ASK_EVERY_MS = 100;
+const WITHDRAW_EVERY_MS = 1000;
+/** The history is written a moment after a prompt leaves the queue. */
+const HISTORY_LAG_MS = 3000;
+/** A server that cannot be reached for so long has lost the prompt. */
+const GONE_MS = 30_000;
+
+export interface PromptOptions {
+  comfy: ComfyHttp;
+  /** One after another, as far as ComfyUI knows a failed prompt by them. */
+  ids: Iterator<string>;
+  region: RegionInput;
+  /** With references replaced by the names of uploaded files. */
+  prompt: RegionInput["prompt"];
+  report: Report;
+  /** An output node is done: its files can be had from now on. */
+  onExecuted: (shown: Record<string, unknown>) => void;
+  /** Aborted when the task is cancelled or no longer this worker's. */
+  signal: AbortSignal;
+  /** When it is aborted, the prompt is left to run: somebody else will ask for it. */
+  leaves: () => boolean;
+}
+
+export class Interrupted extends Error {}
+
+/** @throws TaskFailure, or Interrupted once the prompt has left the server */
+export async function runPrompt(options: PromptOptions): Promise<History> {
+  const run = new PromptRun(options);
+  try {
+    return await run.run();
+  } finally {
+    await run.close();
+  }
+}
+
+class PromptRun {
+  private socket: ComfySocket | undefined;
+  /** Rings when there is a reason to ask the server. */
+  private readonly bell = new EventEmitter<{ ring: [] }>();
+  private over = false;
+  private lost = false;
+  private withdrawnAt = 0;
+  /** Said on the wire; history leaves some out (a cycle found late, a blocked output). */
+  private error: NodeError | undefined;
+
+  private id = "";
+
+  constructor(private readonly options: PromptOptions) {}
+
+  async run(): Promise<History> {
+    const { signal } = this.options;
+    const known = await this.find();
+    if (typeof known === "object") return known;
+    const ring = () => this.bell.emit("ring");
+    signal.addEventListener("abort", ring);
+    try {
+      if (signal.aborted) throw new Interrupted();
+      await this.listen();
+      if (known === undefined) await this.submit();
+      return this.judge(await this.untilOver());
+    } finally {
+      signal.removeEventListener("abort", ring);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.socket?.close();
+  }
+
+  /** What is known of the prompt already: its success, or that it waits or runs. A failure is followed by another prompt. */
+  private async find(): Promise<History | "running" | "pending" | undefined> {
+    const { comfy, ids } = this.options;
+    for (;;) {
+      this.id = ids.next().value as string;
+      const history = await comfy.history(this.id);
+      if (!history) return comfy.whereIs(this.id);
+      if (history.messages.some(({ type }) => type === "success") && !history.messages.some(({ type }) => type === "error")) return history;
+    }
+  }
+
+  private async listen(): Promise<void> {
+    const { id } = this;
+    const { comfy, report } = this.options;
+    await this.socket?.close();
+    const socket = await ComfySocket.open(comfy.url, id);
+    socket.on("message", (message) => this.hear(message));
+    socket.on("frame", (frame) => {
+      if (frame.type === "text") report.text(frame.node, frame.text);
+      else if (frame.prompt === undefined || frame.prompt === id) report.image(frame.node, frame.image, frame.mime);
+    });
+    socket.on("lost", () => {
+      this.lost = true;
+      this.bell.emit("ring");
+    });
+    this.socket = socket;
+    this.lost = false;
+  }
+
+  private hear(message: Message): void {
+    if (!("prompt" in message) || message.prompt !== this.id) return;
+    this.options.report.hear(message);
+    if (message.type === "executed") this.options.onExecuted(message.output);
+    if (message.type === "error") this.error = message.error;
+    if (message.type !== "executing" || message.node !== undefined) return;
+    this.over = true;
+    this.bell.emit("ring");
+  }
+
+  private async submit(): Promise<void> {
+    const { id } = this;
+    const { comfy, prompt, region } = this.options;
+    const answer = await comfy.submit({
+      prompt,
+      prompt_id: id,
+      client_id: id,
+      partial_execution_targets: region.sinks,
+      extra_data: { preview_method: "auto" },
+    });
+    const refused = answer.status !== 200 || Object.keys((answer.body.node_errors ?? {}) as object).length > 0;
+    if (!refused) return;
+    if (answer.status === 200) await this.withdraw(); // it would run what is left of it
+    throw fromRefusal(answer, prompt);
+  }
+
+  private async untilOver(): Promise<History> {
+    const { id } = this;
+    const { comfy, signal, leaves } = this.options;
+    let askedAt = Date.now();
+    let reachedAt = Date.now();
+    let missingSince: number | undefined;
+    for (;;) {
+      await this.rest();
+      if (signal.aborted && leaves()) throw new Interrupted();
+      if (signal.aborted) await this.withdraw();
+      const isQuiet = Date.now() - Math.max(askedAt, this.socket?.heardAt ?? 0) >= QUIET_MS;
+      if (!(this.over || this.lost || signal.aborted || isQuiet)) continue;
+      askedAt = Date.now();
+      try {
+        const history = await comfy.history(id);
+        if (history) return history;
+        const where = await comfy.whereIs(id);
+        reachedAt = Date.now();
+        missingSince = where ? undefined : (missingSince ?? Date.now());
+        if (this.lost && where) await this.listen();
+      } catch (error) {
+        if (error instanceof ComfyAnswer && error.status < 500) throw error;
+        if (Date.now() - reachedAt > GONE_MS) throw lostPrompt(comfy.url, "cannot be reached any more");
+        continue;
+      }
+      if (missingSince === undefined || Date.now() - missingSince < HISTORY_LAG_MS) continue;
+      if (signal.aborted) throw new Interrupted(); // taken out of the queue: that leaves no history
+      throw lostPrompt(comfy.url, "does not know the prompt any more; it was started again");
+    }
+  }
+
+  /** Until the bell rings, and at most so long. */
+  private async rest(): Promise<void> {
+    const asked = this.over || this.lost || this.options.signal.aborted;
+    const limit = AbortSignal.timeout(asked ? ASK_EVERY_MS : LOOK_EVERY_MS);
+    await once(this.bell, "ring", { signal: limit }).catch(() => {});
+  }
+
+  /** Again and again while it is still there: what a node does between two of its steps cannot be stopped. */
+  private async withdraw(): Promise<void> {
+    if (Date.now() - this.withdrawnAt < WITHDRAW_EVERY_MS) return;
+    this.withdrawnAt = Date.now();
+    await this.options.comfy.cancel(this.id).catch(() => {});
+  }
+
+  /** Success is what history calls so by a message: its `status_str` says "success" after a cycle that was found too late. */
+  private judge(history: History): History {
+    const { prompt, signal } = this.options;
+    const last = history.messages.findLast(({ type }) => type === "success" || type === "error" || type === "interrupted");
+    if (last?.type === "interrupted") {
+      if (signal.aborted) throw new Interrupted();
+      throw failure("transient", "comfy.lost", "Somebody interrupted the prompt in ComfyUI.");
+    }
+    const error = history.messages.find((one) => one.type === "error")?.error ?? this.error;
+    if (error) throw fromException(error, prompt);
+    if (last?.type === "success") return history;
+    throw failure("infra", "comfy.no_output", "ComfyUI ended the prompt without success and without a reason.");
+  }
+}
+
+const lostPrompt = (url: string, why: string) => failure("transient", "comfy.lost", `ComfyUI at ${new URL(url).host} ${why}.`);

@@ -1,0 +1,113 @@
+// Progress and previews of a prompt, each on its own node (DESIGN W8): latest wins, at most four times a second.
+import type { ImageMime } from "../comfy/frames.ts";
+import type { Message } from "../comfy/messages.ts";
+import type { TaskRuntime } from "../runtime.ts";
+import { graphNode } from "./errors.ts";
+
+const EVERY_MS = 250;
+
+export interface News {
+  node?: string;
+  progress?: number;
+  step?: number;
+  steps?: number;
+  text?: string;
+  preview?: Awaited<ReturnType<TaskRuntime["store"]>>["ref"];
+}
+
+export interface ReportOptions {
+  prompt: Readonly<Record<string, unknown>>;
+  /** The region is this one node: its news are the task's own. */
+  only?: string | undefined;
+  store: (image: Buffer, mime: ImageMime) => Promise<News["preview"]>;
+  send: (news: News) => Promise<void>;
+}
+
+export class Report {
+  private readonly news = new Map<string, News>();
+  private readonly images = new Map<string, { image: Buffer; mime: ImageMime }>();
+  private readonly done = new Set<string>();
+  private readonly total: number;
+  private current: string | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private sending = Promise.resolve();
+
+  constructor(private readonly options: ReportOptions) {
+    this.total = Math.max(1, Object.keys(options.prompt).length);
+  }
+
+  hear(message: Message): void {
+    switch (message.type) {
+      case "cached":
+        for (const id of message.nodes) this.done.add(id);
+        break;
+      case "executing":
+        if (this.current !== undefined) this.done.add(this.current);
+        this.current = message.node;
+        if (message.node !== undefined) this.tell(message.node, {});
+        break;
+      case "progress":
+        this.steps(message.node, message.value, message.max);
+        break;
+      case "states":
+        for (const { node, state, value, max } of message.nodes) {
+          if (state === "finished") this.done.add(node);
+          else if (max > 1) this.steps(node, value, max);
+        }
+        break;
+      default:
+        return;
+    }
+    this.schedule();
+  }
+
+  text(node: string, text: string): void {
+    this.tell(node, { text: text.slice(0, 20_000) });
+    this.schedule();
+  }
+
+  image(node: string | undefined, image: Buffer, mime: ImageMime): void {
+    const from = node ?? this.current;
+    if (from === undefined) return;
+    this.images.set(graphNode(from, this.options.prompt), { image, mime });
+    this.schedule();
+  }
+
+  /** Sends what is left. */
+  async close(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    await this.sending;
+  }
+
+  private steps(node: string, value: number, max: number): void {
+    if (!(max > 0)) return;
+    const share = Math.max(0, Math.min(1, value / max));
+    this.tell(node, { progress: share, step: Math.max(0, Math.round(value)), steps: Math.max(0, Math.round(max)) });
+  }
+
+  private tell(id: string, news: News): void {
+    const node = graphNode(id, this.options.prompt);
+    this.news.set(node, { ...this.news.get(node), ...news });
+  }
+
+  private schedule(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.sending = this.sending.then(() => this.flush()).catch(() => {}); // lossy by contract
+    }, EVERY_MS);
+  }
+
+  private async flush(): Promise<void> {
+    const { only, send, store } = this.options;
+    const nodes = new Set([...this.news.keys(), ...this.images.keys()]);
+    const batch = [...nodes].map((node) => ({ node, news: this.news.get(node) ?? {}, image: this.images.get(node) }));
+    this.news.clear();
+    this.images.clear();
+    for (const { node, news, image } of batch) {
+      const preview = image && (await store(image.image, image.mime));
+      await send({ ...(only === node ? {} : { node }), ...news, ...(preview ? { preview } : {}) });
+    }
+    if (only === undefined) await send({ progress: Math.min(0.99, this.done.size / this.total) });
+  }
+}

@@ -1,0 +1,189 @@
+// The life of one task: lease, inputs to ComfyUI, the prompt, outputs to the store, the result (research: comfy.md 1.10).
+import { createHash } from "node:crypto";
+import {
+  type ArtifactRef,
+  type RegionInput,
+  type TaskEntry,
+  type TaskResult,
+  validateArtifactRef,
+  validateRegionInput,
+} from "@spindle/schemas";
+import type { WorkerEnd } from "@spindle/task-bus";
+import { ComfyAnswer, type ComfyHttp } from "../comfy/http.ts";
+import { type RuntimeOptions, TaskRuntime } from "../runtime.ts";
+import { failure, TaskFailure } from "./errors.ts";
+import { Collector, outputsOf } from "./outputs.ts";
+import { Interrupted, runPrompt } from "./prompt-run.ts";
+import { Report } from "./report.ts";
+
+export interface TaskParts {
+  bus: WorkerEnd;
+  comfy: ComfyHttp;
+  runtime: RuntimeOptions;
+  log: (line: string) => void;
+}
+
+/** Why a task is stopped; `lost` needs no result, for nobody would take it. */
+type Stop = "cancel" | "lost" | "late" | "shutdown";
+
+/** Never throws: what goes wrong is the task's result. */
+export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: AbortSignal): Promise<void> {
+  const { bus, log } = parts;
+  const abort = new AbortController();
+  let stop: Stop | undefined;
+  const end = (why: Stop): void => {
+    stop ??= why;
+    abort.abort();
+  };
+  const beat = async (): Promise<void> => {
+    const answer = await bus.beat(entry).catch(() => "ok" as const); // an outage of Redis: the lease may still be ours
+    if (answer !== "ok") end(answer);
+  };
+  await beat();
+  const beating = setInterval(() => void beat(), entry.beatMs);
+  const leave = () => end("shutdown");
+  shutdown.addEventListener("abort", leave);
+  const timer = entry.deadline > 0 ? setTimeout(() => end("late"), Math.max(0, entry.deadline - Date.now())) : undefined;
+  try {
+    const result = await outcome(parts, entry, abort.signal, () => stop);
+    if (result && stop !== "lost") await bus.settle(result);
+  } catch (error) {
+    log(`${entry.task}: the result could not be handed over: ${String(error)}`); // the lease runs out and another try follows
+  } finally {
+    clearInterval(beating);
+    clearTimeout(timer);
+    shutdown.removeEventListener("abort", leave);
+  }
+}
+
+async function outcome(
+  parts: TaskParts,
+  entry: TaskEntry,
+  signal: AbortSignal,
+  stop: () => Stop | undefined,
+): Promise<TaskResult | undefined> {
+  const base = { v: 1 as const, task: entry.task };
+  try {
+    if (stop() === "lost") return undefined;
+    const { output, objects } = await work(parts, entry, signal, stop);
+    return { ...base, outcome: "succeeded", output, objects };
+  } catch (error) {
+    if (error instanceof Interrupted) return stopped(base, stop());
+    const failed = error instanceof TaskFailure ? error : unexpected(error, parts.comfy.url);
+    if (failed.error.class === "oom") await parts.comfy.free().catch(() => {});
+    return { ...base, outcome: "failed", error: failed.error };
+  }
+}
+
+function stopped(base: { v: 1; task: string }, why: Stop | undefined): TaskResult | undefined {
+  if (why === "cancel") return { ...base, outcome: "cancelled" };
+  if (why === "late")
+    return { ...base, outcome: "failed", error: { class: "user", code: "task.timeout", message: "It took longer than its time-out." } };
+  if (why === "shutdown")
+    return {
+      ...base,
+      outcome: "failed",
+      error: { class: "transient", code: "task.lease_lost", message: "The bridge to ComfyUI was stopped." },
+    };
+  return undefined;
+}
+
+function unexpected(error: unknown, url: string): TaskFailure {
+  if (error instanceof ComfyAnswer) return failure(error.status >= 500 ? "transient" : "infra", "comfy.rejected", error.message);
+  const host = new URL(url).host;
+  return failure("transient", "comfy.lost", `ComfyUI at ${host}: ${error instanceof Error ? reasonOf(error) : String(error)}`);
+}
+
+const reasonOf = (error: Error): string => (error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message);
+
+async function work(
+  { bus, comfy, runtime: options }: TaskParts,
+  entry: TaskEntry,
+  signal: AbortSignal,
+  stop: () => Stop | undefined,
+): Promise<Required<Pick<TaskResult, "output" | "objects">>> {
+  const runtime = new TaskRuntime(entry, options);
+  const region = await runtime.input();
+  if (!validateRegionInput(region))
+    throw failure("user", "comfy.rejected", `The task is no prompt: ${validateRegionInput.errors?.[0]?.message ?? "wrong shape"}.`);
+  const prompt = await withFiles(region, runtime, comfy);
+  const collector = new Collector(comfy, runtime);
+  const report = new Report({
+    prompt,
+    only: region.only,
+    store: async (image, mime) => (await runtime.store(image, mime, "preview")).ref,
+    send: (news) => bus.progress({ v: 1, task: entry.task, ...news }),
+  });
+  const run = (sent: RegionInput["prompt"], anew: boolean) =>
+    runPrompt({
+      comfy,
+      ids: promptIds(entry.nodeRun, anew),
+      region,
+      prompt: sent,
+      report,
+      onExecuted: (shown) => void collector.files(shown).catch(() => {}), // asked for again, and heard, at the end
+      signal,
+      leaves: () => stop() === "lost" || stop() === "shutdown", // another worker goes on with it
+    });
+  try {
+    const history = await run(prompt, false);
+    const output = await outputsOf(region, history.outputs, collector).catch(async (error: unknown) => {
+      if (!(error instanceof ComfyAnswer && error.status === 404)) throw error;
+      const again = await run(remade(prompt, region), true); // ComfyUI's cache named a file that is gone
+      return outputsOf(region, again.outputs, collector);
+    });
+    return {
+      output: region.only === undefined ? output : (output[region.only] ?? {}),
+      objects: collector.objects as TaskResult["objects"] & object,
+    };
+  } finally {
+    await report.close();
+  }
+}
+
+/**
+ * The ids under which the node run's prompt may be known to ComfyUI, one for each time it failed there: a worker that takes over
+ * from one that died finds what that one submitted instead of submitting it again (RFC 9562, version 8).
+ */
+function* promptIds(nodeRun: string, anew: boolean): Generator<string> {
+  for (let number = 0; ; number++) {
+    const hex = createHash("sha256")
+      .update(`prompt:${nodeRun}:${anew ? `anew:${Date.now()}:` : ""}${number}`)
+      .digest("hex");
+    yield `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  }
+}
+
+/** An input that nobody reads makes ComfyUI's cache miss the output nodes. */
+const remade = (prompt: RegionInput["prompt"], { sinks }: RegionInput): RegionInput["prompt"] =>
+  Object.fromEntries(
+    Object.entries(prompt).map(([id, node]) => [
+      id,
+      sinks.includes(id) ? { ...node, inputs: { ...node.inputs, spindle_again: Date.now() } } : node,
+    ]),
+  );
+
+const SUBFOLDER = "spindle";
+const ENDINGS: Record<string, string> = { "image/jpeg": "jpg", "audio/mpeg": "mp3", "video/quicktime": "mov", "audio/x-wav": "wav" };
+
+/** Each reference becomes the name of an uploaded file, or a text its own words. The same bytes have the same name. */
+async function withFiles({ prompt }: RegionInput, runtime: TaskRuntime, comfy: ComfyHttp): Promise<RegionInput["prompt"]> {
+  const names = new Map<string, Promise<string>>();
+  const name = (ref: ArtifactRef): Promise<string> => {
+    const known = names.get(ref.artifact);
+    if (known) return known;
+    const fetching = runtime.read(ref.artifact).then((bytes) => {
+      if (ref.mime.startsWith("text/")) return bytes.toString("utf8");
+      const ending = ENDINGS[ref.mime] ?? (ref.mime.split("/")[1] ?? "bin").replaceAll(/[^a-z0-9]/g, "");
+      return comfy.upload(bytes, `${ref.sha256}.${ending}`, SUBFOLDER);
+    });
+    names.set(ref.artifact, fetching);
+    return fetching;
+  };
+  const input = async (value: unknown): Promise<unknown> => (validateArtifactRef(value) ? name(value) : value);
+  const node = async ([id, one]: [string, RegionInput["prompt"][string]]) => {
+    const inputs = await Promise.all(Object.entries(one.inputs).map(async ([key, value]) => [key, await input(value)] as const));
+    return [id, { ...one, inputs: Object.fromEntries(inputs) }] as const;
+  };
+  return Object.fromEntries(await Promise.all(Object.entries(prompt).map(node)));
+}

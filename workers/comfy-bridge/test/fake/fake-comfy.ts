@@ -1,0 +1,324 @@
+// A ComfyUI for tests: its HTTP and WebSocket API as recorded (recordings/) and as research says, with the faults it is known for.
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { Json, Program, Prompt, Submission } from "./program.ts";
+import { execute, STUBS } from "./stub-nodes.ts";
+
+export interface Faults {
+  /** Milliseconds before each answer and step. */
+  slow?: number;
+  /** The socket is cut after so many messages and frames, once. */
+  dropAfter?: number;
+  /** The history is written so long after the end. */
+  historyLag?: number;
+  /** Answers 200, and says that these nodes are wrong. */
+  nodeErrors?: Json;
+  /** Status and body of the answer to a prompt. */
+  refuse?: { status: number; body: Json };
+  /** A cycle that is found too late: an error on the wire, success in the history. */
+  liesAboutSuccess?: boolean;
+  /** Type 1 previews only, no answer to feature flags, no /api/jobs. */
+  old?: boolean;
+  /** Files of earlier runs are gone. */
+  forgetsFiles?: boolean;
+  /** Everything needs a login. */
+  login?: boolean;
+}
+
+interface Job extends Submission {
+  client: string;
+  state: "pending" | "running" | "over";
+  interrupt: boolean;
+}
+
+const MAX_FEATURES = { supports_preview_metadata: true, max_upload_size: 104857600 };
+
+export class FakeComfy {
+  faults: Faults = {};
+  /** Every call, as `METHOD /path`. */
+  readonly calls: string[] = [];
+  readonly prompts: Json[] = [];
+  /** What is shown of the library; the real one's 377 nodes where not set. */
+  objectInfo: string = withModels(readFileSync(new URL("../recordings/object_info.json", import.meta.url), "utf8"));
+  program: Program;
+  private readonly server: Server;
+  private readonly sockets = new Map<string, { socket: WebSocket; metadata: boolean }>();
+  private readonly files = new Map<string, { bytes: Buffer; mime: string }>();
+  private readonly inputs = new Map<string, Buffer>();
+  private jobs: Job[] = [];
+  private history = new Map<string, Json>();
+  private working: Promise<void> = Promise.resolve();
+  private sent = 0;
+
+  private constructor() {
+    this.program = execute(this.inputs);
+    this.server = createServer(
+      (request, response) => void this.answer(request, response).catch(() => response.writeHead(500).end("500 Internal Server Error")),
+    );
+    const sockets = new WebSocketServer({ server: this.server, path: "/ws" });
+    sockets.on("connection", (socket, request) => this.connect(socket, request));
+  }
+
+  static async start(port = 0): Promise<FakeComfy> {
+    const fake = new FakeComfy();
+    await new Promise<void>((resolve) => fake.server.listen(port, "127.0.0.1", resolve));
+    return fake;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get queue(): { running: number; pending: number } {
+    const count = (state: Job["state"]) => this.jobs.filter((one) => one.state === state).length;
+    return { running: count("running"), pending: count("pending") };
+  }
+
+  /** As a process that was killed and started again: queue and history are empty, sockets cut. */
+  restart(): void {
+    for (const job of this.jobs) job.interrupt = true;
+    this.jobs = [];
+    this.history = new Map();
+    this.cut();
+  }
+
+  cut(): void {
+    for (const { socket } of this.sockets.values()) socket.terminate();
+  }
+
+  forgetFiles(): void {
+    this.files.clear();
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private connect(socket: WebSocket, request: IncomingMessage): void {
+    const client = new URL(request.url ?? "", "http://fake").searchParams.get("clientId") ?? "";
+    const entry = { socket, metadata: false };
+    this.sockets.set(client, entry);
+    socket.on("error", () => {});
+    // The first one's end takes the second one's place in the table away (comfy.md 1.7).
+    socket.on("close", () => this.sockets.delete(client));
+    socket.send(
+      JSON.stringify({
+        type: "status",
+        data: { status: { exec_info: { queue_remaining: this.queue.running + this.queue.pending } }, sid: client },
+      }),
+    );
+    socket.once("message", (data) => {
+      if (this.faults.old) return;
+      const { type, data: flags } = JSON.parse(String(data)) as { type: string; data: Json };
+      entry.metadata = type === "feature_flags" && flags.supports_preview_metadata === true;
+      socket.send(JSON.stringify({ type: "feature_flags", data: MAX_FEATURES }));
+    });
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? "/", "http://fake");
+    const path = url.pathname.replace(/^\/api(?!\/jobs)/, "");
+    const route = `${request.method} ${path}`;
+    this.calls.push(route);
+    const body = await read(request);
+    if (this.faults.slow) await sleep(this.faults.slow);
+    const json = (value: unknown, status = 200) =>
+      response.writeHead(status, { "content-type": "application/json; charset=utf-8" }).end(JSON.stringify(value));
+    if (this.faults.login) return void response.writeHead(401).end();
+    const parsed = () => JSON.parse(body.toString("utf8") || "{}") as Json;
+    if (route === "POST /prompt") return void this.submit(parsed(), json);
+    if (route === "GET /object_info") return void response.writeHead(200, { "content-type": "application/json" }).end(this.objectInfo);
+    if (route === "GET /queue") return void json({ queue_running: this.tuples("running"), queue_pending: this.tuples("pending") });
+    if (route === "POST /queue") return void (this.drop((parsed().delete ?? []) as string[]), response.end());
+    if (route === "POST /interrupt") return void (this.interrupt(String(parsed().prompt_id)), response.end());
+    if (route === "POST /free") return void response.end();
+    if (route === "POST /upload/image") return void this.upload(request, body, json);
+    if (route === "GET /view") return void this.view(url.searchParams, response);
+    const past = /^GET \/history\/(.+)$/.exec(route)?.[1];
+    if (past !== undefined) return void json(this.history.has(past) ? { [past]: this.history.get(past) } : {});
+    response.writeHead(404).end();
+  }
+
+  private tuples(state: Job["state"]) {
+    return this.jobs.filter((one) => one.state === state).map((one, index) => [index, one.id, one.prompt, {}, one.targets]);
+  }
+
+  private drop(ids: readonly string[]): void {
+    this.jobs = this.jobs.filter((one) => one.state !== "pending" || !ids.includes(one.id));
+  }
+
+  private interrupt(id: string): void {
+    for (const job of this.jobs) if (job.state === "running" && job.id === id) job.interrupt = true;
+  }
+
+  private submit(given: Json, json: (value: unknown, status?: number) => void): void {
+    this.prompts.push(given);
+    const { refuse, nodeErrors } = this.faults;
+    if (refuse) {
+      json(refuse.body, refuse.status);
+      return;
+    }
+    const prompt = given.prompt as Prompt;
+    const wrong = Object.entries(prompt).find(([, node]) => !(node.class_type in STUBS) && !node.class_type.startsWith("Probe"));
+    if (wrong && !this.played) {
+      json(missingNode(...wrong), 400);
+      return;
+    }
+    const id = String(given.prompt_id ?? crypto.randomUUID());
+    const job: Job = {
+      id,
+      prompt,
+      client: String(given.client_id ?? ""),
+      targets: (given.partial_execution_targets as string[] | undefined) ?? Object.keys(prompt),
+      state: "pending",
+      interrupt: false,
+      interrupted: () => job.interrupt,
+    };
+    this.jobs.push(job);
+    json({ prompt_id: id, number: this.prompts.length, node_errors: nodeErrors ?? {} });
+    this.working = this.working.then(() => this.work(job));
+  }
+
+  /** True while a recording is played: its nodes need not be known. */
+  played = false;
+
+  private async work(job: Job): Promise<void> {
+    if (!this.jobs.includes(job)) return;
+    job.state = "running";
+    const messages: [string, Json][] = [];
+    const outputs: Record<string, unknown> = {};
+    for await (const step of this.program(job)) {
+      if (!this.jobs.includes(job)) return;
+      if (this.faults.slow) await sleep(this.faults.slow);
+      if ("wait" in step) await sleep(step.wait);
+      else if ("file" in step) this.keep(step.file, step.bytes, step.mime);
+      else if ("frame" in step) this.frame(job, step.frame);
+      else {
+        const data = "prompt_id" in step.data || step.everyone ? step.data : { ...step.data, prompt_id: job.id };
+        if (step.say === "executed") outputs[String(data.node)] = data.output;
+        if (step.say.startsWith("execution_")) messages.push([step.say, data]);
+        if (step.say === "executing" && data.node === null) continue; // said below, once the history is written
+        this.say(job, step.say, data);
+      }
+      if (job.interrupt) break;
+    }
+    if (!this.jobs.includes(job)) return;
+    if (job.interrupt) {
+      const data = { prompt_id: job.id, node_id: Object.keys(job.prompt)[0], node_type: "", executed: [], timestamp: Date.now() };
+      messages.push(["execution_interrupted", data]);
+      this.say(job, "execution_interrupted", data);
+    }
+    await this.end(job, messages, outputs);
+  }
+
+  private async end(job: Job, messages: [string, Json][], outputs: Json): Promise<void> {
+    const said = this.faults.liesAboutSuccess
+      ? messages.filter(([type]) => type !== "execution_success" && type !== "execution_error")
+      : messages;
+    if (this.faults.liesAboutSuccess)
+      this.say(job, "execution_error", {
+        prompt_id: job.id,
+        node_id: Object.keys(job.prompt)[0],
+        node_type: "",
+        executed: [],
+        exception_message: "Dependency cycle detected",
+        exception_type: "graph.DependencyCycleError",
+        traceback: [],
+      });
+    const failed = said.some(([type]) => type === "execution_error" || type === "execution_interrupted");
+    const entry = {
+      prompt: [0, job.id, job.prompt, {}, job.targets],
+      outputs,
+      status: { status_str: failed ? "error" : "success", completed: !failed, messages: said },
+      meta: {},
+    };
+    job.state = "over";
+    if (this.faults.historyLag) void sleep(this.faults.historyLag).then(() => this.history.set(job.id, entry));
+    else this.history.set(job.id, entry);
+    this.say(job, "executing", { node: null, prompt_id: job.id });
+  }
+
+  private keep(file: string, bytes: Buffer, mime: string): void {
+    this.files.set(file, { bytes, mime });
+  }
+
+  private say(job: Job, type: string, data: Json): void {
+    this.send(job, JSON.stringify({ type, data }));
+  }
+
+  private frame(job: Job, bytes: Buffer): void {
+    const frame = Buffer.from(bytes);
+    const placeholder = frame.indexOf("?".repeat(job.id.length));
+    if (placeholder >= 0) frame.write(job.id, placeholder, "latin1");
+    if (frame.readUInt32BE(0) === 4 && !this.sockets.get(job.client)?.metadata) return;
+    this.send(job, frame);
+  }
+
+  private send(job: Job, data: string | Buffer): void {
+    const entry = this.sockets.get(job.client);
+    if (!entry) return;
+    entry.socket.send(data);
+    this.sent++;
+    if (this.sent !== this.faults.dropAfter) return;
+    entry.socket.terminate();
+  }
+
+  private upload(request: IncomingMessage, body: Buffer, json: (value: unknown) => void): void {
+    const boundary = /boundary=(.+)$/.exec(request.headers["content-type"] ?? "")?.[1] ?? "";
+    const parts = body.toString("latin1").split(`--${boundary}`);
+    const field = (name: string) => parts.find((one) => one.includes(`name="${name}"`));
+    const content = (part = "") => Buffer.from(part.slice(part.indexOf("\r\n\r\n") + 4, -2), "latin1");
+    const name = /filename="([^"]+)"/.exec(field("image") ?? "")?.[1] ?? "file";
+    const subfolder = content(field("subfolder")).toString("utf8");
+    this.inputs.set(subfolder ? `${subfolder}/${name}` : name, content(field("image")));
+    json({ name, subfolder, type: "input" });
+  }
+
+  private view(query: URLSearchParams, response: ServerResponse): void {
+    const file = this.files.get(`${query.get("type")}/${query.get("subfolder")}/${query.get("filename")}`);
+    if (!file || this.faults.forgetsFiles) return void response.writeHead(404).end();
+    response.writeHead(200, { "content-type": file.mime }).end(file.bytes);
+  }
+}
+
+/** The server that was recorded has no model; here everything that loads one has `a.safetensors`. */
+function withModels(text: string): string {
+  const info = JSON.parse(text) as Record<string, { input: Record<string, Record<string, [unknown, unknown?]>> }>;
+  for (const [name, { input }] of Object.entries(info))
+    if (/Loader/.test(name))
+      for (const spec of Object.values(input.required ?? {}))
+        if (Array.isArray(spec[0]) && spec[0].length === 0) spec[0].push("a.safetensors");
+  for (const [name, takes] of [
+    ["ProbeFail", "IMAGE"],
+    ["ProbeMemory", "IMAGE"],
+  ] as const)
+    info[name] = {
+      input: { required: { image: [takes] } },
+      output: ["IMAGE"],
+      output_name: ["IMAGE"],
+      python_module: "custom_nodes.probe_nodes",
+      category: "probe",
+    } as never;
+  return JSON.stringify(info);
+}
+
+function missingNode(id: string, { class_type }: Prompt[string]): Json {
+  const message = `Cannot execute because node ${class_type} does not exist.`;
+  const extra_info = { node_id: id, class_type, node_title: class_type };
+  return { error: { type: "missing_node_type", message, details: `Node ID '#${id}'`, extra_info }, node_errors: {} };
+}
+
+async function read(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,97 @@
+// What the fake ComfyUI does with a prompt: a recorded conversation played again, or the prompt carried out with stub nodes.
+import { readFileSync } from "node:fs";
+import { solidPng } from "./png.ts";
+
+export type Json = Record<string, unknown>;
+export type Prompt = Record<string, { class_type: string; inputs: Json }>;
+
+export type Step =
+  /** Sent to the prompt's own socket; `everyone` to all of them. */
+  | { say: string; data: Json; everyone?: boolean }
+  | { frame: Buffer }
+  | { wait: number }
+  /** A file that can be fetched from now on. */
+  | { file: string; bytes: Buffer; mime: string };
+
+export interface Submission {
+  id: string;
+  prompt: Prompt;
+  targets: string[];
+  /** Ends the work, as an interrupt does between two steps. */
+  interrupted: () => boolean;
+}
+
+/** @returns how the prompt ended, for its history; `lie` says success without a message that says so */
+export type Program = (submission: Submission) => AsyncGenerator<Step, void>;
+
+interface Recorded {
+  dir?: string;
+  t?: number;
+  json?: { type: string; data: Json };
+  base64?: string;
+  http?: string;
+  status?: number;
+  request?: { prompt: Prompt };
+  response?: Json;
+}
+
+export interface Conversation {
+  entries: Recorded[];
+  prompt: Prompt;
+  answer: { status: number; body: Json };
+}
+
+export function readConversation(name: string): Conversation {
+  const entries = JSON.parse(readFileSync(new URL(`../recordings/conversations/${name}.json`, import.meta.url), "utf8")) as Recorded[];
+  const post = entries.find((one) => one.http === "POST /prompt" && one.request);
+  return { entries, prompt: post?.request?.prompt ?? {}, answer: { status: post?.status ?? 200, body: post?.response ?? {} } };
+}
+
+/** Plays what the server said, with this prompt's id in place of the recorded one; in time, or as fast as it goes. */
+export function replay({ entries, answer }: Conversation, inTime = false): Program {
+  const recorded = String(answer.body.prompt_id ?? "");
+  return async function* ({ id, interrupted }) {
+    let before = 0;
+    for (const { dir, t = before, json, base64 } of entries) {
+      if (dir !== "s>c") continue;
+      if (inTime && t > before) yield { wait: (t - before) * 1000 };
+      before = t;
+      if (interrupted()) return;
+      if (base64) yield { frame: withId(Buffer.from(base64, "base64"), recorded, id) };
+      if (!json || json.type === "feature_flags" || "sid" in json.data) continue;
+      const data = JSON.parse(JSON.stringify(json.data).replaceAll(recorded, id)) as Json;
+      if (json.type === "executed") for (const file of filesOf(Object(data.output))) yield file;
+      yield { say: json.type, data, ...(json.type === "status" ? { everyone: true } : {}) };
+    }
+  };
+}
+
+/** Ids have the same length, so that no length in the frame changes. */
+function withId(frame: Buffer, recorded: string, id: string): Buffer {
+  const at = recorded.length === id.length ? frame.indexOf(recorded) : -1;
+  if (at < 0) return frame;
+  const copy = Buffer.from(frame);
+  copy.write(id, at, "latin1");
+  return copy;
+}
+
+/** The recordings name files and do not have them; a picture stands for each. */
+function filesOf(output: Record<string, unknown>): Step[] {
+  return Object.values(output).flatMap((list) =>
+    (Array.isArray(list) ? list : []).flatMap((one): Step[] => {
+      const { filename, subfolder, type } = Object(one) as Record<string, string>;
+      if (!filename) return [];
+      const ending = filename.split(".").at(-1) ?? "";
+      return [{ file: `${type}/${subfolder}/${filename}`, bytes: solidPng(8, 8, 0), mime: MIME[ending] ?? "image/png" }];
+    }),
+  );
+}
+
+const MIME: Record<string, string> = {
+  webp: "image/webp",
+  mp4: "video/mp4",
+  webm: "video/webm",
+  flac: "audio/flac",
+  mp3: "audio/mpeg",
+  opus: "audio/ogg",
+};
