@@ -67,6 +67,12 @@ export function nodePosition(graph: Graph, id: string): Position | undefined {
   return typeof place.x === "number" && typeof place.y === "number" ? { x: place.x, y: place.y } : undefined;
 }
 
+/** The package that a node which no worker offers comes from, where an import said so. */
+export function nodePack(graph: Graph, id: string): string | undefined {
+  const pack = record(record(graph.metadata?.editor).packs)[id];
+  return typeof pack === "string" && pack !== "comfy-core" ? pack.slice(0, 100) : undefined;
+}
+
 export function nodeTitle(node: GraphNode): string {
   return node.name || node.id;
 }

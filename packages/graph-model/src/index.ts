@@ -1,7 +1,10 @@
-export { type Read, readGraph, readGraphText } from "./check/document.ts";
+export { type Read, readAnyText, readGraph, readGraphText } from "./check/document.ts";
 export { ID_PATTERN, LIMITS } from "./check/limits.ts";
 export { whyInvalid } from "./check/node.ts";
 export { validate } from "./check/validate.ts";
+export { exportRegion } from "./comfy/export.ts";
+export { extractWorkflow } from "./comfy/import/carried.ts";
+export { type Imported, importComfy, isComfyFormat } from "./comfy/import/import.ts";
 export { isOutputNode, type RegionParts, regionInput, slotOf } from "./comfy/prompt.ts";
 export { planRegions, serversOf } from "./comfy/regions.ts";
 export { ConditionError, type ConditionScope, holds, whyNoCondition } from "./condition.ts";

@@ -1,4 +1,4 @@
-import { extractGraph } from "@spindle/graph-model";
+import { extractGraph, extractWorkflow } from "@spindle/graph-model";
 import type { ArtifactRef } from "@spindle/schemas";
 import { useRunStore } from "./run-store";
 
@@ -21,10 +21,10 @@ export async function upload(file: Blob, name: string, kind: string): Promise<Ar
   return body;
 }
 
-/** The graph in a file: JSON text, or a picture, video or sound that carries one. @throws Error that says there is none */
+/** The graph or ComfyUI workflow in a file: JSON text, or a picture, video or sound that carries one. @throws Error that says there is none */
 export async function graphTextOf(file: File): Promise<string> {
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const carried = extractGraph(bytes);
+  const carried = extractGraph(bytes) ?? extractWorkflow(bytes);
   if (carried !== undefined) return carried;
   if (/\.json$/i.test(file.name) || file.type === "application/json" || bytes[0] === 0x7b) return new TextDecoder().decode(bytes);
   throw new Error(`${file.name} carries no graph.`);

@@ -1,5 +1,5 @@
 // The plain HTTP calls: the seed's, and one per template and graph, made from their interface (DESIGN G4).
-import { definer, exportJson, exportMermaid, hasErrors, readGraphText, runInputs } from "@spindle/graph-model";
+import { definer, exportJson, exportMermaid, exportRegion, hasErrors, readAnyText, runInputs } from "@spindle/graph-model";
 import express, { type Request, Router } from "express";
 import { SEED_JOB_STATUS } from "../record/states.ts";
 import type { RunOptions } from "../record/types.ts";
@@ -48,7 +48,7 @@ export function restRoutes(services: Services): Router {
     handle(async (request, response) => {
       const kinds = new Map<string, string>();
       const form = await readForm(request, artifacts, (field) => kinds.get(field) ?? String(request.query[`kind.${field}`] ?? "file"));
-      const { graph, issues } = readGraphText(form.fields.graph ?? "");
+      const { graph, issues } = readAnyText(form.fields.graph ?? "", library.library());
       if (!graph) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
       const { graph: _, title, ...fields } = form.fields;
       const given = values({ files: form.files, fields }, runInputs(graph, definer(graph, library.library())));
@@ -88,7 +88,7 @@ export function restRoutes(services: Services): Router {
     "/api/graphs",
     text,
     handle(async (request, response) => {
-      const { graph, issues } = readGraphText(typeof request.body === "string" ? request.body : "");
+      const { graph, issues } = readAnyText(typeof request.body === "string" ? request.body : "", library.library());
       if (!graph || hasErrors(issues)) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
       response.status(201).json({ id: await graphs.create(graph.workflowId, graph) });
     }),
@@ -104,6 +104,11 @@ export function restRoutes(services: Services): Router {
           .trim()
           .slice(0, 60) || "graph";
       if (request.query.to === "mermaid") return response.type("text/plain").attachment(`${stem}.mmd`).send(exportMermaid(graph));
+      if (request.query.to === "comfyui") {
+        const { text: prompt, why } = exportRegion(graph, library.library(), String(request.query.node ?? ""));
+        if (prompt === undefined) throw new Refused(422, "request.invalid", why ?? "There is nothing to export.");
+        return response.type("application/json").attachment(`${stem}.api.json`).send(prompt);
+      }
       return response.type("application/json").attachment(`${stem}.json`).send(exportJson(graph));
     }),
   );

@@ -1,4 +1,4 @@
-import { readGraphText } from "@spindle/graph-model";
+import { readAnyText } from "@spindle/graph-model";
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 import { Refused } from "../refused.ts";
@@ -27,7 +27,7 @@ const graphs = router({
   rename: procedure.input(z.object({ id, name })).mutation(({ ctx, input }) => ctx.graphs.rename(input.id, input.name)),
   remove: procedure.input(z.object({ id })).mutation(({ ctx, input }) => ctx.graphs.remove(input.id)),
   import: procedure.input(z.object({ text: z.string().max(3_000_000), name: name.optional() })).mutation(async ({ ctx, input }) => {
-    const { graph, issues } = readGraphText(input.text);
+    const { graph, issues } = readAnyText(input.text, ctx.library.library(), input.name);
     if (!graph) throw new Refused(422, "request.invalid", issues[0]?.message ?? "The graph is refused.", { issues });
     return ctx.graphs.create(input.name ?? graph.workflowId, graph);
   }),

@@ -14,15 +14,16 @@ program
   .action((file: string, options: { json?: boolean }) => end(validateFile(file, options.json === true)));
 program
   .command("import")
-  .argument("<file>", "JSON, or a picture, video or sound with a graph inside")
-  .description("read a graph and print it as langgraph.v1; issues on standard error")
+  .argument("<file>", "JSON, or a picture, video or sound with a graph or a ComfyUI workflow inside")
+  .description("read a graph or a ComfyUI workflow and print it as langgraph.v1; issues on standard error")
   .action((file: string) => end(importGraph(file)));
 program
   .command("export")
   .argument("<file>")
-  .requiredOption("--to <format>", "langgraph-json or mermaid")
+  .requiredOption("--to <format>", "langgraph-json, mermaid or comfyui (API format of a region)")
+  .option("--node <id>", "a node of the region, where there are several")
   .description("print a graph in another format; issues on standard error")
-  .action((file: string, options: { to: string }) => end(exportGraph(file, options.to)));
+  .action((file: string, options: { to: string; node?: string }) => end(exportGraph(file, options.to, options.node)));
 program
   .command("capabilities")
   .option("--json")

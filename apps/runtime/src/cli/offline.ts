@@ -1,38 +1,57 @@
 import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
 import {
   exportJson,
   exportMermaid,
+  exportRegion,
   extractGraph,
+  extractWorkflow,
   type Graph,
   hasErrors,
   type Issue,
   issue,
   LIMITS,
-  readGraphText,
+  type Library,
+  readAnyText,
   validate,
 } from "@spindle/graph-model";
 import { makeLibrary, mergeManifests } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
+import { type Capability, validateCombinedManifest } from "@spindle/schemas";
+import { runningServer } from "./server.ts";
 
-/** What `npm run gen` wrote: every capability is known, and none is called offline here, since no server was asked. */
-function committedLibrary() {
+/**
+ * What `npm run gen` wrote, and ComfyUI's nodes as far as a server that runs here knows some. Nothing is called offline: what is
+ * checked is the graph.
+ */
+async function knownLibrary(): Promise<Library> {
   const { node, python } = committedManifests;
   const merged = mergeManifests({ node: { manifest: node, live: true }, python: { manifest: python, live: true } }, new Date());
-  return makeLibrary(merged.capabilities.map((one) => ({ ...one, engines: one.engines?.map((engine) => ({ ...engine, live: true })) })));
+  const all = [...merged.capabilities, ...(await comfyNodes())];
+  return makeLibrary(all.map((one) => ({ ...one, live: true, engines: one.engines?.map((engine) => ({ ...engine, live: true })) })));
 }
 
-async function read(file: string): Promise<{ graph?: Graph; issues: Issue[] }> {
+async function comfyNodes(): Promise<Capability[]> {
+  const url = await runningServer();
+  if (url === undefined) return [];
+  const answer = await fetch(`${url}/api/capabilities`).catch(() => undefined);
+  const manifest: unknown = answer?.ok ? await answer.json() : undefined;
+  return validateCombinedManifest(manifest) ? manifest.capabilities.filter((one) => one.plane === "comfy") : [];
+}
+
+async function read(file: string): Promise<{ graph?: Graph; issues: Issue[]; library?: Library }> {
   let bytes: Buffer;
   try {
     bytes = await readFile(file);
   } catch (error) {
     return { issues: [issue("error", "graph.not_json", `${file} cannot be read: ${(error as Error).message}.`)] };
   }
-  const text = extractGraph(bytes) ?? (bytes.length > LIMITS.bytes ? undefined : bytes.toString("utf8"));
+  const text = extractGraph(bytes) ?? extractWorkflow(bytes) ?? (bytes.length > LIMITS.bytes ? undefined : bytes.toString("utf8"));
   if (text === undefined)
     return { issues: [issue("error", "graph.too_large", `${file} has ${bytes.length} bytes; the limit is ${LIMITS.bytes}.`)] };
-  const found = readGraphText(text);
-  return found.graph ? { graph: found.graph, issues: [...found.issues, ...validate(found.graph, committedLibrary())] } : found;
+  const library = await knownLibrary();
+  const found = readAnyText(text, library, basename(file).replace(/\.[^.]+$/, ""));
+  return found.graph ? { graph: found.graph, issues: validate(found.graph, library), library } : found;
 }
 
 function line(one: Issue): string {
@@ -67,15 +86,23 @@ export async function importGraph(file: string): Promise<number> {
   return 0;
 }
 
-const FORMATS: Record<string, (graph: Graph) => string> = { "langgraph-json": exportJson, mermaid: exportMermaid };
+const FORMATS: Record<string, (graph: Graph, library: Library, node?: string) => string> = {
+  "langgraph-json": exportJson,
+  mermaid: exportMermaid,
+  comfyui: (graph, library, node) => {
+    const { text, why } = exportRegion(graph, library, node);
+    if (text === undefined) throw new Error(why);
+    return text;
+  },
+};
 
-export async function exportGraph(file: string, to: string): Promise<number> {
+export async function exportGraph(file: string, to: string, node?: string): Promise<number> {
   const format = Object.hasOwn(FORMATS, to) ? FORMATS[to] : undefined;
   if (!format) throw new Error(`The format ${JSON.stringify(to)} is not known. There are: ${Object.keys(FORMATS).join(", ")}.`);
-  const { graph, issues } = await read(file);
+  const { graph, issues, library } = await read(file);
   toError(issues);
-  if (!graph) return 1;
-  process.stdout.write(format(graph));
+  if (!graph || !library) return 1;
+  process.stdout.write(format(graph, library, node));
   return 0;
 }
 

@@ -19,6 +19,12 @@ async function answers(url: string): Promise<boolean> {
   );
 }
 
+/** One that answers now: SPINDLE_URL, or the one of this clone. */
+export async function runningServer(): Promise<string | undefined> {
+  const known = process.env.SPINDLE_URL ?? (await running());
+  return known && (await answers(known)) ? known.replace(/\/$/, "") : undefined;
+}
+
 async function running(): Promise<string | undefined> {
   const file = join(process.env.SPINDLE_HOME ?? join(ROOT, ".spindle"), "server.json");
   const text = await readFile(file, "utf8").catch(() => undefined);
@@ -26,12 +32,12 @@ async function running(): Promise<string | undefined> {
 }
 
 export async function findServer(): Promise<Found> {
-  const known = process.env.SPINDLE_URL ?? (await running());
-  if (known && (await answers(known))) return { url: known.replace(/\/$/, ""), stop: nothing };
-  if (process.env.SPINDLE_URL) throw new Error(`No Spindle answers at ${known}.`);
+  const url = await runningServer();
+  if (url !== undefined) return { url, stop: nothing };
+  if (process.env.SPINDLE_URL) throw new Error(`No Spindle answers at ${process.env.SPINDLE_URL}.`);
   process.stderr.write("spindle: no server runs here; starting one for this run\n");
   const child = spawn(process.execPath, [join(ROOT, "infra/setup/root.mjs"), "start"], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
-  const url = await new Promise<string>((resolve, reject) => {
+  const started = await new Promise<string>((resolve, reject) => {
     const late = setTimeout(() => reject(new Error("The server did not start in time.")), PATIENCE_MS);
     let text = "";
     child.stdout.on("data", (chunk: Buffer) => {
@@ -47,5 +53,5 @@ export async function findServer(): Promise<Found> {
     child.kill("SIGTERM");
     await ended;
   };
-  return { url, stop };
+  return { url: started, stop };
 }

@@ -1,6 +1,8 @@
 // From anything to a graph: text, limits, schema. No library is needed to read a document.
 import { type Graph, validateGraph } from "@spindle/schemas";
+import { importComfy, isComfyFormat } from "../comfy/import/import.ts";
 import { hasErrors, type Issue, issue } from "../issue.ts";
+import type { Library } from "../library.ts";
 import { checkLimits, parseText } from "./limits.ts";
 
 export interface Read {
@@ -14,11 +16,20 @@ export function readGraphText(text: string): Read {
   return hasErrors(issues) ? { issues } : readGraph(value);
 }
 
+/** A graph, or a ComfyUI workflow that becomes one; `name` is what an imported one is called. */
+export function readAnyText(text: string, library: Library, name?: string): Read {
+  const { value, issues } = parseText(text);
+  if (hasErrors(issues)) return { issues };
+  if (!isComfyFormat(value)) return readGraph(value);
+  const limits = checkLimits(value);
+  return hasErrors(limits) ? { issues: limits } : importComfy(value, library, name);
+}
+
 export function readGraph(value: unknown): Read {
   const limits = checkLimits(value);
   if (hasErrors(limits)) return { issues: limits };
-  const foreign = foreignFormat(value);
-  if (foreign) return { issues: [foreign] };
+  if (isComfyFormat(value))
+    return { issues: [issue("error", "feature.not_supported", "This is a ComfyUI workflow. Import it first.", { pointer: "" })] };
   if (validateGraph(value)) return { graph: structuredClone(value), issues: [] };
   const errors = (validateGraph.errors ?? []).slice(0, 100);
   return { issues: errors.map((error) => schemaIssue(value, error)) };
@@ -40,13 +51,4 @@ function schemaIssue(value: unknown, error: { instancePath: string; message?: st
   if (error.instancePath === "/nodes" && message.includes("fewer than 1"))
     return issue("error", "graph.empty", "The graph has no nodes.", { pointer: "/nodes" });
   return issue("error", "graph.schema", message, { pointer: error.instancePath, ...(typeof id === "string" ? { node: id } : {}) });
-}
-
-function foreignFormat(value: unknown): Issue | undefined {
-  if (value === null || typeof value !== "object" || "schema" in value) return undefined;
-  const ui = "nodes" in value && ("last_node_id" in value || "last_link_id" in value);
-  const entries = Object.values(value);
-  const api = entries.length > 0 && entries.every((one) => one !== null && typeof one === "object" && "class_type" in one);
-  if (!ui && !api) return undefined;
-  return issue("error", "feature.not_supported", "This is a ComfyUI workflow. Importing those is not supported yet.", { pointer: "" });
 }

@@ -1,7 +1,7 @@
 import { Validator } from "@cfworker/json-schema";
 import { nearest } from "../comfy/nearest.ts";
 import { CALL, elementDefinition } from "../definitions.ts";
-import { type Graph, type GraphNode, nodeSettings, nodeTitle } from "../graph.ts";
+import { type Graph, type GraphNode, nodePack, nodeSettings, nodeTitle } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import type { Library, NodeDefinition } from "../library.ts";
 
@@ -9,14 +9,15 @@ export function checkNode(graph: Graph, node: GraphNode, library: Library): Issu
   const definition = elementDefinition(graph, node, library);
   const place = { node: node.id };
   if (!definition && node.service === CALL) return []; // said with its name elsewhere
+  const pack = nodePack(graph, node.id);
   if (!definition)
     return [
       issue(
         "error",
         "node.unknown_capability",
-        `"${node.service}" is not in the library of the ${node.plane} plane.`,
+        `"${node.service}" is not in the library of the ${node.plane} plane.${pack ? ` It comes from the node pack ${pack}.` : ""}`,
         place,
-        "Replace the node or start a worker that offers it.",
+        pack ? `Install ${pack} where the plane's worker runs.` : "Replace the node or start a worker that offers it.",
       ),
     ];
   return [...checkSettings(graph, node, definition), ...checkParameters(node, definition)];

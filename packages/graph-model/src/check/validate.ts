@@ -46,7 +46,19 @@ function checkGraph(graph: Graph, library: Library): Issue[] {
       : []),
     ...regionProblems(graph, library, shape).map(regionIssue),
     ...checkInterface(graph, library),
+    ...importIssues(graph),
   ];
+}
+
+/** What an import could not take over, for as long as the node is there. */
+function importIssues(graph: Graph): Issue[] {
+  const { issues } = Object(graph.metadata?.imported) as { issues?: unknown };
+  const ids = new Set(graph.nodes.map((node) => node.id));
+  const isIssue = (one: unknown): one is Issue => typeof Object(one).message === "string" && typeof Object(one).place === "object";
+  const still = (Array.isArray(issues) ? issues : [])
+    .filter(isIssue)
+    .filter(({ place }) => place?.node === undefined || ids.has(place.node));
+  return still.map(({ severity, code, message, place, fix }) => issue(severity === "info" ? "info" : "warning", code, message, place, fix));
 }
 
 function regionIssue({ nodes, edge, why }: RegionProblem): Issue {

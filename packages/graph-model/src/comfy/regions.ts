@@ -66,6 +66,9 @@ function comfyGrouping(graph: Graph, library: Library, problems: RegionProblem[]
     const inside = (edge: GraphEdge): boolean => here.has(edge.from) && here.has(edge.to);
     const joined = new Joined(region, apart);
     for (const edge of must) if (inside(edge) && canJoin(edge)) joined.join(edge.from, edge.to);
+    // Two that must each wait for the other are one.
+    if (joined.onCycle().length > 0)
+      for (const edge of may) if (inside(edge) && canJoin(edge) && joined.leads(edge.to, edge.from)) joined.join(edge.from, edge.to);
     const stuck = joined.onCycle();
     if (stuck.length > 0) problems.push({ nodes: stuck.filter((id) => here.has(id)), why: "cycle" });
     else for (const edge of may) if (inside(edge) && canJoin(edge)) joined.joinIfStillAcyclic(edge.from, edge.to);
@@ -103,14 +106,23 @@ class Joined {
     const [one, other] = [this.find(a), this.find(b)];
     if (one === other) return;
     const [small, large] = this.members(one).length < this.members(other).length ? [one, other] : [other, one];
-    this.member.set(large, [...this.members(large), ...this.members(small)]);
+    const [all, after] = [this.members(large), this.next(large)];
+    for (const id of this.members(small)) all.push(id);
+    for (const id of this.next(small)) after.add(id);
+    this.member.set(large, all);
     this.parent.set(small, large);
   }
 
-  /** Joining is safe if the only way from one to the other is direct. */
+  /** Whether a path leads from one to the other. */
+  leads(from: string, to: string): boolean {
+    const [one, other] = [this.find(from), this.find(to)];
+    return one !== other && (this.next(one).has(other) || this.leadsRound(one, other));
+  }
+
+  /** Joining is safe if the only way from one to the other is direct; there is none back, for nothing is on a cycle. */
   joinIfStillAcyclic(from: string, to: string): void {
     const [one, other] = [this.find(from), this.find(to)];
-    if (one === other || this.mustStayApart(one, other) || this.leadsRound(one, other) || this.leadsRound(other, one)) return;
+    if (one === other || this.mustStayApart(one, other) || this.leadsRound(one, other)) return;
     this.join(one, other);
   }
 
@@ -142,10 +154,14 @@ class Joined {
     return this.member.get(root) ?? [root];
   }
 
+  private readonly after = new Map<string, Set<string>>();
+  /** What waits for a group, as groups. Kept, and brought up to date when it is asked for. */
   private next(root: string): Set<string> {
-    const found = new Set(this.members(root).flatMap((id) => [...(this.region.successors.get(id) ?? [])].map((one) => this.find(one))));
-    found.delete(root);
-    return found;
+    const known = this.after.get(root) ?? this.region.successors.get(root) ?? [];
+    const now = new Set([...known].map((one) => this.find(one)));
+    now.delete(root);
+    this.after.set(root, now);
+    return now;
   }
 
   private mustStayApart(one: string, other: string): boolean {

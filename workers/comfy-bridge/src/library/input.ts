@@ -40,6 +40,7 @@ function inputSchema(name: string, type: unknown, options: Options): PortSchema 
     ...inline,
     type: "string",
     ...(options.multiline ? { "x-multiline": true } : {}),
+    ...(options.dynamicPrompts ? { "x-dynamic": true } : {}),
     ...orNot(options, options.default ?? ""),
   };
 }

@@ -1,0 +1,63 @@
+// A region in ComfyUI's API format, to be sent to or loaded in a ComfyUI: what comes from outside is a loader with a file's name.
+import { validateArtifactRef } from "@spindle/schemas";
+import { definer } from "../definitions.ts";
+import type { Graph } from "../graph.ts";
+import { inputSources, resolveInputs } from "../inputs.ts";
+import type { Library } from "../library.ts";
+import { topology } from "../topology.ts";
+import { regionInput } from "./prompt.ts";
+import { planRegions } from "./regions.ts";
+
+/** @param node one of the region's; of the only region where empty */
+export function exportRegion(graph: Graph, library: Library, node = ""): { text?: string; why?: string } {
+  const shape = topology(graph);
+  const { groups, groupOf } = planRegions(graph, library, shape);
+  const group = node === "" ? (groups.size === 1 ? [...groups.values()][0] : undefined) : groupOf.get(node);
+  if (!group)
+    return {
+      why:
+        groups.size === 0 || node !== ""
+          ? "Only nodes of ComfyUI can be exported so."
+          : "The graph has several ComfyUI regions: name a node of one.",
+    };
+  const define = definer(graph, library);
+  const sources = inputSources(graph, define, shape);
+  const context = graph.context ?? {};
+  const values = new Map(
+    group.nodes.map((id) => [
+      id,
+      resolveInputs(
+        sources.filter((one) => one.node.id === id),
+        () => undefined,
+        {},
+        context,
+      ),
+    ]),
+  );
+  for (const source of sources)
+    if (source.kind === "wire" && group.nodes.includes(source.node.id) && !group.nodes.includes(source.from)) {
+      const own = values.get(source.node.id);
+      if (own) own[source.port.name] = stand(source.port.type, `${source.from}.${source.output}`);
+    }
+  const region = regionInput({ graph, define, values, shape });
+  if (!region) return { why: "Nothing in this region is saved, shown or used elsewhere, so ComfyUI would have nothing to do." };
+  return { text: `${JSON.stringify(region.prompt, named, 2)}\n` };
+}
+
+const ENDINGS: Record<string, string> = { image: "png", mask: "png", audio: "flac", video: "mp4" };
+const NOBODY = "00000000-0000-4000-8000-000000000000";
+
+/** Stands for what another plane gives. */
+function stand(type: string, from: string): unknown {
+  const ending = ENDINGS[type];
+  if (ending === undefined) return type === "integer" || type === "number" ? 0 : type === "boolean" ? false : `(${from})`;
+  return {
+    artifact: NOBODY,
+    mime: `${type}/${ending}`,
+    sha256: "0".repeat(64),
+    size: 0,
+    name: `${from.replaceAll(/[^A-Za-z0-9_.-]/g, "_")}.${ending}`,
+  };
+}
+
+const named = (_: string, value: unknown): unknown => (validateArtifactRef(value) ? (value.name ?? `${value.sha256}`) : value);

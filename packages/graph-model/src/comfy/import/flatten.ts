@@ -1,0 +1,191 @@
+// A workflow without what only ComfyUI's editor knows: subgraphs are taken apart, and a wire is followed through reroutes,
+// primitives, Set/Get pairs and bypassed nodes to the node that gives its value (research: comfy.md 2.3).
+import type { Position } from "../../graph.ts";
+import { BYPASSED, INPUT_NODE, MUTED, OUTPUT_NODE, type UiGraph, type UiNode, type Workflow } from "./workflow.ts";
+
+/** What an input gets. */
+export type Source = { node: string; slot: number } | { value: unknown };
+
+export interface FlatNode {
+  /** `instance:inner` for what lies in subgraphs. */
+  id: string;
+  node: UiNode;
+  /** On the canvas: what lies in a subgraph is laid out from where its instance is. */
+  position: Position;
+  /** By the input's name. */
+  sources: ReadonlyMap<string, Source>;
+  /** Widget values that the subgraph's instance sets. */
+  overrides: ReadonlyMap<string, unknown>;
+}
+
+export interface Flat {
+  nodes: FlatNode[];
+  muted: number;
+  bypassed: number;
+  notes: UiNode[];
+  problems: { node: string; message: string }[];
+}
+
+interface Level {
+  prefix: string;
+  graph: UiGraph;
+  origin: Position;
+  outer?: { level: Level; instance: UiNode };
+}
+
+const MAX_DEPTH = 32;
+const NOTES = new Set(["Note", "MarkdownNote"]);
+/** The editor's own, and KJNodes' pair: they are wires with a name. */
+const PASSES = new Set(["Reroute", "SetNode", "GetNode", "PrimitiveNode"]);
+/** Names of packs whose nodes act on the editor alone, in ways that are theirs to know. */
+const UNKNOWN_VIRTUAL =
+  /^(Anything Everywhere|Prompts Everywhere|Seed Everywhere|Fast (Groups )?(Muter|Bypasser)|Bookmark|Label|Mute \/ Bypass)|\(rgthree\)$/;
+
+export function flatten(workflow: Workflow): Flat {
+  const flat: Flat = { nodes: [], muted: 0, bypassed: 0, notes: [], problems: [] };
+  const flattener = new Flattener(workflow, flat);
+  flattener.visit({ prefix: "", graph: workflow.graph, origin: { x: 0, y: 0 } }, 0);
+  flat.nodes.sort((a, b) => byId(a.id, b.id));
+  flat.notes.sort((a, b) => byId(a.id, b.id));
+  return flat;
+}
+
+/** `2` before `10`. */
+const byId = (a: string, b: string): number => a.localeCompare(b, "en", { numeric: true });
+
+const at = ({ origin }: Level, { position }: UiNode): Position => ({
+  x: Math.round(origin.x + position.x),
+  y: Math.round(origin.y + position.y),
+});
+
+class Flattener {
+  constructor(
+    private readonly workflow: Workflow,
+    private readonly flat: Flat,
+  ) {}
+
+  visit(level: Level, depth: number): void {
+    for (const node of level.graph.nodes.values()) {
+      const id = level.prefix + node.id;
+      if (NOTES.has(node.type)) this.flat.notes.push({ ...node, position: at(level, node) });
+      else if (PASSES.has(node.type)) continue;
+      else if (node.mode === MUTED) this.flat.muted++;
+      else if (node.mode === BYPASSED) this.flat.bypassed++;
+      else if (UNKNOWN_VIRTUAL.test(node.type))
+        this.flat.problems.push({
+          node: id,
+          message: `"${node.type}" works in ComfyUI's editor only and is left out; wire what it did by hand.`,
+        });
+      else this.take(level, node, id, depth);
+    }
+  }
+
+  private take(level: Level, node: UiNode, id: string, depth: number): void {
+    const inner = this.workflow.subgraphs.get(node.type);
+    if (inner && depth < MAX_DEPTH) {
+      this.visit(this.inside(level, node, inner), depth + 1);
+      return;
+    }
+    if (inner) {
+      this.flat.problems.push({ node: id, message: "Its subgraphs contain each other without end." });
+      return;
+    }
+    const sources = node.inputs.flatMap(({ name, link }) => {
+      const source = link === undefined ? undefined : this.follow(level, link, 0);
+      return source ? [[name, source] as const] : [];
+    });
+    this.flat.nodes.push({ id, node, position: at(level, node), sources: new Map(sources), overrides: overridesOf(level, node) });
+  }
+
+  /** Where a link starts, in the end; undefined where nothing gives a value. */
+  private follow(level: Level, link: string, steps: number): Source | undefined {
+    const found = level.graph.links.get(link);
+    if (!found || steps > 1000) return undefined;
+    if (found.from === INPUT_NODE) return this.fromOutside(level, found.fromSlot, steps + 1);
+    const node = level.graph.nodes.get(found.from);
+    return node && this.output(level, node, found.fromSlot, steps + 1);
+  }
+
+  private fromOutside({ graph, outer }: Level, slot: number, steps: number): Source | undefined {
+    if (!outer) return undefined;
+    const name = graph.inputs[slot];
+    const input = outer.instance.inputs.find((one) => one.name === name); // an instance may leave inputs out, so not by position
+    if (input?.link !== undefined) return this.follow(outer.level, input.link, steps);
+    const value = name === undefined ? undefined : instanceValue(graph, outer.instance, name);
+    return value === undefined ? undefined : { value };
+  }
+
+  private output(level: Level, node: UiNode, slot: number, steps: number): Source | undefined {
+    const through = (link: string | undefined) => (link === undefined ? undefined : this.follow(level, link, steps));
+    if (node.mode === MUTED) return undefined;
+    if (node.type === "PrimitiveNode") return { value: Array.isArray(node.widgets) ? node.widgets[0] : undefined };
+    if (node.type === "GetNode") return this.fromSet(level, node, steps);
+    if (node.type === "Reroute" || node.type === "SetNode") return through(node.inputs[0]?.link);
+    if (node.mode === BYPASSED) return through(passedBy(node, slot)?.link);
+    const inner = this.workflow.subgraphs.get(node.type);
+    if (!inner) return { node: level.prefix + node.id, slot };
+    const end = [...inner.links].find(([, one]) => one.to === OUTPUT_NODE && one.toSlot === slot);
+    return end && this.follow(this.inside(level, node, inner), end[0], steps);
+  }
+
+  private inside(level: Level, instance: UiNode, graph: UiGraph): Level {
+    const { x, y } = at(level, instance);
+    const places = [...graph.nodes.values()].map((one) => one.position);
+    const origin = { x: x - Math.min(...places.map((one) => one.x)), y: y - Math.min(...places.map((one) => one.y)) };
+    return { prefix: `${level.prefix}${instance.id}:`, graph, origin, outer: { level, instance } };
+  }
+
+  private fromSet(level: Level, node: UiNode, steps: number): Source | undefined {
+    const name = Array.isArray(node.widgets) ? node.widgets[0] : undefined;
+    for (let at: Level | undefined = level; at; at = at.outer?.level) {
+      const set = [...at.graph.nodes.values()].find(
+        (one) => one.type === "SetNode" && Array.isArray(one.widgets) && one.widgets[0] === name,
+      );
+      const link = set?.mode === MUTED ? undefined : set?.inputs[0]?.link;
+      if (set) return link === undefined ? undefined : this.follow(at, link, steps);
+    }
+    this.flat.problems.push({ node: level.prefix + node.id, message: `GetNode asks for "${String(name)}", which no SetNode sets.` });
+    return undefined;
+  }
+}
+
+/** The input whose value a bypassed node passes on: of the same slot, else the first of that type, else of any that fits. */
+function passedBy(node: UiNode, slot: number) {
+  const type = node.outputs[slot]?.type ?? "*";
+  const fits = (other: string) => other === "*" || type === "*" || other.split(",").some((one) => type.split(",").includes(one));
+  const same = node.inputs[slot];
+  if (same && (same.type === type || type === "*")) return same;
+  return node.inputs.find((one) => one.type === type) ?? node.inputs.find((one) => fits(one.type));
+}
+
+/** What an instance says of a promoted widget: by name, else in the order of the definition (files of 2025). */
+function instanceValue(graph: UiGraph, instance: UiNode, name: string): unknown {
+  const { widgets } = instance;
+  if (!Array.isArray(widgets)) return (widgets as Record<string, unknown>)[name];
+  const promoted = proxies(instance)
+    .filter(([node]) => node === "-1")
+    .map(([, widget]) => widget);
+  const order =
+    promoted.length > 0
+      ? promoted
+      : graph.inputs.filter((one) => instance.inputs.some((input) => input.name === one && input.widget !== undefined));
+  const at = order.indexOf(name);
+  return at < 0 ? undefined : (widgets[at] ?? undefined);
+}
+
+/** `[["-1", name]]` for an input of the subgraph, `[[inner node, widget]]` for a widget inside. */
+function proxies({ properties }: UiNode): [string, string][] {
+  const raw = Array.isArray(properties.proxyWidgets) ? properties.proxyWidgets : [];
+  return raw.flatMap((one): [string, string][] => (Array.isArray(one) && one.length >= 2 ? [[String(one[0]), String(one[1])]] : []));
+}
+
+function overridesOf(level: Level, node: UiNode): Map<string, unknown> {
+  const found = new Map<string, unknown>();
+  const { instance } = level.outer ?? {};
+  if (!instance || !Array.isArray(instance.widgets)) return found;
+  proxies(instance).forEach(([inner, widget], index) => {
+    const value = (instance.widgets as unknown[])[index];
+    if (inner === node.id && value !== undefined && value !== null) found.set(widget, value);
+  });
+  return found;
+}

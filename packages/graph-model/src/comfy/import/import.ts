@@ -1,0 +1,241 @@
+// A ComfyUI workflow -> a graph of comfy nodes (DESIGN G8): UI format 0.4 and 1.0, and API format.
+import type { Graph, GraphEdge, GraphNode } from "@spindle/schemas";
+import { checkLimits, ID_PATTERN } from "../../check/limits.ts";
+import type { Position } from "../../graph.ts";
+import { hasErrors, type Issue, issue } from "../../issue.ts";
+import type { Library, NodeDefinition } from "../../library.ts";
+import { words } from "../../ports.ts";
+import { slotOf } from "../prompt.ts";
+import { type FlatNode, flatten } from "./flatten.ts";
+import { readWidgets } from "./widgets.ts";
+import { isUiFormat, readWorkflow, type UiFrame, type UiNode } from "./workflow.ts";
+
+export interface Imported {
+  /** Absent if there is an error issue. */
+  graph?: Graph;
+  issues: Issue[];
+}
+
+type ApiNode = { class_type: string; inputs?: Record<string, unknown>; _meta?: { title?: unknown } };
+
+/** One node on its way into the graph. */
+interface Draft {
+  id: string;
+  type: string;
+  title?: string | undefined;
+  position?: Position;
+  params: Record<string, unknown>;
+  wires: { input: string; from: string; slot: number }[];
+  /** Names of its outputs by slot, for a node that the library does not have. */
+  outputs: readonly string[];
+  pack?: string | undefined;
+  problems: string[];
+}
+
+export const isComfyFormat = (value: unknown): boolean => isUiFormat(value) || apiNodes(value) !== undefined;
+
+/** @param value parsed JSON, within the limits of a document */
+export function importComfy(value: unknown, library: Library, name = "workflow"): Imported {
+  const api = apiNodes(value);
+  return api ? fromApi(api, library, name) : fromUi(value, library, name);
+}
+
+/** API format, bare or as it is sent to ComfyUI. */
+function apiNodes(value: unknown): Record<string, ApiNode> | undefined {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return undefined;
+  const { prompt } = value as { prompt?: unknown };
+  if (prompt !== null && typeof prompt === "object") return apiNodes(prompt);
+  const entries = Object.values(value);
+  const isNode = (one: unknown) => one !== null && typeof one === "object" && typeof (one as ApiNode).class_type === "string";
+  return entries.length > 0 && entries.every(isNode) ? (value as Record<string, ApiNode>) : undefined;
+}
+
+function fromUi(value: unknown, library: Library, name: string): Imported {
+  const workflow = readWorkflow(value);
+  const [groupNode] = workflow.groupNodes;
+  if (groupNode !== undefined)
+    return {
+      issues: [
+        issue(
+          "error",
+          "import.unsupported",
+          `The workflow uses the group node "${groupNode}".`,
+          {},
+          "In ComfyUI, convert group nodes to subgraphs or to nodes, and save it again.",
+        ),
+      ],
+    };
+  const flat = flatten(workflow);
+  const drafts = flat.nodes.map((one) => uiDraft(one, library));
+  const left = [
+    ...(flat.muted > 0 ? [issue("info", "import.unsupported", `${flat.muted} muted nodes are left out.`)] : []),
+    ...(flat.bypassed > 0
+      ? [issue("info", "import.unsupported", `${flat.bypassed} bypassed nodes are left out; what they passed on goes straight through.`)]
+      : []),
+    ...flat.problems.map(({ node, message }) => issue("warning", "import.unsupported", message, { node })),
+  ];
+  return build(drafts, library, name, left, { frames: workflow.graph.frames, notes: flat.notes });
+}
+
+function uiDraft({ id, node, position, sources, overrides }: FlatNode, library: Library): Draft {
+  const definition = library.find("comfy", node.type);
+  const { params, problems } = readWidgets(node, definition);
+  for (const [widget, value] of overrides) params[widget] = value;
+  const wires: Draft["wires"] = [];
+  for (const [input, source] of sources) {
+    if ("value" in source) params[input] = source.value;
+    else {
+      wires.push({ input, from: source.node, slot: source.slot });
+      delete params[input]; // what a linked widget shows is old
+    }
+  }
+  const { cnr_id, aux_id } = node.properties as { cnr_id?: string; aux_id?: string };
+  return {
+    id,
+    type: node.type,
+    title: node.title,
+    position,
+    params,
+    wires,
+    outputs: node.outputs.map((one) => one.name),
+    pack: cnr_id ?? aux_id,
+    problems,
+  };
+}
+
+function fromApi(nodes: Record<string, ApiNode>, library: Library, name: string): Imported {
+  const drafts = Object.entries(nodes)
+    .sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }))
+    .map(([id, { class_type, inputs = {}, _meta }]): Draft => {
+      const draft: Draft = {
+        id,
+        type: class_type,
+        title: typeof _meta?.title === "string" ? _meta.title : undefined,
+        params: {},
+        wires: [],
+        outputs: [],
+        problems: [],
+      };
+      for (const [input, value] of Object.entries(inputs)) {
+        if (isLink(value) && !(String(value[0]) in nodes))
+          draft.problems.push(`${input} is linked to the node ${String(value[0]).slice(0, 40)}, which is not in the file.`);
+        else if (isLink(value)) draft.wires.push({ input, from: String(value[0]), slot: value[1] });
+        else draft.params[input] = unwrapped(value);
+      }
+      return draft;
+    });
+  return build(drafts, library, name, [], { frames: [], notes: [] });
+}
+
+/** ComfyUI takes every such pair for one; lists of values come wrapped. */
+const isLink = (value: unknown): value is [string | number, number] =>
+  Array.isArray(value) && value.length === 2 && ["string", "number"].includes(typeof value[0]) && Number.isInteger(value[1]);
+
+const unwrapped = (value: unknown): unknown =>
+  value !== null && typeof value === "object" && "__value__" in value ? value.__value__ : value;
+
+function build(
+  drafts: Draft[],
+  library: Library,
+  name: string,
+  left: Issue[],
+  view: { frames: readonly UiFrame[]; notes: readonly UiNode[] },
+): Imported {
+  if (drafts.length === 0) return { issues: [issue("error", "import.not_a_workflow", "The workflow has no node that could run.")] };
+  const ids = safeIds(drafts.map((one) => one.id));
+  const byId = new Map(drafts.map((one) => [one.id, one]));
+  const define = (draft: Draft | undefined) => draft && library.find("comfy", draft.type);
+  const nodes = drafts.map((draft): GraphNode => {
+    const title = draft.title ?? define(draft)?.label ?? words(draft.type);
+    const params = Object.keys(draft.params).length > 0 ? { params: draft.params } : {};
+    return { id: ids.get(draft.id) as string, name: title, service: draft.type, plane: "comfy", status: "pending", ...params };
+  });
+  const edges = drafts.flatMap((draft) =>
+    draft.wires.flatMap(({ input, from, slot }): GraphEdge[] => {
+      const source = byId.get(from);
+      if (!source) return [];
+      const [a, b] = [ids.get(from) as string, ids.get(draft.id) as string];
+      const id = `${b}.${input}`.replaceAll(/[^A-Za-z0-9_.:-]/g, "_").slice(-64);
+      return [
+        { from: a, to: b, kind: "normal", metadata: { id, sourcePort: outputName(source, slot, define(source)), targetPort: input } },
+      ];
+    }),
+  );
+  const issues = [
+    ...left,
+    ...drafts.flatMap((draft) =>
+      draft.problems.map((message) => issue("warning", "import.value", message, { node: ids.get(draft.id) as string })),
+    ),
+  ];
+  const graph = {
+    schema: "langgraph.v1",
+    workflowId: name,
+    context: {},
+    nodes,
+    edges: unique(edges),
+    metadata: metadataOf(drafts, ids, view, issues),
+  } as unknown as Graph;
+  const limits = checkLimits(graph);
+  return hasErrors(limits) ? { issues: limits } : { graph, issues };
+}
+
+function outputName(source: Draft, slot: number, definition: NodeDefinition | undefined): string {
+  const known = definition?.outputs.find((port) => slotOf(port) === slot)?.name;
+  if (known !== undefined) return known;
+  const name = source.outputs[slot] || `output ${slot}`;
+  const same = source.outputs.slice(0, slot).filter((one) => one === name).length;
+  return same > 0 ? `${name}_${same + 1}` : name;
+}
+
+/** Two edges may have ended up with one id after long names were cut. */
+function unique(edges: GraphEdge[]): GraphEdge[] {
+  const taken = new Set<string>();
+  return edges.map((edge, index) => {
+    const id = String(edge.metadata?.id);
+    if (!taken.has(id)) return (taken.add(id), edge);
+    return { ...edge, metadata: { ...edge.metadata, id: `e${index}` } };
+  });
+}
+
+function metadataOf(
+  drafts: readonly Draft[],
+  ids: ReadonlyMap<string, string>,
+  { frames, notes }: { frames: readonly UiFrame[]; notes: readonly UiNode[] },
+  issues: readonly Issue[],
+) {
+  const own = (pick: (draft: Draft) => unknown) =>
+    Object.fromEntries(drafts.flatMap((draft) => (pick(draft) === undefined ? [] : [[ids.get(draft.id) as string, pick(draft)]])));
+  const placed = drafts.every((one) => one.position !== undefined);
+  const packs = own((draft) => draft.pack);
+  return {
+    ...(issues.length > 0 ? { imported: { issues } } : {}),
+    editor: {
+      ...(placed ? { positions: own((draft) => draft.position) } : {}),
+      ...(frames.length > 0 && placed ? { frames } : {}),
+      ...(notes.length > 0 && placed ? { notes: notes.map(noteOf) } : {}),
+      ...(Object.keys(packs).length > 0 ? { packs } : {}),
+    },
+  };
+}
+
+const noteOf = ({ title, position, size, widgets }: UiNode) => ({
+  title: title ?? "",
+  text: String((Array.isArray(widgets) ? widgets[0] : Object.values(widgets)[0]) ?? ""),
+  position,
+  size,
+});
+
+/** ComfyUI takes any text as an id; a graph does not (DESIGN G7). */
+function safeIds(ids: readonly string[]): Map<string, string> {
+  const taken = new Set(ids.filter((id) => ID_PATTERN.test(id)));
+  return new Map(
+    ids.map((id) => {
+      if (ID_PATTERN.test(id)) return [id, id];
+      const stem = id.replaceAll(/[^A-Za-z0-9_.:-]/g, "_").slice(0, 56) || "node";
+      let free = stem;
+      for (let number = 2; taken.has(free); number++) free = `${stem}_${number}`;
+      taken.add(free);
+      return [id, free];
+    }),
+  );
+}

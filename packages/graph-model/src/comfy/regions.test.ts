@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import { readGraph } from "../check/document.ts";
+import { validate } from "../check/validate.ts";
+import type { Graph, Plane } from "../graph.ts";
+import type { Library, NodeDefinition } from "../library.ts";
+import { portsOf } from "../ports.ts";
+import { planRegions } from "./regions.ts";
+
+const MODEL = { "x-comfy-type": "MODEL" };
+const IMAGE = { "x-comfy-type": "IMAGE", "x-artifact": "image" };
+const kind = (plane: Plane, service: string, properties: Record<string, object>, servers = ["a"]): NodeDefinition => ({
+  plane,
+  service,
+  version: "1",
+  label: service,
+  description: "",
+  category: "Test",
+  keywords: [],
+  docs: "",
+  inputs: portsOf({ properties }),
+  outputs: portsOf({ properties: { model: { ...MODEL, "x-slot": 0 }, image: { ...IMAGE, "x-slot": 1 } } }),
+  parameters: [],
+  engines: servers.map((id) => ({ id, label: id, plane, draft: false, live: true })),
+  live: true,
+  idempotent: true,
+  timeoutSeconds: 0,
+});
+const ALL = [
+  kind("comfy", "Any", { model: MODEL, image: IMAGE, other: IMAGE }),
+  kind("comfy", "Elsewhere", { model: MODEL, image: IMAGE }, ["b"]),
+  kind("python", "Paint", { image: { "x-artifact": "image" } }),
+];
+const library: Library = { find: (plane, service) => ALL.find((one) => one.plane === plane && one.service === service), all: () => ALL };
+
+/** `a>b` is a wire of MODEL, `a-b` one of IMAGE. Ids in capitals are on another plane; `e` in front: another server. */
+function graph(wires: string[], extra: Record<string, object> = {}): Graph {
+  const ids = [...new Set(wires.flatMap((one) => one.split(/[>-]/)))];
+  const nodes = ids.map((id) => ({
+    id,
+    service: id === id.toUpperCase() ? "Paint" : id.startsWith("e") ? "Elsewhere" : "Any",
+    plane: id === id.toUpperCase() ? "python" : "comfy",
+    status: "pending",
+  }));
+  const taken = new Map<string, number>();
+  const edges = wires.map((one) => {
+    const [from, to] = one.split(/[>-]/) as [string, string];
+    const count = (taken.get(to) ?? 0) + 1;
+    if (one.includes("-")) taken.set(to, count);
+    const port = one.includes(">") ? "model" : count === 1 ? "image" : "other";
+    return { from, to, metadata: { sourcePort: port === "model" ? "model" : "image", targetPort: port, ...extra[one] } };
+  });
+  return readGraph({ schema: "langgraph.v1", workflowId: "w", nodes, edges }).graph as Graph;
+}
+const groups = (one: Graph) => [...planRegions(one, library).groups.values()].map(({ nodes }) => nodes.join("")).sort();
+const codes = (one: Graph) =>
+  validate(one, library)
+    .filter(({ severity }) => severity === "error")
+    .map(({ code }) => code);
+
+describe("regions", () => {
+  test("join neighbours, whatever their wires carry", () => {
+    expect(groups(graph(["a>b", "b-c", "c-X", "X-d"]))).toEqual(["abc", "d"]);
+  });
+  test("stay apart where joining would make something wait for itself", () => {
+    expect(groups(graph(["a-X", "X-b", "a-b"]))).toEqual(["a", "b"]);
+    expect(groups(graph(["a-b", "b-X", "X-c", "a-c"]))).toEqual(["ab", "c"]);
+    expect(codes(graph(["a-X", "X-b", "a-b"]))).toEqual([]);
+  });
+  test("that must be together and depend on themselves from outside are an issue", () => {
+    expect(codes(graph(["a>b", "a-X", "X-b"]))).toEqual(["region.not_convex"]);
+    expect(codes(graph(["a>b", "c>d", "a-d", "c-b", "b-X"]))).toEqual([]);
+  });
+  test("wires that a prompt cannot express end a region, or are an issue", () => {
+    expect(groups(graph(["a-b"], { "a-b": { when: "true" } }))).toEqual(["a", "b"]);
+    expect(codes(graph(["a>b"], { "a>b": { when: "true" } }))).toEqual(["region.control"]);
+  });
+  test("of nodes that no server has together are an issue", () => {
+    expect(codes(graph(["a>e"]))).toEqual(["region.no_server"]);
+    expect(groups(graph(["a>e"]))).toEqual(["ae"]);
+  });
+  test("items of the plan have no cycle, with loops around them", () => {
+    const one = graph(["a-b", "b-X", "X-c"]);
+    one.edges.push({ from: "X", to: "a", metadata: { sourcePort: "image", targetPort: "other", loop: { maxIterations: 2 } } });
+    const plan = planRegions(one, library);
+    expect([...plan.regions.values()][0]?.items).toEqual(["group:a>", "X"]);
+    expect(plan.root.items).toEqual(["loop:X>a", "group:c>"]);
+  });
+  test("of 2,000 nodes are found in no time worth noticing", () => {
+    const wires = Array.from({ length: 1999 }, (_, index) => `n${index}-n${index + 1}`);
+    expect(groups(graph(wires)).length).toBe(1);
+  });
+});

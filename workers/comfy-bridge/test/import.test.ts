@@ -1,0 +1,200 @@
+// Real workflows against the library of a real server. Here and not in graph-model, which knows no /object_info.
+import { readFileSync } from "node:fs";
+import { exportRegion, extractWorkflow, hasErrors, importComfy, readAnyText, readGraph, validate } from "@spindle/graph-model";
+import { makeLibrary } from "@spindle/node-library";
+import { describe, expect, test } from "vitest";
+import { mergeLibraries, readObjectInfo } from "../src/library/merge.ts";
+
+const folder = new URL("recordings/", import.meta.url);
+const text = (path: string) => readFileSync(new URL(path, folder), "utf8");
+const library = makeLibrary(mergeLibraries([{ id: "a", url: "http://a:1", nodes: readObjectInfo(text("object_info.json")), live: true }]));
+const { files } = JSON.parse(text("workflows/manifest.json")) as { files: { file: string; format: string; node_types: string[] }[] };
+const VIRTUAL = /^(Reroute|PrimitiveNode|Note|MarkdownNote|SetNode|GetNode)$/;
+
+/** Deterministic order that is not the file's. */
+function shuffled<T>(list: readonly T[]): T[] {
+  return list
+    .map((one, index) => [one, (index * 7919 + 13) % 104729] as const)
+    .sort((a, b) => a[1] - b[1])
+    .map(([one]) => one);
+}
+
+test("there are 25 workflows", () => expect(files).toHaveLength(25));
+
+describe.each(files)("$file", ({ file, format }) => {
+  const raw = JSON.parse(text(`workflows/${file}`)) as { nodes: unknown[]; links: unknown[] };
+  const { graph, issues } = importComfy(raw, library);
+
+  test("becomes a graph", () => {
+    expect(hasErrors(issues), JSON.stringify(issues.slice(0, 3))).toBe(false);
+    expect(readGraph(graph).issues).toEqual([]);
+  });
+  test("every link starts and ends at a node, every input has one, and no virtual node is left", () => {
+    const ids = new Set(graph?.nodes.map((one) => one.id));
+    expect(ids.size).toBe(graph?.nodes.length);
+    for (const edge of graph?.edges ?? []) expect(ids.has(edge.from) && ids.has(edge.to), JSON.stringify(edge)).toBe(true);
+    const targets = graph?.edges.map((edge) => `${edge.to} ${String(edge.metadata?.targetPort)}`);
+    expect(new Set(targets).size).toBe(targets?.length);
+    expect(graph?.nodes.filter((one) => VIRTUAL.test(one.service))).toEqual([]);
+    expect(graph?.edges.length).toBeGreaterThan(0);
+  });
+  test("has no issue but nodes and files that the server lacks", () => {
+    const found = validate(graph as NonNullable<typeof graph>, library).filter((one) => one.severity === "error");
+    const unknown = new Set(graph?.nodes.filter((one) => !library.find("comfy", one.service)).map((one) => one.id));
+    const others = found.filter(
+      ({ code, place, message }) =>
+        !(
+          code === "node.unknown_capability" ||
+          (code === "param.invalid" && message.includes("not in the list")) ||
+          (place.node && unknown.has(place.node))
+        ),
+    );
+    // A node of the server whose input comes from one that it lacks, or from nothing in the file, is told of as such.
+    expect(others.filter(({ code }) => code !== "input.missing").map((one) => `${one.code} ${one.message}`)).toEqual([]);
+  });
+  if (format === "ui")
+    test("is the same whatever the order of nodes and links", () => {
+      const again = importComfy({ ...raw, nodes: shuffled(raw.nodes), links: shuffled(raw.links) }, library);
+      expect(again).toEqual({ graph, issues });
+    });
+});
+
+test.each(["cog__sd15_txt2img", "cog__sdxl_simple_example", "cog__txt_to_image_to_video", "cog__wan_21_13b_t2v_api"])(
+  "%s could run but for its files",
+  (name) => {
+    const { graph } = importComfy(JSON.parse(text(`workflows/${name}.json`)), library);
+    const errors = validate(graph as NonNullable<typeof graph>, library).filter((one) => one.severity === "error");
+    expect(
+      errors.every((one) => one.code === "param.invalid" && one.message.includes("not in the list")),
+      JSON.stringify(errors),
+    ).toBe(true);
+  },
+);
+
+describe("values", () => {
+  const ui = (type: string, widgets: unknown, inputs: unknown[] = []) =>
+    importComfy(
+      {
+        nodes: [{ id: 1, type, inputs, outputs: [], widgets_values: widgets, pos: [0, 0], size: [1, 1], mode: 0 }],
+        links: [],
+        version: 0.4,
+        last_node_id: 1,
+      },
+      library,
+    );
+  const params = (...args: Parameters<typeof ui>) => ui(...args).graph?.nodes[0]?.params;
+
+  test("are found by position, past the words for what follows a seed", () => {
+    expect(params("KSampler", [5, "randomize", 20, 8, "euler", "normal", 1])).toEqual({
+      seed: 5,
+      steps: 20,
+      cfg: 8,
+      sampler_name: "euler",
+      scheduler: "normal",
+      denoise: 1,
+    });
+  });
+  test("are found past what an upload button leaves", () => {
+    expect(params("LoadImage", ["a.png", "image"])).toEqual({ image: "a.png" });
+    expect(params("LoadAudio", ["a.mp3", null, ""])).toEqual({ audio: "a.mp3" });
+    expect(params("LoadImageMask", ["a.png", "alpha", "image"])).toEqual({ image: "a.png", channel: "alpha" });
+  });
+  test("by name win; a seed beyond exact numbers is said to differ", () => {
+    expect(params("KSampler", { steps: 3, seed: 7 })).toEqual({ steps: 3, seed: 7 });
+    const { graph, issues } = ui("KSampler", [18446744073709552000, "fixed", 20, 8, "euler", "normal", 1]);
+    expect(graph?.nodes[0]?.params?.seed).toSatisfy(Number.isSafeInteger);
+    expect(issues).toMatchObject([{ code: "import.value", place: { node: "1" } }]);
+  });
+  test("of a node that no server has are kept", () => {
+    expect(params("Nobody", [1, 2])).toEqual({ widgets_values: [1, 2] });
+    expect(
+      params(
+        "Nobody",
+        [1, "fixed", 2],
+        [
+          { name: "seed", type: "INT", widget: { name: "seed" }, link: null },
+          { name: "b", type: "INT", widget: { name: "b" }, link: null },
+        ],
+      ),
+    ).toEqual({ seed: 1, b: 2 });
+  });
+});
+
+describe("what is no workflow", () => {
+  test.each([
+    ["{}", "graph.schema"],
+    ['{"nodes":[],"links":[],"last_node_id":0}', "import.not_a_workflow"],
+    ['{"nodes":[{"id":1,"type":"workflow>Mine"}],"links":[],"extra":{"groupNodes":{"Mine":{}}}}', "import.unsupported"],
+    ["[1]", "graph.schema"],
+    ["hello", "graph.not_json"],
+    ['{"1":{"class_type":"KSampler","inputs":{"model":["2",0],"__proto__":1}}}', "graph.forbidden_key"],
+  ])("%s is refused with a reason", (given, code) => {
+    const read = readAnyText(given, library);
+    expect(read.graph).toBeUndefined();
+    expect(read.issues[0]?.code).toBe(code);
+  });
+});
+
+describe("a region goes back to API format", () => {
+  test("as it came, with what it showed", () => {
+    const raw = JSON.parse(text("workflows/cog__sd15_txt2img.json")) as Record<string, { class_type: string; inputs: object }>;
+    const { graph } = importComfy(raw, library);
+    const exported = JSON.parse(exportRegion(graph as NonNullable<typeof graph>, library).text ?? "{}") as typeof raw;
+    expect(Object.keys(exported).sort()).toEqual(Object.keys(raw).sort());
+    for (const [id, { class_type, inputs }] of Object.entries(raw)) expect(exported[id]).toMatchObject({ class_type, inputs });
+    expect(importComfy(exported, library).graph?.edges).toEqual(graph?.edges);
+  });
+  test("with loaders where other planes give something", () => {
+    const node = (id: string, service: string, plane: string) => ({ id, service, plane, status: "pending" });
+    const { graph } = readGraph({
+      schema: "langgraph.v1",
+      workflowId: "w",
+      nodes: [node("pic", "constant.image", "node"), node("turn", "ImageInvert", "comfy")],
+      edges: [{ from: "pic", to: "turn", metadata: { sourcePort: "value", targetPort: "image" } }],
+    });
+    const prompt = JSON.parse(exportRegion(graph as NonNullable<typeof graph>, library).text ?? "{}") as Record<
+      string,
+      { class_type: string; inputs: object }
+    >;
+    expect(
+      Object.values(prompt)
+        .map((one) => one.class_type)
+        .sort(),
+    ).toEqual(["ImageInvert", "LoadImage", "PreviewImage"]);
+    expect(prompt["turn<image"]?.inputs).toEqual({ image: "pic.value.png" });
+  });
+});
+
+describe("a workflow inside a file", () => {
+  const workflow = JSON.stringify({ nodes: [{ id: 1, type: "A" }], links: [], last_node_id: 1, note: 'a "quoted" } brace' });
+  const chunk = (type: string, body: string) => {
+    const data = Buffer.from(body, "latin1");
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(data.length);
+    return Buffer.concat([head, Buffer.from(type), data, Buffer.alloc(4)]);
+  };
+  const png = Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]),
+    chunk("tEXt", 'prompt\0{"1":{"class_type":"A"}}'),
+    chunk("tEXt", `workflow\0${workflow}`),
+    chunk("IEND", ""),
+  ]);
+  const around = (mark: string, body: string) =>
+    Buffer.concat([Buffer.from(mark, "latin1"), Buffer.alloc(50, 0xff), Buffer.from(body), Buffer.alloc(50, 0x7b)]);
+
+  test.each([
+    ["a PNG's text", png],
+    ["a WebP's EXIF", around("RIFF\0\0\0\0WEBPVP8X", `workflow:${workflow}`)],
+    ["an MP4's metadata", around("\0\0\0\x18ftypisom", `\0\0\0\x01${workflow}`)],
+    [
+      "a comment with both formats",
+      around("\0\0\0\x18ftypisom", JSON.stringify({ prompt: '{"1":{"class_type":"A"}}', workflow: JSON.parse(workflow) })),
+    ],
+  ])("is found in %s", (_, file) => expect(JSON.parse(extractWorkflow(file) ?? "null")).toEqual(JSON.parse(workflow)));
+  test.each([
+    ["none", Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10])],
+    ["a cut one", around("\0\0\0\x18ftypisom", workflow.slice(0, 40))],
+    ["another kind of file", Buffer.from(workflow)],
+    ["nothing", Buffer.alloc(0)],
+  ])("is not found in a file with %s", (_, file) => expect(extractWorkflow(file)).toBeUndefined());
+});
