@@ -42,6 +42,7 @@ export interface NodeDefinition {
   /** A subgraph gives them: the definition's name. */
   calls?: string;
   timeoutSeconds: number;
+  mark?: "deprecated" | "experimental";
 }
 
 export interface Library {

@@ -30,6 +30,7 @@ export function define(capability: Capability): NodeDefinition {
     idempotent: capability.contracts?.idempotent === true,
     ...(capability.runtime.instant === true ? { instant: true as const } : {}),
     ...(capability.runtime.human === true ? { human: true as const } : {}),
+    ...(capability.deprecated ? { mark: "deprecated" as const } : capability.experimental ? { mark: "experimental" as const } : {}),
     timeoutSeconds: capability.runtime.timeoutSeconds ?? 0,
   };
 }

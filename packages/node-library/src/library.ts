@@ -5,7 +5,11 @@ import { define } from "./definition.ts";
 
 export function makeLibrary(capabilities: readonly Capability[]): Library {
   const byKey = new Map(capabilities.map((one) => [`${one.plane}\n${one.id}`, define(one)]));
-  const list = [...byKey.values()].sort((a, b) => a.category.localeCompare(b.category) || a.label.localeCompare(b.label));
+  // ComfyUI's come last: they are many, and the others would be lost among them.
+  const last = (one: NodeDefinition) => Number(one.plane === "comfy");
+  const list = [...byKey.values()].sort(
+    (a, b) => last(a) - last(b) || a.category.localeCompare(b.category) || a.label.localeCompare(b.label),
+  );
   return { find: (plane, service) => byKey.get(`${plane}\n${service}`), all: () => list };
 }
 

@@ -16,6 +16,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type * as Y from "yjs";
 import { useRunStore } from "../session/run-store";
 import { ME } from "../session/use-document";
+import { FrameCard, NoteCard, toBackdrop } from "./backdrop";
 import { CanvasTools } from "./canvas-tools";
 import { FitContext, type FitQuestion } from "./fits";
 import { toEdges, toNodes } from "./flow";
@@ -24,7 +25,7 @@ import { type CardNode, NodeCard } from "./node-card";
 import { useClipboard } from "./use-clipboard";
 
 export const DRAG_TYPE = "application/x-spindle-capability";
-const TYPES = { card: NodeCard };
+const TYPES = { card: NodeCard, frame: FrameCard, note: NoteCard };
 const EDGE_TYPES = { loop: LoopEdge };
 
 export interface CanvasProps {
@@ -112,6 +113,7 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onSele
     );
   };
 
+  const backdrop = useMemo(() => toBackdrop(graph), [graph]);
   const drop = (event: React.DragEvent) => {
     event.preventDefault();
     const file = event.dataTransfer.files[0];
@@ -125,7 +127,7 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onSele
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the drop zone; the library's rows add by keyboard too */}
       <div className="canvas" data-testid="canvas" onDragOver={(event) => event.preventDefault()} onDrop={drop}>
         <ReactFlow
-          nodes={nodes}
+          nodes={backdrop.length > 0 ? [...backdrop, ...nodes] : nodes}
           edges={drawn}
           nodeTypes={TYPES}
           edgeTypes={EDGE_TYPES}

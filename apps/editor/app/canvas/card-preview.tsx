@@ -10,9 +10,10 @@ export function CardPreview({ id, definition }: { id: string; definition: NodeDe
   const node = useRunStore((store) => store.nodes[id]);
   const done = node?.state === "succeeded";
   const output = done ? firstToShow(node.output ?? {}, definition) : undefined;
-  const media = isArtifact(output) ? output : done ? undefined : live?.preview;
+  // Inside a ComfyUI prompt a node may give nothing that can leave it; what it showed last stays.
+  const media = isArtifact(output) ? output : done && output !== undefined ? undefined : live?.preview;
   const running = node?.state === "running";
-  if (media) return <Media media={media} final={done} />;
+  if (media) return <Media media={media} final={media === output} />;
   const text = typeof output === "string" ? output : live?.text;
   if (text)
     return (

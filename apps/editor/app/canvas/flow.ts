@@ -13,6 +13,7 @@ import {
   type Library,
   nodePosition,
   nodeSettings,
+  type Port,
   type Position,
 } from "@spindle/graph-model";
 import type { Edge } from "@xyflow/react";
@@ -36,9 +37,25 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
       id: node.id,
       type: "card",
       position: nodePosition(graph, node.id) ?? places.get(node.id) ?? { x: 0, y: 0 },
-      data: { node, definition, draft: engine?.draft === true, wired: (wired.get(node.id) ?? []).join(" "), problem },
+      data: {
+        node,
+        definition,
+        ports: definition ?? portsByWires(graph, node.id),
+        draft: engine?.draft === true,
+        wired: (wired.get(node.id) ?? []).join(" "),
+        problem,
+      },
     };
   });
+}
+
+/** A node that no plane offers keeps its wires: it has the ports that they name. */
+function portsByWires(graph: Graph, id: string): { inputs: Port[]; outputs: Port[] } {
+  const names = (end: "from" | "to", port: "sourcePort" | "targetPort") =>
+    new Set(graph.edges.flatMap((edge) => (edge[end] === id ? (edgeMetadata(edge)[port] ?? []) : [])));
+  const ports = (found: ReadonlySet<string>): Port[] =>
+    [...found].map((name) => ({ name, label: name, type: "any", required: false, schema: {} }));
+  return { inputs: ports(names("to", "targetPort")), outputs: ports(names("from", "sourcePort")) };
 }
 
 export function toEdges(graph: Graph, library: Library): Edge[] {
@@ -59,7 +76,7 @@ export function toEdges(graph: Graph, library: Library): Edge[] {
       ...(isLoopEdge(edge) ? { type: "loop" } : {}),
       ...(label ? { label, labelBgPadding: [6, 3] as [number, number], labelBgBorderRadius: 4 } : {}),
       data: { type: type ?? "any" },
-      style: { "--edge": `var(--port-${colour(type)})` } as never,
+      style: { "--edge": `var(--port-${colour(type)}, var(--port-model))` } as never,
     };
   });
 }

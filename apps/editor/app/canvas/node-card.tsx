@@ -12,7 +12,15 @@ import { CardPreview } from "./card-preview";
 import { PortRows } from "./port-rows";
 
 export type CardNode = Node<
-  { node: GraphNode; definition: NodeDefinition | undefined; draft: boolean; wired: string; problem: string | undefined },
+  {
+    node: GraphNode;
+    definition: NodeDefinition | undefined;
+    /** Ports to draw: the definition's, or those that wires name where there is none. */
+    ports: Pick<NodeDefinition, "inputs" | "outputs">;
+    draft: boolean;
+    wired: string;
+    problem: string | undefined;
+  },
   "card"
 >;
 
@@ -20,7 +28,7 @@ const BOX_BELOW = 0.4;
 const WIDGETS = 3;
 
 export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>) {
-  const { node, definition, draft, wired, problem } = data;
+  const { node, definition, ports, draft, wired, problem } = data;
   const state = useRunStore((store) => store.nodes[id]?.state);
   const boxed = useStore((store) => store.transform[2] < BOX_BELOW);
   const title = nodeTitle(node);
@@ -29,12 +37,13 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
     return (
       <div className="lod" data-plane={plane} data-state={look(state)}>
         {title}
-        <PortRows definition={definition} wired={wired} bare />
+        <PortRows definition={ports} wired={wired} bare />
       </div>
     );
   const wide = definition?.inputs.some((port) => port.schema["x-multiline"]) ?? false;
+  const inline = new Set(ports.inputs.filter((port) => port.schema["x-inline"]).map((port) => port.name));
   const shown = Object.entries(node.params ?? {})
-    .filter(([, value]) => value !== "" && value !== null && typeof value !== "object")
+    .filter(([name, value]) => !inline.has(name) && value !== "" && value !== null && typeof value !== "object")
     .slice(0, WIDGETS);
   return (
     <article
@@ -60,7 +69,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
         </span>
         {draft && <span className="tag">Draft</span>}
       </div>
-      <PortRows definition={definition} wired={wired} />
+      <PortRows definition={ports} wired={wired} params={node.params ?? undefined} />
       {shown.length > 0 && (
         <div className="widgets">
           {shown.map(([name, value]) => (

@@ -1,9 +1,19 @@
 import { type NodeDefinition, type Port, portKind } from "@spindle/graph-model";
 import { Handle, Position, useConnection } from "@xyflow/react";
+import { isArtifact } from "../session/files";
 import { useFits } from "./fits";
 
-/** Inputs left, outputs right, in the same rows. `wired` lists the names of wired inputs, separated by spaces. */
-export function PortRows({ definition, wired, bare }: { definition: NodeDefinition | undefined; wired: string; bare?: boolean }) {
+interface PortRowsProps {
+  /** Absent for a node that no plane offers. */
+  definition: Pick<NodeDefinition, "inputs" | "outputs"> | undefined;
+  /** Names of wired inputs, separated by spaces. */
+  wired: string;
+  params?: Readonly<Record<string, unknown>> | undefined;
+  bare?: boolean;
+}
+
+/** Inputs left, outputs right, in the same rows; below them the inputs that are mostly set by hand, with their values. */
+export function PortRows({ definition, wired, params = {}, bare }: PortRowsProps) {
   const inputs = definition?.inputs ?? [];
   const outputs = definition?.outputs ?? [];
   const taken = new Set(wired.split(" "));
@@ -18,10 +28,12 @@ export function PortRows({ definition, wired, bare }: { definition: NodeDefiniti
         ))}
       </>
     );
+  const sockets = inputs.filter((port) => port.schema["x-inline"] !== true);
+  const inline = inputs.filter((port) => port.schema["x-inline"] === true && (taken.has(port.name) || applies(port, params)));
   return (
     <div className="ports">
-      {Array.from({ length: Math.max(inputs.length, outputs.length) }, (_, row) => {
-        const [input, output] = [inputs[row], outputs[row]];
+      {Array.from({ length: Math.max(sockets.length, outputs.length) }, (_, row) => {
+        const [input, output] = [sockets[row], outputs[row]];
         return (
           <div className="pr" key={input?.name ?? output?.name}>
             {input && <PortHandle port={input} side="in" filled={taken.has(input.name)} />}
@@ -37,8 +49,34 @@ export function PortRows({ definition, wired, bare }: { definition: NodeDefiniti
           </div>
         );
       })}
+      {inline.map((port) => (
+        <div className="pr inline" key={port.name}>
+          <PortHandle port={port} side="in" filled={taken.has(port.name)} />
+          <div className="w">
+            <span className="cut" title={port.description}>
+              {port.label}
+            </span>
+            <b className={`cut num${params[port.name] === undefined ? " t3" : ""}`} title={shown(params[port.name] ?? port.schema.default)}>
+              {taken.has(port.name) ? "wired" : shown(params[port.name] ?? port.schema.default)}
+            </b>
+          </div>
+        </div>
+      ))}
     </div>
   );
+}
+
+/** Whether the choice that an input belongs to is made; rarely used ones show once they are set. */
+function applies(port: Port, params: Readonly<Record<string, unknown>>): boolean {
+  const when = port.schema["x-when"] as { port: string; is: unknown } | undefined;
+  if (when && params[when.port] !== undefined && params[when.port] !== when.is) return false;
+  return port.schema["x-advanced"] !== true || params[port.name] !== undefined;
+}
+
+function shown(value: unknown): string {
+  if (value === undefined || value === null || value === "") return "";
+  if (isArtifact(value)) return value.name ?? value.mime;
+  return typeof value === "object" ? JSON.stringify(value).slice(0, 60) : String(value).slice(0, 120);
 }
 
 function PortHandle({ port, side, filled }: { port: Port; side: "in" | "out"; filled: boolean }) {

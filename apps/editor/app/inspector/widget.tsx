@@ -19,6 +19,16 @@ export function Widget(props: WidgetProps) {
   const { schema, label, value, onChange } = props;
   const type = portType(schema);
   if (Array.isArray(schema.enum)) return <Choice {...props} options={schema.enum} />;
+  const names = Array.isArray(schema.anyOf)
+    ? (schema.anyOf as { enum?: unknown[] }[]).find((one) => Array.isArray(one.enum))?.enum
+    : undefined;
+  if (portKind(type) === "artifact" && names && names.length > 0 && !isArtifact(value))
+    return (
+      <div className="stack" style={{ gap: 6 }}>
+        <FileBox kind={type} label={label} value={undefined} onChange={onChange} />
+        <Choice {...props} options={names} />
+      </div>
+    );
   if (portKind(type) === "artifact")
     return <FileBox kind={type} label={label} value={isArtifact(value) ? value : undefined} onChange={onChange} />;
   if (type === "boolean")
@@ -158,7 +168,7 @@ function NumberWidget({ label, schema, value, placeholder, onChange, whole }: Wi
         value={text}
         min={minimum}
         max={maximum}
-        step={whole ? 1 : "any"}
+        step={(schema["x-step"] as number | undefined) ?? (whole ? 1 : "any")}
         placeholder={placeholder ?? shown(schema.default)}
         onChange={(event) => type(event.target.value)}
         onBlur={leave}

@@ -6,17 +6,23 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { DRAG_TYPE } from "../canvas/canvas";
 import { PLANE_NAMES, PlaneMark } from "../ui/plane-mark";
 
+/** As many as anybody reads; the best come first. */
+const MOST_FOUND = 100;
 const PLANES: Plane[] = ["node", "python", "comfy"];
 
 export function LibraryPanel({ library, loaded, onAdd }: { library: Library; loaded: boolean; onAdd(definition: NodeDefinition): void }) {
   const [text, setText] = useState("");
   const [only, setOnly] = useState<Plane>();
-  const [shut, setShut] = useState<ReadonlySet<string>>(new Set());
+  const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
   const [open, setOpen] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const search = useMemo(() => makeSearch(library), [library]);
   const found = search(text).filter((one) => only === undefined || one.plane === only);
-  const groups = grouped(found);
+  const shown = text.trim() ? found.slice(0, MOST_FOUND) : found;
+  const groups = grouped(shown);
+  // ComfyUI brings hundreds of nodes: their categories are closed until one is opened or something is looked for.
+  const isShut = (category: string, list: readonly NodeDefinition[]) =>
+    toggled.has(category) !== (!text.trim() && list.length > 0 && list.every((one) => one.plane === "comfy"));
 
   useEffect(() => {
     const slash = (event: KeyboardEvent) => {
@@ -30,7 +36,7 @@ export function LibraryPanel({ library, loaded, onAdd }: { library: Library; loa
   }, []);
 
   const toggle = (category: string) =>
-    setShut((now) => (now.has(category) ? new Set([...now].filter((one) => one !== category)) : new Set([...now, category])));
+    setToggled((now) => (now.has(category) ? new Set([...now].filter((one) => one !== category)) : new Set([...now, category])));
   const live = library.all().filter((one) => one.live).length;
   return (
     <aside className={`lib${open ? " open" : ""}`} aria-label="Node library">
@@ -81,20 +87,28 @@ export function LibraryPanel({ library, loaded, onAdd }: { library: Library; loa
             <button
               type="button"
               className="cat"
+              title={category}
               style={{ width: "100%" }}
-              aria-expanded={!shut.has(category)}
+              aria-expanded={!isShut(category, list)}
               onClick={() => toggle(category)}
             >
-              {shut.has(category) ? <ChevronRight size={12} /> : <ChevronDown size={12} />} {category}{" "}
+              {isShut(category, list) ? <ChevronRight size={12} /> : <ChevronDown size={12} />} <span className="cut">{category}</span>
               <span className="num">{list.length}</span>
             </button>
-            {!shut.has(category) &&
+            {!isShut(category, list) &&
               list.map((one) => <Row key={`${one.plane} ${one.service}`} definition={one} onAdd={() => onAdd(one)} />)}
           </section>
         ))}
+        {found.length > shown.length && (
+          <p className="t3 t12" style={{ padding: "12px" }}>
+            {found.length - shown.length} more. Type more of the name.
+          </p>
+        )}
         {loaded && found.length === 0 && (
           <p className="t3 t12" style={{ padding: "12px" }}>
-            {only === "comfy" ? "No ComfyUI server is connected." : `Nothing is called "${text}".`}
+            {only === "comfy"
+              ? "No ComfyUI is connected. Set COMFY_URL to one, for example http://127.0.0.1:8188, and start again."
+              : `Nothing is called "${text}".`}
           </p>
         )}
       </div>
@@ -120,6 +134,7 @@ function Row({ definition, onAdd }: { definition: NodeDefinition; onAdd(): void 
       <PlaneMark plane={definition.plane} small off={!definition.live} />
       <span className="cut">{definition.label}</span>
       {draft && <span className="tag">Draft</span>}
+      {definition.mark && <span className="tag">{definition.mark === "deprecated" ? "Old" : "Beta"}</span>}
       {!definition.live && (
         <span className="tag off">
           <WifiOff size={10} /> Offline
@@ -131,6 +146,10 @@ function Row({ definition, onAdd }: { definition: NodeDefinition; onAdd(): void 
 
 function grouped(list: readonly NodeDefinition[]): Map<string, NodeDefinition[]> {
   const groups = new Map<string, NodeDefinition[]>();
-  for (const one of list) groups.set(one.category, [...(groups.get(one.category) ?? []), one]);
+  for (const one of list) {
+    const known = groups.get(one.category);
+    if (known) known.push(one);
+    else groups.set(one.category, [one]);
+  }
   return groups;
 }

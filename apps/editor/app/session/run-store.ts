@@ -22,7 +22,15 @@ export const useRunStore = create<RunStore>((set) => ({
 export function showSnapshot(run: RunView): void {
   useRunStore.setState({
     run,
-    nodes: Object.fromEntries(run.nodes.map((one) => [one.node, one])),
+    nodes: Object.assign(
+      Object.fromEntries(run.nodes.map((one) => [one.node, one])),
+      ...run.live.map((one) =>
+        moving(
+          run.nodes.find(({ node }) => node === one.node),
+          one,
+        ),
+      ),
+    ),
     live: Object.fromEntries(run.live.map((one) => [one.node, one])),
     counts: run.counts,
   });
@@ -142,5 +150,14 @@ function counted(counts: Record<string, NodeCount>, node: string, state: string)
 }
 
 export function showLive(live: Live): void {
-  useRunStore.setState((now) => ({ live: { ...now.live, [live.node]: live } }));
+  useRunStore.setState((now) => ({
+    live: { ...now.live, [live.node]: live },
+    nodes: { ...now.nodes, ...moving(now.nodes[live.node], live) },
+  }));
+}
+
+/** A node that runs as part of a group has no state of its own until the group is over; what it reports shows it meanwhile. */
+function moving(node: NodeRunView | undefined, live: Live): Record<string, NodeRunView> {
+  if (!node || !["queued", "running", "succeeded"].includes(node.state) || node.output !== null || node.attempt > 0) return {};
+  return { [node.node]: { ...node, state: live.progress === 1 ? "succeeded" : "running" } };
 }

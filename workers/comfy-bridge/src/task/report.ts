@@ -39,10 +39,10 @@ export class Report {
   hear(message: Message): void {
     switch (message.type) {
       case "cached":
-        for (const id of message.nodes) this.done.add(id);
+        for (const id of message.nodes) this.finish(id);
         break;
       case "executing":
-        if (this.current !== undefined) this.done.add(this.current);
+        if (this.current !== undefined) this.finish(this.current);
         this.current = message.node;
         if (message.node !== undefined) this.tell(message.node, {});
         break;
@@ -51,7 +51,7 @@ export class Report {
         break;
       case "states":
         for (const { node, state, value, max } of message.nodes) {
-          if (state === "finished") this.done.add(node);
+          if (state === "finished") this.finish(node);
           else if (max > 1) this.steps(node, value, max);
         }
         break;
@@ -78,6 +78,12 @@ export class Report {
     clearTimeout(this.timer);
     this.timer = undefined;
     await this.sending;
+  }
+
+  private finish(id: string): void {
+    if (this.done.has(id)) return;
+    this.done.add(id);
+    if (id === graphNode(id, this.options.prompt)) this.tell(id, { progress: 1 });
   }
 
   private steps(node: string, value: number, max: number): void {

@@ -4,7 +4,6 @@ import { checkLimits, ID_PATTERN } from "../../check/limits.ts";
 import type { Position } from "../../graph.ts";
 import { hasErrors, type Issue, issue } from "../../issue.ts";
 import type { Library, NodeDefinition } from "../../library.ts";
-import { words } from "../../ports.ts";
 import { slotOf } from "../prompt.ts";
 import { type FlatNode, flatten } from "./flatten.ts";
 import { readWidgets } from "./widgets.ts";
@@ -146,7 +145,7 @@ function build(
   const byId = new Map(drafts.map((one) => [one.id, one]));
   const define = (draft: Draft | undefined) => draft && library.find("comfy", draft.type);
   const nodes = drafts.map((draft): GraphNode => {
-    const title = draft.title ?? define(draft)?.label ?? words(draft.type);
+    const title = draft.title ?? define(draft)?.label ?? draft.type;
     const params = Object.keys(draft.params).length > 0 ? { params: draft.params } : {};
     return { id: ids.get(draft.id) as string, name: title, service: draft.type, plane: "comfy", status: "pending", ...params };
   });

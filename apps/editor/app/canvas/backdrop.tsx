@@ -1,0 +1,66 @@
+// What an imported workflow has around its nodes: frames that group them, and notes. They are looked at, not edited.
+import type { Graph, Position } from "@spindle/graph-model";
+import type { CardNode } from "./node-card";
+
+interface Frame {
+  title: string;
+  position: Position;
+  size: { width: number; height: number };
+  colour?: string;
+}
+interface Note {
+  title: string;
+  text: string;
+  position: Position;
+  size: { width: number; height: number };
+}
+
+const list = <T extends { position: Position; size: object }>(value: unknown): T[] =>
+  Array.isArray(value) ? value.filter((one): one is T => typeof one?.position?.x === "number" && typeof one?.size?.width === "number") : [];
+
+/** Drawn below the nodes; they share React Flow's list with the cards and nothing else. */
+export function toBackdrop(graph: Graph): CardNode[] {
+  const { frames, notes } = Object(graph.metadata?.editor) as { frames?: unknown; notes?: unknown };
+  const fixed = { draggable: false, selectable: false, deletable: false, connectable: false, focusable: false };
+  const made = [
+    ...list<Frame>(frames).map((one, index) => ({
+      id: `frame ${index}`,
+      type: "frame",
+      zIndex: -2,
+      data: one,
+      position: one.position,
+      ...one.size,
+      ...fixed,
+    })),
+    ...list<Note>(notes).map((one, index) => ({
+      id: `note ${index}`,
+      type: "note",
+      zIndex: -1,
+      data: one,
+      position: one.position,
+      ...one.size,
+      ...fixed,
+    })),
+  ];
+  return made as never;
+}
+
+const COLOUR = /^#[0-9a-fA-F]{3,8}$/;
+
+export function FrameCard({ data }: { data: Frame }) {
+  const colour = data.colour && COLOUR.test(data.colour) ? ({ "--frame": data.colour } as React.CSSProperties) : {};
+  return (
+    <section className="canvas-frame" style={{ ...data.size, ...colour }} aria-label={data.title}>
+      <h3>{data.title}</h3>
+    </section>
+  );
+}
+
+export function NoteCard({ data }: { data: Note }) {
+  return (
+    <section className="canvas-note nowheel" style={data.size} aria-label={data.title || "Note"}>
+      {data.title && <h3>{data.title}</h3>}
+      <p>{data.text}</p>
+    </section>
+  );
+}
