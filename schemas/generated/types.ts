@@ -323,6 +323,12 @@ export interface CapabilityEngine {
    * Why it is not live, and what would make it so.
    */
   reason?: string;
+  /**
+   * The workflow that the engine is (schemas/comfy/blueprint.schema.json). Set by the runtime.
+   */
+  blueprint?: {
+    [k: string]: unknown;
+  };
 }
 /**
  * A single capability describing a task the system can perform, its runtime behavior, IO schemas, and operational contracts.
@@ -605,6 +611,74 @@ export interface RegionInput {
    * The region is this one node: its outputs are the task's.
    */
   only?: string;
+  /**
+   * A node whose progress starts again for each of so many windows.
+   */
+  windows?: {
+    node: string;
+    count: number;
+  };
+}
+export interface BlueprintNode {
+  class_type: string;
+  inputs: {
+    [k: string]: unknown;
+  };
+  _meta?: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * A ComfyUI workflow published as an engine of a capability (templates/comfy): its prompt, where the capability's inputs go, and which of its outputs are the capability's.
+ */
+export interface Blueprint {
+  /**
+   * The engine's id, before the server's.
+   */
+  name: string;
+  capability: string;
+  plane?: "node" | "python" | "comfy";
+  label: string;
+  description: string;
+  /**
+   * ComfyUI's API format.
+   */
+  prompt: {
+    [k: string]: BlueprintNode;
+  };
+  /**
+   * `node.input` of the prompt to a CEL expression over `inputs`, the capability's inputs and parameters. One that names an input without a value leaves the prompt's own value.
+   */
+  set: {
+    [k: string]: string;
+  };
+  /**
+   * An output of the capability: the prompt's output node, and which of its files.
+   */
+  gives: {
+    [k: string]: {
+      from: string;
+      pick: "image" | "images" | "audio" | "audios" | "video" | "videos" | "text" | "json";
+    };
+  };
+  /**
+   * The node whose progress starts again for each window, and how many there are (CEL).
+   */
+  windows?: {
+    node: string;
+    count: string;
+  };
+  models: {
+    file: string;
+    folder: string;
+    gigabytes: number;
+    licence: string;
+    url?: string;
+  }[];
+  /**
+   * Node packs that the workflow needs.
+   */
+  packs?: string[];
 }
 /**
  * Something that happened in a run, numbered without gaps from 1.

@@ -61,8 +61,8 @@ describe("without a server", () => {
     expect((await spindle(["export", file("good.json", good), "--to", "mermaid"])).out).toMatch(/^flowchart LR\n {2}n0\("a"\)/);
     expect((await spindle(["export", odd, "--to", "png"])).code).toBe(1);
     const comfy = await spindle(["import", file("comfy.json", '{"1":{"class_type":"KSampler","inputs":{}}}')]);
-    expect([comfy.code, comfy.out]).toEqual([1, ""]);
-    expect(comfy.err).toContain("not supported yet");
+    expect([comfy.code, JSON.parse(comfy.out).nodes[0]]).toMatchObject([0, { service: "KSampler", plane: "comfy" }]);
+    expect(comfy.err).toContain("is not in the library of the comfy plane");
   });
   test("capabilities", async () =>
     expect((await spindle(["capabilities"])).out).toMatch(/python\s+generate\.infinite_talk .*drawn-mouth \(draft\)/));

@@ -1,6 +1,8 @@
 // The Comfy plane through a whole Spindle: bridge, runtime and engine against the fake ComfyUI.
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
+import { solidPng } from "../../workers/comfy-bridge/test/fake/png.ts";
 import { ended, getRun, graphOf, node, type Spindle, startSpindle, submit, until, wire } from "../support/spindle.ts";
 
 let fake: FakeComfy;
@@ -299,5 +301,83 @@ describe("previews", () => {
     expect(live.node).toBe("sample");
     expect(live.preview?.mime).toBe("image/png");
     await ended(spindle.url, body.run);
+  });
+});
+
+describe("a workflow as an engine", () => {
+  const blueprint = JSON.parse(readFileSync(new URL("../../templates/comfy/wan-infinitetalk.json", import.meta.url), "utf8"));
+  const engines = async () =>
+    (
+      (await (await fetch(`${spindle.url}/api/capabilities`)).json()) as {
+        capabilities: { id: string; engines: { id: string; live: boolean; reason?: string }[] }[];
+      }
+    ).capabilities.find((one) => one.id === "generate.infinite_talk")?.engines ?? [];
+
+  test("says what the server lacks, until it has it; then the capability runs on it, window by window", async () => {
+    const id = `wan-infinitetalk@127.0.0.1-${fake.port}`;
+    expect((await engines()).find((one) => one.id === id)).toMatchObject({
+      live: false,
+      reason: expect.stringContaining("Install the node packs ComfyUI-WanVideoWrapper"),
+    });
+    fake.offer(blueprint.prompt);
+    await until(async () => (await engines()).some((one) => one.id === id && one.live), 15_000, "the engine is live");
+    const graph = graphOf([
+      node("say", "generate.f5_to_tts", { narration: "One two three four five six seven eight nine ten eleven twelve." }, "python"),
+      node("talk", "generate.infinite_talk", { stagePrompt: "a dog is talking", seed: 7 }, "python"),
+    ]);
+    graph.edges.push(wire("say", "audioArtifact", "talk", "audioArtifact"));
+    const portrait = new Blob([new Uint8Array(solidPng(32, 32, 0x336699))], { type: "image/png" });
+    const { status, body } = await submit(
+      spindle.url,
+      { ...graph, metadata: { nodes: { talk: { engine: id } } } },
+      { portrait },
+      { portrait: "image" },
+    );
+    expect(status, JSON.stringify(body)).toBe(202);
+    const live = await until(
+      async () => (await getRun(spindle.url, body.run)).live.find((one) => one.note?.startsWith("Window")),
+      20_000,
+      "a window is told",
+    );
+    expect(live).toMatchObject({ node: "talk", note: expect.stringMatching(/^Window \d of \d/) });
+    const view = await ended(spindle.url, body.run);
+    expect(view.error).toBeNull();
+    expect(view.outputs).toMatchObject({ videoArtifact: { mime: "video/mp4" } });
+    const prompt = fake.prompts.at(-1)?.prompt as Record<string, { inputs: Record<string, unknown> }>;
+    expect(prompt["241"]?.inputs.positive_prompt).toBe("a dog is talking");
+    expect(prompt["284"]?.inputs.image).toMatch(/^spindle\/[0-9a-f]{64}\.png$/);
+    expect(Number(prompt["194"]?.inputs.num_frames)).toBeGreaterThan(25);
+  });
+});
+
+describe("two servers", () => {
+  test("are one library; regions of one graph go to both, and a region only to where its nodes are", async () => {
+    const other = await FakeComfy.start();
+    other.offer({ "1": { class_type: "OnlyThere", inputs: { image: ["0", 0] } } });
+    const both = await startSpindle({ worker: false, env: { COMFY_URL: `${fake.url}, ${other.url}`, SPINDLE_COMFY_LIBRARY_MS: "1000" } });
+    try {
+      await until(
+        async () => (await (await fetch(`${both.url}/api/capabilities`)).text()).includes("OnlyThere"),
+        30_000,
+        "the second server's node is there",
+      );
+      const before = [fake.prompts.length, other.prompts.length];
+      const pair = graphOf([comfy("a", "EmptyImage", { width: 8, color: 1 }), comfy("b", "EmptyImage", { width: 16, color: 2 })]);
+      const started = await submit(both.url, pair);
+      expect((await ended(both.url, started.body.run)).error).toBeNull();
+      expect([fake.prompts.length, other.prompts.length]).toEqual(before.map((count) => count + 1));
+      const there = await submit(
+        both.url,
+        graphOf(
+          [comfy("a", "EmptyImage", { width: 8, color: 3 }), comfy("b", "OnlyThere"), comfy("c", "PreviewAny")],
+          [link("a", "IMAGE", "b", "image"), link("b", "*", "c", "source")],
+        ),
+      );
+      expect((await ended(both.url, there.body.run)).error).toBeNull();
+      expect(other.prompts.length).toBe((before[1] as number) + 2);
+    } finally {
+      await both.stop();
+      await other.stop();
+    }
   });
 });

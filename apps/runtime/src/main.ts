@@ -19,7 +19,7 @@ import { LibraryService } from "./services/library-service.ts";
 import { PeopleService } from "./services/people-service.ts";
 import { PlanService } from "./services/plan-service.ts";
 import { RunService } from "./services/run-service.ts";
-import { TemplateService } from "./services/template-service.ts";
+import { loadBlueprints, TemplateService } from "./services/template-service.ts";
 import { openDatabase } from "./store/database.ts";
 import { migrate } from "./store/migrate.ts";
 import { patient } from "./store/patient.ts";
@@ -55,7 +55,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const unfit = await patient(() => whyUnfit(workers.redis));
   if (unfit) throw new Error(unfit);
   const registry = await NodeRegistry.load();
-  const library = new LibraryService(workers.redis, registry, models, store);
+  const library = new LibraryService(workers.redis, registry, models, store, await loadBlueprints(join(ROOT, "templates")));
   const nodePlane = new NodePlane({ record, registry, artifacts, live, models, timings, manifest: () => library.manifest() });
   const engine: Engine = new Engine({
     db,

@@ -105,3 +105,15 @@ function whyRefused(expr: Expr | undefined, names: ReadonlySet<string>, depth: n
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 const typeName = (value: unknown): string =>
   value === null ? "null" : typeof value === "object" ? "a list or an object" : `a ${typeof value}`;
+
+/**
+ * What an expression over `inputs` gives: a number, a text or a truth value.
+ * @throws ConditionError if it is no expression, or names what is not there
+ */
+export function calculate(text: string, inputs: Readonly<Record<string, unknown>>): unknown {
+  const found = compile(text);
+  if ("bad" in found) throw new ConditionError(found.bad);
+  const value: unknown = found.plan({ inputs, output: {}, error: {}, context: {} } as never);
+  if (isCelError(value)) throw new ConditionError(`${sentence(value.message)} (in ${text})`);
+  return typeof value === "bigint" ? Number(value) : value;
+}

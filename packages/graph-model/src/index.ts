@@ -2,6 +2,7 @@ export { type Read, readAnyText, readGraph, readGraphText } from "./check/docume
 export { ID_PATTERN, LIMITS } from "./check/limits.ts";
 export { whyInvalid } from "./check/node.ts";
 export { validate } from "./check/validate.ts";
+export { blueprintEngine, blueprintInput, type ServerNode, serverOfEngine, whyNotThere } from "./comfy/blueprint.ts";
 export { exportRegion } from "./comfy/export.ts";
 export { extractWorkflow } from "./comfy/import/carried.ts";
 export { type Imported, importComfy, isComfyFormat } from "./comfy/import/import.ts";

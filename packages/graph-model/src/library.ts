@@ -1,4 +1,5 @@
 // The validator's view of the node library: what it must know of a capability, and nothing of where that came from.
+import type { Blueprint } from "@spindle/schemas";
 import type { GraphNode, Plane } from "./graph.ts";
 import type { Port } from "./ports.ts";
 
@@ -10,6 +11,8 @@ export interface Engine {
   draft: boolean;
   live: boolean;
   reason?: string;
+  /** The ComfyUI workflow that the engine is. */
+  blueprint?: Blueprint;
 }
 
 export interface Parameter {

@@ -1,7 +1,7 @@
 // A manifest entry (DESIGN M1) -> the definition that canvas, inspector and validator read.
 import type { NodeDefinition, Parameter, Plane } from "@spindle/graph-model";
 import { portsOf } from "@spindle/graph-model";
-import type { Capability } from "@spindle/schemas";
+import { type Capability, validateBlueprint } from "@spindle/schemas";
 
 type Schema = Record<string, unknown>;
 
@@ -21,11 +21,15 @@ export function define(capability: Capability): NodeDefinition {
     inputs,
     outputs: portsOf(capability.io.output),
     parameters: (capability.parameters ?? []).filter((one) => !inputs.some((port) => port.name === one.name)).map(parameter),
-    engines: (capability.engines ?? [{ id: "default", label: "Default", plane, draft: false, live: true }]).map((engine) => ({
-      ...engine,
-      plane: engine.plane as Plane,
-      live: engine.live && live,
-    })),
+    engines: (capability.engines ?? [{ id: "default", label: "Default", plane, draft: false, live: true }]).map(
+      ({ blueprint, ...engine }) => ({
+        ...engine,
+        plane: engine.plane as Plane,
+        // An engine of another plane lives and dies with that one.
+        live: engine.live && (live || engine.plane !== plane),
+        ...(validateBlueprint(blueprint) ? { blueprint } : {}),
+      }),
+    ),
     live,
     idempotent: capability.contracts?.idempotent === true,
     ...(capability.runtime.instant === true ? { instant: true as const } : {}),

@@ -1,6 +1,7 @@
 // `spindle`: validate, run, import, export, capabilities. All but `run` need nothing but the packages.
 import { Command } from "commander";
 import { exportGraph, importGraph, listCapabilities, validateFile } from "./offline.ts";
+import { record } from "./record.ts";
 import { run } from "./run.ts";
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
@@ -41,6 +42,15 @@ program
   .action((graph: string, options: { input: string[]; out?: string; json?: boolean; force?: boolean; dry?: boolean }) =>
     end(run(graph, options)),
   );
+
+program
+  .command("comfy")
+  .description("what has to do with a running ComfyUI")
+  .command("record")
+  .requiredOption("--url <url>", "where it is")
+  .option("--out <folder>", "keep what was heard")
+  .description("have the recorded conversations again, and say where this ComfyUI differs from what the tests play; exit 1 if it does")
+  .action((options: { url: string; out?: string }) => end(record(options)));
 
 /** The exit code, once what was printed has been written. */
 async function end(work: Promise<number>): Promise<void> {

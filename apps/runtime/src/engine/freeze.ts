@@ -61,7 +61,7 @@ function freezeNode(graph: Graph, node: GraphNode, library: Library, server: Eng
   const definition = elementDefinition(graph, node, library);
   const engine = server ?? definition?.engines.find((one) => one.id === settings.engine) ?? (definition && autoEngine(definition));
   if (!definition || !engine) throw new Error(`No definition for the validated node ${node.id}.`);
-  return {
+  const frozen = {
     plane: engine.plane,
     service: node.service,
     version: definition.version,
@@ -69,6 +69,7 @@ function freezeNode(graph: Graph, node: GraphNode, library: Library, server: Eng
     draft: engine.draft,
     timeoutSeconds: Math.round(settings.timeoutSeconds ?? Math.max(0, definition.timeoutSeconds)),
   };
+  return engine.blueprint ? asRegion(frozen) : frozen;
 }
 
 /** The node runs that every run has from the start; those in loops, maps and subgraphs come to be as it goes. */

@@ -1,6 +1,9 @@
 // What a node run does next, by its state (SPEC C, M, D, H). Each step changes the row or waits until somebody else has.
 import {
+  blueprintInput,
+  ConditionError,
   edgeMetadata,
+  type GraphNode,
   type InputSource,
   type NodeDefinition,
   nodeSettings,
@@ -88,12 +91,16 @@ export class NodeStep {
     if (listPort) return this.gather(row, () => mapOver(this.run, this, scope, id, row, values, listPort));
     if (definition.calls !== undefined) return this.gather(row, () => callDefinition(this.run, definition.calls ?? "", row, values));
     const node = scope.level.plan.shape.node.get(id);
-    const input =
-      row.state !== "queued"
-        ? (row.input ?? {})
-        : row.plane === "comfy"
-          ? this.alone(scope, id, values)
-          : fullInput(definition, node?.params, values);
+    const full = () => fullInput(definition, node?.params, values);
+    let input = row.input ?? {};
+    if (row.state === "queued") {
+      try {
+        input = row.plane === "comfy" ? this.prompt(scope, id, row, definition, full()) : full();
+      } catch (error) {
+        if (error instanceof ConditionError) return this.fail(row, "node.user_error", error.message, values);
+        throw error;
+      }
+    }
     if (definition.human) return this.ask(row, input);
     const cache = row.state === "queued" ? await this.look(scope, id, row, input, definition) : {};
     if ("earlier" in cache) return this.reuse(row, cache.earlier, "Nothing changed.", input);
@@ -134,16 +141,15 @@ export class NodeStep {
     });
   }
 
-  /** One element of a map over a comfy node: a region of that node, whose outputs are the element's. */
-  private alone({ level }: Scope, id: string, values: Values): Values {
-    const region = regionInput({
-      graph: level.graph,
-      define: (node) => level.definition.get(node.id),
-      values: new Map([[id, values]]),
-      only: true,
-      shape: level.plan.shape,
-    });
-    return { ...region };
+  /**
+   * The prompt of a node that is one for ComfyUI by itself: its engine is a workflow there, or it is an element of a map.
+   * @throws ConditionError
+   */
+  private prompt({ level }: Scope, id: string, row: DecidedRow, definition: NodeDefinition, values: Values): Values {
+    const blueprint = definition.engines.find((one) => one.id === row.engine)?.blueprint;
+    if (blueprint) return { ...blueprintInput(blueprint, id, values) };
+    const define = (node: GraphNode) => level.definition.get(node.id);
+    return { ...regionInput({ graph: level.graph, define, values: new Map([[id, values]]), only: true, shape: level.plan.shape }) };
   }
 
   set(row: DecidedRow, change: Parameters<Running["change"]>[1]): Promise<undefined> {

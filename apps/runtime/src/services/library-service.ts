@@ -2,9 +2,16 @@
 import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { Library } from "@spindle/graph-model";
-import { makeLibrary, mergeManifests } from "@spindle/node-library";
+import { makeLibrary, mergeManifests, withBlueprints } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
-import { type Capability, type CombinedManifest, type PlaneManifest, validateCapability, validatePlaneManifest } from "@spindle/schemas";
+import {
+  type Blueprint,
+  type Capability,
+  type CombinedManifest,
+  type PlaneManifest,
+  validateCapability,
+  validatePlaneManifest,
+} from "@spindle/schemas";
 import { names } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import type { ObjectStore } from "../artifacts/store.ts";
@@ -36,6 +43,7 @@ export class LibraryService {
     private readonly registry: NodeRegistry,
     private readonly models: Config["models"],
     private readonly store: ObjectStore,
+    private readonly blueprints: readonly Blueprint[],
   ) {
     this.merged = this.merge();
     this.made = makeLibrary(this.merged.capabilities);
@@ -105,7 +113,7 @@ export class LibraryService {
   }
 
   private merge(): CombinedManifest {
-    return mergeManifests(
+    const merged = mergeManifests(
       {
         node: { manifest: this.node, live: true },
         python: { manifest: this.python, live: this.pythonLive },
@@ -113,6 +121,7 @@ export class LibraryService {
       },
       new Date(),
     );
+    return { ...merged, capabilities: withBlueprints(merged.capabilities, this.blueprints) };
   }
 
   private refresh(): void {

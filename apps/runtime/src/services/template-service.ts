@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { definer, type Graph, type Library, type RunInput, readGraphText, runInputs } from "@spindle/graph-model";
+import { type Blueprint, validateBlueprint } from "@spindle/schemas";
 import { Refused } from "../refused.ts";
 
 export interface Template {
@@ -22,6 +23,21 @@ interface About {
   samples?: Template["samples"];
 }
 
+const BLUEPRINTS = "comfy";
+
+/** The workflows that ship as engines. @throws Error that names the file which is none */
+export async function loadBlueprints(templates: string): Promise<Blueprint[]> {
+  const folder = join(templates, BLUEPRINTS);
+  const files = (await readdir(folder)).filter((one) => one.endsWith(".json")).sort();
+  return Promise.all(
+    files.map(async (file) => {
+      const value: unknown = JSON.parse(await readFile(join(folder, file), "utf8"));
+      if (validateBlueprint(value)) return value;
+      throw new Error(`templates/comfy/${file}: ${validateBlueprint.errors?.[0]?.instancePath} ${validateBlueprint.errors?.[0]?.message}`);
+    }),
+  );
+}
+
 export class TemplateService {
   private constructor(
     private readonly folder: string,
@@ -29,7 +45,7 @@ export class TemplateService {
   ) {}
 
   static async load(folder: string): Promise<TemplateService> {
-    const entries = (await readdir(folder, { withFileTypes: true })).filter((one) => one.isDirectory());
+    const entries = (await readdir(folder, { withFileTypes: true })).filter((one) => one.isDirectory() && one.name !== BLUEPRINTS);
     const loaded = await Promise.all(entries.map((one) => loadTemplate(folder, one.name)));
     return new TemplateService(folder, new Map(loaded.map((one) => [one.name, one])));
   }

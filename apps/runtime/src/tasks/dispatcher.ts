@@ -1,6 +1,6 @@
 // Drains the outbox to the bus (DESIGN W2). Sending twice is harmless: the bus keeps one entry for each task.
 import { createHash } from "node:crypto";
-import { canonicalText } from "@spindle/graph-model";
+import { canonicalText, serverOfEngine } from "@spindle/graph-model";
 import type { Route, RuntimeEnd } from "@spindle/task-bus";
 import type pg from "pg";
 import type { Timings } from "../config.ts";
@@ -13,7 +13,8 @@ export const inputText = (row: Pick<NodeRunRow, "input">): string => canonicalTe
 export const routeOf = (row: Pick<NodeRunRow, "plane" | "service" | "engine">): Route => ({
   plane: row.plane,
   service: row.service,
-  engine: row.engine,
+  // A workflow on a server waits in the server's one queue, with everything else for it.
+  engine: row.plane === "comfy" ? serverOfEngine(row.engine) : row.engine,
 });
 
 /** DESIGN E14: how many tasks of one route are on the bus at once; the rest waits in PostgreSQL, where the order may still change. */

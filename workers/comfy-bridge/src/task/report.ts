@@ -12,6 +12,7 @@ export interface News {
   step?: number;
   steps?: number;
   text?: string;
+  note?: string;
   preview?: Awaited<ReturnType<TaskRuntime["store"]>>["ref"];
 }
 
@@ -19,6 +20,8 @@ export interface ReportOptions {
   prompt: Readonly<Record<string, unknown>>;
   /** The region is this one node: its news are the task's own. */
   only?: string | undefined;
+  /** A node whose steps start again for each of so many windows. */
+  windows?: { node: string; count: number } | undefined;
   store: (image: Buffer, mime: ImageMime) => Promise<News["preview"]>;
   send: (news: News) => Promise<void>;
 }
@@ -30,6 +33,8 @@ export class Report {
   private readonly total: number;
   private current: string | undefined;
   private timer: NodeJS.Timeout | undefined;
+  /** The whole's progress is known better than by how many nodes are done. */
+  private stepped = false;
   private sending = Promise.resolve();
 
   constructor(private readonly options: ReportOptions) {
@@ -89,7 +94,17 @@ export class Report {
   private steps(node: string, value: number, max: number): void {
     if (!(max > 0)) return;
     const share = Math.max(0, Math.min(1, value / max));
-    this.tell(node, { progress: share, step: Math.max(0, Math.round(value)), steps: Math.max(0, Math.round(max)) });
+    const { windows } = this.options;
+    const whole = windows?.node === node ? this.inWindow(share, windows.count) : { progress: share };
+    this.tell(node, { ...whole, step: Math.max(0, Math.round(value)), steps: Math.max(0, Math.round(max)) });
+  }
+
+  private window = 0;
+  private lastShare = 0;
+  private inWindow(share: number, count: number): News {
+    if (share < this.lastShare) this.window = Math.min(count - 1, this.window + 1);
+    this.lastShare = share;
+    return { progress: Math.min(0.99, (this.window + share) / count), note: `Window ${this.window + 1} of ${count}` };
   }
 
   private tell(id: string, news: News): void {
@@ -112,8 +127,17 @@ export class Report {
     this.images.clear();
     for (const { node, news, image } of batch) {
       const preview = image && (await store(image.image, image.mime));
-      await send({ ...(only === node ? {} : { node }), ...news, ...(preview ? { preview } : {}) });
+      const told = only === undefined ? { node, ...news } : this.ofWhole(node, news);
+      if (Object.keys(told).length > 0 || preview) await send({ ...told, ...(preview ? { preview } : {}) });
     }
-    if (only === undefined) await send({ progress: Math.min(0.99, this.done.size / this.total) });
+    if (!this.stepped) await send({ progress: Math.min(0.99, this.done.size / this.total) });
+  }
+
+  /** Of a prompt that is one node of the graph: what its nodes show is that node's; its steps are those of the one that counts. */
+  private ofWhole(node: string, { progress, step, steps, ...shown }: News): News {
+    const { only, windows } = this.options;
+    if (node !== (windows?.node ?? only) || progress === undefined) return shown;
+    this.stepped = true;
+    return { ...shown, progress: Math.min(0.99, progress), ...(steps === undefined ? {} : { step, steps }) } as News;
   }
 }

@@ -111,6 +111,7 @@ async function work(
   const report = new Report({
     prompt,
     only: region.only,
+    windows: region.windows,
     store: async (image, mime) => (await runtime.store(image, mime, "preview")).ref,
     send: (news) => bus.progress({ v: 1, task: entry.task, ...news }),
   });

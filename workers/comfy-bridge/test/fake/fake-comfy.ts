@@ -4,7 +4,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { Json, Program, Prompt, Submission } from "./program.ts";
+import type { NodeInfo } from "../../src/library/index.ts";
+import { solidPng } from "./png.ts";
+import { type Conversation, type Json, type Program, type Prompt, replay, type Submission } from "./program.ts";
 import { execute, STUBS } from "./stub-nodes.ts";
 
 export interface Faults {
@@ -93,6 +95,11 @@ export class FakeComfy {
     for (const { socket } of this.sockets.values()) socket.terminate();
   }
 
+  /** A file in the server's input folder. */
+  put(name: string, width: number, height: number): void {
+    this.inputs.set(name, solidPng(width, height, 0x445566));
+  }
+
   forgetFiles(): void {
     this.files.clear();
   }
@@ -168,8 +175,14 @@ export class FakeComfy {
       return;
     }
     const prompt = given.prompt as Prompt;
-    const wrong = Object.entries(prompt).find(([, node]) => !(node.class_type in STUBS) && !node.class_type.startsWith("Probe"));
-    if (wrong && !this.played) {
+    const played = this.plays.shift();
+    if (played && played.answer.status !== 200) {
+      json(played.answer.body, played.answer.status);
+      return;
+    }
+    if (played) this.program = replay(played);
+    const wrong = Object.entries(prompt).find(([, node]) => !(node.class_type in STUBS) && !this.offered.has(node.class_type));
+    if (wrong && !this.played && !played) {
       json(missingNode(...wrong), 400);
       return;
     }
@@ -184,9 +197,33 @@ export class FakeComfy {
       interrupted: () => job.interrupt,
     };
     this.jobs.push(job);
-    json({ prompt_id: id, number: this.prompts.length, node_errors: nodeErrors ?? {} });
+    json({ prompt_id: id, number: this.prompts.length, node_errors: nodeErrors ?? played?.answer.body.node_errors ?? {} });
     this.working = this.working.then(() => this.work(job));
   }
+
+  /** Offers every node of a prompt, with the files it names; nodes without a stub give words. */
+  offer(prompt: Prompt): void {
+    const info = JSON.parse(this.objectInfo) as Record<string, NodeInfo>;
+    for (const { class_type, inputs } of Object.values(prompt)) {
+      this.offered.add(class_type);
+      const made = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, typeof value === "string" ? [[value]] : ["*"]]));
+      const known: NodeInfo = info[class_type] ?? {
+        input: { optional: made as never },
+        output: ["*", "*", "*", "*"],
+        output_node: class_type === "VHS_VideoCombine",
+      };
+      info[class_type] = known;
+      for (const [name, value] of Object.entries(inputs)) {
+        const choices = (known.input?.required?.[name] ?? known.input?.optional?.[name])?.[0];
+        if (Array.isArray(choices) && typeof value === "string" && !choices.includes(value)) choices.push(value);
+      }
+    }
+    this.objectInfo = JSON.stringify(info);
+  }
+  private readonly offered = new Set<string>();
+
+  /** Conversations to play, one for each prompt that comes; answers as they were. */
+  plays: Conversation[] = [];
 
   /** True while a recording is played: its nodes need not be known. */
   played = false;

@@ -31,20 +31,27 @@ interface Recorded {
   base64?: string;
   http?: string;
   status?: number;
-  request?: { prompt: Prompt };
+  request?: { prompt: Prompt } & Json;
   response?: Json;
 }
 
 export interface Conversation {
   entries: Recorded[];
   prompt: Prompt;
+  /** The body that was sent. */
+  request: Json;
   answer: { status: number; body: Json };
 }
 
 export function readConversation(name: string): Conversation {
   const entries = JSON.parse(readFileSync(new URL(`../recordings/conversations/${name}.json`, import.meta.url), "utf8")) as Recorded[];
   const post = entries.find((one) => one.http === "POST /prompt" && one.request);
-  return { entries, prompt: post?.request?.prompt ?? {}, answer: { status: post?.status ?? 200, body: post?.response ?? {} } };
+  return {
+    entries,
+    prompt: post?.request?.prompt ?? {},
+    request: post?.request ?? {},
+    answer: { status: post?.status ?? 200, body: post?.response ?? {} },
+  };
 }
 
 /** Plays what the server said, with this prompt's id in place of the recorded one; in time, or as fast as it goes. */

@@ -417,6 +417,12 @@ class CapabilityEngine(BaseModel):
     reason: Annotated[
         str | None, Field(description='Why it is not live, and what would make it so.')
     ] = None
+    blueprint: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description='The workflow that the engine is (schemas/comfy/blueprint.schema.json). Set by the runtime.'
+        ),
+    ] = None
 
 
 class InputOutputSchemaDefinitions(BaseModel):
@@ -737,6 +743,19 @@ class Sink(RootModel[str]):
     root: Annotated[str, Field(max_length=256)]
 
 
+class Windows(BaseModel):
+    """
+    A node whose progress starts again for each of so many windows.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    node: Annotated[str, Field(max_length=256)]
+    count: Annotated[int, Field(ge=1)]
+
+
 class RegionInput(BaseModel):
     """
     What a task of the Comfy plane is given: a prompt for one ComfyUI server, and what is wanted of it. Artifact references stand in `inputs` where ComfyUI wants the name of a file.
@@ -770,6 +789,105 @@ class RegionInput(BaseModel):
             description="The region is this one node: its outputs are the task's.",
             max_length=64,
         ),
+    ] = None
+    windows: Annotated[
+        Windows | None,
+        Field(
+            description='A node whose progress starts again for each of so many windows.'
+        ),
+    ] = None
+
+
+class BlueprintNode(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    class_type: str
+    inputs: dict[str, Any]
+    field_meta: Annotated[dict[str, Any] | None, Field(alias='_meta')] = None
+
+
+class Gives(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    from_: Annotated[str, Field(alias='from')]
+    pick: Literal[
+        'image', 'images', 'audio', 'audios', 'video', 'videos', 'text', 'json'
+    ]
+
+
+class Windows1(BaseModel):
+    """
+    The node whose progress starts again for each window, and how many there are (CEL).
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    node: str
+    count: str
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    file: str
+    folder: str
+    gigabytes: float
+    licence: str
+    url: str | None = None
+
+
+class Blueprint(BaseModel):
+    """
+    A ComfyUI workflow published as an engine of a capability (templates/comfy): its prompt, where the capability's inputs go, and which of its outputs are the capability's.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    name: Annotated[
+        str,
+        Field(
+            description="The engine's id, before the server's.",
+            pattern='^[a-z0-9-]{1,30}$',
+        ),
+    ]
+    capability: str
+    plane: Literal['node', 'python', 'comfy'] | None = None
+    label: str
+    description: str
+    prompt: Annotated[
+        dict[str, BlueprintNode], Field(description="ComfyUI's API format.")
+    ]
+    set: Annotated[
+        dict[str, str],
+        Field(
+            description="`node.input` of the prompt to a CEL expression over `inputs`, the capability's inputs and parameters. One that names an input without a value leaves the prompt's own value."
+        ),
+    ]
+    gives: Annotated[
+        dict[str, Gives],
+        Field(
+            description="An output of the capability: the prompt's output node, and which of its files."
+        ),
+    ]
+    windows: Annotated[
+        Windows1 | None,
+        Field(
+            description='The node whose progress starts again for each window, and how many there are (CEL).'
+        ),
+    ] = None
+    models: list[Model]
+    packs: Annotated[
+        list[str] | None, Field(description='Node packs that the workflow needs.')
     ] = None
 
 

@@ -1,0 +1,39 @@
+// Workflows of templates/comfy as engines: one for each connected ComfyUI, live where the server has all that it needs.
+import { blueprintEngine, type ServerNode, whyNotThere } from "@spindle/graph-model";
+import type { Blueprint, Capability } from "@spindle/schemas";
+
+type Engine = NonNullable<Capability["engines"]>[number];
+
+/** Before the drafts: a model that runs is better than one that stands in for it. */
+export function withBlueprints(capabilities: readonly Capability[], blueprints: readonly Blueprint[]): Capability[] {
+  const comfy = new Map(capabilities.filter((one) => one.plane === "comfy").map((one) => [one.id, one]));
+  const servers = new Map([...comfy.values()].flatMap((one) => (one.engines ?? []).map((engine) => [engine.id, engine] as const)));
+  if (servers.size === 0) return [...capabilities];
+  return capabilities.map((one) => {
+    const own = blueprints.filter((blueprint) => blueprint.capability === one.id && one.plane === (blueprint.plane ?? "python"));
+    if (own.length === 0) return one;
+    const made = own.flatMap((blueprint) => [...servers.values()].map((server) => engineOf(blueprint, server, comfy)));
+    const all = one.engines ?? [];
+    return { ...one, engines: [...all.filter((engine) => !engine.draft), ...made, ...all.filter((engine) => engine.draft)] };
+  });
+}
+
+function engineOf(blueprint: Blueprint, server: Engine, comfy: ReadonlyMap<string, Capability>): Engine {
+  const node: ServerNode = (service) => {
+    const found = comfy.get(service);
+    if (!found?.engines?.some((engine) => engine.id === server.id)) return undefined;
+    const inputs = (found.io.input.properties ?? {}) as Record<string, { enum?: unknown[] }>;
+    return { files: (input) => inputs[input]?.enum };
+  };
+  const reason = server.live ? whyNotThere(blueprint, node) : server.reason;
+  return {
+    id: blueprintEngine(blueprint.name, server.id),
+    label: `${blueprint.label} on ${server.label}`,
+    description: blueprint.description,
+    plane: "comfy",
+    draft: false,
+    live: reason === undefined,
+    blueprint: { ...blueprint },
+    ...(reason === undefined ? {} : { reason }),
+  };
+}

@@ -1,0 +1,117 @@
+// The graphs that every ComfyUI can run, without models, through a whole Spindle. Against the fake; with SPINDLE_COMFY_UNDER_TEST, the URL
+// of a real one, against that.
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ROOT } from "../../infra/launch/paths.ts";
+import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
+import { readConversation } from "../../workers/comfy-bridge/test/fake/program.ts";
+import { ended, graphOf, node, type Spindle, startSpindle, submit, until, wire } from "../support/spindle.ts";
+
+const real = process.env.SPINDLE_COMFY_UNDER_TEST;
+let fake: FakeComfy | undefined;
+let spindle: Spindle;
+
+beforeAll(async () => {
+  fake = real ? undefined : await FakeComfy.start();
+  spindle = await startSpindle({ worker: false, env: { COMFY_URL: real ?? (fake?.url as string) } });
+  await until(
+    async () => (await (await fetch(`${spindle.url}/api/capabilities`)).text()).includes('"EmptyImage"'),
+    60_000,
+    "the server's nodes are there",
+  );
+});
+afterAll(async () => {
+  await spindle?.stop();
+  await fake?.stop();
+});
+
+const comfy = (id: string, service: string, params?: Record<string, unknown>) => node(id, service, params, "comfy");
+async function run(graph: unknown) {
+  const { status, body } = await submit(spindle.url, graph);
+  expect(status, JSON.stringify(body)).toBe(202);
+  const view = await ended(spindle.url, body.run);
+  expect(view.error).toBeNull();
+  return view;
+}
+const colour = Math.floor(Math.random() * 0xffffff); // so that a server that was used before has it in no cache
+
+describe("a ComfyUI without models", () => {
+  test("scales, saves and shows a picture", async () => {
+    const view = await run(
+      graphOf(
+        [
+          comfy("make", "EmptyImage", { width: 64, height: 48, batch_size: 1, color: colour }),
+          comfy("scale", "ImageScale", { upscale_method: "nearest-exact", width: 32, height: 32, crop: "disabled" }),
+          comfy("save", "SaveImage", { filename_prefix: "spindle/test" }),
+          comfy("show", "PreviewImage"),
+        ],
+        [wire("make", "IMAGE", "scale", "image"), wire("scale", "IMAGE", "save", "images"), wire("make", "IMAGE", "show", "images")],
+      ),
+    );
+    const output = Object.fromEntries(view.nodes.map((one) => [one.node, one.output]));
+    expect(output.save).toMatchObject({ image: { mime: "image/png", width: 32, height: 32 } });
+    expect(output.show).toMatchObject({ image: { width: 64, height: 48 } });
+  });
+  test("gives numbers and texts to other planes and takes them from there", async () => {
+    const view = await run(
+      graphOf(
+        [
+          node("all", "constant.object", { value: { width: 40 } }),
+          node("wide", "json.pick", { path: "width" }),
+          comfy("make", "EmptyImage", { height: 24, batch_size: 1, color: colour }),
+          comfy("show", "PreviewImage"),
+          node("look", "output.preview"),
+        ],
+        [
+          wire("all", "value", "wide", "json"),
+          wire("wide", "value", "make", "width"),
+          wire("make", "IMAGE", "show", "images"),
+          wire("show", "image", "look", "value"),
+        ],
+      ),
+    );
+    expect(view.outputs).toMatchObject({ value: { width: 40, height: 24 } });
+  });
+  test("makes a video of pictures", async () => {
+    const view = await run(
+      graphOf(
+        [
+          comfy("make", "EmptyImage", { width: 64, height: 64, batch_size: 8, color: colour }),
+          comfy("film", "CreateVideo", { fps: 8 }),
+          comfy("save", "SaveVideo", { filename_prefix: "spindle/test", format: "mp4", codec: "h264" }),
+        ],
+        [wire("make", "IMAGE", "film", "images"), wire("film", "VIDEO", "save", "video")],
+      ),
+    );
+    expect(view.outputs).toMatchObject({ video: { mime: "video/mp4" } });
+  });
+});
+
+test("the recorder finds no difference in a server that plays the recordings, and one in a server that does not", async () => {
+  if (!fake) return;
+  const record = () =>
+    promisify(execFile)(process.execPath, [`${ROOT}/apps/runtime/bin/spindle.mjs`, "comfy", "record", "--url", String(fake?.url)]).then(
+      ({ stdout }) => ({ code: 0, out: stdout }),
+      (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, out: error.stdout + error.stderr }),
+    );
+  fake.plays = [
+    "01_simple_ok",
+    "02_cached_rerun",
+    "09_partly_invalid_one_output_ok",
+    "10_all_outputs_invalid_400",
+    "11_missing_node_type_400",
+    "12_no_outputs_400",
+    "13_type_mismatch_400",
+    "15_save_webp_video",
+    "16_audio",
+    "17_partial_execution_targets",
+  ].map(readConversation);
+  const same = await record();
+  expect(same.out).not.toContain("differs");
+  expect(same.code).toBe(0);
+  fake.plays = [...Array(10)].map(() => readConversation("07_execution_error"));
+  const other = await record();
+  expect(other.code).toBe(1);
+  expect(other.out).toContain("differs");
+});

@@ -1,0 +1,130 @@
+// `spindle comfy record --url URL`: has the recorded conversations again with a running ComfyUI, and says where it differs from what
+// the tests play. Exit 1 if it does. With `--out FOLDER` it writes what it heard.
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import WebSocket from "ws";
+import { type Conversation, type Json, readConversation } from "./fake/program.ts";
+
+/** Those that need nothing but ComfyUI's own nodes and no model. */
+const NAMES = [
+  "01_simple_ok",
+  "02_cached_rerun",
+  "09_partly_invalid_one_output_ok",
+  "10_all_outputs_invalid_400",
+  "11_missing_node_type_400",
+  "12_no_outputs_400",
+  "13_type_mismatch_400",
+  "15_save_webp_video",
+  "16_audio",
+  "17_partial_execution_targets",
+];
+const PATIENCE_MS = 120_000;
+
+interface Heard {
+  status: number;
+  answer: Json;
+  said: { type: string; data: Json }[];
+  frames: Buffer[];
+  history: Json | undefined;
+}
+
+async function converse(url: string, { prompt, request }: Conversation): Promise<Heard> {
+  const client = crypto.randomUUID();
+  const socket = new WebSocket(`${url.replace(/^http/, "ws")}/ws?clientId=${client}`);
+  const said: Heard["said"] = [];
+  const frames: Buffer[] = [];
+  const over = new Promise<void>((resolve, reject) => {
+    socket.on("error", reject);
+    setTimeout(() => reject(new Error("ComfyUI did not end the prompt in time.")), PATIENCE_MS).unref();
+    socket.on("message", (data, isBinary) => {
+      if (isBinary) return void frames.push(data as Buffer);
+      const message = JSON.parse(String(data)) as Heard["said"][number];
+      said.push(message);
+      if (message.type === "executing" && message.data.node === null) resolve();
+    });
+  });
+  over.catch(() => {});
+  await new Promise<void>((resolve, reject) => socket.once("open", resolve).once("error", reject));
+  socket.send(JSON.stringify({ type: "feature_flags", data: { supports_preview_metadata: true } }));
+  const body = JSON.stringify({ ...request, prompt, client_id: client, prompt_id: undefined });
+  const response = await fetch(`${url}/prompt`, { method: "POST", headers: { "content-type": "application/json" }, body });
+  const answer = (await response.json()) as Json;
+  if (response.status === 200) await over;
+  const id = String(answer.prompt_id);
+  const history = response.status === 200 ? ((await (await fetch(`${url}/history/${id}`)).json()) as Record<string, Json>)[id] : undefined;
+  socket.close();
+  return { status: response.status, answer, said, frames, history };
+}
+
+/** What must be equal: neither ids, times nor names of files, nor the order between nodes that do not need each other. */
+function essence({ status, answer, said, history }: Pick<Heard, "status" | "answer" | "said" | "history">) {
+  const errors = (answer.node_errors ?? {}) as Record<string, { errors: { type: string }[] }>;
+  const order = said
+    .map((one) => one.type)
+    .filter((type) => !["status", "progress_state", "progress", "feature_flags", "executing", "executed"].includes(type));
+  const executed = said
+    .filter((one) => one.type === "executed")
+    .map(({ data }) => [data.node, Object.keys((data.output ?? {}) as object).sort()]);
+  const executing = said.filter((one) => one.type === "executing").map(({ data }) => data.node);
+  const messages = (((history?.status ?? {}) as Json).messages ?? []) as [string, Json][];
+  return {
+    status,
+    error: ((answer.error ?? {}) as Json).type ?? null,
+    nodeErrors: Object.entries(errors).map(([id, one]) => [id, one.errors.map(({ type }) => type).sort()]),
+    order,
+    executed: executed.sort(),
+    executing: [...executing].map(String).sort(),
+    last: executing.at(-1) === null,
+    history: {
+      status: ((history?.status ?? {}) as Json).status_str ?? null,
+      messages: messages.map(([type]) => type),
+      outputs: Object.keys((history?.outputs ?? {}) as object).sort(),
+    },
+  };
+}
+
+function recorded({ entries, answer }: Conversation): Parameters<typeof essence>[0] {
+  const history = entries.find((one) => one.http?.startsWith("GET /history/"))?.response as Record<string, Json> | undefined;
+  return {
+    status: answer.status,
+    answer: answer.body,
+    said: entries.flatMap((one) => (one.dir === "s>c" && one.json ? [one.json] : [])),
+    history: history && Object.values(history)[0],
+  };
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { url: { type: "string" }, out: { type: "string" } } });
+  const url = values.url?.replace(/\/+$/, "");
+  if (!url) throw new Error("Name the ComfyUI: --url http://127.0.0.1:8188");
+  let differ = 0;
+  for (const name of NAMES) {
+    const conversation = readConversation(name);
+    const heard = await converse(url, conversation);
+    if (values.out) {
+      await mkdir(values.out, { recursive: true });
+      await writeFile(
+        join(values.out, `${name}.json`),
+        `${JSON.stringify({ ...heard, frames: heard.frames.map((one) => one.toString("base64")) }, null, 1)}\n`,
+      );
+    }
+    const [now, then] = [essence(heard), essence(recorded(conversation))];
+    const parts = (Object.keys(now) as (keyof typeof now)[]).filter((part) => JSON.stringify(now[part]) !== JSON.stringify(then[part]));
+    // A node that the server has in its cache by now is not executed again.
+    const cached = heard.said.some((one) => one.type === "execution_cached" && (one.data.nodes as unknown[]).length > 0);
+    const real = cached ? parts.filter((part) => part !== "executing") : parts;
+    console.log(`${real.length === 0 ? "same     " : "differs  "} ${name}`);
+    for (const part of real)
+      console.log(`  ${part}: recorded ${JSON.stringify(then[part])}\n  ${" ".repeat(part.length)}  heard    ${JSON.stringify(now[part])}`);
+    differ += real.length === 0 ? 0 : 1;
+  }
+  return differ === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`spindle: ${(error as Error).message}${(error as Error).cause ? ` (${String((error as Error).cause)})` : ""}`);
+  process.exitCode = 1;
+}
