@@ -47,7 +47,13 @@ export class GroupStep {
     if (this.run.cancelled) return;
     this.given.set(row.path, values);
     const { level } = scope;
-    const input = regionInput({ graph: level.graph, define: (node) => level.definition.get(node.id), values, shape: level.plan.shape });
+    const input = regionInput({
+      graph: level.graph,
+      define: (node) => level.definition.get(node.id),
+      values,
+      inside: group.nodes,
+      shape: level.plan.shape,
+    });
     if (!input) return this.steps.skip(row, false, values.size === 0 ? "None of its nodes runs." : NOTHING_LEAVES);
     await this.dispatch(scope, row, input, [...values.keys()]);
   }

@@ -15,6 +15,8 @@ export interface RegionParts {
   define: Define;
   /** The nodes that are to run, each with what it gets from outside the region and from itself. */
   values: ReadonlyMap<string, Values>;
+  /** Every node of the region, those that do not run too; what goes to them does not leave it. */
+  inside?: readonly string[];
   /** The region is one node whose outputs are the task's (one element of a map). */
   only?: boolean;
   shape?: Topology;
@@ -25,10 +27,17 @@ const saverId = (node: string, port: string): string => `${node}>${port}`;
 const loaderId = (node: string, port: string): string => `${node}<${port}`;
 
 /** Undefined if nothing of the region leaves it, so that ComfyUI would run none of it. */
-export function regionInput({ graph, define, values, only, shape = topology(graph) }: RegionParts): RegionInput | undefined {
+export function regionInput({
+  graph,
+  define,
+  values,
+  inside = [...values.keys()],
+  only,
+  shape = topology(graph),
+}: RegionParts): RegionInput | undefined {
   const prompt: Record<string, PromptNode> = {};
   const gives: RegionInputGive[] = [];
-  const wanted = wantedOutputs(graph, values, shape);
+  const wanted = wantedOutputs(graph, new Set(inside), shape);
   for (const [id, own] of values) {
     const node = shape.node.get(id);
     const definition = node && define(node);
@@ -83,13 +92,13 @@ function sinkOutputs(id: string, definition: NodeDefinition): RegionInputGive[] 
 }
 
 /** An output leaves if something outside takes it, the graph gives it, or it is a last result that nobody saved. */
-function wantedOutputs(graph: Graph, values: ReadonlyMap<string, Values>, shape: Topology) {
+function wantedOutputs(graph: Graph, inside: ReadonlySet<string>, shape: Topology) {
   const named = new Set(declaredInterface(graph).outputs.map(({ from }) => `${from.node}\n${from.port}`));
   return (id: string, port: Port, definition: NodeDefinition): boolean => {
     if (portKind(port.type) === "opaque") return false;
     const after = shape.outgoing.get(id) ?? [];
     if (named.has(`${id}\n${port.name}`)) return true;
-    if (after.some((edge) => !values.has(edge.to) && (edgeMetadata(edge).sourcePort ?? port.name) === port.name)) return true;
+    if (after.some((edge) => !inside.has(edge.to) && (edgeMetadata(edge).sourcePort ?? port.name) === port.name)) return true;
     return after.length === 0 && portKind(port.type) === "artifact" && !isOutputNode(definition);
   };
 }
