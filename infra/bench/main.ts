@@ -12,13 +12,14 @@ import type { Measure } from "./figure.ts";
 import { api } from "./figures/api.ts";
 import { cancel } from "./figures/cancel.ts";
 import { chains } from "./figures/chains.ts";
+import { comfy } from "./figures/comfy.ts";
 import { dispatch } from "./figures/dispatch.ts";
 import { sixteen } from "./figures/lanes.ts";
 import { makespan } from "./figures/makespan.ts";
 import { rerun } from "./figures/rerun.ts";
 import { storm } from "./figures/storm.ts";
 
-const FIGURES: Record<string, Measure> = { chains, lanes: sixteen, rerun, makespan, dispatch, cancel, api, storm };
+const FIGURES: Record<string, Measure> = { chains, lanes: sixteen, rerun, makespan, dispatch, cancel, api, comfy, storm };
 
 /** @param only names of figures; all where it is empty */
 export async function bench(only: readonly string[]): Promise<number> {

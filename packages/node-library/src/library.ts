@@ -3,12 +3,14 @@ import type { Capability } from "@spindle/schemas";
 import MiniSearch from "minisearch";
 import { define } from "./definition.ts";
 
+const order = new Intl.Collator();
+
 export function makeLibrary(capabilities: readonly Capability[]): Library {
   const byKey = new Map(capabilities.map((one) => [`${one.plane}\n${one.id}`, define(one)]));
   // ComfyUI's come last: they are many, and the others would be lost among them.
   const last = (one: NodeDefinition) => Number(one.plane === "comfy");
   const list = [...byKey.values()].sort(
-    (a, b) => last(a) - last(b) || a.category.localeCompare(b.category) || a.label.localeCompare(b.label),
+    (a, b) => last(a) - last(b) || order.compare(a.category, b.category) || order.compare(a.label, b.label),
   );
   return { find: (plane, service) => byKey.get(`${plane}\n${service}`), all: () => list };
 }

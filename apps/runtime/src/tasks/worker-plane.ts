@@ -166,16 +166,20 @@ export class WorkerPlane {
     const name = parseTask(task);
     const row = name && (await this.reaper.known(name));
     if (!name || !row) return;
-    if (news.preview) {
+    const { preview } = news;
+    if (preview)
       await this.context.artifacts
-        .insert(objectKey("preview", row.run_id, name, news.preview.artifact), news.preview, "preview", row.id)
+        .insert(objectKey("preview", row.run_id, name, preview.artifact), preview, "preview", row.id)
         .catch(() => {});
-      const shown = `${row.id} ${node ?? ""}`;
-      const old = this.previews.get(shown) ?? [];
-      this.previews.set(shown, [...old.slice(1 - PREVIEWS_KEPT), news.preview.artifact]);
-      if (old.length >= PREVIEWS_KEPT) await this.context.artifacts.forget(old[0] as string).catch(() => {});
-    }
     this.context.live.update(row.run_id, node ?? row.node_id, news);
+    if (preview) void this.dropOldPreviews(`${row.id} ${node ?? ""}`, preview.artifact);
+  }
+
+  /** After it was told, for nobody waits for it. */
+  private async dropOldPreviews(shown: string, newest: string): Promise<void> {
+    const old = this.previews.get(shown) ?? [];
+    this.previews.set(shown, [...old.slice(1 - PREVIEWS_KEPT), newest]);
+    if (old.length >= PREVIEWS_KEPT) await this.context.artifacts.forget(old[0] as string).catch(() => {});
   }
 
   private readonly previews = new Map<string, string[]>();

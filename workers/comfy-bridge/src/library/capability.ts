@@ -1,7 +1,7 @@
 // One node class of /object_info -> a manifest entry (DESIGN M1).
 import { createHash } from "node:crypto";
-import { type Capability, COMFY_TYPES } from "@spindle/schemas";
-import { inputPorts, type PortSchema, type Ports, type Spec } from "./input.ts";
+import type { Capability } from "@spindle/schemas";
+import { inputPorts, type PortSchema, type Ports, portOf, type Spec } from "./input.ts";
 
 /** As /object_info gives it; anything may be missing. */
 export interface NodeInfo {
@@ -48,26 +48,34 @@ export function toCapability(name: string, info: NodeInfo): Capability {
   };
 }
 
-const schemaOf = (ports: Ports): PortSchema => ({
-  type: "object",
-  required: ports.filter(([, , required]) => required).map(([name]) => name),
-  properties: Object.fromEntries(ports.map(([name, schema]) => [name, schema])),
-});
+function schemaOf(ports: Ports): PortSchema {
+  const required: string[] = [];
+  const properties: Record<string, PortSchema> = {};
+  for (const [name, schema, needed] of ports) {
+    properties[name] = schema;
+    if (needed) required.push(name);
+  }
+  return { type: "object", required, properties };
+}
 
 /** In the server's own order: widget values are stored by it. */
 function allInputs({ input = {}, input_order = {} }: NodeInfo): Ports {
-  return (["required", "optional"] as const).flatMap((part) => {
+  const ports: Ports = [];
+  for (const part of ["required", "optional"] as const) {
     const specs = input[part] ?? {};
-    const order = input_order[part] ?? Object.keys(specs);
-    return order.flatMap((name): Ports => {
+    for (const name of input_order[part] ?? Object.keys(specs)) {
       const spec = specs[name];
-      return Array.isArray(spec) ? inputPorts(name, spec, part === "required").map(named) : [];
-    });
-  });
+      if (Array.isArray(spec)) for (const port of inputPorts(name, spec, part === "required")) ports.push(named(port));
+    }
+  }
+  return ports;
 }
 
 /** ComfyUI's names are what its users know: `clip_skip`, not "Clip skip". */
-const named = ([name, schema, required]: Ports[number]): Ports[number] => [name, { title: name, ...schema }, required];
+const named = (port: Ports[number]): Ports[number] => {
+  port[1].title ??= port[0];
+  return port;
+};
 
 function allOutputs(info: NodeInfo, inputs: Ports): Ports {
   const taken = new Map<string, number>();
@@ -84,7 +92,7 @@ function allOutputs(info: NodeInfo, inputs: Ports): Ports {
 }
 
 function outputSchema(comfy: string): PortSchema {
-  const port = comfy.split(",").flatMap((one) => COMFY_TYPES[one]?.port ?? [])[0];
+  const port = portOf(comfy);
   const known = port === undefined ? {} : ["image", "mask", "audio", "video"].includes(port) ? { "x-artifact": port } : { type: port };
   return { "x-comfy-type": comfy, ...known };
 }

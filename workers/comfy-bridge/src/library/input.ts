@@ -24,29 +24,38 @@ export function inputPorts(name: string, [type, given]: Spec, required: boolean)
   return [[name, schema, required && !("default" in schema)]];
 }
 
+/** Objects are filled and not spread: a server has tens of thousands of inputs. */
 function inputSchema(name: string, type: unknown, options: Options): PortSchema {
   if (Array.isArray(type)) return combo(type, options);
   if (type === "COMBO") return combo(Array.isArray(options.options) ? options.options : [], options);
   const comfy = comfyTypeOf(type, options);
-  const port = comfy.split(",").flatMap((one) => COMFY_TYPES[one]?.port ?? [])[0];
-  const base: PortSchema = { "x-comfy-type": comfy };
-  if (port === undefined) return base;
-  if (port === "image" || port === "mask" || port === "audio" || port === "video") return { ...base, "x-artifact": port };
-  const inline = options.forceInput === true ? {} : { "x-inline": true };
-  if (port === "integer" || port === "number") return { ...base, ...inline, ...numeric(name, port, options) };
-  if (port === "boolean") return { ...base, ...inline, type: "boolean", ...orNot(options, options.default ?? false) };
-  return {
-    ...base,
-    ...inline,
-    type: "string",
-    ...(options.multiline ? { "x-multiline": true } : {}),
-    ...(options.dynamicPrompts ? { "x-dynamic": true } : {}),
-    ...orNot(options, options.default ?? ""),
-  };
+  const port = portOf(comfy);
+  const schema: PortSchema = { "x-comfy-type": comfy };
+  if (port === undefined) return schema;
+  if (MEDIA.has(port)) {
+    schema["x-artifact"] = port;
+    return schema;
+  }
+  schema.type = port;
+  const mustBeWired = options.forceInput === true; // then it has no default of its own
+  if (!mustBeWired) schema["x-inline"] = true;
+  if (port === "integer" || port === "number") numeric(schema, name, options, mustBeWired);
+  else {
+    if (options.multiline) schema["x-multiline"] = true;
+    if (options.dynamicPrompts) schema["x-dynamic"] = true;
+    if (!mustBeWired) schema.default = options.default ?? (port === "boolean" ? false : "");
+  }
+  return schema;
 }
 
-/** An input that must be wired has no default of its own. */
-const orNot = (options: Options, value: unknown): PortSchema => (options.forceInput === true ? {} : { default: value });
+const MEDIA = new Set(["image", "mask", "audio", "video"]);
+const ports = new Map<string, string | undefined>();
+
+/** The port type of a type that may leave the server; of several the first that may. */
+export function portOf(comfy: string): string | undefined {
+  if (!ports.has(comfy)) ports.set(comfy, comfy.split(",").flatMap((one) => COMFY_TYPES[one]?.port ?? [])[0]);
+  return ports.get(comfy);
+}
 
 /** Type variables and unions by what they take. */
 function comfyTypeOf(type: unknown, options: Options): string {
@@ -60,18 +69,16 @@ function comfyTypeOf(type: unknown, options: Options): string {
 const safe = (value: unknown): number | undefined =>
   typeof value === "number" ? Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value)) : undefined;
 
-function numeric(name: string, type: "integer" | "number", options: Options): PortSchema {
+function numeric(schema: PortSchema, name: string, options: Options, mustBeWired: boolean): void {
   const [minimum, maximum] = [safe(options.min), safe(options.max)];
-  const controlled = options.control_after_generate ?? (type === "integer" && SEEDS.has(name));
-  return {
-    type,
-    ...(minimum !== undefined ? { minimum } : {}),
-    ...(maximum !== undefined ? { maximum } : {}),
-    ...(typeof options.step === "number" ? { "x-step": options.step } : {}),
-    ...(controlled ? { "x-control": true } : {}),
-    ...(controlled || SEEDS.has(name) ? { "x-widget": "seed" } : options.display === "slider" ? { "x-widget": "slider" } : {}),
-    ...orNot(options, safe(options.default) ?? Math.max(0, minimum ?? 0)),
-  };
+  const isSeed = schema.type === "integer" && SEEDS.has(name);
+  if (minimum !== undefined) schema.minimum = minimum;
+  if (maximum !== undefined) schema.maximum = maximum;
+  if (typeof options.step === "number") schema["x-step"] = options.step;
+  if (options.control_after_generate ?? isSeed) schema["x-control"] = true;
+  if (schema["x-control"] || isSeed) schema["x-widget"] = "seed";
+  else if (options.display === "slider") schema["x-widget"] = "slider";
+  if (!mustBeWired) schema.default = safe(options.default) ?? Math.max(0, minimum ?? 0);
 }
 
 function combo(choices: unknown[], options: Options): PortSchema {

@@ -15,12 +15,10 @@ export type Engine = NonNullable<Capability["engines"]>[number];
 
 /** @throws SyntaxError if it is not JSON */
 export function readObjectInfo(text: string): Map<string, Capability> {
-  const document = JSON.parse(text) as Record<string, NodeInfo>;
-  return new Map(
-    Object.entries(document).flatMap(([name, info]) =>
-      info && typeof info === "object" ? [[name, toCapability(name, info)] as const] : [],
-    ),
-  );
+  const nodes = new Map<string, Capability>();
+  for (const [name, info] of Object.entries(JSON.parse(text) as Record<string, NodeInfo>))
+    if (info && typeof info === "object") nodes.set(name, toCapability(name, info));
+  return nodes;
 }
 
 export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] {

@@ -5,6 +5,8 @@ import type { TaskRuntime } from "../runtime.ts";
 import { graphNode } from "./errors.ts";
 
 const EVERY_MS = 250;
+/** With a frame comes its `progress`, a moment later. */
+const FIRST_MS = 5;
 
 export interface News {
   node?: string;
@@ -33,6 +35,7 @@ export class Report {
   private readonly total: number;
   private current: string | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private sentAt = 0;
   /** The whole's progress is known better than by how many nodes are done. */
   private stepped = false;
   private sending = Promise.resolve();
@@ -113,10 +116,14 @@ export class Report {
   }
 
   private schedule(): void {
-    this.timer ??= setTimeout(() => {
-      this.timer = undefined;
-      this.sending = this.sending.then(() => this.flush()).catch(() => {}); // lossy by contract
-    }, EVERY_MS);
+    this.timer ??= setTimeout(
+      () => {
+        this.timer = undefined;
+        this.sentAt = Date.now();
+        this.sending = this.sending.then(() => this.flush()).catch(() => {}); // lossy by contract
+      },
+      Math.max(FIRST_MS, this.sentAt + EVERY_MS - Date.now()),
+    );
   }
 
   private async flush(): Promise<void> {

@@ -222,6 +222,9 @@ export class FakeComfy {
   }
   private readonly offered = new Set<string>();
 
+  /** Called when a frame goes out. */
+  onFrame: (() => void) | undefined;
+
   /** Conversations to play, one for each prompt that comes; answers as they were. */
   plays: Conversation[] = [];
 
@@ -297,6 +300,7 @@ export class FakeComfy {
     const placeholder = frame.indexOf("?".repeat(job.id.length));
     if (placeholder >= 0) frame.write(job.id, placeholder, "latin1");
     if (frame.readUInt32BE(0) === 4 && !this.sockets.get(job.client)?.metadata) return;
+    this.onFrame?.();
     this.send(job, frame);
   }
 

@@ -51,7 +51,7 @@ export function flatten(workflow: Workflow): Flat {
 }
 
 /** `2` before `10`. */
-const byId = (a: string, b: string): number => a.localeCompare(b, "en", { numeric: true });
+export const byId = new Intl.Collator("en", { numeric: true }).compare;
 
 const at = ({ origin }: Level, { position }: UiNode): Position => ({
   x: Math.round(origin.x + position.x),

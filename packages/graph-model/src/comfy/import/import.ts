@@ -5,7 +5,7 @@ import type { Position } from "../../graph.ts";
 import { hasErrors, type Issue, issue } from "../../issue.ts";
 import type { Library, NodeDefinition } from "../../library.ts";
 import { slotOf } from "../prompt.ts";
-import { type FlatNode, flatten } from "./flatten.ts";
+import { byId, type FlatNode, flatten } from "./flatten.ts";
 import { readWidgets } from "./widgets.ts";
 import { isUiFormat, readWorkflow, type UiFrame, type UiNode } from "./workflow.ts";
 
@@ -104,7 +104,7 @@ function uiDraft({ id, node, position, sources, overrides }: FlatNode, library: 
 
 function fromApi(nodes: Record<string, ApiNode>, library: Library, name: string): Imported {
   const drafts = Object.entries(nodes)
-    .sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }))
+    .sort(([a], [b]) => byId(a, b))
     .map(([id, { class_type, inputs = {}, _meta }]): Draft => {
       const draft: Draft = {
         id,

@@ -1,5 +1,4 @@
 // A node's stored widget values -> parameters by name. ComfyUI stores them by position, among them some that no input has.
-import { whyInvalid } from "../../check/node.ts";
 import type { NodeDefinition } from "../../library.ts";
 import type { Port } from "../../ports.ts";
 import { nearest } from "../nearest.ts";
@@ -58,12 +57,12 @@ function assign(values: readonly unknown[], ports: readonly Port[]): { values: R
   return { values: found, misfits };
 }
 
-/** Of the right kind; a file that is not there is still a file's name. */
-function fits(value: unknown, port: Port): boolean {
-  const { schema } = port;
+/** Of the right kind; a file that is not there is still a file's name, and a number out of range a number. */
+function fits(value: unknown, { schema }: Port): boolean {
   if (schema["x-upload"] === true || Array.isArray(schema.enum))
     return typeof value === "string" || (schema.enum as unknown[] | undefined)?.includes(value) === true;
-  return whyInvalid(value, { ...schema, minimum: undefined, maximum: undefined }) === undefined;
+  if (schema.type === "integer") return Number.isInteger(value);
+  return schema.type === undefined || typeof value === schema.type;
 }
 
 /** For a node that no server has: newer files name the widgets among the inputs. */
