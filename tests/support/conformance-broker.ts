@@ -17,6 +17,8 @@ export const KEY = "k".repeat(64);
 export class ConformanceBroker {
   readonly inputs = new Map<string, string>();
   readonly seen: TaskResult[] = [];
+  /** What a worker handed over beside Redis. */
+  manifest: { sha256: string; capabilities: unknown[] } | undefined;
   private constructor(
     readonly redis: Redis,
     readonly bus: RuntimeEnd,
@@ -30,7 +32,7 @@ export class ConformanceBroker {
     const service = await startRedis(join(folder, "redis"));
     const redis = openRedis(service.url);
     await loadFunctions(redis);
-    const server = createServer((request, response) => broker.answer(request, response));
+    const server = createServer((request, response) => void broker.answer(request, response));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const env = { REDIS_URL: service.url, SPINDLE_RUNTIME_URL: url, SPINDLE_WORKER_KEY: KEY, SPINDLE_HOME: folder };
@@ -96,7 +98,14 @@ export class ConformanceBroker {
     for (const end of this.ends) await end();
   }
 
-  private answer(request: IncomingMessage, response: ServerResponse): void {
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === "PUT" && request.url === "/workers/comfy/manifest") {
+      const text = Buffer.concat(await request.toArray());
+      const sha256 = createHash("sha256").update(text).digest("hex");
+      const allowed = request.headers.authorization === `Bearer ${taskToken(`manifest:${sha256}`, KEY)}`;
+      if (allowed) this.manifest = { sha256, capabilities: JSON.parse(text.toString("utf8")) as unknown[] };
+      return void response.writeHead(allowed ? 204 : 401).end();
+    }
     const [, , name = "", what] = (request.url ?? "").split("/");
     const task = decodeURIComponent(name);
     const input = this.inputs.get(task);

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { ArtifactRef, TaskEntry } from "@spindle/schemas";
 import { taskToken } from "@spindle/task-bus";
 import pRetry, { AbortError } from "p-retry";
+import { failure } from "./task/errors.ts";
 import { imageSize } from "./task/png.ts";
 
 const RETRIES = { retries: 4, minTimeout: 200, maxTimeout: 3000 };
@@ -31,10 +32,11 @@ export class TaskRuntime {
     this.headers = { authorization: `Bearer ${taskToken(entry.task, workerKey)}` };
   }
 
-  /** @throws Error if it is not the one that was dispatched */
+  /** @throws TaskFailure if it is not the one that was dispatched */
   async input(): Promise<unknown> {
     const body = Buffer.from(await (await call(`${this.base}/input`, { headers: this.headers })).arrayBuffer());
-    if (sha256(body) !== this.entry.inputSha256) throw new Error("The input is not the one that was dispatched.");
+    if (sha256(body) !== this.entry.inputSha256)
+      throw failure("transient", "task.bad_result", "The input is not the one that was dispatched.");
     return JSON.parse(body.toString("utf8"));
   }
 

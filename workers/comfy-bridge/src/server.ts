@@ -7,6 +7,7 @@ import { type RuntimeOptions, sha256 } from "./runtime.ts";
 import { runTask } from "./task/run-task.ts";
 
 const IDLE_MS = 1000;
+const ORPHAN_MS = 10_000;
 
 export interface ServerParts {
   id: string;
@@ -59,9 +60,26 @@ export class ComfyServer {
     const { bus, bell, log, runtime, id } = this.parts;
     while (!shutdown.aborted) {
       const entry = this.live ? await this.take().catch((error: unknown) => void log(`${id}: ${String(error)}`)) : undefined;
-      if (entry) await runTask({ bus, comfy: this.comfy, runtime, log }, entry, shutdown);
-      else await bell(IDLE_MS);
+      await this.endOrphans(entry);
+      if (!entry) {
+        await bell(IDLE_MS);
+        continue;
+      }
+      const left = await runTask({ bus, comfy: this.comfy, runtime, log }, entry, shutdown);
+      if (left !== undefined) this.orphans.set(entry.nodeRun, { prompt: left, until: Date.now() + ORPHAN_MS });
     }
+  }
+
+  /** Prompts whose task was lost run on for a while: the next attempt goes on with them. Nobody else waits behind them. */
+  private readonly orphans = new Map<string, { prompt: string; until: number }>();
+
+  private async endOrphans(entry: TaskEntry | undefined): Promise<void> {
+    for (const [nodeRun, { prompt, until }] of this.orphans) {
+      if (entry ? entry.nodeRun === nodeRun : Date.now() < until) continue;
+      await this.comfy.cancel(prompt).catch(() => {});
+      this.orphans.delete(nodeRun);
+    }
+    if (entry) this.orphans.delete(entry.nodeRun);
   }
 
   private take(): Promise<TaskEntry | undefined> {

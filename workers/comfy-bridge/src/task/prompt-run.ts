@@ -33,7 +33,12 @@ export interface PromptOptions {
   leaves: () => boolean;
 }
 
-export class Interrupted extends Error {}
+export class Interrupted extends Error {
+  /** @param left the id of the prompt, if it was left to run */
+  constructor(readonly left?: string) {
+    super("The prompt was interrupted.");
+  }
+}
 
 /** @throws TaskFailure, or Interrupted once the prompt has left the server */
 export async function runPrompt(options: PromptOptions): Promise<History> {
@@ -142,7 +147,7 @@ class PromptRun {
     let missingSince: number | undefined;
     for (;;) {
       await this.rest();
-      if (signal.aborted && leaves()) throw new Interrupted();
+      if (signal.aborted && leaves()) throw new Interrupted(id);
       if (signal.aborted) await this.withdraw();
       const isQuiet = Date.now() - Math.max(askedAt, this.socket?.heardAt ?? 0) >= QUIET_MS;
       if (!(this.over || this.lost || signal.aborted || isQuiet)) continue;

@@ -1,5 +1,6 @@
 // The life of one task: lease, inputs to ComfyUI, the prompt, outputs to the store, the result (research: comfy.md 1.10).
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type ArtifactRef,
   type RegionInput,
@@ -16,6 +17,8 @@ import { Collector, outputsOf } from "./outputs.ts";
 import { Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
 
+const MAX_WAIT_MS = 2000;
+
 export interface TaskParts {
   bus: WorkerEnd;
   comfy: ComfyHttp;
@@ -26,9 +29,12 @@ export interface TaskParts {
 /** Why a task is stopped; `lost` needs no result, for nobody would take it. */
 type Stop = "cancel" | "lost" | "late" | "shutdown";
 
-/** Never throws: what goes wrong is the task's result. */
-export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: AbortSignal): Promise<void> {
-  const { bus, log } = parts;
+/**
+ * Never throws: what goes wrong is the task's result. Returns the id of a prompt that was left to run, because the task is another
+ * attempt's now, which may go on with it.
+ */
+export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: AbortSignal): Promise<string | undefined> {
+  const { bus } = parts;
   const abort = new AbortController();
   let stop: Stop | undefined;
   const end = (why: Stop): void => {
@@ -45,10 +51,9 @@ export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: Abor
   shutdown.addEventListener("abort", leave);
   const timer = entry.deadline > 0 ? setTimeout(() => end("late"), Math.max(0, entry.deadline - Date.now())) : undefined;
   try {
-    const result = await outcome(parts, entry, abort.signal, () => stop);
-    if (result && stop !== "lost") await bus.settle(result);
-  } catch (error) {
-    log(`${entry.task}: the result could not be handed over: ${String(error)}`); // the lease runs out and another try follows
+    const { result, left } = await outcome(parts, entry, abort.signal, () => stop);
+    if (result) await settle(parts, result, () => stop === "lost");
+    return left;
   } finally {
     clearInterval(beating);
     clearTimeout(timer);
@@ -56,22 +61,42 @@ export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: Abor
   }
 }
 
-async function outcome(
-  parts: TaskParts,
-  entry: TaskEntry,
-  signal: AbortSignal,
-  stop: () => Stop | undefined,
-): Promise<TaskResult | undefined> {
+/** Until Redis takes it, for as long as the task is this worker's. */
+async function settle({ bus, log }: TaskParts, result: TaskResult, isLost: () => boolean): Promise<void> {
+  for (let tries = 0; !isLost(); tries++) {
+    try {
+      return await bus.settle(result);
+    } catch (error) {
+      if (error instanceof RangeError)
+        return bus.settle({
+          v: 1,
+          task: result.task,
+          outcome: "failed",
+          error: { class: "user", code: "task.bad_result", message: error.message },
+        });
+      if (tries === 0) log(`${result.task}: the result waits for Redis: ${String(error)}`);
+      await sleep(Math.min(MAX_WAIT_MS, 100 * 2 ** tries));
+    }
+  }
+}
+
+interface Outcome {
+  /** None where nobody would take it. */
+  result?: TaskResult | undefined;
+  left?: string | undefined;
+}
+
+async function outcome(parts: TaskParts, entry: TaskEntry, signal: AbortSignal, stop: () => Stop | undefined): Promise<Outcome> {
   const base = { v: 1 as const, task: entry.task };
   try {
-    if (stop() === "lost") return undefined;
+    if (stop() === "lost") return {};
     const { output, objects } = await work(parts, entry, signal, stop);
-    return { ...base, outcome: "succeeded", output, objects };
+    return { result: { ...base, outcome: "succeeded", output, objects } };
   } catch (error) {
-    if (error instanceof Interrupted) return stopped(base, stop());
+    if (error instanceof Interrupted) return { result: stopped(base, stop()), left: error.left };
     const failed = error instanceof TaskFailure ? error : unexpected(error, parts.comfy.url);
     if (failed.error.class === "oom") await parts.comfy.free().catch(() => {});
-    return { ...base, outcome: "failed", error: failed.error };
+    return { result: { ...base, outcome: "failed", error: failed.error } };
   }
 }
 
