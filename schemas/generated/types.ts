@@ -473,6 +473,10 @@ export interface CombinedManifest {
     comfy?: {
       plane: "comfy";
       number: number;
+      /**
+       * Which servers do not answer, and why.
+       */
+      reason?: string;
     };
   };
 }

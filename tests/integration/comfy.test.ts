@@ -381,3 +381,37 @@ describe("two servers", () => {
     }
   });
 });
+
+describe("a server that is no use", () => {
+  test.each([
+    ["is not there", "http://127.0.0.1:9", undefined, /127\.0\.0\.1:9 does not answer\. Start ComfyUI there, or change COMFY_URL/],
+    ["needs a login", undefined, { login: true }, /needs a login \(401\)/],
+  ])("because it %s is told, with what to do", async (_, url, faults, words) => {
+    const other = await FakeComfy.start();
+    other.faults = faults ?? {};
+    const lone = await startSpindle({ worker: false, env: { COMFY_URL: url ?? other.url } });
+    try {
+      const reason = await until(
+        async () =>
+          ((await (await fetch(`${lone.url}/api/capabilities`)).json()) as { sources: { comfy?: { reason?: string } } }).sources.comfy
+            ?.reason,
+        20_000,
+        "the reason is told",
+      );
+      expect(reason).toMatch(words);
+      expect(((await (await fetch(`${lone.url}/health`)).json()) as { parts: { comfy: string } }).parts.comfy).toMatch(/^down: /);
+    } finally {
+      await lone.stop();
+      await other.stop();
+    }
+  });
+  test("for a while keeps its nodes in the library; what is started waits, and runs when it is back", async () => {
+    const port = fake.port;
+    await fake.stop();
+    await until(async () => (await capabilities()).every((one) => one.plane !== "comfy" || !one.live), 20_000, "its nodes are offline");
+    const { status, body } = await submit(spindle.url, sampling(70));
+    expect(status, JSON.stringify(body)).toBe(202);
+    fake = await FakeComfy.start(port);
+    expect((await ended(spindle.url, body.run)).error).toBeNull();
+  });
+});

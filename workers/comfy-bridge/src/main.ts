@@ -41,13 +41,14 @@ async function start(settings: Settings): Promise<void> {
     let hash = "";
     for (; !shutdown.signal.aborted; await rest(PUBLISH_EVERY_MS)) {
       const libraries = servers.map((one) => one.library);
-      if (libraries.every((one) => one.nodes.size === 0)) continue;
+      const reason = libraries.flatMap((one) => one.reason ?? []).join(" ");
       try {
-        if (!libraries.every((one, index) => isSame(one, known[index]))) {
+        if (libraries.some((one) => one.nodes.size > 0) && !libraries.every((one, index) => isSame(one, known[index]))) {
           hash = await putManifest(settings, JSON.stringify(mergeLibraries(libraries)));
           known = libraries;
         }
-        await redis.set(names.manifest("comfy"), JSON.stringify({ sha256: hash }), "PX", MANIFEST_TTL_MS);
+        const notice = JSON.stringify({ ...(hash ? { sha256: hash } : {}), ...(reason ? { reason } : {}) });
+        await redis.set(names.manifest("comfy"), notice, "PX", MANIFEST_TTL_MS);
       } catch (error) {
         log(`the library could not be handed over: ${String(error)}`);
       }

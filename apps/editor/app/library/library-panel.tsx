@@ -10,7 +10,15 @@ import { PLANE_NAMES, PlaneMark } from "../ui/plane-mark";
 const MOST_FOUND = 100;
 const PLANES: Plane[] = ["node", "python", "comfy"];
 
-export function LibraryPanel({ library, loaded, onAdd }: { library: Library; loaded: boolean; onAdd(definition: NodeDefinition): void }) {
+interface LibraryPanelProps {
+  library: Library;
+  loaded: boolean;
+  /** Which ComfyUI does not answer, and why. */
+  trouble: string | undefined;
+  onAdd(definition: NodeDefinition): void;
+}
+
+export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelProps) {
   const [text, setText] = useState("");
   const [only, setOnly] = useState<Plane>();
   const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
@@ -107,11 +115,16 @@ export function LibraryPanel({ library, loaded, onAdd }: { library: Library; loa
         {loaded && found.length === 0 && (
           <p className="t3 t12" style={{ padding: "12px" }}>
             {only === "comfy"
-              ? "No ComfyUI is connected. Set COMFY_URL to one, for example http://127.0.0.1:8188, and start again."
+              ? (trouble ?? "No ComfyUI is connected. Set COMFY_URL to one, for example http://127.0.0.1:8188, and start again.")
               : `Nothing is called "${text}".`}
           </p>
         )}
       </div>
+      {trouble && found.length > 0 && (
+        <p className="t12 c-warn foot-note" role="status">
+          {trouble}
+        </p>
+      )}
       <div className="foot-line">
         <span className={`dot${live > 0 ? " on" : ""}`} /> {live} of {library.all().length} live
       </div>

@@ -34,7 +34,7 @@ export function GraphEditor({ id }: { id: string }) {
   const flow = useReactFlow();
   const about = useQuery(trpc.graphs.get.queryOptions({ id }));
   const shared = useDocument(id);
-  const { library, loaded } = useLibrary();
+  const { library, loaded, trouble } = useLibrary();
   const [selected, setSelected] = useState<string>();
   const [selectedEdge, setSelectedEdge] = useState<string>();
   const [focus, setFocus] = useState<{ id: string; at: number }>();
@@ -117,7 +117,7 @@ export function GraphEditor({ id }: { id: string }) {
         onPlan={() => setPlanning(true)}
         onOpenFile={(file) => void open(file)}
       />
-      <LibraryPanel library={library} loaded={loaded} onAdd={add} />
+      <LibraryPanel library={library} loaded={loaded} trouble={trouble} onAdd={add} />
       {shared?.synced && graph && loaded ? (
         <div className="canvas-area">
           {!shared.online && (

@@ -7,8 +7,8 @@ import { useTRPC } from "./provider";
 
 const NOTHING = makeLibrary([]);
 
-/** The node library as the planes advertise it now. */
-export function useLibrary(): { library: Library; loaded: boolean } {
+/** The node library as the planes advertise it now, and what keeps ComfyUI away. */
+export function useLibrary(): { library: Library; loaded: boolean; trouble: string | undefined } {
   const trpc = useTRPC();
   const client = useQueryClient();
   const { data } = useQuery(trpc.library.get.queryOptions());
@@ -16,5 +16,5 @@ export function useLibrary(): { library: Library; loaded: boolean } {
     trpc.library.watch.subscriptionOptions(undefined, { onData: (manifest) => client.setQueryData(trpc.library.get.queryKey(), manifest) }),
   );
   const library = useMemo(() => (data ? makeLibrary(data.capabilities) : NOTHING), [data]);
-  return { library, loaded: data !== undefined };
+  return { library, loaded: data !== undefined, trouble: data?.sources.comfy?.reason };
 }

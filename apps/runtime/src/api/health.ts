@@ -45,6 +45,7 @@ export function healthRoutes({ db, workers, artifacts, library, record }: Servic
         }),
         store: await state(() => artifacts.store.check()),
         python: library.workersLive ? "up" : "down: no worker has reported",
+        ...(library.comfyState === undefined ? {} : { comfy: library.comfyState }),
       };
       const down = Object.values(parts).some((one) => one !== "up");
       const broken = [parts.postgres, parts.redis, parts.store].some((one) => one !== "up");

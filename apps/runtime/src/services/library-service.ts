@@ -24,6 +24,8 @@ const OWN_EVERY_MS = 15_000;
 /** The Comfy plane's manifest may have thousands of entries: it lies in the store, and Redis has its hash. */
 const COMFY_KEY = "manifest/comfy";
 
+const NOTHING: PlaneManifest = { generatedAt: new Date(0).toISOString(), capabilities: [] };
+
 export class LibraryService {
   readonly changed = new EventEmitter().setMaxListeners(0);
   private node: PlaneManifest = committedManifests.node;
@@ -32,6 +34,7 @@ export class LibraryService {
   private comfy: PlaneManifest | undefined;
   private comfyHash = "";
   private comfyLive = false;
+  private comfyReason: string | undefined;
   /** What `merged` was made of. */
   private state = "";
   private merged: CombinedManifest;
@@ -68,6 +71,12 @@ export class LibraryService {
     return this.made;
   }
 
+  /** Undefined where no bridge to ComfyUI has ever reported. */
+  get comfyState(): string | undefined {
+    if (this.comfyReason !== undefined) return `down: ${this.comfyReason}`;
+    return this.comfyLive ? "up" : this.comfy && "down: no bridge has reported";
+  }
+
   get workersLive(): boolean {
     return this.pythonLive;
   }
@@ -90,7 +99,8 @@ export class LibraryService {
   private async lookAtComfy(): Promise<void> {
     const text = await this.redis.get(names.manifest("comfy")).catch(() => undefined);
     if (text === undefined) return;
-    const hash = text === null ? undefined : (JSON.parse(text) as { sha256?: string }).sha256;
+    const { sha256: hash, reason } = (text === null ? {} : JSON.parse(text)) as { sha256?: string; reason?: string };
+    this.comfyReason = reason;
     if (hash !== undefined && hash !== this.comfyHash) await this.readComfy().catch(() => {});
     this.comfyLive = hash !== undefined && hash === this.comfyHash;
   }
@@ -117,7 +127,9 @@ export class LibraryService {
       {
         node: { manifest: this.node, live: true },
         python: { manifest: this.python, live: this.pythonLive },
-        ...(this.comfy ? { comfy: { manifest: this.comfy, live: this.comfyLive } } : {}),
+        ...(this.comfy || this.comfyReason
+          ? { comfy: { manifest: this.comfy ?? NOTHING, live: this.comfyLive, reason: this.comfyReason } }
+          : {}),
       },
       new Date(),
     );
@@ -125,8 +137,8 @@ export class LibraryService {
   }
 
   private refresh(): void {
-    const { node, python, pythonLive, comfyHash, comfyLive } = this;
-    const state = JSON.stringify([node.capabilities, python.capabilities, pythonLive, comfyHash, comfyLive]);
+    const { node, python, pythonLive, comfyHash, comfyLive, comfyReason } = this;
+    const state = JSON.stringify([node.capabilities, python.capabilities, pythonLive, comfyHash, comfyLive, comfyReason]);
     if (state === this.state) return;
     this.state = state;
     this.merged = this.merge();

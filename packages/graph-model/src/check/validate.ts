@@ -76,9 +76,9 @@ function regionIssue({ nodes, edge, why }: RegionProblem): Issue {
     return issue(
       "error",
       "region.no_server",
-      `No connected ComfyUI has all the nodes that must run together: ${some}.`,
+      `No connected ComfyUI has all the nodes and files that must be together: ${some}.`,
       place,
-      "Install the missing nodes on one server.",
+      "Put what is missing on one server.",
     );
   return issue(
     "error",

@@ -25,17 +25,17 @@ export function regionProblems(graph: Graph, library: Library, shape?: Topology)
   if (!graph.nodes.some((node) => node.plane === PLANE)) return [];
   const problems: RegionProblem[] = [];
   const { groups } = planGraph(graph, shape, comfyGrouping(graph, library, problems));
-  for (const { nodes } of groups.values())
-    if (nodes.length > 1 && serversOf(graph, nodes, library).length === 0) problems.push({ nodes, why: "server" });
+  for (const { nodes } of groups.values()) if (serversOf(graph, nodes, library).length === 0) problems.push({ nodes, why: "server" });
   return problems;
 }
 
-/** The servers that have every node of a region, live ones first; one that a node names, if it does. */
+/** The servers that have every node of a region and every file they name, live ones first; one that a node names, if it does. */
 export function serversOf(graph: Graph, nodes: readonly string[], library: Library): Engine[] {
   const define = definer(graph, library);
-  const lists = nodes.flatMap((id) => {
-    const node = graph.nodes.find((one) => one.id === id);
-    return node && define(node)?.engines ? [(define(node) as NodeDefinition).engines] : [];
+  const inside = new Set(nodes);
+  const lists = graph.nodes.flatMap((node) => {
+    const definition = inside.has(node.id) ? define(node) : undefined;
+    return definition ? [enginesFor(definition, node.params ?? {})] : [];
   });
   const named = nodes.map((id) => nodeSettings(graph, id).engine).find((one) => one !== undefined && one !== "auto");
   const [first = [], ...others] = lists;
@@ -44,6 +44,15 @@ export function serversOf(graph: Graph, nodes: readonly string[], library: Libra
   );
   const live = (one: Engine) => lists.every((list) => list.find(({ id }) => id === one.id)?.live === true);
   return [...common.filter(live), ...common.filter((one) => !live(one))];
+}
+
+/** Without the servers that lack a file which the node names. */
+function enginesFor({ engines, inputs }: NodeDefinition, params: Readonly<Record<string, unknown>>): Engine[] {
+  const only = inputs.flatMap(({ name, schema }) => {
+    const ids = (schema["x-on"] as Record<string, string[]> | undefined)?.[String(params[name] ?? schema.default)];
+    return ids ? [ids] : [];
+  });
+  return engines.filter(({ id }) => only.every((ids) => ids.includes(id)));
 }
 
 function comfyGrouping(graph: Graph, library: Library, problems: RegionProblem[] = []): Grouping {

@@ -124,12 +124,12 @@ describe("several servers", () => {
       ["SaveImage", [["a", true]]],
     ]);
   });
-  test("offer each other's files", () => {
+  test("offer each other's files, and say who has which", () => {
     const loader = (files: string[]) => toCapability("Loader", { input: { required: { name: [files, {}] } }, output: ["MODEL"] });
     const [one] = mergeLibraries([
       { id: "a", url: "http://a:1", nodes: new Map([["Loader", loader(["x"])]]), live: true },
       { id: "b", url: "http://b:1", nodes: new Map([["Loader", loader(["y"])]]), live: true },
     ]);
-    expect(one?.io.input).toMatchObject({ properties: { name: { enum: ["x", "y"] } } });
+    expect(one?.io.input).toMatchObject({ properties: { name: { enum: ["x", "y"], "x-on": { x: ["a"], y: ["b"] } } } });
   });
 });

@@ -25,9 +25,10 @@ export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] 
   const names = new Set(servers.flatMap((one) => [...one.nodes.keys()]));
   return [...names].map((name) => {
     const having = servers.filter((one) => one.nodes.has(name));
-    const [first, ...others] = having.map((one) => one.nodes.get(name) as Capability);
-    const input = others.reduce((merged, one) => mergeChoices(merged, one.io.input), (first as Capability).io.input);
-    return { ...(first as Capability), io: { ...(first as Capability).io, input }, engines: having.map(engineOf) };
+    const all = having.map((one) => ({ id: one.id, capability: one.nodes.get(name) as Capability }));
+    const first = all[0]?.capability as Capability;
+    const input = all.length > 1 ? mergeChoices(all.map(({ id, capability }) => ({ id, input: capability.io.input }))) : first.io.input;
+    return { ...first, io: { ...first.io, input }, engines: having.map(engineOf) };
   });
 }
 
@@ -45,15 +46,17 @@ function engineOf({ id, url, live, reason }: ServerLibrary): Engine {
 
 type Schema = Record<string, unknown>;
 
-/** A list of files is what any of the servers has. */
-function mergeChoices(one: Schema, other: Schema): Schema {
-  const [mine, theirs] = [one.properties, other.properties] as Record<string, Schema>[];
-  const properties = Object.fromEntries(
-    Object.entries(mine ?? {}).map(([name, schema]) => {
-      const more = theirs?.[name]?.enum;
-      if (!Array.isArray(schema.enum) || !Array.isArray(more)) return [name, schema];
-      return [name, { ...schema, enum: [...new Set([...schema.enum, ...more])] }];
-    }),
-  );
-  return { ...one, properties };
+/** A list of files is what any of the servers has; `x-on` names the servers of those that not all have. */
+function mergeChoices(all: readonly { id: string; input: Schema }[]): Schema {
+  const of = ({ input }: { input: Schema }) => (input.properties ?? {}) as Record<string, Schema>;
+  const [first] = all as [(typeof all)[number]];
+  const properties = Object.entries(of(first)).map(([name, schema]) => {
+    const lists = all.map((one) => ({ id: one.id, choices: of(one)[name]?.enum }));
+    if (!lists.every((one): one is { id: string; choices: unknown[] } => Array.isArray(one.choices))) return [name, schema] as const;
+    const choices = [...new Set(lists.flatMap((one) => one.choices))];
+    const on = choices.map((choice) => [String(choice), lists.filter((one) => one.choices.includes(choice)).map((one) => one.id)] as const);
+    const some = on.filter(([, ids]) => ids.length < all.length);
+    return [name, { ...schema, enum: choices, ...(some.length > 0 ? { "x-on": Object.fromEntries(some) } : {}) }] as const;
+  });
+  return { ...first.input, properties: Object.fromEntries(properties) };
 }

@@ -47,6 +47,7 @@ export class FakeComfy {
   objectInfo: string = withModels(readFileSync(new URL("../recordings/object_info.json", import.meta.url), "utf8"));
   program: Program;
   private readonly server: Server;
+  private readonly listener: WebSocketServer;
   private readonly sockets = new Map<string, { socket: WebSocket; metadata: boolean }>();
   private readonly files = new Map<string, { bytes: Buffer; mime: string }>();
   private readonly inputs = new Map<string, Buffer>();
@@ -60,8 +61,8 @@ export class FakeComfy {
     this.server = createServer(
       (request, response) => void this.answer(request, response).catch(() => response.writeHead(500).end("500 Internal Server Error")),
     );
-    const sockets = new WebSocketServer({ server: this.server, path: "/ws" });
-    sockets.on("connection", (socket, request) => this.connect(socket, request));
+    this.listener = new WebSocketServer({ server: this.server, path: "/ws" });
+    this.listener.on("connection", (socket, request) => this.connect(socket, request));
   }
 
   static async start(port = 0): Promise<FakeComfy> {
@@ -92,7 +93,7 @@ export class FakeComfy {
   }
 
   cut(): void {
-    for (const { socket } of this.sockets.values()) socket.terminate();
+    for (const socket of this.listener.clients) socket.terminate();
   }
 
   /** A file in the server's input folder. */

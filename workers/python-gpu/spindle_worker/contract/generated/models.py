@@ -562,6 +562,9 @@ class Comfy(BaseModel):
     )
     plane: Literal['comfy']
     number: Annotated[int, Field(ge=0)]
+    reason: Annotated[
+        str | None, Field(description='Which servers do not answer, and why.')
+    ] = None
 
 
 class Sources(BaseModel):
