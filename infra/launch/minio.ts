@@ -12,6 +12,7 @@ import { say } from "./say.ts";
 const VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c";
 
 export interface Minio {
+  readonly pid: number | undefined;
   env: Record<string, string>;
   stop(): Promise<void>;
 }
@@ -50,6 +51,9 @@ export async function startMinio(program: string, folder: string): Promise<Minio
   );
   return {
     env: { S3_ENDPOINT: endpoint, S3_ACCESS_KEY_ID: user, S3_SECRET_ACCESS_KEY: password, S3_BUCKET: "spindle-test" },
+    get pid() {
+      return process_.pid;
+    },
     stop: () => process_.stop(),
   };
 }

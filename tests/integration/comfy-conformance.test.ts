@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
-import { readConversation } from "../../workers/comfy-bridge/test/fake/program.ts";
+import { MODEL_FREE, readConversation } from "../../workers/comfy-bridge/test/fake/program.ts";
 import { ended, graphOf, node, type Spindle, startSpindle, submit, until, wire } from "../support/spindle.ts";
 
 const real = process.env.SPINDLE_COMFY_UNDER_TEST;
@@ -95,22 +95,11 @@ test("the recorder finds no difference in a server that plays the recordings, an
       ({ stdout }) => ({ code: 0, out: stdout }),
       (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, out: error.stdout + error.stderr }),
     );
-  fake.plays = [
-    "01_simple_ok",
-    "02_cached_rerun",
-    "09_partly_invalid_one_output_ok",
-    "10_all_outputs_invalid_400",
-    "11_missing_node_type_400",
-    "12_no_outputs_400",
-    "13_type_mismatch_400",
-    "15_save_webp_video",
-    "16_audio",
-    "17_partial_execution_targets",
-  ].map(readConversation);
+  fake.plays = MODEL_FREE.map(readConversation);
   const same = await record();
   expect(same.out).not.toContain("differs");
   expect(same.code).toBe(0);
-  fake.plays = [...Array(10)].map(() => readConversation("07_execution_error"));
+  fake.plays = MODEL_FREE.map(() => readConversation("07_execution_error"));
   const other = await record();
   expect(other.code).toBe(1);
   expect(other.out).toContain("differs");

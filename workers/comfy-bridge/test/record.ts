@@ -4,21 +4,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import WebSocket from "ws";
-import { type Conversation, type Json, readConversation } from "./fake/program.ts";
+import { type Conversation, type Json, MODEL_FREE, readConversation } from "./fake/program.ts";
 
-/** Those that need nothing but ComfyUI's own nodes and no model. */
-const NAMES = [
-  "01_simple_ok",
-  "02_cached_rerun",
-  "09_partly_invalid_one_output_ok",
-  "10_all_outputs_invalid_400",
-  "11_missing_node_type_400",
-  "12_no_outputs_400",
-  "13_type_mismatch_400",
-  "15_save_webp_video",
-  "16_audio",
-  "17_partial_execution_targets",
-];
 const PATIENCE_MS = 120_000;
 
 interface Heard {
@@ -99,7 +86,7 @@ async function main(): Promise<number> {
   const url = values.url?.replace(/\/+$/, "");
   if (!url) throw new Error("Name the ComfyUI: --url http://127.0.0.1:8188");
   let differ = 0;
-  for (const name of NAMES) {
+  for (const name of MODEL_FREE) {
     const conversation = readConversation(name);
     const heard = await converse(url, conversation);
     if (values.out) {

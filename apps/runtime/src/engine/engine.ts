@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Graph, Library } from "@spindle/graph-model";
+import { crashPoint } from "@spindle/task-bus";
 import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { NodeRunRow, RunOptions, RunRow } from "../record/types.ts";
@@ -53,6 +54,9 @@ export class Engine {
   private readonly executions = new Map<string, RunExecution>();
   private readonly levels = new Map<string, { library: Library; levels: Levels }>();
   private readonly drives = new Set<Promise<void>>();
+  private readonly begun = new Set<string>();
+  /** Runs that the database calls this runtime's and that nothing here drives, since when. */
+  private readonly idleSince = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
   private keeping: Promise<void> = Promise.resolve();
@@ -87,6 +91,7 @@ export class Engine {
       ...(owner ? { owner } : {}),
       nodes: rootNodes(request.graph, library, engines),
     });
+    crashPoint("P1");
     if (!owner) return id;
     const about = { id, revision_id: revision, graph_id: graphId, inputs, engines, options };
     this.begin({ ...about, state: "running", owner, fence: 1, cancel_requested: false }, rows);
@@ -132,14 +137,29 @@ export class Engine {
     const mine = await record.renew(owner, timings.runLeaseMs);
     for (const execution of held) await this.compare(execution, mine.get(execution.run.id));
     if (this.stopped) return;
+    await this.takeUp(mine);
     await this.timeOut();
     for (const run of await record.claim(owner)) this.begin(run);
   }
 
   private begin(run: RunRow, rows?: NodeRunRow[]): void {
+    this.begun.add(run.id);
     const drive = this.drive(run, rows).catch((error) => this.options.onError(`run ${run.id}`, error));
     this.drives.add(drive);
-    void drive.finally(() => this.drives.delete(drive));
+    void drive.finally(() => {
+      this.drives.delete(drive);
+      this.begun.delete(run.id);
+    });
+  }
+
+  /** A run that was accepted, and whose first step failed with an outage or a mistake, would be nobody's: it is taken up again. */
+  private async takeUp(mine: ReadonlyMap<string, unknown>): Promise<void> {
+    const { record, owner, timings } = this.options;
+    for (const id of this.idleSince.keys()) if (!mine.has(id) || this.begun.has(id)) this.idleSince.delete(id);
+    const idle = [...mine.keys()].filter((id) => !this.begun.has(id));
+    for (const id of idle) if (!this.idleSince.has(id)) this.idleSince.set(id, Date.now());
+    const due = idle.filter((id) => Date.now() - (this.idleSince.get(id) ?? 0) > timings.runLeaseMs / 2);
+    if (due.length > 0) for (const run of await record.own(owner, due)) this.begin(run);
   }
 
   /** What another runtime did to a run of ours: took it over, or asked for its end. */

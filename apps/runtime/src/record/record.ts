@@ -224,6 +224,12 @@ export class RunRecord implements EngineRecord {
     return new Map(rows.map((row) => [row.id, { fence: row.fence, cancelRequested: row.cancel_requested }]));
   }
 
+  /** Of runs those that are still this owner's and open. */
+  async own(owner: string, runs: readonly string[]): Promise<RunRow[]> {
+    const text = "SELECT * FROM run WHERE owner = $1 AND id = ANY($2) AND state IN ('queued','running')";
+    return (await this.pool.query<RunRow>(text, [owner, runs])).rows;
+  }
+
   /** A runtime that stops leaves its runs to others at once, and forgets those that stopped long ago. */
   async leave(owner: string): Promise<void> {
     await this.pool.query(`DELETE FROM runtime WHERE id = $1 OR lease_until < now() - interval '1 day'`, [owner]);

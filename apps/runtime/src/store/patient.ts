@@ -14,6 +14,12 @@ const OUTAGE = new Set([
   "08006",
   "53300",
   "40001",
+  // Prisma's own: not reachable, timed out, closed, no connection free.
+  "P1001",
+  "P1002",
+  "P1008",
+  "P1017",
+  "P2024",
   "40P01", // two runtimes that changed rows of the same runs in another order
 ]);
 

@@ -1,7 +1,7 @@
 // Drains the outbox to the bus (DESIGN W2). Sending twice is harmless: the bus keeps one entry for each task.
 import { createHash } from "node:crypto";
 import { canonicalText, serverOfEngine } from "@spindle/graph-model";
-import type { Route, RuntimeEnd } from "@spindle/task-bus";
+import { crashPoint, type Route, type RuntimeEnd } from "@spindle/task-bus";
 import type pg from "pg";
 import type { Timings } from "../config.ts";
 import type { NodeRunRow } from "../record/types.ts";
@@ -46,6 +46,7 @@ export async function drainOutbox(pool: pg.Pool, bus: RuntimeEnd, timings: Timin
     const [current, stale] = [rows.filter(isCurrent), rows.filter((row) => !isCurrent(row))];
     const chosen = await withRoom(current, bus);
     await Promise.all(chosen.map((row) => bus.dispatch(entryOf(row, timings), routeOf(row))));
+    if (chosen.length > 0) crashPoint("P3");
     const settled = [...chosen, ...stale].map((row) => row.outbox);
     if (settled.length > 0) await client.query("UPDATE outbox SET sent_at = now() WHERE id = ANY($1)", [settled]);
     await client.query("COMMIT");

@@ -1,7 +1,7 @@
 // What a worker's answer does to the record (DESIGN W6): checked, committed, and only then acknowledged.
 import type { ArtifactRef, TaskResult } from "@spindle/schemas";
 import { validateArtifactRef } from "@spindle/schemas";
-import type { RuntimeEnd } from "@spindle/task-bus";
+import { crashPoint, type RuntimeEnd } from "@spindle/task-bus";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -72,6 +72,7 @@ type Ending =
 
 async function finish(context: SettleContext, row: NodeRunRow, ending: Ending): Promise<Answer> {
   const body = ending.change === "succeed" ? { output: ending.output, engine: row.engine, draft: row.draft } : { error: ending.error };
+  crashPoint("P10");
   const moved = await context.record.change({ nodeRun: row.id, fence: row.fence, ...ending, body });
   await context.bus.done(taskName(row.id, row.fence), routeOf(row));
   if (!moved) return { settled: "stale" };

@@ -1,6 +1,6 @@
 // Everything between the record and the workers: loops that dispatch, take results and progress, and expire leases.
 import { EventEmitter } from "node:events";
-import { loadFunctions, names, openRedis, type RuntimeEnd, runtimeEnd } from "@spindle/task-bus";
+import { crashPoint, loadFunctions, names, openRedis, type RuntimeEnd, runtimeEnd } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
@@ -88,6 +88,7 @@ export class WorkerPlane {
         }),
       () => this.closed,
     );
+    crashPoint("P2");
     this.wake.emit("outbox");
     return moved;
   }
@@ -143,7 +144,9 @@ export class WorkerPlane {
       this.wake.emit("outbox"); // there is room on the bus now, and may be another try
       if (settled !== "again" && task) this.options.decisions.announce(task.nodeRun, row);
     }
+    crashPoint("P11");
     await this.bus.acknowledge(one.id);
+    crashPoint("P12");
   }
 
   private async progressLoop(): Promise<void> {

@@ -43,6 +43,20 @@ export interface Conversation {
   answer: { status: number; body: Json };
 }
 
+/** Those that need nothing but ComfyUI's own nodes, and no model. */
+export const MODEL_FREE = [
+  "01_simple_ok",
+  "02_cached_rerun",
+  "09_partly_invalid_one_output_ok",
+  "10_all_outputs_invalid_400",
+  "11_missing_node_type_400",
+  "12_no_outputs_400",
+  "13_type_mismatch_400",
+  "15_save_webp_video",
+  "16_audio",
+  "17_partial_execution_targets",
+] as const;
+
 export function readConversation(name: string): Conversation {
   const entries = JSON.parse(readFileSync(new URL(`../recordings/conversations/${name}.json`, import.meta.url), "utf8")) as Recorded[];
   const post = entries.find((one) => one.http === "POST /prompt" && one.request);

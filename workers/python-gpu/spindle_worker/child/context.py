@@ -13,6 +13,7 @@ import httpx
 
 from ..capability import TransientError
 from ..contract.generated.models import ArtifactRef
+from ..crash_point import crash_point
 from ..wire import Wire
 
 CHUNK = 1 << 20
@@ -90,6 +91,7 @@ class TaskContext:
         """Stores an output. :param known: width, height, duration, name where they are known"""
         ref, key = self._store(path.read_bytes(), mime, "output", known)
         self.objects.append({"key": key, "ref": ref.model_dump(exclude_none=True)})
+        crash_point("P7")
         return ref
 
     def preview(self, data: bytes, mime: str, *, force: bool = False, **known: Any) -> None:

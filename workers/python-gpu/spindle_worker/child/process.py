@@ -18,6 +18,7 @@ from dramatiq.middleware import CurrentMessage, Middleware, TimeLimit
 from pydantic import ValidationError
 
 from ..capability import Capability, TransientError, UserError
+from ..crash_point import crash_point
 from ..manifest import capabilities
 from ..wire import Wire
 from .broker import QUEUE, SocketBroker
@@ -49,7 +50,9 @@ def _actor(one: Capability, wire: Wire) -> Any:
         with tempfile.TemporaryDirectory(prefix="spindle-") as folder:
             context = TaskContext(task, wire, Path(folder))
             values = one.input.model_validate(context.input(task["inputSha256"]))
+            crash_point("P6")
             output = one.run(context, values).model_dump(mode="json", by_alias=True, exclude_none=True)
+            crash_point("P8")
             return {"outcome": "succeeded", "output": output, "objects": context.objects}
 
     return run

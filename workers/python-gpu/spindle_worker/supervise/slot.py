@@ -17,6 +17,7 @@ import redis
 
 from ..bus import BadEntry, Bus
 from ..contract.generated.models import TaskEntry
+from ..crash_point import crash_point
 from ..settings import Settings
 from ..wire import Wire
 from .metrics import TASK_SECONDS, TASKS
@@ -93,6 +94,7 @@ class Slot:
 
     def _attempt(self, entry: TaskEntry) -> None:
         self.current = entry.task
+        crash_point("P4")
         try:
             state = self._bus.beat(entry)
             if state == "lost":
@@ -127,6 +129,7 @@ class Slot:
                 }
             )
             progress.send({"progress": 0.0}, force=True)
+            crash_point("P5")
             while True:
                 message = self._wire.receive(TICK_SECONDS)
                 if message is not None and message["type"] == "result":
@@ -153,7 +156,9 @@ class Slot:
     def _settle(self, task: str, result: dict[str, Any]) -> None:
         while not self._stop.is_set():
             try:
-                return self._bus.settle(task, result)
+                self._bus.settle(task, result)
+                crash_point("P9")
+                return
             except redis.RedisError as error:
                 log.warning("%s: the result of %s waits for Redis: %s", self.label, task, error)
                 self._stop.wait(OUTAGE_SECONDS)

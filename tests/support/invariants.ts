@@ -1,0 +1,92 @@
+// What must hold of a run whatever died meanwhile, read from the database and the store afterwards. Each invariant answers with what
+// breaks it; nothing here knows what the run was.
+import { createHash } from "node:crypto";
+import type pg from "pg";
+import type { ObjectStore } from "../../apps/runtime/src/artifacts/store.ts";
+
+interface Event {
+  seq: number;
+  type: string;
+  path: string | null;
+}
+interface NodeRun {
+  id: string;
+  path: string;
+  node_id: string;
+  state: string;
+  fence: number;
+  result_fence: number | null;
+}
+
+export interface History {
+  state: string;
+  events: Event[];
+  nodes: NodeRun[];
+  edges: { from: string; to: string }[];
+  /** Rows of artifacts that the run's nodes made, and what the store has for each. */
+  artifacts: { key: string; sha256: string; stored: string | undefined }[];
+  /** Keys of outputs below the run that no row names. */
+  orphans: string[];
+}
+
+const ENDED = new Set(["succeeded", "failed", "cancelled", "skipped", "dead", "unknown"]);
+
+export async function readHistory(db: pg.Pool, store: ObjectStore, run: string): Promise<History> {
+  const rows = async <T extends pg.QueryResultRow>(text: string) => (await db.query<T>(text, [run])).rows;
+  const [head] = await rows<{ state: string; document: { edges: History["edges"] } }>(
+    "SELECT r.state, v.document FROM run r JOIN revision v ON v.id = r.revision_id WHERE r.id = $1",
+  );
+  const made = await rows<{ key: string; sha256: string }>(
+    "SELECT a.key, a.sha256 FROM artifact a JOIN node_run n ON n.id = a.node_run_id WHERE n.run_id = $1 AND a.purpose = 'output'",
+  );
+  const known = new Set((await db.query<{ key: string }>("SELECT key FROM artifact")).rows.map((one) => one.key));
+  return {
+    state: head?.state ?? "gone",
+    events: await rows<Event>("SELECT seq, type, path FROM run_event WHERE run_id = $1 ORDER BY seq"),
+    nodes: await rows<NodeRun>(
+      "SELECT n.id, n.path, n.node_id, n.state, n.fence, o.fence AS result_fence FROM node_run n LEFT JOIN node_result o ON o.node_run_id = n.id WHERE n.run_id = $1",
+    ),
+    edges: head?.document.edges ?? [],
+    artifacts: await Promise.all(made.map(async (one) => ({ ...one, stored: await hashOf(store, one.key) }))),
+    orphans: (await store.list(`output/${run}`)).filter((key) => !known.has(key)),
+  };
+}
+
+async function hashOf(store: ObjectStore, key: string): Promise<string | undefined> {
+  const body = await store.get(key).catch(() => undefined);
+  return (
+    body &&
+    createHash("sha256")
+      .update(Buffer.concat(await body.toArray()))
+      .digest("hex")
+  );
+}
+
+/** By the numbers of the test plan: I1 one commit, I2 it ends, I3 order, I4 row and object, I5 fence, I6 no gap. */
+export function brokenInvariants({ state, events, nodes, edges, artifacts, orphans }: History): string[] {
+  const broken: string[] = [];
+  const first = (path: string, types: readonly string[]) => events.find((one) => one.path === path && types.includes(one.type))?.seq;
+  for (const { path } of nodes) {
+    const commits = events.filter((one) => one.path === path && one.type === "node.succeeded").length;
+    if (commits > 1) broken.push(`I1 ${path} was committed ${commits} times`);
+  }
+  if (!["succeeded", "failed", "cancelled"].includes(state)) broken.push(`I2 the run is ${state}`);
+  for (const one of nodes) if (!ENDED.has(one.state)) broken.push(`I2 ${one.path} is ${one.state}`);
+  for (const { from, to } of edges) {
+    const [begun, over] = [first(to, ["node.dispatched", "node.running"]), first(from, ["node.succeeded"])];
+    if (begun !== undefined && (over === undefined || begun < over)) broken.push(`I3 ${to} began at ${begun}, ${from} was over at ${over}`);
+  }
+  for (const { key, sha256, stored } of artifacts)
+    if (stored !== sha256) broken.push(`I4 ${key}: the row says ${sha256}, the store has ${stored}`);
+  for (const key of orphans) {
+    const [, , nodeRun, fence] = key.split("/");
+    const winner = nodes.find((one) => one.id === nodeRun)?.result_fence;
+    if (winner !== null && Number(fence) === winner) broken.push(`I4 ${key} lies under the fence that was committed, and no row names it`);
+  }
+  for (const { path, fence, result_fence } of nodes)
+    if (result_fence !== null && result_fence !== fence) broken.push(`I5 ${path}: the result has fence ${result_fence}, the row ${fence}`);
+  events.forEach(({ seq }, index) => {
+    if (seq !== index + 1) broken.push(`I6 event ${index + 1} has the number ${seq}`);
+  });
+  return broken;
+}
