@@ -1,5 +1,5 @@
 // Starts the bridge: one loop for each ComfyUI, and one that says what all of them offer.
-import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { names, openRedis, workerEnd } from "@spindle/task-bus";
 import { mergeLibraries, type ServerLibrary } from "./library/merge.ts";
 import { putManifest } from "./runtime.ts";
@@ -17,10 +17,19 @@ async function start(settings: Settings): Promise<void> {
   const bells = openRedis(settings.redisUrl);
   bells.setMaxListeners(0);
   void bells.subscribe(names.doorbell("comfy")).catch(() => {});
-  const bell = async (ms: number): Promise<void> => {
-    const limit = AbortSignal.any([shutdown.signal, AbortSignal.timeout(ms)]);
-    await once(bells, "message", { signal: limit }).catch(() => {});
-  };
+  // Not AbortSignal.any over a time-out: Node 20 may collect the time-out, and then nothing ends the wait.
+  const bell = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(done, ms);
+      shutdown.signal.addEventListener("abort", done);
+      bells.once("message", done);
+      function done() {
+        clearTimeout(timer);
+        shutdown.signal.removeEventListener("abort", done);
+        bells.off("message", done);
+        resolve();
+      }
+    });
   const bus = workerEnd(redis, settings.worker, settings.workerKey);
   const servers = settings.servers.map((one) => new ComfyServer({ ...one, bus, runtime: settings, bell, log }));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => shutdown.abort());
@@ -47,6 +56,7 @@ async function start(settings: Settings): Promise<void> {
           hash = await putManifest(settings, JSON.stringify(mergeLibraries(libraries)));
           known = libraries;
         }
+        if (!hash && !reason) continue; // no server has been asked yet
         const notice = JSON.stringify({ ...(hash ? { sha256: hash } : {}), ...(reason ? { reason } : {}) });
         await redis.set(names.manifest("comfy"), notice, "PX", MANIFEST_TTL_MS);
       } catch (error) {
@@ -55,16 +65,8 @@ async function start(settings: Settings): Promise<void> {
     }
   }
 
-  function rest(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(done, ms);
-      shutdown.signal.addEventListener("abort", done);
-      function done() {
-        clearTimeout(timer);
-        shutdown.signal.removeEventListener("abort", done);
-        resolve();
-      }
-    });
+  async function rest(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: shutdown.signal }).catch(() => {});
   }
 }
 
