@@ -146,10 +146,9 @@ test("text, ComfyUI and Python are one graph; what samples shows its previews", 
   await card("Upscale").locator("video").waitFor({ timeout: 60_000 });
   await page.waitForTimeout(300);
   await shot(page, "comfy-done");
-  await page.emulateMedia({ colorScheme: "light" });
+  await page.evaluate(() => document.documentElement.setAttribute("data-theme", "light"));
   await page.waitForTimeout(300);
   await shot(page, "comfy-done-light");
-  await page.emulateMedia({ colorScheme: "dark" });
   expect(JSON.stringify(fake.prompts.at(-1))).toContain("a dog in the rain");
 });
 

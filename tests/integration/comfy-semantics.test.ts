@@ -77,6 +77,26 @@ describe("what runs again", () => {
     expect(again.state).toBe("succeeded");
     expect(sent()).toBe(before);
   });
+  test("is said before it does: a plan knows regions as the run does", async () => {
+    const color = fresh();
+    const plan = async (graph: unknown) => {
+      const form = new FormData();
+      form.set("graph", JSON.stringify(graph));
+      const answer = await fetch(`${spindle.url}/api/runs?dry=1`, { method: "POST", body: form });
+      const { plan: made } = (await answer.json()) as { plan: { nodes: { node: string; does: string; why: string }[] } };
+      return Object.fromEntries(made.nodes.map((one) => [one.node, `${one.does}: ${one.why}`]));
+    };
+    expect(await plan(across(color))).toMatchObject({
+      make: "runs: It has not run in this graph before.",
+      turn: expect.stringContaining("It depends on"),
+    });
+    const show = graphOf(
+      [comfy("make", "EmptyImage", { color }), comfy("show", "PreviewImage")],
+      [wire("make", "IMAGE", "show", "images")],
+    );
+    await run(show);
+    expect(await plan(show)).toMatchObject({ make: "reuses: Nothing changed.", show: "reuses: Nothing changed." });
+  });
   test("only what depends on a changed value [test_partial_cache]", async () => {
     const graph = (color: number, width: number) =>
       graphOf(

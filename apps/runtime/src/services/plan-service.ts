@@ -1,15 +1,18 @@
 // What a run would do, without doing it (DESIGN E12): which nodes would run and why, which results would stand, and how long it takes.
 import {
+  blueprintInput,
   type Graph,
+  type GraphNode,
+  type Group,
   hasErrors,
-  type InputSource,
   type Library,
   nodeSettings,
+  regionInput,
   resolveInputs,
   stripState,
   validate,
 } from "@spindle/graph-model";
-import { cacheKey, isCacheable, whyItRuns } from "../engine/cache-key.ts";
+import { cacheKey, isCacheable, whyItRuns, whyRegionRuns } from "../engine/cache-key.ts";
 import { fullInput } from "../engine/check-input.ts";
 import { freezeNodes } from "../engine/freeze.ts";
 import { Levels } from "../engine/level.ts";
@@ -52,39 +55,78 @@ export class PlanService {
     const durations = await this.record.durations(Object.values(frozen));
     const known = new Map<string, Record<string, unknown>>();
     const planned = new Map<string, PlannedNode>();
-    const { shape, regions } = levels.root.plan;
-    const looped = new Set([...regions.values()].flatMap((region) => [...region.nodes]));
-    for (const id of shape.order) {
-      const own = frozen[id] as FrozenNode;
-      const sources = levels.root.sources.get(id) ?? [];
-      const expectedMs = durations.get(`${own.service}\n${own.engine}`) ?? null;
-      const found = looped.has(id)
-        ? runs("It is part of a loop.")
-        : await this.one(levels, reuse, id, own, sources, known, inputs, graphId);
+    const { shape, regions, groups, root } = levels.root.plan;
+    const state: PlanState = { levels, reuse, frozen, known, inputs, graphId };
+    const put = (id: string, found: Found, expectedMs: number | null) => {
       if (found.output) known.set(id, found.output);
       planned.set(id, { node: id, does: found.does, why: found.why, expectedMs: found.does === "runs" ? expectedMs : 0 });
+    };
+    const expected = (id: string) => durations.get(`${frozen[id]?.service}\n${frozen[id]?.engine}`) ?? null;
+    for (const item of root.items) {
+      const [loop, group] = [regions.get(item), groups.get(item)];
+      if (loop) for (const id of loop.nodes) put(id, runs("It is part of a loop."), expected(id));
+      else if (group) {
+        const found = await this.group(state, group);
+        // The whole prompt's time is that of its first node, so that it counts once.
+        for (const [index, id] of group.nodes.entries()) put(id, found.get(id) as Found, index === 0 ? expected(item) : 0);
+      } else put(item, await this.one(state, item), expected(item));
     }
     return { nodes: [...planned.values()], expectedMs: longest(shape, planned) };
   }
 
-  private async one(
-    levels: Levels,
-    reuse: Reuse,
-    id: string,
-    own: FrozenNode,
-    sources: readonly InputSource[],
-    known: ReadonlyMap<string, Record<string, unknown>>,
-    inputs: Record<string, unknown>,
-    graphId: string | undefined,
-  ): Promise<Found> {
-    const { graph, plan, definition } = levels.root;
-    const settings = nodeSettings(graph, id);
+  /** A region is sent whole or not at all. */
+  private async group(state: PlanState, group: Group): Promise<Map<string, Found>> {
+    const { levels, frozen, known, inputs, graphId, reuse } = state;
+    const { graph, plan, sources, definition } = levels.root;
+    const inside = new Set(group.nodes);
+    const found = new Map<string, Found>();
+    const values = new Map<string, Record<string, unknown>>();
+    let open: string | undefined;
+    for (const id of group.nodes) {
+      const settled = await this.settled(state, id);
+      if (settled) found.set(id, settled);
+      if (settled?.output) known.set(id, settled.output);
+      if (settled) continue;
+      const own = sources.get(id) ?? [];
+      const missing = own.find((source) => "from" in source && !inside.has(source.from) && !known.has(source.from));
+      if (missing && "from" in missing) open ??= missing.from;
+      values.set(
+        id,
+        resolveInputs(own, (from) => known.get(from), inputs, graph.context ?? {}),
+      );
+    }
+    const all = (make: (id: string) => Found) => new Map([...found, ...[...values.keys()].map((id) => [id, make(id)] as const)]);
+    const titled = (id: string) => graph.nodes.find((one) => one.id === id)?.name || id;
+    if (open !== undefined) return all(() => runs(`It depends on ${titled(open as string)}, which runs.`));
+    const define = (node: GraphNode) => definition.get(node.id);
+    const input = regionInput({ graph, define, values, inside: group.nodes, shape: plan.shape });
+    if (!input) return all(() => ({ does: "skips", why: "Nothing here is saved, shown or used by a node elsewhere." }));
+    if (group.nodes.some((id) => reuse.role("", id) === "force")) return all(() => runs("It was asked to run again."));
+    const earlier = await this.record.cached(cacheKey(frozen[group.id] as FrozenNode, { ...input }));
+    if (earlier)
+      return all((id) => ({ does: "reuses", why: "Nothing changed.", output: (earlier.output[id] ?? {}) as Record<string, unknown> }));
+    const why = whyRegionRuns({ ...input }, graphId ? await this.record.lastOf(graphId, group.id) : undefined);
+    return all(() => runs(why));
+  }
+
+  /** What is decided of a node whatever its inputs are. */
+  private async settled({ levels, reuse }: PlanState, id: string): Promise<Found | undefined> {
+    const settings = nodeSettings(levels.root.graph, id);
     const role = reuse.role("", id);
     if (settings.disabled) return { does: "skips", why: "The node is off." };
     if (role === "leave") return { does: "skips", why: "It is not part of this run." };
     if (settings.pinned) return { does: "reuses", why: "Its output is pinned.", output: settings.pinned };
     const kept = role === "keep" ? await reuse.earlier(id) : undefined;
-    if (kept) return { does: "reuses", why: "It is not part of this run; its last output stands.", output: kept.output };
+    return kept && { does: "reuses", why: "It is not part of this run; its last output stands.", output: kept.output };
+  }
+
+  private async one(state: PlanState, id: string): Promise<Found> {
+    const { levels, reuse, known, inputs, graphId } = state;
+    const own = state.frozen[id] as FrozenNode;
+    const sources = levels.root.sources.get(id) ?? [];
+    const { graph, plan, definition } = levels.root;
+    const settled = await this.settled(state, id);
+    if (settled) return settled;
     const found = definition.get(id);
     if (!found) return runs("It is not in the library.");
     const open = sources.find((source) => "from" in source && !known.has(source.from) && plan.shape.node.has(source.from));
@@ -93,14 +135,26 @@ export class PlanService {
     if (found.human) return runs("A person is asked.");
     if (levels.root.mapped.has(id) || found.calls !== undefined) return runs("What it runs inside is known only then.");
     const values = resolveInputs(sources, (from) => known.get(from), inputs, graph.context ?? {});
-    const input = fullInput(found, plan.shape.node.get(id)?.params, values);
+    const full = fullInput(found, plan.shape.node.get(id)?.params, values);
+    const blueprint = found.engines.find((one) => one.id === own.engine)?.blueprint;
+    const input = blueprint ? { ...blueprintInput(blueprint, id, full) } : full;
     if (!isCacheable(found)) return runs(found.instant ? "It takes no time." : "It is not repeatable, so it always runs.");
-    if (role === "force") return runs("It was asked to run again.");
+    if (reuse.role("", id) === "force") return runs("It was asked to run again.");
     const earlier: Earlier | undefined = await this.record.cached(cacheKey(own, input));
     if (earlier) return { does: "reuses", why: "Nothing changed.", output: earlier.output };
     const last = graphId ? await this.record.lastOf(graphId, id) : undefined;
     return runs(whyItRuns(own, input, last, sources, plan.shape));
   }
+}
+
+interface PlanState {
+  levels: Levels;
+  reuse: Reuse;
+  frozen: Readonly<Record<string, FrozenNode>>;
+  /** Outputs of what does not run. */
+  known: Map<string, Record<string, unknown>>;
+  inputs: Record<string, unknown>;
+  graphId: string | undefined;
 }
 
 interface Found {

@@ -78,6 +78,16 @@ describe("regions", () => {
     expect(codes(graph(["a>e"]))).toEqual(["region.no_server"]);
     expect(groups(graph(["a>e"]))).toEqual(["ae"]);
   });
+  test("follow the server that one of their nodes names; two names are an issue, or two regions", () => {
+    const on = (wires: string[], servers: Record<string, string>) => {
+      const one = graph(wires);
+      one.metadata = { nodes: Object.fromEntries(Object.entries(servers).map(([id, engine]) => [id, { engine }])) };
+      return one;
+    };
+    expect(groups(on(["a>b", "b-c"], { b: "a" }))).toEqual(["abc"]);
+    expect(groups(on(["a-b", "b-c"], { a: "a", c: "b" }))).toEqual(["ab", "c"]);
+    expect(codes(on(["a>b", "b>c"], { a: "a", c: "b" }))).toContain("region.control");
+  });
   test("items of the plan have no cycle, with loops around them", () => {
     const one = graph(["a-b", "b-X", "X-c"]);
     one.edges.push({ from: "X", to: "a", metadata: { sourcePort: "image", targetPort: "other", loop: { maxIterations: 2 } } });

@@ -65,16 +65,23 @@ function comfyGrouping(graph: Graph, library: Library, problems: RegionProblem[]
     const port = source && define(source)?.outputs.find(({ name }) => name === edgeMetadata(edge).sourcePort);
     return port !== undefined && portKind(port.type) === "opaque";
   };
-  const server = (id: string): string => nodeSettings(graph, id).engine ?? "auto";
-  const canJoin = (edge: GraphEdge): boolean => isPlainWire(edge) && server(edge.from) === server(edge.to);
+  const server = (id: string): string | undefined => {
+    const { engine } = nodeSettings(graph, id);
+    return engine === "auto" ? undefined : engine;
+  };
   const [must, may] = [between.filter(isOpaque), between.filter((edge) => !isOpaque(edge))];
-  for (const edge of must.filter((one) => !canJoin(one))) problems.push({ nodes: [edge.from, edge.to], edge, why: "control" });
+  const refuse = (edge: GraphEdge) => problems.push({ nodes: [edge.from, edge.to], edge, why: "control" });
+  for (const edge of must.filter((one) => !isPlainWire(one))) refuse(edge);
   const apart = may.filter((edge) => !isPlainWire(edge)).map(({ from, to }) => [from, to] as const);
   return (region) => {
     const here = new Set(region.items.filter((item) => node.has(item)));
     const inside = (edge: GraphEdge): boolean => here.has(edge.from) && here.has(edge.to);
-    const joined = new Joined(region, apart);
-    for (const edge of must) if (inside(edge) && canJoin(edge)) joined.join(edge.from, edge.to);
+    const joined = new Joined(region, apart, server);
+    const canJoin = (edge: GraphEdge): boolean => isPlainWire(edge) && joined.onOneServer(edge.from, edge.to);
+    for (const edge of must.filter((one) => inside(one) && isPlainWire(one))) {
+      if (canJoin(edge)) joined.join(edge.from, edge.to);
+      else refuse(edge);
+    }
     // Two that must each wait for the other are one.
     if (joined.onCycle().length > 0)
       for (const edge of may) if (inside(edge) && canJoin(edge) && joined.leads(edge.to, edge.from)) joined.join(edge.from, edge.to);
@@ -98,7 +105,20 @@ class Joined {
   constructor(
     private readonly region: Region,
     private readonly apart: readonly (readonly [string, string])[],
+    /** The one that a node names, if it does. */
+    private readonly serverOf: (id: string) => string | undefined,
   ) {}
+
+  private readonly server = new Map<string, string | undefined>();
+  private named(root: string): string | undefined {
+    if (!this.server.has(root)) this.server.set(root, this.serverOf(root));
+    return this.server.get(root);
+  }
+
+  onOneServer(a: string, b: string): boolean {
+    const [one, other] = [this.named(this.find(a)), this.named(this.find(b))];
+    return one === undefined || other === undefined || one === other;
+  }
 
   find(id: string): string {
     let root = id;
@@ -115,6 +135,7 @@ class Joined {
     const [one, other] = [this.find(a), this.find(b)];
     if (one === other) return;
     const [small, large] = this.members(one).length < this.members(other).length ? [one, other] : [other, one];
+    this.server.set(large, this.named(large) ?? this.named(small));
     const [all, after] = [this.members(large), this.next(large)];
     for (const id of this.members(small)) all.push(id);
     for (const id of this.next(small)) after.add(id);

@@ -18,6 +18,8 @@ import { Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
 
 const MAX_WAIT_MS = 2000;
+/** As many as a result may name (schemas/tasks/task-result.schema.json). */
+const MAX_OBJECTS = 256;
 
 export interface TaskParts {
   bus: WorkerEnd;
@@ -158,6 +160,12 @@ async function work(
       const again = await run(remade(prompt, region), true); // ComfyUI's cache named a file that is gone
       return outputsOf(region, again.outputs, collector);
     });
+    if (collector.objects.length > MAX_OBJECTS)
+      throw failure(
+        "user",
+        "task.bad_result",
+        `ComfyUI gave ${collector.objects.length} files; one prompt may give ${MAX_OBJECTS}. Make a video of them, or smaller batches.`,
+      );
     return {
       output: region.only === undefined ? output : (output[region.only] ?? {}),
       objects: collector.objects as TaskResult["objects"] & object,
