@@ -8,7 +8,12 @@ type Schema = Record<string, unknown>;
 export function define(capability: Capability): NodeDefinition {
   const plane = capability.plane as Plane;
   const live = capability.live !== false;
-  const inputs = portsOf(capability.io.input);
+  // Worked out when somebody asks: a ComfyUI has thousands of nodes, and a graph uses twenty of them.
+  const inputs = once(() => portsOf(capability.io.input));
+  const outputs = once(() => portsOf(capability.io.output));
+  const parameters = once(() =>
+    (capability.parameters ?? []).filter((one) => !inputs().some((port) => port.name === one.name)).map(parameter),
+  );
   return {
     plane,
     service: capability.id,
@@ -18,9 +23,15 @@ export function define(capability: Capability): NodeDefinition {
     category: capability.category ?? "Other",
     keywords: capability.keywords ?? [],
     docs: capability.docs ?? capability.description,
-    inputs,
-    outputs: portsOf(capability.io.output),
-    parameters: (capability.parameters ?? []).filter((one) => !inputs.some((port) => port.name === one.name)).map(parameter),
+    get inputs() {
+      return inputs();
+    },
+    get outputs() {
+      return outputs();
+    },
+    get parameters() {
+      return parameters();
+    },
     engines: (capability.engines ?? [{ id: "default", label: "Default", plane, draft: false, live: true }]).map(
       ({ blueprint, ...engine }) => ({
         ...engine,
@@ -36,6 +47,14 @@ export function define(capability: Capability): NodeDefinition {
     ...(capability.runtime.human === true ? { human: true as const } : {}),
     ...(capability.deprecated ? { mark: "deprecated" as const } : capability.experimental ? { mark: "experimental" as const } : {}),
     timeoutSeconds: capability.runtime.timeoutSeconds ?? 0,
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 

@@ -59,6 +59,14 @@ async function play(name: string, faults: Faults = {}, signal = new AbortControl
   return { history, executed, news, id };
 }
 
+function whenItRuns(act: () => void): void {
+  const timer = setInterval(() => {
+    if (fake.queue.running === 0) return;
+    clearInterval(timer);
+    act();
+  }, 5);
+}
+
 describe.each(FAULTS)("with %s", (_, faults) => {
   test.each(ENDS_WELL)("%s ends well", async (name) => {
     const { history } = await play(name, faults);
@@ -78,6 +86,7 @@ test("recorded refusals name the node and the reason", async () => {
   for (const [name, node] of [
     ["10_all_outputs_invalid_400", "2"],
     ["11_missing_node_type_400", "1"],
+    ["12_no_outputs_400", undefined],
     ["13_type_mismatch_400", "2"],
   ]) {
     const { answer } = readConversation(name as string);
@@ -113,13 +122,13 @@ test("a prompt that is known already is not submitted again", async () => {
 
 test("a prompt that was interrupted ends so, once it has left the server", async () => {
   const abort = new AbortController();
-  setTimeout(() => abort.abort(), 100);
+  whenItRuns(() => abort.abort());
   await expect(play("06_interrupt", { slow: 30 }, abort.signal)).rejects.toBeInstanceOf(Interrupted);
   expect(fake.queue).toEqual({ running: 0, pending: 0 });
 });
 
 test("a server that was started again has lost the prompt, which may be tried again", async () => {
-  setTimeout(() => fake.restart(), 100);
+  whenItRuns(() => fake.restart());
   await expect(play("05_preview_metadata_type4_jpeg", { slow: 30 })).rejects.toMatchObject({
     error: { class: "transient", code: "comfy.lost" },
   });
@@ -132,4 +141,45 @@ test("previews and steps are told of their own nodes", async () => {
   )?.[0];
   expect(news.filter((one) => one.steps === 4).every((one) => one.node === sampler)).toBe(true);
   expect(news.some((one) => one.node === undefined && (one.progress ?? 0) > 0)).toBe(true);
+});
+
+test("somebody with the same client id takes the messages away; the history still tells the end", async () => {
+  whenItRuns(() => fake.evict());
+  const { history } = await play("05_preview_metadata_type4_jpeg", { slow: 20 });
+  expect(Object.keys(history.outputs)).toHaveLength(1);
+}, 20_000);
+
+test("what is said of another prompt, to everybody, is not heard [18_no_client_id]", async () => {
+  const other = readConversation("18_no_client_id").entries.flatMap(({ json }) => (json ? [json] : []));
+  expect(other.some((one) => one.type === "progress_state")).toBe(true);
+  whenItRuns(() => fake.shout(other));
+  const { news } = await play("01_simple_ok", { slow: 10 });
+  const known = new Set(Object.keys(readConversation("01_simple_ok").prompt));
+  expect(news.every((one) => one.node === undefined || known.has(one.node))).toBe(true);
+});
+
+test("each recorded HTTP answer is understood [20_http_api]", async () => {
+  const { entries } = readConversation("20_http_api");
+  const recorded = (http: string, label?: string) =>
+    entries.find((one) => one.http === http && (label === undefined || one.label === label));
+  const answers = new Map<string, (typeof entries)[number] | undefined>([
+    ["GET /history/unknown-id", recorded("GET /history/unknown-id")],
+    ["GET /queue", recorded("GET /queue", "after delete")],
+    ["POST /prompt", recorded("POST /prompt", "no prompt key")],
+    ["GET /view", recorded("GET /view?filename=nope.png&type=input")],
+    ["POST /upload/image", recorded("POST /upload/image", "other bytes -> 'in (1).png'")],
+    ["POST /api/jobs/x/cancel", recorded("GET /api/jobs")],
+    ["POST /queue", recorded("POST /queue", "delete pending")],
+    ["POST /interrupt", recorded("POST /interrupt", "not running id: no-op 200")],
+  ]);
+  for (const [call, answer] of answers) expect(answer, call).toBeDefined();
+  fake.answers = answers;
+  const comfy = new ComfyHttp(fake.url);
+  expect(await comfy.history("unknown-id")).toBeUndefined();
+  const { queue_running: jobs = [] } = (recorded("GET /queue", "after delete")?.response ?? {}) as { queue_running?: [number, string][] };
+  expect([await comfy.whereIs(jobs[0]?.[1] ?? ""), await comfy.whereIs("nobody")]).toEqual(["running", undefined]);
+  expect(await comfy.submit({})).toMatchObject({ status: 400, body: { error: { type: "no_prompt" } } });
+  await expect(comfy.view({ filename: "nope.png", subfolder: "", type: "input" })).rejects.toMatchObject({ status: 404 });
+  expect(await comfy.upload(new Uint8Array(1), "in.png", "proj/a")).toBe("proj/a/in (1).png");
+  await expect(comfy.cancel("x")).resolves.toBeUndefined();
 });

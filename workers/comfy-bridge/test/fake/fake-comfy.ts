@@ -101,6 +101,16 @@ export class FakeComfy {
     this.inputs.set(name, solidPng(width, height, 0x445566));
   }
 
+  /** As if a second socket with each one's client id had come and gone. */
+  evict(): void {
+    this.sockets.clear();
+  }
+
+  /** To every socket, as what belongs to a prompt without a client id. */
+  shout(messages: readonly { type: string; data: Json }[]): void {
+    for (const socket of this.listener.clients) for (const one of messages) socket.send(JSON.stringify(one));
+  }
+
   forgetFiles(): void {
     this.files.clear();
   }
@@ -116,7 +126,7 @@ export class FakeComfy {
     const entry = { socket, metadata: false };
     this.sockets.set(client, entry);
     socket.on("error", () => {});
-    // The first one's end takes the second one's place in the table away (comfy.md 1.7).
+    // The first one's end takes the second one's place in the table away.
     socket.on("close", () => this.sockets.delete(client));
     socket.send(
       JSON.stringify({
@@ -142,6 +152,8 @@ export class FakeComfy {
     const json = (value: unknown, status = 200) =>
       response.writeHead(status, { "content-type": "application/json; charset=utf-8" }).end(JSON.stringify(value));
     if (this.faults.login) return void response.writeHead(401).end();
+    const known = this.answers.get(`${request.method} ${url.pathname}`);
+    if (known) return void json(known.response ?? {}, known.status ?? 200);
     const parsed = () => JSON.parse(body.toString("utf8") || "{}") as Json;
     if (route === "POST /prompt") return void this.submit(parsed(), json);
     if (route === "GET /object_info") return void response.writeHead(200, { "content-type": "application/json" }).end(this.objectInfo);
@@ -223,6 +235,8 @@ export class FakeComfy {
   }
   private readonly offered = new Set<string>();
 
+  /** Recorded answers that stand for its own, by call. */
+  answers: ReadonlyMap<string, { status?: number; response?: Json } | undefined> = new Map();
   /** Called when a frame goes out. */
   onFrame: (() => void) | undefined;
 

@@ -30,6 +30,7 @@ interface Recorded {
   json?: { type: string; data: Json };
   base64?: string;
   http?: string;
+  label?: string | null;
   status?: number;
   request?: { prompt: Prompt } & Json;
   response?: Json;
