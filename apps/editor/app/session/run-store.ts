@@ -150,14 +150,15 @@ function counted(counts: Record<string, NodeCount>, node: string, state: string)
 }
 
 export function showLive(live: Live): void {
-  useRunStore.setState((now) => ({
-    live: { ...now.live, [live.node]: live },
-    nodes: { ...now.nodes, ...moving(now.nodes[live.node], live) },
-  }));
+  useRunStore.setState((now) => {
+    const moved = moving(now.nodes[live.node], live);
+    return { live: { ...now.live, [live.node]: live }, ...(moved ? { nodes: { ...now.nodes, ...moved } } : {}) };
+  });
 }
 
 /** A node that runs as part of a group has no state of its own until the group is over; what it reports shows it meanwhile. */
-function moving(node: NodeRunView | undefined, live: Live): Record<string, NodeRunView> {
-  if (!node || !["queued", "running", "succeeded"].includes(node.state) || node.output !== null || node.attempt > 0) return {};
-  return { [node.node]: { ...node, state: live.progress === 1 ? "succeeded" : "running" } };
+function moving(node: NodeRunView | undefined, live: Live): Record<string, NodeRunView> | undefined {
+  if (!node || !["queued", "running", "succeeded"].includes(node.state) || node.output !== null || node.attempt > 0) return undefined;
+  const state = live.progress === 1 ? "succeeded" : "running";
+  return node.state === state ? undefined : { [node.node]: { ...node, state } };
 }
