@@ -1,4 +1,4 @@
-// ComfyUI's JSON WebSocket messages, as far as the bridge acts on them (research: execution.py, comfy_execution/progress.py).
+// ComfyUI's JSON WebSocket messages, as far as the bridge acts on them (its execution.py and comfy_execution/progress.py).
 import { parseObject } from "./frames.ts";
 
 interface OfPrompt {

@@ -1,4 +1,4 @@
-// The life of one task: lease, inputs to ComfyUI, the prompt, outputs to the store, the result (research: comfy.md 1.10).
+// The life of one task: lease, inputs to ComfyUI, the prompt, outputs to the store, the result.
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import {

@@ -1,5 +1,5 @@
 // A workflow without what only ComfyUI's editor knows: subgraphs are taken apart, and a wire is followed through reroutes,
-// primitives, Set/Get pairs and bypassed nodes to the node that gives its value (research: comfy.md 2.3).
+// primitives, Set/Get pairs and bypassed nodes to the node that gives its value.
 import type { Position } from "../../graph.ts";
 import { BYPASSED, INPUT_NODE, MUTED, OUTPUT_NODE, type UiGraph, type UiNode, type Workflow } from "./workflow.ts";
 
