@@ -146,9 +146,14 @@ test("text, ComfyUI and Python are one graph; what samples shows its previews", 
   await card("Upscale").locator("video").waitFor({ timeout: 60_000 });
   await page.waitForTimeout(300);
   await shot(page, "comfy-done");
-  await page.evaluate(() => document.documentElement.setAttribute("data-theme", "light"));
-  await page.waitForTimeout(300);
-  await shot(page, "comfy-done-light");
+  for (const width of [1280, 1920])
+    for (const theme of ["dark", "light"]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.evaluate((value) => document.documentElement.setAttribute("data-theme", value), theme);
+      await page.waitForTimeout(300);
+      await shot(page, `comfy-done-${theme}-${width}`);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    }
   expect(JSON.stringify(fake.prompts.at(-1))).toContain("a dog in the rain");
 });
 

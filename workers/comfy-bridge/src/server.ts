@@ -1,22 +1,18 @@
 // One ComfyUI: what it offers, and one task at a time for it.
 import { BUS, type Capability, type TaskEntry } from "@spindle/schemas";
-import type { WorkerEnd } from "@spindle/task-bus";
 import { ComfyHttp } from "./comfy/http.ts";
 import { readObjectInfo, type ServerLibrary } from "./library/merge.ts";
-import { type RuntimeOptions, sha256 } from "./runtime.ts";
-import { runTask } from "./task/run-task.ts";
+import { sha256 } from "./runtime.ts";
+import { runTask, type TaskParts } from "./task/run-task.ts";
 
 const IDLE_MS = 1000;
 const ORPHAN_MS = 10_000;
 
-export interface ServerParts {
+export interface ServerParts extends Omit<TaskParts, "comfy"> {
   id: string;
   url: string;
-  bus: WorkerEnd;
-  runtime: RuntimeOptions;
   /** Resolves when there may be something to take, and at the latest after so many milliseconds. */
   bell: (ms: number) => Promise<void>;
-  log: (line: string) => void;
 }
 
 export class ComfyServer {

@@ -54,7 +54,8 @@ export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: Abor
   const timer = entry.deadline > 0 ? setTimeout(() => end("late"), Math.max(0, entry.deadline - Date.now())) : undefined;
   try {
     const { result, left } = await outcome(parts, entry, abort.signal, () => stop);
-    if (result) await settle(parts, result, () => stop === "lost");
+    // A bridge that is stopped tries once: the lease runs out, and another one finds the prompt's history.
+    if (result) await settle(parts, result, (tries) => stop === "lost" || (tries > 0 && shutdown.aborted));
     return left;
   } finally {
     clearInterval(beating);
@@ -64,8 +65,8 @@ export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: Abor
 }
 
 /** Until Redis takes it, for as long as the task is this worker's. */
-async function settle({ bus, log }: TaskParts, result: TaskResult, isLost: () => boolean): Promise<void> {
-  for (let tries = 0; !isLost(); tries++) {
+async function settle({ bus, log }: TaskParts, result: TaskResult, givesUp: (tries: number) => boolean): Promise<void> {
+  for (let tries = 0; !givesUp(tries); tries++) {
     try {
       return await bus.settle(result);
     } catch (error) {
