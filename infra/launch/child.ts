@@ -23,6 +23,8 @@ const FIRST_DELAY_MS = 200;
 const MAX_DELAY_MS = 5000;
 const HEALTHY_MS = 10_000;
 const PATIENCE_MS = 8000;
+/** Of a line without an end only the end is kept. */
+const LONGEST_LINE = 65_536;
 
 export class Supervised {
   private process: ChildProcess | undefined;
@@ -60,7 +62,7 @@ export class Supervised {
     stream.setEncoding("utf8");
     stream.on("data", (chunk: string) => {
       const lines = (rest + chunk).split("\n");
-      rest = lines.pop() ?? "";
+      rest = (lines.pop() ?? "").slice(-LONGEST_LINE);
       for (const line of lines) {
         this.lastLines.push(line);
         if (this.lastLines.length > 40) this.lastLines.shift();

@@ -15,10 +15,14 @@ export interface StackOptions {
   home: string;
   /** PostgreSQL's folder; as root it must be one that its own user can reach. */
   postgres: string;
+  /** Redis' folder; one in `home` unless said otherwise. */
+  redis?: string;
   port: number;
   env?: Record<string, string>;
   worker?: boolean;
   quiet?: boolean;
+  /** More for the environment of single parts, once the addresses are known: a proxy between them, another clock. */
+  route?: (env: Readonly<Record<string, string>>) => Promise<{ runtime?: Record<string, string>; worker?: Record<string, string> }>;
   onFatal?: (lines: string[]) => void;
 }
 
@@ -39,7 +43,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const { home, port } = options;
   await mkdir(home, { recursive: true, mode: 0o700 });
   const database = process.env.DATABASE_URL ? undefined : startPostgres(options.postgres);
-  const bus = process.env.REDIS_URL ? undefined : startRedis(join(home, "redis"));
+  const bus = process.env.REDIS_URL ? undefined : startRedis(options.redis ?? join(home, "redis"));
   const [postgres, redis] = await Promise.all([database, bus]);
   const url = `http://127.0.0.1:${port}`;
   const env: Record<string, string> = {
@@ -52,6 +56,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
     ...options.env,
   };
+  const own = (await options.route?.(env)) ?? {};
   const show = (line: string) => !options.quiet && !line.startsWith("listening ");
   let failed: string[] | undefined;
   const runtime: Supervised = new Supervised({
@@ -59,7 +64,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     command: process.execPath,
     args: ["--disable-proto=delete", "--import", "tsx", join(ROOT, "apps/runtime/src/main.ts")],
     cwd: ROOT,
-    env: { NODE_ENV: "production", ...env },
+    env: { NODE_ENV: "production", ...env, ...own.runtime },
     onLine: show,
     fatalCode: 78,
     onFatal: () => {
@@ -67,7 +72,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       options.onFatal?.(runtime.lastLines);
     },
   });
-  const worker = options.worker === false ? undefined : await startWorker(env, show);
+  const worker = options.worker === false ? undefined : await startWorker({ ...env, ...own.worker }, show);
   const comfy = env.COMFY_URL ?? process.env.COMFY_URL;
   const bridge = comfy ? startBridge({ ...env, COMFY_URL: comfy }, show) : undefined;
   const processes = { postgres: postgres?.process, redis: redis?.process, runtime, worker, bridge };

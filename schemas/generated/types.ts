@@ -255,6 +255,10 @@ export interface RuntimeConfiguration {
    */
   timeoutSeconds?: number;
   /**
+   * How long nothing may move before the work is ended and tried again; 0 or none: no limit.
+   */
+  stallSeconds?: number;
+  /**
    * A person gives the outputs; no process runs.
    */
   human?: boolean;
@@ -505,13 +509,13 @@ export interface TaskEntry {
   leaseMs: number;
   beatMs: number;
   /**
-   * 0: never.
+   * How long nothing may move, output and progress among it; 0: no limit.
    */
   stallMs: number;
   /**
-   * Unix milliseconds; 0: none.
+   * How long the work may take, from when a worker takes it; 0: no limit. Not a moment: clocks differ.
    */
-  deadline: number;
+  timeoutMs: number;
   traceparent: string;
   /**
    * HMAC-SHA256 of the canonical JSON of all other fields, with the worker key.

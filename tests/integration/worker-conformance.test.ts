@@ -10,6 +10,7 @@ import { type Program, Supervised } from "../../infra/launch/child.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
 import { ConformanceBroker } from "../support/conformance-broker.ts";
+import { childrenOf } from "../support/processes.ts";
 import { until } from "../support/spindle.ts";
 
 interface Subject {
@@ -20,6 +21,10 @@ interface Subject {
   valueOf(output: Record<string, unknown>): unknown;
   expectManifest(manifest: unknown, broker: ConformanceBroker): void;
   bad: object;
+  /** Reports nothing for longer than eight seconds, and cannot be asked to stop. */
+  hung: object;
+  /** Kills the process that works, where it is another than the one that speaks to Redis. */
+  crash?: (worker: Supervised) => void;
   badSays: RegExp;
   stop?(): Promise<void>;
 }
@@ -40,6 +45,10 @@ const python: Subject = {
   },
   bad: { value: 1, seconds: "soon" },
   badSays: /seconds/,
+  hung: { value: 1, seconds: 60, silent: true },
+  crash: (worker) => {
+    for (const pid of childrenOf(worker.pid)) process.kill(pid, "SIGKILL");
+  },
 };
 
 /** ComfyUI waits for `seconds` in steps, and shows a text. */
@@ -78,6 +87,15 @@ function comfyBridge(): Subject {
     },
     bad: { prompt: { a: { class_type: "NobodyHasThis", inputs: {} } }, sinks: ["a"], gives: [] },
     badSays: /NobodyHasThis/,
+    hung: {
+      prompt: {
+        wait: { class_type: "KSampler", inputs: { steps: 1, delay: 8000, seed: 1 } },
+        show: { class_type: "PreviewAny", inputs: { source: ["wait", 0] } },
+      },
+      sinks: ["show"],
+      gives: [],
+      only: "n",
+    },
     stop: () => fake.stop(),
   };
   return subject;
@@ -173,6 +191,15 @@ describe.each([
     expect(await broker.result(task)).toMatchObject({ outcome: "failed", error: { class: "transient" } });
   });
 
+  test.runIf(subject.crash)("says that the process under a node died, and takes the next task", async () => {
+    const task = await give({ value: 1, seconds: 60 });
+    await leased(task);
+    await until(async () => (await broker.redis.xlen(names.progress)) > 0, 5000, "it works");
+    subject.crash?.(worker);
+    expect(await broker.result(task)).toMatchObject({ outcome: "failed", error: { class: "infra", code: "task.crashed", crashed: true } });
+    expect(await value(await give({ value: "next", seconds: 0 }))).toBe("next");
+  });
+
   test("says what of its input it cannot work with", async () => {
     const task = await broker.dispatch(subject.bad);
     expect(await broker.result(task)).toMatchObject({
@@ -182,8 +209,14 @@ describe.each([
   });
 
   test("gives up when the task's time is over", async () => {
-    const task = await give({ value: 1, seconds: 60 }, { deadline: Date.now() + 800 });
+    const task = await give({ value: 1, seconds: 60 }, { timeoutMs: 800 });
     expect(await broker.result(task)).toMatchObject({ outcome: "failed", error: { code: "task.timeout" } });
+  });
+
+  test("gives up when nothing moves for the task's stall time", async () => {
+    const task = await broker.dispatch(subject.hung, { stallMs: 700 });
+    expect(await broker.result(task)).toMatchObject({ outcome: "failed", error: { class: "infra", code: "task.stalled" } });
+    expect(await value(await give({ value: "free", seconds: 0.3 }, { stallMs: 2000 })), "what moves is left alone").toBe("free");
   });
 
   test("outlives a Redis that forgets everything: the task goes on and is settled", async () => {

@@ -1,7 +1,7 @@
 // kill -9 of each part while the Python node draws: the run still ends, with exactly the video of an undisturbed run.
-import { execFileSync } from "node:child_process";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { childrenOf } from "../support/processes.ts";
 import { talkForm } from "../support/samples.ts";
 import { ended, getRun, type Spindle, startSpindle, until } from "../support/spindle.ts";
 
@@ -27,15 +27,10 @@ const video = (run: Awaited<ReturnType<typeof ended>>) => {
   expect(run.state, JSON.stringify(run.error)).toBe("succeeded");
   return run.outputs?.video as { sha256: string };
 };
-const children = (pid: number): number[] =>
-  execFileSync("pgrep", ["-P", String(pid)], { encoding: "utf8" })
-    .trim()
-    .split("\n")
-    .map(Number);
 
 describe("kill -9 of", () => {
   test.each<[string, () => number[]]>([
-    ["the Python child", () => children(spindle.processes.worker?.pid as number)],
+    ["the Python child", () => childrenOf(spindle.processes.worker?.pid)],
     ["the supervisor", () => [spindle.processes.worker?.pid as number]],
     ["the runtime", () => [spindle.processes.runtime?.pid as number]],
     ["Redis", () => [spindle.processes.redis?.pid as number]],

@@ -65,7 +65,7 @@ export class ConformanceBroker {
       leaseMs: 1500,
       beatMs: 300,
       stallMs: 0,
-      deadline: 0,
+      timeoutMs: 0,
       traceparent: `00-${"0".repeat(31)}1-${"0".repeat(15)}1-01`,
       ...more,
     };

@@ -15,6 +15,7 @@ interface NodeRun {
   node_id: string;
   state: string;
   fence: number;
+  attempt: number;
   result_fence: number | null;
 }
 
@@ -24,27 +25,29 @@ export interface History {
   nodes: NodeRun[];
   edges: { from: string; to: string }[];
   /** Rows of artifacts that the run's nodes made, and what the store has for each. */
-  artifacts: { key: string; sha256: string; stored: string | undefined }[];
+  artifacts: { key: string; node_run_id: string; sha256: string; stored: string | undefined }[];
   /** Keys of outputs below the run that no row names. */
   orphans: string[];
+  /** Moments at which two processes were on one device. */
+  doubles: string[];
 }
 
 const ENDED = new Set(["succeeded", "failed", "cancelled", "skipped", "dead", "unknown"]);
 
-export async function readHistory(db: pg.Pool, store: ObjectStore, run: string): Promise<History> {
+export async function readHistory(db: pg.Pool, store: ObjectStore, run: string): Promise<Omit<History, "doubles">> {
   const rows = async <T extends pg.QueryResultRow>(text: string) => (await db.query<T>(text, [run])).rows;
   const [head] = await rows<{ state: string; document: { edges: History["edges"] } }>(
     "SELECT r.state, v.document FROM run r JOIN revision v ON v.id = r.revision_id WHERE r.id = $1",
   );
-  const made = await rows<{ key: string; sha256: string }>(
-    "SELECT a.key, a.sha256 FROM artifact a JOIN node_run n ON n.id = a.node_run_id WHERE n.run_id = $1 AND a.purpose = 'output'",
+  const made = await rows<{ key: string; node_run_id: string; sha256: string }>(
+    "SELECT a.key, a.node_run_id, a.sha256 FROM artifact a JOIN node_run n ON n.id = a.node_run_id WHERE n.run_id = $1 AND a.purpose = 'output'",
   );
   const known = new Set((await db.query<{ key: string }>("SELECT key FROM artifact")).rows.map((one) => one.key));
   return {
     state: head?.state ?? "gone",
     events: await rows<Event>("SELECT seq, type, path FROM run_event WHERE run_id = $1 ORDER BY seq"),
     nodes: await rows<NodeRun>(
-      "SELECT n.id, n.path, n.node_id, n.state, n.fence, o.fence AS result_fence FROM node_run n LEFT JOIN node_result o ON o.node_run_id = n.id WHERE n.run_id = $1",
+      "SELECT n.id, n.path, n.node_id, n.state, n.fence, n.attempt, o.fence AS result_fence FROM node_run n LEFT JOIN node_result o ON o.node_run_id = n.id WHERE n.run_id = $1",
     ),
     edges: head?.document.edges ?? [],
     artifacts: await Promise.all(made.map(async (one) => ({ ...one, stored: await hashOf(store, one.key) }))),
@@ -62,8 +65,11 @@ async function hashOf(store: ObjectStore, key: string): Promise<string | undefin
   );
 }
 
-/** By the numbers of the test plan: I1 one commit, I2 it ends, I3 order, I4 row and object, I5 fence, I6 no gap. */
-export function brokenInvariants({ state, events, nodes, edges, artifacts, orphans }: History): string[] {
+/**
+ * I1 one commit, I2 it ends, I3 order, I4 row and object, I5 fence, I6 no gap, I7 one process on a device; and where no worker was
+ * harmed, W6: what a worker handed in is not computed again.
+ */
+export function brokenInvariants({ state, events, nodes, edges, artifacts, orphans, doubles }: History, workersUnharmed = false): string[] {
   const broken: string[] = [];
   const first = (path: string, types: readonly string[]) => events.find((one) => one.path === path && types.includes(one.type))?.seq;
   for (const { path } of nodes) {
@@ -85,6 +91,13 @@ export function brokenInvariants({ state, events, nodes, edges, artifacts, orpha
   }
   for (const { path, fence, result_fence } of nodes)
     if (result_fence !== null && result_fence !== fence) broken.push(`I5 ${path}: the result has fence ${result_fence}, the row ${fence}`);
+  for (const { key, node_run_id: id } of artifacts) {
+    const [, , made, fence] = key.split("/"); // bytes that another node run made first keep that one's key
+    const winner = nodes.find((one) => one.id === id)?.result_fence;
+    if (made === id && Number(fence) !== winner) broken.push(`I5 ${key} was committed under fence ${winner}`);
+  }
+  for (const { path, attempt } of nodes) if (workersUnharmed && attempt > 1) broken.push(`W6 ${path} was tried ${attempt} times`);
+  for (const double of doubles) broken.push(`I7 ${double}`);
   events.forEach(({ seq }, index) => {
     if (seq !== index + 1) broken.push(`I6 event ${index + 1} has the number ${seq}`);
   });

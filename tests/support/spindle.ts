@@ -6,13 +6,13 @@ import type { RunView } from "../../apps/runtime/src/services/run-service.ts";
 import { buildDatabaseClient } from "../../infra/launch/build.ts";
 import { isRoot } from "../../infra/launch/paths.ts";
 import { freePort } from "../../infra/launch/ports.ts";
-import { type Stack, startStack } from "../../infra/launch/stack.ts";
+import { type Stack, type StackOptions, startStack } from "../../infra/launch/stack.ts";
 
 export type Spindle = Stack & { home: string };
 
 const SHORT = { SPINDLE_LEASE_MS: "3000", SPINDLE_BEAT_MS: "500", SPINDLE_RETRY_BASE_MS: "200", SPINDLE_RUN_LEASE_MS: "2500" };
 
-export async function startSpindle(options: { worker?: boolean; env?: Record<string, string> } = {}): Promise<Spindle> {
+export async function startSpindle(options: Partial<Pick<StackOptions, "worker" | "env" | "route" | "redis">> = {}): Promise<Spindle> {
   await buildDatabaseClient();
   const home = await mkdtemp(join(tmpdir(), "spindle-test-"));
   // As root PostgreSQL runs as another user, who cannot look into a 0700 folder.
@@ -23,6 +23,8 @@ export async function startSpindle(options: { worker?: boolean; env?: Record<str
     port: await freePort(),
     quiet: true,
     worker: options.worker ?? true,
+    ...(options.redis ? { redis: options.redis } : {}),
+    ...(options.route ? { route: options.route } : {}),
     env: { ...SHORT, ...options.env },
   });
   if (options.worker !== false) await until(async () => (await health(stack.url)).parts.python === "up", 30_000, "the worker reports");

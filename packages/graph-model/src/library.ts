@@ -45,6 +45,10 @@ export interface NodeDefinition {
   /** A subgraph gives them: the definition's name. */
   calls?: string;
   timeoutSeconds: number;
+  /** How long nothing may move before a worker ends the work. */
+  stallSeconds?: number;
+  /** It waits for a GPU, behind everything else that does. */
+  gpu?: true;
   mark?: "deprecated" | "experimental";
 }
 

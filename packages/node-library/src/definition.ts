@@ -47,6 +47,8 @@ export function define(capability: Capability): NodeDefinition {
     ...(capability.runtime.human === true ? { human: true as const } : {}),
     ...(capability.deprecated ? { mark: "deprecated" as const } : capability.experimental ? { mark: "experimental" as const } : {}),
     timeoutSeconds: capability.runtime.timeoutSeconds ?? 0,
+    ...(capability.runtime.stallSeconds ? { stallSeconds: capability.runtime.stallSeconds } : {}),
+    ...(capability.runtime.kind === "gpu" ? { gpu: true as const } : {}),
   };
 }
 

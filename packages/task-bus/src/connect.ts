@@ -3,6 +3,9 @@ import { Redis } from "ioredis";
 
 const LIBRARY = readFileSync(new URL("../lua/spindle.lua", import.meta.url), "utf8");
 
+/** A connection on which an answer is this late leads nowhere; a new one is opened. Longer than any call blocks. */
+const SILENCE_MS = 4000;
+
 /**
  * A connection that waits for Redis to come back. Calls fail after `commandTimeout` milliseconds instead of hanging.
  * One connection for each use that blocks or subscribes.
@@ -11,10 +14,15 @@ export function openRedis(url: string, options: { commandTimeout?: number } = {}
   const redis = new Redis(url, {
     maxRetriesPerRequest: null,
     autoResendUnfulfilledCommands: false,
+    socketTimeout: SILENCE_MS,
     retryStrategy: (tries) => Math.min(50 * 2 ** tries, 1000),
     ...(options.commandTimeout ? { commandTimeout: options.commandTimeout } : {}),
   });
   redis.on("error", () => {}); // the state shows in `status`; without a listener Node would end
+  // A listener sends nothing by itself, and would never notice that its connection leads nowhere.
+  const pulse = setInterval(() => redis.status === "ready" && void redis.ping().catch(() => {}), SILENCE_MS / 2);
+  pulse.unref();
+  redis.once("end", () => clearInterval(pulse));
   return redis;
 }
 

@@ -64,5 +64,7 @@ class Capability:
     keywords: list[str] = field(default_factory=list)
     docs: str = ""
     timeout_seconds: int = -1
+    stall_seconds: float = 0
+    """How long it may go without progress before it is ended and tried again; 0: no limit."""
     idempotent: bool = False
     side_effects: str = "none"

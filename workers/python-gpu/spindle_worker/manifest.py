@@ -43,7 +43,12 @@ def _entry(one: Capability, static: bool) -> dict[str, Any]:
         "description": one.description,
         "version": one.version,
         "plane": "python",
-        "runtime": {"kind": one.kind, "timeoutSeconds": one.timeout_seconds, "concurrency": 1},
+        "runtime": {
+            "kind": one.kind,
+            "timeoutSeconds": one.timeout_seconds,
+            **({"stallSeconds": one.stall_seconds} if one.stall_seconds else {}),
+            "concurrency": 1,
+        },
         "handler": {"module": one.run.__module__, "method": one.run.__name__},
         "io": {"input": ports, "output": _split(one.output)[0]},
         "parameters": parameters,

@@ -20,6 +20,8 @@ export interface S3Options {
   secretAccessKey: string;
 }
 
+/** A connection without a byte for so long leads nowhere; the client tries again on another. */
+const SILENCE_MS = 10_000;
 const SIGNED_FOR_SECONDS = 3600;
 
 /** Any S3 API; MinIO first. Checksums only where the store asks for them: not every S3 knows aws-chunked bodies. */
@@ -28,6 +30,7 @@ export async function s3Store(options: S3Options): Promise<ObjectStore> {
     endpoint: options.endpoint,
     region: options.region,
     forcePathStyle: true,
+    requestHandler: { connectionTimeout: 3000, socketTimeout: SILENCE_MS },
     credentials: { accessKeyId: options.accessKeyId, secretAccessKey: options.secretAccessKey },
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",

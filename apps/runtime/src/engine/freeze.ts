@@ -68,6 +68,7 @@ function freezeNode(graph: Graph, node: GraphNode, library: Library, server: Eng
     engine: engine.id,
     draft: engine.draft,
     timeoutSeconds: Math.round(settings.timeoutSeconds ?? Math.max(0, definition.timeoutSeconds)),
+    ...(definition.stallSeconds ? { stallSeconds: Math.ceil(definition.stallSeconds) } : {}),
   };
   return engine.blueprint ? asRegion(frozen) : frozen;
 }

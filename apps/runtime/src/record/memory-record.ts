@@ -10,13 +10,14 @@ export class MemoryRecord implements EngineRecord {
   readonly notes: { type: string; path: string }[] = [];
 
   async add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]> {
-    return nodes.map(({ nodeId, timeoutSeconds, ...frozen }) => {
+    return nodes.map(({ nodeId, timeoutSeconds, stallSeconds = 0, ...frozen }) => {
       const row: Row = {
         ...frozen,
         id: randomUUID(),
         run_id: run,
         node_id: nodeId,
         timeout_seconds: timeoutSeconds,
+        stall_seconds: stallSeconds,
         state: "queued",
         attempt: 0,
         fence: 0,

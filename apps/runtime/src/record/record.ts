@@ -2,6 +2,7 @@
 import { EventEmitter } from "node:events";
 import type { RunEvent } from "@spindle/schemas";
 import type pg from "pg";
+import { transaction } from "../store/database.ts";
 import { storable, storableName } from "../store/storable.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { CHANGES, type RunState } from "./states.ts";
@@ -40,9 +41,9 @@ const json = (value: unknown): string | null => (value === undefined ? null : st
 
 const EARLIER = `SELECT n.id, n.run_id, n.node_id, n.service, n.version, n.engine, n.input, n.cache_key, o.output
   FROM node_run n JOIN node_result o ON o.node_run_id = n.id`;
-const ADD_NODES = `INSERT INTO node_run (id, run_id, node_id, path, state, plane, service, version, engine, draft, timeout_seconds)
-  SELECT gen_random_uuid(), $1, n."nodeId", n.path, 'queued', n.plane, n.service, n.version, n.engine, n.draft, n."timeoutSeconds"
-  FROM jsonb_to_recordset($nodes::jsonb) AS n("nodeId" text, path text, plane text, service text, version text, engine text, draft boolean, "timeoutSeconds" int)
+const ADD_NODES = `INSERT INTO node_run (id, run_id, node_id, path, state, plane, service, version, engine, draft, timeout_seconds, stall_seconds)
+  SELECT gen_random_uuid(), $1, n."nodeId", n.path, 'queued', n.plane, n.service, n.version, n.engine, n.draft, n."timeoutSeconds", COALESCE(n."stallSeconds", 0)
+  FROM jsonb_to_recordset($nodes::jsonb) AS n("nodeId" text, path text, plane text, service text, version text, engine text, draft boolean, "timeoutSeconds" int, "stallSeconds" int)
   ON CONFLICT (run_id, path) DO NOTHING`;
 const ADD_SQL = `${ADD_NODES.replace("$nodes", "$2")} RETURNING *`;
 
@@ -157,9 +158,7 @@ export class RunRecord implements EngineRecord {
    * counted, or finds the run at rest and wakes it.
    */
   async park({ id, fence }: Pick<RunRow, "id" | "fence">, waiting: number): Promise<boolean> {
-    const client = await this.pool.connect();
-    try {
-      await client.query("BEGIN");
+    return transaction(this.pool, async (client) => {
       await client.query("SELECT 1 FROM run WHERE id = $1 FOR UPDATE", [id]);
       const { rowCount } = await client.query(
         `WITH moved AS (UPDATE run SET state = 'waiting', owner = NULL, last_seq = last_seq + 1
@@ -169,15 +168,9 @@ export class RunRecord implements EngineRecord {
          INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.waiting', '{}' FROM moved`,
         [id, fence, waiting],
       );
-      await client.query("COMMIT");
       this.changed.emit(id);
       return rowCount === 1;
-    } catch (error) {
-      await client.query("ROLLBACK").catch(() => {});
-      throw error;
-    } finally {
-      client.release();
-    }
+    });
   }
 
   /** Somebody answered: a parked run may be claimed again. */

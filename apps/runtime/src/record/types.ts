@@ -17,6 +17,7 @@ export interface NodeRunRow {
   engine: string;
   draft: boolean;
   timeout_seconds: number;
+  stall_seconds: number;
   input: Record<string, unknown> | null;
   error: Record<string, unknown> | null;
   broken: boolean;
@@ -68,6 +69,8 @@ export interface FrozenNode {
   engine: string;
   draft: boolean;
   timeoutSeconds: number;
+  /** None: no limit. */
+  stallSeconds?: number;
 }
 
 export interface NewNodeRun extends FrozenNode {

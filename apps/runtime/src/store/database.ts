@@ -11,6 +11,9 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** Later, PostgreSQL ends a statement; a connection whose other end is gone without a word is given up a little after that. */
+const STATEMENT_MS = 10_000;
+
 export function openDatabase(url: string): Database {
   const pool = openPool(url, 16);
   const changes = openPool(url, 1);
@@ -26,13 +29,29 @@ export function openDatabase(url: string): Database {
   };
 }
 
+/** All of it or nothing. A connection on which something failed is not used again: it may be a dead one. */
+export async function transaction<T>(pool: pg.Pool, act: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  try {
+    await client.query("BEGIN");
+    const done = await act(client);
+    await client.query("COMMIT");
+    client.release();
+    return done;
+  } catch (error) {
+    client.release(true); // which rolls back
+    throw error;
+  }
+}
+
 function openPool(connectionString: string, max: number): pg.Pool {
   const pool = new pg.Pool({
     connectionString,
     max,
     connectionTimeoutMillis: 5000,
     idleTimeoutMillis: 0,
-    statement_timeout: 30_000,
+    statement_timeout: STATEMENT_MS,
+    query_timeout: STATEMENT_MS + 2000,
     keepAlive: true,
   });
   // A connection that PostgreSQL ended, idle or in use: the query on it fails, and the next opens another.

@@ -5,12 +5,15 @@ import type pg from "pg";
 
 const FOLDER = new URL("../../prisma/migrations/", import.meta.url);
 const LOCK = 7_203_117;
+/** A large table takes its time to change, and another runtime may be at it. */
+const patiently = (text: string): pg.QueryConfig => ({ text, query_timeout: 3_600_000 }) as pg.QueryConfig;
 
 /** Returns the names it applied. @throws Error if a migration that was applied has changed since */
 export async function migrate(pool: pg.Pool): Promise<string[]> {
   const client = await pool.connect();
   try {
-    await client.query("SELECT pg_advisory_lock($1)", [LOCK]);
+    await client.query("SET statement_timeout = 0");
+    await client.query({ ...patiently("SELECT pg_advisory_lock($1)"), values: [LOCK] });
     await client.query(`CREATE TABLE IF NOT EXISTS "_prisma_migrations" ("id" VARCHAR(36) PRIMARY KEY, "checksum" VARCHAR(64) NOT NULL, "finished_at" TIMESTAMPTZ,
       "migration_name" VARCHAR(255) NOT NULL, "logs" TEXT, "rolled_back_at" TIMESTAMPTZ, "started_at" TIMESTAMPTZ NOT NULL DEFAULT now(), "applied_steps_count" INTEGER NOT NULL DEFAULT 0)`);
     const { rows } = await client.query<{ migration_name: string; checksum: string }>(
@@ -28,7 +31,7 @@ export async function migrate(pool: pg.Pool): Promise<string[]> {
         throw new Error(`The migration ${entry} was changed after it had been applied.`);
       if (known.has(entry)) continue;
       await client.query("BEGIN");
-      await client.query(sql);
+      await client.query(patiently(sql));
       await client.query(
         `INSERT INTO "_prisma_migrations" (id, checksum, finished_at, migration_name, applied_steps_count) VALUES ($1, $2, now(), $3, 1)`,
         [randomUUID(), checksum, entry],
@@ -42,6 +45,7 @@ export async function migrate(pool: pg.Pool): Promise<string[]> {
     throw error;
   } finally {
     await client.query("SELECT pg_advisory_unlock($1)", [LOCK]).catch(() => {});
+    await client.query("RESET statement_timeout").catch(() => {});
     client.release();
   }
 }

@@ -27,7 +27,7 @@ const OUTAGE = new Set([
 export function isOutage(error: unknown): boolean {
   const { code, message = "" } = (error ?? {}) as { code?: string; message?: string };
   if (code && OUTAGE.has(code)) return true;
-  return /Connection terminated|timeout exceeded when trying to connect|Connection is closed|Command timed out|Function not found|LOADING|Stream isn't writeable/i.test(
+  return /Connection terminated|timeout exceeded when trying to connect|Connection is closed|Command timed out|Socket timeout|Query read timeout|Function not found|LOADING|Stream isn't writeable/i.test(
     message,
   );
 }

@@ -5,6 +5,7 @@ import { crashPoint, type Route, type RuntimeEnd } from "@spindle/task-bus";
 import type pg from "pg";
 import type { Timings } from "../config.ts";
 import type { NodeRunRow } from "../record/types.ts";
+import { transaction } from "../store/database.ts";
 import { taskName } from "./task-name.ts";
 
 /** The bytes that `GET /tasks/:task/input` answers. */
@@ -39,9 +40,7 @@ const DUE_SQL = `WITH due AS (
 
 /** Sends what is due and has room. Returns how many rows it settled. @throws on an outage; the rows stay for the next call */
 export async function drainOutbox(pool: pg.Pool, bus: RuntimeEnd, timings: Timings): Promise<number> {
-  const client = await pool.connect();
-  try {
-    await client.query("BEGIN");
+  return transaction(pool, async (client) => {
     const { rows } = await client.query<DueRow>({ name: "outbox-due", text: DUE_SQL });
     const [current, stale] = [rows.filter(isCurrent), rows.filter((row) => !isCurrent(row))];
     const chosen = await withRoom(current, bus);
@@ -49,14 +48,8 @@ export async function drainOutbox(pool: pg.Pool, bus: RuntimeEnd, timings: Timin
     if (chosen.length > 0) crashPoint("P3");
     const settled = [...chosen, ...stale].map((row) => row.outbox);
     if (settled.length > 0) await client.query("UPDATE outbox SET sent_at = now() WHERE id = ANY($1)", [settled]);
-    await client.query("COMMIT");
     return settled.length;
-  } catch (error) {
-    await client.query("ROLLBACK").catch(() => {});
-    throw error;
-  } finally {
-    client.release();
-  }
+  });
 }
 
 const isCurrent = (row: DueRow): boolean => row.fence === row.sent_fence && row.state === "dispatched";
@@ -90,8 +83,8 @@ function entryOf(row: NodeRunRow, timings: Timings) {
     inputSha256: createHash("sha256").update(inputText(row)).digest("hex"),
     leaseMs: timings.leaseMs,
     beatMs: timings.beatMs,
-    stallMs: 0,
-    deadline: row.timeout_seconds > 0 ? Date.now() + row.timeout_seconds * 1000 : 0,
+    stallMs: row.stall_seconds * 1000,
+    timeoutMs: row.timeout_seconds * 1000,
     traceparent: `00-${row.run_id.replaceAll("-", "")}-${hex.slice(0, 16)}-01`,
   };
 }

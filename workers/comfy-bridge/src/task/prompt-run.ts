@@ -12,6 +12,8 @@ const QUIET_MS = 5000;
 const LOOK_EVERY_MS = 1000;
 const ASK_EVERY_MS = 100;
 const WITHDRAW_EVERY_MS = 1000;
+/** What is still there after so long hangs within one step; nobody waits for it, and the server tells when it is free again. */
+const WITHDRAW_FOR_MS = 5000;
 /** The history is written a moment after a prompt leaves the queue. */
 const HISTORY_LAG_MS = 3000;
 /** A server that cannot be reached for so long has lost the prompt. */
@@ -57,6 +59,7 @@ class PromptRun {
   private over = false;
   private lost = false;
   private withdrawnAt = 0;
+  private withdrawnFirst: number | undefined;
   /** Said on the wire; history leaves some out (a cycle found late, a blocked output). */
   private error: NodeError | undefined;
 
@@ -149,6 +152,7 @@ class PromptRun {
       await this.rest();
       if (signal.aborted && leaves()) throw new Interrupted(id);
       if (signal.aborted) await this.withdraw();
+      if (Date.now() - (this.withdrawnFirst ?? Date.now()) > WITHDRAW_FOR_MS) throw new Interrupted(id);
       const isQuiet = Date.now() - Math.max(askedAt, this.socket?.heardAt ?? 0) >= QUIET_MS;
       if (!(this.over || this.lost || signal.aborted || isQuiet)) continue;
       askedAt = Date.now();
@@ -181,6 +185,7 @@ class PromptRun {
   private async withdraw(): Promise<void> {
     if (Date.now() - this.withdrawnAt < WITHDRAW_EVERY_MS) return;
     this.withdrawnAt = Date.now();
+    this.withdrawnFirst ??= this.withdrawnAt;
     await this.options.comfy.cancel(this.id).catch(() => {});
   }
 

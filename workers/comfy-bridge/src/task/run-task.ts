@@ -20,6 +20,8 @@ import { Report } from "./report.ts";
 const MAX_WAIT_MS = 2000;
 /** As many as a result may name (schemas/tasks/task-result.schema.json). */
 const MAX_OBJECTS = 256;
+/** What a timer can count. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 export interface TaskParts {
   bus: WorkerEnd;
@@ -29,7 +31,7 @@ export interface TaskParts {
 }
 
 /** Why a task is stopped; `lost` needs no result, for nobody would take it. */
-type Stop = "cancel" | "lost" | "late" | "shutdown";
+type Stop = "cancel" | "lost" | "late" | "stalled" | "shutdown";
 
 /**
  * Never throws: what goes wrong is the task's result. Returns the id of a prompt that was left to run, because the task is another
@@ -51,15 +53,22 @@ export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: Abor
   const beating = setInterval(() => void beat(), entry.beatMs);
   const leave = () => end("shutdown");
   shutdown.addEventListener("abort", leave);
-  const timer = entry.deadline > 0 ? setTimeout(() => end("late"), Math.max(0, entry.deadline - Date.now())) : undefined;
+  const timer = entry.timeoutMs > 0 ? setTimeout(() => end("late"), Math.min(entry.timeoutMs, LONGEST_MS)) : undefined;
+  let stall: NodeJS.Timeout | undefined;
+  // From the first news on: what waits in ComfyUI's own queue does not hang.
+  const onMoved = (): void => {
+    clearTimeout(stall);
+    if (entry.stallMs > 0) stall = setTimeout(() => end("stalled"), Math.min(entry.stallMs, LONGEST_MS));
+  };
   try {
-    const { result, left } = await outcome(parts, entry, abort.signal, () => stop);
+    const { result, left } = await outcome({ ...parts, onMoved }, entry, abort.signal, () => stop);
     // A bridge that is stopped tries once: the lease runs out, and another one finds the prompt's history.
     if (result) await settle(parts, result, (tries) => stop === "lost" || (tries > 0 && shutdown.aborted));
     return left;
   } finally {
     clearInterval(beating);
     clearTimeout(timer);
+    clearTimeout(stall);
     shutdown.removeEventListener("abort", leave);
   }
 }
@@ -83,13 +92,17 @@ async function settle({ bus, log }: TaskParts, result: TaskResult, givesUp: (tri
   }
 }
 
+interface WatchedParts extends TaskParts {
+  onMoved: () => void;
+}
+
 interface Outcome {
   /** None where nobody would take it. */
   result?: TaskResult | undefined;
   left?: string | undefined;
 }
 
-async function outcome(parts: TaskParts, entry: TaskEntry, signal: AbortSignal, stop: () => Stop | undefined): Promise<Outcome> {
+async function outcome(parts: WatchedParts, entry: TaskEntry, signal: AbortSignal, stop: () => Stop | undefined): Promise<Outcome> {
   const base = { v: 1 as const, task: entry.task };
   try {
     if (stop() === "lost") return {};
@@ -107,6 +120,12 @@ function stopped(base: { v: 1; task: string }, why: Stop | undefined): TaskResul
   if (why === "cancel") return { ...base, outcome: "cancelled" };
   if (why === "late")
     return { ...base, outcome: "failed", error: { class: "user", code: "task.timeout", message: "It took longer than its time-out." } };
+  if (why === "stalled")
+    return {
+      ...base,
+      outcome: "failed",
+      error: { class: "infra", code: "task.stalled", message: "ComfyUI reported nothing for too long." },
+    };
   if (why === "shutdown")
     return {
       ...base,
@@ -125,7 +144,7 @@ function unexpected(error: unknown, url: string): TaskFailure {
 const reasonOf = (error: Error): string => (error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message);
 
 async function work(
-  { bus, comfy, runtime: options }: TaskParts,
+  { bus, comfy, runtime: options, onMoved }: WatchedParts,
   entry: TaskEntry,
   signal: AbortSignal,
   stop: () => Stop | undefined,
@@ -141,7 +160,10 @@ async function work(
     only: region.only,
     windows: region.windows,
     store: async (image, mime) => (await runtime.store(image, mime, "preview")).ref,
-    send: (news) => bus.progress({ v: 1, task: entry.task, ...news }),
+    send: (news) => {
+      onMoved();
+      return bus.progress({ v: 1, task: entry.task, ...news });
+    },
   });
   const run = (sent: RegionInput["prompt"], anew: boolean) =>
     runPrompt({

@@ -35,7 +35,7 @@ EXTENSIONS = {
 @functools.cache
 def http() -> httpx.Client:
     """One for the whole child: making one reads every certificate of the machine, which takes longer than most small nodes."""
-    return httpx.Client(timeout=60, transport=httpx.HTTPTransport(retries=3))
+    return httpx.Client(timeout=httpx.Timeout(20, connect=5), transport=httpx.HTTPTransport(retries=3))
 
 
 class TaskContext:

@@ -15,6 +15,7 @@ class DummyInput(Ports):
     value: Annotated[Any, Field(title="Value", description="Comes out again unchanged.")] = None
     preset: Annotated[str, Field(json_schema_extra=PARAMETER, description="A label; it changes nothing.", max_length=100)] = ""
     seconds: Annotated[float, Field(json_schema_extra=PARAMETER, ge=0, le=3600, description="How long it waits.")] = 0.4
+    silent: Annotated[bool, Field(json_schema_extra=PARAMETER, description="Reports no progress, as if it hung.")] = False
 
 
 class DummyOutput(Ports):
@@ -25,7 +26,8 @@ class DummyOutput(Ports):
 def dummy_task(context: TaskContext, values: DummyInput) -> DummyOutput:
     start = time.monotonic()
     while (waited := time.monotonic() - start) < values.seconds:
-        context.progress(waited / values.seconds, note=f"{waited:.1f} of {values.seconds:.1f} s")
+        if not values.silent:
+            context.progress(waited / values.seconds, note=f"{waited:.1f} of {values.seconds:.1f} s")
         time.sleep(min(0.1, values.seconds - waited))
     context.progress(1.0)
     return DummyOutput(value=values.value, waited=round(waited, 3))

@@ -133,6 +133,7 @@ capability = Capability(
     output=SpeechOutput,
     run=f5_to_tts,
     kind="gpu",
+    stall_seconds=1800,  # a model may be read from a slow disk first
     engines=[
         Engine(id="f5-tts", label="F5-TTS", draft=False, description="Clones the voice of the sample.", why_not=_why_no_f5),
         Engine(

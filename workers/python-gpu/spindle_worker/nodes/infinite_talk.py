@@ -223,6 +223,7 @@ capability = Capability(
     output=TalkOutput,
     run=infinite_talk,
     kind="gpu",
+    stall_seconds=1800,  # a model may be read from a slow disk first
     engines=[
         Engine(
             id="infinitetalk",

@@ -174,6 +174,7 @@ capability = Capability(
     output=UpscaleOutput,
     run=upscale_video,
     kind="gpu",
+    stall_seconds=1800,  # a model may be read from a slow disk first
     engines=[
         Engine(
             id="realesrgan", label="RealESRGAN", draft=False, description="Frame by frame on this worker's GPU.", why_not=_why_no_realesrgan

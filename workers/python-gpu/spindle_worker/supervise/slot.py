@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any
+from typing import IO, Any
 
 import redis
 
@@ -20,6 +20,7 @@ from ..contract.generated.models import TaskEntry
 from ..crash_point import crash_point
 from ..settings import Settings
 from ..wire import Wire
+from .device import lock
 from .metrics import TASK_SECONDS, TASKS
 
 log = logging.getLogger("spindle.slot")
@@ -28,13 +29,19 @@ TICK_SECONDS = 0.1
 PROGRESS_EVERY = 0.25
 TERM_SECONDS = 1.0
 OUTAGE_SECONDS = 0.5
+DEVICE_SECONDS = 0.5
 
 
 class Slot:
-    """Takes one task at a time from its streams."""
+    """Takes one task at a time from its streams.
 
-    def __init__(self, label: str, streams: list[str], settings: Settings, environment: dict[str, str]) -> None:
+    :param gpu: the UUID of the GPU that it works on; it takes nothing while another process of this host has that one
+    """
+
+    def __init__(self, label: str, streams: list[str], settings: Settings, environment: dict[str, str], gpu: str | None = None) -> None:
         self.label = label
+        self._gpu = gpu
+        self._lock: IO[str] | None = None
         self.streams = streams
         self.bell = threading.Event()
         self.current: str | None = None
@@ -44,11 +51,15 @@ class Slot:
         self._child: subprocess.Popen[bytes] | None = None
         self._wire: Wire | None = None
         self._stop = threading.Event()
+        self._waits = False
 
     def run(self) -> None:
         """Until `stop`: outages are waited out."""
         while not self._stop.is_set():
             try:
+                if not self._has_device():
+                    self._stop.wait(DEVICE_SECONDS)
+                    continue
                 self._ensure_child()
                 entry = self._bus.take(self.streams)
                 if entry is None:
@@ -63,18 +74,33 @@ class Slot:
                     log.warning("%s: Redis: %s", self.label, error)
                 self._stop.wait(OUTAGE_SECONDS)
         self._kill()
+        if self._lock:
+            self._lock.close()
 
     def stop(self) -> None:
         self._stop.set()
         self.bell.set()
 
+    def _has_device(self) -> bool:
+        if self._gpu is None or self._lock is not None:
+            return True
+        self._lock = lock(self._gpu)
+        if self._lock is not None:
+            log.info("%s: the device is ours", self.label)
+        elif not self._waits:
+            log.warning("%s: another process of this machine uses the device; waiting for it", self.label)
+        self._waits = self._lock is None
+        return self._lock is not None
+
     def _ensure_child(self) -> None:
         if self._child and self._child.poll() is None:
             return
         ours, theirs = socket.socketpair()
+        # The child holds the lock too: while it lives the device is taken, even if this process is killed.
+        held = [self._lock.fileno()] if self._lock else []
         command = [sys.executable, "-m", "spindle_worker", "child", "--socket", str(theirs.fileno())]
         self._child = subprocess.Popen(
-            command, pass_fds=[theirs.fileno()], env=self._environment, start_new_session=True, stdin=subprocess.DEVNULL
+            command, pass_fds=[theirs.fileno(), *held], env=self._environment, start_new_session=True, stdin=subprocess.DEVNULL
         )
         theirs.close()
         self._wire = Wire(ours)
@@ -174,12 +200,13 @@ class Beats:
     def __init__(self, bus: Bus, entry: TaskEntry) -> None:
         self._bus = bus
         self._entry = entry
-        self.due = time.monotonic() + entry.beat_ms / 1000
+        self._began = time.monotonic()
+        self.due = self._began + entry.beat_ms / 1000
 
     def look(self, moved_at: float) -> dict[str, Any] | None:
         """None: go on. An empty dict: the task is lost. Else the result that ends it."""
         now = time.monotonic()
-        if self._entry.deadline and time.time() * 1000 > self._entry.deadline:
+        if self._entry.timeout_ms and (now - self._began) * 1000 > self._entry.timeout_ms:
             return failed("user", "task.timeout", "The node took longer than its time-out.")
         if self._entry.stall_ms and (now - moved_at) * 1000 > self._entry.stall_ms:
             return failed("infra", "task.stalled", f"Nothing moved for {self._entry.stall_ms} ms.")

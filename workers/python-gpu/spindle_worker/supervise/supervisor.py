@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import threading
-from typing import IO
+from typing import Any
 
 import redis
 
 from ..bus import Bus, name
 from ..manifest import capabilities, manifest
 from ..settings import Settings, read_settings
-from .device import gpus, lock
+from .device import gpus
 from .metrics import serve
 from .slot import Slot
 
 log = logging.getLogger("spindle.supervisor")
 
 MANIFEST_TTL_MS = 6000
+ALIVE: dict[str, Any] = {
+    "socket_keepalive": True,
+    "socket_keepalive_options": {socket.TCP_KEEPIDLE: 2, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 3},
+}
+"""One who only listens would never notice that its connection leads nowhere."""
 
 
 def supervise() -> int:
@@ -30,7 +36,7 @@ def supervise() -> int:
         signal.signal(sign, lambda *_: stop.set())
     serve(settings.metrics_port)
     current = manifest()
-    slots, locks = _slots(settings, current)
+    slots = _slots(settings, current)
     threads = [threading.Thread(target=slot.run, name=slot.label, daemon=True) for slot in slots]
     threads.append(threading.Thread(target=_listen, args=(settings, slots, stop), name="bells", daemon=True))
     threads.append(threading.Thread(target=_publish, args=(settings, current, stop), name="manifest", daemon=True))
@@ -42,12 +48,10 @@ def supervise() -> int:
         slot.stop()
     for thread in threads:
         thread.join(5)
-    for handle in locks:
-        handle.close()
     return 0
 
 
-def _slots(settings: Settings, current: dict[str, list[dict[str, object]]]) -> tuple[list[Slot], list[IO[str]]]:
+def _slots(settings: Settings, current: dict[str, list[dict[str, object]]]) -> list[Slot]:
     """A slot per GPU (or one for this machine's CPU), and one for what needs no device and must never wait for it."""
     offered = {entry["id"]: entry["engines"] for entry in current["capabilities"]}
     streams: dict[str, list[str]] = {"gpu": [], "cpu": []}
@@ -55,12 +59,11 @@ def _slots(settings: Settings, current: dict[str, list[dict[str, object]]]) -> t
         for engine in offered[one.id]:  # type: ignore[attr-defined]
             if engine["live"]:
                 streams[one.kind].append(name("queue", plane="python", capability=one.id, engine=engine["id"]))
-    held = [(uuid, handle) for uuid in gpus() if (handle := lock(uuid)) is not None]
-    devices = [(uuid, {"CUDA_VISIBLE_DEVICES": uuid}) for uuid, _ in held] or [
-        (f"cpu-{index}", {}) for index in range(settings.device_slots)
+    devices = [Slot(uuid, streams["gpu"], settings, {"CUDA_VISIBLE_DEVICES": uuid, "SPINDLE_DEVICE": uuid}, uuid) for uuid in gpus()]
+    devices = devices or [
+        Slot(f"cpu-{index}", streams["gpu"], settings, {"SPINDLE_DEVICE": f"cpu-{index}"}) for index in range(settings.device_slots)
     ]
-    slots = [Slot(label, streams["gpu"], settings, environment) for label, environment in devices]
-    return [*slots, Slot("light", streams["cpu"], settings, {"CUDA_VISIBLE_DEVICES": ""})], [handle for _, handle in held]
+    return [*devices, Slot("light", streams["cpu"], settings, {"CUDA_VISIBLE_DEVICES": ""})]
 
 
 def _publish(settings: Settings, current: dict[str, object], stop: threading.Event) -> None:
@@ -77,7 +80,7 @@ def _listen(settings: Settings, slots: list[Slot], stop: threading.Event) -> Non
     """The doorbell only makes things faster: every loop looks by itself too."""
     while not stop.is_set():
         try:
-            bells = redis.Redis.from_url(settings.redis_url, decode_responses=True, socket_connect_timeout=5).pubsub()  # type: ignore[no-untyped-call]
+            bells = redis.Redis.from_url(settings.redis_url, decode_responses=True, socket_connect_timeout=5, **ALIVE).pubsub()  # type: ignore[no-untyped-call]
             bells.subscribe(name("doorbell", plane="python"))
             while not stop.is_set():
                 message = bells.get_message(ignore_subscribe_messages=True, timeout=1.0)

@@ -25,6 +25,11 @@ CREATE INDEX "node_run_service_engine_idx" ON "node_run" ("service", "engine", "
 -- What a run was asked to do besides running everything: force, part of the graph, the run it was forked from.
 ALTER TABLE "run" ADD COLUMN "options" JSONB NOT NULL DEFAULT '{}';
 
+-- How long a node may go without progress; whose tasks go first, and in turn with whose.
+ALTER TABLE "node_run" ADD COLUMN "stall_seconds" INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE "run" ADD COLUMN "priority" SMALLINT NOT NULL DEFAULT 0;
+ALTER TABLE "run" ADD COLUMN "submitter" TEXT NOT NULL DEFAULT '';
+
 -- The one statement by which node runs change (src/record/record.ts): any number of changes, each fenced by itself, with
 -- their events, results, artifacts and outbox rows, in one transaction. A function, because its parts are planned once per
 -- connection: as one query with as many CTEs the same takes twice as long.
@@ -68,10 +73,10 @@ BEGIN
     CONTINUE WHEN NOT FOUND;
 
     IF one ? 'objects' THEN
-      -- Bytes that are known already keep their first object (DESIGN A5).
+      -- Bytes that are known already keep their first object (DESIGN A5); a preview's object is not there for long.
       INSERT INTO artifact (id, key, mime, size, sha256, name, width, height, duration, node_run_id, purpose)
       SELECT a.artifact,
-        COALESCE((SELECT old.key FROM artifact old WHERE old.sha256 = a.sha256 AND old.size = a.size ORDER BY old.created_at LIMIT 1), a.key),
+        COALESCE((SELECT old.key FROM artifact old WHERE old.sha256 = a.sha256 AND old.size = a.size AND old.purpose <> 'preview' ORDER BY old.created_at LIMIT 1), a.key),
         a.mime, a.size, a.sha256, a.name, a.width, a.height, a.duration, row.id, 'output'
       FROM jsonb_to_recordset(one->'objects') AS a(artifact UUID, key TEXT, mime TEXT, size BIGINT, sha256 TEXT, name TEXT, width INT, height INT, duration FLOAT8)
       ON CONFLICT (id) DO NOTHING;

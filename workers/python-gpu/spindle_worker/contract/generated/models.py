@@ -316,6 +316,14 @@ class RuntimeConfiguration(BaseModel):
             alias='timeoutSeconds', description='Execution timeout guard in seconds.'
         ),
     ] = None
+    stall_seconds: Annotated[
+        float | None,
+        Field(
+            alias='stallSeconds',
+            description='How long nothing may move before the work is ended and tried again; 0 or none: no limit.',
+            ge=0.0,
+        ),
+    ] = None
     human: Annotated[
         bool | None, Field(description='A person gives the outputs; no process runs.')
     ] = None
@@ -629,8 +637,22 @@ class TaskEntry(BaseModel):
     ]
     lease_ms: Annotated[int, Field(alias='leaseMs', ge=100)]
     beat_ms: Annotated[int, Field(alias='beatMs', ge=50)]
-    stall_ms: Annotated[int, Field(alias='stallMs', description='0: never.', ge=0)]
-    deadline: Annotated[int, Field(description='Unix milliseconds; 0: none.', ge=0)]
+    stall_ms: Annotated[
+        int,
+        Field(
+            alias='stallMs',
+            description='How long nothing may move, output and progress among it; 0: no limit.',
+            ge=0,
+        ),
+    ]
+    timeout_ms: Annotated[
+        int,
+        Field(
+            alias='timeoutMs',
+            description='How long the work may take, from when a worker takes it; 0: no limit. Not a moment: clocks differ.',
+            ge=0,
+        ),
+    ]
     traceparent: Annotated[str, Field(max_length=64)]
     sig: Annotated[
         str,
