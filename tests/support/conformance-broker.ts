@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { canonicalText } from "@spindle/graph-model";
-import type { TaskEntry, TaskResult } from "@spindle/schemas";
+import type { ArtifactRef, TaskEntry, TaskResult } from "@spindle/schemas";
 import { loadFunctions, openRedis, type Route, type RuntimeEnd, runtimeEnd, taskToken } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import { startRedis } from "../../infra/launch/redis.ts";
@@ -17,6 +17,8 @@ export const KEY = "k".repeat(64);
 export class ConformanceBroker {
   readonly inputs = new Map<string, string>();
   readonly seen: TaskResult[] = [];
+  /** Bytes by key, and by the id of an artifact that tasks may read. */
+  readonly objects = new Map<string, Buffer>();
   /** What a worker handed over beside Redis. */
   manifest: { sha256: string; capabilities: unknown[] } | undefined;
   private constructor(
@@ -94,6 +96,36 @@ export class ConformanceBroker {
     );
   }
 
+  /** An image that a task may be given. */
+  offer(bytes: Buffer): ArtifactRef {
+    const artifact = randomUUID();
+    this.objects.set(artifact, bytes);
+    return { artifact, mime: "image/png", sha256: createHash("sha256").update(bytes).digest("hex"), size: bytes.length };
+  }
+
+  /** Where a task reads an artifact, or puts one. */
+  private place(
+    task: string,
+    wish: { direction: string; artifact?: string; purpose?: string; mime?: string },
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
+    const artifact = wish.direction === "get" ? (wish.artifact ?? "") : randomUUID();
+    const key = wish.direction === "get" ? artifact : `${wish.purpose}/${task.replace(":", "/")}/${artifact}`;
+    const url = `http://${request.headers.host}/store/${encodeURIComponent(key)}`;
+    const headers = wish.mime ? { "content-type": wish.mime } : {};
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ artifact, key, url, headers }));
+  }
+
+  private async store(key: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === "PUT") {
+      this.objects.set(key, Buffer.concat(await request.toArray()));
+      return void response.writeHead(200).end();
+    }
+    const bytes = this.objects.get(key);
+    response.writeHead(bytes ? 200 : 404).end(bytes);
+  }
+
   async stop(): Promise<void> {
     for (const end of this.ends) await end();
   }
@@ -106,14 +138,18 @@ export class ConformanceBroker {
       if (allowed) this.manifest = { sha256, capabilities: JSON.parse(text.toString("utf8")) as unknown[] };
       return void response.writeHead(allowed ? 204 : 401).end();
     }
-    const [, , name = "", what] = (request.url ?? "").split("/");
+    const [, first, name = "", what] = (request.url ?? "").split("/");
+    if (first === "store") return this.store(decodeURIComponent(name), request, response);
     const task = decodeURIComponent(name);
     const input = this.inputs.get(task);
     if (request.headers.authorization !== `Bearer ${taskToken(task, KEY)}`) return void response.writeHead(401).end();
+    if (what === "objects") return this.place(task, JSON.parse(await text(request)), request, response);
     if (what !== "input" || input === undefined) return void response.writeHead(404).end();
     response.writeHead(200, { "content-type": "application/json" }).end(input);
   }
 }
+
+const text = async (request: IncomingMessage): Promise<string> => Buffer.concat(await request.toArray()).toString("utf8");
 
 const closed = (server: Server): Promise<void> =>
   new Promise((resolve) => {

@@ -40,9 +40,12 @@ export class TaskRuntime {
     return JSON.parse(body.toString("utf8"));
   }
 
-  async read(artifact: string): Promise<Buffer> {
+  /** @throws TaskFailure if its bytes are not the ones that the reference names */
+  async read({ artifact, sha256: expected }: ArtifactRef): Promise<Buffer> {
     const { url, headers } = await this.ask({ direction: "get", artifact });
-    return Buffer.from(await (await call(url, { headers })).arrayBuffer());
+    const bytes = Buffer.from(await (await call(url, { headers })).arrayBuffer());
+    if (sha256(bytes) !== expected) throw failure("transient", "task.bad_result", "An input's bytes are not the ones its reference names.");
+    return bytes;
   }
 
   async store(bytes: Buffer, mime: string, purpose: "output" | "preview", name?: string): Promise<StoredObject> {

@@ -229,7 +229,7 @@ async function withFiles({ prompt }: RegionInput, runtime: TaskRuntime, comfy: C
   const name = (ref: ArtifactRef): Promise<string> => {
     const known = names.get(ref.artifact);
     if (known) return known;
-    const fetching = runtime.read(ref.artifact).then((bytes) => {
+    const fetching = runtime.read(ref).then((bytes) => {
       if (ref.mime.startsWith("text/")) return bytes.toString("utf8");
       const ending = ENDINGS[ref.mime] ?? (ref.mime.split("/")[1] ?? "bin").replaceAll(/[^a-z0-9]/g, "");
       return comfy.upload(bytes, `${ref.sha256}.${ending}`, SUBFOLDER);

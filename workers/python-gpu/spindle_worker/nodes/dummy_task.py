@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ..capability import PARAMETER, Capability, Engine, Ports
+from ..capability import PARAMETER, Capability, Engine, Image, Ports
 from ..child.context import TaskContext
 
 
 class DummyInput(Ports):
     value: Annotated[Any, Field(title="Value", description="Comes out again unchanged.")] = None
+    image: Annotated[Image | None, Field(title="Image", description="Is fetched, and stored anew.")] = None
     preset: Annotated[str, Field(json_schema_extra=PARAMETER, description="A label; it changes nothing.", max_length=100)] = ""
     seconds: Annotated[float, Field(json_schema_extra=PARAMETER, ge=0, le=3600, description="How long it waits.")] = 0.4
     silent: Annotated[bool, Field(json_schema_extra=PARAMETER, description="Reports no progress, as if it hung.")] = False
@@ -20,6 +21,7 @@ class DummyInput(Ports):
 
 class DummyOutput(Ports):
     value: Annotated[Any, Field(title="Value")] = None
+    image: Annotated[Image | None, Field(title="Image")] = None
     waited: Annotated[float, Field(title="Waited", description="Seconds.")]
 
 
@@ -30,7 +32,8 @@ def dummy_task(context: TaskContext, values: DummyInput) -> DummyOutput:
             context.progress(waited / values.seconds, note=f"{waited:.1f} of {values.seconds:.1f} s")
         time.sleep(min(0.1, values.seconds - waited))
     context.progress(1.0)
-    return DummyOutput(value=values.value, waited=round(waited, 3))
+    image = values.image and context.put(context.fetch(values.image), values.image.mime)
+    return DummyOutput(value=values.value, image=image, waited=round(waited, 3))
 
 
 capability = Capability(
