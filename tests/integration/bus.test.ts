@@ -1,43 +1,28 @@
 // The worker protocol (DESIGN section 6) against the real runtime, Redis and PostgreSQL, with a worker that misbehaves.
 import { createHash, randomUUID } from "node:crypto";
-import { committedManifests } from "@spindle/node-library/manifests";
 import type { TaskEntry } from "@spindle/schemas";
-import { names, openRedis, taskToken, type WorkerEnd, workerEnd } from "@spindle/task-bus";
+import { names, taskToken, type WorkerEnd, workerEnd } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ended, getRun, graphOf, node, type Spindle, startSpindle, submit, until, wait } from "../support/spindle.ts";
+import { ended, getRun, graphOf, node, type Spindle, submit, until, wait } from "../support/spindle.ts";
+import { DUMMY as route, WorkerHand } from "../support/worker-hand.ts";
 
+let hand: WorkerHand;
 let spindle: Spindle;
 let redis: Redis;
 let db: pg.Client;
 let worker: WorkerEnd;
-let publishing: NodeJS.Timeout;
-const route = { plane: "python", service: "dummy.dummy_task", engine: "default" };
 
 beforeAll(async () => {
-  spindle = await startSpindle({ worker: false });
-  redis = openRedis(spindle.env.REDIS_URL as string);
+  hand = await WorkerHand.start();
+  ({ spindle, redis, worker } = hand);
   db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
   await db.connect();
-  worker = workerEnd(redis, "test-worker", spindle.env.SPINDLE_WORKER_KEY as string);
-  const live = {
-    ...committedManifests.python,
-    capabilities: committedManifests.python.capabilities.map((one) => ({
-      ...one,
-      engines: one.engines?.map(({ reason: _, ...engine }) => ({ ...engine, live: true })),
-    })),
-  };
-  const publish = () => redis.set(names.manifest("python"), JSON.stringify(live), "PX", 5000);
-  await publish();
-  publishing = setInterval(() => void publish(), 1000);
-  await until(async () => (await (await fetch(`${spindle.url}/health`)).json()).parts.python === "up", 10_000, "the manifest is seen");
 });
 afterAll(async () => {
-  clearInterval(publishing);
   await db?.end();
-  redis?.disconnect();
-  await spindle?.stop();
+  await hand?.stop();
 });
 
 const start = async (graph: unknown = graphOf([wait("a")])): Promise<string> => {
@@ -45,9 +30,8 @@ const start = async (graph: unknown = graphOf([wait("a")])): Promise<string> => 
   expect(status, JSON.stringify(body)).toBe(202);
   return body.run;
 };
-const take = (): Promise<TaskEntry> => until(async () => worker.take([route]), 10_000, "a task comes");
-const done = (entry: TaskEntry, value: unknown, more = {}) =>
-  worker.settle({ v: 1, task: entry.task, outcome: "succeeded", output: { value, waited: 0 }, ...more });
+const take = (): Promise<TaskEntry> => hand.take();
+const done = (entry: TaskEntry, value: unknown, more = {}) => hand.done(entry, value, more);
 const stale = async () => Number(/spindle_stale_results_total (\d+)/.exec(await (await fetch(`${spindle.url}/metrics`)).text())?.[1]);
 const ask = (entry: Pick<TaskEntry, "task">, init: RequestInit, path = "objects", key = spindle.env.SPINDLE_WORKER_KEY as string) =>
   fetch(`${spindle.url}/tasks/${entry.task}/${path}`, {

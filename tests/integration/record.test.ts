@@ -44,7 +44,16 @@ async function newRun(nodes: number): Promise<{ run: string; ids: string[] }> {
     draft: false,
     timeoutSeconds: 0,
   });
-  await record.create({ id: run, revision, title: "t", inputs: {}, engines: {}, options: {}, nodes: Array.from({ length: nodes }, node) });
+  await record.create({
+    id: run,
+    revision,
+    title: "t",
+    inputs: {},
+    engines: {},
+    options: {},
+    submitter: "",
+    nodes: Array.from({ length: nodes }, node),
+  });
   const ids = (await record.nodeRuns(run)).map((row) => row.id);
   return { run, ids };
 }

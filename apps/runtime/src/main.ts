@@ -24,6 +24,7 @@ import { openDatabase } from "./store/database.ts";
 import { migrate } from "./store/migrate.ts";
 import { patient } from "./store/patient.ts";
 import { Decisions } from "./tasks/decisions.ts";
+import { devicesOf, Line } from "./tasks/line.ts";
 import { LiveBoard } from "./tasks/live.ts";
 import { WorkerPlane } from "./tasks/worker-plane.ts";
 
@@ -74,7 +75,9 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const plans = new PlanService(record, () => library.library());
   const people = new PeopleService(db, record, engine, decisions, () => library.library());
   const templates = await TemplateService.load(join(ROOT, "templates"));
+  const line = new Line(record, live, (task) => devicesOf(task, library.library()));
   decisions.start(onError);
+  line.start(onError);
   await workers.start();
   await library.start();
   engine.start();
@@ -88,6 +91,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   console.log(`listening ${url}`);
   return async () => {
     library.stop();
+    line.stop();
     await running.stop();
     await engine.stop();
     decisions.stop();

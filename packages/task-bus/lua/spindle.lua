@@ -19,18 +19,50 @@ redis.register_function('spindle_dispatch', function(keys, args)
   return id
 end)
 
--- KEYS: streams, in the order in which they are tried. ARGV: consumer. Returns {stream, id, entry} or nil.
-redis.register_function('spindle_take', function(keys, args)
-  for _, stream in ipairs(keys) do
-    local reply = redis.pcall('XREADGROUP', 'GROUP', GROUP, args[1], 'COUNT', 1, 'STREAMS', stream, '>')
-    if reply and reply.err then
-      group(stream)
-    elseif reply and reply[1] then
-      local entry = reply[1][2][1]
-      return { stream, entry[1], entry[2] and entry[2][2] or '' }
+-- The id after which a stream's group has taken nothing yet; nil where there is no group.
+local function delivered(stream)
+  local groups = redis.pcall('XINFO', 'GROUPS', stream)
+  if groups.err then return nil end
+  for _, one in ipairs(groups) do
+    local name, id
+    for i = 1, #one, 2 do
+      if one[i] == 'name' then name = one[i + 1] elseif one[i] == 'last-delivered-id' then id = one[i + 1] end
     end
+    if name == GROUP then return id end
   end
   return nil
+end
+
+-- Whether the id `a` is older than `b`.
+local function older(a, b)
+  local at, an = string.match(a, '(%d+)-(%d+)')
+  local bt, bn = string.match(b, '(%d+)-(%d+)')
+  at, bt = tonumber(at), tonumber(bt)
+  if at ~= bt then return at < bt end
+  return tonumber(an) < tonumber(bn)
+end
+
+-- KEYS: streams. ARGV: consumer. Takes the task that waited longest on any of them, so that no capability of a device keeps another
+-- from it. Returns {stream, id, entry} or nil.
+redis.register_function('spindle_take', function(keys, args)
+  local first, oldest
+  for _, stream in ipairs(keys) do
+    if redis.call('XLEN', stream) > 0 then
+      local since = delivered(stream)
+      if not since then group(stream) since = '0-0' end
+      local next = redis.call('XRANGE', stream, '(' .. since, '+', 'COUNT', 1)
+      if next[1] and (not oldest or older(next[1][1], oldest)) then first, oldest = stream, next[1][1] end
+    end
+  end
+  if not first then return nil end
+  local entry = redis.call('XREADGROUP', 'GROUP', GROUP, args[1], 'COUNT', 1, 'STREAMS', first, '>')[1][2][1]
+  return { first, entry[1], entry[2] and entry[2][2] or '' }
+end)
+
+-- KEYS: stream. How many of its tasks no worker has taken yet.
+redis.register_function('spindle_waiting', function(keys)
+  local pending = redis.pcall('XPENDING', keys[1], GROUP)
+  return redis.call('XLEN', keys[1]) - (pending.err and 0 or pending[1])
 end)
 
 -- KEYS: lease, cancel mark. ARGV: owner, lease in ms. Returns 'ok', 'cancel' or 'lost'.

@@ -18,8 +18,8 @@ export type Whereabouts = "leased" | "taken" | "queued" | "lost";
 export interface RuntimeEnd {
   /** Idempotent by task. @throws RangeError if the entry is over 1 kB */
   dispatch(entry: Omit<TaskEntry, "sig">, route: Route): Promise<string>;
-  /** How many tasks of a route are on the bus, taken ones among them. */
-  backlog(route: Route): Promise<number>;
+  /** How many tasks of a route are on the bus that no worker has taken yet. */
+  waiting(route: Route): Promise<number>;
   whereabouts(task: string, route: Route): Promise<Whereabouts>;
   /** `stale` tells a worker that the task is no longer its own. */
   cancel(task: string, plane: string, mark?: "1" | "stale"): Promise<void>;
@@ -47,8 +47,8 @@ export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
         names.doorbell(route.plane),
       )) as string;
     },
-    async backlog(route) {
-      return redis.xlen(stream(route));
+    async waiting(route) {
+      return Number(await call("spindle_waiting", [stream(route)]));
     },
     async whereabouts(task, route) {
       return (await call("spindle_where", [names.dispatched(task), stream(route), names.lease(task)])) as Whereabouts;

@@ -2,7 +2,7 @@ import { parsePath } from "@spindle/graph-model";
 import { Check, CircleAlert, Clock, LoaderCircle, SkipForward } from "lucide-react";
 import { useRunStore } from "../session/run-store";
 import type { NodeCount, NodeRunView, NodeState } from "../session/types";
-import { between, look, span, stateWord } from "../ui/words";
+import { between, look, placeWords, span, stateWord } from "../ui/words";
 
 export function StateIcon({ state }: { state: NodeState | undefined }) {
   const kind = look(state);
@@ -53,7 +53,15 @@ export function CardFooter({ id }: { id: string }) {
         {percent !== undefined ? (
           <span className="strong c-live num">{percent}%</span>
         ) : (
-          <span>{node.held ? `Held ${node.held} it` : node.reused ? "Unchanged" : stateWord(node.state)}</span>
+          <span>
+            {node.state === "dispatched" && live?.queue
+              ? placeWords(live.queue)
+              : node.held
+                ? `Held ${node.held} it`
+                : node.reused
+                  ? "Unchanged"
+                  : stateWord(node.state)}
+          </span>
         )}
         {elements ? null : running && live?.steps ? (
           <span className="num">

@@ -158,7 +158,8 @@ export function showLive(live: Live): void {
 
 /** A node that runs as part of a group has no state of its own until the group is over; what it reports shows it meanwhile. */
 function moving(node: NodeRunView | undefined, live: Live): Record<string, NodeRunView> | undefined {
-  if (!node || !["queued", "running", "succeeded"].includes(node.state) || node.output !== null || node.attempt > 0) return undefined;
+  if (live.queue || !node || !["queued", "running", "succeeded"].includes(node.state) || node.output !== null || node.attempt > 0)
+    return undefined;
   const state = live.progress === 1 ? "succeeded" : "running";
   return node.state === state ? undefined : { [node.node]: { ...node, state } };
 }

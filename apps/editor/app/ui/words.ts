@@ -1,5 +1,5 @@
 // Times and states in the product's words.
-import type { NodeState, RunView } from "../session/types";
+import type { Live, NodeState, RunView } from "../session/types";
 
 /** 3.2 s, 41 s, 1 min 20 s. */
 export function span(milliseconds: number): string {
@@ -9,6 +9,15 @@ export function span(milliseconds: number): string {
   const minutes = Math.floor(seconds / 60);
   const rest = Math.round(seconds - minutes * 60);
   return rest > 0 ? `${minutes} min ${rest} s` : `${minutes} min`;
+}
+
+const ORDINALS: Record<string, string> = { one: "st", two: "nd", few: "rd", other: "th" };
+const rules = new Intl.PluralRules("en", { type: "ordinal" });
+
+/** 3rd in line, about 2 min. */
+export function placeWords({ position, wait }: NonNullable<Live["queue"]>): string {
+  const place = `${position}${ORDINALS[rules.select(position)]} in line`;
+  return wait === undefined ? place : `${place}, about ${span(Math.max(1000, Math.round(wait / 1000) * 1000))}`;
 }
 
 export function between(start: string | null, end: string | null): string {

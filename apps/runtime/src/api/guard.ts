@@ -36,6 +36,11 @@ export function makeGuard(config: Pick<Config, "publicHosts" | "proxySecret">): 
   };
 }
 
+/** Who the proxy says is there; nobody in particular without one. */
+export function submitterOf({ headers }: Pick<IncomingMessage, "headers">, { proxySecret }: Pick<Config, "proxySecret">): string {
+  return proxySecret ? String(headers["x-spindle-user"] ?? "").slice(0, 200) : "";
+}
+
 function equal(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.length === right.length && timingSafeEqual(left, right);

@@ -2,10 +2,11 @@
 import { definer, exportJson, exportMermaid, exportRegion, hasErrors, readAnyText, runInputs } from "@spindle/graph-model";
 import express, { type Request, Router } from "express";
 import { SEED_JOB_STATUS } from "../record/states.ts";
-import type { RunOptions } from "../record/types.ts";
+import type { Priority, RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { RunView } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
+import { submitterOf } from "./guard.ts";
 import { refreshCapabilities } from "./refresh-capabilities.ts";
 import { handle, uuid } from "./respond.ts";
 import { runRoutes } from "./run-routes.ts";
@@ -14,7 +15,7 @@ import { type Form, readForm } from "./uploads.ts";
 const text = express.text({ type: () => true, limit: "2mb" });
 
 export function restRoutes(services: Services): Router {
-  const { graphs, runs, plans, templates, library, artifacts } = services;
+  const { graphs, runs, plans, templates, library, artifacts, config } = services;
   const routes = Router();
 
   /** The seed's call. Its names for the inputs stand for the template's. */
@@ -26,7 +27,7 @@ export function restRoutes(services: Services): Router {
       const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === SEED_FIELDS[field])?.type);
       const data = parseObject(form.fields.data ?? "{}", "data");
       const named = Object.fromEntries(Object.entries(form.files).map(([field, ref]) => [SEED_FIELDS[field] as string, ref]));
-      response.status(202).json({ jobId: await startTemplate("infinitetalk", { ...data, ...named }, forced(request)) });
+      response.status(202).json({ jobId: await startTemplate("infinitetalk", { ...data, ...named }, request) });
     }),
   );
 
@@ -37,8 +38,8 @@ export function restRoutes(services: Services): Router {
       const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === field)?.type);
       const name = String(request.params.name);
       if (isDry(request))
-        return void response.json({ plan: await plans.plan(templates.find(name).graph, values(form, inputs), forced(request)) });
-      response.status(202).json({ run: await startTemplate(name, values(form, inputs), forced(request)) });
+        return void response.json({ plan: await plans.plan(templates.find(name).graph, values(form, inputs), optionsOf(request)) });
+      response.status(202).json({ run: await startTemplate(name, values(form, inputs), request) });
     }),
   );
 
@@ -52,8 +53,14 @@ export function restRoutes(services: Services): Router {
       if (!graph) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
       const { graph: _, title, ...fields } = form.fields;
       const given = values({ files: form.files, fields }, runInputs(graph, definer(graph, library.library())));
-      if (isDry(request)) return void response.json({ plan: await plans.plan(graph, given, forced(request)) });
-      response.status(202).json({ run: await runs.start(graph, given, { title: title || graph.workflowId, options: forced(request) }) });
+      if (isDry(request)) return void response.json({ plan: await plans.plan(graph, given, optionsOf(request)) });
+      response.status(202).json({
+        run: await runs.start(graph, given, {
+          title: title || graph.workflowId,
+          options: optionsOf(request),
+          submitter: submitterOf(request, config),
+        }),
+      });
     }),
   );
 
@@ -132,9 +139,9 @@ export function restRoutes(services: Services): Router {
     }),
   );
 
-  async function startTemplate(name: string, inputs: Record<string, unknown>, options: RunOptions): Promise<string> {
+  async function startTemplate(name: string, inputs: Record<string, unknown>, request: Request): Promise<string> {
     const { graph, title } = templates.find(name);
-    return runs.start(graph, inputs, { title, template: name, options });
+    return runs.start(graph, inputs, { title, template: name, options: optionsOf(request), submitter: submitterOf(request, config) });
   }
 
   return routes;
@@ -143,8 +150,14 @@ export function restRoutes(services: Services): Router {
 /** `?dry=1` says what the run would do, and does none of it. */
 const isDry = (request: Request): boolean => request.query.dry === "1";
 
-/** `?force=1` runs everything, whatever the cache has. */
-const forced = (request: Request): RunOptions => (request.query.force === "1" ? { force: true } : {});
+const PRIORITIES: readonly unknown[] = ["high", "normal", "low"] satisfies Priority[];
+
+/** `?force=1` runs everything, whatever the cache has; `?priority=high` goes before what is normal, `low` after it. @throws Refused */
+function optionsOf({ query }: Request): RunOptions {
+  if (query.priority !== undefined && !PRIORITIES.includes(query.priority))
+    throw new Refused(422, "request.invalid", "priority: high, normal or low is needed.", { field: "priority" });
+  return { ...(query.force === "1" ? { force: true } : {}), ...(query.priority ? { priority: query.priority as Priority } : {}) };
+}
 
 function parseObject(raw: string, field: string): Record<string, unknown> {
   try {

@@ -13,6 +13,7 @@ const node = z.string().max(64);
 const byNode = z.record(node, values);
 const runOptions = z.strictObject({
   force: z.union([z.literal(true), z.array(node).max(5000)]).optional(),
+  priority: z.enum(["high", "normal", "low"]).optional(),
   part: z.strictObject({ of: z.enum(["to", "from", "only"]), node }).optional(),
 });
 
@@ -44,7 +45,12 @@ const runs = router({
   start: procedure.input(z.object({ graphId: id, inputs: values, options: runOptions.optional() })).mutation(async ({ ctx, input }) => {
     const { name: title } = await ctx.graphs.find(input.graphId);
     const { graph } = await ctx.graphs.read(input.graphId);
-    return ctx.runs.start(graph, input.inputs, { title, graphId: input.graphId, options: clean(input.options ?? {}) });
+    return ctx.runs.start(graph, input.inputs, {
+      title,
+      graphId: input.graphId,
+      options: clean(input.options ?? {}),
+      submitter: ctx.submitter,
+    });
   }),
   /** What a run would do, and how long it would take. */
   plan: procedure.input(z.object({ graphId: id, inputs: values, options: runOptions.optional() })).query(async ({ ctx, input }) => {
@@ -53,7 +59,7 @@ const runs = router({
   }),
   fork: procedure
     .input(z.object({ id, node: node.optional(), params: byNode.optional(), outputs: byNode.optional(), inputs: values.optional() }))
-    .mutation(({ ctx, input: { id: run, ...change } }) => ctx.runs.fork(run, clean(change))),
+    .mutation(({ ctx, input: { id: run, ...change } }) => ctx.runs.fork(run, clean(change), ctx.submitter)),
   clearCache: procedure.input(z.object({ graphId: id.optional() })).mutation(({ ctx, input }) => ctx.runs.clearCache(input.graphId)),
   cancel: procedure.input(z.object({ id })).mutation(({ ctx, input }) => ctx.runs.cancel(input.id)),
   /** Every node run of a node: visits, elements, and what ran in subgraphs. */
@@ -93,7 +99,7 @@ const templates = router({
   }),
   start: procedure.input(z.object({ name: z.string().max(80), inputs: values })).mutation(({ ctx, input }) => {
     const { graph, title } = ctx.templates.find(input.name);
-    return ctx.runs.start(graph, input.inputs, { title, template: input.name });
+    return ctx.runs.start(graph, input.inputs, { title, template: input.name, submitter: ctx.submitter });
   }),
   /** A graph of one's own made from the template. */
   open: procedure.input(z.object({ name: z.string().max(80) })).mutation(({ ctx, input }) => {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { Refused } from "../refused.ts";
 import type { ForkRequest } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
+import { submitterOf } from "./guard.ts";
 import { handle, uuid } from "./respond.ts";
 
 const answer = z.strictObject({
@@ -29,7 +30,7 @@ function read<T>(schema: z.ZodType<T>, body: unknown): T {
   throw new Refused(422, "request.invalid", `${first?.path.join(".") || "The body"}: ${first?.message}.`);
 }
 
-export function runRoutes({ runs, people }: Services): Router {
+export function runRoutes({ runs, people, config }: Services): Router {
   const routes = Router();
   routes.get(
     "/api/runs/:id",
@@ -51,7 +52,9 @@ export function runRoutes({ runs, people }: Services): Router {
     json({ limit: "2mb" }),
     handle(async (request, response) => {
       const change = read(fork, request.body);
-      response.status(202).json({ run: await runs.fork(uuid(request.params.id, "run"), change as ForkRequest) });
+      response
+        .status(202)
+        .json({ run: await runs.fork(uuid(request.params.id, "run"), change as ForkRequest, submitterOf(request, config)) });
     }),
   );
   routes.post(

@@ -1,5 +1,5 @@
 // One port for page, API and sockets.
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import { join } from "node:path";
 import { createExpressMiddleware } from "@trpc/server/adapters/express";
 import { applyWSSHandler } from "@trpc/server/adapters/ws";
@@ -12,7 +12,7 @@ import { Refused } from "../refused.ts";
 import type { Services } from "../services/services.ts";
 import { artifactRoutes } from "./artifacts.ts";
 import { editorRoutes } from "./editor.ts";
-import { makeGuard } from "./guard.ts";
+import { makeGuard, submitterOf } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
 import { errors } from "./respond.ts";
 import { restRoutes } from "./rest.ts";
@@ -43,7 +43,8 @@ export async function serve(
     next(why ? new Refused(403, "request.forbidden", why) : undefined);
   });
   app.use(healthRoutes(services), taskRoutes(services), artifactRoutes(services), restRoutes(services));
-  app.use("/trpc", createExpressMiddleware({ router: appRouter, createContext: () => services, maxBodySize: MAX_MESSAGE }));
+  const contextOf = ({ req }: { req: IncomingMessage }) => ({ ...services, submitter: submitterOf(req, services.config) });
+  app.use("/trpc", createExpressMiddleware({ router: appRouter, createContext: contextOf, maxBodySize: MAX_MESSAGE }));
   app.use(["/api", "/tasks"], (_, __, next) => next(new Refused(404, "request.invalid", "There is no such call.")));
   app.use(await editorRoutes(join(ROOT, "apps/editor"), config.dev));
   app.use(errors(onError));
@@ -54,7 +55,7 @@ export async function serve(
   const rpcHandler = applyWSSHandler({
     wss: rpc,
     router: appRouter,
-    createContext: () => services,
+    createContext: contextOf,
     keepAlive: { enabled: true, pingMs: 20_000, pongWaitMs: 10_000 },
   });
   const collab = new CollabSockets(documents, onError);

@@ -16,7 +16,7 @@ const CODES = {
   503: "SERVICE_UNAVAILABLE",
 } as const;
 
-const t = initTRPC.context<Services>().create({
+const t = initTRPC.context<Services & { submitter: string }>().create({
   errorFormatter: ({ shape, error }) => ({
     ...shape,
     data: {

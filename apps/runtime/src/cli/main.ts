@@ -36,6 +36,7 @@ program
   .option("--input <name=value>", "an input; name=@file sends a file", collect, [])
   .option("--out <folder>", "write the results there")
   .option("--force", "run everything, whatever earlier runs have given")
+  .option("--priority <which>", "high, normal or low: whose tasks go to workers first")
   .option("--dry", "say what would run, why, and how long it should take")
   .option("--json", "the run, or the plan, as JSON on standard output")
   .description("run a graph on a server that runs here, or start one for it")

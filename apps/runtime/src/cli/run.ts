@@ -9,6 +9,7 @@ import { type ArtifactRef, type CombinedManifest, validateArtifactRef } from "@s
 import { SingleBar } from "cli-progress";
 import type { RunPlan } from "../services/plan-service.ts";
 import type { RunView } from "../services/run-service.ts";
+import type { Place } from "../tasks/live.ts";
 import { findServer } from "./server.ts";
 
 interface Options {
@@ -16,6 +17,7 @@ interface Options {
   out?: string;
   json?: boolean;
   force?: boolean;
+  priority?: string;
   dry?: boolean;
 }
 
@@ -45,7 +47,11 @@ export async function run(graph: string, options: Options): Promise<number> {
   const onSignal = () => interrupt.abort();
   process.once("SIGINT", onSignal);
   try {
-    const asked = [...(options.force ? ["force=1"] : []), ...(options.dry ? ["dry=1"] : [])];
+    const asked = [
+      ...(options.force ? ["force=1"] : []),
+      ...(options.dry ? ["dry=1"] : []),
+      ...(options.priority ? [`priority=${encodeURIComponent(options.priority)}`] : []),
+    ];
     let path = `/api/templates/${encodeURIComponent(graph)}/runs?${asked.join("&")}`;
     if (read?.graph && text !== undefined) {
       const manifest = (await (await fetch(`${server.url}/api/capabilities`)).json()) as CombinedManifest;
@@ -136,8 +142,8 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
       if (run && isTerminal)
         bar.update(Math.round(run.progress * 100), {
           now: run.nodes
-            .filter((one) => one.state === "running")
-            .map((one) => one.node)
+            .filter((one) => one.state === "running" || one.state === "dispatched")
+            .map((one) => one.node + inLine(run.live.find(({ node }) => node === one.node)?.queue))
             .join(", "),
         });
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -146,6 +152,9 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
     if (isTerminal) bar.stop();
   }
 }
+
+const inLine = (queue: Place | undefined): string =>
+  queue ? ` (number ${queue.position} in line${queue.wait === undefined ? "" : `, about ${Math.ceil(queue.wait / 1000)} s`})` : "";
 
 async function save(url: string, run: RunView, folder: string, quiet: boolean): Promise<void> {
   await mkdir(folder, { recursive: true });

@@ -36,6 +36,7 @@ export interface RunRequest {
   template?: string;
   inputs: Record<string, unknown>;
   options?: RunOptions;
+  submitter?: string;
 }
 
 const LEVELS_KEPT = 50;
@@ -76,7 +77,7 @@ export class Engine {
     const id = randomUUID();
     const library = this.options.library();
     const engines = freezeNodes(request.graph, library);
-    const { revision, graphId = null, title, template, inputs, options = {} } = request;
+    const { revision, graphId = null, title, template, inputs, options = {}, submitter = "" } = request;
     // Its own from the start: nobody has to find it first.
     const owner = this.stopped ? undefined : this.options.owner;
     const rows = await this.options.record.create({
@@ -88,6 +89,7 @@ export class Engine {
       inputs,
       engines,
       options,
+      submitter,
       ...(owner ? { owner } : {}),
       nodes: rootNodes(request.graph, library, engines),
     });

@@ -6,7 +6,7 @@ import { transaction } from "../store/database.ts";
 import { storable, storableName } from "../store/storable.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { CHANGES, type RunState } from "./states.ts";
-import type { ChangedRow, Earlier, EngineRecord, NewNodeRun, NewRun, NodeChange, NodeRunRow, RunRow } from "./types.ts";
+import type { ChangedRow, Earlier, EngineRecord, NewNodeRun, NewRun, NodeChange, NodeRunRow, Priority, RunRow } from "./types.ts";
 
 const asked = (one: NodeChange, i: number) => {
   const rule: { from: readonly string[]; to: string; event: string; raisesFence?: true; counts?: string } = CHANGES[one.change];
@@ -36,6 +36,8 @@ const asked = (one: NodeChange, i: number) => {
     reusedFrom: one.reusedFrom,
   };
 };
+
+const PRIORITIES: Record<Priority, number> = { high: 1, normal: 0, low: -1 };
 
 const json = (value: unknown): string | null => (value === undefined ? null : storable(value));
 
@@ -83,8 +85,8 @@ export class RunRecord implements EngineRecord {
     const { rows } = await this.pool.query<NodeRunRow>({
       name: "run-create",
       text: `WITH made AS (
-        INSERT INTO run (id, revision_id, graph_id, title, template, inputs, engines, options, owner, fence, state, last_seq, started_at)
-        SELECT $1,$2,$3,$4,$5,$6,$7,$9,$10::text, CASE WHEN o THEN 1 ELSE 0 END, CASE WHEN o THEN 'running' ELSE 'queued' END,
+        INSERT INTO run (id, revision_id, graph_id, title, template, inputs, engines, options, owner, submitter, priority, fence, state, last_seq, started_at)
+        SELECT $1,$2,$3,$4,$5,$6,$7,$9,$10::text,$11,$12::smallint, CASE WHEN o THEN 1 ELSE 0 END, CASE WHEN o THEN 'running' ELSE 'queued' END,
           CASE WHEN o THEN 2 ELSE 1 END, CASE WHEN o THEN now() END FROM (SELECT $10::text IS NOT NULL AS o) owned
       ), event AS (
         INSERT INTO run_event (run_id, seq, type, body)
@@ -101,6 +103,8 @@ export class RunRecord implements EngineRecord {
         JSON.stringify(run.nodes),
         JSON.stringify(run.options),
         run.owner ?? null,
+        storableName(run.submitter),
+        PRIORITIES[run.options.priority ?? "normal"],
       ],
     });
     this.changed.emit(run.id);
@@ -257,13 +261,13 @@ export class RunRecord implements EngineRecord {
     return new Map(rows.map((row) => [row.path, row]));
   }
 
-  /** Milliseconds that successful runs of these engines took, in the median of the newest hundred, by `service\nengine`. */
+  /** Milliseconds that successful runs of these engines took, in the median of the newest hundred, by `service\nengine`. A task that was over before it was seen running took none. */
   async durations(of: readonly { service: string; engine: string }[]): Promise<Map<string, number>> {
     const { rows } = await this.pool.query<{ service: string; engine: string; ms: number }>(
       `SELECT a.service, a.engine, m.ms FROM (SELECT DISTINCT service, engine FROM jsonb_to_recordset($1::jsonb) AS x(service text, engine text)) a,
          LATERAL (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t.ms) AS ms FROM (
-           SELECT extract(epoch FROM n.finished_at - n.started_at) * 1000 AS ms FROM node_run n
-           WHERE n.service = a.service AND n.engine = a.engine AND n.state = 'succeeded' AND n.reused_from IS NULL AND n.started_at IS NOT NULL
+           SELECT extract(epoch FROM n.finished_at - COALESCE(n.started_at, n.finished_at)) * 1000 AS ms FROM node_run n
+           WHERE n.service = a.service AND n.engine = a.engine AND n.state = 'succeeded' AND n.reused_from IS NULL AND (n.started_at IS NOT NULL OR n.plane <> 'node')
            ORDER BY n.finished_at DESC LIMIT 100) t) m WHERE m.ms IS NOT NULL`,
       [JSON.stringify(of)],
     );

@@ -81,12 +81,16 @@ export interface NewNodeRun extends FrozenNode {
 /** By definition (empty for the graph itself) and node. */
 export type FrozenNodes = Record<string, Record<string, FrozenNode>>;
 
+export type Priority = "high" | "normal" | "low";
+
 /** What a run does besides running everything that changed. */
 export interface RunOptions {
   /** Runs although the cache has an answer: everything, or these nodes. */
   force?: true | string[];
   /** A part of the graph (DESIGN E12): up to a node, from a node on, or that node alone. */
   part?: { of: "to" | "from" | "only"; node: string };
+  /** Whose tasks go to workers first; normal where absent. */
+  priority?: Priority;
   /** The run whose outputs stand for what is not run again; without one the newest of the graph (DESIGN E17). */
   base?: string;
 }
@@ -100,6 +104,8 @@ export interface NewRun {
   inputs: Record<string, unknown>;
   engines: FrozenNodes;
   options: RunOptions;
+  /** Who asked for it; empty where nobody says. */
+  submitter: string;
   owner?: string;
   nodes: NewNodeRun[];
 }

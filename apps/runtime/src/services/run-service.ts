@@ -107,7 +107,7 @@ export class RunService {
   async start(
     graph: Graph,
     inputs: Record<string, unknown>,
-    about: { title: string; graphId?: string; template?: string; options?: RunOptions },
+    about: { title: string; graphId?: string; template?: string; options?: RunOptions; submitter?: string },
   ): Promise<string> {
     const { part } = about.options ?? {};
     if (part && !graph.nodes.some((node) => node.id === part.node))
@@ -121,7 +121,7 @@ export class RunService {
    * DESIGN E17: a new run of an ended one's graph, with other parameters or outputs. What lies before them is taken from the
    * old run, byte for byte; with `node`, everything from there on runs again.
    */
-  async fork(id: string, { node, params = {}, outputs = {}, inputs = {} }: ForkRequest): Promise<string> {
+  async fork(id: string, { node, params = {}, outputs = {}, inputs = {} }: ForkRequest, submitter = ""): Promise<string> {
     const run = await this.db.prisma.run.findUnique({ where: { id }, include: { revision: true } });
     if (!run) throw new Refused(404, "request.invalid", "There is no such run.");
     const old = run.revision.document as unknown as Graph;
@@ -138,6 +138,7 @@ export class RunService {
         title: `${run.title} (from run ${run.number})`,
         ...(run.graphId ? { graphId: run.graphId } : {}),
         ...(run.template ? { template: run.template } : {}),
+        submitter,
         options: { base: id, ...(node === undefined ? {} : { part: { of: "from" as const, node } }) },
       },
     );

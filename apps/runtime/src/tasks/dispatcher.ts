@@ -6,6 +6,7 @@ import type pg from "pg";
 import type { Timings } from "../config.ts";
 import type { NodeRunRow } from "../record/types.ts";
 import { transaction } from "../store/database.ts";
+import { PLACES } from "./line.ts";
 import { taskName } from "./task-name.ts";
 
 /** The bytes that `GET /tasks/:task/input` answers. */
@@ -18,32 +19,26 @@ export const routeOf = (row: Pick<NodeRunRow, "plane" | "service" | "engine">): 
   engine: row.plane === "comfy" ? serverOfEngine(row.engine) : row.engine,
 });
 
-/** DESIGN E14: how many tasks of one route are on the bus at once; the rest waits in PostgreSQL, where the order may still change. */
-const AHEAD = 32;
+/** How many tasks of one route wait on the bus at once, where the order is fixed: short ones many, so that workers never wait for more. */
+const AHEAD = { short: 32, unknown: 4, long: 1 };
+const LONG_MS = 1000;
 
 type DueRow = NodeRunRow & { outbox: string; sent_fence: number };
 
 /**
- * The first few of each route, so that one whose workers are gone holds up no other; within a route one of each run in turn, so
- * that a large run does not keep a small one waiting. The node runs are locked as well: what is cancelled meanwhile waits, and is
- * then taken off the bus again.
+ * The first few of each route, so that one whose workers are gone holds up no other. The node runs are locked as well: what is
+ * cancelled meanwhile waits, and is then taken off the bus again.
  */
-const DUE_SQL = `WITH due AS (
-    SELECT o.id, n.plane, n.service, n.engine,
-      row_number() OVER (PARTITION BY n.run_id, n.plane, n.service, n.engine ORDER BY o.id) AS turn
-    FROM outbox o JOIN node_run n ON n.id = o.node_run_id WHERE o.sent_at IS NULL AND o.available_at <= now()
-  ), placed AS (
-    SELECT id, row_number() OVER (PARTITION BY plane, service, engine ORDER BY turn, id) AS place FROM due
-  )
+const DUE_SQL = `${PLACES}
   SELECT n.*, o.id AS outbox, o.fence AS sent_fence FROM placed p JOIN outbox o ON o.id = p.id JOIN node_run n ON n.id = o.node_run_id
-  WHERE p.place <= ${AHEAD} AND o.sent_at IS NULL ORDER BY p.place FOR UPDATE OF o, n SKIP LOCKED`;
+  WHERE p.place <= ${AHEAD.short} AND o.sent_at IS NULL ORDER BY p.place FOR UPDATE OF o, n SKIP LOCKED`;
 
 /** Sends what is due and has room. Returns how many rows it settled. @throws on an outage; the rows stay for the next call */
-export async function drainOutbox(pool: pg.Pool, bus: RuntimeEnd, timings: Timings): Promise<number> {
+export async function drainOutbox(pool: pg.Pool, bus: RuntimeEnd, timings: Timings, durations: Durations): Promise<number> {
   return transaction(pool, async (client) => {
     const { rows } = await client.query<DueRow>({ name: "outbox-due", text: DUE_SQL });
     const [current, stale] = [rows.filter(isCurrent), rows.filter((row) => !isCurrent(row))];
-    const chosen = await withRoom(current, bus);
+    const chosen = await withRoom(current, bus, durations);
     await Promise.all(chosen.map((row) => bus.dispatch(entryOf(row, timings), routeOf(row))));
     if (chosen.length > 0) crashPoint("P3");
     const settled = [...chosen, ...stale].map((row) => row.outbox);
@@ -54,8 +49,12 @@ export async function drainOutbox(pool: pg.Pool, bus: RuntimeEnd, timings: Timin
 
 const isCurrent = (row: DueRow): boolean => row.fence === row.sent_fence && row.state === "dispatched";
 
+/** Milliseconds that tasks of these kinds took, by `service\nengine`. */
+type Durations = (of: readonly { service: string; engine: string }[]) => Promise<ReadonlyMap<string, number>>;
+
 /** As many of each route as there is room for on the bus. */
-async function withRoom(rows: readonly DueRow[], bus: RuntimeEnd): Promise<DueRow[]> {
+async function withRoom(rows: readonly DueRow[], bus: RuntimeEnd, durations: Durations): Promise<DueRow[]> {
+  if (rows.length === 0) return [];
   const routes = new Map<string, DueRow[]>();
   for (const row of rows) {
     const key = JSON.stringify(routeOf(row));
@@ -63,8 +62,14 @@ async function withRoom(rows: readonly DueRow[], bus: RuntimeEnd): Promise<DueRo
     if (list) list.push(row);
     else routes.set(key, [row]);
   }
+  const took = await durations(rows);
   const chosen = await Promise.all(
-    [...routes.values()].map(async (list) => list.slice(0, Math.max(0, AHEAD - (await bus.backlog(routeOf(list[0] as DueRow)))))),
+    [...routes.values()].map(async (list) => {
+      const [{ service, engine }] = list as [DueRow];
+      const ms = took.get(`${service}\n${engine}`);
+      const ahead = ms === undefined ? AHEAD.unknown : ms > LONG_MS ? AHEAD.long : AHEAD.short;
+      return list.slice(0, Math.max(0, ahead - (await bus.waiting(routeOf(list[0] as DueRow)))));
+    }),
   );
   return chosen.flat();
 }

@@ -2,6 +2,14 @@
 import { EventEmitter } from "node:events";
 import type { ArtifactRef } from "@spindle/schemas";
 
+/** Where a task stands among those that wait for the same devices. */
+export interface Place {
+  /** From 1. */
+  position: number;
+  /** Milliseconds until a worker takes it, from how long such tasks took; absent where none has run yet, or nobody works. */
+  wait?: number;
+}
+
 export interface Live {
   node: string;
   /** 0 to 1. */
@@ -11,6 +19,8 @@ export interface Live {
   note?: string;
   text?: string;
   preview?: ArtifactRef;
+  /** Where its task stands in line, while it waits for a worker. */
+  queue?: Place | undefined;
   /** Milliseconds; only once enough was measured. */
   remaining?: number;
 }
@@ -20,7 +30,8 @@ const MEASURED_AFTER = 0.05;
 
 interface Entry {
   live: Live;
-  since: number;
+  /** When progress was first told of. */
+  since: number | undefined;
   timer?: NodeJS.Timeout | undefined;
   sentAt: number;
 }
@@ -32,11 +43,12 @@ export class LiveBoard {
   update(run: string, node: string, news: Omit<Live, "node">): void {
     const nodes = this.runs.get(run) ?? new Map<string, Entry>();
     this.runs.set(run, nodes);
-    const entry = nodes.get(node) ?? { live: { node }, since: Date.now(), sentAt: 0 };
+    const entry = nodes.get(node) ?? { live: { node }, since: undefined, sentAt: 0 };
     nodes.set(node, entry);
     const progress = Math.max(entry.live.progress ?? 0, news.progress ?? 0);
     entry.live = { ...entry.live, ...news, ...(news.progress !== undefined ? { progress } : {}) };
-    const spent = Date.now() - entry.since;
+    if (news.progress !== undefined) entry.since ??= Date.now();
+    const spent = Date.now() - (entry.since ?? Date.now());
     if (progress >= MEASURED_AFTER && progress < 1) entry.live.remaining = Math.round((spent / progress) * (1 - progress));
     entry.timer ??= setTimeout(() => this.send(run, entry), Math.max(0, entry.sentAt + EVERY_MS - Date.now()));
   }

@@ -62,7 +62,7 @@ export class WorkerPlane {
     });
     this.options.decisions.onAnnounce((nodeRun) => void this.redis.publish(names.decidedBell, nodeRun).catch(() => {}));
     this.loops.push(
-      this.loop("outbox", 500, () => drainOutbox(this.context.record.pool, this.bus, this.options.timings)),
+      this.loop("outbox", 500, () => drainOutbox(this.context.record.pool, this.bus, this.options.timings, this.durations)),
       this.loop("results", 500, () => this.takeResults()),
       this.loop("leases", Math.max(100, this.options.timings.beatMs / 2), () => this.reaper.look()),
       this.progressLoop(),
@@ -185,5 +185,26 @@ export class WorkerPlane {
     if (old.length >= PREVIEWS_KEPT) await this.context.artifacts.forget(old[0] as string).catch(() => {});
   }
 
+  /** Asked for with each dispatch, and known well enough for a while. */
+  private readonly durations = remembered((of: readonly { service: string; engine: string }[]) => this.context.record.durations(of));
+
   private readonly previews = new Map<string, string[]>();
+}
+
+const REMEMBERED_MS = 5000;
+
+/** Answers from memory for a while; what is not known yet is asked for again each time. */
+function remembered<Kind extends { service: string; engine: string }>(
+  ask: (of: readonly Kind[]) => Promise<ReadonlyMap<string, number>>,
+): (of: readonly Kind[]) => Promise<ReadonlyMap<string, number>> {
+  let known = new Map<string, number>();
+  let until = 0;
+  return async (of) => {
+    if (Date.now() > until) {
+      known = new Map();
+      until = Date.now() + REMEMBERED_MS;
+    }
+    if (of.some(({ service, engine }) => !known.has(`${service}\n${engine}`))) known = new Map([...known, ...(await ask(of))]);
+    return known;
+  };
 }

@@ -1,0 +1,114 @@
+// DESIGN E14: whose tasks go first, and where a task stands that waits. The test is the only worker, so it sees the order.
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { ended, getRun, graphOf, node, submit, until, wait } from "../support/spindle.ts";
+import { DUMMY, WorkerHand } from "../support/worker-hand.ts";
+
+const SECRET = "a secret of the proxy's";
+let hand: WorkerHand;
+/** Who the proxy says is there. */
+let user = "ann";
+beforeAll(async () => {
+  const plain = globalThis.fetch;
+  vi.stubGlobal("fetch", (url: string, init: RequestInit = {}) =>
+    plain(url, { ...init, headers: { ...(init.headers as object), "x-spindle-proxy": SECRET, "x-spindle-user": user } }),
+  );
+  hand = await WorkerHand.start({ env: { SPINDLE_PROXY_SECRET: SECRET } });
+});
+afterAll(async () => {
+  await hand?.stop();
+  vi.unstubAllGlobals();
+});
+
+/** As many tasks at once. */
+async function start(tasks: number, as = "ann", priority = "normal"): Promise<string> {
+  user = as;
+  const nodes = Array.from({ length: tasks }, (_, index) => wait(`n${index}`, { preset: `${as} ${index}` }));
+  const form = new FormData();
+  form.set("graph", JSON.stringify(graphOf(nodes)));
+  const answer = await fetch(`${hand.spindle.url}/api/runs?priority=${priority}&force=1`, { method: "POST", body: form });
+  expect(answer.status).toBe(202);
+  const { run } = (await answer.json()) as { run: string };
+  await until(async () => (await getRun(hand.spindle.url, run)).nodes.every((one) => one.state === "dispatched"), 10_000, "they wait");
+  return run;
+}
+
+/** Takes and ends tasks until each run has ended. Returns whose they were, in order. */
+async function work(...runs: string[]): Promise<number[]> {
+  const order: number[] = [];
+  for (let left = runs; left.length > 0; ) {
+    const entry = await hand.worker.take([DUMMY]);
+    if (entry) {
+      order.push(runs.indexOf(entry.run));
+      await hand.done(entry, 0);
+      continue;
+    }
+    const states = await Promise.all(left.map(async (run) => (await getRun(hand.spindle.url, run)).state));
+    left = left.filter((_, index) => states[index] === "running");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return order;
+}
+
+/** Nothing is known yet of how long the tasks take: so many are on the bus, where the order is fixed. */
+const AHEAD = 4;
+
+test("people take turns, however many runs each of them has, and so do the runs of one", async () => {
+  const anns: string[] = [];
+  for (let i = 0; i < 12; i++) anns.push(await start(1, "ann"));
+  const bens = [await start(3, "ben"), await start(1, "ben")];
+  const order = await work(...anns, ...bens);
+  const ofBen = order.flatMap((run, at) => (run >= anns.length ? [at] : []));
+  expect(ofBen).toHaveLength(4);
+  expect(ofBen.at(-1)).toBeLessThanOrEqual(AHEAD + 2 * 4);
+  expect(order[ofBen[1] as number], "his small run is not behind his large one").toBe(13);
+});
+
+test("what is high goes before what is normal, and low after it; within one, first come", async () => {
+  const [low, normal, high] = [await start(40, "ann", "low"), await start(3, "ann"), await start(3, "ann", "high")];
+  const order = await work(low, normal, high);
+  const onTheBus = order.findIndex((run) => run !== 0);
+  expect(onTheBus, "what was on the bus before the others came").toBeLessThanOrEqual(33);
+  expect(order.slice(onTheBus, onTheBus + 6)).toEqual([2, 2, 2, 1, 1, 1]);
+});
+
+test("a priority that there is not is refused, with the ones that there are", async () => {
+  const answer = await fetch(`${hand.spindle.url}/api/runs?priority=urgent`, { method: "POST", body: new FormData() });
+  expect(answer.status).toBe(422);
+  expect(JSON.stringify(await answer.json())).toMatch(/high, normal or low|graph/);
+});
+
+test("a task that waits shows where it stands and how long it will be, once that can be known", async () => {
+  const first = await start(1);
+  const entry = await hand.take();
+  expect(entry.run).toBe(first);
+  const stop = setInterval(() => void hand.worker.beat(entry).catch(() => {}), 300);
+  await hand.worker.beat(entry);
+  const [second, third] = [await start(1), await start(1)];
+  const place = async (run: string) => (await getRun(hand.spindle.url, run)).live[0]?.queue;
+  await until(async () => (await place(third))?.position === 2, 10_000, "the third is second in line");
+  expect(await place(second)).toMatchObject({ position: 1, wait: expect.any(Number) });
+  expect((await place(third))?.wait).toBeGreaterThanOrEqual((await place(second))?.wait ?? 0);
+  clearInterval(stop);
+  await hand.done(entry, 0);
+  await hand.done(await hand.take(), 0);
+  await until(async () => (await place(third))?.position === 1, 10_000, "it moves up");
+  await work(third);
+  expect((await ended(hand.spindle.url, third)).live).toEqual([]);
+});
+
+test("a device takes what waited longest, whatever capability it is of", async () => {
+  const other = { plane: "python", service: "info.get_capabilities", engine: "default" };
+  const runs: string[] = [];
+  for (const one of [wait("a"), node("a", other.service, {}, "python"), wait("a")]) {
+    const { body } = await submit(hand.spindle.url, graphOf([one]));
+    runs.push(body.run);
+    await until(async () => (await hand.queued()) === runs.length, 10_000, "it is on the bus");
+  }
+  const order: string[] = [];
+  for (const _ of runs) {
+    const entry = await hand.take([other, DUMMY]);
+    order.push(entry.run);
+    await hand.worker.settle({ v: 1, task: entry.task, outcome: "cancelled" });
+  }
+  expect(order).toEqual(runs);
+});

@@ -1,0 +1,54 @@
+// A Spindle whose one worker is the test: it takes tasks, and answers as it likes.
+import { committedManifests } from "@spindle/node-library/manifests";
+import type { TaskEntry } from "@spindle/schemas";
+import { names, openRedis, type Route, type WorkerEnd, workerEnd } from "@spindle/task-bus";
+import type { Redis } from "ioredis";
+import type { StackOptions } from "../../infra/launch/stack.ts";
+import { health, type Spindle, startSpindle, until } from "./spindle.ts";
+
+export class WorkerHand {
+  private constructor(
+    readonly spindle: Spindle,
+    readonly redis: Redis,
+    readonly worker: WorkerEnd,
+    private readonly publishing: NodeJS.Timeout,
+  ) {}
+
+  static async start(options: Pick<StackOptions, "env"> = {}): Promise<WorkerHand> {
+    const spindle = await startSpindle({ worker: false, ...options });
+    const redis = openRedis(spindle.env.REDIS_URL as string);
+    const worker = workerEnd(redis, "test-worker", spindle.env.SPINDLE_WORKER_KEY as string);
+    const { python } = committedManifests;
+    const capabilities = python.capabilities.map((one) => ({
+      ...one,
+      engines: one.engines?.map(({ reason: _, ...engine }) => ({ ...engine, live: true })),
+    }));
+    const publish = () => redis.set(names.manifest("python"), JSON.stringify({ ...python, capabilities }), "PX", 5000);
+    await publish();
+    const publishing = setInterval(() => void publish(), 1000);
+    await until(async () => (await health(spindle.url)).parts.python === "up", 10_000, "the manifest is seen");
+    return new WorkerHand(spindle, redis, worker, publishing);
+  }
+
+  take(routes: readonly Route[] = [DUMMY]): Promise<TaskEntry> {
+    return until(async () => this.worker.take(routes), 10_000, "a task comes");
+  }
+
+  done(entry: TaskEntry, value: unknown, more = {}): Promise<void> {
+    return this.worker.settle({ v: 1, task: entry.task, outcome: "succeeded", output: { value, waited: 0 }, ...more });
+  }
+
+  /** How many tasks are on the bus. */
+  async queued(): Promise<number> {
+    const streams = await this.redis.keys(names.queue("python", "*", "*"));
+    return (await Promise.all(streams.map((one) => this.redis.xlen(one)))).reduce((sum, one) => sum + one, 0);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.publishing);
+    this.redis.disconnect();
+    await this.spindle.stop();
+  }
+}
+
+export const DUMMY: Route = { plane: "python", service: "dummy.dummy_task", engine: "default" };
