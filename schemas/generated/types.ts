@@ -555,6 +555,10 @@ export interface TaskResult {
     key: string;
     ref: ArtifactRef;
   }[];
+  /**
+   * What the work wrote to its standard output and error; of much, the end.
+   */
+  log?: string;
   error?: TaskResultTaskError;
 }
 /**

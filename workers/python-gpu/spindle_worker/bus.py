@@ -67,6 +67,9 @@ class Bus:
         """Idempotent by task; the runtime acknowledges after its commit."""
         text = json.dumps({"v": 1, "task": task, "worker": self.worker, **result})
         if len(text) > BUS["outputMaxBytes"]:
+            result = {key: value for key, value in result.items() if key != "log"}
+            text = json.dumps({"v": 1, "task": task, "worker": self.worker, **result})
+        if len(text) > BUS["outputMaxBytes"]:
             error = {
                 "class": "user",
                 "code": "task.bad_result",

@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Pin, PinOff } from "lucide-react";
 import { useState } from "react";
 import type * as Y from "yjs";
+import { Log } from "../run/log";
 import { useTRPC } from "../session/provider";
 import { useRunStore } from "../session/run-store";
 import type { NodeRunView } from "../session/types";
@@ -53,12 +54,20 @@ export function Result({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: strin
           </select>
         </section>
       )}
-      {shown && <Shown node={shown} onPin={pinned ? undefined : (output) => setSetting(doc, ME, id, "pinned", output)} />}
+      {shown && <Shown run={run} node={shown} onPin={pinned ? undefined : (output) => setSetting(doc, ME, id, "pinned", output)} />}
     </>
   );
 }
 
-function Shown({ node, onPin }: { node: NodeRunView; onPin: ((output: Record<string, unknown>) => void) | undefined }) {
+function Shown({
+  run,
+  node,
+  onPin,
+}: {
+  run: string | undefined;
+  node: NodeRunView;
+  onPin: ((output: Record<string, unknown>) => void) | undefined;
+}) {
   return (
     <>
       <section className="sect t12">
@@ -103,6 +112,11 @@ function Shown({ node, onPin }: { node: NodeRunView; onPin: ((output: Record<str
         <section className="sect">
           <h4>Inputs</h4>
           <Values of={node.input} />
+        </section>
+      )}
+      {run && (
+        <section className="sect">
+          <Log run={run} path={node.path} ended={node.finishedAt !== null} />
         </section>
       )}
     </>

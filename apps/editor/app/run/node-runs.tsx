@@ -2,14 +2,15 @@
 import { useNavigate } from "@remix-run/react";
 import { parsePath } from "@spindle/graph-model";
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { GitFork } from "lucide-react";
+import { GitFork, RotateCcw } from "lucide-react";
 import { Fragment, useState } from "react";
 import { pathWords } from "../inspector/result";
 import { useTRPC } from "../session/provider";
 import type { NodeRunView, RunSummary, RunView } from "../session/types";
 import { toastError } from "../ui/toast";
 import { Viewer } from "../ui/viewer";
-import { between, stateWord, when } from "../ui/words";
+import { between, look, span, stateWord, when } from "../ui/words";
+import { Log } from "./log";
 
 export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }) {
   const trpc = useTRPC();
@@ -72,13 +73,14 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
                   {run.finishedAt && parsePath(one.path).calls.length === 0 && (
                     <button
                       type="button"
-                      className="btn icon quiet"
+                      className={failed(one) ? "btn" : "btn icon quiet"}
                       title="A new run from here on; what lies before it is taken from this run"
-                      aria-label={`Fork from ${nameOf(one)}`}
+                      aria-label={failed(one) ? undefined : `Fork from ${nameOf(one)}`}
                       disabled={fork.isPending}
                       onClick={() => fork.mutate({ id: run.id, node: one.node })}
                     >
-                      <GitFork size={14} />
+                      {failed(one) ? <RotateCcw size={14} /> : <GitFork size={14} />}
+                      {failed(one) && "Try again"}
                     </button>
                   )}
                 </td>
@@ -90,6 +92,7 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
                       <Values title="Inputs" of={one.input} />
                       <Values title="Outputs" of={one.output} />
                     </div>
+                    <Log run={run.id} path={one.path} ended={one.finishedAt !== null} />
                   </td>
                 </tr>
               )}
@@ -100,6 +103,8 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
     </>
   );
 }
+
+const failed = (one: NodeRunView): boolean => look(one.state) === "failed";
 
 export function Values({ title, of }: { title: string; of: Record<string, unknown> | null }) {
   return (
@@ -119,14 +124,23 @@ export function nameOf({ title, path }: Pick<NodeRunView, "title" | "path">): st
   return `${calls.length > 0 ? `${calls.join(" / ")} / ` : ""}${title}${words}`;
 }
 
-/** When it ran, of the whole run. */
+/** When it waited for a worker and when it ran, of the whole run. */
 function Lane({ one, start, length }: { one: NodeRunView; start: number; length: number }) {
   if (!one.startedAt) return <span className="t3 t12">{one.finishedAt ? "At once" : ""}</span>;
   const from = Date.parse(one.startedAt) - start;
+  const asked = one.queuedAt ? Math.min(from, Date.parse(one.queuedAt) - start) : from;
   const until = one.finishedAt ? Date.parse(one.finishedAt) - start : length;
   return (
     <span className="row">
       <span className="lane grow">
+        {from > asked && (
+          <span
+            className="g"
+            data-state="dispatched"
+            title={`Waited ${span(from - asked)} for a worker`}
+            style={{ left: `${(100 * asked) / length}%`, width: `${(100 * (from - asked)) / length}%` }}
+          />
+        )}
         <span
           className="g"
           data-state={one.state}

@@ -1,5 +1,5 @@
 import type { Graph } from "@spindle/graph-model";
-import { CircleAlert, Hand, LoaderCircle, Square } from "lucide-react";
+import { CircleAlert, Hand, LoaderCircle, RotateCcw, Square } from "lucide-react";
 import type { CSSProperties } from "react";
 import { useRunStore } from "../session/run-store";
 import { span } from "../ui/words";
@@ -23,12 +23,13 @@ export function useRunProgress(graph: Graph | undefined): { share: number; remai
   return { share: total > 0 ? Math.min(1, done / total) : 0, remaining };
 }
 
-export function RunBar({ graph, onCancel }: { graph: Graph; onCancel(): void }) {
+export function RunBar({ graph, onCancel, onRetry }: { graph: Graph; onCancel(): void; onRetry(node: string): void }) {
   const run = useRunStore((store) => store.run);
   const { share, remaining } = useRunProgress(graph);
   if (!run) return null;
   const going = run.state === "queued" || run.state === "running" || run.state === "waiting";
   if (!going && run.state !== "failed") return null;
+  const failed = run.error?.node;
   return (
     <div className="float runbar" role="status" data-testid="run-bar">
       {run.state === "waiting" ? (
@@ -52,9 +53,21 @@ export function RunBar({ graph, onCancel }: { graph: Graph; onCancel(): void }) 
           </button>
         </>
       ) : (
-        <span className="c-bad cut" style={{ maxWidth: 420 }}>
-          {String(run.error?.message ?? "Failed")}
-        </span>
+        <>
+          <span className="c-bad cut" style={{ maxWidth: 420 }}>
+            {String(run.error?.message ?? "Failed")}
+          </span>
+          {typeof failed === "string" && (
+            <button
+              type="button"
+              className="btn"
+              title="A new run of the same graph from this node on; what lies before it is taken from this run"
+              onClick={() => onRetry(failed)}
+            >
+              <RotateCcw size={14} /> Try again
+            </button>
+          )}
+        </>
       )}
     </div>
   );

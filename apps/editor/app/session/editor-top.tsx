@@ -3,6 +3,8 @@ import { useQueryClient } from "@tanstack/react-query";
 import {
   Check,
   ChevronDown,
+  ChevronsDown,
+  ChevronsUp,
   CloudOff,
   Download,
   Eraser,
@@ -131,6 +133,18 @@ export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile
             icon: <RotateCcw size={16} />,
             disabled: !canRun || going,
             onSelect: () => onRun({ force: true }),
+          },
+          {
+            label: "Run before others",
+            icon: <ChevronsUp size={16} />,
+            disabled: !canRun || going,
+            onSelect: () => onRun({ priority: "high" }),
+          },
+          {
+            label: "Run when nobody else waits",
+            icon: <ChevronsDown size={16} />,
+            disabled: !canRun || going,
+            onSelect: () => onRun({ priority: "low" }),
           },
           { label: "What would run", icon: <ListChecks size={16} />, disabled: !canRun, onSelect: onPlan },
           "line",

@@ -138,7 +138,11 @@ export function GraphEditor({ id }: { id: string }) {
           />
           {graph.nodes.length === 0 && <EmptyCanvas />}
           <Questions graph={graph} />
-          <RunBar graph={graph} onCancel={() => runId && void api.runs.cancel.mutate({ id: runId }).catch(toastError)} />
+          <RunBar
+            graph={graph}
+            onCancel={() => runId && void api.runs.cancel.mutate({ id: runId }).catch(toastError)}
+            onRetry={(node) => runId && void api.runs.fork.mutate({ id: runId, node }).then(follow, toastError)}
+          />
         </div>
       ) : (
         <div className="canvas">

@@ -66,6 +66,8 @@ const runs = router({
   nodeRuns: procedure
     .input(z.object({ id, node: z.string().max(64).optional() }))
     .query(({ ctx, input }) => ctx.runs.nodeRuns(input.id, input.node)),
+  /** What the tries of a node run wrote. */
+  logs: procedure.input(z.object({ id, path })).query(({ ctx, input }) => ctx.runs.logs(input.id, input.path)),
   questions: procedure.input(z.object({ id })).query(({ ctx, input }) => ctx.people.questions(input.id)),
   answer: procedure
     .input(z.object({ id, path, values, button: z.string().max(80).optional() }))

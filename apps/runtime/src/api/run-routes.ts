@@ -44,6 +44,13 @@ export function runRoutes({ runs, people, config }: Services): Router {
     }),
   );
   routes.get(
+    "/api/runs/:id/logs",
+    handle(async (request, response) => {
+      const { path } = read(place, { path: request.query.path });
+      response.json(await runs.logs(uuid(request.params.id, "run"), path));
+    }),
+  );
+  routes.get(
     "/api/runs/:id/graph",
     handle(async (request, response) => response.json(await runs.graphWithState(uuid(request.params.id, "run")))),
   );

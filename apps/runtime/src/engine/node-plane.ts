@@ -35,10 +35,11 @@ export class NodePlane {
     else attempt.beginLater();
     while (!attempt.lost) {
       try {
-        const output = await this.call(attempt.row, input, signal);
+        const output = await this.call(attempt.row, input, signal, (line) => attempt.log(line));
         return await attempt.end({ change: "succeed", output, body: { engine: row.engine, draft: row.draft, output } });
       } catch (cause) {
         const error = describe(cause);
+        if (error.code === "node.exception" && cause instanceof Error && cause.stack) attempt.log(cause.stack);
         if (signal.aborted && !(signal.reason instanceof Cancelled)) return undefined; // this runtime stops: another one runs it again
         if (signal.aborted)
           return await attempt.end({ change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
@@ -52,7 +53,12 @@ export class NodePlane {
     return undefined;
   }
 
-  private async call(row: NodeRunRow, input: Record<string, unknown>, cancelled: AbortSignal): Promise<Record<string, unknown>> {
+  private async call(
+    row: NodeRunRow,
+    input: Record<string, unknown>,
+    cancelled: AbortSignal,
+    log: (line: string) => void,
+  ): Promise<Record<string, unknown>> {
     const { registry, artifacts, live, models, manifest } = this.parts;
     const capability = registry.find(row.service);
     if (!capability?.run) throw new Error(`The node plane has no ${row.service}.`);
@@ -72,6 +78,7 @@ export class NodePlane {
       signal: stop.signal,
       models,
       progress: (news) => live.update(row.run_id, row.node_id, news),
+      log,
       read: (ref) => artifacts.read(ref),
       write: (bytes, file) => artifacts.write(bytes, file),
       manifest,
@@ -88,6 +95,8 @@ export class Cancelled extends Error {}
 
 /** How long a node may run before the record says that it does. */
 const UNSAID_MS = 50;
+/** Characters of a try's log. */
+const LOG_KEPT = 16_000;
 
 export interface NodeTask {
   input: Record<string, unknown>;
@@ -109,9 +118,10 @@ class Attempt {
   private begun: Promise<void> | undefined;
   private readonly started = performance.now();
   lost = false;
+  private text = "";
 
   constructor(
-    private readonly record: Pick<RunRecord, "change">,
+    private readonly record: Pick<RunRecord, "change" | "log">,
     public row: NodeRunRow,
     private readonly task: NodeTask,
   ) {}
@@ -132,11 +142,24 @@ class Attempt {
   async again(body: Record<string, unknown>): Promise<void> {
     await this.settleBegin();
     await this.begin("begin");
+    await this.keepLog();
     await this.change({ change: "retryHere", body });
+  }
+
+  log(line: string): void {
+    this.text = `${this.text}${line}\n`.slice(-LOG_KEPT);
+  }
+
+  /** Before the try ends, so that whoever hears of its end finds it. */
+  private async keepLog(): Promise<void> {
+    const { text } = this;
+    this.text = "";
+    if (text) await this.record.log(this.row.id, this.tries, text).catch(() => {});
   }
 
   async end({ change, ...more }: Ending): Promise<Ended | undefined> {
     await this.settleBegin();
+    await this.keepLog();
     const here = this.begun ? change : change === "succeed" ? "succeedHere" : change === "fail" ? "failHere" : change;
     const first = this.begun ? {} : { ...this.first(), tookMs: Math.round(performance.now() - this.started) };
     const row = this.lost ? undefined : await this.change({ change: here, ...more, ...first });

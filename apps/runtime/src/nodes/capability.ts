@@ -10,6 +10,8 @@ export interface NodeContext {
   models: Config["models"];
   /** Shows up on the node while it runs; lossy, latest wins. */
   progress(news: { progress?: number; note?: string; text?: string }): void;
+  /** Kept with the node run, for those who look into it later; of much, the end. */
+  log(line: string): void;
   read(ref: ArtifactRef): Promise<Buffer>;
   write(bytes: Uint8Array, file: { mime: string; name?: string }): Promise<ArtifactRef>;
   manifest(): CombinedManifest;

@@ -274,6 +274,28 @@ export class RunRecord implements EngineRecord {
     return new Map(rows.map((row) => [`${row.service}\n${row.engine}`, Number(row.ms)]));
   }
 
+  /** Keeps what a try of a node wrote; no part of what the run means. */
+  async log(nodeRun: string, attempt: number, text: string): Promise<void> {
+    await this.pool.query("INSERT INTO node_log (node_run_id, attempt, text) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", [
+      nodeRun,
+      attempt,
+      storableName(text),
+    ]);
+  }
+
+  /** What the tries of a node run wrote, the first one first. */
+  async logs(run: string, path: string): Promise<{ attempt: number; text: string }[]> {
+    const text = `SELECT l.attempt, l.text FROM node_log l JOIN node_run n ON n.id = l.node_run_id WHERE n.run_id = $1 AND n.path = $2 ORDER BY l.attempt`;
+    return (await this.pool.query<{ attempt: number; text: string }>(text, [run, path])).rows;
+  }
+
+  /** When each task of a run was first given to the workers, by path. */
+  async queuedAt(run: string): Promise<Map<string, Date>> {
+    const text = "SELECT path, min(at) AS at FROM run_event WHERE run_id = $1 AND type = 'node.dispatched' GROUP BY path";
+    const { rows } = await this.pool.query<{ path: string; at: Date }>(text, [run]);
+    return new Map(rows.map(({ path, at }) => [path, at]));
+  }
+
   /** Nothing that ran until now answers for anything later; of one graph, or of all. Returns how many it was. */
   async clearCache(graph?: string): Promise<number> {
     const { rowCount } = await this.pool.query(

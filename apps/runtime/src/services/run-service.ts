@@ -41,6 +41,8 @@ export interface NodeRunView {
   input: Record<string, unknown> | null;
   output: Record<string, unknown> | null;
   error: Record<string, unknown> | null;
+  /** When it was given to the workers, for the first time; only where one run is looked at closely. */
+  queuedAt?: string;
   startedAt: string | null;
   finishedAt: string | null;
   /** An earlier output stands for its own. */
@@ -194,7 +196,17 @@ export class RunService {
     const run = await this.db.prisma.run.findUnique({ where: { id }, include: { revision: true } });
     const names = titles(run?.revision.document as unknown as Graph | undefined);
     const at = (row: (typeof rows)[number]) => (row.startedAt ?? row.finishedAt ?? row.changedAt).getTime();
-    return rows.sort((a, b) => at(a) - at(b)).map((row) => view(row, names)); // stable: at one time by path
+    const queued = await this.record.queuedAt(id);
+    return rows
+      .sort((a, b) => at(a) - at(b)) // stable: at one time by path
+      .map((row) => ({
+        ...view(row, names),
+        ...(queued.has(row.path) ? { queuedAt: queued.get(row.path)?.toISOString() as string } : {}),
+      }));
+  }
+
+  logs(id: string, path: string): Promise<{ attempt: number; text: string }[]> {
+    return this.record.logs(id, path);
   }
 
   async list(filter: { graphId?: string; template?: string } = {}, take = 50) {

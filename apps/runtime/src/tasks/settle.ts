@@ -38,6 +38,7 @@ export async function settle(context: SettleContext, result: TaskResult): Promis
     if (task && row) await discard(context, row.run_id, task, result);
     return { settled: "stale" };
   }
+  if (result.log) await context.record.log(row.id, row.attempt, result.log);
   if (result.outcome === "cancelled")
     return finish(context, row, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
   const error =

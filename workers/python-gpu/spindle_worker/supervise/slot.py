@@ -22,6 +22,7 @@ from ..settings import Settings
 from ..wire import Wire
 from .device import lock
 from .metrics import TASK_SECONDS, TASKS
+from .output import Output
 
 log = logging.getLogger("spindle.slot")
 
@@ -50,6 +51,7 @@ class Slot:
         self._bus = Bus(settings.redis_url, f"{settings.worker}:{label}", settings.worker_key)
         self._child: subprocess.Popen[bytes] | None = None
         self._wire: Wire | None = None
+        self._output: Output | None = None
         self._stop = threading.Event()
         self._waits = False
 
@@ -98,11 +100,20 @@ class Slot:
         ours, theirs = socket.socketpair()
         # The child holds the lock too: while it lives the device is taken, even if this process is killed.
         held = [self._lock.fileno()] if self._lock else []
+        read, write = os.pipe()
         command = [sys.executable, "-m", "spindle_worker", "child", "--socket", str(theirs.fileno())]
         self._child = subprocess.Popen(
-            command, pass_fds=[theirs.fileno(), *held], env=self._environment, start_new_session=True, stdin=subprocess.DEVNULL
+            command,
+            pass_fds=[theirs.fileno(), *held],
+            env=self._environment,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=write,
+            stderr=write,
         )
         theirs.close()
+        os.close(write)
+        self._output = Output(read)
         self._wire = Wire(ours)
 
     def _kill(self) -> None:
@@ -132,13 +143,16 @@ class Slot:
             service = entry.capability.split("@")[0]
             TASK_SECONDS.labels(service, entry.engine).observe(time.monotonic() - began)
             TASKS.labels(service, entry.engine, result["outcome"]).inc()
-            self._settle(entry.task, result)
+            log_text = self._output.take() if self._output else ""
+            self._settle(entry.task, {**result, **({"log": log_text} if log_text else {})})
         finally:
             self.current = None
 
     def _watch(self, entry: TaskEntry) -> dict[str, Any] | None:
         """The result, or None if the task is no longer ours."""
         assert self._wire is not None
+        assert self._output is not None
+        self._output.begin()
         beats = Beats(self._bus, entry)
         progress = Progress(self._bus, entry.task)
         token = self._bus.token(entry.task)

@@ -30,6 +30,14 @@ ALTER TABLE "node_run" ADD COLUMN "stall_seconds" INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE "run" ADD COLUMN "priority" SMALLINT NOT NULL DEFAULT 0;
 ALTER TABLE "run" ADD COLUMN "submitter" TEXT NOT NULL DEFAULT '';
 
+-- What a try of a node wrote: the end of it.
+CREATE TABLE "node_log" (
+  "node_run_id" UUID NOT NULL REFERENCES "node_run"("id") ON DELETE CASCADE ON UPDATE CASCADE,
+  "attempt" INTEGER NOT NULL,
+  "text" TEXT NOT NULL,
+  PRIMARY KEY ("node_run_id", "attempt")
+);
+
 -- The one statement by which node runs change (src/record/record.ts): any number of changes, each fenced by itself, with
 -- their events, results, artifacts and outbox rows, in one transaction. A function, because its parts are planned once per
 -- connection: as one query with as many CTEs the same takes twice as long.

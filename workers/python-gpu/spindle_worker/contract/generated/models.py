@@ -706,6 +706,13 @@ class TaskResult(BaseModel):
         Field(description='Port name to value; artifacts as references.'),
     ] = None
     objects: Annotated[list[Object] | None, Field(max_length=256)] = None
+    log: Annotated[
+        str | None,
+        Field(
+            description='What the work wrote to its standard output and error; of much, the end.',
+            max_length=16384,
+        ),
+    ] = None
     error: TaskResultTaskError | None = None
 
 

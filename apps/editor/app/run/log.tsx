@@ -1,0 +1,20 @@
+// What a node's tries wrote, where they wrote anything.
+import { useQuery } from "@tanstack/react-query";
+import { useTRPC } from "../session/provider";
+
+export function Log({ run, path, ended }: { run: string; path: string; ended: boolean }) {
+  const trpc = useTRPC();
+  const { data = [] } = useQuery({ ...trpc.runs.logs.queryOptions({ id: run, path }), enabled: ended });
+  if (data.length === 0) return null;
+  return (
+    <div data-testid="log">
+      <h4 className="t12 med">Log</h4>
+      {data.map(({ attempt, text }) => (
+        <div key={attempt}>
+          {data.length > 1 && <p className="t3 t12">Try {attempt}</p>}
+          <pre className="log">{text}</pre>
+        </div>
+      ))}
+    </div>
+  );
+}
