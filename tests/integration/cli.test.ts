@@ -58,6 +58,7 @@ describe("without a server", () => {
     const imported = await spindle(["import", odd]);
     expect([imported.code, JSON.parse(imported.out).nodes[0].id]).toEqual([0, "a"]);
     expect(imported.err).toContain("node.unknown_capability");
+    expect((await spindle(["export", file("good.json", good), "--to", "langgraph"])).out).toContain("export async function run(");
     expect((await spindle(["export", file("good.json", good), "--to", "mermaid"])).out).toMatch(/^flowchart LR\n {2}n0\("a"\)/);
     expect((await spindle(["export", odd, "--to", "png"])).code).toBe(1);
     const comfy = await spindle(["import", file("comfy.json", '{"1":{"class_type":"KSampler","inputs":{}}}')]);

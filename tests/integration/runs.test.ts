@@ -107,6 +107,15 @@ describe("a run", () => {
     expect(run.nodes.map((one) => one.state)).toEqual(["cancelled", "cancelled"]);
     expect((await ended(spindle.url, await start(graphOf([wait("next", { seconds: 0 })])))).state).toBe("succeeded");
   });
+  test("what a node wrote is kept, for each of its tries", async () => {
+    const run = await start(graphOf([wait("loud", { seconds: 0.1 }), node("quiet", "output.preview", { value: "x" })]));
+    await ended(spindle.url, run);
+    const logs = async (path: string) => (await fetch(`${spindle.url}/api/runs/${run}/logs?path=${path}`)).json();
+    expect(await logs("loud")).toEqual([{ attempt: 1, text: expect.stringMatching(/^Waited 0\.1\d* s\.$/) }]);
+    expect(await logs("quiet")).toEqual([]);
+    expect((await fetch(`${spindle.url}/api/runs/${run}/logs`)).status, "without a path").toBe(422);
+  });
+
   test("a node over its time-out fails and says so", async () => {
     const run = await ended(
       spindle.url,

@@ -12,7 +12,7 @@ export function Log({ run, path, ended }: { run: string; path: string; ended: bo
       {data.map(({ attempt, text }) => (
         <div key={attempt}>
           {data.length > 1 && <p className="t3 t12">Try {attempt}</p>}
-          <pre className="log">{text}</pre>
+          <pre className="node-log">{text}</pre>
         </div>
       ))}
     </div>

@@ -8,6 +8,7 @@ import {
   CloudOff,
   Download,
   Eraser,
+  FileCode,
   FileJson,
   ListChecks,
   LoaderCircle,
@@ -84,6 +85,7 @@ export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile
         }
         items={[
           { label: "Export as JSON", icon: <FileJson size={16} />, onSelect: () => go("json") },
+          { label: "Export as LangGraph program", icon: <FileCode size={16} />, onSelect: () => go("langgraph") },
           { label: "Export as Mermaid", icon: <Waypoints size={16} />, onSelect: () => go("mermaid") },
           { label: "Open a file", icon: <Upload size={16} />, onSelect: () => file.current?.click() },
           "line",

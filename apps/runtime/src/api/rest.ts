@@ -1,6 +1,7 @@
 // The plain HTTP calls: the seed's, and one per template and graph, made from their interface (DESIGN G4).
-import { definer, exportJson, exportMermaid, exportRegion, hasErrors, readAnyText, runInputs } from "@spindle/graph-model";
+import { definer, exportJson, exportMermaid, exportRegion, hasErrors, readAnyText, runInputs, validate } from "@spindle/graph-model";
 import express, { type Request, Router } from "express";
+import { exportTypeScript } from "../export/typescript.ts";
 import { SEED_JOB_STATUS } from "../record/states.ts";
 import type { Priority, RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
@@ -111,6 +112,12 @@ export function restRoutes(services: Services): Router {
           .trim()
           .slice(0, 60) || "graph";
       if (request.query.to === "mermaid") return response.type("text/plain").attachment(`${stem}.mmd`).send(exportMermaid(graph));
+      if (request.query.to === "langgraph") {
+        const issues = validate(graph, library.library());
+        if (hasErrors(issues))
+          throw new Refused(422, "request.invalid", "The graph has problems; only one that runs is a program.", { issues });
+        return response.type("text/plain").attachment(`${stem}.ts`).send(exportTypeScript(graph, library.library()));
+      }
       if (request.query.to === "comfyui") {
         const { text: prompt, why } = exportRegion(graph, library.library(), String(request.query.node ?? ""));
         if (prompt === undefined) throw new Refused(422, "request.invalid", why ?? "There is nothing to export.");

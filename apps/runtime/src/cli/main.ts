@@ -21,7 +21,10 @@ program
 program
   .command("export")
   .argument("<file>")
-  .requiredOption("--to <format>", "langgraph-json, mermaid or comfyui (API format of a region)")
+  .requiredOption(
+    "--to <format>",
+    "langgraph-json, langgraph (TypeScript that runs without Spindle), mermaid or comfyui (API format of a region)",
+  )
   .option("--node <id>", "a node of the region, where there are several")
   .description("print a graph in another format; issues on standard error")
   .action((file: string, options: { to: string; node?: string }) => end(exportGraph(file, options.to, options.node)));

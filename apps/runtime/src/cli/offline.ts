@@ -18,6 +18,7 @@ import {
 import { makeLibrary, mergeManifests } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
 import { type Capability, validateCombinedManifest } from "@spindle/schemas";
+import { exportTypeScript } from "../export/typescript.ts";
 import { runningServer } from "./server.ts";
 
 /**
@@ -88,6 +89,10 @@ export async function importGraph(file: string): Promise<number> {
 
 const FORMATS: Record<string, (graph: Graph, library: Library, node?: string) => string> = {
   "langgraph-json": exportJson,
+  langgraph: (graph, library) => {
+    if (hasErrors(validate(graph, library))) throw new Error("Only a graph without problems is a program.");
+    return exportTypeScript(graph, library);
+  },
   mermaid: exportMermaid,
   comfyui: (graph, library, node) => {
     const { text, why } = exportRegion(graph, library, node);

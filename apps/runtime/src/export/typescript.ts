@@ -1,0 +1,201 @@
+// A graph as a program of its own: TypeScript that needs LangGraph and the services' functions, and nothing of Spindle.
+import { readFileSync } from "node:fs";
+import {
+  declaredInterface,
+  edgeMetadata,
+  type Graph,
+  type GraphEdge,
+  type GraphNode,
+  type InputSource,
+  type Library,
+  nodeSettings,
+  nodeTitle,
+  type Region,
+} from "@spindle/graph-model";
+import { type Level, Levels } from "../engine/level.ts";
+
+/** Text of a prelude without the part that is for its own file. */
+const prelude = (name: string): string => {
+  const text = readFileSync(new URL(name, import.meta.url), "utf8");
+  return text.slice(text.indexOf("import "), text.indexOf("\n// ---\n"));
+};
+
+/** @returns a module that exports `run(services, inputs)`; the graph has been validated */
+export function exportTypeScript(graph: Graph, library: Library): string {
+  const levels = new Levels(graph, library);
+  const names = definitionsUsed(levels);
+  const parts = names.map((name) => new LevelText(levels.of(name), `graph${names.indexOf(name)}`, (one) => `graph${names.indexOf(one)}`));
+  const services = [...new Set(parts.flatMap((one) => one.services))].sort();
+  const hasConditions = parts.some((one) => one.hasConditions);
+  return [
+    `// ${oneLine(graph.workflowId)}, exported from Spindle.`,
+    `// It needs @langchain/langgraph${hasConditions ? " and @bufbuild/cel" : ""}, and a function for each service:`,
+    ...services.map((one) => `//   ${oneLine(one)}`),
+    prelude("prelude.ts").trimEnd(),
+    ...(hasConditions ? ["", prelude("prelude-condition.ts").trimEnd()] : []),
+    ...parts.map((one) => `\n${one.text()}`),
+    "",
+    "/** Runs the graph. @param services by name, those listed at the top */",
+    "export async function run(services: Services, inputs: Values = {}) {",
+    '  const { outputs, states, failed } = await runLevel(graph0, services, inputs, "");',
+    '  return { status: failed.length > 0 ? ("failed" as const) : ("succeeded" as const), outputs, states, failed };',
+    "}",
+    "",
+  ].join("\n");
+}
+
+/** The graph itself, and each definition that a call needs. */
+function definitionsUsed(levels: Levels): string[] {
+  const names = [""];
+  for (const name of names) // grows meanwhile
+    for (const definition of levels.of(name).definition.values())
+      if (definition?.calls !== undefined && !names.includes(definition.calls)) names.push(definition.calls);
+  return names;
+}
+
+class LevelText {
+  readonly services: string[];
+  readonly hasConditions: boolean;
+  private readonly names = new Map<string, string>();
+
+  constructor(
+    private readonly level: Level,
+    private readonly own: string,
+    private readonly other: (definition: string) => string,
+  ) {
+    this.services = level.graph.nodes.filter((one) => level.definition.get(one.id)?.calls === undefined).map((one) => one.service);
+    this.hasConditions = level.graph.edges.some((edge) => edgeMetadata(edge).when != null);
+  }
+
+  text(): string {
+    const { graph, plan } = this.level;
+    const bodies = [...plan.regions.values()].reverse(); // an inner loop before the one around it
+    const forward = graph.edges.filter((edge) => !edgeMetadata(edge).loop);
+    const about = `${this.own}Level`;
+    return [
+      `const ${about} = level([${forward.map((edge) => `\n  ${this.edge(edge)},`).join("")}\n]);`,
+      ...depthFirst(bodies).map((loop) => `const ${this.body(loop)} = ${this.region(loop, about)};`),
+      `const ${this.own}: Level = {\n  graph: ${indent(this.region(plan.root, about))},\n  ${this.outputs(graph)},\n};`,
+    ].join("\n\n");
+  }
+
+  private region(region: Region, about: string): string {
+    const lines = ["new StateGraph(State)"];
+    const edges: string[] = [];
+    for (const item of this.items(region)) {
+      const loop = this.level.plan.regions.get(item);
+      const name = this.name(item);
+      if (loop) {
+        lines.push(
+          `  .addNode(${q(name)}, ${about}.loop(${this.loop(loop)}, ${this.body(loop)}))`,
+          `  .addNode(${q(`${name}_over`)}, () => ({}))`,
+        );
+        edges.push(
+          `  .addConditionalEdges(${q(name)}, ({ visits }) => (visits[${q(item)}] === -1 ? ${q(`${name}_over`)} : ${q(name)}), [${q(name)}, ${q(`${name}_over`)}])`,
+        );
+      } else lines.push(`  .addNode(${q(name)}, ${about}.node(${this.node(item)}))`);
+      const before = this.before(region, item).map((one) => (this.level.plan.regions.has(one) ? `${this.name(one)}_over` : this.name(one)));
+      edges.push(`  .addEdge(${before.length === 0 ? "START" : before.length === 1 ? q(before[0]) : q(before)}, ${q(name)})`);
+    }
+    return [...lines, ...edges, "  .compile() as Compiled"].join("\n");
+  }
+
+  /** Groups are Spindle's way to ComfyUI; here their nodes are nodes. */
+  private items(region: Region): string[] {
+    return region.items.flatMap((item) => this.level.plan.groups.get(item)?.nodes ?? [item]);
+  }
+
+  private before(region: Region, item: string): string[] {
+    const { plan } = this.level;
+    const group = plan.groupOf.get(item);
+    const outside = [...(region.predecessors.get(group?.id ?? item) ?? [])].flatMap((one) => plan.groups.get(one)?.nodes ?? [one]);
+    const inside = [...(plan.shape.predecessors.get(item) ?? [])].filter((one) => group?.nodes.includes(one));
+    return [...new Set([...outside, ...inside])];
+  }
+
+  /** A name that LangGraph takes, and that says what it is where the id allows it. */
+  private name(item: string): string {
+    const known = this.names.get(item);
+    if (known) return known;
+    const plain = /^[A-Za-z][\w-]*$/.test(item) && !["results", "states", "failed", "visits"].includes(item) && !item.endsWith("_over");
+    const name = plain ? item : `n${this.names.size}_${item.replaceAll(/[^A-Za-z0-9]+/g, "_")}`;
+    this.names.set(item, name);
+    return name;
+  }
+
+  private body = (loop: Region): string => `${this.own}Body${[...this.level.plan.regions.keys()].indexOf(loop.id)}`;
+
+  private loop({ id, head, tail, maxIterations: max, edge }: Region): string {
+    return `{ id: ${q(id)}, head: ${q(head)}, tail: ${q(tail)}, max: ${max}, edge: ${this.edge(edge as GraphEdge)} }`;
+  }
+
+  private edge(edge: GraphEdge): string {
+    const { when, sourcePort, targetPort } = edgeMetadata(edge);
+    const parts = [`from: ${q(edge.from)}, to: ${q(edge.to)}, kind: ${q(edge.kind ?? "normal")}`];
+    if (when != null) parts.push(`when: cel(${q(when)}, ${q(this.level.graph.context ?? {})})`);
+    if (this.level.branches.has(edge)) parts.push(`branch: ${q(sourcePort)}`);
+    if (edgeMetadata(edge).loop && sourcePort && targetPort) parts.push(`sourcePort: ${q(sourcePort)}, targetPort: ${q(targetPort)}`);
+    return `{ ${parts.join(", ")} }`;
+  }
+
+  private node(id: string): string {
+    const { graph, plan, definition, mapped } = this.level;
+    const node = plan.shape.node.get(id) as GraphNode;
+    const own = definition.get(id);
+    const { disabled, pinned } = nodeSettings(graph, id);
+    const sources = this.level.sources.get(id) ?? [];
+    const values = (own?.parameters ?? []).map(({ name, schema }) => [name, node.params?.[name] ?? schema.default] as const);
+    const parameters = values.filter(([, value]) => value !== undefined);
+    const inputs = sources.map((source) => [source.port.name, this.chain(source)] as const).filter(([, chain]) => chain.length > 0);
+    const required = sources.filter(({ port }) => port.required).map(({ port }) => port.name);
+    const wired = sources.filter(({ kind }) => kind === "wire").map(({ port }) => port.name);
+    const list = mapped.get(id);
+    const parts = [`id: ${q(id)}`, `service: ${q(node.service)}`];
+    if (parameters.length > 0) parts.push(`parameters: ${q(Object.fromEntries(parameters))}`);
+    if (inputs.length > 0) parts.push(`inputs: ${q(Object.fromEntries(inputs))}`);
+    if (required.length > 0) parts.push(`required: ${q(required)}`);
+    if (wired.length > 0) parts.push(`wired: ${q(wired)}`);
+    if (disabled === true) parts.push("off: true");
+    if (pinned) parts.push(`pinned: ${q(pinned)}`);
+    if (list) parts.push(`map: ${q(this.fanOut(list, own?.outputs.map((one) => one.name) ?? []))}`);
+    if (own?.calls !== undefined) parts.push(`call: () => ${this.other(own.calls)}`);
+    return `{ ${parts.join(", ")} }`;
+  }
+
+  private fanOut(edge: GraphEdge, outputs: string[]) {
+    const { map, targetPort } = edgeMetadata(edge);
+    const { limit, tolerate = 0 } = Object(map) as { limit?: number; tolerate?: number };
+    return { port: targetPort, ...(limit ? { limit } : {}), tolerate, outputs };
+  }
+
+  /** DESIGN G2, as `resolveInputs` has it: the first place that has a value. */
+  private chain(source: InputSource): object[] {
+    const { name, schema } = source.port;
+    const value = (one: unknown) => (one === undefined || one === null ? [] : [{ value: one }]);
+    const param = value(source.node.params?.[name]);
+    const late = [{ input: name }, ...value(this.level.graph.context?.[name]), ...value(schema.default)];
+    if (source.kind === "wire") return [{ from: source.from, output: source.output }];
+    if (source.kind === "upstream") return [{ from: source.from, output: source.output }, ...param, ...late];
+    if (source.kind === "param") return param;
+    if (source.kind !== "interface") return late;
+    const near = typeof source.otherwise === "object" ? [{ from: source.otherwise.from, output: source.otherwise.output }] : [];
+    return [{ input: source.input }, ...near, ...param, ...late];
+  }
+
+  private outputs(graph: Graph): string {
+    const declared = declaredInterface(graph).outputs.map(({ name, from }) => ({ name, from: from.node, port: from.port }));
+    const ends = graph.nodes.filter((node) => this.level.plan.shape.successors.get(node.id)?.size === 0);
+    const all = ends.map((node) => ({ id: node.id, prefix: ends.length === 1 ? "" : `${nodeTitle(node)}.` }));
+    return `outputs: ${q(declared)},\n  ends: ${q(declared.length > 0 ? [] : all)}`;
+  }
+}
+
+/** Each loop after those inside it. */
+function depthFirst(loops: readonly Region[]): Region[] {
+  const depth = (loop: Region): number => (loop.parent ? 1 + depth(loop.parent) : 0);
+  return [...loops].sort((a, b) => depth(b) - depth(a));
+}
+
+const q = (value: unknown): string => JSON.stringify(value);
+const indent = (text: string): string => text.replaceAll("\n", "\n  ");
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").slice(0, 120);
