@@ -12,7 +12,8 @@ export const BUS = {
     "settled": "s:{task}",
     "epoch": "epoch",
     "manifest": "manifest:{plane}",
-    "worker": "worker:{plane}:{worker}",
+    "workers": "workers:{plane}",
+    "workerManifest": "manifest:{plane}:{worker}",
     "doorbell": "bell:{plane}",
     "decided": "decided:bell"
   },

@@ -23,7 +23,10 @@ export class WorkerHand {
       ...one,
       engines: one.engines?.map(({ reason: _, ...engine }) => ({ ...engine, live: true })),
     }));
-    const publish = () => redis.set(names.manifest("python"), JSON.stringify({ ...python, capabilities }), "PX", 5000);
+    const publish = async () => {
+      await redis.set(names.workerManifest("python", "hand"), JSON.stringify({ ...python, capabilities }), "PX", 5000);
+      await redis.sadd(names.workers("python"), "hand");
+    };
     await publish();
     const publishing = setInterval(() => void publish(), 1000);
     await until(async () => (await health(spindle.url)).parts.python === "up", 10_000, "the manifest is seen");

@@ -1,6 +1,7 @@
+import type { Capability } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { committedManifests } from "../manifests/index.ts";
-import { makeLibrary, makeSearch, mergeManifests } from "./index.ts";
+import { joinManifests, makeLibrary, makeSearch, mergeManifests } from "./index.ts";
 
 const { node, python } = committedManifests;
 const now = new Date(0);
@@ -26,4 +27,27 @@ describe("the library", () => {
     expect(search("upscle")[0]?.label).toBe("Upscale video");
     expect(search("")).toHaveLength(node.capabilities.length + python.capabilities.length);
   });
+});
+
+test("workers of one plane that offer different things are joined, whoever reports first", () => {
+  const engine = (id: string, live: boolean) => ({ id, label: id, plane: "python" as const, draft: false, live });
+  const worker = (entries: [id: string, version: string, engines: ReturnType<typeof engine>[]][]) => ({
+    generatedAt: "2026-01-01T00:00:00.000Z",
+    capabilities: entries.map(([id, version, engines]) => ({ ...(python.capabilities[0] as Capability), id, version, engines })),
+  });
+  const small = worker([["speak", "2", [engine("draft", true), engine("real", false)]]]);
+  const large = worker([
+    ["speak", "1", [engine("real", true), engine("old", true)]],
+    ["paint", "1", [engine("real", true)]],
+  ]);
+  for (const both of [joinManifests([small, large]), joinManifests([large, small])]) {
+    const speak = both.capabilities.find(({ id }) => id === "speak");
+    expect(speak?.version).toBe("2");
+    expect(speak?.engines?.map(({ id, live }) => [id, live])).toEqual([
+      ["draft", true],
+      ["real", true],
+      ["old", true],
+    ]);
+    expect(both.capabilities.map(({ id }) => id).sort()).toEqual(["paint", "speak"]);
+  }
 });

@@ -7,12 +7,19 @@ local function group(stream)
   redis.pcall('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM')
 end
 
--- KEYS: dispatched mark, stream. ARGV: task entry (JSON), mark's ttl in ms, doorbell channel.
--- Returns the entry's id; calling it again for the same task returns the same id and adds nothing.
+-- How many tasks of a stream no worker has taken yet.
+local function waiting(stream)
+  local pending = redis.pcall('XPENDING', stream, GROUP)
+  return redis.call('XLEN', stream) - (pending.err and 0 or pending[1])
+end
+
+-- KEYS: dispatched mark, stream. ARGV: task entry (JSON), mark's ttl in ms, doorbell channel, how many may wait before it (optional).
+-- Returns the entry's id; calling it again for the same task returns the same id and adds nothing. Nil where too many wait.
 redis.register_function('spindle_dispatch', function(keys, args)
   local known = redis.call('GET', keys[1])
   if known then return known end
   group(keys[2])
+  if args[4] and waiting(keys[2]) > tonumber(args[4]) then return nil end
   local id = redis.call('XADD', keys[2], '*', 'entry', args[1])
   redis.call('SET', keys[1], id, 'PX', args[2])
   redis.call('PUBLISH', args[3], '1')
@@ -61,8 +68,7 @@ end)
 
 -- KEYS: stream. How many of its tasks no worker has taken yet.
 redis.register_function('spindle_waiting', function(keys)
-  local pending = redis.pcall('XPENDING', keys[1], GROUP)
-  return redis.call('XLEN', keys[1]) - (pending.err and 0 or pending[1])
+  return waiting(keys[1])
 end)
 
 -- KEYS: lease, cancel mark. ARGV: owner, lease in ms. Returns 'ok', 'cancel' or 'lost'.

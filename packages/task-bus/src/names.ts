@@ -17,5 +17,8 @@ export const names = {
   decidedBell: key(BUS.names.decided),
   epoch: key(BUS.names.epoch),
   manifest: (plane: string) => fill(BUS.names.manifest, { plane }),
+  /** The set of a plane's workers, and what each of them offers. */
+  workers: (plane: string) => fill(BUS.names.workers, { plane }),
+  workerManifest: (plane: string, worker: string) => fill(BUS.names.workerManifest, { plane, worker }),
   doorbell: (plane: string) => fill(BUS.names.doorbell, { plane }),
 } as const;

@@ -16,8 +16,11 @@ export interface Route {
 export type Whereabouts = "leased" | "taken" | "queued" | "lost";
 
 export interface RuntimeEnd {
-  /** Idempotent by task. @throws RangeError if the entry is over 1 kB */
-  dispatch(entry: Omit<TaskEntry, "sig">, route: Route): Promise<string>;
+  /**
+   * Idempotent by task. @throws RangeError if the entry is over 1 kB
+   * @param before how many may wait before it; undefined comes back where more do
+   */
+  dispatch(entry: Omit<TaskEntry, "sig">, route: Route, before?: number): Promise<string | undefined>;
   /** How many tasks of a route are on the bus that no worker has taken yet. */
   waiting(route: Route): Promise<number>;
   whereabouts(task: string, route: Route): Promise<Whereabouts>;
@@ -36,16 +39,13 @@ export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
   const call = (name: string, keys: string[], ...args: (string | number)[]) => redis.call("FCALL", name, keys.length, ...keys, ...args);
   const stream = (route: Route) => names.queue(route.plane, route.service, route.engine);
   return {
-    async dispatch(entry, route) {
+    async dispatch(entry, route, before) {
       const text = JSON.stringify(signEntry(entry, workerKey));
       if (text.length > BUS.entryMaxBytes) throw new RangeError(`A task entry of ${text.length} bytes; the limit is ${BUS.entryMaxBytes}.`);
-      return (await call(
-        "spindle_dispatch",
-        [names.dispatched(entry.task), stream(route)],
-        text,
-        MARK_TTL,
-        names.doorbell(route.plane),
-      )) as string;
+      const keys = [names.dispatched(entry.task), stream(route)];
+      const limit = before === undefined ? [] : [before];
+      const id = await call("spindle_dispatch", keys, text, MARK_TTL, names.doorbell(route.plane), ...limit);
+      return (id as string | null) ?? undefined;
     },
     async waiting(route) {
       return Number(await call("spindle_waiting", [stream(route)]));

@@ -84,4 +84,6 @@ class Bus:
         return hmac.new(self._key, f"task-token:{task}".encode(), hashlib.sha256).hexdigest()
 
     def publish(self, manifest: dict[str, Any], ttl_ms: int) -> None:
-        self.redis.set(name("manifest", plane="python"), json.dumps(manifest), px=ttl_ms)
+        """Each worker speaks for itself: another one may offer other things."""
+        self.redis.set(name("workerManifest", plane="python", worker=self.worker), json.dumps(manifest), px=ttl_ms)
+        self.redis.sadd(name("workers", plane="python"), self.worker)

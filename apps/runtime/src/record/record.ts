@@ -112,7 +112,7 @@ export class RunRecord implements EngineRecord {
   }
 
   async add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]> {
-    const { rows } = await this.pool.query<NodeRunRow>(ADD_SQL, [run, JSON.stringify(nodes)]);
+    const { rows } = await this.pool.query<NodeRunRow>({ name: "node-add", text: ADD_SQL, values: [run, JSON.stringify(nodes)] });
     return rows;
   }
 
@@ -133,14 +133,15 @@ export class RunRecord implements EngineRecord {
     to: RunState,
     more: { outputs?: Record<string, unknown>; error?: Record<string, unknown> } = {},
   ): Promise<boolean> {
-    const { rowCount } = await this.pool.query(
-      `WITH moved AS (UPDATE run SET state = $3, last_seq = last_seq + 1, outputs = COALESCE($4::jsonb, outputs), error = COALESCE($5::jsonb, error),
+    const { rowCount } = await this.pool.query({
+      name: "run-change",
+      text: `WITH moved AS (UPDATE run SET state = $3, last_seq = last_seq + 1, outputs = COALESCE($4::jsonb, outputs), error = COALESCE($5::jsonb, error),
          started_at = CASE WHEN $3 = 'running' THEN COALESCE(started_at, now()) ELSE started_at END,
          finished_at = CASE WHEN $3 IN ('succeeded','failed','cancelled') THEN now() END
          WHERE id = $1 AND state = ANY($2) AND fence = $7 RETURNING id, last_seq)
        INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.' || $3, $6::jsonb FROM moved`,
-      [id, from, to, json(more.outputs), json(more.error), storable(more.error ? { error: more.error } : {}), fence],
-    );
+      values: [id, from, to, json(more.outputs), json(more.error), storable(more.error ? { error: more.error } : {}), fence],
+    });
     this.changed.emit(id);
     return rowCount === 1;
   }
@@ -315,23 +316,29 @@ export class RunRecord implements EngineRecord {
   }
 
   async nodeRuns(run: string): Promise<(NodeRunRow & { output: Record<string, unknown> | null })[]> {
-    const { rows } = await this.pool.query(
-      `SELECT n.*, r.output FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.run_id = $1`,
-      [run],
-    );
+    const { rows } = await this.pool.query({
+      name: "node-runs",
+      text: "SELECT n.*, r.output FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.run_id = $1",
+      values: [run],
+    });
     return rows;
   }
 
   async nodeRun(id: string): Promise<(NodeRunRow & { output: Record<string, unknown> | null }) | undefined> {
-    const { rows } = await this.pool.query(
-      `SELECT n.*, r.output FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.id = $1`,
-      [id],
-    );
+    const { rows } = await this.pool.query({
+      name: "node-run",
+      text: "SELECT n.*, r.output FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.id = $1",
+      values: [id],
+    });
     return rows[0];
   }
 
   async events(run: string, since: number): Promise<RunEvent[]> {
-    const { rows } = await this.pool.query(`SELECT * FROM run_event WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT 1000`, [run, since]);
+    const { rows } = await this.pool.query({
+      name: "run-events",
+      text: "SELECT * FROM run_event WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT 1000",
+      values: [run, since],
+    });
     return rows.map((row) => ({
       run: row.run_id,
       seq: row.seq,

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { Library } from "@spindle/graph-model";
-import { makeLibrary, mergeManifests, withBlueprints } from "@spindle/node-library";
+import { joinManifests, makeLibrary, mergeManifests, withBlueprints } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
 import {
   type Blueprint,
@@ -87,14 +87,28 @@ export class LibraryService {
   }
 
   private async lookAtWorkers(): Promise<void> {
-    const text = await this.redis.get(names.manifest("python")).catch(() => undefined);
-    if (text === undefined) return; // Redis is away: that says nothing about the workers
-    const found: unknown = text === null ? undefined : JSON.parse(text);
-    this.pythonLive = validatePlaneManifest(found);
-    if (validatePlaneManifest(found)) this.python = found;
+    const found = await this.pythonManifests().catch(() => undefined);
+    if (found === undefined) return; // Redis is away: that says nothing about the workers
+    this.pythonLive = found.length > 0;
+    if (found.length > 0) this.python = joinManifests(found);
     await this.lookAtComfy();
     this.refresh();
   }
+
+  /** Of those who are there now, by name. @throws Error while Redis is away */
+  private async pythonManifests(): Promise<PlaneManifest[]> {
+    const workers = (await this.redis.smembers(names.workers("python"))).sort();
+    if (workers.length === 0) return [];
+    const texts = await this.redis.mget(workers.map((one) => names.workerManifest("python", one)));
+    const gone = workers.filter((_, index) => texts[index] === null);
+    if (gone.length > 0) await this.redis.srem(names.workers("python"), gone);
+    const known = new Map(this.told);
+    this.told = new Map(texts.flatMap((text) => (text === null ? [] : [[text, known.get(text) ?? read(text)] as const])));
+    return [...this.told.values()].filter((one) => one !== undefined);
+  }
+
+  /** What each text means, which stays the same for as long as a worker runs. */
+  private told = new Map<string, PlaneManifest | undefined>();
 
   private async lookAtComfy(): Promise<void> {
     const text = await this.redis.get(names.manifest("comfy")).catch(() => undefined);
@@ -144,5 +158,14 @@ export class LibraryService {
     this.merged = this.merge();
     this.made = makeLibrary(this.merged.capabilities);
     this.changed.emit("changed");
+  }
+}
+
+function read(text: string): PlaneManifest | undefined {
+  try {
+    const found: unknown = JSON.parse(text);
+    return validatePlaneManifest(found) ? found : undefined;
+  } catch {
+    return undefined;
   }
 }

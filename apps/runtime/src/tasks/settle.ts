@@ -38,7 +38,13 @@ export async function settle(context: SettleContext, result: TaskResult): Promis
     if (task && row) await discard(context, row.run_id, task, result);
     return { settled: "stale" };
   }
-  if (result.log) await context.record.log(row.id, row.attempt, result.log);
+  const logged = result.log ? context.record.log(row.id, row.attempt, result.log).catch(() => {}) : undefined; // it means nothing to the run
+  const answer = await decide(context, row, task, result);
+  await logged;
+  return answer;
+}
+
+async function decide(context: SettleContext, row: KnownRow, task: TaskName, result: TaskResult): Promise<Answer> {
   if (result.outcome === "cancelled")
     return finish(context, row, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
   const error =

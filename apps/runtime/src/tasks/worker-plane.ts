@@ -8,7 +8,7 @@ import type { RunRecord } from "../record/record.ts";
 import type { ChangedRow, NodeRunRow } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
-import { drainOutbox, routeOf } from "./dispatcher.ts";
+import { drainOutbox, routeOf, sendAtOnce } from "./dispatcher.ts";
 import type { LiveBoard } from "./live.ts";
 import { Reaper } from "./reaper.ts";
 import { type SettleContext, settle } from "./settle.ts";
@@ -89,8 +89,14 @@ export class WorkerPlane {
       () => this.closed,
     );
     crashPoint("P2");
-    this.wake.emit("outbox");
+    if (moved) void this.sendAtOnce({ ...row, ...moved, input });
     return moved;
+  }
+
+  private async sendAtOnce(row: NodeRunRow): Promise<void> {
+    const { record, timings } = this.context;
+    const went = await sendAtOnce(record.pool, this.bus, timings, row).catch(() => false);
+    if (!went) this.wake.emit("outbox");
   }
 
   /** Ends what the worker does, or takes the task back if none has it yet. */

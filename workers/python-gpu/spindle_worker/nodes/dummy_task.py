@@ -32,7 +32,8 @@ def dummy_task(context: TaskContext, values: DummyInput) -> DummyOutput:
             context.progress(waited / values.seconds, note=f"{waited:.1f} of {values.seconds:.1f} s")
         time.sleep(min(0.1, values.seconds - waited))
     context.progress(1.0)
-    print(f"Waited {waited:.3f} s.")
+    if values.seconds > 0:
+        print(f"Waited {waited:.3f} s.")
     image = values.image and context.put(context.fetch(values.image), values.image.mime)
     return DummyOutput(value=values.value, image=image, waited=round(waited, 3))
 

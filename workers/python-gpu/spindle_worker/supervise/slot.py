@@ -28,6 +28,7 @@ log = logging.getLogger("spindle.slot")
 
 TICK_SECONDS = 0.1
 PROGRESS_EVERY = 0.25
+UNSAID_SECONDS = 0.05
 TERM_SECONDS = 1.0
 OUTAGE_SECONDS = 0.5
 DEVICE_SECONDS = 0.5
@@ -168,12 +169,12 @@ class Slot:
                     "runtime": self._settings.runtime_url,
                 }
             )
-            progress.send({"progress": 0.0}, force=True)
+            progress.begin()
             crash_point("P5")
             while True:
-                message = self._wire.receive(TICK_SECONDS)
+                message = self._wire.receive(progress.due_in(TICK_SECONDS))
                 if message is not None and message["type"] == "result":
-                    progress.flush()
+                    progress.close()
                     return dict(message["result"])
                 if message is not None:
                     progress.send(message["progress"])
@@ -248,10 +249,22 @@ class Progress:
         self._sent_at = 0.0
         self.moved_at = time.monotonic()
 
-    def send(self, news: dict[str, Any], *, force: bool = False) -> None:
+    def begin(self) -> None:
+        """Says that the work began, if it is not over at once: then its result says all there is to say."""
+        self._waiting = {"progress": 0.0}
+        self._sent_at = time.monotonic() - PROGRESS_EVERY + UNSAID_SECONDS
+
+    def send(self, news: dict[str, Any]) -> None:
         self._waiting.update(news)
         self.moved_at = time.monotonic()
-        if force:
+
+    def due_in(self, most: float) -> float:
+        """Seconds until there is something to send."""
+        return min(most, max(0.001, self._sent_at + PROGRESS_EVERY - time.monotonic())) if self._waiting else most
+
+    def close(self) -> None:
+        """What a result is about to say need not be said before it; a last preview is worth seeing."""
+        if "preview" in self._waiting:
             self.flush()
 
     def flush_if_due(self) -> None:

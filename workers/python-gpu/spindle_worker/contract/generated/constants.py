@@ -14,7 +14,8 @@ BUS: dict[str, Any] = {
         "settled": "s:{task}",
         "epoch": "epoch",
         "manifest": "manifest:{plane}",
-        "worker": "worker:{plane}:{worker}",
+        "workers": "workers:{plane}",
+        "workerManifest": "manifest:{plane}:{worker}",
         "doorbell": "bell:{plane}",
         "decided": "decided:bell"
     },
