@@ -38,6 +38,76 @@ const adds = (id: string, text?: string) => node(id, "text.template", { template
 const seqs = async (run: string) =>
   (await db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [run])).rows.map((row) => row.seq);
 
+describe("a node that is cancelled alone", () => {
+  const cancel = (run: string, path: string) =>
+    fetch(`${spindle.url}/api/runs/${run}/cancel-node`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ path }),
+    });
+  const running = (run: string, id: string) =>
+    until(async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === id && one.state === "running"), 10_000, "it runs");
+
+  test.each([
+    ["a worker's", wait("slow", { seconds: 60 })],
+    ["the node plane's", node("slow", "control.delay", { milliseconds: 60_000, value: 1 })],
+  ])("%s: its siblings go on, what depends on it is skipped, on_failure is followed", async (_, slow) => {
+    const run = await start(
+      graphOf(
+        [slow, node("after", "output.preview"), node("rescue", "output.preview", { value: "rescued" }), wait("sibling", { seconds: 1 })],
+        [wire("slow", "value", "after", "value"), { from: "slow", to: "rescue", kind: "on_failure" }],
+      ),
+    );
+    await running(run, "slow");
+    const before = Date.now();
+    expect((await cancel(run, "slow")).status).toBe(202);
+    const view = await ended(spindle.url, run);
+    expect(Date.now() - before).toBeLessThan(10_000);
+    expect(view.state, "somebody took care of it").toBe("succeeded");
+    expect(Object.fromEntries(view.nodes.map((one) => [one.node, one.state]))).toEqual({
+      slow: "cancelled",
+      after: "skipped",
+      rescue: "succeeded",
+      sibling: "succeeded",
+    });
+    expect((await cancel(run, "slow")).status, "it is over").toBe(409);
+    expect((await cancel(run, "nobody")).status).toBe(404);
+  });
+
+  test("where nobody takes care of it the run failed, and names it", async () => {
+    const run = await start(graphOf([wait("slow", { seconds: 60 })]));
+    await running(run, "slow");
+    await cancel(run, "slow");
+    expect(await ended(spindle.url, run)).toMatchObject({ state: "failed", error: { node: "slow" } });
+  });
+
+  test("one that runs for each element ends with all of them, one element alone", async () => {
+    const mapped = () =>
+      graphOf(
+        [node("list", "constant.array", { value: [1, 2] }), wait("each", { seconds: 60 })],
+        [{ from: "list", to: "each", metadata: { sourcePort: "value", targetPort: "value", map: { limit: 1, tolerate: 1 } } }],
+      );
+    const run = await start(mapped());
+    await until(
+      async () =>
+        (await (await fetch(`${spindle.url}/api/runs/${run}/nodes?node=each`)).json()).some(
+          (one: { path: string; state: string }) => one.path === "each#0" && one.state === "running",
+        ),
+      10_000,
+      "the first element runs",
+    );
+    await cancel(run, "each");
+    const view = await ended(spindle.url, run);
+    expect(view.state).toBe("failed");
+    const states = (await (await fetch(`${spindle.url}/api/runs/${run}/nodes?node=each`)).json()) as { path: string; state: string }[];
+    expect(Object.fromEntries(states.map((one) => [one.path, one.state]))).toEqual({
+      each: "failed",
+      "each#0": "cancelled",
+      "each#1": "cancelled",
+    });
+  });
+});
+
 describe("a condition", () => {
   const choice = (when: string) =>
     graphOf(

@@ -1,8 +1,8 @@
 // What a node got and gave in the run that is looked at, each visit of a loop and each element of a map among them.
 import { type Graph, nodeSettings, parsePath } from "@spindle/graph-model";
 import { setSetting } from "@spindle/graph-model/shared-doc";
-import { useQuery } from "@tanstack/react-query";
-import { Pin, PinOff } from "lucide-react";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Pin, PinOff, Square } from "lucide-react";
 import { useState } from "react";
 import type * as Y from "yjs";
 import { Log } from "../run/log";
@@ -10,6 +10,7 @@ import { useTRPC } from "../session/provider";
 import { useRunStore } from "../session/run-store";
 import type { NodeRunView } from "../session/types";
 import { ME } from "../session/use-document";
+import { toastError } from "../ui/toast";
 import { Viewer } from "../ui/viewer";
 import { between, stateWord } from "../ui/words";
 
@@ -88,6 +89,9 @@ function Shown({
               : `Ran: ${node.why.charAt(0).toLowerCase()}${node.why.slice(1)}`}
           </p>
         )}
+        {run && (node.state === "running" || node.state === "dispatched" || node.state === "waiting") && (
+          <CancelNode run={run} node={node} />
+        )}
         {node.error && <p className={node.state === "skipped" ? "t2" : "c-bad"}>{String(node.error.message ?? "")}</p>}
       </section>
       {node.output && (
@@ -120,6 +124,23 @@ function Shown({
         </section>
       )}
     </>
+  );
+}
+
+/** The rest of the run goes on: for it, the node failed. */
+function CancelNode({ run, node }: { run: string; node: NodeRunView }) {
+  const trpc = useTRPC();
+  const cancel = useMutation(trpc.runs.cancelNode.mutationOptions({ onError: toastError }));
+  return (
+    <button
+      type="button"
+      className="btn danger"
+      title="The rest of the run goes on; for it, this node failed"
+      disabled={cancel.isPending || cancel.isSuccess}
+      onClick={() => cancel.mutate({ id: run, path: node.path })}
+    >
+      <Square size={14} /> Cancel this node
+    </button>
   );
 }
 

@@ -62,6 +62,7 @@ const runs = router({
     .mutation(({ ctx, input: { id: run, ...change } }) => ctx.runs.fork(run, clean(change), ctx.submitter)),
   clearCache: procedure.input(z.object({ graphId: id.optional() })).mutation(({ ctx, input }) => ctx.runs.clearCache(input.graphId)),
   cancel: procedure.input(z.object({ id })).mutation(({ ctx, input }) => ctx.runs.cancel(input.id)),
+  cancelNode: procedure.input(z.object({ id, path })).mutation(({ ctx, input }) => ctx.runs.cancelNode(input.id, input.path)),
   /** Every node run of a node: visits, elements, and what ran in subgraphs. */
   nodeRuns: procedure
     .input(z.object({ id, node: z.string().max(64).optional() }))

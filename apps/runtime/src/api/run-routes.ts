@@ -69,6 +69,16 @@ export function runRoutes({ runs, people, config }: Services): Router {
     handle(async (request, response) => response.status(202).json({ cancelling: await runs.cancel(uuid(request.params.id, "run")) })),
   );
 
+  routes.post(
+    "/api/runs/:id/cancel-node",
+    json({ limit: "16kb" }),
+    handle(async (request, response) => {
+      const { path } = read(place, request.body);
+      await runs.cancelNode(uuid(request.params.id, "run"), path);
+      response.status(202).json({ cancelling: path });
+    }),
+  );
+
   routes.get(
     "/api/runs/:id/questions",
     handle(async (request, response) => response.json(await people.questions(uuid(request.params.id, "run")))),

@@ -11,7 +11,7 @@ export async function callDefinition(run: Running, name: string, row: DecidedRow
   await run.enter(scope);
   await run.driveScope(scope);
   const results = run.results(scope);
-  if (results.some(({ row: one }) => one.state === "cancelled"))
+  if (run.cancelled && results.some(({ row: one }) => one.state === "cancelled"))
     return void (await run.change(calling, {
       change: "cancel",
       error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." },
@@ -33,7 +33,9 @@ export async function callDefinition(run: Running, name: string, row: DecidedRow
 
 /** The failed rows that no on_failure edge took care of. */
 export function unhandled(run: Running, results: readonly Decided[]): Decided[] {
-  return results.filter(({ row, scope }) => ["failed", "dead", "unknown"].includes(row.state) && !run.judge.handled(scope, row));
+  return results.filter(
+    ({ row, scope }) => ["failed", "dead", "unknown", "cancelled"].includes(row.state) && !run.judge.handled(scope, row),
+  );
 }
 
 export const scopeOutputs = (run: Running, scope: Scope): Record<string, unknown> =>

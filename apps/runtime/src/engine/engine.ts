@@ -5,6 +5,7 @@ import type { Graph, Library } from "@spindle/graph-model";
 import { crashPoint } from "@spindle/task-bus";
 import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
+import { isTerminal } from "../record/states.ts";
 import type { NodeRunRow, RunOptions, RunRow } from "../record/types.ts";
 import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
@@ -14,6 +15,7 @@ import { scopeOutputs, unhandled } from "./call.ts";
 import { RunExecution } from "./execution.ts";
 import { freezeNodes, rootNodes } from "./freeze.ts";
 import { Levels } from "./level.ts";
+import type { NodePlane } from "./node-plane.ts";
 import { type ExecutionParts, Parked, RunTooLarge } from "./running.ts";
 
 export interface EngineOptions {
@@ -21,7 +23,7 @@ export interface EngineOptions {
   owner: string;
   timings: Timings;
   live: LiveBoard;
-  parts: Omit<ExecutionParts, "record" | "decisions">;
+  parts: Omit<ExecutionParts, "record" | "decisions"> & { nodePlane: Pick<NodePlane, "cancel"> };
   record: RunRecord;
   decisions: Decisions;
   library: () => Library;
@@ -117,6 +119,28 @@ export class Engine {
     await record.wake(run);
     this.look();
     return asked;
+  }
+
+  /**
+   * DESIGN E13: one node run alone, with what runs inside it; for the rest of the run it failed. A node of the node plane that another runtime
+   * runs is over for the record at once, and there when it ends by itself.
+   */
+  async cancelNode(row: NodeRunRow): Promise<void> {
+    const { record, decisions, parts } = this.options;
+    const inside = (await record.nodeRuns(row.run_id)).filter(
+      ({ path }) => path.startsWith(`${row.path}#`) || path.startsWith(`${row.path}/`),
+    );
+    for (const one of inside.length > 0 ? inside : [row]) {
+      if (isTerminal(one.state)) continue;
+      if (one.plane !== "node" && (one.state === "dispatched" || one.state === "running")) await parts.workers.cancel(one);
+      else if (!parts.nodePlane.cancel(one.id)) {
+        const error = { class: "cancelled", code: "node.cancelled", message: "Cancelled." };
+        await record.change({ nodeRun: one.id, fence: one.fence, change: "cancel", error, body: { error } });
+        decisions.announce(one.id);
+      }
+    }
+    await record.wake(row.run_id);
+    this.look();
   }
 
   async stop(): Promise<void> {
@@ -238,7 +262,7 @@ export class Engine {
     const { run } = execution;
     const open = ["queued", "running"] as const;
     const results = execution.results(execution.root);
-    if (results.some(({ row }) => row.state === "cancelled"))
+    if (execution.cancelled && results.some(({ row }) => row.state === "cancelled"))
       return void (await patient(() =>
         record.changeRun(run, open, "cancelled", { error: { code: "run.cancelled", message: "The run was cancelled." } }),
       ));

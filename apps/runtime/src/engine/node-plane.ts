@@ -27,7 +27,21 @@ export class NodePlane {
    * Runs a node until it is decided. What is idempotent and over at once is written once, when it is over: should this process
    * die before, it runs again, as it would have anyway. Undefined if the row is no longer what it was: the caller reads it again.
    */
-  async run(row: NodeRunRow, task: NodeTask, signal: AbortSignal): Promise<Ended | undefined> {
+  async run(row: NodeRunRow, task: NodeTask, whole: AbortSignal): Promise<Ended | undefined> {
+    const own = new AbortController();
+    const follow = () => own.abort(whole.reason);
+    if (whole.aborted) follow();
+    whole.addEventListener("abort", follow, { once: true });
+    this.running.set(row.id, own);
+    try {
+      return await this.attempts(row, task, own.signal);
+    } finally {
+      this.running.delete(row.id);
+      whole.removeEventListener("abort", follow);
+    }
+  }
+
+  private async attempts(row: NodeRunRow, task: NodeTask, signal: AbortSignal): Promise<Ended | undefined> {
     const { input, idempotent } = task;
     const attempt = new Attempt(this.parts.record, row, task);
     if (row.state === "running") await attempt.begin("takeOver");
@@ -52,6 +66,16 @@ export class NodePlane {
     }
     return undefined;
   }
+
+  /** Ends a node run that this process runs; false if it runs none of that id. */
+  cancel(nodeRun: string): boolean {
+    const own = this.running.get(nodeRun);
+    own?.abort(new Cancelled("Cancelled."));
+    return own !== undefined;
+  }
+
+  /** What ends each node run alone. */
+  private readonly running = new Map<string, AbortController>();
 
   private async call(
     row: NodeRunRow,

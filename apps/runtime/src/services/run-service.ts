@@ -19,7 +19,7 @@ import type { RunEvent } from "@spindle/schemas";
 import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
-import { type NodeState, type RunState, SEED_NODE_STATUS } from "../record/states.ts";
+import { isTerminal, type NodeState, type RunState, SEED_NODE_STATUS } from "../record/states.ts";
 import type { RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
@@ -153,6 +153,15 @@ export class RunService {
 
   cancel(id: string): Promise<boolean> {
     return this.engine.cancel(id);
+  }
+
+  /** @throws Refused 404, or 409 if it is over */
+  async cancelNode(id: string, path: string): Promise<void> {
+    const found = await this.db.prisma.nodeRun.findUnique({ where: { runId_path: { runId: id, path } }, select: { id: true } });
+    const row = found && (await this.record.nodeRun(found.id));
+    if (!row) throw new Refused(404, "request.invalid", "There is no such node run.");
+    if (isTerminal(row.state)) throw new Refused(409, "node.over", "This node is over already.");
+    await this.engine.cancelNode(row);
   }
 
   async get(id: string): Promise<RunView> {

@@ -19,7 +19,7 @@ export interface SettleContext {
   bus: RuntimeEnd;
   live: LiveBoard;
   timings: Timings;
-  isCancelled: (run: string) => boolean;
+  isCancelled: (row: Pick<NodeRunRow, "id" | "run_id">) => boolean;
 }
 
 export type Settled = "committed" | "again" | "stale";
@@ -57,7 +57,7 @@ async function decide(context: SettleContext, row: KnownRow, task: TaskName, res
 
 /** A try that failed: another one, or the end. */
 export async function fail(context: SettleContext, row: NodeRunRow, error: TaskError): Promise<Settled> {
-  if (context.isCancelled(row.run_id))
+  if (context.isCancelled(row))
     return (await finish(context, row, { change: "cancel", error: { ...error, class: "cancelled", code: "run.cancelled" } })).settled;
   const next = verdict(error, row.attempt, row.crashes, context.timings);
   if (!next.again) return (await finish(context, row, { change: next.as, error: { ...error } })).settled;

@@ -37,6 +37,8 @@ export class WorkerPlane {
   private readonly context: SettleContext;
   private readonly reaper: Reaper;
   private readonly wake = new EventEmitter().setMaxListeners(0);
+  /** Node runs that were told to end: what fails meanwhile is not tried again. */
+  private readonly cancelling = new Set<string>();
   private readonly loops: Promise<void>[] = [];
   private closed = false;
 
@@ -45,7 +47,7 @@ export class WorkerPlane {
     this.blocking = openRedis(options.redisUrl);
     this.bells = openRedis(options.redisUrl);
     this.bus = runtimeEnd(this.redis, options.workerKey);
-    this.context = { ...options, bus: this.bus };
+    this.context = { ...options, bus: this.bus, isCancelled: (row) => options.isCancelled(row.run_id) || this.cancelling.has(row.id) };
     this.reaper = new Reaper(this.context, (row) => options.decisions.announce(row.id));
   }
 
@@ -101,6 +103,7 @@ export class WorkerPlane {
 
   /** Ends what the worker does, or takes the task back if none has it yet. */
   async cancel(row: NodeRunRow): Promise<void> {
+    this.cancelling.add(row.id);
     const task = taskName(row.id, row.fence);
     const where = await this.bus.whereabouts(task, routeOf(row));
     if (where === "leased" || where === "taken") return this.bus.cancel(task, row.plane);
@@ -112,6 +115,7 @@ export class WorkerPlane {
     });
     await this.bus.cancel(task, row.plane, "stale"); // for a worker that takes it at this very moment
     await this.bus.done(task, routeOf(row));
+    this.cancelling.delete(row.id);
     this.options.decisions.announce(row.id);
   }
 
@@ -148,7 +152,10 @@ export class WorkerPlane {
       const { settled, row } = await settle(this.context, one.result);
       const task = parseTask(one.result.task);
       this.wake.emit("outbox"); // there is room on the bus now, and may be another try
-      if (settled !== "again" && task) this.options.decisions.announce(task.nodeRun, row);
+      if (settled !== "again" && task) {
+        this.cancelling.delete(task.nodeRun);
+        this.options.decisions.announce(task.nodeRun, row);
+      }
     }
     crashPoint("P11");
     await this.bus.acknowledge(one.id);

@@ -67,6 +67,8 @@ ERROR_CODES = {
     "artifact.not_found": "There is no such artifact.",
     "artifact.too_large": "The file is larger than the limit.",
     "artifact.wrong_kind": "The file is not of the kind that is asked for.",
+    "node.cancelled": "The node was cancelled.",
+    "node.over": "The node run is over already.",
     "node.skipped": "The node did not run: a failure before it, or a choice that went elsewhere.",
     "edge.bad_condition": "The condition is not CEL, or names what is not there.",
     "edge.condition_failed": "The condition of an edge could not be answered.",
