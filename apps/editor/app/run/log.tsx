@@ -7,7 +7,7 @@ export function Log({ run, path, ended }: { run: string; path: string; ended: bo
   const { data = [] } = useQuery({ ...trpc.runs.logs.queryOptions({ id: run, path }), enabled: ended });
   if (data.length === 0) return null;
   return (
-    <div data-testid="log">
+    <div className="node-logs" data-testid="log">
       <h4 className="t12 med">Log</h4>
       {data.map(({ attempt, text }) => (
         <div key={attempt}>

@@ -1,0 +1,76 @@
+// What a person sees of a line, of a node that failed and of its log, in a real browser; the test is the only worker.
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { graphOf, until, wait, wire } from "../support/spindle.ts";
+import { WorkerHand } from "../support/worker-hand.ts";
+
+let hand: WorkerHand;
+let ada: Browser;
+let page: Page;
+beforeAll(async () => {
+  [hand, ada] = await Promise.all([WorkerHand.start(), openBrowser()]);
+  page = await ada.page();
+});
+afterAll(async () => {
+  await ada?.close();
+  await hand?.stop();
+});
+
+const card = (title: string) => page.locator(".react-flow__node", { has: page.getByRole("heading", { name: title, exact: true }) });
+const inspector = () => page.getByRole("complementary", { name: "Inspector" });
+
+test("a task that waits shows its place; a failed one its log, and is tried again; one alone is cancelled", async () => {
+  const nodes = ["Blur", "Colour", "After"].map((name) => ({ ...wait(name.toLowerCase(), { seconds: 1 }), name }));
+  const places = { blur: { x: 0, y: -120 }, colour: { x: 0, y: 140 }, after: { x: 420, y: -120 } };
+  const graph = graphOf(nodes, [wire("blur", "value", "after", "value")], { editor: { positions: places } });
+  const created = await fetch(`${hand.spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
+  const { id } = (await created.json()) as { id: string };
+  await page.goto(`${hand.spindle.url}/g/${id}`);
+  await card("Blur").waitFor();
+  await page.getByRole("button", { name: "More ways to run" }).click();
+  await page.getByRole("menuitem", { name: "Run before others" }).click();
+  await card("Blur").getByText("1st in line").waitFor();
+  await card("Colour").getByText("2nd in line").waitFor();
+  await shot(page, "queue");
+
+  const first = await hand.take();
+  await hand.worker.beat(first);
+  await hand.worker.progress({ v: 1, task: first.task, progress: 0.4 });
+  await card("Blur").getByText("40%").waitFor();
+  const second = await hand.take();
+  await hand.worker.beat(second);
+  await hand.worker.settle({
+    v: 1,
+    task: first.task,
+    outcome: "failed",
+    error: { class: "user", code: "node.user_error", message: "The picture is too dark to blur." },
+    log: "reading picture.png\nmean brightness 0.01\n",
+  });
+  await card("Blur").getByText("The picture is too dark to blur.").waitFor();
+  await card("Colour").click();
+  await inspector().getByRole("tab", { name: "Result" }).click();
+  await inspector().getByRole("button", { name: "Cancel this node" }).click();
+  await until(async () => (await hand.worker.beat(second)) === "cancel", 5000, "the worker hears of it");
+  await hand.worker.settle({ v: 1, task: second.task, outcome: "cancelled" });
+  await card("Colour").getByText("Cancelled").first().waitFor();
+
+  await card("Blur").click();
+  await inspector().getByRole("tab", { name: "Result" }).click();
+  await inspector().getByText("mean brightness 0.01").waitFor();
+  await page.waitForTimeout(400);
+  await shot(page, "failed");
+  await page.getByTestId("run-bar").getByRole("button", { name: "Try again" }).click();
+  const again = await hand.take();
+  await hand.done(again, "blurred");
+  await hand.done(await hand.take(), "after");
+  await card("After").getByText("Done").waitFor();
+  expect(ada.complaints).toEqual([]);
+
+  await page.goto(`${hand.spindle.url}/runs`);
+  await page.locator("a.link").last().click();
+  await page.getByTestId("node-runs").getByRole("button", { name: "Blur", exact: true }).click();
+  await page.getByText("mean brightness 0.01").waitFor();
+  await page.getByRole("button", { name: "Try again" }).first().waitFor();
+  await shot(page, "failed-run");
+});
