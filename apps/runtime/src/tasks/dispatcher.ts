@@ -19,32 +19,89 @@ export const routeOf = (row: Pick<NodeRunRow, "plane" | "service" | "engine">): 
   engine: row.plane === "comfy" ? serverOfEngine(row.engine) : row.engine,
 });
 
-/** How many tasks of one route wait on the bus at once, where the order is fixed: short ones many, so that workers never wait for more. */
-const AHEAD = { short: 32, unknown: 4, long: 1 };
-const LONG_MS = 1000;
-
-type DueRow = NodeRunRow & { outbox: string; sent_fence: number };
-
 /**
- * The first few of each route, so that one whose workers are gone holds up no other. The node runs are locked as well: what is
- * cancelled meanwhile waits, and is then taken off the bus again.
+ * How many tasks of one route wait on the bus, where the order is fixed: a second of work, so that workers never wait for more and
+ * whoever comes next is not behind many.
  */
-const DUE_SQL = `${PLACES}
-  SELECT n.*, o.id AS outbox, o.fence AS sent_fence FROM placed p JOIN outbox o ON o.id = p.id JOIN node_run n ON n.id = o.node_run_id
-  WHERE p.place <= ${AHEAD.short} AND o.sent_at IS NULL ORDER BY p.place FOR UPDATE OF o, n SKIP LOCKED`;
+const AHEAD_MS = 1000;
+const AHEAD_MOST = 64;
+/** Of tasks that nobody knows yet. */
+const AHEAD_UNKNOWN = 4;
 
-/** Sends what is due and has room. Returns how many rows it settled. @throws on an outage; the rows stay for the next call */
-export async function drainOutbox(pool: pg.Pool, bus: RuntimeEnd, timings: Timings, durations: Durations): Promise<number> {
-  return transaction(pool, async (client) => {
-    const { rows } = await client.query<DueRow>({ name: "outbox-due", text: DUE_SQL });
-    const [current, stale] = [rows.filter(isCurrent), rows.filter((row) => !isCurrent(row))];
-    const chosen = await withRoom(current, bus, durations);
-    await Promise.all(chosen.map((row) => bus.dispatch(entryOf(row, timings), routeOf(row))));
-    if (chosen.length > 0) crashPoint("P3");
-    const settled = [...chosen, ...stale].map((row) => row.outbox);
-    if (settled.length > 0) await client.query("UPDATE outbox SET sent_at = now() WHERE id = ANY($1)", [settled]);
-    return settled.length;
-  });
+/** Working out the order of thousands takes time; for so long it stands. */
+const ORDER_MS = 300;
+
+/** The first of each route, so that one whose workers are gone holds up no other. */
+const ORDER_SQL = `${PLACES}
+  SELECT o.id AS outbox, n.plane, n.service, n.engine FROM placed p JOIN outbox o ON o.id = p.id JOIN node_run n ON n.id = o.node_run_id
+  WHERE p.place <= ${AHEAD_MOST} ORDER BY p.place`;
+
+/** The node runs are locked as well: what is cancelled meanwhile waits, and is then taken off the bus again. */
+const DUE_SQL = `SELECT n.*, o.id AS outbox, o.fence AS sent_fence FROM outbox o JOIN node_run n ON n.id = o.node_run_id
+  WHERE o.id = ANY($1) AND o.sent_at IS NULL FOR UPDATE OF o, n SKIP LOCKED`;
+
+type Next = Pick<NodeRunRow, "plane" | "service" | "engine"> & { outbox: string };
+type DueRow = NodeRunRow & Next & { sent_fence: number };
+
+/** Milliseconds that tasks of these kinds took, by `service\nengine`. */
+type Durations = (of: readonly { service: string; engine: string }[]) => Promise<ReadonlyMap<string, number>>;
+
+export class Dispatcher {
+  private order: Next[] = [];
+  private orderedAt = 0;
+
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly bus: RuntimeEnd,
+    private readonly timings: Timings,
+    private readonly durations: Durations,
+  ) {}
+
+  /** Sends what is due and has room. Returns how many rows it settled. @throws on an outage; the rows stay for the next call */
+  async drain(): Promise<number> {
+    if (this.order.length === 0 || Date.now() - this.orderedAt > ORDER_MS) {
+      this.order = (await this.pool.query<Next>({ name: "outbox-order", text: ORDER_SQL })).rows;
+      this.orderedAt = Date.now();
+    }
+    const chosen = new Set(await this.withRoom(this.order));
+    if (chosen.size === 0) return 0;
+    this.order = this.order.filter((one) => !chosen.has(one));
+    return this.send([...chosen].map((one) => one.outbox));
+  }
+
+  private send(outbox: readonly string[]): Promise<number> {
+    return transaction(this.pool, async (client) => {
+      const { rows } = await client.query<DueRow>({ name: "outbox-due", text: DUE_SQL, values: [outbox] });
+      const place = new Map(outbox.map((id, index) => [id, index]));
+      const current = rows.filter(isCurrent).sort((a, b) => (place.get(a.outbox) ?? 0) - (place.get(b.outbox) ?? 0));
+      await Promise.all(current.map((row) => this.bus.dispatch(entryOf(row, this.timings), routeOf(row))));
+      if (current.length > 0) crashPoint("P3");
+      if (rows.length > 0) await client.query("UPDATE outbox SET sent_at = now() WHERE id = ANY($1)", [rows.map((row) => row.outbox)]);
+      return rows.length;
+    });
+  }
+
+  /** As many of each route as there is room for on the bus. */
+  private async withRoom(next: readonly Next[]): Promise<Next[]> {
+    if (next.length === 0) return [];
+    const routes = new Map<string, Next[]>();
+    for (const one of next) {
+      const key = JSON.stringify(routeOf(one));
+      const list = routes.get(key);
+      if (list) list.push(one);
+      else routes.set(key, [one]);
+    }
+    const lists = [...routes.values()] as [Next, ...Next[]][];
+    const took = await this.durations(lists.map(([first]) => first));
+    const chosen = await Promise.all(
+      lists.map(async (list) => {
+        const ms = took.get(`${list[0].service}\n${list[0].engine}`);
+        const ahead = ms === undefined ? AHEAD_UNKNOWN : Math.max(1, Math.min(AHEAD_MOST, Math.floor(AHEAD_MS / Math.max(1, ms))));
+        return list.slice(0, Math.max(0, ahead - (await this.bus.waiting(routeOf(list[0])))));
+      }),
+    );
+    return chosen.flat();
+  }
 }
 
 /**
@@ -67,31 +124,6 @@ export async function sendAtOnce(pool: pg.Pool, bus: RuntimeEnd, timings: Timing
 }
 
 const isCurrent = (row: DueRow): boolean => row.fence === row.sent_fence && row.state === "dispatched";
-
-/** Milliseconds that tasks of these kinds took, by `service\nengine`. */
-type Durations = (of: readonly { service: string; engine: string }[]) => Promise<ReadonlyMap<string, number>>;
-
-/** As many of each route as there is room for on the bus. */
-async function withRoom(rows: readonly DueRow[], bus: RuntimeEnd, durations: Durations): Promise<DueRow[]> {
-  if (rows.length === 0) return [];
-  const routes = new Map<string, DueRow[]>();
-  for (const row of rows) {
-    const key = JSON.stringify(routeOf(row));
-    const list = routes.get(key);
-    if (list) list.push(row);
-    else routes.set(key, [row]);
-  }
-  const took = await durations(rows);
-  const chosen = await Promise.all(
-    [...routes.values()].map(async (list) => {
-      const [{ service, engine }] = list as [DueRow];
-      const ms = took.get(`${service}\n${engine}`);
-      const ahead = ms === undefined ? AHEAD.unknown : ms > LONG_MS ? AHEAD.long : AHEAD.short;
-      return list.slice(0, Math.max(0, ahead - (await bus.waiting(routeOf(list[0] as DueRow)))));
-    }),
-  );
-  return chosen.flat();
-}
 
 function entryOf(row: NodeRunRow, timings: Timings) {
   const hex = row.id.replaceAll("-", "");

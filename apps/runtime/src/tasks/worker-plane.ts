@@ -8,7 +8,7 @@ import type { RunRecord } from "../record/record.ts";
 import type { ChangedRow, NodeRunRow } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
-import { drainOutbox, routeOf, sendAtOnce } from "./dispatcher.ts";
+import { Dispatcher, routeOf, sendAtOnce } from "./dispatcher.ts";
 import type { LiveBoard } from "./live.ts";
 import { Reaper } from "./reaper.ts";
 import { type SettleContext, settle } from "./settle.ts";
@@ -36,6 +36,7 @@ export class WorkerPlane {
   private readonly bells: Redis;
   private readonly context: SettleContext;
   private readonly reaper: Reaper;
+  private readonly dispatcher: Dispatcher;
   private readonly wake = new EventEmitter().setMaxListeners(0);
   /** Node runs that were told to end: what fails meanwhile is not tried again. */
   private readonly cancelling = new Set<string>();
@@ -48,6 +49,12 @@ export class WorkerPlane {
     this.bells = openRedis(options.redisUrl);
     this.bus = runtimeEnd(this.redis, options.workerKey);
     this.context = { ...options, bus: this.bus, isCancelled: (row) => options.isCancelled(row.run_id) || this.cancelling.has(row.id) };
+    this.dispatcher = new Dispatcher(
+      options.record.pool,
+      this.bus,
+      options.timings,
+      remembered((of) => options.record.durations(of)),
+    );
     this.reaper = new Reaper(this.context, (row) => options.decisions.announce(row.id));
   }
 
@@ -64,7 +71,7 @@ export class WorkerPlane {
     });
     this.options.decisions.onAnnounce((nodeRun) => void this.redis.publish(names.decidedBell, nodeRun).catch(() => {}));
     this.loops.push(
-      this.loop("outbox", 500, () => drainOutbox(this.context.record.pool, this.bus, this.options.timings, this.durations)),
+      this.loop("outbox", 500, () => this.dispatcher.drain()),
       this.loop("results", 500, () => this.takeResults()),
       this.loop("leases", Math.max(100, this.options.timings.beatMs / 2), () => this.reaper.look()),
       this.progressLoop(),
@@ -198,15 +205,12 @@ export class WorkerPlane {
     if (old.length >= PREVIEWS_KEPT) await this.context.artifacts.forget(old[0] as string).catch(() => {});
   }
 
-  /** Asked for with each dispatch, and known well enough for a while. */
-  private readonly durations = remembered((of: readonly { service: string; engine: string }[]) => this.context.record.durations(of));
-
   private readonly previews = new Map<string, string[]>();
 }
 
 const REMEMBERED_MS = 5000;
 
-/** Answers from memory for a while; what is not known yet is asked for again each time. */
+/** Asked for with each dispatch, and known well enough for a while. Answers from memory for a while; what is not known yet is asked for again each time. */
 function remembered<Kind extends { service: string; engine: string }>(
   ask: (of: readonly Kind[]) => Promise<ReadonlyMap<string, number>>,
 ): (of: readonly Kind[]) => Promise<ReadonlyMap<string, number>> {
