@@ -89,13 +89,19 @@ export class FaultHarness {
     return until(async () => (await health(this.spindle.url)).status === "up", 30_000, "everything is up");
   }
 
-  /** Accepted even if nobody is left to say so. @returns what the database calls it */
-  async submit(title: string, graph: object = twoTasks(title)): Promise<string> {
-    const asked = await submit(this.spindle.url, { ...graph, workflowId: title }).catch(() => undefined);
-    if (asked?.status === 202) return asked.body.run;
+  /**
+   * Accepted even if nobody is left to say so; and asked for again, as a person would, where it was not.
+   * @returns what the database calls it
+   */
+  submit(title: string, graph: object = twoTasks(title)): Promise<string> {
+    const accepted = async () => (await this.db.query<{ id: string }>("SELECT id FROM run WHERE title = $1", [title])).rows[0]?.id;
+    const patiently = () => until(accepted, 3000, "the run was accepted").catch(() => undefined);
     return until(
-      async () => (await this.db.query<{ id: string }>("SELECT id FROM run WHERE title = $1", [title])).rows[0]?.id,
-      20_000,
+      async () => {
+        const answer = await submit(this.spindle.url, { ...graph, workflowId: title }).catch(() => undefined);
+        return answer?.status === 202 ? answer.body.run : patiently();
+      },
+      30_000,
       "the run was accepted",
     );
   }

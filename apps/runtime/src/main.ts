@@ -71,11 +71,11 @@ async function start(config: Config): Promise<() => Promise<void>> {
   });
   const documents = new DocumentHost(db);
   const graphs = new GraphService(db, documents, () => library.library());
-  const runs = new RunService(db, record, engine, graphs, live, () => library.library());
+  const line = new Line(record, live, (task) => devicesOf(task, library.library()));
+  const runs = new RunService(db, record, engine, graphs, live, line, () => library.library());
   const plans = new PlanService(record, () => library.library());
   const people = new PeopleService(db, record, engine, decisions, () => library.library());
   const templates = await TemplateService.load(join(ROOT, "templates"));
-  const line = new Line(record, live, (task) => devicesOf(task, library.library()));
   decisions.start(onError);
   line.start(onError);
   await workers.start();

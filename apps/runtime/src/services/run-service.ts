@@ -24,6 +24,7 @@ import type { RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import type { Prisma } from "../store/generated/client.ts";
+import type { Line } from "../tasks/line.ts";
 import type { Live, LiveBoard } from "../tasks/live.ts";
 import type { GraphService } from "./graph-service.ts";
 
@@ -102,6 +103,7 @@ export class RunService {
     private readonly engine: Engine,
     private readonly graphs: GraphService,
     private readonly live: LiveBoard,
+    private readonly line: Pick<Line, "of">,
     private readonly library: () => Library,
   ) {}
 
@@ -168,7 +170,7 @@ export class RunService {
     const run = await this.db.prisma.run.findUnique({ where: { id }, include: { revision: true } });
     if (!run) throw new Refused(404, "request.invalid", "There is no such run.");
     const rows = await this.db.prisma.nodeRun.findMany({ where: { runId: id }, include: { result: true } });
-    const live = ENDED.has(run.state) ? [] : this.live.of(id);
+    const live = ENDED.has(run.state) ? [] : this.liveOf(id);
     const names = titles(run.revision.document as unknown as Graph);
     const nodes = lastVisits(rows).map((row) => view(row, names));
     return {
@@ -192,6 +194,12 @@ export class RunService {
       counts: countRuns(rows),
       live,
     };
+  }
+
+  private liveOf(id: string): Live[] {
+    const live = new Map(this.live.of(id).map((one) => [one.node, one]));
+    for (const [node, queue] of this.line.of(id)) live.set(node, { ...live.get(node), node, queue });
+    return [...live.values()];
   }
 
   /** Every node run of one node, or of all: visits, elements and what ran in subgraphs. */

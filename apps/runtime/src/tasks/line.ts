@@ -34,10 +34,10 @@ export function devicesOf({ plane, service, engine }: Pick<NodeRunRow, "plane" |
 
 const EVERY_MS = 1500;
 
-/** Shows to those who look at a run where its tasks stand in line. */
+/** Where tasks stand in line, a moment ago; those who watch a run are told. */
 export class Line {
   private timer: NodeJS.Timeout | undefined;
-  private shown = new Map<string, Waiting>();
+  private runs = new Map<string, Map<string, Place>>();
 
   /** @param pool everything of one pool waits for the same devices */
   constructor(
@@ -58,20 +58,34 @@ export class Line {
     clearTimeout(this.timer);
   }
 
-  private async look(): Promise<void> {
-    const tasks = (await this.record.pool.query<Waiting>({ name: "line", text: LINE_SQL })).rows;
-    const now = new Map(tasks.filter((one) => one.state === "dispatched").map((one) => [one.id, one]));
-    for (const [id, one] of this.shown) if (!now.has(id)) this.tell(one, undefined);
-    const durations = now.size > 0 ? await this.record.durations(tasks) : new Map<string, number>();
-    for (const [id, place] of places(tasks, this.pool, durations)) this.tell(now.get(id) as Waiting, place);
-    this.shown = now;
+  /** By node. */
+  of(run: string): ReadonlyMap<string, Place> {
+    return this.runs.get(run) ?? NOBODY;
   }
 
-  /** On the node that people see; a region is one task of several, which wait with it. */
-  private tell({ run_id: run, node_id: node }: Waiting, queue: Place | undefined): void {
-    if (!isGroupId(node)) this.live.update(run, node, { queue });
+  private async look(): Promise<void> {
+    const tasks = (await this.record.pool.query<Waiting>({ name: "line", text: LINE_SQL })).rows;
+    const waiting = tasks.filter((one) => one.state === "dispatched");
+    const found = waiting.length > 0 ? places(tasks, this.pool, await this.record.durations(tasks)) : new Map<string, Place>();
+    const before = this.runs;
+    this.runs = new Map();
+    for (const { id, run_id: run, node_id: node } of waiting) {
+      const place = found.get(id);
+      if (!place || isGroupId(node)) continue; // a region is one task of several nodes, which wait with it
+      const nodes = this.runs.get(run) ?? new Map<string, Place>();
+      this.runs.set(run, nodes.set(node, place));
+    }
+    for (const run of new Set([...before.keys(), ...this.runs.keys()])) this.tell(run, before.get(run) ?? NOBODY);
+  }
+
+  private tell(run: string, before: ReadonlyMap<string, Place>): void {
+    if (this.live.changed.listenerCount(run) === 0) return;
+    const now = this.of(run);
+    for (const node of new Set([...before.keys(), ...now.keys()])) this.live.update(run, node, { queue: now.get(node) });
   }
 }
+
+const NOBODY: ReadonlyMap<string, Place> = new Map();
 
 /**
  * Where each waiting task stands, in its order. The wait is what is before it and what runs, over how many run at once.
