@@ -16,7 +16,7 @@ export function openRedis(url: string, options: { commandTimeout?: number } = {}
     autoResendUnfulfilledCommands: false,
     socketTimeout: SILENCE_MS,
     retryStrategy: (tries) => Math.min(50 * 2 ** tries, 1000),
-    ...(options.commandTimeout ? { commandTimeout: options.commandTimeout } : {}),
+    ...options,
   });
   redis.on("error", () => {}); // the state shows in `status`; without a listener Node would end
   // A listener sends nothing by itself, and would never notice that its connection leads nowhere.

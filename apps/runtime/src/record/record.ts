@@ -324,6 +324,15 @@ export class RunRecord implements EngineRecord {
     return rows;
   }
 
+  async nodeRunsById(ids: readonly string[]): Promise<(NodeRunRow & { output: Record<string, unknown> | null })[]> {
+    const { rows } = await this.pool.query({
+      name: "node-runs-by-id",
+      text: "SELECT n.*, r.output FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.id = ANY($1)",
+      values: [ids],
+    });
+    return rows;
+  }
+
   async nodeRun(id: string): Promise<(NodeRunRow & { output: Record<string, unknown> | null }) | undefined> {
     const { rows } = await this.pool.query({
       name: "node-run",

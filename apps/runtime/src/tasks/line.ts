@@ -5,7 +5,10 @@ import type { NodeRunRow } from "../record/types.ts";
 import { isOutage } from "../store/patient.ts";
 import type { LiveBoard, Place } from "./live.ts";
 
-/** Tasks that are due, with `place` in the line of their route: by priority, then one of each person in turn, of each of their runs in turn. */
+/**
+ * Tasks that are due, with about the `place` in the line of their route: by priority, then one of each person in turn, of each of their runs in
+ * turn. Whose turn it is at the very front says `turns.ts`.
+ */
 export const PLACES = `WITH due AS (
     SELECT o.id, n.run_id, n.plane, n.service, n.engine, r.priority, r.submitter,
       row_number() OVER (PARTITION BY n.run_id, n.plane, n.service, n.engine ORDER BY o.id) AS of_run
@@ -14,7 +17,7 @@ export const PLACES = `WITH due AS (
   ), turns AS (
     SELECT *, row_number() OVER (PARTITION BY priority, submitter, plane, service, engine ORDER BY of_run, id) AS of_person FROM due
   ), placed AS (
-    SELECT id, row_number() OVER (PARTITION BY plane, service, engine ORDER BY priority DESC, of_person, id) AS place FROM turns
+    SELECT id, priority, submitter, row_number() OVER (PARTITION BY plane, service, engine ORDER BY priority DESC, of_person, id) AS place FROM turns
   )`;
 
 /** Whoever has been sent is before whoever has not. */

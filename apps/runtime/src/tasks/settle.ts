@@ -30,9 +30,10 @@ export interface Answer {
   row?: KnownRow;
 }
 
-export async function settle(context: SettleContext, result: TaskResult): Promise<Answer> {
+/** @param rows by id, as they were when the result was taken */
+export async function settle(context: SettleContext, result: TaskResult, rows: ReadonlyMap<string, KnownRow>): Promise<Answer> {
   const task = parseTask(result.task);
-  const row = task && (await context.record.nodeRun(task.nodeRun));
+  const row = task && rows.get(task.nodeRun);
   if (!task || !row || row.fence !== task.fence || isTerminal(row.state)) {
     context.record.stale++;
     if (task && row) await discard(context, row.run_id, task, result);

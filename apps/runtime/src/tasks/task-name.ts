@@ -6,7 +6,7 @@ export interface TaskName {
 
 export const taskName = (nodeRun: string, fence: number): string => `${nodeRun}:${fence}`;
 
-const PATTERN = /^([0-9a-f-]{36}):([0-9]{1,9})$/;
+const PATTERN = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]{1,9})$/;
 
 export function parseTask(task: string): TaskName | undefined {
   const found = PATTERN.exec(task);

@@ -7,7 +7,7 @@ import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { ChangedRow, NodeRunRow } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
-import type { Decisions } from "./decisions.ts";
+import type { Decisions, KnownRow } from "./decisions.ts";
 import { Dispatcher, routeOf, sendAtOnce } from "./dispatcher.ts";
 import type { LiveBoard } from "./live.ts";
 import { Reaper } from "./reaper.ts";
@@ -25,6 +25,8 @@ export interface WorkerPlaneOptions {
   isCancelled: (run: string) => boolean;
   onError: (where: string, error: unknown) => void;
 }
+
+const FULL_MS = 50;
 
 /** How many previews of a node run stay: what a browser may still be loading. */
 const PREVIEWS_KEPT = 8;
@@ -98,14 +100,20 @@ export class WorkerPlane {
       () => this.closed,
     );
     crashPoint("P2");
-    if (moved) void this.sendAtOnce({ ...row, ...moved, input });
+    if (moved && Date.now() > this.fullUntil) void this.sendAtOnce({ ...row, ...moved, input });
+    else this.wake.emit("outbox");
     return moved;
   }
+
+  /** Where there was a line a moment ago there is one now. */
+  private fullUntil = 0;
 
   private async sendAtOnce(row: NodeRunRow): Promise<void> {
     const { record, timings } = this.context;
     const went = await sendAtOnce(record.pool, this.bus, timings, row).catch(() => false);
-    if (!went) this.wake.emit("outbox");
+    if (went) return;
+    this.fullUntil = Date.now() + FULL_MS;
+    this.wake.emit("outbox");
   }
 
   /** Ends what the worker does, or takes the task back if none has it yet. */
@@ -149,14 +157,20 @@ export class WorkerPlane {
   }
 
   private async takeResults(): Promise<void> {
-    for (let taken = await this.bus.results(); taken.length > 0; taken = await this.bus.results())
-      await Promise.all(taken.map((one) => this.takeResult(one)));
+    for (let taken = await this.bus.results(); taken.length > 0; taken = await this.bus.results()) await this.takeBatch(taken);
   }
 
-  private async takeResult(one: Awaited<ReturnType<RuntimeEnd["results"]>>[number]): Promise<void> {
+  /** Their rows are read at once; each commits under its own fence, so that one that changed meanwhile is found stale. */
+  private async takeBatch(taken: readonly Taken[]): Promise<void> {
+    const ids = taken.flatMap((one) => ("result" in one ? (parseTask(one.result.task)?.nodeRun ?? []) : []));
+    const rows = new Map((await this.context.record.nodeRunsById(ids)).map((row) => [row.id, row]));
+    await Promise.all(taken.map((one) => this.takeResult(one, rows)));
+  }
+
+  private async takeResult(one: Taken, rows: ReadonlyMap<string, KnownRow>): Promise<void> {
     if ("bad" in one) this.options.onError("results", new Error(`A malformed result was dropped: ${one.bad}`));
     else {
-      const { settled, row } = await settle(this.context, one.result);
+      const { settled, row } = await settle(this.context, one.result, rows);
       const task = parseTask(one.result.task);
       this.wake.emit("outbox"); // there is room on the bus now, and may be another try
       if (settled !== "again" && task) {
@@ -207,6 +221,8 @@ export class WorkerPlane {
 
   private readonly previews = new Map<string, string[]>();
 }
+
+type Taken = Awaited<ReturnType<RuntimeEnd["results"]>>[number];
 
 const REMEMBERED_MS = 5000;
 
