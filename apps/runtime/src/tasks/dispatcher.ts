@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { canonicalText, serverOfEngine } from "@spindle/graph-model";
 import { crashPoint, type Route, type RuntimeEnd } from "@spindle/task-bus";
-import type pg from "pg";
 import type { Timings } from "../config.ts";
+import type { RunRecord } from "../record/record.ts";
 import type { NodeRunRow } from "../record/types.ts";
 import { transaction } from "../store/database.ts";
 import { PLACES } from "./line.ts";
@@ -29,6 +29,8 @@ const AHEAD_MOST = 64;
 /** Of tasks that nobody knows yet. */
 const AHEAD_UNKNOWN = 4;
 
+const FULL_MS = 50;
+
 /** Working out the order of thousands takes time; it stands for so many times that, so that most of the time goes to work. */
 const ORDER_STANDS = 8;
 const ORDER_MOST_MS = 400;
@@ -42,6 +44,9 @@ const ORDER_SQL = `${PLACES}
 const DUE_SQL = `SELECT n.*, o.id AS outbox, o.fence AS sent_fence FROM outbox o JOIN node_run n ON n.id = o.node_run_id
   WHERE o.id = ANY($1) AND o.sent_at IS NULL FOR UPDATE OF o, n SKIP LOCKED`;
 
+const SENT_SQL = `WITH sent AS (UPDATE outbox SET sent_at = COALESCE(sent_at, now()) WHERE node_run_id = $1 AND fence = $2)
+  SELECT state IN ('dispatched', 'running') AND fence = $2 AS current FROM node_run WHERE id = $1`;
+
 type Next = Pick<NodeRunRow, "plane" | "service" | "engine"> & Waiting & { outbox: string };
 type DueRow = NodeRunRow & Next & { sent_fence: number };
 
@@ -53,18 +58,44 @@ export class Dispatcher {
   private orderedUntil = 0;
   private readonly turns = new Turns();
 
+  /** Where there was a line a moment ago there is one now. */
+  private fullUntil = 0;
+  private readonly durations: Durations;
+
   constructor(
-    private readonly pool: pg.Pool,
+    private readonly record: Pick<RunRecord, "pool" | "durations">,
     private readonly bus: RuntimeEnd,
     private readonly timings: Timings,
-    private readonly durations: Durations,
-  ) {}
+  ) {
+    this.durations = remembered((of) => record.durations(of));
+  }
+
+  /**
+   * A task that nobody is before goes to its workers at once. Should this process die in between, or the bus be away, the outbox
+   * sends it, to the same entry. Returns whether it went.
+   */
+  async sendAtOnce(row: NodeRunRow): Promise<boolean> {
+    if (this.order.length > 0 || Date.now() < this.fullUntil) return false; // somebody waits
+    const id = await this.bus.dispatch(entryOf(row, this.timings), routeOf(row), 0).catch(() => undefined);
+    if (id === undefined) {
+      this.fullUntil = Date.now() + FULL_MS;
+      return false;
+    }
+    crashPoint("P3");
+    const { rows } = await this.record.pool.query<{ current: boolean }>({
+      name: "outbox-sent",
+      text: SENT_SQL,
+      values: [row.id, row.fence],
+    });
+    if (rows[0]?.current === false) await this.bus.done(taskName(row.id, row.fence), routeOf(row)); // cancelled, or even over, meanwhile
+    return true;
+  }
 
   /** Sends what is due and has room. Returns how many rows it settled. @throws on an outage; the rows stay for the next call */
   async drain(): Promise<number> {
     if (this.order.length === 0 || performance.now() > this.orderedUntil) {
       const asked = performance.now();
-      this.order = (await this.pool.query<Next>({ name: "outbox-order", text: ORDER_SQL })).rows;
+      this.order = (await this.record.pool.query<Next>({ name: "outbox-order", text: ORDER_SQL })).rows;
       const now = performance.now();
       this.orderedUntil = now + Math.min(ORDER_MOST_MS, ORDER_STANDS * (now - asked));
     }
@@ -75,7 +106,7 @@ export class Dispatcher {
   }
 
   private send(outbox: readonly string[]): Promise<number> {
-    return transaction(this.pool, async (client) => {
+    return transaction(this.record.pool, async (client) => {
       const { rows } = await client.query<DueRow>({ name: "outbox-due", text: DUE_SQL, values: [outbox] });
       const place = new Map(outbox.map((id, index) => [id, index]));
       const current = rows.filter(isCurrent).sort((a, b) => (place.get(a.outbox) ?? 0) - (place.get(b.outbox) ?? 0));
@@ -109,25 +140,6 @@ export class Dispatcher {
   }
 }
 
-/**
- * A task that nobody is before goes to its workers at once; what else is in its outbox row is the same. Should this process die
- * in between, or the bus be away, the outbox sends it, to the same entry. Returns whether it went.
- */
-export async function sendAtOnce(pool: pg.Pool, bus: RuntimeEnd, timings: Timings, row: NodeRunRow): Promise<boolean> {
-  const id = await bus.dispatch(entryOf(row, timings), routeOf(row), 0).catch(() => undefined);
-  if (id === undefined) return false;
-  crashPoint("P3");
-  const { rows } = await pool.query<{ current: boolean }>({
-    name: "outbox-sent",
-    text: `WITH sent AS (UPDATE outbox SET sent_at = COALESCE(sent_at, now()) WHERE node_run_id = $1 AND fence = $2)
-      SELECT state IN ('dispatched', 'running') AND fence = $2 AS current FROM node_run WHERE id = $1`,
-    values: [row.id, row.fence],
-  });
-  const [known] = rows;
-  if (known?.current === false) await bus.done(taskName(row.id, row.fence), routeOf(row)); // cancelled, or even over, meanwhile
-  return true;
-}
-
 const isCurrent = (row: DueRow): boolean => row.fence === row.sent_fence && row.state === "dispatched";
 
 function entryOf(row: NodeRunRow, timings: Timings) {
@@ -147,5 +159,23 @@ function entryOf(row: NodeRunRow, timings: Timings) {
     stallMs: row.stall_seconds * 1000,
     timeoutMs: row.timeout_seconds * 1000,
     traceparent: `00-${row.run_id.replaceAll("-", "")}-${hex.slice(0, 16)}-01`,
+  };
+}
+
+const REMEMBERED_MS = 5000;
+
+/** How long tasks take is asked with every dispatch: it is known well enough for a while. What is not known yet is asked for again each time. */
+function remembered<Kind extends { service: string; engine: string }>(
+  ask: (of: readonly Kind[]) => Promise<ReadonlyMap<string, number>>,
+): (of: readonly Kind[]) => Promise<ReadonlyMap<string, number>> {
+  let known = new Map<string, number>();
+  let until = 0;
+  return async (of) => {
+    if (Date.now() > until) {
+      known = new Map();
+      until = Date.now() + REMEMBERED_MS;
+    }
+    if (of.some(({ service, engine }) => !known.has(`${service}\n${engine}`))) known = new Map([...known, ...(await ask(of))]);
+    return known;
   };
 }

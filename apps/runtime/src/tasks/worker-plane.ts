@@ -8,7 +8,7 @@ import type { RunRecord } from "../record/record.ts";
 import type { ChangedRow, NodeRunRow } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions, KnownRow } from "./decisions.ts";
-import { Dispatcher, routeOf, sendAtOnce } from "./dispatcher.ts";
+import { Dispatcher, routeOf } from "./dispatcher.ts";
 import type { LiveBoard } from "./live.ts";
 import { Reaper } from "./reaper.ts";
 import { type SettleContext, settle } from "./settle.ts";
@@ -25,8 +25,6 @@ export interface WorkerPlaneOptions {
   isCancelled: (run: string) => boolean;
   onError: (where: string, error: unknown) => void;
 }
-
-const FULL_MS = 50;
 
 /** How many previews of a node run stay: what a browser may still be loading. */
 const PREVIEWS_KEPT = 8;
@@ -51,12 +49,7 @@ export class WorkerPlane {
     this.bells = openRedis(options.redisUrl);
     this.bus = runtimeEnd(this.redis, options.workerKey);
     this.context = { ...options, bus: this.bus, isCancelled: (row) => options.isCancelled(row.run_id) || this.cancelling.has(row.id) };
-    this.dispatcher = new Dispatcher(
-      options.record.pool,
-      this.bus,
-      options.timings,
-      remembered((of) => options.record.durations(of)),
-    );
+    this.dispatcher = new Dispatcher(options.record, this.bus, options.timings);
     this.reaper = new Reaper(this.context, (row) => options.decisions.announce(row.id));
   }
 
@@ -100,20 +93,13 @@ export class WorkerPlane {
       () => this.closed,
     );
     crashPoint("P2");
-    if (moved && Date.now() > this.fullUntil) void this.sendAtOnce({ ...row, ...moved, input });
-    else this.wake.emit("outbox");
+    if (moved) void this.sendAtOnce({ ...row, ...moved, input });
     return moved;
   }
 
-  /** Where there was a line a moment ago there is one now. */
-  private fullUntil = 0;
-
   private async sendAtOnce(row: NodeRunRow): Promise<void> {
-    const { record, timings } = this.context;
-    const went = await sendAtOnce(record.pool, this.bus, timings, row).catch(() => false);
-    if (went) return;
-    this.fullUntil = Date.now() + FULL_MS;
-    this.wake.emit("outbox");
+    const went = await this.dispatcher.sendAtOnce(row).catch(() => false);
+    if (!went) this.wake.emit("outbox");
   }
 
   /** Ends what the worker does, or takes the task back if none has it yet. */
@@ -223,21 +209,3 @@ export class WorkerPlane {
 }
 
 type Taken = Awaited<ReturnType<RuntimeEnd["results"]>>[number];
-
-const REMEMBERED_MS = 5000;
-
-/** Asked for with each dispatch, and known well enough for a while. Answers from memory for a while; what is not known yet is asked for again each time. */
-function remembered<Kind extends { service: string; engine: string }>(
-  ask: (of: readonly Kind[]) => Promise<ReadonlyMap<string, number>>,
-): (of: readonly Kind[]) => Promise<ReadonlyMap<string, number>> {
-  let known = new Map<string, number>();
-  let until = 0;
-  return async (of) => {
-    if (Date.now() > until) {
-      known = new Map();
-      until = Date.now() + REMEMBERED_MS;
-    }
-    if (of.some(({ service, engine }) => !known.has(`${service}\n${engine}`))) known = new Map([...known, ...(await ask(of))]);
-    return known;
-  };
-}
