@@ -35,6 +35,7 @@ async function start(tasks: number, as = "ann", priority = "normal"): Promise<st
 /** Takes and ends tasks until each run has ended. Returns whose they were, in order. */
 async function work(...runs: string[]): Promise<number[]> {
   const order: number[] = [];
+  await new Promise((resolve) => setTimeout(resolve, 500)); // an order that was worked out stands for a moment
   for (let left = runs; left.length > 0; ) {
     const entry = await hand.worker.take([DUMMY]);
     if (entry) {
@@ -65,7 +66,6 @@ test("people take turns, however many runs each of them has, and so do the runs 
 
 test("what is high goes before what is normal, and low after it; within one, first come", async () => {
   const [low, normal, high] = [await start(80, "ann", "low"), await start(3, "ann"), await start(3, "ann", "high")];
-  await new Promise((resolve) => setTimeout(resolve, 500)); // an order that was worked out stands for a moment
   const order = await work(low, normal, high);
   const first = order.indexOf(2);
   expect(first, "behind what was on the bus before it came").toBeLessThanOrEqual(66);
