@@ -87,10 +87,11 @@ export function seeded(seed: number): () => number {
   };
 }
 
-export async function start({ url }: Bench, graph: BenchGraph): Promise<string> {
+/** @param force runs what earlier runs have results for, too */
+export async function start({ url }: Bench, graph: BenchGraph, force = false): Promise<string> {
   const form = new FormData();
   form.set("graph", JSON.stringify(graph));
-  const answer = await fetch(`${url}/api/runs`, { method: "POST", body: form });
+  const answer = await fetch(`${url}/api/runs${force ? "?force=1" : ""}`, { method: "POST", body: form });
   const body = (await answer.json()) as { run?: string };
   if (!body.run) throw new Error(`The run was refused: ${JSON.stringify(body).slice(0, 300)}`);
   return body.run;

@@ -8,9 +8,10 @@ const AT_ONCE = 5;
 
 export const makespan: Measure = async (bench) => {
   const dags = Array.from({ length: DAGS }, (_, seed) => sleepingDag(seeded(seed)));
+  // Forced: many nodes sleep for the same time, and the cache would answer for them.
   const found: { over: number; ms: number; critical: number }[] = [];
   await pooled(dags, AT_ONCE, async ({ graph, criticalPath }) => {
-    const ms = await took(bench, await start(bench, graph), 100);
+    const ms = await took(bench, await start(bench, graph, true), 100);
     found.push({ over: ms / criticalPath, ms, critical: criticalPath });
   });
   const at = (share: number) => {
