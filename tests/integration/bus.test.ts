@@ -6,7 +6,7 @@ import type { Redis } from "ioredis";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ended, getRun, graphOf, node, type Spindle, submit, until, wait } from "../support/spindle.ts";
-import { DUMMY as route, WorkerHand } from "../support/worker-hand.ts";
+import { WAIT_ROUTE as route, WorkerHand } from "../support/worker-hand.ts";
 
 let hand: WorkerHand;
 let spindle: Spindle;

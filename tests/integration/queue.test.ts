@@ -1,7 +1,7 @@
 // DESIGN E14: whose tasks go first, and where a task stands that waits. The test is the only worker, so it sees the order.
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ended, getRun, graphOf, node, submit, until, wait } from "../support/spindle.ts";
-import { DUMMY, WorkerHand } from "../support/worker-hand.ts";
+import { WAIT_ROUTE, WorkerHand } from "../support/worker-hand.ts";
 
 const SECRET = "a secret of the proxy's";
 let hand: WorkerHand;
@@ -37,7 +37,7 @@ async function work(...runs: string[]): Promise<number[]> {
   const order: number[] = [];
   await new Promise((resolve) => setTimeout(resolve, 500)); // an order that was worked out stands for a moment
   for (let left = runs; left.length > 0; ) {
-    const entry = await hand.worker.take([DUMMY]);
+    const entry = await hand.worker.take([WAIT_ROUTE]);
     if (entry) {
       order.push(runs.indexOf(entry.run));
       await hand.done(entry, 0);
@@ -109,7 +109,7 @@ test("a device takes what waited longest, whatever capability it is of", async (
   }
   const order: string[] = [];
   for (const _ of runs) {
-    const entry = await hand.take([other, DUMMY]);
+    const entry = await hand.take([other, WAIT_ROUTE]);
     order.push(entry.run);
     await hand.worker.settle({ v: 1, task: entry.task, outcome: "cancelled" });
   }

@@ -1,5 +1,6 @@
 // A TCP proxy that misbehaves as networks do: latency, cuts, black holes, and replies that are lost after the request was carried out.
 import { createServer, type Server, type Socket, connect as tcp } from "node:net";
+import { seeded } from "../../infra/bench/graphs.ts";
 
 export interface Weather {
   /** Added to each direction. */
@@ -28,7 +29,7 @@ export class FaultProxy {
   /** @param seed decides which replies are dropped */
   static async start(upstream: string, seed = 1): Promise<FaultProxy> {
     const server = createServer();
-    const proxy = new FaultProxy(server, new URL(upstream), generator(seed));
+    const proxy = new FaultProxy(server, new URL(upstream), seeded(seed));
     server.on("connection", (socket) => proxy.serve(socket));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return proxy;
@@ -83,15 +84,4 @@ export class FaultProxy {
     this.pairs.delete(pair);
     for (const socket of pair) socket.destroy();
   }
-}
-
-/** Mulberry32: the same numbers for a seed each time. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -33,7 +33,7 @@ export class WorkerHand {
     return new WorkerHand(spindle, redis, worker, publishing);
   }
 
-  take(routes: readonly Route[] = [DUMMY]): Promise<TaskEntry> {
+  take(routes: readonly Route[] = [WAIT_ROUTE]): Promise<TaskEntry> {
     return until(async () => this.worker.take(routes), 10_000, "a task comes");
   }
 
@@ -54,4 +54,4 @@ export class WorkerHand {
   }
 }
 
-export const DUMMY: Route = { plane: "python", service: "dummy.dummy_task", engine: "default" };
+export const WAIT_ROUTE: Route = { plane: "python", service: "dummy.dummy_task", engine: "default" };

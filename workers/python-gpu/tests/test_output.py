@@ -20,10 +20,10 @@ def start(code: str) -> tuple[Output, subprocess.Popen[bytes]]:
 
 def test_the_end_of_a_gigabyte_is_kept_and_no_memory_is_filled_with_it() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    output, child = start("import os\nfor _ in range(1024): os.write(1, b'x' * (1 << 20))\nprint('the end')")
+    output, child = start("import os\nfor _ in range(1024): os.write(1, b'.' * (1 << 20))\nprint('the end')")
     assert child.wait(60) == 0
     text = output.take()
-    assert text.endswith("xxx" + "the end")
+    assert text.endswith("...the end")
     assert len(text) <= KEPT_BYTES
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
 

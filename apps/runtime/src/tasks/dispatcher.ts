@@ -29,6 +29,7 @@ const AHEAD_MOST = 64;
 /** Of tasks that nobody knows yet. */
 const AHEAD_UNKNOWN = 4;
 
+/** For so long nobody asks again whether a task may pass the line. */
 const FULL_MS = 50;
 
 /** Working out the order of thousands takes time; it stands for so many times that, so that most of the time goes to work. */
@@ -37,8 +38,7 @@ const ORDER_MOST_MS = 400;
 
 /** The first of each route, so that one whose workers are gone holds up no other. */
 const ORDER_SQL = `${PLACES}
-  SELECT o.id AS outbox, n.plane, n.service, n.engine, n.run_id, p.priority, p.submitter FROM placed p JOIN outbox o ON o.id = p.id JOIN node_run n ON n.id = o.node_run_id
-  WHERE p.place <= ${AHEAD_MOST} ORDER BY p.place`;
+  SELECT id AS outbox, plane, service, engine, run_id, priority, submitter FROM placed WHERE place <= ${AHEAD_MOST} ORDER BY place`;
 
 /** The node runs are locked as well: what is cancelled meanwhile waits, and is then taken off the bus again. */
 const DUE_SQL = `SELECT n.*, o.id AS outbox, o.fence AS sent_fence FROM outbox o JOIN node_run n ON n.id = o.node_run_id

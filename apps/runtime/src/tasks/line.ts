@@ -17,7 +17,7 @@ export const PLACES = `WITH due AS (
   ), turns AS (
     SELECT *, row_number() OVER (PARTITION BY priority, submitter, plane, service, engine ORDER BY of_run, id) AS of_person FROM due
   ), placed AS (
-    SELECT id, priority, submitter, row_number() OVER (PARTITION BY plane, service, engine ORDER BY priority DESC, of_person, id) AS place FROM turns
+    SELECT *, row_number() OVER (PARTITION BY plane, service, engine ORDER BY priority DESC, of_person, id) AS place FROM turns
   )`;
 
 /** Whoever has been sent is before whoever has not. */
