@@ -1,30 +1,85 @@
-// Writes everything that is made from `schemas/` and from the capabilities' own files; `--check` only says what is stale.
+// Everything that is made from `schemas/`, from the capabilities' own files. `npm run gen` makes again what
+// has changed since it was last made here; `npm run check` makes all of it, and compares.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { generateManifests } from "./manifests.ts";
+import { hashOf } from "../launch/stamp.ts";
+import { generateNodeManifest, generatePythonManifest } from "./manifests.ts";
 import { generatePython } from "./python.ts";
 import { generateTypeScript } from "./typescript.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Returns the paths whose committed content differs from what the sources make. */
-export async function generate(options: { write: boolean; python: string }): Promise<string[]> {
-  const files = new Map<string, string>();
-  for (const part of [
-    await generateTypeScript(root),
-    await generatePython(root, options.python),
-    await generateManifests(root, options.python),
-  ])
-    for (const [path, text] of part) files.set(path, text);
-  const stale: string[] = [];
-  for (const [path, text] of files) {
-    const old = await readFile(path, "utf8").catch(() => null);
-    if (old === text) continue;
-    stale.push(relative(root, path));
-    if (!options.write) continue;
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text);
+export interface Part {
+  name: string;
+  /** Whatever it is made from and what it makes, below the root. */
+  files: readonly string[];
+  make(python: string): Promise<ReadonlyMap<string, string>>;
+}
+
+const COMMON = ["schemas", "infra/codegen"];
+const PACKAGES = ["packages/graph-model/src", "packages/node-library/src", "packages/task-bus/src"];
+const MANIFESTS = "packages/node-library/manifests";
+const WORKER = "workers/python-gpu";
+
+/** In order: the manifests are printed by programs that need the generated types. */
+const PARTS: readonly Part[] = [
+  { name: "types, validators and constants", files: [...COMMON, "pnpm-lock.yaml"], make: () => generateTypeScript(root) },
+  {
+    name: "the worker's models",
+    files: [...COMMON, `${WORKER}/requirements-dev.txt`, `${WORKER}/spindle_worker/contract`],
+    make: (python) => generatePython(root, python),
+  },
+  {
+    name: "the node plane's manifest",
+    files: [...COMMON, ...PACKAGES, "apps/runtime/src", `${MANIFESTS}/node.json`, "pnpm-lock.yaml"],
+    make: () => generateNodeManifest(root),
+  },
+  {
+    name: "the Python plane's manifest",
+    files: [...COMMON, `${MANIFESTS}/python.json`, `${WORKER}/spindle_worker`, `${WORKER}/requirements.txt`],
+    make: (python) => generatePythonManifest(root, python),
+  },
+];
+
+interface Means {
+  /** Brings the programs that make parts, once one has to be made. Returns Python's. */
+  prepare: () => Promise<string>;
+  say: (line: string) => void;
+}
+
+/** Returns the paths it wrote. */
+export const generate = (means: Means): Promise<string[]> => makeStale(PARTS, root, means);
+
+/** Makes the parts whose files have changed since they were made, and writes what differs. Returns the paths it wrote. */
+export async function makeStale(parts: readonly Part[], base: string, { prepare, say }: Means): Promise<string[]> {
+  let python: string | undefined;
+  const written: string[] = [];
+  for (const { name, files, make } of parts) {
+    const stamp = join(base, ".cache/generated", name.replaceAll(/\W+/g, "-"));
+    const paths = files.map((file) => join(base, file));
+    if ((await hashOf(paths, base)) === (await readFile(stamp, "utf8").catch(() => ""))) continue;
+    const begun = performance.now();
+    python ??= await prepare();
+    for (const [path, text] of await make(python)) if (await write(path, text)) written.push(relative(base, path));
+    await write(stamp, await hashOf(paths, base));
+    say(`${name}: made in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
   }
-  return stale;
+  return written;
+}
+
+/** Returns the paths whose content differs from what the sources make. */
+export async function verify(python: string): Promise<string[]> {
+  const files = (await Promise.all(PARTS.map(({ make }) => make(python)))).flatMap((part) => [...part]);
+  const stale = await Promise.all(files.map(async ([path, text]) => ((await isWritten(path, text)) ? [] : [relative(root, path)])));
+  return stale.flat();
+}
+
+const isWritten = async (path: string, text: string): Promise<boolean> => (await readFile(path, "utf8").catch(() => null)) === text;
+
+async function write(path: string, text: string): Promise<boolean> {
+  if (await isWritten(path, text)) return false;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+  return true;
 }

@@ -5,12 +5,14 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-export async function generateManifests(root: string, python: string): Promise<Map<string, string>> {
-  const out = join(root, "packages/node-library/manifests");
-  const fromNode = await run(process.execPath, ["--import", "tsx", join(root, "apps/runtime/src/nodes/print-manifest.ts")], { cwd: root });
-  const fromPython = await run(python, ["-m", "spindle_worker", "manifest", "--static"], { cwd: join(root, "workers/python-gpu") });
-  return new Map([
-    [join(out, "node.json"), fromNode.stdout],
-    [join(out, "python.json"), fromPython.stdout],
-  ]);
+const file = (root: string, plane: string): string => join(root, "packages/node-library/manifests", `${plane}.json`);
+
+export async function generateNodeManifest(root: string): Promise<Map<string, string>> {
+  const args = ["--import", "tsx", join(root, "apps/runtime/src/nodes/print-manifest.ts")];
+  return new Map([[file(root, "node"), (await run(process.execPath, args, { cwd: root })).stdout]]);
+}
+
+export async function generatePythonManifest(root: string, python: string): Promise<Map<string, string>> {
+  const args = ["-m", "spindle_worker", "manifest", "--static"];
+  return new Map([[file(root, "python"), (await run(python, args, { cwd: join(root, "workers/python-gpu") })).stdout]]);
 }

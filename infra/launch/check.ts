@@ -1,7 +1,7 @@
 // `npm run check`: everything that needs no running service. `npm run fix` and `npm run gen` mend what can be mended.
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { generate } from "../codegen/gen.ts";
+import { generate, verify } from "../codegen/gen.ts";
 import { buildDatabaseClient, buildPython, PYTHON } from "./build.ts";
 import { ROOT } from "./paths.ts";
 import { say } from "./say.ts";
@@ -28,14 +28,17 @@ export async function prepare(): Promise<void> {
 }
 
 export async function gen(): Promise<number> {
-  await prepare();
-  const written = await generate({ write: true, python: PYTHON });
+  const python = async () => {
+    await prepare();
+    return PYTHON;
+  };
+  const written = await generate({ prepare: python, say });
   say(written.length === 0 ? "everything generated is up to date" : `wrote ${written.join(", ")}`);
   return 0;
 }
 
-async function fresh(): Promise<boolean> {
-  const stale = await generate({ write: false, python: PYTHON });
+async function generatedFiles(): Promise<boolean> {
+  const stale = await verify(PYTHON);
   say(stale.length === 0 ? "generated files: ok" : `generated files: FAILED, stale: ${stale.join(", ")}. Run: npm run gen`);
   return stale.length === 0;
 }
@@ -43,7 +46,7 @@ async function fresh(): Promise<boolean> {
 export async function check(): Promise<number> {
   await prepare();
   const results = [
-    await fresh(),
+    await generatedFiles(),
     ...(await Promise.all([
       run("format and lint", bin("biome"), ["ci", "."]),
       run("import directions", bin("depcruise"), [

@@ -17,11 +17,16 @@ async function addTo(hash: ReturnType<typeof createHash>, path: string, root: st
   for (const entry of (await readdir(path)).sort()) if (!SKIPPED.has(entry)) await addTo(hash, join(path, entry), root);
 }
 
-/** Runs `make` unless `stamp` says that it ran on exactly these files and folders; where `root` lies does not matter. */
-export async function once(stamp: string, sources: readonly string[], make: () => Promise<void>, root = ROOT): Promise<void> {
+/** The hash of these files and folders; where `root` lies does not matter. */
+export async function hashOf(sources: readonly string[], root = ROOT): Promise<string> {
   const hash = createHash("sha256");
   for (const source of sources) await addTo(hash, source, root);
-  const wanted = hash.digest("hex");
+  return hash.digest("hex");
+}
+
+/** Runs `make` unless `stamp` says that it ran on exactly these files and folders. */
+export async function once(stamp: string, sources: readonly string[], make: () => Promise<void>, root = ROOT): Promise<void> {
+  const wanted = await hashOf(sources, root);
   if ((await readFile(stamp, "utf8").catch(() => "")) === wanted) return;
   await make();
   await mkdir(dirname(stamp), { recursive: true });
