@@ -1,10 +1,11 @@
-// Everything that is made from `schemas/`, from the capabilities' own files. `npm run gen` makes again what
+// Everything that is made from `schemas/`, from the capabilities' own files and from the migrations. `npm run gen` makes again what
 // has changed since it was last made here; `npm run check` makes all of it, and compares.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { hashOf } from "../launch/stamp.ts";
 import { generateNodeManifest, generatePythonManifest } from "./manifests.ts";
+import { lockDatabase } from "./migrations.ts";
 import { generatePython } from "./python.ts";
 import { generateTypeScript } from "./typescript.ts";
 
@@ -49,7 +50,11 @@ interface Means {
 }
 
 /** Returns the paths it wrote. */
-export const generate = (means: Means): Promise<string[]> => makeStale(PARTS, root, means);
+export async function generate(means: Means): Promise<string[]> {
+  const written = await makeStale(PARTS, root, means);
+  const { path, text } = await lock();
+  return (await write(path, text)) ? [...written, relative(root, path)] : written;
+}
 
 /** Makes the parts whose files have changed since they were made, and writes what differs. Returns the paths it wrote. */
 export async function makeStale(parts: readonly Part[], base: string, { prepare, say }: Means): Promise<string[]> {
@@ -68,11 +73,18 @@ export async function makeStale(parts: readonly Part[], base: string, { prepare,
   return written;
 }
 
-/** Returns the paths whose content differs from what the sources make. */
-export async function verify(python: string): Promise<string[]> {
-  const files = (await Promise.all(PARTS.map(({ make }) => make(python)))).flatMap((part) => [...part]);
-  const stale = await Promise.all(files.map(async ([path, text]) => ((await isWritten(path, text)) ? [] : [relative(root, path)])));
-  return stale.flat();
+/** Returns the paths whose content differs from what the sources make, and what is wrong with the migrations. */
+export async function verify(python: string): Promise<{ stale: string[]; problems: string[] }> {
+  const made = await Promise.all(PARTS.map(({ make }) => make(python)));
+  const { path, text, problems } = await lock();
+  const files = [...made.flatMap((part) => [...part]), [path, text] as const];
+  const stale = await Promise.all(files.map(async (file) => ((await isWritten(...file)) ? [] : [relative(root, file[0])])));
+  return { stale: stale.flat(), problems };
+}
+
+async function lock(): ReturnType<typeof lockDatabase> {
+  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
+  return lockDatabase(join(root, "apps/runtime/prisma"), version);
 }
 
 const isWritten = async (path: string, text: string): Promise<boolean> => (await readFile(path, "utf8").catch(() => null)) === text;

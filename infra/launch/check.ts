@@ -38,9 +38,10 @@ export async function gen(): Promise<number> {
 }
 
 async function generatedFiles(): Promise<boolean> {
-  const stale = await verify(PYTHON);
+  const { stale, problems } = await verify(PYTHON);
   say(stale.length === 0 ? "generated files: ok" : `generated files: FAILED, stale: ${stale.join(", ")}. Run: npm run gen`);
-  return stale.length === 0;
+  say(problems.length === 0 ? "migrations: ok" : `migrations: FAILED\n${problems.join("\n")}`);
+  return stale.length === 0 && problems.length === 0;
 }
 
 export async function check(): Promise<number> {

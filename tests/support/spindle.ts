@@ -2,21 +2,29 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 import type { RunView } from "../../apps/runtime/src/services/run-service.ts";
 import { buildDatabaseClient } from "../../infra/launch/build.ts";
 import { isRoot } from "../../infra/launch/paths.ts";
 import { freePort } from "../../infra/launch/ports.ts";
+import { startPostgres } from "../../infra/launch/postgres.ts";
 import { type Stack, type StackOptions, startStack } from "../../infra/launch/stack.ts";
 
 export type Spindle = Stack & { home: string };
 
 const SHORT = { SPINDLE_LEASE_MS: "3000", SPINDLE_BEAT_MS: "500", SPINDLE_RETRY_BASE_MS: "200", SPINDLE_RUN_LEASE_MS: "2500" };
 
-export async function startSpindle(options: Partial<Pick<StackOptions, "worker" | "env" | "route" | "redis">> = {}): Promise<Spindle> {
+interface Options extends Partial<Pick<StackOptions, "worker" | "env" | "route" | "redis">> {
+  /** SQL that fills the database before anything runs on it: an earlier release's. */
+  database?: string;
+}
+
+export async function startSpindle(options: Options = {}): Promise<Spindle> {
   await buildDatabaseClient();
   const home = await mkdtemp(join(tmpdir(), "spindle-test-"));
   // As root PostgreSQL runs as another user, who cannot look into a 0700 folder.
   const postgres = isRoot ? join("/var/lib/spindle", home.split("/").at(-1) as string) : join(home, "postgres");
+  if (options.database) await fill(postgres, options.database);
   const stack = await startStack({
     home,
     postgres,
@@ -37,6 +45,15 @@ export async function startSpindle(options: Partial<Pick<StackOptions, "worker" 
       if (isRoot) await rm(postgres, { recursive: true, force: true });
     },
   };
+}
+
+async function fill(folder: string, sql: string): Promise<void> {
+  const { url, process } = await startPostgres(folder);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(sql);
+  await client.end();
+  await process.stop();
 }
 
 export async function health(url: string): Promise<{ status: string; parts: Record<string, string> }> {

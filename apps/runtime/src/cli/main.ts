@@ -1,11 +1,12 @@
 // `spindle`: validate, run, import, export, capabilities. All but `run` need nothing but the packages.
 import { Command } from "commander";
+import { RELEASE } from "../store/release.ts";
 import { exportGraph, importGraph, listCapabilities, validateFile } from "./offline.ts";
 import { record } from "./record.ts";
 import { run } from "./run.ts";
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
-const program = new Command("spindle").description("Hybrid graphs on the command line").version("0.1.0").showHelpAfterError();
+const program = new Command("spindle").description("Hybrid graphs on the command line").version(RELEASE).showHelpAfterError();
 
 program
   .command("validate")

@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import type { RunEvent } from "@spindle/schemas";
 import type pg from "pg";
 import { transaction } from "../store/database.ts";
+import { RELEASE_NUMBER } from "../store/release.ts";
 import { storable, storableName } from "../store/storable.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { CHANGES, type RunState } from "./states.ts";
@@ -202,7 +203,9 @@ export class RunRecord implements EngineRecord {
     const { rows } = await this.pool.query<RunRow>(
       `UPDATE run SET owner = $1, fence = fence + 1
        WHERE id IN (SELECT r.id FROM run r LEFT JOIN runtime o ON o.id = r.owner
-         WHERE r.state IN ('queued','running') AND (r.owner IS NULL OR o.id IS NULL OR o.lease_until < now())
+         WHERE r.state IN ('queued','running')
+         -- broken-build: a runtime that died keeps its runs
+         AND (r.owner IS NULL OR o.id IS NULL OR o.lease_until < now())
          ORDER BY r.created_at LIMIT 50 FOR UPDATE OF r SKIP LOCKED) RETURNING *`,
       [owner],
     );
@@ -212,8 +215,9 @@ export class RunRecord implements EngineRecord {
   /** Renews this owner's lease. Returns the runs that are still its own, and whether each is to be cancelled. */
   async renew(owner: string, leaseMs: number): Promise<Map<string, { fence: number; cancelRequested: boolean }>> {
     await this.pool.query(
-      `INSERT INTO runtime (id, lease_until) VALUES ($1, now() + $2 * interval '1 millisecond') ON CONFLICT (id) DO UPDATE SET lease_until = EXCLUDED.lease_until`,
-      [owner, leaseMs],
+      `INSERT INTO runtime (id, lease_until, release) VALUES ($1, now() + $2 * interval '1 millisecond', $3)
+       ON CONFLICT (id) DO UPDATE SET lease_until = EXCLUDED.lease_until`,
+      [owner, leaseMs, RELEASE_NUMBER],
     );
     const { rows } = await this.pool.query<{ id: string; fence: number; cancel_requested: boolean }>(
       `SELECT id, fence, cancel_requested FROM run WHERE owner = $1 AND state IN ('queued','running')`,

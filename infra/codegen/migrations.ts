@@ -1,0 +1,116 @@
+// Holds the database's history still (docs/decisions/0017): which migrations there are, byte for byte, and what each SQL function
+// takes and returns. `npm run gen` adds what is new to prisma/migrations.lock.json; it never rewrites an entry.
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+interface Signature {
+  parameters: string[];
+  returns: string;
+}
+
+interface Lock {
+  /** sha256 by name. */
+  migrations: Record<string, string>;
+  functions: Record<string, Signature>;
+}
+
+/** Migrations of 0.1.0, from before each had to leave the previous release working. */
+const EXEMPT = new Set(["20261120000000_first", "20261121000000_engine"]);
+
+/** What the previous release cannot work with, in one statement of a migration. */
+const BREAKING: readonly [RegExp, string][] = [
+  [/\bDROP\s+(TABLE|COLUMN|FUNCTION|VIEW|TYPE)\b/i, "drops something the previous release uses"],
+  [/\bRENAME\b/i, "renames something the previous release uses"],
+  [/\bALTER\s+COLUMN\s+\S+\s+(SET\s+DATA\s+)?TYPE\b/i, "changes the type of a column the previous release uses"],
+  [/\bALTER\s+COLUMN\s+\S+\s+SET\s+NOT\s+NULL\b/i, "requires a value the previous release may not write"],
+  [
+    /\bADD\s+COLUMN\b(?![^,;]*\bDEFAULT\b)[^,;]*\bNOT\s+NULL\b/i,
+    "requires a value the previous release does not write (give it a DEFAULT)",
+  ],
+];
+
+/**
+ * @param prisma the folder of the migrations and functions
+ * @param release this release; a migration may drop what an earlier one stopped using
+ * @returns the lock with what is new, and every change that would break a database or the previous release
+ */
+export async function lockDatabase(prisma: string, release: string): Promise<{ path: string; text: string; problems: string[] }> {
+  const path = join(prisma, "migrations.lock.json");
+  const locked = JSON.parse(await readFile(path, "utf8").catch(() => '{"migrations":{},"functions":{}}')) as Lock;
+  const problems: string[] = [];
+
+  const migrations = await readMigrations(prisma);
+  const hashes = new Map([...migrations].map(([name, sql]) => [name, createHash("sha256").update(sql).digest("hex")]));
+  for (const [name, hash] of Object.entries(locked.migrations)) {
+    if (!hashes.has(name)) problems.push(`migrations/${name} is missing. Databases have it: put it back.`);
+    else if (hashes.get(name) !== hash)
+      problems.push(`migrations/${name} has changed. Databases that have it would miss the change: undo it, and add a new migration.`);
+  }
+  for (const [name, sql] of migrations) if (!EXEMPT.has(name)) problems.push(...whyBreaking(`migrations/${name}`, sql, release));
+
+  const functions = await readFunctions(prisma, problems);
+  for (const [name, old] of Object.entries(locked.functions)) {
+    const now = functions.get(name);
+    const why = now ? whyShrunk(old, now) : "is missing";
+    if (why)
+      problems.push(`functions/${name}.sql ${why}. The previous release calls it as it was: keep it, and add one with another name.`);
+  }
+  const lock: Lock = {
+    migrations: sorted({ ...Object.fromEntries(hashes), ...locked.migrations }),
+    functions: sorted({ ...locked.functions, ...Object.fromEntries(functions) }),
+  };
+  return { path, text: `${JSON.stringify(lock, null, 2)}\n`, problems };
+}
+
+const sorted = <T>(record: Record<string, T>): Record<string, T> =>
+  Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+async function readMigrations(prisma: string): Promise<Map<string, string>> {
+  const folder = join(prisma, "migrations");
+  const entries = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+  const names = entries.map((entry) => entry.name).sort();
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name, "migration.sql"), "utf8")] as const)),
+  );
+}
+
+/** A statement may break the previous release if a comment in front of it says which earlier one stopped using what it drops. */
+function whyBreaking(file: string, sql: string, release: string): string[] {
+  return sql.split(";").flatMap((statement) => {
+    const contracted = /--\s*contract: unused since (\d+\.\d+\.\d+)/.exec(statement)?.[1];
+    const code = statement.replaceAll(/--.*$/gm, "");
+    const found = BREAKING.find(([pattern]) => pattern.test(code));
+    if (!found) return [];
+    if (contracted === undefined)
+      return [`${file} ${found[1]}. Expand now and contract a release later, marked "-- contract: unused since RELEASE".`];
+    return contracted === release ? [`${file} ${found[1]}. This release still has to leave it alone; the next may contract it.`] : [];
+  });
+}
+
+async function readFunctions(prisma: string, problems: string[]): Promise<Map<string, Signature>> {
+  const folder = join(prisma, "functions");
+  const found = new Map<string, Signature>();
+  for (const file of (await readdir(folder)).filter((entry) => entry.endsWith(".sql")).sort()) {
+    const name = file.slice(0, -".sql".length);
+    const code = (await readFile(join(folder, file), "utf8")).replaceAll(/--.*$/gm, "");
+    const match = /^\s*CREATE OR REPLACE FUNCTION (\w+)\s*\(([\s\S]*?)\)\s*RETURNS\s+([\s\S]*?)\s+(?:LANGUAGE|AS)\b/.exec(code);
+    const count = code.match(/\bCREATE\b[^;]*\bFUNCTION\b/g)?.length;
+    if (!match || match[1] !== name || count !== 1)
+      problems.push(`functions/${file} is not one CREATE OR REPLACE FUNCTION ${name} (...) RETURNS ... LANGUAGE ....`);
+    else found.set(name, { parameters: partsOf(match[2] as string), returns: (match[3] as string).replaceAll(/\s+/g, " ") });
+  }
+  return found;
+}
+
+/** Split at the commas outside of parentheses and quotes. */
+const partsOf = (list: string): string[] =>
+  (list.match(/(?:\([^)]*\)|'[^']*'|[^,])+/g) ?? []).map((part) => part.trim().replaceAll(/\s+/g, " ")).filter(Boolean);
+
+function whyShrunk(old: Signature, now: Signature): string | undefined {
+  if (old.returns !== now.returns) return `returns ${now.returns} and no longer ${old.returns}`;
+  const lost = old.parameters.find((parameter, index) => now.parameters[index] !== parameter);
+  if (lost !== undefined) return `has lost or changed its parameter ${lost}`;
+  const required = now.parameters.slice(old.parameters.length).find((parameter) => !/\bDEFAULT\b|=/i.test(parameter));
+  return required && `has a new parameter ${required} without a DEFAULT`;
+}
