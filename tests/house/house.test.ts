@@ -4,7 +4,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { committedManifests } from "@spindle/node-library/manifests";
 import { describe, expect, test } from "vitest";
+import { RELEASE } from "../../apps/runtime/src/store/release.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
+import { BROKEN_BUILDS, breakBuild, markedFiles } from "../support/broken-builds.ts";
 
 const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: ROOT, encoding: "utf8" })
   .trim()
@@ -47,6 +49,23 @@ test("file names in the path of a run exist", () => {
   );
   expect(names.length).toBeGreaterThan(15);
   for (const name of names) expect(existsSync(join(ROOT, name)), name).toBe(true);
+});
+
+describe("a build that is broken on purpose", () => {
+  test.each(BROKEN_BUILDS)("$name: its mark is there, and what it marks changes", (build) => {
+    const { file, text } = breakBuild(build);
+    expect(text).not.toBe(read(file));
+  });
+  test("has a test for each mark", () => {
+    const marks = [...markedFiles().values()].flat().map((mark) => mark.replace(/ \(.*\)$/, ""));
+    expect([...new Set(marks)].sort()).toEqual(BROKEN_BUILDS.map((build) => build.name).sort());
+  });
+});
+
+test("the release is the one that the packages name", () => {
+  for (const file of files.filter((one) => one.endsWith("package.json")))
+    expect((JSON.parse(read(file)) as { version?: string }).version ?? RELEASE, file).toBe(RELEASE);
+  expect(read("workers/python-gpu/pyproject.toml")).toContain(`version = "${RELEASE}"`);
 });
 
 test("no user string is ever evaluated or put into a page", () => {

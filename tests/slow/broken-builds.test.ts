@@ -1,4 +1,5 @@
 // Builds that are broken on purpose, each in a copy of the sources: the fault matrix must say so. What it lets pass it does not test.
+// tests/support/broken-builds.ts says what is broken.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -6,76 +7,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
-
-interface Broken {
-  name: string;
-  /** `from` must be there exactly once. */
-  file: string;
-  from: string;
-  to: string;
-  /** The cell of the matrix that finds it, or a test of its own. */
-  found: { cell: string } | { project: string; file: string; test: string };
-  says: RegExp;
-}
-
-const BUILDS: Broken[] = [
-  {
-    name: "the fence off: a result under any fence is taken",
-    file: "apps/runtime/src/tasks/settle.ts",
-    from: "row.fence !== task.fence || ",
-    to: "",
-    found: { cell: "P8 zombie" },
-    says: /I5 /,
-  },
-  {
-    name: "acknowledged before it is committed",
-    file: "apps/runtime/src/tasks/worker-plane.ts",
-    from: '    if ("bad" in one) this.options',
-    to: '    await this.bus.acknowledge(one.id);\n    if ("bad" in one) this.options',
-    found: { cell: "P10 runtime" },
-    says: /W6 /,
-  },
-  {
-    name: "a runtime that died keeps its runs",
-    file: "apps/runtime/src/record/record.ts",
-    from: "(r.owner IS NULL OR o.id IS NULL OR o.lease_until < now())",
-    to: "r.owner IS NULL",
-    found: { cell: "P5 runtime" },
-    says: /I2 /,
-  },
-  {
-    name: "leases never end",
-    file: "apps/runtime/src/tasks/reaper.ts",
-    from: "if (now - (this.seen.get(task) ?? now) < timings.leaseMs) return;",
-    to: "return;",
-    found: { cell: "P6 supervisor" },
-    says: /I2 /,
-  },
-  {
-    name: "numbers with a gap",
-    file: "apps/runtime/prisma/migrations/20261121000000_engine/migration.sql",
-    from: "SELECT of.run, base + row_number()",
-    to: "SELECT of.run, base + 1 + row_number()",
-    found: { cell: "P12 store" },
-    says: /I6 /,
-  },
-  {
-    name: "artifacts without rows",
-    file: "apps/runtime/prisma/migrations/20261121000000_engine/migration.sql",
-    from: "IF one ? 'objects' THEN",
-    to: "IF false THEN",
-    found: { cell: "P12 store" },
-    says: /I4 /,
-  },
-  {
-    name: "a Redis that evicts is good enough",
-    file: "packages/task-bus/src/connect.ts",
-    from: 'if (policy !== "noeviction")',
-    to: 'if (policy === "")',
-    found: { project: "integration", file: "tests/integration/start.test.ts", test: "evicts" },
-    says: /noeviction/,
-  },
-];
+import { BROKEN_BUILDS, breakBuild } from "../support/broken-builds.ts";
 
 /** Folders that tools made and that a copy can share or do without. */
 const NOT_COPIED = new Set([".git", ".cache", ".spindle", "node_modules", "test-results", "build"]);
@@ -87,11 +19,12 @@ describe.runIf(process.env.SPINDLE_MINIO)("a build that is broken on purpose is 
   });
   afterAll(() => rm(copy, { recursive: true, force: true }));
 
-  test.each(BUILDS)("$name", async ({ file, from, to, found, says }) => {
+  test.each(BROKEN_BUILDS)("$name", async (build) => {
+    const { found, says } = build;
+    const { file, text: broken } = breakBuild(build);
     const path = join(copy, file);
     const good = await readFile(path, "utf8");
-    expect(good.split(from).length, `${file} has the place to break once`).toBe(2);
-    await writeFile(path, good.replace(from, to));
+    await writeFile(path, broken);
     try {
       const args =
         "cell" in found ? ["--project", "slow", "tests/slow/faults.test.ts"] : ["--project", found.project, found.file, "-t", found.test];

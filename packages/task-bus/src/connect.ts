@@ -36,6 +36,7 @@ export async function whyUnfit(redis: Redis): Promise<string | undefined> {
   const version = /redis_version:(\d+)\./.exec(await redis.info("server"))?.[1];
   if (Number(version) < 7) return `Redis ${version} is too old: version 7 or newer is needed.`;
   const policy = await setting("maxmemory-policy");
+  // broken-build: a Redis that evicts is good enough
   if (policy !== "noeviction")
     return `Redis evicts keys (maxmemory-policy ${policy}), and a task could vanish. Change it: redis-cli CONFIG SET maxmemory-policy noeviction`;
   const aof = await setting("appendonly");

@@ -55,6 +55,7 @@ export class Reaper {
     const where = await bus.whereabouts(task, routeOf(row));
     if (where === "leased" || where === "queued" || !this.seen.has(task)) this.seen.set(task, now);
     if (where === "leased") await this.known({ nodeRun: row.id, fence: row.fence });
+    // broken-build: leases never end
     if (now - (this.seen.get(task) ?? now) < timings.leaseMs) return;
     this.seen.delete(task);
     if (where === "lost" && row.state === "dispatched") {

@@ -34,7 +34,9 @@ export interface Answer {
 export async function settle(context: SettleContext, result: TaskResult, rows: ReadonlyMap<string, KnownRow>): Promise<Answer> {
   const task = parseTask(result.task);
   const row = task && rows.get(task.nodeRun);
-  if (!task || !row || row.fence !== task.fence || isTerminal(row.state)) {
+  // broken-build: a result is taken under any fence
+  const overtaken = row?.fence !== task?.fence;
+  if (!task || !row || overtaken || isTerminal(row.state)) {
     context.record.stale++;
     if (task && row) await discard(context, row.run_id, task, result);
     return { settled: "stale" };

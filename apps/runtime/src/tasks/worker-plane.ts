@@ -154,6 +154,7 @@ export class WorkerPlane {
   }
 
   private async takeResult(one: Taken, rows: ReadonlyMap<string, KnownRow>): Promise<void> {
+    // broken-build: acknowledged before it is committed (moved up to this line)
     if ("bad" in one) this.options.onError("results", new Error(`A malformed result was dropped: ${one.bad}`));
     else {
       const { settled, row } = await settle(this.context, one.result, rows);
@@ -165,6 +166,7 @@ export class WorkerPlane {
       }
     }
     crashPoint("P11");
+    // broken-build: acknowledged before it is committed
     await this.bus.acknowledge(one.id);
     crashPoint("P12");
   }
