@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { generate, verify } from "../codegen/gen.ts";
 import { buildDatabaseClient, buildPython, PYTHON } from "./build.ts";
+import { unfitPackages } from "./engines.ts";
 import { ROOT } from "./paths.ts";
 import { say } from "./say.ts";
 
@@ -44,10 +45,17 @@ async function generatedFiles(): Promise<boolean> {
   return stale.length === 0 && problems.length === 0;
 }
 
+async function engines(): Promise<boolean> {
+  const { node, unfit } = await unfitPackages();
+  say(unfit.length === 0 ? "engines of the packages: ok" : `engines of the packages: FAILED on Node ${node}\n${unfit.join("\n")}`);
+  return unfit.length === 0;
+}
+
 export async function check(): Promise<number> {
   await prepare();
   const results = [
     await generatedFiles(),
+    await engines(),
     ...(await Promise.all([
       run("format and lint", bin("biome"), ["ci", "."]),
       run("import directions", bin("depcruise"), [
