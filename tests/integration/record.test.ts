@@ -4,12 +4,16 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { RunRecord } from "../../apps/runtime/src/record/record.ts";
 import type { NodeChange } from "../../apps/runtime/src/record/types.ts";
+import { RunService } from "../../apps/runtime/src/services/run-service.ts";
+import { openDatabase } from "../../apps/runtime/src/store/database.ts";
 import { migrate } from "../../apps/runtime/src/store/migrate.ts";
 import { isRoot } from "../../infra/launch/paths.ts";
 import { type Service, startPostgres } from "../../infra/launch/postgres.ts";
+
+type OtherParts = ConstructorParameters<typeof RunService> extends [unknown, ...infer Rest] ? Rest : never;
 
 let service: Service;
 let folder: string;
@@ -148,4 +152,28 @@ test("two runtimes that claim at once never get the same run, and a silent owner
   await new Promise((resolve) => setTimeout(resolve, 150));
   expect(new Set((await record.claim("c")).map((run) => run.id))).toEqual(new Set(theirs));
   expect(await record.renew("b", 1000)).toEqual(new Map());
+});
+
+test("a list of runs counts their nodes in as many queries and rows as it has runs, however many nodes those have", async () => {
+  const url = service.url;
+  const database = openDatabase(url);
+  const runs = new RunService(database, ...([record, {}, {}, {}, {}, () => {}] as unknown as OtherParts));
+  const { run: large, ids } = await newRun(400);
+  const { run: small } = await newRun(2);
+  await record.pool.query("UPDATE node_run SET state = 'succeeded' WHERE id = ANY($1)", [ids.slice(0, 30)]);
+  await record.pool.query("UPDATE node_run SET node_id = 'group:a>', draft = true WHERE id = $1", [ids[0]]);
+  await runs.list(); // connections and statements are there
+  const query = vi.spyOn(pg.Client.prototype, "query");
+  const rows = vi.spyOn(pg.Query.prototype as unknown as { handleDataRow(message: object): void }, "handleDataRow");
+  try {
+    const list = await runs.list();
+    const of = (id: string) => list.find((run) => run.id === id);
+    expect(of(large)).toMatchObject({ nodes: 399, done: 29, draft: true });
+    expect(of(small)).toMatchObject({ nodes: 2, done: 0, draft: false });
+    expect(query.mock.calls.length).toBe(2);
+    expect(rows.mock.calls.length).toBeLessThanOrEqual(2 * list.length);
+  } finally {
+    vi.restoreAllMocks();
+    await database.close();
+  }
 });

@@ -232,6 +232,17 @@ export class RunRecord implements EngineRecord {
     return (await this.pool.query<RunRow>(text, [owner, runs])).rows;
   }
 
+  /** By run: its node runs without those of groups, how many of them succeeded, and whether any is a draft. */
+  async countNodes(runs: readonly string[]): Promise<Map<string, { nodes: number; done: number; draft: boolean }>> {
+    const { rows } = await this.pool.query<{ run: string; nodes: number; done: number; draft: boolean }>(
+      `SELECT run_id AS run, count(*) FILTER (WHERE own)::int AS nodes, count(*) FILTER (WHERE own AND state = 'succeeded')::int AS done,
+         bool_or(draft) AS draft
+       FROM (SELECT run_id, state, draft, node_id NOT LIKE 'group:%>' AS own FROM node_run WHERE run_id = ANY($1)) n GROUP BY run_id`,
+      [runs],
+    );
+    return new Map(rows.map(({ run, ...counts }) => [run, counts]));
+  }
+
   /** A runtime that stops leaves its runs to others at once, and forgets those that stopped long ago. */
   async leave(owner: string): Promise<void> {
     await this.pool.query(`DELETE FROM runtime WHERE id = $1 OR lease_until < now() - interval '1 day'`, [owner]);

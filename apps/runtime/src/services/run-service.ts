@@ -228,13 +228,9 @@ export class RunService {
 
   async list(filter: { graphId?: string; template?: string } = {}, take = 50) {
     const where = { ...(filter.graphId ? { graphId: filter.graphId } : {}), ...(filter.template ? { template: filter.template } : {}) };
-    const rows = await this.db.prisma.run.findMany({
-      where,
-      orderBy: { createdAt: "desc" },
-      take,
-      include: { nodeRuns: { select: { nodeId: true, state: true, draft: true } } },
-    });
-    return rows.map((run) => ({
+    const runs = await this.db.prisma.run.findMany({ where, orderBy: { createdAt: "desc" }, take });
+    const counts = await this.record.countNodes(runs.map((run) => run.id));
+    return runs.map((run) => ({
       id: run.id,
       number: run.number,
       graphId: run.graphId,
@@ -242,9 +238,9 @@ export class RunService {
       template: run.template,
       state: run.state as RunState,
       outputs: run.outputs as Record<string, unknown> | null,
-      draft: run.nodeRuns.some((one) => one.draft),
-      nodes: run.nodeRuns.filter(({ nodeId }) => !isGroupId(nodeId)).length,
-      done: run.nodeRuns.filter(({ nodeId, state }) => state === "succeeded" && !isGroupId(nodeId)).length,
+      draft: counts.get(run.id)?.draft ?? false,
+      nodes: counts.get(run.id)?.nodes ?? 0,
+      done: counts.get(run.id)?.done ?? 0,
       createdAt: run.createdAt.toISOString(),
       finishedAt: run.finishedAt?.toISOString() ?? null,
     }));
