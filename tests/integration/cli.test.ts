@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
-import { PORTRAIT } from "../support/samples.ts";
+import { PORTRAIT, talkForm, VOICE } from "../support/samples.ts";
 import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "spindle-cli-"));
@@ -69,13 +69,39 @@ describe("without a server", () => {
     expect((await spindle(["capabilities"])).out).toMatch(/python\s+generate\.infinite_talk .*drawn-mouth \(draft\)/));
 });
 
-describe("on a server", () => {
+describe("on a server behind a proxy", () => {
+  const SECRET = "what-only-the-proxy-knows";
   let server: Spindle;
   beforeAll(async () => {
-    server = await startSpindle();
+    server = await startSpindle({ env: { SPINDLE_PROXY_SECRET: SECRET } });
   });
   afterAll(() => server?.stop());
-  const here = () => ({ SPINDLE_URL: server.url });
+  const here = () => ({ SPINDLE_URL: server.url, SPINDLE_PROXY_SECRET: SECRET });
+
+  test("people come through the proxy; probes and workers do not, and workers bring their key", async () => {
+    const status = (path: string, init?: RequestInit) => fetch(server.url + path, init).then((answer) => answer.status);
+    const proxied = { headers: { "x-spindle-proxy": SECRET } };
+    const people = ["/", "/api/jobs", "/api/capabilities", "/trpc/library.get", "/api/artifacts/x", "/nothing"];
+    for (const path of people) expect(await status(path), path).toBe(403);
+    expect(await status("/api/infinitetalk", { method: "POST", body: talkForm() })).toBe(403);
+    expect(await status("/api/jobs", proxied)).toBe(200);
+    expect(await status("/trpc/library.get", proxied)).toBe(200);
+    for (const path of ["/health", "/metrics"]) expect(await status(path), path).toBe(200);
+    expect(await status("/tasks/00000000-0000-0000-0000-000000000000.1.1/input")).toBe(401);
+    expect(await status("/workers/comfy/manifest", { method: "PUT", headers: { "content-type": "application/json" }, body: "[]" })).toBe(
+      401,
+    );
+    for (const path of ["/tasks/none", "/workers", "/workers/none"]) expect(await status(path), path).toBe(404);
+    expect(await status("/health", { headers: { origin: "https://evil.example" }, method: "POST" })).toBe(403);
+  });
+  test("a run that needs the workers ends, and its result is fetched", async () => {
+    const out = join(folder, "video");
+    const inputs = [`portrait=@${PORTRAIT}`, `voiceSample=@${VOICE}`, "refText=The quick crew.", "prompt=Welcome."];
+    const done = await spindle(["run", "infinitetalk", ...inputs.flatMap((one) => ["--input", one]), "--out", out], here());
+    expect([done.code, readdirSync(out)], done.err).toEqual([0, ["video.mp4"]]);
+    const stranger = await spindle(["run", "infinitetalk", "--input", "prompt=x"], { SPINDLE_URL: server.url });
+    expect([stranger.code, stranger.err]).toEqual([1, expect.stringContaining("did not come through the proxy")]);
+  });
 
   test("run writes the results, and answers 1 with the field and the reason for an input that is refused", async () => {
     const out = join(folder, "out");

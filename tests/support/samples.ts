@@ -6,6 +6,7 @@ const SAMPLES = join(ROOT, "templates/infinitetalk/samples");
 const file = (name: string, type: string): File => new File([new Uint8Array(readFileSync(join(SAMPLES, name)))], name, { type });
 
 export const PORTRAIT = join(SAMPLES, "portrait.jpg");
+export const VOICE = join(SAMPLES, "voice.wav");
 export const PROMPT = "Welcome to the lecture on deep field photographs. We look at galaxies, that are older than the Sun.";
 
 /** The form of the seed's call. */

@@ -94,7 +94,7 @@ function call(url: string, init: RequestInit): Promise<Response> {
   return pRetry(async () => {
     const response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (response.ok) return response;
-    const error = new Error(`The runtime answers ${response.status}: ${(await response.text()).slice(0, 300)}`);
-    throw response.status >= 500 ? error : new AbortError(error);
+    const message = `The runtime answers ${response.status}: ${(await response.text()).slice(0, 300)}`;
+    throw response.status >= 500 ? new Error(message) : new AbortError(failure("infra", "task.refused", message));
   }, RETRIES);
 }

@@ -36,6 +36,10 @@ class TransientError(Exception):
     """Something outside failed and may be well again."""
 
 
+class RefusedError(Exception):
+    """The runtime refused a call of the worker. The same call would be refused again."""
+
+
 @dataclass(frozen=True)
 class Engine:
     """One way to do it. `why_not` says why it cannot run here now, or None."""

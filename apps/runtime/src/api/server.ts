@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import { join } from "node:path";
 import { createExpressMiddleware } from "@trpc/server/adapters/express";
 import { applyWSSHandler } from "@trpc/server/adapters/ws";
-import express from "express";
+import express, { type RequestHandler } from "express";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { DocumentHost } from "../collab/document-host.ts";
 import { CollabSockets } from "../collab/socket.ts";
@@ -12,7 +12,7 @@ import { Refused } from "../refused.ts";
 import type { Services } from "../services/services.ts";
 import { artifactRoutes } from "./artifacts.ts";
 import { editorRoutes } from "./editor.ts";
-import { makeGuard, submitterOf } from "./guard.ts";
+import { type Guard, makeGuard, submitterOf } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
 import { errors } from "./respond.ts";
 import { restRoutes } from "./rest.ts";
@@ -21,6 +21,8 @@ import { taskRoutes } from "./task-objects.ts";
 
 const MAX_MESSAGE = 4 * 1024 * 1024;
 const UUID_PATH = /^\/collab\/([0-9a-f-]{36})$/;
+
+const noSuchCall: RequestHandler = (_, __, next) => next(new Refused(404, "request.invalid", "There is no such call."));
 
 export interface RunningServer {
   server: Server;
@@ -35,17 +37,26 @@ export async function serve(
 ): Promise<RunningServer> {
   const { config } = services;
   const guard = makeGuard(config);
+  /** Probes and workers do not come through the people's proxy: what `/tasks` and `/workers` give is opened by the worker key. */
+  const machineGuard = makeGuard({ ...config, proxySecret: "" });
   const app = express();
   app.disable("x-powered-by");
-  app.use((request, response, next) => {
+  app.use((_, response, next) => {
     response.set({ "x-content-type-options": "nosniff", "referrer-policy": "same-origin", "cross-origin-opener-policy": "same-origin" });
-    const why = guard(request, "http");
-    next(why ? new Refused(403, "request.forbidden", why) : undefined);
+    next();
   });
-  app.use(healthRoutes(services), taskRoutes(services), artifactRoutes(services), restRoutes(services));
+  const admit =
+    (admits: Guard): RequestHandler =>
+    (request, _, next) => {
+      const why = admits(request, "http");
+      next(why ? new Refused(403, "request.forbidden", why) : undefined);
+    };
+  app.use(admit(machineGuard), healthRoutes(services), taskRoutes(services));
+  app.use(["/tasks", "/workers"], noSuchCall);
+  app.use(admit(guard), artifactRoutes(services), restRoutes(services));
   const contextOf = ({ req }: { req: IncomingMessage }) => ({ ...services, submitter: submitterOf(req, services.config) });
   app.use("/trpc", createExpressMiddleware({ router: appRouter, createContext: contextOf, maxBodySize: MAX_MESSAGE }));
-  app.use(["/api", "/tasks"], (_, __, next) => next(new Refused(404, "request.invalid", "There is no such call.")));
+  app.use("/api", noSuchCall);
   app.use(await editorRoutes(join(ROOT, "apps/editor"), config.dev));
   app.use(errors(onError));
 

@@ -19,7 +19,7 @@ import { makeLibrary, mergeManifests } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
 import { type Capability, validateCombinedManifest } from "@spindle/schemas";
 import { exportTypeScript } from "../export/typescript.ts";
-import { runningServer } from "./server.ts";
+import { call, runningServer } from "./server.ts";
 
 /**
  * What `npm run gen` wrote, and ComfyUI's nodes as far as a server that runs here knows some. Nothing is called offline: what is
@@ -35,7 +35,7 @@ async function knownLibrary(): Promise<Library> {
 async function comfyNodes(): Promise<Capability[]> {
   const url = await runningServer();
   if (url === undefined) return [];
-  const answer = await fetch(`${url}/api/capabilities`).catch(() => undefined);
+  const answer = await call(`${url}/api/capabilities`).catch(() => undefined);
   const manifest: unknown = answer?.ok ? await answer.json() : undefined;
   return validateCombinedManifest(manifest) ? manifest.capabilities.filter((one) => one.plane === "comfy") : [];
 }

@@ -10,7 +10,7 @@ import { SingleBar } from "cli-progress";
 import type { RunPlan } from "../services/plan-service.ts";
 import type { RunView } from "../services/run-service.ts";
 import type { Place } from "../tasks/live.ts";
-import { findServer } from "./server.ts";
+import { call, findServer } from "./server.ts";
 
 interface Options {
   input: string[];
@@ -54,7 +54,7 @@ export async function run(graph: string, options: Options): Promise<number> {
     ];
     let path = `/api/templates/${encodeURIComponent(graph)}/runs?${asked.join("&")}`;
     if (read?.graph && text !== undefined) {
-      const manifest = (await (await fetch(`${server.url}/api/capabilities`)).json()) as CombinedManifest;
+      const manifest = (await (await call(`${server.url}/api/capabilities`)).json()) as CombinedManifest;
       const kinds = runInputs(read.graph, definer(read.graph, makeLibrary(manifest.capabilities)))
         .filter((one: RunInput) => form.get(one.name) instanceof Blob)
         .map((one) => `kind.${encodeURIComponent(one.name)}=${encodeURIComponent(one.type)}`);
@@ -62,7 +62,7 @@ export async function run(graph: string, options: Options): Promise<number> {
       form.set("title", basename(graph));
       path = `/api/runs?${[...kinds, ...asked].join("&")}`;
     }
-    const answer = await fetch(server.url + path, { method: "POST", body: form });
+    const answer = await call(server.url + path, { method: "POST", body: form });
     const body = (await answer.json()) as {
       run?: string;
       plan?: RunPlan;
@@ -88,7 +88,7 @@ export async function run(graph: string, options: Options): Promise<number> {
   }
 }
 
-const DOES = { runs: "runs", reuses: "unchanged", skips: "skipped" } as const;
+const DOES = { runs: "runs", reuses: "unchanged", skips: "skipped", waits: "waits" } as const;
 
 function print(plan: RunPlan, asJson: boolean): number {
   if (asJson) process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
@@ -129,10 +129,10 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
   });
   const isTerminal = process.stderr.isTTY === true;
   if (isTerminal) bar.start(100, 0, { now: "" });
-  interrupt.addEventListener("abort", () => void fetch(`${url}/api/runs/${id}/cancel`, { method: "POST" }).catch(() => {}));
+  interrupt.addEventListener("abort", () => void call(`${url}/api/runs/${id}/cancel`, { method: "POST" }).catch(() => {}));
   try {
     for (let seen = Date.now(); ; ) {
-      const run = await fetch(`${url}/api/runs/${id}`).then(
+      const run = await call(`${url}/api/runs/${id}`).then(
         (answer) => (answer.ok ? (answer.json() as Promise<RunView>) : undefined),
         () => undefined,
       );
@@ -167,7 +167,7 @@ async function save(url: string, run: RunView, folder: string, quiet: boolean): 
 
 async function download(url: string, run: string, ref: ArtifactRef, stem: string): Promise<string> {
   const file = `${stem}.${EXTENSIONS[ref.mime] ?? "bin"}`;
-  const answer = await fetch(`${url}/api/artifacts/${ref.artifact}/download?run=${run}`);
+  const answer = await call(`${url}/api/artifacts/${ref.artifact}/download?run=${run}`);
   if (!answer.ok || !answer.body) throw new Error(`The result ${ref.artifact} cannot be fetched: ${answer.status}.`);
   await pipeline(Readable.fromWeb(answer.body as never), createWriteStream(file));
   return file;

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../config.ts";
 
 export interface Found {
@@ -10,10 +11,18 @@ export interface Found {
 }
 
 const PATIENCE_MS = 15 * 60_000;
+const PLANES_MS = 15_000;
+const POLL_MS = 200;
 const nothing = async (): Promise<void> => {};
 
+/** Asks the server as the proxy before it would: whoever has the secret is let in. */
+export function call(url: string, init: RequestInit = {}): Promise<Response> {
+  const secret = process.env.SPINDLE_PROXY_SECRET;
+  return fetch(url, secret ? { ...init, headers: { ...init.headers, "x-spindle-proxy": secret } } : init);
+}
+
 async function answers(url: string): Promise<boolean> {
-  return fetch(`${url}/health`).then(
+  return call(`${url}/health`).then(
     (answer) => answer.ok,
     () => false,
   );
@@ -31,9 +40,24 @@ async function running(): Promise<string | undefined> {
   return text === undefined ? undefined : (JSON.parse(text) as { url: string }).url;
 }
 
+/** A server that has just been started does not know yet what its workers offer. */
+async function planesReport(url: string): Promise<void> {
+  for (const end = Date.now() + PLANES_MS;; await sleep(POLL_MS)) {
+    const { parts } = (await (await call(`${url}/health`)).json()) as { parts: Record<string, string> };
+    const silent = Object.keys(parts).filter((part) => parts[part] === "starting");
+    if (silent.length === 0) return;
+    if (Date.now() < end) continue;
+    process.stderr.write(`spindle: no worker of the ${silent.join(" and the ")} plane has reported yet\n`);
+    return;
+  }
+}
+
 export async function findServer(): Promise<Found> {
   const url = await runningServer();
-  if (url !== undefined) return { url, stop: nothing };
+  if (url !== undefined) {
+    await planesReport(url);
+    return { url, stop: nothing };
+  }
   if (process.env.SPINDLE_URL) throw new Error(`No Spindle answers at ${process.env.SPINDLE_URL}.`);
   process.stderr.write("spindle: no server runs here; starting one for this run\n");
   const child = spawn(process.execPath, [join(ROOT, "infra/setup/root.mjs"), "start"], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });

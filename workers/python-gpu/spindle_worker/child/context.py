@@ -11,13 +11,14 @@ from typing import Any
 
 import httpx
 
-from ..capability import TransientError
+from ..capability import RefusedError, TransientError
 from ..contract.generated.models import ArtifactRef
 from ..crash_point import crash_point
 from ..wire import Wire
 
 CHUNK = 1 << 20
 PREVIEW_EVERY = 0.3
+WORTH_ANOTHER_TRY = {408, 425, 429}
 EXTENSIONS = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
@@ -102,7 +103,7 @@ class TaskContext:
         self._previewed_at = now
         try:
             ref, _ = self._store(data, mime, "preview", known)
-        except TransientError:
+        except (TransientError, RefusedError):
             return  # a preview is lossy by contract
         self._wire.send({"type": "progress", "progress": {"preview": ref.model_dump(exclude_none=True)}})
 
@@ -127,5 +128,6 @@ class TaskContext:
                     raise TransientError(f"The runtime cannot be reached: {error}") from error
             time.sleep(min(0.2 * 2**tries, 5))
         if answer.is_error:
-            raise TransientError(f"{method} {httpx.URL(url).path} was answered {answer.status_code}: {answer.text[:300]}")
+            kind = RefusedError if answer.is_client_error and answer.status_code not in WORTH_ANOTHER_TRY else TransientError
+            raise kind(f"{method} {httpx.URL(url).path} was answered {answer.status_code}: {answer.text[:300]}")
         return answer

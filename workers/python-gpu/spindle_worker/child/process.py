@@ -17,7 +17,7 @@ import dramatiq
 from dramatiq.middleware import CurrentMessage, Middleware, TimeLimit
 from pydantic import ValidationError
 
-from ..capability import Capability, TransientError, UserError
+from ..capability import Capability, RefusedError, TransientError, UserError
 from ..crash_point import crash_point
 from ..manifest import capabilities
 from ..wire import Wire
@@ -77,6 +77,8 @@ def describe(error: BaseException) -> dict[str, Any]:
         return {"class": "user", "code": "node.user_error", "message": str(error)[:4000]}
     if isinstance(error, TransientError):
         return {"class": "transient", "code": "node.exception", "message": str(error)[:4000]}
+    if isinstance(error, RefusedError):
+        return {"class": "infra", "code": "task.refused", "message": str(error)[:4000]}
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return {"class": "oom", "code": "node.exception", "message": f"Out of memory: {error}"[:4000]}
     where = "".join(traceback.format_exception(error)[-3:])
