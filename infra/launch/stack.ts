@@ -9,6 +9,7 @@ import { ROOT } from "./paths.ts";
 import { until } from "./ports.ts";
 import { type Service, startPostgres } from "./postgres.ts";
 import { startRedis } from "./redis.ts";
+import { say } from "./say.ts";
 
 export interface StackOptions {
   /** Data of this stack. */
@@ -88,11 +89,29 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       () => `The runtime does not answer:\n${runtime.lastLines.join("\n")}`,
     );
     if (failed) throw new Error(failed.join("\n"));
+    const missing = await silentPlanes(url, [...(worker ? ["python"] : []), ...(bridge ? ["comfy"] : [])]);
+    if (!options.quiet)
+      for (const plane of missing)
+        say(`no worker of the ${plane} plane has reported for ${PLANES_MS / 1000} s: what only it can run is refused until one does`);
   } catch (error) {
     await stop();
     throw error;
   }
   return { url, env, processes, stop };
+}
+
+const PLANES_MS = 15_000;
+
+/** Waits for the first report of each of these planes. Returns those from which none came. */
+async function silentPlanes(url: string, planes: readonly string[]): Promise<string[]> {
+  let silent = [...planes];
+  const ask = async () => {
+    const { parts } = (await (await fetch(`${url}/health`)).json()) as { parts: Record<string, string | undefined> };
+    silent = planes.filter((plane) => parts[plane] === undefined || parts[plane] === "starting");
+    return silent.length === 0;
+  };
+  await until(ask, PLANES_MS, () => "silent").catch(() => {});
+  return silent;
 }
 
 async function startWorker(env: Record<string, string>, show: (line: string) => boolean): Promise<Supervised> {

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { startRedis } from "../../infra/launch/redis.ts";
-import { graphOf, node, type Spindle, startSpindle, until } from "../support/spindle.ts";
+import { talkForm } from "../support/samples.ts";
+import { graphOf, health, node, type Spindle, startSpindle, submit, until, wait } from "../support/spindle.ts";
 
 let spindle: Spindle;
 beforeAll(async () => {
@@ -82,4 +83,56 @@ test("a document survives kill -9 of the runtime right after it was acknowledged
     "the runtime is back",
   );
   expect(exported).toMatchObject(graph);
+});
+
+test("before a worker has reported, what only it can run is refused with what to do, and a plan says so first", async () => {
+  expect((await health(spindle.url)).parts.python).toMatch(/^(starting|down: no worker has reported)$/);
+  const sentence = /^talk cannot run now: no engine of .+ is live \(.+: No worker has reported yet\)\. Start a worker of the python plane/;
+  const talk = graphOf([node("a", "text.template", { template: "x" }), node("talk", "dummy.dummy_task", {}, "python")]);
+  const { status, body } = await submit(spindle.url, talk);
+  expect([status, body.error]).toEqual([
+    503,
+    expect.objectContaining({
+      code: "engine.not_live",
+      message: expect.stringMatching(sentence),
+      issues: [expect.objectContaining({ place: { node: "talk" } })],
+    }),
+  ]);
+  const seed = await fetch(`${spindle.url}/api/infinitetalk`, { method: "POST", body: talkForm() });
+  expect([seed.status, seed.headers.get("retry-after"), (await seed.json()).error.code]).toEqual([503, "5", "engine.not_live"]);
+  const { id } = await (await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(talk) })).json();
+  const rpc = async (path: string, input: object, method = "POST") => {
+    const query = method === "GET" ? `?input=${encodeURIComponent(JSON.stringify(input))}` : "";
+    const init = method === "GET" ? {} : { method, headers: { "content-type": "application/json" }, body: JSON.stringify(input) };
+    return (await fetch(`${spindle.url}/trpc/${path}${query}`, init)).json();
+  };
+  const started = await rpc("runs.start", { graphId: id, inputs: {} });
+  expect(started.error).toMatchObject({
+    message: expect.stringMatching(sentence),
+    data: { httpStatus: 503, refused: { code: "engine.not_live" } },
+  });
+  const plan = await rpc("runs.plan", { graphId: id, inputs: {} }, "GET");
+  expect(plan.result.data.nodes).toMatchObject([
+    { node: "a", does: "runs" },
+    { node: "talk", does: "waits", why: expect.stringMatching(sentence) },
+  ]);
+});
+
+test("a node that would not run needs no engine: one that is off, pinned or not part of the run", async () => {
+  const settled = async (metadata: object, query = "") => {
+    const form = new FormData();
+    form.set("graph", JSON.stringify(graphOf([node("a", "output.preview", { value: 1 }), wait("b")], [], metadata)));
+    return (await fetch(`${spindle.url}/api/runs${query}`, { method: "POST", body: form })).status;
+  };
+  expect(await settled({})).toBe(503);
+  expect(await settled({ nodes: { b: { disabled: true } } })).toBe(202);
+  expect(await settled({ nodes: { b: { pinned: { value: 1, waited: 0 } } } })).toBe(202);
+});
+
+test("a subgraph's nodes need engines where it is called, and only there", async () => {
+  const inner = { nodes: [wait("deep")], edges: [] };
+  const call = (...nodes: ReturnType<typeof node>[]) => submit(spindle.url, graphOf(nodes, [], { definitions: { inner } }));
+  expect((await call(node("a", "output.preview", { value: 1 }))).status).toBe(202);
+  const { status, body } = await call(node("c", "graph.call", { definition: "inner" }));
+  expect([status, body.error?.issues]).toEqual([503, [expect.objectContaining({ place: { definition: "inner", node: "deep" } })]]);
 });

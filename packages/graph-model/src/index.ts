@@ -20,6 +20,7 @@ export { embedGraph, extractGraph } from "./io/embed.ts";
 export { exportMermaid } from "./io/mermaid.ts";
 export * from "./issue.ts";
 export * from "./library.ts";
+export { enginesNotLive, type NotLive } from "./live.ts";
 export * from "./path.ts";
 export * from "./plan.ts";
 export * from "./ports.ts";

@@ -9,6 +9,7 @@ export interface Engine {
   description?: string;
   plane: Plane;
   draft: boolean;
+  /** It was reported as able to run, within the last minute. */
   live: boolean;
   reason?: string;
   /** The ComfyUI workflow that the engine is. */
@@ -36,6 +37,7 @@ export interface NodeDefinition {
   outputs: Port[];
   parameters: Parameter[];
   engines: Engine[];
+  /** Somebody who offers it answers now. Its engines stay live for a while when nobody does: a worker may restart. */
   live: boolean;
   idempotent: boolean;
   /** Takes no time worth saving: it always runs, and nothing is kept for later. */
@@ -60,7 +62,12 @@ export interface Library {
 /** What a node of one graph is, its own ports included (`definer`). */
 export type Define = (node: GraphNode) => NodeDefinition | undefined;
 
-/** The engine that `auto` means now: the first live one; the first at all when none is, so that its task waits there. */
+/** The engine that `auto` means now: the first live one. None that is not live ever stands in for it. */
 export function autoEngine(definition: NodeDefinition): Engine | undefined {
-  return definition.engines.find((engine) => engine.live) ?? definition.engines[0];
+  return definition.engines.find((engine) => engine.live);
+}
+
+/** The engine that a node's setting means now: the named one, live or not, else what `auto` means. */
+export function chosenEngine(definition: NodeDefinition, setting: string | undefined): Engine | undefined {
+  return definition.engines.find((engine) => engine.id === setting) ?? autoEngine(definition);
 }

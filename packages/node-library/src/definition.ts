@@ -32,15 +32,11 @@ export function define(capability: Capability): NodeDefinition {
     get parameters() {
       return parameters();
     },
-    engines: (capability.engines ?? [{ id: "default", label: "Default", plane, draft: false, live: true }]).map(
-      ({ blueprint, ...engine }) => ({
-        ...engine,
-        plane: engine.plane as Plane,
-        // An engine of another plane lives and dies with that one.
-        live: engine.live && (live || engine.plane !== plane),
-        ...(validateBlueprint(blueprint) ? { blueprint } : {}),
-      }),
-    ),
+    engines: (capability.engines ?? [{ id: "default", label: "Default", plane, draft: false, live }]).map(({ blueprint, ...engine }) => ({
+      ...engine,
+      plane: engine.plane as Plane,
+      ...(validateBlueprint(blueprint) ? { blueprint } : {}),
+    })),
     live,
     idempotent: capability.contracts?.idempotent === true,
     ...(capability.runtime.instant === true ? { instant: true as const } : {}),

@@ -51,3 +51,53 @@ test("workers of one plane that offer different things are joined, whoever repor
     expect(both.capabilities.map(({ id }) => id).sort()).toEqual(["paint", "speak"]);
   }
 });
+
+test("a plane that is silent keeps its engines for a minute, and is never called less installed than it said", () => {
+  const engine = (id: string, live: boolean) => ({
+    id,
+    label: id,
+    plane: "python" as const,
+    draft: false,
+    live,
+    ...(live ? {} : { reason: "No GPU." }),
+  });
+  const manifest = {
+    generatedAt: now.toISOString(),
+    capabilities: [{ ...(python.capabilities[0] as Capability), engines: [engine("big", false), engine("small", true)] }],
+  };
+  const after = (seconds: number) => {
+    const report = { manifest, live: false, reportedAt: now };
+    const { capabilities } = mergeManifests({ node: { manifest: node, live: true }, python: report }, new Date(seconds * 1000));
+    const found = makeLibrary(capabilities)
+      .all()
+      .find((one) => one.plane === "python");
+    return [found?.live, ...(found?.engines.map(({ id, live, reason }) => `${id} ${live} ${reason ?? ""}`) ?? [])];
+  };
+  expect(after(60)).toEqual([false, "big false No GPU.", "small true "]);
+  expect(after(61)).toEqual([false, "big false No GPU.", "small false No worker has reported since 1970-01-01T00:00:00.000Z."]);
+});
+
+test("an engine that was live a moment ago is held where no other can run the capability", () => {
+  const { capabilities } = committedManifests.node;
+  const server = (id: string, live: boolean) => ({ id, label: id, plane: "comfy" as const, draft: false, live });
+  const comfy = (id: string, ...engines: ReturnType<typeof server>[]) => ({
+    ...(capabilities[0] as Capability),
+    id,
+    plane: "comfy" as const,
+    engines,
+  });
+  const manifest = {
+    generatedAt: now.toISOString(),
+    capabilities: [comfy("one", server("a", false)), comfy("two", server("a", false), server("b", true))],
+  };
+  const merged = mergeManifests(
+    {
+      node: { manifest: node, live: true },
+      python: { manifest: python, live: true },
+      comfy: { manifest, live: true, held: new Set(["a"]) },
+    },
+    now,
+  );
+  const live = (id: string) => merged.capabilities.find((one) => one.id === id && one.plane === "comfy")?.engines?.map((one) => one.live);
+  expect([live("one"), live("two")]).toEqual([[true], [false, true]]);
+});

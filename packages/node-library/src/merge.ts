@@ -1,9 +1,21 @@
 // DESIGN M2: all planes' manifests as one; a capability whose workers are gone stays, marked offline.
 import type { Capability, CombinedManifest, PlaneManifest } from "@spindle/schemas";
 
+/** For how long a report holds: long enough for a worker to be started again, so that its restart changes no choice of engine. */
+const REPORT_HOLDS_MS = 60_000;
+
+export const reportHolds = (at: Date | undefined, now: Date): boolean =>
+  at !== undefined && now.getTime() - at.getTime() <= REPORT_HOLDS_MS;
+
 export interface PlaneReport {
+  /** What the plane last said that it can run. */
   manifest: PlaneManifest;
+  /** It answers now. */
   live: boolean;
+  /** When it last answered; never, if absent. */
+  reportedAt?: Date | undefined;
+  /** Engines that were live a moment ago and are reported as not live now, such as a ComfyUI that restarts. */
+  held?: ReadonlySet<string>;
   /** What is wrong with it, beside what each engine says of itself. */
   reason?: string | undefined;
 }
@@ -37,7 +49,7 @@ export function mergeManifests(planes: { node: PlaneReport; python: PlaneReport;
       ...one,
       // The bridge may be there and ComfyUI not.
       live: report?.live === true && (one.plane !== "comfy" || one.engines?.some((engine) => engine.live) === true),
-      engines: one.engines?.map((engine) => (report?.live ? engine : { ...engine, live: false, reason: "No worker has reported yet." })),
+      engines: report && one.engines && enginesNow(one.engines, report, now),
     }));
   const [node, python, comfy] = [marked(planes.node), marked(planes.python), marked(planes.comfy)];
   return {
@@ -51,4 +63,14 @@ export function mergeManifests(planes: { node: PlaneReport; python: PlaneReport;
         : {}),
     },
   };
+}
+
+/** DESIGN M4: an engine is live where it was reported so within the last minute. That its plane is silent makes it no less installed. */
+function enginesNow(engines: Engines, { live, reportedAt, held }: PlaneReport, now: Date): Engines {
+  if (live || reportHolds(reportedAt, now)) {
+    if (!held || held.size === 0 || engines.some((engine) => engine.live)) return engines;
+    return engines.map((engine) => (held.has(engine.id) ? { ...engine, live: true } : engine));
+  }
+  const silent = reportedAt ? `No worker has reported since ${reportedAt.toISOString()}.` : "No worker has reported yet.";
+  return engines.map((engine) => ({ ...engine, live: false, reason: reportedAt && !engine.live ? (engine.reason ?? silent) : silent }));
 }

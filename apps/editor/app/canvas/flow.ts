@@ -2,7 +2,7 @@
 
 import dagre from "@dagrejs/dagre";
 import {
-  autoEngine,
+  chosenEngine,
   definitionOf,
   edgeId,
   edgeMetadata,
@@ -30,9 +30,8 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
   }
   return graph.nodes.map((node) => {
     const definition = definitionOf(graph, node, library);
-    const engine =
-      definition?.engines.find((one) => one.id === nodeSettings(graph, node.id).engine) ?? (definition && autoEngine(definition));
-    const problem = issues.find((one) => one.severity === "error" && one.place.node === node.id && one.code !== "graph.cycle")?.message;
+    const engine = definition && chosenEngine(definition, nodeSettings(graph, node.id).engine);
+    const problem = issues.find((one) => stopsRun(one) && one.place.node === node.id && one.code !== "graph.cycle")?.message;
     return {
       id: node.id,
       type: "card",
@@ -48,6 +47,9 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
     };
   });
 }
+
+/** What is wrong with the graph, and what cannot run at this moment. */
+const stopsRun = ({ severity, code }: Issue): boolean => severity === "error" || code === "engine.not_live";
 
 /** A node that no plane offers keeps its wires: it has the ports that they name. */
 function portsByWires(graph: Graph, id: string): { inputs: Port[]; outputs: Port[] } {

@@ -35,8 +35,12 @@ export function EngineChoice({
   };
   return (
     <div className="eng" role="radiogroup" aria-label="Engine">
-      {row("auto", "Automatic", auto?.live ? `Next run uses ${auto.label}.` : "No engine is live: the task will wait.", auto, () =>
-        onChange(undefined),
+      {row(
+        "auto",
+        "Automatic",
+        auto ? `Next run uses ${auto.label}.` : "No engine is live: a run is not accepted until one is.",
+        auto,
+        () => onChange(undefined),
       )}
       {definition.engines.map((engine) =>
         row(engine.id, engine.label, engine.live ? (engine.description ?? "") : (engine.reason ?? "No worker offers it."), engine, () =>

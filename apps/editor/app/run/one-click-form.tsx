@@ -106,8 +106,8 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
         </div>
       ))}
       <div className="row">
-        <button type="submit" className="btn run l grow" disabled={formState.isSubmitting || going}>
-          <Play size={16} /> {draft ? "Generate with draft engines" : "Generate"}
+        <button type="submit" className="btn run l grow" disabled={formState.isSubmitting || going || template.notLive !== undefined}>
+          <Play size={16} /> {template.notLive ? "No live engine" : draft ? "Generate with draft engines" : "Generate"}
         </button>
         <button
           type="button"
@@ -117,6 +117,11 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
           <Workflow size={16} /> Open the graph
         </button>
       </div>
+      {template.notLive && (
+        <p className="c-warn t12" role="status">
+          {template.notLive}
+        </p>
+      )}
       {draft && (
         <p className="t3 t12">
           Draft engines stand in for models that are not live here:{" "}

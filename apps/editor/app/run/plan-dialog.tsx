@@ -6,11 +6,12 @@ import { useTRPC } from "../session/provider";
 import { PlaneMark } from "../ui/plane-mark";
 import { span } from "../ui/words";
 
-const DOES = { runs: "Runs", reuses: "Unchanged", skips: "Skipped" } as const;
+const DOES = { runs: "Runs", reuses: "Unchanged", skips: "Skipped", waits: "Cannot run" } as const;
 
 export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: Graph; values: Record<string, unknown>; onClose(): void }) {
   const trpc = useTRPC();
   const { data, error } = useQuery({ ...trpc.runs.plan.queryOptions({ graphId: id, inputs: values }), gcTime: 0 });
+  const waits = data?.nodes.find((one) => one.does === "waits");
   const running = data?.nodes.filter((one) => one.does === "runs").length ?? 0;
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
@@ -28,10 +29,12 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
           {!data && !error && <div className="skeleton" style={{ height: 120 }} />}
           {data && (
             <>
-              <p className="t2">
-                {running === 0
-                  ? "Nothing: every earlier result stands."
-                  : `${running} of ${data.nodes.length} nodes${data.expectedMs === null ? "; how long it takes is not known yet." : `, in about ${span(data.expectedMs)}.`}`}
+              <p className={waits ? "c-warn" : "t2"}>
+                {waits
+                  ? waits.why
+                  : running === 0
+                    ? "Nothing: every earlier result stands."
+                    : `${running} of ${data.nodes.length} nodes${data.expectedMs === null ? "; how long it takes is not known yet." : `, in about ${span(data.expectedMs)}.`}`}
               </p>
               <ul className="plan">
                 {data.nodes.map((one) => {
@@ -41,7 +44,7 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
                       {node && <PlaneMark plane={node.plane} small />}
                       <span className="cut med">{node ? nodeTitle(node) : one.node}</span>
                       <span className="t2">{DOES[one.does]}</span>
-                      <span className="t3 t12">{one.why}</span>
+                      <span className="t3 t12">{one === waits ? "" : one.why}</span>
                       <span className="t3 num">{one.does === "runs" && one.expectedMs !== null ? span(one.expectedMs) : ""}</span>
                     </li>
                   );

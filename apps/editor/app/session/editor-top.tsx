@@ -1,4 +1,4 @@
-import { autoEngine, definitionOf, type Library, nodeSettings } from "@spindle/graph-model";
+import { chosenEngine, definitionOf, type Library, nodeSettings } from "@spindle/graph-model";
 import { useQueryClient } from "@tanstack/react-query";
 import {
   Check,
@@ -35,12 +35,14 @@ interface Props {
   shared: DocumentState | undefined;
   library: Library;
   canRun: boolean;
+  /** Why nothing can run the whole graph at this moment. */
+  notLive: string | undefined;
   onRun(options?: RunOptions): void;
   onOpenFile(file: File): void;
   onPlan(): void;
 }
 
-export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile, onPlan }: Props) {
+export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, onOpenFile, onPlan }: Props) {
   const api = useTRPCClient();
   const trpc = useTRPC();
   const client = useQueryClient();
@@ -55,9 +57,7 @@ export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile
   };
   const drafts = shared?.graph.nodes.some((node) => {
     const definition = definitionOf(shared.graph, node, library);
-    const engine =
-      definition?.engines.find((one) => one.id === nodeSettings(shared.graph, node.id).engine) ?? (definition && autoEngine(definition));
-    return engine?.draft;
+    return definition && chosenEngine(definition, nodeSettings(shared.graph, node.id).engine)?.draft;
   });
   const forget = () =>
     void api.runs.clearCache
@@ -117,11 +117,11 @@ export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile
       <button
         type="button"
         className="btn run"
-        disabled={!canRun || going}
+        disabled={!canRun || notLive !== undefined || going}
         onClick={() => onRun()}
-        title={canRun ? undefined : "The graph has problems: see the list below."}
+        title={canRun ? notLive : "The graph has problems: see the list below."}
       >
-        <Play size={14} /> {drafts ? "Run with draft engines" : "Run"}
+        <Play size={14} /> {notLive ? "No live engine" : drafts ? "Run with draft engines" : "Run"}
       </button>
       <Menu
         trigger={
@@ -133,19 +133,19 @@ export function EditorTop({ id, name, shared, library, canRun, onRun, onOpenFile
           {
             label: "Run everything again",
             icon: <RotateCcw size={16} />,
-            disabled: !canRun || going,
+            disabled: !canRun || notLive !== undefined || going,
             onSelect: () => onRun({ force: true }),
           },
           {
             label: "Run before others",
             icon: <ChevronsUp size={16} />,
-            disabled: !canRun || going,
+            disabled: !canRun || notLive !== undefined || going,
             onSelect: () => onRun({ priority: "high" }),
           },
           {
             label: "Run when nobody else waits",
             icon: <ChevronsDown size={16} />,
-            disabled: !canRun || going,
+            disabled: !canRun || notLive !== undefined || going,
             onSelect: () => onRun({ priority: "low" }),
           },
           { label: "What would run", icon: <ListChecks size={16} />, disabled: !canRun, onSelect: onPlan },

@@ -1,7 +1,7 @@
 // Everything on the canvas page, put together.
 
 import { useNavigate } from "@remix-run/react";
-import { definer, edgeId, hasErrors, type NodeDefinition, runInputs, validate } from "@spindle/graph-model";
+import { definer, edgeId, enginesNotLive, hasErrors, type NodeDefinition, runInputs, validate } from "@spindle/graph-model";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useReactFlow } from "@xyflow/react";
 import { useEffect, useMemo, useState } from "react";
@@ -49,6 +49,7 @@ export function GraphEditor({ id }: { id: string }) {
     () => (graph && loaded && graph.nodes.length > 0 ? [...validate(graph, library), ...(shared?.issues ?? [])] : NO_ISSUES),
     [graph, library, loaded, shared?.issues],
   );
+  const [notLive] = useMemo(() => (graph && loaded ? enginesNotLive(graph, library) : []), [graph, library, loaded]);
   const inputs = useMemo(() => (graph && loaded ? runInputs(graph, definer(graph, library)) : []), [graph, library, loaded]);
   const given = Object.fromEntries(inputs.flatMap((one) => (values[one.name] === undefined ? [] : [[one.name, values[one.name]]])));
   const jump = (node: string) => {
@@ -113,6 +114,7 @@ export function GraphEditor({ id }: { id: string }) {
         shared={shared}
         library={library}
         canRun={loaded && issues !== NO_ISSUES && !hasErrors(issues)}
+        notLive={notLive?.issue.message}
         onRun={(options) => void start(options)}
         onPlan={() => setPlanning(true)}
         onOpenFile={(file) => void open(file)}

@@ -44,7 +44,7 @@ export function healthRoutes({ db, workers, artifacts, library, record }: Servic
           if (why) throw new Error(why);
         }),
         store: await state(() => artifacts.store.check()),
-        python: library.workersLive ? "up" : "down: no worker has reported",
+        python: library.pythonState,
         ...(library.comfyState === undefined ? {} : { comfy: library.comfyState }),
       };
       const down = Object.values(parts).some((one) => one !== "up");

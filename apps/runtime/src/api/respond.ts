@@ -20,7 +20,11 @@ export const errors =
   (onError: (where: string, error: unknown) => void): ErrorRequestHandler =>
   (error, request, response, next) => {
     if (response.headersSent) return next(error);
-    if (error instanceof Refused) return void response.status(error.status).json(error);
+    if (error instanceof Refused) {
+      const { retryAfterSeconds } = error.details;
+      if (typeof retryAfterSeconds === "number") response.set("retry-after", String(retryAfterSeconds));
+      return void response.status(error.status).json(error);
+    }
     if (typeof error?.status === "number" && error.status >= 400 && error.status < 500)
       return void response.status(error.status).json({ error: { code: "request.invalid", message: String(error.message) } });
     if (isOutage(error))

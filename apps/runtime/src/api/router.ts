@@ -1,4 +1,4 @@
-import { readAnyText } from "@spindle/graph-model";
+import { enginesNotLive, readAnyText } from "@spindle/graph-model";
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 import { Refused } from "../refused.ts";
@@ -98,7 +98,15 @@ const templates = router({
   ),
   get: procedure.input(z.object({ name: z.string().max(80) })).query(({ ctx, input }) => {
     const template = ctx.templates.find(input.name);
-    return { ...template, inputs: ctx.templates.inputs(input.name, ctx.library.library()), engines: ctx.runs.engines(template.graph) };
+    const library = ctx.library.library();
+    const [notLive] = enginesNotLive(template.graph, library);
+    return {
+      ...template,
+      inputs: ctx.templates.inputs(input.name, library),
+      engines: ctx.runs.engines(template.graph),
+      /** Why nothing can run it at this moment. */
+      notLive: notLive?.issue.message,
+    };
   }),
   start: procedure.input(z.object({ name: z.string().max(80), inputs: values })).mutation(({ ctx, input }) => {
     const { graph, title } = ctx.templates.find(input.name);

@@ -42,7 +42,7 @@ async function running(): Promise<string | undefined> {
 
 /** A server that has just been started does not know yet what its workers offer. */
 async function planesReport(url: string): Promise<void> {
-  for (const end = Date.now() + PLANES_MS;; await sleep(POLL_MS)) {
+  for (const end = Date.now() + PLANES_MS; ; await sleep(POLL_MS)) {
     const { parts } = (await (await call(`${url}/health`)).json()) as { parts: Record<string, string> };
     const silent = Object.keys(parts).filter((part) => parts[part] === "starting");
     if (silent.length === 0) return;

@@ -16,7 +16,9 @@ import { RunExecution } from "./execution.ts";
 import { freezeNodes, rootNodes } from "./freeze.ts";
 import { Levels } from "./level.ts";
 import type { NodePlane } from "./node-plane.ts";
+import { Reuse } from "./reuse.ts";
 import { type ExecutionParts, Parked, RunTooLarge } from "./running.ts";
+import { assertNow, whyNotNow } from "./why-not-now.ts";
 
 export interface EngineOptions {
   db: Database;
@@ -74,12 +76,16 @@ export class Engine {
     void tick();
   }
 
-  /** Freezes what the run will be made of, engines included (DESIGN M4), and accepts it. The graph has been validated. */
+  /**
+   * Freezes what the run will be made of, engines included (DESIGN M4), and accepts it. The graph has been validated.
+   * @throws Refused 503 if a node of it has no live engine
+   */
   async accept(request: RunRequest): Promise<string> {
     const id = randomUUID();
     const library = this.options.library();
-    const engines = freezeNodes(request.graph, library);
     const { revision, graphId = null, title, template, inputs, options = {}, submitter = "" } = request;
+    assertNow(await whyNotNow(request.graph, library, new Reuse(this.options.record, { id, graph_id: graphId, options }, request.graph)));
+    const engines = freezeNodes(request.graph, library);
     // Its own from the start: nobody has to find it first.
     const owner = this.stopped ? undefined : this.options.owner;
     const rows = await this.options.record.create({

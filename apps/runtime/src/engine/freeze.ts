@@ -1,7 +1,7 @@
 // What a run freezes when it is accepted (DESIGN M4): the engine of every node, those in definitions too.
 import { createHash } from "node:crypto";
 import {
-  autoEngine,
+  chosenEngine,
   definitionGraph,
   definitionNames,
   type Engine,
@@ -59,7 +59,8 @@ export const asRegion = <T extends FrozenNode>(node: T): T => ({ ...node, servic
 function freezeNode(graph: Graph, node: GraphNode, library: Library, server: Engine | undefined): FrozenNode {
   const settings = nodeSettings(graph, node.id);
   const definition = elementDefinition(graph, node, library);
-  const engine = server ?? definition?.engines.find((one) => one.id === settings.engine) ?? (definition && autoEngine(definition));
+  // A run with a node that would run and has no live engine is not accepted (`whyNotNow`); a row that does not run names the first.
+  const engine = server ?? (definition && (chosenEngine(definition, settings.engine) ?? definition.engines[0]));
   if (!definition || !engine) throw new Error(`No definition for the validated node ${node.id}.`);
   const frozen = {
     plane: engine.plane,

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { Library } from "@spindle/graph-model";
-import { joinManifests, makeLibrary, mergeManifests, withBlueprints } from "@spindle/node-library";
+import { joinManifests, makeLibrary, mergeManifests, reportHolds, withBlueprints } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
 import {
   type Blueprint,
@@ -31,15 +31,21 @@ export class LibraryService {
   private node: PlaneManifest = committedManifests.node;
   private python: PlaneManifest = committedManifests.python;
   private pythonLive = false;
+  private pythonAt: Date | undefined;
   private comfy: PlaneManifest | undefined;
   private comfyHash = "";
   private comfyLive = false;
+  private comfyAt: Date | undefined;
+  /** ComfyUI servers that the manifest calls live, and when each was called so last. */
+  private servers: readonly string[] = [];
+  private readonly serverAt = new Map<string, Date>();
   private comfyReason: string | undefined;
   /** What `merged` was made of. */
   private state = "";
   private merged: CombinedManifest;
   private made: Library;
   private timers: NodeJS.Timeout[] = [];
+  private readonly startedAt = new Date();
 
   constructor(
     private readonly redis: Redis,
@@ -74,11 +80,22 @@ export class LibraryService {
   /** Undefined where no bridge to ComfyUI has ever reported. */
   get comfyState(): string | undefined {
     if (this.comfyReason !== undefined) return `down: ${this.comfyReason}`;
-    return this.comfyLive ? "up" : this.comfy && "down: no bridge has reported";
+    if (this.comfyLive) return "up";
+    return this.comfy && this.silent(this.comfyAt, "bridge");
   }
 
   get workersLive(): boolean {
     return this.pythonLive;
+  }
+
+  get pythonState(): string {
+    return this.pythonLive ? "up" : this.silent(this.pythonAt, "worker");
+  }
+
+  /** Before its first report, for as long as a start may take, a plane is not known to be down. */
+  private silent(last: Date | undefined, who: string): string {
+    if (last) return `down: no ${who} has reported since ${last.toISOString()}`;
+    return reportHolds(this.startedAt, new Date()) ? "starting" : `down: no ${who} has reported`;
   }
 
   private async lookAtOwn(): Promise<void> {
@@ -90,7 +107,7 @@ export class LibraryService {
     const found = await this.pythonManifests().catch(() => undefined);
     if (found === undefined) return; // Redis is away: that says nothing about the workers
     this.pythonLive = found.length > 0;
-    if (found.length > 0) this.python = joinManifests(found);
+    if (found.length > 0) [this.python, this.pythonAt] = [joinManifests(found), new Date()];
     await this.lookAtComfy();
     this.refresh();
   }
@@ -117,6 +134,9 @@ export class LibraryService {
     this.comfyReason = reason;
     if (hash !== undefined && hash !== this.comfyHash) await this.readComfy().catch(() => {});
     this.comfyLive = hash !== undefined && hash === this.comfyHash;
+    if (!this.comfyLive) return;
+    this.comfyAt = new Date();
+    for (const server of this.servers) this.serverAt.set(server, this.comfyAt);
   }
 
   /** @throws Error if there is none, or it is damaged */
@@ -125,6 +145,7 @@ export class LibraryService {
     const found = JSON.parse(text.toString("utf8")) as Capability[];
     this.comfy = { generatedAt: new Date().toISOString(), capabilities: found };
     this.comfyHash = createHash("sha256").update(text).digest("hex");
+    this.servers = [...new Set(found.flatMap(({ engines = [] }) => engines.filter((one) => one.live).map((one) => one.id)))];
   }
 
   /** A worker of the Comfy plane says what its servers offer. @throws Refused that names the entry which is none */
@@ -136,26 +157,40 @@ export class LibraryService {
     await this.store.put(COMFY_KEY, text, text.length, "application/json");
   }
 
-  private merge(): CombinedManifest {
+  private heldServers(now: Date): string[] {
+    return [...this.serverAt].flatMap(([id, at]) => (reportHolds(at, now) ? [id] : []));
+  }
+
+  private merge(now = new Date()): CombinedManifest {
     const merged = mergeManifests(
       {
         node: { manifest: this.node, live: true },
-        python: { manifest: this.python, live: this.pythonLive },
+        python: { manifest: this.python, live: this.pythonLive, reportedAt: this.pythonAt },
         ...(this.comfy || this.comfyReason
-          ? { comfy: { manifest: this.comfy ?? NOTHING, live: this.comfyLive, reason: this.comfyReason } }
+          ? {
+              comfy: {
+                manifest: this.comfy ?? NOTHING,
+                live: this.comfyLive,
+                reportedAt: this.comfyAt,
+                held: new Set(this.heldServers(now)),
+                reason: this.comfyReason,
+              },
+            }
           : {}),
       },
-      new Date(),
+      now,
     );
     return { ...merged, capabilities: withBlueprints(merged.capabilities, this.blueprints) };
   }
 
   private refresh(): void {
     const { node, python, pythonLive, comfyHash, comfyLive, comfyReason } = this;
-    const state = JSON.stringify([node.capabilities, python.capabilities, pythonLive, comfyHash, comfyLive, comfyReason]);
+    const now = new Date();
+    const holds = [reportHolds(this.pythonAt, now), reportHolds(this.comfyAt, now), this.heldServers(now)];
+    const state = JSON.stringify([node.capabilities, python.capabilities, pythonLive, comfyHash, comfyLive, comfyReason, holds]);
     if (state === this.state) return;
     this.state = state;
-    this.merged = this.merge();
+    this.merged = this.merge(now);
     this.made = makeLibrary(this.merged.capabilities);
     this.changed.emit("changed");
   }

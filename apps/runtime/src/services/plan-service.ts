@@ -17,13 +17,15 @@ import { fullInput } from "../engine/check-input.ts";
 import { freezeNodes } from "../engine/freeze.ts";
 import { Levels } from "../engine/level.ts";
 import { Reuse } from "../engine/reuse.ts";
+import { whyNotNow } from "../engine/why-not-now.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { Earlier, FrozenNode, RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 
 export interface PlannedNode {
   node: string;
-  does: "runs" | "reuses" | "skips";
+  /** `waits`: it would run, and nothing can run it now, so that the run would not be accepted. */
+  does: "runs" | "reuses" | "skips" | "waits";
   why: string;
   /** Milliseconds, by the median of earlier node runs of the same engine; null if there are none. */
   expectedMs: number | null;
@@ -71,6 +73,8 @@ export class PlanService {
         for (const [index, id] of group.nodes.entries()) put(id, found.get(id) as Found, index === 0 ? expected(item) : 0);
       } else put(item, await this.one(state, item), expected(item));
     }
+    for (const { node, issue } of await whyNotNow(graph, this.library(), reuse))
+      planned.set(node, { node, does: "waits", why: `${issue.message} ${issue.fix ?? ""}`.trim(), expectedMs: null });
     return { nodes: [...planned.values()], expectedMs: longest(shape, planned) };
   }
 

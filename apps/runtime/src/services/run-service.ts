@@ -1,5 +1,5 @@
 import {
-  autoEngine,
+  chosenEngine,
   definer,
   definitionGraph,
   definitionNames,
@@ -276,8 +276,7 @@ export class RunService {
     const library = this.library();
     const entries = graph.nodes.flatMap((node) => {
       const definition = definer(graph, library)(node);
-      const engine =
-        definition?.engines.find((one) => one.id === nodeSettings(graph, node.id).engine) ?? (definition && autoEngine(definition));
+      const engine = definition && chosenEngine(definition, nodeSettings(graph, node.id).engine);
       return engine ? [[node.id, { id: engine.id, label: engine.label, draft: engine.draft }] as const] : [];
     });
     return Object.fromEntries(entries);

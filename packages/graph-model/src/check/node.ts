@@ -3,7 +3,7 @@ import { nearest } from "../comfy/nearest.ts";
 import { CALL, elementDefinition } from "../definitions.ts";
 import { type Graph, type GraphNode, nodePack, nodeSettings, nodeTitle } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
-import type { Library, NodeDefinition } from "../library.ts";
+import { chosenEngine, type Library, type NodeDefinition } from "../library.ts";
 
 export function checkNode(graph: Graph, node: GraphNode, library: Library): Issue[] {
   const definition = elementDefinition(graph, node, library);
@@ -56,7 +56,7 @@ function checkSettings(graph: Graph, node: GraphNode, definition: NodeDefinition
         "Choose another engine.",
       ),
     );
-  if (!definition.live)
+  if (!definition.live && chosenEngine(definition, engine))
     issues.push(issue("warning", "node.offline", `No worker offers ${definition.label} now; its tasks wait.`, place, "Start a worker."));
   return issues;
 }

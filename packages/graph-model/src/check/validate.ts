@@ -7,6 +7,7 @@ import { type InputSource, inputSources } from "../inputs.ts";
 import { declaredInterface } from "../interface.ts";
 import { type Issue, issue } from "../issue.ts";
 import type { Library } from "../library.ts";
+import { levelNotLive } from "../live.ts";
 import { topology } from "../topology.ts";
 import { checkControl } from "./control.ts";
 import { checkDefinitions } from "./definitions.ts";
@@ -29,6 +30,7 @@ function checkGraph(graph: Graph, library: Library): Issue[] {
     ...checkControl(graph, shape),
     ...checkEdges(graph, library),
     ...graph.nodes.flatMap((node) => checkNode(graph, node, library)),
+    ...levelNotLive(graph, library, shape),
     ...sources.flatMap((source) => checkSource(source)),
     ...(stuck[0]
       ? [

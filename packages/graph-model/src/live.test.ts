@@ -1,0 +1,117 @@
+import { describe, expect, test } from "vitest";
+import { readGraph } from "./check/document.ts";
+import { validate } from "./check/validate.ts";
+import type { Graph, Plane } from "./graph.ts";
+import type { Engine, Library, NodeDefinition } from "./library.ts";
+import { autoEngine, chosenEngine } from "./library.ts";
+import { enginesNotLive } from "./live.ts";
+import { portsOf } from "./ports.ts";
+
+const engine = (id: string, live: boolean, plane: Plane): Engine => ({
+  id,
+  label: id.toUpperCase(),
+  plane,
+  draft: false,
+  live,
+  ...(live ? {} : { reason: "It is away." }),
+});
+const kind = (plane: Plane, service: string, engines: Record<string, boolean>, live = true): NodeDefinition => ({
+  plane,
+  service,
+  version: "1",
+  label: `To ${service}`,
+  description: "",
+  category: "Test",
+  keywords: [],
+  docs: "",
+  inputs: portsOf({ properties: { model: { "x-comfy-type": "MODEL" } } }),
+  outputs: portsOf({ properties: { model: { "x-comfy-type": "MODEL", "x-slot": 0 } } }),
+  parameters: [],
+  engines: Object.entries(engines).map(([id, now]) => engine(id, now, plane)),
+  live,
+  idempotent: true,
+  timeoutSeconds: 0,
+});
+const ALL = [
+  kind("python", "speak", { big: false, small: true }),
+  kind("python", "paint", { big: false, small: false }),
+  kind("python", "dance", { big: false }, false),
+  kind("comfy", "load", { left: false, right: true }),
+  kind("comfy", "sample", { left: false }),
+];
+const library: Library = { find: (plane, service) => ALL.find((one) => one.plane === plane && one.service === service), all: () => ALL };
+
+function graph(services: string[], metadata: object = {}, edges: object[] = []): Graph {
+  const nodes = services.map((service) => ({
+    id: service,
+    service,
+    plane: ALL.find((one) => one.service === service)?.plane ?? "node",
+    status: "pending",
+  }));
+  const calls = nodes.map((node) =>
+    node.service.startsWith("call-") ? { ...node, service: "graph.call", params: { definition: node.service.slice(5) } } : node,
+  );
+  return readGraph({ schema: "langgraph.v1", workflowId: "w", nodes: calls, edges, metadata }).graph as Graph;
+}
+const found = (one: Graph) => enginesNotLive(one, library).map(({ node, issue }) => [node, issue.place.definition ?? "", issue.place.node]);
+
+describe("an engine", () => {
+  const [speak, paint] = ALL as [NodeDefinition, NodeDefinition];
+  test("that is not live never stands in for `auto`, and is what its name says", () => {
+    expect([autoEngine(speak)?.id, autoEngine(paint)]).toEqual(["small", undefined]);
+    expect([chosenEngine(speak, "auto")?.id, chosenEngine(speak, "big")?.id, chosenEngine(paint, undefined)]).toEqual([
+      "small",
+      "big",
+      undefined,
+    ]);
+  });
+});
+
+describe("a node without a live engine", () => {
+  test("is named with its capability, each engine's reason and what to do; the graph itself stays right", () => {
+    const issues = validate(graph(["speak", "paint", "dance"]), library).filter(({ code }) => code === "engine.not_live");
+    expect(issues.map(({ severity, place, message, fix }) => [severity, place.node, message, fix])).toEqual([
+      [
+        "warning",
+        "paint",
+        "paint cannot run now: no engine of To paint is live (BIG: It is away; SMALL: It is away).",
+        expect.stringContaining("ready"),
+      ],
+      [
+        "warning",
+        "dance",
+        "dance cannot run now: no engine of To dance is live (BIG: It is away).",
+        expect.stringContaining("Start a worker of the python plane"),
+      ],
+    ]);
+  });
+  test("does not matter where it does not run, and is waited for where it is named", () => {
+    expect(found(graph(["paint"]))).toEqual([["paint", "", "paint"]]);
+    for (const settings of [{ disabled: true }, { pinned: { model: 1 } }, { engine: "big" }])
+      expect(found(graph(["paint"], { nodes: { paint: settings } })), JSON.stringify(settings)).toEqual([]);
+  });
+  test("in a subgraph counts for each call of it, and for none if nothing calls it", () => {
+    const inner = (service: string) => ({
+      nodes: [
+        {
+          id: "deep",
+          service,
+          plane: service === "graph.call" ? "node" : "python",
+          ...(service === "graph.call" ? { params: { definition: "a" } } : {}),
+        },
+      ],
+      edges: [],
+    });
+    const definitions = { a: inner("paint"), b: inner("graph.call") };
+    expect(found(graph(["speak"], { definitions }))).toEqual([]);
+    expect(found(graph(["call-a", "call-b"], { definitions }))).toEqual([
+      ["call-a", "a", "deep"],
+      ["call-b", "a", "deep"],
+    ]);
+  });
+  test("of a region is one whose server is away, though another part of it could run elsewhere", () => {
+    const wire = { from: "load", to: "sample", metadata: { sourcePort: "model", targetPort: "model" } };
+    expect(found(graph(["load"]))).toEqual([]);
+    expect(found(graph(["load", "sample"], {}, [wire]))).toEqual([["load", "", "load"]]);
+  });
+});
