@@ -27,6 +27,19 @@ const values = (one: Graph, id: string, outputs: Record<string, Record<string, u
     one.context ?? {},
   );
 
+function nearestSpeaker(one: Graph, id: string): string | undefined {
+  const seen = new Set([id]);
+  for (let front = [id]; front.length > 0; ) {
+    front = one.nodes
+      .map((each) => each.id)
+      .filter((each) => !seen.has(each) && one.edges.some(({ from, to }) => from === each && front.includes(to)));
+    for (const each of front) seen.add(each);
+    const found = front.find((each) => one.nodes.find((other) => other.id === each)?.service === "say");
+    if (found) return found;
+  }
+  return undefined;
+}
+
 describe("DESIGN G2: where an input takes its value from", () => {
   test("the nearest upstream output of its name and type", () => {
     const one = graph(
@@ -47,6 +60,26 @@ describe("DESIGN G2: where an input takes its value from", () => {
       ],
     );
     expect(values(one, "end", { a: { sound: "A" }, b: { sound: "B" } })).toEqual({ sound: "B" });
+  });
+  test("in any graph the same as one finds by going upstream step by step", () => {
+    let state = 7;
+    const next = (below: number): number => {
+      state = (state * 48_271) % 2_147_483_647; // Park and Miller: the same graphs each time
+      return state % below;
+    };
+    for (let round = 0; round < 200; round++) {
+      const nodes = Array.from({ length: 12 }, (_, index) => node(`n${index}`, next(3) === 0 ? "say" : "hear"));
+      const edges = Array.from({ length: 20 }, () => [next(12), next(12)] as const)
+        .filter(([a, b]) => a !== b)
+        .map(([a, b]) => ({ from: `n${Math.min(a, b)}`, to: `n${Math.max(a, b)}` }));
+      const shuffled = nodes.map((one) => [next(100), one] as const).sort(([a], [b]) => a - b);
+      const one = graph(
+        shuffled.map(([, each]) => each),
+        edges,
+      );
+      for (const source of inputSources(one, definer(one, sampleLibrary)).filter(({ port }) => port.name === "sound"))
+        expect("from" in source ? source.from : undefined).toBe(nearestSpeaker(one, source.node.id));
+    }
   });
   test("a wire before everything else", () => {
     const one = graph(

@@ -20,60 +20,99 @@ export function inputSources(graph: Graph, define: Define, shape: Topology = top
   const promised = new Map(
     declaredInterface(graph).inputs.flatMap((input) => input.to.map((to) => [`${to.node}\n${to.port}`, input.name])),
   );
-  const rank = new Map(graph.nodes.map((node, index) => [node.id, index]));
+  const producers = new Producers(graph, define, shape);
   return graph.nodes.flatMap((node) => {
     const definition = define(node);
     if (!definition) return [];
-    const nearest = new Nearest(shape, define, rank, node.id);
-    return definition.inputs.map((port) => sourceOf(graph, shape, node, port, nearest, promised.get(`${node.id}\n${port.name}`)));
+    const wires = wiresInto(shape, node.id);
+    return definition.inputs.map((port) =>
+      sourceOf(graph, node, port, wires.get(port.name), producers, promised.get(`${node.id}\n${port.name}`)),
+    );
   });
 }
 
-/** Looks upstream, one step further at a time and only as far as somebody asks: most ports are wired and need none of it. */
-class Nearest {
-  private readonly offers: { from: string; output: Port }[] = [];
-  private readonly seen: Set<string>;
-  private front: string[];
+/** By target port; of several wires into one port the first counts. */
+function wiresInto(shape: Topology, id: string): Map<string, { from: string; output: string }> {
+  const wires = new Map<string, { from: string; output: string }>();
+  for (const edge of shape.incoming.get(id) ?? []) {
+    const { sourcePort, targetPort } = edgeMetadata(edge);
+    if (sourcePort && targetPort && !wires.has(targetPort)) wires.set(targetPort, { from: edge.from, output: sourcePort });
+  }
+  return wires;
+}
+
+/**
+ * The nearest upstream producer of a name, for every node at once: the producers of the name are carried forward along the
+ * edges, one step at a time, so that a name costs one walk over the graph however many inputs ask for it, and none where
+ * nothing produces it.
+ */
+class Producers {
+  private readonly byName = new Map<string, { from: string; output: Port }[]>();
+  private readonly rank: ReadonlyMap<string, number>;
+  /** By name and type of the input: of each node its nearest producer. */
+  private readonly nearest = new Map<string, ReadonlyMap<string, string>>();
 
   constructor(
+    graph: Graph,
+    define: Define,
     private readonly shape: Topology,
-    private readonly define: Define,
-    private readonly rank: ReadonlyMap<string, number>,
-    id: string,
   ) {
-    this.seen = new Set([id]);
-    this.front = [...(shape.predecessors.get(id) ?? [])];
+    this.rank = new Map(graph.nodes.map((node, index) => [node.id, index]));
+    for (const node of shape.node.values())
+      for (const output of define(node)?.outputs ?? []) {
+        const list = this.byName.get(output.name);
+        if (list) list.push({ from: node.id, output });
+        else this.byName.set(output.name, [{ from: node.id, output }]);
+      }
   }
 
-  find(fits: (output: Port) => boolean): { from: string; output: string } | undefined {
-    let found = this.offers.find(({ output }) => fits(output));
-    while (!found && this.front.length > 0) found = this.step().find(({ output }) => fits(output));
-    return found && { from: found.from, output: found.output.name };
+  find(id: string, port: Port): { from: string; output: string } | undefined {
+    const offers = this.byName.get(port.name);
+    if (!offers) return undefined;
+    const key = `${port.name}\n${port.type}`;
+    const nearest =
+      this.nearest.get(key) ?? this.carry(offers.filter(({ output }) => typesFit(output.type, port.type)).map(({ from }) => from));
+    this.nearest.set(key, nearest);
+    const from = nearest.get(id);
+    return from === undefined ? undefined : { from, output: port.name };
   }
 
-  private step(): { from: string; output: Port }[] {
-    const fresh = [...new Set(this.front)]
-      .filter((id) => !this.seen.has(id))
-      .sort((a, b) => (this.rank.get(a) ?? 0) - (this.rank.get(b) ?? 0));
-    for (const id of fresh) this.seen.add(id);
-    this.front = fresh.flatMap((id) => [...(this.shape.predecessors.get(id) ?? [])]);
-    const offers = fresh.flatMap((id) => {
-      const node = this.shape.node.get(id);
-      return ((node && this.define(node)?.outputs) ?? []).map((output) => ({ from: id, output }));
-    });
-    this.offers.push(...offers);
-    return offers;
+  /** Of producers equally far away the first in `nodes` wins. */
+  private carry(producers: readonly string[]): Map<string, string> {
+    const found = new Map<string, string>();
+    const own = new Set(producers);
+    let front = new Map(producers.map((id) => [id, id]));
+    while (front.size > 0) {
+      const reached = new Map<string, string>();
+      for (const [id, producer] of front)
+        for (const next of this.shape.successors.get(id) ?? []) {
+          if (next === producer || found.has(next)) continue;
+          const other = reached.get(next);
+          if (other === undefined || this.before(producer, other)) reached.set(next, producer);
+        }
+      for (const [id, producer] of reached) found.set(id, producer);
+      front = new Map([...reached].filter(([id]) => !own.has(id))); // behind a producer it is the nearer one
+    }
+    return found;
+  }
+
+  private before(a: string, b: string): boolean {
+    return (this.rank.get(a) ?? 0) < (this.rank.get(b) ?? 0);
   }
 }
 
-function sourceOf(graph: Graph, shape: Topology, node: GraphNode, port: Port, nearest: Nearest, promised: string | undefined): InputSource {
+function sourceOf(
+  graph: Graph,
+  node: GraphNode,
+  port: Port,
+  wire: { from: string; output: string } | undefined,
+  producers: Producers,
+  promised: string | undefined,
+): InputSource {
   const at = { node, port };
-  for (const edge of shape.incoming.get(node.id) ?? []) {
-    const { sourcePort, targetPort } = edgeMetadata(edge);
-    if (targetPort === port.name && sourcePort) return { ...at, kind: "wire", from: edge.from, output: sourcePort };
-  }
+  if (wire) return { ...at, kind: "wire", ...wire };
   const byName = takesByName(port);
-  const near = byName ? nearest.find((output) => output.name === port.name && typesFit(output.type, port.type)) : undefined;
+  const near = byName ? producers.find(node.id, port) : undefined;
   const own = Object.hasOwn(node.params ?? {}, port.name);
   if (promised !== undefined)
     return { ...at, kind: "interface", input: promised, ...(near ? { otherwise: near } : own ? { otherwise: "param" as const } : {}) };
