@@ -34,6 +34,18 @@ describe("SPEC L: loops become items", () => {
     expect(problems.map(({ why }) => why)).toEqual([expect.stringMatching(/overlaps/)]);
     expect(root.items.length).toBe(2);
   });
+  test("loops lie at most 32 deep inside one another", () => {
+    const nest = (depth: number) => {
+      const ids = Array.from({ length: 2 * depth }, (_, index) => `n${index}`);
+      const back = ids.slice(0, depth).map((id, index) => `${ids.at(-1 - index)}~${id}`);
+      return planGraph(graph([...ids.slice(1).map((id, index) => `${ids[index]}>${id}`), ...back].join(" ")));
+    };
+    expect(nest(32).problems).toEqual([]);
+    expect(nest(32).regions.size).toBe(32);
+    expect(nest(33).problems.map(({ edge, why }) => [edge.from, edge.to, why])).toEqual([
+      ["n65", "n0", "Loops lie at most 32 deep inside one another."],
+    ]);
+  });
   test("a node may be a loop of its own", () => expect(planGraph(graph("a>b b~b b>c")).root.items).toEqual(["a", "loop:b>b", "c"]));
 });
 

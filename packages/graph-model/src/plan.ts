@@ -1,4 +1,5 @@
 // Loops as regions (SPEC L1 to L4): at each level the items, nodes and loops, form a graph without cycles.
+import { LIMITS } from "./check/limits.ts";
 import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge } from "./graph.ts";
 import { type Topology, topology } from "./topology.ts";
 
@@ -62,19 +63,27 @@ export type Grouping = (region: Region) => readonly Group[];
 export function planGraph(graph: Graph, shape: Topology = topology(graph), grouping: Grouping = () => []): Plan {
   const problems: LoopProblem[] = [];
   const drafts: Draft[] = [];
+  const position = new Map(shape.order.map((id, index) => [id, index]));
+  let walked = 0;
   for (const edge of graph.edges.filter((one) => isLoopEdge(one) && shape.node.has(one.from) && shape.node.has(one.to))) {
-    const found = draft(shape, edge);
+    const found = draft(shape, position, edge, () => walked++);
+    if (walked > WALKS_PER_NODE * shape.node.size) {
+      problems.push({ edge, why: `${TOO_DEEP} Too many lie around the same nodes.` });
+      break;
+    }
+    if (!found) continue;
     if ("why" in found) problems.push(found);
     else drafts.push(found);
   }
   const nested = nest(drafts, problems);
-  const root: Draft = { id: "", tail: "", head: "", maxIterations: 1, nodes: new Set(shape.node.keys()) };
+  const root: Draft = { id: "", tail: "", head: "", maxIterations: 1, nodes: new Set([...shape.order, ...shape.node.keys()]) };
   for (const one of nested) one.parent ??= root;
-  const home = new Map([...shape.node.keys()].map((id) => [id, nested.find((one) => one.nodes.has(id)) ?? root]));
+  const home = new Map([...shape.node.keys()].map((id) => [id, root]));
+  for (const one of [...nested].reverse()) for (const id of one.nodes) home.set(id, one); // the innermost one last
   const finished = new Map<Draft, Region>();
   const groups: Group[] = [];
   for (const one of [root, ...nested]) {
-    const region = finish(one, home, shape);
+    const region = finish(one, home, shape, position);
     const together = grouping(region);
     groups.push(...together);
     finished.set(one, together.length > 0 ? contract(region, together) : region);
@@ -109,40 +118,83 @@ function contract(region: Region, groups: readonly Group[]): Region {
   return { ...region, items: ordered(items, predecessors, successors), predecessors, successors };
 }
 
-function draft(shape: Topology, edge: GraphEdge): Draft | LoopProblem {
+const TOO_DEEP = `Loops lie at most ${LIMITS.depth} deep inside one another.`;
+/** Loops at the limit of depth look at each node twice, and at what else leads on from it. */
+const WALKS_PER_NODE = 4 * LIMITS.depth;
+
+/** Loops whose ends lie on a cycle of the other edges are left out: that cycle is the graph's problem. */
+function draft(shape: Topology, position: ReadonlyMap<string, number>, edge: GraphEdge, walk: () => void): Draft | LoopProblem | undefined {
   const { maxIterations } = edgeMetadata(edge).loop ?? {};
   if (!(Number.isInteger(maxIterations) && Number(maxIterations) >= 1 && Number(maxIterations) <= MAX_ITERATIONS))
     return { edge, why: `A loop needs maxIterations, a whole number from 1 to ${MAX_ITERATIONS.toLocaleString("en")}.` };
-  const after = reach(edge.to, shape.successors);
-  const before = reach(edge.from, shape.predecessors);
-  const nodes = new Set([...after].filter((id) => before.has(id)));
-  if (nodes.size === 0) return { edge, why: `A loop leads back: no path leads from ${edge.to} to ${edge.from}.` };
+  const [first, last] = [position.get(edge.to), position.get(edge.from)];
+  if (first === undefined || last === undefined) return undefined;
+  // What lies between both ends lies between them in the order as well, and the rest of the graph need not be walked.
+  const within = (id: string): boolean => {
+    walk();
+    const at = position.get(id) ?? -1;
+    return at >= first && at <= last;
+  };
+  const after = reach(edge.to, shape.successors, within);
+  const before = after.has(edge.from) ? reach(edge.from, shape.predecessors, (id) => within(id) && after.has(id)) : new Set<string>();
+  if (before.size === 0) return { edge, why: `A loop leads back: no path leads from ${edge.to} to ${edge.from}.` };
+  const nodes = new Set([...before].sort((a, b) => (position.get(a) ?? 0) - (position.get(b) ?? 0)));
   return { id: `loop:${edge.from}>${edge.to}`, tail: edge.from, head: edge.to, edge, maxIterations: Number(maxIterations), nodes };
 }
 
-/** Smallest first, each with the next larger one around it; loops that overlap, or are one and the same, are problems. */
+/** A loop that was kept, as long as no larger one lies around it. */
+interface Outermost {
+  draft: Draft;
+  /** Levels of loops inside, its own included. */
+  height: number;
+  /** Where it starts, and where those of its size that it lies around do. */
+  heads: ReadonlySet<string>;
+}
+
+/**
+ * Smallest first, each with the next larger one around it; loops that overlap, or are one and the same, are problems, and so
+ * are those that lie too deep inside one another. A node knows the outermost loop around it so far, so that a loop is
+ * compared with those at its own nodes alone.
+ */
 function nest(drafts: Draft[], problems: LoopProblem[]): Draft[] {
   const kept: Draft[] = [];
+  const around = new Map<string, Outermost>();
   for (const one of drafts.sort((a, b) => a.nodes.size - b.nodes.size)) {
-    const clash = kept.find((other) => {
-      const common = [...other.nodes].filter((id) => one.nodes.has(id)).length;
-      return common > 0 && (common < other.nodes.size || (other.nodes.size === one.nodes.size && other.head === one.head));
-    });
-    if (clash) problems.push({ edge: one.edge as GraphEdge, why: `Loops lie inside each other or apart; this one overlaps ${clash.id}.` });
+    const inside = new Map<Outermost, number>();
+    for (const id of one.nodes) {
+      const inner = around.get(id);
+      if (inner) inside.set(inner, (inside.get(inner) ?? 0) + 1);
+    }
+    const equal = [...inside.keys()].find(({ draft: { nodes } }) => nodes.size === one.nodes.size);
+    const clash =
+      [...inside].find(
+        ([
+          {
+            draft: { nodes },
+          },
+          common,
+        ]) => common < nodes.size,
+      )?.[0] ?? (equal?.heads.has(one.head) ? equal : undefined);
+    const height = 1 + Math.max(0, ...[...inside.keys()].map((inner) => inner.height));
+    const refuse = (why: string) => problems.push({ edge: one.edge as GraphEdge, why });
+    if (clash) refuse(`Loops lie inside each other or apart; this one overlaps ${clash.draft.id}.`);
+    else if (height > LIMITS.depth) refuse(TOO_DEEP);
     else {
-      for (const inner of kept) if (!inner.parent && [...inner.nodes].every((id) => one.nodes.has(id))) inner.parent = one;
+      for (const inner of inside.keys()) inner.draft.parent = one;
+      const own = { draft: one, height, heads: new Set([...(equal?.heads ?? []), one.head]) };
+      for (const id of one.nodes) around.set(id, own);
       kept.push(one);
     }
   }
   return kept;
 }
 
-function reach(from: string, next: ReadonlyMap<string, ReadonlySet<string>>): Set<string> {
+function reach(from: string, next: ReadonlyMap<string, ReadonlySet<string>>, within: (id: string) => boolean): Set<string> {
   const found = new Set([from]);
   const open = [from];
   for (let id = open.pop(); id !== undefined; id = open.pop())
     for (const one of next.get(id) ?? [])
-      if (!found.has(one)) {
+      if (!found.has(one) && within(one)) {
         found.add(one);
         open.push(one);
       }
@@ -150,14 +202,14 @@ function reach(from: string, next: ReadonlyMap<string, ReadonlySet<string>>): Se
 }
 
 /** Edges between nodes become edges between the items that hold them at this level. */
-function finish(region: Draft, home: ReadonlyMap<string, Draft>, shape: Topology): Region {
+function finish(region: Draft, home: ReadonlyMap<string, Draft>, shape: Topology, settled: ReadonlyMap<string, number>): Region {
   const holder = (id: string): string | undefined => {
     let at = home.get(id);
     if (at === region) return id;
     while (at && at.parent !== region) at = at.parent;
     return at?.id;
   };
-  const inside = new Set(shape.order.filter((id) => region.nodes.has(id)).map(holder));
+  const inside = new Set([...region.nodes].filter((id) => settled.has(id)).map(holder)); // in the order of the graph
   const items = [...inside].filter((id) => id !== undefined);
   const predecessors = new Map(items.map((id) => [id, new Set<string>()]));
   const successors = new Map(items.map((id) => [id, new Set<string>()]));
