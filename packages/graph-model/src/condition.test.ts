@@ -27,6 +27,13 @@ describe("a condition", () => {
     ["output.l.map(a, output.l.map(b, b))[0] == 1", /too slow/],
     [`output.x == "${"x".repeat(1000)}"`, /limit is 1,000/],
     ["", /CEL expression/],
+    [`[[1]]${".map(x, x + x)".repeat(60)}[0].all(y, y == 1)`, /at most 3 loops/i],
+    ["output.l.filter(a, a > 1).map(a, a + 1).filter(a, a < 9).all(a, a > 2)", /at most 3 loops/i],
+    [Array(6).fill("output.l.all(a, a > 1)").join(" && "), /at most 5 loops/],
+    ["output.l.all(a, [a].exists(b, b == 1))", /too slow/],
+    ["output.l.exists_one(a, output.l.filter(b, b == a).size() > 0)", /too slow/],
+    [`${"(".repeat(51)}true${")".repeat(51)}`, /more than 50 brackets/],
+    [`${"[".repeat(480)}1${"]".repeat(480)} == 1`, /more than 50 brackets/],
   ])("%s is refused before it runs", (text, why) => expect(whyNoCondition(text)).toMatch(why));
 
   test.each([
@@ -38,6 +45,33 @@ describe("a condition", () => {
     expect(() => holds(text, scope({ text: "hello" }))).toThrow(ConditionError);
     expect(() => holds(text, scope({ text: "hello" }))).toThrow(why);
   });
+
+  test.each<[string, Record<string, unknown>]>([
+    ["each element compared with all of them", { text: "output.l.all(x, output.l == output.l)", l: Array(3000).fill(1) }],
+    ["a list that is copied for each element", { text: "output.l.map(x, x).size() > 1", l: Array(20_000).fill(1) }],
+    [
+      "a text that grows sixtyfold each time",
+      { text: `[output.t]${`.map(x, ${Array(60).fill("x").join("+")})`.repeat(3)}.size() == 1`, t: "a".repeat(1000) },
+    ],
+    [
+      "one that is searched for each element",
+      { text: "output.l.exists(x, output.t.contains(string(x)))", l: Array(5000).fill(1), t: "a".repeat(100_000) },
+    ],
+    ["a pattern that is large and a text that is long", { text: "output.t.matches('(a{1,50}){1,20}b')", t: "a".repeat(50_000) }],
+    ["a number of very many digits", { text: "int(output.t) == 3", t: "9".repeat(100_000) }],
+    ["an answer that does not hang on it", { text: "output.l.all(x, output.l == output.l) || true", l: Array(3000).fill(1) }],
+  ])("ends, with the same verdict each time, on %s", (_, { text, ...output }) => {
+    expect(whyNoCondition(text)).toBeUndefined();
+    for (let time = 0; time < 2; time++)
+      expect(() => holds(text as string, scope(output))).toThrow(/^The condition is too much work for the values it was given/);
+  });
+  test.each<[string, Record<string, unknown>]>([
+    ["output.l.all(x, x == 1)", { l: Array(20_000).fill(1) }],
+    ["output.l.filter(x, x > 0).map(x, x + 1.0).exists(x, x == 2)", { l: Array(500).fill(1) }],
+    ["output.t.contains('b') == false", { t: "a".repeat(1_000_000) }],
+    ["output.t.matches('night|day') == false", { t: "a".repeat(100_000) }],
+    [`output.t != '${"(".repeat(90)}'`, { t: "a" }],
+  ])("%s is not too much", (text, output) => expect(holds(text, scope(output))).toBe(true));
 
   test("a regular expression that hangs others is answered in linear time", () => {
     expect(holds("output.text.matches('^(a+)+$')", scope({ text: `${"a".repeat(5000)}!` }))).toBe(false);

@@ -1,7 +1,13 @@
 // DESIGN E4: `when` on an edge is CEL (https://cel.dev) over what its source gave; no other code of a graph is evaluated.
-import { celEnv, isCelError, parse, plan } from "@bufbuild/cel";
+import { isCelError, parse } from "@bufbuild/cel";
+import { type Expr, FUNCTIONS, planWithBudget, TooMuchWork } from "./cel.ts";
 
 export const CONDITION_LIMIT = 1000;
+/** Brackets inside brackets: the parser goes deeper with each, and reads the innermost several times. */
+const NESTING = 50;
+/** Loops (`map`, `filter`, `all`, `exists`, `exists_one`) of one condition, and how many may each go over what the last one made. */
+const LOOPS = 5;
+const CHAINED = 3;
 const VARIABLES = ["output", "error", "context", "inputs"] as const;
 
 /** What a condition sees. */
@@ -21,10 +27,7 @@ export class ConditionError extends Error {
   override readonly name = "ConditionError";
 }
 
-const env = celEnv();
-const functions = new Set([...env.funcs].map((one) => one.name));
-type Plan = ReturnType<typeof plan>;
-type Compiled = { plan: Plan } | { bad: string };
+type Compiled = { evaluate: (scope: object) => unknown } | { bad: string };
 const compiled = new Map<string, Compiled>();
 const KEPT = 1000;
 
@@ -37,12 +40,22 @@ export function whyNoCondition(text: unknown): string | undefined {
 
 /** @throws ConditionError if the values do not allow an answer */
 export function holds(text: string, scope: ConditionScope): boolean {
-  const found = compile(text);
-  if ("bad" in found) throw new ConditionError(found.bad);
-  const value = found.plan(scope as never);
-  if (isCelError(value)) throw new ConditionError(`${sentence(value.message)} (in ${text})`);
+  const value = evaluate(text, scope);
   if (typeof value !== "boolean") throw new ConditionError(`The condition gives ${typeName(value)}, not true or false (in ${text}).`);
   return value;
+}
+
+function evaluate(text: string, scope: ConditionScope): unknown {
+  const found = compile(text);
+  if ("bad" in found) throw new ConditionError(found.bad);
+  try {
+    const value = found.evaluate(scope);
+    if (isCelError(value)) throw new ConditionError(`${sentence(value.message)} (in ${text})`);
+    return value;
+  } catch (error) {
+    if (error instanceof TooMuchWork) throw new ConditionError(`The condition is too much work for the values it was given (in ${text}).`);
+    throw error;
+  }
 }
 
 function compile(text: string): Compiled {
@@ -57,48 +70,77 @@ function compile(text: string): Compiled {
 function read(text: string): Compiled {
   if (text.length > CONDITION_LIMIT)
     return { bad: `The condition has ${text.length} characters; the limit is ${CONDITION_LIMIT.toLocaleString("en")}.` };
+  if (nestingOf(text) > NESTING) return { bad: `The condition has more than ${NESTING} brackets inside one another.` };
   try {
     const parsed = parse(text);
-    const bad = whyRefused(parsed.expr, new Set<string>(VARIABLES), 0);
-    return bad ? { bad } : { plan: plan(env, parsed) };
+    const bad = new Reading().whyRefused(parsed.expr, new Set<string>(VARIABLES), { inLoop: false, chained: 0 });
+    return bad ? { bad } : { evaluate: planWithBudget(parsed) };
   } catch (error) {
     return { bad: `This is not CEL: ${(error as Error).message.replace(/^.*<input>:1:/, "at character ")}.` };
   }
 }
 
-type Expr = NonNullable<ReturnType<typeof parse>["expr"]>;
+const LITERAL = /"""[\s\S]*?"""|'''[\s\S]*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'/g;
+
+/** Found without the parser, which is what deep nesting would hurt. */
+function nestingOf(text: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const character of text.replaceAll(LITERAL, "")) {
+    if ("([{".includes(character)) deepest = Math.max(deepest, ++depth);
+    else if (")]}".includes(character)) depth--;
+  }
+  return deepest;
+}
+
+interface Around {
+  inLoop: boolean;
+  /** Loops that go over what this expression makes. */
+  chained: number;
+}
 
 /**
- * Names and functions that do not exist, and comprehensions inside comprehensions: with those left out the time is linear in
- * the data (regular expressions are RE2's), so that a condition cannot hold up the runtime.
+ * Names and functions that do not exist, and loops that multiply: one inside another, and more than a few over each other's
+ * lists, which may double each time. The units of an evaluation bound the rest (cel.ts).
  */
-function whyRefused(expr: Expr | undefined, names: ReadonlySet<string>, depth: number): string | undefined {
-  const kind = expr?.exprKind;
-  const all = (list: readonly (Expr | undefined)[]) => list.map((one) => whyRefused(one, names, depth)).find((one) => one !== undefined);
-  switch (kind?.case) {
-    case "identExpr":
-      return names.has(kind.value.name) ? undefined : `There is no ${kind.value.name}; a condition knows ${VARIABLES.join(", ")}.`;
-    case "selectExpr":
-      return all([kind.value.operand]);
-    case "callExpr":
-      if (!functions.has(kind.value.function) && !/^[_@?!-]/.test(kind.value.function))
-        return `CEL has no function ${kind.value.function}.`;
-      return all([kind.value.target, ...kind.value.args]);
-    case "listExpr":
-      return all(kind.value.elements);
-    case "structExpr":
-      return all(kind.value.entries.flatMap((one) => [one.keyKind.case === "mapKey" ? one.keyKind.value : undefined, one.value]));
-    case "comprehensionExpr": {
-      if (depth > 0) return "A loop over a list inside another one is too slow for a condition.";
-      const { iterVar, iterVar2, accuVar, iterRange, accuInit, loopCondition, loopStep, result } = kind.value;
-      const inner = new Set([...names, iterVar, iterVar2, accuVar]);
-      return (
-        whyRefused(iterRange, names, depth) ??
-        [accuInit, loopCondition, loopStep, result].map((one) => whyRefused(one, inner, depth + 1)).find((one) => one !== undefined)
-      );
-    }
-    default:
+class Reading {
+  private loops = 0;
+
+  whyRefused(expr: Expr | undefined, names: ReadonlySet<string>, around: Around): string | undefined {
+    const kind = expr?.exprKind;
+    const all = (list: readonly (Expr | undefined)[], known = names, at = around): string | undefined => {
+      for (const one of list) {
+        const why = this.whyRefused(one, known, at);
+        if (why !== undefined) return why;
+      }
       return undefined;
+    };
+    switch (kind?.case) {
+      case "identExpr":
+        return names.has(kind.value.name) ? undefined : `There is no ${kind.value.name}; a condition knows ${VARIABLES.join(", ")}.`;
+      case "selectExpr":
+        return all([kind.value.operand]);
+      case "callExpr":
+        if (!FUNCTIONS.has(kind.value.function) && !/^[_@?!-]/.test(kind.value.function))
+          return `CEL has no function ${kind.value.function}.`;
+        return all([kind.value.target, ...kind.value.args]);
+      case "listExpr":
+        return all(kind.value.elements);
+      case "structExpr":
+        return all(kind.value.entries.flatMap((one) => [one.keyKind.case === "mapKey" ? one.keyKind.value : undefined, one.value]));
+      case "comprehensionExpr": {
+        if (around.inLoop) return "A loop over a list inside another one is too slow for a condition.";
+        if (++this.loops > LOOPS) return `A condition has at most ${LOOPS} loops over lists.`;
+        if (around.chained >= CHAINED) return `At most ${CHAINED} loops of a condition go over each other's lists.`;
+        const { iterVar, iterVar2, accuVar, iterRange, accuInit, loopCondition, loopStep, result } = kind.value;
+        const inner = new Set([...names, iterVar, iterVar2, accuVar]);
+        return (
+          all([iterRange], names, { ...around, chained: around.chained + 1 }) ??
+          all([accuInit, loopCondition, loopStep, result], inner, { ...around, inLoop: true })
+        );
+      }
+      default:
+        return undefined;
+    }
   }
 }
 
@@ -111,9 +153,6 @@ const typeName = (value: unknown): string =>
  * @throws ConditionError if it is no expression, or names what is not there
  */
 export function calculate(text: string, inputs: Readonly<Record<string, unknown>>): unknown {
-  const found = compile(text);
-  if ("bad" in found) throw new ConditionError(found.bad);
-  const value: unknown = found.plan({ inputs, output: {}, error: {}, context: {} } as never);
-  if (isCelError(value)) throw new ConditionError(`${sentence(value.message)} (in ${text})`);
+  const value = evaluate(text, { inputs, output: {}, error: {}, context: {} });
   return typeof value === "bigint" ? Number(value) : value;
 }

@@ -1,0 +1,133 @@
+// CEL with a budget. An evaluation spends units for each turn of a loop and each call, by the size of what they work on, and
+// one that has spent them all is over. Units and not time, so that every machine, and every replay, gives the same verdict.
+import { type CelFunc, CelScalar, celEnv, celError, celFunc, isCelList, isCelMap, parse, plan } from "@bufbuild/cel";
+
+export type Expr = NonNullable<ReturnType<typeof parse>["expr"]>;
+
+/** What an evaluation may spend: about what asking one question of each of 50,000 elements costs, some tenths of a second. */
+const UNITS = 1_000_000;
+const TURN = "@turn";
+let left = 0;
+
+function spend(units: number): void {
+  left -= units;
+  if (left < 0) throw celError("the condition is too much work");
+}
+
+/** As the library's, but it has its price: before the call where there is one, else after it, by what it was given. */
+function paid(func: CelFunc): CelFunc {
+  const price = PRICES[func.name];
+  return Object.create(func, {
+    call: {
+      value: (id: number, target: never, args: never[]) => {
+        const values = target === undefined ? args : [target, ...args];
+        try {
+          if (price) spend(price(values));
+          const result = func.call(id, target, args);
+          if (!price && result !== undefined) spend(shallow(values)); // undefined: another overload's turn
+          return result;
+        } catch (error) {
+          return celError(error, id);
+        }
+      },
+    },
+  }) as CelFunc;
+}
+
+const shallow = (values: readonly unknown[]): number => values.reduce<number>((sum, one) => sum + sizeOf(one), 1);
+
+function sizeOf(value: unknown): number {
+  if (typeof value === "string") return value.length >> 4; // engines go over 16 characters about as fast as one call is made
+  if (value instanceof Uint8Array) return value.length >> 4;
+  return isCelList(value) ? value.size : 0;
+}
+
+/** Comparisons go all the way down. */
+function deep(values: readonly unknown[]): number {
+  let units = 1;
+  const open: unknown[] = [...values];
+  while (open.length > 0 && units <= UNITS) {
+    const value = open.pop();
+    units += isCelList(value) || isCelMap(value) ? value.size : sizeOf(value);
+    if (units > UNITS) break;
+    if (isCelList(value)) for (const one of value) open.push(one);
+    else if (isCelMap(value)) for (const [, one] of value) open.push(one);
+  }
+  return units;
+}
+
+/** A pattern costs its size once, and again for each few characters of the text; `{n}` makes it n times as large. */
+function matching([text, pattern]: readonly unknown[]): number {
+  if (typeof text !== "string" || typeof pattern !== "string") return 1;
+  const repeated = [...pattern.matchAll(/\{\d*,?(\d+)/g)].reduce((product, [, times]) => product * Math.max(1, Number(times)), 1);
+  const program = pattern.length * repeated;
+  return 1 + 16 * program + (text.length * (16 + program)) / 16;
+}
+
+/** Reading a number takes longer the more digits there are before it. */
+const digits = ([text]: readonly unknown[]): number => 1 + (typeof text === "string" ? text.length ** 2 / 256 : 0);
+
+const PRICES: Readonly<Record<string, (values: readonly unknown[]) => number>> = {
+  "_==_": deep,
+  "_!=_": deep,
+  "@in": deep,
+  matches: matching,
+  int: digits,
+  uint: digits,
+};
+
+const turn = celFunc(TURN, [CelScalar.INT, CelScalar.DYN], CelScalar.DYN, (units, again) => {
+  spend(Number(units));
+  return again;
+});
+const standard = [...celEnv().funcs];
+const environment = celEnv({ funcs: [...standard.map(paid), turn] });
+export const FUNCTIONS: ReadonlySet<string> = new Set(standard.map(({ name }) => name));
+
+export class TooMuchWork extends Error {}
+
+/** @returns a function that evaluates, and throws TooMuchWork once the units are spent */
+export function planWithBudget(parsed: ReturnType<typeof parse>): (scope: object) => unknown {
+  payTurns(parsed.expr);
+  const evaluate = plan(environment, parsed);
+  return (scope) => {
+    left = UNITS;
+    const value = evaluate(scope as never);
+    // An error inside may be answered by the other side of an ||; the verdict must not hang on that.
+    if (left < 0) throw new TooMuchWork();
+    return value;
+  };
+}
+
+/** Each turn of a loop pays for all that stands in its body. Returns how much stands in the expression. */
+function payTurns(expr: Expr | undefined): number {
+  const kind = expr?.exprKind;
+  const sum = (list: readonly (Expr | undefined)[]): number => list.reduce((total, one) => total + payTurns(one), 1);
+  switch (kind?.case) {
+    case "selectExpr":
+      return sum([kind.value.operand]);
+    case "callExpr":
+      return sum([kind.value.target, ...kind.value.args]);
+    case "listExpr":
+      return sum(kind.value.elements);
+    case "structExpr":
+      return sum(kind.value.entries.flatMap((one) => [one.keyKind.case === "mapKey" ? one.keyKind.value : undefined, one.value]));
+    case "comprehensionExpr": {
+      const { iterRange, accuInit, loopCondition, loopStep, result } = kind.value;
+      const body = sum([loopCondition, loopStep]);
+      if (loopCondition) kind.value.loopCondition = turnOf(body, loopCondition);
+      return body + sum([iterRange, accuInit, result]);
+    }
+    default:
+      return 1;
+  }
+}
+
+function turnOf(units: number, condition: Expr): Expr {
+  const made = parse(`turn(${units}, true)`).expr as Expr;
+  if (made.exprKind.case === "callExpr") {
+    made.exprKind.value.function = TURN;
+    made.exprKind.value.args[1] = condition;
+  }
+  return made;
+}
