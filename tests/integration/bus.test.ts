@@ -5,6 +5,7 @@ import { names, taskToken, type WorkerEnd, workerEnd } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { solidPng } from "../../workers/comfy-bridge/test/fake/png.ts";
 import { ended, getRun, graphOf, node, type Spindle, submit, until, wait } from "../support/spindle.ts";
 import { WAIT_ROUTE as route, WorkerHand } from "../support/worker-hand.ts";
 
@@ -85,6 +86,7 @@ describe("a result is refused and counted, and the run is unharmed,", () => {
     ["an object that is not there", async (entry) => objects(entry, "missing", { store: false })],
     ["an object with another hash", async (entry) => objects(entry, "other", { sha256: "0".repeat(64) })],
     ["an object with another size", async (entry) => objects(entry, "size", { size: 99 })],
+    ["an object that is not the picture it is said to be", async (entry) => objects(entry, "<html>", { mime: "image/png" })],
     ["an object of another task", async (entry) => objects(entry, "key", { key: `output/${randomUUID()}/x` })],
     [
       "an artifact that was never stored",
@@ -121,7 +123,7 @@ describe("a result is refused and counted, and the run is unharmed,", () => {
 async function objects(
   entry: TaskEntry,
   text: string,
-  lie: { sha256?: string; size?: number; key?: string; store?: boolean },
+  lie: { sha256?: string; size?: number; key?: string; store?: boolean; mime?: string },
 ): Promise<object> {
   const bytes = Buffer.from(text);
   const asked = await (
@@ -133,12 +135,32 @@ async function objects(
   if (lie.store !== false) expect((await fetch(asked.url, { method: "PUT", headers: asked.headers, body: bytes })).status).toBe(204);
   const ref = {
     artifact: asked.artifact,
-    mime: "text/plain",
+    mime: lie.mime ?? "text/plain",
     sha256: lie.sha256 ?? createHash("sha256").update(bytes).digest("hex"),
     size: lie.size ?? bytes.length,
   };
   return { objects: [{ key: lie.key ?? asked.key, ref }], output: { value: ref, waited: 0 } };
 }
+
+test("a preview that is not the picture it is said to be is shown to nobody, and the next one is", async () => {
+  const run = await start();
+  const entry = await take();
+  await worker.beat(entry);
+  const preview = async (bytes: Buffer) => {
+    const wish = JSON.stringify({ direction: "put", purpose: "preview", mime: "image/png", size: bytes.length });
+    const { artifact, url, headers } = await (await ask(entry, { method: "POST", body: wish })).json();
+    expect((await fetch(url, { method: "PUT", headers, body: new Uint8Array(bytes) })).status).toBe(204);
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    await worker.progress({ v: 1, task: entry.task, preview: { artifact, mime: "image/png", sha256, size: bytes.length } });
+    return artifact as string;
+  };
+  const [page, picture] = [await preview(Buffer.from("<script>alert(1)</script>")), await preview(solidPng(2, 2, 0xff))];
+  const status = async (artifact: string) => (await fetch(`${spindle.url}/api/artifacts/${artifact}`)).status;
+  await until(async () => (await status(picture)) === 200, 5000, "the picture is shown");
+  expect(await status(page)).toBe(404);
+  await done(entry, 1);
+  expect((await ended(spindle.url, run)).state).toBe("succeeded");
+});
 
 test("a task's token opens that task alone", async () => {
   const run = await start();

@@ -9,8 +9,12 @@ export interface Form {
   files: Record<string, ArtifactRef>;
 }
 
+const MAX_FILES = 16;
+const MAX_FIELDS = 100;
+const MAX_FIELD_MIB = 1;
+
 /**
- * Reads a multipart form; each file becomes an artifact.
+ * Reads a multipart form; each file becomes an artifact. It settles even if the client goes away: then nothing of a file that was under way stays.
  * @param kindOf the artifact type that a field asks for; undefined for a field that is not expected
  * @throws Refused 4xx with the field and the reason
  */
@@ -18,28 +22,36 @@ export async function readForm(request: Request, artifacts: Artifacts, kindOf: (
   if (!request.is("multipart/form-data")) throw new Refused(415, "request.invalid", "A multipart/form-data body is needed.");
   const form: Form = { fields: {}, files: {} };
   const uploads: Promise<void>[] = [];
+  const parser = parserFor(request);
   await new Promise<void>((resolve, reject) => {
-    const parser = parserFor(request);
+    /** Ends the file that is being read as well, and with it its upload. */
+    const fail = (why: Error) => {
+      reject(why);
+      parser.destroy(why);
+    };
+    const refuse = (status: 400 | 413 | 422, message: string, field?: string) =>
+      fail(new Refused(status, "request.invalid", message, field === undefined ? {} : { field }));
     parser.on("field", (name, value, { valueTruncated }) => {
-      if (valueTruncated)
-        return void reject(new Refused(413, "request.invalid", `${name}: the value is longer than 1 MiB.`, { field: name }));
+      if (valueTruncated) return refuse(413, `${name}: the value is longer than ${MAX_FIELD_MIB} MiB.`, name);
       if (!["__proto__", "constructor", "prototype"].includes(name)) form.fields[name] = value;
     });
     parser.on("file", (field, stream, { filename }) => {
+      stream.on("error", () => {}); // whoever reads it hears of it; nobody may be reading it yet
+      if (parser.destroyed) return; // what is left of a chunk after the form was refused
       const kind = kindOf(field);
-      if (kind === undefined) {
-        stream.resume();
-        return void reject(new Refused(422, "request.invalid", `${field.slice(0, 80)}: no file is expected here.`, { field }));
-      }
+      if (kind === undefined) return refuse(422, `${field.slice(0, 80)}: no file is expected here.`, field);
       const taken = artifacts.upload(stream, { name: filename ?? "", kind, field }).then((ref) => {
         form.files[field] = ref;
       });
-      taken.catch(() => stream.resume()); // it may be refused before the form is read to its end; it is awaited below
+      taken.catch(fail);
       uploads.push(taken);
     });
-    parser.on("filesLimit", () => reject(new Refused(413, "request.invalid", "More than 16 files.")));
+    parser.on("filesLimit", () => refuse(413, `More than ${MAX_FILES} files.`));
+    parser.on("fieldsLimit", () => refuse(413, `More than ${MAX_FIELDS} fields.`));
     parser.on("close", resolve);
-    parser.on("error", (error) => reject(new Refused(400, "request.invalid", `The form cannot be read: ${(error as Error).message}.`)));
+    parser.on("error", (error) => refuse(400, `The form cannot be read: ${(error as Error).message}.`));
+    // A pipe does not say that its source was cut off: the parser would wait for ever, with a file open.
+    request.once("close", () => request.readableEnded || refuse(400, "The upload was cut off before its end."));
     request.pipe(parser);
   }).catch(async (error) => {
     request.unpipe();
@@ -57,7 +69,7 @@ function parserFor(request: Request) {
     return busboy({
       headers: request.headers,
       defParamCharset: "utf8",
-      limits: { files: 16, fileSize: MAX_UPLOAD, fields: 100, fieldSize: 1024 * 1024, parts: 120 },
+      limits: { files: MAX_FILES, fileSize: MAX_UPLOAD, fields: MAX_FIELDS, fieldSize: MAX_FIELD_MIB * 1024 * 1024 },
     });
   } catch (error) {
     throw new Refused(400, "request.invalid", `The form cannot be read: ${(error as Error).message}.`);

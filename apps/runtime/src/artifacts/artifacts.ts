@@ -1,14 +1,13 @@
 // Artifacts as the rest of the runtime sees them: rows in PostgreSQL, bytes in the store.
 import { createHash, randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ArtifactRef } from "@spindle/schemas";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
-import { probe } from "./probe.ts";
+import { bytesOf, probe, whyNotMedia } from "./probe.ts";
 import type { ObjectStore } from "./store.ts";
 
 export const MAX_UPLOAD = 100 * 1024 * 1024;
@@ -23,31 +22,48 @@ export class Artifacts {
 
   /** Takes a file from a person. @throws Refused that names the field, the reason and the limit */
   async upload(body: Readable, file: { name: string; kind: string; field: string }): Promise<ArtifactRef> {
-    await mkdir(this.temporary, { recursive: true });
-    const path = join(this.temporary, randomUUID());
+    const scratch = await this.openScratch();
     try {
-      await pipeline(body, createWriteStream(path));
+      await writeFile(scratch, body);
       if ((body as Readable & { truncated?: boolean }).truncated)
         throw new Refused(413, "artifact.too_large", `${file.field}: the file is larger than ${MAX_UPLOAD / 1024 / 1024} MiB.`, {
           field: file.field,
         });
-      const { size } = await stat(path);
-      const found = await probe(path, size, file.kind);
+      const { size } = await scratch.stat();
+      const found = await probe(scratch, file.kind);
       if ("why" in found) throw new Refused(422, "artifact.wrong_kind", `${file.field}: ${found.why}.`, { field: file.field });
       const ref: ArtifactRef = {
         artifact: randomUUID(),
-        sha256: await hashOf(createReadStream(path)),
+        sha256: await hashOf(bytesOf(scratch)),
         size,
         name: file.name.slice(0, 255),
         ...found,
       };
       const key = `input/${ref.artifact}`;
-      await this.store.put(key, createReadStream(path), size, ref.mime);
+      await this.store.put(key, bytesOf(scratch), size, ref.mime);
       await this.insert(key, ref, "input");
       return ref;
     } finally {
-      await rm(path, { force: true });
+      await scratch.close();
     }
+  }
+
+  /** A file without a name: the system removes it with its last descriptor, however this process ends. */
+  private async openScratch(): Promise<FileHandle> {
+    await mkdir(this.temporary, { recursive: true });
+    const path = join(this.temporary, randomUUID());
+    const file = await open(path, "wx+", 0o600);
+    await rm(path, { force: true }).catch(async (error) => {
+      await file.close();
+      throw error;
+    });
+    return file;
+  }
+
+  /** Removes files that uploads left behind. One that an upload has open, in another runtime too, has no name and is not found. */
+  async sweep(): Promise<void> {
+    const names = await readdir(this.temporary).catch(() => []);
+    await Promise.all(names.map((name) => rm(join(this.temporary, name), { force: true, recursive: true })));
   }
 
   /** Stores bytes that a node of the node plane made. */
@@ -110,7 +126,13 @@ export class Artifacts {
     if (size === undefined) return "the object is not there";
     if (size !== ref.size) return `the object has ${size} bytes, not ${ref.size}`;
     const hash = await hashOf(await this.store.get(key));
-    return hash === ref.sha256 ? undefined : "the object's hash is another one";
+    return hash === ref.sha256 ? this.whyNotMedia(key, ref) : "the object's hash is another one";
+  }
+
+  /** Why a stored object is not of the media type that was said of it; undefined if it is, or if nothing is known of such a type. */
+  async whyNotMedia(key: string, { mime, size }: Pick<ArtifactRef, "mime" | "size">): Promise<string | undefined> {
+    const beginning = size > 0 ? await this.store.get(key, { start: 0, end: Math.min(size, 64) - 1 }) : Readable.from([]);
+    return whyNotMedia(mime, Buffer.concat(await beginning.toArray()));
   }
 
   async forget(id: string): Promise<void> {

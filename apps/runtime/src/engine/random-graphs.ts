@@ -2,7 +2,7 @@
 import type { Graph, GraphEdge, Library, NodeDefinition } from "@spindle/graph-model";
 
 /** mulberry32: the same graphs in every run. */
-function random(seed: number): () => number {
+export function random(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

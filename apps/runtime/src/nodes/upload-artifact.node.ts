@@ -1,4 +1,5 @@
 import { type ArtifactRef, validateArtifactRef } from "@spindle/schemas";
+import { probePicture } from "../artifacts/probe.ts";
 import { defineNode, UserError } from "./capability.ts";
 
 const MAX_BYTES = 50 * 1024 * 1024;
@@ -30,19 +31,19 @@ export default defineNode({
     const images: ArtifactRef[] = [];
     const list = input.images as unknown[];
     for (const [index, image] of list.entries()) {
-      images.push(
-        validateArtifactRef(image) ? image : await write(decode(image, index), { mime: "image/png", name: `image-${index + 1}` }),
-      );
+      images.push(validateArtifactRef(image) ? image : await write(...decode(image, index)));
       progress({ progress: (index + 1) / list.length });
     }
     return { artifactId: images[0]?.artifact ?? "", objects: { images, audio: input.audio ?? null } };
   },
 });
 
-function decode(value: unknown, index: number): Buffer {
+function decode(value: unknown, index: number): [bytes: Buffer, file: { mime: string; name: string }] {
   const text = typeof value === "string" ? value.replace(/^data:[^,]*,/, "") : "";
   if (!text || !/^[A-Za-z0-9+/=\s]+$/.test(text)) throw new UserError(`Image ${index + 1} is neither a reference nor a Base64 text.`);
   const bytes = Buffer.from(text, "base64");
   if (bytes.length > MAX_BYTES) throw new UserError(`Image ${index + 1} has ${bytes.length} bytes; the limit is ${MAX_BYTES}.`);
-  return bytes;
+  const found = probePicture(bytes);
+  if ("why" in found) throw new UserError(`Image ${index + 1}: ${found.why}.`);
+  return [bytes, { mime: found.mime, name: `image-${index + 1}` }];
 }

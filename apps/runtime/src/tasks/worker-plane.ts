@@ -1,5 +1,6 @@
 // Everything between the record and the workers: loops that dispatch, take results and progress, and expire leases.
 import { EventEmitter } from "node:events";
+import type { ArtifactRef } from "@spindle/schemas";
 import { crashPoint, loadFunctions, names, openRedis, type RuntimeEnd, runtimeEnd } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import type { Artifacts } from "../artifacts/artifacts.ts";
@@ -12,7 +13,7 @@ import { Dispatcher, routeOf } from "./dispatcher.ts";
 import type { LiveBoard } from "./live.ts";
 import { Reaper } from "./reaper.ts";
 import { type SettleContext, settle } from "./settle.ts";
-import { objectKey, parseTask, taskName } from "./task-name.ts";
+import { objectKey, parseTask, type TaskName, taskName } from "./task-name.ts";
 
 export interface WorkerPlaneOptions {
   redisUrl: string;
@@ -191,13 +192,20 @@ export class WorkerPlane {
     const name = parseTask(task);
     const row = name && (await this.reaper.known(name));
     if (!name || !row) return;
-    const { preview } = news;
-    if (preview)
-      await this.context.artifacts
-        .insert(objectKey("preview", row.run_id, name, preview.artifact), preview, "preview", row.id)
-        .catch(() => {});
-    this.context.live.update(row.run_id, node ?? row.node_id, news);
+    const { preview: claimed, ...rest } = news;
+    const preview = claimed && (await this.takePreview(name, row, claimed)) ? claimed : undefined;
+    this.context.live.update(row.run_id, node ?? row.node_id, { ...rest, ...(preview ? { preview } : {}) });
     if (preview) void this.dropOldPreviews(`${row.id} ${node ?? ""}`, preview.artifact);
+  }
+
+  /** False for one that is not what its worker says: it is shown to nobody. */
+  private async takePreview(name: TaskName, row: Pick<NodeRunRow, "id" | "run_id" | "node_id">, preview: ArtifactRef): Promise<boolean> {
+    const { artifacts } = this.context;
+    const key = objectKey("preview", row.run_id, name, preview.artifact);
+    const why = await artifacts.whyNotMedia(key, preview).catch((error: Error) => error.message);
+    if (why) this.options.onError("previews", new Error(`A preview of ${row.node_id} was dropped: ${why}.`));
+    else await artifacts.insert(key, preview, "preview", row.id).catch(() => {});
+    return why === undefined;
   }
 
   /** After it was told, for nobody waits for it. */
