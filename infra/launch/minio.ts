@@ -1,13 +1,8 @@
 // A MinIO for tests, built once with Go's own client into the cache. Its repository was archived in April 2026 (docs/operations.md).
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { Supervised } from "./child.ts";
-import { CACHE, findProgram } from "./paths.ts";
+import { buildWithGo } from "./go.ts";
 import { freePort, until } from "./ports.ts";
-import { say } from "./say.ts";
 
 const VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c";
 
@@ -18,20 +13,7 @@ export interface Minio {
 }
 
 /** The program's path; undefined where the machine has no Go to build it with. */
-export async function buildMinio(): Promise<string | undefined> {
-  const folder = join(CACHE, `minio-${VERSION}`);
-  const program = join(folder, "minio");
-  if (existsSync(program)) return program;
-  const go = findProgram("go") ?? (existsSync("/usr/local/go/bin/go") ? "/usr/local/go/bin/go" : undefined);
-  if (!go) return undefined;
-  say(`building MinIO ${VERSION} into .cache (the object store that the tests run against; some minutes, once)`);
-  await mkdir(folder, { recursive: true });
-  await promisify(execFile)(go, ["install", `github.com/minio/minio@${VERSION}`], {
-    env: { ...process.env, GOBIN: folder, GOFLAGS: "-mod=mod" },
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  return program;
-}
+export const buildMinio = (): Promise<string | undefined> => buildWithGo("minio", "github.com/minio/minio", VERSION);
 
 export async function startMinio(program: string, folder: string): Promise<Minio> {
   await mkdir(folder, { recursive: true });

@@ -9,6 +9,7 @@ import { findChromium } from "./chromium.ts";
 import { buildMinio } from "./minio.ts";
 import { ROOT } from "./paths.ts";
 import { say } from "./say.ts";
+import { buildVersitygw } from "./versitygw.ts";
 
 interface Counts {
   passed: number;
@@ -40,9 +41,11 @@ export async function test(args: string[]): Promise<number> {
     add(missing(all, "THE BROWSER TESTS ARE SKIPPED: no Chromium. Install it (Debian: apt install chromium) and run npm test again."));
   if (all || only === "slow") {
     const minio = await buildMinio();
-    if (!minio) add(missing(all, "THE MINIO TESTS ARE SKIPPED: Go is needed once to build MinIO, and was not found."));
-    add(await vitest("slow", minio ? { SPINDLE_MINIO: minio } : {}));
-  } else if (only === undefined) say("THE MINIO AND SLOW SUITES ARE SKIPPED: npm test -- --all runs them.");
+    const versitygw = await buildVersitygw();
+    if (!minio || !versitygw)
+      add(missing(all, "THE OBJECT STORE TESTS ARE SKIPPED: Go is needed once to build the stores, and was not found."));
+    add(await vitest("slow", minio && versitygw ? { SPINDLE_MINIO: minio, SPINDLE_VERSITYGW: versitygw } : {}));
+  } else if (only === undefined) say("THE OBJECT STORE AND SLOW SUITES ARE SKIPPED: npm test -- --all runs them.");
   process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
   return total.failed === 0 ? 0 : 1;
 }
