@@ -1,6 +1,49 @@
 import Mustache from "mustache";
 import { defineNode, UserError } from "./capability.ts";
 
+/** Sections multiply: nine of them inside one another, each over ten elements, are a thousand million. */
+const MOST_STEPS = 200_000;
+const MOST_BYTES = 4 * 1024 * 1024;
+const DEEPEST = 50;
+
+/** Mustache that counts what it does, and stops at a bound: the text is made on the runtime's own thread, where everybody's requests wait. */
+class BoundedWriter extends Mustache.Writer {
+  private steps = 0;
+  private bytes = 0;
+  private depth = 0;
+
+  override renderTokens(...args: Parameters<Mustache.Writer["renderTokens"]>): string {
+    if (++this.depth > DEEPEST) throw new UserError(`The template has more than ${DEEPEST} sections inside one another.`);
+    this.steps++;
+    // A name is looked for in each section around it, and a long one with dots takes as long as it is.
+    for (const [, name = ""] of args[0]) this.steps += 1 + (name.length >> 4) * this.depth;
+    if (this.steps > MOST_STEPS)
+      throw new UserError(
+        `The template takes more than ${MOST_STEPS.toLocaleString("en")} steps with these values. Use fewer sections inside one another, or shorter lists.`,
+      );
+    const text = super.renderTokens(...args);
+    this.depth--;
+    return text;
+  }
+
+  override rawValue(...args: Parameters<Mustache.Writer["rawValue"]>): string {
+    return this.counted(super.rawValue(...args));
+  }
+  override unescapedValue(...args: Parameters<Mustache.Writer["unescapedValue"]>): string {
+    return this.counted(super.unescapedValue(...args));
+  }
+  override escapedValue(...args: Parameters<Mustache.Writer["escapedValue"]>): string {
+    return this.counted(super.escapedValue(...args));
+  }
+
+  private counted(value: unknown): string {
+    const text = value === undefined || value === null ? "" : String(value);
+    this.bytes += Buffer.byteLength(text);
+    if (this.bytes > MOST_BYTES) throw new UserError(`The text is longer than ${MOST_BYTES / 1024 / 1024} MiB with these values.`);
+    return text;
+  }
+}
+
 export default defineNode({
   id: "text.template",
   label: "Fill template",
@@ -31,10 +74,11 @@ export default defineNode({
   async run({ input, progress }) {
     const { template, values, text } = input as { template: string; values?: Record<string, unknown>; text?: string };
     try {
-      const filled = Mustache.render(template, { text, ...values }, {}, { escape: String });
+      const filled = new BoundedWriter().render(template, { text, ...values }, {}, { escape: String });
       progress({ progress: 1, text: filled.slice(0, 2000) });
       return { text: filled };
     } catch (error) {
+      if (error instanceof UserError) throw error;
       throw new UserError(`The template is not valid: ${(error as Error).message}`);
     }
   },
