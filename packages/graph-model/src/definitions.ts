@@ -1,37 +1,15 @@
 // What a node is inside its graph: the library's definition, plus the ports that the graph itself makes (SPEC D1 to D4).
+import { LIMITS } from "./check/limits.ts";
 import { type EdgeMetadata, edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge } from "./graph.ts";
 import { declaredInterface } from "./interface.ts";
 import type { Define, Library, NodeDefinition } from "./library.ts";
 import { type Port, portsOf } from "./ports.ts";
 import { runInputs } from "./run-inputs.ts";
+import { CALL, callDepth, calledName, definitionGraph, hasDefinition } from "./subgraphs.ts";
 import { topology } from "./topology.ts";
-
-/** The one service that every library has: it runs a definition of its graph (DESIGN G5). */
-export const CALL = "graph.call";
 
 const record = (value: unknown): Record<string, unknown> =>
   value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
-
-export const definitionNames = (graph: Graph): string[] => Object.keys(record(graph.metadata?.definitions));
-
-export const calledName = (node: GraphNode): string | undefined =>
-  node.service === CALL && typeof node.params?.definition === "string" ? node.params.definition : undefined;
-
-/** A definition as a graph of its own; it sees the other definitions and, under its own, the context of the whole. */
-export function definitionGraph(graph: Graph, name: string): Graph | undefined {
-  const definitions = record(graph.metadata?.definitions);
-  if (!Object.hasOwn(definitions, name)) return undefined;
-  const raw = record(definitions[name]);
-  const list = (value: unknown) => (Array.isArray(value) ? value : []);
-  return {
-    schema: "langgraph.v1",
-    workflowId: name,
-    context: { ...graph.context, ...record(raw.context) },
-    nodes: list(raw.nodes) as Graph["nodes"],
-    edges: list(raw.edges) as Graph["edges"],
-    metadata: { ...record(raw.metadata), definitions: graph.metadata?.definitions },
-  };
-}
 
 const mapEdges = new WeakMap<Graph["edges"], { length: number; byTarget: Map<string, GraphEdge> }>();
 
@@ -70,10 +48,14 @@ export function definitionOf(graph: Graph, node: GraphNode, library: Library): N
   };
 }
 
-export const definer =
-  (graph: Graph, library: Library): Define =>
-  (node) =>
-    definitionOf(graph, node, library);
+/** Works out each node once. */
+export function definer(graph: Graph, library: Library): Define {
+  const known = new Map<GraphNode, NodeDefinition | undefined>();
+  return (node) => {
+    if (!known.has(node)) known.set(node, definitionOf(graph, node, library));
+    return known.get(node);
+  };
+}
 
 const listOf = ({ branch: _, ...port }: Port): Port => ({ ...port, type: "array", schema: { type: "array", items: port.schema } });
 
@@ -91,14 +73,13 @@ const made = new WeakMap<Library, WeakMap<object, Map<string, NodeDefinition | u
 function callDefinition(graph: Graph, node: GraphNode, library: Library): NodeDefinition | undefined {
   const name = calledName(node);
   const definitions = graph.metadata?.definitions as object | undefined;
-  if (name === undefined || !definitions) return undefined;
+  // One that contains itself, or calls too deep, has no ports, and validation says so.
+  if (name === undefined || !definitions || !hasDefinition(graph, name) || callDepth(graph, name) > LIMITS.depth) return undefined;
   const byGraph = made.get(library) ?? new WeakMap<object, Map<string, NodeDefinition | undefined>>();
   made.set(library, byGraph);
   const known = byGraph.get(definitions) ?? new Map<string, NodeDefinition | undefined>();
   byGraph.set(definitions, known);
-  // One that is being made calls itself: it has no ports, and validation says so.
   if (!known.has(name)) {
-    known.set(name, undefined);
     const inner = definitionGraph(graph, name);
     known.set(name, inner && fromGraph(inner, name, library));
   }
@@ -106,6 +87,7 @@ function callDefinition(graph: Graph, node: GraphNode, library: Library): NodeDe
 }
 
 function fromGraph(graph: Graph, name: string, library: Library): NodeDefinition {
+  const define = definer(graph, library);
   const label = typeof graph.metadata?.label === "string" ? graph.metadata.label : name;
   const description = typeof graph.metadata?.description === "string" ? graph.metadata.description : "A subgraph of this graph.";
   return {
@@ -117,7 +99,7 @@ function fromGraph(graph: Graph, name: string, library: Library): NodeDefinition
     category: "Subgraphs",
     keywords: [],
     docs: description,
-    inputs: runInputs(graph, definer(graph, library)).map(({ name: port, label, type, required, schema, description, ...input }) => ({
+    inputs: runInputs(graph, define).map(({ name: port, label, type, required, schema, description, ...input }) => ({
       name: port,
       label,
       type,
@@ -125,7 +107,7 @@ function fromGraph(graph: Graph, name: string, library: Library): NodeDefinition
       schema: "default" in input ? { ...schema, default: input.default } : schema,
       ...(description ? { description } : {}),
     })),
-    outputs: callOutputs(graph, library),
+    outputs: callOutputs(graph, define),
     parameters: [{ name: "definition", schema: { type: "string" }, required: true }],
     engines: [{ id: "default", label: "Subgraph", plane: "node", draft: false, live: true }],
     live: true,
@@ -135,18 +117,18 @@ function fromGraph(graph: Graph, name: string, library: Library): NodeDefinition
   };
 }
 
-function callOutputs(graph: Graph, library: Library): Port[] {
+function callOutputs(graph: Graph, define: Define): Port[] {
   const { outputs } = declaredInterface(graph);
-  const port = (node: string, name: string): Port | undefined => {
-    const found = graph.nodes.find((one) => one.id === node);
-    return found && definitionOf(graph, found, library)?.outputs.find((one) => one.name === name);
+  const { node, successors } = topology(graph);
+  const outputsOf = (id: string): readonly Port[] => {
+    const found = node.get(id);
+    return (found && define(found)?.outputs) ?? [];
   };
   if (outputs.length > 0)
     return outputs.flatMap(({ name, label, from }) => {
-      const source = port(from.node, from.port);
+      const source = outputsOf(from.node).find((one) => one.name === from.port);
       return source ? [{ ...source, name, label }] : [];
     });
-  const { successors } = topology(graph);
-  const ends = graph.nodes.filter((node) => successors.get(node.id)?.size === 0);
-  return ends.length === 1 ? (definitionOf(graph, ends[0] as GraphNode, library)?.outputs ?? []) : [];
+  const [end, ...others] = graph.nodes.filter(({ id }) => successors.get(id)?.size === 0);
+  return end && others.length === 0 ? [...outputsOf(end.id)] : [];
 }

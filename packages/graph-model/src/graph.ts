@@ -59,7 +59,8 @@ export const isMapEdge = (edge: GraphEdge): boolean => isSet(edgeMetadata(edge).
 
 /** An edge without an id of its own is known by its place, which is stable within one document. */
 export function edgeId(edge: GraphEdge, index: number): string {
-  return edgeMetadata(edge).id ?? `e${index}`;
+  const { id } = edgeMetadata(edge);
+  return typeof id === "string" ? id : `e${index}`;
 }
 
 export function nodePosition(graph: Graph, id: string): Position | undefined {

@@ -25,4 +25,5 @@ export * from "./path.ts";
 export * from "./plan.ts";
 export * from "./ports.ts";
 export * from "./run-inputs.ts";
+export { CALL, calledName, definitionGraph, definitionNames } from "./subgraphs.ts";
 export * from "./topology.ts";

@@ -16,8 +16,9 @@ export interface RunInput extends InterfaceInput {
 export function runInputs(graph: Graph, define: Define): RunInput[] {
   const declared = declaredInterface(graph).inputs;
   const found = new Map<string, RunInput>();
+  const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
   const port = (at: PortAddress): Port | undefined => {
-    const node = graph.nodes.find((one) => one.id === at.node);
+    const node = nodes.get(at.node);
     return node && define(node)?.inputs.find((one) => one.name === at.port);
   };
   for (const input of declared) {

@@ -1,7 +1,7 @@
 // One run in this process. Settling is single-flight per path and the only place where anything happens; whoever asks first
 // (LangGraph, or the look-ahead when a predecessor is decided) starts it, and the record decides what it means.
 import { AsyncResource } from "node:async_hooks";
-import { itemNodes, nodeSettings, type Region } from "@spindle/graph-model";
+import { itemNodes, LIMITS, nodeSettings, type Region } from "@spindle/graph-model";
 import pLimit from "p-limit";
 import { isTerminal } from "../record/states.ts";
 import type { ChangedRow, FrozenNode, NewNodeRun, NodeChange, RunRow } from "../record/types.ts";
@@ -19,9 +19,6 @@ import { type Decided, type DecidedRow, type ExecutionParts, Parked, type Runnin
 const CANCELS_AT_ONCE = 16;
 
 const COMFY = "comfy";
-
-/** More node runs than this in one run are refused: a subgraph that maps over a subgraph multiplies quickly. */
-const MAX_NODE_RUNS = 100_000;
 
 export class RunExecution implements Running, Driven, Visits {
   readonly levels: Levels;
@@ -179,8 +176,8 @@ export class RunExecution implements Running, Driven, Visits {
   async ensure(nodes: NewNodeRun[]): Promise<void> {
     const missing = nodes.filter((one) => !this.rows.has(one.path));
     if (missing.length === 0) return;
-    if (this.rows.size + missing.length > MAX_NODE_RUNS)
-      throw new RunTooLarge(`The run would have more than ${MAX_NODE_RUNS.toLocaleString("en")} node runs.`);
+    if (this.rows.size + missing.length > LIMITS.nodeRuns)
+      throw new RunTooLarge(`The run would have more than ${LIMITS.nodeRuns.toLocaleString("en")} node runs.`);
     for (const row of await this.work(() => this.parts.record.add(this.run.id, missing))) this.rows.set(row.path, row);
   }
 

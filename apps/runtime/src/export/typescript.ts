@@ -24,7 +24,8 @@ const prelude = (name: string): string => {
 export function exportTypeScript(graph: Graph, library: Library): string {
   const levels = new Levels(graph, library);
   const names = definitionsUsed(levels);
-  const parts = names.map((name) => new LevelText(levels.of(name), `graph${names.indexOf(name)}`, (one) => `graph${names.indexOf(one)}`));
+  const own = new Map(names.map((name, index) => [name, `graph${index}`]));
+  const parts = names.map((name) => new LevelText(levels.of(name), own.get(name) as string, (one) => own.get(one) as string));
   const services = [...new Set(parts.flatMap((one) => one.services))].sort();
   const hasConditions = parts.some((one) => one.hasConditions);
   return [
@@ -46,11 +47,10 @@ export function exportTypeScript(graph: Graph, library: Library): string {
 
 /** The graph itself, and each definition that a call needs. */
 function definitionsUsed(levels: Levels): string[] {
-  const names = [""];
+  const names = new Set([""]);
   for (const name of names) // grows meanwhile
-    for (const definition of levels.of(name).definition.values())
-      if (definition?.calls !== undefined && !names.includes(definition.calls)) names.push(definition.calls);
-  return names;
+    for (const definition of levels.of(name).definition.values()) if (definition?.calls !== undefined) names.add(definition.calls);
+  return [...names];
 }
 
 class LevelText {

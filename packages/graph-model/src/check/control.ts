@@ -1,9 +1,10 @@
 // Control flow on edges and settings of nodes: conditions, loops, maps, pins, breakpoints (SPEC, and its limits).
 import { whyNoCondition } from "../condition.ts";
-import { CALL, calledName, definitionNames, mapEdge } from "../definitions.ts";
+import { mapEdge } from "../definitions.ts";
 import { edgeId, edgeMetadata, type Graph, type GraphEdge, type GraphNode, isLoopEdge, isMapEdge, nodeSettings } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import { planGraph } from "../plan.ts";
+import { CALL, calledName, hasDefinition } from "../subgraphs.ts";
 import type { Topology } from "../topology.ts";
 
 export const MAX_MAP_LIMIT = 1000;
@@ -51,7 +52,7 @@ function checkSettings(graph: Graph, node: GraphNode): Issue[] {
       ? [bad("breakpoint", "A breakpoint is before or after the node.")]
       : []),
     ...(disabled === true ? [issue("info", "node.disabled", "The node is off: it is skipped.", { node: node.id })] : []),
-    ...(node.service === CALL && (name === undefined || !definitionNames(graph).includes(name))
+    ...(node.service === CALL && (name === undefined || !hasDefinition(graph, name))
       ? [
           issue("error", "node.unknown_definition", `There is no definition ${JSON.stringify(name ?? "")} in this graph.`, {
             node: node.id,

@@ -1,53 +1,96 @@
 // DESIGN G5: each definition is checked once, as a graph; a definition that contains itself is refused.
-import { calledName, definitionGraph, definitionNames } from "../definitions.ts";
-import type { Graph } from "../graph.ts";
-import { type Issue, issue } from "../issue.ts";
+import { definer } from "../definitions.ts";
+import { leastNodeRuns } from "../expansion.ts";
+import { edgeMetadata, type Graph, nodeTitle } from "../graph.ts";
+import { hasErrors, type Issue, issue } from "../issue.ts";
+import type { Library } from "../library.ts";
+import { callCircle, callDepth, calledName, definitionDocument, definitionGraph, definitionNames } from "../subgraphs.ts";
 import { readShape } from "./document.ts";
 import { LIMITS } from "./limits.ts";
 
-export function checkDefinitions(graph: Graph, check: (inner: Graph) => Issue[]): Issue[] {
-  const names = definitionNames(graph);
-  const inner = new Map(names.map((name) => [name, definitionGraph(graph, name) as Graph]));
-  const total = [...inner.values()].reduce((sum, one) => sum + one.nodes.length, graph.nodes.length);
-  if (total > LIMITS.nodes)
-    return [
-      issue("error", "graph.too_large", `${total} nodes with those of the definitions; the limit is ${LIMITS.nodes}.`, {
-        pointer: "/metadata/definitions",
-      }),
-    ];
-  return names.flatMap((name) => {
-    const one = inner.get(name) as Graph;
-    const pointer = `/metadata/definitions/${name}`;
+const CIRCLES_SHOWN = 20;
+
+/** What all levels have together is within the limits: asked before anything else walks them. */
+export function checkExtent(graph: Graph): Issue[] {
+  const levels = [graph, ...definitionNames(graph).map((name) => definitionGraph(graph, name) as Graph)];
+  const sum = (of: (level: Graph) => number): number => levels.reduce((total, level) => total + of(level), 0);
+  const conditions = new Set<string>();
+  for (const level of levels)
+    for (const edge of level.edges) {
+      const { when } = edgeMetadata(edge);
+      if (typeof when === "string") conditions.add(when);
+    }
+  const characters = [...conditions].reduce((total, text) => total + text.length, 0);
+  const over = (found: number, most: number, what: string, pointer: string): Issue[] =>
+    found > most ? [issue("error", "graph.too_large", `${count(found)} ${what}; the limit is ${count(most)}.`, { pointer })] : [];
+  return [
+    ...over(
+      sum((level) => level.nodes.length),
+      LIMITS.nodes,
+      "nodes with those of the definitions",
+      "/metadata/definitions",
+    ),
+    ...over(
+      sum((level) => level.edges.length),
+      LIMITS.edges,
+      "edges with those of the definitions",
+      "/metadata/definitions",
+    ),
+    ...over(characters, LIMITS.conditions, "characters in conditions", "/edges"),
+  ];
+}
+
+export function checkDefinitions(graph: Graph, library: Library, check: (inner: Graph) => Issue[]): Issue[] {
+  let circles = 0;
+  const issues = definitionNames(graph).flatMap((name) => {
+    const pointer = `/metadata/definitions/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
     const place = (found: Issue): Issue => ({
       ...found,
       message: `In ${name}: ${found.message}`,
       place: { ...found.place, pointer: `${pointer}${found.place.pointer ?? ""}`, definition: name },
     });
-    const shape = readShape(one);
+    if (name === "") return [issue("error", "graph.schema", "A definition needs a name.", { pointer })]; // no name is the graph itself
+    const shape = readShape(definitionDocument(graph, name));
     if (shape.length > 0) return shape.map(place);
-    const circle = findCircle(inner, name);
+    const depth = callDepth(graph, name);
+    const circle = depth === Number.POSITIVE_INFINITY && circles++ < CIRCLES_SHOWN ? callCircle(graph, name) : undefined;
     if (circle)
       return [
         issue("error", "definition.recursive", `A definition cannot contain itself: ${circle.join(" > ")}.`, { pointer, definition: name }),
       ];
-    return check(one)
+    // The first that is too deep says so; those that call it are as many as the chain goes on.
+    if (depth === LIMITS.depth + 1)
+      return [
+        issue(
+          "error",
+          "graph.too_deep",
+          `The calls from ${name} on lie ${depth} deep inside one another; the limit is ${LIMITS.depth}.`,
+          { pointer, definition: name },
+          "Put what the innermost ones do into one definition.",
+        ),
+      ];
+    return check(definitionGraph(graph, name) as Graph)
       .filter((found) => found.code !== "input.for_run")
       .map(place);
   });
+  return hasErrors(issues) ? issues : [...issues, ...checkNodeRuns(graph, library)];
 }
 
-function findCircle(graphs: ReadonlyMap<string, Graph>, start: string): string[] | undefined {
-  const seen = new Set<string>();
-  const walk = (name: string, path: string[]): string[] | undefined => {
-    for (const node of graphs.get(name)?.nodes ?? []) {
-      const next = calledName(node);
-      if (next === start) return [...path, next];
-      if (next === undefined || seen.has(next)) continue;
-      seen.add(next);
-      const found = walk(next, [...path, next]);
-      if (found) return found;
-    }
-    return undefined;
-  };
-  return walk(start, [start]);
+/** Refused before a run is accepted; what only the run can tell is counted while it goes on. */
+function checkNodeRuns(graph: Graph, library: Library): Issue[] {
+  const { runs, most } = leastNodeRuns(graph, (level) => definer(level, library));
+  if (runs <= LIMITS.nodeRuns) return [];
+  const call = graph.nodes.find(({ id }) => id === most);
+  const where = call ? ` Most of them are made by ${nodeTitle(call)}, which calls ${calledName(call)}.` : "";
+  return [
+    issue(
+      "error",
+      "run.too_large",
+      `A run of this graph makes at least ${count(runs)} node runs; the limit is ${count(LIMITS.nodeRuns)}.${where}`,
+      { ...(call ? { node: call.id } : {}), pointer: "/metadata/definitions" },
+      "Call fewer subgraphs from within subgraphs.",
+    ),
+  ];
 }
+
+const count = (number: number): string => number.toLocaleString("en");

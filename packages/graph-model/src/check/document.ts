@@ -35,8 +35,8 @@ export function readGraph(value: unknown): Read {
   return { issues: errors.map((error) => schemaIssue(value, error)) };
 }
 
-/** What is wrong with the shape of a graph that was not read from text. */
-export function readShape(graph: Graph): Issue[] {
+/** What is wrong with the shape of a graph that was not read as a document of its own. */
+export function readShape(graph: unknown): Issue[] {
   return validateGraph(graph) ? [] : (validateGraph.errors ?? []).slice(0, 20).map((error) => schemaIssue(graph, error));
 }
 

@@ -1,14 +1,13 @@
-import { definitionOf } from "../definitions.ts";
 import { edgeId, edgeMetadata, type Graph, type GraphEdge, isLoopEdge } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
-import type { Library, NodeDefinition } from "../library.ts";
+import type { Define, NodeDefinition } from "../library.ts";
 import { portsFit, whyPortsNotFit } from "../ports.ts";
 
-export function checkEdges(graph: Graph, library: Library): Issue[] {
+export function checkEdges(graph: Graph, definitionOf: Define): Issue[] {
   const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
   const define = (id: string): NodeDefinition | undefined => {
     const node = nodes.get(id);
-    return node && definitionOf(graph, node, library);
+    return node && definitionOf(node);
   };
   const taken = new Set<string>();
   return graph.edges.flatMap((edge, index) => {

@@ -2,7 +2,11 @@
 import type { Issue } from "../issue.ts";
 import { issue } from "../issue.ts";
 
-export const LIMITS = { bytes: 2 * 1024 * 1024, depth: 32, nodes: 5000, edges: 20000 } as const;
+/**
+ * `depth` holds for nested values, nested loops and calls inside calls. `conditions` are the characters of all conditions
+ * together: reading them costs some microseconds per character, at the worst. `nodeRuns` are those of one run.
+ */
+export const LIMITS = { bytes: 2 * 1024 * 1024, depth: 32, nodes: 5000, edges: 20000, conditions: 100_000, nodeRuns: 100_000 } as const;
 export const ID_PATTERN = /^[A-Za-z0-9_.:-]{1,64}$/;
 const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
 

@@ -1,9 +1,10 @@
 import { Validator } from "@cfworker/json-schema";
 import { nearest } from "../comfy/nearest.ts";
-import { CALL, elementDefinition } from "../definitions.ts";
+import { elementDefinition } from "../definitions.ts";
 import { type Graph, type GraphNode, nodePack, nodeSettings, nodeTitle } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import { chosenEngine, type Library, type NodeDefinition } from "../library.ts";
+import { CALL } from "../subgraphs.ts";
 
 export function checkNode(graph: Graph, node: GraphNode, library: Library): Issue[] {
   const definition = elementDefinition(graph, node, library);
@@ -28,7 +29,14 @@ function checkSettings(graph: Graph, node: GraphNode, definition: NodeDefinition
   const place = { node: node.id };
   const issues: Issue[] = [];
   if (version !== undefined && version !== definition.version)
-    issues.push(issue("error", "node.unknown_version", `${definition.label} has version ${definition.version}, not ${version}.`, place));
+    issues.push(
+      issue(
+        "error",
+        "node.unknown_version",
+        `${definition.label} has version ${definition.version}, not ${JSON.stringify(version)}.`,
+        place,
+      ),
+    );
   if (timeoutSeconds !== undefined && !(typeof timeoutSeconds === "number" && timeoutSeconds > 0 && timeoutSeconds <= 604800))
     issues.push(
       issue("error", "param.invalid", "The time-out is a number of seconds from 1 to 604,800 (a week).", {
@@ -42,7 +50,7 @@ function checkSettings(graph: Graph, node: GraphNode, definition: NodeDefinition
       issue(
         "error",
         "node.unknown_engine",
-        `${definition.label} has no engine "${engine}"; it has ${definition.engines.map((one) => one.id).join(", ")}.`,
+        `${definition.label} has no engine ${JSON.stringify(engine)}; it has ${definition.engines.map((one) => one.id).join(", ")}.`,
         place,
       ),
     );

@@ -90,6 +90,37 @@ describe("validate finds, with its place,", () => {
     expect(found, JSON.stringify(validate(one, sampleLibrary))).toBeDefined();
     expect(Object.keys(found?.place ?? {}).length).toBeGreaterThan(0);
   });
+  test.each<[string, unknown, string | undefined]>([
+    ["a node that is null", { d: { nodes: [null] } }, "/metadata/definitions/d/nodes/0"],
+    ["an edge that is null", { d: { nodes: [node("a")], edges: [null] } }, "/metadata/definitions/d/edges/0"],
+    ["edges that are no list", { d: { nodes: [node("a")], edges: 3 } }, "/metadata/definitions/d/edges"],
+    ["metadata that is a number", { d: { nodes: [node("a")], metadata: 3 } }, "/metadata/definitions/d/metadata"],
+    [
+      "an interface that is a list",
+      { d: { nodes: [node("a")], metadata: { interface: [1] } } },
+      "/metadata/definitions/d/metadata/interface",
+    ],
+    ["a definition that is null", { d: null }, "/metadata/definitions/d"],
+    ["a definition without a name", { "": { nodes: [node("a", "graph.call", { params: { definition: "" } })] } }, "/metadata/definitions/"],
+    ["definitions that are a text", "d", "/metadata/definitions"],
+    ["definitions that are a list", [], "/metadata/definitions"],
+  ])("%s, among the definitions", (_, definitions, pointer) => {
+    const calls = graph([node("a", "graph.call", { params: { definition: "d" } })], [], { definitions });
+    const places = validate(calls, sampleLibrary).map(({ place }) => place.pointer);
+    expect(places).toContain(pointer);
+  });
+  test.each<[object, string, string]>([
+    [{ nodes: [] }, "error", "/metadata/nodes"],
+    [{ nodes: null }, "warning", "/metadata/nodes"],
+    [{ nodes: { a: 3 } }, "error", "/metadata/nodes/a"],
+    [{ interface: "x" }, "error", "/metadata/interface"],
+    [{ interface: { inputs: {} } }, "error", "/metadata/interface/inputs"],
+    [{ interface: { inputs: [{ name: "x", to: [null] }] } }, "error", "/metadata/interface/inputs/0"],
+    [{ interface: { outputs: [{ name: "x" }] } }, "error", "/metadata/interface/outputs/0"],
+  ])("metadata of a wrong type: %j is an issue (%s)", (metadata, severity, pointer) => {
+    const found = validate(graph([node("a")], [], metadata), sampleLibrary).find(({ place }) => place.pointer === pointer);
+    expect(found?.severity).toBe(severity);
+  });
   test("nothing in a graph that is right", () =>
     expect(codes(graph([node("a", "say", { params: { text: "x" } }), node("b", "hear")], [wire("a", "sound", "b", "sound")]))).toEqual([]));
 });

@@ -6,29 +6,37 @@ import { edgeId, type Graph, nodeTitle } from "../graph.ts";
 import { type InputSource, inputSources } from "../inputs.ts";
 import { declaredInterface } from "../interface.ts";
 import { type Issue, issue } from "../issue.ts";
-import type { Library } from "../library.ts";
+import type { Define, Library } from "../library.ts";
 import { levelNotLive } from "../live.ts";
-import { topology } from "../topology.ts";
+import { type Topology, topology } from "../topology.ts";
 import { checkControl } from "./control.ts";
-import { checkDefinitions } from "./definitions.ts";
+import { checkDefinitions, checkExtent } from "./definitions.ts";
 import { checkEdges } from "./edges.ts";
 import { ID_PATTERN } from "./limits.ts";
+import { checkMetadata } from "./metadata.ts";
 import { checkNode } from "./node.ts";
 
 export function validate(graph: Graph, library: Library): Issue[] {
-  return [...checkGraph(graph, library), ...checkDefinitions(graph, (inner) => checkGraph(inner, library))];
+  const extent = checkExtent(graph);
+  if (extent.length > 0) return extent;
+  return [
+    ...checkMetadata(graph),
+    ...checkGraph(graph, library),
+    ...checkDefinitions(graph, library, (inner) => [...checkMetadata(inner), ...checkGraph(inner, library)]),
+  ];
 }
 
 function checkGraph(graph: Graph, library: Library): Issue[] {
   const shape = topology(graph);
-  const sources = inputSources(graph, definer(graph, library), shape);
+  const define = definer(graph, library);
+  const sources = inputSources(graph, define, shape);
   const settled = new Set(shape.order);
   const stuck = graph.nodes.filter((node) => !settled.has(node.id) && shape.node.get(node.id) === node);
   return [
     ...(graph.nodes.length === 0 ? [issue("error", "graph.empty", "The graph has no nodes.", { pointer: "/nodes" }, "Add a node.")] : []),
     ...checkIds(graph),
     ...checkControl(graph, shape),
-    ...checkEdges(graph, library),
+    ...checkEdges(graph, define),
     ...graph.nodes.flatMap((node) => checkNode(graph, node, library)),
     ...levelNotLive(graph, library, shape),
     ...sources.flatMap((source) => checkSource(source)),
@@ -47,7 +55,7 @@ function checkGraph(graph: Graph, library: Library): Issue[] {
         ]
       : []),
     ...regionProblems(graph, library, shape).map(regionIssue),
-    ...checkInterface(graph, library),
+    ...checkInterface(graph, shape, define),
     ...importIssues(graph),
   ];
 }
@@ -64,7 +72,7 @@ function importIssues(graph: Graph): Issue[] {
 }
 
 function regionIssue({ nodes, edge, why }: RegionProblem): Issue {
-  const place = { node: nodes[0] ?? "", ...(edge?.metadata?.id ? { edge: String(edge.metadata.id) } : {}) };
+  const place = { node: nodes[0] ?? "", ...(typeof edge?.metadata?.id === "string" ? { edge: edge.metadata.id } : {}) };
   if (why === "control")
     return issue(
       "error",
@@ -126,12 +134,17 @@ function checkSource({ kind, node, port }: InputSource): Issue[] {
   return [issue("info", "input.for_run", `The run is asked for ${port.label}.`, { node: node.id, port: port.name })];
 }
 
-function checkInterface(graph: Graph, library: Library): Issue[] {
+function checkInterface(graph: Graph, { node: nodes }: Topology, define: Define): Issue[] {
+  const ports = new Map<string, ReadonlySet<string> | undefined>();
   const known = (node: string, port: string, side: "inputs" | "outputs"): boolean => {
-    const found = graph.nodes.find((one) => one.id === node);
+    const found = nodes.get(node);
     if (!found) return false;
-    const definition = definer(graph, library)(found);
-    return !definition || definition[side].some((one) => one.name === port);
+    const key = `${side}\n${node}`;
+    if (!ports.has(key)) {
+      const definition = define(found);
+      ports.set(key, definition && new Set(definition[side].map(({ name }) => name)));
+    }
+    return ports.get(key)?.has(port) ?? true;
   };
   const { inputs, outputs } = declaredInterface(graph);
   const bad = [

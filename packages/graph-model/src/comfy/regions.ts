@@ -49,7 +49,8 @@ export function serversOf(graph: Graph, nodes: readonly string[], library: Libra
 /** Without the servers that lack a file which the node names. */
 function enginesFor({ engines, inputs }: NodeDefinition, params: Readonly<Record<string, unknown>>): Engine[] {
   const only = inputs.flatMap(({ name, schema }) => {
-    const ids = (schema["x-on"] as Record<string, string[]> | undefined)?.[String(params[name] ?? schema.default)];
+    const value = params[name] ?? schema.default;
+    const ids = typeof value === "object" ? undefined : (schema["x-on"] as Record<string, string[]> | undefined)?.[String(value)];
     return ids ? [ids] : [];
   });
   return engines.filter(({ id }) => only.every((ids) => ids.includes(id)));

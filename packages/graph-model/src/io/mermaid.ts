@@ -15,7 +15,10 @@ export function exportMermaid(graph: Graph): string {
     .filter((edge) => name.has(edge.from) && name.has(edge.to))
     .map((edge) => {
       const { sourcePort, targetPort } = edgeMetadata(edge);
-      const words = [edge.kind === "on_failure" ? "on failure" : "", sourcePort && targetPort ? `${sourcePort} to ${targetPort}` : ""]
+      const words = [
+        edge.kind === "on_failure" ? "on failure" : "",
+        typeof sourcePort === "string" && typeof targetPort === "string" ? `${sourcePort} to ${targetPort}` : "",
+      ]
         .filter(Boolean)
         .join(", ");
       return `  ${name.get(edge.from)} ${ARROWS[edge.kind ?? "normal"]}${words ? `|${quote(words)}|` : ""} ${name.get(edge.to)}`;

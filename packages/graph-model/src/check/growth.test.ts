@@ -1,0 +1,146 @@
+// Validation is linear in the document: counted in reads of nodes, edges and neighbourhoods, so that no clock is asked.
+import { describe, expect, test } from "vitest";
+import { definer } from "../definitions.ts";
+import type { Graph } from "../graph.ts";
+import { inputSources } from "../inputs.ts";
+import { planGraph } from "../plan.ts";
+import { runInputs } from "../run-inputs.ts";
+import { sampleLibrary } from "../sample-library.ts";
+import { type Topology, topology } from "../topology.ts";
+import { validate } from "./validate.ts";
+
+const node = (id: string, service = "pass", more = {}) => ({ id, service, plane: "node", status: "pending", ...more });
+const graph = (nodes: object[], edges: object[] = [], metadata?: object): Graph =>
+  ({ schema: "langgraph.v1", workflowId: "t", nodes, edges, ...(metadata ? { metadata } : {}) }) as never;
+const chain = (length: number, service = "pass", first = service): Graph =>
+  graph(
+    Array.from({ length }, (_, index) => node(`n${index}`, index === 0 ? first : service)),
+    Array.from({ length: length - 1 }, (_, index) => ({ from: `n${index}`, to: `n${index + 1}` })),
+  );
+
+/** How often elements of a graph's lists are read. */
+function reads(one: Graph, act: (counted: Graph) => void): number {
+  let count = 0;
+  const counting = <T extends object>(list: T): T =>
+    new Proxy(list, {
+      get: (target, key, self) => {
+        if (typeof key === "string" && /^\d/.test(key)) count++;
+        return Reflect.get(target, key, self);
+      },
+    });
+  act({ ...one, nodes: counting(one.nodes), edges: counting(one.edges) });
+  return count;
+}
+
+/** How often neighbours are asked for. */
+function walks(one: Graph, act: (shape: Topology) => void): number {
+  let count = 0;
+  class Counting<K, V> extends Map<K, V> {
+    override get(key: K): V | undefined {
+      count++;
+      return super.get(key);
+    }
+  }
+  const shape = topology(one);
+  act({ ...shape, predecessors: new Counting(shape.predecessors), successors: new Counting(shape.successors) });
+  return count;
+}
+
+/** Ten times the size may cost ten times as much, and a tenth of that for what is fixed. */
+const expectLinear = (cost: (size: number) => number, small = 200): void => expect(cost(10 * small)).toBeLessThan(11 * cost(small));
+
+describe("ten times the graph is ten times the work,", () => {
+  const sources = (one: Graph) => walks(one, (shape) => inputSources(one, definer(one, sampleLibrary), shape));
+  test("where nothing upstream has the name that is asked for", () => expectLinear((size) => 1 + sources(chain(size, "hear"))));
+  test("where only the first node of a long chain has it", () => expectLinear((size) => sources(chain(size, "hear", "say"))));
+  test("where every node has it", () => expectLinear((size) => sources(chain(size, "say"))));
+
+  test("with all that validation looks at", () => expectLinear((size) => reads(chain(size), (one) => validate(one, sampleLibrary))));
+  test("with an interface that names every node many times", () => {
+    const to = (size: number) => Array.from({ length: 10 * size }, (_, index) => ({ node: `n${index % size}`, port: "value" }));
+    expectLinear((size) => {
+      const one = { ...chain(size), metadata: { interface: { inputs: [{ name: "x", to: to(size) }] } } };
+      return reads(one, (counted) => {
+        validate(counted, sampleLibrary);
+        runInputs(counted, definer(counted, sampleLibrary));
+      });
+    });
+  });
+  test("with a call of a definition at every node", () =>
+    expectLinear((size) => {
+      const definitions = Object.fromEntries(Array.from({ length: size }, (_, index) => [`d${index}`, { nodes: [node("a")] }]));
+      const calls = Array.from({ length: size }, (_, index) => node(`n${index}`, "graph.call", { params: { definition: `d${index}` } }));
+      return reads(graph(calls, [], { definitions }), (one) => validate(one, sampleLibrary));
+    }));
+  test("with loops beside one another", () =>
+    expectLinear((size) => {
+      const one = chain(size);
+      const loops = Array.from({ length: size / 2 }, (_, index) => ({
+        from: `n${2 * index + 1}`,
+        to: `n${2 * index}`,
+        metadata: { loop: { maxIterations: 2 } },
+      }));
+      return walks(one, (shape) => planGraph({ ...one, edges: [...one.edges, ...loops] }, shape));
+    }));
+  test("with loops inside one another, which are refused at some depth", () =>
+    expectLinear((size) => {
+      const one = chain(size);
+      const loops = Array.from({ length: size / 2 - 1 }, (_, index) => ({
+        from: `n${size - 1 - index}`,
+        to: `n${index}`,
+        metadata: { loop: { maxIterations: 2 } },
+      }));
+      return walks(one, (shape) => expect(planGraph({ ...one, edges: [...one.edges, ...loops] }, shape).problems).not.toEqual([]));
+    }, 300));
+});
+
+test("conditions are as long as a reader can bear, all of them together", () => {
+  const edges = Array.from({ length: 400 }, (_, index) => ({ from: "a", to: "b", metadata: { when: `${index} == ${"1".repeat(300)}` } }));
+  const issues = validate(graph([node("a"), node("b")], edges), sampleLibrary);
+  expect(issues.map(({ code }) => code)).toEqual(["graph.too_large"]);
+  expect(issues[0]?.message).toMatch(/characters in conditions; the limit is 100,000/);
+});
+
+describe("definitions that each call the next one twice", () => {
+  const doubling = (levels: number, more: { when?: string; map?: true; disabled?: true } = {}): Graph => {
+    const call = (id: string, next: number) => node(id, "graph.call", { params: { definition: `d${next}` } });
+    const names = Array.from({ length: levels }, (_, index) => `d${index}`);
+    const level = (index: number) => ({
+      nodes: index === levels - 1 ? [node("end")] : [node("first"), call("a", index + 1), call("b", index + 1)],
+      edges: ["a", "b"]
+        .map((to) => ({ from: "first", to, metadata: more.when ? { when: more.when } : {} }))
+        .slice(index === levels - 1 ? 2 : 0),
+      ...(more.disabled ? { metadata: { nodes: { a: { disabled: true } } } } : {}),
+    });
+    return graph([call("start", 0)], [], { definitions: Object.fromEntries(names.map((name, index) => [name, level(index)])) });
+  };
+  const errors = (one: Graph) => validate(one, sampleLibrary).filter(({ severity }) => severity === "error");
+
+  test("are refused with how many node runs they make, the limit and the place, without being expanded", () => {
+    const [found, ...others] = errors(doubling(22));
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ code: "run.too_large", place: { node: "start", pointer: "/metadata/definitions" } });
+    expect(found?.message).toBe(
+      "A run of this graph makes at least 8,388,606 node runs; the limit is 100,000. Most of them are made by start, which calls d0.",
+    );
+  });
+  test("may be as many as make fewer", () => expect(errors(doubling(14))).toEqual([]));
+  test("count once where one of the two is off", () => expect(errors(doubling(22, { disabled: true }))).toEqual([]));
+  test("are left to the run where a condition decides", () => expect(errors(doubling(22, { when: "output.value == 1" }))).toEqual([]));
+  test.each([40, 800])("%i of them lie too deep inside one another", (levels) =>
+    expect(errors(doubling(levels)).map(({ code, message }) => [code, message])).toEqual([
+      ["graph.too_deep", expect.stringMatching(/33 deep inside one another; the limit is 32/)],
+    ]),
+  );
+  test("or each other in a circle, are refused with the circle", () => {
+    const definitions = {
+      a: { nodes: [node("x", "graph.call", { params: { definition: "b" } })] },
+      b: { nodes: [node("x", "graph.call", { params: { definition: "a" } })] },
+      c: { nodes: [node("x", "graph.call", { params: { definition: "a" } })] },
+    };
+    expect(errors(graph([node("n")], [], { definitions })).map(({ message }) => message)).toEqual([
+      "A definition cannot contain itself: a > b > a.",
+      "A definition cannot contain itself: b > a > b.",
+    ]);
+  });
+});
