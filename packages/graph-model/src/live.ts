@@ -1,9 +1,10 @@
 // Which nodes have no live engine: a run of them would wait for a worker that may never come, so it is not accepted.
 import { planRegions, serversOf } from "./comfy/regions.ts";
-import { definitionGraph, elementDefinition } from "./definitions.ts";
+import { elementDefinition } from "./definitions.ts";
 import { type Graph, type GraphNode, nodeSettings, nodeTitle } from "./graph.ts";
 import { type Issue, issue } from "./issue.ts";
 import { autoEngine, type Engine, type Library, type NodeDefinition } from "./library.ts";
+import { callOrder, definitionGraph } from "./subgraphs.ts";
 import type { Topology } from "./topology.ts";
 
 const REASONS_SHOWN = 3;
@@ -14,27 +15,35 @@ export interface NotLive {
   issue: Issue;
 }
 
-/** One entry for each node that would run and has no live engine, nodes of subgraphs that are called among them. */
+/**
+ * One entry for each node that would run and has no live engine; of a node that calls a subgraph, one for each such node inside, each
+ * definition counted once however often it is called on the way.
+ */
 export function enginesNotLive(graph: Graph, library: Library): NotLive[] {
-  const definitions = new Map<string, Issue[]>();
-  const inDefinition = (name: string): Issue[] => {
-    const known = definitions.get(name);
-    if (known) return known;
-    definitions.set(name, []); // a definition that contains itself is an error of its own
-    const inner = definitionGraph(graph, name);
-    const found = inner ? visit(inner).map(({ issue: one }) => ({ ...one, place: { definition: name, ...one.place } })) : [];
-    definitions.set(name, found);
-    return found;
-  };
-  const visit = (level: Graph): NotLive[] => [
-    ...levelNotLive(level, library).map((one) => ({ node: one.place.node as string, issue: one })),
-    ...level.nodes.flatMap((node) => {
-      const name = executes(level, node) ? elementDefinition(level, node, library)?.calls : undefined;
-      return name === undefined ? [] : inDefinition(name).map((one) => ({ node: node.id, issue: one }));
-    }),
+  const { order } = callOrder(graph);
+  const levels = new Map(order.map((name) => [name, definitionGraph(graph, name) as Graph]));
+  const own = new Map([...levels].map(([name, level]) => [name, levelNotLive(level, library).map((found) => inDefinition(name, found))]));
+  const within = new Map<string, ReadonlySet<string>>(); // the definitions with such nodes that a call of one comes to
+  for (const [name, level] of levels) {
+    const found = new Set(own.get(name)?.length ? [name] : []);
+    for (const called of calls(level, library)) for (const inner of within.get(called.name) ?? []) found.add(inner);
+    within.set(name, found);
+  }
+  return [
+    ...levelNotLive(graph, library).map((found) => ({ node: found.place.node as string, issue: found })),
+    ...calls(graph, library).flatMap(({ node, name }) =>
+      [...(within.get(name) ?? [])].flatMap((inner) => (own.get(inner) ?? []).map((found) => ({ node, issue: found }))),
+    ),
   ];
-  return visit(graph);
 }
+
+const inDefinition = (name: string, found: Issue): Issue => ({ ...found, place: { definition: name, ...found.place } });
+
+const calls = (level: Graph, library: Library): { node: string; name: string }[] =>
+  level.nodes.flatMap((node) => {
+    const name = executes(level, node) ? elementDefinition(level, node, library)?.calls : undefined;
+    return name === undefined ? [] : [{ node: node.id, name }];
+  });
 
 /** The same of one level, without what its nodes call. */
 export function levelNotLive(graph: Graph, library: Library, shape?: Topology): Issue[] {
