@@ -313,3 +313,42 @@ test("/health names each part, /metrics is Prometheus' text", async () => {
   expect(metrics).toMatch(/spindle_stale_results_total \d/);
   expect(metrics).toMatch(/process_cpu_seconds_total/);
 });
+
+test("what is not there is a 404 that says which kind of thing is not", async () => {
+  const none = "00000000-0000-4000-8000-000000000000";
+  const run = await start(graphOf([shows("a")]));
+  const ask = async (path: string, method: string, body?: object) => {
+    const answer = await fetch(`${spindle.url}/api${path}`, {
+      method,
+      ...(body ? { headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : {}),
+    });
+    return [answer.status, ((await answer.json()) as { error?: { code: string } }).error?.code];
+  };
+  const cases: [code: string, path: string, method?: string, body?: object][] = [
+    ["run.not_found", `/runs/${none}`],
+    ["run.not_found", "/runs/nonsense"],
+    ["run.not_found", `/jobs/${none}`],
+    ["run.not_found", `/status/${none}`],
+    ["run.not_found", `/runs/${none}/graph`],
+    ["run.not_found", `/runs/${none}/nodes`],
+    ["run.not_found", `/runs/${none}/questions`],
+    ["run.not_found", `/runs/${none}/logs?path=a`],
+    ["run.not_found", `/runs/${none}/cancel`, "POST"],
+    ["run.not_found", `/runs/${none}/fork`, "POST", {}],
+    ["run.not_found", `/runs/${none}/answers`, "POST", { path: "a" }],
+    ["run.not_found", `/runs/${none}/resume`, "POST", { path: "a" }],
+    ["run.not_found", `/runs/${none}/cancel-node`, "POST", { path: "a" }],
+    ["node.not_found", `/runs/${run}/cancel-node`, "POST", { path: "nobody" }],
+    ["node.not_found", `/runs/${run}/answers`, "POST", { path: "nobody" }],
+    ["node.not_found", `/runs/${run}/logs?path=nobody`],
+    ["graph.not_found", `/graphs/${none}/export`],
+    ["graph.not_found", "/graphs/nonsense/export"],
+    ["template.not_found", "/templates/none/files/picture.jpg"],
+    ["artifact.not_found", "/templates/infinitetalk/files/none.jpg"],
+    ["artifact.not_found", `/artifacts/${none}`],
+    ["artifact.not_found", "/artifacts/nonsense"],
+    ["request.not_found", "/nonsense"],
+  ];
+  for (const [code, path, method = "GET", body] of cases) expect(await ask(path, method, body), `${method} ${path}`).toEqual([404, code]);
+  expect((await ended(spindle.url, run)).state).toBe("succeeded");
+});

@@ -4,7 +4,7 @@ import type { ErrorCode } from "@spindle/schemas";
 export class Refused extends Error {
   constructor(
     readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 503,
-    readonly code: ErrorCode | "request.invalid" | "request.forbidden",
+    readonly code: ErrorCode,
     message: string,
     readonly details: Record<string, unknown> = {},
   ) {

@@ -11,9 +11,10 @@ export const handle =
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-export function uuid(value: unknown, what: string): string {
+/** @param what the kind of thing that the value names; what is no UUID names none */
+export function uuid(value: unknown, what: "run" | "graph" | "artifact"): string {
   if (typeof value === "string" && UUID.test(value)) return value;
-  throw new Refused(404, "request.invalid", `There is no such ${what}.`);
+  throw new Refused(404, `${what}.not_found`, `There is no such ${what}.`);
 }
 
 export const errors =

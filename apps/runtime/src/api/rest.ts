@@ -68,7 +68,7 @@ export function restRoutes(services: Services): Router {
   routes.get(
     "/api/status/:id",
     handle(async (request, response) => {
-      const { state, progress } = await runs.get(uuid(request.params.id, "job"));
+      const { state, progress } = await runs.get(uuid(request.params.id, "run"));
       response.json({ status: SEED_JOB_STATUS[state], progress: state === "succeeded" ? 1 : progress });
     }),
   );
@@ -81,7 +81,7 @@ export function restRoutes(services: Services): Router {
   );
   routes.get(
     "/api/jobs/:id",
-    handle(async (request, response) => response.json(job(await runs.get(uuid(request.params.id, "job"))))),
+    handle(async (request, response) => response.json(job(await runs.get(uuid(request.params.id, "run"))))),
   );
   routes.use(runRoutes(services));
 

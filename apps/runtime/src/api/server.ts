@@ -22,7 +22,7 @@ import { taskRoutes } from "./task-objects.ts";
 const MAX_MESSAGE = 4 * 1024 * 1024;
 const UUID_PATH = /^\/collab\/([0-9a-f-]{36})$/;
 
-const noSuchCall: RequestHandler = (_, __, next) => next(new Refused(404, "request.invalid", "There is no such call."));
+const noSuchCall: RequestHandler = (_, __, next) => next(new Refused(404, "request.not_found", "There is no such call."));
 
 export interface RunningServer {
   server: Server;

@@ -95,7 +95,7 @@ export function taskRoutes({ artifacts, record, config, library }: Services): Ro
     handle(async (request, response) => {
       const { row, task } = await authorised(request);
       const { purpose } = request.params;
-      if (purpose !== "output" && purpose !== "preview") throw new Refused(404, "request.invalid", "There is no such purpose.");
+      if (purpose !== "output" && purpose !== "preview") throw new Refused(404, "request.not_found", "There is no such purpose.");
       const size = Number(request.headers["content-length"]);
       if (!Number.isInteger(size) || size < 0 || size > MAX_OBJECT)
         throw new Refused(413, "artifact.too_large", "A content length within the limit is needed.");

@@ -70,7 +70,7 @@ export class GraphService {
 
   async find(id: string): Promise<{ id: string; name: string; template: string | null }> {
     const row = await this.db.prisma.graph.findUnique({ where: { id } });
-    if (!row) throw new Refused(404, "request.invalid", "There is no such graph.");
+    if (!row) throw new Refused(404, "graph.not_found", "There is no such graph.");
     return row;
   }
 

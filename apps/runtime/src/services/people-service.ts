@@ -13,10 +13,10 @@ import {
 import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { NodeRunRow } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import type { Decisions } from "../tasks/decisions.ts";
+import { findNodeRun, findRun } from "./find-run.ts";
 
 export interface Answer {
   /** By field of the form. */
@@ -51,7 +51,6 @@ export class PeopleService {
       where: { runId: run, OR: [{ state: "waiting" }, { held: "after", passed: false }] },
       orderBy: { changedAt: "asc" },
     });
-    if (rows.length === 0) return [];
     const graph = await this.graph(run);
     return rows.map((row) => {
       const { fields, buttons } = this.form(graph, row.path);
@@ -65,7 +64,7 @@ export class PeopleService {
 
   /** @throws Refused 404, 409 if it does not wait for an answer (any more), 422 with the field */
   async answer(run: string, path: string, { values, button }: Answer): Promise<void> {
-    const row = await this.find(run, path);
+    const row = await findNodeRun(this.db, this.record, run, path);
     if (row.state !== "waiting" || row.held) throw new Refused(409, "run.not_waiting", "This node does not wait for an answer any more.");
     const { fields, buttons } = this.form(await this.graph(run), path);
     if (buttons.length > 0 && !buttons.includes(button ?? ""))
@@ -88,7 +87,7 @@ export class PeopleService {
 
   /** Goes on from a breakpoint. */
   async resume(run: string, path: string): Promise<void> {
-    const row = await this.find(run, path);
+    const row = await findNodeRun(this.db, this.record, run, path);
     const change = row.held === "after" ? ("resumeAfter" as const) : ("resume" as const);
     const moved =
       row.held && !row.passed ? await this.record.change({ nodeRun: row.id, fence: row.fence, change, passed: true }) : undefined;
@@ -102,17 +101,8 @@ export class PeopleService {
     this.engine.look();
   }
 
-  private async find(run: string, path: string): Promise<NodeRunRow> {
-    const found = await this.db.prisma.nodeRun.findUnique({ where: { runId_path: { runId: run, path } }, select: { id: true } });
-    const row = found && (await this.record.nodeRun(found.id));
-    if (!row) throw new Refused(404, "request.invalid", "There is no such node run.");
-    return row;
-  }
-
   private async graph(run: string): Promise<Graph> {
-    const found = await this.db.prisma.run.findUnique({ where: { id: run }, include: { revision: true } });
-    if (!found) throw new Refused(404, "request.invalid", "There is no such run.");
-    return found.revision.document as unknown as Graph;
+    return (await findRun(this.db, run)).revision.document as unknown as Graph;
   }
 
   private form(graph: Graph, path: string): { fields: Port[]; buttons: string[] } {

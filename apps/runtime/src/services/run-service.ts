@@ -26,6 +26,7 @@ import type { Database } from "../store/database.ts";
 import type { Prisma } from "../store/generated/client.ts";
 import type { Line } from "../tasks/line.ts";
 import type { Live, LiveBoard } from "../tasks/live.ts";
+import { assertRun, findNodeRun, findRun } from "./find-run.ts";
 import type { GraphService } from "./graph-service.ts";
 
 export interface NodeRunView {
@@ -126,8 +127,7 @@ export class RunService {
    * old run, byte for byte; with `node`, everything from there on runs again.
    */
   async fork(id: string, { node, params = {}, outputs = {}, inputs = {} }: ForkRequest, submitter = ""): Promise<string> {
-    const run = await this.db.prisma.run.findUnique({ where: { id }, include: { revision: true } });
-    if (!run) throw new Refused(404, "request.invalid", "There is no such run.");
+    const run = await findRun(this.db, id);
     const old = run.revision.document as unknown as Graph;
     const unknown = [...Object.keys(params), ...Object.keys(outputs)].find((one) => !old.nodes.some((each) => each.id === one));
     if (unknown !== undefined) throw new Refused(422, "run.input_invalid", `The run's graph has no node ${unknown}.`, { field: "params" });
@@ -153,22 +153,21 @@ export class RunService {
     return this.record.clearCache(graphId);
   }
 
-  cancel(id: string): Promise<boolean> {
+  /** False if the run is over. @throws Refused 404 */
+  async cancel(id: string): Promise<boolean> {
+    await assertRun(this.db, id);
     return this.engine.cancel(id);
   }
 
   /** @throws Refused 404, or 409 if it is over */
   async cancelNode(id: string, path: string): Promise<void> {
-    const found = await this.db.prisma.nodeRun.findUnique({ where: { runId_path: { runId: id, path } }, select: { id: true } });
-    const row = found && (await this.record.nodeRun(found.id));
-    if (!row) throw new Refused(404, "request.invalid", "There is no such node run.");
+    const row = await findNodeRun(this.db, this.record, id, path);
     if (isTerminal(row.state)) throw new Refused(409, "node.over", "This node is over already.");
     await this.engine.cancelNode(row);
   }
 
   async get(id: string): Promise<RunView> {
-    const run = await this.db.prisma.run.findUnique({ where: { id }, include: { revision: true } });
-    if (!run) throw new Refused(404, "request.invalid", "There is no such run.");
+    const run = await findRun(this.db, id);
     const rows = await this.db.prisma.nodeRun.findMany({ where: { runId: id }, include: { result: true } });
     const live = ENDED.has(run.state) ? [] : this.liveOf(id);
     const names = titles(run.revision.document as unknown as Graph);
@@ -204,14 +203,14 @@ export class RunService {
 
   /** Every node run of one node, or of all: visits, elements and what ran in subgraphs. */
   async nodeRuns(id: string, node?: string): Promise<NodeRunView[]> {
+    const run = await findRun(this.db, id);
     const rows = await this.db.prisma.nodeRun.findMany({
       where: { runId: id, ...(node ? { nodeId: node } : {}) },
       include: { result: true },
       orderBy: { path: "asc" },
       take: 1000,
     });
-    const run = await this.db.prisma.run.findUnique({ where: { id }, include: { revision: true } });
-    const names = titles(run?.revision.document as unknown as Graph | undefined);
+    const names = titles(run.revision.document as unknown as Graph);
     const at = (row: (typeof rows)[number]) => (row.startedAt ?? row.finishedAt ?? row.changedAt).getTime();
     const queued = await this.record.queuedAt(id);
     return rows
@@ -222,8 +221,11 @@ export class RunService {
       }));
   }
 
-  logs(id: string, path: string): Promise<{ attempt: number; text: string }[]> {
-    return this.record.logs(id, path);
+  /** @throws Refused 404 */
+  async logs(id: string, path: string): Promise<{ attempt: number; text: string }[]> {
+    const logs = await this.record.logs(id, path);
+    if (logs.length === 0) await findNodeRun(this.db, this.record, id, path);
+    return logs;
   }
 
   async list(filter: { graphId?: string; template?: string } = {}, take = 50) {
@@ -248,8 +250,7 @@ export class RunService {
 
   /** DESIGN G9: the graph as it ran, with its state in the seed's words. */
   async graphWithState(id: string): Promise<Graph> {
-    const run = await this.db.prisma.run.findUnique({ where: { id }, include: { revision: true } });
-    if (!run) throw new Refused(404, "request.invalid", "There is no such run.");
+    const run = await findRun(this.db, id);
     const graph = run.revision.document as unknown as Graph;
     const views = new Map((await this.get(id)).nodes.map((one) => [one.node, one]));
     const nodes = graph.nodes.map((node) => {
@@ -317,8 +318,8 @@ const date = (value: Date | null) => value?.toISOString() ?? null;
 type StoredNodeRun = Prisma.NodeRunGetPayload<{ include: { result: true } }>;
 
 /** By node id; inside a definition the ids are its own, and the graph's come first. */
-function titles(graph: Graph | undefined): Map<string, string> {
-  const levels = graph ? [...definitionNames(graph).map((name) => definitionGraph(graph, name)), graph] : [];
+function titles(graph: Graph): Map<string, string> {
+  const levels = [...definitionNames(graph).map((name) => definitionGraph(graph, name)), graph];
   return new Map(levels.flatMap((level) => level?.nodes.map((node) => [node.id, nodeTitle(node)] as const) ?? []));
 }
 

@@ -59,7 +59,7 @@ export class TemplateService {
     if (!found)
       throw new Refused(
         404,
-        "request.invalid",
+        "template.not_found",
         `There is no template ${JSON.stringify(name.slice(0, 80))}. There are: ${[...this.templates.keys()].join(", ")}.`,
       );
     return found;
