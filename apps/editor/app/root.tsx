@@ -9,6 +9,7 @@ import "./styles/wires.css";
 import "./styles/panels.css";
 import "./styles/run-panel.css";
 import "./styles/pages.css";
+import "./styles/narrow.css";
 import { isRouteErrorResponse, Links, Meta, Outlet, Scripts, ScrollRestoration, useRouteError } from "@remix-run/react";
 import { type ReactNode, useContext } from "react";
 import { NonceContext } from "./session/nonce";
