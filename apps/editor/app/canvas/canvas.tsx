@@ -1,4 +1,4 @@
-// The canvas: React Flow in front of the shared document. Every change is a command; drags are committed on drop.
+// The canvas: React Flow in front of the shared document. Every change is a command; drags are committed on drop, arrow keys at once.
 import { canConnect, type Graph, type Issue, type Library, type NodeDefinition, type PortAddress } from "@spindle/graph-model";
 import { addNode, connect, moveNodes, remove } from "@spindle/graph-model/shared-doc";
 import {
@@ -7,12 +7,13 @@ import {
   BackgroundVariant,
   type Connection,
   type Edge,
+  type EdgeChange,
   MiniMap,
   type NodeChange,
   ReactFlow,
   useReactFlow,
 } from "@xyflow/react";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import type * as Y from "yjs";
 import { useRunStore } from "../session/run-store";
 import { ME } from "../session/use-document";
@@ -22,6 +23,7 @@ import { FitContext, type FitQuestion } from "./fits";
 import { toEdges, toNodes } from "./flow";
 import { LoopEdge } from "./loop-edge";
 import { type CardNode, NodeCard } from "./node-card";
+import { afterChanges, type Selection, selectionOf } from "./selection";
 import { useClipboard } from "./use-clipboard";
 
 export const DRAG_TYPE = "application/x-spindle-capability";
@@ -33,18 +35,18 @@ export interface CanvasProps {
   graph: Graph;
   issues: Issue[];
   library: Library;
-  selected: string | undefined;
-  onSelect(id: string | undefined): void;
-  onSelectEdge(id: string | undefined): void;
+  selection: Selection;
+  onSelect(next: Selection | ((now: Selection) => Selection)): void;
   onDropFile(file: File): void;
   focus: { id: string; at: number } | undefined;
 }
 
-export function Canvas({ doc, graph, issues, library, selected, onSelect, onSelectEdge, onDropFile, focus }: CanvasProps) {
+export function Canvas({ doc, graph, issues, library, selection, onSelect, onDropFile, focus }: CanvasProps) {
   const flow = useReactFlow();
   const [nodes, setNodes] = useState<CardNode[]>([]);
-  const [edges, setEdges] = useState<Edge[]>([]);
-  const chosenEdge = useRef<string>();
+  const edges = useMemo(() => toEdges(graph, library), [graph, library]);
+  // The view fits the graph that is opened, and never moves by itself after that: the first node of an empty graph stays where it is put.
+  const [fitsAtStart] = useState(graph.nodes.length > 0);
   const [refusal, setRefusal] = useState<string>();
   const running = useRunStore((store) =>
     Object.values(store.nodes)
@@ -67,26 +69,26 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onSele
         return before ? { ...before, ...next, position: before.dragging ? before.position : next.position } : next;
       });
     });
-    setEdges((old) => {
-      const marked = new Set([...old.filter((edge) => edge.selected).map((edge) => edge.id), chosenEdge.current]);
-      chosenEdge.current = undefined;
-      return toEdges(graph, library).map((edge) => ({ ...edge, selected: marked.has(edge.id) }));
-    });
   }, [graph, library, issues]);
 
   useEffect(() => {
     if (focus) void flow.fitView({ nodes: [{ id: focus.id }], duration: 280, maxZoom: 1 });
   }, [focus, flow]);
 
-  useClipboard({ doc, graph, nodes, setNodes, flow });
+  useClipboard(doc, selection, onSelect);
 
-  const drawn = useMemo(() => {
+  const drawnNodes = useMemo(
+    () => nodes.map((node) => (selection.nodes.has(node.id) ? { ...node, selected: true } : node)),
+    [nodes, selection.nodes],
+  );
+  const drawnEdges = useMemo(() => {
     const [into, before] = [new Set(running.split("\n")), new Set(waiting.split("\n"))];
     return edges.map((edge) => ({
       ...edge,
+      selected: selection.edges.has(edge.id),
       className: `${edge.className ?? ""} ${into.has(edge.target) ? "flow" : before.has(edge.target) ? "waiting" : ""}`,
     }));
-  }, [edges, running, waiting]);
+  }, [edges, selection.edges, running, waiting]);
 
   const fits = useCallback<FitQuestion>((from, to) => canConnect(graph, library, from, to).ok, [graph, library]);
   const ask = (one: Connection | Edge) =>
@@ -96,21 +98,37 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onSele
     const answer = canConnect(graph, library, from, to);
     if (!answer.ok) return setRefusal(answer.reason);
     const made = connect(doc, ME, from, to, answer.as);
-    if (!answer.as) return;
     // It became more than a wire: its settings are shown.
-    chosenEdge.current = made;
-    setNodes((now) => now.map((node) => (node.selected ? { ...node, selected: false } : node)));
-    setEdges((now) => now.map((edge) => ({ ...edge, selected: edge.id === made })));
+    if (answer.as) onSelect(selectionOf({ edges: [made] }));
   };
-  const change = (changes: NodeChange<CardNode>[]) => {
+  const changeNodes = (changes: NodeChange<CardNode>[]) => {
     const gone = changes.filter((one) => one.type === "remove").map((one) => one.id);
     if (gone.length > 0) remove(doc, ME, gone);
+    // `dragging` is false at the end of a drag and for every press of an arrow key.
+    const moved = changes.flatMap((one) =>
+      one.type === "position" && one.dragging === false && one.position ? [[one.id, one.position] as const] : [],
+    );
+    if (moved.length > 0) moveNodes(doc, ME, Object.fromEntries(moved));
+    const ids = graph.nodes.map((node) => node.id);
+    onSelect((now) => {
+      const next = afterChanges(now.nodes, changes, ids);
+      return next === now.nodes ? now : { ...now, nodes: next };
+    });
     setNodes((now) =>
       applyNodeChanges(
-        changes.filter((one) => one.type !== "remove"),
+        changes.filter((one) => one.type !== "remove" && one.type !== "select"),
         now,
       ),
     );
+  };
+  const changeEdges = (changes: EdgeChange[]) => {
+    const gone = changes.filter((one) => one.type === "remove").map((one) => one.id);
+    if (gone.length > 0) remove(doc, ME, [], gone);
+    const ids = edges.map((edge) => edge.id);
+    onSelect((now) => {
+      const next = afterChanges(now.edges, changes, ids);
+      return next === now.edges ? now : { ...now, edges: next };
+    });
   };
 
   const backdrop = useMemo(() => toBackdrop(graph), [graph]);
@@ -119,7 +137,8 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onSele
     const file = event.dataTransfer.files[0];
     if (file) return onDropFile(file);
     const definition = library.all().find((one) => `${one.plane} ${one.service}` === event.dataTransfer.getData(DRAG_TYPE));
-    if (definition) onSelect(place(doc, definition, flow.screenToFlowPosition({ x: event.clientX, y: event.clientY })));
+    if (!definition) return;
+    onSelect(selectionOf({ nodes: [place(doc, definition, flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }))] }));
   };
 
   return (
@@ -127,18 +146,12 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onSele
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the drop zone; the library's rows add by keyboard too */}
       <div className="canvas" data-testid="canvas" onDragOver={(event) => event.preventDefault()} onDrop={drop}>
         <ReactFlow
-          nodes={backdrop.length > 0 ? [...backdrop, ...nodes] : nodes}
-          edges={drawn}
+          nodes={backdrop.length > 0 ? [...backdrop, ...drawnNodes] : drawnNodes}
+          edges={drawnEdges}
           nodeTypes={TYPES}
           edgeTypes={EDGE_TYPES}
-          onNodesChange={change}
-          onEdgesChange={(changes) => {
-            const gone = changes.filter((one) => one.type === "remove").map((one) => one.id);
-            if (gone.length > 0) remove(doc, ME, [], gone);
-            const marks = new Map(changes.flatMap((one) => (one.type === "select" ? [[one.id, one.selected] as const] : [])));
-            setEdges((now) => now.map((edge) => (marks.has(edge.id) ? { ...edge, selected: marks.get(edge.id) ?? false } : edge)));
-          }}
-          onNodeDragStop={(_, __, moved) => moveNodes(doc, ME, Object.fromEntries(moved.map((node) => [node.id, node.position])))}
+          onNodesChange={changeNodes}
+          onEdgesChange={changeEdges}
           onConnectStart={() => setRefusal(undefined)}
           onConnect={(one) => join({ node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" })}
           onConnectEnd={(_, { isValid, fromNode, fromHandle, toNode, toHandle }) => {
@@ -157,18 +170,13 @@ export function Canvas({ doc, graph, issues, library, selected, onSelect, onSele
             if (!answer.ok) setRefusal(answer.reason);
           }}
           isValidConnection={(one) => ask(one).ok}
-          onSelectionChange={({ nodes: chosen, edges: wires }) => {
-            onSelectEdge(chosen.length === 0 && wires.length === 1 ? wires[0]?.id : undefined);
-            const only = chosen.length === 1 ? chosen[0]?.id : undefined;
-            if (only !== selected) onSelect(only);
-          }}
           onPaneClick={() => setRefusal(undefined)}
           connectOnClick={false}
           deleteKeyCode={["Delete", "Backspace"]}
           multiSelectionKeyCode="Shift"
           minZoom={0.05}
           maxZoom={2}
-          fitView
+          fitView={fitsAtStart}
           fitViewOptions={{ maxZoom: 1, padding: 0.15 }}
           onlyRenderVisibleElements={graph.nodes.length > 150}
           proOptions={{ hideAttribution: true }}

@@ -19,7 +19,8 @@ import {
 import type { Edge } from "@xyflow/react";
 import type { CardNode } from "./node-card";
 
-const CARD = { width: 304, height: 260 };
+/** The most a card takes before it is drawn. */
+export const CARD = { width: 304, height: 260 };
 
 export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]): CardNode[] {
   const places = layout(graph);

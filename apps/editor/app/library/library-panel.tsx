@@ -104,7 +104,14 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
               <span className="num">{list.length}</span>
             </button>
             {!isShut(category, list) &&
-              list.map((one) => <Row key={`${one.plane} ${one.service}`} definition={one} onAdd={() => onAdd(one)} />)}
+              list.map((one) => (
+                <Row
+                  key={`${one.plane} ${one.service}`}
+                  definition={one}
+                  onAdd={() => onAdd(one)}
+                  onTap={() => (onAdd(one), setOpen(false))}
+                />
+              ))}
           </section>
         ))}
         {found.length > shown.length && (
@@ -132,7 +139,7 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
   );
 }
 
-function Row({ definition, onAdd }: { definition: NodeDefinition; onAdd(): void }) {
+function Row({ definition, onAdd, onTap }: { definition: NodeDefinition; onAdd(): void; onTap(): void }) {
   const draft = definition.live && definition.engines.find((one) => one.live)?.draft === true;
   return (
     <button
@@ -142,6 +149,7 @@ function Row({ definition, onAdd }: { definition: NodeDefinition; onAdd(): void 
       title={`${definition.description}\n${definition.service}`}
       onDragStart={(event) => event.dataTransfer.setData(DRAG_TYPE, `${definition.plane} ${definition.service}`)}
       onDoubleClick={onAdd}
+      onClick={(event) => (event.nativeEvent as PointerEvent).pointerType === "touch" && onTap()}
       onKeyDown={(event) => event.key === "Enter" && onAdd()}
     >
       <PlaneMark plane={definition.plane} small off={!definition.live} />

@@ -1,30 +1,47 @@
 // Everything on the canvas page, put together.
 
 import { useNavigate } from "@remix-run/react";
-import { definer, edgeId, enginesNotLive, hasErrors, type NodeDefinition, runInputs, validate } from "@spindle/graph-model";
+import {
+  definer,
+  enginesNotLive,
+  type Graph,
+  hasErrors,
+  type Library,
+  type NodeDefinition,
+  type RunInput,
+  runInputs,
+  validate,
+} from "@spindle/graph-model";
+import { normalise } from "@spindle/graph-model/shared-doc";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useReactFlow } from "@xyflow/react";
+import { useReactFlow, useStoreApi } from "@xyflow/react";
+import { X } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
 import { Canvas, place } from "../canvas/canvas";
+import { CARD } from "../canvas/flow";
+import { contains, placeForNew, viewBox } from "../canvas/free-place";
+import { type Selection, selectedAlone, selectionOf } from "../canvas/selection";
 import { EdgeInspector } from "../inspector/edge-inspector";
 import { NodeInspector } from "../inspector/node-inspector";
-import { missingInput, RunInputsForm, useRunValues } from "../inspector/run-inputs";
+import { missingInput, RunInputsForm, useRunValues, type Values } from "../inspector/run-inputs";
 import { LibraryPanel } from "../library/library-panel";
 import { BottomPanel } from "../run/bottom-panel";
 import { PlanDialog } from "../run/plan-dialog";
 import { Questions } from "../run/questions";
 import { RunBar } from "../run/run-bar";
-import { toastError } from "../ui/toast";
+import { toast, toastError } from "../ui/toast";
 import { EditorTop } from "./editor-top";
 import { graphTextOf } from "./files";
 import { useTRPC, useTRPCClient } from "./provider";
 import { useRunStore } from "./run-store";
 import type { RunOptions } from "./types";
+import { flushTyping } from "./typing";
 import { useDocument } from "./use-document";
 import { useLibrary } from "./use-library";
 import { useRun } from "./use-run";
 
 const NO_ISSUES: never[] = [];
+const NOTHING = selectionOf({});
 
 export function GraphEditor({ id }: { id: string }) {
   const trpc = useTRPC();
@@ -32,14 +49,15 @@ export function GraphEditor({ id }: { id: string }) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const flow = useReactFlow();
+  const flowStore = useStoreApi();
   const about = useQuery(trpc.graphs.get.queryOptions({ id }));
   const shared = useDocument(id);
   const { library, loaded, trouble } = useLibrary();
-  const [selected, setSelected] = useState<string>();
-  const [selectedEdge, setSelectedEdge] = useState<string>();
+  const [selection, setSelection] = useState<Selection>(NOTHING);
+  const [isAsked, setAsked] = useState(false);
   const [focus, setFocus] = useState<{ id: string; at: number }>();
   const [failed, setFailed] = useState<{ name: string; message: string }>();
-  const [values, setValue] = useRunValues(id);
+  const [values, setValue, latestValues] = useRunValues(id);
   const [planning, setPlanning] = useState(false);
   const [runId, follow] = useFollowedRun(id);
   useRun(runId);
@@ -50,32 +68,40 @@ export function GraphEditor({ id }: { id: string }) {
     [graph, library, loaded, shared?.issues],
   );
   const [notLive] = useMemo(() => (graph && loaded ? enginesNotLive(graph, library) : []), [graph, library, loaded]);
-  const inputs = useMemo(() => (graph && loaded ? runInputs(graph, definer(graph, library)) : []), [graph, library, loaded]);
-  const given = Object.fromEntries(inputs.flatMap((one) => (values[one.name] === undefined ? [] : [[one.name, values[one.name]]])));
+  const inputs = useMemo(() => (graph && loaded ? inputsOf(graph, library) : []), [graph, library, loaded]);
   const jump = (node: string) => {
     setFocus({ id: node, at: Date.now() });
-    setSelected(node);
+    setSelection(selectionOf({ nodes: [node] }));
+  };
+  /** Shows the form of the run, with what is wrong in it. */
+  const ask = (name: string, message: string) => {
+    setSelection(NOTHING);
+    setAsked(true);
+    setFailed({ name, message });
   };
 
   const start = async (options?: RunOptions) => {
-    const missing = missingInput(inputs, values);
-    if (missing) {
-      setSelected(undefined);
-      return setFailed({ name: missing.name, message: `${missing.label} is needed.` });
-    }
+    if (!shared) return;
+    // What is being typed counts, and the run reads the server's document.
+    flushTyping();
+    const now = inputsOf(normalise(shared.doc).graph, library);
+    const missing = missingInput(now, latestValues());
+    if (missing) return ask(missing.name, `${missing.label} is needed.`);
+    if (!shared.online) return toast("bad", "Offline: a run needs the server. Press Run again when you are back.");
     try {
       setFailed(undefined);
+      setAsked(false);
+      await shared.stored();
       const started = await api.runs.start.mutate({
         graphId: id,
-        inputs: given,
+        inputs: given(now, latestValues()),
         ...(options ? { options } : {}),
       });
       follow(started);
       await client.invalidateQueries({ queryKey: trpc.runs.list.queryKey() });
     } catch (error) {
       const field = (error as { data?: { refused?: { field?: string } } }).data?.refused?.field;
-      if (field) setFailed({ name: field, message: (error as Error).message });
-      if (field) setSelected(undefined);
+      if (field) ask(field, (error as Error).message);
       else toastError(error);
     }
   };
@@ -89,13 +115,15 @@ export function GraphEditor({ id }: { id: string }) {
     }
   };
   const add = (definition: NodeDefinition) => {
-    if (!shared) return;
-    const box = document.querySelector("[data-testid=canvas]")?.getBoundingClientRect();
-    const middle = flow.screenToFlowPosition({ x: (box?.left ?? 0) + (box?.width ?? 0) / 2, y: (box?.top ?? 0) + (box?.height ?? 0) / 3 });
-    jump(place(shared.doc, definition, middle));
+    if (!shared?.loaded) return;
+    const at = placeForNew(shared.doc, flowStore.getState(), selection);
+    setSelection(selectionOf({ nodes: [place(shared.doc, definition, at)] }));
+    // The view moves only if the new card would not be seen in it.
+    if (!contains(viewBox(flowStore.getState()), { ...at, ...CARD }))
+      void flow.setCenter(at.x + CARD.width / 2, at.y + CARD.height / 2, { zoom: flow.getZoom(), duration: 280 });
   };
 
-  if (about.error)
+  if (about.isLoadingError)
     return (
       <main className="empty-page">
         <h1>There is no such graph</h1>
@@ -104,8 +132,7 @@ export function GraphEditor({ id }: { id: string }) {
         </a>
       </main>
     );
-  const selectedNode = graph?.nodes.some((node) => node.id === selected) ? selected : undefined;
-  const edge = !selectedNode && graph?.edges.some((one, index) => edgeId(one, index) === selectedEdge) ? selectedEdge : undefined;
+  const { node: selectedNode, edge } = selectedAlone(selection, graph);
   return (
     <div className="app">
       <EditorTop
@@ -116,11 +143,11 @@ export function GraphEditor({ id }: { id: string }) {
         canRun={loaded && issues !== NO_ISSUES && !hasErrors(issues)}
         notLive={notLive?.issue.message}
         onRun={(options) => void start(options)}
-        onPlan={() => setPlanning(true)}
+        onPlan={() => (flushTyping(), setPlanning(true))}
         onOpenFile={(file) => void open(file)}
       />
       <LibraryPanel library={library} loaded={loaded} trouble={trouble} onAdd={add} />
-      {shared?.synced && graph && loaded ? (
+      {shared?.loaded && graph && loaded ? (
         <div className="canvas-area">
           {!shared.online && (
             <div className="banner" role="status">
@@ -132,9 +159,8 @@ export function GraphEditor({ id }: { id: string }) {
             graph={graph}
             issues={issues}
             library={library}
-            selected={selectedNode}
-            onSelect={setSelected}
-            onSelectEdge={setSelectedEdge}
+            selection={selection}
+            onSelect={setSelection}
             onDropFile={(file) => void open(file)}
             focus={focus}
           />
@@ -151,7 +177,15 @@ export function GraphEditor({ id }: { id: string }) {
           <div className="skeleton" style={{ position: "absolute", inset: "30% 35%" }} />
         </div>
       )}
-      <aside className={`insp${selectedNode || edge ? " open" : ""}`} aria-label="Inspector">
+      <aside className={`insp${selectedNode || edge || isAsked ? " open" : ""}`} aria-label="Inspector">
+        <button
+          type="button"
+          className="btn icon quiet insp-close"
+          aria-label="Close the inspector"
+          onClick={() => (setSelection(NOTHING), setAsked(false))}
+        >
+          <X size={16} />
+        </button>
         {selectedNode && shared && graph ? (
           <NodeInspector
             doc={shared.doc}
@@ -171,11 +205,17 @@ export function GraphEditor({ id }: { id: string }) {
           />
         )}
       </aside>
-      {planning && graph && <PlanDialog id={id} graph={graph} values={given} onClose={() => setPlanning(false)} />}
+      {planning && graph && <PlanDialog id={id} graph={graph} values={given(inputs, values)} onClose={() => setPlanning(false)} />}
       {graph && <BottomPanel graph={graph} issues={issues} onJump={jump} />}
     </div>
   );
 }
+
+const inputsOf = (graph: Graph, library: Library): RunInput[] => runInputs(graph, definer(graph, library));
+
+/** Of the values kept in this browser, those that the graph asks for. */
+const given = (inputs: readonly RunInput[], values: Values): Values =>
+  Object.fromEntries(inputs.flatMap((one) => (values[one.name] === undefined ? [] : [[one.name, values[one.name]]])));
 
 /** The newest run of the graph, whoever started it: everybody sees the same one. One's own is followed at once. */
 function useFollowedRun(graphId: string): [string | undefined, (run: string) => void] {
