@@ -32,7 +32,7 @@ export function TopNav({ children }: { children?: ReactNode }) {
   return (
     <header className="top">
       <Logo />
-      <span className="strong">Spindle</span>
+      <span className="strong word">Spindle</span>
       <span className="sep" />
       <nav className="nav" aria-label="Pages">
         <NavLink to="/" end className={style}>
