@@ -17,6 +17,7 @@ import { Tabs } from "radix-ui";
 import type * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { Menu } from "../ui/menu";
+import { NameField } from "../ui/name-field";
 import { PlaneMark } from "../ui/plane-mark";
 import { EngineChoice } from "./engine-choice";
 import { NodeControl } from "./node-control";
@@ -42,15 +43,7 @@ export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRu
       <div className="head">
         <PlaneMark plane={node.plane} off={definition?.live === false} />
         <div className="grow">
-          <input
-            key={`${id} ${node.name}`}
-            className="name-field"
-            style={{ width: "100%", marginTop: -4 }}
-            aria-label="Node title"
-            defaultValue={nodeTitle(node)}
-            onBlur={(event) => event.target.value !== nodeTitle(node) && renameNode(doc, ME, id, event.target.value)}
-            onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
-          />
+          <NameField key={id} wide label="Node title" name={nodeTitle(node)} onRename={(name) => renameNode(doc, ME, id, name)} />
           <div className="t3 t11 mono cut" style={{ paddingLeft: 6 }}>
             {node.service}
             {definition ? `, version ${definition.version}` : ""}

@@ -1,29 +1,31 @@
 // What the run will ask for, filled in before it starts. Values stay in this browser: they are not part of the graph.
 import { type RunInput, whyInvalid } from "@spindle/graph-model";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Widget } from "./widget";
 
 export type Values = Record<string, unknown>;
 
-/** Kept per graph in this browser. */
-export function useRunValues(graph: string): [Values, (name: string, value: unknown) => void] {
+/** Kept per graph in this browser. The third of them reads what was set last, before it is drawn. */
+export function useRunValues(graph: string): [Values, (name: string, value: unknown) => void, () => Values] {
   const key = `spindle.inputs.${graph}`;
   const [values, setValues] = useState<Values>({});
+  const latest = useRef(values);
   useEffect(() => {
     try {
-      setValues(JSON.parse(localStorage.getItem(key) ?? "{}") as Values);
+      latest.current = JSON.parse(localStorage.getItem(key) ?? "{}") as Values;
     } catch {
-      setValues({});
+      latest.current = {};
     }
+    setValues(latest.current);
   }, [key]);
-  const set = (name: string, value: unknown) =>
-    setValues((now) => {
-      const next = { ...now, [name]: value };
-      if (value === undefined) delete next[name];
-      localStorage.setItem(key, JSON.stringify(next));
-      return next;
-    });
-  return [values, set];
+  const set = (name: string, value: unknown) => {
+    const next = { ...latest.current, [name]: value };
+    if (value === undefined) delete next[name];
+    latest.current = next;
+    localStorage.setItem(key, JSON.stringify(next));
+    setValues(next);
+  };
+  return [values, set, () => latest.current];
 }
 
 /** The first input that a run would be refused for. */

@@ -2,8 +2,9 @@
 import { portKind, portType } from "@spindle/graph-model";
 import { Dices, Maximize2 } from "lucide-react";
 import { Dialog, Slider, Switch } from "radix-ui";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { isArtifact } from "../session/files";
+import { useTyping } from "../session/typing";
 import { Code } from "../ui/code";
 import { FileBox } from "../ui/file-box";
 
@@ -60,25 +61,10 @@ function Choice({ label, value, schema, onChange, options }: WidgetProps & { opt
   );
 }
 
-/** Keeps what is being typed and hands it over at rest, so that each word is not an edit of its own. */
-function useTyping(value: string, commit: (text: string) => void): { text: string; type(text: string): void; leave(): void } {
-  const [text, setText] = useState(value);
-  const [dirty, setDirty] = useState(false);
-  useEffect(() => {
-    if (!dirty) setText(value);
-  }, [value, dirty]);
-  useEffect(() => {
-    if (!dirty) return;
-    const timer = setTimeout(() => (commit(text), setDirty(false)), 400);
-    return () => clearTimeout(timer);
-  });
-  return { text, type: (next) => (setText(next), setDirty(true)), leave: () => dirty && (commit(text), setDirty(false)) };
-}
-
 const shown = (value: unknown): string => (typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value));
 
 function Draft({ label, schema, value, placeholder, onChange }: WidgetProps) {
-  const { text, type, leave } = useTyping(shown(value), (next) => onChange(next === "" ? undefined : next));
+  const { text, type, leave } = useTyping(shown(value), (next) => (onChange(next === "" ? undefined : next), next));
   return (
     <input
       className="field"
@@ -93,7 +79,7 @@ function Draft({ label, schema, value, placeholder, onChange }: WidgetProps) {
 }
 
 function LongText({ label, schema, value, placeholder, onChange }: WidgetProps) {
-  const { text, type, leave } = useTyping(shown(value), (next) => onChange(next === "" ? undefined : next));
+  const { text, type, leave } = useTyping(shown(value), (next) => (onChange(next === "" ? undefined : next), next));
   return (
     <div className="stack" style={{ gap: 4 }}>
       <textarea
@@ -138,8 +124,11 @@ function Expand({ label, children }: { label: string; children: React.ReactNode 
 
 function NumberWidget({ label, schema, value, placeholder, onChange, whole }: WidgetProps & { whole: boolean }) {
   const { minimum, maximum } = schema as { minimum?: number; maximum?: number };
-  const commit = (raw: string) =>
-    onChange(raw === "" || Number.isNaN(Number(raw)) ? undefined : whole ? Math.round(Number(raw)) : Number(raw));
+  const commit = (raw: string) => {
+    const next = raw === "" || Number.isNaN(Number(raw)) ? undefined : whole ? Math.round(Number(raw)) : Number(raw);
+    onChange(next);
+    return next === undefined ? "" : String(next);
+  };
   const { text, type, leave } = useTyping(value === undefined ? "" : String(value), commit);
   const isSlider = schema["x-widget"] === "slider" && minimum !== undefined && maximum !== undefined;
   const current = Number(text === "" ? (schema.default ?? minimum ?? 0) : text);

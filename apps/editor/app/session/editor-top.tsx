@@ -21,12 +21,14 @@ import {
 } from "lucide-react";
 import { useEffect, useRef } from "react";
 import { Menu } from "../ui/menu";
+import { NameField } from "../ui/name-field";
 import { Tip } from "../ui/tip";
 import { toast, toastError } from "../ui/toast";
 import { Logo, ThemeButton } from "../ui/top";
 import { useTRPC, useTRPCClient } from "./provider";
 import { useRunStore } from "./run-store";
 import type { RunOptions } from "./types";
+import { useIsTyping } from "./typing";
 import type { DocumentState } from "./use-document";
 
 interface Props {
@@ -50,10 +52,9 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
   const going = useRunStore((store) => ["running", "queued", "waiting"].includes(store.run?.state ?? ""));
   useUndoKeys(shared);
   const rename = (next: string) => {
-    if (next.trim() && next !== name)
-      void api.graphs.rename
-        .mutate({ id, name: next })
-        .then(() => client.invalidateQueries({ queryKey: trpc.graphs.get.queryKey({ id }) }), toastError);
+    void api.graphs.rename
+      .mutate({ id, name: next })
+      .then(() => client.invalidateQueries({ queryKey: trpc.graphs.get.queryKey({ id }) }), toastError);
   };
   const drafts = shared?.graph.nodes.some((node) => {
     const definition = definitionOf(shared.graph, node, library);
@@ -69,14 +70,7 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
       <a href="/" aria-label="Graphs">
         <Logo />
       </a>
-      <input
-        key={name}
-        className="name-field"
-        aria-label="Graph name"
-        defaultValue={name}
-        onBlur={(event) => rename(event.target.value)}
-        onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
-      />
+      <NameField label="Graph name" name={name} onRename={rename} />
       <Menu
         trigger={
           <button type="button" className="btn icon quiet" aria-label="Graph menu">
@@ -158,20 +152,16 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
 }
 
 function Saved({ shared }: { shared: DocumentState | undefined }) {
+  const isTyping = useIsTyping();
   if (!shared) return null;
-  if (!shared.online)
-    return (
-      <span className="row t12 c-warn">
-        <CloudOff size={14} /> Offline
-      </span>
-    );
-  return shared.saved ? (
-    <span className="row t12 t3">
-      <Check size={14} /> All changes saved
-    </span>
-  ) : (
-    <span className="row t12 t3">
-      <LoaderCircle size={14} className="spin" /> Saving
+  const [icon, words] = !shared.online
+    ? [<CloudOff size={14} key="offline" />, "Offline"]
+    : shared.saved && !isTyping
+      ? [<Check size={14} key="saved" />, "All changes saved"]
+      : [<LoaderCircle size={14} className="spin" key="saving" />, "Saving"];
+  return (
+    <span className={`row t12 saved ${shared.online ? "t3" : "c-warn"}`} title={words}>
+      {icon} <span>{words}</span>
     </span>
   );
 }

@@ -5,6 +5,7 @@ import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
 import { socketUrl } from "./provider";
+import { flushTyping } from "./typing";
 
 /** The origin of this tab's edits: undo takes back only these. */
 export const ME = { who: "this tab" };
@@ -18,66 +19,102 @@ export interface SharedDocument {
 export interface DocumentState extends SharedDocument {
   graph: Graph;
   issues: Issue[];
-  synced: boolean;
+  /** The server's document has arrived. It stays so while the connection is away: the replica is edited on its own and merges later. */
+  loaded: boolean;
   online: boolean;
   saved: boolean;
+  /** Resolves as soon as the server has stored every edit made so far. */
+  stored(): Promise<void>;
   canUndo: boolean;
   canRedo: boolean;
 }
 
 export function useDocument(id: string): DocumentState | undefined {
   const [state, setState] = useState<DocumentState>();
-  useEffect(() => {
-    const doc = new Y.Doc();
-    const undo = new Y.UndoManager([doc.getMap("nodes"), doc.getMap("edges"), doc.getMap("graph")], {
-      trackedOrigins: new Set([ME]),
-      captureTimeout: 300,
-    });
-    const provider = new WebsocketProvider(socketUrl("/collab"), id, doc, { maxBackoffTime: 2000 });
-    let server: Map<number, number> = new Map();
-    let frame = 0;
-    let read = normalise(doc);
-    let stale = false;
-    const publish = () => {
-      frame = 0;
-      if (stale) read = normalise(doc);
-      stale = false;
-      const saved = [...Y.decodeStateVector(Y.encodeStateVector(doc))].every(([client, clock]) => (server.get(client) ?? 0) >= clock);
-      setState({
-        doc,
-        undo,
-        ...read,
-        synced: provider.synced,
-        online: provider.wsconnected,
-        saved,
-        canUndo: undo.undoStack.length > 0,
-        canRedo: undo.redoStack.length > 0,
-      });
-    };
-    const later = () => {
-      frame ||= requestAnimationFrame(publish);
-    };
-    const changed = () => {
-      stale = true;
-      later();
-    };
-    provider.messageHandlers[SAVED] = (_encoder, decoder) => {
-      server = Y.decodeStateVector(readBytes(decoder));
-      later();
-    };
-    doc.on("update", changed);
-    for (const name of ["stack-item-added", "stack-item-popped", "stack-cleared"] as const) undo.on(name, later);
-    provider.on("sync", changed);
-    provider.on("status", later);
-    publish();
-    return () => {
-      cancelAnimationFrame(frame);
-      provider.destroy();
-      undo.destroy();
-      doc.destroy();
-    };
-  }, [id]);
+  useEffect(() => openDocument(id, setState), [id]);
   return state;
+}
+
+/** Returns how to close it. A document that is closed before the server has every edit keeps its connection until it has. */
+function openDocument(id: string, show: (state: DocumentState) => void): () => void {
+  const doc = new Y.Doc();
+  const undo = new Y.UndoManager([doc.getMap("nodes"), doc.getMap("edges"), doc.getMap("graph")], {
+    trackedOrigins: new Set([ME]),
+    captureTimeout: 300,
+  });
+  const provider = new WebsocketProvider(socketUrl("/collab"), id, doc, { maxBackoffTime: 2000 });
+  let server: Map<number, number> = new Map();
+  let frame = 0;
+  let read = normalise(doc);
+  let stale = false;
+  let loaded = false;
+  let closed = false;
+  let waiting: (() => void)[] = [];
+  const isSaved = () => [...Y.decodeStateVector(Y.encodeStateVector(doc))].every(([client, clock]) => (server.get(client) ?? 0) >= clock);
+  const stored = () => (isSaved() ? Promise.resolve() : new Promise<void>((resolve) => waiting.push(resolve)));
+  const publish = () => {
+    frame = 0;
+    if (stale) read = normalise(doc);
+    stale = false;
+    show({
+      doc,
+      undo,
+      ...read,
+      loaded,
+      online: provider.wsconnected,
+      saved: isSaved(),
+      stored,
+      canUndo: undo.undoStack.length > 0,
+      canRedo: undo.redoStack.length > 0,
+    });
+  };
+  const later = () => {
+    if (!closed) frame ||= requestAnimationFrame(publish);
+  };
+  const changed = () => {
+    stale = true;
+    later();
+  };
+  const handOver = () => flushTyping();
+  const hide = () => document.visibilityState === "hidden" && flushTyping();
+  const ask = (event: BeforeUnloadEvent) => {
+    flushTyping();
+    if (!isSaved()) event.preventDefault();
+  };
+  const destroy = () => {
+    window.removeEventListener("pagehide", handOver);
+    document.removeEventListener("visibilitychange", hide);
+    window.removeEventListener("beforeunload", ask);
+    provider.destroy();
+    undo.destroy();
+    doc.destroy();
+  };
+  provider.messageHandlers[SAVED] = (_encoder, decoder) => {
+    server = Y.decodeStateVector(readBytes(decoder));
+    later();
+    if (!isSaved()) return;
+    for (const resolve of waiting) resolve();
+    waiting = [];
+    if (closed) destroy();
+  };
+  doc.on("update", changed);
+  for (const name of ["stack-item-added", "stack-item-popped", "stack-cleared"] as const) undo.on(name, later);
+  provider.on("sync", (synced) => {
+    loaded ||= synced;
+    changed();
+  });
+  provider.on("status", later);
+  // The server takes this document no more, so there is nothing to wait for.
+  provider.on("closed", () => closed && destroy());
+  window.addEventListener("pagehide", handOver);
+  document.addEventListener("visibilitychange", hide);
+  window.addEventListener("beforeunload", ask);
+  publish();
+  return () => {
+    closed = true;
+    cancelAnimationFrame(frame);
+    if (isSaved()) destroy();
+  };
 }
 
 /** lib0's var-length byte array, read from the provider's decoder. */

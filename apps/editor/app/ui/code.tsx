@@ -1,22 +1,36 @@
-import { lazy, Suspense, useEffect, useState } from "react";
+import { type ComponentType, useEffect, useState } from "react";
 import type { CodeProps } from "./monaco.client";
 
-const Monaco = lazy(() => import("./monaco.client"));
-
-/** Monaco, once the page runs in a browser. */
+/** Monaco, once it has arrived; where it cannot, as offline, a plain field of the same text. */
 export function Code({ tall, ...props }: CodeProps & { tall?: boolean }) {
-  const [here, setHere] = useState(false);
-  useEffect(() => setHere(true), []);
-  const blank = <div className="skeleton" style={{ height: "100%" }} />;
+  const [Editor, setEditor] = useState<ComponentType<CodeProps>>();
+  useEffect(() => {
+    let isLeft = false;
+    const show = (editor: ComponentType<CodeProps>) => !isLeft && setEditor(() => editor);
+    import("./monaco.client").then(
+      (monaco) => show(monaco.default),
+      () => show(PlainCode),
+    );
+    return () => {
+      isLeft = true;
+    };
+  }, []);
   return (
     <div className={`code-host${tall ? " tall" : ""} nodrag nowheel`}>
-      {here ? (
-        <Suspense fallback={blank}>
-          <Monaco {...props} />
-        </Suspense>
-      ) : (
-        blank
-      )}
+      {Editor ? <Editor {...props} /> : <div className="skeleton" style={{ height: "100%" }} />}
     </div>
+  );
+}
+
+function PlainCode({ label, value, onChange }: CodeProps) {
+  return (
+    <textarea
+      className="field mono"
+      style={{ width: "100%", height: "100%", resize: "none" }}
+      aria-label={label}
+      value={value}
+      readOnly={!onChange}
+      onChange={(event) => onChange?.(event.target.value)}
+    />
   );
 }
