@@ -10,7 +10,7 @@ import { PYTHON } from "../../infra/launch/build.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { type Browser, openBrowser, shot } from "../support/browser.ts";
 import { PORTRAIT, PROMPT } from "../support/samples.ts";
-import { ended, getRun, type Spindle, startSpindle } from "../support/spindle.ts";
+import { ended, getRun, graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
 
 let spindle: Spindle;
 let ada: Browser;
@@ -171,6 +171,89 @@ test("exports langgraph.v1, and the file opens as a graph again", async () => {
     .setInputFiles({ name: "again.json", mimeType: "application/json", buffer: await readFile(file) });
   await page.waitForURL((url) => url.href !== before);
   await card(page, "Wait").waitFor();
+});
+
+/** A graph that asks its run for a text. */
+const ASKING = graphOf(
+  [node("ask", "constant.string"), { ...node("left", "text.template", { template: "{{text}}" }), name: "Left" } as never],
+  [wire("ask", "value", "left", "text")],
+  { editor: { positions: { ask: { x: 0, y: 0 }, left: { x: 0, y: 320 } } } },
+);
+
+async function create(graph: unknown): Promise<string> {
+  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
+  return ((await answer.json()) as { id: string }).id;
+}
+
+/** The buttons and links of the page's bars that a finger cannot hit: outside the window, or under something else. */
+const unreachable = (on: Page): Promise<string[]> =>
+  on.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>(".top button, .top a, .nav a")]
+      .filter((element) => element.checkVisibility())
+      .filter((element) => {
+        const { left, right, top, bottom } = element.getBoundingClientRect();
+        const hit = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+        return left < 0 || right > innerWidth || !(hit && element.contains(hit));
+      })
+      .map((element) => element.getAttribute("aria-label") ?? element.textContent ?? element.tagName),
+  );
+
+test.each(["dark", "light"] as const)("on a phone Generate and Run can be tapped and the inspector closes, %s", async (theme) => {
+  const phone = await openBrowser(390, { phone: true });
+  try {
+    const on = await phone.page();
+    await on.addInitScript((value) => localStorage.setItem("spindle.theme", value), theme);
+    await on.goto(`${spindle.url}/templates/infinitetalk`);
+    await on.getByRole("button", { name: /^Generate/ }).tap();
+    await on.getByText("Portrait is needed.").waitFor();
+    await shot(on, `phone-template-${theme}`);
+
+    const id = await create(ASKING);
+    await on.goto(`${spindle.url}/g/${id}`);
+    await on.locator(".react-flow__node").first().waitFor();
+    await shot(on, `phone-graph-${theme}`);
+    await on.getByRole("button", { name: /^Run/ }).tap();
+    const sheet = on.getByRole("complementary", { name: "Inspector" });
+    await sheet.getByText(/is needed\./).waitFor();
+    await shot(on, `phone-ask-${theme}`);
+    await sheet.getByRole("textbox").first().fill("tapped");
+    await sheet.getByRole("button", { name: "Close the inspector" }).tap();
+    await sheet.waitFor({ state: "hidden" });
+    await card(on, "Left").tap();
+    await sheet.getByLabel("Node title").waitFor();
+    await shot(on, `phone-inspector-${theme}`);
+    await sheet.getByRole("button", { name: "Close the inspector" }).tap();
+    await sheet.waitFor({ state: "hidden" });
+    await on.getByRole("button", { name: /^Run/ }).tap();
+    await card(on, "Left").getByText("Done").waitFor();
+  } finally {
+    await phone.close();
+  }
+});
+
+test("at every width each bar is within reach and no page scrolls sideways", async () => {
+  const id = await create(ASKING);
+  const phone = await openBrowser(390, { phone: true });
+  try {
+    const on = await phone.page();
+    for (const path of ["/", "/templates/infinitetalk", "/runs", `/g/${id}`]) {
+      await on.goto(spindle.url + path);
+      await on
+        .locator(path.startsWith("/g") ? ".react-flow__node" : "h1")
+        .first()
+        .waitFor();
+      for (const width of [320, 390, 600, 719, 720, 768, 900, 1023, 1024, 1280]) {
+        await on.setViewportSize({ width, height: 844 });
+        await expect.poll(() => unreachable(on), { message: `${path} at ${width}` }).toEqual([]);
+        const [scroll, inner] = await on.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+        expect(scroll, `${path} at ${width} scrolls sideways`).toBeLessThanOrEqual(inner ?? 0);
+      }
+      await on.setViewportSize({ width: 390, height: 844 });
+      await shot(on, `phone-page${path.replaceAll("/", "-").slice(0, 8)}`);
+    }
+  } finally {
+    await phone.close();
+  }
 });
 
 test("every page is well in both themes and at both widths, and nothing complains", async () => {

@@ -21,14 +21,16 @@ export interface Browser {
   close(): Promise<void>;
 }
 
-/** Each is a person of their own: another profile. */
-export async function openBrowser(width = 1440): Promise<Browser> {
+/** Each is a person of their own: another profile. `phone` has a touch screen. */
+export async function openBrowser(width = 1440, { phone = false } = {}): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), "spindle-browser-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.SPINDLE_CHROMIUM as string,
     headless: true,
     args: isRoot ? [...QUIET, "--no-sandbox"] : QUIET,
-    viewport: { width, height: 900 },
+    viewport: { width, height: phone ? 844 : 900 },
+    hasTouch: phone,
+    isMobile: phone,
     colorScheme: "dark",
   });
   const complaints: string[] = [];
