@@ -32,7 +32,6 @@ BEGIN
       reused_from = (one->>'reusedFrom')::uuid,
       passed = n.passed OR (one->>'passed')::boolean,
       due_at = now() + (one->>'due')::bigint * interval '1 millisecond',
-      lease_until = NULL,
       started_at = CASE WHEN one->>'to' = 'running' OR one ? 'took'
         THEN COALESCE(n.started_at, now() - COALESCE((one->>'took')::int, 0) * interval '1 millisecond') ELSE n.started_at END,
       finished_at = CASE WHEN one->>'to' IN ('succeeded', 'skipped', 'failed', 'cancelled', 'dead') THEN COALESCE(n.finished_at, now()) END
