@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { bundle, readJson } from "./sources.ts";
+import { statesPython } from "./states.ts";
 
 const run = promisify(execFile);
 
@@ -71,5 +72,5 @@ BUS: dict[str, Any] = ${literal(bus)}
 ERROR_CODES = ${literal(errors)}
 
 PORT_TYPES = ${literal(ports)}
-`;
+${await statesPython(root)}`;
 }

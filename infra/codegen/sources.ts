@@ -14,6 +14,7 @@ export const SCHEMAS = [
   { name: "RegionInput", sample: "region-input", file: "tasks/region-input.schema.json" },
   { name: "Blueprint", sample: "blueprint", file: "comfy/blueprint.schema.json" },
   { name: "RunEvent", sample: "run-event", file: "events/run-event.schema.json" },
+  { name: "StateMachine", sample: "state-machine", file: "states/state-machine.schema.json" },
 ] as const;
 
 export type JsonObject = Record<string, unknown>;

@@ -34,6 +34,44 @@ export type GraphErrorInfo = {
     | null;
   [k: string]: unknown;
 } | null;
+export type RunEventRun = string;
+/**
+ * Counts without gaps from 1 in each run.
+ */
+export type RunEventSeq = number;
+export type RunEventAt = string;
+/**
+ * The id of a node, or of a group of nodes that one worker runs in one go.
+ */
+export type RunEventNode = string;
+/**
+ * The visit path of the node run.
+ */
+export type RunEventPath = string;
+export type RunEventAttempt = number;
+/**
+ * Something that happened in a run. Every event of the record is one of these.
+ */
+export type RunEvent =
+  | RunEventRunQueued
+  | RunEventRunRunning
+  | RunEventRunWaiting
+  | RunEventRunCancelling
+  | RunEventRunSucceeded
+  | RunEventRunFailed
+  | RunEventRunCancelled
+  | RunEventNodeDispatched
+  | RunEventNodeRunning
+  | RunEventNodeRetrying
+  | RunEventNodeWaiting
+  | RunEventNodeHeld
+  | RunEventNodeResumed
+  | RunEventNodeSucceeded
+  | RunEventNodeSkipped
+  | RunEventNodeFailed
+  | RunEventNodeCancelled
+  | RunEventNodeDead
+  | RunEventLoopLimit;
 
 export interface GraphNode {
   /**
@@ -693,35 +731,375 @@ export interface Blueprint {
   packs?: string[];
 }
 /**
- * Something that happened in a run, numbered without gaps from 1.
+ * Port name to value; artifacts as references.
  */
-export interface RunEvent {
-  run: string;
-  seq: number;
-  type:
-    | "run.queued"
-    | "run.running"
-    | "run.cancelling"
-    | "run.succeeded"
-    | "run.failed"
-    | "run.cancelled"
-    | "node.queued"
-    | "node.dispatched"
-    | "node.running"
-    | "node.retrying"
-    | "node.succeeded"
-    | "node.skipped"
-    | "node.failed"
-    | "node.cancelled"
-    | "node.dead";
-  at: string;
-  node?: string;
+export interface RunEventValues {
+  [k: string]: unknown;
+}
+/**
+ * Why a node run, or the whole run, did not succeed.
+ */
+export interface RunEventError {
   /**
-   * Visit path.
+   * Decides whether another try is worth it (DESIGN E10).
+   */
+  class?: "user" | "transient" | "infra" | "oom" | "cancelled";
+  code: string;
+  message: string;
+  details?: {
+    [k: string]: unknown;
+  };
+  /**
+   * The child process died under the task.
+   */
+  crashed?: boolean;
+  /**
+   * The node run inside a called definition that failed.
    */
   path?: string;
-  attempt?: number;
-  body?: {
-    [k: string]: unknown;
+  /**
+   * In the error of a run: the node that failed.
+   */
+  node?: string;
+}
+/**
+ * The run was accepted.
+ */
+export interface RunEventRunQueued {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "run.queued";
+  at: RunEventAt;
+  body: RunEventNothing;
+}
+export interface RunEventNothing {}
+/**
+ * A runtime drives the run, for the first time or again after it was parked.
+ */
+export interface RunEventRunRunning {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "run.running";
+  at: RunEventAt;
+  body: RunEventNothing;
+}
+/**
+ * Nothing runs and a person is waited for: the run is parked.
+ */
+export interface RunEventRunWaiting {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "run.waiting";
+  at: RunEventAt;
+  body: RunEventNothing;
+}
+/**
+ * The end of the run was asked for.
+ */
+export interface RunEventRunCancelling {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "run.cancelling";
+  at: RunEventAt;
+  body: RunEventNothing;
+}
+export interface RunEventRunSucceeded {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "run.succeeded";
+  at: RunEventAt;
+  body: RunEventNothing;
+}
+export interface RunEventRunFailed {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "run.failed";
+  at: RunEventAt;
+  body: {
+    error: RunEventError;
+  };
+}
+export interface RunEventRunCancelled {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "run.cancelled";
+  at: RunEventAt;
+  body: {
+    error: RunEventError;
+  };
+}
+/**
+ * The node's task is on its way to a worker.
+ */
+export interface RunEventNodeDispatched {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "node.dispatched";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath;
+  attempt: RunEventAttempt;
+  body: {
+    engine: string;
+    /**
+     * The engine stands in for a real one (DESIGN M4).
+     */
+    draft: boolean;
+    /**
+     * Why the node runs, or why it did not have to (DESIGN E11).
+     */
+    why?: string;
+    /**
+     * Sent again: the transport lost it.
+     */
+    lost?: true;
+  };
+}
+/**
+ * A worker, or the node plane, has begun.
+ */
+export interface RunEventNodeRunning {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "node.running";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath;
+  attempt: RunEventAttempt;
+  body: {
+    engine: string;
+    /**
+     * The engine stands in for a real one (DESIGN M4).
+     */
+    draft: boolean;
+    /**
+     * Why the node runs, or why it did not have to (DESIGN E11).
+     */
+    why?: string;
+    /**
+     * A map: how many elements its list has.
+     */
+    elements?: number;
+    /**
+     * A call: the definition that runs inside the node.
+     */
+    definition?: string;
+  };
+}
+/**
+ * A try failed; another follows.
+ */
+export interface RunEventNodeRetrying {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "node.retrying";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath;
+  attempt: RunEventAttempt;
+  body: {
+    error: RunEventError;
+    delayMs: number;
+  };
+}
+/**
+ * A person is asked.
+ */
+export interface RunEventNodeWaiting {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "node.waiting";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath;
+  attempt: RunEventAttempt;
+  body: RunEventNothing;
+}
+/**
+ * The node stands at its breakpoint.
+ */
+export interface RunEventNodeHeld {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "node.held";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath;
+  attempt: RunEventAttempt;
+  body: {
+    held: "before" | "after";
+  };
+}
+/**
+ * A person let the run go on from the node's breakpoint.
+ */
+export interface RunEventNodeResumed {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "node.resumed";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath;
+  attempt: RunEventAttempt;
+  body: {
+    held: "before" | "after";
+  };
+}
+export interface RunEventNodeSucceeded {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "node.succeeded";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath;
+  attempt: RunEventAttempt;
+  body: {
+    output: RunEventValues;
+    engine?: string;
+    /**
+     * The engine stands in for a real one (DESIGN M4).
+     */
+    draft?: boolean;
+    /**
+     * Why the node runs, or why it did not have to (DESIGN E11).
+     */
+    why?: string;
+    /**
+     * The earlier node run whose output stands for this one's.
+     */
+    cached?: {
+      run: RunEventRun;
+      nodeRun: RunEventRun;
+    };
+    /**
+     * The pinned output stands for the node's own.
+     */
+    pinned?: true;
+    /**
+     * Nobody answered in time.
+     */
+    timedOut?: true;
+    /**
+     * A map: how many of its elements failed.
+     */
+    failed?: number;
+  };
+}
+export interface RunEventNodeSkipped {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "node.skipped";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath;
+  attempt: RunEventAttempt;
+  body: {
+    error: RunEventError;
+  };
+}
+export interface RunEventNodeFailed {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "node.failed";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath;
+  attempt: RunEventAttempt;
+  body: {
+    error: RunEventError;
+    /**
+     * Why the node runs, or why it did not have to (DESIGN E11).
+     */
+    why?: string;
+  };
+}
+export interface RunEventNodeCancelled {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "node.cancelled";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath;
+  attempt: RunEventAttempt;
+  body: {
+    error: RunEventError;
+    /**
+     * Why the node runs, or why it did not have to (DESIGN E11).
+     */
+    why?: string;
+  };
+}
+/**
+ * The process under the node died too often; it is not tried again.
+ */
+export interface RunEventNodeDead {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "node.dead";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath;
+  attempt: RunEventAttempt;
+  body: {
+    error: RunEventError;
+  };
+}
+/**
+ * A loop ended at its limit, with its last visit.
+ */
+export interface RunEventLoopLimit {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "loop.limit";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath;
+  attempt: RunEventAttempt;
+  body: {
+    maxIterations: number;
+  };
+}
+export interface StateMachineState {
+  means: string;
+  /**
+   * MySpinBot's word for it (DESIGN G9, W1).
+   */
+  seed: "queued" | "ready" | "running" | "completed" | "skipped" | "failed";
+  /**
+   * Nothing leaves it any more.
+   */
+  ended?: true;
+  /**
+   * Every row in it says why.
+   */
+  error?: true;
+}
+export interface StateMachineChange {
+  means: string;
+  /**
+   * @minItems 1
+   */
+  from: [string, ...string[]];
+  to: string;
+  event: string;
+  /**
+   * Makes everything that was said under the old fence stale.
+   */
+  raisesFence?: true;
+  /**
+   * A crash is an attempt too.
+   */
+  counts?: "attempt" | "crash";
+}
+/**
+ * The states of a run or of a node run, and every change there is between them (DESIGN W1).
+ */
+export interface StateMachine {
+  machine: "run" | "node run";
+  states: {
+    [k: string]: StateMachineState;
+  };
+  changes: {
+    [k: string]: StateMachineChange;
   };
 }

@@ -1,17 +1,19 @@
 // The record's own guard, below every check that comes before it: a change under an old fence moves nothing.
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import type { NodeMove } from "../../apps/runtime/src/record/changes.ts";
 import { RunRecord } from "../../apps/runtime/src/record/record.ts";
-import type { NodeChange } from "../../apps/runtime/src/record/types.ts";
 import { RunService } from "../../apps/runtime/src/services/run-service.ts";
 import { openDatabase } from "../../apps/runtime/src/store/database.ts";
 import { migrate } from "../../apps/runtime/src/store/migrate.ts";
-import { isRoot } from "../../infra/launch/paths.ts";
+import { isRoot, ROOT } from "../../infra/launch/paths.ts";
 import { type Service, startPostgres } from "../../infra/launch/postgres.ts";
+import { ENDED_NODE_STATES, ERROR_NODE_STATES, NODE_STATES, RUN_STATES } from "../../schemas/generated/index.ts";
+import { badEvents } from "../support/events.ts";
 
 type OtherParts = ConstructorParameters<typeof RunService> extends [unknown, ...infer Rest] ? Rest : never;
 
@@ -30,9 +32,11 @@ beforeAll(async () => {
   expect(await migrate(record.pool), "a second start applies nothing").toEqual([]);
 });
 afterAll(async () => {
+  const bad = await badEvents(record.pool);
   await record?.pool.end();
   await service?.process.stop();
   await rm(folder, { recursive: true, force: true });
+  expect(bad, "events that break their schema").toEqual([]);
 });
 
 async function newRun(nodes: number): Promise<{ run: string; ids: string[] }> {
@@ -61,22 +65,23 @@ async function newRun(nodes: number): Promise<{ run: string; ids: string[] }> {
   const ids = (await record.nodeRuns(run)).map((row) => row.id);
   return { run, ids };
 }
+const body = { engine: "e", draft: false };
+const error = { code: "node.exception", message: "It failed." };
 const seqs = async (run: string) => (await record.events(run, 0)).map((event) => event.seq);
 
 test("a change under an old fence, or from a state that does not allow it, moves nothing and is counted", async () => {
   const { run, ids } = await newRun(1);
   const id = ids[0] as string;
-  const change = (fence: number, name: NodeChange["change"], more: Partial<NodeChange> = {}) =>
-    record.change({ nodeRun: id, fence, change: name, ...more });
-  expect(await change(0, "dispatch", { dispatchIn: 0 })).toMatchObject({ state: "dispatched", fence: 1, attempt: 1 });
-  expect(await change(1, "retry", { dispatchIn: 0 })).toMatchObject({ fence: 2, attempt: 2 });
+  const change = (fence: number, move: NodeMove) => record.change({ nodeRun: id, fence, ...move });
+  expect(await change(0, { change: "dispatch", dispatchIn: 0, body })).toMatchObject({ state: "dispatched", fence: 1, attempt: 1 });
+  expect(await change(1, { change: "retry", dispatchIn: 0, error, body: { delayMs: 0 } })).toMatchObject({ fence: 2, attempt: 2 });
   const before = record.stale;
-  expect(await change(1, "succeed", { output: { late: true } })).toBeUndefined();
-  expect(await change(1, "start")).toBeUndefined();
-  expect(await change(2, "skip")).toBeUndefined();
+  expect(await change(1, { change: "succeed", output: { late: true } })).toBeUndefined();
+  expect(await change(1, { change: "start", body })).toBeUndefined();
+  expect(await change(2, { change: "skip", error })).toBeUndefined();
   expect(record.stale).toBe(before + 3);
-  expect(await change(2, "succeed", { output: { right: true } })).toMatchObject({ state: "succeeded" });
-  expect(await change(2, "cancel")).toBeUndefined();
+  expect(await change(2, { change: "succeed", output: { right: true } })).toMatchObject({ state: "succeeded" });
+  expect(await change(2, { change: "cancel", error })).toBeUndefined();
   expect((await record.nodeRun(id))?.output).toEqual({ right: true });
   expect(await seqs(run)).toEqual([1, 2, 3, 4]);
   const { rows } = await record.pool.query("SELECT fence FROM outbox WHERE node_run_id = $1 ORDER BY fence", [id]);
@@ -85,7 +90,7 @@ test("a change under an old fence, or from a state that does not allow it, moves
 
 test("of twenty that commit at once one wins, and events of one run have no gap", async () => {
   const { run, ids } = await newRun(20);
-  await Promise.all(ids.map((nodeRun) => record.change({ nodeRun, fence: 0, change: "begin" })));
+  await Promise.all(ids.map((nodeRun) => record.change({ nodeRun, fence: 0, change: "begin", body })));
   const wins = await Promise.all(
     Array.from({ length: 20 }, (_, value) => record.change({ nodeRun: ids[0] as string, fence: 1, change: "succeed", output: { value } })),
   );
@@ -97,7 +102,9 @@ test("of twenty that commit at once one wins, and events of one run have no gap"
 
 test("changes that are asked for at once share a commit, each under its own fence", async () => {
   const { run, ids } = await newRun(50);
-  const moved = await Promise.all(ids.map((nodeRun, index) => record.change({ nodeRun, fence: index % 5 === 0 ? 7 : 0, change: "begin" })));
+  const moved = await Promise.all(
+    ids.map((nodeRun, index) => record.change({ nodeRun, fence: index % 5 === 0 ? 7 : 0, change: "begin", body })),
+  );
   expect(moved.filter((one) => one === undefined)).toHaveLength(10);
   expect(new Set(moved.flatMap((one) => (one ? [one.id] : []))).size).toBe(40);
   const { rows } = await record.pool.query(
@@ -111,7 +118,7 @@ test("changes that are asked for at once share a commit, each under its own fenc
 test("of changes that share a commit one that cannot be stored fails alone", async () => {
   const { ids } = await newRun(3);
   const [a, b, c] = ids as [string, string, string];
-  const first = record.change({ nodeRun: a, fence: 0, change: "begin" });
+  const first = record.change({ nodeRun: a, fence: 0, change: "begin", body });
   const bad = record.change({
     nodeRun: b,
     fence: 0,
@@ -130,7 +137,7 @@ test("a run rests only if nobody answered meanwhile, and an answer wakes it", as
   const { run, ids } = await newRun(2);
   await record.renew("rests", 60_000);
   const fence = (await record.claim("rests")).find((one) => one.id === run)?.fence ?? -1;
-  await record.changeRun({ id: run, fence }, ["queued"], "running");
+  await record.changeRun({ id: run, fence }, "start");
   await record.change({ nodeRun: ids[0] as string, fence: 0, change: "ask" });
   expect(await record.park({ id: run, fence }, 2), "two were waited for, one is").toBe(false);
   expect(await record.park({ id: run, fence: fence - 1 }, 1), "an older owner").toBe(false);
@@ -176,4 +183,30 @@ test("a list of runs counts their nodes in as many queries and rows as it has ru
     vi.restoreAllMocks();
     await database.close();
   }
+});
+
+/** The lists of states that a text of SQL compares a state with. */
+function statesIn(sql: string): string[][] {
+  const compared = /(?:\bstate|->>'to')\s*(?:=|<>|NOT IN|IN)\s*(?:ANY\s*)?[(]*(?:ARRAY\[)?((?:'\w+'(?:::text)?[,\s]*)+)/g;
+  return [...sql.matchAll(compared)].map(([, list = ""]) => [...list.matchAll(/'(\w+)'/g)].map(([, state = ""]) => state));
+}
+
+test("SQL names no state that the schema does not have, and the function that changes rows ends the same ones", async () => {
+  const { rows: functions } = await record.pool.query<{ name: string; sql: string }>(
+    "SELECT p.proname AS name, p.prosrc AS sql FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'public'",
+  );
+  const { rows: indexes } = await record.pool.query<{ name: string; sql: string }>(
+    "SELECT indexname AS name, indexdef AS sql FROM pg_indexes WHERE schemaname = 'public'",
+  );
+  const folder = join(ROOT, "apps/runtime/src");
+  const files = (await readdir(folder, { recursive: true })).filter((file) => /^(record|tasks|services|api)\/[^.]*\.ts$/.test(file));
+  const sources = await Promise.all(files.map(async (name) => ({ name, sql: await readFile(join(folder, name), "utf8") })));
+  const found = [...functions, ...indexes, ...sources].map(({ name, sql }) => ({ name, lists: statesIn(sql) }));
+  const known: readonly string[] = [...NODE_STATES, ...RUN_STATES];
+  for (const { name, lists } of found) for (const state of lists.flat()) expect(known, name).toContain(state);
+  expect(found.filter(({ lists }) => lists.length > 0).length, "functions, indexes and sources that name states").toBeGreaterThan(8);
+
+  const lists = found.find(({ name }) => name === "change_node_runs")?.lists.filter((list) => list.length > 1) ?? [];
+  expect(lists.map((list) => list.sort())).toEqual([[...ERROR_NODE_STATES].sort(), [...ENDED_NODE_STATES].sort()]);
+  expect(functions.find(({ name }) => name === "change_node_runs")?.sql, "a node run has no lease").not.toContain("lease_until");
 });

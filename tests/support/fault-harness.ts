@@ -8,6 +8,7 @@ import { s3Store } from "../../apps/runtime/src/artifacts/s3-store.ts";
 import type { ObjectStore } from "../../apps/runtime/src/artifacts/store.ts";
 import { type Minio, startMinio } from "../../infra/launch/minio.ts";
 import type { StackOptions } from "../../infra/launch/stack.ts";
+import { isEndedRunState } from "../../schemas/generated/index.ts";
 import { DeviceTrace } from "./device-trace.ts";
 import { type History, readHistory } from "./invariants.ts";
 import { childrenOf } from "./processes.ts";
@@ -109,7 +110,7 @@ export class FaultHarness {
   /** What is known of a run once it ended, or once it was waited for long enough. */
   async history(run: string): Promise<History> {
     const state = async () => (await this.db.query<{ state: string }>("SELECT state FROM run WHERE id = $1", [run])).rows[0]?.state ?? "";
-    await until(async () => ["succeeded", "failed", "cancelled"].includes(await state()), PATIENCE_MS, "the run ends").catch(() => {});
+    await until(async () => isEndedRunState(await state()), PATIENCE_MS, "the run ends").catch(() => {});
     await until(async () => (await health(this.spindle.url)).parts.store === "up", 30_000, "the store is back");
     return { ...(await readHistory(this.db, this.store, run)), doubles: this.trace.doubles };
   }

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import type pg from "pg";
 import type { ObjectStore } from "../../apps/runtime/src/artifacts/store.ts";
+import { isEndedNodeState, isEndedRunState } from "../../schemas/generated/index.ts";
 
 interface Event {
   seq: number;
@@ -31,8 +32,6 @@ export interface History {
   /** Moments at which two processes were on one device. */
   doubles: string[];
 }
-
-const ENDED = new Set(["succeeded", "failed", "cancelled", "skipped", "dead", "unknown"]);
 
 export async function readHistory(db: pg.Pool, store: ObjectStore, run: string): Promise<Omit<History, "doubles">> {
   const rows = async <T extends pg.QueryResultRow>(text: string) => (await db.query<T>(text, [run])).rows;
@@ -76,8 +75,8 @@ export function brokenInvariants({ state, events, nodes, edges, artifacts, orpha
     const commits = events.filter((one) => one.path === path && one.type === "node.succeeded").length;
     if (commits > 1) broken.push(`I1 ${path} was committed ${commits} times`);
   }
-  if (!["succeeded", "failed", "cancelled"].includes(state)) broken.push(`I2 the run is ${state}`);
-  for (const one of nodes) if (!ENDED.has(one.state)) broken.push(`I2 ${one.path} is ${one.state}`);
+  if (!isEndedRunState(state)) broken.push(`I2 the run is ${state}`);
+  for (const one of nodes) if (!isEndedNodeState(one.state)) broken.push(`I2 ${one.path} is ${one.state}`);
   for (const { from, to } of edges) {
     const [begun, over] = [first(to, ["node.dispatched", "node.running"]), first(from, ["node.succeeded"])];
     if (begun !== undefined && (over === undefined || begun < over)) broken.push(`I3 ${to} began at ${begun}, ${from} was over at ${over}`);

@@ -9,6 +9,8 @@ import { isRoot } from "../../infra/launch/paths.ts";
 import { freePort } from "../../infra/launch/ports.ts";
 import { startPostgres } from "../../infra/launch/postgres.ts";
 import { type Stack, type StackOptions, startStack } from "../../infra/launch/stack.ts";
+import { isEndedRunState } from "../../schemas/generated/index.ts";
+import { assertEvents } from "./events.ts";
 
 export type Spindle = Stack & { home: string };
 
@@ -40,9 +42,13 @@ export async function startSpindle(options: Options = {}): Promise<Spindle> {
     ...stack,
     home,
     stop: async () => {
-      await stack.stop();
-      await rm(home, { recursive: true, force: true });
-      if (isRoot) await rm(postgres, { recursive: true, force: true });
+      try {
+        await assertEvents(stack.env.DATABASE_URL as string); // every event of every run that a test file made
+      } finally {
+        await stack.stop();
+        await rm(home, { recursive: true, force: true });
+        if (isRoot) await rm(postgres, { recursive: true, force: true });
+      }
     },
   };
 }
@@ -81,7 +87,7 @@ export const ended = (url: string, id: string, patienceMs = 60_000): Promise<Run
   until(
     async () => {
       const run = await getRun(url, id);
-      return ["succeeded", "failed", "cancelled"].includes(run.state) ? run : undefined;
+      return isEndedRunState(run.state) ? run : undefined;
     },
     patienceMs,
     `run ${id} ends`,

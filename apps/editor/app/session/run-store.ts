@@ -1,7 +1,8 @@
 // What is known of the run that is looked at. Each node card reads only its own part.
 import { parsePath } from "@spindle/graph-model";
+import { isEndedNodeState, isEndedRunState, type RunEvent } from "@spindle/schemas";
 import { create } from "zustand";
-import type { Live, NodeCount, NodeRunView, RunView } from "./types";
+import type { Live, NodeCount, NodeRunView, NodeState, RunView } from "./types";
 
 interface RunStore {
   run: RunView | undefined;
@@ -36,91 +37,96 @@ export function showSnapshot(run: RunView): void {
   });
 }
 
-interface RunEvent {
-  seq: number;
-  type: string;
-  at: string;
-  node?: string;
-  path?: string;
-  attempt?: number;
-  body?: Record<string, unknown>;
-}
-
-const RUN_STATES: Record<string, RunView["state"]> = {
-  "run.queued": "queued",
-  "run.running": "running",
-  "run.waiting": "waiting",
-  "run.succeeded": "succeeded",
-  "run.failed": "failed",
-  "run.cancelled": "cancelled",
+/** The state that each event leads a run or a node to. */
+const LEADS_TO: Record<RunEvent["type"], { run?: RunView["state"]; node?: NodeState }> = {
+  "run.queued": { run: "queued" },
+  "run.running": { run: "running" },
+  "run.waiting": { run: "waiting" },
+  "run.cancelling": {},
+  "run.succeeded": { run: "succeeded" },
+  "run.failed": { run: "failed" },
+  "run.cancelled": { run: "cancelled" },
+  "node.dispatched": { node: "dispatched" },
+  "node.running": { node: "running" },
+  "node.retrying": { node: "dispatched" },
+  "node.waiting": { node: "waiting" },
+  "node.held": { node: "waiting" },
+  "node.resumed": { node: "queued" },
+  "node.succeeded": { node: "succeeded" },
+  "node.skipped": { node: "skipped" },
+  "node.failed": { node: "failed" },
+  "node.cancelled": { node: "cancelled" },
+  "node.dead": { node: "dead" },
+  "loop.limit": {},
 };
-const NODE_STATES: Record<string, NodeRunView["state"]> = {
-  "node.dispatched": "dispatched",
-  "node.running": "running",
-  "node.retrying": "dispatched",
-  "node.succeeded": "succeeded",
-  "node.skipped": "skipped",
-  "node.failed": "failed",
-  "node.cancelled": "cancelled",
-  "node.dead": "dead",
-  "node.waiting": "waiting",
-  "node.held": "waiting",
-  "node.resumed": "queued",
-};
-const ENDED = new Set(["succeeded", "skipped", "failed", "cancelled", "dead"]);
 
-/** Applies a committed event to what a snapshot said. */
-export function showEvent(event: RunEvent): void {
+/** Applies a committed event to what a snapshot said; false if this page is older than the server and does not know such an event. */
+export function showEvent(event: RunEvent): boolean {
+  if (!Object.hasOwn(LEADS_TO, event.type)) return false;
   useRunStore.setState((now) => {
     if (!now.run || event.seq <= now.run.lastSeq) return now;
     const run = changedRun(now.run, event);
-    const { type, node } = event;
-    const next = NODE_STATES[type];
-    if (!node || !next) return { ...now, run };
-    const { calls, element, visits } = parsePath(event.path ?? node);
-    if (calls.length > 0) return { ...now, run }; // a subgraph's inside is told where one looks for it
-    const counts = ENDED.has(next) && (element !== undefined || visits.length > 0) ? counted(now.counts, node, next) : now.counts;
+    const { node: state } = LEADS_TO[event.type];
+    if (!("node" in event) || event.type === "loop.limit" || !state) return { ...now, run };
+    const { type, node, path } = event;
+    const { calls, element, visits } = parsePath(path);
+    if (calls.length > 0) return { ...now, run }; // what runs inside a subgraph is asked for where it is shown
+    const counts = isEndedNodeState(state) && (element !== undefined || visits.length > 0) ? counted(now.counts, node, state) : now.counts;
     if (element !== undefined) return { ...now, run, counts };
-    const elements = event.body?.elements;
-    const known = typeof elements === "number" ? { ...counts, [node]: { total: elements, done: 0, failed: 0 } } : counts;
+    const elements = type === "node.running" ? event.body.elements : undefined;
+    const known = elements === undefined ? counts : { ...counts, [node]: { total: elements, done: 0, failed: 0 } };
     const live = { ...now.live };
     if (type === "node.retrying" || visits.length > 0) delete live[node];
-    return { ...now, run, live, counts: known, nodes: { ...now.nodes, [node]: changedNode(now.nodes[node], node, next, event) } };
+    return { ...now, run, live, counts: known, nodes: { ...now.nodes, [node]: changedNode(now.nodes[node], event, state) } };
   });
+  return true;
 }
 
-function changedRun(old: RunView, { seq, type, at, body = {} }: RunEvent): RunView {
-  const run = { ...old, lastSeq: seq };
-  if (type === "run.cancelling") run.cancelling = true;
-  const state = RUN_STATES[type];
+function changedRun(old: RunView, event: RunEvent): RunView {
+  const run = { ...old, lastSeq: event.seq };
+  if (event.type === "run.cancelling") run.cancelling = true;
+  const { run: state } = LEADS_TO[event.type];
   if (!state) return run;
   run.state = state;
-  if (state === "running") run.startedAt ??= at;
-  if (["succeeded", "failed", "cancelled"].includes(state)) run.finishedAt = at;
-  if (body.error) run.error = body.error as Record<string, unknown>;
+  if (state === "running") run.startedAt ??= event.at;
+  if (isEndedRunState(state)) run.finishedAt = event.at;
+  if (event.type === "run.failed" || event.type === "run.cancelled") run.error = event.body.error;
   return run;
 }
 
-const ERRORS = new Set(["failed", "dead", "cancelled", "skipped"]);
+type NodeEvent = Exclude<Extract<RunEvent, { node: string }>, { type: "loop.limit" }>;
 
-function changedNode(known: NodeRunView | undefined, node: string, state: NodeRunView["state"], event: RunEvent): NodeRunView {
-  const { type, at, attempt, body = {}, path = node } = event;
+function changedNode(known: NodeRunView | undefined, event: NodeEvent, state: NodeState): NodeRunView {
+  const { at, attempt, node, path } = event;
   // A node of a loop's body is known from its first visit on; each visit starts from nothing.
   const old = known?.path === path ? known : { ...EMPTY, title: known?.title ?? node, node, path };
-  const held = type === "node.held" ? (body.held as NodeRunView["held"]) : null;
-  const isOver = held === "after" || (type === "node.resumed" && old.state === "succeeded");
-  return {
-    ...old,
-    state: isOver ? "succeeded" : state,
-    held,
-    attempt: attempt ?? old.attempt,
-    startedAt: state === "running" ? (old.startedAt ?? at) : old.startedAt,
-    finishedAt: ENDED.has(state) ? at : isOver ? old.finishedAt : null,
-    output: (body.output as NodeRunView["output"]) ?? old.output,
-    reused: body.cached !== undefined,
-    why: typeof body.why === "string" ? body.why : old.why,
-    error: ERRORS.has(state) || type === "node.retrying" ? ((body.error ?? null) as NodeRunView["error"]) : null,
-  };
+  const next = { ...old, state, held: null, attempt, reused: false, error: null, finishedAt: isEndedNodeState(state) ? at : null };
+  switch (event.type) {
+    case "node.running":
+      return { ...next, why: event.body.why ?? old.why, startedAt: old.startedAt ?? at };
+    case "node.dispatched":
+      return { ...next, why: event.body.why ?? old.why };
+    case "node.succeeded":
+      return { ...next, output: event.body.output, reused: event.body.cached !== undefined, why: event.body.why ?? old.why };
+    case "node.failed":
+    case "node.cancelled":
+      return { ...next, error: event.body.error, why: event.body.why ?? old.why };
+    case "node.retrying":
+    case "node.skipped":
+    case "node.dead":
+      return { ...next, error: event.body.error };
+    case "node.held":
+    case "node.resumed": {
+      const held = event.type === "node.held" ? event.body.held : null;
+      // At a breakpoint after the node its output stands already.
+      if (event.body.held === "after") return { ...old, held, attempt };
+      return { ...next, held };
+    }
+    case "node.waiting":
+      return next;
+    default:
+      return event satisfies never;
+  }
 }
 
 const EMPTY = {

@@ -1,3 +1,4 @@
+import { isRunEnd } from "@spindle/schemas";
 import { useQueryClient } from "@tanstack/react-query";
 import { useSubscription } from "@trpc/tanstack-react-query";
 import { useEffect } from "react";
@@ -20,11 +21,10 @@ export function useRun(id: string | undefined): void {
           if (data.kind === "snapshot") showSnapshot(data.run);
           else if (data.kind === "live") showLive(data.live);
           else {
-            showEvent(data.event);
-            if (["run.succeeded", "run.failed", "run.cancelled"].includes(data.event.type)) {
-              void client.fetchQuery(trpc.runs.get.queryOptions({ id: id ?? "" }, { staleTime: 0 })).then(showSnapshot);
-              void client.invalidateQueries({ queryKey: trpc.runs.list.queryKey() });
-            }
+            const known = showEvent(data.event);
+            const ended = isRunEnd(data.event.type);
+            if (!known || ended) void client.fetchQuery(trpc.runs.get.queryOptions({ id: id ?? "" }, { staleTime: 0 })).then(showSnapshot);
+            if (ended) void client.invalidateQueries({ queryKey: trpc.runs.list.queryKey() });
           }
         },
       },

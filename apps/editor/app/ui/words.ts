@@ -34,7 +34,6 @@ const STATES: Record<NodeState, string> = {
   failed: "Failed",
   cancelled: "Cancelled",
   dead: "Failed for good",
-  unknown: "Unknown",
 };
 export const stateWord = (state: NodeState): string => STATES[state];
 
@@ -54,7 +53,7 @@ export function look(state: NodeState | undefined): "idle" | "waiting" | "runnin
   if (state === "running") return "running";
   if (state === "succeeded") return "done";
   if (state === "skipped" || state === "cancelled") return "skipped";
-  return state === "failed" || state === "dead" || state === "unknown" ? "failed" : "waiting";
+  return state === "failed" || state === "dead" ? "failed" : "waiting";
 }
 
 export function when(iso: string): string {

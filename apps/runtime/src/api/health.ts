@@ -1,3 +1,4 @@
+import { OPEN_NODE_STATES } from "@spindle/schemas";
 import { whyUnfit } from "@spindle/task-bus";
 import { Router } from "express";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
@@ -18,7 +19,8 @@ export function healthRoutes({ db, workers, artifacts, library, record }: Servic
     registers: [registry],
     async collect() {
       const { rows } = await db.pool.query<{ state: string; n: string }>(
-        "SELECT state, count(*) AS n FROM node_run WHERE state IN ('queued','waiting','dispatched','running') GROUP BY state",
+        "SELECT state, count(*) AS n FROM node_run WHERE state = ANY($1) GROUP BY state",
+        [OPEN_NODE_STATES],
       );
       this.reset();
       for (const { state, n } of rows) this.set({ state }, Number(n));

@@ -1,6 +1,6 @@
 // DESIGN M3: the seed's small hybrid graph, Python's manifest and then the merge, for at most two seconds.
 import { type Graph, readGraph } from "@spindle/graph-model";
-import { type CombinedManifest, validateCombinedManifest } from "@spindle/schemas";
+import { type CombinedManifest, isEndedRunState, validateCombinedManifest } from "@spindle/schemas";
 import type { Services } from "../services/services.ts";
 
 const LIMIT_MS = 2000;
@@ -19,7 +19,7 @@ export async function refreshCapabilities({ runs, library, record }: Services): 
   const ended = new Promise<void>((resolve) => {
     const look = async () => {
       const { state } = await runs.get(run);
-      if (["succeeded", "failed", "cancelled"].includes(state)) resolve();
+      if (isEndedRunState(state)) resolve();
     };
     record.changed.on(run, () => void look().catch(() => {}));
     void look();

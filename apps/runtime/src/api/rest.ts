@@ -1,8 +1,8 @@
 // The plain HTTP calls: the seed's, and one per template and graph, made from their interface (DESIGN G4).
 import { definer, exportJson, exportMermaid, exportRegion, hasErrors, readAnyText, runInputs, validate } from "@spindle/graph-model";
+import { SEED_JOB_STATUS } from "@spindle/schemas";
 import express, { type Request, Router } from "express";
 import { exportTypeScript } from "../export/typescript.ts";
-import { SEED_JOB_STATUS } from "../record/states.ts";
 import type { Priority, RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { RunView } from "../services/run-service.ts";

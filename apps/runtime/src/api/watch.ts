@@ -1,6 +1,6 @@
 // What a browser hears while it looks at a run: committed events without a gap, and lossy live news in between.
 import { on } from "node:events";
-import type { CombinedManifest, RunEvent } from "@spindle/schemas";
+import { type CombinedManifest, isRunEnd, type RunEvent } from "@spindle/schemas";
 import type { RunView } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
 import type { Live } from "../tasks/live.ts";
@@ -11,7 +11,6 @@ export type RunNews =
   | { kind: "live"; seq: number; live: Live };
 
 const POLL_MS = 2000;
-const ENDED = new Set(["run.succeeded", "run.failed", "run.cancelled"]);
 
 export async function* watchRun(
   { runs, record, live }: Services,
@@ -44,7 +43,7 @@ export async function* watchRun(
       for (const event of await runs.events(id, seq)) {
         seq = event.seq;
         yield { kind: "event", event };
-        ended ||= ENDED.has(event.type);
+        ended ||= isRunEnd(event.type);
       }
       for (let news = queue.shift(); news; news = queue.shift()) yield { kind: "live", seq, live: news };
       if (!ended) await ring;

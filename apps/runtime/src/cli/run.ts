@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { definer, type RunInput, readGraphText, runInputs } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
-import { type ArtifactRef, type CombinedManifest, validateArtifactRef } from "@spindle/schemas";
+import { type ArtifactRef, type CombinedManifest, isEndedRunState, validateArtifactRef } from "@spindle/schemas";
 import { SingleBar } from "cli-progress";
 import type { RunPlan } from "../services/plan-service.ts";
 import type { RunView } from "../services/run-service.ts";
@@ -138,7 +138,7 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
       );
       if (run) seen = Date.now();
       else if (Date.now() - seen > OUTAGE_MS) throw new Error("The server does not answer any more.");
-      if (run && ["succeeded", "failed", "cancelled"].includes(run.state)) return run;
+      if (run && isEndedRunState(run.state)) return run;
       if (run && isTerminal)
         bar.update(Math.round(run.progress * 100), {
           now: run.nodes

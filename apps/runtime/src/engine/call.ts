@@ -5,7 +5,10 @@ import { runOutputs } from "./outputs.ts";
 import type { Decided, DecidedRow, Running } from "./running.ts";
 
 export async function callDefinition(run: Running, name: string, row: DecidedRow, values: Record<string, unknown>): Promise<void> {
-  const calling = row.state === "queued" ? await run.change(row, { change: "begin", input: values, body: { definition: name } }) : row;
+  const calling =
+    row.state === "queued"
+      ? await run.change(row, { change: "begin", input: values, body: { engine: row.engine, draft: row.draft, definition: name } })
+      : row;
   if (calling.state !== "running") return;
   const scope = rootScope(run.levels.of(name), `${row.path}/`, calling.input ?? values);
   await run.enter(scope);
@@ -20,22 +23,20 @@ export async function callDefinition(run: Running, name: string, row: DecidedRow
   if (failed) {
     const node = scope.level.plan.shape.node.get(failed.row.node_id);
     const error = {
-      class: "user",
+      class: "user" as const,
       code: "call.failed",
       message: `${node ? nodeTitle(node) : failed.row.node_id}: ${String(failed.row.error?.message ?? failed.row.state)}`,
       path: failed.row.path,
     };
-    return void (await run.change(calling, { change: "fail", error, body: { error } }));
+    return void (await run.change(calling, { change: "fail", error }));
   }
   const output = scopeOutputs(run, scope);
-  await run.change(calling, { change: "succeed", output, body: { output } });
+  await run.change(calling, { change: "succeed", output });
 }
 
 /** The failed rows that no on_failure edge took care of. */
 export function unhandled(run: Running, results: readonly Decided[]): Decided[] {
-  return results.filter(
-    ({ row, scope }) => ["failed", "dead", "unknown", "cancelled"].includes(row.state) && !run.judge.handled(scope, row),
-  );
+  return results.filter(({ row, scope }) => ["failed", "dead", "cancelled"].includes(row.state) && !run.judge.handled(scope, row));
 }
 
 export const scopeOutputs = (run: Running, scope: Scope): Record<string, unknown> =>

@@ -2,10 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Graph, Library } from "@spindle/graph-model";
+import { isEndedNodeState } from "@spindle/schemas";
 import { crashPoint } from "@spindle/task-bus";
 import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
-import { isTerminal } from "../record/states.ts";
 import type { NodeRunRow, RunOptions, RunRow } from "../record/types.ts";
 import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
@@ -137,11 +137,11 @@ export class Engine {
       ({ path }) => path.startsWith(`${row.path}#`) || path.startsWith(`${row.path}/`),
     );
     for (const one of inside.length > 0 ? inside : [row]) {
-      if (isTerminal(one.state)) continue;
+      if (isEndedNodeState(one.state)) continue;
       if (one.plane !== "node" && (one.state === "dispatched" || one.state === "running")) await parts.workers.cancel(one);
       else if (!parts.nodePlane.cancel(one.id)) {
-        const error = { class: "cancelled", code: "node.cancelled", message: "Cancelled." };
-        await record.change({ nodeRun: one.id, fence: one.fence, change: "cancel", error, body: { error } });
+        const error = { class: "cancelled" as const, code: "node.cancelled", message: "Cancelled." };
+        await record.change({ nodeRun: one.id, fence: one.fence, change: "cancel", error });
         decisions.announce(one.id);
       }
     }
@@ -207,7 +207,7 @@ export class Engine {
     const { record, decisions } = this.options;
     for (const row of await record.overdue()) {
       const output = { timed_out: true };
-      await record.change({ nodeRun: row.id, fence: row.fence, change: "answer", output, body: { output, timedOut: true } });
+      await record.change({ nodeRun: row.id, fence: row.fence, change: "answer", output, body: { timedOut: true } });
       await record.wake(row.run_id);
       decisions.announce(row.id);
     }
@@ -217,7 +217,7 @@ export class Engine {
   private async drive(run: RunRow, rows?: NodeRunRow[]): Promise<void> {
     const { record, live } = this.options;
     const levels = await patient(() => this.levelsOf(run.revision_id));
-    if (run.state === "queued") await patient(() => record.changeRun(run, ["queued"], "running"));
+    if (run.state === "queued") await patient(() => record.changeRun(run, "start"));
     run.state = "running";
     for (let again = await this.driveOnce(run, levels, rows); again; ) again = await this.driveOnce(run, levels);
     setTimeout(() => live.forget(run.id), 5000).unref();
@@ -254,7 +254,7 @@ export class Engine {
       execution.close(error as Error);
       if (isOutage(error)) return sleep(OUTAGE_MS, true);
       this.options.onError(`run ${run.id}`, error);
-      await patient(() => record.changeRun(run, ["queued", "running"], "failed", { error: whyEnded(error) }));
+      await patient(() => record.changeRun(run, "fail", { error: whyEnded(error) }));
     } finally {
       // It may be claimed again, by this runtime too, the moment it rests.
       if (this.executions.get(run.id) === execution) this.executions.delete(run.id);
@@ -266,18 +266,20 @@ export class Engine {
   private async finish(execution: RunExecution): Promise<void> {
     const { record } = this.options;
     const { run } = execution;
-    const open = ["queued", "running"] as const;
     const results = execution.results(execution.root);
     if (execution.cancelled && results.some(({ row }) => row.state === "cancelled"))
       return void (await patient(() =>
-        record.changeRun(run, open, "cancelled", { error: { code: "run.cancelled", message: "The run was cancelled." } }),
+        record.changeRun(run, "cancel", { error: { code: "run.cancelled", message: "The run was cancelled." } }),
       ));
     const [failed] = unhandled(execution, results);
     const outputs = scopeOutputs(execution, execution.root);
     if (failed) {
-      const error = { ...failed.row.error, node: failed.row.node_id };
-      return void (await patient(() => record.changeRun(run, open, "failed", { error, outputs })));
+      const error = {
+        ...(failed.row.error ?? { code: "internal", message: "The node failed without a reason." }),
+        node: failed.row.node_id,
+      };
+      return void (await patient(() => record.changeRun(run, "fail", { error, outputs })));
     }
-    await patient(() => record.changeRun(run, open, "succeeded", { outputs }));
+    await patient(() => record.changeRun(run, "succeed", { outputs }));
   }
 }

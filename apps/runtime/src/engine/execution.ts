@@ -2,9 +2,10 @@
 // (LangGraph, or the look-ahead when a predecessor is decided) starts it, and the record decides what it means.
 import { AsyncResource } from "node:async_hooks";
 import { itemNodes, LIMITS, nodeSettings, type Region } from "@spindle/graph-model";
+import { isEndedNodeState } from "@spindle/schemas";
 import pLimit from "p-limit";
-import { isTerminal } from "../record/states.ts";
-import type { ChangedRow, FrozenNode, NewNodeRun, NodeChange, RunRow } from "../record/types.ts";
+import type { AnyChange, NodeMove } from "../record/changes.ts";
+import type { ChangedRow, FrozenNode, NewNodeRun, RunRow } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import { compile, type Driven } from "./compile.ts";
 import { asRegion } from "./freeze.ts";
@@ -113,7 +114,7 @@ export class RunExecution implements Running, Driven, Visits {
     const out = [...this.rows.values()].filter(({ plane, state }) => plane !== "node" && (state === "dispatched" || state === "running"));
     await pLimit(CANCELS_AT_ONCE).map(out, async ({ id }) => {
       const row = await this.parts.record.nodeRun(id); // its fence may have risen since: another try, another worker
-      if (row && !isTerminal(row.state)) await this.parts.workers.cancel(row);
+      if (row && !isEndedNodeState(row.state)) await this.parts.workers.cancel(row);
     });
   }
 
@@ -211,7 +212,9 @@ export class RunExecution implements Running, Driven, Visits {
       const again = !this.cancelled && this.judge.again(inner);
       if (!again || index + 1 < loop.maxIterations) return again;
       const at = `${scope.prefix}${loop.id}`;
-      await this.work(() => this.parts.record.note(this.run.id, "loop.limit", loop.tail, at, { maxIterations: loop.maxIterations }));
+      await this.work(() =>
+        this.parts.record.note(this.run.id, { type: "loop.limit", node: loop.tail, path: at, body: { maxIterations: loop.maxIterations } }),
+      );
       return false;
     });
   }
@@ -240,7 +243,7 @@ export class RunExecution implements Running, Driven, Visits {
   async untilDecided(path: string, step: (row: DecidedRow) => Promise<void>): Promise<DecidedRow> {
     for (;;) {
       const row = this.rows.get(path) as DecidedRow;
-      if (isTerminal(row.state)) return row;
+      if (isEndedNodeState(row.state)) return row;
       if (this.closedBy) throw this.closedBy;
       await step(row);
     }
@@ -271,18 +274,19 @@ export class RunExecution implements Running, Driven, Visits {
   // Rows
 
   /** Changes a row; one that somebody else changed meanwhile is read again. */
-  async change(row: DecidedRow, one: Omit<NodeChange, "nodeRun" | "fence">): Promise<DecidedRow> {
+  async change(row: DecidedRow, move: NodeMove): Promise<DecidedRow> {
+    const { input, output, reusedFrom }: Omit<AnyChange, "nodeRun" | "fence"> = move;
     const moved = await this.work(() =>
       patient(
-        () => this.parts.record.change({ ...one, nodeRun: row.id, fence: row.fence }),
+        () => this.parts.record.change({ ...move, nodeRun: row.id, fence: row.fence }),
         () => this.closed,
       ),
     );
     return moved
       ? this.note(moved, {
-          ...(one.input ? { input: one.input } : {}),
-          ...(one.output ? { output: one.output } : {}),
-          ...(one.reusedFrom ? { reused_from: one.reusedFrom } : {}),
+          ...(input ? { input } : {}),
+          ...(output ? { output } : {}),
+          ...(reusedFrom ? { reused_from: reusedFrom } : {}),
         })
       : this.reload(row);
   }

@@ -25,7 +25,9 @@ export async function mapOver(
       `The list has ${list.length.toLocaleString("en")} elements; a map may have ${MAX_ELEMENTS.toLocaleString("en")}. Split the list.`,
     );
   const gathering =
-    row.state === "queued" ? await run.change(row, { change: "begin", input: values, body: { elements: list.length } }) : row;
+    row.state === "queued"
+      ? await run.change(row, { change: "begin", input: values, body: { engine: row.engine, draft: row.draft, elements: list.length } })
+      : row;
   if (gathering.state !== "running") return;
   const { limit, tolerate = 0 } = Object(edgeMetadata(scope.level.mapped.get(id) as never).map) as { limit?: number; tolerate?: number };
   await run.ensure(list.map((_, index) => run.fresh(scope, id, `${row.path}#${index}`, true)));
@@ -54,5 +56,5 @@ export async function mapOver(
   }
   const ports = scope.level.definition.get(id)?.outputs.map((one) => one.name) ?? [];
   const output = Object.fromEntries(ports.map((name) => [name, rows.map((one) => one.output?.[name] ?? null)]));
-  await steps.set(gathering, { change: "succeed", output, body: { output, failed: failed.length } });
+  await steps.set(gathering, { change: "succeed", output, body: { failed: failed.length } });
 }

@@ -1,9 +1,8 @@
 // A group of nodes that a worker runs in one go: a region of the Comfy plane (SPEC G). The group has a row of its own, which is
 // the task; its nodes' rows are decided before it (skipped, pinned) or from its result.
 import { type Group, type NodeDefinition, nodeTitle, regionInput } from "@spindle/graph-model";
-import type { RegionInput } from "@spindle/schemas";
-import { isTerminal } from "../record/states.ts";
-import type { NodeChange } from "../record/types.ts";
+import { isEndedNodeState, type RegionInput } from "@spindle/schemas";
+import type { NodeMove } from "../record/changes.ts";
 import { cacheKey, isCacheable, whyRegionRuns } from "./cache-key.ts";
 import { whyUnfit } from "./check-input.ts";
 import type { Scope } from "./level.ts";
@@ -11,7 +10,6 @@ import type { NodeStep } from "./node-step.ts";
 import type { DecidedRow, Running } from "./running.ts";
 
 type Values = Record<string, unknown>;
-type Ending = Omit<NodeChange, "nodeRun" | "fence">;
 
 export class GroupStep {
   /** What each node got, by the group's path: for its row, once the group is over. */
@@ -65,7 +63,7 @@ export class GroupStep {
       const path = scope.prefix + id;
       let values: Values | undefined;
       // Ends when the node is decided, or is known to run: then its row stays as it is until the group is over.
-      for (let row = this.run.row(path); !isTerminal(row.state) && !values && !this.run.cancelled; row = this.run.row(path)) {
+      for (let row = this.run.row(path); !isEndedNodeState(row.state) && !values && !this.run.cancelled; row = this.run.row(path)) {
         if (row.state === "waiting") await this.steps.waitForPerson(row);
         else values = await this.checked(scope, id, row, running);
       }
@@ -119,8 +117,8 @@ function namesFiles({ prompt }: RegionInput, definitions: readonly NodeDefinitio
 }
 
 /** What becomes of a node that was left to the group. */
-function endings({ level }: Scope, group: Group, own: DecidedRow): (id: string, state: (id: string) => DecidedRow | undefined) => Ending {
-  const engine = { engine: own.engine };
+function endings({ level }: Scope, group: Group, own: DecidedRow): (id: string, state: (id: string) => DecidedRow | undefined) => NodeMove {
+  const engine = { engine: own.engine, draft: own.draft };
   if (own.state === "succeeded") {
     const outputs = (own.output ?? {}) as Record<string, Values>;
     const ran = Object.keys(((own.input as RegionInput | null)?.prompt ?? {}) as object);
@@ -128,28 +126,28 @@ function endings({ level }: Scope, group: Group, own: DecidedRow): (id: string, 
       if (ran.length > 0 && !ran.includes(id)) return skipped(false, NOTHING_LEAVES);
       const output = outputs[id] ?? {};
       return own.reused_from
-        ? { change: "reuse", output, reusedFrom: own.id, why: "Nothing changed.", body: { output, why: "Nothing changed." } }
-        : { change: "succeedHere", output, body: { output, ...engine } };
+        ? { change: "reuse", output, reusedFrom: own.id, why: "Nothing changed.", body: { cached: { run: own.run_id, nodeRun: own.id } } }
+        : { change: "succeedHere", output, body: engine };
     };
   }
   if (own.state === "cancelled")
     return () => ({ change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
   if (own.state === "skipped") return () => skipped(false, String(own.error?.message ?? NOTHING_LEAVES));
-  const error = own.error ?? { class: "infra", code: "node.exception", message: "The region failed." };
+  const error = own.error ?? { class: "infra" as const, code: "node.exception", message: "The region failed." };
   const { node, executed } = Object(error.details) as { node?: string; executed?: string[] };
   const culprit = node !== undefined && group.nodes.includes(node) ? node : undefined;
   const before = (id: string) => [...(level.plan.shape.predecessors.get(id) ?? [])].filter((one) => group.nodes.includes(one));
   return (id, state) => {
-    if (id === culprit) return { change: "failHere", error, body: { error, ...engine } };
-    if (culprit !== undefined && executed?.includes(id)) return { change: "succeedHere", output: {}, body: { output: {}, ...engine } };
+    if (id === culprit) return { change: "failHere", error };
+    if (culprit !== undefined && executed?.includes(id)) return { change: "succeedHere", output: {}, body: engine };
     const isFirst = before(id).every((one) => state(one)?.state === "succeeded");
-    if (culprit === undefined && isFirst) return { change: "failHere", error, body: { error, ...engine } };
+    if (culprit === undefined && isFirst) return { change: "failHere", error };
     const at = level.plan.shape.node.get(culprit ?? "");
     return skipped(true, at ? `${nodeTitle(at)} failed.` : "A node before it failed.");
   };
 }
 
-const skipped = (broken: boolean, message: string): Ending => {
+const skipped = (broken: boolean, message: string): NodeMove => {
   const error = { code: "node.skipped", message };
-  return { change: "skip", broken, error, body: { error } };
+  return { change: "skip", broken, error };
 };

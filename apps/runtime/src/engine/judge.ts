@@ -70,7 +70,7 @@ export class Judge {
     if (scope.level.branches.has(edge) && source.state === "succeeded" && !Object.hasOwn(output, sourcePort ?? "")) return false;
     if (when === undefined || when === null) return true;
     try {
-      return holds(when, { output, error: source.error ?? {}, context: scope.level.graph.context ?? {}, inputs: scope.inputs });
+      return holds(when, { output, error: { ...source.error }, context: scope.level.graph.context ?? {}, inputs: scope.inputs });
     } catch (cause) {
       if (!(cause instanceof ConditionError)) throw cause;
       const from = scope.level.plan.shape.node.get(edge.from);

@@ -4,8 +4,9 @@ import type { CombinedManifest } from "@spindle/schemas";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Config, Timings } from "../config.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
+import type { NodeMove } from "../record/changes.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { ChangedRow, NodeChange, NodeRunRow } from "../record/types.ts";
+import type { ChangedRow, NodeRunRow } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import type { LiveBoard } from "../tasks/live.ts";
 import { type TaskError, verdict } from "../tasks/retry.ts";
@@ -50,7 +51,7 @@ export class NodePlane {
     while (!attempt.lost) {
       try {
         const output = await this.call(attempt.row, input, signal, (line) => attempt.log(line));
-        return await attempt.end({ change: "succeed", output, body: { engine: row.engine, draft: row.draft, output } });
+        return await attempt.end({ change: "succeed", output, body: { engine: row.engine, draft: row.draft } });
       } catch (cause) {
         const error = describe(cause);
         if (error.code === "node.exception" && cause instanceof Error && cause.stack) attempt.log(cause.stack);
@@ -58,8 +59,8 @@ export class NodePlane {
         if (signal.aborted)
           return await attempt.end({ change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
         const next = verdict(error, attempt.tries, 0, this.parts.timings);
-        if (!next.again) return await attempt.end({ change: "fail", error: { ...error }, body: { error } });
-        await attempt.again({ error, delayMs: next.delayMs });
+        if (!next.again) return await attempt.end({ change: "fail", error });
+        await attempt.again(error, next.delayMs);
         this.parts.live.reset(row.run_id, row.node_id);
         await sleep(next.delayMs, undefined, { signal }).catch(() => {});
       }
@@ -134,7 +135,7 @@ export interface Ended {
   output?: Record<string, unknown>;
 }
 
-type Ending = { change: "succeed" | "fail" | "cancel" } & Pick<NodeChange, "output" | "error" | "body">;
+type Ending = Extract<NodeMove, { change: "succeed" | "fail" | "cancel" }>;
 
 /** One row's way through the record while it runs here. */
 class Attempt {
@@ -163,11 +164,11 @@ class Attempt {
     return this.begun;
   }
 
-  async again(body: Record<string, unknown>): Promise<void> {
+  async again(error: TaskError, delayMs: number): Promise<void> {
     await this.settleBegin();
     await this.begin("begin");
     await this.keepLog();
-    await this.change({ change: "retryHere", body });
+    await this.change({ change: "retryHere", error, body: { delayMs } });
   }
 
   log(line: string): void {
@@ -181,17 +182,16 @@ class Attempt {
     if (text) await this.record.log(this.row.id, this.tries, text).catch(() => {});
   }
 
-  async end({ change, ...more }: Ending): Promise<Ended | undefined> {
+  async end(ending: Ending): Promise<Ended | undefined> {
     await this.settleBegin();
     await this.keepLog();
-    const here = this.begun ? change : change === "succeed" ? "succeedHere" : change === "fail" ? "failHere" : change;
     const first = this.begun ? {} : { ...this.first(), tookMs: Math.round(performance.now() - this.started) };
-    const row = this.lost ? undefined : await this.change({ change: here, ...more, ...first });
-    return row && { row, ...(more.output ? { output: more.output } : {}) };
+    const row = this.lost ? undefined : await this.change({ ...(this.begun ? ending : atOnce(ending)), ...first });
+    return row && { row, ...("output" in ending ? { output: ending.output } : {}) };
   }
 
   /** What the first change of the row says about it. */
-  private first(): Pick<NodeChange, "input" | "cacheKey" | "why"> {
+  private first(): Pick<NodeMove, "input" | "cacheKey" | "why"> {
     const { input, cacheKey, why } = this.task;
     return { input, ...(cacheKey ? { cacheKey } : {}), ...(why ? { why } : {}) };
   }
@@ -201,12 +201,18 @@ class Attempt {
     await this.begun;
   }
 
-  private async change(one: Omit<NodeChange, "nodeRun" | "fence">): Promise<ChangedRow | undefined> {
+  private async change(one: NodeMove): Promise<ChangedRow | undefined> {
     const moved = await patient(() => this.record.change({ ...one, nodeRun: this.row.id, fence: this.row.fence }));
     if (moved) this.row = { ...this.row, ...moved };
     else this.lost = true;
     return moved;
   }
+}
+
+/** The end of what was over before its row said that it runs. */
+function atOnce(ending: Ending): NodeMove {
+  if (ending.change === "succeed") return { ...ending, change: "succeedHere" };
+  return ending.change === "fail" ? { ...ending, change: "failHere" } : ending;
 }
 
 class TimedOut extends Error {

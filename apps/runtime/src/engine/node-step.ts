@@ -11,7 +11,8 @@ import {
   regionInput,
   resolveInputs,
 } from "@spindle/graph-model";
-import { isTerminal } from "../record/states.ts";
+import { isEndedNodeState } from "@spindle/schemas";
+import type { NodeMove } from "../record/changes.ts";
 import type { Earlier } from "../record/types.ts";
 import { cacheKey, isCacheable, whyItRuns } from "./cache-key.ts";
 import { callDefinition } from "./call.ts";
@@ -22,7 +23,7 @@ import type { Scope } from "./level.ts";
 import type { NodeTask } from "./node-plane.ts";
 import { type DecidedRow, type Running, RunTooLarge } from "./running.ts";
 
-const CANCELLED = { class: "cancelled", code: "run.cancelled" };
+const CANCELLED = { class: "cancelled", code: "run.cancelled" } as const;
 type Values = Record<string, unknown>;
 
 export class NodeStep {
@@ -59,8 +60,8 @@ export class NodeStep {
       if (error instanceof BadCondition) return this.fail(row, "edge.condition_failed", error.message);
       throw error;
     }
-    if (settings.breakpoint === "before" && !row.passed) return this.set(row, { change: "hold", held: "before", body: { held: "before" } });
-    if (settings.pinned) return this.set(row, { change: "pin", output: settings.pinned, body: { output: settings.pinned, pinned: true } });
+    if (settings.breakpoint === "before" && !row.passed) return this.set(row, { change: "hold", held: "before" });
+    if (settings.pinned) return this.set(row, { change: "pin", output: settings.pinned, body: { pinned: true } });
     const kept = role === "keep" ? await this.run.work(() => this.run.reuse.earlier(row.path)) : undefined;
     if (kept && (!together || gives(scope, id, kept.output)))
       return this.reuse(row, kept, "It is not part of this run; its last output stands.", kept.input ?? undefined);
@@ -129,7 +130,7 @@ export class NodeStep {
   }
 
   reuse(row: DecidedRow, { id, run_id, output, cache_key }: Earlier, why: string, input?: Values): Promise<undefined> {
-    const body = { output, cached: { run: run_id, nodeRun: id }, why };
+    const body = { cached: { run: run_id, nodeRun: id } };
     return this.set(row, {
       change: "reuse",
       output,
@@ -152,18 +153,18 @@ export class NodeStep {
     return { ...regionInput({ graph: level.graph, define, values: new Map([[id, values]]), only: true, shape: level.plan.shape }) };
   }
 
-  set(row: DecidedRow, change: Parameters<Running["change"]>[1]): Promise<undefined> {
+  set(row: DecidedRow, change: NodeMove): Promise<undefined> {
     return this.run.change(row, change).then(() => undefined);
   }
 
   fail(row: DecidedRow, code: string, message: string, input?: Values): Promise<undefined> {
-    const error = { class: "user", code, message };
-    return this.set(row, { change: "fail", error, body: { error }, ...(input ? { input } : {}) });
+    const error = { class: "user" as const, code, message };
+    return this.set(row, { change: "fail", error, ...(input ? { input } : {}) });
   }
 
   skip(row: DecidedRow, broken: boolean, message: string): Promise<undefined> {
     const error = { code: "node.skipped", message };
-    return this.set(row, { change: "skip", broken, error, body: { error } });
+    return this.set(row, { change: "skip", broken, error });
   }
 
   /** A node that only gathers what others give: begun once, and after a restart gathered again. */
@@ -194,14 +195,14 @@ export class NodeStep {
   async decision(row: DecidedRow): Promise<void> {
     const { decisions } = this.run.parts;
     const over = await this.run.work(() =>
-      decisions.wait(row.id, (one) => isTerminal(one.state), this.run.closeSignal, this.sent.delete(row.id)),
+      decisions.wait(row.id, (one) => isEndedNodeState(one.state), this.run.closeSignal, this.sent.delete(row.id)),
     );
     this.run.note(over, { input: over.input, output: over.output });
   }
 
   private ask(row: DecidedRow, input: Values): Promise<void> {
     const seconds = Number(input.timeoutSeconds);
-    return this.set(row, { change: "ask", input, body: {}, ...(seconds > 0 ? { dueIn: Math.round(seconds * 1000) } : {}) });
+    return this.set(row, { change: "ask", input, ...(seconds > 0 ? { dueIn: Math.round(seconds * 1000) } : {}) });
   }
 
   async waitForPerson(row: DecidedRow): Promise<void> {
@@ -212,7 +213,7 @@ export class NodeStep {
 
   /** Holds what depends on a node that is over, until somebody goes on. */
   async holdAfter(row: DecidedRow): Promise<void> {
-    const held = row.held === "after" ? row : await this.run.change(row, { change: "holdAfter", held: "after", body: { held: "after" } });
+    const held = row.held === "after" ? row : await this.run.change(row, { change: "holdAfter", held: "after" });
     await this.run.person(held, (one) => one.passed);
   }
 

@@ -17,15 +17,14 @@ async function run(one: Case, lookAhead: boolean): Promise<{ rows: Record<string
       ran.push(row.path);
       const { x, fails } = behaviour(one.seed, row.path);
       if (x % 3 > 0) await new Promise((resolve) => setImmediate(resolve));
-      const change = fails ? "failHere" : "succeedHere";
-      const output = fails ? undefined : { x };
-      const moved = await record.change({
-        nodeRun: row.id,
-        fence: row.fence,
-        change,
-        ...(output ? { output } : { error: { code: `c${x}` } }),
-      });
-      return moved && { row: moved, ...(output ? { output } : {}) };
+      const { id: nodeRun, fence } = row;
+      const error = { code: `c${x}`, message: "It was to fail." };
+      if (fails) {
+        const failed = await record.change({ nodeRun, fence, change: "failHere", error });
+        return failed && { row: failed };
+      }
+      const moved = await record.change({ nodeRun, fence, change: "succeedHere", output: { x } });
+      return moved && { row: moved, output: { x } };
     },
   };
   const engines = { "": Object.fromEntries(one.nodes.map((id) => [id, frozen])) };

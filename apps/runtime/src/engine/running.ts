@@ -1,5 +1,6 @@
 // What the steps of a run need of it; the run itself is in execution.ts.
-import type { ChangedRow, EngineRecord, NewNodeRun, NodeChange, NodeRunRow, RunRow } from "../record/types.ts";
+import type { NodeMove } from "../record/changes.ts";
+import type { ChangedRow, EngineRecord, NewNodeRun, NodeRunRow, RunRow } from "../record/types.ts";
 import type { Decisions } from "../tasks/decisions.ts";
 import type { WorkerPlane } from "../tasks/worker-plane.ts";
 import type { Judge } from "./judge.ts";
@@ -54,7 +55,7 @@ export interface Running {
   /** Keeps a decided row that no item of a level stands for. */
   keep(scope: Scope, path: string): DecidedRow;
   /** Changes a row; one that somebody else changed meanwhile is read again. */
-  change(row: DecidedRow, one: Omit<NodeChange, "nodeRun" | "fence">): Promise<DecidedRow>;
+  change(row: DecidedRow, one: NodeMove): Promise<DecidedRow>;
   note(moved: ChangedRow, more: Partial<DecidedRow>): DecidedRow;
   reload(row: DecidedRow): Promise<DecidedRow>;
   /** Anything that keeps the run from resting. */

@@ -228,7 +228,7 @@ async function inSpindle(graph: Graph, inputs: Record<string, unknown>) {
         const moved = await record.change({ ...about, change: "succeedHere", output: output ?? {} });
         return moved && { row: moved, output };
       } catch (cause) {
-        const error = { class: "user", code: "Error", message: (cause as Error).message };
+        const error = { class: "user" as const, code: "Error", message: (cause as Error).message };
         const moved = await record.change({ ...about, change: "failHere", error });
         return moved && { row: moved };
       }

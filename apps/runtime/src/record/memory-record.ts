@@ -1,13 +1,15 @@
 // A record that forgets with its process: for tests of the engine and for the bench. The same rules, nothing durable.
 import { randomUUID } from "node:crypto";
-import { CHANGES } from "./states.ts";
-import type { ChangedRow, Earlier, EngineRecord, NewNodeRun, NodeChange, NodeRunRow } from "./types.ts";
+import { validateRunEvent } from "@spindle/schemas";
+import { type AnyChange, eventBody, type NodeChange, ruleOf } from "./changes.ts";
+import type { ChangedRow, Earlier, EngineRecord, NewNodeRun, NodeRunRow, Note } from "./types.ts";
 
 type Row = NodeRunRow & { output: Record<string, unknown> | null };
 
 export class MemoryRecord implements EngineRecord {
   readonly rows = new Map<string, Row>();
-  readonly notes: { type: string; path: string }[] = [];
+  readonly notes: Note[] = [];
+  private events = 0;
 
   async add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]> {
     return nodes.map(({ nodeId, timeoutSeconds, stallSeconds = 0, ...frozen }) => {
@@ -34,9 +36,10 @@ export class MemoryRecord implements EngineRecord {
     });
   }
 
-  async change(one: NodeChange): Promise<ChangedRow | undefined> {
+  async change(change: NodeChange): Promise<ChangedRow | undefined> {
+    const one: AnyChange = change;
     const row = this.rows.get(one.nodeRun);
-    const rule: { from: readonly string[]; to: NodeRunRow["state"]; raisesFence?: true; counts?: string } = CHANGES[one.change];
+    const rule = ruleOf(one.change);
     if (!row || row.fence !== one.fence || !rule.from.includes(row.state)) return undefined;
     row.state = rule.to;
     row.fence += rule.raisesFence ? 1 : 0;
@@ -47,7 +50,14 @@ export class MemoryRecord implements EngineRecord {
     row.passed ||= one.passed ?? false;
     row.input = one.input ?? row.input;
     row.output = one.output ?? row.output;
+    this.check({ type: rule.event, node: row.node_id, path: row.path, attempt: row.attempt, body: eventBody(one) });
     return { ...row };
+  }
+
+  /** Nothing keeps the events, but each must be one. */
+  private check(event: object): void {
+    const whole = { run: randomUUID(), seq: ++this.events, at: new Date().toISOString(), ...event };
+    if (!validateRunEvent(whole)) throw new Error(`${JSON.stringify(whole)} breaks its schema: ${JSON.stringify(validateRunEvent.errors)}`);
   }
 
   async nodeRun(id: string): Promise<Row | undefined> {
@@ -61,7 +71,9 @@ export class MemoryRecord implements EngineRecord {
     return new Map();
   }
 
-  async note(_run: string, type: string, _node: string, path: string): Promise<void> {
-    if (!this.notes.some((one) => one.type === type && one.path === path)) this.notes.push({ type, path });
+  async note(_run: string, event: Note): Promise<void> {
+    if (this.notes.some(({ type, path }) => type === event.type && path === event.path)) return;
+    this.check({ ...event, attempt: 0 });
+    this.notes.push(event);
   }
 }

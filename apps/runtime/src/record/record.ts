@@ -1,30 +1,30 @@
 // The record of runs. Each change is one statement: the fenced row, its event, its result and its outbox row together.
 import { EventEmitter } from "node:events";
-import type { RunEvent } from "@spindle/schemas";
+import { ENDED_RUN_STATES, OPEN_RUN_STATES, RUN_CHANGES, type RunEvent, type RunEventError, type RunState } from "@spindle/schemas";
 import type pg from "pg";
 import { transaction } from "../store/database.ts";
 import { RELEASE_NUMBER } from "../store/release.ts";
 import { storable, storableName } from "../store/storable.ts";
+import { type AnyChange, eventBody, type NodeChange, ruleOf } from "./changes.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { CHANGES, type RunState } from "./states.ts";
-import type { ChangedRow, Earlier, EngineRecord, NewNodeRun, NewRun, NodeChange, NodeRunRow, Priority, RunRow } from "./types.ts";
+import type { ChangedRow, Earlier, EngineRecord, NewNodeRun, NewRun, NodeRunRow, Note, Priority, RunRow } from "./types.ts";
 
-const asked = (one: NodeChange, i: number) => {
-  const rule: { from: readonly string[]; to: string; event: string; raisesFence?: true; counts?: string } = CHANGES[one.change];
+const asked = (one: AnyChange, i: number) => {
+  const { from, to, event, raisesFence, counts } = ruleOf(one.change);
   return {
     i,
     id: one.nodeRun,
     fence: one.fence,
-    from: rule.from.join(","),
-    to: rule.to,
-    event: rule.event,
-    raise: rule.raisesFence ? 1 : 0,
-    tries: rule.counts ? 1 : 0,
-    crash: rule.counts === "crash" ? 1 : 0,
+    from: from.join(","),
+    to,
+    event,
+    raise: raisesFence ? 1 : 0,
+    tries: counts ? 1 : 0,
+    crash: counts === "crash" ? 1 : 0,
     input: one.input,
     error: one.error,
     broken: one.broken ?? false,
-    body: one.body ?? {},
+    body: eventBody(one),
     output: one.output,
     objects: one.artifacts?.length ? one.artifacts.map(({ key, ref }) => ({ ...ref, key })) : undefined,
     dispatch: one.dispatchIn,
@@ -117,7 +117,7 @@ export class RunRecord implements EngineRecord {
     return rows;
   }
 
-  async note(run: string, type: string, node: string, path: string, body: Record<string, unknown>): Promise<void> {
+  async note(run: string, { type, node, path, body }: Note): Promise<void> {
     await this.pool.query(
       `WITH fresh AS (UPDATE run SET last_seq = last_seq + 1 WHERE id = $1
          AND NOT EXISTS (SELECT 1 FROM run_event WHERE run_id = $1 AND type = $2 AND path = $4) RETURNING id, last_seq)
@@ -127,21 +127,24 @@ export class RunRecord implements EngineRecord {
     this.changed.emit(run);
   }
 
-  /** Changes a run's state with its event; false if it was not in one of `from`, or belongs to another owner by now. */
+  /** Changes a run's state with its event; false if it cannot change so from the state it is in, or belongs to another owner by now. */
   async changeRun(
     { id, fence }: Pick<RunRow, "id" | "fence">,
-    from: readonly RunState[],
-    to: RunState,
-    more: { outputs?: Record<string, unknown>; error?: Record<string, unknown> } = {},
+    ...[change, more]:
+      | [change: "start", more?: undefined]
+      | [change: "succeed", more: { outputs: Record<string, unknown> }]
+      | [change: "fail" | "cancel", more: { error: RunEventError; outputs?: Record<string, unknown> }]
   ): Promise<boolean> {
+    const { outputs, error }: { outputs?: Record<string, unknown>; error?: RunEventError } = more ?? {};
+    const { from, to, event }: { from: readonly RunState[]; to: RunState; event: RunEvent["type"] } = RUN_CHANGES[change];
     const { rowCount } = await this.pool.query({
       name: "run-change",
       text: `WITH moved AS (UPDATE run SET state = $3, last_seq = last_seq + 1, outputs = COALESCE($4::jsonb, outputs), error = COALESCE($5::jsonb, error),
          started_at = CASE WHEN $3 = 'running' THEN COALESCE(started_at, now()) ELSE started_at END,
-         finished_at = CASE WHEN $3 IN ('succeeded','failed','cancelled') THEN now() END
+         finished_at = CASE WHEN $3 = ANY($9) THEN now() END
          WHERE id = $1 AND state = ANY($2) AND fence = $7 RETURNING id, last_seq)
-       INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.' || $3, $6::jsonb FROM moved`,
-      values: [id, from, to, json(more.outputs), json(more.error), storable(more.error ? { error: more.error } : {}), fence],
+       INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, $8, $6::jsonb FROM moved`,
+      values: [id, from, to, json(outputs), json(error), storable(error ? { error } : {}), fence, event, ENDED_RUN_STATES],
     });
     this.changed.emit(id);
     return rowCount === 1;
@@ -150,9 +153,9 @@ export class RunRecord implements EngineRecord {
   /** Marks the run; false if it has ended. */
   async requestCancel(id: string): Promise<boolean> {
     const { rowCount } = await this.pool.query(
-      `WITH moved AS (UPDATE run SET cancel_requested = true, last_seq = last_seq + 1 WHERE id = $1 AND NOT cancel_requested AND state IN ('queued','running','waiting') RETURNING id, last_seq)
+      `WITH moved AS (UPDATE run SET cancel_requested = true, last_seq = last_seq + 1 WHERE id = $1 AND NOT cancel_requested AND state = ANY($2) RETURNING id, last_seq)
        INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.cancelling', '{}' FROM moved`,
-      [id],
+      [id, OPEN_RUN_STATES],
     );
     this.changed.emit(id);
     return rowCount === 1;

@@ -1,6 +1,6 @@
 // What the record keeps of runs and node runs, and what may be asked of it.
-import type { ArtifactRef } from "@spindle/schemas";
-import type { ChangeName, NodeState, RunState } from "./states.ts";
+import type { NodeState, RunEventError, RunState } from "@spindle/schemas";
+import type { EventOf, NodeChange } from "./changes.ts";
 
 export interface NodeRunRow {
   id: string;
@@ -19,7 +19,7 @@ export interface NodeRunRow {
   timeout_seconds: number;
   stall_seconds: number;
   input: Record<string, unknown> | null;
-  error: Record<string, unknown> | null;
+  error: RunEventError | null;
   broken: boolean;
   /** At a breakpoint. */
   held: "before" | "after" | null;
@@ -34,32 +34,6 @@ export type ChangedRow = Pick<
   NodeRunRow,
   "id" | "run_id" | "node_id" | "path" | "state" | "attempt" | "fence" | "crashes" | "error" | "broken" | "held" | "passed"
 >;
-
-export interface NodeChange {
-  nodeRun: string;
-  fence: number;
-  change: ChangeName;
-  body?: Record<string, unknown>;
-  input?: Record<string, unknown>;
-  error?: Record<string, unknown>;
-  broken?: boolean;
-  output?: Record<string, unknown>;
-  artifacts?: { key: string; ref: ArtifactRef }[];
-  /** Write an outbox row that is due after so many milliseconds. */
-  dispatchIn?: number;
-  held?: "before" | "after";
-  passed?: true;
-  /** A person's time is up after so many milliseconds. */
-  dueIn?: number;
-  /** It ran for so many milliseconds before this, its first change. */
-  tookMs?: number;
-  /** What the result will answer for. */
-  cacheKey?: string;
-  /** Why it runs. */
-  why?: string;
-  /** The node run whose output this one takes. */
-  reusedFrom?: string;
-}
 
 /** What a run froze of a node when it started. */
 export interface FrozenNode {
@@ -137,6 +111,9 @@ export interface Earlier {
   cache_key: string | null;
 }
 
+/** An event of a node that changes no row. */
+export type Note = Pick<EventOf<"loop.limit">, "type" | "node" | "path" | "body">;
+
 /** What the engine needs of a record; a second one, in memory, is for tests and the bench. */
 export interface EngineRecord {
   /** The newest that succeeded under a key. */
@@ -150,5 +127,5 @@ export interface EngineRecord {
   /** Node runs that come to be during a run; those that are there already are left as they are and not answered. */
   add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]>;
   /** An event that changes nothing; once per path and type. */
-  note(run: string, type: string, node: string, path: string, body: Record<string, unknown>): Promise<void>;
+  note(run: string, event: Note): Promise<void>;
 }

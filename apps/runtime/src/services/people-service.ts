@@ -80,7 +80,7 @@ export class PeopleService {
       if (why) throw new Refused(422, "run.input_invalid", `${port.label}: ${why}`, { field: port.name });
       output[port.name] = value;
     }
-    const moved = await this.record.change({ nodeRun: row.id, fence: row.fence, change: "answer", output, body: { output } });
+    const moved = await this.record.change({ nodeRun: row.id, fence: row.fence, change: "answer", output });
     if (!moved) throw new Refused(409, "run.not_waiting", "Somebody else answered first.");
     await this.wake(run, row.id);
   }
@@ -88,9 +88,9 @@ export class PeopleService {
   /** Goes on from a breakpoint. */
   async resume(run: string, path: string): Promise<void> {
     const row = await findNodeRun(this.db, this.record, run, path);
-    const change = row.held === "after" ? ("resumeAfter" as const) : ("resume" as const);
-    const moved =
-      row.held && !row.passed ? await this.record.change({ nodeRun: row.id, fence: row.fence, change, passed: true }) : undefined;
+    const { id: nodeRun, fence, held } = row;
+    const change = held === "after" ? "resumeAfter" : "resume";
+    const moved = held && !row.passed ? await this.record.change({ nodeRun, fence, change, passed: true, body: { held } }) : undefined;
     if (!moved) throw new Refused(409, "run.not_waiting", "This node is not held any more.");
     await this.wake(run, row.id);
   }

@@ -15,11 +15,18 @@ import {
   runInputs,
   whyInvalid,
 } from "@spindle/graph-model";
-import type { RunEvent } from "@spindle/schemas";
+import {
+  isEndedNodeState,
+  isEndedRunState,
+  type NodeState,
+  type RunEvent,
+  type RunEventError,
+  type RunState,
+  SEED_NODE_STATUS,
+} from "@spindle/schemas";
 import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
-import { isTerminal, type NodeState, type RunState, SEED_NODE_STATUS } from "../record/states.ts";
 import type { RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
@@ -42,7 +49,7 @@ export interface NodeRunView {
   draft: boolean;
   input: Record<string, unknown> | null;
   output: Record<string, unknown> | null;
-  error: Record<string, unknown> | null;
+  error: RunEventError | null;
   /** When it was given to the workers, for the first time; only where one run is looked at closely. */
   queuedAt?: string;
   startedAt: string | null;
@@ -70,7 +77,7 @@ export interface RunView {
   cancelling: boolean;
   inputs: Record<string, unknown>;
   outputs: Record<string, unknown> | null;
-  error: Record<string, unknown> | null;
+  error: RunEventError | null;
   options: RunOptions;
   lastSeq: number;
   /** 0 to 1, by `progressWeight`. */
@@ -94,8 +101,6 @@ export interface ForkRequest {
   outputs?: Record<string, Record<string, unknown>>;
   inputs?: Record<string, unknown>;
 }
-
-const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
 export class RunService {
   constructor(
@@ -162,14 +167,14 @@ export class RunService {
   /** @throws Refused 404, or 409 if it is over */
   async cancelNode(id: string, path: string): Promise<void> {
     const row = await findNodeRun(this.db, this.record, id, path);
-    if (isTerminal(row.state)) throw new Refused(409, "node.over", "This node is over already.");
+    if (isEndedNodeState(row.state)) throw new Refused(409, "node.over", "This node is over already.");
     await this.engine.cancelNode(row);
   }
 
   async get(id: string): Promise<RunView> {
     const run = await findRun(this.db, id);
     const rows = await this.db.prisma.nodeRun.findMany({ where: { runId: id }, include: { result: true } });
-    const live = ENDED.has(run.state) ? [] : this.liveOf(id);
+    const live = isEndedRunState(run.state) ? [] : this.liveOf(id);
     const names = titles(run.revision.document as unknown as Graph);
     const nodes = lastVisits(rows).map((row) => view(row, names));
     return {

@@ -64,7 +64,7 @@ export class Reaper {
         fence: row.fence,
         change: "redispatch",
         dispatchIn: 0,
-        body: { why: "The transport lost the task." },
+        body: { engine: row.engine, draft: row.draft, lost: true },
       });
       return;
     }

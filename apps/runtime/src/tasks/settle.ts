@@ -1,11 +1,10 @@
 // What a worker's answer does to the record (DESIGN W6): checked, committed, and only then acknowledged.
-import type { ArtifactRef, TaskResult } from "@spindle/schemas";
-import { validateArtifactRef } from "@spindle/schemas";
+import { type ArtifactRef, isEndedNodeState, type TaskResult, validateArtifactRef } from "@spindle/schemas";
 import { crashPoint, type RuntimeEnd } from "@spindle/task-bus";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
+import type { NodeMove } from "../record/changes.ts";
 import type { RunRecord } from "../record/record.ts";
-import { isTerminal } from "../record/states.ts";
 import type { NodeRunRow } from "../record/types.ts";
 import type { KnownRow } from "./decisions.ts";
 import { routeOf } from "./dispatcher.ts";
@@ -36,7 +35,7 @@ export async function settle(context: SettleContext, result: TaskResult, rows: R
   const row = task && rows.get(task.nodeRun);
   // broken-build: a result is taken under any fence
   const overtaken = row?.fence !== task?.fence;
-  if (!task || !row || overtaken || isTerminal(row.state)) {
+  if (!task || !row || overtaken || isEndedNodeState(row.state)) {
     context.record.stale++;
     if (task && row) await discard(context, row.run_id, task, result);
     return { settled: "stale" };
@@ -63,13 +62,14 @@ export async function fail(context: SettleContext, row: NodeRunRow, error: TaskE
   if (context.isCancelled(row))
     return (await finish(context, row, { change: "cancel", error: { ...error, class: "cancelled", code: "run.cancelled" } })).settled;
   const next = verdict(error, row.attempt, row.crashes, context.timings);
-  if (!next.again) return (await finish(context, row, { change: next.as, error: { ...error } })).settled;
+  if (!next.again) return (await finish(context, row, { change: next.as, error })).settled;
   const moved = await context.record.change({
     nodeRun: row.id,
     fence: row.fence,
     change: error.crashed ? "retryAfterCrash" : "retry",
     dispatchIn: next.delayMs,
-    body: { error, delayMs: next.delayMs },
+    error,
+    body: { delayMs: next.delayMs },
   });
   context.live.reset(row.run_id, row.node_id);
   await context.bus.done(taskName(row.id, row.fence), routeOf(row));
@@ -78,12 +78,12 @@ export async function fail(context: SettleContext, row: NodeRunRow, error: TaskE
 
 type Ending =
   | { change: "succeed"; output: Record<string, unknown>; artifacts: { key: string; ref: ArtifactRef }[] }
-  | { change: "fail" | "die" | "cancel"; error: Record<string, unknown> };
+  | { change: "fail" | "die" | "cancel"; error: TaskError };
 
 async function finish(context: SettleContext, row: NodeRunRow, ending: Ending): Promise<Answer> {
-  const body = ending.change === "succeed" ? { output: ending.output, engine: row.engine, draft: row.draft } : { error: ending.error };
+  const move: NodeMove = ending.change === "succeed" ? { ...ending, body: { engine: row.engine, draft: row.draft } } : ending;
   crashPoint("P10");
-  const moved = await context.record.change({ nodeRun: row.id, fence: row.fence, ...ending, body });
+  const moved = await context.record.change({ nodeRun: row.id, fence: row.fence, ...move });
   await context.bus.done(taskName(row.id, row.fence), routeOf(row));
   if (!moved) return { settled: "stale" };
   if (ending.change === "succeed") await dropDoubles(context.artifacts, ending.artifacts);

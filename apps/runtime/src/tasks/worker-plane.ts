@@ -89,7 +89,7 @@ export class WorkerPlane {
           input,
           dispatchIn: 0,
           ...about,
-          body: { engine: row.engine, draft: row.draft, ...(about.why ? { why: about.why } : {}) },
+          body: { engine: row.engine, draft: row.draft },
         }),
       () => this.closed,
     );

@@ -183,3 +183,36 @@ PORT_TYPES = {
         ]
     }
 }
+
+NODE_STATES = (
+    "queued",
+    "waiting",
+    "dispatched",
+    "running",
+    "succeeded",
+    "skipped",
+    "failed",
+    "cancelled",
+    "dead",
+)
+ENDED_NODE_STATES = (
+    "succeeded",
+    "skipped",
+    "failed",
+    "cancelled",
+    "dead",
+)
+
+RUN_STATES = (
+    "queued",
+    "running",
+    "waiting",
+    "succeeded",
+    "failed",
+    "cancelled",
+)
+ENDED_RUN_STATES = (
+    "succeeded",
+    "failed",
+    "cancelled",
+)

@@ -923,39 +923,691 @@ class Blueprint(BaseModel):
     ] = None
 
 
-class RunEvent(BaseModel):
+class RunEventRun(RootModel[str]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        str,
+        Field(
+            pattern='^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$',
+            title='RunEvent_run',
+        ),
+    ]
+
+
+class RunEventSeq(RootModel[int]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        int,
+        Field(
+            description='Counts without gaps from 1 in each run.',
+            ge=1,
+            title='RunEvent_seq',
+        ),
+    ]
+
+
+class RunEventAt(RootModel[AwareDatetime]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[AwareDatetime, Field(title='RunEvent_at')]
+
+
+class RunEventNode(RootModel[str]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        str,
+        Field(
+            description='The id of a node, or of a group of nodes that one worker runs in one go.',
+            min_length=1,
+            title='RunEvent_node',
+        ),
+    ]
+
+
+class RunEventPath(RootModel[str]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        str,
+        Field(
+            description='The visit path of the node run.',
+            min_length=1,
+            title='RunEvent_path',
+        ),
+    ]
+
+
+class RunEventAttempt(RootModel[int]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[int, Field(ge=0, title='RunEvent_attempt')]
+
+
+class RunEventValues(BaseModel):
     """
-    Something that happened in a run, numbered without gaps from 1.
+    Port name to value; artifacts as references.
+    """
+
+    model_config = ConfigDict(
+        extra='allow',
+        populate_by_name=True,
+    )
+
+
+class RunEventError(BaseModel):
+    """
+    Why a node run, or the whole run, did not succeed.
     """
 
     model_config = ConfigDict(
         extra='forbid',
         populate_by_name=True,
     )
-    run: Annotated[
-        str,
-        Field(pattern='^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'),
+    class_: Annotated[
+        Literal['user', 'transient', 'infra', 'oom', 'cancelled'] | None,
+        Field(
+            alias='class',
+            description='Decides whether another try is worth it (DESIGN E10).',
+        ),
+    ] = None
+    code: Annotated[str, Field(max_length=64, min_length=1)]
+    message: str
+    details: dict[str, Any] | None = None
+    crashed: Annotated[
+        bool | None, Field(description='The child process died under the task.')
+    ] = None
+    path: Annotated[
+        str | None,
+        Field(description='The node run inside a called definition that failed.'),
+    ] = None
+    node: Annotated[
+        str | None, Field(description='In the error of a run: the node that failed.')
+    ] = None
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    error: RunEventError
+
+
+class RunEventRunFailed(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['run.failed']
+    at: RunEventAt
+    body: Body
+
+
+class RunEventRunCancelled(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['run.cancelled']
+    at: RunEventAt
+    body: Body
+
+
+class Body2(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    engine: str
+    draft: Annotated[
+        bool, Field(description='The engine stands in for a real one (DESIGN M4).')
     ]
-    seq: Annotated[int, Field(ge=1)]
-    type: Literal[
-        'run.queued',
-        'run.running',
-        'run.cancelling',
-        'run.succeeded',
-        'run.failed',
-        'run.cancelled',
-        'node.queued',
-        'node.dispatched',
-        'node.running',
-        'node.retrying',
-        'node.succeeded',
-        'node.skipped',
-        'node.failed',
-        'node.cancelled',
-        'node.dead',
+    why: Annotated[
+        str | None,
+        Field(description='Why the node runs, or why it did not have to (DESIGN E11).'),
+    ] = None
+    lost: Annotated[
+        Literal[True], Field(description='Sent again: the transport lost it.')
+    ] = True
+
+
+class RunEventNodeDispatched(BaseModel):
+    """
+    The node's task is on its way to a worker.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['node.dispatched']
+    at: RunEventAt
+    node: RunEventNode
+    path: RunEventPath
+    attempt: RunEventAttempt
+    body: Body2
+
+
+class Body3(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    engine: str
+    draft: Annotated[
+        bool, Field(description='The engine stands in for a real one (DESIGN M4).')
     ]
-    at: AwareDatetime
-    node: str | None = None
-    path: Annotated[str | None, Field(description='Visit path.')] = None
-    attempt: Annotated[int | None, Field(ge=0)] = None
-    body: dict[str, Any] | None = None
+    why: Annotated[
+        str | None,
+        Field(description='Why the node runs, or why it did not have to (DESIGN E11).'),
+    ] = None
+    elements: Annotated[
+        int | None, Field(description='A map: how many elements its list has.', ge=0)
+    ] = None
+    definition: Annotated[
+        str | None,
+        Field(description='A call: the definition that runs inside the node.'),
+    ] = None
+
+
+class RunEventNodeRunning(BaseModel):
+    """
+    A worker, or the node plane, has begun.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['node.running']
+    at: RunEventAt
+    node: RunEventNode
+    path: RunEventPath
+    attempt: RunEventAttempt
+    body: Body3
+
+
+class Body4(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    error: RunEventError
+    delay_ms: Annotated[int, Field(alias='delayMs', ge=0)]
+
+
+class RunEventNodeRetrying(BaseModel):
+    """
+    A try failed; another follows.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['node.retrying']
+    at: RunEventAt
+    node: RunEventNode
+    path: RunEventPath
+    attempt: RunEventAttempt
+    body: Body4
+
+
+class Body5(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    held: Literal['before', 'after']
+
+
+class RunEventNodeHeld(BaseModel):
+    """
+    The node stands at its breakpoint.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['node.held']
+    at: RunEventAt
+    node: RunEventNode
+    path: RunEventPath
+    attempt: RunEventAttempt
+    body: Body5
+
+
+class RunEventNodeResumed(BaseModel):
+    """
+    A person let the run go on from the node's breakpoint.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['node.resumed']
+    at: RunEventAt
+    node: RunEventNode
+    path: RunEventPath
+    attempt: RunEventAttempt
+    body: Body5
+
+
+class Cached(BaseModel):
+    """
+    The earlier node run whose output stands for this one's.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    node_run: Annotated[RunEventRun, Field(alias='nodeRun')]
+
+
+class Body7(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    output: RunEventValues
+    engine: str | None = None
+    draft: Annotated[
+        bool | None,
+        Field(description='The engine stands in for a real one (DESIGN M4).'),
+    ] = None
+    why: Annotated[
+        str | None,
+        Field(description='Why the node runs, or why it did not have to (DESIGN E11).'),
+    ] = None
+    cached: Annotated[
+        Cached | None,
+        Field(description="The earlier node run whose output stands for this one's."),
+    ] = None
+    pinned: Annotated[
+        Literal[True], Field(description="The pinned output stands for the node's own.")
+    ] = True
+    timed_out: Annotated[
+        Literal[True], Field(alias='timedOut', description='Nobody answered in time.')
+    ] = True
+    failed: Annotated[
+        int | None, Field(description='A map: how many of its elements failed.', ge=0)
+    ] = None
+
+
+class RunEventNodeSucceeded(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['node.succeeded']
+    at: RunEventAt
+    node: RunEventNode
+    path: RunEventPath
+    attempt: RunEventAttempt
+    body: Body7
+
+
+class Body8(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    error: RunEventError
+
+
+class RunEventNodeSkipped(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['node.skipped']
+    at: RunEventAt
+    node: RunEventNode
+    path: RunEventPath
+    attempt: RunEventAttempt
+    body: Body8
+
+
+class Body9(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    error: RunEventError
+    why: Annotated[
+        str | None,
+        Field(description='Why the node runs, or why it did not have to (DESIGN E11).'),
+    ] = None
+
+
+class RunEventNodeFailed(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['node.failed']
+    at: RunEventAt
+    node: RunEventNode
+    path: RunEventPath
+    attempt: RunEventAttempt
+    body: Body9
+
+
+class RunEventNodeCancelled(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['node.cancelled']
+    at: RunEventAt
+    node: RunEventNode
+    path: RunEventPath
+    attempt: RunEventAttempt
+    body: Body9
+
+
+class Body11(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    error: RunEventError
+
+
+class RunEventNodeDead(BaseModel):
+    """
+    The process under the node died too often; it is not tried again.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['node.dead']
+    at: RunEventAt
+    node: RunEventNode
+    path: RunEventPath
+    attempt: RunEventAttempt
+    body: Body11
+
+
+class Body12(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    max_iterations: Annotated[int, Field(alias='maxIterations', ge=1)]
+
+
+class RunEventLoopLimit(BaseModel):
+    """
+    A loop ended at its limit, with its last visit.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['loop.limit']
+    at: RunEventAt
+    node: RunEventNode
+    path: RunEventPath
+    attempt: RunEventAttempt
+    body: Body12
+
+
+class RunEventNothing(BaseModel):
+    pass
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+
+
+class StateMachineState(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    means: Annotated[str, Field(min_length=1)]
+    seed: Annotated[
+        Literal['queued', 'ready', 'running', 'completed', 'skipped', 'failed'],
+        Field(description="MySpinBot's word for it (DESIGN G9, W1)."),
+    ]
+    ended: Annotated[
+        Literal[True], Field(description='Nothing leaves it any more.')
+    ] = True
+    error: Annotated[Literal[True], Field(description='Every row in it says why.')] = (
+        True
+    )
+
+
+class FromItem(RootModel[str]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[str, Field(pattern='^[a-z]+$')]
+
+
+class StateMachineChange(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    means: Annotated[str, Field(min_length=1)]
+    from_: Annotated[list[FromItem], Field(alias='from', min_length=1)]
+    to: Annotated[str, Field(pattern='^[a-z]+$')]
+    event: Annotated[str, Field(pattern='^(run|node)\\.[a-z]+$')]
+    raises_fence: Annotated[
+        Literal[True],
+        Field(
+            alias='raisesFence',
+            description='Makes everything that was said under the old fence stale.',
+        ),
+    ] = True
+    counts: Annotated[
+        Literal['attempt', 'crash'] | None,
+        Field(description='A crash is an attempt too.'),
+    ] = None
+
+
+class StateMachine(BaseModel):
+    """
+    The states of a run or of a node run, and every change there is between them (DESIGN W1).
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    machine: Literal['run', 'node run']
+    states: dict[str, StateMachineState]
+    changes: dict[str, StateMachineChange]
+
+
+class RunEventRunQueued(BaseModel):
+    """
+    The run was accepted.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['run.queued']
+    at: RunEventAt
+    body: RunEventNothing
+
+
+class RunEventRunRunning(BaseModel):
+    """
+    A runtime drives the run, for the first time or again after it was parked.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['run.running']
+    at: RunEventAt
+    body: RunEventNothing
+
+
+class RunEventRunWaiting(BaseModel):
+    """
+    Nothing runs and a person is waited for: the run is parked.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['run.waiting']
+    at: RunEventAt
+    body: RunEventNothing
+
+
+class RunEventRunCancelling(BaseModel):
+    """
+    The end of the run was asked for.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['run.cancelling']
+    at: RunEventAt
+    body: RunEventNothing
+
+
+class RunEventRunSucceeded(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['run.succeeded']
+    at: RunEventAt
+    body: RunEventNothing
+
+
+class RunEventNodeWaiting(BaseModel):
+    """
+    A person is asked.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['node.waiting']
+    at: RunEventAt
+    node: RunEventNode
+    path: RunEventPath
+    attempt: RunEventAttempt
+    body: RunEventNothing
+
+
+class RunEvent(
+    RootModel[
+        RunEventRunQueued
+        | RunEventRunRunning
+        | RunEventRunWaiting
+        | RunEventRunCancelling
+        | RunEventRunSucceeded
+        | RunEventRunFailed
+        | RunEventRunCancelled
+        | RunEventNodeDispatched
+        | RunEventNodeRunning
+        | RunEventNodeRetrying
+        | RunEventNodeWaiting
+        | RunEventNodeHeld
+        | RunEventNodeResumed
+        | RunEventNodeSucceeded
+        | RunEventNodeSkipped
+        | RunEventNodeFailed
+        | RunEventNodeCancelled
+        | RunEventNodeDead
+        | RunEventLoopLimit
+    ]
+):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        RunEventRunQueued
+        | RunEventRunRunning
+        | RunEventRunWaiting
+        | RunEventRunCancelling
+        | RunEventRunSucceeded
+        | RunEventRunFailed
+        | RunEventRunCancelled
+        | RunEventNodeDispatched
+        | RunEventNodeRunning
+        | RunEventNodeRetrying
+        | RunEventNodeWaiting
+        | RunEventNodeHeld
+        | RunEventNodeResumed
+        | RunEventNodeSucceeded
+        | RunEventNodeSkipped
+        | RunEventNodeFailed
+        | RunEventNodeCancelled
+        | RunEventNodeDead
+        | RunEventLoopLimit,
+        Field(
+            description='Something that happened in a run. Every event of the record is one of these.',
+            discriminator='type',
+            title='RunEvent',
+        ),
+    ]

@@ -1,28 +1,15 @@
+import { isEndedNodeState, NODE_CHANGES, NODE_STATES, type NodeState } from "@spindle/schemas";
 import { expect, test } from "vitest";
-import { CHANGES, isTerminal, type NodeState } from "./states.ts";
-
-const STATES: NodeState[] = [
-  "queued",
-  "waiting",
-  "dispatched",
-  "running",
-  "succeeded",
-  "skipped",
-  "failed",
-  "cancelled",
-  "dead",
-  "unknown",
-];
 
 test("nothing leaves a terminal state", () => {
-  for (const change of Object.values(CHANGES))
-    for (const from of change.from) if (from !== change.to) expect(isTerminal(from), `${change.event} from ${from}`).toBe(false);
+  for (const change of Object.values(NODE_CHANGES))
+    for (const from of change.from) if (from !== change.to) expect(isEndedNodeState(from), `${change.event} from ${from}`).toBe(false);
 });
 test("every open state can be cancelled, and nothing else can", () => {
-  expect(new Set(CHANGES.cancel.from)).toEqual(new Set(STATES.filter((state) => !isTerminal(state))));
+  expect(new Set(NODE_CHANGES.cancel.from)).toEqual(new Set(NODE_STATES.filter((state) => !isEndedNodeState(state))));
 });
 test("whatever sends a node to a worker again raises the fence", () => {
-  for (const [name, change] of Object.entries(CHANGES))
+  for (const [name, change] of Object.entries(NODE_CHANGES))
     if ((change.to as string) === "dispatched") expect("raisesFence" in change, name).toBe(true);
 });
 
@@ -68,9 +55,8 @@ const TABLE: Record<NodeState, Record<string, NodeState>> = {
   failed: {},
   cancelled: {},
   dead: {},
-  unknown: {},
 };
-test.each(STATES)("from %s leads exactly what the table says", (state) => {
-  const found = Object.entries(CHANGES).filter(([, change]) => (change.from as readonly string[]).includes(state));
+test.each(NODE_STATES)("from %s leads exactly what the table says", (state) => {
+  const found = Object.entries(NODE_CHANGES).filter(([, change]) => (change.from as readonly string[]).includes(state));
   expect(Object.fromEntries(found.map(([name, change]) => [name, change.to]))).toEqual(TABLE[state]);
 });

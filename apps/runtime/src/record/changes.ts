@@ -1,0 +1,63 @@
+// What may be asked of a node run (schemas/states), each change with what its event says (schemas/events).
+import { type ArtifactRef, NODE_CHANGES, type NodeChangeName, type NodeState, type RunEvent, type RunEventError } from "@spindle/schemas";
+
+export type EventOf<Type extends RunEvent["type"]> = Extract<RunEvent, { type: Type }>;
+type BodyOf<Name extends NodeChangeName> = EventOf<(typeof NODE_CHANGES)[Name]["event"]>["body"];
+type When<Body, Key extends string, Said> = Body extends Record<Key, unknown> ? Said : unknown;
+
+/** What the row keeps and its event says too: it is given once. */
+type Kept<Name extends NodeChangeName> = "error" | "output" | "why" | (Name extends "hold" | "holdAfter" ? "held" : never);
+type Rest<Name extends NodeChangeName> = Omit<BodyOf<Name>, Kept<Name>>;
+
+interface Common {
+  input?: Record<string, unknown>;
+  broken?: boolean;
+  artifacts?: { key: string; ref: ArtifactRef }[];
+  /** Write an outbox row that is due after so many milliseconds. */
+  dispatchIn?: number;
+  passed?: true;
+  /** A person's time is up after so many milliseconds. */
+  dueIn?: number;
+  /** It ran for so many milliseconds before this, its first change. */
+  tookMs?: number;
+  /** What the result will answer for. */
+  cacheKey?: string;
+  /** Why it runs. */
+  why?: string;
+  /** The node run whose output this one takes. */
+  reusedFrom?: string;
+}
+
+/** One change, with everything that its event must say. */
+export type NodeMove = {
+  [Name in NodeChangeName]: { change: Name } & Common &
+    When<BodyOf<Name>, "error", { error: RunEventError }> &
+    When<BodyOf<Name>, "output", { output: Record<string, unknown> }> &
+    (Name extends "hold" | "holdAfter" ? { held: "before" | "after" } : unknown) &
+    (Record<never, unknown> extends Rest<Name> ? { body?: Rest<Name> } : { body: Rest<Name> });
+}[NodeChangeName];
+
+/** A change of the row that has this fence; under another one it moves nothing. */
+export type NodeChange = NodeMove & { nodeRun: string; fence: number };
+
+/** Everything that any change may carry, for those that write it down. */
+export type AnyChange = { nodeRun: string; fence: number; change: NodeChangeName; body?: object } & Common & {
+    error?: RunEventError;
+    output?: Record<string, unknown>;
+    held?: "before" | "after";
+  };
+
+export interface ChangeRule {
+  from: readonly NodeState[];
+  to: NodeState;
+  event: RunEvent["type"];
+  raisesFence?: true;
+  counts?: "attempt" | "crash";
+}
+export const ruleOf = (name: NodeChangeName): ChangeRule => NODE_CHANGES[name];
+
+/** The body of a change's event. */
+export function eventBody({ error, output, why, held, body }: AnyChange): Record<string, unknown> {
+  const kept = { ...(error ? { error } : {}), ...(output ? { output } : {}), ...(why ? { why } : {}), ...(held ? { held } : {}) };
+  return { ...kept, ...body };
+}
