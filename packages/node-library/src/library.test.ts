@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Capability } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { committedManifests } from "../manifests/index.ts";
@@ -100,4 +101,9 @@ test("an engine that was live a moment ago is held where no other can run the ca
   );
   const live = (id: string) => merged.capabilities.find((one) => one.id === id && one.plane === "comfy")?.engines?.map((one) => one.live);
   expect([live("one"), live("two")]).toEqual([[true], [false, true]]);
+});
+
+test("every capability of the node plane names the file that it is in", () => {
+  const root = new URL("../../../", import.meta.url);
+  for (const { id, handler } of node.capabilities) expect(existsSync(new URL(handler.module, root)), `${id}: ${handler.module}`).toBe(true);
 });

@@ -5,7 +5,10 @@ import type { Config } from "../config.ts";
 import type { NodeCapability } from "./capability.ts";
 
 export class NodeRegistry {
-  private constructor(private readonly byId: ReadonlyMap<string, NodeCapability>) {}
+  private constructor(
+    private readonly byId: ReadonlyMap<string, NodeCapability>,
+    private readonly files: ReadonlyMap<NodeCapability, string>,
+  ) {}
 
   static async load(folder: URL = new URL("./", import.meta.url)): Promise<NodeRegistry> {
     const files = (await readdir(folder)).filter((name) => name.endsWith(".node.ts")).sort();
@@ -14,7 +17,7 @@ export class NodeRegistry {
     );
     const byId = new Map(loaded.map((one) => [one.id, one]));
     if (byId.size !== loaded.length) throw new Error("Two files define the same node-plane capability.");
-    return new NodeRegistry(byId);
+    return new NodeRegistry(byId, new Map(loaded.map((one, index) => [one, files[index] as string])));
   }
 
   find(id: string): NodeCapability | undefined {
@@ -23,12 +26,12 @@ export class NodeRegistry {
 
   /** @param models where to look for live engines; absent: nothing is asked, and what depends on the outside is not live */
   async manifest(models: Config["models"] | undefined, now: Date): Promise<PlaneManifest> {
-    const capabilities = await Promise.all([...this.byId.values()].map((one) => entry(one, models)));
+    const capabilities = await Promise.all([...this.byId.values()].map((one) => entry(one, this.files.get(one) as string, models)));
     return { generatedAt: now.toISOString(), capabilities };
   }
 }
 
-async function entry(one: NodeCapability, models: Config["models"] | undefined): Promise<Capability> {
+async function entry(one: NodeCapability, file: string, models: Config["models"] | undefined): Promise<Capability> {
   const engines = await Promise.all(
     (one.engines ?? [{ id: "default", label: "Built in", draft: false }]).map(async ({ whyNot, ...engine }) => {
       const reason = whyNot ? (models ? await whyNot(models) : "Not asked.") : undefined;
@@ -48,7 +51,7 @@ async function entry(one: NodeCapability, models: Config["models"] | undefined):
       ...(one.human ? { human: true } : {}),
       ...(one.instant ? { instant: true } : {}),
     },
-    handler: { module: `apps/runtime/src/nodes/${one.id.split(".").at(-1)?.replaceAll("_", "-")}.node.ts`, method: "run" },
+    handler: { module: `apps/runtime/src/nodes/${file}`, method: "run" },
     io: { input: one.input, output: one.output },
     parameters: one.parameters ?? [],
     examples: one.examples ?? [],
