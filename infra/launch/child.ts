@@ -27,6 +27,9 @@ const PATIENCE_MS = 8000;
 const LONGEST_LINE = 65_536;
 
 export class Supervised {
+  /** Those that run now, or will again in a moment. */
+  static readonly all = new Set<Supervised>();
+
   private process: ChildProcess | undefined;
   private stopping = false;
   private delay = FIRST_DELAY_MS;
@@ -34,7 +37,12 @@ export class Supervised {
   readonly lastLines: string[] = [];
 
   constructor(private readonly program: Program) {
+    Supervised.all.add(this);
     this.start();
+  }
+
+  get name(): string {
+    return this.program.name;
   }
 
   get pid(): number | undefined {
@@ -50,7 +58,10 @@ export class Supervised {
     child.on("error", (error) => say(`${this.program.name}: ${error.message}`));
     child.on("close", (code, signal) => {
       if (this.stopping) return;
-      if (code !== null && code === this.program.fatalCode) return this.program.onFatal?.();
+      if (code !== null && code === this.program.fatalCode) {
+        Supervised.all.delete(this);
+        return this.program.onFatal?.();
+      }
       this.delay = Date.now() - startedAt > HEALTHY_MS ? FIRST_DELAY_MS : Math.min(this.delay * 2, MAX_DELAY_MS);
       say(`${this.program.name} ended (${signal ?? code}); starting it again in ${this.delay} ms`);
       this.timer = setTimeout(() => this.start(), this.delay);
@@ -74,6 +85,11 @@ export class Supervised {
   async stop(): Promise<void> {
     this.stopping = true;
     clearTimeout(this.timer);
+    await this.end();
+    Supervised.all.delete(this);
+  }
+
+  private async end(): Promise<void> {
     const child = this.process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));

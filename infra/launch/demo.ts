@@ -14,5 +14,7 @@ const INPUTS = [
 export function demo(): Promise<number> {
   const args = ["run", "infinitetalk", ...INPUTS.flatMap((one) => ["--input", one]), "--out", join(ROOT, "demo")];
   const child = spawn(process.execPath, [join(ROOT, "apps/runtime/bin/spindle.mjs"), ...args], { cwd: ROOT, stdio: "inherit" });
+  // It ends what it started before it ends itself.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => child.on("exit", (code) => resolve(code ?? 1)));
 }

@@ -1,8 +1,9 @@
-// After a launcher that was killed: what it had started is ended before anything new begins.
-import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+// Which launcher has this clone, and what it started: written down, so that the next start waits for it, joins it or ends what it left.
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Supervised } from "./child.ts";
 import { HOME, sharedFolder } from "./paths.ts";
 import { say } from "./say.ts";
 
@@ -13,16 +14,28 @@ interface Known {
   born: string;
 }
 
-const FILE = join(HOME, "processes.json");
+type Phase = "starting" | "running" | "stopping";
 
-async function bornOf(pid: number): Promise<string | undefined> {
-  const line = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  const fields = line?.slice(line.lastIndexOf(")") + 2).split(" ");
-  return fields?.[0] === "Z" ? undefined : fields?.[19];
+interface Launch {
+  launcher?: Known & { phase: Phase; url?: string };
+  children: Known[];
 }
 
-async function alive(one: Known): Promise<boolean> {
-  if (process.platform === "linux") return (await bornOf(one.pid)) === one.born;
+const FILE = join(HOME, "processes.json");
+
+function bornOf(pid: number): string | undefined {
+  let line: string | undefined;
+  try {
+    line = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return undefined;
+  }
+  const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" ? undefined : fields[19];
+}
+
+function alive(one: Known): boolean {
+  if (process.platform === "linux") return bornOf(one.pid) === one.born;
   try {
     process.kill(one.pid, 0);
     return true;
@@ -31,27 +44,38 @@ async function alive(one: Known): Promise<boolean> {
   }
 }
 
-export async function remember(children: { name: string; pid: number | undefined }[]): Promise<void> {
-  const all = [{ name: "launcher", pid: process.pid as number | undefined }, ...children];
-  const known = await Promise.all(
-    all.flatMap(({ name, pid }) => (pid ? [bornOf(pid).then((born) => ({ name, pid, born: born ?? "" }))] : [])),
-  );
-  await mkdir(HOME, { recursive: true });
-  await writeFile(FILE, JSON.stringify(known));
+/** Writes down this launcher and its children. At once: a signal may be the last thing that happens. */
+export function remember(phase: Phase, url?: string): void {
+  const known = (name: string, pid: number | undefined): Known[] => (pid ? [{ name, pid, born: bornOf(pid) ?? "" }] : []);
+  const launch: Launch = {
+    launcher: { ...(known("launcher", process.pid)[0] as Known), phase, ...(url === undefined ? {} : { url }) },
+    children: [...Supervised.all].flatMap((one) => known(one.name, one.pid)),
+  };
+  mkdirSync(HOME, { recursive: true, mode: 0o700 });
+  writeFileSync(`${FILE}.new`, JSON.stringify(launch));
+  renameSync(`${FILE}.new`, FILE);
 }
 
-/** The launcher that runs in this clone already, if one does. */
-export async function runningLauncher(): Promise<boolean> {
-  const launcher = (await read()).find((one) => one.name === "launcher");
-  return launcher !== undefined && launcher.pid !== process.pid && (await alive(launcher));
+/**
+ * Waits until it is clear what this start has to do: one that starts is waited for, and so is the end of one that stops.
+ * Returns the URL of the launcher that runs in this clone, or undefined if there is none.
+ */
+export async function runningLauncher(): Promise<string | undefined> {
+  for (let said: Phase | undefined; ; await sleep(100)) {
+    const { launcher } = read();
+    if (!launcher || launcher.pid === process.pid || !alive(launcher)) return undefined;
+    if (launcher.phase === "running") return launcher.url;
+    if (said !== launcher.phase) say(`Spindle is ${launcher.phase} in this folder (process ${launcher.pid}); waiting for it`);
+    said = launcher.phase;
+  }
 }
 
 export async function endLeftovers(): Promise<void> {
   const left: Known[] = [];
-  for (const one of await read()) if (one.name !== "launcher" && (await alive(one))) left.push(one);
+  for (const one of read().children) if (alive(one)) left.push(one);
   const postmaster = join(sharedFolder("postgres"), "data/postmaster.pid");
   const pid = existsSync(postmaster) ? Number((await readFile(postmaster, "utf8")).split("\n")[0]) : 0;
-  const born = pid > 0 ? await bornOf(pid) : undefined;
+  const born = pid > 0 ? bornOf(pid) : undefined;
   const command = born ? await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "") : "";
   if (born && command.includes("postgres") && !left.some((one) => one.pid === pid)) left.push({ name: "postgres", pid, born });
   if (left.length === 0) return;
@@ -65,18 +89,18 @@ export async function endLeftovers(): Promise<void> {
   };
   for (const one of left) signal(one, one.name === "postgres" ? "SIGINT" : "SIGTERM");
   for (let waited = 0; waited < 8000; waited += 100) {
-    const still = await Promise.all(left.map(alive));
-    if (!still.includes(true)) break;
+    if (!left.some(alive)) break;
     if (waited === 6000) for (const one of left) signal(one, "SIGKILL");
     await sleep(100);
   }
   await rm(FILE, { force: true });
 }
 
-async function read(): Promise<Known[]> {
+function read(): Launch {
   try {
-    return JSON.parse(await readFile(FILE, "utf8")) as Known[];
+    const found = JSON.parse(readFileSync(FILE, "utf8")) as Launch;
+    return Array.isArray(found.children) ? found : { children: [] };
   } catch {
-    return [];
+    return { children: [] };
   }
 }

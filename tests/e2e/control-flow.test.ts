@@ -142,3 +142,35 @@ test("what did not change is not run again; parts, plan, fork and comparison", a
   await shot(page, "compare");
   expect(ada.complaints.filter((one) => !/status of 422/.test(one))).toEqual([]);
 });
+
+test("a node that nothing can run now is said on the card, on the button, in the problems and in the plan", async () => {
+  await open(
+    graphOf(
+      [
+        { ...node("say", "text.template", { template: "hello" }), name: "Say" } as never,
+        { ...node("wait", "dummy.dummy_task", { seconds: 1 }, "python"), name: "Wait" } as never,
+      ],
+      [],
+      positions({ say: [0, 0], wait: [420, 0] }),
+    ),
+  );
+  const sentence = /Wait cannot run now: no engine of .+ is live/;
+  const run = page.getByRole("button", { name: "No live engine" });
+  await run.waitFor();
+  expect([await run.isDisabled(), await run.getAttribute("title")]).toEqual([true, expect.stringMatching(sentence)]);
+  await card("Wait").getByText(sentence).waitFor();
+  await page.getByText(sentence).nth(1).waitFor();
+  await page.getByRole("button", { name: "More ways to run" }).click();
+  await page.getByRole("menuitem", { name: "What would run" }).click();
+  await page.getByRole("dialog").getByText(sentence).waitFor();
+  await page.getByRole("dialog").getByText("Cannot run").waitFor();
+  await shot(page, "not-live");
+  await page.getByRole("button", { name: "Done", exact: true }).click();
+  await page.goto(`${spindle.url}/templates/infinitetalk`);
+  await page.getByRole("button", { name: "No live engine" }).waitFor();
+  await page
+    .getByRole("status")
+    .getByText(/cannot run now/)
+    .waitFor();
+  await shot(page, "not-live-template");
+});

@@ -352,3 +352,25 @@ test("what is not there is a 404 that says which kind of thing is not", async ()
   for (const [code, path, method = "GET", body] of cases) expect(await ask(path, method, body), `${method} ${path}`).toEqual([404, code]);
   expect((await ended(spindle.url, run)).state).toBe("succeeded");
 });
+
+test("a worker that is away for a moment keeps its engines: what is started then runs as it would have", async () => {
+  const engines = async (id: string) => (await ended(spindle.url, id)).nodes.map(({ node: one, engine }) => [one, engine]);
+  const talk = async () =>
+    (await (await fetch(`${spindle.url}/api/infinitetalk?force=1`, { method: "POST", body: talkForm() })).json()).jobId;
+  const expected = await engines(await talk());
+  const worker = spindle.processes.worker?.pid as number;
+  process.kill(worker, "SIGSTOP");
+  let id: string;
+  try {
+    await until(
+      async () => /^down: no worker has reported since /.test((await health(spindle.url)).parts.python ?? ""),
+      20_000,
+      "it is away",
+    );
+    id = await talk();
+    expect(id).toBeTruthy();
+  } finally {
+    process.kill(worker, "SIGCONT");
+  }
+  expect(await engines(id)).toEqual(expected);
+});

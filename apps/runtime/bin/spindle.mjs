@@ -15,5 +15,5 @@ function loader() {
 
 const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 const child = spawn(process.execPath, ["--import", loader(), main, ...process.argv.slice(2)], { stdio: "inherit" });
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code) => process.exit(code ?? 1));

@@ -21,6 +21,7 @@ interface Options {
   dry?: boolean;
 }
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const POLL_MS = 300;
 const OUTAGE_MS = 60_000;
 const EXTENSIONS: Record<string, string> = {
@@ -42,10 +43,10 @@ export async function run(graph: string, options: Options): Promise<number> {
   const read = text === undefined ? undefined : readGraphText(text);
   if (read && !read.graph) throw new Error(read.issues.map((one) => one.message).join("\n"));
   const form = await formOf(options.input);
-  const server = await findServer();
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
-  process.once("SIGINT", onSignal);
+  for (const signal of SIGNALS) process.on(signal, onSignal); // a terminal and a parent may both send it
+  const server = await findServer(interrupt.signal);
   try {
     const asked = [
       ...(options.force ? ["force=1"] : []),
@@ -83,7 +84,7 @@ export async function run(graph: string, options: Options): Promise<number> {
     else if (!options.json && !options.out) process.stdout.write(`${JSON.stringify(done.outputs, null, 2)}\n`);
     return done.state === "succeeded" ? 0 : 1;
   } finally {
-    process.off("SIGINT", onSignal);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
     await server.stop();
   }
 }
@@ -129,7 +130,9 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
   });
   const isTerminal = process.stderr.isTTY === true;
   if (isTerminal) bar.start(100, 0, { now: "" });
-  interrupt.addEventListener("abort", () => void call(`${url}/api/runs/${id}/cancel`, { method: "POST" }).catch(() => {}));
+  const cancel = () => void call(`${url}/api/runs/${id}/cancel`, { method: "POST" }).catch(() => {});
+  if (interrupt.aborted) cancel();
+  interrupt.addEventListener("abort", cancel);
   try {
     for (let seen = Date.now(); ; ) {
       const run = await call(`${url}/api/runs/${id}`).then(

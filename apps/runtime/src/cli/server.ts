@@ -10,7 +10,7 @@ export interface Found {
   stop(): Promise<void>;
 }
 
-const PATIENCE_MS = 15 * 60_000;
+const START_MS = 15 * 60_000;
 const PLANES_MS = 15_000;
 const POLL_MS = 200;
 const nothing = async (): Promise<void> => {};
@@ -40,9 +40,18 @@ async function running(): Promise<string | undefined> {
   return text === undefined ? undefined : (JSON.parse(text) as { url: string }).url;
 }
 
+/** @param interrupt ends a start that is under way */
+export async function findServer(interrupt: AbortSignal): Promise<Found> {
+  const url = await runningServer();
+  if (url === undefined && process.env.SPINDLE_URL) throw new Error(`No Spindle answers at ${process.env.SPINDLE_URL}.`);
+  if (url === undefined) return startServer(interrupt);
+  await planesReport(url, interrupt);
+  return { url, stop: nothing };
+}
+
 /** A server that has just been started does not know yet what its workers offer. */
-async function planesReport(url: string): Promise<void> {
-  for (const end = Date.now() + PLANES_MS; ; await sleep(POLL_MS)) {
+async function planesReport(url: string, interrupt: AbortSignal): Promise<void> {
+  for (const end = Date.now() + PLANES_MS; !interrupt.aborted; await sleep(POLL_MS)) {
     const { parts } = (await (await call(`${url}/health`)).json()) as { parts: Record<string, string> };
     const silent = Object.keys(parts).filter((part) => parts[part] === "starting");
     if (silent.length === 0) return;
@@ -52,30 +61,42 @@ async function planesReport(url: string): Promise<void> {
   }
 }
 
-export async function findServer(): Promise<Found> {
-  const url = await runningServer();
-  if (url !== undefined) {
-    await planesReport(url);
-    return { url, stop: nothing };
-  }
-  if (process.env.SPINDLE_URL) throw new Error(`No Spindle answers at ${process.env.SPINDLE_URL}.`);
+/** `npm start`, which prints its URL when everything it started has reported. It joins one that runs or starts in this clone, and ends then. */
+async function startServer(interrupt: AbortSignal): Promise<Found> {
   process.stderr.write("spindle: no server runs here; starting one for this run\n");
-  const child = spawn(process.execPath, [join(ROOT, "infra/setup/root.mjs"), "start"], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
-  const started = await new Promise<string>((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error("The server did not start in time.")), PATIENCE_MS);
+  // A group of its own: Ctrl C is for the run, and the server is ended after it.
+  const child = spawn(process.execPath, [join(ROOT, "infra/setup/root.mjs"), "start"], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  });
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const stop = async () => {
+    child.kill("SIGTERM"); // does nothing to one that has ended
+    await ended;
+  };
+  const printed = new Promise<string>((resolve) => {
     let text = "";
     child.stdout.on("data", (chunk: Buffer) => {
       text += chunk;
-      const found = /https?:\/\/\S+/.exec(text);
-      if (found) resolve(found[0]);
-      if (found) clearTimeout(late);
+      const [found] = /https?:\/\/\S+(?=\s)/.exec(text) ?? [];
+      if (found) resolve(found);
     });
-    child.on("exit", (code) => reject(new Error(`The server ended (${code}) before it answered.`)));
   });
-  const stop = async () => {
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGTERM");
-    await ended;
-  };
-  return { url: started, stop };
+  const late = AbortSignal.any([interrupt, AbortSignal.timeout(START_MS)]);
+  const gaveUp = new Promise<never>((_, reject) => {
+    const giveUp = () => reject(new Error(interrupt.aborted ? "Interrupted." : "The server did not start in time."));
+    if (late.aborted) giveUp();
+    late.addEventListener("abort", giveUp);
+  });
+  const died = ended.then(async (code) => {
+    await sleep(POLL_MS); // what it printed last is read first
+    throw new Error(`The server ended (${code}) before it answered.`);
+  });
+  try {
+    return { url: await Promise.race([printed, died, gaveUp]), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }

@@ -1,0 +1,108 @@
+// `npm start` and `npm run demo` from the outside: what they print is true when they print it, and nothing stays behind.
+import { rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildDatabaseClient, buildEditor } from "../../infra/launch/build.ts";
+import { ROOT } from "../../infra/launch/paths.ts";
+import { Home, slowWorker } from "../support/launcher.ts";
+import { talkForm } from "../support/samples.ts";
+import { ended, health, until } from "../support/spindle.ts";
+
+const VIDEO = join(ROOT, "demo/video.mp4");
+const PATIENCE_MS = 240_000;
+
+let home: Home;
+beforeAll(async () => {
+  home = await Home.make();
+  await buildDatabaseClient();
+  await buildEditor();
+}, 600_000);
+afterAll(() => home?.remove());
+
+async function talk(url: string): Promise<string> {
+  const answer = await fetch(`${url}/api/infinitetalk`, { method: "POST", body: talkForm() });
+  const body = await answer.json();
+  expect(answer.status, JSON.stringify(body)).toBe(202);
+  return body.jobId;
+}
+
+describe("a start", () => {
+  test(
+    "prints its URL when its worker has reported, however late: the first run ends",
+    async () => {
+      const start = home.run("start", await slowWorker(home, 7));
+      const url = await start.url();
+      expect((await ended(url, await talk(url))).state).toBe("succeeded");
+      const second = home.run("start");
+      expect([await second.ended, await second.url()]).toEqual([0, url]);
+      expect(second.err).toContain("runs in this folder already");
+    },
+    PATIENCE_MS,
+  );
+  test(
+    "while the former one stops waits for its end",
+    async () => {
+      process.kill(home.written().launcher.pid, "SIGTERM");
+      await until(async () => home.written().launcher.phase === "stopping", 10_000, "the former one stops");
+      const next = home.run("start");
+      const url = await next.url();
+      expect(next.err).toContain("Spindle is stopping in this folder");
+      expect((await health(url)).status).toBe("up");
+      expect(next.process.exitCode).toBeNull();
+    },
+    PATIENCE_MS,
+  );
+  test(
+    "after kill -9 of the former launcher ends what that one left",
+    async () => {
+      const before = home.written();
+      process.kill(before.launcher.pid, "SIGKILL");
+      const next = home.run("start");
+      const url = await next.url();
+      expect(next.err).toMatch(/ending what an earlier start left behind: .*runtime/);
+      expect((await health(url)).status).toBe("up");
+      const now = home.written();
+      expect(now.launcher.pid).not.toBe(before.launcher.pid);
+      expect(now.children.map(({ name }) => name).sort()).toEqual(["postgres", "redis", "runtime", "worker"]);
+      for (const { pid } of before.children) expect(now.children.map((one) => one.pid)).not.toContain(pid);
+    },
+    PATIENCE_MS,
+  );
+  test(
+    "that is ended while it starts leaves nothing",
+    async () => {
+      process.kill(home.written().launcher.pid, "SIGTERM");
+      const next = home.run("start", await slowWorker(home, 7));
+      await until(async () => home.written().children.some(({ name }) => name === "runtime"), 60_000, "the runtime is started");
+      expect(home.written().launcher.phase).toBe("starting");
+      next.process.kill("SIGTERM");
+      expect([await next.ended, next.out, home.running()]).toEqual([0, "", []]);
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe("the demo", () => {
+  test(
+    "where nothing runs starts the product, makes the video and ends everything",
+    async () => {
+      await rm(VIDEO, { force: true });
+      const demo = home.run("demo", await slowWorker(home, 4));
+      expect(await demo.ended, demo.err).toBe(0);
+      expect((await stat(VIDEO)).size).toBeGreaterThan(10_000);
+      expect(home.running()).toEqual([]);
+    },
+    PATIENCE_MS,
+  );
+  test(
+    "whose worker never comes names the plane, fails with what to do, and ends everything",
+    async () => {
+      const demo = home.run("demo", await slowWorker(home, 1e6));
+      expect(await demo.ended).toBe(1);
+      expect(demo.err).toContain("no worker of the python plane has reported");
+      expect(demo.err).toMatch(/cannot run now: no engine of .+ is live .*Start a worker of the python plane/);
+      expect(home.running()).toEqual([]);
+    },
+    PATIENCE_MS,
+  );
+});
