@@ -1,10 +1,14 @@
 // What a start refuses, what survives a restart, and what the interface's numbers rest on.
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { RunRecord } from "../../apps/runtime/src/record/record.ts";
+import { migrate } from "../../apps/runtime/src/store/migrate.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { startRedis } from "../../infra/launch/redis.ts";
 import { talkForm } from "../support/samples.ts";
@@ -56,6 +60,42 @@ test("a port that is taken is said, and the next is used", async () => {
   await rm(home, { recursive: true, force: true });
   expect(text).toMatch(new RegExp(`Port ${port} is taken`));
   expect(text).not.toContain(`listening http://127.0.0.1:${port}\n`);
+});
+
+test("a runtime takes over runs only once it listens: none that it cannot survive keeps its port shut", async () => {
+  const last = createServer();
+  await new Promise<void>((resolve) => last.listen(65_535, "127.0.0.1", resolve));
+  const home = await mkdtemp(join(tmpdir(), "spindle-home-"));
+  const admin = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
+  await admin.connect();
+  await admin.query("CREATE DATABASE unfinished");
+  const url = new URL(spindle.env.DATABASE_URL as string);
+  url.pathname = "/unfinished";
+  const pool = new pg.Pool({ connectionString: url.href });
+  try {
+    await migrate(pool);
+    const [run, revision] = [randomUUID(), randomUUID()];
+    await pool.query("INSERT INTO revision (id, hash, document) VALUES ($1, $2, $3)", [revision, revision, JSON.stringify(graphOf([]))]);
+    await new RunRecord(pool).create({
+      id: run,
+      revision,
+      title: "t",
+      inputs: {},
+      engines: {},
+      options: {},
+      submitter: "",
+      nodes: [],
+    });
+    const { code, text } = await runtime({ PORT: "65535", SPINDLE_HOME: home, DATABASE_URL: url.href });
+    expect(code, text).toBe(78);
+    const { rows } = await pool.query("SELECT state, owner FROM run");
+    expect(rows).toEqual([{ state: "queued", owner: null }]);
+    expect(text).toMatch(/EADDRINUSE/);
+  } finally {
+    await Promise.all([pool.end(), admin.end()]);
+    last.close();
+    await rm(home, { recursive: true, force: true });
+  }
 });
 
 test("an address that everybody can reach is refused without somebody who checks who is there", async () => {

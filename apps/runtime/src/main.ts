@@ -38,6 +38,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const store = config.s3 ? await s3Store(config.s3) : folderStore(join(config.home, "store"));
   await store.check();
   const artifacts = new Artifacts(store, db, join(config.home, "uploads"));
+  await artifacts.sweep();
   const record = new RunRecord(db.pool, db.changes);
   const live = new LiveBoard();
   const decisions = new Decisions(record);
@@ -80,7 +81,6 @@ async function start(config: Config): Promise<() => Promise<void>> {
   line.start(onError);
   await workers.start();
   await library.start();
-  engine.start();
   const running = await serve(
     { config, db, artifacts, record, live, workers, engine, library, graphs, runs, people, plans, templates },
     documents,
@@ -89,6 +89,8 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const url = `http://${config.host}:${running.port}`;
   await writeFile(join(config.home, "server.json"), JSON.stringify({ url, pid: process.pid }));
   console.log(`listening ${url}`);
+  // Last: the port is open whatever the runs are like that are taken over.
+  engine.start();
   return async () => {
     library.stop();
     line.stop();
