@@ -13,20 +13,21 @@ export type Probed = { mime: string; width?: number; height?: number; duration?:
  * How files of each media type begin, as Latin-1. This is checked before any library sees a file: parsers of formats that nobody
  * needs have looped for ever on sixteen bytes. Pictures in MP4's container (HEIC, AVIF) are no videos.
  */
-const BEGINNINGS: readonly (readonly [mime: string, beginning: RegExp])[] = [
-  ["image/png", /^\x89PNG\r\n\x1a\n/],
-  ["image/jpeg", /^\xff\xd8\xff/],
-  ["image/webp", /^RIFF[^]{4}WEBPVP8/],
+const BEGINNINGS: readonly (readonly [mime: string, beginning: string | RegExp])[] = [
+  ["image/png", "\x89PNG\r\n\x1a\n"],
+  ["image/jpeg", "\xff\xd8\xff"],
+  ["image/webp", /^RIFF.{4}WEBPVP8/s],
   ["image/gif", /^GIF8[79]a/],
-  ["image/bmp", /^BM/],
-  ["image/tiff", /^(?:II\*\0|MM\0\*)/],
-  ["audio/wav", /^RIFF[^]{4}WAVE/],
-  ["audio/flac", /^fLaC/],
-  ["audio/ogg", /^OggS/],
-  ["audio/aiff", /^FORM[^]{4}AIF[FC]/],
+  ["image/bmp", "BM"],
+  ["image/tiff", "II*\0"],
+  ["image/tiff", "MM\0*"],
+  ["audio/wav", /^RIFF.{4}WAVE/s],
+  ["audio/flac", "fLaC"],
+  ["audio/ogg", "OggS"],
+  ["audio/aiff", /^FORM.{4}AIF[FC]/s],
   ["audio/mpeg", /^(?:ID3|\xff[\xe0-\xff])/],
-  ["video/mp4", /^[^]{4}ftyp(?!hei|hev|mif1|msf1|avi[fs])/],
-  ["video/webm", /^\x1a\x45\xdf\xa3/],
+  ["video/mp4", /^.{4}ftyp(?!hei|hev|mif1|msf1|avi[fs])/s],
+  ["video/webm", "\x1a\x45\xdf\xa3"],
 ];
 const BEGINNING_BYTES = 16;
 /** Containers of moving pictures that may hold nothing but sound. */
@@ -40,7 +41,7 @@ disableTypes(types.filter((one) => !SIZED.has(one)));
 /** The media type that a file's first bytes show; undefined if Spindle does not know the format. */
 export function mediaType(head: Uint8Array): string | undefined {
   const text = Buffer.from(head.subarray(0, BEGINNING_BYTES)).toString("latin1");
-  return BEGINNINGS.find(([, beginning]) => beginning.test(text))?.[0];
+  return BEGINNINGS.find(([, beginning]) => (typeof beginning === "string" ? text.startsWith(beginning) : beginning.test(text)))?.[0];
 }
 
 /** Why a file that begins so is not of the media type it is said to be. Types without a known beginning are not doubted. */
