@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import { Refused } from "../refused.ts";
-import { isOutage } from "../store/patient.ts";
+import { isDiskFull, isOutage } from "../store/patient.ts";
 
 /** Express 4 does not look at promises: this does. */
 export const handle =
@@ -21,6 +21,7 @@ export const errors =
   (onError: (where: string, error: unknown) => void): ErrorRequestHandler =>
   (error, request, response, next) => {
     if (response.headersSent) return next(error);
+    if (request.destroyed && !request.complete) return; // its client cut it off: nobody hears the answer, and nothing failed here
     if (error instanceof Refused) {
       const { retryAfterSeconds } = error.details;
       if (typeof retryAfterSeconds === "number") response.set("retry-after", String(retryAfterSeconds));
@@ -33,6 +34,12 @@ export const errors =
         .status(503)
         .set("retry-after", "2")
         .json({ error: { code: "service.unavailable", message: "The database or the bus does not answer now. Try again in a moment." } });
+    if (isDiskFull(error)) {
+      onError(`${request.method} ${request.path}`, error);
+      return void response.status(507).json({
+        error: { code: "service.disk_full", message: "The server's disk is full. Free some space there, then try again." },
+      });
+    }
     onError(`${request.method} ${request.path}`, error);
     response.status(500).json({ error: { code: "internal", message: "The runtime failed; its log says where." } });
   };

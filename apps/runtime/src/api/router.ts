@@ -2,14 +2,15 @@ import { enginesNotLive, readAnyText } from "@spindle/graph-model";
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 import { Refused } from "../refused.ts";
+import { storedText } from "../store/storable.ts";
 import { procedure, router } from "./trpc.ts";
 import { watchLibrary, watchRun } from "./watch.ts";
 
 const id = z.string().uuid();
 const name = z.string().trim().min(1).max(200);
-const path = z.string().min(1).max(2000);
+const path = storedText(2000).min(1);
 const values = z.record(z.string(), z.unknown());
-const node = z.string().max(64);
+const node = storedText(64);
 const byNode = z.record(node, values);
 const runOptions = z.strictObject({
   force: z.union([z.literal(true), z.array(node).max(5000)]).optional(),
@@ -36,9 +37,7 @@ const graphs = router({
 
 const runs = router({
   list: procedure
-    .input(
-      z.object({ graphId: id.optional(), template: z.string().max(80).optional(), take: z.number().int().min(1).max(200).default(50) }),
-    )
+    .input(z.object({ graphId: id.optional(), template: storedText(80).optional(), take: z.number().int().min(1).max(200).default(50) }))
     .query(({ ctx, input: { take, ...filter } }) => ctx.runs.list(filter, take)),
   get: procedure.input(z.object({ id })).query(({ ctx, input }) => ctx.runs.get(input.id)),
   /** Runs the server's document of a graph. */
@@ -49,7 +48,7 @@ const runs = router({
       title,
       graphId: input.graphId,
       options: clean(input.options ?? {}),
-      submitter: ctx.submitter,
+      submitter: ctx.connection.submitter,
     });
   }),
   /** What a run would do, and how long it would take. */
@@ -59,14 +58,12 @@ const runs = router({
   }),
   fork: procedure
     .input(z.object({ id, node: node.optional(), params: byNode.optional(), outputs: byNode.optional(), inputs: values.optional() }))
-    .mutation(({ ctx, input: { id: run, ...change } }) => ctx.runs.fork(run, clean(change), ctx.submitter)),
+    .mutation(({ ctx, input: { id: run, ...change } }) => ctx.runs.fork(run, clean(change), ctx.connection.submitter)),
   clearCache: procedure.input(z.object({ graphId: id.optional() })).mutation(({ ctx, input }) => ctx.runs.clearCache(input.graphId)),
   cancel: procedure.input(z.object({ id })).mutation(({ ctx, input }) => ctx.runs.cancel(input.id)),
   cancelNode: procedure.input(z.object({ id, path })).mutation(({ ctx, input }) => ctx.runs.cancelNode(input.id, input.path)),
   /** Every node run of a node: visits, elements, and what ran in subgraphs. */
-  nodeRuns: procedure
-    .input(z.object({ id, node: z.string().max(64).optional() }))
-    .query(({ ctx, input }) => ctx.runs.nodeRuns(input.id, input.node)),
+  nodeRuns: procedure.input(z.object({ id, node: node.optional() })).query(({ ctx, input }) => ctx.runs.nodeRuns(input.id, input.node)),
   /** What the tries of a node run wrote. */
   logs: procedure.input(z.object({ id, path })).query(({ ctx, input }) => ctx.runs.logs(input.id, input.path)),
   questions: procedure.input(z.object({ id })).query(({ ctx, input }) => ctx.people.questions(input.id)),
@@ -110,7 +107,7 @@ const templates = router({
   }),
   start: procedure.input(z.object({ name: z.string().max(80), inputs: values })).mutation(({ ctx, input }) => {
     const { graph, title } = ctx.templates.find(input.name);
-    return ctx.runs.start(graph, input.inputs, { title, template: input.name, submitter: ctx.submitter });
+    return ctx.runs.start(graph, input.inputs, { title, template: input.name, submitter: ctx.connection.submitter });
   }),
   /** A graph of one's own made from the template. */
   open: procedure.input(z.object({ name: z.string().max(80) })).mutation(({ ctx, input }) => {

@@ -4,19 +4,20 @@ import { z } from "zod";
 import { Refused } from "../refused.ts";
 import type { ForkRequest } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
+import { storedText } from "../store/storable.ts";
 import { submitterOf } from "./guard.ts";
 import { handle, uuid } from "./respond.ts";
 
 const answer = z.strictObject({
-  path: z.string().min(1).max(2000),
+  path: storedText(2000).min(1),
   values: z.record(z.string(), z.unknown()).default({}),
   button: z.string().max(80).optional(),
 });
-const place = z.strictObject({ path: z.string().min(1).max(2000) });
+const place = z.strictObject({ path: storedText(2000).min(1) });
 
-const byNode = z.record(z.string().max(64), z.record(z.string(), z.unknown()));
+const byNode = z.record(storedText(64), z.record(z.string(), z.unknown()));
 const fork = z.strictObject({
-  node: z.string().max(64).optional(),
+  node: storedText(64).optional(),
   params: byNode.optional(),
   outputs: byNode.optional(),
   inputs: z.record(z.string(), z.unknown()).optional(),
@@ -39,8 +40,8 @@ export function runRoutes({ runs, people, config }: Services): Router {
   routes.get(
     "/api/runs/:id/nodes",
     handle(async (request, response) => {
-      const { node } = request.query;
-      response.json(await runs.nodeRuns(uuid(request.params.id, "run"), typeof node === "string" ? node : undefined));
+      const { node } = read(z.object({ node: storedText(64).optional() }), request.query);
+      response.json(await runs.nodeRuns(uuid(request.params.id, "run"), node));
     }),
   );
   routes.get(

@@ -1,6 +1,7 @@
 // One port for page, API and sockets.
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { createExpressMiddleware } from "@trpc/server/adapters/express";
 import { applyWSSHandler } from "@trpc/server/adapters/ws";
 import express, { type RequestHandler } from "express";
@@ -10,17 +11,19 @@ import { CollabSockets } from "../collab/socket.ts";
 import { ROOT } from "../config.ts";
 import { Refused } from "../refused.ts";
 import type { Services } from "../services/services.ts";
+import { isOutage } from "../store/patient.ts";
 import { artifactRoutes } from "./artifacts.ts";
 import { editorRoutes } from "./editor.ts";
 import { type Guard, makeGuard, submitterOf } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
-import { errors } from "./respond.ts";
+import { errors, uuid } from "./respond.ts";
 import { restRoutes } from "./rest.ts";
 import { appRouter } from "./router.ts";
 import { taskRoutes } from "./task-objects.ts";
 
 const MAX_MESSAGE = 4 * 1024 * 1024;
-const UUID_PATH = /^\/collab\/([0-9a-f-]{36})$/;
+const METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
+const REFUSALS: Record<number, string> = { 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable" };
 
 const noSuchCall: RequestHandler = (_, __, next) => next(new Refused(404, "request.not_found", "There is no such call."));
 
@@ -47,14 +50,21 @@ export async function serve(
   });
   const admit =
     (admits: Guard): RequestHandler =>
-    (request, _, next) => {
+    (request, response, next) => {
       const why = admits(request, "http");
-      next(why ? new Refused(403, "request.forbidden", why) : undefined);
+      if (why) return next(new Refused(403, "request.forbidden", why));
+      if (!hasAddress(request)) return next(new Refused(400, "request.invalid", "The address of the request cannot be read."));
+      if (METHODS.includes(request.method)) return next();
+      response.set("allow", METHODS.join(", "));
+      next(new Refused(405, "request.invalid", `The method ${request.method} is not used here.`));
     };
   app.use(admit(machineGuard), healthRoutes(services), taskRoutes(services));
   app.use(["/tasks", "/workers"], noSuchCall);
   app.use(admit(guard), artifactRoutes(services), restRoutes(services));
-  const contextOf = ({ req }: { req: IncomingMessage }) => ({ ...services, submitter: submitterOf(req, services.config) });
+  const contextOf = ({ req }: { req: IncomingMessage }) => ({
+    ...services,
+    connection: { submitter: submitterOf(req, services.config), openCalls: 0 },
+  });
   app.use("/trpc", createExpressMiddleware({ router: appRouter, createContext: contextOf, maxBodySize: MAX_MESSAGE }));
   app.use("/api", noSuchCall);
   app.use(await editorRoutes(join(ROOT, "apps/editor"), config.dev));
@@ -70,21 +80,29 @@ export async function serve(
     keepAlive: { enabled: true, pingMs: 20_000, pongWaitMs: 10_000 },
   });
   const collab = new CollabSockets(documents, onError);
-  server.on("upgrade", async (request, socket, head) => {
-    const refuse = (status: string) => socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
-    socket.on("error", () => {});
-    if (guard(request, "socket")) return refuse("403 Forbidden");
-    const { pathname } = new URL(request.url ?? "/", "http://local");
-    if (pathname === "/trpc") return rpc.handleUpgrade(request, socket, head, (ws) => rpc.emit("connection", ws, request));
-    const graph = UUID_PATH.exec(pathname)?.[1];
-    const known = graph && (await services.graphs.find(graph).catch(() => undefined));
-    if (!known) return refuse("404 Not Found");
+  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    const why = guard(request, "socket");
+    if (why) throw new Refused(403, "request.forbidden", why);
+    if (!hasAddress(request)) throw new Refused(400, "request.invalid", "The address of the request cannot be read.");
+    const [path = ""] = (request.url ?? "").split("?");
+    if (path === "/trpc") return rpc.handleUpgrade(request, socket, head, (ws) => rpc.emit("connection", ws, request));
+    const graph = path.startsWith("/collab/") ? path.slice("/collab/".length) : undefined;
+    const known = await services.graphs.find(uuid(graph, "graph"));
     sockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
       ws.on("error", () => {});
       collab.connect(known.id, ws).catch((error) => {
         onError("collaboration", error);
         ws.close(1011);
       });
+    });
+  };
+  server.on("upgrade", (request, socket, head) => {
+    socket.on("error", () => {});
+    upgrade(request, socket, head).catch((error) => {
+      if (!(error instanceof Refused || isOutage(error))) onError("upgrade", error);
+      // Ended is not closed: a client that keeps its half open would keep the descriptor.
+      const status = error instanceof Refused ? error.status : 503;
+      socket.end(`HTTP/1.1 ${status} ${REFUSALS[status]}\r\nconnection: close\r\n\r\n`, () => socket.destroy());
     });
   });
   const port = await listen(server, config.host, config.port);
@@ -100,7 +118,11 @@ export async function serve(
   };
 }
 
+/** Libraries make a URL of the host and the path, and throw where that cannot be done. */
+const hasAddress = ({ url = "", headers }: IncomingMessage): boolean => url.startsWith("/") && URL.canParse(`http://${headers.host}`);
+
 const TRIES = 20;
+const MAX_PORT = 65_535;
 
 /** A port that is taken is no crash: the next one is tried, and said. */
 async function listen(server: Server, host: string, first: number): Promise<number> {
@@ -113,7 +135,7 @@ async function listen(server: Server, host: string, first: number): Promise<numb
       });
     });
     if (!error) return (server.address() as { port: number }).port;
-    if (error.code !== "EADDRINUSE" || port >= first + TRIES) throw error;
+    if (error.code !== "EADDRINUSE" || port >= Math.min(first + TRIES, MAX_PORT)) throw error;
     console.log(`Port ${port} is taken; trying ${port + 1}.`);
   }
 }

@@ -1,7 +1,7 @@
 import { initTRPC, TRPCError } from "@trpc/server";
 import { Refused } from "../refused.ts";
 import type { Services } from "../services/services.ts";
-import { isOutage } from "../store/patient.ts";
+import { isDiskFull, isOutage } from "../store/patient.ts";
 
 const CODES = {
   400: "BAD_REQUEST",
@@ -13,10 +13,24 @@ const CODES = {
   415: "UNSUPPORTED_MEDIA_TYPE",
   422: "UNPROCESSABLE_CONTENT",
   429: "TOO_MANY_REQUESTS",
+  405: "METHOD_NOT_SUPPORTED",
   503: "SERVICE_UNAVAILABLE",
 } as const;
 
-const t = initTRPC.context<Services & { submitter: string }>().create({
+/**
+ * How many calls one connection may have open, subscriptions among them. An editor has at most a handful of subscriptions, and all that
+ * it asks for while a page opens is some twenty calls.
+ */
+const MAX_OPEN_CALLS = 100;
+
+/** What the calls of one socket, or of one HTTP batch, have in common. */
+export interface Connection {
+  submitter: string;
+  openCalls: number;
+}
+
+const t = initTRPC.context<Services & { connection: Connection }>().create({
+  isDev: false, // else it works out a stack trace for each refusal, milliseconds of source maps for what nobody is shown
   errorFormatter: ({ shape, error }) => ({
     ...shape,
     data: {
@@ -34,8 +48,40 @@ const told = t.middleware(async ({ next }) => {
   const { cause } = result.error;
   if (cause instanceof Refused) throw new TRPCError({ code: CODES[cause.status], message: cause.message, cause });
   if (isOutage(cause)) throw new TRPCError({ code: "SERVICE_UNAVAILABLE", message: "The database or the bus does not answer now.", cause });
+  if (isDiskFull(cause))
+    throw new TRPCError({
+      code: "SERVICE_UNAVAILABLE",
+      message: "The server's disk is full. Free some space there, then try again.",
+      cause,
+    });
+  return result;
+});
+
+function open(connection: Connection): void {
+  if (connection.openCalls >= MAX_OPEN_CALLS)
+    throw new TRPCError({
+      code: "TOO_MANY_REQUESTS",
+      message: `This connection has ${MAX_OPEN_CALLS} calls open, which is the limit. End one, or wait for an answer.`,
+    });
+  connection.openCalls++;
+}
+
+async function* closing(connection: Connection, events: AsyncIterable<unknown>): AsyncGenerator<unknown> {
+  try {
+    yield* events;
+  } finally {
+    connection.openCalls--;
+  }
+}
+
+/** Refuses before anything is made for a call. A subscription that tRPC drops, as one whose id is in use, costs its connection a place. */
+const limited = t.middleware(async ({ ctx: { connection }, type, next }) => {
+  open(connection);
+  const result = await next();
+  if (type === "subscription" && result.ok) return { ...result, data: closing(connection, result.data as AsyncIterable<unknown>) };
+  connection.openCalls--;
   return result;
 });
 
 export const router = t.router;
-export const procedure = t.procedure.use(told);
+export const procedure = t.procedure.use(limited).use(told);

@@ -32,6 +32,12 @@ export function isOutage(error: unknown): boolean {
   );
 }
 
+/** Whether there was no space, on this machine's disk or on the database's. */
+export function isDiskFull(error: unknown): boolean {
+  const { code, message = "" } = (error ?? {}) as { code?: string; message?: string };
+  return code === "ENOSPC" || code === "EDQUOT" || code === "53100" || /No space left on device/.test(message);
+}
+
 /**
  * Waits out an outage. The call may have gone through although its answer was lost: use it only for changes that are
  * fenced or idempotent, and read the row again when such a change says "nothing moved".

@@ -1,3 +1,5 @@
+import { z } from "zod";
+
 const UNSTORABLE = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g;
 
 /** JSON text that PostgreSQL takes: it knows neither U+0000 nor half of a surrogate pair. */
@@ -7,3 +9,10 @@ export const storable = (value: unknown): string => storableText(JSON.stringify(
 
 /** A short text for a column of its own. */
 export const storableName = (name: string): string => name.replaceAll("\0", "").replaceAll(/\p{Surrogate}/gu, "\ufffd");
+
+/** A text by which something stored is looked up: one that cannot be stored is refused, for nothing has it. */
+export const storedText = (longest: number) =>
+  z
+    .string()
+    .max(longest)
+    .refine((text) => !text.includes("\0"), "The character U+0000 is not allowed");
