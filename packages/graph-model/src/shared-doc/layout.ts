@@ -19,3 +19,6 @@ export function mapOf(entries: Record<string, unknown>): Y.Map<unknown> {
 }
 
 export const isMap = (value: unknown): value is Y.Map<unknown> => value instanceof Y.Map;
+
+/** The parts of a document; whatever else an update brings is refused (admit.ts). */
+export const rootsOf = (doc: Y.Doc): ReadonlySet<unknown> => new Set<unknown>([nodesOf(doc), edgesOf(doc), headOf(doc)]);

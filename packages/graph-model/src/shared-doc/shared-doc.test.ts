@@ -109,4 +109,27 @@ describe("merging", () => {
     expect(graph.nodes).toHaveLength(1);
     expect(issues).toHaveLength(2);
   });
+  test("what JSON cannot carry is left out and named; the rest of the node stays", () => {
+    const doc = new Y.Doc();
+    const id = pass(doc);
+    setParam(doc, me, id, "good", [1, { a: undefined, b: Number.NaN }, undefined]);
+    for (const [name, value] of Object.entries({ big: 1n, bytes: new Uint8Array(2), text: new Y.Text("t"), map: new Y.Map([["k", 1]]) }))
+      setParam(doc, me, id, name, value);
+    let map: Y.Map<unknown> = doc.getMap("nodes");
+    for (let level = 0; level < 200; level++) {
+      const inner = new Y.Map<unknown>();
+      map.set("deep", inner);
+      map = inner;
+    }
+    const { graph, issues } = normalise(doc);
+    expect(graph.nodes).toMatchObject([{ id, params: { good: [1, { b: null }, null], map: { k: 1 } } }]);
+    expect(JSON.parse(JSON.stringify(graph))).toEqual(graph);
+    expect(issues.map((one) => one.message)).toEqual([
+      "A part of the node deep is left out. It is nested deeper than 32 levels.",
+      "The node deep is damaged and left out.",
+      `A part of the node ${id} is left out. It holds a bigint, which JSON cannot carry.`,
+      `A part of the node ${id} is left out. It holds bytes, which JSON cannot carry.`,
+      `A part of the node ${id} is left out. It holds something that is neither a map nor JSON.`,
+    ]);
+  });
 });
