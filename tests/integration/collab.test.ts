@@ -1,10 +1,12 @@
 // Shared documents over the real socket: what one person does reaches the other and the database; what is hostile does not.
-import { addNode, normalise } from "@spindle/graph-model/shared-doc";
+import { addNode, nodesOf, normalise, setParam } from "@spindle/graph-model/shared-doc";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
+import type { GraphAbout, GraphSummary } from "../../apps/runtime/src/services/graph-service.ts";
+import { UNAPPLIABLE, updateOf } from "../../packages/graph-model/src/shared-doc/random-updates.ts";
 import { type Spindle, startSpindle, until } from "../support/spindle.ts";
 
 let spindle: Spindle;
@@ -88,7 +90,7 @@ test.each<[string, Uint8Array]>([
   await new Promise((resolve) => attacker.once("open", resolve));
   const closed = new Promise<number>((resolve) => attacker.once("close", resolve));
   attacker.send(bytes);
-  expect(await closed).toBe(1008);
+  expect(await closed).toBe(4400);
   const mine = add(ada.doc);
   await until(async () => (await exported(graph)).includes(mine), 5000, "editing goes on");
 });
@@ -113,4 +115,98 @@ test("a socket from another site, to no graph, or too large a message is refused
   large.send(new Uint8Array(5 * 1024 * 1024));
   expect(await closed).toBe(1009);
   expect((await fetch(`${spindle.url}/health`)).status).toBe(200);
+});
+
+const trpc = async <T>(call: string, input?: unknown): Promise<T> => {
+  const query = input === undefined ? "" : `?input=${encodeURIComponent(JSON.stringify(input))}`;
+  const body = await (await fetch(`${spindle.url}/trpc/${call}${query}`)).json();
+  if (!body.result) throw new Error(`${call}: ${JSON.stringify(body.error)}`);
+  return body.result.data;
+};
+
+/** Sends one update over a socket of its own, and returns how the server closed it. */
+async function sendRaw(graph: string, update: Uint8Array): Promise<{ code: number; reason: string }> {
+  const socket = new WebSocket(`${socketUrl()}/${graph}`);
+  await new Promise((resolve) => socket.once("open", resolve));
+  const closed = new Promise<{ code: number; reason: string }>((resolve) =>
+    socket.once("close", (code, reason) => resolve({ code, reason: String(reason) })),
+  );
+  const size: number[] = [];
+  for (let rest = update.length; ; rest >>= 7) {
+    size.push(rest > 127 ? (rest & 127) | 128 : rest);
+    if (rest <= 127) break;
+  }
+  socket.send(Uint8Array.from([0, 2, ...size, ...update]));
+  return closed;
+}
+
+async function restartRuntime(): Promise<void> {
+  const killed = spindle.processes.runtime?.pid as number;
+  process.kill(killed, "SIGKILL");
+  await until(async () => spindle.processes.runtime?.pid !== killed && (await fetch(`${spindle.url}/health`)).ok, 60_000, "it is back");
+}
+
+const nest = (top: Y.Map<unknown>, depth: number): void => {
+  for (let map = top, level = 0; level < depth; level++) {
+    const inner = new Y.Map<unknown>();
+    map.set("x", inner);
+    map = inner;
+  }
+};
+const POISON: [string, (doc: Y.Doc) => void, RegExp][] = [
+  ["maps nested 1,000 deep", (doc) => nest(doc.getMap("nodes"), 1000), /nested deeper/],
+  ["a bigint", (doc) => setParam(doc, "me", "a", "n", 10n), /bigint/],
+  ["bytes", (doc) => setParam(doc, "me", "a", "n", { in: [new Uint8Array(3)] }), /bytes/],
+  ["a type that the layout has not", (doc) => setParam(doc, "me", "a", "n", new Y.Text("t")), /neither a map nor JSON/],
+  ["a root of its own", (doc) => doc.getMap("elsewhere").set("a", 1), /belongs to no part/],
+];
+
+test("what would break a document is refused with its reason, and one poisoned row harms no other", { timeout: 180_000 }, async () => {
+  const graph = await newGraph();
+  const other = await newGraph();
+  const ada = await join(graph);
+  for (const [what, edit, reason] of POISON) {
+    const closed = await sendRaw(
+      graph,
+      updateOf(ada.doc, (doc) => (nodesOf(doc), edit(doc))),
+    );
+    expect(closed.code, what).toBe(4400);
+    expect(closed.reason, what).toMatch(reason);
+  }
+  expect((await sendRaw(graph, UNAPPLIABLE)).code).toBe(4400);
+  const mine = add(ada.doc);
+  await until(async () => (await exported(graph)).includes(mine), 5000, "editing goes on");
+
+  const bad = Buffer.from(UNAPPLIABLE);
+  const big = Buffer.from(updateOf(ada.doc, (doc) => setParam(doc, "me", mine, "n", 10n)));
+  for (const bytes of [bad, big]) await db.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [graph, bytes]);
+  await restartRuntime();
+
+  expect(await exported(graph), "the graph opens without them").toEqual(ids(ada.doc));
+  const { setAside } = await trpc<GraphAbout>("graphs.get", { id: graph });
+  expect(setAside).toMatchObject({ edits: 2 });
+  const list = await trpc<GraphSummary[]>("graphs.list");
+  expect(list.find((one) => one.id === graph)).toMatchObject({ nodes: 2, setAside: 2 });
+  expect(list.find((one) => one.id === other)).toMatchObject({ nodes: 1, setAside: 0 });
+  const { rows } = await db.query("SELECT bytes, reason FROM doc_quarantine WHERE graph_id = $1 ORDER BY seq", [graph]);
+  expect(rows.map((row) => row.bytes)).toEqual([bad, big]);
+  expect(rows.map((row) => row.reason)).toEqual([expect.stringMatching(/cannot be applied/), expect.stringMatching(/bigint/)]);
+  await until(async () => ada.provider.synced, 20_000, "Ada is back");
+  const after = add(ada.doc);
+  await until(async () => (await exported(graph)).includes(after), 5000, "and edits on");
+  await restartRuntime();
+  expect(await exported(graph), "the second load sets nothing more aside").toEqual(ids(ada.doc));
+  expect((await trpc<GraphAbout>("graphs.get", { id: graph })).setAside).toMatchObject({ edits: 2 });
+});
+
+test("a graph that is removed says so to those who have it open", async () => {
+  const graph = await newGraph();
+  const ada = await join(graph);
+  const closed = new Promise<{ code: number }>((resolve) => ada.provider.once("closed", resolve));
+  await fetch(`${spindle.url}/trpc/graphs.remove`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ id: graph }),
+  });
+  expect((await closed).code).toBe(4404);
 });

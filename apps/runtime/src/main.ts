@@ -9,6 +9,7 @@ import { Artifacts } from "./artifacts/artifacts.ts";
 import { folderStore } from "./artifacts/folder-store.ts";
 import { s3Store } from "./artifacts/s3-store.ts";
 import { DocumentHost } from "./collab/document-host.ts";
+import { updateLog } from "./collab/update-log.ts";
 import { type Config, ROOT, readConfig } from "./config.ts";
 import { Engine } from "./engine/engine.ts";
 import { NodePlane } from "./engine/node-plane.ts";
@@ -70,7 +71,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     library: () => library.library(),
     onError,
   });
-  const documents = new DocumentHost(db);
+  const documents = new DocumentHost(updateLog(db), onError);
   const graphs = new GraphService(db, documents, () => library.library());
   const line = new Line(record, live, (task) => devicesOf(task, library.library()));
   const runs = new RunService(db, record, engine, graphs, live, line, () => library.library());

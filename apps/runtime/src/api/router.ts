@@ -24,7 +24,7 @@ const clean = <T extends object>(value: T) =>
 
 const graphs = router({
   list: procedure.query(({ ctx }) => ctx.graphs.list()),
-  get: procedure.input(z.object({ id })).query(({ ctx, input }) => ctx.graphs.find(input.id)),
+  get: procedure.input(z.object({ id })).query(({ ctx, input }) => ctx.graphs.about(input.id)),
   create: procedure.input(z.object({ name })).mutation(({ ctx, input }) => ctx.graphs.create(input.name)),
   rename: procedure.input(z.object({ id, name })).mutation(({ ctx, input }) => ctx.graphs.rename(input.id, input.name)),
   remove: procedure.input(z.object({ id })).mutation(({ ctx, input }) => ctx.graphs.remove(input.id)),

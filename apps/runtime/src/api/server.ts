@@ -90,10 +90,7 @@ export async function serve(
     const known = await services.graphs.find(uuid(graph, "graph"));
     sockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
       ws.on("error", () => {});
-      collab.connect(known.id, ws).catch((error) => {
-        onError("collaboration", error);
-        ws.close(1011);
-      });
+      collab.connect(known.id, ws);
     });
   };
   server.on("upgrade", (request, socket, head) => {

@@ -1,69 +1,141 @@
-// The server's documents (DESIGN C1): one Y.Doc per graph; an update is in PostgreSQL before anybody is told of it.
+// The server's documents (DESIGN C1): one Y.Doc per graph; an update is in PostgreSQL before anybody is told of it. A document is in
+// memory while somebody has it open, and a little longer.
+import { copyOf, replay, Tried } from "@spindle/graph-model/shared-doc";
 import * as Y from "yjs";
-import type { Database } from "../store/database.ts";
-import { patient } from "../store/patient.ts";
+import type { UpdateLog } from "./update-log.ts";
 
-export interface Hosted {
-  doc: Y.Doc;
-  /** Appends in order of arrival. */
-  tail: Promise<void>;
+/** Why a document ends under those who have it open: its graph was removed, or what is stored could not be applied here. */
+export type Ending = "removed" | "failed";
+type OnEnd = (ending: Ending) => void;
+
+export interface OpenDocument {
+  /** For reading. Its `update` events come after the update is stored. */
+  readonly doc: Y.Doc;
+  /** Stores an update, then applies it. Returns whether it was whole: else the edits it builds on are wanted. @throws EditRefused */
+  append(update: Uint8Array, origin: unknown): Promise<boolean>;
+  close(): void;
+}
+
+interface Hosted {
+  loading: Promise<Y.Doc>;
+  tried?: Tried;
+  /** Updates are tried, stored and applied one after another, in order of arrival. */
+  tail: Promise<unknown>;
+  holders: Set<OnEnd>;
+  idle?: NodeJS.Timeout;
 }
 
 export class DocumentHost {
-  private readonly hosted = new Map<string, Promise<Hosted>>();
+  private readonly hosted = new Map<string, Hosted>();
 
-  constructor(private readonly db: Database) {}
+  constructor(
+    private readonly log: UpdateLog,
+    private readonly onError: (where: string, error: unknown) => void,
+    private readonly idleMs = 60_000,
+  ) {}
 
-  async open(id: string): Promise<Y.Doc> {
-    return (await this.host(id)).doc;
+  /** How many documents are in memory. */
+  get size(): number {
+    return this.hosted.size;
   }
 
-  host(id: string): Promise<Hosted> {
-    const known = this.hosted.get(id);
-    if (known) return known;
-    const loading = this.load(id);
-    this.hosted.set(id, loading);
-    loading.catch(() => this.hosted.delete(id));
-    return loading;
+  /** Whoever opens a document closes it. */
+  async open(id: string, onEnd: OnEnd = () => {}): Promise<OpenDocument> {
+    const hosted = this.hosted.get(id) ?? this.host(id);
+    const close = this.hold(id, hosted, onEnd);
+    try {
+      const doc = await hosted.loading;
+      return { doc, close, append: (update, origin) => this.append(id, hosted, doc, update, origin) };
+    } catch (error) {
+      close();
+      throw error;
+    }
   }
 
-  drop(id: string): void {
-    this.hosted.delete(id);
+  async use<T>(id: string, act: (document: OpenDocument) => T | Promise<T>): Promise<T> {
+    const document = await this.open(id);
+    try {
+      return await act(document);
+    } finally {
+      document.close();
+    }
   }
 
-  /** Appends, then applies: what the document holds can always be loaded again. @throws Error for bytes that are no update */
-  async append(id: string, update: Uint8Array, origin: unknown): Promise<void> {
-    Y.decodeUpdate(update);
-    const hosted = await this.host(id);
-    const done = hosted.tail.then(async () => {
-      await patient(() =>
-        this.db.pool.query(
-          "WITH touched AS (UPDATE graph SET updated_at = now() WHERE id = $1) INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)",
-          [id, Buffer.from(update)],
-        ),
-      );
-      Y.applyUpdate(hosted.doc, update, origin);
+  /** An edit by the server itself, made on a copy, so that it takes everybody's way. */
+  change(id: string, edit: (doc: Y.Doc) => void): Promise<void> {
+    return this.use(id, async ({ doc, append }) => {
+      const copy = copyOf(doc);
+      const before = Y.encodeStateVector(copy);
+      edit(copy);
+      await append(Y.encodeStateAsUpdate(copy, before), "server");
     });
+  }
+
+  /** Ends a document for everybody who has it open. */
+  drop(id: string, ending: Ending): void {
+    const hosted = this.hosted.get(id);
+    if (!hosted) return;
+    this.forget(id, hosted);
+    for (const onEnd of [...hosted.holders]) onEnd(ending);
+  }
+
+  private host(id: string): Hosted {
+    const hosted: Hosted = { loading: this.load(id), tail: Promise.resolve(), holders: new Set() };
+    this.hosted.set(id, hosted);
+    hosted.loading.catch(() => this.forget(id, hosted));
+    return hosted;
+  }
+
+  private async load(id: string): Promise<Y.Doc> {
+    const { doc, refused } = replay(await this.log.read(id));
+    if (refused.length > 0) {
+      await this.log.setAside(id, refused, Y.encodeStateAsUpdate(doc));
+      this.onError("collaboration", `${refused.length} stored edits of graph ${id} were set aside: ${refused[0]?.reason}`);
+    }
+    return doc;
+  }
+
+  /** Keeps a document in memory until the function returned is called. */
+  private hold(id: string, hosted: Hosted, onEnd: OnEnd = () => {}): () => void {
+    const holder: OnEnd = (ending) => onEnd(ending);
+    hosted.holders.add(holder);
+    clearTimeout(hosted.idle);
+    return () => {
+      if (!hosted.holders.delete(holder) || hosted.holders.size > 0) return;
+      clearTimeout(hosted.idle);
+      hosted.idle = setTimeout(() => this.forget(id, hosted), this.idleMs).unref();
+    };
+  }
+
+  /** The next to open it gets it from its rows, which hold all that was acknowledged. */
+  private forget(id: string, hosted: Hosted): void {
+    clearTimeout(hosted.idle);
+    if (this.hosted.get(id) === hosted) this.hosted.delete(id);
+  }
+
+  private append(id: string, hosted: Hosted, doc: Y.Doc, update: Uint8Array, origin: unknown): Promise<boolean> {
+    const close = this.hold(id, hosted);
+    const done = hosted.tail.then(() => this.store(id, hosted, doc, update, origin)).finally(close);
     hosted.tail = done.catch(() => {});
-    await done;
+    return done;
   }
 
-  /** An edit by the server itself, made on a copy, so that it goes the same way as everybody's. */
-  async change(id: string, edit: (doc: Y.Doc) => void): Promise<void> {
-    const { doc } = await this.host(id);
-    const copy = new Y.Doc();
-    Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc));
-    const before = Y.encodeStateVector(copy);
-    edit(copy);
-    await this.append(id, Y.encodeStateAsUpdate(copy, before), "server");
-  }
-
-  private async load(id: string): Promise<Hosted> {
-    const { rows } = await this.db.pool.query<{ bytes: Buffer }>("SELECT bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [id]);
-    const doc = new Y.Doc();
-    doc.transact(() => {
-      for (const row of rows) Y.applyUpdate(doc, row.bytes);
-    }, "load");
-    return { doc, tail: Promise.resolve() };
+  private async store(id: string, hosted: Hosted, doc: Y.Doc, update: Uint8Array, origin: unknown): Promise<boolean> {
+    hosted.tried ??= new Tried(doc);
+    const { news, gap } = hosted.tried.admit(update);
+    if (!news) return !gap;
+    try {
+      await this.log.append(id, news);
+    } catch (error) {
+      hosted.tried.forget();
+      throw error;
+    }
+    try {
+      Y.applyUpdate(doc, news, origin);
+    } catch (error) {
+      this.onError("collaboration", error);
+      this.drop(id, "failed");
+    }
+    return !gap;
   }
 }

@@ -1,111 +1,183 @@
 // The y-websocket protocol on `ws` (y-protocols sync and awareness), in front of the document host.
+import { EditRefused } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import type { WebSocket } from "ws";
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from "y-protocols/awareness";
 import { messageYjsSyncStep1, messageYjsSyncStep2, messageYjsUpdate, writeSyncStep1, writeSyncStep2, writeUpdate } from "y-protocols/sync";
 import * as Y from "yjs";
-import type { DocumentHost } from "./document-host.ts";
+import type { DocumentHost, Ending, OpenDocument } from "./document-host.ts";
 
 const SYNC = 0;
 const AWARENESS = 1;
 /** Ours: the server's state vector after an append, so that an editor can say that everything is saved. */
 const SAVED = 4;
-const PING_MS = 20_000;
+
+/** How a socket is closed. y-websocket connects again after any code but 4400 to 4499: those last, and the page says so. */
+const CLOSE = {
+  refused: 4400,
+  removed: 4404,
+  restart: 1012,
+  broken: 1011,
+} as const;
 
 interface Room {
   awareness: Awareness;
+  /** With the awareness clients that came by each. */
   sockets: Map<WebSocket, Set<number>>;
+  close(): void;
+}
+
+export interface Beat {
+  /** Between pings. */
+  pingMs: number;
+  /** A socket that answers a ping no sooner is given up. */
+  pongMs: number;
 }
 
 export class CollabSockets {
-  private readonly rooms = new Map<string, Promise<Room>>();
+  private readonly rooms = new Map<Y.Doc, Room>();
 
   constructor(
     private readonly documents: DocumentHost,
     private readonly onError: (where: string, error: unknown) => void,
+    private readonly beat: Beat = { pingMs: 20_000, pongMs: 10_000 },
   ) {}
 
-  async connect(id: string, socket: WebSocket): Promise<void> {
-    const early: Uint8Array[] = [];
-    const keep = (data: ArrayBuffer) => void early.push(new Uint8Array(data));
+  /** How many documents have sockets. */
+  get size(): number {
+    return this.rooms.size;
+  }
+
+  /** Everything that is listened for is listened for before the document is there: the socket may close meanwhile. */
+  connect(id: string, socket: WebSocket): void {
+    const stopPinging = this.ping(socket);
+    const opening = this.documents.open(id, (ending) => this.end(socket, ending));
+    const isOpen = () => socket.readyState === socket.OPEN;
+    const fail = (error: unknown) => this.fail(id, socket, error);
+    // One message after another, each after the document is there.
+    let tail = opening.then((document) => void (isOpen() && this.enter(document, socket))).catch(fail);
     socket.binaryType = "arraybuffer";
-    socket.on("message", keep);
-    const room = await this.room(id);
-    const doc = await this.documents.open(id);
-    room.sockets.set(socket, new Set());
-    socket.off("message", keep);
-    const receive = (bytes: Uint8Array) =>
-      this.receive(id, room, doc, socket, bytes).catch((error) => {
-        this.onError("collaboration", error);
-        socket.close(1008, "The message is not valid.");
-      });
-    for (const bytes of early) await receive(bytes);
-    socket.on("message", (data: ArrayBuffer) => void receive(new Uint8Array(data)));
-    const ping = setInterval(() => socket.ping(), PING_MS);
-    socket.on("close", () => {
-      clearInterval(ping);
-      const clients = room.sockets.get(socket) ?? new Set();
-      room.sockets.delete(socket);
-      removeAwarenessStates(room.awareness, [...clients], null);
+    socket.on("message", (data: ArrayBuffer) => {
+      tail = tail.then(async () => void (isOpen() && (await this.receive(await opening, socket, new Uint8Array(data))))).catch(fail);
     });
+    socket.on("close", () => {
+      stopPinging();
+      opening.then(
+        (document) => {
+          this.leave(document.doc, socket);
+          document.close();
+        },
+        () => {},
+      );
+    });
+  }
+
+  /** A connection on which nothing answers is given up (docs/decisions/0011-limits-are-durations.md). */
+  private ping(socket: WebSocket): () => void {
+    let patience: NodeJS.Timeout | undefined;
+    socket.on("pong", () => clearTimeout(patience));
+    const beat = setInterval(() => {
+      clearTimeout(patience);
+      patience = setTimeout(() => socket.terminate(), this.beat.pongMs);
+      socket.ping();
+    }, this.beat.pingMs);
+    return () => {
+      clearInterval(beat);
+      clearTimeout(patience);
+    };
+  }
+
+  private end(socket: WebSocket, ending: Ending): void {
+    if (ending === "removed") socket.close(CLOSE.removed, "The graph was removed.");
+    else socket.close(CLOSE.restart);
+  }
+
+  private fail(id: string, socket: WebSocket, error: unknown): void {
+    const refused = error instanceof EditRefused;
+    this.onError("collaboration", refused ? `An edit of graph ${id} was refused: ${error.message}` : error);
+    if (refused) socket.close(CLOSE.refused, error.message);
+    else socket.close(CLOSE.broken);
+  }
+
+  private enter({ doc }: OpenDocument, socket: WebSocket): void {
+    const room = this.rooms.get(doc) ?? this.open(doc);
+    room.sockets.set(socket, new Set());
     send(socket, SYNC, (encoder) => writeSyncStep1(encoder, doc));
     const others = [...room.awareness.getStates().keys()];
     if (others.length > 0)
       send(socket, AWARENESS, (encoder) => encoding.writeVarUint8Array(encoder, encodeAwarenessUpdate(room.awareness, others)));
   }
 
-  private room(id: string): Promise<Room> {
-    const known = this.rooms.get(id);
-    if (known) return known;
-    const made = this.open(id);
-    this.rooms.set(id, made);
-    made.catch(() => this.rooms.delete(id));
-    return made;
+  private leave(doc: Y.Doc, socket: WebSocket): void {
+    const room = this.rooms.get(doc);
+    const clients = room?.sockets.get(socket);
+    if (!room || !clients) return;
+    room.sockets.delete(socket);
+    removeAwarenessStates(room.awareness, [...clients], null);
+    if (room.sockets.size === 0) room.close();
   }
 
-  private async open(id: string): Promise<Room> {
-    const doc = await this.documents.open(id);
+  private open(doc: Y.Doc): Room {
     const awareness = new Awareness(doc);
     awareness.setLocalState(null);
-    const room: Room = { awareness, sockets: new Map() };
+    const sockets: Room["sockets"] = new Map();
     const toAll = (kind: number, write: (encoder: encoding.Encoder) => void) => {
-      for (const socket of room.sockets.keys()) send(socket, kind, write);
+      for (const socket of sockets.keys()) send(socket, kind, write);
     };
-    doc.on("update", (update: Uint8Array) => {
+    const tell = (update: Uint8Array) => {
       toAll(SYNC, (encoder) => writeUpdate(encoder, update));
       toAll(SAVED, (encoder) => encoding.writeVarUint8Array(encoder, Y.encodeStateVector(doc)));
-    });
+    };
+    doc.on("update", tell);
     awareness.on("update", ({ added, updated, removed }: Record<string, number[]>, origin: WebSocket | null) => {
-      const own = origin && room.sockets.get(origin);
+      const own = origin && sockets.get(origin);
       if (own) for (const client of added ?? []) own.add(client);
       const changed = [...(added ?? []), ...(updated ?? []), ...(removed ?? [])];
       toAll(AWARENESS, (encoder) => encoding.writeVarUint8Array(encoder, encodeAwarenessUpdate(awareness, changed)));
     });
+    const close = () => {
+      this.rooms.delete(doc);
+      doc.off("update", tell);
+      awareness.destroy();
+    };
+    const room: Room = { awareness, sockets, close };
+    this.rooms.set(doc, room);
     return room;
   }
 
-  private async receive(id: string, room: Room, doc: Y.Doc, socket: WebSocket, bytes: Uint8Array): Promise<void> {
-    const decoder = decoding.createDecoder(bytes);
-    const kind = decoding.readVarUint(decoder);
-    if (kind === AWARENESS) return applyAwarenessUpdate(room.awareness, decoding.readVarUint8Array(decoder), socket);
-    if (kind !== SYNC) return;
-    const step = decoding.readVarUint(decoder);
-    const body = decoding.readVarUint8Array(decoder);
-    if (step === messageYjsSyncStep1) {
-      send(socket, SYNC, (encoder) => writeSyncStep2(encoder, doc, body));
+  private async receive(document: OpenDocument, socket: WebSocket, bytes: Uint8Array): Promise<void> {
+    const { doc } = document;
+    const message = read(() => {
+      const decoder = decoding.createDecoder(bytes);
+      const kind = decoding.readVarUint(decoder);
+      if (kind !== SYNC && kind !== AWARENESS) return undefined;
+      return { kind, step: kind === SYNC ? decoding.readVarUint(decoder) : 0, body: decoding.readVarUint8Array(decoder) };
+    });
+    if (!message) return;
+    const { kind, step, body } = message;
+    if (kind === AWARENESS) {
+      const room = this.rooms.get(doc);
+      if (room) read(() => applyAwarenessUpdate(room.awareness, body, socket));
+    } else if (step === messageYjsSyncStep1) {
+      read(() => send(socket, SYNC, (encoder) => writeSyncStep2(encoder, doc, body)));
       send(socket, SAVED, (encoder) => encoding.writeVarUint8Array(encoder, Y.encodeStateVector(doc)));
     } else if (step === messageYjsSyncStep2 || step === messageYjsUpdate) {
-      if (addsSomething(doc, body)) await this.documents.append(id, body, socket);
+      const whole = await document.append(body, socket);
+      // What the update builds on may be under way by another socket; the answer to this brings all that is missing then. An answer
+      // with a gap of its own gets none, or the two would ask each other for ever.
+      if (!whole && step === messageYjsUpdate) send(socket, SYNC, (encoder) => writeSyncStep1(encoder, doc));
     }
   }
 }
 
-/** The provider repeats what it knows on every reconnect; only news is worth a row. */
-function addsSomething(doc: Y.Doc, update: Uint8Array): boolean {
-  const known = Y.encodeStateVector(doc);
-  const { structs, ds } = Y.decodeUpdate(Y.diffUpdate(update, known));
-  return structs.length > 0 || ds.clients.size > 0;
+/** What comes from outside; only its sender is to blame if it cannot be read. */
+function read<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    throw new EditRefused("It is no message of this protocol.", { cause });
+  }
 }
 
 function send(socket: WebSocket, kind: number, write: (encoder: encoding.Encoder) => void): void {

@@ -11,15 +11,29 @@ export interface GraphSummary {
   name: string;
   updatedAt: string;
   nodes: number;
+  /** Why its document cannot be read, if so; `nodes` is 0 then. */
+  unreadable?: string;
+  /** How many of its stored edits could not be applied. */
+  setAside: number;
   lastRun?: { id: string; number: number; state: string; at: string };
 }
 
-/** Graphs and their documents. What is saved, run or exported is always the server's document (DESIGN C1). */
+export interface GraphAbout {
+  id: string;
+  name: string;
+  template: string | null;
+  /** Stored edits that could not be applied, and when the last of them was set aside. */
+  setAside?: { edits: number; at: string };
+}
+
 /** Revisions never change and are never removed, so what is known of one stays true. */
 const REVISIONS_KEPT = 10_000;
 
+/** Graphs and their documents. What is saved, run or exported is always the server's document (DESIGN C1). */
 export class GraphService {
   private readonly revisions = new Map<string, string>();
+  /** Per graph, its nodes when it had last been edited at `at`: the list opens a document only after an edit. */
+  private readonly counted = new Map<string, { at: number; nodes: number }>();
 
   constructor(
     private readonly db: Database,
@@ -31,17 +45,18 @@ export class GraphService {
     const rows = await this.db.prisma.graph.findMany({
       orderBy: { updatedAt: "desc" },
       take: 200,
-      include: { runs: { orderBy: { createdAt: "desc" }, take: 1 } },
+      include: { runs: { orderBy: { createdAt: "desc" }, take: 1 }, _count: { select: { setAside: true } } },
     });
     return Promise.all(
       rows.map(async (row) => {
         const last = row.runs[0];
-        const { graph } = await this.read(row.id);
+        const counted = await this.count(row.id, row.updatedAt.getTime());
         return {
           id: row.id,
           name: row.name,
           updatedAt: row.updatedAt.toISOString(),
-          nodes: graph.nodes.length,
+          setAside: row._count.setAside,
+          ...counted,
           ...(last ? { lastRun: { id: last.id, number: last.number, state: last.state, at: last.createdAt.toISOString() } } : {}),
         };
       }),
@@ -64,8 +79,9 @@ export class GraphService {
 
   async remove(id: string): Promise<void> {
     await this.find(id);
-    this.documents.drop(id);
     await this.db.prisma.graph.delete({ where: { id } });
+    this.documents.drop(id, "removed");
+    this.counted.delete(id);
   }
 
   async find(id: string): Promise<{ id: string; name: string; template: string | null }> {
@@ -74,9 +90,29 @@ export class GraphService {
     return row;
   }
 
-  async read(id: string): Promise<{ graph: Graph; issues: Issue[] }> {
-    const doc = await this.documents.open(id);
-    return normalise(doc);
+  /** Opens the document first: what cannot be applied is found out then. */
+  async about(id: string): Promise<GraphAbout> {
+    const { name, template } = await this.find(id);
+    await this.documents.use(id, () => {});
+    const { _count, _max } = await this.db.prisma.docQuarantine.aggregate({ where: { graphId: id }, _count: true, _max: { at: true } });
+    return { id, name, template, ...(_max.at ? { setAside: { edits: _count, at: _max.at.toISOString() } } : {}) };
+  }
+
+  read(id: string): Promise<{ graph: Graph; issues: Issue[] }> {
+    return this.documents.use(id, ({ doc }) => normalise(doc));
+  }
+
+  /** A graph that cannot be read is one of the list like any other, with the reason. */
+  private async count(id: string, at: number): Promise<{ nodes: number; unreadable?: string }> {
+    const known = this.counted.get(id);
+    if (known?.at === at) return { nodes: known.nodes };
+    try {
+      const nodes = (await this.read(id)).graph.nodes.length;
+      this.counted.set(id, { at, nodes });
+      return { nodes };
+    } catch (error) {
+      return { nodes: 0, unreadable: `This graph cannot be read: ${(error as Error).message}` };
+    }
   }
 
   /** A revision of this graph; equal graphs share one. @throws Refused 422 with every issue */

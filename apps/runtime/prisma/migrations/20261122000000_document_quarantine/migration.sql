@@ -1,0 +1,8 @@
+CREATE TABLE "doc_quarantine" (
+  "graph_id" UUID NOT NULL REFERENCES "graph"("id") ON DELETE CASCADE ON UPDATE CASCADE,
+  "seq" BIGINT NOT NULL,
+  "bytes" BYTEA NOT NULL,
+  "reason" TEXT NOT NULL,
+  "at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  PRIMARY KEY ("graph_id", "seq")
+);

@@ -1,0 +1,185 @@
+// Documents against a log in memory: what is accepted can be loaded again, and what is not changes nothing.
+// SEEDS=200 npx vitest run --project unit apps/runtime/src/collab/document-host.test.ts tries more.
+import { addNode, copyOf, EditRefused, nodesOf, normalise, setParam } from "@spindle/graph-model/shared-doc";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import * as Y from "yjs";
+import { damage, editAtRandom, random, UNAPPLIABLE, updateOf } from "../../../../packages/graph-model/src/shared-doc/random-updates.ts";
+import { DocumentHost } from "./document-host.ts";
+import type { UpdateLog } from "./update-log.ts";
+
+class MemoryLog implements UpdateLog {
+  rows: { seq: string; bytes: Uint8Array }[] = [];
+  quarantine: { seq: string; reason: string }[] = [];
+  reads = 0;
+  append(_graph: string, bytes: Uint8Array): Promise<void> {
+    this.rows.push({ seq: String(this.rows.length + this.quarantine.length + 1), bytes });
+    return Promise.resolve();
+  }
+  read(): Promise<MemoryLog["rows"]> {
+    this.reads++;
+    return Promise.resolve([...this.rows]);
+  }
+  async setAside(graph: string, refused: { seq: string; reason: string }[], rest: Uint8Array): Promise<void> {
+    this.rows = this.rows.filter((row) => !refused.some(({ seq }) => seq === row.seq));
+    this.quarantine.push(...refused);
+    await this.append(graph, rest);
+  }
+}
+
+const add = (doc: Y.Doc) => addNode(doc, "me", { service: "pass", plane: "node", position: { x: 0, y: 0 } });
+const host = (log: UpdateLog, idleMs?: number) => new DocumentHost(log, () => {}, idleMs);
+const reloaded = (log: UpdateLog) => host(log).use("g", ({ doc }) => copyOf(doc));
+const state = (doc: Y.Doc) => [Y.encodeStateVector(doc), normalise(doc), Y.createDeleteSetFromStructStore(doc.store)];
+
+describe("an update", () => {
+  afterEach(() => void vi.restoreAllMocks());
+  const SEEDS = Number(process.env.SEEDS ?? 6);
+  test.each(Array.from({ length: SEEDS }, (_, seed) => seed))(
+    "damaged in any way never throws and never stays half (seed %i)",
+    async (seed) => {
+      const next = random(seed + 1);
+      vi.spyOn(Math, "random").mockImplementation(next);
+      const log = new MemoryLog();
+      const { doc, append } = await host(log).open("g");
+      let [taken, refused] = [0, 0];
+      let last = Y.encodeStateAsUpdate(doc);
+      for (let round = 0; round < 40; round++) {
+        const edit = (copy: Y.Doc) => {
+          for (let edits = 1 + next() * 3; edits > 0; edits--) editAtRandom(copy, next);
+        };
+        const whole = updateOf(doc, edit, Math.floor(next() * 2 ** 32));
+        const update = next() < 0.4 ? whole : damage(whole, last, next);
+        last = whole;
+        const before = Y.encodeStateAsUpdate(doc);
+        const rows = log.rows.length;
+        try {
+          await append(update, "me");
+          taken++;
+        } catch (error) {
+          expect(error).toBeInstanceOf(EditRefused);
+          expect((error as Error).message.length).toBeLessThan(120);
+          expect(Y.encodeStateAsUpdate(doc)).toEqual(before);
+          expect(log.rows.length).toBe(rows);
+          refused++;
+        }
+        if (log.rows.length > rows && round % 10 === 0) expect(state(await reloaded(log))).toEqual(state(doc));
+      }
+      expect(Math.min(taken, refused)).toBeGreaterThan(5);
+      expect(state(await reloaded(log))).toEqual(state(doc));
+      expect(log.quarantine).toEqual([]);
+    },
+  );
+
+  test("that builds on one that is missing has no effect, and its sender is asked for both", async () => {
+    const log = new MemoryLog();
+    const { doc, append } = await host(log).open("g");
+    const tab = new Y.Doc();
+    const sent: Uint8Array[] = [];
+    tab.on("update", (update: Uint8Array) => void sent.push(update));
+    const id = add(tab);
+    setParam(tab, "me", id, "a", 1);
+    expect(await append(sent[1] as Uint8Array, "tab")).toBe(false);
+    expect([log.rows.length, nodesOf(doc).size]).toEqual([0, 0]);
+    expect(await append(Y.encodeStateAsUpdate(tab), "tab")).toBe(true);
+    expect(normalise(doc)).toEqual(normalise(tab));
+    expect(await append(Y.encodeStateAsUpdate(tab), "tab"), "told again, it is no news").toBe(true);
+    expect(log.rows.length).toBe(1);
+  });
+
+  test("that cannot be stored leaves the document as it was, for the next one too", async () => {
+    const log = new MemoryLog();
+    const { doc, append } = await host(log).open("g");
+    const [first, second] = [updateOf(doc, add), updateOf(doc, add)];
+    vi.spyOn(log, "append").mockRejectedValueOnce(new Error("the disk is full"));
+    await expect(append(first, "me")).rejects.toThrow("the disk is full");
+    await append(second, "me");
+    expect(nodesOf(doc).size).toBe(1);
+    expect(state(await reloaded(log))).toEqual(state(doc));
+    await append(first, "me");
+    expect(nodesOf(doc).size).toBe(2);
+  });
+});
+
+describe("a stored row", () => {
+  test("that cannot be applied, and what builds on it, is set aside once, and the rest stays", async () => {
+    const log = new MemoryLog();
+    const tab = new Y.Doc();
+    const kept = add(tab);
+    await log.append("g", Y.encodeStateAsUpdate(tab));
+    await log.append("g", UNAPPLIABLE);
+    const other = copyOf(tab);
+    const lost = updateOf(other, (doc) => setParam(doc, "me", kept, "n", 10n));
+    Y.applyUpdate(other, lost);
+    await log.append("g", lost);
+    const before = Y.encodeStateVector(other);
+    setParam(other, "me", kept, "m", 1);
+    setParam(other, "me", kept, "n", 2);
+    await log.append("g", Y.encodeStateAsUpdate(other, before));
+    await log.append(
+      "g",
+      updateOf(tab, (doc) => setParam(doc, "me", kept, "k", 3)),
+    );
+    const doc = await reloaded(log);
+    const { params } = normalise(doc).graph.nodes[0] as { params?: object };
+    expect(params, "m came in one row with n, which builds on what is lost").toEqual({ m: 1, k: 3 });
+    const aside = [
+      { seq: "2", reason: "It cannot be applied to the graph." },
+      { seq: "3", reason: "It holds a bigint, which JSON cannot carry." },
+      { seq: "4", reason: "It builds on an edit that is not there." },
+    ];
+    expect(log.quarantine).toEqual(aside);
+    expect(state(await reloaded(log))).toEqual(state(doc));
+    expect(log.quarantine).toEqual(aside);
+  });
+});
+
+describe("a document that nobody has open", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  test("leaves memory, not before its idle time, and comes back whole", async () => {
+    const log = new MemoryLog();
+    const documents = host(log, 1000);
+    const [one, two] = [await documents.open("g"), await documents.open("g")];
+    await one.append(updateOf(one.doc, add), "me");
+    one.close();
+    one.close();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(documents.size, "somebody has it open").toBe(1);
+    two.close();
+    await vi.advanceTimersByTimeAsync(900);
+    const three = await documents.open("g");
+    expect(three.doc).toBe(two.doc);
+    await vi.advanceTimersByTimeAsync(5000);
+    three.close();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(documents.size).toBe(0);
+    const again = await documents.open("g");
+    expect([log.reads, nodesOf(again.doc).size]).toEqual([2, 1]);
+  });
+
+  test("stays while an edit of it is being stored, and no edit is lost between closing and opening", async () => {
+    const log = new MemoryLog();
+    const documents = host(log, 1000);
+    const one = await documents.open("g");
+    let stored = () => {};
+    const append = log.append.bind(log);
+    vi.spyOn(log, "append").mockImplementationOnce(async (graph, bytes) => {
+      await new Promise<void>((resolve) => {
+        stored = resolve;
+      });
+      return append(graph, bytes);
+    });
+    const done = one.append(updateOf(one.doc, add), "me");
+    one.close();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(documents.size).toBe(1);
+    const two = await documents.open("g");
+    stored();
+    await done;
+    expect(nodesOf(two.doc).size).toBe(1);
+    two.close();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([documents.size, nodesOf(await reloaded(log)).size]).toEqual([0, 1]);
+  });
+});
