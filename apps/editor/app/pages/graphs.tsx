@@ -93,9 +93,18 @@ export default function GraphsPage() {
                     ]}
                   />
                 </div>
-                <p className="t3 t12">
-                  {graph.nodes} {graph.nodes === 1 ? "node" : "nodes"}, edited {when(graph.updatedAt)}
-                </p>
+                {graph.unreadable ? (
+                  <p className="c-bad t12">{graph.unreadable}</p>
+                ) : (
+                  <p className="t3 t12">
+                    {graph.nodes} {graph.nodes === 1 ? "node" : "nodes"}, edited {when(graph.updatedAt)}
+                  </p>
+                )}
+                {graph.setAside > 0 && (
+                  <span className="chip warn" style={{ justifySelf: "start" }}>
+                    {graph.setAside} {graph.setAside === 1 ? "edit" : "edits"} set aside
+                  </span>
+                )}
                 {graph.lastRun ? (
                   <span
                     className={`chip ${graph.lastRun.state === "failed" ? "bad" : graph.lastRun.state === "running" ? "live" : ""}`}

@@ -30,6 +30,7 @@ import { PlanDialog } from "../run/plan-dialog";
 import { Questions } from "../run/questions";
 import { RunBar } from "../run/run-bar";
 import { toast, toastError } from "../ui/toast";
+import { DocumentNotices } from "./document-notices";
 import { EditorTop } from "./editor-top";
 import { graphTextOf } from "./files";
 import { useTRPC, useTRPCClient } from "./provider";
@@ -146,6 +147,7 @@ export function GraphEditor({ id }: { id: string }) {
         onPlan={() => (flushTyping(), setPlanning(true))}
         onOpenFile={(file) => void open(file)}
       />
+      <DocumentNotices id={id} graph={graph} closing={shared?.closing} setAside={about.data?.setAside} />
       <LibraryPanel library={library} loaded={loaded} trouble={trouble} onAdd={add} />
       {shared?.loaded && graph && loaded ? (
         <div className="canvas-area">

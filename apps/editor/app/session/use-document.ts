@@ -4,12 +4,14 @@ import { normalise } from "@spindle/graph-model/shared-doc";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
+import { type Closing, reconnects } from "./document-notices";
 import { socketUrl } from "./provider";
 import { flushTyping } from "./typing";
 
 /** The origin of this tab's edits: undo takes back only these. */
 export const ME = { who: "this tab" };
 const SAVED = 4;
+const NOT_STORED = "The last edits are not stored, so they would not be part of the run. Reload the page, then run again.";
 
 export interface SharedDocument {
   doc: Y.Doc;
@@ -23,8 +25,10 @@ export interface DocumentState extends SharedDocument {
   loaded: boolean;
   online: boolean;
   saved: boolean;
-  /** Resolves as soon as the server has stored every edit made so far. */
+  /** Resolves as soon as the server has stored every edit made so far. @throws Error if it takes no more of them */
   stored(): Promise<void>;
+  /** Set once the server has ended the connection for good. */
+  closing: Closing | undefined;
   canUndo: boolean;
   canRedo: boolean;
 }
@@ -42,16 +46,21 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
     trackedOrigins: new Set([ME]),
     captureTimeout: 300,
   });
-  const provider = new WebsocketProvider(socketUrl("/collab"), id, doc, { maxBackoffTime: 2000 });
+  const provider = new WebsocketProvider(socketUrl("/collab"), id, doc, { maxBackoffTime: 2000, shouldReconnect: reconnects });
   let server: Map<number, number> = new Map();
   let frame = 0;
   let read = normalise(doc);
   let stale = false;
   let loaded = false;
   let closed = false;
-  let waiting: (() => void)[] = [];
+  let closing: Closing | undefined;
+  let waiting: { resolve(): void; reject(why: Error): void }[] = [];
   const isSaved = () => [...Y.decodeStateVector(Y.encodeStateVector(doc))].every(([client, clock]) => (server.get(client) ?? 0) >= clock);
-  const stored = () => (isSaved() ? Promise.resolve() : new Promise<void>((resolve) => waiting.push(resolve)));
+  const stored = () => {
+    if (isSaved()) return Promise.resolve();
+    if (closing) return Promise.reject(new Error(NOT_STORED));
+    return new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }));
+  };
   const publish = () => {
     frame = 0;
     if (stale) read = normalise(doc);
@@ -63,6 +72,7 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
       loaded,
       online: provider.wsconnected,
       saved: isSaved(),
+      closing,
       stored,
       canUndo: undo.undoStack.length > 0,
       canRedo: undo.redoStack.length > 0,
@@ -79,7 +89,7 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
   const hide = () => document.visibilityState === "hidden" && flushTyping();
   const ask = (event: BeforeUnloadEvent) => {
     flushTyping();
-    if (!isSaved()) event.preventDefault();
+    if (!isSaved() && !closing) event.preventDefault();
   };
   const destroy = () => {
     window.removeEventListener("pagehide", handOver);
@@ -93,7 +103,7 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
     server = Y.decodeStateVector(readBytes(decoder));
     later();
     if (!isSaved()) return;
-    for (const resolve of waiting) resolve();
+    for (const { resolve } of waiting) resolve();
     waiting = [];
     if (closed) destroy();
   };
@@ -104,8 +114,13 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
     changed();
   });
   provider.on("status", later);
-  // The server takes this document no more, so there is nothing to wait for.
-  provider.on("closed", () => closed && destroy());
+  provider.on("closed", (why) => {
+    closing = why;
+    for (const { reject } of waiting) reject(new Error(NOT_STORED));
+    waiting = [];
+    later();
+    if (closed) destroy(); // the server takes this document no more, so there is nothing to wait for
+  });
   window.addEventListener("pagehide", handOver);
   document.addEventListener("visibilitychange", hide);
   window.addEventListener("beforeunload", ask);
@@ -113,7 +128,7 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
   return () => {
     closed = true;
     cancelAnimationFrame(frame);
-    if (isSaved()) destroy();
+    if (isSaved() || closing) destroy();
   };
 }
 

@@ -1,0 +1,80 @@
+// What a person must know about the stored document: an edit that was refused, the graph removed, edits set aside when it was loaded.
+import { exportJson, type Graph } from "@spindle/graph-model";
+import { useState } from "react";
+import { when } from "../ui/words";
+
+/** How the server ended the connection for good (apps/runtime/src/collab/socket.ts). */
+export interface Closing {
+  code: number;
+  reason: string;
+}
+
+const REMOVED = 4404;
+const TOO_LARGE = 1009;
+
+/** A connection that was closed for what this tab sent would be closed again for the same. */
+export const reconnects = ({ code }: { code: number }): boolean => code !== TOO_LARGE && !(code >= 4400 && code < 4500);
+
+interface Props {
+  id: string;
+  graph: Graph | undefined;
+  closing: Closing | undefined;
+  setAside: { edits: number; at: string } | undefined;
+}
+
+export function DocumentNotices({ id, graph, closing, setAside }: Props) {
+  const key = `spindle.set-aside.${id}`;
+  const [read, setRead] = useState(() => localStorage.getItem(key));
+  if (closing)
+    return (
+      <div className="notice bad" role="alert">
+        <p>{closingWords(closing)}</p>
+        {graph && (
+          <button type="button" className="btn" onClick={() => download(graph)}>
+            Download a copy
+          </button>
+        )}
+        {closing.code === REMOVED ? (
+          <a className="btn" href="/">
+            All graphs
+          </a>
+        ) : (
+          <button type="button" className="btn" onClick={() => location.reload()}>
+            Reload
+          </button>
+        )}
+      </div>
+    );
+  if (!setAside || read === setAside.at) return null;
+  const dismiss = () => {
+    localStorage.setItem(key, setAside.at);
+    setRead(setAside.at);
+  };
+  return (
+    <div className="notice" role="status">
+      <p>
+        {setAside.edits === 1 ? "1 edit" : `${setAside.edits} edits`} of this graph could not be applied and{" "}
+        {setAside.edits === 1 ? "was" : "were"} set aside on {when(setAside.at)}. Everything else is here: look for what is missing, and add
+        it again.
+      </p>
+      <button type="button" className="btn" onClick={dismiss}>
+        Dismiss
+      </button>
+    </div>
+  );
+}
+
+function closingWords({ code, reason }: Closing): string {
+  if (code === REMOVED) return "This graph was deleted. You see your own copy, and nothing more of it is saved.";
+  const why = code === TOO_LARGE ? "It is larger than 4 MB." : reason;
+  return `An edit was refused. ${why} It is not saved, nor is anything after it: reload to go on from the saved graph.`;
+}
+
+function download(graph: Graph): void {
+  const url = URL.createObjectURL(new Blob([exportJson(graph)], { type: "application/json" }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = "graph-copy.json";
+  link.click();
+  URL.revokeObjectURL(url);
+}
