@@ -17,6 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 execFileSync(join(ROOT, "infra/provision/provision.sh"), {
   env: {
+    NODE_ENV: "test",
     PATH: process.env.PATH,
     SPINDLE_ROOT: folder,
     AUTH_USER: "ada",
@@ -132,7 +133,9 @@ describe.each(Object.entries(stacks))("%s", (mode, { services, networks, volumes
     expect(() => assertBindAllowed(config)).not.toThrow();
     expect(config.publicHosts).toEqual(["spindle.test", "ui.spindle.test", "api.spindle.test", "runtime"]);
     expect(config.s3?.bucket).toBe(services.buckets?.environment?.S3_BUCKET);
-    expect(readSettings(services["comfy-bridge"]?.environment ?? {}).servers).toEqual([{ id: "comfyui-8188", url: "http://comfyui:8188" }]);
+    expect(readSettings({ ...services["comfy-bridge"]?.environment, NODE_ENV: "test" }).servers).toEqual([
+      { id: "comfyui-8188", url: "http://comfyui:8188" },
+    ]);
 
     const python = readdirSync(join(ROOT, "workers/python-gpu/spindle_worker"), { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".py"))
@@ -188,6 +191,12 @@ test("the launcher and the images start the same programs", () => {
     for (const argument of command.slice(1)) expect(launcher, argument).toContain(`"${argument}"`);
   }
   expect(launcher).toContain(`["-m", "spindle_worker", "supervise"]`);
+});
+
+test("no limit asks for more processors than a small machine has: Docker would refuse the container", () => {
+  const small = render(["compose.yaml", DEV], { ...provisioned, SPINDLE_CPUS: "1" });
+  for (const [name, service] of Object.entries(small.services))
+    expect(Number(service.deploy?.resources.limits?.cpus), name).toBeLessThanOrEqual(1);
 });
 
 test("the profiles are the ones that are documented, and the default ones need none", () => {

@@ -60,6 +60,10 @@ if [ -z "$accelerator" ]; then
   if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then accelerator=gpu; fi
 fi
 case $accelerator in cpu | gpu) ;; *) stop "SPINDLE_ACCELERATOR is cpu or gpu." ;; esac
+# Docker refuses a container that may use more processors than there are.
+cpus=${SPINDLE_CPUS:-$(known SPINDLE_CPUS)}
+[ -n "$cpus" ] || cpus=$(getconf _NPROCESSORS_ONLN)
+[[ $cpus =~ ^[1-9][0-9]*$ ]] || stop "SPINDLE_CPUS is a whole number of processors, 1 or more."
 owner=$(id -u) group=$(id -g)
 if [ "$owner" = 0 ]; then owner=1000 group=1000; fi
 
@@ -77,10 +81,10 @@ done
 previous=$(known AUTH_USER)
 
 # Lines of others (OPENAI_API_KEY, OLLAMA_MODEL, SPINDLE_BIND and so on) stay as they are.
-ours=$(echo AUTH_USER DOMAIN DB_NAME SPINDLE_ACCELERATOR SPINDLE_UID SPINDLE_GID $secrets | tr ' ' '|')
+ours=$(echo AUTH_USER DOMAIN DB_NAME SPINDLE_ACCELERATOR SPINDLE_CPUS SPINDLE_UID SPINDLE_GID $secrets | tr ' ' '|')
 {
   printf '%s\n' "AUTH_USER=$AUTH_USER" "DOMAIN=$DOMAIN" "DB_NAME=$DB_NAME" "SPINDLE_ACCELERATOR=$accelerator" \
-    "SPINDLE_UID=$owner" "SPINDLE_GID=$group"
+    "SPINDLE_CPUS=$cpus" "SPINDLE_UID=$owner" "SPINDLE_GID=$group"
   printf '%s' "$kept"
   if [ -f "$environment" ]; then grep -vE "^($ours)=" "$environment" || true; fi
 } | put "$environment" 600
@@ -108,7 +112,7 @@ esac
 # A certificate of our own authority for DOMAIN and its sub-domains; again when it ends within 30 days or DOMAIN changed.
 authority=$home/ca
 if [ ! -f "$authority.crt" ] || [ ! -f "$authority.key" ] || ! openssl x509 -in "$authority.crt" -noout -checkend 7776000 >/dev/null; then
-  openssl req -x509 -newkey rsa:3072 -nodes -sha256 -days 3650 -subj "/CN=Spindle local authority" -keyout "$authority.key" -out "$authority.crt" \
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 3650 -subj "/CN=Spindle local authority" -keyout "$authority.key" -out "$authority.crt" \
     -addext "basicConstraints=critical,CA:TRUE,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign" 2>/dev/null
   rm -f "$edge/tls.crt"
   say "wrote ${authority#"$root"/}.crt: import it into your browser once"
@@ -116,7 +120,7 @@ fi
 if [ ! -f "$edge/tls.crt" ] || [ ! -f "$edge/tls.key" ] || ! openssl x509 -in "$edge/tls.crt" -noout -checkend 2592000 >/dev/null ||
   ! openssl x509 -in "$edge/tls.crt" -noout -checkhost "ui.$DOMAIN" | grep -q 'does match'; then
   request=$home/tls.csr
-  openssl req -newkey rsa:2048 -nodes -sha256 -subj "/CN=$DOMAIN" -keyout "$home/tls.key" -out "$request" 2>/dev/null
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -subj "/CN=$DOMAIN" -keyout "$home/tls.key" -out "$request" 2>/dev/null
   printf '%s\n' "subjectAltName=DNS:$DOMAIN,DNS:*.$DOMAIN" "basicConstraints=critical,CA:FALSE" "extendedKeyUsage=serverAuth" >"$home/tls.ext"
   openssl x509 -req -in "$request" -CA "$authority.crt" -CAkey "$authority.key" -CAcreateserial -days 397 -sha256 -extfile "$home/tls.ext" \
     -out "$home/tls.crt" 2>/dev/null

@@ -20,7 +20,7 @@ function clean(): string {
 const GOOD = { AUTH_USER: "ada", AUTH_PASS: "correct horse battery", DOMAIN: "spindle.test", DB_NAME: "spindle" };
 
 function provision(folder: string, change: Record<string, string | undefined> = {}) {
-  const env = { PATH: process.env.PATH, SPINDLE_ROOT: folder, SPINDLE_ACCELERATOR: "cpu", ...GOOD, ...change };
+  const env = { PATH: process.env.PATH, SPINDLE_ROOT: folder, SPINDLE_ACCELERATOR: "cpu", ...GOOD, ...change, NODE_ENV: "test" as const };
   const { status, stdout, stderr } = spawnSync("bash", [join(ROOT, "infra/provision/provision.sh")], { env, encoding: "utf8" });
   return { status, text: stdout + stderr };
 }
@@ -113,6 +113,7 @@ test.each([
   ["DOMAIN is no host name", { DOMAIN: "a.b`) || Host(`x" }],
   ["DB_NAME may hold", { DB_NAME: "my-db; DROP" }],
   ["SPINDLE_ACCELERATOR is cpu or gpu", { SPINDLE_ACCELERATOR: "tpu" }],
+  ["SPINDLE_CPUS is a whole number", { SPINDLE_CPUS: "many" }],
 ])("refuses with a sentence, and leaves no .env: %s", (sentence, change) => {
   const folder = clean();
   const { status, text } = provision(folder, change);
