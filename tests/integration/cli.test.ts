@@ -51,6 +51,20 @@ describe("without a server", () => {
       expect(answer.code, name).toBe(1);
       expect(JSON.parse(answer.out)[0].severity).toBe("error");
     }
+    const doubled = Array.from({ length: 22 }, (_, index) => [
+      `d${index}`,
+      {
+        nodes: ["a", "b"].map((id) =>
+          index === 21 ? node(id, "output.preview") : node(id, "graph.call", { definition: `d${index + 1}` }),
+        ),
+      },
+    ]);
+    const graph = graphOf([node("all", "graph.call", { definition: "d0" })], [], { definitions: Object.fromEntries(doubled) });
+    const many = await spindle(["validate", file("many.json", graph), "--json"]);
+    expect([many.code, JSON.parse(many.out).find((one: { severity: string }) => one.severity === "error").code]).toEqual([
+      1,
+      "run.too_large",
+    ]);
     expect((await spindle(["validate", join(folder, "none.json")])).code).toBe(1);
   });
   test("import and export: the result on standard output, issues on standard error, 1 only without a result", async () => {

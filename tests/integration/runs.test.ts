@@ -224,6 +224,12 @@ function bmp(width: number, height: number, pixels = width * height * 3): Uint8A
   return new Uint8Array(out);
 }
 
+test("a template whose sections multiply ends its node with the bound, and nobody waits for it", async () => {
+  const template = `${"{{#a}}".repeat(9)}x${"{{/a}}".repeat(9)}`;
+  const run = await ended(spindle.url, await start(graphOf([node("t", "text.template", { template, values: { a: Array(10).fill(1) } })])));
+  expect(run.error).toMatchObject({ node: "t", message: expect.stringMatching(/more than 200,000 steps/) });
+});
+
 test("characters that PostgreSQL does not know are replaced, wherever they come from", async () => {
   const text = "nul \u0000, half a pair \ud800, a backslash \\u0000";
   const run = await ended(spindle.url, await start(graphOf([node("a", "output.preview", { value: text })]), { title: "nul \u0000" }));
@@ -286,6 +292,68 @@ describe("what is refused before a run, with the field, the reason and the limit
     const { status, body } = await submit(spindle.url, graph);
     expect(status).toBe(422);
     expect(body.error?.issues?.length).toBeGreaterThan(0);
+  });
+  test("calls that multiply over what a run may hold, at every door, before anything is accepted", async () => {
+    const call = (id: string, definition: string) => node(id, "graph.call", { definition });
+    const level = (index: number) =>
+      index === 21 ? { nodes: [shows("end")] } : { nodes: [call("a", `d${index + 1}`), call("b", `d${index + 1}`)], edges: [] };
+    const definitions = Object.fromEntries(Array.from({ length: 22 }, (_, index) => [`d${index}`, level(index)]));
+    const graph = graphOf([call("all", "d0")], [], { definitions });
+    const issue = {
+      code: "run.too_large",
+      severity: "error",
+      message: expect.stringMatching(/at least 6,291,455 node runs; the limit is 100,000\. Most of them are made by all, which calls d0/),
+      place: { node: "all", pointer: "/metadata/definitions" },
+    };
+    const form = () => {
+      const body = new FormData();
+      body.set("graph", JSON.stringify(graph));
+      return body;
+    };
+    for (const query of ["", "?dry=1"]) {
+      const answer = await fetch(`${spindle.url}/api/runs${query}`, { method: "POST", body: form() });
+      expect(answer.status).toBe(422);
+      expect((await answer.json()).error.issues).toContainEqual(expect.objectContaining(issue));
+    }
+    const { id } = await (await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) })).json();
+    const started = await fetch(`${spindle.url}/trpc/runs.start`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ graphId: id, inputs: {} }),
+    });
+    expect(started.status).toBe(422);
+    expect(await started.text()).toContain("run.too_large");
+    const { rows } = await db.query("SELECT 1 FROM run WHERE graph_id = $1", [id]);
+    expect(rows).toEqual([]);
+  });
+  test.each<[string, unknown]>([
+    ["a node that is null", { d: { nodes: [null] } }],
+    ["an edge that is null", { d: { nodes: [{ ...shows("a"), status: "pending" }], edges: [null] } }],
+    ["a text", "d"],
+    ["a list", ["d"]],
+    [
+      "a chain of 800",
+      Object.fromEntries(
+        Array.from({ length: 800 }, (_, index) => [
+          index === 0 ? "d" : `d${index}`,
+          { nodes: [index === 799 ? shows("end") : node("next", "graph.call", { definition: `d${index + 1}` })] },
+        ]),
+      ),
+    ],
+  ])("definitions that hold %s", async (_, definitions) => {
+    const graph = graphOf([node("all", "graph.call", { definition: "d" })], [], { definitions });
+    const form = new FormData();
+    form.set("graph", JSON.stringify(graph));
+    const dry = await fetch(`${spindle.url}/api/runs?dry=1`, { method: "POST", body: form });
+    expect([dry.status, (await submit(spindle.url, graph)).status]).toEqual([422, 422]);
+    const { body } = await submit(spindle.url, graph);
+    expect(body.error?.issues?.length).toBeGreaterThan(0);
+  });
+  test("conditions that would hold up everybody", async () => {
+    const when = `[[1]]${".map(x, x + x)".repeat(60)}[0].all(y, y == 1)`;
+    const graph = graphOf([shows("a"), shows("b")], [{ from: "a", to: "b", metadata: { when } }]);
+    const { status, body } = await submit(spindle.url, graph);
+    expect([status, body.error?.issues?.[0]?.code]).toEqual([422, "edge.bad_condition"]);
   });
   test("bodies that are no forms, ids that are none, and other sites", async () => {
     const post = (path: string, init: RequestInit) =>
