@@ -1,6 +1,6 @@
 // The command line as a person calls it: exit codes, standard output and standard error.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -33,6 +33,20 @@ const good = graphOf(
   [node("a", "text.template", { template: "Hi {{text}}" }), node("b", "output.preview")],
   [wire("a", "text", "b", "value")],
 );
+
+test("is bundled once, again when one of its sources has changed, and never under a command that runs", async () => {
+  const cache = join(ROOT, ".cache/cli");
+  const built = () => (JSON.parse(readFileSync(join(cache, "stamp.json"), "utf8")) as { main: string }).main;
+  await spindle(["--version"]);
+  const first = built();
+  expect((await spindle(["capabilities"])).code).toBe(0);
+  expect(built()).toBe(first);
+  const source = join(ROOT, "apps/runtime/src/cli/offline.ts");
+  utimesSync(source, new Date(), new Date());
+  expect((await Promise.all([spindle(["capabilities"]), spindle(["capabilities"])])).map(({ code }) => code)).toEqual([0, 0]);
+  expect(built()).not.toBe(first);
+  expect(existsSync(first)).toBe(true);
+});
 
 describe("without a server", () => {
   test("validate: 0 and no error, or 1 and each issue with its place", async () => {

@@ -1,10 +1,9 @@
 // The environment, read once at the start; everything else takes options.
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { ROOT } from "./root.ts";
 
-export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const milliseconds = (otherwise: number) => z.coerce.number().int().min(10).default(otherwise);
 
 const schema = z.object({

@@ -1,9 +1,9 @@
 // `spindle`: validate, run, import, export, capabilities. All but `run` need nothing but the packages.
 import { Command } from "commander";
 import { RELEASE } from "../store/release.ts";
-import { exportGraph, importGraph, listCapabilities, validateFile } from "./offline.ts";
-import { record } from "./record.ts";
-import { run } from "./run.ts";
+
+// Each command loads its own modules, so that none waits for another's.
+const offline = () => import("./offline.ts");
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
 const program = new Command("spindle").description("Hybrid graphs on the command line").version(RELEASE).showHelpAfterError();
@@ -13,12 +13,12 @@ program
   .argument("<file>")
   .option("--json", "an array of issues on standard output")
   .description("say what is wrong with a graph; exit 1 if any issue is an error")
-  .action((file: string, options: { json?: boolean }) => end(validateFile(file, options.json === true)));
+  .action((file: string, options: { json?: boolean }) => end(async () => (await offline()).validateFile(file, options.json === true)));
 program
   .command("import")
   .argument("<file>", "JSON, or a picture, video or sound with a graph or a ComfyUI workflow inside")
   .description("read a graph or a ComfyUI workflow and print it as langgraph.v1; issues on standard error")
-  .action((file: string) => end(importGraph(file)));
+  .action((file: string) => end(async () => (await offline()).importGraph(file)));
 program
   .command("export")
   .argument("<file>")
@@ -28,12 +28,14 @@ program
   )
   .option("--node <id>", "a node of the region, where there are several")
   .description("print a graph in another format; issues on standard error")
-  .action((file: string, options: { to: string; node?: string }) => end(exportGraph(file, options.to, options.node)));
+  .action((file: string, options: { to: string; node?: string }) =>
+    end(async () => (await offline()).exportGraph(file, options.to, options.node)),
+  );
 program
   .command("capabilities")
   .option("--json")
   .description("list what the planes offer")
-  .action((options: { json?: boolean }) => end(listCapabilities(options.json === true)));
+  .action((options: { json?: boolean }) => end(async () => (await offline()).listCapabilities(options.json === true)));
 program
   .command("run")
   .argument("<graph>", "a graph's file, or the name of a template")
@@ -45,7 +47,7 @@ program
   .option("--json", "the run, or the plan, as JSON on standard output")
   .description("run a graph on a server that runs here, or start one for it")
   .action((graph: string, options: { input: string[]; out?: string; json?: boolean; force?: boolean; dry?: boolean }) =>
-    end(run(graph, options)),
+    end(async () => (await import("./run.ts")).run(graph, options)),
   );
 
 program
@@ -55,12 +57,12 @@ program
   .requiredOption("--url <url>", "where it is")
   .option("--out <folder>", "keep what was heard")
   .description("have the recorded conversations again, and say where this ComfyUI differs from what the tests play; exit 1 if it does")
-  .action((options: { url: string; out?: string }) => end(record(options)));
+  .action((options: { url: string; out?: string }) => end(async () => (await import("./record.ts")).record(options)));
 
 /** The exit code, once what was printed has been written. */
-async function end(work: Promise<number>): Promise<void> {
+async function end(work: () => Promise<number>): Promise<void> {
   try {
-    process.exitCode = await work;
+    process.exitCode = await work();
   } catch (error) {
     process.stderr.write(`spindle: ${(error as Error).message}\n`);
     process.exitCode = 1;

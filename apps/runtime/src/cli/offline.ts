@@ -18,7 +18,6 @@ import {
 import { makeLibrary, mergeManifests } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
 import { type Capability, validateCombinedManifest } from "@spindle/schemas";
-import { exportTypeScript } from "../export/typescript.ts";
 import { call, runningServer } from "./server.ts";
 
 /**
@@ -87,10 +86,11 @@ export async function importGraph(file: string): Promise<number> {
   return 0;
 }
 
-const FORMATS: Record<string, (graph: Graph, library: Library, node?: string) => string> = {
+const FORMATS: Record<string, (graph: Graph, library: Library, node?: string) => string | Promise<string>> = {
   "langgraph-json": exportJson,
-  langgraph: (graph, library) => {
+  langgraph: async (graph, library) => {
     if (hasErrors(validate(graph, library))) throw new Error("Only a graph without problems is a program.");
+    const { exportTypeScript } = await import("../export/typescript.ts");
     return exportTypeScript(graph, library);
   },
   mermaid: exportMermaid,
@@ -107,7 +107,7 @@ export async function exportGraph(file: string, to: string, node?: string): Prom
   const { graph, issues, library } = await read(file);
   toError(issues);
   if (!graph || !library) return 1;
-  process.stdout.write(format(graph, library, node));
+  process.stdout.write(await format(graph, library, node));
   return 0;
 }
 

@@ -1,7 +1,7 @@
 // The recorder belongs to the bridge's tests, which it keeps honest; it is a process of its own.
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { ROOT } from "../config.ts";
+import { ROOT } from "../root.ts";
 
 export function record({ url, out }: { url: string; out?: string }): Promise<number> {
   const script = join(ROOT, "workers/comfy-bridge/test/record.ts");
