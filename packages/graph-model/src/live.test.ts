@@ -97,6 +97,7 @@ describe("a node without a live engine", () => {
           id: "deep",
           service,
           plane: service === "graph.call" ? "node" : "python",
+          status: "pending",
           ...(service === "graph.call" ? { params: { definition: "a" } } : {}),
         },
       ],
@@ -108,6 +109,24 @@ describe("a node without a live engine", () => {
       ["call-a", "a", "deep"],
       ["call-b", "a", "deep"],
     ]);
+  });
+  test("in subgraphs that each call the next one twice counts once for each call of the graph itself", () => {
+    const call = (id: string, definition: string) => ({
+      id,
+      service: "graph.call",
+      plane: "node",
+      status: "pending",
+      params: { definition },
+    });
+    const paint = { id: "deep", service: "paint", plane: "python", status: "pending" };
+    const names = Array.from({ length: 31 }, (_, index) => (index === 0 ? "a" : `d${index}`));
+    const definitions = Object.fromEntries(
+      names.map((name, index) => {
+        const next = names[index + 1];
+        return [name, { nodes: next ? [call("left", next), call("right", next)] : [paint], edges: [] }];
+      }),
+    );
+    expect(found(graph(["call-a"], { definitions }))).toEqual([["call-a", "d30", "deep"]]);
   });
   test("of a region is one whose server is away, though another part of it could run elsewhere", () => {
     const wire = { from: "load", to: "sample", metadata: { sourcePort: "model", targetPort: "model" } };

@@ -91,7 +91,7 @@ describe("ten times the graph is ten times the work,", () => {
         metadata: { loop: { maxIterations: 2 } },
       }));
       return walks(one, (shape) => expect(planGraph({ ...one, edges: [...one.edges, ...loops] }, shape).problems).not.toEqual([]));
-    }, 300));
+    }, 600));
 });
 
 test("conditions are as long as a reader can bear, all of them together", () => {
