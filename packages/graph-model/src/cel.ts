@@ -59,7 +59,10 @@ function deep(values: readonly unknown[]): number {
 /** A pattern costs its size once, and again for each few characters of the text; `{n}` makes it n times as large. */
 function matching([text, pattern]: readonly unknown[]): number {
   if (typeof text !== "string" || typeof pattern !== "string") return 1;
-  const repeated = [...pattern.matchAll(/\{\d*,?(\d+)/g)].reduce((product, [, times]) => product * Math.max(1, Number(times)), 1);
+  const repeated = [...pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/g)].reduce(
+    (product, [, least, most]) => product * Math.max(1, Number(least), Number(most ?? 0)),
+    1,
+  );
   const program = pattern.length * repeated;
   return 1 + 16 * program + (text.length * (16 + program)) / 16;
 }

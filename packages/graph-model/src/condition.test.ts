@@ -58,6 +58,10 @@ describe("a condition", () => {
       { text: "output.l.exists(x, output.t.contains(string(x)))", l: Array(5000).fill(1), t: "a".repeat(100_000) },
     ],
     ["a pattern that is large and a text that is long", { text: "output.t.matches('(a{1,50}){1,20}b')", t: "a".repeat(50_000) }],
+    [
+      "a pattern that repeats a fixed number of times",
+      { text: "output.l.all(x, x.matches('([ab]{50}){18}[cd]') || true)", l: Array(200).fill("ab".repeat(500)) },
+    ],
     ["a number of very many digits", { text: "int(output.t) == 3", t: "9".repeat(100_000) }],
     ["an answer that does not hang on it", { text: "output.l.all(x, output.l == output.l) || true", l: Array(3000).fill(1) }],
   ])("ends, with the same verdict each time, on %s", (_, { text, ...output }) => {

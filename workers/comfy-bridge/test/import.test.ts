@@ -71,6 +71,32 @@ test.each(["cog__sd15_txt2img", "cog__sdxl_simple_example", "cog__txt_to_image_t
   },
 );
 
+describe("what cannot be taken over whole is refused in words", () => {
+  const instance = (id: number, type: string) => ({ id, type, inputs: [], outputs: [], pos: [0, 0], size: [1, 1], mode: 0 });
+  test("subgraphs that each hold the next one twice", () => {
+    const names = Array.from({ length: 31 }, (_, index) => `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`);
+    const subgraphs = names.map((id, index) => ({
+      id,
+      name: `level ${index}`,
+      inputs: [],
+      outputs: [],
+      links: [],
+      nodes: [1, 2].map((node) => instance(node, names[index + 1] ?? "KSampler")),
+    }));
+    const { graph, issues } = importComfy(
+      { nodes: [instance(1, names[0] as string)], links: [], version: 1, last_node_id: 1, definitions: { subgraphs } },
+      library,
+    );
+    expect([graph, issues.map(({ code }) => code)]).toEqual([undefined, ["graph.too_large"]]);
+  });
+  test("a prompt inside a prompt, 20,000 deep, and inputs that are null", () => {
+    const deep = `${'{"prompt":'.repeat(20_000)}{}${"}".repeat(20_000)}`;
+    expect(readAnyText(deep, library).issues.map(({ code }) => code)).toEqual(["graph.too_deep"]);
+    const { graph } = readAnyText(JSON.stringify({ 1: { class_type: "KSampler", inputs: null } }), library);
+    expect(graph?.nodes.map(({ service }) => service)).toEqual(["KSampler"]);
+  });
+});
+
 describe("values", () => {
   const ui = (type: string, widgets: unknown, inputs: unknown[] = []) =>
     importComfy(

@@ -106,6 +106,16 @@ export function GraphEditor({ id }: { id: string }) {
       else toastError(error);
     }
   };
+  /** The plan is of the server's document, so what is being typed is stored first. */
+  const plan = async () => {
+    flushTyping();
+    try {
+      await shared?.stored();
+      setPlanning(true);
+    } catch (error) {
+      toastError(error);
+    }
+  };
   const open = async (file: File) => {
     try {
       navigate(
@@ -144,7 +154,7 @@ export function GraphEditor({ id }: { id: string }) {
         canRun={loaded && issues !== NO_ISSUES && !hasErrors(issues)}
         notLive={notLive?.issue.message}
         onRun={(options) => void start(options)}
-        onPlan={() => (flushTyping(), setPlanning(true))}
+        onPlan={() => void plan()}
         onOpenFile={(file) => void open(file)}
       />
       <DocumentNotices id={id} graph={graph} closing={shared?.closing} setAside={about.data?.setAside} />

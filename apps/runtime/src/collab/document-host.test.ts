@@ -101,6 +101,16 @@ describe("an update", () => {
 });
 
 describe("a stored row", () => {
+  test("that can be applied, but poisons what is made of the document, is set aside as well", async () => {
+    const log = new MemoryLog();
+    const tab = new Y.Doc();
+    const kept = add(tab);
+    await log.append("g", Y.encodeStateAsUpdate(tab));
+    await log.append("g", Uint8Array.from([1, 1, 7, 0, 0, 0, 0])); // a piece of no length
+    const doc = await reloaded(log);
+    expect(normalise(doc).graph.nodes.map(({ id }) => id)).toEqual([kept]);
+    expect(() => copyOf(doc)).not.toThrow();
+  });
   test("that cannot be applied, and what builds on it, is set aside once, and the rest stays", async () => {
     const log = new MemoryLog();
     const tab = new Y.Doc();

@@ -5,6 +5,8 @@ import { defineNode, UserError } from "./capability.ts";
 const MOST_STEPS = 200_000;
 const MOST_BYTES = 4 * 1024 * 1024;
 const DEEPEST = 50;
+/** The parser looks for the end of a tag from each of the blanks in a row. */
+const MOST_BLANKS = 1000;
 
 /** Mustache that counts what it does, and stops at a bound: the text is made on the runtime's own thread, where everybody's requests wait. */
 class BoundedWriter extends Mustache.Writer {
@@ -73,6 +75,8 @@ export default defineNode({
   examples: [{ input: { template: "Hello {{name}}", values: { name: "Ada" } }, output: { text: "Hello Ada" } }],
   async run({ input, progress }) {
     const { template, values, text } = input as { template: string; values?: Record<string, unknown>; text?: string };
+    if (new RegExp(`\\s{${MOST_BLANKS + 1}}`).test(template))
+      throw new UserError(`The template has more than ${MOST_BLANKS.toLocaleString("en")} blanks in a row.`);
     try {
       const filled = new BoundedWriter().render(template, { text, ...values }, {}, { escape: String });
       progress({ progress: 1, text: filled.slice(0, 2000) });

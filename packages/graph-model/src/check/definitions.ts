@@ -1,7 +1,7 @@
 // DESIGN G5: each definition is checked once, as a graph; a definition that contains itself is refused.
 import { definer } from "../definitions.ts";
 import { leastNodeRuns } from "../expansion.ts";
-import { edgeMetadata, type Graph, nodeTitle } from "../graph.ts";
+import { type Graph, nodeTitle } from "../graph.ts";
 import { hasErrors, type Issue, issue } from "../issue.ts";
 import type { Library } from "../library.ts";
 import { callCircle, callDepth, calledName, definitionDocument, definitionGraph, definitionNames } from "../subgraphs.ts";
@@ -9,36 +9,6 @@ import { readShape } from "./document.ts";
 import { LIMITS } from "./limits.ts";
 
 const CIRCLES_SHOWN = 20;
-
-/** What all levels have together is within the limits: asked before anything else walks them. */
-export function checkExtent(graph: Graph): Issue[] {
-  const levels = [graph, ...definitionNames(graph).map((name) => definitionGraph(graph, name) as Graph)];
-  const sum = (of: (level: Graph) => number): number => levels.reduce((total, level) => total + of(level), 0);
-  const conditions = new Set<string>();
-  for (const level of levels)
-    for (const edge of level.edges) {
-      const { when } = edgeMetadata(edge);
-      if (typeof when === "string") conditions.add(when);
-    }
-  const characters = [...conditions].reduce((total, text) => total + text.length, 0);
-  const over = (found: number, most: number, what: string, pointer: string): Issue[] =>
-    found > most ? [issue("error", "graph.too_large", `${count(found)} ${what}; the limit is ${count(most)}.`, { pointer })] : [];
-  return [
-    ...over(
-      sum((level) => level.nodes.length),
-      LIMITS.nodes,
-      "nodes with those of the definitions",
-      "/metadata/definitions",
-    ),
-    ...over(
-      sum((level) => level.edges.length),
-      LIMITS.edges,
-      "edges with those of the definitions",
-      "/metadata/definitions",
-    ),
-    ...over(characters, LIMITS.conditions, "characters in conditions", "/edges"),
-  ];
-}
 
 export function checkDefinitions(graph: Graph, library: Library, check: (inner: Graph) => Issue[]): Issue[] {
   let circles = 0;

@@ -3,6 +3,7 @@ import { type Graph, validateGraph } from "@spindle/schemas";
 import { importComfy, isComfyFormat } from "../comfy/import/import.ts";
 import { hasErrors, type Issue, issue } from "../issue.ts";
 import type { Library } from "../library.ts";
+import { checkExtent } from "./extent.ts";
 import { checkLimits, parseText } from "./limits.ts";
 
 export interface Read {
@@ -20,9 +21,9 @@ export function readGraphText(text: string): Read {
 export function readAnyText(text: string, library: Library, name?: string): Read {
   const { value, issues } = parseText(text);
   if (hasErrors(issues)) return { issues };
-  if (!isComfyFormat(value)) return readGraph(value);
-  const limits = checkLimits(value);
-  return hasErrors(limits) ? { issues: limits } : importComfy(value, library, name);
+  const limits = checkLimits(value); // first, for a document may be nested deeper than a reader can follow
+  if (hasErrors(limits)) return { issues: limits };
+  return isComfyFormat(value) ? importComfy(value, library, name) : readGraph(value);
 }
 
 export function readGraph(value: unknown): Read {
@@ -30,7 +31,10 @@ export function readGraph(value: unknown): Read {
   if (hasErrors(limits)) return { issues: limits };
   if (isComfyFormat(value))
     return { issues: [issue("error", "feature.not_supported", "This is a ComfyUI workflow. Import it first.", { pointer: "" })] };
-  if (validateGraph(value)) return { graph: structuredClone(value), issues: [] };
+  if (validateGraph(value)) {
+    const extent = checkExtent(value);
+    return hasErrors(extent) ? { issues: extent } : { graph: structuredClone(value), issues: [] };
+  }
   const errors = (validateGraph.errors ?? []).slice(0, 100);
   return { issues: errors.map((error) => schemaIssue(value, error)) };
 }

@@ -7,6 +7,7 @@ import { planGraph } from "../plan.ts";
 import { runInputs } from "../run-inputs.ts";
 import { sampleLibrary } from "../sample-library.ts";
 import { type Topology, topology } from "../topology.ts";
+import { readGraph } from "./document.ts";
 import { validate } from "./validate.ts";
 
 const node = (id: string, service = "pass", more = {}) => ({ id, service, plane: "node", status: "pending", ...more });
@@ -99,6 +100,15 @@ test("conditions are as long as a reader can bear, all of them together", () => 
   const issues = validate(graph([node("a"), node("b")], edges), sampleLibrary);
   expect(issues.map(({ code }) => code)).toEqual(["graph.too_large"]);
   expect(issues[0]?.message).toMatch(/characters in conditions; the limit is 100,000/);
+});
+
+test("calls have as many ports as what they call: those are counted before they are made", () => {
+  const inputs = Array.from({ length: 2000 }, (_, index) => ({ name: `p${index}` }));
+  const definitions = { d: { nodes: [node("end")], edges: [], metadata: { interface: { inputs, outputs: [] } } } };
+  const calls = Array.from({ length: 200 }, (_, index) => node(`c${index}`, "graph.call", { params: { definition: "d" } }));
+  const one = graph(calls, [], { definitions });
+  expect(validate(one, sampleLibrary).map(({ code }) => code)).toEqual(["graph.too_large"]);
+  expect(readGraph(one).issues[0]?.message).toMatch(/400,000 inputs and outputs of the nodes that call subgraphs; the limit is 20,000/);
 });
 
 describe("definitions that each call the next one twice", () => {

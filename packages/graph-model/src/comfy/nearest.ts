@@ -4,7 +4,11 @@
 const plain = (name: string): string => name.toLowerCase().replaceAll("\\", "/");
 const file = (name: string): string => plain(name).split("/").at(-1) ?? "";
 
+/** A longer value is no slip of the pen, and comparing it takes as long as it is. */
+const LONGEST = 200;
+
 export function nearest(value: string, choices: readonly unknown[]): string | undefined {
+  if (value.length > LONGEST) return undefined;
   const texts = choices.filter((one): one is string => typeof one === "string");
   const found = texts.find((one) => plain(one) === plain(value)) ?? texts.find((one) => file(one) === file(value));
   if (found !== undefined) return found;

@@ -126,7 +126,10 @@ function replayAtOnce(rows: readonly StoredUpdate[]): { doc: Y.Doc; whole: boole
   const check = (transaction: Y.Transaction) => refuseUnfit(transaction, roots);
   doc.on("beforeObserverCalls", check);
   doc.transact(() => {
-    for (const row of rows) Y.applyUpdate(doc, row.bytes);
+    for (const { bytes } of rows) {
+      decode(bytes); // refuses pieces that can be applied, but not encoded and applied again
+      Y.applyUpdate(doc, bytes);
+    }
   }, "load");
   doc.off("beforeObserverCalls", check);
   return { doc, whole: !discardPending(doc) };

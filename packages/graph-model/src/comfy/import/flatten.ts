@@ -1,5 +1,6 @@
 // A workflow without what only ComfyUI's editor knows: subgraphs are taken apart, and a wire is followed through reroutes,
 // primitives, Set/Get pairs and bypassed nodes to the node that gives its value.
+import { LIMITS } from "../../check/limits.ts";
 import type { Position } from "../../graph.ts";
 import { BYPASSED, INPUT_NODE, MUTED, OUTPUT_NODE, type UiGraph, type UiNode, type Workflow } from "./workflow.ts";
 
@@ -24,6 +25,8 @@ export interface Flat {
   bypassed: number;
   notes: UiNode[];
   problems: { node: string; message: string }[];
+  /** More nodes than a graph may have: subgraphs multiply, so the rest was not taken apart. */
+  tooMany: boolean;
 }
 
 interface Level {
@@ -34,6 +37,8 @@ interface Level {
 }
 
 const MAX_DEPTH = 32;
+/** Of a workflow within the limits not all nodes stay: reroutes, notes and what is muted go. */
+const MOST_SEEN = 4 * LIMITS.nodes;
 const NOTES = new Set(["Note", "MarkdownNote"]);
 /** The editor's own, and KJNodes' pair: they are wires with a name. */
 const PASSES = new Set(["Reroute", "SetNode", "GetNode", "PrimitiveNode"]);
@@ -42,7 +47,7 @@ const UNKNOWN_VIRTUAL =
   /^(Anything Everywhere|Prompts Everywhere|Seed Everywhere|Fast (Groups )?(Muter|Bypasser)|Bookmark|Label|Mute \/ Bypass)|\(rgthree\)$/;
 
 export function flatten(workflow: Workflow): Flat {
-  const flat: Flat = { nodes: [], muted: 0, bypassed: 0, notes: [], problems: [] };
+  const flat: Flat = { nodes: [], muted: 0, bypassed: 0, notes: [], problems: [], tooMany: false };
   const flattener = new Flattener(workflow, flat);
   flattener.visit({ prefix: "", graph: workflow.graph, origin: { x: 0, y: 0 } }, 0);
   flat.nodes.sort((a, b) => byId(a.id, b.id));
@@ -59,6 +64,9 @@ const at = ({ origin }: Level, { position }: UiNode): Position => ({
 });
 
 class Flattener {
+  /** Nodes seen, those that are left out among them: a subgraph of nothing multiplies as well. */
+  private seen = 0;
+
   constructor(
     private readonly workflow: Workflow,
     private readonly flat: Flat,
@@ -66,6 +74,8 @@ class Flattener {
 
   visit(level: Level, depth: number): void {
     for (const node of level.graph.nodes.values()) {
+      if (++this.seen > MOST_SEEN) this.flat.tooMany = true;
+      if (this.flat.tooMany) return;
       const id = level.prefix + node.id;
       if (NOTES.has(node.type)) this.flat.notes.push({ ...node, position: at(level, node) });
       else if (PASSES.has(node.type)) continue;

@@ -1,6 +1,6 @@
 // A ComfyUI workflow -> a graph of comfy nodes (DESIGN G8): UI format 0.4 and 1.0, and API format.
 import type { Graph, GraphEdge, GraphNode } from "@spindle/schemas";
-import { checkLimits, ID_PATTERN } from "../../check/limits.ts";
+import { checkLimits, ID_PATTERN, LIMITS } from "../../check/limits.ts";
 import type { Position } from "../../graph.ts";
 import { hasErrors, type Issue, issue } from "../../issue.ts";
 import type { Library, NodeDefinition } from "../../library.ts";
@@ -15,7 +15,7 @@ export interface Imported {
   issues: Issue[];
 }
 
-type ApiNode = { class_type: string; inputs?: Record<string, unknown>; _meta?: { title?: unknown } };
+type ApiNode = { class_type: string; inputs?: Record<string, unknown> | null; _meta?: { title?: unknown } };
 
 /** One node on its way into the graph. */
 interface Draft {
@@ -65,6 +65,18 @@ function fromUi(value: unknown, library: Library, name: string): Imported {
       ],
     };
   const flat = flatten(workflow);
+  if (flat.tooMany || flat.nodes.length > LIMITS.nodes)
+    return {
+      issues: [
+        issue(
+          "error",
+          "graph.too_large",
+          `The workflow has more than ${LIMITS.nodes.toLocaleString("en")} nodes with those of its subgraphs.`,
+          {},
+          "Use fewer instances of subgraphs inside one another, or split the workflow.",
+        ),
+      ],
+    };
   const drafts = flat.nodes.map((one) => uiDraft(one, library));
   const left = [
     ...(flat.muted > 0 ? [issue("info", "import.unsupported", `${flat.muted} muted nodes are left out.`)] : []),
@@ -105,7 +117,8 @@ function uiDraft({ id, node, position, sources, overrides }: FlatNode, library: 
 function fromApi(nodes: Record<string, ApiNode>, library: Library, name: string): Imported {
   const drafts = Object.entries(nodes)
     .sort(([a], [b]) => byId(a, b))
-    .map(([id, { class_type, inputs = {}, _meta }]): Draft => {
+    .map(([id, { class_type, inputs: given, _meta }]): Draft => {
+      const inputs = given ?? {};
       const draft: Draft = {
         id,
         type: class_type,
