@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const common = { pool: "forks" as const, testTimeout: 60_000, hookTimeout: 240_000 };
+const common = { pool: "forks" as const, testTimeout: 120_000, hookTimeout: 240_000 };
 
 export default defineConfig({
   test: {

@@ -73,8 +73,11 @@ describe("a start", () => {
     async () => {
       process.kill(home.written().launcher.pid, "SIGTERM");
       const next = home.run("start", await slowWorker(home, 7));
-      await until(async () => home.written().children.some(({ name }) => name === "runtime"), 60_000, "the runtime is started");
-      expect(home.written().launcher.phase).toBe("starting");
+      const isUnderWay = async () => {
+        const { launcher, children } = home.written();
+        return launcher.phase === "starting" && children.some(({ name }) => name === "runtime");
+      };
+      await until(isUnderWay, 60_000, "the runtime is started");
       next.process.kill("SIGTERM");
       expect([await next.ended, next.out, home.running()]).toEqual([0, "", []]);
     },

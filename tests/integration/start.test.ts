@@ -119,7 +119,7 @@ test("a document survives kill -9 of the runtime right after it was acknowledged
       const answer = await fetch(`${spindle.url}/api/graphs/${id}/export`);
       return answer.ok ? answer.json() : undefined;
     },
-    20_000,
+    50_000,
     "the runtime is back",
   );
   expect(exported).toMatchObject(graph);

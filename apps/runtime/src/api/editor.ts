@@ -27,12 +27,14 @@ export async function editorRoutes(folder: string, dev: boolean): Promise<Router
   }
   routes.use("/assets", express.static(join(folder, "build/client/assets"), { immutable: true, maxAge: "1y" }));
   routes.use(express.static(join(folder, "build/client"), { maxAge: "1h" }));
-  const build = await import(pathToFileURL(server).href);
+  // The pages are loaded while the server listens already: probes and workers need none of them.
+  const build = import(pathToFileURL(server).href);
+  build.catch(() => {}); // each request for a page says so
   routes.all(
     "*",
     policy,
     createRequestHandler({
-      build,
+      build: () => build,
       mode: "production",
       getLoadContext: (_, response) => ({ nonce: response.locals.nonce }),
     }) as RequestHandler,
