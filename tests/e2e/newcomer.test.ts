@@ -33,7 +33,7 @@ test("opens the template, fills the form, watches four nodes, and plays the vide
   await page.getByRole("button", { name: /Generate/ }).click();
   await page.getByText("Portrait is needed.").waitFor();
   await page.getByLabel("Portrait").setInputFiles({ name: "no.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no picture") });
-  await page.getByText("the file is not a picture.").waitFor();
+  await page.getByText("the file is not a picture that can be used").waitFor();
   await page.getByLabel("Portrait").setInputFiles(PORTRAIT);
   await page.getByLabel("Voice sample").setInputFiles(join(ROOT, "templates/infinitetalk/samples/voice.wav"));
   await page.getByLabel("What is said in the sample").fill("The quick crew checked every valve before the final count.");
