@@ -159,6 +159,7 @@ test("a node that nothing can run now is said on the card, on the button, in the
   await run.waitFor();
   expect([await run.isDisabled(), await run.getAttribute("title")]).toEqual([true, expect.stringMatching(sentence)]);
   await card("Wait").getByText(sentence).waitFor();
+  await page.getByRole("tab", { name: /Problems/ }).click();
   await page.getByText(sentence).nth(1).waitFor();
   await page.getByRole("button", { name: "More ways to run" }).click();
   await page.getByRole("menuitem", { name: "What would run" }).click();
