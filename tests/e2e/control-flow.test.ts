@@ -164,7 +164,7 @@ test("a node that nothing can run now is said on the card, on the button, in the
   await page.getByRole("button", { name: "More ways to run" }).click();
   await page.getByRole("menuitem", { name: "What would run" }).click();
   await page.getByRole("dialog").getByText(sentence).waitFor();
-  await page.getByRole("dialog").getByText("Cannot run").waitFor();
+  await page.getByRole("dialog").getByText("Cannot run", { exact: true }).waitFor();
   await shot(page, "not-live");
   await page.getByRole("button", { name: "Done", exact: true }).click();
   await page.goto(`${spindle.url}/templates/infinitetalk`);
