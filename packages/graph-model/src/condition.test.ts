@@ -33,8 +33,12 @@ describe("a condition", () => {
     ["output.l.all(a, [a].exists(b, b == 1))", /too slow/],
     ["output.l.exists_one(a, output.l.filter(b, b == a).size() > 0)", /too slow/],
     [`${"(".repeat(51)}true${")".repeat(51)}`, /more than 50 brackets/],
+    ["a raw text that ends in a backslash", /more than 50 brackets/, `r"\\" == ${"(".repeat(51)}"x"${")".repeat(51)}`],
+    ["a quote in a comment", /more than 50 brackets/, `1 == // "\n${"(".repeat(51)}1${")".repeat(51)} // "`],
     [`${"[".repeat(480)}1${"]".repeat(480)} == 1`, /more than 50 brackets/],
-  ])("%s is refused before it runs", (text, why) => expect(whyNoCondition(text)).toMatch(why));
+  ] as [string, RegExp, string?][])("%s is refused before it runs", (title, why, text = title) =>
+    expect(whyNoCondition(text)).toMatch(why),
+  );
 
   test.each([
     ["output.missing == 1", /missing/],

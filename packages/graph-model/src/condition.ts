@@ -80,12 +80,14 @@ function read(text: string): Compiled {
   }
 }
 
-const LITERAL = /"""[\s\S]*?"""|'''[\s\S]*?'''|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'/g;
+/** Comments, raw texts (in which a backslash is one) and texts, in the order in which CEL tells them apart. */
+const UNREAD =
+  /\/\/[^\n]*|\b[bB]?[rR][bB]?(?:"""[\s\S]*?"""|'''[\s\S]*?'''|"[^"\n]*"|'[^'\n]*')|"""(?:\\[\s\S]|[^\\])*?"""|'''(?:\\[\s\S]|[^\\])*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'/g;
 
 /** Found without the parser, which is what deep nesting would hurt. */
 function nestingOf(text: string): number {
   let [depth, deepest] = [0, 0];
-  for (const character of text.replaceAll(LITERAL, "")) {
+  for (const character of text.replaceAll(UNREAD, "")) {
     if ("([{".includes(character)) deepest = Math.max(deepest, ++depth);
     else if (")]}".includes(character)) depth--;
   }
