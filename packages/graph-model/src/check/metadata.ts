@@ -2,7 +2,8 @@
 import type { Graph } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 
-const isObject = (value: unknown): value is Record<string, unknown> => value !== null && typeof value === "object" && !Array.isArray(value);
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  value !== null && typeof value === "object" && !Array.isArray(value);
 
 const PARTS = ["nodes", "editor", "definitions", "interface"] as const;
 

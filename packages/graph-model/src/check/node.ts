@@ -1,10 +1,11 @@
-import { Validator } from "@cfworker/json-schema";
+import { type ValidationResult, Validator } from "@cfworker/json-schema";
 import { nearest } from "../comfy/nearest.ts";
 import { elementDefinition } from "../definitions.ts";
 import { type Graph, type GraphNode, nodePack, nodeSettings, nodeTitle } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import { chosenEngine, type Library, type NodeDefinition } from "../library.ts";
 import { CALL } from "../subgraphs.ts";
+import { whyNoForm } from "./form.ts";
 
 export function checkNode(graph: Graph, node: GraphNode, library: Library): Issue[] {
   const definition = elementDefinition(graph, node, library);
@@ -86,7 +87,7 @@ function checkParameters(node: GraphNode, definition: NodeDefinition): Issue[] {
       const message = `${name} of ${nodeTitle(node)}: "${value.slice(0, 120)}" is not in the list${choices.length === 0 ? ", which is empty" : ""}.`;
       return [issue("error", "param.invalid", message, place, near === undefined ? undefined : `Choose "${near}".`)];
     }
-    const reason = whyInvalid(value, schema);
+    const reason = whyInvalid(value, schema) ?? (schema["x-ports"] === undefined ? undefined : whyNoForm(value));
     return reason ? [issue("error", "param.invalid", `${name} of ${nodeTitle(node)}: ${reason}`, place)] : [];
   });
   const missing = definition.parameters.filter((one) => one.required && !("default" in one.schema) && !Object.hasOwn(given, one.name));
@@ -107,13 +108,22 @@ function choicesOf(schema: Record<string, unknown>): readonly unknown[] | undefi
 
 /** A sentence that says why `value` does not fit `schema`, or undefined if it does. Interprets: nothing is compiled or evaluated. */
 export function whyInvalid(value: unknown, schema: Record<string, unknown>): string | undefined {
-  const { valid, errors } = new Validator(schema, "2020-12", false).validate(value);
-  if (valid) return undefined;
+  const found = validated(value, schema);
+  if (found === undefined) return "What is asked for cannot be checked: its JSON Schema cannot be read.";
+  if (found.valid) return undefined;
   return (
-    errors
+    found.errors
       .filter((error) => error.keyword !== "properties")
       .map((error) => error.error)
       .slice(0, 3)
       .join(" ") || "The value is not valid."
   );
+}
+
+function validated(value: unknown, schema: Record<string, unknown>): ValidationResult | undefined {
+  try {
+    return new Validator(schema, "2020-12", false).validate(value);
+  } catch {
+    return undefined; // a reference to nowhere, or a pattern that is none
+  }
 }
