@@ -85,10 +85,22 @@ describe("a node without a live engine", () => {
       ],
     ]);
   });
-  test("does not matter where it does not run, and is waited for where it is named", () => {
+  test("does not matter where it does not run", () => {
     expect(found(graph(["paint"]))).toEqual([["paint", "", "paint"]]);
-    for (const settings of [{ disabled: true }, { pinned: { model: 1 } }, { engine: "big" }])
+    for (const settings of [{ disabled: true }, { pinned: { model: 1 } }])
       expect(found(graph(["paint"], { nodes: { paint: settings } })), JSON.stringify(settings)).toEqual([]);
+  });
+  test("whose engine is named needs that one: said once, by the node while its plane answers", () => {
+    const codes = (service: string, engine: string) =>
+      validate(graph([service], { nodes: { [service]: { engine } } }), library)
+        .filter(({ place }) => place.node === service)
+        .map(({ code, message }) => [code, message]);
+    expect(codes("dance", "big")).toEqual([
+      ["node.offline", expect.anything()],
+      ["engine.not_live", "dance cannot run now: the engine that it names is not live (BIG: It is away)."],
+    ]);
+    expect(codes("speak", "big")).toEqual([["node.engine_not_live", expect.anything()]]);
+    expect(codes("speak", "small")).toEqual([]);
   });
   test("in a subgraph counts for each call of it, and for none if nothing calls it", () => {
     const inner = (service: string) => ({

@@ -55,14 +55,15 @@ export function levelNotLive(graph: Graph, library: Library, shape?: Topology): 
     const inside = graph.nodes.filter((node) => nodes.includes(node.id) && executes(graph, node));
     const [first] = inside;
     const definition = first && elementDefinition(graph, first, library);
-    if (!first || !definition || inside.some((node) => isNamed(graph, node))) return [];
+    if (!first || !definition) return [];
     const engines = serversOf(graph, nodes, library);
-    return engines.length === 0 ? [] : whyNotLive(first, { ...definition, engines }); // no server at all is an error of its own
+    if (engines.length === 0) return []; // no server at all is an error of its own
+    const named = inside.find((node) => namedEngine(graph, node) !== undefined) ?? first;
+    return whyNotLive(named, { ...definition, engines }, namedEngine(graph, named));
   });
   const alone = graph.nodes.flatMap((node) => {
-    const definition =
-      groupOf.has(node.id) || isNamed(graph, node) || !executes(graph, node) ? undefined : elementDefinition(graph, node, library);
-    return definition ? whyNotLive(node, definition) : [];
+    const definition = groupOf.has(node.id) || !executes(graph, node) ? undefined : elementDefinition(graph, node, library);
+    return definition ? whyNotLive(node, definition, namedEngine(graph, node)) : [];
   });
   return [...alone, ...inRegions];
 }
@@ -72,22 +73,24 @@ const executes = (graph: Graph, node: GraphNode): boolean => {
   return !disabled && !pinned;
 };
 
-/** What is asked for by name is checked and waited for by name. */
-function isNamed(graph: Graph, node: GraphNode): boolean {
+function namedEngine(graph: Graph, node: GraphNode): string | undefined {
   const { engine = "auto" } = nodeSettings(graph, node.id);
-  return engine !== "auto";
+  return engine === "auto" ? undefined : engine;
 }
 
-function whyNotLive(node: GraphNode, definition: NodeDefinition): Issue[] {
-  if (autoEngine(definition)) return [];
+/** @param named the only engine that will do */
+function whyNotLive(node: GraphNode, definition: NodeDefinition, named: string | undefined): Issue[] {
+  const only = definition.engines.find(({ id }) => id === named);
+  // A name that the plane does not know, or whose engine it says is not live, is an error of the node (check/node.ts).
+  if (named === undefined ? autoEngine(definition) : !only || only.live || definition.live) return [];
   const reason = ({ label, reason: why }: Engine) => `${label}: ${(why ?? "no worker offers it").replace(/\.$/, "")}`;
-  const reasons = definition.engines.slice(0, REASONS_SHOWN).map(reason).join("; ");
-  const title = nodeTitle(node);
+  const reasons = (only ? [only] : definition.engines.slice(0, REASONS_SHOWN)).map(reason).join("; ");
+  const which = only ? "the engine that it names is not live" : `no engine of ${definition.label} is live`;
   return [
     issue(
       "warning",
       "engine.not_live",
-      `${title} cannot run now: no engine of ${definition.label} is live${reasons && ` (${reasons})`}.`,
+      `${nodeTitle(node)} cannot run now: ${which}${reasons && ` (${reasons})`}.`,
       { node: node.id },
       definition.live
         ? "Make one of its engines ready where its worker runs, then run again."
