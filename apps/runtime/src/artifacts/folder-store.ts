@@ -63,9 +63,21 @@ export function folderStore(folder: string): ObjectStore {
     sign: async () => undefined,
     async check() {
       await mkdir(join(folder, "partial"), { recursive: true });
+      await sweep(join(folder, "partial"));
       const probe = join(folder, "partial", randomUUID());
       await (await open(probe, "w")).close();
       await rm(probe);
     },
   };
+}
+
+/** Another runtime may be writing here; what nobody has written to for so long was left by one that was killed. */
+const LEFT_MS = 60 * 60_000;
+
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const file = join(folder, name);
+    const found = await stat(file).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > LEFT_MS) await rm(file, { force: true });
+  }
 }
