@@ -1,5 +1,5 @@
 // Which launcher has this clone, and what it started: written down, so that the next start waits for it, joins it or ends what it left.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -22,6 +22,8 @@ interface Launch {
 }
 
 const FILE = join(HOME, "processes.json");
+/** Whose turn it is among starts that waited for the same one to end: from before it looks for leftovers until it is written down. */
+const TURN = `${FILE}.turn`;
 
 function bornOf(pid: number): string | undefined {
   let line: string | undefined;
@@ -54,20 +56,46 @@ export function remember(phase: Phase, url?: string): void {
   mkdirSync(HOME, { recursive: true, mode: 0o700 });
   writeFileSync(`${FILE}.new`, JSON.stringify(launch));
   renameSync(`${FILE}.new`, FILE);
+  rmSync(TURN, { force: true });
 }
 
 /**
  * Waits until it is clear what this start has to do: one that starts is waited for, and so is the end of one that stops.
- * Returns the URL of the launcher that runs in this clone, or undefined if there is none.
+ * Returns the URL of the launcher that runs in this clone, or undefined if there is none: then it is this one's turn.
  */
 export async function runningLauncher(): Promise<string | undefined> {
   for (let said: Phase | undefined; ; await sleep(100)) {
     const { launcher } = read();
-    if (!launcher || launcher.pid === process.pid || !alive(launcher)) return undefined;
+    if (!launcher || !alive(launcher)) {
+      if (takeTurn()) return undefined;
+      continue;
+    }
     if (launcher.phase === "running") return launcher.url;
     if (said !== launcher.phase) say(`Spindle is ${launcher.phase} in this folder (process ${launcher.pid}); waiting for it`);
     said = launcher.phase;
   }
+}
+
+function takeTurn(): boolean {
+  mkdirSync(HOME, { recursive: true, mode: 0o700 });
+  const own: Known = { name: "launcher", pid: process.pid, born: bornOf(process.pid) ?? "" };
+  const written = `${TURN}.${process.pid}`;
+  writeFileSync(written, JSON.stringify(own));
+  try {
+    linkSync(written, TURN); // all of it or nothing, and only if there is none
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const holder = parsed<Known>(TURN);
+    if (!holder || !alive(holder)) rmSync(TURN, { force: true });
+    return false;
+  } finally {
+    rmSync(written, { force: true });
+  }
+  // Between the look and the turn another one may have had its own.
+  const { launcher } = read();
+  if (!launcher || !alive(launcher)) return true;
+  rmSync(TURN, { force: true });
+  return false;
 }
 
 export async function endLeftovers(): Promise<void> {
@@ -97,10 +125,14 @@ export async function endLeftovers(): Promise<void> {
 }
 
 function read(): Launch {
+  const found = parsed<Launch>(FILE);
+  return Array.isArray(found?.children) ? found : { children: [] };
+}
+
+function parsed<T>(file: string): T | undefined {
   try {
-    const found = JSON.parse(readFileSync(FILE, "utf8")) as Launch;
-    return Array.isArray(found.children) ? found : { children: [] };
+    return JSON.parse(readFileSync(file, "utf8")) as T;
   } catch {
-    return { children: [] };
+    return undefined;
   }
 }

@@ -40,15 +40,17 @@ describe("a start", () => {
     PATIENCE_MS,
   );
   test(
-    "while the former one stops waits for its end",
+    "while the former one stops waits for its end; of two that wait, one starts and the other joins it",
     async () => {
       process.kill(home.written().launcher.pid, "SIGTERM");
       await until(async () => home.written().launcher.phase === "stopping", 10_000, "the former one stops");
-      const next = home.run("start");
-      const url = await next.url();
-      expect(next.err).toContain("Spindle is stopping in this folder");
-      expect((await health(url)).status).toBe("up");
-      expect(next.process.exitCode).toBeNull();
+      const both = [home.run("start"), home.run("start")];
+      const urls = await Promise.all(both.map((next) => next.url()));
+      for (const next of both) expect(next.err).toContain("Spindle is stopping in this folder");
+      expect(urls[0]).toBe(urls[1]);
+      expect((await health(String(urls[0]))).status).toBe("up");
+      await Promise.race(both.map((next) => next.ended));
+      expect(both.map((next) => next.process.exitCode).sort()).toEqual([0, null]);
     },
     PATIENCE_MS,
   );
