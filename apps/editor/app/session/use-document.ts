@@ -1,6 +1,6 @@
 // The shared document of a graph (DESIGN C1): a replica of the server's, its undo, and whether everything is saved.
 import type { Graph, Issue } from "@spindle/graph-model";
-import { normalise } from "@spindle/graph-model/shared-doc";
+import { normalise, SAVED, Unsaved } from "@spindle/graph-model/shared-doc";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
@@ -10,7 +10,6 @@ import { flushTyping } from "./typing";
 
 /** The origin of this tab's edits: undo takes back only these. */
 export const ME = { who: "this tab" };
-const SAVED = 4;
 const NOT_STORED = "The last edits are not stored, so they would not be part of the run. Reload the page, then run again.";
 
 export interface SharedDocument {
@@ -47,7 +46,7 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
     captureTimeout: 300,
   });
   const provider = new WebsocketProvider(socketUrl("/collab"), id, doc, { maxBackoffTime: 2000, shouldReconnect: reconnects });
-  let server: Map<number, number> = new Map();
+  const unsaved = new Unsaved(doc);
   let frame = 0;
   let read = normalise(doc);
   let stale = false;
@@ -55,9 +54,8 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
   let closed = false;
   let closing: Closing | undefined;
   let waiting: { resolve(): void; reject(why: Error): void }[] = [];
-  const isSaved = () => [...Y.decodeStateVector(Y.encodeStateVector(doc))].every(([client, clock]) => (server.get(client) ?? 0) >= clock);
   const stored = () => {
-    if (isSaved()) return Promise.resolve();
+    if (unsaved.isEmpty) return Promise.resolve();
     if (closing) return Promise.reject(new Error(NOT_STORED));
     return new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }));
   };
@@ -71,7 +69,7 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
       ...read,
       loaded,
       online: provider.wsconnected,
-      saved: isSaved(),
+      saved: unsaved.isEmpty,
       closing,
       stored,
       canUndo: undo.undoStack.length > 0,
@@ -89,7 +87,7 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
   const hide = () => document.visibilityState === "hidden" && flushTyping();
   const ask = (event: BeforeUnloadEvent) => {
     flushTyping();
-    if (!isSaved() && !closing) event.preventDefault();
+    if (!unsaved.isEmpty && !closing) event.preventDefault();
   };
   const destroy = () => {
     window.removeEventListener("pagehide", handOver);
@@ -100,9 +98,9 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
     doc.destroy();
   };
   provider.messageHandlers[SAVED] = (_encoder, decoder) => {
-    server = Y.decodeStateVector(readBytes(decoder));
+    unsaved.acknowledge(readBytes(decoder));
     later();
-    if (!isSaved()) return;
+    if (!unsaved.isEmpty) return;
     for (const { resolve } of waiting) resolve();
     waiting = [];
     if (closed) destroy();
@@ -128,7 +126,7 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
   return () => {
     closed = true;
     cancelAnimationFrame(frame);
-    if (isSaved() || closing) destroy();
+    if (unsaved.isEmpty || closing) destroy();
   };
 }
 

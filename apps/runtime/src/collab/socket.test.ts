@@ -116,7 +116,7 @@ test("what comes while the document loads is answered in order after it", async 
   expect(socket.sent.map((bytes) => [...bytes.slice(0, 2)])).toEqual([
     [0, 0],
     [0, 1],
-    [4, 1],
+    [5, 2],
   ]);
   expect(socket.closed).toEqual([4400, "It is no message of this protocol."]);
 });

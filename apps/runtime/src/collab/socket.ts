@@ -1,17 +1,15 @@
 // The y-websocket protocol on `ws` (y-protocols sync and awareness), in front of the document host.
-import { EditRefused } from "@spindle/graph-model/shared-doc";
+import { EditRefused, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import type { WebSocket } from "ws";
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from "y-protocols/awareness";
 import { messageYjsSyncStep1, messageYjsSyncStep2, messageYjsUpdate, writeSyncStep1, writeSyncStep2, writeUpdate } from "y-protocols/sync";
-import * as Y from "yjs";
+import type * as Y from "yjs";
 import type { DocumentHost, Ending, OpenDocument } from "./document-host.ts";
 
 const SYNC = 0;
 const AWARENESS = 1;
-/** Ours: the server's state vector after an append, so that an editor can say that everything is saved. */
-const SAVED = 4;
 
 /** How a socket is closed. y-websocket connects again after any code but 4400 to 4499: those last, and the page says so. */
 const CLOSE = {
@@ -127,7 +125,7 @@ export class CollabSockets {
     };
     const tell = (update: Uint8Array) => {
       toAll(SYNC, (encoder) => writeUpdate(encoder, update));
-      toAll(SAVED, (encoder) => encoding.writeVarUint8Array(encoder, Y.encodeStateVector(doc)));
+      toAll(SAVED, (encoder) => encoding.writeVarUint8Array(encoder, savedBy(doc, update)));
     };
     doc.on("update", tell);
     awareness.on("update", ({ added, updated, removed }: Record<string, number[]>, origin: WebSocket | null) => {
@@ -161,7 +159,7 @@ export class CollabSockets {
       if (room) read(() => applyAwarenessUpdate(room.awareness, body, socket));
     } else if (step === messageYjsSyncStep1) {
       read(() => send(socket, SYNC, (encoder) => writeSyncStep2(encoder, doc, body)));
-      send(socket, SAVED, (encoder) => encoding.writeVarUint8Array(encoder, Y.encodeStateVector(doc)));
+      send(socket, SAVED, (encoder) => encoding.writeVarUint8Array(encoder, savedOf(doc)));
     } else if (step === messageYjsSyncStep2 || step === messageYjsUpdate) {
       const whole = await document.append(body, socket);
       // What the update builds on may be under way by another socket; the answer to this brings all that is missing then. An answer

@@ -1,0 +1,59 @@
+// What the server has stored of a document, so that an editor can say that everything is saved. A state vector tells what was added;
+// deletions are not in it and go along as ranges.
+import * as Y from "yjs";
+
+/** The message that carries it, beside those of y-websocket. (4 was the state vector alone, in release 0.1.0.) */
+export const SAVED = 5;
+
+/** All that `doc` holds, for an editor that has just come. */
+export const savedOf = (doc: Y.Doc): Uint8Array => Y.encodeSnapshot(Y.snapshot(doc));
+
+/** After `update` was stored and applied to `doc`: as large as the update's deletions, not as the document's. */
+export function savedBy(doc: Y.Doc, update: Uint8Array): Uint8Array {
+  const vector = Y.decodeStateVector(Y.encodeStateVector(doc));
+  return Y.encodeSnapshot(new Y.Snapshot(Y.decodeUpdate(update).ds as ConstructorParameters<typeof Y.Snapshot>[0], vector));
+}
+
+interface Range {
+  client: number;
+  from: number;
+  to: number;
+}
+
+/** What a replica has and the server has not said to have stored. */
+export class Unsaved {
+  private server: ReadonlyMap<number, number> = new Map();
+  private deleted: Range[] = [];
+
+  constructor(private readonly doc: Y.Doc) {
+    doc.on("afterTransaction", ({ local, deleteSet }: Y.Transaction) => {
+      if (!local) return;
+      for (const [client, ranges] of deleteSet.clients)
+        for (const { clock, len } of ranges) this.deleted.push({ client, from: clock, to: clock + len });
+    });
+  }
+
+  get isEmpty(): boolean {
+    if (this.deleted.length > 0) return false;
+    return [...Y.decodeStateVector(Y.encodeStateVector(this.doc))].every(([client, clock]) => (this.server.get(client) ?? 0) >= clock);
+  }
+
+  /** @param saved what `savedOf` or `savedBy` gave */
+  acknowledge(saved: Uint8Array): void {
+    const { sv, ds } = Y.decodeSnapshot(saved);
+    this.server = sv;
+    this.deleted = this.deleted.flatMap((range) => {
+      let left = [range];
+      for (const { clock, len } of ds.clients.get(range.client) ?? []) left = left.flatMap((one) => without(one, clock, clock + len));
+      return left;
+    });
+  }
+}
+
+function without({ client, from, to }: Range, start: number, end: number): Range[] {
+  const rest = [
+    { client, from, to: Math.min(to, start) },
+    { client, from: Math.max(from, end), to },
+  ];
+  return end <= from || start >= to ? [{ client, from, to }] : rest.filter((one) => one.from < one.to);
+}
