@@ -44,7 +44,7 @@ export async function buildEditor(): Promise<void> {
     [...sources, join(ROOT, "packages"), join(ROOT, "schemas/generated"), join(ROOT, "pnpm-lock.yaml")],
     async () => {
       say("building the editor (about a minute)");
-      await run(join(editor, "node_modules/.bin/remix"), ["vite:build"], { cwd: editor });
+      await run(join(editor, "node_modules/.bin/remix"), ["vite:build"], { cwd: editor, env: { NODE_ENV: "production" } });
     },
   );
 }
