@@ -35,7 +35,7 @@ export function PortRows({ definition, wired, params = {}, bare }: PortRowsProps
       {Array.from({ length: Math.max(sockets.length, outputs.length) }, (_, row) => {
         const [input, output] = [sockets[row], outputs[row]];
         return (
-          <div className="pr" key={input?.name ?? output?.name}>
+          <div className="pr" key={JSON.stringify([input?.name, output?.name])}>
             {input && <PortHandle port={input} side="in" filled={taken.has(input.name)} />}
             {input && (
               <span title={`${input.label}: ${input.type}${input.description ? `. ${input.description}` : ""}`}>{input.label}</span>
