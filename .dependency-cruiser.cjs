@@ -1,5 +1,10 @@
 // Imports run one way (docs/decisions/0002): schemas <- graph-model <- node-library <- runtime, editor; schemas <- task-bus <- runtime,
 // comfy-bridge.
+/** The rooms of the editor from the lowest floor up; none knows of one above it, or beside it in the same list. */
+const FLOORS = [["session"], ["ui"], ["canvas"], ["run"], ["inspector", "library"], ["screen"], ["pages"]];
+const room = (name) => `^apps/editor/app/${name}/`;
+const below = (floor) => FLOORS.slice(0, floor).flat();
+
 const only = (name, from, to) => ({
   name,
   severity: "error",
@@ -20,6 +25,14 @@ module.exports = {
       ...only("editor", "^apps/editor/", "^(apps/editor|packages/(graph-model|node-library)|schemas|apps/runtime/src/api/router\\.ts$)"),
       comment: "of the runtime only the router's type",
     },
+    ...FLOORS.flatMap((rooms, floor) =>
+      rooms.map((name) => ({
+        name: `editor-${name}`,
+        severity: "error",
+        from: { path: room(name) },
+        to: { path: "^apps/editor/app/[^/]+/", pathNot: [...below(floor), name].map(room) },
+      })),
+    ),
     {
       name: "router-by-type",
       severity: "error",
@@ -37,6 +50,13 @@ module.exports = {
       severity: "error",
       from: { path: "^packages/graph-model/src", pathNot: "^packages/graph-model/src/shared-doc/" },
       to: { path: "node_modules/yjs" },
+    },
+    {
+      name: "product-without-scaffolding",
+      comment: "what only tests and the bench use says so in its name",
+      severity: "error",
+      from: { path: "^(apps|packages|workers)/.*/?(src|app)/", pathNot: "\\.(test|testing)\\.ts$" },
+      to: { path: "\\.testing\\.ts$" },
     },
     {
       name: "infra-runs-processes",

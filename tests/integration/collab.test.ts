@@ -6,7 +6,7 @@ import { WebSocket } from "ws";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
 import type { GraphAbout, GraphSummary } from "../../apps/runtime/src/services/graph-service.ts";
-import { UNAPPLIABLE, updateOf } from "../../packages/graph-model/src/shared-doc/random-updates.ts";
+import { UNAPPLIABLE, updateOf } from "../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
 import { type Spindle, startSpindle, until } from "../support/spindle.ts";
 
 let spindle: Spindle;

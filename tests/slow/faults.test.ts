@@ -1,19 +1,19 @@
 // The fault matrix: at each of twelve points of a run's way each of six processes is killed; whatever it was, the run ends as it would
-// have, and no invariant is broken. A failure names its cell; SPINDLE_FAULT_CELLS="P3 redis" runs one alone, SPINDLE_FAULT_SEEDS=20 the
+// have, and no invariant is broken. A failure names its cell; SPINDLE_FAULT_CELLS="afterSend redis" runs one alone, SPINDLE_FAULT_SEEDS=20 the
 // whole 20 times. tests/slow/broken-builds.test.ts shows that it can fail.
+import { CRASH_POINTS } from "@spindle/task-bus";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaultHarness } from "../support/fault-harness.ts";
 import { brokenInvariants, type History } from "../support/invariants.ts";
 import { until } from "../support/spindle.ts";
 
 const program = process.env.SPINDLE_MINIO;
-const POINTS = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12"];
 const VICTIMS = ["runtime", "child", "supervisor", "redis", "postgres", "store"] as const;
 /** More than one: later kills, each a little after the point, at a moment that the seed decides. */
 const SEEDS = Array.from({ length: Number(process.env.SPINDLE_FAULT_SEEDS ?? 1) }, (_, seed) => seed);
 const only = process.env.SPINDLE_FAULT_CELLS?.split(",");
 const wanted = (cell: string): boolean => !only || only.includes(cell);
-const CELLS = SEEDS.flatMap((seed) => POINTS.flatMap((point) => VICTIMS.map((victim) => [point, victim, seed] as const))).filter(
+const CELLS = SEEDS.flatMap((seed) => CRASH_POINTS.flatMap((point) => VICTIMS.map((victim) => [point, victim, seed] as const))).filter(
   ([point, victim]) => wanted(`${point} ${victim}`),
 );
 
@@ -50,24 +50,27 @@ describe.runIf(program)("the fault matrix", () => {
     expect(last.state).toBe("succeeded");
   });
 
-  test.runIf(wanted("P8 zombie"))("a worker that slept through its lease at P8 hands in under an old fence, and is refused", async () => {
-    await harness.wholesome();
-    await harness.arm("P8");
-    const run = await harness.submit(`zombie ${Date.now()}`);
-    await harness.reached("P8");
-    const supervisor = harness.spindle.processes.worker?.pid as number;
-    process.kill(supervisor, "SIGSTOP");
-    await harness.go();
-    const fence = async () =>
-      (await harness.db.query<{ fence: number }>("SELECT fence FROM node_run WHERE run_id = $1 AND path = 'say'", [run])).rows[0]?.fence ??
-      0;
-    await until(async () => (await fence()) > 1, 20_000, "the lease is lost");
-    process.kill(supervisor, "SIGCONT");
-    last = await harness.history(run);
-    expect(brokenInvariants(last)).toEqual([]);
-    expect(last.state).toBe("succeeded");
-    expect(last.nodes.find((one) => one.path === "say")?.attempt).toBe(2);
-  });
+  test.runIf(wanted("afterNode zombie"))(
+    "a worker that slept through its lease at afterNode hands in under an old fence, and is refused",
+    async () => {
+      await harness.wholesome();
+      await harness.arm("afterNode");
+      const run = await harness.submit(`zombie ${Date.now()}`);
+      await harness.reached("afterNode");
+      const supervisor = harness.spindle.processes.worker?.pid as number;
+      process.kill(supervisor, "SIGSTOP");
+      await harness.go();
+      const fence = async () =>
+        (await harness.db.query<{ fence: number }>("SELECT fence FROM node_run WHERE run_id = $1 AND path = 'say'", [run])).rows[0]
+          ?.fence ?? 0;
+      await until(async () => (await fence()) > 1, 20_000, "the lease is lost");
+      process.kill(supervisor, "SIGCONT");
+      last = await harness.history(run);
+      expect(brokenInvariants(last)).toEqual([]);
+      expect(last.state).toBe("succeeded");
+      expect(last.nodes.find((one) => one.path === "say")?.attempt).toBe(2);
+    },
+  );
 
   test.runIf(!only)("breaking each invariant by hand is seen: the checker has teeth", () => {
     const good = last as History;

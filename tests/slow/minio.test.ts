@@ -7,7 +7,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { s3Store } from "../../apps/runtime/src/artifacts/s3-store.ts";
 import type { ObjectStore } from "../../apps/runtime/src/artifacts/store.ts";
-import { storeConformance } from "../../apps/runtime/src/artifacts/store-conformance.ts";
+import { storeConformance } from "../../apps/runtime/src/artifacts/store-conformance.testing.ts";
 import { type Minio, startMinio } from "../../infra/launch/minio.ts";
 import { talkForm } from "../support/samples.ts";
 import { ended, startSpindle } from "../support/spindle.ts";

@@ -55,9 +55,9 @@ describe.runIf(program)("the way between processes", () => {
     "%s: %s while a node works, for longer than its lease",
     async (link, how) => {
       await harness.wholesome();
-      await harness.arm("P6");
+      await harness.arm("beforeNode");
       const run = await harness.submit(`${how} ${link}`);
-      await harness.reached("P6");
+      await harness.reached("beforeNode");
       await during({ [link]: { [how]: true } }, async () => {
         await harness.go();
         await new Promise((resolve) => setTimeout(resolve, 2500));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe } from "vitest";
 import { s3Store } from "../../apps/runtime/src/artifacts/s3-store.ts";
 import type { ObjectStore } from "../../apps/runtime/src/artifacts/store.ts";
-import { storeConformance } from "../../apps/runtime/src/artifacts/store-conformance.ts";
+import { storeConformance } from "../../apps/runtime/src/artifacts/store-conformance.testing.ts";
 import { startVersitygw } from "../../infra/launch/versitygw.ts";
 
 const program = process.env.SPINDLE_VERSITYGW;

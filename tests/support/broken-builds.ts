@@ -19,37 +19,37 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
   {
     name: "a result is taken under any fence",
     change: { pattern: /= .*;/, to: "= false;" },
-    found: { cell: "P8 zombie" },
+    found: { cell: "afterNode zombie" },
     says: /I5 /,
   },
   {
     name: "acknowledged before it is committed",
     change: "move up",
-    found: { cell: "P10 runtime" },
+    found: { cell: "beforeCommit runtime" },
     says: /W6 /,
   },
   {
     name: "a runtime that died keeps its runs",
     change: { pattern: /\((.*? IS NULL) OR .*\)/, to: "$1" },
-    found: { cell: "P5 runtime" },
+    found: { cell: "afterStart runtime" },
     says: /I2 /,
   },
   {
     name: "leases never end",
     change: { pattern: /if \(.*\) return;/, to: "return;" },
-    found: { cell: "P6 supervisor" },
+    found: { cell: "beforeNode supervisor" },
     says: /I2 /,
   },
   {
     name: "numbers with a gap",
     change: { pattern: /row_number\(\)/, to: "1 + row_number()" },
-    found: { cell: "P12 store" },
+    found: { cell: "afterAcknowledge store" },
     says: /I6 /,
   },
   {
     name: "artifacts without rows",
     change: { pattern: /IF .* THEN/, to: "IF false THEN" },
-    found: { cell: "P12 store" },
+    found: { cell: "afterAcknowledge store" },
     says: /I4 /,
   },
   {

@@ -4,7 +4,7 @@ import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import type { Graph, Library, NodeDefinition } from "@spindle/graph-model";
 import { RunExecution } from "../../../apps/runtime/src/engine/execution.ts";
 import { Levels } from "../../../apps/runtime/src/engine/level.ts";
-import { MemoryRecord } from "../../../apps/runtime/src/record/memory-record.ts";
+import { MemoryRecord } from "../../../apps/runtime/src/record/memory-record.testing.ts";
 import { type Bench, byTurns, type Figure, type Measure, median, ratio } from "../figure.ts";
 import { floorChain, floorTable } from "../floor.ts";
 import { chain, start, took } from "../graphs.ts";

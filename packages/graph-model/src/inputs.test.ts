@@ -3,7 +3,7 @@ import { definer } from "./definitions.ts";
 import type { Graph } from "./graph.ts";
 import { inputSources, resolveInputs } from "./inputs.ts";
 import { runInputs } from "./run-inputs.ts";
-import { sampleLibrary } from "./sample-library.ts";
+import { sampleLibrary } from "./sample-library.testing.ts";
 
 const node = (id: string, service: string, params?: Record<string, unknown>) => ({
   id,

@@ -4,7 +4,7 @@ import { definitionOf } from "./definitions.ts";
 import type { Graph } from "./graph.ts";
 import type { Library, NodeDefinition } from "./library.ts";
 import { planGraph } from "./plan.ts";
-import { sampleLibrary } from "./sample-library.ts";
+import { sampleLibrary } from "./sample-library.testing.ts";
 
 const graph = (arrows: string, more: Partial<Graph> = {}): Graph => {
   const edges = arrows.split(" ").map((arrow) => {

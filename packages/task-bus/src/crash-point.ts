@@ -2,8 +2,22 @@
 // function is empty there, whatever the environment says.
 import { existsSync, readFileSync, renameSync } from "node:fs";
 
-/** Steps of a run, in their order; P4 to P9 are the worker's. */
-export type CrashPoint = "P1" | "P2" | "P3" | "P10" | "P11" | "P12";
+/** On a run's way, in its order; those from `afterTake` to `afterResult` are in the Python worker. */
+export const CRASH_POINTS = [
+  "afterAccept",
+  "afterDispatch",
+  "afterSend",
+  "afterTake",
+  "afterStart",
+  "beforeNode",
+  "afterStore",
+  "afterNode",
+  "afterResult",
+  "beforeCommit",
+  "afterCommit",
+  "afterAcknowledge",
+] as const;
+export type CrashPoint = (typeof CRASH_POINTS)[number];
 
 const folder = process.env.NODE_ENV === "production" ? undefined : process.env.SPINDLE_CRASH_POINTS;
 const PATIENCE_MS = 5000;

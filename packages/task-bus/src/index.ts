@@ -1,5 +1,5 @@
 export { loadFunctions, openRedis, whyUnfit } from "./connect.ts";
-export { crashPoint } from "./crash-point.ts";
+export { CRASH_POINTS, crashPoint } from "./crash-point.ts";
 export { names } from "./names.ts";
 export { type Route, type RuntimeEnd, runtimeEnd } from "./runtime-end.ts";
 export { taskToken } from "./sign.ts";

@@ -13,8 +13,8 @@ import { type EdgeChange, remove, setEdge } from "@spindle/graph-model/shared-do
 import { Spline, Trash2 } from "lucide-react";
 import type * as Y from "yjs";
 import { ME } from "../session/use-document";
-import { Row } from "./row";
-import { Widget } from "./widget";
+import { Row } from "../ui/row";
+import { Widget } from "../ui/widget";
 
 const KINDS = [
   ["normal", "The node before it succeeded"],

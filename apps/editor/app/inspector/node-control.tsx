@@ -4,7 +4,7 @@ import { setSetting } from "@spindle/graph-model/shared-doc";
 import { Switch } from "radix-ui";
 import type * as Y from "yjs";
 import { ME } from "../session/use-document";
-import { Row } from "./row";
+import { Row } from "../ui/row";
 
 export function NodeControl({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: string }) {
   const { disabled, breakpoint } = nodeSettings(graph, id);

@@ -15,15 +15,15 @@ import { renameNode, setParam, setSetting } from "@spindle/graph-model/shared-do
 import { ArrowLeftToLine, ArrowRightToLine, Dot, Play } from "lucide-react";
 import { Tabs } from "radix-ui";
 import type * as Y from "yjs";
+import { Result } from "../run/result";
 import { ME } from "../session/use-document";
 import { Menu } from "../ui/menu";
 import { NameField } from "../ui/name-field";
 import { PlaneMark } from "../ui/plane-mark";
+import { Row } from "../ui/row";
+import { Widget } from "../ui/widget";
 import { EngineChoice } from "./engine-choice";
 import { NodeControl } from "./node-control";
-import { Result } from "./result";
-import { Row } from "./row";
-import { Widget } from "./widget";
 
 interface Props {
   doc: Y.Doc;

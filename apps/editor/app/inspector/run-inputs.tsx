@@ -1,7 +1,7 @@
 // What the run will ask for, filled in before it starts. Values stay in this browser: they are not part of the graph.
 import { type RunInput, whyInvalid } from "@spindle/graph-model";
 import { useEffect, useRef, useState } from "react";
-import { Widget } from "./widget";
+import { Widget } from "../ui/widget";
 
 export type Values = Record<string, unknown>;
 

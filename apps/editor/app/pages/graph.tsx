@@ -1,7 +1,7 @@
 import { useParams } from "@remix-run/react";
 import { ReactFlowProvider } from "@xyflow/react";
 import { useEffect, useState } from "react";
-import { GraphEditor } from "../session/graph-editor";
+import { GraphEditor } from "../screen/graph-editor";
 
 /** The canvas lives in the browser alone; until it does, its frame stands. */
 export default function GraphPage() {

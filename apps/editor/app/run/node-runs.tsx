@@ -4,13 +4,13 @@ import { parsePath } from "@spindle/graph-model";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { GitFork, RotateCcw } from "lucide-react";
 import { Fragment, useState } from "react";
-import { pathWords } from "../inspector/result";
 import { useTRPC } from "../session/provider";
 import type { NodeRunView, RunSummary, RunView } from "../session/types";
 import { toastError } from "../ui/toast";
 import { Viewer } from "../ui/viewer";
 import { between, look, span, stateWord, when } from "../ui/words";
 import { Log } from "./log";
+import { pathWords } from "./result";
 
 export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }) {
   const trpc = useTRPC();

@@ -3,14 +3,14 @@ import { type Graph, nodeTitle } from "@spindle/graph-model";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Hand, Play } from "lucide-react";
 import { useState } from "react";
-import { pathWords } from "../inspector/result";
-import { Row } from "../inspector/row";
-import { Widget } from "../inspector/widget";
 import { useTRPC } from "../session/provider";
 import { useRunStore } from "../session/run-store";
 import type { Question } from "../session/types";
+import { Row } from "../ui/row";
 import { Viewer } from "../ui/viewer";
+import { Widget } from "../ui/widget";
 import { when } from "../ui/words";
+import { pathWords } from "./result";
 
 export function Questions({ graph }: { graph: Graph }) {
   const run = useRunStore((store) => store.run);

@@ -4,7 +4,7 @@ import { normalise, SAVED, Unsaved } from "@spindle/graph-model/shared-doc";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
-import { type Closing, reconnects } from "./document-notices";
+import { type Closing, reconnects } from "./closing";
 import { socketUrl } from "./provider";
 import { flushTyping } from "./typing";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { folderStore } from "./folder-store.ts";
-import { storeConformance } from "./store-conformance.ts";
+import { storeConformance } from "./store-conformance.testing.ts";
 
 const folder = () => mkdtempSync(join(tmpdir(), "spindle-store-"));
 const store = folderStore(folder());

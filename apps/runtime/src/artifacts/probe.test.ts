@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { solidPng } from "../../../../workers/comfy-bridge/test/fake/png.ts";
-import { random } from "../engine/random-graphs.ts";
+import { random } from "../engine/random-graphs.testing.ts";
 import { ROOT } from "../root.ts";
 import { mediaType, type Probed, probe, whyNotMedia } from "./probe.ts";
 

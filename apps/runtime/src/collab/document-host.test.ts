@@ -3,7 +3,13 @@
 import { addNode, copyOf, EditRefused, nodesOf, normalise, setParam } from "@spindle/graph-model/shared-doc";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
-import { damage, editAtRandom, random, UNAPPLIABLE, updateOf } from "../../../../packages/graph-model/src/shared-doc/random-updates.ts";
+import {
+  damage,
+  editAtRandom,
+  random,
+  UNAPPLIABLE,
+  updateOf,
+} from "../../../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
 import { DocumentHost } from "./document-host.ts";
 import type { UpdateLog } from "./update-log.ts";
 

@@ -101,7 +101,7 @@ export class Engine {
       ...(owner ? { owner } : {}),
       nodes: rootNodes(request.graph, library, engines),
     });
-    crashPoint("P1");
+    crashPoint("afterAccept");
     if (!owner) return id;
     const about = { id, revision_id: revision, graph_id: graphId, inputs, engines, options };
     this.begin({ ...about, state: "running", owner, fence: 1, cancel_requested: false }, rows);

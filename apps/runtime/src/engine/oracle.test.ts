@@ -1,10 +1,10 @@
 // SPEC C, L and R on random graphs: LangGraph with look-ahead, LangGraph alone, and an oracle that knows neither, agree.
 import { describe, expect, test } from "vitest";
-import { MemoryRecord } from "../record/memory-record.ts";
+import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { NodeRunRow, RunRow } from "../record/types.ts";
 import { RunExecution } from "./execution.ts";
 import { Levels } from "./level.ts";
-import { asGraph, behaviour, type Case, library, oracle, randomCase } from "./random-graphs.ts";
+import { asGraph, behaviour, type Case, library, oracle, randomCase } from "./random-graphs.testing.ts";
 
 const frozen = { plane: "node", service: "test.any", version: "1", engine: "default", draft: false, timeoutSeconds: 0 };
 

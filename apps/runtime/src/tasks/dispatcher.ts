@@ -81,7 +81,7 @@ export class Dispatcher {
       this.fullUntil = Date.now() + FULL_MS;
       return false;
     }
-    crashPoint("P3");
+    crashPoint("afterSend");
     const { rows } = await this.record.pool.query<{ current: boolean }>({
       name: "outbox-sent",
       text: SENT_SQL,
@@ -111,7 +111,7 @@ export class Dispatcher {
       const place = new Map(outbox.map((id, index) => [id, index]));
       const current = rows.filter(isCurrent).sort((a, b) => (place.get(a.outbox) ?? 0) - (place.get(b.outbox) ?? 0));
       await Promise.all(current.map((row) => this.bus.dispatch(entryOf(row, this.timings), routeOf(row))));
-      if (current.length > 0) crashPoint("P3");
+      if (current.length > 0) crashPoint("afterSend");
       if (rows.length > 0) await client.query("UPDATE outbox SET sent_at = now() WHERE id = ANY($1)", [rows.map((row) => row.outbox)]);
       return rows.length;
     });

@@ -82,7 +82,7 @@ type Ending =
 
 async function finish(context: SettleContext, row: NodeRunRow, ending: Ending): Promise<Answer> {
   const move: NodeMove = ending.change === "succeed" ? { ...ending, body: { engine: row.engine, draft: row.draft } } : ending;
-  crashPoint("P10");
+  crashPoint("beforeCommit");
   const moved = await context.record.change({ nodeRun: row.id, fence: row.fence, ...move });
   await context.bus.done(taskName(row.id, row.fence), routeOf(row));
   if (!moved) return { settled: "stale" };

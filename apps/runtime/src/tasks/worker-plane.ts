@@ -93,7 +93,7 @@ export class WorkerPlane {
         }),
       () => this.closed,
     );
-    crashPoint("P2");
+    crashPoint("afterDispatch");
     if (moved) void this.sendAtOnce({ ...row, ...moved, input });
     return moved;
   }
@@ -166,10 +166,10 @@ export class WorkerPlane {
         this.options.decisions.announce(task.nodeRun, row);
       }
     }
-    crashPoint("P11");
+    crashPoint("afterCommit");
     // broken-build: acknowledged before it is committed
     await this.bus.acknowledge(one.id);
-    crashPoint("P12");
+    crashPoint("afterAcknowledge");
   }
 
   private async progressLoop(): Promise<void> {

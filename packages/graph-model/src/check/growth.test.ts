@@ -5,7 +5,7 @@ import type { Graph } from "../graph.ts";
 import { inputSources } from "../inputs.ts";
 import { planGraph } from "../plan.ts";
 import { runInputs } from "../run-inputs.ts";
-import { sampleLibrary } from "../sample-library.ts";
+import { sampleLibrary } from "../sample-library.testing.ts";
 import { type Topology, topology } from "../topology.ts";
 import { readGraph } from "./document.ts";
 import { validate } from "./validate.ts";

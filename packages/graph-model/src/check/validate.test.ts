@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Graph } from "../graph.ts";
-import { sampleLibrary } from "../sample-library.ts";
+import { sampleLibrary } from "../sample-library.testing.ts";
 import { readGraph, readGraphText } from "./document.ts";
 import { validate } from "./validate.ts";
 

@@ -92,7 +92,7 @@ class TaskContext:
         """Stores an output. :param known: width, height, duration, name where they are known"""
         ref, key = self._store(path.read_bytes(), mime, "output", known)
         self.objects.append({"key": key, "ref": ref.model_dump(exclude_none=True)})
-        crash_point("P7")
+        crash_point("afterStore")
         return ref
 
     def preview(self, data: bytes, mime: str, *, force: bool = False, **known: Any) -> None:

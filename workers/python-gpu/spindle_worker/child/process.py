@@ -50,9 +50,9 @@ def _actor(one: Capability, wire: Wire) -> Any:
         with tempfile.TemporaryDirectory(prefix="spindle-") as folder:
             context = TaskContext(task, wire, Path(folder))
             values = one.input.model_validate(context.input(task["inputSha256"]))
-            crash_point("P6")
+            crash_point("beforeNode")
             output = one.run(context, values).model_dump(mode="json", by_alias=True, exclude_none=True)
-            crash_point("P8")
+            crash_point("afterNode")
             return {"outcome": "succeeded", "output": output, "objects": context.objects}
 
     return run

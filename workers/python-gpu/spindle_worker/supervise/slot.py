@@ -132,7 +132,7 @@ class Slot:
 
     def _attempt(self, entry: TaskEntry) -> None:
         self.current = entry.task
-        crash_point("P4")
+        crash_point("afterTake")
         try:
             state = self._bus.beat(entry)
             if state == "lost":
@@ -170,7 +170,7 @@ class Slot:
                 }
             )
             progress.begin()
-            crash_point("P5")
+            crash_point("afterStart")
             while True:
                 message = self._wire.receive(progress.due_in(TICK_SECONDS))
                 if message is not None and message["type"] == "result":
@@ -198,7 +198,7 @@ class Slot:
         while not self._stop.is_set():
             try:
                 self._bus.settle(task, result)
-                crash_point("P9")
+                crash_point("afterResult")
                 return
             except redis.RedisError as error:
                 log.warning("%s: the result of %s waits for Redis: %s", self.label, task, error)

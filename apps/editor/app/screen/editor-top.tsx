@@ -20,16 +20,16 @@ import {
   Waypoints,
 } from "lucide-react";
 import { useEffect, useRef } from "react";
+import { useTRPC, useTRPCClient } from "../session/provider";
+import { useRunStore } from "../session/run-store";
+import type { RunOptions } from "../session/types";
+import { useIsTyping } from "../session/typing";
+import type { DocumentState } from "../session/use-document";
 import { Menu } from "../ui/menu";
 import { NameField } from "../ui/name-field";
 import { Tip } from "../ui/tip";
 import { toast, toastError } from "../ui/toast";
 import { Logo, ThemeButton } from "../ui/top";
-import { useTRPC, useTRPCClient } from "./provider";
-import { useRunStore } from "./run-store";
-import type { RunOptions } from "./types";
-import { useIsTyping } from "./typing";
-import type { DocumentState } from "./use-document";
 
 interface Props {
   id: string;

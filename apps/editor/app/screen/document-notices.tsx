@@ -1,19 +1,8 @@
 // What a person must know about the stored document: an edit that was refused, the graph removed, edits set aside when it was loaded.
 import { exportJson, type Graph } from "@spindle/graph-model";
 import { useState } from "react";
+import { type Closing, REMOVED, TOO_LARGE } from "../session/closing";
 import { when } from "../ui/words";
-
-/** How the server ended the connection for good (apps/runtime/src/collab/socket.ts). */
-export interface Closing {
-  code: number;
-  reason: string;
-}
-
-const REMOVED = 4404;
-const TOO_LARGE = 1009;
-
-/** A connection that was closed for what this tab sent would be closed again for the same. */
-export const reconnects = ({ code }: { code: number }): boolean => code !== TOO_LARGE && !(code >= 4400 && code < 4500);
 
 interface Props {
   id: string;

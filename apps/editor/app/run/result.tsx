@@ -5,7 +5,6 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { Pin, PinOff, Square } from "lucide-react";
 import { useState } from "react";
 import type * as Y from "yjs";
-import { Log } from "../run/log";
 import { useTRPC } from "../session/provider";
 import { useRunStore } from "../session/run-store";
 import type { NodeRunView } from "../session/types";
@@ -13,6 +12,7 @@ import { ME } from "../session/use-document";
 import { toastError } from "../ui/toast";
 import { Viewer } from "../ui/viewer";
 import { between, stateWord } from "../ui/words";
+import { Log } from "./log";
 
 export function Result({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: string }) {
   const run = useRunStore((store) => store.run?.id);

@@ -5,8 +5,8 @@ import { Dialog, Slider, Switch } from "radix-ui";
 import { useState } from "react";
 import { isArtifact } from "../session/files";
 import { useTyping } from "../session/typing";
-import { Code } from "../ui/code";
-import { FileBox } from "../ui/file-box";
+import { Code } from "./code";
+import { FileBox } from "./file-box";
 
 export interface WidgetProps {
   label: string;
