@@ -1,9 +1,14 @@
 // The schemas in the order in which they refer to each other, with the name their type gets.
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 export const SCHEMAS = [
   { name: "Graph", sample: "graph", file: "langgraph/graph.schema.json" },
+  { name: "EditorMetadata", sample: "editor-metadata", file: "langgraph/editor.schema.json" },
+  { name: "NodeSettings", sample: "node-settings", file: "langgraph/node-settings.schema.json" },
+  { name: "EdgeMetadata", sample: "edge-metadata", file: "langgraph/edge-metadata.schema.json" },
+  { name: "GraphInterface", sample: "graph-interface", file: "langgraph/interface.schema.json" },
+  { name: "Definition", sample: "definition", file: "langgraph/definition.schema.json" },
   { name: "ArtifactRef", sample: "artifact-ref", file: "artifacts/artifact-ref.schema.json" },
   { name: "Capability", sample: "capability", file: "capability/capability.schema.json" },
   { name: "PlaneManifest", sample: "plane-manifest", file: "capability/plane-manifest.schema.json" },
@@ -30,8 +35,9 @@ export async function bundle(root: string): Promise<JsonObject> {
     const schema = await readJson(root, file);
     const inner = (schema.$defs ?? {}) as Record<string, JsonObject>;
     const rename = (ref: string): string => {
-      const byFile = SCHEMAS.find((s) => ref.endsWith(s.file.split("/").at(-1) as string));
-      return byFile ? `#/$defs/${byFile.name}` : ref.replace("#/$defs/", `#/$defs/${name}_`);
+      const [path = "", inside] = ref.split("#/$defs/");
+      const owner = path === "" ? name : SCHEMAS.find((s) => basename(s.file) === basename(path))?.name;
+      return `#/$defs/${inside === undefined ? owner : `${owner}_${inside}`}`;
     };
     const visit = (value: unknown): unknown => {
       if (Array.isArray(value)) return value.map(visit);

@@ -4,6 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import standalone from "ajv/dist/standalone/index.js";
 import formats from "ajv-formats";
 import { compile } from "json-schema-to-typescript";
+import { metadataKeys } from "./metadata-keys.ts";
 import { bundle, readJson, SCHEMAS } from "./sources.ts";
 import { statesTypeScript } from "./states.ts";
 
@@ -68,7 +69,7 @@ function importsForRequires(code: string): string {
 function validatorTypes(): string {
   const lines = SCHEMAS.map(({ name }) => `export declare const validate${name}: Validator<${name}>;`);
   return `${HEADER}import type { ${SCHEMAS.map((s) => s.name).join(", ")} } from "./types.ts";
-export interface SchemaError { instancePath: string; message?: string; keyword: string; params: Record<string, unknown> }
+export interface SchemaError { instancePath: string; schemaPath: string; message?: string; keyword: string; params: Record<string, unknown> }
 export interface Validator<T> { (data: unknown): data is T; errors?: SchemaError[] | null }
 ${lines.join("\n")}
 `;
@@ -80,6 +81,9 @@ async function constants(root: string): Promise<string> {
   const ports = (await readJson(root, "port-types.json")).types;
   const comfy = (await readJson(root, "comfy-types.json")).types;
   return `${HEADER}import type { GraphNodeStatus, RunEvent } from "./types.ts";
+
+/** What the objects of a part of a graph's metadata may hold, by their place in the part; an asterisk is any key or index. */
+export const METADATA_KEYS = ${JSON.stringify(await metadataKeys(root), null, 2)} as const;
 
 export const BUS = ${JSON.stringify(bus, null, 2)} as const;
 

@@ -202,6 +202,251 @@ export interface Graph {
    */
   edges: GraphEdge[];
 }
+export interface Position {
+  x: number;
+  y: number;
+}
+export interface Size {
+  width: number;
+  height: number;
+}
+export interface Group {
+  id: string;
+  title: string;
+  /**
+   * The ids of the nodes in it. Its frame is drawn around them: a group has no place of its own that could disagree with theirs.
+   */
+  nodes: string[];
+  colour?: string;
+  /**
+   * Drawn as one card, with the wires that cross its frame.
+   */
+  collapsed?: boolean;
+}
+export interface Frame {
+  title: string;
+  position: Position;
+  size: Size;
+  colour?: string;
+}
+export interface Note {
+  id?: string;
+  title?: string;
+  text: string;
+  position: Position;
+  size: Size;
+  colour?: string;
+}
+/**
+ * How a graph is drawn: `graph.metadata.editor`. Nothing in it changes a run. Lengths and places are in the coordinates of the canvas, x to the right and y down.
+ */
+export interface EditorMetadata {
+  /**
+   * The upper left corner of a node's card, by the node's id.
+   */
+  positions?: {
+    [k: string]: Position;
+  };
+  /**
+   * Whether a node's card shows its title alone, by the node's id. Stored; not drawn yet.
+   */
+  collapsed?: {
+    [k: string]: boolean;
+  };
+  /**
+   * Stored; not drawn yet.
+   */
+  groups?: Group[];
+  /**
+   * Groups as an import brought them: looked at, not edited.
+   */
+  frames?: Frame[];
+  /**
+   * One without an id was brought by an import: looked at, not edited.
+   */
+  notes?: Note[];
+  /**
+   * The node pack a ComfyUI node came from, by the node's id.
+   */
+  packs?: {
+    [k: string]: string;
+  };
+}
+/**
+ * What the node of langgraph.v1 has no field for: `graph.metadata.nodes[id]`.
+ */
+export interface NodeSettings {
+  /**
+   * The capability's version; the newest where absent.
+   */
+  version?: string;
+  /**
+   * The engine's id; `auto` where absent.
+   */
+  engine?: string;
+  /**
+   * A try that takes longer fails; the capability's time-out where absent.
+   */
+  timeoutSeconds?: number;
+  /**
+   * The outputs the node is taken to have given, by port; it does not run.
+   */
+  pinned?: {
+    [k: string]: unknown;
+  } | null;
+  /**
+   * Off: skipped, as if a choice had gone elsewhere.
+   */
+  disabled?: boolean | null;
+  /**
+   * What comes in at a port goes out at the port of its type, and the node does not run. Stored; not run yet.
+   */
+  bypassed?: boolean | null;
+  /**
+   * The run stops there until a person lets it go on.
+   */
+  breakpoint?: "before" | "after" | null;
+}
+export interface LoopSettings {
+  /**
+   * The loop ends with the last of these visits if nothing else ends it.
+   */
+  maxIterations: number;
+}
+export interface MapSettings {
+  /**
+   * How many elements run at once; all where absent.
+   */
+  limit?: number;
+  /**
+   * How many elements may fail before the node fails; their places in the lists are null.
+   */
+  tolerate?: number;
+}
+/**
+ * What the edge of langgraph.v1 has no field for: `edge.metadata`.
+ */
+export interface EdgeMetadata {
+  /**
+   * An edge without one is known by its place in the document.
+   */
+  id?: string;
+  /**
+   * The output the wire comes from; an edge without ports is an order alone.
+   */
+  sourcePort?: string;
+  /**
+   * The input the wire goes to.
+   */
+  targetPort?: string;
+  /**
+   * A condition (CEL); `true` where absent.
+   */
+  when?: string | null;
+  /**
+   * The edge leads back: its body runs again while the edge is taken.
+   */
+  loop?: LoopSettings | null;
+  /**
+   * The edge carries a list; its target runs once per element.
+   */
+  map?: MapSettings | null;
+  /**
+   * The bends of the drawn wire, from its source on, in the coordinates of the canvas. Stored; not drawn yet.
+   *
+   * @maxItems 100
+   */
+  points?: Position[];
+}
+export interface PortAddress {
+  node: string;
+  port: string;
+}
+/**
+ * `default` is taken where the run gives no value.
+ */
+export interface InterfaceInput {
+  name: string;
+  /**
+   * The name where absent.
+   */
+  label?: string;
+  /**
+   * That of the port's schema where absent.
+   */
+  widget?: string;
+  default?: unknown;
+  /**
+   * The ports that get the value; an input without any is found by its name.
+   */
+  to?: PortAddress[];
+}
+export interface InterfaceOutput {
+  name: string;
+  /**
+   * The name where absent.
+   */
+  label?: string;
+  from: PortAddress;
+}
+/**
+ * A graph's public inputs and outputs, in the order in which they are shown: `graph.metadata.interface`.
+ */
+export interface GraphInterface {
+  inputs?: InterfaceInput[];
+  outputs?: InterfaceOutput[];
+}
+/**
+ * The definition is a copy of one that is kept outside of the graph, so that its instances can follow it. Stored; nothing follows it yet.
+ */
+export interface DefinitionLink {
+  /**
+   * The id of the definition it is a copy of.
+   */
+  definition: string;
+  /**
+   * The version it is a copy of.
+   */
+  version: string;
+  /**
+   * Stays at that version when there is a newer one; follows where absent.
+   */
+  held?: boolean;
+}
+/**
+ * A subgraph: `graph.metadata.definitions[name]`. Every `graph.call` node whose parameter `definition` is that name is an instance of it. A whole langgraph.v1 document is one too.
+ */
+export interface Definition {
+  /**
+   * Not read: a definition is langgraph.v1.
+   */
+  schema?: string;
+  /**
+   * Not read: a definition is known by its name.
+   */
+  workflowId?: string;
+  /**
+   * @minItems 1
+   */
+  nodes: [GraphNode, ...GraphNode[]];
+  /**
+   * None where absent.
+   */
+  edges?: GraphEdge[];
+  /**
+   * Under its own, a definition sees the context of the whole graph.
+   */
+  context?: {
+    [k: string]: unknown;
+  };
+  /**
+   * As a graph's; `label` and `description` say what its instances are called, and what they do.
+   */
+  metadata?: {
+    [k: string]: unknown;
+  };
+  link?: DefinitionLink;
+}
 /**
  * A reference to bytes in the object store (DESIGN A1). Graphs and messages carry only these.
  */

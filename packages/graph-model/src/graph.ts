@@ -1,54 +1,19 @@
-import type { Graph, GraphEdge, GraphNode } from "@spindle/schemas";
+import type { EdgeMetadata, EditorMetadata, Graph, GraphEdge, GraphNode, MapSettings, NodeSettings, Position } from "@spindle/schemas";
 
-export type { Graph, GraphEdge, GraphNode };
+export type { EdgeMetadata, EditorMetadata, Graph, GraphEdge, GraphNode, MapSettings, NodeSettings, Position };
 export type Plane = GraphNode["plane"];
 export type EdgeKind = NonNullable<GraphEdge["kind"]>;
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** What the seed's node has no field for (`metadata.nodes[id]`, DESIGN G1). */
-export interface NodeSettings {
-  version?: string;
-  /** `auto` where absent. */
-  engine?: string;
-  timeoutSeconds?: number;
-  /** The outputs the node is taken to have given; it does not run. */
-  pinned?: Record<string, unknown>;
-  /** Off: skipped, as if a choice had gone elsewhere. */
-  disabled?: boolean;
-  breakpoint?: "before" | "after";
-}
-
-export interface EdgeMetadata {
-  id?: string;
-  sourcePort?: string;
-  targetPort?: string;
-  /** A condition (CEL); `true` where absent. */
-  when?: string;
-  /** The edge leads back: its body runs again while the edge is taken. */
-  loop?: { maxIterations: number };
-  /** The edge carries a list; its target runs once per element. */
-  map?: MapSettings;
-}
-
-export interface MapSettings {
-  /** How many elements run at once; all where absent. */
-  limit?: number;
-  /** How many elements may fail before the node fails; their places in the lists are null. */
-  tolerate?: number;
-}
-
-export interface Position {
-  x: number;
-  y: number;
-}
-
 const record = (value: unknown): Record<string, unknown> =>
   value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 
+/** As they are written: `validate` says what in them does not fit the type. */
 export function nodeSettings(graph: Graph, id: string): NodeSettings {
   return record(record(graph.metadata?.nodes)[id]) as NodeSettings;
 }
 
+/** As it is written: `validate` says what in it does not fit the type. */
 export function edgeMetadata(edge: GraphEdge): EdgeMetadata {
   return record(edge.metadata) as EdgeMetadata;
 }

@@ -1,30 +1,12 @@
 // DESIGN G4: the graph's public inputs and outputs, from which form, REST call and command line are made.
+import type { InterfaceInput, InterfaceOutput, PortAddress } from "@spindle/schemas";
 import type { Graph } from "./graph.ts";
 
-export interface PortAddress {
-  node: string;
-  port: string;
-}
+export type { PortAddress };
 
-export interface InterfaceInput {
-  name: string;
-  label: string;
-  widget?: string;
-  default?: unknown;
-  /** Ports that get the value; empty for an input that is found by its name. */
-  to: PortAddress[];
-}
-
-export interface InterfaceOutput {
-  name: string;
-  label: string;
-  from: PortAddress;
-}
-
-export interface GraphInterface {
-  inputs: InterfaceInput[];
-  outputs: InterfaceOutput[];
-}
+/** A public input as it is read: shown by its name where it has no label. */
+export type DeclaredInput = InterfaceInput & Required<Pick<InterfaceInput, "label" | "to">>;
+export type DeclaredOutput = InterfaceOutput & Required<Pick<InterfaceOutput, "label">>;
 
 const list = (value: unknown): Record<string, unknown>[] =>
   Array.isArray(value) ? value.filter((one) => one !== null && typeof one === "object") : [];
@@ -35,15 +17,15 @@ const address = (value: unknown): PortAddress | undefined => {
 };
 
 /** The declared interface; parts of it that make no sense are left out here and are issues in `validate`. */
-export function declaredInterface(graph: Graph): GraphInterface {
+export function declaredInterface(graph: Graph): { inputs: DeclaredInput[]; outputs: DeclaredOutput[] } {
   const raw = (graph.metadata?.interface ?? {}) as Record<string, unknown>;
-  const inputs = list(raw.inputs).flatMap((one): InterfaceInput[] => {
+  const inputs = list(raw.inputs).flatMap((one): DeclaredInput[] => {
     if (typeof one.name !== "string" || !one.name) return [];
     const to = (Array.isArray(one.to) ? one.to : []).map(address).filter((a): a is PortAddress => a !== undefined);
     const widget = typeof one.widget === "string" ? { widget: one.widget } : {};
     return [{ name: one.name, label: text(one.label, one.name), to, ...widget, ...("default" in one ? { default: one.default } : {}) }];
   });
-  const outputs = list(raw.outputs).flatMap((one): InterfaceOutput[] => {
+  const outputs = list(raw.outputs).flatMap((one): DeclaredOutput[] => {
     const from = address(one.from);
     return typeof one.name === "string" && from ? [{ name: one.name, label: text(one.label, one.name), from }] : [];
   });

@@ -1,11 +1,11 @@
 import type { Graph } from "./graph.ts";
 import { inputSources } from "./inputs.ts";
-import { declaredInterface, type InterfaceInput, type PortAddress } from "./interface.ts";
+import { type DeclaredInput, declaredInterface, type PortAddress } from "./interface.ts";
 import type { Define } from "./library.ts";
 import type { Port } from "./ports.ts";
 
 /** A public input with what its port says of it. */
-export interface RunInput extends InterfaceInput {
+export interface RunInput extends DeclaredInput {
   type: string;
   required: boolean;
   schema: Record<string, unknown>;

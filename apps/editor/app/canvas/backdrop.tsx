@@ -1,19 +1,7 @@
 // What an imported workflow has around its nodes: frames that group them, and notes. They are looked at, not edited.
 import type { Graph, Position } from "@spindle/graph-model";
+import type { Frame, Note } from "@spindle/schemas";
 import type { CardNode } from "./node-card";
-
-interface Frame {
-  title: string;
-  position: Position;
-  size: { width: number; height: number };
-  colour?: string;
-}
-interface Note {
-  title: string;
-  text: string;
-  position: Position;
-  size: { width: number; height: number };
-}
 
 const list = <T extends { position: Position; size: object }>(value: unknown): T[] =>
   Array.isArray(value) ? value.filter((one): one is T => typeof one?.position?.x === "number" && typeof one?.size?.width === "number") : [];

@@ -1,17 +1,18 @@
 // Every named edit (DESIGN section 1, "command"): one transaction with the user's origin; undo is Yjs' own, per origin.
+import type { GraphInterface } from "@spindle/schemas";
 import * as Y from "yjs";
 import {
+  type EdgeMetadata,
   edgeMetadata,
   type Graph,
   type GraphEdge,
   type GraphNode,
-  type MapSettings,
   type NodeSettings,
   nodePosition,
   nodeSettings,
   type Position,
 } from "../graph.ts";
-import type { InterfaceInput, InterfaceOutput, PortAddress } from "../interface.ts";
+import type { PortAddress } from "../interface.ts";
 import { stripState } from "../io/document.ts";
 import { edgesOf, headOf, isMap, mapOf, nodesOf, PLAIN_FIELDS, type YNode } from "./layout.ts";
 import { normalise } from "./normalise.ts";
@@ -136,12 +137,9 @@ export function connect(doc: Y.Doc, origin: unknown, from: PortAddress, to: Port
   return id;
 }
 
-export interface EdgeChange {
+/** `null` takes a part away. */
+export interface EdgeChange extends Pick<EdgeMetadata, "when" | "loop" | "map"> {
   kind?: NonNullable<GraphEdge["kind"]>;
-  /** `null` takes it away. */
-  when?: string | null;
-  loop?: { maxIterations: number } | null;
-  map?: MapSettings | null;
 }
 
 /** What an edge carries besides its ends. */
@@ -155,7 +153,7 @@ export function setEdge(doc: Y.Doc, origin: unknown, id: string, { kind, ...meta
   });
 }
 
-export function setInterface(doc: Y.Doc, origin: unknown, value: { inputs: InterfaceInput[]; outputs: InterfaceOutput[] }): void {
+export function setInterface(doc: Y.Doc, origin: unknown, value: GraphInterface): void {
   edit(doc, origin, () => {
     const head = headOf(doc);
     head.set("metadata", { ...((head.get("metadata") as object | undefined) ?? {}), interface: value });

@@ -44,6 +44,8 @@ ERROR_CODES = {
     "node.offline": "No worker offers this capability now; its tasks wait.",
     "node.unreachable": "No path leads to the node.",
     "node.disabled": "The node is off.",
+    "node.bypassed": "The node is bypassed, which is not run yet.",
+    "metadata.unknown": "A key, or the settings of a node that does not exist: nothing reads it.",
     "edge.dangling": "An end of the edge is not a node.",
     "edge.duplicate_id": "Two edges have the same id.",
     "edge.unknown_port": "The port does not exist.",

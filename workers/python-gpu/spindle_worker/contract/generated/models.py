@@ -203,6 +203,359 @@ class Graph(BaseModel):
     ]
 
 
+class Position(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    x: float
+    y: float
+
+
+class Size(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    width: float
+    height: float
+
+
+class Group(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    id: Annotated[str, Field(max_length=64, min_length=1)]
+    title: str
+    nodes: Annotated[
+        list[str],
+        Field(
+            description='The ids of the nodes in it. Its frame is drawn around them: a group has no place of its own that could disagree with theirs.'
+        ),
+    ]
+    colour: Annotated[str | None, Field(pattern='^#[0-9a-fA-F]{3,8}$')] = None
+    collapsed: Annotated[
+        bool | None,
+        Field(description='Drawn as one card, with the wires that cross its frame.'),
+    ] = None
+
+
+class Frame(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    title: str
+    position: Position
+    size: Size
+    colour: str | None = None
+
+
+class Note(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    id: Annotated[str | None, Field(max_length=64, min_length=1)] = None
+    title: str | None = None
+    text: str
+    position: Position
+    size: Size
+    colour: Annotated[str | None, Field(pattern='^#[0-9a-fA-F]{3,8}$')] = None
+
+
+class EditorMetadata(BaseModel):
+    """
+    How a graph is drawn: `graph.metadata.editor`. Nothing in it changes a run. Lengths and places are in the coordinates of the canvas, x to the right and y down.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    positions: Annotated[
+        dict[str, Position] | None,
+        Field(description="The upper left corner of a node's card, by the node's id."),
+    ] = None
+    collapsed: Annotated[
+        dict[str, bool] | None,
+        Field(
+            description="Whether a node's card shows its title alone, by the node's id. Stored; not drawn yet."
+        ),
+    ] = None
+    groups: Annotated[
+        list[Group] | None, Field(description='Stored; not drawn yet.')
+    ] = None
+    frames: Annotated[
+        list[Frame] | None,
+        Field(description='Groups as an import brought them: looked at, not edited.'),
+    ] = None
+    notes: Annotated[
+        list[Note] | None,
+        Field(
+            description='One without an id was brought by an import: looked at, not edited.'
+        ),
+    ] = None
+    packs: Annotated[
+        dict[str, str] | None,
+        Field(description="The node pack a ComfyUI node came from, by the node's id."),
+    ] = None
+
+
+class NodeSettings(BaseModel):
+    """
+    What the node of langgraph.v1 has no field for: `graph.metadata.nodes[id]`.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    version: Annotated[
+        str | None,
+        Field(description="The capability's version; the newest where absent."),
+    ] = None
+    engine: Annotated[
+        str | None, Field(description="The engine's id; `auto` where absent.")
+    ] = None
+    timeout_seconds: Annotated[
+        float | None,
+        Field(
+            alias='timeoutSeconds',
+            description="A try that takes longer fails; the capability's time-out where absent.",
+            gt=0.0,
+            le=604800.0,
+        ),
+    ] = None
+    pinned: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description='The outputs the node is taken to have given, by port; it does not run.'
+        ),
+    ] = None
+    disabled: Annotated[
+        bool | None,
+        Field(description='Off: skipped, as if a choice had gone elsewhere.'),
+    ] = None
+    bypassed: Annotated[
+        bool | None,
+        Field(
+            description='What comes in at a port goes out at the port of its type, and the node does not run. Stored; not run yet.'
+        ),
+    ] = None
+    breakpoint: Annotated[
+        Literal['before', 'after'] | None,
+        Field(description='The run stops there until a person lets it go on.'),
+    ] = None
+
+
+class LoopSettings(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    max_iterations: Annotated[
+        int,
+        Field(
+            alias='maxIterations',
+            description='The loop ends with the last of these visits if nothing else ends it.',
+            ge=1,
+            le=10000,
+        ),
+    ]
+
+
+class MapSettings(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    limit: Annotated[
+        int | None,
+        Field(
+            description='How many elements run at once; all where absent.',
+            ge=1,
+            le=1000,
+        ),
+    ] = None
+    tolerate: Annotated[
+        int | None,
+        Field(
+            description='How many elements may fail before the node fails; their places in the lists are null.',
+            ge=0,
+        ),
+    ] = None
+
+
+class EdgeMetadata(BaseModel):
+    """
+    What the edge of langgraph.v1 has no field for: `edge.metadata`.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    id: Annotated[
+        str | None,
+        Field(description='An edge without one is known by its place in the document.'),
+    ] = None
+    source_port: Annotated[
+        str | None,
+        Field(
+            alias='sourcePort',
+            description='The output the wire comes from; an edge without ports is an order alone.',
+        ),
+    ] = None
+    target_port: Annotated[
+        str | None, Field(alias='targetPort', description='The input the wire goes to.')
+    ] = None
+    when: Annotated[
+        str | None, Field(description='A condition (CEL); `true` where absent.')
+    ] = None
+    loop: Annotated[
+        LoopSettings | None,
+        Field(
+            description='The edge leads back: its body runs again while the edge is taken.'
+        ),
+    ] = None
+    map: Annotated[
+        MapSettings | None,
+        Field(description='The edge carries a list; its target runs once per element.'),
+    ] = None
+    points: Annotated[
+        list[Position] | None,
+        Field(
+            description='The bends of the drawn wire, from its source on, in the coordinates of the canvas. Stored; not drawn yet.',
+            max_length=100,
+        ),
+    ] = None
+
+
+class PortAddress(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    node: str
+    port: str
+
+
+class InterfaceInput(BaseModel):
+    """
+    `default` is taken where the run gives no value.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    name: Annotated[str, Field(min_length=1)]
+    label: Annotated[str | None, Field(description='The name where absent.')] = None
+    widget: Annotated[
+        str | None, Field(description="That of the port's schema where absent.")
+    ] = None
+    default: Any | None = None
+    to: Annotated[
+        list[PortAddress] | None,
+        Field(
+            description='The ports that get the value; an input without any is found by its name.'
+        ),
+    ] = None
+
+
+class InterfaceOutput(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    name: Annotated[str, Field(min_length=1)]
+    label: Annotated[str | None, Field(description='The name where absent.')] = None
+    from_: Annotated[PortAddress, Field(alias='from')]
+
+
+class GraphInterface(BaseModel):
+    """
+    A graph's public inputs and outputs, in the order in which they are shown: `graph.metadata.interface`.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    inputs: list[InterfaceInput] | None = None
+    outputs: list[InterfaceOutput] | None = None
+
+
+class DefinitionLink(BaseModel):
+    """
+    The definition is a copy of one that is kept outside of the graph, so that its instances can follow it. Stored; nothing follows it yet.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    definition: Annotated[
+        str,
+        Field(
+            description='The id of the definition it is a copy of.',
+            max_length=64,
+            min_length=1,
+        ),
+    ]
+    version: Annotated[
+        str,
+        Field(description='The version it is a copy of.', max_length=64, min_length=1),
+    ]
+    held: Annotated[
+        bool | None,
+        Field(
+            description='Stays at that version when there is a newer one; follows where absent.'
+        ),
+    ] = None
+
+
+class Definition(BaseModel):
+    """
+    A subgraph: `graph.metadata.definitions[name]`. Every `graph.call` node whose parameter `definition` is that name is an instance of it. A whole langgraph.v1 document is one too.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    schema_: Annotated[
+        str | None,
+        Field(alias='schema', description='Not read: a definition is langgraph.v1.'),
+    ] = None
+    workflow_id: Annotated[
+        str | None,
+        Field(
+            alias='workflowId',
+            description='Not read: a definition is known by its name.',
+        ),
+    ] = None
+    nodes: Annotated[list[GraphNode], Field(min_length=1)]
+    edges: Annotated[
+        list[GraphEdge] | None, Field(description='None where absent.')
+    ] = None
+    context: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description='Under its own, a definition sees the context of the whole graph.'
+        ),
+    ] = None
+    metadata: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="As a graph's; `label` and `description` say what its instances are called, and what they do."
+        ),
+    ] = None
+    link: DefinitionLink | None = None
+
+
 class ArtifactRef(BaseModel):
     """
     A reference to bytes in the object store (DESIGN A1). Graphs and messages carry only these.
