@@ -17,9 +17,11 @@ export const hasDefinition = (graph: Graph, name: string): boolean => Object.has
 export const calledName = (node: GraphNode): string | undefined =>
   node.service === CALL && typeof node.params?.definition === "string" ? node.params.definition : undefined;
 
+export const writtenDefinition = (graph: Graph, name: string): unknown => definitionsOf(graph)[name];
+
 /** A definition as it is written, to be checked against the schema of a graph. */
 export function definitionDocument(graph: Graph, name: string): unknown {
-  const raw = definitionsOf(graph)[name];
+  const raw = writtenDefinition(graph, name);
   if (raw === null || typeof raw !== "object" || Array.isArray(raw)) return raw;
   const { nodes = [], edges = [], context, metadata } = raw as Record<string, unknown>;
   return {

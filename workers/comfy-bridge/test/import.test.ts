@@ -52,6 +52,10 @@ describe.each(files)("$file", ({ file, format }) => {
     // A node of the server whose input comes from one that it lacks, or from nothing in the file, is told of as such.
     expect(others.filter(({ code }) => code !== "input.missing").map((one) => `${one.code} ${one.message}`)).toEqual([]);
   });
+  test("has nothing in its metadata that the schemas do not know", () => {
+    const found = validate(graph as NonNullable<typeof graph>, library);
+    expect(found.filter(({ code }) => code === "metadata.unknown" || code === "graph.schema")).toEqual([]);
+  });
   if (format === "ui")
     test("is the same whatever the order of nodes and links", () => {
       const again = importComfy({ ...raw, nodes: shuffled(raw.nodes), links: shuffled(raw.links) }, library);

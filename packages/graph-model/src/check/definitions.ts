@@ -4,9 +4,18 @@ import { leastNodeRuns } from "../expansion.ts";
 import { type Graph, nodeTitle } from "../graph.ts";
 import { hasErrors, type Issue, issue } from "../issue.ts";
 import type { Library } from "../library.ts";
-import { callCircle, callDepth, calledName, definitionDocument, definitionGraph, definitionNames } from "../subgraphs.ts";
+import {
+  callCircle,
+  callDepth,
+  calledName,
+  definitionDocument,
+  definitionGraph,
+  definitionNames,
+  writtenDefinition,
+} from "../subgraphs.ts";
 import { readShape } from "./document.ts";
 import { LIMITS } from "./limits.ts";
+import { checkDefinitionKeys } from "./metadata.ts";
 
 const CIRCLES_SHOWN = 20;
 
@@ -39,7 +48,7 @@ export function checkDefinitions(graph: Graph, library: Library, check: (inner: 
           "Put what the innermost ones do into one definition.",
         ),
       ];
-    return check(definitionGraph(graph, name) as Graph)
+    return [...checkDefinitionKeys(writtenDefinition(graph, name)), ...check(definitionGraph(graph, name) as Graph)]
       .filter((found) => found.code !== "input.for_run")
       .map(place);
   });

@@ -1,6 +1,9 @@
-// What the schema of the document leaves open: the parts of `metadata` that Spindle reads (DESIGN G1).
-import type { Graph } from "../graph.ts";
+// What the schema of the document leaves open: the parts of `metadata` that Spindle reads (DESIGN G1). What decides how a run goes is
+// refused if it has not its schema's shape; anything else is a warning, and so is a key that nothing reads.
+import { edgeId, edgeMetadata, type Graph, isLoopEdge, isMapEdge } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
+import { nearest } from "../nearest.ts";
+import { type Misfit, misfits, misfitWarning, pointerOf, some, unknownKeys } from "./misfits.ts";
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === "object" && !Array.isArray(value);
@@ -13,8 +16,10 @@ export function checkMetadata(graph: Graph): Issue[] {
     ...PARTS.filter((key) => metadata[key] !== undefined && !isObject(metadata[key])).map((key) =>
       bad(`/metadata/${key}`, `is ${kind(metadata[key])}, not an object`, metadata[key] === null),
     ),
-    ...(isObject(metadata.nodes) ? checkSettings(metadata.nodes) : []),
+    ...(isObject(metadata.nodes) ? checkNodes(graph, metadata.nodes) : []),
     ...(isObject(metadata.interface) ? checkInterfaceShape(metadata.interface) : []),
+    ...(isObject(metadata.editor) ? checkEditor(metadata.editor) : []),
+    ...graph.edges.flatMap((edge, index) => checkEdge(edge, index)),
   ];
 }
 
@@ -29,38 +34,89 @@ const bad = (pointer: string, what: string, isNull = false): Issue =>
     },
   );
 
-const checkSettings = (nodes: Record<string, unknown>): Issue[] =>
-  Object.entries(nodes).flatMap(([id, settings]) =>
-    isObject(settings) ? [] : [{ ...bad(`/metadata/nodes/${id}`, `is ${kind(settings)}, not an object of settings`, settings === null) }],
-  );
+function checkNodes(graph: Graph, nodes: Record<string, unknown>): Issue[] {
+  const ids = graph.nodes.map((node) => node.id);
+  const known = new Set(ids);
+  const ghosts = Object.keys(nodes).filter((id) => !known.has(id));
+  return [
+    ...Object.entries(nodes).flatMap(([id, settings]) =>
+      isObject(settings) ? [] : [bad(`/metadata/nodes/${id}`, `is ${kind(settings)}, not an object of settings`, settings === null)],
+    ),
+    ...some(
+      ghosts.filter((id) => isObject(nodes[id])),
+      (id) => {
+        const near = nearest(id, ids.length <= MOST_COMPARED ? ids : []);
+        const pointer = `/metadata/nodes${pointerOf([id])}`;
+        const message = `There are settings for the node "${id.slice(0, 80)}", which does not exist.`;
+        return issue("warning", "metadata.unknown", message, { pointer }, near === undefined ? "Remove them." : `Call them "${near}".`);
+      },
+      "settings of nodes that do not exist",
+      { pointer: "/metadata/nodes" },
+    ),
+  ];
+}
 
+/** Of more ids, none is looked for that is like another. */
+const MOST_COMPARED = 500;
+
+/** One issue for each entry that a run cannot use; the rest of what does not fit is shown as it is. */
 function checkInterfaceShape(raw: Record<string, unknown>): Issue[] {
-  return (["inputs", "outputs"] as const).flatMap((side) => {
-    const list = raw[side];
-    const pointer = `/metadata/interface/${side}`;
-    if (list === undefined) return [];
-    if (!Array.isArray(list)) return [bad(pointer, `is ${kind(list)}, not a list`, list === null)];
-    return list.flatMap((one: unknown, index) => {
-      const why = side === "inputs" ? whyNoInput(one) : whyNoOutput(one);
-      return why ? [bad(`${pointer}/${index}`, why)] : [];
-    });
-  });
+  const found = misfits("GraphInterface", raw);
+  const place = { pointer: "/metadata/interface" };
+  const told = new Set<string>();
+  return [
+    ...found.wrong.flatMap((misfit) => {
+      const [side = "", index, field] = misfit.path;
+      const pointer = `${place.pointer}/${side}`;
+      if (index === undefined) return [bad(pointer, `is ${kind(raw[side])}, not a list`, raw[side] === null)];
+      if (field === "label" || field === "widget") return [misfitWarning(misfit, place)];
+      if (told.has(`${side}/${index}`)) return [];
+      told.add(`${side}/${index}`);
+      return [bad(`${pointer}/${index}`, whyNot(side, field))];
+    }),
+    ...unknownKeys("GraphInterface", found, place),
+  ];
 }
 
-const isName = (value: unknown): boolean => typeof value === "string" && value !== "";
-const isAddress = (value: unknown): boolean => isObject(value) && typeof value.node === "string" && typeof value.port === "string";
-
-function whyNoInput(one: unknown): string | undefined {
-  if (!isObject(one) || !isName(one.name)) return "is no input: an object with a name";
-  if (one.to !== undefined && !(Array.isArray(one.to) && one.to.every(isAddress)))
-    return "goes to no ports: `to` lists a node and a port each";
-  return undefined;
+function whyNot(side: string, field: string | undefined): string {
+  if (field === "to") return "goes to no ports: `to` lists a node and a port each";
+  if (field === "from") return "comes from no port: `from` is a node and a port";
+  return side === "inputs" ? "is no input: an object with a name" : "is no output: an object with a name";
 }
 
-function whyNoOutput(one: unknown): string | undefined {
-  if (!isObject(one) || !isName(one.name)) return "is no output: an object with a name";
-  return isAddress(one.from) ? undefined : "comes from no port: `from` is a node and a port";
+function checkEditor(editor: Record<string, unknown>): Issue[] {
+  const found = misfits("EditorMetadata", editor);
+  const place = { pointer: "/metadata/editor" };
+  return [...told(found.wrong, place), ...unknownKeys("EditorMetadata", found, place)];
 }
+
+/** What a definition has besides its graph, which is checked as one. */
+export function checkDefinitionKeys(definition: unknown): Issue[] {
+  if (!isObject(definition)) return [];
+  const { nodes: _, edges: __, context: ___, metadata: ____, ...own } = definition;
+  const found = misfits("Definition", { ...own, nodes: [SOME_NODE] });
+  const place = { pointer: "" };
+  return [...told(found.wrong, place), ...unknownKeys("Definition", found, place)];
+}
+
+const SOME_NODE = { id: "n", service: "s", plane: "node", status: "pending" };
+
+/** Ports, conditions, loops and maps are said with what they mean for the run (edges.ts, control.ts). */
+function checkEdge(edge: Graph["edges"][number], index: number): Issue[] {
+  const found = misfits("EdgeMetadata", edgeMetadata(edge));
+  const place = { edge: edgeId(edge, index), pointer: `/edges/${index}/metadata` };
+  const isSaid = ({ path: [key, inner] }: Misfit): boolean =>
+    key === "sourcePort" ||
+    key === "targetPort" ||
+    key === "when" ||
+    (key === "loop" && isLoopEdge(edge)) ||
+    (key === "map" && isMapEdge(edge) && inner !== undefined);
+  const own = found.wrong.filter((one) => !isSaid(one));
+  return [...told(own, place), ...unknownKeys("EdgeMetadata", found, place)];
+}
+
+const told = (wrong: readonly Misfit[], place: { edge?: string; pointer: string }): Issue[] =>
+  some(wrong, (one) => misfitWarning(one, place), "parts that have the wrong shape", place);
 
 const kind = (value: unknown): string =>
   value === null ? "null" : Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;

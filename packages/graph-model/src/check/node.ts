@@ -1,19 +1,22 @@
 import { type ValidationResult, Validator } from "@cfworker/json-schema";
-import { nearest } from "../comfy/nearest.ts";
 import { elementDefinition } from "../definitions.ts";
-import { type Graph, type GraphNode, nodePack, nodeSettings, nodeTitle } from "../graph.ts";
+import { type Graph, type GraphNode, nodePack, nodeTitle } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
-import { chosenEngine, type Library, type NodeDefinition } from "../library.ts";
+import type { Library, NodeDefinition } from "../library.ts";
+import { nearest } from "../nearest.ts";
 import { CALL } from "../subgraphs.ts";
 import { whyNoForm } from "./form.ts";
+import { checkSettings } from "./settings.ts";
 
 export function checkNode(graph: Graph, node: GraphNode, library: Library): Issue[] {
   const definition = elementDefinition(graph, node, library);
   const place = { node: node.id };
-  if (!definition && node.service === CALL) return []; // said with its name elsewhere
+  const settings = checkSettings(graph, node, definition);
+  if (!definition && node.service === CALL) return settings; // what is wrong with the call is said with its name elsewhere
   const pack = nodePack(graph, node.id);
   if (!definition)
     return [
+      ...settings,
       issue(
         "error",
         "node.unknown_capability",
@@ -22,52 +25,7 @@ export function checkNode(graph: Graph, node: GraphNode, library: Library): Issu
         pack ? `Install ${pack} where the plane's worker runs.` : "Replace the node or start a worker that offers it.",
       ),
     ];
-  return [...checkSettings(graph, node, definition), ...checkParameters(node, definition)];
-}
-
-function checkSettings(graph: Graph, node: GraphNode, definition: NodeDefinition): Issue[] {
-  const { version, engine = "auto", timeoutSeconds } = nodeSettings(graph, node.id);
-  const place = { node: node.id };
-  const issues: Issue[] = [];
-  if (version !== undefined && version !== definition.version)
-    issues.push(
-      issue(
-        "error",
-        "node.unknown_version",
-        `${definition.label} has version ${definition.version}, not ${JSON.stringify(version)}.`,
-        place,
-      ),
-    );
-  if (timeoutSeconds !== undefined && !(typeof timeoutSeconds === "number" && timeoutSeconds > 0 && timeoutSeconds <= 604800))
-    issues.push(
-      issue("error", "param.invalid", "The time-out is a number of seconds from 1 to 604,800 (a week).", {
-        ...place,
-        port: "timeoutSeconds",
-      }),
-    );
-  const named = definition.engines.find((one) => one.id === engine);
-  if (engine !== "auto" && !named)
-    issues.push(
-      issue(
-        "error",
-        "node.unknown_engine",
-        `${definition.label} has no engine ${JSON.stringify(engine)}; it has ${definition.engines.map((one) => one.id).join(", ")}.`,
-        place,
-      ),
-    );
-  if (named && !named.live && definition.live)
-    issues.push(
-      issue(
-        "error",
-        "node.engine_not_live",
-        `${named.label} is not live: ${named.reason ?? "no worker offers it"}.`,
-        place,
-        "Choose another engine.",
-      ),
-    );
-  if (!definition.live && chosenEngine(definition, engine))
-    issues.push(issue("warning", "node.offline", `No worker offers ${definition.label} now; its tasks wait.`, place, "Start a worker."));
-  return issues;
+  return [...settings, ...checkParameters(node, definition)];
 }
 
 function checkParameters(node: GraphNode, definition: NodeDefinition): Issue[] {

@@ -1,7 +1,7 @@
 // A node's stored widget values -> parameters by name. ComfyUI stores them by position, among them some that no input has.
 import type { NodeDefinition } from "../../library.ts";
+import { nearest } from "../../nearest.ts";
 import type { Port } from "../../ports.ts";
-import { nearest } from "../nearest.ts";
 import type { UiNode } from "./workflow.ts";
 
 const CONTROL = new Set(["fixed", "increment", "decrement", "randomize", "increment-wrap"]);

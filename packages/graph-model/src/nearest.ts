@@ -1,4 +1,4 @@
-// A value that is not in a list any more, and the one that was probably meant: the same file elsewhere, or under a like name.
+// A name that is not in a list, and the one that was probably meant: the same file elsewhere, one slip of the pen, or a like name.
 
 /** Folders are written both ways, and files are moved between them. */
 const plain = (name: string): string => name.toLowerCase().replaceAll("\\", "/");
@@ -10,10 +10,27 @@ const LONGEST = 200;
 export function nearest(value: string, choices: readonly unknown[]): string | undefined {
   if (value.length > LONGEST) return undefined;
   const texts = choices.filter((one): one is string => typeof one === "string");
-  const found = texts.find((one) => plain(one) === plain(value)) ?? texts.find((one) => file(one) === file(value));
+  const found =
+    texts.find((one) => plain(one) === plain(value)) ??
+    texts.find((one) => file(one) === file(value)) ??
+    texts.find((one) => isOneSlip(plain(one), plain(value)));
   if (found !== undefined) return found;
   const scored = texts.map((one) => ({ one, score: likeness(file(one), file(value)) })).sort((a, b) => b.score - a.score);
   return scored[0] && scored[0].score >= 0.5 ? scored[0].one : undefined;
+}
+
+/** One letter too many, too few or wrong, or two neighbours swapped; in a name of three letters or more. */
+function isOneSlip(a: string, b: string): boolean {
+  const least = Math.min(a.length, b.length);
+  let start = 0;
+  while (start < least && a[start] === b[start]) start++;
+  let end = 0;
+  while (end < least - start && a.at(-1 - end) === b.at(-1 - end)) end++;
+  const [mine, theirs] = [a.slice(start, a.length - end), b.slice(start, b.length - end)];
+  if (least < 3) return false;
+  return (
+    (mine.length <= 1 && theirs.length <= 1) || (mine.length === 2 && mine[0] === theirs[1] && mine[1] === theirs[0] && theirs.length === 2)
+  );
 }
 
 /** Shared pairs of letters (Dice's coefficient), 0 to 1. */

@@ -1,0 +1,88 @@
+// The settings of a node (`metadata.nodes[id]`): their shape, then what the library says to them.
+import { type Graph, type GraphNode, type NodeSettings, nodeSettings } from "../graph.ts";
+import { type Issue, issue } from "../issue.ts";
+import { chosenEngine, type NodeDefinition } from "../library.ts";
+import { misfits, unknownKeys } from "./misfits.ts";
+
+/** What each setting is; a run does not start while one that decides how it goes is none. */
+const SAYS: Readonly<Record<keyof NodeSettings, { says: string; severity: "error" | "warning" }>> = {
+  version: { says: 'A version is a text, as in "1.2.0".', severity: "error" },
+  engine: { says: "An engine is named by its id.", severity: "error" },
+  timeoutSeconds: { says: "The time-out is a number of seconds from 1 to 604,800 (a week).", severity: "error" },
+  pinned: { says: "A pinned output is an object with a value per port.", severity: "error" },
+  breakpoint: { says: "A breakpoint is before or after the node.", severity: "error" },
+  disabled: { says: "A node is off (true) or not (false).", severity: "warning" },
+  bypassed: { says: "A node is bypassed (true) or not (false).", severity: "warning" },
+};
+
+/** @param definition absent where no plane offers the node */
+export function checkSettings(graph: Graph, node: GraphNode, definition: NodeDefinition | undefined): Issue[] {
+  const settings = nodeSettings(graph, node.id);
+  const found = misfits("NodeSettings", settings);
+  const place = { node: node.id };
+  const wrong = new Set(found.wrong.map(({ path }) => path[0] as keyof NodeSettings));
+  const pointer = `/metadata/nodes/${node.id}`;
+  return [
+    ...[...wrong].map((key) => {
+      const { says, severity } = SAYS[key];
+      const code = severity === "error" ? "param.invalid" : "graph.schema";
+      return issue(severity, code, says, { ...place, port: key, pointer: `${pointer}/${key}` }, "Correct it, or remove it.");
+    }),
+    ...unknownKeys("NodeSettings", found, { ...place, pointer }),
+    ...(settings.disabled === true ? [issue("info", "node.disabled", "The node is off: it is skipped.", place)] : []),
+    ...(settings.bypassed === true
+      ? [
+          issue(
+            "warning",
+            "node.bypassed",
+            "The node is bypassed, which is not run yet: it runs as usual.",
+            { ...place, port: "bypassed" },
+            "Remove the node and wire what it passes on.",
+          ),
+        ]
+      : []),
+    ...(definition ? checkAgainst(settings, wrong, definition, place) : []),
+  ];
+}
+
+function checkAgainst(
+  { version, engine = "auto" }: NodeSettings,
+  wrong: ReadonlySet<keyof NodeSettings>,
+  definition: NodeDefinition,
+  place: { node: string },
+): Issue[] {
+  const issues: Issue[] = [];
+  if (version !== undefined && !wrong.has("version") && version !== definition.version)
+    issues.push(
+      issue(
+        "error",
+        "node.unknown_version",
+        `${definition.label} has version ${definition.version}, not ${JSON.stringify(version)}.`,
+        place,
+      ),
+    );
+  if (wrong.has("engine")) return issues;
+  const named = definition.engines.find((one) => one.id === engine);
+  if (engine !== "auto" && !named)
+    issues.push(
+      issue(
+        "error",
+        "node.unknown_engine",
+        `${definition.label} has no engine ${JSON.stringify(engine)}; it has ${definition.engines.map((one) => one.id).join(", ")}.`,
+        place,
+      ),
+    );
+  if (named && !named.live && definition.live)
+    issues.push(
+      issue(
+        "error",
+        "node.engine_not_live",
+        `${named.label} is not live: ${named.reason ?? "no worker offers it"}.`,
+        place,
+        "Choose another engine.",
+      ),
+    );
+  if (!definition.live && chosenEngine(definition, engine))
+    issues.push(issue("warning", "node.offline", `No worker offers ${definition.label} now; its tasks wait.`, place, "Start a worker."));
+  return issues;
+}
