@@ -71,6 +71,6 @@ BUS: dict[str, Any] = ${literal(bus)}
 
 ERROR_CODES = ${literal(errors)}
 
-PORT_TYPES = ${literal(ports)}
+PORT_TYPES: dict[str, dict[str, Any]] = ${literal(ports)}
 ${await statesPython(root)}`;
 }

@@ -80,7 +80,7 @@ async function constants(root: string): Promise<string> {
   const errors = (await readJson(root, "errors.json")).codes as Record<string, string>;
   const ports = (await readJson(root, "port-types.json")).types;
   const comfy = (await readJson(root, "comfy-types.json")).types;
-  return `${HEADER}import type { GraphNodeStatus, RunEvent } from "./types.ts";
+  return `${HEADER}import type { GraphNodeStatus, RegionInputPick, RunEvent } from "./types.ts";
 
 /** What the objects of a part of a graph's metadata may hold, by their place in the part; an asterisk is any key or index. */
 export const METADATA_KEYS = ${JSON.stringify(await metadataKeys(root), null, 2)} as const;
@@ -91,15 +91,25 @@ export const BUS = ${JSON.stringify(bus, null, 2)} as const;
 export const ERROR_CODES = ${JSON.stringify(errors, null, 2)} as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Port types and what each accepts (DESIGN G3). */
-export const PORT_TYPES: Readonly<Record<string, { kind: "json" | "artifact"; accepts: readonly string[] }>> = ${JSON.stringify(ports, null, 2)} as const;
+export interface PortType {
+  kind: "json" | "artifact";
+  /** What may be wired into a port of the type, besides the type itself. */
+  accepts: readonly string[];
+  /** How the media type of an artifact begins that such a port takes; any where there is none. */
+  media?: readonly string[];
+  /** The media type of an artifact that is not there yet, or that is taken without a look into it. */
+  usual?: string;
+}
+
+/** Port types (DESIGN G3). */
+export const PORT_TYPES: Readonly<Record<string, PortType>> = ${JSON.stringify(ports, null, 2)} as const;
 
 /** A node of ComfyUI's own that a border is made of; \`pick\`: which of its outputs. */
 export interface ComfyBorder {
   class: string;
   input: string;
   with?: Readonly<Record<string, unknown>>;
-  pick?: "image" | "audio" | "video" | "text" | "json";
+  pick?: RegionInputPick;
 }
 
 /** ComfyUI's types that may leave a server, and how they do (DESIGN G3); any other one is opaque. */

@@ -34,6 +34,10 @@ export type GraphErrorInfo = {
     | null;
   [k: string]: unknown;
 } | null;
+/**
+ * Which of the things that an output node gave.
+ */
+export type RegionInputPick = "image" | "images" | "audio" | "audios" | "video" | "videos" | "text" | "json";
 export type RunEventRun = string;
 /**
  * Counts without gaps from 1 in each run.
@@ -877,7 +881,7 @@ export interface RegionInputGive {
    * The output node that has it.
    */
   from: string;
-  pick: "image" | "images" | "audio" | "audios" | "video" | "videos" | "text" | "json";
+  pick: RegionInputPick;
 }
 /**
  * What a task of the Comfy plane is given: a prompt for one ComfyUI server, and what is wanted of it. Artifact references stand in `inputs` where ComfyUI wants the name of a file.
@@ -953,7 +957,7 @@ export interface Blueprint {
   gives: {
     [k: string]: {
       from: string;
-      pick: "image" | "images" | "audio" | "audios" | "video" | "videos" | "text" | "json";
+      pick: RegionInputPick;
     };
   };
   /**

@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from .contract.generated.constants import PORT_TYPES
 from .contract.generated.models import ArtifactRef
 
 if TYPE_CHECKING:
     from .child.context import TaskContext
 
-Image = Annotated[ArtifactRef, WithJsonSchema({"type": "object", "x-artifact": "image"})]
-Audio = Annotated[ArtifactRef, WithJsonSchema({"type": "object", "x-artifact": "audio"})]
-Video = Annotated[ArtifactRef, WithJsonSchema({"type": "object", "x-artifact": "video"})]
+
+def _artifact(port_type: str) -> WithJsonSchema:
+    if PORT_TYPES[port_type]["kind"] != "artifact":
+        raise ValueError(f"Ports of type {port_type} carry values, not artifacts.")
+    return WithJsonSchema({"type": "object", "x-artifact": port_type})
+
+
+Image = Annotated[ArtifactRef, _artifact("image")]
+Audio = Annotated[ArtifactRef, _artifact("audio")]
+Video = Annotated[ArtifactRef, _artifact("video")]
 
 PARAMETER = {"x-parameter": True}
 """`Field(json_schema_extra=PARAMETER)`: a setting of the node, not a port."""

@@ -1,11 +1,13 @@
 // A place for one file: dropped or chosen, uploaded at once, shown as what it is.
-import type { ArtifactRef } from "@spindle/schemas";
+import { type ArtifactRef, PORT_TYPES } from "@spindle/schemas";
 import { Upload } from "lucide-react";
 import { useId, useState } from "react";
 import { artifactUrl, upload } from "../session/files";
 import { Waveform } from "./waveform";
 
-const ACCEPT: Record<string, string> = { image: "image/*", mask: "image/*", audio: "audio/*", video: "video/*" };
+/** The files that a browser offers first for a port of that type. */
+const accept = (kind: string): string | undefined =>
+  PORT_TYPES[kind]?.media?.map((begin) => (begin.endsWith("/") ? `${begin}*` : begin)).join(",") || undefined;
 
 export function FileBox({
   kind,
@@ -70,7 +72,7 @@ export function FileBox({
           className="visually-hidden"
           type="file"
           aria-label={label}
-          accept={ACCEPT[kind]}
+          accept={accept(kind)}
           onChange={(event) => void take(event.target.files?.[0])}
         />
       </div>

@@ -1,6 +1,7 @@
 // What kind of file this really is, by its bytes; its name and its declared type are only claims.
 import type { FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
+import { PORT_TYPES } from "@spindle/schemas";
 import { disableTypes, imageSize, types } from "image-size";
 import { parseStream } from "music-metadata";
 
@@ -52,14 +53,15 @@ export function whyNotMedia(claimed: string, head: Uint8Array): string | undefin
   return `the bytes are not ${claimed}`;
 }
 
-/** @param kind the artifact type a port asks for: image, audio, video, or any other for a file taken as it is */
+/** @param kind the artifact type a port asks for: one whose media are pictures, sounds or videos is looked into; any other is taken as it is */
 export async function probe(file: FileHandle, kind: string): Promise<Probed> {
   const { size } = await file.stat();
   if (size === 0) return { why: "the file is empty (0 bytes)" };
-  if (kind === "image" || kind === "mask") return probePicture(await head(file));
-  if (kind === "audio") return probeSound(file, size);
-  if (kind === "video") return probeVideo(await head(file));
-  return { mime: kind === "text" ? "text/plain" : "application/octet-stream" };
+  const [media] = PORT_TYPES[kind]?.media ?? [];
+  if (media === "image/") return probePicture(await head(file));
+  if (media === "audio/") return probeSound(file, size);
+  if (media === "video/") return probeVideo(await head(file));
+  return { mime: PORT_TYPES[kind]?.usual ?? "application/octet-stream" };
 }
 
 /** The bytes of an open file from its start; the file stays open. */

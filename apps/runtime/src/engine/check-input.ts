@@ -1,13 +1,5 @@
 import { type NodeDefinition, type Port, portKind, whyInvalid } from "@spindle/graph-model";
-import { validateArtifactRef } from "@spindle/schemas";
-
-const MIME: Record<string, RegExp> = {
-  image: /^image\//,
-  mask: /^image\//,
-  audio: /^audio\//,
-  video: /^video\//,
-  text: /^text\/|^application\/json/,
-};
+import { PORT_TYPES, validateArtifactRef } from "@spindle/schemas";
 
 /** Adds the parameters with their defaults to the ports' values. */
 export function fullInput(
@@ -37,5 +29,6 @@ export function whyUnfit(ports: readonly Port[], values: Record<string, unknown>
 
 export function whyNoArtifact(value: unknown, type: string): string | undefined {
   if (!validateArtifactRef(value)) return `a reference to ${type} is needed.`;
-  return MIME[type]?.test(value.mime) === false ? `${value.mime} is not ${type}.` : undefined;
+  const media = PORT_TYPES[type]?.media ?? [];
+  return media.length > 0 && !media.some((one) => value.mime.startsWith(one)) ? `${value.mime} is not ${type}.` : undefined;
 }

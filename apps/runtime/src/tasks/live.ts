@@ -1,6 +1,6 @@
 // Progress and previews (DESIGN W8): lossy, coalesced, latest wins. Nothing here is ever part of the record.
 import { EventEmitter } from "node:events";
-import type { ArtifactRef } from "@spindle/schemas";
+import { type ArtifactRef, BUS } from "@spindle/schemas";
 
 /** Where a task stands among those that wait for the same devices. */
 export interface Place {
@@ -25,7 +25,6 @@ export interface Live {
   remaining?: number;
 }
 
-const EVERY_MS = 250;
 const MEASURED_AFTER = 0.05;
 
 interface Entry {
@@ -50,7 +49,7 @@ export class LiveBoard {
     if (news.progress !== undefined) entry.since ??= Date.now();
     const spent = Date.now() - (entry.since ?? Date.now());
     if (progress >= MEASURED_AFTER && progress < 1) entry.live.remaining = Math.round((spent / progress) * (1 - progress));
-    entry.timer ??= setTimeout(() => this.send(run, entry), Math.max(0, entry.sentAt + EVERY_MS - Date.now()));
+    entry.timer ??= setTimeout(() => this.send(run, entry), Math.max(0, entry.sentAt + BUS.coalesce.liveMs - Date.now()));
   }
 
   private send(run: string, entry: Entry): void {

@@ -1,5 +1,5 @@
 // A region in ComfyUI's API format, to be sent to or loaded in a ComfyUI: what comes from outside is a loader with a file's name.
-import { validateArtifactRef } from "@spindle/schemas";
+import { PORT_TYPES, validateArtifactRef } from "@spindle/schemas";
 import { definer } from "../definitions.ts";
 import type { Graph } from "../graph.ts";
 import { inputSources, resolveInputs } from "../inputs.ts";
@@ -44,19 +44,19 @@ export function exportRegion(graph: Graph, library: Library, node = ""): { text?
   return { text: `${JSON.stringify(region.prompt, named, 2)}\n` };
 }
 
-const ENDINGS: Record<string, string> = { image: "png", mask: "png", audio: "flac", video: "mp4" };
 const NOBODY = "00000000-0000-4000-8000-000000000000";
 
 /** Stands for what another plane gives. */
 function stand(type: string, from: string): unknown {
-  const ending = ENDINGS[type];
-  if (ending === undefined) return type === "integer" || type === "number" ? 0 : type === "boolean" ? false : `(${from})`;
+  const mime = PORT_TYPES[type]?.usual;
+  if (mime === undefined || mime.startsWith("text/"))
+    return type === "integer" || type === "number" ? 0 : type === "boolean" ? false : `(${from})`;
   return {
     artifact: NOBODY,
-    mime: `${type}/${ending}`,
+    mime,
     sha256: "0".repeat(64),
     size: 0,
-    name: `${from.replaceAll(/[^A-Za-z0-9_.-]/g, "_")}.${ending}`,
+    name: `${from.replaceAll(/[^A-Za-z0-9_.-]/g, "_")}.${mime.split("/")[1]}`,
   };
 }
 

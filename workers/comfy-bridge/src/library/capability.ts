@@ -1,6 +1,6 @@
 // One node class of /object_info -> a manifest entry (DESIGN M1).
 import type { Capability } from "@spindle/schemas";
-import { inputPorts, type PortSchema, type Ports, portOf, type Spec } from "./input.ts";
+import { inputPorts, isMedia, type PortSchema, type Ports, portOf, type Spec } from "./input.ts";
 
 /** As /object_info gives it; anything may be missing. */
 export interface NodeInfo {
@@ -92,7 +92,7 @@ function allOutputs(info: NodeInfo, inputs: Ports): Ports {
 
 function outputSchema(comfy: string): PortSchema {
   const port = portOf(comfy);
-  const known = port === undefined ? {} : ["image", "mask", "audio", "video"].includes(port) ? { "x-artifact": port } : { type: port };
+  const known = port === undefined ? {} : isMedia(port) ? { "x-artifact": port } : { type: port };
   return { "x-comfy-type": comfy, ...known };
 }
 

@@ -1,5 +1,5 @@
 // One input of ComfyUI's /object_info -> the JSON Schema of a port (server.py node_info, comfy_api/latest/_io.py).
-import { COMFY_TYPES } from "@spindle/schemas";
+import { COMFY_TYPES, PORT_TYPES } from "@spindle/schemas";
 
 type Options = Record<string, unknown>;
 export type Spec = [type: unknown, options?: Options];
@@ -32,7 +32,7 @@ function inputSchema(name: string, type: unknown, options: Options): PortSchema 
   const port = portOf(comfy);
   const schema: PortSchema = { "x-comfy-type": comfy };
   if (port === undefined) return schema;
-  if (MEDIA.has(port)) {
+  if (isMedia(port)) {
     schema["x-artifact"] = port;
     return schema;
   }
@@ -48,7 +48,7 @@ function inputSchema(name: string, type: unknown, options: Options): PortSchema 
   return schema;
 }
 
-const MEDIA = new Set(["image", "mask", "audio", "video"]);
+export const isMedia = (port: string): boolean => PORT_TYPES[port]?.kind === "artifact";
 const ports = new Map<string, string | undefined>();
 
 /** The port type of a type that may leave the server; of several the first that may. */

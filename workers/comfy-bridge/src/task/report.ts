@@ -1,10 +1,10 @@
 // Progress and previews of a prompt, each on its own node (DESIGN W8): latest wins, at most four times a second.
+import { BUS } from "@spindle/schemas";
 import type { ImageMime } from "../comfy/frames.ts";
 import type { Message } from "../comfy/messages.ts";
 import type { TaskRuntime } from "../runtime.ts";
 import { graphNode } from "./errors.ts";
 
-const EVERY_MS = 250;
 /** With a frame comes its `progress`, a moment later. */
 const FIRST_MS = 5;
 
@@ -122,7 +122,7 @@ export class Report {
         this.sentAt = Date.now();
         this.sending = this.sending.then(() => this.flush()).catch(() => {}); // lossy by contract
       },
-      Math.max(FIRST_MS, this.sentAt + EVERY_MS - Date.now()),
+      Math.max(FIRST_MS, this.sentAt + BUS.coalesce.progressMs - Date.now()),
     );
   }
 

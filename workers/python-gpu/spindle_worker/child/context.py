@@ -12,12 +12,13 @@ from typing import Any
 import httpx
 
 from ..capability import RefusedError, TransientError
+from ..contract.generated.constants import BUS
 from ..contract.generated.models import ArtifactRef
 from ..crash_point import crash_point
 from ..wire import Wire
 
 CHUNK = 1 << 20
-PREVIEW_EVERY = 0.3
+PREVIEW_EVERY = BUS["coalesce"]["previewMs"] / 1000
 WORTH_ANOTHER_TRY = {408, 425, 429}
 EXTENSIONS = {
     "image/jpeg": ".jpg",

@@ -16,6 +16,7 @@ from typing import IO, Any
 import redis
 
 from ..bus import BadEntry, Bus
+from ..contract.generated.constants import BUS
 from ..contract.generated.models import TaskEntry
 from ..crash_point import crash_point
 from ..settings import Settings
@@ -27,7 +28,7 @@ from .output import Output
 log = logging.getLogger("spindle.slot")
 
 TICK_SECONDS = 0.1
-PROGRESS_EVERY = 0.25
+PROGRESS_EVERY = BUS["coalesce"]["progressMs"] / 1000
 UNSAID_SECONDS = 0.05
 TERM_SECONDS = 1.0
 OUTAGE_SECONDS = 0.5

@@ -2,7 +2,7 @@
 from typing import Any
 
 BUS: dict[str, Any] = {
-    "description": "Names on the bus. Every key and stream of the protocol is made here and nowhere else.",
+    "description": "Names on the bus. Every key and stream of the protocol is made here and nowhere else. `coalesce`: how long what a node tells of itself is kept back, so that the latest stands for all of it (DESIGN W8): previews by the node, progress by its worker, both by the runtime.",
     "prefix": "spindle",
     "names": {
         "queue": "q:{plane}:{capability}:{engine}",
@@ -23,6 +23,11 @@ BUS: dict[str, Any] = {
     "library": "spindle",
     "entryMaxBytes": 1024,
     "outputMaxBytes": 262144,
+    "coalesce": {
+        "previewMs": 300,
+        "progressMs": 250,
+        "liveMs": 250
+    },
     "region": "comfy.region",
     "regionVersion": "1"
 }
@@ -105,7 +110,7 @@ ERROR_CODES = {
     "region.no_server": "No ComfyUI has every node of a group that must run together."
 }
 
-PORT_TYPES = {
+PORT_TYPES: dict[str, dict[str, Any]] = {
     "string": {
         "kind": "json",
         "accepts": [
@@ -147,31 +152,53 @@ PORT_TYPES = {
         "kind": "artifact",
         "accepts": [
             "mask"
-        ]
+        ],
+        "media": [
+            "image/"
+        ],
+        "usual": "image/png"
     },
     "audio": {
         "kind": "artifact",
-        "accepts": []
+        "accepts": [],
+        "media": [
+            "audio/"
+        ],
+        "usual": "audio/flac"
     },
     "video": {
         "kind": "artifact",
-        "accepts": []
+        "accepts": [],
+        "media": [
+            "video/"
+        ],
+        "usual": "video/mp4"
     },
     "mask": {
         "kind": "artifact",
         "accepts": [
             "image"
-        ]
+        ],
+        "media": [
+            "image/"
+        ],
+        "usual": "image/png"
     },
     "model": {
         "kind": "artifact",
-        "accepts": []
+        "accepts": [],
+        "media": []
     },
     "text": {
         "kind": "artifact",
         "accepts": [
             "string"
-        ]
+        ],
+        "media": [
+            "text/",
+            "application/json"
+        ],
+        "usual": "text/plain"
     },
     "file": {
         "kind": "artifact",
@@ -182,7 +209,8 @@ PORT_TYPES = {
             "mask",
             "model",
             "text"
-        ]
+        ],
+        "media": []
     }
 }
 

@@ -1095,6 +1095,25 @@ class TaskProgress(BaseModel):
     preview: ArtifactRef | None = None
 
 
+class RegionInputPick(
+    RootModel[
+        Literal['image', 'images', 'audio', 'audios', 'video', 'videos', 'text', 'json']
+    ]
+):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        Literal[
+            'image', 'images', 'audio', 'audios', 'video', 'videos', 'text', 'json'
+        ],
+        Field(
+            description='Which of the things that an output node gave.',
+            title='RegionInput_pick',
+        ),
+    ]
+
+
 class RegionInputPromptNode(BaseModel):
     model_config = ConfigDict(
         extra='forbid',
@@ -1116,9 +1135,7 @@ class RegionInputGive(BaseModel):
         str,
         Field(alias='from', description='The output node that has it.', max_length=256),
     ]
-    pick: Literal[
-        'image', 'images', 'audio', 'audios', 'video', 'videos', 'text', 'json'
-    ]
+    pick: RegionInputPick
 
 
 class Sink(RootModel[str]):
@@ -1199,9 +1216,7 @@ class Gives(BaseModel):
         populate_by_name=True,
     )
     from_: Annotated[str, Field(alias='from')]
-    pick: Literal[
-        'image', 'images', 'audio', 'audios', 'video', 'videos', 'text', 'json'
-    ]
+    pick: RegionInputPick
 
 
 class Windows1(BaseModel):
