@@ -2,20 +2,18 @@ import { parsePath } from "@spindle/graph-model";
 import { Check, CircleAlert, Clock, LoaderCircle, SkipForward } from "lucide-react";
 import { useRunStore } from "../session/run-store";
 import type { NodeCount, NodeRunView, NodeState } from "../session/types";
-import { between, look, placeWords, span, stateWord } from "../ui/words";
+import { between, type Look, look, placeWords, span, stateWord } from "../ui/words";
 
-export function StateIcon({ state }: { state: NodeState | undefined }) {
-  const kind = look(state);
-  if (kind === "idle") return null;
-  if (kind === "running") return <LoaderCircle size={14} className="c-live spin" aria-label="Running" />;
-  if (kind === "done") return <Check size={14} className="c-ok" aria-label="Done" />;
-  if (kind === "failed") return <CircleAlert size={14} className="c-bad" aria-label="Failed" />;
-  return kind === "skipped" ? (
-    <SkipForward size={14} className="t3" aria-label="Skipped" />
-  ) : (
-    <Clock size={14} className="t3" aria-label="Waits" />
-  );
-}
+const ICONS: Record<Look, React.ReactNode> = {
+  idle: null,
+  waiting: <Clock size={14} className="t3" aria-label="Waits" />,
+  running: <LoaderCircle size={14} className="c-live spin" aria-label="Running" />,
+  done: <Check size={14} className="c-ok" aria-label="Done" />,
+  failed: <CircleAlert size={14} className="c-bad" aria-label="Failed" />,
+  skipped: <SkipForward size={14} className="t3" aria-label="Skipped" />,
+};
+
+export const StateIcon = ({ state }: { state: NodeState | undefined }) => ICONS[look(state)];
 
 /** Elements by how many are done, visits by which one it is. */
 function countWords(node: NodeRunView, { total, done, failed }: NodeCount): string {

@@ -77,7 +77,7 @@ export function showEvent(event: RunEvent): boolean {
     const known = elements === undefined ? counts : { ...counts, [node]: { total: elements, done: 0, failed: 0 } };
     const live = { ...now.live };
     if (type === "node.retrying" || visits.length > 0) delete live[node];
-    return { ...now, run, live, counts: known, nodes: { ...now.nodes, [node]: changedNode(now.nodes[node], event, state) } };
+    return { ...now, run, live, counts: known, nodes: { ...now.nodes, [node]: changedNode(now.nodes[node], event) } };
   });
   return true;
 }
@@ -96,53 +96,47 @@ function changedRun(old: RunView, event: RunEvent): RunView {
 
 type NodeEvent = Exclude<Extract<RunEvent, { node: string }>, { type: "loop.limit" }>;
 
-function changedNode(known: NodeRunView | undefined, event: NodeEvent, state: NodeState): NodeRunView {
+function changedNode(known: NodeRunView | undefined, event: NodeEvent): NodeRunView {
   const { at, attempt, node, path } = event;
   // A node of a loop's body is known from its first visit on; each visit starts from nothing.
-  const old = known?.path === path ? known : { ...EMPTY, title: known?.title ?? node, node, path };
-  const next = { ...old, state, held: null, attempt, reused: false, error: null, finishedAt: isEndedNodeState(state) ? at : null };
+  const old: NodeRunView = known?.path === path ? known : { ...UNSEEN, ...OPEN, state: "queued", title: known?.title ?? node, node, path };
+  const { title, engine, draft, input, startedAt, why, queuedAt } = old;
+  const about = { node, title, path, attempt, engine, draft, input, startedAt, why, ...(queuedAt ? { queuedAt } : {}), ...OPEN };
   switch (event.type) {
     case "node.running":
-      return { ...next, why: event.body.why ?? old.why, startedAt: old.startedAt ?? at };
+      return { ...about, state: "running", why: event.body.why ?? why, startedAt: startedAt ?? at };
     case "node.dispatched":
-      return { ...next, why: event.body.why ?? old.why };
-    case "node.succeeded":
-      return { ...next, output: event.body.output, reused: event.body.cached !== undefined, why: event.body.why ?? old.why };
-    case "node.failed":
-    case "node.cancelled":
-      return { ...next, error: event.body.error, why: event.body.why ?? old.why };
+      return { ...about, state: "dispatched", why: event.body.why ?? why };
     case "node.retrying":
-    case "node.skipped":
-    case "node.dead":
-      return { ...next, error: event.body.error };
-    case "node.held":
-    case "node.resumed": {
-      const held = event.type === "node.held" ? event.body.held : null;
-      // At a breakpoint after the node its output stands already.
-      if (event.body.held === "after") return { ...old, held, attempt };
-      return { ...next, held };
-    }
+      return { ...about, state: "dispatched", error: event.body.error };
     case "node.waiting":
-      return next;
+      return { ...about, state: "waiting" };
+    case "node.held":
+      if (event.body.held === "before") return { ...about, state: "waiting", held: "before" };
+      return old.state === "succeeded" ? { ...old, held: "after", attempt } : old;
+    case "node.resumed":
+      if (event.body.held === "before") return { ...about, state: "queued" };
+      return old.state === "succeeded" ? { ...old, held: null, attempt } : old;
+    case "node.succeeded": {
+      const { output, cached, why: reason = why } = event.body;
+      return { ...about, state: "succeeded", output, reused: cached !== undefined, why: reason, finishedAt: at };
+    }
+    case "node.failed":
+      return { ...about, state: "failed", error: event.body.error, why: event.body.why ?? why, finishedAt: at };
+    case "node.cancelled":
+      return { ...about, state: "cancelled", error: event.body.error, why: event.body.why ?? why, finishedAt: at };
+    case "node.skipped":
+      return { ...about, state: "skipped", error: event.body.error, finishedAt: at };
+    case "node.dead":
+      return { ...about, state: "dead", error: event.body.error, finishedAt: at };
     default:
       return event satisfies never;
   }
 }
 
-const EMPTY = {
-  state: "queued" as const,
-  held: null,
-  attempt: 0,
-  engine: "",
-  draft: false,
-  input: null,
-  output: null,
-  error: null,
-  startedAt: null,
-  finishedAt: null,
-  reused: false,
-  why: null,
-};
+const UNSEEN = { attempt: 0, engine: "", draft: false, input: null, startedAt: null, why: null };
+/** What a node run that goes on has not. */
+const OPEN = { held: null, output: null, error: null, finishedAt: null, reused: false } as const;
 
 function counted(counts: Record<string, NodeCount>, node: string, state: string): Record<string, NodeCount> {
   const old = counts[node] ?? { total: 0, done: 0, failed: 0 };
@@ -164,8 +158,8 @@ export function showLive(live: Live): void {
 
 /** A node that runs as part of a group has no state of its own until the group is over; what it reports shows it meanwhile. */
 function moving(node: NodeRunView | undefined, live: Live): Record<string, NodeRunView> | undefined {
-  if (live.queue || !node || !["queued", "running", "succeeded"].includes(node.state) || node.output !== null || node.attempt > 0)
-    return undefined;
+  if (live.queue || !node || node.output !== null || node.attempt > 0) return undefined;
+  if (node.state !== "queued" && node.state !== "running" && node.state !== "succeeded") return undefined;
   const state = live.progress === 1 ? "succeeded" : "running";
-  return node.state === state ? undefined : { [node.node]: { ...node, state } };
+  return node.state === state ? undefined : { [node.node]: { ...node, ...OPEN, state } };
 }

@@ -7,7 +7,10 @@ type Outputs = inferRouterOutputs<AppRouter>;
 export type RunOptions = NonNullable<Inputs["runs"]["start"]["options"]>;
 export type RunPlan = Outputs["runs"]["plan"];
 export type RunView = Outputs["runs"]["get"];
-export type NodeRunView = RunView["nodes"][number];
+type Answered = RunView["nodes"][number];
+/** A node of a group that reported its end; what it gave comes once the group is over. */
+type Reported = Omit<Extract<Answered, { state: "succeeded" }>, "output" | "finishedAt"> & { output: null; finishedAt: null };
+export type NodeRunView = Answered | Reported;
 export type NodeCount = RunView["counts"][string];
 export type Question = Outputs["runs"]["questions"][number];
 export type Live = RunView["live"][number];

@@ -47,14 +47,21 @@ const RUNS: Record<RunView["state"], string> = {
 };
 export const runWord = (state: RunView["state"]): string => RUNS[state];
 
+const LOOKS = {
+  queued: "waiting",
+  waiting: "waiting",
+  dispatched: "waiting",
+  running: "running",
+  succeeded: "done",
+  skipped: "skipped",
+  failed: "failed",
+  cancelled: "skipped",
+  dead: "failed",
+} as const satisfies Record<NodeState, string>;
+export type Look = "idle" | (typeof LOOKS)[NodeState];
+
 /** The look a state has on cards and boxes. */
-export function look(state: NodeState | undefined): "idle" | "waiting" | "running" | "done" | "failed" | "skipped" {
-  if (state === undefined) return "idle";
-  if (state === "running") return "running";
-  if (state === "succeeded") return "done";
-  if (state === "skipped" || state === "cancelled") return "skipped";
-  return state === "failed" || state === "dead" ? "failed" : "waiting";
-}
+export const look = (state: NodeState | undefined): Look => (state === undefined ? "idle" : LOOKS[state]);
 
 export function when(iso: string): string {
   return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));

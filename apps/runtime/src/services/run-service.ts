@@ -4,7 +4,6 @@ import {
   definitionGraph,
   definitionNames,
   type Graph,
-  isGroupId,
   type Library,
   lastVisits,
   nodeSettings,
@@ -15,50 +14,18 @@ import {
   runInputs,
   whyInvalid,
 } from "@spindle/graph-model";
-import {
-  isEndedNodeState,
-  isEndedRunState,
-  type NodeState,
-  type RunEvent,
-  type RunEventError,
-  type RunState,
-  SEED_NODE_STATUS,
-} from "@spindle/schemas";
+import { isEndedNodeState, isEndedRunState, type RunEvent, type RunEventError, type RunState, SEED_NODE_STATUS } from "@spindle/schemas";
 import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
-import type { Prisma } from "../store/generated/client.ts";
 import type { Line } from "../tasks/line.ts";
 import type { Live, LiveBoard } from "../tasks/live.ts";
 import { assertRun, findNodeRun, findRun } from "./find-run.ts";
 import type { GraphService } from "./graph-service.ts";
-
-export interface NodeRunView {
-  node: string;
-  /** What the node is called in the run's graph. */
-  title: string;
-  path: string;
-  state: NodeState;
-  /** At a breakpoint that nobody has left yet. */
-  held: "before" | "after" | null;
-  attempt: number;
-  engine: string;
-  draft: boolean;
-  input: Record<string, unknown> | null;
-  output: Record<string, unknown> | null;
-  error: RunEventError | null;
-  /** When it was given to the workers, for the first time; only where one run is looked at closely. */
-  queuedAt?: string;
-  startedAt: string | null;
-  finishedAt: string | null;
-  /** An earlier output stands for its own. */
-  reused: boolean;
-  /** Why it ran, or why it did not have to. */
-  why: string | null;
-}
+import { date, type NodeRunView, type StoredNodeRun, view } from "./node-run-view.ts";
 
 /** What a node did more than once: visits of a loop, elements of a map. */
 export interface NodeCount {
@@ -318,33 +285,11 @@ function plain(value: unknown, schema: Record<string, unknown>): string | undefi
     : undefined;
 }
 
-const date = (value: Date | null) => value?.toISOString() ?? null;
-
-type StoredNodeRun = Prisma.NodeRunGetPayload<{ include: { result: true } }>;
-
 /** By node id; inside a definition the ids are its own, and the graph's come first. */
 function titles(graph: Graph): Map<string, string> {
   const levels = [...definitionNames(graph).map((name) => definitionGraph(graph, name)), graph];
   return new Map(levels.flatMap((level) => level?.nodes.map((node) => [node.id, nodeTitle(node)] as const) ?? []));
 }
-
-const view = (row: StoredNodeRun, names: ReadonlyMap<string, string>): NodeRunView => ({
-  node: row.nodeId,
-  title: names.get(row.nodeId) ?? (isGroupId(row.nodeId) ? "ComfyUI prompt" : row.nodeId),
-  path: row.path,
-  state: row.state as NodeState,
-  held: row.passed ? null : (row.held as NodeRunView["held"]),
-  attempt: row.attempt,
-  engine: row.engine,
-  draft: row.draft,
-  input: row.input as never,
-  output: (row.result?.output ?? null) as never,
-  error: row.error as never,
-  startedAt: date(row.startedAt),
-  finishedAt: date(row.finishedAt),
-  reused: row.reusedFrom !== null,
-  why: row.why,
-});
 
 type Row = Pick<StoredNodeRun, "nodeId" | "path" | "state" | "broken">;
 
