@@ -16,6 +16,7 @@ export const SCHEMAS = [
   { name: "TaskEntry", sample: "task-entry", file: "tasks/task-entry.schema.json" },
   { name: "TaskResult", sample: "task-result", file: "tasks/task-result.schema.json" },
   { name: "TaskProgress", sample: "task-progress", file: "tasks/task-progress.schema.json" },
+  { name: "ObjectWish", sample: "object-wish", file: "tasks/object-wish.schema.json" },
   { name: "RegionInput", sample: "region-input", file: "tasks/region-input.schema.json" },
   { name: "Blueprint", sample: "blueprint", file: "comfy/blueprint.schema.json" },
   { name: "RunEvent", sample: "run-event", file: "events/run-event.schema.json" },

@@ -35,6 +35,10 @@ export type GraphErrorInfo = {
   [k: string]: unknown;
 } | null;
 /**
+ * What a worker asks of the runtime at `POST /tasks/{task}/objects`: where it may read an input's bytes, or put those of an output or a preview (DESIGN A3).
+ */
+export type ObjectWish = ObjectWishGet | ObjectWishPut;
+/**
  * Which of the things that an output node gave.
  */
 export type RegionInputPick = "image" | "images" | "audio" | "audios" | "video" | "videos" | "text" | "json";
@@ -864,6 +868,19 @@ export interface TaskProgress {
   note?: string;
   text?: string;
   preview?: ArtifactRef;
+}
+export interface ObjectWishGet {
+  direction: "get";
+  artifact: string;
+}
+export interface ObjectWishPut {
+  direction: "put";
+  purpose: "output" | "preview";
+  mime: string;
+  /**
+   * In bytes.
+   */
+  size: number;
 }
 export interface RegionInputPromptNode {
   class_type: string;

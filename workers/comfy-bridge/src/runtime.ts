@@ -1,6 +1,6 @@
 // The runtime's HTTP side as a worker sees it (DESIGN A3): a task's input, its objects, the plane's manifest.
 import { createHash } from "node:crypto";
-import type { ArtifactRef, TaskEntry } from "@spindle/schemas";
+import type { ArtifactRef, ObjectWish, TaskEntry } from "@spindle/schemas";
 import { taskToken } from "@spindle/task-bus";
 import pRetry, { AbortError } from "p-retry";
 import { failure } from "./task/errors.ts";
@@ -66,7 +66,7 @@ export class TaskRuntime {
     return { key: asked.key, ref };
   }
 
-  private async ask(wish: Record<string, unknown>) {
+  private async ask(wish: ObjectWish) {
     const body = JSON.stringify(wish);
     const response = await call(`${this.base}/objects`, {
       method: "POST",

@@ -1,10 +1,9 @@
 // DESIGN A3: workers hold no store credentials; a task's token opens exactly what the task needs.
 import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
 import { pipeline } from "node:stream/promises";
-import { type ArtifactRef, validateArtifactRef } from "@spindle/schemas";
+import { type ArtifactRef, type ObjectWish, validateArtifactRef, validateObjectWish } from "@spindle/schemas";
 import { taskToken } from "@spindle/task-bus";
 import express, { type Request, Router } from "express";
-import { z } from "zod";
 import type { NodeRunRow } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Services } from "../services/services.ts";
@@ -13,21 +12,6 @@ import { objectKey, parseTask, type TaskName } from "../tasks/task-name.ts";
 import { handle, uuid } from "./respond.ts";
 
 const MAX_OBJECT = 8 * 1024 ** 3;
-const wish = z.discriminatedUnion("direction", [
-  z.object({ direction: z.literal("get"), artifact: z.string().max(64) }).strict(),
-  z
-    .object({
-      direction: z.literal("put"),
-      purpose: z.enum(["output", "preview"]),
-      mime: z
-        .string()
-        .regex(/^[a-z]+\/[A-Za-z0-9.+-]+$/)
-        .max(100),
-      size: z.number().int().min(0).max(MAX_OBJECT),
-    })
-    .strict(),
-]);
-
 const MAX_MANIFEST = "64mb";
 
 export function taskRoutes({ artifacts, record, config, library }: Services): Router {
@@ -58,17 +42,15 @@ export function taskRoutes({ artifacts, record, config, library }: Services): Ro
     express.json({ limit: "16kb" }),
     handle(async (request, response) => {
       const { row, task } = await authorised(request);
-      const asked = wish.safeParse(request.body);
-      if (!asked.success)
-        throw new Refused(422, "request.invalid", asked.error.issues.map((one) => `${one.path.join(".")}: ${one.message}`).join("; "));
+      const asked = readWish(request.body);
       const own = `${request.protocol}://${request.headers.host}/tasks/${request.params.task}/bytes`;
       const headers = { authorization: request.headers.authorization ?? "" };
-      if (asked.data.direction === "get") {
-        const found = await allowedInput(row, asked.data.artifact);
+      if (asked.direction === "get") {
+        const found = await allowedInput(row, asked.artifact);
         const signed = await artifacts.store.sign("GET", found.key);
         return void response.json({ ref: found.ref, ...(signed ?? { url: `${own}/${found.ref.artifact}`, headers }) });
       }
-      const { purpose, mime } = asked.data;
+      const { purpose, mime } = asked;
       const artifact = randomUUID();
       const key = objectKey(purpose, row.run_id, task, artifact);
       const signed = await artifacts.store.sign("PUT", key, mime);
@@ -137,6 +119,13 @@ export function taskRoutes({ artifacts, record, config, library }: Services): Ro
 }
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+/** @throws Refused */
+function readWish(body: unknown): ObjectWish {
+  if (validateObjectWish(body)) return body;
+  const wrong = (validateObjectWish.errors ?? []).map(({ instancePath, message }) => `${instancePath.slice(1) || "The body"} ${message}`);
+  throw new Refused(422, "request.invalid", `${wrong.join("; ")}.`);
+}
 
 /** @throws Refused */
 function parse(text: Buffer): unknown {

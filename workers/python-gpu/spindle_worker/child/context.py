@@ -7,13 +7,13 @@ import hashlib
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
 from ..capability import RefusedError, TransientError
 from ..contract.generated.constants import BUS
-from ..contract.generated.models import ArtifactRef
+from ..contract.generated.models import ArtifactRef, ObjectWishGet, ObjectWishPut
 from ..crash_point import crash_point
 from ..wire import Wire
 
@@ -74,7 +74,7 @@ class TaskContext:
 
     def fetch(self, ref: ArtifactRef) -> Path:
         """An input's bytes as a file, checked against its hash."""
-        asked = self._request("POST", f"{self._base}/objects", json={"direction": "get", "artifact": ref.artifact}).json()
+        asked = self._ask(ObjectWishGet(direction="get", artifact=ref.artifact))
         path = Path(tempfile.mkstemp(dir=self.folder, prefix="input-", suffix=EXTENSIONS.get(ref.mime, ".bin"))[1])
         digest = hashlib.sha256()
         try:
@@ -108,9 +108,11 @@ class TaskContext:
             return  # a preview is lossy by contract
         self._wire.send({"type": "progress", "progress": {"preview": ref.model_dump(exclude_none=True)}})
 
-    def _store(self, data: bytes, mime: str, purpose: str, known: dict[str, Any]) -> tuple[ArtifactRef, str]:
-        wish = {"direction": "put", "purpose": purpose, "mime": mime, "size": len(data)}
-        asked = self._request("POST", f"{self._base}/objects", json=wish).json()
+    def _ask(self, wish: ObjectWishGet | ObjectWishPut) -> Any:
+        return self._request("POST", f"{self._base}/objects", json=wish.model_dump()).json()
+
+    def _store(self, data: bytes, mime: str, purpose: Literal["output", "preview"], known: dict[str, Any]) -> tuple[ArtifactRef, str]:
+        asked = self._ask(ObjectWishPut(direction="put", purpose=purpose, mime=mime, size=len(data)))
         self._request("PUT", asked["url"], content=data, headers=asked["headers"], plain=True)
         ref = ArtifactRef.model_validate(
             {"artifact": asked["artifact"], "mime": mime, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data), **known}

@@ -1095,6 +1095,40 @@ class TaskProgress(BaseModel):
     preview: ArtifactRef | None = None
 
 
+class ObjectWishGet(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    direction: Literal['get']
+    artifact: Annotated[str, Field(max_length=64)]
+
+
+class ObjectWishPut(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    direction: Literal['put']
+    purpose: Literal['output', 'preview']
+    mime: Annotated[str, Field(max_length=100, pattern='^[a-z]+/[A-Za-z0-9.+-]+$')]
+    size: Annotated[int, Field(description='In bytes.', ge=0, le=8589934592)]
+
+
+class ObjectWish(RootModel[ObjectWishGet | ObjectWishPut]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        ObjectWishGet | ObjectWishPut,
+        Field(
+            description="What a worker asks of the runtime at `POST /tasks/{task}/objects`: where it may read an input's bytes, or put those of an output or a preview (DESIGN A3).",
+            discriminator='direction',
+            title='ObjectWish',
+        ),
+    ]
+
+
 class RegionInputPick(
     RootModel[
         Literal['image', 'images', 'audio', 'audios', 'video', 'videos', 'text', 'json']
