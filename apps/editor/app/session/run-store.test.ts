@@ -19,10 +19,17 @@ beforeEach(() => {
   showSnapshot(RUN);
 });
 
-describe.each(events.filter((event) => event.type.startsWith("node.")))("$type", (event) => {
+const changes = Object.values(NODE_CHANGES);
+
+test.each(events.filter((event) => !changes.some((change) => change.event === event.type)))("$type moves no node", (event) => {
+  expect(showEvent({ ...event, seq: 0 })).toBe(true);
+  expect(useRunStore.getState().nodes).toEqual({});
+});
+
+describe.each(events.filter((event) => changes.some((change) => change.event === event.type)))("$type", (event) => {
   test("leads to a state that some change with this event leads to, and to what that state has", () => {
     const { node, path } = event as Extract<RunEvent, { node: string }>;
-    const states = Object.values(NODE_CHANGES).flatMap((change) => (change.event === event.type ? [change.to] : []));
+    const states = changes.flatMap((change) => (change.event === event.type ? [change.to] : []));
     expect(showEvent({ ...event, seq: 0, path: path.replace(/[#[].*$/, "") } as RunEvent)).toBe(true);
     const shown = row(node);
     if (!shown) throw new Error("The node is not shown.");

@@ -38,7 +38,7 @@ export function showSnapshot(run: RunView): void {
 }
 
 /** The state that each event leads a run or a node to. */
-const LEADS_TO: Record<RunEvent["type"], { run?: RunView["state"]; node?: NodeState }> = {
+const LEADS_TO = {
   "run.queued": { run: "queued" },
   "run.running": { run: "running" },
   "run.waiting": { run: "waiting" },
@@ -58,7 +58,12 @@ const LEADS_TO: Record<RunEvent["type"], { run?: RunView["state"]; node?: NodeSt
   "node.cancelled": { node: "cancelled" },
   "node.dead": { node: "dead" },
   "loop.limit": {},
-};
+} as const satisfies Record<RunEvent["type"], { run?: RunView["state"]; node?: NodeState }>;
+
+type NodeEvent = {
+  [Type in RunEvent["type"]]: (typeof LEADS_TO)[Type] extends { node: NodeState } ? Extract<RunEvent, { type: Type }> : never;
+}[RunEvent["type"]];
+const movesNode = (event: RunEvent): event is NodeEvent => "node" in LEADS_TO[event.type];
 
 /** Applies a committed event to what a snapshot said; false if this page is older than the server and does not know such an event. */
 export function showEvent(event: RunEvent): boolean {
@@ -66,9 +71,9 @@ export function showEvent(event: RunEvent): boolean {
   useRunStore.setState((now) => {
     if (!now.run || event.seq <= now.run.lastSeq) return now;
     const run = changedRun(now.run, event);
-    const { node: state } = LEADS_TO[event.type];
-    if (!("node" in event) || event.type === "loop.limit" || !state) return { ...now, run };
+    if (!movesNode(event)) return { ...now, run };
     const { type, node, path } = event;
+    const { node: state } = LEADS_TO[type];
     const { calls, element, visits } = parsePath(path);
     if (calls.length > 0) return { ...now, run }; // what runs inside a subgraph is asked for where it is shown
     const counts = isEndedNodeState(state) && (element !== undefined || visits.length > 0) ? counted(now.counts, node, state) : now.counts;
@@ -85,7 +90,8 @@ export function showEvent(event: RunEvent): boolean {
 function changedRun(old: RunView, event: RunEvent): RunView {
   const run = { ...old, lastSeq: event.seq };
   if (event.type === "run.cancelling") run.cancelling = true;
-  const { run: state } = LEADS_TO[event.type];
+  const leads = LEADS_TO[event.type];
+  const state = "run" in leads ? leads.run : undefined;
   if (!state) return run;
   run.state = state;
   if (state === "running") run.startedAt ??= event.at;
@@ -93,8 +99,6 @@ function changedRun(old: RunView, event: RunEvent): RunView {
   if (event.type === "run.failed" || event.type === "run.cancelled") run.error = event.body.error;
   return run;
 }
-
-type NodeEvent = Exclude<Extract<RunEvent, { node: string }>, { type: "loop.limit" }>;
 
 function changedNode(known: NodeRunView | undefined, event: NodeEvent): NodeRunView {
   const { at, attempt, node, path } = event;

@@ -1,5 +1,5 @@
 // What the record keeps of runs and node runs, and what may be asked of it.
-import type { NodeState, RunEventError, RunState } from "@spindle/schemas";
+import type { NODE_CHANGES, NodeChangeName, NodeState, RunEvent, RunEventError, RunState } from "@spindle/schemas";
 import type { EventOf, NodeChange } from "./changes.ts";
 
 export interface NodeRunRow {
@@ -111,8 +111,9 @@ export interface Earlier {
   cache_key: string | null;
 }
 
+type NoteType = Exclude<Extract<RunEvent, { node: string }>["type"], (typeof NODE_CHANGES)[NodeChangeName]["event"]>;
 /** An event of a node that changes no row. */
-export type Note = Pick<EventOf<"loop.limit">, "type" | "node" | "path" | "body">;
+export type Note = { [Type in NoteType]: Pick<EventOf<Type>, "type" | "node" | "path" | "body"> }[NoteType];
 
 /** What the engine needs of a record; a second one, in memory, is for tests and the bench. */
 export interface EngineRecord {
