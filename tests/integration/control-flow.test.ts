@@ -1,4 +1,4 @@
-// SPEC C, L, M, D and H on real processes: what decides the way through a graph, and how people are part of it.
+// SPEC RC, RL, RM, RD and RH on real processes: what decides the way through a graph, and how people are part of it.
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ended, getRun, graphOf, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";

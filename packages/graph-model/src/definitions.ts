@@ -1,4 +1,4 @@
-// What a node is inside its graph: the library's definition, plus the ports that the graph itself makes (SPEC D1 to D4).
+// What a node is inside its graph: the library's definition, plus the ports that the graph itself makes (SPEC RD1 to RD4).
 import { LIMITS } from "./check/limits.ts";
 import { type EdgeMetadata, edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge } from "./graph.ts";
 import { declaredInterface } from "./interface.ts";

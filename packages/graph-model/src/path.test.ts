@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { lastVisits, parsePath } from "./path.ts";
 
-test("SPEC P: what a path says", () => {
+test("[RP1, RP2, RP3] what a path says", () => {
   expect(parsePath("a")).toEqual({ calls: [], visits: [], node: "a" });
   expect(parsePath("loop:t>h[2]/loop:x>y[0]/a#4")).toEqual({
     calls: [],

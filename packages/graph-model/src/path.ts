@@ -1,4 +1,4 @@
-// The path of a node run within its run (SPEC P).
+// The path of a node run within its run (SPEC RP).
 
 export interface RunPath {
   /** The calls around it, outermost first: node ids, `#element` included. Empty for the graph itself. */

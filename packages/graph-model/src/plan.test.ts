@@ -16,7 +16,7 @@ const graph = (arrows: string, more: Partial<Graph> = {}): Graph => {
   return { schema: "langgraph.v1", workflowId: "t", nodes: nodes as unknown as Graph["nodes"], edges, ...more };
 };
 
-describe("SPEC L: loops become items", () => {
+describe("loops become items", () => {
   test("a body is what lies between head and tail; edges into it become edges to the loop", () => {
     const { root, regions } = planGraph(graph("s>a a>b b~a b>e s>b x>e"));
     expect(root.items).toEqual(["s", "x", "loop:b>a", "e"]);
@@ -49,7 +49,7 @@ describe("SPEC L: loops become items", () => {
   test("a node may be a loop of its own", () => expect(planGraph(graph("a>b b~b b>c")).root.items).toEqual(["a", "loop:b>b", "c"]));
 });
 
-describe("SPEC D: ports that the graph makes", () => {
+describe("ports that the graph makes", () => {
   const say = { id: "d", service: "say", plane: "node", status: "pending" };
   const definitions = { twice: { nodes: [say], edges: [] } };
   const call = { id: "c", service: "graph.call", plane: "node", status: "pending", params: { definition: "twice" } };
@@ -72,7 +72,7 @@ describe("SPEC D: ports that the graph makes", () => {
     expect(ports(one([list]))).toEqual({ in: ["text:array"], out: ["text:array", "sound:array"] }));
 });
 
-describe("SPEC L1, M1: what a wire becomes when it is drawn", () => {
+describe("what a wire becomes when it is drawn", () => {
   const list = { id: "l", service: "list", plane: "node", status: "pending" };
   const say = (id: string) => ({ id, service: "say", plane: "node", status: "pending" });
   const graph = {

@@ -1,4 +1,4 @@
-// Loops as regions (SPEC L1 to L4): at each level the items, nodes and loops, form a graph without cycles.
+// Loops as regions (SPEC RL1 to RL4): at each level the items, nodes and loops, form a graph without cycles.
 import { LIMITS } from "./check/limits.ts";
 import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge } from "./graph.ts";
 import { type Topology, topology } from "./topology.ts";

@@ -10,7 +10,7 @@ export interface Port {
   required: boolean;
   schema: Record<string, unknown>;
   description?: string;
-  /** An output that is a choice: an edge from it is taken only if the node gave it (SPEC C4). */
+  /** An output that is a choice: an edge from it is taken only if the node gave it (SPEC RC4). */
   branch?: true;
 }
 

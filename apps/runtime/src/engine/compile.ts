@@ -1,4 +1,4 @@
-// A level -> LangGraph, by rules R1, R2 and R5 to R8 (docs/decisions/0001, SPEC): every item is a LangGraph node that always
+// A level -> LangGraph, by the rules of docs/decisions/0001 and SPEC: every item is a LangGraph node that always
 // fires and only waits for it to be settled; one edge goes over all its predecessors; a loop is a node that cycles on itself
 // with its body as a subgraph per visit. LangGraph drives; it decides nothing and carries no data.
 import type { RunnableConfig } from "@langchain/core/runnables";

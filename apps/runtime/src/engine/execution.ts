@@ -198,7 +198,7 @@ export class RunExecution implements Running, Driven, Visits {
     });
   }
 
-  /** SPEC R3: alone, LangGraph must come in order; waiting for what is missing would hide a mistake of `compile`. */
+  /** SPEC RE3: alone, LangGraph must come in order; waiting for what is missing would hide a mistake of `compile`. */
   private assertReady(scope: Scope, item: string): void {
     const missing = [...(scope.region.predecessors.get(item) ?? [])].find((before) => !this.over.has(scope.prefix + before));
     if (missing !== undefined) throw new Error(`${scope.prefix}${item} was asked for before ${missing} was over.`);

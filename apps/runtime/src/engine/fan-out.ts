@@ -1,4 +1,4 @@
-// `map` (DESIGN E6, SPEC M): one node run that gathers, one for each element of the list, in the list's order.
+// `map` (DESIGN E6, SPEC RM): one node run that gathers, one for each element of the list, in the list's order.
 import { edgeMetadata, nodeTitle } from "@spindle/graph-model";
 import pLimit from "p-limit";
 import type { Scope } from "./level.ts";

@@ -1,4 +1,4 @@
-// A group of nodes that a worker runs in one go: a region of the Comfy plane (SPEC G). The group has a row of its own, which is
+// A group of nodes that a worker runs in one go: a region of the Comfy plane (SPEC RG). The group has a row of its own, which is
 // the task; its nodes' rows are decided before it (skipped, pinned) or from its result.
 import { type Group, type NodeDefinition, nodeTitle, regionInput } from "@spindle/graph-model";
 import { isEndedNodeState, type RegionInput } from "@spindle/schemas";

@@ -1,4 +1,4 @@
-// What edges say in one visit (SPEC C, L): conditions, branches, failures that were taken care of. Reads rows, changes nothing.
+// What edges say in one visit (SPEC RC, RL): conditions, branches, failures that were taken care of. Reads rows, changes nothing.
 import {
   ConditionError,
   type Decision,

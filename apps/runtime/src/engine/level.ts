@@ -77,7 +77,7 @@ function makeLevel(name: string, graph: Graph, library: Library): Level {
 
 /** One visit of a region: the whole graph once, a loop's body once per iteration, a definition once per call. */
 export interface Scope {
-  /** Before every node id of this visit in its path (SPEC P). */
+  /** Before every node id of this visit in its path (SPEC RP). */
   prefix: string;
   level: Level;
   region: Region;

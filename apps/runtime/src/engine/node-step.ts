@@ -1,4 +1,4 @@
-// What a node run does next, by its state (SPEC C, M, D, H). Each step changes the row or waits until somebody else has.
+// What a node run does next, by its state (SPEC RC, RM, RD, RH). Each step changes the row or waits until somebody else has.
 import {
   blueprintInput,
   ConditionError,

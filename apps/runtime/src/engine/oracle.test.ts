@@ -1,4 +1,4 @@
-// SPEC C, L and R on random graphs: LangGraph with look-ahead, LangGraph alone, and an oracle that knows neither, agree.
+// SPEC RC, RL and RE on random graphs: LangGraph with look-ahead, LangGraph alone, and an oracle that knows neither, agree.
 import { describe, expect, test } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { NodeRunRow, RunRow } from "../record/types.ts";

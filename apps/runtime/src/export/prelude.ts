@@ -1,4 +1,4 @@
-// How nodes are decided, outside Spindle (apps/runtime/src/engine/SPEC.md C, L, M, D): this file's text is part of every exported graph.
+// How nodes are decided, outside Spindle (apps/runtime/src/engine/SPEC.md RC, RL, RM, RD): this file's text is part of every exported graph.
 import { Annotation, START, StateGraph } from "@langchain/langgraph";
 
 export type Values = Record<string, unknown>;

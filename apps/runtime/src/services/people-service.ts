@@ -1,4 +1,4 @@
-// What people do to a run that waits for them: answer, and go on from a breakpoint (DESIGN E7, SPEC H).
+// What people do to a run that waits for them: answer, and go on from a breakpoint (DESIGN E7, SPEC RH).
 import {
   calledName,
   definitionGraph,
