@@ -45,7 +45,8 @@ function bodyOf(graph: Graph, name: string): Body {
   const found = known.get(name);
   if (found) return found;
   const document = definitionDocument(graph, name);
-  const body = validateGraph(document) ? document : wellFormed(record(document));
+  const { nodes, edges } = validateGraph(document) ? document : wellFormed(record(document));
+  const body = { nodes, edges };
   known.set(name, body);
   return body;
 }

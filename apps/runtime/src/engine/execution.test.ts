@@ -1,0 +1,272 @@
+// Rules of SPEC that random graphs do not reach, on a record in memory: the nodes here do what a test says.
+import { type Graph, LIMITS, type Library, type NodeDefinition, portsOf } from "@spindle/graph-model";
+import type { RegionInput } from "@spindle/schemas";
+import { describe, expect, test } from "vitest";
+import { MemoryRecord } from "../record/memory-record.testing.ts";
+import type { NodeRunRow, RunRow } from "../record/types.ts";
+import { scopeOutputs, unhandled } from "./call.ts";
+import { RunExecution } from "./execution.ts";
+import { freezeNodes } from "./freeze.ts";
+import { Levels } from "./level.ts";
+import type { DecidedRow, ExecutionParts } from "./running.ts";
+
+type Values = Record<string, unknown>;
+/** By node: what it gives, or what it throws. */
+type Does = Record<string, (input: Values, path: string) => Values>;
+
+const kind = (plane: "node" | "comfy", inputs: object, outputs: object): NodeDefinition =>
+  ({
+    plane,
+    service: plane,
+    version: "1",
+    inputs: portsOf({ properties: inputs }),
+    outputs: portsOf({ properties: outputs }),
+    parameters: [],
+    engines: [{ id: "default", label: "", plane, draft: false, live: true }],
+    idempotent: true,
+    live: true,
+    timeoutSeconds: 0,
+  }) as unknown as NodeDefinition;
+const PICTURE = { artifact: "00000000-0000-4000-8000-000000000000", mime: "image/png", sha256: "0".repeat(64), size: 1 };
+const IMAGE = { "x-comfy-type": "IMAGE", "x-artifact": "image" };
+const ALL = [kind("node", { value: {}, word: {} }, { value: {} }), kind("comfy", { image: IMAGE }, { image: { ...IMAGE, "x-slot": 0 } })];
+const library: Library = { find: (plane) => ALL.find((one) => one.plane === plane), all: () => ALL };
+
+const node = (id: string, params?: Values) => ({
+  id,
+  service: "node",
+  plane: "node",
+  status: "pending",
+  ...(params ? { params } : {}),
+});
+const comfy = (id: string) => ({ id, service: "comfy", plane: "comfy", status: "pending" });
+const call = (id: string, params: Values) => ({ ...node(id, params), service: "graph.call" });
+const edge = (from: string, to: string, metadata: object = {}, edgeKind = "normal") => ({ from, to, kind: edgeKind, metadata });
+const image = (from: string, to: string) => edge(from, to, { sourcePort: "image", targetPort: "image" });
+const graphOf = (nodes: object[], edges: object[], metadata: object = {}, context: object = {}) =>
+  ({ schema: "langgraph.v1", workflowId: "w", context, metadata, nodes, edges }) as unknown as Graph;
+
+interface Given {
+  does?: Does;
+  inputs?: Values;
+  rows?: DecidedRow[];
+  /** What a worker answers to a prompt of ComfyUI. */
+  answer?: (prompt: RegionInput) => { output: Values } | { error: { code: string; message: string; details?: object } };
+}
+
+async function run(graph: Graph, { does = {}, inputs = {}, rows = [], answer }: Given = {}) {
+  const record = new MemoryRecord();
+  const ran: string[] = [];
+  const prompts: RegionInput[] = [];
+  const nodePlane = {
+    run: async (row: NodeRunRow, { input }: { input: Values }) => {
+      const about = { nodeRun: row.id, fence: row.fence };
+      ran.push(row.path);
+      try {
+        const output = does[row.node_id]?.(input, row.path) ?? { value: input.value ?? row.path };
+        const moved = await record.change({ ...about, change: "succeedHere", output });
+        return moved && { row: moved, output };
+      } catch (cause) {
+        const error = { class: "user" as const, code: "E1", message: (cause as Error).message };
+        const moved = await record.change({ ...about, change: "failHere", error });
+        return moved && { row: moved };
+      }
+    },
+  };
+  const workers = {
+    dispatch: async (row: NodeRunRow, input: Values) => {
+      prompts.push(input as unknown as RegionInput);
+      const body = { engine: row.engine, draft: row.draft };
+      const moved = await record.change({ nodeRun: row.id, fence: row.fence, change: "dispatch", dispatchIn: 0, input, body });
+      const ends = answer?.(input as unknown as RegionInput) ?? { output: {} };
+      const about = { nodeRun: row.id, fence: moved?.fence ?? 0 };
+      if ("output" in ends) await record.change({ ...about, change: "succeed", output: ends.output });
+      else await record.change({ ...about, change: "fail", error: { class: "user", ...ends.error } });
+      return moved;
+    },
+    cancel: async () => {},
+  };
+  const decisions = { wait: async (id: string) => (await record.nodeRun(id)) as DecidedRow };
+  const owned = { id: "r", state: "running", inputs, engines: freezeNodes(graph, library), options: {}, fence: 0, cancel_requested: false };
+  const parts = { record, nodePlane, workers, decisions } as unknown as ExecutionParts;
+  const execution = new RunExecution(parts, owned as unknown as RunRow, new Levels(graph, library), rows);
+  await execution.drive();
+  const made = [...record.rows.values()];
+  return {
+    ran,
+    prompts,
+    states: Object.fromEntries(made.map((row) => [row.path, row.state])),
+    row: (path: string) => made.find((row) => row.path === path),
+    limits: record.notes.map(({ path }) => path),
+    outputs: scopeOutputs(execution, execution.root),
+    /** What makes the run end `failed`. */
+    failed: unhandled(execution, execution.results(execution.root)).map(({ row }) => row.path),
+  };
+}
+
+const fails =
+  (message = "boom") =>
+  (): Values => {
+    throw new Error(message);
+  };
+const counts = ({ value }: Values): Values => ({ value: Number(value) + 1 });
+
+describe("an edge", () => {
+  test("[RC3] asks for class, code and message of a failure, the context and the run's inputs", async () => {
+    const when = "error.class == 'user' && error.code == 'E1' && error.message == 'boom' && context.lang == 'en' && inputs.n == 3";
+    const graph = (condition: string) =>
+      graphOf([node("a"), node("b")], [edge("a", "b", { when: condition }, "on_failure")], {}, { lang: "en" });
+    const given = { does: { a: fails() }, inputs: { n: 3 } };
+    expect((await run(graph(when), given)).states).toEqual({ a: "failed", b: "succeeded" });
+    for (const other of ["'other'", "4"])
+      expect((await run(graph(when.replace(/'boom'|3/, other)), given)).states).toEqual({ a: "failed", b: "skipped" });
+  });
+  test("[RC6] from a node that is off is not taken, and breaks nothing", async () => {
+    const off = { nodes: { off: { disabled: true } } };
+    const { states } = await run(graphOf([node("off"), node("on"), node("end")], [edge("off", "end"), edge("on", "end")], off));
+    expect(states).toEqual({ off: "skipped", on: "succeeded", end: "succeeded" });
+  });
+  test("[RC6] that is not taken leaves a pinned node skipped", async () => {
+    const pinned = { nodes: { pin: { pinned: { value: 7 } } } };
+    const graph = (when: string) => graphOf([node("a"), node("pin")], [edge("a", "pin", { when })], pinned);
+    expect((await run(graph("false"))).states.pin).toBe("skipped");
+    expect((await run(graph("true"))).outputs).toEqual({ value: 7 });
+  });
+});
+
+describe("a loop", () => {
+  const loop = { loop: { maxIterations: 3 } };
+  test("[RL4, RP2] without ports gives its head by name what the tail gave, and each visit has a path", async () => {
+    const { states, row } = await run(graphOf([node("a", { value: 0 }), node("b")], [edge("a", "b"), edge("b", "a", loop)]), {
+      does: { a: counts },
+    });
+    expect(Object.keys(states)).toEqual([0, 1, 2].flatMap((visit) => [`loop:b>a[${visit}]/a`, `loop:b>a[${visit}]/b`]));
+    expect([0, 1, 2].map((visit) => row(`loop:b>a[${visit}]/a`)?.output)).toEqual([{ value: 1 }, { value: 2 }, { value: 3 }]);
+  });
+  test("[RL4] leaves an input of its head alone that has a wire", async () => {
+    const wired = edge("s", "a", { sourcePort: "value", targetPort: "value" });
+    const { row } = await run(graphOf([node("s", { value: 5 }), node("a")], [wired, edge("a", "a", loop)]), { does: { a: counts } });
+    expect([0, 1, 2].map((visit) => row(`loop:a>a[${visit}]/a`)?.output)).toEqual([{ value: 6 }, { value: 6 }, { value: 6 }]);
+  });
+  test("[RL6] whose condition cannot be answered fails the head of the next visit; at the limit it ends", async () => {
+    const graph = (maxIterations: number) => graphOf([node("a")], [edge("a", "a", { loop: { maxIterations }, when: "output.none == 1" })]);
+    const { states, row, failed } = await run(graph(3));
+    expect(states).toEqual({ "loop:a>a[0]/a": "succeeded", "loop:a>a[1]/a": "failed" });
+    expect(row("loop:a>a[1]/a")?.error).toMatchObject({ code: "edge.condition_failed" });
+    expect(failed).toEqual(["loop:a>a[1]/a"]);
+    expect((await run(graph(1))).states).toEqual({ "loop:a>a[0]/a": "succeeded" });
+  });
+  test("[RL7] that goes round again on a failure takes care of it, unless it was the last visit", async () => {
+    const graph = graphOf([node("a")], [edge("a", "a", { loop: { maxIterations: 2 } }, "on_failure")]);
+    const untilVisit = (visit: number) => ({
+      does: { a: (_: Values, path: string) => (path.includes(`[${visit}]`) ? { value: 1 } : fails()()) },
+    });
+    expect(await run(graph, untilVisit(1))).toMatchObject({
+      states: { "loop:a>a[0]/a": "failed", "loop:a>a[1]/a": "succeeded" },
+      failed: [],
+      limits: [],
+    });
+    expect(await run(graph, untilVisit(2))).toMatchObject({ failed: ["loop:a>a[1]/a"], limits: ["loop:a>a"] });
+  });
+  test("[RE1] fails the run by a failure of any visit that nothing took care of", async () => {
+    const graph = graphOf(
+      [node("head"), node("side"), node("tail")],
+      [
+        edge("head", "tail"),
+        edge("head", "side"),
+        edge("side", "tail", { when: "false" }, "on_failure"),
+        edge("tail", "head", { loop: { maxIterations: 2 } }),
+      ],
+    );
+    const does: Does = { side: (_, path) => (path.includes("[0]") ? fails()() : {}) };
+    const { states, failed } = await run(graph, { does });
+    expect(states["loop:tail>head[1]/side"]).toBe("succeeded");
+    expect(failed).toEqual(["loop:tail>head[0]/side"]);
+  });
+});
+
+test("[RP4] what has a result never runs again, and its output is what others get", async () => {
+  const graph = graphOf([node("a"), node("b")], [edge("a", "b", { sourcePort: "value", targetPort: "value" })]);
+  const record = new MemoryRecord();
+  const [row] = await record.add("r", [{ ...freezeNodes(graph, library)[""]?.a, nodeId: "a", path: "a" } as never]);
+  const decided = { ...row, state: "succeeded", output: { value: "kept" } } as DecidedRow;
+  const { ran, outputs } = await run(graph, { rows: [decided] });
+  expect([ran, outputs]).toEqual([["b"], { value: "kept" }]);
+});
+
+test("[RM3] more node runs than a run may have are refused as their rows come to be", async () => {
+  const list = edge("l", "m", { sourcePort: "value", targetPort: "value", map: {} });
+  const graph = graphOf([node("l", { value: [1, 2, 3] }), node("m")], [list]);
+  const others = (count: number) => Array.from({ length: count }, (_, index) => ({ path: `other${index}` }) as DecidedRow);
+  expect((await run(graph, { rows: others(LIMITS.nodeRuns - 5) })).failed).toEqual([]);
+  const { row, ran } = await run(graph, { rows: others(LIMITS.nodeRuns - 4) });
+  expect(row("m")?.error).toMatchObject({ code: "run.too_large" });
+  expect(ran).toEqual(["l"]);
+});
+
+test("[RD2] a call's values are its definition's inputs, and its context lies over the graph's", async () => {
+  const definitions = {
+    d: {
+      nodes: [node("x"), node("y"), node("z")],
+      edges: [edge("x", "y", { when: "inputs.word == 'in' && context.a == 'inner' && context.b == 'outer'" }), edge("y", "z")],
+      context: { a: "inner" },
+      metadata: { interface: { inputs: [{ name: "word", to: [{ node: "z", port: "value" }] }], outputs: [] } },
+    },
+  };
+  const context = { a: "outer", b: "outer" };
+  const { states, row } = await run(graphOf([call("c", { definition: "d", word: "in" })], [], { definitions }, context), {
+    inputs: { word: "of the run" },
+  });
+  expect(states).toMatchObject({ c: "succeeded", "c/x": "succeeded", "c/y": "succeeded" });
+  expect(row("c/z")?.output).toEqual({ value: "in" });
+});
+
+describe("a group", () => {
+  const outputs = (...ids: string[]) => ({ output: Object.fromEntries(ids.map((id) => [id, {}])) });
+  const three = (metadata: object = {}) =>
+    graphOf([comfy("a"), comfy("b"), comfy("c"), node("n")], [image("a", "b"), image("b", "c"), edge("c", "n")], metadata);
+  const sent = (prompts: RegionInput[]) => prompts.map(({ prompt }) => Object.keys(prompt).filter((id) => /^[a-z]$/.test(id)));
+
+  test("[RG1] is one task with a row of its own, and waits for what is before any of its nodes", async () => {
+    const graph = graphOf(
+      [comfy("a"), comfy("b"), node("first"), node("n")],
+      [image("a", "b"), edge("first", "b"), edge("b", "n", { sourcePort: "image", targetPort: "value" })],
+    );
+    const order: string[] = [];
+    const { states, prompts } = await run(graph, {
+      does: { first: () => (order.push("first"), {}), n: () => (order.push("n"), {}) },
+      answer: () => (order.push("task"), { output: { b: { image: "i" } } }),
+    });
+    expect(states).toEqual({ "group:a>": "succeeded", a: "succeeded", b: "succeeded", first: "succeeded", n: "succeeded" });
+    expect([sent(prompts), order]).toEqual([[["a", "b"]], ["first", "task", "n"]]);
+  });
+  test("[RG2] leaves out a node that is skipped or has a condition that cannot be answered", async () => {
+    const edges = [edge("n", "a", { when: "output.none" }), edge("n", "b", { when: "false" }), image("a", "c"), image("b", "c")];
+    const { states, prompts } = await run(graphOf([node("n"), comfy("a"), comfy("b"), comfy("c")], edges));
+    expect([states, prompts]).toEqual([{ n: "succeeded", "group:a>": "skipped", a: "failed", b: "skipped", c: "skipped" }, []]);
+  });
+  test("[RG3] sends nothing that nobody needs, and is skipped if nothing is left", async () => {
+    const { states, prompts } = await run(graphOf([comfy("a"), comfy("b")], [image("a", "b")], { nodes: { a: { disabled: true } } }));
+    expect([states, prompts]).toEqual([{ "group:a>": "skipped", a: "skipped", b: "skipped" }, []]);
+  });
+  test("[RG4] names the node at which its task failed; what was done stands, the rest is skipped, broken", async () => {
+    const details = { node: "b", executed: ["a"] };
+    const { states, row, failed } = await run(three(), { answer: () => ({ error: { code: "E", message: "m", details } }) });
+    expect(states).toEqual({ "group:a>": "failed", a: "succeeded", b: "failed", c: "skipped", n: "skipped" });
+    expect([row("a")?.output, row("c")?.broken, row("n")?.broken, failed]).toEqual([{}, true, true, ["b"]]);
+  });
+  test("[RG4] whose task failed at no node fails those that it starts with", async () => {
+    const { states } = await run(three(), { answer: () => ({ error: { code: "E", message: "m" } }) });
+    expect(states).toEqual({ "group:a>": "failed", a: "failed", b: "skipped", c: "skipped", n: "skipped" });
+  });
+  test("[RG5] takes no node that runs for each element of a list", async () => {
+    const list = edge("l", "m", { sourcePort: "value", targetPort: "image", map: {} });
+    const graph = graphOf(
+      [node("l", { value: [PICTURE, PICTURE] }), comfy("m"), comfy("a"), node("n")],
+      [list, edge("m", "a"), edge("a", "n", { sourcePort: "image", targetPort: "value" })],
+    );
+    const { states, prompts } = await run(graph, { answer: () => outputs("a") });
+    expect(Object.keys(states)).toEqual(expect.arrayContaining(["m", "m#0", "m#1"]));
+    expect(sent(prompts)).toEqual([["m"], ["m"], ["a"]]);
+  });
+});
