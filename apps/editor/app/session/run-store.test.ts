@@ -11,8 +11,16 @@ const at = "2026-11-20T10:00:00.000Z";
 const error = { code: "node.exception", message: "No." };
 const row = (node: string) => useRunStore.getState().nodes[node];
 let seq = 0;
-const tell = (type: RunEvent["type"], body: object) =>
-  showEvent({ run: "r", seq: seq++, type, at, node: "a", path: "a", attempt: 1, body } as unknown as RunEvent);
+const tell = (type: RunEvent["type"], body: object = {}, path = "a") =>
+  showEvent({ run: "r", seq: seq++, type, at, node: path.replace(/^.*\/|#\d+$/g, ""), path, attempt: 1, body } as unknown as RunEvent);
+const { getState } = useRunStore;
+/** The snapshot of a run whose nodes have not begun. */
+const queued = (nodes: string[], live: object[] = []) =>
+  showSnapshot({
+    ...RUN,
+    live,
+    nodes: nodes.map((id) => ({ node: id, path: id, title: id, state: "queued", attempt: 0, output: null })),
+  } as unknown as RunView);
 
 beforeEach(() => {
   seq = 0;
@@ -66,4 +74,83 @@ test("a node of a group is shown by what it reports until the group is over", ()
   expect(row("a")).toMatchObject({ state: "succeeded", output: null, finishedAt: null });
   tell("node.succeeded", { output: { image: 1 } });
   expect(row("a")).toMatchObject({ state: "succeeded", output: { image: 1 }, finishedAt: at });
+});
+
+describe("a run", () => {
+  test("goes through its states with the events, and has a beginning and an end", () => {
+    showSnapshot({ ...RUN, state: "queued", startedAt: null, finishedAt: null });
+    for (const type of ["run.running", "run.waiting", "run.running", "run.cancelling"] as const) tell(type);
+    expect(getState().run).toMatchObject({ state: "running", cancelling: true, startedAt: at, finishedAt: null, lastSeq: 3 });
+    tell("run.failed", { error });
+    expect(getState().run).toMatchObject({ state: "failed", error, finishedAt: at });
+  });
+  test("[W8] takes no event twice, and none that its snapshot knew already", () => {
+    tell("node.running");
+    tell("node.succeeded", { output: {} });
+    const { nodes } = getState();
+    seq = 0;
+    for (let time = 0; time < 2; time++) tell("node.running");
+    expect(getState().nodes).toBe(nodes);
+  });
+  test("says that it does not know an event of a newer server, and changes nothing", () => {
+    queued(["a"]);
+    const { nodes, run } = getState();
+    expect(tell("node.teleported" as never)).toBe(false);
+    expect([getState().nodes, getState().run]).toEqual([nodes, run]);
+  });
+  test("hears of nothing before its snapshot is there", () => {
+    getState().clear();
+    tell("node.running");
+    expect([getState().run, getState().nodes]).toEqual([undefined, {}]);
+  });
+});
+
+describe("a node", () => {
+  test("in a loop shows its last visit, which starts from nothing, and counts the others", () => {
+    queued(["a"]);
+    tell("node.running", {}, "loop:b>a[0]/a");
+    tell("node.failed", { error }, "loop:b>a[0]/a");
+    tell("node.running", {}, "loop:b>a[1]/a");
+    expect(row("a")).toMatchObject({ path: "loop:b>a[1]/a", state: "running", error: null });
+    tell("node.succeeded", { output: {} }, "loop:b>a[1]/a");
+    expect(getState().counts.a).toEqual({ total: 2, done: 1, failed: 1 });
+    tell("loop.limit", { maxIterations: 2 }, "loop:b>a");
+    expect(Object.keys(getState().nodes)).toEqual(["a"]);
+  });
+  test("that runs for each element counts them, and is none of them", () => {
+    queued(["a"]);
+    tell("node.running", { elements: 3 });
+    expect(getState().counts.a).toEqual({ total: 3, done: 0, failed: 0 });
+    tell("node.running", {}, "a#0");
+    tell("node.succeeded", { output: { x: 1 } }, "a#0");
+    tell("node.dead", { error }, "a#2");
+    expect([getState().counts.a, row("a")?.state, row("a")?.output]).toEqual([{ total: 3, done: 1, failed: 1 }, "running", null]);
+  });
+  test("inside a subgraph is not one of the graph's", () => {
+    queued(["c"]);
+    tell("node.running", {}, "c/x");
+    expect([Object.keys(getState().nodes), row("c")?.state, getState().run?.lastSeq]).toEqual([["c"], "queued", 0]);
+  });
+});
+
+describe("news in between", () => {
+  test("of another try start from nothing", () => {
+    tell("node.running");
+    showLive({ node: "a", progress: 0.7 });
+    expect(getState().live.a).toMatchObject({ progress: 0.7 });
+    tell("node.retrying", { error });
+    expect(getState().live).toEqual({});
+  });
+  test("change nothing of a node that waits in line, or that its events speak for", () => {
+    queued(["a"]);
+    showLive({ node: "a", queue: { position: 1 } });
+    expect(row("a")?.state).toBe("queued");
+    tell("node.failed", { error });
+    showLive({ node: "a", progress: 0.5 });
+    expect(row("a")?.state).toBe("failed");
+  });
+  test("that come with the snapshot count as well", () => {
+    queued(["a"], [{ node: "a", progress: 0.5 }]);
+    expect([row("a")?.state, getState().live.a?.progress]).toEqual(["running", 0.5]);
+  });
 });

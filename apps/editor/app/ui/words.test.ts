@@ -1,0 +1,46 @@
+import { NODE_STATES, RUN_STATES } from "@spindle/schemas";
+import { expect, test } from "vitest";
+import { between, look, placeWords, runWord, span, stateWord } from "./words";
+
+test.each([
+  [0, "0.0 s"],
+  [-5, "0.0 s"],
+  [3240, "3.2 s"],
+  [9949, "9.9 s"],
+  [41_400, "41 s"],
+  [60_000, "1 min"],
+  [80_000, "1 min 20 s"],
+  [3_600_000, "60 min"],
+])("%d ms are %s", (milliseconds, words) => expect(span(milliseconds)).toBe(words));
+
+test.each([
+  [{ position: 1 }, "1st in line"],
+  [{ position: 2 }, "2nd in line"],
+  [{ position: 3 }, "3rd in line"],
+  [{ position: 11 }, "11th in line"],
+  [{ position: 22 }, "22nd in line"],
+  [{ position: 4, wait: 200 }, "4th in line, about 1.0 s"],
+  [{ position: 4, wait: 119_600 }, "4th in line, about 2 min"],
+])("%j is %s", (queue, words) => expect(placeWords(queue)).toBe(words));
+
+test("a time between is from the start to the end, and none before the start", () => {
+  expect(between("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:41.000Z")).toBe("41 s");
+  expect(between(null, null)).toBe("");
+});
+
+test("each state has a word and a look, and what ended badly does not look like what ended well", () => {
+  expect(NODE_STATES.map(stateWord).filter((word) => !word)).toEqual([]);
+  expect(RUN_STATES.map(runWord).filter((word) => !word)).toEqual([]);
+  expect(Object.fromEntries(NODE_STATES.map((state) => [state, look(state)]))).toEqual({
+    queued: "waiting",
+    waiting: "waiting",
+    dispatched: "waiting",
+    running: "running",
+    succeeded: "done",
+    skipped: "skipped",
+    failed: "failed",
+    cancelled: "skipped",
+    dead: "failed",
+  });
+  expect(look(undefined)).toBe("idle");
+});
