@@ -12,24 +12,30 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
-from spindle_worker.bus import name
+from spindle_worker.bus import BadEntry, Bus, name
 from spindle_worker.capability import RefusedError, TransientError, UserError
 from spindle_worker.child.context import TaskContext
 from spindle_worker.child.process import describe
+from spindle_worker.contract.generated.constants import BUS, PORT_TYPES
+from spindle_worker.contract.generated.models import TaskEntry
 from spindle_worker.manifest import capabilities, manifest
 from spindle_worker.wire import Wire
 
-SCHEMA = json.loads((Path(__file__).resolve().parents[3] / "schemas/capability/capability.schema.json").read_text())
+SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
+SCHEMA = json.loads((SCHEMAS / "capability/capability.schema.json").read_text())
+VECTORS = json.loads((SCHEMAS / "tasks/vectors.json").read_text())
 
 
 @pytest.mark.parametrize("entry", manifest()["capabilities"], ids=lambda entry: entry["id"])
 def test_every_manifest_entry_fits_the_schema_and_its_ports_are_schemas(entry: dict[str, object]) -> None:
+    """[M1] Every entry has what the schema asks for."""
     Draft202012Validator(SCHEMA).validate(entry)
     for side in ("input", "output"):
         Draft202012Validator.check_schema(entry["io"][side])  # type: ignore[index]
 
 
 def test_an_engine_that_cannot_run_says_why() -> None:
+    """[M4] Drafts are labelled, and an engine that is not live has a reason."""
     for entry in manifest()["capabilities"]:
         for engine in entry["engines"]:
             assert engine["live"] or engine["reason"]
@@ -37,6 +43,8 @@ def test_an_engine_that_cannot_run_says_why() -> None:
 
 
 def test_failures_have_their_class() -> None:
+    """[E10] The class of a failure decides whether there is another try."""
+
     class Model(BaseModel):
         x: int
 
@@ -50,6 +58,7 @@ def test_failures_have_their_class() -> None:
     ("status", "kind", "code"), [(401, "infra", "task.refused"), (403, "infra", "task.refused"), (429, "transient", "node.exception")]
 )
 def test_what_the_runtime_refuses_is_no_passing_failure(status: int, kind: str, code: str, tmp_path: Path) -> None:
+    """[A3, E10] A token that the runtime refuses is no reason to try five times."""
     asked: list[str] = []
 
     class Runtime(BaseHTTPRequestHandler):
@@ -78,6 +87,7 @@ def test_what_the_runtime_refuses_is_no_passing_failure(status: int, kind: str, 
 
 
 def test_wire_carries_messages_and_says_when_the_other_side_is_gone() -> None:
+    """[W9] The local socket between supervisor and child."""
     left, right = map(Wire, socket.socketpair())
     sender = threading.Thread(target=lambda: (left.send({"type": "a", "text": "ä" * 100_000}), left.send({"type": "b"})))
     sender.start()
@@ -91,4 +101,49 @@ def test_wire_carries_messages_and_says_when_the_other_side_is_gone() -> None:
 
 
 def test_names_are_the_protocols() -> None:
-    assert name("queue", plane="python", capability="c", engine="e") == "spindle:q:python:c:e"
+    """[W3] The same names as packages/task-bus makes of the same values."""
+    about = {"plane": "python", "capability": "a.b", "engine": "gpu", "task": VECTORS["entry"]["task"], "worker": "w1"}
+    assert {key: name(key, **about) for key in BUS["names"]} == VECTORS["names"]
+
+
+class Answers:
+    """Redis, as far as taking an entry goes."""
+
+    def __init__(self, entry: dict[str, object]) -> None:
+        self.entry = entry
+
+    def execute_command(self, *_: object) -> list[str]:
+        return ["stream", "1-0", json.dumps(self.entry)]
+
+
+def take(entry: dict[str, object], key: str = VECTORS["key"]) -> TaskEntry | None:
+    bus = Bus("redis://127.0.0.1:1", "w1", key)
+    bus.redis = Answers(entry)  # type: ignore[assignment]
+    return bus.take(["stream"])
+
+
+def test_an_entry_is_taken_as_packages_task_bus_signs_it_and_as_nothing_else() -> None:
+    """[W2] The signature covers every field, and only the worker key makes it."""
+    entry = VECTORS["entry"]
+    taken = take(dict(reversed(entry.items())))
+    assert taken is not None
+    assert taken.model_dump(mode="json", by_alias=True) == entry
+    for field in entry.keys() - {"sig"}:
+        other = entry[field] + 1 if isinstance(entry[field], int) else f"{entry[field]}0"
+        with pytest.raises(BadEntry):
+            take({**entry, field: other})
+    for bad in ({"entry": entry, "key": "another key, long enough to be one"}, {"entry": {**entry, "sig": "0" * 64}}):
+        with pytest.raises(BadEntry, match="signature"):
+            take(**bad)
+
+
+def test_a_token_is_the_one_that_the_runtime_computes() -> None:
+    """[A3] Of the worker key, the task and its fence."""
+    bus = Bus("redis://127.0.0.1:1", "w1", VECTORS["key"])
+    assert bus.token(VECTORS["entry"]["task"]) == VECTORS["token"]
+    assert bus.token(VECTORS["entry"]["task"][:-1] + "9") != VECTORS["token"]
+
+
+def test_port_types_are_those_of_the_schemas() -> None:
+    """[G3] One table for both languages."""
+    assert json.loads((SCHEMAS / "port-types.json").read_text())["types"] == PORT_TYPES

@@ -1,0 +1,60 @@
+// What both ends of the bus, in two languages, must make the same: recorded once, read by workers/python-gpu/tests/test_worker.py too.
+import { readFileSync } from "node:fs";
+import { BUS, type TaskEntry, validateTaskEntry } from "@spindle/schemas";
+import { describe, expect, test } from "vitest";
+import { names } from "./names.ts";
+import { isSigned, signEntry, taskToken } from "./sign.ts";
+
+interface Vectors {
+  key: string;
+  entry: TaskEntry;
+  token: string;
+  names: Record<string, string>;
+}
+const vectors = JSON.parse(readFileSync(new URL("../../../schemas/tasks/vectors.json", import.meta.url), "utf8")) as Vectors;
+const { key, entry } = vectors;
+const { sig, ...unsigned } = entry;
+
+test("[W3] every key and stream has its name, a queue one for each plane, capability and engine", () => {
+  const about = { plane: "python", capability: "a.b", engine: "gpu", task: entry.task, worker: "w1" };
+  const { queue, results, progress, lease, cancel, dispatched, settled, decidedBell, epoch, manifest, workers, workerManifest, doorbell } =
+    names;
+  expect({
+    queue: queue(about.plane, about.capability, about.engine),
+    results,
+    progress,
+    lease: lease(about.task),
+    cancel: cancel(about.task),
+    dispatched: dispatched(about.task),
+    settled: settled(about.task),
+    decided: decidedBell,
+    epoch,
+    manifest: manifest(about.plane),
+    workers: workers(about.plane),
+    workerManifest: workerManifest(about.plane, about.worker),
+    doorbell: doorbell(about.plane),
+  }).toEqual(vectors.names);
+  expect(Object.keys(vectors.names).sort()).toEqual(Object.keys(BUS.names).sort());
+});
+
+describe("[W2] an entry", () => {
+  test("is signed as it was recorded, whatever the order of its fields", () => {
+    expect(validateTaskEntry(entry), JSON.stringify(validateTaskEntry.errors)).toBe(true);
+    expect(signEntry(unsigned, key)).toEqual(entry);
+    const reversed = Object.fromEntries(Object.entries(unsigned).reverse()) as Omit<TaskEntry, "sig">;
+    expect(signEntry(reversed, key).sig).toBe(sig);
+  });
+  test("is signed by its key alone, and as a whole", () => {
+    expect(isSigned(entry, key)).toBe(true);
+    expect(isSigned(entry, `${key}x`)).toBe(false);
+    for (const [name, value] of Object.entries(unsigned))
+      expect(isSigned({ ...entry, [name]: typeof value === "number" ? value + 1 : `${value}0` }, key), name).toBe(false);
+    for (const other of ["", sig.slice(2), `${sig}00`, "zz"]) expect(isSigned({ ...entry, sig: other }, key), other).toBe(false);
+  });
+});
+
+test("[A3] a task's token is made of the worker key, the task and its fence", () => {
+  expect(taskToken(entry.task, key)).toBe(vectors.token);
+  expect(taskToken(entry.task.replace(/:\d+$/, ":9"), key)).not.toBe(vectors.token);
+  expect(taskToken(entry.task, `${key}x`)).not.toBe(vectors.token);
+});
