@@ -51,7 +51,7 @@ interface Given {
   inputs?: Values;
   rows?: DecidedRow[];
   /** What a worker answers to a prompt of ComfyUI. */
-  answer?: (prompt: RegionInput) => { output: Values } | { error: { code: string; message: string; details?: object } };
+  answer?: (prompt: RegionInput) => { output: Values } | { error: { code: string; message: string; details?: Record<string, unknown> } };
 }
 
 async function run(graph: Graph, { does = {}, inputs = {}, rows = [], answer }: Given = {}) {

@@ -1,0 +1,37 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { type Port, portsFit, portsOf, typesFit } from "./ports.ts";
+
+const table = JSON.parse(readFileSync(new URL("../../../schemas/port-types.json", import.meta.url), "utf8")) as {
+  types: Record<string, { kind: string; accepts: string[] }>;
+};
+const types = Object.entries(table.types);
+const port = (schema: object): Port => portsOf({ properties: { p: schema } })[0] as Port;
+
+describe("[G3] a port", () => {
+  test("takes its own type and what the table of schemas/ says, and nothing else", () => {
+    expect(types.map(([name]) => name)).toEqual(expect.arrayContaining(["image", "audio", "video", "mask", "model", "text", "file"]));
+    for (const [to, { accepts }] of types)
+      for (const [from] of types) {
+        const fits = from === to || from === "any" || accepts.includes("*") || accepts.includes(from);
+        expect(typesFit(from, to), `${from} into ${to}`).toBe(fits);
+      }
+  });
+  test.each<[string, object, string]>([
+    ["its JSON type", { type: "integer" }, "integer"],
+    ["what may be null", { type: ["string", "null"] }, "string"],
+    ["one of several types", { type: ["string", "integer"] }, "any"],
+    ["an artifact", { "x-artifact": "image", type: "object" }, "image"],
+    ["a type of ComfyUI's", { "x-comfy-type": "LATENT" }, "LATENT"],
+    ["a picture of ComfyUI's", { "x-comfy-type": "IMAGE", "x-artifact": "image" }, "image"],
+  ])("of %s has that type", (_, schema, type) => expect(port(schema).type).toBe(type));
+  test("of an opaque type fits its own, inside ComfyUI, and takes nothing from outside", () => {
+    const [latent, model] = [port({ "x-comfy-type": "LATENT" }), port({ "x-comfy-type": "MODEL" })];
+    expect([portsFit(latent, latent), portsFit(latent, model)]).toEqual([true, false]);
+    for (const [type] of types) {
+      const outside = port(table.types[type]?.kind === "artifact" ? { "x-artifact": type } : { type });
+      expect([portsFit(latent, outside), portsFit(outside, latent)], type).toEqual([false, false]);
+    }
+    expect(portsFit(latent, port({ "x-comfy-type": "MODEL,LATENT" }))).toBe(true);
+  });
+});
