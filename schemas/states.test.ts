@@ -32,11 +32,11 @@ describe.each(["node-run", "run"])("%s", (name) => {
       expect(types, change).toContain(event);
     }
   });
-  test("some change leads to every state but the first", () => {
+  test("[W1] some change leads to every state but the first", () => {
     const reached = new Set(all.flatMap(([, { from, to }]) => (from.includes(to) ? [] : [to])));
     expect(Object.keys(states).filter((state) => !reached.has(state) && state !== "queued")).toEqual([]);
   });
-  test("nothing leaves a state that is ended, and something leaves every other one", () => {
+  test("[W1] nothing leaves a state that is ended, and something leaves every other one", () => {
     for (const [state, { ended }] of Object.entries(states))
       expect(all.filter(([, { from, to }]) => from.includes(state) && to !== state).length > 0, state).toBe(ended !== true);
   });

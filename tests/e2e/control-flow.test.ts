@@ -32,7 +32,7 @@ async function open(graph: unknown): Promise<void> {
   await page.waitForTimeout(500);
 }
 
-test("a wire that is drawn back becomes a loop, with a condition and a limit", async () => {
+test("[E6] a wire that is drawn back becomes a loop, with a condition and a limit", async () => {
   await open(
     graphOf(
       [
@@ -59,7 +59,7 @@ test("a wire that is drawn back becomes a loop, with a condition and a limit", a
   await shot(page, "loop");
 });
 
-test("a list wired to an input of its elements runs the node for each of them", async () => {
+test("[E6] a list wired to an input of its elements runs the node for each of them", async () => {
   await open(
     graphOf(
       [
@@ -77,7 +77,7 @@ test("a list wired to an input of its elements runs the node for each of them", 
   await card("Loud").getByText('["sun!","moon!"]').waitFor();
 });
 
-test("a run that waits for a person says so, and goes on with the answer", async () => {
+test("[E7] a run that waits for a person says so, and goes on with the answer", async () => {
   const form = { type: "object", required: ["title"], properties: { title: { type: "string", title: "Title" } } };
   await open(
     graphOf(
@@ -103,7 +103,7 @@ test("a run that waits for a person says so, and goes on with the answer", async
   await card("Dropped").getByText("Skipped").waitFor();
 });
 
-test("what did not change is not run again; parts, plan, fork and comparison", async () => {
+test("[E11, E12, E17] what did not change is not run again; parts, plan, fork and comparison", async () => {
   await open(
     graphOf(
       [
@@ -143,7 +143,7 @@ test("what did not change is not run again; parts, plan, fork and comparison", a
   expect(ada.complaints.filter((one) => !/status of 422/.test(one))).toEqual([]);
 });
 
-test("a node that nothing can run now is said on the card, on the button, in the problems and in the plan", async () => {
+test("[M4] a node that nothing can run now is said on the card, on the button, in the problems and in the plan", async () => {
   await open(
     graphOf(
       [

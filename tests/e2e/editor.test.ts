@@ -1,4 +1,5 @@
 // What an editor owes a person: what is added is selected, what is done is stored, and the canvas stays when the network goes.
+import pg from "pg";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Browser, openBrowser, shot } from "../support/browser.ts";
@@ -10,6 +11,7 @@ let spindle: Spindle;
 let proxy: FaultProxy;
 let ada: Browser;
 let page: Page;
+let db: pg.Client;
 /** A WebSocket's readyState; Node 20 has no WebSocket of its own. */
 const CLOSED = 3;
 
@@ -18,10 +20,13 @@ beforeAll(async () => {
   proxy = await FaultProxy.start(spindle.url);
   await ada.context.addInitScript(instruments);
   page = await ada.page();
+  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
+  await db.connect();
   ada.context.setDefaultTimeout(60_000);
 });
 afterAll(async () => {
   await ada?.close();
+  await db?.end();
   await proxy?.stop();
   await spindle?.stop();
 });
@@ -158,7 +163,7 @@ test("a problem and a row of the run select their node and open its inspector", 
   await inspector().getByRole("heading", { name: "Run", exact: true }).waitFor();
 });
 
-test("the arrow keys move what is selected, for everybody and for good, as one step of undo", async () => {
+test("[C3] the arrow keys move what is selected, for everybody and for good, as one step of undo", async () => {
   const id = await open(PAIR);
   await card("Left").click();
   await card("Right").click({ modifiers: ["Shift"] });
@@ -186,7 +191,7 @@ test("the arrow keys move what is selected, for everybody and for good, as one s
   expect(await page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);
 });
 
-test("one undo takes a burst of arrow keys back", async () => {
+test("[C3] one undo takes a burst of arrow keys back", async () => {
   const id = await open(PAIR);
   await card("Left").click();
   await card("Left").evaluate(async (element: HTMLElement) => {
@@ -203,7 +208,31 @@ test("one undo takes a burst of arrow keys back", async () => {
   await expect.poll(async () => (await places(id)).left).toEqual({ x: 0, y: 0 });
 });
 
-test("typed text is not called saved before it is, and leaving the page, the node or the field hands it over", async () => {
+test("[C3] a drag is stored when the node is dropped, once, and undone as one step", async () => {
+  const id = await open(PAIR);
+  const other = await ada.page();
+  await other.goto(page.url());
+  await card("Left", other).waitFor();
+  const edits = async () => (await db.query("SELECT 1 FROM doc_update WHERE graph_id = $1", [id])).rows.length;
+  const before = await edits();
+  const grip = card("Left").getByRole("heading");
+  const box = (await grip.boundingBox()) as { x: number; y: number };
+  const there = await card("Left", other).boundingBox();
+  await page.mouse.move(box.x + 5, box.y + 5);
+  await page.mouse.down();
+  for (let step = 1; step <= 8; step++) await page.mouse.move(box.x + 5 + 10 * step, box.y + 5);
+  await expect.poll(async () => Math.round(((await grip.boundingBox())?.x ?? 0) - box.x)).toBeGreaterThan(40);
+  expect([await edits(), await card("Left", other).boundingBox()], "it is not dropped yet").toEqual([before, there]);
+  await page.mouse.up();
+  await expect.poll(async () => (await places(id)).left?.x).toBeGreaterThan(40);
+  await expect.poll(async () => (await card("Left", other).boundingBox())?.x).not.toBe(there?.x);
+  expect(await edits()).toBe(before + 1);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect.poll(() => places(id)).toEqual({ left: { x: 0, y: 0 }, right: { x: 420, y: 0 } });
+  await other.close();
+});
+
+test("[C1] typed text is not called saved before it is, and leaving the page, the node or the field hands it over", async () => {
   const id = await open(PAIR);
   await card("Left").click();
   const field = inspector().getByRole("textbox", { name: "template" });
@@ -244,7 +273,7 @@ test("typed text is not called saved before it is, and leaving the page, the nod
   await expect.poll(() => param(id, "left")).toBe("left behind");
 });
 
-test("a run uses what was typed just before it", async () => {
+test("[C1] a run uses what was typed just before it", async () => {
   const id = await open(PAIR);
   await card("Left").click();
   await inspector()
@@ -263,7 +292,7 @@ test("a run uses what was typed just before it", async () => {
   expect(await param(id, "left")).toBe("just typed");
 });
 
-test("offline the canvas stays, editing goes on, and both sides merge on return", async () => {
+test("[C1] offline the canvas stays, editing goes on, and both sides merge on return", async () => {
   const away = await ada.page();
   const id = await open(PAIR, away, proxy.url);
   await page.goto(`${spindle.url}/g/${id}`);

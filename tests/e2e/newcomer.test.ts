@@ -28,7 +28,7 @@ afterAll(async () => {
 const card = (on: Page, title: string) => on.locator(".react-flow__node", { has: on.getByRole("heading", { name: title, exact: true }) });
 const port = (on: Page, title: string, side: "in" | "out", name: string) => card(on, title).locator(`.port.${side}[data-port="${name}"]`);
 
-test("opens the template, fills the form, watches four nodes, and plays the video", async () => {
+test("[G4] opens the template, fills the form, watches four nodes, and plays the video", async () => {
   await page.goto(`${spindle.url}/templates/infinitetalk`);
   await page.getByRole("button", { name: /Generate/ }).click();
   await page.getByText("Portrait is needed.").waitFor();
@@ -88,7 +88,7 @@ test("the talking head follows the sound, and the rest of the picture is still",
   expect(Math.abs((large.duration ?? 0) - speech)).toBeLessThan(0.2);
 });
 
-test("opens the graph behind the form, and runs it on the canvas with previews on the nodes", async () => {
+test("[E16] opens the graph behind the form, and runs it on the canvas with previews on the nodes", async () => {
   await page.getByRole("button", { name: "Open the graph" }).click();
   await card(page, "Talking head").waitFor();
   const inspector = page.getByRole("complementary", { name: "Inspector" });
@@ -109,7 +109,7 @@ test("opens the graph behind the form, and runs it on the canvas with previews o
     await copyFile(join(ROOT, "test-results/editor-done.png"), join(ROOT, "docs/images/editor.png"));
 });
 
-test("builds a graph of one's own by dragging and wiring, while a second person watches and edits", async () => {
+test("[C6] builds a graph of one's own by dragging and wiring, while a second person watches and edits", async () => {
   await page.goto(spindle.url);
   await page.getByRole("button", { name: "New graph" }).click();
   await page.getByText("start from a template").waitFor();
@@ -138,7 +138,7 @@ test("builds a graph of one's own by dragging and wiring, while a second person 
   await shot(other, "two-people-ben");
 });
 
-test("says why a wire does not fit, undoes one's own edit alone, and jumps to a problem", async () => {
+test("[G3, C3] says why a wire does not fit, undoes one's own edit alone, and jumps to a problem", async () => {
   const drop = (label: string, x: number, y: number) =>
     page.locator(".item", { hasText: label }).first().dragTo(page.getByTestId("canvas"), { targetPosition: { x, y } });
   await drop("Upscale video", 600, 420);
@@ -158,7 +158,7 @@ test("says why a wire does not fit, undoes one's own edit alone, and jumps to a 
   expect(await card(page, "Fill template").getByText("Hello from two people").count()).toBeGreaterThan(0);
 });
 
-test("exports langgraph.v1, and the file opens as a graph again", async () => {
+test("[G8] exports langgraph.v1, and the file opens as a graph again", async () => {
   await page.getByRole("button", { name: "Graph menu" }).click();
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: "Export as JSON" }).click()]);
   const file = (await download.path()) as string;

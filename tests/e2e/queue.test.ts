@@ -20,7 +20,7 @@ afterAll(async () => {
 const card = (title: string) => page.locator(".react-flow__node", { has: page.getByRole("heading", { name: title, exact: true }) });
 const inspector = () => page.getByRole("complementary", { name: "Inspector" });
 
-test("a task that waits shows its place; a failed one its log, and is tried again; one alone is cancelled", async () => {
+test("[E14, E15] a task that waits shows its place; a failed one its log, and is tried again; one alone is cancelled", async () => {
   const nodes = ["Blur", "Colour", "After"].map((name) => ({ ...wait(name.toLowerCase(), { seconds: 1 }), name }));
   const places = { blur: { x: 0, y: -120 }, colour: { x: 0, y: 140 }, after: { x: 420, y: -120 } };
   const graph = graphOf(nodes, [wire("blur", "value", "after", "value")], { editor: { positions: places } });

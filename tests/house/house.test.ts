@@ -68,6 +68,34 @@ test("the release is the one that the packages name", () => {
   expect(read("workers/python-gpu/pyproject.toml")).toContain(`version = "${RELEASE}"`);
 });
 
+describe("each rule of the design and of the engine's specification", () => {
+  const rules = ["docs/design.md", "apps/runtime/src/engine/SPEC.md"].flatMap((page) =>
+    [...read(page).matchAll(/^- ([A-Z]{1,2}\d+) (.*)/gm)].map(([, id = "", text = ""]) => ({ id, isPlanned: text.startsWith("Planned") })),
+  );
+  const ids = rules.map(({ id }) => id);
+  /** The ids at the front of a title, as in "[E9, RM2] what is promised"; of a docstring in Python, whose tests have no titles. */
+  const named = code.flatMap((file) => {
+    const front = /\.(test|testing)\.tsx?$/.test(file) ? "[\"'`]" : /(^|\/)test_\w+\.py$/.test(file) ? '-> None:\\n +"""' : undefined;
+    const titles = front ? read(file).matchAll(new RegExp(`${front}\\[([A-Z]{1,2}\\d+(?:, [A-Z]{1,2}\\d+)*)\\] `, "g")) : [];
+    return [...titles].flatMap(([, list = ""]) => list.split(", ").map((id) => ({ id, file })));
+  });
+
+  test("has an id of its own, and the roadmap adds to no other", () => {
+    expect(ids.length).toBeGreaterThan(80);
+    expect(ids.filter((id, at) => ids.indexOf(id) !== at)).toEqual([]);
+    const planned = [...read("docs/roadmap.md").matchAll(/^- ([A-Z]{1,2}\d+) /gm)].map(([, id = ""]) => id);
+    expect(planned.length).toBeGreaterThan(0);
+    expect(planned.filter((id) => !ids.includes(id))).toEqual([]);
+  });
+  test("is named by the title of a test if it is built, and by none if it is planned", () => {
+    const known = new Set(named.map(({ id }) => id));
+    expect(rules.filter(({ id, isPlanned }) => known.has(id) === isPlanned).map(({ id }) => id)).toEqual([]);
+  });
+  test("is what an id in a title means", () => {
+    expect(named.filter(({ id }) => !ids.includes(id))).toEqual([]);
+  });
+});
+
 test("no user string is ever evaluated or put into a page", () => {
   for (const file of code.filter((one) => !one.startsWith("tests/")))
     expect(read(file), file).not.toMatch(/\beval\(|new Function\(|shell=True/);

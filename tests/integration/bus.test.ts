@@ -1,6 +1,8 @@
 // The worker protocol (DESIGN section 6) against the real runtime, Redis and PostgreSQL, with a worker that misbehaves.
 import { createHash, randomUUID } from "node:crypto";
-import type { TaskEntry } from "@spindle/schemas";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { TaskEntry, TaskResult } from "@spindle/schemas";
 import { names, taskToken, type WorkerEnd, workerEnd } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import pg from "pg";
@@ -40,7 +42,7 @@ const ask = (entry: Pick<TaskEntry, "task">, init: RequestInit, path = "objects"
     headers: { authorization: `Bearer ${taskToken(entry.task, key)}`, "content-type": "application/json" },
   });
 
-test("an entry is small, carries no graph, and its input has the hash it names", async () => {
+test("[W2] an entry is small, carries no graph, and its input has the hash it names", async () => {
   const run = await start(graphOf([wait("a", { preset: "x".repeat(50) })]));
   const entry = await take();
   expect(JSON.stringify(entry).length).toBeLessThan(1024);
@@ -53,7 +55,7 @@ test("an entry is small, carries no graph, and its input has the hash it names",
   expect(await redis.xlen(names.queue(route.plane, route.service, route.engine)), "the entry is gone once the result is committed").toBe(0);
 });
 
-test("dispatching five times makes one entry", async () => {
+test("[W2] dispatching five times makes one entry", async () => {
   const call = () => redis.call("FCALL", "spindle_dispatch", 2, names.dispatched("probe"), "spindle:test:stream", "{}", 60_000, "bell");
   const ids = new Set(await Promise.all([call(), call(), call(), call(), call()]));
   expect(ids.size).toBe(1);
@@ -61,7 +63,7 @@ test("dispatching five times makes one entry", async () => {
 });
 
 describe("a result is refused and counted, and the run is unharmed,", () => {
-  test("when the lease was lost: the next attempt's result stands, and a second commit is impossible", async () => {
+  test("[W1, W5, W6] when the lease was lost: the next attempt's result stands, and a second commit is impossible", async () => {
     const run = await start();
     const first = await take();
     await worker.beat(first);
@@ -93,7 +95,7 @@ describe("a result is refused and counted, and the run is unharmed,", () => {
       async () => ({ output: { value: { artifact: randomUUID(), mime: "image/png", sha256: "0".repeat(64), size: 1 } } }),
     ],
   ])(
-    "when it names %s",
+    "[W6] when it names %s",
     async (_, make) => {
       const run = await start();
       const entry = await take();
@@ -108,7 +110,7 @@ describe("a result is refused and counted, and the run is unharmed,", () => {
     20_000,
   );
 
-  test("when it is no result at all", async () => {
+  test("[W6] when it is no result at all", async () => {
     const run = await start();
     const entry = await take();
     await worker.beat(entry);
@@ -124,7 +126,7 @@ async function objects(
   entry: TaskEntry,
   text: string,
   lie: { sha256?: string; size?: number; key?: string; store?: boolean; mime?: string },
-): Promise<object> {
+): Promise<Required<Pick<TaskResult, "objects" | "output">>> {
   const bytes = Buffer.from(text);
   const asked = await (
     await ask(entry, {
@@ -142,7 +144,65 @@ async function objects(
   return { objects: [{ key: lie.key ?? asked.key, ref }], output: { value: ref, waited: 0 } };
 }
 
-test("a preview that is not the picture it is said to be is shown to nobody, and the next one is", async () => {
+const artifactOf = ({ outputs }: Awaited<ReturnType<typeof ended>>): string => (outputs as { value: { artifact: string } }).value.artifact;
+
+test.each(["image/svg+xml", "text/html"])("[A4] what is %s is handed out as a download, never as a page", async (mime) => {
+  const run = await start();
+  const entry = await take();
+  await worker.beat(entry);
+  const made = await objects(entry, `<svg xmlns="http://www.w3.org/2000/svg"><script>alert("${mime}")</script></svg>`, { mime });
+  await worker.settle({ v: 1, task: entry.task, outcome: "succeeded", ...made });
+  const { headers } = await fetch(`${spindle.url}/api/artifacts/${artifactOf(await ended(spindle.url, run))}`);
+  expect(
+    Object.fromEntries(["content-type", "content-disposition", "x-content-type-options"].map((name) => [name, headers.get(name)])),
+  ).toEqual({
+    "content-type": "application/octet-stream",
+    "content-disposition": "attachment",
+    "x-content-type-options": "nosniff",
+  });
+  expect(headers.get("content-security-policy")).toMatch(/^sandbox;/);
+});
+
+test("[A5] the same bytes are kept once: the second object gives way to the first", async () => {
+  const keys: string[] = [];
+  const artifacts: string[] = [];
+  for (let time = 0; time < 2; time++) {
+    const run = await start();
+    const entry = await take();
+    await worker.beat(entry);
+    const made = await objects(entry, "the same bytes", {});
+    keys.push(made.objects[0]?.key ?? "");
+    await worker.settle({ v: 1, task: entry.task, outcome: "succeeded", ...made });
+    artifacts.push(artifactOf(await ended(spindle.url, run)));
+  }
+  const { rows } = await db.query("SELECT key FROM artifact WHERE id = ANY($1)", [artifacts]);
+  expect(rows).toEqual([{ key: keys[0] }, { key: keys[0] }]);
+  const isStored = (key: string | undefined) => existsSync(join(spindle.home, "store", key ?? ""));
+  await until(async () => !isStored(keys[1]), 5000, "the second object is gone");
+  expect(isStored(keys[0])).toBe(true);
+  for (const artifact of artifacts) expect(await (await fetch(`${spindle.url}/api/artifacts/${artifact}`)).text()).toBe("the same bytes");
+});
+
+test("[E15] a run is as far as its nodes are, each by its weight", async () => {
+  const nodes = [{ ...wait("large"), progressWeight: 3 }, wait("small")];
+  const run = await start(graphOf(nodes, [{ from: "large", to: "small" }]));
+  const is = (progress: number) =>
+    until(async () => (await getRun(spindle.url, run)).progress === progress, 10_000, `it is at ${progress}`);
+  const first = await take();
+  await worker.beat(first);
+  await worker.progress({ v: 1, task: first.task, progress: 0.5 });
+  await is(0.375);
+  await done(first, 1);
+  const second = await take();
+  await is(0.75);
+  await worker.beat(second);
+  await worker.progress({ v: 1, task: second.task, progress: 0.5 });
+  await is(0.875);
+  await done(second, 1);
+  expect((await ended(spindle.url, run)).progress).toBe(1);
+});
+
+test("[E16] a preview that is not the picture it is said to be is shown to nobody, and the next one is", async () => {
   const run = await start();
   const entry = await take();
   await worker.beat(entry);
@@ -162,7 +222,7 @@ test("a preview that is not the picture it is said to be is shown to nobody, and
   expect((await ended(spindle.url, run)).state).toBe("succeeded");
 });
 
-test("a task's token opens that task alone", async () => {
+test("[A3] a task's token opens that task alone", async () => {
   const run = await start();
   const entry = await take();
   await worker.beat(entry);
@@ -176,7 +236,7 @@ test("a task's token opens that task alone", async () => {
   await ended(spindle.url, run);
 });
 
-test("an entry that was not signed with the worker's key is refused by a worker", async () => {
+test("[W2] an entry that was not signed with the worker's key is refused by a worker", async () => {
   const other = workerEnd(redis, "other", "another key, long enough to be one");
   const run = await start();
   await expect(
@@ -188,7 +248,7 @@ test("an entry that was not signed with the worker's key is refused by a worker"
   expect((await ended(spindle.url, run)).state).toBe("succeeded");
 }, 20_000);
 
-test("losing Redis whole costs time, never a run", async () => {
+test("[W7] losing Redis whole costs time, never a run", async () => {
   const runs = [await start(), await start()];
   await worker.beat(await take());
   await redis.flushall();
@@ -200,7 +260,7 @@ test("losing Redis whole costs time, never a run", async () => {
   for (const run of runs) expect((await ended(spindle.url, run)).state).toBe("succeeded");
 }, 30_000);
 
-test("two crashes of the child under one node run are its end; the failure says so", async () => {
+test("[W5] two crashes of the child under one node run are its end; the failure says so", async () => {
   const run = await start();
   for (let crash = 0; crash < 2; crash++) {
     const entry = await take();
@@ -216,7 +276,7 @@ test("two crashes of the child under one node run are its end; the failure says 
   expect(view).toMatchObject({ state: "failed", error: { node: "a", code: "task.crashed" }, nodes: [{ state: "dead", attempt: 2 }] });
 }, 20_000);
 
-test("a long queue that nobody works on holds up no other, and a small run is not behind a large one", async () => {
+test("[E14] a long queue that nobody works on holds up no other, and a small run is not behind a large one", async () => {
   const list = Array.from({ length: 1500 }, (_, index) => index);
   const large = await start(
     graphOf(
@@ -244,7 +304,7 @@ test("a long queue that nobody works on holds up no other, and a small run is no
   for (const run of [large, waiting]) expect((await ended(spindle.url, run)).state).toBe("cancelled");
 });
 
-test("a result for a task whose name is none holds up no other", async () => {
+test("[W1] a result for a task whose name is none holds up no other", async () => {
   const before = await stale();
   await worker.settle({ v: 1, task: `${"-".repeat(36)}:1`, outcome: "succeeded", output: {} });
   const run = await start();
@@ -253,7 +313,7 @@ test("a result for a task whose name is none holds up no other", async () => {
   expect(await stale()).toBe(before + 1);
 });
 
-test("cancelling reaches the worker of the newest try", async () => {
+test("[E13] cancelling reaches the worker of the newest try", async () => {
   const run = await start();
   const first = await take();
   await worker.beat(first);
@@ -267,7 +327,7 @@ test("cancelling reaches the worker of the newest try", async () => {
   expect((await ended(spindle.url, run, 5000)).state).toBe("cancelled");
 });
 
-test("a run whose workers are gone waits, and is cancelled at once", async () => {
+test("[E13, M2] a run whose workers are gone waits, and is cancelled at once", async () => {
   const run = await start(graphOf([node("first", "output.preview", { value: 1 }), wait("a")], [{ from: "first", to: "a" }]));
   await until(async () => (await getRun(spindle.url, run)).nodes.some((one) => one.state === "dispatched"), 5000, "it waits");
   await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });

@@ -49,7 +49,7 @@ test("is bundled once, again when one of its sources has changed, and never unde
 });
 
 describe("without a server", () => {
-  test("validate: 0 and no error, or 1 and each issue with its place", async () => {
+  test("[G6] validate: 0 and no error, or 1 and each issue with its place", async () => {
     expect((await spindle(["validate", file("good.json", good)])).code).toBe(0);
     const bad = await spindle(["validate", file("bad.json", graphOf([node("a", "nope"), node("a", "json.pick")])), "--json"]);
     expect(bad.code).toBe(1);
@@ -81,7 +81,7 @@ describe("without a server", () => {
     ]);
     expect((await spindle(["validate", join(folder, "none.json")])).code).toBe(1);
   });
-  test("import and export: the result on standard output, issues on standard error, 1 only without a result", async () => {
+  test("[G8] import and export: the result on standard output, issues on standard error, 1 only without a result", async () => {
     const odd = file("odd.json", graphOf([node("a", "nope")]));
     const imported = await spindle(["import", odd]);
     expect([imported.code, JSON.parse(imported.out).nodes[0].id]).toEqual([0, "a"]);
@@ -122,7 +122,7 @@ describe("on a server behind a proxy", () => {
     for (const path of ["/tasks/none", "/workers", "/workers/none"]) expect(await status(path), path).toBe(404);
     expect(await status("/health", { headers: { origin: "https://evil.example" }, method: "POST" })).toBe(403);
   });
-  test("a run that needs the workers ends, and its result is fetched", async () => {
+  test("[G4] a run that needs the workers ends, and its result is fetched", async () => {
     const out = join(folder, "video");
     const inputs = [`portrait=@${PORTRAIT}`, `voiceSample=@${VOICE}`, "refText=The quick crew.", "prompt=Welcome."];
     const done = await spindle(["run", "infinitetalk", ...inputs.flatMap((one) => ["--input", one]), "--out", out], here());
@@ -131,7 +131,7 @@ describe("on a server behind a proxy", () => {
     expect([stranger.code, stranger.err]).toEqual([1, expect.stringContaining("did not come through the proxy")]);
   });
 
-  test("run writes the results, and answers 1 with the field and the reason for an input that is refused", async () => {
+  test("[G4] run writes the results, and answers 1 with the field and the reason for an input that is refused", async () => {
     const out = join(folder, "out");
     const done = await spindle(["run", file("good.json", good), "--input", "text=you", "--out", out], here());
     expect([done.code, readdirSync(out)], done.err).toEqual([0, ["value.txt"]]);

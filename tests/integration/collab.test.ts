@@ -1,5 +1,5 @@
 // Shared documents over the real socket: what one person does reaches the other and the database; what is hostile does not.
-import { addNode, nodesOf, normalise, setParam } from "@spindle/graph-model/shared-doc";
+import { addNode, connect, nodesOf, normalise, setParam } from "@spindle/graph-model/shared-doc";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
@@ -7,7 +7,7 @@ import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
 import type { GraphAbout, GraphSummary } from "../../apps/runtime/src/services/graph-service.ts";
 import { UNAPPLIABLE, updateOf } from "../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
-import { type Spindle, startSpindle, until } from "../support/spindle.ts";
+import { ended, getRun, type Spindle, startSpindle, until } from "../support/spindle.ts";
 
 let spindle: Spindle;
 let db: pg.Client;
@@ -49,7 +49,7 @@ const exported = async (graph: string) =>
   (await (await fetch(`${spindle.url}/api/graphs/${graph}/export`)).json()).nodes.map((node: { id: string }) => node.id).sort();
 const add = (doc: Y.Doc) => addNode(doc, "me", { service: "output.preview", plane: "node", position: { x: 0, y: 0 } });
 
-test("edits of both people meet, in the server's document and in PostgreSQL before anybody hears of them", async () => {
+test("[C1, C2] edits of both people meet, in the server's document and in PostgreSQL before anybody hears of them", async () => {
   const graph = await newGraph();
   const [ada, ben] = [await join(graph), await join(graph)];
   let stored = Promise.resolve(0);
@@ -66,7 +66,7 @@ test("edits of both people meet, in the server's document and in PostgreSQL befo
   expect(await stored, "the import and at least one edit were rows when Ben heard of it").toBeGreaterThanOrEqual(2);
 });
 
-test("a person who was away gets what was missed, and brings what was done meanwhile", async () => {
+test("[C1] a person who was away gets what was missed, and brings what was done meanwhile", async () => {
   const graph = await newGraph();
   const [ada, ben] = [await join(graph), await join(graph)];
   ada.provider.disconnect();
@@ -77,13 +77,43 @@ test("a person who was away gets what was missed, and brings what was done meanw
   expect(await exported(graph)).toEqual(ids(ada.doc));
 });
 
+test("[E1, C1] a run takes the server's document as it is then; what is edited meanwhile changes the next one alone", async () => {
+  const graph = await newGraph();
+  const ada = await join(graph);
+  const slow = addNode(ada.doc, "me", { service: "control.delay", plane: "node", position: { x: 0, y: 0 } });
+  setParam(ada.doc, "me", slow, "milliseconds", 1500);
+  connect(ada.doc, "me", { node: slow, port: "value" }, { node: "a", port: "value" });
+  setParam(ada.doc, "me", slow, "value", "before");
+  await until(async () => (await exported(graph)).includes(slow), 5000, "the server has it");
+  const start = async (): Promise<string> => {
+    const answer = await fetch(`${spindle.url}/trpc/runs.start`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ graphId: graph, inputs: {} }),
+    });
+    return (await answer.json()).result.data;
+  };
+  const first = await start();
+  await until(async () => (await getRun(spindle.url, first)).nodes.some(({ state }) => state === "running"), 10_000, "it runs");
+  setParam(ada.doc, "me", slow, "value", "after");
+  const late = addNode(ada.doc, "me", { service: "constant.number", plane: "node", position: { x: 0, y: 0 }, params: { value: 3 } });
+  await until(async () => (await exported(graph)).includes(late), 5000, "the server has the edits");
+  const run = await ended(spindle.url, first);
+  expect([run.outputs, run.nodes.map(({ node }) => node).sort()]).toEqual([{ value: "before" }, ["a", slow].sort()]);
+  const ran = await (await fetch(`${spindle.url}/api/runs/${first}/graph`)).json();
+  expect(ran.nodes.find((node: { id: string }) => node.id === slow).params.value).toBe("before");
+  const next = await ended(spindle.url, await start());
+  expect(next.nodes.find(({ node }) => node === "a")?.output).toEqual({ value: "after" });
+  expect(next.nodes.map(({ node }) => node)).toContain(late);
+});
+
 test.each<[string, Uint8Array]>([
   ["noise", new Uint8Array([0, 2, 40, ...Array.from({ length: 40 }, (_, index) => (index * 37) % 256)])],
   ["a cut-off message", new Uint8Array([0, 2, 200, 1, 2])],
   ["nothing", new Uint8Array([])],
   ["awareness that is none", new Uint8Array([1, 5, 255, 255, 255, 255, 255])],
   ["an update that is none", new Uint8Array([0, 2, 3, 255, 255, 255])],
-])("%s closes its own socket and harms nobody", async (_, bytes) => {
+])("[C5] %s closes its own socket and harms nobody", async (_, bytes) => {
   const graph = await newGraph();
   const ada = await join(graph);
   const attacker = new WebSocket(`${socketUrl()}/${graph}`);
@@ -95,7 +125,7 @@ test.each<[string, Uint8Array]>([
   await until(async () => (await exported(graph)).includes(mine), 5000, "editing goes on");
 });
 
-test("a socket from another site, to no graph, or too large a message is refused", async () => {
+test("[C4, C5] a socket from another site, to no graph, or too large a message is refused", async () => {
   const graph = await newGraph();
   const answer = (url: string, headers = {}) =>
     new Promise<number>((resolve) => {
@@ -161,7 +191,7 @@ const POISON: [string, (doc: Y.Doc) => void, RegExp][] = [
   ["a root of its own", (doc) => doc.getMap("elsewhere").set("a", 1), /belongs to no part/],
 ];
 
-test("what would break a document is refused with its reason, and one poisoned row harms no other", { timeout: 180_000 }, async () => {
+test("[C5] what would break a document is refused with its reason, and one poisoned row harms no other", { timeout: 180_000 }, async () => {
   const graph = await newGraph();
   const other = await newGraph();
   const ada = await join(graph);

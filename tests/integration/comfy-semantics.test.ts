@@ -69,7 +69,7 @@ const across = (color: number, seconds = 0.05) =>
   );
 
 describe("what runs again", () => {
-  test("nothing of ComfyUI, if no signature changed [test_full_cache]", async () => {
+  test("[E11] nothing of ComfyUI, if no signature changed [test_full_cache]", async () => {
     const color = fresh();
     await run(across(color));
     const before = sent();
@@ -77,7 +77,7 @@ describe("what runs again", () => {
     expect(again.state).toBe("succeeded");
     expect(sent()).toBe(before);
   });
-  test("is said before it does: a plan knows regions as the run does", async () => {
+  test("[E12] is said before it does: a plan knows regions as the run does", async () => {
     const color = fresh();
     const plan = async (graph: unknown) => {
       const form = new FormData();
@@ -97,7 +97,7 @@ describe("what runs again", () => {
     await run(show);
     expect(await plan(show)).toMatchObject({ make: "reuses: Nothing changed.", show: "reuses: Nothing changed." });
   });
-  test("only what depends on a changed value [test_partial_cache]", async () => {
+  test("[E11] only what depends on a changed value [test_partial_cache]", async () => {
     const graph = (color: number, width: number) =>
       graphOf(
         [
@@ -128,7 +128,7 @@ describe("what runs again", () => {
 });
 
 describe("what fails", () => {
-  test("is named, and only what depends on it is left out [test_error, test_failure_drops_only_dependents]", async () => {
+  test("[RG4] is named, and only what depends on it is left out [test_error, test_failure_drops_only_dependents]", async () => {
     const color = fresh();
     const view = await run(
       graphOf(
@@ -139,7 +139,7 @@ describe("what fails", () => {
     expect(states(view)).toMatchObject({ a: "succeeded", b: "failed", after: "skipped", aside: "succeeded" });
     expect(view.error).toMatchObject({ node: "b" });
   });
-  test("is refused before any task where it can be known: a wrong value, a wrong type, a missing node [test_validation_error, test_missing_node_error]", async () => {
+  test("[G6] is refused before any task where it can be known: a wrong value, a wrong type, a missing node [test_validation_error, test_missing_node_error]", async () => {
     const before = sent();
     for (const [graph, code] of [
       [graphOf([comfy("a", "EmptyImage", { width: "wide" })]), "param.invalid"],
@@ -159,7 +159,7 @@ describe("what fails", () => {
     }
     expect(sent()).toBe(before);
   });
-  test("found too late, as a cycle of expansions, fails the visible node [test_dynamic_cycle_error]", async () => {
+  test("[RG4] found too late, as a cycle of expansions, fails the visible node [test_dynamic_cycle_error]", async () => {
     fake.faults = { liesAboutSuccess: true };
     const view = await run(graphOf([comfy("a", "EmptyImage", { color: fresh() })]));
     fake.faults = {};
@@ -178,7 +178,7 @@ describe("what fails", () => {
 });
 
 describe("what runs at all", () => {
-  test("a branch that is not chosen does not, on either plane [test_lazy_input]", async () => {
+  test("[RG3] a branch that is not chosen does not, on either plane [test_lazy_input]", async () => {
     const before = sent();
     const view = await run(
       graphOf(
@@ -212,7 +212,7 @@ describe("what runs at all", () => {
     expect(view.state).toBe("succeeded");
     expect(sent() - before).toBe(1);
   });
-  test("a part, with what it needs and nothing else [test_partial_execution_*]", async () => {
+  test("[E12] a part, with what it needs and nothing else [test_partial_execution_*]", async () => {
     const color = fresh();
     const graph = graphOf(
       [
@@ -239,7 +239,7 @@ describe("what runs at all", () => {
     expect(states(view)).toMatchObject({ a: "succeeded", b: "succeeded", left: "succeeded", right: "skipped", after: "skipped" });
     expect(Object.keys(fake.prompts.at(-1)?.prompt as object).sort()).toEqual(["a", "b", "left"]);
   });
-  test("a loop around a region, each visit as one prompt [test_for_loop]", async () => {
+  test("[E6] a loop around a region, each visit as one prompt [test_for_loop]", async () => {
     const before = sent();
     const graph = graphOf(
       [comfy("start", "EmptyImage", { width: 8, height: 8, color: fresh() }), comfy("turn", "ImageInvert"), node("look", "output.preview")],
@@ -257,7 +257,7 @@ describe("what runs at all", () => {
 });
 
 describe("at the same time", () => {
-  test("independent work of both planes overlaps [test_parallel_sleep_nodes]", async () => {
+  test("[E8] independent work of both planes overlaps [test_parallel_sleep_nodes]", async () => {
     const graph = sampling(20, [wait("think", { seconds: 0.7 }) as never]);
     const view = await run(graph);
     const at = (id: string) => view.nodes.find((one) => one.node === id);
@@ -267,13 +267,13 @@ describe("at the same time", () => {
     const [[a, b], [c, d]] = [span(region), span(at("think"))];
     expect(Math.max(a, c)).toBeLessThan(Math.min(b, d));
   });
-  test("one run's progress reaches only that run [test_progress_isolation]", async () => {
+  test("[E15] one run's progress reaches only that run [test_progress_isolation]", async () => {
     const [first, second] = [await start(sampling(40)), await start(sampling(40))];
     await until(async () => (await getRun(spindle.url, first)).live.some((one) => one.steps === 40), 15_000, "the first samples");
     expect((await getRun(spindle.url, second)).live).toEqual([]);
     await Promise.all([ended(spindle.url, first), ended(spindle.url, second)]);
   });
-  test("a time-out ends the prompt, and the server is free for the next [timeout_handling, resource_cleanup]", async () => {
+  test("[E10] a time-out ends the prompt, and the server is free for the next [timeout_handling, resource_cleanup]", async () => {
     const graph = sampling(1000, [], { nodes: { sample: { timeoutSeconds: 1 } } });
     const view = await run(graph);
     expect(view.error).toMatchObject({ code: "task.timeout" });

@@ -65,7 +65,7 @@ const region = (view: { nodes: { node: string }[] }) =>
   view.nodes.find((one) => one.node.startsWith("group:")) as never as { state: string; reused: boolean; why: string };
 
 describe("a region", () => {
-  test("goes to ComfyUI as one prompt; what leaves it is an artifact, and each node has its row", async () => {
+  test("[RG1, RG3, RG4] goes to ComfyUI as one prompt; what leaves it is an artifact, and each node has its row", async () => {
     const before = fake.prompts.length;
     const view = await run(sampling(1));
     expect(view.error).toBeNull();
@@ -77,7 +77,7 @@ describe("a region", () => {
     expect(bytes.toString("latin1")).not.toContain("tEXt"); // ComfyUI writes the prompt into it; stored bytes carry none
   });
 
-  test("that has not changed is not sent again; one changed value is, and says which", async () => {
+  test("[E11] that has not changed is not sent again; one changed value is, and says which", async () => {
     await run(sampling(2));
     const before = fake.prompts.length;
     const same = await run(sampling(2));
@@ -137,7 +137,7 @@ describe("a region", () => {
     expect(fake.calls).toContain("POST /upload/image");
   });
 
-  test("fans out over a list, one prompt for each element", async () => {
+  test("[RG5] fans out over a list, one prompt for each element", async () => {
     const graph = graphOf(
       [node("list", "constant.array", { value: [8, 16, 24] }), comfy("make", "EmptyImage", { height: 8 })],
       [{ from: "list", to: "make", metadata: { sourcePort: "value", targetPort: "width", map: {} } }],
@@ -147,7 +147,7 @@ describe("a region", () => {
     expect((view.outputs as { IMAGE: { width: number }[] }).IMAGE.map((one) => one.width)).toEqual([8, 16, 24]);
   });
 
-  test("leaves out what is off, and runs only what a part needs", async () => {
+  test("[RG2] leaves out what is off, and runs only what a part needs", async () => {
     const graph = graphOf(
       [
         comfy("a", "EmptyImage", { width: 8, height: 8, color: 9 }),
@@ -174,7 +174,7 @@ describe("what goes wrong", () => {
       [link("a", "IMAGE", "b", "image"), link("b", "IMAGE", "show", "images")],
     );
 
-  test("in a node is told there, without what the node had at hand", async () => {
+  test("[RG4] in a node is told there, without what the node had at hand", async () => {
     const view = await run(failing("ProbeFail"));
     expect(view.state).toBe("failed");
     expect(states(view)).toMatchObject({ a: "succeeded", b: "failed", show: "skipped" });
@@ -182,7 +182,7 @@ describe("what goes wrong", () => {
     expect(JSON.stringify(await getRun(spindle.url, view.id))).not.toContain("sk-secret");
   });
 
-  test("for want of memory is tried once more on a freed device", async () => {
+  test("[E10] for want of memory is tried once more on a freed device", async () => {
     const before = fake.prompts.length;
     const view = await run(failing("ProbeMemory"));
     expect(view.error).toMatchObject({ code: "comfy.out_of_memory" });
@@ -252,7 +252,7 @@ describe("what goes wrong", () => {
 });
 
 describe("cancel", () => {
-  test("interrupts the prompt that runs, by its id", async () => {
+  test("[E13] interrupts the prompt that runs, by its id", async () => {
     const graph = sampling(30);
     const slow = {
       ...graph,
@@ -287,7 +287,7 @@ describe("a bridge that dies", () => {
 });
 
 describe("previews", () => {
-  test("show on the node that samples, and nowhere else", async () => {
+  test("[E16] show on the node that samples, and nowhere else", async () => {
     const graph = sampling(50);
     const { body } = await submit(spindle.url, {
       ...graph,
@@ -313,7 +313,7 @@ describe("a workflow as an engine", () => {
       }
     ).capabilities.find((one) => one.id === "generate.infinite_talk")?.engines ?? [];
 
-  test("says what the server lacks, until it has it; then the capability runs on it, window by window", async () => {
+  test("[M4] says what the server lacks, until it has it; then the capability runs on it, window by window", async () => {
     const id = `wan-infinitetalk@127.0.0.1-${fake.port}`;
     expect((await engines()).find((one) => one.id === id)).toMatchObject({
       live: false,
@@ -351,7 +351,7 @@ describe("a workflow as an engine", () => {
 });
 
 describe("two servers", () => {
-  test("are one library; regions of one graph go to both, and a region only to where its nodes are", async () => {
+  test("[W3] are one library; regions of one graph go to both, and a region only to where its nodes are", async () => {
     const other = await FakeComfy.start();
     other.offer({ "1": { class_type: "OnlyThere", inputs: { image: ["0", 0] } } });
     const both = await startSpindle({ worker: false, env: { COMFY_URL: `${fake.url}, ${other.url}`, SPINDLE_COMFY_LIBRARY_MS: "1000" } });
@@ -405,7 +405,7 @@ describe("a server that is no use", () => {
       await other.stop();
     }
   });
-  test("for a while keeps its nodes in the library; what is started waits, and runs when it is back", async () => {
+  test("[M2] for a while keeps its nodes in the library; what is started waits, and runs when it is back", async () => {
     const port = fake.port;
     await fake.stop();
     await until(async () => (await capabilities()).every((one) => one.plane !== "comfy" || !one.live), 20_000, "its nodes are offline");

@@ -38,7 +38,7 @@ const adds = (id: string, text?: string) => node(id, "text.template", { template
 const seqs = async (run: string) =>
   (await db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [run])).rows.map((row) => row.seq);
 
-describe("a node that is cancelled alone", () => {
+describe("[E13] a node that is cancelled alone", () => {
   const cancel = (run: string, path: string) =>
     fetch(`${spindle.url}/api/runs/${run}/cancel-node`, {
       method: "POST",
@@ -74,7 +74,7 @@ describe("a node that is cancelled alone", () => {
     expect((await cancel(run, "nobody")).status).toBe(404);
   });
 
-  test("where nobody takes care of it the run failed, and names it", async () => {
+  test("[RE1] where nobody takes care of it the run failed, and names it", async () => {
     const run = await start(graphOf([wait("slow", { seconds: 60 })]));
     await running(run, "slow");
     await cancel(run, "slow");
@@ -117,19 +117,19 @@ describe("a condition", () => {
         { from: "source", to: "no", metadata: { when: `!(${when})` } },
       ],
     );
-  test("sends a run one way or the other", async () => {
+  test("[E4, RC3] sends a run one way or the other", async () => {
     const run = await ended(spindle.url, await start(choice("output.value.score > 0.5")));
     expect(run.state).toBe("succeeded");
     expect(await paths(run.id)).toEqual({ source: "succeeded", yes: "succeeded", no: "skipped" });
   });
-  test("that cannot be answered fails the node it leads to, with the place", async () => {
+  test("[RC5] that cannot be answered fails the node it leads to, with the place", async () => {
     const run = await ended(spindle.url, await start(choice("output.value.grade > 0.5")));
     expect(run.nodes.find((one) => one.node === "yes")?.error).toMatchObject({
       code: "edge.condition_failed",
       message: expect.stringMatching(/edge from source .*grade/),
     });
   });
-  test("that is not CEL is refused with its place", async () => {
+  test("[G6] that is not CEL is refused with its place", async () => {
     const { status, body } = await submit(spindle.url, choice("output.value >"));
     expect(status).toBe(422);
     expect(body.error?.issues).toContainEqual(
@@ -152,13 +152,13 @@ describe("a loop", () => {
         wire("look", "value", "end", "value"),
       ],
     );
-  test("goes round until its condition says no; outside, the last visit is seen", async () => {
+  test("[RL3, RL4, RL5] goes round until its condition says no; outside, the last visit is seen", async () => {
     const run = await ended(spindle.url, await start(loop(100, "size(output.value) < 4")));
     expect(run.outputs).toEqual({ value: "aooo" });
     expect(Object.keys(await paths(run.id)).filter((path) => path.endsWith("grow"))).toHaveLength(3);
     expect(run.counts.grow).toEqual({ total: 3, done: 3, failed: 0 });
   });
-  test("ends at its limit, with an event that says so", async () => {
+  test("[E6, RL3] ends at its limit, with an event that says so", async () => {
     const run = await ended(spindle.url, await start(loop(5)));
     expect(run.outputs).toEqual({ value: "aooooo" });
     const { rows } = await db.query("SELECT path, body FROM run_event WHERE run_id = $1 AND type = 'loop.limit'", [run.id]);
@@ -173,7 +173,7 @@ describe("a map", () => {
       [node("list", "constant.array", { value: list }), wait("each", { seconds }), node("end", "output.preview")],
       [{ from: "list", to: "each", metadata: { sourcePort: "value", targetPort: "value", map } }, wire("each", "value", "end", "value")],
     );
-  test("runs its node once per element, on a worker, in order", async () => {
+  test("[E6, RM1, RM2] runs its node once per element, on a worker, in order", async () => {
     const run = await ended(spindle.url, await start(over(["a", "b", "c"], { limit: 2 })));
     expect(run.outputs).toEqual({ value: ["a", "b", "c"] });
     expect(await paths(run.id)).toEqual({
@@ -186,20 +186,20 @@ describe("a map", () => {
     });
     expect(run.counts.each).toEqual({ total: 3, done: 3, failed: 0 });
   });
-  test("of nothing gives nothing", async () =>
+  test("[RM2] of nothing gives nothing", async () =>
     expect((await ended(spindle.url, await start(over([], {})))).outputs).toEqual({ value: [] }));
   const picks = (tolerate: number) =>
     graphOf(
       [node("list", "constant.array", { value: [{ a: 1 }, {}, { a: 3 }] }), node("each", "json.pick", { path: "a" })],
       [{ from: "list", to: "each", metadata: { sourcePort: "value", targetPort: "json", map: { tolerate } } }],
     );
-  test("tolerates as many failures as it is asked to, and leaves null in their places", async () =>
+  test("[E6, RM2] tolerates as many failures as it is asked to, and leaves null in their places", async () =>
     expect((await ended(spindle.url, await start(picks(1)))).outputs).toEqual({ value: [1, null, 3] }));
-  test("fails with the element and its reason when there are more", async () => {
+  test("[RM2] fails with the element and its reason when there are more", async () => {
     const run = await ended(spindle.url, await start(picks(0)));
     expect(run.error).toMatchObject({ node: "each", code: "map.failed", message: expect.stringMatching(/1 of 3 elements .* Element 2: /) });
   });
-  test("over too long a list is refused by the node, with the limit", async () => {
+  test("[RM3] over too long a list is refused by the node, with the limit", async () => {
     const run = await ended(
       spindle.url,
       await start(
@@ -211,7 +211,7 @@ describe("a map", () => {
     );
     expect(run.error).toMatchObject({ code: "map.too_many", message: expect.stringMatching(/100,000 .* 10,000/) });
   });
-  test("is cancelled with all its elements", async () => {
+  test("[E13] is cancelled with all its elements", async () => {
     const id = await start(over(["a", "b", "c"], {}, 60));
     await until(
       async () => (await getRun(spindle.url, id)).nodes.some((one) => one.node === "each" && one.state === "running"),
@@ -249,13 +249,13 @@ describe("a subgraph", () => {
       },
     },
   };
-  test("runs as a node, in another subgraph too", async () => {
+  test("[G5, RP3, RD2, RD4] runs as a node, in another subgraph too", async () => {
     const graph = graphOf([node("c", "graph.call", { definition: "louder", word: "hey" })], [], { definitions });
     const run = await ended(spindle.url, await start(graph));
     expect(run.outputs).toEqual({ said: "hey!!" });
     expect(Object.keys(await paths(run.id)).sort()).toEqual(["c", "c/one", "c/one/shout", "c/two", "c/two/shout"]);
   });
-  test("is mapped over a list", async () => {
+  test("[E6, RP3] is mapped over a list", async () => {
     const graph = graphOf(
       [node("list", "constant.array", { value: ["a", "b"] }), node("c", "graph.call", { definition: "louder" })],
       [{ from: "list", to: "c", metadata: { sourcePort: "value", targetPort: "word", map: {} } }],
@@ -263,7 +263,7 @@ describe("a subgraph", () => {
     );
     expect((await ended(spindle.url, await start(graph))).outputs).toEqual({ said: ["a!!", "b!!"] });
   });
-  test("fails with the place inside", async () => {
+  test("[RD3] fails with the place inside", async () => {
     const broken = { bad: { nodes: [node("pick", "json.pick", { json: {}, path: "x" })], edges: [] } };
     const run = await ended(
       spindle.url,
@@ -292,7 +292,7 @@ describe("a person", () => {
   const resting = (id: string) =>
     until(async () => ((await getRun(spindle.url, id)).state === "waiting" ? true : undefined), 10_000, "the run rests");
 
-  test("is asked; the run rests with no owner; the button that is pressed decides", async () => {
+  test("[E7, RH1, RH4, RC4] is asked; the run rests with no owner; the button that is pressed decides", async () => {
     const id = await start(asks());
     await resting(id);
     expect((await db.query("SELECT owner FROM run WHERE id = $1", [id])).rows).toEqual([{ owner: null }]);
@@ -319,11 +319,11 @@ describe("a person", () => {
     expect((await post(`/api/runs/${id}/answers`, { path: "ask", values: { title: "t" }, button: "Keep" })).status).toBe(409);
     expect(await seqs(id)).toEqual((await seqs(id)).map((_, index) => index + 1));
   });
-  test("who does not answer in time is passed by the time-out port", async () => {
+  test("[RH2] who does not answer in time is passed by the time-out port", async () => {
     const run = await ended(spindle.url, await start(asks({ timeoutSeconds: 1 })));
     expect(await paths(run.id)).toEqual({ ask: "succeeded", keep: "skipped", drop: "skipped", late: "succeeded" });
   });
-  test("is waited for over a restart of the runtime, and what ran before does not run again", async () => {
+  test("[RP4, RH4] is waited for over a restart of the runtime, and what ran before does not run again", async () => {
     const graph = asks();
     graph.nodes.push(wait("before", { seconds: 0 }));
     graph.edges.push({ from: "before", to: "ask" });
@@ -340,13 +340,13 @@ describe("a person", () => {
     expect(await paths(id)).toMatchObject({ keep: "skipped", drop: "succeeded" });
     expect((await db.query("SELECT attempt FROM node_run WHERE run_id = $1 AND path = 'before'", [id])).rows).toEqual([{ attempt: 1 }]);
   });
-  test("cancels a run that rests", async () => {
+  test("[E13] cancels a run that rests", async () => {
     const id = await start(asks());
     await resting(id);
     await post(`/api/runs/${id}/cancel`, {});
     expect((await ended(spindle.url, id)).state).toBe("cancelled");
   });
-  test("answers each element of a map", async () => {
+  test("[RM1, RH1] answers each element of a map", async () => {
     const graph = graphOf(
       [node("list", "constant.array", { value: ["a", "b"] }), node("ask", "human.ask_person", { buttons: ["Ok"] })],
       [{ from: "list", to: "ask", metadata: { sourcePort: "value", targetPort: "value", map: {} } }],
@@ -363,7 +363,7 @@ describe("a breakpoint", () => {
   test.each([
     ["before", { a: "waiting", b: "queued" }],
     ["after", { a: "succeeded", b: "queued" }],
-  ])("%s a node holds the run until somebody goes on", async (place, expected) => {
+  ])("[E7, RH3] %s a node holds the run until somebody goes on", async (place, expected) => {
     const id = await start(held(place));
     await until(async () => ((await getRun(spindle.url, id)).state === "waiting" ? true : undefined), 10_000, "the run rests");
     expect(await paths(id)).toEqual(expected);
@@ -373,7 +373,7 @@ describe("a breakpoint", () => {
   });
 });
 
-test("a node that is off is skipped, a pinned one gives its output without running", async () => {
+test("[E11, RC6] a node that is off is skipped, a pinned one gives its output without running", async () => {
   const graph = graphOf(
     [wait("pin", { seconds: 60 }), node("end", "output.preview"), shows("off")],
     [wire("pin", "value", "end", "value")],
@@ -386,7 +386,7 @@ test("a node that is off is skipped, a pinned one gives its output without runni
   expect(run.nodes.find((one) => one.node === "end")?.output).toEqual({ value: "kept" });
 });
 
-describe("a run goes on", () => {
+describe("[E9] a run goes on", () => {
   const slow = (id: string, milliseconds: number) => node(id, "control.delay", { milliseconds, value: id });
   test("after its runtime was asked to end in the middle of a node", async () => {
     const id = await start(graphOf([slow("calm", 2000)]));

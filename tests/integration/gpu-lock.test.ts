@@ -45,7 +45,7 @@ const startWorker = (name: string): Supervised => {
 const says = (worker: Supervised, words: string) =>
   until(async () => worker.lastLines.some((line) => line.includes(words)), 20_000, `the worker says "${words}"`);
 
-test("a second worker waits for the GPU, takes nothing meanwhile, and goes on when the first one is killed", async () => {
+test("[E14, W9] a second worker waits for the GPU, takes nothing meanwhile, and goes on when the first one is killed", async () => {
   const first = startWorker("first");
   await says(first, "the device is ours");
   const second = startWorker("second");

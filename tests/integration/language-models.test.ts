@@ -69,7 +69,7 @@ describe.each([
   ["Ollama, which automatic prefers while it is live", undefined, "ollama", "/api/chat"],
   ["an OpenAI-compatible server, by name", "openai", "openai", "/v1/chat/completions"],
 ] as const)("%s", (_, engine, used, path) => {
-  test("writes the script, is no draft, and is asked with the wishes", async () => {
+  test("[M4] writes the script, is no draft, and is asked with the wishes", async () => {
     const { body } = await submit(spindle.url, script(engine));
     const run = await ended(spindle.url, body.run);
     expect(run.state, JSON.stringify(run.error)).toBe("succeeded");
@@ -81,7 +81,7 @@ describe.each([
   });
 });
 
-test("text shows up while it streams", async () => {
+test("[E16] text shows up while it streams", async () => {
   const { body } = await submit(spindle.url, script());
   const text = await until(
     async () => (await (await fetch(`${spindle.url}/api/runs/${body.run}`)).json()).live[0]?.text as string | undefined,
@@ -99,7 +99,7 @@ test("a key is in no row, no answer and no manifest", async () => {
     expect(await (await fetch(spindle.url + path)).text()).not.toContain("a-key-of-the-environment");
 });
 
-test("a server that is overloaded for a moment is asked again", async () => {
+test("[E10] a server that is overloaded for a moment is asked again", async () => {
   failures = 1;
   const { body } = await submit(spindle.url, script());
   const run = await ended(spindle.url, body.run);

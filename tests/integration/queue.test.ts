@@ -53,7 +53,7 @@ async function work(...runs: string[]): Promise<number[]> {
 /** Nothing is known yet of how long the tasks take: so many are on the bus, where the order is fixed. */
 const AHEAD = 4;
 
-test("people take turns, however many runs each of them has, and so do the runs of one", async () => {
+test("[E14] people take turns, however many runs each of them has, and so do the runs of one", async () => {
   const anns: string[] = [];
   for (let i = 0; i < 12; i++) anns.push(await start(1, "ann"));
   const bens = [await start(3, "ben"), await start(1, "ben")];
@@ -64,7 +64,7 @@ test("people take turns, however many runs each of them has, and so do the runs 
   expect(order[ofBen[1] as number], "his small run is not behind his large one").toBe(13);
 });
 
-test("what is high goes before what is normal, and low after it; within one, first come", async () => {
+test("[E14] what is high goes before what is normal, and low after it; within one, first come", async () => {
   const [low, normal, high] = [await start(80, "ann", "low"), await start(3, "ann"), await start(3, "ann", "high")];
   const order = await work(low, normal, high);
   const first = order.indexOf(2);
@@ -74,13 +74,13 @@ test("what is high goes before what is normal, and low after it; within one, fir
   expect(rest.lastIndexOf(1)).toBeLessThan(rest.indexOf(0));
 });
 
-test("a priority that there is not is refused, with the ones that there are", async () => {
+test("[E14] a priority that there is not is refused, with the ones that there are", async () => {
   const answer = await fetch(`${hand.spindle.url}/api/runs?priority=urgent`, { method: "POST", body: new FormData() });
   expect(answer.status).toBe(422);
   expect(JSON.stringify(await answer.json())).toMatch(/high, normal or low|graph/);
 });
 
-test("a task that waits shows where it stands and how long it will be, once that can be known", async () => {
+test("[E14] a task that waits shows where it stands and how long it will be, once that can be known", async () => {
   const first = await start(1);
   const entry = await hand.take();
   expect(entry.run).toBe(first);
@@ -99,7 +99,7 @@ test("a task that waits shows where it stands and how long it will be, once that
   expect((await ended(hand.spindle.url, third)).live).toEqual([]);
 });
 
-test("a device takes what waited longest, whatever capability it is of", async () => {
+test("[W3] a device takes what waited longest, whatever capability it is of", async () => {
   const other = { plane: "python", service: "info.get_capabilities", engine: "default" };
   const runs: string[] = [];
   for (const one of [wait("a"), node("a", other.service, {}, "python"), wait("a")]) {

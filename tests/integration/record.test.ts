@@ -69,7 +69,7 @@ const body = { engine: "e", draft: false };
 const error = { code: "node.exception", message: "It failed." };
 const seqs = async (run: string) => (await record.events(run, 0)).map((event) => event.seq);
 
-test("a change under an old fence, or from a state that does not allow it, moves nothing and is counted", async () => {
+test("[E9, W1] a change under an old fence, or from a state that does not allow it, moves nothing and is counted", async () => {
   const { run, ids } = await newRun(1);
   const id = ids[0] as string;
   const change = (fence: number, move: NodeMove) => record.change({ nodeRun: id, fence, ...move });
@@ -88,7 +88,7 @@ test("a change under an old fence, or from a state that does not allow it, moves
   expect(rows).toEqual([{ fence: 1 }, { fence: 2 }]);
 });
 
-test("of twenty that commit at once one wins, and events of one run have no gap", async () => {
+test("[W1] of twenty that commit at once one wins, and events of one run have no gap", async () => {
   const { run, ids } = await newRun(20);
   await Promise.all(ids.map((nodeRun) => record.change({ nodeRun, fence: 0, change: "begin", body })));
   const wins = await Promise.all(
@@ -100,7 +100,7 @@ test("of twenty that commit at once one wins, and events of one run have no gap"
   expect(list).toEqual(Array.from({ length: 41 }, (_, index) => index + 1));
 });
 
-test("changes that are asked for at once share a commit, each under its own fence", async () => {
+test("[E9] changes that are asked for at once share a commit, each under its own fence", async () => {
   const { run, ids } = await newRun(50);
   const moved = await Promise.all(
     ids.map((nodeRun, index) => record.change({ nodeRun, fence: index % 5 === 0 ? 7 : 0, change: "begin", body })),
@@ -115,7 +115,7 @@ test("changes that are asked for at once share a commit, each under its own fenc
   expect(await seqs(run)).toEqual(Array.from({ length: 41 }, (_, index) => index + 1));
 });
 
-test("of changes that share a commit one that cannot be stored fails alone", async () => {
+test("[E9] of changes that share a commit one that cannot be stored fails alone", async () => {
   const { ids } = await newRun(3);
   const [a, b, c] = ids as [string, string, string];
   const first = record.change({ nodeRun: a, fence: 0, change: "begin", body });
@@ -133,7 +133,7 @@ test("of changes that share a commit one that cannot be stored fails alone", asy
   expect((await record.nodeRun(c))?.output).toEqual({ text: "nul \ufffd and half a pair \ufffd" });
 });
 
-test("a run rests only if nobody answered meanwhile, and an answer wakes it", async () => {
+test("[RH4] a run rests only if nobody answered meanwhile, and an answer wakes it", async () => {
   const { run, ids } = await newRun(2);
   await record.renew("rests", 60_000);
   const fence = (await record.claim("rests")).find((one) => one.id === run)?.fence ?? -1;
@@ -149,7 +149,7 @@ test("a run rests only if nobody answered meanwhile, and an answer wakes it", as
   expect((await record.claim("other")).map((one) => one.id)).toContain(run);
 });
 
-test("two runtimes that claim at once never get the same run, and a silent owner loses its own", async () => {
+test("[E9] two runtimes that claim at once never get the same run, and a silent owner loses its own", async () => {
   const runs = (await Promise.all(Array.from({ length: 10 }, () => newRun(1)))).map((one) => one.run);
   await Promise.all([record.renew("a", 60_000), record.renew("b", 100), record.renew("c", 60_000)]);
   const [a, b] = await Promise.all([record.claim("a"), record.claim("b")]);
@@ -191,7 +191,7 @@ function statesIn(sql: string): string[][] {
   return [...sql.matchAll(compared)].map(([, list = ""]) => [...list.matchAll(/'(\w+)'/g)].map(([, state = ""]) => state));
 }
 
-test("SQL names no state that the schema does not have, and the function that changes rows ends the same ones", async () => {
+test("[W1] SQL names no state that the schema does not have, and the function that changes rows ends the same ones", async () => {
   const { rows: functions } = await record.pool.query<{ name: string; sql: string }>(
     "SELECT p.proname AS name, p.prosrc AS sql FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'public'",
   );

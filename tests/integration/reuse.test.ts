@@ -49,7 +49,7 @@ const graph = (value: unknown = 1, milliseconds = 30) =>
   );
 
 describe("the cache", () => {
-  test("runs only what changed, and says why", async () => {
+  test("[E11] runs only what changed, and says why", async () => {
     const id = await newGraph(graph(1));
     const first = await start(id);
     expect(await told(first)).toEqual({ a: "ran", b: "ran", c: "ran", d: "ran" });
@@ -58,7 +58,7 @@ describe("the cache", () => {
     expect(await told(second)).toEqual({ a: "reused", b: "reused", c: "reused", d: "reused" });
     expect((await ended(spindle.url, second)).outputs).toEqual((await ended(spindle.url, first)).outputs);
   });
-  test("is shared by graphs, and survives a restart of the runtime", async () => {
+  test("[E11] is shared by graphs, and survives a restart of the runtime", async () => {
     await ended(spindle.url, await start(await newGraph(graph("shared"))));
     process.kill(spindle.processes.runtime?.pid as number, "SIGKILL");
     for (;;) {
@@ -73,7 +73,7 @@ describe("the cache", () => {
     }
     expect(await told(await start(await newGraph(graph("shared"))))).toMatchObject({ a: "reused", c: "reused" });
   });
-  test("a parameter that changed runs its node; a node after it runs only if other values reach it", async () => {
+  test("[E11] a parameter that changed runs its node; a node after it runs only if other values reach it", async () => {
     const id = await newGraph(graph("p", 30));
     await ended(spindle.url, await start(id));
     const other = await newGraph(graph("p", 31));
@@ -82,26 +82,26 @@ describe("the cache", () => {
     expect(await told(run)).toEqual({ a: "reused", b: "ran", c: "reused", d: "reused" });
     expect(await whys(run)).toMatchObject({ b: "Parameter milliseconds changed." });
   });
-  test("another value upstream is the reason downstream", async () => {
+  test("[E11] another value upstream is the reason downstream", async () => {
     const id = await newGraph(graph("u1"));
     await ended(spindle.url, await start(id));
     const other = await newGraph(graph("u2"));
     await db.query("UPDATE run SET graph_id = $1 WHERE graph_id = $2", [other, id]);
     expect(await whys(await start(other))).toMatchObject({ a: "Parameter value changed.", b: "a gave another value." });
   });
-  test("force runs everything, or the nodes that are named", async () => {
+  test("[E11] force runs everything, or the nodes that are named", async () => {
     const id = await newGraph(graph("f"));
     await ended(spindle.url, await start(id));
     expect(await told(await start(id, { force: true }))).toEqual({ a: "ran", b: "ran", c: "ran", d: "ran" });
     expect(await told(await start(id, { force: ["b"] }))).toEqual({ a: "reused", b: "ran", c: "reused", d: "reused" });
   });
-  test("clearing it makes everything run once more", async () => {
+  test("[E11] clearing it makes everything run once more", async () => {
     const id = await newGraph(graph("c"));
     await ended(spindle.url, await start(id));
     await call("runs.clearCache", { graphId: id });
     expect(await told(await start(id))).toMatchObject({ a: "ran", b: "ran", c: "ran" });
   });
-  test("a node that is not repeatable always runs", async () => {
+  test("[E11] a node that is not repeatable always runs", async () => {
     const id = await newGraph(graphOf([node("caps", "info.get_capabilities")]));
     await ended(spindle.url, await start(id));
     const run = await start(id);
@@ -115,23 +115,23 @@ describe("a part of a graph", () => {
     ["to", { a: "reused", b: "reused", c: "skipped", d: "skipped" }],
     ["from", { a: "reused", b: "ran", c: "reused", d: "skipped" }],
     ["only", { a: "reused", b: "ran", c: "skipped", d: "skipped" }],
-  ])("runs %s a node", async (of, expected) => {
+  ])("[E12] runs %s a node", async (of, expected) => {
     const id = await newGraph(graph(`part ${of}`));
     await ended(spindle.url, await start(id));
     expect(await told(await start(id, { part: { of, node: "b" } }))).toEqual(expected);
   });
-  test("of a graph that has never run starts with what it needs", async () => {
+  test("[E12] of a graph that has never run starts with what it needs", async () => {
     const id = await newGraph(graph("never"));
     expect(await told(await start(id, { part: { of: "only", node: "b" } }))).toEqual({ a: "ran", b: "ran", c: "skipped", d: "skipped" });
   });
-  test("names a node that is there", async () => {
+  test("[E12] names a node that is there", async () => {
     const id = await newGraph(graph("none"));
     await expect(start(id, { part: { of: "to", node: "nowhere" } })).rejects.toThrow(/no node nowhere/);
   });
 });
 
 describe("a fork", () => {
-  test("takes what lies before the change from the old run, and runs the rest", async () => {
+  test("[E17] takes what lies before the change from the old run, and runs the rest", async () => {
     const { body } = await submit(spindle.url, graph("fork"));
     await ended(spindle.url, body.run);
     const forked = (await (
@@ -148,7 +148,7 @@ describe("a fork", () => {
     );
     expect(rows).toEqual([{ run_id: body.run }]);
   });
-  test("may put another output in a node's place", async () => {
+  test("[E17] may put another output in a node's place", async () => {
     const { body } = await submit(spindle.url, graph("edit"));
     await ended(spindle.url, body.run);
     const forked: string = await call("runs.fork", { id: body.run, outputs: { b: { value: "mine" } } });
@@ -156,7 +156,7 @@ describe("a fork", () => {
   });
 });
 
-test("a plan says what would run and why, and how long it takes, and changes nothing", async () => {
+test("[E12] a plan says what would run and why, and how long it takes, and changes nothing", async () => {
   const id = await newGraph(graph("plan"));
   await ended(spindle.url, await start(id));
   const runs = async () => (await db.query("SELECT count(*)::int AS n FROM run")).rows[0].n;

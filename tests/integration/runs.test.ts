@@ -32,7 +32,7 @@ const fails = (id: string) => node(id, "json.pick", { json: {}, path: "missing" 
 const shows = (id: string, value: unknown = 1) => node(id, "output.preview", { value });
 
 describe("a run", () => {
-  test("carries values along wires, between planes, and numbers its events without a gap", async () => {
+  test("[W1] carries values along wires, between planes, and numbers its events without a gap", async () => {
     const graph = graphOf(
       [
         node("a", "text.template", { template: "Hello {{name}}", values: { name: "Ada" } }),
@@ -48,7 +48,7 @@ describe("a run", () => {
     expect(rows[0].type).toBe("run.queued");
     expect(rows.at(-1).type).toBe("run.succeeded");
   });
-  test("a failure skips what depends on it, siblings go on, and the run fails with the place", async () => {
+  test("[E5, RE1, RE2] a failure skips what depends on it, siblings go on, and the run fails with the place", async () => {
     const graph = graphOf(
       [fails("bad"), shows("after"), shows("last"), shows("beside")],
       [
@@ -66,7 +66,7 @@ describe("a run", () => {
     expect(run).toMatchObject({ state: "failed", error: { node: "bad", code: "node.user_error" } });
     expect(run.nodes.find((one) => one.node === "after")?.error).toMatchObject({ message: "bad failed." });
   });
-  test("a failure that an on_failure edge takes care of is no failure of the run", async () => {
+  test("[E5, RE1] a failure that an on_failure edge takes care of is no failure of the run", async () => {
     const graph = graphOf(
       [fails("bad"), shows("rescue"), shows("normal"), shows("join")],
       [
@@ -78,7 +78,7 @@ describe("a run", () => {
     );
     expect(await states(graph)).toEqual({ bad: "failed", rescue: "succeeded", normal: "skipped", join: "succeeded" });
   });
-  test("a branch does not wait for its slow sibling (E8)", async () => {
+  test("[E8] a branch does not wait for its slow sibling", async () => {
     const graph = graphOf(
       [wait("slow", { seconds: 2 }), shows("fast"), shows("next"), shows("after")],
       [
@@ -91,7 +91,7 @@ describe("a run", () => {
     expect(at("next", "finishedAt")).toBeLessThan(at("slow", "finishedAt") - 1000);
     expect(at("after", "startedAt")).toBeGreaterThanOrEqual(at("slow", "finishedAt"));
   });
-  test("is cancelled: the worker stops within 2 s and takes the next task", async () => {
+  test("[E13, RE1] is cancelled: the worker stops within 2 s and takes the next task", async () => {
     const id = await start(graphOf([wait("long", { seconds: 60 }), shows("never")], [{ from: "long", to: "never" }]));
     await until(
       async () =>
@@ -116,14 +116,14 @@ describe("a run", () => {
     expect((await fetch(`${spindle.url}/api/runs/${run}/logs`)).status, "without a path").toBe(422);
   });
 
-  test("a node over its time-out fails and says so", async () => {
+  test("[E10] a node over its time-out fails and says so", async () => {
     const run = await ended(
       spindle.url,
       await start(graphOf([wait("long", { seconds: 30 })], [], { nodes: { long: { timeoutSeconds: 1 } } })),
     );
     expect(run.nodes[0]).toMatchObject({ state: "failed", attempt: 1, error: { code: "task.timeout" } });
   });
-  test("its graph comes back with its state in the seed's words", async () => {
+  test("[G9] its graph comes back with its state in the seed's words", async () => {
     const id = await start(graphOf([shows("a"), fails("b")]));
     await ended(spindle.url, id);
     const graph = await (await fetch(`${spindle.url}/api/runs/${id}/graph`)).json();
@@ -141,7 +141,7 @@ describe("the predecessor's graphs", () => {
   const portrait = talkForm().get("image_file") as File;
   const voice = talkForm().get("audio_file") as File;
   test.each(["capabilities", "f5tts_infinitetalk", "sadtalker", "svd_wav2lip"])(
-    "%s loads unchanged, runs to the end, and validates there when exported",
+    "[G1] %s loads unchanged, runs to the end, and validates there when exported",
     async (name) => {
       const text = readFileSync(join(ROOT, `schemas/samples/graph/valid/${name}.json`), "utf8");
       const inputs =
@@ -159,7 +159,7 @@ describe("the predecessor's graphs", () => {
 });
 
 describe("the seed's calls", () => {
-  test("make a talking head, whose file carries its graph when downloaded and not as stored", async () => {
+  test("[G4, G8, A4] make a talking head, whose file carries its graph when downloaded and not as stored", async () => {
     const answer = await fetch(`${spindle.url}/api/infinitetalk`, { method: "POST", body: talkForm() });
     expect(answer.status).toBe(202);
     const { jobId } = await answer.json();
@@ -187,7 +187,7 @@ describe("the seed's calls", () => {
     const jobs = await (await fetch(`${spindle.url}/api/jobs`)).json();
     expect(jobs.some((one: { jobId: string; status: string }) => one.jobId === jobId && one.status === "completed")).toBe(true);
   });
-  test("a portrait without a face works, and the node says where the mouth is", async () => {
+  test("[A1] a portrait without a face works, and the node says where the mouth is", async () => {
     const blank = new File([bmp(64, 64) as BlobPart], "../../../etc/passwd", { type: "image/bmp" });
     const { jobId } = await (await fetch(`${spindle.url}/api/infinitetalk`, { method: "POST", body: talkForm({ image: blank }) })).json();
     const run = await ended(spindle.url, jobId);
@@ -195,7 +195,7 @@ describe("the seed's calls", () => {
     expect(head?.output, JSON.stringify(head?.error)).toMatchObject({ mouth: { found: false }, note: expect.stringMatching(/No face/) });
     expect(run.inputs.portrait).toMatchObject({ name: "passwd" });
   });
-  test("capabilities come in the seed's shape, fresh within 2 s when asked", async () => {
+  test("[M3] capabilities come in the seed's shape, fresh within 2 s when asked", async () => {
     const known = await (await fetch(`${spindle.url}/api/capabilities`)).json();
     expect(known.sources).toMatchObject({ control: { plane: "node" }, worker: { plane: "python", number: 5 } });
     const before = Date.now();
@@ -260,7 +260,7 @@ describe("what is refused before a run, with the field, the reason and the limit
     expect(error.message).toMatch(message);
     expect(error.field).toBeTruthy();
   });
-  test("an engine that is unknown or not live", async () => {
+  test("[M4] an engine that is unknown or not live", async () => {
     for (const [engine, code] of [
       ["nope", "node.unknown_engine"],
       ["f5-tts", "node.engine_not_live"],
@@ -288,12 +288,12 @@ describe("what is refused before a run, with the field, the reason and the limit
     ],
     ["a forbidden key", '{"schema":"langgraph.v1","constructor":1}'],
     ["nothing", ""],
-  ])("a graph that is %s", async (_, graph) => {
+  ])("[G6] a graph that is %s", async (_, graph) => {
     const { status, body } = await submit(spindle.url, graph);
     expect(status).toBe(422);
     expect(body.error?.issues?.length).toBeGreaterThan(0);
   });
-  test("calls that multiply over what a run may hold, at every door, before anything is accepted", async () => {
+  test("[G7, RM3] calls that multiply over what a run may hold, at every door, before anything is accepted", async () => {
     const call = (id: string, definition: string) => node(id, "graph.call", { definition });
     const level = (index: number) =>
       index === 21 ? { nodes: [shows("end")] } : { nodes: [call("a", `d${index + 1}`), call("b", `d${index + 1}`)], edges: [] };
@@ -340,7 +340,7 @@ describe("what is refused before a run, with the field, the reason and the limit
         ]),
       ),
     ],
-  ])("definitions that hold %s", async (_, definitions) => {
+  ])("[G6] definitions that hold %s", async (_, definitions) => {
     const graph = graphOf([node("all", "graph.call", { definition: "d" })], [], { definitions });
     const form = new FormData();
     form.set("graph", JSON.stringify(graph));
@@ -421,7 +421,7 @@ test("what is not there is a 404 that says which kind of thing is not", async ()
   expect((await ended(spindle.url, run)).state).toBe("succeeded");
 });
 
-test("a worker that is away for a moment keeps its engines: what is started then runs as it would have", async () => {
+test("[M2, M4] a worker that is away for a moment keeps its engines: what is started then runs as it would have", async () => {
   const engines = async (id: string) => (await ended(spindle.url, id)).nodes.map(({ node: one, engine }) => [one, engine]);
   const talk = async () =>
     (await (await fetch(`${spindle.url}/api/infinitetalk?force=1`, { method: "POST", body: talkForm() })).json()).jobId;

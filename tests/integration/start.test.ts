@@ -37,7 +37,7 @@ function runtime(env: Record<string, string>): Promise<{ code: number | null; te
   });
 }
 
-test("a Redis that evicts is refused, with the line to change", async () => {
+test("[W7] a Redis that evicts is refused, with the line to change", async () => {
   const folder = await mkdtemp(join(tmpdir(), "spindle-redis-"));
   const redis = await startRedis(folder, ["maxmemory-policy allkeys-lru"]);
   try {
@@ -110,7 +110,7 @@ test("settings that make no sense are named", async () => {
   expect(text).toMatch(/DATABASE_URL: .*\n.*SPINDLE_WORKER_KEY: /);
 });
 
-test("a document survives kill -9 of the runtime right after it was acknowledged", async () => {
+test("[C1] a document survives kill -9 of the runtime right after it was acknowledged", async () => {
   const graph = graphOf([node("a", "output.preview", { value: { deep: [1, "ä"] } })], [], { planner: "x" });
   const { id } = await (await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) })).json();
   process.kill(spindle.processes.runtime?.pid as number, "SIGKILL");
@@ -125,7 +125,7 @@ test("a document survives kill -9 of the runtime right after it was acknowledged
   expect(exported).toMatchObject(graph);
 });
 
-test("before a worker has reported, what only it can run is refused with what to do, and a plan says so first", async () => {
+test("[M4] before a worker has reported, what only it can run is refused with what to do, and a plan says so first", async () => {
   expect((await health(spindle.url)).parts.python).toMatch(/^(starting|down: no worker has reported)$/);
   const sentence = /^talk cannot run now: no engine of .+ is live \(.+: No worker has reported yet\)\. Start a worker of the python plane/;
   const talk = graphOf([node("a", "text.template", { template: "x" }), node("talk", "dummy.dummy_task", {}, "python")]);
@@ -158,7 +158,7 @@ test("before a worker has reported, what only it can run is refused with what to
   ]);
 });
 
-test("a node that would not run needs no engine: one that is off, pinned or not part of the run", async () => {
+test("[M4] a node that would not run needs no engine: one that is off, pinned or not part of the run", async () => {
   const settled = async (metadata: object, query = "") => {
     const form = new FormData();
     form.set("graph", JSON.stringify(graphOf([node("a", "output.preview", { value: 1 }), wait("b")], [], metadata)));
@@ -169,7 +169,7 @@ test("a node that would not run needs no engine: one that is off, pinned or not 
   expect(await settled({ nodes: { b: { pinned: { value: 1, waited: 0 } } } })).toBe(202);
 });
 
-test("a subgraph's nodes need engines where it is called, and only there", async () => {
+test("[M4] a subgraph's nodes need engines where it is called, and only there", async () => {
   const inner = { nodes: [wait("deep")], edges: [] };
   const call = (...nodes: ReturnType<typeof node>[]) => submit(spindle.url, graphOf(nodes, [], { definitions: { inner } }));
   expect((await call(node("a", "output.preview", { value: 1 }))).status).toBe(202);

@@ -57,7 +57,7 @@ const gapless = async (run: string) => {
   expect(rows.map((row) => row.seq)).toEqual(rows.map((_, index) => index + 1));
 };
 
-test("runs that are sent to both end, whichever runtime hears of the results", async () => {
+test("[E9] runs that are sent to both end, whichever runtime hears of the results", async () => {
   const runs = await Promise.all(Array.from({ length: 12 }, (_, index) => start(index % 2 ? spindle.url : other.url, chain(0))));
   for (const run of runs) {
     expect((await ended(spindle.url, run)).outputs).toEqual({ value: "x" });
@@ -66,7 +66,7 @@ test("runs that are sent to both end, whichever runtime hears of the results", a
   }
 });
 
-test("a run whose owner is killed is carried on by the other", async () => {
+test("[E9] a run whose owner is killed is carried on by the other", async () => {
   const run = await start(other.url, chain(1));
   await until(
     async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === "b" && one.state === "running"),
@@ -80,7 +80,7 @@ test("a run whose owner is killed is carried on by the other", async () => {
   await until(async () => (await fetch(`${other.url}/health`)).ok, 30_000, "the second runtime is back");
 });
 
-test("an owner that hangs loses its run, and when it wakes it changes nothing", async () => {
+test("[E9] an owner that hangs loses its run, and when it wakes it changes nothing", async () => {
   const run = await start(other.url, chain(1));
   await until(
     async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === "b" && one.state === "running"),
@@ -101,7 +101,7 @@ test("an owner that hangs loses its run, and when it wakes it changes nothing", 
   await gapless(run);
 });
 
-test("cancelling at the runtime that does not own the run ends it", async () => {
+test("[E13] cancelling at the runtime that does not own the run ends it", async () => {
   const run = await start(other.url, chain(60));
   await until(
     async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === "b" && one.state === "running"),
@@ -112,7 +112,7 @@ test("cancelling at the runtime that does not own the run ends it", async () => 
   expect((await ended(spindle.url, run, 10_000)).state).toBe("cancelled");
 });
 
-test("a cancel that was asked for while its owner hung reaches the worker when another takes over", async () => {
+test("[E13] a cancel that was asked for while its owner hung reaches the worker when another takes over", async () => {
   const run = await start(other.url, chain(60));
   await until(
     async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === "b" && one.state === "running"),

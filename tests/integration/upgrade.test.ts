@@ -34,7 +34,7 @@ describe("a database of 0.1.0 after the upgrade", () => {
     expect(graph).toMatchObject({ workflowId: "Greeting", metadata: { planner: "kept as it is" } });
     expect(graph.nodes.map((node: { id: string }) => node.id)).toEqual(["hello", "end"]);
   });
-  test("shows its runs, their results, errors and events", async () => {
+  test("[W8] shows its runs, their results, errors and events", async () => {
     const jobs = (await (await fetch(`${spindle.url}/api/jobs`)).json()) as { title: string }[];
     expect(jobs.map((job) => job.title).sort()).toEqual(["Breakpoint", "Failed", "Greeting", "InfiniteTalk", "Loop", "Question", "Queued"]);
     expect(await getRun(spindle.url, await idOf("Greeting"))).toMatchObject({ state: "succeeded", outputs: { value: "Hello Ada" } });
@@ -51,7 +51,7 @@ describe("a database of 0.1.0 after the upgrade", () => {
     const text = await until(firstText(watch), 10_000, "the old events are sent");
     expect(text).toContain("run.running");
   });
-  test("goes on with the run that waits for an answer, and does not repeat what ran before", async () => {
+  test("[RP4] goes on with the run that waits for an answer, and does not repeat what ran before", async () => {
     const id = await idOf("Question");
     expect(await (await fetch(`${spindle.url}/api/runs/${id}/questions`)).json()).toMatchObject([{ path: "ask", message: "Good?" }]);
     expect((await post(`/api/runs/${id}/answers`, { path: "ask", values: { title: "Sun" }, button: "Keep" })).status).toBe(202);

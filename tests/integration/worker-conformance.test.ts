@@ -130,7 +130,7 @@ function comfyBridge(): Subject {
 describe.each([
   ["the worker", python],
   ["the bridge to ComfyUI", comfyBridge()],
-])("%s", (_, subject) => {
+])("[W10] %s", (_, subject) => {
   let broker: ConformanceBroker;
   let worker: Supervised;
   beforeAll(async () => {
@@ -150,26 +150,26 @@ describe.each([
     broker.dispatch(subject.input(input.value, input.seconds), more, bus);
   const leased = (task: string) => until(async () => (await broker.whereabouts(task)) === "leased", 10_000, "the task is leased");
 
-  test("publishes a manifest of its plane, and keeps it alive", async () => {
+  test("[M2] publishes a manifest of its plane, and keeps it alive", async () => {
     const key = (await subject.manifestKey(broker)) ?? "";
     subject.expectManifest(JSON.parse((await broker.redis.get(key)) ?? "null"), broker);
     expect(await broker.redis.pttl(key), "it ends by itself when the worker does").toBeGreaterThan(0);
   });
 
-  test("takes a task, fetches its input with the task's token, and settles with the output", async () => {
+  test("[A3] takes a task, fetches its input with the task's token, and settles with the output", async () => {
     const task = await give({ value: { a: [1, "ü"] }, seconds: 0 });
     expect(await broker.result(task)).toMatchObject({ v: 1, task, outcome: "succeeded", output: expect.any(Object) });
     expect(await value(task)).toEqual({ a: [1, "ü"] });
   });
 
-  test("takes one task at a time, and the next when it is free", async () => {
+  test("[W3] takes one task at a time, and the next when it is free", async () => {
     const [first, second] = [await give({ value: 1, seconds: 1 }), await give({ value: 2, seconds: 0 })];
     await leased(first);
     expect(await broker.whereabouts(second)).toBe("queued");
     expect([await value(first), await value(second)]).toEqual([1, 2]);
   });
 
-  test("renews its lease for as long as it works", async () => {
+  test("[W4] renews its lease for as long as it works", async () => {
     const task = await give({ value: 1, seconds: 2.5 }, { leaseMs: 800, beatMs: 200 });
     await leased(task);
     for (const end = Date.now() + 2000; Date.now() < end; ) {
@@ -179,7 +179,7 @@ describe.each([
     expect(await value(task)).toBe(1);
   });
 
-  test("reports progress in the shape of the contract", async () => {
+  test("[W8] reports progress in the shape of the contract", async () => {
     const task = await give({ value: 1, seconds: 0.6 });
     await broker.result(task);
     const entries = await broker.redis.xrange(names.progress, "-", "+");
@@ -188,7 +188,7 @@ describe.each([
     for (const one of own) expect(validateTaskProgress(one), JSON.stringify(one)).toBe(true);
   });
 
-  test("ends a cancelled task within two seconds, and is free", async () => {
+  test("[E13] ends a cancelled task within two seconds, and is free", async () => {
     const task = await give({ value: 1, seconds: 60 });
     await leased(task);
     const before = Date.now();
@@ -198,7 +198,7 @@ describe.each([
     expect(await value(await give({ value: "next", seconds: 0 }))).toBe("next");
   });
 
-  test("drops a task that it lost, and settles nothing for it", async () => {
+  test("[W4] drops a task that it lost, and settles nothing for it", async () => {
     const task = await give({ value: 1, seconds: 60 });
     await leased(task);
     await broker.bus.cancel(task, subject.route.plane, "stale");
@@ -206,13 +206,13 @@ describe.each([
     expect(broker.seen.some((one) => one.task === task)).toBe(false);
   });
 
-  test("refuses an entry that the runtime did not sign", async () => {
+  test("[W2] refuses an entry that the runtime did not sign", async () => {
     const forged = await give({ value: "forged", seconds: 0 }, {}, runtimeEnd(broker.redis, "x".repeat(64)));
     expect(await value(await give({ value: "true", seconds: 0 }))).toBe("true");
     expect(broker.seen.some((one) => one.task === forged)).toBe(false);
   });
 
-  test("fetches what its input names, stores what it makes where it is told, and names it with its hash", async () => {
+  test("[A3, W6] fetches what its input names, stores what it makes where it is told, and names it with its hash", async () => {
     const { artifact, ...image } = broker.offer(PICTURE);
     const { output = {}, objects = [], outcome } = await broker.result(await broker.dispatch(subject.copies({ artifact, ...image })));
     expect(outcome).toBe("succeeded");
@@ -230,13 +230,13 @@ describe.each([
     expect(await broker.result(task)).toMatchObject({ outcome: "failed" });
   });
 
-  test("does not work on an input other than the one that was dispatched", async () => {
+  test("[W2] does not work on an input other than the one that was dispatched", async () => {
     const task = await give({ value: 1, seconds: 0 }, { inputSha256: "0".repeat(64) });
     expect(await broker.result(task)).toMatchObject({ outcome: "failed", error: { class: "transient" } });
   });
 
   const testCrash = subject.crash ? test : () => {}; // where one process does it all, nothing dies under it
-  testCrash("says that the process under a node died, and takes the next task", async () => {
+  testCrash("[W9] says that the process under a node died, and takes the next task", async () => {
     const task = await give({ value: 1, seconds: 60 });
     await leased(task);
     await until(async () => (await broker.redis.xlen(names.progress)) > 0, 5000, "it works");
@@ -258,13 +258,13 @@ describe.each([
     expect(await broker.result(task)).toMatchObject({ outcome: "failed", error: { code: "task.timeout" } });
   });
 
-  test("gives up when nothing moves for the task's stall time", async () => {
+  test("[W4] gives up when nothing moves for the task's stall time", async () => {
     const task = await broker.dispatch(subject.hung, { stallMs: 700 });
     expect(await broker.result(task)).toMatchObject({ outcome: "failed", error: { class: "infra", code: "task.stalled" } });
     expect(await value(await give({ value: "free", seconds: 0.3 }, { stallMs: 2000 })), "what moves is left alone").toBe("free");
   });
 
-  test("outlives a Redis that forgets everything: the task goes on and is settled", async () => {
+  test("[W7] outlives a Redis that forgets everything: the task goes on and is settled", async () => {
     const task = await give({ value: "kept", seconds: 2 });
     await leased(task);
     await broker.redis.flushall();

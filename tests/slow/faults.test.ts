@@ -17,7 +17,7 @@ const CELLS = SEEDS.flatMap((seed) => CRASH_POINTS.flatMap((point) => VICTIMS.ma
   ([point, victim]) => wanted(`${point} ${victim}`),
 );
 
-describe.runIf(program)("the fault matrix", () => {
+describe.runIf(program)("[E9, W5, W6, W9] the fault matrix", () => {
   let harness: FaultHarness;
   let last: History | undefined;
   beforeAll(async () => {

@@ -28,7 +28,7 @@ const video = (run: Awaited<ReturnType<typeof ended>>) => {
   return run.outputs?.video as { sha256: string };
 };
 
-describe("kill -9 of", () => {
+describe("[E9, W4, W7] kill -9 of", () => {
   test.each<[string, () => number[]]>([
     ["the Python child", () => childrenOf(spindle.processes.worker?.pid)],
     ["the supervisor", () => [spindle.processes.worker?.pid as number]],

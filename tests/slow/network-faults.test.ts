@@ -52,7 +52,7 @@ describe.runIf(program)("the way between processes", () => {
   });
 
   test.each(LINKS.flatMap((link) => (["down", "blackHole"] as const).map((how) => [link, how] as const)))(
-    "%s: %s while a node works, for longer than its lease",
+    "[W5] %s: %s while a node works, for longer than its lease",
     async (link, how) => {
       await harness.wholesome();
       await harness.arm("beforeNode");

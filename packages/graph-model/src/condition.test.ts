@@ -3,7 +3,7 @@ import { ConditionError, holds, whyNoCondition } from "./condition.ts";
 
 const scope = (output: Record<string, unknown>, error = {}) => ({ output, error, context: { lang: "en" }, inputs: { n: 3 } });
 
-describe("a condition", () => {
+describe("[E4, RC3] a condition", () => {
   test.each<[string, Record<string, unknown>, boolean]>([
     ["output.score > 0.5", { score: 0.7 }, true],
     ["output.score > 0.5", { score: 0.2 }, false],

@@ -6,7 +6,7 @@ const failed: Outcome = { status: "failed" };
 const skipped: Outcome = { status: "skipped", broken: false };
 const broken: Outcome = { status: "skipped", broken: true };
 
-describe("decideEdge, the whole table of DESIGN E3", () => {
+describe("[E3, RC1] decideEdge, the whole table", () => {
   test.each<[Parameters<typeof decideEdge>[0], Outcome, boolean, boolean, EdgeDecision]>([
     ["normal", completed, true, false, "taken"],
     ["normal", completed, false, false, "not"],
@@ -28,7 +28,7 @@ describe("decideEdge, the whole table of DESIGN E3", () => {
   );
 });
 
-describe("decide", () => {
+describe("[E3, RC2] decide", () => {
   test("waits while an edge is undecided", () => expect(decide(["taken", undefined], true)).toEqual({ do: "wait" }));
   test("runs without incoming edges, fed or not", () => expect(decide([], false)).toEqual({ do: "run" }));
   test("runs when one edge is taken", () => expect(decide(["not", "taken"], true)).toEqual({ do: "run" }));

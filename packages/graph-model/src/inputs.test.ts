@@ -40,7 +40,7 @@ function nearestSpeaker(one: Graph, id: string): string | undefined {
   return undefined;
 }
 
-describe("DESIGN G2: where an input takes its value from", () => {
+describe("[G2] where an input takes its value from", () => {
   test("the nearest upstream output of its name and type", () => {
     const one = graph(
       [node("far", "say"), node("near", "say"), node("end", "hear")],
@@ -104,7 +104,7 @@ describe("DESIGN G2: where an input takes its value from", () => {
     );
     expect(values(one, "end", {})).toEqual({});
   });
-  test("an input that nothing gives is asked of the run, by its public name where it has one", () => {
+  test("[G4] an input that nothing gives is asked of the run, by its public name where it has one", () => {
     const metadata = { interface: { inputs: [{ name: "words", label: "Words", to: [{ node: "a", port: "text" }] }] } };
     expect(
       runInputs(graph([node("a", "say"), node("b", "hear")], [], { metadata }), definer(graph([], []), sampleLibrary)).map((one) => [

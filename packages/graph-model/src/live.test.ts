@@ -55,7 +55,7 @@ function graph(services: string[], metadata: object = {}, edges: object[] = []):
 }
 const found = (one: Graph) => enginesNotLive(one, library).map(({ node, issue }) => [node, issue.place.definition ?? "", issue.place.node]);
 
-describe("an engine", () => {
+describe("[M4] an engine", () => {
   const [speak, paint] = ALL as [NodeDefinition, NodeDefinition];
   test("that is not live never stands in for `auto`, and is what its name says", () => {
     expect([autoEngine(speak)?.id, autoEngine(paint)]).toEqual(["small", undefined]);
@@ -67,7 +67,7 @@ describe("an engine", () => {
   });
 });
 
-describe("a node without a live engine", () => {
+describe("[M4] a node without a live engine", () => {
   test("is named with its capability, each engine's reason and what to do; the graph itself stays right", () => {
     const issues = validate(graph(["speak", "paint", "dance"]), library).filter(({ code }) => code === "engine.not_live");
     expect(issues.map(({ severity, place, message, fix }) => [severity, place.node, message, fix])).toEqual([

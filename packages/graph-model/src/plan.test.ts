@@ -17,24 +17,24 @@ const graph = (arrows: string, more: Partial<Graph> = {}): Graph => {
 };
 
 describe("loops become items", () => {
-  test("a body is what lies between head and tail; edges into it become edges to the loop", () => {
+  test("[RL1, RL2] a body is what lies between head and tail; edges into it become edges to the loop", () => {
     const { root, regions } = planGraph(graph("s>a a>b b~a b>e s>b x>e"));
     expect(root.items).toEqual(["s", "x", "loop:b>a", "e"]);
     expect([...(root.predecessors.get("e") ?? [])].sort()).toEqual(["loop:b>a", "x"]);
     expect(regions.get("loop:b>a")?.items).toEqual(["a", "b"]);
   });
-  test("loops nest", () => {
+  test("[RL1] loops nest", () => {
     const { regions, home } = planGraph(graph("a>b b>c c~b c>d d~a"));
     expect(regions.get("loop:d>a")?.items).toEqual(["a", "loop:c>b", "d"]);
     expect(regions.get("loop:c>b")?.parent?.id).toBe("loop:d>a");
     expect(home.get("c")?.id).toBe("loop:c>b");
   });
-  test("loops that overlap are refused, and the rest still has a plan", () => {
+  test("[RL1] loops that overlap are refused, and the rest still has a plan", () => {
     const { problems, root } = planGraph(graph("a>b b>c c>d c~a d~b"));
     expect(problems.map(({ why }) => why)).toEqual([expect.stringMatching(/overlaps/)]);
     expect(root.items.length).toBe(2);
   });
-  test("loops lie at most 32 deep inside one another", () => {
+  test("[G7] loops lie at most 32 deep inside one another", () => {
     const nest = (depth: number) => {
       const ids = Array.from({ length: 2 * depth }, (_, index) => `n${index}`);
       const back = ids.slice(0, depth).map((id, index) => `${ids.at(-1 - index)}~${id}`);
@@ -46,7 +46,7 @@ describe("loops become items", () => {
       ["n65", "n0", "Loops lie at most 32 deep inside one another."],
     ]);
   });
-  test("a node may be a loop of its own", () => expect(planGraph(graph("a>b b~b b>c")).root.items).toEqual(["a", "loop:b>b", "c"]));
+  test("[RL1] a node may be a loop of its own", () => expect(planGraph(graph("a>b b~b b>c")).root.items).toEqual(["a", "loop:b>b", "c"]));
 });
 
 describe("ports that the graph makes", () => {
@@ -66,9 +66,9 @@ describe("ports that the graph makes", () => {
     const found = definitionOf(graph, graph.nodes[1] as never, sampleLibrary);
     return { in: found?.inputs.map(({ name, type }) => `${name}:${type}`), out: found?.outputs.map(({ name, type }) => `${name}:${type}`) };
   };
-  test("a call has what its definition asks for and gives", () =>
+  test("[G5, RD1] a call has what its definition asks for and gives", () =>
     expect(ports(one([]))).toEqual({ in: ["text:string"], out: ["text:string", "sound:audio"] }));
-  test("a mapped node takes a list and gives lists", () =>
+  test("[RM2] a mapped node takes a list and gives lists", () =>
     expect(ports(one([list]))).toEqual({ in: ["text:array"], out: ["text:array", "sound:array"] }));
 });
 

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { Capability } from "@spindle/schemas";
+import { type Capability, validateCapability } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { committedManifests } from "../manifests/index.ts";
 import { joinManifests, makeLibrary, makeSearch, mergeManifests } from "./index.ts";
@@ -8,13 +8,23 @@ const { node, python } = committedManifests;
 const now = new Date(0);
 
 describe("the library", () => {
-  test("keeps a plane whose workers are gone, marked offline", () => {
+  test("[M2] keeps a plane whose workers are gone, marked offline", () => {
     const merged = mergeManifests({ node: { manifest: node, live: true }, python: { manifest: python, live: false } }, now);
     const library = makeLibrary(merged.capabilities);
     const offline = library.all().filter((one) => one.plane === "python");
     expect(offline.length).toBe(python.capabilities.length);
     expect(offline.every((one) => !one.live && one.engines.every((engine) => !engine.live && engine.reason))).toBe(true);
   });
+  test.each([...node.capabilities, ...python.capabilities].map((entry) => [`${entry.plane} ${entry.id}`, entry] as const))(
+    "[M1] the entry of %s is the contract's, with what the library shows",
+    (_, entry) => {
+      expect(validateCapability(entry), JSON.stringify(validateCapability.errors)).toBe(true);
+      const { category, keywords, docs, engines = [] } = entry;
+      expect([category, docs].map((text) => typeof text === "string" && text !== "")).toEqual([true, true]);
+      expect(keywords).toEqual(expect.any(Array));
+      expect(engines.length).toBeGreaterThan(0);
+    },
+  );
   test("every committed capability has typed ports and says which engines are drafts", () => {
     for (const one of makeLibrary([...node.capabilities, ...python.capabilities]).all()) {
       expect(one.engines.length, one.service).toBeGreaterThan(0);
@@ -30,7 +40,7 @@ describe("the library", () => {
   });
 });
 
-test("workers of one plane that offer different things are joined, whoever reports first", () => {
+test("[M2] workers of one plane that offer different things are joined, whoever reports first", () => {
   const engine = (id: string, live: boolean) => ({ id, label: id, plane: "python" as const, draft: false, live });
   const worker = (entries: [id: string, version: string, engines: ReturnType<typeof engine>[]][]) => ({
     generatedAt: "2026-01-01T00:00:00.000Z",
@@ -53,7 +63,7 @@ test("workers of one plane that offer different things are joined, whoever repor
   }
 });
 
-test("a plane that is silent keeps its engines for a minute, and is never called less installed than it said", () => {
+test("[M2] a plane that is silent keeps its engines for a minute, and is never called less installed than it said", () => {
   const engine = (id: string, live: boolean) => ({
     id,
     label: id,
@@ -78,7 +88,7 @@ test("a plane that is silent keeps its engines for a minute, and is never called
   expect(after(61)).toEqual([false, "big false No GPU.", "small false No worker has reported since 1970-01-01T00:00:00.000Z."]);
 });
 
-test("an engine that was live a moment ago is held where no other can run the capability", () => {
+test("[M2] an engine that was live a moment ago is held where no other can run the capability", () => {
   const { capabilities } = committedManifests.node;
   const server = (id: string, live: boolean) => ({ id, label: id, plane: "comfy" as const, draft: false, live });
   const comfy = (id: string, ...engines: ReturnType<typeof server>[]) => ({

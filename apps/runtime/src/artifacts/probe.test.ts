@@ -81,7 +81,7 @@ test("formats that only the sound library knows never reach it", async () => {
   for (const start of [guid, "MPCK", "wvpk", "DSD ", "FRM8", "MAC "])
     expect(await probed(bytes(start, "\0".repeat(200)), "audio")).toEqual({ why: expect.stringMatching(/not sound/) });
 });
-test("a claim is held against the bytes, where the format is known", () => {
+test("[W6] a claim is held against the bytes, where the format is known", () => {
   expect(whyNotMedia("image/png", solidPng(1, 1, 0))).toBeUndefined();
   expect(whyNotMedia("audio/mp4", bytes("\0\0\0\x18ftypM4A "))).toBeUndefined();
   expect(whyNotMedia("video/mp4", bytes("\0\0\0\x18ftypisom"))).toBeUndefined();

@@ -9,7 +9,7 @@ const read = async (body: Readable): Promise<Buffer> => Buffer.concat(await body
 export function storeConformance(name: string, open: () => Promise<ObjectStore>): void {
   describe(name, () => {
     const key = (end: string) => `output/conformance/${end}`;
-    test("gives back what was put, bytes and streams, and overwrites", async () => {
+    test("[A2] gives back what was put, bytes and streams, and overwrites", async () => {
       const store = await open();
       await store.put(key("a"), Buffer.from("first"), 5, "text/plain");
       expect((await read(await store.get(key("a")))).toString()).toBe("first");
@@ -18,12 +18,12 @@ export function storeConformance(name: string, open: () => Promise<ObjectStore>)
       expect((await read(await store.get(key("a")))).equals(large)).toBe(true);
       expect(await store.size(key("a"))).toBe(large.length);
     });
-    test("gives ranges, both ends included", async () => {
+    test("[A2] gives ranges, both ends included", async () => {
       const store = await open();
       await store.put(key("r"), Buffer.from("0123456789"), 10, "text/plain");
       expect((await read(await store.get(key("r"), { start: 2, end: 4 }))).toString()).toBe("234");
     });
-    test("says that something is not there, and removes it twice without an error", async () => {
+    test("[A2] says that something is not there, and removes it twice without an error", async () => {
       const store = await open();
       await store.put(key("gone"), Buffer.from("x"), 1, "text/plain");
       await store.remove(key("gone"));
@@ -31,27 +31,27 @@ export function storeConformance(name: string, open: () => Promise<ObjectStore>)
       expect(await store.size(key("gone"))).toBeUndefined();
       await expect(store.get(key("gone"))).rejects.toThrow(ObjectNotFound);
     });
-    test("lists by prefix", async () => {
+    test("[A2] lists by prefix", async () => {
       const store = await open();
       await store.put("preview/conformance/p", Buffer.from("x"), 1, "text/plain");
       await store.put(key("l/one"), Buffer.from("x"), 1, "text/plain");
       await store.put(key("l/two"), Buffer.from("x"), 1, "text/plain");
       expect(await store.list("output/conformance/l")).toEqual([key("l/one"), key("l/two")]);
     });
-    test("an empty object is an object", async () => {
+    test("[A2] an empty object is an object", async () => {
       const store = await open();
       await store.put(key("empty"), Buffer.alloc(0), 0, "text/plain");
       expect(await store.size(key("empty"))).toBe(0);
     });
     test.each(["../x", "output/../../etc/passwd", "/etc/passwd", "elsewhere/x", "output/a b", "output//x", ""])(
-      "refuses the key %j",
+      "[A1] refuses the key %j",
       async (bad) => {
         const store = await open();
         await expect(store.put(bad, Buffer.from("x"), 1, "text/plain")).rejects.toThrow(RangeError);
         await expect((async () => store.get(bad))()).rejects.toThrow(RangeError);
       },
     );
-    test("a signed request does what it was signed for, and nothing after it was tampered with", async () => {
+    test("[A3] a signed request does what it was signed for, and nothing after it was tampered with", async () => {
       const store = await open();
       const put = await store.sign("PUT", key("signed"), "image/png");
       if (!put) return expect(store.kind).toBe("folder");

@@ -37,7 +37,7 @@ const host = (log: UpdateLog, idleMs?: number) => new DocumentHost(log, () => {}
 const reloaded = (log: UpdateLog) => host(log).use("g", ({ doc }) => copyOf(doc));
 const state = (doc: Y.Doc) => [Y.encodeStateVector(doc), normalise(doc), Y.createDeleteSetFromStructStore(doc.store)];
 
-describe("an update", () => {
+describe("[C5] an update", () => {
   afterEach(() => void vi.restoreAllMocks());
   const SEEDS = Number(process.env.SEEDS ?? 6);
   test.each(Array.from({ length: SEEDS }, (_, seed) => seed))(
@@ -92,6 +92,15 @@ describe("an update", () => {
     expect(log.rows.length).toBe(1);
   });
 
+  test("in the other encoding of Yjs has no effect", async () => {
+    const log = new MemoryLog();
+    const { doc, append } = await host(log).open("g");
+    const tab = new Y.Doc();
+    add(tab);
+    await append(Y.encodeStateAsUpdateV2(tab), "me").catch((error) => expect(error).toBeInstanceOf(EditRefused));
+    expect([log.rows.length, nodesOf(doc).size]).toEqual([0, 0]);
+  });
+
   test("that cannot be stored leaves the document as it was, for the next one too", async () => {
     const log = new MemoryLog();
     const { doc, append } = await host(log).open("g");
@@ -106,7 +115,7 @@ describe("an update", () => {
   });
 });
 
-describe("a stored row", () => {
+describe("[C5] a stored row", () => {
   test("that can be applied, but poisons what is made of the document, is set aside as well", async () => {
     const log = new MemoryLog();
     const tab = new Y.Doc();

@@ -138,7 +138,7 @@ function goThrough(graph: Graph): boolean {
   return true;
 }
 
-test("nothing that a document can hold throws where graphs are read, checked, drawn, planned and frozen", () => {
+test("[G6] nothing that a document can hold throws where graphs are read, checked, drawn, planned and frozen", () => {
   const ends = { refused: 0, bad: 0, good: 0 };
   for (let seed = 0; seed < Number(process.env.SEEDS ?? 400); seed++) {
     const next = seeded(seed);

@@ -35,7 +35,7 @@ async function run(one: Case, lookAhead: boolean): Promise<{ rows: Record<string
   return { rows, limits: record.notes.map((note) => note.path).sort(), ran };
 }
 
-describe("1,000 random graphs with failures, conditions and nested loops", () => {
+describe("[E2, E8, RC1, RC2, RL3, RL5, RE3] 1,000 random graphs with failures, conditions and nested loops", () => {
   test.each(Array.from({ length: 10 }, (_, index) => index * 100))("from seed %i", async (first) => {
     for (let seed = first; seed < first + 100; seed++) {
       const one = randomCase(seed);

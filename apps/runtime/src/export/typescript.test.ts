@@ -37,7 +37,7 @@ async function load(graph: Graph, library: Library): Promise<Exported> {
 }
 
 describe("random graphs with failures, conditions and nested loops", () => {
-  test.each(Array.from({ length: 5 }, (_, index) => index * 200))("40 from seed %i end as the text of SPEC says", async (first) => {
+  test.each(Array.from({ length: 5 }, (_, index) => index * 200))("[G8] 40 from seed %i end as the text of SPEC says", async (first) => {
     for (let seed = first; seed < first + 40; seed++) {
       const one = randomCase(seed);
       const { run } = await load(asGraph(one), anything);
@@ -205,7 +205,7 @@ describe("values", () => {
     expect(Object.keys(outputs).length).toBeGreaterThan(0);
   });
 
-  test("the exported file is strict TypeScript, and says what it needs", async () => {
+  test("[G8] the exported file is strict TypeScript, and says what it needs", async () => {
     const [, graph] = GRAPHS[1] as (typeof GRAPHS)[number];
     const text = exportTypeScript(graph, library);
     expect(text).toContain("//   add\n//   show\n");

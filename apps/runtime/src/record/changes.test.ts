@@ -1,14 +1,14 @@
 import { isEndedNodeState, NODE_CHANGES, NODE_STATES, type NodeState } from "@spindle/schemas";
 import { expect, test } from "vitest";
 
-test("nothing leaves a terminal state", () => {
+test("[W1] nothing leaves a terminal state", () => {
   for (const change of Object.values(NODE_CHANGES))
     for (const from of change.from) if (from !== change.to) expect(isEndedNodeState(from), `${change.event} from ${from}`).toBe(false);
 });
-test("every open state can be cancelled, and nothing else can", () => {
+test("[E13] every open state can be cancelled, and nothing else can", () => {
   expect(new Set(NODE_CHANGES.cancel.from)).toEqual(new Set(NODE_STATES.filter((state) => !isEndedNodeState(state))));
 });
-test("whatever sends a node to a worker again raises the fence", () => {
+test("[W1] whatever sends a node to a worker again raises the fence", () => {
   for (const [name, change] of Object.entries(NODE_CHANGES))
     if ((change.to as string) === "dispatched") expect("raisesFence" in change, name).toBe(true);
 });
@@ -56,7 +56,7 @@ const TABLE: Record<NodeState, Record<string, NodeState>> = {
   cancelled: {},
   dead: {},
 };
-test.each(NODE_STATES)("from %s leads exactly what the table says", (state) => {
+test.each(NODE_STATES)("[W1] from %s leads exactly what the table says", (state) => {
   const found = Object.entries(NODE_CHANGES).filter(([, change]) => (change.from as readonly string[]).includes(state));
   expect(Object.fromEntries(found.map(([name, change]) => [name, change.to]))).toEqual(TABLE[state]);
 });

@@ -50,7 +50,7 @@ function walks(one: Graph, act: (shape: Topology) => void): number {
 /** Ten times the size may cost ten times as much, and a tenth of that for what is fixed. */
 const expectLinear = (cost: (size: number) => number, small = 200): void => expect(cost(10 * small)).toBeLessThan(11 * cost(small));
 
-describe("ten times the graph is ten times the work,", () => {
+describe("[G6] ten times the graph is ten times the work,", () => {
   const sources = (one: Graph) => walks(one, (shape) => inputSources(one, definer(one, sampleLibrary), shape));
   test("where nothing upstream has the name that is asked for", () => expectLinear((size) => 1 + sources(chain(size, "hear"))));
   test("where only the first node of a long chain has it", () => expectLinear((size) => sources(chain(size, "hear", "say"))));
@@ -95,14 +95,14 @@ describe("ten times the graph is ten times the work,", () => {
     }, 600));
 });
 
-test("conditions are as long as a reader can bear, all of them together", () => {
+test("[G7] conditions are as long as a reader can bear, all of them together", () => {
   const edges = Array.from({ length: 400 }, (_, index) => ({ from: "a", to: "b", metadata: { when: `${index} == ${"1".repeat(300)}` } }));
   const issues = validate(graph([node("a"), node("b")], edges), sampleLibrary);
   expect(issues.map(({ code }) => code)).toEqual(["graph.too_large"]);
   expect(issues[0]?.message).toMatch(/characters in conditions; the limit is 100,000/);
 });
 
-test("calls have as many ports as what they call: those are counted before they are made", () => {
+test("[G7] calls have as many ports as what they call: those are counted before they are made", () => {
   const inputs = Array.from({ length: 2000 }, (_, index) => ({ name: `p${index}` }));
   const definitions = { d: { nodes: [node("end")], edges: [], metadata: { interface: { inputs, outputs: [] } } } };
   const calls = Array.from({ length: 200 }, (_, index) => node(`c${index}`, "graph.call", { params: { definition: "d" } }));
@@ -111,7 +111,7 @@ test("calls have as many ports as what they call: those are counted before they 
   expect(readGraph(one).issues[0]?.message).toMatch(/400,000 inputs and outputs of the nodes that call subgraphs; the limit is 20,000/);
 });
 
-describe("definitions that each call the next one twice", () => {
+describe("[G7, RM3] definitions that each call the next one twice", () => {
   const doubling = (levels: number, more: { when?: string; map?: true; disabled?: true } = {}): Graph => {
     const call = (id: string, next: number) => node(id, "graph.call", { params: { definition: `d${next}` } });
     const names = Array.from({ length: levels }, (_, index) => `d${index}`);

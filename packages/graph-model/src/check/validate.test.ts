@@ -14,7 +14,7 @@ const codes = (one: Graph) =>
     .map((issue) => issue.code);
 const wire = (from: string, sourcePort: string, to: string, targetPort: string) => ({ from, to, metadata: { sourcePort, targetPort } });
 
-describe("validate finds, with its place,", () => {
+describe("[G6] validate finds, with its place,", () => {
   test.each<[string, Graph, string]>([
     ["an unknown capability", graph([node("a", "nope")]), "node.unknown_capability"],
     ["an unknown version", graph([node("a")], [], { nodes: { a: { version: "9" } } }), "node.unknown_version"],
@@ -125,7 +125,7 @@ describe("validate finds, with its place,", () => {
     expect(codes(graph([node("a", "say", { params: { text: "x" } }), node("b", "hear")], [wire("a", "sound", "b", "sound")]))).toEqual([]));
 });
 
-describe("readGraph refuses, and never throws on,", () => {
+describe("[G7] readGraph refuses, and never throws on,", () => {
   const deep = (levels: number): unknown => (levels === 0 ? 1 : { a: deep(levels - 1) });
   const nested = `${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}`;
   test.each<[string, string, string]>([
@@ -147,7 +147,7 @@ describe("readGraph refuses, and never throws on,", () => {
     expect(issues.map((issue) => issue.code)).toContain(code);
     expect(({} as Record<string, unknown>).x).toBeUndefined();
   });
-  test("every wrong place of a document at once", () => {
+  test("[G6] every wrong place of a document at once", () => {
     const { issues } = readGraph({
       schema: "langgraph.v1",
       workflowId: "x",
@@ -158,7 +158,7 @@ describe("readGraph refuses, and never throws on,", () => {
   });
 });
 
-test.each(["capabilities", "f5tts_infinitetalk", "sadtalker", "svd_wav2lip"])("the predecessor's graph %s loads unchanged", (name) => {
+test.each(["capabilities", "f5tts_infinitetalk", "sadtalker", "svd_wav2lip"])("[G1] the predecessor's graph %s loads unchanged", (name) => {
   const text = readFileSync(new URL(`../../../../schemas/samples/graph/valid/${name}.json`, import.meta.url), "utf8");
   expect(readGraphText(text).graph).toEqual(JSON.parse(text));
 });

@@ -58,15 +58,15 @@ const codes = (one: Graph) =>
     .map(({ code }) => code);
 
 describe("regions", () => {
-  test("join neighbours, whatever their wires carry", () => {
+  test("[RG1] join neighbours, whatever their wires carry", () => {
     expect(groups(graph(["a>b", "b-c", "c-X", "X-d"]))).toEqual(["abc", "d"]);
   });
-  test("stay apart where joining would make something wait for itself", () => {
+  test("[RG1] stay apart where joining would make something wait for itself", () => {
     expect(groups(graph(["a-X", "X-b", "a-b"]))).toEqual(["a", "b"]);
     expect(groups(graph(["a-b", "b-X", "X-c", "a-c"]))).toEqual(["ab", "c"]);
     expect(codes(graph(["a-X", "X-b", "a-b"]))).toEqual([]);
   });
-  test("that must be together and depend on themselves from outside are an issue", () => {
+  test("[G6] that must be together and depend on themselves from outside are an issue", () => {
     expect(codes(graph(["a>b", "a-X", "X-b"]))).toEqual(["region.not_convex"]);
     expect(codes(graph(["a>b", "c>d", "a-d", "c-b", "b-X"]))).toEqual([]);
   });
@@ -88,7 +88,7 @@ describe("regions", () => {
     expect(groups(on(["a-b", "b-c"], { a: "a", c: "b" }))).toEqual(["ab", "c"]);
     expect(codes(on(["a>b", "b>c"], { a: "a", c: "b" }))).toContain("region.control");
   });
-  test("items of the plan have no cycle, with loops around them", () => {
+  test("[RG1] items of the plan have no cycle, with loops around them", () => {
     const one = graph(["a-b", "b-X", "X-c"]);
     one.edges.push({ from: "X", to: "a", metadata: { sourcePort: "image", targetPort: "other", loop: { maxIterations: 2 } } });
     const plan = planRegions(one, library);

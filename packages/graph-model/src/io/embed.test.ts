@@ -37,9 +37,9 @@ describe.each([
   ["WAV", wav],
   ["JPEG", jpeg],
 ] as const)("%s", (_, file) => {
-  test("carries a graph and gives it back", () => expect(extractGraph(embedGraph(file, text) as Uint8Array)).toBe(text));
+  test("[G8] carries a graph and gives it back", () => expect(extractGraph(embedGraph(file, text) as Uint8Array)).toBe(text));
   test("has none of its own", () => expect(extractGraph(file)).toBeUndefined());
-  test("is not misread when cut off", () =>
+  test("[G8] is not misread when cut off", () =>
     expect(() => extractGraph((embedGraph(file, text) as Uint8Array).subarray(0, 60))).not.toThrow());
 });
 

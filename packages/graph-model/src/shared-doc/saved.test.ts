@@ -17,7 +17,7 @@ function pair() {
   return { editor, server, unsaved, store, nodes: editor.getMap("nodes") };
 }
 
-test("an edit is saved once the server has said so, a deletion too", () => {
+test("[C1] an edit is saved once the server has said so, a deletion too", () => {
   const { unsaved, store, nodes } = pair();
   expect(unsaved.isEmpty).toBe(true);
   for (const edit of [() => nodes.set("a", 1), () => nodes.delete("a"), () => nodes.set("b", 1), () => nodes.set("b", 2)]) {
@@ -28,7 +28,7 @@ test("an edit is saved once the server has said so, a deletion too", () => {
   }
 });
 
-test("what was deleted while the connection was away is not saved by the server's first word, which does not know of it", () => {
+test("[C1] what was deleted while the connection was away is not saved by the server's first word, which does not know of it", () => {
   const { editor, server, unsaved, store, nodes } = pair();
   for (const id of ["a", "b", "c"]) nodes.set(id, id);
   store();

@@ -25,7 +25,7 @@ const sync = (a: Y.Doc, b: Y.Doc) => {
 };
 
 describe("commands", () => {
-  test("a document goes in and comes out", () => {
+  test("[G9] a document goes in and comes out", () => {
     const graph = readGraph({
       schema: "langgraph.v1",
       workflowId: "w",
@@ -50,7 +50,7 @@ describe("commands", () => {
     connect(doc, me, { node: b, port: "value" }, { node: c, port: "value" });
     expect(normalise(doc).graph.edges.map((edge) => edge.from)).toEqual([b]);
   });
-  test("removing a node takes its wires along; undo brings both back, and only one's own", () => {
+  test("[C3] removing a node takes its wires along; undo brings both back, and only one's own", () => {
     const doc = new Y.Doc();
     const undo = new Y.UndoManager([nodesOf(doc), edgesOf(doc)], { trackedOrigins: new Set([me]), captureTimeout: 0 });
     const [a, b] = [pass(doc, "other"), pass(doc, "other")];
@@ -74,7 +74,7 @@ describe("commands", () => {
   });
 });
 
-describe("merging", () => {
+describe("[C2] merging", () => {
   test("two people change different fields of one node, and both hold", () => {
     const [one, two] = [new Y.Doc(), new Y.Doc()];
     const id = pass(one);
