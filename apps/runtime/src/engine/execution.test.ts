@@ -12,14 +12,14 @@ import type { DecidedRow, ExecutionParts } from "./running.ts";
 
 type Values = Record<string, unknown>;
 /** By node: what it gives, or what it throws. */
-type Does = Record<string, (input: Values, path: string) => Values>;
+type Does = Record<string, (input: Values, path: string) => Values | Promise<Values>>;
 
-const kind = (plane: "node" | "comfy", inputs: object, outputs: object): NodeDefinition =>
+const kind = (plane: "node" | "comfy", inputs: object, outputs: object, required: string[] = []): NodeDefinition =>
   ({
     plane,
-    service: plane,
+    service: required.length > 0 ? "needs" : plane,
     version: "1",
-    inputs: portsOf({ properties: inputs }),
+    inputs: portsOf({ properties: inputs, required }),
     outputs: portsOf({ properties: outputs }),
     parameters: [],
     engines: [{ id: "default", label: "", plane, draft: false, live: true }],
@@ -29,8 +29,13 @@ const kind = (plane: "node" | "comfy", inputs: object, outputs: object): NodeDef
   }) as unknown as NodeDefinition;
 const PICTURE = { artifact: "00000000-0000-4000-8000-000000000000", mime: "image/png", sha256: "0".repeat(64), size: 1 };
 const IMAGE = { "x-comfy-type": "IMAGE", "x-artifact": "image" };
-const ALL = [kind("node", { value: {}, word: {} }, { value: {} }), kind("comfy", { image: IMAGE }, { image: { ...IMAGE, "x-slot": 0 } })];
-const library: Library = { find: (plane) => ALL.find((one) => one.plane === plane), all: () => ALL };
+const PICTURES = { image: { ...IMAGE, "x-slot": 0 } };
+const ALL = [
+  kind("node", { value: {}, word: {} }, { value: {} }),
+  kind("comfy", { image: IMAGE, other: IMAGE }, PICTURES),
+  kind("comfy", { image: IMAGE }, PICTURES, ["image"]),
+];
+const library: Library = { find: (_, service) => ALL.find((one) => one.service === service), all: () => ALL };
 
 const node = (id: string, params?: Values) => ({
   id,
@@ -39,7 +44,7 @@ const node = (id: string, params?: Values) => ({
   status: "pending",
   ...(params ? { params } : {}),
 });
-const comfy = (id: string) => ({ id, service: "comfy", plane: "comfy", status: "pending" });
+const comfy = (id: string, service = "comfy") => ({ id, service, plane: "comfy", status: "pending" });
 const call = (id: string, params: Values) => ({ ...node(id, params), service: "graph.call" });
 const edge = (from: string, to: string, metadata: object = {}, edgeKind = "normal") => ({ from, to, kind: edgeKind, metadata });
 const image = (from: string, to: string) => edge(from, to, { sourcePort: "image", targetPort: "image" });
@@ -57,13 +62,14 @@ interface Given {
 async function run(graph: Graph, { does = {}, inputs = {}, rows = [], answer }: Given = {}) {
   const record = new MemoryRecord();
   const ran: string[] = [];
+  const held: string[] = [];
   const prompts: RegionInput[] = [];
   const nodePlane = {
     run: async (row: NodeRunRow, { input }: { input: Values }) => {
       const about = { nodeRun: row.id, fence: row.fence };
       ran.push(row.path);
       try {
-        const output = does[row.node_id]?.(input, row.path) ?? { value: input.value ?? row.path };
+        const output = (await does[row.node_id]?.(input, row.path)) ?? { value: input.value ?? row.path };
         const moved = await record.change({ ...about, change: "succeedHere", output });
         return moved && { row: moved, output };
       } catch (cause) {
@@ -86,7 +92,15 @@ async function run(graph: Graph, { does = {}, inputs = {}, rows = [], answer }: 
     },
     cancel: async () => {},
   };
-  const decisions = { wait: async (id: string) => (await record.nodeRun(id)) as DecidedRow };
+  const decisions = {
+    wait: async (id: string) => {
+      const row = (await record.nodeRun(id)) as DecidedRow;
+      if (row.state !== "waiting") return row;
+      held.push(row.path); // and somebody goes on at once
+      await record.change({ nodeRun: id, fence: row.fence, change: "resume", passed: true, body: { held: "before" } });
+      return (await record.nodeRun(id)) as DecidedRow;
+    },
+  };
   const owned = { id: "r", state: "running", inputs, engines: freezeNodes(graph, library), options: {}, fence: 0, cancel_requested: false };
   const parts = { record, nodePlane, workers, decisions } as unknown as ExecutionParts;
   const execution = new RunExecution(parts, owned as unknown as RunRow, new Levels(graph, library), rows);
@@ -94,6 +108,7 @@ async function run(graph: Graph, { does = {}, inputs = {}, rows = [], answer }: 
   const made = [...record.rows.values()];
   return {
     ran,
+    held,
     prompts,
     states: Object.fromEntries(made.map((row) => [row.path, row.state])),
     row: (path: string) => made.find((row) => row.path === path),
@@ -194,6 +209,25 @@ test("[RP4] what has a result never runs again, and its output is what others ge
   expect([ran, outputs]).toEqual([["b"], { value: "kept" }]);
 });
 
+test.each([
+  [2, 2],
+  [undefined, 5],
+])("[E6, RM1] with the limit %s at most %i elements of a map run at once, and all of them in the end", async (limit, most) => {
+  const list = edge("l", "m", { sourcePort: "value", targetPort: "value", map: limit === undefined ? {} : { limit } });
+  const atOnce = { now: 0, most: 0 };
+  const { outputs } = await run(graphOf([node("l", { value: [1, 2, 3, 4, 5] }), node("m")], [list]), {
+    does: {
+      m: async ({ value }) => {
+        atOnce.most = Math.max(atOnce.most, ++atOnce.now);
+        await new Promise((resolve) => setImmediate(resolve));
+        atOnce.now--;
+        return { value };
+      },
+    },
+  });
+  expect([atOnce.most, outputs]).toEqual([most, { value: [1, 2, 3, 4, 5] }]);
+});
+
 test("[RM3] more node runs than a run may have are refused as their rows come to be", async () => {
   const list = edge("l", "m", { sourcePort: "value", targetPort: "value", map: {} });
   const graph = graphOf([node("l", { value: [1, 2, 3] }), node("m")], [list]);
@@ -244,6 +278,26 @@ describe("a group", () => {
     const edges = [edge("n", "a", { when: "output.none" }), edge("n", "b", { when: "false" }), image("a", "c"), image("b", "c")];
     const { states, prompts } = await run(graphOf([node("n"), comfy("a"), comfy("b"), comfy("c")], edges));
     expect([states, prompts]).toEqual([{ n: "succeeded", "group:a>": "skipped", a: "failed", b: "skipped", c: "skipped" }, []]);
+  });
+  test("[RG2] leaves out a node with a broken edge, whatever else of the group leads to it", async () => {
+    const graph = graphOf([node("x"), comfy("a"), comfy("b"), comfy("c")], [edge("x", "b"), image("a", "b"), image("a", "c")]);
+    const { states, prompts, row } = await run(graph, { does: { x: fails() }, answer: () => outputs("a", "c") });
+    expect([states.b, row("b")?.broken, states.c, sent(prompts)]).toEqual(["skipped", true, "succeeded", [["a", "c"]]]);
+  });
+  test("[RG2] feeds what it needs from its own nodes, and from a pinned one", async () => {
+    const chain = (metadata: object) =>
+      graphOf([comfy("a"), comfy("b", "needs"), comfy("c", "needs")], [image("a", "b"), image("b", "c")], metadata);
+    expect(sent((await run(chain({}), { answer: () => outputs("a", "b", "c") })).prompts)).toEqual([["a", "b", "c"]]);
+    const { states, prompts, row } = await run(chain({ nodes: { b: { pinned: { image: PICTURE } } } }), {
+      answer: () => outputs("a", "c"),
+    });
+    expect([states.b, row("b")?.output, sent(prompts)]).toEqual(["succeeded", { image: PICTURE }, [["c"]]]);
+  });
+  test("[RG2, RH3] waits for who holds one of its nodes", async () => {
+    const { states, held, prompts } = await run(three({ nodes: { b: { breakpoint: "before" } } }), {
+      answer: () => outputs("a", "b", "c"),
+    });
+    expect([held, states.b, sent(prompts)]).toEqual([["b"], "succeeded", [["a", "b", "c"]]]);
   });
   test("[RG3] sends nothing that nobody needs, and is skipped if nothing is left", async () => {
     const { states, prompts } = await run(graphOf([comfy("a"), comfy("b")], [image("a", "b")], { nodes: { a: { disabled: true } } }));
