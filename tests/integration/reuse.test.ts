@@ -148,6 +148,17 @@ describe("a fork", () => {
     );
     expect(rows).toEqual([{ run_id: body.run }]);
   });
+  test("[E17] from a node takes what lies before it as it was then, even what would always run", async () => {
+    const { body } = await submit(
+      spindle.url,
+      graphOf([node("caps", "info.get_capabilities"), delay("after", { value: "fork from" })], [{ from: "caps", to: "after" }]),
+    );
+    const old = await ended(spindle.url, body.run);
+    const forked: string = await call("runs.fork", { id: body.run, node: "after" });
+    expect(await told(forked)).toEqual({ caps: "reused", after: "ran" });
+    const of = (run: typeof old) => run.nodes.find((one) => one.node === "caps")?.output;
+    expect(of(await ended(spindle.url, forked))).toEqual(of(old));
+  });
   test("[E17] may put another output in a node's place", async () => {
     const { body } = await submit(spindle.url, graph("edit"));
     await ended(spindle.url, body.run);
