@@ -37,13 +37,16 @@ function runtime(env: Record<string, string>): Promise<{ code: number | null; te
   });
 }
 
-test("[W7] a Redis that evicts is refused, with the line to change", async () => {
+test.each([
+  ["evicts", "maxmemory-policy allkeys-lru", "CONFIG SET maxmemory-policy noeviction"],
+  ["keeps no append-only file", "appendonly no", "CONFIG SET appendonly yes"],
+])("[W7] a Redis that %s is refused, with the line to change", async (_, setting, line) => {
   const folder = await mkdtemp(join(tmpdir(), "spindle-redis-"));
-  const redis = await startRedis(folder, ["maxmemory-policy allkeys-lru"]);
+  const redis = await startRedis(folder, [setting]);
   try {
     const { code, text } = await runtime({ REDIS_URL: redis.url });
     expect(code).toBe(78);
-    expect(text).toContain("CONFIG SET maxmemory-policy noeviction");
+    expect(text).toContain(line);
   } finally {
     await redis.process.stop();
     await rm(folder, { recursive: true, force: true });

@@ -228,6 +228,23 @@ test.each([
   expect([atOnce.most, outputs]).toEqual([most, { value: [1, 2, 3, 4, 5] }]);
 });
 
+test.each<[tolerate: number, list: number[], outputs: Values, error: string | undefined]>([
+  [0, [], { value: [] }, undefined],
+  [1, [3, 0, 1], { value: [3, null, 1] }, undefined],
+  [1, [3, 0, 0], {}, "map.failed"],
+])("[RM2] a map that tolerates %i failures of the elements %j gives %j", async (tolerate, value, outputs, error) => {
+  const list = edge("l", "m", { sourcePort: "value", targetPort: "value", map: { tolerate } });
+  const does: Does = {
+    // Later elements are over first.
+    m: async (input, path) => {
+      for (let turns = 3 - Number(path.at(-1)); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+      return input.value === 0 ? fails()() : { value: input.value };
+    },
+  };
+  const ended = await run(graphOf([node("l", { value }), node("m")], [list]), { does });
+  expect([ended.outputs, ended.row("m")?.error?.code]).toEqual([outputs, error]);
+});
+
 test("[RM3] more node runs than a run may have are refused as their rows come to be", async () => {
   const list = edge("l", "m", { sourcePort: "value", targetPort: "value", map: {} });
   const graph = graphOf([node("l", { value: [1, 2, 3] }), node("m")], [list]);
