@@ -149,6 +149,21 @@ describe("an edge", () => {
   });
 });
 
+test("[E8] a node starts when its own predecessors are over, whatever else still runs", async () => {
+  const order: string[] = [];
+  const slow = async () => {
+    for (let turns = 0; turns < 1000 && !order.includes("next"); turns++) await new Promise((resolve) => setImmediate(resolve));
+    order.push("slow");
+    return {};
+  };
+  const graph = graphOf(
+    [node("slow"), node("a"), node("b"), node("next"), node("end")],
+    [edge("a", "next"), edge("b", "next"), edge("slow", "end"), edge("next", "end")],
+  );
+  await run(graph, { does: { slow, next: () => (order.push("next"), {}), end: () => (order.push("end"), {}) } });
+  expect(order).toEqual(["next", "slow", "end"]);
+});
+
 describe("a loop", () => {
   const loop = { loop: { maxIterations: 3 } };
   test("[RL4, RP2] without ports gives its head by name what the tail gave, and each visit has a path", async () => {

@@ -26,20 +26,26 @@ const sync = (a: Y.Doc, b: Y.Doc) => {
 
 describe("commands", () => {
   test("[G9] a document goes in and comes out", () => {
+    const ofRun = {
+      output: { x: 1 },
+      input: { v: 1 },
+      error: { code: "c", message: "m" },
+      telemetry: { startedAt: "2026-01-01T00:00:00Z" },
+    };
     const graph = readGraph({
       schema: "langgraph.v1",
       workflowId: "w",
       context: { a: 1 },
       metadata: { planner: "p", editor: { positions: { n: { x: 1, y: 2 } }, zoom: 1 }, nodes: { n: { engine: "e" } } },
       nodes: [
-        { id: "n", service: "pass", plane: "node", status: "completed", output: { x: 1 }, params: { v: [1] }, progressWeight: 2 },
+        { id: "n", service: "pass", plane: "node", status: "completed", params: { v: [1] }, progressWeight: 2, ...ofRun },
         { id: "m", service: "pass", plane: "node", status: "pending" },
       ],
       edges: [{ from: "n", to: "m", kind: "on_failure", metadata: { id: "e1" } }],
     }).graph;
     const doc = new Y.Doc();
     loadGraph(doc, me, graph as never);
-    const { output: _, ...node } = (graph as never as { nodes: Record<string, unknown>[] }).nodes[0] as Record<string, unknown>;
+    const node = { id: "n", service: "pass", plane: "node", params: { v: [1] }, progressWeight: 2 };
     const metadata = { ...graph?.metadata, nodes: { n: { engine: "e", pinned: { x: 1 } } } };
     expect(normalise(doc).graph).toEqual({ ...graph, metadata, nodes: [{ ...node, status: "pending" }, graph?.nodes[1]] });
   });
