@@ -7,7 +7,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { PROMPT, talkForm } from "../support/samples.ts";
-import { ended, graphOf, health, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
+import { ended, getRun, graphOf, health, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
 
 let spindle: Spindle;
 let db: pg.Client;
@@ -203,6 +203,18 @@ describe("the seed's calls", () => {
     expect(Date.now() - before).toBeLessThan(2500);
     expect(fresh.capabilities).toHaveLength(known.capabilities.length);
     expect(fresh.generatedAt >= known.generatedAt).toBe(true);
+  });
+  test("[M3] fresh ones are asked of the workers by a run of its own, which waits for no device", async () => {
+    const busy = await start(graphOf([wait("busy", { seconds: 60 })]));
+    await until(async () => (await getRun(spindle.url, busy)).nodes[0]?.state === "running", 10_000, "the device is busy");
+    const fresh = await (await fetch(`${spindle.url}/api/capabilities?refresh=1`)).json();
+    const { rows } = await db.query("SELECT id, state FROM run WHERE title = 'Refresh capabilities' ORDER BY created_at DESC LIMIT 1");
+    expect(rows).toMatchObject([{ state: "succeeded" }]);
+    const { nodes } = await getRun(spindle.url, rows[0].id);
+    expect(Object.fromEntries(nodes.map((one) => [one.node, one.state]))).toEqual({ worker_caps: "succeeded", merge: "succeeded" });
+    expect(nodes.find((one) => one.node === "merge")?.output).toMatchObject({ generatedAt: fresh.generatedAt });
+    await fetch(`${spindle.url}/api/runs/${busy}/cancel`, { method: "POST" });
+    expect((await ended(spindle.url, busy)).state).toBe("cancelled");
   });
 });
 
