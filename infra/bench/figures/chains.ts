@@ -1,9 +1,8 @@
 // Chains and lanes of nodes that do nothing: what orchestration costs.
 import { Annotation, START, StateGraph } from "@langchain/langgraph";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
-import type { Graph, Library, NodeDefinition } from "@spindle/graph-model";
+import { type Graph, type Library, type NodeDefinition, resolve } from "@spindle/graph-model";
 import { RunExecution } from "../../../apps/runtime/src/engine/execution.ts";
-import { Levels } from "../../../apps/runtime/src/engine/level.ts";
 import { MemoryRecord } from "../../../apps/runtime/src/record/memory-record.testing.ts";
 import { type Bench, byTurns, type Figure, type Measure, median, ratio } from "../figure.ts";
 import { floorChain, floorTable } from "../floor.ts";
@@ -60,6 +59,7 @@ async function inMemory(length: number): Promise<number> {
     inputs: [],
     outputs: [],
     parameters: [],
+    engines: [],
     idempotent: true,
   } as unknown as NodeDefinition;
   const library: Library = { find: () => definition, all: () => [definition] };
@@ -75,9 +75,9 @@ async function inMemory(length: number): Promise<number> {
       return moved && { row: moved, output: {} };
     },
   };
-  const levels = new Levels(graph, library);
+  const resolved = resolve(graph, library);
   const begin = performance.now();
-  await new RunExecution({ record, nodePlane, workers: {} as never, decisions: {} as never }, run as never, levels, []).drive();
+  await new RunExecution({ record, nodePlane, workers: {} as never, decisions: {} as never }, run as never, resolved, []).drive();
   return performance.now() - begin;
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { ConditionError, holds, whyNoCondition } from "./condition.ts";
+import { Condition, ConditionError, type ConditionScope } from "./condition.ts";
 
+const holds = (text: string, scope: ConditionScope): boolean => new Condition(text).holds(scope);
 const scope = (output: Record<string, unknown>, error = {}) => ({ output, error, context: { lang: "en" }, inputs: { n: 3 } });
 
 describe("[E4, RC3] a condition", () => {
@@ -15,7 +16,7 @@ describe("[E4, RC3] a condition", () => {
     ["output.text.matches('^h.*o$')", { text: "hello" }, true],
     ["output.deep[0].name.startsWith('a')", { deep: [{ name: "abc" }] }, true],
   ])("%s of %j is %s", (text, output, expected) => {
-    expect(whyNoCondition(text)).toBeUndefined();
+    expect(new Condition(text).fault).toBeUndefined();
     expect(holds(text, scope(output))).toBe(expected);
   });
 
@@ -37,7 +38,7 @@ describe("[E4, RC3] a condition", () => {
     ["a quote in a comment", /more than 50 brackets/, `1 == // "\n${"(".repeat(51)}1${")".repeat(51)} // "`],
     [`${"[".repeat(480)}1${"]".repeat(480)} == 1`, /more than 50 brackets/],
   ] as [string, RegExp, string?][])("%s is refused before it runs", (title, why, text = title) =>
-    expect(whyNoCondition(text)).toMatch(why),
+    expect(new Condition(text).fault).toMatch(why),
   );
 
   test.each([
@@ -45,7 +46,7 @@ describe("[E4, RC3] a condition", () => {
     ["output.text", /gives a string/],
     ["output.text > 1", /./],
   ])("%s cannot be answered, and says why", (text, why) => {
-    expect(whyNoCondition(text)).toBeUndefined();
+    expect(new Condition(text).fault).toBeUndefined();
     expect(() => holds(text, scope({ text: "hello" }))).toThrow(ConditionError);
     expect(() => holds(text, scope({ text: "hello" }))).toThrow(why);
   });
@@ -69,7 +70,7 @@ describe("[E4, RC3] a condition", () => {
     ["a number of very many digits", { text: "int(output.t) == 3", t: "9".repeat(100_000) }],
     ["an answer that does not hang on it", { text: "output.l.all(x, output.l == output.l) || true", l: Array(3000).fill(1) }],
   ])("ends, with the same verdict each time, on %s", (_, { text, ...output }) => {
-    expect(whyNoCondition(text)).toBeUndefined();
+    expect(new Condition(text).fault).toBeUndefined();
     for (let time = 0; time < 2; time++)
       expect(() => holds(text as string, scope(output))).toThrow(/^The condition is too much work for the values it was given/);
   });
@@ -83,5 +84,53 @@ describe("[E4, RC3] a condition", () => {
 
   test("a regular expression that hangs others is answered in linear time", () => {
     expect(holds("output.text.matches('^(a+)+$')", scope({ text: `${"a".repeat(5000)}!` }))).toBe(false);
+  });
+});
+
+describe("conditions of one form", () => {
+  const TOKENS = [
+    "output.a",
+    "inputs",
+    "x",
+    "1",
+    "23",
+    "0x1F",
+    "1.5",
+    "007",
+    "9999999999999999999",
+    '"a"',
+    "'b'",
+    '""',
+    'r"c"',
+    "b'd'",
+    '"\\n"',
+    '"""e"""',
+    "'",
+    '"',
+  ];
+  const JOINTS = [" ", "", " == ", " + ", ".", "[", "]", "(", ")", ", ", " && ", "-", "// ", "\n"];
+  test("are told apart from texts that are none, whatever numbers and texts stand in them", () => {
+    const known = new Set<string>();
+    let state = 7;
+    const next = (below: number): number => {
+      state = (state * 48_271) % 2_147_483_647;
+      return state % below;
+    };
+    const seen = { good: 0, bad: 0 };
+    for (let round = 0; round < 4000; round++) {
+      const parts = Array.from({ length: 1 + next(4) }, () => `${TOKENS[next(TOKENS.length)]}${JOINTS[next(JOINTS.length)]}`);
+      const text = parts.join("") + TOKENS[next(TOKENS.length)];
+      const alone = new Condition(text).fault;
+      expect(new Condition(text, known).fault, text).toBe(alone);
+      seen[alone === undefined ? "good" : "bad"]++;
+    }
+    expect(Math.min(seen.good, seen.bad), JSON.stringify(seen)).toBeGreaterThan(100);
+    expect(known.size).toBeLessThan(seen.good);
+  });
+  test("are each answered by their own numbers and texts", () => {
+    const known = new Set<string>();
+    const [one, two] = ["output.n == 1", "output.n == 2"].map((text) => new Condition(text, known));
+    expect([one?.fault, two?.fault, known.size]).toEqual([undefined, undefined, 1]);
+    expect([one?.holds(scope({ n: 2 })), two?.holds(scope({ n: 2 }))]).toEqual([false, true]);
   });
 });

@@ -1,10 +1,10 @@
 // What may be wired to what, asked while a wire is being dragged.
-import { definitionOf } from "./definitions.ts";
 import { edgeMetadata, type Graph, isLoopEdge, isMapEdge } from "./graph.ts";
 import type { PortAddress } from "./interface.ts";
 import type { Library } from "./library.ts";
 import { type Port, portsFit, portType, typesFit, whyPortsNotFit } from "./ports.ts";
-import { topology, upstream } from "./topology.ts";
+import { resolve } from "./resolve.ts";
+import { upstream } from "./topology.ts";
 
 export type Connectable = { ok: true; replaces?: string; as?: "loop" | "map" } | { ok: false; reason: string };
 
@@ -13,15 +13,16 @@ export type Connectable = { ok: true; replaces?: string; as?: "loop" | "map" } |
  * back, a map where it brings a list to an input that takes its elements.
  */
 export function canConnect(graph: Graph, library: Library, from: PortAddress, to: PortAddress): Connectable {
+  const level = resolve(graph, library).root;
   const no = (reason: string): Connectable => ({ ok: false, reason });
   const port = (at: PortAddress, side: "inputs" | "outputs") => {
-    const node = graph.nodes.find((one) => one.id === at.node);
-    return node && definitionOf(graph, node, library)?.[side].find((one) => one.name === at.port);
+    const ports = level.node(at.node)?.definition?.[side];
+    return ports?.find((one) => one.name === at.port);
   };
   const output = port(from, "outputs");
   const input = port(to, "inputs");
   if (!output || !input) return no("The port does not exist.");
-  const loops = from.node === to.node || upstream(topology(graph), from.node).has(to.node);
+  const loops = from.node === to.node || upstream(level.shape, from.node).has(to.node);
   const index = graph.edges.findIndex(
     (edge) => edge.to === to.node && isLoopEdge(edge) === loops && edgeMetadata(edge).targetPort === to.port,
   );

@@ -1,33 +1,64 @@
 // What a node is inside its graph: the library's definition, plus the ports that the graph itself makes (SPEC RD1 to RD4).
-import { LIMITS } from "./check/limits.ts";
-import { type EdgeMetadata, edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge } from "./graph.ts";
-import { declaredInterface } from "./interface.ts";
-import type { Define, Library, NodeDefinition } from "./library.ts";
+import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, type NodeSettings } from "./graph.ts";
+import { chosenEngine, type Engine, type Library, type NodeDefinition } from "./library.ts";
 import { type Port, portsOf } from "./ports.ts";
-import { runInputs } from "./run-inputs.ts";
-import { CALL, callDepth, calledName, definitionGraph, hasDefinition } from "./subgraphs.ts";
-import { topology } from "./topology.ts";
+import type { RunInput } from "./run-inputs.ts";
+import { CALL, calledName } from "./subgraphs.ts";
 
 const record = (value: unknown): Record<string, unknown> =>
   value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 
-const mapEdges = new WeakMap<Graph["edges"], { length: number; byTarget: Map<string, GraphEdge> }>();
-
-/** The wire that makes a node run once per element of a list. */
-export function mapEdge(graph: Graph, id: string): GraphEdge | undefined {
-  const { edges } = graph;
-  let known = mapEdges.get(edges);
-  if (known?.length !== edges.length) {
-    const found = edges.filter(isMapEdge).map((edge) => [edge.to, edge] as const);
-    known = { length: edges.length, byTarget: new Map(found.reverse()) }; // the first one counts
-    mapEdges.set(edges, known);
-  }
-  return known.byTarget.get(id);
+/** What is known of a node without looking at its neighbours. Never changes: an edited node is another object. */
+export interface NodeParts {
+  readonly node: GraphNode;
+  readonly settings: NodeSettings;
+  /** The wire that makes the node run once per element of a list. */
+  readonly mapped: GraphEdge | undefined;
+  /** As the node runs: for a mapped one, what each element sees. Undefined if no plane has it, or the call cannot be followed. */
+  readonly element: NodeDefinition | undefined;
+  /** As the graph sees the node: a mapped one takes a list and gives lists. */
+  readonly definition: NodeDefinition | undefined;
+  /** The engine that the node's setting means now: the named one, live or not, else the first live one. */
+  readonly engine: Engine | undefined;
+  /** It calls a definition that the graph does not have. */
+  readonly isLostCall: boolean;
 }
 
-/** As the node runs: for a mapped one, what each element sees. */
-export function elementDefinition(graph: Graph, node: GraphNode, library: Library): NodeDefinition | undefined {
-  if (node.service === CALL) return callDefinition(graph, node, library);
+/** The wire that maps each node over a list, by the node; of several the first counts. */
+export function mapEdges(edges: readonly GraphEdge[]): ReadonlyMap<string, GraphEdge> {
+  let found: Map<string, GraphEdge> | undefined;
+  for (const edge of edges) {
+    if (!isMapEdge(edge) || found?.has(edge.to)) continue;
+    found ??= new Map();
+    found.set(edge.to, edge);
+  }
+  return found ?? NOT_MAPPED;
+}
+const NOT_MAPPED: ReadonlyMap<string, GraphEdge> = new Map();
+
+/**
+ * What a node that calls a definition is: null if the definition cannot be called (it contains itself, or calls too deep),
+ * undefined if there is none of that name.
+ */
+export type Called = (name: string) => NodeDefinition | null | undefined;
+
+export interface Around {
+  settings: NodeSettings;
+  mapped: GraphEdge | undefined;
+  called: Called;
+  library: Library;
+}
+
+export function partsOf(node: GraphNode, { settings, mapped, called, library }: Around): NodeParts {
+  const name = calledName(node);
+  const call = name === undefined ? undefined : called(name);
+  const element = node.service === CALL ? (call ?? undefined) : capability(node, library);
+  const definition = element && mapped ? mappedOver(element, mapped) : element;
+  const engine = definition && chosenEngine(definition, settings.engine);
+  return { node, settings, mapped, element, definition, engine, isLostCall: node.service === CALL && call === undefined };
+}
+
+function capability(node: GraphNode, library: Library): NodeDefinition | undefined {
   const found = library.find(node.plane, node.service);
   const made = found?.parameters.flatMap((parameter) =>
     madePorts(parameter.schema, node.params?.[parameter.name] ?? parameter.schema.default),
@@ -35,25 +66,12 @@ export function elementDefinition(graph: Graph, node: GraphNode, library: Librar
   return found && made && made.length > 0 ? { ...found, outputs: [...found.outputs, ...made] } : found;
 }
 
-/** As the graph sees the node: a mapped one takes a list and gives lists. */
-export function definitionOf(graph: Graph, node: GraphNode, library: Library): NodeDefinition | undefined {
-  const found = elementDefinition(graph, node, library);
-  const edge = found && mapEdge(graph, node.id);
-  if (!found || !edge) return found;
-  const { targetPort }: EdgeMetadata = edgeMetadata(edge);
+function mappedOver(definition: NodeDefinition, edge: GraphEdge): NodeDefinition {
+  const { targetPort } = edgeMetadata(edge);
   return {
-    ...found,
-    inputs: found.inputs.map((port) => (port.name === targetPort ? listOf(port) : port)),
-    outputs: found.outputs.map(listOf),
-  };
-}
-
-/** Works out each node once. */
-export function definer(graph: Graph, library: Library): Define {
-  const known = new Map<GraphNode, NodeDefinition | undefined>();
-  return (node) => {
-    if (!known.has(node)) known.set(node, definitionOf(graph, node, library));
-    return known.get(node);
+    ...definition,
+    inputs: definition.inputs.map((port) => (port.name === targetPort ? listOf(port) : port)),
+    outputs: definition.outputs.map(listOf),
   };
 }
 
@@ -68,26 +86,8 @@ function madePorts(schema: Record<string, unknown>, value: unknown): Port[] {
     .map((name) => ({ name, label: name, type: "boolean", required: false, schema: { type: "boolean" }, branch: true as const }));
 }
 
-const made = new WeakMap<Library, WeakMap<object, Map<string, NodeDefinition | undefined>>>();
-
-function callDefinition(graph: Graph, node: GraphNode, library: Library): NodeDefinition | undefined {
-  const name = calledName(node);
-  const definitions = graph.metadata?.definitions as object | undefined;
-  // One that contains itself, or calls too deep, has no ports, and validation says so.
-  if (name === undefined || !definitions || !hasDefinition(graph, name) || callDepth(graph, name) > LIMITS.depth) return undefined;
-  const byGraph = made.get(library) ?? new WeakMap<object, Map<string, NodeDefinition | undefined>>();
-  made.set(library, byGraph);
-  const known = byGraph.get(definitions) ?? new Map<string, NodeDefinition | undefined>();
-  byGraph.set(definitions, known);
-  if (!known.has(name)) {
-    const inner = definitionGraph(graph, name);
-    known.set(name, inner && fromGraph(inner, name, library));
-  }
-  return known.get(name);
-}
-
-function fromGraph(graph: Graph, name: string, library: Library): NodeDefinition {
-  const define = definer(graph, library);
+/** What a node that calls a definition is, as a capability. */
+export function callOf(name: string, graph: Graph, inputs: readonly RunInput[], outputs: Port[]): NodeDefinition {
   const label = typeof graph.metadata?.label === "string" ? graph.metadata.label : name;
   const description = typeof graph.metadata?.description === "string" ? graph.metadata.description : "A subgraph of this graph.";
   return {
@@ -99,7 +99,7 @@ function fromGraph(graph: Graph, name: string, library: Library): NodeDefinition
     category: "Subgraphs",
     keywords: [],
     docs: description,
-    inputs: runInputs(graph, define).map(({ name: port, label, type, required, schema, description, ...input }) => ({
+    inputs: inputs.map(({ name: port, label, type, required, schema, description, ...input }) => ({
       name: port,
       label,
       type,
@@ -107,7 +107,7 @@ function fromGraph(graph: Graph, name: string, library: Library): NodeDefinition
       schema: "default" in input ? { ...schema, default: input.default } : schema,
       ...(description ? { description } : {}),
     })),
-    outputs: callOutputs(graph, define),
+    outputs,
     parameters: [{ name: "definition", schema: { type: "string" }, required: true }],
     engines: [{ id: "default", label: "Subgraph", plane: "node", draft: false, live: true }],
     live: true,
@@ -115,20 +115,4 @@ function fromGraph(graph: Graph, name: string, library: Library): NodeDefinition
     timeoutSeconds: 0,
     calls: name,
   };
-}
-
-function callOutputs(graph: Graph, define: Define): Port[] {
-  const { outputs } = declaredInterface(graph);
-  const { node, successors } = topology(graph);
-  const outputsOf = (id: string): readonly Port[] => {
-    const found = node.get(id);
-    return (found && define(found)?.outputs) ?? [];
-  };
-  if (outputs.length > 0)
-    return outputs.flatMap(({ name, label, from }) => {
-      const source = outputsOf(from.node).find((one) => one.name === from.port);
-      return source ? [{ ...source, name, label }] : [];
-    });
-  const [end, ...others] = graph.nodes.filter(({ id }) => successors.get(id)?.size === 0);
-  return end && others.length === 0 ? [...outputsOf(end.id)] : [];
 }

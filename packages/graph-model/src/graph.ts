@@ -5,8 +5,10 @@ export type Plane = GraphNode["plane"];
 export type EdgeKind = NonNullable<GraphEdge["kind"]>;
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
+/** One object for all that is not there, so that the settings of a node without any stay the same object, too. */
+const NOTHING: Record<string, unknown> = Object.freeze({});
 const record = (value: unknown): Record<string, unknown> =>
-  value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+  value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : NOTHING;
 
 /** As they are written: `validate` says what in them does not fit the type. */
 export function nodeSettings(graph: Graph, id: string): NodeSettings {
@@ -39,6 +41,6 @@ export function nodePack(graph: Graph, id: string): string | undefined {
   return typeof pack === "string" && pack !== "comfy-core" ? pack.slice(0, 100) : undefined;
 }
 
-export function nodeTitle(node: GraphNode): string {
+export function nodeTitle(node: Pick<GraphNode, "id" | "name">): string {
   return node.name || node.id;
 }

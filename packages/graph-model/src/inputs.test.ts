@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { definer } from "./definitions.ts";
 import type { Graph } from "./graph.ts";
-import { inputSources, resolveInputs } from "./inputs.ts";
-import { runInputs } from "./run-inputs.ts";
+import { resolveInputs } from "./inputs.ts";
+import { resolve } from "./resolve.ts";
 import { sampleLibrary } from "./sample-library.testing.ts";
 
 const node = (id: string, service: string, params?: Record<string, unknown>) => ({
@@ -20,12 +19,7 @@ const graph = (nodes: ReturnType<typeof node>[], edges: Graph["edges"], more: Pa
   ...more,
 });
 const values = (one: Graph, id: string, outputs: Record<string, Record<string, unknown>>, run: Record<string, unknown> = {}) =>
-  resolveInputs(
-    inputSources(one, definer(one, sampleLibrary)).filter((source) => source.node.id === id),
-    (from) => outputs[from],
-    run,
-    one.context ?? {},
-  );
+  resolveInputs(resolve(one, sampleLibrary).root.node(id)?.sources ?? [], (from) => outputs[from], run, one.context ?? {});
 
 function nearestSpeaker(one: Graph, id: string): string | undefined {
   const seen = new Set([id]);
@@ -77,7 +71,9 @@ describe("[G2] where an input takes its value from", () => {
         shuffled.map(([, each]) => each),
         edges,
       );
-      for (const source of inputSources(one, definer(one, sampleLibrary)).filter(({ port }) => port.name === "sound"))
+      for (const source of resolve(one, sampleLibrary)
+        .root.nodes.flatMap(({ sources }) => sources)
+        .filter(({ port }) => port.name === "sound"))
         expect("from" in source ? source.from : undefined).toBe(nearestSpeaker(one, source.node.id));
     }
   });
@@ -107,7 +103,7 @@ describe("[G2] where an input takes its value from", () => {
   test("[G4] an input that nothing gives is asked of the run, by its public name where it has one", () => {
     const metadata = { interface: { inputs: [{ name: "words", label: "Words", to: [{ node: "a", port: "text" }] }] } };
     expect(
-      runInputs(graph([node("a", "say"), node("b", "hear")], [], { metadata }), definer(graph([], []), sampleLibrary)).map((one) => [
+      resolve(graph([node("a", "say"), node("b", "hear")], [], { metadata }), sampleLibrary).root.inputs.map((one) => [
         one.name,
         one.required,
       ]),

@@ -1,9 +1,9 @@
 // DESIGN G2: where each input of each node takes its value from.
-import { edgeMetadata, type Graph, type GraphNode } from "./graph.ts";
+import type { NodeParts } from "./definitions.ts";
+import { edgeMetadata, type Graph, type GraphEdge, type GraphNode } from "./graph.ts";
 import { declaredInterface } from "./interface.ts";
-import type { Define } from "./library.ts";
 import { comfyType, type Port, portKind, typesFit } from "./ports.ts";
-import { type Topology, topology } from "./topology.ts";
+import type { Topology } from "./topology.ts";
 
 /**
  * - wire: an edge that names the port. - interface: a public input that names the port.
@@ -16,27 +16,77 @@ export type InputSource = { node: GraphNode; port: Port } & (
   | { kind: "param" | "run" | "default" | "none" }
 );
 
-export function inputSources(graph: Graph, define: Define, shape: Topology = topology(graph)): InputSource[] {
-  const promised = new Map(
-    declaredInterface(graph).inputs.flatMap((input) => input.to.map((to) => [`${to.node}\n${to.port}`, input.name])),
-  );
-  const producers = new Producers(graph, define, shape);
-  return graph.nodes.flatMap((node) => {
-    const definition = define(node);
-    if (!definition) return [];
-    const wires = wiresInto(shape, node.id);
-    return definition.inputs.map((port) =>
-      sourceOf(graph, node, port, wires.get(port.name), producers, promised.get(`${node.id}\n${port.name}`)),
-    );
-  });
+/** What `Supply` reads of a level. */
+interface Level {
+  graph: Graph;
+  shape: Topology;
+  nodes: readonly Pick<NodeParts, "node" | "definition">[];
+  /** The place of each node in the list. */
+  index: ReadonlyMap<string, number>;
 }
 
+/**
+ * Who gives what at one level. Depends on the wires, the definitions of all nodes, the interface and the context, and on no
+ * parameter, so that it stays while one is edited.
+ */
+export class Supply {
+  private readonly promised: ReadonlyMap<string, string>;
+  private readonly producers: Producers;
+  private readonly incoming: Topology["incoming"];
+  private readonly context: Readonly<Record<string, unknown>>;
+
+  constructor({ graph, shape, nodes, index }: Level) {
+    const { inputs } = declaredInterface(graph);
+    this.promised =
+      inputs.length === 0
+        ? NOTHING_PROMISED
+        : new Map(inputs.flatMap((input) => input.to.map((to) => [address(to.node, to.port), input.name])));
+    this.producers = new Producers(shape, nodes, index);
+    this.incoming = shape.incoming;
+    this.context = graph.context ?? {};
+  }
+
+  /** Of each input of a node, in their order. */
+  sourcesOf({ node, definition }: Pick<NodeParts, "node" | "definition">): InputSource[] {
+    if (!definition) return [];
+    const wires = wiresInto(this.incoming.get(node.id) ?? []);
+    return definition.inputs.map((port) => this.sourceOf(node, port, wires?.get(port.name)));
+  }
+
+  private sourceOf(node: GraphNode, port: Port, wire: { from: string; output: string } | undefined): InputSource {
+    if (wire) return { node, port, kind: "wire", from: wire.from, output: wire.output };
+    const byName = takesByName(port);
+    const near = byName ? this.producers.find(node.id, port) : undefined;
+    const own = Object.hasOwn(node.params ?? {}, port.name);
+    const promised = this.promised.size > 0 ? this.promised.get(address(node.id, port.name)) : undefined;
+    if (promised !== undefined)
+      return {
+        node,
+        port,
+        kind: "interface",
+        input: promised,
+        ...(near ? { otherwise: near } : own ? { otherwise: "param" as const } : {}),
+      };
+    if (near) return { node, port, kind: "upstream", from: near.from, output: near.output };
+    if (own) return { node, port, kind: "param" };
+    if (portKind(port.type) === "opaque") return { node, port, kind: "none" };
+    if ((byName && Object.hasOwn(this.context, port.name)) || (port.required && !("default" in port.schema)))
+      return { node, port, kind: "run" };
+    return { node, port, kind: "default" in port.schema ? "default" : "none" };
+  }
+}
+
+const NOTHING_PROMISED: ReadonlyMap<string, string> = new Map();
+const address = (node: string, port: string): string => `${node}\n${port}`;
+
 /** By target port; of several wires into one port the first counts. */
-function wiresInto(shape: Topology, id: string): Map<string, { from: string; output: string }> {
-  const wires = new Map<string, { from: string; output: string }>();
-  for (const edge of shape.incoming.get(id) ?? []) {
+function wiresInto(edges: readonly GraphEdge[]): Map<string, { from: string; output: string }> | undefined {
+  let wires: Map<string, { from: string; output: string }> | undefined;
+  for (const edge of edges) {
     const { sourcePort, targetPort } = edgeMetadata(edge);
-    if (sourcePort && targetPort && !wires.has(targetPort)) wires.set(targetPort, { from: edge.from, output: sourcePort });
+    if (!sourcePort || !targetPort || wires?.has(targetPort)) continue;
+    wires ??= new Map();
+    wires.set(targetPort, { from: edge.from, output: sourcePort });
   }
   return wires;
 }
@@ -48,18 +98,18 @@ function wiresInto(shape: Topology, id: string): Map<string, { from: string; out
  */
 class Producers {
   private readonly byName = new Map<string, { from: string; output: Port }[]>();
-  private readonly rank: ReadonlyMap<string, number>;
+  private readonly successors: Topology["successors"];
   /** By name and type of the input: of each node its nearest producer. */
   private readonly nearest = new Map<string, ReadonlyMap<string, string>>();
 
   constructor(
-    graph: Graph,
-    define: Define,
-    private readonly shape: Topology,
+    shape: Topology,
+    nodes: Level["nodes"],
+    private readonly rank: ReadonlyMap<string, number>,
   ) {
-    this.rank = new Map(graph.nodes.map((node, index) => [node.id, index]));
-    for (const node of shape.node.values())
-      for (const output of define(node)?.outputs ?? []) {
+    this.successors = shape.successors;
+    for (const [at, { node, definition }] of nodes.entries())
+      for (const output of (rank.get(node.id) === at && definition?.outputs) || []) {
         const list = this.byName.get(output.name);
         if (list) list.push({ from: node.id, output });
         else this.byName.set(output.name, [{ from: node.id, output }]);
@@ -81,17 +131,21 @@ class Producers {
   private carry(producers: readonly string[]): Map<string, string> {
     const found = new Map<string, string>();
     const own = new Set(producers);
-    let front = new Map(producers.map((id) => [id, id]));
+    let front = new Map<string, string>();
+    for (const id of producers) front.set(id, id);
     while (front.size > 0) {
       const reached = new Map<string, string>();
       for (const [id, producer] of front)
-        for (const next of this.shape.successors.get(id) ?? []) {
+        for (const next of this.successors.get(id) ?? []) {
           if (next === producer || found.has(next)) continue;
           const other = reached.get(next);
           if (other === undefined || this.before(producer, other)) reached.set(next, producer);
         }
-      for (const [id, producer] of reached) found.set(id, producer);
-      front = new Map([...reached].filter(([id]) => !own.has(id))); // behind a producer it is the nearer one
+      for (const [id, producer] of reached) {
+        found.set(id, producer);
+        if (own.has(id)) reached.delete(id); // behind a producer it is the nearer one
+      }
+      front = reached;
     }
     return found;
   }
@@ -99,29 +153,6 @@ class Producers {
   private before(a: string, b: string): boolean {
     return (this.rank.get(a) ?? 0) < (this.rank.get(b) ?? 0);
   }
-}
-
-function sourceOf(
-  graph: Graph,
-  node: GraphNode,
-  port: Port,
-  wire: { from: string; output: string } | undefined,
-  producers: Producers,
-  promised: string | undefined,
-): InputSource {
-  const at = { node, port };
-  if (wire) return { ...at, kind: "wire", ...wire };
-  const byName = takesByName(port);
-  const near = byName ? producers.find(node.id, port) : undefined;
-  const own = Object.hasOwn(node.params ?? {}, port.name);
-  if (promised !== undefined)
-    return { ...at, kind: "interface", input: promised, ...(near ? { otherwise: near } : own ? { otherwise: "param" as const } : {}) };
-  if (near) return { ...at, kind: "upstream", ...near };
-  if (own) return { ...at, kind: "param" };
-  if (portKind(port.type) === "opaque") return { ...at, kind: "none" };
-  if ((byName && Object.hasOwn(graph.context ?? {}, port.name)) || (port.required && !("default" in port.schema)))
-    return { ...at, kind: "run" };
-  return { ...at, kind: "default" in port.schema ? "default" : "none" };
 }
 
 /**

@@ -1,6 +1,6 @@
 // The validator's view of the node library: what it must know of a capability, and nothing of where that came from.
 import type { Blueprint } from "@spindle/schemas";
-import type { GraphNode, Plane } from "./graph.ts";
+import type { Plane } from "./graph.ts";
 import type { Port } from "./ports.ts";
 
 export interface Engine {
@@ -58,9 +58,6 @@ export interface Library {
   find(plane: string, service: string): NodeDefinition | undefined;
   all(): readonly NodeDefinition[];
 }
-
-/** What a node of one graph is, its own ports included (`definer`). */
-export type Define = (node: GraphNode) => NodeDefinition | undefined;
 
 /** The engine that `auto` means now: the first live one. None that is not live ever stands in for it. */
 export function autoEngine(definition: NodeDefinition): Engine | undefined {

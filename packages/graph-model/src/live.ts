@@ -1,11 +1,9 @@
 // Which nodes have no live engine: a run of them would wait for a worker that may never come, so it is not accepted.
-import { planRegions, serversOf } from "./comfy/regions.ts";
-import { elementDefinition } from "./definitions.ts";
-import { type Graph, type GraphNode, nodeSettings, nodeTitle } from "./graph.ts";
+import { type Graph, type GraphNode, nodeTitle } from "./graph.ts";
 import { type Issue, issue } from "./issue.ts";
+import type { Level, ResolvedNode } from "./level.ts";
 import { autoEngine, type Engine, type Library, type NodeDefinition } from "./library.ts";
-import { callOrder, definitionGraph } from "./subgraphs.ts";
-import type { Topology } from "./topology.ts";
+import { resolve } from "./resolve.ts";
 
 const REASONS_SHOWN = 3;
 
@@ -20,18 +18,17 @@ export interface NotLive {
  * definition counted once however often it is called on the way.
  */
 export function enginesNotLive(graph: Graph, library: Library): NotLive[] {
-  const { order } = callOrder(graph);
-  const levels = new Map(order.map((name) => [name, definitionGraph(graph, name) as Graph]));
-  const own = new Map([...levels].map(([name, level]) => [name, levelNotLive(level, library).map((found) => inDefinition(name, found))]));
+  const { root, definitions } = resolve(graph, library);
+  const own = new Map([...definitions].map(([name, level]) => [name, levelNotLive(level).map((found) => inDefinition(name, found))]));
   const within = new Map<string, ReadonlySet<string>>(); // the definitions with such nodes that a call of one comes to
-  for (const [name, level] of levels) {
+  for (const [name, level] of definitions) {
     const found = new Set(own.get(name)?.length ? [name] : []);
-    for (const called of calls(level, library)) for (const inner of within.get(called.name) ?? []) found.add(inner);
+    for (const called of calls(level)) for (const inner of within.get(called.name) ?? []) found.add(inner);
     within.set(name, found);
   }
   return [
-    ...levelNotLive(graph, library).map((found) => ({ node: found.place.node as string, issue: found })),
-    ...calls(graph, library).flatMap(({ node, name }) =>
+    ...levelNotLive(root).map((found) => ({ node: found.place.node as string, issue: found })),
+    ...calls(root).flatMap(({ node, name }) =>
       [...(within.get(name) ?? [])].flatMap((inner) => (own.get(inner) ?? []).map((found) => ({ node, issue: found }))),
     ),
   ];
@@ -39,42 +36,37 @@ export function enginesNotLive(graph: Graph, library: Library): NotLive[] {
 
 const inDefinition = (name: string, found: Issue): Issue => ({ ...found, place: { definition: name, ...found.place } });
 
-const calls = (level: Graph, library: Library): { node: string; name: string }[] =>
-  level.nodes.flatMap((node) => {
-    const name = executes(level, node) ? elementDefinition(level, node, library)?.calls : undefined;
-    return name === undefined ? [] : [{ node: node.id, name }];
+const calls = ({ nodes }: Level): { node: string; name: string }[] =>
+  nodes.flatMap((one) => {
+    const name = executes(one) ? one.element?.calls : undefined;
+    return name === undefined ? [] : [{ node: one.node.id, name }];
   });
 
 /** The same of one level, without what its nodes call. */
-export function levelNotLive(graph: Graph, library: Library, shape?: Topology): Issue[] {
-  const hasRegions = graph.nodes.some((node) => node.plane === "comfy");
-  const { groups, groupOf } = hasRegions
-    ? planRegions(graph, library, shape)
-    : { groups: new Map<string, never>(), groupOf: new Map<string, never>() };
-  const inRegions = [...groups.values()].flatMap(({ nodes }: { nodes: readonly string[] }) => {
-    const inside = graph.nodes.filter((node) => nodes.includes(node.id) && executes(graph, node));
+export function levelNotLive(level: Level): Issue[] {
+  const inRegions = level.groups.flatMap((group) => {
+    const inside = level.members(group).filter(executes);
     const [first] = inside;
-    const definition = first && elementDefinition(graph, first, library);
-    if (!first || !definition) return [];
-    const engines = serversOf(graph, nodes, library);
+    if (!first?.element) return [];
+    const engines = [...level.serversOf(group)];
     if (engines.length === 0) return []; // no server at all is an error of its own
-    const named = inside.find((node) => namedEngine(graph, node) !== undefined) ?? first;
-    return whyNotLive(named, { ...definition, engines }, namedEngine(graph, named));
+    const named = inside.find((one) => namedEngine(one) !== undefined) ?? first;
+    return whyNotLive(named.node, { ...first.element, engines }, namedEngine(named));
   });
-  const alone = graph.nodes.flatMap((node) => {
-    const definition = groupOf.has(node.id) || !executes(graph, node) ? undefined : elementDefinition(graph, node, library);
-    return definition ? whyNotLive(node, definition, namedEngine(graph, node)) : [];
-  });
+  const alone: Issue[] = [];
+  for (const one of level.nodes) for (const found of nodeNotLive(one)) alone.push(found);
   return [...alone, ...inRegions];
 }
 
-const executes = (graph: Graph, node: GraphNode): boolean => {
-  const { disabled, pinned } = nodeSettings(graph, node.id);
-  return !disabled && !pinned;
-};
+const NONE: readonly Issue[] = [];
+function nodeNotLive(one: ResolvedNode): readonly Issue[] {
+  if (one.engine?.live || one.group || !one.element || !executes(one)) return NONE;
+  return whyNotLive(one.node, one.element, namedEngine(one));
+}
 
-function namedEngine(graph: Graph, node: GraphNode): string | undefined {
-  const { engine = "auto" } = nodeSettings(graph, node.id);
+const executes = ({ settings: { disabled, pinned } }: ResolvedNode): boolean => !disabled && !pinned;
+
+function namedEngine({ settings: { engine = "auto" } }: ResolvedNode): string | undefined {
   return engine === "auto" ? undefined : engine;
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { canConnect } from "./connect.ts";
-import { definitionOf } from "./definitions.ts";
 import type { Graph } from "./graph.ts";
 import type { Library, NodeDefinition } from "./library.ts";
 import { planGraph } from "./plan.ts";
+import { resolve } from "./resolve.ts";
 import { sampleLibrary } from "./sample-library.testing.ts";
 
 const graph = (arrows: string, more: Partial<Graph> = {}): Graph => {
@@ -63,7 +63,7 @@ describe("ports that the graph makes", () => {
       metadata: { definitions },
     }) as never as Graph;
   const ports = (graph: Graph) => {
-    const found = definitionOf(graph, graph.nodes[1] as never, sampleLibrary);
+    const found = resolve(graph, sampleLibrary).root.nodes[1]?.definition;
     return { in: found?.inputs.map(({ name, type }) => `${name}:${type}`), out: found?.outputs.map(({ name, type }) => `${name}:${type}`) };
   };
   test("[G5, RD1] a call has what its definition asks for and gives", () =>

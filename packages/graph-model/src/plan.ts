@@ -60,14 +60,25 @@ type Draft = Omit<Region, "items" | "predecessors" | "successors" | "parent"> & 
 /** Which nodes of a region run together; groups must leave its items without a cycle. */
 export type Grouping = (region: Region) => readonly Group[];
 
-export function planGraph(graph: Graph, shape: Topology = topology(graph), grouping: Grouping = () => []): Plan {
+/** The loops of a graph, the larger ones around the smaller: all that its plan needs of its wires. */
+export interface Loops {
+  root: Draft;
+  nested: readonly Draft[];
+  problems: readonly LoopProblem[];
+  /** Of each node in the order. */
+  position: ReadonlyMap<string, number>;
+}
+
+export function findLoops(graph: Graph, shape: Topology): Loops {
   const problems: LoopProblem[] = [];
   const drafts: Draft[] = [];
-  const position = new Map(shape.order.map((id, index) => [id, index]));
+  const position = new Map<string, number>();
+  for (const [index, id] of shape.order.entries()) position.set(id, index);
+  const size = shape.incoming.size;
   let walked = 0;
-  for (const edge of graph.edges.filter((one) => isLoopEdge(one) && shape.node.has(one.from) && shape.node.has(one.to))) {
+  for (const edge of graph.edges.filter((one) => isLoopEdge(one) && shape.incoming.has(one.from) && shape.incoming.has(one.to))) {
     const found = draft(shape, position, edge, () => walked++);
-    if (walked > WALKS_PER_NODE * shape.node.size) {
+    if (walked > WALKS_PER_NODE * size) {
       problems.push({ edge, why: `${TOO_DEEP} Too many lie around the same nodes.` });
       break;
     }
@@ -76,9 +87,23 @@ export function planGraph(graph: Graph, shape: Topology = topology(graph), group
     else drafts.push(found);
   }
   const nested = nest(drafts, problems);
-  const root: Draft = { id: "", tail: "", head: "", maxIterations: 1, nodes: new Set([...shape.order, ...shape.node.keys()]) };
+  const nodes = new Set(shape.order.length < size ? [...shape.order, ...shape.incoming.keys()] : shape.order);
+  const root: Draft = { id: "", tail: "", head: "", maxIterations: 1, nodes };
   for (const one of nested) one.parent ??= root;
-  const home = new Map([...shape.node.keys()].map((id) => [id, root]));
+  return { root, nested, problems, position };
+}
+
+/** @param loops of the graph, or of one with the same wires */
+export function planGraph(
+  graph: Graph,
+  shape: Topology = topology(graph),
+  grouping: Grouping = () => [],
+  loops: Loops = findLoops(graph, shape),
+): Plan {
+  const { root, nested, problems, position } = loops;
+  if (nested.length === 0 && shape.order.length === root.nodes.size) return withoutLoops(shape, whole(root, shape), grouping, problems);
+  const home = new Map<string, Draft>();
+  for (const id of shape.incoming.keys()) home.set(id, root);
   for (const one of [...nested].reverse()) for (const id of one.nodes) home.set(id, one); // the innermost one last
   const finished = new Map<Draft, Region>();
   const groups: Group[] = [];
@@ -90,13 +115,14 @@ export function planGraph(graph: Graph, shape: Topology = topology(graph), group
   }
   for (const one of nested) (finished.get(one) as { parent?: Region }).parent = finished.get(one.parent as Draft) as Region;
   const get = (one: Draft) => finished.get(one) as Region;
+  const homes = new Map<string, Region>();
+  for (const [id, one] of home) homes.set(id, get(one));
   return {
     shape,
     root: get(root),
     regions: new Map(nested.map((one) => [one.id, get(one)])),
-    home: new Map([...home].map(([id, one]) => [id, get(one)])),
-    groups: new Map(groups.map((one) => [one.id, one])),
-    groupOf: new Map(groups.flatMap((one) => one.nodes.map((id) => [id, one] as const))),
+    home: homes,
+    ...groupsOf(groups),
     problems,
   };
 }
@@ -201,6 +227,29 @@ function reach(from: string, next: ReadonlyMap<string, ReadonlySet<string>>, wit
   return found;
 }
 
+/** Without loops and cycles the items are the nodes, and what lies between them is the shape's. */
+const whole = (root: Draft, { order, predecessors, successors }: Topology): Region =>
+  ({ ...root, items: order, predecessors, successors }) as Region;
+
+const NO_REGIONS: Plan["regions"] = new Map();
+const NO_GROUPS: Plan["groups"] = new Map();
+
+function withoutLoops(shape: Topology, all: Region, grouping: Grouping, problems: Plan["problems"]): Plan {
+  const groups = grouping(all);
+  const root = groups.length > 0 ? contract(all, groups) : all;
+  const home = new Map<string, Region>();
+  for (const id of shape.order) home.set(id, root);
+  return { shape, root, regions: NO_REGIONS, home, ...groupsOf(groups), problems };
+}
+
+const groupsOf = (groups: readonly Group[]): Pick<Plan, "groups" | "groupOf"> =>
+  groups.length === 0
+    ? { groups: NO_GROUPS, groupOf: NO_GROUPS }
+    : {
+        groups: new Map(groups.map((one) => [one.id, one])),
+        groupOf: new Map(groups.flatMap((one) => one.nodes.map((id) => [id, one] as const))),
+      };
+
 /** Edges between nodes become edges between the items that hold them at this level. */
 function finish(region: Draft, home: ReadonlyMap<string, Draft>, shape: Topology, settled: ReadonlyMap<string, number>): Region {
   const holder = (id: string): string | undefined => {
@@ -209,23 +258,36 @@ function finish(region: Draft, home: ReadonlyMap<string, Draft>, shape: Topology
     while (at && at.parent !== region) at = at.parent;
     return at?.id;
   };
-  const inside = new Set([...region.nodes].filter((id) => settled.has(id)).map(holder)); // in the order of the graph
-  const items = [...inside].filter((id) => id !== undefined);
-  const predecessors = new Map(items.map((id) => [id, new Set<string>()]));
-  const successors = new Map(items.map((id) => [id, new Set<string>()]));
-  for (const id of region.nodes)
+  const predecessors = new Map<string, Set<string>>();
+  const successors = new Map<string, Set<string>>();
+  for (const id of region.nodes) {
+    const item = settled.has(id) ? holder(id) : undefined;
+    if (item === undefined || predecessors.has(item)) continue;
+    predecessors.set(item, new Set());
+    successors.set(item, new Set());
+  }
+  const items = [...predecessors.keys()]; // in the order of the graph
+  for (const id of region.nodes) {
+    const from = holder(id);
+    if (from === undefined) continue;
     for (const next of shape.successors.get(id) ?? []) {
-      const [from, to] = [holder(id), region.nodes.has(next) ? holder(next) : undefined];
-      if (from === undefined || to === undefined || from === to) continue;
+      const to = region.nodes.has(next) ? holder(next) : undefined;
+      if (to === undefined || from === to) continue;
       predecessors.get(to)?.add(from);
       successors.get(from)?.add(to);
     }
+  }
   return { ...region, items: ordered(items, predecessors, successors), predecessors, successors } as Region;
 }
 
 function ordered(items: string[], predecessors: Map<string, Set<string>>, successors: Map<string, Set<string>>): string[] {
-  const open = new Map(items.map((id) => [id, predecessors.get(id)?.size ?? 0]));
-  const order = items.filter((id) => open.get(id) === 0);
+  const open = new Map<string, number>();
+  const order: string[] = [];
+  for (const id of items) {
+    const before = predecessors.get(id)?.size ?? 0;
+    open.set(id, before);
+    if (before === 0) order.push(id);
+  }
   for (let at = 0; at < order.length; at++)
     for (const next of successors.get(order[at] as string) ?? []) {
       const left = (open.get(next) as number) - 1;

@@ -1,7 +1,7 @@
+import type { NodeParts } from "./definitions.ts";
 import type { Graph } from "./graph.ts";
-import { inputSources } from "./inputs.ts";
+import type { InputSource } from "./inputs.ts";
 import { type DeclaredInput, declaredInterface, type PortAddress } from "./interface.ts";
-import type { Define } from "./library.ts";
 import type { Port } from "./ports.ts";
 
 /** A public input with what its port says of it. */
@@ -12,23 +12,23 @@ export interface RunInput extends DeclaredInput {
   description?: string;
 }
 
+interface Level {
+  graph: Graph;
+  nodes: readonly { sources: readonly InputSource[] }[];
+  node(id: string): Pick<NodeParts, "definition"> | undefined;
+}
+
 /** What a run is asked for: the declared inputs first, then each input that nothing in the graph gives. */
-export function runInputs(graph: Graph, define: Define): RunInput[] {
-  const declared = declaredInterface(graph).inputs;
+export function runInputs(level: Level): RunInput[] {
   const found = new Map<string, RunInput>();
-  const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
-  const port = (at: PortAddress): Port | undefined => {
-    const node = nodes.get(at.node);
-    return node && define(node)?.inputs.find((one) => one.name === at.port);
-  };
-  for (const input of declared) {
+  const port = (at: PortAddress): Port | undefined => level.node(at.node)?.definition?.inputs.find((one) => one.name === at.port);
+  for (const input of declaredInterface(level.graph).inputs) {
     const target = input.to.map(port).find((one) => one !== undefined);
     found.set(input.name, { ...input, ...shapeOf(target) });
   }
-  for (const source of inputSources(graph, define)) {
-    if (source.kind !== "run" || found.has(source.port.name)) continue;
-    found.set(source.port.name, { name: source.port.name, label: source.port.label, to: [], ...shapeOf(source.port) });
-  }
+  for (const { sources } of level.nodes)
+    for (const { kind, port } of sources)
+      if (kind === "run" && !found.has(port.name)) found.set(port.name, { name: port.name, label: port.label, to: [], ...shapeOf(port) });
   return [...found.values()];
 }
 

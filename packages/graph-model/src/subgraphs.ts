@@ -12,12 +12,12 @@ const record = (value: unknown): Record<string, unknown> =>
 const definitionsOf = (graph: Graph): Record<string, unknown> => record(graph.metadata?.definitions);
 
 export const definitionNames = (graph: Graph): string[] => Object.keys(definitionsOf(graph));
-export const hasDefinition = (graph: Graph, name: string): boolean => Object.hasOwn(definitionsOf(graph), name);
+/** What stands in the document; the same object as long as it is not edited. */
+export const writtenDefinition = (graph: Graph, name: string): unknown => definitionsOf(graph)[name];
+const hasDefinition = (graph: Graph, name: string): boolean => Object.hasOwn(definitionsOf(graph), name);
 
 export const calledName = (node: GraphNode): string | undefined =>
   node.service === CALL && typeof node.params?.definition === "string" ? node.params.definition : undefined;
-
-export const writtenDefinition = (graph: Graph, name: string): unknown => definitionsOf(graph)[name];
 
 /** A definition as it is written, to be checked against the schema of a graph. */
 export function definitionDocument(graph: Graph, name: string): unknown {
@@ -34,22 +34,27 @@ export function definitionDocument(graph: Graph, name: string): unknown {
   };
 }
 
-type Body = Pick<Graph, "nodes" | "edges">;
+interface Body extends Pick<Graph, "nodes" | "edges"> {
+  /** Whether the definition is one by the schema of a graph. */
+  isWhole: boolean;
+}
 const bodies = new WeakMap<object, Map<string, Body>>();
+const NO_BODY: Body = { nodes: [] as never, edges: [], isWhole: false };
 
 /** The nodes and edges of a definition that have the shape of some; what has not is an issue, and every reader goes without it. */
 function bodyOf(graph: Graph, name: string): Body {
-  const definitions = definitionsOf(graph);
-  const known = bodies.get(definitions) ?? new Map<string, Body>();
-  bodies.set(definitions, known);
-  const found = known.get(name);
-  if (found) return found;
+  const raw = writtenDefinition(graph, name);
+  if (raw === null || typeof raw !== "object") return NO_BODY;
+  const known = bodies.get(raw)?.get(name);
+  if (known) return known;
   const document = definitionDocument(graph, name);
-  const { nodes, edges } = validateGraph(document) ? document : wellFormed(record(document));
-  const body = { nodes, edges };
-  known.set(name, body);
+  const body = validateGraph(document) ? { nodes: document.nodes, edges: document.edges, isWhole: true } : wellFormed(record(document));
+  bodies.set(raw, (bodies.get(raw) ?? new Map()).set(name, body));
   return body;
 }
+
+/** Whether a definition has the schema of a graph. */
+export const isWholeDefinition = (graph: Graph, name: string): boolean => bodyOf(graph, name).isWhole;
 
 function wellFormed({ nodes, edges }: Record<string, unknown>): Body {
   const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
@@ -58,19 +63,23 @@ function wellFormed({ nodes, edges }: Record<string, unknown>): Body {
   return {
     nodes: list(nodes).filter((one) => fits({ nodes: [one], edges: [] })) as Graph["nodes"],
     edges: list(edges).filter((one) => fits({ nodes: [some], edges: [one] })) as Graph["edges"],
+    isWhole: false,
   };
 }
 
-/** A definition as a graph of its own; it sees the other definitions and, under its own, the context of the whole. */
+/** A definition as a graph of its own; its context lies over that of the whole (SPEC RD2). The other definitions are not in it. */
 export function definitionGraph(graph: Graph, name: string): Graph | undefined {
   if (!hasDefinition(graph, name)) return undefined;
-  const raw = record(definitionsOf(graph)[name]);
+  const raw = record(writtenDefinition(graph, name));
+  const { definitions: _, ...metadata } = record(raw.metadata);
+  const { nodes, edges } = bodyOf(graph, name);
   return {
     schema: "langgraph.v1",
     workflowId: name,
     context: { ...graph.context, ...record(raw.context) },
-    ...bodyOf(graph, name),
-    metadata: { ...record(raw.metadata), definitions: graph.metadata?.definitions },
+    nodes,
+    edges,
+    metadata,
   };
 }
 

@@ -2,8 +2,6 @@
 
 import dagre from "@dagrejs/dagre";
 import {
-  chosenEngine,
-  definitionOf,
   edgeId,
   edgeMetadata,
   type Graph,
@@ -11,10 +9,11 @@ import {
   type Issue,
   isLoopEdge,
   type Library,
+  type NodeDefinition,
   nodePosition,
-  nodeSettings,
   type Port,
   type Position,
+  resolve,
 } from "@spindle/graph-model";
 import type { Edge } from "@xyflow/react";
 import type { CardNode } from "./node-card";
@@ -29,10 +28,11 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
     const port = edgeMetadata(edge).targetPort;
     if (port) wired.set(edge.to, [...(wired.get(edge.to) ?? []), port]);
   }
-  return graph.nodes.map((node) => {
-    const definition = definitionOf(graph, node, library);
-    const engine = definition && chosenEngine(definition, nodeSettings(graph, node.id).engine);
-    const problem = issues.find((one) => stopsRun(one) && one.place.node === node.id && one.code !== "graph.cycle")?.message;
+  const problems = new Map<string, string>(); // the first of each node
+  for (const { place, message } of issues.filter((one) => stopsRun(one) && one.code !== "graph.cycle"))
+    if (place.node !== undefined && !problems.has(place.node)) problems.set(place.node, message);
+  return resolve(graph, library).root.nodes.map(({ node, definition, engine }) => {
+    const problem = problems.get(node.id);
     return {
       id: node.id,
       type: "card",
@@ -62,14 +62,16 @@ function portsByWires(graph: Graph, id: string): { inputs: Port[]; outputs: Port
 }
 
 export function toEdges(graph: Graph, library: Library): Edge[] {
-  const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
+  const level = resolve(graph, library).root;
   return graph.edges.map((edge, index) => {
     const { sourcePort, targetPort } = edgeMetadata(edge);
     const label = edgeLabel(edge);
-    const source = nodes.get(edge.from);
-    const type = source && definitionOf(graph, source, library)?.outputs.find((port) => port.name === sourcePort)?.type;
+    const source = level.node(edge.from)?.definition;
+    const type = source?.outputs.find((port) => port.name === sourcePort)?.type;
     const ports =
-      sourcePort && targetPort ? { sourceHandle: sourcePort, targetHandle: targetPort } : firstPorts(graph, library, edge.from, edge.to);
+      sourcePort && targetPort
+        ? { sourceHandle: sourcePort, targetHandle: targetPort }
+        : firstPorts(source, level.node(edge.to)?.definition);
     return {
       id: edgeId(edge, index),
       source: edge.from,
@@ -101,12 +103,8 @@ export function edgeLabel(edge: GraphEdge): string {
 }
 
 /** An edge that only orders two nodes is drawn between their first ports. */
-function firstPorts(graph: Graph, library: Library, from: string, to: string): { sourceHandle?: string; targetHandle?: string } {
-  const ports = (id: string, side: "inputs" | "outputs") => {
-    const node = graph.nodes.find((one) => one.id === id);
-    return node && definitionOf(graph, node, library)?.[side][0]?.name;
-  };
-  const [source, target] = [ports(from, "outputs"), ports(to, "inputs")];
+function firstPorts(from: NodeDefinition | undefined, to: NodeDefinition | undefined): { sourceHandle?: string; targetHandle?: string } {
+  const [source, target] = [from?.outputs[0]?.name, to?.inputs[0]?.name];
   return { ...(source ? { sourceHandle: source } : {}), ...(target ? { targetHandle: target } : {}) };
 }
 

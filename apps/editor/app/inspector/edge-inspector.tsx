@@ -1,14 +1,5 @@
 // An edge: when it is followed, whether it repeats what lies before it, whether it fans a list out.
-import {
-  definitionOf,
-  edgeId,
-  edgeMetadata,
-  type Graph,
-  type GraphEdge,
-  type Library,
-  nodeTitle,
-  whyNoCondition,
-} from "@spindle/graph-model";
+import { edgeId, edgeMetadata, type Graph, type GraphEdge, type Level, type Library, nodeTitle, resolve } from "@spindle/graph-model";
 import { type EdgeChange, remove, setEdge } from "@spindle/graph-model/shared-doc";
 import { Spline, Trash2 } from "lucide-react";
 import type * as Y from "yjs";
@@ -24,6 +15,8 @@ const KINDS = [
 export function EdgeInspector({ doc, graph, library, id }: { doc: Y.Doc; graph: Graph; library: Library; id: string }) {
   const edge = graph.edges.find((one, index) => edgeId(one, index) === id);
   if (!edge) return null;
+  const level = resolve(graph, library).root;
+  const title = (node: string): string => nodeTitle(level.node(node)?.node ?? { id: node });
   const change = (next: EdgeChange) => setEdge(doc, ME, id, next);
   const { when, loop, map, sourcePort, targetPort } = edgeMetadata(edge);
   return (
@@ -32,7 +25,7 @@ export function EdgeInspector({ doc, graph, library, id }: { doc: Y.Doc; graph: 
         <Spline size={16} className="t2" />
         <div className="grow">
           <h2 className="cut">
-            {title(graph, edge.from)} to {title(graph, edge.to)}
+            {title(edge.from)} to {title(edge.to)}
           </h2>
           <div className="t3 t11 mono cut">{sourcePort && targetPort ? `${sourcePort} to ${targetPort}` : "order only, by name"}</div>
         </div>
@@ -55,12 +48,12 @@ export function EdgeInspector({ doc, graph, library, id }: { doc: Y.Doc; graph: 
               </option>
             ))}
           </select>
-          <Row label="and" problem={when === undefined ? undefined : whyNoCondition(when)}>
+          <Row label="and" problem={level.condition(edge)?.fault}>
             <Widget
               label="Condition"
               schema={{ type: "string", maxLength: 1000 }}
               value={when}
-              placeholder={edge.kind === "on_failure" ? 'error.class == "transient"' : conditionExample(graph, library, edge)}
+              placeholder={edge.kind === "on_failure" ? 'error.class == "transient"' : conditionExample(level, edge)}
               onChange={(value) => change({ when: (value as string | undefined) ?? null })}
             />
           </Row>
@@ -77,16 +70,14 @@ export function EdgeInspector({ doc, graph, library, id }: { doc: Y.Doc; graph: 
                 onChange={(value) => change({ loop: { maxIterations: Number(value ?? 1) } })}
               />
             </Row>
-            <p className="t3 t12">
-              Goes back to {title(graph, edge.to)} while this edge is followed. What comes after sees the last visit.
-            </p>
+            <p className="t3 t12">Goes back to {title(edge.to)} while this edge is followed. What comes after sees the last visit.</p>
           </section>
         )}
-        {map && <MapSection map={map} change={change} to={title(graph, edge.to)} />}
+        {map && <MapSection map={map} change={change} to={title(edge.to)} />}
         {!loop && !map && sourcePort && targetPort && (
           <section className="sect">
             <button type="button" className="btn" onClick={() => change({ map: {} })}>
-              Run {title(graph, edge.to)} for each element
+              Run {title(edge.to)} for each element
             </button>
           </section>
         )}
@@ -125,10 +116,7 @@ function MapSection({ map, change, to }: { map: { limit?: number; tolerate?: num
   );
 }
 
-const title = (graph: Graph, id: string): string => nodeTitle(graph.nodes.find((one) => one.id === id) ?? ({ id } as never));
-
-function conditionExample(graph: Graph, library: Library, edge: GraphEdge): string {
-  const node = graph.nodes.find((one) => one.id === edge.from);
-  const port = edgeMetadata(edge).sourcePort ?? (node && definitionOf(graph, node, library)?.outputs[0]?.name) ?? "score";
+function conditionExample(level: Level, edge: GraphEdge): string {
+  const port = edgeMetadata(edge).sourcePort ?? level.node(edge.from)?.definition?.outputs[0]?.name ?? "score";
   return `output.${port} != ""`;
 }

@@ -1,13 +1,12 @@
 import {
-  definer,
-  definitionOf,
   type Graph,
   type InputSource,
-  inputSources,
+  type Level,
   type Library,
   type NodeDefinition,
-  nodeSettings,
   nodeTitle,
+  type ResolvedNode,
+  resolve,
   whyInvalid,
   words,
 } from "@spindle/graph-model";
@@ -35,9 +34,10 @@ interface Props {
 type Part = "to" | "from" | "only";
 
 export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRun(of: Part): void }) {
-  const node = graph.nodes.find((one) => one.id === id);
-  if (!node) return null;
-  const definition = definitionOf(graph, node, library);
+  const level = resolve(graph, library).root;
+  const resolved = level.node(id);
+  if (!resolved) return null;
+  const { node, definition } = resolved;
   return (
     <>
       <div className="head">
@@ -76,7 +76,7 @@ export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRu
         </Tabs.List>
         <Tabs.Content value="settings" className="scroll">
           {definition ? (
-            <Settings key={id} doc={doc} graph={graph} library={library} id={id} definition={definition} />
+            <Settings key={id} doc={doc} level={level} resolved={resolved} definition={definition} />
           ) : (
             <p className="sect c-bad t12">{node.service} is not in the library. Replace the node, or start a worker that offers it.</p>
           )}
@@ -94,11 +94,17 @@ export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRu
   );
 }
 
-function Settings({ doc, graph, library, id, definition }: Props & { definition: NodeDefinition }) {
-  const node = graph.nodes.find((one) => one.id === id);
-  const settings = nodeSettings(graph, id);
-  const sources = inputSources(graph, definer(graph, library)).filter((one) => one.node.id === id);
-  const params = node?.params ?? {};
+interface SettingsProps {
+  doc: Y.Doc;
+  level: Level;
+  resolved: ResolvedNode;
+  definition: NodeDefinition;
+}
+
+function Settings({ doc, level, resolved, definition }: SettingsProps) {
+  const { node, settings, sources } = resolved;
+  const { id } = node;
+  const params = node.params ?? {};
   const set = (name: string) => (value: unknown) => setParam(doc, ME, id, name, value);
   return (
     <>
@@ -135,7 +141,7 @@ function Settings({ doc, graph, library, id, definition }: Props & { definition:
               label={source.port.label}
               hint={source.port.description}
               required={source.port.required}
-              from={whereFrom(graph, source)}
+              from={whereFrom(level, source)}
             >
               {source.kind !== "wire" && (
                 <Widget
@@ -162,13 +168,13 @@ function Settings({ doc, graph, library, id, definition }: Props & { definition:
           />
         </Row>
       </section>
-      <NodeControl doc={doc} graph={graph} id={id} />
+      <NodeControl doc={doc} graph={level.graph} id={id} />
     </>
   );
 }
 
-function whereFrom(graph: Graph, source: InputSource): string | undefined {
-  const title = (id: string) => nodeTitle(graph.nodes.find((one) => one.id === id) ?? ({ id } as never));
+function whereFrom(level: Level, source: InputSource): string | undefined {
+  const title = (id: string) => nodeTitle(level.node(id)?.node ?? { id });
   if (source.kind === "wire") return `from ${title(source.from)}`;
   if (source.kind === "upstream") return `by name, from ${title(source.from)}`;
   if (source.kind === "interface") return "from the run";

@@ -39,7 +39,7 @@ export function RunInputsForm({
   onChange,
   failed,
 }: {
-  inputs: RunInput[];
+  inputs: readonly RunInput[];
   values: Values;
   onChange(name: string, value: unknown): void;
   failed: { name: string; message: string } | undefined;

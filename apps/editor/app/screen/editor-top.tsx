@@ -1,4 +1,4 @@
-import { chosenEngine, definitionOf, type Library, nodeSettings } from "@spindle/graph-model";
+import { type Library, resolve } from "@spindle/graph-model";
 import { useQueryClient } from "@tanstack/react-query";
 import {
   Check,
@@ -56,10 +56,7 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
       .mutate({ id, name: next })
       .then(() => client.invalidateQueries({ queryKey: trpc.graphs.get.queryKey({ id }) }), toastError);
   };
-  const drafts = shared?.graph.nodes.some((node) => {
-    const definition = definitionOf(shared.graph, node, library);
-    return definition && chosenEngine(definition, nodeSettings(shared.graph, node.id).engine)?.draft;
-  });
+  const drafts = shared && resolve(shared.graph, library).root.nodes.some(({ engine }) => engine?.draft);
   const forget = () =>
     void api.runs.clearCache
       .mutate({ graphId: id })

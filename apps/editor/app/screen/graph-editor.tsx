@@ -1,17 +1,7 @@
 // Everything on the canvas page, put together.
 
 import { useNavigate } from "@remix-run/react";
-import {
-  definer,
-  enginesNotLive,
-  type Graph,
-  hasErrors,
-  type Library,
-  type NodeDefinition,
-  type RunInput,
-  runInputs,
-  validate,
-} from "@spindle/graph-model";
+import { enginesNotLive, hasErrors, type NodeDefinition, type RunInput, resolve, resolver, validate } from "@spindle/graph-model";
 import { normalise } from "@spindle/graph-model/shared-doc";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
@@ -42,6 +32,7 @@ import { DocumentNotices } from "./document-notices";
 import { EditorTop } from "./editor-top";
 
 const NO_ISSUES: never[] = [];
+const NO_INPUTS: readonly RunInput[] = [];
 const NOTHING = selectionOf({});
 
 export function GraphEditor({ id }: { id: string }) {
@@ -64,12 +55,15 @@ export function GraphEditor({ id }: { id: string }) {
   useRun(runId);
 
   const graph = shared?.graph;
+  const resolveNext = useMemo(() => resolver(library), [library]);
+  // Everything on the page asks for this graph with this library, and finds what is worked out here.
+  if (graph && loaded) resolveNext(graph);
   const issues = useMemo(
     () => (graph && loaded && graph.nodes.length > 0 ? [...validate(graph, library), ...(shared?.issues ?? [])] : NO_ISSUES),
     [graph, library, loaded, shared?.issues],
   );
   const [notLive] = useMemo(() => (graph && loaded ? enginesNotLive(graph, library) : []), [graph, library, loaded]);
-  const inputs = useMemo(() => (graph && loaded ? inputsOf(graph, library) : []), [graph, library, loaded]);
+  const inputs = graph && loaded ? resolve(graph, library).root.inputs : NO_INPUTS;
   const jump = (node: string) => {
     setFocus({ id: node, at: Date.now() });
     setSelection(selectionOf({ nodes: [node] }));
@@ -85,7 +79,7 @@ export function GraphEditor({ id }: { id: string }) {
     if (!shared) return;
     // What is being typed counts, and the run reads the server's document.
     flushTyping();
-    const now = inputsOf(normalise(shared.doc).graph, library);
+    const now = resolveNext(normalise(shared.doc).graph).root.inputs;
     const missing = missingInput(now, latestValues());
     if (missing) return ask(missing.name, `${missing.label} is needed.`);
     if (!shared.online) return toast("bad", "Offline: a run needs the server. Press Run again when you are back.");
@@ -222,8 +216,6 @@ export function GraphEditor({ id }: { id: string }) {
     </div>
   );
 }
-
-const inputsOf = (graph: Graph, library: Library): RunInput[] => runInputs(graph, definer(graph, library));
 
 /** Of the values kept in this browser, those that the graph asks for. */
 const given = (inputs: readonly RunInput[], values: Values): Values =>

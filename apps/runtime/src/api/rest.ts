@@ -1,5 +1,5 @@
 // The plain HTTP calls: the seed's, and one per template and graph, made from their interface (DESIGN G4).
-import { definer, exportJson, exportMermaid, exportRegion, hasErrors, readAnyText, runInputs, validate } from "@spindle/graph-model";
+import { exportJson, exportMermaid, exportRegion, hasErrors, readAnyText, resolve, validate } from "@spindle/graph-model";
 import { SEED_JOB_STATUS } from "@spindle/schemas";
 import express, { type Request, Router } from "express";
 import { exportTypeScript } from "../export/typescript.ts";
@@ -53,7 +53,7 @@ export function restRoutes(services: Services): Router {
       const { graph, issues } = readAnyText(form.fields.graph ?? "", library.library());
       if (!graph) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
       const { graph: _, title, ...fields } = form.fields;
-      const given = values({ files: form.files, fields }, runInputs(graph, definer(graph, library.library())));
+      const given = values({ files: form.files, fields }, resolve(graph, library.library()).root.inputs);
       if (isDry(request)) return void response.json({ plan: await plans.plan(graph, given, optionsOf(request)) });
       response.status(202).json({
         run: await runs.start(graph, given, {

@@ -3,7 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { definer, type RunInput, readGraphText, runInputs } from "@spindle/graph-model";
+import { type RunInput, readGraphText, resolve } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
 import { type ArtifactRef, type CombinedManifest, isEndedRunState, validateArtifactRef } from "@spindle/schemas";
 import { SingleBar } from "cli-progress";
@@ -56,8 +56,8 @@ export async function run(graph: string, options: Options): Promise<number> {
     let path = `/api/templates/${encodeURIComponent(graph)}/runs?${asked.join("&")}`;
     if (read?.graph && text !== undefined) {
       const manifest = (await (await call(`${server.url}/api/capabilities`)).json()) as CombinedManifest;
-      const kinds = runInputs(read.graph, definer(read.graph, makeLibrary(manifest.capabilities)))
-        .filter((one: RunInput) => form.get(one.name) instanceof Blob)
+      const kinds = resolve(read.graph, makeLibrary(manifest.capabilities))
+        .root.inputs.filter((one: RunInput) => form.get(one.name) instanceof Blob)
         .map((one) => `kind.${encodeURIComponent(one.name)}=${encodeURIComponent(one.type)}`);
       form.set("graph", text);
       form.set("title", basename(graph));

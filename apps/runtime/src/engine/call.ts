@@ -1,8 +1,8 @@
 // `graph.call` (DESIGN G5): a definition runs inside a node run, as a level of its own.
 import { nodeTitle } from "@spindle/graph-model";
-import { rootScope, type Scope } from "./level.ts";
 import { runOutputs } from "./outputs.ts";
 import type { Decided, DecidedRow, Running } from "./running.ts";
+import { rootScope, type Scope } from "./scope.ts";
 
 export async function callDefinition(run: Running, name: string, row: DecidedRow, values: Record<string, unknown>): Promise<void> {
   const calling =
@@ -10,7 +10,7 @@ export async function callDefinition(run: Running, name: string, row: DecidedRow
       ? await run.change(row, { change: "begin", input: values, body: { engine: row.engine, draft: row.draft, definition: name } })
       : row;
   if (calling.state !== "running") return;
-  const scope = rootScope(run.levels.of(name), `${row.path}/`, calling.input ?? values);
+  const scope = rootScope(run.resolved.level(name), `${row.path}/`, calling.input ?? values);
   await run.enter(scope);
   await run.driveScope(scope);
   const results = run.results(scope);
@@ -21,7 +21,7 @@ export async function callDefinition(run: Running, name: string, row: DecidedRow
     }));
   const [failed] = unhandled(run, results);
   if (failed) {
-    const node = scope.level.plan.shape.node.get(failed.row.node_id);
+    const node = scope.level.node(failed.row.node_id)?.node;
     const error = {
       class: "user" as const,
       code: "call.failed",
@@ -40,4 +40,4 @@ export function unhandled(run: Running, results: readonly Decided[]): Decided[] 
 }
 
 export const scopeOutputs = (run: Running, scope: Scope): Record<string, unknown> =>
-  runOutputs(scope.level.graph, (id) => run.lookup(scope, id)?.output ?? undefined);
+  runOutputs(scope.level, (id) => run.lookup(scope, id)?.output ?? undefined);

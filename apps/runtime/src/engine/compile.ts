@@ -3,8 +3,8 @@
 // with its body as a subgraph per visit. LangGraph drives; it decides nothing and carries no data.
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { Annotation, START, StateGraph } from "@langchain/langgraph";
-import type { Plan, Region } from "@spindle/graph-model";
-import { type Level, type Scope, visitScope } from "./level.ts";
+import type { Level, Plan, Region } from "@spindle/graph-model";
+import { type Scope, visitScope } from "./scope.ts";
 
 const Visits = Annotation.Root({
   visits: Annotation<Record<string, number>>({ reducer: (a, b) => ({ ...a, ...b }), default: () => ({}) }),

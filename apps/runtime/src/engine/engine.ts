@@ -1,7 +1,7 @@
 // Accepts runs, owns them by a lease, drives them, and takes over those whose runtime is gone (DESIGN E9).
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Graph, Library } from "@spindle/graph-model";
+import { type Graph, type Library, type Resolved, resolve } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import { crashPoint } from "@spindle/task-bus";
 import type { Timings } from "../config.ts";
@@ -14,7 +14,6 @@ import type { LiveBoard } from "../tasks/live.ts";
 import { scopeOutputs, unhandled } from "./call.ts";
 import { RunExecution } from "./execution.ts";
 import { freezeNodes, rootNodes } from "./freeze.ts";
-import { Levels } from "./level.ts";
 import type { NodePlane } from "./node-plane.ts";
 import { Reuse } from "./reuse.ts";
 import { type ExecutionParts, Parked, RunTooLarge } from "./running.ts";
@@ -43,7 +42,7 @@ export interface RunRequest {
   submitter?: string;
 }
 
-const LEVELS_KEPT = 50;
+const REVISIONS_KEPT = 50;
 /** After an outage in the middle of a run it is driven again, from its rows. */
 const OUTAGE_MS = 500;
 
@@ -57,7 +56,8 @@ function whyEnded(error: unknown): { code: string; message: string } {
 
 export class Engine {
   private readonly executions = new Map<string, RunExecution>();
-  private readonly levels = new Map<string, { library: Library; levels: Levels }>();
+  /** By revision. */
+  private readonly resolved = new Map<string, Resolved>();
   private readonly drives = new Set<Promise<void>>();
   private readonly begun = new Set<string>();
   /** Runs that the database calls this runtime's and that nothing here drives, since when. */
@@ -84,7 +84,13 @@ export class Engine {
     const id = randomUUID();
     const library = this.options.library();
     const { revision, graphId = null, title, template, inputs, options = {}, submitter = "" } = request;
-    assertNow(await whyNotNow(request.graph, library, new Reuse(this.options.record, { id, graph_id: graphId, options }, request.graph)));
+    assertNow(
+      await whyNotNow(
+        request.graph,
+        library,
+        new Reuse(this.options.record, { id, graph_id: graphId, options }, resolve(request.graph, library).root.plan),
+      ),
+    );
     const engines = freezeNodes(request.graph, library);
     // Its own from the start: nobody has to find it first.
     const owner = this.stopped ? undefined : this.options.owner;
@@ -216,30 +222,30 @@ export class Engine {
   /** @param rows its node runs, where they are known */
   private async drive(run: RunRow, rows?: NodeRunRow[]): Promise<void> {
     const { record, live } = this.options;
-    const levels = await patient(() => this.levelsOf(run.revision_id));
+    const resolved = await patient(() => this.resolvedOf(run.revision_id));
     if (run.state === "queued") await patient(() => record.changeRun(run, "start"));
     run.state = "running";
-    for (let again = await this.driveOnce(run, levels, rows); again; ) again = await this.driveOnce(run, levels);
+    for (let again = await this.driveOnce(run, resolved, rows); again; ) again = await this.driveOnce(run, resolved);
     setTimeout(() => live.forget(run.id), 5000).unref();
   }
 
   /** What is worked out of a revision is worked out once: a template runs often. */
-  private async levelsOf(revision: string): Promise<Levels> {
+  private async resolvedOf(revision: string): Promise<Resolved> {
     const library = this.options.library();
-    const known = this.levels.get(revision);
-    if (known?.library === library) return known.levels;
+    const known = this.resolved.get(revision);
+    if (known?.library === library) return known;
     const { document } = await this.options.db.prisma.revision.findUniqueOrThrow({ where: { id: revision } });
-    const levels = new Levels(document as unknown as Graph, library);
-    if (this.levels.size >= LEVELS_KEPT) this.levels.delete(this.levels.keys().next().value as string);
-    this.levels.set(revision, { library, levels });
-    return levels;
+    const resolved = resolve(document as unknown as Graph, library);
+    if (this.resolved.size >= REVISIONS_KEPT) this.resolved.delete(this.resolved.keys().next().value as string);
+    this.resolved.set(revision, resolved);
+    return resolved;
   }
 
   /** True if it is to be driven again: it was about to rest when somebody answered. */
-  private async driveOnce(run: RunRow, levels: Levels, known?: NodeRunRow[]): Promise<boolean> {
+  private async driveOnce(run: RunRow, resolved: Resolved, known?: NodeRunRow[]): Promise<boolean> {
     const { parts, record, decisions } = this.options;
     const rows = known ?? (await patient(() => record.nodeRuns(run.id)));
-    const execution = new RunExecution({ ...parts, record, decisions }, run, levels, rows);
+    const execution = new RunExecution({ ...parts, record, decisions }, run, resolved, rows);
     this.executions.set(run.id, execution);
     try {
       await execution.drive();

@@ -1,7 +1,7 @@
 // One run in this process. Settling is single-flight per path and the only place where anything happens; whoever asks first
 // (LangGraph, or the look-ahead when a predecessor is decided) starts it, and the record decides what it means.
 import { AsyncResource } from "node:async_hooks";
-import { itemNodes, LIMITS, nodeSettings, type Region } from "@spindle/graph-model";
+import { itemNodes, LIMITS, type Region, type Resolved } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import pLimit from "p-limit";
 import type { AnyChange, NodeMove } from "../record/changes.ts";
@@ -11,18 +11,17 @@ import { compile, type Driven } from "./compile.ts";
 import { asRegion } from "./freeze.ts";
 import { GroupStep } from "./group-step.ts";
 import { Judge, type Visits } from "./judge.ts";
-import { type Levels, rootScope, type Scope, visitScope } from "./level.ts";
 import { Cancelled } from "./node-plane.ts";
 import { NodeStep } from "./node-step.ts";
 import { Reuse } from "./reuse.ts";
 import { type Decided, type DecidedRow, type ExecutionParts, Parked, type Running, RunTooLarge } from "./running.ts";
+import { rootScope, type Scope, visitScope } from "./scope.ts";
 
 const CANCELS_AT_ONCE = 16;
 
 const COMFY = "comfy";
 
 export class RunExecution implements Running, Driven, Visits {
-  readonly levels: Levels;
   readonly reuse: Reuse;
   readonly root: Scope;
   readonly judge: Judge = new Judge(this);
@@ -52,14 +51,13 @@ export class RunExecution implements Running, Driven, Visits {
   constructor(
     readonly parts: ExecutionParts,
     readonly run: RunRow,
-    levels: Levels,
+    readonly resolved: Resolved,
     rows: readonly DecidedRow[],
     /** False only in tests: then LangGraph alone starts nodes. */
     private readonly lookAhead = true,
   ) {
-    this.levels = levels;
-    this.reuse = new Reuse(parts.record, run, levels.root.graph);
-    this.root = rootScope(this.levels.root, "", run.inputs);
+    this.reuse = new Reuse(parts.record, run, resolved.root.plan);
+    this.root = rootScope(resolved.root, "", run.inputs);
     this.rows = new Map(rows.map((row) => [row.path, row]));
   }
 
@@ -166,9 +164,9 @@ export class RunExecution implements Running, Driven, Visits {
 
   /** The row that is to be made for a node at a path; `asOne` for a node that only gathers what its elements or its subgraph give. */
   fresh(scope: Scope, id: string, path: string, element = false): NewNodeRun {
-    const { level } = scope;
-    const frozen = this.run.engines[level.name]?.[id] as FrozenNode;
-    const gathers = (level.mapped.has(id) && !element) || level.definition.get(id)?.calls !== undefined;
+    const frozen = this.run.engines[scope.level.name]?.[id] as FrozenNode;
+    const node = scope.level.node(id);
+    const gathers = (node?.mapped !== undefined && !element) || node?.element?.calls !== undefined;
     const own = element && frozen.plane === COMFY ? asRegion(frozen) : frozen;
     return { ...own, ...(gathers ? { plane: "node", timeoutSeconds: 0 } : {}), nodeId: id, path };
   }
@@ -234,7 +232,7 @@ export class RunExecution implements Running, Driven, Visits {
   async conclude(scope: Scope, id: string): Promise<void> {
     const path = scope.prefix + id;
     const row = this.rows.get(path) as DecidedRow;
-    if (nodeSettings(scope.level.graph, id).breakpoint === "after" && row.state === "succeeded" && !row.passed && !this.cancelled)
+    if (scope.level.node(id)?.settings.breakpoint === "after" && row.state === "succeeded" && !row.passed && !this.cancelled)
       await this.steps.holdAfter(row);
     this.keep(scope, path);
   }

@@ -1,9 +1,9 @@
 // `map` (DESIGN E6, SPEC RM): one node run that gathers, one for each element of the list, in the list's order.
 import { edgeMetadata, nodeTitle } from "@spindle/graph-model";
 import pLimit from "p-limit";
-import type { Scope } from "./level.ts";
 import type { NodeStep } from "./node-step.ts";
 import type { DecidedRow, Running } from "./running.ts";
+import type { Scope } from "./scope.ts";
 
 const MAX_ELEMENTS = 10_000;
 
@@ -29,7 +29,7 @@ export async function mapOver(
       ? await run.change(row, { change: "begin", input: values, body: { engine: row.engine, draft: row.draft, elements: list.length } })
       : row;
   if (gathering.state !== "running") return;
-  const { limit, tolerate = 0 } = Object(edgeMetadata(scope.level.mapped.get(id) as never).map) as { limit?: number; tolerate?: number };
+  const { limit, tolerate = 0 } = Object(edgeMetadata(scope.level.node(id)?.mapped as never).map) as { limit?: number; tolerate?: number };
   await run.ensure(list.map((_, index) => run.fresh(scope, id, `${row.path}#${index}`, true)));
   const atOnce = pLimit(limit ?? Math.max(1, list.length));
   const rows = await Promise.all(
@@ -45,7 +45,7 @@ export async function mapOver(
     return steps.set(gathering, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
   const failed = rows.filter((one) => one.state !== "succeeded");
   if (failed.length > tolerate) {
-    const node = scope.level.plan.shape.node.get(id);
+    const node = scope.level.node(id)?.node;
     const first = rows.indexOf(failed[0] as DecidedRow);
     const why = String(failed[0]?.error?.message ?? failed[0]?.state);
     return steps.fail(
@@ -54,7 +54,7 @@ export async function mapOver(
       `${failed.length} of ${list.length} elements of ${node ? nodeTitle(node) : id} failed; ${tolerate} are tolerated. Element ${first + 1}: ${why}`,
     );
   }
-  const ports = scope.level.definition.get(id)?.outputs.map((one) => one.name) ?? [];
+  const ports = scope.level.node(id)?.element?.outputs.map((one) => one.name) ?? [];
   const output = Object.fromEntries(ports.map((name) => [name, rows.map((one) => one.output?.[name] ?? null)]));
   await steps.set(gathering, { change: "succeed", output, body: { failed: failed.length } });
 }

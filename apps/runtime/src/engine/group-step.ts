@@ -5,9 +5,9 @@ import { isEndedNodeState, type RegionInput } from "@spindle/schemas";
 import type { NodeMove } from "../record/changes.ts";
 import { cacheKey, isCacheable, whyRegionRuns } from "./cache-key.ts";
 import { whyUnfit } from "./check-input.ts";
-import type { Scope } from "./level.ts";
 import type { NodeStep } from "./node-step.ts";
 import type { DecidedRow, Running } from "./running.ts";
+import type { Scope } from "./scope.ts";
 
 type Values = Record<string, unknown>;
 
@@ -44,14 +44,7 @@ export class GroupStep {
     const values = await this.prepare(scope, group);
     if (this.run.cancelled) return;
     this.given.set(row.path, values);
-    const { level } = scope;
-    const input = regionInput({
-      graph: level.graph,
-      define: (node) => level.definition.get(node.id),
-      values,
-      inside: group.nodes,
-      shape: level.plan.shape,
-    });
+    const input = regionInput({ level: scope.level, values, inside: group.nodes });
     if (!input) return this.steps.skip(row, false, values.size === 0 ? "None of its nodes runs." : NOTHING_LEAVES);
     await this.dispatch(scope, row, input, [...values.keys()]);
   }
@@ -77,9 +70,9 @@ export class GroupStep {
     const values = await this.steps.ready(scope, id, row, running);
     if (!values) return undefined;
     const inside = new Set(
-      (scope.level.sources.get(id) ?? []).flatMap((one) => ("from" in one && running.has(one.from) ? [one.port.name] : [])),
+      (scope.level.node(id)?.sources ?? []).flatMap((one) => ("from" in one && running.has(one.from) ? [one.port.name] : [])),
     );
-    const ports = scope.level.definition.get(id)?.inputs ?? [];
+    const ports = scope.level.node(id)?.element?.inputs ?? [];
     const why = whyUnfit(
       ports.filter(({ name }) => !inside.has(name)),
       values,
@@ -89,7 +82,7 @@ export class GroupStep {
 
   private async dispatch(scope: Scope, row: DecidedRow, region: RegionInput, nodes: readonly string[]): Promise<void> {
     const input: Values = { ...region };
-    const definitions = nodes.map((id) => scope.level.definition.get(id)).filter((one): one is NodeDefinition => one !== undefined);
+    const definitions = nodes.map((id) => scope.level.node(id)?.element).filter((one): one is NodeDefinition => one !== undefined);
     if (!definitions.every(isCacheable) || namesFiles(region, definitions))
       return this.steps.send(row, input, { why: "It reads files of the ComfyUI server, so it always runs." });
     const key = cacheKey(row, input);
@@ -142,7 +135,7 @@ function endings({ level }: Scope, group: Group, own: DecidedRow): (id: string, 
     if (culprit !== undefined && executed?.includes(id)) return { change: "succeedHere", output: {}, body: engine };
     const isFirst = before(id).every((one) => state(one)?.state === "succeeded");
     if (culprit === undefined && isFirst) return { change: "failHere", error };
-    const at = level.plan.shape.node.get(culprit ?? "");
+    const at = level.node(culprit ?? "")?.node;
     return skipped(true, at ? `${nodeTitle(at)} failed.` : "A node before it failed.");
   };
 }

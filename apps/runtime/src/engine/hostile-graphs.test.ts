@@ -3,16 +3,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import {
   canonicalText,
-  definer,
   exportJson,
   exportMermaid,
   exportRegion,
   type Graph,
   hasErrors,
-  inputSources,
-  planRegions,
   readAnyText,
-  runInputs,
+  resolve,
   stripState,
   validate,
 } from "@spindle/graph-model";
@@ -23,7 +20,6 @@ import { expect, test } from "vitest";
 import * as Y from "yjs";
 import { exportTypeScript } from "../export/typescript.ts";
 import { freezeNodes, rootNodes } from "./freeze.ts";
-import { Levels } from "./level.ts";
 
 const { node, python } = committedManifests;
 const manifest = mergeManifests({ node: { manifest: node, live: true }, python: { manifest: python, live: true } }, new Date(0));
@@ -118,11 +114,9 @@ function mutated(sample: unknown, next: Next): unknown {
 }
 
 function goThrough(graph: Graph): boolean {
-  const define = definer(graph, library);
-  for (const one of graph.nodes) define(one);
-  inputSources(graph, define);
-  runInputs(graph, define);
-  planRegions(graph, library);
+  const { root, definitions } = resolve(graph, library);
+  for (const level of [root, ...definitions.values()])
+    expect([level.inputs, level.call, level.branches, level.regionProblems]).toBeDefined();
   exportMermaid(graph);
   exportJson(graph);
   exportRegion(graph, library, graph.nodes[0]?.id ?? "");
@@ -132,8 +126,7 @@ function goThrough(graph: Graph): boolean {
   const frozen = stripState(graph);
   canonicalText(frozen);
   rootNodes(frozen, library, freezeNodes(frozen, library));
-  const levels = new Levels(frozen, library);
-  expect(levels.root.graph).toBe(frozen);
+  expect(resolve(frozen, library)).toBe(resolve(frozen, library));
   exportTypeScript(frozen, library);
   return true;
 }

@@ -7,12 +7,11 @@ import {
   type EdgeDecision,
   edgeMetadata,
   type GraphEdge,
-  holds,
   nodeTitle,
   type Outcome,
 } from "@spindle/graph-model";
-import { type Scope, visitScope } from "./level.ts";
 import type { DecidedRow } from "./running.ts";
+import { type Scope, visitScope } from "./scope.ts";
 
 /** A condition that could not be answered; the node it leads to fails with it. */
 export class BadCondition extends Error {}
@@ -65,15 +64,16 @@ export class Judge {
   }
 
   private holds(scope: Scope, edge: GraphEdge, source: DecidedRow): boolean {
-    const { when, sourcePort } = edgeMetadata(edge);
+    const { sourcePort } = edgeMetadata(edge);
     const output = source.output ?? {};
     if (scope.level.branches.has(edge) && source.state === "succeeded" && !Object.hasOwn(output, sourcePort ?? "")) return false;
-    if (when === undefined || when === null) return true;
+    const condition = scope.level.condition(edge);
+    if (!condition) return true;
     try {
-      return holds(when, { output, error: { ...source.error }, context: scope.level.graph.context ?? {}, inputs: scope.inputs });
+      return condition.holds({ output, error: { ...source.error }, context: scope.level.graph.context ?? {}, inputs: scope.inputs });
     } catch (cause) {
       if (!(cause instanceof ConditionError)) throw cause;
-      const from = scope.level.plan.shape.node.get(edge.from);
+      const from = scope.level.node(edge.from)?.node;
       throw new BadCondition(`The condition on the edge from ${from ? nodeTitle(from) : edge.from} cannot be answered. ${cause.message}`);
     }
   }

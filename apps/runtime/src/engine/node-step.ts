@@ -3,10 +3,8 @@ import {
   blueprintInput,
   ConditionError,
   edgeMetadata,
-  type GraphNode,
   type InputSource,
   type NodeDefinition,
-  nodeSettings,
   nodeTitle,
   regionInput,
   resolveInputs,
@@ -19,9 +17,9 @@ import { callDefinition } from "./call.ts";
 import { fullInput, whyUnfit } from "./check-input.ts";
 import { mapOver } from "./fan-out.ts";
 import { BadCondition } from "./judge.ts";
-import type { Scope } from "./level.ts";
 import type { NodeTask } from "./node-plane.ts";
 import { type DecidedRow, type Running, RunTooLarge } from "./running.ts";
+import type { Scope } from "./scope.ts";
 
 const CANCELLED = { class: "cancelled", code: "run.cancelled" } as const;
 type Values = Record<string, unknown>;
@@ -44,12 +42,11 @@ export class NodeStep {
    * @param together nodes that run in one go with it, which therefore have no outputs yet
    */
   async ready(scope: Scope, id: string, row: DecidedRow, together?: ReadonlyMap<string, unknown>): Promise<Values | undefined> {
-    const settings = nodeSettings(scope.level.graph, id);
+    const { settings = {}, element, sources = [] } = scope.level.node(id) ?? {};
     if (settings.disabled === true) return this.skip(row, false, "The node is off.");
     const role = this.run.reuse.role(scope.level.name, id);
     if (role === "leave") return this.skip(row, false, "It is not part of this run.");
-    if (!scope.level.definition.get(id)) return this.fail(row, "node.unknown_capability", `${row.service} is not in the library any more.`);
-    const sources = scope.level.sources.get(id) ?? [];
+    if (!element) return this.fail(row, "node.unknown_capability", `${row.service} is not in the library any more.`);
     const values = this.values(scope, id, sources);
     const comes = (source: InputSource): boolean => "from" in source && together?.has(source.from) === true;
     const fed = sources.every((source) => !source.port.required || comes(source) || values[source.port.name] !== undefined);
@@ -73,8 +70,9 @@ export class NodeStep {
     if (row.state === "waiting") return this.waitForPerson(row);
     const leaves = row.plane !== "node" && row.state !== "queued";
     if (leaves) return this.decision(row);
-    const definition = scope.level.definition.get(id);
-    const mapped = element ? undefined : scope.level.mapped.get(id);
+    const here = scope.level.node(id);
+    const definition = here?.element;
+    const mapped = element ? undefined : here?.mapped;
     const gathers = row.state === "running" && (mapped !== undefined || definition?.calls !== undefined); // its parts are cancelled one by one
     if (!definition || (this.run.cancelled && !gathers))
       return this.set(row, {
@@ -91,8 +89,7 @@ export class NodeStep {
     if (unfit) return this.fail(row, "node.user_error", unfit, values);
     if (listPort) return this.gather(row, () => mapOver(this.run, this, scope, id, row, values, listPort));
     if (definition.calls !== undefined) return this.gather(row, () => callDefinition(this.run, definition.calls ?? "", row, values));
-    const node = scope.level.plan.shape.node.get(id);
-    const full = () => fullInput(definition, node?.params, values);
+    const full = () => fullInput(definition, here.node.params, values);
     let input = row.input ?? {};
     if (row.state === "queued") {
       try {
@@ -126,7 +123,7 @@ export class NodeStep {
     if (earlier) return { earlier };
     const graph = this.run.run.graph_id;
     const last = graph ? await this.run.work(() => record.lastOf(graph, row.path)) : undefined;
-    return { cacheKey: key, why: whyItRuns(row, input, last, scope.level.sources.get(id) ?? [], scope.level.plan.shape) };
+    return { cacheKey: key, why: whyItRuns(row, input, last, scope.level.node(id)?.sources ?? [], scope.level.plan.shape) };
   }
 
   reuse(row: DecidedRow, { id, run_id, output, cache_key }: Earlier, why: string, input?: Values): Promise<undefined> {
@@ -149,8 +146,7 @@ export class NodeStep {
   private prompt({ level }: Scope, id: string, row: DecidedRow, definition: NodeDefinition, values: Values): Values {
     const blueprint = definition.engines.find((one) => one.id === row.engine)?.blueprint;
     if (blueprint) return { ...blueprintInput(blueprint, id, values) };
-    const define = (node: GraphNode) => level.definition.get(node.id);
-    return { ...regionInput({ graph: level.graph, define, values: new Map([[id, values]]), only: true, shape: level.plan.shape }) };
+    return { ...regionInput({ level, values: new Map([[id, values]]), only: true }) };
   }
 
   set(row: DecidedRow, change: NodeMove): Promise<undefined> {
@@ -242,7 +238,7 @@ export class NodeStep {
     const before = (scope.level.plan.shape.incoming.get(id) ?? []).map((edge) => this.run.lookup(scope, edge.from));
     const cause = before.find((one) => one && one.state !== "succeeded");
     if (!cause) return "No edge that leads here was taken, or an input it needs has no value.";
-    const node = scope.level.plan.shape.node.get(cause.node_id);
+    const node = scope.level.node(cause.node_id)?.node;
     const title = node ? nodeTitle(node) : cause.node_id;
     return broken
       ? `${title} ${cause.state === "skipped" ? "was skipped" : cause.state}.`

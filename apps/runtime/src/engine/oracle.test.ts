@@ -1,9 +1,9 @@
 // SPEC RC, RL and RE on random graphs: LangGraph with look-ahead, LangGraph alone, and an oracle that knows neither, agree.
+import { resolve } from "@spindle/graph-model";
 import { describe, expect, test } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { NodeRunRow, RunRow } from "../record/types.ts";
 import { RunExecution } from "./execution.ts";
-import { Levels } from "./level.ts";
 import { asGraph, behaviour, type Case, library, oracle, randomCase } from "./random-graphs.testing.ts";
 
 const frozen = { plane: "node", service: "test.any", version: "1", engine: "default", draft: false, timeoutSeconds: 0 };
@@ -30,7 +30,7 @@ async function run(one: Case, lookAhead: boolean): Promise<{ rows: Record<string
   const engines = { "": Object.fromEntries(one.nodes.map((id) => [id, frozen])) };
   const owned = { id: "r", state: "running", inputs: {}, engines, fence: 0, cancel_requested: false } as unknown as RunRow;
   const parts = { record, nodePlane, workers: {} as never, decisions: {} as never };
-  await new RunExecution(parts, owned, new Levels(graph, library), [], lookAhead).drive();
+  await new RunExecution(parts, owned, resolve(graph, library), [], lookAhead).drive();
   const rows = Object.fromEntries([...record.rows.values()].map((row) => [row.path, row.state]));
   return { rows, limits: record.notes.map((note) => note.path).sort(), ran };
 }

@@ -1,14 +1,12 @@
-import { declaredInterface, type Graph, nodeTitle, topology } from "@spindle/graph-model";
+import { declaredInterface, type Level, nodeTitle } from "@spindle/graph-model";
 
 /** The run's public outputs: the declared ones, else every output of every node that nothing follows. */
-export function runOutputs(graph: Graph, output: (node: string) => Record<string, unknown> | undefined): Record<string, unknown> {
+export function runOutputs({ graph, ends }: Level, output: (node: string) => Record<string, unknown> | undefined): Record<string, unknown> {
   const declared = declaredInterface(graph).outputs;
   if (declared.length > 0) {
     const found = declared.map(({ name, from }) => [name, output(from.node)?.[from.port]] as const);
     return Object.fromEntries(found.filter(([, value]) => value !== undefined));
   }
-  const { successors } = topology(graph);
-  const ends = graph.nodes.filter((node) => successors.get(node.id)?.size === 0);
   const single = ends.length === 1;
   return Object.fromEntries(
     ends.flatMap((node) =>

@@ -142,6 +142,7 @@ const definition = {
   inputs: [],
   outputs: [],
   parameters: [],
+  engines: [],
   idempotent: true,
 } as unknown as NodeDefinition;
 export const library: Library = { find: () => definition, all: () => [definition] };

@@ -1,5 +1,5 @@
 // Whether an earlier output stands for a node run (DESIGN E11, E12, E17).
-import { type Graph, planGraph, type Topology, upstream } from "@spindle/graph-model";
+import { type Plan, type Topology, upstream } from "@spindle/graph-model";
 import type { Earlier, EngineRecord, RunOptions, RunRow } from "../record/types.ts";
 
 /** `leave`: not part of the run. `keep`: an earlier output stands, where there is one. `force`: runs, whatever the cache has. */
@@ -12,9 +12,9 @@ export class Reuse {
   constructor(
     private readonly record: EngineRecord,
     private readonly run: Pick<RunRow, "id" | "graph_id" | "options">,
-    graph: Graph,
+    plan: Plan,
   ) {
-    this.roles = rolesOf(graph, run.options ?? {});
+    this.roles = rolesOf(plan, run.options ?? {});
   }
 
   /** Of a node of the graph itself; what runs inside a call follows its caller. */
@@ -31,10 +31,9 @@ export class Reuse {
   }
 }
 
-export function rolesOf(graph: Graph, { force, part }: RunOptions): Map<string, Role> {
+export function rolesOf({ shape, regions }: Plan, { force, part }: RunOptions): Map<string, Role> {
   const roles = new Map<string, Role>();
   if (!force && !part) return roles;
-  const { shape, regions } = planGraph(graph);
   const all = [...shape.node.keys()];
   for (const id of all) if (force === true || force?.includes(id)) roles.set(id, "force");
   if (!part) return roles;

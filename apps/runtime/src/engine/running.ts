@@ -1,12 +1,13 @@
 // What the steps of a run need of it; the run itself is in execution.ts.
+import type { Resolved } from "@spindle/graph-model";
 import type { NodeMove } from "../record/changes.ts";
 import type { ChangedRow, EngineRecord, NewNodeRun, NodeRunRow, RunRow } from "../record/types.ts";
 import type { Decisions } from "../tasks/decisions.ts";
 import type { WorkerPlane } from "../tasks/worker-plane.ts";
 import type { Judge } from "./judge.ts";
-import type { Levels, Scope } from "./level.ts";
 import type { NodePlane } from "./node-plane.ts";
 import type { Reuse } from "./reuse.ts";
+import type { Scope } from "./scope.ts";
 
 export type DecidedRow = NodeRunRow & { output?: Record<string, unknown> | null };
 
@@ -31,7 +32,7 @@ export interface Running {
   readonly parts: ExecutionParts;
   readonly run: RunRow;
   readonly judge: Judge;
-  readonly levels: Levels;
+  readonly resolved: Resolved;
   readonly reuse: Reuse;
   readonly cancelled: boolean;
   /** Ends what runs in this process. */

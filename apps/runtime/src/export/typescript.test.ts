@@ -4,11 +4,10 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Graph, Library, NodeDefinition, Port } from "@spindle/graph-model";
+import { type Graph, type Library, type NodeDefinition, type Port, resolve } from "@spindle/graph-model";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RunExecution } from "../engine/execution.ts";
 import { freezeNodes } from "../engine/freeze.ts";
-import { Levels } from "../engine/level.ts";
 import { runOutputs } from "../engine/outputs.ts";
 import { library as anything, asGraph, behaviour, oracle, randomCase } from "../engine/random-graphs.testing.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
@@ -237,10 +236,10 @@ async function inSpindle(graph: Graph, inputs: Record<string, unknown>) {
   const engines = freezeNodes(graph, library);
   const owned = { id: "r", state: "running", inputs, engines, options: {}, fence: 0, cancel_requested: false } as unknown as RunRow;
   const parts = { record, nodePlane, workers: {} as never, decisions: {} as never } as never;
-  const execution = new RunExecution(parts, owned, new Levels(graph, library), []);
+  const execution = new RunExecution(parts, owned, resolve(graph, library), []);
   await execution.drive();
   return {
     states: Object.fromEntries([...record.rows.values()].map((row) => [row.path, row.state])),
-    outputs: runOutputs(graph, (id) => execution.lookup(execution.root, id)?.output ?? undefined),
+    outputs: runOutputs(execution.root.level, (id) => execution.lookup(execution.root, id)?.output ?? undefined),
   };
 }

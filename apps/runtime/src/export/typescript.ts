@@ -5,14 +5,15 @@ import {
   edgeMetadata,
   type Graph,
   type GraphEdge,
-  type GraphNode,
   type InputSource,
+  type Level,
   type Library,
-  nodeSettings,
   nodeTitle,
   type Region,
+  type Resolved,
+  type ResolvedNode,
+  resolve,
 } from "@spindle/graph-model";
-import { type Level, Levels } from "../engine/level.ts";
 
 /** Text of a prelude without the part that is for its own file. */
 const prelude = (name: string): string => {
@@ -22,10 +23,10 @@ const prelude = (name: string): string => {
 
 /** @returns a module that exports `run(services, inputs)`; the graph has been validated */
 export function exportTypeScript(graph: Graph, library: Library): string {
-  const levels = new Levels(graph, library);
-  const names = definitionsUsed(levels);
+  const resolved = resolve(graph, library);
+  const names = definitionsUsed(resolved);
   const own = new Map(names.map((name, index) => [name, `graph${index}`]));
-  const parts = names.map((name) => new LevelText(levels.of(name), own.get(name) as string, (one) => own.get(one) as string));
+  const parts = names.map((name) => new LevelText(resolved.level(name), own.get(name) as string, (one) => own.get(one) as string));
   const services = [...new Set(parts.flatMap((one) => one.services))].sort();
   const hasConditions = parts.some((one) => one.hasConditions);
   return [
@@ -46,10 +47,10 @@ export function exportTypeScript(graph: Graph, library: Library): string {
 }
 
 /** The graph itself, and each definition that a call needs. */
-function definitionsUsed(levels: Levels): string[] {
+function definitionsUsed(resolved: Resolved): string[] {
   const names = new Set([""]);
   for (const name of names) // grows meanwhile
-    for (const definition of levels.of(name).definition.values()) if (definition?.calls !== undefined) names.add(definition.calls);
+    for (const { element } of resolved.level(name).nodes) if (element?.calls !== undefined) names.add(element.calls);
   return [...names];
 }
 
@@ -63,7 +64,7 @@ class LevelText {
     private readonly own: string,
     private readonly other: (definition: string) => string,
   ) {
-    this.services = level.graph.nodes.filter((one) => level.definition.get(one.id)?.calls === undefined).map((one) => one.service);
+    this.services = level.nodes.filter(({ element }) => element?.calls === undefined).map(({ node }) => node.service);
     this.hasConditions = level.graph.edges.some((edge) => edgeMetadata(edge).when != null);
   }
 
@@ -139,17 +140,13 @@ class LevelText {
   }
 
   private node(id: string): string {
-    const { graph, plan, definition, mapped } = this.level;
-    const node = plan.shape.node.get(id) as GraphNode;
-    const own = definition.get(id);
-    const { disabled, pinned } = nodeSettings(graph, id);
-    const sources = this.level.sources.get(id) ?? [];
+    const { node, element: own, settings, sources, mapped } = this.level.node(id) as ResolvedNode;
+    const { disabled, pinned } = settings;
     const values = (own?.parameters ?? []).map(({ name, schema }) => [name, node.params?.[name] ?? schema.default] as const);
     const parameters = values.filter(([, value]) => value !== undefined);
     const inputs = sources.map((source) => [source.port.name, this.chain(source)] as const).filter(([, chain]) => chain.length > 0);
     const required = sources.filter(({ port }) => port.required).map(({ port }) => port.name);
     const wired = sources.filter(({ kind }) => kind === "wire").map(({ port }) => port.name);
-    const list = mapped.get(id);
     const parts = [`id: ${q(id)}`, `service: ${q(node.service)}`];
     if (parameters.length > 0) parts.push(`parameters: ${q(Object.fromEntries(parameters))}`);
     if (inputs.length > 0) parts.push(`inputs: ${q(Object.fromEntries(inputs))}`);
@@ -157,7 +154,7 @@ class LevelText {
     if (wired.length > 0) parts.push(`wired: ${q(wired)}`);
     if (disabled === true) parts.push("off: true");
     if (pinned) parts.push(`pinned: ${q(pinned)}`);
-    if (list) parts.push(`map: ${q(this.fanOut(list, own?.outputs.map((one) => one.name) ?? []))}`);
+    if (mapped) parts.push(`map: ${q(this.fanOut(mapped, own?.outputs.map((one) => one.name) ?? []))}`);
     if (own?.calls !== undefined) parts.push(`call: () => ${this.other(own.calls)}`);
     return `{ ${parts.join(", ")} }`;
   }
@@ -184,7 +181,7 @@ class LevelText {
 
   private outputs(graph: Graph): string {
     const declared = declaredInterface(graph).outputs.map(({ name, from }) => ({ name, from: from.node, port: from.port }));
-    const ends = graph.nodes.filter((node) => this.level.plan.shape.successors.get(node.id)?.size === 0);
+    const { ends } = this.level;
     const all = ends.map((node) => ({ id: node.id, prefix: ends.length === 1 ? "" : `${nodeTitle(node)}.` }));
     return `outputs: ${q(declared)},\n  ends: ${q(declared.length > 0 ? [] : all)}`;
   }

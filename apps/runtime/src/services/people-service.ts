@@ -1,15 +1,5 @@
 // What people do to a run that waits for them: answer, and go on from a breakpoint (DESIGN E7, SPEC RH).
-import {
-  calledName,
-  definitionGraph,
-  elementDefinition,
-  type Graph,
-  type Library,
-  type Port,
-  parsePath,
-  portKind,
-  whyInvalid,
-} from "@spindle/graph-model";
+import { type Graph, type Level, type Library, type Port, parsePath, portKind, resolve, whyInvalid } from "@spindle/graph-model";
 import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -107,15 +97,11 @@ export class PeopleService {
 
   private form(graph: Graph, path: string): { fields: Port[]; buttons: string[] } {
     const { calls, node: id } = parsePath(path);
-    let level: Graph | undefined = graph;
-    for (const call of calls) {
-      const caller: Graph["nodes"][number] | undefined = level?.nodes.find((one) => one.id === call.split("#")[0]);
-      const name: string | undefined = caller && calledName(caller);
-      level = name === undefined ? undefined : definitionGraph(graph, name);
-    }
-    const node = level?.nodes.find((one) => one.id === id);
-    const definition = level && node && elementDefinition(level, node, this.library());
-    const own = definition?.outputs ?? [];
+    const { root, definitions } = resolve(graph, this.library());
+    let level: Level | undefined = root;
+    for (const call of calls) level = definitions.get(level?.node(call.split("#")[0] ?? "")?.element?.calls ?? "");
+    const { node, element } = level?.node(id) ?? {};
+    const own = element?.outputs ?? [];
     const declared = new Set(
       (node &&
         this.library()

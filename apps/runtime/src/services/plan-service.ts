@@ -2,12 +2,12 @@
 import {
   blueprintInput,
   type Graph,
-  type GraphNode,
   type Group,
   hasErrors,
+  type Level,
   type Library,
-  nodeSettings,
   regionInput,
+  resolve,
   resolveInputs,
   stripState,
   validate,
@@ -15,7 +15,6 @@ import {
 import { cacheKey, isCacheable, whyItRuns, whyRegionRuns } from "../engine/cache-key.ts";
 import { fullInput } from "../engine/check-input.ts";
 import { freezeNodes } from "../engine/freeze.ts";
-import { Levels } from "../engine/level.ts";
 import { Reuse } from "../engine/reuse.ts";
 import { whyNotNow } from "../engine/why-not-now.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -51,14 +50,14 @@ export class PlanService {
     const graph = stripState(input);
     const issues = validate(graph, this.library());
     if (hasErrors(issues)) throw new Refused(422, "request.invalid", "The graph cannot run.", { issues });
-    const levels = new Levels(graph, this.library());
+    const level = resolve(graph, this.library()).root;
     const frozen = freezeNodes(graph, this.library())[""] ?? {};
-    const reuse = new Reuse(this.record, { id: "", graph_id: graphId ?? null, options }, graph);
+    const reuse = new Reuse(this.record, { id: "", graph_id: graphId ?? null, options }, level.plan);
     const durations = await this.record.durations(Object.values(frozen));
     const known = new Map<string, Record<string, unknown>>();
     const planned = new Map<string, PlannedNode>();
-    const { shape, regions, groups, root } = levels.root.plan;
-    const state: PlanState = { levels, reuse, frozen, known, inputs, graphId };
+    const { shape, regions, groups, root } = level.plan;
+    const state: PlanState = { level, reuse, frozen, known, inputs, graphId };
     const put = (id: string, found: Found, expectedMs: number | null) => {
       if (found.output) known.set(id, found.output);
       planned.set(id, { node: id, does: found.does, why: found.why, expectedMs: found.does === "runs" ? expectedMs : 0 });
@@ -80,8 +79,7 @@ export class PlanService {
 
   /** A region is sent whole or not at all. */
   private async group(state: PlanState, group: Group): Promise<Map<string, Found>> {
-    const { levels, frozen, known, inputs, graphId, reuse } = state;
-    const { graph, plan, sources, definition } = levels.root;
+    const { level, frozen, known, inputs, graphId, reuse } = state;
     const inside = new Set(group.nodes);
     const found = new Map<string, Found>();
     const values = new Map<string, Record<string, unknown>>();
@@ -91,19 +89,17 @@ export class PlanService {
       if (settled) found.set(id, settled);
       if (settled?.output) known.set(id, settled.output);
       if (settled) continue;
-      const own = sources.get(id) ?? [];
+      const own = level.node(id)?.sources ?? [];
       const missing = own.find((source) => "from" in source && !inside.has(source.from) && !known.has(source.from));
       if (missing && "from" in missing) open ??= missing.from;
       values.set(
         id,
-        resolveInputs(own, (from) => known.get(from), inputs, graph.context ?? {}),
+        resolveInputs(own, (from) => known.get(from), inputs, level.graph.context ?? {}),
       );
     }
     const all = (make: (id: string) => Found) => new Map([...found, ...[...values.keys()].map((id) => [id, make(id)] as const)]);
-    const titled = (id: string) => graph.nodes.find((one) => one.id === id)?.name || id;
-    if (open !== undefined) return all(() => runs(`It depends on ${titled(open as string)}, which runs.`));
-    const define = (node: GraphNode) => definition.get(node.id);
-    const input = regionInput({ graph, define, values, inside: group.nodes, shape: plan.shape });
+    if (open !== undefined) return all(() => runs(whyOpen(level, open as string)));
+    const input = regionInput({ level, values, inside: group.nodes });
     if (!input) return all(() => ({ does: "skips", why: "Nothing here is saved, shown or used by a node elsewhere." }));
     if (group.nodes.some((id) => reuse.role("", id) === "force")) return all(() => runs("It was asked to run again."));
     const earlier = await this.record.cached(cacheKey(frozen[group.id] as FrozenNode, { ...input }));
@@ -114,8 +110,8 @@ export class PlanService {
   }
 
   /** What is decided of a node whatever its inputs are. */
-  private async settled({ levels, reuse }: PlanState, id: string): Promise<Found | undefined> {
-    const settings = nodeSettings(levels.root.graph, id);
+  private async settled({ level, reuse }: PlanState, id: string): Promise<Found | undefined> {
+    const settings = level.node(id)?.settings ?? {};
     const role = reuse.role("", id);
     if (settings.disabled) return { does: "skips", why: "The node is off." };
     if (role === "leave") return { does: "skips", why: "It is not part of this run." };
@@ -125,21 +121,18 @@ export class PlanService {
   }
 
   private async one(state: PlanState, id: string): Promise<Found> {
-    const { levels, reuse, known, inputs, graphId } = state;
+    const { level, reuse, known, inputs, graphId } = state;
     const own = state.frozen[id] as FrozenNode;
-    const sources = levels.root.sources.get(id) ?? [];
-    const { graph, plan, definition } = levels.root;
     const settled = await this.settled(state, id);
     if (settled) return settled;
-    const found = definition.get(id);
+    const { node, sources = [], element: found, mapped } = level.node(id) ?? {};
     if (!found) return runs("It is not in the library.");
-    const open = sources.find((source) => "from" in source && !known.has(source.from) && plan.shape.node.has(source.from));
-    if (open && "from" in open)
-      return runs(`It depends on ${graph.nodes.find((one) => one.id === open.from)?.name || open.from}, which runs.`);
+    const open = sources.find((source) => "from" in source && !known.has(source.from) && level.node(source.from) !== undefined);
+    if (open && "from" in open) return runs(whyOpen(level, open.from));
     if (found.human) return runs("A person is asked.");
-    if (levels.root.mapped.has(id) || found.calls !== undefined) return runs("What it runs inside is known only then.");
-    const values = resolveInputs(sources, (from) => known.get(from), inputs, graph.context ?? {});
-    const full = fullInput(found, plan.shape.node.get(id)?.params, values);
+    if (mapped || found.calls !== undefined) return runs("What it runs inside is known only then.");
+    const values = resolveInputs(sources, (from) => known.get(from), inputs, level.graph.context ?? {});
+    const full = fullInput(found, node?.params, values);
     const blueprint = found.engines.find((one) => one.id === own.engine)?.blueprint;
     const input = blueprint ? { ...blueprintInput(blueprint, id, full) } : full;
     if (!isCacheable(found)) return runs(found.instant ? "It takes no time." : "It is not repeatable, so it always runs.");
@@ -147,12 +140,12 @@ export class PlanService {
     const earlier: Earlier | undefined = await this.record.cached(cacheKey(own, input));
     if (earlier) return { does: "reuses", why: "Nothing changed.", output: earlier.output };
     const last = graphId ? await this.record.lastOf(graphId, id) : undefined;
-    return runs(whyItRuns(own, input, last, sources, plan.shape));
+    return runs(whyItRuns(own, input, last, sources, level.shape));
   }
 }
 
 interface PlanState {
-  levels: Levels;
+  level: Level;
   reuse: Reuse;
   frozen: Readonly<Record<string, FrozenNode>>;
   /** Outputs of what does not run. */
@@ -167,6 +160,7 @@ interface Found {
   output?: Record<string, unknown>;
 }
 const runs = (why: string): Found => ({ does: "runs", why });
+const whyOpen = (level: Level, id: string): string => `It depends on ${level.node(id)?.node.name || id}, which runs.`;
 
 function longest(
   shape: { order: readonly string[]; predecessors: ReadonlyMap<string, ReadonlySet<string>> },

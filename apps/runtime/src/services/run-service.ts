@@ -1,17 +1,14 @@
 import {
-  chosenEngine,
-  definer,
   definitionGraph,
   definitionNames,
   type Graph,
   type Library,
   lastVisits,
-  nodeSettings,
   nodeTitle,
   parsePath,
   portKind,
   type RunInput,
-  runInputs,
+  resolve,
   whyInvalid,
 } from "@spindle/graph-model";
 import { isEndedNodeState, isEndedRunState, type RunEvent, type RunEventError, type RunState, SEED_NODE_STATUS } from "@spindle/schemas";
@@ -90,7 +87,7 @@ export class RunService {
     if (part && !graph.nodes.some((node) => node.id === part.node))
       throw new Refused(422, "run.input_invalid", `The graph has no node ${part.node}.`, { field: "part" });
     const frozen = await this.graphs.freeze(graph);
-    const checked = checkInputs(runInputs(frozen.graph, definer(frozen.graph, this.library())), inputs);
+    const checked = checkInputs(resolve(frozen.graph, this.library()).root.inputs, inputs);
     return this.engine.accept({ ...frozen, ...about, inputs: checked });
   }
 
@@ -246,12 +243,10 @@ export class RunService {
 
   /** Which engine `auto` is now, for each node (shown on the run button). */
   engines(graph: Graph): Record<string, { id: string; label: string; draft: boolean }> {
-    const library = this.library();
-    const entries = graph.nodes.flatMap((node) => {
-      const definition = definer(graph, library)(node);
-      const engine = definition && chosenEngine(definition, nodeSettings(graph, node.id).engine);
-      return engine ? [[node.id, { id: engine.id, label: engine.label, draft: engine.draft }] as const] : [];
-    });
+    const { nodes } = resolve(graph, this.library()).root;
+    const entries = nodes.flatMap(({ node, engine }) =>
+      engine ? [[node.id, { id: engine.id, label: engine.label, draft: engine.draft }] as const] : [],
+    );
     return Object.fromEntries(entries);
   }
 }

@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { definer, type Graph, type Library, type RunInput, readGraphText, runInputs } from "@spindle/graph-model";
+import { type Graph, type Library, type RunInput, readGraphText, resolve } from "@spindle/graph-model";
 import { type Blueprint, validateBlueprint } from "@spindle/schemas";
 import { Refused } from "../refused.ts";
 
@@ -67,7 +67,7 @@ export class TemplateService {
 
   inputs(name: string, library: Library): RunInput[] {
     const { graph } = this.find(name);
-    return runInputs(graph, definer(graph, library));
+    return [...resolve(graph, library).root.inputs];
   }
 
   /** A file that ships with a template; only names that the template itself lists exist. */

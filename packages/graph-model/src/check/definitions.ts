@@ -1,16 +1,16 @@
 // DESIGN G5: each definition is checked once, as a graph; a definition that contains itself is refused.
-import { definer } from "../definitions.ts";
 import { leastNodeRuns } from "../expansion.ts";
-import { type Graph, nodeTitle } from "../graph.ts";
+import { nodeTitle } from "../graph.ts";
 import { hasErrors, type Issue, issue } from "../issue.ts";
-import type { Library } from "../library.ts";
+import type { Level } from "../level.ts";
+import type { Resolved } from "../resolve.ts";
 import {
   callCircle,
   callDepth,
   calledName,
   definitionDocument,
-  definitionGraph,
   definitionNames,
+  isWholeDefinition,
   writtenDefinition,
 } from "../subgraphs.ts";
 import { readShape } from "./document.ts";
@@ -19,7 +19,8 @@ import { checkDefinitionKeys } from "./metadata.ts";
 
 const CIRCLES_SHOWN = 20;
 
-export function checkDefinitions(graph: Graph, library: Library, check: (inner: Graph) => Issue[]): Issue[] {
+export function checkDefinitions(resolved: Resolved, check: (level: Level) => Issue[]): Issue[] {
+  const { graph } = resolved;
   let circles = 0;
   const issues = definitionNames(graph).flatMap((name) => {
     const pointer = `/metadata/definitions/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
@@ -29,7 +30,7 @@ export function checkDefinitions(graph: Graph, library: Library, check: (inner: 
       place: { ...found.place, pointer: `${pointer}${found.place.pointer ?? ""}`, definition: name },
     });
     if (name === "") return [issue("error", "graph.schema", "A definition needs a name.", { pointer })]; // no name is the graph itself
-    const shape = readShape(definitionDocument(graph, name));
+    const shape = isWholeDefinition(graph, name) ? [] : readShape(definitionDocument(graph, name));
     if (shape.length > 0) return shape.map(place);
     const depth = callDepth(graph, name);
     const circle = depth === Number.POSITIVE_INFINITY && circles++ < CIRCLES_SHOWN ? callCircle(graph, name) : undefined;
@@ -48,18 +49,18 @@ export function checkDefinitions(graph: Graph, library: Library, check: (inner: 
           "Put what the innermost ones do into one definition.",
         ),
       ];
-    return [...checkDefinitionKeys(writtenDefinition(graph, name)), ...check(definitionGraph(graph, name) as Graph)]
+    return [...checkDefinitionKeys(writtenDefinition(graph, name)), ...check(resolved.level(name))]
       .filter((found) => found.code !== "input.for_run")
       .map(place);
   });
-  return hasErrors(issues) ? issues : [...issues, ...checkNodeRuns(graph, library)];
+  return hasErrors(issues) ? issues : [...issues, ...checkNodeRuns(resolved)];
 }
 
 /** Refused before a run is accepted; what only the run can tell is counted while it goes on. */
-function checkNodeRuns(graph: Graph, library: Library): Issue[] {
-  const { runs, most } = leastNodeRuns(graph, (level) => definer(level, library));
+function checkNodeRuns(resolved: Resolved): Issue[] {
+  const { runs, most } = leastNodeRuns(resolved);
   if (runs <= LIMITS.nodeRuns) return [];
-  const call = graph.nodes.find(({ id }) => id === most);
+  const call = most === undefined ? undefined : resolved.root.node(most)?.node;
   const where = call ? ` Most of them are made by ${nodeTitle(call)}, which calls ${calledName(call)}.` : "";
   return [
     issue(

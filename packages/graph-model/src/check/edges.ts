@@ -1,18 +1,20 @@
-import { edgeId, edgeMetadata, type Graph, type GraphEdge, isLoopEdge } from "../graph.ts";
+import { edgeId, edgeMetadata, type GraphEdge, isLoopEdge } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
-import type { Define, NodeDefinition } from "../library.ts";
+import type { Level } from "../level.ts";
+import type { NodeDefinition } from "../library.ts";
 import { portsFit, whyPortsNotFit } from "../ports.ts";
 
-export function checkEdges(graph: Graph, definitionOf: Define): Issue[] {
-  const nodes = new Map(graph.nodes.map((node) => [node.id, node]));
-  const define = (id: string): NodeDefinition | undefined => {
-    const node = nodes.get(id);
-    return node && definitionOf(node);
-  };
+const NONE: Issue[] = [];
+
+/** Depends on the wiring of a level and on the definitions of its nodes. */
+export function checkEdges(level: Level): Issue[] {
+  const define = (id: string): NodeDefinition | undefined => level.node(id)?.definition;
   const taken = new Set<string>();
-  return graph.edges.flatMap((edge, index) => {
+  return level.graph.edges.flatMap((edge, index) => {
+    const { sourcePort, targetPort } = edgeMetadata(edge);
+    if (sourcePort === undefined && targetPort === undefined && level.node(edge.from) && level.node(edge.to)) return NONE;
     const place = { edge: edgeId(edge, index), pointer: `/edges/${index}` };
-    const lost = [edge.from, edge.to].filter((id) => !nodes.has(id));
+    const lost = [edge.from, edge.to].filter((id) => !level.node(id));
     if (lost.length > 0)
       return [
         issue(

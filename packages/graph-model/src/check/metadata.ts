@@ -19,9 +19,10 @@ export function checkMetadata(graph: Graph): Issue[] {
     ...(isObject(metadata.nodes) ? checkNodes(graph, metadata.nodes) : []),
     ...(isObject(metadata.interface) ? checkInterfaceShape(metadata.interface) : []),
     ...(isObject(metadata.editor) ? checkEditor(metadata.editor) : []),
-    ...graph.edges.flatMap((edge, index) => checkEdge(edge, index)),
   ];
 }
+
+export const checkEdgeMetadata = ({ edges }: Graph): Issue[] => edges.flatMap(checkEdge);
 
 /** What is null is taken as absent, so that it stands in nobody's way. */
 const bad = (pointer: string, what: string, isNull = false): Issue =>

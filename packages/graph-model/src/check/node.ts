@@ -1,38 +1,36 @@
 import { type ValidationResult, Validator } from "@cfworker/json-schema";
-import { elementDefinition } from "../definitions.ts";
+import type { NodeParts } from "../definitions.ts";
 import { type Graph, type GraphNode, nodePack, nodeTitle } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
-import type { Library, NodeDefinition } from "../library.ts";
+import type { NodeDefinition } from "../library.ts";
 import { nearest } from "../nearest.ts";
 import { CALL } from "../subgraphs.ts";
 import { whyNoForm } from "./form.ts";
 import { checkSettings } from "./settings.ts";
 
-export function checkNode(graph: Graph, node: GraphNode, library: Library): Issue[] {
-  const definition = elementDefinition(graph, node, library);
-  const place = { node: node.id };
-  const settings = checkSettings(graph, node, definition);
-  if (!definition && node.service === CALL) return settings; // what is wrong with the call is said with its name elsewhere
+/** What a node itself says, and what the library says to that. */
+export const checkNode = (one: NodeParts): Issue[] => [
+  ...checkSettings(one),
+  ...(one.element ? checkParameters(one.node, one.element) : []),
+];
+
+/** Of a node that the library does not have. */
+export function checkUnknown(graph: Graph, { node }: NodeParts): Issue[] {
+  if (node.service === CALL) return []; // what is wrong with the call is said with its name elsewhere
   const pack = nodePack(graph, node.id);
-  if (!definition)
-    return [
-      ...settings,
-      issue(
-        "error",
-        "node.unknown_capability",
-        `"${node.service}" is not in the library of the ${node.plane} plane.${pack ? ` It comes from the node pack ${pack}.` : ""}`,
-        place,
-        pack ? `Install ${pack} where the plane's worker runs.` : "Replace the node or start a worker that offers it.",
-      ),
-    ];
-  return [...settings, ...checkParameters(node, definition)];
+  return [
+    issue(
+      "error",
+      "node.unknown_capability",
+      `"${node.service}" is not in the library of the ${node.plane} plane.${pack ? ` It comes from the node pack ${pack}.` : ""}`,
+      { node: node.id },
+      pack ? `Install ${pack} where the plane's worker runs.` : "Replace the node or start a worker that offers it.",
+    ),
+  ];
 }
 
 function checkParameters(node: GraphNode, definition: NodeDefinition): Issue[] {
-  const schemas = new Map<string, Record<string, unknown>>([
-    ...definition.inputs.map((port) => [port.name, port.schema] as const),
-    ...definition.parameters.map((parameter) => [parameter.name, parameter.schema] as const),
-  ]);
+  const schemas = schemasOf(definition);
   const given = node.params ?? {};
   const issues = Object.entries(given).flatMap(([name, value]): Issue[] => {
     const place = { node: node.id, port: name };
@@ -57,6 +55,20 @@ function checkParameters(node: GraphNode, definition: NodeDefinition): Issue[] {
   ];
 }
 
+type Schemas = ReadonlyMap<string, Record<string, unknown>>;
+const schemas = new WeakMap<NodeDefinition, Schemas>();
+
+/** Of the parameters of a capability, and of inputs that a parameter may stand for. */
+function schemasOf(definition: NodeDefinition): Schemas {
+  const known = schemas.get(definition);
+  if (known) return known;
+  const made = new Map<string, Record<string, unknown>>();
+  for (const { name, schema } of definition.inputs) made.set(name, schema);
+  for (const { name, schema } of definition.parameters) made.set(name, schema);
+  if (definition.calls === undefined) schemas.set(definition, made); // there is one of each capability, and of calls one per graph
+  return made;
+}
+
 /** The values a schema allows, where it lists them; a file's name among them, or an uploaded file instead. */
 function choicesOf(schema: Record<string, unknown>): readonly unknown[] | undefined {
   if (Array.isArray(schema.enum)) return schema.enum;
@@ -78,9 +90,14 @@ export function whyInvalid(value: unknown, schema: Record<string, unknown>): str
   );
 }
 
+/** A capability's schema stays the same object, and making a validator of it takes longer than using that. */
+const validators = new WeakMap<object, Validator>();
+
 function validated(value: unknown, schema: Record<string, unknown>): ValidationResult | undefined {
   try {
-    return new Validator(schema, "2020-12", false).validate(value);
+    const validator = validators.get(schema) ?? new Validator(schema, "2020-12", false);
+    validators.set(schema, validator);
+    return validator.validate(value);
   } catch {
     return undefined; // a reference to nowhere, or a pattern that is none
   }

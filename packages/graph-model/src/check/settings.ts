@@ -1,7 +1,8 @@
 // The settings of a node (`metadata.nodes[id]`): their shape, then what the library says to them.
-import { type Graph, type GraphNode, type NodeSettings, nodeSettings } from "../graph.ts";
+import type { NodeParts } from "../definitions.ts";
+import type { NodeSettings } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
-import { chosenEngine, type NodeDefinition } from "../library.ts";
+import type { NodeDefinition } from "../library.ts";
 import { misfits, unknownKeys } from "./misfits.ts";
 
 /** What each setting is; a run does not start while one that decides how it goes is none. */
@@ -15,9 +16,8 @@ const SAYS: Readonly<Record<keyof NodeSettings, { says: string; severity: "error
   bypassed: { says: "A node is bypassed (true) or not (false).", severity: "warning" },
 };
 
-/** @param definition absent where no plane offers the node */
-export function checkSettings(graph: Graph, node: GraphNode, definition: NodeDefinition | undefined): Issue[] {
-  const settings = nodeSettings(graph, node.id);
+export function checkSettings(one: NodeParts): Issue[] {
+  const { node, settings } = one;
   const found = misfits("NodeSettings", settings);
   const place = { node: node.id };
   const wrong = new Set(found.wrong.map(({ path }) => path[0] as keyof NodeSettings));
@@ -41,12 +41,12 @@ export function checkSettings(graph: Graph, node: GraphNode, definition: NodeDef
           ),
         ]
       : []),
-    ...(definition ? checkAgainst(settings, wrong, definition, place) : []),
+    ...(one.element ? checkAgainst(one, wrong, one.element, place) : []),
   ];
 }
 
 function checkAgainst(
-  { version, engine = "auto" }: NodeSettings,
+  { settings: { version, engine = "auto" }, engine: chosen }: NodeParts,
   wrong: ReadonlySet<keyof NodeSettings>,
   definition: NodeDefinition,
   place: { node: string },
@@ -82,7 +82,7 @@ function checkAgainst(
         "Choose another engine.",
       ),
     );
-  if (!definition.live && chosenEngine(definition, engine))
+  if (!definition.live && chosen)
     issues.push(issue("warning", "node.offline", `No worker offers ${definition.label} now; its tasks wait.`, place, "Start a worker."));
   return issues;
 }

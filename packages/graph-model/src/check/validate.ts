@@ -1,74 +1,139 @@
 // DESIGN G6: the one validation, used while editing, on save, on import and before a run.
 
-import { type RegionProblem, regionProblems } from "../comfy/regions.ts";
-import { definer } from "../definitions.ts";
-import { edgeId, type Graph, nodeTitle } from "../graph.ts";
-import { type InputSource, inputSources } from "../inputs.ts";
+import type { RegionProblem } from "../comfy/regions.ts";
+import { edgeId, edgeMetadata, type Graph, nodeTitle } from "../graph.ts";
+import type { InputSource, Supply } from "../inputs.ts";
 import { declaredInterface } from "../interface.ts";
 import { type Issue, issue } from "../issue.ts";
-import type { Define, Library } from "../library.ts";
+import type { Level, ResolvedNode, Wiring } from "../level.ts";
+import type { Library } from "../library.ts";
 import { levelNotLive } from "../live.ts";
-import { type Topology, topology } from "../topology.ts";
-import { checkControl } from "./control.ts";
+import { type Resolved, resolve } from "../resolve.ts";
+import { finder, sameFields } from "../unchanged.ts";
+import { checkCall, checkControl } from "./control.ts";
 import { checkDefinitions } from "./definitions.ts";
 import { checkEdges } from "./edges.ts";
 import { checkExtent } from "./extent.ts";
 import { ID_PATTERN } from "./limits.ts";
-import { checkMetadata } from "./metadata.ts";
-import { checkNode } from "./node.ts";
+import { checkEdgeMetadata, checkMetadata } from "./metadata.ts";
+import { checkNode, checkUnknown } from "./node.ts";
 
 export function validate(graph: Graph, library: Library): Issue[] {
-  const extent = checkExtent(graph);
-  if (extent.length > 0) return extent;
-  return [
-    ...checkMetadata(graph),
-    ...checkGraph(graph, library),
-    ...checkDefinitions(graph, library, (inner) => [...checkMetadata(inner), ...checkGraph(inner, library)]),
-  ];
+  const resolved = resolve(graph, library);
+  const issues = found.get(resolved) ?? issuesOf(resolved);
+  found.set(resolved, issues);
+  return [...issues];
 }
 
-function checkGraph(graph: Graph, library: Library): Issue[] {
-  const shape = topology(graph);
-  const define = definer(graph, library);
-  const sources = inputSources(graph, define, shape);
-  const settled = new Set(shape.order);
-  const stuck = graph.nodes.filter((node) => !settled.has(node.id) && shape.node.get(node.id) === node);
-  return [
+const found = new WeakMap<Resolved, Issue[]>();
+
+function issuesOf(resolved: Resolved): Issue[] {
+  const extent = checkExtent(resolved.graph);
+  if (extent.length > 0) return extent;
+  return [...checkLevel(resolved.root), ...checkDefinitions(resolved, checkLevel)];
+}
+
+/** What was found at a level, by what it was found in: an edit leaves most of that as it was (resolve.ts). */
+interface Findings {
+  all: Issue[];
+  wiring: Wiring;
+  ofWiring: { metadata: Issue[]; ids: Issue[]; control: Issue[]; cycle: Issue[] };
+  metadata: Graph["metadata"];
+  ofMetadata: Issue[];
+  supply: Supply;
+  ofSupply: { edges: Issue[]; interface: Issue[] };
+  ofNodes: NodeFindings[];
+}
+
+interface NodeFindings {
+  of: ResolvedNode;
+  call: Issue[];
+  node: Issue[];
+  sources: Issue[];
+}
+
+const NONE: Issue[] = [];
+const orNone = (issues: Issue[]): Issue[] => (issues.length === 0 ? NONE : issues); // most nodes have none
+
+const checkLevel = (level: Level): Issue[] => level.derive(findingsOf).all;
+
+function findingsOf(level: Level, before: Findings | undefined): Findings {
+  const { graph, wiring, supply } = level;
+  const ofWiring =
+    before?.wiring === wiring
+      ? before.ofWiring
+      : { metadata: checkEdgeMetadata(graph), ids: checkIds(graph), control: checkControl(level), cycle: checkCycle(level) };
+  const isSaid = before?.wiring === wiring && sameFields(before.metadata, graph.metadata);
+  const ofMetadata = isSaid ? before.ofMetadata : checkMetadata(graph);
+  const ofSupply = before?.supply === supply ? before.ofSupply : { edges: checkEdges(level), interface: checkInterface(level) };
+  const ofNodes = findingsOfNodes(level, before?.ofNodes);
+  const all = [
+    ...ofMetadata,
+    ...ofWiring.metadata,
     ...(graph.nodes.length === 0 ? [issue("error", "graph.empty", "The graph has no nodes.", { pointer: "/nodes" }, "Add a node.")] : []),
-    ...checkIds(graph),
-    ...checkControl(graph, shape),
-    ...checkEdges(graph, define),
-    ...graph.nodes.flatMap((node) => checkNode(graph, node, library)),
-    ...levelNotLive(graph, library, shape),
-    ...sources.flatMap((source) => checkSource(source)),
-    ...(stuck[0]
-      ? [
-          issue(
-            "error",
-            "graph.cycle",
-            `${stuck.length} nodes are on a cycle or after one: ${stuck
-              .slice(0, 5)
-              .map((node) => node.id)
-              .join(", ")}.`,
-            { node: stuck[0].id },
-            "Remove an edge of the cycle, or make the one that leads back a loop.",
-          ),
-        ]
-      : []),
-    ...regionProblems(graph, library, shape).map(regionIssue),
-    ...checkInterface(graph, shape, define),
+    ...ofWiring.ids,
+    ...ofWiring.control,
+    ...joined(ofNodes, (one) => one.call),
+    ...ofSupply.edges,
+    ...joined(ofNodes, ({ of, node }) => (of.element ? node : [...node, ...checkUnknown(graph, of)])),
+    ...levelNotLive(level),
+    ...joined(ofNodes, (one) => one.sources),
+    ...ofWiring.cycle,
+    ...level.regionProblems.map(regionIssue),
+    ...ofSupply.interface,
     ...importIssues(graph),
+  ];
+  return { all, wiring, ofWiring, metadata: graph.metadata, ofMetadata, supply, ofSupply, ofNodes };
+}
+
+function findingsOfNodes({ nodes }: Level, before: readonly NodeFindings[] = []): NodeFindings[] {
+  const found = finder(
+    before,
+    ({ of }) => of,
+    ({ node }) => node.id,
+  );
+  return nodes.map((one, at) => found(one, at) ?? findingsOfNode(one));
+}
+
+function findingsOfNode(of: ResolvedNode): NodeFindings {
+  let sources = NONE;
+  for (const source of of.sources) {
+    const found = checkSource(source);
+    if (found) sources = [...sources, found];
+  }
+  return { of, call: orNone(checkCall(of)), node: orNone(checkNode(of)), sources };
+}
+
+function joined(findings: readonly NodeFindings[], issues: (one: NodeFindings) => readonly Issue[]): Issue[] {
+  const all: Issue[] = [];
+  for (const one of findings) for (const each of issues(one)) all.push(each);
+  return all;
+}
+
+function checkCycle({ nodes, shape }: Level): Issue[] {
+  if (shape.order.length === nodes.length) return [];
+  const settled = new Set(shape.order);
+  const stuck = nodes.map(({ node }) => node).filter((node) => !settled.has(node.id) && shape.node.get(node.id) === node);
+  if (!stuck[0]) return [];
+  const some = stuck.slice(0, 5).map((node) => node.id);
+  return [
+    issue(
+      "error",
+      "graph.cycle",
+      `${stuck.length} nodes are on a cycle or after one: ${some.join(", ")}.`,
+      { node: stuck[0].id },
+      "Remove an edge of the cycle, or make the one that leads back a loop.",
+    ),
   ];
 }
 
 /** What an import could not take over, for as long as the node is there. */
 function importIssues(graph: Graph): Issue[] {
   const { issues } = Object(graph.metadata?.imported) as { issues?: unknown };
+  if (!Array.isArray(issues) || issues.length === 0) return [];
   const ids = new Set(graph.nodes.map((node) => node.id));
   const isIssue = (one: unknown): one is Issue => typeof Object(one).message === "string" && typeof Object(one).place === "object";
-  const still = (Array.isArray(issues) ? issues : [])
-    .filter(isIssue)
-    .filter(({ place }) => place?.node === undefined || ids.has(place.node));
+  const still = issues.filter(isIssue).filter(({ place }) => place?.node === undefined || ids.has(place.node));
   return still.map(({ severity, code, message, place, fix }) => issue(severity === "info" ? "info" : "warning", code, message, place, fix));
 }
 
@@ -104,12 +169,14 @@ function checkIds(graph: Graph): Issue[] {
   const issues: Issue[] = [];
   const nodes = new Set<string>();
   graph.nodes.forEach(({ id }, index) => {
+    if (ID_PATTERN.test(id) && !nodes.has(id)) return void nodes.add(id);
     const place = { node: id, pointer: `/nodes/${index}/id` };
     if (!ID_PATTERN.test(id))
       issues.push(issue("error", "node.bad_id", `"${id.slice(0, 80)}" is not an id: 1 to 64 characters of A-Z a-z 0-9 _ . : -`, place));
     if (nodes.has(id)) issues.push(issue("error", "node.duplicate_id", `Two nodes have the id "${id}".`, place, "Rename one of them."));
     nodes.add(id);
   });
+  if (!graph.edges.some((edge) => edgeMetadata(edge).id !== undefined)) return issues; // each is known by its place
   const edges = new Set<string>();
   graph.edges.forEach((edge, index) => {
     const id = edgeId(edge, index);
@@ -120,34 +187,32 @@ function checkIds(graph: Graph): Issue[] {
   return issues;
 }
 
-function checkSource({ kind, node, port }: InputSource): Issue[] {
+function checkSource({ kind, node, port }: InputSource): Issue | undefined {
   if (kind === "none" && port.required)
-    return [
-      issue(
-        "error",
-        "input.missing",
-        `${nodeTitle(node)} needs ${port.label} (${port.type}).`,
-        { node: node.id, port: port.name },
-        "Wire it.",
-      ),
-    ];
-  if (kind !== "run") return [];
-  return [issue("info", "input.for_run", `The run is asked for ${port.label}.`, { node: node.id, port: port.name })];
+    return issue(
+      "error",
+      "input.missing",
+      `${nodeTitle(node)} needs ${port.label} (${port.type}).`,
+      { node: node.id, port: port.name },
+      "Wire it.",
+    );
+  if (kind !== "run") return undefined;
+  return issue("info", "input.for_run", `The run is asked for ${port.label}.`, { node: node.id, port: port.name });
 }
 
-function checkInterface(graph: Graph, { node: nodes }: Topology, define: Define): Issue[] {
+function checkInterface(level: Level): Issue[] {
   const ports = new Map<string, ReadonlySet<string> | undefined>();
   const known = (node: string, port: string, side: "inputs" | "outputs"): boolean => {
-    const found = nodes.get(node);
+    const found = level.node(node);
     if (!found) return false;
     const key = `${side}\n${node}`;
     if (!ports.has(key)) {
-      const definition = define(found);
+      const { definition } = found;
       ports.set(key, definition && new Set(definition[side].map(({ name }) => name)));
     }
     return ports.get(key)?.has(port) ?? true;
   };
-  const { inputs, outputs } = declaredInterface(graph);
+  const { inputs, outputs } = declaredInterface(level.graph);
   const bad = [
     ...inputs.flatMap((input) => input.to.filter((to) => !known(to.node, to.port, "inputs")).map((to) => ({ name: input.name, ...to }))),
     ...outputs.filter(({ from }) => !known(from.node, from.port, "outputs")).map(({ name, from }) => ({ name, ...from })),

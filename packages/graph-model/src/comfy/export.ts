@@ -1,17 +1,15 @@
 // A region in ComfyUI's API format, to be sent to or loaded in a ComfyUI: what comes from outside is a loader with a file's name.
 import { PORT_TYPES, validateArtifactRef } from "@spindle/schemas";
-import { definer } from "../definitions.ts";
 import type { Graph } from "../graph.ts";
-import { inputSources, resolveInputs } from "../inputs.ts";
+import { resolveInputs } from "../inputs.ts";
 import type { Library } from "../library.ts";
-import { topology } from "../topology.ts";
+import { resolve } from "../resolve.ts";
 import { regionInput } from "./prompt.ts";
-import { planRegions } from "./regions.ts";
 
 /** @param node one of the region's; of the only region where empty */
 export function exportRegion(graph: Graph, library: Library, node = ""): { text?: string; why?: string } {
-  const shape = topology(graph);
-  const { groups, groupOf } = planRegions(graph, library, shape);
+  const level = resolve(graph, library).root;
+  const { groups, groupOf } = level.plan;
   const group = node === "" ? (groups.size === 1 ? [...groups.values()][0] : undefined) : groupOf.get(node);
   if (!group)
     return {
@@ -20,26 +18,17 @@ export function exportRegion(graph: Graph, library: Library, node = ""): { text?
           ? "Only nodes of ComfyUI can be exported so."
           : "The graph has several ComfyUI regions: name a node of one.",
     };
-  const define = definer(graph, library);
-  const sources = inputSources(graph, define, shape);
-  const context = graph.context ?? {};
-  const values = new Map(
-    group.nodes.map((id) => [
-      id,
-      resolveInputs(
-        sources.filter((one) => one.node.id === id),
-        () => undefined,
-        {},
-        context,
-      ),
-    ]),
-  );
-  for (const source of sources)
-    if (source.kind === "wire" && group.nodes.includes(source.node.id) && !group.nodes.includes(source.from)) {
-      const own = values.get(source.node.id);
-      if (own) own[source.port.name] = stand(source.port.type, `${source.from}.${source.output}`);
-    }
-  const region = regionInput({ graph, define, values, shape });
+  const inside = new Set(group.nodes);
+  const values = new Map<string, Record<string, unknown>>();
+  for (const id of group.nodes) {
+    const sources = level.node(id)?.sources ?? [];
+    const own = resolveInputs(sources, () => undefined, {}, graph.context ?? {});
+    for (const source of sources)
+      if (source.kind === "wire" && !inside.has(source.from))
+        own[source.port.name] = stand(source.port.type, `${source.from}.${source.output}`);
+    values.set(id, own);
+  }
+  const region = regionInput({ level, values });
   if (!region) return { why: "Nothing in this region is saved, shown or used elsewhere, so ComfyUI would have nothing to do." };
   return { text: `${JSON.stringify(region.prompt, named, 2)}\n` };
 }

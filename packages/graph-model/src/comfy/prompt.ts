@@ -1,25 +1,23 @@
 // A region -> what its task is given: ComfyUI's API format, with loaders and savers where values cross the border. They are
 // nodes of the prompt and of nothing else: no graph, canvas or run shows them.
 import { COMFY_TYPES, type ComfyBorder, type RegionInput, type RegionInputGive, validateArtifactRef } from "@spindle/schemas";
-import { edgeMetadata, type Graph, type GraphNode, nodeTitle } from "../graph.ts";
+import { edgeMetadata, type GraphNode, nodeTitle } from "../graph.ts";
 import { declaredInterface } from "../interface.ts";
-import type { Define, NodeDefinition } from "../library.ts";
+import type { Level } from "../level.ts";
+import type { NodeDefinition } from "../library.ts";
 import { comfyType, type Port, portKind } from "../ports.ts";
-import { type Topology, topology } from "../topology.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 type PromptNode = RegionInput["prompt"][string];
 
 export interface RegionParts {
-  graph: Graph;
-  define: Define;
+  level: Level;
   /** The nodes that are to run, each with what it gets from outside the region and from itself. */
   values: ReadonlyMap<string, Values>;
   /** Every node of the region, those that do not run too; what goes to them does not leave it. */
   inside?: readonly string[];
   /** The region is one node whose outputs are the task's (one element of a map). */
   only?: boolean;
-  shape?: Topology;
 }
 
 /** `>` and `<` are in no node's id. */
@@ -27,24 +25,16 @@ const saverId = (node: string, port: string): string => `${node}>${port}`;
 const loaderId = (node: string, port: string): string => `${node}<${port}`;
 
 /** Undefined if nothing of the region leaves it, so that ComfyUI would run none of it. */
-export function regionInput({
-  graph,
-  define,
-  values,
-  inside = [...values.keys()],
-  only,
-  shape = topology(graph),
-}: RegionParts): RegionInput | undefined {
+export function regionInput({ level, values, inside = [...values.keys()], only }: RegionParts): RegionInput | undefined {
   const prompt: Record<string, PromptNode> = {};
   const gives: RegionInputGive[] = [];
-  const wanted = wantedOutputs(graph, new Set(inside), shape);
+  const wanted = wantedOutputs(level, new Set(inside));
   for (const [id, own] of values) {
-    const node = shape.node.get(id);
-    const definition = node && define(node);
+    const { node, element: definition } = level.node(id) ?? {};
     if (!node || !definition) continue;
     prompt[id] = {
       class_type: node.service,
-      inputs: promptInputs(node, definition, own, { define, values, shape, prompt }),
+      inputs: promptInputs(node, definition, own, { level, values, prompt }),
       _meta: { title: nodeTitle(node) },
     };
     gives.push(...sinkOutputs(id, definition));
@@ -92,7 +82,7 @@ function sinkOutputs(id: string, definition: NodeDefinition): RegionInputGive[] 
 }
 
 /** An output leaves if something outside takes it, the graph gives it, or it is a last result that nobody saved. */
-function wantedOutputs(graph: Graph, inside: ReadonlySet<string>, shape: Topology) {
+function wantedOutputs({ graph, shape }: Level, inside: ReadonlySet<string>) {
   const named = new Set(declaredInterface(graph).outputs.map(({ from }) => `${from.node}\n${from.port}`));
   return (id: string, port: Port, definition: NodeDefinition): boolean => {
     if (portKind(port.type) === "opaque") return false;
@@ -112,27 +102,21 @@ function addSaver(prompt: Record<string, PromptNode>, id: string, port: Port): R
 }
 
 interface Around {
-  define: Define;
+  level: Level;
   values: ReadonlyMap<string, Values>;
-  shape: Topology;
   prompt: Record<string, PromptNode>;
 }
 
-function promptInputs(
-  node: GraphNode,
-  definition: NodeDefinition,
-  own: Values,
-  { define, values, shape, prompt }: Around,
-): PromptNode["inputs"] {
+function promptInputs(node: GraphNode, definition: NodeDefinition, own: Values, { level, values, prompt }: Around): PromptNode["inputs"] {
   const inputs: PromptNode["inputs"] = {};
   const known = new Set(definition.inputs.map((port) => port.name));
   // What ComfyUI's own list does not name still reaches nodes that take any option (VHS_VideoCombine's codecs).
   for (const [name, value] of Object.entries(node.params ?? {})) if (!known.has(name)) inputs[name] = literal(value);
   for (const port of definition.inputs) {
-    const edge = shape.incoming.get(node.id)?.find((one) => edgeMetadata(one).targetPort === port.name);
-    const source = edge && values.has(edge.from) ? shape.node.get(edge.from) : undefined;
-    const output = source && define(source)?.outputs.find(({ name }) => name === edgeMetadata(edge as never).sourcePort);
-    if (source && output) inputs[port.name] = [source.id, slotOf(output) ?? 0];
+    const edge = level.shape.incoming.get(node.id)?.find((one) => edgeMetadata(one).targetPort === port.name);
+    const source = edge && values.has(edge.from) ? level.node(edge.from) : undefined;
+    const output = source?.element?.outputs.find(({ name }) => name === edgeMetadata(edge as never).sourcePort);
+    if (source && output) inputs[port.name] = [source.node.id, slotOf(output) ?? 0];
     else if (own[port.name] !== undefined && applies(port, own)) inputs[port.name] = promptValue(node.id, port, own[port.name], prompt);
   }
   return inputs;

@@ -4,7 +4,7 @@ import { validate } from "../check/validate.ts";
 import type { Graph, Plane } from "../graph.ts";
 import type { Library, NodeDefinition } from "../library.ts";
 import { portsOf } from "../ports.ts";
-import { planRegions } from "./regions.ts";
+import { resolve } from "../resolve.ts";
 
 const MODEL = { "x-comfy-type": "MODEL" };
 const IMAGE = { "x-comfy-type": "IMAGE", "x-artifact": "image" };
@@ -51,7 +51,7 @@ function graph(wires: string[], extra: Record<string, object> = {}): Graph {
   });
   return readGraph({ schema: "langgraph.v1", workflowId: "w", nodes, edges }).graph as Graph;
 }
-const groups = (one: Graph) => [...planRegions(one, library).groups.values()].map(({ nodes }) => nodes.join("")).sort();
+const groups = (one: Graph) => [...resolve(one, library).root.plan.groups.values()].map(({ nodes }) => nodes.join("")).sort();
 const codes = (one: Graph) =>
   validate(one, library)
     .filter(({ severity }) => severity === "error")
@@ -91,7 +91,7 @@ describe("regions", () => {
   test("[RG1] items of the plan have no cycle, with loops around them", () => {
     const one = graph(["a-b", "b-X", "X-c"]);
     one.edges.push({ from: "X", to: "a", metadata: { sourcePort: "image", targetPort: "other", loop: { maxIterations: 2 } } });
-    const plan = planRegions(one, library);
+    const { plan } = resolve(one, library).root;
     expect([...plan.regions.values()][0]?.items).toEqual(["group:a>", "X"]);
     expect(plan.root.items).toEqual(["loop:X>a", "group:c>"]);
   });

@@ -1,18 +1,13 @@
 // Regions of the Comfy plane: nodes that go to one ComfyUI server as one prompt. What an opaque wire joins must be together;
 // other neighbours are joined as long as no item of the graph waits for itself by that.
-import { definer, mapEdge } from "../definitions.ts";
-import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge, isMapEdge, nodeSettings } from "../graph.ts";
-import type { Engine, Library, NodeDefinition } from "../library.ts";
-import { type Group, type Grouping, groupId, type Plan, planGraph, type Region } from "../plan.ts";
+import type { NodeParts } from "../definitions.ts";
+import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge, isMapEdge } from "../graph.ts";
+import type { Engine, NodeDefinition } from "../library.ts";
+import { type Group, type Grouping, groupId, type Loops, type Plan, planGraph, type Region } from "../plan.ts";
 import { portKind } from "../ports.ts";
 import type { Topology } from "../topology.ts";
 
 const PLANE = "comfy";
-
-/** A plan in which the comfy regions are groups. */
-export function planRegions(graph: Graph, library: Library, shape?: Topology): Plan {
-  return planGraph(graph, shape, comfyGrouping(graph, library));
-}
 
 /** Why wires that must stay inside a region cannot. */
 export interface RegionProblem {
@@ -21,23 +16,32 @@ export interface RegionProblem {
   why: "cycle" | "control" | "server";
 }
 
-export function regionProblems(graph: Graph, library: Library, shape?: Topology): RegionProblem[] {
-  if (!graph.nodes.some((node) => node.plane === PLANE)) return [];
-  const problems: RegionProblem[] = [];
-  const { groups } = planGraph(graph, shape, comfyGrouping(graph, library, problems));
-  for (const { nodes } of groups.values()) if (serversOf(graph, nodes, library).length === 0) problems.push({ nodes, why: "server" });
-  return problems;
+export interface Planned {
+  plan: Plan;
+  problems: RegionProblem[];
 }
 
+/** Whether a node may be in a group with others. */
+export const canBeGrouped = ({ node, mapped }: NodeParts): boolean => node.plane === PLANE && !mapped;
+
+/**
+ * A plan in which the comfy regions are groups, and what stands in their way.
+ * @param nodes of the graph, in its order
+ */
+export function planRegions(graph: Graph, shape: Topology, nodes: readonly NodeParts[], loops?: Loops): Planned {
+  const problems: RegionProblem[] = [];
+  return { plan: planGraph(graph, shape, comfyGrouping(graph, nodes, problems), loops), problems };
+}
+
+/** Whether a plan with one node holds with the other, which took its place: its wires are the same. */
+export const plansAlike = (one: NodeParts, other: NodeParts): boolean =>
+  one.node.plane === other.node.plane &&
+  (one.node.plane !== PLANE || (one.definition === other.definition && one.settings.engine === other.settings.engine));
+
 /** The servers that have every node of a region and every file they name, live ones first; one that a node names, if it does. */
-export function serversOf(graph: Graph, nodes: readonly string[], library: Library): Engine[] {
-  const define = definer(graph, library);
-  const inside = new Set(nodes);
-  const lists = graph.nodes.flatMap((node) => {
-    const definition = inside.has(node.id) ? define(node) : undefined;
-    return definition ? [enginesFor(definition, node.params ?? {})] : [];
-  });
-  const named = nodes.map((id) => nodeSettings(graph, id).engine).find((one) => one !== undefined && one !== "auto");
+export function serversOf(inside: readonly NodeParts[]): Engine[] {
+  const lists = inside.flatMap((one) => (one.definition ? [enginesFor(one)] : []));
+  const named = inside.map(({ settings }) => settings.engine).find((one) => one !== undefined && one !== "auto");
   const [first = [], ...others] = lists;
   const common = first.filter(
     ({ id }) => (named === undefined || id === named) && others.every((list) => list.some((one) => one.id === id)),
@@ -47,7 +51,9 @@ export function serversOf(graph: Graph, nodes: readonly string[], library: Libra
 }
 
 /** Without the servers that lack a file which the node names. */
-function enginesFor({ engines, inputs }: NodeDefinition, params: Readonly<Record<string, unknown>>): Engine[] {
+function enginesFor({ node, definition }: NodeParts): Engine[] {
+  const { engines, inputs } = definition as NodeDefinition;
+  const params: Readonly<Record<string, unknown>> = node.params ?? {};
   const only = inputs.flatMap(({ name, schema }) => {
     const value = params[name] ?? schema.default;
     const ids = typeof value === "object" ? undefined : (schema["x-on"] as Record<string, string[]> | undefined)?.[String(value)];
@@ -56,18 +62,16 @@ function enginesFor({ engines, inputs }: NodeDefinition, params: Readonly<Record
   return engines.filter(({ id }) => only.every((ids) => ids.includes(id)));
 }
 
-function comfyGrouping(graph: Graph, library: Library, problems: RegionProblem[] = []): Grouping {
-  const define = definer(graph, library);
-  const node = new Map(graph.nodes.filter((one) => one.plane === PLANE && !mapEdge(graph, one.id)).map((one) => [one.id, one]));
+function comfyGrouping(graph: Graph, nodes: readonly NodeParts[], problems: RegionProblem[]): Grouping {
+  const node = new Map(nodes.filter(canBeGrouped).map((one) => [one.node.id, one]));
   if (node.size === 0) return () => [];
   const between = graph.edges.filter((edge) => node.has(edge.from) && node.has(edge.to) && !isLoopEdge(edge));
   const isOpaque = (edge: GraphEdge): boolean => {
-    const source = node.get(edge.from);
-    const port = source && define(source)?.outputs.find(({ name }) => name === edgeMetadata(edge).sourcePort);
+    const port = node.get(edge.from)?.definition?.outputs.find(({ name }) => name === edgeMetadata(edge).sourcePort);
     return port !== undefined && portKind(port.type) === "opaque";
   };
   const server = (id: string): string | undefined => {
-    const { engine } = nodeSettings(graph, id);
+    const engine = node.get(id)?.settings.engine;
     return engine === "auto" ? undefined : engine;
   };
   const [must, may] = [between.filter(isOpaque), between.filter((edge) => !isOpaque(edge))];
@@ -159,7 +163,13 @@ class Joined {
 
   groups(here: ReadonlySet<string>): Group[] {
     const found = new Map<string, string[]>();
-    for (const id of this.region.items) if (here.has(id)) found.set(this.find(id), [...(found.get(this.find(id)) ?? []), id]);
+    for (const id of this.region.items) {
+      if (!here.has(id)) continue;
+      const root = this.find(id);
+      const members = found.get(root);
+      if (members) members.push(id);
+      else found.set(root, [id]);
+    }
     return [...found.values()].map((nodes) => ({ id: groupId(nodes[0] as string), nodes }));
   }
 

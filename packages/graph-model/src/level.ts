@@ -1,0 +1,310 @@
+// One level of a graph, worked out: the graph itself or one of its definitions. What depends on unchanged parts is taken over from the
+// state before an edit; parts are told apart by identity (resolve.ts).
+import { canBeGrouped, type Planned, planRegions, plansAlike, type RegionProblem, serversOf } from "./comfy/regions.ts";
+import type { Condition } from "./condition.ts";
+import { type Called, callOf, mapEdges, type NodeParts, partsOf } from "./definitions.ts";
+import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isLoopEdge, nodeSettings } from "./graph.ts";
+import { type InputSource, Supply } from "./inputs.ts";
+import { declaredInterface } from "./interface.ts";
+import type { Engine, Library, NodeDefinition } from "./library.ts";
+import { findLoops, type Group, type Loops, type Plan } from "./plan.ts";
+import type { Port } from "./ports.ts";
+import { type RunInput, runInputs } from "./run-inputs.ts";
+import { CALL } from "./subgraphs.ts";
+import { Neighbours, Shape, type Topology } from "./topology.ts";
+import { finder, isWiredAlike, sameFields, sameGroup, sameSources } from "./unchanged.ts";
+
+/** All that is known of a node at its level. The same object as long as nothing of it changes. */
+export interface ResolvedNode extends NodeParts {
+  /** Where each input takes its value from, in the order of the definition's inputs. */
+  readonly sources: readonly InputSource[];
+  /** Those that run together with it. */
+  readonly group: Group | undefined;
+}
+
+/** What depends on the ids of the nodes and on the edges alone. The same object as long as none of them changes. */
+export interface Wiring {
+  neighbours: Neighbours;
+  /** Absent where no edge is meant to lead back. */
+  loops: Loops | undefined;
+  /** By the mapped node: the wire that brings its list. */
+  mapped: ReadonlyMap<string, GraphEdge>;
+  /** Of the edges that have one. Equal texts share theirs. */
+  conditions: ReadonlyMap<GraphEdge, Condition>;
+  /** The place of each node in the graph's list. */
+  index: ReadonlyMap<string, number>;
+}
+
+/** The parts of a level that are worked out together. Refers to nothing of an earlier graph. */
+interface Work {
+  graph: Graph;
+  wiring: Wiring;
+  shape: Topology;
+  supply: Supply;
+  nodes: readonly ResolvedNode[];
+  /** Where nodes can be grouped from the start, for they say in which group they are; else once somebody asks. */
+  planned: Planned | undefined;
+}
+
+export interface LevelParts {
+  name: string;
+  graph: Graph;
+  library: Library;
+  called: Called;
+  /** By text, for all levels of a graph. */
+  condition(text: unknown): Condition;
+  /** What a definition's level is made from, besides the library. */
+  origin?: Origin;
+  before: State | undefined;
+}
+
+/** What a level hands on to the one after an edit. Refers to no level, so that no chain of them grows. */
+interface State {
+  work: Work | undefined;
+  derived: ReadonlyMap<unknown, unknown>;
+}
+
+/** A graph, or one of its definitions. */
+export class Level {
+  /** Of the definition; empty for the graph itself. */
+  readonly name: string;
+  /** A definition's has its own nodes, edges and metadata, and the context of the whole where it has none; no definitions. */
+  readonly graph: Graph;
+  readonly origin: Origin | undefined;
+  private parts: LevelParts | undefined;
+  private made: Work | undefined;
+  private readonly derived = new Map<unknown, unknown>();
+  private readonly inherited: Map<unknown, unknown> | undefined;
+
+  constructor(parts: LevelParts) {
+    this.name = parts.name;
+    this.graph = parts.graph;
+    this.origin = parts.origin;
+    this.parts = parts;
+    this.inherited = parts.before && new Map(parts.before.derived);
+  }
+
+  private get work(): Work {
+    this.made ??= workOut(this.parts as LevelParts);
+    this.parts = undefined; // an earlier graph must not stay because of this one
+    return this.made;
+  }
+
+  /** What the level of the next graph starts from. */
+  get state(): State {
+    return { work: this.made ?? this.parts?.before?.work, derived: new Map([...(this.inherited ?? []), ...this.derived]) };
+  }
+
+  /**
+   * What a reader works out of the level, once.
+   * @param reader is given what it made of the level before the edit, if it did; what it makes must not refer to the level
+   */
+  derive<T>(reader: (level: Level, before: T | undefined) => T): T {
+    if (!this.derived.has(reader)) {
+      this.derived.set(reader, reader(this, this.inherited?.get(reader) as T | undefined));
+      this.inherited?.delete(reader);
+    }
+    return this.derived.get(reader) as T;
+  }
+
+  /** In the order of the graph; several of one id are an issue, and all of them are here. */
+  get nodes(): readonly ResolvedNode[] {
+    return this.work.nodes;
+  }
+
+  node(id: string): ResolvedNode | undefined {
+    const at = this.work.wiring.index.get(id);
+    return at === undefined ? undefined : this.work.nodes[at];
+  }
+
+  get wiring(): Wiring {
+    return this.work.wiring;
+  }
+
+  /** Changes with the wiring, with any definition of a node, and with the level's interface and context. */
+  get supply(): Supply {
+    return this.work.supply;
+  }
+
+  get shape(): Topology {
+    return this.work.shape;
+  }
+
+  get plan(): Plan {
+    return this.planned.plan;
+  }
+
+  private get planned(): Planned {
+    const { work } = this;
+    work.planned ??= planRegions(this.graph, work.shape, work.nodes, work.wiring.loops);
+    return work.planned;
+  }
+
+  /** Loop edges that are none. */
+  get loopProblems(): Plan["problems"] {
+    return this.work.wiring.loops?.problems ?? [];
+  }
+
+  /** Nodes that run together. */
+  get groups(): readonly Group[] {
+    return this.work.nodes.some(({ group }) => group) ? [...this.plan.groups.values()] : [];
+  }
+
+  condition(edge: GraphEdge): Condition | undefined {
+    return this.work.wiring.conditions.get(edge);
+  }
+
+  private chosen: ReadonlySet<GraphEdge> | undefined;
+  /** Edges that start at an output that is a choice. */
+  get branches(): ReadonlySet<GraphEdge> {
+    this.chosen ??= new Set(
+      this.graph.edges.filter((edge) => {
+        const { sourcePort } = edgeMetadata(edge);
+        if (sourcePort === undefined) return false;
+        const source = this.node(edge.from);
+        return !source?.mapped && source?.element?.outputs.find((port) => port.name === sourcePort)?.branch === true;
+      }),
+    );
+    return this.chosen;
+  }
+
+  /** The nodes that nothing follows: their outputs are the level's, where its interface declares none. */
+  get ends(): GraphNode[] {
+    const { successors } = this.shape;
+    return this.graph.nodes.filter(({ id }) => successors.get(id)?.size === 0);
+  }
+
+  private asked: RunInput[] | undefined;
+  /** What a run of the level is asked for. */
+  get inputs(): readonly RunInput[] {
+    this.asked ??= runInputs(this);
+    return this.asked;
+  }
+
+  private capability: NodeDefinition | undefined;
+  /** What a node that calls the level is. */
+  get call(): NodeDefinition {
+    this.capability ??= callOf(this.name, this.graph, this.inputs, this.outputs());
+    return this.capability;
+  }
+
+  private outputs(): Port[] {
+    const { outputs } = declaredInterface(this.graph);
+    const outputsOf = (id: string): readonly Port[] => this.node(id)?.definition?.outputs ?? [];
+    if (outputs.length > 0)
+      return outputs.flatMap(({ name, label, from }) => {
+        const source = outputsOf(from.node).find((one) => one.name === from.port);
+        return source ? [{ ...source, name, label }] : [];
+      });
+    const [end, ...others] = this.ends;
+    return end && others.length === 0 ? [...outputsOf(end.id)] : [];
+  }
+
+  /** Those of a group, in the order of the graph. */
+  members({ nodes }: Group): ResolvedNode[] {
+    const { wiring, nodes: all } = this.work;
+    const places = nodes.flatMap((id) => wiring.index.get(id) ?? []).sort((a, b) => a - b);
+    return places.map((at) => all[at] as ResolvedNode);
+  }
+
+  private servers: Map<Group, readonly Engine[]> | undefined;
+  /** The engines that can run a whole group, live ones first. */
+  serversOf(group: Group): readonly Engine[] {
+    this.servers ??= new Map();
+    const known = this.servers.get(group) ?? serversOf(this.members(group));
+    this.servers.set(group, known);
+    return known;
+  }
+
+  /** Why wires that must stay inside a group cannot, and groups that nothing can run. */
+  get regionProblems(): RegionProblem[] {
+    const lost = this.groups.filter((group) => this.serversOf(group).length === 0);
+    return [...(this.work.planned?.problems ?? []), ...lost.map(({ nodes }) => ({ nodes, why: "server" as const }))];
+  }
+}
+
+/** Null for a definition that cannot be called: it contains itself, or calls too deep. */
+export type Callee = Level | null | undefined;
+
+interface Origin {
+  written: unknown;
+  context: Graph["context"];
+  callees: ReadonlyMap<string, Callee>;
+}
+
+function workOut({ graph, library, called, condition, before: state }: LevelParts): Work {
+  const before = state?.work;
+  const sameWires = before !== undefined && isWiredAlike(before.graph, graph);
+  const wiring = sameWires ? before.wiring : wire(graph, condition, before?.wiring);
+  const shape = new Shape(graph, wiring.neighbours);
+  const parts = partsOfAll(graph, library, called, wiring, before);
+  const sameKinds = sameWires && parts.every(({ definition }, at) => definition === before.nodes[at]?.definition);
+  const keepsSupply =
+    sameKinds && before.graph.metadata?.interface === graph.metadata?.interface && sameFields(before.graph.context, graph.context);
+  const supply = keepsSupply ? before.supply : new Supply({ graph, shape, nodes: parts, index: wiring.index });
+  const keepsPlan = sameWires && parts.every((one, at) => one === before.nodes[at] || plansAlike(one, before.nodes[at] as NodeParts));
+  const old = keepsPlan ? before.planned : undefined;
+  const planned = old
+    ? { ...old, plan: { ...old.plan, shape } }
+    : parts.some(canBeGrouped)
+      ? planRegions(graph, shape, parts, wiring.loops)
+      : undefined;
+  const nodes = parts.map((one): ResolvedNode => {
+    const known = "sources" in one ? (one as ResolvedNode) : undefined;
+    if (known && keepsSupply && keepsPlan) return known;
+    const sources = known && keepsSupply ? known.sources : supply.sourcesOf(one);
+    const group = planned?.plan.groupOf.get(one.node.id);
+    if (!known) return Object.assign(one, { sources, group });
+    return sameGroup(known.group, group) && (sources === known.sources || sameSources(known.sources, sources))
+      ? known
+      : { ...one, sources, group };
+  });
+  return { graph, wiring, shape, supply, nodes, planned };
+}
+
+/** Of each node as it was where nothing of it changed, else without its sources. */
+function partsOfAll(graph: Graph, library: Library, called: Called, wiring: Wiring, before: Work | undefined): NodeParts[] {
+  const { mapped } = wiring;
+  const isAsBefore =
+    before &&
+    finder(
+      before.nodes,
+      ({ node }) => node,
+      ({ id }) => id,
+    );
+  const sameSettings = before !== undefined && before.graph.metadata?.nodes === graph.metadata?.nodes;
+  return graph.nodes.map((node, at) => {
+    const known = isAsBefore?.(node, at);
+    const settings = known && sameSettings ? known.settings : nodeSettings(graph, node.id);
+    const isSame =
+      known !== undefined && known.settings === settings && (wiring === before?.wiring || known.mapped === mapped.get(node.id));
+    if (isSame && node.service !== CALL) return known;
+    const made = partsOf(node, { settings, mapped: mapped.get(node.id), called, library });
+    if (!known) return made;
+    const isCall = isSame && known.element === made.element && known.isLostCall === made.isLostCall;
+    return isCall ? known : made;
+  });
+}
+
+const UNCONDITIONAL: Wiring["conditions"] = new Map();
+
+function wire(graph: Graph, condition: LevelParts["condition"], before: Wiring | undefined): Wiring {
+  let conditions: Map<GraphEdge, Condition> | undefined;
+  for (const edge of graph.edges) {
+    const { when } = edgeMetadata(edge) as { when?: unknown };
+    if (when === undefined || when === null) continue;
+    conditions ??= new Map();
+    conditions.set(edge, before?.conditions.get(edge) ?? condition(when));
+  }
+  const index = new Map<string, number>();
+  for (const [at, { id }] of graph.nodes.entries()) index.set(id, at);
+  const neighbours = new Neighbours(graph);
+  return {
+    neighbours,
+    // Without any there is nothing to find, until somebody asks for a plan.
+    loops: graph.edges.some(isLoopEdge) ? findLoops(graph, new Shape(graph, neighbours)) : undefined,
+    mapped: mapEdges(graph.edges),
+    conditions: conditions ?? UNCONDITIONAL,
+    index,
+  };
+}

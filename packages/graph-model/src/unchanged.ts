@@ -1,0 +1,56 @@
+// What an edit left as it was: parts are told apart by identity (resolve.ts).
+import type { Graph } from "./graph.ts";
+import type { InputSource } from "./inputs.ts";
+import type { Group } from "./plan.ts";
+
+/**
+ * Finds what was made of a part before: by its place, else by identity where parts were added or removed before it.
+ * @param of the part that each was made of
+ * @param id of a part, by which an edited one is known
+ */
+export function finder<K, N>(made: readonly N[], of: (one: N) => K, id: (part: K) => string): (part: K, at: number) => N | undefined {
+  let byPart: Map<K, N> | undefined;
+  return (part, at) => {
+    const there = made[at];
+    const known = there === undefined ? undefined : of(there);
+    if (known === part) return there;
+    if (known !== undefined && id(known) === id(part)) return undefined;
+    byPart ??= new Map(made.map((one) => [of(one), one]));
+    return byPart.get(part);
+  };
+}
+
+/** Whether the ids of the nodes and the edges are the same. */
+export function isWiredAlike(one: Graph, other: Graph): boolean {
+  return (
+    one.nodes.length === other.nodes.length &&
+    one.edges.length === other.edges.length &&
+    one.nodes.every((node, at) => node === other.nodes[at] || node.id === other.nodes[at]?.id) &&
+    one.edges.every((edge, at) => edge === other.edges[at])
+  );
+}
+
+export function sameFields(one: object | undefined, other: object | undefined): boolean {
+  if (one === other) return true;
+  const [a, b] = [Object.entries(one ?? {}), Object.entries(other ?? {})];
+  return a.length === b.length && a.every(([key, value], at) => key === b[at]?.[0] && value === b[at]?.[1]);
+}
+
+export const sameGroup = (one: Group | undefined, other: Group | undefined): boolean =>
+  one === other ||
+  (one?.id === other?.id && one?.nodes.length === other?.nodes.length && one?.nodes.every((id, at) => id === other?.nodes[at]) === true);
+
+export const sameSources = (some: readonly InputSource[], others: readonly InputSource[]): boolean =>
+  some.length === others.length && some.every((one, at) => sameSource(one, others[at] as InputSource));
+
+/** The ports are those of one definition, and the node is one and the same. */
+function sameSource(one: InputSource, other: InputSource): boolean {
+  const fields = one as unknown as Record<string, unknown>;
+  const others = other as unknown as Record<string, unknown>;
+  const isOtherwise = (a: unknown, b: unknown): boolean =>
+    a === b || (typeof a === "object" && typeof b === "object" && sameFields(a as object, b as object));
+  return (
+    ["kind", "port", "from", "output", "input"].every((key) => fields[key] === others[key]) &&
+    isOtherwise(fields.otherwise, others.otherwise)
+  );
+}
