@@ -14,12 +14,13 @@ import { cancel } from "./figures/cancel.ts";
 import { chains } from "./figures/chains.ts";
 import { comfy } from "./figures/comfy.ts";
 import { dispatch } from "./figures/dispatch.ts";
+import { graph } from "./figures/graph.ts";
 import { sixteen } from "./figures/lanes.ts";
 import { makespan } from "./figures/makespan.ts";
 import { rerun } from "./figures/rerun.ts";
 import { storm } from "./figures/storm.ts";
 
-const FIGURES: Record<string, Measure> = { chains, lanes: sixteen, rerun, makespan, dispatch, cancel, api, comfy, storm };
+const FIGURES: Record<string, Measure> = { chains, lanes: sixteen, rerun, makespan, dispatch, cancel, api, comfy, storm, graph };
 
 /** @param only names of figures; all where it is empty */
 export async function bench(only: readonly string[]): Promise<number> {
