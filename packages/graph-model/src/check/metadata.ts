@@ -3,7 +3,7 @@
 import { edgeId, edgeMetadata, type Graph, isLoopEdge, isMapEdge } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import { nearest } from "../nearest.ts";
-import { type Misfit, misfits, misfitWarning, pointerOf, some, unknownKeys } from "./misfits.ts";
+import { fits, type Misfit, misfits, misfitWarning, pointerOf, some, unknownKeys } from "./misfits.ts";
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === "object" && !Array.isArray(value);
@@ -105,6 +105,7 @@ const SOME_NODE = { id: "n", service: "s", plane: "node", status: "pending" };
 /** Ports, conditions, loops and maps are said with what they mean for the run (edges.ts, control.ts). */
 function checkEdge(edge: Graph["edges"][number], index: number): Issue[] {
   const found = misfits("EdgeMetadata", edgeMetadata(edge));
+  if (fits(found)) return [];
   const place = { edge: edgeId(edge, index), pointer: `/edges/${index}/metadata` };
   const isSaid = ({ path: [key, inner] }: Misfit): boolean =>
     key === "sourcePort" ||

@@ -44,6 +44,7 @@ export interface Misfits {
 }
 
 const NONE: Misfits = { wrong: [], unknown: [] };
+export const fits = ({ wrong, unknown }: Misfits): boolean => wrong.length + unknown.length === 0;
 
 /** What of `value` does not fit `part`'s schema; a key with a namespace (`x-`, or a `.`, `:` or `/` in it) is another program's. */
 export function misfits(part: Part, value: unknown): Misfits {

@@ -3,7 +3,7 @@ import type { NodeParts } from "../definitions.ts";
 import type { NodeSettings } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import type { NodeDefinition } from "../library.ts";
-import { misfits, unknownKeys } from "./misfits.ts";
+import { fits, misfits, unknownKeys } from "./misfits.ts";
 
 /** What each setting is; a run does not start while one that decides how it goes is none. */
 const SAYS: Readonly<Record<keyof NodeSettings, { says: string; severity: "error" | "warning" }>> = {
@@ -16,10 +16,14 @@ const SAYS: Readonly<Record<keyof NodeSettings, { says: string; severity: "error
   bypassed: { says: "A node is bypassed (true) or not (false).", severity: "warning" },
 };
 
+const NO_KEYS: ReadonlySet<keyof NodeSettings> = new Set();
+
 export function checkSettings(one: NodeParts): Issue[] {
   const { node, settings } = one;
   const found = misfits("NodeSettings", settings);
   const place = { node: node.id };
+  const isPlain = fits(found) && settings.disabled === undefined && settings.bypassed === undefined;
+  if (isPlain) return one.element ? checkAgainst(one, NO_KEYS, one.element, place) : [];
   const wrong = new Set(found.wrong.map(({ path }) => path[0] as keyof NodeSettings));
   const pointer = `/metadata/nodes/${node.id}`;
   return [
