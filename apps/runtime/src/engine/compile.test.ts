@@ -1,8 +1,8 @@
-import type { Graph } from "@spindle/graph-model";
+import { type Graph, resolve } from "@spindle/graph-model";
 import { describe, expect, test } from "vitest";
 import { compile, type Driven } from "./compile.ts";
-import { Levels, rootScope } from "./level.ts";
 import { library } from "./random-graphs.testing.ts";
+import { rootScope } from "./scope.ts";
 
 /** Drives a graph whose every loop goes round `visits` times; returns what was asked for, in order. */
 async function asked(nodes: string[], edges: [from: string, to: string, loops?: number][], visits = 1): Promise<string[]> {
@@ -12,7 +12,7 @@ async function asked(nodes: string[], edges: [from: string, to: string, loops?: 
     nodes: nodes.map((id) => ({ id, service: "test.any", plane: "node", status: "pending" })),
     edges: edges.map(([from, to, maxIterations]) => ({ from, to, metadata: maxIterations ? { loop: { maxIterations } } : {} })),
   } as unknown as Graph;
-  const { root } = new Levels(graph, library);
+  const { root } = resolve(graph, library);
   const order: string[] = [];
   const driven: Driven = {
     enter: async () => {},

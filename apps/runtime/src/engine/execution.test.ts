@@ -1,5 +1,5 @@
 // Rules of SPEC that random graphs do not reach, on a record in memory: the nodes here do what a test says.
-import { type Graph, LIMITS, type Library, type NodeDefinition, portsOf } from "@spindle/graph-model";
+import { type Graph, LIMITS, type Library, type NodeDefinition, portsOf, resolve } from "@spindle/graph-model";
 import type { RegionInput } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
@@ -7,7 +7,6 @@ import type { NodeRunRow, RunRow } from "../record/types.ts";
 import { scopeOutputs, unhandled } from "./call.ts";
 import { RunExecution } from "./execution.ts";
 import { freezeNodes } from "./freeze.ts";
-import { Levels } from "./level.ts";
 import type { DecidedRow, ExecutionParts } from "./running.ts";
 
 type Values = Record<string, unknown>;
@@ -103,7 +102,7 @@ async function run(graph: Graph, { does = {}, inputs = {}, rows = [], answer }: 
   };
   const owned = { id: "r", state: "running", inputs, engines: freezeNodes(graph, library), options: {}, fence: 0, cancel_requested: false };
   const parts = { record, nodePlane, workers, decisions } as unknown as ExecutionParts;
-  const execution = new RunExecution(parts, owned as unknown as RunRow, new Levels(graph, library), rows);
+  const execution = new RunExecution(parts, owned as unknown as RunRow, resolve(graph, library), rows);
   await execution.drive();
   const made = [...record.rows.values()];
   return {
