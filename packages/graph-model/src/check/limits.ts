@@ -8,7 +8,7 @@ import { issue } from "../issue.ts";
  */
 export const LIMITS = { bytes: 2 * 1024 * 1024, depth: 32, nodes: 5000, edges: 20000, conditions: 100_000, nodeRuns: 100_000 } as const;
 export const ID_PATTERN = /^[A-Za-z0-9_.:-]{1,64}$/;
-const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
+export const FORBIDDEN: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
 /** Parses text that may come from anywhere. With `value` undefined there is at least one error issue. */
 export function parseText(text: string): { value?: unknown; issues: Issue[] } {

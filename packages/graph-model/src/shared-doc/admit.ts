@@ -3,7 +3,8 @@
 import * as Y from "yjs";
 import { LIMITS } from "../check/limits.ts";
 import { jsonOf, LOSS } from "./json.ts";
-import { rootsOf } from "./layout.ts";
+import { headOf, rootsOf } from "./layout.ts";
+import { isText } from "./text.ts";
 
 /** An update that is refused. The message is a sentence about the edit that a person reads. */
 export class EditRefused extends Error {}
@@ -20,7 +21,7 @@ export interface Admitted {
  * @throws EditRefused, after which the replica is of no more use
  */
 export function admit(replica: Y.Doc, update: Uint8Array): Admitted {
-  const roots = rootsOf(replica);
+  const roots = new Set<unknown>(rootsOf(replica));
   const news: Uint8Array[] = [];
   const keep = (bytes: Uint8Array) => void news.push(bytes);
   const check = (transaction: Y.Transaction) => refuseUnfit(transaction, roots);
@@ -76,8 +77,9 @@ function whyUnfitItem({ parent, parentSub, content }: Y.Item, roots: ReadonlySet
   const depth = depthOf(parent, roots);
   if (depth === undefined) return "It belongs to no part of a graph.";
   if (depth + (content instanceof Y.ContentType ? 1 : 0) > LIMITS.depth) return LOSS.depth;
+  if (isText(parent)) return parentSub === null && content instanceof Y.ContentString ? undefined : LOSS.type;
   if (parentSub === null) return LOSS.type;
-  if (content instanceof Y.ContentType) return content.type.constructor === Y.Map ? undefined : LOSS.type;
+  if (content instanceof Y.ContentType) return content.type.constructor === Y.Map || isText(content.type) ? undefined : LOSS.type;
   if (!(content instanceof Y.ContentAny || content instanceof Y.ContentJSON))
     return content instanceof Y.ContentBinary ? LOSS.bytes : LOSS.type;
   let reason: string | undefined;
@@ -122,7 +124,7 @@ export function replay(rows: readonly StoredUpdate[]): Loaded {
 
 function replayAtOnce(rows: readonly StoredUpdate[]): { doc: Y.Doc; whole: boolean } {
   const doc = new Y.Doc();
-  const roots = rootsOf(doc);
+  const roots = new Set<unknown>(rootsOf(doc));
   const check = (transaction: Y.Transaction) => refuseUnfit(transaction, roots);
   doc.on("beforeObserverCalls", check);
   doc.transact(() => {
@@ -137,7 +139,7 @@ function replayAtOnce(rows: readonly StoredUpdate[]): { doc: Y.Doc; whole: boole
 
 /** A row that builds on a later one is tried again after it. */
 function replaySingly(rows: readonly StoredUpdate[]): Loaded {
-  const tried = new Tried(new Y.Doc());
+  const tried = new Tried(new Y.Doc(), true);
   const refused: Loaded["refused"] = [];
   let waiting = rows;
   for (let before = -1; waiting.length > 0 && waiting.length !== before; ) {
@@ -157,17 +159,26 @@ function replaySingly(rows: readonly StoredUpdate[]): Loaded {
   return { doc: tried.doc, refused };
 }
 
+const OTHER_LAYOUT = "It changes the layout of the graph's document, which only the server does.";
+
 /** A document with the replica on which its updates are tried. Between calls both hold the same. */
 export class Tried {
   private replica: Y.Doc | undefined;
 
-  constructor(readonly doc: Y.Doc) {}
+  /** @param migrates whether an update may change the document's layout, as a stored one may have */
+  constructor(
+    readonly doc: Y.Doc,
+    private readonly migrates = false,
+  ) {}
 
   /** @throws EditRefused, and the document is as it was */
   admit(update: Uint8Array): Admitted {
     this.replica ??= copyOf(this.doc);
     try {
-      return admit(this.replica, update);
+      const layout = headOf(this.replica).get("layout");
+      const admitted = admit(this.replica, update);
+      if (!this.migrates && headOf(this.replica).get("layout") !== layout) throw new EditRefused(OTHER_LAYOUT);
+      return admitted;
     } catch (error) {
       this.forget();
       throw error;

@@ -3,7 +3,7 @@ import type { GraphInterface } from "@spindle/schemas";
 import * as Y from "yjs";
 import {
   type EdgeMetadata,
-  edgeMetadata,
+  edgeId,
   type Graph,
   type GraphEdge,
   type GraphNode,
@@ -14,8 +14,24 @@ import {
 } from "../graph.ts";
 import type { PortAddress } from "../interface.ts";
 import { stripState } from "../io/document.ts";
-import { edgesOf, headOf, isMap, mapOf, nodesOf, PLAIN_FIELDS, type YNode } from "./layout.ts";
+import { type Body, bodyOf, fieldsOf, type Inside, type ListName, listOf } from "./body.ts";
+import {
+  asValue,
+  DEFINITION,
+  definitionsOf,
+  entriesOf,
+  headOf,
+  isMap,
+  MARK,
+  METADATA,
+  metadataOf,
+  rootsOf,
+  stored,
+  write,
+  type YMap,
+} from "./layout.ts";
 import { normalise } from "./normalise.ts";
+import { isProse, isText, merged, retype } from "./text.ts";
 
 export type NewNode = Pick<GraphNode, "service" | "plane"> & Partial<GraphNode> & { position: Position };
 
@@ -23,116 +39,121 @@ function edit<T>(doc: Y.Doc, origin: unknown, change: () => T): T {
   return doc.transact(change, origin);
 }
 
+/** How a string is set. */
+export interface Typing {
+  /** It is typed text, of which several people's letters merge, however short. */
+  isText?: boolean;
+  /** What the field held when the person began to type: what others have typed since then stays. */
+  base?: string;
+}
+
 /** Replaces the whole document, as an import does. */
 export function loadGraph(doc: Y.Doc, origin: unknown, input: Graph): void {
   const graph = stripState(input);
   edit(doc, origin, () => {
-    nodesOf(doc).clear();
-    edgesOf(doc).clear();
+    const head = headOf(doc);
+    for (const root of rootsOf(doc)) if (root !== head) root.clear();
     const { nodes: _, editor, ...rest } = (graph.metadata ?? {}) as Record<string, unknown>;
     const { positions: __, ...view } = (editor ?? {}) as Record<string, unknown>;
-    const head = headOf(doc);
     head.set("workflowId", graph.workflowId);
     head.set("context", graph.context ?? {});
-    head.set("metadata", { ...rest, ...(Object.keys(view).length > 0 ? { editor: view } : {}) });
+    head.delete("metadata"); // of layout 1
+    write(metadataOf(doc), METADATA, { ...rest, ...(Object.keys(view).length > 0 ? { editor: view } : {}) });
+    const body = bodyOf(doc) as Body;
     graph.nodes.forEach((node, index) =>
-      putNode(doc, node, index, nodePosition(graph, node.id), nodeSettings(graph, node.id) as Record<string, unknown>),
+      body.putNode(node, index, nodePosition(graph, node.id), nodeSettings(graph, node.id) as Record<string, unknown>),
     );
-    graph.edges.forEach((edge, index) => putEdge(doc, edge, edgeMetadata(edge).id ?? `e${index}`));
+    graph.edges.forEach((edge, index) => body.putEdge(edge, edgeId(edge, index)));
   });
 }
 
-function putNode(doc: Y.Doc, node: GraphNode, order: number, position: Position | undefined, settings: Record<string, unknown>): void {
-  const fields = Object.fromEntries(PLAIN_FIELDS.map((key) => [key, node[key] ?? undefined]));
-  const map = mapOf({ ...fields, order, position });
-  map.set("params", mapOf((node.params ?? {}) as Record<string, unknown>));
-  map.set("settings", mapOf(settings));
-  nodesOf(doc).set(node.id, map);
-}
-
-function putEdge(doc: Y.Doc, edge: GraphEdge, id: string): void {
-  const { id: _, ...metadata } = edgeMetadata(edge) as Record<string, unknown>;
-  edgesOf(doc).set(id, mapOf({ from: edge.from, to: edge.to, kind: edge.kind, metadata }));
-}
-
 /** An id that is free now; two people who add at once differ by the random part. */
-function freshId(doc: Y.Doc, service: string): string {
+function freshId(body: Body, service: string): string {
   const stem = (service.split(".").at(-1) ?? "node").replaceAll(/[^A-Za-z0-9_-]/g, "_").slice(0, 40);
   for (let tries = 0; ; tries++) {
-    const id = `${stem}_${Math.random()
-      .toString(36)
-      .slice(2, 6 + tries)}`;
-    if (!nodesOf(doc).has(id)) return id;
+    const id = `${stem}_${random(4 + tries)}`;
+    if (!body.nodes.has(id)) return id;
   }
 }
 
-const nextOrder = (doc: Y.Doc): number =>
-  [...nodesOf(doc).values()].reduce((most, node) => Math.max(most, Number(node.get("order")) || 0), -1) + 1;
+const random = (letters: number): string =>
+  Math.random()
+    .toString(36)
+    .slice(2, 2 + letters);
 
-export function addNode(doc: Y.Doc, origin: unknown, node: NewNode): string {
-  const id = freshId(doc, node.service);
-  edit(doc, origin, () => putNode(doc, { ...node, id, status: "pending" }, nextOrder(doc), node.position, {}));
+/** @throws Error if there is no such definition */
+export function addNode(doc: Y.Doc, origin: unknown, node: NewNode, inside: Inside = {}): string {
+  const body = bodyOf(doc, inside);
+  if (!body) throw new Error(`There is no definition ${inside.definition}.`);
+  const id = freshId(body, node.service);
+  edit(doc, origin, () => body.putNode({ ...node, id, status: "pending" }, body.nextOrder(), node.position, {}));
   return id;
 }
 
 /** Removes nodes, their wires, and the wires named. */
-export function remove(doc: Y.Doc, origin: unknown, nodes: readonly string[], edges: readonly string[] = []): void {
+export function remove(doc: Y.Doc, origin: unknown, nodes: readonly string[], edges: readonly string[] = [], inside: Inside = {}): void {
   const gone = new Set(nodes);
   edit(doc, origin, () => {
-    for (const id of edges) edgesOf(doc).delete(id);
-    edgesOf(doc).forEach((edge, id) => {
-      if (gone.has(edge.get("from") as string) || gone.has(edge.get("to") as string)) edgesOf(doc).delete(id);
+    const body = bodyOf(doc, inside);
+    if (!body) return;
+    for (const key of edges.map((id) => body.edgeKey(id))) if (key !== undefined) body.edges.delete(key);
+    body.edges.forEach((edge, key) => {
+      if (isMap(edge) && (gone.has(edge.get("from") as string) || gone.has(edge.get("to") as string))) body.edges.delete(key);
     });
-    for (const id of gone) nodesOf(doc).delete(id);
+    for (const id of gone) body.dropNode(id);
   });
 }
 
-export function moveNodes(doc: Y.Doc, origin: unknown, places: Readonly<Record<string, Position>>): void {
+export function moveNodes(doc: Y.Doc, origin: unknown, places: Readonly<Record<string, Position>>, inside: Inside = {}): void {
   edit(doc, origin, () => {
-    for (const [id, { x, y }] of Object.entries(places))
-      nodesOf(doc)
-        .get(id)
-        ?.set("position", { x: Math.round(x), y: Math.round(y) });
+    for (const [id, { x, y }] of Object.entries(places)) bodyOf(doc, inside)?.place(id, { x: Math.round(x), y: Math.round(y) });
   });
 }
 
-export function renameNode(doc: Y.Doc, origin: unknown, id: string, name: string): void {
-  edit(doc, origin, () => nodesOf(doc).get(id)?.set("name", name.slice(0, 200)));
+export function renameNode(doc: Y.Doc, origin: unknown, id: string, name: string, inside: Inside = {}): void {
+  edit(doc, origin, () => bodyOf(doc, inside)?.node(id)?.set("name", name.slice(0, 200)));
 }
 
 /** `undefined` takes the parameter away, so that its default holds again. */
-export function setParam(doc: Y.Doc, origin: unknown, id: string, name: string, value: unknown): void {
-  edit(doc, origin, () => setIn(nodesOf(doc).get(id), "params", name, value));
+export function setParam(doc: Y.Doc, origin: unknown, id: string, name: string, value: unknown, how: Typing & Inside = {}): void {
+  edit(doc, origin, () => setIn(bodyOf(doc, how)?.params(id), name, value, how));
 }
 
 /** Engine, time-out and whatever else `metadata.nodes[id]` may hold. */
-export function setSetting(doc: Y.Doc, origin: unknown, id: string, name: keyof NodeSettings, value: unknown): void {
-  edit(doc, origin, () => setIn(nodesOf(doc).get(id), "settings", name, value));
+export function setSetting(doc: Y.Doc, origin: unknown, id: string, name: keyof NodeSettings, value: unknown, inside: Inside = {}): void {
+  edit(doc, origin, () => setIn(bodyOf(doc, inside)?.settings(id), name, value, { isValue: true }));
 }
 
-function setIn(node: YNode | undefined, field: "params" | "settings", name: string, value: unknown): void {
-  if (!node) return;
-  if (!isMap(node.get(field))) node.set(field, new Y.Map());
-  const map = node.get(field) as Y.Map<unknown>;
+/** A string goes into the text that is there, letter by letter; else it is a text if it is prose or typed as one. */
+function setIn(map: YMap | undefined, name: string, value: unknown, how: Typing & { isValue?: boolean }): void {
+  if (!map) return;
+  const held = map.get(name);
   if (value === undefined) map.delete(name);
+  else if (typeof value !== "string" || how.isValue) map.set(name, asValue(value));
+  else if (isText(held)) retype(held, how.base === undefined ? value : merged(how.base, value, held.toString()));
+  else if (how.isText || isProse(value))
+    map.set(name, new Y.Text(how.base === undefined || typeof held !== "string" ? value : merged(how.base, value, held)));
   else map.set(name, value);
 }
 
 const FIRST_LIMIT = 10;
 
 /** Wires an output to an input; an input has one wire, and one more that leads back to it, so an older one goes. */
-export function connect(doc: Y.Doc, origin: unknown, from: PortAddress, to: PortAddress, as?: "loop" | "map"): string {
+export function connect(doc: Y.Doc, origin: unknown, from: PortAddress, to: PortAddress, as?: "loop" | "map", inside: Inside = {}): string {
   const id = `${from.node}.${from.port}-${to.node}.${to.port}`
     .slice(0, 48)
-    .concat(`_${Math.random().toString(36).slice(2, 8)}`)
+    .concat(`_${random(6)}`)
     .replaceAll(/[^A-Za-z0-9_.:-]/g, "_");
   const more = as === "loop" ? { loop: { maxIterations: FIRST_LIMIT } } : as === "map" ? { map: {} } : {};
   edit(doc, origin, () => {
-    edgesOf(doc).forEach((edge, old) => {
-      const { targetPort, loop } = (edge.get("metadata") ?? {}) as { targetPort?: string; loop?: unknown };
-      if (edge.get("to") === to.node && targetPort === to.port && Boolean(loop) === (as === "loop")) edgesOf(doc).delete(old);
+    const body = bodyOf(doc, inside);
+    if (!body) return;
+    body.edges.forEach((edge, old) => {
+      if (!isMap(edge) || edge.get("to") !== to.node) return;
+      const { targetPort, loop } = fieldsOf(edge.get("metadata")) as { targetPort?: string; loop?: unknown };
+      if (targetPort === to.port && Boolean(loop) === (as === "loop")) body.edges.delete(old);
     });
-    putEdge(doc, { from: from.node, to: to.node, kind: "normal", metadata: { sourcePort: from.port, targetPort: to.port, ...more } }, id);
+    body.putEdge({ from: from.node, to: to.node, kind: "normal", metadata: { sourcePort: from.port, targetPort: to.port, ...more } }, id);
   });
   return id;
 }
@@ -142,22 +163,95 @@ export interface EdgeChange extends Pick<EdgeMetadata, "when" | "loop" | "map"> 
   kind?: NonNullable<GraphEdge["kind"]>;
 }
 
-/** What an edge carries besides its ends. */
-export function setEdge(doc: Y.Doc, origin: unknown, id: string, { kind, ...metadata }: EdgeChange): void {
+/** What an edge carries besides its ends. `base` is that of `when`. */
+export function setEdge(doc: Y.Doc, origin: unknown, id: string, change: EdgeChange, how: Pick<Typing, "base"> & Inside = {}): void {
+  const { kind, ...metadata } = change;
   edit(doc, origin, () => {
-    const edge = edgesOf(doc).get(id);
-    if (!edge) return;
+    const body = bodyOf(doc, how);
+    const key = body?.edgeKey(id);
+    const edge = key === undefined ? undefined : body?.edges.get(key);
+    if (!body || !isMap(edge)) return;
     if (kind) edge.set("kind", kind);
-    const next = { ...((edge.get("metadata") ?? {}) as Record<string, unknown>), ...metadata };
-    edge.set("metadata", Object.fromEntries(Object.entries(next).filter(([, value]) => value !== null && value !== undefined)));
+    for (const [name, value] of Object.entries(metadata))
+      if (value !== undefined) setIn(body.edgeMetadata(edge), name, value ?? undefined, { ...how, isText: true });
   });
 }
 
-export function setInterface(doc: Y.Doc, origin: unknown, value: GraphInterface): void {
+/** Declares the whole interface. Entries are known by their names: of one that stays, only what differs is written. */
+export function setInterface(doc: Y.Doc, origin: unknown, value: GraphInterface, inside: Inside = {}): void {
   edit(doc, origin, () => {
-    const head = headOf(doc);
-    head.set("metadata", { ...((head.get("metadata") as object | undefined) ?? {}), interface: value });
+    for (const side of ["inputs", "outputs"] as const) {
+      const list = listOf(doc, side, inside);
+      if (!list) return;
+      list.map.set(MARK, true);
+      const declared = value[side] ?? [];
+      const names = new Set(declared.map((one) => one.name));
+      for (const { id, key } of list.entries()) if (!names.has(id)) list.map.delete(key);
+      declared.forEach((one, index) => putFields(list.entry(one.name, { name: one.name }), { ...one, [MARK]: index }, true));
+    }
   });
+}
+
+/**
+ * Sets fields of an entry of a list, which is added at the end if there is none of that id; `undefined` takes a field away. An input
+ * or output is known by its name, a group or note by its id, and a frame, or whatever has no id, by its place. Returns the id.
+ */
+export function setEntry(
+  doc: Y.Doc,
+  origin: unknown,
+  of: ListName,
+  id: string | undefined,
+  fields: Record<string, unknown>,
+  how: Typing & Inside = {},
+): string {
+  return edit(doc, origin, () => {
+    const list = listOf(doc, of, how);
+    const known = id ?? (of === "frames" ? String(list?.entries().length ?? 0) : `${of.slice(0, -1)}_${random(8)}`);
+    const first = of === "frames" ? {} : of === "inputs" || of === "outputs" ? { name: known } : { id: known };
+    if (list) putFields(list.entry(known, first), fields, false, how);
+    return known;
+  });
+}
+
+export function removeEntry(doc: Y.Doc, origin: unknown, of: ListName, id: string, inside: Inside = {}): void {
+  edit(doc, origin, () => {
+    const list = listOf(doc, of, inside);
+    const key = list?.find(id);
+    if (list && key !== undefined) list.map.delete(key);
+  });
+}
+
+/** Puts an entry in front of another, or at the end. */
+export function moveEntry(doc: Y.Doc, origin: unknown, of: ListName, id: string, before?: string, inside: Inside = {}): void {
+  edit(doc, origin, () => {
+    const list = listOf(doc, of, inside);
+    const key = list?.find(id);
+    if (!list || key === undefined) return;
+    const others = entriesOf(list.map).filter((one) => one.key !== key);
+    const next = others.findIndex((one) => one.key === (before === undefined ? undefined : list.find(before)));
+    const [left, right] = next < 0 ? [others.at(-1), undefined] : [others[next - 1], others[next]];
+    const order = right ? (left ? (left.order + right.order) / 2 : right.order - 1) : (left?.order ?? -1) + 1;
+    // Two that were added at once may have one order between them: what comes after makes room.
+    if (right && (order === right.order || order === left?.order)) others.forEach((one, at) => one.map.set(MARK, at < next ? at : at + 1));
+    (list.map.get(key) as YMap).set(MARK, right && (order === right.order || order === left?.order) ? next : order);
+  });
+}
+
+function putFields(entry: YMap, fields: Record<string, unknown>, isWhole: boolean, how: Typing = {}): void {
+  if (isWhole) for (const key of [...entry.keys()]) if (fields[key] === undefined) entry.delete(key);
+  const before = fieldsOf(entry);
+  for (const [key, value] of Object.entries(fields))
+    if (JSON.stringify(before[key]) !== JSON.stringify(value))
+      setIn(entry, key, value, key === "name" || key === "id" ? { isValue: true } : how);
+}
+
+/** Makes a definition, or replaces it whole. */
+export function setDefinition(doc: Y.Doc, origin: unknown, name: string, definition: object): void {
+  edit(doc, origin, () => definitionsOf(doc).set(name, stored(DEFINITION, definition)));
+}
+
+export function removeDefinition(doc: Y.Doc, origin: unknown, name: string): void {
+  edit(doc, origin, () => definitionsOf(doc).delete(name));
 }
 
 /** What copy puts on the clipboard: the nodes, and the wires between them. */
@@ -175,15 +269,15 @@ export function pasteNodes(doc: Y.Doc, origin: unknown, copied: Graph, at: Posit
   const left = Math.min(...places.map((place) => place.x));
   const top = Math.min(...places.map((place) => place.y));
   return edit(doc, origin, () => {
+    const body = bodyOf(doc) as Body;
     const renamed = new Map<string, string>();
     copied.nodes.forEach((node, index) => {
-      const id = freshId(doc, node.service);
+      const id = freshId(body, node.service);
       const place = places[index] as Position;
       renamed.set(node.id, id);
-      putNode(
-        doc,
+      body.putNode(
         { ...node, id },
-        nextOrder(doc),
+        body.nextOrder(),
         { x: at.x + place.x - left, y: at.y + place.y - top },
         nodeSettings(copied, node.id) as Record<string, unknown>,
       );
@@ -191,7 +285,7 @@ export function pasteNodes(doc: Y.Doc, origin: unknown, copied: Graph, at: Posit
     copied.edges.forEach((edge) => {
       const from = renamed.get(edge.from);
       const to = renamed.get(edge.to);
-      if (from && to) putEdge(doc, { ...edge, from, to }, `${from}-${to}_${Math.random().toString(36).slice(2, 8)}`.slice(-64));
+      if (from && to) body.putEdge({ ...edge, from, to }, `${from}-${to}_${random(6)}`.slice(-64));
     });
     return [...renamed.values()];
   });

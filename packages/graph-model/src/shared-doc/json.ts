@@ -1,11 +1,13 @@
 // Yjs carries more than JSON does. This is the one reading of a document's values, so that every replica reads the same.
 import * as Y from "yjs";
 import { LIMITS } from "../check/limits.ts";
+import { isText } from "./text.ts";
 
 /** Why a value is not read, and why an edit that brings it is refused. */
 export const LOSS = {
   bytes: "It holds bytes, which JSON cannot carry.",
-  type: "It holds something that is neither a map nor JSON.",
+  type: "It holds something that is neither a map, a text nor JSON.",
+  entry: "An entry of a list is damaged.",
   depth: `It is nested deeper than ${LIMITS.depth} levels.`,
 } as const;
 
@@ -21,6 +23,7 @@ export function jsonOf(value: unknown, depth: number, onLoss: (reason: string) =
   if (Array.isArray(value)) return value.map((item) => jsonOf(item, depth + 1, onLoss) ?? null);
   if (value instanceof Uint8Array) return lost(LOSS.bytes);
   if (value instanceof Y.Map) return jsonOfEntries(value.entries(), depth, onLoss);
+  if (isText(value)) return value.toString();
   if (value instanceof Y.AbstractType || value instanceof Y.Doc) return lost(LOSS.type);
   return jsonOfEntries(Object.entries(value), depth, onLoss);
 

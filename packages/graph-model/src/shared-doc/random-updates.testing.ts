@@ -1,7 +1,22 @@
 // Updates of a shared document as people make them, and damaged ones: for tests alone.
 import * as Y from "yjs";
-import { addNode, connect, moveNodes, remove, renameNode, setParam, setSetting } from "./commands.ts";
-import { edgesOf, nodesOf } from "./layout.ts";
+import {
+  addNode,
+  connect,
+  moveEntry,
+  moveNodes,
+  remove,
+  removeDefinition,
+  removeEntry,
+  renameNode,
+  setDefinition,
+  setEdge,
+  setEntry,
+  setParam,
+  setSetting,
+} from "./commands.ts";
+import { definitionsOf, edgesOf, nodesOf } from "./layout.ts";
+import { normalise } from "./normalise.ts";
 
 export type Random = () => number;
 
@@ -16,28 +31,62 @@ export function random(seed: number): Random {
   };
 }
 
-const VALUES = [1, -0.5, true, null, "text", "ünï\u0000", [1, [2, {}]], { a: { b: [null] } }, undefined];
+const PROSE = "A harbour in the morning, with ships of every nation at anchor and gulls over the water.";
+const VALUES = [1, -0.5, true, null, "text", "ünï\u0000", PROSE, `${PROSE}\n😀`, [1, [2, {}]], { a: { b: [null] } }, undefined];
+const LISTS = ["inputs", "outputs", "groups", "frames", "notes"] as const;
 
 /** One random edit of `doc`, as an editor makes it. */
 export function editAtRandom(doc: Y.Doc, next: Random): void {
-  const ids = [...nodesOf(doc).keys()];
   const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T;
+  const definition = next() < 0.4 ? pick([...definitionsOf(doc).keys()]) : undefined;
+  const inside = definition === undefined ? {} : { definition };
+  const ids = definition === undefined ? [...nodesOf(doc).keys()] : idsIn(doc, definition, "nodes");
+  const edges = definition === undefined ? [...edgesOf(doc).keys()] : idsIn(doc, definition, "edges");
   const node = pick(ids);
+  const edge = pick(edges);
+  const list = pick(LISTS);
+  const entry = pick(["a", "b", "0", "1"]);
+  const retyped = (old: unknown) =>
+    typeof old === "string" ? `${next() < 0.5 ? "now " : ""}${old.slice(next() < 0.3 ? 3 : 0)}, then` : PROSE;
   const acts: (() => unknown)[] = [
-    () => addNode(doc, "me", { service: "pass", plane: "node", position: { x: next() * 100, y: 0 } }),
+    () => addNode(doc, "me", { service: "pass", plane: "node", position: { x: next() * 100, y: 0 } }, inside),
+    () => setEntry(doc, "me", list, entry, { label: pick(VALUES), size: { width: next() } }, inside),
+    () =>
+      next() < 0.3 ? removeEntry(doc, "me", list, entry, inside) : moveEntry(doc, "me", list, entry, pick(["a", "b", undefined]), inside),
+    () => (next() < 0.3 ? removeDefinition(doc, "me", pick(["d", "e"])) : setDefinition(doc, "me", pick(["d", "e"]), DEFINED)),
+    ...(edge === undefined
+      ? []
+      : [() => setEdge(doc, "me", edge, { when: pick([null, "output.a", retyped("output.a")]), map: pick([null, {}]) }, inside)]),
     ...(node === undefined
       ? []
       : [
-          () => setParam(doc, "me", node, pick(["a", "b", "c"]), pick(VALUES)),
-          () => setSetting(doc, "me", node, "engine", pick(["x", undefined])),
-          () => moveNodes(doc, "me", { [node]: { x: next() * 100, y: next() * 100 } }),
-          () => renameNode(doc, "me", node, `name ${next()}`),
-          () => connect(doc, "me", { node, port: "value" }, { node: pick(ids), port: "value" }),
-          () => (next() < 0.3 ? remove(doc, "me", [node]) : remove(doc, "me", [], [...edgesOf(doc).keys()].slice(0, 1))),
+          () => setParam(doc, "me", node, pick(["a", "b", "c"]), pick(VALUES), inside),
+          () => setParam(doc, "me", node, "prompt", retyped(paramOf(doc, node)), inside),
+          () => setSetting(doc, "me", node, "engine", pick(["x", undefined]), inside),
+          () => moveNodes(doc, "me", { [node]: { x: next() * 100, y: next() * 100 } }, inside),
+          () => renameNode(doc, "me", node, `name ${next()}`, inside),
+          () => connect(doc, "me", { node, port: "value" }, { node: pick(ids), port: "value" }, undefined, inside),
+          () => (next() < 0.3 ? remove(doc, "me", [node], [], inside) : remove(doc, "me", [], edges.slice(0, 1), inside)),
         ]),
   ];
   pick(acts)();
 }
+
+const DEFINED = {
+  nodes: [
+    { id: "in", service: "pass", plane: "node", status: "pending", params: { prompt: PROSE } },
+    { id: "out", service: "pass", plane: "node", status: "pending" },
+  ],
+  edges: [{ from: "in", to: "out" }],
+};
+
+function idsIn(doc: Y.Doc, name: string, part: "nodes" | "edges"): string[] {
+  const definitions = (normalise(doc).graph.metadata?.definitions ?? {}) as Record<string, Record<string, unknown> | undefined>;
+  const list = definitions[name]?.[part];
+  return (Array.isArray(list) ? list : []).map((one, index) => (part === "nodes" ? one.id : (one.metadata?.id ?? `e${index}`)));
+}
+
+const paramOf = (doc: Y.Doc, id: string): unknown => normalise(doc).graph.nodes.find((one) => one.id === id)?.params?.prompt;
 
 /** `update` with a few bytes changed, cut off, doubled or taken from `other`. */
 export function damage(update: Uint8Array, other: Uint8Array, next: Random): Uint8Array {

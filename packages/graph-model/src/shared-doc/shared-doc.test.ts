@@ -115,11 +115,34 @@ describe("[C2] merging", () => {
     expect(graph.nodes).toHaveLength(1);
     expect(issues).toHaveLength(2);
   });
+  test("damage in the parts around the nodes is left out and named as well", () => {
+    const doc = new Y.Doc();
+    loadGraph(doc, me, {
+      schema: "langgraph.v1",
+      workflowId: "w",
+      metadata: { interface: { inputs: [{ name: "a" }] }, definitions: { d: { nodes: [], edges: [] } } },
+      nodes: [],
+      edges: [],
+    } as never);
+    const before = normalise(doc).graph;
+    doc.getMap("inputs").set("b", 7);
+    doc.getMap("metadata").set("c", new Uint8Array(1));
+    const { graph, issues } = normalise(doc);
+    expect(graph).toEqual(before);
+    expect(issues.map((one) => one.message)).toEqual([
+      "A part of the graph's own settings is left out. An entry of a list is damaged.",
+      "A part of the graph's own settings is left out. It holds bytes, which JSON cannot carry.",
+    ]);
+    doc.getMap("definitions").set("d", "nothing");
+    doc.getMap("metadata").set("interface", ["nothing"]);
+    doc.getMap("inputs").clear();
+    expect(normalise(doc).graph.metadata).toEqual({ interface: ["nothing"], definitions: { d: "nothing" } });
+  });
   test("what JSON cannot carry is left out and named; the rest of the node stays", () => {
     const doc = new Y.Doc();
     const id = pass(doc);
     setParam(doc, me, id, "good", [1, { a: undefined, b: Number.NaN }, undefined]);
-    for (const [name, value] of Object.entries({ big: 1n, bytes: new Uint8Array(2), text: new Y.Text("t"), map: new Y.Map([["k", 1]]) }))
+    for (const [name, value] of Object.entries({ big: 1n, bytes: new Uint8Array(2), list: new Y.Array(), map: new Y.Map([["k", 1]]) }))
       setParam(doc, me, id, name, value);
     let map: Y.Map<unknown> = doc.getMap("nodes");
     for (let level = 0; level < 200; level++) {
@@ -135,7 +158,7 @@ describe("[C2] merging", () => {
       "The node deep is damaged and left out.",
       `A part of the node ${id} is left out. It holds a bigint, which JSON cannot carry.`,
       `A part of the node ${id} is left out. It holds bytes, which JSON cannot carry.`,
-      `A part of the node ${id} is left out. It holds something that is neither a map nor JSON.`,
+      `A part of the node ${id} is left out. It holds something that is neither a map, a text nor JSON.`,
     ]);
   });
 });
