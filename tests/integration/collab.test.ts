@@ -1,10 +1,12 @@
 // Shared documents over the real socket: what one person does reaches the other and the database; what is hostile does not.
-import { addNode, connect, nodesOf, normalise, setParam } from "@spindle/graph-model/shared-doc";
+import { addNode, connect, LAYOUT, layoutOf, nodesOf, normalise, SAVED, setEntry, setParam } from "@spindle/graph-model/shared-doc";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
+import { DocumentHost } from "../../apps/runtime/src/collab/document-host.ts";
+import { updateLog } from "../../apps/runtime/src/collab/update-log.ts";
 import type { GraphAbout, GraphSummary } from "../../apps/runtime/src/services/graph-service.ts";
 import { UNAPPLIABLE, updateOf } from "../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
 import { ended, getRun, type Spindle, startSpindle, until } from "../support/spindle.ts";
@@ -35,8 +37,11 @@ const newGraph = async (): Promise<string> =>
 
 async function join(graph: string): Promise<{ doc: Y.Doc; provider: WebsocketProvider }> {
   const doc = new Y.Doc();
-  const provider = new WebsocketProvider(socketUrl(), graph, doc, { WebSocketPolyfill: WebSocket as never, disableBc: true });
-  provider.messageHandlers[4] = () => {}; // "saved", which only the editor shows
+  const provider = new WebsocketProvider(socketUrl(), `${graph}?layout=${LAYOUT}`, doc, {
+    WebSocketPolyfill: WebSocket as never,
+    disableBc: true,
+  });
+  provider.messageHandlers[SAVED] = () => {}; // which only the editor shows
   open.push(provider);
   await until(async () => provider.synced, 10_000, "the document is here");
   return { doc, provider };
@@ -116,7 +121,7 @@ test.each<[string, Uint8Array]>([
 ])("[C5] %s closes its own socket and harms nobody", async (_, bytes) => {
   const graph = await newGraph();
   const ada = await join(graph);
-  const attacker = new WebSocket(`${socketUrl()}/${graph}`);
+  const attacker = new WebSocket(`${socketUrl()}/${graph}?layout=${LAYOUT}`);
   await new Promise((resolve) => attacker.once("open", resolve));
   const closed = new Promise<number>((resolve) => attacker.once("close", resolve));
   attacker.send(bytes);
@@ -138,7 +143,7 @@ test("[C4, C5] a socket from another site, to no graph, or too large a message i
   expect(await answer(`${socketUrl()}/00000000-0000-0000-0000-000000000000`)).toBe(404);
   expect(await answer(`${socketUrl()}/../../etc/passwd`)).toBe(404);
   expect(await answer(`${socketUrl()}/${graph}`, { origin: spindle.url })).toBe(101);
-  const large = new WebSocket(`${socketUrl()}/${graph}`);
+  const large = new WebSocket(`${socketUrl()}/${graph}?layout=${LAYOUT}`);
   await new Promise((resolve) => large.once("open", resolve));
   const closed = new Promise<number>((resolve) => large.once("close", resolve));
   large.on("error", () => {});
@@ -156,7 +161,7 @@ const trpc = async <T>(call: string, input?: unknown): Promise<T> => {
 
 /** Sends one update over a socket of its own, and returns how the server closed it. */
 async function sendRaw(graph: string, update: Uint8Array): Promise<{ code: number; reason: string }> {
-  const socket = new WebSocket(`${socketUrl()}/${graph}`);
+  const socket = new WebSocket(`${socketUrl()}/${graph}?layout=${LAYOUT}`);
   await new Promise((resolve) => socket.once("open", resolve));
   const closed = new Promise<{ code: number; reason: string }>((resolve) =>
     socket.once("close", (code, reason) => resolve({ code, reason: String(reason) })),
@@ -187,7 +192,7 @@ const POISON: [string, (doc: Y.Doc) => void, RegExp][] = [
   ["maps nested 1,000 deep", (doc) => nest(doc.getMap("nodes"), 1000), /nested deeper/],
   ["a bigint", (doc) => setParam(doc, "me", "a", "n", 10n), /bigint/],
   ["bytes", (doc) => setParam(doc, "me", "a", "n", { in: [new Uint8Array(3)] }), /bytes/],
-  ["a type that the layout has not", (doc) => setParam(doc, "me", "a", "n", new Y.Text("t")), /neither a map nor JSON/],
+  ["a type that the layout has not", (doc) => setParam(doc, "me", "a", "n", new Y.Array()), /neither a map, a text nor JSON/],
   ["a root of its own", (doc) => doc.getMap("elsewhere").set("a", 1), /belongs to no part/],
 ];
 
@@ -227,6 +232,75 @@ test("[C5] what would break a document is refused with its reason, and one poiso
   await restartRuntime();
   expect(await exported(graph), "the second load sets nothing more aside").toEqual(ids(ada.doc));
   expect((await trpc<GraphAbout>("graphs.get", { id: graph })).setAside).toMatchObject({ edits: 2 });
+});
+
+test("a page of the layout before is told to reload, and nothing of it arrives", async () => {
+  const graph = await newGraph();
+  const before = await exported(graph);
+  const page = new Y.Doc();
+  add(page);
+  const old = new WebsocketProvider(socketUrl(), graph, page, { WebSocketPolyfill: WebSocket as never, disableBc: true });
+  open.push(old);
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => old.once("closed", resolve));
+  expect(await closed).toMatchObject({ code: 4426, reason: "This page was opened before Spindle was updated." });
+  expect(old.shouldConnect, "its own code takes 4400 to 4499 for good").toBe(false);
+  expect(await exported(graph)).toEqual(before);
+});
+
+test("a document of layout 1 that two runtimes load at once is migrated by one of them", async () => {
+  const graph = await newGraph();
+  const page = new Y.Doc();
+  const inputs = [{ name: "text", label: "Text", to: [{ node: "a", port: "value" }] }];
+  page.getMap("graph").set("metadata", { planner: "p", interface: { inputs, outputs: [] } });
+  page.getMap("edges").set(
+    "e0",
+    new Y.Map<unknown>([
+      ["from", "a"],
+      ["to", "b"],
+      ["metadata", { when: "true" }],
+    ]),
+  );
+  for (const id of ["a", "b"])
+    page.getMap("nodes").set(
+      id,
+      new Y.Map<unknown>([
+        ["service", "pass"],
+        ["plane", "node"],
+        ["params", new Y.Map()],
+      ]),
+    );
+  const text = JSON.stringify(normalise(page).graph);
+  await db.query("DELETE FROM doc_update WHERE graph_id = $1", [graph]);
+  await db.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [graph, Buffer.from(Y.encodeStateAsUpdate(page))]);
+  const pools = [1, 2, 3].map(() => new pg.Pool({ connectionString: spindle.env.DATABASE_URL as string }));
+  const log = (pool: pg.Pool) => updateLog({ pool: pool as never });
+  const late = new Y.Doc();
+  late.getMap("graph").set("context", { late: 1 });
+  const appended = log(pools[2] as pg.Pool).append(graph, Y.encodeStateAsUpdate(late));
+  const opened = await Promise.all(pools.map((pool) => new DocumentHost(log(pool), () => {}).open(graph)));
+  await appended;
+  const { rows } = await db.query("SELECT bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [graph]);
+  expect(rows.length, "layout 1, the late edit, one migration").toBe(3);
+  for (const { doc } of opened) {
+    expect([layoutOf(doc), doc.getMap("inputs").size]).toEqual([LAYOUT, 2]);
+    expect(JSON.stringify({ ...normalise(doc).graph, context: {} })).toBe(text);
+  }
+  const again = await new DocumentHost(log(pools[0] as pg.Pool), () => {}).open(graph);
+  expect(normalise(again.doc).graph).toEqual({ ...JSON.parse(text), context: { late: 1 } });
+  await Promise.all(pools.map((pool) => pool.end()));
+});
+
+test("two people add an input to the interface, and both stay", async () => {
+  const graph = await newGraph();
+  const [ada, ben] = [await join(graph), await join(graph)];
+  ada.provider.disconnect();
+  setEntry(ada.doc, "me", "inputs", "picture", { label: "Picture", to: [] });
+  setEntry(ben.doc, "me", "inputs", "sound", { label: "Sound", to: [] });
+  ada.provider.connect();
+  const inputs = (doc: Y.Doc) =>
+    ((normalise(doc).graph.metadata?.interface as { inputs?: { name: string }[] })?.inputs ?? []).map((one) => one.name);
+  await until(async () => inputs(ada.doc).length === 2 && inputs(ben.doc).length === 2, 10_000, "both have both");
+  expect(inputs(ada.doc)).toEqual(inputs(ben.doc));
 });
 
 test("a graph that is removed says so to those who have it open", async () => {

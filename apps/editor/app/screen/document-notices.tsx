@@ -1,7 +1,7 @@
 // What a person must know about the stored document: an edit that was refused, the graph removed, edits set aside when it was loaded.
 import { exportJson, type Graph } from "@spindle/graph-model";
 import { useState } from "react";
-import { type Closing, REMOVED, TOO_LARGE } from "../session/closing";
+import { type Closing, OTHER_LAYOUT, REMOVED, TOO_LARGE } from "../session/closing";
 import { when } from "../ui/words";
 
 interface Props {
@@ -55,6 +55,7 @@ export function DocumentNotices({ id, graph, closing, setAside }: Props) {
 
 function closingWords({ code, reason }: Closing): string {
   if (code === REMOVED) return "This graph was deleted. You see your own copy, and nothing more of it is saved.";
+  if (code === OTHER_LAYOUT) return `${reason} What you see is kept until you close this page, and nothing more of it is saved: reload to go on.`;
   const why = code === TOO_LARGE ? "It is larger than 4 MB." : reason;
   return `An edit was refused. ${why} It is not saved, nor is anything after it: reload to go on from the saved graph.`;
 }

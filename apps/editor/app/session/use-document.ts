@@ -1,6 +1,6 @@
 // The shared document of a graph (DESIGN C1): a replica of the server's, its undo, and whether everything is saved.
 import type { Graph, Issue } from "@spindle/graph-model";
-import { normalise, SAVED, Unsaved } from "@spindle/graph-model/shared-doc";
+import { LAYOUT, reader, rootsOf, SAVED, Unsaved } from "@spindle/graph-model/shared-doc";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
@@ -41,15 +41,16 @@ export function useDocument(id: string): DocumentState | undefined {
 /** Returns how to close it. A document that is closed before the server has every edit keeps its connection until it has. */
 function openDocument(id: string, show: (state: DocumentState) => void): () => void {
   const doc = new Y.Doc();
-  const undo = new Y.UndoManager([doc.getMap("nodes"), doc.getMap("edges"), doc.getMap("graph")], {
-    trackedOrigins: new Set([ME]),
-    captureTimeout: 300,
+  const undo = new Y.UndoManager(rootsOf(doc), { trackedOrigins: new Set([ME]), captureTimeout: 300 });
+  // The server turns away a page of another layout. The layout is in the name of the room because tabs of one room exchange edits
+  // among themselves as well.
+  const provider = new WebsocketProvider(socketUrl("/collab"), `${id}?layout=${LAYOUT}`, doc, {
+    maxBackoffTime: 2000,
+    shouldReconnect: reconnects,
   });
-  const provider = new WebsocketProvider(socketUrl("/collab"), id, doc, { maxBackoffTime: 2000, shouldReconnect: reconnects });
   const unsaved = new Unsaved(doc);
   let frame = 0;
-  let read = normalise(doc);
-  let stale = false;
+  const read = reader(doc);
   let loaded = false;
   let closed = false;
   let closing: Closing | undefined;
@@ -61,12 +62,10 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
   };
   const publish = () => {
     frame = 0;
-    if (stale) read = normalise(doc);
-    stale = false;
     show({
       doc,
       undo,
-      ...read,
+      ...read(),
       loaded,
       online: provider.wsconnected,
       saved: unsaved.isEmpty,
@@ -78,10 +77,6 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
   };
   const later = () => {
     if (!closed) frame ||= requestAnimationFrame(publish);
-  };
-  const changed = () => {
-    stale = true;
-    later();
   };
   const handOver = () => flushTyping();
   const hide = () => document.visibilityState === "hidden" && flushTyping();
@@ -105,11 +100,11 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
     waiting = [];
     if (closed) destroy();
   };
-  doc.on("update", changed);
+  doc.on("update", later);
   for (const name of ["stack-item-added", "stack-item-popped", "stack-cleared"] as const) undo.on(name, later);
   provider.on("sync", (synced) => {
     loaded ||= synced;
-    changed();
+    later();
   });
   provider.on("status", later);
   provider.on("closed", (why) => {

@@ -7,7 +7,7 @@ import { applyWSSHandler } from "@trpc/server/adapters/ws";
 import express, { type RequestHandler } from "express";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { DocumentHost } from "../collab/document-host.ts";
-import { CollabSockets } from "../collab/socket.ts";
+import { CollabSockets, layoutIn } from "../collab/socket.ts";
 import { Refused } from "../refused.ts";
 import { ROOT } from "../root.ts";
 import type { Services } from "../services/services.ts";
@@ -84,13 +84,13 @@ export async function serve(
     const why = guard(request, "socket");
     if (why) throw new Refused(403, "request.forbidden", why);
     if (!hasAddress(request)) throw new Refused(400, "request.invalid", "The address of the request cannot be read.");
-    const [path = ""] = (request.url ?? "").split("?");
+    const [path = "", query = ""] = (request.url ?? "").split("?");
     if (path === "/trpc") return rpc.handleUpgrade(request, socket, head, (ws) => rpc.emit("connection", ws, request));
     const graph = path.startsWith("/collab/") ? path.slice("/collab/".length) : undefined;
     const known = await services.graphs.find(uuid(graph, "graph"));
     sockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
       ws.on("error", () => {});
-      collab.connect(known.id, ws);
+      collab.connect(known.id, ws, layoutIn(query));
     });
   };
   server.on("upgrade", (request, socket, head) => {

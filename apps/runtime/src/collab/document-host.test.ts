@@ -1,6 +1,17 @@
 // Documents against a log in memory: what is accepted can be loaded again, and what is not changes nothing.
 // SEEDS=200 npx vitest run --project unit apps/runtime/src/collab/document-host.test.ts tries more.
-import { addNode, copyOf, EditRefused, nodesOf, normalise, setParam } from "@spindle/graph-model/shared-doc";
+import {
+  addNode,
+  copyOf,
+  EditRefused,
+  headOf,
+  LAYOUT,
+  layoutOf,
+  migrate,
+  nodesOf,
+  normalise,
+  setParam,
+} from "@spindle/graph-model/shared-doc";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
 import {
@@ -29,6 +40,10 @@ class MemoryLog implements UpdateLog {
     this.rows = this.rows.filter((row) => !refused.some(({ seq }) => seq === row.seq));
     this.quarantine.push(...refused);
     await this.append(graph, rest);
+  }
+  async migrate(graph: string, make: (rows: MemoryLog["rows"]) => Uint8Array | undefined): Promise<void> {
+    const update = make(this.rows);
+    if (update) await this.append(graph, update);
   }
 }
 
@@ -85,11 +100,11 @@ describe("[C5] an update", () => {
     const id = add(tab);
     setParam(tab, "me", id, "a", 1);
     expect(await append(sent[1] as Uint8Array, "tab")).toBe(false);
-    expect([log.rows.length, nodesOf(doc).size]).toEqual([0, 0]);
+    expect([log.rows.length, nodesOf(doc).size], "the row is the document's layout").toEqual([1, 0]);
     expect(await append(Y.encodeStateAsUpdate(tab), "tab")).toBe(true);
     expect(normalise(doc)).toEqual(normalise(tab));
     expect(await append(Y.encodeStateAsUpdate(tab), "tab"), "told again, it is no news").toBe(true);
-    expect(log.rows.length).toBe(1);
+    expect(log.rows.length).toBe(2);
   });
 
   test("in the other encoding of Yjs has no effect", async () => {
@@ -98,7 +113,7 @@ describe("[C5] an update", () => {
     const tab = new Y.Doc();
     add(tab);
     await append(Y.encodeStateAsUpdateV2(tab), "me").catch((error) => expect(error).toBeInstanceOf(EditRefused));
-    expect([log.rows.length, nodesOf(doc).size]).toEqual([0, 0]);
+    expect([log.rows.length, nodesOf(doc).size]).toEqual([1, 0]);
   });
 
   test("that cannot be stored leaves the document as it was, for the next one too", async () => {
@@ -112,6 +127,114 @@ describe("[C5] an update", () => {
     expect(state(await reloaded(log))).toEqual(state(doc));
     await append(first, "me");
     expect(nodesOf(doc).size).toBe(2);
+  });
+});
+
+const TEXT = "A text that is longer than any name, so that it is stored as one.\nAnd another line.";
+const textOf = (doc: Y.Doc): Y.Text => ((nodesOf(doc).get("n") as Y.Map<unknown>).get("params") as Y.Map<unknown>).get("text") as Y.Text;
+const nest = (doc: Y.Doc, depth: number, leaf: unknown): void => {
+  let map: Y.Map<unknown> = nodesOf(doc);
+  for (let level = 0; level < depth; level++) {
+    const inner = new Y.Map<unknown>();
+    map.set("x", inner);
+    map = inner;
+  }
+  map.set("x", leaf);
+};
+
+describe("[C5] an edit", () => {
+  const type = /neither a map, a text nor JSON/;
+  test.each<[string, (doc: Y.Doc) => void, RegExp]>([
+    ["an embedded object in a text", (doc) => textOf(doc).insertEmbed(3, { a: 1 }), type],
+    ["a formatted text", (doc) => textOf(doc).format(0, 4, { bold: true }), type],
+    ["an attribute of a text", (doc) => textOf(doc).setAttribute("a", "b"), type],
+    ["a map in a text", (doc) => textOf(doc).insertEmbed(0, new Y.Map()), type],
+    ["an XML text", (doc) => setParam(doc, "me", "n", "a", new Y.XmlText("a")), type],
+    ["a list type", (doc) => setParam(doc, "me", "n", "a", new Y.Array()), type],
+    ["a document in the document", (doc) => setParam(doc, "me", "n", "a", new Y.Doc()), type],
+    ["letters that are no part of a text", (doc) => doc.getText("letters").insert(0, "abc"), /belongs to no part/],
+    ["a text too deep", (doc) => nest(doc, 40, new Y.Text("abc")), /nested deeper than 32/],
+    ["another layout", (doc) => void headOf(doc).set("layout", LAYOUT + 1), /^It changes the layout/],
+    ["no layout", (doc) => headOf(doc).delete("layout"), /^It changes the layout/],
+  ])("that brings %s is refused, and the document stays", async (_, edit, reason) => {
+    const log = new MemoryLog();
+    const { doc, append } = await host(log).open("g");
+    await append(
+      updateOf(doc, (copy) => {
+        nodesOf(copy).set("n", new Y.Map<unknown>([["params", new Y.Map()]]));
+        setParam(copy, "me", "n", "text", TEXT);
+      }),
+      "me",
+    );
+    const before = state(doc);
+    const rows = log.rows.length;
+    const refused = await append(updateOf(doc, edit), "me").then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(refused).toBeInstanceOf(EditRefused);
+    expect((refused as Error).message).toMatch(reason);
+    expect([state(doc), log.rows.length]).toEqual([before, rows]);
+    await append(
+      updateOf(doc, (copy) => textOf(copy).insert(3, "😀 typed")),
+      "me",
+    );
+    expect(state(await reloaded(log))).toEqual(state(doc));
+    expect(textOf(doc).toString()).toBe(`${TEXT.slice(0, 3)}😀 typed${TEXT.slice(3)}`);
+  });
+});
+
+describe("a document of layout 1", () => {
+  const stored = () => {
+    const log = new MemoryLog();
+    const tab = new Y.Doc();
+    tab.getMap("graph").set("metadata", { planner: "p", interface: { inputs: [{ name: "a", label: "A", to: [] }], outputs: [] } });
+    add(tab);
+    const before = JSON.stringify(normalise(tab).graph);
+    log.rows.push({ seq: "1", bytes: Y.encodeStateAsUpdate(tab) });
+    return { log, before };
+  };
+  test("is migrated once, as one stored update, before anybody sees it", async () => {
+    const { log, before } = stored();
+    const one = await host(log).open("g");
+    expect([log.rows.length, layoutOf(one.doc), one.doc.getMap("inputs").size]).toEqual([2, LAYOUT, 2]);
+    expect(JSON.stringify(normalise(one.doc).graph)).toBe(before);
+    const two = await host(log).open("g");
+    expect([log.rows.length, state(two.doc)]).toEqual([2, state(one.doc)]);
+  });
+  test("that two runtimes load at once is migrated by one of them, and an edit that comes between is not lost", async () => {
+    const { log, before } = stored();
+    const migrated = log.migrate.bind(log);
+    let waiting: Promise<unknown> = Promise.resolve();
+    vi.spyOn(log, "migrate").mockImplementation((graph, make) => {
+      const turn = waiting.then(() => migrated(graph, make)); // the lock of the graph's row
+      waiting = turn;
+      return turn;
+    });
+    const late = new Y.Doc();
+    late.getMap("graph").set("context", { late: 1 });
+    const opening = [host(log).open("g"), host(log).open("g")];
+    log.rows.push({ seq: "2", bytes: Y.encodeStateAsUpdate(late) });
+    const [one, two] = await Promise.all(opening);
+    expect(log.rows.length).toBe(3);
+    expect(state(one?.doc as Y.Doc)).toEqual(state(two?.doc as Y.Doc));
+    const { graph } = normalise(one?.doc as Y.Doc);
+    expect(graph).toEqual({ ...JSON.parse(before), context: { late: 1 } });
+  });
+  test("of a newer release is refused with a sentence, and left as it is", async () => {
+    const log = new MemoryLog();
+    const doc = new Y.Doc();
+    headOf(doc).set("layout", LAYOUT + 1);
+    log.rows.push({ seq: "1", bytes: Y.encodeStateAsUpdate(doc) });
+    const refused = await host(log)
+      .open("g")
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    expect(refused).toMatchObject({ status: 409, message: expect.stringMatching(/^A newer release of Spindle saved this graph/) });
+    expect(new TextEncoder().encode((refused as Error).message).length, "a socket's reason").toBeLessThan(124);
+    expect(log.rows.length).toBe(1);
   });
 });
 
@@ -164,6 +287,7 @@ describe("a document that nobody has open", () => {
 
   test("leaves memory, not before its idle time, and comes back whole", async () => {
     const log = new MemoryLog();
+    log.rows.push({ seq: "0", bytes: migrate(new Y.Doc()) });
     const documents = host(log, 1000);
     const [one, two] = [await documents.open("g"), await documents.open("g")];
     await one.append(updateOf(one.doc, add), "me");

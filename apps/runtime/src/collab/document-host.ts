@@ -1,7 +1,8 @@
 // The server's documents (DESIGN C1): one Y.Doc per graph; an update is in PostgreSQL before anybody is told of it. A document is in
 // memory while somebody has it open, and a little longer.
-import { copyOf, replay, Tried } from "@spindle/graph-model/shared-doc";
+import { copyOf, isOutdated, LayoutUnknown, migrate, replay, Tried } from "@spindle/graph-model/shared-doc";
 import * as Y from "yjs";
+import { Refused } from "../refused.ts";
 import type { UpdateLog } from "./update-log.ts";
 
 /** Why a document ends under those who have it open: its graph was removed, or what is stored could not be applied here. */
@@ -86,7 +87,22 @@ export class DocumentHost {
     return hosted;
   }
 
+  /** A document of an older layout is migrated before anybody sees it. @throws Refused for one of a newer layout */
   private async load(id: string): Promise<Y.Doc> {
+    try {
+      const doc = await this.read(id);
+      if (!isOutdated(doc)) return doc;
+      await this.log.migrate(id, (rows) => {
+        const { doc: now } = replay(rows);
+        return isOutdated(now) ? migrate(now) : undefined;
+      });
+      return await this.read(id);
+    } catch (cause) {
+      throw cause instanceof LayoutUnknown ? new Refused(409, "request.invalid", cause.message) : cause;
+    }
+  }
+
+  private async read(id: string): Promise<Y.Doc> {
     const { doc, refused } = replay(await this.log.read(id));
     if (refused.length > 0) {
       await this.log.setAside(id, refused, Y.encodeStateAsUpdate(doc));

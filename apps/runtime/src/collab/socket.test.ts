@@ -1,9 +1,11 @@
 // What a socket leaves behind: nothing, whenever and however it goes. Fake sockets and a fake clock.
 import { EventEmitter } from "node:events";
+import { LAYOUT, migrate } from "@spindle/graph-model/shared-doc";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { WebSocket } from "ws";
+import * as Y from "yjs";
 import { DocumentHost } from "./document-host.ts";
-import { CollabSockets } from "./socket.ts";
+import { CollabSockets, layoutIn } from "./socket.ts";
 import type { UpdateLog } from "./update-log.ts";
 
 class FakeSocket extends EventEmitter {
@@ -32,23 +34,25 @@ class FakeSocket extends EventEmitter {
   }
 }
 
+const bytes = migrate(new Y.Doc());
 let loaded: (() => void) | undefined;
 let fails = false;
 const log: UpdateLog = {
   read: () =>
     new Promise((resolve, reject) => {
-      loaded = () => (fails ? reject(new Error("no database")) : resolve([]));
+      loaded = () => (fails ? reject(new Error("no database")) : resolve([{ seq: "1", bytes }]));
     }),
   append: () => Promise.resolve(),
   setAside: () => Promise.resolve(),
+  migrate: () => Promise.resolve(),
 };
 const errors: unknown[] = [];
 const start = () => {
   const documents = new DocumentHost(log, () => {}, 1000);
   const sockets = new CollabSockets(documents, (_, error) => void errors.push(error), { pingMs: 20_000, pongMs: 10_000 });
-  const connect = () => {
+  const connect = (layout = LAYOUT) => {
     const socket = new FakeSocket();
-    sockets.connect("g", socket as unknown as WebSocket);
+    sockets.connect("g", socket as unknown as WebSocket, layout);
     return socket;
   };
   return { documents, sockets, connect };
@@ -113,11 +117,7 @@ test("what comes while the document loads is answered in order after it", async 
   socket.emit("message", Uint8Array.from([0, 0, 1, 0]).buffer);
   await load();
   // Step 1 of the server, step 2 and "saved" for the first message, none for the third: the second closed the socket.
-  expect(socket.sent.map((bytes) => [...bytes.slice(0, 2)])).toEqual([
-    [0, 0],
-    [0, 1],
-    [5, 2],
-  ]);
+  expect(socket.sent.map(([kind, step]) => (kind === 5 ? [kind] : [kind, step]))).toEqual([[0, 0], [0, 1], [5]]);
   expect(socket.closed).toEqual([4400, "It is no message of this protocol."]);
 });
 
@@ -130,3 +130,23 @@ test("those who have a document open hear that it ends, and why", async () => {
   await vi.advanceTimersByTimeAsync(0);
   expect([documents.size, sockets.size]).toEqual([0, 0]);
 });
+
+test.each([
+  ["an older", 1, "This page was opened before Spindle was updated."],
+  ["a newer", LAYOUT + 1, "This page is newer than the server that it reached."],
+])("a page of %s layout is told so for good, and reads nothing", async (_, layout, reason) => {
+  const { documents, sockets, connect } = start();
+  const socket = connect(layout);
+  socket.emit("message", Uint8Array.from([0, 0, 1, 0]).buffer);
+  expect(socket.closed).toEqual([4426, reason]);
+  expect([documents.size, sockets.size, socket.sent.length, vi.getTimerCount(), errors.length]).toEqual([0, 0, 0, 0, 0]);
+});
+
+test.each([
+  ["", 1],
+  ["layout=2", 2],
+  ["a=b&layout=12", 12],
+  ["layout=two", 1],
+  ["layout=", 1],
+  ["%ff&layout=%zz", 1],
+])("the address %j is of a page of layout %i", (query, layout) => expect(layoutIn(query)).toBe(layout));

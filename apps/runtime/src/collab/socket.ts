@@ -1,11 +1,12 @@
 // The y-websocket protocol on `ws` (y-protocols sync and awareness), in front of the document host.
-import { EditRefused, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
+import { EditRefused, LAYOUT, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import type { WebSocket } from "ws";
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from "y-protocols/awareness";
 import { messageYjsSyncStep1, messageYjsSyncStep2, messageYjsUpdate, writeSyncStep1, writeSyncStep2, writeUpdate } from "y-protocols/sync";
 import type * as Y from "yjs";
+import { Refused } from "../refused.ts";
 import type { DocumentHost, Ending, OpenDocument } from "./document-host.ts";
 
 const SYNC = 0;
@@ -15,9 +16,18 @@ const AWARENESS = 1;
 const CLOSE = {
   refused: 4400,
   removed: 4404,
+  /** The page, or the document, is of another layout than this server's. */
+  layout: 4426,
   restart: 1012,
   broken: 1011,
 } as const;
+
+/** Read also by a page of the release before, which shows it between "An edit was refused." and "It is not saved". */
+const OLDER_PAGE = "This page was opened before Spindle was updated.";
+const NEWER_PAGE = "This page is newer than the server that it reached.";
+
+/** The layout that a page knows, by the address of its socket. Release 0.1.0 named none; its documents were of layout 1. */
+export const layoutIn = (query: string): number => Number(new URLSearchParams(query).get("layout")) || 1;
 
 interface Room {
   awareness: Awareness;
@@ -47,8 +57,15 @@ export class CollabSockets {
     return this.rooms.size;
   }
 
-  /** Everything that is listened for is listened for before the document is there: the socket may close meanwhile. */
-  connect(id: string, socket: WebSocket): void {
+  /**
+   * Everything that is listened for is listened for before the document is there: the socket may close meanwhile.
+   * @param layout the page's; a page of another layout would misread the document, so it is told to reload and keeps what it shows
+   */
+  connect(id: string, socket: WebSocket, layout: number): void {
+    if (layout !== LAYOUT) {
+      socket.close(CLOSE.layout, layout < LAYOUT ? OLDER_PAGE : NEWER_PAGE);
+      return;
+    }
     const stopPinging = this.ping(socket);
     const opening = this.documents.open(id, (ending) => this.end(socket, ending));
     const isOpen = () => socket.readyState === socket.OPEN;
@@ -95,6 +112,7 @@ export class CollabSockets {
     const refused = error instanceof EditRefused;
     this.onError("collaboration", refused ? `An edit of graph ${id} was refused: ${error.message}` : error);
     if (refused) socket.close(CLOSE.refused, error.message);
+    else if (error instanceof Refused) socket.close(CLOSE.layout, error.message);
     else socket.close(CLOSE.broken);
   }
 

@@ -9,13 +9,17 @@ export interface UpdateLog {
   append(graph: string, bytes: Uint8Array): Promise<void>;
   /** Moves rows out of the document, whose whole state without them is `rest`. */
   setAside(graph: string, rows: readonly { seq: string; reason: string }[], rest: Uint8Array): Promise<void>;
+  /** Appends what `make` makes of the rows, while no other process can append any. It gives nothing if there is nothing to do. */
+  migrate(graph: string, make: (rows: readonly StoredUpdate[]) => Uint8Array | undefined): Promise<void>;
 }
 
 const NO_SUCH_GRAPH = "23503"; // the foreign key
 
+const read = async (from: Pick<Database["pool"], "query">, graph: string): Promise<StoredUpdate[]> =>
+  (await from.query<StoredUpdate>("SELECT seq, bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [graph])).rows;
+
 export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
-  read: async (graph) =>
-    (await pool.query<StoredUpdate>("SELECT seq, bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [graph])).rows,
+  read: (graph) => read(pool, graph),
 
   append: async (graph, bytes) => {
     const insert =
@@ -39,6 +43,16 @@ export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
           [graph, rows.map((row) => row.seq), rows.map((row) => row.reason)],
         );
         await client.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [graph, Buffer.from(rest)]);
+      }),
+    ),
+
+  // `append` updates the graph's row as well, so it waits for this lock, as another runtime does that loads the same document.
+  migrate: (graph, make) =>
+    patient(() =>
+      transaction(pool, async (client) => {
+        const { rowCount } = await client.query("SELECT FROM graph WHERE id = $1 FOR UPDATE", [graph]);
+        const update = rowCount === 0 ? undefined : make(await read(client, graph));
+        if (update) await client.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [graph, Buffer.from(update)]);
       }),
     ),
 });
