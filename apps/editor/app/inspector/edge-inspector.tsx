@@ -5,7 +5,7 @@ import { Spline, Trash2 } from "lucide-react";
 import type * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { Row } from "../ui/row";
-import { Widget } from "../ui/widget";
+import { type Typed, Widget } from "../ui/widget";
 
 const KINDS = [
   ["normal", "The node before it succeeded"],
@@ -17,7 +17,7 @@ export function EdgeInspector({ doc, graph, library, id }: { doc: Y.Doc; graph: 
   if (!edge) return null;
   const level = resolve(graph, library).root;
   const title = (node: string): string => nodeTitle(level.node(node)?.node ?? { id: node });
-  const change = (next: EdgeChange) => setEdge(doc, ME, id, next);
+  const change = (next: EdgeChange, typed?: Typed) => setEdge(doc, ME, id, next, typed);
   const { when, loop, map, sourcePort, targetPort } = edgeMetadata(edge);
   return (
     <>
@@ -54,7 +54,7 @@ export function EdgeInspector({ doc, graph, library, id }: { doc: Y.Doc; graph: 
               schema={{ type: "string", maxLength: 1000 }}
               value={when}
               placeholder={edge.kind === "on_failure" ? 'error.class == "transient"' : conditionExample(level, edge)}
-              onChange={(value) => change({ when: (value as string | undefined) ?? null })}
+              onChange={(value, typed) => change({ when: (value as string | undefined) ?? null }, typed)}
             />
           </Row>
           <p className="t3 t12">A CEL expression over output, error, context and inputs. Empty: always.</p>

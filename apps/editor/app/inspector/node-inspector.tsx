@@ -20,7 +20,7 @@ import { Menu } from "../ui/menu";
 import { NameField } from "../ui/name-field";
 import { PlaneMark } from "../ui/plane-mark";
 import { Row } from "../ui/row";
-import { Widget } from "../ui/widget";
+import { type Typed, Widget } from "../ui/widget";
 import { EngineChoice } from "./engine-choice";
 import { NodeControl } from "./node-control";
 
@@ -105,7 +105,7 @@ function Settings({ doc, level, resolved, definition }: SettingsProps) {
   const { node, settings, sources } = resolved;
   const { id } = node;
   const params = node.params ?? {};
-  const set = (name: string) => (value: unknown) => setParam(doc, ME, id, name, value);
+  const set = (name: string) => (value: unknown, typed?: Typed) => setParam(doc, ME, id, name, value, typed);
   return (
     <>
       <section className="sect">

@@ -1,6 +1,7 @@
 // Text that is being typed. It becomes an edit at rest, so that each word is not an edit of its own; and before the field, the page or
 // the person's next act would leave it behind.
-import { useCallback, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
+import { placeAfter } from "@spindle/graph-model";
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState, useSyncExternalStore } from "react";
 
 const REST_MS = 400;
 
@@ -41,15 +42,33 @@ export interface Typing {
   leave(): void;
 }
 
+type Field = HTMLInputElement | HTMLTextAreaElement;
+
+/** For the `ref` of a field that has a caret: it stays at its place in the words when another person's words come into `text`. */
+export function useCaret<F extends Field>(text: string): RefObject<F> {
+  const field = useRef<F>(null);
+  const at = field.current;
+  // What the person types is in the field before it is drawn; what is not comes from elsewhere, and would move the caret to the end.
+  const moved =
+    at && document.activeElement === at && at.value !== text ? { from: at.value, caret: [at.selectionStart, at.selectionEnd] } : undefined;
+  useLayoutEffect(() => {
+    if (!moved || !field.current) return;
+    const [start, end] = moved.caret.map((place) => placeAfter(place ?? 0, moved.from, text));
+    field.current.setSelectionRange(start ?? 0, end ?? 0);
+  });
+  return field;
+}
+
 /**
  * @param value the stored text
- * @param commit stores a text, and returns the text that stands for it from then on
+ * @param commit stores a text that was typed into `base`, and returns the text that stands for it from then on
  * @param atRest false for a field that is stored only when it is left
  */
-export function useTyping(value: string, commit: (text: string) => string, atRest = true): Typing {
+export function useTyping(value: string, commit: (text: string, base: string) => string, atRest = true): Typing {
   // What the field shows until the stored value changes: the value of an edit arrives a frame after it, or later in a large graph.
   const [draft, setDraft] = useState<string>();
   const typed = useRef<string>();
+  const base = useRef("");
   const latest = useRef(commit);
   latest.current = commit;
   const store = useCallback(() => {
@@ -57,7 +76,7 @@ export function useTyping(value: string, commit: (text: string) => string, atRes
     if (text === undefined) return;
     typed.current = undefined;
     note(store, false);
-    setDraft(latest.current(text));
+    setDraft(latest.current(text, base.current));
   }, []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the stored value has changed, so it is what counts
   useEffect(() => {
@@ -74,6 +93,7 @@ export function useTyping(value: string, commit: (text: string) => string, atRes
   return {
     text: draft ?? value,
     type: (text) => {
+      if (typed.current === undefined) base.current = draft ?? value;
       typed.current = text;
       note(store, true);
       setDraft(text);

@@ -1,4 +1,5 @@
 // Monaco, bundled and loaded only where it is shown; nothing comes from elsewhere.
+import { textChange } from "@spindle/graph-model";
 import * as monaco from "monaco-editor";
 import EditorWorker from "monaco-editor/editor/editor.worker.js?worker";
 import JsonWorker from "monaco-editor/language/json/json.worker.js?worker";
@@ -18,6 +19,7 @@ export default function Monaco({ value, language, label, onChange }: CodeProps) 
   const editor = useRef<monaco.editor.IStandaloneCodeEditor>(undefined);
   const change = useRef(onChange);
   change.current = onChange;
+  const isFollowing = useRef(false);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the editor is made once; its value follows below
   useEffect(() => {
     if (!host.current) return;
@@ -40,12 +42,20 @@ export default function Monaco({ value, language, label, onChange }: CodeProps) 
       lineNumbersMinChars: 3,
       fixedOverflowWidgets: true,
     });
-    made.onDidChangeModelContent(() => change.current?.(made.getValue()));
+    made.onDidChangeModelContent(() => isFollowing.current || change.current?.(made.getValue()));
     editor.current = made;
     return () => made.dispose();
   }, []);
+  // Only what differs is replaced, so that the caret keeps its place when another person's words come in.
   useEffect(() => {
-    if (editor.current && editor.current.getValue() !== value && !editor.current.hasTextFocus()) editor.current.setValue(value);
+    const model = editor.current?.getModel();
+    const held = model?.getValue();
+    if (!model || held === undefined || held === value) return;
+    const { at, removed, added } = textChange(held, value);
+    const range = monaco.Range.fromPositions(model.getPositionAt(at), model.getPositionAt(at + removed));
+    isFollowing.current = true;
+    model.pushEditOperations(null, [{ range, text: added }], () => null);
+    isFollowing.current = false;
   }, [value]);
   return <div ref={host} style={{ height: "100%" }} />;
 }

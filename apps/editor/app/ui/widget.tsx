@@ -1,10 +1,10 @@
 // One value, edited by what its JSON Schema says: the `x-` hints first, then enum, then type.
-import { portKind, portType } from "@spindle/graph-model";
+import { mergedText, portKind, portType } from "@spindle/graph-model";
 import { Dices, Maximize2 } from "lucide-react";
 import { Dialog, Slider, Switch } from "radix-ui";
 import { useState } from "react";
 import { isArtifact } from "../session/files";
-import { useTyping } from "../session/typing";
+import { useCaret, useTyping } from "../session/typing";
 import { Code } from "./code";
 import { FileBox } from "./file-box";
 
@@ -13,7 +13,15 @@ export interface WidgetProps {
   schema: Record<string, unknown>;
   value: unknown;
   placeholder?: string;
-  onChange(value: unknown): void;
+  onChange(value: unknown, typed?: Typed): void;
+}
+
+/** How a text came about, so that what others typed meanwhile stays in it. */
+export interface Typed {
+  /** What the field held when the person began to type. */
+  base: string;
+  /** It is a text of many words, not a name. */
+  isText?: boolean;
 }
 
 export function Widget(props: WidgetProps) {
@@ -63,12 +71,24 @@ function Choice({ label, value, schema, onChange, options }: WidgetProps & { opt
 
 const shown = (value: unknown): string => (typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value));
 
-function Draft({ label, schema, value, placeholder, onChange }: WidgetProps) {
-  const { text, type, leave } = useTyping(shown(value), (next) => (onChange(next === "" ? undefined : next), next));
+/** A text that others may type into at the same time. What was typed and taken back is no edit. */
+function useText({ value, onChange }: WidgetProps, isText: boolean) {
+  return useTyping(shown(value), (next, base) => {
+    if (next === base) return shown(value);
+    const both = isText ? mergedText(base, next, shown(value)) : next;
+    onChange(both === "" ? undefined : next, { base, isText });
+    return both;
+  });
+}
+
+function Draft(props: WidgetProps) {
+  const { label, schema, placeholder } = props;
+  const { text, type, leave } = useText(props, false);
   return (
     <input
       className="field"
       aria-label={label}
+      ref={useCaret<HTMLInputElement>(text)}
       value={text}
       maxLength={schema.maxLength as number | undefined}
       placeholder={placeholder ?? shown(schema.default)}
@@ -78,13 +98,15 @@ function Draft({ label, schema, value, placeholder, onChange }: WidgetProps) {
   );
 }
 
-function LongText({ label, schema, value, placeholder, onChange }: WidgetProps) {
-  const { text, type, leave } = useTyping(shown(value), (next) => (onChange(next === "" ? undefined : next), next));
+function LongText(props: WidgetProps) {
+  const { label, schema, placeholder } = props;
+  const { text, type, leave } = useText(props, true);
   return (
     <div className="stack" style={{ gap: 4 }}>
       <textarea
         className="field"
         aria-label={label}
+        ref={useCaret<HTMLTextAreaElement>(text)}
         rows={4}
         value={text}
         placeholder={placeholder ?? shown(schema.default)}
@@ -177,7 +199,7 @@ function NumberWidget({ label, schema, value, placeholder, onChange, whole }: Wi
 }
 
 function JsonWidget({ label, value, schema, onChange }: WidgetProps) {
-  const [text, setText] = useState(() => (value === undefined ? "" : JSON.stringify(value, null, 2)));
+  const [text, setText] = useState(() => JSON.stringify(value ?? schema.default, null, 2) ?? "");
   const [error, setError] = useState<string>();
   const type = (next: string) => {
     setText(next);
@@ -190,12 +212,7 @@ function JsonWidget({ label, value, schema, onChange }: WidgetProps) {
   };
   return (
     <div className="stack" style={{ gap: 4 }}>
-      <Code
-        language="json"
-        label={label}
-        value={text || (schema.default === undefined ? "" : JSON.stringify(schema.default, null, 2))}
-        onChange={type}
-      />
+      <Code language="json" label={label} value={text} onChange={type} />
       {error && <p className="error-text">{error}</p>}
     </div>
   );

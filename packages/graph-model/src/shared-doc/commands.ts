@@ -14,6 +14,7 @@ import {
 } from "../graph.ts";
 import type { PortAddress } from "../interface.ts";
 import { stripState } from "../io/document.ts";
+import { mergedText } from "../text-change.ts";
 import { type Body, bodyOf, fieldsOf, type Inside, type ListName, listOf } from "./body.ts";
 import {
   asValue,
@@ -31,7 +32,7 @@ import {
   type YMap,
 } from "./layout.ts";
 import { normalise } from "./normalise.ts";
-import { isProse, isText, merged, retype } from "./text.ts";
+import { isProse, isText, retype } from "./text.ts";
 
 export type NewNode = Pick<GraphNode, "service" | "plane"> & Partial<GraphNode> & { position: Position };
 
@@ -130,9 +131,9 @@ function setIn(map: YMap | undefined, name: string, value: unknown, how: Typing 
   const held = map.get(name);
   if (value === undefined) map.delete(name);
   else if (typeof value !== "string" || how.isValue) map.set(name, asValue(value));
-  else if (isText(held)) retype(held, how.base === undefined ? value : merged(how.base, value, held.toString()));
+  else if (isText(held)) retype(held, how.base === undefined ? value : mergedText(how.base, value, held.toString()));
   else if (how.isText || isProse(value))
-    map.set(name, new Y.Text(how.base === undefined || typeof held !== "string" ? value : merged(how.base, value, held)));
+    map.set(name, new Y.Text(how.base === undefined || typeof held !== "string" ? value : mergedText(how.base, value, held)));
   else map.set(name, value);
 }
 

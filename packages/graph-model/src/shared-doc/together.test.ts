@@ -28,7 +28,7 @@ import {
 } from "./index.ts";
 import { definitionsOf, nodesOf } from "./layout.ts";
 import { editAtRandom, random } from "./random-updates.testing.ts";
-import { isText, merged } from "./text.ts";
+import { isText } from "./text.ts";
 
 const at = { x: 0, y: 0 };
 const inside = { definition: "d" };
@@ -298,15 +298,6 @@ describe("a text", () => {
     setParam(docs[0], "ada", id, "prompt", `${PROMPT}😃🤃`);
     expect(prompt()).toBe(`${PROMPT}😃🤃`);
   });
-  test.each([
-    ["one two", "one two three", "zero one two", "zero one two three"],
-    ["one two", "two", "one two three", "two three"],
-    ["one two", "one 2", "1 two", "1 2"],
-    ["abc", "axc", "ayc", "axyc"],
-    ["abcdef", "af", "abXdef", "aXf"],
-    ["same", "same", "other", "other"],
-    ["", "mine", "theirs", "minetheirs"],
-  ])("%j, typed as %j while another made %j, becomes %j", (base, mine, theirs, both) => expect(merged(base, mine, theirs)).toBe(both));
 });
 
 describe("people at random", () => {
