@@ -1,0 +1,98 @@
+// Two people in one graph, each in a browser of their own.
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { graphOf, node, type Spindle, startSpindle } from "../support/spindle.ts";
+
+const PROMPT = "An old harbour at dawn, seen from a fishing boat, in the manner of a Dutch painting of 1650.";
+
+let spindle: Spindle;
+let browsers: Browser[] = [];
+beforeAll(async () => {
+  [spindle, ...browsers] = await Promise.all([startSpindle({ worker: false }), openBrowser(), openBrowser()]);
+  for (const { context } of browsers) context.setDefaultTimeout(60_000);
+});
+afterAll(async () => {
+  for (const browser of browsers) await browser.close();
+  await spindle?.stop();
+});
+
+const field = (page: Page) => page.getByRole("complementary", { name: "Inspector" }).getByRole("textbox", { name: "template" });
+async function create(): Promise<string> {
+  const graph = graphOf([{ ...node("n", "text.template", { template: PROMPT }), name: "Prompt" } as never], []);
+  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
+  return ((await answer.json()) as { id: string }).id;
+}
+const stored = async (id: string) =>
+  ((await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as { nodes: { params: object }[] }).nodes[0]?.params;
+async function open(page: Page, id: string): Promise<void> {
+  await page.goto(`${spindle.url}/g/${id}`);
+  await page.locator(".react-flow__node", { hasText: "Prompt" }).click();
+  await field(page).waitFor();
+}
+const caretTo = (page: Page, place: number) =>
+  field(page).evaluate((element: HTMLTextAreaElement, at) => {
+    element.focus();
+    element.setSelectionRange(at, at);
+  }, place);
+
+test("two people type at both ends of one prompt, and each keeps their words, their caret and their undo", async () => {
+  const id = await create();
+  const [ada, ben] = await Promise.all(browsers.map((browser) => browser.page()));
+  if (!ada || !ben) throw new Error("Two pages were asked for.");
+  await Promise.all([open(ada, id), open(ben, id)]);
+  await Promise.all([caretTo(ada, 0), caretTo(ben, PROMPT.length)]);
+  await Promise.all([ada.keyboard.type("Misty. ", { delay: 20 }), ben.keyboard.type(" No people.", { delay: 20 })]);
+  for (const page of [ada, ben]) await expect.poll(() => field(page).inputValue()).toBe(`Misty. ${PROMPT} No people.`);
+  await expect.poll(() => stored(id)).toEqual({ template: `Misty. ${PROMPT} No people.` });
+
+  // Both carets are where their owners left them, although the words of the other came in.
+  await Promise.all([ada.keyboard.type("Grey. ", { delay: 20 }), ben.keyboard.type(" No gulls.", { delay: 20 })]);
+  for (const page of [ada, ben]) await expect.poll(() => field(page).inputValue()).toBe(`Misty. Grey. ${PROMPT} No people. No gulls.`);
+  await shot(ada, "together-prompt");
+
+  const undo = ada.getByRole("button", { name: "Undo" });
+  await expect
+    .poll(async () => ((await undo.isEnabled()) ? (await undo.click(), field(ada).inputValue()) : field(ada).inputValue()))
+    .toBe(`${PROMPT} No people. No gulls.`);
+  await expect.poll(() => undo.isEnabled()).toBe(false);
+  await expect.poll(() => field(ben).inputValue()).toBe(`${PROMPT} No people. No gulls.`);
+  await Promise.all([ada.close(), ben.close()]);
+});
+
+test("a page that was opened before an update says so, keeps what was edited in it, and offers a copy", async () => {
+  const id = await create();
+  const page = (await browsers[0]?.page()) as Page;
+  // What the release before did: its sockets name no layout.
+  await page.addInitScript(() => {
+    window.WebSocket = class extends WebSocket {
+      constructor(url: string | URL, protocols?: string | string[]) {
+        super(window.name === "old" ? String(url).replace(/\?layout=\d+$/, "") : url, protocols);
+      }
+    };
+  });
+  await open(page, id);
+  await page.getByText("All changes saved").waitFor();
+  await page.evaluate(() => {
+    window.name = "old";
+  });
+  await field(page).fill("typed in an old page");
+  await page.getByText("All changes saved").waitFor();
+  process.kill(spindle.processes.runtime?.pid as number, "SIGKILL");
+  await page.getByText("Offline. Your edits are kept").waitFor();
+  await field(page).fill("typed while the server was updated");
+  await page.getByRole("alert").getByText("This page was opened before Spindle was updated.").waitFor();
+  expect(await field(page).inputValue()).toBe("typed while the server was updated");
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download a copy" }).click();
+  expect((await download).suggestedFilename()).toBe("graph-copy.json");
+  await shot(page, "together-old-page");
+  expect(await stored(id)).toEqual({ template: "typed in an old page" });
+  await page.evaluate(() => {
+    window.name = "";
+  });
+  await page.getByRole("button", { name: "Reload" }).click();
+  await page.getByText("All changes saved").waitFor();
+  expect(await page.getByRole("alert").count()).toBe(0);
+  await page.close();
+});
