@@ -55,7 +55,8 @@ export function DocumentNotices({ id, graph, closing, setAside }: Props) {
 
 function closingWords({ code, reason }: Closing): string {
   if (code === REMOVED) return "This graph was deleted. You see your own copy, and nothing more of it is saved.";
-  if (code === OTHER_LAYOUT) return `${reason} What you see is kept until you close this page, and nothing more of it is saved: reload to go on.`;
+  if (code === OTHER_LAYOUT)
+    return `${reason} What you see is kept until you close this page, and nothing more of it is saved: reload to go on.`;
   const why = code === TOO_LARGE ? "It is larger than 4 MB." : reason;
   return `An edit was refused. ${why} It is not saved, nor is anything after it: reload to go on from the saved graph.`;
 }
