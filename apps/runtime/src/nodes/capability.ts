@@ -1,10 +1,11 @@
 // What a node-plane capability is: manifest entry and handler in one file (docs/adding-a-node.md).
 import type { ArtifactRef, Capability, CombinedManifest } from "@spindle/schemas";
+import type { FromSchema, JSONSchema } from "json-schema-to-ts";
 import type { Config } from "../config.ts";
 
-export interface NodeContext {
+export interface NodeContext<Input = Record<string, unknown>> {
   /** Values of ports and parameters by name, checked against their schemas. */
-  input: Record<string, unknown>;
+  input: Input;
   engine: string;
   signal: AbortSignal;
   models: Config["models"];
@@ -26,7 +27,9 @@ export interface NodeEngine {
   whyNot?(models: Config["models"]): Promise<string | undefined>;
 }
 
-export interface NodeCapability {
+type Parameters = readonly NonNullable<Capability["parameters"]>[number][];
+
+export interface NodeCapability<I extends Schema = Schema, P extends Parameters = Parameters, Input = Record<string, unknown>> {
   id: string;
   label: string;
   description: string;
@@ -40,17 +43,17 @@ export interface NodeCapability {
   /** Takes no time worth saving: always runs, never cached. */
   instant?: true;
   /** JSON Schema objects; each property is a port. */
-  input: Schema;
+  input: I;
   output: Schema;
-  parameters?: NonNullable<Capability["parameters"]>;
+  parameters?: P;
   engines?: NodeEngine[];
   examples?: unknown[];
   /** A person gives the outputs; nothing runs. */
   human?: true;
-  run?(context: NodeContext): Promise<Record<string, unknown>>;
+  run?(context: NodeContext<Input>): Promise<Record<string, unknown>>;
 }
 
-export type Schema = { type: "object"; required?: string[]; properties: Record<string, Record<string, unknown>> };
+export type Schema = { type: "object"; required?: readonly string[]; properties: Record<string, Record<string, unknown>> };
 
 /** The failure of a node that another try cannot mend. */
 export class UserError extends Error {
@@ -62,5 +65,24 @@ export class TransientError extends Error {
   override readonly name = "TransientError";
 }
 
-/** Only for inference: a node's file ends with `export default defineNode({...})`. */
-export const defineNode = (capability: NodeCapability): NodeCapability => capability;
+/** Fields that have a value whatever the graph says: required ones and those with a default. */
+type Sure<Fields, Required> = {
+  [Name in keyof Fields]: Name extends Required ? Name : Fields[Name] extends { default: unknown } ? Name : never;
+}[keyof Fields];
+type Values<Fields, Required> = { [Name in Sure<Fields, Required>]: ValueOf<Fields[Name]> } & {
+  [Name in Exclude<keyof Fields, Sure<Fields, Required>>]?: ValueOf<Fields[Name]>;
+};
+type ValueOf<S> = S extends { readonly "x-artifact": string }
+  ? ArtifactRef
+  : S extends { readonly type: string }
+    ? FromSchema<S extends JSONSchema ? S : never>
+    : unknown;
+type SchemasOf<P extends Parameters> = { [One in P[number] as One["name"]]: One["schema"] };
+type RequiredOf<P extends Parameters> = Extract<P[number], { required: true }>["name"];
+type InputOf<I extends Schema, P extends Parameters> = Values<I["properties"], NonNullable<I["required"]>[number]> &
+  Values<SchemasOf<P>, RequiredOf<P>>;
+
+/** For inference: the handler's `input` has the types that the schemas of the ports and the parameters say. */
+export const defineNode = <const I extends Schema, const P extends Parameters = readonly []>(
+  capability: NodeCapability<I, P, InputOf<I, P>>,
+): NodeCapability => capability as unknown as NodeCapability;

@@ -1,6 +1,6 @@
 import { defineNode } from "./capability.ts";
 
-const value = { type: "array" };
+const value = { type: "array" } as const;
 
 export default defineNode({
   id: "constant.array",

@@ -1,6 +1,6 @@
 import { defineNode } from "./capability.ts";
 
-const value = { type: "object", "x-artifact": "audio" };
+const value = { type: "object", "x-artifact": "audio" } as const;
 
 export default defineNode({
   id: "constant.audio",

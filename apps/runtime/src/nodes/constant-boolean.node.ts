@@ -1,6 +1,6 @@
 import { defineNode } from "./capability.ts";
 
-const value = { type: "boolean", default: false };
+const value = { type: "boolean", default: false } as const;
 
 export default defineNode({
   id: "constant.boolean",

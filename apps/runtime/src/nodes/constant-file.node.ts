@@ -1,6 +1,6 @@
 import { defineNode } from "./capability.ts";
 
-const value = { type: "object", "x-artifact": "file" };
+const value = { type: "object", "x-artifact": "file" } as const;
 
 export default defineNode({
   id: "constant.file",

@@ -1,6 +1,6 @@
 import { defineNode } from "./capability.ts";
 
-const value = { type: "object", "x-artifact": "image" };
+const value = { type: "object", "x-artifact": "image" } as const;
 
 export default defineNode({
   id: "constant.image",

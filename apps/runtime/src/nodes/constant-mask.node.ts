@@ -1,6 +1,6 @@
 import { defineNode } from "./capability.ts";
 
-const value = { type: "object", "x-artifact": "mask" };
+const value = { type: "object", "x-artifact": "mask" } as const;
 
 export default defineNode({
   id: "constant.mask",

@@ -1,6 +1,6 @@
 import { defineNode } from "./capability.ts";
 
-const value = { type: "object", "x-artifact": "model" };
+const value = { type: "object", "x-artifact": "model" } as const;
 
 export default defineNode({
   id: "constant.model",

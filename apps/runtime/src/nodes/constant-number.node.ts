@@ -1,6 +1,6 @@
 import { defineNode } from "./capability.ts";
 
-const value = { type: "number" };
+const value = { type: "number" } as const;
 
 export default defineNode({
   id: "constant.number",

@@ -1,6 +1,6 @@
 import { defineNode } from "./capability.ts";
 
-const value = { type: "object" };
+const value = { type: "object" } as const;
 
 export default defineNode({
   id: "constant.object",

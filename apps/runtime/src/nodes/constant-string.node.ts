@@ -1,6 +1,6 @@
 import { defineNode } from "./capability.ts";
 
-const value = { type: "string", "x-multiline": true };
+const value = { type: "string", "x-multiline": true } as const;
 
 export default defineNode({
   id: "constant.string",

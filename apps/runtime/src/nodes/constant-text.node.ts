@@ -1,6 +1,6 @@
 import { defineNode } from "./capability.ts";
 
-const value = { type: "object", "x-artifact": "text" };
+const value = { type: "object", "x-artifact": "text" } as const;
 
 export default defineNode({
   id: "constant.text",

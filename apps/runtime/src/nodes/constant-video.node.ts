@@ -1,6 +1,6 @@
 import { defineNode } from "./capability.ts";
 
-const value = { type: "object", "x-artifact": "video" };
+const value = { type: "object", "x-artifact": "video" } as const;
 
 export default defineNode({
   id: "constant.video",

@@ -24,7 +24,7 @@ export default defineNode({
     },
   ],
   async run({ input, signal, progress }) {
-    const { milliseconds } = input as { milliseconds: number };
+    const { milliseconds } = input;
     const end = performance.now() + milliseconds;
     for (let left = milliseconds; left > 0; left = end - performance.now()) {
       if (milliseconds > STEP_MS) progress({ progress: 1 - left / milliseconds });

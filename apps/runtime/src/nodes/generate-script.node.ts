@@ -98,8 +98,8 @@ async function whyNoOllama(url: string, model: string): Promise<string | undefin
 }
 
 /** The prompt as a person would say it, cut to the length that is asked for; a steady stand-in, labelled as draft. */
-async function draft({ input, progress }: NodeContext): Promise<Record<string, unknown>> {
-  const { prompt, length = 20 } = input as unknown as ScriptInput;
+async function draft({ input, progress }: NodeContext<ScriptInput>): Promise<Record<string, unknown>> {
+  const { prompt, length = 20 } = input;
   const words = prompt
     .trim()
     .split(/\s+/)
@@ -114,12 +114,12 @@ async function draft({ input, progress }: NodeContext): Promise<Record<string, u
   return { narration, stagePrompt: `A person speaks to the camera about: ${text.slice(0, 200)}`, tokensUsed: 0 };
 }
 
-async function written({ input, engine, models, signal, progress }: NodeContext): Promise<Record<string, unknown>> {
-  const { prompt, tone, length, persona } = input as unknown as ScriptInput;
+async function written({ input, engine, models, signal, progress }: NodeContext<ScriptInput>): Promise<Record<string, unknown>> {
+  const { prompt, tone, length, persona } = input;
   const wishes = [tone && `Tone: ${tone}.`, length && `About ${length} seconds of speech.`, persona && `The speaker: ${persona}.`]
     .filter(Boolean)
     .join(" ");
-  const model = await chatModel(engine, models, input as unknown as ScriptInput);
+  const model = await chatModel(engine, models, input);
   let text = "";
   let tokensUsed = 0;
   try {

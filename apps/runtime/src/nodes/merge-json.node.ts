@@ -16,6 +16,6 @@ export default defineNode({
   },
   output: { type: "object", required: ["merged"], properties: { merged: { type: "object", title: "Merged" } } },
   async run({ input }) {
-    return { merged: { ...(input.first as object), ...(input.second as object | undefined) } };
+    return { merged: { ...input.first, ...input.second } };
   },
 });

@@ -21,7 +21,7 @@ export default defineNode({
     },
   ],
   async run({ input }) {
-    const { json, path } = input as { json: unknown; path: string };
+    const { json, path } = input;
     let value = json;
     for (const key of path.split("/").filter(Boolean)) {
       if (value === null || typeof value !== "object" || !Object.hasOwn(value, key))

@@ -53,7 +53,7 @@ async function entry(one: NodeCapability, file: string, models: Config["models"]
     },
     handler: { module: `apps/runtime/src/nodes/${file}`, method: "run" },
     io: { input: one.input, output: one.output },
-    parameters: one.parameters ?? [],
+    parameters: [...(one.parameters ?? [])],
     examples: one.examples ?? [],
     telemetry: { emitsProgressEvents: true, metrics: [] },
     security: { requiresSecrets: false },

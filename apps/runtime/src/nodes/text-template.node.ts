@@ -74,7 +74,7 @@ export default defineNode({
   ],
   examples: [{ input: { template: "Hello {{name}}", values: { name: "Ada" } }, output: { text: "Hello Ada" } }],
   async run({ input, progress }) {
-    const { template, values, text } = input as { template: string; values?: Record<string, unknown>; text?: string };
+    const { template, values, text } = input;
     if (new RegExp(`\\s{${MOST_BLANKS + 1}}`).test(template))
       throw new UserError(`The template has more than ${MOST_BLANKS.toLocaleString("en")} blanks in a row.`);
     try {

@@ -29,7 +29,7 @@ export default defineNode({
   },
   async run({ input, write, progress }) {
     const images: ArtifactRef[] = [];
-    const list = input.images as unknown[];
+    const list = input.images ?? [];
     for (const [index, image] of list.entries()) {
       images.push(validateArtifactRef(image) ? image : await write(...decode(image, index)));
       progress({ progress: (index + 1) / list.length });
