@@ -54,13 +54,3 @@ export async function byTurns<K extends string>(rounds: number, tasks: Record<K,
     }
   return found;
 }
-
-/** Does `work` for each item, at most `atOnce` at a time. */
-export async function pooled<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<unknown>): Promise<void> {
-  const open = [...items];
-  await Promise.all(
-    Array.from({ length: atOnce }, async () => {
-      for (let item = open.shift(); item !== undefined; item = open.shift()) await work(item);
-    }),
-  );
-}

@@ -1,5 +1,6 @@
 // Many runs at once: how many a second, and what of it is orchestration.
-import { byTurns, type Measure, median, pooled, ratio } from "../figure.ts";
+import pLimit from "p-limit";
+import { byTurns, type Measure, median, ratio } from "../figure.ts";
 import { floorNode, floorTable } from "../floor.ts";
 import { lanes, start, took } from "../graphs.ts";
 
@@ -10,7 +11,7 @@ export const sixteen: Measure = async (bench) => {
   const RUNS = 48;
   const perSecond = async (one: () => Promise<unknown>) => {
     const begin = performance.now();
-    await pooled([...Array(RUNS).keys()], 16, one);
+    await pLimit(16).map([...Array(RUNS).keys()], one);
     return RUNS / ((performance.now() - begin) / 1000);
   };
   const floor = async () => {

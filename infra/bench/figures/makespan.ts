@@ -1,5 +1,6 @@
 // How much longer a run takes than its critical path: what a barrier would cost, were there one.
-import { type Measure, pooled, quantile, ratio } from "../figure.ts";
+import pLimit from "p-limit";
+import { type Measure, quantile, ratio } from "../figure.ts";
 import { seeded, sleepingDag, start, took } from "../graphs.ts";
 
 const DAGS = 50;
@@ -10,7 +11,7 @@ export const makespan: Measure = async (bench) => {
   const dags = Array.from({ length: DAGS }, (_, seed) => sleepingDag(seeded(seed)));
   // Forced: many nodes sleep for the same time, and the cache would answer for them.
   const found: { over: number; ms: number; critical: number }[] = [];
-  await pooled(dags, AT_ONCE, async ({ graph, criticalPath }) => {
+  await pLimit(AT_ONCE).map(dags, async ({ graph, criticalPath }) => {
     const ms = await took(bench, await start(bench, graph, true), 100);
     found.push({ over: ms / criticalPath, ms, critical: criticalPath });
   });

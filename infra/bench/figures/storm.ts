@@ -1,8 +1,10 @@
 // A thousand runs queued at once, eight stub workers.
+
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { Redis } from "ioredis";
-import { type Bench, type Measure, pooled, ratio } from "../figure.ts";
+import pLimit from "p-limit";
+import { type Bench, type Measure, ratio } from "../figure.ts";
 import { type BenchGraph, start } from "../graphs.ts";
 import { acceptRate } from "../pgbench.ts";
 
@@ -40,7 +42,7 @@ export const storm: Measure = async (bench) => {
   const redis = new Redis(bench.env.REDIS_URL as string);
   const begin = performance.now();
   const runs: string[] = [];
-  await pooled([...Array(RUNS).keys()], 16, async () => void runs.push(await start(bench, GRAPH)));
+  await pLimit(16).map([...Array(RUNS).keys()], async () => void runs.push(await start(bench, GRAPH)));
   const bens = runs.slice(-BENS);
   const { rows: named } = await bench.db.query<{ at: Date }>("UPDATE run SET submitter = 'ben' WHERE id = ANY($1) RETURNING now() AS at", [
     bens,

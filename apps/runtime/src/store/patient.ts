@@ -1,4 +1,4 @@
-import { backOff } from "exponential-backoff";
+import pRetry from "p-retry";
 
 const OUTAGE = new Set([
   "ECONNREFUSED",
@@ -43,11 +43,11 @@ export function isDiskFull(error: unknown): boolean {
  * fenced or idempotent, and read the row again when such a change says "nothing moved".
  */
 export function patient<T>(call: () => Promise<T>, closed: () => boolean = () => false): Promise<T> {
-  return backOff(call, {
-    numOfAttempts: 1_000_000,
-    startingDelay: 50,
-    maxDelay: 1000,
-    jitter: "full",
-    retry: (error) => !closed() && isOutage(error),
+  return pRetry(call, {
+    retries: Number.POSITIVE_INFINITY,
+    minTimeout: 50,
+    maxTimeout: 1000,
+    randomize: true,
+    shouldRetry: ({ error }) => !closed() && isOutage(error),
   });
 }

@@ -1,6 +1,5 @@
 // The life of one task: lease, inputs to ComfyUI, the prompt, outputs to the store, the result.
 import { createHash } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   type ArtifactRef,
   type RegionInput,
@@ -10,6 +9,7 @@ import {
   validateRegionInput,
 } from "@spindle/schemas";
 import type { WorkerEnd } from "@spindle/task-bus";
+import pRetry from "p-retry";
 import { ComfyAnswer, type ComfyHttp } from "../comfy/http.ts";
 import { type RuntimeOptions, TaskRuntime } from "../runtime.ts";
 import { failure, TaskFailure } from "./errors.ts";
@@ -75,21 +75,21 @@ export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: Abor
 
 /** Until Redis takes it, for as long as the task is this worker's. */
 async function settle({ bus, log }: TaskParts, result: TaskResult, givesUp: (tries: number) => boolean): Promise<void> {
-  for (let tries = 0; !givesUp(tries); tries++) {
-    try {
-      return await bus.settle(result);
-    } catch (error) {
-      if (error instanceof RangeError)
-        return bus.settle({
-          v: 1,
-          task: result.task,
-          outcome: "failed",
-          error: { class: "user", code: "task.bad_result", message: error.message },
-        });
-      if (tries === 0) log(`${result.task}: the result waits for Redis: ${String(error)}`);
-      await sleep(Math.min(MAX_WAIT_MS, 100 * 2 ** tries));
-    }
-  }
+  if (givesUp(0)) return;
+  await pRetry(() => bus.settle(result), {
+    retries: Number.POSITIVE_INFINITY,
+    minTimeout: 100,
+    maxTimeout: MAX_WAIT_MS,
+    shouldRetry: ({ error, attemptNumber }) => !(error instanceof RangeError || givesUp(attemptNumber)),
+    onFailedAttempt: ({ error, attemptNumber }) => {
+      if (attemptNumber === 1) log(`${result.task}: the result waits for Redis: ${String(error)}`);
+    },
+  }).catch((error) => {
+    // Given up: the lease runs out, and another worker carries on.
+    if (!(error instanceof RangeError)) return log(`${result.task}: the result was not handed in: ${String(error)}`);
+    const { message } = error;
+    return bus.settle({ v: 1, task: result.task, outcome: "failed", error: { class: "user", code: "task.bad_result", message } });
+  });
 }
 
 interface WatchedParts extends TaskParts {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import httpx
+from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_exponential
 
 from ..capability import RefusedError, TransientError
 from ..contract.generated.constants import BUS
@@ -20,6 +21,12 @@ from ..wire import Wire
 CHUNK = 1 << 20
 PREVIEW_EVERY = BUS["coalesce"]["previewMs"] / 1000
 WORTH_ANOTHER_TRY = {408, 425, 429}
+PATIENTLY = Retrying(
+    retry=retry_if_exception_type(httpx.TransportError) | retry_if_result(lambda answer: answer.status_code >= 500),
+    wait=wait_exponential(multiplier=0.2, max=5),
+    stop=stop_after_attempt(8),
+    retry_error_callback=lambda state: state.outcome and state.outcome.result(),  # the last answer, or what kept it from coming
+)
 EXTENSIONS = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
@@ -121,15 +128,11 @@ class TaskContext:
 
     def _request(self, method: str, url: str, *, plain: bool = False, **options: Any) -> httpx.Response:
         """Outages of the runtime are waited out for a while; a lost task is not."""
-        for tries in range(8):
-            try:
-                answer = http().request(method, url, **options) if plain else http().request(method, url, headers=self._own, **options)
-                if answer.status_code < 500:
-                    break
-            except httpx.TransportError as error:
-                if tries == 7:
-                    raise TransientError(f"The runtime cannot be reached: {error}") from error
-            time.sleep(min(0.2 * 2**tries, 5))
+        own = {} if plain else {"headers": self._own}
+        try:
+            answer = PATIENTLY(http().request, method, url, **own, **options)
+        except httpx.TransportError as error:
+            raise TransientError(f"The runtime cannot be reached: {error}") from error
         if answer.is_error:
             kind = RefusedError if answer.is_client_error and answer.status_code not in WORTH_ANOTHER_TRY else TransientError
             raise kind(f"{method} {httpx.URL(url).path} was answered {answer.status_code}: {answer.text[:300]}")

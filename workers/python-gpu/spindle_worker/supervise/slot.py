@@ -14,6 +14,13 @@ import time
 from typing import IO, Any
 
 import redis
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_fixed,
+)
 
 from ..bus import BadEntry, Bus
 from ..contract.generated.constants import BUS
@@ -196,14 +203,20 @@ class Slot:
             return failed("infra", "task.crashed", f"The process that ran the node ended ({code}).", crashed=True)
 
     def _settle(self, task: str, result: dict[str, Any]) -> None:
-        while not self._stop.is_set():
-            try:
-                self._bus.settle(task, result)
-                crash_point("afterResult")
-                return
-            except redis.RedisError as error:
-                log.warning("%s: the result of %s waits for Redis: %s", self.label, task, error)
-                self._stop.wait(OUTAGE_SECONDS)
+        if self._stop.is_set():
+            return
+        patiently = Retrying(
+            retry=retry_if_exception_type(redis.RedisError),
+            wait=wait_fixed(OUTAGE_SECONDS),
+            stop=stop_when_event_set(self._stop),
+            sleep=sleep_using_event(self._stop),
+            before_sleep=lambda state: log.warning(
+                "%s: the result of %s waits for Redis: %s", self.label, task, state.outcome and state.outcome.exception()
+            ),
+            retry_error_callback=lambda _: None,
+        )
+        patiently(self._bus.settle, task, result)
+        crash_point("afterResult")
 
 
 def failed(kind: str, code: str, message: str, *, crashed: bool = False) -> dict[str, Any]:
