@@ -4,6 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { buildEditor } from "../../infra/launch/build.ts";
 import { PORTRAIT, talkForm } from "../support/samples.ts";
 import { ended, graphOf, health, node, type Spindle, startSpindle, submit, until } from "../support/spindle.ts";
@@ -250,6 +251,7 @@ describe("a socket", () => {
   });
   test("whose client keeps its half open is closed", async () => {
     await leavesNothing(async () => {
+      const before = descriptors().all;
       const sockets = await Promise.all(
         Array.from({ length: 12 }, async () => {
           const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true })
@@ -260,9 +262,29 @@ describe("a socket", () => {
           return socket;
         }),
       );
-      await until(async () => connections() === 0, 5000, "the server lets them go");
+      await until(async () => descriptors().all <= before, 5000, "the server lets them go");
       for (const socket of sockets) socket.destroy();
     });
+  });
+  test("has a hundred open calls, and the page beside it its own", async () => {
+    const refusals = () =>
+      new Promise<number>((resolve) => {
+        const socket = new WebSocket(`${spindle.url.replace("http", "ws")}/trpc`);
+        let [answers, refused] = [0, 0];
+        socket.onmessage = ({ data }) => {
+          const { result, error } = JSON.parse(String(data)) as { result?: { type: string }; error?: { data: { code: string } } };
+          if (result?.type === "started" || error) answers++;
+          if (error?.data.code === "TOO_MANY_REQUESTS") refused++;
+          if (answers < 120) return;
+          socket.onclose = () => resolve(refused);
+          socket.close();
+        };
+        socket.onopen = () => {
+          for (let id = 0; id < 120; id++)
+            socket.send(JSON.stringify({ id, jsonrpc: "2.0", method: "subscription", params: { path: "library.watch" } }));
+        };
+      });
+    await leavesNothing(async () => expect(await Promise.all([refusals(), refusals()])).toEqual([20, 20]));
   });
   test("for a graph is closed while the database is away", async () => {
     await leavesNothing(async () => {
