@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { PORTRAIT, talkForm, VOICE } from "../support/samples.ts";
@@ -36,7 +36,8 @@ const good = graphOf(
 
 test("is bundled once, again when one of its sources has changed, and never under a command that runs", async () => {
   const cache = join(ROOT, ".cache/cli");
-  const built = () => (JSON.parse(readFileSync(join(cache, "stamp.json"), "utf8")) as { main: string }).main;
+  const stamp = () => JSON.parse(readFileSync(join(cache, "stamp.json"), "utf8")) as { main: string; inputs: [string, string][] };
+  const built = () => join(ROOT, stamp().main);
   await spindle(["--version"]);
   const first = built();
   expect((await spindle(["capabilities"])).code).toBe(0);
@@ -46,6 +47,9 @@ test("is bundled once, again when one of its sources has changed, and never unde
   expect((await Promise.all([spindle(["capabilities"]), spindle(["capabilities"])])).map(({ code }) => code)).toEqual([0, 0]);
   expect(built()).not.toBe(first);
   expect(existsSync(first)).toBe(true);
+  // A checkout that is moved or copied must not run the one it came from.
+  expect([stamp().main, ...stamp().inputs.map(([file]) => file)].filter(isAbsolute)).toEqual([]);
+  expect(readFileSync(built(), "utf8")).not.toContain(ROOT);
 });
 
 describe("without a server", () => {

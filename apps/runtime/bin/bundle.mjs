@@ -1,8 +1,8 @@
 // The command line as a few JavaScript files in .cache/cli, made again when one of the files it was made from has changed: started from
 // its TypeScript it would load and translate some hundred files each time.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const cache = join(root, ".cache/cli");
@@ -13,10 +13,12 @@ const KEPT_MS = 3_600_000;
 /** @returns {Promise<string>} the file to import */
 export async function bundledCommandLine() {
   const known = readStamp();
-  if (known && existsSync(known.main) && known.inputs.every(([file, is]) => stateOf(file) === is)) return known.main;
+  if (known && existsSync(join(root, known.main)) && known.inputs.every(([file, is]) => stateOf(file) === is))
+    return join(root, known.main);
   return build();
 }
 
+/** Its paths start at the root: a folder that was moved or copied stands for itself. */
 function readStamp() {
   try {
     return JSON.parse(readFileSync(stamp, "utf8"));
@@ -26,7 +28,7 @@ function readStamp() {
 }
 
 function stateOf(file) {
-  const found = statSync(file, { throwIfNoEntry: false });
+  const found = statSync(join(root, file), { throwIfNoEntry: false });
   return found ? `${found.size} ${found.mtimeMs}` : "";
 }
 
@@ -53,8 +55,8 @@ async function build() {
     plugins: [ownUrls],
   });
   const main = join(outdir, "main.mjs");
-  const inputs = [...Object.keys(metafile.inputs).map((file) => join(root, file)), fileURLToPath(import.meta.url)];
-  const text = JSON.stringify({ main, inputs: inputs.map((file) => [file, stateOf(file)]) });
+  const inputs = [...Object.keys(metafile.inputs), relative(root, fileURLToPath(import.meta.url))];
+  const text = JSON.stringify({ main: relative(root, main), inputs: inputs.map((file) => [file, stateOf(file)]) });
   writeFileSync(`${outdir}/stamp.json`, text);
   renameSync(`${outdir}/stamp.json`, stamp);
   const old = readdirSync(cache)
@@ -71,6 +73,10 @@ const ownUrls = {
   setup: ({ onLoad }) =>
     onLoad({ filter: /apps\/runtime\/src\/.*\.ts$/ }, ({ path }) => ({
       loader: "ts",
-      contents: readFileSync(path, "utf8").replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href)),
+      // From a bundle in .cache/cli/build-*.
+      contents: readFileSync(path, "utf8").replaceAll(
+        "import.meta.url",
+        `new URL(${JSON.stringify(`../../../${relative(root, path)}`)}, import.meta.url).href`,
+      ),
     })),
 };
