@@ -198,7 +198,6 @@ describe("the seed's calls", () => {
     const known = await (await fetch(`${spindle.url}/api/capabilities`)).json();
     expect(known.sources).toMatchObject({ control: { plane: "node" }, worker: { plane: "python", number: 5 } });
     const fresh = await (await fetch(`${spindle.url}/api/capabilities?refresh=1`)).json();
-    expect(Date.now() - before).toBeLessThan(2500);
     expect(fresh.capabilities).toHaveLength(known.capabilities.length);
     expect(fresh.generatedAt >= known.generatedAt).toBe(true);
   });

@@ -1,5 +1,5 @@
 export { type Read, readAnyText, readGraph, readGraphText } from "./check/document.ts";
-export { ID_PATTERN, LIMITS } from "./check/limits.ts";
+export { checkLimits, ID_PATTERN, LIMITS } from "./check/limits.ts";
 export { whyInvalid } from "./check/node.ts";
 export { validate } from "./check/validate.ts";
 export { blueprintEngine, blueprintInput, type ServerNode, serverOfEngine, whyNotThere } from "./comfy/blueprint.ts";

@@ -12,6 +12,7 @@ import {
   normalise,
   setParam,
 } from "@spindle/graph-model/shared-doc";
+import * as encoding from "lib0/encoding";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
 import {
@@ -47,6 +48,11 @@ class MemoryLog implements UpdateLog {
   }
 }
 
+function varUint(value: number): Uint8Array {
+  const encoder = encoding.createEncoder();
+  encoding.writeVarUint(encoder, value);
+  return encoding.toUint8Array(encoder);
+}
 const add = (doc: Y.Doc) => addNode(doc, "me", { service: "pass", plane: "node", position: { x: 0, y: 0 } });
 const host = (log: UpdateLog, idleMs?: number) => new DocumentHost(log, () => {}, idleMs);
 const reloaded = (log: UpdateLog) => host(log).use("g", ({ doc }) => copyOf(doc));
@@ -105,6 +111,52 @@ describe("[C5] an update", () => {
     expect(normalise(doc)).toEqual(normalise(tab));
     expect(await append(Y.encodeStateAsUpdate(tab), "tab"), "told again, it is no news").toBe(true);
     expect(log.rows.length).toBe(2);
+  });
+
+  /** As `count` pages that each set a value, or typed, and know nothing of each other: the later a page comes, the smaller its id. */
+  const apart = (base: Y.Doc, count: number, edit: (doc: Y.Doc) => void, client = 2 ** 20) =>
+    Y.mergeUpdates(
+      Array.from({ length: count }, (_, index) =>
+        updateOf(base, (copy) => {
+          copy.clientID = client - index;
+          edit(copy);
+        }),
+      ),
+    );
+  test("with edits at one place that know nothing of each other is refused when they are more than people are", async () => {
+    const log = new MemoryLog();
+    const { doc, append } = await host(log).open("g");
+    const set = (copy: Y.Doc) => headOf(copy).set("context", { a: 1 });
+    await append(apart(doc, 100, set), "me");
+    const rows = log.rows.length;
+    await expect(append(apart(new Y.Doc(), 300, set), "me")).rejects.toThrow(/More than 256 edits at one place/);
+    expect(log.rows.length).toBe(rows);
+    // In several updates that each are few.
+    const empty = new Y.Doc();
+    const several = [2 ** 21, 2 ** 22, 2 ** 23, 2 ** 24].map((client) => apart(empty, 80, set, client));
+    const refused = (await Promise.allSettled(several.map((update) => append(update, "me")))).filter(({ status }) => status === "rejected");
+    expect(refused.length).toBeGreaterThan(0);
+    await append(updateOf(doc, set), "me");
+  });
+  test("of one page has as many edits at one place as it likes", async () => {
+    const log = new MemoryLog();
+    const { doc, append } = await host(log).open("g");
+    await append(
+      updateOf(doc, (copy) => {
+        for (let at = 0; at < 2000; at++) headOf(copy).set("context", { at });
+      }),
+      "me",
+    );
+    expect(headOf(doc).get("context")).toEqual({ at: 1999 });
+  });
+  test("whose deletions name a range twice is refused", async () => {
+    const log = new MemoryLog();
+    const { doc, append } = await host(log).open("g");
+    await append(updateOf(doc, add), "me");
+    const [client] = [...Y.decodeStateVector(Y.encodeStateVector(doc)).keys()];
+    const twice = Uint8Array.from([0, 1, ...varUint(client as number), 2, 0, 1, 0, 1]);
+    await expect(append(twice, "me")).rejects.toBeInstanceOf(EditRefused);
+    expect(normalise(doc).graph.nodes.length).toBe(1);
   });
 
   test("in the other encoding of Yjs has no effect", async () => {

@@ -1,7 +1,8 @@
 // What a socket leaves behind: nothing, whenever and however it goes. Fake sockets and a fake clock.
 import { EventEmitter } from "node:events";
 import { LAYOUT, migrate } from "@spindle/graph-model/shared-doc";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import * as encoding from "lib0/encoding";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { WebSocket } from "ws";
 import * as Y from "yjs";
 import { DocumentHost } from "./document-host.ts";
@@ -18,8 +19,9 @@ class FakeSocket extends EventEmitter {
   send(bytes: Uint8Array): void {
     this.sent.push(bytes);
   }
-  ping(): void {
-    if (this.answers) this.emit("pong");
+  bufferedAmount = 0;
+  ping(data: string): void {
+    if (this.answers) this.emit("pong", Buffer.from(data));
   }
   terminate(): void {
     this.end();
@@ -107,6 +109,90 @@ test("one that answers no ping is out after 30 seconds; its neighbour stays", as
   expect(sockets.size).toBe(0);
   await vi.advanceTimersByTimeAsync(1000);
   expect([documents.size, vi.getTimerCount()]).toEqual([0, 0]);
+});
+
+test("pongs that nobody asked for keep no connection alive", async () => {
+  const { connect } = start();
+  const socket = connect();
+  await load();
+  socket.answers = false;
+  for (let second = 0; second < 40; second++) {
+    socket.emit("pong", Buffer.from(""));
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+  expect(socket.readyState).toBe(3);
+});
+
+test("one that asks and does not read is given up, before it fills the memory", async () => {
+  const { connect } = start();
+  const socket = connect();
+  await load();
+  const ask = async () => {
+    socket.emit("message", Uint8Array.from([0, 0, 1, 0]).buffer);
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  socket.bufferedAmount = 31 * 1024 * 1024;
+  await ask();
+  expect([socket.readyState, socket.sent.length > 1]).toEqual([1, true]);
+  socket.bufferedAmount = 33 * 1024 * 1024;
+  await ask();
+  const { length } = socket.sent;
+  await ask();
+  expect([socket.readyState, socket.sent.length]).toEqual([3, length]);
+});
+
+describe("[C5] what a page says of itself", () => {
+  /** An awareness message: of each page its id, its clock and its state as JSON. */
+  const told = (...pages: [client: number, state: string][]) => {
+    const body = encoding.createEncoder();
+    encoding.writeVarUint(body, pages.length);
+    for (const [client, state] of pages) {
+      encoding.writeVarUint(body, client);
+      encoding.writeVarUint(body, 2 ** 40);
+      encoding.writeVarString(body, state);
+    }
+    const whole = encoding.createEncoder();
+    encoding.writeVarUint(whole, 1);
+    encoding.writeVarUint8Array(whole, encoding.toUint8Array(body));
+    return encoding.toUint8Array(whole).slice().buffer;
+  };
+  const awareness = (socket: FakeSocket) => socket.sent.filter(([kind]) => kind === 1).length;
+
+  test.each<[string, string]>([
+    ["nested too deep to be told to others", `${"[".repeat(5000)}${"]".repeat(5000)}`],
+    ["longer than a page has to say", JSON.stringify("a".repeat(20_000))],
+    ["no JSON", "{"],
+  ])("closes its own connection if it is %s, and newcomers come in", async (_, state) => {
+    const { connect } = start();
+    const [bad, other] = [connect(), connect()];
+    await load();
+    bad.emit("message", told([1, state]));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(bad.closed?.[0]).toBe(4400);
+    const late = connect();
+    await load();
+    await vi.advanceTimersByTimeAsync(0);
+    expect([other.readyState, late.readyState, awareness(other)]).toEqual([1, 1, 0]);
+  });
+  test("under the id of another page has no effect", async () => {
+    const { connect } = start();
+    const [ada, eve] = [connect(), connect()];
+    await load();
+    ada.emit("message", told([7, '{"user":"ada"}']));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(awareness(eve)).toBe(1);
+    eve.emit("message", told([8, '{"user":"eve"}'], [7, '{"user":"eve too"}']));
+    await vi.advanceTimersByTimeAsync(0);
+    expect([awareness(ada), eve.readyState]).toEqual([1, 1]);
+    eve.emit("message", told([8, '{"user":"eve"}']));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(awareness(ada)).toBe(2);
+    ada.end();
+    await vi.advanceTimersByTimeAsync(0);
+    eve.emit("message", told([7, '{"user":"ada, on a new connection"}']));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(awareness(eve)).toBeGreaterThan(2);
+  });
 });
 
 test("what comes while the document loads is answered in order after it", async () => {

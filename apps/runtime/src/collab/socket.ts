@@ -1,4 +1,5 @@
 // The y-websocket protocol on `ws` (y-protocols sync and awareness), in front of the document host.
+import { checkLimits } from "@spindle/graph-model";
 import { EditRefused, LAYOUT, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
@@ -8,6 +9,11 @@ import { messageYjsSyncStep1, messageYjsSyncStep2, messageYjsUpdate, writeSyncSt
 import type * as Y from "yjs";
 import { Refused } from "../refused.ts";
 import type { DocumentHost, Ending, OpenDocument } from "./document-host.ts";
+
+/** Bytes that a client has not read yet; one that asks and does not read would fill the memory. */
+const MOST_UNREAD = 32 * 1024 * 1024;
+/** A page says who is there, where the pointer is and what is selected. */
+const MOST_AWARENESS_BYTES = 16 * 1024;
 
 const SYNC = 0;
 const AWARENESS = 1;
@@ -68,13 +74,12 @@ export class CollabSockets {
     }
     const stopPinging = this.ping(socket);
     const opening = this.documents.open(id, (ending) => this.end(socket, ending));
-    const isOpen = () => socket.readyState === socket.OPEN;
     const fail = (error: unknown) => this.fail(id, socket, error);
     // One message after another, each after the document is there.
-    let tail = opening.then((document) => void (isOpen() && this.enter(document, socket))).catch(fail);
+    let tail = opening.then((document) => void (isOpen(socket) && this.enter(document, socket))).catch(fail);
     socket.binaryType = "arraybuffer";
     socket.on("message", (data: ArrayBuffer) => {
-      tail = tail.then(async () => void (isOpen() && (await this.receive(await opening, socket, new Uint8Array(data))))).catch(fail);
+      tail = tail.then(async () => void (isOpen(socket) && (await this.receive(await opening, socket, new Uint8Array(data))))).catch(fail);
     });
     socket.on("close", () => {
       stopPinging();
@@ -91,11 +96,13 @@ export class CollabSockets {
   /** A connection on which nothing answers is given up (docs/decisions/0011-limits-are-durations.md). */
   private ping(socket: WebSocket): () => void {
     let patience: NodeJS.Timeout | undefined;
-    socket.on("pong", () => clearTimeout(patience));
+    let asked = 0;
+    // A client may send pongs that nobody asked for.
+    socket.on("pong", (data: Buffer) => String(data) === String(asked) && clearTimeout(patience));
     const beat = setInterval(() => {
       clearTimeout(patience);
       patience = setTimeout(() => socket.terminate(), this.beat.pongMs);
-      socket.ping();
+      socket.ping(String(++asked));
     }, this.beat.pingMs);
     return () => {
       clearInterval(beat);
@@ -139,7 +146,8 @@ export class CollabSockets {
     awareness.setLocalState(null);
     const sockets: Room["sockets"] = new Map();
     const toAll = (kind: number, write: (encoder: encoding.Encoder) => void) => {
-      for (const socket of sockets.keys()) send(socket, kind, write);
+      const bytes = message(kind, write);
+      for (const socket of sockets.keys()) post(socket, bytes);
     };
     const tell = (update: Uint8Array) => {
       toAll(SYNC, (encoder) => writeUpdate(encoder, update));
@@ -164,17 +172,17 @@ export class CollabSockets {
 
   private async receive(document: OpenDocument, socket: WebSocket, bytes: Uint8Array): Promise<void> {
     const { doc } = document;
-    const message = read(() => {
+    const said = read(() => {
       const decoder = decoding.createDecoder(bytes);
       const kind = decoding.readVarUint(decoder);
       if (kind !== SYNC && kind !== AWARENESS) return undefined;
       return { kind, step: kind === SYNC ? decoding.readVarUint(decoder) : 0, body: decoding.readVarUint8Array(decoder) };
     });
-    if (!message) return;
-    const { kind, step, body } = message;
+    if (!said) return;
+    const { kind, step, body } = said;
     if (kind === AWARENESS) {
       const room = this.rooms.get(doc);
-      if (room) read(() => applyAwarenessUpdate(room.awareness, body, socket));
+      if (room && read(() => mayTell(room, socket, body))) read(() => applyAwarenessUpdate(room.awareness, body, socket));
     } else if (step === messageYjsSyncStep1) {
       read(() => send(socket, SYNC, (encoder) => writeSyncStep2(encoder, doc, body)));
       send(socket, SAVED, (encoder) => encoding.writeVarUint8Array(encoder, savedOf(doc)));
@@ -196,10 +204,40 @@ function read<T>(act: () => T): T {
   }
 }
 
-function send(socket: WebSocket, kind: number, write: (encoder: encoding.Encoder) => void): void {
-  if (socket.readyState !== socket.OPEN) return;
+/**
+ * Whether a socket may say what it says of its pages. What a page says under the id of another one has no effect: after a broken
+ * connection it says so again on its new one.
+ * @throws Error if no page of ours says it
+ */
+function mayTell({ sockets }: Room, socket: WebSocket, body: Uint8Array): boolean {
+  if (body.length > MOST_AWARENESS_BYTES) throw new Error("It says more of its page than a page has to say.");
+  const decoder = decoding.createDecoder(body);
+  const others = [...sockets].filter(([one]) => one !== socket).map(([, clients]) => clients);
+  for (let left = decoding.readVarUint(decoder); left > 0; left--) {
+    const client = decoding.readVarUint(decoder);
+    decoding.readVarUint(decoder); // its clock
+    const state: unknown = JSON.parse(decoding.readVarString(decoder));
+    if (checkLimits(state).length > 0) throw new Error("What it says is nested too deep.");
+    if (others.some((clients) => clients.has(client))) return false;
+  }
+  return true;
+}
+
+function message(kind: number, write: (encoder: encoding.Encoder) => void): Uint8Array {
   const encoder = encoding.createEncoder();
   encoding.writeVarUint(encoder, kind);
   write(encoder);
-  socket.send(encoding.toUint8Array(encoder));
+  return encoding.toUint8Array(encoder);
 }
+
+const send = (socket: WebSocket, kind: number, write: (encoder: encoding.Encoder) => void): void => {
+  if (isOpen(socket)) post(socket, message(kind, write));
+};
+
+function post(socket: WebSocket, bytes: Uint8Array): void {
+  if (!isOpen(socket)) return;
+  socket.send(bytes);
+  if (socket.bufferedAmount > MOST_UNREAD) socket.terminate();
+}
+
+const isOpen = (socket: WebSocket): boolean => socket.readyState === socket.OPEN;

@@ -40,12 +40,51 @@ export function admit(replica: Y.Doc, update: Uint8Array): Admitted {
   return { news: news.length > 1 ? Y.mergeUpdates(news) : news[0], gap: discardPending(replica) };
 }
 
+/**
+ * Edits at one place of which none knows of another. Yjs compares each with all of them, whenever the document is loaded; people who
+ * work apart bring as many as they are.
+ */
+const RIVALS = 256;
+const TOO_MANY_RIVALS = `More than ${RIVALS} edits at one place know nothing of each other.`;
+
 /** @throws Error for what is no update, or would make a document whose own encoding is none: Yjs takes pieces of no length, once */
 function decode(update: Uint8Array): void {
   const { structs, ds } = Y.decodeUpdate(update);
   const pieces = [structs, ...ds.clients.values()];
   if (pieces.some((list) => list.some(({ len, length = len }: { len?: number; length?: number }) => !length || length < 1)))
     throw new Error("A piece of the update has no length.");
+  // Yjs writes them so, and walks each range that it reads.
+  for (const ranges of ds.clients.values())
+    for (const [at, { clock }] of ranges.entries()) {
+      const before = ranges[at - 1];
+      if (before && clock < before.clock + before.len) throw new Error("The deletions of the update are not in order.");
+    }
+  const rivals = new Map<string, number>();
+  for (const struct of structs) {
+    if (!(struct instanceof Y.Item)) continue;
+    const place = placeOf(struct);
+    const count = (rivals.get(place) ?? 0) + 1;
+    if (count > RIVALS) throw new EditRefused(TOO_MANY_RIVALS);
+    rivals.set(place, count);
+  }
+}
+
+/** Where an item was put, as far as it says itself: behind another, before another, or first of a map's key or of a list. */
+function placeOf({ origin, rightOrigin, parent, parentSub }: Y.Item): string {
+  if (origin) return `${origin.client} ${origin.clock}`;
+  if (rightOrigin) return "first";
+  const { client, clock } = (parent ?? {}) as Partial<Y.ID>;
+  return JSON.stringify([typeof parent === "string" ? parent : [client, clock], parentSub]);
+}
+
+/** Whether more stand at the place of an item than may, those that came with other updates included. */
+function isCrowded(item: Y.Item): boolean {
+  const isRival = (other: Y.Item) =>
+    Y.compareIDs(other.origin, item.origin) && (item.parentSub !== null || Y.compareIDs(other.rightOrigin, item.rightOrigin));
+  let count = 0;
+  for (const side of ["left", "right"] as const)
+    for (let at = item[side]; at && isRival(at); at = at[side]) if (++count >= RIVALS) return true;
+  return false;
 }
 
 /** What waits for edits that are missing would later be blamed on whoever brings them; its sender is asked for all of it instead. */
@@ -67,7 +106,8 @@ function refuseUnfit({ doc, beforeState, afterState }: Y.Transaction, roots: Rea
     const structs = doc.store.clients.get(client) ?? [];
     for (let at = Y.findIndexSS(structs, from); at < structs.length; at++) {
       const struct = structs[at];
-      const reason = struct instanceof Y.Item && !struct.deleted ? whyUnfitItem(struct, roots) : undefined;
+      if (!(struct instanceof Y.Item)) continue;
+      const reason = isCrowded(struct) ? TOO_MANY_RIVALS : struct.deleted ? undefined : whyUnfitItem(struct, roots);
       if (reason) throw new EditRefused(reason);
     }
   }
