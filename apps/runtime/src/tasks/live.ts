@@ -12,6 +12,8 @@ export interface Place {
 
 export interface Live {
   node: string;
+  /** It runs as part of a group, so that its row says nothing of it until the group is over. */
+  inGroup?: true;
   /** 0 to 1. */
   progress?: number;
   step?: number;

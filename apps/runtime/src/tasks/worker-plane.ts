@@ -194,7 +194,8 @@ export class WorkerPlane {
     if (!name || !row) return;
     const { preview: claimed, ...rest } = news;
     const preview = claimed && (await this.takePreview(name, row, claimed)) ? claimed : undefined;
-    this.context.live.update(row.run_id, node ?? row.node_id, { ...rest, ...(preview ? { preview } : {}) });
+    const inGroup = node === undefined ? {} : { inGroup: true as const };
+    this.context.live.update(row.run_id, node ?? row.node_id, { ...rest, ...inGroup, ...(preview ? { preview } : {}) });
     if (preview) void this.dropOldPreviews(`${row.id} ${node ?? ""}`, preview.artifact);
   }
 
