@@ -9,6 +9,8 @@ export interface Form {
   files: Record<string, ArtifactRef>;
 }
 
+type KindOf = (field: string) => string | undefined;
+
 const MAX_FILES = 16;
 const MAX_FIELDS = 100;
 const MAX_FIELD_MIB = 1;
@@ -18,8 +20,16 @@ const MAX_FIELD_MIB = 1;
  * @param kindOf the artifact type that a field asks for; undefined for a field that is not expected
  * @throws Refused 4xx with the field and the reason
  */
-export async function readForm(request: Request, artifacts: Artifacts, kindOf: (field: string) => string | undefined): Promise<Form> {
+export async function readForm(request: Request, artifacts: Artifacts, kindOf: KindOf): Promise<Form> {
   if (!request.is("multipart/form-data")) throw new Refused(415, "request.invalid", "A multipart/form-data body is needed.");
+  const gone = new AbortController();
+  const leave = () => gone.abort(new Refused(400, "request.invalid", "The client went away before its files were taken."));
+  request.socket.once("close", leave);
+  return readParts(request, artifacts, kindOf, gone).finally(() => request.socket.off("close", leave));
+}
+
+/** @param gone aborted if nobody waits for the form any more, or it is refused */
+async function readParts(request: Request, artifacts: Artifacts, kindOf: KindOf, gone: AbortController): Promise<Form> {
   const form: Form = { fields: {}, files: {} };
   const uploads: Promise<void>[] = [];
   const parser = parserFor(request);
@@ -27,6 +37,7 @@ export async function readForm(request: Request, artifacts: Artifacts, kindOf: (
     /** Ends the file that is being read as well, and with it its upload. */
     const fail = (why: Error) => {
       reject(why);
+      gone.abort(why);
       parser.destroy(why);
     };
     const refuse = (status: 400 | 413 | 422, message: string, field?: string) =>
@@ -40,7 +51,7 @@ export async function readForm(request: Request, artifacts: Artifacts, kindOf: (
       if (parser.destroyed) return; // what is left of a chunk after the form was refused
       const kind = kindOf(field);
       if (kind === undefined) return refuse(422, `${field.slice(0, 80)}: no file is expected here.`, field);
-      const taken = artifacts.upload(stream, { name: filename ?? "", kind, field }).then((ref) => {
+      const taken = artifacts.upload(stream, { name: filename ?? "", kind, field }, gone.signal).then((ref) => {
         form.files[field] = ref;
       });
       taken.catch(fail);

@@ -20,8 +20,12 @@ export class Artifacts {
     private readonly temporary: string,
   ) {}
 
-  /** Takes a file from a person. @throws Refused that names the field, the reason and the limit */
-  async upload(body: Readable, file: { name: string; kind: string; field: string }): Promise<ArtifactRef> {
+  /**
+   * Takes a file from a person.
+   * @param signal ends the work with its reason
+   * @throws Refused that names the field, the reason and the limit
+   */
+  async upload(body: Readable, file: { name: string; kind: string; field: string }, signal?: AbortSignal): Promise<ArtifactRef> {
     const scratch = await this.openScratch();
     try {
       await writeFile(scratch, body);
@@ -30,7 +34,7 @@ export class Artifacts {
           field: file.field,
         });
       const { size } = await scratch.stat();
-      const found = await probe(scratch, file.kind);
+      const found = await probe(scratch, file.kind, signal);
       if ("why" in found) throw new Refused(422, "artifact.wrong_kind", `${file.field}: ${found.why}.`, { field: file.field });
       const ref: ArtifactRef = {
         artifact: randomUUID(),

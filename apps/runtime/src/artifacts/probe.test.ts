@@ -76,6 +76,120 @@ test("a beginning alone is no file", async () => {
 test("sound is measured", async () => {
   expect(await probed(sample("voice.wav"), "audio")).toMatchObject({ mime: "audio/wav", duration: expect.closeTo(3.77, 2) });
 });
+const MIB = 1024 * 1024;
+/** An MP3 of frames without sound; VBR if the bit rates differ. The first frame may hold a Xing header. */
+function mp3(frames: number, rates: readonly number[], first?: Buffer): Buffer {
+  const lengths: Readonly<Record<number, number>> = { 9: 417, 10: 522, 11: 626 }; // 128, 160 and 192 kbit/s at 44.1 kHz
+  const made = Array.from({ length: frames }, (_, n) => {
+    const rate = rates[n % rates.length] as number;
+    const frame = Buffer.alloc(lengths[rate] as number);
+    frame.set([0xff, 0xfb, rate << 4, 0]);
+    return frame;
+  });
+  if (first) first.copy(made[0] as Buffer, 36);
+  return Buffer.concat(made);
+}
+const xing = (frames: number) => bytes("Xing", 0, 0, 0, 1, frames >> 24, (frames >> 16) & 255, (frames >> 8) & 255, frames & 255);
+const id3 = (size: number) => bytes("ID3", 3, 0, 0, ...[21, 14, 7, 0].map((shift) => (size >> shift) & 127));
+const page = (granule: number, flags: number, body: Buffer, number = 0) => {
+  const head = bytes("OggS", 0, flags, "\0".repeat(8), 1, "\0".repeat(11), 1, body.length);
+  head.writeUInt32LE(granule, 6);
+  head.writeUInt32LE(number, 18);
+  return Buffer.concat([head, body]);
+};
+const box = (type: string, ...inside: Buffer[]) => {
+  const content = Buffer.concat(inside);
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(8 + content.length);
+  head.write(type, 4, "latin1");
+  return Buffer.concat([head, content]);
+};
+const flac = () => bytes("fLaC", 0x80, 0, 0, 34, 16, 0, 16, 0, "\0".repeat(6), 0x0a, 0xc4, 0x42, 0xf0, 0, 1, 0x58, 0x88, "\0".repeat(16));
+/** An Ogg page of comments, each of which names one more artist. */
+const artists = (count: number) => {
+  const body = bytes(
+    "\x03vorbis",
+    "\0".repeat(4),
+    count & 255,
+    count >> 8,
+    0,
+    0,
+    ...Array.from({ length: count }, (_, n) => `\x0d\0\0\0ARTISTS=${10_000 + n}`),
+    1,
+  );
+  const pages = Array.from({ length: Math.ceil(body.length / 65_025) }, (_, n) => {
+    const part = body.subarray(n * 65_025, (n + 1) * 65_025);
+    const segments = [...Array(Math.floor(part.length / 255)).fill(255), ...(part.length % 255 ? [part.length % 255] : [])];
+    return Buffer.concat([
+      bytes("OggS", 0, n > 0 ? 1 : 0, "\0".repeat(8), 1, 0, 0, 0, 1, "\0".repeat(7), segments.length, ...segments),
+      part,
+    ]);
+  });
+  return Buffer.concat(pages);
+};
+const OGG = [
+  page(0, 2, bytes("\x01vorbis", 0, 0, 0, 0, 1, 0x44, 0xac, 0, 0, "\0".repeat(12), 0xb8, 1)),
+  page(0, 0, bytes("\x03vorbis", "\0".repeat(8), 1)),
+];
+
+const SOUNDS: [what: string, file: Buffer, duration: number | undefined][] = [
+  ["an MP3 of one bit rate", mp3(400, [9]), 10.45],
+  ["an MP3 of several bit rates that says how long it is", mp3(400, [9, 10, 11], xing(400)), 10.45],
+  ["an MP3 of several bit rates whose frames must be counted", mp3(400, [9, 10, 11]), 10.45],
+  [
+    "an MP3 behind half a million tags",
+    Buffer.concat([id3(11 * 100_000), Buffer.alloc(11 * 100_000, "TALB\0\0\0\x01\0\0\0"), mp3(400, [9])]),
+    10.45,
+  ],
+  ["an hour of MP3 of several bit rates, whose frames are too many to count", mp3(137_812, [9, 10, 11]), undefined],
+  ["a FLAC", flac(), 2],
+  ["a FLAC of empty blocks", Buffer.concat([flac().fill(0, 4, 5), Buffer.alloc(MIB, bytes(1, 0, 0, 0))]), 2],
+  [
+    "an Ogg of 60,000 pages",
+    Buffer.concat([
+      ...OGG,
+      ...Array.from({ length: 60_000 }, (_, n) => page(n, 0, Buffer.alloc(40), 2 + n)),
+      page(44_100, 4, Buffer.alloc(40)),
+    ]),
+    1,
+  ],
+];
+test.each(SOUNDS)("%s is taken, with its duration if it can be known", async (_, file, duration) => {
+  const found = await probed(file, "audio");
+  expect(found).toEqual(
+    duration === undefined ? { mime: "audio/mpeg" } : { mime: expect.stringMatching(/^audio/), duration: expect.closeTo(duration, 1) },
+  );
+});
+
+const repeated = (pattern: Buffer, size: number) => Buffer.alloc(size, pattern);
+const ENDLESS: [what: string, file: Buffer][] = [
+  ["an MP3 of frames that are none", repeated(bytes(0xff), MIB)],
+  ["an MP3 of frames that end where they begin", repeated(bytes(0xff, 0xe0), MIB)],
+  ["an ID3 tag behind each ID3 tag", repeated(id3(0), MIB)],
+  ["an MP4 of empty boxes", Buffer.concat([box("ftyp", bytes("isom\0\0\0\0isom")), repeated(box("free"), MIB)])],
+  [
+    "a WebM of empty elements",
+    Buffer.concat([bytes(0x1a, 0x45, 0xdf, 0xa3, 0x80, 0x18, 0x53, 0x80, 0x67, 1, "\xff".repeat(7)), repeated(bytes(0xec, 0x80), MIB)]),
+  ],
+  ["a RIFF of empty chunks", Buffer.concat([bytes("RIFF\xff\xff\xff\xffWAVE"), repeated(bytes("aaaa\0\0\0\0"), MIB)])],
+  ["an Ogg of more comments than anybody reads", Buffer.concat([OGG[0] as Buffer, artists(5000)])],
+];
+test.each(ENDLESS)("%s is refused after so many steps", async (_, file) => {
+  expect(await probed(file, "audio")).toEqual({
+    why: expect.stringMatching(/structure cannot be read within 100?,000 steps and 2 MiB; save it anew/),
+  });
+});
+test("the work on a sound ends with the upload that asked for it", async () => {
+  const path = join(folder, "left");
+  await writeFile(path, repeated(bytes(0xff), MIB));
+  const file = await open(path);
+  const gone = new AbortController();
+  const work = probe(file, "audio", gone.signal);
+  setImmediate(() => gone.abort(new Error("gone")));
+  await expect(work).rejects.toThrow("gone");
+  await file.close();
+});
+
 test("formats that only the sound library knows never reach it", async () => {
   const guid = "\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c";
   for (const start of [guid, "MPCK", "wvpk", "DSD ", "FRM8", "MAC "])

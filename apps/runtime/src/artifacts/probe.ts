@@ -3,7 +3,9 @@ import type { FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { PORT_TYPES } from "@spindle/schemas";
 import { disableTypes, imageSize, types } from "image-size";
-import { parseStream } from "music-metadata";
+import { parseFromTokenizer } from "music-metadata";
+import { BufferSizeError } from "strtok3";
+import { CountedFile, TooManyReads } from "./counted-file.ts";
 
 export const MAX_PIXELS = 50_000_000;
 
@@ -34,6 +36,20 @@ const BEGINNING_BYTES = 16;
 /** Containers of moving pictures that may hold nothing but sound. */
 const SOUND_OF: Readonly<Record<string, string>> = { "video/mp4": "audio/mp4", "video/webm": "audio/webm" };
 
+/** What may be read of a sound to learn what it is: where its parts begin, and what is said of it. */
+const STRUCTURE = { reads: 100_000, bytes: 2 * 1024 * 1024 };
+/** Of an Ogg, whose pages the library joins at a price that grows with their square. */
+const PAGES = { reads: 10_000, bytes: STRUCTURE.bytes };
+/** What may be read of one that does not say how long it is: its frames, one after another, the ten minutes of an MP3. */
+const FRAMES = { reads: 300_000, bytes: STRUCTURE.bytes * 4 };
+/** Tags of a file (title, artist, each of what the library tells), and blocks of tags at the start of an MP3. */
+const MOST_TOLD = 1000;
+const MOST_TAGS = 100;
+/** Where the header of a FLAC's first block is; its highest bit says that no other follows. */
+const FLAC_BLOCK = 4;
+/** The largest page of an Ogg. */
+const OGG_PAGE = 27 + 255 + 255 * 255;
+
 /** A picture's size is found in here, or it is not a picture that can be used. */
 const HEAD_BYTES = 512 * 1024;
 const SIZED = new Set(["png", "jpg", "webp", "gif", "bmp", "tiff"]);
@@ -53,13 +69,16 @@ export function whyNotMedia(claimed: string, head: Uint8Array): string | undefin
   return `the bytes are not ${claimed}`;
 }
 
-/** @param kind the artifact type a port asks for: one whose media are pictures, sounds or videos is looked into; any other is taken as it is */
-export async function probe(file: FileHandle, kind: string): Promise<Probed> {
+/**
+ * @param kind the artifact type a port asks for: one whose media are pictures, sounds or videos is looked into; any other is taken as it is
+ * @param signal ends the work with its reason
+ */
+export async function probe(file: FileHandle, kind: string, signal?: AbortSignal): Promise<Probed> {
   const { size } = await file.stat();
   if (size === 0) return { why: "the file is empty (0 bytes)" };
   const [media] = PORT_TYPES[kind]?.media ?? [];
   if (media === "image/") return probePicture(await head(file));
-  if (media === "audio/") return probeSound(file, size);
+  if (media === "audio/") return probeSound(file, size, signal);
   if (media === "video/") return probeVideo(await head(file));
   return { mime: PORT_TYPES[kind]?.usual ?? "application/octet-stream" };
 }
@@ -97,18 +116,68 @@ export function probePicture(bytes: Buffer): Probed {
   }
 }
 
-async function probeSound(file: FileHandle, size: number): Promise<Probed> {
+async function probeSound(file: FileHandle, size: number, signal?: AbortSignal): Promise<Probed> {
   const found = mediaType(await head(file)) ?? "";
   const mime = SOUND_OF[found] ?? found;
   if (!mime.startsWith("audio/")) return { why: "the file is not sound that can be used; WAV, MP3, FLAC, Ogg, AIFF, MP4 and WebM can" };
-  try {
+  const read = async (most: typeof STRUCTURE, jump?: { at: number; to: number }) => {
+    const from = mime === "audio/mpeg" ? await endOfTags(file, size) : 0;
+    const counted = new CountedFile(file, { size, mimeType: mime }, most, from, signal);
+    if (jump) counted.jump(jump.at, jump.to);
+    // All that is wanted of a FLAC is in its first block; as its last one it is the only one read.
+    if (mime === "audio/flac") counted.change(FLAC_BLOCK, (byte) => byte | 0x80);
+    let told = 0;
+    const observer = ({ tag }: { tag: { type: string } }) => {
+      if (tag.type === "common" && ++told > MOST_TOLD) throw new TooManyReads();
+    };
+    const options = { duration: most === FRAMES || jump !== undefined, skipCovers: true, observer };
     // With the media type named, the library's guessing, which reads many more formats, is never asked.
-    const { format } = await parseStream(bytesOf(file), { mimeType: mime, size }, { duration: true, skipCovers: true });
-    if (!format.sampleRate || !(Number(format.duration) > 0)) return { why: "the file has no sound" };
-    return { mime, duration: Number(format.duration) };
-  } catch {
+    const { format } = await parseFromTokenizer(counted, options);
+    return { format, end: counted.position };
+  };
+  const structure = mime === "audio/ogg" ? PAGES : STRUCTURE;
+  try {
+    const { format, end } = await read(structure);
+    if (!format.sampleRate) return { why: "the file has no sound" };
+    let duration = Number(format.duration);
+    if (!(duration > 0) && mime === "audio/mpeg")
+      try {
+        duration = Number((await read(FRAMES)).format.duration);
+      } catch (error) {
+        if (error instanceof TooManyReads) return { mime }; // sound, and too many frames to count them all
+        throw error;
+      }
+    if (!(duration > 0) && mime === "audio/ogg")
+      duration = Number((await read(structure, { at: end, to: await lastPages(file, size, end) })).format.duration);
+    return duration > 0 ? { mime, duration } : { why: "the file has no sound" };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof TooManyReads || error instanceof BufferSizeError) {
+      const [reads, mib] = [structure.reads.toLocaleString("en"), structure.bytes / 1024 / 1024];
+      return { why: `the sound's structure cannot be read within ${reads} steps and ${mib} MiB; save it anew, without tags and pictures` };
+    }
     return { why: "the sound is damaged: it cannot be read" };
   }
+}
+
+/** Where the last pages of an Ogg begin: the last one says how long it is, and none of those between has to be read. */
+async function lastPages(file: FileHandle, size: number, from: number): Promise<number> {
+  const position = Math.max(from, size - 2 * OGG_PAGE);
+  const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(2 * OGG_PAGE), position });
+  const at = buffer.subarray(0, bytesRead).indexOf("OggS\0", 0, "latin1");
+  return at < 0 ? size : position + at;
+}
+
+/** Where the tags at the start of an MP3 (title, cover) end: nothing of them is needed, and there may be hundreds of thousands. */
+async function endOfTags(file: FileHandle, size: number): Promise<number> {
+  let end = 0;
+  for (let tags = 0; tags < MOST_TAGS; tags++) {
+    const { buffer } = await file.read({ buffer: Buffer.alloc(10), position: end });
+    if (buffer.toString("latin1", 0, 3) !== "ID3") break;
+    // Each byte of the size gives seven bits.
+    end = Math.min(size, end + 10 + buffer.subarray(6).reduce((sum, byte) => sum * 128 + (byte & 0x7f), 0));
+  }
+  return end;
 }
 
 function probeVideo(bytes: Buffer): Probed {
