@@ -1,5 +1,5 @@
 // CEL with a budget. An evaluation spends units for each turn of a loop and each call, by the size of what they work on, and
-// one that has spent them all is over. Units and not time, so that every machine, and every replay, gives the same verdict.
+// one that has spent them all is over at once. Units and not time, so that every machine, and every replay, gives the same verdict.
 import { type CelFunc, CelScalar, celEnv, celError, celFunc, isCelList, isCelMap, parse, plan } from "@bufbuild/cel";
 
 export type Expr = NonNullable<ReturnType<typeof parse>["expr"]>;
@@ -7,11 +7,33 @@ export type Expr = NonNullable<ReturnType<typeof parse>["expr"]>;
 /** What an evaluation may spend: about what asking one question of each of 50,000 elements costs, some tenths of a second. */
 const UNITS = 1_000_000;
 const TURN = "@turn";
-let left = 0;
 
+/** The evaluation, or those that share a budget, spent all their units. */
+export class TooMuchWork extends Error {}
+
+let left = 0;
+/** How many units were spent since the process began; a driver gives way to others by it. */
+let spent = 0;
+export const unitsSpent = (): number => spent;
+
+/** Past the bound no error of CEL would do: the other side of an || may answer one, and the work would go on. */
 function spend(units: number): void {
   left -= units;
-  if (left < 0) throw celError("the condition is too much work");
+  spent += Math.min(units, UNITS);
+  if (left < 0) throw new TooMuchWork();
+}
+
+let shared = false;
+/** All evaluations in here have one budget together. */
+export function withOneBudget<T>(work: () => T): T {
+  if (shared) return work();
+  shared = true;
+  left = UNITS;
+  try {
+    return work();
+  } finally {
+    shared = false;
+  }
 }
 
 /** As the library's, but it has its price: before the call where there is one, else after it, by what it was given. */
@@ -20,13 +42,16 @@ function paid(func: CelFunc): CelFunc {
   return Object.create(func, {
     call: {
       value: (id: number, target: never, args: never[]) => {
+        if (left < 0) throw new TooMuchWork();
+        if (args.length !== func.arguments.length) return undefined; // another overload's turn
         const values = target === undefined ? args : [target, ...args];
         try {
           if (price) spend(price(values));
           const result = func.call(id, target, args);
-          if (!price && result !== undefined) spend(shallow(values)); // undefined: another overload's turn
+          if (!price && result !== undefined) spend(shallow(values));
           return result;
         } catch (error) {
+          if (error instanceof TooMuchWork) throw error;
           return celError(error, id);
         }
       },
@@ -42,14 +67,14 @@ function sizeOf(value: unknown): number {
   return isCelList(value) ? value.size : 0;
 }
 
-/** Comparisons go all the way down. */
+/** Comparisons go all the way down; so does this, as far as the units that are left. */
 function deep(values: readonly unknown[]): number {
   let units = 1;
   const open: unknown[] = [...values];
-  while (open.length > 0 && units <= UNITS) {
+  while (open.length > 0) {
     const value = open.pop();
-    units += isCelList(value) || isCelMap(value) ? value.size : sizeOf(value);
-    if (units > UNITS) break;
+    units += 1 + (isCelList(value) || isCelMap(value) ? value.size : sizeOf(value));
+    if (units > left) break;
     if (isCelList(value)) for (const one of value) open.push(one);
     else if (isCelMap(value)) for (const [, one] of value) open.push(one);
   }
@@ -70,7 +95,12 @@ function matching([text, pattern]: readonly unknown[]): number {
 /** Reading a number takes longer the more digits there are before it. */
 const digits = ([text]: readonly unknown[]): number => 1 + (typeof text === "string" ? text.length ** 2 / 256 : 0);
 
+/** With a time zone, the library makes a formatter for each call. */
+const inZone = (values: readonly unknown[]): number => (values.length > 1 ? 500 : 1) + shallow(values);
+const OF_TIME = ["FullYear", "Month", "Date", "DayOfMonth", "DayOfWeek", "DayOfYear", "Hours", "Minutes", "Seconds", "Milliseconds"];
+
 const PRICES: Readonly<Record<string, (values: readonly unknown[]) => number>> = {
+  ...Object.fromEntries(OF_TIME.map((part) => [`get${part}`, inZone])),
   "_==_": deep,
   "_!=_": deep,
   "@in": deep,
@@ -79,27 +109,33 @@ const PRICES: Readonly<Record<string, (values: readonly unknown[]) => number>> =
   uint: digits,
 };
 
-const turn = celFunc(TURN, [CelScalar.INT, CelScalar.DYN], CelScalar.DYN, (units, again) => {
-  spend(Number(units));
-  return again;
-});
+const turn: CelFunc = Object.create(
+  celFunc(TURN, [CelScalar.INT, CelScalar.DYN], CelScalar.DYN, () => null),
+  {
+    call: {
+      value: (_id: number, _target: undefined, [units, again]: [bigint, never]) => {
+        spend(Number(units));
+        return again;
+      },
+    },
+  },
+);
 const standard = [...celEnv().funcs];
 const environment = celEnv({ funcs: [...standard.map(paid), turn] });
 export const FUNCTIONS: ReadonlySet<string> = new Set(standard.map(({ name }) => name));
-
-export class TooMuchWork extends Error {}
 
 /** @returns a function that evaluates, and throws TooMuchWork once the units are spent */
 export function planWithBudget(parsed: ReturnType<typeof parse>): (scope: object) => unknown {
   payTurns(parsed.expr);
   const evaluate = plan(environment, parsed);
-  return (scope) => {
-    left = UNITS;
-    const value = evaluate(scope as never);
-    // An error inside may be answered by the other side of an ||; the verdict must not hang on that.
-    if (left < 0) throw new TooMuchWork();
-    return value;
-  };
+  return (scope) =>
+    withOneBudget(() => {
+      if (left < 0) throw new TooMuchWork();
+      const value = evaluate(scope as never);
+      // The planner makes an error of CEL of all that is thrown.
+      if (left < 0) throw new TooMuchWork();
+      return value;
+    });
 }
 
 /** Each turn of a loop pays for all that stands in its body. Returns how much stands in the expression. */

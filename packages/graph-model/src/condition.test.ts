@@ -1,8 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { withOneBudget } from "./cel.ts";
 import { Condition, ConditionError, type ConditionScope } from "./condition.ts";
 
 const holds = (text: string, scope: ConditionScope): boolean => new Condition(text).holds(scope);
 const scope = (output: Record<string, unknown>, error = {}) => ({ output, error, context: { lang: "en" }, inputs: { n: 3 } });
+
+const IN_TOKYO = 'output.l.all(x, timestamp(int(x)).getHours("Asia/Tokyo") >= 0)';
 
 describe("[E4, RC3] a condition", () => {
   test.each<[string, Record<string, unknown>, boolean]>([
@@ -68,6 +71,7 @@ describe("[E4, RC3] a condition", () => {
       { text: "output.l.all(x, x.matches('([ab]{50}){18}[cd]') || true)", l: Array(200).fill("ab".repeat(500)) },
     ],
     ["a number of very many digits", { text: "int(output.t) == 3", t: "9".repeat(100_000) }],
+    ["a time of day in another zone, for which a formatter is made each time", { text: IN_TOKYO, l: Array(3000).fill(1) }],
     ["an answer that does not hang on it", { text: "output.l.all(x, output.l == output.l) || true", l: Array(3000).fill(1) }],
   ])("ends, with the same verdict each time, on %s", (_, { text, ...output }) => {
     expect(new Condition(text).fault).toBeUndefined();
@@ -80,7 +84,37 @@ describe("[E4, RC3] a condition", () => {
     ["output.t.contains('b') == false", { t: "a".repeat(1_000_000) }],
     ["output.t.matches('night|day') == false", { t: "a".repeat(100_000) }],
     [`output.t != '${"(".repeat(90)}'`, { t: "a" }],
+    [IN_TOKYO, { l: Array(1000).fill(1) }],
   ])("%s is not too much", (text, output) => expect(holds(text, scope(output))).toBe(true));
+
+  test("an evaluation ends where its budget does, and does not go over what is left", () => {
+    let reads = 0;
+    const l = new Proxy(Array(400_000).fill([]), {
+      get: (target, key, receiver) => {
+        if (typeof key === "string" && /^\d/.test(key)) reads++;
+        return Reflect.get(target, key, receiver);
+      },
+    });
+    const text = Array(50).fill("output == output").join(" && ");
+    expect(() => holds(text, scope({ l }))).toThrow(/too much work/);
+    expect(reads).toBeLessThan(2_000_000);
+  });
+
+  test("conditions that are judged together have one budget", () => {
+    const [text, values] = ["output.l.all(x, x == 1)", scope({ l: Array(20_000).fill(1) })];
+    const judged = withOneBudget(() =>
+      Array.from({ length: 20 }, () => {
+        try {
+          return holds(text, values);
+        } catch (error) {
+          return (error as Error).message;
+        }
+      }),
+    );
+    expect(judged[0]).toBe(true);
+    expect(judged.at(-1)).toMatch(/too much work for the values it was given, alone or with those judged before it for the same node/);
+    expect(holds(text, values)).toBe(true);
+  });
 
   test("a regular expression that hangs others is answered in linear time", () => {
     expect(holds("output.text.matches('^(a+)+$')", scope({ text: `${"a".repeat(5000)}!` }))).toBe(false);

@@ -100,7 +100,10 @@ function evaluate(text: string, run: (scope: object) => unknown, scope: Conditio
     if (isCelError(value)) throw new ConditionError(`${sentence(value.message)} (in ${text})`);
     return value;
   } catch (error) {
-    if (error instanceof TooMuchWork) throw new ConditionError(`The condition is too much work for the values it was given (in ${text}).`);
+    if (error instanceof TooMuchWork)
+      throw new ConditionError(
+        `The condition is too much work for the values it was given, alone or with those judged before it for the same node (in ${text}).`,
+      );
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+export { unitsSpent, withOneBudget } from "./cel.ts";
 export { type Read, readAnyText, readGraph, readGraphText } from "./check/document.ts";
 export { checkLimits, ID_PATTERN, LIMITS } from "./check/limits.ts";
 export { whyInvalid } from "./check/node.ts";

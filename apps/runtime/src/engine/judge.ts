@@ -9,6 +9,7 @@ import {
   type GraphEdge,
   nodeTitle,
   type Outcome,
+  withOneBudget,
 } from "@spindle/graph-model";
 import type { DecidedRow } from "./running.ts";
 import { type Scope, visitScope } from "./scope.ts";
@@ -38,11 +39,13 @@ export class Judge {
    * @throws BadCondition
    */
   node(scope: Scope, id: string, fed: boolean, together?: ReadonlyMap<string, unknown>): Decision {
-    const edges: (EdgeDecision | undefined)[] = (scope.level.plan.shape.incoming.get(id) ?? []).map((edge) =>
-      together?.has(edge.from) ? "taken" : this.edge(scope, edge),
-    );
-    if (this.back(scope, id)) edges.push("taken");
-    return decide(edges, fed);
+    return withOneBudget(() => {
+      const edges: (EdgeDecision | undefined)[] = (scope.level.plan.shape.incoming.get(id) ?? []).map((edge) =>
+        together?.has(edge.from) ? "taken" : this.edge(scope, edge),
+      );
+      if (this.back(scope, id)) edges.push("taken");
+      return decide(edges, fed);
+    });
   }
 
   /** @throws BadCondition */
@@ -80,14 +83,16 @@ export class Judge {
 
   /** DESIGN E5: whether some on_failure edge of the failed row was taken, a loop's to its next visit among them. */
   handled(scope: Scope, row: DecidedRow): boolean {
-    const taken = (scope.level.plan.shape.outgoing.get(row.node_id) ?? []).some((edge) => {
-      if (edge.kind !== "on_failure") return false;
-      try {
-        return this.holds(scope, edge, row);
-      } catch {
-        return false; // its target fails with it
-      }
-    });
+    const taken = withOneBudget(() =>
+      (scope.level.plan.shape.outgoing.get(row.node_id) ?? []).some((edge) => {
+        if (edge.kind !== "on_failure") return false;
+        try {
+          return this.holds(scope, edge, row);
+        } catch {
+          return false; // its target fails with it
+        }
+      }),
+    );
     if (taken) return true;
     for (let at = scope; at.outer && at.region.tail === row.node_id; at = at.outer)
       if (at.region.edge?.kind === "on_failure" && this.visits.begun(visitScope(at.outer, at.region, at.visit + 1))) return true;

@@ -1,4 +1,5 @@
 // What a node run does next, by its state (SPEC RC, RM, RD, RH). Each step changes the row or waits until somebody else has.
+import { setImmediate as others } from "node:timers/promises";
 import {
   blueprintInput,
   ConditionError,
@@ -8,6 +9,7 @@ import {
   nodeTitle,
   regionInput,
   resolveInputs,
+  unitsSpent,
 } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import type { NodeMove } from "../record/changes.ts";
@@ -23,10 +25,13 @@ import type { Scope } from "./scope.ts";
 
 const CANCELLED = { class: "cancelled", code: "run.cancelled" } as const;
 type Values = Record<string, unknown>;
+/** Units of conditions: some hundredths of a second. */
+const UNITS_A_TURN = 100_000;
 
 export class NodeStep {
   /** Dispatched by this very process: nobody can have answered yet. */
   private readonly sent = new Set<string>();
+  private waited = unitsSpent();
 
   constructor(private readonly run: Running) {}
 
@@ -35,6 +40,13 @@ export class NodeStep {
     if (row.state !== "queued" || this.run.cancelled) return this.go(scope, id, row, row.input ?? {});
     const values = await this.ready(scope, id, row);
     if (values) await this.go(scope, id, row, values);
+  }
+
+  /** Conditions are answered on the thread that serves everybody: after much work, whoever else waits has a turn. */
+  private async giveWay(): Promise<void> {
+    if (unitsSpent() - this.waited < UNITS_A_TURN) return;
+    this.waited = unitsSpent();
+    await others();
   }
 
   /**
@@ -50,6 +62,7 @@ export class NodeStep {
     const values = this.values(scope, id, sources);
     const comes = (source: InputSource): boolean => "from" in source && together?.has(source.from) === true;
     const fed = sources.every((source) => !source.port.required || comes(source) || values[source.port.name] !== undefined);
+    await this.giveWay();
     try {
       const decision = this.run.judge.node(scope, id, fed, together);
       if (decision.do === "skip") return this.skip(row, decision.broken, this.whySkipped(scope, id, decision.broken));
