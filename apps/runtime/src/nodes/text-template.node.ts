@@ -13,16 +13,15 @@ class BoundedWriter extends Mustache.Writer {
   private steps = 0;
   private bytes = 0;
   private depth = 0;
+  /** The texts of lists and objects: each is gone through once. */
+  private readonly texts = new WeakMap<object, string>();
 
   override renderTokens(...args: Parameters<Mustache.Writer["renderTokens"]>): string {
     if (++this.depth > DEEPEST) throw new UserError(`The template has more than ${DEEPEST} sections inside one another.`);
     this.steps++;
     // A name is looked for in each section around it, and a long one with dots takes as long as it is.
     for (const [, name = ""] of args[0]) this.steps += 1 + (name.length >> 4) * this.depth;
-    if (this.steps > MOST_STEPS)
-      throw new UserError(
-        `The template takes more than ${MOST_STEPS.toLocaleString("en")} steps with these values. Use fewer sections inside one another, or shorter lists.`,
-      );
+    this.assertSteps();
     const text = super.renderTokens(...args);
     this.depth--;
     return text;
@@ -39,10 +38,34 @@ class BoundedWriter extends Mustache.Writer {
   }
 
   private counted(value: unknown): string {
-    const text = value === undefined || value === null ? "" : String(value);
+    const text = value === undefined || value === null ? "" : typeof value === "object" ? this.textOf(value) : String(value);
     this.bytes += Buffer.byteLength(text);
     if (this.bytes > MOST_BYTES) throw new UserError(`The text is longer than ${MOST_BYTES / 1024 / 1024} MiB with these values.`);
     return text;
+  }
+
+  /** A list becomes a text with all the lists in it, however short that text is. */
+  private textOf(value: object): string {
+    const known = this.texts.get(value);
+    if (known !== undefined) return known;
+    const open: unknown[] = [value];
+    while (open.length > 0) {
+      const one = open.pop();
+      if (!Array.isArray(one)) continue;
+      this.steps += 1 + one.length;
+      this.assertSteps();
+      for (const inner of one) open.push(inner);
+    }
+    const text = String(value);
+    this.texts.set(value, text);
+    return text;
+  }
+
+  private assertSteps(): void {
+    if (this.steps <= MOST_STEPS) return;
+    throw new UserError(
+      `The template takes more than ${MOST_STEPS.toLocaleString("en")} steps with these values. Use fewer sections inside one another, or shorter lists.`,
+    );
   }
 }
 
@@ -78,7 +101,7 @@ export default defineNode({
     if (new RegExp(`\\s{${MOST_BLANKS + 1}}`).test(template))
       throw new UserError(`The template has more than ${MOST_BLANKS.toLocaleString("en")} blanks in a row.`);
     try {
-      const filled = new BoundedWriter().render(template, { text, ...values }, {}, { escape: String });
+      const filled = new BoundedWriter().render(template, { text, ...values }, {}, { escape: (value: unknown) => value as string });
       progress({ progress: 1, text: filled.slice(0, 2000) });
       return { text: filled };
     } catch (error) {

@@ -15,7 +15,23 @@ describe("a template", () => {
     ).toBe("Ada, Eve & 3"));
   test("may list some thousand things", async () =>
     expect(await fill("{{#a}}{{.}};{{/a}}", { a: Array(20_000).fill("x") })).toHaveLength(40_000));
+  test("goes through a list once, however often it stands there", async () => {
+    let texts = 0;
+    const inside = { toString: () => `${++texts}` };
+    expect(await fill("{{a}}{{a}}{{{a}}}", { a: [[inside]] })).toBe("111");
+    expect(texts).toBe(1);
+  });
   test.each<[string, string, object, RegExp]>([
+    [
+      "lists whose text is empty",
+      "{{#a}}{{b}}{{/a}}",
+      {
+        a: Array(1000)
+          .fill(1)
+          .map(() => ({ b: Array(1000).fill([]) })),
+      },
+      /more than 200,000 steps/,
+    ],
     [
       "nine sections inside one another over ten elements",
       nested(9, "x"),
