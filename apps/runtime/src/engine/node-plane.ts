@@ -1,8 +1,10 @@
 // Runs the node plane's capabilities in this process, under the same record and the same rules for another try.
 import { setTimeout as sleep } from "node:timers/promises";
+import { OUTPUT_DEPTH, whyTooLarge } from "@spindle/graph-model";
 import type { CombinedManifest } from "@spindle/schemas";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Config, Timings } from "../config.ts";
+import { UserError } from "../nodes/capability.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { NodeMove } from "../record/changes.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -51,6 +53,8 @@ export class NodePlane {
     while (!attempt.lost) {
       try {
         const output = await this.call(attempt.row, input, signal, (line) => attempt.log(line));
+        const tooDeep = whyTooLarge(output, { depth: OUTPUT_DEPTH });
+        if (tooDeep) throw new UserError(tooDeep);
         return await attempt.end({ change: "succeed", output, body: { engine: row.engine, draft: row.draft } });
       } catch (cause) {
         const error = describe(cause);

@@ -10,6 +10,7 @@ import {
   type RunInput,
   resolve,
   whyInvalid,
+  whyTooLarge,
 } from "@spindle/graph-model";
 import { isEndedNodeState, isEndedRunState, type RunEvent, type RunEventError, type RunState, SEED_NODE_STATUS } from "@spindle/schemas";
 import { whyNoArtifact } from "../engine/check-input.ts";
@@ -100,6 +101,11 @@ export class RunService {
     const old = run.revision.document as unknown as Graph;
     const unknown = [...Object.keys(params), ...Object.keys(outputs)].find((one) => !old.nodes.some((each) => each.id === one));
     if (unknown !== undefined) throw new Refused(422, "run.input_invalid", `The run's graph has no node ${unknown}.`, { field: "params" });
+    for (const [field, given] of Object.entries({ params, outputs }))
+      for (const [one, values] of Object.entries(given)) {
+        const why = whyTooLarge(values);
+        if (why) throw new Refused(422, "run.input_invalid", `${one}: ${why}`, { field });
+      }
     const nodes = old.nodes.map((one) => (params[one.id] ? { ...one, params: { ...one.params, ...params[one.id] } } : one));
     const settings = { ...(old.metadata?.nodes as Record<string, object> | undefined) };
     for (const [one, pinned] of Object.entries(outputs)) settings[one] = { ...settings[one], pinned };
@@ -256,6 +262,10 @@ export function checkInputs(wanted: readonly RunInput[], given: Record<string, u
   const refuse = (field: string, why: string): never => {
     throw new Refused(422, "run.input_invalid", `${field}: ${why}`, { field });
   };
+  for (const [name, value] of Object.entries(given)) {
+    const why = whyTooLarge(value);
+    if (why) refuse(name, why);
+  }
   const values = { ...given };
   for (const input of wanted) {
     const value = given[input.name] ?? input.default;

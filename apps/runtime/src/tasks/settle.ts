@@ -1,4 +1,5 @@
 // What a worker's answer does to the record (DESIGN W6): checked, committed, and only then acknowledged.
+import { OUTPUT_DEPTH, whyTooLarge } from "@spindle/graph-model";
 import { type ArtifactRef, isEndedNodeState, type TaskResult, validateArtifactRef } from "@spindle/schemas";
 import { crashPoint, type RuntimeEnd } from "@spindle/task-bus";
 import type { Artifacts } from "../artifacts/artifacts.ts";
@@ -108,6 +109,8 @@ async function discard(context: SettleContext, run: string, task: TaskName, resu
 
 async function whyBad(context: SettleContext, row: NodeRunRow, task: TaskName, result: TaskResult): Promise<TaskError | undefined> {
   const bad = (message: string): TaskError => ({ class: "infra", code: "task.bad_result", message });
+  const tooDeep = whyTooLarge(result.output ?? {}, { depth: OUTPUT_DEPTH });
+  if (tooDeep) return bad(`The result is refused. ${tooDeep}`);
   const stored = new Set<string>();
   for (const { key, ref } of result.objects ?? []) {
     if (key !== objectKey("output", row.run_id, task, ref.artifact))

@@ -7,6 +7,8 @@ import { issue } from "../issue.ts";
  * together: reading them costs some microseconds per character, at the worst. `nodeRuns` are those of one run.
  */
 export const LIMITS = { bytes: 2 * 1024 * 1024, depth: 32, nodes: 5000, edges: 20000, conditions: 100_000, nodeRuns: 100_000 } as const;
+/** How deep a node's output may be nested: maps and calls put values from outside, of `depth` at most, into lists and objects. */
+export const OUTPUT_DEPTH = 2 * LIMITS.depth;
 export const ID_PATTERN = /^[A-Za-z0-9_.:-]{1,64}$/;
 export const FORBIDDEN: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
@@ -39,6 +41,25 @@ export function checkLimits(value: unknown): Issue[] {
     }
   }
   return [...issues, ...checkCounts(value)];
+}
+
+/**
+ * Why a value is nested too deep or has too many values in it, as a sentence; undefined if neither. Never recurses.
+ * @param most.values counts the value itself and all inside it
+ */
+export function whyTooLarge(value: unknown, most: { depth: number; values?: number } = LIMITS): string | undefined {
+  const { depth, values = Number.POSITIVE_INFINITY } = most;
+  let count = 1;
+  const open: { value: unknown; depth: number }[] = [{ value, depth: 1 }];
+  for (let at = open.pop(); at; at = open.pop()) {
+    if (at.value === null || typeof at.value !== "object") continue;
+    if (at.depth > depth) return `The value is nested deeper than ${depth} levels.`;
+    const inside = Object.values(at.value);
+    count += inside.length;
+    if (count > values) return `The value has more than ${values.toLocaleString("en")} values in it.`;
+    for (const one of inside) if (one !== null && typeof one === "object") open.push({ value: one, depth: at.depth + 1 });
+  }
+  return undefined;
 }
 
 function checkCounts(value: unknown): Issue[] {
