@@ -46,6 +46,13 @@ test.each<[string, unknown, RegExp]>([
   ["a limit that is none", field({ minimum: "0" }), /minimum that is no number/],
   ["choices that are none", field({ enum: 3 }), /choices that are no list/],
   ["a format that is none", field({ format: "regex" }), /answer is of no format/],
+  [
+    "too many choices, those of all fields together",
+    { properties: Object.fromEntries(["a", "b"].map((name) => [name, { items: { enum: Array(501).fill(1) } }])) },
+    /at most 1,000 choices/,
+  ],
+  ["a choice that is long", field({ enum: ["x".repeat(1001)] }), /answer has a choice with more than 100 values or 1,000 characters/],
+  ["a constant that is large", field({ const: Array(101).fill(1) }), /answer has a choice with more than 100 values/],
   ["too many fields", { properties: Object.fromEntries(Array.from({ length: 201 }, (_, at) => [`f${at}`, {}])) }, /at most 200/],
 ])("a form with %s is refused, and says where", (_title, form, why) => expect(whyNoForm(form)).toMatch(why));
 

@@ -1,5 +1,6 @@
 // What a person may ask of a value (`x-ports`): the part of JSON Schema that reads every value in time that grows with it alone. A
 // `pattern` may take for ever, `uniqueItems` compares all with all, and a `$ref` may lead to itself.
+import { LIMITS, whyTooLarge } from "./limits.ts";
 import { isObject } from "./metadata.ts";
 
 const NUMBERS = [
@@ -30,17 +31,23 @@ const KEYWORDS = new Set([
 ]);
 const FORMATS = ["date", "time", "date-time", "email", "uri"];
 const MOST = 200;
+/** Each value of an answer may be compared with each choice, and each of those with all inside it. */
+const MOST_CHOICES = 1000;
+const LARGEST_CHOICE = { values: 100, characters: 1000 };
 
 /** Why `form` is no JSON Schema object whose properties can be asked for and checked, as a sentence; undefined if it is one. */
 export function whyNoForm(form: unknown): string | undefined {
   if (!isObject(form)) return "A form is a JSON Schema object.";
   const fields: [string, unknown][] = [["The form", form]];
+  let choices = 0;
   for (let at = 0; at < fields.length; at++) {
     if (at > MOST) return `A form has at most ${MOST} fields, those inside fields included.`;
     const [name, field] = fields[at] as [string, unknown];
     const why = whyNoField(field);
     if (why) return `${name} ${why}.`;
-    const { items, properties } = field as Record<string, unknown>;
+    const { items, properties, enum: own = [] } = field as { items?: unknown; properties?: unknown; enum?: unknown[] };
+    choices += own.length;
+    if (choices > MOST_CHOICES) return `A form has at most ${MOST_CHOICES.toLocaleString("en")} choices, those of all its fields together.`;
     if (items !== undefined) fields.push([`An item of ${name}`, items]);
     for (const [key, inner] of Object.entries((properties as object | undefined) ?? {})) fields.push([key.slice(0, 80), inner]);
   }
@@ -59,7 +66,16 @@ function whyNoField(field: unknown): string | undefined {
   if (number !== undefined) return `has a ${number} that is no number`;
   if (field.multipleOf !== undefined && Number(field.multipleOf) <= 0) return "has a multipleOf that is not above 0";
   if (choices !== undefined && !Array.isArray(choices)) return "has choices that are no list";
+  // All choices of the form are counted elsewhere; this looks at no more of them than there may be.
+  const large = [...((choices as unknown[] | undefined) ?? []).slice(0, MOST_CHOICES), field.const].find(isLarge);
+  if (large !== undefined)
+    return `has a choice with more than ${LARGEST_CHOICE.values} values or ${LARGEST_CHOICE.characters.toLocaleString("en")} characters`;
   if (properties !== undefined && !isObject(properties)) return "has properties that are no object";
   if (required !== undefined && !Array.isArray(required)) return "has a list of required fields that is no list";
   return undefined;
+}
+
+function isLarge(value: unknown): boolean {
+  if (whyTooLarge(value, { depth: LIMITS.depth, values: LARGEST_CHOICE.values })) return true;
+  return (JSON.stringify(value)?.length ?? 0) > LARGEST_CHOICE.characters;
 }
