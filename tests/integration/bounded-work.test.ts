@@ -1,4 +1,7 @@
 // Small requests that would be much work for the one thread that serves everybody: each is refused with its bound.
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import { taskToken } from "@spindle/task-bus";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ended, graphOf, node, type Spindle, startSpindle, submit, until } from "../support/spindle.ts";
 
@@ -57,4 +60,22 @@ describe("a value nested too deep", () => {
     ]);
     expect((await answer("[1]")).status).toBeLessThan(300);
   });
+});
+
+test("a manifest is neither read nor inflated for somebody without the key", async () => {
+  const text = "[]";
+  const hash = createHash("sha256").update(text).digest("hex");
+  const authorization = `Bearer ${taskToken(`manifest:${hash}`, String(spindle.env.SPINDLE_WORKER_KEY))}`;
+  const put = async (body: string | Uint8Array, headers: Record<string, string>) => {
+    const init = { method: "PUT", headers: { "content-type": "application/json", ...headers }, body: body as BodyInit };
+    return (await fetch(`${spindle.url}/workers/comfy/manifest`, init)).status;
+  };
+  const named = { authorization, "x-spindle-sha256": hash };
+  // 65 MiB once inflated: over the limit, had it been inflated before the key was asked for.
+  const large = gzipSync(Buffer.alloc(65 * 1024 * 1024, 32));
+  expect(await put(large, { "content-encoding": "gzip" })).toBe(401);
+  expect(await put(text, { authorization })).toBe(401);
+  expect(await put(gzipSync(text), { ...named, "content-encoding": "gzip" })).toBe(415);
+  expect(await put("[1]", named)).toBe(422);
+  expect(await put(text, named)).toBe(204);
 });

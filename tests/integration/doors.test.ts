@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { taskToken } from "@spindle/task-bus";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { buildEditor } from "../../infra/launch/build.ts";
@@ -156,7 +157,9 @@ describe("an upload that is cut off", () => {
   });
   test("by a worker leaves no file and no descriptor", async () => {
     await leavesNothing(async () => {
-      const line = `PUT /workers/comfy/manifest HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{`;
+      const hash = "0".repeat(64);
+      const key = `Authorization: Bearer ${taskToken(`manifest:${hash}`, String(spindle.env.SPINDLE_WORKER_KEY))}\r\nX-Spindle-SHA256: ${hash}`;
+      const line = `PUT /workers/comfy/manifest HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n${key}\r\nContent-Length: 999\r\n\r\n{`;
       const socket = await open();
       socket.write(line);
       await until(async () => connections() >= 1, 5000, "the server has it");

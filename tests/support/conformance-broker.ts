@@ -134,7 +134,8 @@ export class ConformanceBroker {
     if (request.method === "PUT" && request.url === "/workers/comfy/manifest") {
       const text = Buffer.concat(await request.toArray());
       const sha256 = createHash("sha256").update(text).digest("hex");
-      const allowed = request.headers.authorization === `Bearer ${taskToken(`manifest:${sha256}`, KEY)}`;
+      const isNamed = request.headers["x-spindle-sha256"] === sha256;
+      const allowed = isNamed && request.headers.authorization === `Bearer ${taskToken(`manifest:${sha256}`, KEY)}`;
       if (allowed) this.manifest = { sha256, capabilities: JSON.parse(text.toString("utf8")) as unknown[] };
       return void response.writeHead(allowed ? 204 : 401).end();
     }

@@ -82,7 +82,11 @@ export async function putManifest({ runtimeUrl, workerKey }: RuntimeOptions, tex
   const hash = sha256(text);
   await call(`${runtimeUrl}/workers/comfy/manifest`, {
     method: "PUT",
-    headers: { authorization: `Bearer ${taskToken(`manifest:${hash}`, workerKey)}`, "content-type": "application/json" },
+    headers: {
+      authorization: `Bearer ${taskToken(`manifest:${hash}`, workerKey)}`,
+      "content-type": "application/json",
+      "x-spindle-sha256": hash, // the token is checked before the body is read
+    },
     body: text,
   });
   return hash;

@@ -13,17 +13,24 @@ import { handle, uuid } from "./respond.ts";
 
 const MAX_OBJECT = 8 * 1024 ** 3;
 const MAX_MANIFEST = "64mb";
+/** The SHA-256 of the body, in hexadecimal digits. */
+const MANIFEST_HASH = "x-spindle-sha256";
 
 export function taskRoutes({ artifacts, record, config, library }: Services): Router {
   const routes = Router();
 
   routes.put(
     "/workers/comfy/manifest",
-    express.raw({ type: "application/json", limit: MAX_MANIFEST }),
+    // The key first: only a worker's body is read at all, and it has the size that it says.
+    (request, _response, next) => {
+      assertToken(request, `manifest:${request.get(MANIFEST_HASH) ?? ""}`);
+      next();
+    },
+    express.raw({ type: "application/json", limit: MAX_MANIFEST, inflate: false }),
     handle(async (request, response) => {
       const text = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      const hash = createHash("sha256").update(text).digest("hex");
-      assertToken(request, `manifest:${hash}`);
+      if (createHash("sha256").update(text).digest("hex") !== request.get(MANIFEST_HASH))
+        throw new Refused(422, "request.invalid", `The manifest is not the one whose SHA-256 stands in ${MANIFEST_HASH}.`);
       await library.putComfy(parse(text), text);
       response.status(204).end();
     }),
