@@ -224,6 +224,7 @@ export const ERROR_CODES = {
   "node.unknown_definition": "The graph has no such definition.",
   "definition.recursive": "A definition contains itself.",
   "map.too_many": "The list has more elements than a map may have.",
+  "map.too_large": "The values that all elements of a map share are too large.",
   "map.failed": "More elements of a map failed than are tolerated.",
   "call.failed": "A node of the subgraph failed.",
   "run.too_large": "The run has more node runs than a run may have.",

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { taskToken } from "@spindle/task-bus";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ended, graphOf, node, type Spindle, startSpindle, submit, until } from "../support/spindle.ts";
+import type { NodeRunView } from "../../apps/runtime/src/services/node-run-view.ts";
+import { ended, graphOf, node, type Spindle, startSpindle, submit, until, wire } from "../support/spindle.ts";
 
 let spindle: Spindle;
 beforeAll(async () => {
@@ -59,6 +60,41 @@ describe("a value nested too deep", () => {
       [422, "a", "List: The value has more than 10,000 values in it."],
     ]);
     expect((await answer("[1]")).status).toBeLessThan(300);
+  });
+});
+
+describe("values that are large", () => {
+  const nodes = [
+    node("list", "json.pick", { path: "list" }),
+    node("big", "json.pick", { path: "big" }),
+    node("each", "text.template", { template: "x" }),
+  ];
+  const map = { from: "list", to: "each", metadata: { sourcePort: "value", targetPort: "text", map: { limit: 20 } } };
+  const graph = graphOf(nodes, [map, wire("big", "value", "each", "values")]);
+  const run = async (elements: number, bytes: number) => {
+    const json = JSON.stringify({ list: Array.from({ length: elements }, (_, n) => `e${n}`), big: { s: "x".repeat(bytes) } });
+    const { body } = await submit(spindle.url, graph, { json });
+    return ended(spindle.url, body.run);
+  };
+  test("and that each element of a map would hold again fail it before there are any", async () => {
+    const { error, counts } = await run(300, 300_000);
+    expect(error).toMatchObject({
+      code: "map.too_large",
+      message: expect.stringMatching(/Each of the 300 elements.*86 MiB; the limit is 64\. Pass the large value as a file/),
+    });
+    expect(counts).toEqual({});
+  });
+  test("are left out of an answer that has grown large, which says so, and are told for one path", async () => {
+    const { id, state } = await run(40, 700_000);
+    expect(state).toBe("succeeded");
+    const ask = async (query: string) => (await (await fetch(`${spindle.url}/api/runs/${id}/nodes?${query}`)).json()) as NodeRunView[];
+    const all = await ask("node=each");
+    const [whole, left] = [all.filter((one) => one.input), all.filter((one) => one.valuesLeftOut)];
+    expect([all.length, whole.length + left.length]).toEqual([41, 41]);
+    expect(left.length).toBeGreaterThan(10);
+    expect(JSON.stringify(all).length).toBeLessThan(17 * 1024 * 1024);
+    const [one] = await ask(`path=${encodeURIComponent(left[0]?.path as string)}`);
+    expect(one?.input).toMatchObject({ values: { s: expect.stringMatching(/^x+$/) } });
   });
 });
 

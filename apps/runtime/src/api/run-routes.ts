@@ -40,8 +40,8 @@ export function runRoutes({ runs, people, config }: Services): Router {
   routes.get(
     "/api/runs/:id/nodes",
     handle(async (request, response) => {
-      const { node } = read(z.object({ node: storedText(64).optional() }), request.query);
-      response.json(await runs.nodeRuns(uuid(request.params.id, "run"), node));
+      const { node, path } = read(z.object({ node: storedText(64).optional(), path: place.shape.path.optional() }), request.query);
+      response.json(await runs.nodeRuns(uuid(request.params.id, "run"), node, path));
     }),
   );
   routes.get(

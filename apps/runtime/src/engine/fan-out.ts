@@ -6,6 +6,10 @@ import type { DecidedRow, Running } from "./running.ts";
 import type { Scope } from "./scope.ts";
 
 const MAX_ELEMENTS = 10_000;
+/** Bytes, as JSON, of the values that all elements share: each element's row holds them again. */
+const MAX_SHARED = 64 * 1024 * 1024;
+
+const mib = (bytes: number): string => Math.ceil(bytes / 1024 / 1024).toLocaleString("en");
 
 export async function mapOver(
   run: Running,
@@ -23,6 +27,13 @@ export async function mapOver(
       row,
       "map.too_many",
       `The list has ${list.length.toLocaleString("en")} elements; a map may have ${MAX_ELEMENTS.toLocaleString("en")}. Split the list.`,
+    );
+  const shared = Buffer.byteLength(JSON.stringify({ ...values, [port]: undefined })) * list.length;
+  if (row.state === "queued" && shared > MAX_SHARED)
+    return steps.fail(
+      row,
+      "map.too_large",
+      `Each of the ${list.length.toLocaleString("en")} elements gets the other values of the node again, which makes ${mib(shared)} MiB; the limit is ${mib(MAX_SHARED)}. Pass the large value as a file or another artifact, or shorten the list.`,
     );
   const gathering =
     row.state === "queued"

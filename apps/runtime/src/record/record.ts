@@ -342,6 +342,17 @@ export class RunRecord implements EngineRecord {
     return rows;
   }
 
+  /** Bytes of each node run's input and output, as JSON. */
+  async sizesOf(ids: readonly string[]): Promise<Map<string, number>> {
+    const { rows } = await this.pool.query<{ id: string; bytes: string }>({
+      name: "node-run-sizes",
+      text: `SELECT n.id, coalesce(octet_length(n.input::text), 0) + coalesce(octet_length(r.output::text), 0) AS bytes
+             FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.id = ANY($1)`,
+      values: [ids],
+    });
+    return new Map(rows.map((row) => [row.id, Number(row.bytes)]));
+  }
+
   async nodeRunsById(ids: readonly string[]): Promise<(NodeRunRow & { output: Record<string, unknown> | null })[]> {
     const { rows } = await this.pool.query({
       name: "node-runs-by-id",

@@ -1,7 +1,11 @@
-// A node run as people see it, from its row.
-import { isGroupId } from "@spindle/graph-model";
+// Node runs as people see them, from their rows, with no more values in one answer than it can hold.
+import { definitionGraph, definitionNames, type Graph, isGroupId, nodeTitle } from "@spindle/graph-model";
 import type { NodeState, RunEventError } from "@spindle/schemas";
+import type { RunRecord } from "../record/record.ts";
 import type { Prisma } from "../store/generated/client.ts";
+
+/** Inputs and outputs that one answer holds, as JSON. */
+const MOST_BYTES = 16 * 1024 * 1024;
 
 interface About {
   node: string;
@@ -12,6 +16,8 @@ interface About {
   engine: string;
   draft: boolean;
   input: Record<string, unknown> | null;
+  /** The answer had grown too large for the input and the output; asked for by its path alone, the node run has them. */
+  valuesLeftOut?: true;
   /** When it was given to the workers, for the first time; only where one run is looked at closely. */
   queuedAt?: string;
   startedAt: string | null;
@@ -49,7 +55,8 @@ export type Standing =
 
 export type NodeRunView = About & Standing;
 
-export type StoredNodeRun = Prisma.NodeRunGetPayload<{ include: { result: true } }>;
+export type StoredNodeRun = Prisma.NodeRunGetPayload<{ omit: { input: true } }>;
+type Values = Record<"input" | "output", Record<string, unknown> | null>;
 
 export function date(value: Date): string;
 export function date(value: Date | null): string | null;
@@ -57,21 +64,41 @@ export function date(value: Date | null): string | null {
   return value?.toISOString() ?? null;
 }
 
-export const view = (row: StoredNodeRun, names: ReadonlyMap<string, string>): NodeRunView => ({
+/** Rows as they are shown, in their order, with their values as far as one answer may hold them; of the first at any rate. */
+export async function viewsOf(record: RunRecord, rows: readonly StoredNodeRun[], graph: Graph): Promise<NodeRunView[]> {
+  const sizes = await record.sizesOf(rows.map((row) => row.id));
+  let bytes = 0;
+  const told = rows.filter((row, index) => {
+    bytes += sizes.get(row.id) ?? 0;
+    return index === 0 || bytes <= MOST_BYTES;
+  });
+  const values = new Map((await record.nodeRunsById(told.map((row) => row.id))).map((row) => [row.id, row]));
+  const names = titles(graph);
+  return rows.map((row) => view(row, names, values.get(row.id)));
+}
+
+/** By node id; inside a definition the ids are its own, and the graph's come first. */
+function titles(graph: Graph): Map<string, string> {
+  const levels = [...definitionNames(graph).map((name) => definitionGraph(graph, name)), graph];
+  return new Map(levels.flatMap((level) => level?.nodes.map((node) => [node.id, nodeTitle(node)] as const) ?? []));
+}
+
+const view = (row: StoredNodeRun, names: ReadonlyMap<string, string>, values: Values | undefined): NodeRunView => ({
   node: row.nodeId,
   title: names.get(row.nodeId) ?? (isGroupId(row.nodeId) ? "ComfyUI prompt" : row.nodeId),
   path: row.path,
   attempt: row.attempt,
   engine: row.engine,
   draft: row.draft,
-  input: row.input as Record<string, unknown> | null,
+  input: values?.input ?? null,
+  ...(values ? {} : { valuesLeftOut: true as const }),
   startedAt: date(row.startedAt),
   why: row.why,
-  ...standing(row),
+  ...standing(row, values?.output ?? {}),
 });
 
 /** The statement by which rows change (prisma/functions/change_node_runs.sql) gives each state exactly these. */
-function standing(row: StoredNodeRun): Standing {
+function standing(row: StoredNodeRun, output: Record<string, unknown>): Standing {
   const state = row.state as NodeState;
   const finishedAt = date(row.finishedAt ?? row.changedAt);
   const error = row.error as unknown as RunEventError;
@@ -85,7 +112,6 @@ function standing(row: StoredNodeRun): Standing {
       return { ...OPEN, state };
     case "succeeded": {
       const held = row.held === "after" && !row.passed ? "after" : null;
-      const output = (row.result?.output ?? {}) as Record<string, unknown>;
       return { ...OPEN, state, held, output, finishedAt, reused: row.reusedFrom !== null };
     }
     case "skipped":

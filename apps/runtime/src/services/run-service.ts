@@ -1,10 +1,7 @@
 import {
-  definitionGraph,
-  definitionNames,
   type Graph,
   type Library,
   lastVisits,
-  nodeTitle,
   parsePath,
   portKind,
   type RunInput,
@@ -23,7 +20,7 @@ import type { Line } from "../tasks/line.ts";
 import type { Live, LiveBoard } from "../tasks/live.ts";
 import { assertRun, findNodeRun, findRun } from "./find-run.ts";
 import type { GraphService } from "./graph-service.ts";
-import { date, type NodeRunView, type StoredNodeRun, view } from "./node-run-view.ts";
+import { date, type NodeRunView, type StoredNodeRun, viewsOf } from "./node-run-view.ts";
 
 /** What a node did more than once: visits of a loop, elements of a map. */
 export interface NodeCount {
@@ -143,10 +140,10 @@ export class RunService {
 
   async get(id: string): Promise<RunView> {
     const run = await findRun(this.db, id);
-    const rows = await this.db.prisma.nodeRun.findMany({ where: { runId: id }, include: { result: true } });
+    const rows = await this.db.prisma.nodeRun.findMany({ where: { runId: id }, omit: { input: true } });
     const live = isEndedRunState(run.state) ? [] : this.liveOf(id);
-    const names = titles(run.revision.document as unknown as Graph);
-    const nodes = lastVisits(rows).map((row) => view(row, names));
+    const shown = lastVisits(rows);
+    const nodes = await viewsOf(this.record, shown, run.revision.document as unknown as Graph);
     return {
       id,
       number: run.number,
@@ -176,24 +173,22 @@ export class RunService {
     return [...live.values()];
   }
 
-  /** Every node run of one node, or of all: visits, elements and what ran in subgraphs. */
-  async nodeRuns(id: string, node?: string): Promise<NodeRunView[]> {
+  /** Every node run of one node, of one place, or of all: visits, elements and what ran in subgraphs. */
+  async nodeRuns(id: string, node?: string, path?: string): Promise<NodeRunView[]> {
     const run = await findRun(this.db, id);
     const rows = await this.db.prisma.nodeRun.findMany({
-      where: { runId: id, ...(node ? { nodeId: node } : {}) },
-      include: { result: true },
+      where: { runId: id, ...(node ? { nodeId: node } : {}), ...(path ? { path } : {}) },
+      omit: { input: true },
       orderBy: { path: "asc" },
       take: 1000,
     });
-    const names = titles(run.revision.document as unknown as Graph);
     const at = (row: (typeof rows)[number]) => (row.startedAt ?? row.finishedAt ?? row.changedAt).getTime();
     const queued = await this.record.queuedAt(id);
-    return rows
-      .sort((a, b) => at(a) - at(b)) // stable: at one time by path
-      .map((row) => ({
-        ...view(row, names),
-        ...(queued.has(row.path) ? { queuedAt: queued.get(row.path)?.toISOString() as string } : {}),
-      }));
+    rows.sort((a, b) => at(a) - at(b)); // stable: at one time by path
+    return (await viewsOf(this.record, rows, run.revision.document as unknown as Graph)).map((one) => ({
+      ...one,
+      ...(queued.has(one.path) ? { queuedAt: queued.get(one.path)?.toISOString() as string } : {}),
+    }));
   }
 
   /** @throws Refused 404 */
@@ -288,12 +283,6 @@ function plain(value: unknown, schema: Record<string, unknown>): string | undefi
   return typeof most === "number" && [...value].length > most
     ? `the text has ${[...value].length} characters; the limit is ${most}.`
     : undefined;
-}
-
-/** By node id; inside a definition the ids are its own, and the graph's come first. */
-function titles(graph: Graph): Map<string, string> {
-  const levels = [...definitionNames(graph).map((name) => definitionGraph(graph, name)), graph];
-  return new Map(levels.flatMap((level) => level?.nodes.map((node) => [node.id, nodeTitle(node)] as const) ?? []));
 }
 
 type Row = Pick<StoredNodeRun, "nodeId" | "path" | "state" | "broken">;

@@ -9,6 +9,7 @@ const OUTAGE = new Set([
   "57P01",
   "57P02",
   "57P03",
+  "57014", // a statement that took too long: the database is busy
   "08000",
   "08003",
   "08006",
@@ -27,7 +28,7 @@ const OUTAGE = new Set([
 export function isOutage(error: unknown): boolean {
   const { code, message = "" } = (error ?? {}) as { code?: string; message?: string };
   if (code && OUTAGE.has(code)) return true;
-  return /Connection terminated|timeout exceeded when trying to connect|Connection is closed|Command timed out|Socket timeout|Query read timeout|Function not found|LOADING|Stream isn't writeable/i.test(
+  return /Connection terminated|timeout exceeded when trying to connect|Connection is closed|Command timed out|Socket timeout|Query read timeout|Function not found|LOADING|canceling statement due to statement timeout|Stream isn't writeable/i.test(
     message,
   );
 }
