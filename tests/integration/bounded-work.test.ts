@@ -98,6 +98,24 @@ describe("values that are large", () => {
   });
 });
 
+test("edges whose ids are no texts, or are like another's place in the list, are all taken", async () => {
+  const ids = [["x"], { x: 1 }, "e0", undefined];
+  const edges = ids.map((id) => ({ from: "a", to: "b", metadata: { id } }));
+  const graph = graphOf([node("a", "control.delay"), node("b", "control.delay")], edges);
+  const posted = await post("/api/graphs", graph);
+  expect(posted.status, JSON.stringify(posted.body)).toBeLessThan(300);
+  const imported = await post("/trpc/graphs.import", { text: JSON.stringify(graph) });
+  expect(imported.status, JSON.stringify(imported.body)).toBe(200);
+  const list = (await (await fetch(`${spindle.url}/trpc/graphs.list`)).json()) as { result: { data: { id: string }[] } };
+  expect(list.result.data).toHaveLength(2);
+  for (const { id } of list.result.data) {
+    const read = await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`);
+    const text = await read.text();
+    expect(read.status, text).toBe(200);
+    expect((JSON.parse(text) as { edges: unknown[] }).edges).toHaveLength(4);
+  }
+});
+
 test("a manifest is neither read nor inflated for somebody without the key", async () => {
   const text = "[]";
   const hash = createHash("sha256").update(text).digest("hex");

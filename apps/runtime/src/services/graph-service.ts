@@ -68,7 +68,13 @@ export class GraphService {
     await this.db.prisma.graph.create({
       data: { id, name: storableName(name.slice(0, 200)) || "Untitled graph", template: template ?? null },
     });
-    if (graph) await this.documents.change(id, (doc) => loadGraph(doc, "server", graph));
+    if (graph)
+      await this.documents
+        .change(id, (doc) => loadGraph(doc, "server", graph))
+        .catch(async (error) => {
+          await this.remove(id); // no empty graph stays behind
+          throw error;
+        });
     return id;
   }
 

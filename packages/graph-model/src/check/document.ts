@@ -33,7 +33,10 @@ export function readGraph(value: unknown): Read {
     return { issues: [issue("error", "feature.not_supported", "This is a ComfyUI workflow. Import it first.", { pointer: "" })] };
   if (validateGraph(value)) {
     const extent = checkExtent(value);
-    return hasErrors(extent) ? { issues: extent } : { graph: structuredClone(value), issues: [] };
+    if (hasErrors(extent)) return { issues: extent };
+    const graph = structuredClone(value);
+    for (const edges of edgeLists(graph)) nameApart(edges);
+    return { graph, issues: [] };
   }
   const errors = (validateGraph.errors ?? []).slice(0, 100);
   return { issues: errors.map((error) => schemaIssue(value, error)) };
@@ -42,6 +45,29 @@ export function readGraph(value: unknown): Read {
 /** What is wrong with the shape of a graph that was not read as a document of its own. */
 export function readShape(graph: unknown): Issue[] {
   return validateGraph(graph) ? [] : (validateGraph.errors ?? []).slice(0, 20).map((error) => schemaIssue(graph, error));
+}
+
+/** The edges of the graph, and of the definitions in it that are shaped like one. */
+function edgeLists(graph: Graph): Graph["edges"][] {
+  const definitions = Object.values(Object(graph.metadata?.definitions) as Record<string, { edges?: unknown } | null>);
+  return [graph.edges, ...definitions.flatMap((one) => (Array.isArray(one?.edges) ? [one.edges as Graph["edges"]] : []))];
+}
+
+function idOf(edge: Graph["edges"][number] | undefined): string | undefined {
+  const { id } = Object(edge?.metadata) as { id?: unknown };
+  return typeof id === "string" ? id : undefined;
+}
+
+/** An edge without an id, or with one that is no text, is called by its place in the list; where another one has that very id, it gets one of its own. */
+function nameApart(edges: Graph["edges"]): void {
+  const taken = new Set(edges.map(idOf));
+  edges.forEach((edge, index) => {
+    let id = `e${index}`;
+    if (Object(edge) !== edge || idOf(edge) !== undefined || !taken.has(id)) return;
+    while (taken.has(id)) id += "_";
+    taken.add(id);
+    edge.metadata = { ...Object(edge.metadata), id };
+  });
 }
 
 function schemaIssue(value: unknown, error: { instancePath: string; message?: string; params: Record<string, unknown> }): Issue {

@@ -14,6 +14,15 @@ const codes = (one: Graph) =>
     .map((issue) => issue.code);
 const wire = (from: string, sourcePort: string, to: string, targetPort: string) => ({ from, to, metadata: { sourcePort, targetPort } });
 
+test.each([undefined, [["x"]], { x: 1 }])("an edge whose id is %j is another one than each that has an id, in a definition too", (id) => {
+  const between = (metadata: object) => ({ from: "a", to: "b", metadata });
+  const edges = [between({ id }), between({ id: "e0" }), between({ id: "e0_" })];
+  const { graph: read } = readGraph(graph([node("a"), node("b")], edges, { definitions: { d: { nodes: [], edges } } }));
+  const inside = (read?.metadata?.definitions as { d: { edges: unknown } } | undefined)?.d.edges;
+  for (const list of [read?.edges, inside]) expect(list).toEqual([between({ id: "e0__" }), ...edges.slice(1)]);
+  expect(codes(read as Graph)).not.toContain("edge.duplicate_id");
+});
+
 describe("[G6] validate finds, with its place,", () => {
   test.each<[string, Graph, string]>([
     ["an unknown capability", graph([node("a", "nope")]), "node.unknown_capability"],
