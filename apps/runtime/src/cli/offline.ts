@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import {
   exportJson,
@@ -18,6 +17,7 @@ import {
 import { makeLibrary, mergeManifests } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
 import { type Capability, validateCombinedManifest } from "@spindle/schemas";
+import { readDocument } from "./read-file.ts";
 import { call, runningServer } from "./server.ts";
 
 /**
@@ -42,9 +42,9 @@ async function comfyNodes(): Promise<Capability[]> {
 async function read(file: string): Promise<{ graph?: Graph; issues: Issue[]; library?: Library }> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(file);
+    bytes = await readDocument(file);
   } catch (error) {
-    return { issues: [issue("error", "graph.not_json", `${file} cannot be read: ${(error as Error).message}.`)] };
+    return { issues: [issue("error", "graph.not_json", (error as Error).message)] };
   }
   const text = extractGraph(bytes) ?? extractWorkflow(bytes) ?? (bytes.length > LIMITS.bytes ? undefined : bytes.toString("utf8"));
   if (text === undefined)

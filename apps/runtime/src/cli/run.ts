@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -10,6 +10,7 @@ import { SingleBar } from "cli-progress";
 import type { RunPlan } from "../services/plan-service.ts";
 import type { RunView } from "../services/run-service.ts";
 import type { Place } from "../tasks/live.ts";
+import { readDocument, readMedia } from "./read-file.ts";
 import { call, findServer } from "./server.ts";
 
 interface Options {
@@ -35,11 +36,7 @@ const EXTENSIONS: Record<string, string> = {
 /** Exit code 0 if the run succeeded. */
 export async function run(graph: string, options: Options): Promise<number> {
   const isFile = /\.(json|png|jpe?g|mp4|wav|webp)$/i.test(graph) || graph.includes("/");
-  const text = isFile
-    ? await readFile(graph, "utf8").catch((error) => {
-        throw new Error(`${graph} cannot be read: ${error.message}`);
-      })
-    : undefined;
+  const text = isFile ? (await readDocument(graph)).toString("utf8") : undefined;
   const read = text === undefined ? undefined : readGraphText(text);
   if (read && !read.graph) throw new Error(read.issues.map((one) => one.message).join("\n"));
   const form = await formOf(options.input);
@@ -113,7 +110,7 @@ async function formOf(inputs: string[]): Promise<FormData> {
     if (at < 1) throw new Error(`--input ${one}: name=value or name=@file is needed.`);
     const [name, value] = [one.slice(0, at), one.slice(at + 1)];
     if (!value.startsWith("@")) form.set(name, value);
-    else form.set(name, new Blob([new Uint8Array(await readFile(value.slice(1)))]), basename(value));
+    else form.set(name, new Blob([new Uint8Array(await readMedia(value.slice(1)))]), basename(value));
   }
   return form;
 }
