@@ -67,6 +67,20 @@ test.each(["one by one", "in a batch"])("of 2,000 subscriptions %s a hundred are
   socket.close();
   await new Promise((resolve) => socket.once("close", resolve));
 });
+test("a subscription that is dropped, since its id is in use, takes no place", async () => {
+  const { socket, messages, send, answered } = await calls();
+  const [one] = messages("subscription", "forever", 1);
+  for (let time = 0; time < 300; time++) send(one);
+  await answered(299, ({ error }) => error?.message === "Duplicate id 0" || error?.data.code === "TOO_MANY_REQUESTS");
+  send(messages("query", "now", 1, 30_000));
+  expect(await answered(1, ({ id }) => id === 30_000)).toMatchObject([{ result: { data: 1 } }]);
+  expect(connection.openCalls).toBe(1);
+  send({ id: 0, jsonrpc: "2.0", method: "subscription.stop" });
+  await answered(1, stopped);
+  expect(connection.openCalls).toBe(0);
+  socket.close();
+  await new Promise((resolve) => socket.once("close", resolve));
+});
 test("queries in a batch count, and make room when they are answered", async () => {
   const { socket, messages, send, answered } = await calls();
   send(messages("query", "now", 500));

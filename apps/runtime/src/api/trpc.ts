@@ -66,15 +66,38 @@ function open(connection: Connection): void {
   connection.openCalls++;
 }
 
-async function* closing(connection: Connection, events: AsyncIterable<unknown>): AsyncGenerator<unknown> {
-  try {
-    yield* events;
-  } finally {
-    connection.openCalls--;
-  }
+/** Events that keep a connection's place until they end. tRPC drops a call whose id is in use without ever asking for its events. */
+function closing(connection: Connection, events: AsyncIterable<unknown>): AsyncIterable<unknown> {
+  let isHeld = true;
+  let isAsked = false;
+  const giveBack = () => {
+    if (isHeld) connection.openCalls--;
+    isHeld = false;
+  };
+  setImmediate(() => isAsked || giveBack());
+  return {
+    [Symbol.asyncIterator]() {
+      isAsked = true;
+      if (!isHeld) connection.openCalls++;
+      isHeld = true;
+      const own = (async function* () {
+        try {
+          yield* events;
+        } finally {
+          giveBack();
+        }
+      })();
+      const end = own.return.bind(own);
+      own.return = (value) => {
+        giveBack(); // it may end before it began
+        return end(value);
+      };
+      return own;
+    },
+  };
 }
 
-/** Refuses before anything is made for a call. A subscription that tRPC drops, as one whose id is in use, costs its connection a place. */
+/** Refuses before anything is made for a call. */
 const limited = t.middleware(async ({ ctx: { connection }, type, next }) => {
   open(connection);
   const result = await next();
