@@ -4,13 +4,16 @@ import { gzipSync } from "node:zlib";
 import { taskToken } from "@spindle/task-bus";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { NodeRunView } from "../../apps/runtime/src/services/node-run-view.ts";
-import { ended, graphOf, node, type Spindle, startSpindle, submit, until, wire } from "../support/spindle.ts";
+import { ended, graphOf, node, type Spindle, submit, until, wait, wire } from "../support/spindle.ts";
+import { WorkerHand } from "../support/worker-hand.ts";
 
+let hand: WorkerHand;
 let spindle: Spindle;
 beforeAll(async () => {
-  spindle = await startSpindle({ worker: false });
+  hand = await WorkerHand.start();
+  spindle = hand.spindle;
 }, 600_000);
-afterAll(() => spindle?.stop());
+afterAll(() => hand?.stop());
 
 const deep = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);
 const post = async (path: string, body: unknown) => {
@@ -60,6 +63,30 @@ describe("a value nested too deep", () => {
       [422, "a", "List: The value has more than 10,000 values in it."],
     ]);
     expect((await answer("[1]")).status).toBeLessThan(300);
+  });
+});
+
+test("a worker's output that is nested too deep fails its node, and the bus goes on", async () => {
+  const { body } = await submit(spindle.url, graphOf([wait("w")]));
+  const over = ended(spindle.url, body.run);
+  for (let attempt = 0; attempt < 3; attempt++) await hand.done(await hand.take(), JSON.parse(deep(3000)));
+  expect(await over).toMatchObject({
+    state: "failed",
+    error: { code: "task.bad_result", message: expect.stringMatching(/nested deeper than 64 levels/) },
+  });
+});
+
+test("forty edges into one node have one budget for their conditions", async () => {
+  const when = "inputs.json.all(x, x >= 0.0)";
+  const edges = Array.from({ length: 40 }, (_, n) => ({ from: "a", to: "b", metadata: { id: `w${n}`, when } }));
+  const graph = graphOf([node("a", "json.pick", { path: "0" }), node("b", "control.delay", { milliseconds: 1 })], edges);
+  const { body } = await submit(spindle.url, graph, { json: JSON.stringify(Array.from({ length: 20_000 }, (_, n) => n)) });
+  expect(await ended(spindle.url, body.run)).toMatchObject({
+    state: "failed",
+    error: {
+      code: "edge.condition_failed",
+      message: expect.stringMatching(/too much work.*alone or with those judged before it for the same node/),
+    },
   });
 });
 
