@@ -38,8 +38,13 @@ const SOUND_OF: Readonly<Record<string, string>> = { "video/mp4": "audio/mp4", "
 
 /** What may be read of a sound to learn what it is: where its parts begin, and what is said of it. */
 const STRUCTURE = { reads: 100_000, bytes: 2 * 1024 * 1024 };
-/** Of an Ogg, whose pages the library joins at a price that grows with their square. */
-const PAGES = { reads: 10_000, bytes: STRUCTURE.bytes };
+const STRUCTURE_OF: Readonly<Record<string, typeof STRUCTURE>> = {
+  // The library joins pages at a price that grows with their square.
+  "audio/ogg": { ...STRUCTURE, reads: 10_000 },
+  // Each tag is a part of its own here, and a picture is one: large parts are few.
+  "audio/mp4": { ...STRUCTURE, bytes: 4 * STRUCTURE.bytes },
+  "audio/webm": { ...STRUCTURE, bytes: 4 * STRUCTURE.bytes },
+};
 /** What may be read of one that does not say how long it is: its frames, one after another, the ten minutes of an MP3. */
 const FRAMES = { reads: 300_000, bytes: STRUCTURE.bytes * 4 };
 /** Tags of a file (title, artist, each of what the library tells), and blocks of tags at the start of an MP3. */
@@ -135,7 +140,7 @@ async function probeSound(file: FileHandle, size: number, signal?: AbortSignal):
     const { format } = await parseFromTokenizer(counted, options);
     return { format, end: counted.position };
   };
-  const structure = mime === "audio/ogg" ? PAGES : STRUCTURE;
+  const structure = STRUCTURE_OF[mime] ?? STRUCTURE;
   try {
     const { format, end } = await read(structure);
     if (!format.sampleRate) return { why: "the file has no sound" };
