@@ -91,7 +91,7 @@ describe("a run", () => {
     expect(at("next", "finishedAt")).toBeLessThan(at("slow", "finishedAt") - 1000);
     expect(at("after", "startedAt")).toBeGreaterThanOrEqual(at("slow", "finishedAt"));
   });
-  test("[E13, RE1] is cancelled: the worker stops within 2 s and takes the next task", async () => {
+  test("[E13, RE1] is cancelled: the worker stops in the middle of the node, and takes the next task", async () => {
     const id = await start(graphOf([wait("long", { seconds: 60 }), shows("never")], [{ from: "long", to: "never" }]));
     await until(
       async () =>
@@ -99,7 +99,6 @@ describe("a run", () => {
       10_000,
       "it runs",
     );
-    const before = Date.now();
     expect((await fetch(`${spindle.url}/api/runs/${id}/cancel`, { method: "POST" })).status).toBe(202);
     const run = await ended(spindle.url, id);
     expect(run.state).toBe("cancelled");
