@@ -21,6 +21,7 @@ describe("[G3] a port", () => {
     ["its JSON type", { type: "integer" }, "integer"],
     ["what may be null", { type: ["string", "null"] }, "string"],
     ["one of several types", { type: ["string", "integer"] }, "any"],
+    ["what every object of JavaScript has", { type: "toString" }, "any"],
     ["an artifact", { "x-artifact": "image", type: "object" }, "image"],
     ["a type of ComfyUI's", { "x-comfy-type": "LATENT" }, "LATENT"],
     ["a picture of ComfyUI's", { "x-comfy-type": "IMAGE", "x-artifact": "image" }, "image"],

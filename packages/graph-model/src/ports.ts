@@ -54,7 +54,7 @@ export function portType(schema: Record<string, unknown>): string {
   if (comfy !== undefined && comfy !== ANY_COMFY && schema.type === undefined) return comfy;
   const types = (Array.isArray(schema.type) ? schema.type : [schema.type]).filter((type) => type !== "null");
   const [only] = types;
-  return types.length === 1 && typeof only === "string" && only in PORT_TYPES ? only : "any";
+  return types.length === 1 && typeof only === "string" && Object.hasOwn(PORT_TYPES, only) ? only : "any";
 }
 
 const ANY_COMFY = "*";

@@ -101,6 +101,49 @@ describe("what cannot be taken over whole is refused in words", () => {
   });
 });
 
+describe("with any of its values replaced by another", () => {
+  const ODD = [
+    null,
+    0,
+    -1,
+    1e308,
+    "",
+    "x",
+    "__proto__",
+    true,
+    [],
+    {},
+    [[]],
+    [null],
+    { length: 3 },
+    { toString: null },
+    Object.create(null),
+  ];
+  const EACH = Number(process.env.SEEDS ?? 60);
+  /** Every place of a document, as the object that holds it and the key. */
+  const places = (value: unknown, found: [Record<string, unknown>, string][] = []): [Record<string, unknown>, string][] => {
+    if (value !== null && typeof value === "object")
+      for (const key of Object.keys(value)) {
+        found.push([value as Record<string, unknown>, key]);
+        places((value as Record<string, unknown>)[key], found);
+      }
+    return found;
+  };
+  test.each(files)("$file is imported or refused, and nothing is thrown", ({ file }) => {
+    const raw = JSON.parse(text(`workflows/${file}`)) as unknown;
+    const all = places(raw);
+    for (let round = 0; round < EACH; round++) {
+      const [holder, key] = all[(round * 7919 + file.length * 104_729) % all.length] as [Record<string, unknown>, string];
+      const before = holder[key];
+      holder[key] = ODD[round % ODD.length];
+      const { graph, issues } = importComfy(raw as never, library);
+      expect(graph !== undefined || issues.length > 0).toBe(true);
+      if (graph) expect(Array.isArray(validate(graph, library))).toBe(true);
+      holder[key] = before;
+    }
+  });
+});
+
 describe("values", () => {
   const ui = (type: string, widgets: unknown, inputs: unknown[] = []) =>
     importComfy(

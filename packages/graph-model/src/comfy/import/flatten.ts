@@ -2,7 +2,7 @@
 // primitives, Set/Get pairs and bypassed nodes to the node that gives its value.
 import { LIMITS } from "../../check/limits.ts";
 import type { Position } from "../../graph.ts";
-import { BYPASSED, INPUT_NODE, MUTED, OUTPUT_NODE, type UiGraph, type UiNode, type Workflow } from "./workflow.ts";
+import { BYPASSED, INPUT_NODE, MUTED, OUTPUT_NODE, text, type UiGraph, type UiNode, type Workflow } from "./workflow.ts";
 
 /** What an input gets. */
 export type Source = { node: string; slot: number } | { value: unknown };
@@ -154,7 +154,7 @@ class Flattener {
       const link = set?.mode === MUTED ? undefined : set?.inputs[0]?.link;
       if (set) return link === undefined ? undefined : this.follow(at, link, steps);
     }
-    this.flat.problems.push({ node: level.prefix + node.id, message: `GetNode asks for "${String(name)}", which no SetNode sets.` });
+    this.flat.problems.push({ node: level.prefix + node.id, message: `GetNode asks for "${text(name) ?? ""}", which no SetNode sets.` });
     return undefined;
   }
 }
@@ -186,7 +186,9 @@ function instanceValue(graph: UiGraph, instance: UiNode, name: string): unknown 
 /** `[["-1", name]]` for an input of the subgraph, `[[inner node, widget]]` for a widget inside. */
 function proxies({ properties }: UiNode): [string, string][] {
   const raw = Array.isArray(properties.proxyWidgets) ? properties.proxyWidgets : [];
-  return raw.flatMap((one): [string, string][] => (Array.isArray(one) && one.length >= 2 ? [[String(one[0]), String(one[1])]] : []));
+  return raw.flatMap((one): [string, string][] =>
+    Array.isArray(one) && one.length >= 2 ? [[text(one[0]) ?? "", text(one[1]) ?? ""]] : [],
+  );
 }
 
 function overridesOf(level: Level, node: UiNode): Map<string, unknown> {

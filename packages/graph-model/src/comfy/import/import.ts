@@ -7,7 +7,7 @@ import type { Library, NodeDefinition } from "../../library.ts";
 import { slotOf } from "../prompt.ts";
 import { byId, type FlatNode, flatten } from "./flatten.ts";
 import { readWidgets } from "./widgets.ts";
-import { isUiFormat, readWorkflow, type UiFrame, type UiNode } from "./workflow.ts";
+import { isUiFormat, readWorkflow, text, type UiFrame, type UiNode } from "./workflow.ts";
 
 export interface Imported {
   /** Absent if there is an error issue. */
@@ -232,7 +232,7 @@ function metadataOf(
 
 const noteOf = ({ title, position, size, widgets }: UiNode) => ({
   title: title ?? "",
-  text: String((Array.isArray(widgets) ? widgets[0] : Object.values(widgets)[0]) ?? ""),
+  text: text(Array.isArray(widgets) ? widgets[0] : Object.values(widgets)[0]) ?? "",
   position,
   size,
 });

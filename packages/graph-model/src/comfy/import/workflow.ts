@@ -63,7 +63,8 @@ export interface Workflow {
 type Raw = Record<string, unknown>;
 const object = (value: unknown): Raw => (value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Raw) : {});
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-const text = (value: unknown): string | undefined =>
+/** What stands for a text in a file: an object may not even be made one. */
+export const text = (value: unknown): string | undefined =>
   typeof value === "string" ? value : typeof value === "number" ? String(value) : undefined;
 const count = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : 0);
 
