@@ -94,6 +94,14 @@ function Shown({
         )}
         {node.error && <p className={node.state === "skipped" ? "t2" : "c-bad"}>{String(node.error.message ?? "")}</p>}
       </section>
+      {node.valuesLeftOut && (
+        <p className="sect t12 t2">
+          The run's values are too large to show together.{" "}
+          <a className="link" href={`/api/runs/${run}/nodes?path=${encodeURIComponent(node.path)}`} target="_blank" rel="noreferrer">
+            Open the inputs and outputs of this node
+          </a>
+        </p>
+      )}
       {node.output && (
         <section className="sect">
           <h4>
