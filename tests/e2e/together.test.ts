@@ -49,6 +49,11 @@ test("two people type at both ends of one prompt, and each keeps their words, th
   // Both carets are where their owners left them, although the words of the other came in.
   await Promise.all([ada.keyboard.type("Grey. ", { delay: 20 }), ben.keyboard.type(" No gulls.", { delay: 20 })]);
   for (const page of [ada, ben]) await expect.poll(() => field(page).inputValue()).toBe(`Misty. Grey. ${PROMPT} No people. No gulls.`);
+  const beyond = await ada.locator("article.card-node").evaluate((card) => {
+    const { right } = card.getBoundingClientRect();
+    return [...card.querySelectorAll(".w, .w *")].filter((part) => part.getBoundingClientRect().right > right).length;
+  });
+  expect(beyond, "a long value stays in its card").toBe(0);
   await shot(ada, "together-prompt");
 
   const undo = ada.getByRole("button", { name: "Undo" });

@@ -75,7 +75,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
           {shown.map(([name, value]) => (
             <div className="w" key={name}>
               <span className="cut">{name}</span>
-              <b className="cut num" style={{ maxWidth: "60%" }}>
+              <b className="cut num" style={{ maxWidth: "60%" }} title={String(value).slice(0, 400)}>
                 {String(value)}
               </b>
             </div>
