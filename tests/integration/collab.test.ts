@@ -89,7 +89,8 @@ test("[E1, C1] a run takes the server's document as it is then; what is edited m
   setParam(ada.doc, "me", slow, "milliseconds", 1500);
   connect(ada.doc, "me", { node: slow, port: "value" }, { node: "a", port: "value" });
   setParam(ada.doc, "me", slow, "value", "before");
-  await until(async () => (await exported(graph)).includes(slow), 5000, "the server has it");
+  const stored = async (text: string) => (await (await fetch(`${spindle.url}/api/graphs/${graph}/export`)).text()).includes(text);
+  await until(() => stored('"before"'), 5000, "the server has the last of the edits");
   const start = async (): Promise<string> => {
     const answer = await fetch(`${spindle.url}/trpc/runs.start`, {
       method: "POST",
