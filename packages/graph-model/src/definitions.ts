@@ -1,8 +1,8 @@
 // What a node is inside its graph: the library's definition, plus the ports that the graph itself makes (SPEC RD1 to RD4).
 import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, type NodeSettings } from "./graph.ts";
+import type { RunInput } from "./interface.ts";
 import { chosenEngine, type Engine, type Library, type NodeDefinition } from "./library.ts";
 import { type Port, portsOf } from "./ports.ts";
-import type { RunInput } from "./run-inputs.ts";
 import { CALL, calledName } from "./subgraphs.ts";
 
 const record = (value: unknown): Record<string, unknown> =>

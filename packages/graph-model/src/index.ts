@@ -25,7 +25,6 @@ export * from "./path.ts";
 export * from "./plan.ts";
 export * from "./ports.ts";
 export { type Resolved, resolve, resolver } from "./resolve.ts";
-export type { RunInput } from "./run-inputs.ts";
 export { CALL, definitionGraph, definitionNames } from "./subgraphs.ts";
 export { mergedText, placeAfter, textChange } from "./text-change.ts";
 export * from "./topology.ts";

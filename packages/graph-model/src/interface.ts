@@ -8,6 +8,14 @@ export type { PortAddress };
 export type DeclaredInput = InterfaceInput & Required<Pick<InterfaceInput, "label" | "to">>;
 export type DeclaredOutput = InterfaceOutput & Required<Pick<InterfaceOutput, "label">>;
 
+/** A public input with what its port says of it. */
+export interface RunInput extends DeclaredInput {
+  type: string;
+  required: boolean;
+  schema: Record<string, unknown>;
+  description?: string;
+}
+
 const list = (value: unknown): Record<string, unknown>[] =>
   Array.isArray(value) ? value.filter((one) => one !== null && typeof one === "object") : [];
 const text = (value: unknown, otherwise: string): string => (typeof value === "string" ? value : otherwise);

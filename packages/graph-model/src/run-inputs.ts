@@ -1,16 +1,8 @@
 import type { NodeParts } from "./definitions.ts";
 import type { Graph } from "./graph.ts";
 import type { InputSource } from "./inputs.ts";
-import { type DeclaredInput, declaredInterface, type PortAddress } from "./interface.ts";
+import { declaredInterface, type PortAddress, type RunInput } from "./interface.ts";
 import type { Port } from "./ports.ts";
-
-/** A public input with what its port says of it. */
-export interface RunInput extends DeclaredInput {
-  type: string;
-  required: boolean;
-  schema: Record<string, unknown>;
-  description?: string;
-}
 
 interface Level {
   graph: Graph;

@@ -1,8 +1,8 @@
 // `graph.call` (DESIGN G5): a definition runs inside a node run, as a level of its own.
 import { nodeTitle } from "@spindle/graph-model";
 import { runOutputs } from "./outputs.ts";
-import type { Decided, DecidedRow, Running } from "./running.ts";
-import { rootScope, type Scope } from "./scope.ts";
+import type { Running } from "./running.ts";
+import { type Decided, type DecidedRow, rootScope, type Scope } from "./scope.ts";
 
 export async function callDefinition(run: Running, name: string, row: DecidedRow, values: Record<string, unknown>): Promise<void> {
   const calling =

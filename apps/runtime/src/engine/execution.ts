@@ -14,8 +14,8 @@ import { Judge, type Visits } from "./judge.ts";
 import { Cancelled } from "./node-plane.ts";
 import { NodeStep } from "./node-step.ts";
 import { Reuse } from "./reuse.ts";
-import { type Decided, type DecidedRow, type ExecutionParts, Parked, type Running, RunTooLarge } from "./running.ts";
-import { rootScope, type Scope, visitScope } from "./scope.ts";
+import { type ExecutionParts, Parked, type Running, RunTooLarge } from "./running.ts";
+import { type Decided, type DecidedRow, rootScope, type Scope, visitScope } from "./scope.ts";
 
 const CANCELS_AT_ONCE = 16;
 

@@ -1,19 +1,27 @@
 // `map` (DESIGN E6, SPEC RM): one node run that gathers, one for each element of the list, in the list's order.
 import { edgeMetadata, nodeTitle } from "@spindle/graph-model";
 import pLimit from "p-limit";
-import type { NodeStep } from "./node-step.ts";
-import type { DecidedRow, Running } from "./running.ts";
-import type { Scope } from "./scope.ts";
+import type { NodeMove } from "../record/changes.ts";
+import type { Running } from "./running.ts";
+import type { DecidedRow, Scope } from "./scope.ts";
 
 const MAX_ELEMENTS = 10_000;
 /** Bytes, as JSON, of the values that all elements share: each element's row holds them again. */
 const MAX_SHARED = 64 * 1024 * 1024;
 
+/** What a map asks of the steps of a node (node-step.ts). */
+interface Steps {
+  /** Goes on with an element that has these values. */
+  go(scope: Scope, id: string, row: DecidedRow, values: Record<string, unknown>, element: true): Promise<void>;
+  set(row: DecidedRow, change: NodeMove): Promise<undefined>;
+  fail(row: DecidedRow, code: string, message: string, input?: Record<string, unknown>): Promise<undefined>;
+}
+
 const mib = (bytes: number): string => Math.ceil(bytes / 1024 / 1024).toLocaleString("en");
 
 export async function mapOver(
   run: Running,
-  steps: NodeStep,
+  steps: Steps,
   scope: Scope,
   id: string,
   row: DecidedRow,

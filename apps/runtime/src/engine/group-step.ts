@@ -6,8 +6,8 @@ import type { NodeMove } from "../record/changes.ts";
 import { cacheKey, isCacheable, whyRegionRuns } from "./cache-key.ts";
 import { whyUnfit } from "./check-input.ts";
 import type { NodeStep } from "./node-step.ts";
-import type { DecidedRow, Running } from "./running.ts";
-import type { Scope } from "./scope.ts";
+import type { Running } from "./running.ts";
+import type { DecidedRow, Scope } from "./scope.ts";
 
 type Values = Record<string, unknown>;
 

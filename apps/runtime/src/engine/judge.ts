@@ -11,8 +11,7 @@ import {
   type Outcome,
   withOneBudget,
 } from "@spindle/graph-model";
-import type { DecidedRow } from "./running.ts";
-import { type Scope, visitScope } from "./scope.ts";
+import { type DecidedRow, type Scope, visitScope } from "./scope.ts";
 
 /** A condition that could not be answered; the node it leads to fails with it. */
 export class BadCondition extends Error {}

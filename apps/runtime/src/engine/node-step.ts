@@ -20,8 +20,8 @@ import { fullInput, whyUnfit } from "./check-input.ts";
 import { mapOver } from "./fan-out.ts";
 import { BadCondition } from "./judge.ts";
 import type { NodeTask } from "./node-plane.ts";
-import { type DecidedRow, type Running, RunTooLarge } from "./running.ts";
-import type { Scope } from "./scope.ts";
+import { type Running, RunTooLarge } from "./running.ts";
+import type { DecidedRow, Scope } from "./scope.ts";
 
 const CANCELLED = { class: "cancelled", code: "run.cancelled" } as const;
 type Values = Record<string, unknown>;

@@ -1,15 +1,13 @@
 // What the steps of a run need of it; the run itself is in execution.ts.
 import type { Resolved } from "@spindle/graph-model";
 import type { NodeMove } from "../record/changes.ts";
-import type { ChangedRow, EngineRecord, NewNodeRun, NodeRunRow, RunRow } from "../record/types.ts";
+import type { ChangedRow, EngineRecord, NewNodeRun, RunRow } from "../record/types.ts";
 import type { Decisions } from "../tasks/decisions.ts";
 import type { WorkerPlane } from "../tasks/worker-plane.ts";
 import type { Judge } from "./judge.ts";
 import type { NodePlane } from "./node-plane.ts";
 import type { Reuse } from "./reuse.ts";
-import type { Scope } from "./scope.ts";
-
-export type DecidedRow = NodeRunRow & { output?: Record<string, unknown> | null };
+import type { Decided, DecidedRow, Scope } from "./scope.ts";
 
 export interface ExecutionParts {
   record: EngineRecord;
@@ -21,12 +19,6 @@ export interface ExecutionParts {
 export class RunTooLarge extends Error {}
 /** Nothing runs and somebody is waited for: the run is put to rest. */
 export class Parked extends Error {}
-
-/** A row that was decided, and the visit in which. */
-export interface Decided {
-  row: DecidedRow;
-  scope: Scope;
-}
 
 export interface Running {
   readonly parts: ExecutionParts;

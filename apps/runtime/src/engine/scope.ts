@@ -1,4 +1,7 @@
 import type { Level, Region } from "@spindle/graph-model";
+import type { NodeRunRow } from "../record/types.ts";
+
+export type DecidedRow = NodeRunRow & { output?: Record<string, unknown> | null };
 
 /** One visit of a region: the whole graph once, a loop's body once per iteration, a definition once per call. */
 export interface Scope {
@@ -12,6 +15,12 @@ export interface Scope {
   outer?: Scope;
   /** What the level was given: the run's inputs, or a call's. */
   inputs: Record<string, unknown>;
+}
+
+/** A row that was decided, and the visit in which. */
+export interface Decided {
+  row: DecidedRow;
+  scope: Scope;
 }
 
 export const rootScope = (level: Level, prefix: string, inputs: Record<string, unknown>): Scope => ({
