@@ -116,9 +116,9 @@ test("[E11, E12, E17] what did not change is not run again; parts, plan, fork an
   );
   const run = page.getByRole("button", { name: "Run", exact: true });
   await run.click();
-  await card("Second").getByText("Done").waitFor();
+  await card("Second").getByText("Succeeded").waitFor();
   await run.click();
-  await card("Second").getByText("Unchanged").waitFor();
+  await card("Second").getByText("From cache").waitFor();
   await page.getByRole("button", { name: "More ways to run" }).click();
   await page.getByRole("menuitem", { name: "What would run" }).click();
   await page.getByText("Nothing: every earlier result stands.").waitFor();

@@ -285,7 +285,7 @@ test("[C1] a run uses what was typed just before it", async () => {
       // No pointer goes down on the button, so the field keeps the focus.
       [...document.querySelectorAll<HTMLButtonElement>("button.run")].at(0)?.click();
     });
-  await card("Left").getByText("Done").waitFor();
+  await card("Left").getByText("Succeeded").waitFor();
   const [run] = (await (await fetch(`${spindle.url}/api/jobs`)).json()) as { jobId: string }[];
   const { nodes } = (await (await fetch(`${spindle.url}/api/runs/${run?.jobId}`)).json()) as { nodes: { node: string; output: unknown }[] };
   expect(nodes.find((one) => one.node === "left")?.output).toMatchObject({ text: "just typed" });

@@ -133,7 +133,7 @@ test("[C6] builds a graph of one's own by dragging and wiring, while a second pe
 
   await page.getByRole("button", { name: "Run", exact: true }).click();
   for (const each of [page, other]) await card(each, "Wait").getByText("Hello from two people").waitFor({ timeout: 30_000 });
-  for (const each of [page, other]) await card(each, "Wait").getByText("Done").waitFor();
+  for (const each of [page, other]) await card(each, "Wait").getByText("Succeeded").waitFor();
   await shot(page, "two-people-ada");
   await shot(other, "two-people-ben");
 });
@@ -225,7 +225,7 @@ test.each(["dark", "light"] as const)("on a phone Generate and Run can be tapped
     await sheet.getByRole("button", { name: "Close the inspector" }).tap();
     await sheet.waitFor({ state: "hidden" });
     await on.getByRole("button", { name: /^Run/ }).tap();
-    await card(on, "Left").getByText("Done").waitFor();
+    await card(on, "Left").getByText("Succeeded").waitFor();
   } finally {
     await phone.close();
   }

@@ -64,7 +64,7 @@ test("[E14, E15] a task that waits shows its place; a failed one its log, and is
   const again = await hand.take();
   await hand.done(again, "blurred");
   await hand.done(await hand.take(), "after");
-  await card("After").getByText("Done").waitFor();
+  await card("After").getByText("Succeeded").waitFor();
   expect(ada.complaints).toEqual([]);
 
   await page.goto(`${hand.spindle.url}/runs`);

@@ -2,13 +2,13 @@ import { parsePath } from "@spindle/graph-model";
 import { Check, CircleAlert, Clock, LoaderCircle, SkipForward } from "lucide-react";
 import { useRunStore } from "../session/run-store";
 import type { NodeCount, NodeRunView, NodeState } from "../session/types";
-import { between, type Look, look, placeWords, span, stateWord } from "../ui/words";
+import { between, FROM_CACHE, type Look, look, placeWords, span, stateWord } from "../ui/words";
 
 const ICONS: Record<Look, React.ReactNode> = {
   idle: null,
-  waiting: <Clock size={14} className="t3" aria-label="Waits" />,
+  waiting: <Clock size={14} className="t3" aria-label="Queued or waiting" />,
   running: <LoaderCircle size={14} className="c-live spin" aria-label="Running" />,
-  done: <Check size={14} className="c-ok" aria-label="Done" />,
+  done: <Check size={14} className="c-ok" aria-label="Succeeded" />,
   failed: <CircleAlert size={14} className="c-bad" aria-label="Failed" />,
   skipped: <SkipForward size={14} className="t3" aria-label="Skipped" />,
 };
@@ -55,9 +55,9 @@ export function CardFooter({ id }: { id: string }) {
             {node.state === "dispatched" && live?.queue
               ? placeWords(live.queue)
               : node.held
-                ? `Held ${node.held} it`
+                ? `Waiting for you: held ${node.held} it`
                 : node.reused
-                  ? "Unchanged"
+                  ? FROM_CACHE
                   : stateWord(node.state)}
           </span>
         )}

@@ -73,7 +73,7 @@ function Pair({ left, right }: { left: NodeRunView | undefined; right: NodeRunVi
           <div key={index === 0 ? "left" : "right"}>
             <p className="t12 t2">
               {one
-                ? `${one.reused ? "Unchanged" : stateWord(one.state)}, ${one.engine}${one.startedAt ? `, ${between(one.startedAt, one.finishedAt)}` : ""}`
+                ? `${stateWord(one.state, one.reused)}, ${one.engine}${one.startedAt ? `, ${between(one.startedAt, one.finishedAt)}` : ""}`
                 : "Not in this run"}
             </p>
             {one?.error && <p className="t12 c-bad">{String(one.error.message ?? "")}</p>}

@@ -64,7 +64,7 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
                     {nameOf(one)}
                   </button>
                 </td>
-                <td>{one.reused ? "Unchanged" : stateWord(one.state)}</td>
+                <td>{stateWord(one.state, one.reused)}</td>
                 <td>
                   <Lane one={one} start={start} length={length} />
                 </td>

@@ -4,9 +4,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Dialog } from "radix-ui";
 import { useTRPC } from "../session/provider";
 import { PlaneMark } from "../ui/plane-mark";
-import { span } from "../ui/words";
+import { FROM_CACHE, span } from "../ui/words";
 
-const DOES = { runs: "Runs", reuses: "Unchanged", skips: "Skipped", waits: "Cannot run" } as const;
+const DOES = { runs: "Runs", reuses: FROM_CACHE, skips: "Skipped", waits: "Cannot run" } as const;
 
 export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: Graph; values: Record<string, unknown>; onClose(): void }) {
   const trpc = useTRPC();

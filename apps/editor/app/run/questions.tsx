@@ -28,7 +28,7 @@ export function Questions({ graph }: { graph: Graph }) {
       <div className="row">
         <Hand size={16} className="c-warn" />
         <span className="strong cut grow">
-          {first.held ? "Held at" : "Waits for you:"} {titleOf(graph, first)}
+          {first.held ? "Waiting for you at" : "Waiting for you:"} {titleOf(graph, first)}
         </span>
         {data.length > 1 && <span className="t3 t12">1 of {data.length}</span>}
       </div>

@@ -29,7 +29,7 @@ test("a time between is from the start to the end, and none before the start", (
 });
 
 test("each state has a word and a look, and what ended badly does not look like what ended well", () => {
-  expect(NODE_STATES.map(stateWord).filter((word) => !word)).toEqual([]);
+  expect(NODE_STATES.map((state) => stateWord(state)).filter((word) => !word)).toEqual([]);
   expect(RUN_STATES.map(runWord).filter((word) => !word)).toEqual([]);
   expect(Object.fromEntries(NODE_STATES.map((state) => [state, look(state)]))).toEqual({
     queued: "waiting",
@@ -43,4 +43,7 @@ test("each state has a word and a look, and what ended badly does not look like 
     dead: "failed",
   });
   expect(look(undefined)).toBe("idle");
+  expect([stateWord("succeeded"), stateWord("succeeded", true)]).toEqual(["Succeeded", "From cache"]);
+  const people = [...NODE_STATES.map((state) => stateWord(state)), ...RUN_STATES.map(runWord)].filter((word) => /wait/i.test(word));
+  expect(new Set(people), "only people are waited for").toEqual(new Set(["Waiting for you"]));
 });

@@ -25,23 +25,25 @@ export function between(start: string | null, end: string | null): string {
 }
 
 const STATES: Record<NodeState, string> = {
-  queued: "Waits",
-  waiting: "Asks",
-  dispatched: "Waits for a worker",
+  queued: "Queued",
+  waiting: "Waiting for you",
+  dispatched: "Queued for a worker",
   running: "Running",
-  succeeded: "Done",
+  succeeded: "Succeeded",
   skipped: "Skipped",
   failed: "Failed",
   cancelled: "Cancelled",
-  dead: "Failed for good",
+  dead: "Dead",
 };
-export const stateWord = (state: NodeState): string => STATES[state];
+/** @param reused an earlier output stands for its own */
+export const stateWord = (state: NodeState, reused = false): string => (reused ? FROM_CACHE : STATES[state]);
+export const FROM_CACHE = "From cache";
 
 const RUNS: Record<RunView["state"], string> = {
   queued: "Queued",
   running: "Running",
-  waiting: "Waits",
-  succeeded: "Done",
+  waiting: "Waiting for you",
+  succeeded: "Succeeded",
   failed: "Failed",
   cancelled: "Cancelled",
 };
