@@ -45,8 +45,8 @@ test.each([
   const redis = await startRedis(folder, [setting]);
   try {
     const { code, text } = await runtime({ REDIS_URL: redis.url });
-    expect(code).toBe(78);
     expect(text).toContain(line);
+    expect(code).toBe(78);
   } finally {
     await redis.process.stop();
     await rm(folder, { recursive: true, force: true });
