@@ -99,12 +99,17 @@ const digits = ([text]: readonly unknown[]): number => 1 + (typeof text === "str
 const inZone = (values: readonly unknown[]): number => (values.length > 1 ? 500 : 1) + shallow(values);
 const OF_TIME = ["FullYear", "Month", "Date", "DayOfMonth", "DayOfWeek", "DayOfYear", "Hours", "Minutes", "Seconds", "Milliseconds"];
 
+/** A text that is looked for may nearly fit at each place of the other, and is compared there letter by letter. */
+const within = ([text, part]: readonly unknown[]): number =>
+  1 + (typeof text === "string" && typeof part === "string" ? (text.length * (16 + part.length)) / 256 : 0);
+
 const PRICES: Readonly<Record<string, (values: readonly unknown[]) => number>> = {
   ...Object.fromEntries(OF_TIME.map((part) => [`get${part}`, inZone])),
   "_==_": deep,
   "_!=_": deep,
   "@in": deep,
   matches: matching,
+  contains: within,
   int: digits,
   uint: digits,
 };

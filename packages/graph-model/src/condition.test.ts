@@ -65,6 +65,10 @@ describe("[E4, RC3] a condition", () => {
       "one that is searched for each element",
       { text: "output.l.exists(x, output.t.contains(string(x)))", l: Array(5000).fill(1), t: "a".repeat(100_000) },
     ],
+    [
+      "a long text that nearly fits everywhere in a longer one",
+      { text: "output.a.contains(output.b)", a: "a".repeat(400_000), b: `ab${"a".repeat(40_000)}` },
+    ],
     ["a pattern that is large and a text that is long", { text: "output.t.matches('(a{1,50}){1,20}b')", t: "a".repeat(50_000) }],
     [
       "a pattern that repeats a fixed number of times",
