@@ -42,12 +42,19 @@ export class NodeStep {
     if (values) await this.go(scope, id, row, values);
   }
 
-  /** Conditions are answered on the thread that serves everybody: after much work, whoever else waits has a turn. */
-  private async giveWay(): Promise<void> {
-    if (unitsSpent() - this.waited < UNITS_A_TURN) return;
-    this.waited = unitsSpent();
-    await others();
+  /**
+   * Conditions are answered on the thread that serves everybody: after much work, whoever else waits has a turn. Nodes that are ready at
+   * once come one after the other, or none would see what the others spent.
+   */
+  private giveWay(): Promise<void> {
+    this.judging = this.judging.then(() => {
+      if (unitsSpent() - this.waited < UNITS_A_TURN) return;
+      this.waited = unitsSpent();
+      return others();
+    });
+    return this.judging;
   }
+  private judging: Promise<void> = Promise.resolve();
 
   /**
    * The values with which a queued node is to run; undefined if it was skipped, held, or something stands for its output.
