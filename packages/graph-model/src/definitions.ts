@@ -1,4 +1,5 @@
 // What a node is inside its graph: the library's definition, plus the ports that the graph itself makes (SPEC RD1 to RD4).
+import { LIMITS } from "./check/limits.ts";
 import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, type NodeSettings } from "./graph.ts";
 import type { RunInput } from "./interface.ts";
 import { chosenEngine, type Engine, type Library, type NodeDefinition } from "./library.ts";
@@ -79,7 +80,7 @@ const listOf = ({ branch: _, ...port }: Port): Port => ({ ...port, type: "array"
 
 /** `x-ports: outputs` makes a port of each property of the parameter's value; `x-branches` a branch of each of its texts. */
 function madePorts(schema: Record<string, unknown>, value: unknown): Port[] {
-  if (schema["x-ports"] === "outputs") return portsOf(record(value));
+  if (schema["x-ports"] === "outputs") return portsOf(record(value)).slice(0, LIMITS.fields);
   if (schema["x-branches"] !== true || !Array.isArray(value)) return [];
   return value
     .filter((one): one is string => typeof one === "string" && one !== "")

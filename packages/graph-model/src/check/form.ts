@@ -30,7 +30,6 @@ const KEYWORDS = new Set([
   "format",
 ]);
 const FORMATS = ["date", "time", "date-time", "email", "uri"];
-const MOST = 200;
 /** Each value of an answer may be compared with each choice, and each of those with all inside it. */
 const MOST_CHOICES = 1000;
 const LARGEST_CHOICE = { values: 100, characters: 1000 };
@@ -41,7 +40,7 @@ export function whyNoForm(form: unknown): string | undefined {
   const fields: [string, unknown][] = [["The form", form]];
   let choices = 0;
   for (let at = 0; at < fields.length; at++) {
-    if (at > MOST) return `A form has at most ${MOST} fields, those inside fields included.`;
+    if (at > LIMITS.fields) return `A form has at most ${LIMITS.fields} fields, those inside fields included.`;
     const [name, field] = fields[at] as [string, unknown];
     const why = whyNoField(field);
     if (why) return `${name} ${why}.`;

@@ -4,9 +4,17 @@ import { issue } from "../issue.ts";
 
 /**
  * `depth` holds for nested values, nested loops and calls inside calls. `conditions` are the characters of all conditions
- * together: reading them costs some microseconds per character, at the worst. `nodeRuns` are those of one run.
+ * together: reading them costs some microseconds per character, at the worst. `fields` are those of one form, `nodeRuns` those of one run.
  */
-export const LIMITS = { bytes: 2 * 1024 * 1024, depth: 32, nodes: 5000, edges: 20000, conditions: 100_000, nodeRuns: 100_000 } as const;
+export const LIMITS = {
+  bytes: 2 * 1024 * 1024,
+  depth: 32,
+  nodes: 5000,
+  edges: 20000,
+  conditions: 100_000,
+  fields: 200,
+  nodeRuns: 100_000,
+} as const;
 /** How deep a node's output may be nested: maps and calls put values from outside, of `depth` at most, into lists and objects. */
 export const OUTPUT_DEPTH = 2 * LIMITS.depth;
 export const ID_PATTERN = /^[A-Za-z0-9_.:-]{1,64}$/;
