@@ -174,6 +174,17 @@ describe("[C5] what a page says of itself", () => {
     await vi.advanceTimersByTimeAsync(0);
     expect([other.readyState, late.readyState, awareness(other)]).toEqual([1, 1, 0]);
   });
+  test("for more pages than a connection has closes it", async () => {
+    const { connect } = start();
+    const socket = connect();
+    await load();
+    for (let from = 0; from < 16; from += 4) socket.emit("message", told(...[1, 2, 3, 4].map((id): [number, string] => [from + id, "{}"])));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(socket.readyState).toBe(1);
+    socket.emit("message", told([17, "{}"]));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(socket.closed?.[0]).toBe(4400);
+  });
   test("under the id of another page has no effect", async () => {
     const { connect } = start();
     const [ada, eve] = [connect(), connect()];

@@ -14,6 +14,8 @@ import type { DocumentHost, Ending, OpenDocument } from "./document-host.ts";
 const MOST_UNREAD = 32 * 1024 * 1024;
 /** A page says who is there, where the pointer is and what is selected. */
 const MOST_AWARENESS_BYTES = 16 * 1024;
+/** A page has one id, and another after it was reloaded on the same connection. */
+const MOST_PAGES = 16;
 
 const SYNC = 0;
 const AWARENESS = 1;
@@ -212,6 +214,7 @@ function read<T>(act: () => T): T {
 function mayTell({ sockets }: Room, socket: WebSocket, body: Uint8Array): boolean {
   if (body.length > MOST_AWARENESS_BYTES) throw new Error("It says more of its page than a page has to say.");
   const decoder = decoding.createDecoder(body);
+  const told = new Set(sockets.get(socket));
   const others = [...sockets].filter(([one]) => one !== socket).map(([, clients]) => clients);
   for (let left = decoding.readVarUint(decoder); left > 0; left--) {
     const client = decoding.readVarUint(decoder);
@@ -219,6 +222,7 @@ function mayTell({ sockets }: Room, socket: WebSocket, body: Uint8Array): boolea
     const state: unknown = JSON.parse(decoding.readVarString(decoder));
     if (checkLimits(state).length > 0) throw new Error("What it says is nested too deep.");
     if (others.some((clients) => clients.has(client))) return false;
+    if (told.add(client).size > MOST_PAGES) throw new Error("It speaks for more pages than a connection has.");
   }
   return true;
 }
