@@ -1,13 +1,10 @@
 // What a node is inside its graph: the library's definition, plus the ports that the graph itself makes (SPEC RD1 to RD4).
 import { LIMITS } from "./check/limits.ts";
-import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, type NodeSettings } from "./graph.ts";
+import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, type NodeSettings, record } from "./graph.ts";
 import type { RunInput } from "./interface.ts";
 import { chosenEngine, type Engine, type Library, type NodeDefinition } from "./library.ts";
 import { type Port, portsOf } from "./ports.ts";
 import { CALL, calledName } from "./subgraphs.ts";
-
-const record = (value: unknown): Record<string, unknown> =>
-  value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 
 /** What is known of a node without looking at its neighbours. Never changes: an edited node is another object. */
 export interface NodeParts {

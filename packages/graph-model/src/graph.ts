@@ -7,7 +7,8 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 
 /** One object for all that is not there, so that the settings of a node without any stay the same object, too. */
 const NOTHING: Record<string, unknown> = Object.freeze({});
-const record = (value: unknown): Record<string, unknown> =>
+/** An object as it is written; a frozen empty one where something else stands. */
+export const record = (value: unknown): Readonly<Record<string, unknown>> =>
   value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : NOTHING;
 
 /** As they are written: `validate` says what in them does not fit the type. */

@@ -1,13 +1,10 @@
 // Subgraphs (DESIGN G5): the definitions of a graph as they are written, and which of them calls which. What is counted over them
 // is worked out once per definition and never per call: calls that double at each of n definitions are 2^n.
 import { validateGraph } from "@spindle/schemas";
-import type { Graph, GraphNode } from "./graph.ts";
+import { type Graph, type GraphNode, record } from "./graph.ts";
 
 /** The one service that every library has: it runs a definition of its graph (DESIGN G5). */
 export const CALL = "graph.call";
-
-const record = (value: unknown): Record<string, unknown> =>
-  value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 
 const definitionsOf = (graph: Graph): Record<string, unknown> => record(graph.metadata?.definitions);
 
