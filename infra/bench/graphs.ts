@@ -1,4 +1,5 @@
 // Graphs of the bench, and what it takes to run them through the API.
+import { random as seeded } from "../../packages/graph-model/src/random.testing.ts";
 import type { Bench } from "./figure.ts";
 
 interface Node {
@@ -76,17 +77,6 @@ export function sleepingDag(random: () => number, size = 30): Dag {
   return { graph: graph(nodes, edges), criticalPath: Math.max(...finish) };
 }
 
-/** mulberry32: the same graphs in every run. */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 /** @param force runs what earlier runs have results for, too */
 export async function start({ url }: Bench, graph: BenchGraph, force = false): Promise<string> {
   const form = new FormData();
@@ -109,3 +99,5 @@ export async function took({ db }: Bench, run: string, everyMs = 10): Promise<nu
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
+
+export { seeded };

@@ -1,16 +1,6 @@
 // Random graphs with failures, conditions and nested loops, and what becomes of them by the text of SPEC: for tests alone.
 import type { Graph, GraphEdge, Library, NodeDefinition } from "@spindle/graph-model";
-
-/** mulberry32: the same graphs in every run. */
-export function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import { random } from "../../../../packages/graph-model/src/random.testing.ts";
 
 type Edge = { from: string; to: string; kind: "normal" | "on_success" | "on_failure"; above?: number };
 /** A node, or a loop over items of its own. */
@@ -146,3 +136,5 @@ const definition = {
   idempotent: true,
 } as unknown as NodeDefinition;
 export const library: Library = { find: () => definition, all: () => [definition] };
+
+export { random };

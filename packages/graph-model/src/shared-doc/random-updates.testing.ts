@@ -1,5 +1,7 @@
 // Updates of a shared document as people make them, and damaged ones: for tests alone.
+
 import * as Y from "yjs";
+import { type Random, random } from "../random.testing.ts";
 import {
   addNode,
   connect,
@@ -17,19 +19,6 @@ import {
 } from "./commands.ts";
 import { definitionsOf, edgesOf, nodesOf } from "./layout.ts";
 import { normalise } from "./normalise.ts";
-
-export type Random = () => number;
-
-/** mulberry32: the same numbers for the same seed. */
-export function random(seed: number): Random {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 const PROSE = "A harbour in the morning, with ships of every nation at anchor and gulls over the water.";
 const VALUES = [1, -0.5, true, null, "text", "ünï\u0000", PROSE, `${PROSE}\n😀`, [1, [2, {}]], { a: { b: [null] } }, undefined];
@@ -116,3 +105,5 @@ export function updateOf(base: Y.Doc, edit: (doc: Y.Doc) => void, client?: numbe
 
 /** An update that can be decoded and not be applied, to any document: the deletion of nothing, of a client that is not there. */
 export const UNAPPLIABLE = Uint8Array.from([0, 1, 5, 1, 0, 0]);
+
+export { type Random, random };
