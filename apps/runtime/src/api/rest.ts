@@ -51,7 +51,7 @@ export function restRoutes(services: Services): Router {
       const kinds = new Map<string, string>();
       const form = await readForm(request, artifacts, (field) => kinds.get(field) ?? String(request.query[`kind.${field}`] ?? "file"));
       const { graph, issues } = readAnyText(form.fields.graph ?? "", library.library());
-      if (!graph) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
+      if (!graph) throw Refused.issues("The graph is refused:", issues);
       const { graph: _, title, ...fields } = form.fields;
       const given = values({ files: form.files, fields }, resolve(graph, library.library()).root.inputs);
       if (isDry(request)) return void response.json({ plan: await plans.plan(graph, given, optionsOf(request)) });
@@ -97,7 +97,7 @@ export function restRoutes(services: Services): Router {
     text,
     handle(async (request, response) => {
       const { graph, issues } = readAnyText(typeof request.body === "string" ? request.body : "", library.library());
-      if (!graph || hasErrors(issues)) throw new Refused(422, "request.invalid", `The graph is refused: ${issues[0]?.message}`, { issues });
+      if (!graph || hasErrors(issues)) throw Refused.issues("The graph is refused:", issues);
       response.status(201).json({ id: await graphs.create(graph.workflowId, graph) });
     }),
   );
@@ -114,8 +114,7 @@ export function restRoutes(services: Services): Router {
       if (request.query.to === "mermaid") return response.type("text/plain").attachment(`${stem}.mmd`).send(exportMermaid(graph));
       if (request.query.to === "langgraph") {
         const issues = validate(graph, library.library());
-        if (hasErrors(issues))
-          throw new Refused(422, "request.invalid", "The graph has problems; only one that runs is a program.", { issues });
+        if (hasErrors(issues)) throw Refused.issues("Only a graph that runs can be exported as a program.", issues);
         return response.type("text/plain").attachment(`${stem}.ts`).send(exportTypeScript(graph, library.library()));
       }
       if (request.query.to === "comfyui") {

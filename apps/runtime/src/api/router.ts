@@ -30,7 +30,7 @@ const graphs = router({
   remove: procedure.input(z.object({ id })).mutation(({ ctx, input }) => ctx.graphs.remove(input.id)),
   import: procedure.input(z.object({ text: z.string().max(3_000_000), name: name.optional() })).mutation(async ({ ctx, input }) => {
     const { graph, issues } = readAnyText(input.text, ctx.library.library(), input.name);
-    if (!graph) throw new Refused(422, "request.invalid", issues[0]?.message ?? "The graph is refused.", { issues });
+    if (!graph) throw Refused.issues("The graph is refused:", issues);
     return ctx.graphs.create(input.name ?? graph.workflowId, graph);
   }),
 });

@@ -159,7 +159,9 @@ async function probeSound(file: FileHandle, size: number, signal?: AbortSignal):
     signal?.throwIfAborted();
     if (error instanceof TooManyReads || error instanceof BufferSizeError) {
       const [reads, mib] = [structure.reads.toLocaleString("en"), structure.bytes / 1024 / 1024];
-      return { why: `the sound's structure cannot be read within ${reads} steps and ${mib} MiB; save it anew, without tags and pictures` };
+      return {
+        why: `the sound's structure cannot be read within ${reads} steps and ${mib} MiB: it is damaged, or its tags are very large; save it again without them`,
+      };
     }
     return { why: "the sound is damaged: it cannot be read" };
   }

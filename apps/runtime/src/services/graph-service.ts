@@ -125,7 +125,7 @@ export class GraphService {
   async freeze(input: Graph): Promise<{ revision: string; graph: Graph }> {
     const graph = stripState(input);
     const issues = validate(graph, this.library());
-    if (hasErrors(issues)) throw new Refused(422, "request.invalid", summary(issues), { issues });
+    if (hasErrors(issues)) throw Refused.issues("The graph cannot run:", issues);
     const text = canonicalText(graph);
     const hash = createHash("sha256").update(text).digest("hex");
     const kept = this.revisions.get(hash);
@@ -141,9 +141,4 @@ export class GraphService {
     this.revisions.set(hash, id);
     return { revision: id, graph };
   }
-}
-
-function summary(issues: Issue[]): string {
-  const errors = issues.filter((one) => one.severity === "error");
-  return `The graph cannot run: ${errors[0]?.message ?? ""}${errors.length > 1 ? ` (and ${errors.length - 1} more)` : ""}`;
 }

@@ -49,7 +49,7 @@ export class PlanService {
   async plan(input: Graph, inputs: Record<string, unknown>, options: RunOptions, graphId?: string): Promise<RunPlan> {
     const graph = stripState(input);
     const issues = validate(graph, this.library());
-    if (hasErrors(issues)) throw new Refused(422, "request.invalid", "The graph cannot run.", { issues });
+    if (hasErrors(issues)) throw Refused.issues("The graph cannot run:", issues);
     const level = resolve(graph, this.library()).root;
     const frozen = freezeNodes(graph, this.library())[""] ?? {};
     const reuse = new Reuse(this.record, { id: "", graph_id: graphId ?? null, options }, level.plan);
