@@ -1,4 +1,5 @@
 // DESIGN G2: where each input of each node takes its value from.
+import { LIMITS } from "./check/limits.ts";
 import type { NodeParts } from "./definitions.ts";
 import { edgeMetadata, type Graph, type GraphEdge, type GraphNode } from "./graph.ts";
 import { declaredInterface } from "./interface.ts";
@@ -44,6 +45,11 @@ export class Supply {
     this.producers = new Producers(shape, nodes, index);
     this.incoming = shape.incoming;
     this.context = graph.context ?? {};
+  }
+
+  /** More names are taken from upstream than are looked for: from then on none is found any more. */
+  get hasTooManyNames(): boolean {
+    return this.producers.isTooMuch;
   }
 
   /** Of each input of a node, in their order. */
@@ -94,25 +100,30 @@ function wiresInto(edges: readonly GraphEdge[]): Map<string, { from: string; out
 /**
  * The nearest upstream producer of a name, for every node at once: the producers of the name are carried forward along the
  * edges, one step at a time, so that a name costs one walk over the graph however many inputs ask for it, and none where
- * nothing produces it.
+ * nothing produces it. Nodes are numbered by their place in the list: the walks are what names times nodes cost.
  */
 class Producers {
-  private readonly byName = new Map<string, { from: string; output: Port }[]>();
-  private readonly successors: Topology["successors"];
-  /** By name and type of the input: of each node its nearest producer. */
-  private readonly nearest = new Map<string, ReadonlyMap<string, string>>();
+  private readonly byName = new Map<string, { at: number; output: Port }[]>();
+  /** By name and type of the input: of each node the place of its nearest producer, -1 without one. */
+  private readonly nearest = new Map<string, Int32Array>();
+  /** By place: whose name arrives there in the walk's next step, -1 for nobody's. */
+  private readonly arriving: Int32Array;
+  private following: { from: Int32Array; to: Int32Array } | undefined;
+  /** Nodes that the walks have looked at. */
+  private visits = 0;
+  isTooMuch = false;
 
   constructor(
-    shape: Topology,
-    nodes: Level["nodes"],
-    private readonly rank: ReadonlyMap<string, number>,
+    private readonly shape: Topology,
+    private readonly nodes: Level["nodes"],
+    private readonly index: ReadonlyMap<string, number>,
   ) {
-    this.successors = shape.successors;
+    this.arriving = new Int32Array(nodes.length).fill(-1);
     for (const [at, { node, definition }] of nodes.entries())
-      for (const output of (rank.get(node.id) === at && definition?.outputs) || []) {
+      for (const output of (index.get(node.id) === at && definition?.outputs) || []) {
         const list = this.byName.get(output.name);
-        if (list) list.push({ from: node.id, output });
-        else this.byName.set(output.name, [{ from: node.id, output }]);
+        if (list) list.push({ at, output });
+        else this.byName.set(output.name, [{ at, output }]);
       }
   }
 
@@ -120,38 +131,62 @@ class Producers {
     const offers = this.byName.get(port.name);
     if (!offers) return undefined;
     const key = `${port.name}\n${port.type}`;
-    const nearest =
-      this.nearest.get(key) ?? this.carry(offers.filter(({ output }) => typesFit(output.type, port.type)).map(({ from }) => from));
-    this.nearest.set(key, nearest);
-    const from = nearest.get(id);
-    return from === undefined ? undefined : { from, output: port.name };
+    let nearest = this.nearest.get(key);
+    if (!nearest) {
+      if (this.isTooMuch) return undefined;
+      nearest = this.carry(offers.filter(({ output }) => typesFit(output.type, port.type)).map(({ at }) => at));
+      this.nearest.set(key, nearest);
+      this.isTooMuch = this.visits > LIMITS.visits;
+    }
+    const producer = this.nodes[nearest[this.index.get(id) ?? -1] ?? -1];
+    return producer && { from: producer.node.id, output: port.name };
   }
 
   /** Of producers equally far away the first in `nodes` wins. */
-  private carry(producers: readonly string[]): Map<string, string> {
-    const found = new Map<string, string>();
+  private carry(producers: readonly number[]): Int32Array {
+    const { arriving } = this;
+    this.following ??= this.successors();
+    const { from, to } = this.following;
+    const found = new Int32Array(this.nodes.length).fill(-1);
     const own = new Set(producers);
-    let front = new Map<string, string>();
-    for (const id of producers) front.set(id, id);
-    while (front.size > 0) {
-      const reached = new Map<string, string>();
-      for (const [id, producer] of front)
-        for (const next of this.successors.get(id) ?? []) {
-          if (next === producer || found.has(next)) continue;
-          const other = reached.get(next);
-          if (other === undefined || this.before(producer, other)) reached.set(next, producer);
+    this.visits += this.nodes.length;
+    const front = [...producers];
+    const reached: number[] = [];
+    for (let isFirst = true; front.length > 0; isFirst = false) {
+      for (const at of front) {
+        const producer = isFirst ? at : (found[at] as number);
+        for (let place = from[at] as number; place < (from[at + 1] as number); place++) {
+          const next = to[place] as number;
+          this.visits++;
+          if (next === producer || found[next] !== -1) continue;
+          const other = arriving[next] as number;
+          if (other === -1) reached.push(next);
+          if (other === -1 || producer < other) arriving[next] = producer;
         }
-      for (const [id, producer] of reached) {
-        found.set(id, producer);
-        if (own.has(id)) reached.delete(id); // behind a producer it is the nearer one
       }
-      front = reached;
+      front.length = 0;
+      for (const at of reached) {
+        found[at] = arriving[at] as number;
+        arriving[at] = -1;
+      }
+      for (const at of reached) if (!own.has(at)) front.push(at); // behind a producer it is the nearer one
+      reached.length = 0;
     }
     return found;
   }
 
-  private before(a: string, b: string): boolean {
-    return (this.rank.get(a) ?? 0) < (this.rank.get(b) ?? 0);
+  /** The nodes after the one at `at` are those of `to` between `from[at]` and `from[at + 1]`. */
+  private successors(): { from: Int32Array; to: Int32Array } {
+    const from = new Int32Array(this.nodes.length + 1);
+    const to: number[] = [];
+    for (const [at, { node }] of this.nodes.entries()) {
+      for (const id of this.shape.successors.get(node.id) ?? []) {
+        const next = this.index.get(id);
+        if (next !== undefined) to.push(next);
+      }
+      from[at + 1] = to.length;
+    }
+    return { from, to: Int32Array.from(to) };
   }
 }
 

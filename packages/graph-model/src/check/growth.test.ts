@@ -118,6 +118,30 @@ test("[G7] calls have as many ports as what they call: those are counted before 
   expect(readGraph(one).issues[0]?.message).toMatch(/400,000 inputs and outputs of the nodes that call subgraphs; the limit is 20,000/);
 });
 
+test("[G7] names are looked for upstream until they and the nodes multiply", () => {
+  const looking = (count: number): Graph => {
+    const named = Array.from({ length: count }, (_, index) => ({ name: `v${index}`, from: { node: "say", port: "sound" } }));
+    const wanted = named.map(({ name }) => ({ name, to: [{ node: "hear", port: "sound" }] }));
+    const definitions = {
+      give: { nodes: [node("say", "say")], edges: [], metadata: { interface: { inputs: [], outputs: named } } },
+      want: { nodes: [node("hear", "hear")], edges: [], metadata: { interface: { inputs: wanted, outputs: [] } } },
+    };
+    const long = chain(4_900);
+    const calls = [
+      node("give", "graph.call", { params: { definition: "give" } }),
+      node("want", "graph.call", { params: { definition: "want" } }),
+    ];
+    const edges = [{ from: "give", to: "n0" }, ...long.edges, { from: "n4899", to: "want" }];
+    return graph([...calls, ...long.nodes], edges, { definitions });
+  };
+  const errors = (one: Graph) => validate(one, sampleLibrary).filter(({ code }) => code === "graph.too_large");
+  expect(errors(looking(900))).toEqual([]);
+  const [found, ...others] = errors(looking(3_000));
+  expect(others).toEqual([]);
+  expect(found?.message).toBe("Too many inputs look for a name among the nodes before them.");
+  expect(resolve(looking(900), sampleLibrary).root.node("want")?.sources[899]).toMatchObject({ kind: "upstream", from: "give" });
+});
+
 describe("[G7, RM3] definitions that each call the next one twice", () => {
   const doubling = (levels: number, more: { when?: string; map?: true; disabled?: true } = {}): Graph => {
     const call = (id: string, next: number) => node(id, "graph.call", { params: { definition: `d${next}` } });

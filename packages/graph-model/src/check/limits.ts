@@ -4,7 +4,8 @@ import { issue } from "../issue.ts";
 
 /**
  * `depth` holds for nested values, nested loops and calls inside calls. `conditions` are the characters of all conditions
- * together: reading them costs some microseconds per character, at the worst. `fields` are those of one form, `nodeRuns` those of one run.
+ * together: reading them costs some microseconds per character, at the worst. `visits` are those of nodes while producers of
+ * names are looked for at one level: a walk over it for each name. `fields` are those of one form, `nodeRuns` those of one run.
  */
 export const LIMITS = {
   bytes: 2 * 1024 * 1024,
@@ -12,6 +13,7 @@ export const LIMITS = {
   nodes: 5000,
   edges: 20000,
   conditions: 100_000,
+  visits: 10_000_000,
   fields: 200,
   nodeRuns: 100_000,
 } as const;

@@ -79,6 +79,7 @@ function findingsOf(level: Level, before: Findings | undefined): Findings {
     ...levelNotLive(level),
     ...joined(ofNodes, (one) => one.sources),
     ...ofWiring.cycle,
+    ...(supply.hasTooManyNames ? [tooManyNames()] : NONE),
     ...level.regionProblems.map(regionIssue),
     ...ofSupply.interface,
     ...importIssues(graph),
@@ -109,6 +110,15 @@ function joined(findings: readonly NodeFindings[], issues: (one: NodeFindings) =
   for (const one of findings) for (const each of issues(one)) all.push(each);
   return all;
 }
+
+const tooManyNames = (): Issue =>
+  issue(
+    "error",
+    "graph.too_large",
+    "Too many inputs look for a name among the nodes before them.",
+    { pointer: "/nodes" },
+    "Wire them, or use fewer different names or fewer nodes.",
+  );
 
 function checkCycle({ nodes, shape }: Level): Issue[] {
   if (shape.order.length === nodes.length) return [];
