@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from .child.context import TaskContext
 from .contract.generated.constants import PORT_TYPES
 from .contract.generated.models import ArtifactRef
-
-if TYPE_CHECKING:
-    from .child.context import TaskContext
 
 
 def _artifact(port_type: str) -> WithJsonSchema:
@@ -34,18 +32,6 @@ class Ports(BaseModel):
     """Base of every input and output: `snake_case` here, `camelCase` on the wire."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
-
-
-class UserError(Exception):
-    """The node cannot work with what it was given; another try would end the same."""
-
-
-class TransientError(Exception):
-    """Something outside failed and may be well again."""
-
-
-class RefusedError(Exception):
-    """The runtime refused a call of the worker. The same call would be refused again."""
 
 
 @dataclass(frozen=True)

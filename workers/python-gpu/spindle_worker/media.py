@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .capability import UserError
+from .errors import UserError
 
 FPS = 25
 

@@ -13,11 +13,11 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
 from spindle_worker.bus import BadEntry, Bus, name
-from spindle_worker.capability import RefusedError, TransientError, UserError
 from spindle_worker.child.context import TaskContext
 from spindle_worker.child.process import describe
 from spindle_worker.contract.generated.constants import BUS, PORT_TYPES
 from spindle_worker.contract.generated.models import TaskEntry
+from spindle_worker.errors import RefusedError, TransientError, UserError
 from spindle_worker.manifest import capabilities, manifest
 from spindle_worker.wire import Wire
 

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import httpx
 from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_exponential
 
-from ..capability import RefusedError, TransientError
 from ..contract.generated.constants import BUS
 from ..contract.generated.models import ArtifactRef, ObjectWishGet, ObjectWishPut
 from ..crash_point import crash_point
+from ..errors import RefusedError, TransientError
 from ..wire import Wire
 
 CHUNK = 1 << 20

@@ -17,8 +17,9 @@ import dramatiq
 from dramatiq.middleware import CurrentMessage, Middleware, TimeLimit
 from pydantic import ValidationError
 
-from ..capability import Capability, RefusedError, TransientError, UserError
+from ..capability import Capability
 from ..crash_point import crash_point
+from ..errors import RefusedError, TransientError, UserError
 from ..manifest import capabilities
 from ..wire import Wire
 from .broker import QUEUE, SocketBroker

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ..capability import PARAMETER, Audio, Capability, Engine, Ports, UserError
+from ..capability import PARAMETER, Audio, Capability, Engine, Ports
 from ..child.context import TaskContext
+from ..errors import UserError
 from ..media import espeak
 
 

@@ -13,8 +13,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from ..capability import PARAMETER, Audio, Capability, Engine, Image, Ports, TransientError, UserError, Video
+from ..capability import PARAMETER, Audio, Capability, Engine, Image, Ports, Video
 from ..child.context import TaskContext
+from ..errors import TransientError, UserError
 from ..media import FPS, decode_sound, ffmpeg, loudness, measure
 from ..settings import models_folder
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ..capability import PARAMETER, Capability, Engine, Ports, UserError, Video
+from ..capability import PARAMETER, Capability, Engine, Ports, Video
 from ..child.context import TaskContext
+from ..errors import UserError
 from ..media import ffmpeg, measure
 from ..settings import models_folder
 

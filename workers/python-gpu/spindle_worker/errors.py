@@ -1,0 +1,16 @@
+"""What a node's function may raise; the class of a failure decides whether there is another try (DESIGN E10).
+
+Only the standard library is imported: an engine's program has this module too, and none of the worker's packages.
+"""
+
+
+class UserError(Exception):
+    """The node cannot work with what it was given; another try would end the same."""
+
+
+class TransientError(Exception):
+    """Something outside failed and may be well again."""
+
+
+class RefusedError(Exception):
+    """The runtime refused a call of the worker. The same call would be refused again."""
