@@ -177,6 +177,7 @@ export const ERROR_CODES = {
   "node.unknown_engine": "The capability has no such engine.",
   "node.engine_not_live": "The engine is not live.",
   "engine.not_live": "No engine of the capability is live, so the run is not accepted.",
+  "engine.broken": "The engine's packages or programs are missing or broken.",
   "node.offline": "No worker offers this capability now; its tasks wait.",
   "node.unreachable": "No path leads to the node.",
   "node.disabled": "The node is off.",

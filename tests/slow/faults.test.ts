@@ -1,4 +1,4 @@
-// The fault matrix: at each of twelve points of a run's way each of six processes is killed; whatever it was, the run ends as it would
+// The fault matrix: at each of twelve points of a run's way each of seven processes is killed; whatever it was, the run ends as it would
 // have, and no invariant is broken. A failure names its cell; SPINDLE_FAULT_CELLS="afterSend redis" runs one alone, SPINDLE_FAULT_SEEDS=20 the
 // whole 20 times. tests/slow/broken-builds.test.ts shows that it can fail.
 import { CRASH_POINTS } from "@spindle/task-bus";
@@ -8,7 +8,7 @@ import { brokenInvariants, type History } from "../support/invariants.ts";
 import { until } from "../support/spindle.ts";
 
 const program = process.env.SPINDLE_MINIO;
-const VICTIMS = ["runtime", "child", "supervisor", "redis", "postgres", "store"] as const;
+const VICTIMS = ["runtime", "child", "engine", "supervisor", "redis", "postgres", "store"] as const;
 /** More than one: later kills, each a little after the point, at a moment that the seed decides. */
 const SEEDS = Array.from({ length: Number(process.env.SPINDLE_FAULT_SEEDS ?? 1) }, (_, seed) => seed);
 const only = process.env.SPINDLE_FAULT_CELLS?.split(",");
@@ -28,6 +28,7 @@ describe.runIf(program)("[E9, W5, W6, W9] the fault matrix", () => {
   const victims: Record<(typeof VICTIMS)[number], () => (number | undefined)[]> = {
     runtime: () => [harness.spindle.processes.runtime?.pid],
     child: () => harness.children(),
+    engine: () => harness.engines(),
     supervisor: () => [harness.spindle.processes.worker?.pid],
     redis: () => [harness.spindle.processes.redis?.pid],
     postgres: () => [harness.spindle.processes.postgres?.pid],

@@ -48,6 +48,12 @@ export class ConformanceBroker {
     return broker;
   }
 
+  /** The same for another capability or engine. */
+  routed(route: Route): ConformanceBroker {
+    const other = new ConformanceBroker(this.redis, this.bus, this.env, [], route);
+    return Object.assign(other, { inputs: this.inputs, seen: this.seen, objects: this.objects });
+  }
+
   /** A task whose input is `input`; returns its name. */
   async dispatch(input: object, more: Partial<TaskEntry> = {}, bus: RuntimeEnd = this.bus): Promise<string> {
     const nodeRun = randomUUID();

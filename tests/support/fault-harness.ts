@@ -118,9 +118,13 @@ export class FaultHarness {
   children(): number[] {
     return childrenOf(this.spindle.processes.worker?.pid);
   }
+
+  engines(): number[] {
+    return this.trace.engines;
+  }
 }
 
-/** Two tasks in a row, the first with an artifact. */
+/** Two tasks in a row, the first with an artifact, the second in an engine's process, which stays for the next run. */
 export const twoTasks = (words: string) =>
   graphOf(
     [
@@ -129,4 +133,5 @@ export const twoTasks = (words: string) =>
       node("look", "output.preview"),
     ],
     [wire("say", "audioArtifact", "think", "value"), wire("think", "value", "look", "value")],
+    { nodes: { think: { engine: "process" } } },
   );

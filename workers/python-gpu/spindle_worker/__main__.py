@@ -13,6 +13,7 @@ def main() -> int:
     commands.add_parser("supervise", help="take tasks and run them")
     child = commands.add_parser("child", help="one device slot's process; started by the supervisor")
     child.add_argument("--socket", type=int, required=True)
+    child.add_argument("--hold", type=int, action="append", default=[], help="a descriptor that every process on the device keeps open")
     listing = commands.add_parser("manifest", help="print what this plane offers")
     listing.add_argument("--static", action="store_true", help="without asking this machine anything")
     options = parser.parse_args()
@@ -23,7 +24,7 @@ def main() -> int:
     if options.command == "child":
         from .child.process import serve
 
-        return serve(options.socket)
+        return serve(options.socket, options.hold)
     from .manifest import manifest
 
     json.dump(manifest(static=options.static), sys.stdout, indent=2)

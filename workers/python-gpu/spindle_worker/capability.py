@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 from .child.context import TaskContext
 from .contract.generated.constants import PORT_TYPES
 from .contract.generated.models import ArtifactRef
+from .engine.process import Launch
 
 
 def _artifact(port_type: str) -> WithJsonSchema:
@@ -36,13 +37,14 @@ class Ports(BaseModel):
 
 @dataclass(frozen=True)
 class Engine:
-    """One way to do it. `why_not` says why it cannot run here now, or None."""
+    """One way to do it. `why_not` says why it cannot run here now, or None; `process` how its own process is started, if it has one."""
 
     id: str
     label: str
     draft: bool
     description: str = ""
     why_not: Callable[[], str | None] = lambda: None
+    process: Callable[[], Launch] | None = None
 
 
 @dataclass(frozen=True)

@@ -14,3 +14,15 @@ class TransientError(Exception):
 
 class RefusedError(Exception):
     """The runtime refused a call of the worker. The same call would be refused again."""
+
+
+class InstallationError(Exception):
+    """The engine's packages or programs are missing or broken; another try would end the same, for every task."""
+
+
+class EngineError(Exception):
+    """The engine failed in a way that its program has no words for."""
+
+
+class EngineEndedError(Exception):
+    """The engine's process ended in the middle of its work."""

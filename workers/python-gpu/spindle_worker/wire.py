@@ -21,8 +21,8 @@ class Wire:
         with self._lock:
             self.socket.sendall(json.dumps(message).encode() + b"\n")
 
-    def receive(self, timeout: float) -> dict[str, Any] | None:
-        """The next message, or None after `timeout` seconds. :raises EOFError: when the other side is gone"""
+    def receive(self, timeout: float | None) -> dict[str, Any] | None:
+        """The next message, or None after `timeout` seconds (never, where that is None). :raises EOFError: when the other side is gone"""
         while b"\n" not in self._buffer:
             self.socket.settimeout(timeout)
             try:

@@ -15,6 +15,7 @@ from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_af
 from ..contract.generated.constants import BUS
 from ..contract.generated.models import ArtifactRef, ObjectWishGet, ObjectWishPut
 from ..crash_point import crash_point
+from ..engine.process import Engines, Launch, Listener
 from ..errors import RefusedError, TransientError
 from ..wire import Wire
 
@@ -50,8 +51,12 @@ def http() -> httpx.Client:
 class TaskContext:
     """One attempt. `folder` is its own and vanishes with it."""
 
-    def __init__(self, task: dict[str, Any], wire: Wire, folder: Path) -> None:
+    def __init__(
+        self, task: dict[str, Any], wire: Wire, folder: Path, engines: Engines | None = None, launch: Launch | None = None
+    ) -> None:
         self.engine: str = task["engine"]
+        self._engines = engines
+        self._launch = launch
         self.folder = folder
         self.objects: list[dict[str, Any]] = []
         self._wire = wire
@@ -114,6 +119,19 @@ class TaskContext:
         except (TransientError, RefusedError):
             return  # a preview is lossy by contract
         self._wire.send({"type": "progress", "progress": {"preview": ref.model_dump(exclude_none=True)}})
+
+    def delegate(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Has the engine's own process do it (`Engine.process`); its progress and previews are this task's.
+
+        :param values: what its program gets, beside this task's folder
+        """
+        if self._engines is None or self._launch is None:
+            raise ValueError(f"The engine {self.engine} has no process of its own.")
+        listener = Listener(
+            progress=lambda news: self._wire.send({"type": "progress", "progress": news}),
+            preview=lambda data, mime, known: self.preview(data, mime, **known),
+        )
+        return self._engines.request(self._launch, values, self.folder, listener)
 
     def _ask(self, wish: ObjectWishGet | ObjectWishPut) -> Any:
         return self._request("POST", f"{self._base}/objects", json=wish.model_dump()).json()

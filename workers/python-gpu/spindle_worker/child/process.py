@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from pydantic import ValidationError
 
 from ..capability import Capability
 from ..crash_point import crash_point
-from ..errors import RefusedError, TransientError, UserError
+from ..engine.process import Engines
+from ..errors import EngineEndedError, EngineError, InstallationError, RefusedError, TransientError, UserError
 from ..manifest import capabilities
 from ..wire import Wire
 from .broker import QUEUE, SocketBroker
@@ -29,8 +31,11 @@ PR_SET_PDEATHSIG = 1
 NO_LIMIT_MS = 7 * 24 * 3600 * 1000
 
 
-def serve(descriptor: int) -> int:
-    """Runs tasks until the supervisor goes away."""
+def serve(descriptor: int, held: Sequence[int]) -> int:
+    """Runs tasks until the supervisor goes away.
+
+    :param held: what every process on the device keeps open
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
@@ -38,21 +43,25 @@ def serve(descriptor: int) -> int:
     wire = Wire(socket.socket(fileno=descriptor))
     broker = SocketBroker(wire, [TimeLimit(time_limit=NO_LIMIT_MS), CurrentMessage(), Report()])
     dramatiq.set_broker(broker)
-    for one in capabilities().values():
-        dramatiq.actor(actor_name=one.id, queue_name=QUEUE, broker=broker)(_actor(one, wire))
+    engines = Engines(held)
+    for capability in capabilities().values():
+        dramatiq.actor(actor_name=capability.id, queue_name=QUEUE, broker=broker)(_actor(capability, wire, engines))
     worker = dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=200)
     worker.start()
     broker.closed.wait()
     os._exit(0)
 
 
-def _actor(one: Capability, wire: Wire) -> Any:
+def _actor(capability: Capability, wire: Wire, engines: Engines) -> Any:
+    processes = {engine.id: engine.process for engine in capability.engines}
+
     def run(task: dict[str, Any]) -> dict[str, Any]:
+        process = processes.get(task["engine"])
         with tempfile.TemporaryDirectory(prefix="spindle-") as folder:
-            context = TaskContext(task, wire, Path(folder))
-            values = one.input.model_validate(context.input(task["inputSha256"]))
+            context = TaskContext(task, wire, Path(folder), engines, process and process())
+            values = capability.input.model_validate(context.input(task["inputSha256"]))
             crash_point("beforeNode")
-            output = one.run(context, values).model_dump(mode="json", by_alias=True, exclude_none=True)
+            output = capability.run(context, values).model_dump(mode="json", by_alias=True, exclude_none=True)
             crash_point("afterNode")
             return {"outcome": "succeeded", "output": output, "objects": context.objects}
 
@@ -80,6 +89,12 @@ def describe(error: BaseException) -> dict[str, Any]:
         return {"class": "transient", "code": "node.exception", "message": str(error)[:4000]}
     if isinstance(error, RefusedError):
         return {"class": "infra", "code": "task.refused", "message": str(error)[:4000]}
+    if isinstance(error, InstallationError):
+        return {"class": "user", "code": "engine.broken", "message": str(error)[:4000]}
+    if isinstance(error, EngineError):
+        return {"class": "user", "code": "node.exception", "message": str(error)[:4000]}
+    if isinstance(error, EngineEndedError):
+        return {"class": "infra", "code": "task.crashed", "message": str(error)[:4000], "crashed": True}
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return {"class": "oom", "code": "node.exception", "message": f"Out of memory: {error}"[:4000]}
     where = "".join(traceback.format_exception(error)[-3:])

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ..capability import PARAMETER, Capability, Engine, Image, Ports
 from ..child.context import TaskContext
+from ..engine.process import Launch
 
 
 class DummyInput(Ports):
@@ -26,16 +27,24 @@ class DummyOutput(Ports):
 
 
 def dummy_task(context: TaskContext, values: DummyInput) -> DummyOutput:
-    start = time.monotonic()
-    while (waited := time.monotonic() - start) < values.seconds:
-        if not values.silent:
-            context.progress(waited / values.seconds, note=f"{waited:.1f} of {values.seconds:.1f} s")
-        time.sleep(min(0.1, values.seconds - waited))
+    if context.engine == "process":
+        waited = float(context.delegate({"seconds": values.seconds, "silent": values.silent})["waited"])
+    else:
+        waited = _wait(context, values)
     context.progress(1.0)
     if values.seconds > 0:
         print(f"Waited {waited:.3f} s.")
     image = values.image and context.put(context.fetch(values.image), values.image.mime)
     return DummyOutput(value=values.value, image=image, waited=round(waited, 3))
+
+
+def _wait(context: TaskContext, values: DummyInput) -> float:
+    start = time.monotonic()
+    while (waited := time.monotonic() - start) < values.seconds:
+        if not values.silent:
+            context.progress(waited / values.seconds, note=f"{waited:.1f} of {values.seconds:.1f} s")
+        time.sleep(min(0.1, values.seconds - waited))
+    return waited
 
 
 capability = Capability(
@@ -49,6 +58,15 @@ capability = Capability(
     output=DummyOutput,
     run=dummy_task,
     kind="gpu",
-    engines=[Engine(id="default", label="Built in", draft=False)],
+    engines=[
+        Engine(id="default", label="Built in", draft=False),
+        Engine(
+            id="process",
+            label="In a process of its own",
+            draft=False,
+            description="Waits where the GPU engines work: in a process that the worker starts and ends.",
+            process=lambda: Launch(engine="process", module="spindle_worker.engine.programs.wait"),
+        ),
+    ],
     idempotent=False,  # its whole effect is the time it takes, which no cache can give
 )

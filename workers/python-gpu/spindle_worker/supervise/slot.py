@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -40,6 +41,7 @@ UNSAID_SECONDS = 0.05
 TERM_SECONDS = 1.0
 OUTAGE_SECONDS = 0.5
 DEVICE_SECONDS = 0.5
+GONE_SECONDS = 30.0
 
 
 class Slot:
@@ -61,6 +63,7 @@ class Slot:
         self._child: subprocess.Popen[bytes] | None = None
         self._wire: Wire | None = None
         self._output: Output | None = None
+        self._gone: int | None = None
         self._stop = threading.Event()
         self._waits = False
 
@@ -106,11 +109,16 @@ class Slot:
     def _ensure_child(self) -> None:
         if self._child and self._child.poll() is None:
             return
+        self._kill()  # of one that died by itself, an engine's process may be left
         ours, theirs = socket.socketpair()
-        # The child holds the lock too: while it lives the device is taken, even if this process is killed.
-        held = [self._lock.fileno()] if self._lock else []
         read, write = os.pipe()
+        self._gone, life = os.pipe()
+        # The child and the engine processes that it starts hold the lock too: while one of them lives the device is taken, even if this
+        # process is killed. They also hold the end of a pipe, which tells this process when the last of them has ended.
+        held = [life, *([self._lock.fileno()] if self._lock else [])]
         command = [sys.executable, "-m", "spindle_worker", "child", "--socket", str(theirs.fileno())]
+        for descriptor in held:
+            command += ["--hold", str(descriptor)]
         self._child = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno(), *held],
@@ -122,11 +130,12 @@ class Slot:
         )
         theirs.close()
         os.close(write)
+        os.close(life)
         self._output = Output(read)
         self._wire = Wire(ours)
 
     def _kill(self) -> None:
-        """The whole process group, so that nothing the node started stays and the device is free."""
+        """The whole process group, so that nothing the node started stays; returns when the device is free."""
         child, self._child = self._child, None
         if child is None:
             return
@@ -135,8 +144,17 @@ class Slot:
                 os.killpg(child.pid, sign)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(patience)
+        self._wait_until_gone()
         if self._wire:
             self._wire.socket.close()
+
+    def _wait_until_gone(self) -> None:
+        gone, self._gone = self._gone, None
+        if gone is None:
+            return
+        if not select.select([gone], [], [], GONE_SECONDS)[0]:
+            log.error("%s: a process of the last child still runs after %d s", self.label, GONE_SECONDS)
+        os.close(gone)
 
     def _attempt(self, entry: TaskEntry) -> None:
         self.current = entry.task
