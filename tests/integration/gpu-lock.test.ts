@@ -2,9 +2,9 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { buildPython, PYTHON } from "../../infra/launch/build.ts";
 import { Supervised } from "../../infra/launch/child.ts";
@@ -39,7 +39,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const workerEnv = () => ({ ...process.env, ...broker.env, PATH: `${folder}:${process.env.PATH}`, SPINDLE_TRACE: trace.mark });
+const workerEnv = () => ({
+  ...process.env,
+  ...broker.env,
+  PATH: `${folder}:${process.env.PATH}`,
+  TMPDIR: folder,
+  SPINDLE_TRACE: trace.mark,
+});
 /** Starts a worker, says its process number, and waits to be killed. */
 const LAUNCHER = `
   const { spawn } = require("node:child_process");
@@ -118,13 +124,20 @@ describe("[E14, W9] an engine with a process of its own that is silent", () => {
     await works();
   });
 
-  test("ends when its task is cancelled, and the next task is done", async () => {
+  test("ends when its task is cancelled, which leaves no file, and the next task is done", async () => {
+    const taskFolders = async () => {
+      const [base = ""] = (await readdir(folder)).filter((name) => name.startsWith("spindle-tasks-"));
+      const all = await readdir(join(folder, base), { recursive: true, withFileTypes: true });
+      return all.filter((entry) => entry.isDirectory() && dirname(entry.parentPath).endsWith(base)).length;
+    };
     startWorker("first");
     const task = await silently();
     const pid = await engineProcess();
+    expect(await taskFolders()).toBe(1);
     await engine.bus.cancel(task, "python");
     expect((await engine.result(task)).outcome).toBe("cancelled");
     await ended(pid);
+    expect(await taskFolders()).toBe(0);
     await works();
   });
 

@@ -49,7 +49,7 @@ def http() -> httpx.Client:
 
 
 class TaskContext:
-    """One attempt. `folder` is its own and vanishes with it."""
+    """One attempt. `folder` is its own and vanishes with it, whatever becomes of this process."""
 
     def __init__(
         self, task: dict[str, Any], wire: Wire, folder: Path, engines: Engines | None = None, launch: Launch | None = None

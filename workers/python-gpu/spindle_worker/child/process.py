@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,13 +56,12 @@ def _actor(capability: Capability, wire: Wire, engines: Engines) -> Any:
 
     def run(task: dict[str, Any]) -> dict[str, Any]:
         process = processes.get(task["engine"])
-        with tempfile.TemporaryDirectory(prefix="spindle-") as folder:
-            context = TaskContext(task, wire, Path(folder), engines, process and process())
-            values = capability.input.model_validate(context.input(task["inputSha256"]))
-            crash_point("beforeNode")
-            output = capability.run(context, values).model_dump(mode="json", by_alias=True, exclude_none=True)
-            crash_point("afterNode")
-            return {"outcome": "succeeded", "output": output, "objects": context.objects}
+        context = TaskContext(task, wire, Path(task["folder"]), engines, process and process())
+        values = capability.input.model_validate(context.input(task["inputSha256"]))
+        crash_point("beforeNode")
+        output = capability.run(context, values).model_dump(mode="json", by_alias=True, exclude_none=True)
+        crash_point("afterNode")
+        return {"outcome": "succeeded", "output": output, "objects": context.objects}
 
     return run
 

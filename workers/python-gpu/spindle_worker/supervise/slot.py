@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import IO, Any
 
 import redis
@@ -30,6 +31,7 @@ from ..crash_point import crash_point
 from ..settings import Settings
 from ..wire import Wire
 from .device import lock
+from .folders import TaskFolders
 from .metrics import TASK_SECONDS, TASKS
 from .output import Output
 
@@ -50,8 +52,17 @@ class Slot:
     :param gpu: the UUID of the GPU that it works on; it takes nothing while another process of this host has that one
     """
 
-    def __init__(self, label: str, streams: list[str], settings: Settings, environment: dict[str, str], gpu: str | None = None) -> None:
+    def __init__(
+        self,
+        label: str,
+        streams: list[str],
+        settings: Settings,
+        folders: TaskFolders,
+        environment: dict[str, str],
+        gpu: str | None = None,
+    ) -> None:
         self.label = label
+        self._folders = folders
         self._gpu = gpu
         self._lock: IO[str] | None = None
         self.streams = streams
@@ -164,7 +175,8 @@ class Slot:
             if state == "lost":
                 return
             began = time.monotonic()
-            result = {"outcome": "cancelled"} if state == "cancel" else self._watch(entry)
+            with self._folders.folder() as folder:
+                result = {"outcome": "cancelled"} if state == "cancel" else self._watch(entry, folder)
             if result is None:
                 return
             service = entry.capability.split("@")[0]
@@ -175,7 +187,7 @@ class Slot:
         finally:
             self.current = None
 
-    def _watch(self, entry: TaskEntry) -> dict[str, Any] | None:
+    def _watch(self, entry: TaskEntry, folder: Path) -> dict[str, Any] | None:
         """The result, or None if the task is no longer ours."""
         assert self._wire is not None
         assert self._output is not None
@@ -191,6 +203,7 @@ class Slot:
                     "capability": entry.capability,
                     "engine": entry.engine,
                     "inputSha256": entry.input_sha256,
+                    "folder": str(folder),
                     "token": token,
                     "runtime": self._settings.runtime_url,
                 }

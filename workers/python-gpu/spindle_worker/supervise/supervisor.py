@@ -14,6 +14,7 @@ from ..bus import Bus, name
 from ..manifest import capabilities, manifest
 from ..settings import Settings, read_settings
 from .device import gpus
+from .folders import TaskFolders
 from .metrics import serve
 from .slot import Slot
 
@@ -36,7 +37,8 @@ def supervise() -> int:
         signal.signal(sign, lambda *_: stop.set())
     serve(settings.metrics_port)
     current = manifest()
-    slots = _slots(settings, current)
+    folders = TaskFolders()
+    slots = _slots(settings, folders, current)
     threads = [threading.Thread(target=slot.run, name=slot.label, daemon=True) for slot in slots]
     threads.append(threading.Thread(target=_listen, args=(settings, slots, stop), name="bells", daemon=True))
     threads.append(threading.Thread(target=_publish, args=(settings, current, stop), name="manifest", daemon=True))
@@ -48,10 +50,11 @@ def supervise() -> int:
         slot.stop()
     for thread in threads:
         thread.join(5)
+    folders.close()
     return 0
 
 
-def _slots(settings: Settings, current: dict[str, list[dict[str, object]]]) -> list[Slot]:
+def _slots(settings: Settings, folders: TaskFolders, current: dict[str, list[dict[str, object]]]) -> list[Slot]:
     """A slot per GPU (or one for this machine's CPU), and one for what needs no device and must never wait for it."""
     offered = {entry["id"]: entry["engines"] for entry in current["capabilities"]}
     streams: dict[str, list[str]] = {"gpu": [], "cpu": []}
@@ -59,11 +62,14 @@ def _slots(settings: Settings, current: dict[str, list[dict[str, object]]]) -> l
         for engine in offered[one.id]:  # type: ignore[attr-defined]
             if engine["live"]:
                 streams[one.kind].append(name("queue", plane="python", capability=one.id, engine=engine["id"]))
-    devices = [Slot(uuid, streams["gpu"], settings, {"CUDA_VISIBLE_DEVICES": uuid, "SPINDLE_DEVICE": uuid}, uuid) for uuid in gpus()]
-    devices = devices or [
-        Slot(f"cpu-{index}", streams["gpu"], settings, {"SPINDLE_DEVICE": f"cpu-{index}"}) for index in range(settings.device_slots)
+    devices = [
+        Slot(uuid, streams["gpu"], settings, folders, {"CUDA_VISIBLE_DEVICES": uuid, "SPINDLE_DEVICE": uuid}, uuid) for uuid in gpus()
     ]
-    return [*devices, Slot("light", streams["cpu"], settings, {"CUDA_VISIBLE_DEVICES": ""})]
+    devices = devices or [
+        Slot(f"cpu-{index}", streams["gpu"], settings, folders, {"SPINDLE_DEVICE": f"cpu-{index}"})
+        for index in range(settings.device_slots)
+    ]
+    return [*devices, Slot("light", streams["cpu"], settings, folders, {"CUDA_VISIBLE_DEVICES": ""})]
 
 
 def _publish(settings: Settings, current: dict[str, object], stop: threading.Event) -> None:
