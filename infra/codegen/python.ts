@@ -60,6 +60,7 @@ async function constants(root: string): Promise<string> {
   const bus = await readJson(root, "tasks/bus.json");
   const errors = (await readJson(root, "errors.json")).codes;
   const ports = (await readJson(root, "port-types.json")).types;
+  const media = (await readJson(root, "media-types.json")).types;
   const literal = (value: unknown) =>
     JSON.stringify(value, null, 4)
       .replaceAll(/\btrue\b/g, "True")
@@ -72,5 +73,7 @@ BUS: dict[str, Any] = ${literal(bus)}
 ERROR_CODES = ${literal(errors)}
 
 PORT_TYPES: dict[str, dict[str, Any]] = ${literal(ports)}
+
+MEDIA_TYPES: dict[str, dict[str, Any]] = ${literal(media)}
 ${await statesPython(root)}`;
 }

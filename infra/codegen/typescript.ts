@@ -79,6 +79,7 @@ async function constants(root: string): Promise<string> {
   const bus = await readJson(root, "tasks/bus.json");
   const errors = (await readJson(root, "errors.json")).codes as Record<string, string>;
   const ports = (await readJson(root, "port-types.json")).types;
+  const media = (await readJson(root, "media-types.json")).types;
   const comfy = (await readJson(root, "comfy-types.json")).types;
   return `${HEADER}import type { GraphNodeStatus, RegionInputPick, RunEvent } from "./types.ts";
 
@@ -103,6 +104,15 @@ export interface PortType {
 
 /** Port types (DESIGN G3). */
 export const PORT_TYPES: Readonly<Record<string, PortType>> = ${JSON.stringify(ports, null, 2)} as const;
+
+export interface MediaType {
+  /** How the names of such files end, without the dot; the usual end first. */
+  extensions: readonly [string, ...string[]];
+  /** Whether a browser shows one from the server itself. All others are only downloaded. */
+  inline: boolean;
+}
+
+export const MEDIA_TYPES: Readonly<Record<string, MediaType>> = ${JSON.stringify(media, null, 2)} as const;
 
 /** A node of ComfyUI's own that a border is made of; \`pick\`: which of its outputs. */
 export interface ComfyBorder {

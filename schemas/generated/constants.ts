@@ -359,6 +359,134 @@ export const PORT_TYPES: Readonly<Record<string, PortType>> = {
   }
 } as const;
 
+export interface MediaType {
+  /** How the names of such files end, without the dot; the usual end first. */
+  extensions: readonly [string, ...string[]];
+  /** Whether a browser shows one from the server itself. All others are only downloaded. */
+  inline: boolean;
+}
+
+export const MEDIA_TYPES: Readonly<Record<string, MediaType>> = {
+  "image/png": {
+    "extensions": [
+      "png"
+    ],
+    "inline": true
+  },
+  "image/jpeg": {
+    "extensions": [
+      "jpg",
+      "jpeg"
+    ],
+    "inline": true
+  },
+  "image/webp": {
+    "extensions": [
+      "webp"
+    ],
+    "inline": true
+  },
+  "image/gif": {
+    "extensions": [
+      "gif"
+    ],
+    "inline": true
+  },
+  "image/bmp": {
+    "extensions": [
+      "bmp"
+    ],
+    "inline": false
+  },
+  "image/tiff": {
+    "extensions": [
+      "tiff",
+      "tif"
+    ],
+    "inline": false
+  },
+  "audio/wav": {
+    "extensions": [
+      "wav"
+    ],
+    "inline": true
+  },
+  "audio/mpeg": {
+    "extensions": [
+      "mp3"
+    ],
+    "inline": true
+  },
+  "audio/flac": {
+    "extensions": [
+      "flac"
+    ],
+    "inline": true
+  },
+  "audio/ogg": {
+    "extensions": [
+      "ogg",
+      "opus"
+    ],
+    "inline": true
+  },
+  "audio/mp4": {
+    "extensions": [
+      "m4a"
+    ],
+    "inline": true
+  },
+  "audio/webm": {
+    "extensions": [
+      "weba"
+    ],
+    "inline": true
+  },
+  "audio/aiff": {
+    "extensions": [
+      "aiff",
+      "aif"
+    ],
+    "inline": false
+  },
+  "video/mp4": {
+    "extensions": [
+      "mp4"
+    ],
+    "inline": true
+  },
+  "video/webm": {
+    "extensions": [
+      "webm"
+    ],
+    "inline": true
+  },
+  "video/x-matroska": {
+    "extensions": [
+      "mkv"
+    ],
+    "inline": false
+  },
+  "video/quicktime": {
+    "extensions": [
+      "mov"
+    ],
+    "inline": false
+  },
+  "application/json": {
+    "extensions": [
+      "json"
+    ],
+    "inline": false
+  },
+  "text/plain": {
+    "extensions": [
+      "txt"
+    ],
+    "inline": false
+  }
+} as const;
+
 /** A node of ComfyUI's own that a border is made of; `pick`: which of its outputs. */
 export interface ComfyBorder {
   class: string;

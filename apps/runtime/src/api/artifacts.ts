@@ -1,6 +1,7 @@
 // DESIGN A4: artifacts by id, streamed, with ranges; only known media is shown inline.
 import { pipeline } from "node:stream/promises";
 import { embedGraph, exportJson, type Graph } from "@spindle/graph-model";
+import { MEDIA_TYPES } from "@spindle/schemas";
 import { Router } from "express";
 import parseRange from "range-parser";
 import { Refused } from "../refused.ts";
@@ -8,32 +9,6 @@ import type { Services } from "../services/services.ts";
 import { handle, uuid } from "./respond.ts";
 import { readForm } from "./uploads.ts";
 
-const INLINE = new Set([
-  "image/png",
-  "image/jpeg",
-  "image/webp",
-  "image/gif",
-  "video/mp4",
-  "video/webm",
-  "audio/wav",
-  "audio/mpeg",
-  "audio/ogg",
-  "audio/flac",
-  "audio/mp4",
-  "audio/webm",
-]);
-const EXTENSIONS: Record<string, string> = {
-  "image/png": "png",
-  "image/jpeg": "jpg",
-  "image/webp": "webp",
-  "image/gif": "gif",
-  "video/mp4": "mp4",
-  "video/webm": "webm",
-  "audio/wav": "wav",
-  "audio/mpeg": "mp3",
-  "application/json": "json",
-  "text/plain": "txt",
-};
 const MAX_EMBED = 200 * 1024 * 1024;
 
 export function artifactRoutes({ artifacts, db }: Services): Router {
@@ -59,8 +34,9 @@ export function artifactRoutes({ artifacts, db }: Services): Router {
         etag: `"${ref.sha256}"`,
         "cache-control": "private, max-age=31536000, immutable",
       });
-      response.type(INLINE.has(ref.mime) ? ref.mime : "application/octet-stream");
-      response.set("content-disposition", INLINE.has(ref.mime) ? "inline" : "attachment");
+      const isShown = MEDIA_TYPES[ref.mime]?.inline === true;
+      response.type(isShown ? ref.mime : "application/octet-stream");
+      response.set("content-disposition", isShown ? "inline" : "attachment");
       if (request.fresh) return void response.status(304).end();
       const ranges = request.headers.range ? parseRange(ref.size, request.headers.range) : undefined;
       if (ranges === -1) return void response.status(416).set("content-range", `bytes */${ref.size}`).end();
@@ -80,7 +56,7 @@ export function artifactRoutes({ artifacts, db }: Services): Router {
     "/api/artifacts/:id/download",
     handle(async (request, response) => {
       const { key, ref } = await find(request.params.id);
-      const name = `spindle-${ref.artifact.slice(0, 8)}.${EXTENSIONS[ref.mime] ?? "bin"}`;
+      const name = `spindle-${ref.artifact.slice(0, 8)}.${MEDIA_TYPES[ref.mime]?.extensions[0] ?? "bin"}`;
       response.type(ref.mime).attachment(name);
       const graph = request.query.graph === "0" || ref.size > MAX_EMBED ? undefined : await graphOf(ref.artifact, request.query.run);
       const bytes = graph && embedGraph(Buffer.concat(await (await artifacts.store.get(key)).toArray()), exportJson(withoutFiles(graph)));

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type RunInput, readGraphText, resolve } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
-import { type ArtifactRef, type CombinedManifest, isEndedRunState, validateArtifactRef } from "@spindle/schemas";
+import { type ArtifactRef, type CombinedManifest, isEndedRunState, MEDIA_TYPES, validateArtifactRef } from "@spindle/schemas";
 import { SingleBar } from "cli-progress";
 import type { RunPlan } from "../services/plan-service.ts";
 import type { RunView } from "../services/run-service.ts";
@@ -25,13 +25,6 @@ interface Options {
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const POLL_MS = 300;
 const OUTAGE_MS = 60_000;
-const EXTENSIONS: Record<string, string> = {
-  "video/mp4": "mp4",
-  "image/png": "png",
-  "image/jpeg": "jpg",
-  "audio/wav": "wav",
-  "audio/mpeg": "mp3",
-};
 
 /** Exit code 0 if the run succeeded. */
 export async function run(graph: string, options: Options): Promise<number> {
@@ -166,7 +159,7 @@ async function save(url: string, run: RunView, folder: string, quiet: boolean): 
 }
 
 async function download(url: string, run: string, ref: ArtifactRef, stem: string): Promise<string> {
-  const file = `${stem}.${EXTENSIONS[ref.mime] ?? "bin"}`;
+  const file = `${stem}.${MEDIA_TYPES[ref.mime]?.extensions[0] ?? "bin"}`;
   const answer = await call(`${url}/api/artifacts/${ref.artifact}/download?run=${run}`);
   if (!answer.ok || !answer.body) throw new Error(`The result ${ref.artifact} cannot be fetched: ${answer.status}.`);
   await pipeline(Readable.fromWeb(answer.body as never), createWriteStream(file));

@@ -1,5 +1,5 @@
 // What ComfyUI's output nodes gave -> the outputs of the graph's nodes, stored as artifacts.
-import type { ArtifactRef, RegionInput, RegionInputGive } from "@spindle/schemas";
+import { type ArtifactRef, MEDIA_TYPES, type RegionInput, type RegionInputGive } from "@spindle/schemas";
 import type { ComfyHttp, FileRef } from "../comfy/http.ts";
 import type { StoredObject, TaskRuntime } from "../runtime.ts";
 import { failure } from "./errors.ts";
@@ -8,17 +8,9 @@ import { withoutText } from "./png.ts";
 type Shown = Record<string, unknown>;
 type Outputs = Record<string, Record<string, unknown>>;
 
-const MIME_BY_END: Record<string, string> = {
-  mp4: "video/mp4",
-  webm: "video/webm",
-  mkv: "video/x-matroska",
-  mov: "video/quicktime",
-  gif: "image/gif",
-  flac: "audio/flac",
-  mp3: "audio/mpeg",
-  opus: "audio/ogg",
-  wav: "audio/wav",
-};
+const MIME_BY_EXTENSION = new Map(
+  Object.entries(MEDIA_TYPES).flatMap(([mime, { extensions }]) => extensions.map((extension) => [extension, mime])),
+);
 
 /** Fetches and stores each file once, as soon as somebody asks for it. */
 export class Collector {
@@ -46,7 +38,7 @@ export class Collector {
 
   private async fetch(file: FileRef): Promise<ArtifactRef> {
     const { bytes, mime } = await this.comfy.view(file);
-    const known = MIME_BY_END[file.filename.split(".").at(-1)?.toLowerCase() ?? ""];
+    const known = MIME_BY_EXTENSION.get(file.filename.split(".").at(-1)?.toLowerCase() ?? "");
     const kept = await this.runtime.store(withoutText(bytes), known ?? mime, "output", file.filename);
     this.objects.push(kept);
     return kept.ref;

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import httpx
 from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_exponential
 
-from ..contract.generated.constants import BUS
+from ..contract.generated.constants import BUS, MEDIA_TYPES
 from ..contract.generated.models import ArtifactRef, ObjectWishGet, ObjectWishPut
 from ..crash_point import crash_point
 from ..engine.process import Engines, Launch, Listener
@@ -28,18 +28,12 @@ PATIENTLY = Retrying(
     stop=stop_after_attempt(8),
     retry_error_callback=lambda state: state.outcome and state.outcome.result(),  # the last answer, or what kept it from coming
 )
-EXTENSIONS = {
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "image/webp": ".webp",
-    "audio/wav": ".wav",
-    "audio/mpeg": ".mp3",
-    "audio/flac": ".flac",
-    "audio/ogg": ".ogg",
-    "audio/mp4": ".m4a",
-    "video/mp4": ".mp4",
-    "video/webm": ".webm",
-}
+
+
+def extension(mime: str) -> str:
+    """How the name of a file of that media type ends, with the dot."""
+    extensions = MEDIA_TYPES.get(mime, {}).get("extensions", ["bin"])
+    return f".{extensions[0]}"
 
 
 @functools.cache
@@ -87,7 +81,7 @@ class TaskContext:
     def fetch(self, ref: ArtifactRef) -> Path:
         """An input's bytes as a file, checked against its hash."""
         asked = self._ask(ObjectWishGet(direction="get", artifact=ref.artifact))
-        path = Path(tempfile.mkstemp(dir=self.folder, prefix="input-", suffix=EXTENSIONS.get(ref.mime, ".bin"))[1])
+        path = Path(tempfile.mkstemp(dir=self.folder, prefix="input-", suffix=extension(ref.mime))[1])
         digest = hashlib.sha256()
         try:
             with path.open("wb") as file, http().stream("GET", asked["url"], headers=asked["headers"]) as answer:

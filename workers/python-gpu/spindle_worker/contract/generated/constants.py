@@ -216,6 +216,127 @@ PORT_TYPES: dict[str, dict[str, Any]] = {
     }
 }
 
+MEDIA_TYPES: dict[str, dict[str, Any]] = {
+    "image/png": {
+        "extensions": [
+            "png"
+        ],
+        "inline": True
+    },
+    "image/jpeg": {
+        "extensions": [
+            "jpg",
+            "jpeg"
+        ],
+        "inline": True
+    },
+    "image/webp": {
+        "extensions": [
+            "webp"
+        ],
+        "inline": True
+    },
+    "image/gif": {
+        "extensions": [
+            "gif"
+        ],
+        "inline": True
+    },
+    "image/bmp": {
+        "extensions": [
+            "bmp"
+        ],
+        "inline": False
+    },
+    "image/tiff": {
+        "extensions": [
+            "tiff",
+            "tif"
+        ],
+        "inline": False
+    },
+    "audio/wav": {
+        "extensions": [
+            "wav"
+        ],
+        "inline": True
+    },
+    "audio/mpeg": {
+        "extensions": [
+            "mp3"
+        ],
+        "inline": True
+    },
+    "audio/flac": {
+        "extensions": [
+            "flac"
+        ],
+        "inline": True
+    },
+    "audio/ogg": {
+        "extensions": [
+            "ogg",
+            "opus"
+        ],
+        "inline": True
+    },
+    "audio/mp4": {
+        "extensions": [
+            "m4a"
+        ],
+        "inline": True
+    },
+    "audio/webm": {
+        "extensions": [
+            "weba"
+        ],
+        "inline": True
+    },
+    "audio/aiff": {
+        "extensions": [
+            "aiff",
+            "aif"
+        ],
+        "inline": False
+    },
+    "video/mp4": {
+        "extensions": [
+            "mp4"
+        ],
+        "inline": True
+    },
+    "video/webm": {
+        "extensions": [
+            "webm"
+        ],
+        "inline": True
+    },
+    "video/x-matroska": {
+        "extensions": [
+            "mkv"
+        ],
+        "inline": False
+    },
+    "video/quicktime": {
+        "extensions": [
+            "mov"
+        ],
+        "inline": False
+    },
+    "application/json": {
+        "extensions": [
+            "json"
+        ],
+        "inline": False
+    },
+    "text/plain": {
+        "extensions": [
+            "txt"
+        ],
+        "inline": False
+    }
+}
+
 NODE_STATES = (
     "queued",
     "waiting",
