@@ -8,7 +8,7 @@ const artifacts = Object.keys(PORT_TYPES).filter((type) => PORT_TYPES[type]?.kin
 test("a port for any file takes every type of artifact, and a port accepts only types that there are", () => {
   expect([...(PORT_TYPES.file?.accepts ?? []), "file"].sort()).toEqual([...artifacts].sort());
   for (const [type, { accepts }] of Object.entries(PORT_TYPES))
-    for (const one of accepts) expect([...Object.keys(PORT_TYPES), "*"], type).toContain(one);
+    for (const accepted of accepts) expect([...Object.keys(PORT_TYPES), "*"], type).toContain(accepted);
 });
 
 test("every type of artifact says what media it takes, and one that is not there yet is of those", () => {

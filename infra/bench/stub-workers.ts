@@ -21,7 +21,7 @@ async function work(name: string): Promise<never> {
       ring.push(resolve);
       setTimeout(resolve, 500);
     });
-    const entry = await worker.take([ROUTE]);
+    const entry = await worker.claim([ROUTE]);
     if (!entry) {
       await rung;
       continue;

@@ -73,7 +73,7 @@ export function render(files: readonly string[], env: Readonly<Record<string, st
   let whole: Value = { services: {}, networks: {}, volumes: {} };
   for (const file of files) {
     const { include = [], ...own } = readYaml(file) as { include?: { path: string[] }[] };
-    for (const { path } of include) for (const one of path) whole = merge(whole, readYaml(interpolate(one, env)));
+    for (const { path } of include) for (const included of path) whole = merge(whole, readYaml(interpolate(included, env)));
     whole = merge(whole, own);
   }
   return fill(whole, env) as Stack;

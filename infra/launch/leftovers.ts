@@ -36,10 +36,10 @@ function bornOf(pid: number): string | undefined {
   return fields[0] === "Z" ? undefined : fields[19];
 }
 
-function alive(one: Known): boolean {
-  if (process.platform === "linux") return bornOf(one.pid) === one.born;
+function alive(known: Known): boolean {
+  if (process.platform === "linux") return bornOf(known.pid) === known.born;
   try {
-    process.kill(one.pid, 0);
+    process.kill(known.pid, 0);
     return true;
   } catch {
     return false;
@@ -100,7 +100,7 @@ function takeTurn(): boolean {
 
 export async function endLeftovers(): Promise<void> {
   const left: Known[] = [];
-  for (const one of read().children) if (alive(one)) left.push(one);
+  for (const child of read().children) if (alive(child)) left.push(child);
   const postmaster = join(sharedFolder("postgres"), "data/postmaster.pid");
   const pid = existsSync(postmaster) ? Number((await readFile(postmaster, "utf8")).split("\n")[0]) : 0;
   const born = pid > 0 ? bornOf(pid) : undefined;
@@ -108,17 +108,17 @@ export async function endLeftovers(): Promise<void> {
   if (born && command.includes("postgres") && !left.some((one) => one.pid === pid)) left.push({ name: "postgres", pid, born });
   if (left.length === 0) return;
   say(`ending what an earlier start left behind: ${left.map((one) => one.name).join(", ")}`);
-  const signal = (one: Known, sign: NodeJS.Signals) => {
+  const signal = (known: Known, sign: NodeJS.Signals) => {
     try {
-      process.kill(one.pid, sign);
+      process.kill(known.pid, sign);
     } catch {
       // gone already
     }
   };
-  for (const one of left) signal(one, one.name === "postgres" ? "SIGINT" : "SIGTERM");
+  for (const known of left) signal(known, known.name === "postgres" ? "SIGINT" : "SIGTERM");
   for (let waited = 0; waited < 8000; waited += 100) {
     if (!left.some(alive)) break;
-    if (waited === 6000) for (const one of left) signal(one, "SIGKILL");
+    if (waited === 6000) for (const known of left) signal(known, "SIGKILL");
     await sleep(100);
   }
   await rm(FILE, { force: true });

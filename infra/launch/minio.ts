@@ -1,7 +1,7 @@
 // A MinIO for tests, built once with Go's own client into the cache. Its repository was archived in April 2026 (docs/operations.md).
 import { mkdir } from "node:fs/promises";
 import { Supervised } from "./child.ts";
-import { buildWithGo } from "./go.ts";
+import { buildWithGo } from "./go-toolchain.ts";
 import { freePort, until } from "./ports.ts";
 
 const VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c";

@@ -1,7 +1,7 @@
 // The Versity S3 Gateway: the maintained alternative to MinIO that the tests hold to the store's conformance suite.
 import { mkdir } from "node:fs/promises";
 import { Supervised } from "./child.ts";
-import { buildWithGo } from "./go.ts";
+import { buildWithGo } from "./go-toolchain.ts";
 import { freePort, until } from "./ports.ts";
 
 export const buildVersitygw = (): Promise<string | undefined> =>

@@ -34,11 +34,11 @@ test("[E14, E15] a task that waits shows its place; a failed one its log, and is
   await card("Colour").getByText("2nd in line").waitFor();
   await shot(page, "queue");
 
-  const first = await hand.take();
+  const first = await hand.claim();
   await hand.worker.beat(first);
   await hand.worker.progress({ v: 1, task: first.task, progress: 0.4 });
   await card("Blur").getByText("40%").waitFor();
-  const second = await hand.take();
+  const second = await hand.claim();
   await hand.worker.beat(second);
   await hand.worker.settle({
     v: 1,
@@ -61,9 +61,9 @@ test("[E14, E15] a task that waits shows its place; a failed one its log, and is
   await page.waitForTimeout(400);
   await shot(page, "failed");
   await page.getByTestId("run-bar").getByRole("button", { name: "Try again" }).click();
-  const again = await hand.take();
+  const again = await hand.claim();
   await hand.done(again, "blurred");
-  await hand.done(await hand.take(), "after");
+  await hand.done(await hand.claim(), "after");
   await card("After").getByText("Succeeded").waitFor();
   expect(ada.complaints).toEqual([]);
 

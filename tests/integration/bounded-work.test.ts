@@ -69,7 +69,7 @@ describe("a value nested too deep", () => {
 test("a worker's output that is nested too deep fails its node, and the bus goes on", async () => {
   const { body } = await submit(spindle.url, graphOf([wait("w")]));
   const over = ended(spindle.url, body.run);
-  for (let attempt = 0; attempt < 3; attempt++) await hand.done(await hand.take(), JSON.parse(deep(3000)));
+  for (let attempt = 0; attempt < 3; attempt++) await hand.done(await hand.claim(), JSON.parse(deep(3000)));
   expect(await over).toMatchObject({
     state: "failed",
     error: { code: "task.bad_result", message: expect.stringMatching(/nested deeper than 64 levels/) },
@@ -120,8 +120,8 @@ describe("values that are large", () => {
     expect([all.length, whole.length + left.length]).toEqual([41, 41]);
     expect(left.length).toBeGreaterThan(10);
     expect(JSON.stringify(all).length).toBeLessThan(17 * 1024 * 1024);
-    const [one] = await ask(`path=${encodeURIComponent(left[0]?.path as string)}`);
-    expect(one?.input).toMatchObject({ values: { s: expect.stringMatching(/^x+$/) } });
+    const [entry] = await ask(`path=${encodeURIComponent(left[0]?.path as string)}`);
+    expect(entry?.input).toMatchObject({ values: { s: expect.stringMatching(/^x+$/) } });
   });
 });
 

@@ -33,7 +33,7 @@ const start = async (graph: unknown = graphOf([wait("a")])): Promise<string> => 
   expect(status, JSON.stringify(body)).toBe(202);
   return body.run;
 };
-const take = (): Promise<TaskEntry> => hand.take();
+const claim = (): Promise<TaskEntry> => hand.claim();
 const done = (entry: TaskEntry, value: unknown, more = {}) => hand.done(entry, value, more);
 const stale = async () => Number(/spindle_stale_results_total (\d+)/.exec(await (await fetch(`${spindle.url}/metrics`)).text())?.[1]);
 const ask = (entry: Pick<TaskEntry, "task">, init: RequestInit, path = "objects", key = spindle.env.SPINDLE_WORKER_KEY as string) =>
@@ -44,7 +44,7 @@ const ask = (entry: Pick<TaskEntry, "task">, init: RequestInit, path = "objects"
 
 test("[W2] an entry is small, carries no graph, and its input has the hash it names", async () => {
   const run = await start(graphOf([wait("a", { preset: "x".repeat(50) })]));
-  const entry = await take();
+  const entry = await claim();
   expect(JSON.stringify(entry).length).toBeLessThan(1024);
   const input = await (await ask(entry, { method: "GET" }, "input")).text();
   expect(createHash("sha256").update(input).digest("hex")).toBe(entry.inputSha256);
@@ -65,9 +65,9 @@ test("[W2] dispatching five times makes one entry", async () => {
 describe("a result is refused and counted, and the run is unharmed,", () => {
   test("[W1, W5, W6] when the lease was lost: the next attempt's result stands, and a second commit is impossible", async () => {
     const run = await start();
-    const first = await take();
+    const first = await claim();
     await worker.beat(first);
-    const second = await take(); // the first goes silent; its lease expires, the fence rises
+    const second = await claim(); // the first goes silent; its lease expires, the fence rises
     expect(second).toMatchObject({ nodeRun: first.nodeRun, attempt: 2 });
     expect(second.fence).toBeGreaterThan(first.fence);
     expect(await worker.beat(first)).toBe("lost");
@@ -98,10 +98,10 @@ describe("a result is refused and counted, and the run is unharmed,", () => {
     "[W6] when it names %s",
     async (_, make) => {
       const run = await start();
-      const entry = await take();
+      const entry = await claim();
       await worker.beat(entry);
       await worker.settle({ v: 1, task: entry.task, outcome: "succeeded", output: { waited: 0 }, ...(await make(entry)) });
-      const again = await take();
+      const again = await claim();
       expect(again.attempt).toBe(2);
       await worker.beat(again);
       await done(again, "ok");
@@ -112,7 +112,7 @@ describe("a result is refused and counted, and the run is unharmed,", () => {
 
   test("[W6] when it is no result at all", async () => {
     const run = await start();
-    const entry = await take();
+    const entry = await claim();
     await worker.beat(entry);
     await redis.xadd(names.results, "*", "result", "not json");
     await redis.xadd(names.results, "*", "result", JSON.stringify({ v: 1, task: "x", outcome: "maybe" }));
@@ -148,7 +148,7 @@ const artifactOf = ({ outputs }: Awaited<ReturnType<typeof ended>>): string => (
 
 test.each(["image/svg+xml", "text/html"])("[A4] what is %s is handed out as a download, never as a page", async (mime) => {
   const run = await start();
-  const entry = await take();
+  const entry = await claim();
   await worker.beat(entry);
   const made = await objects(entry, `<svg xmlns="http://www.w3.org/2000/svg"><script>alert("${mime}")</script></svg>`, { mime });
   await worker.settle({ v: 1, task: entry.task, outcome: "succeeded", ...made });
@@ -168,7 +168,7 @@ test("[A5] the same bytes are kept once: the second object gives way to the firs
   const artifacts: string[] = [];
   for (let time = 0; time < 2; time++) {
     const run = await start();
-    const entry = await take();
+    const entry = await claim();
     await worker.beat(entry);
     const made = await objects(entry, "the same bytes", {});
     keys.push(made.objects[0]?.key ?? "");
@@ -188,12 +188,12 @@ test("[E15] a run is as far as its nodes are, each by its weight", async () => {
   const run = await start(graphOf(nodes, [{ from: "large", to: "small" }]));
   const is = (progress: number) =>
     until(async () => (await getRun(spindle.url, run)).progress === progress, 10_000, `it is at ${progress}`);
-  const first = await take();
+  const first = await claim();
   await worker.beat(first);
   await worker.progress({ v: 1, task: first.task, progress: 0.5 });
   await is(0.375);
   await done(first, 1);
-  const second = await take();
+  const second = await claim();
   await is(0.75);
   await worker.beat(second);
   await worker.progress({ v: 1, task: second.task, progress: 0.5 });
@@ -204,7 +204,7 @@ test("[E15] a run is as far as its nodes are, each by its weight", async () => {
 
 test("[E16] a preview that is not the picture it is said to be is shown to nobody, and the next one is", async () => {
   const run = await start();
-  const entry = await take();
+  const entry = await claim();
   await worker.beat(entry);
   const preview = async (bytes: Buffer) => {
     const wish = JSON.stringify({ direction: "put", purpose: "preview", mime: "image/png", size: bytes.length });
@@ -224,7 +224,7 @@ test("[E16] a preview that is not the picture it is said to be is shown to nobod
 
 test("[A3] a task's token opens that task alone", async () => {
   const run = await start();
-  const entry = await take();
+  const entry = await claim();
   await worker.beat(entry);
   expect((await ask(entry, { method: "GET" }, "input", "another key")).status).toBe(401);
   expect((await ask({ task: `${randomUUID()}:1` }, { method: "GET" }, "input")).status).toBe(409);
@@ -240,9 +240,9 @@ test("[W2] an entry that was not signed with the worker's key is refused by a wo
   const other = workerEnd(redis, "other", "another key, long enough to be one");
   const run = await start();
   await expect(
-    until(async () => other.take([route]).catch((error: Error) => /not signed/.test(error.message)), 5000, "it is refused"),
+    until(async () => other.claim([route]).catch((error: Error) => /not signed/.test(error.message)), 5000, "it is refused"),
   ).resolves.toBe(true);
-  const again = await take(); // nobody leased it, so it comes again
+  const again = await claim(); // nobody leased it, so it comes again
   await worker.beat(again);
   await done(again, 1);
   expect((await ended(spindle.url, run)).state).toBe("succeeded");
@@ -250,10 +250,10 @@ test("[W2] an entry that was not signed with the worker's key is refused by a wo
 
 test("[W7] losing Redis whole costs time, never a run", async () => {
   const runs = [await start(), await start()];
-  await worker.beat(await take());
+  await worker.beat(await claim());
   await redis.flushall();
   for (const _ of runs) {
-    const entry = await take();
+    const entry = await claim();
     await worker.beat(entry);
     await done(entry, "after");
   }
@@ -263,7 +263,7 @@ test("[W7] losing Redis whole costs time, never a run", async () => {
 test("[W5] two crashes of the child under one node run are its end; the failure says so", async () => {
   const run = await start();
   for (let crash = 0; crash < 2; crash++) {
-    const entry = await take();
+    const entry = await claim();
     await worker.beat(entry);
     await worker.settle({
       v: 1,
@@ -287,12 +287,12 @@ test("[E14] a long queue that nobody works on holds up no other, and a small run
   const other = { plane: "python", service: "info.get_capabilities", engine: "default" };
   await until(async () => (await redis.xlen(names.queue(route.plane, route.service, route.engine))) >= 64, 15_000, "the bus is full");
   const waiting = await start(graphOf([node("caps", "info.get_capabilities", {}, "python")]));
-  const entry = await until(async () => worker.take([other]), 10_000, "the other route is served");
+  const entry = await until(async () => worker.claim([other]), 10_000, "the other route is served");
   expect(entry.run).toBe(waiting);
   const small = await start(graphOf([wait("a", { preset: "small" })]));
   const order: string[] = [];
   while (!order.includes(small) && order.length < 300) {
-    const next = await take();
+    const next = await claim();
     order.push(next.run);
     await done(next, 0);
   }
@@ -308,17 +308,17 @@ test("[W1] a result for a task whose name is none holds up no other", async () =
   const before = await stale();
   await worker.settle({ v: 1, task: `${"-".repeat(36)}:1`, outcome: "succeeded", output: {} });
   const run = await start();
-  await done(await take(), 1);
+  await done(await claim(), 1);
   expect((await ended(spindle.url, run, 5000)).state).toBe("succeeded");
   expect(await stale()).toBe(before + 1);
 });
 
 test("[E13] cancelling reaches the worker of the newest try", async () => {
   const run = await start();
-  const first = await take();
+  const first = await claim();
   await worker.beat(first);
   await worker.settle({ v: 1, task: first.task, outcome: "failed", error: { class: "transient", code: "node.exception", message: "m" } });
-  const second = await take();
+  const second = await claim();
   expect(second).toMatchObject({ attempt: 2, fence: 2 });
   await worker.beat(second);
   await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
@@ -332,5 +332,5 @@ test("[E13, M2] a run whose workers are gone waits, and is cancelled at once", a
   await until(async () => (await getRun(spindle.url, run)).nodes.some((one) => one.state === "dispatched"), 5000, "it waits");
   await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
   expect((await ended(spindle.url, run, 3000)).state).toBe("cancelled");
-  expect(await worker.take([route])).toBeUndefined();
+  expect(await worker.claim([route])).toBeUndefined();
 });

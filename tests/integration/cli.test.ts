@@ -108,7 +108,7 @@ describe("on a server behind a proxy", () => {
     server = await startSpindle({ env: { SPINDLE_PROXY_SECRET: SECRET } });
   });
   afterAll(() => server?.stop());
-  const here = () => ({ SPINDLE_URL: server.url, SPINDLE_PROXY_SECRET: SECRET });
+  const address = () => ({ SPINDLE_URL: server.url, SPINDLE_PROXY_SECRET: SECRET });
 
   test("people come through the proxy; probes and workers do not, and workers bring their key", async () => {
     const status = (path: string, init?: RequestInit) => fetch(server.url + path, init).then((answer) => answer.status);
@@ -129,7 +129,7 @@ describe("on a server behind a proxy", () => {
   test("[G4] a run that needs the workers ends, and its result is fetched", async () => {
     const out = join(folder, "video");
     const inputs = [`portrait=@${PORTRAIT}`, `voiceSample=@${VOICE}`, "refText=The quick crew.", "prompt=Welcome."];
-    const done = await spindle(["run", "infinitetalk", ...inputs.flatMap((one) => ["--input", one]), "--out", out], here());
+    const done = await spindle(["run", "infinitetalk", ...inputs.flatMap((one) => ["--input", one]), "--out", out], address());
     expect([done.code, readdirSync(out)], done.err).toEqual([0, ["video.mp4"]]);
     const stranger = await spindle(["run", "infinitetalk", "--input", "prompt=x"], { SPINDLE_URL: server.url });
     expect([stranger.code, stranger.err]).toEqual([1, expect.stringContaining("did not come through the proxy")]);
@@ -137,10 +137,10 @@ describe("on a server behind a proxy", () => {
 
   test("[G4] run writes the results, and answers 1 with the field and the reason for an input that is refused", async () => {
     const out = join(folder, "out");
-    const done = await spindle(["run", file("good.json", good), "--input", "text=you", "--out", out], here());
+    const done = await spindle(["run", file("good.json", good), "--input", "text=you", "--out", out], address());
     expect([done.code, readdirSync(out)], done.err).toEqual([0, ["value.txt"]]);
     expect(readFileSync(join(out, "value.txt"), "utf8")).toBe("Hi you");
-    const dry = await spindle(["run", file("good.json", good), "--input", "text=you", "--dry"], here());
+    const dry = await spindle(["run", file("good.json", good), "--input", "text=you", "--dry"], address());
     expect([dry.code, dry.out], dry.err).toEqual([0, expect.stringMatching(/^a +runs +.*\n.*About \d/s)]);
     for (const [inputs, reason] of [
       [[`portrait=@${PORTRAIT}`, "prompt="], /prompt: the text is empty/],
@@ -148,10 +148,10 @@ describe("on a server behind a proxy", () => {
       [[`portrait=@${file("no.jpg", "no picture")}`, "prompt=x"], /portrait: .*not a picture/],
       [["prompt=x"], /portrait: .*needed/],
     ] as const) {
-      const answer = await spindle(["run", "infinitetalk", ...inputs.flatMap((one) => ["--input", one])], here());
+      const answer = await spindle(["run", "infinitetalk", ...inputs.flatMap((one) => ["--input", one])], address());
       expect(answer.code).toBe(1);
       expect(answer.err).toMatch(reason);
     }
-    expect((await spindle(["run", "nothing"], here())).err).toContain("There are: infinitetalk");
+    expect((await spindle(["run", "nothing"], address())).err).toContain("There are: infinitetalk");
   });
 });

@@ -61,11 +61,11 @@ test("[C1, C2] edits of both people meet, in the server's document and in Postgr
   ben.doc.once("update", () => {
     stored = db.query("SELECT count(*)::int AS n FROM doc_update WHERE graph_id = $1", [graph]).then(({ rows }) => rows[0].n);
   });
-  const one = add(ada.doc);
-  await until(async () => ids(ben.doc).includes(one), 5000, "Ben sees it");
+  const added = add(ada.doc);
+  await until(async () => ids(ben.doc).includes(added), 5000, "Ben sees it");
   const two = add(ben.doc);
   await until(async () => ids(ada.doc).length === 3 && ids(ben.doc).length === 3, 5000, "both have both");
-  expect(ids(ada.doc)).toEqual(["a", one, two].sort());
+  expect(ids(ada.doc)).toEqual(["a", added, two].sort());
   expect(ids(ben.doc)).toEqual(ids(ada.doc));
   expect(await exported(graph)).toEqual(ids(ada.doc));
   expect(await stored, "the import and at least one edit were rows when Ben heard of it").toBeGreaterThanOrEqual(2);

@@ -262,8 +262,8 @@ describe("at the same time", () => {
     const view = await run(graph);
     const at = (id: string) => view.nodes.find((one) => one.node === id);
     const region = view.nodes.find((one) => one.node.startsWith("group:"));
-    const span = (one: { startedAt: string | null; finishedAt: string | null } | undefined) =>
-      [Date.parse(one?.startedAt ?? ""), Date.parse(one?.finishedAt ?? "")] as const;
+    const span = (nodeRun: { startedAt: string | null; finishedAt: string | null } | undefined) =>
+      [Date.parse(nodeRun?.startedAt ?? ""), Date.parse(nodeRun?.finishedAt ?? "")] as const;
     const [[a, b], [c, d]] = [span(region), span(at("think"))];
     expect(Math.max(a, c)).toBeLessThan(Math.min(b, d));
   });

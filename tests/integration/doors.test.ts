@@ -29,9 +29,9 @@ const status = async (path: string, init: RequestInit = {}): Promise<number> => 
 /** What the runtime holds open. */
 function descriptors(): { all: number; uploads: number } {
   const folder = `/proc/${spindle.processes.runtime?.pid}/fd`;
-  const targets = readdirSync(folder).flatMap((one) => {
+  const targets = readdirSync(folder).flatMap((file) => {
     try {
-      return [readlinkSync(join(folder, one))];
+      return [readlinkSync(join(folder, file))];
     } catch {
       return []; // closed meanwhile
     }

@@ -37,7 +37,7 @@ async function work(...runs: string[]): Promise<number[]> {
   const order: number[] = [];
   await new Promise((resolve) => setTimeout(resolve, 500)); // an order that was worked out stands for a moment
   for (let left = runs; left.length > 0; ) {
-    const entry = await hand.worker.take([WAIT_ROUTE]);
+    const entry = await hand.worker.claim([WAIT_ROUTE]);
     if (entry) {
       order.push(runs.indexOf(entry.run));
       await hand.done(entry, 0);
@@ -82,7 +82,7 @@ test("[E14] a priority that there is not is refused, with the ones that there ar
 
 test("[E14] a task that waits shows where it stands and how long it will be, once that can be known", async () => {
   const first = await start(1);
-  const entry = await hand.take();
+  const entry = await hand.claim();
   expect(entry.run).toBe(first);
   const stop = setInterval(() => void hand.worker.beat(entry).catch(() => {}), 300);
   await hand.worker.beat(entry);
@@ -93,7 +93,7 @@ test("[E14] a task that waits shows where it stands and how long it will be, onc
   expect((await place(third))?.wait).toBeGreaterThanOrEqual((await place(second))?.wait ?? 0);
   clearInterval(stop);
   await hand.done(entry, 0);
-  await hand.done(await hand.take(), 0);
+  await hand.done(await hand.claim(), 0);
   await until(async () => (await place(third))?.position === 1, 10_000, "it moves up");
   await work(third);
   expect((await ended(hand.spindle.url, third)).live).toEqual([]);
@@ -102,14 +102,14 @@ test("[E14] a task that waits shows where it stands and how long it will be, onc
 test("[W3] a device takes what waited longest, whatever capability it is of", async () => {
   const other = { plane: "python", service: "info.get_capabilities", engine: "default" };
   const runs: string[] = [];
-  for (const one of [wait("a"), node("a", other.service, {}, "python"), wait("a")]) {
-    const { body } = await submit(hand.spindle.url, graphOf([one]));
+  for (const entry of [wait("a"), node("a", other.service, {}, "python"), wait("a")]) {
+    const { body } = await submit(hand.spindle.url, graphOf([entry]));
     runs.push(body.run);
     await until(async () => (await hand.queued()) === runs.length, 10_000, "it is on the bus");
   }
   const order: string[] = [];
   for (const _ of runs) {
-    const entry = await hand.take([other, WAIT_ROUTE]);
+    const entry = await hand.claim([other, WAIT_ROUTE]);
     order.push(entry.run);
     await hand.worker.settle({ v: 1, task: entry.task, outcome: "cancelled" });
   }

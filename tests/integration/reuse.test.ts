@@ -29,7 +29,7 @@ const call = async (path: string, body: unknown, kind: "mutation" | "query" = "m
 const newGraph = async (graph: unknown): Promise<string> =>
   ((await (await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) })).json()) as { id: string }).id;
 const start = (graphId: string, options = {}): Promise<string> => call("runs.start", { graphId, inputs: {}, options });
-const told = async (run: string) => {
+const reported = async (run: string) => {
   const { nodes } = await ended(spindle.url, run);
   return Object.fromEntries(nodes.map((one) => [one.node, one.state === "skipped" ? "skipped" : one.reused ? "reused" : "ran"]));
 };
@@ -52,10 +52,10 @@ describe("the cache", () => {
   test("[E11] runs only what changed, and says why", async () => {
     const id = await newGraph(graph(1));
     const first = await start(id);
-    expect(await told(first)).toEqual({ a: "ran", b: "ran", c: "ran", d: "ran" });
+    expect(await reported(first)).toEqual({ a: "ran", b: "ran", c: "ran", d: "ran" });
     expect(await whys(first)).toMatchObject({ a: "It has not run in this graph before." });
     const second = await start(id);
-    expect(await told(second)).toEqual({ a: "reused", b: "reused", c: "reused", d: "reused" });
+    expect(await reported(second)).toEqual({ a: "reused", b: "reused", c: "reused", d: "reused" });
     expect((await ended(spindle.url, second)).outputs).toEqual((await ended(spindle.url, first)).outputs);
   });
   test("[E11] is shared by graphs, and survives a restart of the runtime", async () => {
@@ -71,7 +71,7 @@ describe("the cache", () => {
       )
         break;
     }
-    expect(await told(await start(await newGraph(graph("shared"))))).toMatchObject({ a: "reused", c: "reused" });
+    expect(await reported(await start(await newGraph(graph("shared"))))).toMatchObject({ a: "reused", c: "reused" });
   });
   test("[E11] a parameter that changed runs its node; a node after it runs only if other values reach it", async () => {
     const id = await newGraph(graph("p", 30));
@@ -79,7 +79,7 @@ describe("the cache", () => {
     const other = await newGraph(graph("p", 31));
     await db.query("UPDATE run SET graph_id = $1 WHERE graph_id = $2", [other, id]);
     const run = await start(other);
-    expect(await told(run)).toEqual({ a: "reused", b: "ran", c: "reused", d: "reused" });
+    expect(await reported(run)).toEqual({ a: "reused", b: "ran", c: "reused", d: "reused" });
     expect(await whys(run)).toMatchObject({ b: "Parameter milliseconds changed." });
   });
   test("[E11] another value upstream is the reason downstream", async () => {
@@ -92,20 +92,20 @@ describe("the cache", () => {
   test("[E11] force runs everything, or the nodes that are named", async () => {
     const id = await newGraph(graph("f"));
     await ended(spindle.url, await start(id));
-    expect(await told(await start(id, { force: true }))).toEqual({ a: "ran", b: "ran", c: "ran", d: "ran" });
-    expect(await told(await start(id, { force: ["b"] }))).toEqual({ a: "reused", b: "ran", c: "reused", d: "reused" });
+    expect(await reported(await start(id, { force: true }))).toEqual({ a: "ran", b: "ran", c: "ran", d: "ran" });
+    expect(await reported(await start(id, { force: ["b"] }))).toEqual({ a: "reused", b: "ran", c: "reused", d: "reused" });
   });
   test("[E11] clearing it makes everything run once more", async () => {
     const id = await newGraph(graph("c"));
     await ended(spindle.url, await start(id));
     await call("runs.clearCache", { graphId: id });
-    expect(await told(await start(id))).toMatchObject({ a: "ran", b: "ran", c: "ran" });
+    expect(await reported(await start(id))).toMatchObject({ a: "ran", b: "ran", c: "ran" });
   });
   test("[E11] a node that is not repeatable always runs", async () => {
     const id = await newGraph(graphOf([node("caps", "info.get_capabilities")]));
     await ended(spindle.url, await start(id));
     const run = await start(id);
-    expect(await told(run)).toEqual({ caps: "ran" });
+    expect(await reported(run)).toEqual({ caps: "ran" });
     expect(await whys(run)).toEqual({ caps: "It is not repeatable, so it always runs." });
   });
 });
@@ -118,11 +118,16 @@ describe("a part of a graph", () => {
   ])("[E12] runs %s a node", async (of, expected) => {
     const id = await newGraph(graph(`part ${of}`));
     await ended(spindle.url, await start(id));
-    expect(await told(await start(id, { part: { of, node: "b" } }))).toEqual(expected);
+    expect(await reported(await start(id, { part: { of, node: "b" } }))).toEqual(expected);
   });
   test("[E12] of a graph that has never run starts with what it needs", async () => {
     const id = await newGraph(graph("never"));
-    expect(await told(await start(id, { part: { of: "only", node: "b" } }))).toEqual({ a: "ran", b: "ran", c: "skipped", d: "skipped" });
+    expect(await reported(await start(id, { part: { of: "only", node: "b" } }))).toEqual({
+      a: "ran",
+      b: "ran",
+      c: "skipped",
+      d: "skipped",
+    });
   });
   test("[E12] names a node that is there", async () => {
     const id = await newGraph(graph("none"));
@@ -141,7 +146,7 @@ describe("a fork", () => {
         body: JSON.stringify({ node: "b", params: { b: { milliseconds: 33 } } }),
       })
     ).json()) as { run: string };
-    expect(await told(forked.run)).toMatchObject({ a: "reused", b: "ran" });
+    expect(await reported(forked.run)).toMatchObject({ a: "reused", b: "ran" });
     const { rows } = await db.query(
       "SELECT o.run_id FROM node_run n JOIN node_run o ON o.id = n.reused_from WHERE n.run_id = $1 AND n.path = 'a'",
       [forked.run],
@@ -155,7 +160,7 @@ describe("a fork", () => {
     );
     const old = await ended(spindle.url, body.run);
     const forked: string = await call("runs.fork", { id: body.run, node: "after" });
-    expect(await told(forked)).toEqual({ caps: "reused", after: "ran" });
+    expect(await reported(forked)).toEqual({ caps: "reused", after: "ran" });
     const of = (run: typeof old) => run.nodes.find((one) => one.node === "caps")?.output;
     expect(of(await ended(spindle.url, forked))).toEqual(of(old));
   });

@@ -185,7 +185,7 @@ describe.each([
     const entries = await broker.redis.xrange(names.progress, "-", "+");
     const own = entries.map(([, fields]) => JSON.parse(fields[1] ?? "null") as { task: string }).filter((one) => one.task === task);
     expect(own.length).toBeGreaterThan(0);
-    for (const one of own) expect(validateTaskProgress(one), JSON.stringify(one)).toBe(true);
+    for (const progress of own) expect(validateTaskProgress(progress), JSON.stringify(progress)).toBe(true);
   });
 
   test("[E13] ends a cancelled task within two seconds, and is free", async () => {

@@ -41,11 +41,11 @@ describe.runIf(program)("[E9, W5, W6, W9] the fault matrix", () => {
     const run = harness.submit(`${point} ${victim} ${Date.now()}`);
     await harness.reached(point);
     if (seed > 0) {
-      await harness.go();
+      await harness.release();
       await new Promise((resolve) => setTimeout(resolve, later(seed)));
     }
     for (const pid of victims[victim]()) if (pid) process.kill(pid, "SIGKILL");
-    await harness.go();
+    await harness.release();
     last = await harness.history(await run);
     expect(brokenInvariants(last, victim === "runtime" || victim === "postgres")).toEqual([]);
     expect(last.state).toBe("succeeded");
@@ -60,7 +60,7 @@ describe.runIf(program)("[E9, W5, W6, W9] the fault matrix", () => {
       await harness.reached("afterNode");
       const supervisor = harness.spindle.processes.worker?.pid as number;
       process.kill(supervisor, "SIGSTOP");
-      await harness.go();
+      await harness.release();
       const fence = async () =>
         (await harness.db.query<{ fence: number }>("SELECT fence FROM node_run WHERE run_id = $1 AND path = 'say'", [run])).rows[0]
           ?.fence ?? 0;

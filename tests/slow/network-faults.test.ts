@@ -59,7 +59,7 @@ describe.runIf(program)("the way between processes", () => {
       const run = await harness.submit(`${how} ${link}`);
       await harness.reached("beforeNode");
       await during({ [link]: { [how]: true } }, async () => {
-        await harness.go();
+        await harness.release();
         await new Promise((resolve) => setTimeout(resolve, 2500));
       });
       // A worker that can renew its lease and reach the runtime is not tried again for others' sake.
@@ -80,7 +80,7 @@ describe.runIf(program)("the way between processes", () => {
   });
 
   async function during(weather: Partial<Record<Link, Weather>>, act: () => Promise<void>): Promise<void> {
-    for (const [link, one] of Object.entries(weather)) links[link as Link].set(one);
+    for (const [link, condition] of Object.entries(weather)) links[link as Link].set(condition);
     try {
       await act();
     } finally {

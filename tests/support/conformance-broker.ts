@@ -89,11 +89,11 @@ export class ConformanceBroker {
   result(task: string, patienceMs = 15_000): Promise<TaskResult> {
     return until(
       async () => {
-        for (const one of await this.bus.results()) {
-          if ("bad" in one) throw new Error(`A malformed result: ${one.bad}`);
-          this.seen.push(one.result);
-          await this.bus.acknowledge(one.id);
-          await this.bus.done(one.result.task, this.route);
+        for (const message of await this.bus.results()) {
+          if ("bad" in message) throw new Error(`A malformed result: ${message.bad}`);
+          this.seen.push(message.result);
+          await this.bus.acknowledge(message.id);
+          await this.bus.done(message.result.task, this.route);
         }
         return this.seen.find((one) => one.task === task);
       },

@@ -16,14 +16,14 @@ export class DeviceTrace {
   private timer: NodeJS.Timeout | undefined;
 
   start(): void {
-    this.timer = setInterval(() => this.look(), EVERY_MS);
+    this.timer = setInterval(() => this.sample(), EVERY_MS);
   }
 
   stop(): void {
     clearInterval(this.timer);
   }
 
-  private look(): void {
+  private sample(): void {
     const found = readdirSync("/proc").flatMap((name) => {
       const pid = Number(name);
       return Number.isInteger(pid) ? (this.userOf(pid) ?? []) : [];

@@ -68,7 +68,7 @@ export class FaultHarness {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** The next process that comes to the point waits there until `go`, five seconds at most. */
+  /** The next process that comes to the point waits there until `release`, five seconds at most. */
   async arm(point: string): Promise<void> {
     for (const file of ["armed", "reached", "go"]) await rm(this.point(file), { force: true });
     await writeFile(this.point("armed"), point);
@@ -78,7 +78,7 @@ export class FaultHarness {
     await until(async () => existsSync(this.point("reached")), 20_000, `${point} is reached`);
   }
 
-  go(): Promise<void> {
+  release(): Promise<void> {
     return writeFile(this.point("go"), "");
   }
 

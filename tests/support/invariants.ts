@@ -76,7 +76,7 @@ export function brokenInvariants({ state, events, nodes, edges, artifacts, orpha
     if (commits > 1) broken.push(`I1 ${path} was committed ${commits} times`);
   }
   if (!isEndedRunState(state)) broken.push(`I2 the run is ${state}`);
-  for (const one of nodes) if (!isEndedNodeState(one.state)) broken.push(`I2 ${one.path} is ${one.state}`);
+  for (const nodeRun of nodes) if (!isEndedNodeState(nodeRun.state)) broken.push(`I2 ${nodeRun.path} is ${nodeRun.state}`);
   for (const { from, to } of edges) {
     const [begun, over] = [first(to, ["node.dispatched", "node.running"]), first(from, ["node.succeeded"])];
     if (begun !== undefined && (over === undefined || begun < over)) broken.push(`I3 ${to} began at ${begun}, ${from} was over at ${over}`);

@@ -68,7 +68,7 @@ export class Home {
   }
 
   async remove(): Promise<void> {
-    for (const { process: one } of this.commands) one.kill("SIGTERM");
+    for (const command of this.commands) command.process.kill("SIGTERM");
     await Promise.all(this.commands.map((one) => one.ended));
     const id = createHash("sha256").update(this.folder).digest("hex").slice(0, 12);
     if (isRoot) await rm(join("/var/lib/spindle", id), { recursive: true, force: true });

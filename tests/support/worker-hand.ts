@@ -19,9 +19,9 @@ export class WorkerHand {
     const redis = openRedis(spindle.env.REDIS_URL as string);
     const worker = workerEnd(redis, "test-worker", spindle.env.SPINDLE_WORKER_KEY as string);
     const { python } = committedManifests;
-    const capabilities = python.capabilities.map((one) => ({
-      ...one,
-      engines: one.engines?.map(({ reason: _, ...engine }) => ({ ...engine, live: true })),
+    const capabilities = python.capabilities.map((capability) => ({
+      ...capability,
+      engines: capability.engines?.map(({ reason: _, ...engine }) => ({ ...engine, live: true })),
     }));
     const publish = async () => {
       await redis.set(names.workerManifest("python", "hand"), JSON.stringify({ ...python, capabilities }), "PX", 5000);
@@ -33,8 +33,8 @@ export class WorkerHand {
     return new WorkerHand(spindle, redis, worker, publishing);
   }
 
-  take(routes: readonly Route[] = [WAIT_ROUTE]): Promise<TaskEntry> {
-    return until(async () => this.worker.take(routes), 10_000, "a task comes");
+  claim(routes: readonly Route[] = [WAIT_ROUTE]): Promise<TaskEntry> {
+    return until(async () => this.worker.claim(routes), 10_000, "a task comes");
   }
 
   done(entry: TaskEntry, value: unknown, more = {}): Promise<void> {

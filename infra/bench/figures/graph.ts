@@ -77,16 +77,16 @@ async function edit(): Promise<Figure> {
   let now = editedGraph(3000);
   const text = JSON.stringify(now);
   const next = resolver(library);
-  const look = () => [validate(now, library), next(now).root.plan.root.items.length] as const;
+  const check = () => [validate(now, library), next(now).root.plan.root.items.length] as const;
   next(now);
-  const failed = hasErrors(look()[0]) ? { failed: "The graph is not valid." } : {};
+  const failed = hasErrors(check()[0]) ? { failed: "The graph is not valid." } : {};
   let edits = 0;
   const { ours, anchor } = await byTurns(EDITS, {
     ours: () => {
       const at = (edits++ * 37) % now.nodes.length;
       const nodes = now.nodes.with(at, { ...now.nodes[at], params: { template: `Typed {{text}} ${edits}` } } as never) as Graph["nodes"];
       now = { ...now, nodes };
-      return timed(() => [next(now), ...look()]);
+      return timed(() => [next(now), ...check()]);
     },
     anchor: () => timed(() => JSON.parse(text)),
   });

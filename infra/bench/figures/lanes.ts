@@ -9,9 +9,9 @@ export const sixteen: Measure = async (bench) => {
   await floorTable(bench.db);
   const graph = lanes(10, 10);
   const RUNS = 48;
-  const perSecond = async (one: () => Promise<unknown>) => {
+  const perSecond = async (work: () => Promise<unknown>) => {
     const begin = performance.now();
-    await pLimit(16).map([...Array(RUNS).keys()], one);
+    await pLimit(16).map([...Array(RUNS).keys()], work);
     return RUNS / ((performance.now() - begin) / 1000);
   };
   const floor = async () => {

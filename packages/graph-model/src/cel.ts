@@ -75,8 +75,8 @@ function deep(values: readonly unknown[]): number {
     const value = open.pop();
     units += 1 + (isCelList(value) || isCelMap(value) ? value.size : sizeOf(value));
     if (units > left) break;
-    if (isCelList(value)) for (const one of value) open.push(one);
-    else if (isCelMap(value)) for (const [, one] of value) open.push(one);
+    if (isCelList(value)) for (const element of value) open.push(element);
+    else if (isCelMap(value)) for (const [, entry] of value) open.push(entry);
   }
   return units;
 }

@@ -167,8 +167,8 @@ describe("conditions of one form", () => {
   });
   test("are each answered by their own numbers and texts", () => {
     const known = new Set<string>();
-    const [one, two] = ["output.n == 1", "output.n == 2"].map((text) => new Condition(text, known));
-    expect([one?.fault, two?.fault, known.size]).toEqual([undefined, undefined, 1]);
-    expect([one?.holds(scope({ n: 2 })), two?.holds(scope({ n: 2 }))]).toEqual([false, true]);
+    const [first, second] = ["output.n == 1", "output.n == 2"].map((text) => new Condition(text, known));
+    expect([first?.fault, second?.fault, known.size]).toEqual([undefined, undefined, 1]);
+    expect([first?.holds(scope({ n: 2 })), second?.holds(scope({ n: 2 }))]).toEqual([false, true]);
   });
 });

@@ -151,8 +151,8 @@ class Reading {
   whyRefused(expr: Expr | undefined, names: ReadonlySet<string>, around: Around): string | undefined {
     const kind = expr?.exprKind;
     const all = (list: readonly (Expr | undefined)[], known = names, at = around): string | undefined => {
-      for (const one of list) {
-        const why = this.whyRefused(one, known, at);
+      for (const part of list) {
+        const why = this.whyRefused(part, known, at);
         if (why !== undefined) return why;
       }
       return undefined;

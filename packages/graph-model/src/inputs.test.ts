@@ -11,24 +11,24 @@ const node = (id: string, service: string, params?: Record<string, unknown>) => 
   status: "pending" as const,
   ...(params ? { params } : {}),
 });
-const graph = (nodes: ReturnType<typeof node>[], edges: Graph["edges"], more: Partial<Graph> = {}): Graph => ({
+const graphOf = (nodes: ReturnType<typeof node>[], edges: Graph["edges"], more: Partial<Graph> = {}): Graph => ({
   schema: "langgraph.v1",
   workflowId: "t",
   nodes: nodes as Graph["nodes"],
   edges,
   ...more,
 });
-const values = (one: Graph, id: string, outputs: Record<string, Record<string, unknown>>, run: Record<string, unknown> = {}) =>
-  resolveInputs(resolve(one, sampleLibrary).root.node(id)?.sources ?? [], (from) => outputs[from], run, one.context ?? {});
+const values = (graph: Graph, id: string, outputs: Record<string, Record<string, unknown>>, run: Record<string, unknown> = {}) =>
+  resolveInputs(resolve(graph, sampleLibrary).root.node(id)?.sources ?? [], (from) => outputs[from], run, graph.context ?? {});
 
-function nearestSpeaker(one: Graph, id: string): string | undefined {
+function nearestSpeaker(graph: Graph, id: string): string | undefined {
   const seen = new Set([id]);
   for (let front = [id]; front.length > 0; ) {
-    front = one.nodes
+    front = graph.nodes
       .map((each) => each.id)
-      .filter((each) => !seen.has(each) && one.edges.some(({ from, to }) => from === each && front.includes(to)));
+      .filter((each) => !seen.has(each) && graph.edges.some(({ from, to }) => from === each && front.includes(to)));
     for (const each of front) seen.add(each);
-    const found = front.find((each) => one.nodes.find((other) => other.id === each)?.service === "say");
+    const found = front.find((each) => graph.nodes.find((other) => other.id === each)?.service === "say");
     if (found) return found;
   }
   return undefined;
@@ -36,24 +36,24 @@ function nearestSpeaker(one: Graph, id: string): string | undefined {
 
 describe("[G2] where an input takes its value from", () => {
   test("the nearest upstream output of its name and type", () => {
-    const one = graph(
+    const graph = graphOf(
       [node("far", "say"), node("near", "say"), node("end", "hear")],
       [
         { from: "far", to: "near" },
         { from: "near", to: "end" },
       ],
     );
-    expect(values(one, "end", { far: { sound: "F" }, near: { sound: "N" } })).toEqual({ sound: "N" });
+    expect(values(graph, "end", { far: { sound: "F" }, near: { sound: "N" } })).toEqual({ sound: "N" });
   });
   test("of equally near ones the first in `nodes`", () => {
-    const one = graph(
+    const graph = graphOf(
       [node("b", "say"), node("a", "say"), node("end", "hear")],
       [
         { from: "a", to: "end" },
         { from: "b", to: "end" },
       ],
     );
-    expect(values(one, "end", { a: { sound: "A" }, b: { sound: "B" } })).toEqual({ sound: "B" });
+    expect(values(graph, "end", { a: { sound: "A" }, b: { sound: "B" } })).toEqual({ sound: "B" });
   });
   test("in any graph the same as one finds by going upstream step by step", () => {
     let state = 7;
@@ -67,18 +67,18 @@ describe("[G2] where an input takes its value from", () => {
         .filter(([a, b]) => a !== b)
         .map(([a, b]) => ({ from: `n${Math.min(a, b)}`, to: `n${Math.max(a, b)}` }));
       const shuffled = nodes.map((one) => [next(100), one] as const).sort(([a], [b]) => a - b);
-      const one = graph(
+      const graph = graphOf(
         shuffled.map(([, each]) => each),
         edges,
       );
-      for (const source of resolve(one, sampleLibrary)
+      for (const source of resolve(graph, sampleLibrary)
         .root.nodes.flatMap(({ sources }) => sources)
         .filter(({ port }) => port.name === "sound"))
-        expect("from" in source ? source.from : undefined).toBe(nearestSpeaker(one, source.node.id));
+        expect("from" in source ? source.from : undefined).toBe(nearestSpeaker(graph, source.node.id));
     }
   });
   test("a wire before everything else", () => {
-    const one = graph(
+    const graph = graphOf(
       [node("a", "say"), node("b", "say"), node("end", "say", { text: "param" })],
       [
         { from: "a", to: "b" },
@@ -86,31 +86,31 @@ describe("[G2] where an input takes its value from", () => {
         { from: "a", to: "end", metadata: { sourcePort: "text", targetPort: "text" } },
       ],
     );
-    expect(values(one, "end", { a: { text: "wired" }, b: { text: "near" } })).toEqual({ text: "wired" });
+    expect(values(graph, "end", { a: { text: "wired" }, b: { text: "near" } })).toEqual({ text: "wired" });
   });
   test("then params, then the run, then the context", () => {
-    expect(values(graph([node("a", "say", { text: "P" })], []), "a", {}, { text: "R" })).toEqual({ text: "P" });
-    expect(values(graph([node("a", "say")], [], { context: { text: "C" } }), "a", {}, { text: "R" })).toEqual({ text: "R" });
-    expect(values(graph([node("a", "say")], [], { context: { text: "C" } }), "a", {})).toEqual({ text: "C" });
+    expect(values(graphOf([node("a", "say", { text: "P" })], []), "a", {}, { text: "R" })).toEqual({ text: "P" });
+    expect(values(graphOf([node("a", "say")], [], { context: { text: "C" } }), "a", {}, { text: "R" })).toEqual({ text: "R" });
+    expect(values(graphOf([node("a", "say")], [], { context: { text: "C" } }), "a", {})).toEqual({ text: "C" });
   });
   test("a wire whose source gave nothing leaves the port empty", () => {
-    const one = graph(
+    const graph = graphOf(
       [node("a", "say"), node("end", "say", { text: "param" })],
       [{ from: "a", to: "end", metadata: { sourcePort: "text", targetPort: "text" } }],
     );
-    expect(values(one, "end", {})).toEqual({});
+    expect(values(graph, "end", {})).toEqual({});
   });
   test("[G4] an input that nothing gives is asked of the run, by its public name where it has one", () => {
     const metadata = { interface: { inputs: [{ name: "words", label: "Words", to: [{ node: "a", port: "text" }] }] } };
     expect(
-      resolve(graph([node("a", "say"), node("b", "hear")], [], { metadata }), sampleLibrary).root.inputs.map((one) => [
-        one.name,
-        one.required,
+      resolve(graphOf([node("a", "say"), node("b", "hear")], [], { metadata }), sampleLibrary).root.inputs.map((input) => [
+        input.name,
+        input.required,
       ]),
     ).toEqual([
       ["words", true],
       ["sound", true],
     ]);
-    expect(values(graph([node("a", "say")], [], { metadata }), "a", {}, { words: "W" })).toEqual({ text: "W" });
+    expect(values(graphOf([node("a", "say")], [], { metadata }), "a", {}, { words: "W" })).toEqual({ text: "W" });
   });
 });

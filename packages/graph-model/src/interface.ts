@@ -27,15 +27,17 @@ const address = (value: unknown): PortAddress | undefined => {
 /** The declared interface; parts of it that make no sense are left out here and are issues in `validate`. */
 export function declaredInterface(graph: Graph): { inputs: DeclaredInput[]; outputs: DeclaredOutput[] } {
   const raw = (graph.metadata?.interface ?? {}) as Record<string, unknown>;
-  const inputs = list(raw.inputs).flatMap((one): DeclaredInput[] => {
-    if (typeof one.name !== "string" || !one.name) return [];
-    const to = (Array.isArray(one.to) ? one.to : []).map(address).filter((a): a is PortAddress => a !== undefined);
-    const widget = typeof one.widget === "string" ? { widget: one.widget } : {};
-    return [{ name: one.name, label: text(one.label, one.name), to, ...widget, ...("default" in one ? { default: one.default } : {}) }];
+  const inputs = list(raw.inputs).flatMap((entry): DeclaredInput[] => {
+    if (typeof entry.name !== "string" || !entry.name) return [];
+    const to = (Array.isArray(entry.to) ? entry.to : []).map(address).filter((a): a is PortAddress => a !== undefined);
+    const widget = typeof entry.widget === "string" ? { widget: entry.widget } : {};
+    return [
+      { name: entry.name, label: text(entry.label, entry.name), to, ...widget, ...("default" in entry ? { default: entry.default } : {}) },
+    ];
   });
-  const outputs = list(raw.outputs).flatMap((one): DeclaredOutput[] => {
-    const from = address(one.from);
-    return typeof one.name === "string" && from ? [{ name: one.name, label: text(one.label, one.name), from }] : [];
+  const outputs = list(raw.outputs).flatMap((entry): DeclaredOutput[] => {
+    const from = address(entry.from);
+    return typeof entry.name === "string" && from ? [{ name: entry.name, label: text(entry.label, entry.name), from }] : [];
   });
   return { inputs, outputs };
 }

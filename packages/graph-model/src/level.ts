@@ -250,15 +250,15 @@ function workOut({ graph, library, called, condition, before: state }: LevelPart
     : parts.some(canBeGrouped)
       ? planRegions(graph, shape, parts, wiring.loops)
       : undefined;
-  const nodes = parts.map((one): ResolvedNode => {
-    const known = "sources" in one ? (one as ResolvedNode) : undefined;
+  const nodes = parts.map((part): ResolvedNode => {
+    const known = "sources" in part ? (part as ResolvedNode) : undefined;
     if (known && keepsSupply && keepsPlan) return known;
-    const sources = known && keepsSupply ? known.sources : supply.sourcesOf(one);
-    const group = planned?.plan.groupOf.get(one.node.id);
-    if (!known) return Object.assign(one, { sources, group });
+    const sources = known && keepsSupply ? known.sources : supply.sourcesOf(part);
+    const group = planned?.plan.groupOf.get(part.node.id);
+    if (!known) return Object.assign(part, { sources, group });
     return sameGroup(known.group, group) && (sources === known.sources || sameSources(known.sources, sources))
       ? known
-      : { ...one, sources, group };
+      : { ...part, sources, group };
   });
   return { graph, wiring, shape, supply, nodes, planned };
 }

@@ -37,9 +37,9 @@ export function enginesNotLive(graph: Graph, library: Library): NotLive[] {
 const inDefinition = (name: string, found: Issue): Issue => ({ ...found, place: { definition: name, ...found.place } });
 
 const calls = ({ nodes }: Level): { node: string; name: string }[] =>
-  nodes.flatMap((one) => {
-    const name = executes(one) ? one.element?.calls : undefined;
-    return name === undefined ? [] : [{ node: one.node.id, name }];
+  nodes.flatMap((resolved) => {
+    const name = executes(resolved) ? resolved.element?.calls : undefined;
+    return name === undefined ? [] : [{ node: resolved.node.id, name }];
   });
 
 /** The same of one level, without what its nodes call. */
@@ -54,14 +54,14 @@ export function levelNotLive(level: Level): Issue[] {
     return whyNotLive(named.node, { ...first.element, engines }, namedEngine(named));
   });
   const alone: Issue[] = [];
-  for (const one of level.nodes) for (const found of nodeNotLive(one)) alone.push(found);
+  for (const resolved of level.nodes) for (const found of nodeNotLive(resolved)) alone.push(found);
   return [...alone, ...inRegions];
 }
 
 const NONE: readonly Issue[] = [];
-function nodeNotLive(one: ResolvedNode): readonly Issue[] {
-  if (one.engine?.live || one.group || !one.element || !executes(one)) return NONE;
-  return whyNotLive(one.node, one.element, namedEngine(one));
+function nodeNotLive(resolved: ResolvedNode): readonly Issue[] {
+  if (resolved.engine?.live || resolved.group || !resolved.element || !executes(resolved)) return NONE;
+  return whyNotLive(resolved.node, resolved.element, namedEngine(resolved));
 }
 
 const executes = ({ settings: { disabled, pinned } }: ResolvedNode): boolean => !disabled && !pinned;

@@ -15,8 +15,8 @@ export function nearest(value: string, choices: readonly unknown[]): string | un
     texts.find((one) => file(one) === file(value)) ??
     texts.find((one) => isOneSlip(plain(one), plain(value)));
   if (found !== undefined) return found;
-  const scored = texts.map((one) => ({ one, score: likeness(file(one), file(value)) })).sort((a, b) => b.score - a.score);
-  return scored[0] && scored[0].score >= 0.5 ? scored[0].one : undefined;
+  const scored = texts.map((text) => ({ text, score: likeness(file(text), file(value)) })).sort((a, b) => b.score - a.score);
+  return scored[0] && scored[0].score >= 0.5 ? scored[0].text : undefined;
 }
 
 /** One letter too many, too few or wrong, or two neighbours swapped; in a name of three letters or more. */

@@ -54,7 +54,7 @@ describe("ports that the graph makes", () => {
   const definitions = { twice: { nodes: [say], edges: [] } };
   const call = { id: "c", service: "graph.call", plane: "node", status: "pending", params: { definition: "twice" } };
   const list = { from: "l", to: "c", metadata: { sourcePort: "value", targetPort: "text", map: {} } };
-  const one = (edges: object[]) =>
+  const mapping = (edges: object[]) =>
     ({
       schema: "langgraph.v1",
       workflowId: "t",
@@ -67,9 +67,9 @@ describe("ports that the graph makes", () => {
     return { in: found?.inputs.map(({ name, type }) => `${name}:${type}`), out: found?.outputs.map(({ name, type }) => `${name}:${type}`) };
   };
   test("[G5, RD1] a call has what its definition asks for and gives", () =>
-    expect(ports(one([]))).toEqual({ in: ["text:string"], out: ["text:string", "sound:audio"] }));
+    expect(ports(mapping([]))).toEqual({ in: ["text:string"], out: ["text:string", "sound:audio"] }));
   test("[RM2] a mapped node takes a list and gives lists", () =>
-    expect(ports(one([list]))).toEqual({ in: ["text:array"], out: ["text:array", "sound:array"] }));
+    expect(ports(mapping([list]))).toEqual({ in: ["text:array"], out: ["text:array", "sound:array"] }));
 });
 
 describe("what a wire becomes when it is drawn", () => {

@@ -89,7 +89,7 @@ export function findLoops(graph: Graph, shape: Topology): Loops {
   const nested = nest(drafts, problems);
   const nodes = new Set(shape.order.length < size ? [...shape.order, ...shape.incoming.keys()] : shape.order);
   const root: Draft = { id: "", tail: "", head: "", maxIterations: 1, nodes };
-  for (const one of nested) one.parent ??= root;
+  for (const loop of nested) loop.parent ??= root;
   return { root, nested, problems, position };
 }
 
@@ -104,19 +104,19 @@ export function planGraph(
   if (nested.length === 0 && shape.order.length === root.nodes.size) return withoutLoops(shape, whole(root, shape), grouping, problems);
   const home = new Map<string, Draft>();
   for (const id of shape.incoming.keys()) home.set(id, root);
-  for (const one of [...nested].reverse()) for (const id of one.nodes) home.set(id, one); // the innermost one last
+  for (const loop of [...nested].reverse()) for (const id of loop.nodes) home.set(id, loop); // the innermost one last
   const finished = new Map<Draft, Region>();
   const groups: Group[] = [];
-  for (const one of [root, ...nested]) {
-    const region = finish(one, home, shape, position);
+  for (const unfinished of [root, ...nested]) {
+    const region = finish(unfinished, home, shape, position);
     const together = grouping(region);
     groups.push(...together);
-    finished.set(one, together.length > 0 ? contract(region, together) : region);
+    finished.set(unfinished, together.length > 0 ? contract(region, together) : region);
   }
-  for (const one of nested) (finished.get(one) as { parent?: Region }).parent = finished.get(one.parent as Draft) as Region;
+  for (const loop of nested) (finished.get(loop) as { parent?: Region }).parent = finished.get(loop.parent as Draft) as Region;
   const get = (one: Draft) => finished.get(one) as Region;
   const homes = new Map<string, Region>();
-  for (const [id, one] of home) homes.set(id, get(one));
+  for (const [id, innermost] of home) homes.set(id, get(innermost));
   return {
     shape,
     root: get(root),
@@ -135,8 +135,8 @@ function contract(region: Region, groups: readonly Group[]): Region {
   const predecessors = new Map(items.map((id) => [id, new Set<string>()]));
   const successors = new Map(items.map((id) => [id, new Set<string>()]));
   for (const [item, before] of region.predecessors)
-    for (const one of before) {
-      const [from, to] = [of(one), of(item)];
+    for (const source of before) {
+      const [from, to] = [of(source), of(item)];
       if (from === to) continue;
       predecessors.get(to)?.add(from);
       successors.get(from)?.add(to);
@@ -185,13 +185,13 @@ interface Outermost {
 function nest(drafts: Draft[], problems: LoopProblem[]): Draft[] {
   const kept: Draft[] = [];
   const around = new Map<string, Outermost>();
-  for (const one of drafts.sort((a, b) => a.nodes.size - b.nodes.size)) {
+  for (const loop of drafts.sort((a, b) => a.nodes.size - b.nodes.size)) {
     const inside = new Map<Outermost, number>();
-    for (const id of one.nodes) {
+    for (const id of loop.nodes) {
       const inner = around.get(id);
       if (inner) inside.set(inner, (inside.get(inner) ?? 0) + 1);
     }
-    const equal = [...inside.keys()].find(({ draft: { nodes } }) => nodes.size === one.nodes.size);
+    const equal = [...inside.keys()].find(({ draft: { nodes } }) => nodes.size === loop.nodes.size);
     const clash =
       [...inside].find(
         ([
@@ -200,16 +200,16 @@ function nest(drafts: Draft[], problems: LoopProblem[]): Draft[] {
           },
           common,
         ]) => common < nodes.size,
-      )?.[0] ?? (equal?.heads.has(one.head) ? equal : undefined);
+      )?.[0] ?? (equal?.heads.has(loop.head) ? equal : undefined);
     const height = 1 + Math.max(0, ...[...inside.keys()].map((inner) => inner.height));
-    const refuse = (why: string) => problems.push({ edge: one.edge as GraphEdge, why });
+    const refuse = (why: string) => problems.push({ edge: loop.edge as GraphEdge, why });
     if (clash) refuse(`Loops lie inside each other or apart; this one overlaps ${clash.draft.id}.`);
     else if (height > LIMITS.depth) refuse(TOO_DEEP);
     else {
-      for (const inner of inside.keys()) inner.draft.parent = one;
-      const own = { draft: one, height, heads: new Set([...(equal?.heads ?? []), one.head]) };
-      for (const id of one.nodes) around.set(id, own);
-      kept.push(one);
+      for (const inner of inside.keys()) inner.draft.parent = loop;
+      const own = { draft: loop, height, heads: new Set([...(equal?.heads ?? []), loop.head]) };
+      for (const id of loop.nodes) around.set(id, own);
+      kept.push(loop);
     }
   }
   return kept;
@@ -219,10 +219,10 @@ function reach(from: string, next: ReadonlyMap<string, ReadonlySet<string>>, wit
   const found = new Set([from]);
   const open = [from];
   for (let id = open.pop(); id !== undefined; id = open.pop())
-    for (const one of next.get(id) ?? [])
-      if (!found.has(one) && within(one)) {
-        found.add(one);
-        open.push(one);
+    for (const neighbour of next.get(id) ?? [])
+      if (!found.has(neighbour) && within(neighbour)) {
+        found.add(neighbour);
+        open.push(neighbour);
       }
   return found;
 }

@@ -21,15 +21,15 @@ const object = (value: unknown): Record<string, Record<string, unknown>> =>
 export function portsOf(schema: Record<string, unknown>): Port[] {
   const required = new Set(Array.isArray(schema.required) ? schema.required : []);
   return Object.entries(object(schema.properties)).map(([name, raw]) => {
-    const one = object(raw) as Record<string, unknown>;
+    const property = object(raw) as Record<string, unknown>;
     return {
       name,
-      label: typeof one.title === "string" ? one.title : words(name),
-      type: portType(one),
+      label: typeof property.title === "string" ? property.title : words(name),
+      type: portType(property),
       required: required.has(name),
-      schema: one,
-      ...(typeof one.description === "string" ? { description: one.description } : {}),
-      ...(one["x-branch"] === true ? { branch: true as const } : {}),
+      schema: property,
+      ...(typeof property.description === "string" ? { description: property.description } : {}),
+      ...(property["x-branch"] === true ? { branch: true as const } : {}),
     };
   });
 }

@@ -91,7 +91,7 @@ const CONDITIONS: readonly unknown[] = ["output.text == 'a'", "true", "1 +", 7, 
 type Body = Pick<Graph, "nodes" | "edges"> & { metadata?: Record<string, unknown>; context?: Record<string, unknown> };
 type Some = Record<string, unknown>;
 
-const changed = <T>(list: readonly T[], at: number, change: (one: T) => T): T[] =>
+const changed = <T>(list: readonly T[], at: number, change: (element: T) => T): T[] =>
   list.map((one, index) => (index === at ? change(one) : one));
 const without = (all: Some | undefined, key: string): Some => Object.fromEntries(Object.entries(all ?? {}).filter(([one]) => one !== key));
 
@@ -158,8 +158,11 @@ function editedBody(body: Body, next: Next): Body {
         changed(
           nodes,
           at,
-          (one) =>
-            ({ ...one, params: { ...one.params, [pick([...PORTS, "form", "buttons", "definition", "file"])]: pick(VALUES) } }) as GraphNode,
+          (node) =>
+            ({
+              ...node,
+              params: { ...node.params, [pick([...PORTS, "form", "buttons", "definition", "file"])]: pick(VALUES) },
+            }) as GraphNode,
         ),
       );
     case 6:

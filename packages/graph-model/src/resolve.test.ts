@@ -14,10 +14,10 @@ import { sampleLibrary } from "./sample-library.testing.ts";
 const node = (id: string, service = "pass", params?: object): GraphNode =>
   ({ id, service, plane: "node", status: "pending", ...(params ? { params } : {}) }) as GraphNode;
 const call = (id: string, definition: string): GraphNode => node(id, "graph.call", { definition });
-const graph = (nodes: GraphNode[], edges: Graph["edges"] = [], metadata?: object): Graph =>
+const graphOf = (nodes: GraphNode[], edges: Graph["edges"] = [], metadata?: object): Graph =>
   ({ schema: "langgraph.v1", workflowId: "t", nodes, edges, ...(metadata ? { metadata } : {}) }) as Graph;
 const chain = (length: number): Graph =>
-  graph(
+  graphOf(
     Array.from({ length }, (_, index) => node(`n${index}`)),
     Array.from({ length: length - 1 }, (_, index) => ({ from: `n${index}`, to: `n${index + 1}`, metadata: { when: "output.value == 1" } })),
   );
@@ -27,35 +27,35 @@ function counting(library: Library = sampleLibrary) {
   const counted = { asked: 0, all: library.all, find: (plane: string, service: string) => (counted.asked++, library.find(plane, service)) };
   return counted;
 }
-const withParam = (one: Graph, at: number, value: unknown): Graph => ({
-  ...one,
-  nodes: one.nodes.map((each, index) => (index === at ? { ...each, params: { value } } : each)) as Graph["nodes"],
+const withParam = (graph: Graph, at: number, value: unknown): Graph => ({
+  ...graph,
+  nodes: graph.nodes.map((each, index) => (index === at ? { ...each, params: { value } } : each)) as Graph["nodes"],
 });
 const at = ({ nodes }: Level, id: string): ResolvedNode => nodes.find((one) => one.node.id === id) as ResolvedNode;
 
 describe("a graph with a library", () => {
   test("is one object, whoever asks, and another one with another library", () => {
-    const one = chain(3);
-    expect(resolve(one, sampleLibrary)).toBe(resolve(one, sampleLibrary));
-    expect(resolver(sampleLibrary)(one)).toBe(resolve(one, sampleLibrary));
-    expect(resolve(one, { ...sampleLibrary })).not.toBe(resolve(one, sampleLibrary));
-    expect(resolve({ ...one }, sampleLibrary)).not.toBe(resolve(one, sampleLibrary));
+    const graph = chain(3);
+    expect(resolve(graph, sampleLibrary)).toBe(resolve(graph, sampleLibrary));
+    expect(resolver(sampleLibrary)(graph)).toBe(resolve(graph, sampleLibrary));
+    expect(resolve(graph, { ...sampleLibrary })).not.toBe(resolve(graph, sampleLibrary));
+    expect(resolve({ ...graph }, sampleLibrary)).not.toBe(resolve(graph, sampleLibrary));
   });
   test("is not looked at before somebody asks, and then once for all that is asked", () => {
     const library = counting();
-    const one = chain(5);
-    const { root } = resolve(one, library);
+    const graph = chain(5);
+    const { root } = resolve(graph, library);
     expect(library.asked).toBe(0);
     expect([root.nodes.length, root.plan.root.items.length, root.inputs, root.branches.size, root.ends.length]).toEqual([5, 5, [], 0, 1]);
-    validate(one, library);
-    enginesNotLive(one, library);
+    validate(graph, library);
+    enginesNotLive(graph, library);
     expect(library.asked).toBe(5);
   });
   test("says of each node what it is, who runs it and where its inputs come from", () => {
-    const one = graph([node("a", "say"), node("b", "hear"), node("c", "nowhere")], [{ from: "a", to: "b" }], {
+    const graph = graphOf([node("a", "say"), node("b", "hear"), node("c", "nowhere")], [{ from: "a", to: "b" }], {
       nodes: { b: { engine: "default" } },
     });
-    const { root } = resolve(one, sampleLibrary);
+    const { root } = resolve(graph, sampleLibrary);
     expect(root.node("b")).toMatchObject({
       settings: { engine: "default" },
       definition: { service: "hear" },
@@ -76,7 +76,7 @@ describe("definitions", () => {
       nodes: index === levels - 1 ? [node("end", "say")] : [node("first"), call("a", `d${index + 1}`), call("b", `d${index + 1}`)],
       edges: [],
     });
-    return graph([call("start", "d0")], [], { definitions: Object.fromEntries(names.map((name, index) => [name, body(index)])) });
+    return graphOf([call("start", "d0")], [], { definitions: Object.fromEntries(names.map((name, index) => [name, body(index)])) });
   };
   test("that each call the next one twice are worked out once each: 22 of them, not four million", () => {
     const library = counting();
@@ -86,26 +86,26 @@ describe("definitions", () => {
   });
   test("that nothing calls are not worked out", () => {
     const library = counting();
-    const one = graph([node("a")], [], { definitions: { idle: { nodes: [node("x"), node("y")], edges: [] } } });
-    expect(resolve(one, library).root.nodes.length).toBe(1);
+    const graph = graphOf([node("a")], [], { definitions: { idle: { nodes: [node("x"), node("y")], edges: [] } } });
+    expect(resolve(graph, library).root.nodes.length).toBe(1);
     expect(library.asked).toBe(1);
-    expect(resolve(one, library).level("idle").nodes.length).toBe(2);
+    expect(resolve(graph, library).level("idle").nodes.length).toBe(2);
     expect(library.asked).toBe(3);
-    expect(() => resolve(one, library).level("gone")).toThrow("The graph has no definition gone.");
+    expect(() => resolve(graph, library).level("gone")).toThrow("The graph has no definition gone.");
   });
   test("are taken over as they are when another one is edited; what calls the edited one is not", () => {
     const next = resolver(sampleLibrary);
-    const one = graph([call("a", "outer"), call("b", "other")], [], {
+    const graph = graphOf([call("a", "outer"), call("b", "other")], [], {
       definitions: {
         outer: { nodes: [call("in", "inner")], edges: [] },
         inner: { nodes: [node("x", "say")], edges: [] },
         other: { nodes: [node("y")], edges: [] },
       },
     });
-    const before = next(one);
-    validate(one, sampleLibrary);
-    const definitions = { ...(one.metadata?.definitions as object), inner: { nodes: [node("x", "hear")], edges: [] } };
-    const after = next({ ...one, metadata: { ...one.metadata, definitions } });
+    const before = next(graph);
+    validate(graph, sampleLibrary);
+    const definitions = { ...(graph.metadata?.definitions as object), inner: { nodes: [node("x", "hear")], edges: [] } };
+    const after = next({ ...graph, metadata: { ...graph.metadata, definitions } });
     expect(at(after.root, "a").definition?.inputs.map(({ name }) => name)).toEqual(["sound"]);
     expect(after.level("other")).toBe(before.level("other"));
     expect(after.level("outer")).not.toBe(before.level("outer"));
@@ -116,8 +116,8 @@ describe("definitions", () => {
 describe("the condition of an edge", () => {
   test("is compiled once for all edges of one text, at every level", () => {
     const { nodes, edges } = chain(3);
-    const one = graph([...nodes, call("c", "d")], edges, { definitions: { d: { nodes, edges: structuredClone(edges) } } });
-    const { root, definitions } = resolve(one, sampleLibrary);
+    const graph = graphOf([...nodes, call("c", "d")], edges, { definitions: { d: { nodes, edges: structuredClone(edges) } } });
+    const { root, definitions } = resolve(graph, sampleLibrary);
     const inner = definitions.get("d") as Level;
     const [first] = edges.map((edge) => root.condition(edge));
     expect(
@@ -129,20 +129,20 @@ describe("the condition of an edge", () => {
   });
   test("stays compiled while other parts of the graph are edited", () => {
     const next = resolver(sampleLibrary);
-    const one = chain(3);
-    const condition = next(one).root.condition(one.edges[0] as never);
-    const two = { ...one, edges: [...one.edges, { from: "n0", to: "n2", metadata: { when: "true" } }] };
-    expect(next(two).root.condition(one.edges[0] as never)).toBe(condition);
+    const graph = chain(3);
+    const condition = next(graph).root.condition(graph.edges[0] as never);
+    const two = { ...graph, edges: [...graph.edges, { from: "n0", to: "n2", metadata: { when: "true" } }] };
+    expect(next(two).root.condition(graph.edges[0] as never)).toBe(condition);
   });
 });
 
 describe("one parameter that is edited", () => {
   const next = resolver(sampleLibrary);
-  const one = chain(300);
-  const before = next(one).root;
-  validate(one, sampleLibrary);
+  const graph = chain(300);
+  const before = next(graph).root;
+  validate(graph, sampleLibrary);
   const regions = before.plan.root;
-  const two = withParam(one, 7, "x");
+  const two = withParam(graph, 7, "x");
   const after = next(two).root;
   test("leaves every other node, the wiring and the regions as they were", () => {
     expect(after.nodes.filter((each, index) => each !== before.nodes[index]).map(({ node: { id } }) => id)).toEqual(["n7"]);
@@ -152,8 +152,8 @@ describe("one parameter that is edited", () => {
   test("costs one question to the library and one check", () => {
     const library = counting();
     const nextCounted = resolver(library);
-    nextCounted(one);
-    const issues = validate(one, library);
+    nextCounted(graph);
+    const issues = validate(graph, library);
     expect(library.asked).toBe(300);
     nextCounted(two);
     expect(validate(two, library)).toEqual(issues);
@@ -168,14 +168,14 @@ test("a node that comes to name another server leaves its group, though no wire 
   const named = (servers: Record<string, string>) => ({
     nodes: Object.fromEntries(Object.entries(servers).map(([id, engine]) => [id, { engine }])),
   });
-  const one = graph([draw("a"), draw("b")], [wire], named({ a: "one" }));
+  const graph = graphOf([draw("a"), draw("b")], [wire], named({ a: "one" }));
   const groups = (each: Graph) => [...next(each).root.plan.groups.values()].map(({ nodes }) => nodes);
-  expect(groups(one)).toEqual([["a", "b"]]);
-  expect(groups({ ...one, metadata: named({ a: "one", b: "two" }) })).toEqual([["a"], ["b"]]);
+  expect(groups(graph)).toEqual([["a", "b"]]);
+  expect(groups({ ...graph, metadata: named({ a: "one", b: "two" }) })).toEqual([["a"], ["b"]]);
 });
 
 /** All that a reader can ask, without the objects that only serve to tell parts apart. */
-function told({ root, definitions }: Resolved): unknown {
+function knownOf({ root, definitions }: Resolved): unknown {
   return [root, ...definitions.values()].map((level) => ({
     name: level.name,
     graph: level.graph,
@@ -198,21 +198,21 @@ test("after any of 1,000 random edits all that is known of the graph is what a f
   const next = seeded(Number(process.env.SEED ?? 1));
   const seen = { groups: 0, loops: 0, mapped: 0, calls: 0, conditions: 0, same: 0 };
   let resolveNext = resolver(editLibrary);
-  let one = FIRST;
+  let graph = FIRST;
   for (let edit = 0; edit < Number(process.env.SEEDS ?? 1000); edit++) {
-    if (edit % 250 === 0) [one, resolveNext] = [FIRST, resolver(editLibrary)];
-    const before = resolveNext(one);
-    one = edited(one, next);
-    const after = resolveNext(one);
-    const copy = structuredClone(one);
+    if (edit % 250 === 0) [graph, resolveNext] = [FIRST, resolver(editLibrary)];
+    const before = resolveNext(graph);
+    graph = edited(graph, next);
+    const after = resolveNext(graph);
+    const copy = structuredClone(graph);
     // Not everybody asks after each edit, and not always the same first.
     const asks = next(5);
     if (asks === 0) continue;
-    const issues = asks === 1 ? undefined : validate(one, editLibrary);
+    const issues = asks === 1 ? undefined : validate(graph, editLibrary);
     const fresh = resolve(copy, editLibrary);
-    if (!isDeepStrictEqual(told(after), told(fresh))) expect(told(after), `edit ${edit}`).toEqual(told(fresh));
-    expect(issues ?? validate(one, editLibrary), `edit ${edit}`).toEqual(validate(copy, editLibrary));
-    expect(enginesNotLive(one, editLibrary), `edit ${edit}`).toEqual(enginesNotLive(copy, editLibrary));
+    if (!isDeepStrictEqual(knownOf(after), knownOf(fresh))) expect(knownOf(after), `edit ${edit}`).toEqual(knownOf(fresh));
+    expect(issues ?? validate(graph, editLibrary), `edit ${edit}`).toEqual(validate(copy, editLibrary));
+    expect(enginesNotLive(graph, editLibrary), `edit ${edit}`).toEqual(enginesNotLive(copy, editLibrary));
     seen.groups += [...after.root.plan.groups.values()].filter(({ nodes }) => nodes.length > 1).length;
     seen.loops += after.root.plan.regions.size;
     seen.mapped += after.root.wiring.mapped.size;

@@ -129,7 +129,7 @@ export function upstream(graph: Topology, id: string): Map<string, number> {
   let front = [...(graph.predecessors.get(id) ?? [])];
   for (let steps = 1; front.length > 0; steps++) {
     const fresh = front.filter((one) => one !== id && !distance.has(one));
-    for (const one of fresh) distance.set(one, steps);
+    for (const nodeId of fresh) distance.set(nodeId, steps);
     front = [...new Set(fresh.flatMap((one) => [...(graph.predecessors.get(one) ?? [])]))];
   }
   return distance;

@@ -8,7 +8,7 @@ import type { Group } from "./plan.ts";
  * @param of the part that each was made of
  * @param id of a part, by which an edited one is known
  */
-export function finder<K, N>(made: readonly N[], of: (one: N) => K, id: (part: K) => string): (part: K, at: number) => N | undefined {
+export function finder<K, N>(made: readonly N[], of: (result: N) => K, id: (part: K) => string): (part: K, at: number) => N | undefined {
   let byPart: Map<K, N> | undefined;
   return (part, at) => {
     const there = made[at];
@@ -21,32 +21,34 @@ export function finder<K, N>(made: readonly N[], of: (one: N) => K, id: (part: K
 }
 
 /** Whether the ids of the nodes and the edges are the same. */
-export function isWiredAlike(one: Graph, other: Graph): boolean {
+export function isWiredAlike(before: Graph, after: Graph): boolean {
   return (
-    one.nodes.length === other.nodes.length &&
-    one.edges.length === other.edges.length &&
-    one.nodes.every((node, at) => node === other.nodes[at] || node.id === other.nodes[at]?.id) &&
-    one.edges.every((edge, at) => edge === other.edges[at])
+    before.nodes.length === after.nodes.length &&
+    before.edges.length === after.edges.length &&
+    before.nodes.every((node, at) => node === after.nodes[at] || node.id === after.nodes[at]?.id) &&
+    before.edges.every((edge, at) => edge === after.edges[at])
   );
 }
 
-export function sameFields(one: object | undefined, other: object | undefined): boolean {
-  if (one === other) return true;
-  const [a, b] = [Object.entries(one ?? {}), Object.entries(other ?? {})];
+export function sameFields(before: object | undefined, after: object | undefined): boolean {
+  if (before === after) return true;
+  const [a, b] = [Object.entries(before ?? {}), Object.entries(after ?? {})];
   return a.length === b.length && a.every(([key, value], at) => key === b[at]?.[0] && value === b[at]?.[1]);
 }
 
-export const sameGroup = (one: Group | undefined, other: Group | undefined): boolean =>
-  one === other ||
-  (one?.id === other?.id && one?.nodes.length === other?.nodes.length && one?.nodes.every((id, at) => id === other?.nodes[at]) === true);
+export const sameGroup = (before: Group | undefined, after: Group | undefined): boolean =>
+  before === after ||
+  (before?.id === after?.id &&
+    before?.nodes.length === after?.nodes.length &&
+    before?.nodes.every((id, at) => id === after?.nodes[at]) === true);
 
 export const sameSources = (some: readonly InputSource[], others: readonly InputSource[]): boolean =>
   some.length === others.length && some.every((one, at) => sameSource(one, others[at] as InputSource));
 
 /** The ports are those of one definition, and the node is one and the same. */
-function sameSource(one: InputSource, other: InputSource): boolean {
-  const fields = one as unknown as Record<string, unknown>;
-  const others = other as unknown as Record<string, unknown>;
+function sameSource(before: InputSource, after: InputSource): boolean {
+  const fields = before as unknown as Record<string, unknown>;
+  const others = after as unknown as Record<string, unknown>;
   const isOtherwise = (a: unknown, b: unknown): boolean =>
     a === b || (typeof a === "object" && typeof b === "object" && sameFields(a as object, b as object));
   return (

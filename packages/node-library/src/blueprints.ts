@@ -9,12 +9,14 @@ export function withBlueprints(capabilities: readonly Capability[], blueprints: 
   const comfy = new Map(capabilities.filter((one) => one.plane === "comfy").map((one) => [one.id, one]));
   const servers = new Map([...comfy.values()].flatMap((one) => (one.engines ?? []).map((engine) => [engine.id, engine] as const)));
   if (servers.size === 0) return [...capabilities];
-  return capabilities.map((one) => {
-    const own = blueprints.filter((blueprint) => blueprint.capability === one.id && one.plane === (blueprint.plane ?? "python"));
-    if (own.length === 0) return one;
+  return capabilities.map((capability) => {
+    const own = blueprints.filter(
+      (blueprint) => blueprint.capability === capability.id && capability.plane === (blueprint.plane ?? "python"),
+    );
+    if (own.length === 0) return capability;
     const made = own.flatMap((blueprint) => [...servers.values()].map((server) => engineOf(blueprint, server, comfy)));
-    const all = one.engines ?? [];
-    return { ...one, engines: [...all.filter((engine) => !engine.draft), ...made, ...all.filter((engine) => engine.draft)] };
+    const all = capability.engines ?? [];
+    return { ...capability, engines: [...all.filter((engine) => !engine.draft), ...made, ...all.filter((engine) => engine.draft)] };
   });
 }
 

@@ -26,9 +26,10 @@ describe("the library", () => {
     },
   );
   test("every committed capability has typed ports and says which engines are drafts", () => {
-    for (const one of makeLibrary([...node.capabilities, ...python.capabilities]).all()) {
-      expect(one.engines.length, one.service).toBeGreaterThan(0);
-      for (const port of [...one.inputs, ...one.outputs]) expect(port.label, `${one.service}.${port.name}`).not.toBe("");
+    for (const definition of makeLibrary([...node.capabilities, ...python.capabilities]).all()) {
+      expect(definition.engines.length, definition.service).toBeGreaterThan(0);
+      for (const port of [...definition.inputs, ...definition.outputs])
+        expect(port.label, `${definition.service}.${port.name}`).not.toBe("");
     }
   });
   test("is searched by label, keyword and with a typo", () => {

@@ -23,13 +23,13 @@ export function makeSearch(library: Library): (text: string) => NodeDefinition[]
   });
   const all = library.all();
   index.addAll(
-    all.map((one, id) => ({
+    all.map((definition, id) => ({
       id,
-      label: one.label,
-      service: one.service.replaceAll(/[._]/g, " "),
-      keywords: one.keywords.join(" "),
-      category: one.category,
-      description: one.description,
+      label: definition.label,
+      service: definition.service.replaceAll(/[._]/g, " "),
+      keywords: definition.keywords.join(" "),
+      category: definition.category,
+      description: definition.description,
     })),
   );
   return (text) => (text.trim() ? index.search(text).flatMap(({ id }) => all[id as number] ?? []) : [...all]);

@@ -27,10 +27,10 @@ export interface PlaneReport {
 export function joinManifests(workers: readonly PlaneManifest[]): PlaneManifest {
   const joined = new Map<string, Capability>();
   for (const { capabilities } of workers)
-    for (const one of capabilities) {
-      const known = joined.get(one.id);
-      const [first, second] = known && known.version >= one.version ? [known, one] : [one, known];
-      joined.set(one.id, second ? { ...first, engines: joinEngines(first.engines, second.engines) } : one);
+    for (const capability of capabilities) {
+      const known = joined.get(capability.id);
+      const [first, second] = known && known.version >= capability.version ? [known, capability] : [capability, known];
+      joined.set(capability.id, second ? { ...first, engines: joinEngines(first.engines, second.engines) } : capability);
     }
   const generatedAt = workers.map((one) => one.generatedAt).sort();
   return { generatedAt: generatedAt.at(-1) ?? new Date(0).toISOString(), capabilities: [...joined.values()] };
@@ -45,11 +45,11 @@ function joinEngines(first: Engines = [], second: Engines = []): Engines {
 
 export function mergeManifests(planes: { node: PlaneReport; python: PlaneReport; comfy?: PlaneReport }, now: Date): CombinedManifest {
   const marked = (report: PlaneReport | undefined): Capability[] =>
-    (report?.manifest.capabilities ?? []).map((one) => ({
-      ...one,
+    (report?.manifest.capabilities ?? []).map((capability) => ({
+      ...capability,
       // The bridge may be there and ComfyUI not.
-      live: report?.live === true && (one.plane !== "comfy" || one.engines?.some((engine) => engine.live) === true),
-      engines: report && one.engines && enginesNow(one.engines, report, now),
+      live: report?.live === true && (capability.plane !== "comfy" || capability.engines?.some((engine) => engine.live) === true),
+      engines: report && capability.engines && enginesNow(capability.engines, report, now),
     }));
   const [node, python, comfy] = [marked(planes.node), marked(planes.python), marked(planes.comfy)];
   return {

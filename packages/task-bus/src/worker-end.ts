@@ -10,8 +10,8 @@ const PROGRESS_KEPT = 10_000;
 
 export interface WorkerEnd {
   /** The next task of these routes, or undefined. @throws Error if an entry is malformed or not signed by the runtime */
-  take(routes: readonly Route[]): Promise<TaskEntry | undefined>;
-  /** Takes or renews the lease; call it at once after `take` and then every `beatMs`. */
+  claim(routes: readonly Route[]): Promise<TaskEntry | undefined>;
+  /** Takes or renews the lease; call it at once after `claim` and then every `beatMs`. */
   beat(entry: Pick<TaskEntry, "task" | "leaseMs">): Promise<"ok" | "cancel" | "lost">;
   progress(progress: TaskProgress): Promise<void>;
   /** Idempotent by task; the runtime acknowledges after its commit. */
@@ -21,7 +21,7 @@ export interface WorkerEnd {
 export function workerEnd(redis: Redis, worker: string, workerKey: string): WorkerEnd {
   const call = (name: string, keys: string[], ...args: (string | number)[]) => redis.call("FCALL", name, keys.length, ...keys, ...args);
   return {
-    async take(routes) {
+    async claim(routes) {
       const streams = routes.map((route) => names.queue(route.plane, route.service, route.engine));
       const reply = (await call("spindle_take", streams, worker)) as [string, string, string] | null;
       if (!reply) return undefined;

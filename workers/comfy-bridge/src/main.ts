@@ -33,13 +33,13 @@ async function start(settings: Settings): Promise<void> {
   const bus = workerEnd(redis, settings.worker, settings.workerKey);
   const servers = settings.servers.map((one) => new ComfyServer({ ...one, bus, runtime: settings, bell, log }));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => shutdown.abort());
-  await Promise.all([...servers.map((one) => one.serve(shutdown.signal)), ...servers.map((one) => look(one)), publish()]);
+  await Promise.all([...servers.map((one) => one.serve(shutdown.signal)), ...servers.map((one) => refreshRegularly(one)), publish()]);
   redis.disconnect();
   bells.disconnect();
 
-  async function look(server: ComfyServer): Promise<void> {
+  async function refreshRegularly(server: ComfyServer): Promise<void> {
     while (!shutdown.signal.aborted) {
-      await server.look();
+      await server.refresh();
       await rest(server.library.live ? settings.libraryEveryMs : Math.min(settings.libraryEveryMs, 2000));
     }
   }
@@ -70,8 +70,8 @@ async function start(settings: Settings): Promise<void> {
   }
 }
 
-const isSame = (one: ServerLibrary, other: ServerLibrary | undefined): boolean =>
-  other !== undefined && one.nodes === other.nodes && one.live === other.live && one.reason === other.reason;
+const isSame = (now: ServerLibrary, before: ServerLibrary | undefined): boolean =>
+  before !== undefined && now.nodes === before.nodes && now.live === before.live && now.reason === before.reason;
 
 // One message's mistake must not end what runs; it is logged with its trace and mended.
 process.on("unhandledRejection", (error) => console.error(error));

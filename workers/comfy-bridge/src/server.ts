@@ -32,7 +32,7 @@ export class ComfyServer {
   }
 
   /** Asks what it offers now. A server that does not answer keeps what it offered, marked so. */
-  async look(): Promise<void> {
+  async refresh(): Promise<void> {
     try {
       const text = await this.comfy.objectInfoText();
       const hash = sha256(text);
@@ -55,7 +55,7 @@ export class ComfyServer {
   async serve(shutdown: AbortSignal): Promise<void> {
     const { bus, bell, log, runtime, id } = this.parts;
     while (!shutdown.aborted) {
-      const entry = this.live ? await this.take().catch((error: unknown) => void log(`${id}: ${String(error)}`)) : undefined;
+      const entry = this.live ? await this.claim().catch((error: unknown) => void log(`${id}: ${String(error)}`)) : undefined;
       await this.endOrphans(entry);
       if (!entry) {
         await bell(IDLE_MS);
@@ -78,8 +78,8 @@ export class ComfyServer {
     if (entry) this.orphans.delete(entry.nodeRun);
   }
 
-  private take(): Promise<TaskEntry | undefined> {
-    return this.parts.bus.take([{ plane: "comfy", service: BUS.region, engine: this.parts.id }]);
+  private claim(): Promise<TaskEntry | undefined> {
+    return this.parts.bus.claim([{ plane: "comfy", service: BUS.region, engine: this.parts.id }]);
   }
 }
 

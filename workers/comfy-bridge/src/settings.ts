@@ -35,11 +35,16 @@ export function readServers(text: string): Settings["servers"] {
     .split(",")
     .map((one) => one.trim())
     .filter(Boolean);
-  const servers = urls.map((one) => {
-    const url = URL.canParse(one) ? new URL(one) : undefined;
+  const servers = urls.map((address) => {
+    const url = URL.canParse(address) ? new URL(address) : undefined;
     if (!url || !/^https?:$/.test(url.protocol))
-      throw new Error(`COMFY_URL: "${one.slice(0, 80)}" is not a URL. Write it as http://127.0.0.1:8188; several are separated by commas.`);
-    return { id: `${url.hostname}-${url.port || (url.protocol === "https:" ? "443" : "80")}`.slice(0, 64), url: one.replace(/\/+$/, "") };
+      throw new Error(
+        `COMFY_URL: "${address.slice(0, 80)}" is not a URL. Write it as http://127.0.0.1:8188; several are separated by commas.`,
+      );
+    return {
+      id: `${url.hostname}-${url.port || (url.protocol === "https:" ? "443" : "80")}`.slice(0, 64),
+      url: address.replace(/\/+$/, ""),
+    };
   });
   return [...new Map(servers.map((one) => [one.id, one])).values()];
 }

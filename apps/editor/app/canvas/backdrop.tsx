@@ -11,22 +11,22 @@ export function toBackdrop(graph: Graph): CardNode[] {
   const { frames, notes } = Object(graph.metadata?.editor) as { frames?: unknown; notes?: unknown };
   const fixed = { draggable: false, selectable: false, deletable: false, connectable: false, focusable: false };
   const made = [
-    ...list<Frame>(frames).map((one, index) => ({
+    ...list<Frame>(frames).map((frame, index) => ({
       id: `frame ${index}`,
       type: "frame",
       zIndex: -2,
-      data: one,
-      position: one.position,
-      ...one.size,
+      data: frame,
+      position: frame.position,
+      ...frame.size,
       ...fixed,
     })),
-    ...list<Note>(notes).map((one, index) => ({
+    ...list<Note>(notes).map((note, index) => ({
       id: `note ${index}`,
       type: "note",
       zIndex: -1,
-      data: one,
-      position: one.position,
-      ...one.size,
+      data: note,
+      position: note.position,
+      ...note.size,
       ...fixed,
     })),
   ];

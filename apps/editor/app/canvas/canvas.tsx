@@ -91,8 +91,8 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
   }, [edges, selection.edges, running, waiting]);
 
   const fits = useCallback<FitQuestion>((from, to) => canConnect(graph, library, from, to).ok, [graph, library]);
-  const ask = (one: Connection | Edge) =>
-    canConnect(graph, library, { node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" });
+  const answerFor = (wire: Connection | Edge) =>
+    canConnect(graph, library, { node: wire.source, port: wire.sourceHandle ?? "" }, { node: wire.target, port: wire.targetHandle ?? "" });
 
   const join = (from: PortAddress, to: PortAddress) => {
     const answer = canConnect(graph, library, from, to);
@@ -105,8 +105,8 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     const gone = changes.filter((one) => one.type === "remove").map((one) => one.id);
     if (gone.length > 0) remove(doc, ME, gone);
     // `dragging` is false at the end of a drag and for every press of an arrow key.
-    const moved = changes.flatMap((one) =>
-      one.type === "position" && one.dragging === false && one.position ? [[one.id, one.position] as const] : [],
+    const moved = changes.flatMap((change) =>
+      change.type === "position" && change.dragging === false && change.position ? [[change.id, change.position] as const] : [],
     );
     if (moved.length > 0) moveNodes(doc, ME, Object.fromEntries(moved));
     const ids = graph.nodes.map((node) => node.id);
@@ -169,7 +169,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
             const answer = canConnect(graph, library, { node: source.n, port: source.h ?? "" }, { node: target.n, port: target.h ?? "" });
             if (!answer.ok) setRefusal(answer.reason);
           }}
-          isValidConnection={(one) => ask(one).ok}
+          isValidConnection={(one) => answerFor(one).ok}
           onPaneClick={() => setRefusal(undefined)}
           connectOnClick={false}
           deleteKeyCode={["Delete", "Backspace"]}

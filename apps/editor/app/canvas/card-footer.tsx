@@ -2,7 +2,7 @@ import { parsePath } from "@spindle/graph-model";
 import { Check, CircleAlert, Clock, LoaderCircle, SkipForward } from "lucide-react";
 import { useRunStore } from "../session/run-store";
 import type { NodeCount, NodeRunView, NodeState } from "../session/types";
-import { between, FROM_CACHE, type Look, look, placeWords, span, stateWord } from "../ui/words";
+import { between, FROM_CACHE, type Look, lookOf, placeWords, span, stateWord } from "../ui/words";
 
 const ICONS: Record<Look, React.ReactNode> = {
   idle: null,
@@ -13,7 +13,7 @@ const ICONS: Record<Look, React.ReactNode> = {
   skipped: <SkipForward size={14} className="t3" aria-label="Skipped" />,
 };
 
-export const StateIcon = ({ state }: { state: NodeState | undefined }) => ICONS[look(state)];
+export const StateIcon = ({ state }: { state: NodeState | undefined }) => ICONS[lookOf(state)];
 
 /** Elements by how many are done, visits by which one it is. */
 function countWords(node: NodeRunView, { total, done, failed }: NodeCount): string {
@@ -31,7 +31,7 @@ export function CardFooter({ id }: { id: string }) {
   const elements = count && parsePath(node.path).visits.length === 0 ? count : undefined;
   const share = elements ? (elements.done + elements.failed) / Math.max(1, elements.total) : live?.progress;
   const percent = running && share !== undefined ? Math.round(share * 100) : undefined;
-  const failed = look(node.state) === "failed" || node.state === "skipped";
+  const failed = lookOf(node.state) === "failed" || node.state === "skipped";
   const reason = failed || (node.error && node.state === "dispatched") ? String(node.error?.message ?? "") : "";
   return (
     <>

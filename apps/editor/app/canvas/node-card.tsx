@@ -6,7 +6,7 @@ import { CircleAlert, CircleHelp, WifiOff } from "lucide-react";
 import { memo } from "react";
 import { useRunStore } from "../session/run-store";
 import { PlaneMark } from "../ui/plane-mark";
-import { look } from "../ui/words";
+import { lookOf } from "../ui/words";
 import { CardFooter, StateIcon } from "./card-footer";
 import { CardPreview } from "./card-preview";
 import { PortRows } from "./port-rows";
@@ -35,7 +35,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
   const plane = node.plane as Plane;
   if (boxed)
     return (
-      <div className="lod" data-plane={plane} data-state={look(state)}>
+      <div className="lod" data-plane={plane} data-state={lookOf(state)}>
         {title}
         <PortRows definition={ports} wired={wired} bare />
       </div>
@@ -48,7 +48,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
   return (
     <article
       className={`card-node${wide ? " wide" : ""}`}
-      data-state={look(state)}
+      data-state={lookOf(state)}
       data-unknown={definition === undefined}
       aria-label={title}
     >

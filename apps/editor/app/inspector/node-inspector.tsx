@@ -119,15 +119,15 @@ function Settings({ doc, level, resolved, definition }: SettingsProps) {
       {definition.parameters.length > 0 && (
         <section className="sect">
           <h4>Parameters</h4>
-          {definition.parameters.map((one) => (
+          {definition.parameters.map((parameter) => (
             <Row
-              key={one.name}
-              label={String(one.schema.title ?? words(one.name))}
-              hint={one.description}
-              required={one.required}
-              problem={params[one.name] === undefined ? undefined : whyInvalid(params[one.name], one.schema)}
+              key={parameter.name}
+              label={String(parameter.schema.title ?? words(parameter.name))}
+              hint={parameter.description}
+              required={parameter.required}
+              problem={params[parameter.name] === undefined ? undefined : whyInvalid(params[parameter.name], parameter.schema)}
             >
-              <Widget label={one.name} schema={one.schema} value={params[one.name]} onChange={set(one.name)} />
+              <Widget label={parameter.name} schema={parameter.schema} value={params[parameter.name]} onChange={set(parameter.name)} />
             </Row>
           ))}
         </section>

@@ -53,21 +53,26 @@ export function RunInputsForm({
         <section className="sect">
           <h4>Inputs of the run</h4>
           {inputs.length === 0 && <p className="t3 t12">This graph asks for nothing.</p>}
-          {inputs.map((one) => {
-            const value = values[one.name];
+          {inputs.map((input) => {
+            const value = values[input.name];
             const problem =
-              failed?.name === one.name
+              failed?.name === input.name
                 ? failed.message
                 : value !== undefined && typeof value !== "object"
-                  ? whyInvalid(value, one.schema)
+                  ? whyInvalid(value, input.schema)
                   : undefined;
             return (
-              <div className="frow" key={one.name} title={one.description}>
+              <div className="frow" key={input.name} title={input.description}>
                 <span className="flabel">
-                  {one.label}
-                  {one.required && <span className="t3">needed</span>}
+                  {input.label}
+                  {input.required && <span className="t3">needed</span>}
                 </span>
-                <Widget label={one.label} schema={one.schema} value={value ?? one.default} onChange={(next) => onChange(one.name, next)} />
+                <Widget
+                  label={input.label}
+                  schema={input.schema}
+                  value={value ?? input.default}
+                  onChange={(next) => onChange(input.name, next)}
+                />
                 {problem && (
                   <p className="error-text" role="alert">
                     {problem}

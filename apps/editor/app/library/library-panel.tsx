@@ -104,12 +104,12 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
               <span className="num">{list.length}</span>
             </button>
             {!isShut(category, list) &&
-              list.map((one) => (
+              list.map((definition) => (
                 <Row
-                  key={`${one.plane} ${one.service}`}
-                  definition={one}
-                  onAdd={() => onAdd(one)}
-                  onTap={() => (onAdd(one), setOpen(false))}
+                  key={`${definition.plane} ${definition.service}`}
+                  definition={definition}
+                  onAdd={() => onAdd(definition)}
+                  onTap={() => (onAdd(definition), setOpen(false))}
                 />
               ))}
           </section>
@@ -167,10 +167,10 @@ function Row({ definition, onAdd, onTap }: { definition: NodeDefinition; onAdd()
 
 function grouped(list: readonly NodeDefinition[]): Map<string, NodeDefinition[]> {
   const groups = new Map<string, NodeDefinition[]>();
-  for (const one of list) {
-    const known = groups.get(one.category);
-    if (known) known.push(one);
-    else groups.set(one.category, [one]);
+  for (const definition of list) {
+    const known = groups.get(definition.category);
+    if (known) known.push(definition);
+    else groups.set(definition.category, [definition]);
   }
   return groups;
 }

@@ -69,16 +69,16 @@ function Pair({ left, right }: { left: NodeRunView | undefined; right: NodeRunVi
         {same && <span className="t3 t12">Same inputs and outputs</span>}
       </div>
       <div className="compare">
-        {[left, right].map((one, index) => (
+        {[left, right].map((nodeRun, index) => (
           <div key={index === 0 ? "left" : "right"}>
             <p className="t12 t2">
-              {one
-                ? `${stateWord(one.state, one.reused)}, ${one.engine}${one.startedAt ? `, ${between(one.startedAt, one.finishedAt)}` : ""}`
+              {nodeRun
+                ? `${stateWord(nodeRun.state, nodeRun.reused)}, ${nodeRun.engine}${nodeRun.startedAt ? `, ${between(nodeRun.startedAt, nodeRun.finishedAt)}` : ""}`
                 : "Not in this run"}
             </p>
-            {one?.error && <p className="t12 c-bad">{String(one.error.message ?? "")}</p>}
-            {one && inputs.length > 0 && <Values title="Inputs that differ" of={only(one.input, inputs)} />}
-            {one && outputs.length > 0 && <Values title="Outputs that differ" of={only(one.output, outputs)} />}
+            {nodeRun?.error && <p className="t12 c-bad">{String(nodeRun.error.message ?? "")}</p>}
+            {nodeRun && inputs.length > 0 && <Values title="Inputs that differ" of={only(nodeRun.input, inputs)} />}
+            {nodeRun && outputs.length > 0 && <Values title="Outputs that differ" of={only(nodeRun.output, outputs)} />}
           </div>
         ))}
       </div>
@@ -90,8 +90,8 @@ type Given = Record<string, unknown> | null | undefined;
 
 /** Media by their bytes, everything else by its text. */
 const key = (value: unknown): string =>
-  JSON.stringify(value, (_, one) =>
-    one !== null && typeof one === "object" && "sha256" in one ? (one as { sha256: string }).sha256 : one,
+  JSON.stringify(value, (_, part) =>
+    part !== null && typeof part === "object" && "sha256" in part ? (part as { sha256: string }).sha256 : part,
   ) ?? "";
 const differing = (a: Given, b: Given): string[] =>
   [...new Set([...Object.keys(a ?? {}), ...Object.keys(b ?? {})])].filter((name) => key(a?.[name]) !== key(b?.[name]));

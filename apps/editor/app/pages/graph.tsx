@@ -6,9 +6,9 @@ import { GraphEditor } from "../screen/graph-editor";
 /** The canvas lives in the browser alone; until it does, its frame stands. */
 export default function GraphPage() {
   const { id = "" } = useParams();
-  const [here, setHere] = useState(false);
-  useEffect(() => setHere(true), []);
-  if (!here)
+  const [isMounted, setMounted] = useState(false);
+  useEffect(() => setMounted(true), []);
+  if (!isMounted)
     return (
       <div className="app">
         <div className="top" />

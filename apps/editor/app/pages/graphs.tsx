@@ -61,8 +61,8 @@ export default function GraphsPage() {
           )}
           {graphs.isPending && (
             <div className="graph-grid">
-              {[1, 2, 3].map((one) => (
-                <div key={one} className="skeleton" style={{ height: 104 }} />
+              {[1, 2, 3].map((place) => (
+                <div key={place} className="skeleton" style={{ height: 104 }} />
               ))}
             </div>
           )}

@@ -12,7 +12,7 @@ const CHIP: Record<string, string> = { failed: "bad", running: "live", queued: "
 export default function RunsPage() {
   const trpc = useTRPC();
   const { id } = useParams();
-  const runs = useQuery({ ...trpc.runs.list.queryOptions({ take: 100 }), refetchInterval: 2000 });
+  const runs = useQuery({ ...trpc.runs.list.queryOptions({ limit: 100 }), refetchInterval: 2000 });
   const run = useQuery({
     ...trpc.runs.get.queryOptions({ id: id ?? "" }),
     enabled: id !== undefined && typeof window !== "undefined",
@@ -71,25 +71,25 @@ export default function RunsPage() {
                 </tr>
               </thead>
               <tbody>
-                {runs.data.map((one) => (
-                  <tr key={one.id}>
+                {runs.data.map((summary) => (
+                  <tr key={summary.id}>
                     <td className="num">
-                      <NavLink className="link" to={`/runs/${one.id}`}>
-                        Run {one.number}
+                      <NavLink className="link" to={`/runs/${summary.id}`}>
+                        Run {summary.number}
                       </NavLink>
                     </td>
                     <td className="cut" style={{ maxWidth: 320 }}>
-                      {one.graphId ? <a href={`/g/${one.graphId}`}>{one.title}</a> : one.title}{" "}
-                      {one.draft && <span className="tag">Draft</span>}
+                      {summary.graphId ? <a href={`/g/${summary.graphId}`}>{summary.title}</a> : summary.title}{" "}
+                      {summary.draft && <span className="tag">Draft</span>}
                     </td>
                     <td>
-                      <span className={`chip ${CHIP[one.state]}`}>{runWord(one.state)}</span>
+                      <span className={`chip ${CHIP[summary.state]}`}>{runWord(summary.state)}</span>
                     </td>
                     <td className="num">
-                      {one.done} of {one.nodes}
+                      {summary.done} of {summary.nodes}
                     </td>
-                    <td className="num">{one.finishedAt ? between(one.createdAt, one.finishedAt) : ""}</td>
-                    <td className="t3">{when(one.createdAt)}</td>
+                    <td className="num">{summary.finishedAt ? between(summary.createdAt, summary.finishedAt) : ""}</td>
+                    <td className="t3">{when(summary.createdAt)}</td>
                   </tr>
                 ))}
               </tbody>

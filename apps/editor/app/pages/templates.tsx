@@ -28,12 +28,12 @@ export default function TemplatesPage() {
         <aside className="tpl-list" aria-label="Templates">
           <h2>Templates</h2>
           {templates.isPending && <div className="skeleton" style={{ height: 84 }} />}
-          {templates.data?.map((one) => (
-            <NavLink key={one.name} to={`/templates/${one.name}`} className={`tpl-item${one.name === name ? " on" : ""}`}>
-              {one.picture && <img src={`/api/templates/${one.name}/files/${one.picture}`} alt="" />}
+          {templates.data?.map((listed) => (
+            <NavLink key={listed.name} to={`/templates/${listed.name}`} className={`tpl-item${listed.name === name ? " on" : ""}`}>
+              {listed.picture && <img src={`/api/templates/${listed.name}/files/${listed.picture}`} alt="" />}
               <span className="stack" style={{ gap: 2, minWidth: 0 }}>
-                <span className="strong cut">{one.title}</span>
-                <span className="t3 t11">{one.description}</span>
+                <span className="strong cut">{listed.title}</span>
+                <span className="t3 t11">{listed.description}</span>
               </span>
             </NavLink>
           ))}

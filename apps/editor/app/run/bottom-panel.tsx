@@ -63,18 +63,18 @@ function Problems({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; on
     );
   return (
     <ul data-testid="problems">
-      {issues.map((one, index) => {
-        const node = one.place.node ?? graph.edges.find((edge) => (edge.metadata as { id?: string } | null)?.id === one.place.edge)?.to;
+      {issues.map((issue, index) => {
+        const node = issue.place.node ?? graph.edges.find((edge) => (edge.metadata as { id?: string } | null)?.id === issue.place.edge)?.to;
         const title = graph.nodes.find((each) => each.id === node);
         return (
-          <li key={`${one.code} ${index + 1}`}>
+          <li key={`${issue.code} ${index + 1}`}>
             <button type="button" className="prob" onClick={() => node && onJump(node)}>
-              {ICONS[one.severity]}
-              <span className="cut med">{title ? nodeTitle(title) : (one.place.edge ?? "Graph")}</span>
+              {ICONS[issue.severity]}
+              <span className="cut med">{title ? nodeTitle(title) : (issue.place.edge ?? "Graph")}</span>
               <span className="t2">
-                {one.message} {one.fix}
+                {issue.message} {issue.fix}
               </span>
-              <span className="t3 mono t11">{one.code}</span>
+              <span className="t3 mono t11">{issue.code}</span>
             </button>
           </li>
         );
@@ -110,24 +110,26 @@ function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void })
         </p>
       )}
       {graph.nodes.map((node) => {
-        const one = nodes[node.id];
-        if (!one) return null;
-        const from = one.startedAt ? Date.parse(one.startedAt) - start : 0;
-        const until = one.finishedAt ? Date.parse(one.finishedAt) - start : one.startedAt ? length : 0;
+        const nodeRun = nodes[node.id];
+        if (!nodeRun) return null;
+        const from = nodeRun.startedAt ? Date.parse(nodeRun.startedAt) - start : 0;
+        const until = nodeRun.finishedAt ? Date.parse(nodeRun.finishedAt) - start : nodeRun.startedAt ? length : 0;
         return (
           <button type="button" className="run-row" key={node.id} onClick={() => onJump(node.id)}>
             <PlaneMark plane={node.plane} small />
             <span className="cut">{nodeTitle(node)}</span>
             <span className="lane">
-              {one.startedAt && (
+              {nodeRun.startedAt && (
                 <span
                   className="g"
-                  data-state={one.state}
+                  data-state={nodeRun.state}
                   style={{ left: `${(100 * from) / length}%`, width: `${(100 * Math.max(0, until - from)) / length}%` }}
                 />
               )}
             </span>
-            <span className="d">{one.finishedAt && one.startedAt ? between(one.startedAt, one.finishedAt) : stateWord(one.state)}</span>
+            <span className="d">
+              {nodeRun.finishedAt && nodeRun.startedAt ? between(nodeRun.startedAt, nodeRun.finishedAt) : stateWord(nodeRun.state)}
+            </span>
           </button>
         );
       })}

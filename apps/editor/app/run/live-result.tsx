@@ -11,7 +11,7 @@ import type { TemplateView } from "../session/types";
 import { PlaneMark } from "../ui/plane-mark";
 import { toastError } from "../ui/toast";
 import { Waveform } from "../ui/waveform";
-import { between, look, runWord, span, stateWord } from "../ui/words";
+import { between, lookOf, runWord, span, stateWord } from "../ui/words";
 import { useRunProgress } from "./run-bar";
 
 export function LiveResult({ template }: { template: TemplateView }) {
@@ -95,7 +95,7 @@ function Step({ id, template }: { id: string; template: TemplateView }) {
   const media = isArtifact(output) ? output : live?.preview;
   const text = typeof output === "string" ? output : live?.text;
   return (
-    <article className="card step" data-state={look(run?.state)} data-testid={`step-${id}`}>
+    <article className="card step" data-state={lookOf(run?.state)} data-testid={`step-${id}`}>
       <div className="row">
         <PlaneMark plane={node.plane} small />
         <span className="cut strong grow">{nodeTitle(node)}</span>

@@ -8,7 +8,7 @@ import { useTRPC } from "../session/provider";
 import type { NodeRunView, RunSummary, RunView } from "../session/types";
 import { toastError } from "../ui/toast";
 import { Viewer } from "../ui/viewer";
-import { between, look, span, stateWord, when } from "../ui/words";
+import { between, lookOf, span, stateWord, when } from "../ui/words";
 import { Log } from "./log";
 import { pathWords } from "./result";
 
@@ -32,9 +32,9 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
             onChange={(event) => navigate(`/runs/${run.id}/compare/${event.target.value}`)}
           >
             <option value="">Another run of it</option>
-            {others.map((one) => (
-              <option key={one.id} value={one.id}>
-                Run {one.number}, {when(one.createdAt)}
+            {others.map((other) => (
+              <option key={other.id} value={other.id}>
+                Run {other.number}, {when(other.createdAt)}
               </option>
             ))}
           </select>
@@ -51,48 +51,48 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
           </tr>
         </thead>
         <tbody>
-          {data.map((one) => (
-            <Fragment key={one.path}>
+          {data.map((nodeRun) => (
+            <Fragment key={nodeRun.path}>
               <tr>
                 <td className="cut" style={{ maxWidth: 260 }}>
                   <button
                     type="button"
                     className="link"
-                    aria-expanded={open === one.path}
-                    onClick={() => setOpen(open === one.path ? undefined : one.path)}
+                    aria-expanded={open === nodeRun.path}
+                    onClick={() => setOpen(open === nodeRun.path ? undefined : nodeRun.path)}
                   >
-                    {nameOf(one)}
+                    {nameOf(nodeRun)}
                   </button>
                 </td>
-                <td>{stateWord(one.state, one.reused)}</td>
+                <td>{stateWord(nodeRun.state, nodeRun.reused)}</td>
                 <td>
-                  <Lane one={one} start={start} length={length} />
+                  <Lane nodeRun={nodeRun} start={start} length={length} />
                 </td>
-                <td className="t3 t12">{String(one.error?.message ?? one.why ?? "")}</td>
+                <td className="t3 t12">{String(nodeRun.error?.message ?? nodeRun.why ?? "")}</td>
                 <td>
-                  {run.finishedAt && parsePath(one.path).calls.length === 0 && (
+                  {run.finishedAt && parsePath(nodeRun.path).calls.length === 0 && (
                     <button
                       type="button"
-                      className={failed(one) ? "btn" : "btn icon quiet"}
+                      className={failed(nodeRun) ? "btn" : "btn icon quiet"}
                       title="A new run from here on; what lies before it is taken from this run"
-                      aria-label={failed(one) ? undefined : `Fork from ${nameOf(one)}`}
+                      aria-label={failed(nodeRun) ? undefined : `Fork from ${nameOf(nodeRun)}`}
                       disabled={fork.isPending}
-                      onClick={() => fork.mutate({ id: run.id, node: one.node })}
+                      onClick={() => fork.mutate({ id: run.id, node: nodeRun.node })}
                     >
-                      {failed(one) ? <RotateCcw size={14} /> : <GitFork size={14} />}
-                      {failed(one) && "Try again"}
+                      {failed(nodeRun) ? <RotateCcw size={14} /> : <GitFork size={14} />}
+                      {failed(nodeRun) && "Try again"}
                     </button>
                   )}
                 </td>
               </tr>
-              {open === one.path && (
+              {open === nodeRun.path && (
                 <tr>
                   <td colSpan={5}>
                     <div className="compare">
-                      <Values title="Inputs" of={one.input} />
-                      <Values title="Outputs" of={one.output} />
+                      <Values title="Inputs" of={nodeRun.input} />
+                      <Values title="Outputs" of={nodeRun.output} />
                     </div>
-                    <Log run={run.id} path={one.path} ended={one.finishedAt !== null} />
+                    <Log run={run.id} path={nodeRun.path} ended={nodeRun.finishedAt !== null} />
                   </td>
                 </tr>
               )}
@@ -104,7 +104,7 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
   );
 }
 
-const failed = (one: NodeRunView): boolean => look(one.state) === "failed";
+const failed = (one: NodeRunView): boolean => lookOf(one.state) === "failed";
 
 export function Values({ title, of }: { title: string; of: Record<string, unknown> | null }) {
   return (
@@ -125,11 +125,11 @@ export function nameOf({ title, path }: Pick<NodeRunView, "title" | "path">): st
 }
 
 /** When it waited for a worker and when it ran, of the whole run. */
-function Lane({ one, start, length }: { one: NodeRunView; start: number; length: number }) {
-  if (!one.startedAt) return <span className="t3 t12">{one.finishedAt ? "At once" : ""}</span>;
-  const from = Date.parse(one.startedAt) - start;
-  const asked = one.queuedAt ? Math.min(from, Date.parse(one.queuedAt) - start) : from;
-  const until = one.finishedAt ? Date.parse(one.finishedAt) - start : length;
+function Lane({ nodeRun, start, length }: { nodeRun: NodeRunView; start: number; length: number }) {
+  if (!nodeRun.startedAt) return <span className="t3 t12">{nodeRun.finishedAt ? "At once" : ""}</span>;
+  const from = Date.parse(nodeRun.startedAt) - start;
+  const asked = nodeRun.queuedAt ? Math.min(from, Date.parse(nodeRun.queuedAt) - start) : from;
+  const until = nodeRun.finishedAt ? Date.parse(nodeRun.finishedAt) - start : length;
   return (
     <span className="row">
       <span className="lane grow">
@@ -143,11 +143,11 @@ function Lane({ one, start, length }: { one: NodeRunView; start: number; length:
         )}
         <span
           className="g"
-          data-state={one.state}
+          data-state={nodeRun.state}
           style={{ left: `${(100 * from) / length}%`, width: `${(100 * Math.max(0, until - from)) / length}%` }}
         />
       </span>
-      <span className="t3 num t12">{between(one.startedAt, one.finishedAt)}</span>
+      <span className="t3 num t12">{between(nodeRun.startedAt, nodeRun.finishedAt)}</span>
     </span>
   );
 }

@@ -24,13 +24,13 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
   const planes = [...new Set(template.graph.nodes.map((node) => node.plane))];
 
   const sample = async (input: RunInput) => {
-    const one = template.samples[input.name];
-    if (!one) return;
+    const found = template.samples[input.name];
+    if (!found) return;
     clearErrors(input.name);
-    if ("text" in one) return setValue(input.name, one.text, { shouldDirty: true });
+    if ("text" in found) return setValue(input.name, found.text, { shouldDirty: true });
     try {
-      const answer = await fetch(`/api/templates/${template.name}/files/${one.file}`);
-      setValue(input.name, await upload(await answer.blob(), one.file, input.type), { shouldDirty: true });
+      const answer = await fetch(`/api/templates/${template.name}/files/${found.file}`);
+      setValue(input.name, await upload(await answer.blob(), found.file, input.type), { shouldDirty: true });
     } catch (error) {
       toastError(error);
     }

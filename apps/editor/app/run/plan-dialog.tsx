@@ -37,15 +37,17 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
                     : `${running} of ${data.nodes.length} nodes${data.expectedMs === null ? "; how long it takes is not known yet." : `, in about ${span(data.expectedMs)}.`}`}
               </p>
               <ul className="plan">
-                {data.nodes.map((one) => {
-                  const node = graph.nodes.find((each) => each.id === one.node);
+                {data.nodes.map((planned) => {
+                  const node = graph.nodes.find((each) => each.id === planned.node);
                   return (
-                    <li key={one.node} data-does={one.does}>
+                    <li key={planned.node} data-does={planned.does}>
                       {node && <PlaneMark plane={node.plane} small />}
-                      <span className="cut med">{node ? nodeTitle(node) : one.node}</span>
-                      <span className="t2">{DOES[one.does]}</span>
-                      <span className="t3 t12">{one === waits ? "" : one.why}</span>
-                      <span className="t3 num">{one.does === "runs" && one.expectedMs !== null ? span(one.expectedMs) : ""}</span>
+                      <span className="cut med">{node ? nodeTitle(node) : planned.node}</span>
+                      <span className="t2">{DOES[planned.does]}</span>
+                      <span className="t3 t12">{planned === waits ? "" : planned.why}</span>
+                      <span className="t3 num">
+                        {planned.does === "runs" && planned.expectedMs !== null ? span(planned.expectedMs) : ""}
+                      </span>
                     </li>
                   );
                 })}

@@ -47,9 +47,9 @@ export function Result({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: strin
         <section className="sect">
           <h4>{own.length} node runs</h4>
           <select className="field" aria-label="Node run" value={shown.path} onChange={(event) => setPath(event.target.value)}>
-            {own.map((one) => (
-              <option key={one.path} value={one.path}>
-                {pathWords(one.path)}: {stateWord(one.state)}
+            {own.map((nodeRun) => (
+              <option key={nodeRun.path} value={nodeRun.path}>
+                {pathWords(nodeRun.path)}: {stateWord(nodeRun.state)}
               </option>
             ))}
           </select>

@@ -13,11 +13,11 @@ export function useRunProgress(graph: Graph | undefined): { share: number; remai
   let total = 0;
   let done = 0;
   let remaining: number | undefined;
-  for (const one of Object.values(nodes)) {
-    total += weight(one.node);
-    const ended = one.state === "succeeded" || one.state === "skipped";
-    done += weight(one.node) * (ended ? 1 : (live[one.node]?.progress ?? 0));
-    const left = one.state === "running" ? live[one.node]?.remaining : undefined;
+  for (const nodeRun of Object.values(nodes)) {
+    total += weight(nodeRun.node);
+    const ended = nodeRun.state === "succeeded" || nodeRun.state === "skipped";
+    done += weight(nodeRun.node) * (ended ? 1 : (live[nodeRun.node]?.progress ?? 0));
+    const left = nodeRun.state === "running" ? live[nodeRun.node]?.remaining : undefined;
     if (left !== undefined) remaining = Math.max(remaining ?? 0, left);
   }
   return { share: total > 0 ? Math.min(1, done / total) : 0, remaining };

@@ -61,7 +61,7 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
     void api.runs.clearCache
       .mutate({ graphId: id })
       .then((count) => toast("info", `${count} results are forgotten; the next run makes them again.`), toastError);
-  const go = (to: string) => location.assign(`/api/graphs/${id}/export?to=${to}`);
+  const exportTo = (to: string) => location.assign(`/api/graphs/${id}/export?to=${to}`);
   return (
     <header className="top">
       <a href="/" aria-label="Graphs">
@@ -75,9 +75,9 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
           </button>
         }
         items={[
-          { label: "Export as JSON", icon: <FileJson size={16} />, onSelect: () => go("json") },
-          { label: "Export as LangGraph program", icon: <FileCode size={16} />, onSelect: () => go("langgraph") },
-          { label: "Export as Mermaid", icon: <Waypoints size={16} />, onSelect: () => go("mermaid") },
+          { label: "Export as JSON", icon: <FileJson size={16} />, onSelect: () => exportTo("json") },
+          { label: "Export as LangGraph program", icon: <FileCode size={16} />, onSelect: () => exportTo("langgraph") },
+          { label: "Export as Mermaid", icon: <Waypoints size={16} />, onSelect: () => exportTo("mermaid") },
           { label: "Open a file", icon: <Upload size={16} />, onSelect: () => file.current?.click() },
           "line",
           { label: "All graphs", icon: <Download size={16} style={{ rotate: "90deg" }} />, onSelect: () => location.assign("/") },

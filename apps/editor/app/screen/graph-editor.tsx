@@ -225,7 +225,7 @@ const given = (inputs: readonly RunInput[], values: Values): Values =>
 function useFollowedRun(graphId: string): [string | undefined, (run: string) => void] {
   const trpc = useTRPC();
   const [own, setOwn] = useState<string>();
-  const { data } = useQuery({ ...trpc.runs.list.queryOptions({ graphId, take: 1 }), refetchInterval: 1500 });
+  const { data } = useQuery({ ...trpc.runs.list.queryOptions({ graphId, limit: 1 }), refetchInterval: 1500 });
   const newest = data?.[0]?.id;
   // biome-ignore lint/correctness/useExhaustiveDependencies: a newer run than one's own takes over when the list names it
   useEffect(() => setOwn(undefined), [newest]);

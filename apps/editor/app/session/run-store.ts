@@ -25,10 +25,10 @@ export function showSnapshot(run: RunView): void {
     run,
     nodes: Object.assign(
       Object.fromEntries(run.nodes.map((one) => [one.node, one])),
-      ...run.live.map((one) =>
+      ...run.live.map((progress) =>
         moving(
-          run.nodes.find(({ node }) => node === one.node),
-          one,
+          run.nodes.find(({ node }) => node === progress.node),
+          progress,
         ),
       ),
     ),

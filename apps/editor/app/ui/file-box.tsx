@@ -23,7 +23,7 @@ export function FileBox({
   const id = useId();
   const [over, setOver] = useState(false);
   const [state, setState] = useState<{ busy?: string; error?: string }>({});
-  const take = async (file: File | undefined) => {
+  const send = async (file: File | undefined) => {
     if (!file) return;
     setState({ busy: file.name });
     try {
@@ -41,7 +41,7 @@ export function FileBox({
         data-over={over}
         onDragOver={(event) => (event.preventDefault(), setOver(true))}
         onDragLeave={() => setOver(false)}
-        onDrop={(event) => (event.preventDefault(), event.stopPropagation(), setOver(false), void take(event.dataTransfer.files[0]))}
+        onDrop={(event) => (event.preventDefault(), event.stopPropagation(), setOver(false), void send(event.dataTransfer.files[0]))}
       >
         {value?.mime.startsWith("image/") && <img src={artifactUrl(value)} alt="" />}
         {value?.mime.startsWith("audio/") ? (
@@ -73,7 +73,7 @@ export function FileBox({
           type="file"
           aria-label={label}
           accept={accept(kind)}
-          onChange={(event) => void take(event.target.files?.[0])}
+          onChange={(event) => void send(event.target.files?.[0])}
         />
       </div>
       {state.error && (

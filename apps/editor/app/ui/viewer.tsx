@@ -43,8 +43,8 @@ function Value({ value, name }: { value: unknown; name: string }) {
   if (Array.isArray(value) && value.some(isArtifact))
     return (
       <div className="stack">
-        {value.map((one, index) => (
-          <Value key={`${name} ${index + 1}`} value={one} name={`${name}, element ${index + 1}`} />
+        {value.map((element, index) => (
+          <Value key={`${name} ${index + 1}`} value={element} name={`${name}, element ${index + 1}`} />
         ))}
       </div>
     );

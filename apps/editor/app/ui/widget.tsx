@@ -60,9 +60,9 @@ function Choice({ label, value, schema, onChange, options }: WidgetProps & { opt
       onChange={(event) => onChange(event.target.value === "" ? undefined : event.target.value)}
     >
       <option value="">{schema.default === undefined ? "Not set" : `Default (${String(schema.default)})`}</option>
-      {options.map((one) => (
-        <option key={String(one)} value={String(one)}>
-          {String(one)}
+      {options.map((option) => (
+        <option key={String(option)} value={String(option)}>
+          {String(option)}
         </option>
       ))}
     </select>

@@ -1,6 +1,6 @@
 import { NODE_STATES, RUN_STATES } from "@spindle/schemas";
 import { expect, test } from "vitest";
-import { between, look, placeWords, runWord, span, stateWord } from "./words";
+import { between, lookOf, placeWords, runWord, span, stateWord } from "./words";
 
 test.each([
   [0, "0.0 s"],
@@ -31,7 +31,7 @@ test("a time between is from the start to the end, and none before the start", (
 test("each state has a word and a look, and what ended badly does not look like what ended well", () => {
   expect(NODE_STATES.map((state) => stateWord(state)).filter((word) => !word)).toEqual([]);
   expect(RUN_STATES.map(runWord).filter((word) => !word)).toEqual([]);
-  expect(Object.fromEntries(NODE_STATES.map((state) => [state, look(state)]))).toEqual({
+  expect(Object.fromEntries(NODE_STATES.map((state) => [state, lookOf(state)]))).toEqual({
     queued: "waiting",
     waiting: "waiting",
     dispatched: "waiting",
@@ -42,7 +42,7 @@ test("each state has a word and a look, and what ended badly does not look like 
     cancelled: "skipped",
     dead: "failed",
   });
-  expect(look(undefined)).toBe("idle");
+  expect(lookOf(undefined)).toBe("idle");
   expect([stateWord("succeeded"), stateWord("succeeded", true)]).toEqual(["Succeeded", "From cache"]);
   const people = [...NODE_STATES.map((state) => stateWord(state)), ...RUN_STATES.map(runWord)].filter((word) => /wait/i.test(word));
   expect(new Set(people), "only people are waited for").toEqual(new Set(["Waiting for you"]));

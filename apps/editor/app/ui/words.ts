@@ -63,7 +63,7 @@ const LOOKS = {
 export type Look = "idle" | (typeof LOOKS)[NodeState];
 
 /** The look a state has on cards and boxes. */
-export const look = (state: NodeState | undefined): Look => (state === undefined ? "idle" : LOOKS[state]);
+export const lookOf = (state: NodeState | undefined): Look => (state === undefined ? "idle" : LOOKS[state]);
 
 export function when(iso: string): string {
   return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));

@@ -17,12 +17,12 @@ export async function refreshCapabilities({ runs, library, record }: Services): 
   if (!library.workersLive) return library.manifest();
   const run = await runs.start(readGraph(GRAPH).graph as Graph, {}, { title: "Refresh capabilities" });
   const ended = new Promise<void>((resolve) => {
-    const look = async () => {
+    const resolveIfEnded = async () => {
       const { state } = await runs.get(run);
       if (isEndedRunState(state)) resolve();
     };
-    record.changed.on(run, () => void look().catch(() => {}));
-    void look();
+    record.changed.on(run, () => void resolveIfEnded().catch(() => {}));
+    void resolveIfEnded();
   });
   await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, LIMIT_MS))]);
   record.changed.removeAllListeners(run);

@@ -37,8 +37,8 @@ const graphs = router({
 
 const runs = router({
   list: procedure
-    .input(z.object({ graphId: id.optional(), template: storedText(80).optional(), take: z.number().int().min(1).max(200).default(50) }))
-    .query(({ ctx, input: { take, ...filter } }) => ctx.runs.list(filter, take)),
+    .input(z.object({ graphId: id.optional(), template: storedText(80).optional(), limit: z.number().int().min(1).max(200).default(50) }))
+    .query(({ ctx, input: { limit, ...filter } }) => ctx.runs.list(filter, limit)),
   get: procedure.input(z.object({ id })).query(({ ctx, input }) => ctx.runs.get(input.id)),
   /** Runs the server's document of a graph. */
   start: procedure.input(z.object({ graphId: id, inputs: values, options: runOptions.optional() })).mutation(async ({ ctx, input }) => {

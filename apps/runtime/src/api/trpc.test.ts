@@ -56,7 +56,7 @@ test.each(["one by one", "in a batch"])("of 2,000 subscriptions %s a hundred are
   const { socket, messages, send, answered } = await calls();
   const all = messages("subscription", "forever", 2_000);
   if (how === "in a batch") send(all);
-  else for (const one of all) send(one);
+  else for (const message of all) send(message);
   const [first] = await answered(1_900, refused);
   expect(first?.error?.message).toMatch(/100 calls open/);
   expect(await answered(100, served)).toHaveLength(100);
@@ -69,8 +69,8 @@ test.each(["one by one", "in a batch"])("of 2,000 subscriptions %s a hundred are
 });
 test("a subscription that is dropped, since its id is in use, takes no place", async () => {
   const { socket, messages, send, answered } = await calls();
-  const [one] = messages("subscription", "forever", 1);
-  for (let time = 0; time < 300; time++) send(one);
+  const [message] = messages("subscription", "forever", 1);
+  for (let time = 0; time < 300; time++) send(message);
   await answered(299, ({ error }) => error?.message === "Duplicate id 0" || error?.data.code === "TOO_MANY_REQUESTS");
   send(messages("query", "now", 1, 30_000));
   expect(await answered(1, ({ id }) => id === 30_000)).toMatchObject([{ result: { data: 1 } }]);

@@ -42,7 +42,7 @@ const t = initTRPC.context<Services & { connection: Connection }>().create({
 });
 
 /** What the services refuse becomes a 4xx with its reason; an outage a 503. */
-const told = t.middleware(async ({ next }) => {
+const refusals = t.middleware(async ({ next }) => {
   const result = await next();
   if (result.ok) return result;
   const { cause } = result.error;
@@ -107,4 +107,4 @@ const limited = t.middleware(async ({ ctx: { connection }, type, next }) => {
 });
 
 export const router = t.router;
-export const procedure = t.procedure.use(limited).use(told);
+export const procedure = t.procedure.use(limited).use(refusals);

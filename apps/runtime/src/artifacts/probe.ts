@@ -131,9 +131,9 @@ async function probeSound(file: FileHandle, size: number, signal?: AbortSignal):
     if (jump) counted.jump(jump.at, jump.to);
     // All that is wanted of a FLAC is in its first block; as its last one it is the only one read.
     if (mime === "audio/flac") counted.change(FLAC_BLOCK, (byte) => byte | 0x80);
-    let told = 0;
+    let tags = 0;
     const observer = ({ tag }: { tag: { type: string } }) => {
-      if (tag.type === "common" && ++told > MOST_TOLD) throw new TooManyReads();
+      if (tag.type === "common" && ++tags > MOST_TOLD) throw new TooManyReads();
     };
     const options = { duration: most === FRAMES || jump !== undefined, skipCovers: true, observer };
     // With the media type named, the library's guessing, which reads many more formats, is never asked.

@@ -54,27 +54,27 @@ async function read(file: string): Promise<{ graph?: Graph; issues: Issue[]; lib
   return found.graph ? { graph: found.graph, issues: validate(found.graph, library), library } : found;
 }
 
-function line(one: Issue): string {
+function line(issue: Issue): string {
   const place = [
-    one.place.node && `node ${one.place.node}`,
-    one.place.edge && `edge ${one.place.edge}`,
-    one.place.port && `port ${one.place.port}`,
-    one.place.pointer,
+    issue.place.node && `node ${issue.place.node}`,
+    issue.place.edge && `edge ${issue.place.edge}`,
+    issue.place.port && `port ${issue.place.port}`,
+    issue.place.pointer,
   ]
     .filter(Boolean)
     .join(", ");
-  return `${one.severity}: ${one.message}${one.fix ? ` ${one.fix}` : ""} [${one.code}${place ? `; ${place}` : ""}]`;
+  return `${issue.severity}: ${issue.message}${issue.fix ? ` ${issue.fix}` : ""} [${issue.code}${place ? `; ${place}` : ""}]`;
 }
 
 const toError = (issues: Issue[]): void => {
-  for (const one of issues.filter((each) => each.severity !== "info")) process.stderr.write(`${line(one)}\n`);
+  for (const issue of issues.filter((each) => each.severity !== "info")) process.stderr.write(`${line(issue)}\n`);
 };
 
 export async function validateFile(file: string, json: boolean): Promise<number> {
   const { issues } = await read(file);
   if (json) process.stdout.write(`${JSON.stringify(issues, null, 2)}\n`);
   else if (issues.length === 0) process.stdout.write("No issues.\n");
-  else for (const one of issues) process.stdout.write(`${line(one)}\n`);
+  else for (const issue of issues) process.stdout.write(`${line(issue)}\n`);
   return hasErrors(issues) ? 1 : 0;
 }
 
@@ -116,9 +116,9 @@ export async function listCapabilities(json: boolean): Promise<number> {
   const all = [...node.capabilities, ...python.capabilities];
   if (json) process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
   else
-    for (const one of all)
+    for (const capability of all)
       process.stdout.write(
-        `${one.plane.padEnd(7)} ${one.id.padEnd(28)} ${one.version.padEnd(10)} ${one.label}: ${one.engines?.map((engine) => `${engine.id}${engine.draft ? " (draft)" : ""}`).join(", ")}\n`,
+        `${capability.plane.padEnd(7)} ${capability.id.padEnd(28)} ${capability.version.padEnd(10)} ${capability.label}: ${capability.engines?.map((engine) => `${engine.id}${engine.draft ? " (draft)" : ""}`).join(", ")}\n`,
       );
   return 0;
 }

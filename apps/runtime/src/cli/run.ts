@@ -98,10 +98,10 @@ const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 async function formOf(inputs: string[]): Promise<FormData> {
   const form = new FormData();
-  for (const one of inputs) {
-    const at = one.indexOf("=");
-    if (at < 1) throw new Error(`--input ${one}: name=value or name=@file is needed.`);
-    const [name, value] = [one.slice(0, at), one.slice(at + 1)];
+  for (const input of inputs) {
+    const at = input.indexOf("=");
+    if (at < 1) throw new Error(`--input ${input}: name=value or name=@file is needed.`);
+    const [name, value] = [input.slice(0, at), input.slice(at + 1)];
     if (!value.startsWith("@")) form.set(name, value);
     else form.set(name, new Blob([new Uint8Array(await readMedia(value.slice(1)))]), basename(value));
   }

@@ -94,7 +94,7 @@ interface Level {
   ends: { id: string; prefix: string }[];
 }
 
-const here = (config: Config) => ({
+const configured = (config: Config) => ({
   services: config.configurable?.services ?? {},
   scope: config.configurable?.scope ?? { prefix: "", inputs: {}, visit: 0 },
 });
@@ -113,10 +113,10 @@ function level(edges: Edge[]) {
     }
   };
   const rescued = (source: Result, id: string, inputs: Values): boolean =>
-    edges.some((one) => {
-      if (one.from !== id || one.kind !== "on_failure") return false;
+    edges.some((edge) => {
+      if (edge.from !== id || edge.kind !== "on_failure") return false;
       try {
-        return holds(one, source, inputs);
+        return holds(edge, source, inputs);
       } catch {
         return false; // its target fails with it
       }
@@ -138,50 +138,53 @@ function level(edges: Edge[]) {
   };
 
   /** A node: it always fires, and says itself whether it runs. */
-  const node = (one: Node) => async (state: Now, config: Config) => {
-    const { scope, services } = here(config);
-    const path = scope.prefix + one.id;
+  const node = (drawn: Node) => async (state: Now, config: Config) => {
+    const { scope, services } = configured(config);
+    const path = scope.prefix + drawn.id;
     const inside: States = {};
     const end = (result: Partial<Result> & Pick<Result, "state">) =>
-      told(one.id, { path, broken: false, output: {}, error: {}, ...result }, inside);
-    if (one.off) return end({ state: "skipped" });
+      update(drawn.id, { path, broken: false, output: {}, error: {}, ...result }, inside);
+    if (drawn.off) return end({ state: "skipped" });
     try {
-      const around = back(scope, one.id);
-      const values = valuesOf(one, state.results, scope.inputs, around);
-      const said = into(one.id).map((edge) => says(edge, state.results[edge.from] as Result, scope.inputs));
+      const around = back(scope, drawn.id);
+      const values = valuesOf(drawn, state.results, scope.inputs, around);
+      const said = into(drawn.id).map((edge) => says(edge, state.results[edge.from] as Result, scope.inputs));
       if (around) said.push("taken");
-      const missing = one.required?.find((port) => values[port] === undefined);
+      const missing = drawn.required?.find((port) => values[port] === undefined);
       if (said.includes("broken")) return end({ state: "skipped", broken: true });
       if (said.length > 0 && (!said.includes("taken") || missing !== undefined)) return end({ state: "skipped" });
-      if (missing !== undefined && !one.pinned) throw new Error(`${missing} has no value.`);
-      return end({ state: "succeeded", output: one.pinned ?? (await work(one, path, { ...one.parameters, ...values }, services, inside)) });
+      if (missing !== undefined && !drawn.pinned) throw new Error(`${missing} has no value.`);
+      return end({
+        state: "succeeded",
+        output: drawn.pinned ?? (await work(drawn, path, { ...drawn.parameters, ...values }, services, inside)),
+      });
     } catch (cause) {
       const { message, code, name } = cause as Error & { code?: string };
       const error = { class: "user", code: cause instanceof Condition ? "edge.condition_failed" : (code ?? name), message };
       const result = { path, state: "failed" as const, broken: false, output: {}, error };
-      return told(one.id, result, inside, rescued(result, one.id, scope.inputs));
+      return update(drawn.id, result, inside, rescued(result, drawn.id, scope.inputs));
     }
   };
 
   /** A loop: its body once per visit, as long as its edge is taken. */
-  const loop = (one: Loop, body: Compiled) => async (state: Now, config: Config) => {
-    const { scope } = here(config);
-    const visit = state.visits[one.id] ?? 0;
-    const before = visit > 0 ? state.results[one.tail] : undefined;
-    const inner: Scope = { ...scope, prefix: `${scope.prefix}${one.id}[${visit}]/`, loop: one, visit, before, outer: scope };
+  const loop = (drawn: Loop, body: Compiled) => async (state: Now, config: Config) => {
+    const { scope } = configured(config);
+    const visit = state.visits[drawn.id] ?? 0;
+    const before = visit > 0 ? state.results[drawn.tail] : undefined;
+    const inner: Scope = { ...scope, prefix: `${scope.prefix}${drawn.id}[${visit}]/`, loop: drawn, visit, before, outer: scope };
     const { results, states, failed } = await body.invoke(
       { results: state.results },
       { configurable: { ...config.configurable, scope: inner }, recursionLimit: config.recursionLimit },
     );
-    const last = results[one.tail] as Result;
-    const goesOn = again(one, last, scope.inputs) && visit + 1 < one.max;
-    const caredFor = goesOn && one.edge.kind === "on_failure";
+    const last = results[drawn.tail] as Result;
+    const goesOn = again(drawn, last, scope.inputs) && visit + 1 < drawn.max;
+    const caredFor = goesOn && drawn.edge.kind === "on_failure";
     return {
       // What it made, and not what it was given: that may be newer by now.
       results: Object.fromEntries(Object.entries(results).filter(([id, result]) => result !== state.results[id])),
       states,
       failed: caredFor ? failed.filter(({ path }) => path !== last.path) : failed,
-      visits: { [one.id]: goesOn ? visit + 1 : -1 },
+      visits: { [drawn.id]: goesOn ? visit + 1 : -1 },
     };
   };
   const again = ({ edge }: Loop, last: Result, inputs: Values): boolean => {
@@ -194,14 +197,14 @@ function level(edges: Edge[]) {
   return { node, loop };
 }
 
-function told(id: string, result: Result, inside: States, caredFor = true) {
+function update(id: string, result: Result, inside: States, caredFor = true) {
   const failed = caredFor ? [] : [{ node: id, path: result.path, message: String(result.error.message) }];
   return { results: { [id]: result }, states: { ...inside, [result.path]: result.state }, failed };
 }
 
-function valuesOf(one: Node, results: Record<string, Result>, inputs: Values, around: { edge: Edge; source: Result } | undefined): Values {
+function valuesOf(node: Node, results: Record<string, Result>, inputs: Values, around: { edge: Edge; source: Result } | undefined): Values {
   const values: Values = {};
-  for (const [port, sources] of Object.entries(one.inputs ?? {}))
+  for (const [port, sources] of Object.entries(node.inputs ?? {}))
     for (const source of sources) {
       values[port] ??=
         "from" in source ? results[source.from]?.output[source.output] : "input" in source ? inputs[source.input] : source.value;
@@ -209,16 +212,16 @@ function valuesOf(one: Node, results: Record<string, Result>, inputs: Values, ar
   const given = around?.source.output ?? {};
   const { sourcePort, targetPort } = around?.edge ?? {};
   if (sourcePort && targetPort) values[targetPort] = given[sourcePort] ?? values[targetPort];
-  else for (const port of Object.keys(one.inputs ?? {})) if (!one.wired?.includes(port)) values[port] = given[port] ?? values[port];
+  else for (const port of Object.keys(node.inputs ?? {})) if (!node.wired?.includes(port)) values[port] = given[port] ?? values[port];
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
 type States = Record<string, Result["state"]>;
 
 /** @param states by path, of what ran inside: elements, and nodes of a graph that was called */
-async function work(one: Node, path: string, values: Values, services: Services, states: States): Promise<Values> {
-  if (!one.map) return single(one, path, values, services, states);
-  const { port, limit, tolerate, outputs } = one.map;
+async function work(node: Node, path: string, values: Values, services: Services, states: States): Promise<Values> {
+  if (!node.map) return workOnce(node, path, values, services, states);
+  const { port, limit, tolerate, outputs } = node.map;
   const list = values[port];
   if (!Array.isArray(list)) throw new Error(`${port}: a list is needed to run once per element.`);
   const made: (Values | Error)[] = [];
@@ -226,7 +229,7 @@ async function work(one: Node, path: string, values: Values, services: Services,
   const lane = async (): Promise<void> => {
     for (const [index, element] of next) {
       const own = `${path}#${index}`;
-      made[index] = await single(one, own, { ...values, [port]: element }, services, states).catch((error: Error) => error);
+      made[index] = await workOnce(node, own, { ...values, [port]: element }, services, states).catch((error: Error) => error);
       states[own] = made[index] instanceof Error ? "failed" : "succeeded";
     }
   };
@@ -236,13 +239,13 @@ async function work(one: Node, path: string, values: Values, services: Services,
   return Object.fromEntries(outputs.map((name) => [name, made.map((each) => (each instanceof Error ? null : (each[name] ?? null)))]));
 }
 
-async function single(one: Node, path: string, values: Values, services: Services, states: States): Promise<Values> {
-  if (!one.call) {
-    const service = services[one.service];
-    if (!service) throw new Error(`No service ${one.service} was given.`);
-    return service(values, { node: one.id, path });
+async function workOnce(node: Node, path: string, values: Values, services: Services, states: States): Promise<Values> {
+  if (!node.call) {
+    const service = services[node.service];
+    if (!service) throw new Error(`No service ${node.service} was given.`);
+    return service(values, { node: node.id, path });
   }
-  const inner = await runLevel(one.call(), services, values, `${path}/`);
+  const inner = await runLevel(node.call(), services, values, `${path}/`);
   Object.assign(states, inner.states);
   if (inner.failed[0]) throw new Error(`${inner.failed[0].node}: ${inner.failed[0].message}`);
   return inner.outputs;

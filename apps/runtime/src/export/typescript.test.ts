@@ -38,14 +38,14 @@ async function load(graph: Graph, library: Library): Promise<Exported> {
 describe("random graphs with failures, conditions and nested loops", () => {
   test.each(Array.from({ length: 5 }, (_, index) => index * 200))("[G8] 40 from seed %i end as the text of SPEC says", async (first) => {
     for (let seed = first; seed < first + 40; seed++) {
-      const one = randomCase(seed);
-      const { run } = await load(asGraph(one), anything);
+      const sample = randomCase(seed);
+      const { run } = await load(asGraph(sample), anything);
       const service = (_: object, { path }: { path: string }) => {
         const { x, fails } = behaviour(seed, path);
         if (fails) throw Object.assign(new Error("no"), { code: `c${x}` });
         return { x };
       };
-      expect((await run({ "test.any": service })).states, `seed ${seed}`).toEqual(oracle(one).rows);
+      expect((await run({ "test.any": service })).states, `seed ${seed}`).toEqual(oracle(sample).rows);
     }
   });
 });

@@ -31,36 +31,36 @@ export class NodeRegistry {
   }
 }
 
-async function entry(one: NodeCapability, file: string, models: Config["models"] | undefined): Promise<Capability> {
+async function entry(declared: NodeCapability, file: string, models: Config["models"] | undefined): Promise<Capability> {
   const engines = await Promise.all(
-    (one.engines ?? [{ id: "default", label: "Built in", draft: false }]).map(async ({ whyNot, ...engine }) => {
+    (declared.engines ?? [{ id: "default", label: "Built in", draft: false }]).map(async ({ whyNot, ...engine }) => {
       const reason = whyNot ? (models ? await whyNot(models) : "Not asked.") : undefined;
       return { ...engine, plane: "node" as const, live: reason === undefined, ...(reason ? { reason } : {}) };
     }),
   );
   return {
-    id: one.id,
-    label: one.label,
-    description: one.description,
-    version: one.version,
+    id: declared.id,
+    label: declared.label,
+    description: declared.description,
+    version: declared.version,
     plane: "node",
     runtime: {
       kind: "cpu",
       concurrency: 8,
-      timeoutSeconds: one.human ? 0 : (one.timeoutSeconds ?? 120),
-      ...(one.human ? { human: true } : {}),
-      ...(one.instant ? { instant: true } : {}),
+      timeoutSeconds: declared.human ? 0 : (declared.timeoutSeconds ?? 120),
+      ...(declared.human ? { human: true } : {}),
+      ...(declared.instant ? { instant: true } : {}),
     },
     handler: { module: `apps/runtime/src/nodes/${file}`, method: "run" },
-    io: { input: one.input, output: one.output },
-    parameters: [...(one.parameters ?? [])],
-    examples: one.examples ?? [],
+    io: { input: declared.input, output: declared.output },
+    parameters: [...(declared.parameters ?? [])],
+    examples: declared.examples ?? [],
     telemetry: { emitsProgressEvents: true, metrics: [] },
     security: { requiresSecrets: false },
-    contracts: { idempotent: one.idempotent, sideEffects: one.sideEffects ?? "none" },
-    category: one.category,
-    keywords: one.keywords ?? [],
-    docs: one.docs ?? one.description,
+    contracts: { idempotent: declared.idempotent, sideEffects: declared.sideEffects ?? "none" },
+    category: declared.category,
+    keywords: declared.keywords ?? [],
+    docs: declared.docs ?? declared.description,
     engines,
   };
 }

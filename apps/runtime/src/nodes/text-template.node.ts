@@ -50,11 +50,11 @@ class BoundedWriter extends Mustache.Writer {
     if (known !== undefined) return known;
     const open: unknown[] = [value];
     while (open.length > 0) {
-      const one = open.pop();
-      if (!Array.isArray(one)) continue;
-      this.steps += 1 + one.length;
+      const part = open.pop();
+      if (!Array.isArray(part)) continue;
+      this.steps += 1 + part.length;
       this.assertSteps();
-      for (const inner of one) open.push(inner);
+      for (const inner of part) open.push(inner);
     }
     const text = String(value);
     this.texts.set(value, text);

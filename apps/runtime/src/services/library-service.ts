@@ -119,13 +119,13 @@ export class LibraryService {
     const texts = await this.redis.mget(workers.map((one) => names.workerManifest("python", one)));
     const gone = workers.filter((_, index) => texts[index] === null);
     if (gone.length > 0) await this.redis.srem(names.workers("python"), gone);
-    const known = new Map(this.told);
-    this.told = new Map(texts.flatMap((text) => (text === null ? [] : [[text, known.get(text) ?? read(text)] as const])));
-    return [...this.told.values()].filter((one) => one !== undefined);
+    const known = new Map(this.manifests);
+    this.manifests = new Map(texts.flatMap((text) => (text === null ? [] : [[text, known.get(text) ?? read(text)] as const])));
+    return [...this.manifests.values()].filter((one) => one !== undefined);
   }
 
   /** What each text means, which stays the same for as long as a worker runs. */
-  private told = new Map<string, PlaneManifest | undefined>();
+  private manifests = new Map<string, PlaneManifest | undefined>();
 
   private async lookAtComfy(): Promise<void> {
     const text = await this.redis.get(names.manifest("comfy")).catch(() => undefined);

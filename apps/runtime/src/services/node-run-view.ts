@@ -68,11 +68,11 @@ export function date(value: Date | null): string | null {
 export async function viewsOf(record: RunRecord, rows: readonly StoredNodeRun[], graph: Graph): Promise<NodeRunView[]> {
   const sizes = await record.sizesOf(rows.map((row) => row.id));
   let bytes = 0;
-  const told = rows.filter((row, index) => {
+  const fitting = rows.filter((row, index) => {
     bytes += sizes.get(row.id) ?? 0;
     return index === 0 || bytes <= MOST_BYTES;
   });
-  const values = new Map((await record.nodeRunsById(told.map((row) => row.id))).map((row) => [row.id, row]));
+  const values = new Map((await record.nodeRunsById(fitting.map((row) => row.id))).map((row) => [row.id, row]));
   const names = titles(graph);
   return rows.map((row) => view(row, names, values.get(row.id)));
 }

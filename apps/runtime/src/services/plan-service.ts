@@ -70,7 +70,7 @@ export class PlanService {
         const found = await this.group(state, group);
         // The whole prompt's time is that of its first node, so that it counts once.
         for (const [index, id] of group.nodes.entries()) put(id, found.get(id) as Found, index === 0 ? expected(item) : 0);
-      } else put(item, await this.one(state, item), expected(item));
+      } else put(item, await this.nodeFate(state, item), expected(item));
     }
     for (const { node, issue } of await whyNotNow(graph, this.library(), reuse))
       planned.set(node, { node, does: "waits", why: `${issue.message} ${issue.fix ?? ""}`.trim(), expectedMs: null });
@@ -120,7 +120,7 @@ export class PlanService {
     return kept && { does: "reuses", why: "It is not part of this run; its last output stands.", output: kept.output };
   }
 
-  private async one(state: PlanState, id: string): Promise<Found> {
+  private async nodeFate(state: PlanState, id: string): Promise<Found> {
     const { level, reuse, known, inputs, graphId } = state;
     const own = state.frozen[id] as FrozenNode;
     const settled = await this.settled(state, id);

@@ -99,13 +99,13 @@ export class RunService {
     const unknown = [...Object.keys(params), ...Object.keys(outputs)].find((one) => !old.nodes.some((each) => each.id === one));
     if (unknown !== undefined) throw new Refused(422, "run.input_invalid", `The run's graph has no node ${unknown}.`, { field: "params" });
     for (const [field, given] of Object.entries({ params, outputs }))
-      for (const [one, values] of Object.entries(given)) {
+      for (const [nodeId, values] of Object.entries(given)) {
         const why = whyTooLarge(values);
-        if (why) throw new Refused(422, "run.input_invalid", `${one}: ${why}`, { field });
+        if (why) throw new Refused(422, "run.input_invalid", `${nodeId}: ${why}`, { field });
       }
     const nodes = old.nodes.map((one) => (params[one.id] ? { ...one, params: { ...one.params, ...params[one.id] } } : one));
     const settings = { ...(old.metadata?.nodes as Record<string, object> | undefined) };
-    for (const [one, pinned] of Object.entries(outputs)) settings[one] = { ...settings[one], pinned };
+    for (const [nodeId, pinned] of Object.entries(outputs)) settings[nodeId] = { ...settings[nodeId], pinned };
     const graph = { ...old, nodes: nodes as Graph["nodes"], metadata: { ...old.metadata, nodes: settings } };
     return this.start(
       graph,
@@ -185,9 +185,9 @@ export class RunService {
     const at = (row: (typeof rows)[number]) => (row.startedAt ?? row.finishedAt ?? row.changedAt).getTime();
     const queued = await this.record.queuedAt(id);
     rows.sort((a, b) => at(a) - at(b)); // stable: at one time by path
-    return (await viewsOf(this.record, rows, run.revision.document as unknown as Graph)).map((one) => ({
-      ...one,
-      ...(queued.has(one.path) ? { queuedAt: queued.get(one.path)?.toISOString() as string } : {}),
+    return (await viewsOf(this.record, rows, run.revision.document as unknown as Graph)).map((nodeRun) => ({
+      ...nodeRun,
+      ...(queued.has(nodeRun.path) ? { queuedAt: queued.get(nodeRun.path)?.toISOString() as string } : {}),
     }));
   }
 
@@ -198,9 +198,9 @@ export class RunService {
     return logs;
   }
 
-  async list(filter: { graphId?: string; template?: string } = {}, take = 50) {
+  async list(filter: { graphId?: string; template?: string } = {}, limit = 50) {
     const where = { ...(filter.graphId ? { graphId: filter.graphId } : {}), ...(filter.template ? { template: filter.template } : {}) };
-    const runs = await this.db.prisma.run.findMany({ where, orderBy: { createdAt: "desc" }, take });
+    const runs = await this.db.prisma.run.findMany({ where, orderBy: { createdAt: "desc" }, take: limit });
     const counts = await this.record.countNodes(runs.map((run) => run.id));
     return runs.map((run) => ({
       id: run.id,
@@ -308,11 +308,11 @@ function progressOf(graph: Graph, rows: readonly Row[], live: readonly Live[]): 
   const own = new Map(lastVisits(rows).map((row) => [row.nodeId, row]));
   const counts = countRuns(rows);
   const share = (id: string): number => {
-    const one = own.get(id);
-    if (!one) return 0;
-    if (one.state === "succeeded" || (one.state === "skipped" && !one.broken)) return 1;
+    const row = own.get(id);
+    if (!row) return 0;
+    if (row.state === "succeeded" || (row.state === "skipped" && !row.broken)) return 1;
     const count = counts[id];
-    if (count && one.state === "running" && count.total > 0) return (count.done + count.failed) / count.total;
+    if (count && row.state === "running" && count.total > 0) return (count.done + count.failed) / count.total;
     return live.find((entry) => entry.node === id)?.progress ?? 0;
   };
   const weigh = (of: (id: string) => number) => graph.nodes.reduce((sum, node) => sum + (node.progressWeight ?? 1) * of(node.id), 0);

@@ -11,16 +11,16 @@ import { readGraph } from "./document.ts";
 import { validate } from "./validate.ts";
 
 const node = (id: string, service = "pass", more = {}) => ({ id, service, plane: "node", status: "pending", ...more });
-const graph = (nodes: object[], edges: object[] = [], metadata?: object): Graph =>
+const graphOf = (nodes: object[], edges: object[] = [], metadata?: object): Graph =>
   ({ schema: "langgraph.v1", workflowId: "t", nodes, edges, ...(metadata ? { metadata } : {}) }) as never;
 const chain = (length: number, service = "pass", first = service): Graph =>
-  graph(
+  graphOf(
     Array.from({ length }, (_, index) => node(`n${index}`, index === 0 ? first : service)),
     Array.from({ length: length - 1 }, (_, index) => ({ from: `n${index}`, to: `n${index + 1}` })),
   );
 
 /** How often elements of a graph's lists are read. */
-function reads(one: Graph, act: (counted: Graph) => void): number {
+function reads(graph: Graph, act: (counted: Graph) => void): number {
   let count = 0;
   const counting = <T extends object>(list: T): T =>
     new Proxy(list, {
@@ -29,12 +29,12 @@ function reads(one: Graph, act: (counted: Graph) => void): number {
         return Reflect.get(target, key, self);
       },
     });
-  act({ ...one, nodes: counting(one.nodes), edges: counting(one.edges) });
+  act({ ...graph, nodes: counting(graph.nodes), edges: counting(graph.edges) });
   return count;
 }
 
 /** How often neighbours are asked for. */
-function walks(one: Graph, act: (shape: Topology) => void): number {
+function walks(graph: Graph, act: (shape: Topology) => void): number {
   let count = 0;
   class Counting<K, V> extends Map<K, V> {
     override get(key: K): V | undefined {
@@ -42,7 +42,7 @@ function walks(one: Graph, act: (shape: Topology) => void): number {
       return super.get(key);
     }
   }
-  const shape = topology(one);
+  const shape = topology(graph);
   const { node, incoming, outgoing, order } = shape;
   act({ node, incoming, outgoing, order, predecessors: new Counting(shape.predecessors), successors: new Counting(shape.successors) });
   return count;
@@ -52,11 +52,11 @@ function walks(one: Graph, act: (shape: Topology) => void): number {
 const expectLinear = (cost: (size: number) => number, small = 200): void => expect(cost(10 * small)).toBeLessThan(11 * cost(small));
 
 describe("[G6] ten times the graph is ten times the work,", () => {
-  const sources = (one: Graph) =>
-    walks(one, (shape) => {
+  const sources = (graph: Graph) =>
+    walks(graph, (shape) => {
       const around = { settings: {}, mapped: undefined, called: () => undefined, library: sampleLibrary };
-      const nodes = one.nodes.map((each) => partsOf(each, around));
-      const supply = new Supply({ graph: one, shape, nodes, index: new Map(one.nodes.map(({ id }, at) => [id, at])) });
+      const nodes = graph.nodes.map((each) => partsOf(each, around));
+      const supply = new Supply({ graph, shape, nodes, index: new Map(graph.nodes.map(({ id }, at) => [id, at])) });
       for (const each of nodes) supply.sourcesOf(each);
     });
   test("where nothing upstream has the name that is asked for", () => expectLinear((size) => 1 + sources(chain(size, "hear"))));
@@ -67,8 +67,8 @@ describe("[G6] ten times the graph is ten times the work,", () => {
   test("with an interface that names every node many times", () => {
     const to = (size: number) => Array.from({ length: 10 * size }, (_, index) => ({ node: `n${index % size}`, port: "value" }));
     expectLinear((size) => {
-      const one = { ...chain(size), metadata: { interface: { inputs: [{ name: "x", to: to(size) }] } } };
-      return reads(one, (counted) => {
+      const graph = { ...chain(size), metadata: { interface: { inputs: [{ name: "x", to: to(size) }] } } };
+      return reads(graph, (counted) => {
         validate(counted, sampleLibrary);
         expect(resolve(counted, sampleLibrary).root.inputs).not.toEqual([]);
       });
@@ -78,33 +78,33 @@ describe("[G6] ten times the graph is ten times the work,", () => {
     expectLinear((size) => {
       const definitions = Object.fromEntries(Array.from({ length: size }, (_, index) => [`d${index}`, { nodes: [node("a")] }]));
       const calls = Array.from({ length: size }, (_, index) => node(`n${index}`, "graph.call", { params: { definition: `d${index}` } }));
-      return reads(graph(calls, [], { definitions }), (one) => validate(one, sampleLibrary));
+      return reads(graphOf(calls, [], { definitions }), (one) => validate(one, sampleLibrary));
     }));
   test("with loops beside one another", () =>
     expectLinear((size) => {
-      const one = chain(size);
+      const graph = chain(size);
       const loops = Array.from({ length: size / 2 }, (_, index) => ({
         from: `n${2 * index + 1}`,
         to: `n${2 * index}`,
         metadata: { loop: { maxIterations: 2 } },
       }));
-      return walks(one, (shape) => planGraph({ ...one, edges: [...one.edges, ...loops] }, shape));
+      return walks(graph, (shape) => planGraph({ ...graph, edges: [...graph.edges, ...loops] }, shape));
     }));
   test("with loops inside one another, which are refused at some depth", () =>
     expectLinear((size) => {
-      const one = chain(size);
+      const graph = chain(size);
       const loops = Array.from({ length: size / 2 - 1 }, (_, index) => ({
         from: `n${size - 1 - index}`,
         to: `n${index}`,
         metadata: { loop: { maxIterations: 2 } },
       }));
-      return walks(one, (shape) => expect(planGraph({ ...one, edges: [...one.edges, ...loops] }, shape).problems).not.toEqual([]));
+      return walks(graph, (shape) => expect(planGraph({ ...graph, edges: [...graph.edges, ...loops] }, shape).problems).not.toEqual([]));
     }, 600));
 });
 
 test("[G7] conditions are as long as a reader can bear, all of them together", () => {
   const edges = Array.from({ length: 400 }, (_, index) => ({ from: "a", to: "b", metadata: { when: `${index} == ${"1".repeat(300)}` } }));
-  const issues = validate(graph([node("a"), node("b")], edges), sampleLibrary);
+  const issues = validate(graphOf([node("a"), node("b")], edges), sampleLibrary);
   expect(issues.map(({ code }) => code)).toEqual(["graph.too_large"]);
   expect(issues[0]?.message).toMatch(/characters in conditions; the limit is 100,000/);
 });
@@ -113,9 +113,9 @@ test("[G7] calls have as many ports as what they call: those are counted before 
   const inputs = Array.from({ length: 2000 }, (_, index) => ({ name: `p${index}` }));
   const definitions = { d: { nodes: [node("end")], edges: [], metadata: { interface: { inputs, outputs: [] } } } };
   const calls = Array.from({ length: 200 }, (_, index) => node(`c${index}`, "graph.call", { params: { definition: "d" } }));
-  const one = graph(calls, [], { definitions });
-  expect(validate(one, sampleLibrary).map(({ code }) => code)).toEqual(["graph.too_large"]);
-  expect(readGraph(one).issues[0]?.message).toMatch(/400,000 inputs and outputs of the nodes that call subgraphs; the limit is 20,000/);
+  const graph = graphOf(calls, [], { definitions });
+  expect(validate(graph, sampleLibrary).map(({ code }) => code)).toEqual(["graph.too_large"]);
+  expect(readGraph(graph).issues[0]?.message).toMatch(/400,000 inputs and outputs of the nodes that call subgraphs; the limit is 20,000/);
 });
 
 test("[G7] names are looked for upstream until they and the nodes multiply", () => {
@@ -132,7 +132,7 @@ test("[G7] names are looked for upstream until they and the nodes multiply", () 
       node("want", "graph.call", { params: { definition: "want" } }),
     ];
     const edges = [{ from: "give", to: "n0" }, ...long.edges, { from: "n4899", to: "want" }];
-    return graph([...calls, ...long.nodes], edges, { definitions });
+    return graphOf([...calls, ...long.nodes], edges, { definitions });
   };
   const errors = (one: Graph) => validate(one, sampleLibrary).filter(({ code }) => code === "graph.too_large");
   expect(errors(looking(900))).toEqual([]);
@@ -153,7 +153,7 @@ describe("[G7, RM3] definitions that each call the next one twice", () => {
         .slice(index === levels - 1 ? 2 : 0),
       ...(more.disabled ? { metadata: { nodes: { a: { disabled: true } } } } : {}),
     });
-    return graph([call("start", 0)], [], { definitions: Object.fromEntries(names.map((name, index) => [name, level(index)])) });
+    return graphOf([call("start", 0)], [], { definitions: Object.fromEntries(names.map((name, index) => [name, level(index)])) });
   };
   const errors = (one: Graph) => validate(one, sampleLibrary).filter(({ severity }) => severity === "error");
 
@@ -179,7 +179,7 @@ describe("[G7, RM3] definitions that each call the next one twice", () => {
       b: { nodes: [node("x", "graph.call", { params: { definition: "a" } })] },
       c: { nodes: [node("x", "graph.call", { params: { definition: "a" } })] },
     };
-    expect(errors(graph([node("n")], [], { definitions })).map(({ message }) => message)).toEqual([
+    expect(errors(graphOf([node("n")], [], { definitions })).map(({ message }) => message)).toEqual([
       "A definition cannot contain itself: a > b > a.",
       "A definition cannot contain itself: b > a > b.",
     ]);

@@ -67,7 +67,7 @@ export function whyTooLarge(value: unknown, most: { depth: number; values?: numb
     const inside = Object.values(at.value);
     count += inside.length;
     if (count > values) return `The value has more than ${values.toLocaleString("en")} values in it.`;
-    for (const one of inside) if (one !== null && typeof one === "object") open.push({ value: one, depth: at.depth + 1 });
+    for (const part of inside) if (part !== null && typeof part === "object") open.push({ value: part, depth: at.depth + 1 });
   }
   return undefined;
 }

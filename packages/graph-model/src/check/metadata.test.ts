@@ -7,7 +7,7 @@ import { readGraph } from "./document.ts";
 import { validate } from "./validate.ts";
 
 const node = (id: string) => ({ id, service: "pass", plane: "node", status: "pending", params: { value: 1 } });
-const graph = (metadata: object, edge?: object): Graph =>
+const graphOf = (metadata: object, edge?: object): Graph =>
   ({
     schema: "langgraph.v1",
     workflowId: "t",
@@ -15,10 +15,10 @@ const graph = (metadata: object, edge?: object): Graph =>
     edges: [{ from: "a", to: "b", ...(edge ? { metadata: edge } : {}) }],
     metadata,
   }) as never;
-const settings = (of: object): Graph => graph({ nodes: { a: of } });
-const found = (one: Graph): Issue[] => {
-  expect(readGraph(one).issues, "the document loads").toEqual([]);
-  return validate(one, sampleLibrary).filter(({ severity }) => severity !== "info");
+const settings = (of: object): Graph => graphOf({ nodes: { a: of } });
+const found = (graph: Graph): Issue[] => {
+  expect(readGraph(graph).issues, "the document loads").toEqual([]);
+  return validate(graph, sampleLibrary).filter(({ severity }) => severity !== "info");
 };
 const inner = { nodes: [node("x")], edges: [] };
 
@@ -26,20 +26,20 @@ describe("a key that nothing reads is a warning that names the one that was mean
   test.each<[string, Graph, string, string]>([
     ["of a node", settings({ breakPoint: "before" }), "/metadata/nodes/a/breakPoint", "breakpoint"],
     ["of a node, one letter short", settings({ egine: "small" }), "/metadata/nodes/a/egine", "engine"],
-    ["of an edge", graph({}, { whn: "output.ok" }), "/edges/0/metadata/whn", "when"],
-    ["of a map", graph({}, { map: { limits: 2 } }), "/edges/0/metadata/map/limits", "limit"],
-    ["of the interface", graph({ interface: { input: [] } }), "/metadata/interface/input", "inputs"],
-    ["of a public input", graph({ interface: { inputs: [{ name: "x", lable: "X" }] } }), "/metadata/interface/inputs/0/lable", "label"],
-    ["of a definition", graph({ definitions: { d: { ...inner, edge: [] } } }), "/metadata/definitions/d/edge", "edges"],
-    ["of the editor", graph({ editor: { position: {} } }), "/metadata/editor/position", "positions"],
+    ["of an edge", graphOf({}, { whn: "output.ok" }), "/edges/0/metadata/whn", "when"],
+    ["of a map", graphOf({}, { map: { limits: 2 } }), "/edges/0/metadata/map/limits", "limit"],
+    ["of the interface", graphOf({ interface: { input: [] } }), "/metadata/interface/input", "inputs"],
+    ["of a public input", graphOf({ interface: { inputs: [{ name: "x", lable: "X" }] } }), "/metadata/interface/inputs/0/lable", "label"],
+    ["of a definition", graphOf({ definitions: { d: { ...inner, edge: [] } } }), "/metadata/definitions/d/edge", "edges"],
+    ["of the editor", graphOf({ editor: { position: {} } }), "/metadata/editor/position", "positions"],
     [
       "inside a definition",
-      graph({ definitions: { d: { ...inner, metadata: { nodes: { x: { pined: {} } } } } } }),
+      graphOf({ definitions: { d: { ...inner, metadata: { nodes: { x: { pined: {} } } } } } }),
       "/metadata/definitions/d/metadata/nodes/x/pined",
       "pinned",
     ],
-  ])("%s", (_, one, pointer, meant) => {
-    const unknown = found(one).filter(({ code }) => code === "metadata.unknown");
+  ])("%s", (_, graph, pointer, meant) => {
+    const unknown = found(graph).filter(({ code }) => code === "metadata.unknown");
     expect(unknown).toMatchObject([{ severity: "warning", place: { pointer }, fix: `Call it "${meant}".` }]);
   });
 
@@ -56,8 +56,8 @@ describe("a key that nothing reads is a warning that names the one that was mean
   });
 
   test("settings of a node that does not exist are named with the node that was meant", () => {
-    const one = graph({ nodes: { A: { breakpoint: "nowhere" }, ghost: {} } });
-    expect(found(one)).toMatchObject([
+    const graph = graphOf({ nodes: { A: { breakpoint: "nowhere" }, ghost: {} } });
+    expect(found(graph)).toMatchObject([
       { code: "metadata.unknown", severity: "warning", place: { pointer: "/metadata/nodes/A" }, fix: 'Call them "a".' },
       { code: "metadata.unknown", severity: "warning", place: { pointer: "/metadata/nodes/ghost" }, fix: "Remove them." },
     ]);
@@ -70,7 +70,7 @@ describe("a key that nothing reads is a warning that names the one that was mean
 
   test("keys with a namespace are another program's", () => {
     const foreign = { "x-note": 1, "acme:weight": 2, "acme.weight": 3, "https://acme.test/weight": 4 };
-    expect(found(graph({ nodes: { a: foreign }, editor: foreign, planner: { any: 1 } }, foreign))).toEqual([]);
+    expect(found(graphOf({ nodes: { a: foreign }, editor: foreign, planner: { any: 1 } }, foreign))).toEqual([]);
   });
 });
 
@@ -86,39 +86,39 @@ describe("what has not the shape that its schema gives is", () => {
     ],
     ["a pinned list", settings({ pinned: [1] }), "param.invalid", "A pinned output is an object with a value per port."],
     ["a breakpoint nowhere", settings({ breakpoint: "between" }), "param.invalid", "A breakpoint is before or after the node."],
-    ["settings in a list", graph({ nodes: { a: [] } }), "graph.schema", "/metadata/nodes/a is a list, not an object of settings."],
+    ["settings in a list", graphOf({ nodes: { a: [] } }), "graph.schema", "/metadata/nodes/a is a list, not an object of settings."],
     [
       "an input without a name",
-      graph({ interface: { inputs: [{}] } }),
+      graphOf({ interface: { inputs: [{}] } }),
       "interface.invalid",
       "/metadata/interface/inputs/0 is no input: an object with a name.",
     ],
     [
       "an output from nowhere",
-      graph({ interface: { outputs: [{ name: "x" }] } }),
+      graphOf({ interface: { outputs: [{ name: "x" }] } }),
       "interface.invalid",
       "/metadata/interface/outputs/0 comes from no port: `from` is a node and a port.",
     ],
-  ])("refused where it decides how a run goes: %s", (_, one, code, message) => {
-    expect(found(one)).toMatchObject([{ severity: "error", code, message }]);
+  ])("refused where it decides how a run goes: %s", (_, graph, code, message) => {
+    expect(found(graph)).toMatchObject([{ severity: "error", code, message }]);
   });
 
   test.each<[string, Graph, string]>([
-    ["an edge's id", graph({}, { id: 7 }), "/edges/0/metadata/id"],
-    ["the bends of a wire", graph({}, { points: [{ x: 1 }] }), "/edges/0/metadata/points/0/y"],
+    ["an edge's id", graphOf({}, { id: 7 }), "/edges/0/metadata/id"],
+    ["the bends of a wire", graphOf({}, { points: [{ x: 1 }] }), "/edges/0/metadata/points/0/y"],
     ["a switch", settings({ disabled: "yes" }), "/metadata/nodes/a/disabled"],
-    ["a label", graph({ interface: { inputs: [{ name: "x", label: 1 }] } }), "/metadata/interface/inputs/0/label"],
-    ["a group", graph({ editor: { groups: [{ id: "g" }] } }), "/metadata/editor/groups/0/title"],
-    ["a link", graph({ definitions: { d: { ...inner, link: { definition: "x" } } } }), "/metadata/definitions/d/link/version"],
-  ])("a warning where it does not: %s", (_, one, pointer) => {
-    const issues = found(one);
+    ["a label", graphOf({ interface: { inputs: [{ name: "x", label: 1 }] } }), "/metadata/interface/inputs/0/label"],
+    ["a group", graphOf({ editor: { groups: [{ id: "g" }] } }), "/metadata/editor/groups/0/title"],
+    ["a link", graphOf({ definitions: { d: { ...inner, link: { definition: "x" } } } }), "/metadata/definitions/d/link/version"],
+  ])("a warning where it does not: %s", (_, graph, pointer) => {
+    const issues = found(graph);
     expect(issues[0]).toMatchObject({ severity: "warning", code: "graph.schema", place: { pointer } });
     expect(issues.filter(({ severity }) => severity === "error")).toEqual([]);
   });
 
   test("null is taken as absent where it always was", () => {
     expect(
-      found(graph({ nodes: { a: { pinned: null, breakpoint: null, disabled: null } } }, { when: null, loop: null, map: null })),
+      found(graphOf({ nodes: { a: { pinned: null, breakpoint: null, disabled: null } } }, { when: null, loop: null, map: null })),
     ).toEqual([]);
   });
 });
@@ -132,9 +132,9 @@ test("nothing that ships has a key that nothing reads", () => {
   const root = new URL("../../../../", import.meta.url);
   const samples = readdirSync(new URL("schemas/samples/graph/valid/", root)).map((file) => `schemas/samples/graph/valid/${file}`);
   for (const path of [...samples, "templates/infinitetalk/graph.json"]) {
-    const one = JSON.parse(readFileSync(new URL(path, root), "utf8")) as Graph;
+    const graph = JSON.parse(readFileSync(new URL(path, root), "utf8")) as Graph;
     expect(
-      validate(one, sampleLibrary).filter(({ code }) => code === "metadata.unknown"),
+      validate(graph, sampleLibrary).filter(({ code }) => code === "metadata.unknown"),
       path,
     ).toEqual([]);
   }

@@ -64,15 +64,15 @@ const MOST_COMPARED = 500;
 function checkInterfaceShape(raw: Record<string, unknown>): Issue[] {
   const found = misfits("GraphInterface", raw);
   const place = { pointer: "/metadata/interface" };
-  const told = new Set<string>();
+  const reported = new Set<string>();
   return [
     ...found.wrong.flatMap((misfit) => {
       const [side = "", index, field] = misfit.path;
       const pointer = `${place.pointer}/${side}`;
       if (index === undefined) return [bad(pointer, `is ${kind(raw[side])}, not a list`, raw[side] === null)];
       if (field === "label" || field === "widget") return [misfitWarning(misfit, place)];
-      if (told.has(`${side}/${index}`)) return [];
-      told.add(`${side}/${index}`);
+      if (reported.has(`${side}/${index}`)) return [];
+      reported.add(`${side}/${index}`);
       return [bad(`${pointer}/${index}`, whyNot(side, field))];
     }),
     ...unknownKeys("GraphInterface", found, place),
@@ -88,7 +88,7 @@ function whyNot(side: string, field: string | undefined): string {
 function checkEditor(editor: Record<string, unknown>): Issue[] {
   const found = misfits("EditorMetadata", editor);
   const place = { pointer: "/metadata/editor" };
-  return [...told(found.wrong, place), ...unknownKeys("EditorMetadata", found, place)];
+  return [...warnings(found.wrong, place), ...unknownKeys("EditorMetadata", found, place)];
 }
 
 /** What a definition has besides its graph, which is checked as one. */
@@ -97,7 +97,7 @@ export function checkDefinitionKeys(definition: unknown): Issue[] {
   const { nodes: _, edges: __, context: ___, metadata: ____, ...own } = definition;
   const found = misfits("Definition", { ...own, nodes: [SOME_NODE] });
   const place = { pointer: "" };
-  return [...told(found.wrong, place), ...unknownKeys("Definition", found, place)];
+  return [...warnings(found.wrong, place), ...unknownKeys("Definition", found, place)];
 }
 
 const SOME_NODE = { id: "n", service: "s", plane: "node", status: "pending" };
@@ -114,10 +114,10 @@ function checkEdge(edge: Graph["edges"][number], index: number): Issue[] {
     (key === "loop" && isLoopEdge(edge)) ||
     (key === "map" && isMapEdge(edge) && inner !== undefined);
   const own = found.wrong.filter((one) => !isSaid(one));
-  return [...told(own, place), ...unknownKeys("EdgeMetadata", found, place)];
+  return [...warnings(own, place), ...unknownKeys("EdgeMetadata", found, place)];
 }
 
-const told = (wrong: readonly Misfit[], place: { edge?: string; pointer: string }): Issue[] =>
+const warnings = (wrong: readonly Misfit[], place: { edge?: string; pointer: string }): Issue[] =>
   some(wrong, (one) => misfitWarning(one, place), "parts that have the wrong shape", place);
 
 const kind = (value: unknown): string =>

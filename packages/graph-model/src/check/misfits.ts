@@ -90,10 +90,10 @@ function keysAt(part: Part, path: readonly string[]): readonly string[] {
 const SHOWN = 20;
 
 /** Some of what is told by the key, and how many there are more. */
-export function some<T>(all: readonly T[], tell: (one: T) => Issue, what: string, place: Place): Issue[] {
+export function some<T>(all: readonly T[], toIssue: (part: T) => Issue, what: string, place: Place): Issue[] {
   const rest = all.length - SHOWN;
   const more = `There are ${rest.toLocaleString("en")} more ${what}.`;
-  return [...all.slice(0, SHOWN).map(tell), ...(rest > 0 ? [issue("warning", "metadata.unknown", more, place)] : [])];
+  return [...all.slice(0, SHOWN).map(toIssue), ...(rest > 0 ? [issue("warning", "metadata.unknown", more, place)] : [])];
 }
 
 /** @param place of the part; its pointer leads to the part */

@@ -9,9 +9,9 @@ import { whyNoForm } from "./form.ts";
 import { checkSettings } from "./settings.ts";
 
 /** What a node itself says, and what the library says to that. */
-export const checkNode = (one: NodeParts): Issue[] => [
-  ...checkSettings(one),
-  ...(one.element ? checkParameters(one.node, one.element) : []),
+export const checkNode = (parts: NodeParts): Issue[] => [
+  ...checkSettings(parts),
+  ...(parts.element ? checkParameters(parts.node, parts.element) : []),
 ];
 
 /** Of a node that the library does not have. */
@@ -49,8 +49,14 @@ function checkParameters(node: GraphNode, definition: NodeDefinition): Issue[] {
   const missing = definition.parameters.filter((one) => one.required && !("default" in one.schema) && !Object.hasOwn(given, one.name));
   return [
     ...issues,
-    ...missing.map((one) =>
-      issue("error", "input.missing", `${definition.label} needs ${one.name}.`, { node: node.id, port: one.name }, `Set ${one.name}.`),
+    ...missing.map((parameter) =>
+      issue(
+        "error",
+        "input.missing",
+        `${definition.label} needs ${parameter.name}.`,
+        { node: node.id, port: parameter.name },
+        `Set ${parameter.name}.`,
+      ),
     ),
   ];
 }

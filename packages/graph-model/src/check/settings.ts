@@ -18,12 +18,12 @@ const SAYS: Readonly<Record<keyof NodeSettings, { says: string; severity: "error
 
 const NO_KEYS: ReadonlySet<keyof NodeSettings> = new Set();
 
-export function checkSettings(one: NodeParts): Issue[] {
-  const { node, settings } = one;
+export function checkSettings(parts: NodeParts): Issue[] {
+  const { node, settings } = parts;
   const found = misfits("NodeSettings", settings);
   const place = { node: node.id };
   const isPlain = fits(found) && settings.disabled === undefined && settings.bypassed === undefined;
-  if (isPlain) return one.element ? checkAgainst(one, NO_KEYS, one.element, place) : [];
+  if (isPlain) return parts.element ? checkAgainst(parts, NO_KEYS, parts.element, place) : [];
   const wrong = new Set(found.wrong.map(({ path }) => path[0] as keyof NodeSettings));
   const pointer = `/metadata/nodes/${node.id}`;
   return [
@@ -45,7 +45,7 @@ export function checkSettings(one: NodeParts): Issue[] {
           ),
         ]
       : []),
-    ...(one.element ? checkAgainst(one, wrong, one.element, place) : []),
+    ...(parts.element ? checkAgainst(parts, wrong, parts.element, place) : []),
   ];
 }
 

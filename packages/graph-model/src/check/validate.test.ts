@@ -6,10 +6,10 @@ import { readGraph, readGraphText } from "./document.ts";
 import { validate } from "./validate.ts";
 
 const node = (id: string, service = "pass", more = {}) => ({ id, service, plane: "node", status: "pending", ...more });
-const graph = (nodes: object[], edges: object[] = [], metadata?: object): Graph =>
+const graphOf = (nodes: object[], edges: object[] = [], metadata?: object): Graph =>
   ({ schema: "langgraph.v1", workflowId: "t", nodes, edges, ...(metadata ? { metadata } : {}) }) as never;
-const codes = (one: Graph) =>
-  validate(one, sampleLibrary)
+const codes = (graph: Graph) =>
+  validate(graph, sampleLibrary)
     .filter((issue) => issue.severity === "error")
     .map((issue) => issue.code);
 const wire = (from: string, sourcePort: string, to: string, targetPort: string) => ({ from, to, metadata: { sourcePort, targetPort } });
@@ -17,7 +17,7 @@ const wire = (from: string, sourcePort: string, to: string, targetPort: string) 
 test.each([undefined, [["x"]], { x: 1 }])("an edge whose id is %j is another one than each that has an id, in a definition too", (id) => {
   const between = (metadata: object) => ({ from: "a", to: "b", metadata });
   const edges = [between({ id }), between({ id: "e0" }), between({ id: "e0_" })];
-  const { graph: read } = readGraph(graph([node("a"), node("b")], edges, { definitions: { d: { nodes: [], edges } } }));
+  const { graph: read } = readGraph(graphOf([node("a"), node("b")], edges, { definitions: { d: { nodes: [], edges } } }));
   const inside = (read?.metadata?.definitions as { d: { edges: unknown } } | undefined)?.d.edges;
   for (const list of [read?.edges, inside]) expect(list).toEqual([between({ id: "e0__" }), ...edges.slice(1)]);
   expect(codes(read as Graph)).not.toContain("edge.duplicate_id");
@@ -25,27 +25,27 @@ test.each([undefined, [["x"]], { x: 1 }])("an edge whose id is %j is another one
 
 describe("[G6] validate finds, with its place,", () => {
   test.each<[string, Graph, string]>([
-    ["an unknown capability", graph([node("a", "nope")]), "node.unknown_capability"],
-    ["an unknown version", graph([node("a")], [], { nodes: { a: { version: "9" } } }), "node.unknown_version"],
-    ["an unknown engine", graph([node("a")], [], { nodes: { a: { engine: "x" } } }), "node.unknown_engine"],
-    ["an engine that is not live", graph([node("a")], [], { nodes: { a: { engine: "gone" } } }), "node.engine_not_live"],
-    ["two nodes with one id", graph([node("a"), node("a")]), "node.duplicate_id"],
-    ["a bad id", graph([node("a b")]), "node.bad_id"],
-    ["a dangling edge", graph([node("a")], [{ from: "a", to: "z" }]), "edge.dangling"],
-    ["an unknown port", graph([node("a"), node("b")], [wire("a", "nope", "b", "value")]), "edge.unknown_port"],
+    ["an unknown capability", graphOf([node("a", "nope")]), "node.unknown_capability"],
+    ["an unknown version", graphOf([node("a")], [], { nodes: { a: { version: "9" } } }), "node.unknown_version"],
+    ["an unknown engine", graphOf([node("a")], [], { nodes: { a: { engine: "x" } } }), "node.unknown_engine"],
+    ["an engine that is not live", graphOf([node("a")], [], { nodes: { a: { engine: "gone" } } }), "node.engine_not_live"],
+    ["two nodes with one id", graphOf([node("a"), node("a")]), "node.duplicate_id"],
+    ["a bad id", graphOf([node("a b")]), "node.bad_id"],
+    ["a dangling edge", graphOf([node("a")], [{ from: "a", to: "z" }]), "edge.dangling"],
+    ["an unknown port", graphOf([node("a"), node("b")], [wire("a", "nope", "b", "value")]), "edge.unknown_port"],
     [
       "types that do not fit",
-      graph([node("a", "say", { params: { text: "x" } }), node("b", "hear")], [wire("a", "text", "b", "sound")]),
+      graphOf([node("a", "say", { params: { text: "x" } }), node("b", "hear")], [wire("a", "text", "b", "sound")]),
       "edge.type_mismatch",
     ],
     [
       "two wires into one input",
-      graph([node("a"), node("b"), node("c")], [wire("a", "value", "c", "value"), wire("b", "value", "c", "value")]),
+      graphOf([node("a"), node("b"), node("c")], [wire("a", "value", "c", "value"), wire("b", "value", "c", "value")]),
       "edge.port_taken",
     ],
     [
       "a cycle",
-      graph(
+      graphOf(
         [node("a"), node("b")],
         [
           { from: "a", to: "b" },
@@ -54,49 +54,49 @@ describe("[G6] validate finds, with its place,", () => {
       ),
       "graph.cycle",
     ],
-    ["a parameter outside its schema", graph([node("a", "hear", { params: { level: 11 } })]), "param.invalid"],
+    ["a parameter outside its schema", graphOf([node("a", "hear", { params: { level: 11 } })]), "param.invalid"],
     [
       "an opaque type that leaves its plane",
-      graph([node("a", "Sampler", { plane: "comfy" }), node("b")], [wire("a", "latent", "b", "value")]),
+      graphOf([node("a", "Sampler", { plane: "comfy" }), node("b")], [wire("a", "latent", "b", "value")]),
       "edge.type_mismatch",
     ],
     [
       "a condition that is not CEL",
-      graph([node("a"), node("b")], [{ from: "a", to: "b", metadata: { when: "output.x >" } }]),
+      graphOf([node("a"), node("b")], [{ from: "a", to: "b", metadata: { when: "output.x >" } }]),
       "edge.bad_condition",
     ],
     [
       "a loop that leads nowhere",
-      graph([node("a"), node("b")], [{ from: "a", to: "b", metadata: { loop: { maxIterations: 2 } } }]),
+      graphOf([node("a"), node("b")], [{ from: "a", to: "b", metadata: { loop: { maxIterations: 2 } } }]),
       "graph.bad_loop",
     ],
     [
       "a loop without a limit",
-      graph([node("a"), node("b")], [wire("a", "value", "b", "value"), { from: "b", to: "a", metadata: { loop: {} } }]),
+      graphOf([node("a"), node("b")], [wire("a", "value", "b", "value"), { from: "b", to: "a", metadata: { loop: {} } }]),
       "graph.bad_loop",
     ],
-    ["a map without ports", graph([node("a"), node("b")], [{ from: "a", to: "b", metadata: { map: {} } }]), "edge.bad_map"],
-    ["a pinned output that is no object", graph([node("a")], [], { nodes: { a: { pinned: 1 } } }), "param.invalid"],
-    ["a breakpoint nowhere", graph([node("a")], [], { nodes: { a: { breakpoint: "inside" } } }), "param.invalid"],
-    ["a subgraph that is not there", graph([node("a", "graph.call")]), "node.unknown_definition"],
+    ["a map without ports", graphOf([node("a"), node("b")], [{ from: "a", to: "b", metadata: { map: {} } }]), "edge.bad_map"],
+    ["a pinned output that is no object", graphOf([node("a")], [], { nodes: { a: { pinned: 1 } } }), "param.invalid"],
+    ["a breakpoint nowhere", graphOf([node("a")], [], { nodes: { a: { breakpoint: "inside" } } }), "param.invalid"],
+    ["a subgraph that is not there", graphOf([node("a", "graph.call")]), "node.unknown_definition"],
     [
       "a definition that contains itself",
-      graph([node("a")], [], { definitions: { d: { nodes: [node("x", "graph.call", { params: { definition: "d" } })], edges: [] } } }),
+      graphOf([node("a")], [], { definitions: { d: { nodes: [node("x", "graph.call", { params: { definition: "d" } })], edges: [] } } }),
       "definition.recursive",
     ],
     [
       "a mistake in a definition",
-      graph([node("a")], [], { definitions: { d: { nodes: [node("x", "nope")], edges: [] } } }),
+      graphOf([node("a")], [], { definitions: { d: { nodes: [node("x", "nope")], edges: [] } } }),
       "node.unknown_capability",
     ],
     [
       "an interface that names nothing",
-      graph([node("a")], [], { interface: { outputs: [{ name: "x", from: { node: "z", port: "y" } }] } }),
+      graphOf([node("a")], [], { interface: { outputs: [{ name: "x", from: { node: "z", port: "y" } }] } }),
       "interface.invalid",
     ],
-  ])("%s", (_, one, code) => {
-    const found = validate(one, sampleLibrary).find((issue) => issue.code === code);
-    expect(found, JSON.stringify(validate(one, sampleLibrary))).toBeDefined();
+  ])("%s", (_, graph, code) => {
+    const found = validate(graph, sampleLibrary).find((issue) => issue.code === code);
+    expect(found, JSON.stringify(validate(graph, sampleLibrary))).toBeDefined();
     expect(Object.keys(found?.place ?? {}).length).toBeGreaterThan(0);
   });
   test.each<[string, unknown, string | undefined]>([
@@ -114,7 +114,7 @@ describe("[G6] validate finds, with its place,", () => {
     ["definitions that are a text", "d", "/metadata/definitions"],
     ["definitions that are a list", [], "/metadata/definitions"],
   ])("%s, among the definitions", (_, definitions, pointer) => {
-    const calls = graph([node("a", "graph.call", { params: { definition: "d" } })], [], { definitions });
+    const calls = graphOf([node("a", "graph.call", { params: { definition: "d" } })], [], { definitions });
     const places = validate(calls, sampleLibrary).map(({ place }) => place.pointer);
     expect(places).toContain(pointer);
   });
@@ -127,11 +127,13 @@ describe("[G6] validate finds, with its place,", () => {
     [{ interface: { inputs: [{ name: "x", to: [null] }] } }, "error", "/metadata/interface/inputs/0"],
     [{ interface: { outputs: [{ name: "x" }] } }, "error", "/metadata/interface/outputs/0"],
   ])("metadata of a wrong type: %j is an issue (%s)", (metadata, severity, pointer) => {
-    const found = validate(graph([node("a")], [], metadata), sampleLibrary).find(({ place }) => place.pointer === pointer);
+    const found = validate(graphOf([node("a")], [], metadata), sampleLibrary).find(({ place }) => place.pointer === pointer);
     expect(found?.severity).toBe(severity);
   });
   test("nothing in a graph that is right", () =>
-    expect(codes(graph([node("a", "say", { params: { text: "x" } }), node("b", "hear")], [wire("a", "sound", "b", "sound")]))).toEqual([]));
+    expect(codes(graphOf([node("a", "say", { params: { text: "x" } }), node("b", "hear")], [wire("a", "sound", "b", "sound")]))).toEqual(
+      [],
+    ));
 });
 
 describe("[G7] readGraph refuses, and never throws on,", () => {

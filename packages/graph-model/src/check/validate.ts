@@ -105,9 +105,9 @@ function findingsOfNode(of: ResolvedNode): NodeFindings {
   return { of, call: orNone(checkCall(of)), node: orNone(checkNode(of)), sources };
 }
 
-function joined(findings: readonly NodeFindings[], issues: (one: NodeFindings) => readonly Issue[]): Issue[] {
+function joined(findings: readonly NodeFindings[], issues: (node: NodeFindings) => readonly Issue[]): Issue[] {
   const all: Issue[] = [];
-  for (const one of findings) for (const each of issues(one)) all.push(each);
+  for (const node of findings) for (const each of issues(node)) all.push(each);
   return all;
 }
 

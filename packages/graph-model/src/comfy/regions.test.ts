@@ -33,7 +33,7 @@ const ALL = [
 const library: Library = { find: (plane, service) => ALL.find((one) => one.plane === plane && one.service === service), all: () => ALL };
 
 /** `a>b` is a wire of MODEL, `a-b` one of IMAGE. Ids in capitals are on another plane; `e` in front: another server. */
-function graph(wires: string[], extra: Record<string, object> = {}): Graph {
+function graphOf(wires: string[], extra: Record<string, object> = {}): Graph {
   const ids = [...new Set(wires.flatMap((one) => one.split(/[>-]/)))];
   const nodes = ids.map((id) => ({
     id,
@@ -42,61 +42,61 @@ function graph(wires: string[], extra: Record<string, object> = {}): Graph {
     status: "pending",
   }));
   const taken = new Map<string, number>();
-  const edges = wires.map((one) => {
-    const [from, to] = one.split(/[>-]/) as [string, string];
+  const edges = wires.map((wire) => {
+    const [from, to] = wire.split(/[>-]/) as [string, string];
     const count = (taken.get(to) ?? 0) + 1;
-    if (one.includes("-")) taken.set(to, count);
-    const port = one.includes(">") ? "model" : count === 1 ? "image" : "other";
-    return { from, to, metadata: { sourcePort: port === "model" ? "model" : "image", targetPort: port, ...extra[one] } };
+    if (wire.includes("-")) taken.set(to, count);
+    const port = wire.includes(">") ? "model" : count === 1 ? "image" : "other";
+    return { from, to, metadata: { sourcePort: port === "model" ? "model" : "image", targetPort: port, ...extra[wire] } };
   });
   return readGraph({ schema: "langgraph.v1", workflowId: "w", nodes, edges }).graph as Graph;
 }
 const groups = (one: Graph) => [...resolve(one, library).root.plan.groups.values()].map(({ nodes }) => nodes.join("")).sort();
-const codes = (one: Graph) =>
-  validate(one, library)
+const codes = (graph: Graph) =>
+  validate(graph, library)
     .filter(({ severity }) => severity === "error")
     .map(({ code }) => code);
 
 describe("regions", () => {
   test("[RG1] join neighbours, whatever their wires carry", () => {
-    expect(groups(graph(["a>b", "b-c", "c-X", "X-d"]))).toEqual(["abc", "d"]);
+    expect(groups(graphOf(["a>b", "b-c", "c-X", "X-d"]))).toEqual(["abc", "d"]);
   });
   test("[RG1] stay apart where joining would make something wait for itself", () => {
-    expect(groups(graph(["a-X", "X-b", "a-b"]))).toEqual(["a", "b"]);
-    expect(groups(graph(["a-b", "b-X", "X-c", "a-c"]))).toEqual(["ab", "c"]);
-    expect(codes(graph(["a-X", "X-b", "a-b"]))).toEqual([]);
+    expect(groups(graphOf(["a-X", "X-b", "a-b"]))).toEqual(["a", "b"]);
+    expect(groups(graphOf(["a-b", "b-X", "X-c", "a-c"]))).toEqual(["ab", "c"]);
+    expect(codes(graphOf(["a-X", "X-b", "a-b"]))).toEqual([]);
   });
   test("[G6] that must be together and depend on themselves from outside are an issue", () => {
-    expect(codes(graph(["a>b", "a-X", "X-b"]))).toEqual(["region.not_convex"]);
-    expect(codes(graph(["a>b", "c>d", "a-d", "c-b", "b-X"]))).toEqual([]);
+    expect(codes(graphOf(["a>b", "a-X", "X-b"]))).toEqual(["region.not_convex"]);
+    expect(codes(graphOf(["a>b", "c>d", "a-d", "c-b", "b-X"]))).toEqual([]);
   });
   test("wires that a prompt cannot express end a region, or are an issue", () => {
-    expect(groups(graph(["a-b"], { "a-b": { when: "true" } }))).toEqual(["a", "b"]);
-    expect(codes(graph(["a>b"], { "a>b": { when: "true" } }))).toEqual(["region.control"]);
+    expect(groups(graphOf(["a-b"], { "a-b": { when: "true" } }))).toEqual(["a", "b"]);
+    expect(codes(graphOf(["a>b"], { "a>b": { when: "true" } }))).toEqual(["region.control"]);
   });
   test("of nodes that no server has together are an issue", () => {
-    expect(codes(graph(["a>e"]))).toEqual(["region.no_server"]);
-    expect(groups(graph(["a>e"]))).toEqual(["ae"]);
+    expect(codes(graphOf(["a>e"]))).toEqual(["region.no_server"]);
+    expect(groups(graphOf(["a>e"]))).toEqual(["ae"]);
   });
   test("follow the server that one of their nodes names; two names are an issue, or two regions", () => {
     const on = (wires: string[], servers: Record<string, string>) => {
-      const one = graph(wires);
-      one.metadata = { nodes: Object.fromEntries(Object.entries(servers).map(([id, engine]) => [id, { engine }])) };
-      return one;
+      const graph = graphOf(wires);
+      graph.metadata = { nodes: Object.fromEntries(Object.entries(servers).map(([id, engine]) => [id, { engine }])) };
+      return graph;
     };
     expect(groups(on(["a>b", "b-c"], { b: "a" }))).toEqual(["abc"]);
     expect(groups(on(["a-b", "b-c"], { a: "a", c: "b" }))).toEqual(["ab", "c"]);
     expect(codes(on(["a>b", "b>c"], { a: "a", c: "b" }))).toContain("region.control");
   });
   test("[RG1] items of the plan have no cycle, with loops around them", () => {
-    const one = graph(["a-b", "b-X", "X-c"]);
-    one.edges.push({ from: "X", to: "a", metadata: { sourcePort: "image", targetPort: "other", loop: { maxIterations: 2 } } });
-    const { plan } = resolve(one, library).root;
+    const graph = graphOf(["a-b", "b-X", "X-c"]);
+    graph.edges.push({ from: "X", to: "a", metadata: { sourcePort: "image", targetPort: "other", loop: { maxIterations: 2 } } });
+    const { plan } = resolve(graph, library).root;
     expect([...plan.regions.values()][0]?.items).toEqual(["group:a>", "X"]);
     expect(plan.root.items).toEqual(["loop:X>a", "group:c>"]);
   });
   test("of 2,000 nodes are found in no time worth noticing", () => {
     const wires = Array.from({ length: 1999 }, (_, index) => `n${index}-n${index + 1}`);
-    expect(groups(graph(wires)).length).toBe(1);
+    expect(groups(graphOf(wires)).length).toBe(1);
   });
 });

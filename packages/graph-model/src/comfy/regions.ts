@@ -34,9 +34,9 @@ export function planRegions(graph: Graph, shape: Topology, nodes: readonly NodeP
 }
 
 /** Whether a plan with one node holds with the other, which took its place: its wires are the same. */
-export const plansAlike = (one: NodeParts, other: NodeParts): boolean =>
-  one.node.plane === other.node.plane &&
-  (one.node.plane !== PLANE || (one.definition === other.definition && one.settings.engine === other.settings.engine));
+export const plansAlike = (before: NodeParts, after: NodeParts): boolean =>
+  before.node.plane === after.node.plane &&
+  (before.node.plane !== PLANE || (before.definition === after.definition && before.settings.engine === after.settings.engine));
 
 /** The servers that have every node of a region and every file they name, live ones first; one that a node names, if it does. */
 export function serversOf(inside: readonly NodeParts[]): Engine[] {
@@ -79,8 +79,8 @@ function comfyGrouping(graph: Graph, nodes: readonly NodeParts[], problems: Regi
   for (const edge of must.filter((one) => !isPlainWire(one))) refuse(edge);
   const apart = may.filter((edge) => !isPlainWire(edge)).map(({ from, to }) => [from, to] as const);
   return (region) => {
-    const here = new Set(region.items.filter((item) => node.has(item)));
-    const inside = (edge: GraphEdge): boolean => here.has(edge.from) && here.has(edge.to);
+    const comfyItems = new Set(region.items.filter((item) => node.has(item)));
+    const inside = (edge: GraphEdge): boolean => comfyItems.has(edge.from) && comfyItems.has(edge.to);
     const joined = new Joined(region, apart, server);
     const canJoin = (edge: GraphEdge): boolean => isPlainWire(edge) && joined.onOneServer(edge.from, edge.to);
     for (const edge of must.filter((one) => inside(one) && isPlainWire(one))) {
@@ -91,9 +91,9 @@ function comfyGrouping(graph: Graph, nodes: readonly NodeParts[], problems: Regi
     if (joined.onCycle().length > 0)
       for (const edge of may) if (inside(edge) && canJoin(edge) && joined.leads(edge.to, edge.from)) joined.join(edge.from, edge.to);
     const stuck = joined.onCycle();
-    if (stuck.length > 0) problems.push({ nodes: stuck.filter((id) => here.has(id)), why: "cycle" });
+    if (stuck.length > 0) problems.push({ nodes: stuck.filter((id) => comfyItems.has(id)), why: "cycle" });
     else for (const edge of may) if (inside(edge) && canJoin(edge)) joined.joinIfStillAcyclic(edge.from, edge.to);
-    return joined.groups(here);
+    return joined.groups(comfyItems);
   };
 }
 
@@ -121,8 +121,8 @@ class Joined {
   }
 
   onOneServer(a: string, b: string): boolean {
-    const [one, other] = [this.named(this.find(a)), this.named(this.find(b))];
-    return one === undefined || other === undefined || one === other;
+    const [first, second] = [this.named(this.find(a)), this.named(this.find(b))];
+    return first === undefined || second === undefined || first === second;
   }
 
   find(id: string): string {
@@ -137,9 +137,9 @@ class Joined {
   }
 
   join(a: string, b: string): void {
-    const [one, other] = [this.find(a), this.find(b)];
-    if (one === other) return;
-    const [small, large] = this.members(one).length < this.members(other).length ? [one, other] : [other, one];
+    const [first, second] = [this.find(a), this.find(b)];
+    if (first === second) return;
+    const [small, large] = this.members(first).length < this.members(second).length ? [first, second] : [second, first];
     this.server.set(large, this.named(large) ?? this.named(small));
     const [all, after] = [this.members(large), this.next(large)];
     for (const id of this.members(small)) all.push(id);
@@ -150,21 +150,21 @@ class Joined {
 
   /** Whether a path leads from one to the other. */
   leads(from: string, to: string): boolean {
-    const [one, other] = [this.find(from), this.find(to)];
-    return one !== other && (this.next(one).has(other) || this.leadsRound(one, other));
+    const [start, end] = [this.find(from), this.find(to)];
+    return start !== end && (this.next(start).has(end) || this.leadsRound(start, end));
   }
 
   /** Joining is safe if the only way from one to the other is direct; there is none back, for nothing is on a cycle. */
   joinIfStillAcyclic(from: string, to: string): void {
-    const [one, other] = [this.find(from), this.find(to)];
-    if (one === other || this.mustStayApart(one, other) || this.leadsRound(one, other)) return;
-    this.join(one, other);
+    const [start, end] = [this.find(from), this.find(to)];
+    if (start === end || this.mustStayApart(start, end) || this.leadsRound(start, end)) return;
+    this.join(start, end);
   }
 
-  groups(here: ReadonlySet<string>): Group[] {
+  groups(comfyItems: ReadonlySet<string>): Group[] {
     const found = new Map<string, string[]>();
     for (const id of this.region.items) {
-      if (!here.has(id)) continue;
+      if (!comfyItems.has(id)) continue;
       const root = this.find(id);
       const members = found.get(root);
       if (members) members.push(id);
@@ -205,10 +205,10 @@ class Joined {
     return now;
   }
 
-  private mustStayApart(one: string, other: string): boolean {
+  private mustStayApart(start: string, end: string): boolean {
     return this.apart.some(([a, b]) => {
       const pair = [this.find(a), this.find(b)];
-      return pair.includes(one) && pair.includes(other);
+      return pair.includes(start) && pair.includes(end);
     });
   }
 

@@ -74,11 +74,11 @@ export function readMessage(type: string, data: Data): Message | undefined {
   }
 }
 
-const nodeState = (id: string, one: Data) => ({
-  node: text(one.display_node_id) ?? id,
-  value: count(one.value),
-  max: count(one.max),
-  state: text(one.state) ?? "",
+const nodeState = (id: string, progress: Data) => ({
+  node: text(progress.display_node_id) ?? id,
+  value: count(progress.value),
+  max: count(progress.max),
+  state: text(progress.state) ?? "",
 });
 
 const readError = (data: Data): NodeError => ({

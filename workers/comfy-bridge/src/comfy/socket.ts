@@ -47,13 +47,13 @@ export class ComfySocket extends EventEmitter<SocketEvents> {
     made.socket.send(JSON.stringify({ type: "feature_flags", data: { supports_preview_metadata: true } }));
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, FEATURES_WAIT_MS);
-      const look = (message: Message) => {
+      const onFeatures = (message: Message) => {
         if (message.type !== "features") return;
         clearTimeout(timer);
-        made.off("message", look);
+        made.off("message", onFeatures);
         resolve();
       };
-      made.on("message", look);
+      made.on("message", onFeatures);
     });
     return made;
   }

@@ -122,14 +122,14 @@ const upper = (word: string): string => word.charAt(0).toUpperCase() + word.slic
 /** Changes when ports do: results of another interface are another capability's. Lists of files do not count. */
 function interfaceVersion(inputs: Ports, outputs: Ports): string {
   let hash = 0x811c9dc5; // FNV-1a, 32 bits: it tells versions of one node apart, and is made for thousands of nodes at once
-  const take = (text: string) => {
+  const add = (text: string) => {
     for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   };
   for (const ports of [inputs, outputs])
     for (const [name, schema] of ports) {
-      take(name);
-      take(String(schema["x-comfy-type"]));
-      take(`${schema["x-slot"] ?? ""};`);
+      add(name);
+      add(String(schema["x-comfy-type"]));
+      add(`${schema["x-slot"] ?? ""};`);
     }
   return (hash >>> 0).toString(16).padStart(8, "0");
 }

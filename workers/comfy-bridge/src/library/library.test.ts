@@ -13,7 +13,8 @@ const outputs = (name: string): Properties => (nodes.get(name)?.io.output.proper
 describe("the library of a real server", () => {
   test("has every node, each a capability as the contract says", () => {
     expect(nodes.size).toBe(377);
-    for (const one of nodes.values()) expect(validateCapability(one), `${one.id}: ${JSON.stringify(validateCapability.errors)}`).toBe(true);
+    for (const capability of nodes.values())
+      expect(validateCapability(capability), `${capability.id}: ${JSON.stringify(validateCapability.errors)}`).toBe(true);
   });
   test("keeps the server's order, ranges, choices and seeds", () => {
     expect(Object.keys(inputs("KSampler"))).toEqual([
@@ -126,10 +127,10 @@ describe("several servers", () => {
   });
   test("offer each other's files, and say who has which", () => {
     const loader = (files: string[]) => toCapability("Loader", { input: { required: { name: [files, {}] } }, output: ["MODEL"] });
-    const [one] = mergeLibraries([
+    const [capability] = mergeLibraries([
       { id: "a", url: "http://a:1", nodes: new Map([["Loader", loader(["x"])]]), live: true },
       { id: "b", url: "http://b:1", nodes: new Map([["Loader", loader(["y"])]]), live: true },
     ]);
-    expect(one?.io.input).toMatchObject({ properties: { name: { enum: ["x", "y"], "x-on": { x: ["a"], y: ["b"] } } } });
+    expect(capability?.io.input).toMatchObject({ properties: { name: { enum: ["x", "y"], "x-on": { x: ["a"], y: ["b"] } } } });
   });
 });

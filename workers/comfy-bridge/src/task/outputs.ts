@@ -48,8 +48,8 @@ export class Collector {
 /** Every list of files, under whatever key: `images`, `gifs` (which are videos), `audio`, `3d`. */
 function filesOf(shown: Shown): FileRef[] {
   return Object.values(shown).flatMap((list) =>
-    (Array.isArray(list) ? list : []).flatMap((one): FileRef[] => {
-      const { filename, subfolder = "", type = "output" } = Object(one) as Partial<FileRef>;
+    (Array.isArray(list) ? list : []).flatMap((file): FileRef[] => {
+      const { filename, subfolder = "", type = "output" } = Object(file) as Partial<FileRef>;
       return typeof filename === "string" ? [{ filename, subfolder: String(subfolder), type: String(type) }] : [];
     }),
   );

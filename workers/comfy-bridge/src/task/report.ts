@@ -134,8 +134,8 @@ export class Report {
     this.images.clear();
     for (const { node, news, image } of batch) {
       const preview = image && (await store(image.image, image.mime));
-      const told = only === undefined ? { node, ...news } : this.ofWhole(node, news);
-      if (Object.keys(told).length > 0 || preview) await send({ ...told, ...(preview ? { preview } : {}) });
+      const progress = only === undefined ? { node, ...news } : this.ofWhole(node, news);
+      if (Object.keys(progress).length > 0 || preview) await send({ ...progress, ...(preview ? { preview } : {}) });
     }
     if (!this.stepped) await send({ progress: Math.min(0.99, this.done.size / this.total) });
   }

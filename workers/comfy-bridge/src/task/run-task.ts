@@ -238,9 +238,9 @@ async function withFiles({ prompt }: RegionInput, runtime: TaskRuntime, comfy: C
     return fetching;
   };
   const input = async (value: unknown): Promise<unknown> => (validateArtifactRef(value) ? name(value) : value);
-  const node = async ([id, one]: [string, RegionInput["prompt"][string]]) => {
-    const inputs = await Promise.all(Object.entries(one.inputs).map(async ([key, value]) => [key, await input(value)] as const));
-    return [id, { ...one, inputs: Object.fromEntries(inputs) }] as const;
+  const node = async ([id, body]: [string, RegionInput["prompt"][string]]) => {
+    const inputs = await Promise.all(Object.entries(body.inputs).map(async ([key, value]) => [key, await input(value)] as const));
+    return [id, { ...body, inputs: Object.fromEntries(inputs) }] as const;
   };
   return Object.fromEntries(await Promise.all(Object.entries(prompt).map(node)));
 }

@@ -108,7 +108,7 @@ export class FakeComfy {
 
   /** To every socket, as what belongs to a prompt without a client id. */
   shout(messages: readonly { type: string; data: Json }[]): void {
-    for (const socket of this.listener.clients) for (const one of messages) socket.send(JSON.stringify(one));
+    for (const socket of this.listener.clients) for (const message of messages) socket.send(JSON.stringify(message));
   }
 
   forgetFiles(): void {

@@ -100,8 +100,8 @@ function withId(frame: Buffer, recorded: string, id: string): Buffer {
 /** The recordings name files and do not have them; a picture stands for each. */
 function filesOf(output: Record<string, unknown>): Step[] {
   return Object.values(output).flatMap((list) =>
-    (Array.isArray(list) ? list : []).flatMap((one): Step[] => {
-      const { filename, subfolder, type } = Object(one) as Record<string, string>;
+    (Array.isArray(list) ? list : []).flatMap((file): Step[] => {
+      const { filename, subfolder, type } = Object(file) as Record<string, string>;
       if (!filename) return [];
       const ending = filename.split(".").at(-1) ?? "";
       return [{ file: `${type}/${subfolder}/${filename}`, bytes: solidPng(8, 8, 0), mime: MIME[ending] ?? "image/png" }];

@@ -156,12 +156,12 @@ export function execute(files: ReadonlyMap<string, Buffer>): Program {
       const known = cache.get(key);
       if (!known) yield { say: "executing", data: { node: id, display_node: id, ...about } };
       try {
-        const one = known ?? (yield* carryOut(prompt, id, made, files, runs));
-        made.set(id, one);
-        cache.set(key, one);
+        const outcome = known ?? (yield* carryOut(prompt, id, made, files, runs));
+        made.set(id, outcome);
+        cache.set(key, outcome);
         executed.push(id);
-        for (const file of one.files ?? []) yield file;
-        if (one.ui) yield { say: "executed", data: { node: id, display_node: id, output: one.ui, ...about } };
+        for (const file of outcome.files ?? []) yield file;
+        if (outcome.ui) yield { say: "executed", data: { node: id, display_node: id, output: outcome.ui, ...about } };
       } catch (error) {
         const { message, type = "RuntimeError" } = error as Error & { type?: string };
         const failed = {
@@ -195,8 +195,8 @@ async function* carryOut(
   const values = Object.entries(inputs).map(
     ([name, value]) => [name, isLink(value) ? made.get(value[0])?.result[value[1]] : value] as const,
   );
-  const one = stub(Object.fromEntries(values), { id, number: run, files });
-  return Symbol.asyncIterator in one ? yield* one : one;
+  const outcome = stub(Object.fromEntries(values), { id, number: run, files });
+  return Symbol.asyncIterator in outcome ? yield* outcome : outcome;
 }
 
 export const isLink = (value: unknown): value is [string, number] =>

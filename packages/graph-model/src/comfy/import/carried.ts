@@ -52,8 +52,8 @@ function jsonIn(text: string): string[] {
     tries++;
     const end = objectEnd(text, at);
     if (end === undefined) continue;
-    const one = text.slice(at, end);
-    if (UI_MARK.test(one) || API_MARK.test(one)) found.push(...opened(one));
+    const json = text.slice(at, end);
+    if (UI_MARK.test(json) || API_MARK.test(json)) found.push(...opened(json));
     at = end - 1;
   }
   return found;

@@ -86,11 +86,11 @@ class Flattener {
           node: id,
           message: `"${node.type}" works in ComfyUI's editor only and is left out; wire what it did by hand.`,
         });
-      else this.take(level, node, id, depth);
+      else this.add(level, node, id, depth);
     }
   }
 
-  private take(level: Level, node: UiNode, id: string, depth: number): void {
+  private add(level: Level, node: UiNode, id: string, depth: number): void {
     const inner = this.workflow.subgraphs.get(node.type);
     if (inner && depth < MAX_DEPTH) {
       this.visit(this.inside(level, node, inner), depth + 1);
@@ -186,8 +186,8 @@ function instanceValue(graph: UiGraph, instance: UiNode, name: string): unknown 
 /** `[["-1", name]]` for an input of the subgraph, `[[inner node, widget]]` for a widget inside. */
 function proxies({ properties }: UiNode): [string, string][] {
   const raw = Array.isArray(properties.proxyWidgets) ? properties.proxyWidgets : [];
-  return raw.flatMap((one): [string, string][] =>
-    Array.isArray(one) && one.length >= 2 ? [[text(one[0]) ?? "", text(one[1]) ?? ""]] : [],
+  return raw.flatMap((pair): [string, string][] =>
+    Array.isArray(pair) && pair.length >= 2 ? [[text(pair[0]) ?? "", text(pair[1]) ?? ""]] : [],
   );
 }
 

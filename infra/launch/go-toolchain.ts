@@ -12,11 +12,11 @@ export async function buildWithGo(name: string, source: string, version: string)
   const folder = join(CACHE, `${name}-${version}`);
   const program = join(folder, basename(source));
   if (existsSync(program)) return program;
-  const go = findProgram("go") ?? (existsSync("/usr/local/go/bin/go") ? "/usr/local/go/bin/go" : undefined);
-  if (!go) return undefined;
+  const compiler = findProgram("go") ?? (existsSync("/usr/local/go/bin/go") ? "/usr/local/go/bin/go" : undefined);
+  if (!compiler) return undefined;
   say(`building ${name} ${version} into .cache (an object store that the tests run against; some minutes, once)`);
   await mkdir(folder, { recursive: true });
-  await promisify(execFile)(go, ["install", `${source}@${version}`], {
+  await promisify(execFile)(compiler, ["install", `${source}@${version}`], {
     env: { ...process.env, GOBIN: folder, GOFLAGS: "-mod=mod" },
     maxBuffer: 64 * 1024 * 1024,
   });
