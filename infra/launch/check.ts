@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { generate, verify } from "../codegen/gen.ts";
 import { buildDatabaseClient, buildPython, PYTHON } from "./build.ts";
 import { unfitPackages } from "./engines.ts";
+import { filesWithEmptyNames } from "./names.ts";
 import { ROOT } from "./paths.ts";
 import { say } from "./say.ts";
 
@@ -51,11 +52,18 @@ async function engines(): Promise<boolean> {
   return unfit.length === 0;
 }
 
+async function names(): Promise<boolean> {
+  const found = await filesWithEmptyNames();
+  say(found.length === 0 ? "names: ok" : `names: FAILED, these say nothing\n${found.join("\n")}`);
+  return found.length === 0;
+}
+
 export async function check(): Promise<number> {
   await prepare();
   const results = [
     await generatedFiles(),
     await engines(),
+    await names(),
     ...(await Promise.all([
       run("format and lint", bin("biome"), ["ci", "."]),
       run("import directions", bin("depcruise"), [

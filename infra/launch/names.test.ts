@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { emptyNames } from "./names.ts";
+
+const found = (text: string): string[] => emptyNames("some/file.ts", text);
+
+test.each([
+  ["a variable", "const one = 1;"],
+  ["a part that is taken out of a value", "const { a: told } = all;"],
+  ["a function", "function look() {}"],
+  ["a method", "class A { take() {} }"],
+  ["a field", "class A { private here = 1; }"],
+  ["a type", "type go = string;"],
+  ["a property of an interface", "interface A { one: string }"],
+  ["a parameter of a function that has a name", "function f(one: string) {}"],
+  ["a parameter of an arrow function over several lines", "list.map((one) => {\n  return one;\n});"],
+])("an empty name of %s is found", (_, text) => {
+  expect(found(text)).toEqual([expect.stringMatching(/^some\/file\.ts:1: (one|told|look|take|here|go)$/)]);
+});
+
+test("an arrow function on one line may have it as its parameter, or as a part of that", () => {
+  expect(found("list.filter((one) => one > 1);\nlist.map(({ one }) => one);\nlist.map(([one]) => one);")).toEqual([]);
+});
+
+test("what reads something of that name, or gives it to somebody else, declares nothing", () => {
+  expect(found("find({ take: 1 }); console.log(hand.take);\nimport { go } from 'elsewhere';")).toEqual([]);
+});
