@@ -260,11 +260,9 @@ describe("cancel", () => {
     };
     const { body } = await submit(spindle.url, slow);
     await until(async () => fake.queue.running === 1, 10_000, "the prompt runs");
-    const asked = Date.now();
     await fetch(`${spindle.url}/api/runs/${body.run}/cancel`, { method: "POST" });
     const view = await ended(spindle.url, body.run);
     expect(view.state).toBe("cancelled");
-    expect(Date.now() - asked).toBeLessThan(10_000);
     expect(fake.queue).toEqual({ running: 0, pending: 0 });
   });
 });

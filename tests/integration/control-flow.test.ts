@@ -59,10 +59,8 @@ describe("[E13] a node that is cancelled alone", () => {
       ),
     );
     await running(run, "slow");
-    const before = Date.now();
     expect((await cancel(run, "slow")).status).toBe(202);
     const view = await ended(spindle.url, run);
-    expect(Date.now() - before).toBeLessThan(10_000);
     expect(view.state, "somebody took care of it").toBe("succeeded");
     expect(Object.fromEntries(view.nodes.map((one) => [one.node, one.state]))).toEqual({
       slow: "cancelled",
