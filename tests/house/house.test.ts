@@ -33,6 +33,12 @@ test("engine, canvas and validator name no capability", () => {
   for (const file of core) for (const service of services) expect(read(file).includes(service), `${file} names ${service}`).toBe(false);
 });
 
+test("every error code is given somewhere", () => {
+  const sources = code.filter((file) => !/\.test\.ts$|^tests\//.test(file)).map(read).join("\n");
+  const { codes } = JSON.parse(read("schemas/errors.json"));
+  expect(Object.keys(codes).filter((name) => !sources.includes(`"${name}"`))).toEqual([]);
+});
+
 describe("every link in the documentation leads somewhere", () => {
   const pages = files.filter((file) => file.endsWith(".md"));
   test.each(pages)("%s", (page) => {

@@ -113,7 +113,7 @@ export class PlanService {
   private async settled({ level, reuse }: PlanState, id: string): Promise<Found | undefined> {
     const settings = level.node(id)?.settings ?? {};
     const role = reuse.role("", id);
-    if (settings.disabled) return { does: "skips", why: "The node is off." };
+    if (settings.disabled === true) return { does: "skips", why: "The node is off." };
     if (role === "leave") return { does: "skips", why: "It is not part of this run." };
     if (settings.pinned) return { does: "reuses", why: "Its output is pinned.", output: settings.pinned };
     const kept = role === "keep" ? await reuse.earlier(id) : undefined;

@@ -48,7 +48,6 @@ ERROR_CODES = {
     "engine.not_live": "No engine of the capability is live, so the run is not accepted.",
     "engine.broken": "The engine's packages or programs are missing or broken.",
     "node.offline": "No worker offers this capability now; its tasks wait.",
-    "node.unreachable": "No path leads to the node.",
     "node.disabled": "The node is off.",
     "node.bypassed": "The node is bypassed, which is not run yet.",
     "metadata.unknown": "A key, or the settings of a node that does not exist: nothing reads it.",
@@ -57,7 +56,6 @@ ERROR_CODES = {
     "edge.unknown_port": "The port does not exist.",
     "edge.type_mismatch": "The types of the ports do not fit.",
     "edge.port_taken": "The input has a wire already.",
-    "edge.opaque_crosses_plane": "An opaque type cannot leave its ComfyUI server.",
     "graph.cycle": "The edges form a cycle that is not a declared loop.",
     "input.missing": "A required input gets no value.",
     "input.for_run": "The run is asked for this input.",
@@ -107,7 +105,6 @@ ERROR_CODES = {
     "comfy.no_output": "ComfyUI ended the prompt without an output that was asked for.",
     "import.not_a_workflow": "The file is no workflow that can be read.",
     "import.unsupported": "A part of the workflow cannot be taken over.",
-    "import.missing_node": "The connected ComfyUI has no such node.",
     "import.value": "A value of the workflow was changed or left out.",
     "region.no_server": "No ComfyUI has every node of a group that must run together."
 }
