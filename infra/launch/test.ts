@@ -11,6 +11,10 @@ import { ROOT } from "./paths.ts";
 import { say } from "./say.ts";
 import { buildVersitygw } from "./versitygw.ts";
 
+/** Minutes on two cores. With --all a suite fails that takes half as long again: what it grew by belongs into its budget, with a reason. */
+const BUDGETS = { check: 2, unit: 4, python: 2, integration: 9, e2e: 6, slow: 12 };
+type Suite = keyof typeof BUDGETS;
+
 interface Counts {
   passed: number;
   failed: number;
@@ -20,23 +24,32 @@ interface Counts {
 export async function test(args: string[]): Promise<number> {
   const all = args.includes("--all");
   const only = args.includes("--only") ? args[args.indexOf("--only") + 1] : undefined;
-  const wanted = (suite: string): boolean => only === undefined || only === suite;
+  const wanted = (suite: Suite): boolean => only === undefined || only === suite;
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
   const add = (counts: Counts) => {
     for (const key of ["passed", "failed", "skipped"] as const) total[key] += counts[key];
   };
+  const minutes: string[] = [];
+  const run = async (suite: Suite, work: () => Promise<Counts>) => {
+    const begin = performance.now();
+    add(await work());
+    const taken = (performance.now() - begin) / 60_000;
+    minutes.push(`${suite} ${taken.toFixed(1)} of ${BUDGETS[suite]}`);
+    if (all && taken > 1.5 * BUDGETS[suite]) {
+      say(`THE SUITE ${suite} TOOK ${taken.toFixed(1)} MINUTES; its budget is ${BUDGETS[suite]}.`);
+      add({ passed: 0, failed: 1, skipped: 0 });
+    }
+  };
   await prepare();
-  if (wanted("check")) add((await check()) === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 });
-  if (wanted("unit")) {
-    add(await vitest("unit", {}));
-    add(await pytest());
-  }
+  if (wanted("check")) await run("check", async () => single((await check()) === 0));
+  if (wanted("unit")) await run("unit", () => vitest("unit", {}));
+  if (wanted("python")) await run("python", pytest);
   await findEspeak();
-  if (wanted("integration")) add(await vitest("integration", {}));
+  if (wanted("integration")) await run("integration", () => vitest("integration", {}));
   const needsBrowser = wanted("e2e");
   const chromium = needsBrowser ? await findChromium() : undefined;
   if (needsBrowser) await buildEditor();
-  if (needsBrowser && chromium) add(await vitest("e2e", { SPINDLE_CHROMIUM: chromium }));
+  if (needsBrowser && chromium) await run("e2e", () => vitest("e2e", { SPINDLE_CHROMIUM: chromium }));
   else if (needsBrowser)
     add(missing(all, "THE BROWSER TESTS ARE SKIPPED: no Chromium. Install it (Debian: apt install chromium) and run npm test again."));
   if (all || only === "slow") {
@@ -44,11 +57,13 @@ export async function test(args: string[]): Promise<number> {
     const versitygw = await buildVersitygw();
     if (!minio || !versitygw)
       add(missing(all, "THE OBJECT STORE TESTS ARE SKIPPED: Go is needed once to build the stores, and was not found."));
-    add(await vitest("slow", minio && versitygw ? { SPINDLE_MINIO: minio, SPINDLE_VERSITYGW: versitygw } : {}));
+    await run("slow", () => vitest("slow", minio && versitygw ? { SPINDLE_MINIO: minio, SPINDLE_VERSITYGW: versitygw } : {}));
   } else if (only === undefined) say("THE OBJECT STORE AND SLOW SUITES ARE SKIPPED: npm test -- --all runs them.");
-  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+  process.stdout.write(`\nminutes: ${minutes.join(", ")}\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
   return total.failed === 0 ? 0 : 1;
 }
+
+const single = (passed: boolean): Counts => ({ passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0 });
 
 /** With --all nothing may be missing. */
 function missing(all: boolean, text: string): Counts {
@@ -85,7 +100,7 @@ async function vitest(project: string, env: Record<string, string>): Promise<Cou
 async function pytest(): Promise<Counts> {
   say("tests: Python");
   const code = await show(PYTHON, ["-m", "pytest", "-q", "-p", "no:cacheprovider"], join(ROOT, "workers/python-gpu"), {});
-  return code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+  return single(code === 0);
 }
 
 function show(command: string, args: string[], cwd: string, env: Record<string, string>): Promise<number> {
