@@ -348,61 +348,7 @@ describe("a workflow as an engine", () => {
   });
 });
 
-describe("two servers", () => {
-  test("[W3] are one library; regions of one graph go to both, and a region only to where its nodes are", async () => {
-    const other = await FakeComfy.start();
-    other.offer({ "1": { class_type: "OnlyThere", inputs: { image: ["0", 0] } } });
-    const both = await startSpindle({ worker: false, env: { COMFY_URL: `${fake.url}, ${other.url}`, SPINDLE_COMFY_LIBRARY_MS: "1000" } });
-    try {
-      await until(
-        async () => (await (await fetch(`${both.url}/api/capabilities`)).text()).includes("OnlyThere"),
-        30_000,
-        "the second server's node is there",
-      );
-      const before = [fake.prompts.length, other.prompts.length];
-      const pair = graphOf([comfy("a", "EmptyImage", { width: 8, color: 1 }), comfy("b", "EmptyImage", { width: 16, color: 2 })]);
-      const started = await submit(both.url, pair);
-      expect((await ended(both.url, started.body.run)).error).toBeNull();
-      expect([fake.prompts.length, other.prompts.length]).toEqual(before.map((count) => count + 1));
-      const there = await submit(
-        both.url,
-        graphOf(
-          [comfy("a", "EmptyImage", { width: 8, color: 3 }), comfy("b", "OnlyThere"), comfy("c", "PreviewAny")],
-          [link("a", "IMAGE", "b", "image"), link("b", "*", "c", "source")],
-        ),
-      );
-      expect((await ended(both.url, there.body.run)).error).toBeNull();
-      expect(other.prompts.length).toBe((before[1] as number) + 2);
-    } finally {
-      await both.stop();
-      await other.stop();
-    }
-  });
-});
-
-describe("a server that is no use", () => {
-  test.each([
-    ["is not there", "http://127.0.0.1:9", undefined, /127\.0\.0\.1:9 does not answer\. Start ComfyUI there, or change COMFY_URL/],
-    ["needs a login", undefined, { login: true }, /needs a login \(401\)/],
-  ])("because it %s is told, with what to do", async (_, url, faults, words) => {
-    const other = await FakeComfy.start();
-    other.faults = faults ?? {};
-    const lone = await startSpindle({ worker: false, env: { COMFY_URL: url ?? other.url } });
-    try {
-      const reason = await until(
-        async () =>
-          ((await (await fetch(`${lone.url}/api/capabilities`)).json()) as { sources: { comfy?: { reason?: string } } }).sources.comfy
-            ?.reason,
-        20_000,
-        "the reason is told",
-      );
-      expect(reason).toMatch(words);
-      expect(((await (await fetch(`${lone.url}/health`)).json()) as { parts: { comfy: string } }).parts.comfy).toMatch(/^down: /);
-    } finally {
-      await lone.stop();
-      await other.stop();
-    }
-  });
+describe("a server that is away", () => {
   test("[M2] for a while keeps its nodes in the library; what is started waits, and runs when it is back", async () => {
     const port = fake.port;
     await fake.stop();

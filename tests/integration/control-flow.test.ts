@@ -383,28 +383,3 @@ test("[E11, RC6] a node that is off is skipped, a pinned one gives its output wi
   expect(await paths(run.id)).toEqual({ pin: "succeeded", end: "succeeded", off: "skipped" });
   expect(run.nodes.find((one) => one.node === "end")?.output).toEqual({ value: "kept" });
 });
-
-describe("[E9] a run goes on", () => {
-  const slow = (id: string, milliseconds: number) => node(id, "control.delay", { milliseconds, value: id });
-  test("after its runtime was asked to end in the middle of a node", async () => {
-    const id = await start(graphOf([slow("calm", 2000)]));
-    await until(async () => (await getRun(spindle.url, id)).nodes[0]?.state === "running", 10_000, "it runs");
-    process.kill(spindle.processes.runtime?.pid as number, "SIGTERM");
-    expect((await ended(spindle.url, id)).state).toBe("succeeded");
-  });
-  test("after PostgreSQL was killed between the visits of a loop", async () => {
-    const graph = graphOf(
-      [slow("head", 60), slow("tail", 60)],
-      [
-        { from: "head", to: "tail" },
-        { from: "tail", to: "head", metadata: { loop: { maxIterations: 30 } } },
-      ],
-    );
-    const { body } = await submit(`${spindle.url}`, graph);
-    const passed = async () => (await getRun(spindle.url, body.run)).counts.tail?.done ?? 0;
-    await until(async () => (await passed()) >= 3, 10_000, "some visits are over");
-    process.kill(spindle.processes.postgres?.pid as number, "SIGKILL");
-    const run = await ended(spindle.url, body.run, 45_000);
-    expect([run.state, run.counts.tail?.done]).toEqual(["succeeded", 30]);
-  });
-});

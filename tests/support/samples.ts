@@ -22,3 +22,21 @@ export function talkForm(change: { image?: File; audio?: File; data?: unknown } 
   );
   return form;
 }
+
+/** An uncompressed grey picture, or only the header of one. */
+export function bmp(width: number, height: number, pixels = width * height * 3): Uint8Array {
+  const out = Buffer.alloc(54 + pixels, 127);
+  out.write("BM", 0, "latin1");
+  [
+    [out.length, 2],
+    [0, 6],
+    [54, 10],
+    [40, 14],
+    [width, 18],
+    [height, 22],
+  ].forEach(([value, at]) => out.writeInt32LE(value as number, at as number));
+  out.writeInt16LE(1, 26);
+  out.writeInt16LE(24, 28);
+  out.fill(0, 30, 54);
+  return new Uint8Array(out);
+}
