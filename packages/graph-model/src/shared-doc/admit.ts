@@ -2,12 +2,12 @@
 // changed there, so that the same bytes have the same effect on every replica and at every load.
 import * as Y from "yjs";
 import { LIMITS } from "../check/limits.ts";
+import { type Allowance, apply, continues, type Decoded, EditRefused, LOADING, ONE_UPDATE, TOO_ENTANGLED } from "./apply.ts";
 import { jsonOf, LOSS } from "./json.ts";
 import { headOf, rootsOf } from "./layout.ts";
 import { isText } from "./text.ts";
 
-/** An update that is refused. The message is a sentence about the edit that a person reads. */
-export class EditRefused extends Error {}
+export { EditRefused } from "./apply.ts";
 
 export interface Admitted {
   /** What the update changed, as an update; absent if it changed nothing. */
@@ -20,36 +20,27 @@ export interface Admitted {
  * Applies `update` to `replica`. Costs what the update touches.
  * @throws EditRefused, after which the replica is of no more use
  */
-export function admit(replica: Y.Doc, update: Uint8Array): Admitted {
+export function admit(replica: Y.Doc, update: Uint8Array, allowance: Allowance = ONE_UPDATE): Admitted {
   const roots = new Set<unknown>(rootsOf(replica));
-  const news: Uint8Array[] = [];
-  const keep = (bytes: Uint8Array) => void news.push(bytes);
-  const check = (transaction: Y.Transaction) => refuseUnfit(transaction, roots);
+  let news: Uint8Array | undefined;
+  const keep = (bytes: Uint8Array) => {
+    news = bytes;
+  };
   replica.on("update", keep);
-  replica.on("beforeObserverCalls", check);
   try {
-    // Before Yjs allocates what the bytes claim to hold.
-    decode(update);
-    Y.applyUpdate(replica, update);
+    const isWhole = apply(replica, [decode(update)], allowance, (transaction) => refuseUnfit(transaction, roots));
+    return { news, gap: !isWhole };
   } catch (cause) {
     throw cause instanceof EditRefused ? cause : new EditRefused("It cannot be applied to the graph.", { cause });
   } finally {
     replica.off("update", keep);
-    replica.off("beforeObserverCalls", check);
   }
-  return { news: news.length > 1 ? Y.mergeUpdates(news) : news[0], gap: discardPending(replica) };
 }
 
-/**
- * Edits at one place of which none knows of another. Yjs compares each with all of them, whenever the document is loaded; people who
- * work apart bring as many as they are.
- */
-const RIVALS = 256;
-const TOO_MANY_RIVALS = `More than ${RIVALS} edits at one place know nothing of each other.`;
-
 /** @throws Error for what is no update, or would make a document whose own encoding is none: Yjs takes pieces of no length, once */
-function decode(update: Uint8Array): void {
-  const { structs, ds } = Y.decodeUpdate(update);
+function decode(update: Uint8Array): Decoded {
+  const decoded = Y.decodeUpdate(update);
+  const { structs, ds } = decoded;
   const pieces = [structs, ...ds.clients.values()];
   if (pieces.some((list) => list.some(({ len, length = len }: { len?: number; length?: number }) => !length || length < 1)))
     throw new Error("A piece of the update has no length.");
@@ -59,40 +50,67 @@ function decode(update: Uint8Array): void {
       const before = ranges[at - 1];
       if (before && clock < before.clock + before.len) throw new Error("The deletions of the update are not in order.");
     }
-  const rivals = new Map<string, number>();
-  for (const struct of structs) {
-    if (!(struct instanceof Y.Item)) continue;
-    const place = placeOf(struct);
-    const count = (rivals.get(place) ?? 0) + 1;
-    if (count > RIVALS) throw new EditRefused(TOO_MANY_RIVALS);
-    rivals.set(place, count);
+  return decoded;
+}
+
+/**
+ * A key's values, or the pieces of a text, are a list. Whoever loads the document compares rivals in it with what lies between them, in an
+ * order that nobody chooses, so what that can come to is bounded. A short list cannot come to more.
+ */
+const MOST_RIVALRY = 2 ** 20;
+const SHORT = Math.sqrt(MOST_RIVALRY);
+
+/** Costs the length of the list that the item is in. */
+function isEntangled(store: Y.Doc["store"], item: Y.Item): boolean {
+  let length = 1;
+  let first = item;
+  for (; first.left; length++) first = first.left;
+  for (let at = item.right; at && length <= SHORT; length++) at = at.right;
+  return length > SHORT && rivalry(store, first) > MOST_RIVALRY;
+}
+
+/** What was put behind one item: those that knew of each other are a group. */
+interface Place {
+  /** Where that item is. */
+  from: number;
+  last: Y.Item;
+  groups: number;
+  /** Where the last group begins. Of its items each knew of those behind it. */
+  group: number;
+}
+
+/**
+ * Rivals were put behind the same item by people who knew nothing of each other. Whoever knows what another put there puts a new item
+ * before that, and says so (`rightOrigin`).
+ * @returns how many items Yjs compares at most to find the places of all rivals
+ */
+function rivalry(store: Y.Doc["store"], first: Y.Item): number {
+  const positions = new Map<Y.Item | Y.GC, number>();
+  const places = new Map<string, Place>();
+  let [length, comparisons] = [0, 0];
+  for (let item: Y.Item | null = first; item; item = item.right) {
+    if (!(item.left && continues(item.left, item))) length++;
+    positions.set(item, length);
+    const { origin } = item;
+    const key = origin ? `${origin.client} ${origin.clock}` : "";
+    let place = places.get(key);
+    if (place) {
+      if (!Y.compareIDs(place.last.rightOrigin, item.id)) {
+        place.groups++;
+        place.group = length;
+      }
+      place.last = item;
+    } else {
+      const piece = origin && Y.getItem(store, origin);
+      // The rest of a piece that goes on is a rival of what was put into it elsewhere.
+      const goesOn = piece && origin && piece.id.clock + piece.length - 1 > origin.clock;
+      place = { from: (piece && positions.get(piece)) ?? 0, last: item, groups: goesOn ? 2 : 1, group: length };
+      places.set(key, place);
+    }
+    if (place.groups > 1) comparisons += place.group - place.from;
   }
-}
-
-/** Where an item was put, as far as it says itself: behind another, before another, or first of a map's key or of a list. */
-function placeOf({ origin, rightOrigin, parent, parentSub }: Y.Item): string {
-  if (origin) return `${origin.client} ${origin.clock}`;
-  if (rightOrigin) return "first";
-  const { client, clock } = (parent ?? {}) as Partial<Y.ID>;
-  return JSON.stringify([typeof parent === "string" ? parent : [client, clock], parentSub]);
-}
-
-/** Whether more stand at the place of an item than may, those that came with other updates included. */
-function isCrowded(item: Y.Item): boolean {
-  const isRival = (other: Y.Item) =>
-    Y.compareIDs(other.origin, item.origin) && (item.parentSub !== null || Y.compareIDs(other.rightOrigin, item.rightOrigin));
-  let count = 0;
-  for (const side of ["left", "right"] as const)
-    for (let at = item[side]; at && isRival(at); at = at[side]) if (++count >= RIVALS) return true;
-  return false;
-}
-
-/** What waits for edits that are missing would later be blamed on whoever brings them; its sender is asked for all of it instead. */
-function discardPending({ store }: Y.Doc): boolean {
-  const gap = store.pendingStructs !== null || store.pendingDs !== null;
-  store.pendingStructs = null;
-  store.pendingDs = null;
-  return gap;
+  for (const { groups, from } of places.values()) if (groups > 1) comparisons += groups * (length - from);
+  return comparisons;
 }
 
 /**
@@ -100,6 +118,7 @@ function discardPending({ store }: Y.Doc): boolean {
  * @throws EditRefused if what a transaction added does not belong in a document
  */
 function refuseUnfit({ doc, beforeState, afterState }: Y.Transaction, roots: ReadonlySet<unknown>): void {
+  const lists = new Map<Y.Item["parent"], Set<string | null>>();
   for (const [client, clock] of afterState) {
     const from = beforeState.get(client) ?? 0;
     if (from === clock) continue;
@@ -107,8 +126,12 @@ function refuseUnfit({ doc, beforeState, afterState }: Y.Transaction, roots: Rea
     for (let at = Y.findIndexSS(structs, from); at < structs.length; at++) {
       const struct = structs[at];
       if (!(struct instanceof Y.Item)) continue;
-      const reason = isCrowded(struct) ? TOO_MANY_RIVALS : struct.deleted ? undefined : whyUnfitItem(struct, roots);
+      const reason = struct.deleted ? undefined : whyUnfitItem(struct, roots);
       if (reason) throw new EditRefused(reason);
+      const keys = lists.get(struct.parent) ?? new Set();
+      if (keys.has(struct.parentSub)) continue;
+      lists.set(struct.parent, keys.add(struct.parentSub));
+      if (isEntangled(doc.store, struct)) throw new EditRefused(TOO_ENTANGLED);
     }
   }
 }
@@ -165,16 +188,9 @@ export function replay(rows: readonly StoredUpdate[]): Loaded {
 function replayAtOnce(rows: readonly StoredUpdate[]): { doc: Y.Doc; whole: boolean } {
   const doc = new Y.Doc();
   const roots = new Set<unknown>(rootsOf(doc));
-  const check = (transaction: Y.Transaction) => refuseUnfit(transaction, roots);
-  doc.on("beforeObserverCalls", check);
-  doc.transact(() => {
-    for (const { bytes } of rows) {
-      decode(bytes); // refuses pieces that can be applied, but not encoded and applied again
-      Y.applyUpdate(doc, bytes);
-    }
-  }, "load");
-  doc.off("beforeObserverCalls", check);
-  return { doc, whole: !discardPending(doc) };
+  const updates = rows.map(({ bytes }) => decode(bytes)); // refuses pieces that can be applied, but not encoded and applied again
+  const whole = apply(doc, updates, LOADING, (transaction) => refuseUnfit(transaction, roots), "load");
+  return { doc, whole };
 }
 
 /** A row that builds on a later one is tried again after it. */
@@ -186,7 +202,7 @@ function replaySingly(rows: readonly StoredUpdate[]): Loaded {
     before = waiting.length;
     waiting = waiting.filter((row) => {
       try {
-        const { news, gap } = tried.admit(row.bytes);
+        const { news, gap } = tried.admit(row.bytes, LOADING);
         if (news) Y.applyUpdate(tried.doc, news, "load");
         return gap;
       } catch (error) {
@@ -212,11 +228,11 @@ export class Tried {
   ) {}
 
   /** @throws EditRefused, and the document is as it was */
-  admit(update: Uint8Array): Admitted {
+  admit(update: Uint8Array, allowance?: Allowance): Admitted {
     this.replica ??= copyOf(this.doc);
     try {
       const layout = headOf(this.replica).get("layout");
-      const admitted = admit(this.replica, update);
+      const admitted = admit(this.replica, update, allowance);
       if (!this.migrates && headOf(this.replica).get("layout") !== layout) throw new EditRefused(OTHER_LAYOUT);
       return admitted;
     } catch (error) {

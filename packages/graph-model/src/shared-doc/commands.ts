@@ -272,13 +272,14 @@ export function pasteNodes(doc: Y.Doc, origin: unknown, copied: Graph, at: Posit
   return edit(doc, origin, () => {
     const body = bodyOf(doc) as Body;
     const renamed = new Map<string, string>();
+    const first = body.nextOrder();
     copied.nodes.forEach((node, index) => {
       const id = freshId(body, node.service);
       const place = places[index] as Position;
       renamed.set(node.id, id);
       body.putNode(
         { ...node, id },
-        body.nextOrder(),
+        first + index,
         { x: at.x + place.x - left, y: at.y + place.y - top },
         nodeSettings(copied, node.id) as Record<string, unknown>,
       );

@@ -107,3 +107,80 @@ export function updateOf(base: Y.Doc, edit: (doc: Y.Doc) => void, client?: numbe
 export const UNAPPLIABLE = Uint8Array.from([0, 1, 5, 1, 0, 0]);
 
 export { type Random, random };
+
+/** One struct of an update that is made by hand. Where nothing says what it is behind or before, its parent and key do. */
+export interface Piece {
+  after?: [client: number, clock: number];
+  before?: [client: number, clock: number];
+  /** A root by name, or the item of a type. */
+  parent?: string | [client: number, clock: number];
+  key?: string;
+  content: Y.Item["content"];
+}
+
+/** An update that no editor makes: of each client its pieces, from a clock on, and what is deleted. */
+export function craft(
+  clients: Readonly<Record<number, readonly Piece[]>>,
+  deleted: Readonly<Record<number, readonly [clock: number, length: number][]>> = {},
+  from: Readonly<Record<number, number>> = {},
+): Uint8Array {
+  const encoder = new Y.UpdateEncoderV1();
+  const uint = (value: number) => encoder.writeDsClock(value);
+  const idOf = (at: [number, number] | undefined) => (at ? Y.createID(...at) : null);
+  const blocks = Object.entries(clients).sort(([a], [b]) => Number(b) - Number(a));
+  uint(blocks.length);
+  for (const [client, pieces] of blocks) {
+    let clock = from[Number(client)] ?? 0;
+    uint(pieces.length);
+    encoder.writeClient(Number(client));
+    uint(clock);
+    for (const { after, before, parent, key, content } of pieces) {
+      const within = typeof parent === "string" ? (parent as never) : (idOf(parent) as never);
+      const item = new Y.Item(Y.createID(Number(client), clock), null, idOf(after), null, idOf(before), within, key ?? null, content);
+      item.write(encoder, 0);
+      clock += item.length;
+    }
+  }
+  const gone = Object.entries(deleted);
+  uint(gone.length);
+  for (const [client, ranges] of gone) {
+    uint(Number(client));
+    uint(ranges.length);
+    for (const [clock, length] of ranges) {
+      uint(clock);
+      uint(length);
+    }
+  }
+  return encoder.toUint8Array();
+}
+
+/**
+ * An update of some clients that each add to a key of the root "graph" or to the text (1, 1), at places that are there, in the update
+ * or nowhere, and delete something.
+ */
+export function craftAtRandom(doc: Y.Doc, next: Random): Uint8Array {
+  const below = (limit: number) => Math.floor(next() * limit);
+  const clients = [10, 11, 12, 13].filter(() => next() < 0.7);
+  const from = Object.fromEntries(clients.map((client) => [client, Y.getState(doc.store, client)]));
+  const counts = Object.fromEntries(clients.map((client) => [client, below(12)]));
+  const ends = new Map([10, 11, 12, 13].map((client) => [client, Y.getState(doc.store, client) + (counts[client] ?? 0)]));
+  /** Of its own client an item knows what came before it. */
+  const someId = (own: number, clock: number): [number, number] | undefined => {
+    const client = next() < 0.6 ? own : 10 + below(4);
+    const end = client === own ? clock : (ends.get(client) ?? 0) + (next() < 0.02 ? 1 : 0);
+    return end > 0 ? [client, next() < 0.5 ? end - 1 : below(end)] : undefined;
+  };
+  const isText = next() < 0.6;
+  const place = isText ? { parent: [1, 1] as [number, number] } : { parent: "graph", key: "context" };
+  const pieces = clients.map((client) => [
+    client,
+    Array.from({ length: counts[client] as number }, (_, at): Piece => {
+      const after = next() < 0.8 ? someId(client, (from[client] as number) + at) : undefined;
+      const before = isText && next() < 0.4 ? someId(client, (from[client] as number) + at) : undefined;
+      const content = next() < 0.1 ? new Y.ContentDeleted(1) : isText ? new Y.ContentString("a") : new Y.ContentAny([at]);
+      return { ...(after || before ? { after, before } : place), content };
+    }),
+  ]);
+  const gone = next() < 0.5 ? { [10 + below(4)]: [[below(6), 1 + below(3)] as [number, number]] } : {};
+  return craft(Object.fromEntries(pieces.filter(([, list]) => (list as Piece[]).length > 0)), gone, from);
+}

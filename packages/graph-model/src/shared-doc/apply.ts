@@ -1,0 +1,261 @@
+// Applies an update to a replica as Yjs does, in the order in which Yjs does, and counts what Yjs does not bound: an update of some
+// kilobytes can make it compare items, or move the lists in which it keeps them, for minutes (docs/decisions/0026).
+import * as Y from "yjs";
+
+/** An update that is refused. The message is a sentence about the edit that a person reads. */
+export class EditRefused extends Error {}
+
+/** What applying an update may cost beside what its size accounts for. */
+export interface Allowance {
+  /** Items that are looked at to find the places of new ones. */
+  comparisons: number;
+  /** Places by which entries of Yjs' lists of structs are shifted. */
+  moves: number;
+}
+
+/** For one update that somebody sends. */
+export const ONE_UPDATE: Allowance = { comparisons: 2 ** 20, moves: 2 ** 30 };
+/** For what was admitted once: how much Yjs has joined by then differs a little between one document and its copy. */
+export const LOADING: Allowance = { comparisons: 4 * ONE_UPDATE.comparisons, moves: 4 * ONE_UPDATE.moves };
+/** Each struct of an update pays for these itself. */
+const COMPARISONS_PER_STRUCT = 16;
+/** Whoever knows a document has to be told of each of them with every edit. */
+const MOST_CLIENTS = 2 ** 16;
+
+export const TOO_ENTANGLED = "Too many edits at one place know nothing of each other.";
+const TOO_SCATTERED = "It takes too much apart or away at once. Do it in several steps.";
+const TOO_MANY_CLIENTS = `More than ${MOST_CLIENTS.toLocaleString("en")} pages have edited the graph. Export it, and import it as a new one.`;
+
+type Struct = Y.Item | Y.GC | Y.Skip;
+export type Decoded = ReturnType<typeof Y.decodeUpdate>;
+
+class Work {
+  constructor(private readonly left: Allowance) {}
+
+  compare(count: number): void {
+    this.left.comparisons -= count;
+    if (this.left.comparisons < 0) throw new EditRefused(TOO_ENTANGLED);
+  }
+
+  move(count: number): void {
+    this.left.moves -= count;
+    if (this.left.moves < 0) throw new EditRefused(TOO_SCATTERED);
+  }
+}
+
+/**
+ * Applies updates in one transaction. What builds on structs that are missing is left out, as if it had not come.
+ * @param check runs before Yjs tidies up and calls observers; it throws what it refuses
+ * @returns whether all of it was applied
+ * @throws EditRefused, after which the document is of no more use
+ */
+export function apply(
+  doc: Y.Doc,
+  updates: Iterable<Decoded>,
+  allowance: Allowance,
+  check: (transaction: Y.Transaction) => void,
+  origin?: unknown,
+): boolean {
+  const work = new Work({ ...allowance });
+  let isWhole = true;
+  let isApplied = false;
+  const finish = (transaction: Y.Transaction) => {
+    try {
+      if (isApplied) {
+        if (doc.store.clients.size > MOST_CLIENTS) throw new EditRefused(TOO_MANY_CLIENTS);
+        check(transaction);
+        countMerges(transaction, work);
+      }
+    } catch (error) {
+      isApplied = false;
+      throw error;
+    } finally {
+      if (!isApplied) leaveUntidy(transaction);
+    }
+  };
+  doc.on("beforeObserverCalls", finish);
+  try {
+    Y.transact(
+      doc,
+      (transaction) => {
+        for (const { structs, ds } of updates) {
+          work.compare(-structs.length * COMPARISONS_PER_STRUCT);
+          if (!integrate(transaction, structs as Struct[], work)) isWhole = false;
+          if (!applyDeletions(transaction, ds, work)) isWhole = false;
+        }
+        isApplied = true;
+      },
+      origin,
+      false,
+    );
+  } finally {
+    doc.off("beforeObserverCalls", finish);
+  }
+  return isWhole;
+}
+
+/** Yjs tidies up after a transaction that failed, too; nobody will read this document again. */
+function leaveUntidy(transaction: Y.Transaction): void {
+  transaction.deleteSet.clients.clear();
+  transaction.afterState.clear();
+  transaction._mergeStructs.length = 0;
+}
+
+/** The order is that of Yjs: the highest client first, and before a struct those that it builds on. It decides what is compared. */
+function integrate(transaction: Y.Transaction, structs: readonly Struct[], work: Work): boolean {
+  const { doc } = transaction;
+  const { store } = doc;
+  const queues = new Map<number, { structs: Struct[]; next: number }>();
+  for (const struct of structs) {
+    const queue = queues.get(struct.id.client);
+    if (queue) queue.structs.push(struct);
+    else queues.set(struct.id.client, { structs: [struct], next: 0 });
+  }
+  const take = (client: number): Struct | undefined => {
+    const queue = queues.get(client);
+    return queue?.structs[queue.next++];
+  };
+  let isWhole = true;
+  const waiting: Struct[] = [];
+  for (const client of [...queues.keys()].sort((a, b) => b - a))
+    for (let struct = take(client); struct; struct = waiting.pop() ?? take(client)) {
+      for (let missing = integrateStruct(transaction, struct, work); missing !== undefined; ) {
+        waiting.push(struct);
+        const base: Struct | undefined = missing === struct.id.client ? undefined : take(missing);
+        if (!base) {
+          for (const { id } of waiting) queues.delete(id.client);
+          waiting.length = 0;
+          isWhole = false;
+          break;
+        }
+        struct = base;
+        missing = integrateStruct(transaction, struct, work);
+      }
+    }
+  return isWhole;
+
+  /** The client whose structs have to come first; nothing once the struct is in its place. */
+  function integrateStruct(within: Y.Transaction, struct: Struct, counted: Work): number | undefined {
+    if (struct instanceof Y.Skip) return undefined;
+    const known = Y.getState(store, struct.id.client) - struct.id.clock;
+    if (known < 0) return struct.id.client;
+    if (known >= struct.length) return undefined;
+    if (struct instanceof Y.Item) {
+      if (typeof struct.parent === "string") struct.parent = doc.get(struct.parent);
+      const sizes = [struct.origin, struct.rightOrigin].map((id) => sizeOf(store, id));
+      const missing = struct.getMissing(within, store);
+      if (missing !== null) return missing;
+      for (const [index, at] of [struct.left, struct.right].entries())
+        if (at && sizeOf(store, at.id) > (sizes[index] as number)) countSplit(store, at, counted);
+      countComparisons(struct, known, store, counted);
+    }
+    struct.integrate(within, known);
+    return undefined;
+  }
+}
+
+const sizeOf = (store: Y.Doc["store"], id: Y.ID | null): number => (id && store.clients.get(id.client)?.length) || 0;
+
+/** What a copy of a value costs, in moves. */
+const COPY = 16;
+
+/** A struct is put into the list of its client's, and taken out again where it merges; a list of values is copied. */
+function countSplit(store: Y.Doc["store"], { id, left, right, content }: Y.Item, work: Work): void {
+  const isCopied = content instanceof Y.ContentAny || content instanceof Y.ContentJSON;
+  const values = isCopied ? Math.max(left?.length ?? 0, right?.length ?? 0) + content.getLength() : 0;
+  work.move(2 * sizeOf(store, id) + COPY * values);
+}
+
+/** Counts what `Item.integrate` of Yjs is about to compare; it walks as that does. */
+function countComparisons(item: Y.Item, known: number, store: Y.Doc["store"], work: Work): void {
+  const { id, right, rightOrigin, parent, parentSub } = item;
+  if (!(parent instanceof Y.AbstractType)) return;
+  const left = known > 0 ? (store.clients.get(id.client)?.at(-1) as Y.Item) : item.left;
+  const origin = known > 0 ? (left as Y.Item).lastId : item.origin;
+  if (left ? left.right === right : right && right.left === null) return;
+  let other = left ? left.right : parent._start;
+  if (!left && parentSub !== null) {
+    other = parent._map.get(parentSub) ?? null;
+    for (; other?.left; other = other.left) work.compare(2); // if it stays the first, once more
+  }
+  const passed = new Set<Y.Item>();
+  for (; other && other !== right; other = other.right) {
+    work.compare(1);
+    passed.add(other);
+    if (Y.compareIDs(origin, other.origin)) {
+      if (other.id.client >= id.client && Y.compareIDs(rightOrigin, other.rightOrigin)) return;
+    } else if (!other.origin || !passed.has(Y.getItem(store, other.origin))) return;
+  }
+}
+
+function applyDeletions(transaction: Y.Transaction, { clients }: Decoded["ds"], work: Work): boolean {
+  const { store } = transaction.doc;
+  let isWhole = true;
+  for (const [client, ranges] of clients) {
+    const state = Y.getState(store, client);
+    const structs = store.clients.get(client) ?? [];
+    for (const range of ranges) {
+      if (range.clock + range.len > state) isWhole = false;
+      if (range.clock >= state) break;
+      const before = structs.length;
+      const deletion = { clients: new Map([[client, [range]]]) };
+      Y.iterateDeletedStructs(transaction, deletion, (struct) => {
+        if (!struct.deleted) (struct as Y.Item).delete(transaction);
+      });
+      if (structs.length === before) continue;
+      const at = structs[Y.findIndexSS(structs, range.clock)];
+      if (at instanceof Y.Item) for (let splits = structs.length - before; splits > 0; splits--) countSplit(store, at, work);
+    }
+  }
+  return isWhole;
+}
+
+/** Counts by how much Yjs will shift its lists when it merges what the transaction added and deleted: each run of structs by one shift. */
+function countMerges({ doc, beforeState, afterState, deleteSet, _mergeStructs }: Y.Transaction, work: Work): void {
+  const countBetween = (structs: (Y.Item | Y.GC)[], from: number, to: number) => {
+    let merged = 0;
+    let isRun = false;
+    for (let at = Math.min(to, structs.length - 1); at >= Math.max(from, 1); at--) {
+      const isMerged = willMerge(structs[at - 1] as Y.Item | Y.GC, structs[at] as Y.Item | Y.GC);
+      if (isMerged) merged++;
+      else if (isRun) work.move(structs.length - at - merged);
+      isRun = isMerged;
+    }
+    if (isRun) work.move(structs.length - from - merged);
+  };
+  for (const [client, ranges] of deleteSet.clients) {
+    const structs = doc.store.clients.get(client) ?? [];
+    for (const { clock, len } of ranges) countBetween(structs, Y.findIndexSS(structs, clock), 1 + Y.findIndexSS(structs, clock + len - 1));
+  }
+  for (const [client, clock] of afterState) {
+    const before = beforeState.get(client) ?? 0;
+    const structs = doc.store.clients.get(client) ?? [];
+    if (before !== clock) countBetween(structs, Y.findIndexSS(structs, before), structs.length - 1);
+  }
+  for (const { id } of _mergeStructs) {
+    const structs = doc.store.clients.get(id.client) ?? [];
+    const at = Y.findIndexSS(structs, id.clock);
+    const [left, own, right] = [structs[at - 1], structs[at], structs[at + 1]] as (Y.Item | Y.GC)[];
+    if (own && ((left && willMerge(left, own)) || (right && willMerge(own, right)))) work.move(structs.length - at);
+  }
+}
+
+/** Whether Yjs makes one of two neighbours in the list of a client, once it has dropped the contents of what is deleted. */
+function willMerge(left: Y.Item | Y.GC, right: Y.Item | Y.GC): boolean {
+  if (left.deleted !== right.deleted || isDropped(left) !== isDropped(right)) return false;
+  return isDropped(left) || (left instanceof Y.Item && right instanceof Y.Item && continues(left, right));
+}
+
+/** Whether an item goes on where the one on its left ends, so that Yjs makes one of both. */
+export const continues = (left: Y.Item, right: Y.Item): boolean =>
+  left.right === right &&
+  left.id.client === right.id.client &&
+  left.id.clock + left.length === right.id.clock &&
+  left.deleted === right.deleted &&
+  Y.compareIDs(right.origin, left.lastId) &&
+  Y.compareIDs(left.rightOrigin, right.rightOrigin) &&
+  (left.deleted || (left.content.constructor === right.content.constructor && !(left.content instanceof Y.ContentType)));
+
+/** Whether nothing but the length is kept of a struct: it lay in something that is deleted. */
+const isDropped = (struct: Y.Item | Y.GC): boolean =>
+  !(struct instanceof Y.Item) || Boolean(struct.deleted && struct.parent instanceof Y.AbstractType && struct.parent._item?.deleted);
