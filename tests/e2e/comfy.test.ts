@@ -80,7 +80,7 @@ test("a large workflow whose nodes are missing keeps them, and says where each c
   await emptyGraph();
   await drop("infinitetalk.json", recording("workflows/wan__wanvideo_2_1_14B_I2V_InfiniteTalk_example_03.json"));
   await page.waitForURL(/\/g\//);
-  await page.locator(".lod").first().waitFor();
+  await page.locator(".card-far-away").first().waitFor();
   await page.getByRole("tab", { name: /Problems/ }).click();
   await page
     .getByText(/It comes from the node pack comfyui-/)

@@ -106,7 +106,7 @@ test("the first node stays where it was dropped, selected, and the view with it"
   await openEmpty();
   const canvas = page.getByTestId("canvas");
   await page
-    .locator(".item", { hasText: "Fill template" })
+    .locator(".library-item", { hasText: "Fill template" })
     .first()
     .dragTo(canvas, { targetPosition: { x: 60, y: 70 } });
   await expect
@@ -120,7 +120,7 @@ test("the first node stays where it was dropped, selected, and the view with it"
   expect([(dropped?.x ?? 0) - (frame?.x ?? 0), (dropped?.y ?? 0) - (frame?.y ?? 0)].map(Math.round)).toEqual([60, 70]);
   await expect.poll(() => selected().count()).toBe(1);
   await page
-    .locator(".item", { hasText: "Write script" })
+    .locator(".library-item", { hasText: "Write script" })
     .first()
     .dragTo(canvas, { targetPosition: { x: 460, y: 70 } });
   await expect.poll(() => titleField().inputValue()).toBe("Write script");
@@ -146,7 +146,7 @@ test("a problem and a row of the run select their node and open its inspector", 
     graphOf([template("one", "Left"), { ...node("right", "no.such"), name: "Right" } as never], [], at({ left: [0, 0], right: [420, 0] })),
   );
   await page.getByRole("tab", { name: /Problems/ }).click();
-  await page.locator(".prob", { hasText: "Right" }).first().click();
+  await page.locator(".problem", { hasText: "Right" }).first().click();
   await expect
     .poll(() =>
       titleField()

@@ -97,9 +97,9 @@ test("[E16] opens the graph behind the form, and runs it on the canvas with prev
   await inspector.getByText("512 × 512").waitFor();
   await page.waitForTimeout(600);
   await page.getByRole("button", { name: "Run with draft engines" }).click();
-  await card(page, "Talking head").locator(".preview img").waitFor({ timeout: 60_000 });
+  await card(page, "Talking head").locator(".card-preview img").waitFor({ timeout: 60_000 });
   await shot(page, "editor-running");
-  await card(page, "Upscale video").locator(".preview video").waitFor({ timeout: 60_000 });
+  await card(page, "Upscale video").locator(".card-preview video").waitFor({ timeout: 60_000 });
   await card(page, "Write script").getByText("Welcome to the lecture").waitFor();
   await page.getByRole("button", { name: "Fit the graph" }).click();
   await page.waitForTimeout(900);
@@ -117,7 +117,7 @@ test("[C6] builds a graph of one's own by dragging and wiring, while a second pe
   await other.goto(page.url());
   const canvas = page.getByTestId("canvas");
   const drop = (label: string, x: number, y: number) =>
-    page.locator(".item", { hasText: label }).first().dragTo(canvas, { targetPosition: { x, y } });
+    page.locator(".library-item", { hasText: label }).first().dragTo(canvas, { targetPosition: { x, y } });
   await drop("Fill template", 120, 80);
   await drop("Wait", 620, 120);
   await card(other, "Fill template").waitFor();
@@ -140,7 +140,7 @@ test("[C6] builds a graph of one's own by dragging and wiring, while a second pe
 
 test("[G3, C3] says why a wire does not fit, undoes one's own edit alone, and jumps to a problem", async () => {
   const drop = (label: string, x: number, y: number) =>
-    page.locator(".item", { hasText: label }).first().dragTo(page.getByTestId("canvas"), { targetPosition: { x, y } });
+    page.locator(".library-item", { hasText: label }).first().dragTo(page.getByTestId("canvas"), { targetPosition: { x, y } });
   await drop("Upscale video", 600, 420);
   await page.getByRole("button", { name: "Fit the graph" }).click();
   await page.waitForTimeout(500);

@@ -62,8 +62,8 @@ export function ErrorBoundary() {
   return (
     <main className="empty-page">
       <h1>This page cannot be shown</h1>
-      <p className="t2">{text}</p>
-      <a className="btn l" href="/">
+      <p className="text-muted">{text}</p>
+      <a className="button large" href="/">
         Back to your graphs
       </a>
     </main>

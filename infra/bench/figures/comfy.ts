@@ -162,7 +162,7 @@ function watchImages(): void {
   (window as unknown as { shown: number[] }).shown = shown;
   document.addEventListener(
     "load",
-    (event) => (event.target as Element).matches(".preview img") && requestAnimationFrame(() => shown.push(Date.now())),
+    (event) => (event.target as Element).matches(".card-preview img") && requestAnimationFrame(() => shown.push(Date.now())),
     true,
   );
 }

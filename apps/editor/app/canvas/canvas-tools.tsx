@@ -6,24 +6,24 @@ export function CanvasTools() {
   const flow = useReactFlow();
   const zoom = useStore((store) => Math.round(store.transform[2] * 100));
   return (
-    <div className="float" style={{ left: 12, bottom: 12 }} role="toolbar" aria-label="Zoom">
+    <div className="floating" style={{ left: 12, bottom: 12 }} role="toolbar" aria-label="Zoom">
       <Tip text="Zoom out">
-        <button type="button" className="btn icon" aria-label="Zoom out" onClick={() => void flow.zoomOut()}>
+        <button type="button" className="button icon" aria-label="Zoom out" onClick={() => void flow.zoomOut()}>
           <Minus size={16} />
         </button>
       </Tip>
-      <span className="t12 num" style={{ width: 44, textAlign: "center" }}>
+      <span className="text-small digits" style={{ width: 44, textAlign: "center" }}>
         {zoom}%
       </span>
       <Tip text="Zoom in">
-        <button type="button" className="btn icon" aria-label="Zoom in" onClick={() => void flow.zoomIn()}>
+        <button type="button" className="button icon" aria-label="Zoom in" onClick={() => void flow.zoomIn()}>
           <Plus size={16} />
         </button>
       </Tip>
       <Tip text="Fit the graph">
         <button
           type="button"
-          className="btn icon"
+          className="button icon"
           aria-label="Fit the graph"
           onClick={() => void flow.fitView({ duration: 280, maxZoom: 1, padding: 0.15 })}
         >

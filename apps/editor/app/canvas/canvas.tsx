@@ -188,7 +188,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
         </ReactFlow>
         <CanvasTools />
         {refusal && (
-          <output className="float reason-chip" aria-live="assertive">
+          <output className="floating reason-chip" aria-live="assertive">
             {refusal}
           </output>
         )}

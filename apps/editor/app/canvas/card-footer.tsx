@@ -6,11 +6,11 @@ import { between, FROM_CACHE, type Look, lookOf, placeWords, span, stateWord } f
 
 const ICONS: Record<Look, React.ReactNode> = {
   idle: null,
-  waiting: <Clock size={14} className="t3" aria-label="Queued or waiting" />,
-  running: <LoaderCircle size={14} className="c-live spin" aria-label="Running" />,
-  done: <Check size={14} className="c-ok" aria-label="Succeeded" />,
-  failed: <CircleAlert size={14} className="c-bad" aria-label="Failed" />,
-  skipped: <SkipForward size={14} className="t3" aria-label="Skipped" />,
+  waiting: <Clock size={14} className="text-faint" aria-label="Queued or waiting" />,
+  running: <LoaderCircle size={14} className="text-live spinning" aria-label="Running" />,
+  done: <Check size={14} className="text-ok" aria-label="Succeeded" />,
+  failed: <CircleAlert size={14} className="text-bad" aria-label="Failed" />,
+  skipped: <SkipForward size={14} className="text-faint" aria-label="Skipped" />,
 };
 
 export const StateIcon = ({ state }: { state: NodeState | undefined }) => ICONS[lookOf(state)];
@@ -36,12 +36,12 @@ export function CardFooter({ id }: { id: string }) {
   return (
     <>
       {reason && (
-        <div className={`why ${failed && node.state !== "skipped" ? "bad" : "warn"}`}>
-          <CircleAlert className="i" />
+        <div className={`card-issue ${failed && node.state !== "skipped" ? "bad" : "warn"}`}>
+          <CircleAlert className="glyph" />
           <span>{reason.slice(0, 220)}</span>
         </div>
       )}
-      <div className="foot" data-testid={`foot-${id}`}>
+      <div className="card-footer" data-testid={`foot-${id}`}>
         {percent !== undefined && (
           <span className="bar">
             <i style={{ "--v": `${percent}%` } as React.CSSProperties} />
@@ -49,7 +49,7 @@ export function CardFooter({ id }: { id: string }) {
         )}
         <StateIcon state={node.state} />
         {percent !== undefined ? (
-          <span className="strong c-live num">{percent}%</span>
+          <span className="strong text-live digits">{percent}%</span>
         ) : (
           <span>
             {node.state === "dispatched" && live?.queue
@@ -62,15 +62,15 @@ export function CardFooter({ id }: { id: string }) {
           </span>
         )}
         {elements ? null : running && live?.steps ? (
-          <span className="num">
+          <span className="digits">
             {live.step} of {live.steps}
           </span>
         ) : running && live?.note ? (
-          <span className="cut">{live.note}</span>
+          <span className="ellipsis">{live.note}</span>
         ) : null}
-        {count && count.total > 0 && <span className="t3 num">{countWords(node, count)}</span>}
-        {node.attempt > 1 && <span className="t3">try {node.attempt}</span>}
-        <span className="r num">
+        {count && count.total > 0 && <span className="text-faint digits">{countWords(node, count)}</span>}
+        {node.attempt > 1 && <span className="text-faint">try {node.attempt}</span>}
+        <span className="at-end digits">
           {running && !elements && live?.remaining !== undefined
             ? `${span(live.remaining)} left`
             : node.finishedAt

@@ -17,12 +17,12 @@ export function CardPreview({ id, definition }: { id: string; definition: NodeDe
   const text = typeof output === "string" ? output : live?.text;
   if (text)
     return (
-      <div className="preview text nowheel">
+      <div className="card-preview text nowheel">
         {text.slice(0, 600)}
-        {running && <span className="caret" />}
+        {running && <span className="typing-caret" />}
       </div>
     );
-  if (output !== undefined) return <div className="preview text mono">{JSON.stringify(output).slice(0, 300)}</div>;
+  if (output !== undefined) return <div className="card-preview text monospace">{JSON.stringify(output).slice(0, 300)}</div>;
   return null;
 }
 
@@ -30,18 +30,18 @@ function Media({ media, final }: { media: ArtifactRef; final: boolean }) {
   const url = artifactUrl(media);
   if (media.mime.startsWith("audio/"))
     return (
-      <div className="preview wave nowheel">
+      <div className="card-preview with-waveform nowheel">
         <Waveform url={url} />
       </div>
     );
   return (
-    <div className="preview nowheel">
+    <div className="card-preview nowheel">
       {media.mime.startsWith("video/") ? (
         <video className="nodrag" src={url} controls playsInline muted loop preload="metadata" />
       ) : (
         <img src={url} alt={final ? "Result" : "Preview while it runs"} />
       )}
-      {!final && <span className="cap">Preview</span>}
+      {!final && <span className="caption">Preview</span>}
     </div>
   );
 }

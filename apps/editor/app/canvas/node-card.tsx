@@ -35,7 +35,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
   const plane = node.plane as Plane;
   if (boxed)
     return (
-      <div className="lod" data-plane={plane} data-state={lookOf(state)}>
+      <div className="card-far-away" data-plane={plane} data-state={lookOf(state)}>
         {title}
         <PortRows definition={ports} wired={wired} bare />
       </div>
@@ -56,15 +56,15 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
         <PlaneMark plane={plane} off={definition?.live === false} />
         <h3 title={title}>{title}</h3>
         {definition === undefined ? (
-          <CircleHelp size={14} className="c-bad" />
+          <CircleHelp size={14} className="text-bad" />
         ) : definition.live ? (
           <StateIcon state={state} />
         ) : (
-          <WifiOff size={14} className="t3" />
+          <WifiOff size={14} className="text-faint" />
         )}
       </header>
-      <div className="sub">
-        <span className="cut mono" title={node.service}>
+      <div className="subtitle">
+        <span className="ellipsis monospace" title={node.service}>
           {node.service}
         </span>
         {draft && <span className="tag">Draft</span>}
@@ -73,9 +73,9 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
       {shown.length > 0 && (
         <div className="widgets">
           {shown.map(([name, value]) => (
-            <div className="w" key={name}>
-              <span className="cut">{name}</span>
-              <b className="cut num" style={{ maxWidth: "60%" }} title={String(value).slice(0, 400)}>
+            <div className="inline-widget" key={name}>
+              <span className="ellipsis">{name}</span>
+              <b className="ellipsis digits" style={{ maxWidth: "60%" }} title={String(value).slice(0, 400)}>
                 {String(value)}
               </b>
             </div>
@@ -84,8 +84,8 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
       )}
       <CardPreview id={id} definition={definition} />
       {problem && (
-        <div className="why bad">
-          <CircleAlert className="i" />
+        <div className="card-issue bad">
+          <CircleAlert className="glyph" />
           <span>{problem}</span>
         </div>
       )}

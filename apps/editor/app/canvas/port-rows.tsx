@@ -35,13 +35,13 @@ export function PortRows({ definition, wired, params = {}, bare }: PortRowsProps
       {Array.from({ length: Math.max(sockets.length, outputs.length) }, (_, row) => {
         const [input, output] = [sockets[row], outputs[row]];
         return (
-          <div className="pr" key={JSON.stringify([input?.name, output?.name])}>
+          <div className="port-row" key={JSON.stringify([input?.name, output?.name])}>
             {input && <PortHandle port={input} side="in" filled={taken.has(input.name)} />}
             {input && (
               <span title={`${input.label}: ${input.type}${input.description ? `. ${input.description}` : ""}`}>{input.label}</span>
             )}
             {output && (
-              <span className="r" title={`${output.label}: ${output.type}`}>
+              <span className="at-end" title={`${output.label}: ${output.type}`}>
                 {output.label}
               </span>
             )}
@@ -50,13 +50,16 @@ export function PortRows({ definition, wired, params = {}, bare }: PortRowsProps
         );
       })}
       {inline.map((port) => (
-        <div className="pr inline" key={port.name}>
+        <div className="port-row inline" key={port.name}>
           <PortHandle port={port} side="in" filled={taken.has(port.name)} />
-          <div className="w">
-            <span className="cut" title={port.description}>
+          <div className="inline-widget">
+            <span className="ellipsis" title={port.description}>
               {port.label}
             </span>
-            <b className={`cut num${params[port.name] === undefined ? " t3" : ""}`} title={shown(params[port.name] ?? port.schema.default)}>
+            <b
+              className={`ellipsis digits${params[port.name] === undefined ? " text-faint" : ""}`}
+              title={shown(params[port.name] ?? port.schema.default)}
+            >
               {taken.has(port.name) ? "wired" : shown(params[port.name] ?? port.schema.default)}
             </b>
           </div>

@@ -21,20 +21,22 @@ export function EdgeInspector({ doc, graph, library, id }: { doc: Y.Doc; graph: 
   const { when, loop, map, sourcePort, targetPort } = edgeMetadata(edge);
   return (
     <>
-      <div className="head">
-        <Spline size={16} className="t2" />
+      <div className="inspector-head">
+        <Spline size={16} className="text-muted" />
         <div className="grow">
-          <h2 className="cut">
+          <h2 className="ellipsis">
             {title(edge.from)} to {title(edge.to)}
           </h2>
-          <div className="t3 t11 mono cut">{sourcePort && targetPort ? `${sourcePort} to ${targetPort}` : "order only, by name"}</div>
+          <div className="text-faint text-tiny monospace ellipsis">
+            {sourcePort && targetPort ? `${sourcePort} to ${targetPort}` : "order only, by name"}
+          </div>
         </div>
-        <button type="button" className="btn icon quiet" aria-label="Delete the wire" onClick={() => remove(doc, ME, [], [id])}>
+        <button type="button" className="button icon quiet" aria-label="Delete the wire" onClick={() => remove(doc, ME, [], [id])}>
           <Trash2 size={14} />
         </button>
       </div>
       <div className="scroll" key={id}>
-        <section className="sect">
+        <section className="section">
           <h4>Followed if</h4>
           <select
             className="field"
@@ -57,10 +59,10 @@ export function EdgeInspector({ doc, graph, library, id }: { doc: Y.Doc; graph: 
               onChange={(value, typed) => change({ when: (value as string | undefined) ?? null }, typed)}
             />
           </Row>
-          <p className="t3 t12">A CEL expression over output, error, context and inputs. Empty: always.</p>
+          <p className="text-faint text-small">A CEL expression over output, error, context and inputs. Empty: always.</p>
         </section>
         {loop && (
-          <section className="sect">
+          <section className="section">
             <h4>Repeats</h4>
             <Row label="At most" hint="Visits of what lies between both ends.">
               <Widget
@@ -70,13 +72,15 @@ export function EdgeInspector({ doc, graph, library, id }: { doc: Y.Doc; graph: 
                 onChange={(value) => change({ loop: { maxIterations: Number(value ?? 1) } })}
               />
             </Row>
-            <p className="t3 t12">Goes back to {title(edge.to)} while this edge is followed. What comes after sees the last visit.</p>
+            <p className="text-faint text-small">
+              Goes back to {title(edge.to)} while this edge is followed. What comes after sees the last visit.
+            </p>
           </section>
         )}
         {map && <MapSection map={map} change={change} to={title(edge.to)} />}
         {!loop && !map && sourcePort && targetPort && (
-          <section className="sect">
-            <button type="button" className="btn" onClick={() => change({ map: {} })}>
+          <section className="section">
+            <button type="button" className="button" onClick={() => change({ map: {} })}>
               Run {title(edge.to)} for each element
             </button>
           </section>
@@ -92,14 +96,14 @@ function MapSection({ map, change, to }: { map: { limit?: number; tolerate?: num
     change({ map: value === undefined ? rest : { ...rest, [name]: Number(value) } });
   };
   return (
-    <section className="sect">
+    <section className="section">
       <h4>
         For each
-        <button type="button" className="btn quiet r" onClick={() => change({ map: null })}>
+        <button type="button" className="button quiet at-end" onClick={() => change({ map: null })}>
           Pass the list as it is
         </button>
       </h4>
-      <p className="t3 t12">{to} runs once per element; its outputs become lists.</p>
+      <p className="text-faint text-small">{to} runs once per element; its outputs become lists.</p>
       <Row label="At once" hint="How many elements run at the same time; empty for all.">
         <Widget
           label="At once"

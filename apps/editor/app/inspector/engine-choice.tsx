@@ -34,7 +34,7 @@ export function EngineChoice({
     );
   };
   return (
-    <div className="eng" role="radiogroup" aria-label="Engine">
+    <div className="engine-list" role="radiogroup" aria-label="Engine">
       {row(
         "auto",
         "Automatic",

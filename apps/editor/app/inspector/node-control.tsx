@@ -9,7 +9,7 @@ import { Row } from "../ui/row";
 export function NodeControl({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: string }) {
   const { disabled, breakpoint } = nodeSettings(graph, id);
   return (
-    <section className="sect">
+    <section className="section">
       <h4>In a run</h4>
       <Row label="Off" hint="The node is skipped, and so is what only it leads to.">
         <Switch.Root

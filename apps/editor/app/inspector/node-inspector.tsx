@@ -40,18 +40,18 @@ export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRu
   const { node, definition } = resolved;
   return (
     <>
-      <div className="head">
+      <div className="inspector-head">
         <PlaneMark plane={node.plane} off={definition?.live === false} />
         <div className="grow">
           <NameField key={id} wide label="Node title" name={nodeTitle(node)} onRename={(name) => renameNode(doc, ME, id, name)} />
-          <div className="t3 t11 mono cut" style={{ paddingLeft: 6 }}>
+          <div className="text-faint text-tiny monospace ellipsis" style={{ paddingLeft: 6 }}>
             {node.service}
             {definition ? `, version ${definition.version}` : ""}
           </div>
         </div>
         <Menu
           trigger={
-            <button type="button" className="btn icon quiet" aria-label="Run a part">
+            <button type="button" className="button icon quiet" aria-label="Run a part">
               <Play size={14} />
             </button>
           }
@@ -78,14 +78,16 @@ export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRu
           {definition ? (
             <Settings key={id} doc={doc} level={level} resolved={resolved} definition={definition} />
           ) : (
-            <p className="sect c-bad t12">{node.service} is not in the library. Replace the node, or start a worker that offers it.</p>
+            <p className="section text-bad text-small">
+              {node.service} is not in the library. Replace the node, or start a worker that offers it.
+            </p>
           )}
         </Tabs.Content>
         <Tabs.Content value="result" className="scroll">
           <Result doc={doc} graph={graph} id={id} />
         </Tabs.Content>
         <Tabs.Content value="about" className="scroll">
-          <div className="sect t12 t2 copyable" style={{ whiteSpace: "pre-wrap" }}>
+          <div className="section text-small text-muted copyable" style={{ whiteSpace: "pre-wrap" }}>
             {definition?.docs ?? "Nothing is known of this capability."}
           </div>
         </Tabs.Content>
@@ -108,7 +110,7 @@ function Settings({ doc, level, resolved, definition }: SettingsProps) {
   const set = (name: string) => (value: unknown, typed?: Typed) => setParam(doc, ME, id, name, value, typed);
   return (
     <>
-      <section className="sect">
+      <section className="section">
         <h4>Engine</h4>
         <EngineChoice
           definition={definition}
@@ -117,7 +119,7 @@ function Settings({ doc, level, resolved, definition }: SettingsProps) {
         />
       </section>
       {definition.parameters.length > 0 && (
-        <section className="sect">
+        <section className="section">
           <h4>Parameters</h4>
           {definition.parameters.map((parameter) => (
             <Row
@@ -133,7 +135,7 @@ function Settings({ doc, level, resolved, definition }: SettingsProps) {
         </section>
       )}
       {sources.length > 0 && (
-        <section className="sect">
+        <section className="section">
           <h4>Inputs</h4>
           {sources.map((source) => (
             <Row
@@ -156,7 +158,7 @@ function Settings({ doc, level, resolved, definition }: SettingsProps) {
           ))}
         </section>
       )}
-      <section className="sect">
+      <section className="section">
         <h4>When it takes long</h4>
         <Row label="Stop after" hint="Seconds; empty for the capability's own limit.">
           <Widget

@@ -46,13 +46,13 @@ export function RunInputsForm({
 }) {
   return (
     <>
-      <div className="head">
+      <div className="inspector-head">
         <h2>Run</h2>
       </div>
       <div className="scroll">
-        <section className="sect">
+        <section className="section">
           <h4>Inputs of the run</h4>
-          {inputs.length === 0 && <p className="t3 t12">This graph asks for nothing.</p>}
+          {inputs.length === 0 && <p className="text-faint text-small">This graph asks for nothing.</p>}
           {inputs.map((input) => {
             const value = values[input.name];
             const problem =
@@ -62,10 +62,10 @@ export function RunInputsForm({
                   ? whyInvalid(value, input.schema)
                   : undefined;
             return (
-              <div className="frow" key={input.name} title={input.description}>
-                <span className="flabel">
+              <div className="form-row" key={input.name} title={input.description}>
+                <span className="form-label">
                   {input.label}
-                  {input.required && <span className="t3">needed</span>}
+                  {input.required && <span className="text-faint">needed</span>}
                 </span>
                 <Widget
                   label={input.label}

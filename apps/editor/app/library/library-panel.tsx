@@ -47,15 +47,15 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
     setToggled((now) => (now.has(category) ? new Set([...now].filter((one) => one !== category)) : new Set([...now, category])));
   const live = library.all().filter((one) => one.live).length;
   return (
-    <aside className={`lib${open ? " open" : ""}`} aria-label="Node library">
+    <aside className={`library${open ? " open" : ""}`} aria-label="Node library">
       <div className="rail">
-        <button type="button" className="btn icon quiet" aria-label="Open the library" onClick={() => setOpen(true)}>
+        <button type="button" className="button icon quiet" aria-label="Open the library" onClick={() => setOpen(true)}>
           <PanelLeftOpen size={16} />
         </button>
       </div>
-      <div className="pad">
+      <div className="library-search">
         <div className="field">
-          <Search size={14} className="i" />
+          <Search size={14} className="glyph" />
           <input
             ref={input}
             value={text}
@@ -78,7 +78,7 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
             <button
               type="button"
               key={plane}
-              className={`btn${only === plane ? " on" : ""}`}
+              className={`button${only === plane ? " on" : ""}`}
               aria-pressed={only === plane}
               title={PLANE_NAMES[plane]}
               onClick={() => setOnly(only === plane ? undefined : plane)}
@@ -94,14 +94,14 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
           <section key={category} aria-label={category}>
             <button
               type="button"
-              className="cat"
+              className="category"
               title={category}
               style={{ width: "100%" }}
               aria-expanded={!isShut(category, list)}
               onClick={() => toggle(category)}
             >
-              {isShut(category, list) ? <ChevronRight size={12} /> : <ChevronDown size={12} />} <span className="cut">{category}</span>
-              <span className="num">{list.length}</span>
+              {isShut(category, list) ? <ChevronRight size={12} /> : <ChevronDown size={12} />} <span className="ellipsis">{category}</span>
+              <span className="digits">{list.length}</span>
             </button>
             {!isShut(category, list) &&
               list.map((definition) => (
@@ -115,12 +115,12 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
           </section>
         ))}
         {found.length > shown.length && (
-          <p className="t3 t12" style={{ padding: "12px" }}>
+          <p className="text-faint text-small" style={{ padding: "12px" }}>
             {found.length - shown.length} more. Type more of the name.
           </p>
         )}
         {loaded && found.length === 0 && (
-          <p className="t3 t12" style={{ padding: "12px" }}>
+          <p className="text-faint text-small" style={{ padding: "12px" }}>
             {only === "comfy"
               ? (trouble ?? "No ComfyUI is connected. Set COMFY_URL to one, for example http://127.0.0.1:8188, and start again.")
               : `Nothing is called "${text}".`}
@@ -128,12 +128,12 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
         )}
       </div>
       {trouble && found.length > 0 && (
-        <p className="t12 c-warn foot-note" role="status">
+        <p className="text-small text-warn library-note" role="status">
           {trouble}
         </p>
       )}
-      <div className="foot-line">
-        <span className={`dot${live > 0 ? " on" : ""}`} /> {live} of {library.all().length} live
+      <div className="library-status">
+        <span className={`live-dot${live > 0 ? " on" : ""}`} /> {live} of {library.all().length} live
       </div>
     </aside>
   );
@@ -144,7 +144,7 @@ function Row({ definition, onAdd, onTap }: { definition: NodeDefinition; onAdd()
   return (
     <button
       type="button"
-      className={`item${definition.live ? "" : " off"}`}
+      className={`library-item${definition.live ? "" : " off"}`}
       draggable
       title={`${definition.description}\n${definition.service}`}
       onDragStart={(event) => event.dataTransfer.setData(DRAG_TYPE, `${definition.plane} ${definition.service}`)}
@@ -153,7 +153,7 @@ function Row({ definition, onAdd, onTap }: { definition: NodeDefinition; onAdd()
       onKeyDown={(event) => event.key === "Enter" && onAdd()}
     >
       <PlaneMark plane={definition.plane} small off={!definition.live} />
-      <span className="cut">{definition.label}</span>
+      <span className="ellipsis">{definition.label}</span>
       {draft && <span className="tag">Draft</span>}
       {definition.mark && <span className="tag">{definition.mark === "deprecated" ? "Old" : "Beta"}</span>}
       {!definition.live && (

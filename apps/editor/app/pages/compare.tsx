@@ -22,13 +22,13 @@ export default function ComparePage() {
             Run {left.run.data?.number ?? ""} and run {right.run.data?.number ?? ""}
           </h1>
           {error && (
-            <p className="c-bad" role="alert">
+            <p className="text-bad" role="alert">
               {error.message}
             </p>
           )}
           <div className="compare">
             {[left, right].map(({ run }, index) => (
-              <p className="t2" key={index === 0 ? "left" : "right"}>
+              <p className="text-muted" key={index === 0 ? "left" : "right"}>
                 {run.data
                   ? `${run.data.title}, ${runWord(run.data.state)}, ${between(run.data.startedAt, run.data.finishedAt)}, ${when(run.data.createdAt)}`
                   : ""}
@@ -65,18 +65,18 @@ function Pair({ left, right }: { left: NodeRunView | undefined; right: NodeRunVi
   return (
     <section className="card" style={{ padding: 12, display: "grid", gap: 8 }}>
       <div className="row">
-        <span className="med grow">{nameOf(some)}</span>
-        {same && <span className="t3 t12">Same inputs and outputs</span>}
+        <span className="medium grow">{nameOf(some)}</span>
+        {same && <span className="text-faint text-small">Same inputs and outputs</span>}
       </div>
       <div className="compare">
         {[left, right].map((nodeRun, index) => (
           <div key={index === 0 ? "left" : "right"}>
-            <p className="t12 t2">
+            <p className="text-small text-muted">
               {nodeRun
                 ? `${stateWord(nodeRun.state, nodeRun.reused)}, ${nodeRun.engine}${nodeRun.startedAt ? `, ${between(nodeRun.startedAt, nodeRun.finishedAt)}` : ""}`
                 : "Not in this run"}
             </p>
-            {nodeRun?.error && <p className="t12 c-bad">{String(nodeRun.error.message ?? "")}</p>}
+            {nodeRun?.error && <p className="text-small text-bad">{String(nodeRun.error.message ?? "")}</p>}
             {nodeRun && inputs.length > 0 && <Values title="Inputs that differ" of={only(nodeRun.input, inputs)} />}
             {nodeRun && outputs.length > 0 && <Values title="Outputs that differ" of={only(nodeRun.output, outputs)} />}
           </div>

@@ -10,11 +10,11 @@ export default function GraphPage() {
   useEffect(() => setMounted(true), []);
   if (!isMounted)
     return (
-      <div className="app">
+      <div className="editor-page">
         <div className="top" />
-        <div className="lib" />
+        <div className="library" />
         <div className="canvas" />
-        <div className="insp" />
+        <div className="inspector" />
         <div className="bottom" />
       </div>
     );

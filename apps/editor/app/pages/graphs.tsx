@@ -36,10 +36,15 @@ export default function GraphsPage() {
   return (
     <div className="page">
       <TopNav>
-        <button type="button" className="btn" onClick={() => file.current?.click()}>
+        <button type="button" className="button" onClick={() => file.current?.click()}>
           <Upload size={14} /> Open a file
         </button>
-        <button type="button" className="btn primary" disabled={create.isPending} onClick={() => create.mutate({ name: "Untitled graph" })}>
+        <button
+          type="button"
+          className="button primary"
+          disabled={create.isPending}
+          onClick={() => create.mutate({ name: "Untitled graph" })}
+        >
           <FilePlus2 size={14} /> New graph
         </button>
         <input
@@ -55,7 +60,7 @@ export default function GraphsPage() {
         <main className="page-body">
           <h1>Graphs</h1>
           {graphs.error && (
-            <p className="c-bad" role="alert">
+            <p className="text-bad" role="alert">
               The graphs cannot be listed: {graphs.error.message}
             </p>
           )}
@@ -68,9 +73,9 @@ export default function GraphsPage() {
           )}
           {graphs.data?.length === 0 && (
             <div className="empty-box">
-              <Workflow size={28} className="t3" />
+              <Workflow size={28} className="text-faint" />
               <p>Your graphs will be here.</p>
-              <a className="btn l" href="/templates">
+              <a className="button large" href="/templates">
                 Start from a template
               </a>
             </div>
@@ -79,12 +84,12 @@ export default function GraphsPage() {
             {graphs.data?.map((graph) => (
               <article className="card graph-card" key={graph.id}>
                 <div className="row">
-                  <h3 className="cut grow">
+                  <h3 className="ellipsis grow">
                     <a href={`/g/${graph.id}`}>{graph.name}</a>
                   </h3>
                   <Menu
                     trigger={
-                      <button type="button" className="btn icon quiet" aria-label={`More for ${graph.name}`}>
+                      <button type="button" className="button icon quiet" aria-label={`More for ${graph.name}`}>
                         <Ellipsis size={16} />
                       </button>
                     }
@@ -94,9 +99,9 @@ export default function GraphsPage() {
                   />
                 </div>
                 {graph.unreadable ? (
-                  <p className="c-bad t12">{graph.unreadable}</p>
+                  <p className="text-bad text-small">{graph.unreadable}</p>
                 ) : (
-                  <p className="t3 t12">
+                  <p className="text-faint text-small">
                     {graph.nodes} {graph.nodes === 1 ? "node" : "nodes"}, edited {when(graph.updatedAt)}
                   </p>
                 )}
@@ -113,7 +118,7 @@ export default function GraphsPage() {
                     Run {graph.lastRun.number}: {runWord(graph.lastRun.state as never)}
                   </span>
                 ) : (
-                  <span className="t3 t11">Never run</span>
+                  <span className="text-faint text-tiny">Never run</span>
                 )}
               </article>
             ))}

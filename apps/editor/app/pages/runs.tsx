@@ -28,10 +28,10 @@ export default function RunsPage() {
             <section className="card" style={{ padding: 16, display: "grid", gap: 12 }}>
               <div className="row">
                 <span className={`chip ${CHIP[run.data.state]}`}>{runWord(run.data.state)}</span>
-                <span className="t3">{between(run.data.startedAt, run.data.finishedAt)}</span>
+                <span className="text-faint">{between(run.data.startedAt, run.data.finishedAt)}</span>
               </div>
               {run.data.error && (
-                <p className="c-bad" role="alert">
+                <p className="text-bad" role="alert">
                   {String(run.data.error.message ?? "")}
                 </p>
               )}
@@ -45,15 +45,15 @@ export default function RunsPage() {
           )}
           {runs.isPending && <div className="skeleton" style={{ height: 200 }} />}
           {runs.error && (
-            <p className="c-bad" role="alert">
+            <p className="text-bad" role="alert">
               The runs cannot be listed: {runs.error.message}
             </p>
           )}
           {runs.data?.length === 0 && (
             <div className="empty-box">
-              <History size={28} className="t3" />
+              <History size={28} className="text-faint" />
               <p>Runs of graphs and templates will be here.</p>
-              <a className="btn l" href="/templates">
+              <a className="button large" href="/templates">
                 Start from a template
               </a>
             </div>
@@ -73,23 +73,23 @@ export default function RunsPage() {
               <tbody>
                 {runs.data.map((summary) => (
                   <tr key={summary.id}>
-                    <td className="num">
+                    <td className="digits">
                       <NavLink className="link" to={`/runs/${summary.id}`}>
                         Run {summary.number}
                       </NavLink>
                     </td>
-                    <td className="cut" style={{ maxWidth: 320 }}>
+                    <td className="ellipsis" style={{ maxWidth: 320 }}>
                       {summary.graphId ? <a href={`/g/${summary.graphId}`}>{summary.title}</a> : summary.title}{" "}
                       {summary.draft && <span className="tag">Draft</span>}
                     </td>
                     <td>
                       <span className={`chip ${CHIP[summary.state]}`}>{runWord(summary.state)}</span>
                     </td>
-                    <td className="num">
+                    <td className="digits">
                       {summary.done} of {summary.nodes}
                     </td>
-                    <td className="num">{summary.finishedAt ? between(summary.createdAt, summary.finishedAt) : ""}</td>
-                    <td className="t3">{when(summary.createdAt)}</td>
+                    <td className="digits">{summary.finishedAt ? between(summary.createdAt, summary.finishedAt) : ""}</td>
+                    <td className="text-faint">{when(summary.createdAt)}</td>
                   </tr>
                 ))}
               </tbody>

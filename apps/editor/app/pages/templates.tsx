@@ -24,23 +24,23 @@ export default function TemplatesPage() {
   return (
     <div className="page">
       <TopNav />
-      <div className="tpl">
-        <aside className="tpl-list" aria-label="Templates">
+      <div className="template-page">
+        <aside className="template-list" aria-label="Templates">
           <h2>Templates</h2>
           {templates.isPending && <div className="skeleton" style={{ height: 84 }} />}
           {templates.data?.map((listed) => (
-            <NavLink key={listed.name} to={`/templates/${listed.name}`} className={`tpl-item${listed.name === name ? " on" : ""}`}>
+            <NavLink key={listed.name} to={`/templates/${listed.name}`} className={`template-item${listed.name === name ? " on" : ""}`}>
               {listed.picture && <img src={`/api/templates/${listed.name}/files/${listed.picture}`} alt="" />}
               <span className="stack" style={{ gap: 2, minWidth: 0 }}>
-                <span className="strong cut">{listed.title}</span>
-                <span className="t3 t11">{listed.description}</span>
+                <span className="strong ellipsis">{listed.title}</span>
+                <span className="text-faint text-tiny">{listed.description}</span>
               </span>
             </NavLink>
           ))}
         </aside>
         <section aria-label="Inputs">
           {template.error && (
-            <p className="c-bad" role="alert">
+            <p className="text-bad" role="alert">
               {template.error.message}
             </p>
           )}
@@ -50,7 +50,7 @@ export default function TemplatesPage() {
             <div className="skeleton" style={{ height: 420 }} />
           )}
         </section>
-        <section className="tpl-live" aria-label="Live result">
+        <section className="template-result" aria-label="Live result">
           {template.data && <LiveResult template={template.data} />}
         </section>
       </div>

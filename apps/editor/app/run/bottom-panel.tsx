@@ -7,9 +7,9 @@ import { Viewer } from "../ui/viewer";
 import { between, runWord, stateWord } from "../ui/words";
 
 const ICONS = {
-  error: <CircleAlert size={14} className="c-bad" />,
-  warning: <TriangleAlert size={14} className="c-warn" />,
-  info: <Info size={14} className="t3" />,
+  error: <CircleAlert size={14} className="text-bad" />,
+  warning: <TriangleAlert size={14} className="text-warn" />,
+  info: <Info size={14} className="text-faint" />,
 };
 
 export function BottomPanel({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; onJump(id: string): void }) {
@@ -38,7 +38,7 @@ export function BottomPanel({ graph, issues, onJump }: { graph: Graph; issues: I
         </Tabs.Content>
         <Tabs.Content className="panel" value="results">
           {outputs.length === 0 ? (
-            <p className="t3 t12" style={{ padding: 16 }}>
+            <p className="text-faint text-small" style={{ padding: 16 }}>
               What a run gives shows up here.
             </p>
           ) : (
@@ -57,7 +57,7 @@ export function BottomPanel({ graph, issues, onJump }: { graph: Graph; issues: I
 function Problems({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; onJump(id: string): void }) {
   if (issues.length === 0)
     return (
-      <p className="t3 t12" style={{ padding: 16 }}>
+      <p className="text-faint text-small" style={{ padding: 16 }}>
         No problems. The graph can run.
       </p>
     );
@@ -68,13 +68,13 @@ function Problems({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; on
         const title = graph.nodes.find((each) => each.id === node);
         return (
           <li key={`${issue.code} ${index + 1}`}>
-            <button type="button" className="prob" onClick={() => node && onJump(node)}>
+            <button type="button" className="problem" onClick={() => node && onJump(node)}>
               {ICONS[issue.severity]}
-              <span className="cut med">{title ? nodeTitle(title) : (issue.place.edge ?? "Graph")}</span>
-              <span className="t2">
+              <span className="ellipsis medium">{title ? nodeTitle(title) : (issue.place.edge ?? "Graph")}</span>
+              <span className="text-muted">
                 {issue.message} {issue.fix}
               </span>
-              <span className="t3 mono t11">{issue.code}</span>
+              <span className="text-faint monospace text-tiny">{issue.code}</span>
             </button>
           </li>
         );
@@ -89,7 +89,7 @@ function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void })
   const nodes = useRunStore((store) => store.nodes);
   if (!run)
     return (
-      <p className="t3 t12" style={{ padding: 16 }}>
+      <p className="text-faint text-small" style={{ padding: 16 }}>
         Press Run to run the graph.
       </p>
     );
@@ -98,14 +98,14 @@ function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void })
   const length = Math.max(1, ...ends.map((end) => end - start));
   return (
     <div>
-      <div className="run-row t3" style={{ minHeight: 26 }}>
+      <div className="run-row text-faint" style={{ minHeight: 26 }}>
         <span />
         <span>{runWord(run.state)}</span>
         <span />
-        <span className="d">{between(run.startedAt, run.finishedAt)}</span>
+        <span className="duration">{between(run.startedAt, run.finishedAt)}</span>
       </div>
       {run.error && (
-        <p className="c-bad t12" style={{ padding: "6px 12px" }} role="alert">
+        <p className="text-bad text-small" style={{ padding: "6px 12px" }} role="alert">
           {String(run.error.message ?? "")}
         </p>
       )}
@@ -117,17 +117,17 @@ function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void })
         return (
           <button type="button" className="run-row" key={node.id} onClick={() => onJump(node.id)}>
             <PlaneMark plane={node.plane} small />
-            <span className="cut">{nodeTitle(node)}</span>
+            <span className="ellipsis">{nodeTitle(node)}</span>
             <span className="lane">
               {nodeRun.startedAt && (
                 <span
-                  className="g"
+                  className="lane-bar"
                   data-state={nodeRun.state}
                   style={{ left: `${(100 * from) / length}%`, width: `${(100 * Math.max(0, until - from)) / length}%` }}
                 />
               )}
             </span>
-            <span className="d">
+            <span className="duration">
               {nodeRun.finishedAt && nodeRun.startedAt ? between(nodeRun.startedAt, nodeRun.finishedAt) : stateWord(nodeRun.state)}
             </span>
           </button>

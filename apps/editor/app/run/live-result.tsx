@@ -37,7 +37,7 @@ export function LiveResult({ template }: { template: TemplateView }) {
         {going && run && (
           <button
             type="button"
-            className="btn danger"
+            className="button danger"
             disabled={run.cancelling}
             onClick={() => void api.runs.cancel.mutate({ id: run.id }).catch(toastError)}
           >
@@ -45,7 +45,7 @@ export function LiveResult({ template }: { template: TemplateView }) {
           </button>
         )}
         {result && (
-          <a className="btn" href={downloadUrl(result)} download>
+          <a className="button" href={downloadUrl(result)} download>
             <Download size={14} /> Download
           </a>
         )}
@@ -59,7 +59,7 @@ export function LiveResult({ template }: { template: TemplateView }) {
         </div>
       )}
       {run?.error && (
-        <p className="c-bad" role="alert">
+        <p className="text-bad" role="alert">
           {String(run.error.message ?? "The run failed.")}
         </p>
       )}
@@ -80,10 +80,10 @@ function Stage({ result, preview, started }: { result: ArtifactRef | undefined; 
     return (
       <>
         <img src={artifactUrl(preview)} alt="Preview while it runs" />
-        <span className="cap">Preview while it runs</span>
+        <span className="caption">Preview while it runs</span>
       </>
     );
-  return <span className="t12">{started ? "The first preview comes with the first frames." : "The result will be here."}</span>;
+  return <span className="text-small">{started ? "The first preview comes with the first frames." : "The result will be here."}</span>;
 }
 
 function Step({ id, template }: { id: string; template: TemplateView }) {
@@ -98,7 +98,7 @@ function Step({ id, template }: { id: string; template: TemplateView }) {
     <article className="card step" data-state={lookOf(run?.state)} data-testid={`step-${id}`}>
       <div className="row">
         <PlaneMark plane={node.plane} small />
-        <span className="cut strong grow">{nodeTitle(node)}</span>
+        <span className="ellipsis strong grow">{nodeTitle(node)}</span>
         <StateIcon state={run?.state} />
       </div>
       <div className="media">
@@ -111,14 +111,14 @@ function Step({ id, template }: { id: string; template: TemplateView }) {
         ) : text ? (
           text.slice(0, 140)
         ) : (
-          <span className="t3">
+          <span className="text-faint">
             {template.engines[id]?.label}
             {template.engines[id]?.draft ? ", draft" : ""}
           </span>
         )}
       </div>
-      <div className="row t11 t3 num">
-        <span className={run?.state === "running" ? "c-live strong" : ""}>
+      <div className="row text-tiny text-faint digits">
+        <span className={run?.state === "running" ? "text-live strong" : ""}>
           {run
             ? run.state === "running" && live?.progress !== undefined
               ? `${Math.round(live.progress * 100)}%`

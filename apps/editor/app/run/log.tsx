@@ -8,10 +8,10 @@ export function Log({ run, path, ended }: { run: string; path: string; ended: bo
   if (data.length === 0) return null;
   return (
     <div className="node-logs" data-testid="log">
-      <h4 className="t12 med">Log</h4>
+      <h4 className="text-small medium">Log</h4>
       {data.map(({ attempt, text }) => (
         <div key={attempt}>
-          {data.length > 1 && <p className="t3 t12">Try {attempt}</p>}
+          {data.length > 1 && <p className="text-faint text-small">Try {attempt}</p>}
           <pre className="node-log">{text}</pre>
         </div>
       ))}

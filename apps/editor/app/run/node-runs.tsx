@@ -23,8 +23,8 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
   return (
     <>
       {others.length > 0 && (
-        <label className="row t12">
-          <span className="t2">Compare with</span>
+        <label className="row text-small">
+          <span className="text-muted">Compare with</span>
           <select
             className="field"
             style={{ width: 260 }}
@@ -54,7 +54,7 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
           {data.map((nodeRun) => (
             <Fragment key={nodeRun.path}>
               <tr>
-                <td className="cut" style={{ maxWidth: 260 }}>
+                <td className="ellipsis" style={{ maxWidth: 260 }}>
                   <button
                     type="button"
                     className="link"
@@ -68,12 +68,12 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
                 <td>
                   <Lane nodeRun={nodeRun} start={start} length={length} />
                 </td>
-                <td className="t3 t12">{String(nodeRun.error?.message ?? nodeRun.why ?? "")}</td>
+                <td className="text-faint text-small">{String(nodeRun.error?.message ?? nodeRun.why ?? "")}</td>
                 <td>
                   {run.finishedAt && parsePath(nodeRun.path).calls.length === 0 && (
                     <button
                       type="button"
-                      className={failed(nodeRun) ? "btn" : "btn icon quiet"}
+                      className={failed(nodeRun) ? "button" : "button icon quiet"}
                       title="A new run from here on; what lies before it is taken from this run"
                       aria-label={failed(nodeRun) ? undefined : `Fork from ${nameOf(nodeRun)}`}
                       disabled={fork.isPending}
@@ -109,11 +109,11 @@ const failed = (one: NodeRunView): boolean => lookOf(one.state) === "failed";
 export function Values({ title, of }: { title: string; of: Record<string, unknown> | null }) {
   return (
     <div>
-      <h4 className="t12 med">{title}</h4>
+      <h4 className="text-small medium">{title}</h4>
       {Object.entries(of ?? {}).map(([name, value]) => (
         <Viewer key={name} name={name} value={value} />
       ))}
-      {!of && <p className="t3 t12">None.</p>}
+      {!of && <p className="text-faint text-small">None.</p>}
     </div>
   );
 }
@@ -126,7 +126,7 @@ export function nameOf({ title, path }: Pick<NodeRunView, "title" | "path">): st
 
 /** When it waited for a worker and when it ran, of the whole run. */
 function Lane({ nodeRun, start, length }: { nodeRun: NodeRunView; start: number; length: number }) {
-  if (!nodeRun.startedAt) return <span className="t3 t12">{nodeRun.finishedAt ? "At once" : ""}</span>;
+  if (!nodeRun.startedAt) return <span className="text-faint text-small">{nodeRun.finishedAt ? "At once" : ""}</span>;
   const from = Date.parse(nodeRun.startedAt) - start;
   const asked = nodeRun.queuedAt ? Math.min(from, Date.parse(nodeRun.queuedAt) - start) : from;
   const until = nodeRun.finishedAt ? Date.parse(nodeRun.finishedAt) - start : length;
@@ -135,19 +135,19 @@ function Lane({ nodeRun, start, length }: { nodeRun: NodeRunView; start: number;
       <span className="lane grow">
         {from > asked && (
           <span
-            className="g"
+            className="lane-bar"
             data-state="dispatched"
             title={`Waited ${span(from - asked)} for a worker`}
             style={{ left: `${(100 * asked) / length}%`, width: `${(100 * (from - asked)) / length}%` }}
           />
         )}
         <span
-          className="g"
+          className="lane-bar"
           data-state={nodeRun.state}
           style={{ left: `${(100 * from) / length}%`, width: `${(100 * Math.max(0, until - from)) / length}%` }}
         />
       </span>
-      <span className="t3 num t12">{between(nodeRun.startedAt, nodeRun.finishedAt)}</span>
+      <span className="text-faint digits text-small">{between(nodeRun.startedAt, nodeRun.finishedAt)}</span>
     </span>
   );
 }

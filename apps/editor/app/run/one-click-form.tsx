@@ -50,20 +50,20 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
     }
   });
   return (
-    <form className="tpl-form" onSubmit={start} noValidate>
+    <form className="template-form" onSubmit={start} noValidate>
       <div className="stack">
-        <span className="row t12 t3">
+        <span className="row text-small text-faint">
           {planes.map((plane) => (
             <PlaneMark key={plane} plane={plane} small />
           ))}{" "}
           {template.graph.nodes.length} nodes on {planes.length} planes
         </span>
         <h1>{template.title}</h1>
-        <p className="t2">{template.description}</p>
+        <p className="text-muted">{template.description}</p>
       </div>
       {template.inputs.map((input) => (
-        <div className="tpl-field" key={input.name}>
-          <div className="lead">
+        <div className="template-field" key={input.name}>
+          <div className="field-head">
             <label htmlFor={`in-${input.name}`}>{input.label}</label>
             {template.samples[input.name] && (
               <button type="button" className="link" onClick={() => void sample(input)}>
@@ -87,7 +87,7 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
                 ) : (
                   <textarea
                     id={`in-${input.name}`}
-                    className="field l"
+                    className="field large"
                     rows={input.schema["x-multiline"] ? 3 : 1}
                     aria-invalid={fieldState.invalid}
                     placeholder={input.description}
@@ -106,24 +106,28 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
         </div>
       ))}
       <div className="row">
-        <button type="submit" className="btn run l grow" disabled={formState.isSubmitting || going || template.notLive !== undefined}>
+        <button
+          type="submit"
+          className="button run large grow"
+          disabled={formState.isSubmitting || going || template.notLive !== undefined}
+        >
           <Play size={16} /> {template.notLive ? "No live engine" : draft ? "Generate with draft engines" : "Generate"}
         </button>
         <button
           type="button"
-          className="btn l"
+          className="button large"
           onClick={() => void api.templates.open.mutate({ name: template.name }).then((id) => navigate(`/g/${id}`), toastError)}
         >
           <Workflow size={16} /> Open the graph
         </button>
       </div>
       {template.notLive && (
-        <p className="c-warn t12" role="status">
+        <p className="text-warn text-small" role="status">
           {template.notLive}
         </p>
       )}
       {draft && (
-        <p className="t3 t12">
+        <p className="text-faint text-small">
           Draft engines stand in for models that are not live here:{" "}
           {[
             ...new Set(

@@ -16,20 +16,20 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
-        <Dialog.Overlay className="scrim" />
+        <Dialog.Overlay className="dialog-backdrop" />
         <Dialog.Content className="dialog" aria-describedby={undefined}>
           <Dialog.Title asChild>
             <h2>What would run</h2>
           </Dialog.Title>
           {error && (
-            <p className="c-bad" role="alert">
+            <p className="text-bad" role="alert">
               {error.message}
             </p>
           )}
           {!data && !error && <div className="skeleton" style={{ height: 120 }} />}
           {data && (
             <>
-              <p className={waits ? "c-warn" : "t2"}>
+              <p className={waits ? "text-warn" : "text-muted"}>
                 {waits
                   ? waits.why
                   : running === 0
@@ -42,10 +42,10 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
                   return (
                     <li key={planned.node} data-does={planned.does}>
                       {node && <PlaneMark plane={node.plane} small />}
-                      <span className="cut med">{node ? nodeTitle(node) : planned.node}</span>
-                      <span className="t2">{DOES[planned.does]}</span>
-                      <span className="t3 t12">{planned === waits ? "" : planned.why}</span>
-                      <span className="t3 num">
+                      <span className="ellipsis medium">{node ? nodeTitle(node) : planned.node}</span>
+                      <span className="text-muted">{DOES[planned.does]}</span>
+                      <span className="text-faint text-small">{planned === waits ? "" : planned.why}</span>
+                      <span className="text-faint digits">
                         {planned.does === "runs" && planned.expectedMs !== null ? span(planned.expectedMs) : ""}
                       </span>
                     </li>
@@ -55,7 +55,7 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
             </>
           )}
           <Dialog.Close asChild>
-            <button type="button" className="btn l" style={{ justifySelf: "end" }}>
+            <button type="button" className="button large" style={{ justifySelf: "end" }}>
               Done
             </button>
           </Dialog.Close>

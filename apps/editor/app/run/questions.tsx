@@ -24,13 +24,13 @@ export function Questions({ graph }: { graph: Graph }) {
   const [first] = data;
   if (!run || !going || !first) return null;
   return (
-    <section className="float questions" aria-label="The run waits for you" data-testid="questions">
+    <section className="floating questions" aria-label="The run waits for you" data-testid="questions">
       <div className="row">
-        <Hand size={16} className="c-warn" />
-        <span className="strong cut grow">
+        <Hand size={16} className="text-warn" />
+        <span className="strong ellipsis grow">
           {first.held ? "Waiting for you at" : "Waiting for you:"} {titleOf(graph, first)}
         </span>
-        {data.length > 1 && <span className="t3 t12">1 of {data.length}</span>}
+        {data.length > 1 && <span className="text-faint text-small">1 of {data.length}</span>}
       </div>
       {first.held ? <Held run={run.id} question={first} /> : <Form key={first.path} run={run.id} question={first} />}
     </section>
@@ -48,13 +48,13 @@ function Held({ run, question }: { run: string; question: Question }) {
   const resume = useMutation(trpc.runs.resume.mutationOptions());
   return (
     <div className="row">
-      <span className="t2 t12 grow">
+      <span className="text-muted text-small grow">
         {question.held === "before" ? "It has not run yet." : "It has run; what follows has not."}
-        {resume.error && <span className="c-bad"> {resume.error.message}</span>}
+        {resume.error && <span className="text-bad"> {resume.error.message}</span>}
       </span>
       <button
         type="button"
-        className="btn primary"
+        className="button primary"
         disabled={resume.isPending}
         onClick={() => resume.mutate({ id: run, path: question.path })}
       >
@@ -92,14 +92,14 @@ function Form({ run, question }: { run: string; question: Question }) {
         </Row>
       ))}
       {answer.error && !question.fields.some((port) => port.name === field) && <p className="error-text">{answer.error.message}</p>}
-      {question.dueAt && <p className="t3 t12">Goes on without you at {when(question.dueAt)}.</p>}
+      {question.dueAt && <p className="text-faint text-small">Goes on without you at {when(question.dueAt)}.</p>}
       <div className="row">
         <span className="grow" />
         {buttons.map((button, index) => (
           <button
             key={button ?? "send"}
             type="button"
-            className={`btn${index === 0 ? " primary" : ""}`}
+            className={`button${index === 0 ? " primary" : ""}`}
             disabled={answer.isPending}
             onClick={() => press(button)}
           >

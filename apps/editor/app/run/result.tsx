@@ -28,15 +28,15 @@ export function Result({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: strin
   const own = all.filter((one) => parsePath(one.path).calls.length === 0);
   const shown = own.find((one) => one.path === path) ?? last;
   const pinned = nodeSettings(graph, id).pinned;
-  if (!shown && !pinned) return <p className="sect t3 t12">This node has not run yet.</p>;
+  if (!shown && !pinned) return <p className="section text-faint text-small">This node has not run yet.</p>;
   return (
     <>
       {pinned && (
-        <section className="sect t12">
+        <section className="section text-small">
           <div className="row">
-            <Pin size={14} className="t2" />
-            <span className="t2 grow">Pinned: it does not run, and gives this.</span>
-            <button type="button" className="btn" onClick={() => setSetting(doc, ME, id, "pinned", undefined)}>
+            <Pin size={14} className="text-muted" />
+            <span className="text-muted grow">Pinned: it does not run, and gives this.</span>
+            <button type="button" className="button" onClick={() => setSetting(doc, ME, id, "pinned", undefined)}>
               <PinOff size={14} /> Unpin
             </button>
           </div>
@@ -44,7 +44,7 @@ export function Result({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: strin
         </section>
       )}
       {shown && own.length > 1 && (
-        <section className="sect">
+        <section className="section">
           <h4>{own.length} node runs</h4>
           <select className="field" aria-label="Node run" value={shown.path} onChange={(event) => setPath(event.target.value)}>
             {own.map((nodeRun) => (
@@ -71,19 +71,19 @@ function Shown({
 }) {
   return (
     <>
-      <section className="sect t12">
+      <section className="section text-small">
         <div className="row">
-          <span className="t2">{stateWord(node.state)}</span>
-          <span className="t3 num">{node.finishedAt ? between(node.startedAt, node.finishedAt) : ""}</span>
+          <span className="text-muted">{stateWord(node.state)}</span>
+          <span className="text-faint digits">{node.finishedAt ? between(node.startedAt, node.finishedAt) : ""}</span>
           <span className="grow" />
-          <span className="t3">
+          <span className="text-faint">
             {node.engine}
             {node.draft ? ", draft" : ""}
             {node.attempt > 0 ? `, try ${node.attempt}` : ""}
           </span>
         </div>
         {node.why && (
-          <p className="t3">
+          <p className="text-faint">
             {node.reused
               ? `Not run: ${node.why.charAt(0).toLowerCase()}${node.why.slice(1)}`
               : `Ran: ${node.why.charAt(0).toLowerCase()}${node.why.slice(1)}`}
@@ -92,10 +92,10 @@ function Shown({
         {run && (node.state === "running" || node.state === "dispatched" || node.state === "waiting") && (
           <CancelNode run={run} node={node} />
         )}
-        {node.error && <p className={node.state === "skipped" ? "t2" : "c-bad"}>{String(node.error.message ?? "")}</p>}
+        {node.error && <p className={node.state === "skipped" ? "text-muted" : "text-bad"}>{String(node.error.message ?? "")}</p>}
       </section>
       {node.valuesLeftOut && (
-        <p className="sect t12 t2">
+        <p className="section text-small text-muted">
           The run's values are too large to show together.{" "}
           <a className="link" href={`/api/runs/${run}/nodes?path=${encodeURIComponent(node.path)}`} target="_blank" rel="noreferrer">
             Open the inputs and outputs of this node
@@ -103,13 +103,13 @@ function Shown({
         </p>
       )}
       {node.output && (
-        <section className="sect">
+        <section className="section">
           <h4>
             Outputs
             {onPin && (
               <button
                 type="button"
-                className="btn quiet r"
+                className="button quiet at-end"
                 title="Later runs take these outputs instead of running the node"
                 onClick={() => node.output && onPin(node.output)}
               >
@@ -121,13 +121,13 @@ function Shown({
         </section>
       )}
       {node.input && (
-        <section className="sect">
+        <section className="section">
           <h4>Inputs</h4>
           <Values of={node.input} />
         </section>
       )}
       {run && (
-        <section className="sect">
+        <section className="section">
           <Log run={run} path={node.path} ended={node.finishedAt !== null} />
         </section>
       )}
@@ -142,7 +142,7 @@ function CancelNode({ run, node }: { run: string; node: NodeRunView }) {
   return (
     <button
       type="button"
-      className="btn danger"
+      className="button danger"
       title="The rest of the run goes on; for it, this node failed"
       disabled={cancel.isPending || cancel.isSuccess}
       onClick={() => cancel.mutate({ id: run, path: node.path })}

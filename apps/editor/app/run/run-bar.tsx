@@ -31,13 +31,13 @@ export function RunBar({ graph, onCancel, onRetry }: { graph: Graph; onCancel():
   if (!going && run.state !== "failed") return null;
   const failed = run.error?.node;
   return (
-    <div className="float runbar" role="status" data-testid="run-bar">
+    <div className="floating run-bar" role="status" data-testid="run-bar">
       {run.state === "waiting" ? (
-        <Hand size={16} className="c-warn" />
+        <Hand size={16} className="text-warn" />
       ) : going ? (
-        <LoaderCircle size={16} className="c-live spin" />
+        <LoaderCircle size={16} className="text-live spinning" />
       ) : (
-        <CircleAlert size={16} className="c-bad" />
+        <CircleAlert size={16} className="text-bad" />
       )}
       <span className="strong">Run {run.number}</span>
       {going ? (
@@ -45,22 +45,22 @@ export function RunBar({ graph, onCancel, onRetry }: { graph: Graph; onCancel():
           <span className="bar">
             <i style={{ "--v": `${Math.round(share * 100)}%` } as CSSProperties} />
           </span>
-          <span className="t2 num">
+          <span className="text-muted digits">
             {Math.round(share * 100)}%{remaining !== undefined ? `, this node about ${span(remaining)}` : ""}
           </span>
-          <button type="button" className="btn quiet danger" disabled={run.cancelling} onClick={onCancel}>
+          <button type="button" className="button quiet danger" disabled={run.cancelling} onClick={onCancel}>
             <Square size={14} /> {run.cancelling ? "Cancelling" : "Cancel"}
           </button>
         </>
       ) : (
         <>
-          <span className="c-bad cut" style={{ maxWidth: 420 }}>
+          <span className="text-bad ellipsis" style={{ maxWidth: 420 }}>
             {String(run.error?.message ?? "Failed")}
           </span>
           {typeof failed === "string" && (
             <button
               type="button"
-              className="btn"
+              className="button"
               title="A new run of the same graph from this node on; what lies before it is taken from this run"
               onClick={() => onRetry(failed)}
             >

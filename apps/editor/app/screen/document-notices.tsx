@@ -19,16 +19,16 @@ export function DocumentNotices({ id, graph, closing, setAside }: Props) {
       <div className="notice bad" role="alert">
         <p>{closingWords(closing)}</p>
         {graph && (
-          <button type="button" className="btn" onClick={() => download(graph)}>
+          <button type="button" className="button" onClick={() => download(graph)}>
             Download a copy
           </button>
         )}
         {closing.code === REMOVED ? (
-          <a className="btn" href="/">
+          <a className="button" href="/">
             All graphs
           </a>
         ) : (
-          <button type="button" className="btn" onClick={() => location.reload()}>
+          <button type="button" className="button" onClick={() => location.reload()}>
             Reload
           </button>
         )}
@@ -46,7 +46,7 @@ export function DocumentNotices({ id, graph, closing, setAside }: Props) {
         {setAside.edits === 1 ? "was" : "were"} set aside on {when(setAside.at)}. Everything else is here: look for what is missing, and add
         it again.
       </p>
-      <button type="button" className="btn" onClick={dismiss}>
+      <button type="button" className="button" onClick={dismiss}>
         Dismiss
       </button>
     </div>

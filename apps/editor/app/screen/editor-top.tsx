@@ -70,7 +70,7 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
       <NameField label="Graph name" name={name} onRename={rename} />
       <Menu
         trigger={
-          <button type="button" className="btn icon quiet" aria-label="Graph menu">
+          <button type="button" className="button icon quiet" aria-label="Graph menu">
             <ChevronDown size={16} />
           </button>
         }
@@ -94,20 +94,32 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
       <Saved shared={shared} />
       <span className="grow" />
       <Tip text="Undo (Ctrl Z)">
-        <button type="button" className="btn icon quiet" aria-label="Undo" disabled={!shared?.canUndo} onClick={() => shared?.undo.undo()}>
+        <button
+          type="button"
+          className="button icon quiet"
+          aria-label="Undo"
+          disabled={!shared?.canUndo}
+          onClick={() => shared?.undo.undo()}
+        >
           <Undo2 size={16} />
         </button>
       </Tip>
       <Tip text="Redo (Ctrl Shift Z)">
-        <button type="button" className="btn icon quiet" aria-label="Redo" disabled={!shared?.canRedo} onClick={() => shared?.undo.redo()}>
+        <button
+          type="button"
+          className="button icon quiet"
+          aria-label="Redo"
+          disabled={!shared?.canRedo}
+          onClick={() => shared?.undo.redo()}
+        >
           <Redo2 size={16} />
         </button>
       </Tip>
       <ThemeButton />
-      <span className="sep" />
+      <span className="separator" />
       <button
         type="button"
-        className="btn run"
+        className="button run"
         disabled={!canRun || notLive !== undefined || going}
         onClick={() => onRun()}
         title={canRun ? notLive : "The graph has problems: see the list below."}
@@ -116,7 +128,7 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
       </button>
       <Menu
         trigger={
-          <button type="button" className="btn icon" aria-label="More ways to run">
+          <button type="button" className="button icon" aria-label="More ways to run">
             <ChevronDown size={14} />
           </button>
         }
@@ -155,9 +167,9 @@ function Saved({ shared }: { shared: DocumentState | undefined }) {
     ? [<CloudOff size={14} key="offline" />, "Offline"]
     : shared.saved && !isTyping
       ? [<Check size={14} key="saved" />, "All changes saved"]
-      : [<LoaderCircle size={14} className="spin" key="saving" />, "Saving"];
+      : [<LoaderCircle size={14} className="spinning" key="saving" />, "Saving"];
   return (
-    <span className={`row t12 saved ${shared.online ? "t3" : "c-warn"}`} title={words}>
+    <span className={`row text-small saved ${shared.online ? "text-faint" : "text-warn"}`} title={words}>
       {icon} <span>{words}</span>
     </span>
   );

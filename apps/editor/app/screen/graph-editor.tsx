@@ -132,14 +132,14 @@ export function GraphEditor({ id }: { id: string }) {
     return (
       <main className="empty-page">
         <h1>There is no such graph</h1>
-        <a className="btn l" href="/">
+        <a className="button large" href="/">
           Back to your graphs
         </a>
       </main>
     );
   const { node: selectedNode, edge } = selectedAlone(selection, graph);
   return (
-    <div className="app">
+    <div className="editor-page">
       <EditorTop
         id={id}
         name={about.data?.name ?? ""}
@@ -183,10 +183,10 @@ export function GraphEditor({ id }: { id: string }) {
           <div className="skeleton" style={{ position: "absolute", inset: "30% 35%" }} />
         </div>
       )}
-      <aside className={`insp${selectedNode || edge || isAsked ? " open" : ""}`} aria-label="Inspector">
+      <aside className={`inspector${selectedNode || edge || isAsked ? " open" : ""}`} aria-label="Inspector">
         <button
           type="button"
-          className="btn icon quiet insp-close"
+          className="button icon quiet inspector-close"
           aria-label="Close the inspector"
           onClick={() => (setSelection(NOTHING), setAsked(false))}
         >
@@ -239,7 +239,7 @@ function EmptyCanvas() {
       <p>
         Press <kbd>/</kbd> to find a node, drag one in, or start from a template
       </p>
-      <a className="btn l" href="/templates">
+      <a className="button large" href="/templates">
         Open the templates
       </a>
     </div>

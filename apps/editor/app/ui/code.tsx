@@ -25,7 +25,7 @@ export function Code({ tall, ...props }: CodeProps & { tall?: boolean }) {
 function PlainCode({ label, value, onChange }: CodeProps) {
   return (
     <textarea
-      className="field mono"
+      className="field monospace"
       style={{ width: "100%", height: "100%", resize: "none" }}
       aria-label={label}
       value={value}

@@ -37,7 +37,7 @@ export function FileBox({
     <div className="stack" style={{ gap: 4 }}>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the button is the first */}
       <div
-        className="filebox"
+        className="file-box"
         data-over={over}
         onDragOver={(event) => (event.preventDefault(), setOver(true))}
         onDragLeave={() => setOver(false)}
@@ -50,15 +50,15 @@ export function FileBox({
           </div>
         ) : (
           <div className="grow" style={{ overflow: "hidden" }}>
-            <div className="cut t13">
+            <div className="ellipsis">
               {state.busy ? `Uploading ${state.busy}` : (value?.name ?? (value ? value.mime : `Drop a file here`))}
             </div>
-            <div className="t3 t11 num">
+            <div className="text-faint text-tiny digits">
               {value?.width ? `${value.width} × ${value.height}` : value ? `${Math.round(value.size / 1000)} kB` : kind}
             </div>
           </div>
         )}
-        <label className="btn" htmlFor={id}>
+        <label className="button" htmlFor={id}>
           {value ? (
             "Replace"
           ) : (

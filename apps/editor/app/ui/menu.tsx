@@ -21,14 +21,14 @@ export function Menu({ trigger, items }: { trigger: ReactElement; items: (MenuIt
               <DropdownMenu.Separator className="menu-line" key={`line-${index + 1}`} />
             ) : (
               <DropdownMenu.Item
-                className={`menu-item${item.danger ? " c-bad" : ""}`}
+                className={`menu-item${item.danger ? " text-bad" : ""}`}
                 key={item.label}
                 disabled={item.disabled ?? false}
                 onSelect={item.onSelect}
               >
                 {item.icon}
                 {item.label}
-                {item.keys && <kbd className="t11">{item.keys}</kbd>}
+                {item.keys && <kbd className="text-tiny">{item.keys}</kbd>}
               </DropdownMenu.Item>
             ),
           )}

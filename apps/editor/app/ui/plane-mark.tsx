@@ -13,11 +13,11 @@ export const PLANE_NAMES: Record<Plane, string> = { node: "Node plane", python: 
 export function PlaneMark({ plane, small, off }: { plane: Plane; small?: boolean; off?: boolean }) {
   const Icon = ICONS[plane];
   return (
-    <span className={`plane${small ? " s" : ""}${off ? " off" : ""}`} data-plane={plane} role="img" aria-label={PLANE_NAMES[plane]}>
+    <span className={`plane${small ? " small" : ""}${off ? " off" : ""}`} data-plane={plane} role="img" aria-label={PLANE_NAMES[plane]}>
       <svg viewBox="0 0 20 20" aria-hidden="true">
         <path d={SHAPES[plane]} />
       </svg>
-      <Icon className="i" aria-hidden="true" />
+      <Icon className="glyph" aria-hidden="true" />
     </span>
   );
 }

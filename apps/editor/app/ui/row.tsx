@@ -15,11 +15,11 @@ export function Row({
   children: React.ReactNode;
 }) {
   return (
-    <div className="frow" title={hint}>
-      <span className="flabel">
+    <div className="form-row" title={hint}>
+      <span className="form-label">
         {label}
-        {required && <span className="t3">needed</span>}
-        {from && <span className="from cut">{from}</span>}
+        {required && <span className="text-faint">needed</span>}
+        {from && <span className="value-source ellipsis">{from}</span>}
       </span>
       {children}
       {problem && <p className="error-text">{problem}</p>}

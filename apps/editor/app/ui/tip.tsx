@@ -15,7 +15,7 @@ export function Tip({
       <Tooltip.Root>
         <Tooltip.Trigger asChild>{children}</Tooltip.Trigger>
         <Tooltip.Portal>
-          <Tooltip.Content className="tip" side={side} sideOffset={6}>
+          <Tooltip.Content className="tooltip" side={side} sideOffset={6}>
             {text}
           </Tooltip.Content>
         </Tooltip.Portal>

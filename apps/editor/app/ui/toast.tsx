@@ -26,7 +26,7 @@ export function Toasts() {
     <div className="toasts" role="status" aria-live="polite">
       {list.map(({ id, kind, text }) => (
         <div className="toast" data-kind={kind} key={id}>
-          {kind === "bad" ? <CircleAlert size={16} className="c-bad" /> : <Info size={16} className="c-select" />}
+          {kind === "bad" ? <CircleAlert size={16} className="text-bad" /> : <Info size={16} className="text-select" />}
           <span>{text}</span>
         </div>
       ))}

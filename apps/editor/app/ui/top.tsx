@@ -19,7 +19,7 @@ export function ThemeButton() {
   };
   return (
     <Tip text="Light or dark">
-      <button type="button" className="btn icon quiet" aria-label="Switch between light and dark" onClick={turn}>
+      <button type="button" className="button icon quiet" aria-label="Switch between light and dark" onClick={turn}>
         <SunMoon size={16} />
       </button>
     </Tip>
@@ -32,9 +32,9 @@ export function TopNav({ children }: { children?: ReactNode }) {
   return (
     <header className="top">
       <Logo />
-      <span className="strong word">Spindle</span>
-      <span className="sep" />
-      <nav className="nav" aria-label="Pages">
+      <span className="strong logo-word">Spindle</span>
+      <span className="separator" />
+      <nav className="navigation" aria-label="Pages">
         <NavLink to="/" end className={style}>
           Graphs
         </NavLink>

@@ -8,16 +8,16 @@ const bytes = (size: number): string => (size < 1e6 ? `${Math.max(1, Math.round(
 export function Viewer({ name, value }: { name: string; value: unknown }) {
   return (
     <figure className="viewer">
-      <figcaption className="row t12">
-        <span className="med cut">{name}</span>
+      <figcaption className="row text-small">
+        <span className="medium ellipsis">{name}</span>
         <span className="grow" />
         {isArtifact(value) && (
           <>
-            <span className="t3 t11 num">
+            <span className="text-faint text-tiny digits">
               {value.width ? `${value.width} × ${value.height}, ` : ""}
               {bytes(value.size)}
             </span>
-            <a className="btn icon quiet" href={downloadUrl(value)} download aria-label={`Download ${name}, with its graph inside`}>
+            <a className="button icon quiet" href={downloadUrl(value)} download aria-label={`Download ${name}, with its graph inside`}>
               <Download size={14} />
             </a>
           </>
@@ -35,7 +35,7 @@ function Value({ value, name }: { value: unknown; name: string }) {
     if (value.mime.startsWith("video/")) return <video src={url} controls playsInline preload="metadata" />;
     if (value.mime.startsWith("audio/")) return <Waveform url={url} height={48} />;
     return (
-      <a className="btn" href={downloadUrl(value)} download>
+      <a className="button" href={downloadUrl(value)} download>
         <Download size={14} /> {value.name ?? value.mime}
       </a>
     );
@@ -48,6 +48,6 @@ function Value({ value, name }: { value: unknown; name: string }) {
         ))}
       </div>
     );
-  if (typeof value === "string") return <pre className="words copyable">{value}</pre>;
+  if (typeof value === "string") return <pre className="prose copyable">{value}</pre>;
   return <pre className="copyable">{JSON.stringify(value, null, 2)}</pre>;
 }

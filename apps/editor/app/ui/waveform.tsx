@@ -40,17 +40,17 @@ export function Waveform({ url, height = 36 }: { url: string; height?: number })
     };
   }, [url, height]);
   return (
-    <div className="row wavebox nodrag">
+    <div className="row waveform nodrag">
       <button
         type="button"
-        className="btn icon quiet"
+        className="button icon quiet"
         aria-label={playing ? "Pause" : "Play"}
         onClick={() => void player.current?.playPause()}
       >
         {playing ? <Pause size={14} /> : <Play size={14} />}
       </button>
       <div ref={host} className="grow" />
-      <span className="t3 t11 num">{clock(playing || time.at > 0 ? time.at : time.of)}</span>
+      <span className="text-faint text-tiny digits">{clock(playing || time.at > 0 ? time.at : time.of)}</span>
     </div>
   );
 }

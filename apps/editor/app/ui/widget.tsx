@@ -122,19 +122,19 @@ function Expand({ label, children }: { label: string; children: React.ReactNode 
   return (
     <Dialog.Root>
       <Dialog.Trigger asChild>
-        <button type="button" className="btn quiet" style={{ justifySelf: "end" }}>
+        <button type="button" className="button quiet" style={{ justifySelf: "end" }}>
           <Maximize2 size={12} /> Expand
         </button>
       </Dialog.Trigger>
       <Dialog.Portal>
-        <Dialog.Overlay className="scrim" />
+        <Dialog.Overlay className="dialog-backdrop" />
         <Dialog.Content className="dialog" aria-describedby={undefined}>
           <Dialog.Title asChild>
             <h2>{label}</h2>
           </Dialog.Title>
           {children}
           <Dialog.Close asChild>
-            <button type="button" className="btn l" style={{ justifySelf: "end" }}>
+            <button type="button" className="button large" style={{ justifySelf: "end" }}>
               Done
             </button>
           </Dialog.Close>
@@ -172,7 +172,7 @@ function NumberWidget({ label, schema, value, placeholder, onChange, whole }: Wi
         </Slider.Root>
       )}
       <input
-        className="field num"
+        className="field digits"
         style={isSlider ? { width: 72 } : {}}
         type="number"
         aria-label={label}
@@ -187,7 +187,7 @@ function NumberWidget({ label, schema, value, placeholder, onChange, whole }: Wi
       {schema["x-widget"] === "seed" && (
         <button
           type="button"
-          className="btn icon"
+          className="button icon"
           aria-label={`New ${label}`}
           onClick={() => onChange(Math.floor(Math.random() * 2 ** 31))}
         >
