@@ -181,9 +181,9 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
           onlyRenderVisibleElements={graph.nodes.length > 150}
           proOptions={{ hideAttribution: true }}
         >
-          <Background variant={BackgroundVariant.Dots} gap={20} size={1.4} color="var(--dot)" bgColor="var(--bg-canvas)" />
+          <Background variant={BackgroundVariant.Dots} gap={20} size={1.4} color="var(--dot)" bgColor="var(--background-canvas)" />
           {graph.nodes.length > 0 && (
-            <MiniMap pannable zoomable nodeColor="var(--line-strong)" maskColor="var(--scrim)" bgColor="var(--bg-overlay)" />
+            <MiniMap pannable zoomable nodeColor="var(--line-strong)" maskColor="var(--scrim)" bgColor="var(--background-overlay)" />
           )}
         </ReactFlow>
         <CanvasTools />

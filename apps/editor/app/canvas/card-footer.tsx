@@ -44,7 +44,7 @@ export function CardFooter({ id }: { id: string }) {
       <div className="card-footer" data-testid={`foot-${id}`}>
         {percent !== undefined && (
           <span className="bar">
-            <i style={{ "--v": `${percent}%` } as React.CSSProperties} />
+            <i style={{ "--share": `${percent}%` } as React.CSSProperties} />
           </span>
         )}
         <StateIcon state={node.state} />

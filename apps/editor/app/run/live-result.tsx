@@ -55,7 +55,7 @@ export function LiveResult({ template }: { template: TemplateView }) {
       </div>
       {going && (
         <div className="bar">
-          <i style={{ "--v": `${Math.round(share * 100)}%` } as React.CSSProperties} />
+          <i style={{ "--share": `${Math.round(share * 100)}%` } as React.CSSProperties} />
         </div>
       )}
       {run?.error && (

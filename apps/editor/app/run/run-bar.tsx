@@ -43,7 +43,7 @@ export function RunBar({ graph, onCancel, onRetry }: { graph: Graph; onCancel():
       {going ? (
         <>
           <span className="bar">
-            <i style={{ "--v": `${Math.round(share * 100)}%` } as CSSProperties} />
+            <i style={{ "--share": `${Math.round(share * 100)}%` } as CSSProperties} />
           </span>
           <span className="text-muted digits">
             {Math.round(share * 100)}%{remaining !== undefined ? `, this node about ${span(remaining)}` : ""}
