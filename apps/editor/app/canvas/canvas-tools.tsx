@@ -6,15 +6,13 @@ export function CanvasTools() {
   const flow = useReactFlow();
   const zoom = useStore((store) => Math.round(store.transform[2] * 100));
   return (
-    <div className="floating" style={{ left: 12, bottom: 12 }} role="toolbar" aria-label="Zoom">
+    <div className="floating zoom-tools" role="toolbar" aria-label="Zoom">
       <Tip text="Zoom out">
         <button type="button" className="button icon" aria-label="Zoom out" onClick={() => void flow.zoomOut()}>
           <Minus size={16} />
         </button>
       </Tip>
-      <span className="text-small digits" style={{ width: 44, textAlign: "center" }}>
-        {zoom}%
-      </span>
+      <span className="text-small digits zoom-share">{zoom}%</span>
       <Tip text="Zoom in">
         <button type="button" className="button icon" aria-label="Zoom in" onClick={() => void flow.zoomIn()}>
           <Plus size={16} />

@@ -20,7 +20,7 @@ import { ME } from "../session/use-document";
 import { FrameCard, NoteCard, toBackdrop } from "./backdrop";
 import { CanvasTools } from "./canvas-tools";
 import { FitContext, type FitQuestion } from "./fits";
-import { toEdges, toNodes } from "./flow";
+import { CARD, toEdges, toNodes } from "./flow";
 import { LoopEdge } from "./loop-edge";
 import { type CardNode, NodeCard } from "./node-card";
 import { afterChanges, type Selection, selectionOf } from "./selection";
@@ -29,6 +29,8 @@ import { useClipboard } from "./use-clipboard";
 export const DRAG_TYPE = "application/x-spindle-capability";
 const TYPES = { card: NodeCard, frame: FrameCard, note: NoteCard };
 const EDGE_TYPES = { loop: LoopEdge };
+
+const CARD_WIDTH = { "--card-width-wide": `${CARD.width}px` } as React.CSSProperties;
 
 export interface CanvasProps {
   doc: Y.Doc;
@@ -144,7 +146,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
   return (
     <FitContext.Provider value={fits}>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the drop zone; the library's rows add by keyboard too */}
-      <div className="canvas" data-testid="canvas" onDragOver={(event) => event.preventDefault()} onDrop={drop}>
+      <div className="canvas" data-testid="canvas" style={CARD_WIDTH} onDragOver={(event) => event.preventDefault()} onDrop={drop}>
         <ReactFlow
           nodes={backdrop.length > 0 ? [...backdrop, ...drawnNodes] : drawnNodes}
           edges={drawnEdges}

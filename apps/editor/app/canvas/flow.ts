@@ -18,7 +18,7 @@ import {
 import type { Edge } from "@xyflow/react";
 import type { CardNode } from "./node-card";
 
-/** The most a card takes before it is drawn. */
+/** The room that a card is given before it is drawn, in pixels. The canvas hands the width on to the style sheets. */
 export const CARD = { width: 304, height: 260 };
 
 export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]): CardNode[] {

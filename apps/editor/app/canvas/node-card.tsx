@@ -75,7 +75,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
           {shown.map(([name, value]) => (
             <div className="inline-widget" key={name}>
               <span className="ellipsis">{name}</span>
-              <b className="ellipsis digits" style={{ maxWidth: "60%" }} title={String(value).slice(0, 400)}>
+              <b className="ellipsis digits" title={String(value).slice(0, 400)}>
                 {String(value)}
               </b>
             </div>

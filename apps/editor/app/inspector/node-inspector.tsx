@@ -44,7 +44,7 @@ export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRu
         <PlaneMark plane={node.plane} off={definition?.live === false} />
         <div className="grow">
           <NameField key={id} wide label="Node title" name={nodeTitle(node)} onRename={(name) => renameNode(doc, ME, id, name)} />
-          <div className="text-faint text-tiny monospace ellipsis" style={{ paddingLeft: 6 }}>
+          <div className="text-faint text-tiny monospace ellipsis node-service">
             {node.service}
             {definition ? `, version ${definition.version}` : ""}
           </div>
@@ -62,7 +62,7 @@ export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRu
           ]}
         />
       </div>
-      <Tabs.Root defaultValue="settings" style={{ display: "contents" }}>
+      <Tabs.Root defaultValue="settings" className="tabbed">
         <Tabs.List className="tabs" aria-label="Node">
           <Tabs.Trigger className="tab" value="settings">
             Settings
@@ -87,7 +87,7 @@ export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRu
           <Result doc={doc} graph={graph} id={id} />
         </Tabs.Content>
         <Tabs.Content value="about" className="scroll">
-          <div className="section text-small text-muted copyable" style={{ whiteSpace: "pre-wrap" }}>
+          <div className="section text-small text-muted copyable keep-lines">
             {definition?.docs ?? "Nothing is known of this capability."}
           </div>
         </Tabs.Content>

@@ -63,7 +63,7 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
             aria-label="Search nodes"
             onChange={(event) => setText(event.target.value)}
             onKeyDown={(event) => event.key === "Enter" && found[0] && onAdd(found[0])}
-            style={{ border: 0, background: "none", outline: "none", flex: 1, minWidth: 0 }}
+            className="search-text"
           />
           {open ? (
             <button type="button" aria-label="Close the library" onClick={() => setOpen(false)}>
@@ -89,14 +89,13 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
         </div>
       </div>
       <div className="scroll">
-        {!loaded && [1, 2, 3, 4, 5].map((row) => <div key={row} className="skeleton" style={{ height: 20, margin: "8px 12px" }} />)}
+        {!loaded && [1, 2, 3, 4, 5].map((row) => <div key={row} className="skeleton of-library-item" />)}
         {[...groups].map(([category, list]) => (
           <section key={category} aria-label={category}>
             <button
               type="button"
               className="category"
               title={category}
-              style={{ width: "100%" }}
               aria-expanded={!isShut(category, list)}
               onClick={() => toggle(category)}
             >
@@ -115,12 +114,10 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
           </section>
         ))}
         {found.length > shown.length && (
-          <p className="text-faint text-small" style={{ padding: "12px" }}>
-            {found.length - shown.length} more. Type more of the name.
-          </p>
+          <p className="text-faint text-small library-hint">{found.length - shown.length} more. Type more of the name.</p>
         )}
         {loaded && found.length === 0 && (
-          <p className="text-faint text-small" style={{ padding: "12px" }}>
+          <p className="text-faint text-small library-hint">
             {only === "comfy"
               ? (trouble ?? "No ComfyUI is connected. Set COMFY_URL to one, for example http://127.0.0.1:8188, and start again.")
               : `Nothing is called "${text}".`}

@@ -63,7 +63,7 @@ function Pair({ left, right }: { left: NodeRunView | undefined; right: NodeRunVi
   const [inputs, outputs] = [differing(left?.input, right?.input), differing(left?.output, right?.output)];
   const same = inputs.length === 0 && outputs.length === 0 && left?.state === right?.state && left?.engine === right?.engine;
   return (
-    <section className="card" style={{ padding: 12, display: "grid", gap: 8 }}>
+    <section className="card compared-node">
       <div className="row">
         <span className="medium grow">{nameOf(some)}</span>
         {same && <span className="text-faint text-small">Same inputs and outputs</span>}

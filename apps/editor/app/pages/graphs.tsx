@@ -67,7 +67,7 @@ export default function GraphsPage() {
           {graphs.isPending && (
             <div className="graph-grid">
               {[1, 2, 3].map((place) => (
-                <div key={place} className="skeleton" style={{ height: 104 }} />
+                <div key={place} className="skeleton of-graph-card" />
               ))}
             </div>
           )}
@@ -106,15 +106,12 @@ export default function GraphsPage() {
                   </p>
                 )}
                 {graph.setAside > 0 && (
-                  <span className="chip warn" style={{ justifySelf: "start" }}>
+                  <span className="chip warn">
                     {graph.setAside} {graph.setAside === 1 ? "edit" : "edits"} set aside
                   </span>
                 )}
                 {graph.lastRun ? (
-                  <span
-                    className={`chip ${graph.lastRun.state === "failed" ? "bad" : graph.lastRun.state === "running" ? "live" : ""}`}
-                    style={{ justifySelf: "start" }}
-                  >
+                  <span className={`chip ${graph.lastRun.state === "failed" ? "bad" : graph.lastRun.state === "running" ? "live" : ""}`}>
                     Run {graph.lastRun.number}: {runWord(graph.lastRun.state as never)}
                   </span>
                 ) : (

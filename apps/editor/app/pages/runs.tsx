@@ -25,7 +25,7 @@ export default function RunsPage() {
         <main className="page-body">
           <h1>{run.data ? `Run ${run.data.number}, ${run.data.title}` : "Runs"}</h1>
           {run.data && (
-            <section className="card" style={{ padding: 16, display: "grid", gap: 12 }}>
+            <section className="card run-head">
               <div className="row">
                 <span className={`chip ${CHIP[run.data.state]}`}>{runWord(run.data.state)}</span>
                 <span className="text-faint">{between(run.data.startedAt, run.data.finishedAt)}</span>
@@ -35,7 +35,7 @@ export default function RunsPage() {
                   {String(run.data.error.message ?? "")}
                 </p>
               )}
-              <div className="results" style={{ padding: 0 }}>
+              <div className="results">
                 {Object.entries(run.data.outputs ?? {}).map(([name, value]) => (
                   <Viewer key={name} name={name} value={value} />
                 ))}
@@ -43,7 +43,7 @@ export default function RunsPage() {
               <NodeRuns run={run.data} others={(runs.data ?? []).filter((one) => one.id !== id && one.title === run.data?.title)} />
             </section>
           )}
-          {runs.isPending && <div className="skeleton" style={{ height: 200 }} />}
+          {runs.isPending && <div className="skeleton of-table" />}
           {runs.error && (
             <p className="text-bad" role="alert">
               The runs cannot be listed: {runs.error.message}
@@ -78,7 +78,7 @@ export default function RunsPage() {
                         Run {summary.number}
                       </NavLink>
                     </td>
-                    <td className="ellipsis" style={{ maxWidth: 320 }}>
+                    <td className="ellipsis run-title">
                       {summary.graphId ? <a href={`/g/${summary.graphId}`}>{summary.title}</a> : summary.title}{" "}
                       {summary.draft && <span className="tag">Draft</span>}
                     </td>

@@ -27,11 +27,11 @@ export default function TemplatesPage() {
       <div className="template-page">
         <aside className="template-list" aria-label="Templates">
           <h2>Templates</h2>
-          {templates.isPending && <div className="skeleton" style={{ height: 84 }} />}
+          {templates.isPending && <div className="skeleton of-template-item" />}
           {templates.data?.map((listed) => (
             <NavLink key={listed.name} to={`/templates/${listed.name}`} className={`template-item${listed.name === name ? " on" : ""}`}>
               {listed.picture && <img src={`/api/templates/${listed.name}/files/${listed.picture}`} alt="" />}
-              <span className="stack" style={{ gap: 2, minWidth: 0 }}>
+              <span className="stack">
                 <span className="strong ellipsis">{listed.title}</span>
                 <span className="text-faint text-tiny">{listed.description}</span>
               </span>
@@ -47,7 +47,7 @@ export default function TemplatesPage() {
           {template.data ? (
             <OneClickForm key={template.data.name} template={template.data} onStarted={setRunId} />
           ) : (
-            <div className="skeleton" style={{ height: 420 }} />
+            <div className="skeleton of-template-form" />
           )}
         </section>
         <section className="template-result" aria-label="Live result">

@@ -18,7 +18,7 @@ export function BottomPanel({ graph, issues, onJump }: { graph: Graph; issues: I
   const problems = issues.filter((one) => one.severity !== "info").length;
   return (
     <div className="bottom">
-      <Tabs.Root defaultValue="run" style={{ display: "contents" }}>
+      <Tabs.Root defaultValue="run" className="tabbed">
         <Tabs.List className="tabs" aria-label="Run panel">
           <Tabs.Trigger className="tab" value="problems">
             Problems {problems > 0 && <span className="count bad">{problems}</span>}
@@ -38,9 +38,7 @@ export function BottomPanel({ graph, issues, onJump }: { graph: Graph; issues: I
         </Tabs.Content>
         <Tabs.Content className="panel" value="results">
           {outputs.length === 0 ? (
-            <p className="text-faint text-small" style={{ padding: 16 }}>
-              What a run gives shows up here.
-            </p>
+            <p className="text-faint text-small panel-hint">What a run gives shows up here.</p>
           ) : (
             <div className="results">
               {outputs.map(([name, value]) => (
@@ -55,12 +53,7 @@ export function BottomPanel({ graph, issues, onJump }: { graph: Graph; issues: I
 }
 
 function Problems({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; onJump(id: string): void }) {
-  if (issues.length === 0)
-    return (
-      <p className="text-faint text-small" style={{ padding: 16 }}>
-        No problems. The graph can run.
-      </p>
-    );
+  if (issues.length === 0) return <p className="text-faint text-small panel-hint">No problems. The graph can run.</p>;
   return (
     <ul data-testid="problems">
       {issues.map((issue, index) => {
@@ -87,25 +80,20 @@ function Problems({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; on
 function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void }) {
   const run = useRunStore((store) => store.run);
   const nodes = useRunStore((store) => store.nodes);
-  if (!run)
-    return (
-      <p className="text-faint text-small" style={{ padding: 16 }}>
-        Press Run to run the graph.
-      </p>
-    );
+  if (!run) return <p className="text-faint text-small panel-hint">Press Run to run the graph.</p>;
   const start = Date.parse(run.startedAt ?? run.createdAt);
   const ends = Object.values(nodes).map((one) => (one.finishedAt ? Date.parse(one.finishedAt) : one.startedAt ? Date.now() : start));
   const length = Math.max(1, ...ends.map((end) => end - start));
   return (
     <div>
-      <div className="run-row text-faint" style={{ minHeight: 26 }}>
+      <div className="run-row time-axis text-faint">
         <span />
         <span>{runWord(run.state)}</span>
         <span />
         <span className="duration">{between(run.startedAt, run.finishedAt)}</span>
       </div>
       {run.error && (
-        <p className="text-bad text-small" style={{ padding: "6px 12px" }} role="alert">
+        <p className="text-bad text-small panel-error" role="alert">
           {String(run.error.message ?? "")}
         </p>
       )}

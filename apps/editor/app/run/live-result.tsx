@@ -26,7 +26,7 @@ export function LiveResult({ template }: { template: TemplateView }) {
     .findLast((one) => one?.mime.startsWith("image/"));
   return (
     <>
-      <div className="row" style={{ minHeight: 28 }}>
+      <div className="row result-head">
         <h2>Live result</h2>
         <span className="grow" />
         {run && (

@@ -25,12 +25,7 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
       {others.length > 0 && (
         <label className="row text-small">
           <span className="text-muted">Compare with</span>
-          <select
-            className="field"
-            style={{ width: 260 }}
-            value=""
-            onChange={(event) => navigate(`/runs/${run.id}/compare/${event.target.value}`)}
-          >
+          <select className="field run-choice" value="" onChange={(event) => navigate(`/runs/${run.id}/compare/${event.target.value}`)}>
             <option value="">Another run of it</option>
             {others.map((other) => (
               <option key={other.id} value={other.id}>
@@ -45,7 +40,7 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
           <tr>
             <th>Node</th>
             <th>State</th>
-            <th style={{ width: "30%" }}>When</th>
+            <th className="time-column">When</th>
             <th>Why</th>
             <th />
           </tr>
@@ -54,7 +49,7 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
           {data.map((nodeRun) => (
             <Fragment key={nodeRun.path}>
               <tr>
-                <td className="ellipsis" style={{ maxWidth: 260 }}>
+                <td className="ellipsis node-name">
                   <button
                     type="button"
                     className="link"

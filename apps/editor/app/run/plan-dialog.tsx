@@ -26,7 +26,7 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
               {error.message}
             </p>
           )}
-          {!data && !error && <div className="skeleton" style={{ height: 120 }} />}
+          {!data && !error && <div className="skeleton of-plan" />}
           {data && (
             <>
               <p className={waits ? "text-warn" : "text-muted"}>
@@ -55,7 +55,7 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
             </>
           )}
           <Dialog.Close asChild>
-            <button type="button" className="button large" style={{ justifySelf: "end" }}>
+            <button type="button" className="button large">
               Done
             </button>
           </Dialog.Close>

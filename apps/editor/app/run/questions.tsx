@@ -73,7 +73,7 @@ function Form({ run, question }: { run: string; question: Question }) {
   const buttons = question.buttons.length > 0 ? question.buttons : [undefined];
   return (
     <form onSubmit={(event) => event.preventDefault()} className="stack">
-      {question.message && <p style={{ whiteSpace: "pre-wrap" }}>{question.message}</p>}
+      {question.message && <p className="keep-lines">{question.message}</p>}
       {question.value !== null && <Viewer name="Value" value={question.value} />}
       {question.fields.map((port) => (
         <Row

@@ -54,9 +54,7 @@ export function RunBar({ graph, onCancel, onRetry }: { graph: Graph; onCancel():
         </>
       ) : (
         <>
-          <span className="text-bad ellipsis" style={{ maxWidth: 420 }}>
-            {String(run.error?.message ?? "Failed")}
-          </span>
+          <span className="text-bad ellipsis run-error">{String(run.error?.message ?? "Failed")}</span>
           {typeof failed === "string" && (
             <button
               type="button"

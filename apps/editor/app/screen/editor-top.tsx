@@ -80,7 +80,7 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
           { label: "Export as Mermaid", icon: <Waypoints size={16} />, onSelect: () => exportTo("mermaid") },
           { label: "Open a file", icon: <Upload size={16} />, onSelect: () => file.current?.click() },
           "line",
-          { label: "All graphs", icon: <Download size={16} style={{ rotate: "90deg" }} />, onSelect: () => location.assign("/") },
+          { label: "All graphs", icon: <Download size={16} className="quarter-turn" />, onSelect: () => location.assign("/") },
         ]}
       />
       <input

@@ -180,7 +180,7 @@ export function GraphEditor({ id }: { id: string }) {
         </div>
       ) : (
         <div className="canvas">
-          <div className="skeleton" style={{ position: "absolute", inset: "30% 35%" }} />
+          <div className="skeleton of-canvas" />
         </div>
       )}
       <aside className={`inspector${selectedNode || edge || isAsked ? " open" : ""}`} aria-label="Inspector">

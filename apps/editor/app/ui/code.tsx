@@ -17,7 +17,7 @@ export function Code({ tall, ...props }: CodeProps & { tall?: boolean }) {
   }, []);
   return (
     <div className={`code-host${tall ? " tall" : ""} nodrag nowheel`}>
-      {Editor ? <Editor {...props} /> : <div className="skeleton" style={{ height: "100%" }} />}
+      {Editor ? <Editor {...props} /> : <div className="skeleton of-code" />}
     </div>
   );
 }
@@ -25,8 +25,7 @@ export function Code({ tall, ...props }: CodeProps & { tall?: boolean }) {
 function PlainCode({ label, value, onChange }: CodeProps) {
   return (
     <textarea
-      className="field monospace"
-      style={{ width: "100%", height: "100%", resize: "none" }}
+      className="field monospace plain-code"
       aria-label={label}
       value={value}
       readOnly={!onChange}

@@ -34,7 +34,7 @@ export function FileBox({
     }
   };
   return (
-    <div className="stack" style={{ gap: 4 }}>
+    <div className="stack narrow">
       {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the button is the first */}
       <div
         className="file-box"
@@ -49,7 +49,7 @@ export function FileBox({
             <Waveform url={artifactUrl(value)} />
           </div>
         ) : (
-          <div className="grow" style={{ overflow: "hidden" }}>
+          <div className="grow file-name">
             <div className="ellipsis">
               {state.busy ? `Uploading ${state.busy}` : (value?.name ?? (value ? value.mime : `Drop a file here`))}
             </div>

@@ -57,5 +57,5 @@ export default function Monaco({ value, language, label, onChange }: CodeProps) 
     model.pushEditOperations(null, [{ range, text: added }], () => null);
     isFollowing.current = false;
   }, [value]);
-  return <div ref={host} style={{ height: "100%" }} />;
+  return <div ref={host} className="monaco-host" />;
 }

@@ -33,7 +33,7 @@ export function Widget(props: WidgetProps) {
     : undefined;
   if (portKind(type) === "artifact" && names && names.length > 0 && !isArtifact(value))
     return (
-      <div className="stack" style={{ gap: 6 }}>
+      <div className="stack media-choice">
         <FileBox kind={type} label={label} value={undefined} onChange={onChange} />
         <Choice {...props} options={names} />
       </div>
@@ -102,7 +102,7 @@ function LongText(props: WidgetProps) {
   const { label, schema, placeholder } = props;
   const { text, type, leave } = useText(props, true);
   return (
-    <div className="stack" style={{ gap: 4 }}>
+    <div className="stack narrow">
       <textarea
         className="field"
         aria-label={label}
@@ -122,7 +122,7 @@ function Expand({ label, children }: { label: string; children: React.ReactNode 
   return (
     <Dialog.Root>
       <Dialog.Trigger asChild>
-        <button type="button" className="button quiet" style={{ justifySelf: "end" }}>
+        <button type="button" className="button quiet">
           <Maximize2 size={12} /> Expand
         </button>
       </Dialog.Trigger>
@@ -134,7 +134,7 @@ function Expand({ label, children }: { label: string; children: React.ReactNode 
           </Dialog.Title>
           {children}
           <Dialog.Close asChild>
-            <button type="button" className="button large" style={{ justifySelf: "end" }}>
+            <button type="button" className="button large">
               Done
             </button>
           </Dialog.Close>
@@ -172,8 +172,7 @@ function NumberWidget({ label, schema, value, placeholder, onChange, whole }: Wi
         </Slider.Root>
       )}
       <input
-        className="field digits"
-        style={isSlider ? { width: 72 } : {}}
+        className={`field digits${isSlider ? " beside-slider" : ""}`}
         type="number"
         aria-label={label}
         value={text}
@@ -211,7 +210,7 @@ function JsonWidget({ label, value, schema, onChange }: WidgetProps) {
     }
   };
   return (
-    <div className="stack" style={{ gap: 4 }}>
+    <div className="stack narrow">
       <Code language="json" label={label} value={text} onChange={type} />
       {error && <p className="error-text">{error}</p>}
     </div>
