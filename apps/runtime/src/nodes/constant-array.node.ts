@@ -4,7 +4,7 @@ const value = { type: "array" } as const;
 
 export default defineNode({
   id: "constant.array",
-  label: "List constant",
+  label: "List",
   description: "A list, typed in here or asked of the run.",
   version: "1.0.0",
   category: "Constants",

@@ -4,8 +4,8 @@ const value = { type: "object", "x-artifact": "audio" } as const;
 
 export default defineNode({
   id: "constant.audio",
-  label: "Sound",
-  description: "A sound, uploaded here or asked of the run.",
+  label: "Audio",
+  description: "An audio file, uploaded here or asked of the run.",
   version: "1.0.0",
   category: "Constants",
   keywords: ["value", "input", "constant"],

@@ -4,8 +4,8 @@ const value = { type: "boolean", default: false } as const;
 
 export default defineNode({
   id: "constant.boolean",
-  label: "Yes or no",
-  description: "A yes or a no, set here or asked of the run.",
+  label: "Boolean",
+  description: "True or false, set here or asked of the run.",
   version: "1.0.0",
   category: "Constants",
   keywords: ["value", "input", "constant"],

@@ -4,7 +4,7 @@ const value = { type: "number" } as const;
 
 export default defineNode({
   id: "constant.number",
-  label: "Number constant",
+  label: "Number",
   description: "A number, typed in here or asked of the run.",
   version: "1.0.0",
   category: "Constants",

@@ -4,7 +4,7 @@ const value = { type: "object" } as const;
 
 export default defineNode({
   id: "constant.object",
-  label: "JSON constant",
+  label: "JSON",
   description: "A JSON object, typed in here or asked of the run.",
   version: "1.0.0",
   category: "Constants",

@@ -4,7 +4,7 @@ const value = { type: "string", "x-multiline": true } as const;
 
 export default defineNode({
   id: "constant.string",
-  label: "Text constant",
+  label: "Text",
   description: "A text, typed in here or asked of the run.",
   version: "1.0.0",
   category: "Constants",

@@ -18,7 +18,7 @@ export default defineNode({
     required: ["images"],
     properties: {
       images: { type: "array", title: "Images", minItems: 1, maxItems: 64, description: "References, or Base64 texts (data URLs too)." },
-      audio: { type: "object", title: "Sound", "x-artifact": "audio" },
+      audio: { type: "object", title: "Audio", "x-artifact": "audio" },
       metadata: { type: "object", title: "Metadata" },
     },
   },
