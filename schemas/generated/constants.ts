@@ -178,7 +178,7 @@ export const ERROR_CODES = {
   "node.engine_not_live": "The engine is not live.",
   "engine.not_live": "No engine of the capability is live, so the run is not accepted.",
   "engine.broken": "The engine's packages or programs are missing or broken.",
-  "node.offline": "No worker offers this capability now; its tasks wait.",
+  "node.offline": "No worker offers this capability now; its tasks stay queued.",
   "node.disabled": "The node is off.",
   "node.bypassed": "The node is bypassed, which is not run yet.",
   "metadata.unknown": "A key, or the settings of a node that does not exist: nothing reads it.",

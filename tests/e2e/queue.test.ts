@@ -29,9 +29,9 @@ test("[E14, E15] a task that waits shows its place; a failed one its log, and is
   await page.goto(`${hand.spindle.url}/g/${id}`);
   await card("Blur").waitFor();
   await page.getByRole("button", { name: "More ways to run" }).click();
-  await page.getByRole("menuitem", { name: "Run before others" }).click();
-  await card("Blur").getByText("1st in line").waitFor();
-  await card("Colour").getByText("2nd in line").waitFor();
+  await page.getByRole("menuitem", { name: "Run with high priority" }).click();
+  await card("Blur").getByText("Queued, position 1").waitFor();
+  await card("Colour").getByText("Queued, position 2").waitFor();
   await shot(page, "queue");
 
   const first = await hand.claim();

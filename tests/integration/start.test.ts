@@ -157,7 +157,7 @@ test("[M4] before a worker has reported, what only it can run is refused with wh
   const plan = await rpc("runs.plan", { graphId: id, inputs: {} }, "GET");
   expect(plan.result.data.nodes).toMatchObject([
     { node: "a", does: "runs" },
-    { node: "talk", does: "waits", why: expect.stringMatching(sentence) },
+    { node: "talk", does: "blocked", why: expect.stringMatching(sentence) },
   ]);
 });
 

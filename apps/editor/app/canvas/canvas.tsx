@@ -56,7 +56,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
       .map((one) => one.node)
       .join("\n"),
   );
-  const waiting = useRunStore((store) =>
+  const queued = useRunStore((store) =>
     Object.values(store.nodes)
       .filter((one) => one.state === "queued")
       .map((one) => one.node)
@@ -84,13 +84,13 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     [nodes, selection.nodes],
   );
   const drawnEdges = useMemo(() => {
-    const [into, before] = [new Set(running.split("\n")), new Set(waiting.split("\n"))];
+    const [into, before] = [new Set(running.split("\n")), new Set(queued.split("\n"))];
     return edges.map((edge) => ({
       ...edge,
       selected: selection.edges.has(edge.id),
-      className: `${edge.className ?? ""} ${into.has(edge.target) ? "flow" : before.has(edge.target) ? "waiting" : ""}`,
+      className: `${edge.className ?? ""} ${into.has(edge.target) ? "flow" : before.has(edge.target) ? "queued" : ""}`,
     }));
-  }, [edges, selection.edges, running, waiting]);
+  }, [edges, selection.edges, running, queued]);
 
   const fits = useCallback<FitQuestion>((from, to) => canConnect(graph, library, from, to).ok, [graph, library]);
   const answerFor = (wire: Connection | Edge) =>

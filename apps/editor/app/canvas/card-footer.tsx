@@ -1,12 +1,13 @@
 import { parsePath } from "@spindle/graph-model";
-import { Check, CircleAlert, Clock, LoaderCircle, SkipForward } from "lucide-react";
+import { Check, CircleAlert, Clock, Hand, LoaderCircle, SkipForward } from "lucide-react";
 import { useRunStore } from "../session/run-store";
 import type { NodeCount, NodeRunView, NodeState } from "../session/types";
-import { between, FROM_CACHE, type Look, lookOf, placeWords, span, stateWord } from "../ui/words";
+import { between, FROM_CACHE, type Look, lookOf, queueWords, span, stateWord } from "../ui/words";
 
 const ICONS: Record<Look, React.ReactNode> = {
   idle: null,
-  waiting: <Clock size={14} className="text-faint" aria-label="Queued or waiting" />,
+  queued: <Clock size={14} className="text-faint" aria-label="Queued" />,
+  waiting: <Hand size={14} className="text-warn" aria-label="Waiting for you" />,
   running: <LoaderCircle size={14} className="text-live spinning" aria-label="Running" />,
   done: <Check size={14} className="text-ok" aria-label="Succeeded" />,
   failed: <CircleAlert size={14} className="text-bad" aria-label="Failed" />,
@@ -53,7 +54,7 @@ export function CardFooter({ id }: { id: string }) {
         ) : (
           <span>
             {node.state === "dispatched" && live?.queue
-              ? placeWords(live.queue)
+              ? queueWords(live.queue)
               : node.held
                 ? `Waiting for you: held ${node.held} it`
                 : node.reused

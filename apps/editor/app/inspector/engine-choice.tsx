@@ -28,7 +28,7 @@ export function EngineChoice({
       >
         <span className="radio" />
         <span>{label}</span>
-        {engine?.live === false ? <span className="tag off">Not live</span> : engine?.draft ? <span className="tag">Draft</span> : <span />}
+        {engine?.live === false ? <span className="tag off">Offline</span> : engine?.draft ? <span className="tag">Draft</span> : <span />}
         <small>{note}</small>
       </div>
     );

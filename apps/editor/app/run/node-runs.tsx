@@ -119,7 +119,7 @@ export function nameOf({ title, path }: Pick<NodeRunView, "title" | "path">): st
   return `${calls.length > 0 ? `${calls.join(" / ")} / ` : ""}${title}${words}`;
 }
 
-/** When it waited for a worker and when it ran, of the whole run. */
+/** When the node was queued and when it ran, within the time of the whole run. */
 function Lane({ nodeRun, start, length }: { nodeRun: NodeRunView; start: number; length: number }) {
   if (!nodeRun.startedAt) return <span className="text-faint text-small">{nodeRun.finishedAt ? "At once" : ""}</span>;
   const from = Date.parse(nodeRun.startedAt) - start;
@@ -132,7 +132,7 @@ function Lane({ nodeRun, start, length }: { nodeRun: NodeRunView; start: number;
           <span
             className="lane-bar"
             data-state="dispatched"
-            title={`Waited ${span(from - asked)} for a worker`}
+            title={`Queued for ${span(from - asked)}`}
             style={{ left: `${(100 * asked) / length}%`, width: `${(100 * (from - asked)) / length}%` }}
           />
         )}

@@ -6,12 +6,12 @@ import { useTRPC } from "../session/provider";
 import { PlaneMark } from "../ui/plane-mark";
 import { FROM_CACHE, span } from "../ui/words";
 
-const DOES = { runs: "Runs", reuses: FROM_CACHE, skips: "Skipped", waits: "Cannot run" } as const;
+const DOES = { runs: "Runs", reuses: FROM_CACHE, skips: "Skipped", blocked: "Cannot run" } as const;
 
 export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: Graph; values: Record<string, unknown>; onClose(): void }) {
   const trpc = useTRPC();
   const { data, error } = useQuery({ ...trpc.runs.plan.queryOptions({ graphId: id, inputs: values }), gcTime: 0 });
-  const waits = data?.nodes.find((one) => one.does === "waits");
+  const blocked = data?.nodes.find((one) => one.does === "blocked");
   const running = data?.nodes.filter((one) => one.does === "runs").length ?? 0;
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
@@ -29,9 +29,9 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
           {!data && !error && <div className="skeleton of-plan" />}
           {data && (
             <>
-              <p className={waits ? "text-warn" : "text-muted"}>
-                {waits
-                  ? waits.why
+              <p className={blocked ? "text-warn" : "text-muted"}>
+                {blocked
+                  ? blocked.why
                   : running === 0
                     ? "Nothing: every earlier result stands."
                     : `${running} of ${data.nodes.length} nodes${data.expectedMs === null ? "; how long it takes is not known yet." : `, in about ${span(data.expectedMs)}.`}`}
@@ -44,7 +44,7 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
                       {node && <PlaneMark plane={node.plane} small />}
                       <span className="ellipsis medium">{node ? nodeTitle(node) : planned.node}</span>
                       <span className="text-muted">{DOES[planned.does]}</span>
-                      <span className="text-faint text-small">{planned === waits ? "" : planned.why}</span>
+                      <span className="text-faint text-small">{planned === blocked ? "" : planned.why}</span>
                       <span className="text-faint digits">
                         {planned.does === "runs" && planned.expectedMs !== null ? span(planned.expectedMs) : ""}
                       </span>

@@ -140,13 +140,13 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
             onSelect: () => onRun({ force: true }),
           },
           {
-            label: "Run before others",
+            label: "Run with high priority",
             icon: <ChevronsUp size={16} />,
             disabled: !canRun || notLive !== undefined || going,
             onSelect: () => onRun({ priority: "high" }),
           },
           {
-            label: "Run when nobody else waits",
+            label: "Run with low priority",
             icon: <ChevronsDown size={16} />,
             disabled: !canRun || notLive !== undefined || going,
             onSelect: () => onRun({ priority: "low" }),

@@ -150,7 +150,7 @@ describe("news in between", () => {
     tell("node.retrying", { error });
     expect(getState().live).toEqual({});
   });
-  test("change nothing of a node that waits in line, or that its events speak for", () => {
+  test("change nothing of a node that is queued, or that its events speak for", () => {
     queued(["a"]);
     showLive({ node: "a", queue: { position: 1 } });
     expect(row("a")?.state).toBe("queued");

@@ -1,6 +1,6 @@
 import { NODE_STATES, RUN_STATES } from "@spindle/schemas";
 import { expect, test } from "vitest";
-import { between, lookOf, placeWords, runWord, span, stateWord } from "./words";
+import { between, lookOf, queueWords, runWord, span, stateWord } from "./words";
 
 test.each([
   [0, "0.0 s"],
@@ -14,14 +14,11 @@ test.each([
 ])("%d ms are %s", (milliseconds, words) => expect(span(milliseconds)).toBe(words));
 
 test.each([
-  [{ position: 1 }, "1st in line"],
-  [{ position: 2 }, "2nd in line"],
-  [{ position: 3 }, "3rd in line"],
-  [{ position: 11 }, "11th in line"],
-  [{ position: 22 }, "22nd in line"],
-  [{ position: 4, wait: 200 }, "4th in line, about 1.0 s"],
-  [{ position: 4, wait: 119_600 }, "4th in line, about 2 min"],
-])("%j is %s", (queue, words) => expect(placeWords(queue)).toBe(words));
+  [{ position: 1 }, "Queued, position 1"],
+  [{ position: 22 }, "Queued, position 22"],
+  [{ position: 4, wait: 200 }, "Queued, position 4, about 1.0 s"],
+  [{ position: 4, wait: 119_600 }, "Queued, position 4, about 2 min"],
+])("%j is %s", (queue, words) => expect(queueWords(queue)).toBe(words));
 
 test("a time between is from the start to the end, and none before the start", () => {
   expect(between("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:41.000Z")).toBe("41 s");
@@ -32,9 +29,9 @@ test("each state has a word and a look, and what ended badly does not look like 
   expect(NODE_STATES.map((state) => stateWord(state)).filter((word) => !word)).toEqual([]);
   expect(RUN_STATES.map(runWord).filter((word) => !word)).toEqual([]);
   expect(Object.fromEntries(NODE_STATES.map((state) => [state, lookOf(state)]))).toEqual({
-    queued: "waiting",
+    queued: "queued",
     waiting: "waiting",
-    dispatched: "waiting",
+    dispatched: "queued",
     running: "running",
     succeeded: "done",
     skipped: "skipped",

@@ -11,13 +11,10 @@ export function span(milliseconds: number): string {
   return rest > 0 ? `${minutes} min ${rest} s` : `${minutes} min`;
 }
 
-const ORDINALS: Record<string, string> = { one: "st", two: "nd", few: "rd", other: "th" };
-const rules = new Intl.PluralRules("en", { type: "ordinal" });
-
-/** 3rd in line, about 2 min. */
-export function placeWords({ position, wait }: NonNullable<Live["queue"]>): string {
-  const place = `${position}${ORDINALS[rules.select(position)]} in line`;
-  return wait === undefined ? place : `${place}, about ${span(Math.max(1000, Math.round(wait / 1000) * 1000))}`;
+/** Queued, position 3, about 2 min. */
+export function queueWords({ position, wait }: NonNullable<Live["queue"]>): string {
+  const words = `${STATES.queued}, position ${position}`;
+  return wait === undefined ? words : `${words}, about ${span(Math.max(1000, Math.round(wait / 1000) * 1000))}`;
 }
 
 export function between(start: string | null, end: string | null): string {
@@ -50,9 +47,9 @@ const RUNS: Record<RunView["state"], string> = {
 export const runWord = (state: RunView["state"]): string => RUNS[state];
 
 const LOOKS = {
-  queued: "waiting",
+  queued: "queued",
   waiting: "waiting",
-  dispatched: "waiting",
+  dispatched: "queued",
   running: "running",
   succeeded: "done",
   skipped: "skipped",

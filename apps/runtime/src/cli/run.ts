@@ -79,7 +79,7 @@ export async function run(graph: string, options: Options): Promise<number> {
   }
 }
 
-const DOES = { runs: "runs", reuses: "unchanged", skips: "skipped", waits: "waits" } as const;
+const DOES = { runs: "runs", reuses: "unchanged", skips: "skipped", blocked: "cannot run" } as const;
 
 function print(plan: RunPlan, asJson: boolean): number {
   if (asJson) process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
@@ -87,7 +87,7 @@ function print(plan: RunPlan, asJson: boolean): number {
     const width = Math.max(...plan.nodes.map((one) => one.node.length));
     for (const { node, does, why, expectedMs } of plan.nodes)
       process.stdout.write(
-        `${node.padEnd(width)}  ${DOES[does].padEnd(9)}  ${why}${does === "runs" && expectedMs !== null ? ` (about ${seconds(expectedMs)})` : ""}\n`,
+        `${node.padEnd(width)}  ${DOES[does].padEnd(10)}  ${why}${does === "runs" && expectedMs !== null ? ` (about ${seconds(expectedMs)})` : ""}\n`,
       );
     process.stdout.write(`${plan.expectedMs === null ? "How long it takes is not known yet." : `About ${seconds(plan.expectedMs)}.`}\n`);
   }
@@ -136,7 +136,7 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
         bar.update(Math.round(run.progress * 100), {
           now: run.nodes
             .filter((one) => one.state === "running" || one.state === "dispatched")
-            .map((one) => one.node + inLine(run.live.find(({ node }) => node === one.node)?.queue))
+            .map((one) => one.node + positionWords(run.live.find(({ node }) => node === one.node)?.queue))
             .join(", "),
         });
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -146,8 +146,8 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
   }
 }
 
-const inLine = (queue: Place | undefined): string =>
-  queue ? ` (number ${queue.position} in line${queue.wait === undefined ? "" : `, about ${Math.ceil(queue.wait / 1000)} s`})` : "";
+const positionWords = (queue: Place | undefined): string =>
+  queue ? ` (queued, position ${queue.position}${queue.wait === undefined ? "" : `, about ${Math.ceil(queue.wait / 1000)} s`})` : "";
 
 async function save(url: string, run: RunView, folder: string, quiet: boolean): Promise<void> {
   await mkdir(folder, { recursive: true });

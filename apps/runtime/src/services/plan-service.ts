@@ -23,8 +23,8 @@ import { Refused } from "../refused.ts";
 
 export interface PlannedNode {
   node: string;
-  /** `waits`: it would run, and nothing can run it now, so that the run would not be accepted. */
-  does: "runs" | "reuses" | "skips" | "waits";
+  /** `blocked`: it would run, and nothing can run it now, so that the run would not be accepted. */
+  does: "runs" | "reuses" | "skips" | "blocked";
   why: string;
   /** Milliseconds, by the median of earlier node runs of the same engine; null if there are none. */
   expectedMs: number | null;
@@ -73,7 +73,7 @@ export class PlanService {
       } else put(item, await this.nodeFate(state, item), expected(item));
     }
     for (const { node, issue } of await whyNotNow(graph, this.library(), reuse))
-      planned.set(node, { node, does: "waits", why: `${issue.message} ${issue.fix ?? ""}`.trim(), expectedMs: null });
+      planned.set(node, { node, does: "blocked", why: `${issue.message} ${issue.fix ?? ""}`.trim(), expectedMs: null });
     return { nodes: [...planned.values()], expectedMs: longest(shape, planned) };
   }
 

@@ -87,6 +87,8 @@ function checkAgainst(
       ),
     );
   if (!definition.live && chosen)
-    issues.push(issue("warning", "node.offline", `No worker offers ${definition.label} now; its tasks wait.`, place, "Start a worker."));
+    issues.push(
+      issue("warning", "node.offline", `No worker offers ${definition.label} now; its tasks stay queued.`, place, "Start a worker."),
+    );
   return issues;
 }
