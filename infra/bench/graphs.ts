@@ -78,7 +78,7 @@ export function sleepingDag(random: () => number, size = 30): Dag {
 }
 
 /** @param force runs what earlier runs have results for, too */
-export async function start({ url }: Bench, graph: BenchGraph, force = false): Promise<string> {
+export async function startRun({ url }: Bench, graph: BenchGraph, force = false): Promise<string> {
   const form = new FormData();
   form.set("graph", JSON.stringify(graph));
   const answer = await fetch(`${url}/api/runs${force ? "?force=1" : ""}`, { method: "POST", body: form });

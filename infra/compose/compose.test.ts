@@ -9,7 +9,7 @@ import { assertBindAllowed } from "../../apps/runtime/src/api/guard.ts";
 import { readConfig } from "../../apps/runtime/src/config.ts";
 import { readSettings } from "../../workers/comfy-bridge/src/settings.ts";
 import { ROOT } from "../launch/paths.ts";
-import { interpolate, readYaml, render, type Service } from "./model.ts";
+import { type ComposeService, interpolate, readYaml, render } from "./model.ts";
 
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
 const folder = mkdtempSync(join(tmpdir(), "spindle-provision-"));
@@ -68,7 +68,7 @@ const EXCEPT: Record<"user" | "health" | "capabilities" | "read_only" | "network
 describe.each(Object.entries(stacks))("%s", (mode, { services, networks, volumes }) => {
   const each = Object.entries(services);
   const development = mode.endsWith("development");
-  const mounted = (service: Service) => service.volumes?.includes(".:/workspace") ?? false;
+  const mounted = (service: ComposeService) => service.volumes?.includes(".:/workspace") ?? false;
 
   test("image, user, limits, capabilities, file system", () => {
     for (const [name, service] of each) {
@@ -171,7 +171,7 @@ describe.each(Object.entries(stacks))("%s", (mode, { services, networks, volumes
 });
 
 /** The CMD of a Dockerfile's target, that of the stage it is built from where it has none. */
-function imageCommand(build: Service["build"]): string[] {
+function imageCommand(build: ComposeService["build"]): string[] {
   if (!build) return [];
   const stages = read(build.dockerfile)
     .split(/^FROM /m)
@@ -209,7 +209,7 @@ test("the profiles are the ones that are documented, and the default ones need n
 });
 
 test("a GPU is asked for where one is used, and only then", () => {
-  const reservations = (stack: { services: Record<string, Service> }) =>
+  const reservations = (stack: { services: Record<string, ComposeService> }) =>
     Object.entries(stack.services).flatMap(([name, one]) => (JSON.stringify(one.deploy).includes("nvidia") ? name : []));
   expect(reservations(stacks.cpu)).toEqual([]);
   expect(reservations(stacks.gpu).sort()).toEqual(["comfyui", "dcgm-exporter", "ollama", "worker"]);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { ROOT } from "../launch/paths.ts";
 
-export interface Service {
+export interface ComposeService {
   image?: string;
   build?: { context: string; dockerfile: string; target?: string };
   command?: string[];
@@ -27,8 +27,8 @@ export interface Service {
   deploy?: { resources: { limits?: { cpus: string; memory: string; pids: number } } };
 }
 
-export interface Stack {
-  services: Record<string, Service>;
+export interface ComposeStack {
+  services: Record<string, ComposeService>;
   networks: Record<string, { internal?: boolean } | null>;
   volumes: Record<string, unknown>;
 }
@@ -69,12 +69,12 @@ function fill(value: Value, env: Readonly<Record<string, string>>): Value {
 export const readYaml = (file: string): Value => parse(readFileSync(join(ROOT, file), "utf8"), { merge: true });
 
 /** `files` as given to `docker compose -f`; what they include comes first. */
-export function render(files: readonly string[], env: Readonly<Record<string, string>>): Stack {
+export function render(files: readonly string[], env: Readonly<Record<string, string>>): ComposeStack {
   let whole: Value = { services: {}, networks: {}, volumes: {} };
   for (const file of files) {
     const { include = [], ...own } = readYaml(file) as { include?: { path: string[] }[] };
     for (const { path } of include) for (const included of path) whole = merge(whole, readYaml(interpolate(included, env)));
     whole = merge(whole, own);
   }
-  return fill(whole, env) as Stack;
+  return fill(whole, env) as ComposeStack;
 }

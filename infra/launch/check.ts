@@ -12,7 +12,7 @@ const bin = (name: string): string => join(ROOT, "node_modules/.bin", name);
 const WORKER = join(ROOT, "workers/python-gpu");
 
 /** Runs a tool with its output shown only if it fails. */
-export function run(name: string, command: string, args: string[], cwd = ROOT): Promise<boolean> {
+export function runTool(name: string, command: string, args: string[], cwd = ROOT): Promise<boolean> {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
     let text = "";
@@ -65,8 +65,8 @@ export async function check(): Promise<number> {
     await engines(),
     await names(),
     ...(await Promise.all([
-      run("format and lint", bin("biome"), ["ci", "."]),
-      run("import directions", bin("depcruise"), [
+      runTool("format and lint", bin("biome"), ["ci", "."]),
+      runTool("import directions", bin("depcruise"), [
         "schemas",
         "packages",
         "apps/runtime/src",
@@ -75,16 +75,16 @@ export async function check(): Promise<number> {
         "--config",
         ".dependency-cruiser.cjs",
       ]),
-      run("dead code", bin("knip"), ["--no-config-hints"]),
+      runTool("dead code", bin("knip"), ["--no-config-hints"]),
     ])),
     ...(await Promise.all([
-      run("types", bin("tsc"), ["-p", "tsconfig.json"]),
-      run("types of the editor", bin("tsc"), ["-p", "apps/editor/tsconfig.json"]),
+      runTool("types", bin("tsc"), ["-p", "tsconfig.json"]),
+      runTool("types of the editor", bin("tsc"), ["-p", "apps/editor/tsconfig.json"]),
     ])),
     ...(await Promise.all([
-      run("Python lint", PYTHON, ["-m", "ruff", "check", "."], WORKER),
-      run("Python format", PYTHON, ["-m", "ruff", "format", "--check", "."], WORKER),
-      run("Python types", PYTHON, ["-m", "mypy"], WORKER),
+      runTool("Python lint", PYTHON, ["-m", "ruff", "check", "."], WORKER),
+      runTool("Python format", PYTHON, ["-m", "ruff", "format", "--check", "."], WORKER),
+      runTool("Python types", PYTHON, ["-m", "mypy"], WORKER),
     ])),
   ];
   return results.every(Boolean) ? 0 : 1;
@@ -93,9 +93,9 @@ export async function check(): Promise<number> {
 export async function fix(): Promise<number> {
   await prepare();
   const results = [
-    await run("format and lint", bin("biome"), ["check", "--write", "."]),
-    await run("Python lint", PYTHON, ["-m", "ruff", "check", "--fix", "."], WORKER),
-    await run("Python format", PYTHON, ["-m", "ruff", "format", "."], WORKER),
+    await runTool("format and lint", bin("biome"), ["check", "--write", "."]),
+    await runTool("Python lint", PYTHON, ["-m", "ruff", "check", "--fix", "."], WORKER),
+    await runTool("Python format", PYTHON, ["-m", "ruff", "format", "."], WORKER),
   ];
   return results.every(Boolean) ? 0 : 1;
 }

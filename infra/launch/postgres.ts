@@ -14,13 +14,13 @@ import { Advice, say } from "./say.ts";
 
 const execute = promisify(execFile);
 
-export interface Service {
+export interface RunningService {
   url: string;
   process: Supervised;
 }
 
 /** @param folder where the data lies; made if it is not there. As root, a folder that `postgres` can reach */
-export async function startPostgres(folder: string): Promise<Service> {
+export async function startPostgres(folder: string): Promise<RunningService> {
   const binaries = await findBinaries();
   const owner = isRoot ? await postgresUser() : undefined;
   const data = join(folder, "data");

@@ -7,11 +7,11 @@ import { Redis } from "ioredis";
 import { debianProgram } from "./build.ts";
 import { Supervised } from "./child.ts";
 import { freePort, until } from "./ports.ts";
-import type { Service } from "./postgres.ts";
+import type { RunningService } from "./postgres.ts";
 import { Advice } from "./say.ts";
 
 /** @param extra lines for its configuration, after ours */
-export async function startRedis(folder: string, extra: string[] = []): Promise<Service> {
+export async function startRedis(folder: string, extra: string[] = []): Promise<RunningService> {
   const program = await debianProgram({
     programs: ["redis-server", "valkey-server"],
     apt: "redis-server",

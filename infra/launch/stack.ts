@@ -7,7 +7,7 @@ import { buildPython, findEspeak, PYTHON } from "./build.ts";
 import { Supervised } from "./child.ts";
 import { ROOT } from "./paths.ts";
 import { until } from "./ports.ts";
-import { type Service, startPostgres } from "./postgres.ts";
+import { type RunningService, startPostgres } from "./postgres.ts";
 import { startRedis } from "./redis.ts";
 import { say } from "./say.ts";
 
@@ -48,8 +48,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const [postgres, redis] = await Promise.all([database, bus]);
   const url = `http://127.0.0.1:${port}`;
   const env: Record<string, string> = {
-    DATABASE_URL: process.env.DATABASE_URL ?? (postgres as Service).url,
-    REDIS_URL: process.env.REDIS_URL ?? (redis as Service).url,
+    DATABASE_URL: process.env.DATABASE_URL ?? (postgres as RunningService).url,
+    REDIS_URL: process.env.REDIS_URL ?? (redis as RunningService).url,
     SPINDLE_WORKER_KEY: process.env.SPINDLE_WORKER_KEY ?? (await workerKey(home)),
     SPINDLE_HOME: home,
     SPINDLE_RUNTIME_URL: url,

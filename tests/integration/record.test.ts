@@ -9,15 +9,15 @@ import type { NodeMove } from "../../apps/runtime/src/record/changes.ts";
 import { RunRecord } from "../../apps/runtime/src/record/record.ts";
 import { RunService } from "../../apps/runtime/src/services/run-service.ts";
 import { openDatabase } from "../../apps/runtime/src/store/database.ts";
-import { migrate } from "../../apps/runtime/src/store/migrate.ts";
+import { migrateDatabase } from "../../apps/runtime/src/store/migrate.ts";
 import { isRoot, ROOT } from "../../infra/launch/paths.ts";
-import { type Service, startPostgres } from "../../infra/launch/postgres.ts";
+import { type RunningService, startPostgres } from "../../infra/launch/postgres.ts";
 import { ENDED_NODE_STATES, ERROR_NODE_STATES, NODE_STATES, RUN_STATES } from "../../schemas/generated/index.ts";
 import { badEvents } from "../support/events.ts";
 
 type OtherParts = ConstructorParameters<typeof RunService> extends [unknown, ...infer Rest] ? Rest : never;
 
-let service: Service;
+let service: RunningService;
 let folder: string;
 let record: RunRecord;
 beforeAll(async () => {
@@ -28,8 +28,8 @@ beforeAll(async () => {
   pool.on("error", () => {}); // PostgreSQL's farewell may reach a connection that is closing
   pool.on("connect", (client) => client.on("error", () => {}));
   record = new RunRecord(pool);
-  expect((await migrate(record.pool)).length).toBeGreaterThan(0);
-  expect(await migrate(record.pool), "a second start applies nothing").toEqual([]);
+  expect((await migrateDatabase(record.pool)).length).toBeGreaterThan(0);
+  expect(await migrateDatabase(record.pool), "a second start applies nothing").toEqual([]);
 });
 afterAll(async () => {
   const bad = await badEvents(record.pool);

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RunRecord } from "../../apps/runtime/src/record/record.ts";
-import { migrate } from "../../apps/runtime/src/store/migrate.ts";
+import { migrateDatabase } from "../../apps/runtime/src/store/migrate.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { startRedis } from "../../infra/launch/redis.ts";
 import { talkForm } from "../support/samples.ts";
@@ -76,7 +76,7 @@ test("a runtime takes over runs only once it listens: none that it cannot surviv
   url.pathname = "/unfinished";
   const pool = new pg.Pool({ connectionString: url.href });
   try {
-    await migrate(pool);
+    await migrateDatabase(pool);
     const [run, revision] = [randomUUID(), randomUUID()];
     await pool.query("INSERT INTO revision (id, hash, document) VALUES ($1, $2, $3)", [revision, revision, JSON.stringify(graphOf([]))]);
     await new RunRecord(pool).create({

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { migrate } from "../../apps/runtime/src/store/migrate.ts";
+import { migrateDatabase } from "../../apps/runtime/src/store/migrate.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { ended, getRun, type Spindle, startSpindle, until } from "../support/spindle.ts";
 
@@ -142,10 +142,10 @@ describe("a function that changes", () => {
 
   test("is applied once for each text, and with a parameter more it takes the place of its former self", async () => {
     await write("CREATE OR REPLACE FUNCTION twice(n INT) RETURNS INT LANGUAGE sql AS 'SELECT n * 2';");
-    expect(await migrate(pool, quiet, folder)).toContain("twice");
-    expect(await migrate(pool, quiet, folder)).toEqual([]);
+    expect(await migrateDatabase(pool, quiet, folder)).toContain("twice");
+    expect(await migrateDatabase(pool, quiet, folder)).toEqual([]);
     await write("CREATE OR REPLACE FUNCTION twice(n INT, more INT DEFAULT 1) RETURNS INT LANGUAGE sql AS 'SELECT n * 2 + more';");
-    expect(await migrate(pool, quiet, folder)).toEqual(["twice"]);
+    expect(await migrateDatabase(pool, quiet, folder)).toEqual(["twice"]);
     expect((await pool.query("SELECT twice(4) AS n")).rows).toEqual([{ n: 9 }]);
   });
   test("is applied whole or not at all", async () => {
@@ -154,7 +154,7 @@ describe("a function that changes", () => {
       join(folder, "functions/wrong.sql"),
       "CREATE OR REPLACE FUNCTION wrong() RETURNS INT LANGUAGE sql AS 'SELECT nothing';",
     );
-    await expect(migrate(pool, quiet, folder)).rejects.toThrow(/nothing/);
+    await expect(migrateDatabase(pool, quiet, folder)).rejects.toThrow(/nothing/);
     expect((await pool.query("SELECT twice(4) AS n")).rows).toEqual([{ n: 9 }]);
   });
 });

@@ -2,7 +2,7 @@
 import { EventEmitter } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { whyUnfit } from "@spindle/task-bus";
+import { whyRedisUnfit } from "@spindle/task-bus";
 import { assertBindAllowed } from "./api/guard.ts";
 import { serve } from "./api/server.ts";
 import { Artifacts } from "./artifacts/artifacts.ts";
@@ -23,7 +23,7 @@ import { PlanService } from "./services/plan-service.ts";
 import { RunService } from "./services/run-service.ts";
 import { loadBlueprints, TemplateService } from "./services/template-service.ts";
 import { openDatabase } from "./store/database.ts";
-import { migrate } from "./store/migrate.ts";
+import { migrateDatabase } from "./store/migrate.ts";
 import { patient } from "./store/patient.ts";
 import { Decisions } from "./tasks/decisions.ts";
 import { devicesOf, Line } from "./tasks/line.ts";
@@ -36,7 +36,7 @@ const onError = (where: string, error: unknown): void =>
 async function start(config: Config): Promise<() => Promise<void>> {
   assertBindAllowed(config);
   const db = openDatabase(config.databaseUrl);
-  await patient(() => migrate(db.pool));
+  await patient(() => migrateDatabase(db.pool));
   const store = config.s3 ? await s3Store(config.s3) : folderStore(join(config.home, "store"));
   await store.check();
   const artifacts = new Artifacts(store, db, join(config.home, "uploads"));
@@ -56,7 +56,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     isCancelled: (run) => engine.isCancelled(run),
     onError,
   });
-  const unfit = await patient(() => whyUnfit(workers.redis));
+  const unfit = await patient(() => whyRedisUnfit(workers.redis));
   if (unfit) throw new Error(unfit);
   const registry = await NodeRegistry.load();
   const library = new LibraryService(workers.redis, registry, models, store, await loadBlueprints(join(ROOT, "templates")));

@@ -1,7 +1,7 @@
 // Runs of one node through the API, none lost; and what the runtime's memory does meanwhile.
 import { readFile } from "node:fs/promises";
 import { type Bench, type Figure, type Measure, ratio } from "../figure.ts";
-import { chain, start } from "../graphs.ts";
+import { chain, startRun } from "../graphs.ts";
 import { heapAfterCollection } from "../heap.ts";
 import { acceptRate } from "../pgbench.ts";
 
@@ -18,7 +18,7 @@ export const api: Measure = async (bench) => {
     await Promise.all(
       Array.from({ length: CLIENTS }, async () => {
         while (!until()) {
-          await start(bench, graph);
+          await startRun(bench, graph);
           accepted++;
         }
       }),

@@ -1,6 +1,6 @@
 // From a person's cancel to a worker that is free for the next task, at the beat interval that ships.
 import { type Measure, quantile, ratio } from "../figure.ts";
-import { type BenchGraph, start, took } from "../graphs.ts";
+import { type BenchGraph, startRun, took } from "../graphs.ts";
 
 const ROUNDS = 20;
 const PROMISED_MS = 2000;
@@ -15,11 +15,11 @@ const waits = (seconds: number): BenchGraph => ({
 export const cancel: Measure = async (bench) => {
   const found: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    const long = await start(bench, waits(600));
+    const long = await startRun(bench, waits(600));
     const isRunning = async () =>
       (await bench.db.query("SELECT 1 FROM node_run WHERE run_id = $1 AND state = 'running'", [long])).rowCount === 1;
     while (!(await isRunning())) await new Promise((resolve) => setTimeout(resolve, 20));
-    const next = await start(bench, waits(0));
+    const next = await startRun(bench, waits(0));
     const begin = performance.now();
     await fetch(`${bench.url}/api/runs/${long}/cancel`, { method: "POST" });
     await took(bench, next, 5);

@@ -6,7 +6,7 @@ import { RunExecution } from "../../../apps/runtime/src/engine/execution.ts";
 import { MemoryRecord } from "../../../apps/runtime/src/record/memory-record.testing.ts";
 import { type Bench, byTurns, type Figure, type Measure, median, ratio } from "../figure.ts";
 import { floorChain, floorTable } from "../floor.ts";
-import { chain, start, took } from "../graphs.ts";
+import { chain, startRun, took } from "../graphs.ts";
 
 const LENGTH = 100;
 const WARM = 10;
@@ -16,11 +16,11 @@ export const chains: Measure = async (bench) => {
   const saver = PostgresSaver.fromConnString(bench.env.DATABASE_URL as string, { schema: "bench_langgraph" });
   await saver.setup();
   const ours = chain(LENGTH);
-  for (let round = 0; round < WARM; round++) await took(bench, await start(bench, ours)); // as a runtime that has run a while
+  for (let round = 0; round < WARM; round++) await took(bench, await startRun(bench, ours)); // as a runtime that has run a while
   const found = await byTurns(7, {
     none: () => inMemory(LENGTH),
     langgraph: () => bareLangGraph(LENGTH),
-    durable: async () => took(bench, await start(bench, ours)),
+    durable: async () => took(bench, await startRun(bench, ours)),
     floor: () => floorChain(bench.env.DATABASE_URL as string, LENGTH),
     saver: () => bareLangGraph(LENGTH, saver),
   });
@@ -43,7 +43,7 @@ export const chains: Measure = async (bench) => {
 };
 
 async function thousand(bench: Bench): Promise<Figure[]> {
-  const perNode = (length: number) => async () => (await took(bench, await start(bench, chain(length)))) / length;
+  const perNode = (length: number) => async () => (await took(bench, await startRun(bench, chain(length)))) / length;
   const found = await byTurns(3, { long: perNode(1000), short: perNode(100) });
   const [long, short] = [median(found.long), median(found.short)];
   return [

@@ -12,7 +12,7 @@ import { Supervised } from "../../launch/child.ts";
 import { isRoot, ROOT } from "../../launch/paths.ts";
 import { until } from "../../launch/ports.ts";
 import { type Bench, byTurns, type Figure, type Measure, median, quantile, ratio } from "../figure.ts";
-import { type BenchGraph, start, took } from "../graphs.ts";
+import { type BenchGraph, startRun, took } from "../graphs.ts";
 
 const ROUNDS = 8;
 const FRAME_MS = 1000 / 60;
@@ -71,7 +71,7 @@ async function prompts(bench: Bench, fake: FakeComfy): Promise<Figure> {
   const { ours, bare } = await byTurns(ROUNDS, {
     ours: async () => {
       const begin = performance.now();
-      await took(bench, await start(bench, sampling(10, 100)), 5);
+      await took(bench, await startRun(bench, sampling(10, 100)), 5);
       return performance.now() - begin;
     },
     bare: () => bareClient(fake, { ...(fake.prompts.at(-1)?.prompt as object) }),

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { Redis } from "ioredis";
 import { type Bench, type Measure, quantile, ratio } from "../figure.ts";
 import { floorNode, floorTable } from "../floor.ts";
-import { type BenchGraph, seeded, start, took } from "../graphs.ts";
+import { type BenchGraph, seeded, startRun, took } from "../graphs.ts";
 
 const ROUNDS = 200;
 const IDLE_MS = 20;
@@ -42,7 +42,7 @@ export const dispatch: Measure = async (bench) => {
 };
 
 async function roundTrip(bench: Bench): Promise<number> {
-  const run = await start(bench, GRAPH);
+  const run = await startRun(bench, GRAPH);
   await took(bench, run, 5);
   const { rows } = await bench.db.query<{ ms: number }>(
     `SELECT extract(epoch FROM max(at) FILTER (WHERE type = 'node.succeeded') - min(at) FILTER (WHERE type = 'node.dispatched')) * 1000 AS ms

@@ -2,7 +2,7 @@
 import pLimit from "p-limit";
 import { byTurns, type Measure, median, ratio } from "../figure.ts";
 import { floorNode, floorTable } from "../floor.ts";
-import { lanes, start, took } from "../graphs.ts";
+import { lanes, startRun, took } from "../graphs.ts";
 
 /** Ten lanes of ten, sixteen runs at once. */
 export const sixteen: Measure = async (bench) => {
@@ -24,7 +24,7 @@ export const sixteen: Measure = async (bench) => {
     await floorNode(bench.db);
   };
   const found = await byTurns(3, {
-    ours: () => perSecond(async () => took(bench, await start(bench, graph), 25)),
+    ours: () => perSecond(async () => took(bench, await startRun(bench, graph), 25)),
     floor: () => perSecond(floor),
   });
   const [ours, anchorValue] = [median(found.ours), median(found.floor)];

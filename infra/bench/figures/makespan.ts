@@ -1,7 +1,7 @@
 // How much longer a run takes than its critical path: what a barrier would cost, were there one.
 import pLimit from "p-limit";
 import { type Measure, quantile, ratio } from "../figure.ts";
-import { seeded, sleepingDag, start, took } from "../graphs.ts";
+import { seeded, sleepingDag, startRun, took } from "../graphs.ts";
 
 const DAGS = 50;
 /** Sleepers need no processor: five at once disturb each other little and keep the bench short. */
@@ -12,7 +12,7 @@ export const makespan: Measure = async (bench) => {
   // Forced: many nodes sleep for the same time, and the cache would answer for them.
   const found: { over: number; ms: number; critical: number }[] = [];
   await pLimit(AT_ONCE).map(dags, async ({ graph, criticalPath }) => {
-    const ms = await took(bench, await start(bench, graph, true), 100);
+    const ms = await took(bench, await startRun(bench, graph, true), 100);
     found.push({ over: ms / criticalPath, ms, critical: criticalPath });
   });
   const at = (share: number) => {

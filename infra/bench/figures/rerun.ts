@@ -1,7 +1,7 @@
 // A run again with one parameter changed: what the cache saves, and what asking it costs.
 import { setTimeout as sleep } from "node:timers/promises";
 import { byTurns, type Measure, median, ratio } from "../figure.ts";
-import { type BenchGraph, start, took } from "../graphs.ts";
+import { type BenchGraph, startRun, took } from "../graphs.ts";
 
 const LANES = 5;
 const LENGTH = 10;
@@ -34,9 +34,9 @@ function graph(text: string): BenchGraph {
 
 export const rerun: Measure = async (bench) => {
   let value = Date.now();
-  await took(bench, await start(bench, graph(`v${value}`)));
+  await took(bench, await startRun(bench, graph(`v${value}`)));
   const found = await byTurns(7, {
-    ours: async () => took(bench, await start(bench, graph(`v${++value}`))),
+    ours: async () => took(bench, await startRun(bench, graph(`v${++value}`))),
     bare: async () => {
       const begin = performance.now();
       for (let step = CHANGED + 1; step < LENGTH; step++) await sleep(SLEEP_MS + step);

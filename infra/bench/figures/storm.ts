@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { Redis } from "ioredis";
 import pLimit from "p-limit";
 import { type Bench, type Measure, ratio } from "../figure.ts";
-import { type BenchGraph, start } from "../graphs.ts";
+import { type BenchGraph, startRun } from "../graphs.ts";
 import { acceptRate } from "../pgbench.ts";
 
 const RUNS = 1000;
@@ -42,7 +42,7 @@ export const storm: Measure = async (bench) => {
   const redis = new Redis(bench.env.REDIS_URL as string);
   const begin = performance.now();
   const runs: string[] = [];
-  await pLimit(16).map([...Array(RUNS).keys()], async () => void runs.push(await start(bench, GRAPH)));
+  await pLimit(16).map([...Array(RUNS).keys()], async () => void runs.push(await startRun(bench, GRAPH)));
   const bens = runs.slice(-BENS);
   const { rows: named } = await bench.db.query<{ at: Date }>("UPDATE run SET submitter = 'ben' WHERE id = ANY($1) RETURNING now() AS at", [
     bens,

@@ -2,7 +2,7 @@
 import { LIMITS } from "./check/limits.ts";
 import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, type NodeSettings, record } from "./graph.ts";
 import type { RunInput } from "./interface.ts";
-import { chosenEngine, type Engine, type Library, type NodeDefinition } from "./library.ts";
+import { chosenEngine, type Library, type LibraryEngine, type NodeDefinition } from "./library.ts";
 import { type Port, portsOf } from "./ports.ts";
 import { CALL, calledName } from "./subgraphs.ts";
 
@@ -17,7 +17,7 @@ export interface NodeParts {
   /** As the graph sees the node: a mapped one takes a list and gives lists. */
   readonly definition: NodeDefinition | undefined;
   /** The engine that the node's setting means now: the named one, live or not, else the first live one. */
-  readonly engine: Engine | undefined;
+  readonly engine: LibraryEngine | undefined;
   /** It calls a definition that the graph does not have. */
   readonly isLostCall: boolean;
 }

@@ -1,5 +1,5 @@
 export { unitsSpent, withOneBudget } from "./cel.ts";
-export { type Read, readAnyText, readGraph, readGraphText } from "./check/document.ts";
+export { type ReadResult, readAnyText, readGraph, readGraphText } from "./check/document.ts";
 export { checkLimits, ID_PATTERN, LIMITS, OUTPUT_DEPTH, whyTooLarge } from "./check/limits.ts";
 export { whyInvalid } from "./check/node.ts";
 export { validate } from "./check/validate.ts";

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "@spindle/schemas";
 
 /** Where an issue is: any of node, edge, port, or a JSON pointer into the document. */
-export interface Place {
+export interface IssuePlace {
   node?: string;
   edge?: string;
   port?: string;
@@ -15,12 +15,12 @@ export interface Issue {
   code: ErrorCode;
   severity: "error" | "warning" | "info";
   message: string;
-  place: Place;
+  place: IssuePlace;
   /** What to do about it, where there is something. */
   fix?: string;
 }
 
-export const issue = (severity: Issue["severity"], code: ErrorCode, message: string, place: Place = {}, fix?: string): Issue => ({
+export const issue = (severity: Issue["severity"], code: ErrorCode, message: string, place: IssuePlace = {}, fix?: string): Issue => ({
   severity,
   code,
   message,

@@ -7,12 +7,12 @@ import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isLoopEdge, n
 import { type InputSource, Supply } from "./inputs.ts";
 import type { RunInput } from "./interface.ts";
 import { declaredInterface } from "./interface.ts";
-import type { Engine, Library, NodeDefinition } from "./library.ts";
+import type { Library, LibraryEngine, NodeDefinition } from "./library.ts";
 import { findLoops, type Group, type Loops, type Plan } from "./plan.ts";
 import type { Port } from "./ports.ts";
 import { runInputs } from "./run-inputs.ts";
 import { CALL } from "./subgraphs.ts";
-import { Neighbours, Shape, type Topology } from "./topology.ts";
+import { GraphShape, Neighbours, type Topology } from "./topology.ts";
 import { finder, isWiredAlike, sameFields, sameGroup, sameSources } from "./unchanged.ts";
 
 /** All that is known of a node at its level. The same object as long as nothing of it changes. */
@@ -208,9 +208,9 @@ export class Level {
     return places.map((at) => all[at] as ResolvedNode);
   }
 
-  private servers: Map<Group, readonly Engine[]> | undefined;
+  private servers: Map<Group, readonly LibraryEngine[]> | undefined;
   /** The engines that can run a whole group, live ones first. */
-  serversOf(group: Group): readonly Engine[] {
+  serversOf(group: Group): readonly LibraryEngine[] {
     this.servers ??= new Map();
     const known = this.servers.get(group) ?? serversOf(this.members(group));
     this.servers.set(group, known);
@@ -237,7 +237,7 @@ function workOut({ graph, library, called, condition, before: state }: LevelPart
   const before = state?.work;
   const sameWires = before !== undefined && isWiredAlike(before.graph, graph);
   const wiring = sameWires ? before.wiring : wire(graph, condition, before?.wiring);
-  const shape = new Shape(graph, wiring.neighbours);
+  const shape = new GraphShape(graph, wiring.neighbours);
   const parts = partsOfAll(graph, library, called, wiring, before);
   const sameKinds = sameWires && parts.every(({ definition }, at) => definition === before.nodes[at]?.definition);
   const keepsSupply =
@@ -303,7 +303,7 @@ function wire(graph: Graph, condition: LevelParts["condition"], before: Wiring |
   return {
     neighbours,
     // Without any there is nothing to find, until somebody asks for a plan.
-    loops: graph.edges.some(isLoopEdge) ? findLoops(graph, new Shape(graph, neighbours)) : undefined,
+    loops: graph.edges.some(isLoopEdge) ? findLoops(graph, new GraphShape(graph, neighbours)) : undefined,
     mapped: mapEdges(graph.edges),
     conditions: conditions ?? UNCONDITIONAL,
     index,

@@ -3,7 +3,7 @@ import type { Blueprint } from "@spindle/schemas";
 import type { Plane } from "./graph.ts";
 import type { Port } from "./ports.ts";
 
-export interface Engine {
+export interface LibraryEngine {
   id: string;
   label: string;
   description?: string;
@@ -36,7 +36,7 @@ export interface NodeDefinition {
   inputs: Port[];
   outputs: Port[];
   parameters: Parameter[];
-  engines: Engine[];
+  engines: LibraryEngine[];
   /** Somebody who offers it answers now. Its engines stay live for a while when nobody does: a worker may restart. */
   live: boolean;
   idempotent: boolean;
@@ -60,11 +60,11 @@ export interface Library {
 }
 
 /** The engine that `auto` means now: the first live one. None that is not live ever stands in for it. */
-export function autoEngine(definition: NodeDefinition): Engine | undefined {
+export function autoEngine(definition: NodeDefinition): LibraryEngine | undefined {
   return definition.engines.find((engine) => engine.live);
 }
 
 /** The engine that a node's setting means now: the named one, live or not, else what `auto` means. */
-export function chosenEngine(definition: NodeDefinition, setting: string | undefined): Engine | undefined {
+export function chosenEngine(definition: NodeDefinition, setting: string | undefined): LibraryEngine | undefined {
   return definition.engines.find((engine) => engine.id === setting) ?? autoEngine(definition);
 }

@@ -2,12 +2,12 @@ import { describe, expect, test } from "vitest";
 import { readGraph } from "./check/document.ts";
 import { validate } from "./check/validate.ts";
 import type { Graph, Plane } from "./graph.ts";
-import type { Engine, Library, NodeDefinition } from "./library.ts";
+import type { Library, LibraryEngine, NodeDefinition } from "./library.ts";
 import { autoEngine, chosenEngine } from "./library.ts";
 import { enginesNotLive } from "./live.ts";
 import { portsOf } from "./ports.ts";
 
-const engine = (id: string, live: boolean, plane: Plane): Engine => ({
+const engine = (id: string, live: boolean, plane: Plane): LibraryEngine => ({
   id,
   label: id.toUpperCase(),
   plane,

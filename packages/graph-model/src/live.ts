@@ -2,7 +2,7 @@
 import { type Graph, type GraphNode, nodeTitle } from "./graph.ts";
 import { type Issue, issue } from "./issue.ts";
 import type { Level, ResolvedNode } from "./level.ts";
-import { autoEngine, type Engine, type Library, type NodeDefinition } from "./library.ts";
+import { autoEngine, type Library, type LibraryEngine, type NodeDefinition } from "./library.ts";
 import { resolve } from "./resolve.ts";
 
 const REASONS_SHOWN = 3;
@@ -75,7 +75,7 @@ function whyNotLive(node: GraphNode, definition: NodeDefinition, named: string |
   const only = definition.engines.find(({ id }) => id === named);
   // A name that the plane does not know, or whose engine it says is not live, is an error of the node (check/node.ts).
   if (named === undefined ? autoEngine(definition) : !only || only.live || definition.live) return [];
-  const reason = ({ label, reason: why }: Engine) => `${label}: ${(why ?? "no worker offers it").replace(/\.$/, "")}`;
+  const reason = ({ label, reason: why }: LibraryEngine) => `${label}: ${(why ?? "no worker offers it").replace(/\.$/, "")}`;
   const reasons = (only ? [only] : definition.engines.slice(0, REASONS_SHOWN)).map(reason).join("; ");
   const which = only ? "the engine that it names is not live" : `no engine of ${definition.label} is live`;
   return [

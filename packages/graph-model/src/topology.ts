@@ -11,10 +11,10 @@ export interface Topology {
   order: readonly string[];
 }
 
-export const topology = (graph: Graph): Topology => new Shape(graph, new Neighbours(graph));
+export const topology = (graph: Graph): Topology => new GraphShape(graph, new Neighbours(graph));
 
 /** A topology whose nodes are looked up when somebody asks for one. */
-export class Shape implements Topology {
+export class GraphShape implements Topology {
   private found: ReadonlyMap<string, GraphNode> | undefined;
 
   /** @param neighbours of the graph, or of one with the same ids and edges */

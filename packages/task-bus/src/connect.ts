@@ -31,7 +31,7 @@ export async function loadFunctions(redis: Redis): Promise<void> {
 }
 
 /** DESIGN W7. Returns what to change, or undefined if the settings are right. */
-export async function whyUnfit(redis: Redis): Promise<string | undefined> {
+export async function whyRedisUnfit(redis: Redis): Promise<string | undefined> {
   const setting = async (name: string) => ((await redis.config("GET", name)) as string[])[1];
   const version = /redis_version:(\d+)\./.exec(await redis.info("server"))?.[1];
   if (Number(version) < 7) return `Redis ${version} is too old: version 7 or newer is needed.`;

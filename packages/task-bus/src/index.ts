@@ -1,4 +1,4 @@
-export { loadFunctions, openRedis, whyUnfit } from "./connect.ts";
+export { loadFunctions, openRedis, whyRedisUnfit } from "./connect.ts";
 export { CRASH_POINTS, crashPoint } from "./crash-point.ts";
 export { names } from "./names.ts";
 export { type Route, type RuntimeEnd, runtimeEnd } from "./runtime-end.ts";

@@ -4,16 +4,16 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import WebSocket from "ws";
-import { type Conversation, type Json, MODEL_FREE, readConversation } from "./fake/program.ts";
+import { type Conversation, type JsonObject, MODEL_FREE, readConversation } from "./fake/program.ts";
 
 const PATIENCE_MS = 120_000;
 
 interface Heard {
   status: number;
-  answer: Json;
-  said: { type: string; data: Json }[];
+  answer: JsonObject;
+  said: { type: string; data: JsonObject }[];
   frames: Buffer[];
-  history: Json | undefined;
+  history: JsonObject | undefined;
 }
 
 async function converse(url: string, { prompt, request }: Conversation): Promise<Heard> {
@@ -36,10 +36,11 @@ async function converse(url: string, { prompt, request }: Conversation): Promise
   socket.send(JSON.stringify({ type: "feature_flags", data: { supports_preview_metadata: true } }));
   const body = JSON.stringify({ ...request, prompt, client_id: client, prompt_id: undefined });
   const response = await fetch(`${url}/prompt`, { method: "POST", headers: { "content-type": "application/json" }, body });
-  const answer = (await response.json()) as Json;
+  const answer = (await response.json()) as JsonObject;
   if (response.status === 200) await over;
   const id = String(answer.prompt_id);
-  const history = response.status === 200 ? ((await (await fetch(`${url}/history/${id}`)).json()) as Record<string, Json>)[id] : undefined;
+  const history =
+    response.status === 200 ? ((await (await fetch(`${url}/history/${id}`)).json()) as Record<string, JsonObject>)[id] : undefined;
   socket.close();
   return { status: response.status, answer, said, frames, history };
 }
@@ -54,17 +55,17 @@ function essence({ status, answer, said, history }: Pick<Heard, "status" | "answ
     .filter((one) => one.type === "executed")
     .map(({ data }) => [data.node, Object.keys((data.output ?? {}) as object).sort()]);
   const executing = said.filter((one) => one.type === "executing").map(({ data }) => data.node);
-  const messages = (((history?.status ?? {}) as Json).messages ?? []) as [string, Json][];
+  const messages = (((history?.status ?? {}) as JsonObject).messages ?? []) as [string, JsonObject][];
   return {
     status,
-    error: ((answer.error ?? {}) as Json).type ?? null,
+    error: ((answer.error ?? {}) as JsonObject).type ?? null,
     nodeErrors: Object.entries(errors).map(([id, one]) => [id, one.errors.map(({ type }) => type).sort()]),
     order,
     executed: executed.sort(),
     executing: [...executing].map(String).sort(),
     last: executing.at(-1) === null,
     history: {
-      status: ((history?.status ?? {}) as Json).status_str ?? null,
+      status: ((history?.status ?? {}) as JsonObject).status_str ?? null,
       messages: messages.map(([type]) => type),
       outputs: Object.keys((history?.outputs ?? {}) as object).sort(),
     },
@@ -72,7 +73,7 @@ function essence({ status, answer, said, history }: Pick<Heard, "status" | "answ
 }
 
 function recorded({ entries, answer }: Conversation): Parameters<typeof essence>[0] {
-  const history = entries.find((one) => one.http?.startsWith("GET /history/"))?.response as Record<string, Json> | undefined;
+  const history = entries.find((one) => one.http?.startsWith("GET /history/"))?.response as Record<string, JsonObject> | undefined;
   return {
     status: answer.status,
     answer: answer.body,

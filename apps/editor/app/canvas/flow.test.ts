@@ -1,8 +1,8 @@
-import { type Engine, type Graph, type Issue, type Library, type NodeDefinition, portsOf } from "@spindle/graph-model";
+import { type Graph, type Issue, type Library, type LibraryEngine, type NodeDefinition, portsOf } from "@spindle/graph-model";
 import { describe, expect, test } from "vitest";
 import { CARD, edgeLabel, toEdges, toNodes } from "./flow";
 
-const engine = (id: string, draft: boolean, live = true): Engine => ({ id, label: id, plane: "python", draft, live });
+const engine = (id: string, draft: boolean, live = true): LibraryEngine => ({ id, label: id, plane: "python", draft, live });
 const SAY = {
   plane: "python",
   service: "say",

@@ -1,4 +1,4 @@
-import type { Engine, NodeDefinition } from "@spindle/graph-model";
+import type { LibraryEngine, NodeDefinition } from "@spindle/graph-model";
 import { autoEngine } from "@spindle/graph-model";
 
 /** `auto` is resolved when a run starts; what it would be now is said. */
@@ -12,7 +12,7 @@ export function EngineChoice({
   onChange(engine: string | undefined): void;
 }) {
   const auto = autoEngine(definition);
-  const row = (id: string, label: string, note: string, engine: Engine | undefined, chosen: () => void) => {
+  const row = (id: string, label: string, note: string, engine: LibraryEngine | undefined, chosen: () => void) => {
     const off = id !== "auto" && engine?.live === false;
     return (
       // biome-ignore lint/a11y/useSemanticElements: a list of rich choices; the radio inside is the control

@@ -3,16 +3,16 @@ import { type RunInput, whyInvalid } from "@spindle/graph-model";
 import { useEffect, useRef, useState } from "react";
 import { Widget } from "../ui/widget";
 
-export type Values = Record<string, unknown>;
+export type InputValues = Record<string, unknown>;
 
 /** Kept per graph in this browser. The third of them reads what was set last, before it is drawn. */
-export function useRunValues(graph: string): [Values, (name: string, value: unknown) => void, () => Values] {
+export function useRunValues(graph: string): [InputValues, (name: string, value: unknown) => void, () => InputValues] {
   const key = `spindle.inputs.${graph}`;
-  const [values, setValues] = useState<Values>({});
+  const [values, setValues] = useState<InputValues>({});
   const latest = useRef(values);
   useEffect(() => {
     try {
-      latest.current = JSON.parse(localStorage.getItem(key) ?? "{}") as Values;
+      latest.current = JSON.parse(localStorage.getItem(key) ?? "{}") as InputValues;
     } catch {
       latest.current = {};
     }
@@ -29,7 +29,7 @@ export function useRunValues(graph: string): [Values, (name: string, value: unkn
 }
 
 /** The first input that a run would be refused for. */
-export function missingInput(inputs: readonly RunInput[], values: Values): RunInput | undefined {
+export function missingInput(inputs: readonly RunInput[], values: InputValues): RunInput | undefined {
   return inputs.find((one) => one.required && values[one.name] === undefined && one.default === undefined && !("default" in one.schema));
 }
 
@@ -40,7 +40,7 @@ export function RunInputsForm({
   failed,
 }: {
   inputs: readonly RunInput[];
-  values: Values;
+  values: InputValues;
   onChange(name: string, value: unknown): void;
   failed: { name: string; message: string } | undefined;
 }) {

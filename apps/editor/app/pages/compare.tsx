@@ -1,7 +1,7 @@
 // Two runs side by side: only what differs is spread out.
 import { useParams } from "@remix-run/react";
 import { useQuery } from "@tanstack/react-query";
-import { nameOf, Values } from "../run/node-runs";
+import { nameOf, ValueList } from "../run/node-runs";
 import { useTRPC } from "../session/provider";
 import type { NodeRunView } from "../session/types";
 import { TopNav } from "../ui/top";
@@ -77,8 +77,8 @@ function Pair({ left, right }: { left: NodeRunView | undefined; right: NodeRunVi
                 : "Not in this run"}
             </p>
             {nodeRun?.error && <p className="text-small text-bad">{String(nodeRun.error.message ?? "")}</p>}
-            {nodeRun && inputs.length > 0 && <Values title="Inputs that differ" of={only(nodeRun.input, inputs)} />}
-            {nodeRun && outputs.length > 0 && <Values title="Outputs that differ" of={only(nodeRun.output, outputs)} />}
+            {nodeRun && inputs.length > 0 && <ValueList title="Inputs that differ" of={only(nodeRun.input, inputs)} />}
+            {nodeRun && outputs.length > 0 && <ValueList title="Outputs that differ" of={only(nodeRun.output, outputs)} />}
           </div>
         ))}
       </div>

@@ -84,8 +84,8 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
                 <tr>
                   <td colSpan={5}>
                     <div className="compare">
-                      <Values title="Inputs" of={nodeRun.input} />
-                      <Values title="Outputs" of={nodeRun.output} />
+                      <ValueList title="Inputs" of={nodeRun.input} />
+                      <ValueList title="Outputs" of={nodeRun.output} />
                     </div>
                     <Log run={run.id} path={nodeRun.path} ended={nodeRun.finishedAt !== null} />
                   </td>
@@ -101,7 +101,7 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
 
 const failed = (one: NodeRunView): boolean => lookOf(one.state) === "failed";
 
-export function Values({ title, of }: { title: string; of: Record<string, unknown> | null }) {
+export function ValueList({ title, of }: { title: string; of: Record<string, unknown> | null }) {
   return (
     <div>
       <h4 className="text-small medium">{title}</h4>

@@ -13,7 +13,7 @@ import { contains, placeForNew, viewBox } from "../canvas/free-place";
 import { type Selection, selectedAlone, selectionOf } from "../canvas/selection";
 import { EdgeInspector } from "../inspector/edge-inspector";
 import { NodeInspector } from "../inspector/node-inspector";
-import { missingInput, RunInputsForm, useRunValues, type Values } from "../inspector/run-inputs";
+import { type InputValues, missingInput, RunInputsForm, useRunValues } from "../inspector/run-inputs";
 import { LibraryPanel } from "../library/library-panel";
 import { BottomPanel } from "../run/bottom-panel";
 import { PlanDialog } from "../run/plan-dialog";
@@ -218,7 +218,7 @@ export function GraphEditor({ id }: { id: string }) {
 }
 
 /** Of the values kept in this browser, those that the graph asks for. */
-const given = (inputs: readonly RunInput[], values: Values): Values =>
+const given = (inputs: readonly RunInput[], values: InputValues): InputValues =>
   Object.fromEntries(inputs.flatMap((one) => (values[one.name] === undefined ? [] : [[one.name, values[one.name]]])));
 
 /** The newest run of the graph, whoever started it: everybody sees the same one. One's own is followed at once. */

@@ -35,7 +35,7 @@ export function useIsTyping(): boolean {
   );
 }
 
-export interface Typing {
+export interface TypingState {
   text: string;
   type(text: string): void;
   /** Stores at once; for the field's `onBlur`. */
@@ -64,7 +64,7 @@ export function useCaret<F extends Field>(text: string): RefObject<F> {
  * @param commit stores a text that was typed into `base`, and returns the text that stands for it from then on
  * @param atRest false for a field that is stored only when it is left
  */
-export function useTyping(value: string, commit: (text: string, base: string) => string, atRest = true): Typing {
+export function useTyping(value: string, commit: (text: string, base: string) => string, atRest = true): TypingState {
   // What the field shows until the stored value changes: the value of an edit arrives a frame after it, or later in a large graph.
   const [draft, setDraft] = useState<string>();
   const typed = useRef<string>();

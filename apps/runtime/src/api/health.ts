@@ -1,5 +1,5 @@
 import { OPEN_NODE_STATES } from "@spindle/schemas";
-import { whyUnfit } from "@spindle/task-bus";
+import { whyRedisUnfit } from "@spindle/task-bus";
 import { Router } from "express";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Services } from "../services/services.ts";
@@ -42,7 +42,7 @@ export function healthRoutes({ db, workers, artifacts, library, record }: Servic
       const parts = {
         postgres: await state(() => db.pool.query("SELECT 1")),
         redis: await state(async () => {
-          const why = await whyUnfit(workers.redis);
+          const why = await whyRedisUnfit(workers.redis);
           if (why) throw new Error(why);
         }),
         store: await state(() => artifacts.store.check()),

@@ -57,7 +57,7 @@ program
   .requiredOption("--url <url>", "where it is")
   .option("--out <folder>", "keep what was heard")
   .description("have the recorded conversations again, and say where this ComfyUI differs from what the tests play; exit 1 if it does")
-  .action((options: { url: string; out?: string }) => end(async () => (await import("./record.ts")).record(options)));
+  .action((options: { url: string; out?: string }) => end(async () => (await import("./record.ts")).recordComfyUI(options)));
 
 /** The exit code, once what was printed has been written. */
 async function end(work: () => Promise<number>): Promise<void> {

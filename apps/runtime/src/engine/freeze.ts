@@ -1,12 +1,12 @@
 // What a run freezes when it is accepted (DESIGN M4): the engine of every node, those in definitions too.
 import { createHash } from "node:crypto";
 import {
-  type Engine,
   type Graph,
   type Group,
   itemNodes,
   type Level,
   type Library,
+  type LibraryEngine,
   type Plan,
   type ResolvedNode,
   resolve,
@@ -28,7 +28,7 @@ function freezeLevel(level: Level): Record<string, FrozenNode> {
 }
 
 /** The same one each time, so that it finds its models loaded and its own cache filled; another one for the next region. */
-function serverOf(level: Level, group: Group, index: number): Engine | undefined {
+function serverOf(level: Level, group: Group, index: number): LibraryEngine | undefined {
   const all = level.serversOf(group);
   const live = all.filter((one) => one.live);
   const choice = live.length > 0 ? live : all;
@@ -50,7 +50,7 @@ function freezeGroups({ groups }: Plan, nodes: Readonly<Record<string, FrozenNod
 /** What a worker of the Comfy plane takes is a region, be it of one node. */
 export const asRegion = <T extends FrozenNode>(node: T): T => ({ ...node, service: BUS.region, version: BUS.regionVersion });
 
-function freezeNode({ node, settings, element: definition, engine: chosen }: ResolvedNode, server: Engine | undefined): FrozenNode {
+function freezeNode({ node, settings, element: definition, engine: chosen }: ResolvedNode, server: LibraryEngine | undefined): FrozenNode {
   // A run with a node that would run and has no live engine is not accepted (`whyNotNow`); a row that does not run names the first.
   const engine = server ?? chosen ?? definition?.engines[0];
   if (!definition || !engine) throw new Error(`No definition for the validated node ${node.id}.`);

@@ -6,8 +6,8 @@ export type Values = Record<string, unknown>;
  * What a service does with the values of its ports and parameters; throwing is failing. One that a person decides may use
  * LangGraph's `interrupt`.
  */
-export type Service = (input: Values, about: { node: string; path: string }) => Values | Promise<Values>;
-export type Services = Record<string, Service>;
+export type ServiceFunction = (input: Values, about: { node: string; path: string }) => Values | Promise<Values>;
+export type ServiceTable = Record<string, ServiceFunction>;
 
 interface Result {
   path: string;
@@ -81,7 +81,7 @@ interface Scope {
   outer?: Scope;
 }
 interface Config {
-  configurable?: { services?: Services; scope?: Scope };
+  configurable?: { services?: ServiceTable; scope?: Scope };
   recursionLimit?: number;
 }
 type Compiled = { invoke(state: Partial<Now>, config: object): Promise<Now> };
@@ -219,7 +219,7 @@ function valuesOf(node: Node, results: Record<string, Result>, inputs: Values, a
 type States = Record<string, Result["state"]>;
 
 /** @param states by path, of what ran inside: elements, and nodes of a graph that was called */
-async function work(node: Node, path: string, values: Values, services: Services, states: States): Promise<Values> {
+async function work(node: Node, path: string, values: Values, services: ServiceTable, states: States): Promise<Values> {
   if (!node.map) return workOnce(node, path, values, services, states);
   const { port, limit, tolerate, outputs } = node.map;
   const list = values[port];
@@ -239,7 +239,7 @@ async function work(node: Node, path: string, values: Values, services: Services
   return Object.fromEntries(outputs.map((name) => [name, made.map((each) => (each instanceof Error ? null : (each[name] ?? null)))]));
 }
 
-async function workOnce(node: Node, path: string, values: Values, services: Services, states: States): Promise<Values> {
+async function workOnce(node: Node, path: string, values: Values, services: ServiceTable, states: States): Promise<Values> {
   if (!node.call) {
     const service = services[node.service];
     if (!service) throw new Error(`No service ${node.service} was given.`);
@@ -251,7 +251,7 @@ async function workOnce(node: Node, path: string, values: Values, services: Serv
   return inner.outputs;
 }
 
-async function runLevel({ graph, outputs, ends }: Level, services: Services, inputs: Values, prefix: string) {
+async function runLevel({ graph, outputs, ends }: Level, services: ServiceTable, inputs: Values, prefix: string) {
   const { results, states, failed } = await graph.invoke(
     {},
     { configurable: { services, scope: { prefix, inputs, visit: 0 } }, recursionLimit: 100_000 },

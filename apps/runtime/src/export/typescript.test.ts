@@ -12,11 +12,14 @@ import { runOutputs } from "../engine/outputs.ts";
 import { library as anything, asGraph, behaviour, oracle, randomCase } from "../engine/random-graphs.testing.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { NodeRunRow, RunRow } from "../record/types.ts";
-import type { Services } from "./prelude.ts";
+import type { ServiceTable } from "./prelude.ts";
 import { exportTypeScript } from "./typescript.ts";
 
 interface Exported {
-  run(services: Services, inputs?: Record<string, unknown>): Promise<{ status: string; outputs: object; states: Record<string, string> }>;
+  run(
+    services: ServiceTable,
+    inputs?: Record<string, unknown>,
+  ): Promise<{ status: string; outputs: object; states: Record<string, string> }>;
 }
 
 const MODULES = fileURLToPath(new URL("../../node_modules", import.meta.url));
@@ -51,7 +54,7 @@ describe("random graphs with failures, conditions and nested loops", () => {
 });
 
 /** Adds, counts, chooses, splits: enough to see values on every way there is. */
-const SERVICES: Services = {
+const SERVICES: ServiceTable = {
   add: ({ a = 0, b = 0, by = 0 }) => ({ sum: Number(a) + Number(b) + Number(by) }),
   split: ({ sum }) => ({ list: Array.from({ length: Number(sum) }, (_, index) => index) }),
   square: ({ n }) => {

@@ -38,7 +38,7 @@ export function exportTypeScript(graph: Graph, library: Library): string {
     ...parts.map((one) => `\n${one.text()}`),
     "",
     "/** Runs the graph. @param services by name, those listed at the top */",
-    "export async function run(services: Services, inputs: Values = {}) {",
+    "export async function run(services: ServiceTable, inputs: Values = {}) {",
     '  const { outputs, states, failed } = await runLevel(graph0, services, inputs, "");',
     '  return { status: failed.length > 0 ? ("failed" as const) : ("succeeded" as const), outputs, states, failed };',
     "}",

@@ -22,7 +22,7 @@ import { findNodeRun, findRun } from "./find-run.ts";
 /** Values of one field, those inside others included: each may be compared with each choice of the form. */
 const MOST_VALUES = 10_000;
 
-export interface Answer {
+export interface PersonAnswer {
   /** By field of the form. */
   values: Record<string, unknown>;
   button?: string;
@@ -67,7 +67,7 @@ export class PeopleService {
   }
 
   /** @throws Refused 404, 409 if it does not wait for an answer (any more), 422 with the field */
-  async answer(run: string, path: string, { values, button }: Answer): Promise<void> {
+  async answer(run: string, path: string, { values, button }: PersonAnswer): Promise<void> {
     const row = await findNodeRun(this.db, this.record, run, path);
     if (row.state !== "waiting" || row.held) throw new Refused(409, "run.not_waiting", "This node does not wait for an answer any more.");
     const { fields, buttons } = this.form(await this.graph(run), path);

@@ -16,7 +16,7 @@ const patiently = (text: string): pg.QueryConfig => ({ text, query_timeout: 3_60
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /** Returns the names it applied. @throws Error if the database is too new, or an applied migration has changed since */
-export async function migrate(pool: pg.Pool, say: (line: string) => void = console.log, folder = PRISMA): Promise<string[]> {
+export async function migrateDatabase(pool: pg.Pool, say: (line: string) => void = console.log, folder = PRISMA): Promise<string[]> {
   const client = await pool.connect();
   try {
     await client.query("SET statement_timeout = 0");

@@ -6,19 +6,19 @@ import type { Library } from "../library.ts";
 import { checkExtent } from "./extent.ts";
 import { checkLimits, parseText } from "./limits.ts";
 
-export interface Read {
+export interface ReadResult {
   /** Absent if there is an error issue. */
   graph?: Graph;
   issues: Issue[];
 }
 
-export function readGraphText(text: string): Read {
+export function readGraphText(text: string): ReadResult {
   const { value, issues } = parseText(text);
   return hasErrors(issues) ? { issues } : readGraph(value);
 }
 
 /** A graph, or a ComfyUI workflow that becomes one; `name` is what an imported one is called. */
-export function readAnyText(text: string, library: Library, name?: string): Read {
+export function readAnyText(text: string, library: Library, name?: string): ReadResult {
   const { value, issues } = parseText(text);
   if (hasErrors(issues)) return { issues };
   const limits = checkLimits(value); // first, for a document may be nested deeper than a reader can follow
@@ -26,7 +26,7 @@ export function readAnyText(text: string, library: Library, name?: string): Read
   return isComfyFormat(value) ? importComfy(value, library, name) : readGraph(value);
 }
 
-export function readGraph(value: unknown): Read {
+export function readGraph(value: unknown): ReadResult {
   const limits = checkLimits(value);
   if (hasErrors(limits)) return { issues: limits };
   if (isComfyFormat(value))

@@ -9,7 +9,7 @@ import {
   validateGraphInterface,
   validateNodeSettings,
 } from "@spindle/schemas";
-import { type Issue, issue, type Place } from "../issue.ts";
+import { type Issue, type IssuePlace, issue } from "../issue.ts";
 import { nearest } from "../nearest.ts";
 
 type Part = keyof typeof METADATA_KEYS;
@@ -90,14 +90,14 @@ function keysAt(part: Part, path: readonly string[]): readonly string[] {
 const SHOWN = 20;
 
 /** Some of what is told by the key, and how many there are more. */
-export function some<T>(all: readonly T[], toIssue: (part: T) => Issue, what: string, place: Place): Issue[] {
+export function some<T>(all: readonly T[], toIssue: (part: T) => Issue, what: string, place: IssuePlace): Issue[] {
   const rest = all.length - SHOWN;
   const more = `There are ${rest.toLocaleString("en")} more ${what}.`;
   return [...all.slice(0, SHOWN).map(toIssue), ...(rest > 0 ? [issue("warning", "metadata.unknown", more, place)] : [])];
 }
 
 /** @param place of the part; its pointer leads to the part */
-export function unknownKeys(part: Part, { unknown }: Misfits, place: Place & { pointer: string }): Issue[] {
+export function unknownKeys(part: Part, { unknown }: Misfits, place: IssuePlace & { pointer: string }): Issue[] {
   return some(
     unknown,
     ({ path, near }) => {
@@ -116,7 +116,7 @@ export function unknownKeys(part: Part, { unknown }: Misfits, place: Place & { p
 }
 
 /** What is wrong where it decides nothing about a run. */
-export function misfitWarning({ path, why }: Misfit, place: Place & { pointer: string }): Issue {
+export function misfitWarning({ path, why }: Misfit, place: IssuePlace & { pointer: string }): Issue {
   const pointer = `${place.pointer}${pointerOf(path)}`;
   return issue("warning", "graph.schema", `${pointer} ${why}.`, { ...place, pointer }, "Correct it, or remove it.");
 }

@@ -2,7 +2,7 @@
 // other neighbours are joined as long as no item of the graph waits for itself by that.
 import type { NodeParts } from "../definitions.ts";
 import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge, isMapEdge } from "../graph.ts";
-import type { Engine, NodeDefinition } from "../library.ts";
+import type { LibraryEngine, NodeDefinition } from "../library.ts";
 import { type Group, type Grouping, groupId, type Loops, type Plan, planGraph, type Region } from "../plan.ts";
 import { portKind } from "../ports.ts";
 import type { Topology } from "../topology.ts";
@@ -39,19 +39,19 @@ export const plansAlike = (before: NodeParts, after: NodeParts): boolean =>
   (before.node.plane !== PLANE || (before.definition === after.definition && before.settings.engine === after.settings.engine));
 
 /** The servers that have every node of a region and every file they name, live ones first; one that a node names, if it does. */
-export function serversOf(inside: readonly NodeParts[]): Engine[] {
+export function serversOf(inside: readonly NodeParts[]): LibraryEngine[] {
   const lists = inside.flatMap((one) => (one.definition ? [enginesFor(one)] : []));
   const named = inside.map(({ settings }) => settings.engine).find((one) => one !== undefined && one !== "auto");
   const [first = [], ...others] = lists;
   const common = first.filter(
     ({ id }) => (named === undefined || id === named) && others.every((list) => list.some((one) => one.id === id)),
   );
-  const live = (one: Engine) => lists.every((list) => list.find(({ id }) => id === one.id)?.live === true);
+  const live = (one: LibraryEngine) => lists.every((list) => list.find(({ id }) => id === one.id)?.live === true);
   return [...common.filter(live), ...common.filter((one) => !live(one))];
 }
 
 /** Without the servers that lack a file which the node names. */
-function enginesFor({ node, definition }: NodeParts): Engine[] {
+function enginesFor({ node, definition }: NodeParts): LibraryEngine[] {
   const { engines, inputs } = definition as NodeDefinition;
   const params: Readonly<Record<string, unknown>> = node.params ?? {};
   const only = inputs.flatMap(({ name, schema }) => {

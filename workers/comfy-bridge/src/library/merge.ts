@@ -11,7 +11,7 @@ export interface ServerLibrary {
   reason?: string;
 }
 
-export type Engine = NonNullable<Capability["engines"]>[number];
+export type CapabilityEngine = NonNullable<Capability["engines"]>[number];
 
 /** @throws SyntaxError if it is not JSON */
 export function readObjectInfo(text: string): Map<string, Capability> {
@@ -32,7 +32,7 @@ export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] 
   });
 }
 
-function engineOf({ id, url, live, reason }: ServerLibrary): Engine {
+function engineOf({ id, url, live, reason }: ServerLibrary): CapabilityEngine {
   const host = new URL(url).host;
   return {
     id,

@@ -2,7 +2,7 @@
 import type { RegionInput } from "@spindle/schemas";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeComfy, type Faults } from "../../test/fake/fake-comfy.ts";
-import { readConversation, replay } from "../../test/fake/program.ts";
+import { readConversation, replayConversation } from "../../test/fake/program.ts";
 import { ComfyHttp } from "../comfy/http.ts";
 import { Interrupted, runPrompt } from "./prompt-run.ts";
 import { type News, Report } from "./report.ts";
@@ -38,7 +38,7 @@ const FAULTS: [string, Faults][] = [
 let count = 0;
 async function play(name: string, faults: Faults = {}, signal = new AbortController().signal) {
   const conversation = readConversation(name);
-  fake.program = replay(conversation);
+  fake.program = replayConversation(conversation);
   fake.played = true;
   fake.faults = faults;
   const { prompt } = conversation;

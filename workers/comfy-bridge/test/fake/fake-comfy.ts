@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { NodeInfo } from "../../src/library/index.ts";
 import { solidPng } from "./png.ts";
-import { type Conversation, type Json, type Program, type Prompt, replay, type Submission } from "./program.ts";
+import { type Conversation, type FakeProgram, type JsonObject, type Prompt, replayConversation, type Submission } from "./program.ts";
 import { execute, STUBS } from "./stub-nodes.ts";
 
 export interface Faults {
@@ -17,9 +17,9 @@ export interface Faults {
   /** The history is written so long after the end. */
   historyLag?: number;
   /** Answers 200, and says that these nodes are wrong. */
-  nodeErrors?: Json;
+  nodeErrors?: JsonObject;
   /** Status and body of the answer to a prompt. */
-  refuse?: { status: number; body: Json };
+  refuse?: { status: number; body: JsonObject };
   /** A cycle that is found too late: an error on the wire, success in the history. */
   liesAboutSuccess?: boolean;
   /** Type 1 previews only, no answer to feature flags, no /api/jobs. */
@@ -42,17 +42,17 @@ export class FakeComfy {
   faults: Faults = {};
   /** Every call, as `METHOD /path`. */
   readonly calls: string[] = [];
-  readonly prompts: Json[] = [];
+  readonly prompts: JsonObject[] = [];
   /** What is shown of the library; the real one's 377 nodes where not set. */
   objectInfo: string = withModels(readFileSync(new URL("../recordings/object_info.json", import.meta.url), "utf8"));
-  program: Program;
+  program: FakeProgram;
   private readonly server: Server;
   private readonly listener: WebSocketServer;
   private readonly sockets = new Map<string, { socket: WebSocket; metadata: boolean }>();
   private readonly files = new Map<string, { bytes: Buffer; mime: string }>();
   private readonly inputs = new Map<string, Buffer>();
   private jobs: Job[] = [];
-  private history = new Map<string, Json>();
+  private history = new Map<string, JsonObject>();
   private working: Promise<void> = Promise.resolve();
   private sent = 0;
 
@@ -107,7 +107,7 @@ export class FakeComfy {
   }
 
   /** To every socket, as what belongs to a prompt without a client id. */
-  shout(messages: readonly { type: string; data: Json }[]): void {
+  shout(messages: readonly { type: string; data: JsonObject }[]): void {
     for (const socket of this.listener.clients) for (const message of messages) socket.send(JSON.stringify(message));
   }
 
@@ -136,7 +136,7 @@ export class FakeComfy {
     );
     socket.once("message", (data) => {
       if (this.faults.old) return;
-      const { type, data: flags } = JSON.parse(String(data)) as { type: string; data: Json };
+      const { type, data: flags } = JSON.parse(String(data)) as { type: string; data: JsonObject };
       entry.metadata = type === "feature_flags" && flags.supports_preview_metadata === true;
       socket.send(JSON.stringify({ type: "feature_flags", data: MAX_FEATURES }));
     });
@@ -154,7 +154,7 @@ export class FakeComfy {
     if (this.faults.login) return void response.writeHead(401).end();
     const known = this.answers.get(`${request.method} ${url.pathname}`);
     if (known) return void json(known.response ?? {}, known.status ?? 200);
-    const parsed = () => JSON.parse(body.toString("utf8") || "{}") as Json;
+    const parsed = () => JSON.parse(body.toString("utf8") || "{}") as JsonObject;
     if (route === "POST /prompt") return void this.submit(parsed(), json);
     if (route === "GET /object_info") return void response.writeHead(200, { "content-type": "application/json" }).end(this.objectInfo);
     if (route === "GET /queue") return void json({ queue_running: this.tuples("running"), queue_pending: this.tuples("pending") });
@@ -180,7 +180,7 @@ export class FakeComfy {
     for (const job of this.jobs) if (job.state === "running" && job.id === id) job.interrupt = true;
   }
 
-  private submit(given: Json, json: (value: unknown, status?: number) => void): void {
+  private submit(given: JsonObject, json: (value: unknown, status?: number) => void): void {
     this.prompts.push(given);
     const { refuse, nodeErrors } = this.faults;
     if (refuse) {
@@ -193,7 +193,7 @@ export class FakeComfy {
       json(played.answer.body, played.answer.status);
       return;
     }
-    if (played) this.program = replay(played);
+    if (played) this.program = replayConversation(played);
     const wrong = Object.entries(prompt).find(([, node]) => !(node.class_type in STUBS) && !this.offered.has(node.class_type));
     if (wrong && !this.played && !played) {
       json(missingNode(...wrong), 400);
@@ -236,7 +236,7 @@ export class FakeComfy {
   private readonly offered = new Set<string>();
 
   /** Recorded answers that stand for its own, by call. */
-  answers: ReadonlyMap<string, { status?: number; response?: Json } | undefined> = new Map();
+  answers: ReadonlyMap<string, { status?: number; response?: JsonObject } | undefined> = new Map();
   /** Called when a frame goes out. */
   onFrame: (() => void) | undefined;
 
@@ -249,7 +249,7 @@ export class FakeComfy {
   private async work(job: Job): Promise<void> {
     if (!this.jobs.includes(job)) return;
     job.state = "running";
-    const messages: [string, Json][] = [];
+    const messages: [string, JsonObject][] = [];
     const outputs: Record<string, unknown> = {};
     for await (const step of this.program(job)) {
       if (!this.jobs.includes(job)) return;
@@ -275,7 +275,7 @@ export class FakeComfy {
     await this.end(job, messages, outputs);
   }
 
-  private async end(job: Job, messages: [string, Json][], outputs: Json): Promise<void> {
+  private async end(job: Job, messages: [string, JsonObject][], outputs: JsonObject): Promise<void> {
     const said = this.faults.liesAboutSuccess
       ? messages.filter(([type]) => type !== "execution_success" && type !== "execution_error")
       : messages;
@@ -306,7 +306,7 @@ export class FakeComfy {
     this.files.set(file, { bytes, mime });
   }
 
-  private say(job: Job, type: string, data: Json): void {
+  private say(job: Job, type: string, data: JsonObject): void {
     this.send(job, JSON.stringify({ type, data }));
   }
 
@@ -367,7 +367,7 @@ function withModels(text: string): string {
   return JSON.stringify(info);
 }
 
-function missingNode(id: string, { class_type }: Prompt[string]): Json {
+function missingNode(id: string, { class_type }: Prompt[string]): JsonObject {
   const message = `Cannot execute because node ${class_type} does not exist.`;
   const extra_info = { node_id: id, class_type, node_title: class_type };
   return { error: { type: "missing_node_type", message, details: `Node ID '#${id}'`, extra_info }, node_errors: {} };

@@ -2,12 +2,12 @@
 import { readFileSync } from "node:fs";
 import { solidPng } from "./png.ts";
 
-export type Json = Record<string, unknown>;
-export type Prompt = Record<string, { class_type: string; inputs: Json }>;
+export type JsonObject = Record<string, unknown>;
+export type Prompt = Record<string, { class_type: string; inputs: JsonObject }>;
 
 export type Step =
   /** Sent to the prompt's own socket; `everyone` to all of them. */
-  | { say: string; data: Json; everyone?: boolean }
+  | { say: string; data: JsonObject; everyone?: boolean }
   | { frame: Buffer }
   | { wait: number }
   /** A file that can be fetched from now on. */
@@ -22,26 +22,26 @@ export interface Submission {
 }
 
 /** @returns how the prompt ended, for its history; `lie` says success without a message that says so */
-export type Program = (submission: Submission) => AsyncGenerator<Step, void>;
+export type FakeProgram = (submission: Submission) => AsyncGenerator<Step, void>;
 
 interface Recorded {
   dir?: string;
   t?: number;
-  json?: { type: string; data: Json };
+  json?: { type: string; data: JsonObject };
   base64?: string;
   http?: string;
   label?: string | null;
   status?: number;
-  request?: { prompt: Prompt } & Json;
-  response?: Json;
+  request?: { prompt: Prompt } & JsonObject;
+  response?: JsonObject;
 }
 
 export interface Conversation {
   entries: Recorded[];
   prompt: Prompt;
   /** The body that was sent. */
-  request: Json;
-  answer: { status: number; body: Json };
+  request: JsonObject;
+  answer: { status: number; body: JsonObject };
 }
 
 /** Those that need nothing but ComfyUI's own nodes, and no model. */
@@ -70,7 +70,7 @@ export function readConversation(name: string): Conversation {
 }
 
 /** Plays what the server said, with this prompt's id in place of the recorded one; in time, or as fast as it goes. */
-export function replay({ entries, answer }: Conversation, inTime = false): Program {
+export function replayConversation({ entries, answer }: Conversation, inTime = false): FakeProgram {
   const recorded = String(answer.body.prompt_id ?? "");
   return async function* ({ id, interrupted }) {
     let before = 0;
@@ -81,7 +81,7 @@ export function replay({ entries, answer }: Conversation, inTime = false): Progr
       if (interrupted()) return;
       if (base64) yield { frame: withId(Buffer.from(base64, "base64"), recorded, id) };
       if (!json || json.type === "feature_flags" || "sid" in json.data) continue;
-      const data = JSON.parse(JSON.stringify(json.data).replaceAll(recorded, id)) as Json;
+      const data = JSON.parse(JSON.stringify(json.data).replaceAll(recorded, id)) as JsonObject;
       if (json.type === "executed") for (const file of filesOf(Object(data.output))) yield file;
       yield { say: json.type, data, ...(json.type === "status" ? { everyone: true } : {}) };
     }

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { solidPng } from "./png.ts";
-import type { Json, Program, Prompt, Step } from "./program.ts";
+import type { FakeProgram, JsonObject, Prompt, Step } from "./program.ts";
 
 /** One second of ffmpeg's test picture, 64 x 48. */
 const SMALL_VIDEO = readFileSync(new URL("small.mp4", import.meta.url));
@@ -16,11 +16,14 @@ interface Picture {
 
 interface Made {
   result: unknown[];
-  ui?: Json;
+  ui?: JsonObject;
   files?: { file: string; bytes: Buffer; mime: string }[];
 }
 
-type Stub = (inputs: Json, about: { id: string; number: number; files: ReadonlyMap<string, Buffer> }) => Made | AsyncGenerator<Step, Made>;
+type Stub = (
+  inputs: JsonObject,
+  about: { id: string; number: number; files: ReadonlyMap<string, Buffer> },
+) => Made | AsyncGenerator<Step, Made>;
 
 const number = (value: unknown, otherwise: number): number => (typeof value === "number" ? value : otherwise);
 const picture = (value: unknown): Picture => ({ width: 64, height: 64, colour: 0x808080, count: 1, ...(value as Partial<Picture>) });
@@ -43,7 +46,7 @@ const pictures =
     };
   };
 
-async function* sampled(inputs: Json, id: string): AsyncGenerator<Step, Made> {
+async function* sampled(inputs: JsonObject, id: string): AsyncGenerator<Step, Made> {
   const steps = number(inputs.steps, 4);
   const colour = (number(inputs.seed, 1) * 2654435761) & 0xffffff;
   for (let step = 1; step <= steps; step++) {
@@ -138,7 +141,7 @@ export const STUBS: Record<string, Stub> = {
 };
 
 /** Keeps what each signature gave, as ComfyUI does. */
-export function execute(files: ReadonlyMap<string, Buffer>): Program {
+export function execute(files: ReadonlyMap<string, Buffer>): FakeProgram {
   const cache = new Map<string, Made>();
   let runs = 0;
   return async function* ({ id: promptId, prompt, targets, interrupted }) {
