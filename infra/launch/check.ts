@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { generate, verify } from "../codegen/gen.ts";
 import { buildDatabaseClient, buildPython, PYTHON } from "./build.ts";
 import { unfitPackages } from "./engines.ts";
-import { filesWithEmptyNames } from "./names.ts";
+import { filesWithAmbiguousNames, filesWithEmptyNames } from "./names.ts";
 import { ROOT } from "./paths.ts";
 import { say } from "./say.ts";
 
@@ -53,9 +53,10 @@ async function engines(): Promise<boolean> {
 }
 
 async function names(): Promise<boolean> {
-  const found = await filesWithEmptyNames();
-  say(found.length === 0 ? "names: ok" : `names: FAILED, these say nothing\n${found.join("\n")}`);
-  return found.length === 0;
+  const [empty, ambiguous] = [await filesWithEmptyNames(), filesWithAmbiguousNames()];
+  const lines = [...empty.map((line) => `${line} says nothing`), ...ambiguous.map((line) => `several things are exported as ${line}`)];
+  say(lines.length === 0 ? "names: ok" : `names: FAILED\n${lines.join("\n")}`);
+  return lines.length === 0;
 }
 
 export async function check(): Promise<number> {

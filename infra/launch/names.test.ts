@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { emptyNames } from "./names.ts";
+import { ambiguousNames, emptyNames } from "./names.ts";
 
 const found = (text: string): string[] => emptyNames("some/file.ts", text);
 
@@ -23,4 +23,13 @@ test("an arrow function on one line may have it as its parameter, or as a part o
 
 test("what reads something of that name, or gives it to somebody else, declares nothing", () => {
   expect(found("find({ take: 1 }); console.log(hand.take);\nimport { go } from 'elsewhere';")).toEqual([]);
+});
+
+test("a name that two files export is found with both, whatever it names there", () => {
+  const files = new Map([
+    ["a.ts", "export interface Place {}\nexport function mend() {}\nexport default function run() {}"],
+    ["b.ts", "export const Place = 1, other = 2;\nexport default function run() {}"],
+    ["c.ts", "const other = 3;\nexport class Mended {}"],
+  ]);
+  expect(ambiguousNames(files)).toEqual(["Place: a.ts, b.ts"]);
 });

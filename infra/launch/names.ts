@@ -1,4 +1,4 @@
-// Names that say nothing about what they name. `npm run check` refuses them.
+// What `npm run check` refuses in names: those that say nothing about what they name, and one name for two things.
 import { execFile, execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -52,17 +52,59 @@ export function emptyNames(file: string, text: string): string[] {
   return found;
 }
 
-export async function filesWithEmptyNames(): Promise<string[]> {
-  const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: ROOT, encoding: "utf8" })
+/** Exported in several files, and one thing wherever it is: the editor has the runtime's types under their own names, for example. */
+const ONE_MEANING: readonly string[] = [
+  "JsonObject",
+  "Live",
+  "NodeCount",
+  "NodeRunView",
+  "Question",
+  "ROOT",
+  "RunOptions",
+  "RunPlan",
+  "RunView",
+  "TaskError",
+  "used",
+];
+
+/** The names under which a TypeScript file exports what it declares. */
+export function exportedNames(file: string, text: string): string[] {
+  return ts.createSourceFile(file, text, ts.ScriptTarget.Latest).statements.flatMap((statement) => {
+    const modifiers = (ts.canHaveModifiers(statement) && ts.getModifiers(statement)) || [];
+    const kinds = modifiers.map(({ kind }) => kind);
+    if (!kinds.includes(ts.SyntaxKind.ExportKeyword) || kinds.includes(ts.SyntaxKind.DefaultKeyword)) return [];
+    const declared: readonly Declared[] = ts.isVariableStatement(statement) ? statement.declarationList.declarations : [statement];
+    return declared.flatMap(({ name }) => (name && ts.isIdentifier(name) ? [name.text] : []));
+  });
+}
+
+/** Each name that several files export, with the files. */
+export function ambiguousNames(files: ReadonlyMap<string, string>): string[] {
+  const exporters = new Map<string, string[]>();
+  for (const [file, text] of files)
+    for (const name of new Set(exportedNames(file, text))) exporters.set(name, [...(exporters.get(name) ?? []), file]);
+  return [...exporters]
+    .filter(([name, where]) => where.length > 1 && !ONE_MEANING.includes(name))
+    .map(([name, where]) => `${name}: ${where.join(", ")}`);
+}
+
+const trackedFiles = (): string[] =>
+  execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: ROOT, encoding: "utf8" })
     .split("\n")
-    .filter((file) => file && !/(^|\/)generated\//.test(file) && !NOT_YET.some((folder) => file.startsWith(folder)))
-    .filter((file) => existsSync(join(ROOT, file)));
+    .filter((file) => file && !/(^|\/)generated\//.test(file) && existsSync(join(ROOT, file)));
+const textOf = (file: string): string => readFileSync(join(ROOT, file), "utf8");
+
+export function filesWithAmbiguousNames(): string[] {
+  const sources = trackedFiles().filter((file) => /\.tsx?$/.test(file) && !/^tests\/|\.test\.tsx?$/.test(file));
+  return ambiguousNames(new Map(sources.map((file) => [file, textOf(file)])));
+}
+
+export async function filesWithEmptyNames(): Promise<string[]> {
+  const files = trackedFiles().filter((file) => !NOT_YET.some((folder) => file.startsWith(folder)));
   const python = files.filter((file) => file.endsWith(".py"));
   const program = join(import.meta.dirname, "names.py");
   const inPython = promisify(execFile)(PYTHON, [program, EMPTY_NAMES.join(), ...python], { cwd: ROOT });
-  const inTypeScript = files
-    .filter((file) => /\.(ts|tsx|mts|mjs|cjs)$/.test(file))
-    .flatMap((file) => emptyNames(file, readFileSync(join(ROOT, file), "utf8")));
+  const inTypeScript = files.filter((file) => /\.(ts|tsx|mts|mjs|cjs)$/.test(file)).flatMap((file) => emptyNames(file, textOf(file)));
   const ofFiles = files.filter((file) => EMPTY_NAMES.includes(basename(file).split(".")[0] as string)).map((file) => `${file}: the file`);
   return [...ofFiles, ...inTypeScript, ...(await inPython).stdout.split("\n").filter(Boolean)];
 }
