@@ -34,7 +34,10 @@ test("engine, canvas and validator name no capability", () => {
 });
 
 test("every error code is given somewhere", () => {
-  const sources = code.filter((file) => !/\.test\.ts$|^tests\//.test(file)).map(read).join("\n");
+  const sources = code
+    .filter((file) => !/\.test\.ts$|^tests\//.test(file))
+    .map(read)
+    .join("\n");
   const { codes } = JSON.parse(read("schemas/errors.json"));
   expect(Object.keys(codes).filter((name) => !sources.includes(`"${name}"`))).toEqual([]);
 });
