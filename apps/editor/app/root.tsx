@@ -4,6 +4,7 @@ import "@xyflow/react/dist/base.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/controls.css";
+import "./styles/overlays.css";
 import "./styles/canvas.css";
 import "./styles/wires.css";
 import "./styles/panels.css";
