@@ -39,19 +39,12 @@ afterAll(async () => {
   expect(bad, "events that break their schema").toEqual([]);
 });
 
+const TASK = { plane: "python", service: "s", version: "1", engine: "e", draft: false, timeoutSeconds: 0 };
+
 async function newRun(nodes: number): Promise<{ run: string; ids: string[] }> {
   const [run, revision] = [randomUUID(), randomUUID()];
   await record.pool.query("INSERT INTO revision (id, hash, document) VALUES ($1, $2, '{}')", [revision, revision]);
-  const node = (_: unknown, index: number) => ({
-    path: `n${index}`,
-    nodeId: `n${index}`,
-    plane: "python",
-    service: "s",
-    version: "1",
-    engine: "e",
-    draft: false,
-    timeoutSeconds: 0,
-  });
+  const node = (_: unknown, index: number) => ({ ...TASK, path: `n${index}`, nodeId: `n${index}` });
   await record.create({
     id: run,
     revision,
@@ -209,4 +202,22 @@ test("[W1] SQL names no state that the schema does not have, and the function th
   const lists = found.find(({ name }) => name === "change_node_runs")?.lists.filter((list) => list.length > 1) ?? [];
   expect(lists.map((list) => list.sort())).toEqual([[...ERROR_NODE_STATES].sort(), [...ENDED_NODE_STATES].sort()]);
   expect(functions.find(({ name }) => name === "change_node_runs")?.sql, "a node run has no lease").not.toContain("lease_until");
+});
+
+test("[E9] node runs that are added twice, by two runtimes or after a lost answer, are there once and answered as they are", async () => {
+  const { run, ids } = await newRun(1);
+  await record.change({ nodeRun: ids[0] as string, fence: 0, change: "skip", error });
+  const fresh = (path: string) => ({ ...TASK, nodeId: path, path });
+  const added = await Promise.all([record.add(run, ["n0", "n1"].map(fresh)), record.add(run, ["n1", "n2"].map(fresh))]);
+  const about = (await record.nodeRuns(run)).map(({ id, path, state }) => [path, state, id]).sort();
+  expect(about.map(([path, state]) => [path, state])).toEqual([
+    ["n0", "skipped"],
+    ["n1", "queued"],
+    ["n2", "queued"],
+  ]);
+  const [n0, n1, n2] = about;
+  expect(added.map((rows) => rows.map(({ id, path, state }) => [path, state, id]))).toEqual([
+    [n0, n1],
+    [n1, n2],
+  ]);
 });

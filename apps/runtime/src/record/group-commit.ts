@@ -1,10 +1,18 @@
+interface Asked<Ask, Answer> {
+  ask: Ask;
+  resolve: (answer: Answer) => void;
+  reject: (error: unknown) => void;
+}
+
 /** Gathers what is asked for while the batch before is under way, so that many share one commit and one alone waits for nobody. */
-export class GroupCommit<Ask extends { key: string }, Answer> {
-  private waiting: { ask: Ask; resolve: (answer: Answer) => void; reject: (error: unknown) => void }[] = [];
+export class GroupCommit<Ask, Answer> {
+  private waiting: Asked<Ask, Answer>[] = [];
   private busy = false;
 
   constructor(
     private readonly commit: (asks: Ask[]) => Promise<Answer[]>,
+    /** Two of one key go into different batches, in order: a statement changes a row once. */
+    private readonly keyOf: (ask: Ask) => string,
     private readonly most = 500,
   ) {}
 
@@ -18,10 +26,10 @@ export class GroupCommit<Ask extends { key: string }, Answer> {
   private async flush(): Promise<void> {
     this.busy = true;
     while (this.waiting.length > 0) {
-      const batch = this.take();
+      const batch = this.nextBatch();
       try {
-        const answers = await this.commit(batch.map((one) => one.ask));
-        batch.forEach((one, index) => one.resolve(answers[index] as Answer));
+        const answers = await this.commit(batch.map(({ ask }) => ask));
+        for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as Answer);
       } catch (error) {
         if (batch.length === 1) batch[0]?.reject(error);
         else await this.oneByOne(batch);
@@ -31,7 +39,7 @@ export class GroupCommit<Ask extends { key: string }, Answer> {
   }
 
   /** One of them is at fault; the others must not fail with it. */
-  private async oneByOne(batch: typeof this.waiting): Promise<void> {
+  private async oneByOne(batch: readonly Asked<Ask, Answer>[]): Promise<void> {
     for (const { ask, resolve, reject } of batch) {
       try {
         resolve((await this.commit([ask]))[0] as Answer);
@@ -41,17 +49,19 @@ export class GroupCommit<Ask extends { key: string }, Answer> {
     }
   }
 
-  /** Two of one key go into different batches, in order: a statement changes a row once. */
-  private take(): typeof this.waiting {
+  private nextBatch(): Asked<Ask, Answer>[] {
     const keys = new Set<string>();
-    const batch: typeof this.waiting = [];
-    const later: typeof this.waiting = [];
-    for (const one of this.waiting) {
-      if (batch.length < this.most && !keys.has(one.ask.key)) batch.push(one);
-      else later.push(one);
-      keys.add(one.ask.key);
+    const batch: Asked<Ask, Answer>[] = [];
+    const later: Asked<Ask, Answer>[] = [];
+    let seen = 0;
+    for (const asked of this.waiting) {
+      if (batch.length === this.most) break;
+      seen++;
+      const key = this.keyOf(asked.ask);
+      (keys.has(key) ? later : batch).push(asked);
+      keys.add(key);
     }
-    this.waiting = later;
+    this.waiting = [...later, ...this.waiting.slice(seen)];
     return batch;
   }
 }

@@ -45,10 +45,14 @@ const json = (value: unknown): string | null => (value === undefined ? null : st
 const EARLIER = `SELECT n.id, n.run_id, n.node_id, n.service, n.version, n.engine, n.input, n.cache_key, o.output
   FROM node_run n JOIN node_result o ON o.node_run_id = n.id`;
 const ADD_NODES = `INSERT INTO node_run (id, run_id, node_id, path, state, plane, service, version, engine, draft, timeout_seconds, stall_seconds)
-  SELECT gen_random_uuid(), $1, n."nodeId", n.path, 'queued', n.plane, n.service, n.version, n.engine, n.draft, n."timeoutSeconds", COALESCE(n."stallSeconds", 0)
-  FROM jsonb_to_recordset($nodes::jsonb) AS n("nodeId" text, path text, plane text, service text, version text, engine text, draft boolean, "timeoutSeconds" int, "stallSeconds" int)
+  SELECT gen_random_uuid(), $run, n."nodeId", n.path, 'queued', n.plane, n.service, n.version, n.engine, n.draft, n."timeoutSeconds", COALESCE(n."stallSeconds", 0)
+  FROM jsonb_to_recordset($nodes::jsonb) AS n(run uuid, "nodeId" text, path text, plane text, service text, version text, engine text, draft boolean, "timeoutSeconds" int, "stallSeconds" int)
   ON CONFLICT (run_id, path) DO NOTHING`;
-const ADD_SQL = `${ADD_NODES.replace("$nodes", "$2")} RETURNING *`;
+const ADD_SQL = `${ADD_NODES.replace("$run", "n.run").replace("$nodes", "$1")} RETURNING *`;
+const ADDED_SQL = `SELECT n.*, r.output FROM jsonb_to_recordset($1::jsonb) AS a(run uuid, path text)
+  JOIN node_run n ON n.run_id = a.run AND n.path = a.path LEFT JOIN node_result r ON r.node_run_id = n.id`;
+/** Rows that one statement makes. */
+const ADDED_AT_ONCE = 500;
 
 export class RunRecord implements EngineRecord {
   /** Says that a run has new events; a hint, never the truth. */
@@ -60,11 +64,14 @@ export class RunRecord implements EngineRecord {
     private readonly changes: pg.Pool = pool,
   ) {}
 
-  private readonly commits = new GroupCommit<NodeChange & { key: string }, ChangedRow | undefined>((asks) => this.commit(asks));
+  private readonly commits = new GroupCommit<NodeChange, ChangedRow | undefined>(
+    (asks) => this.commit(asks),
+    ({ nodeRun }) => nodeRun,
+  );
 
   /** The changed row, or undefined if the change came under an old fence or from a state that does not allow it. */
   async change(one: NodeChange): Promise<ChangedRow | undefined> {
-    const row = await this.commits.ask({ ...one, key: one.nodeRun });
+    const row = await this.commits.ask(one);
     if (!row) this.stale++;
     else this.changed.emit(row.run_id);
     return row;
@@ -92,7 +99,9 @@ export class RunRecord implements EngineRecord {
       ), event AS (
         INSERT INTO run_event (run_id, seq, type, body)
         SELECT $1, e.seq, e.type, '{}' FROM (VALUES (1, 'run.queued'), (2, 'run.running')) e(seq, type) WHERE e.seq = 1 OR $10::text IS NOT NULL
-      ) ${ADD_NODES} RETURNING *`.replace("$nodes", "$8"),
+      ) ${ADD_NODES} RETURNING *`
+        .replace("$run", "$1")
+        .replace("$nodes", "$8"),
       values: [
         run.id,
         run.revision,
@@ -113,8 +122,24 @@ export class RunRecord implements EngineRecord {
   }
 
   async add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]> {
-    const { rows } = await this.pool.query<NodeRunRow>({ name: "node-add", text: ADD_SQL, values: [run, JSON.stringify(nodes)] });
-    return rows;
+    return Promise.all(nodes.map((node) => this.additions.ask({ run, node })));
+  }
+
+  private readonly additions = new GroupCommit<{ run: string; node: NewNodeRun }, NodeRunRow>(
+    (asks) => this.addAll(asks),
+    ({ run, node }) => `${run} ${node.path}`,
+    ADDED_AT_ONCE,
+  );
+
+  /** Those of many calls, and of many runs, in one statement. */
+  private async addAll(asks: readonly { run: string; node: NewNodeRun }[]): Promise<NodeRunRow[]> {
+    const values = [JSON.stringify(asks.map(({ run, node }) => ({ ...node, run })))];
+    const { rows } = await this.pool.query<NodeRunRow>({ name: "node-add", text: ADD_SQL, values });
+    // Those that are there already: what added them was not heard of, for it was another runtime, or an answer was lost.
+    const known =
+      rows.length < asks.length ? (await this.pool.query<NodeRunRow>({ name: "node-added", text: ADDED_SQL, values })).rows : [];
+    const added = new Map([...known, ...rows].map((row) => [`${row.run_id} ${row.path}`, row]));
+    return asks.map(({ run, node }) => added.get(`${run} ${node.path}`) as NodeRunRow);
   }
 
   async note(run: string, { type, node, path, body }: Note): Promise<void> {

@@ -125,7 +125,7 @@ export interface EngineRecord {
   outputsOf(from: { graph: string } | { run: string }): Promise<Map<string, Earlier>>;
   change(one: NodeChange): Promise<ChangedRow | undefined>;
   nodeRun(id: string): Promise<(NodeRunRow & { output: Record<string, unknown> | null }) | undefined>;
-  /** Node runs that come to be during a run; those that are there already are left as they are and not answered. */
+  /** Node runs that come to be during a run, in their order; those that are there already are left as they are. */
   add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]>;
   /** An event that changes nothing; once per path and type. */
   note(run: string, event: Note): Promise<void>;
