@@ -1,25 +1,36 @@
 // `graph.call` (DESIGN G5): a definition runs inside a node run, as a level of its own.
 import { nodeTitle } from "@spindle/graph-model";
+import { isHandled } from "./judge.ts";
 import { runOutputs } from "./outputs.ts";
 import type { Running } from "./running.ts";
-import { type Decided, type DecidedRow, rootScope, type Scope } from "./scope.ts";
+import { type Decided, type DecidedRow, Scope } from "./scope.ts";
 
-export async function callDefinition(run: Running, name: string, row: DecidedRow, values: Record<string, unknown>): Promise<void> {
+export async function callDefinition(
+  run: Running,
+  caller: Scope,
+  name: string,
+  row: DecidedRow,
+  values: Record<string, unknown>,
+): Promise<void> {
   const calling =
     row.state === "queued"
       ? await run.change(row, { change: "begin", input: values, body: { engine: row.engine, draft: row.draft, definition: name } })
       : row;
   if (calling.state !== "running") return;
-  const scope = rootScope(run.resolved.level(name), `${row.path}/`, calling.input ?? values);
-  await run.enter(scope);
-  await run.driveScope(scope);
-  const results = run.results(scope);
+  const scope = Scope.ofLevel(run.resolved.level(name), `${row.path}/`, calling.input ?? values, caller.depth + 1);
+  await run.walk(scope);
+  await concludeCall(run, scope, calling);
+  run.forget(scope);
+}
+
+async function concludeCall(run: Running, scope: Scope, calling: DecidedRow): Promise<void> {
+  const results = [...scope.decided.values()];
   if (run.cancelled && results.some(({ row: one }) => one.state === "cancelled"))
     return void (await run.change(calling, {
       change: "cancel",
       error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." },
     }));
-  const [failed] = unhandled(run, results);
+  const [failed] = unhandled(scope);
   if (failed) {
     const node = scope.level.node(failed.row.node_id)?.node;
     const error = {
@@ -30,14 +41,13 @@ export async function callDefinition(run: Running, name: string, row: DecidedRow
     };
     return void (await run.change(calling, { change: "fail", error }));
   }
-  const output = scopeOutputs(run, scope);
+  const output = scopeOutputs(scope);
   await run.change(calling, { change: "succeed", output });
 }
 
-/** The failed rows that no on_failure edge took care of. */
-export function unhandled(run: Running, results: readonly Decided[]): Decided[] {
-  return results.filter(({ row, scope }) => ["failed", "dead", "cancelled"].includes(row.state) && !run.judge.handled(scope, row));
-}
+/** The failed rows of a level that no on_failure edge took care of, the first one first. */
+export const unhandled = (level: Scope): Decided[] =>
+  [...level.decided.values()].filter(({ row, scope }) => ["failed", "dead", "cancelled"].includes(row.state) && !isHandled(scope, row));
 
-export const scopeOutputs = (run: Running, scope: Scope): Record<string, unknown> =>
-  runOutputs(scope.level, (id) => run.lookup(scope, id)?.output ?? undefined);
+export const scopeOutputs = (scope: Scope): Record<string, unknown> =>
+  runOutputs(scope.level, (id) => scope.lookup(id)?.output ?? undefined);

@@ -1,13 +1,18 @@
-// A level -> LangGraph, by the rules of docs/decisions/0001 and SPEC: every item is a LangGraph node that always
-// fires and only waits for it to be settled; one edge goes over all its predecessors; a loop is a node that cycles on itself
-// with its body as a subgraph per visit. LangGraph drives; it decides nothing and carries no data.
+// A level -> LangGraph, by the rules of docs/decisions/0001 and 0024 and of SPEC: each layer, which is what LangGraph would run in one
+// superstep, is a LangGraph node that always fires and only waits for its items to be settled; it cycles on itself while one of its
+// loops goes round, with the loop's body as a subgraph per visit. LangGraph drives; it decides nothing and carries no data.
 import type { RunnableConfig } from "@langchain/core/runnables";
-import { Annotation, START, StateGraph } from "@langchain/langgraph";
+import { Annotation, END, START, StateGraph } from "@langchain/langgraph";
 import type { Level, Plan, Region } from "@spindle/graph-model";
-import { type Scope, visitScope } from "./scope.ts";
+import pLimit from "p-limit";
+import type { Scope } from "./scope.ts";
 
-const Visits = Annotation.Root({
-  visits: Annotation<Record<string, number>>({ reducer: (a, b) => ({ ...a, ...b }), default: () => ({}) }),
+/** Visits of loops that LangGraph walks at once; each is a graph of its own to it. */
+const VISITS_AT_ONCE = 16;
+
+const State = Annotation.Root({
+  /** The layer that has loops which go round again, after how many visits and which. Null where none does. */
+  round: Annotation<{ visits: number; loops: readonly string[] } | null>({ reducer: (_, next) => next, default: () => null }),
 });
 
 /** What LangGraph drives. */
@@ -29,8 +34,8 @@ export function compile(level: Level): CompiledLevel {
   if (known) return known;
   const { plan } = level;
   const graph = build(plan, plan.root);
-  const visits = [...plan.regions.values()].reduce((sum, one) => sum + one.maxIterations, 0);
-  const recursionLimit = 2 * (plan.root.items.length + visits) + 25;
+  const visits = [...plan.regions.values()].reduce((sum, { maxIterations }) => sum + maxIterations, 0);
+  const recursionLimit = plan.root.items.length + visits + 25;
   const made: CompiledLevel = {
     async drive(driven, scope, signal) {
       await graph.invoke({}, { configurable: { driven, scope }, recursionLimit, signal });
@@ -48,68 +53,63 @@ const configured = (config: RunnableConfig): Configured => config.configurable a
 
 function build(plan: Plan, region: Region) {
   // biome-ignore lint/suspicious/noExplicitAny: LangGraph types node names one by one; ours are known only now
-  const graph = new StateGraph(Visits) as any;
-  const stretches = linearStretches(plan, region);
-  const name = new Map([...stretches.keys()].map((item, index) => [item, `n${index}`]));
-  /** The LangGraph node after which an item is settled. */
-  const end = new Map<string, string>();
-  for (const [first, stretch] of stretches) {
-    const own = name.get(first) as string;
-    const loop = plan.regions.get(first);
-    if (loop) {
-      addLoop(graph, plan, loop, own);
-      end.set(first, `${own}_exit`);
-      continue;
-    }
-    graph.addNode(own, async (_: unknown, config: RunnableConfig) => {
-      const { driven, scope } = configured(config);
-      for (const item of stretch) await driven.settle(scope, item);
-      return {};
-    });
-    for (const item of stretch) end.set(item, own);
-  }
-  for (const first of stretches.keys()) {
-    const from = [...new Set([...(region.predecessors.get(first) ?? [])].map((item) => end.get(item)))];
-    graph.addEdge(from.length === 0 ? START : from.length === 1 ? from[0] : from, name.get(first));
+  const graph = new StateGraph(State) as any;
+  const stretches = stretchesOf(plan, region);
+  for (const [index, stretch] of stretches.entries()) {
+    const own = `n${index}`;
+    const next = index + 1 < stretches.length ? `n${index + 1}` : END;
+    graph.addNode(own, stepOf(plan, stretch));
+    if (index === 0) graph.addEdge(START, own);
+    if (stretch.some((layer) => layer.some((item) => plan.regions.has(item))))
+      graph.addConditionalEdges(own, ({ round }: typeof State.State) => (round ? own : next), [own, next]);
+    else graph.addEdge(own, next);
   }
   return graph.compile();
 }
 
-/** A real LangGraph cycle: the body once per visit, then itself again or the exit. */
-// biome-ignore lint/suspicious/noExplicitAny: as above
-function addLoop(graph: any, plan: Plan, loop: Region, own: string): void {
-  const body = build(plan, loop);
-  graph.addNode(own, async ({ visits }: typeof Visits.State, config: RunnableConfig) => {
+/** Settles a stretch; of a layer with loops, one visit of each that is not over. */
+function stepOf(plan: Plan, stretch: readonly (readonly string[])[]) {
+  const loops = stretch.flat().flatMap((item) => plan.regions.get(item) ?? []);
+  const bodies = new Map(loops.map((loop) => [loop.id, build(plan, loop)]));
+  const nodes = stretch.map((layer) => layer.filter((item) => !bodies.has(item)));
+  return async ({ round }: typeof State.State, config: RunnableConfig): Promise<Partial<typeof State.State>> => {
     const { driven, scope } = configured(config);
-    const index = visits[own] ?? 0;
-    const visit = visitScope(scope, loop, index);
-    await driven.enter(visit);
-    await body.invoke({}, { configurable: { driven, scope: visit }, recursionLimit: config.recursionLimit });
-    const again = await driven.visit(scope, loop, index);
-    return { visits: { [own]: again ? index + 1 : -1 } };
-  });
-  graph.addNode(`${own}_exit`, async (_: unknown, config: RunnableConfig) => {
-    const { driven, scope } = configured(config);
-    await driven.settle(scope, loop.id);
-    return {};
-  });
-  graph.addConditionalEdges(own, ({ visits }: typeof Visits.State) => (visits[own] === -1 ? `${own}_exit` : own), [own, `${own}_exit`]);
+    const index = round?.visits ?? 0;
+    const open = round ? loops.filter(({ id }) => round.loops.includes(id)) : loops;
+    const goOn = async (loop: Region): Promise<string[]> => {
+      const visit = scope.visitOf(loop, index);
+      await driven.enter(visit);
+      await bodies.get(loop.id).invoke({}, { configurable: { driven, scope: visit }, recursionLimit: config.recursionLimit });
+      if (await driven.visit(scope, loop, index)) return [loop.id];
+      await driven.settle(scope, loop.id);
+      return [];
+    };
+    const settleNodes = async (): Promise<void> => {
+      if (!round) for (const layer of nodes) await Promise.all(layer.map((item) => driven.settle(scope, item)));
+    };
+    const [going] = await Promise.all([pLimit(VISITS_AT_ONCE).map(open, goOn), settleNodes()]);
+    const again = going.flat();
+    return { round: again.length > 0 ? { visits: index + 1, loops: again } : null };
+  };
 }
 
-/** Each item that starts a stretch, with those that only follow one another after it: they are one LangGraph node. */
-function linearStretches(plan: Plan, region: Region): Map<string, string[]> {
-  const only = (set: ReadonlySet<string> | undefined): string | undefined => (set?.size === 1 ? [...set][0] : undefined);
-  const follower = (item: string): string | undefined => {
-    const next = plan.regions.has(item) ? undefined : only(region.successors.get(item));
-    return next !== undefined && !plan.regions.has(next) && only(region.predecessors.get(next)) === item ? next : undefined;
-  };
-  const inner = new Set(region.items.map(follower));
-  const stretches = new Map<string, string[]>();
-  for (const first of region.items) {
-    if (inner.has(first)) continue;
-    const stretch: string[] = [];
-    for (let item: string | undefined = first; item !== undefined; item = follower(item)) stretch.push(item);
-    stretches.set(first, stretch);
+/** The layers of a region, each one step further than the last of its items' predecessors; single nodes in a row are one stretch. */
+function stretchesOf(plan: Plan, region: Region): string[][][] {
+  const layers: string[][] = [];
+  const layerOf = new Map<string, number>();
+  for (const item of region.items) {
+    let layer = 0;
+    for (const before of region.predecessors.get(item) ?? []) layer = Math.max(layer, (layerOf.get(before) ?? 0) + 1);
+    layerOf.set(item, layer);
+    const items = layers[layer] ?? [];
+    items.push(item);
+    layers[layer] = items;
+  }
+  const isSingle = (layer: readonly string[] | undefined) => layer?.length === 1 && !plan.regions.has(layer[0] as string);
+  const stretches: string[][][] = [];
+  for (const [at, layer] of layers.entries()) {
+    if (isSingle(layer) && isSingle(layers[at - 1])) stretches.at(-1)?.push(layer);
+    else stretches.push([layer]);
   }
   return stretches;
 }

@@ -272,13 +272,13 @@ export class Engine {
   private async finish(execution: RunExecution): Promise<void> {
     const { record } = this.options;
     const { run } = execution;
-    const results = execution.results(execution.root);
-    if (execution.cancelled && results.some(({ row }) => row.state === "cancelled"))
+    const { root } = execution;
+    if (execution.cancelled && [...root.decided.values()].some(({ row }) => row.state === "cancelled"))
       return void (await patient(() =>
         record.changeRun(run, "cancel", { error: { code: "run.cancelled", message: "The run was cancelled." } }),
       ));
-    const [failed] = unhandled(execution, results);
-    const outputs = scopeOutputs(execution, execution.root);
+    const [failed] = unhandled(root);
+    const outputs = scopeOutputs(root);
     if (failed) {
       const error = {
         ...(failed.row.error ?? { code: "internal", message: "The node failed without a reason." }),

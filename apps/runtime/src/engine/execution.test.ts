@@ -113,9 +113,9 @@ async function run(graph: Graph, { does = {}, inputs = {}, rows = [], answer }: 
     states: Object.fromEntries(made.map((row) => [row.path, row.state])),
     row: (path: string) => made.find((row) => row.path === path),
     limits: record.notes.map(({ path }) => path),
-    outputs: scopeOutputs(execution, execution.root),
+    outputs: scopeOutputs(execution.root),
     /** What makes the run end `failed`. */
-    failed: unhandled(execution, execution.results(execution.root)).map(({ row }) => row.path),
+    failed: unhandled(execution.root).map(({ row }) => row.path),
   };
 }
 

@@ -10,30 +10,27 @@ import { patient } from "../store/patient.ts";
 import { compile, type Driven } from "./compile.ts";
 import { asRegion } from "./freeze.ts";
 import { GroupStep } from "./group-step.ts";
-import { Judge, type Visits } from "./judge.ts";
+import { goesRound } from "./judge.ts";
 import { Cancelled } from "./node-plane.ts";
 import { NodeStep } from "./node-step.ts";
+import { Pace } from "./pace.ts";
 import { Reuse } from "./reuse.ts";
 import { type ExecutionParts, Parked, type Running, RunTooLarge } from "./running.ts";
-import { type Decided, type DecidedRow, rootScope, type Scope, visitScope } from "./scope.ts";
+import { type DecidedRow, Scope } from "./scope.ts";
 
 const CANCELS_AT_ONCE = 16;
 
 const COMFY = "comfy";
 
-export class RunExecution implements Running, Driven, Visits {
+export class RunExecution implements Running, Driven {
   readonly reuse: Reuse;
   readonly root: Scope;
-  readonly judge: Judge = new Judge(this);
   private readonly steps: NodeStep = new NodeStep(this);
   private readonly groups: GroupStep = new GroupStep(this, this.steps);
   private readonly rows: Map<string, DecidedRow>;
-  private readonly flights = new Map<string, Promise<unknown>>();
-  private readonly decided = new Map<string, Decided>();
-  /** Items that are over: nodes and loops, by path. */
-  private readonly over = new Set<string>();
-  private readonly begunVisits = new Set<string>();
-  private readonly lastVisit = new Map<string, number>();
+  /** How many rows the run has, those that are forgotten here among them. */
+  private count: number;
+  private readonly pace = new Pace();
   private readonly outside = new AsyncResource("run"); // a node must not inherit the async context of the one before it
   /** Ends what runs in this process: the run is cancelled, or no longer this runtime's. */
   private readonly abort = new AbortController();
@@ -57,18 +54,26 @@ export class RunExecution implements Running, Driven, Visits {
     private readonly lookAhead = true,
   ) {
     this.reuse = new Reuse(parts.record, run, resolved.root.plan);
-    this.root = rootScope(resolved.root, "", run.inputs);
+    this.root = Scope.ofLevel(resolved.root, "", run.inputs, 0);
     this.rows = new Map(rows.map((row) => [row.path, row]));
+    this.count = rows.length;
   }
 
   /** Runs the graph to its end. @throws Parked, or the reason of `close` */
   async drive(): Promise<void> {
     if (this.run.cancel_requested) await this.cancel(); // asked while another runtime owned it: its workers may not know
     await this.enter(this.root);
-    await this.driveScope(this.root);
+    await this.walkByLangGraph(this.root);
   }
 
-  async driveScope(scope: Scope): Promise<void> {
+  /** Everything in a level that a node calls; its nodes begin by the look-ahead, at less than a hundredth of what a graph of LangGraph costs. */
+  async walk(scope: Scope): Promise<void> {
+    await this.enter(scope);
+    if (this.lookAhead) await Promise.all(scope.region.items.map((item) => this.settle(scope, item)));
+    else await this.walkByLangGraph(scope);
+  }
+
+  private async walkByLangGraph(scope: Scope): Promise<void> {
     try {
       await compile(scope.level).drive(this, scope);
     } catch (error) {
@@ -116,47 +121,20 @@ export class RunExecution implements Running, Driven, Visits {
     });
   }
 
-  /** Every decided row of the level that a scope belongs to, with its visit; elements of maps are their node's affair. */
-  results(within: Scope): Decided[] {
-    return [...this.decided.values()].filter(({ row, scope }) => {
-      if (row.path.includes("#", scope.prefix.length)) return false;
-      let at: Scope = scope;
-      while (at.outer) at = at.outer;
-      return at.prefix === within.prefix && at.level === within.level;
-    });
-  }
-
   row(path: string): DecidedRow {
     return this.rows.get(path) as DecidedRow;
   }
 
-  // Visits
-
-  lookup(scope: Scope, id: string): DecidedRow | undefined {
-    const regions: Region[] = [];
-    for (let region = scope.level.plan.home.get(id); region; region = region.parent) regions.push(region);
-    let at: Scope | undefined = scope;
-    while (at && !regions.includes(at.region)) at = at.outer;
-    if (!at) return undefined;
-    for (const region of regions.slice(0, regions.indexOf(at.region)).reverse()) {
-      const last = this.lastVisit.get(at.prefix + region.id);
-      if (last === undefined) return undefined;
-      at = visitScope(at, region, last);
-    }
-    return this.decided.get(at.prefix + id)?.row;
-  }
-
-  begun(scope: Scope): boolean {
-    return this.begunVisits.has(scope.prefix);
-  }
-
   /** Makes the rows of a visit and starts what waits for nothing. */
   enter(scope: Scope): Promise<void> {
-    return this.once(`${scope.prefix}|enter`, async () => {
-      this.begunVisits.add(scope.prefix);
+    return this.once(scope, "|enter", async () => {
+      scope.begun = true;
       const { plan } = scope.level;
       const ids = scope.region.items.flatMap((item) => itemNodes(plan, item));
-      await this.ensure(ids.map((id) => this.fresh(scope, id, scope.prefix + id)));
+      await this.ensure(
+        scope,
+        ids.map((id) => this.fresh(scope, id, scope.prefix + id)),
+      );
       if (this.lookAhead)
         for (const item of scope.region.items) if (scope.region.predecessors.get(item)?.size === 0) void this.settle(scope, item);
     });
@@ -172,12 +150,19 @@ export class RunExecution implements Running, Driven, Visits {
   }
 
   /** @throws RunTooLarge */
-  async ensure(nodes: NewNodeRun[]): Promise<void> {
-    const missing = nodes.filter((one) => !this.rows.has(one.path));
+  async ensure(scope: Scope, nodes: NewNodeRun[]): Promise<void> {
+    for (const { path } of nodes) scope.paths.push(path);
+    const missing = nodes.filter(({ path }) => !this.rows.has(path));
     if (missing.length === 0) return;
-    if (this.rows.size + missing.length > LIMITS.nodeRuns)
+    if (this.count + missing.length > LIMITS.nodeRuns)
       throw new RunTooLarge(`The run would have more than ${LIMITS.nodeRuns.toLocaleString("en")} node runs.`);
-    for (const row of await this.work(() => this.parts.record.add(this.run.id, missing))) this.rows.set(row.path, row);
+    this.count += missing.length;
+    for (const row of await this.request(() => this.parts.record.add(this.run.id, missing))) this.rows.set(row.path, row);
+  }
+
+  /** A call is over: what ran inside it is asked for by nobody any more. */
+  forget(scope: Scope): void {
+    for (const path of scope.paths) this.rows.delete(path);
   }
 
   // Settling
@@ -185,32 +170,32 @@ export class RunExecution implements Running, Driven, Visits {
   settle(scope: Scope, item: string): Promise<unknown> {
     const { regions, groups } = scope.level.plan;
     const [loop, group] = [regions.get(item), groups.get(item)];
-    return this.once(scope.prefix + item, async () => {
+    return this.once(scope, item, async () => {
       await this.enter(scope);
       if (!this.lookAhead) this.assertReady(scope, item);
       await Promise.all([...(scope.region.predecessors.get(item) ?? [])].map((before) => this.settle(scope, before)));
       if (loop) await this.loop(scope, loop);
       else await (group ? this.groups.take(scope, group) : this.node(scope, item));
-      this.over.add(scope.prefix + item);
+      scope.over.add(item);
       if (this.lookAhead) this.ahead(scope, item);
     });
   }
 
   /** SPEC RE3: alone, LangGraph must come in order; waiting for what is missing would hide a mistake of `compile`. */
   private assertReady(scope: Scope, item: string): void {
-    const missing = [...(scope.region.predecessors.get(item) ?? [])].find((before) => !this.over.has(scope.prefix + before));
+    const missing = [...(scope.region.predecessors.get(item) ?? [])].find((before) => !scope.over.has(before));
     if (missing !== undefined) throw new Error(`${scope.prefix}${item} was asked for before ${missing} was over.`);
   }
 
   visit(scope: Scope, loop: Region, index: number): Promise<boolean> {
-    const inner = visitScope(scope, loop, index);
-    return this.once(`${inner.prefix}|visit`, async () => {
+    const inner = scope.visitOf(loop, index);
+    return this.once(inner, "|visit", async () => {
       await this.enter(inner);
       await this.settle(inner, loop.items.at(-1) as string); // every other item leads there
-      const again = !this.cancelled && this.judge.again(inner);
+      const again = !this.cancelled && goesRound(inner);
       if (!again || index + 1 < loop.maxIterations) return again;
       const at = `${scope.prefix}${loop.id}`;
-      await this.work(() =>
+      await this.request(() =>
         this.parts.record.note(this.run.id, { type: "loop.limit", node: loop.tail, path: at, body: { maxIterations: loop.maxIterations } }),
       );
       return false;
@@ -220,12 +205,13 @@ export class RunExecution implements Running, Driven, Visits {
   private async loop(scope: Scope, loop: Region): Promise<void> {
     let index = 0;
     while (await this.visit(scope, loop, index)) index++;
-    this.lastVisit.set(scope.prefix + loop.id, index);
+    scope.endLoop(loop, index);
   }
 
   private async node(scope: Scope, id: string): Promise<void> {
     const path = scope.prefix + id;
-    await this.untilDecided(path, (one) => this.steps.take(scope, id, one));
+    await this.begin(scope, id);
+    await this.untilDecided(path, (row) => this.steps.take(scope, id, row));
     await this.conclude(scope, id);
   }
 
@@ -234,38 +220,43 @@ export class RunExecution implements Running, Driven, Visits {
     const row = this.rows.get(path) as DecidedRow;
     if (scope.level.node(id)?.settings.breakpoint === "after" && row.state === "succeeded" && !row.passed && !this.cancelled)
       await this.steps.holdAfter(row);
-    this.keep(scope, path);
+    scope.keep(this.row(path));
+  }
+
+  /**
+   * Resolves when a node may begin (docs/decisions/0024).
+   * @param id of a node that makes more node runs by itself if it is a call or a map
+   */
+  async begin(scope: Scope, id: string, element = false): Promise<void> {
+    const node = scope.level.node(id);
+    const makesMore = (!element && node?.mapped !== undefined) || node?.element?.calls !== undefined;
+    const turn = this.pace.begin(makesMore ? scope.depth : undefined);
+    if (turn) await this.work(() => turn);
+    if (this.closedBy) throw this.closedBy;
   }
 
   /** Steps until the row is decided; each step changes it or waits for it to change. */
   async untilDecided(path: string, step: (row: DecidedRow) => Promise<void>): Promise<DecidedRow> {
     for (;;) {
-      const row = this.rows.get(path) as DecidedRow;
+      const row = this.row(path);
       if (isEndedNodeState(row.state)) return row;
       if (this.closedBy) throw this.closedBy;
       await step(row);
     }
   }
 
-  keep(scope: Scope, path: string): DecidedRow {
-    const row = this.rows.get(path) as DecidedRow;
-    this.decided.set(path, { row, scope });
-    return row;
-  }
-
   /** DESIGN E8: what waited only for this item starts now, without a barrier. */
   private ahead(scope: Scope, item: string): void {
     for (const next of scope.region.successors.get(item) ?? [])
-      if ([...(scope.region.predecessors.get(next) ?? [])].every((before) => this.over.has(scope.prefix + before)))
-        void this.settle(scope, next);
+      if ([...(scope.region.predecessors.get(next) ?? [])].every((before) => scope.over.has(before))) void this.settle(scope, next);
   }
 
-  private once<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const known = this.flights.get(key) as Promise<T> | undefined;
+  private once<T>(scope: Scope, what: string, work: () => Promise<T>): Promise<T> {
+    const known = scope.flights.get(what) as Promise<T> | undefined;
     if (known) return known;
     const flight = this.outside.runInAsyncScope(work);
     flight.catch(() => {}); // nobody may be waiting for it yet
-    this.flights.set(key, flight);
+    scope.flights.set(what, flight);
     return flight;
   }
 
@@ -274,7 +265,7 @@ export class RunExecution implements Running, Driven, Visits {
   /** Changes a row; one that somebody else changed meanwhile is read again. */
   async change(row: DecidedRow, move: NodeMove): Promise<DecidedRow> {
     const { input, output, reusedFrom }: Omit<AnyChange, "nodeRun" | "fence"> = move;
-    const moved = await this.work(() =>
+    const moved = await this.request(() =>
       patient(
         () => this.parts.record.change({ ...move, nodeRun: row.id, fence: row.fence }),
         () => this.closed,
@@ -297,7 +288,7 @@ export class RunExecution implements Running, Driven, Visits {
   }
 
   async reload(row: DecidedRow): Promise<DecidedRow> {
-    const fresh = await this.work(() =>
+    const fresh = await this.request(() =>
       patient(
         () => this.parts.record.nodeRun(row.id),
         () => this.closed,
@@ -305,6 +296,11 @@ export class RunExecution implements Running, Driven, Visits {
     );
     if (fresh) this.rows.set(fresh.path, fresh);
     return fresh ?? row;
+  }
+
+  /** Asks the record for something that ends by itself. */
+  request<T>(asking: () => Promise<T>): Promise<T> {
+    return this.work(() => this.pace.request(asking));
   }
 
   /** Anything that keeps the run from resting. */

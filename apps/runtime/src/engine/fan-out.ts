@@ -1,5 +1,6 @@
 // `map` (DESIGN E6, SPEC RM): one node run that gathers, one for each element of the list, in the list's order.
 import { edgeMetadata, nodeTitle } from "@spindle/graph-model";
+import { isEndedNodeState } from "@spindle/schemas";
 import pLimit from "p-limit";
 import type { NodeMove } from "../record/changes.ts";
 import type { Running } from "./running.ts";
@@ -49,17 +50,21 @@ export async function mapOver(
       : row;
   if (gathering.state !== "running") return;
   const { limit, tolerate = 0 } = Object(edgeMetadata(scope.level.node(id)?.mapped as never).map) as { limit?: number; tolerate?: number };
-  await run.ensure(list.map((_, index) => run.fresh(scope, id, `${row.path}#${index}`, true)));
-  const atOnce = pLimit(limit ?? Math.max(1, list.length));
-  const rows = await Promise.all(
-    list.map((value, index) =>
-      atOnce(async () => {
-        const path = `${row.path}#${index}`;
-        await run.untilDecided(path, (one) => steps.go(scope, id, one, one.input ?? { ...values, [port]: value }, true));
-        return run.keep(scope, path);
-      }),
-    ),
+  await run.ensure(
+    scope,
+    list.map((_, index) => run.fresh(scope, id, `${row.path}#${index}`, true)),
   );
+  const atOnce = pLimit(limit ?? Math.max(1, list.length));
+  const elements: Promise<DecidedRow>[] = [];
+  for (const [index, value] of list.entries()) {
+    const path = `${row.path}#${index}`;
+    if (!isEndedNodeState(run.row(path).state)) await run.begin(scope, id, true);
+    const step = (element: DecidedRow) => steps.go(scope, id, element, element.input ?? { ...values, [port]: value }, true);
+    const element = atOnce(() => run.untilDecided(path, step));
+    element.catch(() => {}); // until all have begun
+    elements.push(element);
+  }
+  const rows = await Promise.all(elements);
   if (run.cancelled && rows.some((one) => one.state === "cancelled"))
     return steps.set(gathering, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
   const failed = rows.filter((one) => one.state !== "succeeded");

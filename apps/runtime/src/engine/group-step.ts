@@ -21,13 +21,14 @@ export class GroupStep {
   ) {}
 
   async take(scope: Scope, group: Group): Promise<void> {
+    await this.run.begin(scope, group.id);
     const own = await this.run.untilDecided(scope.prefix + group.id, (row) => this.step(scope, group, row));
     const ending = endings(scope, group, own);
     const given = this.given.get(own.path);
     for (const id of group.nodes) {
       const input = given?.get(id);
       await this.run.untilDecided(scope.prefix + id, (row) =>
-        this.steps.set(row, { ...ending(id, (other) => this.run.lookup(scope, other)), ...(input ? { input } : {}) }),
+        this.steps.set(row, { ...ending(id, (other) => scope.lookup(other)), ...(input ? { input } : {}) }),
       );
       await this.run.conclude(scope, id);
     }
@@ -89,10 +90,10 @@ export class GroupStep {
     const forced = nodes.some((id) => this.run.reuse.role(scope.level.name, id) === "force");
     if (forced) return this.steps.send(row, input, { cacheKey: key, why: "It was asked to run again." });
     const { record } = this.run.parts;
-    const earlier = await this.run.work(() => record.cached(key));
+    const earlier = await this.run.request(() => record.cached(key));
     if (earlier) return this.steps.reuse(row, earlier, "Nothing changed.", input);
     const graph = this.run.run.graph_id;
-    const last = graph ? await this.run.work(() => record.lastOf(graph, row.path)) : undefined;
+    const last = graph ? await this.run.request(() => record.lastOf(graph, row.path)) : undefined;
     await this.steps.send(row, input, { cacheKey: key, why: whyRegionRuns(input, last) });
   }
 }

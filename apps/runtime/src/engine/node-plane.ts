@@ -30,23 +30,23 @@ export class NodePlane {
    * Runs a node until it is decided. What is idempotent and over at once is written once, when it is over: should this process
    * die before, it runs again, as it would have anyway. Undefined if the row is no longer what it was: the caller reads it again.
    */
-  async run(row: NodeRunRow, task: NodeTask, whole: AbortSignal): Promise<Ended | undefined> {
+  async run(row: NodeRunRow, task: NodeTask, { signal: whole, change }: InRun): Promise<Ended | undefined> {
     const own = new AbortController();
     const follow = () => own.abort(whole.reason);
     if (whole.aborted) follow();
     whole.addEventListener("abort", follow, { once: true });
     this.running.set(row.id, own);
     try {
-      return await this.attempts(row, task, own.signal);
+      return await this.attempts(row, task, { signal: own.signal, change });
     } finally {
       this.running.delete(row.id);
       whole.removeEventListener("abort", follow);
     }
   }
 
-  private async attempts(row: NodeRunRow, task: NodeTask, signal: AbortSignal): Promise<Ended | undefined> {
+  private async attempts(row: NodeRunRow, task: NodeTask, { signal, change }: InRun): Promise<Ended | undefined> {
     const { input, idempotent } = task;
-    const attempt = new Attempt(this.parts.record, row, task);
+    const attempt = new Attempt({ change, log: (...about) => this.parts.record.log(...about) }, row, task);
     if (row.state === "running") await attempt.begin("takeOver");
     else if (!idempotent) await attempt.begin("begin");
     else attempt.beginLater();
@@ -121,6 +121,13 @@ export class NodePlane {
 
 /** Why a node is ended for good; every other end of its signal leaves it to whoever owns the run next. */
 export class Cancelled extends Error {}
+
+/** The run that a node run is part of. */
+export interface InRun {
+  signal: AbortSignal;
+  /** Writes a change down. */
+  change: RunRecord["change"];
+}
 
 /** How long a node may run before the record says that it does. */
 const UNSAID_MS = 50;

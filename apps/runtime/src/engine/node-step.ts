@@ -12,13 +12,13 @@ import {
   unitsSpent,
 } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
-import type { NodeMove } from "../record/changes.ts";
+import type { NodeChange, NodeMove } from "../record/changes.ts";
 import type { Earlier } from "../record/types.ts";
 import { cacheKey, isCacheable, whyItRuns } from "./cache-key.ts";
 import { callDefinition } from "./call.ts";
 import { fullInput, whyUnfit } from "./check-input.ts";
 import { mapOver } from "./fan-out.ts";
-import { BadCondition } from "./judge.ts";
+import { BadCondition, backEdge, judgeNode } from "./judge.ts";
 import type { NodeTask } from "./node-plane.ts";
 import { type Running, RunTooLarge } from "./running.ts";
 import type { DecidedRow, Scope } from "./scope.ts";
@@ -71,7 +71,7 @@ export class NodeStep {
     const fed = sources.every((source) => !source.port.required || comes(source) || values[source.port.name] !== undefined);
     await this.giveWay();
     try {
-      const decision = this.run.judge.node(scope, id, fed, together);
+      const decision = judgeNode(scope, id, fed, together);
       if (decision.do === "skip") return this.skip(row, decision.broken, this.whySkipped(scope, id, decision.broken));
     } catch (error) {
       if (error instanceof BadCondition) return this.fail(row, "edge.condition_failed", error.message);
@@ -79,7 +79,7 @@ export class NodeStep {
     }
     if (settings.breakpoint === "before" && !row.passed) return this.set(row, { change: "hold", held: "before" });
     if (settings.pinned) return this.set(row, { change: "pin", output: settings.pinned, body: { pinned: true } });
-    const kept = role === "keep" ? await this.run.work(() => this.run.reuse.earlier(row.path)) : undefined;
+    const kept = role === "keep" ? await this.run.request(() => this.run.reuse.earlier(row.path)) : undefined;
     if (kept && (!together || gives(scope, id, kept.output)))
       return this.reuse(row, kept, "It is not part of this run; its last output stands.", kept.input ?? undefined);
     return values;
@@ -108,7 +108,7 @@ export class NodeStep {
         );
     if (unfit) return this.fail(row, "node.user_error", unfit, values);
     if (listPort) return this.gather(row, () => mapOver(this.run, this, scope, id, row, values, listPort));
-    if (definition.calls !== undefined) return this.gather(row, () => callDefinition(this.run, definition.calls ?? "", row, values));
+    if (definition.calls !== undefined) return this.gather(row, () => callDefinition(this.run, scope, definition.calls ?? "", row, values));
     const full = () => fullInput(definition, here.node.params, values);
     let input = row.input ?? {};
     if (row.state === "queued") {
@@ -139,10 +139,10 @@ export class NodeStep {
     const key = cacheKey(row, input);
     if (this.run.reuse.role(scope.level.name, id) === "force") return { cacheKey: key, why: "It was asked to run again." };
     const { record } = this.run.parts;
-    const earlier = await this.run.work(() => record.cached(key));
+    const earlier = await this.run.request(() => record.cached(key));
     if (earlier) return { earlier };
     const graph = this.run.run.graph_id;
-    const last = graph ? await this.run.work(() => record.lastOf(graph, row.path)) : undefined;
+    const last = graph ? await this.run.request(() => record.lastOf(graph, row.path)) : undefined;
     return { cacheKey: key, why: whyItRuns(row, input, last, scope.level.node(id)?.sources ?? [], scope.level.plan.shape) };
   }
 
@@ -194,13 +194,15 @@ export class NodeStep {
   }
 
   private async here(row: DecidedRow, task: NodeTask): Promise<void> {
-    const decided = await this.run.work(() => this.run.parts.nodePlane.run(row, task, this.run.signal));
+    const { nodePlane, record } = this.run.parts;
+    const change = (move: NodeChange) => this.run.request(() => record.change(move));
+    const decided = await this.run.work(() => nodePlane.run(row, task, { signal: this.run.signal, change }));
     if (decided) this.run.note(decided.row, { input: task.input, ...(decided.output ? { output: decided.output } : {}) });
     else await this.run.reload(row);
   }
 
   async send(row: DecidedRow, input: Values, about: { cacheKey?: string; why?: string }): Promise<void> {
-    const moved = await this.run.work(() => this.run.parts.workers.dispatch(row, input, about));
+    const moved = await this.run.request(() => this.run.parts.workers.dispatch(row, input, about));
     if (!moved) return void (await this.run.reload(row));
     const sent = this.run.note(moved, { input });
     this.sent.add(row.id);
@@ -234,7 +236,7 @@ export class NodeStep {
   }
 
   private values(scope: Scope, id: string, sources: readonly InputSource[]): Values {
-    const output = (from: string) => this.run.lookup(scope, from)?.output ?? undefined;
+    const output = (from: string) => scope.lookup(from)?.output ?? undefined;
     const values = resolveInputs(sources, output, scope.inputs, scope.level.graph.context ?? {});
     const back = this.backOutput(scope, id);
     if (!back) return values;
@@ -246,7 +248,7 @@ export class NodeStep {
 
   private backOutput(scope: Scope, id: string) {
     try {
-      const back = this.run.judge.back(scope, id);
+      const back = backEdge(scope, id);
       return back && { ...edgeMetadata(back.edge), given: back.row.output ?? {} };
     } catch (error) {
       if (error instanceof BadCondition) return undefined; // said when the node is judged
@@ -255,7 +257,7 @@ export class NodeStep {
   }
 
   private whySkipped(scope: Scope, id: string, broken: boolean): string {
-    const before = (scope.level.plan.shape.incoming.get(id) ?? []).map((edge) => this.run.lookup(scope, edge.from));
+    const before = (scope.level.plan.shape.incoming.get(id) ?? []).map((edge) => scope.lookup(edge.from));
     const cause = before.find((one) => one && one.state !== "succeeded");
     if (!cause) return "No edge that leads here was taken, or an input it needs has no value.";
     const node = scope.level.node(cause.node_id)?.node;

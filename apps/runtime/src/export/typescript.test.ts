@@ -243,6 +243,6 @@ async function inSpindle(graph: Graph, inputs: Record<string, unknown>) {
   await execution.drive();
   return {
     states: Object.fromEntries([...record.rows.values()].map((row) => [row.path, row.state])),
-    outputs: runOutputs(execution.root.level, (id) => execution.lookup(execution.root, id)?.output ?? undefined),
+    outputs: runOutputs(execution.root.level, (id) => execution.root.lookup(id)?.output ?? undefined),
   };
 }

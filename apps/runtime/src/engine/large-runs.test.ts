@@ -1,0 +1,224 @@
+// Runs of many node runs (docs/decisions/0024): what is counted here is how much begins in a turn of the event loop and how much is
+// open at once, so that no clock is asked.
+import { StateGraph } from "@langchain/langgraph";
+import { type Graph, type Library, type NodeDefinition, portsOf, resolve } from "@spindle/graph-model";
+import { isEndedNodeState } from "@spindle/schemas";
+import { expect, test, vi } from "vitest";
+import type { NodeChange } from "../record/changes.ts";
+import { MemoryRecord } from "../record/memory-record.testing.ts";
+import type { NewNodeRun, NodeRunRow, RunRow } from "../record/types.ts";
+import { RunExecution } from "./execution.ts";
+import { freezeNodes } from "./freeze.ts";
+import type { NodeTask } from "./node-plane.ts";
+import { type ExecutionParts, Parked } from "./running.ts";
+
+const kind = (service: string, more: object = {}) =>
+  ({
+    plane: "node",
+    service,
+    version: "1",
+    inputs: portsOf({ properties: { value: {} } }),
+    outputs: portsOf({ properties: { value: {} } }),
+    parameters: [],
+    engines: [{ id: "default", label: "", plane: "node", draft: false, live: true }],
+    idempotent: true,
+    live: true,
+    timeoutSeconds: 0,
+    ...more,
+  }) as unknown as NodeDefinition;
+const KINDS = [kind("plain"), kind("person", { human: true })];
+const library: Library = { find: (_, service) => KINDS.find((one) => one.service === service), all: () => KINDS };
+
+const node = (id: string, service = "plain", params: object = {}) => ({ id, service, plane: "node", status: "pending", params });
+const call = (id: string, definition: string, params: object = {}) => node(id, "graph.call", { definition, ...params });
+const graphOf = (nodes: object[], edges: object[], definitions: object = {}) =>
+  ({ schema: "langgraph.v1", workflowId: "w", context: {}, metadata: { definitions }, nodes, edges }) as unknown as Graph;
+const mapped = { sourcePort: "value", targetPort: "value", map: {} };
+
+/** Definitions each of which calls the next one twice, behind conditions. */
+function doubling(levels: number): Record<string, object> {
+  const twice = (next: string) => ({
+    nodes: [node("a"), call("b", next), call("c", next)],
+    edges: ["b", "c"].map((to) => ({ from: "a", to, metadata: { when: "true" } })),
+  });
+  return Object.fromEntries(
+    Array.from({ length: levels }, (_, level) => [
+      `d${level}`,
+      level + 1 < levels ? twice(`d${level + 1}`) : { nodes: [node("a")], edges: [] },
+    ]),
+  );
+}
+
+/** A record whose answers take a turn of the event loop, and which knows how much of a run is open. */
+class CountingRecord extends MemoryRecord {
+  readonly open = { calls: 0, mostCalls: 0, requests: 0, mostRequests: 0 };
+
+  override add(run: string, nodes: readonly NewNodeRun[]) {
+    return this.request(() => super.add(run, nodes));
+  }
+
+  override change(change: NodeChange) {
+    return this.request(async () => {
+      const row = this.rows.get(change.nodeRun);
+      if (row?.service === "graph.call" && !row.path.endsWith("map")) {
+        if (change.change === "begin") this.open.mostCalls = Math.max(this.open.mostCalls, ++this.open.calls);
+        else this.open.calls--;
+      }
+      return super.change(change);
+    });
+  }
+
+  private async request<T>(answer: () => Promise<T>): Promise<T> {
+    this.open.mostRequests = Math.max(this.open.mostRequests, ++this.open.requests);
+    await new Promise((resolve) => setImmediate(resolve));
+    this.open.requests--;
+    return answer();
+  }
+}
+
+interface Parts {
+  record?: MemoryRecord;
+  decisions?: ExecutionParts["decisions"];
+}
+
+/** Runs a graph whose nodes give what they get; says which node ran in which turn of the event loop. */
+async function run(graph: Graph, { record = new CountingRecord(), decisions }: Parts = {}) {
+  const turns: string[][] = [[]];
+  let isNewTurn = true;
+  const nodePlane = {
+    run: async (row: NodeRunRow, { input }: NodeTask, { change }: { change: MemoryRecord["change"] }) => {
+      if (isNewTurn) {
+        isNewTurn = false;
+        setImmediate(() => {
+          isNewTurn = true;
+          turns.push([]);
+        });
+      }
+      turns.at(-1)?.push(row.path);
+      const output = { value: input.value ?? row.path };
+      const moved = await change({ nodeRun: row.id, fence: row.fence, change: "succeedHere", output });
+      return moved && { row: moved, output };
+    },
+  };
+  const owned = { id: "r", state: "running", inputs: {}, engines: freezeNodes(graph, library), options: {}, fence: 0 };
+  const parts = { record, nodePlane, workers: {}, decisions } as unknown as ExecutionParts;
+  await new RunExecution(parts, owned as unknown as RunRow, resolve(graph, library), []).drive();
+  const rows = [...record.rows.values()];
+  return { rows, turns: turns.filter(({ length }) => length > 0), failed: rows.filter(({ state }) => state !== "succeeded") };
+}
+
+const most = (turns: string[][]): number => Math.max(...turns.map(({ length }) => length));
+
+test("[E2, RD5] a tree of calls has few of them open at once, however many there are", async () => {
+  const ended = async (levels: number) => {
+    const record = new CountingRecord();
+    const { rows, failed, turns } = await run(graphOf([call("c", "d0")], [], doubling(levels)), { record });
+    expect([rows.length, failed]).toEqual([2 * (2 ** levels - 1), []]);
+    expect(most(turns)).toBeLessThanOrEqual(64);
+    return record.open;
+  };
+  const [small, large] = [await ended(10), await ended(13)];
+  expect(large.mostCalls).toBeLessThan(1500);
+  expect(large.mostCalls).toBeLessThan(3 * small.mostCalls);
+  expect(large.mostRequests).toBeLessThan(400);
+});
+
+test.each([
+  [
+    "of a level that are all ready",
+    graphOf(
+      Array.from({ length: 3000 }, (_, index) => node(`n${index}`)),
+      [],
+    ),
+  ],
+  [
+    "that a map makes",
+    graphOf(
+      [node("list", "plain", { value: Array.from({ length: 3000 }, (_, index) => index) }), node("map")],
+      [{ from: "list", to: "map", metadata: mapped }],
+    ),
+  ],
+])("[E2] of 3,000 nodes %s, no turn of the event loop begins more than a few", async (_, graph) => {
+  const { turns, failed } = await run(graph);
+  expect(failed).toEqual([]);
+  expect(turns.flat().length).toBeGreaterThanOrEqual(3000);
+  expect(most(turns)).toBeLessThanOrEqual(64);
+});
+
+test("[E2] a map of calls has few of them open at once", async () => {
+  const record = new CountingRecord();
+  const graph = graphOf(
+    [node("list", "plain", { value: Array.from({ length: 3000 }, (_, index) => index) }), call("map", "d")],
+    [{ from: "list", to: "map", metadata: { ...mapped, targetPort: "value" } }],
+    { d: { nodes: [node("a"), node("b")], edges: [{ from: "a", to: "b" }], metadata: valueThrough("a", "b") } },
+  );
+  const { rows, failed } = await run(graph, { record });
+  expect([rows.length, failed]).toEqual([2 + 3 * 3000, []]);
+  expect(record.open.mostCalls).toBeLessThan(600);
+});
+
+test("[E8, RD5] a node beside a tree of calls is not held back by it, nor is another call", async () => {
+  const chain = ["x", "y", "z"];
+  const edges = [
+    { from: "x", to: "other" },
+    { from: "other", to: "y" },
+    { from: "y", to: "z" },
+  ];
+  const definitions = { ...doubling(11), e: { nodes: [node("a")], edges: [] } };
+  const { turns } = await run(graphOf([call("c", "d0"), ...chain.map((id) => node(id)), call("other", "e")], edges, definitions));
+  const order = turns.flat();
+  expect(order.indexOf("z")).toBeLessThan(order.length / 4);
+});
+
+test("[E7] calls that wait for people are all begun before the run rests, however many there are", async () => {
+  const record = new CountingRecord();
+  const decisions = {
+    wait: (_: string, __: unknown, signal: AbortSignal) =>
+      new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true })),
+  };
+  const graph = graphOf(
+    [node("list", "plain", { value: Array.from({ length: 1000 }, (_, index) => index) }), call("map", "d")],
+    [{ from: "list", to: "map", metadata: mapped }],
+    { d: { nodes: [node("a"), node("ask", "person")], edges: [{ from: "a", to: "ask" }], metadata: valueThrough("a", "ask") } },
+  );
+  await expect(run(graph, { record, decisions })).rejects.toThrow(Parked);
+  expect([...record.rows.values()].filter(({ state }) => state === "waiting")).toHaveLength(1000);
+});
+
+test("[E2] what LangGraph gets of a run grows with the graph's depth, not with its width or its calls", async () => {
+  const nodes = vi.spyOn(StateGraph.prototype, "addNode");
+  try {
+    const definitions = { ...doubling(6), e: { nodes: Array.from({ length: 500 }, (_, index) => node(`n${index}`)), edges: [] } };
+    const { failed } = await run(graphOf([node("a"), call("c", "d0"), call("e", "e")], [{ from: "a", to: "c" }], definitions));
+    expect([nodes.mock.calls.length, failed]).toEqual([2, []]);
+  } finally {
+    nodes.mockRestore();
+  }
+});
+
+test("[E9] what ran inside a call is forgotten when the call is over", async () => {
+  const record = new CountingRecord();
+  const graph = graphOf([call("c", "d0")], [], doubling(6));
+  const owned = { id: "r", state: "running", inputs: {}, engines: freezeNodes(graph, library), options: {}, fence: 0 };
+  const nodePlane = {
+    run: async (row: NodeRunRow) => {
+      const moved = await record.change({ nodeRun: row.id, fence: row.fence, change: "succeedHere", output: {} });
+      return moved && { row: moved, output: {} };
+    },
+  };
+  const parts = { record, nodePlane, workers: {}, decisions: {} } as unknown as ExecutionParts;
+  const execution = new RunExecution(parts, owned as unknown as RunRow, resolve(graph, library), []);
+  await execution.drive();
+  expect([...record.rows.values()].every(({ state }) => isEndedNodeState(state))).toBe(true);
+  expect([execution.row("c")?.state, execution.row("c/a"), execution.row("c/b/a")]).toEqual(["succeeded", undefined, undefined]);
+});
+
+/** An interface whose one input goes to a node, and whose one output comes from another. */
+function valueThrough(to: string, from: string): object {
+  return {
+    interface: {
+      inputs: [{ name: "value", label: "Value", to: [{ node: to, port: "value" }] }],
+      outputs: [{ name: "value", label: "Value", from: { node: from, port: "value" } }],
+    },
+  };
+}
