@@ -1,4 +1,4 @@
-# The Python worker. `cpu` has the draft engines; `gpu` adds PyTorch and the packages of the GPU engines.
+# The Python worker. `cpu` has the draft engines; `gpu` adds the packages of the GPU engines, each in an environment of its own.
 FROM python:3.11.14-slim-bookworm AS base
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/opt/venv/bin:$PATH
 WORKDIR /app
@@ -14,6 +14,7 @@ RUN apt-get update \
   && useradd --uid 1000 --create-home spindle \
   && mkdir /models && chown spindle:spindle /models
 COPY --from=build /opt/venv /opt/venv
+COPY workers/python-gpu/engines engines
 COPY workers/python-gpu/spindle_worker spindle_worker
 ENV SPINDLE_MODELS=/models
 VOLUME /models
@@ -21,8 +22,11 @@ USER spindle
 CMD ["python", "-m", "spindle_worker", "supervise"]
 
 FROM build AS build-gpu
-COPY infra/images/requirements-gpu.txt .
-RUN pip install --no-cache-dir --disable-pip-version-check -r requirements.txt -r requirements-gpu.txt
+COPY workers/python-gpu/engines engines
+COPY workers/python-gpu/spindle_worker spindle_worker
+ENV SPINDLE_ENGINE_CACHE=/opt/engines
+RUN python -m spindle_worker engine install f5-tts && python -m spindle_worker engine install realesrgan
 
 FROM cpu AS gpu
-COPY --from=build-gpu /opt/venv /opt/venv
+ENV SPINDLE_ENGINE_CACHE=/opt/engines
+COPY --from=build-gpu /opt/engines /opt/engines

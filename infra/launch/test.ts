@@ -1,4 +1,5 @@
-// `npm test`: check, unit, integration on real processes, end-to-end in a browser. `--all` adds MinIO and the slow suites.
+// `npm test`: check, unit, integration on real processes, end-to-end in a browser. `--all` adds MinIO and the slow suites. `--engines` runs
+// the GPU engines alone, on the CPU: it installs their packages first, some 13 GB, and is never part of `--all`.
 import { spawn } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -41,9 +42,13 @@ export async function test(args: string[]): Promise<number> {
     }
   };
   await prepare();
+  if (args.includes("--engines")) {
+    add(await pytest("the GPU engines, on the CPU", ["engine_tests", "-v"]));
+    return summary(total);
+  }
   if (wanted("check")) await run("check", async () => single((await check()) === 0));
   if (wanted("unit")) await run("unit", () => vitest("unit", {}));
-  if (wanted("python")) await run("python", pytest);
+  if (wanted("python")) await run("python", () => pytest("Python", []));
   await findEspeak();
   if (wanted("integration")) await run("integration", () => vitest("integration", {}));
   const needsBrowser = wanted("e2e");
@@ -59,7 +64,12 @@ export async function test(args: string[]): Promise<number> {
       add(missing(all, "THE OBJECT STORE TESTS ARE SKIPPED: Go is needed once to build the stores, and was not found."));
     await run("slow", () => vitest("slow", minio && versitygw ? { SPINDLE_MINIO: minio, SPINDLE_VERSITYGW: versitygw } : {}));
   } else if (only === undefined) say("THE OBJECT STORE AND SLOW SUITES ARE SKIPPED: npm test -- --all runs them.");
-  process.stdout.write(`\nminutes: ${minutes.join(", ")}\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+  process.stdout.write(`\nminutes: ${minutes.join(", ")}`);
+  return summary(total);
+}
+
+function summary(total: Counts): number {
+  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
   return total.failed === 0 ? 0 : 1;
 }
 
@@ -97,9 +107,9 @@ async function vitest(project: string, env: Record<string, string>): Promise<Cou
   return { passed: found?.numPassedTests ?? 0, failed: code === 0 ? failed : Math.max(1, failed), skipped: found?.numPendingTests ?? 0 };
 }
 
-async function pytest(): Promise<Counts> {
-  say("tests: Python");
-  const code = await show(PYTHON, ["-m", "pytest", "-q", "-p", "no:cacheprovider"], join(ROOT, "workers/python-gpu"), {});
+async function pytest(what: string, args: string[]): Promise<Counts> {
+  say(`tests: ${what}`);
+  const code = await show(PYTHON, ["-m", "pytest", "-q", "-p", "no:cacheprovider", ...args], join(ROOT, "workers/python-gpu"), {});
   return single(code === 0);
 }
 

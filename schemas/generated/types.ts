@@ -619,6 +619,18 @@ export interface CapabilityEngine {
    */
   reason?: string;
   /**
+   * Of its weights: shown wherever the engine is chosen.
+   */
+  licence?: string;
+  /**
+   * Whether the licence allows commercial use; it does where nothing is said.
+   */
+  commercial?: boolean;
+  /**
+   * False: automatic choice leaves it out. Set by the runtime, where its use is commercial and the licence forbids that.
+   */
+  auto?: boolean;
+  /**
    * The workflow that the engine is (schemas/comfy/blueprint.schema.json). Set by the runtime.
    */
   blueprint?: {
@@ -814,7 +826,7 @@ export interface TaskEntry {
   sig: string;
 }
 export interface TaskResultTaskError {
-  class: "user" | "transient" | "infra" | "oom" | "cancelled";
+  class: "user" | "transient" | "infra" | "oom" | "installation" | "cancelled";
   code: string;
   message: string;
   details?: {
@@ -989,6 +1001,10 @@ export interface Blueprint {
     folder: string;
     gigabytes: number;
     licence: string;
+    /**
+     * Whether the licence allows commercial use; it does where nothing is said.
+     */
+    commercial?: boolean;
     url?: string;
   }[];
   /**
@@ -1009,7 +1025,7 @@ export interface RunEventError {
   /**
    * Decides whether another try is worth it (DESIGN E10).
    */
-  class?: "user" | "transient" | "infra" | "oom" | "cancelled";
+  class?: "user" | "transient" | "infra" | "oom" | "installation" | "cancelled";
   code: string;
   message: string;
   details?: {

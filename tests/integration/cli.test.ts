@@ -97,6 +97,13 @@ describe("without a server", () => {
     expect([comfy.code, JSON.parse(comfy.out).nodes[0]]).toMatchObject([0, { service: "KSampler", plane: "comfy" }]);
     expect(comfy.err).toContain("is not in the library of the comfy plane");
   });
+  test("engine: what each GPU engine needs, and a name that there is none of", async () => {
+    const { out, code } = await spindle(["engine", "list"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/f5-tts .*licence CC-BY-NC-4.0.*no commercial use/);
+    expect(out).toContain("npx spindle engine install realesrgan");
+    expect(await spindle(["engine", "check", "nothing"])).toMatchObject({ code: 1, err: expect.stringContaining("There are: f5-tts") });
+  });
   test("capabilities", async () =>
     expect((await spindle(["capabilities"])).out).toMatch(/python\s+generate\.infinite_talk .*drawn-mouth \(draft\)/));
 });

@@ -16,6 +16,7 @@ const schema = z.object({
   SPINDLE_PUBLIC_HOSTS: z.string().default(""),
   SPINDLE_PROXY_SECRET: z.string().default(""),
   SPINDLE_DEV: z.string().default(""),
+  SPINDLE_COMMERCIAL_USE: z.string().default(""),
   S3_ENDPOINT: z.string().default(""),
   S3_BUCKET: z.string().default("spindle"),
   S3_REGION: z.string().default("us-east-1"),
@@ -49,6 +50,7 @@ export function readConfig(environment: Record<string, string | undefined>) {
     publicHosts: env.SPINDLE_PUBLIC_HOSTS.split(",").filter(Boolean),
     proxySecret: env.SPINDLE_PROXY_SECRET,
     dev: env.SPINDLE_DEV === "1",
+    commercialUse: env.SPINDLE_COMMERCIAL_USE === "1",
     s3: env.S3_ENDPOINT
       ? {
           endpoint: env.S3_ENDPOINT,

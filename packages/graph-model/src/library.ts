@@ -12,6 +12,12 @@ export interface LibraryEngine {
   /** It was reported as able to run, within the last minute. */
   live: boolean;
   reason?: string;
+  /** Of its weights. */
+  licence?: string;
+  /** Whether that allows commercial use; it does where nothing is said. */
+  commercial?: boolean;
+  /** False: `auto` leaves it out. */
+  auto?: boolean;
   /** The ComfyUI workflow that the engine is. */
   blueprint?: Blueprint;
 }
@@ -59,9 +65,9 @@ export interface Library {
   all(): readonly NodeDefinition[];
 }
 
-/** The engine that `auto` means now: the first live one. None that is not live ever stands in for it. */
+/** The engine that `auto` means now: the first live one that is not left out. None that is not live ever stands in for it. */
 export function autoEngine(definition: NodeDefinition): LibraryEngine | undefined {
-  return definition.engines.find((engine) => engine.live);
+  return definition.engines.find((engine) => engine.live && engine.auto !== false);
 }
 
 /** The engine that a node's setting means now: the named one, live or not, else what `auto` means. */

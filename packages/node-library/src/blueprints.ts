@@ -35,7 +35,29 @@ function engineOf(blueprint: Blueprint, server: Engine, comfy: ReadonlyMap<strin
     plane: "comfy",
     draft: false,
     live: reason === undefined,
+    ...licenceOf(blueprint),
     blueprint: { ...blueprint },
     ...(reason === undefined ? {} : { reason }),
   };
+}
+
+/** Of the model files together: the strictest one decides on commercial use. */
+function licenceOf({ models }: Blueprint): Pick<Engine, "licence" | "commercial"> {
+  const licence = [...new Set(models.map((model) => model.licence))].join(", ");
+  return licence === "" ? {} : { licence, commercial: models.every((model) => model.commercial !== false) };
+}
+
+/** Where Spindle is used commercially, automatic choice leaves out the engines whose licence forbids that; who names one still gets it. */
+export function withoutNonCommercial(capabilities: readonly Capability[]): Capability[] {
+  const leftOut = (engine: Engine): Engine => ({
+    ...engine,
+    auto: false,
+    reason: engine.reason ?? `Its licence (${engine.licence}) does not allow commercial use; name it to use it all the same.`,
+  });
+  return capabilities.map((capability) => ({
+    ...capability,
+    ...(capability.engines
+      ? { engines: capability.engines.map((engine) => (engine.commercial === false ? leftOut(engine) : engine)) }
+      : {}),
+  }));
 }

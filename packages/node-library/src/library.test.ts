@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
+import { autoEngine } from "@spindle/graph-model";
 import { type Capability, validateCapability } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { committedManifests } from "../manifests/index.ts";
-import { joinManifests, makeLibrary, makeSearch, mergeManifests } from "./index.ts";
+import { joinManifests, makeLibrary, makeSearch, mergeManifests, withoutNonCommercial } from "./index.ts";
 
 const { node, python } = committedManifests;
 const now = new Date(0);
@@ -117,4 +118,27 @@ test("[M2] an engine that was live a moment ago is held where no other can run t
 test("every capability of the node plane names the file that it is in", () => {
   const root = new URL("../../../", import.meta.url);
   for (const { id, handler } of node.capabilities) expect(existsSync(new URL(handler.module, root)), `${id}: ${handler.module}`).toBe(true);
+});
+
+test("[M4] where the use is commercial, automatic choice leaves out what the licence forbids, and a name still chooses it", () => {
+  const engine = (id: string, commercial?: boolean) => ({
+    id,
+    label: id,
+    plane: "python" as const,
+    draft: false,
+    live: true,
+    ...(commercial === undefined ? {} : { licence: `licence of ${id}`, commercial }),
+  });
+  const entry = {
+    ...(python.capabilities[0] as Capability),
+    id: "speak",
+    engines: [engine("clone", false), engine("voice", true), engine("draft")],
+  };
+  const free = makeLibrary([entry]).find("python", "speak");
+  const bound = makeLibrary(withoutNonCommercial([entry])).find("python", "speak");
+  expect([free && autoEngine(free)?.id, bound && autoEngine(bound)?.id]).toEqual(["clone", "voice"]);
+  expect(bound?.engines.find(({ id }) => id === "clone")).toMatchObject({
+    live: true,
+    reason: expect.stringContaining("licence of clone"),
+  });
 });

@@ -16,6 +16,9 @@ def main() -> int:
     child.add_argument("--hold", type=int, action="append", default=[], help="a descriptor that every process on the device keeps open")
     listing = commands.add_parser("manifest", help="print what this plane offers")
     listing.add_argument("--static", action="store_true", help="without asking this machine anything")
+    engine = commands.add_parser("engine", help="install, check and remove the engines that run in an environment of their own")
+    engine.add_argument("action", choices=["list", "install", "check", "remove", "report"])
+    engine.add_argument("name", nargs="?")
     options = parser.parse_args()
     if options.command == "supervise":
         from .supervise.supervisor import supervise
@@ -25,6 +28,10 @@ def main() -> int:
         from .child.process import serve
 
         return serve(options.socket, options.hold)
+    if options.command == "engine":
+        from .engine.install import engine_command
+
+        return engine_command(options.action, options.name)
     from .manifest import manifest
 
     json.dump(manifest(static=options.static), sys.stdout, indent=2)

@@ -12,7 +12,9 @@ from pydantic.alias_generators import to_camel
 from .child.context import TaskContext
 from .contract.generated.constants import PORT_TYPES
 from .contract.generated.models import ArtifactRef
+from .engine.definition import definition
 from .engine.process import Launch
+from .settings import engine_device
 
 
 def _artifact(port_type: str) -> WithJsonSchema:
@@ -37,7 +39,13 @@ class Ports(BaseModel):
 
 @dataclass(frozen=True)
 class Engine:
-    """One way to do it. `why_not` says why it cannot run here now, or None; `process` how its own process is started, if it has one."""
+    """One way to do it.
+
+    :param why_not: says why it cannot run here now, or None
+    :param process: how its own process is started, if it has one
+    :param broken: is called with what was wrong when its installation turned out to be broken
+    :param licence: of its weights
+    """
 
     id: str
     label: str
@@ -45,6 +53,9 @@ class Engine:
     description: str = ""
     why_not: Callable[[], str | None] = lambda: None
     process: Callable[[], Launch] | None = None
+    broken: Callable[[str], None] = lambda _: None
+    licence: str = ""
+    commercial: bool = True
 
 
 @dataclass(frozen=True)
@@ -68,3 +79,20 @@ class Capability:
     """How long it may go without progress before it is ended and tried again; 0: no limit."""
     idempotent: bool = False
     side_effects: str = "none"
+
+
+def installed(name: str) -> Engine:
+    """The engine that `engines/NAME` describes, with packages and a process of its own."""
+    data = definition(name)
+    on_cpu = engine_device() == "cpu"
+    return Engine(
+        id=name,
+        label=f"{data.label} on the CPU (slow)" if on_cpu else data.label,
+        draft=False,
+        description=data.description,
+        why_not=data.why_not,
+        process=data.launch,
+        broken=data.mark_broken,
+        licence=data.licence,
+        commercial=data.commercial,
+    )

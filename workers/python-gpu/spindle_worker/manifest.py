@@ -72,6 +72,7 @@ def _engine(engine: Any, static: bool) -> dict[str, Any]:
         "plane": "python",
         "draft": engine.draft,
         "live": reason is None,
+        **({"licence": engine.licence, "commercial": engine.commercial} if engine.licence else {}),
     }
     return entry if reason is None else {**entry, "reason": reason}
 

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import wave
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ import numpy.typing as npt
 from .errors import UserError
 
 FPS = 25
+MAX_FPS = 240
+MATRICES = ("bt709", "smpte170m", "bt470bg")
 
 
 def ffmpeg() -> str:
@@ -59,8 +63,66 @@ def loudness(samples: npt.NDArray[np.float32], rate: int, frames: int) -> npt.ND
     return np.asarray(np.sqrt((squares[edges[1:]] - squares[edges[:-1]]) / np.maximum(1, np.diff(edges))), dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class VideoFacts:
+    """A video as it is shown: after its rotation, whatever its container says or leaves out.
+
+    :param fps: exact; for one with a varying rate the mean
+    :param colours: matrix, primaries and transfer as ffmpeg names them; None where the file says nothing
+    """
+
+    width: int
+    height: int
+    fps: Fraction
+    frames: int
+    duration: float
+    colours: tuple[str, str, str] | None
+
+
+def inspect_video(path: Path) -> VideoFacts:
+    """:raises UserError: if there is no picture in the file"""
+    first = [ffmpeg(), "-v", "error", "-i", str(path), "-map", "0:v:0", "-frames:v", "1", "-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe", "-"]
+    header = subprocess.run(first, capture_output=True, check=False).stdout.split(b"\n", 1)[0].decode(errors="replace")
+    found = re.match(r"YUV4MPEG2 W(\d+) H(\d+) F(\d+):(\d+)", header)
+    if found is None:
+        raise UserError("The file has no picture that can be read.")
+    packets = _packets(path)
+    frames = max(1, len(packets))
+    duration = max((end for _, end in packets), default=0.0) - min((begin for begin, _ in packets), default=0.0)
+    fps = Fraction(int(found[3]), max(1, int(found[4])))
+    if duration <= 0:
+        duration = frames / float(fps)
+    elif fps > MAX_FPS or abs(frames / float(fps) - duration) > max(0.5, duration * 0.1):  # a time base, or a rate that varies
+        fps = Fraction(frames / duration).limit_denominator(1001)
+    return VideoFacts(int(found[1]), int(found[2]), fps, frames, duration, _colours(path))
+
+
+def _packets(path: Path) -> list[tuple[float, float]]:
+    """Begin and end of each frame in seconds, without decoding one: the container may say nothing of the whole."""
+    listed = [ffmpeg(), "-v", "error", "-i", str(path), "-map", "0:v:0", "-c", "copy", "-copyts", "-f", "framecrc", "-"]
+    lines = subprocess.run(listed, capture_output=True, text=True, errors="replace", check=False).stdout.splitlines()
+    base = next((Fraction(line.split(":")[1].strip()) for line in lines if line.startswith("#tb 0:")), Fraction(1))
+    fields = [[part.strip() for part in line.split(",")] for line in lines if line.startswith("0,")]
+    return [(float(int(part[2]) * base), float((int(part[2]) + int(part[3])) * base)) for part in fields]
+
+
+def _colours(path: Path) -> tuple[str, str, str] | None:
+    said = subprocess.run([ffmpeg(), "-hide_banner", "-i", str(path)], capture_output=True, text=True, check=False).stderr
+    for line in said.splitlines():
+        if "Video:" not in line:
+            continue
+        for part in re.findall(r"\w+\(([^()]*)\)", line):
+            for entry in part.split(", "):
+                names = entry.split("/")
+                if len(names) == 3 and all(re.fullmatch(r"[a-z0-9-]+", name) for name in names):
+                    return names[0], names[1], names[2]
+                if entry in MATRICES:
+                    return entry, entry, entry
+    return None
+
+
 def measure(path: Path) -> dict[str, Any]:
-    """Width, height, duration (seconds) and frame rate, as far as ffmpeg names them."""
+    """Width, height and duration (seconds) of a file that ffmpeg wrote, as far as it names them."""
     said = subprocess.run([ffmpeg(), "-hide_banner", "-i", str(path)], capture_output=True, text=True, check=False).stderr
     found: dict[str, Any] = {}
     if match := re.search(r"Duration: (\d+):(\d+):(\d+\.\d+)", said):
@@ -68,6 +130,13 @@ def measure(path: Path) -> dict[str, Any]:
         found["duration"] = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     if match := re.search(r"Video:.*?(\d{2,5})x(\d{2,5})", said):
         found["width"], found["height"] = int(match[1]), int(match[2])
-    if match := re.search(r"([\d.]+) fps", said):
-        found["fps"] = float(match[1])
     return found
+
+
+def write_wav(path: Path, samples: npt.NDArray[np.float32], rate: int) -> None:
+    """Mono, 16 bit."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes())

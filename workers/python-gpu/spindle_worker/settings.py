@@ -6,8 +6,11 @@ import os
 import socket
 import uuid
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel
+
+PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 
 class Settings(BaseModel):
@@ -39,3 +42,18 @@ def read_settings() -> Settings:
 def models_folder() -> Path:
     """Where model files are looked for."""
     return Path(os.environ.get("SPINDLE_MODELS", Path.home() / ".cache" / "spindle" / "models"))
+
+
+def engines_folder() -> Path:
+    """Where the engines' definitions lie."""
+    return Path(os.environ.get("SPINDLE_ENGINES", PACKAGE_ROOT / "engines"))
+
+
+def engine_cache() -> Path:
+    """Where the engines' environments are installed."""
+    return Path(os.environ.get("SPINDLE_ENGINE_CACHE", PACKAGE_ROOT.parent.parent / ".cache" / "engines"))
+
+
+def engine_device() -> Literal["cpu"] | None:
+    """The CPU where SPINDLE_ENGINE_DEVICE allows it; otherwise a GPU is needed."""
+    return "cpu" if os.environ.get("SPINDLE_ENGINE_DEVICE") == "cpu" else None

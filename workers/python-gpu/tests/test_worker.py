@@ -17,7 +17,7 @@ from spindle_worker.child.context import TaskContext
 from spindle_worker.child.process import describe
 from spindle_worker.contract.generated.constants import BUS, PORT_TYPES
 from spindle_worker.contract.generated.models import TaskEntry
-from spindle_worker.errors import RefusedError, TransientError, UserError
+from spindle_worker.errors import InstallationError, RefusedError, TransientError, UserError
 from spindle_worker.manifest import capabilities, manifest
 from spindle_worker.wire import Wire
 
@@ -39,7 +39,7 @@ def test_an_engine_that_cannot_run_says_why() -> None:
     for entry in manifest()["capabilities"]:
         for engine in entry["engines"]:
             assert engine["live"] or engine["reason"]
-    assert [engine.draft for engine in capabilities()["generate.infinite_talk"].engines] == [False, True]
+    assert [engine.draft for engine in capabilities()["generate.f5_to_tts"].engines] == [False, True]
 
 
 def test_failures_have_their_class() -> None:
@@ -50,8 +50,11 @@ def test_failures_have_their_class() -> None:
 
     with pytest.raises(ValidationError) as invalid:
         Model.model_validate({"x": "no"})
-    kinds = [describe(error)["class"] for error in (invalid.value, UserError("u"), TransientError("t"), MemoryError("m"), ValueError("v"))]
-    assert kinds == ["user", "user", "transient", "oom", "user"]
+    kinds = [
+        describe(error)["class"]
+        for error in (invalid.value, UserError("u"), TransientError("t"), MemoryError("m"), ValueError("v"), InstallationError("i"))
+    ]
+    assert kinds == ["user", "user", "transient", "oom", "user", "installation"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,12 @@
 import type { LibraryEngine, NodeDefinition } from "@spindle/graph-model";
 import { autoEngine } from "@spindle/graph-model";
 
+const noteOf = (engine: LibraryEngine): string => (engine.live ? (engine.description ?? "") : (engine.reason ?? "No worker offers it."));
+const licenceOf = ({ licence, commercial, auto }: LibraryEngine): string => {
+  if (licence === undefined) return "";
+  return ` Licence: ${licence}.${commercial === false ? ` No commercial use${auto === false ? "; automatic choice leaves it out" : ""}.` : ""}`;
+};
+
 /** `auto` is resolved when a run starts; what it would be now is said. */
 export function EngineChoice({
   definition,
@@ -43,9 +49,7 @@ export function EngineChoice({
         () => onChange(undefined),
       )}
       {definition.engines.map((engine) =>
-        row(engine.id, engine.label, engine.live ? (engine.description ?? "") : (engine.reason ?? "No worker offers it."), engine, () =>
-          onChange(engine.id),
-        ),
+        row(engine.id, engine.label, `${noteOf(engine)}${licenceOf(engine)}`, engine, () => onChange(engine.id)),
       )}
     </div>
   );

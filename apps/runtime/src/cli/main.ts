@@ -1,4 +1,4 @@
-// `spindle`: validate, run, import, export, capabilities. All but `run` need nothing but the packages.
+// `spindle`: validate, run, import, export, capabilities, engine. All but `run` need nothing but the packages.
 import { Command } from "commander";
 import { RELEASE } from "../store/release.ts";
 
@@ -58,6 +58,20 @@ program
   .option("--out <folder>", "keep what was heard")
   .description("have the recorded conversations again, and say where this ComfyUI differs from what the tests play; exit 1 if it does")
   .action((options: { url: string; out?: string }) => end(async () => (await import("./record.ts")).recordComfyUI(options)));
+
+const engines = program.command("engine").description("the GPU engines: what they need, and their packages");
+for (const [name, description] of [
+  ["list", "each engine, and what it lacks here"],
+  ["install", "install an engine's packages into an environment of its own; says what else it needs"],
+  ["check", "import the packages, compare the model files with their hashes, load the model"],
+  ["remove", "remove an engine's packages; its model files stay"],
+  ["report", "what to send after a trial on a GPU: the system, the packages, whether it loads"],
+] as const)
+  engines
+    .command(name)
+    .argument(name === "list" ? "[engine]" : "<engine>")
+    .description(description)
+    .action((engine?: string) => end(async () => (await import("./engine.ts")).engine(engine ? [name, engine] : [name])));
 
 /** The exit code, once what was printed has been written. */
 async function end(work: () => Promise<number>): Promise<void> {

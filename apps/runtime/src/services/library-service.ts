@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { Library } from "@spindle/graph-model";
-import { joinManifests, makeLibrary, mergeManifests, reportHolds, withBlueprints } from "@spindle/node-library";
+import { joinManifests, makeLibrary, mergeManifests, reportHolds, withBlueprints, withoutNonCommercial } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
 import {
   type Blueprint,
@@ -53,6 +53,7 @@ export class LibraryService {
     private readonly models: Config["models"],
     private readonly store: ObjectStore,
     private readonly blueprints: readonly Blueprint[],
+    private readonly commercialUse = false,
   ) {
     this.merged = this.merge();
     this.made = makeLibrary(this.merged.capabilities);
@@ -180,7 +181,8 @@ export class LibraryService {
       },
       now,
     );
-    return { ...merged, capabilities: withBlueprints(merged.capabilities, this.blueprints) };
+    const capabilities = withBlueprints(merged.capabilities, this.blueprints);
+    return { ...merged, capabilities: this.commercialUse ? withoutNonCommercial(capabilities) : capabilities };
   }
 
   private refresh(): void {

@@ -11,7 +11,13 @@ const error = (kind: TaskError["class"], crashed = false): TaskError => ({
 const tries = (one: TaskError) => [1, 2, 3, 4, 5, 6].findIndex((attempt) => !verdict(one, attempt, 0, timings).again) + 1;
 
 test("[E10] how often each class is tried", () =>
-  expect([tries(error("transient")), tries(error("infra")), tries(error("oom")), tries(error("user"))]).toEqual([5, 3, 2, 1]));
+  expect([
+    tries(error("transient")),
+    tries(error("infra")),
+    tries(error("oom")),
+    tries(error("user")),
+    tries(error("installation")),
+  ]).toEqual([5, 3, 2, 1, 1]));
 test("[W5] two crashes under one node run are poison", () => {
   expect(verdict(error("infra", true), 1, 0, timings)).toMatchObject({ again: true });
   expect(verdict(error("infra", true), 2, 1, timings)).toEqual({ again: false, as: "die" });

@@ -4,7 +4,7 @@ import type { Timings } from "../config.ts";
 
 export type TaskError = TaskResultTaskError;
 
-const TRIES: Record<TaskError["class"], number> = { transient: 5, infra: 3, oom: 2, user: 1, cancelled: 1 };
+const TRIES: Record<TaskError["class"], number> = { transient: 5, infra: 3, oom: 2, user: 1, installation: 1, cancelled: 1 };
 const MAX_CRASHES = 2;
 const MAX_DELAY_MS = 5 * 60_000;
 

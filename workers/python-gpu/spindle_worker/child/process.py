@@ -52,14 +52,18 @@ def serve(descriptor: int, held: Sequence[int]) -> int:
 
 
 def _actor(capability: Capability, wire: Wire, engines: Engines) -> Any:
-    processes = {engine.id: engine.process for engine in capability.engines}
+    offered = {engine.id: engine for engine in capability.engines}
 
     def run(task: dict[str, Any]) -> dict[str, Any]:
-        process = processes.get(task["engine"])
-        context = TaskContext(task, wire, Path(task["folder"]), engines, process and process())
+        engine = offered[task["engine"]]
+        context = TaskContext(task, wire, Path(task["folder"]), engines, engine.process and engine.process())
         values = capability.input.model_validate(context.input(task["inputSha256"]))
         crash_point("beforeNode")
-        output = capability.run(context, values).model_dump(mode="json", by_alias=True, exclude_none=True)
+        try:
+            output = capability.run(context, values).model_dump(mode="json", by_alias=True, exclude_none=True)
+        except InstallationError as error:
+            engine.broken(str(error))
+            raise
         crash_point("afterNode")
         return {"outcome": "succeeded", "output": output, "objects": context.objects}
 
@@ -88,7 +92,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     if isinstance(error, RefusedError):
         return {"class": "infra", "code": "task.refused", "message": str(error)[:4000]}
     if isinstance(error, InstallationError):
-        return {"class": "user", "code": "engine.broken", "message": str(error)[:4000]}
+        return {"class": "installation", "code": "engine.broken", "message": str(error)[:4000]}
     if isinstance(error, EngineError):
         return {"class": "user", "code": "node.exception", "message": str(error)[:4000]}
     if isinstance(error, EngineEndedError):

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EngineEndedError, EngineError, InstallationError, UserError
+from ..settings import PACKAGE_ROOT
 from ..wire import Wire
 
 KEPT_LINES = 20
 LONGEST_LINE = 4000
 END_SECONDS = 5.0
-PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 PASSED_ON = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"),
     *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"),
@@ -33,12 +33,14 @@ class Launch:
     """How an engine's process is started. Two launches that are equal are one process.
 
     :param setup: `device`, `files` and `options`, as its program's `load` gets them
+    :param verify: raises if a file of it is not what it should be; called before it is started
     """
 
     engine: str
     module: str
     python: str = sys.executable
     setup: dict[str, Any] = field(default_factory=dict)
+    verify: Callable[[], None] = field(default=lambda: None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -57,30 +59,38 @@ class Engines:
 
     def __init__(self, held: Sequence[int] = ()) -> None:
         self._held = tuple(held)
-        self._running: EngineProcess | None = None
+        self.running: EngineProcess | None = None
 
     def request(self, launch: Launch, values: dict[str, Any], folder: Path, listener: Listener) -> dict[str, Any]:
         """What the engine's program returns. Another engine's process ends first.
 
         :raises UserError: and the other classes of `errors`, as the program raised them
         """
-        if self._running is None or self._running.launch != launch or not self._running.alive():
-            self.end()
-            listener.progress({"note": f"Starting {launch.engine}"})
-            self._running = EngineProcess(launch, self._held)
-        process = self._running
+        process = self.load(launch, listener)
         try:
-            if not process.loaded:
-                process.exchange({"type": "load", "setup": launch.setup}, listener)
-                process.loaded = True
             return process.exchange({"type": "request", "values": values, "folder": str(folder)}, listener)
         except BaseException as error:
-            if not process.loaded or not isinstance(error, UserError):
+            if not isinstance(error, UserError):
                 self.end()  # its memory is free for the next try
             raise
 
+    def load(self, launch: Launch, listener: Listener) -> EngineProcess:
+        """The process, started and loaded if it is not yet. :raises UserError: and the others, as `request`"""
+        if self.running is None or self.running.launch != launch or not self.running.alive():
+            self.end()
+            listener.progress({"note": f"Loading {launch.engine}"})
+            launch.verify()
+            process = EngineProcess(launch, self._held)
+            try:
+                process.exchange({"type": "load", "setup": launch.setup}, listener)
+            except BaseException:
+                process.end()
+                raise
+            self.running = process
+        return self.running
+
     def end(self) -> None:
-        process, self._running = self._running, None
+        process, self.running = self.running, None
         if process:
             process.end()
 
@@ -88,7 +98,6 @@ class Engines:
 class EngineProcess:
     def __init__(self, launch: Launch, held: Sequence[int]) -> None:
         self.launch = launch
-        self.loaded = False
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         ours, theirs = socket.socketpair()
         read, write = os.pipe()

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import subprocess
 import wave
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
-from ..capability import PARAMETER, Audio, Capability, Engine, Ports
+from ..capability import PARAMETER, Audio, Capability, Engine, Ports, installed
 from ..child.context import TaskContext
 from ..errors import UserError
-from ..media import espeak
+from ..media import decode_sound, espeak, write_wav
+
+SAMPLE_RATE = 24000
+MIN_SECONDS, MAX_SECONDS = 1, 12
+QUIET = 0.01
+"""Of full scale: about -40 dB."""
 
 
 class SpeechInput(Ports):
     narration: Annotated[
         str, Field(title="Text", description="What is said.", min_length=1, max_length=20_000, json_schema_extra={"x-multiline": True})
     ]
-    voice_sample: Annotated[Audio | None, Field(title="Voice sample", description="5 to 30 seconds of the voice.")] = None
+    voice_sample: Annotated[
+        Audio | None, Field(title="Voice sample", description="3 to 12 seconds of one voice, without noise or music.")
+    ] = None
     ref_text: Annotated[
         str,
         Field(
             title="Text of the sample",
-            description="What is said in the voice sample.",
+            description="Exactly what is said in the voice sample; F5-TTS needs it.",
             max_length=5000,
             json_schema_extra={"x-multiline": True},
         ),
@@ -70,49 +78,32 @@ def _espeak(context: TaskContext, values: SpeechInput, target: Path) -> None:
     context.progress(0.9)
 
 
-_MODEL: list[Any] = []
-
-
 def _f5(context: TaskContext, values: SpeechInput, target: Path) -> None:
-    """F5-TTS 1.1: `F5TTS.infer` (SWivid/F5-TTS, src/f5_tts/api.py)."""
     if values.voice_sample is None:
         raise UserError("F5-TTS needs a voice sample.")
-    if not _MODEL:
-        from f5_tts.api import F5TTS
-
-        context.progress(note="Loading F5-TTS")
-        _MODEL.append(F5TTS(model="F5TTS_v1_Base"))
-
-    class Bars:
-        """What `infer` wants of a progress library: `tqdm` over the batches."""
-
-        @staticmethod
-        def tqdm(batches: Any, *_: Any, **__: Any) -> Any:
-            every = list(batches)
-            for index, batch in enumerate(every):
-                context.progress(0.1 + 0.8 * index / max(1, len(every)), step=index, steps=len(every))
-                yield batch
-
-    sample = context.fetch(values.voice_sample)
-    _MODEL[0].infer(
-        ref_file=str(sample),
-        ref_text=values.ref_text,
-        gen_text=values.narration,
-        speed=values.speed,
-        seed=values.seed or None,
-        file_wave=str(target),
-        show_info=lambda *_: None,
-        progress=Bars,
-    )
+    if not values.ref_text.strip():
+        raise UserError("F5-TTS needs the text of the voice sample: exactly what is said in it.")
+    sample = voice_sample(decode_sound(context.fetch(values.voice_sample), context.folder, SAMPLE_RATE))
+    prepared = context.folder / "sample.wav"
+    write_wav(prepared, sample, SAMPLE_RATE)
+    request = {"text": values.narration, "speed": values.speed, "seed": values.seed}
+    context.delegate({**request, "sample": str(prepared), "sampleText": values.ref_text, "target": str(target)})
 
 
-def _why_no_f5() -> str | None:
-    missing = [name for name in ("torch", "f5_tts") if find_spec(name) is None]
-    if missing:
-        return f"Not installed: {', '.join(missing)}. pip install f5-tts==1.1.20"
-    import torch
-
-    return None if torch.cuda.is_available() else "No CUDA device."
+def voice_sample(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The sample without the silence around it. :raises UserError: if it is silent, too short or too long for its text to fit it"""
+    loud = np.flatnonzero(np.abs(samples) > QUIET)
+    if len(loud) == 0:
+        raise UserError("The voice sample is silent.")
+    edge = SAMPLE_RATE // 20
+    spoken = samples[max(0, int(loud[0]) - edge) : int(loud[-1]) + edge]
+    seconds = len(spoken) / SAMPLE_RATE
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        raise UserError(
+            f"The voice sample has {seconds:.1f} s of sound; F5-TTS clones from {MIN_SECONDS} to {MAX_SECONDS} s. "
+            "Cut it, and give the text of just what is left."
+        )
+    return spoken
 
 
 def _why_no_espeak() -> str | None:
@@ -136,7 +127,7 @@ capability = Capability(
     kind="gpu",
     stall_seconds=1800,  # a model may be read from a slow disk first
     engines=[
-        Engine(id="f5-tts", label="F5-TTS", draft=False, description="Clones the voice of the sample.", why_not=_why_no_f5),
+        installed("f5-tts"),
         Engine(
             id="espeak",
             label="espeak-ng",

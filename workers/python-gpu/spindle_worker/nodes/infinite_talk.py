@@ -1,13 +1,9 @@
-"""A talking head from a portrait and a voice: Wan 2.1 InfiniteTalk, or a drawn mouth as a draft."""
+"""A talking head from a portrait and a voice: a drawn mouth as a draft. The models are ComfyUI workflows (templates/comfy)."""
 
 from __future__ import annotations
 
-import json
 import math
-import re
 import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +11,8 @@ from pydantic import BaseModel, Field
 
 from ..capability import PARAMETER, Audio, Capability, Engine, Image, Ports, Video
 from ..child.context import TaskContext
-from ..errors import TransientError, UserError
+from ..errors import UserError
 from ..media import FPS, decode_sound, ffmpeg, loudness, measure
-from ..settings import models_folder
 
 MAX_PIXELS = 50_000_000
 RATE = 16000
@@ -57,9 +52,7 @@ class TalkOutput(Ports):
 def infinite_talk(context: TaskContext, values: TalkInput) -> TalkOutput:
     audio = context.fetch(values.audio_artifact)
     portrait = context.fetch(values.portrait)
-    if context.engine == "drawn-mouth":
-        return _drawn_mouth(context, portrait, audio)
-    return _infinite_talk(context, values, portrait, audio)
+    return _drawn_mouth(context, portrait, audio)
 
 
 def _drawn_mouth(context: TaskContext, portrait: Path, audio: Path) -> TalkOutput:
@@ -143,76 +136,6 @@ def _encoder(target: Path, audio: Path, width: int, height: int) -> list[str]:
     ]
 
 
-def _infinite_talk(context: TaskContext, values: TalkInput, portrait: Path, audio: Path) -> TalkOutput:
-    """MeiGen-AI/InfiniteTalk's own script, in a process of its own: its packages conflict with others."""
-    home = models_folder() / "InfiniteTalk"
-    request = context.folder / "input.json"
-    request.write_text(json.dumps({"prompt": values.stage_prompt, "cond_video": str(portrait), "cond_audio": {"person1": str(audio)}}))
-    target = context.folder / "talk"
-    command = [
-        sys.executable,
-        "generate_infinitetalk.py",
-        "--ckpt_dir",
-        "weights/Wan2.1-I2V-14B-480P",
-        "--wav2vec_dir",
-        "weights/chinese-wav2vec2-base",
-    ]
-    command += [
-        "--infinitetalk_dir",
-        "weights/InfiniteTalk/single/infinitetalk.safetensors",
-        "--input_json",
-        str(request),
-        "--size",
-        "infinitetalk-480",
-    ]
-    command += [
-        "--sample_steps",
-        str(values.steps),
-        "--base_seed",
-        str(values.seed),
-        "--mode",
-        "streaming",
-        "--motion_frame",
-        "9",
-        "--save_file",
-        str(target),
-    ]
-    with subprocess.Popen(command, cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        last = ""
-        for line in process.stderr:
-            last = line.strip() or last
-            if match := re.search(r"(\d+)/(\d+) \[", line):
-                step, steps = int(match[1]), int(match[2])
-                context.progress(min(0.95, step / max(1, steps)), step=step, steps=steps)
-    made = target.with_suffix(".mp4")
-    if process.returncode != 0 or not made.exists():
-        if "out of memory" in last.lower():
-            raise MemoryError(last)
-        raise TransientError(f"InfiniteTalk ended with {process.returncode}: {last[-300:]}")
-    known = measure(made)
-    known.pop("fps", None)
-    return TalkOutput(video_artifact=context.put(made, "video/mp4", **known))
-
-
-def _why_no_infinite_talk() -> str | None:
-    if find_spec("torch") is None:
-        return "Not installed: torch."
-    home = models_folder() / "InfiniteTalk"
-    needed = [
-        "generate_infinitetalk.py",
-        "weights/Wan2.1-I2V-14B-480P",
-        "weights/chinese-wav2vec2-base",
-        "weights/InfiniteTalk/single/infinitetalk.safetensors",
-    ]
-    missing = [name for name in needed if not (home / name).exists()]
-    if missing:
-        return f"Missing below the models folder (SPINDLE_MODELS): InfiniteTalk/{missing[0]}"
-    import torch
-
-    return None if torch.cuda.is_available() else "No CUDA device."
-
-
 capability = Capability(
     id="generate.infinite_talk",
     label="Talking head",
@@ -226,13 +149,6 @@ capability = Capability(
     kind="gpu",
     stall_seconds=1800,  # a model may be read from a slow disk first
     engines=[
-        Engine(
-            id="infinitetalk",
-            label="Wan 2.1 InfiniteTalk",
-            draft=False,
-            description="The model, on this worker's GPU.",
-            why_not=_why_no_infinite_talk,
-        ),
         Engine(
             id="drawn-mouth",
             label="Drawn mouth",

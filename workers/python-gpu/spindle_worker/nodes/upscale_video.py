@@ -1,28 +1,33 @@
-"""A larger video: RealESRGAN frame by frame, or ffmpeg's Lanczos as a draft."""
+"""A larger video: RealESRGAN frame by frame, or ffmpeg's Lanczos as a draft. What a person sees is enlarged: a phone's rotation is applied."""
 
 from __future__ import annotations
 
 import re
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
-from ..capability import PARAMETER, Capability, Engine, Ports, Video
+from ..capability import PARAMETER, Capability, Engine, Ports, Video, installed
 from ..child.context import TaskContext
 from ..errors import UserError
-from ..media import ffmpeg, measure
-from ..settings import models_folder
+from ..media import VideoFacts, ffmpeg, inspect_video
 
-MODEL = "upscale_models/RealESRGAN_x2plus.safetensors"
 MAX_SIDE = 4096
 
 
 class UpscaleInput(Ports):
     video_artifact: Annotated[Video, Field(title="Video")]
-    scale: Annotated[int, Field(json_schema_extra=PARAMETER, ge=2, le=4, description="Times the width and the height.")] = 2
+    scale: Annotated[
+        int,
+        Field(
+            json_schema_extra=PARAMETER,
+            ge=2,
+            le=4,
+            description="Times the width and the height. RealESRGAN doubles or quadruples; for 3 it quadruples and makes the result smaller.",
+        ),
+    ] = 2
 
 
 class UpscaleOutput(Ports):
@@ -31,63 +36,48 @@ class UpscaleOutput(Ports):
 
 def upscale_video(context: TaskContext, values: UpscaleInput) -> UpscaleOutput:
     source = context.fetch(values.video_artifact)
-    known = measure(source)
-    if "width" not in known or "duration" not in known:
-        raise UserError("The file has no picture that can be read.")
-    width, height = known["width"] * values.scale, known["height"] * values.scale
+    video = inspect_video(source)
+    width, height = (_even(side * values.scale) for side in (video.width, video.height))
     if max(width, height) > MAX_SIDE:
         raise UserError(f"The result would be {width} x {height}; the limit is {MAX_SIDE} a side.")
     target = context.folder / "upscaled.mp4"
     if context.engine == "lanczos":
-        _lanczos(context, source, target, width, height, known)
+        _lanczos(context, source, target, width, height, video)
     else:
-        _realesrgan(context, source, target, width, height, known)
-    done = measure(target)
+        model = 2 if values.scale == 2 else 4
+        large = (video.width * model, video.height * model)
+        context.delegate(
+            {
+                "scale": values.scale,
+                "width": video.width,
+                "height": video.height,
+                "frames": video.frames,
+                "reader": _reader(source, video),
+                "writer": _writer(source, target, large, (width, height), video),
+            }
+        )
+    made = inspect_video(target)
     context.progress(1.0)
-    return UpscaleOutput(
-        video_artifact=context.put(target, "video/mp4", width=width, height=height, duration=done.get("duration", known["duration"]))
-    )
+    return UpscaleOutput(video_artifact=context.put(target, "video/mp4", width=made.width, height=made.height, duration=made.duration))
 
 
-def _lanczos(context: TaskContext, source: Path, target: Path, width: int, height: int, known: dict[str, Any]) -> None:
-    frames = max(1, round(known["duration"] * known.get("fps", 25)))
+def _even(side: int) -> int:
+    """H.264 halves the resolution of the colours."""
+    return side + side % 2
+
+
+def _lanczos(context: TaskContext, source: Path, target: Path, width: int, height: int, video: VideoFacts) -> None:
     peek = context.folder / "peek.jpg"
-    command = [
-        ffmpeg(),
-        "-v",
-        "error",
-        "-y",
-        "-i",
-        str(source),
-        "-map",
-        "0:v:0",
-        "-map",
-        "0:a?",
-        "-vf",
-        f"scale={width}:{height}:flags=lanczos",
-        "-c:v",
-        "libx264",
-        "-preset",
-        "superfast",
-        "-crf",
-        "17",
-        "-pix_fmt",
-        "yuv420p",
-        "-c:a",
-        "copy",
-        "-movflags",
-        "+faststart",
-        "-progress",
-        "pipe:1",
-        str(target),
-    ]
+    command = [ffmpeg(), "-v", "error", "-y", "-i", str(source), "-map", "0:v:0", "-map", "0:a?"]
+    command += ["-vf", f"scale={width}:{height}:flags=lanczos,setsar=1", "-c:v", "libx264", "-preset", "superfast", "-crf", "17"]
+    command += ["-pix_fmt", "yuv420p", "-c:a", "copy", "-movflags", "+faststart", "-progress", "pipe:1", str(target)]
     command += ["-map", "0:v:0", "-vf", "fps=4,scale=480:-2:flags=lanczos", "-update", "1", "-q:v", "4", str(peek)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stderr is not None
         for line in process.stdout:
             if match := re.match(r"frame=(\d+)", line):
-                step = min(frames, int(match[1]))
-                context.progress(0.98 * step / frames, step=step, steps=frames)
+                step = min(video.frames, int(match[1]))
+                context.progress(0.98 * step / video.frames, step=step, steps=video.frames)
             if peek.exists() and (data := peek.read_bytes()).endswith(b"\xff\xd9"):
                 context.preview(data, "image/jpeg")
         words = process.stderr.read()
@@ -95,73 +85,22 @@ def _lanczos(context: TaskContext, source: Path, target: Path, width: int, heigh
         raise UserError(f"ffmpeg could not scale the video: {words.strip()[-300:]}")
 
 
-def _realesrgan(context: TaskContext, source: Path, target: Path, width: int, height: int, known: dict[str, Any]) -> None:
-    """spandrel loads the weights (safetensors only); frames go through ffmpeg pipes, never to the disk."""
-    import cv2
-    import numpy as np
-    import torch
-    from spandrel import ModelLoader
-
-    model = ModelLoader().load_from_file(str(models_folder() / MODEL)).cuda().train(False).half()
-    fps = known.get("fps", 25)
-    frames = max(1, round(known["duration"] * fps))
-    size = known["width"] * known["height"] * 3
-    reader = subprocess.Popen(
-        [ffmpeg(), "-v", "error", "-i", str(source), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], stdout=subprocess.PIPE
-    )
-    command = [
-        ffmpeg(),
-        "-v",
-        "error",
-        "-y",
-        "-f",
-        "rawvideo",
-        "-pix_fmt",
-        "rgb24",
-        "-s",
-        f"{width}x{height}",
-        "-r",
-        str(fps),
-        "-i",
-        "-",
-        "-i",
-        str(source),
-        "-map",
-        "0:v",
-        "-map",
-        "1:a?",
-    ]
-    writer = subprocess.Popen(
-        [*command, "-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", "-c:a", "copy", "-movflags", "+faststart", str(target)],
-        stdin=subprocess.PIPE,
-    )
-    assert reader.stdout is not None and writer.stdin is not None
-    with torch.inference_mode():
-        for index in range(frames):
-            raw = reader.stdout.read(size)
-            if len(raw) < size:
-                break
-            frame = torch.from_numpy(np.frombuffer(raw, np.uint8).reshape(known["height"], known["width"], 3).copy()).cuda()
-            large = model(frame.permute(2, 0, 1).unsqueeze(0).half() / 255)[0].clamp(0, 1).mul(255).byte().permute(1, 2, 0).cpu().numpy()
-            large = cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA)
-            writer.stdin.write(large.tobytes())
-            context.progress(0.98 * (index + 1) / frames, step=index + 1, steps=frames)
-            context.preview(cv2.imencode(".jpg", cv2.cvtColor(large, cv2.COLOR_RGB2BGR))[1].tobytes(), "image/jpeg")
-    writer.stdin.close()
-    if writer.wait() != 0:
-        raise UserError("ffmpeg could not write the upscaled video.")
-    reader.wait()
+def _reader(source: Path, video: VideoFacts) -> list[str]:
+    """Frames at a constant rate, as a pipe needs them, so that picture and sound stay together."""
+    command = [ffmpeg(), "-v", "error", "-i", str(source), "-map", "0:v:0", "-vf", f"fps={video.fps}"]
+    return [*command, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
 
 
-def _why_no_realesrgan() -> str | None:
-    missing = [name for name in ("torch", "spandrel") if find_spec(name) is None]
-    if missing:
-        return f"Not installed: {', '.join(missing)}."
-    if not (models_folder() / MODEL).exists():
-        return f"Missing below the models folder (SPINDLE_MODELS): {MODEL}"
-    import torch
-
-    return None if torch.cuda.is_available() else "No CUDA device."
+def _writer(source: Path, target: Path, large: tuple[int, int], size: tuple[int, int], video: VideoFacts) -> list[str]:
+    scale = f"scale={size[0]}:{size[1]}:flags=area"
+    colours: list[str] = []
+    if video.colours:
+        matrix, primaries, transfer = video.colours
+        scale += f":out_color_matrix={matrix.removesuffix('nc').removesuffix('c')}:out_range=tv"
+        colours = ["-colorspace", matrix, "-color_primaries", primaries, "-color_trc", transfer, "-color_range", "tv"]
+    command = [ffmpeg(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{large[0]}x{large[1]}", "-r", str(video.fps)]
+    command += ["-i", "-", "-i", str(source), "-map", "0:v", "-map", "1:a?", "-vf", scale, *colours]
+    return [*command, "-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", "-c:a", "copy", "-movflags", "+faststart", str(target)]
 
 
 capability = Capability(
@@ -177,9 +116,7 @@ capability = Capability(
     kind="gpu",
     stall_seconds=1800,  # a model may be read from a slow disk first
     engines=[
-        Engine(
-            id="realesrgan", label="RealESRGAN", draft=False, description="Frame by frame on this worker's GPU.", why_not=_why_no_realesrgan
-        ),
+        installed("realesrgan"),
         Engine(id="lanczos", label="ffmpeg Lanczos", draft=True, description="A plain enlargement on any CPU."),
     ],
     side_effects="model-write",

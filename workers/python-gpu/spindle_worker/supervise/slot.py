@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import redis
 from tenacity import (
@@ -28,9 +28,9 @@ from ..bus import BadEntry, Bus
 from ..contract.generated.constants import BUS
 from ..contract.generated.models import TaskEntry
 from ..crash_point import crash_point
+from ..device import lock
 from ..settings import Settings
 from ..wire import Wire
-from .device import lock
 from .folders import TaskFolders
 from .metrics import TASK_SECONDS, TASKS
 from .output import Output
@@ -55,7 +55,7 @@ class Slot:
     def __init__(
         self,
         label: str,
-        streams: list[str],
+        kind: Literal["cpu", "gpu"],
         settings: Settings,
         folders: TaskFolders,
         environment: dict[str, str],
@@ -65,7 +65,8 @@ class Slot:
         self._folders = folders
         self._gpu = gpu
         self._lock: IO[str] | None = None
-        self.streams = streams
+        self.kind = kind
+        self.streams: list[str] = []
         self.bell = threading.Event()
         self.current: str | None = None
         self._settings = settings

@@ -6,14 +6,15 @@ import logging
 import signal
 import socket
 import threading
+import time
 from typing import Any
 
 import redis
 
 from ..bus import Bus, name
+from ..device import gpus
 from ..manifest import capabilities, manifest
 from ..settings import Settings, read_settings
-from .device import gpus
 from .folders import TaskFolders
 from .metrics import serve
 from .slot import Slot
@@ -21,6 +22,8 @@ from .slot import Slot
 log = logging.getLogger("spindle.supervisor")
 
 MANIFEST_TTL_MS = 6000
+LOOK_SECONDS = 5.0
+"""How often it is worked out what can run here: a file that was put into its place, or packages that turned out to be broken."""
 ALIVE: dict[str, Any] = {
     "socket_keepalive": True,
     "socket_keepalive_options": {socket.TCP_KEEPIDLE: 2, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 3},
@@ -38,10 +41,11 @@ def supervise() -> int:
     serve(settings.metrics_port)
     current = manifest()
     folders = TaskFolders()
-    slots = _slots(settings, folders, current)
+    slots = _slots(settings, folders)
+    _offer(slots, current)
     threads = [threading.Thread(target=slot.run, name=slot.label, daemon=True) for slot in slots]
     threads.append(threading.Thread(target=_listen, args=(settings, slots, stop), name="bells", daemon=True))
-    threads.append(threading.Thread(target=_publish, args=(settings, current, stop), name="manifest", daemon=True))
+    threads.append(threading.Thread(target=_publish, args=(settings, slots, current, stop), name="manifest", daemon=True))
     for thread in threads:
         thread.start()
     log.info("%d capabilities, slots: %s", len(current["capabilities"]), ", ".join(slot.label for slot in slots))
@@ -54,27 +58,36 @@ def supervise() -> int:
     return 0
 
 
-def _slots(settings: Settings, folders: TaskFolders, current: dict[str, list[dict[str, object]]]) -> list[Slot]:
+def _slots(settings: Settings, folders: TaskFolders) -> list[Slot]:
     """A slot per GPU (or one for this machine's CPU), and one for what needs no device and must never wait for it."""
-    offered = {entry["id"]: entry["engines"] for entry in current["capabilities"]}
-    streams: dict[str, list[str]] = {"gpu": [], "cpu": []}
-    for one in capabilities().values():
-        for engine in offered[one.id]:  # type: ignore[attr-defined]
-            if engine["live"]:
-                streams[one.kind].append(name("queue", plane="python", capability=one.id, engine=engine["id"]))
-    devices = [
-        Slot(uuid, streams["gpu"], settings, folders, {"CUDA_VISIBLE_DEVICES": uuid, "SPINDLE_DEVICE": uuid}, uuid) for uuid in gpus()
-    ]
+    devices = [Slot(uuid, "gpu", settings, folders, {"CUDA_VISIBLE_DEVICES": uuid, "SPINDLE_DEVICE": uuid}, uuid) for uuid in gpus()]
     devices = devices or [
-        Slot(f"cpu-{index}", streams["gpu"], settings, folders, {"SPINDLE_DEVICE": f"cpu-{index}"})
-        for index in range(settings.device_slots)
+        Slot(f"cpu-{index}", "gpu", settings, folders, {"SPINDLE_DEVICE": f"cpu-{index}"}) for index in range(settings.device_slots)
     ]
-    return [*devices, Slot("light", streams["cpu"], settings, folders, {"CUDA_VISIBLE_DEVICES": ""})]
+    return [*devices, Slot("light", "cpu", settings, folders, {"CUDA_VISIBLE_DEVICES": ""})]
 
 
-def _publish(settings: Settings, current: dict[str, object], stop: threading.Event) -> None:
+def _offer(slots: list[Slot], current: dict[str, Any]) -> None:
+    """Tasks are taken for the engines that are live, and for no others."""
+    offered = {entry["id"]: entry["engines"] for entry in current["capabilities"]}
+    for slot in slots:
+        slot.streams = [
+            name("queue", plane="python", capability=capability.id, engine=engine["id"])
+            for capability in capabilities().values()
+            if capability.kind == slot.kind
+            for engine in offered[capability.id]
+            if engine["live"]
+        ]
+
+
+def _publish(settings: Settings, slots: list[Slot], current: dict[str, Any], stop: threading.Event) -> None:
     bus = Bus(settings.redis_url, settings.worker, settings.worker_key)
+    looked_at = time.monotonic()
     while not stop.is_set():
+        if time.monotonic() - looked_at > LOOK_SECONDS:
+            current = manifest()
+            _offer(slots, current)
+            looked_at = time.monotonic()
         try:
             bus.publish(current, MANIFEST_TTL_MS)
         except redis.RedisError as error:

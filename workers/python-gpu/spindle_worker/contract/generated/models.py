@@ -778,6 +778,22 @@ class CapabilityEngine(BaseModel):
     reason: Annotated[
         str | None, Field(description='Why it is not live, and what would make it so.')
     ] = None
+    licence: Annotated[
+        str | None,
+        Field(description='Of its weights: shown wherever the engine is chosen.'),
+    ] = None
+    commercial: Annotated[
+        bool | None,
+        Field(
+            description='Whether the licence allows commercial use; it does where nothing is said.'
+        ),
+    ] = None
+    auto: Annotated[
+        bool | None,
+        Field(
+            description='False: automatic choice leaves it out. Set by the runtime, where its use is commercial and the licence forbids that.'
+        ),
+    ] = None
     blueprint: Annotated[
         dict[str, Any] | None,
         Field(
@@ -1022,7 +1038,8 @@ class TaskResultTaskError(BaseModel):
         populate_by_name=True,
     )
     class_: Annotated[
-        Literal['user', 'transient', 'infra', 'oom', 'cancelled'], Field(alias='class')
+        Literal['user', 'transient', 'infra', 'oom', 'installation', 'cancelled'],
+        Field(alias='class'),
     ]
     code: Annotated[str, Field(max_length=64)]
     message: Annotated[str, Field(max_length=4000)]
@@ -1275,6 +1292,12 @@ class Model(BaseModel):
     folder: str
     gigabytes: float
     licence: str
+    commercial: Annotated[
+        bool | None,
+        Field(
+            description='Whether the licence allows commercial use; it does where nothing is said.'
+        ),
+    ] = None
     url: str | None = None
 
 
@@ -1415,7 +1438,8 @@ class RunEventError(BaseModel):
         populate_by_name=True,
     )
     class_: Annotated[
-        Literal['user', 'transient', 'infra', 'oom', 'cancelled'] | None,
+        Literal['user', 'transient', 'infra', 'oom', 'installation', 'cancelled']
+        | None,
         Field(
             alias='class',
             description='Decides whether another try is worth it (DESIGN E10).',

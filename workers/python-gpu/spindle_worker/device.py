@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import shutil
 import subprocess
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 
+@functools.cache
 def gpus() -> list[str]:
     """UUIDs of the NVIDIA GPUs, in order; none where there is no driver."""
     tool = shutil.which("nvidia-smi")

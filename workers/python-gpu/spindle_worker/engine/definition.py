@@ -1,0 +1,194 @@
+"""What an engine needs, as data: `engines/NAME/engine.json` and `requirements.txt`. What is missing here is worked out from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from ..device import gpus
+from ..errors import InstallationError, UserError
+from ..settings import engine_cache, engine_device, engines_folder, models_folder
+from .process import Launch
+
+log = logging.getLogger("spindle.engine")
+
+CHUNK = 1 << 22
+
+
+class Data(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class WeightFile(Data):
+    """A file that a person puts below the models folder (SPINDLE_MODELS)."""
+
+    path: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*$")
+    bytes: int = Field(gt=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    licence: str
+    commercial: bool
+    url: str = Field(pattern=r"^https://")
+
+    @property
+    def place(self) -> Path:
+        return models_folder() / self.path
+
+    def origin(self) -> str:
+        return f"{size(self.bytes)}, licence {self.licence}, from {self.url}"
+
+    def whats_wrong(self) -> str | None:
+        """By its place and its size: both are known at once."""
+        found = self.place.stat().st_size if self.place.is_file() else None
+        if found == self.bytes:
+            return None
+        if found is None:
+            return f"{self.place} ({self.origin()})"
+        return f"{self.place} is not the file that is needed: it has {found} bytes instead of {self.bytes} ({self.origin()})"
+
+    def verify(self) -> None:
+        """:raises UserError: if it is missing or not the file whose hash is known"""
+        if wrong := self.whats_wrong():
+            raise UserError(f"A model file is missing or broken: {wrong}.")
+        digest = hashlib.sha256()
+        with self.place.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+        if digest.hexdigest() != self.sha256:
+            raise UserError(
+                f"{self.place} is broken or another file: its SHA-256 is {digest.hexdigest()} instead of {self.sha256}. "
+                f"Fetch it again ({self.origin()})."
+            )
+
+
+class EngineDefinition(Data):
+    """One engine that runs in an environment of its own."""
+
+    name: str
+    label: str
+    description: str
+    module: str
+    source: str = Field(pattern=r"^https://")
+    imports: list[str] = Field(min_length=1)
+    programs: dict[str, str]
+    vram_gigabytes: float
+    installed_gigabytes: float
+    options: dict[str, Any]
+    files: dict[str, WeightFile]
+
+    @property
+    def requirements(self) -> Path:
+        return engines_folder() / self.name / "requirements.txt"
+
+    @property
+    def environment(self) -> Path:
+        return engine_cache() / self.name
+
+    @property
+    def python(self) -> Path:
+        return self.environment / "bin" / "python"
+
+    @property
+    def licence(self) -> str:
+        return ", ".join(dict.fromkeys(file.licence for file in self.files.values()))
+
+    @property
+    def commercial(self) -> bool:
+        return all(file.commercial for file in self.files.values())
+
+    def stamp(self) -> str:
+        """What an installed environment was made from."""
+        return hashlib.sha256(self.requirements.read_bytes()).hexdigest()
+
+    def missing(self) -> list[str]:
+        """All that keeps it from running here, each with what to do."""
+        return [
+            *self._missing_packages(),
+            *(f"the program {program} ({how})" for program, how in self.programs.items() if shutil.which(program) is None),
+            *(wrong for file in self.files.values() if (wrong := file.whats_wrong())),
+            *self._missing_device(),
+        ]
+
+    def why_not(self) -> str | None:
+        """One sentence for the manifest."""
+        missing = self.missing()
+        return f"Missing: {'; '.join(missing)}." if missing else None
+
+    def launch(self) -> Launch:
+        """:raises InstallationError: :raises UserError: as `missing` says"""
+        if packages := self._missing_packages():
+            raise InstallationError(f"{self.label} cannot run: missing are {packages[0]}.")
+        for file in self.files.values():
+            if wrong := file.whats_wrong():
+                raise UserError(f"A model file is missing or broken: {wrong}.")
+        device = engine_device() or ("cuda" if gpus() else None)
+        if device is None:
+            raise UserError(f"{self.label} cannot run: {self._missing_device()[0]}.")
+        return Launch(
+            engine=self.name,
+            module=self.module,
+            python=str(self.python),
+            setup={"device": device, "files": {key: str(file.place) for key, file in self.files.items()}, "options": self.options},
+            verify=self.verify,
+        )
+
+    def verify(self) -> None:
+        for file in self.files.values():
+            file.verify()
+
+    def mark_broken(self, message: str) -> None:
+        """Takes it out of the live ones, until it is installed again or checked."""
+        try:
+            (self.environment / "broken").write_text(message.splitlines()[0][:500])
+        except OSError as error:
+            log.error("%s is broken, which cannot be written down (%s): %s", self.label, error, message)
+
+    def _missing_packages(self) -> list[str]:
+        command = f"npx spindle engine install {self.name}"
+        stamp, broken = self.environment / "installed", self.environment / "broken"
+        if not stamp.is_file():
+            return [f"its packages, {self.installed_gigabytes:g} GB ({command})"]
+        if stamp.read_text() != self.stamp():
+            return [f"its packages as they are now: others are installed ({command})"]
+        if broken.is_file():
+            return [f"working packages: {broken.read_text().rstrip('.')} ({command}, or npx spindle engine check {self.name})"]
+        return []
+
+    def _missing_device(self) -> list[str]:
+        if engine_device() == "cpu" or gpus():
+            return []
+        return [f"an NVIDIA GPU with {self.vram_gigabytes:g} GB (SPINDLE_ENGINE_DEVICE=cpu runs it on the CPU, slowly)"]
+
+
+def definition(name: str) -> EngineDefinition:
+    """:raises FileNotFoundError: if there is no such engine"""
+    path = engines_folder() / name / "engine.json"
+    return EngineDefinition.model_validate({"name": name, **json.loads(path.read_text())})
+
+
+def definitions() -> list[EngineDefinition]:
+    return [definition(path.parent.name) for path in sorted(engines_folder().glob("*/engine.json"))]
+
+
+def size(count: int) -> str:
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.3g} {unit}"
+    return f"{count} bytes"
+
+
+def command_for(file: WeightFile) -> str:
+    """What fetches a file to its place."""
+    return f"curl -L --fail --create-dirs -o {_quoted(file.place)} {file.url}"
+
+
+def _quoted(path: Path) -> str:
+    text = os.fspath(path)
+    return text if all(letter.isalnum() or letter in "/._-" for letter in text) else "'" + text.replace("'", "'\\''") + "'"

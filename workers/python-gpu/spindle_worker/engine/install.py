@@ -1,0 +1,163 @@
+"""`spindle engine list | install | check | remove | report`: an engine's packages in an environment of its own."""
+
+from __future__ import annotations
+
+import fcntl
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..device import gpus
+from ..errors import EngineEndedError, EngineError, InstallationError, UserError
+from ..settings import engine_cache, engines_folder, models_folder
+from .definition import EngineDefinition, command_for, definition, definitions, size
+from .process import Engines, Listener, clean_environment
+
+
+def engine_command(command: str, name: str | None) -> int:
+    """:returns: the exit code"""
+    if command == "list" or name is None:
+        return _list()
+    try:
+        engine = definition(name)
+    except FileNotFoundError:
+        print(f"There is no engine {name}. There are: {', '.join(found.name for found in definitions())}.", file=sys.stderr)
+        return 1
+    return {"install": install, "check": check, "remove": remove, "report": report}[command](engine)
+
+
+def install(engine: EngineDefinition) -> int:
+    """Makes the environment anew, and says at the end what else is missing. One that does not import is not installed.
+
+    :returns: 0 once the packages are installed, whatever else is missing
+    """
+    engine_cache().mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(engine_cache()).free / 1e9
+    if free < engine.installed_gigabytes:
+        return _refuse(f"{engine.label} needs {engine.installed_gigabytes:g} GB in {engine_cache()}, and {free:.1f} GB are free.")
+    with _only_here(engine):
+        shutil.rmtree(engine.environment, ignore_errors=True)
+        print(f"Installing {engine.label} ({engine.installed_gigabytes:g} GB) into {engine.environment}", flush=True)
+        steps = (
+            [sys.executable, "-m", "venv", "--without-pip", str(engine.environment)],
+            [
+                *(sys.executable, "-m", "pip", "--python", str(engine.python), "install"),
+                *("--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--quiet", "-r", str(engine.requirements)),
+            ],
+        )
+        for step in steps:
+            if subprocess.run(step, check=False).returncode != 0:
+                return _refuse(f"{engine.label} could not be installed: see above. Nothing else was changed.")
+        if broken := _import_failure(engine):
+            return _refuse(f"The packages of {engine.label} are installed and cannot be imported:\n{broken}")
+        (engine.environment / "installed").write_text(engine.stamp())
+    print(f"The packages of {engine.label} are installed.")
+    _say_missing(engine)
+    return 0
+
+
+def check(engine: EngineDefinition) -> int:
+    """Imports the packages, compares the files with their hashes, and loads the model where there is a device for it."""
+    (engine.environment / "broken").unlink(missing_ok=True)
+    if _say_missing(engine) != 0:
+        return 1
+    if broken := _import_failure(engine):
+        engine.mark_broken(broken.splitlines()[-1])
+        return _refuse(f"The packages of {engine.label} cannot be imported:\n{broken}")
+    print("Its packages can be imported.")
+    began = time.monotonic()
+    engines = Engines()
+    try:
+        engines.load(engine.launch(), Listener(progress=lambda _: None, preview=lambda *_: None))
+    except UserError as error:
+        return _refuse(str(error))
+    except (InstallationError, EngineError, EngineEndedError, MemoryError) as error:
+        engine.mark_broken(str(error))
+        return _refuse(f"{engine.label} does not load: {error}")
+    finally:
+        engines.end()
+    print(f"Its files are the right ones, and it loads in {time.monotonic() - began:.1f} s.")
+    return 0
+
+
+def remove(engine: EngineDefinition) -> int:
+    """The packages. The model files stay: they may be another program's too."""
+    with _only_here(engine):
+        shutil.rmtree(engine.environment, ignore_errors=True)
+    print(f"The packages of {engine.label} are removed.")
+    for file in engine.files.values():
+        if file.place.exists():
+            print(f"Its file stays: {file.place}")
+    return 0
+
+
+def report(engine: EngineDefinition) -> int:
+    """What a person sends who ran it on a GPU: what it ran on, and whether it loads. Nothing of what was made with it."""
+    print(f"engine: {engine.name}, definition {engine.stamp()[:12]}")
+    print(f"system: {platform.platform()}, Python {platform.python_version()}")
+    print(f"device: {_gpu_names() or 'no NVIDIA GPU'}")
+    if engine.python.exists():
+        code = "from importlib.metadata import distributions\nprint(', '.join(sorted(f'{d.name} {d.version}' for d in distributions())))"
+        found = subprocess.run([str(engine.python), "-c", code], capture_output=True, text=True, check=False, env=clean_environment())
+        print(f"packages: {found.stdout.strip()}")
+    return check(engine)
+
+
+def _list() -> int:
+    print(f"Definitions: {engines_folder()}. Environments: {engine_cache()}. Models: {models_folder()}.")
+    for engine in definitions():
+        missing = engine.missing()
+        use = "" if engine.commercial else ", no commercial use"
+        print(f"{engine.name:12} {engine.label}, {engine.vram_gigabytes:g} GB of GPU memory, licence {engine.licence}{use}")
+        print(f"{'':12} {'ready' if not missing else 'missing: ' + '; '.join(missing)}")
+    return 0
+
+
+def _say_missing(engine: EngineDefinition) -> int:
+    missing = engine.missing()
+    if not missing:
+        return 0
+    print(f"{engine.label} is not ready. Missing:")
+    for entry in missing:
+        print(f"- {entry}")
+    absent = [file for file in engine.files.values() if file.whats_wrong()]
+    if absent:
+        print(f"The files, {size(sum(file.bytes for file in absent))} in all:")
+        for file in absent:
+            print(f"  {command_for(file)}")
+        if not engine.commercial:
+            print(f"Licence: {engine.licence}. No commercial use.")
+    return 1
+
+
+def _import_failure(engine: EngineDefinition) -> str | None:
+    """The end of what Python says, or None."""
+    code = "\n".join(f"import {module}" for module in engine.imports)
+    done = subprocess.run([str(engine.python), "-c", code], capture_output=True, text=True, check=False, env=clean_environment())
+    return None if done.returncode == 0 else "\n".join(done.stderr.strip().splitlines()[-20:]) or f"Python ended with {done.returncode}."
+
+
+def _gpu_names() -> str:
+    if not gpus():
+        return ""
+    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    return "; ".join(subprocess.run(query, capture_output=True, text=True, check=False).stdout.strip().splitlines())
+
+
+def _refuse(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return 1
+
+
+@contextmanager
+def _only_here(engine: EngineDefinition) -> Iterator[None]:
+    """Two installations of one engine at a time would mix their files."""
+    engine_cache().mkdir(parents=True, exist_ok=True)
+    with Path(engine_cache() / f".{engine.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,92 @@
+"""F5-TTS 1.1 (SWivid/F5-TTS, src/f5_tts/infer/utils_infer.py): a text in the voice of a sample, sentence group by sentence group.
+
+The sample comes decoded, so neither the system's FFmpeg nor torchcodec is used. Each group is drawn from the same seed: one seed is one voice.
+"""
+
+from __future__ import annotations
+
+import io
+import wave
+from pathlib import Path
+from typing import Any
+
+from ..program import Request, Work, serve
+
+CROSS_FADE_SECONDS = 0.15
+GROUP_SECONDS = 22
+"""Sample and speech of a group together: what the model was trained on at most."""
+
+
+def load(setup: dict[str, Any]) -> Work:
+    from f5_tts.infer.utils_infer import load_model, load_vocoder
+    from f5_tts.model import DiT
+
+    device = setup["device"]
+    vocoder = load_vocoder("vocos", True, str(Path(setup["files"]["vocoder"]).parent), device)
+    model = load_model(DiT, setup["options"]["architecture"], setup["files"]["model"], device=device)
+    return lambda request: speak(request, model, vocoder, device)
+
+
+def speak(request: Request, model: Any, vocoder: Any, device: str) -> dict[str, Any]:
+    import numpy as np
+    import torch
+    from f5_tts.infer.utils_infer import chunk_text, infer_batch_process
+
+    values = request.values
+    with wave.open(values["sample"]) as file:
+        rate = file.getframerate()
+        sample = np.frombuffer(file.readframes(file.getnframes()), np.int16).astype(np.float32) / 32768
+    seconds = len(sample) / rate
+    text = values["sampleText"].strip()
+    text = text if text.endswith("。") else text.rstrip(".") + ". "
+    room = int(len(text.encode()) / seconds * (GROUP_SECONDS - seconds) * values["speed"])
+    groups = chunk_text(values["text"], max_chars=max(10, room))
+    speech = np.zeros(0, np.float32)
+    sound_rate = 24000
+    for index, group in enumerate(groups):
+        request.progress(0.05 + 0.9 * index / len(groups), step=index, steps=len(groups))
+        torch.manual_seed(values["seed"])
+        spoken, sound_rate, _ = next(
+            infer_batch_process(
+                (torch.from_numpy(sample).unsqueeze(0), rate),
+                text,
+                [group],
+                model,
+                vocoder,
+                progress=None,
+                speed=values["speed"],
+                device=device,
+            )
+        )
+        speech = joined(speech, np.asarray(spoken, np.float32), round(CROSS_FADE_SECONDS * sound_rate))
+        request.preview(as_wav(speech, sound_rate), "audio/wav", duration=len(speech) / sound_rate)
+    request.progress(0.98, step=len(groups), steps=len(groups))
+    Path(values["target"]).write_bytes(as_wav(speech, sound_rate))
+    return {"duration": len(speech) / sound_rate}
+
+
+def joined(first: Any, second: Any, overlap: int) -> Any:
+    """The second fades in while the first fades out."""
+    import numpy as np
+
+    overlap = min(overlap, len(first), len(second))
+    if overlap == 0:
+        return np.concatenate([first, second])
+    fade = np.linspace(0, 1, overlap, dtype=np.float32)
+    return np.concatenate([first[:-overlap], first[-overlap:] * (1 - fade) + second[:overlap] * fade, second[overlap:]])
+
+
+def as_wav(speech: Any, rate: int) -> bytes:
+    import numpy as np
+
+    data = io.BytesIO()
+    with wave.open(data, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((np.clip(speech, -1, 1) * 32767).astype(np.int16).tobytes())
+    return data.getvalue()
+
+
+if __name__ == "__main__":
+    serve(load)

@@ -1,0 +1,192 @@
+"""Engines as data: what is missing here, what is installed, and what a broken file or package is answered with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spindle_worker.capability import installed
+from spindle_worker.child.process import describe
+from spindle_worker.engine.definition import EngineDefinition, definition, definitions
+from spindle_worker.engine.install import engine_command
+from spindle_worker.engine.process import Engines, Listener
+from spindle_worker.errors import InstallationError, UserError
+from spindle_worker.manifest import capabilities
+
+WEIGHTS = b"some weights"
+QUIET = Listener(progress=lambda _: None, preview=lambda *_: None)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineDefinition:
+    """One without packages, and with a small model file that is not there yet."""
+    for name, folder in (("SPINDLE_ENGINES", "engines"), ("SPINDLE_ENGINE_CACHE", "cache"), ("SPINDLE_MODELS", "models")):
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    monkeypatch.delenv("SPINDLE_ENGINE_DEVICE", raising=False)
+    monkeypatch.setattr("spindle_worker.engine.definition.gpus", list)
+    return describe_engine(tmp_path)
+
+
+def describe_engine(folder: Path, **other: Any) -> EngineDefinition:
+    file = {
+        "path": "moody/model.bin",
+        "bytes": len(WEIGHTS),
+        "sha256": hashlib.sha256(WEIGHTS).hexdigest(),
+        "licence": "CC-BY-NC-4.0",
+        "commercial": False,
+        "url": "https://example.org/model.bin",
+    }
+    data = {
+        "label": "Moody",
+        "description": "Does what it is asked to.",
+        "module": "tests.programs.moody",
+        "source": "https://example.org/moody",
+        "imports": ["json"],
+        "programs": {},
+        "vramGigabytes": 4,
+        "installedGigabytes": 0.001,
+        "options": {},
+        "files": {"model": file},
+        **other,
+    }
+    home = folder / "engines" / "moody"
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "engine.json").write_text(json.dumps(data))
+    (home / "requirements.txt").write_text("# nothing\n")
+    return definition("moody")
+
+
+def put(engine: EngineDefinition, data: bytes = WEIGHTS) -> Path:
+    place = engine.files["model"].place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(data)
+    return place
+
+
+@pytest.fixture
+def ready(engine: EngineDefinition, monkeypatch: pytest.MonkeyPatch) -> EngineDefinition:
+    monkeypatch.setenv("SPINDLE_ENGINE_DEVICE", "cpu")
+    put(engine)
+    assert engine_command("install", "moody") == 0
+    return engine
+
+
+def test_what_is_missing_is_said_at_once_and_with_what_to_do(engine: EngineDefinition, tmp_path: Path) -> None:
+    """[M4] Packages with their command, files with place, size, licence and address, and the device."""
+    assert engine.why_not() == (
+        "Missing: its packages, 0.001 GB (npx spindle engine install moody); "
+        f"{tmp_path}/models/moody/model.bin (12 bytes, licence CC-BY-NC-4.0, from https://example.org/model.bin); "
+        "an NVIDIA GPU with 4 GB (SPINDLE_ENGINE_DEVICE=cpu runs it on the CPU, slowly)."
+    )
+
+
+def test_a_program_that_the_system_lacks_is_named_with_its_package(engine: EngineDefinition, tmp_path: Path) -> None:
+    """[M4] Like everything else that is missing."""
+    assert "the program no-such-program (apt install it)" in (
+        describe_engine(tmp_path, programs={"no-such-program": "apt install it"}).why_not() or ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (None, "model.bin (12 bytes"),
+        (WEIGHTS[:5], "it has 5 bytes instead of 12"),
+        (b"<!doctype html><title>Not found</title>", "it has 39 bytes instead of 12"),
+        (b"some weightz", "its SHA-256 is"),
+    ],
+)
+def test_a_file_that_is_missing_cut_a_web_page_or_another_one_is_named_before_anything_is_loaded(
+    data: bytes | None, words: str, ready: EngineDefinition
+) -> None:
+    """[E10] It is the user's to mend: what it is, and where to get it."""
+    ready.files["model"].place.unlink()
+    if data is not None:
+        put(ready, data)
+    engines = Engines()
+    with pytest.raises(UserError) as caught:
+        engines.load(ready.launch(), QUIET)
+    assert words in str(caught.value)
+    assert "https://example.org/model.bin" in str(caught.value)
+    assert engines.running is None
+    if data != b"some weightz":
+        assert str(ready.files["model"].place) in (ready.why_not() or "")
+
+
+def test_an_engine_is_installed_checked_and_removed(engine: EngineDefinition, capsys: pytest.CaptureFixture[str]) -> None:
+    """[M4] What is still missing after the packages is said with the commands that fetch it; nothing else is downloaded."""
+    assert engine_command("install", "moody") == 0
+    out = capsys.readouterr().out
+    place = engine.files["model"].place
+    assert f"curl -L --fail --create-dirs -o {place} https://example.org/model.bin" in out
+    assert "Licence: CC-BY-NC-4.0. No commercial use." in out
+    assert not place.exists()
+    assert engine.python.exists() and "packages" not in (engine.why_not() or "")
+
+    assert engine_command("remove", "moody") == 0
+    assert "its packages" in (engine.why_not() or "")
+
+
+def test_a_check_really_imports_and_loads(ready: EngineDefinition, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """[M4] A package that is there and cannot be imported is not installed."""
+    assert ready.why_not() is None
+    assert engine_command("check", "moody") == 0
+    assert "it loads in" in capsys.readouterr().out
+    broken = describe_engine(tmp_path, imports=["json", "no_such_package"])
+    assert engine_command("check", "moody") == 1
+    assert "No module named 'no_such_package'" in capsys.readouterr().err
+    assert "working packages: ModuleNotFoundError" in (broken.why_not() or "")
+    assert engine_command("install", "moody") == 1
+    assert not (broken.environment / "installed").exists()
+    describe_engine(tmp_path)
+    assert engine_command("install", "moody") == 0
+
+
+def test_other_requirements_than_the_installed_ones_are_installed_anew(ready: EngineDefinition) -> None:
+    """[M4] An update may bring other packages."""
+    ready.requirements.write_text("# other ones\n")
+    assert "its packages as they are now" in (ready.why_not() or "")
+    with pytest.raises(InstallationError):
+        ready.launch()
+
+
+def test_an_installation_that_turns_out_to_be_broken_is_not_live_until_it_is_mended(ready: EngineDefinition, tmp_path: Path) -> None:
+    """[E10] A class of its own: no other try, and no other task."""
+    engine = installed("moody")
+    assert engine.why_not() is None and engine.process is not None
+    engines = Engines()
+    with pytest.raises(InstallationError) as caught:
+        engines.request(engine.process(), {"mood": "broken"}, tmp_path, QUIET)
+    engine.broken(str(caught.value))
+    assert describe(caught.value)["class"] == "installation"
+    assert "working packages: A library is missing" in (engine.why_not() or "")
+    assert engine_command("check", "moody") == 0
+    assert engine.why_not() is None
+
+
+def test_an_unknown_engine_is_answered_with_those_there_are(engine: EngineDefinition, capsys: pytest.CaptureFixture[str]) -> None:
+    """[M4] On the command line."""
+    assert engine_command("install", "nothing") == 1
+    assert "There are: moody." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("real", definitions(), ids=lambda real: real.name)
+def test_a_definition_has_exact_packages_a_program_and_a_node(real: EngineDefinition) -> None:
+    """[M4] So that an installation is the one that was tried."""
+    lines = [line for line in real.requirements.read_text().splitlines() if line and not line.startswith("#")]
+    assert lines and all(re.fullmatch(r"[A-Za-z0-9_.-]+(\[[a-z,]+\])?==[\w.!+]+( ; .+)?", line) for line in lines)
+    assert find_spec(real.module) is not None
+    assert real.name in {engine.id for capability in capabilities().values() for engine in capability.engines}
+
+
+def test_an_engine_on_the_cpu_says_so_in_its_name(ready: EngineDefinition) -> None:
+    """[M4] It is slow."""
+    assert installed("moody").label == "Moody on the CPU (slow)"
+    assert sys.platform != "linux" or ready.launch().setup["device"] == "cpu"
