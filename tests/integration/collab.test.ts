@@ -153,6 +153,61 @@ test("[C4, C5] a socket from another site, to no graph, or too large a message i
   expect((await fetch(`${spindle.url}/health`)).status).toBe(200);
 });
 
+test("an address that opens more sockets than pages do is refused, and its neighbour is not", async () => {
+  const graph = await newGraph();
+  const url = `${socketUrl()}/${graph}?layout=${LAYOUT}`;
+  const knock = (localAddress: string) =>
+    new Promise<WebSocket | number>((resolve) => {
+      const socket = new WebSocket(url, { localAddress });
+      socket.once("unexpected-response", (_request, response) => resolve(response.statusCode ?? 0));
+      socket.once("open", () => resolve(socket));
+      socket.once("error", () => {});
+    });
+  const answers = await Promise.all(Array.from({ length: 140 }, () => knock("127.0.0.2")));
+  expect(answers.filter((answer) => answer === 429)).toHaveLength(12);
+  const sockets = answers.filter((answer) => answer instanceof WebSocket);
+  const neighbour = await knock("127.0.0.3");
+  expect(neighbour).toBeInstanceOf(WebSocket);
+  for (const socket of [...sockets, neighbour as WebSocket]) socket.close();
+  await until(
+    async () => {
+      const socket = await knock("127.0.0.2");
+      if (socket instanceof WebSocket) socket.close();
+      return socket instanceof WebSocket;
+    },
+    10_000,
+    "places are given back",
+  );
+});
+
+test("an address whose sockets ask and do not read loses some of them, and its neighbour hears all", async () => {
+  const graph = await newGraph();
+  const ada = await join(graph);
+  for (const name of ["a", "b"]) setParam(ada.doc, "me", [...nodesOf(ada.doc).keys()][0] as string, name, "x".repeat(1_000_000));
+  const ask = Uint8Array.from([0, 0, 1, 0]);
+  await until(
+    async () => JSON.stringify(await (await fetch(`${spindle.url}/api/graphs/${graph}/export`)).json()).length > 2_000_000,
+    10_000,
+    "stored",
+  );
+  const deaf = await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const socket = new WebSocket(`${socketUrl()}/${graph}?layout=${LAYOUT}`, { localAddress: "127.0.0.2" });
+      socket.on("error", () => {});
+      await new Promise((resolve) => socket.once("open", resolve));
+      socket.pause();
+      return socket;
+    }),
+  );
+  for (let time = 0; time < 10; time++) for (const socket of deaf) socket.send(ask);
+  const mine = add(ada.doc);
+  await until(async () => (await exported(graph)).includes(mine), 10_000, "editing goes on");
+  const codes = deaf.map((socket) => new Promise<number>((resolve) => socket.once("close", resolve)));
+  for (const socket of deaf) socket.resume();
+  for (const socket of deaf) socket.close(1000);
+  expect((await Promise.all(codes)).filter((code) => code === 1006).length, "cut off").toBeGreaterThan(0);
+});
+
 const trpc = async <T>(call: string, input?: unknown): Promise<T> => {
   const query = input === undefined ? "" : `?input=${encodeURIComponent(JSON.stringify(input))}`;
   const body = await (await fetch(`${spindle.url}/trpc/${call}${query}`)).json();

@@ -11,6 +11,7 @@ import { CollabSockets, layoutIn } from "../collab/socket.ts";
 import { Refused } from "../refused.ts";
 import { ROOT } from "../root.ts";
 import type { Services } from "../services/services.ts";
+import { principalOf, Shares } from "../shares.ts";
 import { isOutage } from "../store/patient.ts";
 import { artifactRoutes } from "./artifacts.ts";
 import { editorRoutes } from "./editor.ts";
@@ -23,7 +24,13 @@ import { taskRoutes } from "./task-objects.ts";
 
 const MAX_MESSAGE = 4 * 1024 * 1024;
 const METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
-const REFUSALS: Record<number, string> = { 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable" };
+const REFUSALS: Record<number, string> = {
+  400: "Bad Request",
+  403: "Forbidden",
+  404: "Not Found",
+  429: "Too Many Requests",
+  503: "Service Unavailable",
+};
 
 const noSuchCall: RequestHandler = (_, __, next) => next(new Refused(404, "request.not_found", "There is no such call."));
 
@@ -61,9 +68,11 @@ export async function serve(
   app.use(admit(machineGuard), healthRoutes(services), taskRoutes(services));
   app.use(["/tasks", "/workers"], noSuchCall);
   app.use(admit(guard), artifactRoutes(services), restRoutes(services));
+  const shares = new Shares();
+  const shareOf = (request: IncomingMessage) => shares.of(principalOf(request, config));
   const contextOf = ({ req }: { req: IncomingMessage }) => ({
     ...services,
-    connection: { submitter: submitterOf(req, services.config), openCalls: 0 },
+    connection: { submitter: submitterOf(req, services.config), openCalls: 0, share: shareOf(req) },
   });
   app.use("/trpc", createExpressMiddleware({ router: appRouter, createContext: contextOf, maxBodySize: MAX_MESSAGE }));
   app.use("/api", noSuchCall);
@@ -84,13 +93,20 @@ export async function serve(
     const why = guard(request, "socket");
     if (why) throw new Refused(403, "request.forbidden", why);
     if (!hasAddress(request)) throw new Refused(400, "request.invalid", "The address of the request cannot be read.");
+    const share = shareOf(request);
+    socket.once("close", shares.enter(share));
     const [path = "", query = ""] = (request.url ?? "").split("?");
-    if (path === "/trpc") return rpc.handleUpgrade(request, socket, head, (ws) => rpc.emit("connection", ws, request));
+    if (path === "/trpc")
+      return rpc.handleUpgrade(request, socket, head, (ws) => {
+        shares.watch(ws, share);
+        rpc.emit("connection", ws, request);
+      });
     const graph = path.startsWith("/collab/") ? path.slice("/collab/".length) : undefined;
     const known = await services.graphs.find(uuid(graph, "graph"));
     sockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
       ws.on("error", () => {});
-      collab.connect(known.id, ws, layoutIn(query));
+      shares.watch(ws, share);
+      collab.connect(known.id, ws, layoutIn(query), share);
     });
   };
   server.on("upgrade", (request, socket, head) => {

@@ -8,7 +8,8 @@ import { procedure, router } from "./trpc.ts";
 type Answer = { id: number; error?: { message: string; data: { code: string } }; result?: { type: string; data?: unknown } };
 
 const http = createServer();
-let connection = { submitter: "", openCalls: 0 };
+const share = { calls: 0 };
+let connection = { submitter: "", openCalls: 0, share };
 beforeAll(async () => {
   applyWSSHandler({
     wss: new WebSocketServer({ server: http }),
@@ -23,7 +24,7 @@ beforeAll(async () => {
       }),
     }),
     createContext: () => {
-      connection = { submitter: "", openCalls: 0 };
+      connection = { submitter: "", openCalls: 0, share };
       return { connection } as never;
     },
   });
@@ -66,6 +67,16 @@ test.each(["one by one", "in a batch"])("of 2,000 subscriptions %s a hundred are
   await answered(1, ({ id, result }) => id === 30_000 && result !== undefined);
   socket.close();
   await new Promise((resolve) => socket.once("close", resolve));
+});
+test("of many connections of one principal a thousand calls are served, and all are given back", async () => {
+  const connections = await Promise.all(Array.from({ length: 12 }, calls));
+  for (const { send, messages } of connections) send(messages("subscription", "forever", 100));
+  const answers = await Promise.all(connections.map(({ answered }) => answered(100, (answer) => served(answer) || refused(answer))));
+  expect(answers.flat().filter(served)).toHaveLength(1000);
+  expect(answers.flat().find(refused)?.error?.message).toMatch(/1000 calls are open from here/);
+  for (const { socket } of connections) socket.close();
+  await Promise.all(connections.map(({ socket }) => new Promise((resolve) => socket.once("close", resolve))));
+  while (share.calls > 0) await new Promise((resolve) => setTimeout(resolve, 20));
 });
 test("a subscription that is dropped, since its id is in use, takes no place", async () => {
   const { socket, messages, send, answered } = await calls();

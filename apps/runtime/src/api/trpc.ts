@@ -1,6 +1,7 @@
 import { initTRPC, TRPCError } from "@trpc/server";
 import { Refused } from "../refused.ts";
 import type { Services } from "../services/services.ts";
+import { MOST, type Share } from "../shares.ts";
 import { isDiskFull, isOutage } from "../store/patient.ts";
 
 const CODES = {
@@ -27,6 +28,8 @@ const MAX_OPEN_CALLS = 100;
 export interface Connection {
   submitter: string;
   openCalls: number;
+  /** What its principal has over all its connections. */
+  share: Pick<Share, "calls">;
 }
 
 const t = initTRPC.context<Services & { connection: Connection }>().create({
@@ -63,7 +66,17 @@ function open(connection: Connection): void {
       code: "TOO_MANY_REQUESTS",
       message: `This connection has ${MAX_OPEN_CALLS} calls open, which is the limit. End one, or wait for an answer.`,
     });
-  connection.openCalls++;
+  if (connection.share.calls >= MOST.calls)
+    throw new TRPCError({
+      code: "TOO_MANY_REQUESTS",
+      message: `${MOST.calls} calls are open from here, which is the limit. Close some pages, or wait for an answer.`,
+    });
+  keep(connection, 1);
+}
+
+function keep(connection: Connection, calls: 1 | -1): void {
+  connection.openCalls += calls;
+  connection.share.calls += calls;
 }
 
 /** Events that keep a connection's place until they end. tRPC drops a call whose id is in use without ever asking for its events. */
@@ -71,14 +84,14 @@ function closing(connection: Connection, events: AsyncIterable<unknown>): AsyncI
   let isHeld = true;
   let isAsked = false;
   const giveBack = () => {
-    if (isHeld) connection.openCalls--;
+    if (isHeld) keep(connection, -1);
     isHeld = false;
   };
   setImmediate(() => isAsked || giveBack());
   return {
     [Symbol.asyncIterator]() {
       isAsked = true;
-      if (!isHeld) connection.openCalls++;
+      if (!isHeld) keep(connection, 1);
       isHeld = true;
       const own = (async function* () {
         try {
@@ -102,7 +115,7 @@ const limited = t.middleware(async ({ ctx: { connection }, type, next }) => {
   open(connection);
   const result = await next();
   if (type === "subscription" && result.ok) return { ...result, data: closing(connection, result.data as AsyncIterable<unknown>) };
-  connection.openCalls--;
+  keep(connection, -1);
   return result;
 });
 

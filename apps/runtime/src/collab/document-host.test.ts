@@ -359,6 +359,20 @@ describe("a document that nobody has open", () => {
     expect([log.reads, nodesOf(again.doc).size]).toEqual([2, 1]);
   });
 
+  test("is one of 32 at most; the one that was left first goes first, and one that somebody has open stays", async () => {
+    const documents = host(new MemoryLog(), 1000);
+    const open = await documents.open("open");
+    for (let at = 0; at < 200; at++) (await documents.open(`graph ${at}`)).close();
+    expect(documents.size).toBe(33);
+    const again = await documents.open("graph 199");
+    expect(documents.size, "it was there").toBe(33);
+    again.close();
+    open.close();
+    expect(documents.size).toBe(32);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([documents.size, vi.getTimerCount()]).toEqual([0, 0]);
+  });
+
   test("stays while an edit of it is being stored, and no edit is lost between closing and opening", async () => {
     const log = new MemoryLog();
     const documents = host(log, 1000);

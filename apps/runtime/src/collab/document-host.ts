@@ -17,6 +17,9 @@ export interface OpenDocument {
   close(): void;
 }
 
+/** Documents that nobody has open, and that are kept a little longer. */
+const MOST_IDLE = 32;
+
 interface Hosted {
   loading: Promise<Y.Doc>;
   tried?: Tried;
@@ -28,6 +31,8 @@ interface Hosted {
 
 export class DocumentHost {
   private readonly hosted = new Map<string, Hosted>();
+  /** Whoever opens and closes one after the other would fill the memory. */
+  private readonly idle = new Map<Hosted, string>();
 
   constructor(
     private readonly log: UpdateLog,
@@ -116,16 +121,21 @@ export class DocumentHost {
     const holder: OnEnd = (ending) => onEnd(ending);
     hosted.holders.add(holder);
     clearTimeout(hosted.idle);
+    this.idle.delete(hosted);
     return () => {
       if (!hosted.holders.delete(holder) || hosted.holders.size > 0) return;
       clearTimeout(hosted.idle);
       hosted.idle = setTimeout(() => this.forget(id, hosted), this.idleMs).unref();
+      this.idle.set(hosted, id);
+      const [oldest] = this.idle;
+      if (this.idle.size > MOST_IDLE && oldest) this.forget(oldest[1], oldest[0]);
     };
   }
 
   /** The next to open it gets it from its rows, which hold all that was acknowledged. */
   private forget(id: string, hosted: Hosted): void {
     clearTimeout(hosted.idle);
+    this.idle.delete(hosted);
     if (this.hosted.get(id) === hosted) this.hosted.delete(id);
   }
 

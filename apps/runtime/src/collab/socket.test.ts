@@ -19,7 +19,13 @@ class FakeSocket extends EventEmitter {
   send(bytes: Uint8Array): void {
     this.sent.push(bytes);
   }
-  bufferedAmount = 0;
+  isPaused = false;
+  pause(): void {
+    this.isPaused = true;
+  }
+  resume(): void {
+    this.isPaused = false;
+  }
   ping(data: string): void {
     if (this.answers) this.emit("pong", Buffer.from(data));
   }
@@ -52,12 +58,13 @@ const errors: unknown[] = [];
 const start = () => {
   const documents = new DocumentHost(log, () => {}, 1000);
   const sockets = new CollabSockets(documents, (_, error) => void errors.push(error), { pingMs: 20_000, pongMs: 10_000 });
+  const share = { waiting: 0 };
   const connect = (layout = LAYOUT) => {
     const socket = new FakeSocket();
-    sockets.connect("g", socket as unknown as WebSocket, layout);
+    sockets.connect("g", socket as unknown as WebSocket, layout, share);
     return socket;
   };
-  return { documents, sockets, connect };
+  return { documents, sockets, connect, share };
 };
 const load = async () => {
   loaded?.();
@@ -123,22 +130,26 @@ test("pongs that nobody asked for keep no connection alive", async () => {
   expect(socket.readyState).toBe(3);
 });
 
-test("one that asks and does not read is given up, before it fills the memory", async () => {
-  const { connect } = start();
-  const socket = connect();
-  await load();
-  const ask = async () => {
-    socket.emit("message", Uint8Array.from([0, 0, 1, 0]).buffer);
-    await vi.advanceTimersByTimeAsync(0);
-  };
-  socket.bufferedAmount = 31 * 1024 * 1024;
-  await ask();
-  expect([socket.readyState, socket.sent.length > 1]).toEqual([1, true]);
-  socket.bufferedAmount = 33 * 1024 * 1024;
-  await ask();
-  const { length } = socket.sent;
-  await ask();
-  expect([socket.readyState, socket.sent.length]).toEqual([3, length]);
+describe("what comes faster than it is handled", () => {
+  const large = (mib: number) => new ArrayBuffer(mib * 1024 * 1024);
+  test("waits in the network: no more is read from a socket until what it sent is handled", async () => {
+    const { connect, share } = start();
+    const socket = connect();
+    socket.emit("message", large(3));
+    expect([socket.isPaused, share.waiting]).toEqual([false, 3 * 1024 * 1024]);
+    socket.emit("message", large(2));
+    expect(socket.isPaused).toBe(true);
+    await load();
+    expect([socket.isPaused, share.waiting]).toEqual([false, 0]);
+  });
+  test("by many sockets of one principal waits, too", async () => {
+    const { connect, share } = start();
+    const sockets = Array.from({ length: 20 }, () => connect());
+    for (const socket of sockets) socket.emit("message", large(2));
+    expect(sockets.map(({ isPaused }) => isPaused)).toEqual(sockets.map((_, index) => index > 15));
+    await load();
+    expect([share.waiting, sockets.some(({ isPaused }) => isPaused)]).toEqual([0, false]);
+  });
 });
 
 describe("[C5] what a page says of itself", () => {
@@ -182,6 +193,18 @@ describe("[C5] what a page says of itself", () => {
     await vi.advanceTimersByTimeAsync(0);
     expect(socket.readyState).toBe(1);
     socket.emit("message", told([17, "{}"]));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(socket.closed?.[0]).toBe(4400);
+  });
+  test("longer in all than a page has to say closes its own connection, however many messages it is told in", async () => {
+    const { connect } = start();
+    const socket = connect();
+    await load();
+    const state = JSON.stringify("a".repeat(4000));
+    for (let id = 0; id < 4; id++) socket.emit("message", told([id, state]));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(socket.readyState).toBe(1);
+    socket.emit("message", told([4, state]));
     await vi.advanceTimersByTimeAsync(0);
     expect(socket.closed?.[0]).toBe(4400);
   });

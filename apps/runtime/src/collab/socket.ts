@@ -8,11 +8,12 @@ import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwareness
 import { messageYjsSyncStep1, messageYjsSyncStep2, messageYjsUpdate, writeSyncStep1, writeSyncStep2, writeUpdate } from "y-protocols/sync";
 import type * as Y from "yjs";
 import { Refused } from "../refused.ts";
+import { MOST, type Share } from "../shares.ts";
 import type { DocumentHost, Ending, OpenDocument } from "./document-host.ts";
 
-/** Bytes that a client has not read yet; one that asks and does not read would fill the memory. */
-const MOST_UNREAD = 32 * 1024 * 1024;
-/** A page says who is there, where the pointer is and what is selected. */
+/** Bytes that came by one socket and wait for their turn. No more is read from it meanwhile. */
+const MOST_WAITING = 4 * 1024 * 1024;
+/** A page says who is there, where the pointer is and what is selected; whoever comes in is told what all pages say. */
 const MOST_AWARENESS_BYTES = 16 * 1024;
 /** A page has one id, and another after it was reloaded on the same connection. */
 const MOST_PAGES = 16;
@@ -39,8 +40,8 @@ export const layoutIn = (query: string): number => Number(new URLSearchParams(qu
 
 interface Room {
   awareness: Awareness;
-  /** With the awareness clients that came by each. */
-  sockets: Map<WebSocket, Set<number>>;
+  /** With the awareness clients that came by each, and how many bytes each says of itself. */
+  sockets: Map<WebSocket, Map<number, number>>;
   close(): void;
 }
 
@@ -68,8 +69,9 @@ export class CollabSockets {
   /**
    * Everything that is listened for is listened for before the document is there: the socket may close meanwhile.
    * @param layout the page's; a page of another layout would misread the document, so it is told to reload and keeps what it shows
+   * @param share its principal's, over all sockets
    */
-  connect(id: string, socket: WebSocket, layout: number): void {
+  connect(id: string, socket: WebSocket, layout: number, share: Pick<Share, "waiting">): void {
     if (layout !== LAYOUT) {
       socket.close(CLOSE.layout, layout < LAYOUT ? OLDER_PAGE : NEWER_PAGE);
       return;
@@ -80,8 +82,19 @@ export class CollabSockets {
     // One message after another, each after the document is there.
     let tail = opening.then((document) => void (isOpen(socket) && this.enter(document, socket))).catch(fail);
     socket.binaryType = "arraybuffer";
+    let waiting = 0;
+    const wait = (bytes: number) => {
+      waiting += bytes;
+      share.waiting += bytes;
+      if (waiting > 0 && (waiting > MOST_WAITING || share.waiting > MOST.waiting)) socket.pause();
+      else if (waiting === 0) socket.resume();
+    };
     socket.on("message", (data: ArrayBuffer) => {
-      tail = tail.then(async () => void (isOpen(socket) && (await this.receive(await opening, socket, new Uint8Array(data))))).catch(fail);
+      wait(data.byteLength);
+      tail = tail
+        .then(async () => void (isOpen(socket) && (await this.receive(await opening, socket, new Uint8Array(data)))))
+        .catch(fail)
+        .finally(() => wait(-data.byteLength));
     });
     socket.on("close", () => {
       stopPinging();
@@ -127,7 +140,7 @@ export class CollabSockets {
 
   private enter({ doc }: OpenDocument, socket: WebSocket): void {
     const room = this.rooms.get(doc) ?? this.open(doc);
-    room.sockets.set(socket, new Set());
+    room.sockets.set(socket, new Map());
     send(socket, SYNC, (encoder) => writeSyncStep1(encoder, doc));
     const others = [...room.awareness.getStates().keys()];
     if (others.length > 0)
@@ -139,7 +152,7 @@ export class CollabSockets {
     const clients = room?.sockets.get(socket);
     if (!room || !clients) return;
     room.sockets.delete(socket);
-    removeAwarenessStates(room.awareness, [...clients], null);
+    removeAwarenessStates(room.awareness, [...clients.keys()], null);
     if (room.sockets.size === 0) room.close();
   }
 
@@ -156,9 +169,7 @@ export class CollabSockets {
       toAll(SAVED, (encoder) => encoding.writeVarUint8Array(encoder, savedBy(doc, update)));
     };
     doc.on("update", tell);
-    awareness.on("update", ({ added, updated, removed }: Record<string, number[]>, origin: WebSocket | null) => {
-      const own = origin && sockets.get(origin);
-      if (own) for (const client of added ?? []) own.add(client);
+    awareness.on("update", ({ added, updated, removed }: Record<string, number[]>) => {
       const changed = [...(added ?? []), ...(updated ?? []), ...(removed ?? [])];
       toAll(AWARENESS, (encoder) => encoding.writeVarUint8Array(encoder, encodeAwarenessUpdate(awareness, changed)));
     });
@@ -214,16 +225,20 @@ function read<T>(act: () => T): T {
 function mayTell({ sockets }: Room, socket: WebSocket, body: Uint8Array): boolean {
   if (body.length > MOST_AWARENESS_BYTES) throw new Error("It says more of its page than a page has to say.");
   const decoder = decoding.createDecoder(body);
-  const told = new Set(sockets.get(socket));
-  const others = [...sockets].filter(([one]) => one !== socket).map(([, clients]) => clients);
+  const pages = new Map(sockets.get(socket));
+  const others = [...sockets].filter(([other]) => other !== socket).map(([, clients]) => clients);
   for (let left = decoding.readVarUint(decoder); left > 0; left--) {
     const client = decoding.readVarUint(decoder);
     decoding.readVarUint(decoder); // its clock
-    const state: unknown = JSON.parse(decoding.readVarString(decoder));
+    const text = decoding.readVarString(decoder);
+    const state: unknown = JSON.parse(text);
     if (checkLimits(state).length > 0) throw new Error("What it says is nested too deep.");
     if (others.some((clients) => clients.has(client))) return false;
-    if (told.add(client).size > MOST_PAGES) throw new Error("It speaks for more pages than a connection has.");
+    if (pages.set(client, text.length).size > MOST_PAGES) throw new Error("It speaks for more pages than a connection has.");
   }
+  if ([...pages.values()].reduce((sum, bytes) => sum + bytes, 0) > MOST_AWARENESS_BYTES)
+    throw new Error("It says more of its pages than a page has to say.");
+  sockets.set(socket, pages);
   return true;
 }
 
@@ -239,9 +254,7 @@ const send = (socket: WebSocket, kind: number, write: (encoder: encoding.Encoder
 };
 
 function post(socket: WebSocket, bytes: Uint8Array): void {
-  if (!isOpen(socket)) return;
-  socket.send(bytes);
-  if (socket.bufferedAmount > MOST_UNREAD) socket.terminate();
+  if (isOpen(socket)) socket.send(bytes);
 }
 
 const isOpen = (socket: WebSocket): boolean => socket.readyState === socket.OPEN;
