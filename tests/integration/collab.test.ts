@@ -137,7 +137,10 @@ test("[C4, C5] a socket from another site, to no graph, or too large a message i
     new Promise<number>((resolve) => {
       const socket = new WebSocket(url, { headers });
       socket.once("unexpected-response", (_request, response) => resolve(response.statusCode ?? 0));
-      socket.once("open", () => (socket.close(), resolve(101)));
+      socket.once("open", () => {
+        socket.close();
+        resolve(101);
+      });
       socket.once("error", () => {});
     });
   expect(await answer(`${socketUrl()}/${graph}`, { origin: "https://evil.example" })).toBe(403);

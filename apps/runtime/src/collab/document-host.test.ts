@@ -248,11 +248,11 @@ describe("a document of layout 1", () => {
   };
   test("is migrated once, as one stored update, before anybody sees it", async () => {
     const { log, before } = stored();
-    const one = await host(log).open("g");
-    expect([log.rows.length, layoutOf(one.doc), one.doc.getMap("inputs").size]).toEqual([2, LAYOUT, 2]);
-    expect(JSON.stringify(normalise(one.doc).graph)).toBe(before);
-    const two = await host(log).open("g");
-    expect([log.rows.length, state(two.doc)]).toEqual([2, state(one.doc)]);
+    const first = await host(log).open("g");
+    expect([log.rows.length, layoutOf(first.doc), first.doc.getMap("inputs").size]).toEqual([2, LAYOUT, 2]);
+    expect(JSON.stringify(normalise(first.doc).graph)).toBe(before);
+    const second = await host(log).open("g");
+    expect([log.rows.length, state(second.doc)]).toEqual([2, state(first.doc)]);
   });
   test("that two runtimes load at once is migrated by one of them, and an edit that comes between is not lost", async () => {
     const { log, before } = stored();
@@ -267,10 +267,10 @@ describe("a document of layout 1", () => {
     late.getMap("graph").set("context", { late: 1 });
     const opening = [host(log).open("g"), host(log).open("g")];
     log.rows.push({ seq: "2", bytes: Y.encodeStateAsUpdate(late) });
-    const [one, two] = await Promise.all(opening);
+    const [first, second] = await Promise.all(opening);
     expect(log.rows.length).toBe(3);
-    expect(state(one?.doc as Y.Doc)).toEqual(state(two?.doc as Y.Doc));
-    const { graph } = normalise(one?.doc as Y.Doc);
+    expect(state(first?.doc as Y.Doc)).toEqual(state(second?.doc as Y.Doc));
+    const { graph } = normalise(first?.doc as Y.Doc);
     expect(graph).toEqual({ ...JSON.parse(before), context: { late: 1 } });
   });
   test("of a newer release is refused with a sentence, and left as it is", async () => {
@@ -341,16 +341,16 @@ describe("a document that nobody has open", () => {
     const log = new MemoryLog();
     log.rows.push({ seq: "0", bytes: migrate(new Y.Doc()) });
     const documents = host(log, 1000);
-    const [one, two] = [await documents.open("g"), await documents.open("g")];
-    await one.append(updateOf(one.doc, add), "me");
-    one.close();
-    one.close();
+    const [first, second] = [await documents.open("g"), await documents.open("g")];
+    await first.append(updateOf(first.doc, add), "me");
+    first.close();
+    first.close();
     await vi.advanceTimersByTimeAsync(5000);
     expect(documents.size, "somebody has it open").toBe(1);
-    two.close();
+    second.close();
     await vi.advanceTimersByTimeAsync(900);
     const three = await documents.open("g");
-    expect(three.doc).toBe(two.doc);
+    expect(three.doc).toBe(second.doc);
     await vi.advanceTimersByTimeAsync(5000);
     three.close();
     await vi.advanceTimersByTimeAsync(1000);
@@ -359,7 +359,7 @@ describe("a document that nobody has open", () => {
     expect([log.reads, nodesOf(again.doc).size]).toEqual([2, 1]);
   });
 
-  test("is one of 32 at most; the one that was left first goes first, and one that somebody has open stays", async () => {
+  test("is one of 32 at most; the first that was left first goes first, and first that somebody has open stays", async () => {
     const documents = host(new MemoryLog(), 1000);
     const open = await documents.open("open");
     for (let at = 0; at < 200; at++) (await documents.open(`graph ${at}`)).close();
@@ -376,7 +376,7 @@ describe("a document that nobody has open", () => {
   test("stays while an edit of it is being stored, and no edit is lost between closing and opening", async () => {
     const log = new MemoryLog();
     const documents = host(log, 1000);
-    const one = await documents.open("g");
+    const first = await documents.open("g");
     let stored = () => {};
     const append = log.append.bind(log);
     vi.spyOn(log, "append").mockImplementationOnce(async (graph, bytes) => {
@@ -385,15 +385,15 @@ describe("a document that nobody has open", () => {
       });
       return append(graph, bytes);
     });
-    const done = one.append(updateOf(one.doc, add), "me");
-    one.close();
+    const done = first.append(updateOf(first.doc, add), "me");
+    first.close();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(documents.size).toBe(1);
-    const two = await documents.open("g");
+    const second = await documents.open("g");
     stored();
     await done;
-    expect(nodesOf(two.doc).size).toBe(1);
-    two.close();
+    expect(nodesOf(second.doc).size).toBe(1);
+    second.close();
     await vi.advanceTimersByTimeAsync(1000);
     expect([documents.size, nodesOf(await reloaded(log)).size]).toEqual([0, 1]);
   });

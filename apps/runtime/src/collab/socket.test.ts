@@ -154,7 +154,7 @@ describe("what comes faster than it is handled", () => {
 
 describe("[C5] what a page says of itself", () => {
   /** An awareness message: of each page its id, its clock and its state as JSON. */
-  const told = (...pages: [client: number, state: string][]) => {
+  const awarenessOf = (...pages: [client: number, state: string][]) => {
     const body = encoding.createEncoder();
     encoding.writeVarUint(body, pages.length);
     for (const [client, state] of pages) {
@@ -177,7 +177,7 @@ describe("[C5] what a page says of itself", () => {
     const { connect } = start();
     const [bad, other] = [connect(), connect()];
     await load();
-    bad.emit("message", told([1, state]));
+    bad.emit("message", awarenessOf([1, state]));
     await vi.advanceTimersByTimeAsync(0);
     expect(bad.closed?.[0]).toBe(4400);
     const late = connect();
@@ -189,10 +189,11 @@ describe("[C5] what a page says of itself", () => {
     const { connect } = start();
     const socket = connect();
     await load();
-    for (let from = 0; from < 16; from += 4) socket.emit("message", told(...[1, 2, 3, 4].map((id): [number, string] => [from + id, "{}"])));
+    for (let from = 0; from < 16; from += 4)
+      socket.emit("message", awarenessOf(...[1, 2, 3, 4].map((id): [number, string] => [from + id, "{}"])));
     await vi.advanceTimersByTimeAsync(0);
     expect(socket.readyState).toBe(1);
-    socket.emit("message", told([17, "{}"]));
+    socket.emit("message", awarenessOf([17, "{}"]));
     await vi.advanceTimersByTimeAsync(0);
     expect(socket.closed?.[0]).toBe(4400);
   });
@@ -201,10 +202,10 @@ describe("[C5] what a page says of itself", () => {
     const socket = connect();
     await load();
     const state = JSON.stringify("a".repeat(4000));
-    for (let id = 0; id < 4; id++) socket.emit("message", told([id, state]));
+    for (let id = 0; id < 4; id++) socket.emit("message", awarenessOf([id, state]));
     await vi.advanceTimersByTimeAsync(0);
     expect(socket.readyState).toBe(1);
-    socket.emit("message", told([4, state]));
+    socket.emit("message", awarenessOf([4, state]));
     await vi.advanceTimersByTimeAsync(0);
     expect(socket.closed?.[0]).toBe(4400);
   });
@@ -212,18 +213,18 @@ describe("[C5] what a page says of itself", () => {
     const { connect } = start();
     const [ada, eve] = [connect(), connect()];
     await load();
-    ada.emit("message", told([7, '{"user":"ada"}']));
+    ada.emit("message", awarenessOf([7, '{"user":"ada"}']));
     await vi.advanceTimersByTimeAsync(0);
     expect(awareness(eve)).toBe(1);
-    eve.emit("message", told([8, '{"user":"eve"}'], [7, '{"user":"eve too"}']));
+    eve.emit("message", awarenessOf([8, '{"user":"eve"}'], [7, '{"user":"eve too"}']));
     await vi.advanceTimersByTimeAsync(0);
     expect([awareness(ada), eve.readyState]).toEqual([1, 1]);
-    eve.emit("message", told([8, '{"user":"eve"}']));
+    eve.emit("message", awarenessOf([8, '{"user":"eve"}']));
     await vi.advanceTimersByTimeAsync(0);
     expect(awareness(ada)).toBe(2);
     ada.end();
     await vi.advanceTimersByTimeAsync(0);
-    eve.emit("message", told([7, '{"user":"ada, on a new connection"}']));
+    eve.emit("message", awarenessOf([7, '{"user":"ada, on a new connection"}']));
     await vi.advanceTimersByTimeAsync(0);
     expect(awareness(eve)).toBeGreaterThan(2);
   });

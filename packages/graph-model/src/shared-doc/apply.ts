@@ -111,17 +111,17 @@ function integrate(transaction: Y.Transaction, structs: readonly Struct[], work:
     if (queue) queue.structs.push(struct);
     else queues.set(struct.id.client, { structs: [struct], next: 0 });
   }
-  const take = (client: number): Struct | undefined => {
+  const nextOf = (client: number): Struct | undefined => {
     const queue = queues.get(client);
     return queue?.structs[queue.next++];
   };
   let isWhole = true;
   const waiting: Struct[] = [];
   for (const client of [...queues.keys()].sort((a, b) => b - a))
-    for (let struct = take(client); struct; struct = waiting.pop() ?? take(client)) {
+    for (let struct = nextOf(client); struct; struct = waiting.pop() ?? nextOf(client)) {
       for (let missing = integrateStruct(transaction, struct, work); missing !== undefined; ) {
         waiting.push(struct);
-        const base: Struct | undefined = missing === struct.id.client ? undefined : take(missing);
+        const base: Struct | undefined = missing === struct.id.client ? undefined : nextOf(missing);
         if (!base) {
           for (const { id } of waiting) queues.delete(id.client);
           waiting.length = 0;

@@ -167,12 +167,12 @@ function emptyPart(shape: Shape): YMap {
 function writeList(into: YMap, shape: ListShape, value: readonly Record<string, unknown>[]): void {
   into.set(MARK, true);
   const taken = new Set([MARK]);
-  value.forEach((one, index) => {
-    const id = shape.idOf(one, index);
+  value.forEach((fields, index) => {
+    const id = shape.idOf(fields, index);
     let key = id;
     for (let more = 2; taken.has(key); more++) key = `${id} ${more}`;
     taken.add(key);
-    const entry = write(new Y.Map<unknown>(), shape.entry, one);
+    const entry = write(new Y.Map<unknown>(), shape.entry, fields);
     entry.set(MARK, index);
     into.set(key, entry);
   });

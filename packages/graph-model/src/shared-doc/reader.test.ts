@@ -37,9 +37,9 @@ function parts({ nodes, edges, metadata }: Graph): Map<string, unknown> {
   add("edge", byId(edges));
   add("settings of", Object.entries(record(settings)));
   add("definition", Object.entries(record(definitions)));
-  for (const [name, one] of Object.entries(record(definitions))) {
-    add(`node of ${name}`, byId(record(one).nodes));
-    add(`settings in ${name} of`, Object.entries(record(record(record(one).metadata).nodes)));
+  for (const [name, definition] of Object.entries(record(definitions))) {
+    add(`node of ${name}`, byId(record(definition).nodes));
+    add(`settings in ${name} of`, Object.entries(record(record(record(definition).metadata).nodes)));
   }
   add("part", Object.entries({ definitions, settings, ends, ...record(ends), ...record(editor), edges }));
   return found;
@@ -56,26 +56,26 @@ function expectKept(before: Graph, now: Graph, what: string): void {
 test("after each of 2,000 random commands it gives what a fresh one gives, and keeps what was not touched", { timeout: 300_000 }, () => {
   const next = random(7);
   vi.spyOn(Math, "random").mockImplementation(next);
-  const [one, two] = [new Y.Doc(), new Y.Doc()];
-  migrate(one);
-  const read = reader(one);
+  const [ours, theirs] = [new Y.Doc(), new Y.Doc()];
+  migrate(ours);
+  const read = reader(ours);
   let before = read().graph;
   for (let command = 0; command < 2000; command++) {
     // Every tenth comes from somebody else, together with what they did before; every hundredth is an import.
-    const doc = next() < 0.1 ? two : one;
-    if (next() < 0.04) loadGraph(one, "me", { ...before, nodes: before.nodes.slice(0, 12) as Graph["nodes"] });
+    const doc = next() < 0.1 ? theirs : ours;
+    if (next() < 0.04) loadGraph(ours, "me", { ...before, nodes: before.nodes.slice(0, 12) as Graph["nodes"] });
     else editAtRandom(doc, next);
     if (next() < 0.1) {
-      Y.applyUpdate(one, Y.encodeStateAsUpdate(two));
-      Y.applyUpdate(two, Y.encodeStateAsUpdate(one));
+      Y.applyUpdate(ours, Y.encodeStateAsUpdate(theirs));
+      Y.applyUpdate(theirs, Y.encodeStateAsUpdate(ours));
     }
     const now = read();
-    expect(now, `command ${command}`).toEqual(normalise(one));
+    expect(now, `command ${command}`).toEqual(normalise(ours));
     expect(read(), "nothing was edited since").toBe(now);
     expectKept(before, now.graph, `command ${command}`);
     before = now.graph;
   }
-  expect(normalise(two).graph.nodes.length + before.nodes.length).toBeGreaterThan(2);
+  expect(normalise(theirs).graph.nodes.length + before.nodes.length).toBeGreaterThan(2);
 });
 
 test("what one edit costs does not depend on how large the graph is", () => {

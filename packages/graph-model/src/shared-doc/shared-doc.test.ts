@@ -81,30 +81,30 @@ describe("commands", () => {
 });
 
 describe("[C2] merging", () => {
-  test("two people change different fields of one node, and both hold", () => {
-    const [one, two] = [new Y.Doc(), new Y.Doc()];
-    const id = pass(one);
-    sync(one, two);
-    setParam(one, me, id, "a", 1);
-    setParam(two, me, id, "b", 2);
-    setSetting(two, me, id, "engine", "x");
-    moveNodes(one, me, { [id]: { x: 7, y: 8 } });
-    sync(one, two);
-    expect(normalise(one)).toEqual(normalise(two));
-    expect(normalise(one).graph).toMatchObject({
+  test("ben people change different fields of ada node, and both hold", () => {
+    const [ada, ben] = [new Y.Doc(), new Y.Doc()];
+    const id = pass(ada);
+    sync(ada, ben);
+    setParam(ada, me, id, "a", 1);
+    setParam(ben, me, id, "b", 2);
+    setSetting(ben, me, id, "engine", "x");
+    moveNodes(ada, me, { [id]: { x: 7, y: 8 } });
+    sync(ada, ben);
+    expect(normalise(ada)).toEqual(normalise(ben));
+    expect(normalise(ada).graph).toMatchObject({
       nodes: [{ params: { a: 1, b: 2 } }],
       metadata: { nodes: { [id]: { engine: "x" } }, editor: { positions: { [id]: { x: 7, y: 8 } } } },
     });
   });
   test("a wire to a node that another person removed vanishes for everybody", () => {
-    const [one, two] = [new Y.Doc(), new Y.Doc()];
-    const [a, b] = [pass(one), pass(one)];
-    sync(one, two);
-    remove(one, me, [b]);
-    connect(two, me, { node: a, port: "value" }, { node: b, port: "value" });
-    sync(one, two);
-    expect(normalise(one)).toEqual(normalise(two));
-    expect(normalise(one).graph.edges).toEqual([]);
+    const [ada, ben] = [new Y.Doc(), new Y.Doc()];
+    const [a, b] = [pass(ada), pass(ada)];
+    sync(ada, ben);
+    remove(ada, me, [b]);
+    connect(ben, me, { node: a, port: "value" }, { node: b, port: "value" });
+    sync(ada, ben);
+    expect(normalise(ada)).toEqual(normalise(ben));
+    expect(normalise(ada).graph.edges).toEqual([]);
   });
   test("damage is left out and named, never thrown", () => {
     const doc = new Y.Doc();

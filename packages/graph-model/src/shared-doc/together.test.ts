@@ -313,15 +313,15 @@ describe("people at random", () => {
         for (const doc of docs) for (let edits = next() * 12; edits > 0; edits--) editAtRandom(doc, next);
         const graph = meet(docs);
         expect(JSON.parse(JSON.stringify(graph))).toEqual(graph);
-        for (const [name, one] of Object.entries(record(graph.metadata?.definitions))) {
-          const { nodes, edges } = one as typeof DEFINITION;
+        for (const [name, definition] of Object.entries(record(graph.metadata?.definitions))) {
+          const { nodes, edges } = definition as typeof DEFINITION;
           const ids = new Set(nodes.map(({ id }) => id));
           expect(ids.size, `ids of ${name}`).toBe(nodes.length);
           for (const edge of edges) expect([ids.has(edge.from), ids.has(edge.to)]).toEqual([true, true]);
         }
       }
-      const params = [...nodesOf(docs[0] as Y.Doc).values()].flatMap((one) => [
-        ...((one as Y.Map<unknown>).get("params") as Y.Map<unknown>).values(),
+      const params = [...nodesOf(docs[0] as Y.Doc).values()].flatMap((node) => [
+        ...((node as Y.Map<unknown>).get("params") as Y.Map<unknown>).values(),
       ]);
       texts += params.filter(isText).length + definitionsOf(docs[0] as Y.Doc).size;
     }

@@ -79,8 +79,8 @@ export class Tree {
     const old: readonly unknown[] = Array.isArray(before) ? before : [];
     const there: unknown[] = [];
     const entries = entriesOf(map);
-    for (const [index, one] of entries.entries()) {
-      const json = this.json(one.map, shape.entry, depth + 1, old[index], lost);
+    for (const [index, entry] of entries.entries()) {
+      const json = this.json(entry.map, shape.entry, depth + 1, old[index], lost);
       if (json !== undefined) there.push(json);
     }
     if (entries.length < map.size - (map.has(MARK) ? 1 : 0)) lost.push(LOSS.entry);
