@@ -1,6 +1,7 @@
 // The shared document of a graph (DESIGN C1): a replica of the server's, its undo, and whether everything is saved.
 import type { Graph, Issue } from "@spindle/graph-model";
 import { LAYOUT, reader, rootsOf, SAVED, Unsaved } from "@spindle/graph-model/shared-doc";
+import * as decoding from "lib0/decoding";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
@@ -93,7 +94,7 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
     doc.destroy();
   };
   provider.messageHandlers[SAVED] = (_encoder, decoder) => {
-    unsaved.acknowledge(readBytes(decoder));
+    unsaved.acknowledge(decoding.readVarUint8Array(decoder));
     later();
     if (!unsaved.isEmpty) return;
     for (const { resolve } of waiting) resolve();
@@ -123,15 +124,4 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
     cancelAnimationFrame(frame);
     if (unsaved.isEmpty || closing) destroy();
   };
-}
-
-/** lib0's var-length byte array, read from the provider's decoder. */
-function readBytes(decoder: { arr: Uint8Array; pos: number }): Uint8Array {
-  let length = 0;
-  for (let shift = 0; ; shift += 7) {
-    const byte = decoder.arr[decoder.pos++] ?? 0;
-    length |= (byte & 127) << shift;
-    if (byte < 128) break;
-  }
-  return decoder.arr.subarray(decoder.pos, decoder.pos + length);
 }

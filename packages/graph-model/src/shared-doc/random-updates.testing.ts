@@ -1,5 +1,6 @@
 // Updates of a shared document as people make them, and damaged ones: for tests alone.
 
+import fc, { type GeneratorValue } from "fast-check";
 import * as Y from "yjs";
 import { type Random, random } from "../random.testing.ts";
 import {
@@ -107,6 +108,14 @@ export function updateOf(base: Y.Doc, edit: (doc: Y.Doc) => void, client?: numbe
 export const UNAPPLIABLE = Uint8Array.from([0, 1, 5, 1, 0, 0]);
 
 export { type Random, random };
+
+const DRAWS = 2 ** 31;
+const draw = () => fc.noBias(fc.nat(DRAWS - 1));
+/** Chance that fast-check draws: it names the seed of what fails, and looks for the smallest case that does. */
+export const drawn =
+  (generate: GeneratorValue): Random =>
+  () =>
+    generate(draw) / DRAWS;
 
 /** One struct of an update that is made by hand. Where nothing says what it is behind or before, its parent and key do. */
 export interface Piece {
