@@ -59,7 +59,10 @@ test("two people type at both ends of one prompt, and each keeps their words, th
 
   const undo = ada.getByRole("button", { name: "Undo" });
   await expect
-    .poll(async () => ((await undo.isEnabled()) ? (await undo.click(), field(ada).inputValue()) : field(ada).inputValue()))
+    .poll(async () => {
+      if (await undo.isEnabled()) await undo.click();
+      return field(ada).inputValue();
+    })
     .toBe(`${PROMPT} No people. No gulls.`);
   await expect.poll(() => undo.isEnabled()).toBe(false);
   await expect.poll(() => field(ben).inputValue()).toBe(`${PROMPT} No people. No gulls.`);

@@ -262,7 +262,10 @@ test("[C5] what would break a document is refused with its reason, and one poiso
   for (const [what, edit, reason] of POISON) {
     const closed = await sendRaw(
       graph,
-      updateOf(ada.doc, (doc) => (nodesOf(doc), edit(doc))),
+      updateOf(ada.doc, (doc) => {
+        nodesOf(doc);
+        edit(doc);
+      }),
     );
     expect(closed.code, what).toBe(4400);
     expect(closed.reason, what).toMatch(reason);

@@ -144,7 +144,9 @@ describe("an upload that is cut off", () => {
       for (const socket of sockets) socket.write(text());
       await until(async () => sockets.every((one) => one.writableLength === 0), 5000, "all is sent");
       await until(async () => connections() >= sockets.length, 5000, "the server has them");
-      for (const [index, socket] of sockets.entries()) index % 2 ? socket.destroy() : socket.resetAndDestroy();
+      for (const [index, socket] of sockets.entries())
+        if (index % 2) socket.destroy();
+        else socket.resetAndDestroy();
     });
   });
   test("60 times leaves no file and no descriptor", async () => {

@@ -42,7 +42,9 @@ export const storm: Measure = async (bench) => {
   const redis = new Redis(bench.env.REDIS_URL as string);
   const begin = performance.now();
   const runs: string[] = [];
-  await pLimit(16).map([...Array(RUNS).keys()], async () => void runs.push(await startRun(bench, GRAPH)));
+  await pLimit(16).map([...Array(RUNS).keys()], async () => {
+    runs.push(await startRun(bench, GRAPH));
+  });
   const bens = runs.slice(-BENS);
   const { rows: named } = await bench.db.query<{ at: Date }>("UPDATE run SET submitter = 'ben' WHERE id = ANY($1) RETURNING now() AS at", [
     bens,

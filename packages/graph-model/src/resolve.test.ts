@@ -24,7 +24,14 @@ const chain = (length: number): Graph =>
 
 /** A library that counts what it is asked. */
 function counting(library: Library = sampleLibrary) {
-  const counted = { asked: 0, all: library.all, find: (plane: string, service: string) => (counted.asked++, library.find(plane, service)) };
+  const counted = {
+    asked: 0,
+    all: library.all,
+    find: (plane: string, service: string) => {
+      counted.asked++;
+      return library.find(plane, service);
+    },
+  };
   return counted;
 }
 const withParam = (graph: Graph, at: number, value: unknown): Graph => ({

@@ -108,7 +108,10 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
                   key={`${definition.plane} ${definition.service}`}
                   definition={definition}
                   onAdd={() => onAdd(definition)}
-                  onTap={() => (onAdd(definition), setOpen(false))}
+                  onTap={() => {
+                    onAdd(definition);
+                    setOpen(false);
+                  }}
                 />
               ))}
           </section>

@@ -82,7 +82,10 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
                     kind={input.type}
                     label={input.label}
                     value={field.value as ArtifactRef | undefined}
-                    onChange={(value) => (clearErrors(input.name), field.onChange(value))}
+                    onChange={(value) => {
+                      clearErrors(input.name);
+                      field.onChange(value);
+                    }}
                   />
                 ) : (
                   <textarea

@@ -188,7 +188,10 @@ export function GraphEditor({ id }: { id: string }) {
           type="button"
           className="button icon quiet inspector-close"
           aria-label="Close the inspector"
-          onClick={() => (setSelection(NOTHING), setAsked(false))}
+          onClick={() => {
+            setSelection(NOTHING);
+            setAsked(false);
+          }}
         >
           <X size={16} />
         </button>
@@ -206,7 +209,10 @@ export function GraphEditor({ id }: { id: string }) {
           <RunInputsForm
             inputs={inputs}
             values={values}
-            onChange={(name, value) => (setFailed(undefined), setValue(name, value))}
+            onChange={(name, value) => {
+              setFailed(undefined);
+              setValue(name, value);
+            }}
             failed={failed}
           />
         )}

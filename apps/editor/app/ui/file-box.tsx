@@ -39,9 +39,17 @@ export function FileBox({
       <div
         className="file-box"
         data-over={over}
-        onDragOver={(event) => (event.preventDefault(), setOver(true))}
+        onDragOver={(event) => {
+          event.preventDefault();
+          setOver(true);
+        }}
         onDragLeave={() => setOver(false)}
-        onDrop={(event) => (event.preventDefault(), event.stopPropagation(), setOver(false), void send(event.dataTransfer.files[0]))}
+        onDrop={(event) => {
+          event.preventDefault();
+          event.stopPropagation();
+          setOver(false);
+          void send(event.dataTransfer.files[0]);
+        }}
       >
         {value?.mime.startsWith("image/") && <img src={artifactUrl(value)} alt="" />}
         {value?.mime.startsWith("audio/") ? (

@@ -62,8 +62,14 @@ export class ComfySocket extends EventEmitter<SocketEvents> {
     this.closing = true;
     if (this.socket.readyState === WebSocket.CLOSED) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => (this.socket.terminate(), resolve()), CLOSE_WAIT_MS);
-      this.socket.once("close", () => (clearTimeout(timer), resolve()));
+      const timer = setTimeout(() => {
+        this.socket.terminate();
+        resolve();
+      }, CLOSE_WAIT_MS);
+      this.socket.once("close", () => {
+        clearTimeout(timer);
+        resolve();
+      });
       this.socket.close();
     });
   }

@@ -158,8 +158,14 @@ export class FakeComfy {
     if (route === "POST /prompt") return void this.submit(parsed(), json);
     if (route === "GET /object_info") return void response.writeHead(200, { "content-type": "application/json" }).end(this.objectInfo);
     if (route === "GET /queue") return void json({ queue_running: this.tuples("running"), queue_pending: this.tuples("pending") });
-    if (route === "POST /queue") return void (this.drop((parsed().delete ?? []) as string[]), response.end());
-    if (route === "POST /interrupt") return void (this.interrupt(String(parsed().prompt_id)), response.end());
+    if (route === "POST /queue") {
+      this.drop((parsed().delete ?? []) as string[]);
+      return void response.end();
+    }
+    if (route === "POST /interrupt") {
+      this.interrupt(String(parsed().prompt_id));
+      return void response.end();
+    }
     if (route === "POST /free") return void response.end();
     if (route === "POST /upload/image") return void this.upload(request, body, json);
     if (route === "GET /view") return void this.view(url.searchParams, response);

@@ -204,8 +204,9 @@ function unique(edges: GraphEdge[]): GraphEdge[] {
   const taken = new Set<string>();
   return edges.map((edge, index) => {
     const id = String(edge.metadata?.id);
-    if (!taken.has(id)) return (taken.add(id), edge);
-    return { ...edge, metadata: { ...edge.metadata, id: `e${index}` } };
+    if (taken.has(id)) return { ...edge, metadata: { ...edge.metadata, id: `e${index}` } };
+    taken.add(id);
+    return edge;
   });
 }
 
