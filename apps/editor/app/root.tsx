@@ -53,17 +53,17 @@ export default function App() {
   );
 }
 
+function messageOf(error: unknown): string {
+  if (isRouteErrorResponse(error)) return `${error.status} ${error.statusText}`;
+  return error instanceof Error ? error.message : "Something failed.";
+}
+
 export function ErrorBoundary() {
   const error = useRouteError();
-  const text = isRouteErrorResponse(error)
-    ? `${error.status} ${error.statusText}`
-    : error instanceof Error
-      ? error.message
-      : "Something failed.";
   return (
     <main className="empty-page">
       <h1>This page cannot be shown</h1>
-      <p className="text-muted">{text}</p>
+      <p className="text-muted">{messageOf(error)}</p>
       <a className="button large" href="/">
         Back to your graphs
       </a>

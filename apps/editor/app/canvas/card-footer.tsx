@@ -1,8 +1,8 @@
 import { parsePath } from "@spindle/graph-model";
 import { Check, CircleAlert, Clock, Hand, LoaderCircle, SkipForward } from "lucide-react";
 import { useRunStore } from "../session/run-store";
-import type { NodeCount, NodeRunView, NodeState } from "../session/types";
-import { between, FROM_CACHE, type Look, lookOf, queueWords, span, stateWord } from "../ui/words";
+import type { Live, NodeCount, NodeRunView, NodeState } from "../session/types";
+import { duration, type Look, lookOf, queueWords, span, stateWord } from "../ui/words";
 
 const ICONS: Record<Look, React.ReactNode> = {
   idle: null,
@@ -21,6 +21,22 @@ function countWords(node: NodeRunView, { total, done, failed }: NodeCount): stri
   const visits = parsePath(node.path).visits;
   if (visits.length > 0) return `visit ${visits.map((one) => one.index + 1).join(".")}`;
   return `${done} of ${total}${failed > 0 ? `, ${failed} failed` : ""}`;
+}
+
+function standing(node: NodeRunView, live: Live | undefined): string {
+  if (node.state === "dispatched" && live?.queue) return queueWords(live.queue);
+  if (node.held) return `Waiting for you: held ${node.held} it`;
+  return stateWord(node.state, node.reused);
+}
+
+function Step({ live }: { live: Live }) {
+  if (live.steps)
+    return (
+      <span className="digits">
+        {live.step} of {live.steps}
+      </span>
+    );
+  return live.note ? <span className="ellipsis">{live.note}</span> : null;
 }
 
 export function CardFooter({ id }: { id: string }) {
@@ -49,34 +65,12 @@ export function CardFooter({ id }: { id: string }) {
           </span>
         )}
         <StateIcon state={node.state} />
-        {percent !== undefined ? (
-          <span className="strong text-live digits">{percent}%</span>
-        ) : (
-          <span>
-            {node.state === "dispatched" && live?.queue
-              ? queueWords(live.queue)
-              : node.held
-                ? `Waiting for you: held ${node.held} it`
-                : node.reused
-                  ? FROM_CACHE
-                  : stateWord(node.state)}
-          </span>
-        )}
-        {elements ? null : running && live?.steps ? (
-          <span className="digits">
-            {live.step} of {live.steps}
-          </span>
-        ) : running && live?.note ? (
-          <span className="ellipsis">{live.note}</span>
-        ) : null}
+        {percent !== undefined ? <span className="strong text-live digits">{percent}%</span> : <span>{standing(node, live)}</span>}
+        {running && !elements && live && <Step live={live} />}
         {count && count.total > 0 && <span className="text-faint digits">{countWords(node, count)}</span>}
         {node.attempt > 1 && <span className="text-faint">try {node.attempt}</span>}
         <span className="at-end digits">
-          {running && !elements && live?.remaining !== undefined
-            ? `${span(live.remaining)} left`
-            : node.finishedAt
-              ? between(node.startedAt, node.finishedAt)
-              : ""}
+          {running && !elements && live?.remaining !== undefined ? `${span(live.remaining)} left` : duration(node)}
         </span>
       </div>
     </>

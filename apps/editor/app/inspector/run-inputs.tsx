@@ -55,12 +55,8 @@ export function RunInputsForm({
           {inputs.length === 0 && <p className="text-faint text-small">This graph asks for nothing.</p>}
           {inputs.map((input) => {
             const value = values[input.name];
-            const problem =
-              failed?.name === input.name
-                ? failed.message
-                : value !== undefined && typeof value !== "object"
-                  ? whyInvalid(value, input.schema)
-                  : undefined;
+            const invalid = value !== undefined && typeof value !== "object" ? whyInvalid(value, input.schema) : undefined;
+            const problem = failed?.name === input.name ? failed.message : invalid;
             return (
               <div className="form-row" key={input.name} title={input.description}>
                 <span className="form-label">

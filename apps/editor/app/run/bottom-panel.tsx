@@ -2,6 +2,7 @@ import { type Graph, type Issue, nodeTitle } from "@spindle/graph-model";
 import { CircleAlert, Info, TriangleAlert } from "lucide-react";
 import { Tabs } from "radix-ui";
 import { useRunStore } from "../session/run-store";
+import type { NodeRunView } from "../session/types";
 import { PlaneMark } from "../ui/plane-mark";
 import { Viewer } from "../ui/viewer";
 import { between, runWord, stateWord } from "../ui/words";
@@ -82,8 +83,12 @@ function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void })
   const nodes = useRunStore((store) => store.nodes);
   if (!run) return <p className="text-faint text-small panel-hint">Press Run to run the graph.</p>;
   const start = Date.parse(run.startedAt ?? run.createdAt);
-  const ends = Object.values(nodes).map((one) => (one.finishedAt ? Date.parse(one.finishedAt) : one.startedAt ? Date.now() : start));
-  const length = Math.max(1, ...ends.map((end) => end - start));
+  /** Milliseconds from the start of the run to the end of a node run, or to now while it runs. */
+  const endOf = ({ startedAt, finishedAt }: NodeRunView): number => {
+    if (finishedAt) return Date.parse(finishedAt) - start;
+    return startedAt ? Date.now() - start : 0;
+  };
+  const length = Math.max(1, ...Object.values(nodes).map(endOf));
   return (
     <div>
       <div className="run-row time-axis text-faint">
@@ -101,7 +106,7 @@ function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void })
         const nodeRun = nodes[node.id];
         if (!nodeRun) return null;
         const from = nodeRun.startedAt ? Date.parse(nodeRun.startedAt) - start : 0;
-        const until = nodeRun.finishedAt ? Date.parse(nodeRun.finishedAt) - start : nodeRun.startedAt ? length : 0;
+        const until = endOf(nodeRun);
         return (
           <button type="button" className="run-row" key={node.id} onClick={() => onJump(node.id)}>
             <PlaneMark plane={node.plane} small />

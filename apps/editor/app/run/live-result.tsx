@@ -11,7 +11,7 @@ import type { TemplateView } from "../session/types";
 import { PlaneMark } from "../ui/plane-mark";
 import { toastError } from "../ui/toast";
 import { Waveform } from "../ui/waveform";
-import { between, lookOf, runWord, span, stateWord } from "../ui/words";
+import { duration, lookOf, runWord, span, stateWord } from "../ui/words";
 import { useRunProgress } from "./run-bar";
 
 export function LiveResult({ template }: { template: TemplateView }) {
@@ -86,6 +86,25 @@ function Stage({ result, preview, started }: { result: ArtifactRef | undefined; 
   return <span className="text-small">{started ? "The first preview comes with the first frames." : "The result will be here."}</span>;
 }
 
+interface StepContentProps {
+  media: ArtifactRef | undefined;
+  text: string | undefined;
+  engine: TemplateView["engines"][string] | undefined;
+}
+
+function StepContent({ media, text, engine }: StepContentProps) {
+  if (media?.mime.startsWith("audio/")) return <Waveform url={artifactUrl(media)} height={28} />;
+  if (media?.mime.startsWith("image/")) return <img src={artifactUrl(media)} alt="" />;
+  if (media?.mime.startsWith("video/")) return <video src={`${artifactUrl(media)}#t=0.1`} muted playsInline preload="metadata" />;
+  if (text) return text.slice(0, 140);
+  return (
+    <span className="text-faint">
+      {engine?.label}
+      {engine?.draft ? ", draft" : ""}
+    </span>
+  );
+}
+
 function Step({ id, template }: { id: string; template: TemplateView }) {
   const run = useRunStore((store) => store.nodes[id]);
   const live = useRunStore((store) => store.live[id]);
@@ -102,37 +121,14 @@ function Step({ id, template }: { id: string; template: TemplateView }) {
         <StateIcon state={run?.state} />
       </div>
       <div className="media">
-        {media?.mime.startsWith("audio/") ? (
-          <Waveform url={artifactUrl(media)} height={28} />
-        ) : media?.mime.startsWith("image/") ? (
-          <img src={artifactUrl(media)} alt="" />
-        ) : media?.mime.startsWith("video/") ? (
-          <video src={`${artifactUrl(media)}#t=0.1`} muted playsInline preload="metadata" />
-        ) : text ? (
-          text.slice(0, 140)
-        ) : (
-          <span className="text-faint">
-            {template.engines[id]?.label}
-            {template.engines[id]?.draft ? ", draft" : ""}
-          </span>
-        )}
+        <StepContent media={media} text={text} engine={template.engines[id]} />
       </div>
       <div className="row text-tiny text-faint digits">
         <span className={run?.state === "running" ? "text-live strong" : ""}>
-          {run
-            ? run.state === "running" && live?.progress !== undefined
-              ? `${Math.round(live.progress * 100)}%`
-              : stateWord(run.state)
-            : ""}
+          {run && (run.state === "running" && live?.progress !== undefined ? `${Math.round(live.progress * 100)}%` : stateWord(run.state))}
         </span>
         <span className="grow" />
-        <span>
-          {run?.state === "running" && live?.remaining !== undefined
-            ? `${span(live.remaining)} left`
-            : run?.finishedAt
-              ? between(run.startedAt, run.finishedAt)
-              : ""}
-        </span>
+        <span>{run && (run.state === "running" && live?.remaining !== undefined ? `${span(live.remaining)} left` : duration(run))}</span>
       </div>
     </article>
   );

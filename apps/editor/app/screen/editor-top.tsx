@@ -62,6 +62,7 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
       .mutate({ graphId: id })
       .then((count) => toast("info", `${count} results are forgotten; the next run makes them again.`), toastError);
   const exportTo = (to: string) => location.assign(`/api/graphs/${id}/export?to=${to}`);
+  const runWords = drafts ? "Run with draft engines" : "Run";
   return (
     <header className="top">
       <a href="/" aria-label="Graphs">
@@ -124,7 +125,7 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
         onClick={() => onRun()}
         title={canRun ? notLive : "The graph has problems: see the list below."}
       >
-        <Play size={14} /> {notLive ? "No live engine" : drafts ? "Run with draft engines" : "Run"}
+        <Play size={14} /> {notLive ? "No live engine" : runWords}
       </button>
       <Menu
         trigger={
@@ -163,16 +164,14 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
 function Saved({ shared }: { shared: DocumentState | undefined }) {
   const isTyping = useIsTyping();
   if (!shared) return null;
-  const [icon, words] = !shared.online
-    ? [<CloudOff size={14} key="offline" />, "Offline"]
-    : shared.saved && !isTyping
-      ? [<Check size={14} key="saved" />, "All changes saved"]
-      : [<LoaderCircle size={14} className="spinning" key="saving" />, "Saving"];
-  return (
+  const show = (icon: React.ReactNode, words: string) => (
     <span className={`row text-small saved ${shared.online ? "text-faint" : "text-warn"}`} title={words}>
       {icon} <span>{words}</span>
     </span>
   );
+  if (!shared.online) return show(<CloudOff size={14} />, "Offline");
+  if (shared.saved && !isTyping) return show(<Check size={14} />, "All changes saved");
+  return show(<LoaderCircle size={14} className="spinning" />, "Saving");
 }
 
 function useUndoKeys(shared: DocumentState | undefined): void {

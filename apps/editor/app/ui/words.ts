@@ -21,6 +21,10 @@ export function between(start: string | null, end: string | null): string {
   return start ? span((end ? Date.parse(end) : Date.now()) - Date.parse(start)) : "";
 }
 
+/** How long what has ended took, or "". */
+export const duration = ({ startedAt, finishedAt }: { startedAt: string | null; finishedAt: string | null }): string =>
+  finishedAt ? between(startedAt, finishedAt) : "";
+
 const STATES: Record<NodeState, string> = {
   queued: "Queued",
   waiting: "Waiting for you",
