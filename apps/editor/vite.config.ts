@@ -8,14 +8,15 @@ export default defineConfig({
         v3_fetcherPersist: true,
         v3_relativeSplatPath: true,
         v3_throwAbortReason: true,
-        // Off: it watches every change of the document for links, which costs a large canvas most of its time; there are five routes.
+        // Lazy route discovery is off: it watches every change of the document for links, which costs a large canvas most of its time;
+        // there are five routes.
         v3_lazyRouteDiscovery: false,
         v3_singleFetch: true,
         v3_routeConfig: true,
       },
     }),
   ],
-  // Found at the start, not page by page: a dependency found late would bring a second React.
+  // Dependencies are found at the start, not page by page: a dependency found late would bring a second React.
   optimizeDeps: { entries: ["app/**/*.{ts,tsx}"] },
   resolve: { dedupe: ["react", "react-dom"] },
   worker: { format: "es" },

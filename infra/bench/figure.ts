@@ -3,7 +3,7 @@ import type pg from "pg";
 
 export interface Figure {
   id: string;
-  /** What the goal is about: ours over the anchor; null if a side condition failed. */
+  /** The number that the goal bounds: our measurement over the anchor's; null if a side condition failed. */
   value: number | null;
   ours: number;
   /** What the anchor is. */
@@ -44,7 +44,7 @@ export function ratio(figure: Omit<Figure, "value">): Figure {
   };
 }
 
-/** Both by turns, so that a noisy minute hits both; the first round warms up and does not count. */
+/** Measures both by turns, so that a noisy minute hits both; the first round warms up and does not count. */
 export async function byTurns<K extends string>(rounds: number, tasks: Record<K, () => Promise<number>>): Promise<Record<K, number[]>> {
   const found = Object.fromEntries(Object.keys(tasks).map((name) => [name, []])) as unknown as Record<K, number[]>;
   for (let round = 0; round <= rounds; round++)

@@ -43,9 +43,9 @@ const stacks = {
   "gpu, development": render(["compose.yaml", DEV], gpu),
 };
 
-/** Jobs that end, and so have no health. */
+/** Services that end, and so have no health check. */
 const JOBS = ["volume-owners", "buckets", "codegen", "packages"];
-/** What a rule does not hold for, and why. */
+/** Exceptions to a rule, each with its reason. */
 const EXCEPT: Record<"user" | "health" | "capabilities" | "read_only" | "network", Record<string, string>> = {
   user: {
     "volume-owners": "gives new volumes to their users, and ends",

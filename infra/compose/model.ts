@@ -35,7 +35,7 @@ export interface ComposeStack {
 
 type Value = unknown;
 const isMap = (value: Value): value is Record<string, Value> => typeof value === "object" && value !== null && !Array.isArray(value);
-/** Lists that a later file replaces; it adds to all others. */
+/** Lists that a later file replaces. It adds to all other lists. */
 const REPLACED = new Set(["command", "entrypoint", "test", "profiles"]);
 
 function merge(first: Value, second: Value, key = ""): Value {
@@ -68,7 +68,7 @@ function fill(value: Value, env: Readonly<Record<string, string>>): Value {
 
 export const readYaml = (file: string): Value => parse(readFileSync(join(ROOT, file), "utf8"), { merge: true });
 
-/** `files` as given to `docker compose -f`; what they include comes first. */
+/** @param files as given to `docker compose -f`; a file that one of them includes is merged before it */
 export function render(files: readonly string[], env: Readonly<Record<string, string>>): ComposeStack {
   let whole: Value = { services: {}, networks: {}, volumes: {} };
   for (const file of files) {

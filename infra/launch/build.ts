@@ -105,7 +105,10 @@ async function pipWheel(): Promise<string> {
   return join(wheels, wheel);
 }
 
-/** A program of a Debian package: the machine's, else installed as root, else unpacked. Undefined where neither goes. */
+/**
+ * Finds a program of a Debian package: the machine's own, else one installed as root, else one unpacked into the cache.
+ * Undefined if none of these is possible.
+ */
 export async function debianProgram(wanted: {
   programs: string[];
   apt: string;

@@ -23,11 +23,11 @@ const FIRST_DELAY_MS = 200;
 const MAX_DELAY_MS = 5000;
 const HEALTHY_MS = 10_000;
 const PATIENCE_MS = 8000;
-/** Of a line without an end only the end is kept. */
+/** Of a line that never ends, only its last part is kept. */
 const LONGEST_LINE = 65_536;
 
 export class Supervised {
-  /** Those that run now, or will again in a moment. */
+  /** The programs that run now or are about to be started again. */
   static readonly all = new Set<Supervised>();
 
   private process: ChildProcess | undefined;

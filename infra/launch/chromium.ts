@@ -2,7 +2,7 @@ import { aptInstall, hasApt } from "./debian.ts";
 import { findProgram, isRoot } from "./paths.ts";
 import { say } from "./say.ts";
 
-/** The machine's own browser, else apt's as root; undefined (and one line) where neither goes. */
+/** Returns the machine's own browser, else the one that apt installs as root; says so and returns undefined if neither is possible. */
 export async function findChromium(): Promise<string | undefined> {
   const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
   const found = findProgram(...names);

@@ -19,7 +19,7 @@ export const hasApt = (): boolean => findProgram("apt-get") !== undefined;
 
 let updated = false;
 
-/** As root. */
+/** Installs packages with apt; for root only. */
 export async function aptInstall(name: string, why: string): Promise<void> {
   say(`installing ${name} with apt (${why})`);
   if (!updated) await run("apt-get", ["update", "-qq"]);
@@ -27,7 +27,7 @@ export async function aptInstall(name: string, why: string): Promise<void> {
   await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", name]);
 }
 
-/** As an ordinary user: the package and what it needs below one folder. Returns that folder. */
+/** Unpacks a package and what it needs below one folder, as an ordinary user can. Returns that folder. */
 export async function aptUnpack(name: string, why: string): Promise<string> {
   const target = join(CACHE, "debian", name);
   const stamp = join(target, ".unpacked");

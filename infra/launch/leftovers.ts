@@ -22,7 +22,10 @@ interface Launch {
 }
 
 const FILE = join(HOME, "processes.json");
-/** Whose turn it is among starts that waited for the same one to end: from before it looks for leftovers until it is written down. */
+/**
+ * The lock among starts that waited for the same launcher to end: held from the search for leftovers until the new launcher is
+ * written down.
+ */
 const TURN = `${FILE}.turn`;
 
 function bornOf(pid: number): string | undefined {
@@ -46,7 +49,7 @@ function alive(known: Known): boolean {
   }
 }
 
-/** Writes down this launcher and its children. At once: a signal may be the last thing that happens. */
+/** Writes down this launcher and its children, synchronously: a signal may be the last thing that happens. */
 export function remember(phase: Phase, url?: string): void {
   const known = (name: string, pid: number | undefined): Known[] => (pid ? [{ name, pid, born: bornOf(pid) ?? "" }] : []);
   const launch: Launch = {
@@ -82,7 +85,7 @@ function takeTurn(): boolean {
   const written = `${TURN}.${process.pid}`;
   writeFileSync(written, JSON.stringify(own));
   try {
-    linkSync(written, TURN); // all of it or nothing, and only if there is none
+    linkSync(written, TURN); // the file appears whole or not at all, and only if there is none
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     const holder = parsed<Known>(TURN);
@@ -91,7 +94,7 @@ function takeTurn(): boolean {
   } finally {
     rmSync(written, { force: true });
   }
-  // Between the look and the turn another one may have had its own.
+  // Another start may have taken and released the lock since this one looked.
   const { launcher } = read();
   if (!launcher || !alive(launcher)) return true;
   rmSync(TURN, { force: true });
@@ -112,7 +115,7 @@ export async function endLeftovers(): Promise<void> {
     try {
       process.kill(known.pid, sign);
     } catch {
-      // gone already
+      // the process has ended already
     }
   };
   for (const known of left) signal(known, known.name === "postgres" ? "SIGINT" : "SIGTERM");

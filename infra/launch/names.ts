@@ -7,7 +7,7 @@ import ts from "typescript";
 import { PYTHON } from "./build.ts";
 import { ROOT } from "./paths.ts";
 
-/** A function on one line may call its parameter so: there everything that the name could say is in sight. */
+/** They may name the parameter of a function on one line, where everything that a name could say is in sight. */
 const EMPTY_NAMES: readonly string[] = ["one", "told", "look", "go", "here", "take"];
 
 /** Folders whose names have not been gone through yet. This list only ever gets shorter. */

@@ -11,7 +11,7 @@ export const isRoot = process.getuid?.() === 0;
 export const HOME = process.env.SPINDLE_HOME ?? join(ROOT, ".spindle");
 
 /**
- * For what another user must read: PostgreSQL never runs as root, and a clone in a 0700 folder is closed to its user.
+ * A folder that another user can read too: PostgreSQL never runs as root, and its user cannot enter a clone in a 0700 folder.
  * One folder per clone and per program version.
  */
 export function sharedFolder(name: string): string {

@@ -12,17 +12,17 @@ import { startRedis } from "./redis.ts";
 import { say } from "./say.ts";
 
 export interface StackOptions {
-  /** Data of this stack. */
+  /** The folder of this stack's data. */
   home: string;
-  /** PostgreSQL's folder; as root it must be one that its own user can reach. */
+  /** PostgreSQL's folder; if the launcher runs as root, the user `postgres` must be able to reach it. */
   postgres: string;
-  /** Redis' folder; one in `home` unless said otherwise. */
+  /** Redis' folder; by default it lies in `home`. */
   redis?: string;
   port: number;
   env?: Record<string, string>;
   worker?: boolean;
   quiet?: boolean;
-  /** More for the environment of single parts, once the addresses are known: a proxy between them, another clock. */
+  /** Adds to the environment of single parts once their addresses are known. Tests put a proxy between parts, or another clock into one. */
   route?: (env: Readonly<Record<string, string>>) => Promise<{ runtime?: Record<string, string>; worker?: Record<string, string> }>;
   onFatal?: (lines: string[]) => void;
 }

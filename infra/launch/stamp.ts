@@ -1,4 +1,4 @@
-// "Was this made from what lies here now?" Answered by a hash, so that a second start does nothing twice.
+// Whether a build is up to date is answered by a hash of its sources, so that a second start builds nothing again.
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";

@@ -75,7 +75,7 @@ function summary(total: Counts): number {
 
 const single = (passed: boolean): Counts => ({ passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0 });
 
-/** With --all nothing may be missing. */
+/** With --all, a missing program fails the tests instead of skipping some. */
 function missing(all: boolean, text: string): Counts {
   say(text);
   return all ? { passed: 0, failed: 1, skipped: 0 } : { passed: 0, failed: 0, skipped: 1 };

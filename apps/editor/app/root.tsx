@@ -17,7 +17,7 @@ import { NonceContext } from "./session/nonce";
 import { SessionProvider } from "./session/provider";
 import { Toasts } from "./ui/toast";
 
-// Before the first paint, so that nothing flashes.
+// The theme is set before the first paint, so that nothing flashes.
 const THEME = `try{document.documentElement.dataset.theme=localStorage.getItem("spindle.theme")||(matchMedia("(prefers-color-scheme: light)").matches?"light":"dark")}catch{}`;
 
 export const meta = () => [{ title: "Spindle" }];

@@ -98,7 +98,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const url = `http://${config.host}:${running.port}`;
   await writeFile(join(config.home, "server.json"), JSON.stringify({ url, pid: process.pid }));
   console.log(`listening ${url}`);
-  // Last: the port is open whatever the runs are like that are taken over.
+  // Runs are taken over last, so that the port is open whatever they are like.
   engine.start();
   return async () => {
     library.stop();
@@ -114,7 +114,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
 // LangGraph listens once for each node that runs at once, on one signal; that is no leak.
 EventEmitter.defaultMaxListeners = 0;
 
-// One request's mistake must not end everybody's runs; it is logged with its trace and mended.
+// An error that nothing caught in one request must not end everybody's runs; the log has its trace.
 process.on("unhandledRejection", (error) => onError("unhandled", error));
 
 try {

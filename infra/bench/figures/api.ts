@@ -52,9 +52,9 @@ async function ended({ db }: Bench): Promise<number> {
   return Number(rows[0]?.n);
 }
 
-/** Of the runtime at rest, in MiB; what is garbage already does not count. */
+/** Memory of the runtime at rest, in MiB, without what is garbage already. */
 async function memory({ env }: Bench): Promise<number> {
-  await new Promise((resolve) => setTimeout(resolve, 6000)); // what is shown of an ended run is forgotten after five seconds
+  await new Promise((resolve) => setTimeout(resolve, 6000)); // the runtime forgets what it shows of an ended run after five seconds
   const { pid } = JSON.parse(await readFile(`${env.SPINDLE_HOME}/server.json`, "utf8")) as { pid: number };
   return heapAfterCollection(pid);
 }

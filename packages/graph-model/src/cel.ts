@@ -36,14 +36,14 @@ export function withOneBudget<T>(work: () => T): T {
   }
 }
 
-/** As the library's, but it has its price: before the call where there is one, else after it, by what it was given. */
+/** Wraps a function of the library so that a call is paid for: before it where its price is known, else afterwards by its arguments. */
 function paid(func: CelFunc): CelFunc {
   const price = PRICES[func.name];
   return Object.create(func, {
     call: {
       value: (id: number, target: never, args: never[]) => {
         if (left < 0) throw new TooMuchWork();
-        if (args.length !== func.arguments.length) return undefined; // another overload's turn
+        if (args.length !== func.arguments.length) return undefined; // another overload is tried
         const values = target === undefined ? args : [target, ...args];
         try {
           if (price) spend(price(values));

@@ -6,7 +6,7 @@ export interface IssuePlace {
   edge?: string;
   port?: string;
   pointer?: string;
-  /** The subgraph the place is in; absent for the graph itself. */
+  /** The subgraph in which the place lies; absent for the graph itself. */
   definition?: string;
 }
 
@@ -16,7 +16,7 @@ export interface Issue {
   severity: "error" | "warning" | "info";
   message: string;
   place: IssuePlace;
-  /** What to do about it, where there is something. */
+  /** What the person can do about the issue, if anything. */
   fix?: string;
 }
 

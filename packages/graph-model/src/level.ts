@@ -19,18 +19,18 @@ import { finder, isWiredAlike, sameFields, sameGroup, sameSources } from "./unch
 export interface ResolvedNode extends NodeParts {
   /** Where each input takes its value from, in the order of the definition's inputs. */
   readonly sources: readonly InputSource[];
-  /** Those that run together with it. */
+  /** The nodes that run together with it. */
   readonly group: Group | undefined;
 }
 
 /** What depends on the ids of the nodes and on the edges alone. The same object as long as none of them changes. */
 export interface Wiring {
   neighbours: Neighbours;
-  /** Absent where no edge is meant to lead back. */
+  /** The loops; absent where no edge is meant to lead back. */
   loops: Loops | undefined;
   /** By the mapped node: the wire that brings its list. */
   mapped: ReadonlyMap<string, GraphEdge>;
-  /** Of the edges that have one. Equal texts share theirs. */
+  /** The conditions of the edges that have one; equal texts share one condition. */
   conditions: ReadonlyMap<GraphEdge, Condition>;
   /** The place of each node in the graph's list. */
   index: ReadonlyMap<string, number>;
@@ -52,7 +52,7 @@ export interface LevelParts {
   graph: Graph;
   library: Library;
   called: Called;
-  /** By text, for all levels of a graph. */
+  /** Conditions by their text, for all levels of a graph. */
   condition(text: unknown): Condition;
   /** What a definition's level is made from, besides the library. */
   origin?: Origin;
@@ -67,7 +67,7 @@ interface State {
 
 /** A graph, or one of its definitions. */
 export class Level {
-  /** Of the definition; empty for the graph itself. */
+  /** The name of the definition; empty for the graph itself. */
   readonly name: string;
   /** A definition's has its own nodes, edges and metadata, and the context of the whole where it has none; no definitions. */
   readonly graph: Graph;
@@ -87,7 +87,7 @@ export class Level {
 
   private get work(): Work {
     this.made ??= workOut(this.parts as LevelParts);
-    this.parts = undefined; // an earlier graph must not stay because of this one
+    this.parts = undefined; // this level must not keep an earlier graph in memory
     return this.made;
   }
 
@@ -141,12 +141,12 @@ export class Level {
     return work.planned;
   }
 
-  /** Loop edges that are none. */
+  /** Loop edges that make no loop. */
   get loopProblems(): Plan["problems"] {
     return this.work.wiring.loops?.problems ?? [];
   }
 
-  /** Nodes that run together. */
+  /** Groups of nodes that run together. */
   get groups(): readonly Group[] {
     return this.work.nodes.some(({ group }) => group) ? [...this.plan.groups.values()] : [];
   }
@@ -201,7 +201,7 @@ export class Level {
     return end && others.length === 0 ? [...outputsOf(end.id)] : [];
   }
 
-  /** Those of a group, in the order of the graph. */
+  /** The nodes of a group, in the order of the graph. */
   members({ nodes }: Group): ResolvedNode[] {
     const { wiring, nodes: all } = this.work;
     const places = nodes.flatMap((id) => wiring.index.get(id) ?? []).sort((a, b) => a - b);
@@ -263,7 +263,7 @@ function workOut({ graph, library, called, condition, before: state }: LevelPart
   return { graph, wiring, shape, supply, nodes, planned };
 }
 
-/** Of each node as it was where nothing of it changed, else without its sources. */
+/** Each node: as it was if nothing of it changed, else without its sources. */
 function partsOfAll(graph: Graph, library: Library, called: Called, wiring: Wiring, before: Work | undefined): NodeParts[] {
   const { mapped } = wiring;
   const isAsBefore =
@@ -302,7 +302,7 @@ function wire(graph: Graph, condition: LevelParts["condition"], before: Wiring |
   const neighbours = new Neighbours(graph);
   return {
     neighbours,
-    // Without any there is nothing to find, until somebody asks for a plan.
+    // A level without loop edges has no loops to find, until somebody asks for its plan.
     loops: graph.edges.some(isLoopEdge) ? findLoops(graph, new GraphShape(graph, neighbours)) : undefined,
     mapped: mapEdges(graph.edges),
     conditions: conditions ?? UNCONDITIONAL,

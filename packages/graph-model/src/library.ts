@@ -9,7 +9,7 @@ export interface LibraryEngine {
   description?: string;
   plane: Plane;
   draft: boolean;
-  /** It was reported as able to run, within the last minute. */
+  /** Whether the engine was reported as able to run within the last minute. */
   live: boolean;
   reason?: string;
   /** Of its weights. */
@@ -43,19 +43,19 @@ export interface NodeDefinition {
   outputs: Port[];
   parameters: Parameter[];
   engines: LibraryEngine[];
-  /** Somebody who offers it answers now. Its engines stay live for a while when nobody does: a worker may restart. */
+  /** Whether a worker that offers the capability answers now. Its engines stay live for a minute without one: a worker may restart. */
   live: boolean;
   idempotent: boolean;
-  /** Takes no time worth saving: it always runs, and nothing is kept for later. */
+  /** The node takes no time worth saving: it always runs, and its outputs are not cached. */
   instant?: true;
   /** A person gives the outputs, not a process (DESIGN E7). */
   human?: true;
-  /** A subgraph gives them: the definition's name. */
+  /** The name of the definition that gives the outputs, if a subgraph does. */
   calls?: string;
   timeoutSeconds: number;
   /** How long nothing may move before a worker ends the work. */
   stallSeconds?: number;
-  /** It waits for a GPU, behind everything else that does. */
+  /** Its tasks are queued for a GPU. */
   gpu?: true;
   mark?: "deprecated" | "experimental";
 }

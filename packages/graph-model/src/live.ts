@@ -20,7 +20,7 @@ export interface NotLive {
 export function enginesNotLive(graph: Graph, library: Library): NotLive[] {
   const { root, definitions } = resolve(graph, library);
   const own = new Map([...definitions].map(([name, level]) => [name, levelNotLive(level).map((found) => inDefinition(name, found))]));
-  const within = new Map<string, ReadonlySet<string>>(); // the definitions with such nodes that a call of one comes to
+  const within = new Map<string, ReadonlySet<string>>(); // for each definition, the definitions with such nodes that a call of it reaches
   for (const [name, level] of definitions) {
     const found = new Set(own.get(name)?.length ? [name] : []);
     for (const called of calls(level)) for (const inner of within.get(called.name) ?? []) found.add(inner);
@@ -42,14 +42,14 @@ const calls = ({ nodes }: Level): { node: string; name: string }[] =>
     return name === undefined ? [] : [{ node: resolved.node.id, name }];
   });
 
-/** The same of one level, without what its nodes call. */
+/** The nodes of one level that have no live engine, without those inside its calls. */
 export function levelNotLive(level: Level): Issue[] {
   const inRegions = level.groups.flatMap((group) => {
     const inside = level.members(group).filter(executes);
     const [first] = inside;
     if (!first?.element) return [];
     const engines = [...level.serversOf(group)];
-    if (engines.length === 0) return []; // no server at all is an error of its own
+    if (engines.length === 0) return []; // a region without any server is an issue of its own
     const named = inside.find((one) => namedEngine(one) !== undefined) ?? first;
     return whyNotLive(named.node, { ...first.element, engines }, namedEngine(named));
   });

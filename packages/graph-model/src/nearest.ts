@@ -1,6 +1,6 @@
 // A name that is not in a list, and the one that was probably meant: the same file elsewhere, one slip of the pen, or a like name.
 
-/** Folders are written both ways, and files are moved between them. */
+/** Folders are written with either slash, and files are moved between folders. */
 const plain = (name: string): string => name.toLowerCase().replaceAll("\\", "/");
 const file = (name: string): string => plain(name).split("/").at(-1) ?? "";
 

@@ -3,10 +3,10 @@
 export interface RunPath {
   /** The calls around it, outermost first: node ids, `#element` included. Empty for the graph itself. */
   calls: readonly string[];
-  /** Which visit of each loop around it, outermost first. */
+  /** The visit of each loop around the node, outermost loop first. */
   visits: readonly { loop: string; index: number }[];
   node: string;
-  /** Which element of a map; undefined for the node itself. */
+  /** The element of a map that the node run is; undefined for the node itself. */
   element?: number;
 }
 
@@ -28,7 +28,7 @@ export function parsePath(path: string): RunPath {
   return { calls, visits, node, ...(element === undefined ? {} : { element: Number(element) }) };
 }
 
-/** Of node runs of one graph those that speak for their nodes: not in a call, no element, of the last visit. */
+/** The node runs that stand for their nodes: those of the last visit, without elements of a map and without calls. */
 export function lastVisits<T extends { path: string }>(rows: readonly T[]): T[] {
   const found = new Map<string, { row: T; visits: readonly { index: number }[] }>();
   for (const row of rows) {

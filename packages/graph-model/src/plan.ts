@@ -46,12 +46,12 @@ export interface Plan {
   shape: Topology;
   root: Region;
   regions: ReadonlyMap<string, Region>;
-  /** The innermost region of each node. */
+  /** The innermost region around each node. */
   home: ReadonlyMap<string, Region>;
-  /** By id, and the group of each node that is in one. */
+  /** Groups by id, and the group of each node that is in one. */
   groups: ReadonlyMap<string, Group>;
   groupOf: ReadonlyMap<string, Group>;
-  /** Loop edges that are none; they are left out of the regions. */
+  /** Loop edges that make no loop; they are left out of the regions. */
   problems: readonly LoopProblem[];
 }
 
@@ -65,7 +65,7 @@ export interface Loops {
   root: Draft;
   nested: readonly Draft[];
   problems: readonly LoopProblem[];
-  /** Of each node in the order. */
+  /** The position of each node in the order. */
   position: ReadonlyMap<string, number>;
 }
 
@@ -104,7 +104,7 @@ export function planGraph(
   if (nested.length === 0 && shape.order.length === root.nodes.size) return withoutLoops(shape, whole(root, shape), grouping, problems);
   const home = new Map<string, Draft>();
   for (const id of shape.incoming.keys()) home.set(id, root);
-  for (const loop of [...nested].reverse()) for (const id of loop.nodes) home.set(id, loop); // the innermost one last
+  for (const loop of [...nested].reverse()) for (const id of loop.nodes) home.set(id, loop); // the innermost loop comes last, and stays
   const finished = new Map<Draft, Region>();
   const groups: Group[] = [];
   for (const unfinished of [root, ...nested]) {
@@ -173,7 +173,7 @@ interface Outermost {
   draft: Draft;
   /** Levels of loops inside, its own included. */
   height: number;
-  /** Where it starts, and where those of its size that it lies around do. */
+  /** The nodes at which this loop starts, and at which loops of the same size inside it start. */
   heads: ReadonlySet<string>;
 }
 

@@ -64,7 +64,7 @@ export class Resolved {
     return new Level({ name, graph, library, called: calledIn(callees), condition, origin, before });
   }
 
-  /** The level as it was, if nothing that it is made from has changed. */
+  /** Takes the level over from before the edit if nothing that it is made from has changed. */
   private sameLevel(name: string, made: ReadonlyMap<string, Level>): Level | undefined {
     const level = this.before?.get(name);
     const origin = level?.origin;

@@ -97,7 +97,7 @@ export function callOrder(graph: Graph): CallOrder {
   return known;
 }
 
-/** 1 for a definition without calls, 0 if there is none of that name. */
+/** The depth of a definition: 1 without calls, 0 if there is none of that name. */
 export const callDepth = (graph: Graph, name: string): number => callOrder(graph).depth.get(name) ?? 0;
 
 /** Depth first without recursion, so that a hostile chain cannot exhaust the stack. */
@@ -145,7 +145,7 @@ export function callCircle(graph: Graph, start: string): string[] | undefined {
       if (next === start) return [...pathTo(name, cameFrom), start];
       if (cameFrom.has(next)) continue;
       cameFrom.set(next, name);
-      front.push(next); // grows meanwhile
+      front.push(next); // the list grows while it is walked
     }
   return undefined;
 }

@@ -45,7 +45,7 @@ export const sameGroup = (before: Group | undefined, after: Group | undefined): 
 export const sameSources = (some: readonly InputSource[], others: readonly InputSource[]): boolean =>
   some.length === others.length && some.every((one, at) => sameSource(one, others[at] as InputSource));
 
-/** The ports are those of one definition, and the node is one and the same. */
+/** Compares two sources of the same input of the same node. */
 function sameSource(before: InputSource, after: InputSource): boolean {
   const fields = before as unknown as Record<string, unknown>;
   const others = after as unknown as Record<string, unknown>;

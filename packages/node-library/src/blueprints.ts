@@ -4,7 +4,7 @@ import type { Blueprint, Capability } from "@spindle/schemas";
 
 type Engine = NonNullable<Capability["engines"]>[number];
 
-/** Before the drafts: a model that runs is better than one that stands in for it. */
+/** Blueprints come before draft engines: a model that runs is better than a stand-in for it. */
 export function withBlueprints(capabilities: readonly Capability[], blueprints: readonly Blueprint[]): Capability[] {
   const comfy = new Map(capabilities.filter((one) => one.plane === "comfy").map((one) => [one.id, one]));
   const servers = new Map([...comfy.values()].flatMap((one) => (one.engines ?? []).map((engine) => [engine.id, engine] as const)));

@@ -8,7 +8,7 @@ type Schema = Record<string, unknown>;
 export function define(capability: Capability): NodeDefinition {
   const plane = capability.plane as Plane;
   const live = capability.live !== false;
-  // Worked out when somebody asks: a ComfyUI has thousands of nodes, and a graph uses twenty of them.
+  // The parts are worked out when they are first read: a ComfyUI has thousands of nodes, and a graph uses twenty of them.
   const inputs = once(() => portsOf(capability.io.input));
   const outputs = once(() => portsOf(capability.io.output));
   const parameters = once(() =>

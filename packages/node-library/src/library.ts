@@ -7,7 +7,7 @@ const order = new Intl.Collator();
 
 export function makeLibrary(capabilities: readonly Capability[]): Library {
   const byKey = new Map(capabilities.map((one) => [`${one.plane}\n${one.id}`, define(one)]));
-  // ComfyUI's come last: they are many, and the others would be lost among them.
+  // ComfyUI's capabilities come last: they are so many that the others would be lost among them.
   const last = (one: NodeDefinition) => Number(one.plane === "comfy");
   const list = [...byKey.values()].sort(
     (a, b) => last(a) - last(b) || order.compare(a.category, b.category) || order.compare(a.label, b.label),

@@ -8,15 +8,15 @@ export const reportHolds = (at: Date | undefined, now: Date): boolean =>
   at !== undefined && now.getTime() - at.getTime() <= REPORT_HOLDS_MS;
 
 export interface PlaneReport {
-  /** What the plane last said that it can run. */
+  /** The manifest that the plane last reported. */
   manifest: PlaneManifest;
-  /** It answers now. */
+  /** Whether the plane answers now. */
   live: boolean;
-  /** When it last answered; never, if absent. */
+  /** When the plane last answered; absent if it never has. */
   reportedAt?: Date | undefined;
   /** Engines that were live a moment ago and are reported as not live now, such as a ComfyUI that restarts. */
   held?: ReadonlySet<string>;
-  /** What is wrong with it, beside what each engine says of itself. */
+  /** What is wrong with the plane as a whole; each engine gives its own reason. */
   reason?: string | undefined;
 }
 

@@ -18,7 +18,7 @@ export function openRedis(url: string, options: { commandTimeout?: number } = {}
     retryStrategy: (tries) => Math.min(50 * 2 ** tries, 1000),
     ...options,
   });
-  redis.on("error", () => {}); // the state shows in `status`; without a listener Node would end
+  redis.on("error", () => {}); // `status` shows the state; without a listener Node would end
   // A listener sends nothing by itself, and would never notice that its connection leads nowhere.
   const pulse = setInterval(() => redis.status === "ready" && void redis.ping().catch(() => {}), SILENCE_MS / 2);
   pulse.unref();

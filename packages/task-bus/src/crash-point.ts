@@ -2,7 +2,7 @@
 // function is empty there, whatever the environment says.
 import { existsSync, readFileSync, renameSync } from "node:fs";
 
-/** On a run's way, in its order; those from `afterTake` to `afterResult` are in the Python worker. */
+/** The points in the order in which a run passes them; those from `afterTake` to `afterResult` are in the Python worker. */
 export const CRASH_POINTS = [
   "afterAccept",
   "afterDispatch",
@@ -29,7 +29,7 @@ export const crashPoint: (name: CrashPoint) => void = folder === undefined ? () 
 function hold(at: string, name: string): void {
   try {
     if (readFileSync(`${at}/armed`, "utf8") !== name) return;
-    renameSync(`${at}/armed`, `${at}/reached`); // only one process gets it
+    renameSync(`${at}/armed`, `${at}/reached`); // only one process gets the file
   } catch {
     return;
   }

@@ -73,7 +73,7 @@ async function start(settings: Settings): Promise<void> {
 const isSame = (now: ServerLibrary, before: ServerLibrary | undefined): boolean =>
   before !== undefined && now.nodes === before.nodes && now.live === before.live && now.reason === before.reason;
 
-// One message's mistake must not end what runs; it is logged with its trace and mended.
+// An error that nothing caught in one message must not end what runs; the log has its trace.
 process.on("unhandledRejection", (error) => console.error(error));
 
 try {

@@ -6,7 +6,7 @@ import type { CardNode } from "./node-card";
 const list = <T extends { position: Position; size: object }>(value: unknown): T[] =>
   Array.isArray(value) ? value.filter((one): one is T => typeof one?.position?.x === "number" && typeof one?.size?.width === "number") : [];
 
-/** Drawn below the nodes; they share React Flow's list with the cards and nothing else. */
+/** Frames and notes, drawn below the cards. They share React Flow's list with the cards and nothing else. */
 export function toBackdrop(graph: Graph): CardNode[] {
   const { frames, notes } = Object(graph.metadata?.editor) as { frames?: unknown; notes?: unknown };
   const fixed = { draggable: false, selectable: false, deletable: false, connectable: false, focusable: false };

@@ -100,7 +100,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     const answer = canConnect(graph, library, from, to);
     if (!answer.ok) return setRefusal(answer.reason);
     const made = connect(doc, ME, from, to, answer.as);
-    // It became more than a wire: its settings are shown.
+    // The edge became a loop or a map: its settings are shown.
     if (answer.as) onSelect(selectionOf({ edges: [made] }));
   };
   const changeNodes = (changes: NodeChange<CardNode>[]) => {

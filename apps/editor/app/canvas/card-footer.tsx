@@ -16,7 +16,7 @@ const ICONS: Record<Look, React.ReactNode> = {
 
 export const StateIcon = ({ state }: { state: NodeState | undefined }) => ICONS[lookOf(state)];
 
-/** Elements by how many are done, visits by which one it is. */
+/** How many elements of a map are done, or which visit of a loop this is. */
 function countWords(node: NodeRunView, { total, done, failed }: NodeCount): string {
   const visits = parsePath(node.path).visits;
   if (visits.length > 0) return `visit ${visits.map((one) => one.index + 1).join(".")}`;

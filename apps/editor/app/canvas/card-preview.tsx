@@ -46,7 +46,7 @@ function Media({ media, final }: { media: ArtifactRef; final: boolean }) {
   );
 }
 
-/** Media first, then text, then whatever there is, in the order of the ports. */
+/** The output to show: media before text before anything else, each in the order of the ports. */
 export function firstToShow(output: Record<string, unknown>, definition: NodeDefinition | undefined): unknown {
   const names = definition?.outputs.map((port) => port.name) ?? Object.keys(output);
   const values = names.map((name) => output[name]).filter((value) => value !== undefined && value !== null);

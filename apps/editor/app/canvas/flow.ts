@@ -28,7 +28,7 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
     const port = edgeMetadata(edge).targetPort;
     if (port) wired.set(edge.to, [...(wired.get(edge.to) ?? []), port]);
   }
-  const problems = new Map<string, string>(); // the first of each node
+  const problems = new Map<string, string>(); // the first issue of each node
   for (const { place, message } of issues.filter((one) => stopsRun(one) && one.code !== "graph.cycle"))
     if (place.node !== undefined && !problems.has(place.node)) problems.set(place.node, message);
   return resolve(graph, library).root.nodes.map(({ node, definition, engine }) => {
@@ -49,7 +49,7 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
   });
 }
 
-/** What is wrong with the graph, and what cannot run at this moment. */
+/** Whether the issue keeps the graph from running: an error, or a node that no engine can run now. */
 const stopsRun = ({ severity, code }: Issue): boolean => severity === "error" || code === "engine.not_live";
 
 /** A node that no plane offers keeps its wires: it has the ports that they name. */

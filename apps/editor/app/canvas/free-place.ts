@@ -31,7 +31,7 @@ export function freePlace(wished: Box, taken: readonly Box[]): Position {
   }
 }
 
-/** Every card by its id. Places come from the document: React Flow learns of a new node a frame later. */
+/** The box of every card by its id. Places come from the document: React Flow learns of a new node a frame later. */
 export function cardBoxes(doc: Y.Doc, { nodeLookup }: ReactFlowState): Map<string, Box> {
   const { graph } = normalise(doc);
   return new Map(
@@ -43,7 +43,7 @@ export function cardBoxes(doc: Y.Doc, { nodeLookup }: ReactFlowState): Map<strin
   );
 }
 
-/** What the canvas shows now. */
+/** The part of the graph that the canvas shows now. */
 export function viewBox({ width, height, transform: [x, y, zoom] }: ReactFlowState): Box {
   return { x: -x / zoom, y: -y / zoom, width: width / zoom, height: height / zoom };
 }

@@ -4,7 +4,7 @@ import { isArtifact } from "../session/files";
 import { useFits } from "./fits";
 
 interface PortRowsProps {
-  /** Absent for a node that no plane offers. */
+  /** The definition; absent for a node that no plane offers. */
   definition: Pick<NodeDefinition, "inputs" | "outputs"> | undefined;
   /** Names of wired inputs, separated by spaces. */
   wired: string;

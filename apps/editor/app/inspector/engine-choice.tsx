@@ -7,7 +7,7 @@ const licenceOf = ({ licence, commercial, auto }: LibraryEngine): string => {
   return ` Licence: ${licence}.${commercial === false ? ` No commercial use${auto === false ? "; automatic choice leaves it out" : ""}.` : ""}`;
 };
 
-/** `auto` is resolved when a run starts; what it would be now is said. */
+/** `auto` is resolved when a run starts; the choice shows the engine that it would be now. */
 export function EngineChoice({
   definition,
   value,

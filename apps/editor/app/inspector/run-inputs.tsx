@@ -5,7 +5,7 @@ import { Widget } from "../ui/widget";
 
 export type InputValues = Record<string, unknown>;
 
-/** Kept per graph in this browser. The third of them reads what was set last, before it is drawn. */
+/** The values, kept per graph in this browser, how to set one, and how to read what was set last before it is drawn. */
 export function useRunValues(graph: string): [InputValues, (name: string, value: unknown) => void, () => InputValues] {
   const key = `spindle.inputs.${graph}`;
   const [values, setValues] = useState<InputValues>({});
@@ -28,7 +28,7 @@ export function useRunValues(graph: string): [InputValues, (name: string, value:
   return [values, set, () => latest.current];
 }
 
-/** The first input that a run would be refused for. */
+/** The first input whose value would make the server refuse the run. */
 export function missingInput(inputs: readonly RunInput[], values: InputValues): RunInput | undefined {
   return inputs.find((one) => one.required && values[one.name] === undefined && one.default === undefined && !("default" in one.schema));
 }

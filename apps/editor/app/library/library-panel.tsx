@@ -6,7 +6,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { DRAG_TYPE } from "../canvas/canvas";
 import { PLANE_NAMES, PlaneMark } from "../ui/plane-mark";
 
-/** As many as anybody reads; the best come first. */
+/** How many matches are listed, best first; nobody reads more. */
 const MOST_FOUND = 100;
 const PLANES: Plane[] = ["node", "python", "comfy"];
 

@@ -88,7 +88,7 @@ function Pair({ left, right }: { left: NodeRunView | undefined; right: NodeRunVi
 
 type Given = Record<string, unknown> | null | undefined;
 
-/** Media by their bytes, everything else by its text. */
+/** What a value is compared by: media by their bytes, everything else by its JSON. */
 const key = (value: unknown): string =>
   JSON.stringify(value, (_, part) =>
     part !== null && typeof part === "object" && "sha256" in part ? (part as { sha256: string }).sha256 : part,

@@ -3,7 +3,7 @@ import { ReactFlowProvider } from "@xyflow/react";
 import { useEffect, useState } from "react";
 import { GraphEditor } from "../screen/graph-editor";
 
-/** The canvas lives in the browser alone; until it does, its frame stands. */
+/** The canvas runs in the browser alone; until it is mounted, an empty frame stands in for it. */
 export default function GraphPage() {
   const { id = "" } = useParams();
   const [isMounted, setMounted] = useState(false);

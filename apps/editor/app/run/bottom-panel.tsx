@@ -77,7 +77,7 @@ function Problems({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; on
   );
 }
 
-/** One row a node: when it ran, and for how long. */
+/** A row for each node: when it ran, and for how long. */
 function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void }) {
   const run = useRunStore((store) => store.run);
   const nodes = useRunStore((store) => store.nodes);

@@ -1,4 +1,4 @@
-// What a node's tries wrote, where they wrote anything.
+// The text that each try of a node wrote, if any did.
 import { useQuery } from "@tanstack/react-query";
 import { useTRPC } from "../session/provider";
 

@@ -146,7 +146,7 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
   );
 }
 
-/** true, or what is wrong; the server checks everything again. */
+/** Returns true, or a sentence that says what is wrong; the server checks everything again. */
 function whyNot(input: RunInput, value: unknown): true | string {
   const empty = value === undefined || (typeof value === "string" && !value.trim());
   if (empty) return input.required && input.default === undefined ? `${input.label} is needed.` : true;

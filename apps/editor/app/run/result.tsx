@@ -135,7 +135,7 @@ function Shown({
   );
 }
 
-/** The rest of the run goes on: for it, the node failed. */
+/** Cancelling one node lets the rest of the run go on, for which the node has failed. */
 function CancelNode({ run, node }: { run: string; node: NodeRunView }) {
   const trpc = useTRPC();
   const cancel = useMutation(trpc.runs.cancelNode.mutationOptions({ onError: toastError }));
@@ -160,7 +160,7 @@ const Values = ({ of }: { of: Record<string, unknown> }) => (
   </>
 );
 
-/** Visit 3, element 5. */
+/** The words for a path, such as "Visit 3, element 5". */
 export function pathWords(path: string): string {
   const { visits, element } = parsePath(path);
   const parts = [

@@ -37,7 +37,7 @@ interface Props {
   shared: DocumentState | undefined;
   library: Library;
   canRun: boolean;
-  /** Why nothing can run the whole graph at this moment. */
+  /** Why the whole graph cannot run now; undefined if it can. */
   notLive: string | undefined;
   onRun(options?: RunOptions): void;
   onOpenFile(file: File): void;

@@ -1,4 +1,4 @@
-// Everything on the canvas page, put together.
+// The page of a graph: it puts canvas, library, inspector and run panel together.
 
 import { useNavigate } from "@remix-run/react";
 import { enginesNotLive, hasErrors, type NodeDefinition, type RunInput, resolve, resolver, validate } from "@spindle/graph-model";
@@ -77,7 +77,7 @@ export function GraphEditor({ id }: { id: string }) {
 
   const start = async (options?: RunOptions) => {
     if (!shared) return;
-    // What is being typed counts, and the run reads the server's document.
+    // The run reads the server's document, so what is being typed is stored first.
     flushTyping();
     const now = resolveNext(normalise(shared.doc).graph).root.inputs;
     const missing = missingInput(now, latestValues());
@@ -223,7 +223,7 @@ export function GraphEditor({ id }: { id: string }) {
   );
 }
 
-/** Of the values kept in this browser, those that the graph asks for. */
+/** The values kept in this browser, without those of inputs that the graph does not have. */
 const given = (inputs: readonly RunInput[], values: InputValues): InputValues =>
   Object.fromEntries(inputs.flatMap((one) => (values[one.name] === undefined ? [] : [[one.name, values[one.name]]])));
 

@@ -3,7 +3,7 @@ import type { ArtifactRef } from "@spindle/schemas";
 import { useRunStore } from "./run-store";
 
 export const artifactUrl = (ref: { artifact: string }): string => `/api/artifacts/${ref.artifact}`;
-/** With the graph of the run that is looked at inside; a result may stand in many. */
+/** The address of a download with the graph of the shown run inside; many runs may have the same result. */
 export const downloadUrl = (ref: { artifact: string }, run = useRunStore.getState().run?.id): string =>
   `/api/artifacts/${ref.artifact}/download${run ? `?run=${run}` : ""}`;
 

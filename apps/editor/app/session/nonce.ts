@@ -1,4 +1,4 @@
 import { createContext } from "react";
 
-/** Only the server knows it; browsers hide it from scripts. */
+/** The nonce is known only while the server draws the page; browsers hide it from scripts. */
 export const NonceContext = createContext<string | undefined>(undefined);

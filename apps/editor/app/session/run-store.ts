@@ -75,7 +75,7 @@ export function showEvent(event: RunEvent): boolean {
     const { type, node, path } = event;
     const { node: state } = LEADS_TO[type];
     const { calls, element, visits } = parsePath(path);
-    if (calls.length > 0) return { ...now, run }; // what runs inside a subgraph is asked for where it is shown
+    if (calls.length > 0) return { ...now, run }; // node runs inside a subgraph are loaded where they are shown
     const counts = isEndedNodeState(state) && (element !== undefined || visits.length > 0) ? counted(now.counts, node, state) : now.counts;
     if (element !== undefined) return { ...now, run, counts };
     const elements = type === "node.running" ? event.body.elements : undefined;
@@ -139,7 +139,7 @@ function changedNode(known: NodeRunView | undefined, event: NodeEvent): NodeRunV
 }
 
 const UNSEEN = { attempt: 0, engine: "", draft: false, input: null, startedAt: null, why: null };
-/** What a node run that goes on has not. */
+/** The fields that a node run does not have while it goes on. */
 const OPEN = { held: null, output: null, error: null, finishedAt: null, reused: false } as const;
 
 function counted(counts: Record<string, NodeCount>, node: string, state: string): Record<string, NodeCount> {

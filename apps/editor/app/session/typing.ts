@@ -5,7 +5,7 @@ import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useSta
 
 const REST_MS = 400;
 
-/** One function for each field whose text is not stored yet: it stores it. */
+/** For each field whose text is not stored yet, the function that stores it. */
 const unstored = new Set<() => void>();
 const watchers = new Set<() => void>();
 
@@ -48,7 +48,7 @@ type Field = HTMLInputElement | HTMLTextAreaElement;
 export function useCaret<F extends Field>(text: string): RefObject<F> {
   const field = useRef<F>(null);
   const at = field.current;
-  // What the person types is in the field before it is drawn; what is not comes from elsewhere, and would move the caret to the end.
+  // Text that the person types is in the field before it is drawn. Other text comes from elsewhere, and would move the caret to the end.
   const moved =
     at && document.activeElement === at && at.value !== text ? { from: at.value, caret: [at.selectionStart, at.selectionEnd] } : undefined;
   useLayoutEffect(() => {

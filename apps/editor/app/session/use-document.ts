@@ -113,7 +113,7 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
     for (const { reject } of waiting) reject(new Error(NOT_STORED));
     waiting = [];
     later();
-    if (closed) destroy(); // the server takes this document no more, so there is nothing to wait for
+    if (closed) destroy(); // the server stores no more edits of this document, so nothing is left to send
   });
   window.addEventListener("pagehide", handOver);
   document.addEventListener("visibilitychange", hide);

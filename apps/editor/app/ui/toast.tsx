@@ -1,4 +1,4 @@
-// Only for things that have no place of their own.
+// Messages in a corner, for what has no place of its own on the page.
 import { CircleAlert, Info } from "lucide-react";
 import { create } from "zustand";
 

@@ -4,7 +4,7 @@ import type WaveSurfer from "wavesurfer.js";
 
 const clock = (seconds: number): string => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
-/** A sound that is seen and can be played. */
+/** Shows a sound as a waveform that can be played. */
 export function Waveform({ url, height = 36 }: { url: string; height?: number }) {
   const host = useRef<HTMLDivElement>(null);
   const player = useRef<WaveSurfer>(undefined);

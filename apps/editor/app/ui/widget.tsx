@@ -20,7 +20,7 @@ export interface WidgetProps {
 export interface Typed {
   /** What the field held when the person began to type. */
   base: string;
-  /** It is a text of many words, not a name. */
+  /** Whether the value is a text of many words rather than a name. */
   isText?: boolean;
 }
 

@@ -1,7 +1,7 @@
 // Times and states in the product's words.
 import type { Live, NodeState, RunView } from "../session/types";
 
-/** 3.2 s, 41 s, 1 min 20 s. */
+/** A time in words: "3.2 s", "41 s", "1 min 20 s". */
 export function span(milliseconds: number): string {
   const seconds = Math.max(0, milliseconds) / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
@@ -11,7 +11,7 @@ export function span(milliseconds: number): string {
   return rest > 0 ? `${minutes} min ${rest} s` : `${minutes} min`;
 }
 
-/** Queued, position 3, about 2 min. */
+/** A position in the queue in words: "Queued, position 3, about 2 min". */
 export function queueWords({ position, wait }: NonNullable<Live["queue"]>): string {
   const words = `${STATES.queued}, position ${position}`;
   return wait === undefined ? words : `${words}, about ${span(Math.max(1000, Math.round(wait / 1000) * 1000))}`;
@@ -21,7 +21,7 @@ export function between(start: string | null, end: string | null): string {
   return start ? span((end ? Date.parse(end) : Date.now()) - Date.parse(start)) : "";
 }
 
-/** How long what has ended took, or "". */
+/** How long something took, in words; empty before it has ended. */
 export const duration = ({ startedAt, finishedAt }: { startedAt: string | null; finishedAt: string | null }): string =>
   finishedAt ? between(startedAt, finishedAt) : "";
 

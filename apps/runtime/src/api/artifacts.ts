@@ -44,7 +44,7 @@ export function artifactRoutes({ artifacts, db }: Services): Router {
       const body = await artifacts.store.get(key, range);
       if (range) response.status(206).set("content-range", `bytes ${range.start}-${range.end}/${ref.size}`);
       response.set("content-length", String(range ? range.end - range.start + 1 : ref.size));
-      await pipeline(body, response).catch(() => {}); // the reader went away
+      await pipeline(body, response).catch(() => {}); // the client closed the connection
     }),
   );
 

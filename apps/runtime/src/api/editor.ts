@@ -27,9 +27,9 @@ export async function editorRoutes(folder: string, dev: boolean): Promise<Router
   }
   routes.use("/assets", express.static(join(folder, "build/client/assets"), { immutable: true, maxAge: "1y" }));
   routes.use(express.static(join(folder, "build/client"), { maxAge: "1h" }));
-  // The pages are loaded while the server listens already: probes and workers need none of them.
+  // The server listens before the pages are loaded: probes and workers need none of them.
   const build = import(pathToFileURL(server).href);
-  build.catch(() => {}); // each request for a page says so
+  build.catch(() => {}); // each request for a page is answered with that error
   routes.all(
     "*",
     policy,

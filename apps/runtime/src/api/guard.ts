@@ -36,7 +36,7 @@ export function makeGuard(config: Pick<Config, "publicHosts" | "proxySecret">): 
   };
 }
 
-/** Who the proxy says is there; nobody in particular without one. */
+/** The user whom the proxy names; without a proxy everybody is the same unnamed user. */
 export function submitterOf({ headers }: Pick<IncomingMessage, "headers">, { proxySecret }: Pick<Config, "proxySecret">): string {
   return proxySecret ? String(headers["x-spindle-user"] ?? "").slice(0, 200) : "";
 }

@@ -2,7 +2,7 @@ import type { ErrorRequestHandler, RequestHandler } from "express";
 import { Refused } from "../refused.ts";
 import { isDiskFull, isOutage } from "../store/patient.ts";
 
-/** Express 4 does not look at promises: this does. */
+/** Express 4 ignores the promise that a handler returns; this wrapper answers when it is rejected. */
 export const handle =
   (handler: (...args: Parameters<RequestHandler>) => Promise<unknown>): RequestHandler =>
   (request, response, next) => {
@@ -21,7 +21,7 @@ export const errors =
   (onError: (where: string, error: unknown) => void): ErrorRequestHandler =>
   (error, request, response, next) => {
     if (response.headersSent) return next(error);
-    if (request.destroyed && !request.complete) return; // its client cut it off: nobody hears the answer, and nothing failed here
+    if (request.destroyed && !request.complete) return; // the client cut the request off: nobody reads the answer, and nothing failed here
     if (error instanceof Refused) {
       const { retryAfterSeconds } = error.details;
       if (typeof retryAfterSeconds === "number") response.set("retry-after", String(retryAfterSeconds));

@@ -19,7 +19,7 @@ export function restRoutes(services: Services): Router {
   const { graphs, runs, plans, templates, library, artifacts, config } = services;
   const routes = Router();
 
-  /** The seed's call. Its names for the inputs stand for the template's. */
+  /** The seed's call; its names of the inputs are mapped to those of the template. */
   const SEED_FIELDS: Record<string, string> = { image_file: "portrait", audio_file: "voiceSample" };
   routes.post(
     "/api/infinitetalk",
@@ -170,7 +170,7 @@ function parseObject(raw: string, field: string): Record<string, unknown> {
     const value: unknown = JSON.parse(raw);
     if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch {
-    // said below
+    // not JSON: refused below
   }
   throw new Refused(422, "request.invalid", `${field}: a JSON object is needed.`, { field });
 }

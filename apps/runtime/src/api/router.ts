@@ -18,7 +18,7 @@ const runOptions = z.strictObject({
   part: z.strictObject({ of: z.enum(["to", "from", "only"]), node }).optional(),
 });
 
-/** Without the keys whose value is undefined. */
+/** The object without the keys whose value is undefined. */
 const clean = <T extends object>(value: T) =>
   Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
 
@@ -101,7 +101,7 @@ const templates = router({
       ...template,
       inputs: ctx.templates.inputs(input.name, library),
       engines: ctx.runs.engines(template.graph),
-      /** Why nothing can run it at this moment. */
+      /** Why no engine can run the template now; absent if one can. */
       notLive: notLive?.issue.message,
     };
   }),
@@ -109,7 +109,7 @@ const templates = router({
     const { graph, title } = ctx.templates.find(input.name);
     return ctx.runs.start(graph, input.inputs, { title, template: input.name, submitter: ctx.connection.submitter });
   }),
-  /** A graph of one's own made from the template. */
+  /** Makes a graph of the template, which the person may then edit. */
   open: procedure.input(z.object({ name: z.string().max(80) })).mutation(({ ctx, input }) => {
     const { graph, title } = ctx.templates.find(input.name);
     return ctx.graphs.create(title, graph, input.name);

@@ -113,7 +113,7 @@ export async function serve(
     socket.on("error", () => {});
     upgrade(request, socket, head).catch((error) => {
       if (!(error instanceof Refused || isOutage(error))) onError("upgrade", error);
-      // Ended is not closed: a client that keeps its half open would keep the descriptor.
+      // An ended socket is not closed yet: a client that keeps its half open would keep the descriptor in use.
       const status = error instanceof Refused ? error.status : 503;
       socket.end(`HTTP/1.1 ${status} ${REFUSALS[status]}\r\nconnection: close\r\n\r\n`, () => socket.destroy());
     });
@@ -137,7 +137,7 @@ const hasAddress = ({ url = "", headers }: IncomingMessage): boolean => url.star
 const TRIES = 20;
 const MAX_PORT = 65_535;
 
-/** A port that is taken is no crash: the next one is tried, and said. */
+/** A port that is in use ends nothing: the next one is tried, and the log names it. */
 async function listen(server: Server, host: string, first: number): Promise<number> {
   for (let port = first; ; port++) {
     const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {

@@ -21,7 +21,7 @@ export function taskRoutes({ artifacts, record, config, library }: Services): Ro
 
   routes.put(
     "/workers/comfy/manifest",
-    // The key first: only a worker's body is read at all, and it has the size that it says.
+    // The worker key is checked first: only a worker's body is read at all, and only as many bytes as it declares.
     (request, _response, next) => {
       assertToken(request, `manifest:${request.get(MANIFEST_HASH) ?? ""}`);
       next();

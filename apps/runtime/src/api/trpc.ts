@@ -33,7 +33,7 @@ export interface Connection {
 }
 
 const t = initTRPC.context<Services & { connection: Connection }>().create({
-  isDev: false, // else it works out a stack trace for each refusal, milliseconds of source maps for what nobody is shown
+  isDev: false, // without this, tRPC makes a stack trace of each refusal: milliseconds of source maps for what nobody is shown
   errorFormatter: ({ shape, error }) => ({
     ...shape,
     data: {
@@ -102,7 +102,7 @@ function closing(connection: Connection, events: AsyncIterable<unknown>): AsyncI
       })();
       const end = own.return.bind(own);
       own.return = (value) => {
-        giveBack(); // it may end before it began
+        giveBack(); // the subscription may end before it has begun
         return end(value);
       };
       return own;

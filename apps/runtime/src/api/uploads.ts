@@ -34,7 +34,7 @@ async function readParts(request: Request, artifacts: Artifacts, kindOf: KindOf,
   const uploads: Promise<void>[] = [];
   const parser = parserFor(request);
   await new Promise<void>((resolve, reject) => {
-    /** Ends the file that is being read as well, and with it its upload. */
+    /** Destroys the stream of the file that is being read as well, which ends its upload. */
     const fail = (why: Error) => {
       reject(why);
       gone.abort(why);
@@ -47,8 +47,8 @@ async function readParts(request: Request, artifacts: Artifacts, kindOf: KindOf,
       if (!["__proto__", "constructor", "prototype"].includes(name)) form.fields[name] = value;
     });
     parser.on("file", (field, stream, { filename }) => {
-      stream.on("error", () => {}); // whoever reads it hears of it; nobody may be reading it yet
-      if (parser.destroyed) return; // what is left of a chunk after the form was refused
+      stream.on("error", () => {}); // a reader of the stream gets the error; without one it would be uncaught
+      if (parser.destroyed) return; // the rest of a chunk whose form was refused
       const kind = kindOf(field);
       if (kind === undefined) return refuse(422, `${field.slice(0, 80)}: no file is expected here.`, field);
       const taken = artifacts.upload(stream, { name: filename ?? "", kind, field }, gone.signal).then((ref) => {

@@ -24,7 +24,7 @@ export async function* watchRun(
   const onLive = (news: Live) => {
     const at = queue.findIndex((one) => one.node === news.node);
     if (at >= 0)
-      queue[at] = news; // a slow reader gets the latest, not all
+      queue[at] = news; // a slow reader gets the latest news, not all of it
     else queue.push(news);
     wake();
   };
@@ -38,7 +38,7 @@ export async function* watchRun(
     for (let ended = since === 0 && run.finishedAt !== null; !ended && !signal?.aborted; ) {
       const ring = new Promise<void>((resolve) => {
         wake = resolve;
-        setTimeout(resolve, POLL_MS).unref(); // another runtime may have written
+        setTimeout(resolve, POLL_MS).unref(); // another runtime may have committed events
       });
       for (const event of await runs.events(id, seq)) {
         seq = event.seq;

@@ -3,7 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { setImmediate as others } from "node:timers/promises";
 import { AbstractTokenizer, EndOfStreamError, type IReadChunkOptions } from "strtok3";
 
-/** Some hundred reads are about a millisecond; then whoever else waits for the thread has a turn. */
+/** Some hundred reads take about a millisecond; then other work gets the thread. */
 const READS_A_TURN = 256;
 /** Sections of a file that are jumped over are never read; those that are read come from here, a few bytes at a time. */
 const WINDOW = 64 * 1024;

@@ -71,7 +71,7 @@ export function folderStore(folder: string): ObjectStore {
   };
 }
 
-/** Another runtime may be writing here; what nobody has written to for so long was left by one that was killed. */
+/** Another runtime may be writing to this folder, but a file that has not changed for so long was left by one that was killed. */
 const LEFT_MS = 60 * 60_000;
 
 async function sweep(folder: string): Promise<void> {

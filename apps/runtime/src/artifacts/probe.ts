@@ -110,7 +110,7 @@ export function probePicture(bytes: Buffer): Probed {
   const mime = mediaType(bytes);
   if (!mime?.startsWith("image/")) return { why: "the file is not a picture that can be used; PNG, JPEG, WebP, GIF, BMP and TIFF can" };
   try {
-    // A copy, for the library reads past the end of a view, into whatever memory the view is part of.
+    // The bytes are copied: the library reads past the end of a view, into whatever memory the view is part of.
     const { width, height } = imageSize(Uint8Array.from(bytes));
     if (!width || !height) return { why: "the picture has no size" };
     if (width * height > MAX_PIXELS)
@@ -149,7 +149,7 @@ async function probeSound(file: FileHandle, size: number, signal?: AbortSignal):
       try {
         duration = Number((await read(FRAMES)).format.duration);
       } catch (error) {
-        if (error instanceof TooManyReads) return { mime }; // sound, and too many frames to count them all
+        if (error instanceof TooManyReads) return { mime }; // the file is sound, but has too many frames to count them all
         throw error;
       }
     if (!(duration > 0) && mime === "audio/ogg")

@@ -25,7 +25,7 @@ export interface ObjectStore {
   get(key: string, range?: ByteRange): Promise<Readable>;
   /** Size in bytes; undefined if there is no such object. */
   size(key: string): Promise<number | undefined>;
-  /** Removing what is not there is no error. */
+  /** Removes an object; it is no error if there is none. */
   remove(key: string): Promise<void>;
   list(prefix: string): Promise<string[]>;
   /** A request that a worker may make by itself; undefined where the store cannot sign, and the runtime carries the bytes. */

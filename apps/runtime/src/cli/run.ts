@@ -35,7 +35,7 @@ export async function run(graph: string, options: Options): Promise<number> {
   const form = await formOf(options.input);
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
-  for (const signal of SIGNALS) process.on(signal, onSignal); // a terminal and a parent may both send it
+  for (const signal of SIGNALS) process.on(signal, onSignal); // a terminal and a parent process may both send the signal
   const server = await findServer(interrupt.signal);
   try {
     const asked = [
@@ -108,7 +108,7 @@ async function formOf(inputs: string[]): Promise<FormData> {
   return form;
 }
 
-/** Until the run ends; an outage of the server is waited out, Ctrl C cancels. */
+/** Polls until the run ends. It waits out an outage of the server, and Ctrl C cancels the run. */
 async function follow(url: string, id: string, interrupt: AbortSignal): Promise<RunView> {
   const bar = new SingleBar({
     format: "{bar} {percentage}%  {now}",

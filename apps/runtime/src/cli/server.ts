@@ -15,7 +15,7 @@ const PLANES_MS = 15_000;
 const POLL_MS = 200;
 const nothing = async (): Promise<void> => {};
 
-/** Asks the server as the proxy before it would: whoever has the secret is let in. */
+/** Calls the server as its proxy would: whoever has the secret is let in. */
 export function call(url: string, init: RequestInit = {}): Promise<Response> {
   const secret = process.env.SPINDLE_PROXY_SECRET;
   return fetch(url, secret ? { ...init, headers: { ...init.headers, "x-spindle-proxy": secret } } : init);
@@ -28,7 +28,7 @@ async function answers(url: string): Promise<boolean> {
   );
 }
 
-/** One that answers now: SPINDLE_URL, or the one of this clone. */
+/** Finds a server that answers now: that of SPINDLE_URL, or the one of this clone. */
 export async function runningServer(): Promise<string | undefined> {
   const known = process.env.SPINDLE_URL ?? (await running());
   return known && (await answers(known)) ? known.replace(/\/$/, "") : undefined;
@@ -64,7 +64,7 @@ async function planesReport(url: string, interrupt: AbortSignal): Promise<void> 
 /** `npm start`, which prints its URL when everything it started has reported. It joins one that runs or starts in this clone, and ends then. */
 async function startServer(interrupt: AbortSignal): Promise<Found> {
   process.stderr.write("spindle: no server runs here; starting one for this run\n");
-  // A group of its own: Ctrl C is for the run, and the server is ended after it.
+  // The server has a process group of its own: Ctrl C cancels the run, and the server is ended afterwards.
   const child = spawn(process.execPath, [join(ROOT, "infra/setup/root.mjs"), "start"], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "inherit"],
@@ -72,7 +72,7 @@ async function startServer(interrupt: AbortSignal): Promise<Found> {
   });
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   const stop = async () => {
-    child.kill("SIGTERM"); // does nothing to one that has ended
+    child.kill("SIGTERM"); // a process that has ended is left alone
     await ended;
   };
   const printed = new Promise<string>((resolve) => {
@@ -90,7 +90,7 @@ async function startServer(interrupt: AbortSignal): Promise<Found> {
     late.addEventListener("abort", giveUp);
   });
   const died = ended.then(async (code) => {
-    await sleep(POLL_MS); // what it printed last is read first
+    await sleep(POLL_MS); // the last lines that it printed are read first
     throw new Error(`The server ended (${code}) before it answered.`);
   });
   try {

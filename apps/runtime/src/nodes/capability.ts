@@ -9,9 +9,9 @@ export interface NodeContext<Input = Record<string, unknown>> {
   engine: string;
   signal: AbortSignal;
   models: Config["models"];
-  /** Shows up on the node while it runs; lossy, latest wins. */
+  /** Progress that the node shows while it runs; it may be lost, and the latest wins. */
   progress(news: { progress?: number; note?: string; text?: string }): void;
-  /** Kept with the node run, for those who look into it later; of much, the end. */
+  /** Text that is kept with the node run for whoever reads its log; of too much, only the end is kept. */
   log(line: string): void;
   read(ref: ArtifactRef): Promise<Buffer>;
   write(bytes: Uint8Array, file: { mime: string; name?: string }): Promise<ArtifactRef>;
@@ -40,7 +40,7 @@ export interface NodeCapability<I extends Schema = Schema, P extends Parameters 
   timeoutSeconds?: number;
   idempotent: boolean;
   sideEffects?: string;
-  /** Takes no time worth saving: always runs, never cached. */
+  /** The node takes no time worth saving: it always runs, and its outputs are never cached. */
   instant?: true;
   /** JSON Schema objects; each property is a port. */
   input: I;
@@ -55,12 +55,12 @@ export interface NodeCapability<I extends Schema = Schema, P extends Parameters 
 
 export type Schema = { type: "object"; required?: readonly string[]; properties: Record<string, Record<string, unknown>> };
 
-/** The failure of a node that another try cannot mend. */
+/** A failure that another try cannot mend. */
 export class UserError extends Error {
   override readonly name = "UserError";
 }
 
-/** The failure of something outside that may pass. */
+/** A failure of something outside the node, which may pass. */
 export class TransientError extends Error {
   override readonly name = "TransientError";
 }

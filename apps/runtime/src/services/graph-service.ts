@@ -11,7 +11,7 @@ export interface GraphSummary {
   name: string;
   updatedAt: string;
   nodes: number;
-  /** Why its document cannot be read, if so; `nodes` is 0 then. */
+  /** Why the document cannot be read, if it cannot; `nodes` is 0 then. */
   unreadable?: string;
   /** How many of its stored edits could not be applied. */
   setAside: number;
@@ -72,7 +72,7 @@ export class GraphService {
       await this.documents
         .change(id, (doc) => loadGraph(doc, "server", graph))
         .catch(async (error) => {
-          await this.remove(id); // no empty graph stays behind
+          await this.remove(id); // the graph is removed again: no empty one stays behind
           throw error;
         });
     return id;

@@ -61,7 +61,7 @@ export class LibraryService {
 
   async start(): Promise<void> {
     await this.lookAtOwn();
-    await this.readComfy().catch(() => {}); // what was offered last, if anything was; its workers may come back
+    await this.readComfy().catch(() => {}); // the last manifest stays, if there was one: its workers may come back
     await this.lookAtWorkers();
     this.timers = [setInterval(() => void this.lookAtWorkers(), WORKERS_EVERY_MS), setInterval(() => void this.lookAtOwn(), OWN_EVERY_MS)];
   }
@@ -106,14 +106,14 @@ export class LibraryService {
 
   private async lookAtWorkers(): Promise<void> {
     const found = await this.pythonManifests().catch(() => undefined);
-    if (found === undefined) return; // Redis is away: that says nothing about the workers
+    if (found === undefined) return; // Redis does not answer, which says nothing about the workers
     this.pythonLive = found.length > 0;
     if (found.length > 0) [this.python, this.pythonAt] = [joinManifests(found), new Date()];
     await this.lookAtComfy();
     this.refresh();
   }
 
-  /** Of those who are there now, by name. @throws Error while Redis is away */
+  /** The manifests of the workers that are there now, by name. @throws Error while Redis is away */
   private async pythonManifests(): Promise<PlaneManifest[]> {
     const workers = (await this.redis.smembers(names.workers("python"))).sort();
     if (workers.length === 0) return [];
@@ -125,7 +125,7 @@ export class LibraryService {
     return [...this.manifests.values()].filter((one) => one !== undefined);
   }
 
-  /** What each text means, which stays the same for as long as a worker runs. */
+  /** The manifest that each text holds; a worker reports the same text for as long as it runs. */
   private manifests = new Map<string, PlaneManifest | undefined>();
 
   private async lookAtComfy(): Promise<void> {

@@ -18,10 +18,10 @@ interface About {
   input: Record<string, unknown> | null;
   /** The answer had grown too large for the input and the output; asked for by its path alone, the node run has them. */
   valuesLeftOut?: true;
-  /** When it was given to the workers, for the first time; only where one run is looked at closely. */
+  /** When the node run was first dispatched to the workers; only in the list of the node runs of one run. */
   queuedAt?: string;
   startedAt: string | null;
-  /** Why it ran, or why it did not have to. */
+  /** Why the node ran, or why it did not have to. */
   why: string | null;
 }
 
@@ -40,7 +40,7 @@ export type Standing =
   | (Omit<Open, "held"> & { state: "waiting"; held: "before" | null })
   | (Omit<Open, "error"> & {
       state: "dispatched" | "running";
-      /** Why the try before this one failed, for who saw it fail: a row keeps no error while it goes on. */
+      /** Why the try before this one failed, told to a page that saw it fail: a row keeps no error while it goes on. */
       error: RunEventError | null;
     })
   | {
@@ -64,7 +64,7 @@ export function date(value: Date | null): string | null {
   return value?.toISOString() ?? null;
 }
 
-/** Rows as they are shown, in their order, with their values as far as one answer may hold them; of the first at any rate. */
+/** Rows as they are shown, in their order. As many of them have their values as one answer may hold, the first at any rate. */
 export async function viewsOf(record: RunRecord, rows: readonly StoredNodeRun[], graph: Graph): Promise<NodeRunView[]> {
   const sizes = await record.sizesOf(rows.map((row) => row.id));
   let bytes = 0;

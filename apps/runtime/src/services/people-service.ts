@@ -23,7 +23,7 @@ import { findNodeRun, findRun } from "./find-run.ts";
 const MOST_VALUES = 10_000;
 
 export interface PersonAnswer {
-  /** By field of the form. */
+  /** The values, by field of the form. */
   values: Record<string, unknown>;
   button?: string;
 }
@@ -37,7 +37,7 @@ export interface Question {
   value: unknown;
   fields: Port[];
   buttons: string[];
-  /** ISO 8601; null for as long as it takes. */
+  /** ISO 8601; null if the question has no time limit. */
   dueAt: string | null;
 }
 

@@ -68,7 +68,7 @@ export class PlanService {
       if (loop) for (const id of loop.nodes) put(id, runs("It is part of a loop."), expected(id));
       else if (group) {
         const found = await this.group(state, group);
-        // The whole prompt's time is that of its first node, so that it counts once.
+        // The first node of a prompt stands for the time of the whole prompt, so that it counts once.
         for (const [index, id] of group.nodes.entries()) put(id, found.get(id) as Found, index === 0 ? expected(item) : 0);
       } else put(item, await this.nodeFate(state, item), expected(item));
     }
@@ -109,7 +109,7 @@ export class PlanService {
     return all(() => runs(why));
   }
 
-  /** What is decided of a node whatever its inputs are. */
+  /** What is decided about a node whatever its inputs are; undefined if that depends on them. */
   private async settled({ level, reuse }: PlanState, id: string): Promise<Found | undefined> {
     const settings = level.node(id)?.settings ?? {};
     const role = reuse.role("", id);
@@ -148,7 +148,7 @@ interface PlanState {
   level: Level;
   reuse: Reuse;
   frozen: Readonly<Record<string, FrozenNode>>;
-  /** Outputs of what does not run. */
+  /** Outputs of the nodes that would not run. */
   known: Map<string, Record<string, unknown>>;
   inputs: Record<string, unknown>;
   graphId: string | undefined;

@@ -47,19 +47,19 @@ export interface RunView {
   createdAt: string;
   startedAt: string | null;
   finishedAt: string | null;
-  /** One for each node: of its last visit. */
+  /** One entry for each node, that of its last visit. */
   nodes: NodeRunView[];
-  /** By node, for those with several node runs. */
+  /** Counts by node, for nodes with several node runs. */
   counts: Record<string, NodeCount>;
   live: Live[];
 }
 
 export interface ForkRequest {
-  /** Runs again from here on. */
+  /** The node from which on everything runs again. */
   node?: string;
-  /** By node: parameters that replace the old run's. */
+  /** Parameters that replace the old run's, by node. */
   params?: Record<string, Record<string, unknown>>;
-  /** By node: outputs that stand for its own. */
+  /** Outputs that stand in for a node's own, by node. */
   outputs?: Record<string, Record<string, unknown>>;
   inputs?: Record<string, unknown>;
 }
@@ -184,7 +184,7 @@ export class RunService {
     });
     const at = (row: (typeof rows)[number]) => (row.startedAt ?? row.finishedAt ?? row.changedAt).getTime();
     const queued = await this.record.queuedAt(id);
-    rows.sort((a, b) => at(a) - at(b)); // stable: at one time by path
+    rows.sort((a, b) => at(a) - at(b)); // the sort is stable: rows of the same time stay in the order of their paths
     return (await viewsOf(this.record, rows, run.revision.document as unknown as Graph)).map((nodeRun) => ({
       ...nodeRun,
       ...(queued.has(nodeRun.path) ? { queuedAt: queued.get(nodeRun.path)?.toISOString() as string } : {}),
@@ -287,7 +287,7 @@ function plain(value: unknown, schema: Record<string, unknown>): string | undefi
 
 type Row = Pick<StoredNodeRun, "nodeId" | "path" | "state" | "broken">;
 
-/** Visits and elements of the graph's own nodes; what runs in calls is told where one looks for it. */
+/** Counts the visits and elements of the graph's own nodes; what runs inside calls is counted where a person opens the call. */
 function countRuns(rows: readonly Row[]): Record<string, NodeCount> {
   const counts: Record<string, NodeCount> = {};
   const own = rows.map((row) => ({ row, path: parsePath(row.path) })).filter(({ path }) => path.calls.length === 0);
@@ -303,7 +303,7 @@ function countRuns(rows: readonly Row[]): Record<string, NodeCount> {
   return counts;
 }
 
-/** DESIGN E15. What was skipped for a failure is not progress; a map is as far as its elements are. */
+/** The share of the run that is done (DESIGN E15). A node that was skipped for a failure is no progress; a map counts by its elements. */
 function progressOf(graph: Graph, rows: readonly Row[], live: readonly Live[]): number {
   const own = new Map(lastVisits(rows).map((row) => [row.nodeId, row]));
   const counts = countRuns(rows);

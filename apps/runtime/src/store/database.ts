@@ -2,7 +2,7 @@ import { PrismaPg } from "@prisma/adapter-pg";
 import pg from "pg";
 import { PrismaClient } from "./generated/client.ts";
 
-/** One pool for both: Prisma for what reads and lists, SQL for the statements that a run's meaning hangs on. */
+/** One pool serves both Prisma, which reads and lists, and the SQL statements that the meaning of a run depends on. */
 export interface Database {
   prisma: PrismaClient;
   pool: pg.Pool;
@@ -29,7 +29,7 @@ export function openDatabase(url: string): Database {
   };
 }
 
-/** All of it or nothing. A connection on which something failed is not used again: it may be a dead one. */
+/** Runs a transaction. A connection on which something failed is not used again: it may be a dead one. */
 export async function transaction<T>(pool: pg.Pool, act: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   try {
@@ -39,7 +39,7 @@ export async function transaction<T>(pool: pg.Pool, act: (client: pg.PoolClient)
     client.release();
     return done;
   } catch (error) {
-    client.release(true); // which rolls back
+    client.release(true); // ending the connection rolls the transaction back
     throw error;
   }
 }

@@ -9,19 +9,19 @@ const OUTAGE = new Set([
   "57P01",
   "57P02",
   "57P03",
-  "57014", // a statement that took too long: the database is busy
+  "57014", // a statement timed out: the database is busy
   "08000",
   "08003",
   "08006",
   "53300",
   "40001",
-  // Prisma's own: not reachable, timed out, closed, no connection free.
+  // Prisma's own codes: not reachable, timed out, closed, no connection free.
   "P1001",
   "P1002",
   "P1008",
   "P1017",
   "P2024",
-  "40P01", // two runtimes that changed rows of the same runs in another order
+  "40P01", // deadlock: two runtimes changed rows of the same runs in a different order
 ]);
 
 /** Whether the database or the bus could not be reached, so that the same call may go through later. */

@@ -1,4 +1,4 @@
-// Which release this is. A database remembers every release that ran on it, so that an older one knows when it must not.
+// The release of this program. A database remembers every release that ran on it, so that an older one knows when it must not.
 
 /** All releases, oldest first; the last is this one. Its place, counted from 1, is what the database stores. */
 export const RELEASES = ["0.1.0", "0.2.0"] as const;

@@ -11,7 +11,7 @@ const MAP_SAYS: Readonly<Record<keyof MapSettings, string>> = {
   tolerate: "Tolerated failures are a whole number from 0.",
 };
 
-/** Of the edges of a level: depends on its wiring alone. */
+/** Issues of the edges of a level, which depend on its wiring alone. */
 export function checkControl(level: Level): Issue[] {
   const { graph, wiring, loopProblems } = level;
   if (wiring.conditions.size + wiring.mapped.size + loopProblems.length === 0) return [];
@@ -40,7 +40,7 @@ function checkMap({ wiring }: Level, edge: GraphEdge, place: { edge: string; poi
   return setting === undefined ? [] : bad(MAP_SAYS[setting as keyof MapSettings]);
 }
 
-/** Of a node that calls a definition. */
+/** Issues of a node that calls a definition. */
 export function checkCall({ node, isLostCall }: NodeParts): Issue[] {
   if (!isLostCall) return [];
   const message = `There is no definition ${JSON.stringify(calledName(node) ?? "")} in this graph.`;

@@ -38,7 +38,7 @@ export function checkDefinitions(resolved: Resolved, check: (level: Level) => Is
       return [
         issue("error", "definition.recursive", `A definition cannot contain itself: ${circle.join(" > ")}.`, { pointer, definition: name }),
       ];
-    // The first that is too deep says so; those that call it are as many as the chain goes on.
+    // Only the first definition that is too deep is an issue; each of the others that call it would be one as well.
     if (depth === LIMITS.depth + 1)
       return [
         issue(

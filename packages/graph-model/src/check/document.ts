@@ -7,7 +7,7 @@ import { checkExtent } from "./extent.ts";
 import { checkLimits, parseText } from "./limits.ts";
 
 export interface ReadResult {
-  /** Absent if there is an error issue. */
+  /** The graph; absent if an issue is an error. */
   graph?: Graph;
   issues: Issue[];
 }
@@ -21,7 +21,7 @@ export function readGraphText(text: string): ReadResult {
 export function readAnyText(text: string, library: Library, name?: string): ReadResult {
   const { value, issues } = parseText(text);
   if (hasErrors(issues)) return { issues };
-  const limits = checkLimits(value); // first, for a document may be nested deeper than a reader can follow
+  const limits = checkLimits(value); // this comes first: a document may be nested deeper than a reader can follow
   if (hasErrors(limits)) return { issues: limits };
   return isComfyFormat(value) ? importComfy(value, library, name) : readGraph(value);
 }

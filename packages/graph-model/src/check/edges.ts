@@ -6,7 +6,7 @@ import { portsFit, whyPortsNotFit } from "../ports.ts";
 
 const NONE: Issue[] = [];
 
-/** Depends on the wiring of a level and on the definitions of its nodes. */
+/** Issues that depend on the wiring of a level and on the definitions of its nodes. */
 export function checkEdges(level: Level): Issue[] {
   const define = (id: string): NodeDefinition | undefined => level.node(id)?.definition;
   const taken = new Set<string>();

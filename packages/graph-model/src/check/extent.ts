@@ -7,7 +7,7 @@ import { LIMITS } from "./limits.ts";
 
 const count = (value: number): string => value.toLocaleString("en");
 
-/** What all levels have together is within the limits: asked before anything else walks them. */
+/** Checks what all levels have together against the limits, before anything else walks them. */
 export function checkExtent(graph: Graph): Issue[] {
   const levels = [graph, ...definitionNames(graph).map((name) => definitionGraph(graph, name) as Graph)];
   const sum = (of: (level: Graph) => number): number => levels.reduce((total, level) => total + of(level), 0);

@@ -19,7 +19,7 @@ const chain = (length: number, service = "pass", first = service): Graph =>
     Array.from({ length: length - 1 }, (_, index) => ({ from: `n${index}`, to: `n${index + 1}` })),
   );
 
-/** How often elements of a graph's lists are read. */
+/** Counts how often elements of a graph's lists are read. */
 function reads(graph: Graph, act: (counted: Graph) => void): number {
   let count = 0;
   const counting = <T extends object>(list: T): T =>
@@ -33,7 +33,7 @@ function reads(graph: Graph, act: (counted: Graph) => void): number {
   return count;
 }
 
-/** How often neighbours are asked for. */
+/** Counts how often neighbours are looked up. */
 function walks(graph: Graph, act: (shape: Topology) => void): number {
   let count = 0;
   class Counting<K, V> extends Map<K, V> {

@@ -24,7 +24,7 @@ export function checkMetadata(graph: Graph): Issue[] {
 
 export const checkEdgeMetadata = ({ edges }: Graph): Issue[] => edges.flatMap(checkEdge);
 
-/** What is null is taken as absent, so that it stands in nobody's way. */
+/** A null is read as absent, so that it breaks no reader. */
 const bad = (pointer: string, what: string, isNull = false): Issue =>
   issue(
     isNull ? "warning" : "error",
@@ -57,7 +57,7 @@ function checkNodes(graph: Graph, nodes: Record<string, unknown>): Issue[] {
   ];
 }
 
-/** Of more ids, none is looked for that is like another. */
+/** For more ids than these, no similar name is suggested. */
 const MOST_COMPARED = 500;
 
 /** One issue for each entry that a run cannot use; the rest of what does not fit is shown as it is. */

@@ -33,13 +33,13 @@ const CALLED: Readonly<Record<Part, string>> = {
 export interface Misfit {
   /** From the part inwards; a key that is missing is the last step. */
   path: readonly string[];
-  /** As AJV says it: "must be string". */
+  /** The message of AJV, such as "must be string". */
   why: string;
 }
 
 export interface Misfits {
   wrong: readonly Misfit[];
-  /** Keys that the schema does not know: nothing reads them, and they stand in nobody's way. */
+  /** Keys that the schema does not know; nothing reads them. */
   unknown: readonly { path: readonly string[]; near: string | undefined }[];
 }
 
@@ -86,10 +86,10 @@ function keysAt(part: Part, path: readonly string[]): readonly string[] {
   return Object.entries(places).find(([place]) => isHere(place))?.[1] ?? [];
 }
 
-/** Of more than these, a document has its own kind. */
+/** How many issues of one kind are reported; a document with more of them is one of another program. */
 const SHOWN = 20;
 
-/** Some of what is told by the key, and how many there are more. */
+/** The first few issues, and one that says how many more there are. */
 export function some<T>(all: readonly T[], toIssue: (part: T) => Issue, what: string, place: IssuePlace): Issue[] {
   const rest = all.length - SHOWN;
   const more = `There are ${rest.toLocaleString("en")} more ${what}.`;

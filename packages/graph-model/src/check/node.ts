@@ -8,15 +8,15 @@ import { CALL } from "../subgraphs.ts";
 import { whyNoForm } from "./form.ts";
 import { checkSettings } from "./settings.ts";
 
-/** What a node itself says, and what the library says to that. */
+/** Issues of a node: of its settings, and of its parameters against its definition. */
 export const checkNode = (parts: NodeParts): Issue[] => [
   ...checkSettings(parts),
   ...(parts.element ? checkParameters(parts.node, parts.element) : []),
 ];
 
-/** Of a node that the library does not have. */
+/** Issues of a node that the library does not have. */
 export function checkUnknown(graph: Graph, { node }: NodeParts): Issue[] {
-  if (node.service === CALL) return []; // what is wrong with the call is said with its name elsewhere
+  if (node.service === CALL) return []; // checkCall reports what is wrong with a call
   const pack = nodePack(graph, node.id);
   return [
     issue(
@@ -64,14 +64,14 @@ function checkParameters(node: GraphNode, definition: NodeDefinition): Issue[] {
 type Schemas = ReadonlyMap<string, Record<string, unknown>>;
 const schemas = new WeakMap<NodeDefinition, Schemas>();
 
-/** Of the parameters of a capability, and of inputs that a parameter may stand for. */
+/** The schemas of a capability's parameters, and of the inputs that a parameter may stand in for. */
 function schemasOf(definition: NodeDefinition): Schemas {
   const known = schemas.get(definition);
   if (known) return known;
   const made = new Map<string, Record<string, unknown>>();
   for (const { name, schema } of definition.inputs) made.set(name, schema);
   for (const { name, schema } of definition.parameters) made.set(name, schema);
-  if (definition.calls === undefined) schemas.set(definition, made); // there is one of each capability, and of calls one per graph
+  if (definition.calls === undefined) schemas.set(definition, made); // each capability has one, and each graph one for its calls
   return made;
 }
 
@@ -82,7 +82,10 @@ function choicesOf(schema: Record<string, unknown>): readonly unknown[] | undefi
   return (listed as { enum?: unknown[] } | undefined)?.enum;
 }
 
-/** A sentence that says why `value` does not fit `schema`, or undefined if it does. Interprets: nothing is compiled or evaluated. */
+/**
+ * A sentence that says why `value` does not fit `schema`, or undefined if it does. The schema is interpreted: nothing is compiled or
+ * evaluated.
+ */
 export function whyInvalid(value: unknown, schema: Record<string, unknown>): string | undefined {
   const found = validated(value, schema);
   if (found === undefined) return "What is asked for cannot be checked: its JSON Schema cannot be read.";
@@ -105,6 +108,6 @@ function validated(value: unknown, schema: Record<string, unknown>): ValidationR
     validators.set(schema, validator);
     return validator.validate(value);
   } catch {
-    return undefined; // a reference to nowhere, or a pattern that is none
+    return undefined; // the schema has a reference to nowhere, or a pattern that is no regular expression
   }
 }

@@ -5,7 +5,7 @@ import { type Issue, issue } from "../issue.ts";
 import type { NodeDefinition } from "../library.ts";
 import { fits, misfits, unknownKeys } from "./misfits.ts";
 
-/** What each setting is; a run does not start while one that decides how it goes is none. */
+/** What each setting has to be; a run does not start while a setting that decides how it goes has the wrong shape. */
 const SAYS: Readonly<Record<keyof NodeSettings, { says: string; severity: "error" | "warning" }>> = {
   version: { says: 'A version is a text, as in "1.2.0".', severity: "error" },
   engine: { says: "An engine is named by its id.", severity: "error" },

@@ -53,7 +53,7 @@ interface NodeFindings {
 }
 
 const NONE: Issue[] = [];
-const orNone = (issues: Issue[]): Issue[] => (issues.length === 0 ? NONE : issues); // most nodes have none
+const orNone = (issues: Issue[]): Issue[] => (issues.length === 0 ? NONE : issues); // most nodes have no issue
 
 const checkLevel = (level: Level): Issue[] => level.derive(findingsOf).all;
 
@@ -137,7 +137,7 @@ function checkCycle({ nodes, shape }: Level): Issue[] {
   ];
 }
 
-/** What an import could not take over, for as long as the node is there. */
+/** What an import could not take over; it is reported for as long as the node exists. */
 function importIssues(graph: Graph): Issue[] {
   const { issues } = Object(graph.metadata?.imported) as { issues?: unknown };
   if (!Array.isArray(issues) || issues.length === 0) return [];

@@ -1,7 +1,7 @@
 // ComfyUI's HTTP API, as far as the bridge uses it.
 import { type Message, readMessage } from "./messages.ts";
 
-/** An answer that is no success. */
+/** An answer of ComfyUI that is no success. */
 export class ComfyAnswer extends Error {
   constructor(
     readonly status: number,
@@ -64,7 +64,7 @@ export class ComfyHttp {
     const direct = await this.fetch(`/api/jobs/${prompt}/cancel`, json({}));
     if (direct.ok) return void (await direct.arrayBuffer());
     await direct.arrayBuffer();
-    await this.post("/queue", { delete: [prompt] }); // before interrupting: it may start in between
+    await this.post("/queue", { delete: [prompt] }); // deleted before it is interrupted: it may start in between
     await this.post("/interrupt", { prompt_id: prompt });
   }
 

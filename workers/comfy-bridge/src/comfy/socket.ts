@@ -27,7 +27,7 @@ export class ComfySocket extends EventEmitter<SocketEvents> {
   private constructor(url: string) {
     super();
     this.socket = new WebSocket(url, { maxPayload: MAX_FRAME, handshakeTimeout: OPEN_TIMEOUT_MS, perMessageDeflate: false });
-    this.socket.on("error", () => {}); // `close` follows
+    this.socket.on("error", () => {}); // the event `close` follows
     this.socket.on("close", () => this.closing || this.emit("lost"));
     this.socket.on("message", (data, isBinary) => this.read(data as Buffer, isBinary));
   }

@@ -59,7 +59,7 @@ export function fromRefusal({ body }: PromptAnswer, prompt: Readonly<Record<stri
   const byNode = Object.fromEntries(
     Object.entries(errors).map(([id, one]) => [graphNode(id, prompt), (one.errors ?? []).map(tell).join(" ")]),
   );
-  const named = (top.extra_info?.node_id as string | undefined) ?? /^Node ID '#(.+)'$/.exec(top.details ?? "")?.[1]; // up to 0.3 only in words
+  const named = (top.extra_info?.node_id as string | undefined) ?? /^Node ID '#(.+)'$/.exec(top.details ?? "")?.[1]; // ComfyUI up to 0.3 says it only in words
   const blamed = first?.[0] ?? named;
   const node = blamed === undefined ? undefined : graphNode(blamed, prompt);
   const message = first

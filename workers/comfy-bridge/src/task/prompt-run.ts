@@ -7,7 +7,7 @@ import { ComfySocket } from "../comfy/socket.ts";
 import { failure, fromException, fromRefusal } from "./errors.ts";
 import type { Report } from "./report.ts";
 
-/** Nothing heard for so long: the server is asked. */
+/** After so long without a message, the server is asked. */
 const QUIET_MS = 5000;
 const LOOK_EVERY_MS = 1000;
 const ASK_EVERY_MS = 100;
@@ -138,7 +138,7 @@ class PromptRun {
     });
     const refused = answer.status !== 200 || Object.keys((answer.body.node_errors ?? {}) as object).length > 0;
     if (!refused) return;
-    if (answer.status === 200) await this.withdraw(); // it would run what is left of it
+    if (answer.status === 200) await this.withdraw(); // ComfyUI would run what is left of the prompt
     throw fromRefusal(answer, prompt);
   }
 
@@ -169,12 +169,12 @@ class PromptRun {
         continue;
       }
       if (missingSince === undefined || Date.now() - missingSince < HISTORY_LAG_MS) continue;
-      if (signal.aborted) throw new Interrupted(); // taken out of the queue: that leaves no history
+      if (signal.aborted) throw new Interrupted(); // a prompt that is taken out of the queue leaves no history
       throw lostPrompt(comfy.url, "does not know the prompt any more; it was started again");
     }
   }
 
-  /** Until the bell rings, and at most so long. */
+  /** Resolves when the bell rings, and at the latest after so many milliseconds. */
   private async rest(): Promise<void> {
     const asked = this.over || this.lost || this.options.signal.aborted;
     const limit = AbortSignal.timeout(asked ? ASK_EVERY_MS : LOOK_EVERY_MS);

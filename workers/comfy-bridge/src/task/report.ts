@@ -81,7 +81,7 @@ export class Report {
     this.schedule();
   }
 
-  /** Sends what is left. */
+  /** Sends the news that have not been sent yet. */
   async close(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
@@ -120,7 +120,7 @@ export class Report {
       () => {
         this.timer = undefined;
         this.sentAt = Date.now();
-        this.sending = this.sending.then(() => this.flush()).catch(() => {}); // lossy by contract
+        this.sending = this.sending.then(() => this.flush()).catch(() => {}); // previews may be lost, by contract
       },
       Math.max(FIRST_MS, this.sentAt + BUS.coalesce.progressMs - Date.now()),
     );

@@ -46,7 +46,7 @@ export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: Abor
     abort.abort();
   };
   const beat = async (): Promise<void> => {
-    const answer = await bus.beat(entry).catch(() => "ok" as const); // an outage of Redis: the lease may still be ours
+    const answer = await bus.beat(entry).catch(() => "ok" as const); // Redis is away: the lease may still be ours
     if (answer !== "ok") end(answer);
   };
   await beat();
@@ -73,7 +73,7 @@ export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: Abor
   }
 }
 
-/** Until Redis takes it, for as long as the task is this worker's. */
+/** Settles the task again and again until Redis takes the result, for as long as the task is this worker's. */
 async function settle({ bus, log }: TaskParts, result: TaskResult, givesUp: (tries: number) => boolean): Promise<void> {
   if (givesUp(0)) return;
   await pRetry(() => bus.settle(result), {
@@ -97,7 +97,7 @@ interface WatchedParts extends TaskParts {
 }
 
 interface Outcome {
-  /** None where nobody would take it. */
+  /** The result; undefined if nobody would take one. */
   result?: TaskResult | undefined;
   left?: string | undefined;
 }
@@ -172,15 +172,15 @@ async function work(
       region,
       prompt: sent,
       report,
-      onExecuted: (shown) => void collector.files(shown).catch(() => {}), // asked for again, and heard, at the end
+      onExecuted: (shown) => void collector.files(shown).catch(() => {}), // the lease is asked for again at the end, and the answer is heeded there
       signal,
-      leaves: () => stop() === "lost" || stop() === "shutdown", // another worker goes on with it
+      leaves: () => stop() === "lost" || stop() === "shutdown", // another worker goes on with the task
     });
   try {
     const history = await run(prompt, false);
     const output = await outputsOf(region, history.outputs, collector).catch(async (error: unknown) => {
       if (!(error instanceof ComfyAnswer && error.status === 404)) throw error;
-      const again = await run(remade(prompt, region), true); // ComfyUI's cache named a file that is gone
+      const again = await run(remade(prompt, region), true); // ComfyUI's cache named a file that no longer exists
       return outputsOf(region, again.outputs, collector);
     });
     if (collector.objects.length > MAX_OBJECTS)

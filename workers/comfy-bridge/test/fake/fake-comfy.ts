@@ -267,7 +267,7 @@ export class FakeComfy {
         const data = "prompt_id" in step.data || step.everyone ? step.data : { ...step.data, prompt_id: job.id };
         if (step.say === "executed") outputs[String(data.node)] = data.output;
         if (step.say.startsWith("execution_")) messages.push([step.say, data]);
-        if (step.say === "executing" && data.node === null) continue; // said below, once the history is written
+        if (step.say === "executing" && data.node === null) continue; // sent below, once the history is written
         this.say(job, step.say, data);
       }
       if (job.interrupt) break;

@@ -4,7 +4,7 @@ import { LIMITS } from "../../check/limits.ts";
 import type { Position } from "../../graph.ts";
 import { BYPASSED, INPUT_NODE, MUTED, OUTPUT_NODE, text, type UiGraph, type UiNode, type Workflow } from "./workflow.ts";
 
-/** What an input gets. */
+/** Where an input takes its value from. */
 export type Source = { node: string; slot: number } | { value: unknown };
 
 export interface FlatNode {
@@ -13,7 +13,7 @@ export interface FlatNode {
   node: UiNode;
   /** On the canvas: what lies in a subgraph is laid out from where its instance is. */
   position: Position;
-  /** By the input's name. */
+  /** Sources by the input's name. */
   sources: ReadonlyMap<string, Source>;
   /** Widget values that the subgraph's instance sets. */
   overrides: ReadonlyMap<string, unknown>;
@@ -55,7 +55,7 @@ export function flatten(workflow: Workflow): Flat {
   return flat;
 }
 
-/** `2` before `10`. */
+/** Orders ids as numbers: `2` before `10`. */
 export const byId = new Intl.Collator("en", { numeric: true }).compare;
 
 const at = ({ origin }: Level, { position }: UiNode): Position => ({
@@ -107,7 +107,7 @@ class Flattener {
     this.flat.nodes.push({ id, node, position: at(level, node), sources: new Map(sources), overrides: overridesOf(level, node) });
   }
 
-  /** Where a link starts, in the end; undefined where nothing gives a value. */
+  /** Follows a link back to the node that gives its value; undefined if none does. */
   private follow(level: Level, link: string, steps: number): Source | undefined {
     const found = level.graph.links.get(link);
     if (!found || steps > 1000) return undefined;
@@ -119,7 +119,7 @@ class Flattener {
   private fromOutside({ graph, outer }: Level, slot: number, steps: number): Source | undefined {
     if (!outer) return undefined;
     const name = graph.inputs[slot];
-    const input = outer.instance.inputs.find((one) => one.name === name); // an instance may leave inputs out, so not by position
+    const input = outer.instance.inputs.find((one) => one.name === name); // not by position, for an instance may leave inputs out
     if (input?.link !== undefined) return this.follow(outer.level, input.link, steps);
     const value = name === undefined ? undefined : instanceValue(graph, outer.instance, name);
     return value === undefined ? undefined : { value };

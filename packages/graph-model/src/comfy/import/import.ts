@@ -10,7 +10,7 @@ import { readWidgets } from "./widgets.ts";
 import { isUiFormat, readWorkflow, text, type UiFrame, type UiNode } from "./workflow.ts";
 
 export interface Imported {
-  /** Absent if there is an error issue. */
+  /** The graph; absent if an issue is an error. */
   graph?: Graph;
   issues: Issue[];
 }
@@ -97,7 +97,7 @@ function uiDraft({ id, node, position, sources, overrides }: FlatNode, library: 
     if ("value" in source) params[input] = source.value;
     else {
       wires.push({ input, from: source.node, slot: source.slot });
-      delete params[input]; // what a linked widget shows is old
+      delete params[input]; // the value of a linked widget is out of date
     }
   }
   const { cnr_id, aux_id } = node.properties as { cnr_id?: string; aux_id?: string };

@@ -5,7 +5,7 @@ import type { Port } from "../../ports.ts";
 import type { UiNode } from "./workflow.ts";
 
 const CONTROL = new Set(["fixed", "increment", "decrement", "randomize", "increment-wrap"]);
-/** What upload buttons leave behind. */
+/** Values that upload buttons leave behind. */
 const isButton = (value: unknown): boolean => value === null || value === "" || value === "image" || value === undefined;
 /** Previews that a pack keeps among its widgets. */
 const NOT_VALUES = new Set(["videopreview", "audioUI"]);
@@ -32,7 +32,7 @@ export function readWidgets(node: UiNode, definition: NodeDefinition | undefined
   return { params, problems };
 }
 
-/** Two ways in which files differ; the one whose values fit their inputs better is right. */
+/** Files store the values in one of two ways; the one whose values fit the inputs better is taken. */
 function byPosition(values: readonly unknown[], { inputs }: NodeDefinition): Record<string, unknown> {
   const inline = inputs.filter((port) => port.schema["x-inline"] === true && port.schema["x-when"] === undefined);
   const withForced = inputs.filter((port) => port.schema["x-inline"] === true || "type" in port.schema);
@@ -57,7 +57,7 @@ function assign(values: readonly unknown[], ports: readonly Port[]): { values: R
   return { values: found, misfits };
 }
 
-/** Of the right kind; a file that is not there is still a file's name, and a number out of range a number. */
+/** Whether a value is of the right kind. The name of a file that does not exist is still a name, a number out of range still a number. */
 function fits(value: unknown, { schema }: Port): boolean {
   if (schema["x-upload"] === true || Array.isArray(schema.enum))
     return typeof value === "string" || (schema.enum as unknown[] | undefined)?.includes(value) === true;
@@ -92,5 +92,5 @@ function adjusted(name: string, value: unknown, port: Port | undefined, problems
   const choices = port?.schema.enum;
   if (typeof value !== "string" || !Array.isArray(choices) || choices.includes(value)) return value;
   const near = nearest(value, choices);
-  return near !== undefined && near.replaceAll("\\", "/") === value.replaceAll("\\", "/") ? near : value; // only the separator differs
+  return near !== undefined && near.replaceAll("\\", "/") === value.replaceAll("\\", "/") ? near : value; // only the path separator differs
 }

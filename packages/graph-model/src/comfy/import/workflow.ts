@@ -3,7 +3,7 @@ import type { Position } from "../../graph.ts";
 
 export const MUTED = 2;
 export const BYPASSED = 4;
-/** In a subgraph: where its inputs come from, and where its outputs go. */
+/** The nodes of a subgraph from which its inputs come, and to which its outputs go. */
 export const INPUT_NODE = "-10";
 export const OUTPUT_NODE = "-20";
 
@@ -25,7 +25,7 @@ export interface UiNode {
   inputs: UiSlot[];
   outputs: { name: string; type: string }[];
   properties: Record<string, unknown>;
-  /** By position, or by name. */
+  /** Values of the widgets, by position or by name. */
   widgets: readonly unknown[] | Record<string, unknown>;
 }
 
@@ -47,14 +47,14 @@ export interface UiGraph {
   nodes: ReadonlyMap<string, UiNode>;
   links: ReadonlyMap<string, UiLink>;
   frames: readonly UiFrame[];
-  /** Of a subgraph: its own inputs and outputs by slot. */
+  /** The inputs and outputs of a subgraph, by slot. */
   inputs: readonly string[];
   outputs: readonly string[];
 }
 
 export interface Workflow {
   graph: UiGraph;
-  /** By the id that an instance has as its type. */
+  /** Subgraphs by the id that an instance has as its type. */
   subgraphs: ReadonlyMap<string, UiGraph>;
   /** Group nodes of older files, which nothing here can take apart. */
   groupNodes: readonly string[];
