@@ -120,7 +120,7 @@ describe.each(Object.entries(stacks))("%s", (mode, { services, networks, volumes
         expect(port).toMatch(/^127\.0\.0\.1:/);
       }
       const share = (other: string) =>
-        !services[other]?.networks || services[other].networks.some((one) => service.networks?.includes(one));
+        !services[other]?.networks || services[other].networks.some((network) => service.networks?.includes(network));
       for (const value of Object.values(service.environment ?? {}))
         for (const [, host = ""] of String(value).matchAll(/(?:\/\/|@)([a-z-]+):\d+/g))
           if (services[host]) expect(share(host), `${name} reaches ${host}`).toBe(true);
@@ -200,7 +200,7 @@ test("no limit asks for more processors than a small machine has: Docker would r
 });
 
 test("the profiles are the ones that are documented, and the default ones need none", () => {
-  const profiles = new Set(Object.values(stacks.gpu.services).flatMap((one) => one.profiles ?? []));
+  const profiles = new Set(Object.values(stacks.gpu.services).flatMap((service) => service.profiles ?? []));
   expect([...profiles].sort()).toEqual(["admin", "chatbot", "monorepo", "observability", "schemas"]);
   const core = Object.entries(stacks.cpu.services).flatMap(([name, one]) => (one.profiles ? [] : name));
   expect(core.sort()).toEqual(
@@ -266,7 +266,7 @@ describe("Traefik", () => {
 
   test("its ports are the ones that are published, and its files the ones that are mounted", () => {
     const settings = readYaml("infra/compose/traefik/traefik.yaml") as { entryPoints: Record<string, { address: string }> };
-    const published = stacks.cpu.services.traefik?.ports?.map((one) => `:${one.split(":").at(-1)}`);
+    const published = stacks.cpu.services.traefik?.ports?.map((port) => `:${port.split(":").at(-1)}`);
     expect(published).toEqual([settings.entryPoints.plain?.address, settings.entryPoints.secure?.address]);
     for (const [, file = ""] of text.matchAll(/\/etc\/traefik\/edge\/([\w.]+)/g))
       expect(existsSync(join(folder, ".spindle/docker/edge", file)), file).toBe(true);
@@ -278,13 +278,13 @@ test("Prometheus asks services of the stack that it can reach", () => {
     scrape_configs: { static_configs: { targets: string[] }[] }[];
   };
   const { services } = stacks.gpu;
-  const targets = scrape_configs.flatMap((one) => one.static_configs.flatMap(({ targets }) => targets));
+  const targets = scrape_configs.flatMap((job) => job.static_configs.flatMap(({ targets }) => targets));
   expect(targets.length).toBeGreaterThan(6);
   for (const target of targets) {
     const host = target.split(":")[0] as string;
     if (host === "127.0.0.1") continue;
     expect(
-      services[host]?.networks?.some((one) => services.prometheus?.networks?.includes(one)),
+      services[host]?.networks?.some((network) => services.prometheus?.networks?.includes(network)),
       target,
     ).toBe(true);
   }
@@ -298,7 +298,7 @@ test("the dev container opens a service of the development overlay", () => {
 
 test("MinIO's rules: nothing that a row may name expires, and the runtime may do what it does", () => {
   const { Rules } = JSON.parse(read("infra/compose/minio/lifecycle.json")) as { Rules: { Filter: { Prefix: string } }[] };
-  expect(Rules.map((one) => one.Filter.Prefix)).toEqual(["staged/"]);
+  expect(Rules.map((rule) => rule.Filter.Prefix)).toEqual(["staged/"]);
   expect(read("apps/runtime/src/artifacts/artifacts.ts")).not.toMatch(/"staged"/);
   const policy = read("infra/compose/minio/policy.json");
   for (const action of ["ListBucket", "GetObject", "PutObject", "DeleteObject"]) expect(policy).toContain(`"s3:${action}"`);

@@ -58,7 +58,8 @@ describe.each(files)("%s", (file) => {
   const development = file === "dev.Dockerfile";
 
   test("bases are pinned to a full version, and none is built on by accident", () => {
-    for (const { base } of stages) if (!stages.some((one) => one.name === base)) expect(base).toMatch(/^[a-z/]+:\d+\.\d+\.\d+-[a-z-]+$/);
+    for (const { base } of stages)
+      if (!stages.some((stage) => stage.name === base)) expect(base).toMatch(/^[a-z/]+:\d+\.\d+\.\d+-[a-z-]+$/);
   });
 
   test("nothing in it needs BuildKit, and nothing is fetched by ADD", () => {
@@ -71,7 +72,7 @@ describe.each(files)("%s", (file) => {
     const ignore = read(".dockerignore")
       .split("\n")
       .filter((line) => line && !line.startsWith("#"));
-    for (const { name, argument } of stages.flatMap((one) => one.instructions)) {
+    for (const { name, argument } of stages.flatMap((stage) => stage.instructions)) {
       if (name !== "COPY" || argument.startsWith("--from=")) continue;
       for (const source of argument.split(/\s+/).slice(0, -1)) {
         expect(existsSync(join(ROOT, source)), source).toBe(true);
@@ -84,13 +85,13 @@ describe.each(files)("%s", (file) => {
   test.each(TARGETS[file] ?? [])("target %j: a user that is not root, one command, no compiler", (target) => {
     const stage = target ? stages.find((one) => one.name === target) : stages.at(-1);
     const instructions = lineage(stages, stage as Stage).flatMap((one) => one.instructions);
-    expect(instructions.findLast((one) => one.name === "USER")?.argument).toMatch(/^(node|spindle)$/);
-    const commands = instructions.filter((one) => one.name === "CMD");
+    expect(instructions.findLast((instruction) => instruction.name === "USER")?.argument).toMatch(/^(node|spindle)$/);
+    const commands = instructions.filter((instruction) => instruction.name === "CMD");
     expect(commands).toHaveLength(1);
     expect(commands[0]?.argument, "a list, so that signals arrive").toMatch(/^\["/);
     if (development) return;
     expect(stages.length, "more than one stage").toBeGreaterThan(2);
-    const run = instructions.filter((one) => one.name === "RUN").map((one) => one.argument);
+    const run = instructions.filter((instruction) => instruction.name === "RUN").map((instruction) => instruction.argument);
     for (const line of run) expect(line).not.toMatch(/build-essential|gcc|g\+\+|\bmake\b|\bgit\b|pip install|npm install|pnpm install/);
     for (const line of run.filter((one) => one.includes("apt-get")))
       expect(line).toMatch(/--no-install-recommends .*rm -rf \/var\/lib\/apt\/lists/);

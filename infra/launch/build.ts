@@ -58,7 +58,7 @@ export async function buildPython(kind: "requirements.txt" | "requirements-dev.t
   const sources = kind === "requirements.txt" ? ["requirements.txt"] : ["requirements.txt", "requirements-dev.txt"];
   await once(
     join(CACHE, `python/.${kind}`),
-    sources.map((one) => join(folder, one)),
+    sources.map((source) => join(folder, source)),
     async () => {
       say("installing the Python packages into .cache/python (the worker's virtual environment)");
       if (!existsSync(PYTHON)) await run(name, ["-m", "venv", "--without-pip", join(CACHE, "python")]);

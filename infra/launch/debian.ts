@@ -60,6 +60,6 @@ export async function librariesOf(folder: string): Promise<string> {
   const triplet = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
   const roots = [`usr/lib/${triplet}`, `lib/${triplet}`, "usr/lib"].map((one) => join(folder, one));
   const entries = await readdir(roots[0] as string, { withFileTypes: true }).catch(() => []);
-  const deeper = entries.filter((one) => one.isDirectory()).map((one) => join(roots[0] as string, one.name));
+  const deeper = entries.filter((entry) => entry.isDirectory()).map((entry) => join(roots[0] as string, entry.name));
   return [...roots, ...deeper].join(":");
 }

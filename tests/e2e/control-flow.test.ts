@@ -140,7 +140,7 @@ test("[E11, E12, E17] what did not change is not run again; parts, plan, fork an
   await page.getByLabel("Compare with").selectOption({ index: 1 });
   await page.getByText("Same inputs and outputs").first().waitFor();
   await shot(page, "compare");
-  expect(ada.complaints.filter((one) => !/status of 422/.test(one))).toEqual([]);
+  expect(ada.complaints.filter((complaint) => !/status of 422/.test(complaint))).toEqual([]);
 });
 
 test("[M4] a node that nothing can run now is said on the card, on the button, in the problems and in the plan", async () => {

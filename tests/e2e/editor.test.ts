@@ -349,7 +349,7 @@ test("a graph that is left while it loads leaves nothing behind in the page", as
   };
   const held = () => away.evaluate(() => Object.fromEntries([...window.instruments.held].filter(([, count]) => count !== 0).sort()));
   const documents = () =>
-    away.evaluate(() => window.instruments.sockets.filter((one) => one.url.includes("/collab/")).map((one) => one.readyState));
+    away.evaluate(() => window.instruments.sockets.filter((socket) => socket.url.includes("/collab/")).map((socket) => socket.readyState));
   await visit();
   await away.getByText("All changes saved").waitFor();
   await leave();
@@ -396,5 +396,5 @@ test("every page opens by itself and from the others, and no page watches its li
 test("nothing complained", () => {
   // While the connection was away: sockets, and the code editor's modules, for which a plain field stands in. "Event" is their loader's.
   const known = /WebSocket connection to .* failed|net::ERR_|Failed to fetch dynamically imported module|^Event$/;
-  expect(ada.complaints.filter((one) => !known.test(one))).toEqual([]);
+  expect(ada.complaints.filter((complaint) => !known.test(complaint))).toEqual([]);
 });

@@ -62,7 +62,7 @@ test("the talking head follows the sound, and the rest of the picture is still",
   const [run] = await (await fetch(`${spindle.url}/api/jobs`)).json();
   const { nodes } = await getRun(spindle.url, run.jobId);
   const output = (id: string) =>
-    nodes.find((one) => one.node === id)?.output as Record<
+    nodes.find((nodeRun) => nodeRun.node === id)?.output as Record<
       string,
       { artifact: string; x: number; y: number; width: number; height: number; duration: number }
     >;
@@ -279,5 +279,5 @@ test("every page is well in both themes and at both widths, and nothing complain
     }
   }
   const known = /status of 422|the server responded with a status of 4/;
-  expect([...ada.complaints, ...ben.complaints].filter((one) => !known.test(one))).toEqual([]);
+  expect([...ada.complaints, ...ben.complaints].filter((complaint) => !known.test(complaint))).toEqual([]);
 });

@@ -17,12 +17,12 @@ const code = files.filter((file) => /\.(ts|tsx|mjs|cjs|py|lua|css)$/.test(file) 
 
 test("no file is over 400 lines, and half of them are near 100 or under", () => {
   const sizes = code.map((file) => ({ file, lines: read(file).trimEnd().split("\n").length })).sort((a, b) => b.lines - a.lines);
-  expect(sizes.filter((one) => one.lines > 400)).toEqual([]);
+  expect(sizes.filter((size) => size.lines > 400)).toEqual([]);
   expect(sizes[sizes.length >> 1]?.lines).toBeLessThan(130);
 });
 
 test("engine, canvas and validator name no capability", () => {
-  const services = [...committedManifests.node.capabilities, ...committedManifests.python.capabilities].map((one) => one.id);
+  const services = [...committedManifests.node.capabilities, ...committedManifests.python.capabilities].map((capability) => capability.id);
   const core = code.filter(
     (file) =>
       /^(packages\/graph-model\/src|apps\/runtime\/src\/(engine|record|tasks|collab)|apps\/editor\/app\/(canvas|inspector|library))\//.test(

@@ -116,7 +116,7 @@ describe("values that are large", () => {
     expect(state).toBe("succeeded");
     const ask = async (query: string) => (await (await fetch(`${spindle.url}/api/runs/${id}/nodes?${query}`)).json()) as NodeRunView[];
     const all = await ask("node=each");
-    const [whole, left] = [all.filter((one) => one.input), all.filter((one) => one.valuesLeftOut)];
+    const [whole, left] = [all.filter((nodeRun) => nodeRun.input), all.filter((nodeRun) => nodeRun.valuesLeftOut)];
     expect([all.length, whole.length + left.length]).toEqual([41, 41]);
     expect(left.length).toBeGreaterThan(10);
     expect(JSON.stringify(all).length).toBeLessThan(17 * 1024 * 1024);

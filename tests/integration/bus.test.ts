@@ -329,7 +329,7 @@ test("[E13] cancelling reaches the worker of the newest try", async () => {
 
 test("[E13, M2] a run whose workers are gone waits, and is cancelled at once", async () => {
   const run = await start(graphOf([node("first", "output.preview", { value: 1 }), wait("a")], [{ from: "first", to: "a" }]));
-  await until(async () => (await getRun(spindle.url, run)).nodes.some((one) => one.state === "dispatched"), 5000, "it waits");
+  await until(async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.state === "dispatched"), 5000, "it waits");
   await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
   expect((await ended(spindle.url, run, 3000)).state).toBe("cancelled");
   expect(await worker.claim([route])).toBeUndefined();

@@ -136,7 +136,7 @@ describe("on a server behind a proxy", () => {
   test("[G4] a run that needs the workers ends, and its result is fetched", async () => {
     const out = join(folder, "video");
     const inputs = [`portrait=@${PORTRAIT}`, `voiceSample=@${VOICE}`, "refText=The quick crew.", "prompt=Welcome."];
-    const done = await spindle(["run", "infinitetalk", ...inputs.flatMap((one) => ["--input", one]), "--out", out], address());
+    const done = await spindle(["run", "infinitetalk", ...inputs.flatMap((input) => ["--input", input]), "--out", out], address());
     expect([done.code, readdirSync(out)], done.err).toEqual([0, ["video.mp4"]]);
     const stranger = await spindle(["run", "infinitetalk", "--input", "prompt=x"], { SPINDLE_URL: server.url });
     expect([stranger.code, stranger.err]).toEqual([1, expect.stringContaining("did not come through the proxy")]);
@@ -155,7 +155,7 @@ describe("on a server behind a proxy", () => {
       [[`portrait=@${file("no.jpg", "no picture")}`, "prompt=x"], /portrait: .*not a picture/],
       [["prompt=x"], /portrait: .*needed/],
     ] as const) {
-      const answer = await spindle(["run", "infinitetalk", ...inputs.flatMap((one) => ["--input", one])], address());
+      const answer = await spindle(["run", "infinitetalk", ...inputs.flatMap((input) => ["--input", input])], address());
       expect(answer.code).toBe(1);
       expect(answer.err).toMatch(reason);
     }

@@ -360,7 +360,7 @@ test("two people add an input to the interface, and both stay", async () => {
   setEntry(ben.doc, "me", "inputs", "sound", { label: "Sound", to: [] });
   ada.provider.connect();
   const inputs = (doc: Y.Doc) =>
-    ((normalise(doc).graph.metadata?.interface as { inputs?: { name: string }[] })?.inputs ?? []).map((one) => one.name);
+    ((normalise(doc).graph.metadata?.interface as { inputs?: { name: string }[] })?.inputs ?? []).map((input) => input.name);
   await until(async () => inputs(ada.doc).length === 2 && inputs(ben.doc).length === 2, 10_000, "both have both");
   expect(inputs(ada.doc)).toEqual(inputs(ben.doc));
 });

@@ -49,7 +49,7 @@ describe("a ComfyUI without models", () => {
         [wire("make", "IMAGE", "scale", "image"), wire("scale", "IMAGE", "save", "images"), wire("make", "IMAGE", "show", "images")],
       ),
     );
-    const output = Object.fromEntries(view.nodes.map((one) => [one.node, one.output]));
+    const output = Object.fromEntries(view.nodes.map((nodeRun) => [nodeRun.node, nodeRun.output]));
     expect(output.save).toMatchObject({ image: { mime: "image/png", width: 32, height: 32 } });
     expect(output.show).toMatchObject({ image: { width: 64, height: 48 } });
   });

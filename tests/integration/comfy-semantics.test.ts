@@ -155,7 +155,7 @@ describe("what fails", () => {
     ] as const) {
       const { status, body } = await submit(spindle.url, graph);
       expect(status).toBe(422);
-      expect(body.error?.issues?.map((one) => one.code)).toContain(code);
+      expect(body.error?.issues?.map((issue) => issue.code)).toContain(code);
     }
     expect(sent()).toBe(before);
   });
@@ -260,8 +260,8 @@ describe("at the same time", () => {
   test("[E8] independent work of both planes overlaps [test_parallel_sleep_nodes]", async () => {
     const graph = sampling(20, [wait("think", { seconds: 0.7 }) as never]);
     const view = await run(graph);
-    const at = (id: string) => view.nodes.find((one) => one.node === id);
-    const region = view.nodes.find((one) => one.node.startsWith("group:"));
+    const at = (id: string) => view.nodes.find((nodeRun) => nodeRun.node === id);
+    const region = view.nodes.find((nodeRun) => nodeRun.node.startsWith("group:"));
     const span = (nodeRun: { startedAt: string | null; finishedAt: string | null } | undefined) =>
       [Date.parse(nodeRun?.startedAt ?? ""), Date.parse(nodeRun?.finishedAt ?? "")] as const;
     const [[a, b], [c, d]] = [span(region), span(at("think"))];
@@ -269,7 +269,7 @@ describe("at the same time", () => {
   });
   test("[E15] one run's progress reaches only that run [test_progress_isolation]", async () => {
     const [first, second] = [await start(sampling(40)), await start(sampling(40))];
-    await until(async () => (await getRun(spindle.url, first)).live.some((one) => one.steps === 40), 15_000, "the first samples");
+    await until(async () => (await getRun(spindle.url, first)).live.some((progress) => progress.steps === 40), 15_000, "the first samples");
     expect((await getRun(spindle.url, second)).live).toEqual([]);
     await Promise.all([ended(spindle.url, first), ended(spindle.url, second)]);
   });

@@ -82,7 +82,7 @@ describe("a region", () => {
     const before = fake.prompts.length;
     const same = await run(sampling(2));
     expect(region(same).reused).toBe(true);
-    expect(same.nodes.every((one) => one.state === "succeeded")).toBe(true);
+    expect(same.nodes.every((nodeRun) => nodeRun.state === "succeeded")).toBe(true);
     expect(fake.prompts.length).toBe(before);
     const other = await run(sampling(3));
     expect(other.state).toBe("succeeded");
@@ -245,7 +245,7 @@ describe("what goes wrong", () => {
     const view = await run({
       ...graph,
       nodes: graph.nodes.map((one) => (one.id === "decode" ? { ...one, id: "decoded" } : one)),
-      edges: graph.edges.map((one) => (one.to === "decode" ? { ...one, to: "decoded" } : one)),
+      edges: graph.edges.map((edge) => (edge.to === "decode" ? { ...edge, to: "decoded" } : edge)),
     });
     expect(view.error).toBeNull();
   });
@@ -292,7 +292,7 @@ describe("previews", () => {
       nodes: graph.nodes.map((one) => (one.id === "sample" ? { ...one, params: { ...one.params, steps: 40 } } : one)),
     });
     const live = await until(
-      async () => (await getRun(spindle.url, body.run)).live.find((one) => one.preview),
+      async () => (await getRun(spindle.url, body.run)).live.find((progress) => progress.preview),
       15_000,
       "a preview arrives",
     );
@@ -309,7 +309,7 @@ describe("a workflow as an engine", () => {
       (await (await fetch(`${spindle.url}/api/capabilities`)).json()) as {
         capabilities: { id: string; engines: { id: string; live: boolean; reason?: string }[] }[];
       }
-    ).capabilities.find((one) => one.id === "generate.infinite_talk")?.engines ?? [];
+    ).capabilities.find((capability) => capability.id === "generate.infinite_talk")?.engines ?? [];
 
   test("[M4] says what the server lacks, until it has it; then the capability runs on it, window by window", async () => {
     const id = `wan-infinitetalk@127.0.0.1-${fake.port}`;
@@ -333,7 +333,7 @@ describe("a workflow as an engine", () => {
     );
     expect(status, JSON.stringify(body)).toBe(202);
     const live = await until(
-      async () => (await getRun(spindle.url, body.run)).live.find((one) => one.note?.startsWith("Window")),
+      async () => (await getRun(spindle.url, body.run)).live.find((progress) => progress.note?.startsWith("Window")),
       20_000,
       "a window is told",
     );

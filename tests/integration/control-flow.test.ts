@@ -46,7 +46,11 @@ describe("[E13] a node that is cancelled alone", () => {
       body: JSON.stringify({ path }),
     });
   const running = (run: string, id: string) =>
-    until(async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === id && one.state === "running"), 10_000, "it runs");
+    until(
+      async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === id && nodeRun.state === "running"),
+      10_000,
+      "it runs",
+    );
 
   test.each([
     ["a worker's", wait("slow", { seconds: 60 })],
@@ -62,7 +66,7 @@ describe("[E13] a node that is cancelled alone", () => {
     expect((await cancel(run, "slow")).status).toBe(202);
     const view = await ended(spindle.url, run);
     expect(view.state, "somebody took care of it").toBe("succeeded");
-    expect(Object.fromEntries(view.nodes.map((one) => [one.node, one.state]))).toEqual({
+    expect(Object.fromEntries(view.nodes.map((nodeRun) => [nodeRun.node, nodeRun.state]))).toEqual({
       slow: "cancelled",
       after: "skipped",
       rescue: "succeeded",
@@ -98,7 +102,7 @@ describe("[E13] a node that is cancelled alone", () => {
     const view = await ended(spindle.url, run);
     expect(view.state).toBe("failed");
     const states = (await (await fetch(`${spindle.url}/api/runs/${run}/nodes?node=each`)).json()) as { path: string; state: string }[];
-    expect(Object.fromEntries(states.map((one) => [one.path, one.state]))).toEqual({
+    expect(Object.fromEntries(states.map((state) => [state.path, state.state]))).toEqual({
       each: "failed",
       "each#0": "cancelled",
       "each#1": "cancelled",
@@ -122,7 +126,7 @@ describe("a condition", () => {
   });
   test("[RC5] that cannot be answered fails the node it leads to, with the place", async () => {
     const run = await ended(spindle.url, await start(choice("output.value.grade > 0.5")));
-    expect(run.nodes.find((one) => one.node === "yes")?.error).toMatchObject({
+    expect(run.nodes.find((nodeRun) => nodeRun.node === "yes")?.error).toMatchObject({
       code: "edge.condition_failed",
       message: expect.stringMatching(/edge from source .*grade/),
     });
@@ -212,7 +216,7 @@ describe("a map", () => {
   test("[E13] is cancelled with all its elements", async () => {
     const id = await start(over(["a", "b", "c"], {}, 60));
     await until(
-      async () => (await getRun(spindle.url, id)).nodes.some((one) => one.node === "each" && one.state === "running"),
+      async () => (await getRun(spindle.url, id)).nodes.some((nodeRun) => nodeRun.node === "each" && nodeRun.state === "running"),
       10_000,
       "it runs",
     );
@@ -313,7 +317,7 @@ describe("a person", () => {
     const run = await ended(spindle.url, id);
     expect(run.state).toBe("succeeded");
     expect(await paths(id)).toEqual({ ask: "succeeded", keep: "succeeded", drop: "skipped", late: "skipped" });
-    expect(run.nodes.find((one) => one.node === "keep")?.output).toEqual({ value: "Sun" });
+    expect(run.nodes.find((nodeRun) => nodeRun.node === "keep")?.output).toEqual({ value: "Sun" });
     expect((await post(`/api/runs/${id}/answers`, { path: "ask", values: { title: "t" }, button: "Keep" })).status).toBe(409);
     expect(await seqs(id)).toEqual((await seqs(id)).map((_, index) => index + 1));
   });
@@ -381,5 +385,5 @@ test("[E11, RC6] a node that is off is skipped, a pinned one gives its output wi
   );
   const run = await ended(spindle.url, await start(graph));
   expect(await paths(run.id)).toEqual({ pin: "succeeded", end: "succeeded", off: "skipped" });
-  expect(run.nodes.find((one) => one.node === "end")?.output).toEqual({ value: "kept" });
+  expect(run.nodes.find((nodeRun) => nodeRun.node === "end")?.output).toEqual({ value: "kept" });
 });

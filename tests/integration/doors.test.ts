@@ -36,7 +36,7 @@ function descriptors(): { all: number; uploads: number } {
       return []; // closed meanwhile
     }
   });
-  return { all: targets.length, uploads: targets.filter((one) => one.startsWith(uploads())).length };
+  return { all: targets.length, uploads: targets.filter((target) => target.startsWith(uploads())).length };
 }
 const uploads = () => join(spindle.home, "uploads");
 const files = () => (existsSync(uploads()) ? readdirSync(uploads()) : []);
@@ -142,7 +142,7 @@ describe("an upload that is cut off", () => {
     await leavesNothing(async () => {
       const sockets = await Promise.all(Array.from({ length: 8 }, open));
       for (const socket of sockets) socket.write(text());
-      await until(async () => sockets.every((one) => one.writableLength === 0), 5000, "all is sent");
+      await until(async () => sockets.every((socket) => socket.writableLength === 0), 5000, "all is sent");
       await until(async () => connections() >= sockets.length, 5000, "the server has them");
       for (const [index, socket] of sockets.entries())
         if (index % 2) socket.destroy();

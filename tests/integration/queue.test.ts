@@ -28,7 +28,11 @@ async function start(tasks: number, as = "ann", priority = "normal"): Promise<st
   const answer = await fetch(`${hand.spindle.url}/api/runs?priority=${priority}&force=1`, { method: "POST", body: form });
   expect(answer.status).toBe(202);
   const { run } = (await answer.json()) as { run: string };
-  await until(async () => (await getRun(hand.spindle.url, run)).nodes.every((one) => one.state === "dispatched"), 10_000, "they wait");
+  await until(
+    async () => (await getRun(hand.spindle.url, run)).nodes.every((nodeRun) => nodeRun.state === "dispatched"),
+    10_000,
+    "they wait",
+  );
   return run;
 }
 

@@ -31,9 +31,11 @@ const newGraph = async (graph: unknown): Promise<string> =>
 const start = (graphId: string, options = {}): Promise<string> => call("runs.start", { graphId, inputs: {}, options });
 const reported = async (run: string) => {
   const { nodes } = await ended(spindle.url, run);
-  return Object.fromEntries(nodes.map((one) => [one.node, one.state === "skipped" ? "skipped" : one.reused ? "reused" : "ran"]));
+  return Object.fromEntries(
+    nodes.map((nodeRun) => [nodeRun.node, nodeRun.state === "skipped" ? "skipped" : nodeRun.reused ? "reused" : "ran"]),
+  );
 };
-const whys = async (run: string) => Object.fromEntries((await ended(spindle.url, run)).nodes.map((one) => [one.node, one.why]));
+const whys = async (run: string) => Object.fromEntries((await ended(spindle.url, run)).nodes.map((nodeRun) => [nodeRun.node, nodeRun.why]));
 
 const delay = (id: string, params: object) => node(id, "control.delay", { milliseconds: 30, ...params });
 /** a -> b -> c, and d beside them; each takes another time, so that none has the key of another. */
@@ -161,14 +163,14 @@ describe("a fork", () => {
     const old = await ended(spindle.url, body.run);
     const forked: string = await call("runs.fork", { id: body.run, node: "after" });
     expect(await reported(forked)).toEqual({ caps: "reused", after: "ran" });
-    const of = (run: typeof old) => run.nodes.find((one) => one.node === "caps")?.output;
+    const of = (run: typeof old) => run.nodes.find((nodeRun) => nodeRun.node === "caps")?.output;
     expect(of(await ended(spindle.url, forked))).toEqual(of(old));
   });
   test("[E17] may put another output in a node's place", async () => {
     const { body } = await submit(spindle.url, graph("edit"));
     await ended(spindle.url, body.run);
     const forked: string = await call("runs.fork", { id: body.run, outputs: { b: { value: "mine" } } });
-    expect((await ended(spindle.url, forked)).nodes.find((one) => one.node === "c")?.output).toEqual({ value: "mine" });
+    expect((await ended(spindle.url, forked)).nodes.find((nodeRun) => nodeRun.node === "c")?.output).toEqual({ value: "mine" });
   });
 });
 

@@ -28,7 +28,7 @@ const start = async (graph: unknown, inputs = {}): Promise<string> => {
   return body.run;
 };
 const states = async (graph: unknown) =>
-  Object.fromEntries((await ended(spindle.url, await start(graph))).nodes.map((one) => [one.node, one.state]));
+  Object.fromEntries((await ended(spindle.url, await start(graph))).nodes.map((nodeRun) => [nodeRun.node, nodeRun.state]));
 const fails = (id: string) => node(id, "json.pick", { json: {}, path: "missing" });
 const shows = (id: string, value: unknown = 1) => node(id, "output.preview", { value });
 
@@ -58,14 +58,14 @@ describe("a run", () => {
       ],
     );
     const run = await ended(spindle.url, await start(graph));
-    expect(Object.fromEntries(run.nodes.map((one) => [one.node, one.state]))).toEqual({
+    expect(Object.fromEntries(run.nodes.map((nodeRun) => [nodeRun.node, nodeRun.state]))).toEqual({
       bad: "failed",
       after: "skipped",
       last: "skipped",
       beside: "succeeded",
     });
     expect(run).toMatchObject({ state: "failed", error: { node: "bad", code: "node.user_error" } });
-    expect(run.nodes.find((one) => one.node === "after")?.error).toMatchObject({ message: "bad failed." });
+    expect(run.nodes.find((nodeRun) => nodeRun.node === "after")?.error).toMatchObject({ message: "bad failed." });
   });
   test("[E5, RE1] a failure that an on_failure edge takes care of is no failure of the run", async () => {
     const graph = graphOf(
@@ -88,7 +88,8 @@ describe("a run", () => {
       ],
     );
     const run = await ended(spindle.url, await start(graph));
-    const at = (id: string, field: "startedAt" | "finishedAt") => Date.parse(run.nodes.find((one) => one.node === id)?.[field] ?? "");
+    const at = (id: string, field: "startedAt" | "finishedAt") =>
+      Date.parse(run.nodes.find((nodeRun) => nodeRun.node === id)?.[field] ?? "");
     expect(at("next", "finishedAt")).toBeLessThan(at("slow", "finishedAt"));
     expect(at("after", "startedAt")).toBeGreaterThanOrEqual(at("slow", "finishedAt"));
   });
@@ -103,7 +104,7 @@ describe("a run", () => {
     expect((await fetch(`${spindle.url}/api/runs/${id}/cancel`, { method: "POST" })).status).toBe(202);
     const run = await ended(spindle.url, id);
     expect(run.state).toBe("cancelled");
-    expect(run.nodes.map((one) => one.state)).toEqual(["cancelled", "cancelled"]);
+    expect(run.nodes.map((nodeRun) => nodeRun.state)).toEqual(["cancelled", "cancelled"]);
     expect((await ended(spindle.url, await start(graphOf([wait("next", { seconds: 0 })])))).state).toBe("succeeded");
   });
   test("what a node wrote is kept, for each of its tries", async () => {
@@ -184,13 +185,13 @@ describe("the seed's calls", () => {
     expect([part.status, await part.text()]).toEqual([206, "ftyp"]);
     expect(part.headers.get("content-security-policy")).toContain("sandbox");
     const jobs = await (await fetch(`${spindle.url}/api/jobs`)).json();
-    expect(jobs.some((one: { jobId: string; status: string }) => one.jobId === jobId && one.status === "completed")).toBe(true);
+    expect(jobs.some((job: { jobId: string; status: string }) => job.jobId === jobId && job.status === "completed")).toBe(true);
   });
   test("[A1] a portrait without a face works, and the node says where the mouth is", async () => {
     const blank = new File([bmp(64, 64) as BlobPart], "../../../etc/passwd", { type: "image/bmp" });
     const { jobId } = await (await fetch(`${spindle.url}/api/infinitetalk`, { method: "POST", body: talkForm({ image: blank }) })).json();
     const run = await ended(spindle.url, jobId);
-    const head = run.nodes.find((one) => one.node === "infinite_talk");
+    const head = run.nodes.find((nodeRun) => nodeRun.node === "infinite_talk");
     expect(head?.output, JSON.stringify(head?.error)).toMatchObject({ mouth: { found: false }, note: expect.stringMatching(/No face/) });
     expect(run.inputs.portrait).toMatchObject({ name: "passwd" });
   });
@@ -208,8 +209,11 @@ describe("the seed's calls", () => {
     const { rows } = await db.query("SELECT id, state FROM run WHERE title = 'Refresh capabilities' ORDER BY created_at DESC LIMIT 1");
     expect(rows).toMatchObject([{ state: "succeeded" }]);
     const { nodes } = await getRun(spindle.url, rows[0].id);
-    expect(Object.fromEntries(nodes.map((one) => [one.node, one.state]))).toEqual({ worker_caps: "succeeded", merge: "succeeded" });
-    expect(nodes.find((one) => one.node === "merge")?.output).toMatchObject({ generatedAt: fresh.generatedAt });
+    expect(Object.fromEntries(nodes.map((nodeRun) => [nodeRun.node, nodeRun.state]))).toEqual({
+      worker_caps: "succeeded",
+      merge: "succeeded",
+    });
+    expect(nodes.find((nodeRun) => nodeRun.node === "merge")?.output).toMatchObject({ generatedAt: fresh.generatedAt });
     await fetch(`${spindle.url}/api/runs/${busy}/cancel`, { method: "POST" });
     expect((await ended(spindle.url, busy)).state).toBe("cancelled");
   });

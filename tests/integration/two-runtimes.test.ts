@@ -69,7 +69,7 @@ test("[E9] runs that are sent to both end, whichever runtime hears of the result
 test("[E9] a run whose owner is killed is carried on by the other", async () => {
   const run = await start(other.url, chain(1));
   await until(
-    async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === "b" && one.state === "running"),
+    async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === "b" && nodeRun.state === "running"),
     10_000,
     "b runs",
   );
@@ -83,7 +83,7 @@ test("[E9] a run whose owner is killed is carried on by the other", async () => 
 test("[E9] an owner that hangs loses its run, and when it wakes it changes nothing", async () => {
   const run = await start(other.url, chain(1));
   await until(
-    async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === "b" && one.state === "running"),
+    async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === "b" && nodeRun.state === "running"),
     10_000,
     "b runs",
   );
@@ -104,7 +104,7 @@ test("[E9] an owner that hangs loses its run, and when it wakes it changes nothi
 test("[E13] cancelling at the runtime that does not own the run ends it", async () => {
   const run = await start(other.url, chain(60));
   await until(
-    async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === "b" && one.state === "running"),
+    async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === "b" && nodeRun.state === "running"),
     10_000,
     "b runs",
   );
@@ -115,7 +115,7 @@ test("[E13] cancelling at the runtime that does not own the run ends it", async 
 test("[E13] a cancel that was asked for while its owner hung reaches the worker when another takes over", async () => {
   const run = await start(other.url, chain(60));
   await until(
-    async () => (await getRun(spindle.url, run)).nodes.some((one) => one.node === "b" && one.state === "running"),
+    async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === "b" && nodeRun.state === "running"),
     10_000,
     "b runs",
   );

@@ -54,7 +54,7 @@ const python: Subject = {
   },
   expectManifest(manifest) {
     expect(validatePlaneManifest(manifest), JSON.stringify(validatePlaneManifest.errors)).toBe(true);
-    expect((manifest as { capabilities: { id: string }[] }).capabilities.map((one) => one.id)).toContain("dummy.dummy_task");
+    expect((manifest as { capabilities: { id: string }[] }).capabilities.map((capability) => capability.id)).toContain("dummy.dummy_task");
   },
   copies: (image) => ({ value: 1, seconds: 0, image }),
   copyOf: ({ image }) => image,

@@ -23,14 +23,16 @@ test("the page's two nodes, one file each, are in the library and run", async ()
   const spindle = await startSpindle();
   try {
     const { capabilities } = await (await fetch(`${spindle.url}/api/capabilities`)).json();
-    expect(capabilities.map((one: { id: string }) => one.id)).toEqual(expect.arrayContaining(["text.shout", "text.count_words"]));
+    expect(capabilities.map((capability: { id: string }) => capability.id)).toEqual(
+      expect.arrayContaining(["text.shout", "text.count_words"]),
+    );
     const graph = graphOf(
       [node("a", "text.shout", { text: "one two three", marks: 2 }), node("b", "text.count_words", { atLeast: 4 }, "python")],
       [wire("a", "loud", "b", "text")],
     );
     const { body } = await submit(spindle.url, graph);
     const run = await ended(spindle.url, body.run);
-    expect(run.nodes.find((one) => one.node === "a")?.output).toEqual({ loud: "ONE TWO THREE!!" });
+    expect(run.nodes.find((nodeRun) => nodeRun.node === "a")?.output).toEqual({ loud: "ONE TWO THREE!!" });
     expect(run.outputs, JSON.stringify(run.error)).toEqual({ words: 1 });
   } finally {
     await spindle.stop();

@@ -69,31 +69,31 @@ describe.runIf(program)("[E9, W5, W6, W9] the fault matrix", () => {
       last = await harness.history(run);
       expect(brokenInvariants(last)).toEqual([]);
       expect(last.state).toBe("succeeded");
-      expect(last.nodes.find((one) => one.path === "say")?.attempt).toBe(2);
+      expect(last.nodes.find((node) => node.path === "say")?.attempt).toBe(2);
     },
   );
 
   test.runIf(!only)("breaking each invariant by hand is seen: the checker has teeth", () => {
     const good = last as History;
     const [a] = good.artifacts;
-    const [n] = good.nodes.filter((one) => one.result_fence !== null);
-    const succeeded = good.events.find((one) => one.type === "node.succeeded") as History["events"][number];
+    const [n] = good.nodes.filter((node) => node.result_fence !== null);
+    const succeeded = good.events.find((event) => event.type === "node.succeeded") as History["events"][number];
     const broken: [string, History][] = [
       ["I1", { ...good, events: [...good.events, { ...succeeded, seq: good.events.length + 1 }] }],
       ["I2", { ...good, state: "running" }],
-      ["I2", { ...good, nodes: good.nodes.map((one) => (one === n ? { ...one, state: "dispatched" } : one)) }],
+      ["I2", { ...good, nodes: good.nodes.map((node) => (node === n ? { ...node, state: "dispatched" } : node)) }],
       ["I3", { ...good, edges: good.edges.map(({ from, to }) => ({ from: to, to: from })) }],
       ["I4", { ...good, artifacts: [{ ...(a as History["artifacts"][number]), stored: undefined }] }],
       ["I4", { ...good, orphans: [`output/run/${n?.id}/${n?.result_fence}/x`] }],
       ["I5", { ...good, artifacts: [{ ...(a as History["artifacts"][number]), key: `output/run/${a?.node_run_id}/99/x` }] }],
       ["I7", { ...good, doubles: ["cpu-0: processes 1 and 2"] }],
-      ["W6", { ...good, nodes: good.nodes.map((one) => ({ ...one, attempt: 2 })) }],
-      ["I5", { ...good, nodes: good.nodes.map((one) => (one === n ? { ...one, fence: one.fence + 1 } : one)) }],
+      ["W6", { ...good, nodes: good.nodes.map((node) => ({ ...node, attempt: 2 })) }],
+      ["I5", { ...good, nodes: good.nodes.map((node) => (node === n ? { ...node, fence: node.fence + 1 } : node)) }],
       ["I6", { ...good, events: good.events.slice(1) }],
     ];
     for (const [invariant, history] of broken)
       expect(
-        brokenInvariants(history, true).some((one) => one.startsWith(invariant)),
+        brokenInvariants(history, true).some((found) => found.startsWith(invariant)),
         invariant,
       ).toBe(true);
   });

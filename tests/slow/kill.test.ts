@@ -39,14 +39,14 @@ describe("[E9, W4, W7] kill -9 of", () => {
     await until(async () => (await (await fetch(`${spindle.url}/health`)).json()).status === "up", 30_000, "everything is up");
     const id = await start();
     const before = await until(
-      async () => (await getRun(spindle.url, id)).nodes.find((one) => one.node === "infinite_talk" && one.state === "running"),
+      async () => (await getRun(spindle.url, id)).nodes.find((nodeRun) => nodeRun.node === "infinite_talk" && nodeRun.state === "running"),
       30_000,
       "the talking head runs",
     );
     for (const pid of victims()) process.kill(pid, "SIGKILL");
     const run = await ended(spindle.url, id, 90_000);
     expect(video(run).sha256).toBe(expected.sha256);
-    const attempts = run.nodes.find((one) => one.node === "infinite_talk")?.attempt ?? 0;
+    const attempts = run.nodes.find((nodeRun) => nodeRun.node === "infinite_talk")?.attempt ?? 0;
     console.log(`${name}: ended after try ${attempts} of the node`);
     if (name === "the Python child" || name === "the supervisor") expect(attempts).toBeGreaterThan(before.attempt);
     const db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });

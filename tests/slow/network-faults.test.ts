@@ -110,7 +110,7 @@ describe("clocks that are wrong", () => {
         const { body } = await submit(spindle.url, timed());
         const run = await ended(spindle.url, body.run);
         expect(run.state, JSON.stringify(run.error)).toBe("succeeded");
-        expect(run.nodes.map((one) => one.attempt)).toEqual([1, 1]);
+        expect(run.nodes.map((nodeRun) => nodeRun.attempt)).toEqual([1, 1]);
       } finally {
         await spindle.stop();
       }
@@ -168,7 +168,7 @@ describe("what processes stand on", () => {
 
   const state = async (run: string) =>
     ((await (await fetch(`${spindle.url}/api/runs/${run}`)).json()) as { nodes: { node: string; state: string }[] }).nodes.find(
-      (one) => one.node === "first",
+      (node) => node.node === "first",
     )?.state;
 });
 

@@ -41,7 +41,7 @@ export async function readHistory(db: pg.Pool, store: ObjectStore, run: string):
   const made = await rows<{ key: string; node_run_id: string; sha256: string }>(
     "SELECT a.key, a.node_run_id, a.sha256 FROM artifact a JOIN node_run n ON n.id = a.node_run_id WHERE n.run_id = $1 AND a.purpose = 'output'",
   );
-  const known = new Set((await db.query<{ key: string }>("SELECT key FROM artifact")).rows.map((one) => one.key));
+  const known = new Set((await db.query<{ key: string }>("SELECT key FROM artifact")).rows.map((row) => row.key));
   return {
     state: head?.state ?? "gone",
     events: await rows<Event>("SELECT seq, type, path FROM run_event WHERE run_id = $1 ORDER BY seq"),
@@ -70,9 +70,9 @@ async function hashOf(store: ObjectStore, key: string): Promise<string | undefin
  */
 export function brokenInvariants({ state, events, nodes, edges, artifacts, orphans, doubles }: History, workersUnharmed = false): string[] {
   const broken: string[] = [];
-  const first = (path: string, types: readonly string[]) => events.find((one) => one.path === path && types.includes(one.type))?.seq;
+  const first = (path: string, types: readonly string[]) => events.find((event) => event.path === path && types.includes(event.type))?.seq;
   for (const { path } of nodes) {
-    const commits = events.filter((one) => one.path === path && one.type === "node.succeeded").length;
+    const commits = events.filter((event) => event.path === path && event.type === "node.succeeded").length;
     if (commits > 1) broken.push(`I1 ${path} was committed ${commits} times`);
   }
   if (!isEndedRunState(state)) broken.push(`I2 the run is ${state}`);
@@ -85,14 +85,14 @@ export function brokenInvariants({ state, events, nodes, edges, artifacts, orpha
     if (stored !== sha256) broken.push(`I4 ${key}: the row says ${sha256}, the store has ${stored}`);
   for (const key of orphans) {
     const [, , nodeRun, fence] = key.split("/");
-    const winner = nodes.find((one) => one.id === nodeRun)?.result_fence;
+    const winner = nodes.find((node) => node.id === nodeRun)?.result_fence;
     if (winner !== null && Number(fence) === winner) broken.push(`I4 ${key} lies under the fence that was committed, and no row names it`);
   }
   for (const { path, fence, result_fence } of nodes)
     if (result_fence !== null && result_fence !== fence) broken.push(`I5 ${path}: the result has fence ${result_fence}, the row ${fence}`);
   for (const { key, node_run_id: id } of artifacts) {
     const [, , made, fence] = key.split("/"); // bytes that another node run made first keep that one's key
-    const winner = nodes.find((one) => one.id === id)?.result_fence;
+    const winner = nodes.find((node) => node.id === id)?.result_fence;
     if (made === id && Number(fence) !== winner) broken.push(`I5 ${key} was committed under fence ${winner}`);
   }
   for (const { path, attempt } of nodes) if (workersUnharmed && attempt > 1) broken.push(`W6 ${path} was tried ${attempt} times`);

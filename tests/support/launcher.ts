@@ -69,7 +69,7 @@ export class Home {
 
   async remove(): Promise<void> {
     for (const command of this.commands) command.process.kill("SIGTERM");
-    await Promise.all(this.commands.map((one) => one.ended));
+    await Promise.all(this.commands.map((command) => command.ended));
     const id = createHash("sha256").update(this.folder).digest("hex").slice(0, 12);
     if (isRoot) await rm(join("/var/lib/spindle", id), { recursive: true, force: true });
     await rm(this.folder, { recursive: true, force: true });

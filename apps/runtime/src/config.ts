@@ -38,7 +38,7 @@ export type Config = ReturnType<typeof readConfig>;
 /** @throws Error that names each variable that is wrong and why */
 export function readConfig(environment: Record<string, string | undefined>) {
   const parsed = schema.safeParse(environment);
-  if (!parsed.success) throw new Error(parsed.error.issues.map((one) => `${one.path.join(".")}: ${one.message}`).join("\n"));
+  if (!parsed.success) throw new Error(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("\n"));
   const env = parsed.data;
   return {
     databaseUrl: env.DATABASE_URL,

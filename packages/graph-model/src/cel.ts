@@ -59,7 +59,7 @@ function paid(func: CelFunc): CelFunc {
   }) as CelFunc;
 }
 
-const shallow = (values: readonly unknown[]): number => values.reduce<number>((sum, one) => sum + sizeOf(one), 1);
+const shallow = (values: readonly unknown[]): number => values.reduce<number>((sum, value) => sum + sizeOf(value), 1);
 
 function sizeOf(value: unknown): number {
   if (typeof value === "string") return value.length >> 4; // engines go over 16 characters about as fast as one call is made
@@ -155,7 +155,7 @@ function payTurns(expr: Expr | undefined): number {
     case "listExpr":
       return sum(kind.value.elements);
     case "structExpr":
-      return sum(kind.value.entries.flatMap((one) => [one.keyKind.case === "mapKey" ? one.keyKind.value : undefined, one.value]));
+      return sum(kind.value.entries.flatMap((entry) => [entry.keyKind.case === "mapKey" ? entry.keyKind.value : undefined, entry.value]));
     case "comprehensionExpr": {
       const { iterRange, accuInit, loopCondition, loopStep, result } = kind.value;
       const body = sum([loopCondition, loopStep]);

@@ -169,7 +169,7 @@ class Reading {
       case "listExpr":
         return all(kind.value.elements);
       case "structExpr":
-        return all(kind.value.entries.flatMap((one) => [one.keyKind.case === "mapKey" ? one.keyKind.value : undefined, one.value]));
+        return all(kind.value.entries.flatMap((entry) => [entry.keyKind.case === "mapKey" ? entry.keyKind.value : undefined, entry.value]));
       case "comprehensionExpr": {
         if (around.inLoop) return "A loop over a list inside another one is too slow for a condition.";
         if (++this.loops > LOOPS) return `A condition has at most ${LOOPS} loops over lists.`;

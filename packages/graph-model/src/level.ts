@@ -194,7 +194,7 @@ export class Level {
     const outputsOf = (id: string): readonly Port[] => this.node(id)?.definition?.outputs ?? [];
     if (outputs.length > 0)
       return outputs.flatMap(({ name, label, from }) => {
-        const source = outputsOf(from.node).find((one) => one.name === from.port);
+        const source = outputsOf(from.node).find((port) => port.name === from.port);
         return source ? [{ ...source, name, label }] : [];
       });
     const [end, ...others] = this.ends;

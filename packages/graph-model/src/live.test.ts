@@ -39,13 +39,16 @@ const ALL = [
   kind("comfy", "load", { left: false, right: true }),
   kind("comfy", "sample", { left: false }),
 ];
-const library: Library = { find: (plane, service) => ALL.find((one) => one.plane === plane && one.service === service), all: () => ALL };
+const library: Library = {
+  find: (plane, service) => ALL.find((definition) => definition.plane === plane && definition.service === service),
+  all: () => ALL,
+};
 
 function graph(services: string[], metadata: object = {}, edges: object[] = []): Graph {
   const nodes = services.map((service) => ({
     id: service,
     service,
-    plane: ALL.find((one) => one.service === service)?.plane ?? "node",
+    plane: ALL.find((definition) => definition.service === service)?.plane ?? "node",
     status: "pending",
   }));
   const calls = nodes.map((node) =>

@@ -50,7 +50,7 @@ export function levelNotLive(level: Level): Issue[] {
     if (!first?.element) return [];
     const engines = [...level.serversOf(group)];
     if (engines.length === 0) return []; // a region without any server is an issue of its own
-    const named = inside.find((one) => namedEngine(one) !== undefined) ?? first;
+    const named = inside.find((resolved) => namedEngine(resolved) !== undefined) ?? first;
     return whyNotLive(named.node, { ...first.element, engines }, namedEngine(named));
   });
   const alone: Issue[] = [];

@@ -9,11 +9,11 @@ const LONGEST = 200;
 
 export function nearest(value: string, choices: readonly unknown[]): string | undefined {
   if (value.length > LONGEST) return undefined;
-  const texts = choices.filter((one): one is string => typeof one === "string");
+  const texts = choices.filter((choice): choice is string => typeof choice === "string");
   const found =
-    texts.find((one) => plain(one) === plain(value)) ??
-    texts.find((one) => file(one) === file(value)) ??
-    texts.find((one) => isOneSlip(plain(one), plain(value)));
+    texts.find((text) => plain(text) === plain(value)) ??
+    texts.find((text) => file(text) === file(value)) ??
+    texts.find((text) => isOneSlip(plain(text), plain(value)));
   if (found !== undefined) return found;
   const scored = texts.map((text) => ({ text, score: likeness(file(text), file(value)) })).sort((a, b) => b.score - a.score);
   return scored[0] && scored[0].score >= 0.5 ? scored[0].text : undefined;

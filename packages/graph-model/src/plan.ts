@@ -129,7 +129,7 @@ export function planGraph(
 
 /** Each group becomes one item. */
 function contract(region: Region, groups: readonly Group[]): Region {
-  const holder = new Map(groups.flatMap((one) => one.nodes.map((id) => [id, one.id] as const)));
+  const holder = new Map(groups.flatMap((group) => group.nodes.map((id) => [id, group.id] as const)));
   const of = (item: string): string => holder.get(item) ?? item;
   const items = [...new Set(region.items.map(of))];
   const predecessors = new Map(items.map((id) => [id, new Set<string>()]));
@@ -246,8 +246,8 @@ const groupsOf = (groups: readonly Group[]): Pick<Plan, "groups" | "groupOf"> =>
   groups.length === 0
     ? { groups: NO_GROUPS, groupOf: NO_GROUPS }
     : {
-        groups: new Map(groups.map((one) => [one.id, one])),
-        groupOf: new Map(groups.flatMap((one) => one.nodes.map((id) => [id, one] as const))),
+        groups: new Map(groups.map((group) => [group.id, group])),
+        groupOf: new Map(groups.flatMap((group) => group.nodes.map((id) => [id, group] as const))),
       };
 
 /** Edges between nodes become edges between the items that hold them at this level. */

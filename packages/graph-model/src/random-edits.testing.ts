@@ -46,12 +46,13 @@ const MORE: NodeDefinition[] = [
       { name: "buttons", schema: { type: "array", "x-branches": true }, required: false },
     ],
   },
-  { ...pass, service: "away", engines: pass.engines.map((one) => ({ ...one, live: false })), live: false },
+  { ...pass, service: "away", engines: pass.engines.map((engine) => ({ ...engine, live: false })), live: false },
 ];
 
 /** The sample library with nodes of ComfyUI, one whose parameters make ports and one that nothing offers. */
 export const editLibrary: Library = {
-  find: (plane, service) => MORE.find((one) => one.plane === plane && one.service === service) ?? sampleLibrary.find(plane, service),
+  find: (plane, service) =>
+    MORE.find((definition) => definition.plane === plane && definition.service === service) ?? sampleLibrary.find(plane, service),
   all: () => [...sampleLibrary.all(), ...MORE],
 };
 
@@ -148,7 +149,7 @@ function editedBody(body: Body, next: Next): Body {
       return nodesAre([...nodes.slice(0, at), node, ...nodes.slice(at)]);
     }
     case 1:
-      return { ...nodesAre(nodes.filter((one) => one.id !== id)), edges: edges.filter(({ from, to }) => from !== id && to !== id) };
+      return { ...nodesAre(nodes.filter((node) => node.id !== id)), edges: edges.filter(({ from, to }) => from !== id && to !== id) };
     case 2:
       return next(3) ? body : nodesAre([...nodes].reverse());
     case 3:
@@ -195,7 +196,7 @@ function editedBody(body: Body, next: Next): Body {
         ? body
         : {
             ...body,
-            edges: changed(edges, next(edges.length), (one) => ({ ...one, metadata: { ...one.metadata, when: pick(CONDITIONS) } })),
+            edges: changed(edges, next(edges.length), (edge) => ({ ...edge, metadata: { ...edge.metadata, when: pick(CONDITIONS) } })),
           };
     default: {
       if (nodes.length === 0 || edges.length > 40) return body;

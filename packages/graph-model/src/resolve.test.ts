@@ -38,7 +38,7 @@ const withParam = (graph: Graph, at: number, value: unknown): Graph => ({
   ...graph,
   nodes: graph.nodes.map((each, index) => (index === at ? { ...each, params: { value } } : each)) as Graph["nodes"],
 });
-const at = ({ nodes }: Level, id: string): ResolvedNode => nodes.find((one) => one.node.id === id) as ResolvedNode;
+const at = ({ nodes }: Level, id: string): ResolvedNode => nodes.find((resolved) => resolved.node.id === id) as ResolvedNode;
 
 describe("a graph with a library", () => {
   test("is one object, whoever asks, and another one with another library", () => {

@@ -62,6 +62,6 @@ const DEFINITIONS: NodeDefinition[] = [
 ];
 
 export const sampleLibrary: Library = {
-  find: (plane, service) => DEFINITIONS.find((one) => one.plane === plane && one.service === service),
+  find: (plane, service) => DEFINITIONS.find((definition) => definition.plane === plane && definition.service === service),
   all: () => DEFINITIONS,
 };

@@ -24,7 +24,7 @@ export class GraphShape implements Topology {
   ) {}
 
   get node(): ReadonlyMap<string, GraphNode> {
-    this.found ??= new Map(this.graph.nodes.map((one) => [one.id, one]));
+    this.found ??= new Map(this.graph.nodes.map((node) => [node.id, node]));
     return this.found;
   }
   get incoming(): Topology["incoming"] {

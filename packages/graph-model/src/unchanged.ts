@@ -43,7 +43,7 @@ export const sameGroup = (before: Group | undefined, after: Group | undefined): 
     before?.nodes.every((id, at) => id === after?.nodes[at]) === true);
 
 export const sameSources = (some: readonly InputSource[], others: readonly InputSource[]): boolean =>
-  some.length === others.length && some.every((one, at) => sameSource(one, others[at] as InputSource));
+  some.length === others.length && some.every((source, at) => sameSource(source, others[at] as InputSource));
 
 /** Compares two sources of the same input of the same node. */
 function sameSource(before: InputSource, after: InputSource): boolean {

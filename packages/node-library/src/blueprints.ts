@@ -6,8 +6,10 @@ type Engine = NonNullable<Capability["engines"]>[number];
 
 /** Blueprints come before draft engines: a model that runs is better than a stand-in for it. */
 export function withBlueprints(capabilities: readonly Capability[], blueprints: readonly Blueprint[]): Capability[] {
-  const comfy = new Map(capabilities.filter((one) => one.plane === "comfy").map((one) => [one.id, one]));
-  const servers = new Map([...comfy.values()].flatMap((one) => (one.engines ?? []).map((engine) => [engine.id, engine] as const)));
+  const comfy = new Map(capabilities.filter((capability) => capability.plane === "comfy").map((capability) => [capability.id, capability]));
+  const servers = new Map(
+    [...comfy.values()].flatMap((capability) => (capability.engines ?? []).map((engine) => [engine.id, engine] as const)),
+  );
   if (servers.size === 0) return [...capabilities];
   return capabilities.map((capability) => {
     const own = blueprints.filter(

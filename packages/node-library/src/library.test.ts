@@ -12,9 +12,11 @@ describe("the library", () => {
   test("[M2] keeps a plane whose workers are gone, marked offline", () => {
     const merged = mergeManifests({ node: { manifest: node, live: true }, python: { manifest: python, live: false } }, now);
     const library = makeLibrary(merged.capabilities);
-    const offline = library.all().filter((one) => one.plane === "python");
+    const offline = library.all().filter((definition) => definition.plane === "python");
     expect(offline.length).toBe(python.capabilities.length);
-    expect(offline.every((one) => !one.live && one.engines.every((engine) => !engine.live && engine.reason))).toBe(true);
+    expect(offline.every((definition) => !definition.live && definition.engines.every((engine) => !engine.live && engine.reason))).toBe(
+      true,
+    );
   });
   test.each([...node.capabilities, ...python.capabilities].map((entry) => [`${entry.plane} ${entry.id}`, entry] as const))(
     "[M1] the entry of %s is the contract's, with what the library shows",
@@ -83,7 +85,7 @@ test("[M2] a plane that is silent keeps its engines for a minute, and is never c
     const { capabilities } = mergeManifests({ node: { manifest: node, live: true }, python: report }, new Date(seconds * 1000));
     const found = makeLibrary(capabilities)
       .all()
-      .find((one) => one.plane === "python");
+      .find((definition) => definition.plane === "python");
     return [found?.live, ...(found?.engines.map(({ id, live, reason }) => `${id} ${live} ${reason ?? ""}`) ?? [])];
   };
   expect(after(60)).toEqual([false, "big false No GPU.", "small true "]);

@@ -6,9 +6,9 @@ import { define } from "./definition.ts";
 const order = new Intl.Collator();
 
 export function makeLibrary(capabilities: readonly Capability[]): Library {
-  const byKey = new Map(capabilities.map((one) => [`${one.plane}\n${one.id}`, define(one)]));
+  const byKey = new Map(capabilities.map((capability) => [`${capability.plane}\n${capability.id}`, define(capability)]));
   // ComfyUI's capabilities come last: they are so many that the others would be lost among them.
-  const last = (one: NodeDefinition) => Number(one.plane === "comfy");
+  const last = (definition: NodeDefinition) => Number(definition.plane === "comfy");
   const list = [...byKey.values()].sort(
     (a, b) => last(a) - last(b) || order.compare(a.category, b.category) || order.compare(a.label, b.label),
   );

@@ -32,7 +32,7 @@ export function joinManifests(workers: readonly PlaneManifest[]): PlaneManifest 
       const [first, second] = known && known.version >= capability.version ? [known, capability] : [capability, known];
       joined.set(capability.id, second ? { ...first, engines: joinEngines(first.engines, second.engines) } : capability);
     }
-  const generatedAt = workers.map((one) => one.generatedAt).sort();
+  const generatedAt = workers.map((worker) => worker.generatedAt).sort();
   return { generatedAt: generatedAt.at(-1) ?? new Date(0).toISOString(), capabilities: [...joined.values()] };
 }
 

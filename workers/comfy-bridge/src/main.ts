@@ -31,9 +31,13 @@ async function start(settings: Settings): Promise<void> {
       }
     });
   const bus = workerEnd(redis, settings.worker, settings.workerKey);
-  const servers = settings.servers.map((one) => new ComfyServer({ ...one, bus, runtime: settings, bell, log }));
+  const servers = settings.servers.map((server) => new ComfyServer({ ...server, bus, runtime: settings, bell, log }));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => shutdown.abort());
-  await Promise.all([...servers.map((one) => one.serve(shutdown.signal)), ...servers.map((one) => refreshRegularly(one)), publish()]);
+  await Promise.all([
+    ...servers.map((server) => server.serve(shutdown.signal)),
+    ...servers.map((server) => refreshRegularly(server)),
+    publish(),
+  ]);
   redis.disconnect();
   bells.disconnect();
 
@@ -49,10 +53,10 @@ async function start(settings: Settings): Promise<void> {
     let known: readonly ServerLibrary[] = [];
     let hash = "";
     for (; !shutdown.signal.aborted; await rest(PUBLISH_EVERY_MS)) {
-      const libraries = servers.map((one) => one.library);
-      const reason = libraries.flatMap((one) => one.reason ?? []).join(" ");
+      const libraries = servers.map((server) => server.library);
+      const reason = libraries.flatMap((library) => library.reason ?? []).join(" ");
       try {
-        if (libraries.some((one) => one.nodes.size > 0) && !libraries.every((one, index) => isSame(one, known[index]))) {
+        if (libraries.some((library) => library.nodes.size > 0) && !libraries.every((library, index) => isSame(library, known[index]))) {
           hash = await putManifest(settings, JSON.stringify(mergeLibraries(libraries)));
           known = libraries;
         }

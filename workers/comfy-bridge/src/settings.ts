@@ -46,5 +46,5 @@ export function readServers(text: string): Settings["servers"] {
       url: address.replace(/\/+$/, ""),
     };
   });
-  return [...new Map(servers.map((one) => [one.id, one])).values()];
+  return [...new Map(servers.map((server) => [server.id, server])).values()];
 }

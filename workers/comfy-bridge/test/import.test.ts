@@ -30,17 +30,17 @@ describe.each(files)("$file", ({ file, format }) => {
     expect(readGraph(graph).issues).toEqual([]);
   });
   test("every link starts and ends at a node, every input has one, and no virtual node is left", () => {
-    const ids = new Set(graph?.nodes.map((one) => one.id));
+    const ids = new Set(graph?.nodes.map((node) => node.id));
     expect(ids.size).toBe(graph?.nodes.length);
     for (const edge of graph?.edges ?? []) expect(ids.has(edge.from) && ids.has(edge.to), JSON.stringify(edge)).toBe(true);
     const targets = graph?.edges.map((edge) => `${edge.to} ${String(edge.metadata?.targetPort)}`);
     expect(new Set(targets).size).toBe(targets?.length);
-    expect(graph?.nodes.filter((one) => VIRTUAL.test(one.service))).toEqual([]);
+    expect(graph?.nodes.filter((node) => VIRTUAL.test(node.service))).toEqual([]);
     expect(graph?.edges.length).toBeGreaterThan(0);
   });
   test("has no issue but nodes and files that the server lacks", () => {
-    const found = validate(graph as NonNullable<typeof graph>, library).filter((one) => one.severity === "error");
-    const unknown = new Set(graph?.nodes.filter((one) => !library.find("comfy", one.service)).map((one) => one.id));
+    const found = validate(graph as NonNullable<typeof graph>, library).filter((issue) => issue.severity === "error");
+    const unknown = new Set(graph?.nodes.filter((node) => !library.find("comfy", node.service)).map((node) => node.id));
     const others = found.filter(
       ({ code, place, message }) =>
         !(
@@ -50,7 +50,7 @@ describe.each(files)("$file", ({ file, format }) => {
         ),
     );
     // A node of the server whose input comes from one that it lacks, or from nothing in the file, is told of as such.
-    expect(others.filter(({ code }) => code !== "input.missing").map((one) => `${one.code} ${one.message}`)).toEqual([]);
+    expect(others.filter(({ code }) => code !== "input.missing").map((issue) => `${issue.code} ${issue.message}`)).toEqual([]);
   });
   test("has nothing in its metadata that the schemas do not know", () => {
     const found = validate(graph as NonNullable<typeof graph>, library);
@@ -67,9 +67,9 @@ test.each(["cog__sd15_txt2img", "cog__sdxl_simple_example", "cog__txt_to_image_t
   "%s could run but for its files",
   (name) => {
     const { graph } = importComfy(JSON.parse(text(`workflows/${name}.json`)), library);
-    const errors = validate(graph as NonNullable<typeof graph>, library).filter((one) => one.severity === "error");
+    const errors = validate(graph as NonNullable<typeof graph>, library).filter((issue) => issue.severity === "error");
     expect(
-      errors.every((one) => one.code === "param.invalid" && one.message.includes("not in the list")),
+      errors.every((issue) => issue.code === "param.invalid" && issue.message.includes("not in the list")),
       JSON.stringify(errors),
     ).toBe(true);
   },

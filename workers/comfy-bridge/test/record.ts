@@ -73,11 +73,11 @@ function essence({ status, answer, said, history }: Pick<Heard, "status" | "answ
 }
 
 function recorded({ entries, answer }: Conversation): Parameters<typeof essence>[0] {
-  const history = entries.find((one) => one.http?.startsWith("GET /history/"))?.response as Record<string, JsonObject> | undefined;
+  const history = entries.find((entry) => entry.http?.startsWith("GET /history/"))?.response as Record<string, JsonObject> | undefined;
   return {
     status: answer.status,
     answer: answer.body,
-    said: entries.flatMap((one) => (one.dir === "s>c" && one.json ? [one.json] : [])),
+    said: entries.flatMap((entry) => (entry.dir === "s>c" && entry.json ? [entry.json] : [])),
     history: history && Object.values(history)[0],
   };
 }
@@ -94,7 +94,7 @@ async function main(): Promise<number> {
       await mkdir(values.out, { recursive: true });
       await writeFile(
         join(values.out, `${name}.json`),
-        `${JSON.stringify({ ...heard, frames: heard.frames.map((one) => one.toString("base64")) }, null, 1)}\n`,
+        `${JSON.stringify({ ...heard, frames: heard.frames.map((frame) => frame.toString("base64")) }, null, 1)}\n`,
       );
     }
     const [now, then] = [essence(heard), essence(recorded(conversation))];

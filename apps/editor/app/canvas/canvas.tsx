@@ -52,14 +52,14 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
   const [refusal, setRefusal] = useState<string>();
   const running = useRunStore((store) =>
     Object.values(store.nodes)
-      .filter((one) => one.state === "running")
-      .map((one) => one.node)
+      .filter((nodeRun) => nodeRun.state === "running")
+      .map((nodeRun) => nodeRun.node)
       .join("\n"),
   );
   const queued = useRunStore((store) =>
     Object.values(store.nodes)
-      .filter((one) => one.state === "queued")
-      .map((one) => one.node)
+      .filter((nodeRun) => nodeRun.state === "queued")
+      .map((nodeRun) => nodeRun.node)
       .join("\n"),
   );
 
@@ -104,7 +104,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     if (answer.as) onSelect(selectionOf({ edges: [made] }));
   };
   const changeNodes = (changes: NodeChange<CardNode>[]) => {
-    const gone = changes.filter((one) => one.type === "remove").map((one) => one.id);
+    const gone = changes.filter((change) => change.type === "remove").map((change) => change.id);
     if (gone.length > 0) remove(doc, ME, gone);
     // `dragging` is false at the end of a drag and for every press of an arrow key.
     const moved = changes.flatMap((change) =>
@@ -118,13 +118,13 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     });
     setNodes((now) =>
       applyNodeChanges(
-        changes.filter((one) => one.type !== "remove" && one.type !== "select"),
+        changes.filter((change) => change.type !== "remove" && change.type !== "select"),
         now,
       ),
     );
   };
   const changeEdges = (changes: EdgeChange[]) => {
-    const gone = changes.filter((one) => one.type === "remove").map((one) => one.id);
+    const gone = changes.filter((change) => change.type === "remove").map((change) => change.id);
     if (gone.length > 0) remove(doc, ME, [], gone);
     const ids = edges.map((edge) => edge.id);
     onSelect((now) => {

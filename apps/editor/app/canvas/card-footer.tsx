@@ -19,7 +19,7 @@ export const StateIcon = ({ state }: { state: NodeState | undefined }) => ICONS[
 /** How many elements of a map are done, or which visit of a loop this is. */
 function countWords(node: NodeRunView, { total, done, failed }: NodeCount): string {
   const visits = parsePath(node.path).visits;
-  if (visits.length > 0) return `visit ${visits.map((one) => one.index + 1).join(".")}`;
+  if (visits.length > 0) return `visit ${visits.map((visit) => visit.index + 1).join(".")}`;
   return `${done} of ${total}${failed > 0 ? `, ${failed} failed` : ""}`;
 }
 

@@ -29,7 +29,7 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
     if (port) wired.set(edge.to, [...(wired.get(edge.to) ?? []), port]);
   }
   const problems = new Map<string, string>(); // the first issue of each node
-  for (const { place, message } of issues.filter((one) => stopsRun(one) && one.code !== "graph.cycle"))
+  for (const { place, message } of issues.filter((issue) => stopsRun(issue) && issue.code !== "graph.cycle"))
     if (place.node !== undefined && !problems.has(place.node)) problems.set(place.node, message);
   return resolve(graph, library).root.nodes.map(({ node, definition, engine }) => {
     const problem = problems.get(node.id);

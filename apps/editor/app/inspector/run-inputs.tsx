@@ -30,7 +30,9 @@ export function useRunValues(graph: string): [InputValues, (name: string, value:
 
 /** The first input whose value would make the server refuse the run. */
 export function missingInput(inputs: readonly RunInput[], values: InputValues): RunInput | undefined {
-  return inputs.find((one) => one.required && values[one.name] === undefined && one.default === undefined && !("default" in one.schema));
+  return inputs.find(
+    (input) => input.required && values[input.name] === undefined && input.default === undefined && !("default" in input.schema),
+  );
 }
 
 export function RunInputsForm({

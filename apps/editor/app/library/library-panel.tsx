@@ -25,12 +25,12 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
   const [open, setOpen] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const search = useMemo(() => makeSearch(library), [library]);
-  const found = search(text).filter((one) => only === undefined || one.plane === only);
+  const found = search(text).filter((definition) => only === undefined || definition.plane === only);
   const shown = text.trim() ? found.slice(0, MOST_FOUND) : found;
   const groups = grouped(shown);
   // ComfyUI brings hundreds of nodes: their categories are closed until one is opened or something is looked for.
   const isShut = (category: string, list: readonly NodeDefinition[]) =>
-    toggled.has(category) !== (!text.trim() && list.length > 0 && list.every((one) => one.plane === "comfy"));
+    toggled.has(category) !== (!text.trim() && list.length > 0 && list.every((definition) => definition.plane === "comfy"));
 
   useEffect(() => {
     const slash = (event: KeyboardEvent) => {
@@ -45,7 +45,7 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
 
   const toggle = (category: string) =>
     setToggled((now) => (now.has(category) ? new Set([...now].filter((one) => one !== category)) : new Set([...now, category])));
-  const live = library.all().filter((one) => one.live).length;
+  const live = library.all().filter((definition) => definition.live).length;
   return (
     <aside className={`library${open ? " open" : ""}`} aria-label="Node library">
       <div className="rail">
@@ -140,7 +140,7 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
 }
 
 function Row({ definition, onAdd, onTap }: { definition: NodeDefinition; onAdd(): void; onTap(): void }) {
-  const draft = definition.live && definition.engines.find((one) => one.live)?.draft === true;
+  const draft = definition.live && definition.engines.find((engine) => engine.live)?.draft === true;
   return (
     <button
       type="button"

@@ -16,7 +16,7 @@ const ICONS = {
 export function BottomPanel({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; onJump(id: string): void }) {
   const run = useRunStore((store) => store.run);
   const outputs = Object.entries(run?.outputs ?? {});
-  const problems = issues.filter((one) => one.severity !== "info").length;
+  const problems = issues.filter((issue) => issue.severity !== "info").length;
   return (
     <div className="bottom">
       <Tabs.Root defaultValue="run" className="tabbed">

@@ -99,7 +99,7 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
   );
 }
 
-const failed = (one: NodeRunView): boolean => lookOf(one.state) === "failed";
+const failed = (nodeRun: NodeRunView): boolean => lookOf(nodeRun.state) === "failed";
 
 export function ValueList({ title, of }: { title: string; of: Record<string, unknown> | null }) {
   return (

@@ -20,7 +20,7 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
   const navigate = useNavigate();
   const going = useRunStore((store) => store.run?.state === "running" || store.run?.state === "queued");
   const { control, handleSubmit, setValue, setError, clearErrors, formState } = useForm<Values>();
-  const draft = Object.values(template.engines).some((one) => one.draft);
+  const draft = Object.values(template.engines).some((engine) => engine.draft);
   const planes = [...new Set(template.graph.nodes.map((node) => node.plane))];
 
   const sample = async (input: RunInput) => {
@@ -135,8 +135,8 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
           {[
             ...new Set(
               Object.values(template.engines)
-                .filter((one) => one.draft)
-                .map((one) => one.label),
+                .filter((engine) => engine.draft)
+                .map((engine) => engine.label),
             ),
           ].join(", ")}
           .

@@ -11,8 +11,8 @@ const DOES = { runs: "Runs", reuses: FROM_CACHE, skips: "Skipped", blocked: "Can
 export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: Graph; values: Record<string, unknown>; onClose(): void }) {
   const trpc = useTRPC();
   const { data, error } = useQuery({ ...trpc.runs.plan.queryOptions({ graphId: id, inputs: values }), gcTime: 0 });
-  const blocked = data?.nodes.find((one) => one.does === "blocked");
-  const running = data?.nodes.filter((one) => one.does === "runs").length ?? 0;
+  const blocked = data?.nodes.find((node) => node.does === "blocked");
+  const running = data?.nodes.filter((node) => node.does === "runs").length ?? 0;
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>

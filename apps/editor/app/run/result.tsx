@@ -164,7 +164,7 @@ const Values = ({ of }: { of: Record<string, unknown> }) => (
 export function pathWords(path: string): string {
   const { visits, element } = parsePath(path);
   const parts = [
-    ...(visits.length > 0 ? [`visit ${visits.map((one) => one.index + 1).join(".")}`] : []),
+    ...(visits.length > 0 ? [`visit ${visits.map((visit) => visit.index + 1).join(".")}`] : []),
     ...(element === undefined ? [] : [`element ${element + 1}`]),
   ];
   const text = parts.join(", ") || "the whole";

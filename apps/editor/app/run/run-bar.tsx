@@ -9,7 +9,7 @@ export function useRunProgress(graph: Graph | undefined): { share: number; remai
   const nodes = useRunStore((store) => store.nodes);
   const live = useRunStore((store) => store.live);
   const list = graph?.nodes ?? [];
-  const weight = (id: string) => list.find((one) => one.id === id)?.progressWeight ?? 1;
+  const weight = (id: string) => list.find((node) => node.id === id)?.progressWeight ?? 1;
   let total = 0;
   let done = 0;
   let remaining: number | undefined;

@@ -225,7 +225,7 @@ export function GraphEditor({ id }: { id: string }) {
 
 /** The values kept in this browser, without those of inputs that the graph does not have. */
 const given = (inputs: readonly RunInput[], values: InputValues): InputValues =>
-  Object.fromEntries(inputs.flatMap((one) => (values[one.name] === undefined ? [] : [[one.name, values[one.name]]])));
+  Object.fromEntries(inputs.flatMap((input) => (values[input.name] === undefined ? [] : [[input.name, values[input.name]]])));
 
 /** The newest run of the graph, whoever started it: everybody sees the same one. One's own is followed at once. */
 function useFollowedRun(graphId: string): [string | undefined, (run: string) => void] {

@@ -24,7 +24,7 @@ export function showSnapshot(run: RunView): void {
   useRunStore.setState({
     run,
     nodes: Object.assign(
-      Object.fromEntries(run.nodes.map((one) => [one.node, one])),
+      Object.fromEntries(run.nodes.map((node) => [node.node, node])),
       ...run.live.map((progress) =>
         moving(
           run.nodes.find(({ node }) => node === progress.node),

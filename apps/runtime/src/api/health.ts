@@ -49,7 +49,7 @@ export function healthRoutes({ db, workers, artifacts, library, record }: Servic
         python: library.pythonState,
         ...(library.comfyState === undefined ? {} : { comfy: library.comfyState }),
       };
-      const down = Object.values(parts).some((one) => one !== "up");
+      const down = Object.values(parts).some((part) => part !== "up");
       const broken = [parts.postgres, parts.redis, parts.store].some((one) => one !== "up");
       response.status(broken ? 503 : 200).json({ status: broken ? "down" : down ? "degraded" : "up", parts });
     }),

@@ -28,7 +28,7 @@ export async function refreshCapabilities({ runs, library, record }: Services): 
   record.changed.removeAllListeners(run);
   const { state, nodes } = await runs.get(run);
   if (state !== "succeeded") await runs.cancel(run);
-  const merged = nodes.find((one) => one.node === "merge")?.output;
+  const merged = nodes.find((nodeRun) => nodeRun.node === "merge")?.output;
   const { sources } = library.manifest();
   const answer = { generatedAt: merged?.generatedAt, capabilities: merged?.capabilities, sources };
   return validateCombinedManifest(answer) ? answer : library.manifest();

@@ -25,7 +25,7 @@ export function restRoutes(services: Services): Router {
     "/api/infinitetalk",
     handle(async (request, response) => {
       const inputs = templates.inputs("infinitetalk", library.library());
-      const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === SEED_FIELDS[field])?.type);
+      const form = await readForm(request, artifacts, (field) => inputs.find((input) => input.name === SEED_FIELDS[field])?.type);
       const data = parseObject(form.fields.data ?? "{}", "data");
       const named = Object.fromEntries(Object.entries(form.files).map(([field, ref]) => [SEED_FIELDS[field] as string, ref]));
       response.status(202).json({ jobId: await startTemplate("infinitetalk", { ...data, ...named }, request) });
@@ -36,7 +36,7 @@ export function restRoutes(services: Services): Router {
     "/api/templates/:name/runs",
     handle(async (request, response) => {
       const inputs = templates.inputs(String(request.params.name), library.library());
-      const form = await readForm(request, artifacts, (field) => inputs.find((one) => one.name === field)?.type);
+      const form = await readForm(request, artifacts, (field) => inputs.find((input) => input.name === field)?.type);
       const name = String(request.params.name);
       if (isDry(request))
         return void response.json({ plan: await plans.plan(templates.find(name).graph, values(form, inputs), optionsOf(request)) });
@@ -178,7 +178,7 @@ function parseObject(raw: string, field: string): Record<string, unknown> {
 /** Form fields are texts; an input of another JSON type is read as JSON. */
 function values(form: Form, inputs: readonly { name: string; type: string }[]): Record<string, unknown> {
   const fields = Object.entries(form.fields).map(([name, raw]) => {
-    const type = inputs.find((one) => one.name === name)?.type;
+    const type = inputs.find((input) => input.name === name)?.type;
     if (type === "string" || type === undefined) return [name, raw] as const;
     try {
       return [name, JSON.parse(raw) as unknown] as const;

@@ -22,7 +22,7 @@ export async function* watchRun(
   let wake: () => void = () => {};
   const onChange = () => wake();
   const onLive = (news: Live) => {
-    const at = queue.findIndex((one) => one.node === news.node);
+    const at = queue.findIndex((progress) => progress.node === news.node);
     if (at >= 0)
       queue[at] = news; // a slow reader gets the latest news, not all of it
     else queue.push(news);

@@ -56,8 +56,8 @@ export function folderStore(folder: string): ObjectStore {
         throw error;
       });
       return entries
-        .filter((one) => one.isFile())
-        .map((one) => relative(folder, join(one.parentPath, one.name)).split(sep).join("/"))
+        .filter((entry) => entry.isFile())
+        .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))
         .sort();
     },
     sign: async () => undefined,

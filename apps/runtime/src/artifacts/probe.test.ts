@@ -28,7 +28,7 @@ async function probed(bytes: Uint8Array, kind: string): Promise<Probed> {
 const sample = (name: string) => readFileSync(join(ROOT, "templates/infinitetalk/samples", name));
 /** Bytes from Latin-1 text and numbers; a number is one byte. */
 const bytes = (...parts: (string | number)[]) =>
-  Buffer.concat(parts.map((one) => (typeof one === "number" ? Buffer.of(one) : Buffer.from(one, "latin1"))));
+  Buffer.concat(parts.map((part) => (typeof part === "number" ? Buffer.of(part) : Buffer.from(part, "latin1"))));
 
 const PICTURES: [mime: string, bytes: Buffer][] = [
   ["image/png", solidPng(7, 5, 0xff)],
@@ -132,7 +132,7 @@ const OGG = [
   page(0, 0, bytes("\x03vorbis", "\0".repeat(8), 1)),
 ];
 
-const u32 = (...values: number[]) => bytes(...values.flatMap((one) => [24, 16, 8, 0].map((shift) => (one >> shift) & 255)));
+const u32 = (...values: number[]) => bytes(...values.flatMap((value) => [24, 16, 8, 0].map((shift) => (value >> shift) & 255)));
 /** An M4A of 2 s with a picture of so many bytes. */
 const m4a = (picture: number) => {
   const entry = box("mp4a", bytes("\0".repeat(6), 0, 1, "\0".repeat(8), 0, 2, 0, 16, 0, 0, 0, 0, 0xac, 0x44, 0, 0));

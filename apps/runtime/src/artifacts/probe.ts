@@ -58,7 +58,7 @@ const OGG_PAGE = 27 + 255 + 255 * 255;
 /** A picture's size is found in here, or it is not a picture that can be used. */
 const HEAD_BYTES = 512 * 1024;
 const SIZED = new Set(["png", "jpg", "webp", "gif", "bmp", "tiff"]);
-disableTypes(types.filter((one) => !SIZED.has(one)));
+disableTypes(types.filter((type) => !SIZED.has(type)));
 
 /** The media type that a file's first bytes show; undefined if Spindle does not know the format. */
 export function mediaType(head: Uint8Array): string | undefined {

@@ -74,7 +74,7 @@ export async function s3Store(options: S3Options): Promise<ObjectStore> {
       const keys: string[] = [];
       for (let token: string | undefined; ; ) {
         const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix: `${prefix}/`, ContinuationToken: token }));
-        keys.push(...(page.Contents ?? []).flatMap((one) => one.Key ?? []));
+        keys.push(...(page.Contents ?? []).flatMap((object) => object.Key ?? []));
         token = page.NextContinuationToken;
         if (!token) return keys.sort();
       }

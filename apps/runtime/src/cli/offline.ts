@@ -28,7 +28,9 @@ async function knownLibrary(): Promise<Library> {
   const { node, python } = committedManifests;
   const merged = mergeManifests({ node: { manifest: node, live: true }, python: { manifest: python, live: true } }, new Date());
   const all = [...merged.capabilities, ...(await comfyNodes())];
-  return makeLibrary(all.map((one) => ({ ...one, live: true, engines: one.engines?.map((engine) => ({ ...engine, live: true })) })));
+  return makeLibrary(
+    all.map((capability) => ({ ...capability, live: true, engines: capability.engines?.map((engine) => ({ ...engine, live: true })) })),
+  );
 }
 
 async function comfyNodes(): Promise<Capability[]> {
@@ -36,7 +38,7 @@ async function comfyNodes(): Promise<Capability[]> {
   if (url === undefined) return [];
   const answer = await call(`${url}/api/capabilities`).catch(() => undefined);
   const manifest: unknown = answer?.ok ? await answer.json() : undefined;
-  return validateCombinedManifest(manifest) ? manifest.capabilities.filter((one) => one.plane === "comfy") : [];
+  return validateCombinedManifest(manifest) ? manifest.capabilities.filter((capability) => capability.plane === "comfy") : [];
 }
 
 async function read(file: string): Promise<{ graph?: Graph; issues: Issue[]; library?: Library }> {

@@ -31,7 +31,7 @@ export async function run(graph: string, options: Options): Promise<number> {
   const isFile = /\.(json|png|jpe?g|mp4|wav|webp)$/i.test(graph) || graph.includes("/");
   const text = isFile ? (await readDocument(graph)).toString("utf8") : undefined;
   const read = text === undefined ? undefined : readGraphText(text);
-  if (read && !read.graph) throw new Error(read.issues.map((one) => one.message).join("\n"));
+  if (read && !read.graph) throw new Error(read.issues.map((issue) => issue.message).join("\n"));
   const form = await formOf(options.input);
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
@@ -47,8 +47,8 @@ export async function run(graph: string, options: Options): Promise<number> {
     if (read?.graph && text !== undefined) {
       const manifest = (await (await call(`${server.url}/api/capabilities`)).json()) as CombinedManifest;
       const kinds = resolve(read.graph, makeLibrary(manifest.capabilities))
-        .root.inputs.filter((one: RunInput) => form.get(one.name) instanceof Blob)
-        .map((one) => `kind.${encodeURIComponent(one.name)}=${encodeURIComponent(one.type)}`);
+        .root.inputs.filter((input: RunInput) => form.get(input.name) instanceof Blob)
+        .map((input) => `kind.${encodeURIComponent(input.name)}=${encodeURIComponent(input.type)}`);
       form.set("graph", text);
       form.set("title", basename(graph));
       path = `/api/runs?${[...kinds, ...asked].join("&")}`;
@@ -62,7 +62,7 @@ export async function run(graph: string, options: Options): Promise<number> {
     if (body.plan) return print(body.plan, options.json === true);
     if (!body.run)
       throw new Error(
-        [body.error?.message, ...(body.error?.issues ?? []).map((one) => `  ${one.message} ${JSON.stringify(one.place)}`)].join("\n"),
+        [body.error?.message, ...(body.error?.issues ?? []).map((issue) => `  ${issue.message} ${JSON.stringify(issue.place)}`)].join("\n"),
       );
     const done = await follow(server.url, body.run, interrupt.signal);
     if (options.json) process.stdout.write(`${JSON.stringify(done, null, 2)}\n`);
@@ -84,7 +84,7 @@ const DOES = { runs: "runs", reuses: "unchanged", skips: "skipped", blocked: "ca
 function print(plan: RunPlan, asJson: boolean): number {
   if (asJson) process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
   else {
-    const width = Math.max(...plan.nodes.map((one) => one.node.length));
+    const width = Math.max(...plan.nodes.map((planned) => planned.node.length));
     for (const { node, does, why, expectedMs } of plan.nodes)
       process.stdout.write(
         `${node.padEnd(width)}  ${DOES[does].padEnd(10)}  ${why}${does === "runs" && expectedMs !== null ? ` (about ${seconds(expectedMs)})` : ""}\n`,
@@ -135,8 +135,8 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
       if (run && isTerminal)
         bar.update(Math.round(run.progress * 100), {
           now: run.nodes
-            .filter((one) => one.state === "running" || one.state === "dispatched")
-            .map((one) => one.node + positionWords(run.live.find(({ node }) => node === one.node)?.queue))
+            .filter((nodeRun) => nodeRun.state === "running" || nodeRun.state === "dispatched")
+            .map((nodeRun) => nodeRun.node + positionWords(run.live.find(({ node }) => node === nodeRun.node)?.queue))
             .join(", "),
         });
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));

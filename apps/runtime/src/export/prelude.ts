@@ -103,7 +103,7 @@ class Condition extends Error {}
 
 /** The nodes and loops of one graph, by its edges. */
 function level(edges: Edge[]) {
-  const into = (id: string) => edges.filter((one) => one.to === id);
+  const into = (id: string) => edges.filter((edge) => edge.to === id);
   const holds = (edge: Edge, source: Result, inputs: Values): boolean => {
     if (edge.branch !== undefined && source.state === "succeeded" && !(edge.branch in source.output)) return false;
     try {

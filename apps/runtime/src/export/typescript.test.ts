@@ -91,7 +91,7 @@ const all = [
   service("choose", [port("sum", { required: true })], [port("large", { branch: true }), port("small", { branch: true })]),
   service("show", [port("value"), port("list"), port("name")], [port("value"), port("list"), port("name")]),
 ];
-const library: Library = { find: (_, name) => all.find((one) => one.service === name), all: () => all };
+const library: Library = { find: (_, name) => all.find((definition) => definition.service === name), all: () => all };
 
 const node = (id: string, name: string, params?: object) => ({
   id,

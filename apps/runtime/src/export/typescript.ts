@@ -27,15 +27,15 @@ export function exportTypeScript(graph: Graph, library: Library): string {
   const names = definitionsUsed(resolved);
   const own = new Map(names.map((name, index) => [name, `graph${index}`]));
   const parts = names.map((name) => new LevelText(resolved.level(name), own.get(name) as string, (one) => own.get(one) as string));
-  const services = [...new Set(parts.flatMap((one) => one.services))].sort();
-  const hasConditions = parts.some((one) => one.hasConditions);
+  const services = [...new Set(parts.flatMap((part) => part.services))].sort();
+  const hasConditions = parts.some((part) => part.hasConditions);
   return [
     `// ${oneLine(graph.workflowId)}, exported from Spindle.`,
     `// It needs @langchain/langgraph${hasConditions ? " and @bufbuild/cel" : ""}, and a function for each service:`,
-    ...services.map((one) => `//   ${oneLine(one)}`),
+    ...services.map((service) => `//   ${oneLine(service)}`),
     prelude("prelude.ts").trimEnd(),
     ...(hasConditions ? ["", prelude("prelude-condition.ts").trimEnd()] : []),
-    ...parts.map((one) => `\n${one.text()}`),
+    ...parts.map((part) => `\n${part.text()}`),
     "",
     "/** Runs the graph. @param services by name, those listed at the top */",
     "export async function run(services: ServiceTable, inputs: Values = {}) {",
@@ -154,7 +154,7 @@ class LevelText {
     if (wired.length > 0) parts.push(`wired: ${q(wired)}`);
     if (disabled === true) parts.push("off: true");
     if (pinned) parts.push(`pinned: ${q(pinned)}`);
-    if (mapped) parts.push(`map: ${q(this.fanOut(mapped, own?.outputs.map((one) => one.name) ?? []))}`);
+    if (mapped) parts.push(`map: ${q(this.fanOut(mapped, own?.outputs.map((port) => port.name) ?? []))}`);
     if (own?.calls !== undefined) parts.push(`call: () => ${this.other(own.calls)}`);
     return `{ ${parts.join(", ")} }`;
   }

@@ -26,7 +26,9 @@ export default defineNode({
   async run({ input, manifest }) {
     const worker = (input.capabilities as { id: string; plane: string }[] | undefined) ?? [];
     const { generatedAt, capabilities } = manifest();
-    const own = capabilities.filter((one) => !worker.some((other) => other.id === one.id && other.plane === one.plane));
+    const own = capabilities.filter(
+      (capability) => !worker.some((other) => other.id === capability.id && other.plane === capability.plane),
+    );
     const all = [...own, ...worker] as Record<string, unknown>[];
     const list = input.includeSchema === false ? all.map(({ io: _, parameters: __, ...rest }) => rest) : all;
     return { plane: "node", generatedAt, capabilities: list };

@@ -117,12 +117,12 @@ export class LibraryService {
   private async pythonManifests(): Promise<PlaneManifest[]> {
     const workers = (await this.redis.smembers(names.workers("python"))).sort();
     if (workers.length === 0) return [];
-    const texts = await this.redis.mget(workers.map((one) => names.workerManifest("python", one)));
+    const texts = await this.redis.mget(workers.map((worker) => names.workerManifest("python", worker)));
     const gone = workers.filter((_, index) => texts[index] === null);
     if (gone.length > 0) await this.redis.srem(names.workers("python"), gone);
     const known = new Map(this.manifests);
     this.manifests = new Map(texts.flatMap((text) => (text === null ? [] : [[text, known.get(text) ?? read(text)] as const])));
-    return [...this.manifests.values()].filter((one) => one !== undefined);
+    return [...this.manifests.values()].filter((manifest) => manifest !== undefined);
   }
 
   /** The manifest that each text holds; a worker reports the same text for as long as it runs. */
@@ -146,7 +146,7 @@ export class LibraryService {
     const found = JSON.parse(text.toString("utf8")) as Capability[];
     this.comfy = { generatedAt: new Date().toISOString(), capabilities: found };
     this.comfyHash = createHash("sha256").update(text).digest("hex");
-    this.servers = [...new Set(found.flatMap(({ engines = [] }) => engines.filter((one) => one.live).map((one) => one.id)))];
+    this.servers = [...new Set(found.flatMap(({ engines = [] }) => engines.filter((engine) => engine.live).map((engine) => engine.id)))];
   }
 
   /** A worker of the Comfy plane says what its servers offer. @throws Refused that names the entry which is none */

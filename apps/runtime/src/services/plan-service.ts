@@ -133,7 +133,7 @@ export class PlanService {
     if (mapped || found.calls !== undefined) return runs("What it runs inside is known only then.");
     const values = resolveInputs(sources, (from) => known.get(from), inputs, level.graph.context ?? {});
     const full = fullInput(found, node?.params, values);
-    const blueprint = found.engines.find((one) => one.id === own.engine)?.blueprint;
+    const blueprint = found.engines.find((engine) => engine.id === own.engine)?.blueprint;
     const input = blueprint ? { ...blueprintInput(blueprint, id, full) } : full;
     if (!isCacheable(found)) return runs(found.instant ? "It takes no time." : "It is not repeatable, so it always runs.");
     if (reuse.role("", id) === "force") return runs("It was asked to run again.");

@@ -168,7 +168,7 @@ export class RunService {
   }
 
   private liveOf(id: string): Live[] {
-    const live = new Map(this.live.of(id).map((one) => [one.node, one]));
+    const live = new Map(this.live.of(id).map((progress) => [progress.node, progress]));
     for (const [node, queue] of this.line.of(id)) live.set(node, { ...live.get(node), node, queue });
     return [...live.values()];
   }
@@ -222,7 +222,7 @@ export class RunService {
   async graphWithState(id: string): Promise<Graph> {
     const run = await findRun(this.db, id);
     const graph = run.revision.document as unknown as Graph;
-    const views = new Map((await this.get(id)).nodes.map((one) => [one.node, one]));
+    const views = new Map((await this.get(id)).nodes.map((nodeRun) => [nodeRun.node, nodeRun]));
     const nodes = graph.nodes.map((node) => {
       const view = views.get(node.id);
       if (!view) return node;

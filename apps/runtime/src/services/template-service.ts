@@ -46,7 +46,7 @@ export class TemplateService {
 
   static async load(folder: string): Promise<TemplateService> {
     const entries = (await readdir(folder, { withFileTypes: true })).filter((one) => one.isDirectory() && one.name !== BLUEPRINTS);
-    const loaded = await Promise.all(entries.map((one) => loadTemplate(folder, one.name)));
+    const loaded = await Promise.all(entries.map((entry) => loadTemplate(folder, entry.name)));
     return new TemplateService(folder, new Map(loaded.map((one) => [one.name, one])));
   }
 
@@ -73,7 +73,7 @@ export class TemplateService {
   /** A file that ships with a template; only names that the template itself lists exist. */
   file(name: string, file: string) {
     const template = this.find(name);
-    const known = [template.picture, ...Object.values(template.samples).map((one) => ("file" in one ? one.file : undefined))];
+    const known = [template.picture, ...Object.values(template.samples).map((sample) => ("file" in sample ? sample.file : undefined))];
     if (!known.includes(file) || basename(file) !== file) throw new Refused(404, "artifact.not_found", "The template has no such file.");
     const folder = file === template.picture ? join(this.folder, name) : join(this.folder, name, "samples");
     return createReadStream(join(folder, file));

@@ -50,7 +50,10 @@ export function readShape(graph: unknown): Issue[] {
 /** The edges of the graph, and of the definitions in it that are shaped like one. */
 function edgeLists(graph: Graph): Graph["edges"][] {
   const definitions = Object.values(Object(graph.metadata?.definitions) as Record<string, { edges?: unknown } | null>);
-  return [graph.edges, ...definitions.flatMap((one) => (Array.isArray(one?.edges) ? [one.edges as Graph["edges"]] : []))];
+  return [
+    graph.edges,
+    ...definitions.flatMap((definition) => (Array.isArray(definition?.edges) ? [definition.edges as Graph["edges"]] : [])),
+  ];
 }
 
 function idOf(edge: Graph["edges"][number] | undefined): string | undefined {
@@ -72,7 +75,7 @@ function nameApart(edges: Graph["edges"]): void {
 
 function schemaIssue(value: unknown, error: { instancePath: string; message?: string; params: Record<string, unknown> }): Issue {
   const detail = Object.values(error.params)
-    .filter((one) => typeof one === "string" || Array.isArray(one))
+    .filter((part) => typeof part === "string" || Array.isArray(part))
     .map(String)
     .join(", ");
   const message = `${error.instancePath || "The document"} ${error.message ?? "is not valid"}${detail ? ` (${detail})` : ""}.`;

@@ -113,12 +113,12 @@ function checkEdge(edge: Graph["edges"][number], index: number): Issue[] {
     key === "when" ||
     (key === "loop" && isLoopEdge(edge)) ||
     (key === "map" && isMapEdge(edge) && inner !== undefined);
-  const own = found.wrong.filter((one) => !isSaid(one));
+  const own = found.wrong.filter((misfit) => !isSaid(misfit));
   return [...warnings(own, place), ...unknownKeys("EdgeMetadata", found, place)];
 }
 
 const warnings = (wrong: readonly Misfit[], place: { edge?: string; pointer: string }): Issue[] =>
-  some(wrong, (one) => misfitWarning(one, place), "parts that have the wrong shape", place);
+  some(wrong, (misfit) => misfitWarning(misfit, place), "parts that have the wrong shape", place);
 
 const kind = (value: unknown): string =>
   value === null ? "null" : Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;

@@ -46,7 +46,9 @@ function checkParameters(node: GraphNode, definition: NodeDefinition): Issue[] {
     const reason = whyInvalid(value, schema) ?? (schema["x-ports"] === undefined ? undefined : whyNoForm(value));
     return reason ? [issue("error", "param.invalid", `${name} of ${nodeTitle(node)}: ${reason}`, place)] : [];
   });
-  const missing = definition.parameters.filter((one) => one.required && !("default" in one.schema) && !Object.hasOwn(given, one.name));
+  const missing = definition.parameters.filter(
+    (parameter) => parameter.required && !("default" in parameter.schema) && !Object.hasOwn(given, parameter.name),
+  );
   return [
     ...issues,
     ...missing.map((parameter) =>

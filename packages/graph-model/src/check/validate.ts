@@ -73,11 +73,11 @@ function findingsOf(level: Level, before: Findings | undefined): Findings {
     ...(graph.nodes.length === 0 ? [issue("error", "graph.empty", "The graph has no nodes.", { pointer: "/nodes" }, "Add a node.")] : []),
     ...ofWiring.ids,
     ...ofWiring.control,
-    ...joined(ofNodes, (one) => one.call),
+    ...joined(ofNodes, (node) => node.call),
     ...ofSupply.edges,
     ...joined(ofNodes, ({ of, node }) => (of.element ? node : [...node, ...checkUnknown(graph, of)])),
     ...levelNotLive(level),
-    ...joined(ofNodes, (one) => one.sources),
+    ...joined(ofNodes, (node) => node.sources),
     ...ofWiring.cycle,
     ...(supply.hasTooManyNames ? [tooManyNames()] : NONE),
     ...level.regionProblems.map(regionIssue),
@@ -93,7 +93,7 @@ function findingsOfNodes({ nodes }: Level, before: readonly NodeFindings[] = [])
     ({ of }) => of,
     ({ node }) => node.id,
   );
-  return nodes.map((one, at) => found(one, at) ?? findingsOfNode(one));
+  return nodes.map((resolved, at) => found(resolved, at) ?? findingsOfNode(resolved));
 }
 
 function findingsOfNode(of: ResolvedNode): NodeFindings {

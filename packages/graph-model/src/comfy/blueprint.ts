@@ -30,7 +30,7 @@ export function blueprintInput({ prompt, set, gives, windows }: Blueprint, id: s
   const count = windows && Number(calculate(windows.count, values));
   return {
     prompt: filled,
-    sinks: [...new Set(Object.values(gives).map((one) => one.from))] as RegionInput["sinks"],
+    sinks: [...new Set(Object.values(gives).map((source) => source.from))] as RegionInput["sinks"],
     gives: Object.entries(gives).map(([port, { from, pick }]) => ({ node: id, port, from, pick })),
     only: id,
     ...(windows && count && count > 1 ? { windows: { node: windows.node, count: Math.round(count) } } : {}),

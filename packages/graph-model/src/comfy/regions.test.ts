@@ -30,11 +30,14 @@ const ALL = [
   kind("comfy", "Elsewhere", { model: MODEL, image: IMAGE }, ["b"]),
   kind("python", "Paint", { image: { "x-artifact": "image" } }),
 ];
-const library: Library = { find: (plane, service) => ALL.find((one) => one.plane === plane && one.service === service), all: () => ALL };
+const library: Library = {
+  find: (plane, service) => ALL.find((definition) => definition.plane === plane && definition.service === service),
+  all: () => ALL,
+};
 
 /** `a>b` is a wire of MODEL, `a-b` one of IMAGE. Ids in capitals are on another plane; `e` in front: another server. */
 function graphOf(wires: string[], extra: Record<string, object> = {}): Graph {
-  const ids = [...new Set(wires.flatMap((one) => one.split(/[>-]/)))];
+  const ids = [...new Set(wires.flatMap((wire) => wire.split(/[>-]/)))];
   const nodes = ids.map((id) => ({
     id,
     service: id === id.toUpperCase() ? "Paint" : id.startsWith("e") ? "Elsewhere" : "Any",

@@ -40,14 +40,14 @@ export const plansAlike = (before: NodeParts, after: NodeParts): boolean =>
 
 /** The servers that have every node of a region and every file they name, live ones first; one that a node names, if it does. */
 export function serversOf(inside: readonly NodeParts[]): LibraryEngine[] {
-  const lists = inside.flatMap((one) => (one.definition ? [enginesFor(one)] : []));
+  const lists = inside.flatMap((parts) => (parts.definition ? [enginesFor(parts)] : []));
   const named = inside.map(({ settings }) => settings.engine).find((one) => one !== undefined && one !== "auto");
   const [first = [], ...others] = lists;
   const common = first.filter(
-    ({ id }) => (named === undefined || id === named) && others.every((list) => list.some((one) => one.id === id)),
+    ({ id }) => (named === undefined || id === named) && others.every((list) => list.some((engine) => engine.id === id)),
   );
-  const live = (one: LibraryEngine) => lists.every((list) => list.find(({ id }) => id === one.id)?.live === true);
-  return [...common.filter(live), ...common.filter((one) => !live(one))];
+  const live = (engine: LibraryEngine) => lists.every((list) => list.find(({ id }) => id === engine.id)?.live === true);
+  return [...common.filter(live), ...common.filter((engine) => !live(engine))];
 }
 
 /** Without the servers that lack a file which the node names. */
@@ -63,7 +63,7 @@ function enginesFor({ node, definition }: NodeParts): LibraryEngine[] {
 }
 
 function comfyGrouping(graph: Graph, nodes: readonly NodeParts[], problems: RegionProblem[]): Grouping {
-  const node = new Map(nodes.filter(canBeGrouped).map((one) => [one.node.id, one]));
+  const node = new Map(nodes.filter(canBeGrouped).map((parts) => [parts.node.id, parts]));
   if (node.size === 0) return () => [];
   const between = graph.edges.filter((edge) => node.has(edge.from) && node.has(edge.to) && !isLoopEdge(edge));
   const isOpaque = (edge: GraphEdge): boolean => {

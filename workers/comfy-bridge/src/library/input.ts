@@ -91,7 +91,7 @@ function combo(choices: unknown[], options: Options): PortSchema {
   // A list that the server gets from elsewhere is not known here.
   if (options.remote !== undefined) return { ...comfy, type: "string", "x-inline": true, default: options.default ?? "" };
   const otherwise = choices.includes(options.default) ? options.default : choices[0];
-  const type = choices.every((one) => typeof one === "string") ? { type: "string" } : {};
+  const type = choices.every((choice) => typeof choice === "string") ? { type: "string" } : {};
   return {
     ...comfy,
     ...type,
@@ -124,7 +124,7 @@ function choosing(name: string, options: Options, required: boolean): Ports {
   for (const { key, inputs } of choices)
     for (const [sub, spec] of Object.entries({ ...inputs?.required, ...inputs?.optional }))
       for (const [port, schema] of inputPorts(`${name}.${sub}`, spec, false)) if (!inner.has(port)) inner.set(port, [schema, key]);
-  const keys = choices.map((one) => one.key);
+  const keys = choices.map((choice) => choice.key);
   return [
     [
       name,

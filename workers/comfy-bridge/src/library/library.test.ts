@@ -114,7 +114,7 @@ describe("several servers", () => {
       { id: "a", url: "http://a:1", nodes: some(["KSampler", "SaveImage"]), live: true },
       { id: "b", url: "http://b:1", nodes: some(["KSampler"]), live: false, reason: "b:1 does not answer." },
     ]);
-    expect(merged.map((one) => [one.id, one.engines?.map(({ id, live }) => [id, live])])).toEqual([
+    expect(merged.map((capability) => [capability.id, capability.engines?.map(({ id, live }) => [id, live])])).toEqual([
       [
         "KSampler",
         [

@@ -22,9 +22,9 @@ export function readObjectInfo(text: string): Map<string, Capability> {
 }
 
 export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] {
-  const names = new Set(servers.flatMap((one) => [...one.nodes.keys()]));
+  const names = new Set(servers.flatMap((server) => [...server.nodes.keys()]));
   return [...names].map((name) => {
-    const having = servers.filter((one) => one.nodes.has(name));
+    const having = servers.filter((server) => server.nodes.has(name));
     const all = having.map((one) => ({ id: one.id, capability: one.nodes.get(name) as Capability }));
     const first = all[0]?.capability as Capability;
     const input = all.length > 1 ? mergeChoices(all.map(({ id, capability }) => ({ id, input: capability.io.input }))) : first.io.input;
@@ -52,9 +52,11 @@ function mergeChoices(all: readonly { id: string; input: Schema }[]): Schema {
   const [first] = all as [(typeof all)[number]];
   const properties = Object.entries(of(first)).map(([name, schema]) => {
     const lists = all.map((one) => ({ id: one.id, choices: of(one)[name]?.enum }));
-    if (!lists.every((one): one is { id: string; choices: unknown[] } => Array.isArray(one.choices))) return [name, schema] as const;
-    const choices = [...new Set(lists.flatMap((one) => one.choices))];
-    const on = choices.map((choice) => [String(choice), lists.filter((one) => one.choices.includes(choice)).map((one) => one.id)] as const);
+    if (!lists.every((list): list is { id: string; choices: unknown[] } => Array.isArray(list.choices))) return [name, schema] as const;
+    const choices = [...new Set(lists.flatMap((list) => list.choices))];
+    const on = choices.map(
+      (choice) => [String(choice), lists.filter((list) => list.choices.includes(choice)).map((list) => list.id)] as const,
+    );
     const some = on.filter(([, ids]) => ids.length < all.length);
     return [name, { ...schema, enum: choices, ...(some.length > 0 ? { "x-on": Object.fromEntries(some) } : {}) }] as const;
   });

@@ -77,7 +77,7 @@ function pick({ pick: what }: RegionInputGive, shown: Shown, files: readonly Art
     return what === "json" && text !== undefined ? parsed(text) : text;
   }
   const kind = what.replace(/s$/, "");
-  const found = files.filter((one) => one.mime.startsWith(`${kind}/`));
+  const found = files.filter((file) => file.mime.startsWith(`${kind}/`));
   if (what.endsWith("s")) return found.length > 0 ? found : undefined;
   return found[0];
 }

@@ -70,7 +70,7 @@ function whenItRuns(act: () => void): void {
 describe.each(FAULTS)("with %s", (_, faults) => {
   test.each(ENDS_WELL)("%s ends well", async (name) => {
     const { history } = await play(name, faults);
-    const recorded = readConversation(name).entries.filter((one) => one.json?.type === "executed");
+    const recorded = readConversation(name).entries.filter((entry) => entry.json?.type === "executed");
     expect(Object.keys(history.outputs).sort()).toEqual([...new Set(recorded.map((one) => String(one.json?.data.node)))].sort());
   });
   test("an exception names its node, what was done before, and no value", async () => {
@@ -163,7 +163,7 @@ test("what is said of another prompt, to everybody, is not heard [18_no_client_i
 test("each recorded HTTP answer is understood [20_http_api]", async () => {
   const { entries } = readConversation("20_http_api");
   const recorded = (http: string, label?: string) =>
-    entries.find((one) => one.http === http && (label === undefined || one.label === label));
+    entries.find((entry) => entry.http === http && (label === undefined || entry.label === label));
   const answers = new Map<string, (typeof entries)[number] | undefined>([
     ["GET /history/unknown-id", recorded("GET /history/unknown-id")],
     ["GET /queue", recorded("GET /queue", "after delete")],

@@ -197,7 +197,7 @@ class PromptRun {
       if (signal.aborted) throw new Interrupted();
       throw failure("transient", "comfy.lost", "Somebody interrupted the prompt in ComfyUI.");
     }
-    const error = history.messages.find((one) => one.type === "error")?.error ?? this.error;
+    const error = history.messages.find((message) => message.type === "error")?.error ?? this.error;
     if (error) throw fromException(error, prompt);
     if (last?.type === "success") return history;
     throw failure("infra", "comfy.no_output", "ComfyUI ended the prompt without success and without a reason.");

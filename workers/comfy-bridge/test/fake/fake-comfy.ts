@@ -80,7 +80,7 @@ export class FakeComfy {
   }
 
   get queue(): { running: number; pending: number } {
-    const count = (state: Job["state"]) => this.jobs.filter((one) => one.state === state).length;
+    const count = (state: Job["state"]) => this.jobs.filter((job) => job.state === state).length;
     return { running: count("running"), pending: count("pending") };
   }
 
@@ -175,11 +175,11 @@ export class FakeComfy {
   }
 
   private tuples(state: Job["state"]) {
-    return this.jobs.filter((one) => one.state === state).map((one, index) => [index, one.id, one.prompt, {}, one.targets]);
+    return this.jobs.filter((job) => job.state === state).map((job, index) => [index, job.id, job.prompt, {}, job.targets]);
   }
 
   private drop(ids: readonly string[]): void {
-    this.jobs = this.jobs.filter((one) => one.state !== "pending" || !ids.includes(one.id));
+    this.jobs = this.jobs.filter((job) => job.state !== "pending" || !ids.includes(job.id));
   }
 
   private interrupt(id: string): void {
@@ -337,7 +337,7 @@ export class FakeComfy {
   private upload(request: IncomingMessage, body: Buffer, json: (value: unknown) => void): void {
     const boundary = /boundary=(.+)$/.exec(request.headers["content-type"] ?? "")?.[1] ?? "";
     const parts = body.toString("latin1").split(`--${boundary}`);
-    const field = (name: string) => parts.find((one) => one.includes(`name="${name}"`));
+    const field = (name: string) => parts.find((part) => part.includes(`name="${name}"`));
     const content = (part = "") => Buffer.from(part.slice(part.indexOf("\r\n\r\n") + 4, -2), "latin1");
     const name = /filename="([^"]+)"/.exec(field("image") ?? "")?.[1] ?? "file";
     const subfolder = content(field("subfolder")).toString("utf8");

@@ -60,7 +60,7 @@ export const MODEL_FREE = [
 
 export function readConversation(name: string): Conversation {
   const entries = JSON.parse(readFileSync(new URL(`../recordings/conversations/${name}.json`, import.meta.url), "utf8")) as Recorded[];
-  const post = entries.find((one) => one.http === "POST /prompt" && one.request);
+  const post = entries.find((entry) => entry.http === "POST /prompt" && entry.request);
   return {
     entries,
     prompt: post?.request?.prompt ?? {},

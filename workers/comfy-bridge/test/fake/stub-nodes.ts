@@ -42,7 +42,7 @@ const pictures =
     return {
       result: [],
       ui: { images: files },
-      files: files.map((one) => ({ file: `${one.type}//${one.filename}`, bytes, mime: "image/png" })),
+      files: files.map((file) => ({ file: `${file.type}//${file.filename}`, bytes, mime: "image/png" })),
     };
   };
 

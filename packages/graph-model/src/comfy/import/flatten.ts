@@ -140,8 +140,8 @@ class Flattener {
 
   private inside(level: Level, instance: UiNode, graph: UiGraph): Level {
     const { x, y } = at(level, instance);
-    const places = [...graph.nodes.values()].map((one) => one.position);
-    const origin = { x: x - Math.min(...places.map((one) => one.x)), y: y - Math.min(...places.map((one) => one.y)) };
+    const places = [...graph.nodes.values()].map((node) => node.position);
+    const origin = { x: x - Math.min(...places.map((place) => place.x)), y: y - Math.min(...places.map((place) => place.y)) };
     return { prefix: `${level.prefix}${instance.id}:`, graph, origin, outer: { level, instance } };
   }
 
@@ -165,7 +165,7 @@ function passedBy(node: UiNode, slot: number) {
   const fits = (other: string) => other === "*" || type === "*" || other.split(",").some((one) => type.split(",").includes(one));
   const same = node.inputs[slot];
   if (same && (same.type === type || type === "*")) return same;
-  return node.inputs.find((one) => one.type === type) ?? node.inputs.find((one) => fits(one.type));
+  return node.inputs.find((input) => input.type === type) ?? node.inputs.find((input) => fits(input.type));
 }
 
 /** What an instance says of a promoted widget: by name, else in the order of the definition (files of 2025). */

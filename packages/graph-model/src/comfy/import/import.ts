@@ -77,7 +77,7 @@ function fromUi(value: unknown, library: Library, name: string): Imported {
         ),
       ],
     };
-  const drafts = flat.nodes.map((one) => uiDraft(one, library));
+  const drafts = flat.nodes.map((node) => uiDraft(node, library));
   const left = [
     ...(flat.muted > 0 ? [issue("info", "import.unsupported", `${flat.muted} muted nodes are left out.`)] : []),
     ...(flat.bypassed > 0
@@ -108,7 +108,7 @@ function uiDraft({ id, node, position, sources, overrides }: FlatNode, library: 
     position,
     params,
     wires,
-    outputs: node.outputs.map((one) => one.name),
+    outputs: node.outputs.map((output) => output.name),
     pack: cnr_id ?? aux_id,
     problems,
   };
@@ -154,8 +154,8 @@ function build(
   view: { frames: readonly UiFrame[]; notes: readonly UiNode[] },
 ): Imported {
   if (drafts.length === 0) return { issues: [issue("error", "import.not_a_workflow", "The workflow has no node that could run.")] };
-  const ids = safeIds(drafts.map((one) => one.id));
-  const byId = new Map(drafts.map((one) => [one.id, one]));
+  const ids = safeIds(drafts.map((draft) => draft.id));
+  const byId = new Map(drafts.map((draft) => [draft.id, draft]));
   const define = (draft: Draft | undefined) => draft && library.find("comfy", draft.type);
   const nodes = drafts.map((draft): GraphNode => {
     const title = draft.title ?? define(draft)?.label ?? draft.type;
@@ -195,7 +195,7 @@ function outputName(source: Draft, slot: number, definition: NodeDefinition | un
   const known = definition?.outputs.find((port) => slotOf(port) === slot)?.name;
   if (known !== undefined) return known;
   const name = source.outputs[slot] || `output ${slot}`;
-  const same = source.outputs.slice(0, slot).filter((one) => one === name).length;
+  const same = source.outputs.slice(0, slot).filter((output) => output === name).length;
   return same > 0 ? `${name}_${same + 1}` : name;
 }
 
@@ -218,7 +218,7 @@ function metadataOf(
 ) {
   const own = (pick: (draft: Draft) => unknown) =>
     Object.fromEntries(drafts.flatMap((draft) => (pick(draft) === undefined ? [] : [[ids.get(draft.id) as string, pick(draft)]])));
-  const placed = drafts.every((one) => one.position !== undefined);
+  const placed = drafts.every((draft) => draft.position !== undefined);
   const packs = own((draft) => draft.pack);
   return {
     ...(issues.length > 0 ? { imported: { issues } } : {}),

@@ -70,7 +70,9 @@ const count = (value: unknown): number => (typeof value === "number" && Number.i
 
 export const isUiFormat = (value: unknown): boolean => {
   const { nodes, schema } = object(value);
-  return schema === undefined && Array.isArray(nodes) && nodes.every((one) => typeof object(one).type === "string" && "id" in object(one));
+  return (
+    schema === undefined && Array.isArray(nodes) && nodes.every((node) => typeof object(node).type === "string" && "id" in object(node))
+  );
 };
 
 export function readWorkflow(value: unknown): Workflow {
@@ -78,7 +80,7 @@ export function readWorkflow(value: unknown): Workflow {
   const definitions = list(object(raw.definitions).subgraphs).map(object);
   return {
     graph: readUiGraph(raw),
-    subgraphs: new Map(definitions.map((one) => [text(one.id) ?? "", readUiGraph(one)])),
+    subgraphs: new Map(definitions.map((definition) => [text(definition.id) ?? "", readUiGraph(definition)])),
     groupNodes: Object.keys(object(object(raw.extra).groupNodes)),
   };
 }
@@ -86,7 +88,7 @@ export function readWorkflow(value: unknown): Workflow {
 function readUiGraph(raw: Raw): UiGraph {
   const nodes = list(raw.nodes).map((one) => readNode(object(one)));
   return {
-    nodes: new Map(nodes.map((one) => [one.id, one])),
+    nodes: new Map(nodes.map((node) => [node.id, node])),
     links: new Map(list(raw.links).flatMap(readLink)),
     frames: list(raw.groups).map((one) => readFrame(object(one))),
     inputs: list(raw.inputs).map((one) => text(object(one).name) ?? ""),
