@@ -1,4 +1,5 @@
 // Two people in one graph, each in a browser of their own.
+import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Browser, openBrowser, shot } from "../support/browser.ts";
@@ -104,4 +105,55 @@ test("a page that was opened before an update says so, keeps what was edited in 
   await page.getByText("All changes saved").waitFor();
   expect(await page.getByRole("alert").count()).toBe(0);
   await page.close();
+});
+
+test("[C5] a page takes back an edit that is refused, offers a copy with it, and goes on; after the third it stops", async () => {
+  const id = await create();
+  const [ada, ben] = await Promise.all(browsers.map((browser) => browser.page()));
+  if (!ada || !ben) throw new Error("Two pages were asked for.");
+  // What cannot be applied is sent in place of an edit.
+  await ada.addInitScript(() => {
+    window.WebSocket = class extends WebSocket {
+      override send(data: string | Uint8Array<ArrayBuffer>): void {
+        const isEdit = window.name === "damaged" && data instanceof Uint8Array && data[0] === 0 && data[1] === 2;
+        super.send(isEdit ? Uint8Array.from([0, 2, 3, 255, 255, 255]) : data);
+      }
+    };
+  });
+  await Promise.all([open(ada, id), open(ben, id)]);
+  await ada.getByText("All changes saved").waitFor();
+  const refuse = async (text: string) => {
+    await ada.evaluate(() => {
+      window.name = "damaged";
+    });
+    await field(ada).fill(text);
+  };
+  const alert = ada.getByRole("alert").filter({ hasText: "An edit was refused" });
+
+  await refuse("words that are refused");
+  await alert.getByText("It was taken back, with what was not saved by then.").waitFor();
+  await ada.evaluate(() => {
+    window.name = "";
+  });
+  const download = ada.waitForEvent("download");
+  await alert.getByRole("button", { name: "Download a copy with it" }).click();
+  expect(readFileSync(await (await download).path(), "utf8")).toContain("words that are refused");
+  await shot(ada, "together-taken-back");
+  await expect.poll(() => field(ada).inputValue()).toBe(PROMPT);
+  await alert.getByRole("button", { name: "Dismiss" }).click();
+  expect(await alert.count()).toBe(0);
+  await field(ada).fill("words that are taken");
+  await expect.poll(() => stored(id)).toEqual({ template: "words that are taken" });
+  await ada.getByText("All changes saved").waitFor();
+  await expect.poll(() => field(ben).inputValue()).toBe("words that are taken");
+
+  await refuse("refused again");
+  await alert.getByText("It was taken back").waitFor();
+  await expect.poll(() => field(ada).inputValue()).toBe("words that are taken");
+  await refuse("refused for good");
+  await alert.getByText("reload to go on from the saved graph").waitFor();
+  expect(await field(ada).inputValue(), "it is still to be seen").toBe("refused for good");
+  expect(await stored(id)).toEqual({ template: "words that are taken" });
+  expect(await field(ben).inputValue()).toBe("words that are taken");
+  await Promise.all([ada.close({ runBeforeUnload: false }), ben.close()]);
 });

@@ -1,18 +1,21 @@
 // What a person must know about the stored document: an edit that was refused, the graph removed, edits set aside when it was loaded.
 import { exportJson, type Graph } from "@spindle/graph-model";
 import { useState } from "react";
-import { type Closing, OTHER_LAYOUT, REMOVED, TOO_LARGE } from "../session/closing";
+import { type Closing, OTHER_LAYOUT, REMOVED, whyRefused } from "../session/closing";
+import type { TakenBack } from "../session/use-document";
 import { when } from "../ui/words";
 
 interface Props {
   id: string;
   graph: Graph | undefined;
   closing: Closing | undefined;
+  takenBack: TakenBack | undefined;
   setAside: { edits: number; at: string } | undefined;
 }
 
-export function DocumentNotices({ id, graph, closing, setAside }: Props) {
+export function DocumentNotices({ id, graph, closing, takenBack, setAside }: Props) {
   const key = `spindle.set-aside.${id}`;
+  const [dismissed, setDismissed] = useState<TakenBack>();
   const [read, setRead] = useState(() => localStorage.getItem(key));
   if (closing)
     return (
@@ -34,6 +37,18 @@ export function DocumentNotices({ id, graph, closing, setAside }: Props) {
         )}
       </div>
     );
+  if (takenBack && takenBack !== dismissed)
+    return (
+      <div className="notice bad" role="alert">
+        <p>An edit was refused. {whyRefused(takenBack.closing)} It was taken back, with what was not saved by then.</p>
+        <button type="button" className="button" onClick={() => download(takenBack.graph)}>
+          Download a copy with it
+        </button>
+        <button type="button" className="button" onClick={() => setDismissed(takenBack)}>
+          Dismiss
+        </button>
+      </div>
+    );
   if (!setAside || read === setAside.at) return null;
   const dismiss = () => {
     localStorage.setItem(key, setAside.at);
@@ -53,12 +68,12 @@ export function DocumentNotices({ id, graph, closing, setAside }: Props) {
   );
 }
 
-function closingWords({ code, reason }: Closing): string {
+function closingWords(closing: Closing): string {
+  const { code, reason } = closing;
   if (code === REMOVED) return "This graph was deleted. You see your own copy, and nothing more of it is saved.";
   if (code === OTHER_LAYOUT)
     return `${reason} What you see is kept until you close this page, and nothing more of it is saved: reload to go on.`;
-  const why = code === TOO_LARGE ? "It is larger than 4 MB." : reason;
-  return `An edit was refused. ${why} It is not saved, nor is anything after it: reload to go on from the saved graph.`;
+  return `An edit was refused. ${whyRefused(closing)} It is not saved, nor is anything after it: reload to go on from the saved graph.`;
 }
 
 function download(graph: Graph): void {

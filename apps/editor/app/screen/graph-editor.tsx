@@ -151,7 +151,7 @@ export function GraphEditor({ id }: { id: string }) {
         onPlan={() => void plan()}
         onOpenFile={(file) => void open(file)}
       />
-      <DocumentNotices id={id} graph={graph} closing={shared?.closing} setAside={about.data?.setAside} />
+      <DocumentNotices id={id} graph={graph} closing={shared?.closing} takenBack={shared?.takenBack} setAside={about.data?.setAside} />
       <LibraryPanel library={library} loaded={loaded} trouble={trouble} onAdd={add} />
       {shared?.loaded && graph && loaded ? (
         <div className="canvas-area">

@@ -4,6 +4,10 @@ export interface Closing {
   reason: string;
 }
 
+/** An edit that this tab made is not taken, whoever makes it. */
+export const REFUSED = 4400;
+/** An edit that this tab made does not go with what is there by now. */
+export const UNFIT = 4409;
 export const REMOVED = 4404;
 export const TOO_LARGE = 1009;
 /** The page or the document is of another layout than the server's. */
@@ -11,3 +15,13 @@ export const OTHER_LAYOUT = 4426;
 
 /** A connection that was closed for what this tab sent would be closed again for the same. */
 export const reconnects = ({ code }: { code: number }): boolean => code !== TOO_LARGE && !(code >= 4400 && code < 4500);
+
+/** How many edits of a tab are refused before it stops. A tab whose every edit is refused is better reloaded. */
+const MOST_REFUSALS = 3;
+
+/** Whether a tab takes back what was refused and goes on by itself. @param refusals how many there were, with this one */
+export const goesOn = ({ code }: Closing, refusals: number): boolean =>
+  code === UNFIT || ((code === REFUSED || code === TOO_LARGE) && refusals < MOST_REFUSALS);
+
+/** Why an edit was refused, as a sentence. */
+export const whyRefused = ({ code, reason }: Closing): string => (code === TOO_LARGE ? "It is larger than 4 MB." : reason);

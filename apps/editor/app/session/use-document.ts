@@ -5,17 +5,24 @@ import * as decoding from "lib0/decoding";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
-import { type Closing, reconnects } from "./closing";
+import { type Closing, goesOn, reconnects, UNFIT } from "./closing";
 import { socketUrl } from "./provider";
 import { flushTyping } from "./typing";
 
 /** The origin of this tab's edits: undo takes back only these. */
 export const ME = { who: "this tab" };
 const NOT_STORED = "The last edits are not stored, so they would not be part of the run. Reload the page, then run again.";
+const TAKEN_BACK = "The last edits were refused and taken back, so they would not be part of the run. Look at the graph, then run again.";
 
 export interface SharedDocument {
   doc: Y.Doc;
   undo: Y.UndoManager;
+}
+
+/** Edits that the server refused. The page goes on from what is stored; `graph` is what it showed with them. */
+export interface TakenBack {
+  closing: Closing;
+  graph: Graph;
 }
 
 export interface DocumentState extends SharedDocument {
@@ -29,6 +36,8 @@ export interface DocumentState extends SharedDocument {
   stored(): Promise<void>;
   /** Set once the server has ended the connection for good. */
   closing: Closing | undefined;
+  /** The last edits of this tab that were refused, if any were. */
+  takenBack: TakenBack | undefined;
   canUndo: boolean;
   canRedo: boolean;
 }
@@ -39,14 +48,36 @@ export function useDocument(id: string): DocumentState | undefined {
   return state;
 }
 
-/** Returns how to close it. A document that is closed before the server has every edit keeps its connection until it has. */
+/**
+ * Opens a document, and opens it afresh after a refusal: what builds on a refused edit cannot be stored either, and Yjs takes nothing
+ * back that it has once put in. Returns how to close it.
+ */
 function openDocument(id: string, show: (state: DocumentState) => void): () => void {
+  let takenBack: TakenBack | undefined;
+  let refusals = 0;
+  const open = () => openReplica(id, (state) => show({ ...state, takenBack }), takeBack);
+  const takeBack: TakeBack = (closing, graph) => {
+    if (closing.code !== UNFIT) refusals++;
+    if (!goesOn(closing, refusals)) return false;
+    takenBack = { closing, graph };
+    close = open();
+    return true;
+  };
+  let close = open();
+  return () => close();
+}
+
+/** Whether the page goes on with another replica. `graph` is what it shows. */
+type TakeBack = (closing: Closing, graph: Graph) => boolean;
+
+/** Returns how to close it. A replica that is closed before the server has every edit keeps its connection until it has. */
+function openReplica(id: string, show: (state: Omit<DocumentState, "takenBack">) => void, takeBack: TakeBack): () => void {
   const doc = new Y.Doc();
   const undo = new Y.UndoManager(rootsOf(doc), { trackedOrigins: new Set([ME]), captureTimeout: 300 });
-  // The server turns away a page of another layout. The layout is in the name of the room because tabs of one room exchange edits
-  // among themselves as well.
+  // Tabs of one browser exchange nothing by themselves: what the server refuses would come back from another tab.
   const provider = new WebsocketProvider(socketUrl("/collab"), `${id}?layout=${LAYOUT}`, doc, {
     maxBackoffTime: 2000,
+    disableBc: true,
     shouldReconnect: reconnects,
   });
   const unsaved = new Unsaved(doc);
@@ -109,9 +140,17 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
   });
   provider.on("status", later);
   provider.on("closed", (why) => {
-    closing = why;
-    for (const { reject } of waiting) reject(new Error(NOT_STORED));
+    if (!closed) flushTyping();
+    const isTakenBack = !closed && takeBack(why, read().graph);
+    for (const { reject } of waiting) reject(new Error(isTakenBack ? TAKEN_BACK : NOT_STORED));
     waiting = [];
+    if (isTakenBack) {
+      closed = true;
+      cancelAnimationFrame(frame);
+      destroy();
+      return;
+    }
+    closing = why;
     later();
     if (closed) destroy(); // the server stores no more edits of this document, so nothing is left to send
   });

@@ -242,6 +242,26 @@ test("what comes while the document loads is answered in order after it", async 
   expect(socket.closed).toEqual([4400, "It is no message of this protocol."]);
 });
 
+test.each<[string, number, (doc: Y.Doc) => void, RegExp]>([
+  ["that nobody may make", 4400, (doc) => void doc.getMap("nodes").set("n", new Uint8Array(3)), /holds bytes/],
+  ["that does not go with what is there", 4409, (doc) => void doc.getMap("graph").set("layout", 1), /changes the layout/],
+])("[C5] an edit %s closes its socket with %i", async (_, code, edit, reason) => {
+  const { connect } = start();
+  const [socket, other] = [connect(), connect()];
+  await load();
+  const message = encoding.createEncoder();
+  for (const part of [0, 2]) encoding.writeVarUint(message, part);
+  const doc = new Y.Doc();
+  Y.applyUpdate(doc, bytes);
+  const before = Y.encodeStateVector(doc);
+  edit(doc);
+  encoding.writeVarUint8Array(message, Y.encodeStateAsUpdate(doc, before));
+  socket.emit("message", encoding.toUint8Array(message).slice().buffer);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(socket.closed).toEqual([code, expect.stringMatching(reason)]);
+  expect(other.readyState).toBe(1);
+});
+
 test("those who have a document open hear that it ends, and why", async () => {
   const { documents, sockets, connect } = start();
   const socket = connect();

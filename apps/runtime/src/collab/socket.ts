@@ -1,6 +1,6 @@
 // The y-websocket protocol on `ws` (y-protocols sync and awareness), in front of the document host.
 import { checkLimits } from "@spindle/graph-model";
-import { EditRefused, LAYOUT, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
+import { EditRefused, EditUnfit, LAYOUT, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import type { WebSocket } from "ws";
@@ -25,6 +25,7 @@ const AWARENESS = 1;
 const CLOSE = {
   refused: 4400,
   removed: 4404,
+  unfit: 4409,
   /** The page, or the document, is of another layout than this server's. */
   layout: 4426,
   restart: 1012,
@@ -133,7 +134,7 @@ export class CollabSockets {
   private fail(id: string, socket: WebSocket, error: unknown): void {
     const refused = error instanceof EditRefused;
     this.onError("collaboration", refused ? `An edit of graph ${id} was refused: ${error.message}` : error);
-    if (refused) socket.close(CLOSE.refused, error.message);
+    if (refused) socket.close(error instanceof EditUnfit ? CLOSE.unfit : CLOSE.refused, error.message);
     else if (error instanceof Refused) socket.close(CLOSE.layout, error.message);
     else socket.close(CLOSE.broken);
   }

@@ -2,12 +2,12 @@
 // changed there, so that the same bytes have the same effect on every replica and at every load.
 import * as Y from "yjs";
 import { LIMITS } from "../check/limits.ts";
-import { type Allowance, apply, continues, type Decoded, EditRefused, LOADING, ONE_UPDATE, TOO_ENTANGLED } from "./apply.ts";
+import { type Allowance, apply, continues, type Decoded, EditRefused, EditUnfit, LOADING, ONE_UPDATE, TOO_ENTANGLED } from "./apply.ts";
 import { jsonOf, LOSS } from "./json.ts";
 import { headOf, rootsOf } from "./layout.ts";
 import { isText } from "./text.ts";
 
-export { EditRefused } from "./apply.ts";
+export { EditRefused, EditUnfit } from "./apply.ts";
 
 export interface Admitted {
   /** What the update changed, as an update; absent if it changed nothing. */
@@ -131,7 +131,7 @@ function refuseUnfit({ doc, beforeState, afterState }: Y.Transaction, roots: Rea
       const keys = lists.get(struct.parent) ?? new Set();
       if (keys.has(struct.parentSub)) continue;
       lists.set(struct.parent, keys.add(struct.parentSub));
-      if (isEntangled(doc.store, struct)) throw new EditRefused(TOO_ENTANGLED);
+      if (isEntangled(doc.store, struct)) throw new EditUnfit(TOO_ENTANGLED);
     }
   }
 }
@@ -233,7 +233,7 @@ export class Tried {
     try {
       const layout = headOf(this.replica).get("layout");
       const admitted = admit(this.replica, update, allowance);
-      if (!this.migrates && headOf(this.replica).get("layout") !== layout) throw new EditRefused(OTHER_LAYOUT);
+      if (!this.migrates && headOf(this.replica).get("layout") !== layout) throw new EditUnfit(OTHER_LAYOUT);
       return admitted;
     } catch (error) {
       this.forget();

@@ -5,6 +5,9 @@ import * as Y from "yjs";
 /** An update that is refused. The message is a sentence about the edit that a person reads. */
 export class EditRefused extends Error {}
 
+/** One that is refused for what is there already: by itself, or at another time, it would have been taken. */
+export class EditUnfit extends EditRefused {}
+
 /** What applying an update may cost beside what its size accounts for. */
 export interface Allowance {
   /** Items that are looked at to find the places of new ones. */
@@ -34,7 +37,7 @@ class Work {
 
   compare(count: number): void {
     this.left.comparisons -= count;
-    if (this.left.comparisons < 0) throw new EditRefused(TOO_ENTANGLED);
+    if (this.left.comparisons < 0) throw new EditUnfit(TOO_ENTANGLED);
   }
 
   move(count: number): void {
@@ -62,7 +65,7 @@ export function apply(
   const finish = (transaction: Y.Transaction) => {
     try {
       if (isApplied) {
-        if (doc.store.clients.size > MOST_CLIENTS) throw new EditRefused(TOO_MANY_CLIENTS);
+        if (doc.store.clients.size > MOST_CLIENTS) throw new EditUnfit(TOO_MANY_CLIENTS);
         check(transaction);
         countMerges(transaction, work);
       }

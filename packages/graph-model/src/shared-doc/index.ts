@@ -1,4 +1,4 @@
-export { copyOf, EditRefused, replay, type StoredUpdate, Tried } from "./admit.ts";
+export { copyOf, EditRefused, EditUnfit, replay, type StoredUpdate, Tried } from "./admit.ts";
 export type { Inside, ListName } from "./body.ts";
 export * from "./commands.ts";
 export { edgesOf, headOf, LAYOUT, layoutOf, nodesOf, rootsOf } from "./layout.ts";
