@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { RunRecord } from "../../apps/runtime/src/record/record.ts";
+import { PostgresRecord } from "../../apps/runtime/src/record/postgres-record.ts";
 import { migrateDatabase } from "../../apps/runtime/src/store/migrate.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { startRedis } from "../../infra/launch/redis.ts";
@@ -79,7 +79,7 @@ test("a runtime takes over runs only once it listens: none that it cannot surviv
     await migrateDatabase(pool);
     const [run, revision] = [randomUUID(), randomUUID()];
     await pool.query("INSERT INTO revision (id, hash, document) VALUES ($1, $2, $3)", [revision, revision, JSON.stringify(graphOf([]))]);
-    await new RunRecord(pool).create({
+    await new PostgresRecord(pool).create({
       id: run,
       revision,
       title: "t",

@@ -14,7 +14,7 @@ import { type Config, readConfig } from "./config.ts";
 import { Engine } from "./engine/engine.ts";
 import { NodePlane } from "./engine/node-plane.ts";
 import { NodeRegistry } from "./nodes/registry.ts";
-import { RunRecord } from "./record/record.ts";
+import { PostgresRecord } from "./record/postgres-record.ts";
 import { ROOT } from "./root.ts";
 import { GraphService } from "./services/graph-service.ts";
 import { LibraryService } from "./services/library-service.ts";
@@ -26,8 +26,8 @@ import { openDatabase } from "./store/database.ts";
 import { migrateDatabase } from "./store/migrate.ts";
 import { patient } from "./store/patient.ts";
 import { Decisions } from "./tasks/decisions.ts";
-import { devicesOf, Line } from "./tasks/line.ts";
 import { LiveBoard } from "./tasks/live.ts";
+import { devicesOf, QueuePositions } from "./tasks/queue-positions.ts";
 import { WorkerPlane } from "./tasks/worker-plane.ts";
 
 const onError = (where: string, error: unknown): void =>
@@ -41,7 +41,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   await store.check();
   const artifacts = new Artifacts(store, db, join(config.home, "uploads"));
   await artifacts.sweep();
-  const record = new RunRecord(db.pool, db.changes);
+  const record = new PostgresRecord(db.pool, db.changes);
   const live = new LiveBoard();
   const decisions = new Decisions(record);
   const { timings, models } = config;
@@ -81,13 +81,13 @@ async function start(config: Config): Promise<() => Promise<void>> {
   });
   const documents = new DocumentHost(updateLog(db), onError);
   const graphs = new GraphService(db, documents, () => library.library());
-  const line = new Line(record, live, (task) => devicesOf(task, library.library()));
-  const runs = new RunService(db, record, engine, graphs, live, line, () => library.library());
+  const positions = new QueuePositions(record, live, (task) => devicesOf(task, library.library()));
+  const runs = new RunService(db, record, engine, graphs, live, positions, () => library.library());
   const plans = new PlanService(record, () => library.library());
   const people = new PeopleService(db, record, engine, decisions, () => library.library());
   const templates = await TemplateService.load(join(ROOT, "templates"));
   decisions.start(onError);
-  line.start(onError);
+  positions.start(onError);
   await workers.start();
   await library.start();
   const running = await serve(
@@ -102,7 +102,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   engine.start();
   return async () => {
     library.stop();
-    line.stop();
+    positions.stop();
     await running.stop();
     await engine.stop();
     decisions.stop();

@@ -9,7 +9,7 @@ import { type ArtifactRef, type CombinedManifest, isEndedRunState, MEDIA_TYPES, 
 import { SingleBar } from "cli-progress";
 import type { RunPlan } from "../services/plan-service.ts";
 import type { RunView } from "../services/run-service.ts";
-import type { Place } from "../tasks/live.ts";
+import type { QueuePosition } from "../tasks/live.ts";
 import { readDocument, readMedia } from "./read-file.ts";
 import { call, findServer } from "./server.ts";
 
@@ -146,7 +146,7 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
   }
 }
 
-const positionWords = (queue: Place | undefined): string =>
+const positionWords = (queue: QueuePosition | undefined): string =>
   queue ? ` (queued, position ${queue.position}${queue.wait === undefined ? "" : `, about ${Math.ceil(queue.wait / 1000)} s`})` : "";
 
 async function save(url: string, run: RunView, folder: string, quiet: boolean): Promise<void> {

@@ -1,35 +1,31 @@
-// `graph.call` (DESIGN G5): a definition runs inside a node run, as a level of its own.
+// `graph.call` (DESIGN G5, SPEC RD): a definition runs inside a node run, as a level of its own.
 import { nodeTitle } from "@spindle/graph-model";
 import { isHandled } from "./judge.ts";
+import { cancelled } from "./moves.ts";
 import { runOutputs } from "./outputs.ts";
-import type { Running } from "./running.ts";
+import type { RunContext, Walker } from "./run-context.ts";
 import { type Decided, type DecidedRow, Scope } from "./scope.ts";
 
 export async function callDefinition(
-  run: Running,
-  caller: Scope,
-  name: string,
-  row: DecidedRow,
-  values: Record<string, unknown>,
+  context: RunContext,
+  walker: Walker,
+  call: { caller: Scope; definition: string; row: DecidedRow; values: Record<string, unknown> },
 ): Promise<void> {
+  const { caller, definition, row, values } = call;
+  const { rows, resolved } = context;
   const calling =
     row.state === "queued"
-      ? await run.change(row, { change: "begin", input: values, body: { engine: row.engine, draft: row.draft, definition: name } })
+      ? await rows.change(row, { change: "begin", input: values, body: { engine: row.engine, draft: row.draft, definition } })
       : row;
   if (calling.state !== "running") return;
-  const scope = Scope.ofLevel(run.resolved.level(name), `${row.path}/`, calling.input ?? values, caller.depth + 1);
-  await run.walk(scope);
-  await concludeCall(run, scope, calling);
-  run.forget(scope);
+  const scope = Scope.ofLevel(resolved.level(definition), `${row.path}/`, calling.input ?? values, caller.depth + 1);
+  await walker.walk(scope);
+  await conclude(context, scope, calling);
+  rows.forget(scope);
 }
 
-async function concludeCall(run: Running, scope: Scope, calling: DecidedRow): Promise<void> {
-  const results = [...scope.decided.values()];
-  if (run.cancelled && results.some(({ row: one }) => one.state === "cancelled"))
-    return void (await run.change(calling, {
-      change: "cancel",
-      error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." },
-    }));
+async function conclude({ rows, life }: RunContext, scope: Scope, calling: DecidedRow): Promise<DecidedRow> {
+  if (life.isCancelled && isAnyCancelled(scope)) return rows.change(calling, cancelled());
   const [failed] = unhandled(scope);
   if (failed) {
     const node = scope.level.node(failed.row.node_id)?.node;
@@ -39,11 +35,12 @@ async function concludeCall(run: Running, scope: Scope, calling: DecidedRow): Pr
       message: `${node ? nodeTitle(node) : failed.row.node_id}: ${String(failed.row.error?.message ?? failed.row.state)}`,
       path: failed.row.path,
     };
-    return void (await run.change(calling, { change: "fail", error }));
+    return rows.change(calling, { change: "fail", error });
   }
-  const output = scopeOutputs(scope);
-  await run.change(calling, { change: "succeed", output });
+  return rows.change(calling, { change: "succeed", output: scopeOutputs(scope) });
 }
+
+export const isAnyCancelled = (level: Scope): boolean => [...level.decided.values()].some(({ row }) => row.state === "cancelled");
 
 /** The failed rows of a level that no on_failure edge took care of, the first one first. */
 export const unhandled = (level: Scope): Decided[] =>

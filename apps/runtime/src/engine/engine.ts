@@ -11,12 +11,13 @@ import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
 import type { LiveBoard } from "../tasks/live.ts";
-import { scopeOutputs, unhandled } from "./call.ts";
-import { RunExecution } from "./execution.ts";
+import { isAnyCancelled, scopeOutputs, unhandled } from "./call.ts";
+import { Parked, RunExecution } from "./execution.ts";
 import { freezeNodes, rootNodes } from "./freeze.ts";
 import type { NodePlane } from "./node-plane.ts";
 import { Reuse } from "./reuse.ts";
-import { type ExecutionParts, Parked, RunTooLarge } from "./running.ts";
+import { RunTooLarge } from "./row-cache.ts";
+import type { ExecutionParts } from "./run-context.ts";
 import { assertNow, whyNotNow } from "./why-not-now.ts";
 
 export interface EngineOptions {
@@ -115,7 +116,7 @@ export class Engine {
   }
 
   isCancelled(run: string): boolean {
-    return this.executions.get(run)?.cancelled ?? false;
+    return this.executions.get(run)?.isCancelled ?? false;
   }
 
   /** Looks for runs that may be claimed, now. */
@@ -202,10 +203,11 @@ export class Engine {
 
   /** What another runtime did to a run of ours: took it over, or asked for its end. */
   private async compare(execution: RunExecution, mine: { fence: number; cancelRequested: boolean } | undefined): Promise<void> {
-    const lost = !mine || mine.fence !== execution.run.fence;
-    if (lost && this.executions.get(execution.run.id) === execution && !execution.finishing && !execution.parked)
-      execution.close(new Error("Another runtime owns the run."));
-    if (!lost && mine.cancelRequested && !execution.cancelled) await execution.cancel();
+    const { phase, run } = execution;
+    if (!mine || mine.fence !== run.fence) {
+      const isDriven = phase === "driving" || phase === "cancelling";
+      if (isDriven && this.executions.get(run.id) === execution) execution.close(new Error("Another runtime owns the run."));
+    } else if (mine.cancelRequested) await execution.cancel();
   }
 
   /** People who did not answer in time: the node gives its time-out port. */
@@ -250,13 +252,10 @@ export class Engine {
     try {
       await execution.drive();
       // It may have been about to rest when the last answer came: what was decided is decided.
-      if (!execution.closed || execution.parked) {
-        execution.finishing = true;
-        await this.finish(execution);
-      }
+      if (execution.phase !== "closed") await this.finish(execution);
     } catch (error) {
       if (error instanceof Parked) return !(await patient(() => record.park(run, execution.waitingFor)));
-      if (execution.closed) return false;
+      if (execution.phase === "closed") return false;
       execution.close(error as Error);
       if (isOutage(error)) return sleep(OUTAGE_MS, true);
       this.options.onError(`run ${run.id}`, error);
@@ -273,7 +272,7 @@ export class Engine {
     const { record } = this.options;
     const { run } = execution;
     const { root } = execution;
-    if (execution.cancelled && [...root.decided.values()].some(({ row }) => row.state === "cancelled"))
+    if (execution.end() && isAnyCancelled(root))
       return void (await patient(() =>
         record.changeRun(run, "cancel", { error: { code: "run.cancelled", message: "The run was cancelled." } }),
       ));

@@ -7,7 +7,7 @@ import type { NodeRunRow, RunRow } from "../record/types.ts";
 import { scopeOutputs, unhandled } from "./call.ts";
 import { RunExecution } from "./execution.ts";
 import { freezeNodes } from "./freeze.ts";
-import type { ExecutionParts } from "./running.ts";
+import type { ExecutionParts } from "./run-context.ts";
 import type { DecidedRow } from "./scope.ts";
 
 type Values = Record<string, unknown>;

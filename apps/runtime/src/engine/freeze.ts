@@ -14,6 +14,8 @@ import {
 import { BUS } from "@spindle/schemas";
 import type { FrozenNode, FrozenNodes, NewNodeRun } from "../record/types.ts";
 
+const COMFY = "comfy";
+
 export function freezeNodes(graph: Graph, library: Library): FrozenNodes {
   const { root, definitions } = resolve(graph, library);
   return Object.fromEntries([root, ...definitions.values()].map((level) => [level.name, freezeLevel(level)]));
@@ -69,12 +71,18 @@ function freezeNode({ node, settings, element: definition, engine: chosen }: Res
 /** The node runs that every run has from the start; those in loops, maps and subgraphs come to be as it goes. */
 export function rootNodes(graph: Graph, library: Library, frozen: FrozenNodes): NewNodeRun[] {
   const { root } = resolve(graph, library);
-  return root.plan.root.items
-    .flatMap((item) => itemNodes(root.plan, item))
-    .map((id) => {
-      const one = root.node(id);
-      const gathers = one?.mapped !== undefined || one?.element?.calls !== undefined;
-      const own = frozen[""]?.[id] as FrozenNode;
-      return { ...own, ...(gathers ? { plane: "node", timeoutSeconds: 0 } : {}), nodeId: id, path: id };
-    });
+  return root.plan.root.items.flatMap((item) => itemNodes(root.plan, item)).map((id) => newNodeRun(frozen, root, id, id));
+}
+
+/** The row that is to be made for a node at a path, or for an element of it. A node that only gathers what others give runs here. */
+export function newNodeRun(frozen: FrozenNodes, level: Level, id: string, path: string, isElement = false): NewNodeRun {
+  const node = level.node(id);
+  const own = frozen[level.name]?.[id] as FrozenNode;
+  const gathers = (node?.mapped !== undefined && !isElement) || node?.element?.calls !== undefined;
+  return {
+    ...(isElement && own.plane === COMFY ? asRegion(own) : own),
+    ...(gathers ? { plane: "node", timeoutSeconds: 0 } : {}),
+    nodeId: id,
+    path,
+  };
 }

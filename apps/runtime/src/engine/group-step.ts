@@ -3,10 +3,12 @@
 import { type Group, type NodeDefinition, nodeTitle, regionInput } from "@spindle/graph-model";
 import { isEndedNodeState, type RegionInput } from "@spindle/schemas";
 import type { NodeMove } from "../record/changes.ts";
-import { cacheKey, isCacheable, whyRegionRuns } from "./cache-key.ts";
+import { isCacheable, whyRegionRuns } from "./cache-key.ts";
 import { whyUnfit } from "./check-input.ts";
+import { cancelled, failed, reused, skipped } from "./moves.ts";
 import type { NodeStep } from "./node-step.ts";
-import type { Running } from "./running.ts";
+import type { CacheAnswer } from "./reuse.ts";
+import type { RunContext } from "./run-context.ts";
 import type { DecidedRow, Scope } from "./scope.ts";
 
 type Values = Record<string, unknown>;
@@ -16,85 +18,82 @@ export class GroupStep {
   private readonly given = new Map<string, ReadonlyMap<string, Values>>();
 
   constructor(
-    private readonly run: Running,
+    private readonly context: RunContext,
     private readonly steps: NodeStep,
   ) {}
 
-  async take(scope: Scope, group: Group): Promise<void> {
-    await this.run.begin(scope, group.id);
-    const own = await this.run.untilDecided(scope.prefix + group.id, (row) => this.step(scope, group, row));
+  /** Runs a group until it and all its nodes are decided. */
+  async run(scope: Scope, group: Group): Promise<void> {
+    const { rows } = this.context;
+    const own = await rows.untilDecided(scope.prefix + group.id, (row) => this.decide(scope, group, row));
     const ending = endings(scope, group, own);
     const given = this.given.get(own.path);
     for (const id of group.nodes) {
       const input = given?.get(id);
-      await this.run.untilDecided(scope.prefix + id, (row) =>
-        this.steps.set(row, { ...ending(id, (other) => scope.lookup(other)), ...(input ? { input } : {}) }),
+      await rows.untilDecided(scope.prefix + id, (row) =>
+        rows.change(row, { ...ending(id, (other) => scope.lookup(other)), ...(input ? { input } : {}) }),
       );
-      await this.run.conclude(scope, id);
+      await this.steps.conclude(scope, id);
     }
     this.given.delete(own.path);
   }
 
-  private async step(scope: Scope, group: Group, row: DecidedRow): Promise<void> {
-    if (row.state !== "queued") return this.steps.decision(row);
-    if (this.run.cancelled)
-      return this.steps.set(row, {
-        change: "cancel",
-        error: { class: "cancelled", code: "run.cancelled", message: "Cancelled before it ran." },
-      });
+  private async decide(scope: Scope, group: Group, row: DecidedRow): Promise<unknown> {
+    const { rows, life } = this.context;
+    if (row.state !== "queued") return this.steps.awaitWorker(row);
+    if (life.isCancelled) return rows.change(row, cancelled("Cancelled before it ran."));
     const values = await this.prepare(scope, group);
-    if (this.run.cancelled) return;
+    if (life.isCancelled) return undefined;
     this.given.set(row.path, values);
     const input = regionInput({ level: scope.level, values, inside: group.nodes });
-    if (!input) return this.steps.skip(row, false, values.size === 0 ? "None of its nodes runs." : NOTHING_LEAVES);
-    await this.dispatch(scope, row, input, [...values.keys()]);
+    if (!input) return rows.change(row, skipped(false, values.size === 0 ? "None of its nodes runs." : NOTHING_LEAVES));
+    const found = await this.findCached(scope, row, input, [...values.keys()]);
+    if ("earlier" in found) return rows.change(row, reused(found.earlier, "Nothing changed.", { ...input }));
+    return this.steps.dispatch(row, { ...input }, found);
   }
 
   /** Decides what needs no worker; what is left, with its values. */
   private async prepare(scope: Scope, group: Group): Promise<Map<string, Values>> {
+    const { rows, life } = this.context;
     const running = new Map<string, Values>();
     for (const id of group.nodes) {
       const path = scope.prefix + id;
       let values: Values | undefined;
       // Ends when the node is decided, or is known to run: then its row stays as it is until the group is over.
-      for (let row = this.run.row(path); !isEndedNodeState(row.state) && !values && !this.run.cancelled; row = this.run.row(path)) {
-        if (row.state === "waiting") await this.steps.waitForPerson(row);
-        else values = await this.checked(scope, id, row, running);
+      for (let row = rows.at(path); !isEndedNodeState(row.state) && !values && !life.isCancelled; row = rows.at(path)) {
+        if (row.state === "waiting") await this.steps.awaitPerson(row);
+        else values = await this.resolveValues(scope, id, row, running);
       }
       if (values) running.set(id, values);
-      else if (!this.run.cancelled) await this.run.conclude(scope, id);
+      else if (!life.isCancelled) await this.steps.conclude(scope, id);
     }
     return running;
   }
 
-  private async checked(scope: Scope, id: string, row: DecidedRow, running: ReadonlyMap<string, Values>): Promise<Values | undefined> {
-    const values = await this.steps.ready(scope, id, row, running);
+  private async resolveValues(
+    scope: Scope,
+    id: string,
+    row: DecidedRow,
+    running: ReadonlyMap<string, Values>,
+  ): Promise<Values | undefined> {
+    const values = await this.steps.resolveValues(scope, id, row, running);
     if (!values) return undefined;
-    const inside = new Set(
-      (scope.level.node(id)?.sources ?? []).flatMap((one) => ("from" in one && running.has(one.from) ? [one.port.name] : [])),
-    );
-    const ports = scope.level.node(id)?.element?.inputs ?? [];
-    const why = whyUnfit(
-      ports.filter(({ name }) => !inside.has(name)),
-      values,
-    );
-    return why ? this.steps.fail(row, "node.user_error", why, values) : values;
+    const { sources = [], element } = scope.level.node(id) ?? {};
+    const inside = new Set(sources.flatMap((source) => ("from" in source && running.has(source.from) ? [source.port.name] : [])));
+    const ports = (element?.inputs ?? []).filter(({ name }) => !inside.has(name));
+    const why = whyUnfit(ports, values);
+    if (why) await this.context.rows.change(row, failed("node.user_error", why, values));
+    return why ? undefined : values;
   }
 
-  private async dispatch(scope: Scope, row: DecidedRow, region: RegionInput, nodes: readonly string[]): Promise<void> {
-    const input: Values = { ...region };
-    const definitions = nodes.map((id) => scope.level.node(id)?.element).filter((one): one is NodeDefinition => one !== undefined);
+  private async findCached({ level }: Scope, row: DecidedRow, region: RegionInput, nodes: readonly string[]): Promise<CacheAnswer> {
+    const { rows, reuse } = this.context;
+    const definitions = nodes.flatMap((id) => level.node(id)?.element ?? []);
     if (!definitions.every(isCacheable) || namesFiles(region, definitions))
-      return this.steps.send(row, input, { why: "It reads files of the ComfyUI server, so it always runs." });
-    const key = cacheKey(row, input);
-    const forced = nodes.some((id) => this.run.reuse.role(scope.level.name, id) === "force");
-    if (forced) return this.steps.send(row, input, { cacheKey: key, why: "It was asked to run again." });
-    const { record } = this.run.parts;
-    const earlier = await this.run.request(() => record.cached(key));
-    if (earlier) return this.steps.reuse(row, earlier, "Nothing changed.", input);
-    const graph = this.run.run.graph_id;
-    const last = graph ? await this.run.request(() => record.lastOf(graph, row.path)) : undefined;
-    await this.steps.send(row, input, { cacheKey: key, why: whyRegionRuns(input, last) });
+      return { why: "It reads files of the ComfyUI server, so it always runs." };
+    const input: Values = { ...region };
+    const isForced = nodes.some((id) => reuse.role(level.name, id) === "force");
+    return rows.request(() => reuse.find({ row, input, isForced, whyRuns: (last) => whyRegionRuns(input, last) }));
   }
 }
 
@@ -124,8 +123,7 @@ function endings({ level }: Scope, group: Group, own: DecidedRow): (id: string, 
         : { change: "succeedHere", output, body: engine };
     };
   }
-  if (own.state === "cancelled")
-    return () => ({ change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
+  if (own.state === "cancelled") return () => cancelled();
   if (own.state === "skipped") return () => skipped(false, String(own.error?.message ?? NOTHING_LEAVES));
   const error = own.error ?? { class: "infra" as const, code: "node.exception", message: "The region failed." };
   const { node, executed } = Object(error.details) as { node?: string; executed?: string[] };
@@ -140,8 +138,3 @@ function endings({ level }: Scope, group: Group, own: DecidedRow): (id: string, 
     return skipped(true, at ? `${nodeTitle(at)} failed.` : "A node before it failed.");
   };
 }
-
-const skipped = (broken: boolean, message: string): NodeMove => {
-  const error = { code: "node.skipped", message };
-  return { change: "skip", broken, error };
-};

@@ -2,15 +2,14 @@
 // open at once, so that no clock is asked.
 import { StateGraph } from "@langchain/langgraph";
 import { type Graph, type Library, type NodeDefinition, portsOf, resolve } from "@spindle/graph-model";
-import { isEndedNodeState } from "@spindle/schemas";
 import { expect, test, vi } from "vitest";
 import type { NodeChange } from "../record/changes.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { NewNodeRun, NodeRunRow, RunRow } from "../record/types.ts";
-import { RunExecution } from "./execution.ts";
+import { Parked, RunExecution } from "./execution.ts";
 import { freezeNodes } from "./freeze.ts";
 import type { NodeTask } from "./node-plane.ts";
-import { type ExecutionParts, Parked } from "./running.ts";
+import type { ExecutionParts } from "./run-context.ts";
 
 const kind = (service: string, more: object = {}) =>
   ({
@@ -194,23 +193,6 @@ test("[E2] what LangGraph gets of a run grows with the graph's depth, not with i
   } finally {
     nodes.mockRestore();
   }
-});
-
-test("[E9] what ran inside a call is forgotten when the call is over", async () => {
-  const record = new CountingRecord();
-  const graph = graphOf([call("c", "d0")], [], doubling(6));
-  const owned = { id: "r", state: "running", inputs: {}, engines: freezeNodes(graph, library), options: {}, fence: 0 };
-  const nodePlane = {
-    run: async (row: NodeRunRow) => {
-      const moved = await record.change({ nodeRun: row.id, fence: row.fence, change: "succeedHere", output: {} });
-      return moved && { row: moved, output: {} };
-    },
-  };
-  const parts = { record, nodePlane, workers: {}, decisions: {} } as unknown as ExecutionParts;
-  const execution = new RunExecution(parts, owned as unknown as RunRow, resolve(graph, library), []);
-  await execution.drive();
-  expect([...record.rows.values()].every(({ state }) => isEndedNodeState(state))).toBe(true);
-  expect([execution.row("c")?.state, execution.row("c/a"), execution.row("c/b/a")]).toEqual(["succeeded", undefined, undefined]);
 });
 
 /** An interface whose one input goes to a node, and whose one output comes from another. */

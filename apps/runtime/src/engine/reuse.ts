@@ -1,16 +1,29 @@
 // Whether an earlier output stands for a node run (DESIGN E11, E12, E17).
 import { type Plan, type Topology, upstream } from "@spindle/graph-model";
-import type { Earlier, EngineRecord, RunOptions, RunRow } from "../record/types.ts";
+import type { NodeRecord } from "../record/record.ts";
+import type { Earlier, NodeRunRow, RunOptions, RunRow } from "../record/types.ts";
+import { cacheKey } from "./cache-key.ts";
 
 /** `leave`: not part of the run. `keep`: an earlier output stands, where there is one. `force`: runs, whatever the cache has. */
 export type Role = "run" | "leave" | "keep" | "force";
+
+/** A node run that may have run before: its engine is chosen, and its input is whole. */
+interface Asked {
+  row: Pick<NodeRunRow, "path" | "service" | "version" | "engine">;
+  input: Record<string, unknown>;
+  isForced: boolean;
+  whyRuns: (last: Earlier | undefined) => string;
+}
+
+/** An earlier result of the same key, or why there is none and what the new one answers for. */
+export type CacheAnswer = { earlier: Earlier } | { cacheKey?: string; why: string };
 
 export class Reuse {
   private readonly roles: ReadonlyMap<string, Role>;
   private kept: Promise<Map<string, Earlier>> | undefined;
 
   constructor(
-    private readonly record: EngineRecord,
+    private readonly record: Pick<NodeRecord, "cached" | "lastOf" | "outputsOf">,
     private readonly run: Pick<RunRow, "id" | "graph_id" | "options">,
     plan: Plan,
   ) {
@@ -20,6 +33,16 @@ export class Reuse {
   /** Of a node of the graph itself; what runs inside a call follows its caller. */
   role(level: string, id: string): Role {
     return level === "" ? (this.roles.get(id) ?? "run") : "run";
+  }
+
+  /** DESIGN E11, for what is repeatable. */
+  async find({ row, input, isForced, whyRuns }: Asked): Promise<CacheAnswer> {
+    const key = cacheKey(row, input);
+    if (isForced) return { cacheKey: key, why: "It was asked to run again." };
+    const earlier = await this.record.cached(key);
+    if (earlier) return { earlier };
+    const graph = this.run.graph_id;
+    return { cacheKey: key, why: whyRuns(graph ? await this.record.lastOf(graph, row.path) : undefined) };
   }
 
   async earlier(path: string): Promise<Earlier | undefined> {

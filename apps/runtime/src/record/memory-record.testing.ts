@@ -2,11 +2,12 @@
 import { randomUUID } from "node:crypto";
 import { validateRunEvent } from "@spindle/schemas";
 import { type AnyChange, eventBody, type NodeChange, ruleOf } from "./changes.ts";
-import type { ChangedRow, Earlier, EngineRecord, NewNodeRun, NodeRunRow, Note } from "./types.ts";
+import type { NodeRecord } from "./record.ts";
+import type { ChangedRow, Earlier, NewNodeRun, NodeRunRow, Note } from "./types.ts";
 
 type Row = NodeRunRow & { output: Record<string, unknown> | null };
 
-export class MemoryRecord implements EngineRecord {
+export class MemoryRecord implements NodeRecord {
   readonly rows = new Map<string, Row>();
   readonly notes: Note[] = [];
   private events = 0;
@@ -36,21 +37,21 @@ export class MemoryRecord implements EngineRecord {
     });
   }
 
-  async change(change: NodeChange): Promise<ChangedRow | undefined> {
-    const one: AnyChange = change;
-    const row = this.rows.get(one.nodeRun);
-    const rule = ruleOf(one.change);
-    if (!row || row.fence !== one.fence || !rule.from.includes(row.state)) return undefined;
+  async change(asked: NodeChange): Promise<ChangedRow | undefined> {
+    const change: AnyChange = asked;
+    const row = this.rows.get(change.nodeRun);
+    const rule = ruleOf(change.change);
+    if (!row || row.fence !== change.fence || !rule.from.includes(row.state)) return undefined;
     row.state = rule.to;
     row.fence += rule.raisesFence ? 1 : 0;
     row.attempt += rule.counts ? 1 : 0;
-    row.broken = one.broken ?? false;
-    row.error = one.error ?? null;
-    row.held = one.held ?? null;
-    row.passed ||= one.passed ?? false;
-    row.input = one.input ?? row.input;
-    row.output = one.output ?? row.output;
-    this.check({ type: rule.event, node: row.node_id, path: row.path, attempt: row.attempt, body: eventBody(one) });
+    row.broken = change.broken ?? false;
+    row.error = change.error ?? null;
+    row.held = change.held ?? null;
+    row.passed ||= change.passed ?? false;
+    row.input = change.input ?? row.input;
+    row.output = change.output ?? row.output;
+    this.check({ type: rule.event, node: row.node_id, path: row.path, attempt: row.attempt, body: eventBody(change) });
     return { ...row };
   }
 

@@ -1,6 +1,6 @@
-// What the record keeps of runs and node runs, and what may be asked of it.
+// What the record keeps of runs and node runs.
 import type { NODE_CHANGES, NodeChangeName, NodeState, RunEvent, RunEventError, RunState } from "@spindle/schemas";
-import type { EventOf, NodeChange } from "./changes.ts";
+import type { EventOf } from "./changes.ts";
 
 export interface NodeRunRow {
   id: string;
@@ -115,18 +115,13 @@ type NoteType = Exclude<Extract<RunEvent, { node: string }>["type"], (typeof NOD
 /** An event of a node that changes no row. */
 export type Note = { [Type in NoteType]: Pick<EventOf<Type>, "type" | "node" | "path" | "body"> }[NoteType];
 
-/** What the engine needs of a record; a second one, in memory, is for tests and the bench. */
-export interface EngineRecord {
-  /** The newest that succeeded under a key. */
-  cached(key: string): Promise<Earlier | undefined>;
-  /** The newest success of a path in the runs of a graph. */
-  lastOf(graph: string, path: string): Promise<Earlier | undefined>;
-  /** The newest success of each node of a graph, or of one run of it, by path. */
-  outputsOf(from: { graph: string } | { run: string }): Promise<Map<string, Earlier>>;
-  change(one: NodeChange): Promise<ChangedRow | undefined>;
-  nodeRun(id: string): Promise<(NodeRunRow & { output: Record<string, unknown> | null }) | undefined>;
-  /** Node runs that come to be during a run, in their order; those that are there already are left as they are. */
-  add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]>;
-  /** An event that changes nothing; once per path and type. */
-  note(run: string, event: Note): Promise<void>;
-}
+/** A node run with its output. */
+export type StoredRow = NodeRunRow & { output: Record<string, unknown> | null };
+
+type Routed = Pick<NodeRunRow, "plane" | "service" | "engine" | "run_id">;
+
+/** A task that is due and was not sent. */
+export type QueuedTask = Routed & { outbox: string; priority: number; submitter: string };
+
+/** A task that runs, for `spent` milliseconds, or waits for a worker. */
+export type StandingTask = Routed & Pick<NodeRunRow, "id" | "node_id" | "path" | "state"> & { spent: number | null };

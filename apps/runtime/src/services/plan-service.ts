@@ -12,7 +12,7 @@ import {
   stripState,
   validate,
 } from "@spindle/graph-model";
-import { cacheKey, isCacheable, whyItRuns, whyRegionRuns } from "../engine/cache-key.ts";
+import { isCacheable, whyItRuns, whyRegionRuns } from "../engine/cache-key.ts";
 import { fullInput } from "../engine/check-input.ts";
 import { freezeNodes } from "../engine/freeze.ts";
 import { Reuse } from "../engine/reuse.ts";
@@ -57,7 +57,7 @@ export class PlanService {
     const known = new Map<string, Record<string, unknown>>();
     const planned = new Map<string, PlannedNode>();
     const { shape, regions, groups, root } = level.plan;
-    const state: PlanState = { level, reuse, frozen, known, inputs, graphId };
+    const state: PlanState = { level, reuse, frozen, known, inputs };
     const put = (id: string, found: Found, expectedMs: number | null) => {
       if (found.output) known.set(id, found.output);
       planned.set(id, { node: id, does: found.does, why: found.why, expectedMs: found.does === "runs" ? expectedMs : 0 });
@@ -79,7 +79,7 @@ export class PlanService {
 
   /** A region is sent whole or not at all. */
   private async group(state: PlanState, group: Group): Promise<Map<string, Found>> {
-    const { level, frozen, known, inputs, graphId, reuse } = state;
+    const { level, frozen, known, inputs, reuse } = state;
     const inside = new Set(group.nodes);
     const found = new Map<string, Found>();
     const values = new Map<string, Record<string, unknown>>();
@@ -101,12 +101,13 @@ export class PlanService {
     if (open !== undefined) return all(() => runs(whyOpen(level, open as string)));
     const input = regionInput({ level, values, inside: group.nodes });
     if (!input) return all(() => ({ does: "skips", why: "Nothing here is saved, shown or used by a node elsewhere." }));
-    if (group.nodes.some((id) => reuse.role("", id) === "force")) return all(() => runs("It was asked to run again."));
-    const earlier = await this.record.cached(cacheKey(frozen[group.id] as FrozenNode, { ...input }));
-    if (earlier)
-      return all((id) => ({ does: "reuses", why: "Nothing changed.", output: (earlier.output[id] ?? {}) as Record<string, unknown> }));
-    const why = whyRegionRuns({ ...input }, graphId ? await this.record.lastOf(graphId, group.id) : undefined);
-    return all(() => runs(why));
+    const isForced = group.nodes.some((id) => reuse.role("", id) === "force");
+    const whyRuns = (last: Earlier | undefined) => whyRegionRuns({ ...input }, last);
+    const row = { ...(frozen[group.id] as FrozenNode), path: group.id };
+    const result = await reuse.find({ row, input: { ...input }, isForced, whyRuns });
+    if (!("earlier" in result)) return all(() => runs(result.why));
+    const { output } = result.earlier;
+    return all((id) => ({ does: "reuses", why: "Nothing changed.", output: (output[id] ?? {}) as Record<string, unknown> }));
   }
 
   /** What is decided about a node whatever its inputs are; undefined if that depends on them. */
@@ -121,7 +122,7 @@ export class PlanService {
   }
 
   private async nodeFate(state: PlanState, id: string): Promise<Found> {
-    const { level, reuse, known, inputs, graphId } = state;
+    const { level, reuse, known, inputs } = state;
     const own = state.frozen[id] as FrozenNode;
     const settled = await this.settled(state, id);
     if (settled) return settled;
@@ -136,11 +137,10 @@ export class PlanService {
     const blueprint = found.engines.find((engine) => engine.id === own.engine)?.blueprint;
     const input = blueprint ? { ...blueprintInput(blueprint, id, full) } : full;
     if (!isCacheable(found)) return runs(found.instant ? "It takes no time." : "It is not repeatable, so it always runs.");
-    if (reuse.role("", id) === "force") return runs("It was asked to run again.");
-    const earlier: Earlier | undefined = await this.record.cached(cacheKey(own, input));
-    if (earlier) return { does: "reuses", why: "Nothing changed.", output: earlier.output };
-    const last = graphId ? await this.record.lastOf(graphId, id) : undefined;
-    return runs(whyItRuns(own, input, last, sources, level.shape));
+    const isForced = reuse.role("", id) === "force";
+    const whyRuns = (last: Earlier | undefined) => whyItRuns(own, input, last, sources, level.shape);
+    const result = await reuse.find({ row: { ...own, path: id }, input, isForced, whyRuns });
+    return "earlier" in result ? { does: "reuses", why: "Nothing changed.", output: result.earlier.output } : runs(result.why);
   }
 }
 
@@ -151,7 +151,6 @@ interface PlanState {
   /** Outputs of the nodes that would not run. */
   known: Map<string, Record<string, unknown>>;
   inputs: Record<string, unknown>;
-  graphId: string | undefined;
 }
 
 interface Found {

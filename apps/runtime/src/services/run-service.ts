@@ -16,8 +16,8 @@ import type { RunRecord } from "../record/record.ts";
 import type { RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
-import type { Line } from "../tasks/line.ts";
 import type { Live, LiveBoard } from "../tasks/live.ts";
+import type { QueuePositions } from "../tasks/queue-positions.ts";
 import { assertRun, findNodeRun, findRun } from "./find-run.ts";
 import type { GraphService } from "./graph-service.ts";
 import { date, type NodeRunView, type StoredNodeRun, viewsOf } from "./node-run-view.ts";
@@ -71,7 +71,7 @@ export class RunService {
     private readonly engine: Engine,
     private readonly graphs: GraphService,
     private readonly live: LiveBoard,
-    private readonly line: Pick<Line, "of">,
+    private readonly positions: Pick<QueuePositions, "of">,
     private readonly library: () => Library,
   ) {}
 
@@ -169,7 +169,7 @@ export class RunService {
 
   private liveOf(id: string): Live[] {
     const live = new Map(this.live.of(id).map((progress) => [progress.node, progress]));
-    for (const [node, queue] of this.line.of(id)) live.set(node, { ...live.get(node), node, queue });
+    for (const [node, queue] of this.positions.of(id)) live.set(node, { ...live.get(node), node, queue });
     return [...live.values()];
   }
 

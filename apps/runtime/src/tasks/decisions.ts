@@ -2,10 +2,8 @@
 // slow poll hears what another runtime wrote while the bell was lost.
 import { EventEmitter, once } from "node:events";
 import type { RunRecord } from "../record/record.ts";
-import type { NodeRunRow } from "../record/types.ts";
+import type { StoredRow } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
-
-export type KnownRow = NodeRunRow & { output: Record<string, unknown> | null };
 
 const POLL_MS = 1000;
 
@@ -15,7 +13,7 @@ export class Decisions {
   private readonly bells: ((nodeRun: string) => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly record: RunRecord) {}
+  constructor(private readonly record: Pick<RunRecord, "nodeRun" | "moved">) {}
 
   start(onError: (where: string, error: unknown) => void): void {
     const poll = async () => {
@@ -30,7 +28,7 @@ export class Decisions {
   }
 
   /** Something became of a node run here, and what, where that is known; other runtimes are told too. */
-  announce(nodeRun: string, row?: KnownRow): void {
+  announce(nodeRun: string, row?: StoredRow): void {
     this.hear(nodeRun, row);
     for (const bell of this.bells) bell(nodeRun);
   }
@@ -39,7 +37,7 @@ export class Decisions {
     this.bells.push(bell);
   }
 
-  hear(nodeRun: string, row?: KnownRow): void {
+  hear(nodeRun: string, row?: StoredRow): void {
     this.heard.emit(nodeRun, row);
   }
 
@@ -48,17 +46,17 @@ export class Decisions {
    * @param fresh nothing can have become of it yet: it need not be read before the first bell
    * @throws the signal's reason when it is aborted
    */
-  async wait(nodeRun: string, isOver: (row: KnownRow) => boolean, signal: AbortSignal, fresh = false): Promise<KnownRow> {
+  async wait(nodeRun: string, isOver: (row: StoredRow) => boolean, signal: AbortSignal, fresh = false): Promise<StoredRow> {
     this.awaited.set(nodeRun, (this.awaited.get(nodeRun) ?? 0) + 1);
     try {
-      for (let told: KnownRow | undefined, mustRead = !fresh; ; mustRead = told === undefined) {
+      for (let heard: StoredRow | undefined, mustRead = !fresh; ; mustRead = heard === undefined) {
         signal.throwIfAborted();
-        const bell = once(this.heard, nodeRun, { signal }) as Promise<[KnownRow | undefined]>;
+        const bell = once(this.heard, nodeRun, { signal }) as Promise<[StoredRow | undefined]>;
         bell.catch(() => {});
-        const row = mustRead ? await this.read(nodeRun, signal) : told;
+        const row = mustRead ? await this.read(nodeRun, signal) : heard;
         if (row && isOver(row)) return row;
-        told = await bell.then(
-          ([one]) => one,
+        heard = await bell.then(
+          ([row]) => row,
           () => void signal.throwIfAborted(),
         );
       }
@@ -69,7 +67,7 @@ export class Decisions {
     }
   }
 
-  private async read(nodeRun: string, signal: AbortSignal): Promise<KnownRow> {
+  private async read(nodeRun: string, signal: AbortSignal): Promise<StoredRow> {
     const row = await patient(
       () => this.record.nodeRun(nodeRun),
       () => signal.aborted,

@@ -4,11 +4,9 @@ import { canonicalText, serverOfEngine } from "@spindle/graph-model";
 import { crashPoint, type Route, type RuntimeEnd } from "@spindle/task-bus";
 import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { NodeRunRow } from "../record/types.ts";
-import { transaction } from "../store/database.ts";
-import { PLACES } from "./line.ts";
+import type { NodeRunRow, QueuedTask } from "../record/types.ts";
+import { FairShare } from "./fair-share.ts";
 import { taskName } from "./task-name.ts";
-import { Turns, type Waiting } from "./turns.ts";
 
 /** The bytes that `GET /tasks/:task/input` answers. */
 export const inputText = (row: Pick<NodeRunRow, "input">): string => canonicalText(row.input ?? {});
@@ -29,41 +27,27 @@ const AHEAD_MOST = 64;
 /** Of tasks that nobody knows yet. */
 const AHEAD_UNKNOWN = 4;
 
-/** For so long nobody asks again whether a task may pass the line. */
+/** For so long it is not asked again whether a task may go past the queue. */
 const FULL_MS = 50;
 
 /** Working out the order of thousands takes time; it stands for so many times that, so that most of the time goes to work. */
 const ORDER_STANDS = 8;
 const ORDER_MOST_MS = 400;
 
-/** The first of each route, so that one whose workers are gone holds up no other. */
-const ORDER_SQL = `${PLACES}
-  SELECT id AS outbox, plane, service, engine, run_id, priority, submitter FROM placed WHERE place <= ${AHEAD_MOST} ORDER BY place`;
-
-/** The node runs are locked as well: what is cancelled meanwhile waits, and is then taken off the bus again. */
-const DUE_SQL = `SELECT n.*, o.id AS outbox, o.fence AS sent_fence FROM outbox o JOIN node_run n ON n.id = o.node_run_id
-  WHERE o.id = ANY($1) AND o.sent_at IS NULL FOR UPDATE OF o, n SKIP LOCKED`;
-
-const SENT_SQL = `WITH sent AS (UPDATE outbox SET sent_at = COALESCE(sent_at, now()) WHERE node_run_id = $1 AND fence = $2)
-  SELECT state IN ('dispatched', 'running') AND fence = $2 AS current FROM node_run WHERE id = $1`;
-
-type Next = Pick<NodeRunRow, "plane" | "service" | "engine"> & Waiting & { outbox: string };
-type DueRow = NodeRunRow & Next & { sent_fence: number };
-
 /** Milliseconds that tasks of these kinds took, by `service\nengine`. */
 type Durations = (of: readonly { service: string; engine: string }[]) => Promise<ReadonlyMap<string, number>>;
 
 export class Dispatcher {
-  private order: Next[] = [];
+  private order: QueuedTask[] = [];
   private orderedUntil = 0;
-  private readonly turns = new Turns();
+  private readonly fairShare = new FairShare();
 
-  /** Where there was a line a moment ago there is one now. */
+  /** Where tasks were queued a moment ago they are queued now. */
   private fullUntil = 0;
   private readonly durations: Durations;
 
   constructor(
-    private readonly record: Pick<RunRecord, "pool" | "durations">,
+    private readonly record: Pick<RunRecord, "queue" | "durations">,
     private readonly bus: RuntimeEnd,
     private readonly timings: Timings,
   ) {
@@ -71,23 +55,19 @@ export class Dispatcher {
   }
 
   /**
-   * A task that nobody is before goes to its workers at once. Should this process die in between, or the bus be away, the outbox
-   * sends it, to the same entry. Returns whether it went.
+   * A task goes to its workers at once if none is queued ahead of it. Should this process die in between, or the bus be away, the
+   * outbox sends it, to the same entry. Returns whether it went.
    */
   async sendAtOnce(row: NodeRunRow): Promise<boolean> {
-    if (this.order.length > 0 || Date.now() < this.fullUntil) return false; // somebody waits
+    if (this.order.length > 0 || Date.now() < this.fullUntil) return false; // tasks are queued
     const id = await this.bus.dispatch(entryOf(row, this.timings), routeOf(row), 0).catch(() => undefined);
     if (id === undefined) {
       this.fullUntil = Date.now() + FULL_MS;
       return false;
     }
     crashPoint("afterSend");
-    const { rows } = await this.record.pool.query<{ current: boolean }>({
-      name: "outbox-sent",
-      text: SENT_SQL,
-      values: [row.id, row.fence],
-    });
-    if (rows[0]?.current === false) await this.bus.done(taskName(row.id, row.fence), routeOf(row)); // cancelled, or even over, meanwhile
+    const isCurrent = await this.record.queue.markSent(row);
+    if (!isCurrent) await this.bus.done(taskName(row.id, row.fence), routeOf(row)); // cancelled, or even over, meanwhile
     return true;
   }
 
@@ -95,52 +75,45 @@ export class Dispatcher {
   async drain(): Promise<number> {
     if (this.order.length === 0 || performance.now() > this.orderedUntil) {
       const asked = performance.now();
-      this.order = (await this.record.pool.query<Next>({ name: "outbox-order", text: ORDER_SQL })).rows;
+      this.order = await this.record.queue.due(AHEAD_MOST);
       const now = performance.now();
       this.orderedUntil = now + Math.min(ORDER_MOST_MS, ORDER_STANDS * (now - asked));
     }
     const chosen = new Set(await this.withRoom(this.order));
     if (chosen.size === 0) return 0;
-    this.order = this.order.filter((one) => !chosen.has(one));
-    return this.send([...chosen].map((one) => one.outbox));
+    this.order = this.order.filter((task) => !chosen.has(task));
+    return this.send([...chosen].map(({ outbox }) => outbox));
   }
 
-  private send(outbox: readonly string[]): Promise<number> {
-    return transaction(this.record.pool, async (client) => {
-      const { rows } = await client.query<DueRow>({ name: "outbox-due", text: DUE_SQL, values: [outbox] });
-      const place = new Map(outbox.map((id, index) => [id, index]));
-      const current = rows.filter(isCurrent).sort((a, b) => (place.get(a.outbox) ?? 0) - (place.get(b.outbox) ?? 0));
-      await Promise.all(current.map((row) => this.bus.dispatch(entryOf(row, this.timings), routeOf(row))));
-      if (current.length > 0) crashPoint("afterSend");
-      if (rows.length > 0) await client.query("UPDATE outbox SET sent_at = now() WHERE id = ANY($1)", [rows.map((row) => row.outbox)]);
-      return rows.length;
+  private send(tasks: readonly string[]): Promise<number> {
+    return this.record.queue.send(tasks, async (rows) => {
+      await Promise.all(rows.map((row) => this.bus.dispatch(entryOf(row, this.timings), routeOf(row))));
+      if (rows.length > 0) crashPoint("afterSend");
     });
   }
 
   /** As many of each route as there is room for on the bus. */
-  private async withRoom(next: readonly Next[]): Promise<Next[]> {
-    if (next.length === 0) return [];
-    const routes = new Map<string, Next[]>();
-    for (const one of next) {
-      const key = JSON.stringify(routeOf(one));
+  private async withRoom(queued: readonly QueuedTask[]): Promise<QueuedTask[]> {
+    if (queued.length === 0) return [];
+    const routes = new Map<string, QueuedTask[]>();
+    for (const task of queued) {
+      const key = JSON.stringify(routeOf(task));
       const list = routes.get(key);
-      if (list) list.push(one);
-      else routes.set(key, [one]);
+      if (list) list.push(task);
+      else routes.set(key, [task]);
     }
-    const lists = [...routes] as [string, [Next, ...Next[]]][];
+    const lists = [...routes] as [string, [QueuedTask, ...QueuedTask[]]][];
     const took = await this.durations(lists.map(([, [first]]) => first));
     const chosen = await Promise.all(
       lists.map(async ([key, list]) => {
         const ms = took.get(`${list[0].service}\n${list[0].engine}`);
         const ahead = ms === undefined ? AHEAD_UNKNOWN : Math.max(1, Math.min(AHEAD_MOST, Math.floor(AHEAD_MS / Math.max(1, ms))));
-        return this.turns.pick(key, list, ahead - (await this.bus.waiting(routeOf(list[0]))));
+        return this.fairShare.pick(key, list, ahead - (await this.bus.waiting(routeOf(list[0]))));
       }),
     );
     return chosen.flat();
   }
 }
-
-const isCurrent = (row: DueRow): boolean => row.fence === row.sent_fence && row.state === "dispatched";
 
 function entryOf(row: NodeRunRow, timings: Timings) {
   const hex = row.id.replaceAll("-", "");

@@ -3,25 +3,25 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Live, LiveBoard } from "./live.ts";
 
 let board: LiveBoard;
-let told: Live[];
+let heard: Live[];
 beforeEach(() => {
   vi.useFakeTimers();
   board = new LiveBoard();
-  told = [];
-  board.changed.on("r", (live: Live) => told.push({ ...live }));
+  heard = [];
+  board.changed.on("r", (live: Live) => heard.push({ ...live }));
 });
 afterEach(() => void vi.useRealTimers());
 const pass = (milliseconds: number) => vi.advanceTimersByTime(milliseconds);
 
-test("[E16, W8] news of a node is told at most four times a second, and the latest wins", () => {
+test("[E16, W8] news of a node is given at most four times a second, and the latest wins", () => {
   for (let frame = 0; frame < 100; frame++) {
     board.update("r", "n", { preview: { artifact: `frame ${frame}` } as ArtifactRef });
     pass(20);
   }
   pass(250);
-  expect(told.length).toBeGreaterThan(6);
-  expect(told.length).toBeLessThanOrEqual(9); // in two seconds, with the first and the last
-  expect(told.at(-1)?.preview?.artifact).toBe("frame 99");
+  expect(heard.length).toBeGreaterThan(6);
+  expect(heard.length).toBeLessThanOrEqual(9); // in two seconds, with the first and the last
+  expect(heard.at(-1)?.preview?.artifact).toBe("frame 99");
 });
 
 test("[W8] each node has its own news", () => {
@@ -29,7 +29,7 @@ test("[W8] each node has its own news", () => {
   board.update("r", "b", { progress: 0.1 });
   board.update("r", "a", { progress: 0.6 });
   pass(0);
-  expect(told.map(({ node, progress, text }) => [node, progress, text])).toEqual([
+  expect(heard.map(({ node, progress, text }) => [node, progress, text])).toEqual([
     ["a", 0.6, "x"],
     ["b", 0.1, undefined],
   ]);
@@ -44,7 +44,7 @@ test("[E15] progress never goes back, but for another try", () => {
   expect(board.of("r")).toMatchObject([{ progress: 0.1 }]);
 });
 
-test("[E15] a remaining time is told once it was measured, and not before", () => {
+test("[E15] a remaining time is heard once it was measured, and not before", () => {
   board.update("r", "n", { progress: 0 });
   pass(1000);
   board.update("r", "n", { progress: 0.04 });

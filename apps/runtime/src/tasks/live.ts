@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import { type ArtifactRef, BUS } from "@spindle/schemas";
 
 /** Where a task stands among those that wait for the same devices. */
-export interface Place {
+export interface QueuePosition {
   /** From 1. */
   position: number;
   /** Milliseconds until a worker takes it, from how long such tasks took; absent where none has run yet, or nobody works. */
@@ -21,8 +21,8 @@ export interface Live {
   note?: string;
   text?: string;
   preview?: ArtifactRef;
-  /** Where its task stands in line, while it waits for a worker. */
-  queue?: Place | undefined;
+  /** Where its task stands in the queue, while it waits for a worker. */
+  queue?: QueuePosition | undefined;
   /** Milliseconds; only once enough was measured. */
   remaining?: number;
 }
@@ -31,7 +31,7 @@ const MEASURED_AFTER = 0.05;
 
 interface Entry {
   live: Live;
-  /** When progress was first told of. */
+  /** When progress was first reported. */
   since: number | undefined;
   timer?: NodeJS.Timeout | undefined;
   sentAt: number;

@@ -27,7 +27,7 @@ beforeEach(() => {
   changes = [];
   marks = [];
   const record = {
-    pool: { query: async () => ({ rows: [row] }) },
+    queue: { sent: async () => [row] },
     nodeRun: async () => row,
     change: async ({ change, fence }: { change: string; fence: number }) => {
       changes.push([change, fence]);
@@ -46,40 +46,40 @@ beforeEach(() => {
 });
 afterEach(() => void vi.useRealTimers());
 
-/** Looks every 100 ms, as often as the time has room for it. */
-async function look(milliseconds: number, now: Where): Promise<void> {
+/** Lets the time pass, in steps of 100 ms at each of which leases may end. */
+async function pass(milliseconds: number, now: Where): Promise<void> {
   where = now;
   for (let passed = 0; passed < milliseconds; passed += 100) {
-    await reaper.look();
+    await reaper.expire();
     vi.advanceTimersByTime(100);
   }
 }
 
 describe("[W5] a lease", () => {
   test("that is not renewed ends after its time, by a higher fence; the worker is told", async () => {
-    await look(5000, "leased");
-    await look(LEASE_MS - 100, "taken");
+    await pass(5000, "leased");
+    await pass(LEASE_MS - 100, "taken");
     expect(changes).toEqual([]);
-    await look(200, "taken");
+    await pass(200, "taken");
     expect([changes, marks]).toEqual([[["retry", 4]], ["stale i:4"]]);
   });
   test("ends for nobody during one lease after the runtime has started, or has Redis back", async () => {
-    await look(LEASE_MS, "taken");
+    await pass(LEASE_MS, "taken");
     expect(changes, "after the start").toEqual([]);
     reaper.amnesty();
-    await look(LEASE_MS, "taken");
+    await pass(LEASE_MS, "taken");
     expect(changes, "after the outage").toEqual([]);
-    await look(100, "taken");
+    await pass(100, "taken");
     expect(changes).toEqual([["retry", 4]]);
   });
   test("is none while a task waits in its queue, however long", async () => {
     row = { ...row, state: "dispatched" };
-    await look(60 * LEASE_MS, "queued");
+    await pass(60 * LEASE_MS, "queued");
     expect(changes).toEqual([]);
   });
   test("of a task that Redis forgot before anybody took it is no failed try: it is sent again", async () => {
     row = { ...row, state: "dispatched" };
-    await look(LEASE_MS + 100, "lost");
+    await pass(LEASE_MS + 100, "lost");
     expect([changes, marks]).toEqual([[["redispatch", 4]], []]);
   });
 });

@@ -35,14 +35,13 @@ export class Reaper {
     return row;
   }
 
-  async look(): Promise<void> {
-    const { rows } = await this.context.record.pool.query<NodeRunRow>(
-      `SELECT n.* FROM node_run n JOIN outbox o ON o.node_run_id = n.id AND o.fence = n.fence WHERE n.state IN ('dispatched','running') AND o.sent_at IS NOT NULL`,
-    );
+  /** Ends the leases that were not renewed. */
+  async expire(): Promise<void> {
+    const rows = await this.context.record.queue.sent();
     const now = Date.now();
     const current = new Set<string>();
     for (const row of rows) current.add(taskName(row.id, row.fence));
-    await Promise.all(rows.map((row) => this.lookAt(row, taskName(row.id, row.fence), now)));
+    await Promise.all(rows.map((row) => this.examine(row, taskName(row.id, row.fence), now)));
     for (const task of [...this.seen.keys(), ...this.rows.keys()])
       if (!current.has(task)) {
         this.seen.delete(task);
@@ -50,7 +49,7 @@ export class Reaper {
       }
   }
 
-  private async lookAt(row: NodeRunRow, task: string, now: number): Promise<void> {
+  private async examine(row: NodeRunRow, task: string, now: number): Promise<void> {
     const { bus, timings } = this.context;
     const where = await bus.whereabouts(task, routeOf(row));
     if (where === "leased" || where === "queued" || !this.seen.has(task)) this.seen.set(task, now);

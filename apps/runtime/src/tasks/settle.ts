@@ -6,8 +6,7 @@ import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
 import type { NodeMove } from "../record/changes.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { NodeRunRow } from "../record/types.ts";
-import type { KnownRow } from "./decisions.ts";
+import type { NodeRunRow, StoredRow } from "../record/types.ts";
 import { routeOf } from "./dispatcher.ts";
 import type { LiveBoard } from "./live.ts";
 import { type TaskError, verdict } from "./retry.ts";
@@ -27,11 +26,11 @@ export type Settled = "committed" | "again" | "stale";
 /** What a result came to, with the row as it is now where it was committed. */
 export interface Answer {
   settled: Settled;
-  row?: KnownRow;
+  row?: StoredRow;
 }
 
 /** @param rows by id, as they were when the result was taken */
-export async function settle(context: SettleContext, result: TaskResult, rows: ReadonlyMap<string, KnownRow>): Promise<Answer> {
+export async function settle(context: SettleContext, result: TaskResult, rows: ReadonlyMap<string, StoredRow>): Promise<Answer> {
   const task = parseTask(result.task);
   const row = task && rows.get(task.nodeRun);
   // broken-build: a result is taken under any fence
@@ -47,7 +46,7 @@ export async function settle(context: SettleContext, result: TaskResult, rows: R
   return answer;
 }
 
-async function decide(context: SettleContext, row: KnownRow, task: TaskName, result: TaskResult): Promise<Answer> {
+async function decide(context: SettleContext, row: StoredRow, task: TaskName, result: TaskResult): Promise<Answer> {
   if (result.outcome === "cancelled")
     return finish(context, row, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
   const error =

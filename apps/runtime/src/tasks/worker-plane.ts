@@ -6,9 +6,9 @@ import type { Redis } from "ioredis";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { ChangedRow, NodeRunRow } from "../record/types.ts";
+import type { ChangedRow, NodeRunRow, StoredRow } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
-import type { Decisions, KnownRow } from "./decisions.ts";
+import type { Decisions } from "./decisions.ts";
 import { Dispatcher, routeOf } from "./dispatcher.ts";
 import type { LiveBoard } from "./live.ts";
 import { Reaper } from "./reaper.ts";
@@ -39,7 +39,7 @@ export class WorkerPlane {
   private readonly reaper: Reaper;
   private readonly dispatcher: Dispatcher;
   private readonly wake = new EventEmitter().setMaxListeners(0);
-  /** Node runs that were told to end: what fails meanwhile is not tried again. */
+  /** Node runs that are being ended: what fails meanwhile is not tried again. */
   private readonly cancelling = new Set<string>();
   private readonly loops: Promise<void>[] = [];
   private closed = false;
@@ -69,7 +69,7 @@ export class WorkerPlane {
     this.loops.push(
       this.loop("outbox", 500, () => this.dispatcher.drain()),
       this.loop("results", 500, () => this.takeResults()),
-      this.loop("leases", Math.max(100, this.options.timings.beatMs / 2), () => this.reaper.look()),
+      this.loop("leases", Math.max(100, this.options.timings.beatMs / 2), () => this.reaper.expire()),
       this.progressLoop(),
     );
   }
@@ -149,17 +149,17 @@ export class WorkerPlane {
 
   /** Their rows are read at once; each commits under its own fence, so that one that changed meanwhile is found stale. */
   private async takeBatch(taken: readonly Taken[]): Promise<void> {
-    const ids = taken.flatMap((one) => ("result" in one ? (parseTask(one.result.task)?.nodeRun ?? []) : []));
+    const ids = taken.flatMap((entry) => ("result" in entry ? (parseTask(entry.result.task)?.nodeRun ?? []) : []));
     const rows = new Map((await this.context.record.nodeRunsById(ids)).map((row) => [row.id, row]));
-    await Promise.all(taken.map((one) => this.takeResult(one, rows)));
+    await Promise.all(taken.map((entry) => this.takeResult(entry, rows)));
   }
 
-  private async takeResult(one: Taken, rows: ReadonlyMap<string, KnownRow>): Promise<void> {
+  private async takeResult(entry: Taken, rows: ReadonlyMap<string, StoredRow>): Promise<void> {
     // broken-build: acknowledged before it is committed (moved up to this line)
-    if ("bad" in one) this.options.onError("results", new Error(`A malformed result was dropped: ${one.bad}`));
+    if ("bad" in entry) this.options.onError("results", new Error(`A malformed result was dropped: ${entry.bad}`));
     else {
-      const { settled, row } = await settle(this.context, one.result, rows);
-      const task = parseTask(one.result.task);
+      const { settled, row } = await settle(this.context, entry.result, rows);
+      const task = parseTask(entry.result.task);
       this.wake.emit("outbox"); // there is room on the bus now, and may be another try
       if (settled !== "again" && task) {
         this.cancelling.delete(task.nodeRun);
@@ -168,7 +168,7 @@ export class WorkerPlane {
     }
     crashPoint("afterCommit");
     // broken-build: acknowledged before it is committed
-    await this.bus.acknowledge(one.id);
+    await this.bus.acknowledge(entry.id);
     crashPoint("afterAcknowledge");
   }
 
@@ -209,7 +209,7 @@ export class WorkerPlane {
     return why === undefined;
   }
 
-  /** After it was told, for nobody waits for it. */
+  /** After the newest was shown, for nobody waits for it. */
   private async dropOldPreviews(shown: string, newest: string): Promise<void> {
     const old = this.previews.get(shown) ?? [];
     this.previews.set(shown, [...old.slice(1 - PREVIEWS_KEPT), newest]);

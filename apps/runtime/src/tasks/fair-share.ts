@@ -1,7 +1,8 @@
 // Whose task goes next (DESIGN E14): the highest priority, then the person who was served longest ago, then that one's run that was.
-// What was served is remembered here, because a line that is worked out anew each time a place is free would begin with the same one.
+// What was served is remembered here, because a queue that is worked out anew each time there is room would begin with the same one.
 
-export interface Waiting {
+/** What decides about a task's turn. */
+export interface Shared {
   priority: number;
   submitter: string;
   run_id: string;
@@ -9,16 +10,16 @@ export interface Waiting {
 
 const REMEMBERED = 20_000;
 
-export class Turns {
+export class FairShare {
   private served = new Map<string, number>();
   private count = 0;
 
   /** Up to `most` of those that wait for one route, in the order in which they go. @param waiting each run's in their order */
-  pick<One extends Waiting>(route: string, waiting: readonly One[], most: number): One[] {
+  pick<Task extends Shared>(route: string, waiting: readonly Task[], most: number): Task[] {
     const left = [...waiting];
-    const picked: One[] = [];
+    const picked: Task[] = [];
     while (picked.length < most && left.length > 0) {
-      const next = left.reduce((best, one) => (this.isBefore(route, one, best) ? one : best));
+      const next = left.reduce((best, task) => (this.isBefore(route, task, best) ? task : best));
       left.splice(left.indexOf(next), 1);
       picked.push(next);
       this.serve(person(route, next));
@@ -27,10 +28,10 @@ export class Turns {
     return picked;
   }
 
-  private isBefore(route: string, one: Waiting, best: Waiting): boolean {
-    if (one.priority !== best.priority) return one.priority > best.priority;
-    if (one.submitter !== best.submitter) return this.last(person(route, one)) < this.last(person(route, best));
-    return this.last(one.run_id) < this.last(best.run_id);
+  private isBefore(route: string, task: Shared, best: Shared): boolean {
+    if (task.priority !== best.priority) return task.priority > best.priority;
+    if (task.submitter !== best.submitter) return this.last(person(route, task)) < this.last(person(route, best));
+    return this.last(task.run_id) < this.last(best.run_id);
   }
 
   private last(key: string): number {
@@ -43,4 +44,4 @@ export class Turns {
   }
 }
 
-const person = (route: string, { submitter }: Waiting): string => `${route}\n${submitter}`;
+const person = (route: string, { submitter }: Shared): string => `${route}\n${submitter}`;

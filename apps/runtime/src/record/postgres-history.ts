@@ -1,0 +1,84 @@
+// What is shown of runs, and kept beside them, in PostgreSQL.
+import type { RunEvent } from "@spindle/schemas";
+import type pg from "pg";
+import { storableName } from "../store/storable.ts";
+import type { RunHistory } from "./record.ts";
+
+export class PostgresHistory implements RunHistory {
+  constructor(protected readonly pool: pg.Pool) {}
+
+  async countNodes(runs: readonly string[]): Promise<Map<string, { nodes: number; done: number; draft: boolean }>> {
+    const { rows } = await this.pool.query<{ run: string; nodes: number; done: number; draft: boolean }>(
+      `SELECT run_id AS run, count(*) FILTER (WHERE own)::int AS nodes, count(*) FILTER (WHERE own AND state = 'succeeded')::int AS done,
+         bool_or(draft) AS draft
+       FROM (SELECT run_id, state, draft, node_id NOT LIKE 'group:%>' AS own FROM node_run WHERE run_id = ANY($1)) n GROUP BY run_id`,
+      [runs],
+    );
+    return new Map(rows.map(({ run, ...counts }) => [run, counts]));
+  }
+
+  async durations(of: readonly { service: string; engine: string }[]): Promise<Map<string, number>> {
+    const { rows } = await this.pool.query<{ service: string; engine: string; ms: number }>(
+      `SELECT a.service, a.engine, m.ms FROM (SELECT DISTINCT service, engine FROM jsonb_to_recordset($1::jsonb) AS x(service text, engine text)) a,
+         LATERAL (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t.ms) AS ms FROM (
+           SELECT extract(epoch FROM n.finished_at - COALESCE(n.started_at, n.finished_at)) * 1000 AS ms FROM node_run n
+           WHERE n.service = a.service AND n.engine = a.engine AND n.state = 'succeeded' AND n.reused_from IS NULL AND (n.started_at IS NOT NULL OR n.plane <> 'node')
+           ORDER BY n.finished_at DESC LIMIT 100) t) m WHERE m.ms IS NOT NULL`,
+      [JSON.stringify(of)],
+    );
+    return new Map(rows.map((row) => [`${row.service}\n${row.engine}`, Number(row.ms)]));
+  }
+
+  async log(nodeRun: string, attempt: number, text: string): Promise<void> {
+    await this.pool.query("INSERT INTO node_log (node_run_id, attempt, text) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", [
+      nodeRun,
+      attempt,
+      storableName(text),
+    ]);
+  }
+
+  async logs(run: string, path: string): Promise<{ attempt: number; text: string }[]> {
+    const text = `SELECT l.attempt, l.text FROM node_log l JOIN node_run n ON n.id = l.node_run_id WHERE n.run_id = $1 AND n.path = $2 ORDER BY l.attempt`;
+    return (await this.pool.query<{ attempt: number; text: string }>(text, [run, path])).rows;
+  }
+
+  async queuedAt(run: string): Promise<Map<string, Date>> {
+    const text = "SELECT path, min(at) AS at FROM run_event WHERE run_id = $1 AND type = 'node.dispatched' GROUP BY path";
+    const { rows } = await this.pool.query<{ path: string; at: Date }>(text, [run]);
+    return new Map(rows.map(({ path, at }) => [path, at]));
+  }
+
+  async clearCache(graph?: string): Promise<number> {
+    const { rowCount } = await this.pool.query(
+      `UPDATE node_run n SET cache_key = NULL FROM run u WHERE u.id = n.run_id AND n.cache_key IS NOT NULL AND ($1::uuid IS NULL OR u.graph_id = $1)`,
+      [graph ?? null],
+    );
+    return rowCount ?? 0;
+  }
+
+  async sizesOf(ids: readonly string[]): Promise<Map<string, number>> {
+    const { rows } = await this.pool.query<{ id: string; bytes: string }>({
+      name: "node-run-sizes",
+      text: `SELECT n.id, coalesce(octet_length(n.input::text), 0) + coalesce(octet_length(r.output::text), 0) AS bytes
+             FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.id = ANY($1)`,
+      values: [ids],
+    });
+    return new Map(rows.map((row) => [row.id, Number(row.bytes)]));
+  }
+
+  async events(run: string, since: number): Promise<RunEvent[]> {
+    const { rows } = await this.pool.query({
+      name: "run-events",
+      text: "SELECT * FROM run_event WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT 1000",
+      values: [run, since],
+    });
+    return rows.map((row) => ({
+      run: row.run_id,
+      seq: row.seq,
+      type: row.type,
+      at: row.at.toISOString(),
+      ...(row.node ? { node: row.node, path: row.path, attempt: row.attempt } : {}),
+      body: row.body,
+    }));
+  }
+}
