@@ -71,7 +71,7 @@ export class Engine {
 
   start(): void {
     const tick = async () => {
-      await this.keep().catch((error) => isOutage(error) || this.options.onError("engine", error));
+      await this.keepUp();
       if (!this.stopped) this.timer = setTimeout(tick, this.options.timings.runLeaseMs / 4);
     };
     void tick();
@@ -93,7 +93,7 @@ export class Engine {
       ),
     );
     const engines = freezeNodes(request.graph, library);
-    // Its own from the start: nobody has to find it first.
+    // The run is this runtime's own from the start: no claim has to find it first.
     const owner = this.stopped ? undefined : this.options.owner;
     const rows = await this.options.record.create({
       id,
@@ -119,9 +119,9 @@ export class Engine {
     return this.executions.get(run)?.isCancelled ?? false;
   }
 
-  /** Looks for runs that may be claimed, now. */
-  look(): void {
-    void this.keep().catch((error) => isOutage(error) || this.options.onError("engine", error));
+  /** Takes up what may be claimed, now. */
+  claimNow(): void {
+    void this.keepUp();
   }
 
   /** False if the run has ended or is being cancelled. */
@@ -130,7 +130,7 @@ export class Engine {
     const asked = await record.requestCancel(run);
     await this.executions.get(run)?.cancel();
     await record.wake(run);
-    this.look();
+    this.claimNow();
     return asked;
   }
 
@@ -143,17 +143,17 @@ export class Engine {
     const inside = (await record.nodeRuns(row.run_id)).filter(
       ({ path }) => path.startsWith(`${row.path}#`) || path.startsWith(`${row.path}/`),
     );
-    for (const one of inside.length > 0 ? inside : [row]) {
-      if (isEndedNodeState(one.state)) continue;
-      if (one.plane !== "node" && (one.state === "dispatched" || one.state === "running")) await parts.workers.cancel(one);
-      else if (!parts.nodePlane.cancel(one.id)) {
+    for (const nodeRun of inside.length > 0 ? inside : [row]) {
+      if (isEndedNodeState(nodeRun.state)) continue;
+      if (nodeRun.plane !== "node" && (nodeRun.state === "dispatched" || nodeRun.state === "running")) await parts.workers.cancel(nodeRun);
+      else if (!parts.nodePlane.cancel(nodeRun.id)) {
         const error = { class: "cancelled" as const, code: "node.cancelled", message: "Cancelled." };
-        await record.change({ nodeRun: one.id, fence: one.fence, change: "cancel", error });
-        decisions.announce(one.id);
+        await record.change({ nodeRun: nodeRun.id, fence: nodeRun.fence, change: "cancel", error });
+        decisions.announce(nodeRun.id);
       }
     }
     await record.wake(row.run_id);
-    this.look();
+    this.claimNow();
   }
 
   async stop(): Promise<void> {
@@ -168,6 +168,14 @@ export class Engine {
   private keep(): Promise<void> {
     this.keeping = this.keeping.catch(() => {}).then(() => this.renewAndClaim());
     return this.keeping;
+  }
+
+  private async keepUp(): Promise<void> {
+    try {
+      await this.keep();
+    } catch (error) {
+      if (!isOutage(error)) this.options.onError("engine", error);
+    }
   }
 
   private async renewAndClaim(): Promise<void> {
@@ -227,7 +235,8 @@ export class Engine {
     const resolved = await patient(() => this.resolvedOf(run.revision_id));
     if (run.state === "queued") await patient(() => record.changeRun(run, "start"));
     run.state = "running";
-    for (let again = await this.driveOnce(run, resolved, rows); again; ) again = await this.driveOnce(run, resolved);
+    let again = await this.driveOnce(run, resolved, rows);
+    while (again) again = await this.driveOnce(run, resolved);
     setTimeout(() => live.forget(run.id), 5000).unref();
   }
 

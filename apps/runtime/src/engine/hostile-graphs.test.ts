@@ -121,7 +121,7 @@ function goThrough(graph: Graph): boolean {
   exportJson(graph);
   exportRegion(graph, library, graph.nodes[0]?.id ?? "");
   const issues = validate(graph, library);
-  for (const one of issues) expect(typeof one.message).toBe("string");
+  for (const { message } of issues) expect(typeof message).toBe("string");
   if (hasErrors(issues)) return false;
   const frozen = stripState(graph);
   canonicalText(frozen);

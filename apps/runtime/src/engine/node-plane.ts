@@ -212,8 +212,8 @@ class Attempt {
     await this.begun;
   }
 
-  private async change(one: NodeMove): Promise<ChangedRow | undefined> {
-    const moved = await patient(() => this.record.change({ ...one, nodeRun: this.row.id, fence: this.row.fence }));
+  private async change(move: NodeMove): Promise<ChangedRow | undefined> {
+    const moved = await patient(() => this.record.change({ ...move, nodeRun: this.row.id, fence: this.row.fence }));
     if (moved) this.row = { ...this.row, ...moved };
     else this.lost = true;
     return moved;

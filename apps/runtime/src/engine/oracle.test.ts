@@ -8,14 +8,14 @@ import { asGraph, behaviour, type Case, library, oracle, randomCase } from "./ra
 
 const frozen = { plane: "node", service: "test.any", version: "1", engine: "default", draft: false, timeoutSeconds: 0 };
 
-async function run(one: Case, lookAhead: boolean): Promise<{ rows: Record<string, string>; limits: string[]; ran: string[] }> {
+async function run(example: Case, lookAhead: boolean): Promise<{ rows: Record<string, string>; limits: string[]; ran: string[] }> {
   const record = new MemoryRecord();
-  const graph = asGraph(one);
+  const graph = asGraph(example);
   const ran: string[] = [];
   const nodePlane = {
     run: async (row: NodeRunRow) => {
       ran.push(row.path);
-      const { x, fails } = behaviour(one.seed, row.path);
+      const { x, fails } = behaviour(example.seed, row.path);
       if (x % 3 > 0) await new Promise((resolve) => setImmediate(resolve));
       const { id: nodeRun, fence } = row;
       const error = { code: `c${x}`, message: "It was to fail." };
@@ -27,7 +27,7 @@ async function run(one: Case, lookAhead: boolean): Promise<{ rows: Record<string
       return moved && { row: moved, output: { x } };
     },
   };
-  const engines = { "": Object.fromEntries(one.nodes.map((id) => [id, frozen])) };
+  const engines = { "": Object.fromEntries(example.nodes.map((id) => [id, frozen])) };
   const owned = { id: "r", state: "running", inputs: {}, engines, fence: 0, cancel_requested: false } as unknown as RunRow;
   const parts = { record, nodePlane, workers: {} as never, decisions: {} as never };
   await new RunExecution(parts, owned, resolve(graph, library), [], lookAhead).drive();
@@ -38,10 +38,10 @@ async function run(one: Case, lookAhead: boolean): Promise<{ rows: Record<string
 describe("[E2, E8, RC1, RC2, RL3, RL5, RE3] 1,000 random graphs with failures, conditions and nested loops", () => {
   test.each(Array.from({ length: 10 }, (_, index) => index * 100))("from seed %i", async (first) => {
     for (let seed = first; seed < first + 100; seed++) {
-      const one = randomCase(seed);
-      const expected = oracle(one);
+      const example = randomCase(seed);
+      const expected = oracle(example);
       for (const lookAhead of [true, false]) {
-        const { rows, limits, ran } = await run(one, lookAhead);
+        const { rows, limits, ran } = await run(example, lookAhead);
         expect(rows, `seed ${seed}, look-ahead ${lookAhead}`).toEqual(expected.rows);
         expect(limits, `seed ${seed}, look-ahead ${lookAhead}`).toEqual(expected.limits);
         expect(new Set(ran).size, `seed ${seed}: a node ran twice`).toBe(ran.length);

@@ -62,11 +62,11 @@ const when = ({ kind, above }: Edge) =>
 
 export function asGraph({ items, edges, nodes }: Case): Graph {
   const made = allEdges(items, edges).map(
-    (one): GraphEdge => ({
-      from: one.from,
-      to: one.to,
-      kind: one.kind,
-      metadata: { ...when(one), ...(one.loop ? { loop: { maxIterations: one.loop } } : {}) },
+    (edge): GraphEdge => ({
+      from: edge.from,
+      to: edge.to,
+      kind: edge.kind,
+      metadata: { ...when(edge), ...(edge.loop ? { loop: { maxIterations: edge.loop } } : {}) },
     }),
   );
   const node = (id: string) => ({ id, service: "test.any", plane: "node" as const, status: "pending" as const });
@@ -81,7 +81,7 @@ export function behaviour(seed: number, path: string): { x: number; fails: boole
   return { x: Math.floor(value * 10), fails: (value * 1000) % 1 < 0.25 };
 }
 
-type Told = { state: "succeeded" | "failed" | "skipped"; broken: boolean; x: number };
+type Outcome = { state: "succeeded" | "failed" | "skipped"; broken: boolean; x: number };
 
 /** Written from the text of SPEC alone: items in order, one after the other, visits as a plain loop. */
 export function oracle({ seed, items, edges }: Case): { rows: Record<string, string>; limits: string[] } {
@@ -89,33 +89,33 @@ export function oracle({ seed, items, edges }: Case): { rows: Record<string, str
   const limits: string[] = [];
   const every = allEdges(items, edges);
   const back = (one: Edge & { loop?: number }) => one.loop !== undefined;
-  const holds = (one: Edge, told: Told) => one.above === undefined || told.x > one.above;
-  const says = (one: Edge, told: Told): "taken" | "not" | "broken" => {
-    if (told.state === "skipped") return told.broken ? "broken" : "not";
-    if (told.state === "succeeded") return one.kind !== "on_failure" && holds(one, told) ? "taken" : "not";
-    if (one.kind === "on_failure") return holds(one, told) ? "taken" : "not";
-    const rescued = every.some((other) => other.from === one.from && !back(other) && other.kind === "on_failure" && holds(other, told));
+  const holds = (edge: Edge, source: Outcome) => edge.above === undefined || source.x > edge.above;
+  const says = (edge: Edge, source: Outcome): "taken" | "not" | "broken" => {
+    if (source.state === "skipped") return source.broken ? "broken" : "not";
+    if (source.state === "succeeded") return edge.kind !== "on_failure" && holds(edge, source) ? "taken" : "not";
+    if (edge.kind === "on_failure") return holds(edge, source) ? "taken" : "not";
+    const rescued = every.some((other) => other.from === edge.from && !back(other) && other.kind === "on_failure" && holds(other, source));
     return rescued ? "not" : "broken";
   };
-  const walk = (list: Item[], prefix: string, seen: Map<string, Told>, cameBack: string | undefined): void => {
+  const walk = (list: Item[], prefix: string, seen: Map<string, Outcome>, cameBack: string | undefined): void => {
     for (const item of list) {
       if ("node" in item) {
         const id = item.node;
-        const incoming = every.filter((one) => one.to === id && !back(one)).map((one) => says(one, seen.get(one.from) as Told));
+        const incoming = every.filter((one) => one.to === id && !back(one)).map((one) => says(one, seen.get(one.from) as Outcome));
         if (cameBack === id) incoming.push("taken");
         const broken = incoming.includes("broken");
         const skipped = broken || (incoming.length > 0 && !incoming.includes("taken"));
         const { x, fails } = behaviour(seed, prefix + id);
-        const told: Told = { state: skipped ? "skipped" : fails ? "failed" : "succeeded", broken, x };
-        seen.set(id, told);
-        rows[prefix + id] = told.state;
+        const outcome: Outcome = { state: skipped ? "skipped" : fails ? "failed" : "succeeded", broken, x };
+        seen.set(id, outcome);
+        rows[prefix + id] = outcome.state;
         continue;
       }
       for (let index = 0; ; index++) {
         const name = `${prefix}loop:${item.back.from}>${item.back.to}`;
         // A loop whose head is the head of the visit around it gets that back edge in its first visit.
         walk(item.items, `${name}[${index}]/`, seen, index > 0 || cameBack === item.back.to ? item.back.to : undefined);
-        if (says(item.back, seen.get(item.back.from) as Told) !== "taken") break;
+        if (says(item.back, seen.get(item.back.from) as Outcome) !== "taken") break;
         if (index + 1 < item.max) continue;
         limits.push(name);
         break;

@@ -9,10 +9,10 @@ const RETRY_AFTER_SECONDS = 5;
 /** @param reuse knows what is not part of the run, and what stands for a node that is */
 export async function whyNotNow(graph: Graph, library: Library, reuse: Reuse): Promise<NotLive[]> {
   const found: NotLive[] = [];
-  for (const one of enginesNotLive(graph, library)) {
-    const role = reuse.role("", one.node);
-    if (role === "leave" || (role === "keep" && (await reuse.earlier(one.node)))) continue;
-    found.push(one);
+  for (const away of enginesNotLive(graph, library)) {
+    const role = reuse.role("", away.node);
+    if (role === "leave" || (role === "keep" && (await reuse.earlier(away.node)))) continue;
+    found.push(away);
   }
   return found;
 }

@@ -104,7 +104,7 @@ export class PeopleService {
   private async wake(run: string, nodeRun: string): Promise<void> {
     await this.record.wake(run);
     this.decisions.announce(nodeRun);
-    this.engine.look();
+    this.engine.claimNow();
   }
 
   private async graph(run: string): Promise<Graph> {

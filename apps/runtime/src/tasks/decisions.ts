@@ -17,7 +17,9 @@ export class Decisions {
 
   start(onError: (where: string, error: unknown) => void): void {
     const poll = async () => {
-      await this.poll().catch((error) => isOutage(error) || onError("decisions", error));
+      await this.poll().catch((error) => {
+        if (!isOutage(error)) onError("decisions", error);
+      });
       this.timer = setTimeout(poll, POLL_MS);
     };
     this.timer = setTimeout(poll, POLL_MS);
