@@ -22,7 +22,7 @@ export const ONE_UPDATE: Allowance = { comparisons: 2 ** 20, moves: 2 ** 30 };
 export const LOADING: Allowance = { comparisons: 4 * ONE_UPDATE.comparisons, moves: 4 * ONE_UPDATE.moves };
 /** Each struct of an update pays for these itself. */
 const COMPARISONS_PER_STRUCT = 16;
-/** Whoever knows a document has to be told of each of them with every edit. */
+/** Yjs goes through all of them with each edit. */
 const MOST_CLIENTS = 2 ** 16;
 
 export const TOO_ENTANGLED = "Too many edits at one place know nothing of each other.";

@@ -83,4 +83,23 @@ test("a range that is told of in pieces is saved after the last of them", () => 
   }
 });
 
+test("what the server says of one edit does not grow with the pages that have edited, and what it said before still holds", () => {
+  const { editor, server, unsaved, store, nodes } = pair();
+  for (let page = 0; page < 1000; page++) {
+    const doc = new Y.Doc();
+    doc.getMap("nodes").set(`${page}`, 1);
+    Y.applyUpdate(server, Y.encodeStateAsUpdate(doc));
+  }
+  Y.applyUpdate(editor, Y.encodeStateAsUpdate(server), "server");
+  expect(unsaved.isEmpty).toBe(false);
+  unsaved.acknowledge(savedOf(server));
+  expect(unsaved.isEmpty).toBe(true);
+  const before = Y.encodeStateVector(editor);
+  nodes.set("a", 1);
+  const edit = Y.encodeStateAsUpdate(editor, before);
+  store();
+  expect(savedBy(server, edit).length).toBeLessThan(20);
+  expect(unsaved.isEmpty).toBe(true);
+});
+
 test("the message has a number of its own", () => expect(SAVED).toBe(5));

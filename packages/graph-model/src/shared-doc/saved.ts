@@ -8,10 +8,11 @@ export const SAVED = 5;
 /** All that `doc` holds, for an editor that has just come. */
 export const savedOf = (doc: Y.Doc): Uint8Array => Y.encodeSnapshot(Y.snapshot(doc));
 
-/** After `update` was stored and applied to `doc`: as large as the update's deletions, not as the document's. */
+/** After `update` was stored and applied to `doc`: what it brought, so as large as the update, however many have edited the document. */
 export function savedBy(doc: Y.Doc, update: Uint8Array): Uint8Array {
-  const vector = Y.decodeStateVector(Y.encodeStateVector(doc));
-  return Y.encodeSnapshot(new Y.Snapshot(Y.decodeUpdate(update).ds as ConstructorParameters<typeof Y.Snapshot>[0], vector));
+  const { structs, ds } = Y.decodeUpdate(update);
+  const vector = new Map(structs.map(({ id: { client } }) => [client, Y.getState(doc.store, client)]));
+  return Y.encodeSnapshot(new Y.Snapshot(ds as ConstructorParameters<typeof Y.Snapshot>[0], vector));
 }
 
 interface Range {
@@ -22,7 +23,7 @@ interface Range {
 
 /** What a replica has and the server has not said to have stored. */
 export class Unsaved {
-  private server: ReadonlyMap<number, number> = new Map();
+  private readonly server = new Map<number, number>();
   private deleted: Range[] = [];
 
   constructor(private readonly doc: Y.Doc) {
@@ -41,7 +42,7 @@ export class Unsaved {
   /** @param saved what `savedOf` or `savedBy` gave */
   acknowledge(saved: Uint8Array): void {
     const { sv, ds } = Y.decodeSnapshot(saved);
-    this.server = sv;
+    for (const [client, clock] of sv) this.server.set(client, Math.max(clock, this.server.get(client) ?? 0));
     this.deleted = this.deleted.flatMap((range) => {
       let left = [range];
       for (const { clock, len } of ds.clients.get(range.client) ?? []) left = left.flatMap((one) => without(one, clock, clock + len));
