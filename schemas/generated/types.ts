@@ -996,6 +996,40 @@ export interface Blueprint {
     node: string;
     count: string;
   };
+  /**
+   * What the workflow can do at most: nothing is sent where one of these does not hold.
+   */
+  limits?: {
+    /**
+     * A condition (CEL) over `inputs`.
+     */
+    holds: string;
+    /**
+     * What the person is told where it does not hold.
+     */
+    otherwise: string;
+  }[];
+  /**
+   * A part of the prompt that is there once for each further window.
+   */
+  repeat?: {
+    /**
+     * The nodes of one repetition, as they are in the prompt for the first one.
+     *
+     * @minItems 1
+     */
+    nodes: [string, ...string[]];
+    /**
+     * How often (CEL); 0 leaves them out.
+     */
+    count: string;
+    /**
+     * A repeated node to the node in whose place its outputs step: for the next repetition, and for what comes after the last.
+     */
+    carry: {
+      [k: string]: string;
+    };
+  };
   models: {
     file: string;
     folder: string;

@@ -1,9 +1,9 @@
 // A ComfyUI workflow as an engine of a capability (templates/comfy): what it lacks on a server, and what its task is given.
 import type { Blueprint, RegionInput } from "@spindle/schemas";
-import { calculate } from "../condition.ts";
+import { ConditionError, calculate } from "../condition.ts";
 
 type Values = Readonly<Record<string, unknown>>;
-type PromptNode = Blueprint["prompt"][string];
+type Prompt = Blueprint["prompt"];
 
 /** Names one input as it is: a file is not CEL's to look into. */
 const PLAIN = /^inputs\.([A-Za-z_]\w*)$/;
@@ -16,10 +16,11 @@ export const serverOfEngine = (engine: string): string => engine.slice(engine.in
 
 /**
  * @param id the node whose outputs the task's are
- * @throws ConditionError if an expression cannot be answered
+ * @throws ConditionError if an expression cannot be answered, or a limit does not hold
  */
-export function blueprintInput({ prompt, set, gives, windows }: Blueprint, id: string, values: Values): RegionInput {
-  const filled: Record<string, PromptNode> = structuredClone(prompt);
+export function blueprintInput({ prompt, set, gives, windows, limits = [], repeat }: Blueprint, id: string, values: Values): RegionInput {
+  for (const { holds, otherwise } of limits) if (calculate(holds, values) !== true) throw new ConditionError(otherwise);
+  const filled: Prompt = structuredClone(prompt);
   for (const [place, expression] of Object.entries(set)) {
     const [node = "", ...rest] = place.split(".");
     const name = PLAIN.exec(expression)?.[1];
@@ -29,12 +30,44 @@ export function blueprintInput({ prompt, set, gives, windows }: Blueprint, id: s
   }
   const count = windows && Number(calculate(windows.count, values));
   return {
-    prompt: filled,
+    prompt: repeat ? repeated(filled, repeat, Math.max(0, Math.round(Number(calculate(repeat.count, values))))) : filled,
     sinks: [...new Set(Object.values(gives).map((source) => source.from))] as RegionInput["sinks"],
     gives: Object.entries(gives).map(([port, { from, pick }]) => ({ node: id, port, from, pick })),
     only: id,
     ...(windows && count && count > 1 ? { windows: { node: windows.node, count: Math.round(count) } } : {}),
   };
+}
+
+/** The prompt with a part of it as often as it is needed, one repetition behind the other. */
+function repeated(prompt: Prompt, { nodes, carry }: NonNullable<Blueprint["repeat"]>, count: number): Prompt {
+  const name = (node: string, repetition: number) => (repetition === 1 ? node : `${node}-${repetition}`);
+  /** After so many repetitions: what stands for a node that is repeated, and for one in whose place a repeated one steps. */
+  const after = (repetition: number) => {
+    const steps = Object.entries(carry).flatMap(([last, first]) => {
+      const stands = repetition === 0 ? first : name(last, repetition);
+      return [[last, stands] as const, [first, stands] as const];
+    });
+    return new Map(steps);
+  };
+  const made: Prompt = {};
+  const end = after(count);
+  for (const [id, node] of Object.entries(prompt))
+    if (!nodes.includes(id)) made[id] = relinked(node, (to) => (nodes.includes(to) ? end.get(to) : undefined));
+  for (let repetition = 1; repetition <= count; repetition++) {
+    const before = after(repetition - 1);
+    const own = (to: string) => (nodes.includes(to) ? name(to, repetition) : before.get(to));
+    for (const id of nodes) if (prompt[id]) made[name(id, repetition)] = relinked(prompt[id], own);
+  }
+  return made;
+}
+
+/** A link is a node's id and the number of its output. */
+function relinked(node: Prompt[string], target: (id: string) => string | undefined): Prompt[string] {
+  const inputs = Object.entries(node.inputs).map(([input, value]) => {
+    const isLink = Array.isArray(value) && value.length === 2 && typeof value[0] === "string";
+    return [input, isLink ? [target(value[0] as string) ?? value[0], value[1]] : value] as const;
+  });
+  return { ...node, inputs: Object.fromEntries(inputs) };
 }
 
 /** What a server's node takes, as far as it says: the names of the files it has. */
@@ -50,13 +83,17 @@ export function whyNotThere(blueprint: Blueprint, node: ServerNode): string | un
   }
   const files = Object.entries(blueprint.prompt).flatMap(([id, { class_type, inputs }]) =>
     Object.entries(inputs).flatMap(([input, value]) => {
-      if (typeof value !== "string" || `${id}.${input}` in blueprint.set) return [];
+      if (typeof value !== "string") return [];
+      const chosen = blueprint.set[`${id}.${input}`];
+      const wanted = chosen === undefined ? [value] : blueprint.models.flatMap(({ file }) => (chosen.includes(`'${file}'`) ? [file] : []));
       const has = node(class_type)?.files(input);
-      return has && !has.some((one) => String(one).replaceAll("\\", "/") === value) ? [value] : [];
+      return has ? wanted.filter((file) => !has.some((found) => String(found).replaceAll("\\", "/") === file)) : [];
     }),
   );
   if (files.length === 0) return undefined;
-  const model = blueprint.models.find((one) => one.file === files[0]);
-  const where = model ? ` (models/${model.folder}, ${model.gigabytes} GB, ${model.licence}${model.url ? `, ${model.url}` : ""})` : "";
-  return `It lacks ${files[0]}${where}${files.length > 1 ? ` and ${files.length - 1} more files` : ""}.`;
+  const described = [...new Set(files)].map((file) => {
+    const model = blueprint.models.find((entry) => entry.file === file);
+    return model ? `${file} (models/${model.folder}, ${model.gigabytes} GB, ${model.licence}${model.url ? `, ${model.url}` : ""})` : file;
+  });
+  return `It lacks ${described.join("; ")}.`;
 }

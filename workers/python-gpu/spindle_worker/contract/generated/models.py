@@ -1283,6 +1283,42 @@ class Windows1(BaseModel):
     count: str
 
 
+class Limit(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    holds: Annotated[str, Field(description='A condition (CEL) over `inputs`.')]
+    otherwise: Annotated[
+        str, Field(description='What the person is told where it does not hold.')
+    ]
+
+
+class Repeat(BaseModel):
+    """
+    A part of the prompt that is there once for each further window.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    nodes: Annotated[
+        list[str],
+        Field(
+            description='The nodes of one repetition, as they are in the prompt for the first one.',
+            min_length=1,
+        ),
+    ]
+    count: Annotated[str, Field(description='How often (CEL); 0 leaves them out.')]
+    carry: Annotated[
+        dict[str, str],
+        Field(
+            description='A repeated node to the node in whose place its outputs step: for the next repetition, and for what comes after the last.'
+        ),
+    ]
+
+
 class Model(BaseModel):
     model_config = ConfigDict(
         extra='forbid',
@@ -1340,6 +1376,18 @@ class Blueprint(BaseModel):
         Windows1 | None,
         Field(
             description='The node whose progress starts again for each window, and how many there are (CEL).'
+        ),
+    ] = None
+    limits: Annotated[
+        list[Limit] | None,
+        Field(
+            description='What the workflow can do at most: nothing is sent where one of these does not hold.'
+        ),
+    ] = None
+    repeat: Annotated[
+        Repeat | None,
+        Field(
+            description='A part of the prompt that is there once for each further window.'
         ),
     ] = None
     models: list[Model]
