@@ -6,6 +6,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
+import { solidPng } from "../../workers/comfy-bridge/test/fake/png.ts";
 import { bmp, PROMPT, talkForm } from "../support/samples.ts";
 import { ended, getRun, graphOf, health, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
 
@@ -259,6 +260,14 @@ test("[M2, M4] a worker that is away for a moment keeps its engines: what is sta
     process.kill(worker, "SIGCONT");
   }
   expect(await engines(id)).toEqual(expected);
+});
+
+test("[W6] a picture that a worker stored without its size is committed with it", async () => {
+  const portrait = new Blob([new Uint8Array(solidPng(24, 16, 0x336699))], { type: "image/png" });
+  const { body } = await submit(spindle.url, graphOf([wait("keep", { seconds: 0 })]), { image: portrait }, { image: "image" });
+  const { outputs, error } = await ended(spindle.url, body.run);
+  expect(error).toBeNull();
+  expect(outputs?.image).toMatchObject({ mime: "image/png", width: 24, height: 16 });
 });
 
 describe("[E9] a run goes on", () => {

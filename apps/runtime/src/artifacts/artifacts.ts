@@ -124,13 +124,26 @@ export class Artifacts {
     return Buffer.concat(await (await this.store.get(found.key)).toArray());
   }
 
-  /** Why a stored object is not what was said of it; undefined if it is (DESIGN W6). */
-  async whyNot(key: string, ref: ArtifactRef): Promise<string | undefined> {
+  /**
+   * Why a stored object is not what was said of it (DESIGN W6), or the reference with what its bytes say besides: the size of a picture, the
+   * length of a sound. Not every worker knows them, and what comes next may need them.
+   */
+  async examine(key: string, ref: ArtifactRef): Promise<{ why: string } | { ref: ArtifactRef }> {
     const size = await this.store.size(key);
-    if (size === undefined) return "the object is not there";
-    if (size !== ref.size) return `the object has ${size} bytes, not ${ref.size}`;
-    const hash = await hashOf(await this.store.get(key));
-    return hash === ref.sha256 ? this.whyNotMedia(key, ref) : "the object's hash is another one";
+    if (size === undefined) return { why: "the object is not there" };
+    if (size !== ref.size) return { why: `the object has ${size} bytes, not ${ref.size}` };
+    const kind = unknownKind(ref);
+    const scratch = kind === undefined ? undefined : await this.openScratch();
+    try {
+      if (scratch) await writeFile(scratch, await this.store.get(key));
+      const hash = await hashOf(scratch ? bytesOf(scratch) : await this.store.get(key));
+      if (hash !== ref.sha256) return { why: "the object's hash is another one" };
+      const why = await this.whyNotMedia(key, ref);
+      if (why) return { why };
+      return { ref: scratch && kind ? { ...(await factsOf(scratch, kind)), ...ref } : ref };
+    } finally {
+      await scratch?.close();
+    }
   }
 
   /** Why a stored object is not of the media type that was said of it; undefined if it is, or if nothing is known of such a type. */
@@ -146,6 +159,21 @@ export class Artifacts {
     const others = await this.db.prisma.artifact.count({ where: { key: found.key } });
     if (others === 0) await this.store.remove(found.key);
   }
+}
+
+/** The kind of a picture or sound of which something is not known. */
+function unknownKind({ mime, size, width, height, duration }: ArtifactRef): "image" | "audio" | undefined {
+  if (size === 0) return undefined;
+  if (mime.startsWith("image/") && (width === undefined || height === undefined)) return "image";
+  return mime.startsWith("audio/") && duration === undefined ? "audio" : undefined;
+}
+
+/** What a file says of itself; nothing where it cannot be read: its first bytes were looked at, and the rest is the next node's to judge. */
+async function factsOf(file: FileHandle, kind: "image" | "audio"): Promise<Pick<ArtifactRef, "width" | "height" | "duration">> {
+  const found = await probe(file, kind);
+  if ("why" in found) return {};
+  const { mime: _, ...facts } = found;
+  return facts;
 }
 
 async function hashOf(body: Readable): Promise<string> {

@@ -49,12 +49,13 @@ export async function settle(context: SettleContext, result: TaskResult, rows: R
 async function decide(context: SettleContext, row: StoredRow, task: TaskName, result: TaskResult): Promise<Answer> {
   if (result.outcome === "cancelled")
     return finish(context, row, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
-  const error =
-    result.outcome === "failed"
-      ? (result.error ?? { class: "infra", code: "task.bad_result", message: "The worker failed without saying why." })
-      : await whyBad(context, row, task, result);
-  if (error) return { settled: await fail(context, row, error) };
-  return finish(context, row, { change: "succeed", output: result.output ?? {}, artifacts: result.objects ?? [] });
+  if (result.outcome === "failed") {
+    const unsaid: TaskError = { class: "infra", code: "task.bad_result", message: "The worker failed without saying why." };
+    return { settled: await fail(context, row, result.error ?? unsaid) };
+  }
+  const examined = await examine(context, row, task, result);
+  if ("error" in examined) return { settled: await fail(context, row, examined.error) };
+  return finish(context, row, { change: "succeed", ...examined });
 }
 
 /** A try that failed: another one, or the end. */
@@ -106,23 +107,36 @@ async function discard(context: SettleContext, run: string, task: TaskName, resu
     if (key === objectKey("output", run, task, ref.artifact) && !known.has(key)) await context.artifacts.store.remove(key);
 }
 
-async function whyBad(context: SettleContext, row: NodeRunRow, task: TaskName, result: TaskResult): Promise<TaskError | undefined> {
-  const bad = (message: string): TaskError => ({ class: "infra", code: "task.bad_result", message });
+type Examined = { error: TaskError } | { output: Record<string, unknown>; artifacts: { key: string; ref: ArtifactRef }[] };
+
+/** A result as it is committed: its references say what their bytes say. */
+async function examine(context: SettleContext, row: NodeRunRow, task: TaskName, result: TaskResult): Promise<Examined> {
+  const bad = (message: string) => ({ error: { class: "infra" as const, code: "task.bad_result", message } });
   const tooDeep = whyTooLarge(result.output ?? {}, { depth: OUTPUT_DEPTH });
   if (tooDeep) return bad(`The result is refused. ${tooDeep}`);
-  const stored = new Set<string>();
+  const stored = new Map<string, ArtifactRef>();
+  const artifacts: { key: string; ref: ArtifactRef }[] = [];
   for (const { key, ref } of result.objects ?? []) {
     if (key !== objectKey("output", row.run_id, task, ref.artifact))
       return bad(`The object ${key.slice(0, 100)} does not belong to this task.`);
-    const why = await context.artifacts.whyNot(key, ref);
-    if (why) return bad(`The result is refused: ${why}.`);
-    stored.add(ref.artifact);
+    const found = await context.artifacts.examine(key, ref);
+    if ("why" in found) return bad(`The result is refused: ${found.why}.`);
+    stored.set(ref.artifact, found.ref);
+    artifacts.push({ key, ref: found.ref });
   }
   for (const value of references(result.output ?? {})) {
     if (!stored.has(value.artifact) && !(await context.artifacts.find(value.artifact)))
       return bad(`The output names the artifact ${value.artifact}, which was not stored.`);
   }
-  return undefined;
+  return { output: completed(result.output ?? {}, stored) as Record<string, unknown>, artifacts };
+}
+
+/** The value with what is known of its artifacts. What the worker said of one stays. */
+function completed(value: unknown, known: ReadonlyMap<string, ArtifactRef>): unknown {
+  if (Array.isArray(value)) return value.map((element) => completed(element, known));
+  if (value === null || typeof value !== "object") return value;
+  if (validateArtifactRef(value)) return { ...known.get(value.artifact), ...value };
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, completed(part, known)]));
 }
 
 /** Every artifact that a value names, at any depth. */

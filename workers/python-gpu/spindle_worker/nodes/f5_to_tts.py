@@ -44,7 +44,9 @@ class SpeechInput(Ports):
 
 class SpeechOutput(Ports):
     audio_artifact: Annotated[Audio, Field(title="Speech")]
-    duration: Annotated[float, Field(title="Duration", description="Seconds.")]
+    duration: Annotated[float | None, Field(title="Duration", description="Seconds, where the engine says it; the speech says it too.")] = (
+        None
+    )
 
 
 def f5_to_tts(context: TaskContext, values: SpeechInput) -> SpeechOutput:
