@@ -10,9 +10,6 @@ import { ROOT } from "./paths.ts";
 /** They may name the parameter of a function on one line, where everything that a name could say is in sight. */
 const EMPTY_NAMES: readonly string[] = ["one", "told", "look", "go", "here", "take"];
 
-/** Folders whose names have not been gone through yet. This list only ever gets shorter. */
-const NOT_YET: readonly string[] = ["templates/comfy/", "workers/python-gpu/"];
-
 type Declared = ts.Node & { name?: ts.Node };
 
 const isNamedElsewhere = (node: ts.Node): boolean =>
@@ -91,7 +88,7 @@ export function filesWithAmbiguousNames(): string[] {
 }
 
 export async function filesWithEmptyNames(): Promise<string[]> {
-  const files = trackedFiles().filter((file) => !NOT_YET.some((folder) => file.startsWith(folder)));
+  const files = trackedFiles();
   const python = files.filter((file) => file.endsWith(".py"));
   const program = join(import.meta.dirname, "names.py");
   const inPython = promisify(execFile)(PYTHON, [program, EMPTY_NAMES.join(), ...python], { cwd: ROOT });

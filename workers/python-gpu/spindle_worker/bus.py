@@ -39,7 +39,7 @@ class Bus:
             "FCALL", function, len(keys), *keys, *args
         )
 
-    def take(self, streams: list[str]) -> TaskEntry | None:
+    def claim(self, streams: list[str]) -> TaskEntry | None:
         """:raises BadEntry: for an entry that is malformed or not signed with this worker's key"""
         reply = self._call("spindle_take", streams, self.worker)
         if not reply:

@@ -17,12 +17,12 @@ def capabilities() -> dict[str, Capability]:
     """Every module in `nodes/` that has a `capability`, by id. :raises ValueError: if two have the same id"""
     found: dict[str, Capability] = {}
     for info in pkgutil.iter_modules(nodes.__path__):
-        one = getattr(importlib.import_module(f"{nodes.__name__}.{info.name}"), "capability", None)
-        if not isinstance(one, Capability):
+        capability = getattr(importlib.import_module(f"{nodes.__name__}.{info.name}"), "capability", None)
+        if not isinstance(capability, Capability):
             continue
-        if one.id in found:
-            raise ValueError(f"Two files define {one.id}.")
-        found[one.id] = one
+        if capability.id in found:
+            raise ValueError(f"Two files define {capability.id}.")
+        found[capability.id] = capability
     return dict(sorted(found.items()))
 
 
@@ -31,35 +31,35 @@ def manifest(*, static: bool = False) -> dict[str, Any]:
     now = datetime.fromtimestamp(0, UTC) if static else datetime.now(UTC)
     return {
         "generatedAt": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "capabilities": [_entry(one, static) for one in capabilities().values()],
+        "capabilities": [_entry(capability, static) for capability in capabilities().values()],
     }
 
 
-def _entry(one: Capability, static: bool) -> dict[str, Any]:
-    ports, parameters = _split(one.input)
+def _entry(capability: Capability, static: bool) -> dict[str, Any]:
+    ports, parameters = _split(capability.input)
     return {
-        "id": one.id,
-        "label": one.label,
-        "description": one.description,
-        "version": one.version,
+        "id": capability.id,
+        "label": capability.label,
+        "description": capability.description,
+        "version": capability.version,
         "plane": "python",
         "runtime": {
-            "kind": one.kind,
-            "timeoutSeconds": one.timeout_seconds,
-            **({"stallSeconds": one.stall_seconds} if one.stall_seconds else {}),
+            "kind": capability.kind,
+            "timeoutSeconds": capability.timeout_seconds,
+            **({"stallSeconds": capability.stall_seconds} if capability.stall_seconds else {}),
             "concurrency": 1,
         },
-        "handler": {"module": one.run.__module__, "method": one.run.__name__},
-        "io": {"input": ports, "output": _split(one.output)[0]},
+        "handler": {"module": capability.run.__module__, "method": capability.run.__name__},
+        "io": {"input": ports, "output": _split(capability.output)[0]},
         "parameters": parameters,
         "examples": [],
         "telemetry": {"emitsProgressEvents": True, "metrics": []},
         "security": {"requiresSecrets": False},
-        "contracts": {"idempotent": one.idempotent, "sideEffects": one.side_effects},
-        "category": one.category,
-        "keywords": one.keywords,
-        "docs": one.docs or one.description,
-        "engines": [_engine(engine, static) for engine in one.engines],
+        "contracts": {"idempotent": capability.idempotent, "sideEffects": capability.side_effects},
+        "category": capability.category,
+        "keywords": capability.keywords,
+        "docs": capability.docs or capability.description,
+        "engines": [_engine(engine, static) for engine in capability.engines],
     }
 
 
@@ -84,13 +84,13 @@ def _split(model: type[Ports]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     ports: dict[str, Any] = {}
     parameters: list[dict[str, Any]] = []
     for name, raw in schema.get("properties", {}).items():
-        one = _plain(raw)
-        if not one.pop("x-parameter", False):
-            ports[name] = one
+        port = _plain(raw)
+        if not port.pop("x-parameter", False):
+            ports[name] = port
             continue
-        default = {"default": one["default"]} if "default" in one else {}
-        entry = {"name": name, "type": one.get("type", "string"), "description": one.get("description", "")}
-        parameters.append({**entry, "required": name in required, **default, "schema": one})
+        default = {"default": port["default"]} if "default" in port else {}
+        entry = {"name": name, "type": port.get("type", "string"), "description": port.get("description", "")}
+        parameters.append({**entry, "required": name in required, **default, "schema": port})
     return {"type": "object", "required": [name for name in required if name in ports], "properties": ports}, parameters
 
 
@@ -98,7 +98,7 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
     """`X | None` with default None is just an optional X."""
     choices = schema.get("anyOf")
     if choices and {"type": "null"} in choices:
-        rest = [one for one in choices if one != {"type": "null"}]
+        rest = [choice for choice in choices if choice != {"type": "null"}]
         outer = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
         if len(rest) == 1:
             return {**rest[0], **outer}

@@ -22,7 +22,7 @@ def test_the_end_of_a_gigabyte_is_kept_and_no_memory_is_filled_with_it() -> None
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     output, child = start("import os\nfor _ in range(1024): os.write(1, b'.' * (1 << 20))\nprint('the end')")
     assert child.wait(60) == 0
-    text = output.take()
+    text = output.collect()
     assert text.endswith("...the end")
     assert len(text) <= KEPT_BYTES
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
@@ -33,5 +33,5 @@ def test_each_task_has_its_own_and_what_came_before_is_not_its() -> None:
     time.sleep(0.3)
     output.begin()
     child.wait(10)
-    assert output.take() == "second"
-    assert output.take() == ""
+    assert output.collect() == "second"
+    assert output.collect() == ""

@@ -119,25 +119,25 @@ class Answers:
         return ["stream", "1-0", json.dumps(self.entry)]
 
 
-def take(entry: dict[str, object], key: str = VECTORS["key"]) -> TaskEntry | None:
+def claim(entry: dict[str, object], key: str = VECTORS["key"]) -> TaskEntry | None:
     bus = Bus("redis://127.0.0.1:1", "w1", key)
     bus.redis = Answers(entry)  # type: ignore[assignment]
-    return bus.take(["stream"])
+    return bus.claim(["stream"])
 
 
 def test_an_entry_is_taken_as_packages_task_bus_signs_it_and_as_nothing_else() -> None:
     """[W2] The signature covers every field, and only the worker key makes it."""
     entry = VECTORS["entry"]
-    taken = take(dict(reversed(entry.items())))
+    taken = claim(dict(reversed(entry.items())))
     assert taken is not None
     assert taken.model_dump(mode="json", by_alias=True) == entry
     for field in entry.keys() - {"sig"}:
         other = entry[field] + 1 if isinstance(entry[field], int) else f"{entry[field]}0"
         with pytest.raises(BadEntry):
-            take({**entry, field: other})
+            claim({**entry, field: other})
     for bad in ({"entry": entry, "key": "another key, long enough to be one"}, {"entry": {**entry, "sig": "0" * 64}}):
         with pytest.raises(BadEntry, match="signature"):
-            take(**bad)
+            claim(**bad)
 
 
 def test_a_token_is_the_one_that_the_runtime_computes() -> None:

@@ -83,7 +83,7 @@ class Report(Middleware):
 def describe(error: BaseException) -> dict[str, Any]:
     """DESIGN E10: which class an exception belongs to."""
     if isinstance(error, ValidationError):
-        words = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
+        words = "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()[:5])
         return {"class": "user", "code": "node.user_error", "message": words}
     if isinstance(error, UserError):
         return {"class": "user", "code": "node.user_error", "message": str(error)[:4000]}

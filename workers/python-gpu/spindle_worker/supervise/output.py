@@ -30,10 +30,10 @@ class Output:
 
     def begin(self) -> None:
         """A task begins: what was written before is not its."""
-        self.take()
+        self.collect()
         self._shown = 0
 
-    def take(self) -> str:
+    def collect(self) -> str:
         """The end of what was written since, at most `KEPT_BYTES`."""
         end = time.monotonic() + LAG_SECONDS
         while self._thread.is_alive() and time.monotonic() < end and self._has_more():

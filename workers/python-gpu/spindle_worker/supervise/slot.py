@@ -87,7 +87,7 @@ class Slot:
                     self._stop.wait(DEVICE_SECONDS)
                     continue
                 self._ensure_child()
-                entry = self._bus.take(self.streams)
+                entry = self._bus.claim(self.streams)
                 if entry is None:
                     self.bell.wait(1.0)
                     self.bell.clear()
@@ -183,7 +183,7 @@ class Slot:
             service = entry.capability.split("@")[0]
             TASK_SECONDS.labels(service, entry.engine).observe(time.monotonic() - began)
             TASKS.labels(service, entry.engine, result["outcome"]).inc()
-            log_text = self._output.take() if self._output else ""
+            log_text = self._output.collect() if self._output else ""
             self._settle(entry.task, {**result, **({"log": log_text} if log_text else {})})
         finally:
             self.current = None
@@ -222,7 +222,7 @@ class Slot:
                 if self.bell.is_set():
                     self.bell.clear()
                     beats.due = 0.0
-                verdict = beats.look(progress.moved_at)
+                verdict = beats.renew(progress.moved_at)
                 if verdict is not None:
                     self._kill()
                     return verdict or None
@@ -264,7 +264,7 @@ class Beats:
         self._began = time.monotonic()
         self.due = self._began + entry.beat_ms / 1000
 
-    def look(self, moved_at: float) -> dict[str, Any] | None:
+    def renew(self, moved_at: float) -> dict[str, Any] | None:
         """None: go on. An empty dict: the task is lost. Else the result that ends it."""
         now = time.monotonic()
         if self._entry.timeout_ms and (now - self._began) * 1000 > self._entry.timeout_ms:
