@@ -22,6 +22,7 @@ TINY = {
         "architecture": {"dim": 64, "depth": 2, "heads": 2, "ff_mult": 2, "text_dim": 32, "text_mask_padding": True, "conv_layers": 1}
     },
     "realesrgan": {},
+    "kokoro": {"voice": "af_heart", "language": "en-us"},
 }
 
 

@@ -39,7 +39,7 @@ def speak(attempt: Attempt, runtime: Runtime, folder: Path, **values: Any) -> Ar
     return reference
 
 
-@pytest.mark.parametrize("name", ["f5-tts", "realesrgan"])
+@pytest.mark.parametrize("name", ["f5-tts", "realesrgan", "kokoro"])
 def test_an_engine_is_ready_and_loads(name: str) -> None:
     assert definition(name).why_not() is None
     assert engine_command("check", name) == 0
@@ -65,6 +65,17 @@ def test_a_seed_gives_the_same_bytes_twice_and_another_one_others(seed: int, att
 
 def test_a_text_of_one_word_is_spoken(attempt: Attempt, runtime: Runtime, tmp_path: Path) -> None:
     assert speak(attempt, runtime, tmp_path, narration="Yes").size > 1000
+
+
+def test_the_light_voice_says_each_sentence_without_a_sample(attempt: Attempt, runtime: Runtime, tmp_path: Path) -> None:
+    made: list[Any] = [attempt.run("generate.f5_to_tts", "kokoro", narration=TEXT) for _ in range(2)]
+    assert made[0].audio_artifact.sha256 == made[1].audio_artifact.sha256
+    with wave.open(str(attempt.made(made[0].audio_artifact, tmp_path / "made.wav"))) as file:
+        assert (file.getframerate(), file.getnchannels()) == (24000, 1)
+        assert file.getnframes() > 24000
+    assert attempt.previews
+    with pytest.raises(UserError, match="no word"):
+        attempt.run("generate.f5_to_tts", "kokoro", narration="... !")
 
 
 def test_what_a_sample_must_be_is_said_before_anything_is_loaded(
@@ -142,7 +153,7 @@ def test_speech_a_talking_head_and_a_larger_video_are_made_in_one_child(
     assert len(sound) > 0
 
 
-@pytest.mark.parametrize("name", ["f5-tts", "realesrgan"])
+@pytest.mark.parametrize("name", ["f5-tts", "realesrgan", "kokoro"])
 @pytest.mark.parametrize("damage", ["missing", "cut", "a web page", "other bytes"])
 def test_a_broken_file_is_named_with_its_address(
     name: str, damage: str, attempt: Attempt, runtime: Runtime, engines: Engines, tmp_path: Path
@@ -159,6 +170,8 @@ def test_a_broken_file_is_named_with_its_address(
         with pytest.raises(UserError) as caught:
             if name == "f5-tts":
                 speak(attempt, runtime, tmp_path)
+            elif name == "kokoro":
+                attempt.run("generate.f5_to_tts", "kokoro", narration="Hello.")
             else:
                 video = runtime.offer(make_video("plain", tmp_path), "video/mp4")
                 attempt.run("generate.upscale_video", "realesrgan", video_artifact=video)

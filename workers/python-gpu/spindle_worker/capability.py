@@ -84,11 +84,11 @@ class Capability:
 def installed(name: str) -> Engine:
     """The engine that `engines/NAME` describes, with packages and a process of its own."""
     data = definition(name)
-    on_cpu = engine_device() == "cpu"
+    on_cpu = engine_device() == "cpu" and data.vram_gigabytes > 0
     return Engine(
         id=name,
         label=f"{data.label} on the CPU (slow)" if on_cpu else data.label,
-        draft=False,
+        draft=data.draft,
         description=data.description,
         why_not=data.why_not,
         process=data.launch,

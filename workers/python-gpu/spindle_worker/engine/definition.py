@@ -76,9 +76,10 @@ class EngineDefinition(Data):
     description: str
     module: str
     source: str = Field(pattern=r"^https://")
+    draft: bool = False
     imports: list[str] = Field(min_length=1)
     programs: dict[str, str]
-    vram_gigabytes: float
+    vram_gigabytes: float = Field(description="0: it needs no GPU and uses none")
     installed_gigabytes: float
     options: dict[str, Any]
     files: dict[str, WeightFile]
@@ -128,7 +129,7 @@ class EngineDefinition(Data):
         for file in self.files.values():
             if wrong := file.whats_wrong():
                 raise UserError(f"A model file is missing or broken: {wrong}.")
-        device = engine_device() or ("cuda" if gpus() else None)
+        device = "cpu" if self.vram_gigabytes == 0 else engine_device() or ("cuda" if gpus() else None)
         if device is None:
             raise UserError(f"{self.label} cannot run: {self._missing_device()[0]}.")
         return Launch(
@@ -162,7 +163,7 @@ class EngineDefinition(Data):
         return []
 
     def _missing_device(self) -> list[str]:
-        if engine_device() == "cpu" or gpus():
+        if self.vram_gigabytes == 0 or engine_device() == "cpu" or gpus():
             return []
         return [f"an NVIDIA GPU with {self.vram_gigabytes:g} GB (SPINDLE_ENGINE_DEVICE=cpu runs it on the CPU, slowly)"]
 

@@ -113,9 +113,13 @@ def _list() -> int:
     for engine in definitions():
         missing = engine.missing()
         use = "" if engine.commercial else ", no commercial use"
-        print(f"{engine.name:12} {engine.label}, {engine.vram_gigabytes:g} GB of GPU memory, licence {engine.licence}{use}")
+        print(f"{engine.name:12} {engine.label}, {_memory(engine)}, licence {engine.licence}{use}")
         print(f"{'':12} {'ready' if not missing else 'missing: ' + '; '.join(missing)}")
     return 0
+
+
+def _memory(engine: EngineDefinition) -> str:
+    return f"{engine.vram_gigabytes:g} GB of GPU memory" if engine.vram_gigabytes else "on the CPU"
 
 
 def _say_missing(engine: EngineDefinition) -> int:

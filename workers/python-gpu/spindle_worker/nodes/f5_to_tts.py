@@ -1,4 +1,4 @@
-"""Text to speech: F5-TTS in the sample's voice, or espeak-ng as a draft."""
+"""Text to speech: F5-TTS in the sample's voice; Kokoro or espeak-ng as drafts on any CPU."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def f5_to_tts(context: TaskContext, values: SpeechInput) -> SpeechOutput:
         raise UserError("There is no text to say.")
     target = context.folder / "speech.wav"
     context.progress(0.05, note="Speaking")
-    (_espeak if context.engine == "espeak" else _f5)(context, values, target)
+    SPEAKERS[context.engine](context, values, target)
     with wave.open(str(target)) as file:
         duration = file.getnframes() / file.getframerate()
     if duration <= 0:
@@ -92,6 +92,13 @@ def _f5(context: TaskContext, values: SpeechInput, target: Path) -> None:
     context.delegate({**request, "sample": str(prepared), "sampleText": values.ref_text, "target": str(target)})
 
 
+def _kokoro(context: TaskContext, values: SpeechInput, target: Path) -> None:
+    context.delegate({"text": values.narration, "speed": values.speed, "target": str(target)})
+
+
+SPEAKERS = {"f5-tts": _f5, "kokoro": _kokoro, "espeak": _espeak}
+
+
 def voice_sample(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The sample without the silence around it. :raises UserError: if it is silent, too short or too long for its text to fit it"""
     loud = np.flatnonzero(np.abs(samples) > QUIET)
@@ -122,7 +129,7 @@ capability = Capability(
     description="Says a text, in the voice of a sample where the engine can.",
     version="2026.01.0",
     category="Voice",
-    keywords=["tts", "speech", "f5", "voice cloning", "espeak"],
+    keywords=["tts", "speech", "f5", "voice cloning", "kokoro", "espeak"],
     input=SpeechInput,
     output=SpeechOutput,
     run=f5_to_tts,
@@ -130,6 +137,7 @@ capability = Capability(
     stall_seconds=1800,  # a model may be read from a slow disk first
     engines=[
         installed("f5-tts"),
+        installed("kokoro"),
         Engine(
             id="espeak",
             label="espeak-ng",

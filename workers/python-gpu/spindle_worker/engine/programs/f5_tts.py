@@ -5,12 +5,12 @@ The sample comes decoded, so neither the system's FFmpeg nor torchcodec is used.
 
 from __future__ import annotations
 
-import io
 import wave
 from pathlib import Path
 from typing import Any
 
 from ..program import Request, Work, serve
+from ..sound import as_wav, joined
 
 CROSS_FADE_SECONDS = 0.15
 GROUP_SECONDS = 22
@@ -63,29 +63,6 @@ def speak(request: Request, model: Any, vocoder: Any, device: str) -> dict[str, 
     request.progress(0.98, step=len(groups), steps=len(groups))
     Path(values["target"]).write_bytes(as_wav(speech, sound_rate))
     return {"duration": len(speech) / sound_rate}
-
-
-def joined(first: Any, second: Any, overlap: int) -> Any:
-    """The second fades in while the first fades out."""
-    import numpy as np
-
-    overlap = min(overlap, len(first), len(second))
-    if overlap == 0:
-        return np.concatenate([first, second])
-    fade = np.linspace(0, 1, overlap, dtype=np.float32)
-    return np.concatenate([first[:-overlap], first[-overlap:] * (1 - fade) + second[:overlap] * fade, second[overlap:]])
-
-
-def as_wav(speech: Any, rate: int) -> bytes:
-    import numpy as np
-
-    data = io.BytesIO()
-    with wave.open(data, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((np.clip(speech, -1, 1) * 32767).astype(np.int16).tobytes())
-    return data.getvalue()
 
 
 if __name__ == "__main__":
