@@ -245,11 +245,8 @@ function workOut({ graph, library, called, condition, before: state }: LevelPart
   const supply = keepsSupply ? before.supply : new Supply({ graph, shape, nodes: parts, index: wiring.index });
   const keepsPlan = sameWires && parts.every((one, at) => one === before.nodes[at] || plansAlike(one, before.nodes[at] as NodeParts));
   const old = keepsPlan ? before.planned : undefined;
-  const planned = old
-    ? { ...old, plan: { ...old.plan, shape } }
-    : parts.some(canBeGrouped)
-      ? planRegions(graph, shape, parts, wiring.loops)
-      : undefined;
+  const replanned = () => (parts.some(canBeGrouped) ? planRegions(graph, shape, parts, wiring.loops) : undefined);
+  const planned = old ? { ...old, plan: { ...old.plan, shape } } : replanned();
   const nodes = parts.map((part): ResolvedNode => {
     const known = "sources" in part ? (part as ResolvedNode) : undefined;
     if (known && keepsSupply && keepsPlan) return known;

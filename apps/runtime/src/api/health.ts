@@ -51,7 +51,8 @@ export function healthRoutes({ db, workers, artifacts, library, record }: Servic
       };
       const down = Object.values(parts).some((part) => part !== "up");
       const broken = [parts.postgres, parts.redis, parts.store].some((one) => one !== "up");
-      response.status(broken ? 503 : 200).json({ status: broken ? "down" : down ? "degraded" : "up", parts });
+      if (broken) response.status(503).json({ status: "down", parts });
+      else response.json({ status: down ? "degraded" : "up", parts });
     }),
   );
 

@@ -12,6 +12,7 @@ import {
   type Region,
   type Resolved,
   type ResolvedNode,
+  record,
   resolve,
 } from "@spindle/graph-model";
 
@@ -161,7 +162,7 @@ class LevelText {
 
   private fanOut(edge: GraphEdge, outputs: string[]) {
     const { map, targetPort } = edgeMetadata(edge);
-    const { limit, tolerate = 0 } = Object(map) as { limit?: number; tolerate?: number };
+    const { limit, tolerate = 0 } = record(map) as { limit?: number; tolerate?: number };
     return { port: targetPort, ...(limit ? { limit } : {}), tolerate, outputs };
   }
 

@@ -1,6 +1,7 @@
 // From anything to a graph: text, limits, schema. No library is needed to read a document.
 import { type Graph, validateGraph } from "@spindle/schemas";
 import { importComfy, isComfyFormat } from "../comfy/import/import.ts";
+import { record } from "../graph.ts";
 import { hasErrors, type Issue, issue } from "../issue.ts";
 import type { Library } from "../library.ts";
 import { checkExtent } from "./extent.ts";
@@ -49,7 +50,7 @@ export function readShape(graph: unknown): Issue[] {
 
 /** The edges of the graph, and of the definitions in it that are shaped like one. */
 function edgeLists(graph: Graph): Graph["edges"][] {
-  const definitions = Object.values(Object(graph.metadata?.definitions) as Record<string, { edges?: unknown } | null>);
+  const definitions = Object.values(record(graph.metadata?.definitions) as Record<string, { edges?: unknown } | null>);
   return [
     graph.edges,
     ...definitions.flatMap((definition) => (Array.isArray(definition?.edges) ? [definition.edges as Graph["edges"]] : [])),
@@ -57,7 +58,7 @@ function edgeLists(graph: Graph): Graph["edges"][] {
 }
 
 function idOf(edge: Graph["edges"][number] | undefined): string | undefined {
-  const { id } = Object(edge?.metadata) as { id?: unknown };
+  const { id } = record(edge?.metadata);
   return typeof id === "string" ? id : undefined;
 }
 

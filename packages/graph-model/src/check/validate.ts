@@ -1,7 +1,7 @@
 // DESIGN G6: the one validation, used while editing, on save, on import and before a run.
 
 import type { RegionProblem } from "../comfy/regions.ts";
-import { edgeId, edgeMetadata, type Graph, nodeTitle } from "../graph.ts";
+import { edgeId, edgeMetadata, type Graph, nodeTitle, record } from "../graph.ts";
 import type { InputSource, Supply } from "../inputs.ts";
 import { declaredInterface } from "../interface.ts";
 import { type Issue, issue } from "../issue.ts";
@@ -139,10 +139,10 @@ function checkCycle({ nodes, shape }: Level): Issue[] {
 
 /** What an import could not take over; it is reported for as long as the node exists. */
 function importIssues(graph: Graph): Issue[] {
-  const { issues } = Object(graph.metadata?.imported) as { issues?: unknown };
+  const { issues } = record(graph.metadata?.imported);
   if (!Array.isArray(issues) || issues.length === 0) return [];
   const ids = new Set(graph.nodes.map((node) => node.id));
-  const isIssue = (one: unknown): one is Issue => typeof Object(one).message === "string" && typeof Object(one).place === "object";
+  const isIssue = (one: unknown): one is Issue => typeof record(one).message === "string" && typeof record(one).place === "object";
   const still = issues.filter(isIssue).filter(({ place }) => place?.node === undefined || ids.has(place.node));
   return still.map(({ severity, code, message, place, fix }) => issue(severity === "info" ? "info" : "warning", code, message, place, fix));
 }

@@ -10,7 +10,8 @@ import { regionInput } from "./prompt.ts";
 export function exportRegion(graph: Graph, library: Library, node = ""): { text?: string; why?: string } {
   const level = resolve(graph, library).root;
   const { groups, groupOf } = level.plan;
-  const group = node === "" ? (groups.size === 1 ? [...groups.values()][0] : undefined) : groupOf.get(node);
+  const only = groups.size === 1 ? [...groups.values()][0] : undefined;
+  const group = node === "" ? only : groupOf.get(node);
   if (!group)
     return {
       why:

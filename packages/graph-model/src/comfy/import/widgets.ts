@@ -16,16 +16,16 @@ export interface Widgets {
   problems: string[];
 }
 
+function widgetValues(node: UiNode, definition: NodeDefinition | undefined): Record<string, unknown> {
+  if (!Array.isArray(node.widgets)) return { ...(node.widgets as Record<string, unknown>) };
+  return definition ? byPosition(node.widgets, definition) : byInputs(node, node.widgets);
+}
+
 export function readWidgets(node: UiNode, definition: NodeDefinition | undefined): Widgets {
   const problems: string[] = [];
-  const raw = Array.isArray(node.widgets)
-    ? definition
-      ? byPosition(node.widgets, definition)
-      : byInputs(node, node.widgets)
-    : { ...(node.widgets as Record<string, unknown>) };
   const ports = new Map(definition?.inputs.map((port) => [port.name, port]));
   const params: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(raw)) {
+  for (const [name, value] of Object.entries(widgetValues(node, definition))) {
     if (NOT_VALUES.has(name) || value === null || value === undefined) continue;
     params[name] = adjusted(name, value, ports.get(name), problems);
   }

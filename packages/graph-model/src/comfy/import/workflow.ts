@@ -98,8 +98,8 @@ function readUiGraph(raw: Raw): UiGraph {
 
 function readNode(raw: Raw): UiNode {
   const named = object(raw.widgets_values_named);
-  const widgets =
-    Object.keys(named).length > 0 ? named : Array.isArray(raw.widgets_values) ? raw.widgets_values : object(raw.widgets_values);
+  const listed = Array.isArray(raw.widgets_values) ? raw.widgets_values : object(raw.widgets_values);
+  const widgets = Object.keys(named).length > 0 ? named : listed;
   const title = text(raw.title);
   return {
     id: text(raw.id) ?? "",
