@@ -79,7 +79,7 @@ export async function run(graph: string, options: Options): Promise<number> {
   }
 }
 
-const DOES = { runs: "runs", reuses: "unchanged", skips: "skipped", blocked: "cannot run" } as const;
+const DOES = { runs: "runs", reuses: "from cache", skips: "skipped", blocked: "cannot run" } as const;
 
 function print(plan: RunPlan, asJson: boolean): number {
   if (asJson) process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
