@@ -1,5 +1,5 @@
 // What an imported workflow has around its nodes: frames that group them, and notes. They are looked at, not edited.
-import type { Graph, Position } from "@spindle/graph-model";
+import { type Graph, type Position, record } from "@spindle/graph-model";
 import type { Frame, Note } from "@spindle/schemas";
 import type { CardNode } from "./node-card";
 
@@ -8,7 +8,7 @@ const list = <T extends { position: Position; size: object }>(value: unknown): T
 
 /** Frames and notes, drawn below the cards. They share React Flow's list with the cards and nothing else. */
 export function toBackdrop(graph: Graph): CardNode[] {
-  const { frames, notes } = Object(graph.metadata?.editor) as { frames?: unknown; notes?: unknown };
+  const { frames, notes } = record(graph.metadata?.editor);
   const fixed = { draggable: false, selectable: false, deletable: false, connectable: false, focusable: false };
   const made = [
     ...list<Frame>(frames).map((frame, index) => ({

@@ -58,7 +58,7 @@ export function CardFooter({ id }: { id: string }) {
           <span>{reason.slice(0, 220)}</span>
         </div>
       )}
-      <div className="card-footer" data-testid={`foot-${id}`}>
+      <div className="card-footer">
         {percent !== undefined && (
           <span className="bar">
             <i style={{ "--share": `${percent}%` } as React.CSSProperties} />
