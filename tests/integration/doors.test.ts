@@ -204,6 +204,27 @@ describe("an upload", () => {
     });
   });
   test.each([
+    ["/api/artifacts", 'form-data; filename="a.txt"', 422],
+    ["/api/artifacts", 'form-data; name="__proto__"; filename="a.txt"', 422],
+    ["/api/runs", 'form-data; filename="a.txt"', 422],
+    ["/api/infinitetalk", 'form-data; filename="a.txt"', 422],
+    ["/api/templates/infinitetalk/runs", "form-data; filename=", 422],
+    ["/api/runs", "form-data", 422],
+    ["/api/runs?kind.f[toString]=x&kind.f[valueOf]=y", 'form-data; name="f"; filename="a.txt"', 422],
+    ["/api/runs?kind.f=image&kind.f=video", 'form-data; name="f"; filename="a.txt"', 422],
+  ])("to %s by a part with %s is refused, and the server goes on", async (path, disposition, expected) => {
+    const pid = spindle.processes.runtime?.pid;
+    const body = `--${B}\r\nContent-Disposition: ${disposition}\r\nContent-Type: text/plain\r\n\r\nx\r\n--${B}--\r\n`;
+    const answer = await fetch(spindle.url + path, {
+      method: "POST",
+      body,
+      headers: { "content-type": `multipart/form-data; boundary=${B}` },
+    });
+    expect(answer.status).toBe(expected);
+    expect(spindle.processes.runtime?.pid).toBe(pid);
+    expect(files()).toEqual([]);
+  });
+  test.each([
     ["fields", 101, (index: number) => `--${B}\r\nContent-Disposition: form-data; name="f${index}"\r\n\r\n1\r\n`, /100 fields/],
     [
       "fields, by the thousand",
@@ -307,13 +328,25 @@ describe("a call", () => {
   test.each(["TRACE", "PROPFIND", "MKCOL", "SEARCH", "PURGE", "SUBSCRIBE"])("by the method %s is refused", async (method) => {
     expect(await send(lines(method, "/"))).toMatch(/^HTTP\/1.1 405/);
   });
-  test.each(["//", "///x", "/%", "/%00", "/%ff", "/..%2f..%2f", "*", "http://[", "http://x/", "/?%", "/assets/%", "/assets/%00", "/api/%"])(
-    "of %s is no failure of the server",
-    async (path) => {
-      for (const method of ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
-        expect(await send(lines(method, path, "Content-Length: 0\r\n")), method).toMatch(/^HTTP\/1.1 [234]/);
-    },
-  );
+  test.each([
+    "//",
+    "///x",
+    "/%",
+    "/%00",
+    "/%ff",
+    "/..%2f..%2f",
+    "*",
+    "http://[",
+    "http://x/",
+    "/?%",
+    "/assets/%",
+    "/assets/%00",
+    "/api/%",
+    "/api/templates/infinitetalk/files/a%0d%0a%2fb",
+  ])("of %s is no failure of the server", async (path) => {
+    for (const method of ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
+      expect(await send(lines(method, path, "Content-Length: 0\r\n")), method).toMatch(/^HTTP\/1.1 [234]/);
+  });
   test("with a host whose port no address has is no failure of the server", async () => {
     for (const path of ["/", "/api/jobs", "/trpc/graphs.list", "/graphs"])
       expect(await send(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:99999\r\nConnection: close\r\n\r\n`), path).toMatch(/^HTTP\/1.1 [234]/);

@@ -48,8 +48,11 @@ export function restRoutes(services: Services): Router {
   routes.post(
     "/api/runs",
     handle(async (request, response) => {
-      const kinds = new Map<string, string>();
-      const form = await readForm(request, artifacts, (field) => kinds.get(field) ?? String(request.query[`kind.${field}`] ?? "file"));
+      const kindOf = (field: string) => {
+        const asked = request.query[`kind.${field}`];
+        return typeof asked === "string" ? asked : "file";
+      };
+      const form = await readForm(request, artifacts, kindOf);
       const { graph, issues } = readAnyText(form.fields.graph ?? "", library.library());
       if (!graph) throw Refused.issues("The graph is refused:", issues);
       const { graph: _, title, ...fields } = form.fields;
@@ -140,8 +143,9 @@ export function restRoutes(services: Services): Router {
     "/api/templates/:name/files/:file",
     handle(async (request, response) => {
       const file = String(request.params.file);
+      const found = templates.file(String(request.params.name), file);
       response.type(file.split(".").at(-1) ?? "bin");
-      templates.file(String(request.params.name), file).pipe(response);
+      found.pipe(response);
     }),
   );
 

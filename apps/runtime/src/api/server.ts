@@ -51,6 +51,7 @@ export async function serve(
   const machineGuard = makeGuard({ ...config, proxySecret: "" });
   const app = express();
   app.disable("x-powered-by");
+  app.set("query parser", "simple"); // texts and lists of texts: no objects, of which some cannot even be made a text
   app.use((_, response, next) => {
     response.set({ "x-content-type-options": "nosniff", "referrer-policy": "same-origin", "cross-origin-opener-policy": "same-origin" });
     next();

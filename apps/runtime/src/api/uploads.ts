@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { ArtifactRef } from "@spindle/schemas";
 import busboy from "busboy";
 import type { Request } from "express";
@@ -14,6 +15,7 @@ type KindOf = (field: string) => string | undefined;
 const MAX_FILES = 16;
 const MAX_FIELDS = 100;
 const MAX_FIELD_MIB = 1;
+const RESERVED: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
 /**
  * Reads a multipart form; each file becomes an artifact. It settles even if the client goes away: then nothing of a file that was under way stays.
@@ -42,13 +44,25 @@ async function readParts(request: Request, artifacts: Artifacts, kindOf: KindOf,
     };
     const refuse = (status: 400 | 413 | 422, message: string, field?: string) =>
       fail(new Refused(status, "request.invalid", message, field === undefined ? {} : { field }));
-    parser.on("field", (name, value, { valueTruncated }) => {
+    /** What a listener throws nobody else would catch: it would end the process. */
+    const guarded =
+      <T extends unknown[]>(listener: (...args: T) => void) =>
+      (...args: T): void => {
+        try {
+          listener(...args);
+        } catch (error) {
+          fail(error as Error);
+        }
+      };
+    const takeField = (name: string | undefined, value: string, { valueTruncated }: { valueTruncated: boolean }) => {
+      if (name === undefined) return refuse(422, "A field of the form has no name.");
       if (valueTruncated) return refuse(413, `${name}: the value is longer than ${MAX_FIELD_MIB} MiB.`, name);
-      if (!["__proto__", "constructor", "prototype"].includes(name)) form.fields[name] = value;
-    });
-    parser.on("file", (field, stream, { filename }) => {
+      if (!RESERVED.has(name)) form.fields[name] = value;
+    };
+    const takeFile = (field: string | undefined, stream: Readable, { filename }: { filename?: string | undefined }) => {
       stream.on("error", () => {}); // a reader of the stream gets the error; without one it would be uncaught
       if (parser.destroyed) return; // the rest of a chunk whose form was refused
+      if (field === undefined || RESERVED.has(field)) return refuse(422, "A file of the form has no name that can be used.");
       const kind = kindOf(field);
       if (kind === undefined) return refuse(422, `${field.slice(0, 80)}: no file is expected here.`, field);
       const taken = artifacts.upload(stream, { name: filename ?? "", kind, field }, gone.signal).then((ref) => {
@@ -56,7 +70,9 @@ async function readParts(request: Request, artifacts: Artifacts, kindOf: KindOf,
       });
       taken.catch(fail);
       uploads.push(taken);
-    });
+    };
+    parser.on("field", guarded(takeField));
+    parser.on("file", guarded(takeFile));
     parser.on("filesLimit", () => refuse(413, `More than ${MAX_FILES} files.`));
     parser.on("fieldsLimit", () => refuse(413, `More than ${MAX_FIELDS} fields.`));
     parser.on("close", resolve);
