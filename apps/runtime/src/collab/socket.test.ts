@@ -50,11 +50,12 @@ const log: UpdateLog = {
     new Promise((resolve, reject) => {
       loaded = () => (fails ? reject(new Error("no database")) : resolve([{ seq: "1", bytes }]));
     }),
-  append: () => Promise.resolve(),
+  append: () => Promise.resolve(void appended++),
   setAside: () => Promise.resolve(),
   migrate: () => Promise.resolve(),
 };
 const errors: unknown[] = [];
+let appended = 0;
 const start = () => {
   const documents = new DocumentHost(log, () => {}, 1000);
   const sockets = new CollabSockets(documents, (_, error) => void errors.push(error), { pingMs: 20_000, pongMs: 10_000 });
@@ -66,13 +67,25 @@ const start = () => {
   };
   return { documents, sockets, connect, share };
 };
+/** Long enough for what came to be handled: one message in each turn of the event loop. */
+const settle = async () => {
+  await vi.advanceTimersByTimeAsync(0);
+  for (let turns = 0; turns < 50; turns++) await new Promise((resolve) => setImmediate(resolve));
+};
+/** An update, as y-websocket sends it. */
+const messageOf = (update: Uint8Array): ArrayBuffer => {
+  const encoder = encoding.createEncoder();
+  for (const part of [0, 2]) encoding.writeVarUint(encoder, part);
+  encoding.writeVarUint8Array(encoder, update);
+  return encoding.toUint8Array(encoder).slice().buffer;
+};
 const load = async () => {
   loaded?.();
-  await vi.advanceTimersByTimeAsync(0);
+  await settle();
 };
 
 beforeEach(() => {
-  vi.useFakeTimers();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
   fails = false;
   errors.length = 0;
 });
@@ -131,7 +144,7 @@ test("pongs that nobody asked for keep no connection alive", async () => {
 });
 
 describe("what comes faster than it is handled", () => {
-  const large = (mib: number) => new ArrayBuffer(mib * 1024 * 1024);
+  const large = (mib: number) => new Uint8Array(mib * 1024 * 1024).fill(9, 0, 1).buffer; // of a kind that nobody knows
   test("waits in the network: no more is read from a socket until what it sent is handled", async () => {
     const { connect, share } = start();
     const socket = connect();
@@ -149,6 +162,68 @@ describe("what comes faster than it is handled", () => {
     expect(sockets.map(({ isPaused }) => isPaused)).toEqual(sockets.map((_, index) => index > 15));
     await load();
     expect([share.waiting, sockets.some(({ isPaused }) => isPaused)]).toEqual([0, false]);
+  });
+});
+
+test("an edit that came before its socket went is stored", async () => {
+  const { documents, sockets, connect } = start();
+  const socket = connect();
+  await load();
+  appended = 0;
+  const doc = new Y.Doc();
+  Y.applyUpdate(doc, bytes);
+  const before = Y.encodeStateVector(doc);
+  doc.getMap("nodes").set("n", new Y.Map());
+  socket.emit("message", messageOf(Y.encodeStateAsUpdate(doc, before)));
+  socket.end();
+  await settle();
+  expect([appended, sockets.size]).toEqual([1, 0]);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([documents.size, vi.getTimerCount()]).toEqual([0, 0]);
+});
+
+describe("[C5] many short messages at once", () => {
+  const ASK = Uint8Array.from([0, 0, 1, 0]).buffer;
+  test("that ask for all of the document get it once", async () => {
+    const { connect, share } = start();
+    const socket = connect();
+    await load();
+    socket.sent = [];
+    for (let times = 0; times < 4000; times++) socket.emit("message", ASK);
+    await settle();
+    expect(socket.sent.map(([kind]) => kind)).toEqual([0, 5]);
+    socket.emit("message", ASK);
+    await settle();
+    expect([socket.sent.length, socket.readyState, share.waiting]).toEqual([4, 1, 0]);
+  });
+  test("are handled one in each turn of the event loop, whichever sockets they come by", async () => {
+    const { connect } = start();
+    const sockets = [connect(), connect()];
+    await load();
+    const doc = new Y.Doc();
+    doc.getMap("nodes").set("n", new Y.Map());
+    const before = Y.encodeStateVector(doc);
+    doc.getMap("nodes").set("n", new Y.Map());
+    const gap = messageOf(Y.encodeStateAsUpdate(doc, before));
+    let turn = 0;
+    const answered: number[] = [];
+    for (const socket of sockets) socket.send = () => void answered.push(turn);
+    for (let times = 0; times < 10; times++) for (const socket of sockets) socket.emit("message", gap);
+    for (; turn < 40; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect([answered.length, new Set(answered).size]).toEqual([20, 20]);
+  });
+  test("are read no further at a thousand, and close their socket at more than come by themselves", async () => {
+    const { sockets, connect, share } = start();
+    const socket = connect();
+    const junk = Uint8Array.from([9]).buffer;
+    for (let times = 0; times < 1000; times++) socket.emit("message", junk);
+    expect(socket.isPaused).toBe(false);
+    socket.emit("message", junk);
+    expect([socket.isPaused, socket.closed]).toEqual([true, undefined]);
+    for (let times = 0; times < 7000; times++) socket.emit("message", junk);
+    expect(socket.closed).toEqual([1008, "More messages came at once than this server keeps. Connect again."]);
+    await load();
+    expect([socket.isPaused, share.waiting, sockets.size]).toEqual([false, 0, 0]);
   });
 });
 
@@ -178,11 +253,11 @@ describe("[C5] what a page says of itself", () => {
     const [bad, other] = [connect(), connect()];
     await load();
     bad.emit("message", awarenessOf([1, state]));
-    await vi.advanceTimersByTimeAsync(0);
+    await settle();
     expect(bad.closed?.[0]).toBe(4400);
     const late = connect();
     await load();
-    await vi.advanceTimersByTimeAsync(0);
+    await settle();
     expect([other.readyState, late.readyState, awareness(other)]).toEqual([1, 1, 0]);
   });
   test("for more pages than a connection has closes it", async () => {
@@ -191,10 +266,10 @@ describe("[C5] what a page says of itself", () => {
     await load();
     for (let from = 0; from < 16; from += 4)
       socket.emit("message", awarenessOf(...[1, 2, 3, 4].map((id): [number, string] => [from + id, "{}"])));
-    await vi.advanceTimersByTimeAsync(0);
+    await settle();
     expect(socket.readyState).toBe(1);
     socket.emit("message", awarenessOf([17, "{}"]));
-    await vi.advanceTimersByTimeAsync(0);
+    await settle();
     expect(socket.closed?.[0]).toBe(4400);
   });
   test("longer in all than a page has to say closes its own connection, however many messages it is told in", async () => {
@@ -203,10 +278,10 @@ describe("[C5] what a page says of itself", () => {
     await load();
     const state = JSON.stringify("a".repeat(4000));
     for (let id = 0; id < 4; id++) socket.emit("message", awarenessOf([id, state]));
-    await vi.advanceTimersByTimeAsync(0);
+    await settle();
     expect(socket.readyState).toBe(1);
     socket.emit("message", awarenessOf([4, state]));
-    await vi.advanceTimersByTimeAsync(0);
+    await settle();
     expect(socket.closed?.[0]).toBe(4400);
   });
   test("under the id of another page has no effect", async () => {
@@ -214,18 +289,18 @@ describe("[C5] what a page says of itself", () => {
     const [ada, eve] = [connect(), connect()];
     await load();
     ada.emit("message", awarenessOf([7, '{"user":"ada"}']));
-    await vi.advanceTimersByTimeAsync(0);
+    await settle();
     expect(awareness(eve)).toBe(1);
     eve.emit("message", awarenessOf([8, '{"user":"eve"}'], [7, '{"user":"eve too"}']));
-    await vi.advanceTimersByTimeAsync(0);
+    await settle();
     expect([awareness(ada), eve.readyState]).toEqual([1, 1]);
     eve.emit("message", awarenessOf([8, '{"user":"eve"}']));
-    await vi.advanceTimersByTimeAsync(0);
+    await settle();
     expect(awareness(ada)).toBe(2);
     ada.end();
-    await vi.advanceTimersByTimeAsync(0);
+    await settle();
     eve.emit("message", awarenessOf([7, '{"user":"ada, on a new connection"}']));
-    await vi.advanceTimersByTimeAsync(0);
+    await settle();
     expect(awareness(eve)).toBeGreaterThan(2);
   });
 });
@@ -249,15 +324,12 @@ test.each<[string, number, (doc: Y.Doc) => void, RegExp]>([
   const { connect } = start();
   const [socket, other] = [connect(), connect()];
   await load();
-  const message = encoding.createEncoder();
-  for (const part of [0, 2]) encoding.writeVarUint(message, part);
   const doc = new Y.Doc();
   Y.applyUpdate(doc, bytes);
   const before = Y.encodeStateVector(doc);
   edit(doc);
-  encoding.writeVarUint8Array(message, Y.encodeStateAsUpdate(doc, before));
-  socket.emit("message", encoding.toUint8Array(message).slice().buffer);
-  await vi.advanceTimersByTimeAsync(0);
+  socket.emit("message", messageOf(Y.encodeStateAsUpdate(doc, before)));
+  await settle();
   expect(socket.closed).toEqual([code, expect.stringMatching(reason)]);
   expect(other.readyState).toBe(1);
 });
@@ -268,7 +340,7 @@ test("those who have a document open hear that it ends, and why", async () => {
   await load();
   documents.drop("g", "removed");
   expect(socket.closed?.[0]).toBe(4404);
-  await vi.advanceTimersByTimeAsync(0);
+  await settle();
   expect([documents.size, sockets.size]).toEqual([0, 0]);
 });
 

@@ -13,6 +13,10 @@ import type { DocumentHost, Ending, OpenDocument } from "./document-host.ts";
 
 /** Bytes that came by one socket and wait for their turn. No more is read from it meanwhile. */
 const MOST_WAITING = 4 * 1024 * 1024;
+/** Messages, however short, that wait for their turn before no more is read. */
+const MANY_MESSAGES = 1000;
+/** What a socket has read by then may bring more, up to 64 KiB; an honest message has 20 bytes and more, so these are never that many. */
+const MOST_MESSAGES = 8000;
 /** A page says who is there, where the pointer is and what is selected; whoever comes in is told what all pages say. */
 const MOST_AWARENESS_BYTES = 16 * 1024;
 /** A page has one id, and another after it was reloaded on the same connection. */
@@ -30,7 +34,11 @@ const CLOSE = {
   layout: 4426,
   restart: 1012,
   broken: 1011,
+  /** The page connects again, and brings all that is missing in one message. */
+  crowded: 1008,
 } as const;
+
+const CROWDED = "More messages came at once than this server keeps. Connect again.";
 
 /** Read also by a page of the release before, which shows it between "An edit was refused." and "It is not saved". */
 const OLDER_PAGE = "This page was opened before Spindle was updated.";
@@ -55,6 +63,7 @@ export interface Beat {
 
 export class CollabSockets {
   private readonly rooms = new Map<Y.Doc, Room>();
+  private turns = Promise.resolve();
 
   constructor(
     private readonly documents: DocumentHost,
@@ -78,35 +87,69 @@ export class CollabSockets {
       return;
     }
     const stopPinging = this.ping(socket);
-    const opening = this.documents.open(id, (ending) => this.end(socket, ending));
-    const fail = (error: unknown) => this.fail(id, socket, error);
+    let isEnded = false;
+    const opening = this.documents.open(id, (ending) => {
+      isEnded = true;
+      this.end(socket, ending);
+    });
+    const fail = (error: unknown) => {
+      isEnded = true;
+      this.fail(id, socket, error);
+    };
     // One message after another, each after the document is there.
     let tail = opening.then((document) => void (isOpen(socket) && this.enter(document, socket))).catch(fail);
     socket.binaryType = "arraybuffer";
-    let waiting = 0;
+    let [waiting, messages] = [0, 0];
+    let isAsked = false;
     const wait = (bytes: number) => {
       waiting += bytes;
       share.waiting += bytes;
-      if (waiting > 0 && (waiting > MOST_WAITING || share.waiting > MOST.waiting)) socket.pause();
-      else if (waiting === 0) socket.resume();
+      if (messages > MANY_MESSAGES || (waiting > 0 && (waiting > MOST_WAITING || share.waiting > MOST.waiting))) socket.pause();
+      else if (messages === 0) socket.resume();
     };
     socket.on("message", (data: ArrayBuffer) => {
-      wait(data.byteLength);
+      if (!isOpen(socket)) return;
+      const bytes = new Uint8Array(data);
+      const asks = asksForAll(bytes);
+      // The answer to a question of 4 bytes is all of the document. One under way is the answer to whoever asks again, too: what is
+      // stored later is told anyway.
+      if (asks && isAsked) return;
+      isAsked ||= asks;
+      messages++;
+      wait(bytes.length);
+      if (messages > MOST_MESSAGES) {
+        isEnded = true;
+        socket.close(CLOSE.crowded, CROWDED);
+      }
       tail = tail
-        .then(async () => void (isOpen(socket) && (await this.receive(await opening, socket, new Uint8Array(data)))))
+        .then(async () => {
+          if (!isEnded) await this.turn();
+          // What a page sent before it went is stored, too.
+          if (!isEnded) await this.receive(await opening, socket, bytes);
+        })
         .catch(fail)
-        .finally(() => wait(-data.byteLength));
+        .finally(() => {
+          if (asks) isAsked = false;
+          messages--;
+          wait(-bytes.length);
+        });
     });
     socket.on("close", () => {
       stopPinging();
       opening.then(
         (document) => {
           this.leave(document.doc, socket);
-          document.close();
+          void tail.then(() => document.close());
         },
         () => {},
       );
     });
+  }
+
+  /** One message, of all sockets, is handled in each turn of the event loop, so that what else this process does goes on in between. */
+  private turn(): Promise<void> {
+    this.turns = this.turns.then(() => new Promise((resolve) => void setImmediate(resolve)));
+    return this.turns;
   }
 
   /** A connection on which nothing answers is given up (docs/decisions/0011-limits-are-durations.md). */
@@ -186,16 +229,11 @@ export class CollabSockets {
 
   private async receive(document: OpenDocument, socket: WebSocket, bytes: Uint8Array): Promise<void> {
     const { doc } = document;
-    const said = read(() => {
-      const decoder = decoding.createDecoder(bytes);
-      const kind = decoding.readVarUint(decoder);
-      if (kind !== SYNC && kind !== AWARENESS) return undefined;
-      return { kind, step: kind === SYNC ? decoding.readVarUint(decoder) : 0, body: decoding.readVarUint8Array(decoder) };
-    });
+    const said = read(() => parse(bytes));
     if (!said) return;
     const { kind, step, body } = said;
     if (kind === AWARENESS) {
-      const room = this.rooms.get(doc);
+      const room = isOpen(socket) && this.rooms.get(doc);
       if (room && read(() => mayTell(room, socket, body))) read(() => applyAwarenessUpdate(room.awareness, body, socket));
     } else if (step === messageYjsSyncStep1) {
       read(() => send(socket, SYNC, (encoder) => writeSyncStep2(encoder, doc, body)));
@@ -206,6 +244,24 @@ export class CollabSockets {
       // with a gap of its own gets none, or the two would ask each other for ever.
       if (!whole && step === messageYjsUpdate) send(socket, SYNC, (encoder) => writeSyncStep1(encoder, doc));
     }
+  }
+}
+
+/** @throws Error if it is no message of this protocol */
+function parse(bytes: Uint8Array): { kind: number; step: number; body: Uint8Array } | undefined {
+  const decoder = decoding.createDecoder(bytes);
+  const kind = decoding.readVarUint(decoder);
+  if (kind !== SYNC && kind !== AWARENESS) return undefined;
+  return { kind, step: kind === SYNC ? decoding.readVarUint(decoder) : 0, body: decoding.readVarUint8Array(decoder) };
+}
+
+/** Whether a message is the first step of a sync, which is answered with all that its sender lacks. */
+function asksForAll(bytes: Uint8Array): boolean {
+  try {
+    const said = parse(bytes);
+    return said?.kind === SYNC && said.step === messageYjsSyncStep1;
+  } catch {
+    return false; // its sender hears of it when its turn comes
   }
 }
 
