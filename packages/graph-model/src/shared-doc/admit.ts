@@ -37,9 +37,23 @@ export function admit(replica: Y.Doc, update: Uint8Array, allowance: Allowance =
   }
 }
 
+const SUBDOCUMENT = 9;
+
+/**
+ * `Y.decodeUpdate` makes a whole `Y.Doc`, 100 times as large as what describes it, for each subdocument of an update. No graph has
+ * any, so they are refused at their headers, before they are read.
+ */
+class Decoder extends Y.UpdateDecoderV1 {
+  override readInfo(): number {
+    const info = super.readInfo();
+    if ((info & 31) === SUBDOCUMENT) throw new EditRefused(LOSS.type);
+    return info;
+  }
+}
+
 /** @throws Error for what is no update, or would make a document whose own encoding is none: Yjs takes pieces of no length, once */
 function decode(update: Uint8Array): Decoded {
-  const decoded = Y.decodeUpdate(update);
+  const decoded: Decoded = Y.decodeUpdateV2(update, Decoder);
   const { structs, ds } = decoded;
   const pieces = [structs, ...ds.clients.values()];
   if (pieces.some((list) => list.some(({ len, length = len }: { len?: number; length?: number }) => !length || length < 1)))

@@ -198,6 +198,17 @@ describe("[C5] an update that costs more than its size", () => {
   });
 });
 
+test("[C5] an update with documents inside is refused before one of them is made", () => {
+  const update = craft({ 10: some(MANY, (at) => ({ parent: "nodes", key: `${at}`, content: new Y.ContentDoc(new Y.Doc()) })) });
+  const tried = new Tried(new Y.Doc());
+  tried.admit(craft({ 9: chain(9, 1) }));
+  const made = vi.spyOn(Y.Doc.prototype, "on");
+  expect(() => tried.admit(update)).toThrow(EditRefused);
+  const listening = new Set(made.mock.contexts);
+  made.mockRestore();
+  expect(listening.size).toBeLessThanOrEqual(1); // the replica
+});
+
 describe("[C5] what builds on edits that are missing", () => {
   test("is not kept, so that whoever brings those pays for nothing but them", { timeout: 60_000 }, () => {
     const server = new Server();
