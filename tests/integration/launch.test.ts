@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildDatabaseClient, buildEditor } from "../../infra/launch/build.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
-import { Home, slowWorker } from "../support/launcher.ts";
+import { HeldWorker, Home } from "../support/launcher.ts";
 import { talkForm } from "../support/samples.ts";
 import { ended, health, until } from "../support/spindle.ts";
 
@@ -38,8 +38,13 @@ describe("a start", () => {
   test(
     "prints its URL when its worker has reported, however late: the first run ends",
     async () => {
-      const start = home.run("start", await slowWorker(home, 7));
+      const worker = new HeldWorker(home);
+      const start = home.run("start", worker.env);
+      await worker.isMissed();
+      expect(start.out, "a URL that is printed is one to run on").toBe("");
+      worker.release();
       const url = await start.url();
+      expect((await health(url)).parts.python).toBe("up");
       expect((await ended(url, await talk(url))).state).toBe("succeeded");
       const second = home.run("start");
       expect([await second.ended, await second.url()]).toEqual([0, url]);
@@ -82,7 +87,7 @@ describe("a start", () => {
     "that is ended while it starts leaves nothing",
     async () => {
       process.kill(home.written().launcher.pid, "SIGTERM");
-      const next = home.run("start", await slowWorker(home, 7));
+      const next = home.run("start", new HeldWorker(home).env);
       const isUnderWay = async () => {
         const { launcher, children } = home.written();
         return launcher.phase === "starting" && children.some(({ name }) => name === "runtime");
@@ -100,19 +105,27 @@ describe("the demo", () => {
     "where nothing runs starts the product, makes the video and ends everything",
     async () => {
       await rm(VIDEO, { force: true });
-      const demo = home.run("demo", await slowWorker(home, 4));
-      expect(await demo.ended, demo.err).toBe(0);
-      expect((await stat(VIDEO)).size).toBeGreaterThan(10_000);
-      expect(home.running()).toEqual([]);
+      const empty = await Home.make(); // elsewhere the video comes from the cache
+      const worker = new HeldWorker(empty);
+      const demo = empty.run("demo", worker.env);
+      try {
+        await worker.isMissed();
+        expect(demo.err).not.toContain("no engine of");
+        worker.release();
+        expect(await demo.ended, demo.err).toBe(0);
+        expect((await stat(VIDEO)).size).toBeGreaterThan(10_000);
+        expect(empty.running()).toEqual([]);
+      } finally {
+        await empty.remove();
+      }
     },
     PATIENCE_MS,
   );
   test(
     "whose worker never comes names the plane, fails with what to do, and ends everything",
     async () => {
-      // Where nothing was ever made: elsewhere the video comes from the cache, and a worker that reported in the last minute counts.
-      const empty = await Home.make();
-      const demo = empty.run("demo", await slowWorker(empty, 1e6));
+      const empty = await Home.make(); // elsewhere a worker that reported in the last minute counts
+      const demo = empty.run("demo", new HeldWorker(empty).env);
       try {
         expect(await demo.ended).toBe(1);
         expect(demo.err).toContain("no worker of the python plane has reported");

@@ -89,7 +89,12 @@ test("a runtime takes over runs only once it listens: none that it cannot surviv
       submitter: "",
       nodes: [],
     });
-    const { code, text } = await runtime({ PORT: "65535", SPINDLE_HOME: home, DATABASE_URL: url.href });
+    const { code, text } = await runtime({
+      PORT: "65535",
+      SPINDLE_HOME: home,
+      DATABASE_URL: url.href,
+      NODE_OPTIONS: `--import=${join(ROOT, "tests/support/slow-listen.mjs")}`,
+    });
     expect(code, text).toBe(78);
     const { rows } = await pool.query("SELECT state, owner FROM run");
     expect(rows).toEqual([{ state: "queued", owner: null }]);

@@ -1,13 +1,13 @@
 // `npm start` and its like as a person calls them, in a home of their own.
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isRoot, ROOT } from "../../infra/launch/paths.ts";
 import { freePort } from "../../infra/launch/ports.ts";
-import { until } from "./spindle.ts";
+import { health, until } from "./spindle.ts";
 
 interface Written {
   launcher: { pid: number; phase: string };
@@ -76,10 +76,35 @@ export class Home {
   }
 }
 
-/** An environment in which the Python worker comes up that much later: Python itself waits before it begins. */
-export async function slowWorker(home: Home, seconds: number): Promise<Record<string, string>> {
-  const folder = join(home.folder, "slow-python");
-  await mkdir(folder, { recursive: true });
-  writeFileSync(join(folder, "sitecustomize.py"), `import sys, time\nif "supervise" in sys.orig_argv:\n    time.sleep(${seconds})\n`);
-  return { PYTHONPATH: folder };
+/** A Python worker that comes up when it is released: Python itself waits before it begins. */
+export class HeldWorker {
+  private readonly folder: string;
+
+  constructor(private readonly home: Home) {
+    this.folder = join(home.folder, "held-python");
+    mkdirSync(this.folder, { recursive: true });
+    const wait = `while not os.path.exists(${JSON.stringify(this.released)}):\n        time.sleep(0.1)`;
+    writeFileSync(join(this.folder, "sitecustomize.py"), `import os, sys, time\nif "supervise" in sys.orig_argv:\n    ${wait}\n`);
+  }
+
+  get env(): Record<string, string> {
+    return { PYTHONPATH: this.folder };
+  }
+
+  release(): void {
+    writeFileSync(this.released, "");
+  }
+
+  /** Waits until the server answers without the worker, and answers twenty times more, which is when a start that does not wait is through. */
+  async isMissed(): Promise<void> {
+    const isStarting = async () => {
+      const { url } = JSON.parse(readFileSync(join(this.home.folder, "server.json"), "utf8")) as { url: string };
+      return (await health(url)).parts.python === "starting";
+    };
+    for (let answers = 0; answers < 20; answers++) await until(isStarting, 120_000, "the server answers without its worker");
+  }
+
+  private get released(): string {
+    return join(this.folder, "released");
+  }
 }

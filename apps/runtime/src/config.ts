@@ -17,6 +17,7 @@ const schema = z.object({
   SPINDLE_PROXY_SECRET: z.string().default(""),
   SPINDLE_DEV: z.string().default(""),
   SPINDLE_COMMERCIAL_USE: z.string().default(""),
+  COMFY_URL: z.string().default(""),
   S3_ENDPOINT: z.string().default(""),
   S3_BUCKET: z.string().default("spindle"),
   S3_REGION: z.string().default("us-east-1"),
@@ -51,6 +52,8 @@ export function readConfig(environment: Record<string, string | undefined>) {
     proxySecret: env.SPINDLE_PROXY_SECRET,
     dev: env.SPINDLE_DEV === "1",
     commercialUse: env.SPINDLE_COMMERCIAL_USE === "1",
+    /** A bridge to ComfyUI is started beside this runtime. */
+    expectsComfy: env.COMFY_URL !== "",
     s3: env.S3_ENDPOINT
       ? {
           endpoint: env.S3_ENDPOINT,

@@ -59,14 +59,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const unfit = await patient(() => whyRedisUnfit(workers.redis));
   if (unfit) throw new Error(unfit);
   const registry = await NodeRegistry.load();
-  const library = new LibraryService(
-    workers.redis,
-    registry,
-    models,
-    store,
-    await loadBlueprints(join(ROOT, "templates")),
-    config.commercialUse,
-  );
+  const library = new LibraryService(workers.redis, registry, models, store, await loadBlueprints(join(ROOT, "templates")), config);
   const nodePlane = new NodePlane({ record, registry, artifacts, live, models, timings, manifest: () => library.manifest() });
   const engine: Engine = new Engine({
     db,

@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type RunInput, readGraphText, resolve } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
 import { type ArtifactRef, type CombinedManifest, isEndedRunState, MEDIA_TYPES, validateArtifactRef } from "@spindle/schemas";
@@ -25,6 +26,19 @@ interface Options {
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const POLL_MS = 300;
 const OUTAGE_MS = 60_000;
+const NOT_LIVE_MS = 30_000;
+
+/** Sends a run. One that nobody can run yet is sent again when the server says, for half a minute: a worker may still be starting. */
+async function send(url: string, form: FormData, interrupt: AbortSignal): Promise<Response> {
+  for (const end = Date.now() + NOT_LIVE_MS; ; ) {
+    const answer = await call(url, { method: "POST", body: form });
+    const again = Number(answer.headers.get("retry-after"));
+    if (answer.status !== 503 || !(again > 0) || Date.now() + again * 1000 > end || interrupt.aborted) return answer;
+    const { error } = (await answer.json()) as { error?: { message: string } };
+    process.stderr.write(`spindle: ${error?.message} Trying again in ${again} s.\n`);
+    await sleep(again * 1000, undefined, { signal: interrupt }).catch(() => {});
+  }
+}
 
 /** Exit code 0 if the run succeeded. */
 export async function run(graph: string, options: Options): Promise<number> {
@@ -53,7 +67,7 @@ export async function run(graph: string, options: Options): Promise<number> {
       form.set("title", basename(graph));
       path = `/api/runs?${[...kinds, ...asked].join("&")}`;
     }
-    const answer = await call(server.url + path, { method: "POST", body: form });
+    const answer = await send(`${server.url}${path}`, form, interrupt.signal);
     const body = (await answer.json()) as {
       run?: string;
       plan?: RunPlan;
@@ -139,7 +153,7 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
             .map((nodeRun) => nodeRun.node + positionWords(run.live.find(({ node }) => node === nodeRun.node)?.queue))
             .join(", "),
         });
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await sleep(POLL_MS);
     }
   } finally {
     if (isTerminal) bar.stop();

@@ -53,7 +53,7 @@ export class LibraryService {
     private readonly models: Config["models"],
     private readonly store: ObjectStore,
     private readonly blueprints: readonly Blueprint[],
-    private readonly commercialUse = false,
+    private readonly options: { commercialUse?: boolean; expectsComfy?: boolean } = {},
   ) {
     this.merged = this.merge();
     this.made = makeLibrary(this.merged.capabilities);
@@ -78,11 +78,11 @@ export class LibraryService {
     return this.made;
   }
 
-  /** Undefined where no bridge to ComfyUI has ever reported. */
+  /** Undefined where no bridge to ComfyUI has ever reported and none is expected. */
   get comfyState(): string | undefined {
     if (this.comfyReason !== undefined) return `down: ${this.comfyReason}`;
     if (this.comfyLive) return "up";
-    return this.comfy && this.silent(this.comfyAt, "bridge");
+    return this.comfy || this.options.expectsComfy ? this.silent(this.comfyAt, "bridge") : undefined;
   }
 
   get workersLive(): boolean {
@@ -182,7 +182,7 @@ export class LibraryService {
       now,
     );
     const capabilities = withBlueprints(merged.capabilities, this.blueprints);
-    return { ...merged, capabilities: this.commercialUse ? withoutNonCommercial(capabilities) : capabilities };
+    return { ...merged, capabilities: this.options.commercialUse ? withoutNonCommercial(capabilities) : capabilities };
   }
 
   private refresh(): void {

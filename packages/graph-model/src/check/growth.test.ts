@@ -149,7 +149,11 @@ describe("[G7, RM3] definitions that each call the next one twice", () => {
     const level = (index: number) => ({
       nodes: index === levels - 1 ? [node("end")] : [node("first"), call("a", index + 1), call("b", index + 1)],
       edges: ["a", "b"]
-        .map((to) => ({ from: "first", to, metadata: more.when ? { when: more.when } : {} }))
+        .map((to) => ({
+          from: "first",
+          to,
+          metadata: more.when ? { when: more.when } : more.map ? { map: {}, sourcePort: "value", targetPort: "x" } : {},
+        }))
         .slice(index === levels - 1 ? 2 : 0),
       ...(more.disabled ? { metadata: { nodes: { a: { disabled: true } } } } : {}),
     });
@@ -167,6 +171,22 @@ describe("[G7, RM3] definitions that each call the next one twice", () => {
   });
   test("may be as many as make fewer", () => expect(errors(doubling(14))).toEqual([]));
   test("count once where one of the two is off", () => expect(errors(doubling(22, { disabled: true }))).toEqual([]));
+  test("are left to the run where each is called for the elements of a list", () =>
+    expect(errors(doubling(22, { map: true })).filter(({ code }) => code === "run.too_large")).toEqual([]));
+  test("count one visit of a loop, however many it may make", () => {
+    const loops = (levels: number): Graph => {
+      const one = doubling(levels);
+      const definitions = Object.fromEntries(
+        Object.entries(one.metadata?.definitions as Record<string, Graph>).map(([name, level]) => {
+          const loop = { from: "a", to: "a", metadata: { loop: { maxIterations: 100 } } };
+          return [name, level.nodes.length > 1 ? { ...level, edges: [...level.edges, loop] } : level];
+        }),
+      );
+      return { ...one, metadata: { definitions } };
+    };
+    expect(errors(loops(14)).filter(({ code }) => code === "run.too_large")).toEqual([]);
+    expect(errors(loops(22)).map(({ code }) => code)).toContain("run.too_large");
+  });
   test("are left to the run where a condition decides", () => expect(errors(doubling(22, { when: "output.value == 1" }))).toEqual([]));
   test.each([40, 800])("%i of them lie too deep inside one another", (levels) =>
     expect(errors(doubling(levels)).map(({ code, message }) => [code, message])).toEqual([
