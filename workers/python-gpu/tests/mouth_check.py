@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from spindle_worker.media import FPS, decode_sound, ffmpeg, loudness, measure
+from spindle_worker.media import FPS, decode_sound, ffmpeg, inspect_video, loudness, measure
 
 RATE = 16000
 
@@ -42,7 +42,7 @@ def check(video: Path, portrait: Path, box: tuple[int, int, int, int]) -> dict[s
     p95 = float(np.percentile(difference, 95))
     return {
         "frames": len(frames),
-        "fps": known["fps"],
+        "fps": float(inspect_video(video).fps),
         "duration": known["duration"],
         "seconds": len(frames) / FPS,
         "correlation": float(np.corrcoef(difference, loud)[0, 1]),
