@@ -290,7 +290,6 @@ describe("a document of layout 1", () => {
     expect(log.rows.length).toBe(1);
   });
 });
-
 describe("[C5] a stored row", () => {
   test("that can be applied, but poisons what is made of the document, is set aside as well", async () => {
     const log = new MemoryLog();
