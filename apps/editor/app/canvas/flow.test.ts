@@ -40,6 +40,14 @@ describe("cards", () => {
     };
     expect(drafts({ b: "light", c: "real" })).toEqual([false, true, false]);
   });
+  test("[M4] say under which licence the chosen engine may not be used commercially", () => {
+    const clone = { ...engine("clone", false), licence: "CC-BY-NC-4.0", commercial: false };
+    const voice = { ...engine("voice", false), licence: "MIT", commercial: true };
+    const offered: Library = { find: () => ({ ...SAY, engines: [clone, voice] }), all: () => [] };
+    const licences = (of: Record<string, object>) =>
+      toNodes(graphOf([node("a"), node("b")], [], { nodes: of }), offered, []).map(({ data }) => data.notCommercial);
+    expect(licences({ b: { engine: "voice" } })).toEqual(["CC-BY-NC-4.0", undefined]);
+  });
   test("show what is wrong with them or cannot run now, and nothing that is only a hint or is the graph's", () => {
     const issue = (more: Partial<Issue>): Issue =>
       ({ code: "param.invalid", severity: "error", message: "m", place: { node: "a" }, ...more }) as Issue;

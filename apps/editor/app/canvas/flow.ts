@@ -42,6 +42,7 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
         definition,
         ports: definition ?? portsByWires(graph, node.id),
         draft: engine?.draft === true,
+        notCommercial: engine?.commercial === false ? engine.licence : undefined,
         wired: (wired.get(node.id) ?? []).join(" "),
         problem,
       },

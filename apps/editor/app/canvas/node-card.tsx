@@ -18,6 +18,8 @@ export type CardNode = Node<
     /** Ports to draw: the definition's, or those that wires name where there is none. */
     ports: Pick<NodeDefinition, "inputs" | "outputs">;
     draft: boolean;
+    /** The licence of the engine that would run, where it forbids commercial use. */
+    notCommercial: string | undefined;
     wired: string;
     problem: string | undefined;
   },
@@ -28,7 +30,7 @@ const BOX_BELOW = 0.4;
 const WIDGETS = 3;
 
 export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>) {
-  const { node, definition, ports, draft, wired, problem } = data;
+  const { node, definition, ports, draft, notCommercial, wired, problem } = data;
   const state = useRunStore((store) => store.nodes[id]?.state);
   const boxed = useStore((store) => store.transform[2] < BOX_BELOW);
   const title = nodeTitle(node);
@@ -68,6 +70,11 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
           {node.service}
         </span>
         {draft && <span className="tag">Draft</span>}
+        {notCommercial && (
+          <span className="tag" title={`No commercial use (${notCommercial})`}>
+            Non-commercial
+          </span>
+        )}
       </div>
       <PortRows definition={ports} wired={wired} params={node.params ?? undefined} />
       {shown.length > 0 && (

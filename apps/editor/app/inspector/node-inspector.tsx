@@ -84,7 +84,7 @@ export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRu
           )}
         </Tabs.Content>
         <Tabs.Content value="result" className="scroll">
-          <Result doc={doc} graph={graph} id={id} />
+          <Result doc={doc} graph={graph} id={id} engines={definition?.engines ?? []} />
         </Tabs.Content>
         <Tabs.Content value="about" className="scroll">
           <div className="section text-small text-muted copyable keep-lines">

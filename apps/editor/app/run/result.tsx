@@ -1,5 +1,5 @@
 // What a node got and gave in the run that is looked at, each visit of a loop and each element of a map among them.
-import { type Graph, nodeSettings, parsePath } from "@spindle/graph-model";
+import { type Graph, type LibraryEngine, nodeSettings, parsePath } from "@spindle/graph-model";
 import { setSetting } from "@spindle/graph-model/shared-doc";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Pin, PinOff, Square } from "lucide-react";
@@ -14,7 +14,8 @@ import { Viewer } from "../ui/viewer";
 import { between, stateWord } from "../ui/words";
 import { Log } from "./log";
 
-export function Result({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: string }) {
+/** @param engines those that the capability has now, for their licences */
+export function Result({ doc, graph, id, engines }: { doc: Y.Doc; graph: Graph; id: string; engines: readonly LibraryEngine[] }) {
   const run = useRunStore((store) => store.run?.id);
   const last = useRunStore((store) => store.nodes[id]);
   const several = useRunStore((store) => (store.counts[id]?.total ?? 0) > 0);
@@ -55,7 +56,14 @@ export function Result({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: strin
           </select>
         </section>
       )}
-      {shown && <Shown run={run} node={shown} onPin={pinned ? undefined : (output) => setSetting(doc, ME, id, "pinned", output)} />}
+      {shown && (
+        <Shown
+          run={run}
+          node={shown}
+          licence={engines.find((engine) => engine.id === shown.engine)?.licence}
+          onPin={pinned ? undefined : (output) => setSetting(doc, ME, id, "pinned", output)}
+        />
+      )}
     </>
   );
 }
@@ -63,10 +71,12 @@ export function Result({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: strin
 function Shown({
   run,
   node,
+  licence,
   onPin,
 }: {
   run: string | undefined;
   node: NodeRunView;
+  licence: string | undefined;
   onPin: ((output: Record<string, unknown>) => void) | undefined;
 }) {
   return (
@@ -79,6 +89,7 @@ function Shown({
           <span className="text-faint">
             {node.engine}
             {node.draft ? ", draft" : ""}
+            {licence ? `, ${licence}` : ""}
             {node.attempt > 0 ? `, try ${node.attempt}` : ""}
           </span>
         </div>
