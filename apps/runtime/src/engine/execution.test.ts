@@ -287,6 +287,16 @@ test("[RD2] a call's values are its definition's inputs, and its context lies ov
   expect(row("c/z")?.output).toEqual({ value: "in" });
 });
 
+test("[RD1] of two ends with one title both outputs are given", async () => {
+  const { outputs } = await run(
+    graphOf(
+      ["a", "b"].map((id) => ({ ...node(id, { value: id }), name: "Out" })),
+      [],
+    ),
+  );
+  expect(outputs).toEqual({ "Out (a).value": "a", "Out (b).value": "b" });
+});
+
 describe("a group", () => {
   const outputs = (...ids: string[]) => ({ output: Object.fromEntries(ids.map((id) => [id, {}])) });
   const three = (metadata: object = {}) =>

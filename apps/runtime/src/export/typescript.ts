@@ -8,13 +8,13 @@ import {
   type InputSource,
   type Level,
   type Library,
-  nodeTitle,
   type Region,
   type Resolved,
   type ResolvedNode,
   record,
   resolve,
 } from "@spindle/graph-model";
+import { endPrefixes } from "../engine/outputs.ts";
 
 /** Text of a prelude without the part that is for its own file. */
 const prelude = (name: string): string => {
@@ -182,9 +182,7 @@ class LevelText {
 
   private outputs(graph: Graph): string {
     const declared = declaredInterface(graph).outputs.map(({ name, from }) => ({ name, from: from.node, port: from.port }));
-    const { ends } = this.level;
-    const all = ends.map((node) => ({ id: node.id, prefix: ends.length === 1 ? "" : `${nodeTitle(node)}.` }));
-    return `outputs: ${q(declared)},\n  ends: ${q(declared.length > 0 ? [] : all)}`;
+    return `outputs: ${q(declared)},\n  ends: ${q(declared.length > 0 ? [] : endPrefixes(this.level.ends))}`;
   }
 }
 
