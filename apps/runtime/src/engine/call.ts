@@ -12,13 +12,14 @@ export async function callDefinition(
   call: { caller: Scope; definition: string; row: DecidedRow; values: Record<string, unknown> },
 ): Promise<void> {
   const { caller, definition, row, values } = call;
-  const { rows, resolved } = context;
+  const { rows, resolved, reuse } = context;
   const calling =
     row.state === "queued"
       ? await rows.change(row, { change: "begin", input: values, body: { engine: row.engine, draft: row.draft, definition } })
       : row;
   if (calling.state !== "running") return;
-  const scope = Scope.ofLevel(resolved.level(definition), `${row.path}/`, calling.input ?? values, caller.depth + 1);
+  const isForced = reuse.roleIn(caller, row.node_id) === "force";
+  const scope = Scope.ofLevel(resolved.level(definition), `${row.path}/`, calling.input ?? values, caller.depth + 1, isForced);
   await walker.walk(scope);
   await conclude(context, scope, calling);
   rows.forget(scope);

@@ -3,7 +3,7 @@ import { type Graph, LIMITS, type Library, type NodeDefinition, portsOf, resolve
 import type { RegionInput } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
-import type { NodeRunRow, RunRow } from "../record/types.ts";
+import type { Earlier, NodeRunRow, RunOptions, RunRow } from "../record/types.ts";
 import { scopeOutputs, unhandled } from "./call.ts";
 import { RunExecution } from "./execution.ts";
 import { freezeNodes } from "./freeze.ts";
@@ -55,12 +55,13 @@ interface Given {
   does?: Does;
   inputs?: Values;
   rows?: DecidedRow[];
+  options?: RunOptions;
+  record?: MemoryRecord;
   /** What a worker answers to a prompt of ComfyUI. */
   answer?: (prompt: RegionInput) => { output: Values } | { error: { code: string; message: string; details?: Record<string, unknown> } };
 }
 
-async function run(graph: Graph, { does = {}, inputs = {}, rows = [], answer }: Given = {}) {
-  const record = new MemoryRecord();
+async function run(graph: Graph, { does = {}, inputs = {}, rows = [], options = {}, record = new MemoryRecord(), answer }: Given = {}) {
   const ran: string[] = [];
   const held: string[] = [];
   const prompts: RegionInput[] = [];
@@ -101,7 +102,7 @@ async function run(graph: Graph, { does = {}, inputs = {}, rows = [], answer }: 
       return (await record.nodeRun(id)) as DecidedRow;
     },
   };
-  const owned = { id: "r", state: "running", inputs, engines: freezeNodes(graph, library), options: {}, fence: 0, cancel_requested: false };
+  const owned = { id: "r", state: "running", inputs, engines: freezeNodes(graph, library), options, fence: 0, cancel_requested: false };
   const parts = { record, nodePlane, workers, decisions } as unknown as ExecutionParts;
   const execution = new RunExecution(parts, owned as unknown as RunRow, resolve(graph, library), rows);
   await execution.drive();
@@ -295,6 +296,31 @@ test("[RD1] of two ends with one title both outputs are given", async () => {
     ),
   );
   expect(outputs).toEqual({ "Out (a).value": "a", "Out (b).value": "b" });
+});
+
+describe("[E11, E12, RD6] what runs inside a call", () => {
+  class FullCache extends MemoryRecord {
+    override async cached(): Promise<Earlier> {
+      const about = { node_id: "n", service: "node", version: "1", engine: "default", input: {}, cache_key: "k" };
+      return { ...about, id: PICTURE.artifact, run_id: PICTURE.artifact, output: { value: [1] } };
+    }
+  }
+  const inner = { nodes: [node("h")], edges: [] };
+  const outer = { nodes: [call("c", { definition: "inner" }), node("h")], edges: [] };
+  const list = edge("l", "m", { sourcePort: "value", targetPort: "value", map: {} });
+  const asked = { interface: { inputs: [{ name: "value", to: [{ node: "h", port: "value" }] }], outputs: [] } };
+  const graph = graphOf([call("c", { definition: "outer" }), node("l", { value: [1] }), call("m", { definition: "each" })], [list], {
+    definitions: { inner, outer, each: { ...inner, metadata: asked } },
+  });
+  test.each<[string, RunOptions, string[]]>([
+    ["is taken from the cache", {}, []],
+    ["runs again where everything is to", { force: true }, ["c/c/h", "c/h", "l", "m#0/h"]],
+    ["runs again where the call is to", { force: ["c"] }, ["c/c/h", "c/h"]],
+    ["runs again where the call alone is to", { part: { of: "only", node: "c" } }, ["c/c/h", "c/h"]],
+  ])("%s", async (_, options, expected) => {
+    const { ran } = await run(graph, { options, record: new FullCache(), does: { l: () => ({ value: [1] }) } });
+    expect(ran.sort()).toEqual(expected);
+  });
 });
 
 describe("a group", () => {

@@ -86,13 +86,13 @@ export class GroupStep {
     return why ? undefined : values;
   }
 
-  private async findCached({ level }: Scope, row: DecidedRow, region: RegionInput, nodes: readonly string[]): Promise<CacheAnswer> {
+  private async findCached(scope: Scope, row: DecidedRow, region: RegionInput, nodes: readonly string[]): Promise<CacheAnswer> {
     const { rows, reuse } = this.context;
-    const definitions = nodes.flatMap((id) => level.node(id)?.element ?? []);
+    const definitions = nodes.flatMap((id) => scope.level.node(id)?.element ?? []);
     if (!definitions.every(isCacheable) || namesFiles(region, definitions))
       return { why: "It reads files of the ComfyUI server, so it always runs." };
     const input: Values = { ...region };
-    const isForced = nodes.some((id) => reuse.role(level.name, id) === "force");
+    const isForced = nodes.some((id) => reuse.roleIn(scope, id) === "force");
     return rows.request(() => reuse.find({ row, input, isForced, whyRuns: (last) => whyRegionRuns(input, last) }));
   }
 }

@@ -104,7 +104,7 @@ export class NodeStep {
     const { settings = {}, element } = scope.level.node(id) ?? {};
     const { reuse, rows } = this.context;
     if (settings.disabled === true) return skipped(false, "The node is off.");
-    const role = reuse.role(scope.level.name, id);
+    const role = reuse.roleIn(scope, id);
     if (role === "leave") return skipped(false, "It is not part of this run.");
     if (!element) return failed("node.unknown_capability", `${row.service} is not in the library any more.`);
     await this.giveWay();
@@ -177,7 +177,7 @@ export class NodeStep {
     const { element: definition, sources = [] } = scope.level.node(id) ?? {};
     if (!definition || definition.instant) return {};
     if (!isCacheable(definition)) return { why: "It is not repeatable, so it always runs." };
-    const isForced = reuse.role(scope.level.name, id) === "force";
+    const isForced = reuse.roleIn(scope, id) === "force";
     const { shape } = scope.level.plan;
     return rows.request(() => reuse.find({ row, input, isForced, whyRuns: (last) => whyItRuns(row, input, last, sources, shape) }));
   }

@@ -3,6 +3,7 @@ import { type Plan, type Topology, upstream } from "@spindle/graph-model";
 import type { NodeRecord } from "../record/record.ts";
 import type { Earlier, NodeRunRow, RunOptions, RunRow } from "../record/types.ts";
 import { cacheKey } from "./cache-key.ts";
+import type { Scope } from "./scope.ts";
 
 /** `leave`: not part of the run. `keep`: an earlier output stands, where there is one. `force`: runs, whatever the cache has. */
 export type Role = "run" | "leave" | "keep" | "force";
@@ -30,9 +31,15 @@ export class Reuse {
     this.roles = rolesOf(plan, run.options ?? {});
   }
 
-  /** Of a node of the graph itself; what runs inside a call follows its caller. */
-  role(level: string, id: string): Role {
-    return level === "" ? (this.roles.get(id) ?? "run") : "run";
+  /** Of a node of the graph itself. */
+  role(id: string): Role {
+    return this.roles.get(id) ?? "run";
+  }
+
+  /** What runs inside a call follows its caller. */
+  roleIn({ depth, isForced }: Scope, id: string): Role {
+    if (depth === 0) return this.role(id);
+    return isForced ? "force" : "run";
   }
 
   /** DESIGN E11, for what is repeatable. */

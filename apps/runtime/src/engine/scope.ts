@@ -41,21 +41,32 @@ export class Scope {
     readonly outer: Scope | undefined,
     /** 0 for the first iteration of a loop. */
     readonly visit: number,
+    /** Everything in it runs, whatever the cache has: the call was asked to run again. */
+    readonly isForced: boolean,
   ) {
     this.decided = outer?.decided ?? new Map();
     this.paths = outer?.paths ?? [];
   }
 
   /** The one visit of a whole level: of the graph, or of what a node calls. */
-  static ofLevel(level: Level, prefix: string, inputs: Record<string, unknown>, depth: number): Scope {
-    return new Scope(prefix, level, level.plan.root, inputs, depth, undefined, 0);
+  static ofLevel(level: Level, prefix: string, inputs: Record<string, unknown>, depth: number, isForced = false): Scope {
+    return new Scope(prefix, level, level.plan.root, inputs, depth, undefined, 0, isForced);
   }
 
   /** A visit of a loop in this one. */
   visitOf(loop: Region, index: number): Scope {
     const visits = this.visits.get(loop.id) ?? [];
     this.visits.set(loop.id, visits);
-    visits[index] ??= new Scope(`${this.prefix}${loop.id}[${index}]/`, this.level, loop, this.inputs, this.depth, this, index);
+    visits[index] ??= new Scope(
+      `${this.prefix}${loop.id}[${index}]/`,
+      this.level,
+      loop,
+      this.inputs,
+      this.depth,
+      this,
+      index,
+      this.isForced,
+    );
     return visits[index];
   }
 

@@ -10,7 +10,7 @@ const RETRY_AFTER_SECONDS = 5;
 export async function whyNotNow(graph: Graph, library: Library, reuse: Reuse): Promise<NotLive[]> {
   const found: NotLive[] = [];
   for (const away of enginesNotLive(graph, library)) {
-    const role = reuse.role("", away.node);
+    const role = reuse.role(away.node);
     if (role === "leave" || (role === "keep" && (await reuse.earlier(away.node)))) continue;
     found.push(away);
   }

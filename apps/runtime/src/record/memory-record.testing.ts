@@ -66,7 +66,9 @@ export class MemoryRecord implements NodeRecord {
     return row && { ...row };
   }
 
-  async cached(): Promise<undefined> {}
+  async cached(): Promise<Earlier | undefined> {
+    return undefined;
+  }
   async lastOf(): Promise<undefined> {}
   async outputsOf(): Promise<Map<string, Earlier>> {
     return new Map();

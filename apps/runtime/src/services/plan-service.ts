@@ -101,7 +101,7 @@ export class PlanService {
     if (open !== undefined) return all(() => runs(whyOpen(level, open as string)));
     const input = regionInput({ level, values, inside: group.nodes });
     if (!input) return all(() => ({ does: "skips", why: "Nothing here is saved, shown or used by a node elsewhere." }));
-    const isForced = group.nodes.some((id) => reuse.role("", id) === "force");
+    const isForced = group.nodes.some((id) => reuse.role(id) === "force");
     const whyRuns = (last: Earlier | undefined) => whyRegionRuns({ ...input }, last);
     const row = { ...(frozen[group.id] as FrozenNode), path: group.id };
     const result = await reuse.find({ row, input: { ...input }, isForced, whyRuns });
@@ -113,7 +113,7 @@ export class PlanService {
   /** What is decided about a node whatever its inputs are; undefined if that depends on them. */
   private async settled({ level, reuse }: PlanState, id: string): Promise<Found | undefined> {
     const settings = level.node(id)?.settings ?? {};
-    const role = reuse.role("", id);
+    const role = reuse.role(id);
     if (settings.disabled === true) return { does: "skips", why: "The node is off." };
     if (role === "leave") return { does: "skips", why: "It is not part of this run." };
     if (settings.pinned) return { does: "reuses", why: "Its output is pinned.", output: settings.pinned };
@@ -137,7 +137,7 @@ export class PlanService {
     const blueprint = found.engines.find((engine) => engine.id === own.engine)?.blueprint;
     const input = blueprint ? { ...blueprintInput(blueprint, id, full) } : full;
     if (!isCacheable(found)) return runs(found.instant ? "It takes no time." : "It is not repeatable, so it always runs.");
-    const isForced = reuse.role("", id) === "force";
+    const isForced = reuse.role(id) === "force";
     const whyRuns = (last: Earlier | undefined) => whyItRuns(own, input, last, sources, level.shape);
     const result = await reuse.find({ row: { ...own, path: id }, input, isForced, whyRuns });
     return "earlier" in result ? { does: "reuses", why: "Nothing changed.", output: result.earlier.output } : runs(result.why);
