@@ -260,6 +260,16 @@ test("[W7] losing Redis whole costs time, never a run", async () => {
   for (const run of runs) expect((await ended(spindle.url, run)).state).toBe("succeeded");
 }, 30_000);
 
+test("[W7] a Redis that lost its functions alone gets them again, and the run goes on", async () => {
+  await redis.call("FUNCTION", "FLUSH");
+  const run = await start();
+  await until(async () => ((await redis.call("FUNCTION", "LIST")) as unknown[]).length > 0, 10_000, "the functions are there again");
+  const entry = await claim();
+  await worker.beat(entry);
+  await done(entry, "after");
+  expect((await ended(spindle.url, run)).state).toBe("succeeded");
+}, 30_000);
+
 test("[W5] two crashes of the child under one node run are its end; the failure says so", async () => {
   const run = await start();
   for (let crash = 0; crash < 2; crash++) {

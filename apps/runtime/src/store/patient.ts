@@ -33,6 +33,9 @@ export function isOutage(error: unknown): boolean {
   );
 }
 
+/** Whether Redis answers, and has lost what the runtime loaded into it. */
+export const isFunctionMissing = (error: unknown): boolean => error instanceof Error && /Function not found/i.test(error.message);
+
 /** Whether there was no space, on this machine's disk or on the database's. */
 export function isDiskFull(error: unknown): boolean {
   const { code, message = "" } = (error ?? {}) as { code?: string; message?: string };

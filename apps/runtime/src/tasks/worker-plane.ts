@@ -7,7 +7,7 @@ import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { ChangedRow, NodeRunRow, StoredRow } from "../record/types.ts";
-import { isOutage, patient } from "../store/patient.ts";
+import { isFunctionMissing, isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
 import { Dispatcher, routeOf } from "./dispatcher.ts";
 import type { LiveBoard } from "./live.ts";
@@ -135,12 +135,20 @@ export class WorkerPlane {
         woken = resolve;
         this.wake.once(name, resolve);
       });
-      await step().catch((error) => this.closed || isOutage(error) || this.options.onError(name, error));
+      await step().catch((error) => this.recover(name, error));
       const timer = setTimeout(woken, everyMs);
       if (!this.closed) await bell;
       clearTimeout(timer);
       this.wake.off(name, woken);
     }
+  }
+
+  private async recover(name: string, error: unknown): Promise<void> {
+    if (this.closed) return;
+    if (isFunctionMissing(error)) {
+      this.options.onError(name, new Error("Redis has lost the bus' functions, as FUNCTION FLUSH does; they are loaded again."));
+      await loadFunctions(this.redis).catch(() => {}); // an outage: the next round finds them missing again
+    } else if (!isOutage(error)) this.options.onError(name, error);
   }
 
   private async takeResults(): Promise<void> {
