@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Graph, type Library, type Resolved, resolve } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import { crashPoint } from "@spindle/task-bus";
+import pLimit from "p-limit";
 import type { Timings } from "../config.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { NodeRunRow, RunOptions, RunRow } from "../record/types.ts";
@@ -46,6 +47,9 @@ export interface RunRequest {
 const REVISIONS_KEPT = 50;
 /** After an outage in the middle of a run it is driven again, from its rows. */
 const OUTAGE_MS = 500;
+/** A run that may not rest yet, for somebody answered, is driven again after this. */
+const PARK_MS = 100;
+const CANCELS_AT_ONCE = 16;
 
 /** For the person whose run it was: every accepted run ends, this runtime's own mistakes among the reasons. */
 function whyEnded(error: unknown): { code: string; message: string } {
@@ -232,11 +236,16 @@ export class Engine {
   /** @param rows its node runs, where they are known */
   private async drive(run: RunRow, rows?: NodeRunRow[]): Promise<void> {
     const { record, live } = this.options;
-    const resolved = await patient(() => this.resolvedOf(run.revision_id));
-    if (run.state === "queued") await patient(() => record.changeRun(run, "start"));
-    run.state = "running";
-    let again = await this.driveOnce(run, resolved, rows);
-    while (again) again = await this.driveOnce(run, resolved);
+    try {
+      const resolved = await patient(() => this.resolvedOf(run.revision_id));
+      if (run.state === "queued") await patient(() => record.changeRun(run, "start"));
+      run.state = "running";
+      let again = await this.driveOnce(run, resolved, rows);
+      while (again && !this.stopped) again = await this.driveOnce(run, resolved);
+    } catch (error) {
+      if (isOutage(error)) throw error; // it is taken up again
+      await this.abandon(run, error);
+    }
     setTimeout(() => live.forget(run.id), 5000).unref();
   }
 
@@ -256,6 +265,7 @@ export class Engine {
   private async driveOnce(run: RunRow, resolved: Resolved, known?: NodeRunRow[]): Promise<boolean> {
     const { parts, record, decisions } = this.options;
     const rows = known ?? (await patient(() => record.nodeRuns(run.id)));
+    if (this.stopped) return false;
     const execution = new RunExecution({ ...parts, record, decisions }, run, resolved, rows);
     this.executions.set(run.id, execution);
     try {
@@ -263,17 +273,30 @@ export class Engine {
       // It may have been about to rest when the last answer came: what was decided is decided.
       if (execution.phase !== "closed") await this.finish(execution);
     } catch (error) {
-      if (error instanceof Parked) return !(await patient(() => record.park(run, execution.waitingFor)));
+      if (error instanceof Parked) return !(await patient(() => record.park(run, execution.waitingFor))) && sleep(PARK_MS, true);
       if (execution.phase === "closed") return false;
       execution.close(error as Error);
       if (isOutage(error)) return sleep(OUTAGE_MS, true);
-      this.options.onError(`run ${run.id}`, error);
-      await patient(() => record.changeRun(run, "fail", { error: whyEnded(error) }));
+      throw error;
     } finally {
       // It may be claimed again, by this runtime too, the moment it rests.
       if (this.executions.get(run.id) === execution) this.executions.delete(run.id);
     }
     return false;
+  }
+
+  /** This runtime's own mistake, or more node runs than a run may have: the run fails, and nothing of it stays open. */
+  private async abandon(run: RunRow, error: unknown): Promise<void> {
+    const { record, parts, decisions } = this.options;
+    this.options.onError(`run ${run.id}`, error);
+    const open = (await patient(() => record.nodeRuns(run.id))).filter(({ state }) => !isEndedNodeState(state));
+    await pLimit(CANCELS_AT_ONCE).map(open, async (row) => {
+      if (row.plane !== "node" && row.state !== "queued" && (await isDone(parts.workers.cancel(row)))) return;
+      const cancelled = { class: "cancelled" as const, code: "run.cancelled" as const, message: "The run failed before this was over." };
+      await patient(() => record.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error: cancelled }));
+      decisions.announce(row.id);
+    });
+    await patient(() => record.changeRun(run, "fail", { error: whyEnded(error) }));
   }
 
   /** Completion comes from the rows, not from LangGraph's return. */
@@ -297,3 +320,10 @@ export class Engine {
     await patient(() => record.changeRun(run, "succeed", { outputs }));
   }
 }
+
+/** Whether it went through; a bus that is away takes no cancellation. */
+const isDone = (work: Promise<unknown>): Promise<boolean> =>
+  work.then(
+    () => true,
+    () => false,
+  );
