@@ -1,6 +1,6 @@
 export { unitsSpent, withOneBudget } from "./cel.ts";
 export { type ReadResult, readAnyText, readGraph, readGraphText } from "./check/document.ts";
-export { checkLimits, ID_PATTERN, LIMITS, OUTPUT_DEPTH, whyTooLarge } from "./check/limits.ts";
+export { checkLimits, ID_PATTERN, jsonBytes, LIMITS, OUTPUT_DEPTH, whyTooLarge } from "./check/limits.ts";
 export { whyInvalid } from "./check/node.ts";
 export { validate } from "./check/validate.ts";
 export { blueprintEngine, blueprintInput, type ServerNode, serverOfEngine, whyNotThere } from "./comfy/blueprint.ts";

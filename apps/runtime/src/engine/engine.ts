@@ -6,6 +6,7 @@ import { isEndedNodeState } from "@spindle/schemas";
 import { crashPoint } from "@spindle/task-bus";
 import pLimit from "p-limit";
 import type { Timings } from "../config.ts";
+import { MAX_OUTPUT, whyOutputTooLarge } from "../record/output-limit.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { NodeRunRow, RunOptions, RunRow } from "../record/types.ts";
 import type { Database } from "../store/database.ts";
@@ -310,12 +311,17 @@ export class Engine {
       ));
     const [failed] = unhandled(root);
     const outputs = scopeOutputs(root);
+    const tooLarge = whyOutputTooLarge(outputs);
     if (failed) {
       const error = {
         ...(failed.row.error ?? { code: "internal", message: "The node failed without a reason." }),
         node: failed.row.node_id,
       };
-      return void (await patient(() => record.changeRun(run, "fail", { error, outputs })));
+      return void (await patient(() => record.changeRun(run, "fail", { error, ...(tooLarge ? {} : { outputs }) })));
+    }
+    if (tooLarge) {
+      const message = `The nodes at the ends gave more than ${MAX_OUTPUT / 1024 / 1024} MiB together, which is the limit for the outputs of a run. They are there, node by node; declare fewer as outputs, or give files.`;
+      return void (await patient(() => record.changeRun(run, "fail", { error: { ...tooLarge, message } })));
     }
     await patient(() => record.changeRun(run, "succeed", { outputs }));
   }

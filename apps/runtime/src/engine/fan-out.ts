@@ -1,9 +1,10 @@
 // `map` (DESIGN E6, SPEC RM): one node run that gathers, one for each element of the list, in the list's order.
-import { edgeMetadata, nodeTitle } from "@spindle/graph-model";
+import { edgeMetadata, jsonBytes, nodeTitle } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import pLimit from "p-limit";
+import { MAX_OUTPUT } from "../record/output-limit.ts";
 import { newNodeRun } from "./freeze.ts";
-import { cancelled, failed } from "./moves.ts";
+import { cancelled, failed, skipped } from "./moves.ts";
 import type { RunContext, Walker } from "./run-context.ts";
 import type { DecidedRow, Scope } from "./scope.ts";
 
@@ -60,17 +61,34 @@ export async function mapOver({ rows, run, life }: RunContext, walker: Walker, e
     list.map((_, index) => newNodeRun(run.engines, scope.level, id, `${row.path}#${index}`, true)),
   );
   const atOnce = pLimit(limit ?? Math.max(1, list.length));
+  let gathered = 0;
+  const isFull = () => gathered > MAX_OUTPUT;
   const begun: Promise<DecidedRow>[] = [];
   for (const [index, value] of list.entries()) {
     const path = `${row.path}#${index}`;
     if (!isEndedNodeState(rows.at(path).state)) await walker.begin(scope, id, true);
-    const step = (element: DecidedRow) => execute(scope, id, element, element.input ?? { ...values, [port]: value });
-    const element = atOnce(() => rows.untilDecided(path, step));
+    const step = (element: DecidedRow) =>
+      isFull() && element.state === "queued"
+        ? rows.change(element, skipped(false, "The elements before it gave more than a map can gather."))
+        : execute(scope, id, element, element.input ?? { ...values, [port]: value });
+    const element = atOnce(async () => {
+      const decided = await rows.untilDecided(path, step);
+      if (!isFull()) gathered += jsonBytes(decided.output, MAX_OUTPUT - gathered);
+      return decided;
+    });
     element.catch(() => {}); // until all have begun
     begun.push(element);
   }
   const elements = await Promise.all(begun);
   if (life.isCancelled && elements.some(({ state }) => state === "cancelled")) return rows.change(gathering, cancelled());
+  if (isFull())
+    return rows.change(
+      gathering,
+      failed(
+        "map.too_large",
+        `The outputs of the ${list.length.toLocaleString("en")} elements make more than ${mib(MAX_OUTPUT)} MiB together, which is the limit for what one node gives. Let each element give a file or another artifact, or shorten the list.`,
+      ),
+    );
   const others = elements.filter(({ state }) => state !== "succeeded");
   if (others.length > tolerate) {
     const node = scope.level.node(id)?.node;

@@ -2,7 +2,7 @@
 // open at once, so that no clock is asked.
 import { StateGraph } from "@langchain/langgraph";
 import { type Graph, type Library, type NodeDefinition, portsOf, resolve } from "@spindle/graph-model";
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { NodeChange } from "../record/changes.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { NewNodeRun, NodeRunRow, RunRow } from "../record/types.ts";
@@ -78,10 +78,12 @@ class CountingRecord extends MemoryRecord {
 interface Parts {
   record?: MemoryRecord;
   decisions?: ExecutionParts["decisions"];
+  /** What a node gives; what it gets, where absent. */
+  gives?: (row: NodeRunRow) => unknown;
 }
 
 /** Runs a graph whose nodes give what they get; says which node ran in which turn of the event loop. */
-async function run(graph: Graph, { record = new CountingRecord(), decisions }: Parts = {}) {
+async function run(graph: Graph, { record = new CountingRecord(), decisions, gives }: Parts = {}) {
   const turns: string[][] = [[]];
   let isNewTurn = true;
   const nodePlane = {
@@ -94,7 +96,7 @@ async function run(graph: Graph, { record = new CountingRecord(), decisions }: P
         });
       }
       turns.at(-1)?.push(row.path);
-      const output = { value: input.value ?? row.path };
+      const output = { value: gives?.(row) ?? input.value ?? row.path };
       const moved = await change({ nodeRun: row.id, fence: row.fence, change: "succeedHere", output });
       return moved && { row: moved, output };
     },
@@ -154,6 +156,44 @@ test("[E2] a map of calls has few of them open at once", async () => {
   const { rows, failed } = await run(graph, { record });
   expect([rows.length, failed]).toEqual([2 + 3 * 3000, []]);
   expect(record.open.mostCalls).toBeLessThan(600);
+});
+
+describe("an output that is too large to be kept", () => {
+  const MIB = 1024 * 1024;
+  const text = "x".repeat(MIB);
+  const mapOf = (elements: number, map: object = {}) =>
+    graphOf(
+      [node("list", "plain", { value: Array.from({ length: elements }, (_, index) => index) }), node("map")],
+      [{ from: "list", to: "map", metadata: { ...mapped, map } }],
+    );
+  const gives = ({ node_id }: NodeRunRow) => (node_id === "map" ? text : undefined);
+  const of = (rows: readonly NodeRunRow[], state: string) =>
+    rows.filter((row) => row.path.startsWith("map#") && row.state === state).length;
+
+  test.each([1, 16])("[E6, RM3] fails a map, %i of whose elements run at once, and no further element begins", async (limit) => {
+    const { rows } = await run(mapOf(200, { limit }), { gives });
+    expect(rows.find(({ path }) => path === "map")).toMatchObject({
+      state: "failed",
+      error: { code: "map.too_large", message: expect.stringMatching(/of the 200 elements.*16 MiB together.*shorten the list/) },
+    });
+    expect(of(rows, "succeeded")).toBeGreaterThanOrEqual(16);
+    expect(of(rows, "succeeded")).toBeLessThan(16 + limit);
+    expect(of(rows, "succeeded") + of(rows, "skipped")).toBe(200);
+  });
+  test("[E6, RM3] is none where all elements together are within the bound", async () => {
+    const { failed } = await run(mapOf(15), { gives });
+    expect(failed).toEqual([]);
+  });
+  test("[RD3] fails a call that gives what several nodes gave", async () => {
+    const definition = { nodes: [node("a"), node("b")], edges: [] };
+    const half = "x".repeat(9 * MIB);
+    const { rows } = await run(graphOf([call("c", "d")], [], { d: definition }), { gives: () => half });
+    expect(rows.map(({ path, state, error }) => [path, state, error?.code])).toEqual([
+      ["c", "failed", "output.too_large"],
+      ["c/a", "succeeded", undefined],
+      ["c/b", "succeeded", undefined],
+    ]);
+  });
 });
 
 test("[E8, RD5] a node beside a tree of calls is not held back by it, nor is another call", async () => {

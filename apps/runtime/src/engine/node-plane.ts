@@ -7,6 +7,7 @@ import type { Config, Timings } from "../config.ts";
 import { UserError } from "../nodes/capability.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { NodeMove } from "../record/changes.ts";
+import { whyOutputTooLarge } from "../record/output-limit.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { ChangedRow, NodeRunRow } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
@@ -55,6 +56,8 @@ export class NodePlane {
         const output = await this.call(attempt.row, input, signal, (line) => attempt.log(line));
         const tooDeep = whyTooLarge(output, { depth: OUTPUT_DEPTH });
         if (tooDeep) throw new UserError(tooDeep);
+        const error = whyOutputTooLarge(output);
+        if (error) return await attempt.end({ change: "fail", error });
         return await attempt.end({ change: "succeed", output, body: { engine: row.engine, draft: row.draft } });
       } catch (cause) {
         const error = describe(cause);

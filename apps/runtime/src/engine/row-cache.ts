@@ -3,6 +3,7 @@
 import { LIMITS } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import type { AnyChange, NodeMove } from "../record/changes.ts";
+import { whyOutputTooLarge } from "../record/output-limit.ts";
 import type { NodeRecord } from "../record/record.ts";
 import type { ChangedRow, NewNodeRun } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
@@ -68,9 +69,11 @@ export class RowCache {
     for (const path of scope.paths) this.rows.delete(path);
   }
 
-  /** Changes a row; one that somebody else changed meanwhile is read again. */
+  /** Changes a row; one that somebody else changed meanwhile is read again. An output that is too large fails it. */
   async change(row: DecidedRow, move: NodeMove): Promise<DecidedRow> {
     const { input, output, reusedFrom }: Omit<AnyChange, "nodeRun" | "fence"> = move;
+    const error = output && whyOutputTooLarge(output);
+    if (error) return this.change(row, { change: "fail", error });
     const moved = await this.patiently(() => this.record.change({ ...move, nodeRun: row.id, fence: row.fence }));
     if (!moved) return this.reload(row);
     return this.merge(moved, {

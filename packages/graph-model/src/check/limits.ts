@@ -72,6 +72,28 @@ export function whyTooLarge(value: unknown, most: { depth: number; values?: numb
   return undefined;
 }
 
+/**
+ * Bytes of a JSON value as text, in UTF-8, without making more of that text than one string; past `most` the count ends with some
+ * number above it. Never recurses.
+ */
+export function jsonBytes(value: unknown, most: number): number {
+  let bytes = 0;
+  const open: unknown[] = [value];
+  while (open.length > 0 && bytes <= most) {
+    const at = open.pop();
+    if (typeof at === "string") bytes += at.length > most - bytes ? at.length : new TextEncoder().encode(JSON.stringify(at)).length;
+    else if (Array.isArray(at)) {
+      bytes += Math.max(2, at.length + 1);
+      for (const part of at) open.push(part);
+    } else if (at !== null && typeof at === "object") {
+      const entries = Object.entries(at).filter(([, part]) => part !== undefined);
+      bytes += Math.max(2, 2 * entries.length + 1);
+      for (const [key, part] of entries) open.push(key, part);
+    } else bytes += String(at ?? null).length;
+  }
+  return bytes;
+}
+
 function checkCounts(value: unknown): Issue[] {
   const { nodes, edges } = (value ?? {}) as { nodes?: unknown; edges?: unknown };
   const over = (what: string, list: unknown, most: number): Issue[] =>
