@@ -216,6 +216,7 @@ export const ERROR_CODES = {
   "node.cancelled": "The node was cancelled.",
   "node.over": "The node run is over already.",
   "node.skipped": "The node did not run: a failure before it, or a choice that went elsewhere.",
+  "node.unstorable": "What a node got or gave is too large to be stored in time.",
   "edge.bad_condition": "The condition is not CEL, or names what is not there.",
   "edge.condition_failed": "The condition of an edge could not be answered.",
   "edge.bad_map": "The edge cannot fan a list out.",

@@ -4,12 +4,13 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { NodeMove } from "../../apps/runtime/src/record/changes.ts";
 import { PostgresRecord } from "../../apps/runtime/src/record/postgres-record.ts";
 import { RunService } from "../../apps/runtime/src/services/run-service.ts";
 import { openDatabase } from "../../apps/runtime/src/store/database.ts";
 import { migrateDatabase } from "../../apps/runtime/src/store/migrate.ts";
+import { patient } from "../../apps/runtime/src/store/patient.ts";
 import { isRoot, ROOT } from "../../infra/launch/paths.ts";
 import { type RunningService, startPostgres } from "../../infra/launch/postgres.ts";
 import { ENDED_NODE_STATES, ERROR_NODE_STATES, NODE_STATES, RUN_STATES } from "../../schemas/generated/index.ts";
@@ -125,6 +126,72 @@ test("[E9] of changes that share a commit one that cannot be stored fails alone"
   expect(await first).toMatchObject({ state: "running" });
   expect(await good).toMatchObject({ state: "succeeded" });
   expect((await record.nodeRun(c))?.output).toEqual({ text: "nul \ufffd and half a pair \ufffd" });
+});
+
+describe("[E9] a change whose statement PostgreSQL ends for its time", () => {
+  const LARGE = "x".repeat(1024 * 1024);
+  let hurried: PostgresRecord;
+  let changes: pg.Pool;
+  beforeAll(async () => {
+    changes = new pg.Pool({ connectionString: service.url, max: 1, statement_timeout: 500 });
+    hurried = new PostgresRecord(pool, changes);
+    // A sequence counts what is rolled back, too.
+    await pool.query(`CREATE SEQUENCE tries; CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN PERFORM nextval('tries'); PERFORM pg_sleep(5); RETURN NEW; END $$;
+      CREATE TRIGGER dawdle BEFORE INSERT ON node_result FOR EACH ROW WHEN (NEW.output ? 'slow') EXECUTE FUNCTION dawdle()`);
+  });
+  afterAll(async () => {
+    await changes.end();
+    await pool.query("DROP TRIGGER dawdle ON node_result; DROP FUNCTION dawdle; DROP SEQUENCE tries");
+  });
+  const tries = async () => Number((await pool.query("SELECT last_value FROM tries")).rows[0].last_value);
+  const succeed = (nodeRun: string, output: Record<string, unknown>) =>
+    patient(() => hurried.change({ nodeRun, fence: 0, change: "succeedHere", output, body }));
+
+  test("and that is large fails after three times alone, with a reason; what others asked for goes on", async () => {
+    const { run, ids } = await newRun(5);
+    const [first, slow, ...rest] = ids as [string, string, ...string[]];
+    await pool.query("SELECT setval('tries', 1, false)");
+    const asked = [succeed(first, {}), succeed(slow, { slow: LARGE }), ...rest.map((id) => succeed(id, {}))];
+    expect(await asked[1]).toBeUndefined();
+    expect((await Promise.all(asked)).map((row) => row?.state)).toEqual(["succeeded", undefined, "succeeded", "succeeded", "succeeded"]);
+    expect(await tries()).toBeLessThanOrEqual(4); // once with the others
+    expect(await record.nodeRun(slow)).toMatchObject({
+      state: "failed",
+      output: null,
+      error: { class: "user", code: "node.unstorable", message: expect.stringMatching(/3 MiB.*three times/) },
+    });
+    expect(await seqs(run)).toHaveLength(6);
+  });
+  test("is tried again where it is small: then something else keeps the database busy", async () => {
+    const { ids } = await newRun(1);
+    await pool.query("SELECT setval('tries', 1, false)");
+    const asked = succeed(ids[0] as string, { slow: "small" });
+    while ((await tries()) < 5) await new Promise((resolve) => setTimeout(resolve, 100));
+    await pool.query("ALTER TABLE node_result DISABLE TRIGGER dawdle");
+    expect(await asked).toMatchObject({ state: "succeeded" });
+    await pool.query("ALTER TABLE node_result ENABLE TRIGGER dawdle");
+  });
+  test("has its next try alone, after what others asked for", async () => {
+    const { ids } = await newRun(20);
+    const [slow, ...rest] = ids as [string, ...string[]];
+    await pool.query("SELECT setval('tries', 1, false)");
+    const asked = succeed(slow, { slow: LARGE });
+    for (const id of rest) expect(await succeed(id, {})).toMatchObject({ state: "succeeded" });
+    expect(await asked).toBeUndefined();
+    expect(await tries()).toBeLessThanOrEqual(3);
+  });
+});
+
+test("[E9] changes that are large share no commit with many others", async () => {
+  const { run, ids } = await newRun(12);
+  const output = { text: "x".repeat(2 * 1024 * 1024) };
+  await Promise.all(ids.map((nodeRun) => record.change({ nodeRun, fence: 0, change: "succeedHere", output, body })));
+  const { rows } = await pool.query(
+    "SELECT count(*)::int AS changes FROM run_event WHERE run_id = $1 AND type = 'node.succeeded' GROUP BY xmin::text",
+    [run],
+  );
+  for (const { changes } of rows) expect(changes).toBeLessThanOrEqual(4);
 });
 
 test("[RH4] a run rests only if nobody answered meanwhile, and an answer wakes it", async () => {

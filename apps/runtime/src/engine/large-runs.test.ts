@@ -174,19 +174,19 @@ describe("an output that is too large to be kept", () => {
     const { rows } = await run(mapOf(200, { limit }), { gives });
     expect(rows.find(({ path }) => path === "map")).toMatchObject({
       state: "failed",
-      error: { code: "map.too_large", message: expect.stringMatching(/of the 200 elements.*16 MiB together.*shorten the list/) },
+      error: { code: "map.too_large", message: expect.stringMatching(/of the 200 elements.*8 MiB together.*shorten the list/) },
     });
-    expect(of(rows, "succeeded")).toBeGreaterThanOrEqual(16);
-    expect(of(rows, "succeeded")).toBeLessThan(16 + limit);
+    expect(of(rows, "succeeded")).toBeGreaterThanOrEqual(8);
+    expect(of(rows, "succeeded")).toBeLessThan(8 + limit);
     expect(of(rows, "succeeded") + of(rows, "skipped")).toBe(200);
   });
   test("[E6, RM3] is none where all elements together are within the bound", async () => {
-    const { failed } = await run(mapOf(15), { gives });
+    const { failed } = await run(mapOf(7), { gives });
     expect(failed).toEqual([]);
   });
   test("[RD3] fails a call that gives what several nodes gave", async () => {
     const definition = { nodes: [node("a"), node("b")], edges: [] };
-    const half = "x".repeat(9 * MIB);
+    const half = "x".repeat(5 * MIB);
     const { rows } = await run(graphOf([call("c", "d")], [], { d: definition }), { gives: () => half });
     expect(rows.map(({ path, state, error }) => [path, state, error?.code])).toEqual([
       ["c", "failed", "output.too_large"],

@@ -4,6 +4,12 @@ interface Asked<Ask, Answer> {
   reject: (error: unknown) => void;
 }
 
+/** What one commit holds at most; of what alone is more there is one. */
+interface Most {
+  asks?: number;
+  size?: number;
+}
+
 /** Gathers what is asked for while the batch before is under way, so that many share one commit and one alone waits for nobody. */
 export class GroupCommit<Ask, Answer> {
   private waiting: Asked<Ask, Answer>[] = [];
@@ -13,7 +19,9 @@ export class GroupCommit<Ask, Answer> {
     private readonly commit: (asks: Ask[]) => Promise<Answer[]>,
     /** Two of one key go into different batches, in order: a statement changes a row once. */
     private readonly keyOf: (ask: Ask) => string,
-    private readonly most = 500,
+    private readonly most: Most = {},
+    /** In the unit of `most.size`. */
+    private readonly sizeOf: (ask: Ask) => number = () => 0,
   ) {}
 
   ask(ask: Ask): Promise<Answer> {
@@ -53,12 +61,15 @@ export class GroupCommit<Ask, Answer> {
     const keys = new Set<string>();
     const batch: Asked<Ask, Answer>[] = [];
     const later: Asked<Ask, Answer>[] = [];
-    let seen = 0;
+    const { asks = 500, size = Number.POSITIVE_INFINITY } = this.most;
+    let [seen, sum] = [0, 0];
     for (const asked of this.waiting) {
-      if (batch.length === this.most) break;
-      seen++;
       const key = this.keyOf(asked.ask);
-      (keys.has(key) ? later : batch).push(asked);
+      const isNext = !keys.has(key);
+      sum += isNext ? this.sizeOf(asked.ask) : 0;
+      if (batch.length === asks || (batch.length > 0 && sum > size)) break;
+      seen++;
+      (isNext ? batch : later).push(asked);
       keys.add(key);
     }
     this.waiting = [...later, ...this.waiting.slice(seen)];

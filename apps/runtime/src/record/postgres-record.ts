@@ -12,10 +12,9 @@ import { PostgresQueue } from "./postgres-queue.ts";
 import type { RunRecord, TaskQueue } from "./record.ts";
 import type { ChangedRow, Earlier, NewNodeRun, NewRun, NodeRunRow, Note, Priority, RunRow, StoredRow } from "./types.ts";
 
-const asked = (change: AnyChange, i: number) => {
+const asked = (change: AnyChange) => {
   const { from, to, event, raisesFence, counts } = ruleOf(change.change);
   return {
-    i,
     id: change.nodeRun,
     fence: change.fence,
     from: from.join(","),
@@ -56,6 +55,21 @@ const ADDED_SQL = `SELECT n.*, r.output FROM jsonb_to_recordset($1::jsonb) AS a(
   JOIN node_run n ON n.run_id = a.run AND n.path = a.path LEFT JOIN node_result r ON r.node_run_id = n.id`;
 /** Rows that one statement makes. */
 const ADDED_AT_ONCE = 500;
+/** Characters of the changes that share a statement: far from what PostgreSQL writes before it ends one. */
+const CHANGED_AT_ONCE = 16 * 1024 * 1024;
+/** Characters of a change that may itself be why its statement takes too long; below, the database is busy with something else. */
+const LARGE = 1024 * 1024;
+/** How often a large change is tried alone, before its node run fails with it. */
+const TRIES_ALONE = 3;
+/** SQLSTATE of a statement that PostgreSQL ended for its time. */
+const QUERY_CANCELED = "57014";
+
+/** A change, and as it goes into the statement. */
+interface Written {
+  change: NodeChange;
+  text: string;
+}
+const nameOf = ({ nodeRun, fence, change }: NodeChange): string => `${nodeRun} ${fence} ${change}`;
 
 export class PostgresRecord extends PostgresHistory implements RunRecord {
   readonly queue: TaskQueue;
@@ -70,27 +84,61 @@ export class PostgresRecord extends PostgresHistory implements RunRecord {
     this.queue = new PostgresQueue(pool);
   }
 
-  private readonly commits = new GroupCommit<NodeChange, ChangedRow | undefined>(
+  private readonly commits = new GroupCommit<Written, ChangedRow | undefined>(
     (asks) => this.commit(asks),
-    ({ nodeRun }) => nodeRun,
+    ({ change }) => change.nodeRun,
+    { size: CHANGED_AT_ONCE },
+    ({ change, text }) => (this.slow.has(nameOf(change)) ? Number.POSITIVE_INFINITY : text.length),
   );
 
+  /** Large changes whose statement PostgreSQL ended for its time, alone as they were: how often. */
+  private readonly slow = new Map<string, number>();
+
   async change(change: NodeChange): Promise<ChangedRow | undefined> {
-    const row = await this.commits.ask(change);
-    if (!row) this.stale++;
-    else this.changed.emit(row.run_id);
-    return row;
+    const text = storable(asked(change));
+    try {
+      if (!this.isTooSlow(change)) {
+        const row = await this.commits.ask({ change, text });
+        if (!row) this.stale++;
+        else this.changed.emit(row.run_id);
+        this.slow.delete(nameOf(change));
+        return row;
+      }
+    } catch (error) {
+      if (!this.isTooSlow(change)) throw error;
+    }
+    await this.failUnstorable(change, text.length);
+    return undefined;
   }
 
-  private async commit(changes: NodeChange[]): Promise<(ChangedRow | undefined)[]> {
-    const { rows } = await this.changes.query<ChangedRow & { i: number }>({
-      name: "node-change",
-      text: "SELECT * FROM change_node_runs($1)",
-      values: [storable(changes.map(asked))],
-    });
+  private async commit(changes: Written[]): Promise<(ChangedRow | undefined)[]> {
+    const { rows } = await this.changes
+      .query<ChangedRow & { i: number }>({
+        name: "node-change",
+        text: "SELECT * FROM change_node_runs($1)",
+        values: [`[${changes.map(({ text }, i) => `{"i":${i},${text.slice(1)}`).join(",")}]`],
+      })
+      .catch((error) => {
+        const [{ change, text }, ...others] = changes as [Written, ...Written[]];
+        const isAtFault = others.length === 0 && text.length > LARGE && error?.code === QUERY_CANCELED;
+        if (isAtFault) this.slow.set(nameOf(change), (this.slow.get(nameOf(change)) ?? 0) + 1);
+        throw error;
+      });
     const answers: (ChangedRow | undefined)[] = changes.map(() => undefined);
     for (const { i, ...row } of rows) answers[i] = row;
     return answers;
+  }
+
+  private isTooSlow(change: NodeChange): boolean {
+    return (this.slow.get(nameOf(change)) ?? 0) >= TRIES_ALONE;
+  }
+
+  /** As everybody's changes take one connection, one that never goes through would hold them all up for as long as it is repeated. */
+  private async failUnstorable(change: NodeChange, length: number): Promise<void> {
+    const { nodeRun, fence } = change;
+    const message = `What the node got or gave makes ${Math.ceil(length / 1024 / 1024)} MiB to be stored, and PostgreSQL ended the statement for its time, three times. Pass large values on as files or other artifacts, or give less at once.`;
+    await this.change({ nodeRun, fence, change: "fail", error: { class: "user", code: "node.unstorable", message } });
+    this.slow.delete(nameOf(change));
   }
 
   async create(run: NewRun): Promise<NodeRunRow[]> {
@@ -132,7 +180,7 @@ export class PostgresRecord extends PostgresHistory implements RunRecord {
   private readonly additions = new GroupCommit<{ run: string; node: NewNodeRun }, NodeRunRow>(
     (asks) => this.addAll(asks),
     ({ run, node }) => `${run} ${node.path}`,
-    ADDED_AT_ONCE,
+    { asks: ADDED_AT_ONCE },
   );
 
   /** Those of many calls, and of many runs, in one statement. */
