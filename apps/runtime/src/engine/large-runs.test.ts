@@ -1,7 +1,7 @@
 // Runs of many node runs (docs/decisions/0024): what is counted here is how much begins in a turn of the event loop and how much is
 // open at once, so that no clock is asked.
 import { StateGraph } from "@langchain/langgraph";
-import { type Graph, type Library, type NodeDefinition, portsOf, resolve } from "@spindle/graph-model";
+import { type Graph, type Library, type NodeDefinition, portsOf, resolve, unitsSpent } from "@spindle/graph-model";
 import { describe, expect, test, vi } from "vitest";
 import type { NodeChange } from "../record/changes.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
@@ -194,6 +194,28 @@ describe("an output that is too large to be kept", () => {
       ["c/b", "succeeded", undefined],
     ]);
   });
+});
+
+test("[E4] between nodes whose conditions are much work, others have a turn of the event loop", async () => {
+  const value = Array.from({ length: 1000 }, (_, index) => index);
+  const ids = Array.from({ length: 20 }, (_, index) => `n${index}`);
+  const edges = ids.map((to) => ({ from: "list", to, metadata: { when: "output.value.map(x, output.value).size() > 0" } }));
+  const graph = graphOf([node("list", "plain", { value }), ...ids.map((id) => node(id))], edges);
+  const spent: number[] = [];
+  let last = unitsSpent();
+  let isOver = false;
+  const countTurn = () => {
+    spent.push(unitsSpent() - last);
+    last = unitsSpent();
+    if (!isOver) setImmediate(countTurn);
+  };
+  countTurn();
+  const { failed } = await run(graph).finally(() => {
+    isOver = true;
+  });
+  const largest = Math.max(...spent);
+  const all = spent.reduce((sum, units) => sum + units);
+  expect([failed, Math.round(all / largest)]).toEqual([[], 20]);
 });
 
 test("[E8, RD5] a node beside a tree of calls is not held back by it, nor is another call", async () => {
