@@ -246,6 +246,46 @@ test("a list of runs counts their nodes in as many queries and rows as it has ru
   }
 });
 
+test("an answer about a run reads what it tells: of its status, a job and a list no value of a node run", async () => {
+  const database = openDatabase(service.url);
+  const live = { of: () => [] };
+  const runs = new RunService(database, ...([record, {}, {}, live, { of: () => [] }, () => {}] as unknown as OtherParts));
+  const { run, ids } = await newRun(6);
+  const values = { input: { text: "i".repeat(500_000) }, output: { text: "o".repeat(500_000) } };
+  for (const nodeRun of ids) await record.change({ nodeRun, fence: 0, change: "succeedHere", body, ...values });
+  await pool.query("UPDATE node_run SET path = 'm#' || substr(path, 2), node_id = 'm' WHERE run_id = $1 AND path > 'n1'", [run]);
+  const nodes = ["n0", "n1", "m"].map((id) => ({ id, service: "s", plane: "python" }));
+  await pool.query("UPDATE revision SET document = $2 FROM run r WHERE r.id = $1 AND revision.id = r.revision_id", [
+    run,
+    { nodes, edges: [] },
+  ]);
+  let bytes = 0;
+  const handle = Reflect.get(pg.Query.prototype, "handleDataRow") as (message: { length: number }) => void;
+  vi.spyOn(pg.Query.prototype as unknown as { handleDataRow: typeof handle }, "handleDataRow").mockImplementation(function (
+    this: unknown,
+    message,
+  ) {
+    bytes += message.length;
+    handle.call(this, message);
+  });
+  const read = async (ask: () => Promise<unknown>) => {
+    bytes = 0;
+    await ask();
+    return Math.round(bytes / 500_000);
+  };
+  try {
+    const few = [() => runs.status(run), () => runs.job(run), () => runs.list()];
+    expect(await Promise.all(few.map((ask) => ask()))).toMatchObject([{ progress: 2 / 3 }, { id: run }, expect.any(Array)]);
+    for (const ask of few) expect(await read(ask)).toBe(0);
+    expect(await read(() => runs.graphWithState(run)), "the outputs of two nodes").toBe(2);
+    expect(await read(() => runs.get(run)), "what went into them, too").toBe(4);
+    expect((await runs.get(run)).counts).toEqual({ m: { total: 4, done: 4, failed: 0 } });
+  } finally {
+    vi.restoreAllMocks();
+    await database.close();
+  }
+});
+
 /** The lists of states that a text of SQL compares a state with. */
 function statesIn(sql: string): string[][] {
   const compared = /(?:\bstate|->>'to')\s*(?:=|<>|NOT IN|IN)\s*(?:ANY\s*)?[(]*(?:ARRAY\[)?((?:'\w+'(?:::text)?[,\s]*)+)/g;

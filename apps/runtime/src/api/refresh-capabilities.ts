@@ -18,7 +18,7 @@ export async function refreshCapabilities({ runs, library, record }: Services): 
   const run = await runs.start(readGraph(GRAPH).graph as Graph, {}, { title: "Refresh capabilities" });
   const ended = new Promise<void>((resolve) => {
     const resolveIfEnded = async () => {
-      const { state } = await runs.get(run);
+      const { state } = await runs.status(run);
       if (isEndedRunState(state)) resolve();
     };
     record.changed.on(run, () => void resolveIfEnded().catch(() => {}));

@@ -5,7 +5,7 @@ import express, { type Request, Router } from "express";
 import { exportTypeScript } from "../export/typescript.ts";
 import type { Priority, RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
-import type { RunView } from "../services/run-service.ts";
+import type { RunService } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
 import { submitterOf } from "./guard.ts";
 import { refreshCapabilities } from "./refresh-capabilities.ts";
@@ -71,7 +71,7 @@ export function restRoutes(services: Services): Router {
   routes.get(
     "/api/status/:id",
     handle(async (request, response) => {
-      const { state, progress } = await runs.get(uuid(request.params.id, "run"));
+      const { state, progress } = await runs.status(uuid(request.params.id, "run"));
       response.json({ status: SEED_JOB_STATUS[state], progress: state === "succeeded" ? 1 : progress });
     }),
   );
@@ -84,7 +84,7 @@ export function restRoutes(services: Services): Router {
   );
   routes.get(
     "/api/jobs/:id",
-    handle(async (request, response) => response.json(job(await runs.get(uuid(request.params.id, "run"))))),
+    handle(async (request, response) => response.json(job(await runs.job(uuid(request.params.id, "run"))))),
   );
   routes.use(runRoutes(services));
 
@@ -193,7 +193,7 @@ function values(form: Form, inputs: readonly { name: string; type: string }[]): 
   return { ...Object.fromEntries(fields), ...form.files };
 }
 
-function job(run: RunView): Record<string, unknown> {
+function job(run: Awaited<ReturnType<RunService["job"]>>): Record<string, unknown> {
   const { id, state, progress, createdAt, startedAt, finishedAt, outputs, error, inputs } = run;
   return {
     jobId: id,

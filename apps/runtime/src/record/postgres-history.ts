@@ -3,6 +3,7 @@ import type { RunEvent } from "@spindle/schemas";
 import type pg from "pg";
 import { storableName } from "../store/storable.ts";
 import type { RunHistory } from "./record.ts";
+import type { StoredRow, Tally } from "./types.ts";
 
 export class PostgresHistory implements RunHistory {
   constructor(protected readonly pool: pg.Pool) {}
@@ -56,14 +57,35 @@ export class PostgresHistory implements RunHistory {
     return rowCount ?? 0;
   }
 
-  async sizesOf(ids: readonly string[]): Promise<Map<string, number>> {
+  async tallies(run: string): Promise<Tally[]> {
+    const { rows } = await this.pool.query<Tally>({
+      name: "run-tallies",
+      // What stands before a slash is a visit of a loop, or a call.
+      text: `SELECT node_id AS "nodeId", min(path) AS path, state, broken, count(*)::int AS runs FROM node_run
+             WHERE run_id = $1 AND path !~ '[^]]/' GROUP BY node_id, regexp_replace(path, '#[0-9]+$', '#'), state, broken`,
+      values: [run],
+    });
+    return rows;
+  }
+
+  async sizesOf(ids: readonly string[], withInput: boolean): Promise<Map<string, number>> {
     const { rows } = await this.pool.query<{ id: string; bytes: string }>({
       name: "node-run-sizes",
-      text: `SELECT n.id, coalesce(octet_length(n.input::text), 0) + coalesce(octet_length(r.output::text), 0) AS bytes
+      text: `SELECT n.id, CASE WHEN $2 THEN coalesce(octet_length(n.input::text), 0) ELSE 0 END + coalesce(octet_length(r.output::text), 0) AS bytes
              FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.id = ANY($1)`,
-      values: [ids],
+      values: [ids, withInput],
     });
     return new Map(rows.map((row) => [row.id, Number(row.bytes)]));
+  }
+
+  async valuesOf(ids: readonly string[], withInput: boolean): Promise<Map<string, Pick<StoredRow, "input" | "output">>> {
+    const { rows } = await this.pool.query<Pick<StoredRow, "id" | "input" | "output">>({
+      name: "node-run-values",
+      text: `SELECT n.id, CASE WHEN $2 THEN n.input END AS input, r.output
+             FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.id = ANY($1)`,
+      values: [ids, withInput],
+    });
+    return new Map(rows.map((row) => [row.id, row]));
   }
 
   async events(run: string, since: number): Promise<RunEvent[]> {

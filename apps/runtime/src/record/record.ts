@@ -3,7 +3,19 @@
 import type { EventEmitter } from "node:events";
 import type { RunEvent, RunEventError } from "@spindle/schemas";
 import type { NodeChange } from "./changes.ts";
-import type { ChangedRow, Earlier, NewNodeRun, NewRun, NodeRunRow, Note, QueuedTask, RunRow, StandingTask, StoredRow } from "./types.ts";
+import type {
+  ChangedRow,
+  Earlier,
+  NewNodeRun,
+  NewRun,
+  NodeRunRow,
+  Note,
+  QueuedTask,
+  RunRow,
+  StandingTask,
+  StoredRow,
+  Tally,
+} from "./types.ts";
 
 /** Node runs, as a run is carried out. */
 export interface NodeRecord {
@@ -68,9 +80,13 @@ export interface RunOwnership {
 export interface RunHistory {
   /** By run: its node runs without those of groups, how many of them succeeded, and whether any is a draft. */
   countNodes(runs: readonly string[]): Promise<Map<string, { nodes: number; done: number; draft: boolean }>>;
+  /** How the node runs of a run stand that are not inside a call. */
+  tallies(run: string): Promise<Tally[]>;
   events(run: string, since: number): Promise<RunEvent[]>;
-  /** Bytes of each node run's input and output, as JSON. */
-  sizesOf(ids: readonly string[]): Promise<Map<string, number>>;
+  /** Bytes of each node run's output, and of its input where that is asked for, as JSON. */
+  sizesOf(ids: readonly string[], withInput: boolean): Promise<Map<string, number>>;
+  /** The values of node runs by id, the inputs only where they are asked for. */
+  valuesOf(ids: readonly string[], withInput: boolean): Promise<Map<string, Pick<StoredRow, "input" | "output">>>;
   /** Keeps what a try of a node wrote; no part of what the run means. */
   log(nodeRun: string, attempt: number, text: string): Promise<void>;
   /** What the tries of a node run wrote, the first one first. */

@@ -111,6 +111,16 @@ export interface Earlier {
   cache_key: string | null;
 }
 
+/** Node runs of one node, in one state: one of them, or, of a map, as many of its elements as are in it. */
+export interface Tally {
+  nodeId: string;
+  /** Of one of them. */
+  path: string;
+  state: NodeState;
+  broken: boolean;
+  runs: number;
+}
+
 type NoteType = Exclude<Extract<RunEvent, { node: string }>["type"], (typeof NODE_CHANGES)[NodeChangeName]["event"]>;
 /** An event of a node that changes no row. */
 export type Note = { [Type in NoteType]: Pick<EventOf<Type>, "type" | "node" | "path" | "body"> }[NoteType];

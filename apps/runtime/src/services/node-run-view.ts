@@ -6,6 +6,8 @@ import type { Prisma } from "../store/generated/client.ts";
 
 /** Inputs and outputs that one answer holds, as JSON. */
 const MOST_BYTES = 16 * 1024 * 1024;
+/** To measure values is to read them, within the database. */
+const MEASURED_AT_ONCE = 100;
 
 interface About {
   node: string;
@@ -64,15 +66,27 @@ export function date(value: Date | null): string | null {
   return value?.toISOString() ?? null;
 }
 
-/** Rows as they are shown, in their order. As many of them have their values as one answer may hold, the first at any rate. */
-export async function viewsOf(record: RunRecord, rows: readonly StoredNodeRun[], graph: Graph): Promise<NodeRunView[]> {
-  const sizes = await record.sizesOf(rows.map((row) => row.id));
+/**
+ * Rows as they are shown, in their order. As many of them have their values as one answer may hold, the first at any rate; no others
+ * are read.
+ */
+export async function viewsOf(
+  record: RunRecord,
+  rows: readonly StoredNodeRun[],
+  graph: Graph,
+  { withInput = true } = {},
+): Promise<NodeRunView[]> {
+  const fitting: string[] = [];
   let bytes = 0;
-  const fitting = rows.filter((row, index) => {
-    bytes += sizes.get(row.id) ?? 0;
-    return index === 0 || bytes <= MOST_BYTES;
-  });
-  const values = new Map((await record.nodeRunsById(fitting.map((row) => row.id))).map((row) => [row.id, row]));
+  for (let at = 0; at < rows.length && bytes <= MOST_BYTES; at += MEASURED_AT_ONCE) {
+    const ids = rows.slice(at, at + MEASURED_AT_ONCE).map((row) => row.id);
+    const sizes = await record.sizesOf(ids, withInput);
+    for (const id of ids) {
+      bytes += sizes.get(id) ?? 0;
+      if (fitting.length === 0 || bytes <= MOST_BYTES) fitting.push(id);
+    }
+  }
+  const values = await record.valuesOf(fitting, withInput);
   const names = titles(graph);
   return rows.map((row) => view(row, names, values.get(row.id)));
 }

@@ -13,7 +13,7 @@ import { isEndedNodeState, isEndedRunState, type RunEvent, type RunEventError, t
 import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { RunOptions } from "../record/types.ts";
+import type { RunOptions, Tally } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import type { Live, LiveBoard } from "../tasks/live.ts";
@@ -140,10 +140,9 @@ export class RunService {
 
   async get(id: string): Promise<RunView> {
     const run = await findRun(this.db, id);
-    const rows = await this.db.prisma.nodeRun.findMany({ where: { runId: id }, omit: { input: true } });
+    const graph = run.revision.document as unknown as Graph;
+    const tallies = await this.record.tallies(id);
     const live = isEndedRunState(run.state) ? [] : this.liveOf(id);
-    const shown = lastVisits(rows);
-    const nodes = await viewsOf(this.record, shown, run.revision.document as unknown as Graph);
     return {
       id,
       number: run.number,
@@ -157,14 +156,39 @@ export class RunService {
       error: run.error as never,
       options: run.options as RunOptions,
       lastSeq: run.lastSeq,
-      progress: progressOf(run.revision.document as unknown as Graph, rows, live),
+      progress: progressOf(graph, tallies, live),
       createdAt: run.createdAt.toISOString(),
       startedAt: date(run.startedAt),
       finishedAt: date(run.finishedAt),
-      nodes,
-      counts: countRuns(rows),
+      nodes: await viewsOf(this.record, await this.lastRuns(id, tallies), graph),
+      counts: countRuns(tallies),
       live,
     };
+  }
+
+  /** What a run has come to, and how far it is; no value of it is read. @throws Refused 404 */
+  async status(id: string): Promise<{ state: RunState; progress: number }> {
+    const select = { state: true, revision: { select: { document: true } } } as const;
+    const run = await this.db.prisma.run.findUnique({ where: { id }, select });
+    if (!run) return assertRun(this.db, id) as Promise<never>;
+    const live = isEndedRunState(run.state) ? [] : this.liveOf(id);
+    const progress = progressOf(run.revision.document as unknown as Graph, await this.record.tallies(id), live);
+    return { state: run.state as RunState, progress };
+  }
+
+  /** The run with what went in and what came out, without its nodes. @throws Refused 404 */
+  async job(id: string) {
+    const { progress } = await this.status(id);
+    const select = { state: true, inputs: true, outputs: true, error: true, createdAt: true, startedAt: true, finishedAt: true } as const;
+    const { state, createdAt, startedAt, finishedAt, ...values } = await this.db.prisma.run.findUniqueOrThrow({ where: { id }, select });
+    const dates = { createdAt: date(createdAt), startedAt: date(startedAt), finishedAt: date(finishedAt) };
+    return { id, state: state as RunState, progress, ...dates, ...values };
+  }
+
+  /** Of each node the run of its last visit, without values. */
+  private lastRuns(id: string, tallies: readonly Tally[]): Promise<StoredNodeRun[]> {
+    const path = { in: lastVisits(tallies).map((one) => one.path) };
+    return this.db.prisma.nodeRun.findMany({ where: { runId: id, path }, omit: { input: true } });
   }
 
   private liveOf(id: string): Live[] {
@@ -200,7 +224,8 @@ export class RunService {
 
   async list(filter: { graphId?: string; template?: string } = {}, limit = 50) {
     const where = { ...(filter.graphId ? { graphId: filter.graphId } : {}), ...(filter.template ? { template: filter.template } : {}) };
-    const runs = await this.db.prisma.run.findMany({ where, orderBy: { createdAt: "desc" }, take: limit });
+    const select = { id: true, number: true, graphId: true, title: true, template: true, state: true, createdAt: true, finishedAt: true };
+    const runs = await this.db.prisma.run.findMany({ where, select, orderBy: { createdAt: "desc" }, take: limit });
     const counts = await this.record.countNodes(runs.map((run) => run.id));
     return runs.map((run) => ({
       id: run.id,
@@ -209,7 +234,6 @@ export class RunService {
       title: run.title,
       template: run.template,
       state: run.state as RunState,
-      outputs: run.outputs as Record<string, unknown> | null,
       draft: counts.get(run.id)?.draft ?? false,
       nodes: counts.get(run.id)?.nodes ?? 0,
       done: counts.get(run.id)?.done ?? 0,
@@ -222,7 +246,8 @@ export class RunService {
   async graphWithState(id: string): Promise<Graph> {
     const run = await findRun(this.db, id);
     const graph = run.revision.document as unknown as Graph;
-    const views = new Map((await this.get(id)).nodes.map((nodeRun) => [nodeRun.node, nodeRun]));
+    const rows = await this.lastRuns(id, await this.record.tallies(id));
+    const views = new Map((await viewsOf(this.record, rows, graph, { withInput: false })).map((nodeRun) => [nodeRun.node, nodeRun]));
     const nodes = graph.nodes.map((node) => {
       const view = views.get(node.id);
       if (!view) return node;
@@ -230,7 +255,7 @@ export class RunService {
       return {
         ...node,
         status: SEED_NODE_STATUS[view.state],
-        ...(view.output ? { output: view.output } : {}),
+        ...(view.output && !view.valuesLeftOut ? { output: view.output } : {}),
         ...(error ? { error } : {}),
         retries: { attempt: view.attempt },
       };
@@ -285,10 +310,8 @@ function plain(value: unknown, schema: Record<string, unknown>): string | undefi
     : undefined;
 }
 
-type Row = Pick<StoredNodeRun, "nodeId" | "path" | "state" | "broken">;
-
 /** Counts the visits and elements of the graph's own nodes; what runs inside calls is counted where a person opens the call. */
-function countRuns(rows: readonly Row[]): Record<string, NodeCount> {
+function countRuns(rows: readonly Tally[]): Record<string, NodeCount> {
   const counts: Record<string, NodeCount> = {};
   const own = rows.map((row) => ({ row, path: parsePath(row.path) })).filter(({ path }) => path.calls.length === 0);
   const mapped = new Set(own.filter(({ path }) => path.element !== undefined).map(({ path }) => path.node));
@@ -296,15 +319,15 @@ function countRuns(rows: readonly Row[]): Record<string, NodeCount> {
     if (mapped.has(path.node) ? path.element === undefined : path.visits.length === 0) continue;
     const count = counts[path.node] ?? { total: 0, done: 0, failed: 0 };
     counts[path.node] = count;
-    count.total++;
-    if (row.state === "succeeded") count.done++;
-    if (row.state === "failed" || row.state === "dead") count.failed++;
+    count.total += row.runs;
+    if (row.state === "succeeded") count.done += row.runs;
+    if (row.state === "failed" || row.state === "dead") count.failed += row.runs;
   }
   return counts;
 }
 
 /** The share of the run that is done (DESIGN E15). A node that was skipped for a failure is no progress; a map counts by its elements. */
-function progressOf(graph: Graph, rows: readonly Row[], live: readonly Live[]): number {
+function progressOf(graph: Graph, rows: readonly Tally[], live: readonly Live[]): number {
   const own = new Map(lastVisits(rows).map((row) => [row.nodeId, row]));
   const counts = countRuns(rows);
   const share = (id: string): number => {
