@@ -175,14 +175,14 @@ describe("[G7, RM3] definitions that each call the next one twice", () => {
     expect(errors(doubling(22, { map: true })).filter(({ code }) => code === "run.too_large")).toEqual([]));
   test("count one visit of a loop, however many it may make", () => {
     const loops = (levels: number): Graph => {
-      const one = doubling(levels);
+      const graph = doubling(levels);
       const definitions = Object.fromEntries(
-        Object.entries(one.metadata?.definitions as Record<string, Graph>).map(([name, level]) => {
+        Object.entries(graph.metadata?.definitions as Record<string, Graph>).map(([name, level]) => {
           const loop = { from: "a", to: "a", metadata: { loop: { maxIterations: 100 } } };
           return [name, level.nodes.length > 1 ? { ...level, edges: [...level.edges, loop] } : level];
         }),
       );
-      return { ...one, metadata: { definitions } };
+      return { ...graph, metadata: { definitions } };
     };
     expect(errors(loops(14)).filter(({ code }) => code === "run.too_large")).toEqual([]);
     expect(errors(loops(22)).map(({ code }) => code)).toContain("run.too_large");
