@@ -28,7 +28,7 @@ export function admit(replica: Y.Doc, update: Uint8Array, allowance: Allowance =
   };
   replica.on("update", keep);
   try {
-    const isWhole = apply(replica, [decode(update)], allowance, (transaction) => refuseUnfit(transaction, roots));
+    const isWhole = apply(replica, [decode(update)], allowance, (transaction, contested) => refuseUnfit(transaction, roots, contested));
     return { news, gap: !isWhole };
   } catch (cause) {
     throw cause instanceof EditRefused ? cause : new EditRefused("It cannot be applied to the graph.", { cause });
@@ -74,13 +74,49 @@ function decode(update: Uint8Array): Decoded {
 const MOST_RIVALRY = 2 ** 20;
 const SHORT = Math.sqrt(MOST_RIVALRY);
 
-/** Costs the length of the list that the item is in. */
+/** Of each type the lists, by key, that are long and had no rivals when they were looked at. */
+const peaceful = new WeakMap<object, Set<string | null>>();
+
+/** Costs the length of the list that the item is in, or nothing where that is known to have no rivals. */
 function isEntangled(store: Y.Doc["store"], item: Y.Item): boolean {
+  const { parent, parentSub } = item;
+  const known = peaceful.get(parent as object) ?? new Set();
+  if (known.has(parentSub)) return false;
   let length = 1;
   let first = item;
   for (; first.left; length++) first = first.left;
   for (let at = item.right; at && length <= SHORT; length++) at = at.right;
-  return length > SHORT && rivalry(store, first) > MOST_RIVALRY;
+  if (length <= SHORT) return false;
+  if (isPeaceful(first)) {
+    peaceful.set(parent as object, known.add(parentSub));
+    return false;
+  }
+  return rivalry(store, first) > MOST_RIVALRY;
+}
+
+/**
+ * Whether everything in a list is right behind what it was put behind, or behind others there of which each knew the next one. Then it
+ * has no rivals, and gets none by what is put between two neighbours and names both, as people's edits are nearly all.
+ */
+function isPeaceful(first: Y.Item): boolean {
+  interface Open {
+    item: Y.Item | undefined;
+    /** The last that was put behind its end. */
+    child?: Y.Item;
+  }
+  const open: Open[] = [{ item: undefined }];
+  for (let item: Y.Item | null = first; item; item = item.right) {
+    const { origin } = item;
+    let behind = open.at(-1);
+    while (behind && !(origin ? behind.item && Y.compareIDs(behind.item.lastId, origin) : !behind.item)) {
+      open.pop();
+      behind = open.at(-1);
+    }
+    if (!behind || (behind.child && !Y.compareIDs(behind.child.rightOrigin, item.id))) return false;
+    behind.child = item;
+    open.push({ item });
+  }
+  return true;
 }
 
 /** What was put behind one item: those that knew of each other are a group. */
@@ -131,7 +167,8 @@ function rivalry(store: Y.Doc["store"], first: Y.Item): number {
  * Runs before Yjs calls observers: it lists every change at each of its ancestors, which takes minutes and gigabytes for deep nesting.
  * @throws EditRefused if what a transaction added does not belong in a document
  */
-function refuseUnfit({ doc, beforeState, afterState }: Y.Transaction, roots: ReadonlySet<unknown>): void {
+function refuseUnfit({ doc, beforeState, afterState }: Y.Transaction, roots: ReadonlySet<unknown>, contested: ReadonlySet<Y.Item>): void {
+  for (const { parent, parentSub } of contested) peaceful.get(parent as object)?.delete(parentSub);
   const lists = new Map<Y.Item["parent"], Set<string | null>>();
   for (const [client, clock] of afterState) {
     const from = beforeState.get(client) ?? 0;
@@ -203,7 +240,7 @@ function replayAtOnce(rows: readonly StoredUpdate[]): { doc: Y.Doc; whole: boole
   const doc = new Y.Doc();
   const roots = new Set<unknown>(rootsOf(doc));
   const updates = rows.map(({ bytes }) => decode(bytes)); // refuses pieces that can be applied, but not encoded and applied again
-  const whole = apply(doc, updates, LOADING, (transaction) => refuseUnfit(transaction, roots), "load");
+  const whole = apply(doc, updates, LOADING, (transaction, contested) => refuseUnfit(transaction, roots, contested), "load");
   return { doc, whole };
 }
 

@@ -198,17 +198,6 @@ describe("[C5] an update that costs more than its size", () => {
   });
 });
 
-test("[C5] an update with documents inside is refused before one of them is made", () => {
-  const update = craft({ 10: some(MANY, (at) => ({ parent: "nodes", key: `${at}`, content: new Y.ContentDoc(new Y.Doc()) })) });
-  const tried = new Tried(new Y.Doc());
-  tried.admit(craft({ 9: chain(9, 1) }));
-  const made = vi.spyOn(Y.Doc.prototype, "on");
-  expect(() => tried.admit(update)).toThrow(EditRefused);
-  const listening = new Set(made.mock.contexts);
-  made.mockRestore();
-  expect(listening.size).toBeLessThanOrEqual(1); // the replica
-});
-
 describe("[C5] what builds on edits that are missing", () => {
   test("is not kept, so that whoever brings those pays for nothing but them", { timeout: 60_000 }, () => {
     const server = new Server();
@@ -220,16 +209,11 @@ describe("[C5] what builds on edits that are missing", () => {
   test("costs no more where each of it is by another client", { timeout: 60_000 }, () => {
     const server = new Server();
     const filter = vi.spyOn(Array.prototype, "filter");
-    server.send(craft(Object.fromEntries(some(30_000, (at) => [10 + at, [{ after: [5, at], content: number(at) }]]))));
+    server.send(craft(Object.fromEntries(some(15_000, (at) => [10 + at, [{ after: [5, at], content: number(at) }]]))));
     const looked = filter.mock.contexts.reduce<number>((sum, list) => sum + (list as unknown[]).length, 0);
     filter.mockRestore();
     expect([server.rows.length, server.refused, server.doc.store.clients.size]).toEqual([0, 0, 0]);
     expect(looked).toBeLessThan(100_000);
-  });
-  test("by more clients than a document can have is refused", { timeout: 60_000 }, () => {
-    const server = new Server();
-    server.send(craft(Object.fromEntries(some(70_000, (at) => [10 + at, [{ parent: "collapsed", key: `${at}`, content: number(1) }]]))));
-    expect(server.refused).toBe(1);
   });
 });
 
@@ -339,7 +323,7 @@ describe("[C5] what people do is taken, however much it is:", () => {
 
 describe("an update that is taken", () => {
   const SEEDS = Number(process.env.SEEDS ?? 40);
-  const ALLOWANCE = { comparisons: 60, moves: 4000 };
+  const ALLOWANCE = { ...ONE_UPDATE, comparisons: 60, moves: 4000 };
   test(`does what Yjs makes of it, and costs Yjs what was counted, in ${SEEDS} random documents`, { timeout: 600_000 }, () => {
     const seen = { taken: 0, refused: 0, gaps: 0 };
     const property = fc.property(fc.gen(), (generate) => {

@@ -14,26 +14,37 @@ export interface Allowance {
   comparisons: number;
   /** Places by which entries of Yjs' lists of structs are shifted. */
   moves: number;
+  /** Pages, each with an id of its own, that have edited the document. */
+  clients: number;
+  /** Pieces of which the document consists, those deleted among them. */
+  structs: number;
 }
 
 /** For one update that somebody sends. */
-export const ONE_UPDATE: Allowance = { comparisons: 2 ** 20, moves: 2 ** 30 };
+export const ONE_UPDATE: Allowance = { comparisons: 2 ** 20, moves: 2 ** 30, clients: 2 ** 14, structs: 2 ** 19 };
 /** For what was admitted once: how much Yjs has joined by then differs a little between one document and its copy. */
-export const LOADING: Allowance = { comparisons: 4 * ONE_UPDATE.comparisons, moves: 4 * ONE_UPDATE.moves };
+export const LOADING: Allowance = {
+  comparisons: 4 * ONE_UPDATE.comparisons,
+  moves: 4 * ONE_UPDATE.moves,
+  clients: 4 * ONE_UPDATE.clients,
+  structs: Number.POSITIVE_INFINITY, // a document of before there was this limit is read, and copied
+};
 /** Each struct of an update pays for these itself. */
 const COMPARISONS_PER_STRUCT = 16;
-/** Yjs goes through all of them with each edit. */
-const MOST_CLIENTS = 2 ** 16;
-
 export const TOO_ENTANGLED = "Too many edits at one place know nothing of each other.";
 const TOO_SCATTERED = "It takes too much apart or away at once. Do it in several steps.";
-const TOO_MANY_CLIENTS = `More than ${MOST_CLIENTS.toLocaleString("en")} pages have edited the graph. Export it, and import it as a new one.`;
+const AFRESH = "Export it, and import it as a new one.";
+const TOO_MANY_CLIENTS = `More than ${ONE_UPDATE.clients.toLocaleString("en")} pages have edited the graph. ${AFRESH}`;
+const TOO_LONG = `The graph has a history of more than ${ONE_UPDATE.structs.toLocaleString("en")} edits. ${AFRESH}`;
 
 type Struct = Y.Item | Y.GC | Y.Skip;
 export type Decoded = ReturnType<typeof Y.decodeUpdate>;
 
 class Work {
-  constructor(private readonly left: Allowance) {}
+  /** Items that were put among others which their authors did not know of. */
+  readonly contested = new Set<Y.Item>();
+
+  constructor(readonly left: Allowance) {}
 
   compare(count: number): void {
     this.left.comparisons -= count;
@@ -48,7 +59,8 @@ class Work {
 
 /**
  * Applies updates in one transaction. What builds on structs that are missing is left out, as if it had not come.
- * @param check runs before Yjs tidies up and calls observers; it throws what it refuses
+ * @param check runs before Yjs tidies up and calls observers; it throws what it refuses. `contested` are the items that were put among
+ *   others which their authors did not know of
  * @returns whether all of it was applied
  * @throws EditRefused, after which the document is of no more use
  */
@@ -56,7 +68,7 @@ export function apply(
   doc: Y.Doc,
   updates: Iterable<Decoded>,
   allowance: Allowance,
-  check: (transaction: Y.Transaction) => void,
+  check: (transaction: Y.Transaction, contested: ReadonlySet<Y.Item>) => void,
   origin?: unknown,
 ): boolean {
   const work = new Work({ ...allowance });
@@ -65,8 +77,8 @@ export function apply(
   const finish = (transaction: Y.Transaction) => {
     try {
       if (isApplied) {
-        if (doc.store.clients.size > MOST_CLIENTS) throw new EditUnfit(TOO_MANY_CLIENTS);
-        check(transaction);
+        refuseExcess(transaction, allowance);
+        check(transaction, work.contested);
         countMerges(transaction, work);
       }
     } catch (error) {
@@ -97,6 +109,15 @@ export function apply(
   return isWhole;
 }
 
+/** Each edit costs what the document has of clients, and whoever loads it what it has of structs. What takes away is taken. */
+function refuseExcess({ doc, beforeState, afterState }: Y.Transaction, most: Allowance): void {
+  const { clients } = doc.store;
+  if (clients.size > most.clients && clients.size > beforeState.size) throw new EditUnfit(TOO_MANY_CLIENTS);
+  let structs = 0;
+  for (const list of clients.values()) structs += list.length;
+  if (structs > most.structs && [...afterState].some(([client, clock]) => clock !== beforeState.get(client))) throw new EditUnfit(TOO_LONG);
+}
+
 /** Yjs tidies up after a transaction that failed, too; nobody will read this document again. */
 function leaveUntidy(transaction: Y.Transaction): void {
   transaction.deleteSet.clients.clear();
@@ -114,6 +135,7 @@ function integrate(transaction: Y.Transaction, structs: readonly Struct[], work:
     if (queue) queue.structs.push(struct);
     else queues.set(struct.id.client, { structs: [struct], next: 0 });
   }
+  if (queues.size > work.left.clients) throw new EditUnfit(TOO_MANY_CLIENTS);
   const nextOf = (client: number): Struct | undefined => {
     const queue = queues.get(client);
     return queue?.structs[queue.next++];
@@ -181,6 +203,7 @@ function countComparisons(item: Y.Item, known: number, store: Y.Doc["store"], wo
     other = parent._map.get(parentSub) ?? null;
     for (; other?.left; other = other.left) work.compare(2); // if it stays the first, once more
   }
+  if (other && other !== right) work.contested.add(item);
   const passed = new Set<Y.Item>();
   for (; other && other !== right; other = other.right) {
     work.compare(1);

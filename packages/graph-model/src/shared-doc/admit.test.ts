@@ -1,0 +1,90 @@
+// What a document as a whole may come to, and what an edit of a large one costs.
+import { describe, expect, test, vi } from "vitest";
+import * as Y from "yjs";
+import { admit, EditRefused, replay, Tried } from "./admit.ts";
+import { craft, type Piece } from "./random-updates.testing.ts";
+
+const MANY = 3000;
+const some = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
+const number = (value: number) => new Y.ContentAny([value]);
+const letter = () => new Y.ContentString("a");
+const KEY = { parent: "graph", key: "context" };
+/** A map with one text in it, made by client 1: the text is (1, 1). */
+const TEXT: Piece[] = [
+  { parent: "nodes", key: "n", content: new Y.ContentType(new Y.Map()) },
+  { parent: [1, 0], key: "text", content: new Y.ContentType(new Y.Text()) },
+];
+const INSIDE = { parent: [1, 1] as [number, number] };
+
+test("[C5] an update with documents inside is refused before one of them is made", () => {
+  const update = craft({ 10: some(MANY, (at) => ({ parent: "nodes", key: `${at}`, content: new Y.ContentDoc(new Y.Doc()) })) });
+  const tried = new Tried(new Y.Doc());
+  tried.admit(craft({ 9: [{ ...KEY, content: number(0) }] }));
+  const made = vi.spyOn(Y.Doc.prototype, "on");
+  expect(() => tried.admit(update)).toThrow(EditRefused);
+  const listening = new Set(made.mock.contexts);
+  made.mockRestore();
+  expect(listening.size).toBeLessThanOrEqual(1); // the replica
+});
+
+describe("[C5] a document", () => {
+  const byClients = (count: number) =>
+    craft(Object.fromEntries(some(count, (at) => [10 + at, [{ parent: "collapsed", key: `${at}`, content: number(1) }]])));
+  const TOO_MANY = "More than 16,384 pages have edited the graph. Export it, and import it as a new one.";
+  const edit = craft({ 5: [{ ...KEY, content: number(0) }] });
+  test("that as many pages have edited as may takes no edit of another; one of before the limit is read", { timeout: 60_000 }, () => {
+    expect(() => new Tried(new Y.Doc()).admit(byClients(2 ** 14 + 1))).toThrow(TOO_MANY);
+    const full = replay([{ seq: "1", bytes: byClients(2 ** 14) }]).doc;
+    expect(() => new Tried(full).admit(edit)).toThrow(TOO_MANY);
+    const own = craft({ 10: [{ ...KEY, content: number(0) }] }, {}, { 10: 1 });
+    expect(new Tried(full).admit(own).news, "of a page that has edited it").toBeDefined();
+    const { doc, refused } = replay([{ seq: "1", bytes: byClients(30_000) }]);
+    expect([refused, doc.store.clients.size]).toEqual([[], 30_000]);
+    const tried = new Tried(doc);
+    expect(() => tried.admit(edit)).toThrow(TOO_MANY);
+    expect(tried.admit(craft({}, { 10: [[0, 1]] })).news, "a deletion").toBeDefined();
+  });
+  test("of too long a history takes nothing but deletions, and is read", { timeout: 60_000 }, () => {
+    const rows = some(3, (part) => ({
+      seq: `${part}`,
+      bytes: craft({
+        [10 + part]: some(200_000, (at) => ({ parent: "collapsed", key: `${part} ${at % 500}`, content: number(at) })).map((piece, at) =>
+          at < 500 ? piece : { after: [10 + part, at - 500] as [number, number], content: piece.content },
+        ),
+      }),
+    }));
+    const { doc, refused } = replay(rows);
+    expect(refused).toEqual([]);
+    const tried = new Tried(doc);
+    expect(() => tried.admit(edit)).toThrow("a history of more than 524,288 edits. Export it, and import it as a new one.");
+    expect(tried.admit(craft({}, { 10: [[199_999, 1]] })).news).toBeDefined();
+  });
+});
+
+test("[C5] an edit of a long text looks at what it is put between, not at all of the text, unless somebody else put something there", () => {
+  const replica = new Y.Doc();
+  admit(replica, craft({ 1: TEXT }));
+  admit(replica, craft({ 20: some(MANY, (at) => ({ ...(at === 0 ? INSIDE : { before: [20, at - 1] }), content: letter() })) }));
+  const text = (replica.getMap("nodes").get("n") as Y.Map<Y.Text>).get("text") as Y.Text;
+  let item = text._start as Y.Item;
+  for (let at = 0; at < MANY / 2; at++) item = item.right as Y.Item;
+  let looks = 0;
+  for (const side of ["left", "right"] as const) {
+    let neighbour = item[side];
+    Object.defineProperty(item, side, {
+      get: () => {
+        looks++;
+        return neighbour;
+      },
+      set: (to: Y.Item | null) => {
+        neighbour = to;
+      },
+    });
+  }
+  const put = (client: number, clock: number, after: [number, number]) =>
+    admit(replica, craft({ [client]: [{ after, content: letter() }] }, {}, { [client]: clock }));
+  for (let at = 0; at < 10; at++) put(30, at, at === 0 ? [20, 0] : [30, at - 1]);
+  expect(looks).toBe(0);
+  put(40, 0, [20, 0]);
+  expect(looks, "a rival").toBeGreaterThan(0);
+});
