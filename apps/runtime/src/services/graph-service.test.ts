@@ -17,3 +17,24 @@ test("a graph that cannot be read is one of the list, with the reason, and the o
   expect([good?.nodes, good?.unreadable]).toEqual([2, undefined]);
   expect([bad?.nodes, bad?.unreadable]).toEqual([0, "This graph cannot be read: row 7 is damaged"]);
 });
+
+test("the list has few documents in memory at a time, whatever their number", async () => {
+  const rows = Array.from({ length: 50 }, (_, at) => ({
+    id: `${at}`,
+    name: "",
+    updatedAt: new Date(0),
+    runs: [],
+    _count: { setAside: 0 },
+  }));
+  const db = { prisma: { graph: { findMany: async () => rows } } } as unknown as Database;
+  let open = 0;
+  let most = 0;
+  const use = async () => {
+    most = Math.max(most, ++open);
+    await new Promise(setImmediate);
+    open--;
+    return { graph: { nodes: [{}] }, issues: [] };
+  };
+  const listed = await new GraphService(db, { use } as unknown as DocumentHost, () => LIBRARY).list();
+  expect([listed.length, most]).toEqual([50, 4]);
+});

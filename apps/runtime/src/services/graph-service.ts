@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { canonicalText, type Graph, hasErrors, type Issue, type Library, stripState, validate } from "@spindle/graph-model";
 import { loadGraph, normalise } from "@spindle/graph-model/shared-doc";
+import pLimit from "p-limit";
 import type { DocumentHost } from "../collab/document-host.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
@@ -28,6 +29,8 @@ export interface GraphAbout {
 
 /** Revisions never change and are never removed, so what is known of one stays true. */
 const REVISIONS_KEPT = 10_000;
+/** Documents that the list has in memory at a time: the largest take hundreds of megabytes. */
+const COUNTED_AT_ONCE = 4;
 
 /** Graphs and their documents. What is saved, run or exported is always the server's document (DESIGN C1). */
 export class GraphService {
@@ -47,20 +50,19 @@ export class GraphService {
       take: 200,
       include: { runs: { orderBy: { createdAt: "desc" }, take: 1 }, _count: { select: { setAside: true } } },
     });
-    return Promise.all(
-      rows.map(async (row) => {
-        const last = row.runs[0];
-        const counted = await this.count(row.id, row.updatedAt.getTime());
-        return {
-          id: row.id,
-          name: row.name,
-          updatedAt: row.updatedAt.toISOString(),
-          setAside: row._count.setAside,
-          ...counted,
-          ...(last ? { lastRun: { id: last.id, number: last.number, state: last.state, at: last.createdAt.toISOString() } } : {}),
-        };
-      }),
-    );
+    const atOnce = pLimit(COUNTED_AT_ONCE);
+    return atOnce.map(rows, async (row) => {
+      const last = row.runs[0];
+      const counted = await this.count(row.id, row.updatedAt.getTime());
+      return {
+        id: row.id,
+        name: row.name,
+        updatedAt: row.updatedAt.toISOString(),
+        setAside: row._count.setAside,
+        ...counted,
+        ...(last ? { lastRun: { id: last.id, number: last.number, state: last.state, at: last.createdAt.toISOString() } } : {}),
+      };
+    });
   }
 
   async create(name: string, graph?: Graph, template?: string): Promise<string> {
