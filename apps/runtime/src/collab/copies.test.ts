@@ -1,0 +1,29 @@
+// What an edit may not cost: a copy of the whole document.
+import { addNode } from "@spindle/graph-model/shared-doc";
+import { expect, test, vi } from "vitest";
+import * as Y from "yjs";
+import { DocumentHost } from "./document-host.ts";
+import type { UpdateLog } from "./update-log.ts";
+
+vi.mock("yjs", async (original) => {
+  const yjs = await original<typeof Y>();
+  return { ...yjs, encodeStateAsUpdate: vi.fn(yjs.encodeStateAsUpdate) };
+});
+
+test("[C5] the copy that updates are tried on is made once, not for each of them", async () => {
+  const log = { append: async () => {}, read: async () => [], migrate: async () => {} } as unknown as UpdateLog;
+  const { doc, append, close } = await new DocumentHost(log, () => {}).open("g");
+  const mine = new Y.Doc();
+  const copies = vi.mocked(Y.encodeStateAsUpdate);
+  const edit = async () => {
+    const before = Y.encodeStateVector(mine);
+    addNode(mine, "me", { service: "pass", plane: "node", position: { x: 0, y: 0 } });
+    await append(Y.encodeStateAsUpdate(mine, before), "me");
+  };
+  await edit();
+  const made = copies.mock.calls.filter(([of]) => of === doc).length;
+  for (let count = 0; count < 20; count++) await edit();
+  expect(copies.mock.calls.filter(([of]) => of === doc)).toHaveLength(made);
+  expect(made).toBe(1);
+  close();
+});
