@@ -1,6 +1,6 @@
 // The canvas: React Flow in front of the shared document. Every change is a command; drags are committed on drop, arrow keys at once.
 import { canConnect, type Graph, type Issue, type Library, type NodeDefinition, type PortAddress } from "@spindle/graph-model";
-import { addNode, connect, moveNodes, remove } from "@spindle/graph-model/shared-doc";
+import { addNode, connect, moveNodes, nodesOf, remove } from "@spindle/graph-model/shared-doc";
 import {
   applyNodeChanges,
   Background,
@@ -111,8 +111,9 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
       change.type === "position" && change.dragging === false && change.position ? [[change.id, change.position] as const] : [],
     );
     if (moved.length > 0) moveNodes(doc, ME, Object.fromEntries(moved));
-    const ids = graph.nodes.map((node) => node.id);
     onSelect((now) => {
+      // What is there is asked of the document: a node that was just added is selected before it is drawn.
+      const ids = nodesOf(doc).keys();
       const next = afterChanges(now.nodes, changes, ids);
       return next === now.nodes ? now : { ...now, nodes: next };
     });
