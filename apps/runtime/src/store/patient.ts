@@ -26,11 +26,17 @@ const OUTAGE = new Set([
 
 /** Whether the database or the bus could not be reached, so that the same call may go through later. */
 export function isOutage(error: unknown): boolean {
-  const { code, message = "" } = (error ?? {}) as { code?: string; message?: string };
-  if (code && OUTAGE.has(code)) return true;
+  const { message = "" } = (error ?? {}) as { message?: string };
+  if (codesOf(error).some((code) => OUTAGE.has(code))) return true;
   return /Connection terminated|timeout exceeded when trying to connect|Connection is closed|Command timed out|Socket timeout|Query read timeout|Function not found|LOADING|canceling statement due to statement timeout|Stream isn't writeable/i.test(
     message,
   );
+}
+
+/** Its own code, and PostgreSQL's where Prisma wraps the error that came from there. */
+function codesOf(error: unknown): string[] {
+  const { code, meta } = (error ?? {}) as { code?: string; meta?: { driverAdapterError?: { cause?: { originalCode?: string } } } };
+  return [code, meta?.driverAdapterError?.cause?.originalCode].filter((known) => typeof known === "string");
 }
 
 /** Whether Redis answers, and has lost what the runtime loaded into it. */
@@ -38,8 +44,8 @@ export const isFunctionMissing = (error: unknown): boolean => error instanceof E
 
 /** Whether there was no space, on this machine's disk or on the database's. */
 export function isDiskFull(error: unknown): boolean {
-  const { code, message = "" } = (error ?? {}) as { code?: string; message?: string };
-  return code === "ENOSPC" || code === "EDQUOT" || code === "53100" || /No space left on device/.test(message);
+  const { message = "" } = (error ?? {}) as { message?: string };
+  return codesOf(error).some((code) => ["ENOSPC", "EDQUOT", "53100"].includes(code)) || /No space left on device/.test(message);
 }
 
 /**
