@@ -1,20 +1,26 @@
 import { parsePath } from "@spindle/graph-model";
-import { Check, CircleAlert, Clock, Hand, LoaderCircle, SkipForward } from "lucide-react";
+import { Check, CheckCheck, CircleAlert, Clock, Hand, LoaderCircle, type LucideIcon, SkipForward } from "lucide-react";
 import { useRunStore } from "../session/run-store";
-import type { Live, NodeCount, NodeRunView, NodeState } from "../session/types";
+import type { Live, NodeCount, NodeRunView } from "../session/types";
 import { duration, type Look, lookOf, queueWords, span, stateWord } from "../ui/words";
 
-const ICONS: Record<Look, React.ReactNode> = {
-  idle: null,
-  queued: <Clock size={14} className="text-faint" aria-label="Queued" />,
-  waiting: <Hand size={14} className="text-warn" aria-label="Waiting for you" />,
-  running: <LoaderCircle size={14} className="text-live spinning" aria-label="Running" />,
-  done: <Check size={14} className="text-ok" aria-label="Succeeded" />,
-  failed: <CircleAlert size={14} className="text-bad" aria-label="Failed" />,
-  skipped: <SkipForward size={14} className="text-faint" aria-label="Skipped" />,
+const ICONS: Record<Exclude<Look, "idle">, [icon: LucideIcon, className: string]> = {
+  queued: [Clock, "text-faint"],
+  waiting: [Hand, "text-warn"],
+  running: [LoaderCircle, "text-live spinning"],
+  done: [Check, "text-ok"],
+  reused: [CheckCheck, "text-ok"],
+  failed: [CircleAlert, "text-bad"],
+  skipped: [SkipForward, "text-faint"],
 };
 
-export const StateIcon = ({ state }: { state: NodeState | undefined }) => ICONS[lookOf(state)];
+/** The icon of a node run's state, named by the state's word; none before the node has a run. */
+export function StateIcon({ nodeRun }: { nodeRun: NodeRunView | undefined }) {
+  const look = lookOf(nodeRun?.state, nodeRun?.reused);
+  if (!nodeRun || look === "idle") return null;
+  const [Icon, className] = ICONS[look];
+  return <Icon size={14} className={className} role="img" aria-label={stateWord(nodeRun.state, nodeRun.reused)} />;
+}
 
 /** How many elements of a map are done, or which visit of a loop this is. */
 function countWords(node: NodeRunView, { total, done, failed }: NodeCount): string {
@@ -64,7 +70,7 @@ export function CardFooter({ id }: { id: string }) {
             <i style={{ "--share": `${percent}%` } as React.CSSProperties} />
           </span>
         )}
-        <StateIcon state={node.state} />
+        <StateIcon nodeRun={node} />
         {percent !== undefined ? <span className="strong text-live digits">{percent}%</span> : <span>{standing(node, live)}</span>}
         {running && !elements && live && <Step live={live} />}
         {count && count.total > 0 && <span className="text-faint digits">{countWords(node, count)}</span>}

@@ -31,13 +31,14 @@ const WIDGETS = 3;
 
 export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>) {
   const { node, definition, ports, draft, notCommercial, wired, problem } = data;
-  const state = useRunStore((store) => store.nodes[id]?.state);
+  const nodeRun = useRunStore((store) => store.nodes[id]);
+  const look = lookOf(nodeRun?.state);
   const boxed = useStore((store) => store.transform[2] < BOX_BELOW);
   const title = nodeTitle(node);
   const plane = node.plane as Plane;
   if (boxed)
     return (
-      <div className="card-far-away" data-plane={plane} data-state={lookOf(state)}>
+      <div className="card-far-away" data-plane={plane} data-state={look}>
         {title}
         <PortRows definition={ports} wired={wired} bare />
       </div>
@@ -48,21 +49,17 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
     .filter(([name, value]) => !inline.has(name) && value !== "" && value !== null && typeof value !== "object")
     .slice(0, WIDGETS);
   return (
-    <article
-      className={`card-node${wide ? " wide" : ""}`}
-      data-state={lookOf(state)}
-      data-unknown={definition === undefined}
-      aria-label={title}
-    >
+    <article className={`card-node${wide ? " wide" : ""}`} data-state={look} data-unknown={definition === undefined} aria-label={title}>
       <header>
         <PlaneMark plane={plane} off={definition?.live === false} />
         <h3 title={title}>{title}</h3>
         {definition === undefined ? (
-          <CircleHelp size={14} className="text-bad" />
-        ) : definition.live ? (
-          <StateIcon state={state} />
+          <CircleHelp size={14} className="text-bad" role="img" aria-label="Not in the library" />
         ) : (
-          <WifiOff size={14} className="text-faint" />
+          <>
+            {!definition.live && <WifiOff size={14} className="text-faint" role="img" aria-label="Offline" />}
+            <StateIcon nodeRun={nodeRun} />
+          </>
         )}
       </header>
       <div className="subtitle">

@@ -7,7 +7,7 @@ import { useTRPC, useTRPCClient } from "../session/provider";
 import { Menu } from "../ui/menu";
 import { toastError } from "../ui/toast";
 import { TopNav } from "../ui/top";
-import { runWord, when } from "../ui/words";
+import { runTone, runWord, when } from "../ui/words";
 
 export default function GraphsPage() {
   const trpc = useTRPC();
@@ -111,8 +111,8 @@ export default function GraphsPage() {
                   </span>
                 )}
                 {graph.lastRun ? (
-                  <span className={`chip ${graph.lastRun.state === "failed" ? "bad" : graph.lastRun.state === "running" ? "live" : ""}`}>
-                    Run {graph.lastRun.number}: {runWord(graph.lastRun.state as never)}
+                  <span className={`chip ${runTone(graph.lastRun.state)}`}>
+                    Run {graph.lastRun.number}: {runWord(graph.lastRun.state)}
                   </span>
                 ) : (
                   <span className="text-faint text-tiny">Never run</span>

@@ -5,9 +5,7 @@ import { NodeRuns } from "../run/node-runs";
 import { useTRPC } from "../session/provider";
 import { TopNav } from "../ui/top";
 import { Viewer } from "../ui/viewer";
-import { between, runWord, when } from "../ui/words";
-
-const CHIP: Record<string, string> = { failed: "bad", running: "live", queued: "", succeeded: "ok", cancelled: "", waiting: "warn" };
+import { between, runTone, runWord, when } from "../ui/words";
 
 export default function RunsPage() {
   const trpc = useTRPC();
@@ -27,7 +25,7 @@ export default function RunsPage() {
           {run.data && (
             <section className="card run-head">
               <div className="row">
-                <span className={`chip ${CHIP[run.data.state]}`}>{runWord(run.data.state)}</span>
+                <span className={`chip ${runTone(run.data.state)}`}>{runWord(run.data.state)}</span>
                 <span className="text-faint">{between(run.data.startedAt, run.data.finishedAt)}</span>
               </div>
               {run.data.error && (
@@ -83,7 +81,7 @@ export default function RunsPage() {
                       {summary.draft && <span className="tag">Draft</span>}
                     </td>
                     <td>
-                      <span className={`chip ${CHIP[summary.state]}`}>{runWord(summary.state)}</span>
+                      <span className={`chip ${runTone(summary.state)}`}>{runWord(summary.state)}</span>
                     </td>
                     <td className="digits">
                       {summary.done} of {summary.nodes}

@@ -5,7 +5,7 @@ import { useRunStore } from "../session/run-store";
 import type { NodeRunView } from "../session/types";
 import { PlaneMark } from "../ui/plane-mark";
 import { Viewer } from "../ui/viewer";
-import { between, runWord, stateWord } from "../ui/words";
+import { between, lookOf, runWord, stateWord } from "../ui/words";
 
 const ICONS = {
   error: <CircleAlert size={14} className="text-bad" />,
@@ -115,13 +115,15 @@ function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void })
               {nodeRun.startedAt && (
                 <span
                   className="lane-bar"
-                  data-state={nodeRun.state}
+                  data-state={lookOf(nodeRun.state)}
                   style={{ left: `${(100 * from) / length}%`, width: `${(100 * Math.max(0, until - from)) / length}%` }}
                 />
               )}
             </span>
             <span className="duration">
-              {nodeRun.finishedAt && nodeRun.startedAt ? between(nodeRun.startedAt, nodeRun.finishedAt) : stateWord(nodeRun.state)}
+              {nodeRun.finishedAt && nodeRun.startedAt
+                ? between(nodeRun.startedAt, nodeRun.finishedAt)
+                : stateWord(nodeRun.state, nodeRun.reused)}
             </span>
           </button>
         );

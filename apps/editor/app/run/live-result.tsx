@@ -6,12 +6,12 @@ import { StateIcon } from "../canvas/card-footer";
 import { firstToShow } from "../canvas/card-preview";
 import { artifactUrl, downloadUrl, isArtifact } from "../session/files";
 import { useTRPCClient } from "../session/provider";
-import { useRunStore } from "../session/run-store";
+import { useOpenRun, useRunStore } from "../session/run-store";
 import type { TemplateView } from "../session/types";
 import { PlaneMark } from "../ui/plane-mark";
 import { toastError } from "../ui/toast";
 import { Waveform } from "../ui/waveform";
-import { duration, lookOf, runWord, span, stateWord } from "../ui/words";
+import { duration, lookOf, runTone, runWord, span, stateWord } from "../ui/words";
 import { useRunProgress } from "./run-bar";
 
 export function LiveResult({ template }: { template: TemplateView }) {
@@ -20,7 +20,7 @@ export function LiveResult({ template }: { template: TemplateView }) {
   const live = useRunStore((store) => store.live);
   const { share } = useRunProgress(template.graph);
   const result = Object.values(run?.outputs ?? {}).find(isArtifact);
-  const going = run?.state === "queued" || run?.state === "running";
+  const open = useOpenRun();
   const preview = Object.values(live)
     .map((one) => one.preview)
     .findLast((one) => one?.mime.startsWith("image/"));
@@ -30,16 +30,16 @@ export function LiveResult({ template }: { template: TemplateView }) {
         <h2>Live result</h2>
         <span className="grow" />
         {run && (
-          <span className={`chip ${going ? "live" : run.state === "failed" ? "bad" : ""}`} data-testid="run-chip">
-            Run {run.number}, {going ? `${Math.round(share * 100)}%` : runWord(run.state).toLowerCase()}
+          <span className={`chip ${runTone(run.state)}`} data-testid="run-chip">
+            Run {run.number}, {open ? `${Math.round(share * 100)}%` : runWord(run.state).toLowerCase()}
           </span>
         )}
-        {going && run && (
+        {open && (
           <button
             type="button"
             className="button danger"
-            disabled={run.cancelling}
-            onClick={() => void api.runs.cancel.mutate({ id: run.id }).catch(toastError)}
+            disabled={open.cancelling}
+            onClick={() => void api.runs.cancel.mutate({ id: open.id }).catch(toastError)}
           >
             <Square size={14} /> Cancel
           </button>
@@ -51,9 +51,9 @@ export function LiveResult({ template }: { template: TemplateView }) {
         )}
       </div>
       <div className="stage" data-testid="stage">
-        <Stage result={result} preview={going ? preview : undefined} started={run !== undefined} />
+        <Stage result={result} preview={open ? preview : undefined} started={run !== undefined} />
       </div>
-      {going && (
+      {open && (
         <div className="bar">
           <i style={{ "--share": `${Math.round(share * 100)}%` } as React.CSSProperties} />
         </div>
@@ -118,14 +118,17 @@ function Step({ id, template }: { id: string; template: TemplateView }) {
       <div className="row">
         <PlaneMark plane={node.plane} small />
         <span className="ellipsis strong grow">{nodeTitle(node)}</span>
-        <StateIcon state={run?.state} />
+        <StateIcon nodeRun={run} />
       </div>
       <div className="media">
         <StepContent media={media} text={text} engine={template.engines[id]} />
       </div>
       <div className="row text-tiny text-faint digits">
         <span className={run?.state === "running" ? "text-live strong" : ""}>
-          {run && (run.state === "running" && live?.progress !== undefined ? `${Math.round(live.progress * 100)}%` : stateWord(run.state))}
+          {run &&
+            (run.state === "running" && live?.progress !== undefined
+              ? `${Math.round(live.progress * 100)}%`
+              : stateWord(run.state, run.reused))}
         </span>
         <span className="grow" />
         <span>{run && (run.state === "running" && live?.remaining !== undefined ? `${span(live.remaining)} left` : duration(run))}</span>

@@ -131,14 +131,14 @@ function Lane({ nodeRun, start, length }: { nodeRun: NodeRunView; start: number;
         {from > asked && (
           <span
             className="lane-bar"
-            data-state="dispatched"
+            data-state="queued"
             title={`Queued for ${span(from - asked)}`}
             style={{ left: `${(100 * asked) / length}%`, width: `${(100 * (from - asked)) / length}%` }}
           />
         )}
         <span
           className="lane-bar"
-          data-state={nodeRun.state}
+          data-state={lookOf(nodeRun.state)}
           style={{ left: `${(100 * from) / length}%`, width: `${(100 * Math.max(0, until - from)) / length}%` }}
         />
       </span>

@@ -7,7 +7,7 @@ import { Play, Workflow } from "lucide-react";
 import { Controller, useForm } from "react-hook-form";
 import { upload } from "../session/files";
 import { useTRPCClient } from "../session/provider";
-import { useRunStore } from "../session/run-store";
+import { useOpenRun } from "../session/run-store";
 import type { TemplateView } from "../session/types";
 import { FileBox } from "../ui/file-box";
 import { PlaneMark } from "../ui/plane-mark";
@@ -18,7 +18,7 @@ type Values = Record<string, string | ArtifactRef | undefined>;
 export function OneClickForm({ template, onStarted }: { template: TemplateView; onStarted(run: string): void }) {
   const api = useTRPCClient();
   const navigate = useNavigate();
-  const going = useRunStore((store) => store.run?.state === "running" || store.run?.state === "queued");
+  const isRunning = useOpenRun() !== undefined;
   const { control, handleSubmit, setValue, setError, clearErrors, formState } = useForm<Values>();
   const draft = Object.values(template.engines).some((engine) => engine.draft);
   const planes = [...new Set(template.graph.nodes.map((node) => node.plane))];
@@ -112,7 +112,7 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
         <button
           type="submit"
           className="button run large grow"
-          disabled={formState.isSubmitting || going || template.notLive !== undefined}
+          disabled={formState.isSubmitting || isRunning || template.notLive !== undefined}
         >
           <Play size={16} /> {template.notLive ? "No live engine" : draft ? "Generate with draft engines" : "Generate"}
         </button>

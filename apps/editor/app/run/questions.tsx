@@ -4,7 +4,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { Hand, Play } from "lucide-react";
 import { useState } from "react";
 import { useTRPC } from "../session/provider";
-import { useRunStore } from "../session/run-store";
+import { useOpenRun } from "../session/run-store";
 import type { Question } from "../session/types";
 import { Row } from "../ui/row";
 import { Viewer } from "../ui/viewer";
@@ -13,16 +13,15 @@ import { when } from "../ui/words";
 import { pathWords } from "./result";
 
 export function Questions({ graph }: { graph: Graph }) {
-  const run = useRunStore((store) => store.run);
+  const run = useOpenRun();
   const trpc = useTRPC();
-  const going = run?.state === "waiting" || run?.state === "running";
   const { data = [] } = useQuery({
     ...trpc.runs.questions.queryOptions({ id: run?.id ?? "" }),
-    enabled: going && run !== undefined,
-    refetchInterval: going ? 2000 : false,
+    enabled: run !== undefined,
+    refetchInterval: run ? 2000 : false,
   });
   const [first] = data;
-  if (!run || !going || !first) return null;
+  if (!run || !first) return null;
   return (
     <section className="floating questions" aria-label="The run waits for you" data-testid="questions">
       <div className="row">

@@ -1,7 +1,7 @@
 import type { Graph } from "@spindle/graph-model";
 import { CircleAlert, Hand, LoaderCircle, RotateCcw, Square } from "lucide-react";
 import type { CSSProperties } from "react";
-import { useRunStore } from "../session/run-store";
+import { useOpenRun, useRunStore } from "../session/run-store";
 import { span } from "../ui/words";
 
 /** DESIGN E15: the share of the run that is done, by weight, and a remaining time only once one is measured. */
@@ -25,22 +25,22 @@ export function useRunProgress(graph: Graph | undefined): { share: number; remai
 
 export function RunBar({ graph, onCancel, onRetry }: { graph: Graph; onCancel(): void; onRetry(node: string): void }) {
   const run = useRunStore((store) => store.run);
+  const open = useOpenRun();
   const { share, remaining } = useRunProgress(graph);
   if (!run) return null;
-  const going = run.state === "queued" || run.state === "running" || run.state === "waiting";
-  if (!going && run.state !== "failed") return null;
+  if (!open && run.state !== "failed") return null;
   const failed = run.error?.node;
   return (
     <div className="floating run-bar" role="status" data-testid="run-bar">
       {run.state === "waiting" ? (
         <Hand size={16} className="text-warn" />
-      ) : going ? (
+      ) : open ? (
         <LoaderCircle size={16} className="text-live spinning" />
       ) : (
         <CircleAlert size={16} className="text-bad" />
       )}
       <span className="strong">Run {run.number}</span>
-      {going ? (
+      {open ? (
         <>
           <span className="bar">
             <i style={{ "--share": `${Math.round(share * 100)}%` } as CSSProperties} />

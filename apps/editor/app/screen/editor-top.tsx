@@ -21,7 +21,7 @@ import {
 } from "lucide-react";
 import { useEffect, useRef } from "react";
 import { useTRPC, useTRPCClient } from "../session/provider";
-import { useRunStore } from "../session/run-store";
+import { useOpenRun } from "../session/run-store";
 import type { RunOptions } from "../session/types";
 import { useIsTyping } from "../session/typing";
 import type { DocumentState } from "../session/use-document";
@@ -49,7 +49,7 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
   const trpc = useTRPC();
   const client = useQueryClient();
   const file = useRef<HTMLInputElement>(null);
-  const going = useRunStore((store) => ["running", "queued", "waiting"].includes(store.run?.state ?? ""));
+  const isRunning = useOpenRun() !== undefined;
   useUndoKeys(shared);
   const rename = (next: string) => {
     void api.graphs.rename
@@ -121,7 +121,7 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
       <button
         type="button"
         className="button run"
-        disabled={!canRun || notLive !== undefined || going}
+        disabled={!canRun || notLive !== undefined || isRunning}
         onClick={() => onRun()}
         title={canRun ? notLive : "The graph has problems: see the list below."}
       >
@@ -137,19 +137,19 @@ export function EditorTop({ id, name, shared, library, canRun, notLive, onRun, o
           {
             label: "Run everything again",
             icon: <RotateCcw size={16} />,
-            disabled: !canRun || notLive !== undefined || going,
+            disabled: !canRun || notLive !== undefined || isRunning,
             onSelect: () => onRun({ force: true }),
           },
           {
             label: "Run with high priority",
             icon: <ChevronsUp size={16} />,
-            disabled: !canRun || notLive !== undefined || going,
+            disabled: !canRun || notLive !== undefined || isRunning,
             onSelect: () => onRun({ priority: "high" }),
           },
           {
             label: "Run with low priority",
             icon: <ChevronsDown size={16} />,
-            disabled: !canRun || notLive !== undefined || going,
+            disabled: !canRun || notLive !== undefined || isRunning,
             onSelect: () => onRun({ priority: "low" }),
           },
           { label: "What would run", icon: <ListChecks size={16} />, disabled: !canRun, onSelect: onPlan },

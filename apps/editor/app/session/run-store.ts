@@ -20,6 +20,9 @@ export const useRunStore = create<RunStore>((set) => ({
   clear: () => set({ run: undefined, nodes: {}, live: {}, counts: {} }),
 }));
 
+/** The run that is looked at, as long as it has not ended: while it starts, runs or waits for a person. */
+export const useOpenRun = (): RunView | undefined => useRunStore(({ run }) => (run && !isEndedRunState(run.state) ? run : undefined));
+
 export function showSnapshot(run: RunView): void {
   useRunStore.setState({
     run,

@@ -1,6 +1,6 @@
 import { NODE_STATES, RUN_STATES } from "@spindle/schemas";
 import { expect, test } from "vitest";
-import { between, lookOf, queueWords, runWord, span, stateWord } from "./words";
+import { between, lookOf, queueWords, runTone, runWord, span, stateWord } from "./words";
 
 test.each([
   [0, "0.0 s"],
@@ -39,7 +39,15 @@ test("each state has a word and a look, and what ended badly does not look like 
     cancelled: "skipped",
     dead: "failed",
   });
-  expect(lookOf(undefined)).toBe("idle");
+  expect([lookOf(undefined), lookOf("succeeded", true)]).toEqual(["idle", "reused"]);
+  expect(Object.fromEntries(RUN_STATES.map((state) => [runWord(state), runTone(state)]))).toEqual({
+    Starting: "",
+    Running: "live",
+    "Waiting for you": "warn",
+    Succeeded: "ok",
+    Failed: "bad",
+    Cancelled: "",
+  });
   expect([stateWord("succeeded"), stateWord("succeeded", true)]).toEqual(["Succeeded", "From cache"]);
   const people = [...NODE_STATES.map((state) => stateWord(state)), ...RUN_STATES.map(runWord)].filter((word) => /wait/i.test(word));
   expect(new Set(people), "only people are waited for").toEqual(new Set(["Waiting for you"]));

@@ -40,15 +40,18 @@ const STATES: Record<NodeState, string> = {
 export const stateWord = (state: NodeState, reused = false): string => (reused ? FROM_CACHE : STATES[state]);
 export const FROM_CACHE = "From cache";
 
-const RUNS: Record<RunView["state"], string> = {
-  queued: "Queued",
-  running: "Running",
-  waiting: "Waiting for you",
-  succeeded: "Succeeded",
-  failed: "Failed",
-  cancelled: "Cancelled",
-};
-export const runWord = (state: RunView["state"]): string => RUNS[state];
+/** A run that is queued waits for nothing: it was accepted, and the runtime takes it up at once. */
+const RUNS = {
+  queued: { word: "Starting", tone: "" },
+  running: { word: "Running", tone: "live" },
+  waiting: { word: STATES.waiting, tone: "warn" },
+  succeeded: { word: STATES.succeeded, tone: "ok" },
+  failed: { word: STATES.failed, tone: "bad" },
+  cancelled: { word: STATES.cancelled, tone: "" },
+} as const satisfies Record<RunView["state"], { word: string; tone: string }>;
+export const runWord = (state: RunView["state"]): string => RUNS[state].word;
+/** The class that a chip with the run's state has beside `chip`. */
+export const runTone = (state: RunView["state"]): string => RUNS[state].tone;
 
 const LOOKS = {
   queued: "queued",
@@ -61,10 +64,13 @@ const LOOKS = {
   cancelled: "skipped",
   dead: "failed",
 } as const satisfies Record<NodeState, string>;
-export type Look = "idle" | (typeof LOOKS)[NodeState];
+export type Look = "idle" | "reused" | (typeof LOOKS)[NodeState];
 
-/** The look a state has on cards and boxes. */
-export const lookOf = (state: NodeState | undefined): Look => (state === undefined ? "idle" : LOOKS[state]);
+/** The look of a state on cards, boxes and bars, which their `data-state` carries. @param reused as of `stateWord` */
+export function lookOf(state: NodeState | undefined, reused = false): Look {
+  if (reused) return "reused";
+  return state === undefined ? "idle" : LOOKS[state];
+}
 
 export function when(iso: string): string {
   return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { canonicalText, type Graph, hasErrors, type Issue, type Library, stripState, validate } from "@spindle/graph-model";
 import { loadGraph, normalise } from "@spindle/graph-model/shared-doc";
+import type { RunState } from "@spindle/schemas";
 import pLimit from "p-limit";
 import type { DocumentHost } from "../collab/document-host.ts";
 import { Refused } from "../refused.ts";
@@ -16,7 +17,7 @@ export interface GraphSummary {
   unreadable?: string;
   /** How many of its stored edits could not be applied. */
   setAside: number;
-  lastRun?: { id: string; number: number; state: string; at: string };
+  lastRun?: { id: string; number: number; state: RunState; at: string };
 }
 
 export interface GraphAbout {
@@ -60,7 +61,7 @@ export class GraphService {
         updatedAt: row.updatedAt.toISOString(),
         setAside: row._count.setAside,
         ...counted,
-        ...(last ? { lastRun: { id: last.id, number: last.number, state: last.state, at: last.createdAt.toISOString() } } : {}),
+        ...(last ? { lastRun: { id: last.id, number: last.number, state: last.state as RunState, at: last.createdAt.toISOString() } } : {}),
       };
     });
   }
