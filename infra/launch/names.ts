@@ -48,7 +48,6 @@ const ONE_MEANING: readonly string[] = [
   "NodeRunView",
   "Question",
   "ROOT",
-  "RunOptions",
   "RunPlan",
   "RunView",
   "TaskError",

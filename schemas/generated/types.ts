@@ -80,6 +80,30 @@ export type RunEvent =
   | RunEventNodeCancelled
   | RunEventNodeDead
   | RunEventLoopLimit;
+/**
+ * A UUID.
+ */
+export type RequestsId = string;
+/**
+ * The id of a node.
+ */
+export type RequestsNode = string;
+/**
+ * The visit path of a node run.
+ */
+export type RequestsPath = string;
+/**
+ * Space around it is removed.
+ */
+export type RequestsName = string;
+/**
+ * The name of a template.
+ */
+export type RequestsTemplate = string;
+/**
+ * Whose tasks go to workers first.
+ */
+export type Priority = "high" | "normal" | "low";
 
 export interface GraphNode {
   /**
@@ -1418,4 +1442,114 @@ export interface StateMachine {
   changes: {
     [k: string]: StateMachineChange;
   };
+}
+export interface RequestsValues {
+  [k: string]: unknown;
+}
+export interface RequestsValuesByNode {
+  [k: string]: RequestsValues;
+}
+/**
+ * What a run does besides running everything that changed.
+ */
+export interface RunOptions {
+  /**
+   * Runs although the cache has an answer: everything, or these nodes.
+   */
+  force?: true | RequestsNode[];
+  /**
+   * A part of the graph (DESIGN E12): up to a node, from a node on, or that node alone.
+   */
+  part?: {
+    of: "to" | "from" | "only";
+    node: RequestsNode;
+  };
+  priority?: Priority;
+}
+/**
+ * About one graph, or one run.
+ */
+export interface IdRequest {
+  id: RequestsId;
+}
+export interface CreateGraphRequest {
+  name: RequestsName;
+}
+export interface RenameGraphRequest {
+  id: RequestsId;
+  name: RequestsName;
+}
+export interface ImportGraphRequest {
+  /**
+   * A graph, or a workflow of ComfyUI, as JSON.
+   */
+  text: string;
+  name?: RequestsName;
+}
+export interface ListRunsRequest {
+  graphId?: RequestsId;
+  template?: RequestsTemplate;
+  /**
+   * 50 where absent.
+   */
+  limit?: number;
+}
+/**
+ * Runs the server's document of a graph, or says what such a run would do.
+ */
+export interface StartRunRequest {
+  graphId: RequestsId;
+  inputs: RequestsValues;
+  options?: RunOptions;
+}
+/**
+ * A new run of an ended one's graph (DESIGN E17): from `node` on everything runs again, with `params`, `outputs` (both by node) and `inputs` in place of the old run's.
+ */
+export interface ForkRequest {
+  id: RequestsId;
+  node?: RequestsNode;
+  params?: RequestsValuesByNode;
+  outputs?: RequestsValuesByNode;
+  inputs?: RequestsValues;
+}
+export interface ClearCacheRequest {
+  graphId?: RequestsId;
+}
+/**
+ * About one node run.
+ */
+export interface NodeRunRequest {
+  id: RequestsId;
+  path: RequestsPath;
+}
+/**
+ * The node runs of a run: of one node, at one path, or all.
+ */
+export interface NodeRunsRequest {
+  id: RequestsId;
+  node?: RequestsNode;
+  path?: RequestsPath;
+}
+/**
+ * What a person answers to a node that waits (DESIGN E7): a value for each field of the form.
+ */
+export interface AnswerRequest {
+  id: RequestsId;
+  path: RequestsPath;
+  values?: RequestsValues;
+  button?: string;
+}
+export interface WatchRunRequest {
+  id: RequestsId;
+  /**
+   * The number of the last event that was seen.
+   */
+  lastEventId?: string | null;
+}
+export interface TemplateRequest {
+  name: RequestsTemplate;
+}
+export interface StartTemplateRequest {
+  name: RequestsTemplate;
+  inputs: RequestsValues;
 }

@@ -105,6 +105,13 @@ describe("each rule of the design and of the engine's specification", () => {
   });
 });
 
+test("the API writes no shape of a request: all of them are schemas", () => {
+  const api = code.filter((file) => file.startsWith("apps/runtime/src/api/") && !file.endsWith(".test.ts"));
+  expect(api.length).toBeGreaterThan(10);
+  for (const file of api) expect(read(file), file).not.toMatch(/from "zod"|\bz\.\w+\(/);
+  expect(read("apps/runtime/src/api/router.ts")).not.toMatch(/\.input\((?!requestReader\(validate\w+\)\))/);
+});
+
 test("no user string is ever evaluated or put into a page", () => {
   for (const file of code.filter((one) => !one.startsWith("tests/")))
     expect(read(file), file).not.toMatch(/\beval\(|new Function\(|shell=True/);

@@ -361,7 +361,26 @@ describe("a call", () => {
     expect(await post(`/api/runs/${id}/answers`, { path: "\0" })).toBe(422);
     expect(await post(`/api/runs/${id}/resume`, { path: "\0" })).toBe(422);
     const input = encodeURIComponent(JSON.stringify({ id, path: "\0" }));
-    expect(await status(`/trpc/runs.logs?input=${input}`)).toBe(400);
+    expect(await status(`/trpc/runs.logs?input=${input}`)).toBe(422);
+  });
+  test.each([
+    ["fork", "fork", { params: [] }, "params", "params: the value must be object."],
+    ["fork", "fork", { node: "a", nodes: "b" }, "nodes", "nodes: there is no such field."],
+    ["fork", "fork", { outputs: { a: { b: 1 }, c: null } }, "outputs.c", "outputs.c: the value must be object."],
+    ["answers", "answer", { values: {} }, "path", "path: a value is needed."],
+    ["answers", "answer", { path: "a", button: 1 }, "button", "button: the value must be string."],
+    ["resume", "resume", { path: "\0" }, "path", "path: the character U+0000 is not allowed."],
+    ["cancel-node", "cancelNode", { path: "" }, "path", "path: the value must not have fewer than 1 characters."],
+  ])("to %s is refused over HTTP as it is by runs.%s: %j", async (path, procedure, body, field, message) => {
+    const id = "00000000-0000-4000-8000-000000000000";
+    const post = async (address: string, given: object) => {
+      const init = { method: "POST", body: JSON.stringify(given), headers: { "content-type": "application/json" } };
+      const answer = await fetch(spindle.url + address, init);
+      return [answer.status, ((await answer.json()) as { error: object }).error];
+    };
+    expect(await post(`/api/runs/${id}/${path}`, body)).toEqual([422, { code: "request.invalid", message, field }]);
+    const data = expect.objectContaining({ httpStatus: 422, refused: { code: "request.invalid", field } });
+    expect(await post(`/trpc/runs.${procedure}`, { id, ...body })).toEqual([422, expect.objectContaining({ message, data })]);
   });
 });
 

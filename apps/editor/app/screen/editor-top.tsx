@@ -1,4 +1,5 @@
 import { type Library, resolve } from "@spindle/graph-model";
+import type { RunOptions } from "@spindle/schemas";
 import { useQueryClient } from "@tanstack/react-query";
 import {
   Check,
@@ -22,7 +23,6 @@ import {
 import { useEffect, useRef } from "react";
 import { useTRPC, useTRPCClient } from "../session/provider";
 import { useOpenRun } from "../session/run-store";
-import type { RunOptions } from "../session/types";
 import { useIsTyping } from "../session/typing";
 import type { DocumentState } from "../session/use-document";
 import { Menu } from "../ui/menu";

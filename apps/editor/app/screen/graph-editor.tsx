@@ -3,6 +3,7 @@
 import { useNavigate } from "@remix-run/react";
 import { enginesNotLive, hasErrors, type NodeDefinition, type RunInput, resolve, resolver, validate } from "@spindle/graph-model";
 import { normalise } from "@spindle/graph-model/shared-doc";
+import type { RunOptions } from "@spindle/schemas";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { X } from "lucide-react";
@@ -22,7 +23,6 @@ import { RunBar } from "../run/run-bar";
 import { graphTextOf } from "../session/files";
 import { useTRPC, useTRPCClient } from "../session/provider";
 import { useRunStore } from "../session/run-store";
-import type { RunOptions } from "../session/types";
 import { flushTyping } from "../session/typing";
 import { useDocument } from "../session/use-document";
 import { useLibrary } from "../session/use-library";

@@ -1,10 +1,8 @@
 // What the API answers, taken from its type alone.
 import type { AppRouter } from "@spindle/runtime/router";
-import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
+import type { inferRouterOutputs } from "@trpc/server";
 
-type Inputs = inferRouterInputs<AppRouter>;
 type Outputs = inferRouterOutputs<AppRouter>;
-export type RunOptions = NonNullable<Inputs["runs"]["start"]["options"]>;
 export type RunPlan = Outputs["runs"]["plan"];
 export type RunView = Outputs["runs"]["get"];
 type Answered = RunView["nodes"][number];

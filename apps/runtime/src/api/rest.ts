@@ -1,13 +1,13 @@
 // The plain HTTP calls: the seed's, and one per template and graph, made from their interface (DESIGN G4).
 import { exportJson, exportMermaid, exportRegion, hasErrors, readAnyText, resolve, validate } from "@spindle/graph-model";
-import { SEED_JOB_STATUS } from "@spindle/schemas";
+import { type RunOptions, SEED_JOB_STATUS, validateRunOptions } from "@spindle/schemas";
 import express, { type Request, Router } from "express";
 import { exportTypeScript } from "../export/typescript.ts";
-import type { Priority, RunOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { RunService } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
 import { submitterOf } from "./guard.ts";
+import { requestReader } from "./read.ts";
 import { refreshCapabilities } from "./refresh-capabilities.ts";
 import { handle, uuid } from "./respond.ts";
 import { runRoutes } from "./run-routes.ts";
@@ -160,13 +160,11 @@ export function restRoutes(services: Services): Router {
 /** `?dry=1` says what the run would do, and does none of it. */
 const isDry = (request: Request): boolean => request.query.dry === "1";
 
-const PRIORITIES: readonly unknown[] = ["high", "normal", "low"] satisfies Priority[];
+const runOptions = requestReader(validateRunOptions);
 
 /** `?force=1` runs everything, whatever the cache has; `?priority=high` goes before what is normal, `low` after it. @throws Refused */
-function optionsOf({ query }: Request): RunOptions {
-  if (query.priority !== undefined && !PRIORITIES.includes(query.priority))
-    throw new Refused(422, "request.invalid", "priority: high, normal or low is needed.", { field: "priority" });
-  return { ...(query.force === "1" ? { force: true } : {}), ...(query.priority ? { priority: query.priority as Priority } : {}) };
+function optionsOf({ query: { force, priority } }: Request): RunOptions {
+  return runOptions({ ...(force === "1" ? { force: true } : {}), ...(priority === undefined ? {} : { priority }) });
 }
 
 function parseObject(raw: string, field: string): Record<string, unknown> {

@@ -1,34 +1,26 @@
 // One run by plain HTTP: what it is, what it waits for, and what people do to it.
-import { json, Router } from "express";
-import { z } from "zod";
+import { validateAnswerRequest, validateForkRequest, validateNodeRunRequest, validateNodeRunsRequest } from "@spindle/schemas";
+import { json, type Request, Router } from "express";
 import { Refused } from "../refused.ts";
-import type { ForkRequest } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
-import { storedText } from "../store/storable.ts";
 import { submitterOf } from "./guard.ts";
+import { requestReader } from "./read.ts";
 import { handle, uuid } from "./respond.ts";
 
-const answer = z.strictObject({
-  path: storedText(2000).min(1),
-  values: z.record(z.string(), z.unknown()).default({}),
-  button: z.string().max(80).optional(),
-});
-const place = z.strictObject({ path: storedText(2000).min(1) });
+const [nodeRun, nodeRuns, fork, answer] = [
+  requestReader(validateNodeRunRequest),
+  requestReader(validateNodeRunsRequest),
+  requestReader(validateForkRequest),
+  requestReader(validateAnswerRequest),
+];
 
-const byNode = z.record(storedText(64), z.record(z.string(), z.unknown()));
-const fork = z.strictObject({
-  node: storedText(64).optional(),
-  params: byNode.optional(),
-  outputs: byNode.optional(),
-  inputs: z.record(z.string(), z.unknown()).optional(),
-});
-
-/** @throws Refused 422 that names the field */
-function read<T>(schema: z.ZodType<T>, body: unknown): T {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const [first] = parsed.error.issues;
-  throw new Refused(422, "request.invalid", `${first?.path.join(".") || "The body"}: ${first?.message}.`);
+/** What is asked of the run that the path names. @throws Refused 404, or 422 if the body is no object */
+function ofRun({ params, body }: Request): Record<string, unknown> {
+  const id = uuid(params.id, "run");
+  if (body === null || typeof body !== "object" || Array.isArray(body))
+    throw new Refused(422, "request.invalid", "The request: a JSON object is needed.");
+  if (Object.hasOwn(body, "id")) throw new Refused(422, "request.invalid", "id: the address names the run.", { field: "id" });
+  return { ...body, id };
 }
 
 export function runRoutes({ runs, people, config }: Services): Router {
@@ -40,15 +32,18 @@ export function runRoutes({ runs, people, config }: Services): Router {
   routes.get(
     "/api/runs/:id/nodes",
     handle(async (request, response) => {
-      const { node, path } = read(z.object({ node: storedText(64).optional(), path: place.shape.path.optional() }), request.query);
-      response.json(await runs.nodeRuns(uuid(request.params.id, "run"), node, path));
+      const { node, path } = request.query;
+      const id = uuid(request.params.id, "run");
+      response.json(
+        await runs.nodeRuns(nodeRuns({ id, ...(node === undefined ? {} : { node }), ...(path === undefined ? {} : { path }) })),
+      );
     }),
   );
   routes.get(
     "/api/runs/:id/logs",
     handle(async (request, response) => {
-      const { path } = read(place, { path: request.query.path });
-      response.json(await runs.logs(uuid(request.params.id, "run"), path));
+      const { id, path } = nodeRun({ id: uuid(request.params.id, "run"), path: request.query.path });
+      response.json(await runs.logs(id, path));
     }),
   );
   routes.get(
@@ -59,10 +54,7 @@ export function runRoutes({ runs, people, config }: Services): Router {
     "/api/runs/:id/fork",
     json({ limit: "2mb" }),
     handle(async (request, response) => {
-      const change = read(fork, request.body);
-      response
-        .status(202)
-        .json({ run: await runs.fork(uuid(request.params.id, "run"), change as ForkRequest, submitterOf(request, config)) });
+      response.status(202).json({ run: await runs.fork(fork(ofRun(request)), submitterOf(request, config)) });
     }),
   );
   routes.post(
@@ -74,8 +66,8 @@ export function runRoutes({ runs, people, config }: Services): Router {
     "/api/runs/:id/cancel-node",
     json({ limit: "16kb" }),
     handle(async (request, response) => {
-      const { path } = read(place, request.body);
-      await runs.cancelNode(uuid(request.params.id, "run"), path);
+      const { id, path } = nodeRun(ofRun(request));
+      await runs.cancelNode(id, path);
       response.status(202).json({ cancelling: path });
     }),
   );
@@ -88,17 +80,17 @@ export function runRoutes({ runs, people, config }: Services): Router {
     "/api/runs/:id/answers",
     json({ limit: "1mb" }),
     handle(async (request, response) => {
-      const { path, values: given, button } = read(answer, request.body);
-      await people.answer(uuid(request.params.id, "run"), path, { values: given, ...(button === undefined ? {} : { button }) });
-      response.status(202).json({ answered: path });
+      const given = answer(ofRun(request));
+      await people.answer(given);
+      response.status(202).json({ answered: given.path });
     }),
   );
   routes.post(
     "/api/runs/:id/resume",
     json({ limit: "16kb" }),
     handle(async (request, response) => {
-      const { path } = read(place, request.body);
-      await people.resume(uuid(request.params.id, "run"), path);
+      const { id, path } = nodeRun(ofRun(request));
+      await people.resume(id, path);
       response.status(202).json({ resumed: path });
     }),
   );

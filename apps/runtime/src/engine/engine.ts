@@ -8,7 +8,7 @@ import pLimit from "p-limit";
 import type { Timings } from "../config.ts";
 import { MAX_OUTPUT, whyOutputTooLarge } from "../record/output-limit.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { NodeRunRow, RunOptions, RunRow } from "../record/types.ts";
+import type { NodeRunRow, RecordedOptions, RunRow } from "../record/types.ts";
 import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
@@ -41,7 +41,7 @@ export interface RunRequest {
   title: string;
   template?: string;
   inputs: Record<string, unknown>;
-  options?: RunOptions;
+  options?: RecordedOptions;
   submitter?: string;
 }
 

@@ -3,7 +3,7 @@ import { type Graph, LIMITS, type Library, type NodeDefinition, portsOf, resolve
 import type { RegionInput } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
-import type { Earlier, NodeRunRow, RunOptions, RunRow } from "../record/types.ts";
+import type { Earlier, NodeRunRow, RecordedOptions, RunRow } from "../record/types.ts";
 import { scopeOutputs, unhandled } from "./call.ts";
 import { RunExecution } from "./execution.ts";
 import { freezeNodes } from "./freeze.ts";
@@ -55,7 +55,7 @@ interface Given {
   does?: Does;
   inputs?: Values;
   rows?: DecidedRow[];
-  options?: RunOptions;
+  options?: RecordedOptions;
   record?: MemoryRecord;
   /** What a worker answers to a prompt of ComfyUI. */
   answer?: (prompt: RegionInput) => { output: Values } | { error: { code: string; message: string; details?: Record<string, unknown> } };
@@ -312,7 +312,7 @@ describe("[E11, E12, RD6] what runs inside a call", () => {
   const graph = graphOf([call("c", { definition: "outer" }), node("l", { value: [1] }), call("m", { definition: "each" })], [list], {
     definitions: { inner, outer, each: { ...inner, metadata: asked } },
   });
-  test.each<[string, RunOptions, string[]]>([
+  test.each<[string, RecordedOptions, string[]]>([
     ["is taken from the cache", {}, []],
     ["runs again where everything is to", { force: true }, ["c/c/h", "c/h", "l", "m#0/h"]],
     ["runs again where the call is to", { force: ["c"] }, ["c/c/h", "c/h"]],

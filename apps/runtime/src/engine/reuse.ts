@@ -1,7 +1,7 @@
 // Whether an earlier output stands for a node run (DESIGN E11, E12, E17).
 import { type Plan, type Topology, upstream } from "@spindle/graph-model";
 import type { NodeRecord } from "../record/record.ts";
-import type { Earlier, NodeRunRow, RunOptions, RunRow } from "../record/types.ts";
+import type { Earlier, NodeRunRow, RecordedOptions, RunRow } from "../record/types.ts";
 import { cacheKey } from "./cache-key.ts";
 import type { Scope } from "./scope.ts";
 
@@ -61,7 +61,7 @@ export class Reuse {
   }
 }
 
-export function rolesOf({ shape, regions }: Plan, { force, part }: RunOptions): Map<string, Role> {
+export function rolesOf({ shape, regions }: Plan, { force, part }: RecordedOptions): Map<string, Role> {
   const roles = new Map<string, Role>();
   if (!force && !part) return roles;
   const all = [...shape.node.keys()];

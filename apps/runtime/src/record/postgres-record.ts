@@ -1,6 +1,14 @@
 // The record of runs, in PostgreSQL. Each change is one statement: the fenced row, its event, its result and its outbox row together.
 import { EventEmitter } from "node:events";
-import { ENDED_RUN_STATES, OPEN_RUN_STATES, RUN_CHANGES, type RunEvent, type RunEventError, type RunState } from "@spindle/schemas";
+import {
+  ENDED_RUN_STATES,
+  OPEN_RUN_STATES,
+  type Priority,
+  RUN_CHANGES,
+  type RunEvent,
+  type RunEventError,
+  type RunState,
+} from "@spindle/schemas";
 import type pg from "pg";
 import { transaction } from "../store/database.ts";
 import { RELEASE_NUMBER } from "../store/release.ts";
@@ -10,7 +18,7 @@ import { GroupCommit } from "./group-commit.ts";
 import { PostgresHistory } from "./postgres-history.ts";
 import { PostgresQueue } from "./postgres-queue.ts";
 import type { RunRecord, TaskQueue } from "./record.ts";
-import type { ChangedRow, Earlier, NewNodeRun, NewRun, NodeRunRow, Note, Priority, RunRow, StoredRow } from "./types.ts";
+import type { ChangedRow, Earlier, NewNodeRun, NewRun, NodeRunRow, Note, RunRow, StoredRow } from "./types.ts";
 
 const asked = (change: AnyChange) => {
   const { from, to, event, raisesFence, counts } = ruleOf(change.change);

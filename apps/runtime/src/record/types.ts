@@ -1,5 +1,5 @@
 // What the record keeps of runs and node runs.
-import type { NODE_CHANGES, NodeChangeName, NodeState, RunEvent, RunEventError, RunState } from "@spindle/schemas";
+import type { NODE_CHANGES, NodeChangeName, NodeState, RunEvent, RunEventError, RunOptions, RunState } from "@spindle/schemas";
 import type { EventOf } from "./changes.ts";
 
 export interface NodeRunRow {
@@ -55,16 +55,8 @@ export interface NewNodeRun extends FrozenNode {
 /** By definition (empty for the graph itself) and node. */
 export type FrozenNodes = Record<string, Record<string, FrozenNode>>;
 
-export type Priority = "high" | "normal" | "low";
-
-/** What a run does besides running everything that changed. */
-export interface RunOptions {
-  /** Runs although the cache has an answer: everything, or these nodes. */
-  force?: true | string[];
-  /** A part of the graph (DESIGN E12): up to a node, from a node on, or that node alone. */
-  part?: { of: "to" | "from" | "only"; node: string };
-  /** Whose tasks go to workers first; normal where absent. */
-  priority?: Priority;
+/** What a run was asked to do, and what stands in for the rest. */
+export interface RecordedOptions extends RunOptions {
   /** The run whose outputs stand for what is not run again; without one the newest of the graph (DESIGN E17). */
   base?: string;
 }
@@ -77,7 +69,7 @@ export interface NewRun {
   template?: string;
   inputs: Record<string, unknown>;
   engines: FrozenNodes;
-  options: RunOptions;
+  options: RecordedOptions;
   /** Who asked for it; empty where nobody says. */
   submitter: string;
   owner?: string;
@@ -91,7 +83,7 @@ export interface RunRow {
   state: RunState;
   inputs: Record<string, unknown>;
   engines: FrozenNodes;
-  options: RunOptions;
+  options: RecordedOptions;
   owner: string | null;
   /** Raised by each runtime that takes the run over. */
   fence: number;

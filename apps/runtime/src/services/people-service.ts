@@ -11,6 +11,7 @@ import {
   whyInvalid,
   whyTooLarge,
 } from "@spindle/graph-model";
+import type { AnswerRequest } from "@spindle/schemas";
 import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -21,12 +22,6 @@ import { findNodeRun, findRun } from "./find-run.ts";
 
 /** Values of one field, those inside others included: each may be compared with each choice of the form. */
 const MOST_VALUES = 10_000;
-
-export interface PersonAnswer {
-  /** The values, by field of the form. */
-  values: Record<string, unknown>;
-  button?: string;
-}
 
 /** What a person is asked. */
 export interface Question {
@@ -67,7 +62,7 @@ export class PeopleService {
   }
 
   /** @throws Refused 404, 409 if it does not wait for an answer (any more), 422 with the field */
-  async answer(run: string, path: string, { values, button }: PersonAnswer): Promise<void> {
+  async answer({ id: run, path, values = {}, button }: AnswerRequest): Promise<void> {
     const row = await findNodeRun(this.db, this.record, run, path);
     if (row.state !== "waiting" || row.held) throw new Refused(409, "run.not_waiting", "This node does not wait for an answer any more.");
     const { fields, buttons } = this.form(await this.graph(run), path);

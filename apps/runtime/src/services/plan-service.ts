@@ -18,7 +18,7 @@ import { freezeNodes } from "../engine/freeze.ts";
 import { Reuse } from "../engine/reuse.ts";
 import { whyNotNow } from "../engine/why-not-now.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { Earlier, FrozenNode, RunOptions } from "../record/types.ts";
+import type { Earlier, FrozenNode, RecordedOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 
 export interface PlannedNode {
@@ -46,7 +46,7 @@ export class PlanService {
    * Conditions, loops and maps are decided by what nodes give, so what depends on a node that runs is taken to run.
    * @throws Refused 422 with the issues of a graph that cannot run
    */
-  async plan(input: Graph, inputs: Record<string, unknown>, options: RunOptions, graphId?: string): Promise<RunPlan> {
+  async plan(input: Graph, inputs: Record<string, unknown>, options: RecordedOptions, graphId?: string): Promise<RunPlan> {
     const graph = stripState(input);
     const issues = validate(graph, this.library());
     if (hasErrors(issues)) throw Refused.issues("The graph cannot run:", issues);

@@ -9,11 +9,20 @@ import {
   whyInvalid,
   whyTooLarge,
 } from "@spindle/graph-model";
-import { isEndedNodeState, isEndedRunState, type RunEvent, type RunEventError, type RunState, SEED_NODE_STATUS } from "@spindle/schemas";
+import {
+  type ForkRequest,
+  isEndedNodeState,
+  isEndedRunState,
+  type NodeRunsRequest,
+  type RunEvent,
+  type RunEventError,
+  type RunState,
+  SEED_NODE_STATUS,
+} from "@spindle/schemas";
 import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { RunOptions, Tally } from "../record/types.ts";
+import type { RecordedOptions, Tally } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import type { Live, LiveBoard } from "../tasks/live.ts";
@@ -40,7 +49,7 @@ export interface RunView {
   inputs: Record<string, unknown>;
   outputs: Record<string, unknown> | null;
   error: RunEventError | null;
-  options: RunOptions;
+  options: RecordedOptions;
   lastSeq: number;
   /** 0 to 1, by `progressWeight`. */
   progress: number;
@@ -52,16 +61,6 @@ export interface RunView {
   /** Counts by node, for nodes with several node runs. */
   counts: Record<string, NodeCount>;
   live: Live[];
-}
-
-export interface ForkRequest {
-  /** The node from which on everything runs again. */
-  node?: string;
-  /** Parameters that replace the old run's, by node. */
-  params?: Record<string, Record<string, unknown>>;
-  /** Outputs that stand in for a node's own, by node. */
-  outputs?: Record<string, Record<string, unknown>>;
-  inputs?: Record<string, unknown>;
 }
 
 export class RunService {
@@ -79,7 +78,7 @@ export class RunService {
   async start(
     graph: Graph,
     inputs: Record<string, unknown>,
-    about: { title: string; graphId?: string; template?: string; options?: RunOptions; submitter?: string },
+    about: { title: string; graphId?: string; template?: string; options?: RecordedOptions; submitter?: string },
   ): Promise<string> {
     const { part } = about.options ?? {};
     if (part && !graph.nodes.some((node) => node.id === part.node))
@@ -93,7 +92,7 @@ export class RunService {
    * DESIGN E17: a new run of an ended one's graph, with other parameters or outputs. What lies before them is taken from the
    * old run, byte for byte; with `node`, everything from there on runs again.
    */
-  async fork(id: string, { node, params = {}, outputs = {}, inputs = {} }: ForkRequest, submitter = ""): Promise<string> {
+  async fork({ id, node, params = {}, outputs = {}, inputs = {} }: ForkRequest, submitter = ""): Promise<string> {
     const run = await findRun(this.db, id);
     const old = run.revision.document as unknown as Graph;
     const unknown = [...Object.keys(params), ...Object.keys(outputs)].find((one) => !old.nodes.some((each) => each.id === one));
@@ -154,7 +153,7 @@ export class RunService {
       inputs: run.inputs as never,
       outputs: run.outputs as never,
       error: run.error as never,
-      options: run.options as RunOptions,
+      options: run.options as RecordedOptions,
       lastSeq: run.lastSeq,
       progress: progressOf(graph, tallies, live),
       createdAt: run.createdAt.toISOString(),
@@ -198,7 +197,7 @@ export class RunService {
   }
 
   /** Every node run of one node, of one place, or of all: visits, elements and what ran in subgraphs. */
-  async nodeRuns(id: string, node?: string, path?: string): Promise<NodeRunView[]> {
+  async nodeRuns({ id, node, path }: NodeRunsRequest): Promise<NodeRunView[]> {
     const run = await findRun(this.db, id);
     const rows = await this.db.prisma.nodeRun.findMany({
       where: { runId: id, ...(node ? { nodeId: node } : {}), ...(path ? { path } : {}) },

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { Refused } from "../refused.ts";
 
 const UNSTORABLE = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g;
@@ -18,10 +17,3 @@ export function storable(value: unknown): string {
 
 /** A short text for a column of its own. */
 export const storableName = (name: string): string => name.replaceAll("\0", "").replaceAll(/\p{Surrogate}/gu, "\ufffd");
-
-/** A text by which something stored is looked up: one that cannot be stored is refused, for nothing has it. */
-export const storedText = (longest: number) =>
-  z
-    .string()
-    .max(longest)
-    .refine((text) => !text.includes("\0"), "The character U+0000 is not allowed");

@@ -1938,6 +1938,325 @@ class StateMachine(BaseModel):
     changes: dict[str, StateMachineChange]
 
 
+class RequestsId(RootModel[str]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        str,
+        Field(
+            description='A UUID.',
+            pattern='^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$',
+            title='Requests_id',
+        ),
+    ]
+
+
+class RequestsNode(RootModel[str]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        str,
+        Field(
+            description='The id of a node.',
+            max_length=64,
+            pattern='^[^\\u0000]*$',
+            title='Requests_node',
+        ),
+    ]
+
+
+class RequestsPath(RootModel[str]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        str,
+        Field(
+            description='The visit path of a node run.',
+            max_length=2000,
+            min_length=1,
+            pattern='^[^\\u0000]*$',
+            title='Requests_path',
+        ),
+    ]
+
+
+class RequestsName(RootModel[str]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        str,
+        Field(
+            description='Space around it is removed.',
+            max_length=200,
+            min_length=1,
+            pattern='\\S',
+            title='Requests_name',
+        ),
+    ]
+
+
+class RequestsTemplate(RootModel[str]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        str,
+        Field(
+            description='The name of a template.',
+            max_length=80,
+            pattern='^[^\\u0000]*$',
+            title='Requests_template',
+        ),
+    ]
+
+
+class RequestsValues(BaseModel):
+    pass
+    model_config = ConfigDict(
+        extra='allow',
+        populate_by_name=True,
+    )
+
+
+class RequestsValuesByNode(RootModel[dict[str, RequestsValues]]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: dict[str, RequestsValues]
+
+
+class Priority(RootModel[Literal['high', 'normal', 'low']]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        Literal['high', 'normal', 'low'],
+        Field(description='Whose tasks go to workers first.', title='Priority'),
+    ]
+
+
+class Force(RootModel[list[RequestsNode]]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        list[RequestsNode],
+        Field(
+            description='Runs although the cache has an answer: everything, or these nodes.',
+            max_length=5000,
+        ),
+    ]
+
+
+class Part(BaseModel):
+    """
+    A part of the graph (DESIGN E12): up to a node, from a node on, or that node alone.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    of: Literal['to', 'from', 'only']
+    node: RequestsNode
+
+
+class RunOptions(BaseModel):
+    """
+    What a run does besides running everything that changed.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    force: Annotated[
+        bool | Force | None,
+        Field(
+            description='Runs although the cache has an answer: everything, or these nodes.'
+        ),
+    ] = None
+    part: Annotated[
+        Part | None,
+        Field(
+            description='A part of the graph (DESIGN E12): up to a node, from a node on, or that node alone.'
+        ),
+    ] = None
+    priority: Priority | None = None
+
+
+class IdRequest(BaseModel):
+    """
+    About one graph, or one run.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    id: RequestsId
+
+
+class CreateGraphRequest(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    name: RequestsName
+
+
+class RenameGraphRequest(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    id: RequestsId
+    name: RequestsName
+
+
+class ImportGraphRequest(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    text: Annotated[
+        str,
+        Field(
+            description='A graph, or a workflow of ComfyUI, as JSON.',
+            max_length=3000000,
+        ),
+    ]
+    name: RequestsName | None = None
+
+
+class ListRunsRequest(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    graph_id: Annotated[RequestsId | None, Field(alias='graphId')] = None
+    template: RequestsTemplate | None = None
+    limit: Annotated[
+        int | None, Field(description='50 where absent.', ge=1, le=200)
+    ] = None
+
+
+class StartRunRequest(BaseModel):
+    """
+    Runs the server's document of a graph, or says what such a run would do.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    graph_id: Annotated[RequestsId, Field(alias='graphId')]
+    inputs: RequestsValues
+    options: RunOptions | None = None
+
+
+class ForkRequest(BaseModel):
+    """
+    A new run of an ended one's graph (DESIGN E17): from `node` on everything runs again, with `params`, `outputs` (both by node) and `inputs` in place of the old run's.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    id: RequestsId
+    node: RequestsNode | None = None
+    params: RequestsValuesByNode | None = None
+    outputs: RequestsValuesByNode | None = None
+    inputs: RequestsValues | None = None
+
+
+class ClearCacheRequest(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    graph_id: Annotated[RequestsId | None, Field(alias='graphId')] = None
+
+
+class NodeRunRequest(BaseModel):
+    """
+    About one node run.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    id: RequestsId
+    path: RequestsPath
+
+
+class NodeRunsRequest(BaseModel):
+    """
+    The node runs of a run: of one node, at one path, or all.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    id: RequestsId
+    node: RequestsNode | None = None
+    path: RequestsPath | None = None
+
+
+class AnswerRequest(BaseModel):
+    """
+    What a person answers to a node that waits (DESIGN E7): a value for each field of the form.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    id: RequestsId
+    path: RequestsPath
+    values: RequestsValues | None = None
+    button: Annotated[str | None, Field(max_length=80)] = None
+
+
+class WatchRunRequest(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    id: RequestsId
+    last_event_id: Annotated[
+        str | None,
+        Field(
+            alias='lastEventId',
+            description='The number of the last event that was seen.',
+        ),
+    ] = None
+
+
+class TemplateRequest(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    name: RequestsTemplate
+
+
+class StartTemplateRequest(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    name: RequestsTemplate
+    inputs: RequestsValues
+
+
 class RunEventRunQueued(BaseModel):
     """
     The run was accepted.
