@@ -27,12 +27,13 @@ export class ConditionError extends Error {
   override readonly name = "ConditionError";
 }
 
+type Evaluate = ReturnType<typeof planWithBudget>;
 type Parsed = { expression: ReturnType<typeof parse> } | { bad: string };
 
 /** The condition of an edge, parsed and compiled when that is first needed. The level of the resolved graph holds it (level.ts). */
 export class Condition {
   private parsed: Parsed | undefined;
-  private run: ((scope: object) => unknown) | undefined;
+  private run: Evaluate | undefined;
 
   /**
    * @param text what stands in the document; anything but a text is a fault
@@ -89,14 +90,14 @@ function formOf(text: string): string | undefined {
 }
 
 /** @throws ConditionError if it is none */
-function compile(parsed: Parsed): (scope: object) => unknown {
+function compile(parsed: Parsed): Evaluate {
   if ("bad" in parsed) throw new ConditionError(parsed.bad);
   return planWithBudget(parsed.expression);
 }
 
-function evaluate(text: string, run: (scope: object) => unknown, scope: ConditionScope): unknown {
+function evaluate(text: string, run: Evaluate, scope: ConditionScope): unknown {
   try {
-    const value = run(scope);
+    const value = run({ ...scope });
     if (isCelError(value)) throw new ConditionError(`${sentence(value.message)} (in ${text})`);
     return value;
   } catch (error) {
