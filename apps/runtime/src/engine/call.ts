@@ -1,6 +1,6 @@
 // `graph.call` (DESIGN G5, SPEC RD): a definition runs inside a node run, as a level of its own.
 import { nodeTitle } from "@spindle/graph-model";
-import { isHandled } from "./judge.ts";
+import { inTurn, isHandled } from "./judge.ts";
 import { cancelled } from "./moves.ts";
 import { runOutputs } from "./outputs.ts";
 import type { RunContext, Walker } from "./run-context.ts";
@@ -27,7 +27,7 @@ export async function callDefinition(
 
 async function conclude({ rows, life }: RunContext, scope: Scope, calling: DecidedRow): Promise<DecidedRow> {
   if (life.isCancelled && isAnyCancelled(scope)) return rows.change(calling, cancelled());
-  const [failed] = unhandled(scope);
+  const { value: failed } = await unhandled(scope).next();
   if (failed) {
     const node = scope.level.node(failed.row.node_id)?.node;
     const error = {
@@ -43,9 +43,14 @@ async function conclude({ rows, life }: RunContext, scope: Scope, calling: Decid
 
 export const isAnyCancelled = (level: Scope): boolean => [...level.decided.values()].some(({ row }) => row.state === "cancelled");
 
-/** The failed rows of a level that no on_failure edge took care of, the first one first. */
-export const unhandled = (level: Scope): Decided[] =>
-  [...level.decided.values()].filter(({ row, scope }) => ["failed", "dead", "cancelled"].includes(row.state) && !isHandled(scope, row));
+/** The failed rows of a level that no on_failure edge took care of, the first one first; no further than they are asked for. */
+export async function* unhandled(level: Scope): AsyncGenerator<Decided, undefined> {
+  for (const decided of level.decided.values()) {
+    const { row, scope } = decided;
+    if (!["failed", "dead", "cancelled"].includes(row.state)) continue;
+    if (!(await inTurn(() => isHandled(scope, row)))) yield decided;
+  }
+}
 
 export const scopeOutputs = (scope: Scope): Record<string, unknown> =>
   runOutputs(scope.level, (id) => scope.lookup(id)?.output ?? undefined);

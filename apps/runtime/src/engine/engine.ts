@@ -309,7 +309,7 @@ export class Engine {
       return void (await patient(() =>
         record.changeRun(run, "cancel", { error: { code: "run.cancelled", message: "The run was cancelled." } }),
       ));
-    const [failed] = unhandled(root);
+    const { value: failed } = await unhandled(root).next();
     const outputs = scopeOutputs(root);
     const tooLarge = whyOutputTooLarge(outputs);
     if (failed) {

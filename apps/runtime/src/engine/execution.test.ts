@@ -106,6 +106,8 @@ async function run(graph: Graph, { does = {}, inputs = {}, rows = [], options = 
   const parts = { record, nodePlane, workers, decisions } as unknown as ExecutionParts;
   const execution = new RunExecution(parts, owned as unknown as RunRow, resolve(graph, library), rows);
   await execution.drive();
+  const failed: string[] = [];
+  for await (const { row } of unhandled(execution.root)) failed.push(row.path);
   const made = [...record.rows.values()];
   return {
     ran,
@@ -116,7 +118,7 @@ async function run(graph: Graph, { does = {}, inputs = {}, rows = [], options = 
     limits: record.notes.map(({ path }) => path),
     outputs: scopeOutputs(execution.root),
     /** What makes the run end `failed`. */
-    failed: unhandled(execution.root).map(({ row }) => row.path),
+    failed,
   };
 }
 

@@ -1,4 +1,6 @@
 // What edges say in one visit (SPEC RC, RL): conditions, branches, failures that were taken care of. Reads rows, changes nothing.
+// What may answer a condition is called through `inTurn`.
+import { setImmediate as others } from "node:timers/promises";
 import {
   ConditionError,
   type Decision,
@@ -9,12 +11,35 @@ import {
   type GraphEdge,
   nodeTitle,
   type Outcome,
+  unitsSpent,
   withOneBudget,
 } from "@spindle/graph-model";
 import type { DecidedRow, Scope } from "./scope.ts";
 
 /** A condition that could not be answered; the node it leads to fails with it. */
 export class BadCondition extends Error {}
+
+/** Units of conditions, after which whoever else waits has a turn of the event loop: some thousandths of a second. */
+const UNITS_A_TURN = 100_000;
+let given = unitsSpent();
+let judging: Promise<unknown> = Promise.resolve();
+
+/**
+ * Whatever answers conditions runs through here: it does so on the thread that serves everybody. One after the other, for all runs
+ * together, or none would see what the others spent. All that one call judges has one budget (cel.ts): between two turns lie at most that
+ * and UNITS_A_TURN.
+ */
+export function inTurn<T>(judge: () => T): Promise<T> {
+  const judged = judging.then(async () => {
+    if (unitsSpent() - given >= UNITS_A_TURN) {
+      await others();
+      given = unitsSpent();
+    }
+    return withOneBudget(judge);
+  });
+  judging = judged.catch(() => {});
+  return judged;
+}
 
 /** How a decided row ended, for its successors (DESIGN E3). */
 export function outcomeOf(row: Pick<DecidedRow, "state" | "broken">): Outcome {
@@ -28,13 +53,11 @@ export function outcomeOf(row: Pick<DecidedRow, "state" | "broken">): Outcome {
  * @throws BadCondition
  */
 export function judgeNode(scope: Scope, id: string, fed: boolean, together?: ReadonlyMap<string, unknown>): Decision {
-  return withOneBudget(() => {
-    const edges: (EdgeDecision | undefined)[] = (scope.level.plan.shape.incoming.get(id) ?? []).map((edge) =>
-      together?.has(edge.from) ? "taken" : judgeEdge(scope, edge),
-    );
-    if (backEdge(scope, id)) edges.push("taken");
-    return decide(edges, fed);
-  });
+  const edges: (EdgeDecision | undefined)[] = (scope.level.plan.shape.incoming.get(id) ?? []).map((edge) =>
+    together?.has(edge.from) ? "taken" : judgeEdge(scope, edge),
+  );
+  if (backEdge(scope, id)) edges.push("taken");
+  return decide(edges, fed);
 }
 
 /** @throws BadCondition */
@@ -67,16 +90,14 @@ function holds(scope: Scope, edge: GraphEdge, source: DecidedRow): boolean {
 
 /** DESIGN E5: whether some on_failure edge of the failed row was taken, a loop's to its next visit among them. */
 export function isHandled(scope: Scope, row: DecidedRow): boolean {
-  const taken = withOneBudget(() =>
-    (scope.level.plan.shape.outgoing.get(row.node_id) ?? []).some((edge) => {
-      if (edge.kind !== "on_failure") return false;
-      try {
-        return holds(scope, edge, row);
-      } catch {
-        return false; // its target fails with it
-      }
-    }),
-  );
+  const taken = (scope.level.plan.shape.outgoing.get(row.node_id) ?? []).some((edge) => {
+    if (edge.kind !== "on_failure") return false;
+    try {
+      return holds(scope, edge, row);
+    } catch {
+      return false; // its target fails with it
+    }
+  });
   if (taken) return true;
   for (let at = scope; at.outer && at.region.tail === row.node_id; at = at.outer)
     if (at.region.edge?.kind === "on_failure" && at.outer.hasBegun(at.region, at.visit + 1)) return true;

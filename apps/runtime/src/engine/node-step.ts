@@ -1,5 +1,4 @@
 // What a node run does next, by its state (SPEC RC, RM, RD, RH). Each step changes the row or waits until somebody else has.
-import { setImmediate as others } from "node:timers/promises";
 import {
   blueprintInput,
   ConditionError,
@@ -9,7 +8,6 @@ import {
   nodeTitle,
   regionInput,
   resolveInputs,
-  unitsSpent,
 } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import type { NodeChange, NodeMove } from "../record/changes.ts";
@@ -17,7 +15,7 @@ import { isCacheable, whyItRuns } from "./cache-key.ts";
 import { callDefinition } from "./call.ts";
 import { fullInput, whyUnfit } from "./check-input.ts";
 import { mapOver } from "./fan-out.ts";
-import { BadCondition, backEdge, judgeNode } from "./judge.ts";
+import { BadCondition, backEdge, inTurn, judgeNode } from "./judge.ts";
 import { cancelled, failed, reused, skipped } from "./moves.ts";
 import type { NodeTask } from "./node-plane.ts";
 import type { CacheAnswer } from "./reuse.ts";
@@ -26,13 +24,10 @@ import type { RunContext, Walker } from "./run-context.ts";
 import type { DecidedRow, Scope } from "./scope.ts";
 
 type Values = Record<string, unknown>;
-/** Units of conditions: some hundredths of a second. */
-const UNITS_A_TURN = 100_000;
 
 export class NodeStep {
   /** Dispatched by this very process: nobody can have answered yet. */
   private readonly dispatched = new Set<string>();
-  private waited = unitsSpent();
 
   constructor(
     private readonly context: RunContext,
@@ -65,26 +60,12 @@ export class NodeStep {
   }
 
   /**
-   * Conditions are answered on the thread that serves everybody: after much work, whoever else waits has a turn. Nodes that are ready at
-   * once come one after the other, or none would see what the others spent.
-   */
-  private giveWay(): Promise<void> {
-    this.judging = this.judging.then(() => {
-      if (unitsSpent() - this.waited < UNITS_A_TURN) return;
-      this.waited = unitsSpent();
-      return others();
-    });
-    return this.judging;
-  }
-  private judging: Promise<void> = Promise.resolve();
-
-  /**
    * The values with which a queued node is to run; undefined if it was skipped, held, or something stands for its output.
    * @param together nodes that run in one go with it, which therefore have no outputs yet
    */
   async resolveValues(scope: Scope, id: string, row: DecidedRow, together?: ReadonlyMap<string, unknown>): Promise<Values | undefined> {
     const { sources = [] } = scope.level.node(id) ?? {};
-    const values = this.valuesOf(scope, id, sources);
+    const values = await inTurn(() => this.valuesOf(scope, id, sources));
     const comes = (source: InputSource): boolean => "from" in source && together?.has(source.from) === true;
     const fed = sources.every((source) => !source.port.required || comes(source) || values[source.port.name] !== undefined);
     const move = await this.whatElse(scope, id, row, fed, together);
@@ -107,9 +88,8 @@ export class NodeStep {
     const role = reuse.roleIn(scope, id);
     if (role === "leave") return skipped(false, "It is not part of this run.");
     if (!element) return failed("node.unknown_capability", `${row.service} is not in the library any more.`);
-    await this.giveWay();
     try {
-      const decision = judgeNode(scope, id, fed, together);
+      const decision = await inTurn(() => judgeNode(scope, id, fed, together));
       if (decision.do === "skip") return skipped(decision.broken, this.whySkipped(scope, id, decision.broken));
     } catch (error) {
       if (error instanceof BadCondition) return failed("edge.condition_failed", error.message);
@@ -159,7 +139,7 @@ export class NodeStep {
     if (!definition) return undefined;
     try {
       const full = fullInput(definition, node?.params, values);
-      return row.plane === "comfy" ? this.promptOf(scope, id, row, definition, full) : full;
+      return row.plane === "comfy" ? await inTurn(() => this.promptOf(scope, id, row, definition, full)) : full;
     } catch (error) {
       if (!(error instanceof ConditionError)) throw error;
       await this.change(row, failed("node.user_error", error.message, values));

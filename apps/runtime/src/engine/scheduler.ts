@@ -5,7 +5,7 @@ import { itemNodes, type Region } from "@spindle/graph-model";
 import { compile, type Driven } from "./compile.ts";
 import { newNodeRun } from "./freeze.ts";
 import { GroupStep } from "./group-step.ts";
-import { goesRound } from "./judge.ts";
+import { goesRound, inTurn } from "./judge.ts";
 import { NodeStep } from "./node-step.ts";
 import type { Pace } from "./pace.ts";
 import type { RunContext, Walker } from "./run-context.ts";
@@ -90,7 +90,7 @@ export class Scheduler implements Driven, Walker {
       await this.enter(inner);
       await this.settle(inner, loop.items.at(-1) as string); // every other item leads there
       const { life, run, rows, parts } = this.context;
-      const again = !life.isCancelled && goesRound(inner);
+      const again = !life.isCancelled && (await inTurn(() => goesRound(inner)));
       if (!again || index + 1 < loop.maxIterations) return again;
       const path = `${scope.prefix}${loop.id}`;
       await rows.request(() =>
