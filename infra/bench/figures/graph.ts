@@ -72,7 +72,10 @@ async function growth(): Promise<Figure> {
   });
 }
 
-/** One parameter of one node, as a person types. */
+/**
+ * One parameter of one node, as a person types: from the graph as it then is to its issues and its plan. Reading that graph out of the
+ * shared document (`reader` of graph-model) comes before, and is not measured here.
+ */
 async function edit(): Promise<Figure> {
   let now = editedGraph(3000);
   const text = JSON.stringify(now);

@@ -58,10 +58,13 @@ export function partsOf(node: GraphNode, { settings, mapped, called, library }: 
 
 function capability(node: GraphNode, library: Library): NodeDefinition | undefined {
   const found = library.find(node.plane, node.service);
-  const made = found?.parameters.flatMap((parameter) =>
-    madePorts(parameter.schema, node.params?.[parameter.name] ?? parameter.schema.default),
-  );
-  return found && made && made.length > 0 ? { ...found, outputs: [...found.outputs, ...made] } : found;
+  if (!found) return undefined;
+  let outputs = found.outputs;
+  for (const { name, schema } of found.parameters) {
+    const made = madePorts(schema, node.params?.[name] ?? schema.default);
+    if (made.length > 0) outputs = [...outputs, ...made];
+  }
+  return outputs === found.outputs ? found : { ...found, outputs };
 }
 
 function mappedOver(definition: NodeDefinition, edge: GraphEdge): NodeDefinition {
@@ -75,10 +78,12 @@ function mappedOver(definition: NodeDefinition, edge: GraphEdge): NodeDefinition
 
 const listOf = ({ branch: _, ...port }: Port): Port => ({ ...port, type: "array", schema: { type: "array", items: port.schema } });
 
+const NO_PORTS: readonly Port[] = [];
+
 /** `x-ports: outputs` makes a port of each property of the parameter's value; `x-branches` a branch of each of its texts. */
-function madePorts(schema: Record<string, unknown>, value: unknown): Port[] {
+function madePorts(schema: Record<string, unknown>, value: unknown): readonly Port[] {
   if (schema["x-ports"] === "outputs") return portsOf(record(value)).slice(0, LIMITS.fields);
-  if (schema["x-branches"] !== true || !Array.isArray(value)) return [];
+  if (schema["x-branches"] !== true || !Array.isArray(value)) return NO_PORTS;
   return value
     .filter((one): one is string => typeof one === "string" && one !== "")
     .map((name) => ({ name, label: name, type: "boolean", required: false, schema: { type: "boolean" }, branch: true as const }));

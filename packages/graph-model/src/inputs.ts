@@ -4,7 +4,7 @@ import type { NodeParts } from "./definitions.ts";
 import { edgeMetadata, type Graph, type GraphEdge, type GraphNode } from "./graph.ts";
 import { declaredInterface } from "./interface.ts";
 import { comfyType, type Port, portKind, typesFit } from "./ports.ts";
-import type { Topology } from "./topology.ts";
+import type { Neighbours } from "./topology.ts";
 
 /**
  * - wire: an edge that names the port. - interface: a public input that names the port.
@@ -20,10 +20,8 @@ export type InputSource = { node: GraphNode; port: Port } & (
 /** What `Supply` reads of a level. */
 interface Level {
   graph: Graph;
-  shape: Topology;
   nodes: readonly Pick<NodeParts, "node" | "definition">[];
-  /** The place of each node in the list. */
-  index: ReadonlyMap<string, number>;
+  neighbours: Pick<Neighbours, "index" | "incoming" | "following">;
 }
 
 /**
@@ -33,17 +31,17 @@ interface Level {
 export class Supply {
   private readonly promised: ReadonlyMap<string, string>;
   private readonly producers: Producers;
-  private readonly incoming: Topology["incoming"];
+  private readonly incoming: Neighbours["incoming"];
   private readonly context: Readonly<Record<string, unknown>>;
 
-  constructor({ graph, shape, nodes, index }: Level) {
+  constructor({ graph, nodes, neighbours }: Level) {
     const { inputs } = declaredInterface(graph);
     this.promised =
       inputs.length === 0
         ? NOTHING_PROMISED
         : new Map(inputs.flatMap((input) => input.to.map((to) => [address(to.node, to.port), input.name])));
-    this.producers = new Producers(shape, nodes, index);
-    this.incoming = shape.incoming;
+    this.producers = new Producers(nodes, neighbours);
+    this.incoming = neighbours.incoming;
     this.context = graph.context ?? {};
   }
 
@@ -71,9 +69,9 @@ export class Supply {
         port,
         kind: "interface",
         input: promised,
-        ...(near ? { otherwise: near } : own ? { otherwise: "param" as const } : {}),
+        ...(near !== undefined ? { otherwise: { from: near, output: port.name } } : own ? { otherwise: "param" as const } : {}),
       };
-    if (near) return { node, port, kind: "upstream", from: near.from, output: near.output };
+    if (near !== undefined) return { node, port, kind: "upstream", from: near, output: port.name };
     if (own) return { node, port, kind: "param" };
     if (portKind(port.type) === "opaque") return { node, port, kind: "none" };
     if ((byName && Object.hasOwn(this.context, port.name)) || (port.required && !("default" in port.schema)))
@@ -103,50 +101,59 @@ function wiresInto(edges: readonly GraphEdge[]): Map<string, { from: string; out
  * nothing produces it. Nodes are numbered by their place in the list: the walks are what names times nodes cost.
  */
 class Producers {
-  private readonly byName = new Map<string, { at: number; output: Port }[]>();
+  /** By name: the outputs of that name, each with the places of the nodes that have it. Nodes of one kind share their ports. */
+  private readonly byName = new Map<string, Map<Port, number[]>>();
   /** By name and type of the input: of each node the place of its nearest producer, -1 without one. */
   private readonly nearest = new Map<string, Int32Array>();
+  private readonly nearestOf = new Map<Port, Int32Array | undefined>();
   /** By place: whose name arrives there in the walk's next step, -1 for nobody's. */
-  private readonly arriving: Int32Array;
-  private following: { from: Int32Array; to: Int32Array } | undefined;
+  private arriving: Int32Array | undefined;
   /** Nodes that the walks have looked at. */
   private visits = 0;
   isTooMuch = false;
 
   constructor(
-    private readonly shape: Topology,
     private readonly nodes: Level["nodes"],
-    private readonly index: ReadonlyMap<string, number>,
+    private readonly neighbours: Level["neighbours"],
   ) {
-    this.arriving = new Int32Array(nodes.length).fill(-1);
-    for (const [at, { node, definition }] of nodes.entries())
-      for (const output of (index.get(node.id) === at && definition?.outputs) || []) {
-        const list = this.byName.get(output.name);
-        if (list) list.push({ at, output });
-        else this.byName.set(output.name, [{ at, output }]);
-      }
+    for (let at = 0; at < nodes.length; at++) {
+      const { node, definition } = nodes[at] as Level["nodes"][number];
+      if (!definition || neighbours.index.get(node.id) !== at) continue;
+      for (const output of definition.outputs) this.add(output, at);
+    }
   }
 
-  find(id: string, port: Port): { from: string; output: string } | undefined {
+  private add(output: Port, at: number): void {
+    const offers = this.byName.get(output.name);
+    const places = offers?.get(output);
+    if (places) places.push(at);
+    else if (offers) offers.set(output, [at]);
+    else this.byName.set(output.name, new Map([[output, [at]]]));
+  }
+
+  /** The id of the node whose output of the port's name the node takes. */
+  find(id: string, port: Port): string | undefined {
+    if (!this.nearestOf.has(port)) this.nearestOf.set(port, this.nearestTo(port));
+    return this.nodes[this.nearestOf.get(port)?.[this.neighbours.index.get(id) ?? -1] ?? -1]?.node.id;
+  }
+
+  private nearestTo(port: Port): Int32Array | undefined {
     const offers = this.byName.get(port.name);
     if (!offers) return undefined;
     const key = `${port.name}\n${port.type}`;
-    let nearest = this.nearest.get(key);
-    if (!nearest) {
-      if (this.isTooMuch) return undefined;
-      nearest = this.carry(offers.filter(({ output }) => typesFit(output.type, port.type)).map(({ at }) => at));
-      this.nearest.set(key, nearest);
-      this.isTooMuch = this.visits > LIMITS.visits;
-    }
-    const producer = this.nodes[nearest[this.index.get(id) ?? -1] ?? -1];
-    return producer && { from: producer.node.id, output: port.name };
+    const known = this.nearest.get(key);
+    if (known || this.isTooMuch) return known;
+    const found = this.carry([...offers].flatMap(([output, places]) => (typesFit(output.type, port.type) ? places : [])));
+    this.nearest.set(key, found);
+    this.isTooMuch = this.visits > LIMITS.visits;
+    return found;
   }
 
   /** Of producers equally far away the first in `nodes` wins. */
   private carry(producers: readonly number[]): Int32Array {
+    this.arriving ??= new Int32Array(this.nodes.length).fill(-1);
     const { arriving } = this;
-    this.following ??= this.successors();
-    const { from, to } = this.following;
+    const { from, to } = this.neighbours.following;
     const found = new Int32Array(this.nodes.length).fill(-1);
     const own = new Set(producers);
     this.visits += this.nodes.length;
@@ -173,20 +180,6 @@ class Producers {
       reached.length = 0;
     }
     return found;
-  }
-
-  /** The nodes after the one at `at` are those of `to` between `from[at]` and `from[at + 1]`. */
-  private successors(): { from: Int32Array; to: Int32Array } {
-    const from = new Int32Array(this.nodes.length + 1);
-    const to: number[] = [];
-    for (const [at, { node }] of this.nodes.entries()) {
-      for (const id of this.shape.successors.get(node.id) ?? []) {
-        const next = this.index.get(id);
-        if (next !== undefined) to.push(next);
-      }
-      from[at + 1] = to.length;
-    }
-    return { from, to: Int32Array.from(to) };
   }
 }
 

@@ -242,7 +242,7 @@ function workOut({ graph, library, called, condition, before: state }: LevelPart
   const sameKinds = sameWires && parts.every(({ definition }, at) => definition === before.nodes[at]?.definition);
   const keepsSupply =
     sameKinds && before.graph.metadata?.interface === graph.metadata?.interface && sameFields(before.graph.context, graph.context);
-  const supply = keepsSupply ? before.supply : new Supply({ graph, shape, nodes: parts, index: wiring.index });
+  const supply = keepsSupply ? before.supply : new Supply({ graph, nodes: parts, neighbours: wiring.neighbours });
   const keepsPlan = sameWires && parts.every((one, at) => one === before.nodes[at] || plansAlike(one, before.nodes[at] as NodeParts));
   const old = keepsPlan ? before.planned : undefined;
   const replanned = () => (parts.some(canBeGrouped) ? planRegions(graph, shape, parts, wiring.loops) : undefined);
@@ -294,8 +294,6 @@ function wire(graph: Graph, condition: LevelParts["condition"], before: Wiring |
     conditions ??= new Map();
     conditions.set(edge, before?.conditions.get(edge) ?? condition(when));
   }
-  const index = new Map<string, number>();
-  for (const [at, { id }] of graph.nodes.entries()) index.set(id, at);
   const neighbours = new Neighbours(graph);
   return {
     neighbours,
@@ -303,6 +301,6 @@ function wire(graph: Graph, condition: LevelParts["condition"], before: Wiring |
     loops: graph.edges.some(isLoopEdge) ? findLoops(graph, new GraphShape(graph, neighbours)) : undefined,
     mapped: mapEdges(graph.edges),
     conditions: conditions ?? UNCONDITIONAL,
-    index,
+    index: neighbours.index,
   };
 }

@@ -72,5 +72,6 @@ export function autoEngine(definition: NodeDefinition): LibraryEngine | undefine
 
 /** The engine that a node's setting means now: the named one, live or not, else what `auto` means. */
 export function chosenEngine(definition: NodeDefinition, setting: string | undefined): LibraryEngine | undefined {
-  return definition.engines.find((engine) => engine.id === setting) ?? autoEngine(definition);
+  const named = setting === undefined ? undefined : definition.engines.find((engine) => engine.id === setting);
+  return named ?? autoEngine(definition);
 }

@@ -44,35 +44,58 @@ export class GraphShape implements Topology {
   }
 }
 
-/** What the ids of the nodes and the edges say, whatever else the nodes are. Half of it is made when somebody asks. */
+/**
+ * What the ids of the nodes and the edges say, whatever else the nodes are. Validation gets by with places in the graph's list;
+ * sets and maps of ids are made when somebody asks.
+ */
 export class Neighbours {
+  /** The place of each node; of several with one id that of the last. */
+  readonly index: ReadonlyMap<string, number>;
   readonly incoming: ReadonlyMap<string, readonly GraphEdge[]>;
-  readonly successors: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly following: Following;
   readonly order: readonly string[];
   private readonly edges: readonly GraphEdge[];
   private after: Topology["outgoing"] | undefined;
   private before: Topology["predecessors"] | undefined;
+  private next: Topology["successors"] | undefined;
 
   constructor({ nodes, edges }: Graph) {
     const incoming = new Map<string, GraphEdge[]>();
-    const successors = new Map<string, Set<string>>();
-    const waits = new Map<string, number>();
-    for (const { id } of nodes) {
+    const index = new Map<string, number>();
+    for (let at = 0; at < nodes.length; at++) {
+      const { id } = nodes[at] as GraphNode;
       incoming.set(id, NO_EDGES);
-      successors.set(id, NO_NODES);
-      waits.set(id, 0);
+      index.set(id, at);
     }
+    const pairs = new Int32Array(2 * edges.length);
+    let count = 0;
     for (const edge of edges) {
-      const { from, to } = edge;
-      if (!incoming.has(from) || !incoming.has(to) || isLoopEdge(edge)) continue;
-      addTo(incoming, to, edge);
-      if (!successors.get(from)?.has(to)) waits.set(to, (waits.get(to) as number) + 1);
-      join(successors, from, to);
+      const from = index.get(edge.from);
+      const to = index.get(edge.to);
+      if (from === undefined || to === undefined || isLoopEdge(edge)) continue;
+      addTo(incoming, edge.to, edge);
+      pairs[count++] = from;
+      pairs[count++] = to;
     }
     this.edges = edges;
+    this.index = index;
     this.incoming = incoming;
-    this.successors = successors;
-    this.order = sorted(waits, successors);
+    this.following = following(nodes.length, pairs.subarray(0, count));
+    this.order = sorted(nodes, index, this.following);
+  }
+
+  get successors(): Topology["successors"] {
+    if (this.next) return this.next;
+    const successors = new Map<string, ReadonlySet<string>>();
+    const { from, to } = this.following;
+    const ids: string[] = [];
+    for (const [id, at] of this.index) ids[at] = id;
+    for (const [id, at] of this.index) {
+      const after = to.subarray(from[at], from[at + 1]);
+      successors.set(id, after.length === 0 ? NO_NODES : new Set(Array.from(after, (next) => ids[next] as string)));
+    }
+    this.next = successors;
+    return successors;
   }
 
   get outgoing(): Topology["outgoing"] {
@@ -104,23 +127,50 @@ function addTo(lists: Map<string, GraphEdge[]>, id: string, edge: GraphEdge): vo
   else list?.push(edge);
 }
 
-function join(sets: Map<string, Set<string>>, id: string, other: string): void {
-  const set = sets.get(id);
-  if (set === NO_NODES) sets.set(id, new Set([other]));
-  else set?.add(other);
+/** The places after the one at `at` are those of `to` between `from[at]` and `from[at + 1]`, each once. */
+interface Following {
+  from: Int32Array;
+  to: Int32Array;
 }
 
-/** @param open how many predecessors of each node are not in the order yet */
-function sorted(open: Map<string, number>, successors: ReadonlyMap<string, ReadonlySet<string>>): string[] {
-  const order: string[] = [];
-  for (const [id, count] of open) if (count === 0) order.push(id);
-  for (let at = 0; at < order.length; at++)
-    for (const next of successors.get(order[at] as string) ?? []) {
-      const left = (open.get(next) as number) - 1;
-      open.set(next, left);
-      if (left === 0) order.push(next);
+/** @param pairs of places, one after the other: where each edge starts and ends */
+function following(places: number, pairs: Int32Array): Following {
+  const from = new Int32Array(places + 1);
+  for (let at = 0; at < pairs.length; at += 2) (from[(pairs[at] as number) + 1] as number)++;
+  for (let at = 0; at < places; at++) (from[at + 1] as number) += from[at] as number;
+  const to = new Int32Array(pairs.length / 2);
+  const free = from.slice();
+  for (let at = 0; at < pairs.length; at += 2) to[(free[pairs[at] as number] as number)++] = pairs[at + 1] as number;
+  const source = new Int32Array(places).fill(-1);
+  let kept = 0;
+  for (let at = 0, begin = 0; at < places; at++) {
+    const end = from[at + 1] as number;
+    from[at] = kept;
+    for (; begin < end; begin++) {
+      const next = to[begin] as number;
+      if (source[next] === at) continue;
+      source[next] = at;
+      to[kept++] = next;
     }
-  return order;
+  }
+  from[places] = kept;
+  return { from, to: to.subarray(0, kept) };
+}
+
+/** By the places of the nodes; of several with one id only the last has a place. */
+function sorted(nodes: readonly GraphNode[], index: ReadonlyMap<string, number>, { from, to }: Following): string[] {
+  const open = new Int32Array(nodes.length);
+  for (const next of to) (open[next] as number)++;
+  const places: number[] = [];
+  for (const at of index.values()) if (open[at] === 0) places.push(at);
+  for (let done = 0; done < places.length; done++) {
+    const at = places[done] as number;
+    for (let place = from[at] as number; place < (from[at + 1] as number); place++) {
+      const next = to[place] as number;
+      if (--(open[next] as number) === 0) places.push(next);
+    }
+  }
+  return places.map((at) => (nodes[at] as GraphNode).id);
 }
 
 /** Every node upstream of `id`, with how many edges away it is. */

@@ -6,7 +6,7 @@ import { Supply } from "../inputs.ts";
 import { planGraph } from "../plan.ts";
 import { resolve } from "../resolve.ts";
 import { sampleLibrary } from "../sample-library.testing.ts";
-import { type Topology, topology } from "../topology.ts";
+import { Neighbours, type Topology, topology } from "../topology.ts";
 import { readGraph } from "./document.ts";
 import { validate } from "./validate.ts";
 
@@ -48,15 +48,29 @@ function walks(graph: Graph, act: (shape: Topology) => void): number {
   return count;
 }
 
+/** Counts how often the places after others are read, along which names are carried. */
+function steps(graph: Graph, act: (neighbours: Pick<Neighbours, "index" | "incoming" | "following">) => void): number {
+  let count = 0;
+  const { index, incoming, following } = new Neighbours(graph);
+  const to = new Proxy(following.to, {
+    get: (target, key) => {
+      count++;
+      return Reflect.get(target, key);
+    },
+  });
+  act({ index, incoming, following: { ...following, to } });
+  return count;
+}
+
 /** Ten times the size may cost ten times as much, and a tenth of that for what is fixed. */
 const expectLinear = (cost: (size: number) => number, small = 200): void => expect(cost(10 * small)).toBeLessThan(11 * cost(small));
 
 describe("[G6] ten times the graph is ten times the work,", () => {
   const sources = (graph: Graph) =>
-    walks(graph, (shape) => {
+    steps(graph, (neighbours) => {
       const around = { settings: {}, mapped: undefined, called: () => undefined, library: sampleLibrary };
       const nodes = graph.nodes.map((each) => partsOf(each, around));
-      const supply = new Supply({ graph, shape, nodes, index: new Map(graph.nodes.map(({ id }, at) => [id, at])) });
+      const supply = new Supply({ graph, nodes, neighbours });
       for (const each of nodes) supply.sourcesOf(each);
     });
   test("where nothing upstream has the name that is asked for", () => expectLinear((size) => 1 + sources(chain(size, "hear"))));

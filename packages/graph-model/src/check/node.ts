@@ -9,10 +9,12 @@ import { whyNoForm } from "./form.ts";
 import { checkSettings } from "./settings.ts";
 
 /** Issues of a node: of its settings, and of its parameters against its definition. */
-export const checkNode = (parts: NodeParts): Issue[] => [
-  ...checkSettings(parts),
-  ...(parts.element ? checkParameters(parts.node, parts.element) : []),
-];
+export function checkNode(parts: NodeParts): Issue[] {
+  const ofSettings = checkSettings(parts);
+  const ofParameters = parts.element ? checkParameters(parts.node, parts.element) : ofSettings;
+  if (ofParameters.length === 0 || ofParameters === ofSettings) return ofSettings;
+  return [...ofSettings, ...ofParameters];
+}
 
 /** Issues of a node that the library does not have. */
 export function checkUnknown(graph: Graph, { node }: NodeParts): Issue[] {
@@ -31,36 +33,38 @@ export function checkUnknown(graph: Graph, { node }: NodeParts): Issue[] {
 
 function checkParameters(node: GraphNode, definition: NodeDefinition): Issue[] {
   const schemas = schemasOf(definition);
-  const given = node.params ?? {};
-  const issues = Object.entries(given).flatMap(([name, value]): Issue[] => {
-    const place = { node: node.id, port: name };
-    const schema = schemas.get(name);
-    if (!schema)
-      return [issue("warning", "param.invalid", `${definition.label} has no parameter "${name}"; the value is not used.`, place)];
-    const choices = choicesOf(schema);
-    if (choices && typeof value === "string" && !choices.includes(value)) {
-      const near = nearest(value, choices);
-      const message = `${name} of ${nodeTitle(node)}: "${value.slice(0, 120)}" is not in the list${choices.length === 0 ? ", which is empty" : ""}.`;
-      return [issue("error", "param.invalid", message, place, near === undefined ? undefined : `Choose "${near}".`)];
-    }
-    const reason = whyInvalid(value, schema) ?? (schema["x-ports"] === undefined ? undefined : whyNoForm(value));
-    return reason ? [issue("error", "param.invalid", `${name} of ${nodeTitle(node)}: ${reason}`, place)] : [];
-  });
-  const missing = definition.parameters.filter(
-    (parameter) => parameter.required && !("default" in parameter.schema) && !Object.hasOwn(given, parameter.name),
-  );
-  return [
-    ...issues,
-    ...missing.map((parameter) =>
-      issue(
-        "error",
-        "input.missing",
-        `${definition.label} needs ${parameter.name}.`,
-        { node: node.id, port: parameter.name },
-        `Set ${parameter.name}.`,
-      ),
-    ),
-  ];
+  const given: Readonly<Record<string, unknown>> = node.params ?? {};
+  const issues: Issue[] = [];
+  for (const name of Object.keys(given)) {
+    const found = checkParameter(node, definition, name, given[name], schemas.get(name));
+    if (found) issues.push(found);
+  }
+  for (const { name, required, schema } of definition.parameters) {
+    if (!required || "default" in schema || Object.hasOwn(given, name)) continue;
+    issues.push(issue("error", "input.missing", `${definition.label} needs ${name}.`, { node: node.id, port: name }, `Set ${name}.`));
+  }
+  return issues;
+}
+
+function checkParameter(
+  node: GraphNode,
+  definition: NodeDefinition,
+  name: string,
+  value: unknown,
+  schema: Record<string, unknown> | undefined,
+): Issue | undefined {
+  if (!schema) {
+    const message = `${definition.label} has no parameter "${name}"; the value is not used.`;
+    return issue("warning", "param.invalid", message, { node: node.id, port: name });
+  }
+  const choices = choicesOf(schema);
+  if (choices && typeof value === "string" && !choices.includes(value)) {
+    const near = nearest(value, choices);
+    const message = `${name} of ${nodeTitle(node)}: "${value.slice(0, 120)}" is not in the list${choices.length === 0 ? ", which is empty" : ""}.`;
+    return issue("error", "param.invalid", message, { node: node.id, port: name }, near === undefined ? undefined : `Choose "${near}".`);
+  }
+  const reason = whyInvalid(value, schema) ?? (schema["x-ports"] === undefined ? undefined : whyNoForm(value));
+  return reason ? issue("error", "param.invalid", `${name} of ${nodeTitle(node)}: ${reason}`, { node: node.id, port: name }) : undefined;
 }
 
 type Schemas = ReadonlyMap<string, Record<string, unknown>>;
@@ -89,6 +93,7 @@ function choicesOf(schema: Record<string, unknown>): readonly unknown[] | undefi
  * evaluated.
  */
 export function whyInvalid(value: unknown, schema: Record<string, unknown>): string | undefined {
+  if (typeof value === "string" && isPlainText(value, schema)) return undefined;
   const found = validated(value, schema);
   if (found === undefined) return "What is asked for cannot be checked: its JSON Schema cannot be read.";
   if (found.valid) return undefined;
@@ -100,6 +105,20 @@ export function whyInvalid(value: unknown, schema: Record<string, unknown>): str
       .join(" ") || "The value is not valid."
   );
 }
+
+/**
+ * Most parameters are texts of which no more is asked than a length, and a validator takes longer to say so than all else that is
+ * checked of a node. No text has more characters than units of UTF-16.
+ */
+function isPlainText(value: string, schema: Record<string, unknown>): boolean {
+  if (schema.type !== "string") return false;
+  for (const key in schema) {
+    const isMet = key === "maxLength" ? value.length <= Number(schema.maxLength) : key === "type" || ANNOTATIONS.has(key);
+    if (!isMet && !key.startsWith("x-")) return false;
+  }
+  return true;
+}
+const ANNOTATIONS: ReadonlySet<string> = new Set(["title", "description", "default", "examples"]);
 
 /** A capability's schema stays the same object, and making a validator of it takes longer than using that. */
 const validators = new WeakMap<object, Validator>();

@@ -66,7 +66,7 @@ function checkAgainst(
       ),
     );
   if (wrong.has("engine")) return issues;
-  const named = definition.engines.find((one) => one.id === engine);
+  const named = engine === "auto" ? undefined : definition.engines.find((one) => one.id === engine);
   if (engine !== "auto" && !named)
     issues.push(
       issue(

@@ -62,7 +62,7 @@ function findingsOf(level: Level, before: Findings | undefined): Findings {
   const ofWiring =
     before?.wiring === wiring
       ? before.ofWiring
-      : { metadata: checkEdgeMetadata(graph), ids: checkIds(graph), control: checkControl(level), cycle: checkCycle(level) };
+      : { metadata: checkEdgeMetadata(graph), ids: checkIds(level), control: checkControl(level), cycle: checkCycle(level) };
   const isSaid = before?.wiring === wiring && sameFields(before.metadata, graph.metadata);
   const ofMetadata = isSaid ? before.ofMetadata : checkMetadata(graph);
   const ofSupply = before?.supply === supply ? before.ofSupply : { edges: checkEdges(level), interface: checkInterface(level) };
@@ -175,11 +175,12 @@ function regionIssue({ nodes, edge, why }: RegionProblem): Issue {
   );
 }
 
-function checkIds(graph: Graph): Issue[] {
+function checkIds({ graph, wiring }: Level): Issue[] {
   const issues: Issue[] = [];
+  const isEachOnce = wiring.index.size === graph.nodes.length;
   const nodes = new Set<string>();
   graph.nodes.forEach(({ id }, index) => {
-    if (ID_PATTERN.test(id) && !nodes.has(id)) return void nodes.add(id);
+    if (ID_PATTERN.test(id) && (isEachOnce || !nodes.has(id))) return isEachOnce ? undefined : void nodes.add(id);
     const place = { node: id, pointer: `/nodes/${index}/id` };
     if (!ID_PATTERN.test(id))
       issues.push(issue("error", "node.bad_id", `"${id.slice(0, 80)}" is not an id: 1 to 64 characters of A-Z a-z 0-9 _ . : -`, place));
