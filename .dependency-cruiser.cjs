@@ -1,9 +1,40 @@
 // Imports run one way (docs/decisions/0002): schemas <- graph-model <- node-library <- runtime, editor; schemas <- task-bus <- runtime,
 // comfy-bridge.
-/** The rooms of the editor from the lowest floor up; none knows of one above it, or beside it in the same list. */
-const FLOORS = [["session"], ["ui"], ["canvas"], ["run"], ["inspector", "library"], ["screen"], ["pages"]];
-const room = (name) => `^apps/editor/app/${name}/`;
-const below = (floor) => FLOORS.slice(0, floor).flat();
+/**
+ * The rooms of each house from the lowest floor up; none knows of one above it, or beside it in the same list. Files that lie in no room
+ * are known to all, except for the doors, which know all rooms and are known by none of them.
+ */
+const HOUSES = [
+  { name: "graph-model", base: "packages/graph-model/src/", floors: [["comfy"], ["check"], ["io"], ["shared-doc"]], doors: ["index"] },
+  {
+    name: "runtime",
+    base: "apps/runtime/src/",
+    floors: [["store"], ["artifacts", "collab", "record"], ["nodes", "tasks"], ["engine"], ["export", "services"], ["api", "cli"]],
+    doors: ["main"],
+  },
+  {
+    name: "editor",
+    base: "apps/editor/app/",
+    floors: [["session"], ["ui"], ["canvas"], ["run"], ["inspector", "library"], ["screen"], ["pages"]],
+    doors: ["root", "routes", "entry.server"],
+  },
+  { name: "comfy-bridge", base: "workers/comfy-bridge/src/", floors: [["comfy", "library"], ["task"]], doors: ["main", "server"] },
+];
+
+const floorsOf = ({ name, base, floors, doors }) => {
+  const room = (inside) => `^${base}${inside}/`;
+  const door = `^${base}(${doors.join("|").replaceAll(".", "\\.")})\\.tsx?$`;
+  const rule = (from, path, pathNot, below) => ({
+    name: `${name}-${from}`,
+    severity: "error",
+    from: { path, ...(pathNot ? { pathNot } : {}) },
+    to: { path: [`^${base}[^/]+/`, door], pathNot: below.map(room) },
+  });
+  return [
+    rule("files-in-no-room", `^${base}[^/]+$`, door, []),
+    ...floors.flatMap((rooms, at) => rooms.map((inside) => rule(inside, room(inside), undefined, [...floors.slice(0, at).flat(), inside]))),
+  ];
+};
 
 const only = (name, from, to) => ({
   name,
@@ -25,14 +56,7 @@ module.exports = {
       ...only("editor", "^apps/editor/", "^(apps/editor|packages/(graph-model|node-library)|schemas|apps/runtime/src/api/router\\.ts$)"),
       comment: "of the runtime only the router's type",
     },
-    ...FLOORS.flatMap((rooms, floor) =>
-      rooms.map((name) => ({
-        name: `editor-${name}`,
-        severity: "error",
-        from: { path: room(name) },
-        to: { path: "^apps/editor/app/[^/]+/", pathNot: [...below(floor), name].map(room) },
-      })),
-    ),
+    ...HOUSES.flatMap(floorsOf),
     {
       name: "router-by-type",
       severity: "error",

@@ -72,6 +72,7 @@ export async function check(): Promise<number> {
         "packages",
         "apps/runtime/src",
         "apps/editor/app",
+        "workers/comfy-bridge/src",
         "infra",
         "--config",
         ".dependency-cruiser.cjs",

@@ -1,8 +1,9 @@
 // What a node is inside its graph: the library's definition, plus the ports that the graph itself makes (SPEC RD1 to RD4).
-import { LIMITS } from "./check/limits.ts";
+
 import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, type NodeSettings, record } from "./graph.ts";
 import type { RunInput } from "./interface.ts";
 import { chosenEngine, type Library, type LibraryEngine, type NodeDefinition } from "./library.ts";
+import { LIMITS } from "./limits.ts";
 import { type Port, portsOf } from "./ports.ts";
 import { CALL, calledName } from "./subgraphs.ts";
 

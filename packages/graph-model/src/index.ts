@@ -1,6 +1,5 @@
 export { unitsSpent, withOneBudget } from "./cel.ts";
 export { type ReadResult, readAnyText, readGraph, readGraphText } from "./check/document.ts";
-export { checkLimits, ID_PATTERN, jsonBytes, LIMITS, OUTPUT_DEPTH, whyTooLarge } from "./check/limits.ts";
 export { whyInvalid } from "./check/node.ts";
 export { validate } from "./check/validate.ts";
 export { blueprintEngine, blueprintInput, type ServerNode, serverOfEngine, whyNotThere } from "./comfy/blueprint.ts";
@@ -20,6 +19,7 @@ export { exportMermaid } from "./io/mermaid.ts";
 export * from "./issue.ts";
 export type { Level, ResolvedNode } from "./level.ts";
 export * from "./library.ts";
+export { checkLimits, ID_PATTERN, jsonBytes, LIMITS, OUTPUT_DEPTH, whyTooLarge } from "./limits.ts";
 export { enginesNotLive, type NotLive } from "./live.ts";
 export * from "./path.ts";
 export * from "./plan.ts";

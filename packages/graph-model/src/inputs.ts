@@ -1,8 +1,9 @@
 // DESIGN G2: where each input of each node takes its value from.
-import { LIMITS } from "./check/limits.ts";
+
 import type { NodeParts } from "./definitions.ts";
 import { edgeMetadata, type Graph, type GraphEdge, type GraphNode } from "./graph.ts";
 import { declaredInterface } from "./interface.ts";
+import { LIMITS } from "./limits.ts";
 import { comfyType, type Port, portKind, typesFit } from "./ports.ts";
 import type { Neighbours } from "./topology.ts";
 

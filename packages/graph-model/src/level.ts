@@ -1,6 +1,6 @@
 // One level of a graph, worked out: the graph itself or one of its definitions. What depends on unchanged parts is taken over from the
 // state before an edit; parts are told apart by identity (resolve.ts).
-import { canBeGrouped, type Planned, planRegions, plansAlike, type RegionProblem, serversOf } from "./comfy/regions.ts";
+
 import type { Condition } from "./condition.ts";
 import { type Called, callOf, mapEdges, type NodeParts, partsOf } from "./definitions.ts";
 import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isLoopEdge, nodeSettings } from "./graph.ts";
@@ -10,6 +10,7 @@ import { declaredInterface } from "./interface.ts";
 import type { Library, LibraryEngine, NodeDefinition } from "./library.ts";
 import { findLoops, type Group, type Loops, type Plan } from "./plan.ts";
 import type { Port } from "./ports.ts";
+import { canBeGrouped, type Planned, planRegions, plansAlike, type RegionProblem, serversOf } from "./regions.ts";
 import { runInputs } from "./run-inputs.ts";
 import { CALL } from "./subgraphs.ts";
 import { GraphShape, Neighbours, type Topology } from "./topology.ts";

@@ -1,6 +1,7 @@
 // Loops as regions (SPEC RL1 to RL4): at each level the items, nodes and loops, form a graph without cycles.
-import { LIMITS } from "./check/limits.ts";
+
 import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge } from "./graph.ts";
+import { LIMITS } from "./limits.ts";
 import { type Topology, topology } from "./topology.ts";
 
 export const MAX_ITERATIONS = 10_000;

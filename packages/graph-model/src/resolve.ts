@@ -2,12 +2,13 @@
 // export (docs/decisions/0021). One level for the graph itself and one per definition (level.ts), each worked out when it is first
 // looked at, however many nodes call it. A graph that was resolved must not be changed in place: what an edit left as it was is told
 // by identity.
-import { LIMITS } from "./check/limits.ts";
+
 import { Condition } from "./condition.ts";
 import type { Called } from "./definitions.ts";
 import type { Graph } from "./graph.ts";
 import { type Callee, Level, type LevelParts } from "./level.ts";
 import type { Library, NodeDefinition } from "./library.ts";
+import { LIMITS } from "./limits.ts";
 import { callDepth, calledName, callOrder, definitionGraph, writtenDefinition } from "./subgraphs.ts";
 import { sameFields } from "./unchanged.ts";
 

@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { names, openRedis, workerEnd } from "@spindle/task-bus";
 import { mergeLibraries, type ServerLibrary } from "./library/merge.ts";
-import { putManifest } from "./runtime.ts";
 import { ComfyServer } from "./server.ts";
 import { readSettings, type Settings } from "./settings.ts";
+import { putManifest } from "./task/runtime.ts";
 
 const PUBLISH_EVERY_MS = 1000;
 const MANIFEST_TTL_MS = 5000;

@@ -2,8 +2,8 @@
 import { BUS, type Capability, type TaskEntry } from "@spindle/schemas";
 import { ComfyHttp } from "./comfy/http.ts";
 import { readObjectInfo, type ServerLibrary } from "./library/merge.ts";
-import { sha256 } from "./runtime.ts";
 import { runTask, type TaskParts } from "./task/run-task.ts";
+import { sha256 } from "./task/runtime.ts";
 
 const IDLE_MS = 1000;
 const ORPHAN_MS = 10_000;

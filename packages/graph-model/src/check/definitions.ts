@@ -3,6 +3,7 @@ import { leastNodeRuns } from "../expansion.ts";
 import { nodeTitle } from "../graph.ts";
 import { hasErrors, type Issue, issue } from "../issue.ts";
 import type { Level } from "../level.ts";
+import { LIMITS } from "../limits.ts";
 import type { Resolved } from "../resolve.ts";
 import {
   callCircle,
@@ -14,7 +15,6 @@ import {
   writtenDefinition,
 } from "../subgraphs.ts";
 import { readShape } from "./document.ts";
-import { LIMITS } from "./limits.ts";
 import { checkDefinitionKeys } from "./metadata.ts";
 
 const CIRCLES_SHOWN = 20;

@@ -4,8 +4,8 @@ import { importComfy, isComfyFormat } from "../comfy/import/import.ts";
 import { record } from "../graph.ts";
 import { hasErrors, type Issue, issue } from "../issue.ts";
 import type { Library } from "../library.ts";
+import { checkLimits, parseText } from "../limits.ts";
 import { checkExtent } from "./extent.ts";
-import { checkLimits, parseText } from "./limits.ts";
 
 export interface ReadResult {
   /** The graph; absent if an issue is an error. */

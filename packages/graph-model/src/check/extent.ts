@@ -2,8 +2,8 @@
 import { edgeMetadata, type Graph } from "../graph.ts";
 import { declaredInterface } from "../interface.ts";
 import { type Issue, issue } from "../issue.ts";
+import { LIMITS } from "../limits.ts";
 import { calledName, definitionGraph, definitionNames } from "../subgraphs.ts";
-import { LIMITS } from "./limits.ts";
 
 const count = (value: number): string => value.toLocaleString("en");
 

@@ -1,20 +1,20 @@
 // DESIGN G6: the one validation, used while editing, on save, on import and before a run.
 
-import type { RegionProblem } from "../comfy/regions.ts";
 import { edgeId, edgeMetadata, type Graph, nodeTitle, record } from "../graph.ts";
 import type { InputSource, Supply } from "../inputs.ts";
 import { declaredInterface } from "../interface.ts";
 import { type Issue, issue } from "../issue.ts";
 import type { Level, ResolvedNode, Wiring } from "../level.ts";
 import type { Library } from "../library.ts";
+import { ID_PATTERN } from "../limits.ts";
 import { levelNotLive } from "../live.ts";
+import type { RegionProblem } from "../regions.ts";
 import { type Resolved, resolve } from "../resolve.ts";
 import { finder, sameFields } from "../unchanged.ts";
 import { checkCall, checkControl } from "./control.ts";
 import { checkDefinitions } from "./definitions.ts";
 import { checkEdges } from "./edges.ts";
 import { checkExtent } from "./extent.ts";
-import { ID_PATTERN } from "./limits.ts";
 import { checkEdgeMetadata, checkMetadata } from "./metadata.ts";
 import { checkNode, checkUnknown } from "./node.ts";
 

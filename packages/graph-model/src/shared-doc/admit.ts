@@ -1,7 +1,7 @@
 // Which updates a document takes (DESIGN C5). An update is tried on a replica that nobody reads; what is stored and sent on is what it
 // changed there, so that the same bytes have the same effect on every replica and at every load.
 import * as Y from "yjs";
-import { LIMITS } from "../check/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { type Allowance, apply, continues, type Decoded, EditRefused, EditUnfit, LOADING, ONE_UPDATE, TOO_ENTANGLED } from "./apply.ts";
 import { jsonOf, LOSS } from "./json.ts";
 import { headOf, rootsOf } from "./layout.ts";

@@ -1,6 +1,6 @@
 // Yjs carries more than JSON does. This is the one reading of a document's values, so that every replica reads the same.
 import * as Y from "yjs";
-import { LIMITS } from "../check/limits.ts";
+import { LIMITS } from "../limits.ts";
 import { isText } from "./text.ts";
 
 /** Why a value is not read, and why an edit that brings it is refused. */

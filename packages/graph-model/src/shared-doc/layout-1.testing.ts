@@ -1,9 +1,9 @@
 // Documents of layout 1 as the release before wrote them, and what it read of them: for tests alone. Not to be changed.
 import { type Graph, validateGraph } from "@spindle/schemas";
 import * as Y from "yjs";
-import { ID_PATTERN } from "../check/limits.ts";
 import { edgeMetadata, type GraphEdge, type GraphNode, nodePosition, nodeSettings } from "../graph.ts";
 import { stripState } from "../io/document.ts";
+import { ID_PATTERN } from "../limits.ts";
 import { jsonOf } from "./json.ts";
 import type { Random } from "./random-updates.testing.ts";
 

@@ -1,9 +1,9 @@
 // DESIGN C2: merges can break invariants, so every reader sees the document through this one function.
 import { type Graph, validateGraph } from "@spindle/schemas";
 import type * as Y from "yjs";
-import { checkLimits, FORBIDDEN, ID_PATTERN, LIMITS } from "../check/limits.ts";
 import type { GraphEdge, GraphNode, Position } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
+import { checkLimits, FORBIDDEN, ID_PATTERN, LIMITS } from "../limits.ts";
 import {
   compare,
   edgesOf,

@@ -1,9 +1,9 @@
 // What ComfyUI's output nodes gave -> the outputs of the graph's nodes, stored as artifacts.
 import { type ArtifactRef, MEDIA_TYPES, type RegionInput, type RegionInputGive } from "@spindle/schemas";
 import type { ComfyHttp, FileRef } from "../comfy/http.ts";
-import type { StoredObject, TaskRuntime } from "../runtime.ts";
 import { failure } from "./errors.ts";
 import { withoutText } from "./png.ts";
+import type { StoredObject, TaskRuntime } from "./runtime.ts";
 
 type Shown = Record<string, unknown>;
 type Outputs = Record<string, Record<string, unknown>>;

@@ -2,8 +2,8 @@
 import { BUS } from "@spindle/schemas";
 import type { ImageMime } from "../comfy/frames.ts";
 import type { Message } from "../comfy/messages.ts";
-import type { TaskRuntime } from "../runtime.ts";
 import { graphNode } from "./errors.ts";
+import type { TaskRuntime } from "./runtime.ts";
 
 /** With a frame comes its `progress`, a moment later. */
 const FIRST_MS = 5;

@@ -11,11 +11,11 @@ import {
 import type { WorkerEnd } from "@spindle/task-bus";
 import pRetry from "p-retry";
 import { ComfyAnswer, type ComfyHttp } from "../comfy/http.ts";
-import { type RuntimeOptions, TaskRuntime } from "../runtime.ts";
 import { failure, TaskFailure } from "./errors.ts";
 import { Collector, outputsOf } from "./outputs.ts";
 import { Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
+import { type RuntimeOptions, TaskRuntime } from "./runtime.ts";
 
 const MAX_WAIT_MS = 2000;
 /** As many as a result may name (schemas/tasks/task-result.schema.json). */

@@ -1,7 +1,8 @@
 // A workflow without what only ComfyUI's editor knows: subgraphs are taken apart, and a wire is followed through reroutes,
 // primitives, Set/Get pairs and bypassed nodes to the node that gives its value.
-import { LIMITS } from "../../check/limits.ts";
+
 import type { Position } from "../../graph.ts";
+import { LIMITS } from "../../limits.ts";
 import { BYPASSED, INPUT_NODE, MUTED, OUTPUT_NODE, text, type UiGraph, type UiNode, type Workflow } from "./workflow.ts";
 
 /** Where an input takes its value from. */

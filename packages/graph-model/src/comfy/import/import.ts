@@ -1,9 +1,9 @@
 // A ComfyUI workflow -> a graph of comfy nodes (DESIGN G8): UI format 0.4 and 1.0, and API format.
 import type { Graph, GraphEdge, GraphNode } from "@spindle/schemas";
-import { checkLimits, ID_PATTERN, LIMITS } from "../../check/limits.ts";
 import type { Position } from "../../graph.ts";
 import { hasErrors, type Issue, issue } from "../../issue.ts";
 import type { Library, NodeDefinition } from "../../library.ts";
+import { checkLimits, ID_PATTERN, LIMITS } from "../../limits.ts";
 import { slotOf } from "../prompt.ts";
 import { byId, type FlatNode, flatten } from "./flatten.ts";
 import { readWidgets } from "./widgets.ts";

@@ -1,6 +1,6 @@
 // DESIGN G7: limits that are checked before anything else looks at a document.
-import type { Issue } from "../issue.ts";
-import { issue } from "../issue.ts";
+import type { Issue } from "./issue.ts";
+import { issue } from "./issue.ts";
 
 /**
  * `depth` holds for nested values, nested loops and calls inside calls. `conditions` are the characters of all conditions

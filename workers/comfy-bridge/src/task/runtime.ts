@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import type { ArtifactRef, ObjectWish, TaskEntry } from "@spindle/schemas";
 import { taskToken } from "@spindle/task-bus";
 import pRetry, { AbortError } from "p-retry";
-import { failure } from "./task/errors.ts";
-import { imageSize } from "./task/png.ts";
+import { failure } from "./errors.ts";
+import { imageSize } from "./png.ts";
 
 const RETRIES = { retries: 4, minTimeout: 200, maxTimeout: 3000 };
 const TIMEOUT_MS = 120_000;

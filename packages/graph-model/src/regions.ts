@@ -1,11 +1,11 @@
 // Regions of the Comfy plane: nodes that go to one ComfyUI server as one prompt. What an opaque wire joins must be together;
 // other neighbours are joined as long as no item of the graph waits for itself by that.
-import type { NodeParts } from "../definitions.ts";
-import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge, isMapEdge } from "../graph.ts";
-import type { LibraryEngine, NodeDefinition } from "../library.ts";
-import { type Group, type Grouping, groupId, type Loops, type Plan, planGraph, type Region } from "../plan.ts";
-import { portKind } from "../ports.ts";
-import type { Topology } from "../topology.ts";
+import type { NodeParts } from "./definitions.ts";
+import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge, isMapEdge } from "./graph.ts";
+import type { LibraryEngine, NodeDefinition } from "./library.ts";
+import { type Group, type Grouping, groupId, type Loops, type Plan, planGraph, type Region } from "./plan.ts";
+import { portKind } from "./ports.ts";
+import type { Topology } from "./topology.ts";
 
 const PLANE = "comfy";
 

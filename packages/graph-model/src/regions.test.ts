@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { readGraph } from "../check/document.ts";
-import { validate } from "../check/validate.ts";
-import type { Graph, Plane } from "../graph.ts";
-import type { Library, NodeDefinition } from "../library.ts";
-import { portsOf } from "../ports.ts";
-import { resolve } from "../resolve.ts";
+import { readGraph } from "./check/document.ts";
+import { validate } from "./check/validate.ts";
+import type { Graph, Plane } from "./graph.ts";
+import type { Library, NodeDefinition } from "./library.ts";
+import { portsOf } from "./ports.ts";
+import { resolve } from "./resolve.ts";
 
 const MODEL = { "x-comfy-type": "MODEL" };
 const IMAGE = { "x-comfy-type": "IMAGE", "x-artifact": "image" };
