@@ -6,6 +6,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { NodeMove } from "../../apps/runtime/src/record/changes.ts";
+import { ImpossibleNodeRun } from "../../apps/runtime/src/record/node-run.ts";
 import { PostgresRecord } from "../../apps/runtime/src/record/postgres-record.ts";
 import { RunService } from "../../apps/runtime/src/services/run-service.ts";
 import { openDatabase } from "../../apps/runtime/src/store/database.ts";
@@ -47,7 +48,7 @@ async function newRun(nodes: number): Promise<{ run: string; ids: string[] }> {
   const [run, revision] = [randomUUID(), randomUUID()];
   await pool.query("INSERT INTO revision (id, hash, document) VALUES ($1, $2, '{}')", [revision, revision]);
   const node = (_: unknown, index: number) => ({ ...TASK, path: `n${index}`, nodeId: `n${index}` });
-  await record.create({
+  await record.runs.create({
     id: run,
     revision,
     title: "t",
@@ -57,40 +58,55 @@ async function newRun(nodes: number): Promise<{ run: string; ids: string[] }> {
     submitter: "",
     nodes: Array.from({ length: nodes }, node),
   });
-  const ids = (await record.nodeRuns(run)).map((row) => row.id);
+  const ids = (await record.nodes.ofRun(run)).map((row) => row.id);
   return { run, ids };
 }
 const body = { engine: "e", draft: false };
 const error = { code: "node.exception", message: "It failed." };
-const seqs = async (run: string) => (await record.events(run, 0)).map((event) => event.seq);
+const seqs = async (run: string) => (await record.history.events(run, 0)).map((event) => event.seq);
 
 test("[E9, W1] a change under an old fence, or from a state that does not allow it, moves nothing and is counted", async () => {
   const { run, ids } = await newRun(1);
   const id = ids[0] as string;
-  const change = (fence: number, move: NodeMove) => record.change({ nodeRun: id, fence, ...move });
-  expect(await change(0, { change: "dispatch", dispatchIn: 0, body })).toMatchObject({ state: "dispatched", fence: 1, attempt: 1 });
+  const change = (fence: number, move: NodeMove) => record.nodes.change({ nodeRun: id, fence, ...move });
+  expect(await change(0, { change: "dispatch", input: {}, dispatchIn: 0, body })).toMatchObject({
+    state: "dispatched",
+    fence: 1,
+    attempt: 1,
+  });
   expect(await change(1, { change: "retry", dispatchIn: 0, error, body: { delayMs: 0 } })).toMatchObject({ fence: 2, attempt: 2 });
-  const before = record.stale;
+  const before = record.nodes.stale;
   expect(await change(1, { change: "succeed", output: { late: true } })).toBeUndefined();
   expect(await change(1, { change: "start", body })).toBeUndefined();
   expect(await change(2, { change: "skip", error })).toBeUndefined();
-  expect(record.stale).toBe(before + 3);
+  expect(record.nodes.stale).toBe(before + 3);
   expect(await change(2, { change: "succeed", output: { right: true } })).toMatchObject({ state: "succeeded" });
   expect(await change(2, { change: "cancel", error })).toBeUndefined();
-  expect((await record.nodeRun(id))?.output).toEqual({ right: true });
+  expect((await record.nodes.find(id))?.output).toEqual({ right: true });
   expect(await seqs(run)).toEqual([1, 2, 3, 4]);
   const { rows } = await pool.query("SELECT fence FROM outbox WHERE node_run_id = $1 ORDER BY fence", [id]);
   expect(rows).toEqual([{ fence: 1 }, { fence: 2 }]);
 });
 
+test("[W1] a row that cannot be is named where it is read, and holds up no other", async () => {
+  const { ids } = await newRun(2);
+  const [bad, good] = ids as [string, string];
+  await pool.query("UPDATE node_run SET state = 'succeeded' WHERE id = $1", [bad]);
+  await expect(record.nodes.find(bad)).rejects.toThrow(new RegExp(`it is succeeded without an output.*${bad}`));
+  const found = await record.nodes.findAll([bad, good]);
+  expect(found.map((row) => (row instanceof ImpossibleNodeRun ? row.nodeRun : row.state)).sort()).toEqual([bad, "queued"].sort());
+});
+
 test("[W1] of twenty that commit at once one wins, and events of one run have no gap", async () => {
   const { run, ids } = await newRun(20);
-  await Promise.all(ids.map((nodeRun) => record.change({ nodeRun, fence: 0, change: "begin", body })));
+  await Promise.all(ids.map((nodeRun) => record.nodes.change({ nodeRun, fence: 0, change: "begin", input: {}, body })));
   const wins = await Promise.all(
-    Array.from({ length: 20 }, (_, value) => record.change({ nodeRun: ids[0] as string, fence: 1, change: "succeed", output: { value } })),
+    Array.from({ length: 20 }, (_, value) =>
+      record.nodes.change({ nodeRun: ids[0] as string, fence: 1, change: "succeed", output: { value } }),
+    ),
   );
   expect(wins.filter(Boolean)).toHaveLength(1);
-  await Promise.all(ids.slice(1).map((nodeRun) => record.change({ nodeRun, fence: 1, change: "succeed", output: {} })));
+  await Promise.all(ids.slice(1).map((nodeRun) => record.nodes.change({ nodeRun, fence: 1, change: "succeed", output: {} })));
   const list = await seqs(run);
   expect(list).toEqual(Array.from({ length: 41 }, (_, index) => index + 1));
 });
@@ -98,7 +114,7 @@ test("[W1] of twenty that commit at once one wins, and events of one run have no
 test("[E9] changes that are asked for at once share a commit, each under its own fence", async () => {
   const { run, ids } = await newRun(50);
   const moved = await Promise.all(
-    ids.map((nodeRun, index) => record.change({ nodeRun, fence: index % 5 === 0 ? 7 : 0, change: "begin", body })),
+    ids.map((nodeRun, index) => record.nodes.change({ nodeRun, fence: index % 5 === 0 ? 7 : 0, change: "begin", input: {}, body })),
   );
   expect(moved.filter((one) => one === undefined)).toHaveLength(10);
   expect(new Set(moved.flatMap((one) => (one ? [one.id] : []))).size).toBe(40);
@@ -113,19 +129,19 @@ test("[E9] changes that are asked for at once share a commit, each under its own
 test("[E9] of changes that share a commit one that cannot be stored fails alone", async () => {
   const { ids } = await newRun(3);
   const [a, b, c] = ids as [string, string, string];
-  const first = record.change({ nodeRun: a, fence: 0, change: "begin", body });
-  const bad = record.change({
+  const first = record.nodes.change({ nodeRun: a, fence: 0, change: "begin", input: {}, body });
+  const bad = record.nodes.change({
     nodeRun: b,
     fence: 0,
     change: "succeedHere",
     output: {},
     artifacts: [{ key: "k", ref: { artifact: "no uuid" } as never }],
   });
-  const good = record.change({ nodeRun: c, fence: 0, change: "succeedHere", output: { text: "nul \u0000 and half a pair \ud800" } });
+  const good = record.nodes.change({ nodeRun: c, fence: 0, change: "succeedHere", output: { text: "nul \u0000 and half a pair \ud800" } });
   await expect(bad).rejects.toThrow(/uuid/);
   expect(await first).toMatchObject({ state: "running" });
   expect(await good).toMatchObject({ state: "succeeded" });
-  expect((await record.nodeRun(c))?.output).toEqual({ text: "nul \ufffd and half a pair \ufffd" });
+  expect((await record.nodes.find(c))?.output).toEqual({ text: "nul \ufffd and half a pair \ufffd" });
 });
 
 describe("[E9] a change whose statement PostgreSQL ends for its time", () => {
@@ -146,7 +162,7 @@ describe("[E9] a change whose statement PostgreSQL ends for its time", () => {
   });
   const tries = async () => Number((await pool.query("SELECT last_value FROM tries")).rows[0].last_value);
   const succeed = (nodeRun: string, output: Record<string, unknown>) =>
-    patient(() => hurried.change({ nodeRun, fence: 0, change: "succeedHere", output, body }));
+    patient(() => hurried.nodes.change({ nodeRun, fence: 0, change: "succeedHere", output, body }));
 
   test("and that is large fails after three times alone, with a reason; what others asked for goes on", async () => {
     const { run, ids } = await newRun(5);
@@ -156,7 +172,7 @@ describe("[E9] a change whose statement PostgreSQL ends for its time", () => {
     expect(await asked[1]).toBeUndefined();
     expect((await Promise.all(asked)).map((row) => row?.state)).toEqual(["succeeded", undefined, "succeeded", "succeeded", "succeeded"]);
     expect(await tries()).toBeLessThanOrEqual(4); // once with the others
-    expect(await record.nodeRun(slow)).toMatchObject({
+    expect(await record.nodes.find(slow)).toMatchObject({
       state: "failed",
       output: null,
       error: { class: "user", code: "node.unstorable", message: expect.stringMatching(/3 MiB.*three times/) },
@@ -186,7 +202,7 @@ describe("[E9] a change whose statement PostgreSQL ends for its time", () => {
 test("[E9] changes that are large share no commit with many others", async () => {
   const { run, ids } = await newRun(12);
   const output = { text: "x".repeat(2 * 1024 * 1024) };
-  await Promise.all(ids.map((nodeRun) => record.change({ nodeRun, fence: 0, change: "succeedHere", output, body })));
+  await Promise.all(ids.map((nodeRun) => record.nodes.change({ nodeRun, fence: 0, change: "succeedHere", output, body })));
   const { rows } = await pool.query(
     "SELECT count(*)::int AS changes FROM run_event WHERE run_id = $1 AND type = 'node.succeeded' GROUP BY xmin::text",
     [run],
@@ -196,30 +212,30 @@ test("[E9] changes that are large share no commit with many others", async () =>
 
 test("[RH4] a run rests only if nobody answered meanwhile, and an answer wakes it", async () => {
   const { run, ids } = await newRun(2);
-  await record.renew("rests", 60_000);
-  const fence = (await record.claim("rests")).find((one) => one.id === run)?.fence ?? -1;
-  await record.changeRun({ id: run, fence }, "start");
-  await record.change({ nodeRun: ids[0] as string, fence: 0, change: "ask" });
-  expect(await record.park({ id: run, fence }, 2), "two were waited for, one is").toBe(false);
-  expect(await record.park({ id: run, fence: fence - 1 }, 1), "an older owner").toBe(false);
-  expect(await record.park({ id: run, fence }, 1)).toBe(true);
-  await record.renew("other", 60_000);
-  expect((await record.claim("other")).map((one) => one.id)).not.toContain(run);
-  await record.change({ nodeRun: ids[0] as string, fence: 0, change: "answer", output: { ok: true } });
-  await record.wake(run);
-  expect((await record.claim("other")).map((one) => one.id)).toContain(run);
+  await record.leases.renew("rests", 60_000);
+  const fence = (await record.leases.claim("rests")).find((one) => one.id === run)?.fence ?? -1;
+  await record.runs.change({ id: run, fence }, "start");
+  await record.nodes.change({ nodeRun: ids[0] as string, fence: 0, change: "ask", input: {} });
+  expect(await record.runs.park({ id: run, fence }, 2), "two were waited for, one is").toBe(false);
+  expect(await record.runs.park({ id: run, fence: fence - 1 }, 1), "an older owner").toBe(false);
+  expect(await record.runs.park({ id: run, fence }, 1)).toBe(true);
+  await record.leases.renew("other", 60_000);
+  expect((await record.leases.claim("other")).map((one) => one.id)).not.toContain(run);
+  await record.nodes.change({ nodeRun: ids[0] as string, fence: 0, change: "answer", output: { ok: true } });
+  await record.runs.wake(run);
+  expect((await record.leases.claim("other")).map((one) => one.id)).toContain(run);
 });
 
 test("[E9] two runtimes that claim at once never get the same run, and a silent owner loses its own", async () => {
   const runs = (await Promise.all(Array.from({ length: 10 }, () => newRun(1)))).map((one) => one.run);
-  await Promise.all([record.renew("a", 60_000), record.renew("b", 100), record.renew("c", 60_000)]);
-  const [a, b] = await Promise.all([record.claim("a"), record.claim("b")]);
+  await Promise.all([record.leases.renew("a", 60_000), record.leases.renew("b", 100), record.leases.renew("c", 60_000)]);
+  const [a, b] = await Promise.all([record.leases.claim("a"), record.leases.claim("b")]);
   const [mine, theirs] = [a.map((run) => run.id), b.map((run) => run.id)];
   expect(mine.filter((id) => theirs.includes(id))).toEqual([]);
   expect(runs.every((id) => mine.includes(id) || theirs.includes(id))).toBe(true);
   await new Promise((resolve) => setTimeout(resolve, 150));
-  expect(new Set((await record.claim("c")).map((run) => run.id))).toEqual(new Set(theirs));
-  expect(await record.renew("b", 1000)).toEqual(new Map());
+  expect(new Set((await record.leases.claim("c")).map((run) => run.id))).toEqual(new Set(theirs));
+  expect(await record.leases.renew("b", 1000)).toEqual(new Map());
 });
 
 test("a list of runs counts their nodes in as many queries and rows as it has runs, however many nodes those have", async () => {
@@ -252,7 +268,7 @@ test("an answer about a run reads what it tells: of its status, a job and a list
   const runs = new RunService(database, ...([record, {}, {}, live, { of: () => [] }, () => {}] as unknown as OtherParts));
   const { run, ids } = await newRun(6);
   const values = { input: { text: "i".repeat(500_000) }, output: { text: "o".repeat(500_000) } };
-  for (const nodeRun of ids) await record.change({ nodeRun, fence: 0, change: "succeedHere", body, ...values });
+  for (const nodeRun of ids) await record.nodes.change({ nodeRun, fence: 0, change: "succeedHere", body, ...values });
   await pool.query("UPDATE node_run SET path = 'm#' || substr(path, 2), node_id = 'm' WHERE run_id = $1 AND path > 'n1'", [run]);
   const nodes = ["n0", "n1", "m"].map((id) => ({ id, service: "s", plane: "python" }));
   await pool.query("UPDATE revision SET document = $2 FROM run r WHERE r.id = $1 AND revision.id = r.revision_id", [
@@ -314,10 +330,10 @@ test("[W1] SQL names no state that the schema does not have, and the function th
 
 test("[E9] node runs that are added twice, by two runtimes or after a lost answer, are there once and answered as they are", async () => {
   const { run, ids } = await newRun(1);
-  await record.change({ nodeRun: ids[0] as string, fence: 0, change: "skip", error });
+  await record.nodes.change({ nodeRun: ids[0] as string, fence: 0, change: "skip", error });
   const fresh = (path: string) => ({ ...TASK, nodeId: path, path });
-  const added = await Promise.all([record.add(run, ["n0", "n1"].map(fresh)), record.add(run, ["n1", "n2"].map(fresh))]);
-  const about = (await record.nodeRuns(run)).map(({ id, path, state }) => [path, state, id]).sort();
+  const added = await Promise.all([record.nodes.add(run, ["n0", "n1"].map(fresh)), record.nodes.add(run, ["n1", "n2"].map(fresh))]);
+  const about = (await record.nodes.ofRun(run)).map(({ id, path, state }) => [path, state, id]).sort();
   expect(about.map(([path, state]) => [path, state])).toEqual([
     ["n0", "skipped"],
     ["n1", "queued"],

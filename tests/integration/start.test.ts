@@ -79,7 +79,7 @@ test("a runtime takes over runs only once it listens: none that it cannot surviv
     await migrateDatabase(pool);
     const [run, revision] = [randomUUID(), randomUUID()];
     await pool.query("INSERT INTO revision (id, hash, document) VALUES ($1, $2, $3)", [revision, revision, JSON.stringify(graphOf([]))]);
-    await new PostgresRecord(pool).create({
+    await new PostgresRecord(pool).runs.create({
       id: run,
       revision,
       title: "t",

@@ -43,7 +43,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   await artifacts.sweep();
   const record = new PostgresRecord(db.pool, db.changes);
   const live = new LiveBoard();
-  const decisions = new Decisions(record);
+  const decisions = new Decisions(record.nodes);
   const { timings, models } = config;
   const workers: WorkerPlane = new WorkerPlane({
     redisUrl: config.redisUrl,
@@ -60,13 +60,13 @@ async function start(config: Config): Promise<() => Promise<void>> {
   if (unfit) throw new Error(unfit);
   const registry = await NodeRegistry.load();
   const library = new LibraryService(workers.redis, registry, models, store, await loadBlueprints(join(ROOT, "templates")), config);
-  const nodePlane = new NodePlane({ record, registry, artifacts, live, models, timings, manifest: () => library.manifest() });
+  const nodePlane = new NodePlane({ nodes: record.nodes, registry, artifacts, live, models, timings, manifest: () => library.manifest() });
   const engine: Engine = new Engine({
     db,
     owner: config.owner,
     timings,
     live,
-    parts: { workers, nodePlane },
+    parts: { workers: workers.tasks, nodePlane },
     record,
     decisions,
     library: () => library.library(),
@@ -74,7 +74,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   });
   const documents = new DocumentHost(updateLog(db), onError);
   const graphs = new GraphService(db, documents, () => library.library());
-  const positions = new QueuePositions(record, live, (task) => devicesOf(task, library.library()));
+  const positions = new QueuePositions(record.queue, live, (task) => devicesOf(task, library.library()));
   const runs = new RunService(db, record, engine, graphs, live, positions, () => library.library());
   const plans = new PlanService(record, () => library.library());
   const people = new PeopleService(db, record, engine, decisions, () => library.library());

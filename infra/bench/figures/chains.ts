@@ -77,7 +77,8 @@ async function inMemory(length: number): Promise<number> {
   };
   const resolved = resolve(graph, library);
   const begin = performance.now();
-  await new RunExecution({ record, nodePlane, workers: {} as never, decisions: {} as never }, run as never, resolved, []).drive();
+  const parts = { nodes: record, results: record, nodePlane, workers: {} as never, decisions: {} as never };
+  await new RunExecution(parts, run as never, resolved, []).drive();
   return performance.now() - begin;
 }
 

@@ -32,7 +32,7 @@ export function healthRoutes({ db, workers, artifacts, library, record }: Servic
     registers: [registry],
     collect() {
       this.reset();
-      this.inc(record.stale);
+      this.inc(record.nodes.stale);
     },
   });
 

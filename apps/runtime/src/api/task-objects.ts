@@ -4,11 +4,10 @@ import { pipeline } from "node:stream/promises";
 import { type ArtifactRef, type ObjectWish, validateArtifactRef, validateObjectWish } from "@spindle/schemas";
 import { taskToken } from "@spindle/task-bus";
 import express, { type Request, Router } from "express";
-import type { NodeRunRow } from "../record/types.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
 import { Refused } from "../refused.ts";
 import type { Services } from "../services/services.ts";
-import { inputText } from "../tasks/dispatcher.ts";
-import { objectKey, parseTask, type TaskName } from "../tasks/task-name.ts";
+import { inputText, objectKey, parseTask, type TaskName } from "../tasks/task-name.ts";
 import { handle, uuid } from "./respond.ts";
 
 const MAX_OBJECT = 8 * 1024 ** 3;
@@ -103,7 +102,7 @@ export function taskRoutes({ artifacts, record, config, library }: Services): Ro
     const task = parseTask(name);
     assertToken(request, name);
     if (!task) throw new Refused(401, "request.forbidden", "That is no task.");
-    const row = await record.nodeRun(task.nodeRun);
+    const row = await record.nodes.find(task.nodeRun);
     if (!row || row.fence !== task.fence || (row.state !== "dispatched" && row.state !== "running"))
       throw new Refused(409, "task.lease_lost", "The task belongs to another attempt now.");
     return { row, task };

@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { canonicalText, type InputSource, type NodeDefinition, nodeTitle, type Topology } from "@spindle/graph-model";
 import { validateArtifactRef } from "@spindle/schemas";
-import type { Earlier, NodeRunRow } from "../record/types.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
+import type { Earlier } from "../record/types.ts";
 
 type Values = Record<string, unknown>;
 

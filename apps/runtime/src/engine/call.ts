@@ -1,15 +1,16 @@
 // `graph.call` (DESIGN G5, SPEC RD): a definition runs inside a node run, as a level of its own.
 import { nodeTitle } from "@spindle/graph-model";
-import { inTurn, isHandled } from "./judge.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
+import { inTurn, isHandled } from "./edges.ts";
 import { cancelled } from "./moves.ts";
 import { runOutputs } from "./outputs.ts";
 import type { RunContext, Walker } from "./run-context.ts";
-import { type Decided, type DecidedRow, Scope } from "./scope.ts";
+import { type Decided, LevelRun, Scope } from "./scope.ts";
 
 export async function callDefinition(
   context: RunContext,
   walker: Walker,
-  call: { caller: Scope; definition: string; row: DecidedRow; values: Record<string, unknown> },
+  call: { caller: Scope; definition: string; row: NodeRunRow; values: Record<string, unknown> },
 ): Promise<void> {
   const { caller, definition, row, values } = call;
   const { rows, resolved, reuse } = context;
@@ -19,13 +20,16 @@ export async function callDefinition(
       : row;
   if (calling.state !== "running") return;
   const isForced = reuse.roleIn(caller, row.node_id) === "force";
-  const scope = Scope.ofLevel(resolved.level(definition), `${row.path}/`, calling.input ?? values, caller.depth + 1, isForced);
+  const scope = new Scope(
+    new LevelRun(resolved.level(definition), calling.input ?? values, caller.within.depth + 1, isForced),
+    `${row.path}/`,
+  );
   await walker.walk(scope);
   await conclude(context, scope, calling);
   rows.forget(scope);
 }
 
-async function conclude({ rows, life }: RunContext, scope: Scope, calling: DecidedRow): Promise<DecidedRow> {
+async function conclude({ rows, life }: RunContext, scope: Scope, calling: NodeRunRow): Promise<NodeRunRow> {
   if (life.isCancelled && isAnyCancelled(scope)) return rows.change(calling, cancelled());
   const { value: failed } = await unhandled(scope).next();
   if (failed) {
@@ -41,11 +45,11 @@ async function conclude({ rows, life }: RunContext, scope: Scope, calling: Decid
   return rows.change(calling, { change: "succeed", output: scopeOutputs(scope) });
 }
 
-export const isAnyCancelled = (level: Scope): boolean => [...level.decided.values()].some(({ row }) => row.state === "cancelled");
+export const isAnyCancelled = ({ within }: Scope): boolean => [...within.decided.values()].some(({ row }) => row.state === "cancelled");
 
 /** The failed rows of a level that no on_failure edge took care of, the first one first; no further than they are asked for. */
-export async function* unhandled(level: Scope): AsyncGenerator<Decided, undefined> {
-  for (const decided of level.decided.values()) {
+export async function* unhandled({ within }: Scope): AsyncGenerator<Decided, undefined> {
+  for (const decided of within.decided.values()) {
     const { row, scope } = decided;
     if (!["failed", "dead", "cancelled"].includes(row.state)) continue;
     if (!(await inTurn(() => isHandled(scope, row)))) yield decided;

@@ -2,7 +2,7 @@ import { type Graph, resolve } from "@spindle/graph-model";
 import { describe, expect, test } from "vitest";
 import { compile, type Driven } from "./compile.ts";
 import { library } from "./random-graphs.testing.ts";
-import { Scope } from "./scope.ts";
+import { LevelRun, Scope } from "./scope.ts";
 
 /** Drives a graph whose every loop goes round `visits` times; returns what was asked for, in order. */
 async function asked(nodes: string[], edges: [from: string, to: string, loops?: number][], visits = 1): Promise<string[]> {
@@ -19,7 +19,7 @@ async function asked(nodes: string[], edges: [from: string, to: string, loops?: 
     settle: async (scope, item) => void order.push(scope.prefix + item),
     visit: async (_, __, index) => index + 1 < visits,
   };
-  await compile(root).drive(driven, Scope.ofLevel(root, "", {}, 0));
+  await compile(root).drive(driven, new Scope(new LevelRun(root, {}, 0), ""));
   return order;
 }
 

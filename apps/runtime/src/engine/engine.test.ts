@@ -1,9 +1,9 @@
 // How runs end that this runtime's own mistakes end, on a record in memory.
 import { setImmediate as turn } from "node:timers/promises";
 import type { Graph, Library, NodeDefinition } from "@spindle/graph-model";
+import { isEndedNodeState } from "@spindle/schemas";
 import { afterEach, expect, test } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
-import type { RunRecord } from "../record/record.ts";
 import type { NewRun } from "../record/types.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 
@@ -30,21 +30,22 @@ class Record extends MemoryRecord {
   readonly ends: { change: string; code: string | undefined }[] = [];
   reads = 0;
 
-  create(run: NewRun) {
-    return this.add(run.id, run.nodes);
-  }
-  async nodeRuns() {
+  readonly runs = {
+    create: (run: NewRun) => this.add(run.id, run.nodes),
+    change: async (_: unknown, change: string, more?: { error?: { code: string } }) => {
+      this.ends.push({ change, code: more?.error?.code });
+      return true;
+    },
+    park: async () => false,
+  };
+  readonly leases = { leave: async () => {} };
+  async ofRun() {
     this.reads++;
     return [...this.rows.values()];
   }
-  async changeRun(_: unknown, change: string, more?: { error?: { code: string } }) {
-    this.ends.push({ change, code: more?.error?.code });
-    return true;
+  async openOf() {
+    return [...this.rows.values()].filter(({ state }) => !isEndedNodeState(state));
   }
-  async park() {
-    return false;
-  }
-  async leave() {}
 }
 
 let engine: Engine;
@@ -67,7 +68,7 @@ function accept(graph: Graph, document: unknown, fails = "") {
     timings: { runLeaseMs: 1000 },
     live: { forget: () => {} },
     parts: { workers: {}, nodePlane },
-    record: record as unknown as RunRecord,
+    record: { nodes: record, results: record, runs: record.runs, leases: record.leases },
     decisions: { wait, announce: () => {} },
     library: () => library,
     onError: () => {},

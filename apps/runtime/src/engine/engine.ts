@@ -6,9 +6,10 @@ import { isEndedNodeState } from "@spindle/schemas";
 import { crashPoint } from "@spindle/task-bus";
 import pLimit from "p-limit";
 import type { Timings } from "../config.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
 import { MAX_OUTPUT, whyOutputTooLarge } from "../record/output-limit.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { NodeRunRow, RecordedOptions, RunRow } from "../record/types.ts";
+import type { RecordedOptions, RunRow } from "../record/types.ts";
 import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
@@ -27,8 +28,8 @@ export interface EngineOptions {
   owner: string;
   timings: Timings;
   live: LiveBoard;
-  parts: Omit<ExecutionParts, "record" | "decisions"> & { nodePlane: Pick<NodePlane, "cancel"> };
-  record: RunRecord;
+  parts: Omit<ExecutionParts, "nodes" | "results" | "decisions"> & { nodePlane: Pick<NodePlane, "cancel"> };
+  record: Pick<RunRecord, "nodes" | "runs" | "leases" | "results">;
   decisions: Decisions;
   library: () => Library;
   onError: (where: string, error: unknown) => void;
@@ -94,13 +95,13 @@ export class Engine {
       await whyNotNow(
         request.graph,
         library,
-        new Reuse(this.options.record, { id, graph_id: graphId, options }, resolve(request.graph, library).root.plan),
+        new Reuse(this.options.record.results, { id, graph_id: graphId, options }, resolve(request.graph, library).root.plan),
       ),
     );
     const engines = freezeNodes(request.graph, library);
     // The run is this runtime's own from the start: no claim has to find it first.
     const owner = this.stopped ? undefined : this.options.owner;
-    const rows = await this.options.record.create({
+    const rows = await this.options.record.runs.create({
       id,
       revision,
       ...(graphId ? { graph: graphId } : {}),
@@ -121,7 +122,7 @@ export class Engine {
   }
 
   isCancelled(run: string): boolean {
-    return this.executions.get(run)?.isCancelled ?? false;
+    return this.executions.get(run)?.life.isCancelled ?? false;
   }
 
   /** Takes up what may be claimed, now. */
@@ -132,9 +133,9 @@ export class Engine {
   /** False if the run has ended or is being cancelled. */
   async cancel(run: string): Promise<boolean> {
     const { record } = this.options;
-    const asked = await record.requestCancel(run);
+    const asked = await record.runs.requestCancel(run);
     await this.executions.get(run)?.cancel();
-    await record.wake(run);
+    await record.runs.wake(run);
     this.claimNow();
     return asked;
   }
@@ -145,7 +146,7 @@ export class Engine {
    */
   async cancelNode(row: NodeRunRow): Promise<void> {
     const { record, decisions, parts } = this.options;
-    const inside = (await record.nodeRuns(row.run_id)).filter(
+    const inside = (await record.nodes.ofRun(row.run_id)).filter(
       ({ path }) => path.startsWith(`${row.path}#`) || path.startsWith(`${row.path}/`),
     );
     for (const nodeRun of inside.length > 0 ? inside : [row]) {
@@ -153,20 +154,20 @@ export class Engine {
       if (nodeRun.plane !== "node" && (nodeRun.state === "dispatched" || nodeRun.state === "running")) await parts.workers.cancel(nodeRun);
       else if (!parts.nodePlane.cancel(nodeRun.id)) {
         const error = { class: "cancelled" as const, code: "node.cancelled", message: "Cancelled." };
-        await record.change({ nodeRun: nodeRun.id, fence: nodeRun.fence, change: "cancel", error });
+        await record.nodes.change({ nodeRun: nodeRun.id, fence: nodeRun.fence, change: "cancel", error });
         decisions.announce(nodeRun.id);
       }
     }
-    await record.wake(row.run_id);
+    await record.runs.wake(row.run_id);
     this.claimNow();
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    for (const execution of this.executions.values()) execution.close(new Error("The runtime stops."));
+    for (const execution of this.executions.values()) execution.life.close(new Error("The runtime stops."));
     await Promise.allSettled(this.drives);
-    await this.options.record.leave(this.options.owner).catch(() => {});
+    await this.options.record.leases.leave(this.options.owner).catch(() => {});
   }
 
   /** One at a time: a renewal must not be judged by runs that were claimed while it was under way. */
@@ -186,12 +187,12 @@ export class Engine {
   private async renewAndClaim(): Promise<void> {
     const { record, owner, timings } = this.options;
     const held = [...this.executions.values()];
-    const mine = await record.renew(owner, timings.runLeaseMs);
+    const mine = await record.leases.renew(owner, timings.runLeaseMs);
     for (const execution of held) await this.compare(execution, mine.get(execution.run.id));
     if (this.stopped) return;
     await this.takeUp(mine);
     await this.timeOut();
-    for (const run of await record.claim(owner)) this.begin(run);
+    for (const run of await record.leases.claim(owner)) this.begin(run);
   }
 
   private begin(run: RunRow, rows?: NodeRunRow[]): void {
@@ -211,25 +212,25 @@ export class Engine {
     const idle = [...mine.keys()].filter((id) => !this.begun.has(id));
     for (const id of idle) if (!this.idleSince.has(id)) this.idleSince.set(id, Date.now());
     const due = idle.filter((id) => Date.now() - (this.idleSince.get(id) ?? 0) > timings.runLeaseMs / 2);
-    if (due.length > 0) for (const run of await record.own(owner, due)) this.begin(run);
+    if (due.length > 0) for (const run of await record.leases.own(owner, due)) this.begin(run);
   }
 
   /** What another runtime did to a run of ours: took it over, or asked for its end. */
   private async compare(execution: RunExecution, mine: { fence: number; cancelRequested: boolean } | undefined): Promise<void> {
-    const { phase, run } = execution;
+    const { run, life } = execution;
     if (!mine || mine.fence !== run.fence) {
-      const isDriven = phase === "driving" || phase === "cancelling";
-      if (isDriven && this.executions.get(run.id) === execution) execution.close(new Error("Another runtime owns the run."));
+      const isDriven = life.phase === "driving" || life.phase === "cancelling";
+      if (isDriven && this.executions.get(run.id) === execution) execution.life.close(new Error("Another runtime owns the run."));
     } else if (mine.cancelRequested) await execution.cancel();
   }
 
   /** People who did not answer in time: the node gives its time-out port. */
   private async timeOut(): Promise<void> {
     const { record, decisions } = this.options;
-    for (const row of await record.overdue()) {
+    for (const row of await record.nodes.overdue()) {
       const output = { timed_out: true };
-      await record.change({ nodeRun: row.id, fence: row.fence, change: "answer", output, body: { timedOut: true } });
-      await record.wake(row.run_id);
+      await record.nodes.change({ nodeRun: row.id, fence: row.fence, change: "answer", output, body: { timedOut: true } });
+      await record.runs.wake(row.run_id);
       decisions.announce(row.id);
     }
   }
@@ -239,7 +240,7 @@ export class Engine {
     const { record, live } = this.options;
     try {
       const resolved = await patient(() => this.resolvedOf(run.revision_id));
-      if (run.state === "queued") await patient(() => record.changeRun(run, "start"));
+      if (run.state === "queued") await patient(() => record.runs.change(run, "start"));
       run.state = "running";
       let again = await this.driveOnce(run, resolved, rows);
       while (again && !this.stopped) again = await this.driveOnce(run, resolved);
@@ -265,18 +266,18 @@ export class Engine {
   /** True if it is to be driven again: it was about to rest when somebody answered. */
   private async driveOnce(run: RunRow, resolved: Resolved, known?: NodeRunRow[]): Promise<boolean> {
     const { parts, record, decisions } = this.options;
-    const rows = known ?? (await patient(() => record.nodeRuns(run.id)));
+    const rows = known ?? (await patient(() => record.nodes.ofRun(run.id)));
     if (this.stopped) return false;
-    const execution = new RunExecution({ ...parts, record, decisions }, run, resolved, rows);
+    const execution = new RunExecution({ ...parts, nodes: record.nodes, results: record.results, decisions }, run, resolved, rows);
     this.executions.set(run.id, execution);
     try {
       await execution.drive();
       // It may have been about to rest when the last answer came: what was decided is decided.
-      if (execution.phase !== "closed") await this.finish(execution);
+      if (execution.life.phase !== "closed") await this.finish(execution);
     } catch (error) {
-      if (error instanceof Parked) return !(await patient(() => record.park(run, execution.waitingFor))) && sleep(PARK_MS, true);
-      if (execution.phase === "closed") return false;
-      execution.close(error as Error);
+      if (error instanceof Parked) return !(await patient(() => record.runs.park(run, error.waitingFor))) && sleep(PARK_MS, true);
+      if (execution.life.phase === "closed") return false;
+      execution.life.close(error as Error);
       if (isOutage(error)) return sleep(OUTAGE_MS, true);
       throw error;
     } finally {
@@ -290,14 +291,14 @@ export class Engine {
   private async abandon(run: RunRow, error: unknown): Promise<void> {
     const { record, parts, decisions } = this.options;
     this.options.onError(`run ${run.id}`, error);
-    const open = (await patient(() => record.nodeRuns(run.id))).filter(({ state }) => !isEndedNodeState(state));
+    const open = await patient(() => record.nodes.openOf(run.id));
     await pLimit(CANCELS_AT_ONCE).map(open, async (row) => {
       if (row.plane !== "node" && row.state !== "queued" && (await isDone(parts.workers.cancel(row)))) return;
       const cancelled = { class: "cancelled" as const, code: "run.cancelled" as const, message: "The run failed before this was over." };
-      await patient(() => record.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error: cancelled }));
+      await patient(() => record.nodes.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error: cancelled }));
       decisions.announce(row.id);
     });
-    await patient(() => record.changeRun(run, "fail", { error: whyEnded(error) }));
+    await patient(() => record.runs.change(run, "fail", { error: whyEnded(error) }));
   }
 
   /** Completion comes from the rows, not from LangGraph's return. */
@@ -305,9 +306,9 @@ export class Engine {
     const { record } = this.options;
     const { run } = execution;
     const { root } = execution;
-    if (execution.end() && isAnyCancelled(root))
+    if (execution.life.end() && isAnyCancelled(root))
       return void (await patient(() =>
-        record.changeRun(run, "cancel", { error: { code: "run.cancelled", message: "The run was cancelled." } }),
+        record.runs.change(run, "cancel", { error: { code: "run.cancelled", message: "The run was cancelled." } }),
       ));
     const { value: failed } = await unhandled(root).next();
     const outputs = scopeOutputs(root);
@@ -317,13 +318,13 @@ export class Engine {
         ...(failed.row.error ?? { code: "internal", message: "The node failed without a reason." }),
         node: failed.row.node_id,
       };
-      return void (await patient(() => record.changeRun(run, "fail", { error, ...(tooLarge ? {} : { outputs }) })));
+      return void (await patient(() => record.runs.change(run, "fail", { error, ...(tooLarge ? {} : { outputs }) })));
     }
     if (tooLarge) {
       const message = `The nodes at the ends gave more than ${MAX_OUTPUT / 1024 / 1024} MiB together, which is the limit for the outputs of a run. They are there, node by node; declare fewer as outputs, or give files.`;
-      return void (await patient(() => record.changeRun(run, "fail", { error: { ...tooLarge, message } })));
+      return void (await patient(() => record.runs.change(run, "fail", { error: { ...tooLarge, message } })));
     }
-    await patient(() => record.changeRun(run, "succeed", { outputs }));
+    await patient(() => record.runs.change(run, "succeed", { outputs }));
   }
 }
 

@@ -3,12 +3,12 @@ import { type Graph, LIMITS, type Library, type NodeDefinition, portsOf, resolve
 import type { RegionInput } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
-import type { Earlier, NodeRunRow, RecordedOptions, RunRow } from "../record/types.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
+import type { Earlier, RecordedOptions, RunRow } from "../record/types.ts";
 import { scopeOutputs, unhandled } from "./call.ts";
 import { RunExecution } from "./execution.ts";
 import { freezeNodes } from "./freeze.ts";
 import type { ExecutionParts } from "./run-context.ts";
-import type { DecidedRow } from "./scope.ts";
 
 type Values = Record<string, unknown>;
 /** By node: what it gives, or what it throws. */
@@ -54,7 +54,7 @@ const graphOf = (nodes: object[], edges: object[], metadata: object = {}, contex
 interface Given {
   does?: Does;
   inputs?: Values;
-  rows?: DecidedRow[];
+  rows?: NodeRunRow[];
   options?: RecordedOptions;
   record?: MemoryRecord;
   /** What a worker answers to a prompt of ComfyUI. */
@@ -95,15 +95,15 @@ async function run(graph: Graph, { does = {}, inputs = {}, rows = [], options = 
   };
   const decisions = {
     wait: async (id: string) => {
-      const row = (await record.nodeRun(id)) as DecidedRow;
+      const row = (await record.find(id)) as NodeRunRow;
       if (row.state !== "waiting") return row;
       held.push(row.path); // and somebody goes on at once
       await record.change({ nodeRun: id, fence: row.fence, change: "resume", passed: true, body: { held: "before" } });
-      return (await record.nodeRun(id)) as DecidedRow;
+      return (await record.find(id)) as NodeRunRow;
     },
   };
   const owned = { id: "r", state: "running", inputs, engines: freezeNodes(graph, library), options, fence: 0, cancel_requested: false };
-  const parts = { record, nodePlane, workers, decisions } as unknown as ExecutionParts;
+  const parts = { nodes: record, results: record, nodePlane, workers, decisions } as unknown as ExecutionParts;
   const execution = new RunExecution(parts, owned as unknown as RunRow, resolve(graph, library), rows);
   await execution.drive();
   const failed: string[] = [];
@@ -222,7 +222,7 @@ test("[RP4] what has a result never runs again, and its output is what others ge
   const graph = graphOf([node("a"), node("b")], [edge("a", "b", { sourcePort: "value", targetPort: "value" })]);
   const record = new MemoryRecord();
   const [row] = await record.add("r", [{ ...freezeNodes(graph, library)[""]?.a, nodeId: "a", path: "a" } as never]);
-  const decided = { ...row, state: "succeeded", output: { value: "kept" } } as DecidedRow;
+  const decided = { ...row, state: "succeeded", output: { value: "kept" } } as NodeRunRow;
   const { ran, outputs } = await run(graph, { rows: [decided] });
   expect([ran, outputs]).toEqual([["b"], { value: "kept" }]);
 });
@@ -266,7 +266,7 @@ test.each<[tolerate: number, list: number[], outputs: Values, error: string | un
 test("[RM3] more node runs than a run may have are refused as their rows come to be", async () => {
   const list = edge("l", "m", { sourcePort: "value", targetPort: "value", map: {} });
   const graph = graphOf([node("l", { value: [1, 2, 3] }), node("m")], [list]);
-  const others = (count: number) => Array.from({ length: count }, (_, index) => ({ path: `other${index}` }) as DecidedRow);
+  const others = (count: number) => Array.from({ length: count }, (_, index) => ({ path: `other${index}` }) as NodeRunRow);
   expect((await run(graph, { rows: others(LIMITS.nodeRuns - 5) })).failed).toEqual([]);
   const { row, ran } = await run(graph, { rows: others(LIMITS.nodeRuns - 4) });
   expect(row("m")?.error).toMatchObject({ code: "run.too_large" });

@@ -2,11 +2,12 @@
 import { edgeMetadata, jsonBytes, nodeTitle } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import pLimit from "p-limit";
+import type { NodeRunRow } from "../record/node-run.ts";
 import { MAX_OUTPUT } from "../record/output-limit.ts";
 import { newNodeRun } from "./freeze.ts";
 import { cancelled, failed, skipped } from "./moves.ts";
 import type { RunContext, Walker } from "./run-context.ts";
-import type { DecidedRow, Scope } from "./scope.ts";
+import type { Scope } from "./scope.ts";
 
 type Values = Record<string, unknown>;
 
@@ -15,12 +16,12 @@ const MAX_ELEMENTS = 10_000;
 const MAX_SHARED = 64 * 1024 * 1024;
 
 /** Goes on with an element that has these values (node-step.ts). */
-type Execute = (scope: Scope, id: string, row: DecidedRow, values: Values) => Promise<void>;
+type Execute = (scope: Scope, id: string, row: NodeRunRow, values: Values) => Promise<void>;
 
 interface MapRun {
   scope: Scope;
   id: string;
-  row: DecidedRow;
+  row: NodeRunRow;
   values: Values;
   /** Where the list comes in. */
   port: string;
@@ -63,11 +64,11 @@ export async function mapOver({ rows, run, life }: RunContext, walker: Walker, e
   const atOnce = pLimit(limit ?? Math.max(1, list.length));
   let gathered = 0;
   const isFull = () => gathered > MAX_OUTPUT;
-  const begun: Promise<DecidedRow>[] = [];
+  const begun: Promise<NodeRunRow>[] = [];
   for (const [index, value] of list.entries()) {
     const path = `${row.path}#${index}`;
     if (!isEndedNodeState(rows.at(path).state)) await walker.begin(scope, id, true);
-    const step = (element: DecidedRow) =>
+    const step = (element: NodeRunRow) =>
       isFull() && element.state === "queued"
         ? rows.change(element, skipped(false, "The elements before it gave more than a map can gather."))
         : execute(scope, id, element, element.input ?? { ...values, [port]: value });
@@ -92,7 +93,7 @@ export async function mapOver({ rows, run, life }: RunContext, walker: Walker, e
   const others = elements.filter(({ state }) => state !== "succeeded");
   if (others.length > tolerate) {
     const node = scope.level.node(id)?.node;
-    const first = elements.indexOf(others[0] as DecidedRow);
+    const first = elements.indexOf(others[0] as NodeRunRow);
     const why = String(others[0]?.error?.message ?? others[0]?.state);
     return rows.change(
       gathering,

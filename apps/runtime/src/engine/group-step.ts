@@ -3,13 +3,14 @@
 import { type Group, type NodeDefinition, nodeTitle, regionInput } from "@spindle/graph-model";
 import { isEndedNodeState, type RegionInput } from "@spindle/schemas";
 import type { NodeMove } from "../record/changes.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
 import { isCacheable, whyRegionRuns } from "./cache-key.ts";
 import { whyUnfit } from "./check-input.ts";
 import { cancelled, failed, reused, skipped } from "./moves.ts";
 import type { NodeStep } from "./node-step.ts";
 import type { CacheAnswer } from "./reuse.ts";
 import type { RunContext } from "./run-context.ts";
-import type { DecidedRow, Scope } from "./scope.ts";
+import type { Scope } from "./scope.ts";
 
 type Values = Record<string, unknown>;
 
@@ -25,7 +26,7 @@ export class GroupStep {
   /** Runs a group until it and all its nodes are decided. */
   async run(scope: Scope, group: Group): Promise<void> {
     const { rows } = this.context;
-    const own = await rows.untilDecided(scope.prefix + group.id, (row) => this.decide(scope, group, row));
+    const own = await rows.untilDecided(scope.prefix + group.id, (row) => this.step(scope, group, row));
     const ending = endings(scope, group, own);
     const given = this.given.get(own.path);
     for (const id of group.nodes) {
@@ -38,7 +39,7 @@ export class GroupStep {
     this.given.delete(own.path);
   }
 
-  private async decide(scope: Scope, group: Group, row: DecidedRow): Promise<unknown> {
+  private async step(scope: Scope, group: Group, row: NodeRunRow): Promise<unknown> {
     const { rows, life } = this.context;
     if (row.state !== "queued") return this.steps.awaitWorker(row);
     if (life.isCancelled) return rows.change(row, cancelled("Cancelled before it ran."));
@@ -73,7 +74,7 @@ export class GroupStep {
   private async resolveValues(
     scope: Scope,
     id: string,
-    row: DecidedRow,
+    row: NodeRunRow,
     running: ReadonlyMap<string, Values>,
   ): Promise<Values | undefined> {
     const values = await this.steps.resolveValues(scope, id, row, running);
@@ -86,7 +87,7 @@ export class GroupStep {
     return why ? undefined : values;
   }
 
-  private async findCached(scope: Scope, row: DecidedRow, region: RegionInput, nodes: readonly string[]): Promise<CacheAnswer> {
+  private async findCached(scope: Scope, row: NodeRunRow, region: RegionInput, nodes: readonly string[]): Promise<CacheAnswer> {
     const { rows, reuse } = this.context;
     const definitions = nodes.flatMap((id) => scope.level.node(id)?.element ?? []);
     if (!definitions.every(isCacheable) || namesFiles(region, definitions))
@@ -110,7 +111,7 @@ function namesFiles({ prompt }: RegionInput, definitions: readonly NodeDefinitio
 }
 
 /** What becomes of a node that was left to the group. */
-function endings({ level }: Scope, group: Group, own: DecidedRow): (id: string, state: (id: string) => DecidedRow | undefined) => NodeMove {
+function endings({ level }: Scope, group: Group, own: NodeRunRow): (id: string, state: (id: string) => NodeRunRow | undefined) => NodeMove {
   const engine = { engine: own.engine, draft: own.draft };
   if (own.state === "succeeded") {
     const outputs = (own.output ?? {}) as Record<string, Values>;

@@ -5,7 +5,8 @@ import { type Graph, type Library, type NodeDefinition, portsOf, resolve, unitsS
 import { describe, expect, test, vi } from "vitest";
 import type { NodeChange } from "../record/changes.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
-import type { NewNodeRun, NodeRunRow, RunRow } from "../record/types.ts";
+import { type NodeRunRow, nodeRunOf } from "../record/node-run.ts";
+import type { NewNodeRun, RunRow } from "../record/types.ts";
 import { unhandled } from "./call.ts";
 import { Parked, RunExecution } from "./execution.ts";
 import { freezeNodes } from "./freeze.ts";
@@ -109,12 +110,12 @@ async function run(graph: Graph, { record = new CountingRecord(), decisions, giv
     },
   };
   const owned = { id: "r", state: "running", inputs: {}, engines: freezeNodes(graph, library), options: {}, fence: 0 };
-  const parts = { record, nodePlane, workers: {}, decisions } as unknown as ExecutionParts;
+  const parts = { nodes: record, results: record, nodePlane, workers: {}, decisions } as unknown as ExecutionParts;
   const execution = new RunExecution(parts, owned as unknown as RunRow, resolve(graph, library), []);
   await execution.drive();
   const notHandled: string[] = [];
   for await (const { row } of unhandled(execution.root)) notHandled.push(row.path);
-  const rows = [...record.rows.values()];
+  const rows = [...record.rows.values()].map(nodeRunOf);
   return {
     rows,
     turns: turns.filter(({ length }) => length > 0),

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
-import type { NodeRunRow } from "../record/types.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
+
 import { NodePlane, type NodePlaneParts } from "./node-plane.ts";
 
 test.each([
@@ -11,7 +12,7 @@ test.each([
   const frozen = { plane: "node", service: "large", version: "1", engine: "default", draft: false, timeoutSeconds: 0 };
   const [row] = (await record.add("r", [{ ...frozen, nodeId: "a", path: "a" }])) as [NodeRunRow];
   const registry = { find: () => ({ run: async () => ({ value }) }) };
-  const plane = new NodePlane({ record, registry, live: {}, models: {} } as unknown as NodePlaneParts);
+  const plane = new NodePlane({ nodes: record, registry, live: {}, models: {} } as unknown as NodePlaneParts);
   const { signal } = new AbortController();
   const ended = await plane.run(row, { input: {}, idempotent: true }, { signal, change: (change) => record.change(change) });
   expect(ended?.row).toMatchObject({

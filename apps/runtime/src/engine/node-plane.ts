@@ -7,15 +7,15 @@ import type { Config, Timings } from "../config.ts";
 import { UserError } from "../nodes/capability.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { NodeMove } from "../record/changes.ts";
+import { type ChangedRow, changedRow, type NodeRunRow } from "../record/node-run.ts";
 import { whyOutputTooLarge } from "../record/output-limit.ts";
-import type { RunRecord } from "../record/record.ts";
-import type { ChangedRow, NodeRunRow } from "../record/types.ts";
+import type { NodeRunRecord } from "../record/record.ts";
 import { patient } from "../store/patient.ts";
 import type { LiveBoard } from "../tasks/live.ts";
 import { type TaskError, verdict } from "../tasks/retry.ts";
 
 export interface NodePlaneParts {
-  record: RunRecord;
+  nodes: Pick<NodeRunRecord, "log">;
   registry: NodeRegistry;
   artifacts: Artifacts;
   live: LiveBoard;
@@ -28,8 +28,9 @@ export class NodePlane {
   constructor(private readonly parts: NodePlaneParts) {}
 
   /**
-   * Runs a node until it is decided. What is idempotent and over at once is written once, when it is over: should this process
-   * die before, it runs again, as it would have anyway. Undefined if the row is no longer what it was: the caller reads it again.
+   * Runs a node until it is decided. A node that is idempotent and over at once changes its row once, when it is over: should this
+   * process die before, the node runs again, as it would have anyway. Undefined if the row is no longer what it was: the caller reads it
+   * again.
    */
   async run(row: NodeRunRow, task: NodeTask, { signal: whole, change }: InRun): Promise<Ended | undefined> {
     const own = new AbortController();
@@ -47,7 +48,7 @@ export class NodePlane {
 
   private async attempts(row: NodeRunRow, task: NodeTask, { signal, change }: InRun): Promise<Ended | undefined> {
     const { input, idempotent } = task;
-    const attempt = new Attempt({ change, log: (...about) => this.parts.record.log(...about) }, row, task);
+    const attempt = new Attempt({ change, log: (...about) => this.parts.nodes.log(...about) }, row, task);
     if (row.state === "running") await attempt.begin("takeOver");
     else if (!idempotent) await attempt.begin("begin");
     else attempt.beginLater();
@@ -82,7 +83,7 @@ export class NodePlane {
     return own !== undefined;
   }
 
-  /** What ends each node run alone. */
+  /** Ends each node run alone. */
   private readonly running = new Map<string, AbortController>();
 
   private async call(
@@ -122,18 +123,18 @@ export class NodePlane {
   }
 }
 
-/** Why a node is ended for good; every other end of its signal leaves it to whoever owns the run next. */
+/** The reason of a signal that cancels a node run. Every other reason leaves the node run to the next owner of the run. */
 export class Cancelled extends Error {}
 
 /** The run that a node run is part of. */
 export interface InRun {
   signal: AbortSignal;
-  /** Writes a change down. */
-  change: RunRecord["change"];
+  /** Makes a change in the record. */
+  change: NodeRunRecord["change"];
 }
 
-/** How long a node may run before the record says that it does. */
-const UNSAID_MS = 50;
+/** How long a node runs before its row says that it does: most are over by then. */
+const UNRECORDED_MS = 50;
 /** Characters of a try's log. */
 const LOG_KEPT = 16_000;
 
@@ -151,7 +152,7 @@ export interface Ended {
 
 type Ending = Extract<NodeMove, { change: "succeed" | "fail" | "cancel" }>;
 
-/** One row's way through the record while it runs here. */
+/** The changes of one row while its node runs in this process. */
 class Attempt {
   private timer: NodeJS.Timeout | undefined;
   private begun: Promise<void> | undefined;
@@ -160,7 +161,7 @@ class Attempt {
   private text = "";
 
   constructor(
-    private readonly record: Pick<RunRecord, "change" | "log">,
+    private readonly record: Pick<NodeRunRecord, "change" | "log">,
     public row: NodeRunRow,
     private readonly task: NodeTask,
   ) {}
@@ -170,7 +171,7 @@ class Attempt {
   }
 
   beginLater(): void {
-    this.timer = setTimeout(() => void this.begin("begin"), UNSAID_MS);
+    this.timer = setTimeout(() => void this.begin("begin"), UNRECORDED_MS);
   }
 
   begin(change: "begin" | "takeOver"): Promise<void> {
@@ -189,7 +190,7 @@ class Attempt {
     this.text = `${this.text}${line}\n`.slice(-LOG_KEPT);
   }
 
-  /** Before the try ends, so that whoever hears of its end finds it. */
+  /** Called before the try ends, so that the log is there once the end is known. */
   private async keepLog(): Promise<void> {
     const { text } = this;
     this.text = "";
@@ -204,8 +205,8 @@ class Attempt {
     return row && { row, ...("output" in ending ? { output: ending.output } : {}) };
   }
 
-  /** What the first change of the row says about it. */
-  private first(): Pick<NodeMove, "input" | "cacheKey" | "why"> {
+  /** What the first change of the row writes besides the change itself. */
+  private first(): Omit<NodeTask, "idempotent"> {
     const { input, cacheKey, why } = this.task;
     return { input, ...(cacheKey ? { cacheKey } : {}), ...(why ? { why } : {}) };
   }
@@ -217,13 +218,13 @@ class Attempt {
 
   private async change(move: NodeMove): Promise<ChangedRow | undefined> {
     const moved = await patient(() => this.record.change({ ...move, nodeRun: this.row.id, fence: this.row.fence }));
-    if (moved) this.row = { ...this.row, ...moved };
+    if (moved) this.row = changedRow(this.row, moved, { input: this.task.input, output: "output" in move ? move.output : undefined });
     else this.lost = true;
     return moved;
   }
 }
 
-/** The end of what was over before its row said that it runs. */
+/** The change that ends a node run whose row does not say yet that it runs. */
 function atOnce(ending: Ending): NodeMove {
   if (ending.change === "succeed") return { ...ending, change: "succeedHere" };
   return ending.change === "fail" ? { ...ending, change: "failHere" } : ending;

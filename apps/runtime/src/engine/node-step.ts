@@ -2,6 +2,7 @@
 import {
   blueprintInput,
   ConditionError,
+  decide,
   edgeMetadata,
   type InputSource,
   type NodeDefinition,
@@ -11,22 +12,23 @@ import {
 } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import type { NodeChange, NodeMove } from "../record/changes.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
 import { isCacheable, whyItRuns } from "./cache-key.ts";
 import { callDefinition } from "./call.ts";
 import { fullInput, whyUnfit } from "./check-input.ts";
+import { BadCondition, backEdge, edgesTo, inTurn } from "./edges.ts";
 import { mapOver } from "./fan-out.ts";
-import { BadCondition, backEdge, inTurn, judgeNode } from "./judge.ts";
 import { cancelled, failed, reused, skipped } from "./moves.ts";
 import type { NodeTask } from "./node-plane.ts";
 import type { CacheAnswer } from "./reuse.ts";
 import { RunTooLarge } from "./row-cache.ts";
 import type { RunContext, Walker } from "./run-context.ts";
-import type { DecidedRow, Scope } from "./scope.ts";
+import type { Scope } from "./scope.ts";
 
 type Values = Record<string, unknown>;
 
 export class NodeStep {
-  /** Dispatched by this very process: nobody can have answered yet. */
+  /** Node runs that this step has just dispatched, so that no worker can have answered yet. */
   private readonly dispatched = new Set<string>();
 
   constructor(
@@ -34,14 +36,14 @@ export class NodeStep {
     private readonly walker: Walker,
   ) {}
 
-  /** Runs a node of the graph until it is decided, and keeps what it came to. */
+  /** Runs a node of the graph until it is decided, and keeps its row for the nodes after it. */
   async run(scope: Scope, id: string): Promise<void> {
-    await this.context.rows.untilDecided(scope.prefix + id, (row) => this.decide(scope, id, row));
+    await this.context.rows.untilDecided(scope.prefix + id, (row) => this.step(scope, id, row));
     await this.conclude(scope, id);
   }
 
-  /** First whether it runs at all. */
-  private async decide(scope: Scope, id: string, row: DecidedRow): Promise<void> {
+  /** Takes a node one step on; a queued node only if it is to run at all. */
+  private async step(scope: Scope, id: string, row: NodeRunRow): Promise<void> {
     if (row.state !== "queued" || this.context.life.isCancelled) return this.execute(scope, id, row, row.input ?? {});
     const values = await this.resolveValues(scope, id, row);
     if (values) await this.execute(scope, id, row, values);
@@ -54,33 +56,33 @@ export class NodeStep {
     const holds = scope.level.node(id)?.settings.breakpoint === "after" && row.state === "succeeded" && !row.passed;
     if (holds && !life.isCancelled) {
       const held = row.held === "after" ? row : await rows.change(row, { change: "holdAfter", held: "after" });
-      await life.awaitPerson(held, ({ passed }) => passed);
+      const passed = await life.awaitPerson(held, (row) => row.passed);
+      if (passed) rows.keep(passed);
     }
     scope.keep(rows.at(row.path));
   }
 
   /**
-   * The values with which a queued node is to run; undefined if it was skipped, held, or something stands for its output.
+   * The values with which a queued node is to run; undefined if it was skipped, failed, held, or given an output without running.
    * @param together nodes that run in one go with it, which therefore have no outputs yet
    */
-  async resolveValues(scope: Scope, id: string, row: DecidedRow, together?: ReadonlyMap<string, unknown>): Promise<Values | undefined> {
+  async resolveValues(scope: Scope, id: string, row: NodeRunRow, together?: ReadonlyMap<string, unknown>): Promise<Values | undefined> {
     const { sources = [] } = scope.level.node(id) ?? {};
     const values = await inTurn(() => this.valuesOf(scope, id, sources));
-    const comes = (source: InputSource): boolean => "from" in source && together?.has(source.from) === true;
-    const fed = sources.every((source) => !source.port.required || comes(source) || values[source.port.name] !== undefined);
-    const move = await this.whatElse(scope, id, row, fed, together);
+    const isFromGroup = (source: InputSource): boolean => "from" in source && together?.has(source.from) === true;
+    const hasRequired = sources.every((source) => !source.port.required || isFromGroup(source) || values[source.port.name] !== undefined);
+    const move = await this.insteadOfRunning(scope, id, row, { hasRequired, together });
     if (!move) return values;
     await this.context.rows.change(row, move);
     return undefined;
   }
 
-  /** What becomes of a queued node instead of running; undefined if it is to run. */
-  private async whatElse(
+  /** The change that a queued node gets instead of running; undefined if it is to run. */
+  private async insteadOfRunning(
     scope: Scope,
     id: string,
-    row: DecidedRow,
-    fed: boolean,
-    together: ReadonlyMap<string, unknown> | undefined,
+    row: NodeRunRow,
+    { hasRequired, together }: { hasRequired: boolean; together: ReadonlyMap<string, unknown> | undefined },
   ): Promise<NodeMove | undefined> {
     const { settings = {}, element } = scope.level.node(id) ?? {};
     const { reuse, rows } = this.context;
@@ -89,7 +91,7 @@ export class NodeStep {
     if (role === "leave") return skipped(false, "It is not part of this run.");
     if (!element) return failed("node.unknown_capability", `${row.service} is not in the library any more.`);
     try {
-      const decision = await inTurn(() => judgeNode(scope, id, fed, together));
+      const decision = await inTurn(() => decide(edgesTo(scope, id, together), hasRequired));
       if (decision.do === "skip") return skipped(decision.broken, this.whySkipped(scope, id, decision.broken));
     } catch (error) {
       if (error instanceof BadCondition) return failed("edge.condition_failed", error.message);
@@ -97,19 +99,19 @@ export class NodeStep {
     }
     if (settings.breakpoint === "before" && !row.passed) return { change: "hold", held: "before" };
     if (settings.pinned) return { change: "pin", output: settings.pinned, body: { pinned: true } };
-    const kept = role === "keep" ? await rows.request(() => reuse.earlier(row.path)) : undefined;
-    if (!kept || (together && !gives(scope, id, kept.output))) return undefined;
-    return reused(kept, "It is not part of this run; its last output stands.", kept.input ?? undefined);
+    const earlier = role === "keep" ? await rows.request(() => reuse.earlier(row.path)) : undefined;
+    if (!earlier || (together && !hasWiredOutputs(scope, id, earlier.output))) return undefined;
+    return reused(earlier, "It is not part of this run; its last output stands.", earlier.input ?? undefined);
   }
 
-  /** A node, or one element of it, that is to run with these values, or that runs. */
-  async execute(scope: Scope, id: string, row: DecidedRow, values: Values, isElement = false): Promise<void> {
+  /** Takes a node, or an element of one, a step on that is to run with these values, or was begun with them. */
+  async execute(scope: Scope, id: string, row: NodeRunRow, values: Values, isElement = false): Promise<void> {
     if (row.state === "waiting") return this.awaitPerson(row);
     if (row.plane !== "node" && row.state !== "queued") return this.awaitWorker(row);
     const node = scope.level.node(id);
     const definition = node?.element;
     const mapped = isElement ? undefined : node?.mapped;
-    const gathers = row.state === "running" && (mapped !== undefined || definition?.calls !== undefined); // its parts are cancelled one by one
+    const gathers = row.state === "running" && (mapped !== undefined || definition?.calls !== undefined); // what it has begun is cancelled node by node
     if (!definition || (this.context.life.isCancelled && !gathers))
       return this.change(row, cancelled(row.state === "queued" ? "Cancelled before it ran." : undefined));
     const port = mapped && edgeMetadata(mapped).targetPort;
@@ -133,8 +135,8 @@ export class NodeStep {
     else await this.dispatch(row, input, found);
   }
 
-  /** What a node starts with, its parameters among it; undefined if it failed for want of it. */
-  private async inputOf(scope: Scope, id: string, row: DecidedRow, values: Values): Promise<Values | undefined> {
+  /** The input of a node, its parameters included; undefined if the node failed because its prompt cannot be made. */
+  private async inputOf(scope: Scope, id: string, row: NodeRunRow, values: Values): Promise<Values | undefined> {
     const { node, element: definition } = scope.level.node(id) ?? {};
     if (!definition) return undefined;
     try {
@@ -150,7 +152,7 @@ export class NodeStep {
   private async findCached(
     scope: Scope,
     id: string,
-    row: DecidedRow,
+    row: NodeRunRow,
     input: Values,
   ): Promise<CacheAnswer | { cacheKey?: string; why?: string }> {
     const { rows, reuse } = this.context;
@@ -166,18 +168,18 @@ export class NodeStep {
    * The prompt of a node that is one for ComfyUI by itself: its engine is a workflow there, or it is an element of a map.
    * @throws ConditionError
    */
-  private promptOf({ level }: Scope, id: string, row: DecidedRow, definition: NodeDefinition, values: Values): Values {
+  private promptOf({ level }: Scope, id: string, row: NodeRunRow, definition: NodeDefinition, values: Values): Values {
     const blueprint = definition.engines.find(({ id: engine }) => engine === row.engine)?.blueprint;
     if (blueprint) return { ...blueprintInput(blueprint, id, values) };
     return { ...regionInput({ level, values: new Map([[id, values]]), only: true }) };
   }
 
-  private async change(row: DecidedRow, move: NodeMove): Promise<void> {
+  private async change(row: NodeRunRow, move: NodeMove): Promise<void> {
     await this.context.rows.change(row, move);
   }
 
-  /** A node that only gathers what others give: begun once, and after a restart gathered again. */
-  private async gather(row: DecidedRow, work: () => Promise<unknown>): Promise<void> {
+  /** Runs a node that gathers the outputs of others. It begins once; after a restart it gathers again. */
+  private async gather(row: NodeRunRow, work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
     } catch (error) {
@@ -186,15 +188,15 @@ export class NodeStep {
     }
   }
 
-  private async runLocally(row: DecidedRow, task: NodeTask): Promise<void> {
+  private async runLocally(row: NodeRunRow, task: NodeTask): Promise<void> {
     const { rows, life, parts } = this.context;
-    const change = (move: NodeChange) => rows.request(() => parts.record.change(move));
+    const change = (move: NodeChange) => rows.request(() => parts.nodes.change(move));
     const ended = await life.work(() => parts.nodePlane.run(row, task, { signal: life.endSignal, change }));
     if (ended) rows.merge(ended.row, { input: task.input, ...(ended.output ? { output: ended.output } : {}) });
     else await rows.reload(row);
   }
 
-  async dispatch(row: DecidedRow, input: Values, about: { cacheKey?: string; why?: string }): Promise<void> {
+  async dispatch(row: NodeRunRow, input: Values, about: { cacheKey?: string; why?: string }): Promise<void> {
     const { rows, life, parts } = this.context;
     const moved = await rows.request(() => parts.workers.dispatch(row, input, about));
     if (!moved) {
@@ -203,31 +205,32 @@ export class NodeStep {
     }
     const dispatched = rows.merge(moved, { input });
     this.dispatched.add(row.id);
-    if (life.isCancelled) await parts.workers.cancel(dispatched); // asked for while it was on its way
+    if (life.isCancelled) await parts.workers.cancel(dispatched); // the run was cancelled while the task was being dispatched
   }
 
-  async awaitWorker(row: DecidedRow): Promise<void> {
+  async awaitWorker(row: NodeRunRow): Promise<void> {
     const { rows, life, parts } = this.context;
-    const isOver = ({ state }: DecidedRow) => isEndedNodeState(state);
+    const isOver = ({ state }: NodeRunRow) => isEndedNodeState(state);
     const isFresh = this.dispatched.delete(row.id);
     const ended = await life.work(() => parts.decisions.wait(row.id, isOver, life.closeSignal, isFresh));
-    rows.merge(ended, { input: ended.input, output: ended.output });
+    rows.keep(ended);
   }
 
-  private askPerson(row: DecidedRow, input: Values): Promise<void> {
+  private askPerson(row: NodeRunRow, input: Values): Promise<void> {
     const seconds = Number(input.timeoutSeconds);
     return this.change(row, { change: "ask", input, ...(seconds > 0 ? { dueIn: Math.round(seconds * 1000) } : {}) });
   }
 
-  async awaitPerson(row: DecidedRow): Promise<void> {
-    const { life } = this.context;
-    if (!life.isCancelled) await life.awaitPerson(row, ({ state }) => state !== "waiting");
+  async awaitPerson(row: NodeRunRow): Promise<void> {
+    const { life, rows } = this.context;
+    const answered = life.isCancelled ? undefined : await life.awaitPerson(row, ({ state }) => state !== "waiting");
+    if (answered) rows.keep(answered);
     if (life.isCancelled) await this.change(row, cancelled("Cancelled while it waited for a person."));
   }
 
   private valuesOf(scope: Scope, id: string, sources: readonly InputSource[]): Values {
     const output = (from: string) => scope.lookup(from)?.output ?? undefined;
-    const values = resolveInputs(sources, output, scope.inputs, scope.level.graph.context ?? {});
+    const values = resolveInputs(sources, output, scope.within.inputs, scope.level.graph.context ?? {});
     const back = this.backOutput(scope, id);
     if (!back) return values;
     const { sourcePort, targetPort, given } = back;
@@ -241,7 +244,7 @@ export class NodeStep {
       const back = backEdge(scope, id);
       return back && { ...edgeMetadata(back.edge), given: back.row.output ?? {} };
     } catch (error) {
-      if (error instanceof BadCondition) return undefined; // said when the node is judged
+      if (error instanceof BadCondition) return undefined; // the node fails with it when its edges are decided
       throw error;
     }
   }
@@ -258,8 +261,8 @@ export class NodeStep {
   }
 }
 
-/** Whether an earlier output has all that wires take from the node. */
-const gives = ({ level }: Scope, id: string, output: Values): boolean =>
+/** Whether an earlier output has every port of the node at which a wire starts. */
+const hasWiredOutputs = ({ level }: Scope, id: string, output: Values): boolean =>
   (level.plan.shape.outgoing.get(id) ?? []).every((edge) => {
     const { sourcePort } = edgeMetadata(edge);
     return sourcePort === undefined || Object.hasOwn(output, sourcePort);

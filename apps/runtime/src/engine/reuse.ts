@@ -1,7 +1,8 @@
 // Whether an earlier output stands for a node run (DESIGN E11, E12, E17).
 import { type Plan, type Topology, upstream } from "@spindle/graph-model";
-import type { NodeRecord } from "../record/record.ts";
-import type { Earlier, NodeRunRow, RecordedOptions, RunRow } from "../record/types.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
+import type { EarlierResults } from "../record/record.ts";
+import type { Earlier, RecordedOptions, RunRow } from "../record/types.ts";
 import { cacheKey } from "./cache-key.ts";
 import type { Scope } from "./scope.ts";
 
@@ -9,7 +10,7 @@ import type { Scope } from "./scope.ts";
 export type Role = "run" | "leave" | "keep" | "force";
 
 /** A node run that may have run before: its engine is chosen, and its input is whole. */
-interface Asked {
+interface Candidate {
   row: Pick<NodeRunRow, "path" | "service" | "version" | "engine">;
   input: Record<string, unknown>;
   isForced: boolean;
@@ -24,39 +25,39 @@ export class Reuse {
   private kept: Promise<Map<string, Earlier>> | undefined;
 
   constructor(
-    private readonly record: Pick<NodeRecord, "cached" | "lastOf" | "outputsOf">,
+    private readonly results: Omit<EarlierResults, "clear">,
     private readonly run: Pick<RunRow, "id" | "graph_id" | "options">,
     plan: Plan,
   ) {
     this.roles = rolesOf(plan, run.options ?? {});
   }
 
-  /** Of a node of the graph itself. */
+  /** The role of a node of the graph itself. */
   role(id: string): Role {
     return this.roles.get(id) ?? "run";
   }
 
   /** What runs inside a call follows its caller. */
-  roleIn({ depth, isForced }: Scope, id: string): Role {
+  roleIn({ within: { depth, isForced } }: Scope, id: string): Role {
     if (depth === 0) return this.role(id);
     return isForced ? "force" : "run";
   }
 
-  /** DESIGN E11, for what is repeatable. */
-  async find({ row, input, isForced, whyRuns }: Asked): Promise<CacheAnswer> {
+  /** Looks for an earlier result of a repeatable node (DESIGN E11). */
+  async find({ row, input, isForced, whyRuns }: Candidate): Promise<CacheAnswer> {
     const key = cacheKey(row, input);
     if (isForced) return { cacheKey: key, why: "It was asked to run again." };
-    const earlier = await this.record.cached(key);
+    const earlier = await this.results.cached(key);
     if (earlier) return { earlier };
     const graph = this.run.graph_id;
-    return { cacheKey: key, why: whyRuns(graph ? await this.record.lastOf(graph, row.path) : undefined) };
+    return { cacheKey: key, why: whyRuns(graph ? await this.results.lastOf(graph, row.path) : undefined) };
   }
 
   async earlier(path: string): Promise<Earlier | undefined> {
     const { base } = this.run.options ?? {};
     const from = base ? { run: base } : this.run.graph_id ? { graph: this.run.graph_id } : undefined;
     if (!from) return undefined;
-    this.kept ??= this.record.outputsOf(from);
+    this.kept ??= this.results.outputsOf(from);
     return (await this.kept).get(path);
   }
 }

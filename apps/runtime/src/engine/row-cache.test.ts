@@ -1,22 +1,23 @@
 import { LIMITS, resolve } from "@spindle/graph-model";
 import { expect, test } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
 import type { NewNodeRun } from "../record/types.ts";
 import { Pace } from "./pace.ts";
 import { asGraph, library, randomCase } from "./random-graphs.testing.ts";
 import { RowCache, RunTooLarge } from "./row-cache.ts";
-import { type DecidedRow, Scope } from "./scope.ts";
+import { LevelRun, Scope } from "./scope.ts";
 
 const frozen = { plane: "node", service: "s", version: "1", engine: "e", draft: false, timeoutSeconds: 0 };
 const fresh = (path: string): NewNodeRun => ({ ...frozen, nodeId: path, path });
 const { root } = resolve(asGraph(randomCase(1)), library);
-const cacheOf = (rows: readonly DecidedRow[]) =>
+const cacheOf = (rows: readonly NodeRunRow[]) =>
   new RowCache(new MemoryRecord(), "r", rows, { closedBy: undefined, work: (doing) => doing() }, new Pace());
 
 test("[E9, RM3] the rows of a call that is over are forgotten, and still count as rows of the run", async () => {
-  const others = Array.from({ length: LIMITS.nodeRuns - 3 }, (_, index) => ({ path: `other${index}` }) as DecidedRow);
+  const others = Array.from({ length: LIMITS.nodeRuns - 3 }, (_, index) => ({ path: `other${index}` }) as NodeRunRow);
   const rows = cacheOf(others);
-  const [graph, call] = [Scope.ofLevel(root, "", {}, 0), Scope.ofLevel(root, "c/", {}, 1)];
+  const [graph, call] = [new Scope(new LevelRun(root, {}, 0), ""), new Scope(new LevelRun(root, {}, 1), "c/")];
   await rows.add(graph, [fresh("c")]);
   await rows.add(call, [fresh("c/a"), fresh("c/b")]);
   rows.forget(call);
@@ -27,7 +28,7 @@ test("[E9, RM3] the rows of a call that is over are forgotten, and still count a
 test("[E9] a row that somebody else changed meanwhile is read again", async () => {
   const record = new MemoryRecord();
   const rows = new RowCache(record, "r", [], { closedBy: undefined, work: (doing) => doing() }, new Pace());
-  await rows.add(Scope.ofLevel(root, "", {}, 0), [fresh("a")]);
+  await rows.add(new Scope(new LevelRun(root, {}, 0), ""), [fresh("a")]);
   const row = { ...rows.at("a") };
   await record.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error: { code: "node.cancelled", message: "Cancelled." } });
   const skip = { change: "skip", broken: false, error: { code: "node.skipped", message: "The node is off." } } as const;

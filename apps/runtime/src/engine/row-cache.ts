@@ -1,14 +1,15 @@
-// The rows of one run as this process knows them. What is asked of the record about them goes through here, so that the run knows
-// what is under way: it does not rest meanwhile, and begins nothing new while it is much.
+// The rows of one run as this process knows them. Requests to the record about them go through here, so that the run knows how many are
+// under way: it does not rest meanwhile, and while there are many it begins nothing new.
 import { LIMITS } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import type { AnyChange, NodeMove } from "../record/changes.ts";
+import { type ChangedRow, changedRow, type NodeRunRow, type Written } from "../record/node-run.ts";
 import { whyOutputTooLarge } from "../record/output-limit.ts";
-import type { NodeRecord } from "../record/record.ts";
-import type { ChangedRow, NewNodeRun } from "../record/types.ts";
+import type { NodeRunRecord } from "../record/record.ts";
+import type { NewNodeRun } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import type { Pace } from "./pace.ts";
-import type { DecidedRow, Scope } from "./scope.ts";
+import type { Scope } from "./scope.ts";
 
 export class RunTooLarge extends Error {}
 
@@ -16,19 +17,19 @@ export class RunTooLarge extends Error {}
 export interface Activity {
   /** Why the run is no longer driven here; undefined while it is. */
   readonly closedBy: Error | undefined;
-  /** Does something during which the run does not rest. */
+  /** Does work during which the run does not rest. */
   work<T>(doing: () => Promise<T>): Promise<T>;
 }
 
 export class RowCache {
-  private readonly rows: Map<string, DecidedRow>;
-  /** How many rows the run has, those that are forgotten here among them. */
+  private readonly rows: Map<string, NodeRunRow>;
+  /** How many rows the run has, counting those that are forgotten here. */
   private count: number;
 
   constructor(
-    private readonly record: NodeRecord,
+    private readonly nodes: Pick<NodeRunRecord, "add" | "change" | "find">,
     private readonly run: string,
-    rows: readonly DecidedRow[],
+    rows: readonly NodeRunRow[],
     private readonly activity: Activity,
     private readonly pace: Pace,
   ) {
@@ -36,18 +37,18 @@ export class RowCache {
     this.count = rows.length;
   }
 
-  at(path: string): DecidedRow {
-    return this.rows.get(path) as DecidedRow;
+  at(path: string): NodeRunRow {
+    return this.rows.get(path) as NodeRunRow;
   }
 
-  /** Those that a worker has, or waits for. */
-  atWorkers(): DecidedRow[] {
+  /** The rows whose task a worker has, or is to get. */
+  atWorkers(): NodeRunRow[] {
     return [...this.rows.values()].filter(({ plane, state }) => plane !== "node" && (state === "dispatched" || state === "running"));
   }
 
-  /** Asks the record for something that ends by itself. */
-  request<T>(asking: () => Promise<T>): Promise<T> {
-    return this.activity.work(() => this.pace.request(asking));
+  /** Makes a request to the record, which ends by itself. */
+  request<T>(call: () => Promise<T>): Promise<T> {
+    return this.activity.work(() => this.pace.request(call));
   }
 
   /**
@@ -55,48 +56,48 @@ export class RowCache {
    * @throws RunTooLarge
    */
   async add(scope: Scope, nodes: readonly NewNodeRun[]): Promise<void> {
-    for (const { path } of nodes) scope.paths.push(path);
+    for (const { path } of nodes) scope.within.paths.push(path);
     const missing = nodes.filter(({ path }) => !this.rows.has(path));
     if (missing.length === 0) return;
     if (this.count + missing.length > LIMITS.nodeRuns)
       throw new RunTooLarge(`The run would have more than ${LIMITS.nodeRuns.toLocaleString("en")} node runs.`);
     this.count += missing.length;
-    for (const row of await this.request(() => this.record.add(this.run, missing))) this.rows.set(row.path, row);
+    for (const row of await this.request(() => this.nodes.add(this.run, missing))) this.rows.set(row.path, row);
   }
 
-  /** A call is over: what ran inside it is asked for by nobody any more. */
+  /** Forgets the rows inside a call that is over, because nothing looks them up any more. */
   forget(scope: Scope): void {
-    for (const path of scope.paths) this.rows.delete(path);
+    for (const path of scope.within.paths) this.rows.delete(path);
   }
 
   /** Changes a row; one that somebody else changed meanwhile is read again. An output that is too large fails it. */
-  async change(row: DecidedRow, move: NodeMove): Promise<DecidedRow> {
+  async change(row: NodeRunRow, move: NodeMove): Promise<NodeRunRow> {
     const { input, output, reusedFrom }: Omit<AnyChange, "nodeRun" | "fence"> = move;
     const error = output && whyOutputTooLarge(output);
     if (error) return this.change(row, { change: "fail", error });
-    const moved = await this.patiently(() => this.record.change({ ...move, nodeRun: row.id, fence: row.fence }));
+    const moved = await this.patiently(() => this.nodes.change({ ...move, nodeRun: row.id, fence: row.fence }));
     if (!moved) return this.reload(row);
-    return this.merge(moved, {
-      ...(input ? { input } : {}),
-      ...(output ? { output } : {}),
-      ...(reusedFrom ? { reused_from: reusedFrom } : {}),
-    });
+    return this.merge(moved, { input, output, reusedFrom });
   }
 
-  /** Takes over what became of a row. */
-  merge(moved: ChangedRow | DecidedRow, more: Partial<DecidedRow> = {}): DecidedRow {
-    const row = { ...this.at(moved.path), ...moved, ...more };
-    this.rows.set(moved.path, row);
+  /** Keeps a row as it was read. */
+  keep(row: NodeRunRow): NodeRunRow {
+    this.rows.set(row.path, row);
     return row;
   }
 
-  async reload(row: DecidedRow): Promise<DecidedRow> {
-    const fresh = await this.patiently(() => this.record.nodeRun(row.id));
-    return fresh ? this.merge(fresh) : row;
+  /** Keeps a row as a change has left it. */
+  merge(changed: ChangedRow, written: Written = {}): NodeRunRow {
+    return this.keep(changedRow(this.at(changed.path), changed, written));
+  }
+
+  async reload(row: NodeRunRow): Promise<NodeRunRow> {
+    const fresh = await this.patiently(() => this.nodes.find(row.id));
+    return fresh ? this.keep(fresh) : row;
   }
 
   /** Steps until the row is decided; each step changes it or waits for it to change. */
-  async untilDecided(path: string, step: (row: DecidedRow) => Promise<unknown>): Promise<DecidedRow> {
+  async untilDecided(path: string, step: (row: NodeRunRow) => Promise<unknown>): Promise<NodeRunRow> {
     for (;;) {
       const row = this.at(path);
       if (isEndedNodeState(row.state)) return row;
@@ -105,7 +106,7 @@ export class RowCache {
     }
   }
 
-  private patiently<T>(asking: () => Promise<T>): Promise<T> {
-    return this.request(() => patient(asking, () => this.activity.closedBy !== undefined));
+  private patiently<T>(call: () => Promise<T>): Promise<T> {
+    return this.request(() => patient(call, () => this.activity.closedBy !== undefined));
   }
 }

@@ -1,38 +1,40 @@
-// What the steps of one run share. The run itself is in execution.ts (its phases, and when it rests), scheduler.ts (what begins when)
+// What the steps of one run share. The run itself is in execution.ts (its phases, and when it rests), scheduler.ts (when its nodes begin)
 // and row-cache.ts (its rows); each imports the next.
 import type { Resolved } from "@spindle/graph-model";
-import type { NodeRecord } from "../record/record.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
+import type { EarlierResults, NodeRunRecord } from "../record/record.ts";
 import type { RunRow } from "../record/types.ts";
 import type { Decisions } from "../tasks/decisions.ts";
-import type { WorkerPlane } from "../tasks/worker-plane.ts";
+import type { WorkerTasks } from "../tasks/worker-tasks.ts";
 import type { NodePlane } from "./node-plane.ts";
 import type { Reuse } from "./reuse.ts";
 import type { Activity, RowCache } from "./row-cache.ts";
-import type { DecidedRow, Scope } from "./scope.ts";
+import type { Scope } from "./scope.ts";
 
 export interface ExecutionParts {
-  record: NodeRecord;
-  workers: Pick<WorkerPlane, "dispatch" | "cancel">;
+  nodes: Pick<NodeRunRecord, "add" | "change" | "find" | "note">;
+  results: Omit<EarlierResults, "clear">;
+  workers: Pick<WorkerTasks, "dispatch" | "cancel">;
   decisions: Pick<Decisions, "wait">;
   nodePlane: Pick<NodePlane, "run">;
 }
 
-/** The run in this process, as its nodes see it. */
+/** What ends the run in this process, and what keeps it from resting. */
 export interface Lifecycle extends Activity {
   readonly isCancelled: boolean;
-  /** Ends what runs in this process: the run is cancelled, or no longer driven here. */
+  /** Aborted when the run is cancelled, or is no longer driven here: what runs in this process ends. */
   readonly endSignal: AbortSignal;
-  /** Ends the waiting for workers, who go on: the run is no longer driven here. */
+  /** Aborted when the run is no longer driven here: nothing waits for its workers any more, which go on. */
   readonly closeSignal: AbortSignal;
-  /** Waits for a person; rejects when the run is put to rest meanwhile. */
-  awaitPerson(row: DecidedRow, isOver: (row: DecidedRow) => boolean): Promise<void>;
+  /** Waits for a person. The row once it is over; undefined if the run is cancelled meanwhile. @throws when the run is put to rest */
+  awaitPerson(row: NodeRunRow, isOver: (row: NodeRunRow) => boolean): Promise<NodeRunRow | undefined>;
 }
 
-/** Begins more than the node that asks. */
+/** Begins what a node makes besides itself: its elements, and the nodes that it calls. */
 export interface Walker {
   /** Resolves when a node, or an element of it, may begin (docs/decisions/0024). */
   begin(scope: Scope, id: string, isElement?: boolean): Promise<void>;
-  /** Everything in a level that a node calls. */
+  /** Runs everything in a level that a node calls. */
   walk(scope: Scope): Promise<void>;
 }
 

@@ -11,7 +11,8 @@ import { freezeNodes } from "../engine/freeze.ts";
 import { runOutputs } from "../engine/outputs.ts";
 import { library as anything, asGraph, behaviour, oracle, randomCase } from "../engine/random-graphs.testing.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
-import type { NodeRunRow, RunRow } from "../record/types.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
+import type { RunRow } from "../record/types.ts";
 import type { ServiceTable } from "./prelude.ts";
 import { exportTypeScript } from "./typescript.ts";
 
@@ -238,7 +239,7 @@ async function inSpindle(graph: Graph, inputs: Record<string, unknown>) {
   };
   const engines = freezeNodes(graph, library);
   const owned = { id: "r", state: "running", inputs, engines, options: {}, fence: 0, cancel_requested: false } as unknown as RunRow;
-  const parts = { record, nodePlane, workers: {} as never, decisions: {} as never } as never;
+  const parts = { nodes: record, results: record, nodePlane, workers: {} as never, decisions: {} as never } as never;
   const execution = new RunExecution(parts, owned, resolve(graph, library), []);
   await execution.drive();
   return {

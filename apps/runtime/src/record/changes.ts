@@ -1,11 +1,11 @@
-// What may be asked of a node run (schemas/states), each change with what its event says (schemas/events).
+// The changes of a node run (schemas/states), each with what its event says (schemas/events).
 import { type ArtifactRef, NODE_CHANGES, type NodeChangeName, type NodeState, type RunEvent, type RunEventError } from "@spindle/schemas";
 
 export type EventOf<Type extends RunEvent["type"]> = Extract<RunEvent, { type: Type }>;
 type BodyOf<Name extends NodeChangeName> = EventOf<(typeof NODE_CHANGES)[Name]["event"]>["body"];
-type When<Body, Key extends string, Said> = Body extends Record<Key, unknown> ? Said : unknown;
+type When<Body, Key extends string, Given> = Body extends Record<Key, unknown> ? Given : unknown;
 
-/** What the row keeps and its event says too: it is given once. */
+/** What both the row and its event keep. A move gives it once, beside the body. */
 type Kept<Name extends NodeChangeName> = "error" | "output" | "why" | (Name extends "hold" | "holdAfter" ? "held" : never);
 type Rest<Name extends NodeChangeName> = Omit<BodyOf<Name>, Kept<Name>>;
 
@@ -13,18 +13,18 @@ interface Common {
   input?: Record<string, unknown>;
   broken?: boolean;
   artifacts?: { key: string; ref: ArtifactRef }[];
-  /** Write an outbox row that is due after so many milliseconds. */
+  /** Adds an outbox row for the task, which is due after so many milliseconds. */
   dispatchIn?: number;
   passed?: true;
-  /** A person's time is up after so many milliseconds. */
+  /** How long a person may take to answer, in milliseconds. */
   dueIn?: number;
-  /** It ran for so many milliseconds before this, its first change. */
+  /** How long the node ran before this change, its first, in milliseconds. */
   tookMs?: number;
-  /** What the result will answer for. */
+  /** The key under which later node runs find the result. */
   cacheKey?: string;
-  /** Why it runs. */
+  /** Why the node runs, as a sentence. */
   why?: string;
-  /** The node run whose output this one takes. */
+  /** The node run whose output stands for this one's. */
   reusedFrom?: string;
 }
 
@@ -34,13 +34,14 @@ export type NodeMove = {
     When<BodyOf<Name>, "error", { error: RunEventError }> &
     When<BodyOf<Name>, "output", { output: Record<string, unknown> }> &
     (Name extends "hold" | "holdAfter" ? { held: "before" | "after" } : unknown) &
+    (Name extends "dispatch" | "begin" | "ask" ? { input: Record<string, unknown> } : unknown) &
     (Record<never, unknown> extends Rest<Name> ? { body?: Rest<Name> } : { body: Rest<Name> });
 }[NodeChangeName];
 
 /** A change of the row that has this fence; under another one it moves nothing. */
 export type NodeChange = NodeMove & { nodeRun: string; fence: number };
 
-/** Everything that any change may carry, for those that write it down. */
+/** Everything that any change may carry, for the records that write changes down. */
 export type AnyChange = { nodeRun: string; fence: number; change: NodeChangeName; body?: object } & Common & {
     error?: RunEventError;
     output?: Record<string, unknown>;

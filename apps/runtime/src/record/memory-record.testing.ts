@@ -2,12 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { validateRunEvent } from "@spindle/schemas";
 import { type AnyChange, eventBody, type NodeChange, ruleOf } from "./changes.ts";
-import type { NodeRecord } from "./record.ts";
-import type { ChangedRow, Earlier, NewNodeRun, NodeRunRow, Note } from "./types.ts";
+import { type ChangedRow, type NodeRunRow, nodeRunOf, type RawNodeRun } from "./node-run.ts";
+import type { EarlierResults, NodeRunRecord } from "./record.ts";
+import type { Earlier, NewNodeRun, Note } from "./types.ts";
 
-type Row = NodeRunRow & { output: Record<string, unknown> | null };
+type Row = RawNodeRun & { output: Record<string, unknown> | null };
 
-export class MemoryRecord implements NodeRecord {
+export class MemoryRecord implements Pick<NodeRunRecord, "add" | "change" | "find" | "note">, Omit<EarlierResults, "clear"> {
   readonly rows = new Map<string, Row>();
   readonly notes: Note[] = [];
   private events = 0;
@@ -33,7 +34,7 @@ export class MemoryRecord implements NodeRecord {
         passed: false,
       };
       this.rows.set(row.id, row);
-      return row;
+      return nodeRunOf(row);
     });
   }
 
@@ -61,9 +62,9 @@ export class MemoryRecord implements NodeRecord {
     if (!validateRunEvent(whole)) throw new Error(`${JSON.stringify(whole)} breaks its schema: ${JSON.stringify(validateRunEvent.errors)}`);
   }
 
-  async nodeRun(id: string): Promise<Row | undefined> {
+  async find(id: string): Promise<NodeRunRow | undefined> {
     const row = this.rows.get(id);
-    return row && { ...row };
+    return row && nodeRunOf(row);
   }
 
   async cached(): Promise<Earlier | undefined> {

@@ -1,12 +1,12 @@
-// What is shown of runs, and kept beside them, in PostgreSQL.
+// What is shown of runs, from PostgreSQL.
 import type { RunEvent } from "@spindle/schemas";
 import type pg from "pg";
-import { storableName } from "../store/storable.ts";
+import type { NodeRunRow } from "./node-run.ts";
 import type { RunHistory } from "./record.ts";
-import type { StoredRow, Tally } from "./types.ts";
+import type { Tally } from "./types.ts";
 
 export class PostgresHistory implements RunHistory {
-  constructor(protected readonly pool: pg.Pool) {}
+  constructor(private readonly pool: pg.Pool) {}
 
   async countNodes(runs: readonly string[]): Promise<Map<string, { nodes: number; done: number; draft: boolean }>> {
     const { rows } = await this.pool.query<{ run: string; nodes: number; done: number; draft: boolean }>(
@@ -18,26 +18,6 @@ export class PostgresHistory implements RunHistory {
     return new Map(rows.map(({ run, ...counts }) => [run, counts]));
   }
 
-  async durations(of: readonly { service: string; engine: string }[]): Promise<Map<string, number>> {
-    const { rows } = await this.pool.query<{ service: string; engine: string; ms: number }>(
-      `SELECT a.service, a.engine, m.ms FROM (SELECT DISTINCT service, engine FROM jsonb_to_recordset($1::jsonb) AS x(service text, engine text)) a,
-         LATERAL (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t.ms) AS ms FROM (
-           SELECT extract(epoch FROM n.finished_at - COALESCE(n.started_at, n.finished_at)) * 1000 AS ms FROM node_run n
-           WHERE n.service = a.service AND n.engine = a.engine AND n.state = 'succeeded' AND n.reused_from IS NULL AND (n.started_at IS NOT NULL OR n.plane <> 'node')
-           ORDER BY n.finished_at DESC LIMIT 100) t) m WHERE m.ms IS NOT NULL`,
-      [JSON.stringify(of)],
-    );
-    return new Map(rows.map((row) => [`${row.service}\n${row.engine}`, Number(row.ms)]));
-  }
-
-  async log(nodeRun: string, attempt: number, text: string): Promise<void> {
-    await this.pool.query("INSERT INTO node_log (node_run_id, attempt, text) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", [
-      nodeRun,
-      attempt,
-      storableName(text),
-    ]);
-  }
-
   async logs(run: string, path: string): Promise<{ attempt: number; text: string }[]> {
     const text = `SELECT l.attempt, l.text FROM node_log l JOIN node_run n ON n.id = l.node_run_id WHERE n.run_id = $1 AND n.path = $2 ORDER BY l.attempt`;
     return (await this.pool.query<{ attempt: number; text: string }>(text, [run, path])).rows;
@@ -47,14 +27,6 @@ export class PostgresHistory implements RunHistory {
     const text = "SELECT path, min(at) AS at FROM run_event WHERE run_id = $1 AND type = 'node.dispatched' GROUP BY path";
     const { rows } = await this.pool.query<{ path: string; at: Date }>(text, [run]);
     return new Map(rows.map(({ path, at }) => [path, at]));
-  }
-
-  async clearCache(graph?: string): Promise<number> {
-    const { rowCount } = await this.pool.query(
-      `UPDATE node_run n SET cache_key = NULL FROM run u WHERE u.id = n.run_id AND n.cache_key IS NOT NULL AND ($1::uuid IS NULL OR u.graph_id = $1)`,
-      [graph ?? null],
-    );
-    return rowCount ?? 0;
   }
 
   async tallies(run: string): Promise<Tally[]> {
@@ -78,8 +50,8 @@ export class PostgresHistory implements RunHistory {
     return new Map(rows.map((row) => [row.id, Number(row.bytes)]));
   }
 
-  async valuesOf(ids: readonly string[], withInput: boolean): Promise<Map<string, Pick<StoredRow, "input" | "output">>> {
-    const { rows } = await this.pool.query<Pick<StoredRow, "id" | "input" | "output">>({
+  async valuesOf(ids: readonly string[], withInput: boolean): Promise<Map<string, Pick<NodeRunRow, "input" | "output">>> {
+    const { rows } = await this.pool.query<Pick<NodeRunRow, "id" | "input" | "output">>({
       name: "node-run-values",
       text: `SELECT n.id, CASE WHEN $2 THEN n.input END AS input, r.output
              FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id WHERE n.id = ANY($1)`,

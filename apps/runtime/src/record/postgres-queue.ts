@@ -2,8 +2,9 @@
 // on the bus.
 import type pg from "pg";
 import { transaction } from "../store/database.ts";
+import type { TaskRow } from "./node-run.ts";
 import type { TaskQueue } from "./record.ts";
-import type { NodeRunRow, QueuedTask, StandingTask } from "./types.ts";
+import type { QueuedTask, StandingTask } from "./types.ts";
 
 /**
  * Tasks that are due, with about the `place` in the queue of their route: by priority, then one of each person in turn, of each of their runs in
@@ -40,7 +41,7 @@ const SENT_SQL = `WITH sent AS (UPDATE outbox SET sent_at = COALESCE(sent_at, no
 const SENT_TASKS_SQL = `SELECT n.* FROM node_run n JOIN outbox o ON o.node_run_id = n.id AND o.fence = n.fence
   WHERE n.state IN ('dispatched','running') AND o.sent_at IS NOT NULL`;
 
-type DueRow = NodeRunRow & { outbox: string; sent_fence: number };
+type DueRow = TaskRow & { outbox: string; sent_fence: number };
 
 export class PostgresQueue implements TaskQueue {
   constructor(private readonly pool: pg.Pool) {}
@@ -49,7 +50,7 @@ export class PostgresQueue implements TaskQueue {
     return (await this.pool.query<QueuedTask>({ name: "outbox-order", text: ORDER_SQL, values: [most] })).rows;
   }
 
-  send(tasks: readonly string[], send: (rows: readonly NodeRunRow[]) => Promise<void>): Promise<number> {
+  send(tasks: readonly string[], send: (rows: readonly TaskRow[]) => Promise<void>): Promise<number> {
     return transaction(this.pool, async (client) => {
       const { rows } = await client.query<DueRow>({ name: "outbox-due", text: DUE_SQL, values: [tasks] });
       const place = new Map(tasks.map((id, index) => [id, index]));
@@ -60,7 +61,7 @@ export class PostgresQueue implements TaskQueue {
     });
   }
 
-  async markSent({ id, fence }: Pick<NodeRunRow, "id" | "fence">): Promise<boolean> {
+  async markSent({ id, fence }: Pick<TaskRow, "id" | "fence">): Promise<boolean> {
     const { rows } = await this.pool.query<{ current: boolean }>({ name: "outbox-sent", text: SENT_SQL, values: [id, fence] });
     return rows[0]?.current !== false;
   }
@@ -69,7 +70,19 @@ export class PostgresQueue implements TaskQueue {
     return (await this.pool.query<StandingTask>({ name: "queue-standing", text: STANDING_SQL })).rows;
   }
 
-  async sent(): Promise<NodeRunRow[]> {
-    return (await this.pool.query<NodeRunRow>({ name: "queue-sent", text: SENT_TASKS_SQL })).rows;
+  async sent(): Promise<TaskRow[]> {
+    return (await this.pool.query<TaskRow>({ name: "queue-sent", text: SENT_TASKS_SQL })).rows;
+  }
+
+  async durations(of: readonly { service: string; engine: string }[]): Promise<Map<string, number>> {
+    const { rows } = await this.pool.query<{ service: string; engine: string; ms: number }>(
+      `SELECT a.service, a.engine, m.ms FROM (SELECT DISTINCT service, engine FROM jsonb_to_recordset($1::jsonb) AS x(service text, engine text)) a,
+         LATERAL (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t.ms) AS ms FROM (
+           SELECT extract(epoch FROM n.finished_at - COALESCE(n.started_at, n.finished_at)) * 1000 AS ms FROM node_run n
+           WHERE n.service = a.service AND n.engine = a.engine AND n.state = 'succeeded' AND n.reused_from IS NULL AND (n.started_at IS NOT NULL OR n.plane <> 'node')
+           ORDER BY n.finished_at DESC LIMIT 100) t) m WHERE m.ms IS NOT NULL`,
+      [JSON.stringify(of)],
+    );
+    return new Map(rows.map((row) => [`${row.service}\n${row.engine}`, Number(row.ms)]));
   }
 }

@@ -1,39 +1,7 @@
-// What the record keeps of runs and node runs.
-import type { NODE_CHANGES, NodeChangeName, NodeState, RunEvent, RunEventError, RunOptions, RunState } from "@spindle/schemas";
+// What the record keeps of runs, and what it is given to keep. Node runs are in node-run.ts.
+import type { NODE_CHANGES, NodeChangeName, NodeState, RunEvent, RunOptions, RunState } from "@spindle/schemas";
 import type { EventOf } from "./changes.ts";
-
-export interface NodeRunRow {
-  id: string;
-  run_id: string;
-  node_id: string;
-  path: string;
-  state: NodeState;
-  attempt: number;
-  fence: number;
-  crashes: number;
-  plane: string;
-  service: string;
-  version: string;
-  engine: string;
-  draft: boolean;
-  timeout_seconds: number;
-  stall_seconds: number;
-  input: Record<string, unknown> | null;
-  error: RunEventError | null;
-  broken: boolean;
-  /** At a breakpoint. */
-  held: "before" | "after" | null;
-  /** The breakpoint was left. */
-  passed: boolean;
-  /** The node run whose output it took. */
-  reused_from?: string | null;
-}
-
-/** What a change gives back: the parts of a row that changes can touch. */
-export type ChangedRow = Pick<
-  NodeRunRow,
-  "id" | "run_id" | "node_id" | "path" | "state" | "attempt" | "fence" | "crashes" | "error" | "broken" | "held" | "passed"
->;
+import type { NodeRunRow } from "./node-run.ts";
 
 /** What a run froze of a node when it started. */
 export interface FrozenNode {
@@ -43,7 +11,7 @@ export interface FrozenNode {
   engine: string;
   draft: boolean;
   timeoutSeconds: number;
-  /** None: no limit. */
+  /** How long it may go without progress; absent where that has no limit. */
   stallSeconds?: number;
 }
 
@@ -52,7 +20,7 @@ export interface NewNodeRun extends FrozenNode {
   path: string;
 }
 
-/** By definition (empty for the graph itself) and node. */
+/** The frozen nodes by the name of their definition, which is empty for the graph itself, and by id. */
 export type FrozenNodes = Record<string, Record<string, FrozenNode>>;
 
 /** What a run was asked to do, and what stands in for the rest. */
@@ -70,7 +38,7 @@ export interface NewRun {
   inputs: Record<string, unknown>;
   engines: FrozenNodes;
   options: RecordedOptions;
-  /** Who asked for it; empty where nobody says. */
+  /** The person who asked for the run; empty where the request names none. */
   submitter: string;
   owner?: string;
   nodes: NewNodeRun[];
@@ -103,10 +71,10 @@ export interface Earlier {
   cache_key: string | null;
 }
 
-/** Node runs of one node, in one state: one of them, or, of a map, as many of its elements as are in it. */
+/** How many node runs of one node are in one state: one, or, where the node runs once per element of a list, several. */
 export interface Tally {
   nodeId: string;
-  /** Of one of them. */
+  /** The path of one of these node runs. */
   path: string;
   state: NodeState;
   broken: boolean;
@@ -117,8 +85,8 @@ type NoteType = Exclude<Extract<RunEvent, { node: string }>["type"], (typeof NOD
 /** An event of a node that changes no row. */
 export type Note = { [Type in NoteType]: Pick<EventOf<Type>, "type" | "node" | "path" | "body"> }[NoteType];
 
-/** A node run with its output. */
-export type StoredRow = NodeRunRow & { output: Record<string, unknown> | null };
+/** A node run that has not ended, as it is cancelled. */
+export type OpenNodeRun = Pick<NodeRunRow, "id" | "fence" | "state" | "plane" | "service" | "engine">;
 
 type Routed = Pick<NodeRunRow, "plane" | "service" | "engine" | "run_id">;
 

@@ -1,6 +1,6 @@
 // Runs and node runs by what a request names them; a 404 says which of the two is not there.
-import type { RunRecord } from "../record/record.ts";
-import type { NodeRunRow } from "../record/types.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
+import type { NodeRunRecord } from "../record/record.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import type { Prisma } from "../store/generated/client.ts";
@@ -20,9 +20,9 @@ export async function assertRun(db: Database, id: string): Promise<void> {
 }
 
 /** @throws Refused 404 */
-export async function findNodeRun(db: Database, record: RunRecord, run: string, path: string): Promise<NodeRunRow> {
+export async function findNodeRun(db: Database, nodes: Pick<NodeRunRecord, "find">, run: string, path: string): Promise<NodeRunRow> {
   const found = await db.prisma.nodeRun.findUnique({ where: { runId_path: { runId: run, path } }, select: { id: true } });
-  const row = found && (await record.nodeRun(found.id));
+  const row = found && (await nodes.find(found.id));
   if (row) return row;
   await assertRun(db, run);
   throw new Refused(404, "node.not_found", "There is no such node run.");

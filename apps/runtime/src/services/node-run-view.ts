@@ -1,7 +1,7 @@
 // Node runs as people see them, from their rows, with no more values in one answer than it can hold.
 import { definitionGraph, definitionNames, type Graph, isGroupId, nodeTitle } from "@spindle/graph-model";
 import type { NodeState, RunEventError } from "@spindle/schemas";
-import type { RunRecord } from "../record/record.ts";
+import type { RunHistory } from "../record/record.ts";
 import type { Prisma } from "../store/generated/client.ts";
 
 /** Inputs and outputs that one answer holds, as JSON. */
@@ -71,7 +71,7 @@ export function date(value: Date | null): string | null {
  * are read.
  */
 export async function viewsOf(
-  record: RunRecord,
+  history: Pick<RunHistory, "sizesOf" | "valuesOf">,
   rows: readonly StoredNodeRun[],
   graph: Graph,
   { withInput = true } = {},
@@ -80,13 +80,13 @@ export async function viewsOf(
   let bytes = 0;
   for (let at = 0; at < rows.length && bytes <= MOST_BYTES; at += MEASURED_AT_ONCE) {
     const ids = rows.slice(at, at + MEASURED_AT_ONCE).map((row) => row.id);
-    const sizes = await record.sizesOf(ids, withInput);
+    const sizes = await history.sizesOf(ids, withInput);
     for (const id of ids) {
       bytes += sizes.get(id) ?? 0;
       if (fitting.length === 0 || bytes <= MOST_BYTES) fitting.push(id);
     }
   }
-  const values = await record.valuesOf(fitting, withInput);
+  const values = await history.valuesOf(fitting, withInput);
   const names = titles(graph);
   return rows.map((row) => view(row, names, values.get(row.id)));
 }

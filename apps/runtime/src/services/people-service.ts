@@ -39,7 +39,7 @@ export interface Question {
 export class PeopleService {
   constructor(
     private readonly db: Database,
-    private readonly record: RunRecord,
+    private readonly record: Pick<RunRecord, "nodes" | "runs">,
     private readonly engine: Engine,
     private readonly decisions: Decisions,
     private readonly library: () => Library,
@@ -63,7 +63,7 @@ export class PeopleService {
 
   /** @throws Refused 404, 409 if it does not wait for an answer (any more), 422 with the field */
   async answer({ id: run, path, values = {}, button }: AnswerRequest): Promise<void> {
-    const row = await findNodeRun(this.db, this.record, run, path);
+    const row = await findNodeRun(this.db, this.record.nodes, run, path);
     if (row.state !== "waiting" || row.held) throw new Refused(409, "run.not_waiting", "This node does not wait for an answer any more.");
     const { fields, buttons } = this.form(await this.graph(run), path);
     if (buttons.length > 0 && !buttons.includes(button ?? ""))
@@ -81,23 +81,24 @@ export class PeopleService {
       if (why) throw new Refused(422, "run.input_invalid", `${port.label}: ${why}`, { field: port.name });
       output[port.name] = value;
     }
-    const moved = await this.record.change({ nodeRun: row.id, fence: row.fence, change: "answer", output });
+    const moved = await this.record.nodes.change({ nodeRun: row.id, fence: row.fence, change: "answer", output });
     if (!moved) throw new Refused(409, "run.not_waiting", "Somebody else answered first.");
     await this.wake(run, row.id);
   }
 
   /** Goes on from a breakpoint. */
   async resume(run: string, path: string): Promise<void> {
-    const row = await findNodeRun(this.db, this.record, run, path);
+    const row = await findNodeRun(this.db, this.record.nodes, run, path);
     const { id: nodeRun, fence, held } = row;
     const change = held === "after" ? "resumeAfter" : "resume";
-    const moved = held && !row.passed ? await this.record.change({ nodeRun, fence, change, passed: true, body: { held } }) : undefined;
+    const moved =
+      held && !row.passed ? await this.record.nodes.change({ nodeRun, fence, change, passed: true, body: { held } }) : undefined;
     if (!moved) throw new Refused(409, "run.not_waiting", "This node is not held any more.");
     await this.wake(run, row.id);
   }
 
   private async wake(run: string, nodeRun: string): Promise<void> {
-    await this.record.wake(run);
+    await this.record.runs.wake(run);
     this.decisions.announce(nodeRun);
     this.engine.claimNow();
   }

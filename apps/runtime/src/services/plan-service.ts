@@ -38,7 +38,7 @@ export interface RunPlan {
 
 export class PlanService {
   constructor(
-    private readonly record: RunRecord,
+    private readonly record: Pick<RunRecord, "results" | "queue">,
     private readonly library: () => Library,
   ) {}
 
@@ -52,8 +52,8 @@ export class PlanService {
     if (hasErrors(issues)) throw Refused.issues("The graph cannot run:", issues);
     const level = resolve(graph, this.library()).root;
     const frozen = freezeNodes(graph, this.library())[""] ?? {};
-    const reuse = new Reuse(this.record, { id: "", graph_id: graphId ?? null, options }, level.plan);
-    const durations = await this.record.durations(Object.values(frozen));
+    const reuse = new Reuse(this.record.results, { id: "", graph_id: graphId ?? null, options }, level.plan);
+    const durations = await this.record.queue.durations(Object.values(frozen));
     const known = new Map<string, Record<string, unknown>>();
     const planned = new Map<string, PlannedNode>();
     const { shape, regions, groups, root } = level.plan;

@@ -66,7 +66,7 @@ export interface RunView {
 export class RunService {
   constructor(
     private readonly db: Database,
-    private readonly record: RunRecord,
+    private readonly record: Pick<RunRecord, "nodes" | "results" | "history">,
     private readonly engine: Engine,
     private readonly graphs: GraphService,
     private readonly live: LiveBoard,
@@ -121,7 +121,7 @@ export class RunService {
 
   /** Returns how many results no longer answer for later runs. */
   clearCache(graphId?: string): Promise<number> {
-    return this.record.clearCache(graphId);
+    return this.record.results.clear(graphId);
   }
 
   /** False if the run is over. @throws Refused 404 */
@@ -132,7 +132,7 @@ export class RunService {
 
   /** @throws Refused 404, or 409 if it is over */
   async cancelNode(id: string, path: string): Promise<void> {
-    const row = await findNodeRun(this.db, this.record, id, path);
+    const row = await findNodeRun(this.db, this.record.nodes, id, path);
     if (isEndedNodeState(row.state)) throw new Refused(409, "node.over", "This node is over already.");
     await this.engine.cancelNode(row);
   }
@@ -140,7 +140,7 @@ export class RunService {
   async get(id: string): Promise<RunView> {
     const run = await findRun(this.db, id);
     const graph = run.revision.document as unknown as Graph;
-    const tallies = await this.record.tallies(id);
+    const tallies = await this.record.history.tallies(id);
     const live = isEndedRunState(run.state) ? [] : this.liveOf(id);
     return {
       id,
@@ -159,7 +159,7 @@ export class RunService {
       createdAt: run.createdAt.toISOString(),
       startedAt: date(run.startedAt),
       finishedAt: date(run.finishedAt),
-      nodes: await viewsOf(this.record, await this.lastRuns(id, tallies), graph),
+      nodes: await viewsOf(this.record.history, await this.lastRuns(id, tallies), graph),
       counts: countRuns(tallies),
       live,
     };
@@ -171,7 +171,7 @@ export class RunService {
     const run = await this.db.prisma.run.findUnique({ where: { id }, select });
     if (!run) return assertRun(this.db, id) as Promise<never>;
     const live = isEndedRunState(run.state) ? [] : this.liveOf(id);
-    const progress = progressOf(run.revision.document as unknown as Graph, await this.record.tallies(id), live);
+    const progress = progressOf(run.revision.document as unknown as Graph, await this.record.history.tallies(id), live);
     return { state: run.state as RunState, progress };
   }
 
@@ -206,9 +206,9 @@ export class RunService {
       take: 1000,
     });
     const at = (row: (typeof rows)[number]) => (row.startedAt ?? row.finishedAt ?? row.changedAt).getTime();
-    const queued = await this.record.queuedAt(id);
+    const queued = await this.record.history.queuedAt(id);
     rows.sort((a, b) => at(a) - at(b)); // the sort is stable: rows of the same time stay in the order of their paths
-    return (await viewsOf(this.record, rows, run.revision.document as unknown as Graph)).map((nodeRun) => ({
+    return (await viewsOf(this.record.history, rows, run.revision.document as unknown as Graph)).map((nodeRun) => ({
       ...nodeRun,
       ...(queued.has(nodeRun.path) ? { queuedAt: queued.get(nodeRun.path)?.toISOString() as string } : {}),
     }));
@@ -216,8 +216,8 @@ export class RunService {
 
   /** @throws Refused 404 */
   async logs(id: string, path: string): Promise<{ attempt: number; text: string }[]> {
-    const logs = await this.record.logs(id, path);
-    if (logs.length === 0) await findNodeRun(this.db, this.record, id, path);
+    const logs = await this.record.history.logs(id, path);
+    if (logs.length === 0) await findNodeRun(this.db, this.record.nodes, id, path);
     return logs;
   }
 
@@ -225,7 +225,7 @@ export class RunService {
     const where = { ...(filter.graphId ? { graphId: filter.graphId } : {}), ...(filter.template ? { template: filter.template } : {}) };
     const select = { id: true, number: true, graphId: true, title: true, template: true, state: true, createdAt: true, finishedAt: true };
     const runs = await this.db.prisma.run.findMany({ where, select, orderBy: { createdAt: "desc" }, take: limit });
-    const counts = await this.record.countNodes(runs.map((run) => run.id));
+    const counts = await this.record.history.countNodes(runs.map((run) => run.id));
     return runs.map((run) => ({
       id: run.id,
       number: run.number,
@@ -245,8 +245,10 @@ export class RunService {
   async graphWithState(id: string): Promise<Graph> {
     const run = await findRun(this.db, id);
     const graph = run.revision.document as unknown as Graph;
-    const rows = await this.lastRuns(id, await this.record.tallies(id));
-    const views = new Map((await viewsOf(this.record, rows, graph, { withInput: false })).map((nodeRun) => [nodeRun.node, nodeRun]));
+    const rows = await this.lastRuns(id, await this.record.history.tallies(id));
+    const views = new Map(
+      (await viewsOf(this.record.history, rows, graph, { withInput: false })).map((nodeRun) => [nodeRun.node, nodeRun]),
+    );
     const nodes = graph.nodes.map((node) => {
       const view = views.get(node.id);
       if (!view) return node;
@@ -263,7 +265,7 @@ export class RunService {
   }
 
   events(id: string, since: number): Promise<RunEvent[]> {
-    return this.record.events(id, since);
+    return this.record.history.events(id, since);
   }
 
   /** Which engine `auto` is now, for each node (shown on the run button). */

@@ -48,16 +48,23 @@ export function isDiskFull(error: unknown): boolean {
   return codesOf(error).some((code) => ["ENOSPC", "EDQUOT", "53100"].includes(code)) || /No space left on device/.test(message);
 }
 
+const FOREVER = { retries: Number.POSITIVE_INFINITY, minTimeout: 50, maxTimeout: 1000, randomize: true };
+
 /**
  * Waits out an outage. The call may have gone through although its answer was lost: use it only for changes that are
  * fenced or idempotent, and read the row again when such a change says "nothing moved".
  */
 export function patient<T>(call: () => Promise<T>, closed: () => boolean = () => false): Promise<T> {
+  return pRetry(call, { ...FOREVER, shouldRetry: ({ error }) => !closed() && isOutage(error) });
+}
+
+/** Repeats a call that nothing else can stand in for until it succeeds; every error but an outage is reported. @throws once `closed` */
+export function persistent<T>(call: () => Promise<T>, closed: () => boolean, report: (error: unknown) => void): Promise<T> {
   return pRetry(call, {
-    retries: Number.POSITIVE_INFINITY,
-    minTimeout: 50,
-    maxTimeout: 1000,
-    randomize: true,
-    shouldRetry: ({ error }) => !closed() && isOutage(error),
+    ...FOREVER,
+    shouldRetry: () => !closed(),
+    onFailedAttempt: ({ error }) => {
+      if (!closed() && !isOutage(error)) report(error);
+    },
   });
 }

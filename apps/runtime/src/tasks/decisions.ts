@@ -1,8 +1,8 @@
 // Who waits for what becomes of a node run: a worker's result, a person's answer. Bells are hints, the row is the truth, and a
 // slow poll hears what another runtime wrote while the bell was lost.
 import { EventEmitter, once } from "node:events";
-import type { RunRecord } from "../record/record.ts";
-import type { StoredRow } from "../record/types.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
+import type { NodeRunRecord } from "../record/record.ts";
 import { isOutage, patient } from "../store/patient.ts";
 
 const POLL_MS = 1000;
@@ -13,7 +13,7 @@ export class Decisions {
   private readonly bells: ((nodeRun: string) => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly record: Pick<RunRecord, "nodeRun" | "moved">) {}
+  constructor(private readonly nodes: Pick<NodeRunRecord, "find" | "moved">) {}
 
   start(onError: (where: string, error: unknown) => void): void {
     const poll = async () => {
@@ -30,7 +30,7 @@ export class Decisions {
   }
 
   /** Something became of a node run here, and what, where that is known; other runtimes are told too. */
-  announce(nodeRun: string, row?: StoredRow): void {
+  announce(nodeRun: string, row?: NodeRunRow): void {
     this.hear(nodeRun, row);
     for (const bell of this.bells) bell(nodeRun);
   }
@@ -39,7 +39,7 @@ export class Decisions {
     this.bells.push(bell);
   }
 
-  hear(nodeRun: string, row?: StoredRow): void {
+  hear(nodeRun: string, row?: NodeRunRow): void {
     this.heard.emit(nodeRun, row);
   }
 
@@ -48,12 +48,12 @@ export class Decisions {
    * @param fresh nothing can have become of it yet: it need not be read before the first bell
    * @throws the signal's reason when it is aborted
    */
-  async wait(nodeRun: string, isOver: (row: StoredRow) => boolean, signal: AbortSignal, fresh = false): Promise<StoredRow> {
+  async wait(nodeRun: string, isOver: (row: NodeRunRow) => boolean, signal: AbortSignal, fresh = false): Promise<NodeRunRow> {
     this.awaited.set(nodeRun, (this.awaited.get(nodeRun) ?? 0) + 1);
     try {
-      for (let heard: StoredRow | undefined, mustRead = !fresh; ; mustRead = heard === undefined) {
+      for (let heard: NodeRunRow | undefined, mustRead = !fresh; ; mustRead = heard === undefined) {
         signal.throwIfAborted();
-        const bell = once(this.heard, nodeRun, { signal }) as Promise<[StoredRow | undefined]>;
+        const bell = once(this.heard, nodeRun, { signal }) as Promise<[NodeRunRow | undefined]>;
         bell.catch(() => {});
         const row = mustRead ? await this.read(nodeRun, signal) : heard;
         if (row && isOver(row)) return row;
@@ -69,9 +69,9 @@ export class Decisions {
     }
   }
 
-  private async read(nodeRun: string, signal: AbortSignal): Promise<StoredRow> {
+  private async read(nodeRun: string, signal: AbortSignal): Promise<NodeRunRow> {
     const row = await patient(
-      () => this.record.nodeRun(nodeRun),
+      () => this.nodes.find(nodeRun),
       () => signal.aborted,
     );
     if (!row) throw new Error(`The node run ${nodeRun} is gone.`);
@@ -80,6 +80,6 @@ export class Decisions {
 
   private async poll(): Promise<void> {
     if (this.awaited.size === 0) return;
-    for (const id of await this.record.moved([...this.awaited.keys()])) this.hear(id);
+    for (const id of await this.nodes.moved([...this.awaited.keys()])) this.hear(id);
   }
 }

@@ -1,7 +1,8 @@
 // DESIGN E14: where a task stands among those that wait for the same devices.
 import { isGroupId, type Library, serverOfEngine } from "@spindle/graph-model";
-import type { RunRecord } from "../record/record.ts";
-import type { NodeRunRow, StandingTask } from "../record/types.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
+import type { TaskQueue } from "../record/record.ts";
+import type { StandingTask } from "../record/types.ts";
 import { isOutage } from "../store/patient.ts";
 import type { LiveBoard, QueuePosition } from "./live.ts";
 
@@ -19,7 +20,7 @@ export class QueuePositions {
 
   /** @param pool everything of one pool waits for the same devices */
   constructor(
-    private readonly record: Pick<RunRecord, "queue" | "durations">,
+    private readonly queue: Pick<TaskQueue, "standing" | "durations">,
     private readonly live: LiveBoard,
     private readonly pool: (task: Pick<NodeRunRow, "plane" | "service" | "engine">) => string,
   ) {}
@@ -44,9 +45,9 @@ export class QueuePositions {
   }
 
   private async refresh(): Promise<void> {
-    const tasks = await this.record.queue.standing();
+    const tasks = await this.queue.standing();
     const waiting = tasks.filter(({ state }) => state === "dispatched");
-    const found = waiting.length > 0 ? positionsOf(tasks, this.pool, await this.record.durations(tasks)) : new Map<string, QueuePosition>();
+    const found = waiting.length > 0 ? positionsOf(tasks, this.pool, await this.queue.durations(tasks)) : new Map<string, QueuePosition>();
     const before = this.runs;
     this.runs = new Map();
     for (const { id, run_id: run, node_id: node } of waiting) {

@@ -1,13 +1,13 @@
 // When a task counts as lost. The bus and the record here are what a test says; the real ones are in tests/integration/bus.test.ts.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { NodeRunRow } from "../record/types.ts";
-import { Reaper } from "./reaper.ts";
-import type { SettleContext } from "./settle.ts";
+import type { TaskRow } from "../record/node-run.ts";
+import { Reaper, type ReaperParts } from "./reaper.ts";
+import { WorkerTasks, type WorkerTasksParts } from "./worker-tasks.ts";
 
 const LEASE_MS = 1000;
 type Where = "leased" | "taken" | "queued" | "lost";
 let where: Where;
-let row: NodeRunRow;
+let row: TaskRow;
 let changes: [change: string, fence: number][];
 let marks: string[];
 let reaper: Reaper;
@@ -23,12 +23,12 @@ beforeEach(() => {
     state: "running",
     fence: 4,
     attempt: 1,
-  } as NodeRunRow;
+  } as TaskRow;
   changes = [];
   marks = [];
-  const record = {
-    queue: { sent: async () => [row] },
-    nodeRun: async () => row,
+  const queue = { sent: async () => [row] };
+  const nodes = {
+    find: async () => row,
     change: async ({ change, fence }: { change: string; fence: number }) => {
       changes.push([change, fence]);
       row = { ...row, fence: fence + 1 };
@@ -41,8 +41,10 @@ beforeEach(() => {
     done: async () => {},
   };
   const timings = { leaseMs: LEASE_MS, beatMs: 200, retryBaseMs: 0, runLeaseMs: LEASE_MS };
-  const context = { record, bus, timings, live: { reset: () => {} }, isCancelled: () => false } as unknown as SettleContext;
-  reaper = new Reaper(context, () => {});
+  const decisions = { announce: () => {} };
+  const parts = { nodes, queue, bus, decisions, timings, live: { reset: () => {} }, isCancelled: () => false };
+  const tasks = new WorkerTasks(parts as unknown as WorkerTasksParts, { isQueueing: () => false, drain: () => {} });
+  reaper = new Reaper(parts as unknown as ReaperParts, tasks);
 });
 afterEach(() => void vi.useRealTimers());
 

@@ -1,19 +1,30 @@
 // DESIGN W5: only the runtime expires leases, by raising the fence, and never for an outage of its own or of Redis.
-import type { NodeRunRow } from "../record/types.ts";
-import { routeOf } from "./dispatcher.ts";
-import { fail, type SettleContext } from "./settle.ts";
-import { type TaskName, taskName } from "./task-name.ts";
+import type { RuntimeEnd } from "@spindle/task-bus";
+import type { Timings } from "../config.ts";
+import type { TaskRow } from "../record/node-run.ts";
+import type { NodeRunRecord, TaskQueue } from "../record/record.ts";
+import type { Decisions } from "./decisions.ts";
+import { routeOf, type TaskName, taskName } from "./task-name.ts";
+import type { WorkerTasks } from "./worker-tasks.ts";
+
+export interface ReaperParts {
+  nodes: Pick<NodeRunRecord, "change" | "find">;
+  queue: Pick<TaskQueue, "sent">;
+  bus: Pick<RuntimeEnd, "cancel" | "whereabouts">;
+  decisions: Pick<Decisions, "announce">;
+  timings: Timings;
+}
 
 const MAX_KNOWN = 10_000;
 
 export class Reaper {
   /** When each task was last seen where it should be. A task that is new here counts as seen now: that is the amnesty. */
   private readonly seen = new Map<string, number>();
-  private readonly rows = new Map<string, NodeRunRow>();
+  private readonly rows = new Map<string, TaskRow>();
 
   constructor(
-    private readonly context: SettleContext,
-    private readonly onDecided: (row: NodeRunRow) => void,
+    private readonly parts: ReaperParts,
+    private readonly tasks: Pick<WorkerTasks, "fail">,
   ) {}
 
   /** After a start or a reconnect nobody is late. */
@@ -22,14 +33,14 @@ export class Reaper {
   }
 
   /** The row behind a task that reports, if the fence is right; marks it as running. */
-  async known({ nodeRun, fence }: TaskName): Promise<NodeRunRow | undefined> {
+  async known({ nodeRun, fence }: TaskName): Promise<TaskRow | undefined> {
     const task = taskName(nodeRun, fence);
     const cached = this.rows.get(task);
     if (cached) return cached;
-    const row = await this.context.record.nodeRun(nodeRun);
+    const row = await this.parts.nodes.find(nodeRun);
     if (row?.fence !== fence || (row.state !== "dispatched" && row.state !== "running")) return undefined;
     if (row.state === "dispatched")
-      await this.context.record.change({ nodeRun, fence, change: "start", body: { engine: row.engine, draft: row.draft } });
+      await this.parts.nodes.change({ nodeRun, fence, change: "start", body: { engine: row.engine, draft: row.draft } });
     if (this.rows.size >= MAX_KNOWN) this.rows.clear();
     this.rows.set(task, row);
     return row;
@@ -37,7 +48,7 @@ export class Reaper {
 
   /** Ends the leases that were not renewed. */
   async expire(): Promise<void> {
-    const rows = await this.context.record.queue.sent();
+    const rows = await this.parts.queue.sent();
     const now = Date.now();
     const current = new Set<string>();
     for (const row of rows) current.add(taskName(row.id, row.fence));
@@ -49,8 +60,8 @@ export class Reaper {
       }
   }
 
-  private async examine(row: NodeRunRow, task: string, now: number): Promise<void> {
-    const { bus, timings } = this.context;
+  private async examine(row: TaskRow, task: string, now: number): Promise<void> {
+    const { bus, timings } = this.parts;
     const where = await bus.whereabouts(task, routeOf(row));
     if (where === "leased" || where === "queued" || !this.seen.has(task)) this.seen.set(task, now);
     if (where === "leased") await this.known({ nodeRun: row.id, fence: row.fence });
@@ -58,7 +69,7 @@ export class Reaper {
     if (now - (this.seen.get(task) ?? now) < timings.leaseMs) return;
     this.seen.delete(task);
     if (where === "lost" && row.state === "dispatched") {
-      await this.context.record.change({
+      await this.parts.nodes.change({
         nodeRun: row.id,
         fence: row.fence,
         change: "redispatch",
@@ -68,11 +79,11 @@ export class Reaper {
       return;
     }
     await bus.cancel(task, row.plane, "stale");
-    const settled = await fail(this.context, row, {
+    const settled = await this.tasks.fail(row, {
       class: "infra",
       code: "task.lease_lost",
       message: "The worker went silent; another try takes over.",
     });
-    if (settled !== "again") this.onDecided(row);
+    if (settled !== "again") this.parts.decisions.announce(row.id);
   }
 }

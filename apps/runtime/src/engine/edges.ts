@@ -1,10 +1,8 @@
-// What edges say in one visit (SPEC RC, RL): conditions, branches, failures that were taken care of. Reads rows, changes nothing.
-// What may answer a condition is called through `inTurn`.
-import { setImmediate as others } from "node:timers/promises";
+// How edges are decided in one visit (SPEC RC, RL), by conditions, branches, and failures that were taken care of. Reads rows and changes
+// none. Whatever may answer a condition is called through `inTurn`.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   ConditionError,
-  type Decision,
-  decide,
   decideEdge,
   type EdgeDecision,
   edgeMetadata,
@@ -14,26 +12,28 @@ import {
   unitsSpent,
   withOneBudget,
 } from "@spindle/graph-model";
-import type { DecidedRow, Scope } from "./scope.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
+import type { Scope } from "./scope.ts";
 
 /** A condition that could not be answered; the node it leads to fails with it. */
 export class BadCondition extends Error {}
 
-/** Units of conditions, after which whoever else waits has a turn of the event loop: some thousandths of a second. */
+/** Units that conditions may spend in one turn of the event loop: some thousandths of a second. */
 const UNITS_A_TURN = 100_000;
-let given = unitsSpent();
+/** The units that were spent when the turn began. */
+let spentBefore = unitsSpent();
 let judging: Promise<unknown> = Promise.resolve();
 
 /**
- * Whatever answers conditions runs through here: it does so on the thread that serves everybody. One after the other, for all runs
- * together, or none would see what the others spent. All that one call judges has one budget (cel.ts): between two turns lie at most that
- * and UNITS_A_TURN.
+ * Answers conditions, and lets the event loop serve other requests once they have spent much time on its thread. The calls of all runs
+ * come one after the other, because each has to know what those before it have spent. All conditions of one call share one budget
+ * (cel.ts), so that at most that budget and UNITS_A_TURN are spent in one turn.
  */
 export function inTurn<T>(judge: () => T): Promise<T> {
   const judged = judging.then(async () => {
-    if (unitsSpent() - given >= UNITS_A_TURN) {
-      await others();
-      given = unitsSpent();
+    if (unitsSpent() - spentBefore >= UNITS_A_TURN) {
+      await nextTurn();
+      spentBefore = unitsSpent();
     }
     return withOneBudget(judge);
   });
@@ -42,45 +42,46 @@ export function inTurn<T>(judge: () => T): Promise<T> {
 }
 
 /** How a decided row ended, for its successors (DESIGN E3). */
-export function outcomeOf(row: Pick<DecidedRow, "state" | "broken">): Outcome {
+export function outcomeOf(row: Pick<NodeRunRow, "state" | "broken">): Outcome {
   if (row.state === "succeeded") return { status: "completed" };
   if (row.state === "skipped") return { status: "skipped", broken: row.broken };
   return { status: "failed" };
 }
 
 /**
+ * How the edges that lead to a node are decided, one that loops back among them; undefined for an edge whose source is undecided.
  * @param together nodes that run in one go with this one: what comes from them is taken
  * @throws BadCondition
  */
-export function judgeNode(scope: Scope, id: string, fed: boolean, together?: ReadonlyMap<string, unknown>): Decision {
+export function edgesTo(scope: Scope, id: string, together?: ReadonlyMap<string, unknown>): (EdgeDecision | undefined)[] {
   const edges: (EdgeDecision | undefined)[] = (scope.level.plan.shape.incoming.get(id) ?? []).map((edge) =>
-    together?.has(edge.from) ? "taken" : judgeEdge(scope, edge),
+    together?.has(edge.from) ? "taken" : edgeFrom(scope, edge),
   );
   if (backEdge(scope, id)) edges.push("taken");
-  return decide(edges, fed);
+  return edges;
 }
 
 /** @throws BadCondition */
-function judgeEdge(scope: Scope, edge: GraphEdge): EdgeDecision | undefined {
+function edgeFrom(scope: Scope, edge: GraphEdge): EdgeDecision | undefined {
   const source = scope.lookup(edge.from);
   return source && decideFrom(scope, edge, source);
 }
 
-function decideFrom(scope: Scope, edge: GraphEdge, source: DecidedRow): EdgeDecision {
+function decideFrom(scope: Scope, edge: GraphEdge, source: NodeRunRow): EdgeDecision {
   const outcome = outcomeOf(source);
   const kind = edge.kind ?? "normal";
   const matters = outcome.status === (kind === "on_failure" ? "failed" : "completed");
   return decideEdge(kind, outcome, !matters || holds(scope, edge, source), outcome.status === "failed" && isHandled(scope, source));
 }
 
-function holds(scope: Scope, edge: GraphEdge, source: DecidedRow): boolean {
+function holds(scope: Scope, edge: GraphEdge, source: NodeRunRow): boolean {
   const { sourcePort } = edgeMetadata(edge);
   const output = source.output ?? {};
   if (scope.level.branches.has(edge) && source.state === "succeeded" && !Object.hasOwn(output, sourcePort ?? "")) return false;
   const condition = scope.level.condition(edge);
   if (!condition) return true;
   try {
-    return condition.holds({ output, error: { ...source.error }, context: scope.level.graph.context ?? {}, inputs: scope.inputs });
+    return condition.holds({ output, error: { ...source.error }, context: scope.level.graph.context ?? {}, inputs: scope.within.inputs });
   } catch (cause) {
     if (!(cause instanceof ConditionError)) throw cause;
     const from = scope.level.node(edge.from)?.node;
@@ -89,7 +90,7 @@ function holds(scope: Scope, edge: GraphEdge, source: DecidedRow): boolean {
 }
 
 /** DESIGN E5: whether some on_failure edge of the failed row was taken, a loop's to its next visit among them. */
-export function isHandled(scope: Scope, row: DecidedRow): boolean {
+export function isHandled(scope: Scope, row: NodeRunRow): boolean {
   const taken = (scope.level.plan.shape.outgoing.get(row.node_id) ?? []).some((edge) => {
     if (edge.kind !== "on_failure") return false;
     try {
@@ -100,7 +101,7 @@ export function isHandled(scope: Scope, row: DecidedRow): boolean {
   });
   if (taken) return true;
   for (let at = scope; at.outer && at.region.tail === row.node_id; at = at.outer)
-    if (at.region.edge?.kind === "on_failure" && at.outer.hasBegun(at.region, at.visit + 1)) return true;
+    if (at.region.edge?.kind === "on_failure" && at.outer.visitOf(at.region, at.visit + 1).hasBegun) return true;
   return false;
 }
 
@@ -120,7 +121,7 @@ export function goesRound(visit: Scope): boolean {
  * The loop edge by which a head was reached, with the row it comes from; undefined on a first visit.
  * @throws BadCondition if the edge was followed only to say that its condition cannot be answered
  */
-export function backEdge(scope: Scope, id: string): { edge: GraphEdge; row: DecidedRow } | undefined {
+export function backEdge(scope: Scope, id: string): { edge: GraphEdge; row: NodeRunRow } | undefined {
   for (let at: Scope | undefined = scope; at?.outer && at.region.head === id; at = at.outer) {
     if (at.visit === 0 || !at.region.edge) continue;
     const before = at.outer.visitOf(at.region, at.visit - 1);

@@ -1,0 +1,217 @@
+// Node runs in PostgreSQL. Each change is one statement (prisma/functions/change_node_runs.sql): the fenced row, its event, its result
+// and its outbox row together.
+import type { EventEmitter } from "node:events";
+import { OPEN_NODE_STATES } from "@spindle/schemas";
+import type pg from "pg";
+import { storable, storableName } from "../store/storable.ts";
+import { type AnyChange, eventBody, type NodeChange, ruleOf } from "./changes.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { type ChangedRow, ImpossibleNodeRun, type NodeRunRow, nodeRunOf, type RawNodeRun, type TaskRow } from "./node-run.ts";
+import type { NodeRunRecord } from "./record.ts";
+import type { NewNodeRun, Note, OpenNodeRun } from "./types.ts";
+
+/** A change as change_node_runs.sql takes it. */
+const statementOf = (change: AnyChange) => {
+  const { from, to, event, raisesFence, counts } = ruleOf(change.change);
+  return {
+    id: change.nodeRun,
+    fence: change.fence,
+    from: from.join(","),
+    to,
+    event,
+    raise: raisesFence ? 1 : 0,
+    tries: counts ? 1 : 0,
+    crash: counts === "crash" ? 1 : 0,
+    input: change.input,
+    error: change.error,
+    broken: change.broken ?? false,
+    body: eventBody(change),
+    output: change.output,
+    objects: change.artifacts?.length ? change.artifacts.map(({ key, ref }) => ({ ...ref, key })) : undefined,
+    dispatch: change.dispatchIn,
+    held: change.held,
+    passed: change.passed ?? false,
+    due: change.dueIn,
+    took: change.tookMs,
+    cacheKey: change.cacheKey,
+    why: change.why,
+    reusedFrom: change.reusedFrom,
+  };
+};
+
+/** Adds the node runs of `$nodes` to `$run`. */
+export const ADD_NODES = `INSERT INTO node_run (id, run_id, node_id, path, state, plane, service, version, engine, draft, timeout_seconds, stall_seconds)
+  SELECT gen_random_uuid(), $run, n."nodeId", n.path, 'queued', n.plane, n.service, n.version, n.engine, n.draft, n."timeoutSeconds", COALESCE(n."stallSeconds", 0)
+  FROM jsonb_to_recordset($nodes::jsonb) AS n(run uuid, "nodeId" text, path text, plane text, service text, version text, engine text, draft boolean, "timeoutSeconds" int, "stallSeconds" int)
+  ON CONFLICT (run_id, path) DO NOTHING`;
+const ADD_SQL = `${ADD_NODES.replace("$run", "n.run").replace("$nodes", "$1")} RETURNING *`;
+const ADDED_SQL = `SELECT n.*, r.output FROM jsonb_to_recordset($1::jsonb) AS a(run uuid, path text)
+  JOIN node_run n ON n.run_id = a.run AND n.path = a.path LEFT JOIN node_result r ON r.node_run_id = n.id`;
+const NODE_RUNS = "SELECT n.*, r.output FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id";
+
+/** Rows that one statement makes. */
+const ADDED_AT_ONCE = 500;
+/** Characters of the changes that share a statement: far from what PostgreSQL writes before it ends one. */
+const CHANGED_AT_ONCE = 16 * 1024 * 1024;
+/** Characters of a change that may itself be why its statement takes too long; below, the database is busy with something else. */
+const LARGE = 1024 * 1024;
+/** How often a large change is tried alone, before its node run fails with it. */
+const TRIES_ALONE = 3;
+/** SQLSTATE of a statement that PostgreSQL ended for its time. */
+const QUERY_CANCELED = "57014";
+
+/** A change, and as it goes into the statement. */
+interface Written {
+  change: NodeChange;
+  text: string;
+}
+const nameOf = ({ nodeRun, fence, change }: NodeChange): string => `${nodeRun} ${fence} ${change}`;
+
+export class PostgresNodeRuns implements NodeRunRecord {
+  stale = 0;
+
+  constructor(
+    private readonly pool: pg.Pool,
+    /** For the statements that change node runs, one after the other. */
+    private readonly changes: pg.Pool,
+    private readonly changed: EventEmitter,
+  ) {}
+
+  private readonly commits = new GroupCommit<Written, ChangedRow | undefined>(
+    (asks) => this.commit(asks),
+    ({ change }) => change.nodeRun,
+    { size: CHANGED_AT_ONCE },
+    ({ change, text }) => (this.slow.has(nameOf(change)) ? Number.POSITIVE_INFINITY : text.length),
+  );
+
+  /** Large changes whose statement PostgreSQL ended for its time, alone as they were: how often. */
+  private readonly slow = new Map<string, number>();
+
+  async change(change: NodeChange): Promise<ChangedRow | undefined> {
+    const text = storable(statementOf(change));
+    try {
+      if (!this.isTooSlow(change)) {
+        const row = await this.commits.ask({ change, text });
+        if (!row) this.stale++;
+        else this.changed.emit(row.run_id);
+        this.slow.delete(nameOf(change));
+        return row;
+      }
+    } catch (error) {
+      if (!this.isTooSlow(change)) throw error;
+    }
+    await this.failUnstorable(change, text.length);
+    return undefined;
+  }
+
+  private async commit(changes: Written[]): Promise<(ChangedRow | undefined)[]> {
+    const { rows } = await this.changes
+      .query<ChangedRow & { i: number }>({
+        name: "node-change",
+        text: "SELECT * FROM change_node_runs($1)",
+        values: [`[${changes.map(({ text }, i) => `{"i":${i},${text.slice(1)}`).join(",")}]`],
+      })
+      .catch((error) => {
+        const [{ change, text }, ...others] = changes as [Written, ...Written[]];
+        const isAtFault = others.length === 0 && text.length > LARGE && error?.code === QUERY_CANCELED;
+        if (isAtFault) this.slow.set(nameOf(change), (this.slow.get(nameOf(change)) ?? 0) + 1);
+        throw error;
+      });
+    const answers: (ChangedRow | undefined)[] = changes.map(() => undefined);
+    for (const { i, ...row } of rows) answers[i] = row;
+    return answers;
+  }
+
+  private isTooSlow(change: NodeChange): boolean {
+    return (this.slow.get(nameOf(change)) ?? 0) >= TRIES_ALONE;
+  }
+
+  /** As everybody's changes take one connection, one that never goes through would hold them all up for as long as it is repeated. */
+  private async failUnstorable(change: NodeChange, length: number): Promise<void> {
+    const { nodeRun, fence } = change;
+    const message = `What the node got or gave makes ${Math.ceil(length / 1024 / 1024)} MiB to be stored, and PostgreSQL ended the statement for its time, three times. Pass large values on as files or other artifacts, or give less at once.`;
+    await this.change({ nodeRun, fence, change: "fail", error: { class: "user", code: "node.unstorable", message } });
+    this.slow.delete(nameOf(change));
+  }
+
+  async add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]> {
+    return Promise.all(nodes.map((node) => this.additions.ask({ run, node })));
+  }
+
+  private readonly additions = new GroupCommit<{ run: string; node: NewNodeRun }, NodeRunRow>(
+    (asks) => this.addAll(asks),
+    ({ run, node }) => `${run} ${node.path}`,
+    { asks: ADDED_AT_ONCE },
+  );
+
+  /** Those of many calls, and of many runs, in one statement. */
+  private async addAll(asks: readonly { run: string; node: NewNodeRun }[]): Promise<NodeRunRow[]> {
+    const values = [JSON.stringify(asks.map(({ run, node }) => ({ ...node, run })))];
+    const { rows } = await this.pool.query<RawNodeRun>({ name: "node-add", text: ADD_SQL, values });
+    // Those that are there already: what added them was not heard of, for it was another runtime, or an answer was lost.
+    const known =
+      rows.length < asks.length ? (await this.pool.query<RawNodeRun>({ name: "node-added", text: ADDED_SQL, values })).rows : [];
+    const added = new Map([...known, ...rows].map((row) => [`${row.run_id} ${row.path}`, nodeRunOf(row)]));
+    return asks.map(({ run, node }) => added.get(`${run} ${node.path}`) as NodeRunRow);
+  }
+
+  async note(run: string, { type, node, path, body }: Note): Promise<void> {
+    await this.pool.query(
+      `WITH fresh AS (UPDATE run SET last_seq = last_seq + 1 WHERE id = $1
+         AND NOT EXISTS (SELECT 1 FROM run_event WHERE run_id = $1 AND type = $2 AND path = $4) RETURNING id, last_seq)
+       INSERT INTO run_event (run_id, seq, type, node, path, attempt, body) SELECT id, last_seq, $2, $3, $4, 0, $5::jsonb FROM fresh`,
+      [run, type, node, path, storable(body)],
+    );
+    this.changed.emit(run);
+  }
+
+  async log(nodeRun: string, attempt: number, text: string): Promise<void> {
+    await this.pool.query("INSERT INTO node_log (node_run_id, attempt, text) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", [
+      nodeRun,
+      attempt,
+      storableName(text),
+    ]);
+  }
+
+  async find(id: string): Promise<NodeRunRow | undefined> {
+    const [row] = await this.read("node-run", `${NODE_RUNS} WHERE n.id = $1`, id);
+    return row && nodeRunOf(row);
+  }
+
+  async findAll(ids: readonly string[]): Promise<(NodeRunRow | ImpossibleNodeRun)[]> {
+    return (await this.read("node-runs-by-id", `${NODE_RUNS} WHERE n.id = ANY($1)`, ids)).map((row) => {
+      try {
+        return nodeRunOf(row);
+      } catch (error) {
+        if (error instanceof ImpossibleNodeRun) return error;
+        throw error;
+      }
+    });
+  }
+
+  async ofRun(run: string): Promise<NodeRunRow[]> {
+    return (await this.read("node-runs", `${NODE_RUNS} WHERE n.run_id = $1`, run)).map(nodeRunOf);
+  }
+
+  private async read(name: string, text: string, value: unknown): Promise<RawNodeRun[]> {
+    return (await this.pool.query<RawNodeRun>({ name, text, values: [value] })).rows;
+  }
+
+  async overdue(): Promise<Pick<TaskRow, "id" | "run_id" | "fence">[]> {
+    const { rows } = await this.pool.query("SELECT id, run_id, fence FROM node_run WHERE state = 'waiting' AND due_at < now() LIMIT 100");
+    return rows;
+  }
+
+  async openOf(run: string): Promise<OpenNodeRun[]> {
+    const text = "SELECT id, fence, state, plane, service, engine FROM node_run WHERE run_id = $1 AND state = ANY($2)";
+    return (await this.pool.query<OpenNodeRun>({ name: "node-runs-open", text, values: [run, OPEN_NODE_STATES] })).rows;
+  }
+
+  async moved(ids: readonly string[]): Promise<string[]> {
+    const { rows } = await this.pool.query<{ id: string }>(
+      `SELECT id FROM node_run WHERE id = ANY($1) AND state NOT IN ('dispatched','running','waiting') AND (held IS NULL OR passed)`,
+      [ids],
+    );
+    return rows.map((row) => row.id);
+  }
+}

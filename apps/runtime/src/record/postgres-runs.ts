@@ -1,0 +1,160 @@
+// Runs, and which runtime drives them, in PostgreSQL.
+import type { EventEmitter } from "node:events";
+import {
+  ENDED_RUN_STATES,
+  OPEN_RUN_STATES,
+  type Priority,
+  RUN_CHANGES,
+  type RunEvent,
+  type RunEventError,
+  type RunState,
+} from "@spindle/schemas";
+import type pg from "pg";
+import { transaction } from "../store/database.ts";
+import { RELEASE_NUMBER } from "../store/release.ts";
+import { storable, storableName } from "../store/storable.ts";
+import { type NodeRunRow, nodeRunOf, type RawNodeRun } from "./node-run.ts";
+import { ADD_NODES } from "./postgres-node-runs.ts";
+import type { RunLeases, Runs } from "./record.ts";
+import type { NewRun, RunRow } from "./types.ts";
+
+const PRIORITIES: Record<Priority, number> = { high: 1, normal: 0, low: -1 };
+
+const json = (value: unknown): string | null => (value === undefined ? null : storable(value));
+
+export class PostgresRuns implements Runs {
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly changed: EventEmitter,
+  ) {}
+
+  async create(run: NewRun): Promise<NodeRunRow[]> {
+    const { rows } = await this.pool.query<RawNodeRun>({
+      name: "run-create",
+      text: `WITH made AS (
+        INSERT INTO run (id, revision_id, graph_id, title, template, inputs, engines, options, owner, submitter, priority, fence, state, last_seq, started_at)
+        SELECT $1,$2,$3,$4,$5,$6,$7,$9,$10::text,$11,$12::smallint, CASE WHEN o THEN 1 ELSE 0 END, CASE WHEN o THEN 'running' ELSE 'queued' END,
+          CASE WHEN o THEN 2 ELSE 1 END, CASE WHEN o THEN now() END FROM (SELECT $10::text IS NOT NULL AS o) owned
+      ), event AS (
+        INSERT INTO run_event (run_id, seq, type, body)
+        SELECT $1, e.seq, e.type, '{}' FROM (VALUES (1, 'run.queued'), (2, 'run.running')) e(seq, type) WHERE e.seq = 1 OR $10::text IS NOT NULL
+      ) ${ADD_NODES} RETURNING *`
+        .replace("$run", "$1")
+        .replace("$nodes", "$8"),
+      values: [
+        run.id,
+        run.revision,
+        run.graph ?? null,
+        storableName(run.title),
+        run.template ?? null,
+        storable(run.inputs),
+        storable(run.engines),
+        JSON.stringify(run.nodes),
+        JSON.stringify(run.options),
+        run.owner ?? null,
+        storableName(run.submitter),
+        PRIORITIES[run.options.priority ?? "normal"],
+      ],
+    });
+    this.changed.emit(run.id);
+    return rows.map(nodeRunOf);
+  }
+
+  async change(
+    { id, fence }: Pick<RunRow, "id" | "fence">,
+    ...[change, more]:
+      | [change: "start", more?: undefined]
+      | [change: "succeed", more: { outputs: Record<string, unknown> }]
+      | [change: "fail" | "cancel", more: { error: RunEventError; outputs?: Record<string, unknown> }]
+  ): Promise<boolean> {
+    const { outputs, error }: { outputs?: Record<string, unknown>; error?: RunEventError } = more ?? {};
+    const { from, to, event }: { from: readonly RunState[]; to: RunState; event: RunEvent["type"] } = RUN_CHANGES[change];
+    const { rowCount } = await this.pool.query({
+      name: "run-change",
+      text: `WITH moved AS (UPDATE run SET state = $3, last_seq = last_seq + 1, outputs = COALESCE($4::jsonb, outputs), error = COALESCE($5::jsonb, error),
+         started_at = CASE WHEN $3 = 'running' THEN COALESCE(started_at, now()) ELSE started_at END,
+         finished_at = CASE WHEN $3 = ANY($9) THEN now() END
+         WHERE id = $1 AND state = ANY($2) AND fence = $7 RETURNING id, last_seq)
+       INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, $8, $6::jsonb FROM moved`,
+      values: [id, from, to, json(outputs), json(error), storable(error ? { error } : {}), fence, event, ENDED_RUN_STATES],
+    });
+    this.changed.emit(id);
+    return rowCount === 1;
+  }
+
+  async requestCancel(id: string): Promise<boolean> {
+    const { rowCount } = await this.pool.query(
+      `WITH moved AS (UPDATE run SET cancel_requested = true, last_seq = last_seq + 1 WHERE id = $1 AND NOT cancel_requested AND state = ANY($2) RETURNING id, last_seq)
+       INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.cancelling', '{}' FROM moved`,
+      [id, OPEN_RUN_STATES],
+    );
+    this.changed.emit(id);
+    return rowCount === 1;
+  }
+
+  // The run's row is locked before the count is taken: an answer writes that row too, so it is either counted, or finds the run at
+  // rest and wakes it.
+  async park({ id, fence }: Pick<RunRow, "id" | "fence">, waiting: number): Promise<boolean> {
+    return transaction(this.pool, async (client) => {
+      await client.query("SELECT 1 FROM run WHERE id = $1 FOR UPDATE", [id]);
+      const { rowCount } = await client.query(
+        `WITH moved AS (UPDATE run SET state = 'waiting', owner = NULL, last_seq = last_seq + 1
+           WHERE id = $1 AND fence = $2 AND state = 'running' AND NOT cancel_requested
+             AND (SELECT count(*) FROM node_run n WHERE n.run_id = $1 AND (n.state = 'waiting' OR (n.held = 'after' AND NOT n.passed))) = $3
+           RETURNING id, last_seq)
+         INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.waiting', '{}' FROM moved`,
+        [id, fence, waiting],
+      );
+      this.changed.emit(id);
+      return rowCount === 1;
+    });
+  }
+
+  async wake(id: string): Promise<void> {
+    await this.pool.query(
+      `WITH moved AS (UPDATE run SET state = 'running', owner = NULL, last_seq = last_seq + 1 WHERE id = $1 AND state = 'waiting' RETURNING id, last_seq)
+       INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.running', '{}' FROM moved`,
+      [id],
+    );
+    this.changed.emit(id);
+  }
+}
+
+export class PostgresLeases implements RunLeases {
+  constructor(private readonly pool: pg.Pool) {}
+
+  async claim(owner: string): Promise<RunRow[]> {
+    const { rows } = await this.pool.query<RunRow>(
+      `UPDATE run SET owner = $1, fence = fence + 1
+       WHERE id IN (SELECT r.id FROM run r LEFT JOIN runtime o ON o.id = r.owner
+         WHERE r.state IN ('queued','running')
+         -- broken-build: a runtime that died keeps its runs
+         AND (r.owner IS NULL OR o.id IS NULL OR o.lease_until < now())
+         ORDER BY r.created_at LIMIT 50 FOR UPDATE OF r SKIP LOCKED) RETURNING *`,
+      [owner],
+    );
+    return rows;
+  }
+
+  async renew(owner: string, leaseMs: number): Promise<Map<string, { fence: number; cancelRequested: boolean }>> {
+    await this.pool.query(
+      `INSERT INTO runtime (id, lease_until, release) VALUES ($1, now() + $2 * interval '1 millisecond', $3)
+       ON CONFLICT (id) DO UPDATE SET lease_until = EXCLUDED.lease_until`,
+      [owner, leaseMs, RELEASE_NUMBER],
+    );
+    const { rows } = await this.pool.query<{ id: string; fence: number; cancel_requested: boolean }>(
+      `SELECT id, fence, cancel_requested FROM run WHERE owner = $1 AND state IN ('queued','running')`,
+      [owner],
+    );
+    return new Map(rows.map((row) => [row.id, { fence: row.fence, cancelRequested: row.cancel_requested }]));
+  }
+
+  async own(owner: string, runs: readonly string[]): Promise<RunRow[]> {
+    const text = "SELECT * FROM run WHERE owner = $1 AND id = ANY($2) AND state IN ('queued','running')";
+    return (await this.pool.query<RunRow>(text, [owner, runs])).rows;
+  }
+
+  async leave(owner: string): Promise<void> {
+    await this.pool.query(`DELETE FROM runtime WHERE id = $1 OR lease_until < now() - interval '1 day'`, [owner]);
+  }
+}

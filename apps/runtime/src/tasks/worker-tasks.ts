@@ -1,0 +1,217 @@
+// A node run's task, from its dispatch to the commit of its result (DESIGN W2, W6). The row changes first and the bus follows: should
+// this process die in between, the outbox sends what was not sent, and the bus gives the result again.
+import { type ArtifactRef, isEndedNodeState, type TaskResult } from "@spindle/schemas";
+import { crashPoint, type RuntimeEnd } from "@spindle/task-bus";
+import type { Artifacts } from "../artifacts/artifacts.ts";
+import type { Timings } from "../config.ts";
+import type { NodeMove } from "../record/changes.ts";
+import { type ChangedRow, changedRow, ImpossibleNodeRun, type NodeRunRow, type TaskRow } from "../record/node-run.ts";
+import type { NodeRunRecord, TaskQueue } from "../record/record.ts";
+import type { OpenNodeRun } from "../record/types.ts";
+import { patient } from "../store/patient.ts";
+import type { Decisions } from "./decisions.ts";
+import type { LiveBoard } from "./live.ts";
+import { discard, dropDoubles, examine } from "./result-artifacts.ts";
+import { type TaskError, verdict } from "./retry.ts";
+import { entryOf, parseTask, routeOf, type TaskName, taskName } from "./task-name.ts";
+
+export interface WorkerTasksParts {
+  nodes: Pick<NodeRunRecord, "change" | "findAll" | "log" | "stale">;
+  queue: Pick<TaskQueue, "markSent">;
+  bus: RuntimeEnd;
+  decisions: Pick<Decisions, "announce">;
+  artifacts: Artifacts;
+  live: Pick<LiveBoard, "reset">;
+  timings: Timings;
+  /** Whether the run is being cancelled. */
+  isCancelled: (run: string) => boolean;
+  onError: (where: string, error: unknown) => void;
+}
+
+/** The outbox, behind which a task may have to be queued. */
+export interface Outbox {
+  /** Whether tasks are queued there. */
+  isQueueing(): boolean;
+  /** Lets the outbox be drained, now. */
+  drain(): void;
+}
+
+/** For so long after a task was queued all tasks are queued, without asking the bus for room. */
+const FULL_MS = 50;
+
+export type Settled = "committed" | "again" | "stale";
+
+/** What a result came to, with the row as it is now where the result was committed. */
+interface Answer {
+  settled: Settled;
+  row?: NodeRunRow;
+}
+
+type Taken = Awaited<ReturnType<RuntimeEnd["results"]>>[number];
+
+type Ending =
+  | { change: "succeed"; output: Record<string, unknown>; artifacts: { key: string; ref: ArtifactRef }[] }
+  | { change: "fail" | "die" | "cancel"; error: TaskError };
+
+export class WorkerTasks {
+  /** Node runs that are being cancelled: a try that fails meanwhile is the last. */
+  private readonly cancelling = new Set<string>();
+  private fullUntil = 0;
+  private closed = false;
+
+  constructor(
+    private readonly parts: WorkerTasksParts,
+    private readonly outbox: Outbox,
+  ) {}
+
+  /** Dispatches a node run; undefined if the row is no longer what it was. */
+  async dispatch(
+    row: NodeRunRow,
+    input: Record<string, unknown>,
+    about: { cacheKey?: string; why?: string } = {},
+  ): Promise<ChangedRow | undefined> {
+    const { nodes } = this.parts;
+    const body = { engine: row.engine, draft: row.draft };
+    const moved = await patient(
+      () => nodes.change({ nodeRun: row.id, fence: row.fence, change: "dispatch", input, dispatchIn: 0, ...about, body }),
+      () => this.closed,
+    );
+    crashPoint("afterDispatch");
+    if (moved) void this.send(changedRow(row, moved, { input }));
+    return moved;
+  }
+
+  /** Sends a task past the outbox if no other task is queued; else, or if the bus is away, the outbox sends it, to the same entry. */
+  private async send(row: TaskRow): Promise<void> {
+    const wasSent = await this.sendAtOnce(row).catch(() => false);
+    if (!wasSent) this.outbox.drain();
+  }
+
+  private async sendAtOnce(row: TaskRow): Promise<boolean> {
+    const { bus, queue, timings } = this.parts;
+    if (this.outbox.isQueueing() || Date.now() < this.fullUntil) return false;
+    const id = await bus.dispatch(entryOf(row, timings), routeOf(row), 0).catch(() => undefined);
+    if (id === undefined) {
+      this.fullUntil = Date.now() + FULL_MS;
+      return false;
+    }
+    crashPoint("afterSend");
+    const isCurrent = await queue.markSent(row);
+    if (!isCurrent) await bus.done(taskName(row.id, row.fence), routeOf(row)); // cancelled, or even over, meanwhile
+    return true;
+  }
+
+  /** Takes what workers have answered, until there is no more. */
+  async takeResults(): Promise<void> {
+    const { bus } = this.parts;
+    for (let taken = await bus.results(); taken.length > 0; taken = await bus.results()) await this.takeBatch(taken);
+  }
+
+  /** The rows of a batch are read at once; each result commits under its own fence, so that a row that changed meanwhile is found stale. */
+  private async takeBatch(taken: readonly Taken[]): Promise<void> {
+    const ids = taken.flatMap((entry) => ("result" in entry ? (parseTask(entry.result.task)?.nodeRun ?? []) : []));
+    const rows = new Map<string, NodeRunRow>();
+    for (const row of await this.parts.nodes.findAll(ids))
+      if (row instanceof ImpossibleNodeRun) this.parts.onError("results", row);
+      else rows.set(row.id, row);
+    await Promise.all(taken.map((entry) => this.takeResult(entry, rows)));
+  }
+
+  private async takeResult(entry: Taken, rows: ReadonlyMap<string, NodeRunRow>): Promise<void> {
+    const { bus, decisions, onError } = this.parts;
+    // broken-build: acknowledged before it is committed (moved up to this line)
+    if ("bad" in entry) onError("results", new Error(`A malformed result was dropped: ${entry.bad}`));
+    else {
+      const { settled, row } = await this.settle(entry.result, rows);
+      const task = parseTask(entry.result.task);
+      this.outbox.drain(); // there is room on the bus now, and may be another try
+      if (settled !== "again" && task) {
+        this.cancelling.delete(task.nodeRun);
+        decisions.announce(task.nodeRun, row);
+      }
+    }
+    crashPoint("afterCommit");
+    // broken-build: acknowledged before it is committed
+    await bus.acknowledge(entry.id);
+    crashPoint("afterAcknowledge");
+  }
+
+  /** @param rows by id, as they were when the result was taken */
+  private async settle(result: TaskResult, rows: ReadonlyMap<string, NodeRunRow>): Promise<Answer> {
+    const { nodes, artifacts } = this.parts;
+    const task = parseTask(result.task);
+    const row = task && rows.get(task.nodeRun);
+    // broken-build: a result is taken under any fence
+    const overtaken = row?.fence !== task?.fence;
+    if (!task || !row || overtaken || isEndedNodeState(row.state)) {
+      nodes.stale++;
+      if (task && row) await discard(artifacts, row.run_id, task, result);
+      return { settled: "stale" };
+    }
+    const logged = result.log ? nodes.log(row.id, row.attempt, result.log).catch(() => {}) : undefined; // it means nothing to the run
+    const answer = await this.decide(row, task, result);
+    await logged;
+    return answer;
+  }
+
+  private async decide(row: NodeRunRow, task: TaskName, result: TaskResult): Promise<Answer> {
+    if (result.outcome === "cancelled")
+      return this.commit(row, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
+    if (result.outcome === "failed") {
+      const unsaid: TaskError = { class: "infra", code: "task.bad_result", message: "The worker failed without saying why." };
+      return this.failTry(row, result.error ?? unsaid);
+    }
+    const examined = await examine(this.parts.artifacts, row.run_id, task, result);
+    return "error" in examined ? this.failTry(row, examined.error) : this.commit(row, { change: "succeed", ...examined });
+  }
+
+  /** Ends a try that failed: another one follows, or the node run ends with the error. */
+  async fail(row: TaskRow, error: TaskError): Promise<Settled> {
+    return (await this.failTry(row, error)).settled;
+  }
+
+  private async failTry(row: TaskRow, error: TaskError): Promise<Answer> {
+    const { nodes, bus, live, timings, isCancelled } = this.parts;
+    if (isCancelled(row.run_id) || this.cancelling.has(row.id))
+      return this.commit(row, { change: "cancel", error: { ...error, class: "cancelled", code: "run.cancelled" } });
+    const next = verdict(error, row.attempt, row.crashes, timings);
+    if (!next.again) return this.commit(row, { change: next.as, error });
+    const change = error.crashed ? "retryAfterCrash" : "retry";
+    const { id: nodeRun, fence } = row;
+    const moved = await nodes.change({ nodeRun, fence, change, dispatchIn: next.delayMs, error, body: { delayMs: next.delayMs } });
+    live.reset(row.run_id, row.node_id);
+    await bus.done(taskName(row.id, row.fence), routeOf(row));
+    return { settled: moved ? "again" : "stale" };
+  }
+
+  private async commit(row: TaskRow, ending: Ending): Promise<Answer> {
+    const { nodes, bus, artifacts } = this.parts;
+    const move: NodeMove = ending.change === "succeed" ? { ...ending, body: { engine: row.engine, draft: row.draft } } : ending;
+    crashPoint("beforeCommit");
+    const moved = await nodes.change({ nodeRun: row.id, fence: row.fence, ...move });
+    await bus.done(taskName(row.id, row.fence), routeOf(row));
+    if (!moved) return { settled: "stale" };
+    if (ending.change === "succeed") await dropDoubles(artifacts, ending.artifacts);
+    return { settled: "committed", row: changedRow(row, moved, ending.change === "succeed" ? { output: ending.output } : {}) };
+  }
+
+  /** Ends what the worker does, or takes the task back if no worker has it yet. */
+  async cancel(row: OpenNodeRun): Promise<void> {
+    const { nodes, bus, decisions } = this.parts;
+    this.cancelling.add(row.id);
+    const task = taskName(row.id, row.fence);
+    const where = await bus.whereabouts(task, routeOf(row));
+    if (where === "leased" || where === "taken") return bus.cancel(task, row.plane);
+    const error = { class: "cancelled" as const, code: "run.cancelled" as const, message: "Cancelled before a worker took it." };
+    await nodes.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error });
+    await bus.cancel(task, row.plane, "stale"); // for a worker that takes it at this very moment
+    await bus.done(task, routeOf(row));
+    this.cancelling.delete(row.id);
+    decisions.announce(row.id);
+  }
+
+  /** Gives up what waits for PostgreSQL to come back. */
+  close(): void {
+    this.closed = true;
+  }
+}
