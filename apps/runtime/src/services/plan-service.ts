@@ -1,23 +1,27 @@
 // What a run would do, without doing it (DESIGN E12): which nodes would run and why, which results would stand, and how long it takes.
 import {
   blueprintInput,
+  ConditionError,
   type Graph,
   type Group,
   hasErrors,
+  issue,
   type Level,
   type Library,
+  nodeTitle,
   regionInput,
   resolve,
   resolveInputs,
   stripState,
   validate,
 } from "@spindle/graph-model";
+import type { Blueprint } from "@spindle/schemas";
 import { isCacheable, whyItRuns, whyRegionRuns } from "../engine/cache-key.ts";
 import { fullInput } from "../engine/check-input.ts";
 import { freezeNodes } from "../engine/freeze.ts";
 import { Reuse } from "../engine/reuse.ts";
 import { whyNotNow } from "../engine/why-not-now.ts";
-import type { RunRecord } from "../record/record.ts";
+import type { EarlierResults, TaskQueue } from "../record/record.ts";
 import type { Earlier, FrozenNode, RecordedOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 
@@ -38,13 +42,13 @@ export interface RunPlan {
 
 export class PlanService {
   constructor(
-    private readonly record: Pick<RunRecord, "results" | "queue">,
+    private readonly record: { results: Omit<EarlierResults, "clear">; queue: Pick<TaskQueue, "durations"> },
     private readonly library: () => Library,
   ) {}
 
   /**
    * Conditions, loops and maps are decided by what nodes give, so what depends on a node that runs is taken to run.
-   * @throws Refused 422 with the issues of a graph that cannot run
+   * @throws Refused 422 with the issues of a graph that cannot run, or of a node whose engine does not take its inputs
    */
   async plan(input: Graph, inputs: Record<string, unknown>, options: RecordedOptions, graphId?: string): Promise<RunPlan> {
     const graph = stripState(input);
@@ -135,12 +139,26 @@ export class PlanService {
     const values = resolveInputs(sources, (from) => known.get(from), inputs, level.graph.context ?? {});
     const full = fullInput(found, node?.params, values);
     const blueprint = found.engines.find((engine) => engine.id === own.engine)?.blueprint;
-    const input = blueprint ? { ...blueprintInput(blueprint, id, full) } : full;
+    const input = blueprint ? promptOf(blueprint, level, id, full) : full;
     if (!isCacheable(found)) return runs(found.instant ? "It takes no time." : "It is not repeatable, so it always runs.");
     const isForced = reuse.role(id) === "force";
     const whyRuns = (last: Earlier | undefined) => whyItRuns(own, input, last, sources, level.shape);
     const result = await reuse.find({ row: { ...own, path: id }, input, isForced, whyRuns });
     return "earlier" in result ? { does: "reuses", why: "Nothing changed.", output: result.earlier.output } : runs(result.why);
+  }
+}
+
+/** @throws Refused 422 if an expression of the workflow cannot be answered, or one of its limits does not hold */
+function promptOf(blueprint: Blueprint, level: Level, id: string, values: Record<string, unknown>): Record<string, unknown> {
+  try {
+    return { ...blueprintInput(blueprint, id, values) };
+  } catch (error) {
+    if (!(error instanceof ConditionError)) throw error;
+    const node = level.node(id)?.node;
+    const message = `${node ? nodeTitle(node) : id}: ${error.message}`;
+    throw Refused.issues("The graph cannot run:", [
+      issue("error", "node.user_error", message, { node: id }, "Change the inputs of the node, or choose another engine."),
+    ]);
   }
 }
 
