@@ -1,6 +1,8 @@
--- The one statement by which node runs change (src/record/record.ts): any number of changes, each fenced by itself, with
--- their events, results, artifacts and outbox rows, in one transaction. A function, because its parts are planned once per
--- connection: as one query with as many CTEs the same takes twice as long.
+-- Changes node runs, together with their events, results, artifacts and outbox rows (src/record/postgres-node-runs.ts). One call makes
+-- any number of changes in one transaction; a change whose fence or state does not fit changes nothing and gives no row. This is a
+-- function because PostgreSQL plans its parts once per connection; one query with as many CTEs takes twice as long.
+-- Each element of `changes` has: i, its place in the answer; id, fence and from, the node run and what it must be; to, the new state;
+-- event and body, its event; raise, tries and crash, what is added to fence, attempt and crashes; and the columns to be written.
 CREATE OR REPLACE FUNCTION change_node_runs(changes JSONB)
 RETURNS TABLE (
   i INT, id UUID, run_id UUID, node_id TEXT, path TEXT, state TEXT, attempt INT, fence INT, crashes INT,
@@ -9,67 +11,68 @@ RETURNS TABLE (
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-  one JSONB;
+  change JSONB;
   row node_run;
-  of RECORD;
-  base INT;
+  run_changes RECORD; -- a run, and how many of its node runs have changed
+  seq_before INT;
+  -- The changes that were made, one element each, in their order.
   ids UUID[] := '{}'; runs UUID[] := '{}'; nodes TEXT[] := '{}'; paths TEXT[] := '{}'; tries INT[] := '{}'; fences INT[] := '{}';
-  asks JSONB[] := '{}';
+  made JSONB[] := '{}';
 BEGIN
-  FOR one IN SELECT * FROM jsonb_array_elements(changes) LOOP
+  FOR change IN SELECT * FROM jsonb_array_elements(changes) LOOP
     UPDATE node_run n SET
-      state = one->>'to',
-      fence = n.fence + (one->>'raise')::int,
-      attempt = n.attempt + (one->>'tries')::int,
-      crashes = n.crashes + (one->>'crash')::int,
+      state = change->>'to',
+      fence = n.fence + (change->>'raise')::int,
+      attempt = n.attempt + (change->>'tries')::int,
+      crashes = n.crashes + (change->>'crash')::int,
       changed_at = now(),
-      input = COALESCE(one->'input', n.input),
-      error = CASE WHEN one->>'to' IN ('failed', 'dead', 'cancelled', 'skipped') THEN one->'error' END,
-      broken = (one->>'broken')::boolean,
-      held = one->>'held',
-      cache_key = COALESCE(one->>'cacheKey', n.cache_key),
-      why = COALESCE(one->>'why', n.why),
-      reused_from = (one->>'reusedFrom')::uuid,
-      passed = n.passed OR (one->>'passed')::boolean,
-      due_at = now() + (one->>'due')::bigint * interval '1 millisecond',
-      started_at = CASE WHEN one->>'to' = 'running' OR one ? 'took'
-        THEN COALESCE(n.started_at, now() - COALESCE((one->>'took')::int, 0) * interval '1 millisecond') ELSE n.started_at END,
-      finished_at = CASE WHEN one->>'to' IN ('succeeded', 'skipped', 'failed', 'cancelled', 'dead') THEN COALESCE(n.finished_at, now()) END
-    WHERE n.id = (one->>'id')::uuid AND n.fence = (one->>'fence')::int AND n.state = ANY (string_to_array(one->>'from', ','))
+      input = COALESCE(change->'input', n.input),
+      error = CASE WHEN change->>'to' IN ('failed', 'dead', 'cancelled', 'skipped') THEN change->'error' END,
+      broken = (change->>'broken')::boolean,
+      held = change->>'held',
+      cache_key = COALESCE(change->>'cacheKey', n.cache_key),
+      why = COALESCE(change->>'why', n.why),
+      reused_from = (change->>'reusedFrom')::uuid,
+      passed = n.passed OR (change->>'passed')::boolean,
+      due_at = now() + (change->>'due')::bigint * interval '1 millisecond',
+      started_at = CASE WHEN change->>'to' = 'running' OR change ? 'took'
+        THEN COALESCE(n.started_at, now() - COALESCE((change->>'took')::int, 0) * interval '1 millisecond') ELSE n.started_at END,
+      finished_at = CASE WHEN change->>'to' IN ('succeeded', 'skipped', 'failed', 'cancelled', 'dead') THEN COALESCE(n.finished_at, now()) END
+    WHERE n.id = (change->>'id')::uuid AND n.fence = (change->>'fence')::int AND n.state = ANY (string_to_array(change->>'from', ','))
     RETURNING n.* INTO row;
     CONTINUE WHEN NOT FOUND;
 
     -- broken-build: artifacts without rows
-    IF one ? 'objects' THEN
-      -- Bytes that are known already keep their first object (DESIGN A5); a preview's object is not there for long.
+    IF change ? 'objects' THEN
+      -- An artifact whose bytes are known already names their first object (DESIGN A5), but never a preview's, which is deleted soon.
       INSERT INTO artifact (id, key, mime, size, sha256, name, width, height, duration, node_run_id, purpose)
       SELECT a.artifact,
         COALESCE((SELECT old.key FROM artifact old WHERE old.sha256 = a.sha256 AND old.size = a.size AND old.purpose <> 'preview' ORDER BY old.created_at LIMIT 1), a.key),
         a.mime, a.size, a.sha256, a.name, a.width, a.height, a.duration, row.id, 'output'
-      FROM jsonb_to_recordset(one->'objects') AS a(artifact UUID, key TEXT, mime TEXT, size BIGINT, sha256 TEXT, name TEXT, width INT, height INT, duration FLOAT8)
+      FROM jsonb_to_recordset(change->'objects') AS a(artifact UUID, key TEXT, mime TEXT, size BIGINT, sha256 TEXT, name TEXT, width INT, height INT, duration FLOAT8)
       ON CONFLICT (id) DO NOTHING;
     END IF;
     ids := ids || row.id; runs := runs || row.run_id; nodes := nodes || row.node_id; paths := paths || row.path;
-    tries := tries || row.attempt; fences := fences || row.fence; asks := asks || one;
+    tries := tries || row.attempt; fences := fences || row.fence; made := made || change;
 
-    i := (one->>'i')::int; id := row.id; run_id := row.run_id; node_id := row.node_id; path := row.path; state := row.state;
+    i := (change->>'i')::int; id := row.id; run_id := row.run_id; node_id := row.node_id; path := row.path; state := row.state;
     attempt := row.attempt; fence := row.fence; crashes := row.crashes; error := row.error; broken := row.broken;
     held := row.held; passed := row.passed;
     RETURN NEXT;
   END LOOP;
 
-  -- Each run's row is written once, however many of its nodes changed: its versions pile up until the commit.
-  FOR of IN SELECT m.run, count(*)::int AS n FROM unnest(runs) AS m(run) GROUP BY m.run ORDER BY m.run LOOP
-    UPDATE run r SET last_seq = r.last_seq + of.n WHERE r.id = of.run RETURNING r.last_seq - of.n INTO base;
+  -- The row of a run is written once, however many of its node runs changed, because PostgreSQL keeps every version of it until the commit.
+  FOR run_changes IN SELECT m.run, count(*)::int AS n FROM unnest(runs) AS m(run) GROUP BY m.run ORDER BY m.run LOOP
+    UPDATE run r SET last_seq = r.last_seq + run_changes.n WHERE r.id = run_changes.run RETURNING r.last_seq - run_changes.n INTO seq_before;
     INSERT INTO run_event (run_id, seq, type, node, path, attempt, body)
       -- broken-build: numbers with a gap
-      SELECT of.run, base + row_number() OVER (ORDER BY m.at), m.ask->>'event', m.node, m.path, m.tries, m.ask->'body'
-      FROM unnest(runs, nodes, paths, tries, asks) WITH ORDINALITY AS m(run, node, path, tries, ask, at) WHERE m.run = of.run;
+      SELECT run_changes.run, seq_before + row_number() OVER (ORDER BY m.at), m.change->>'event', m.node, m.path, m.tries, m.change->'body'
+      FROM unnest(runs, nodes, paths, tries, made) WITH ORDINALITY AS m(run, node, path, tries, change, at) WHERE m.run = run_changes.run;
   END LOOP;
   INSERT INTO node_result (node_run_id, fence, output)
-    SELECT m.id, m.fence, m.ask->'output' FROM unnest(ids, fences, asks) AS m(id, fence, ask) WHERE m.ask ? 'output';
+    SELECT m.id, m.fence, m.change->'output' FROM unnest(ids, fences, made) AS m(id, fence, change) WHERE m.change ? 'output';
   INSERT INTO outbox (node_run_id, fence, available_at)
-    SELECT m.id, m.fence, now() + (m.ask->>'dispatch')::bigint * interval '1 millisecond'
-    FROM unnest(ids, fences, asks) WITH ORDINALITY AS m(id, fence, ask, at) WHERE m.ask ? 'dispatch' ORDER BY m.at;
+    SELECT m.id, m.fence, now() + (m.change->>'dispatch')::bigint * interval '1 millisecond'
+    FROM unnest(ids, fences, made) WITH ORDINALITY AS m(id, fence, change, at) WHERE m.change ? 'dispatch' ORDER BY m.at;
 END
 $$;

@@ -1,32 +1,33 @@
-interface Asked<Ask, Answer> {
-  ask: Ask;
+interface Request<Item, Answer> {
+  item: Item;
   resolve: (answer: Answer) => void;
   reject: (error: unknown) => void;
 }
 
-/** What one commit holds at most; of what alone is more there is one. */
-interface Most {
-  asks?: number;
+/** What one batch holds at most. An item that is larger by itself is a batch of its own. */
+interface BatchLimits {
+  items?: number;
   size?: number;
 }
 
-/** Gathers what is asked for while the batch before is under way, so that many share one commit and one alone waits for nobody. */
-export class GroupCommit<Ask, Answer> {
-  private waiting: Asked<Ask, Answer>[] = [];
+/** Commits items in batches: those that are requested during a commit share the next one, and one that is requested alone does not wait. */
+export class GroupCommit<Item, Answer> {
+  private waiting: Request<Item, Answer>[] = [];
   private busy = false;
 
   constructor(
-    private readonly commit: (asks: Ask[]) => Promise<Answer[]>,
-    /** Two of one key go into different batches, in order: a statement changes a row once. */
-    private readonly keyOf: (ask: Ask) => string,
-    private readonly most: Most = {},
-    /** In the unit of `most.size`. */
-    private readonly sizeOf: (ask: Ask) => number = () => 0,
+    private readonly commitBatch: (items: Item[]) => Promise<Answer[]>,
+    /** Items of one key go into different batches, in order, because a statement changes a row once. */
+    private readonly keyOf: (item: Item) => string,
+    private readonly limits: BatchLimits = {},
+    /** The size of an item, in the unit of `limits.size`. */
+    private readonly sizeOf: (item: Item) => number = () => 0,
   ) {}
 
-  ask(ask: Ask): Promise<Answer> {
+  /** @returns what the commit answers for the item */
+  commit(item: Item): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ ask, resolve, reject });
+      this.waiting.push({ item, resolve, reject });
       if (!this.busy) void this.flush();
     });
   }
@@ -36,7 +37,7 @@ export class GroupCommit<Ask, Answer> {
     while (this.waiting.length > 0) {
       const batch = this.nextBatch();
       try {
-        const answers = await this.commit(batch.map(({ ask }) => ask));
+        const answers = await this.commitBatch(batch.map(({ item }) => item));
         for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as Answer);
       } catch (error) {
         if (batch.length === 1) batch[0]?.reject(error);
@@ -46,30 +47,30 @@ export class GroupCommit<Ask, Answer> {
     this.busy = false;
   }
 
-  /** One of them is at fault; the others must not fail with it. */
-  private async oneByOne(batch: readonly Asked<Ask, Answer>[]): Promise<void> {
-    for (const { ask, resolve, reject } of batch) {
+  /** Commits the items of a batch that failed one by one, so that only the one at fault fails. */
+  private async oneByOne(batch: readonly Request<Item, Answer>[]): Promise<void> {
+    for (const { item, resolve, reject } of batch) {
       try {
-        resolve((await this.commit([ask]))[0] as Answer);
+        resolve((await this.commitBatch([item]))[0] as Answer);
       } catch (error) {
         reject(error);
       }
     }
   }
 
-  private nextBatch(): Asked<Ask, Answer>[] {
+  private nextBatch(): Request<Item, Answer>[] {
     const keys = new Set<string>();
-    const batch: Asked<Ask, Answer>[] = [];
-    const later: Asked<Ask, Answer>[] = [];
-    const { asks = 500, size = Number.POSITIVE_INFINITY } = this.most;
+    const batch: Request<Item, Answer>[] = [];
+    const later: Request<Item, Answer>[] = [];
+    const { items = 500, size = Number.POSITIVE_INFINITY } = this.limits;
     let [seen, sum] = [0, 0];
-    for (const asked of this.waiting) {
-      const key = this.keyOf(asked.ask);
+    for (const request of this.waiting) {
+      const key = this.keyOf(request.item);
       const isNext = !keys.has(key);
-      sum += isNext ? this.sizeOf(asked.ask) : 0;
-      if (batch.length === asks || (batch.length > 0 && sum > size)) break;
+      sum += isNext ? this.sizeOf(request.item) : 0;
+      if (batch.length === items || (batch.length > 0 && sum > size)) break;
       seen++;
-      (isNext ? batch : later).push(asked);
+      (isNext ? batch : later).push(request);
       keys.add(key);
     }
     this.waiting = [...later, ...this.waiting.slice(seen)];

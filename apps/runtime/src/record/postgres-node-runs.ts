@@ -49,18 +49,18 @@ const ADDED_SQL = `SELECT n.*, r.output FROM jsonb_to_recordset($1::jsonb) AS a(
   JOIN node_run n ON n.run_id = a.run AND n.path = a.path LEFT JOIN node_result r ON r.node_run_id = n.id`;
 const NODE_RUNS = "SELECT n.*, r.output FROM node_run n LEFT JOIN node_result r ON r.node_run_id = n.id";
 
-/** Rows that one statement makes. */
+/** Rows that one statement adds at most. */
 const ADDED_AT_ONCE = 500;
-/** Characters of the changes that share a statement: far from what PostgreSQL writes before it ends one. */
+/** Characters of the changes that share a statement, at most: PostgreSQL writes many times as many within the time of a statement. */
 const CHANGED_AT_ONCE = 16 * 1024 * 1024;
-/** Characters of a change that may itself be why its statement takes too long; below, the database is busy with something else. */
+/** Characters above which a change may be why its statement takes too long; below that, the database is busy with something else. */
 const LARGE = 1024 * 1024;
-/** How often a large change is tried alone, before its node run fails with it. */
+/** How often a large change is tried alone before its node run fails. */
 const TRIES_ALONE = 3;
 /** SQLSTATE of a statement that PostgreSQL ended for its time. */
 const QUERY_CANCELED = "57014";
 
-/** A change, and as it goes into the statement. */
+/** A change, and its text in the statement. */
 interface Written {
   change: NodeChange;
   text: string;
@@ -78,20 +78,20 @@ export class PostgresNodeRuns implements NodeRunRecord {
   ) {}
 
   private readonly commits = new GroupCommit<Written, ChangedRow | undefined>(
-    (asks) => this.commit(asks),
+    (changes) => this.commit(changes),
     ({ change }) => change.nodeRun,
     { size: CHANGED_AT_ONCE },
     ({ change, text }) => (this.slow.has(nameOf(change)) ? Number.POSITIVE_INFINITY : text.length),
   );
 
-  /** Large changes whose statement PostgreSQL ended for its time, alone as they were: how often. */
+  /** How often PostgreSQL ended the statement of a large change for its time, although the change was alone in it. */
   private readonly slow = new Map<string, number>();
 
   async change(change: NodeChange): Promise<ChangedRow | undefined> {
     const text = storable(statementOf(change));
     try {
       if (!this.isTooSlow(change)) {
-        const row = await this.commits.ask({ change, text });
+        const row = await this.commits.commit({ change, text });
         if (!row) this.stale++;
         else this.changed.emit(row.run_id);
         this.slow.delete(nameOf(change));
@@ -126,7 +126,7 @@ export class PostgresNodeRuns implements NodeRunRecord {
     return (this.slow.get(nameOf(change)) ?? 0) >= TRIES_ALONE;
   }
 
-  /** As everybody's changes take one connection, one that never goes through would hold them all up for as long as it is repeated. */
+  /** Fails the node run instead: all changes share one connection, and one that never goes through would hold them all up. */
   private async failUnstorable(change: NodeChange, length: number): Promise<void> {
     const { nodeRun, fence } = change;
     const message = `What the node got or gave makes ${Math.ceil(length / 1024 / 1024)} MiB to be stored, and PostgreSQL ended the statement for its time, three times. Pass large values on as files or other artifacts, or give less at once.`;
@@ -135,24 +135,24 @@ export class PostgresNodeRuns implements NodeRunRecord {
   }
 
   async add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]> {
-    return Promise.all(nodes.map((node) => this.additions.ask({ run, node })));
+    return Promise.all(nodes.map((node) => this.additions.commit({ run, node })));
   }
 
   private readonly additions = new GroupCommit<{ run: string; node: NewNodeRun }, NodeRunRow>(
-    (asks) => this.addAll(asks),
+    (added) => this.addAll(added),
     ({ run, node }) => `${run} ${node.path}`,
-    { asks: ADDED_AT_ONCE },
+    { items: ADDED_AT_ONCE },
   );
 
-  /** Those of many calls, and of many runs, in one statement. */
-  private async addAll(asks: readonly { run: string; node: NewNodeRun }[]): Promise<NodeRunRow[]> {
-    const values = [JSON.stringify(asks.map(({ run, node }) => ({ ...node, run })))];
+  /** Adds the node runs of many calls, and of many runs, in one statement. */
+  private async addAll(nodes: readonly { run: string; node: NewNodeRun }[]): Promise<NodeRunRow[]> {
+    const values = [JSON.stringify(nodes.map(({ run, node }) => ({ ...node, run })))];
     const { rows } = await this.pool.query<RawNodeRun>({ name: "node-add", text: ADD_SQL, values });
-    // Those that are there already: what added them was not heard of, for it was another runtime, or an answer was lost.
+    // A node run may be there already: another runtime added it, or this one did and the answer was lost.
     const known =
-      rows.length < asks.length ? (await this.pool.query<RawNodeRun>({ name: "node-added", text: ADDED_SQL, values })).rows : [];
+      rows.length < nodes.length ? (await this.pool.query<RawNodeRun>({ name: "node-added", text: ADDED_SQL, values })).rows : [];
     const added = new Map([...known, ...rows].map((row) => [`${row.run_id} ${row.path}`, nodeRunOf(row)]));
-    return asks.map(({ run, node }) => added.get(`${run} ${node.path}`) as NodeRunRow);
+    return nodes.map(({ run, node }) => added.get(`${run} ${node.path}`) as NodeRunRow);
   }
 
   async note(run: string, { type, node, path, body }: Note): Promise<void> {
