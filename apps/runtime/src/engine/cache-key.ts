@@ -1,4 +1,4 @@
-// DESIGN E11: what a result answers for, and why a node that ran did.
+// The key under which a result is found again, and why a node ran that has none (DESIGN E11).
 import { createHash } from "node:crypto";
 import { canonicalText, type InputSource, type NodeDefinition, nodeTitle, type Topology } from "@spindle/graph-model";
 import { validateArtifactRef } from "@spindle/schemas";
@@ -16,7 +16,7 @@ export function cacheKey({ service, version, engine }: Pick<NodeRunRow, "service
     .digest("hex");
 }
 
-/** Artifacts by their bytes: under which id they lie does not matter. */
+/** A value with its artifacts named by their bytes, whatever their ids are. */
 function byContent(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(byContent);
   if (value === null || typeof value !== "object") return value;
@@ -24,7 +24,7 @@ function byContent(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, byContent(one)]));
 }
 
-/** What is different from the last time the node succeeded, as a sentence. */
+/** Why a node has no earlier result of the same key: what differs from its last success, as a sentence. */
 export function whyItRuns(
   row: Pick<NodeRunRow, "service" | "version" | "engine">,
   input: Values,
@@ -48,7 +48,7 @@ export function whyItRuns(
 
 const text = (value: unknown): string => (value === undefined ? "" : canonicalText(byContent(value)));
 
-/** Which input of which node of a region is different from the last time. */
+/** Why a region has no earlier result of the same key: which input of which node differs from its last success, as a sentence. */
 export function whyRegionRuns(input: Values, last: Earlier | undefined): string {
   if (!last) return "It has not run in this graph before.";
   type Prompt = Record<string, { class_type: string; inputs: Values; _meta?: { title?: string } }>;

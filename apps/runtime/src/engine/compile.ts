@@ -11,11 +11,11 @@ import type { Scope } from "./scope.ts";
 const VISITS_AT_ONCE = 16;
 
 const State = Annotation.Root({
-  /** The layer that has loops which go round again, after how many visits and which. Null where none does. */
+  /** The loops that go round again, and how many visits they have made; null where none does. */
   round: Annotation<{ visits: number; loops: readonly string[] } | null>({ reducer: (_, next) => next, default: () => null }),
 });
 
-/** What LangGraph drives. */
+/** What LangGraph calls, as it drives a level. */
 export interface Driven {
   settle(scope: Scope, item: string): Promise<unknown>;
   /** One visit of a loop; resolves with whether another one follows. */

@@ -47,13 +47,13 @@ export interface RunRequest {
 }
 
 const REVISIONS_KEPT = 50;
-/** After an outage in the middle of a run it is driven again, from its rows. */
+/** How long after an outage in the middle of a run the run is driven again, from its rows. */
 const OUTAGE_MS = 500;
-/** A run that may not rest yet, for somebody answered, is driven again after this. */
+/** How long after a run could not be put to rest, because a person answered, the run is driven again. */
 const PARK_MS = 100;
 const CANCELS_AT_ONCE = 16;
 
-/** For the person whose run it was: every accepted run ends, this runtime's own mistakes among the reasons. */
+/** The error with which a run ends that could not be driven, for the person whose run it was. */
 function whyEnded(error: unknown): { code: string; message: string } {
   const message = error instanceof Error ? error.message : String(error);
   return error instanceof RunTooLarge
@@ -63,21 +63,22 @@ function whyEnded(error: unknown): { code: string; message: string } {
 
 export class Engine {
   private readonly executions = new Map<string, RunExecution>();
-  /** By revision. */
+  /** What was worked out of each revision, by the revision's id. */
   private readonly resolved = new Map<string, Resolved>();
   private readonly drives = new Set<Promise<void>>();
   private readonly begun = new Set<string>();
-  /** Runs that the database calls this runtime's and that nothing here drives, since when. */
+  /** Since when the runs have been idle that belong to this runtime and that nothing here drives, by their id. */
   private readonly idleSince = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
-  private keeping: Promise<void> = Promise.resolve();
+  /** The last renewal of the lease, with the claim that follows it. */
+  private renewal: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: EngineOptions) {}
 
   start(): void {
     const tick = async () => {
-      await this.keepUp();
+      await this.tryRenewal();
       if (!this.stopped) this.timer = setTimeout(tick, this.options.timings.runLeaseMs / 4);
     };
     void tick();
@@ -125,9 +126,9 @@ export class Engine {
     return this.executions.get(run)?.life.isCancelled ?? false;
   }
 
-  /** Takes up what may be claimed, now. */
+  /** Claims the runs that may be claimed, without waiting for the next tick. */
   claimNow(): void {
-    void this.keepUp();
+    void this.tryRenewal();
   }
 
   /** False if the run has ended or is being cancelled. */
@@ -141,8 +142,8 @@ export class Engine {
   }
 
   /**
-   * DESIGN E13: one node run alone, with what runs inside it; for the rest of the run it failed. A node of the node plane that another runtime
-   * runs is over for the record at once, and there when it ends by itself.
+   * Cancels one node run, with what runs inside it; for the rest of the run it counts as failed (DESIGN E13). If another runtime runs it on
+   * the node plane, it ends in the record at once, and in that process when the node is over.
    */
   async cancelNode(row: NodeRunRow): Promise<void> {
     const { record, decisions, parts } = this.options;
@@ -170,15 +171,11 @@ export class Engine {
     await this.options.record.leases.leave(this.options.owner).catch(() => {});
   }
 
-  /** One at a time: a renewal must not be judged by runs that were claimed while it was under way. */
-  private keep(): Promise<void> {
-    this.keeping = this.keeping.catch(() => {}).then(() => this.renewAndClaim());
-    return this.keeping;
-  }
-
-  private async keepUp(): Promise<void> {
+  /** Renewals follow one another: the answer of one must not be compared with runs that were claimed while it was under way. */
+  private async tryRenewal(): Promise<void> {
+    this.renewal = this.renewal.catch(() => {}).then(() => this.renewAndClaim());
     try {
-      await this.keep();
+      await this.renewal;
     } catch (error) {
       if (!isOutage(error)) this.options.onError("engine", error);
     }
@@ -205,7 +202,7 @@ export class Engine {
     });
   }
 
-  /** A run that was accepted, and whose first step failed with an outage or a mistake, would be nobody's: it is taken up again. */
+  /** Drives the runs again that belong to this runtime and whose first step failed: no other runtime would take them over. */
   private async takeUp(mine: ReadonlyMap<string, unknown>): Promise<void> {
     const { record, owner, timings } = this.options;
     for (const id of this.idleSince.keys()) if (!mine.has(id) || this.begun.has(id)) this.idleSince.delete(id);
@@ -215,7 +212,7 @@ export class Engine {
     if (due.length > 0) for (const run of await record.leases.own(owner, due)) this.begin(run);
   }
 
-  /** What another runtime did to a run of ours: took it over, or asked for its end. */
+  /** Follows what another runtime did to a run of this one: took it over, or requested its cancellation. */
   private async compare(execution: RunExecution, mine: { fence: number; cancelRequested: boolean } | undefined): Promise<void> {
     const { run, life } = execution;
     if (!mine || mine.fence !== run.fence) {
@@ -224,7 +221,7 @@ export class Engine {
     } else if (mine.cancelRequested) await execution.cancel();
   }
 
-  /** People who did not answer in time: the node gives its time-out port. */
+  /** Lets the nodes whose question was not answered in time succeed with their time-out port. */
   private async timeOut(): Promise<void> {
     const { record, decisions } = this.options;
     for (const row of await record.nodes.overdue()) {
@@ -245,13 +242,13 @@ export class Engine {
       let again = await this.driveOnce(run, resolved, rows);
       while (again && !this.stopped) again = await this.driveOnce(run, resolved);
     } catch (error) {
-      if (isOutage(error)) throw error; // it is taken up again
+      if (isOutage(error)) throw error; // the run is driven again by takeUp
       await this.abandon(run, error);
     }
     setTimeout(() => live.forget(run.id), 5000).unref();
   }
 
-  /** What is worked out of a revision is worked out once: a template runs often. */
+  /** A revision is resolved once, because a template runs often. */
   private async resolvedOf(revision: string): Promise<Resolved> {
     const library = this.options.library();
     const known = this.resolved.get(revision);
@@ -263,7 +260,7 @@ export class Engine {
     return resolved;
   }
 
-  /** True if it is to be driven again: it was about to rest when somebody answered. */
+  /** True if the run is to be driven again, because of an outage or because a person answered when it was about to rest. */
   private async driveOnce(run: RunRow, resolved: Resolved, known?: NodeRunRow[]): Promise<boolean> {
     const { parts, record, decisions } = this.options;
     const rows = known ?? (await patient(() => record.nodes.ofRun(run.id)));
@@ -272,7 +269,7 @@ export class Engine {
     this.executions.set(run.id, execution);
     try {
       await execution.drive();
-      // It may have been about to rest when the last answer came: what was decided is decided.
+      // The last answer may have come when the run was about to rest. Every node is decided then, and the run can end.
       if (execution.life.phase !== "closed") await this.finish(execution);
     } catch (error) {
       if (error instanceof Parked) return !(await patient(() => record.runs.park(run, error.waitingFor))) && sleep(PARK_MS, true);
@@ -281,13 +278,13 @@ export class Engine {
       if (isOutage(error)) return sleep(OUTAGE_MS, true);
       throw error;
     } finally {
-      // It may be claimed again, by this runtime too, the moment it rests.
+      // A run that rests may be claimed at once, even by this runtime.
       if (this.executions.get(run.id) === execution) this.executions.delete(run.id);
     }
     return false;
   }
 
-  /** This runtime's own mistake, or more node runs than a run may have: the run fails, and nothing of it stays open. */
+  /** Fails a run that cannot be driven, by a mistake of this runtime or because it has too many node runs, and cancels its open node runs. */
   private async abandon(run: RunRow, error: unknown): Promise<void> {
     const { record, parts, decisions } = this.options;
     this.options.onError(`run ${run.id}`, error);
@@ -301,7 +298,7 @@ export class Engine {
     await patient(() => record.runs.change(run, "fail", { error: whyEnded(error) }));
   }
 
-  /** Completion comes from the rows, not from LangGraph's return. */
+  /** Ends the run by its rows; what LangGraph returned says nothing about it. */
   private async finish(execution: RunExecution): Promise<void> {
     const { record } = this.options;
     const { run } = execution;
@@ -328,7 +325,7 @@ export class Engine {
   }
 }
 
-/** Whether it went through; a bus that is away takes no cancellation. */
+/** Whether a call succeeded: a bus that cannot be reached takes no cancellation. */
 const isDone = (work: Promise<unknown>): Promise<boolean> =>
   work.then(
     () => true,

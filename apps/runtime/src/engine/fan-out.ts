@@ -1,4 +1,4 @@
-// `map` (DESIGN E6, SPEC RM): one node run that gathers, one for each element of the list, in the list's order.
+// `map` (DESIGN E6, SPEC RM): a node run for each element of a list, and one that gathers their outputs in the order of the list.
 import { edgeMetadata, jsonBytes, nodeTitle } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import pLimit from "p-limit";
@@ -15,7 +15,7 @@ const MAX_ELEMENTS = 10_000;
 /** Bytes, as JSON, of the values that all elements share: each element's row holds them again. */
 const MAX_SHARED = 64 * 1024 * 1024;
 
-/** Goes on with an element that has these values (node-step.ts). */
+/** Takes an element with these values a step on (node-step.ts). */
 type Execute = (scope: Scope, id: string, row: NodeRunRow, values: Values) => Promise<void>;
 
 interface MapRun {
@@ -23,7 +23,7 @@ interface MapRun {
   id: string;
   row: NodeRunRow;
   values: Values;
-  /** Where the list comes in. */
+  /** The port that takes the list. */
   port: string;
 }
 

@@ -29,7 +29,7 @@ function freezeLevel(level: Level): Record<string, FrozenNode> {
   return { ...nodes, ...freezeGroups(level.plan, nodes) };
 }
 
-/** The same one each time, so that it finds its models loaded and its own cache filled; another one for the next region. */
+/** The server of a group: the same in each run, so that its models are loaded and its cache is filled, and another for the next group. */
 function serverOf(level: Level, group: Group, index: number): LibraryEngine | undefined {
   const all = level.serversOf(group);
   const live = all.filter((one) => one.live);
@@ -38,7 +38,7 @@ function serverOf(level: Level, group: Group, index: number): LibraryEngine | un
   return choice[(start + index) % Math.max(1, choice.length)];
 }
 
-/** A region goes to its server as one task, which its nodes' rows only gather from. */
+/** The frozen tasks of the groups: a group is one task of its server, from whose result the rows of its nodes are filled. */
 function freezeGroups({ groups }: Plan, nodes: Readonly<Record<string, FrozenNode>>): Record<string, FrozenNode> {
   return Object.fromEntries(
     [...groups.values()].map(({ id, nodes: inside }) => {
@@ -49,7 +49,7 @@ function freezeGroups({ groups }: Plan, nodes: Readonly<Record<string, FrozenNod
   );
 }
 
-/** What a worker of the Comfy plane takes is a region, be it of one node. */
+/** A node as a region, which is all that a worker of the Comfy plane takes. */
 export const asRegion = <T extends FrozenNode>(node: T): T => ({ ...node, service: BUS.region, version: BUS.regionVersion });
 
 function freezeNode({ node, settings, element: definition, engine: chosen }: ResolvedNode, server: LibraryEngine | undefined): FrozenNode {
@@ -68,13 +68,13 @@ function freezeNode({ node, settings, element: definition, engine: chosen }: Res
   return engine.blueprint ? asRegion(frozen) : frozen;
 }
 
-/** The node runs that every run has from the start; those in loops, maps and subgraphs come to be as it goes. */
+/** The node runs that a run has from the start; those in loops, maps and subgraphs are added while it runs. */
 export function rootNodes(graph: Graph, library: Library, frozen: FrozenNodes): NewNodeRun[] {
   const { root } = resolve(graph, library);
   return root.plan.root.items.flatMap((item) => itemNodes(root.plan, item)).map((id) => newNodeRun(frozen, root, id, id));
 }
 
-/** The row that is to be made for a node at a path, or for an element of it. A node that only gathers what others give runs here. */
+/** The row that is to be made for a node at a path, or for an element of one. A node that gathers the outputs of others runs in this process. */
 export function newNodeRun(frozen: FrozenNodes, level: Level, id: string, path: string, isElement = false): NewNodeRun {
   const node = level.node(id);
   const own = frozen[level.name]?.[id] as FrozenNode;

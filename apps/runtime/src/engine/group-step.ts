@@ -15,7 +15,7 @@ import type { Scope } from "./scope.ts";
 type Values = Record<string, unknown>;
 
 export class GroupStep {
-  /** What each node got, by the group's path: for its row, once the group is over. */
+  /** The values of each node by the group's path, for the node's row once the group is over. */
   private readonly given = new Map<string, ReadonlyMap<string, Values>>();
 
   constructor(
@@ -53,14 +53,14 @@ export class GroupStep {
     return this.steps.dispatch(row, { ...input }, found);
   }
 
-  /** Decides what needs no worker; what is left, with its values. */
+  /** Decides the nodes that need no worker. Returns the others, with their values. */
   private async prepare(scope: Scope, group: Group): Promise<Map<string, Values>> {
     const { rows, life } = this.context;
     const running = new Map<string, Values>();
     for (const id of group.nodes) {
       const path = scope.prefix + id;
       let values: Values | undefined;
-      // Ends when the node is decided, or is known to run: then its row stays as it is until the group is over.
+      // The loop ends when the node is decided, or is known to run: its row stays as it is then until the group is over.
       for (let row = rows.at(path); !isEndedNodeState(row.state) && !values && !life.isCancelled; row = rows.at(path)) {
         if (row.state === "waiting") await this.steps.awaitPerson(row);
         else values = await this.resolveValues(scope, id, row, running);
@@ -100,7 +100,7 @@ export class GroupStep {
 
 const NOTHING_LEAVES = "Nothing here is saved, shown or used by a node elsewhere, so ComfyUI has nothing to do.";
 
-/** A file that lies on the server may be another one tomorrow. */
+/** Whether the prompt names files on the server, which may change between two runs. */
 function namesFiles({ prompt }: RegionInput, definitions: readonly NodeDefinition[]): boolean {
   const uploads = definitions.flatMap(({ service, inputs }) =>
     inputs.filter((port) => port.schema["x-upload"] === true).map(({ name }) => ({ service, name })),
@@ -110,7 +110,7 @@ function namesFiles({ prompt }: RegionInput, definitions: readonly NodeDefinitio
   );
 }
 
-/** What becomes of a node that was left to the group. */
+/** The change that ends a node which ran in the group. */
 function endings({ level }: Scope, group: Group, own: NodeRunRow): (id: string, state: (id: string) => NodeRunRow | undefined) => NodeMove {
   const engine = { engine: own.engine, draft: own.draft };
   if (own.state === "succeeded") {

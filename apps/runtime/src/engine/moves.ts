@@ -1,4 +1,4 @@
-// The changes of a node run that several steps make.
+// The changes of a node run that more than one step makes.
 import type { NodeMove } from "../record/changes.ts";
 import type { Earlier } from "../record/types.ts";
 

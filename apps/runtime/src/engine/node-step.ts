@@ -1,4 +1,5 @@
-// What a node run does next, by its state (SPEC RC, RM, RD, RH). Each step changes the row or waits until somebody else has.
+// Takes a node run from ready to decided, by its state (SPEC RC, RM, RD, RH). Each step changes the row, or waits until a worker, a person
+// or another runtime has changed it.
 import {
   blueprintInput,
   ConditionError,

@@ -1,12 +1,12 @@
-// When nodes of a run begin (docs/decisions/0024): a few in each turn of the event loop, which serves everybody, and none while the
-// record has much to write for the run. Calls and maps make more nodes: of those that wait the deepest begins first, so that what is
-// begun is over before more is.
+// Paces the beginnings of a run's nodes (docs/decisions/0024): a few in each turn of the event loop, which serves all requests, and none
+// while many requests of the run to the record are under way. Calls and maps make more nodes, so the deepest of them begins first: what
+// has begun is over before more begins.
 
-/** Beginnings in one turn of the event loop. */
-const A_TURN = 32;
-/** Requests to the record that are under way, above which nothing begins. They end by themselves: nothing that holds one waits here. */
-const REQUESTS = 256;
-/** One in so many is the one that waited longest, so that no call waits for the end of a whole tree of others. */
+/** How many nodes begin in one turn of the event loop. */
+const BEGUN_A_TURN = 32;
+/** How many requests to the record may be under way while nodes begin. They end by themselves: none of them waits for a node. */
+const MOST_REQUESTS = 256;
+/** One beginning in so many is that of the node that has waited longest, so that no call waits for the end of a whole tree of others. */
 const ELDEST_EVERY = 16;
 
 interface Waiting {
@@ -16,9 +16,9 @@ interface Waiting {
 
 export class Pace {
   private readonly nodes: Waiting[] = [];
-  /** Those that make more nodes, by how many calls lie around them. */
+  /** The nodes that make more nodes, by how many calls lie around them. */
   private readonly makers: Waiting[][] = [];
-  private asked = 0;
+  private queued = 0;
   private waiting = 0;
   private begunInTurn = 0;
   private begun = 0;
@@ -37,17 +37,17 @@ export class Pace {
     return new Promise((begin) => {
       const queue = depth === undefined ? this.nodes : (this.makers[depth] ?? []);
       if (depth !== undefined) this.makers[depth] = queue;
-      queue.push({ place: this.asked++, begin });
+      queue.push({ place: this.queued++, begin });
       this.waiting++;
       this.schedule();
     });
   }
 
-  /** Asks the record for something that ends by itself. */
-  async request<T>(ask: () => Promise<T>): Promise<T> {
+  /** Makes a request to the record, which ends by itself. */
+  async request<T>(call: () => Promise<T>): Promise<T> {
     this.requests++;
     try {
-      return await ask();
+      return await call();
     } finally {
       this.requests--;
       if (this.waiting > 0) this.schedule();
@@ -55,7 +55,7 @@ export class Pace {
   }
 
   private hasRoom(): boolean {
-    return this.begunInTurn < A_TURN && this.requests < REQUESTS;
+    return this.begunInTurn < BEGUN_A_TURN && this.requests < MOST_REQUESTS;
   }
 
   private count(): void {
@@ -83,7 +83,7 @@ export class Pace {
     }
   }
 
-  /** Nodes that make no others come first: nothing is held back by a tree of calls. */
+  /** The node that begins next. Nodes that make no others come first, so that no tree of calls holds them back. */
   private next(): Waiting {
     if (this.nodes.length > 0) return this.nodes.shift() as Waiting;
     const queues = this.makers.filter(({ length }) => length > 0);

@@ -1,12 +1,12 @@
-// How much one output may hold, whoever gives it: a node, a map, a call, or the run. (What workers give is bounded by the bus.)
+// How much one output may hold, be it a node's, a map's, a call's or the run's. The bus bounds the outputs of workers.
 import { jsonBytes, whyTooLarge } from "@spindle/graph-model";
 
-/** Bytes, as JSON. Everybody's changes wait while such a one is written: a second or two, and PostgreSQL ends a statement after ten. */
+/** Bytes, as JSON. An output of this size takes PostgreSQL a second or two, for which all other changes wait; it ends a statement after ten. */
 export const MAX_OUTPUT = 8 * 1024 * 1024;
-/** Values in it: small ones take PostgreSQL many times as long as the same bytes of text. */
+/** How many values an output may hold: small values take PostgreSQL many times as long as the same bytes of text. */
 const MAX_VALUES = 1_000_000;
 
-/** Why an output is not kept; undefined if it is. */
+/** The error of an output that is too large to be kept; undefined for any other. */
 export function whyOutputTooLarge(output: Record<string, unknown>): { class: "user"; code: string; message: string } | undefined {
   const what =
     jsonBytes(output, MAX_OUTPUT) > MAX_OUTPUT

@@ -1,5 +1,5 @@
-// Who waits for what becomes of a node run: a worker's result, a person's answer. Bells are hints, the row is the truth, and a
-// slow poll hears what another runtime wrote while the bell was lost.
+// Lets callers wait for a change of a node run: a worker's result or a person's answer. A bell says that the row may have changed, and the
+// row says what it is; a slow poll finds the changes of other runtimes whose bell was lost.
 import { EventEmitter, once } from "node:events";
 import type { NodeRunRow } from "../record/node-run.ts";
 import type { NodeRunRecord } from "../record/record.ts";
@@ -29,7 +29,7 @@ export class Decisions {
     clearTimeout(this.timer);
   }
 
-  /** Something became of a node run here, and what, where that is known; other runtimes are told too. */
+  /** Announces that a node run was changed here, with its row where that is known, to this runtime and the others. */
   announce(nodeRun: string, row?: NodeRunRow): void {
     this.hear(nodeRun, row);
     for (const bell of this.bells) bell(nodeRun);
@@ -45,7 +45,7 @@ export class Decisions {
 
   /**
    * Resolves with the row once `isOver`.
-   * @param fresh nothing can have become of it yet: it need not be read before the first bell
+   * @param fresh whether the node run cannot have changed yet, so that it need not be read before the first bell
    * @throws the signal's reason when it is aborted
    */
   async wait(nodeRun: string, isOver: (row: NodeRunRow) => boolean, signal: AbortSignal, fresh = false): Promise<NodeRunRow> {

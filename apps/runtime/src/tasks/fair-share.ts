@@ -1,5 +1,6 @@
-// Whose task goes next (DESIGN E14): the highest priority, then the person who was served longest ago, then that one's run that was.
-// What was served is remembered here, because a queue that is worked out anew each time there is room would begin with the same one.
+// Which task is sent next (DESIGN E14): one of the highest priority; of those one of the person who was served longest ago; of that
+// person's one of the run that was. What was served is remembered, because a queue that is worked out anew each time there is room would
+// begin with the same task.
 
 /** What decides about a task's turn. */
 export interface Shared {
@@ -14,7 +15,7 @@ export class FairShare {
   private served = new Map<string, number>();
   private count = 0;
 
-  /** Up to `most` of those that wait for one route, in the order in which they go. @param waiting each run's in their order */
+  /** Up to `most` of the tasks of one route, in the order in which they are sent. @param waiting the tasks, those of each run in their order */
   pick<Task extends Shared>(route: string, waiting: readonly Task[], most: number): Task[] {
     const left = [...waiting];
     const picked: Task[] = [];

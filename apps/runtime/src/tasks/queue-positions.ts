@@ -1,4 +1,4 @@
-// DESIGN E14: where a task stands among those that wait for the same devices.
+// The position of a task among those that wait for the same devices (DESIGN E14).
 import { isGroupId, type Library, serverOfEngine } from "@spindle/graph-model";
 import type { NodeRunRow } from "../record/node-run.ts";
 import type { TaskQueue } from "../record/record.ts";
@@ -6,19 +6,19 @@ import type { StandingTask } from "../record/types.ts";
 import { isOutage } from "../store/patient.ts";
 import type { LiveBoard, QueuePosition } from "./live.ts";
 
-/** What a task waits for: its ComfyUI, the GPUs of its plane, or what needs none. */
+/** The devices that a task waits for: its ComfyUI server, the GPUs of its plane, or the plane's workers without one. */
 export function devicesOf({ plane, service, engine }: Pick<NodeRunRow, "plane" | "service" | "engine">, library: Library): string {
   return plane === "comfy" ? `comfy ${serverOfEngine(engine)}` : `${plane} ${library.find(plane, service)?.gpu ? "gpu" : "cpu"}`;
 }
 
 const EVERY_MS = 1500;
 
-/** The positions of waiting tasks, at most so much time old; those who watch a run hear of them. */
+/** The positions of the tasks that wait, worked out every EVERY_MS and published to those who watch their run. */
 export class QueuePositions {
   private timer: NodeJS.Timeout | undefined;
   private runs = new Map<string, Map<string, QueuePosition>>();
 
-  /** @param pool everything of one pool waits for the same devices */
+  /** @param pool names the pool of a task; all tasks of one pool wait for the same devices */
   constructor(
     private readonly queue: Pick<TaskQueue, "standing" | "durations">,
     private readonly live: LiveBoard,
@@ -39,7 +39,7 @@ export class QueuePositions {
     clearTimeout(this.timer);
   }
 
-  /** By node. */
+  /** The positions of a run's tasks, by node. */
   of(run: string): ReadonlyMap<string, QueuePosition> {
     return this.runs.get(run) ?? NONE;
   }

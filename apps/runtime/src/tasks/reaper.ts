@@ -1,4 +1,4 @@
-// DESIGN W5: only the runtime expires leases, by raising the fence, and never for an outage of its own or of Redis.
+// Expires the leases of tasks, by raising the fence (DESIGN W5). Only the runtime does, and never for an outage of its own or of Redis.
 import type { RuntimeEnd } from "@spindle/task-bus";
 import type { Timings } from "../config.ts";
 import type { TaskRow } from "../record/node-run.ts";
@@ -18,7 +18,7 @@ export interface ReaperParts {
 const MAX_KNOWN = 10_000;
 
 export class Reaper {
-  /** When each task was last seen where it should be. A task that is new here counts as seen now: that is the amnesty. */
+  /** When each task was last leased or queued. A task that is not listed counts as seen now, which `amnesty` relies on. */
   private readonly seen = new Map<string, number>();
   private readonly rows = new Map<string, TaskRow>();
 
@@ -27,7 +27,7 @@ export class Reaper {
     private readonly tasks: Pick<WorkerTasks, "fail">,
   ) {}
 
-  /** After a start or a reconnect nobody is late. */
+  /** Forgets when tasks were last seen, after a start or a reconnect: each has the time of a whole lease again. */
   amnesty(): void {
     this.seen.clear();
   }
