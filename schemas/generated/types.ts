@@ -1057,12 +1057,20 @@ export interface Blueprint {
   models: {
     file: string;
     folder: string;
-    gigabytes: number;
+    /**
+     * The exact size, where it is known; else `gigabytes` says it to a tenth.
+     */
+    bytes?: number;
+    gigabytes?: number;
+    sha256?: string;
     licence: string;
     /**
      * Whether the licence allows commercial use; it does where nothing is said.
      */
     commercial?: boolean;
+    /**
+     * The file's own address, or the page on which a person finds it.
+     */
     url?: string;
   }[];
   /**

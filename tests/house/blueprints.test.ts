@@ -67,10 +67,12 @@ const defaults = (capability: string): Record<string, unknown> => {
 };
 
 describe.each(blueprints.map((blueprint) => [blueprint.name, blueprint] as const))("the workflow %s", (_, blueprint) => {
-  test("fits its schema, and each of its model files has an address and a licence", () => {
+  test("fits its schema, and each of its model files has an address, a licence and one size", () => {
     expect(validateBlueprint(blueprint), JSON.stringify(validateBlueprint.errors)).toBe(true);
-    for (const model of blueprint.models)
+    for (const model of blueprint.models) {
       expect([model.licence, model.url], model.file).toEqual([expect.any(String), expect.stringMatching(/^https:/)]);
+      expect([model.bytes, model.gigabytes].filter(Boolean), `${model.file}: exact or about`).toHaveLength(1);
+    }
   });
   test("names each model file that its prompt loads, so that nothing is fetched while it runs", () => {
     const named = new Set(blueprint.models.map(({ file: name }) => name));

@@ -2,7 +2,16 @@ export { unitsSpent, withOneBudget } from "./cel.ts";
 export { type ReadResult, readAnyText, readGraph, readGraphText } from "./check/document.ts";
 export { whyInvalid } from "./check/node.ts";
 export { validate } from "./check/validate.ts";
-export { blueprintEngine, blueprintInput, type ServerNode, serverOfEngine, whyNotThere } from "./comfy/blueprint.ts";
+export {
+  blueprintEngine,
+  blueprintInput,
+  inWords,
+  modelBytes,
+  modelsName,
+  type ServerNode,
+  serverOfEngine,
+  whyNotThere,
+} from "./comfy/blueprint.ts";
 export { exportRegion } from "./comfy/export.ts";
 export { extractWorkflow } from "./comfy/import/carried.ts";
 export { type Imported, importComfy, isComfyFormat } from "./comfy/import/import.ts";

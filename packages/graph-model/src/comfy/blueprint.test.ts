@@ -1,6 +1,6 @@
 import type { Blueprint } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
-import { blueprintInput, whyNotThere } from "./blueprint.ts";
+import { blueprintInput, inWords, whyNotThere } from "./blueprint.ts";
 
 const base: Blueprint = {
   name: "talk",
@@ -66,4 +66,13 @@ test("[M4] all that a server lacks is named, each file with its folder, size, li
   };
   const reason = whyNotThere(blueprint, () => ({ files: () => [] }));
   for (const { file, url } of models) expect(reason).toContain(`${file} (models/checkpoints, 1.5 GB, MIT, ${url})`);
+});
+
+test.each([
+  [999, "999 bytes"],
+  [1_348_435_761, "1.35 GB"],
+  [134_102_714, "134 MB"],
+  [2_500, "2.5 kB"],
+])("[M4] %d bytes are said as %s", (bytes, words) => {
+  expect(inWords(bytes)).toBe(words);
 });

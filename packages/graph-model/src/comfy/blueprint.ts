@@ -91,9 +91,29 @@ export function whyNotThere(blueprint: Blueprint, node: ServerNode): string | un
     }),
   );
   if (files.length === 0) return undefined;
-  const described = [...new Set(files)].map((file) => {
-    const model = blueprint.models.find((entry) => entry.file === file);
-    return model ? `${file} (models/${model.folder}, ${model.gigabytes} GB, ${model.licence}${model.url ? `, ${model.url}` : ""})` : file;
-  });
+  const needed = [...new Set(files)].map((file) => [file, blueprint.models.find((entry) => entry.file === file)] as const);
+  const described = needed.map(([file, model]) =>
+    model ? `${file} (models/${model.folder}, ${inWords(modelBytes(model))}, ${model.licence}${model.url ? `, ${model.url}` : ""})` : file,
+  );
   return `It lacks ${described.join("; ")}.`;
+}
+
+type ModelFile = Blueprint["models"][number];
+
+/** What `spindle models` calls the files of a workflow. */
+export const modelsName = ({ name }: Blueprint): string => `comfy/${name}`;
+
+/** Exactly, where the blueprint knows it; else about. */
+export const modelBytes = ({ bytes, gigabytes = 0 }: ModelFile): number => bytes ?? Math.round(gigabytes * 1e9);
+
+/** A number of bytes as people say it: three digits and a unit. */
+export function inWords(bytes: number): string {
+  const [unit, factor] = (
+    [
+      ["GB", 1e9],
+      ["MB", 1e6],
+      ["kB", 1e3],
+    ] as const
+  ).find(([, least]) => bytes >= least) ?? ["bytes", 1];
+  return `${Number((bytes / factor).toPrecision(3))} ${unit}`;
 }

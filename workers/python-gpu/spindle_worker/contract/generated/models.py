@@ -1326,7 +1326,15 @@ class Model(BaseModel):
     )
     file: str
     folder: str
-    gigabytes: float
+    bytes: Annotated[
+        int | None,
+        Field(
+            description='The exact size, where it is known; else `gigabytes` says it to a tenth.',
+            ge=1,
+        ),
+    ] = None
+    gigabytes: float | None = None
+    sha256: Annotated[str | None, Field(pattern='^[0-9a-f]{64}$')] = None
     licence: str
     commercial: Annotated[
         bool | None,
@@ -1334,7 +1342,13 @@ class Model(BaseModel):
             description='Whether the licence allows commercial use; it does where nothing is said.'
         ),
     ] = None
-    url: str | None = None
+    url: Annotated[
+        str | None,
+        Field(
+            description="The file's own address, or the page on which a person finds it.",
+            pattern='^https://',
+        ),
+    ] = None
 
 
 class Blueprint(BaseModel):
