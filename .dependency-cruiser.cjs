@@ -53,6 +53,13 @@ module.exports = {
     only("comfy-bridge", "^workers/comfy-bridge/", "^(workers/comfy-bridge|packages/task-bus|schemas)/"),
     only("runtime", "^apps/runtime/", "^(apps/runtime|packages|schemas)/"),
     {
+      name: "models-by-hand",
+      comment: "only a person's command fetches model files, never the server or a task",
+      severity: "error",
+      from: { path: "^(apps|packages|workers)/", pathNot: "^apps/runtime/src/(cli|models)/" },
+      to: { path: "^apps/runtime/src/models/" },
+    },
+    {
       ...only("editor", "^apps/editor/", "^(apps/editor|packages/(graph-model|node-library)|schemas|apps/runtime/src/api/router\\.ts$)"),
       comment: "of the runtime only the router's type",
     },

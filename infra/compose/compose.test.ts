@@ -44,7 +44,7 @@ const stacks = {
 };
 
 /** Services that end, and so have no health check. */
-const JOBS = ["volume-owners", "buckets", "codegen", "packages"];
+const JOBS = ["volume-owners", "buckets", "codegen", "models", "packages"];
 /** Exceptions to a rule, each with its reason. */
 const EXCEPT: Record<"user" | "health" | "capabilities" | "read_only" | "network", Record<string, string>> = {
   user: {
@@ -155,10 +155,19 @@ describe.each(Object.entries(stacks))("%s", (mode, { services, networks, volumes
     for (const name of names(python, /environ\["([A-Z][A-Z0-9_]+)"\]/g)) expect(services.worker?.environment, name).toHaveProperty(name);
   });
 
+  test("model files are fetched into the volumes where the worker and ComfyUI look for them", () => {
+    const volumeAt = (name: string, folder: string) =>
+      services[name]?.volumes?.find((volume) => folder.startsWith(volume.split(":")[1] as string))?.split(":")[0];
+    const { SPINDLE_MODELS = "", SPINDLE_COMFY_MODELS = "" } = services.models?.environment ?? {};
+    expect(volumeAt("models", SPINDLE_MODELS)).toBe(volumeAt("worker", services.worker?.environment?.SPINDLE_MODELS ?? ""));
+    expect(volumeAt("models", SPINDLE_COMFY_MODELS)).toBe(volumeAt("comfyui", SPINDLE_COMFY_MODELS));
+    expect(services.models?.networks, "a way to the internet").not.toContain("data");
+  });
+
   test("every file that a command of ours names is there", () => {
-    for (const name of ["runtime", "comfy-bridge", "worker", "codegen", "packages"]) {
+    for (const name of ["runtime", "comfy-bridge", "worker", "codegen", "models", "packages"]) {
       const service = services[name];
-      const command = service?.command ?? imageCommand(service?.build);
+      const command = service?.entrypoint ?? service?.command ?? imageCommand(service?.build);
       if (!service) continue;
       expect(command.length, name).toBeGreaterThan(1);
       for (const file of command.filter((one) => /\.(ts|mjs)$/.test(one))) expect(existsSync(join(ROOT, file)), file).toBe(true);
@@ -201,7 +210,7 @@ test("no limit asks for more processors than a small machine has: Docker would r
 
 test("the profiles are the ones that are documented, and the default ones need none", () => {
   const profiles = new Set(Object.values(stacks.gpu.services).flatMap((service) => service.profiles ?? []));
-  expect([...profiles].sort()).toEqual(["admin", "chatbot", "monorepo", "observability", "schemas"]);
+  expect([...profiles].sort()).toEqual(["admin", "chatbot", "models", "monorepo", "observability", "schemas"]);
   const core = Object.entries(stacks.cpu.services).flatMap(([name, one]) => (one.profiles ? [] : name));
   expect(core.sort()).toEqual(
     ["buckets", "comfy-bridge", "comfyui", "minio", "ollama", "postgres", "redis", "runtime", "traefik", "volume-owners", "worker"].sort(),

@@ -48,9 +48,12 @@ COPY schemas schemas
 COPY packages packages
 COPY templates templates
 COPY apps/runtime apps/runtime
+# What `spindle models` reads.
+COPY workers/python-gpu/engines workers/python-gpu/engines
 COPY --from=build /app/apps/runtime/src/store/generated apps/runtime/src/store/generated
 COPY --from=build /app/apps/editor/build apps/editor/build
-RUN mkdir /data && chown node:node /data
+# The first container that mounts a new volume decides whose it is.
+RUN mkdir /data /models && chown node:node /data /models
 ENV SPINDLE_HOME=/data
 VOLUME /data
 USER node

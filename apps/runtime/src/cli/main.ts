@@ -1,4 +1,4 @@
-// `spindle`: validate, run, import, export, capabilities, engine. All but `run` need nothing but the packages.
+// `spindle`: validate, run, import, export, capabilities, engine, models. All but `run` need nothing but the packages.
 import { Command } from "commander";
 import { RELEASE } from "../store/release.ts";
 
@@ -72,6 +72,27 @@ for (const [name, description] of [
     .argument(name === "list" ? "[engine]" : "<engine>")
     .description(description)
     .action((engine?: string) => end(async () => (await import("./engine.ts")).engine(engine ? [name, engine] : [name])));
+
+const models = program.command("models").description("the model files of the GPU engines and of the workflows in ComfyUI");
+models
+  .command("list")
+  .argument("[template]", "only the engines of its nodes")
+  .description("each engine's files with size and licence, and which are missing")
+  .action((template?: string) => end(async () => (await import("./models.ts")).listModels(template)));
+models
+  .command("fetch")
+  .argument("[name]", "an engine as in the list")
+  .option("--for <template>", "for each capability of a template, the files of its first engine")
+  .option("--accept-licence <id>", "a licence that forbids commercial use", collect, [])
+  .description("fetch the missing files of an engine; goes on where it was interrupted")
+  .action((name: string | undefined, options: { for?: string; acceptLicence: string[] }) =>
+    end(async () => (await import("./models.ts")).fetchModels(name, options)),
+  );
+models
+  .command("check")
+  .argument("[name]", "an engine as in the list")
+  .description("compare the files that are there with their hashes; exit 1 if one is another")
+  .action((name?: string) => end(async () => (await import("./models.ts")).checkModels(name)));
 
 /** The exit code, once what was printed has been written. */
 async function end(work: () => Promise<number>): Promise<void> {
