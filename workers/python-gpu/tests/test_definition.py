@@ -82,6 +82,7 @@ def test_what_is_missing_is_said_at_once_and_with_what_to_do(engine: EngineDefin
     """[M4] Packages with their command, files with place, size, licence and address, and the device."""
     assert engine.why_not() == (
         "Missing: its packages, 0.001 GB (npx spindle engine install moody); "
+        "model files, 12 bytes (npx spindle models fetch moody): "
         f"{tmp_path}/models/moody/model.bin (12 bytes, licence CC-BY-NC-4.0, from https://example.org/model.bin); "
         "an NVIDIA GPU with 4 GB (SPINDLE_ENGINE_DEVICE=cpu runs it on the CPU, slowly)."
     )
@@ -115,17 +116,18 @@ def test_a_file_that_is_missing_cut_a_web_page_or_another_one_is_named_before_an
         engines.load(ready.launch(), QUIET)
     assert words in str(caught.value)
     assert "https://example.org/model.bin" in str(caught.value)
+    assert "npx spindle models fetch moody" in str(caught.value)
     assert engines.running is None
     if data != b"some weightz":
         assert str(ready.files["model"].place) in (ready.why_not() or "")
 
 
 def test_an_engine_is_installed_checked_and_removed(engine: EngineDefinition, capsys: pytest.CaptureFixture[str]) -> None:
-    """[M4] What is still missing after the packages is said with the commands that fetch it; nothing else is downloaded."""
+    """[M4] What is still missing after the packages is said with the command that fetches it; nothing else is downloaded."""
     assert engine_command("install", "moody") == 0
     out = capsys.readouterr().out
     place = engine.files["model"].place
-    assert f"curl -L --fail --create-dirs -o {place} https://example.org/model.bin" in out
+    assert f"- model files, 12 bytes (npx spindle models fetch moody): {place} (12 bytes" in out
     assert "Licence: CC-BY-NC-4.0. No commercial use." in out
     assert not place.exists()
     assert engine.python.exists() and "packages" not in (engine.why_not() or "")

@@ -51,7 +51,7 @@ test("[M4] what a workflow cannot do is refused in words, before anything is sen
   expect(Object.keys(prompt(limited, { seconds: 60 }))).toHaveLength(5);
 });
 
-test("[M4] all that a server lacks is named, each file with its folder, size, licence and address", () => {
+test("[M4] all that a server lacks is named, each file with its folder, size, licence and address, and the command that fetches it", () => {
   const models = ["a.bin", "b.bin"].map((file) => ({
     file,
     folder: "checkpoints",
@@ -66,6 +66,7 @@ test("[M4] all that a server lacks is named, each file with its folder, size, li
   };
   const reason = whyNotThere(blueprint, () => ({ files: () => [] }));
   for (const { file, url } of models) expect(reason).toContain(`${file} (models/checkpoints, 1.5 GB, MIT, ${url})`);
+  expect(reason).toContain("Fetch the model files, 3 GB, where this ComfyUI runs: npx spindle models fetch comfy/talk");
 });
 
 test.each([

@@ -95,7 +95,11 @@ export function whyNotThere(blueprint: Blueprint, node: ServerNode): string | un
   const described = needed.map(([file, model]) =>
     model ? `${file} (models/${model.folder}, ${inWords(modelBytes(model))}, ${model.licence}${model.url ? `, ${model.url}` : ""})` : file,
   );
-  return `It lacks ${described.join("; ")}.`;
+  const models = needed.flatMap(([, model]) => model ?? []);
+  const total = inWords(models.reduce((sum, model) => sum + modelBytes(model), 0));
+  const how =
+    models.length > 0 ? ` Fetch the model files, ${total}, where this ComfyUI runs: npx spindle models fetch ${modelsName(blueprint)}` : "";
+  return `It lacks ${described.join("; ")}.${how}`;
 }
 
 type ModelFile = Blueprint["models"][number];

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -64,7 +63,7 @@ class WeightFile(Data):
         if digest.hexdigest() != self.sha256:
             raise UserError(
                 f"{self.place} is broken or another file: its SHA-256 is {digest.hexdigest()} instead of {self.sha256}. "
-                f"Fetch it again ({self.origin()})."
+                f"Delete it and fetch it again ({self.origin()})."
             )
 
 
@@ -104,16 +103,21 @@ class EngineDefinition(Data):
     def commercial(self) -> bool:
         return all(file.commercial for file in self.files.values())
 
+    @property
+    def fetch(self) -> str:
+        """The command for its model files (apps/runtime/src/cli/models.ts)."""
+        return f"npx spindle models fetch {self.name}"
+
     def stamp(self) -> str:
         """What an installed environment was made from."""
         return hashlib.sha256(self.requirements.read_bytes()).hexdigest()
 
     def missing(self) -> list[str]:
-        """All that keeps it from running here, each with what to do."""
+        """All that keeps it from running here, each with what to do; the files together, with one command."""
         return [
             *self._missing_packages(),
             *(f"the program {program} ({how})" for program, how in self.programs.items() if shutil.which(program) is None),
-            *(wrong for file in self.files.values() if (wrong := file.whats_wrong())),
+            *self._missing_files(),
             *self._missing_device(),
         ]
 
@@ -128,7 +132,7 @@ class EngineDefinition(Data):
             raise InstallationError(f"{self.label} cannot run: missing are {packages[0]}.")
         for file in self.files.values():
             if wrong := file.whats_wrong():
-                raise UserError(f"A model file is missing or broken: {wrong}.")
+                raise UserError(f"A model file is missing or broken: {wrong}. The command: {self.fetch}")
         device = "cpu" if self.vram_gigabytes == 0 else engine_device() or ("cuda" if gpus() else None)
         if device is None:
             raise UserError(f"{self.label} cannot run: {self._missing_device()[0]}.")
@@ -142,7 +146,10 @@ class EngineDefinition(Data):
 
     def verify(self) -> None:
         for file in self.files.values():
-            file.verify()
+            try:
+                file.verify()
+            except UserError as error:
+                raise UserError(f"{error} The command: {self.fetch}") from None
 
     def mark_broken(self, message: str) -> None:
         """Takes it out of the live ones, until it is installed again or checked."""
@@ -161,6 +168,12 @@ class EngineDefinition(Data):
         if broken.is_file():
             return [f"working packages: {broken.read_text().rstrip('.')} ({command}, or npx spindle engine check {self.name})"]
         return []
+
+    def _missing_files(self) -> list[str]:
+        absent = {wrong: file.bytes for file in self.files.values() if (wrong := file.whats_wrong())}
+        if not absent:
+            return []
+        return [f"model files, {size(sum(absent.values()))} ({self.fetch}): {', '.join(absent)}"]
 
     def _missing_device(self) -> list[str]:
         if self.vram_gigabytes == 0 or engine_device() == "cpu" or gpus():
@@ -183,13 +196,3 @@ def size(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.3g} {unit}"
     return f"{count} bytes"
-
-
-def command_for(file: WeightFile) -> str:
-    """What fetches a file to its place."""
-    return f"curl -L --fail --create-dirs -o {_quoted(file.place)} {file.url}"
-
-
-def _quoted(path: Path) -> str:
-    text = os.fspath(path)
-    return text if all(letter.isalnum() or letter in "/._-" for letter in text) else "'" + text.replace("'", "'\\''") + "'"

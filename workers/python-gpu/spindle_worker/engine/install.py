@@ -15,7 +15,7 @@ from pathlib import Path
 from ..device import gpus
 from ..errors import EngineEndedError, EngineError, InstallationError, UserError
 from ..settings import engine_cache, engines_folder, models_folder
-from .definition import EngineDefinition, command_for, definition, definitions, size
+from .definition import EngineDefinition, definition, definitions
 from .process import Engines, Listener, clean_environment
 
 
@@ -129,13 +129,8 @@ def _say_missing(engine: EngineDefinition) -> int:
     print(f"{engine.label} is not ready. Missing:")
     for entry in missing:
         print(f"- {entry}")
-    absent = [file for file in engine.files.values() if file.whats_wrong()]
-    if absent:
-        print(f"The files, {size(sum(file.bytes for file in absent))} in all:")
-        for file in absent:
-            print(f"  {command_for(file)}")
-        if not engine.commercial:
-            print(f"Licence: {engine.licence}. No commercial use.")
+    if not engine.commercial and any(file.whats_wrong() for file in engine.files.values()):
+        print(f"Licence: {engine.licence}. No commercial use.")
     return 1
 
 
