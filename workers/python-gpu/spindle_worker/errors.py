@@ -24,5 +24,16 @@ class EngineError(Exception):
     """The engine failed in a way that its program has no words for."""
 
 
+class OutputMissingError(EngineError):
+    """The engine ended well, and without something that it must give.
+
+    :param outputs: the fields of the capability's output that are missing
+    """
+
+    def __init__(self, *outputs: str) -> None:
+        super().__init__(f"The engine ended without {', '.join(outputs)}.")
+        self.outputs = outputs
+
+
 class EngineEndedError(Exception):
     """The engine's process ended in the middle of its work."""

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from ..contract.generated.constants import BUS, MEDIA_TYPES
 from ..contract.generated.models import ArtifactRef, ObjectWishGet, ObjectWishPut
 from ..crash_point import crash_point
 from ..engine.process import Engines, Launch, Listener
-from ..errors import RefusedError, TransientError
+from ..errors import OutputMissingError, RefusedError, TransientError
 from ..wire import Wire
 
 CHUNK = 1 << 20
@@ -114,10 +115,13 @@ class TaskContext:
             return  # a preview is lossy by contract
         self._wire.send({"type": "progress", "progress": {"preview": ref.model_dump(exclude_none=True)}})
 
-    def delegate(self, values: dict[str, Any]) -> dict[str, Any]:
+    def delegate(self, values: dict[str, Any], *, gives: Sequence[str] = (), makes: Mapping[str, Path] | None = None) -> dict[str, Any]:
         """Has the engine's own process do it (`Engine.process`); its progress and previews are this task's.
 
         :param values: what its program gets, beside this task's folder
+        :param gives: outputs that its answer must hold
+        :param makes: outputs that it must write, each with its file
+        :raises OutputMissingError: if one of them is missing
         """
         if self._engines is None or self._launch is None:
             raise ValueError(f"The engine {self.engine} has no process of its own.")
@@ -125,7 +129,12 @@ class TaskContext:
             progress=lambda news: self._wire.send({"type": "progress", "progress": news}),
             preview=lambda data, mime, known: self.preview(data, mime, **known),
         )
-        return self._engines.request(self._launch, values, self.folder, listener)
+        answer = self._engines.request(self._launch, values, self.folder, listener)
+        missing = [name for name in gives if answer.get(name) is None]
+        missing += [name for name, path in (makes or {}).items() if not path.is_file() or path.stat().st_size == 0]
+        if missing:
+            raise OutputMissingError(*missing)
+        return answer
 
     def _ask(self, wish: ObjectWishGet | ObjectWishPut) -> Any:
         return self._request("POST", f"{self._base}/objects", json=wish.model_dump()).json()

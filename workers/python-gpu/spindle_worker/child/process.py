@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,18 @@ import dramatiq
 from dramatiq.middleware import CurrentMessage, Middleware, TimeLimit
 from pydantic import ValidationError
 
-from ..capability import Capability
+from ..capability import Capability, Engine, Ports
 from ..crash_point import crash_point
 from ..engine.process import Engines
-from ..errors import EngineEndedError, EngineError, InstallationError, RefusedError, TransientError, UserError
+from ..errors import (
+    EngineEndedError,
+    EngineError,
+    InstallationError,
+    OutputMissingError,
+    RefusedError,
+    TransientError,
+    UserError,
+)
 from ..manifest import capabilities
 from ..wire import Wire
 from .broker import QUEUE, SocketBroker
@@ -60,7 +68,7 @@ def _actor(capability: Capability, wire: Wire, engines: Engines) -> Any:
         values = capability.input.model_validate(context.input(task["inputSha256"]))
         crash_point("beforeNode")
         try:
-            output = capability.run(context, values).model_dump(mode="json", by_alias=True, exclude_none=True)
+            output = _output(capability, engine, lambda: capability.run(context, values))
         except InstallationError as error:
             engine.broken(str(error))
             raise
@@ -68,6 +76,32 @@ def _actor(capability: Capability, wire: Wire, engines: Engines) -> Any:
         return {"outcome": "succeeded", "output": output, "objects": context.objects}
 
     return run
+
+
+def _output(capability: Capability, engine: Engine, run: Callable[[], Ports]) -> dict[str, Any]:
+    """What the node gave, as it goes to the runtime. :raises EngineError: if a required output is missing or not what it must be"""
+    fields = capability.output.model_fields
+    wrong: dict[str, str] = {}
+    try:
+        given = run()
+        output = given.model_dump(mode="json", by_alias=True, exclude_none=True) if isinstance(given, capability.output) else {}
+        wrong = {name: "is missing" for name, field in fields.items() if field.is_required() and (field.alias or name) not in output}
+    except OutputMissingError as error:
+        wrong = {name: "is missing" for name in error.outputs}
+    except ValidationError as error:
+        if error.title != capability.output.__name__:
+            raise
+        wrong = {str(one["loc"][0]): "is missing" if one["type"] == "missing" else f"is wrong ({one['msg']})" for one in error.errors()}
+    if not wrong:
+        return output
+    names = {alias: name for name, field in fields.items() for alias in (name, field.alias or name)}
+    listed = "; ".join(
+        f'its output "{fields[names[name]].title or name}" {how}' if name in names else f"{name} {how}" for name, how in wrong.items()
+    )
+    raise EngineError(
+        f"The engine {engine.label} of {capability.label} ({capability.id}) ended without an error, but {listed}. "
+        "Nothing of it was kept. The fault is the engine's: choose another one on the node, or read the log of this try."
+    )
 
 
 class Report(Middleware):

@@ -28,7 +28,7 @@ class DummyOutput(Ports):
 
 def dummy_task(context: TaskContext, values: DummyInput) -> DummyOutput:
     if context.engine == "process":
-        waited = float(context.delegate({"seconds": values.seconds, "silent": values.silent})["waited"])
+        waited = float(context.delegate({"seconds": values.seconds, "silent": values.silent}, gives=["waited"])["waited"])
     else:
         waited = _wait(context, values)
     context.progress(1.0)
