@@ -18,9 +18,9 @@ from spindle_worker.engine.definition import EngineDefinition, definition
 from spindle_worker.engine.install import engine_command
 from spindle_worker.engine.process import Engines, clean_environment
 from spindle_worker.errors import UserError
-from spindle_worker.media import decode_sound, ffmpeg, inspect_video, run, write_wav
+from spindle_worker.media import decode_sound, ffmpeg, inspect_video, write_wav
 from tests.runtime import Attempt, Runtime
-from tests.test_upscale import VIDEOS, make_video
+from tests.test_upscale import VIDEOS, make_video, run_ffmpeg
 
 TEXT = "It left a galaxy long before the Earth was made. " * 6
 
@@ -144,7 +144,7 @@ def test_speech_a_talking_head_and_a_larger_video_are_made_in_one_child(
     voice = engines.running
     assert voice is not None
     portrait = tmp_path / "portrait.png"
-    run([ffmpeg(), "-v", "error", "-f", "lavfi", "-i", "testsrc=size=96x128", "-frames:v", "1", str(portrait)], "The portrait")
+    run_ffmpeg(["-f", "lavfi", "-i", "testsrc=size=96x128", "-frames:v", "1", str(portrait)])
     talk: Any = attempt.run("generate.infinite_talk", "drawn-mouth", audio_artifact=speech, portrait=runtime.offer(portrait, "image/png"))
     large: Any = attempt.run("generate.upscale_video", "realesrgan", video_artifact=talk.video_artifact, scale=2)
     assert large.video_artifact.width == 2 * talk.video_artifact.width

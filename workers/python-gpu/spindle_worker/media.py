@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .contract.generated.models import ArtifactRef
 from .errors import UserError
 
 FPS = 25
 MAX_FPS = 240
+QUIET = 0.01
+"""Of full scale: about -40 dB."""
 MATRICES = ("bt709", "smpte170m", "bt470bg")
 
 
@@ -36,23 +39,75 @@ def espeak() -> list[str] | None:
     return [found] if found else None
 
 
-def run(command: list[str], what: str) -> None:
-    """:raises UserError: with the tool's last words"""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise UserError(f"{what}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f'exit {done.returncode}'}"[:500])
+def called(title: str, file: ArtifactRef) -> str:
+    """How a sentence names an input: by its port, and by its file where that has a name."""
+    return f'The {title} "{file.name}"' if file.name else f"The {title}"
 
 
-def decode_sound(path: Path, folder: Path, rate: int = 16000) -> npt.NDArray[np.float32]:
-    """Mono samples in -1..1 at `rate` Hz. :raises UserError: if there is no sound in the file"""
+def unreadable(path: Path, name: str, kind: str) -> UserError:
+    """What keeps a file from being read, and the next step.
+
+    :param name: of the file, as `called` makes it
+    :param kind: what it should be: "sound", "picture" or "video"
+    """
+    with path.open("rb") as file:
+        head = file.read(512).lstrip().lower()
+    if not head:
+        return UserError(f"{name} is empty: there is no {kind} in it. Save the file anew, and choose it again.")
+    if head.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        return UserError(f"{name} is a web page, and no {kind}. Download the {kind} itself, and choose that file.")
+    return UserError(f"{name} is no {kind} that can be read; it may be cut or damaged. Save it anew or convert it, and choose it again.")
+
+
+def decode_sound(path: Path, folder: Path, rate: int = 16000, name: str = "The file") -> npt.NDArray[np.float32]:
+    """Mono samples in -1..1 at `rate` Hz, one at least.
+
+    :param name: of the file, for messages; see `called`
+    :raises UserError: if there is no sound in the file
+    """
     target = folder / f"{path.stem}-{rate}.wav"
-    run(
-        [ffmpeg(), "-v", "error", "-y", "-i", str(path), "-map", "0:a:0", "-ac", "1", "-ar", str(rate), "-c:a", "pcm_s16le", str(target)],
-        "The sound cannot be read",
-    )
+    command = [
+        ffmpeg(),
+        "-v",
+        "error",
+        "-y",
+        "-i",
+        str(path),
+        "-map",
+        "0:a:0",
+        "-ac",
+        "1",
+        "-ar",
+        str(rate),
+        "-c:a",
+        "pcm_s16le",
+        str(target),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if "matches no streams" in done.stderr:
+        raise UserError(f"{name} has no sound. Choose a file with sound in it.")
+    if done.returncode != 0:
+        raise unreadable(path, name, "sound")
     with wave.open(str(target)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), dtype=np.int16)
+    if len(samples) == 0:
+        raise unreadable(path, name, "sound")
     return (samples / 32768).astype(np.float32)
+
+
+def without_silence(samples: npt.NDArray[np.float32], rate: int, name: str) -> npt.NDArray[np.float32]:
+    """The sound without the silence around it.
+
+    :param name: of the file, for messages; see `called`
+    :raises UserError: if all of it is silence
+    """
+    loud = np.flatnonzero(np.abs(samples) > QUIET)
+    if len(loud) == 0:
+        raise UserError(
+            f"{name} is silent: nothing in its {len(samples) / rate:.1f} s is loud enough to be a voice. Record it again, and louder."
+        )
+    edge = rate // 20
+    return samples[max(0, int(loud[0]) - edge) : int(loud[-1]) + edge]
 
 
 def loudness(samples: npt.NDArray[np.float32], rate: int, frames: int) -> npt.NDArray[np.float64]:
@@ -79,13 +134,18 @@ class VideoFacts:
     colours: tuple[str, str, str] | None
 
 
-def inspect_video(path: Path) -> VideoFacts:
-    """:raises UserError: if there is no picture in the file"""
+def inspect_video(path: Path, name: str = "The file") -> VideoFacts:
+    """:param name: of the file, for messages; see `called`
+    :raises UserError: if there is no picture in the file
+    """
     first = [ffmpeg(), "-v", "error", "-i", str(path), "-map", "0:v:0", "-frames:v", "1", "-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe", "-"]
-    header = subprocess.run(first, capture_output=True, check=False).stdout.split(b"\n", 1)[0].decode(errors="replace")
+    read = subprocess.run(first, capture_output=True, check=False)
+    header = read.stdout.split(b"\n", 1)[0].decode(errors="replace")
     found = re.match(r"YUV4MPEG2 W(\d+) H(\d+) F(\d+):(\d+)", header)
     if found is None:
-        raise UserError("The file has no picture that can be read.")
+        if b"matches no streams" in read.stderr:
+            raise UserError(f"{name} has no picture, only sound or text. Choose a video.")
+        raise unreadable(path, name, "video")
     packets = _packets(path)
     frames = max(1, len(packets))
     duration = max((end for _, end in packets), default=0.0) - min((begin for begin, _ in packets), default=0.0)

@@ -30,11 +30,11 @@ class Runtime:
         self._server.shutdown()
         self._server.server_close()
 
-    def offer(self, path: Path, mime: str) -> ArtifactRef:
+    def offer(self, path: Path, mime: str, name: str | None = None) -> ArtifactRef:
         data, artifact = path.read_bytes(), str(uuid.uuid4())
         self.objects[artifact] = data
         return ArtifactRef.model_validate(
-            {"artifact": artifact, "mime": mime, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+            {"artifact": artifact, "mime": mime, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "name": name}
         )
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -74,7 +74,7 @@ class Attempt:
         self.news: list[dict[str, Any]] = []
 
     def run(self, capability: str, engine: str, **values: Any) -> Ports:
-        """:raises Exception: what the node's function raises"""
+        """Without engine processes an engine that has one gets as far as the checks before it. :raises Exception: what the node's function raises"""
         entry = capabilities()[capability]
         (offered,) = (found for found in entry.engines if found.id == engine)
         ours, theirs = map(Wire, socket.socketpair())
@@ -82,7 +82,8 @@ class Attempt:
         listener.start()
         task = {"engine": engine, "runtime": self._runtime.url, "task": "t", "token": "x"}
         try:
-            context = TaskContext(task, theirs, self._folder, self._engines, offered.process and offered.process())
+            launch = offered.process() if self._engines and offered.process else None
+            context = TaskContext(task, theirs, self._folder, self._engines, launch)
             return entry.run(context, entry.input.model_validate(values))
         finally:
             theirs.socket.close()

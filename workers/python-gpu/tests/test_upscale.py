@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from spindle_worker.errors import UserError
-from spindle_worker.media import ffmpeg, inspect_video, run
+from spindle_worker.media import ffmpeg, inspect_video
 from tests.runtime import Attempt, Runtime
 
 
@@ -46,16 +46,20 @@ VIDEOS = {
 }
 
 
+def run_ffmpeg(arguments: list[str]) -> None:
+    subprocess.run([ffmpeg(), "-v", "error", "-y", *arguments], check=True)
+
+
 def make_video(kind: str, folder: Path) -> Path:
     video = VIDEOS[kind]
     made = folder / f"made{video.suffix}"
     sound = ["-f", "lavfi", "-i", "sine=frequency=440:duration=0.4"] if video.sound else []
     source = ["-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration=0.4", *sound]
-    run([ffmpeg(), "-v", "error", "-y", *source, "-pix_fmt", "yuv420p", *video.arguments.split(), str(made)], kind)
+    run_ffmpeg([*source, "-pix_fmt", "yuv420p", *video.arguments.split(), str(made)])
     if not video.rotation:
         return made
     turned = folder / f"turned{video.suffix}"
-    run([ffmpeg(), "-v", "error", "-y", "-display_rotation", str(video.rotation), "-i", str(made), "-c", "copy", str(turned)], kind)
+    run_ffmpeg(["-display_rotation", str(video.rotation), "-i", str(made), "-c", "copy", str(turned)])
     return turned
 
 
@@ -87,15 +91,3 @@ def test_the_draft_shows_the_same_only_larger(kind: str, scale: int, runtime: Ru
     assert facts.frames == video.frames
     assert video.colours in (None, facts.colours)
     assert attempt.progress == sorted(attempt.progress)
-
-
-@pytest.mark.parametrize("kind", ["a sound", "a text"])
-def test_a_file_without_a_picture_is_refused_in_words(kind: str, runtime: Runtime, tmp_path: Path) -> None:
-    """[E10] It is the user's."""
-    source = tmp_path / "source.bin"
-    if kind == "a text":
-        source.write_text("<html>")
-    else:
-        run([ffmpeg(), "-v", "error", "-f", "lavfi", "-i", "sine=duration=0.2", "-f", "wav", str(source)], kind)
-    with pytest.raises(UserError, match="no picture"):
-        Attempt(runtime, tmp_path).run("generate.upscale_video", "lanczos", video_artifact=runtime.offer(source, "video/mp4"))

@@ -14,12 +14,10 @@ from pydantic import Field
 from ..capability import PARAMETER, Audio, Capability, Engine, Ports, installed
 from ..child.context import TaskContext
 from ..errors import UserError
-from ..media import decode_sound, espeak, write_wav
+from ..media import called, decode_sound, espeak, without_silence, write_wav
 
 SAMPLE_RATE = 24000
 MIN_SECONDS, MAX_SECONDS = 1, 12
-QUIET = 0.01
-"""Of full scale: about -40 dB."""
 
 
 class SpeechInput(Ports):
@@ -82,35 +80,33 @@ def _espeak(context: TaskContext, values: SpeechInput, target: Path) -> None:
 
 def _f5(context: TaskContext, values: SpeechInput, target: Path) -> None:
     if values.voice_sample is None:
-        raise UserError("F5-TTS needs a voice sample.")
+        raise UserError("F5-TTS needs a voice sample: choose a file, or an engine that needs none.")
     if not values.ref_text.strip():
-        raise UserError("F5-TTS needs the text of the voice sample: exactly what is said in it.")
-    sample = voice_sample(decode_sound(context.fetch(values.voice_sample), context.folder, SAMPLE_RATE))
+        raise UserError("F5-TTS needs the text of the voice sample: type exactly what is said in it, or have a model recognise it.")
+    name = called("voice sample", values.voice_sample)
+    sample = voice_sample(decode_sound(context.fetch(values.voice_sample), context.folder, SAMPLE_RATE, name), name)
     prepared = context.folder / "sample.wav"
     write_wav(prepared, sample, SAMPLE_RATE)
     request = {"text": values.narration, "speed": values.speed, "seed": values.seed}
-    context.delegate({**request, "sample": str(prepared), "sampleText": values.ref_text, "target": str(target)})
+    request |= {"sample": str(prepared), "sampleText": values.ref_text, "target": str(target)}
+    context.delegate(request, makes={"audio_artifact": target})
 
 
 def _kokoro(context: TaskContext, values: SpeechInput, target: Path) -> None:
-    context.delegate({"text": values.narration, "speed": values.speed, "target": str(target)})
+    context.delegate({"text": values.narration, "speed": values.speed, "target": str(target)}, makes={"audio_artifact": target})
 
 
 SPEAKERS = {"f5-tts": _f5, "kokoro": _kokoro, "espeak": _espeak}
 
 
-def voice_sample(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def voice_sample(samples: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
     """The sample without the silence around it. :raises UserError: if it is silent, too short or too long for its text to fit it"""
-    loud = np.flatnonzero(np.abs(samples) > QUIET)
-    if len(loud) == 0:
-        raise UserError("The voice sample is silent.")
-    edge = SAMPLE_RATE // 20
-    spoken = samples[max(0, int(loud[0]) - edge) : int(loud[-1]) + edge]
+    spoken = without_silence(samples, SAMPLE_RATE, name)
     seconds = len(spoken) / SAMPLE_RATE
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise UserError(
-            f"The voice sample has {seconds:.1f} s of sound; F5-TTS clones from {MIN_SECONDS} to {MAX_SECONDS} s. "
-            "Cut it, and give the text of just what is left."
+            f"{name} has {seconds:.1f} s of sound; F5-TTS clones from {MIN_SECONDS} to {MAX_SECONDS} s. "
+            f"{'Cut it' if seconds > MAX_SECONDS else 'Choose a longer one'}, and give the text of just what is said in it."
         )
     return spoken
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from ..capability import PARAMETER, Audio, Capability, Engine, Image, Ports, Video
 from ..child.context import TaskContext
 from ..errors import UserError
-from ..media import FPS, decode_sound, ffmpeg, loudness, measure
+from ..media import FPS, called, decode_sound, ffmpeg, loudness, measure, unreadable
 
 MAX_PIXELS = 50_000_000
 RATE = 16000
@@ -55,26 +55,26 @@ class TalkOutput(Ports):
 
 
 def infinite_talk(context: TaskContext, values: TalkInput) -> TalkOutput:
-    audio = context.fetch(values.audio_artifact)
-    portrait = context.fetch(values.portrait)
-    return _drawn_mouth(context, portrait, audio)
+    return _drawn_mouth(context, values)
 
 
-def _drawn_mouth(context: TaskContext, portrait: Path, audio: Path) -> TalkOutput:
+def _drawn_mouth(context: TaskContext, values: TalkInput) -> TalkOutput:
     import cv2
 
     from ..drawn_mouth import MouthWarp, find_mouth, openness, scaled
 
+    audio, portrait = context.fetch(values.audio_artifact), context.fetch(values.portrait)
+    name = called("portrait", values.portrait)
     raw = cv2.imread(str(portrait), cv2.IMREAD_COLOR)
     if raw is None:
-        raise UserError("The portrait is not a picture that can be read.")
+        raise unreadable(portrait, name, "picture")
     if raw.shape[0] * raw.shape[1] > MAX_PIXELS:
-        raise UserError(f"The portrait has more than {MAX_PIXELS // 1_000_000} megapixels.")
+        raise UserError(f"{name} has more than {MAX_PIXELS // 1_000_000} megapixels. Make it smaller, and choose it again.")
     picture = scaled(raw.astype("uint8"))
     mouth = find_mouth(picture)
     note = None if mouth.found else "No face was found: the mouth is in the lower middle of the picture."
     context.progress(0.02, note=note or "Face found")
-    samples = decode_sound(audio, context.folder, RATE)
+    samples = decode_sound(audio, context.folder, RATE, called("speech", values.audio_artifact))
     frames = max(1, math.ceil(len(samples) / RATE * FPS))
     opened = openness(loudness(samples, RATE, frames))
     warp = MouthWarp(picture, mouth)

@@ -12,7 +12,7 @@ from pydantic import Field
 from ..capability import PARAMETER, Capability, Engine, Ports, Video, installed
 from ..child.context import TaskContext
 from ..errors import UserError
-from ..media import VideoFacts, ffmpeg, inspect_video
+from ..media import VideoFacts, called, ffmpeg, inspect_video
 
 MAX_SIDE = 4096
 
@@ -36,7 +36,7 @@ class UpscaleOutput(Ports):
 
 def upscale_video(context: TaskContext, values: UpscaleInput) -> UpscaleOutput:
     source = context.fetch(values.video_artifact)
-    video = inspect_video(source)
+    video = inspect_video(source, called("video", values.video_artifact))
     width, height = (_even(side * values.scale) for side in (video.width, video.height))
     if max(width, height) > MAX_SIDE:
         raise UserError(f"The result would be {width} x {height}; the limit is {MAX_SIDE} a side.")
@@ -54,7 +54,8 @@ def upscale_video(context: TaskContext, values: UpscaleInput) -> UpscaleOutput:
                 "frames": video.frames,
                 "reader": _reader(source, video),
                 "writer": _writer(source, target, large, (width, height), video),
-            }
+            },
+            makes={"video_artifact": target},
         )
     made = inspect_video(target)
     context.progress(1.0)

@@ -1,0 +1,202 @@
+"""What each capability answers to a file or a text that it cannot work with: a sentence with the file's name and the next step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from spindle_worker.child.process import describe
+from spindle_worker.errors import UserError
+from spindle_worker.media import espeak, write_wav
+from tests.runtime import Attempt, Runtime
+from tests.test_upscale import make_video, run_ffmpeg
+
+PAGE = b"<!DOCTYPE html><html><title>Sign in</title></html>"
+PORTRAIT = Path(__file__).resolve().parents[3] / "templates/infinitetalk/samples/portrait.jpg"
+
+
+@pytest.fixture
+def runtime() -> Iterator[Runtime]:
+    runtime = Runtime()
+    yield runtime
+    runtime.close()
+
+
+def sound(folder: Path, seconds: float, volume: float = 0.3) -> Path:
+    path = folder / "sound.wav"
+    times = np.arange(round(seconds * 16000)) / 16000
+    write_wav(path, (volume * np.sin(times * 2 * math.pi * 220)).astype(np.float32), 16000)
+    return path
+
+
+def cut(folder: Path) -> Path:
+    """The first half of a file whose list of contents lies at its end."""
+    whole = folder / "whole.m4a"
+    run_ffmpeg(["-i", str(sound(folder, 2)), str(whole)])
+    path = folder / "cut.m4a"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    return path
+
+
+def written(folder: Path, data: bytes) -> Path:
+    path = folder / "file.bin"
+    path.write_bytes(data)
+    return path
+
+
+SOUNDS: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "is silent": (lambda folder: sound(folder, 3, 0), r"is silent: .* 3\.0 s .*Record it again"),
+    "is a video without sound": (lambda folder: make_video("silent", folder), "has no sound. Choose a file with sound"),
+    "is a picture": (lambda _: PORTRAIT, "has no sound. Choose a file with sound"),
+    "is cut": (cut, "no sound that can be read; it may be cut or damaged. Save it anew"),
+    "has no samples": (lambda folder: sound(folder, 0), "no sound that can be read"),
+    "is empty": (lambda folder: written(folder, b""), "is empty: .*choose it again"),
+    "is a web page": (lambda folder: written(folder, PAGE), "is a web page, and no sound. Download the sound itself"),
+}
+USES = {
+    "the voice sample": (
+        "generate.f5_to_tts",
+        ["f5-tts"],
+        lambda ref: {"voice_sample": ref, "ref_text": "Some call me nature.", "narration": "Hello."},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(SOUNDS))
+@pytest.mark.parametrize(("use", "engine"), [(use, engine) for use, (_, engines, _) in USES.items() for engine in engines])
+def test_sound_that_holds_no_voice_is_refused_by_name_before_anything_is_loaded(
+    use: str, engine: str, kind: str, runtime: Runtime, tmp_path: Path
+) -> None:
+    """[E10] By the draft as by the model: no engine's process is there to be asked."""
+    capability, _, values = USES[use]
+    make, words = SOUNDS[kind]
+    given = runtime.offer(make(tmp_path), "audio/wav", "mine.wav")
+    with pytest.raises(UserError, match=words) as caught:
+        Attempt(runtime, tmp_path).run(capability, engine, **values(given))
+    assert str(caught.value).startswith(f'{use[0].upper()}{use[1:]} "mine.wav" ')
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(40, "40.0 s of sound; F5-TTS clones from 1 to 12 s. Cut it"), (0.5, "0.5 s of sound; .*Choose a longer one")]
+)
+def test_a_voice_sample_of_the_wrong_length_is_refused_with_the_lengths_that_fit(
+    seconds: float, words: str, runtime: Runtime, tmp_path: Path
+) -> None:
+    """[E10] Its text could not fit what the engine would cut off."""
+    given = runtime.offer(sound(tmp_path, seconds), "audio/wav", "mine.wav")
+    with pytest.raises(UserError, match=f'The voice sample "mine.wav" has {words}'):
+        Attempt(runtime, tmp_path).run("generate.f5_to_tts", "f5-tts", narration="Hello.", voice_sample=given, ref_text="Hello.")
+
+
+@pytest.mark.parametrize("missing", ["voice_sample", "ref_text"])
+def test_what_a_cloned_voice_lacks_is_asked_for(missing: str, runtime: Runtime, tmp_path: Path) -> None:
+    """[E10] An empty text is what the draft of the speech recognition gives until somebody types."""
+    known = {"narration": "Hello.", "voice_sample": runtime.offer(sound(tmp_path, 2), "audio/wav"), "ref_text": "Some call me nature."}
+    words = {"voice_sample": "needs a voice sample: choose a file", "ref_text": "type exactly what is said in it"}
+    with pytest.raises(UserError, match=words[missing]):
+        Attempt(runtime, tmp_path).run(
+            "generate.f5_to_tts", "f5-tts", **{**known, missing: {"voice_sample": None, "ref_text": " \n"}[missing]}
+        )
+
+
+@pytest.mark.skipif(espeak() is None, reason="espeak-ng is not installed")
+@pytest.mark.parametrize("narration", ["Yes", "One two three. " * 1333], ids=["a word", "20,000 characters"])
+def test_one_word_and_the_longest_text_are_spoken_by_the_draft(narration: str, runtime: Runtime, tmp_path: Path) -> None:
+    """[M4] 20,000 characters are allowed, and take no more than seconds."""
+    made: Any = Attempt(runtime, tmp_path).run("generate.f5_to_tts", "espeak", narration=narration)
+    assert made.duration > 0.2 * len(narration.split())
+
+
+@pytest.mark.parametrize("engine", ["espeak", "kokoro", "f5-tts"])
+@pytest.mark.parametrize(
+    ("narration", "words"),
+    [("x" * 20_001, "at most 20000 characters"), (" \n", "no text to say"), ("", "at least 1")],
+    ids=["too long", "blank", "empty"],
+)
+def test_a_text_that_cannot_be_spoken_is_refused_before_anything_is_loaded(
+    engine: str, narration: str, words: str, runtime: Runtime, tmp_path: Path
+) -> None:
+    """[E10] By every voice."""
+    with pytest.raises((UserError, ValidationError)) as caught:
+        Attempt(runtime, tmp_path).run("generate.f5_to_tts", engine, narration=narration)
+    assert words in describe(caught.value)["message"]
+
+
+def talk(runtime: Runtime, folder: Path, portrait: Path = PORTRAIT, speech: Path | None = None) -> Any:
+    return Attempt(runtime, folder).run(
+        "generate.infinite_talk",
+        "drawn-mouth",
+        portrait=runtime.offer(portrait, "image/jpeg", "me.jpg"),
+        audio_artifact=runtime.offer(speech or sound(folder, 0.2), "audio/wav", "mine.wav"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (PAGE, "is a web page, and no picture. Download the picture itself"),
+        (b"", "is empty: .*choose it again"),
+        (PORTRAIT.read_bytes()[:100], "no picture that can be read; it may be cut or damaged"),
+    ],
+)
+def test_a_portrait_that_is_no_picture_is_refused_by_name(data: bytes, words: str, runtime: Runtime, tmp_path: Path) -> None:
+    """[E10] With what the file seems to be."""
+    with pytest.raises(UserError, match=f'The portrait "me.jpg" .*{words}|The portrait "me.jpg" {words}'):
+        talk(runtime, tmp_path, portrait=written(tmp_path, data))
+
+
+def test_a_portrait_without_a_face_is_used_and_said_to_have_none(runtime: Runtime, tmp_path: Path) -> None:
+    """[M4] A drawing may have a face that the draft does not see."""
+    plain = tmp_path / "plain.png"
+    run_ffmpeg(["-f", "lavfi", "-i", "color=gray:size=64x64", "-frames:v", "1", str(plain)])
+    made = talk(runtime, tmp_path, portrait=plain)
+    assert made.note == "No face was found: the mouth is in the lower middle of the picture."
+    assert made.mouth.found is False
+
+
+def test_a_silent_speech_makes_a_video_of_its_length_with_a_shut_mouth(runtime: Runtime, tmp_path: Path) -> None:
+    """[M4] It is a pause."""
+    made = talk(runtime, tmp_path, speech=sound(tmp_path, 0.4, 0))
+    assert made.video_artifact.duration == pytest.approx(0.4, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", sorted(SOUNDS.keys() - {"is silent"}))
+def test_a_talking_heads_speech_that_is_no_sound_is_refused_by_name(kind: str, runtime: Runtime, tmp_path: Path) -> None:
+    """[E10] As a voice sample is."""
+    make, words = SOUNDS[kind]
+    with pytest.raises(UserError, match=f'The speech "mine.wav" .*{words}|The speech "mine.wav" {words}'):
+        talk(runtime, tmp_path, speech=make(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: sound(folder, 1), "has no picture, only sound or text. Choose a video"),
+        (lambda folder: written(folder, PAGE), "is a web page, and no video. Download the video itself"),
+        (lambda folder: written(folder, make_video("plain", folder).read_bytes()[:2000]), "no video that can be read; it may be cut"),
+        (lambda folder: written(folder, b""), "is empty"),
+    ],
+    ids=["sound", "web page", "cut", "empty"],
+)
+@pytest.mark.parametrize("engine", ["lanczos", "realesrgan"])
+def test_a_video_that_has_no_picture_is_refused_by_name_before_anything_is_loaded(
+    engine: str, make: Callable[[Path], Path], words: str, runtime: Runtime, tmp_path: Path
+) -> None:
+    """[E10] By the draft as by the model."""
+    given = runtime.offer(make(tmp_path), "video/mp4", "clip.mp4")
+    with pytest.raises(UserError, match=words) as caught:
+        Attempt(runtime, tmp_path).run("generate.upscale_video", engine, video_artifact=given)
+    assert str(caught.value).startswith('The video "clip.mp4" ')
+
+
+def test_a_file_without_a_name_is_called_by_its_port(runtime: Runtime, tmp_path: Path) -> None:
+    """[E10] A file that another node made has none."""
+    given = runtime.offer(sound(tmp_path, 3, 0), "audio/wav")
+    with pytest.raises(UserError, match=r"^The voice sample is silent"):
+        Attempt(runtime, tmp_path).run("generate.f5_to_tts", "f5-tts", narration="Hello.", voice_sample=given, ref_text="Hello.")
