@@ -23,18 +23,24 @@ TINY = {
     },
     "realesrgan": {},
     "kokoro": {"voice": "af_heart", "language": "en-us"},
+    "faster-whisper": {"computeType": "int8", "beamSize": 5},
 }
 
 
 @pytest.fixture(scope="session", autouse=True)
-def tiny_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The committed definitions, with other weights; an engine that is not installed yet is, by the product's own command."""
+def tiny_engines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The committed definitions, with other weights; an engine that is not installed yet is, by the product's own command.
+
+    Only those that a selected test needs: a part of the suite is run without the others' gigabytes.
+    """
+    needed = {name for item in request.session.items for mark in item.iter_markers("needs") for name in mark.args}
     folder = tmp_path_factory.mktemp("engines")
     patch = pytest.MonkeyPatch()
     patch.setenv("SPINDLE_ENGINE_DEVICE", "cpu")
     patch.setenv("SPINDLE_MODELS", str(folder / "models"))
-    for name, options in TINY.items():
-        committed = definition(name)
+    shutil.copytree(PACKAGE_ROOT / "engines", folder / "definitions")
+    for name in sorted(needed):
+        options, committed = TINY[name], definition(name)
         if committed.python.exists() is False or "packages" in (committed.why_not() or ""):
             engine_command("install", name)
         paths = {key: str(file.place) for key, file in committed.files.items()}
@@ -46,9 +52,7 @@ def tiny_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         data["options"] = options
         for key, path in paths.items():
             data["files"][key] |= {"bytes": Path(path).stat().st_size, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
-        (folder / "definitions" / name).mkdir(parents=True)
         (folder / "definitions" / name / "engine.json").write_text(json.dumps(data))
-        shutil.copy(PACKAGE_ROOT / "engines" / name / "requirements.txt", folder / "definitions" / name)
     patch.setenv("SPINDLE_ENGINES", str(folder / "definitions"))
     yield
     patch.undo()

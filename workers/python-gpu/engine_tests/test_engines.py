@@ -22,6 +22,7 @@ from spindle_worker.media import decode_sound, ffmpeg, inspect_video, write_wav
 from tests.runtime import Attempt, Runtime
 from tests.test_upscale import VIDEOS, make_video, run_ffmpeg
 
+pytestmark = pytest.mark.needs("f5-tts", "kokoro", "realesrgan")
 TEXT = "It left a galaxy long before the Earth was made. " * 6
 
 
