@@ -26,7 +26,7 @@ COPY workers/python-gpu/engines engines
 COPY workers/python-gpu/spindle_worker spindle_worker
 ENV SPINDLE_ENGINE_CACHE=/opt/engines
 RUN python -m spindle_worker engine install f5-tts && python -m spindle_worker engine install realesrgan \
-  && python -m spindle_worker engine install kokoro
+  && python -m spindle_worker engine install kokoro && python -m spindle_worker engine install faster-whisper
 
 FROM cpu AS gpu
 ENV SPINDLE_ENGINE_CACHE=/opt/engines

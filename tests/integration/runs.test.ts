@@ -159,6 +159,40 @@ describe("the predecessor's graphs", () => {
   );
 });
 
+describe("the text of a voice sample", () => {
+  const graph = graphOf(
+    [
+      node("hear", "speech.transcribe", { typedText: " Every valve. " }, "python"),
+      node("say", "generate.f5_to_tts", { narration: "Good evening." }, "python"),
+    ],
+    [wire("hear", "text", "say", "refText")],
+    {
+      interface: {
+        inputs: [
+          {
+            name: "sample",
+            to: [
+              { node: "hear", port: "audioArtifact" },
+              { node: "say", port: "voiceSample" },
+            ],
+          },
+        ],
+        outputs: [],
+      },
+    },
+  );
+  test("[M4] is wired from the transcription to the voice; the draft gives what is typed and says that it heard nothing", async () => {
+    const inputs = { sample: talkForm().get("audio_file") as File };
+    const { status, body } = await submit(spindle.url, graph, inputs, { sample: "audio" });
+    expect(status, JSON.stringify(body)).toBe(202);
+    const { nodes } = await ended(spindle.url, body.run);
+    const [hear, say] = ["hear", "say"].map((id) => nodes.find((nodeRun) => nodeRun.node === id));
+    expect(hear).toMatchObject({ state: "succeeded", draft: true, output: { text: "Every valve.", duration: expect.closeTo(3.77, 1) } });
+    expect(hear?.output).toMatchObject({ note: expect.stringContaining("No speech was recognised") });
+    expect(say).toMatchObject({ state: "succeeded", input: { refText: "Every valve." } });
+  });
+});
+
 describe("the seed's calls", () => {
   test("[G4, G8, A4] make a talking head, whose file carries its graph when downloaded and not as stored", async () => {
     const answer = await fetch(`${spindle.url}/api/infinitetalk`, { method: "POST", body: talkForm() });

@@ -60,6 +60,7 @@ SOUNDS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "is a web page": (lambda folder: written(folder, PAGE), "is a web page, and no sound. Download the sound itself"),
 }
 USES = {
+    "the speech": ("speech.transcribe", ["typed", "faster-whisper"], lambda ref: {"audio_artifact": ref}),
     "the voice sample": (
         "generate.f5_to_tts",
         ["f5-tts"],

@@ -31,7 +31,7 @@ class SpeechInput(Ports):
         str,
         Field(
             title="Text of the sample",
-            description="Exactly what is said in the voice sample; F5-TTS needs it.",
+            description="Exactly what is said in the voice sample; F5-TTS needs it. Transcribe speech can give it.",
             max_length=5000,
             json_schema_extra={"x-multiline": True},
         ),
