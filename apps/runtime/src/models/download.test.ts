@@ -1,9 +1,9 @@
 // The downloader against an HTTP server of this machine that cuts, lies and changes its mind.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { download, type Wanted } from "./download.ts";
@@ -264,15 +264,36 @@ describe("is refused, and nothing of it is kept:", () => {
     expect(asked).toEqual([]);
   });
 
-  test("a file that another process is fetching", async () => {
+  test.each([
+    ["a process of this machine", () => `${process.ppid} ${hostname()}`, new Date()],
+    ["one of another machine that wrote to it just now", () => "5 elsewhere", new Date()],
+  ])("a file that is being fetched by %s", async (_, owner, written) => {
     mkdirSync(dirname(place), { recursive: true });
-    writeFileSync(`${place}.part.lock`, String(process.ppid));
-    await expect(fetched()).rejects.toThrow(`Another process (${process.ppid}) is fetching model.safetensors`);
-    writeFileSync(`${place}.part.lock`, "2147483646");
-    answers = [good()];
-    await fetched();
-    expect(left()).toEqual(["model.safetensors"]);
+    writeFileSync(`${place}.part`, "half");
+    utimesSync(`${place}.part`, written, written);
+    writeFileSync(`${place}.part.lock`, owner());
+    await expect(fetched()).rejects.toThrow(`Process ${owner().replace(" ", " of ")} is fetching model.safetensors. Wait for it.`);
+    expect(readFileSync(`${place}.part`, "utf8")).toBe("half");
   });
+
+  test("a folder that cannot be made", async () => {
+    writeFileSync(join(folder, "deep"), "a file");
+    await expect(fetched()).rejects.toThrow(/deep cannot be made: .*Set another models folder/);
+  });
+});
+
+test.each([
+  ["a process that is gone", () => `2147483646 ${hostname()}`],
+  ["a process with the number of this one, as containers have them", () => `${process.pid} ${hostname()}`],
+  ["another machine that has not written for long", () => "5 elsewhere"],
+])("what was left behind by %s does not keep the file from being fetched", async (_, owner) => {
+  mkdirSync(dirname(place), { recursive: true });
+  writeFileSync(`${place}.part`, "half");
+  utimesSync(`${place}.part`, new Date(0), new Date(0));
+  writeFileSync(`${place}.part.lock`, owner());
+  answers = [good()];
+  await fetched();
+  expect(left()).toEqual(["model.safetensors"]);
 });
 
 describe("a file whose hash and exact size are not known", () => {

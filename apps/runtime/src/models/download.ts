@@ -1,7 +1,8 @@
 // One file from its address to its place: resumed where it was cut, checked while it comes, and there only once it is whole.
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HEAD_BYTES, whatElseItIs, whatIsWrong, whyNotTaken } from "./formats.ts";
@@ -54,8 +55,12 @@ export async function download(wanted: Wanted, listener: Listener, signal: Abort
   const name = basename(wanted.place);
   const refused = whyNotTaken(name, wanted.sha256 !== undefined);
   if (refused) throw new NotFetchedError(refused);
-  await mkdir(dirname(wanted.place), { recursive: true });
-  const release = await claim(`${wanted.place}.part.lock`);
+  await mkdir(dirname(wanted.place), { recursive: true }).catch((error: Error) => {
+    throw new NotFetchedError(
+      `${dirname(wanted.place)} cannot be made: ${error.message}. Set another models folder, or make this one writable.`,
+    );
+  });
+  const release = await claim(wanted);
   try {
     const part = await Part.open(wanted);
     try {
@@ -303,25 +308,35 @@ class Part {
 const pathOf = ({ place }: Wanted): string => `${place}.part`;
 const notesOf = ({ place }: Wanted): string => `${place}.part.json`;
 
-/** Two commands that write one file would mix their bytes. @returns what ends the claim */
-async function claim(path: string): Promise<() => Promise<void>> {
+/**
+ * Two commands that write one file would mix their bytes. One that was killed leaves its claim behind.
+ * @returns what ends the claim
+ */
+async function claim(wanted: Wanted): Promise<() => Promise<void>> {
+  const path = `${pathOf(wanted)}.lock`;
   for (;;) {
     try {
-      await writeFile(path, String(process.pid), { flag: "wx" });
+      await writeFile(path, `${process.pid} ${hostname()}`, { flag: "wx" });
       return () => rm(path, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
-    const owner = Number(await readFile(path, "utf8").catch(() => ""));
-    if (owner > 0 && isRunning(owner))
-      throw new NotFetchedError(`Another process (${owner}) is fetching ${basename(path, ".part.lock")}. Wait for it.`);
+    const [owner = "", host = ""] = (await readFile(path, "utf8").catch(() => "")).split(" ");
+    const isHeld = host === hostname() ? Number(owner) !== process.pid && isRunning(Number(owner)) : await isBeingWritten(wanted);
+    if (isHeld) throw new NotFetchedError(`Process ${owner} of ${host} is fetching ${basename(wanted.place)}. Wait for it.`);
     await rm(path, { force: true });
   }
 }
 
-function isRunning(process_: number): boolean {
+/** The processes of another machine, or of another container on a shared volume, are not to be seen; their bytes are. */
+async function isBeingWritten(wanted: Wanted): Promise<boolean> {
+  const found = await stat(pathOf(wanted)).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs < 2 * PATIENT.stallMs;
+}
+
+function isRunning(id: number): boolean {
   try {
-    process.kill(process_, 0);
+    process.kill(id, 0);
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
