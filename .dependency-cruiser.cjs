@@ -9,7 +9,15 @@ const HOUSES = [
   {
     name: "runtime",
     base: "apps/runtime/src/",
-    floors: [["store"], ["artifacts", "collab", "record"], ["nodes", "tasks"], ["engine"], ["export", "services"], ["api", "cli"]],
+    floors: [
+      ["store"],
+      ["artifacts", "collab", "record"],
+      ["nodes", "tasks"],
+      ["engine"],
+      ["export", "services"],
+      ["models"],
+      ["api", "cli"],
+    ],
     doors: ["main"],
   },
   {
