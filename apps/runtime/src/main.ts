@@ -84,7 +84,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   await workers.start();
   await library.start();
   const running = await serve(
-    { config, db, artifacts, record, live, workers, engine, library, graphs, runs, people, plans, templates },
+    { config, db, artifacts, record, live, workers, library, graphs, runs, people, plans, templates },
     documents,
     onError,
   );

@@ -98,7 +98,7 @@ const templates = router({
     return {
       ...template,
       inputs: ctx.templates.inputs(input.name, library),
-      engines: ctx.runs.engines(template.graph),
+      engines: ctx.plans.engines(template.graph),
       /** Why no engine can run the template now; absent if one can. */
       notLive: notLive?.issue.message,
     };

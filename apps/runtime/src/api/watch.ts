@@ -40,7 +40,7 @@ export async function* watchRun(
         wake = resolve;
         setTimeout(resolve, POLL_MS).unref(); // another runtime may have committed events
       });
-      for (const event of await runs.events(id, seq)) {
+      for (const event of await record.history.events(id, seq)) {
         seq = event.seq;
         yield { kind: "event", event };
         ended ||= isRunEnd(event.type);

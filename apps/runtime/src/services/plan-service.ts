@@ -81,6 +81,15 @@ export class PlanService {
     return { nodes: [...planned.values()], expectedMs: longest(shape, planned) };
   }
 
+  /** Which engine `auto` is now, for each node (shown on the run button). */
+  engines(graph: Graph): Record<string, { id: string; label: string; draft: boolean }> {
+    const { nodes } = resolve(graph, this.library()).root;
+    const entries = nodes.flatMap(({ node, engine }) =>
+      engine ? [[node.id, { id: engine.id, label: engine.label, draft: engine.draft }] as const] : [],
+    );
+    return Object.fromEntries(entries);
+  }
+
   /** A region is sent whole or not at all. */
   private async group(state: PlanState, group: Group): Promise<Map<string, Found>> {
     const { level, frozen, known, inputs, reuse } = state;

@@ -14,7 +14,6 @@ import {
   isEndedNodeState,
   isEndedRunState,
   type NodeRunsRequest,
-  type RunEvent,
   type RunEventError,
   type RunState,
   SEED_NODE_STATUS,
@@ -262,19 +261,6 @@ export class RunService {
       };
     });
     return { ...graph, nodes: nodes as Graph["nodes"] };
-  }
-
-  events(id: string, since: number): Promise<RunEvent[]> {
-    return this.record.history.events(id, since);
-  }
-
-  /** Which engine `auto` is now, for each node (shown on the run button). */
-  engines(graph: Graph): Record<string, { id: string; label: string; draft: boolean }> {
-    const { nodes } = resolve(graph, this.library()).root;
-    const entries = nodes.flatMap(({ node, engine }) =>
-      engine ? [[node.id, { id: engine.id, label: engine.label, draft: engine.draft }] as const] : [],
-    );
-    return Object.fromEntries(entries);
   }
 }
 

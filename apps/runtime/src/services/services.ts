@@ -1,7 +1,6 @@
 // Everything the API stands on, made once in main.ts.
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Config } from "../config.ts";
-import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { Database } from "../store/database.ts";
 import type { LiveBoard } from "../tasks/live.ts";
@@ -20,7 +19,6 @@ export interface Services {
   record: RunRecord;
   live: LiveBoard;
   workers: WorkerPlane;
-  engine: Engine;
   library: LibraryService;
   graphs: GraphService;
   runs: RunService;
