@@ -317,6 +317,20 @@ describe("a workflow as an engine", () => {
       live: false,
       reason: expect.stringContaining("Install the node packs ComfyUI-WanVideoWrapper"),
     });
+    const other = structuredClone(blueprint.prompt);
+    other["120"].inputs.model = "another.gguf";
+    fake.offer(other);
+    const lacking = await until(
+      async () => (await engines()).find((one) => one.id === id && !one.reason?.includes("node packs")),
+      15_000,
+      "only a file is missing",
+    );
+    expect(lacking).toMatchObject({
+      live: false,
+      reason: expect.stringMatching(
+        /^It lacks WanVideo\/InfiniteTalk\/Wan2_1-InfiniteTalk_Single_Q8\.gguf \(.*\)\. Fetch the model files, 2\.65 GB, .*: npx spindle models fetch comfy\/wan-infinitetalk$/,
+      ),
+    });
     fake.offer(blueprint.prompt);
     await until(async () => (await engines()).some((one) => one.id === id && one.live), 15_000, "the engine is live");
     const graph = graphOf([
