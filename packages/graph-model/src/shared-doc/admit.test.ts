@@ -61,10 +61,8 @@ describe("[C5] a document", () => {
   });
 });
 
-test("[C5] an edit of a long text looks at what it is put between, not at all of the text, unless somebody else put something there", () => {
-  const replica = new Y.Doc();
-  admit(replica, craft({ 1: TEXT }));
-  admit(replica, craft({ 20: some(MANY, (at) => ({ ...(at === 0 ? INSIDE : { before: [20, at - 1] }), content: letter() })) }));
+/** How often somebody goes past an item in the middle of the text. */
+function watchTheMiddle(replica: Y.Doc): () => number {
   const text = (replica.getMap("nodes").get("n") as Y.Map<Y.Text>).get("text") as Y.Text;
   let item = text._start as Y.Item;
   for (let at = 0; at < MANY / 2; at++) item = item.right as Y.Item;
@@ -81,10 +79,67 @@ test("[C5] an edit of a long text looks at what it is put between, not at all of
       },
     });
   }
+  return () => looks;
+}
+
+test("[C5] an edit of a long text looks at what it is put between, not at all of the text, unless somebody else put something there", () => {
+  const replica = new Y.Doc();
+  admit(replica, craft({ 1: TEXT }));
+  admit(replica, craft({ 20: some(MANY, (at) => ({ ...(at === 0 ? INSIDE : { before: [20, at - 1] }), content: letter() })) }));
+  const looks = watchTheMiddle(replica);
   const put = (client: number, clock: number, after: [number, number]) =>
     admit(replica, craft({ [client]: [{ after, content: letter() }] }, {}, { [client]: clock }));
   for (let at = 0; at < 10; at++) put(30, at, at === 0 ? [20, 0] : [30, at - 1]);
-  expect(looks).toBe(0);
+  expect(looks()).toBe(0);
   put(40, 0, [20, 0]);
-  expect(looks, "a rival").toBeGreaterThan(0);
+  expect(looks(), "a rival").toBeGreaterThan(0);
+});
+
+test("[C5] an edit of a long text that has rivals looks at all of it only now and then", () => {
+  const replica = new Y.Doc();
+  admit(replica, craft({ 1: TEXT }));
+  admit(replica, craft({ 20: some(MANY, (at) => ({ ...(at === 0 ? INSIDE : { before: [20, at - 1] }), content: letter() })) }));
+  const rival = (client: number) => admit(replica, craft({ [client]: [{ after: [20, 0], content: letter() }] }));
+  rival(40);
+  const looks = watchTheMiddle(replica);
+  rival(41);
+  const once = looks();
+  expect(once, "at the edit of a rival").toBeGreaterThan(0);
+  const put = (at: number) => {
+    const after: [number, number] = at === 0 ? [20, 0] : [30, at - 1];
+    admit(replica, craft({ 30: [{ after, before: [40, 0], content: letter() }] }, {}, { 30: at }));
+  };
+  for (let at = 0; at <= 400; at++) put(at);
+  expect(looks()).toBeLessThanOrEqual(3 * once);
+});
+
+test("[C5] a text with as many rivals as it may have goes on being written, after a restart too", { timeout: 60_000 }, () => {
+  const doc = new Y.Doc();
+  let tried = new Tried(doc);
+  const send = (update: Uint8Array) => Y.applyUpdate(doc, tried.admit(update).news as Uint8Array);
+  send(craft({ 1: TEXT }));
+  send(craft({ 20: some(MANY, (at) => ({ ...(at === 0 ? INSIDE : { before: [20, at - 1] }), content: letter() })) }));
+  expect(() => {
+    for (let client = 1000; client < 2000; client++) send(craft({ [client]: [{ after: [20, MANY - 1], content: letter() }] }));
+  }).toThrow(EditRefused);
+  for (let at = 0; at < 500; at++) {
+    if (at % 100 === 0) tried = new Tried(doc);
+    const content = at % 2 ? new Y.ContentDeleted(1) : letter(); // so that they are not joined
+    send(craft({ 30: [{ after: at === 0 ? [20, 0] : [30, at - 1], content }] }, {}, { 30: at }));
+  }
+  expect(() => send(craft({ 2000: [{ after: [20, MANY - 1], content: letter() }] })), "one more rival").toThrow(EditRefused);
+});
+
+test("[C5] a text of more pieces than may have rivals takes none, but goes on being written", { timeout: 60_000 }, () => {
+  const replica = new Y.Doc();
+  const count = 2 ** 16;
+  admit(replica, craft({ 1: TEXT }));
+  admit(replica, craft({ 20: some(count, (at) => ({ ...(at === 0 ? INSIDE : { before: [20, at - 1] }), content: letter() })) }));
+  const tried = new Tried(replica);
+  const next = craft({ 30: [{ before: [20, count - 1], content: letter() }] });
+  expect(tried.admit(next).news).toBeDefined();
+  expect(() => tried.admit(craft({ 40: [{ after: [20, 0], content: letter() }] }))).not.toThrow();
+  expect(() => tried.admit(craft({ 41: [{ after: [20, 0], content: letter() }] }))).toThrow(
+    "One text or value of the graph has a history of more than 65,536 edits. Export it, and import it as a new one.",
+  );
 });

@@ -2,7 +2,18 @@
 // changed there, so that the same bytes have the same effect on every replica and at every load.
 import * as Y from "yjs";
 import { LIMITS } from "../limits.ts";
-import { type Allowance, apply, continues, type Decoded, EditRefused, EditUnfit, LOADING, ONE_UPDATE, TOO_ENTANGLED } from "./apply.ts";
+import {
+  type Allowance,
+  apply,
+  continues,
+  type Decoded,
+  EditRefused,
+  EditUnfit,
+  LOADING,
+  ONE_UPDATE,
+  TOO_ENTANGLED,
+  TOO_LONG_A_LIST,
+} from "./apply.ts";
 import { jsonOf, LOSS } from "./json.ts";
 import { headOf, rootsOf } from "./layout.ts";
 import { isText } from "./text.ts";
@@ -28,7 +39,9 @@ export function admit(replica: Y.Doc, update: Uint8Array, allowance: Allowance =
   };
   replica.on("update", keep);
   try {
-    const isWhole = apply(replica, [decode(update)], allowance, (transaction, contested) => refuseUnfit(transaction, roots, contested));
+    const isWhole = apply(replica, [decode(update)], allowance, (transaction, contested) =>
+      refuseUnfit(transaction, { roots, contested, allowance }),
+    );
     return { news, gap: !isWhole };
   } catch (cause) {
     throw cause instanceof EditRefused ? cause : new EditRefused("It cannot be applied to the graph.", { cause });
@@ -67,31 +80,51 @@ function decode(update: Uint8Array): Decoded {
   return decoded;
 }
 
+/** A list that is shorter cannot come to more than its rivals may cost. */
+const SHORT = Math.sqrt(ONE_UPDATE.rivalry);
+/** By what its rivals may grow through items that have none themselves, as a multiple of what they may cost when one is added. */
+const GROWTH = 4;
+
+/** Of each type the long lists, by key, with how many items may be put between two neighbours in them before they are looked at again. */
+const calm = new WeakMap<object, Map<string | null, number>>();
+
+/** What a transaction added to a list. */
+interface Addition {
+  item: Y.Item;
+  count: number;
+  /** Whether others were compared to find a place in it. */
+  isContested: boolean;
+}
+
 /**
  * A key's values, or the pieces of a text, are a list. Whoever loads the document compares rivals in it with what lies between them, in an
- * order that nobody chooses, so what that can come to is bounded. A short list cannot come to more.
+ * order that nobody chooses, so what that can come to is bounded. Costs the length of the list, or nothing until as much has been put
+ * into it as might take its rivals to their bound.
+ * @throws EditUnfit
  */
-const MOST_RIVALRY = 2 ** 20;
-const SHORT = Math.sqrt(MOST_RIVALRY);
-
-/** Of each type the lists, by key, that are long and had no rivals when they were looked at. */
-const peaceful = new WeakMap<object, Set<string | null>>();
-
-/** Costs the length of the list that the item is in, or nothing where that is known to have no rivals. */
-function isEntangled(store: Y.Doc["store"], item: Y.Item): boolean {
+function refuseEntangled(store: Y.Doc["store"], { item, count, isContested }: Addition, allowance: Allowance): void {
   const { parent, parentSub } = item;
-  const known = peaceful.get(parent as object) ?? new Set();
-  if (known.has(parentSub)) return false;
+  const lists = calm.get(parent as object) ?? new Map<string | null, number>();
+  calm.set(parent as object, lists);
+  const left = isContested ? undefined : lists.get(parentSub);
+  if (left !== undefined && left >= count) return void lists.set(parentSub, left - count);
+  const { first, isShort } = listOf(item);
+  if (isShort) return;
+  if (isPeaceful(first)) return void lists.set(parentSub, Number.POSITIVE_INFINITY);
+  const { length, comparisons, weight } = rivalry(store, first);
+  const most = isContested ? allowance.rivalry : GROWTH * allowance.rivalry;
+  if (comparisons > most) throw new EditUnfit(TOO_ENTANGLED);
+  if (length > allowance.pieces) throw new EditUnfit(TOO_LONG_A_LIST);
+  // An item may be a rival at a place that had none, of all that stands there, and moves others apart.
+  lists.set(parentSub, Math.floor((GROWTH * allowance.rivalry - comparisons) / (3 * length + weight)));
+}
+
+function listOf(item: Y.Item): { first: Y.Item; isShort: boolean } {
   let length = 1;
   let first = item;
   for (; first.left; length++) first = first.left;
   for (let at = item.right; at && length <= SHORT; length++) at = at.right;
-  if (length <= SHORT) return false;
-  if (isPeaceful(first)) {
-    peaceful.set(parent as object, known.add(parentSub));
-    return false;
-  }
-  return rivalry(store, first) > MOST_RIVALRY;
+  return { first, isShort: length <= SHORT };
 }
 
 /**
@@ -132,12 +165,13 @@ interface Place {
 /**
  * Rivals were put behind the same item by people who knew nothing of each other. Whoever knows what another put there puts a new item
  * before that, and says so (`rightOrigin`).
- * @returns how many items Yjs compares at most to find the places of all rivals
+ * @returns how many pieces the list has, how many items Yjs compares at most to find the places of all rivals, and by how much that
+ *   grows at most when another piece comes between
  */
-function rivalry(store: Y.Doc["store"], first: Y.Item): number {
+function rivalry(store: Y.Doc["store"], first: Y.Item): { length: number; comparisons: number; weight: number } {
   const positions = new Map<Y.Item | Y.GC, number>();
   const places = new Map<string, Place>();
-  let [length, comparisons] = [0, 0];
+  let [length, comparisons, weight] = [0, 0, 0];
   for (let item: Y.Item | null = first; item; item = item.right) {
     if (!(item.left && continues(item.left, item))) length++;
     positions.set(item, length);
@@ -157,19 +191,27 @@ function rivalry(store: Y.Doc["store"], first: Y.Item): number {
       place = { from: (piece && positions.get(piece)) ?? 0, last: item, groups: goesOn ? 2 : 1, group: length };
       places.set(key, place);
     }
-    if (place.groups > 1) comparisons += place.group - place.from;
+    if (place.groups === 1) continue;
+    comparisons += place.group - place.from;
+    weight++;
   }
-  for (const { groups, from } of places.values()) if (groups > 1) comparisons += groups * (length - from);
-  return comparisons;
+  for (const { groups, from } of places.values()) {
+    if (groups === 1) continue;
+    comparisons += groups * (length - from);
+    weight += groups;
+  }
+  return { length, comparisons, weight };
 }
 
 /**
  * Runs before Yjs calls observers: it lists every change at each of its ancestors, which takes minutes and gigabytes for deep nesting.
  * @throws EditRefused if what a transaction added does not belong in a document
  */
-function refuseUnfit({ doc, beforeState, afterState }: Y.Transaction, roots: ReadonlySet<unknown>, contested: ReadonlySet<Y.Item>): void {
-  for (const { parent, parentSub } of contested) peaceful.get(parent as object)?.delete(parentSub);
-  const lists = new Map<Y.Item["parent"], Set<string | null>>();
+function refuseUnfit(
+  { doc, beforeState, afterState }: Y.Transaction,
+  { roots, contested, allowance }: { roots: ReadonlySet<unknown>; contested: ReadonlySet<Y.Item>; allowance: Allowance },
+): void {
+  const lists = new Map<Y.Item["parent"], Map<string | null, Addition>>();
   for (const [client, clock] of afterState) {
     const from = beforeState.get(client) ?? 0;
     if (from === clock) continue;
@@ -179,12 +221,13 @@ function refuseUnfit({ doc, beforeState, afterState }: Y.Transaction, roots: Rea
       if (!(struct instanceof Y.Item)) continue;
       const reason = struct.deleted ? undefined : whyUnfitItem(struct, roots);
       if (reason) throw new EditRefused(reason);
-      const keys = lists.get(struct.parent) ?? new Set();
-      if (keys.has(struct.parentSub)) continue;
-      lists.set(struct.parent, keys.add(struct.parentSub));
-      if (isEntangled(doc.store, struct)) throw new EditUnfit(TOO_ENTANGLED);
+      const keys = lists.get(struct.parent) ?? new Map<string | null, Addition>();
+      lists.set(struct.parent, keys);
+      const { item = struct, count = 0, isContested = false } = keys.get(struct.parentSub) ?? {};
+      keys.set(struct.parentSub, { item, count: count + 1, isContested: isContested || contested.has(struct) });
     }
   }
+  for (const keys of lists.values()) for (const addition of keys.values()) refuseEntangled(doc.store, addition, allowance);
 }
 
 function whyUnfitItem({ parent, parentSub, content }: Y.Item, roots: ReadonlySet<unknown>): string | undefined {
@@ -240,7 +283,13 @@ function replayAtOnce(rows: readonly StoredUpdate[]): { doc: Y.Doc; whole: boole
   const doc = new Y.Doc();
   const roots = new Set<unknown>(rootsOf(doc));
   const updates = rows.map(({ bytes }) => decode(bytes)); // refuses pieces that can be applied, but not encoded and applied again
-  const whole = apply(doc, updates, LOADING, (transaction, contested) => refuseUnfit(transaction, roots, contested), "load");
+  const whole = apply(
+    doc,
+    updates,
+    LOADING,
+    (transaction, contested) => refuseUnfit(transaction, { roots, contested, allowance: LOADING }),
+    "load",
+  );
   return { doc, whole };
 }
 

@@ -12,6 +12,10 @@ export class EditUnfit extends EditRefused {}
 export interface Allowance {
   /** Items that are looked at to find the places of new ones. */
   comparisons: number;
+  /** What rivals in one list may cost whoever loads it, in comparisons. */
+  rivalry: number;
+  /** Pieces of one list that has rivals. */
+  pieces: number;
   /** Places by which entries of Yjs' lists of structs are shifted. */
   moves: number;
   /** Pages, each with an id of its own, that have edited the document. */
@@ -21,10 +25,19 @@ export interface Allowance {
 }
 
 /** For one update that somebody sends. */
-export const ONE_UPDATE: Allowance = { comparisons: 2 ** 20, moves: 2 ** 30, clients: 2 ** 14, structs: 2 ** 19 };
+export const ONE_UPDATE: Allowance = {
+  comparisons: 2 ** 20,
+  rivalry: 2 ** 20,
+  pieces: 2 ** 16,
+  moves: 2 ** 30,
+  clients: 2 ** 14,
+  structs: 2 ** 19,
+};
 /** For what was admitted once: how much Yjs has joined by then differs a little between one document and its copy. */
 export const LOADING: Allowance = {
   comparisons: 4 * ONE_UPDATE.comparisons,
+  rivalry: 8 * ONE_UPDATE.rivalry,
+  pieces: Number.POSITIVE_INFINITY, // as for structs
   moves: 4 * ONE_UPDATE.moves,
   clients: 4 * ONE_UPDATE.clients,
   structs: Number.POSITIVE_INFINITY, // a document of before there was this limit is read, and copied
@@ -34,6 +47,7 @@ const COMPARISONS_PER_STRUCT = 16;
 export const TOO_ENTANGLED = "Too many edits at one place know nothing of each other.";
 const TOO_SCATTERED = "It takes too much apart or away at once. Do it in several steps.";
 const AFRESH = "Export it, and import it as a new one.";
+export const TOO_LONG_A_LIST = `One text or value of the graph has a history of more than ${ONE_UPDATE.pieces.toLocaleString("en")} edits. ${AFRESH}`;
 const TOO_MANY_CLIENTS = `More than ${ONE_UPDATE.clients.toLocaleString("en")} pages have edited the graph. ${AFRESH}`;
 const TOO_LONG = `The graph has a history of more than ${ONE_UPDATE.structs.toLocaleString("en")} edits. ${AFRESH}`;
 
