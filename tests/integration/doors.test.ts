@@ -384,6 +384,43 @@ describe("a call", () => {
   });
 });
 
+test("what clients ask for wrongly is a line each in the log, without a stack", async () => {
+  const log = spindle.processes.runtime?.lastLines ?? [];
+  log.length = 0;
+  const ask = async (method: string, path: string) => `${method} ${path} ${await status(path, { method })}`;
+  expect([
+    await ask("GET", "/__manifest?p=/&version=x"),
+    await ask("POST", "/__manifest"),
+    await ask("POST", "/"),
+    await ask("GET", "/%00"),
+    await ask("GET", "/nowhere.data"),
+    await ask("POST", "/nowhere.data"),
+    await ask("GET", "/?_data=root"),
+    await ask("GET", "/_root.data?_routes=none"),
+    await ask("DELETE", "/the-last-one"),
+  ]).toEqual([
+    "GET /__manifest?p=/&version=x 404",
+    "POST /__manifest 404",
+    "POST / 405",
+    "GET /%00 404",
+    "GET /nowhere.data 404",
+    "POST /nowhere.data 404",
+    "GET /?_data=root 400",
+    "GET /_root.data?_routes=none 200",
+    "DELETE /the-last-one 404",
+  ]);
+  await until(async () => log.some((line) => line.includes("/the-last-one")), 5000, "the log has the last of them");
+  expect(log).toEqual([
+    "[GET /__manifest] 404 Not Found",
+    "[POST /__manifest] 404 Not Found",
+    "[POST /] 405 Method Not Allowed",
+    "[GET /%00] 404 Not Found",
+    "[GET /nowhere.data] 404 Not Found",
+    "[POST /nowhere.data] 404 Not Found",
+    "[DELETE /the-last-one] 404 Not Found",
+  ]);
+});
+
 test("what a killed runtime left of uploads is gone once the next one is up", async () => {
   await mkdir(uploads(), { recursive: true });
   await writeFile(join(uploads(), "left"), "x");

@@ -1,7 +1,7 @@
 // Streams the page; every inline script carries the nonce of the request's content security policy.
 import { PassThrough } from "node:stream";
-import { type AppLoadContext, createReadableStreamFromReadable, type EntryContext } from "@remix-run/node";
-import { RemixServer } from "@remix-run/react";
+import { type AppLoadContext, createReadableStreamFromReadable, type EntryContext, type HandleErrorFunction } from "@remix-run/node";
+import { isRouteErrorResponse, RemixServer } from "@remix-run/react";
 import { isbot } from "isbot";
 import { renderToPipeableStream } from "react-dom/server";
 import { NonceContext } from "./session/nonce";
@@ -36,3 +36,12 @@ export default function handleRequest(
     setTimeout(abort, PATIENCE_MS);
   });
 }
+
+/** An address that has no page is its client's mistake: one line says so. Of our own faults the log says where they lie. */
+export const handleError: HandleErrorFunction = (error, { request }) => {
+  if (request.signal.aborted) return;
+  const where = `[${request.method} ${new URL(request.url).pathname.slice(0, 200)}]`;
+  if (!isRouteErrorResponse(error)) console.error(where, error);
+  else if (error.status < 500) console.warn(where, error.status, error.statusText);
+  else console.error(where, error.status, error.data);
+};

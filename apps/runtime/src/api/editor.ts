@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createRequestHandler } from "@remix-run/express";
 import express, { type RequestHandler, Router } from "express";
+import { Refused } from "../refused.ts";
 
 export async function editorRoutes(folder: string, dev: boolean): Promise<Router> {
   const routes = Router();
@@ -32,6 +33,7 @@ export async function editorRoutes(folder: string, dev: boolean): Promise<Router
   build.catch(() => {}); // each request for a page is answered with that error
   routes.all(
     "*",
+    refuseFormerLoads,
     policy,
     createRequestHandler({
       build: () => build,
@@ -41,6 +43,10 @@ export async function editorRoutes(folder: string, dev: boolean): Promise<Router
   );
   return routes;
 }
+
+/** Remix still answers them, and takes each for a fault of its own. */
+const refuseFormerLoads: RequestHandler = ({ query }, _, next) =>
+  next(query._data === undefined ? undefined : new Refused(400, "request.invalid", "The pages have no such address."));
 
 const policy: RequestHandler = (_, response, next) => {
   const nonce = randomBytes(16).toString("base64");
