@@ -4,6 +4,7 @@ import { LAYOUT, migrate } from "@spindle/graph-model/shared-doc";
 import * as encoding from "lib0/encoding";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { WebSocket } from "ws";
+import type { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
 import { DocumentHost } from "./document-host.ts";
 import { CollabSockets, layoutIn } from "./socket.ts";
@@ -58,7 +59,7 @@ const errors: unknown[] = [];
 let appended = 0;
 const start = () => {
   const documents = new DocumentHost(log, () => {}, 1000);
-  const sockets = new CollabSockets(documents, (_, error) => void errors.push(error), { pingMs: 20_000, pongMs: 10_000 });
+  const sockets = new CollabSockets(documents, (_, error) => void errors.push(error));
   const share = { waiting: 0 };
   const connect = (layout = LAYOUT) => {
     const socket = new FakeSocket();
@@ -129,6 +130,18 @@ test("one that answers no ping is out after 30 seconds; its neighbour stays", as
   expect(sockets.size).toBe(0);
   await vi.advanceTimersByTimeAsync(1000);
   expect([documents.size, vi.getTimerCount()]).toEqual([0, 0]);
+});
+
+test("unless it is said otherwise, 30 seconds lie between the last answer to a ping and the end", async () => {
+  const { sockets, connect } = start();
+  const socket = connect();
+  await load();
+  await vi.advanceTimersByTimeAsync(20_000);
+  socket.answers = false;
+  await vi.advanceTimersByTimeAsync(29_999);
+  expect([socket.readyState, sockets.size]).toEqual([1, 1]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect([socket.readyState, sockets.size]).toEqual([3, 0]);
 });
 
 test("pongs that nobody asked for keep no connection alive", async () => {
@@ -271,6 +284,26 @@ describe("[C5] what a page says of itself", () => {
     socket.emit("message", awarenessOf([17, "{}"]));
     await settle();
     expect(socket.closed?.[0]).toBe(4400);
+  });
+  test("to be gone counts like anything else it says, and is forgotten with its connection", async () => {
+    const { sockets, connect } = start();
+    const stays = connect();
+    await load();
+    stays.emit("message", awarenessOf([1, "{}"]));
+    const gone = (from: number, count: number) =>
+      awarenessOf(...Array.from({ length: count }, (_, id): [number, string] => [from + id, "null"]));
+    for (let round = 1; round <= 20; round++) {
+      const socket = connect();
+      await settle();
+      socket.emit("message", gone(100 * round, 16));
+      await settle();
+      expect(socket.readyState).toBe(1);
+      socket.emit("message", gone(100 * round + 16, 1));
+      await settle();
+      expect(socket.closed?.[0]).toBe(4400);
+    }
+    const [room] = [...(Reflect.get(sockets, "rooms") as Map<Y.Doc, { awareness: Awareness }>).values()];
+    expect([room?.awareness.states.size, room?.awareness.meta.size], "its own id, and that of the page that stays").toEqual([1, 2]);
   });
   test("longer in all than a page has to say closes its own connection, however many messages it is told in", async () => {
     const { connect } = start();

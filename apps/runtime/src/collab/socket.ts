@@ -197,6 +197,8 @@ export class CollabSockets {
     if (!room || !clients) return;
     room.sockets.delete(socket);
     removeAwarenessStates(room.awareness, [...clients.keys()], null);
+    // The library remembers each id for good, those among them of which nothing was ever said but that they are gone.
+    for (const client of clients.keys()) room.awareness.meta.delete(client);
     if (room.sockets.size === 0) room.close();
   }
 
