@@ -48,17 +48,17 @@ function costOf([text, output]: Case): { units: number; nanoseconds: number } {
 }
 
 /** The best of some: another process may have had the processor meanwhile. */
-const fastest = (one: Case): number => Math.min(...many(7, one).map((same) => costOf(same).nanoseconds));
-function print(one: Case): void {
+const fastest = (priced: Case): number => Math.min(...many(7, priced).map((same) => costOf(same).nanoseconds));
+function print(priced: Case): void {
   const plain: Case = ["output.l.all(x, x == 1)", { l: many(20_000, 1) }, 0];
   const step = fastest(plain) / costOf(plain).units;
-  console.log(`${one[0].slice(0, 60)}: ${Math.round(fastest(one) / step)} steps, ${Math.round(costOf(one).units)} units`);
+  console.log(`${priced[0].slice(0, 60)}: ${Math.round(fastest(priced) / step)} steps, ${Math.round(costOf(priced).units)} units`);
 }
 
 describe("[E4, RC3] an evaluation", () => {
-  test.each(CASES)("of %s costs at least half as many units as it takes steps", (...one) => {
-    if (process.env.MEASURE) print(one);
-    expect(costOf(one).units).toBeGreaterThanOrEqual(one[2] / 2);
+  test.each(CASES)("of %s costs at least half as many units as it takes steps", (...priced) => {
+    if (process.env.MEASURE) print(priced);
+    expect(costOf(priced).units).toBeGreaterThanOrEqual(priced[2] / 2);
   });
 
   test("looks into an object, and copies it not even once, however often it names it", () => {
