@@ -1,5 +1,5 @@
 // Documents of layout 1 in this release: what they say stays the same to the byte.
-// SEEDS=2000 npx vitest run --project unit packages/graph-model/src/shared-doc/migrate.test.ts tries more.
+// SEEDS=20000 npx vitest run --project unit packages/graph-model/src/shared-doc/migrate.test.ts tries more.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Graph } from "@spindle/schemas";
@@ -49,7 +49,7 @@ test("every graph of the samples, the templates and the tests stays the same to 
   }
 });
 
-const SEEDS = Number(process.env.SEEDS ?? 500);
+const SEEDS = Number(process.env.SEEDS ?? 2000);
 test(`${SEEDS} random graphs, damaged in every part, stay the same to the byte`, () => {
   for (let seed = 1; seed <= SEEDS; seed++) {
     const next = random(seed);

@@ -13,7 +13,7 @@ const frames = conversations.flatMap(([name, { entries }]) =>
   entries.flatMap(({ base64 }) => (base64 ? [[name, Buffer.from(base64, "base64")] as const] : [])),
 );
 
-/** Deterministic, so that a failure can be looked at (mulberry32). */
+/** The same in every run, so that a failure can be looked at: mulberry32, as in graph-model, which the bridge must not import. */
 function random(seed: number): () => number {
   let state = seed;
   return () => {
