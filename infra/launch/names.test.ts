@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ambiguousNames, emptyNames } from "./names.ts";
+import { ambiguousNames, emptyNames, emptyWords } from "./names.ts";
 
 const found = (text: string): string[] => emptyNames("some/file.ts", text);
 
@@ -15,6 +15,11 @@ test.each([
   ["a parameter of an arrow function over several lines", "list.map((one) => {\n  return one;\n});"],
 ])("an empty name of %s is found", (_, text) => {
   expect(found(text)).toEqual([expect.stringMatching(/^some\/file\.ts:1: (one|told|look|take|here|go)$/)]);
+});
+
+test("an empty name in SQL or Lua is found, and not the same word in a text or a comment", () => {
+  expect(emptyWords("a.sql", "DECLARE\n  one JSONB; -- one by one\n  b TEXT := 'look here';")).toEqual(["a.sql:2: one"]);
+  expect(emptyWords("b.lua", "for _, one in ipairs(groups) do\n  local name = 'take' -- go\nend")).toEqual(["b.lua:1: one"]);
 });
 
 test("an arrow function on one line may have it as its parameter, or as a part of that", () => {

@@ -40,19 +40,24 @@ export function emptyNames(file: string, text: string): string[] {
   return found;
 }
 
-/** Exported in several files, and one thing wherever it is: the editor has the runtime's types under their own names, for example. */
-const ONE_MEANING: readonly string[] = [
-  "JsonObject",
-  "Live",
-  "NodeCount",
-  "NodeRunView",
-  "Question",
-  "ROOT",
-  "RunPlan",
-  "RunView",
-  "TaskError",
-  "used",
-];
+const INFERRED = "the editor takes the type of the runtime's answer, which is the runtime's own";
+
+/** Exported in several files, and one thing wherever it is, with the reason why there are several. */
+const ONE_MEANING: ReadonlyMap<string, string> = new Map([
+  ...["Live", "NodeCount", "Question", "RunPlan", "RunView"].map((name) => [name, INFERRED] as const),
+  ["JsonObject", "no package lies below both the generator and the ComfyUI that tests answer with"],
+  ["ROOT", "the launcher runs before anything is installed, and the runtime does not import it"],
+  ["TaskError", "a part of the schema of a task's result, for the runtime and for the bridge"],
+  ["used", "what each part of an exported program uses of the other"],
+]);
+
+/** Lines of SQL or Lua with an empty name; neither language has such a word of its own. */
+export function emptyWords(file: string, text: string): string[] {
+  return text.split("\n").flatMap((line, at) => {
+    const code = line.replaceAll(/'[^']*'/g, "").replace(/--.*$/, "");
+    return EMPTY_NAMES.filter((name) => new RegExp(`\\b${name}\\b`).test(code)).map((name) => `${file}:${at + 1}: ${name}`);
+  });
+}
 
 /** The names under which a TypeScript file exports what it declares. */
 export function exportedNames(file: string, text: string): string[] {
@@ -71,7 +76,7 @@ export function ambiguousNames(files: ReadonlyMap<string, string>): string[] {
   for (const [file, text] of files)
     for (const name of new Set(exportedNames(file, text))) exporters.set(name, [...(exporters.get(name) ?? []), file]);
   return [...exporters]
-    .filter(([name, where]) => where.length > 1 && !ONE_MEANING.includes(name))
+    .filter(([name, where]) => where.length > 1 && !ONE_MEANING.has(name))
     .map(([name, where]) => `${name}: ${where.join(", ")}`);
 }
 
@@ -92,6 +97,9 @@ export async function filesWithEmptyNames(): Promise<string[]> {
   const program = join(import.meta.dirname, "names.py");
   const inPython = promisify(execFile)(PYTHON, [program, EMPTY_NAMES.join(), ...python], { cwd: ROOT });
   const inTypeScript = files.filter((file) => /\.(ts|tsx|mts|mjs|cjs)$/.test(file)).flatMap((file) => emptyNames(file, textOf(file)));
+  // An applied migration stays as it is; the functions are applied anew.
+  const repeatable = files.filter((file) => /\.(sql|lua)$/.test(file) && !/\/prisma\/(migrations|fixtures)\//.test(file));
+  const inStatements = repeatable.flatMap((file) => emptyWords(file, textOf(file)));
   const ofFiles = files.filter((file) => EMPTY_NAMES.includes(basename(file).split(".")[0] as string)).map((file) => `${file}: the file`);
-  return [...ofFiles, ...inTypeScript, ...(await inPython).stdout.split("\n").filter(Boolean)];
+  return [...ofFiles, ...inTypeScript, ...inStatements, ...(await inPython).stdout.split("\n").filter(Boolean)];
 }

@@ -30,10 +30,10 @@ end)
 local function delivered(stream)
   local groups = redis.pcall('XINFO', 'GROUPS', stream)
   if groups.err then return nil end
-  for _, one in ipairs(groups) do
+  for _, fields in ipairs(groups) do
     local name, id
-    for i = 1, #one, 2 do
-      if one[i] == 'name' then name = one[i + 1] elseif one[i] == 'last-delivered-id' then id = one[i + 1] end
+    for i = 1, #fields, 2 do
+      if fields[i] == 'name' then name = fields[i + 1] elseif fields[i] == 'last-delivered-id' then id = fields[i + 1] end
     end
     if name == GROUP then return id end
   end

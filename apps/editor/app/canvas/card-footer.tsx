@@ -1,7 +1,7 @@
 import { parsePath } from "@spindle/graph-model";
 import { Check, CheckCheck, CircleAlert, Clock, Hand, LoaderCircle, type LucideIcon, SkipForward } from "lucide-react";
 import { useRunStore } from "../session/run-store";
-import type { Live, NodeCount, NodeRunView } from "../session/types";
+import type { Live, NodeCount, ShownNodeRun } from "../session/types";
 import { duration, type Look, lookOf, queueWords, span, stateWord } from "../ui/words";
 
 const ICONS: Record<Exclude<Look, "idle">, [icon: LucideIcon, className: string]> = {
@@ -15,21 +15,21 @@ const ICONS: Record<Exclude<Look, "idle">, [icon: LucideIcon, className: string]
 };
 
 /** The icon of a node run's state, named by the state's word; none before the node has a run. */
-export function StateIcon({ nodeRun }: { nodeRun: NodeRunView | undefined }) {
-  const look = lookOf(nodeRun?.state, nodeRun?.reused);
-  if (!nodeRun || look === "idle") return null;
-  const [Icon, className] = ICONS[look];
+export function StateIcon({ nodeRun }: { nodeRun: ShownNodeRun | undefined }) {
+  const tone = lookOf(nodeRun?.state, nodeRun?.reused);
+  if (!nodeRun || tone === "idle") return null;
+  const [Icon, className] = ICONS[tone];
   return <Icon size={14} className={className} role="img" aria-label={stateWord(nodeRun.state, nodeRun.reused)} />;
 }
 
 /** How many elements of a map are done, or which visit of a loop this is. */
-function countWords(node: NodeRunView, { total, done, failed }: NodeCount): string {
+function countWords(node: ShownNodeRun, { total, done, failed }: NodeCount): string {
   const visits = parsePath(node.path).visits;
   if (visits.length > 0) return `visit ${visits.map((visit) => visit.index + 1).join(".")}`;
   return `${done} of ${total}${failed > 0 ? `, ${failed} failed` : ""}`;
 }
 
-function standing(node: NodeRunView, live: Live | undefined): string {
+function standing(node: ShownNodeRun, live: Live | undefined): string {
   if (node.state === "dispatched" && live?.queue) return queueWords(live.queue);
   if (node.held) return `Waiting for you: held ${node.held} it`;
   return stateWord(node.state, node.reused);

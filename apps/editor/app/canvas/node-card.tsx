@@ -32,13 +32,13 @@ const WIDGETS = 3;
 export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>) {
   const { node, definition, ports, draft, notCommercial, wired, problem } = data;
   const nodeRun = useRunStore((store) => store.nodes[id]);
-  const look = lookOf(nodeRun?.state);
+  const tone = lookOf(nodeRun?.state);
   const boxed = useStore((store) => store.transform[2] < BOX_BELOW);
   const title = nodeTitle(node);
   const plane = node.plane as Plane;
   if (boxed)
     return (
-      <div className="card-far-away" data-plane={plane} data-state={look}>
+      <div className="card-far-away" data-plane={plane} data-state={tone}>
         {title}
         <PortRows definition={ports} wired={wired} bare />
       </div>
@@ -49,7 +49,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
     .filter(([name, value]) => !inline.has(name) && value !== "" && value !== null && typeof value !== "object")
     .slice(0, WIDGETS);
   return (
-    <article className={`card-node${wide ? " wide" : ""}`} data-state={look} data-unknown={definition === undefined} aria-label={title}>
+    <article className={`card-node${wide ? " wide" : ""}`} data-state={tone} data-unknown={definition === undefined} aria-label={title}>
       <header>
         <PlaneMark plane={plane} off={definition?.live === false} />
         <h3 title={title}>{title}</h3>

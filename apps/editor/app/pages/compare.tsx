@@ -3,7 +3,7 @@ import { useParams } from "@remix-run/react";
 import { useQuery } from "@tanstack/react-query";
 import { nameOf, ValueList } from "../run/node-runs";
 import { useTRPC } from "../session/provider";
-import type { NodeRunView } from "../session/types";
+import type { ShownNodeRun } from "../session/types";
 import { TopNav } from "../ui/top";
 import { between, runWord, stateWord, when } from "../ui/words";
 
@@ -57,7 +57,7 @@ function useSide(id: string) {
   };
 }
 
-function Pair({ left, right }: { left: NodeRunView | undefined; right: NodeRunView | undefined }) {
+function Pair({ left, right }: { left: ShownNodeRun | undefined; right: ShownNodeRun | undefined }) {
   const some = left ?? right;
   if (!some) return null;
   const [inputs, outputs] = [differing(left?.input, right?.input), differing(left?.output, right?.output)];

@@ -2,7 +2,7 @@ import { type Graph, type Issue, nodeTitle } from "@spindle/graph-model";
 import { CircleAlert, Info, TriangleAlert } from "lucide-react";
 import { Tabs } from "radix-ui";
 import { useRunStore } from "../session/run-store";
-import type { NodeRunView } from "../session/types";
+import type { ShownNodeRun } from "../session/types";
 import { PlaneMark } from "../ui/plane-mark";
 import { Viewer } from "../ui/viewer";
 import { between, lookOf, runWord, stateWord } from "../ui/words";
@@ -84,7 +84,7 @@ function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void })
   if (!run) return <p className="text-faint text-small panel-hint">Press Run to run the graph.</p>;
   const start = Date.parse(run.startedAt ?? run.createdAt);
   /** Milliseconds from the start of the run to the end of a node run, or to now while it runs. */
-  const endOf = ({ startedAt, finishedAt }: NodeRunView): number => {
+  const endOf = ({ startedAt, finishedAt }: ShownNodeRun): number => {
     if (finishedAt) return Date.parse(finishedAt) - start;
     return startedAt ? Date.now() - start : 0;
   };

@@ -5,7 +5,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { GitFork, RotateCcw } from "lucide-react";
 import { Fragment, useState } from "react";
 import { useTRPC } from "../session/provider";
-import type { NodeRunView, RunSummary, RunView } from "../session/types";
+import type { RunSummary, RunView, ShownNodeRun } from "../session/types";
 import { toastError } from "../ui/toast";
 import { Viewer } from "../ui/viewer";
 import { between, lookOf, span, stateWord, when } from "../ui/words";
@@ -99,7 +99,7 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
   );
 }
 
-const failed = (nodeRun: NodeRunView): boolean => lookOf(nodeRun.state) === "failed";
+const failed = (nodeRun: ShownNodeRun): boolean => lookOf(nodeRun.state) === "failed";
 
 export function ValueList({ title, of }: { title: string; of: Record<string, unknown> | null }) {
   return (
@@ -113,14 +113,14 @@ export function ValueList({ title, of }: { title: string; of: Record<string, unk
   );
 }
 
-export function nameOf({ title, path }: Pick<NodeRunView, "title" | "path">): string {
+export function nameOf({ title, path }: Pick<ShownNodeRun, "title" | "path">): string {
   const { calls } = parsePath(path);
   const words = /[#[]/.test(path.split("/").pop() ?? "") || path.includes("[") ? `, ${pathWords(path).toLowerCase()}` : "";
   return `${calls.length > 0 ? `${calls.join(" / ")} / ` : ""}${title}${words}`;
 }
 
 /** When the node was queued and when it ran, within the time of the whole run. */
-function Lane({ nodeRun, start, length }: { nodeRun: NodeRunView; start: number; length: number }) {
+function Lane({ nodeRun, start, length }: { nodeRun: ShownNodeRun; start: number; length: number }) {
   if (!nodeRun.startedAt) return <span className="text-faint text-small">{nodeRun.finishedAt ? "At once" : ""}</span>;
   const from = Date.parse(nodeRun.startedAt) - start;
   const asked = nodeRun.queuedAt ? Math.min(from, Date.parse(nodeRun.queuedAt) - start) : from;

@@ -7,7 +7,7 @@ import { useState } from "react";
 import type * as Y from "yjs";
 import { useTRPC } from "../session/provider";
 import { useRunStore } from "../session/run-store";
-import type { NodeRunView } from "../session/types";
+import type { ShownNodeRun } from "../session/types";
 import { ME } from "../session/use-document";
 import { toastError } from "../ui/toast";
 import { Viewer } from "../ui/viewer";
@@ -75,7 +75,7 @@ function Shown({
   onPin,
 }: {
   run: string | undefined;
-  node: NodeRunView;
+  node: ShownNodeRun;
   licence: string | undefined;
   onPin: ((output: Record<string, unknown>) => void) | undefined;
 }) {
@@ -147,7 +147,7 @@ function Shown({
 }
 
 /** Cancelling one node lets the rest of the run go on, for which the node has failed. */
-function CancelNode({ run, node }: { run: string; node: NodeRunView }) {
+function CancelNode({ run, node }: { run: string; node: ShownNodeRun }) {
   const trpc = useTRPC();
   const cancel = useMutation(trpc.runs.cancelNode.mutationOptions({ onError: toastError }));
   return (

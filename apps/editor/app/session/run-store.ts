@@ -2,11 +2,11 @@
 import { parsePath } from "@spindle/graph-model";
 import { isEndedNodeState, isEndedRunState, type RunEvent } from "@spindle/schemas";
 import { create } from "zustand";
-import type { Live, NodeCount, NodeRunView, NodeState, RunView } from "./types";
+import type { Live, NodeCount, NodeState, RunView, ShownNodeRun } from "./types";
 
 interface RunStore {
   run: RunView | undefined;
-  nodes: Record<string, NodeRunView>;
+  nodes: Record<string, ShownNodeRun>;
   live: Record<string, Live>;
   counts: Record<string, NodeCount>;
   clear(): void;
@@ -103,10 +103,10 @@ function changedRun(old: RunView, event: RunEvent): RunView {
   return run;
 }
 
-function changedNode(known: NodeRunView | undefined, event: NodeEvent): NodeRunView {
+function changedNode(known: ShownNodeRun | undefined, event: NodeEvent): ShownNodeRun {
   const { at, attempt, node, path } = event;
   // A node of a loop's body is known from its first visit on; each visit starts from nothing.
-  const old: NodeRunView = known?.path === path ? known : { ...UNSEEN, ...OPEN, state: "queued", title: known?.title ?? node, node, path };
+  const old: ShownNodeRun = known?.path === path ? known : { ...UNSEEN, ...OPEN, state: "queued", title: known?.title ?? node, node, path };
   const { title, engine, draft, input, startedAt, why, queuedAt } = old;
   const about = { node, title, path, attempt, engine, draft, input, startedAt, why, ...(queuedAt ? { queuedAt } : {}), ...OPEN };
   switch (event.type) {
@@ -167,7 +167,7 @@ export function showLive(live: Live): void {
  * A node that runs as part of a group has no state of its own until the group is over; what it reports shows it meanwhile. Of any other
  * only committed events tell: what it reports may come before its result is stored.
  */
-function moving(node: NodeRunView | undefined, live: Live): Record<string, NodeRunView> | undefined {
+function moving(node: ShownNodeRun | undefined, live: Live): Record<string, ShownNodeRun> | undefined {
   if (!live.inGroup || live.queue || !node || node.output !== null || node.attempt > 0) return undefined;
   if (node.state !== "queued" && node.state !== "running" && node.state !== "succeeded") return undefined;
   const state = live.progress === 1 ? "succeeded" : "running";

@@ -8,10 +8,10 @@ export type RunView = Outputs["runs"]["get"];
 type Answered = RunView["nodes"][number];
 /** A node of a group that reported its end; what it gave comes once the group is over. */
 type Reported = Omit<Extract<Answered, { state: "succeeded" }>, "output" | "finishedAt"> & { output: null; finishedAt: null };
-export type NodeRunView = Answered | Reported;
+export type ShownNodeRun = Answered | Reported;
 export type NodeCount = RunView["counts"][string];
 export type Question = Outputs["runs"]["questions"][number];
 export type Live = RunView["live"][number];
 export type RunSummary = Outputs["runs"]["list"][number];
 export type TemplateView = Outputs["templates"]["get"];
-export type NodeState = NodeRunView["state"];
+export type NodeState = ShownNodeRun["state"];
