@@ -1,4 +1,5 @@
 import { PORT_TYPES } from "@spindle/schemas";
+import { isObject } from "./graph.ts";
 
 export type PortKind = "json" | "artifact" | "opaque";
 
@@ -15,7 +16,7 @@ export interface Port {
 }
 
 const object = (value: unknown): Record<string, Record<string, unknown>> =>
-  value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, Record<string, unknown>>) : {};
+  isObject(value) ? (value as Record<string, Record<string, unknown>>) : {};
 
 /** One port for each property of a JSON Schema object. */
 export function portsOf(schema: Record<string, unknown>): Port[] {

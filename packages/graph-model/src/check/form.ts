@@ -1,7 +1,8 @@
 // What a person may ask of a value (`x-ports`): the part of JSON Schema that reads every value in time that grows with it alone. A
 // `pattern` may take for ever, `uniqueItems` compares all with all, and a `$ref` may lead to itself.
+
+import { isObject } from "../graph.ts";
 import { LIMITS, whyTooLarge } from "../limits.ts";
-import { isObject } from "./metadata.ts";
 
 const NUMBERS = [
   "minimum",

@@ -1,12 +1,9 @@
 // What the schema of the document leaves open: the parts of `metadata` that Spindle reads (DESIGN G1). What decides how a run goes is
 // refused if it has not its schema's shape; anything else is a warning, and so is a key that nothing reads.
-import { edgeId, edgeMetadata, type Graph, isLoopEdge, isMapEdge } from "../graph.ts";
+import { edgeId, edgeMetadata, type Graph, isLoopEdge, isMapEdge, isObject } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import { nearest } from "../nearest.ts";
 import { fits, type Misfit, misfits, misfitWarning, pointerOf, some, unknownKeys } from "./misfits.ts";
-
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === "object" && !Array.isArray(value);
 
 const PARTS = ["nodes", "editor", "definitions", "interface"] as const;
 

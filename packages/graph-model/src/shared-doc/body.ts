@@ -1,6 +1,6 @@
 // Where commands write: the nodes and edges of a graph or of one of its definitions, and the lists around them.
 import * as Y from "yjs";
-import { edgeMetadata, type GraphEdge, type GraphNode, type Position } from "../graph.ts";
+import { edgeMetadata, type GraphEdge, type GraphNode, isObject, type Position } from "../graph.ts";
 import {
   child,
   DEFINITION,
@@ -9,7 +9,6 @@ import {
   edgesOf,
   entriesOf,
   isMap,
-  isRecord,
   type ListShape,
   MARK,
   type MapShape,
@@ -34,7 +33,7 @@ export interface Inside {
 /** The JSON of a value of a document that is being changed. */
 export function fieldsOf(value: unknown): Record<string, unknown> {
   const { json } = new Tree(false).read(value, { kind: "value", text: "never" }, 1);
-  return isRecord(json) ? json : {};
+  return isObject(json) ? json : {};
 }
 
 /** The nodes and edges of one graph. Its two kinds differ in where a node's place and settings lie, and in how an edge is known. */

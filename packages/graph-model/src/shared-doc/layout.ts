@@ -1,6 +1,8 @@
 // How a graph lies in a Y.Doc (DESIGN C2, docs/decisions/0020): maps keyed by id or by name, mutated in place, so that concurrent edits
 // merge field by field, and texts, which merge letter by letter.
+
 import * as Y from "yjs";
+import { isObject } from "../graph.ts";
 import { isProse } from "./text.ts";
 
 /** The number of this layout. A document of an older one is migrated by the server when it is loaded (migrate.ts). */
@@ -44,8 +46,6 @@ export function layoutOf(doc: Y.Doc): number {
 export const PLAIN_FIELDS = ["service", "plane", "name", "retries", "tags", "progressWeight"] as const;
 
 export const isMap = (value: unknown): value is YMap => value instanceof Y.Map;
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === "object" && !Array.isArray(value) && !(value instanceof Y.AbstractType);
 
 /** In an entry of a list its place; in a map or a list that it is there although it is empty. A key of that name is `##`. */
 export const MARK = "#";
@@ -88,7 +88,7 @@ const AROUND = {
   frames: list(FIELDS, (_, index) => `${index}`),
   notes: list(FIELDS, ({ id }, index) => named(id, `${index}`)),
 };
-const edgeName = (metadata: unknown, index: number): string => named(isRecord(metadata) ? metadata.id : undefined, `e${index}`);
+const edgeName = (metadata: unknown, index: number): string => named(isObject(metadata) ? metadata.id : undefined, `e${index}`);
 const definition = (settings: Shape): MapShape =>
   map({
     nodes: list(NODE, ({ id }, index) => named(id, `${index}`)),
@@ -108,7 +108,7 @@ export const rootPart = (parent: YMap, shape: MapShape, key: string): YMap | und
 
 /** Whether `value` is what its shape says; otherwise it stays one value. */
 const fits = (shape: Shape, value: unknown): boolean =>
-  shape.kind === "map" ? isRecord(value) : shape.kind === "list" && Array.isArray(value) && value.every((one) => isRecord(one));
+  shape.kind === "map" ? isObject(value) : shape.kind === "list" && Array.isArray(value) && value.every((one) => isObject(one));
 
 /** A JSON value as it is stored in a map. */
 export function stored(shape: Shape, value: unknown): unknown {
@@ -119,7 +119,7 @@ export function stored(shape: Shape, value: unknown): unknown {
 
 /** Yjs tells values apart by their `constructor`, so an object with a key of that name has to be a map. */
 export function asValue(value: unknown): unknown {
-  if (!isRecord(value) || !Object.hasOwn(value, "constructor")) return value;
+  if (!isObject(value) || !Object.hasOwn(value, "constructor")) return value;
   return new Y.Map(Object.entries(value).map(([key, inner]) => [key, asValue(inner)]));
 }
 
@@ -187,7 +187,7 @@ export function child(parent: YMap, shape: MapShape, key: string): YMap {
   const made = root ?? emptyPart(part);
   if (!root) parent.set(key, made);
   if (held !== undefined) {
-    if (part.kind === "list") write(made, part, Array.isArray(held) ? held.filter((one) => isRecord(one)) : []);
+    if (part.kind === "list") write(made, part, Array.isArray(held) ? held.filter((one) => isObject(one)) : []);
     else if (fits(part, held)) write(made, part, held);
     if (root) parent.set(key, undefined);
   }
@@ -195,15 +195,15 @@ export function child(parent: YMap, shape: MapShape, key: string): YMap {
 }
 
 const nodeIds = ({ nodes }: Record<string, unknown>): Set<string> =>
-  new Set((Array.isArray(nodes) ? nodes : []).flatMap((one: unknown) => (isRecord(one) && typeof one.id === "string" ? [one.id] : [])));
+  new Set((Array.isArray(nodes) ? nodes : []).flatMap((one: unknown) => (isObject(one) && typeof one.id === "string" ? [one.id] : [])));
 
 /** The edges and settings of a definition without those of nodes that it does not have, if there are such. */
 export function tidy(definition: Record<string, unknown>): { edges?: unknown[]; settings?: Record<string, unknown> } {
   const ids = nodeIds(definition);
   const { edges } = definition;
   const all: unknown[] = Array.isArray(edges) ? edges : [];
-  const whole = all.filter((one) => !isRecord(one) || (ids.has(one.from as string) && ids.has(one.to as string)));
-  const settings = isRecord(definition.metadata) && isRecord(definition.metadata.nodes) ? Object.entries(definition.metadata.nodes) : [];
+  const whole = all.filter((one) => !isObject(one) || (ids.has(one.from as string) && ids.has(one.to as string)));
+  const settings = isObject(definition.metadata) && isObject(definition.metadata.nodes) ? Object.entries(definition.metadata.nodes) : [];
   const own = settings.filter(([id]) => ids.has(id));
   return {
     ...(whole.length < all.length ? { edges: whole } : {}),

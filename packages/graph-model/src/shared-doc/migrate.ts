@@ -1,10 +1,11 @@
 // A document of an older layout becomes one of this (docs/decisions/0020). Only the server does it, once, in update-log.ts.
+
 import * as Y from "yjs";
+import { isObject } from "../graph.ts";
 import {
   edgesOf,
   headOf,
   isMap,
-  isRecord,
   LAYOUT,
   layoutOf,
   METADATA,
@@ -51,7 +52,7 @@ function toLayout2(doc: Y.Doc): void {
   const tree = new Tree(false);
   const json = (value: unknown, depth: number) => tree.read(value, { kind: "value", text: "never" }, depth).json;
   const metadata = json(head.get("metadata"), 2);
-  if (isRecord(metadata)) write(metadataOf(doc), METADATA, metadata);
+  if (isObject(metadata)) write(metadataOf(doc), METADATA, metadata);
   head.delete("metadata");
   const { params: fields, settings } = OWN_NODE.parts as { params: typeof OWN_NODE; settings: typeof OWN_NODE };
   for (const node of nodesOf(doc).values()) {

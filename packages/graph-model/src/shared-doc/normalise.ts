@@ -1,7 +1,9 @@
 // DESIGN C2: merges can break invariants, so every reader sees the document through this one function.
+
 import { type Graph, validateGraph } from "@spindle/schemas";
 import type * as Y from "yjs";
 import type { GraphEdge, GraphNode, Position } from "../graph.ts";
+import { isObject } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import { checkLimits, FORBIDDEN, ID_PATTERN, LIMITS } from "../limits.ts";
 import {
@@ -9,7 +11,6 @@ import {
   edgesOf,
   headOf,
   isMap,
-  isRecord,
   METADATA,
   metadataOf,
   nodesOf,
@@ -31,7 +32,7 @@ const ROOT = 1;
 const ENTRY = 2;
 const HEAD = { kind: "map", parts: {}, rest: { kind: "value", text: "never" } } as const;
 
-const plainObject = (value: unknown): Record<string, unknown> => (isRecord(value) ? value : {});
+const plainObject = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {});
 
 /** Pure and total: equal documents give equal results on every replica, and none throws. Broken parts are left out and named in `issues`. */
 export const normalise = (doc: Y.Doc): Normalised => new Reader(doc, false).read();

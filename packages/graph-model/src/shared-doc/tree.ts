@@ -1,11 +1,12 @@
 // The JSON of a document's maps, read once and again only where it changed: what is untouched is the same object as before.
+
 import * as Y from "yjs";
+import { isObject } from "../graph.ts";
 import { jsonOf, LOSS } from "./json.ts";
 import {
   DEFINITION,
   entriesOf,
   isMap,
-  isRecord,
   type ListShape,
   MARK,
   type MapShape,
@@ -88,7 +89,7 @@ export class Tree {
   }
 
   private object(map: YMap, shape: MapShape, depth: number, before: unknown, lost: string[]): Record<string, unknown> | undefined {
-    const old = isRecord(before) ? before : {};
+    const old = isObject(before) ? before : {};
     const entries: [string, unknown][] = [];
     const rooted = hasRootParts(map, shape) ? Object.entries(shape.parts) : [];
     for (const [key, value] of map.entries()) {
@@ -115,7 +116,7 @@ export class Tree {
 function tidied(map: YMap, json: Record<string, unknown>): Record<string, unknown> {
   const { edges, settings } = tidy(json);
   const metadata = map.get("metadata");
-  const { nodes: _, ...rest } = isRecord(json.metadata) ? json.metadata : {};
+  const { nodes: _, ...rest } = isObject(json.metadata) ? json.metadata : {};
   const isLeft = settings && isMap(metadata) && isMap(metadata.get("nodes"));
   return {
     ...json,
