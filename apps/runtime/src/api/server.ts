@@ -14,6 +14,7 @@ import type { Services } from "../services/services.ts";
 import { principalOf, Shares } from "../shares.ts";
 import { isOutage } from "../store/patient.ts";
 import { artifactRoutes } from "./artifacts.ts";
+import { CallSocket, MAX_CALLS_AT_ONCE } from "./bounded-messages.ts";
 import { editorRoutes } from "./editor.ts";
 import { type Guard, makeGuard, submitterOf } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
@@ -75,14 +76,17 @@ export async function serve(
     ...services,
     connection: { submitter: submitterOf(req, services.config), openCalls: 0, share: shareOf(req) },
   });
-  app.use("/trpc", createExpressMiddleware({ router: appRouter, createContext: contextOf, maxBodySize: MAX_MESSAGE }));
+  app.use(
+    "/trpc",
+    createExpressMiddleware({ router: appRouter, createContext: contextOf, maxBodySize: MAX_MESSAGE, maxBatchSize: MAX_CALLS_AT_ONCE }),
+  );
   app.use("/api", noSuchCall);
   app.use(await editorRoutes(join(ROOT, "apps/editor"), config.dev));
   app.use(errors(onError));
 
   const server = createServer(app);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE });
-  const rpc = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE });
+  const rpc = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE, WebSocket: CallSocket });
   const rpcHandler = applyWSSHandler({
     wss: rpc,
     router: appRouter,
