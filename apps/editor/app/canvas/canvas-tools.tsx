@@ -1,6 +1,14 @@
-import { useReactFlow, useStore } from "@xyflow/react";
+import { type FitViewOptions, useReactFlow, useStore } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { Tip } from "../ui/tip";
+
+/** The view of the whole graph, or of the nodes named. */
+export const fitOptions = (nodes?: Iterable<string>): FitViewOptions => ({
+  duration: 280,
+  maxZoom: 1,
+  padding: 0.15,
+  ...(nodes ? { nodes: [...nodes].map((id) => ({ id })) } : {}),
+});
 
 export function CanvasTools() {
   const flow = useReactFlow();
@@ -19,12 +27,7 @@ export function CanvasTools() {
         </button>
       </Tip>
       <Tip text="Fit the graph">
-        <button
-          type="button"
-          className="button icon"
-          aria-label="Fit the graph"
-          onClick={() => void flow.fitView({ duration: 280, maxZoom: 1, padding: 0.15 })}
-        >
+        <button type="button" className="button icon" aria-label="Fit the graph" onClick={() => void flow.fitView(fitOptions())}>
           <Maximize size={16} />
         </button>
       </Tip>

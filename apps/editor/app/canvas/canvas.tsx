@@ -1,6 +1,6 @@
 // The canvas: React Flow in front of the shared document. Every change is a command; drags are committed on drop, arrow keys at once.
 import { canConnect, type Graph, type Issue, type Library, type NodeDefinition, type PortAddress } from "@spindle/graph-model";
-import { addNode, connect, moveNodes, nodesOf, remove } from "@spindle/graph-model/shared-doc";
+import { addNode, connect, moveNodes, nodesOf } from "@spindle/graph-model/shared-doc";
 import {
   applyNodeChanges,
   Background,
@@ -24,7 +24,6 @@ import { CARD, toEdges, toNodes } from "./flow";
 import { LoopEdge } from "./loop-edge";
 import { type CardNode, NodeCard } from "./node-card";
 import { afterChanges, type Selection, selectionOf } from "./selection";
-import { useClipboard } from "./use-clipboard";
 
 export const DRAG_TYPE = "application/x-spindle-capability";
 const TYPES = { card: NodeCard, frame: FrameCard, note: NoteCard };
@@ -41,9 +40,10 @@ export interface CanvasProps {
   onSelect(next: Selection | ((now: Selection) => Selection)): void;
   onDropFile(file: File): void;
   focus: { id: string; at: number } | undefined;
+  hasMinimap: boolean;
 }
 
-export function Canvas({ doc, graph, issues, library, selection, onSelect, onDropFile, focus }: CanvasProps) {
+export function Canvas({ doc, graph, issues, library, selection, onSelect, onDropFile, focus, hasMinimap }: CanvasProps) {
   const flow = useReactFlow();
   const [nodes, setNodes] = useState<CardNode[]>([]);
   const edges = useMemo(() => toEdges(graph, library), [graph, library]);
@@ -77,8 +77,6 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     if (focus) void flow.fitView({ nodes: [{ id: focus.id }], duration: 280, maxZoom: 1 });
   }, [focus, flow]);
 
-  useClipboard(doc, selection, onSelect);
-
   const drawnNodes = useMemo(
     () => nodes.map((node) => (selection.nodes.has(node.id) ? { ...node, selected: true } : node)),
     [nodes, selection.nodes],
@@ -104,8 +102,6 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     if (answer.as) onSelect(selectionOf({ edges: [made] }));
   };
   const changeNodes = (changes: NodeChange<CardNode>[]) => {
-    const gone = changes.filter((change) => change.type === "remove").map((change) => change.id);
-    if (gone.length > 0) remove(doc, ME, gone);
     // `dragging` is false at the end of a drag and for every press of an arrow key.
     const moved = changes.flatMap((change) =>
       change.type === "position" && change.dragging === false && change.position ? [[change.id, change.position] as const] : [],
@@ -119,14 +115,12 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     });
     setNodes((now) =>
       applyNodeChanges(
-        changes.filter((change) => change.type !== "remove" && change.type !== "select"),
+        changes.filter((change) => change.type !== "select"),
         now,
       ),
     );
   };
   const changeEdges = (changes: EdgeChange[]) => {
-    const gone = changes.filter((change) => change.type === "remove").map((change) => change.id);
-    if (gone.length > 0) remove(doc, ME, [], gone);
     const ids = edges.map((edge) => edge.id);
     onSelect((now) => {
       const next = afterChanges(now.edges, changes, ids);
@@ -175,7 +169,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
           isValidConnection={(one) => answerFor(one).ok}
           onPaneClick={() => setRefusal(undefined)}
           connectOnClick={false}
-          deleteKeyCode={["Delete", "Backspace"]}
+          deleteKeyCode={null}
           multiSelectionKeyCode="Shift"
           minZoom={0.05}
           maxZoom={2}
@@ -185,7 +179,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
           proOptions={{ hideAttribution: true }}
         >
           <Background variant={BackgroundVariant.Dots} gap={20} size={1.4} color="var(--dot)" bgColor="var(--background-canvas)" />
-          {graph.nodes.length > 0 && (
+          {hasMinimap && graph.nodes.length > 0 && (
             <MiniMap pannable zoomable nodeColor="var(--line-strong)" maskColor="var(--scrim)" bgColor="var(--background-overlay)" />
           )}
         </ReactFlow>

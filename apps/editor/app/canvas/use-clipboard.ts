@@ -5,51 +5,95 @@ import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { useEffect, useRef } from "react";
 import type * as Y from "yjs";
 import { ME } from "../session/use-document";
+import { isField } from "../ui/keys";
+import { toast } from "../ui/toast";
+import { removeSelected } from "./edits";
 import { CARD } from "./flow";
 import { type Box, cardBoxes, freePlace, viewBox } from "./free-place";
 import { type Selection, selectionOf } from "./selection";
 
-const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable], .monaco-editor") !== null;
+export interface Clipboard {
+  copy(): void;
+  cut(): void;
+  paste(): void;
+}
 
-export function useClipboard(doc: Y.Doc, selection: Selection, onSelect: (next: Selection) => void): void {
+const NO_GRAPH = "What was copied is no graph, so it cannot be pasted.";
+
+export function useClipboard(doc: Y.Doc | undefined, selection: Selection, onSelect: (next: Selection) => void): Clipboard {
   const flow = useReactFlow();
   const store = useStoreApi();
   const pointer = useRef<{ x: number; y: number }>();
+  /** What the selected nodes are as text; undefined if there are none. */
+  const copied = (): string | undefined => {
+    const graph = doc && copyNodes(doc, [...selection.nodes]);
+    return graph && JSON.stringify(graph, null, 2);
+  };
+  const cut = () => doc && removeSelected(doc, selection);
+  /** Puts what the text holds under the pointer, or in the middle of the view. Returns whether it holds a graph. */
+  const paste = (text: string): boolean => {
+    const { graph } = readGraphText(text);
+    if (!graph || !doc) return false;
+    const size = sizeOf(graph);
+    const view = viewBox(store.getState());
+    const middle = pointer.current
+      ? flow.screenToFlowPosition(pointer.current)
+      : { x: view.x + view.width / 2, y: view.y + view.height / 2 };
+    const wished = { x: middle.x - size.width / 2, y: middle.y - size.height / 2, ...size };
+    const place = freePlace(wished, [...cardBoxes(doc, store.getState()).values()]);
+    onSelect(selectionOf({ nodes: pasteNodes(doc, ME, graph, place) }));
+    return true;
+  };
+  const now = useRef({ copied, cut, paste });
+  now.current = { copied, cut, paste };
   useEffect(() => {
     const point = (event: PointerEvent) => {
       const isOverCanvas = event.target instanceof Element && event.target.closest(".react-flow") !== null;
-      pointer.current = isOverCanvas ? { x: event.clientX, y: event.clientY } : undefined;
+      if (isOverCanvas) pointer.current = { x: event.clientX, y: event.clientY };
+      // A menu that is opened over the canvas covers the place that it is about.
+      else if (!(event.target instanceof Element && event.target.closest("[role=menu]"))) pointer.current = undefined;
     };
-    const copy = (event: ClipboardEvent) => {
-      const copied = isTyping(event.target) || String(getSelection()) ? undefined : copyNodes(doc, [...selection.nodes]);
-      if (!copied) return;
+    const put = (event: ClipboardEvent) => {
+      const text = isField(event.target) || String(getSelection()) ? undefined : now.current.copied();
+      if (text === undefined) return;
       event.preventDefault();
-      event.clipboardData?.setData("text/plain", JSON.stringify(copied, null, 2));
+      event.clipboardData?.setData("text/plain", text);
+      if (event.type === "cut") now.current.cut();
     };
-    const paste = (event: ClipboardEvent) => {
-      if (isTyping(event.target)) return;
-      const { graph } = readGraphText(event.clipboardData?.getData("text/plain") ?? "");
-      if (!graph) return;
-      event.preventDefault();
-      const size = sizeOf(graph);
-      const view = viewBox(store.getState());
-      const middle = pointer.current
-        ? flow.screenToFlowPosition(pointer.current)
-        : { x: view.x + view.width / 2, y: view.y + view.height / 2 };
-      const wished = { x: middle.x - size.width / 2, y: middle.y - size.height / 2, ...size };
-      const place = freePlace(wished, [...cardBoxes(doc, store.getState()).values()]);
-      onSelect(selectionOf({ nodes: pasteNodes(doc, ME, graph, place) }));
+    const insert = (event: ClipboardEvent) => {
+      if (isField(event.target)) return;
+      if (now.current.paste(event.clipboardData?.getData("text/plain") ?? "")) event.preventDefault();
+      else toast("info", NO_GRAPH);
     };
     document.addEventListener("pointermove", point);
-    document.addEventListener("copy", copy);
-    document.addEventListener("paste", paste);
+    document.addEventListener("copy", put);
+    document.addEventListener("cut", put);
+    document.addEventListener("paste", insert);
     return () => {
       document.removeEventListener("pointermove", point);
-      document.removeEventListener("copy", copy);
-      document.removeEventListener("paste", paste);
+      document.removeEventListener("copy", put);
+      document.removeEventListener("cut", put);
+      document.removeEventListener("paste", insert);
     };
-  }, [doc, selection, onSelect, flow, store]);
+  }, []);
+  const write = async (act?: () => void) => {
+    try {
+      const text = copied();
+      if (text === undefined) return;
+      await navigator.clipboard.writeText(text);
+      act?.();
+    } catch {
+      toast("bad", "The browser does not let this page write to the clipboard. The keys for it do the same.");
+    }
+  };
+  const read = async () => {
+    try {
+      if (!paste(await navigator.clipboard.readText())) toast("info", NO_GRAPH);
+    } catch {
+      toast("bad", "The browser does not let this page read the clipboard. The keys for it do the same.");
+    }
+  };
+  return { copy: () => void write(), cut: () => void write(cut), paste: () => void read() };
 }
 
 function sizeOf(graph: Graph): Pick<Box, "width" | "height"> {

@@ -15,10 +15,12 @@ interface LibraryPanelProps {
   loaded: boolean;
   /** Which ComfyUI does not answer, and why. */
   trouble: string | undefined;
+  /** How often the search was asked for, from elsewhere. */
+  asked: number;
   onAdd(definition: NodeDefinition): void;
 }
 
-export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelProps) {
+export function LibraryPanel({ library, loaded, trouble, asked, onAdd }: LibraryPanelProps) {
   const [text, setText] = useState("");
   const [only, setOnly] = useState<Plane>();
   const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
@@ -33,15 +35,11 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
     toggled.has(category) !== (!text.trim() && list.length > 0 && list.every((definition) => definition.plane === "comfy"));
 
   useEffect(() => {
-    const slash = (event: KeyboardEvent) => {
-      if (event.key !== "/" || (event.target as HTMLElement).closest("input, textarea, .monaco-editor")) return;
-      event.preventDefault();
-      setOpen(true);
-      setTimeout(() => input.current?.focus());
-    };
-    document.addEventListener("keydown", slash);
-    return () => document.removeEventListener("keydown", slash);
-  }, []);
+    if (asked === 0) return;
+    setOpen(true);
+    const timer = setTimeout(() => input.current?.focus());
+    return () => clearTimeout(timer);
+  }, [asked]);
 
   const toggle = (category: string) =>
     setToggled((now) => (now.has(category) ? new Set([...now].filter((one) => one !== category)) : new Set([...now, category])));

@@ -1,7 +1,17 @@
 // The page of a graph: it puts canvas, library, inspector and run panel together.
 
 import { useNavigate } from "@remix-run/react";
-import { enginesNotLive, hasErrors, type NodeDefinition, type RunInput, resolve, resolver, validate } from "@spindle/graph-model";
+import {
+  enginesNotLive,
+  type Graph,
+  hasErrors,
+  type Issue,
+  type NodeDefinition,
+  type RunInput,
+  resolve,
+  resolver,
+  validate,
+} from "@spindle/graph-model";
 import { normalise } from "@spindle/graph-model/shared-doc";
 import type { RunOptions } from "@spindle/schemas";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
@@ -9,9 +19,11 @@ import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { X } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
 import { Canvas, place } from "../canvas/canvas";
+import { fitOptions } from "../canvas/canvas-tools";
 import { CARD } from "../canvas/flow";
 import { contains, placeForNew, viewBox } from "../canvas/free-place";
 import { type Selection, selectedAlone, selectionOf } from "../canvas/selection";
+import { useClipboard } from "../canvas/use-clipboard";
 import { EdgeInspector } from "../inspector/edge-inspector";
 import { NodeInspector } from "../inspector/node-inspector";
 import { type InputValues, missingInput, RunInputsForm, useRunValues } from "../inspector/run-inputs";
@@ -22,14 +34,19 @@ import { Questions } from "../run/questions";
 import { RunBar } from "../run/run-bar";
 import { graphTextOf } from "../session/files";
 import { useTRPC, useTRPCClient } from "../session/provider";
-import { useRunStore } from "../session/run-store";
+import { useOpenRun, useRunStore } from "../session/run-store";
 import { flushTyping } from "../session/typing";
 import { useDocument } from "../session/use-document";
 import { useLibrary } from "../session/use-library";
 import { useRun } from "../session/use-run";
 import { toast, toastError } from "../ui/toast";
+import { CommandBar } from "./command-bar";
+import { CanvasMenu } from "./command-menus";
 import { DocumentNotices } from "./document-notices";
 import { EditorTop } from "./editor-top";
+import { Shortcuts } from "./shortcuts";
+import { useCommands } from "./use-commands";
+import { usePanels } from "./use-panels";
 
 const NO_ISSUES: never[] = [];
 const NO_INPUTS: readonly RunInput[] = [];
@@ -50,9 +67,13 @@ export function GraphEditor({ id }: { id: string }) {
   const [focus, setFocus] = useState<{ id: string; at: number }>();
   const [failed, setFailed] = useState<{ name: string; message: string }>();
   const [values, setValue, latestValues] = useRunValues(id);
-  const [planning, setPlanning] = useState(false);
+  const [shown, show] = useState<"plan" | "commands" | "shortcuts">();
+  const [asked, setAskedForNodes] = useState(0);
+  const panels = usePanels();
   const [runId, follow] = useFollowedRun(id);
   useRun(runId);
+  const run = useOpenRun();
+  const clipboard = useClipboard(shared?.doc, selection, setSelection);
 
   const graph = shared?.graph;
   const resolveNext = useMemo(() => resolver(library), [library]);
@@ -105,7 +126,7 @@ export function GraphEditor({ id }: { id: string }) {
     flushTyping();
     try {
       await shared?.stored();
-      setPlanning(true);
+      show("plan");
     } catch (error) {
       toastError(error);
     }
@@ -128,6 +149,51 @@ export function GraphEditor({ id }: { id: string }) {
       void flow.setCenter(at.x + CARD.width / 2, at.y + CARD.height / 2, { zoom: flow.getZoom(), duration: 280 });
   };
 
+  const cancel = () => runId && void api.runs.cancel.mutate({ id: runId }).catch(toastError);
+  const forget = () =>
+    void api.runs.clearCache
+      .mutate({ graphId: id })
+      .then((count) => toast("info", `${count} results are forgotten; the next run makes them again.`), toastError);
+  const close = () => show(undefined);
+  const problem = whyNoPlan(graph, loaded, issues);
+  const commands = useCommands(
+    shared?.loaded && graph && loaded
+      ? {
+          shared,
+          graph,
+          library,
+          issues,
+          selection,
+          select: setSelection,
+          whyNoPlan: problem,
+          whyNoRun: problem ?? notLive?.issue.message,
+          isRunning: run !== undefined,
+          outputsOf,
+          start: (options) => void start(options),
+          cancel,
+          plan: () => void plan(),
+          forget,
+          jump,
+          view: {
+            fit: (nodes) => void flow.fitView(fitOptions(nodes)),
+            zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: 160 }),
+            zoomIn: () => void flow.zoomIn(),
+            zoomOut: () => void flow.zoomOut(),
+          },
+          clipboard,
+          toggle: panels.toggle,
+          show: (what) => {
+            if (what !== "nodes") return show(what);
+            panels.open("library");
+            setAskedForNodes((count) => count + 1);
+          },
+          edit: (what) => {
+            panels.open("inspector");
+            setTimeout(() => focusInspector(what));
+          },
+        }
+      : undefined,
+  );
   if (about.isLoadingError)
     return (
       <main className="empty-page">
@@ -139,22 +205,20 @@ export function GraphEditor({ id }: { id: string }) {
     );
   const { node: selectedNode, edge } = selectedAlone(selection, graph);
   return (
-    <div className="editor-page">
+    <div className={`editor-page ${[...panels.hidden].map((panel) => `no-${panel}`).join(" ")}`}>
       <EditorTop
         id={id}
         name={about.data?.name ?? ""}
         shared={shared}
         library={library}
-        canRun={loaded && issues !== NO_ISSUES && !hasErrors(issues)}
-        notLive={notLive?.issue.message}
-        onRun={(options) => void start(options)}
-        onPlan={() => void plan()}
+        commands={commands}
+        isLive={notLive === undefined}
         onOpenFile={(file) => void open(file)}
       />
       <DocumentNotices id={id} graph={graph} closing={shared?.closing} takenBack={shared?.takenBack} setAside={about.data?.setAside} />
-      <LibraryPanel library={library} loaded={loaded} trouble={trouble} onAdd={add} />
+      <LibraryPanel library={library} loaded={loaded} trouble={trouble} asked={asked} onAdd={add} />
       {shared?.loaded && graph && loaded ? (
-        <div className="canvas-area">
+        <CanvasMenu commands={commands} selection={selection} onSelect={setSelection}>
           {!shared.online && (
             <div className="banner" role="status">
               Offline. Your edits are kept and merge when you are back
@@ -169,15 +233,16 @@ export function GraphEditor({ id }: { id: string }) {
             onSelect={setSelection}
             onDropFile={(file) => void open(file)}
             focus={focus}
+            hasMinimap={!panels.hidden.has("minimap")}
           />
           {graph.nodes.length === 0 && <EmptyCanvas />}
           <Questions graph={graph} />
           <RunBar
             graph={graph}
-            onCancel={() => runId && void api.runs.cancel.mutate({ id: runId }).catch(toastError)}
+            onCancel={cancel}
             onRetry={(node) => runId && void api.runs.fork.mutate({ id: runId, node }).then(follow, toastError)}
           />
-        </div>
+        </CanvasMenu>
       ) : (
         <div className="canvas">
           <div className="skeleton of-canvas" />
@@ -217,10 +282,32 @@ export function GraphEditor({ id }: { id: string }) {
           />
         )}
       </aside>
-      {planning && graph && <PlanDialog id={id} graph={graph} values={given(inputs, values)} onClose={() => setPlanning(false)} />}
+      {shown === "plan" && graph && <PlanDialog id={id} graph={graph} values={given(inputs, values)} onClose={close} />}
+      {shown === "shortcuts" && <Shortcuts commands={commands.list} onClose={close} />}
+      {shown === "commands" && graph && (
+        <CommandBar commands={commands.list} graph={graph} library={library} onAdd={add} onJump={jump} onClose={close} />
+      )}
       {graph && <BottomPanel graph={graph} issues={issues} onJump={jump} />}
     </div>
   );
+}
+
+/** Why no run of the graph can be planned; undefined if one can. */
+function whyNoPlan(graph: Graph | undefined, loaded: boolean, issues: readonly Issue[]): string | undefined {
+  if (!graph || !loaded) return "The graph is loading.";
+  if (graph.nodes.length === 0) return "The graph is empty.";
+  return hasErrors(issues) ? "The graph has problems: see the list below." : undefined;
+}
+
+/** What a node of the run that is looked at gave. */
+const outputsOf = (node: string): object | undefined => useRunStore.getState().nodes[node]?.output ?? undefined;
+
+/** Puts the focus on the title of the node that is selected, or on its first field. */
+function focusInspector(what: "title" | "first field"): void {
+  const found = what === "title" ? ".inspector .inspector-head input" : ".inspector .scroll :is(input, textarea, select)";
+  const field = document.querySelector<HTMLInputElement>(found);
+  field?.focus();
+  if (what === "title") field?.select();
 }
 
 /** The values kept in this browser, without those of inputs that the graph does not have. */

@@ -1,0 +1,56 @@
+// Menus made from the commands.
+import { useState } from "react";
+import { type Selection, selectionOf } from "../canvas/selection";
+import { keyWords } from "../ui/keys";
+import { type MenuEntry, type MenuItem, RightClickMenu } from "../ui/menu";
+import type { MenuPlace } from "./command";
+import type { BoundCommand, Commands } from "./use-commands";
+
+const menuItem = ({ title, icon: Icon, keys, why, danger, run }: BoundCommand): MenuItem => ({
+  label: title,
+  icon: Icon && <Icon size={16} />,
+  keys: keys[0] && keyWords(keys[0]),
+  why,
+  danger: danger === true,
+  onSelect: run,
+});
+
+/** The commands as a menu, with a line where another kind of them begins. */
+export const menuItems = (commands: readonly BoundCommand[]): MenuEntry[] =>
+  commands.flatMap((command, index) => {
+    const before = commands[index - 1];
+    const begins = before !== undefined && (before.group !== command.group || before.danger !== command.danger);
+    return [...(begins ? ["line" as const] : []), menuItem(command)];
+  });
+
+interface CanvasMenuProps {
+  commands: Commands;
+  selection: Selection;
+  onSelect(next: Selection): void;
+  children: React.ReactNode;
+}
+
+/** The menu of what lies under the pointer, which is selected first: a node, several, a wire or the canvas. */
+export function CanvasMenu({ commands, selection, onSelect, children }: CanvasMenuProps) {
+  const [menu, setMenu] = useState<MenuPlace>("canvas");
+  const aim = ({ target }: React.MouseEvent) => {
+    if (!(target instanceof Element)) return;
+    const node = target.closest(".react-flow__node")?.getAttribute("data-id");
+    const edge = target.closest(".react-flow__edge")?.getAttribute("data-id");
+    if (node) {
+      if (!selection.nodes.has(node)) onSelect(selectionOf({ nodes: [node] }));
+      setMenu("node");
+    } else if (edge) {
+      if (!selection.edges.has(edge)) onSelect(selectionOf({ edges: [edge] }));
+      setMenu("edge");
+    } else setMenu(selection.nodes.size > 0 && !target.closest(".react-flow__pane") ? "node" : "canvas");
+  };
+  return (
+    <RightClickMenu items={menuItems(commands.of(menu))}>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the menu key opens the menu too, and the commands have keys of their own */}
+      <div className="canvas-area" onContextMenu={aim}>
+        {children}
+      </div>
+    </RightClickMenu>
+  );
+}

@@ -1,0 +1,70 @@
+// What a command of the editor is, and what it acts on. Keys, menus, the command bar and the list of shortcuts are all made from the tables
+// of commands beside this file.
+import type { Graph, Issue, Library } from "@spindle/graph-model";
+import type { RunOptions } from "@spindle/schemas";
+import type { LucideIcon } from "lucide-react";
+import type { Selection } from "../canvas/selection";
+import type { DocumentState } from "../session/use-document";
+
+export type Panel = "library" | "inspector" | "bottom" | "minimap";
+
+/** What a command acts on, as it is when the command is asked. */
+export interface Scene {
+  shared: DocumentState;
+  graph: Graph;
+  library: Library;
+  issues: readonly Issue[];
+  selection: Selection;
+  select(next: Selection): void;
+  /** What is wrong with the graph, so that no run of it can be planned; undefined if nothing is. */
+  whyNoPlan: string | undefined;
+  /** Why it cannot be run now: that, or an engine that is not live. */
+  whyNoRun: string | undefined;
+  isRunning: boolean;
+  /** What the node gave in the run that is looked at. */
+  outputsOf(node: string): object | undefined;
+  start(options?: RunOptions): void;
+  cancel(): void;
+  plan(): void;
+  forget(): void;
+  jump(node: string): void;
+  view: {
+    fit(nodes?: ReadonlySet<string>): void;
+    zoomTo(zoom: number): void;
+    zoomIn(): void;
+    zoomOut(): void;
+  };
+  clipboard: { copy(): void; cut(): void; paste(): void };
+  toggle(panel: Panel): void;
+  show(what: "commands" | "shortcuts" | "nodes"): void;
+  /** Puts the focus into the inspector. */
+  edit(what: "title" | "first field"): void;
+}
+
+export const GROUPS = ["Run", "Edit", "Selection", "View", "Find"] as const;
+export type MenuPlace = "run" | "node" | "canvas" | "edge";
+
+export interface Command {
+  id: string;
+  title: string;
+  group: (typeof GROUPS)[number];
+  /** As `ui/keys.ts` reads them; a person may have others. */
+  keys?: readonly string[];
+  /** Where the keys act: `canvas`, while it or nothing has the focus; `page`, outside fields; `everywhere`, in fields as well. */
+  where: "canvas" | "page" | "everywhere";
+  /** The browser itself reports these keys as an event of its own. */
+  native?: true;
+  menus?: readonly MenuPlace[];
+  /** It takes something away. */
+  danger?: true;
+  icon?: LucideIcon;
+  /** Why it does not apply now; undefined if it does. */
+  whyNot?(scene: Scene): string | undefined;
+  run(scene: Scene): void;
+}
+
+export const noNode = ({ selection }: Scene) => (selection.nodes.size > 0 ? undefined : "Select a node.");
+export const notOne = ({ selection }: Scene) => (selection.nodes.size === 1 ? undefined : "Select one node.");
+export const notSelected = ({ selection: { nodes, edges } }: Scene) =>
+  nodes.size + edges.size > 0 ? undefined : "Select a node or a wire.";
+export const noGraph = ({ graph }: Scene) => (graph.nodes.length > 0 ? undefined : "The graph is empty.");

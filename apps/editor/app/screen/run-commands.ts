@@ -1,0 +1,75 @@
+import type { RunOptions } from "@spindle/schemas";
+import {
+  ArrowLeftToLine,
+  ArrowRightToLine,
+  ChevronsDown,
+  ChevronsUp,
+  Dot,
+  Eraser,
+  ListChecks,
+  Play,
+  RotateCcw,
+  Square,
+} from "lucide-react";
+import { type Command, notOne, type Scene } from "./command";
+
+const noRun = (scene: Scene) => (scene.isRunning ? "A run is going on." : scene.whyNoRun);
+const part = (of: "to" | "from" | "only") => ({
+  where: "canvas" as const,
+  group: "Run" as const,
+  menus: ["node"] as const,
+  whyNot: (scene: Scene) => notOne(scene) ?? noRun(scene),
+  run: ({ start, selection }: Scene) => start({ part: { of, node: [...selection.nodes][0] ?? "" } }),
+});
+const runWith = (options?: RunOptions) => ({
+  group: "Run" as const,
+  menus: ["run"] as const,
+  whyNot: noRun,
+  run: ({ start }: Scene) => start(options),
+});
+
+export const RUN_COMMANDS: readonly Command[] = [
+  { id: "run", title: "Run", icon: Play, keys: ["$mod+Enter"], where: "everywhere", ...runWith() },
+  {
+    id: "run.first",
+    title: "Run with high priority",
+    icon: ChevronsUp,
+    keys: ["$mod+Shift+Enter"],
+    where: "everywhere",
+    ...runWith({ priority: "high" }),
+  },
+  { id: "run.last", title: "Run with low priority", icon: ChevronsDown, where: "page", ...runWith({ priority: "low" }) },
+  { id: "run.again", title: "Run everything again", icon: RotateCcw, where: "page", ...runWith({ force: true }) },
+  {
+    id: "run.cancel",
+    title: "Cancel the run",
+    icon: Square,
+    group: "Run",
+    keys: ["$mod+Alt+Enter"],
+    where: "everywhere",
+    whyNot: ({ isRunning }) => (isRunning ? undefined : "No run is going on."),
+    run: ({ cancel }) => cancel(),
+  },
+  { id: "run.node", title: "Run this node", icon: Dot, keys: ["Shift+Enter"], ...part("only") },
+  { id: "run.to", title: "Run to here", icon: ArrowLeftToLine, keys: ["Alt+Enter"], ...part("to") },
+  { id: "run.from", title: "Run from here", icon: ArrowRightToLine, ...part("from") },
+  {
+    id: "run.plan",
+    title: "What would run",
+    icon: ListChecks,
+    group: "Run",
+    where: "page",
+    menus: ["run"],
+    whyNot: ({ whyNoPlan }) => whyNoPlan,
+    run: ({ plan }) => plan(),
+  },
+  {
+    id: "run.forget",
+    title: "Forget earlier results",
+    icon: Eraser,
+    group: "Run",
+    where: "page",
+    menus: ["run"],
+    run: ({ forget }) => forget(),
+  },
+];

@@ -1,0 +1,80 @@
+// The commands as they stand now: bound to the page, with this person's keys.
+import { useEffect, useRef } from "react";
+import { useKeyBindings } from "../session/key-bindings";
+import { isField, isPressOf } from "../ui/keys";
+import { toast } from "../ui/toast";
+import type { Command, MenuPlace, Scene } from "./command";
+import { EDIT_COMMANDS } from "./edit-commands";
+import { RUN_COMMANDS } from "./run-commands";
+import { VIEW_COMMANDS } from "./view-commands";
+
+export const COMMANDS: readonly Command[] = [...RUN_COMMANDS, ...EDIT_COMMANDS, ...VIEW_COMMANDS];
+
+export interface BoundCommand extends Omit<Command, "run" | "whyNot" | "keys"> {
+  keys: readonly string[];
+  /** Why it does not apply now; undefined if it does. */
+  why: string | undefined;
+  run(): void;
+}
+
+export interface Commands {
+  list: readonly BoundCommand[];
+  of(menu: MenuPlace): BoundCommand[];
+  get(id: string): BoundCommand;
+}
+
+/** @param scene undefined while the graph is loaded */
+export function useCommands(scene: Scene | undefined): Commands {
+  const { keys, single } = useKeyBindings();
+  const list = COMMANDS.map((command): BoundCommand => {
+    const { whyNot, run, ...rest } = command;
+    return {
+      ...rest,
+      keys: keys[command.id] ?? command.keys ?? [],
+      why: scene ? whyNot?.(scene) : "The graph is loading.",
+      run: () => scene && run(scene),
+    };
+  });
+  const now = useRef(list);
+  now.current = list;
+  useEffect(() => void useKeyBindings.persist.rehydrate(), []);
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      if (event.defaultPrevented || event.isComposing) return;
+      const command = now.current.find(
+        (each) => !each.native && each.keys.some((wanted) => isPressOf(wanted, event) && (single || !isSingle(wanted))),
+      );
+      if (!command || !actsAt(command.where, event)) return;
+      // Other keys are the browser's where the command does not apply.
+      if (command.why !== undefined && command.group !== "Run") return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (command.why === undefined) command.run();
+      else toast("info", `${command.title}: ${command.why}`);
+    };
+    // React Flow has keys of its own on cards, so that the commands ask first.
+    document.addEventListener("keydown", press, true);
+    return () => document.removeEventListener("keydown", press, true);
+  }, [single]);
+  return {
+    list,
+    of: (menu) => list.filter((command) => command.menus?.includes(menu)),
+    get: (id) => list.find((command) => command.id === id) as BoundCommand,
+  };
+}
+
+/** Whether the keys are a letter, digit or sign of their own, with Shift at most. */
+export const isSingle = (keys: string): boolean => /^(Shift\+)?.$/u.test(keys);
+
+function actsAt(where: Command["where"], { target, key }: KeyboardEvent): boolean {
+  if (!(target instanceof Element) || target.closest("[role=dialog], [role=menu]")) return false;
+  if (where === "everywhere") return true;
+  if (isField(target)) return false;
+  if (where === "page") return true;
+  if (target !== document.body && !target.closest(".canvas-area")) return false;
+  return key !== "Enter" || !target.closest("button, a");
+}
+
+/** Another command that has these keys; undefined if none has. */
+export const holderOf = (keys: string, list: readonly BoundCommand[], besides: string): BoundCommand | undefined =>
+  list.find((command) => command.id !== besides && command.keys.some((other) => other.toLowerCase() === keys.toLowerCase()));

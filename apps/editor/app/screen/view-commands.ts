@@ -1,0 +1,154 @@
+import { Ban, Keyboard, Maximize, Scan, Search, SquareDashed } from "lucide-react";
+import { reach } from "../canvas/edits";
+import { selectionOf } from "../canvas/selection";
+import { type Command, noGraph, noNode, notSelected, type Scene } from "./command";
+
+/** Goes to the next node with a problem, from the one that is selected. */
+function goToProblem({ issues, selection, jump }: Scene, step: 1 | -1): void {
+  const places = [
+    ...new Set(issues.flatMap(({ place, severity }) => (place.node === undefined || severity === "info" ? [] : [place.node]))),
+  ];
+  const at = places.findIndex((node) => selection.nodes.has(node));
+  const next = places.at(at < 0 ? (step > 0 ? 0 : -1) : (at + step) % places.length);
+  if (next !== undefined) jump(next);
+}
+const noProblem = ({ issues }: Scene) =>
+  issues.some(({ place, severity }) => place.node !== undefined && severity !== "info") ? undefined : "No node has a problem.";
+
+export const VIEW_COMMANDS: readonly Command[] = [
+  {
+    id: "select.all",
+    title: "Select all",
+    icon: SquareDashed,
+    group: "Selection",
+    keys: ["$mod+a"],
+    where: "page",
+    menus: ["canvas"],
+    whyNot: noGraph,
+    run: ({ graph, select }) => select(selectionOf({ nodes: graph.nodes.map((node) => node.id) })),
+  },
+  {
+    id: "select.upstream",
+    title: "Select what leads to it",
+    group: "Selection",
+    keys: ["Shift+u"],
+    where: "canvas",
+    whyNot: noNode,
+    run: ({ graph, selection, select }) => select(selectionOf({ nodes: [...reach(graph, selection.nodes, "upstream")] })),
+  },
+  {
+    id: "select.downstream",
+    title: "Select what it leads to",
+    group: "Selection",
+    keys: ["Shift+j"],
+    where: "canvas",
+    whyNot: noNode,
+    run: ({ graph, selection, select }) => select(selectionOf({ nodes: [...reach(graph, selection.nodes, "downstream")] })),
+  },
+  {
+    id: "select.none",
+    title: "Deselect",
+    icon: Ban,
+    group: "Selection",
+    keys: ["Escape"],
+    where: "canvas",
+    whyNot: notSelected,
+    run: ({ select }) => select(selectionOf({})),
+  },
+
+  {
+    id: "fit",
+    title: "Fit the graph",
+    icon: Maximize,
+    group: "View",
+    keys: ["1"],
+    where: "canvas",
+    menus: ["canvas"],
+    whyNot: noGraph,
+    run: ({ view }) => view.fit(),
+  },
+  {
+    id: "fit.selection",
+    title: "Fit the selection",
+    icon: Scan,
+    group: "View",
+    keys: ["2", "."],
+    where: "canvas",
+    menus: ["node"],
+    whyNot: noNode,
+    run: ({ view, selection }) => view.fit(selection.nodes),
+  },
+  { id: "zoom.full", title: "Zoom to 100 %", group: "View", keys: ["0"], where: "canvas", run: ({ view }) => view.zoomTo(1) },
+  { id: "zoom.in", title: "Zoom in", group: "View", keys: ["+", "="], where: "canvas", run: ({ view }) => view.zoomIn() },
+  { id: "zoom.out", title: "Zoom out", group: "View", keys: ["-"], where: "canvas", run: ({ view }) => view.zoomOut() },
+  {
+    id: "panel.library",
+    title: "Show or hide the library",
+    group: "View",
+    keys: ["["],
+    where: "canvas",
+    run: ({ toggle }) => toggle("library"),
+  },
+  {
+    id: "panel.inspector",
+    title: "Show or hide the inspector",
+    group: "View",
+    keys: ["]"],
+    where: "canvas",
+    run: ({ toggle }) => toggle("inspector"),
+  },
+  {
+    id: "panel.bottom",
+    title: "Show or hide the run panel",
+    group: "View",
+    keys: ["`"],
+    where: "canvas",
+    run: ({ toggle }) => toggle("bottom"),
+  },
+  {
+    id: "minimap",
+    title: "Show or hide the minimap",
+    group: "View",
+    keys: ["Alt+KeyM"],
+    where: "canvas",
+    run: ({ toggle }) => toggle("minimap"),
+  },
+
+  {
+    id: "commands",
+    title: "All commands",
+    icon: Search,
+    group: "Find",
+    keys: ["$mod+k"],
+    where: "everywhere",
+    run: ({ show }) => show("commands"),
+  },
+  {
+    id: "shortcuts",
+    title: "Keyboard shortcuts",
+    icon: Keyboard,
+    group: "Find",
+    keys: ["?"],
+    where: "page",
+    menus: ["canvas"],
+    run: ({ show }) => show("shortcuts"),
+  },
+  {
+    id: "problem.next",
+    title: "Next problem",
+    group: "Find",
+    keys: ["F8"],
+    where: "page",
+    whyNot: noProblem,
+    run: (scene) => goToProblem(scene, 1),
+  },
+  {
+    id: "problem.previous",
+    title: "Previous problem",
+    group: "Find",
+    keys: ["Shift+F8"],
+    where: "page",
+    whyNot: noProblem,
+    run: (scene) => goToProblem(scene, -1),
+  },
+];

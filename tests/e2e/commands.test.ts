@@ -1,0 +1,174 @@
+// Everything has a key, a menu and a place in the command bar, and says why it does not apply.
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
+
+let spindle: Spindle;
+let ada: Browser;
+let page: Page;
+
+beforeAll(async () => {
+  [spindle, ada] = await Promise.all([startSpindle({ worker: false }), openBrowser()]);
+  await ada.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  ada.context.setDefaultTimeout(60_000);
+  page = await ada.page();
+});
+afterAll(async () => {
+  await ada?.close();
+  await spindle?.stop();
+});
+
+const cards = () => page.locator(".react-flow__node");
+const selected = () => page.locator(".react-flow__node.selected");
+const card = (title: string) => page.locator(".react-flow__node", { has: page.getByRole("heading", { name: title, exact: true }) });
+const wires = () => page.locator(".react-flow__edge");
+const template = (name: string) =>
+  ({ ...node(name.toLowerCase(), "text.template", { template: name === "First" ? name : `${name} {{text}}` }), name }) as never;
+const at = (x: number) => ({ x, y: 0 });
+/** Three templates, each of which fills the next. */
+const CHAIN = graphOf(
+  [template("First"), template("Second"), template("Third")],
+  [wire("first", "text", "second", "text"), wire("second", "text", "third", "text")],
+  { editor: { positions: { first: at(0), second: at(420), third: at(840) } } },
+);
+
+async function open(): Promise<string> {
+  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(CHAIN) });
+  const { id } = (await answer.json()) as { id: string };
+  await page.goto(`${spindle.url}/g/${id}`);
+  await page.getByText("All changes saved").waitFor();
+  await expect.poll(() => cards().count()).toBe(3);
+  return id;
+}
+const settings = async (id: string) => {
+  const answer = await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`);
+  const { metadata } = (await answer.json()) as { metadata?: { nodes?: Record<string, object> } };
+  return metadata?.nodes ?? {};
+};
+const bare = () => page.locator(".react-flow__pane").click({ position: { x: 20, y: 20 } });
+
+test("keys duplicate, cut, paste, delete and undo what is selected", async () => {
+  await open();
+  await card("Second").click();
+  await page.keyboard.press("Control+d");
+  await expect.poll(() => cards().count()).toBe(4);
+  await expect.poll(() => selected().count()).toBe(1);
+  await page.keyboard.press("Control+x");
+  await expect.poll(() => cards().count()).toBe(3);
+  await page.keyboard.press("Control+v");
+  await expect.poll(() => cards().count()).toBe(4);
+  await page.keyboard.press("Control+a");
+  await expect.poll(() => selected().count()).toBe(4);
+  await page.keyboard.press("Delete");
+  await expect.poll(() => cards().count()).toBe(0);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => cards().count()).toBe(4);
+});
+
+test("a node that is deleted and reconnected leaves its neighbours wired to each other", async () => {
+  await open();
+  await card("Second").click();
+  await page.keyboard.press("Control+Backspace");
+  await expect.poll(() => cards().count()).toBe(2);
+  await expect.poll(() => wires().count()).toBe(1);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => Promise.all([cards().count(), wires().count()])).toEqual([3, 2]);
+});
+
+test("a right click says what can be done with a node, and why something cannot", async () => {
+  const id = await open();
+  await card("Second").click({ button: "right" });
+  await expect.poll(() => selected().getByRole("heading").allTextContents()).toEqual(["Second"]);
+  const menu = page.getByRole("menu");
+  await menu.getByRole("menuitem", { name: "Pin or unpin the output" }).getByText("The node has no output yet: run it first.").waitFor();
+  await shot(page, "editor-node-menu");
+  await menu.getByRole("menuitem", { name: /^Switch off or on/ }).click();
+  await expect.poll(() => settings(id)).toEqual({ second: { disabled: true } });
+  await page.keyboard.press("d");
+  await expect.poll(() => settings(id)).toEqual({});
+  await page.keyboard.press("F9");
+  await expect.poll(() => settings(id)).toEqual({ second: { breakpoint: "before" } });
+});
+
+test("the command bar finds commands, nodes of the graph and nodes of the library", async () => {
+  await open();
+  await bare();
+  await page.keyboard.press("Control+k");
+  const bar = page.getByRole("dialog", { name: "All commands" });
+  await shot(page, "editor-command-bar");
+  await page.keyboard.type("thir");
+  await bar.getByRole("option", { name: "Third" }).click();
+  await expect.poll(() => selected().getByRole("heading").allTextContents()).toEqual(["Third"]);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("write script");
+  await bar.getByRole("option", { name: /Write script/ }).click();
+  await expect.poll(() => selected().getByRole("heading").allTextContents()).toEqual(["Write script"]);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("select all");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => selected().count()).toBe(4);
+});
+
+test("keys run a node and the whole graph, and a key that cannot says why", async () => {
+  await open();
+  await card("First").click();
+  await page.keyboard.press("Shift+Enter");
+  await card("First").getByText("Succeeded").waitFor();
+  expect(await card("Third").getByText("Succeeded").count()).toBe(0);
+  await page.keyboard.press("p");
+  await page.getByRole("tab", { name: "Result", exact: true }).click();
+  await page.getByText("Pinned: it does not run, and gives this.").waitFor();
+  await page.keyboard.press("Control+Alt+Enter");
+  await page.getByText("Cancel the run: No run is going on.").waitFor();
+  await page.getByLabel("Node title").focus();
+  await page.keyboard.press("Control+Enter");
+  await card("Third").getByText("Succeeded").waitFor();
+});
+
+test("the list of shortcuts changes a key, refuses one that is taken, and is remembered", async () => {
+  await open();
+  await bare();
+  await page.keyboard.press("?");
+  const sheet = page.getByRole("dialog", { name: "Keyboard shortcuts" });
+  await shot(page, "editor-shortcuts");
+  await sheet.getByRole("button", { name: /^Keys of Select all/ }).click();
+  await page.keyboard.press("Control+d");
+  await sheet.getByText('Ctrl D is "Duplicate".').waitFor();
+  await page.keyboard.press("q");
+  await sheet.getByRole("button", { name: "Keys of Select all: Q" }).waitFor();
+  await page.reload();
+  await expect.poll(() => cards().count()).toBe(3);
+  await bare();
+  await page.keyboard.press("q");
+  await expect.poll(() => selected().count()).toBe(3);
+  await page.keyboard.press("?");
+  await sheet.getByRole("button", { name: "Original keys of Select all" }).click();
+  await sheet.getByRole("button", { name: "Keys of Select all: Ctrl A" }).waitFor();
+  await page.keyboard.press("Escape");
+});
+
+test("panels go and come by their keys, and stay as they were left", async () => {
+  await open();
+  await bare();
+  await page.keyboard.press("[");
+  await page.keyboard.press("]");
+  await page.keyboard.press("`");
+  const panels = () =>
+    Promise.all([
+      page.getByRole("complementary", { name: "Node library" }).isVisible(),
+      page.getByRole("complementary", { name: "Inspector" }).isVisible(),
+      page.getByRole("tab", { name: "Problems" }).isVisible(),
+    ]);
+  await expect.poll(panels).toEqual([false, false, false]);
+  await page.reload();
+  await expect.poll(() => cards().count()).toBe(3);
+  await expect.poll(panels).toEqual([false, false, false]);
+  await shot(page, "editor-canvas-alone");
+  await bare();
+  await page.keyboard.press("/");
+  await page.getByLabel("Search nodes").fill("Delay");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => selected().getByRole("heading").allTextContents()).toEqual(["Delay"]);
+  await page.keyboard.press("Escape");
+});
