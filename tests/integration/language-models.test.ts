@@ -11,6 +11,7 @@ let spindle: Spindle;
 let server: Server;
 const asked: { path: string; key: string | undefined; body: Record<string, unknown> }[] = [];
 let failures = 0;
+let refusesKeys = false;
 
 async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {
   const text = Buffer.concat(await request.toArray()).toString();
@@ -23,6 +24,10 @@ beforeAll(async () => {
     const path = request.url ?? "";
     if (path === "/api/tags") return response.end(JSON.stringify({ models: [{ name: "llama3.1:8b" }] }));
     asked.push({ path, key: request.headers.authorization, body });
+    if (refusesKeys) {
+      response.writeHead(401, { "content-type": "application/json" });
+      return response.end(JSON.stringify({ error: { message: `No such key: ${request.headers.authorization}` } }));
+    }
     if (failures-- > 0) return response.writeHead(503).end("overloaded");
     const pause = () => new Promise((resolve) => setTimeout(resolve, 30));
     if (path === "/api/chat") {
@@ -92,11 +97,30 @@ test("[E16] text shows up while it streams", async () => {
   await ended(spindle.url, body.run);
 });
 
-test("a key is in no row, no answer and no manifest", async () => {
+const showsNoKey = async (run: string) => {
+  for (const path of [`/api/runs/${run}`, `/api/runs/${run}/graph`, "/api/capabilities", "/health", "/metrics"])
+    expect(await (await fetch(spindle.url + path)).text()).not.toContain("a-key-of-the-environment");
+};
+
+test("[S5] a key is in no row, no answer and no manifest", async () => {
   const { body } = await submit(spindle.url, script("openai"));
   await ended(spindle.url, body.run);
-  for (const path of [`/api/runs/${body.run}`, `/api/runs/${body.run}/graph`, "/api/capabilities"])
-    expect(await (await fetch(spindle.url + path)).text()).not.toContain("a-key-of-the-environment");
+  await showsNoKey(body.run);
+});
+
+test("[S5] a server that refuses the key, and repeats it, is asked once; the run names the setting and not the key", async () => {
+  refusesKeys = true;
+  const before = asked.length;
+  try {
+    const { body } = await submit(spindle.url, script("openai"));
+    const run = await ended(spindle.url, body.run);
+    expect(run.nodes[0]).toMatchObject({ state: "failed", error: { class: "user", message: expect.stringMatching(/OPENAI_API_KEY/) } });
+    expect(run.nodes[0]?.error?.message).toMatch(/No such key/);
+    expect(asked.length).toBe(before + 1);
+    await showsNoKey(body.run);
+  } finally {
+    refusesKeys = false;
+  }
 });
 
 test("[E10] a server that is overloaded for a moment is asked again", async () => {

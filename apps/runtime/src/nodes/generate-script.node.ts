@@ -1,5 +1,5 @@
 import type { BaseChatModel } from "@langchain/core/language_models/chat_models";
-import { defineNode, type NodeContext, TransientError } from "./capability.ts";
+import { defineNode, type NodeContext, TransientError, UserError } from "./capability.ts";
 
 const SYSTEM = `You write what a person says to the camera, and how the scene looks. Answer with two parts:
 first the narration, as plain spoken sentences; then a line that holds only "---"; then one sentence that describes the scene.`;
@@ -136,11 +136,20 @@ async function written({ input, engine, models, signal, progress }: NodeContext<
     }
   } catch (error) {
     if (signal.aborted) throw error;
-    throw new TransientError(`The language model did not answer: ${(error as Error).message}`);
+    throw refusalOf(error as Error & { status?: number }, engine === "openai" ? models.openai.key : "");
   }
   const [narration = "", stagePrompt = ""] = text.split(/^\s*---\s*$/m).map((part) => part.trim());
   if (!narration) throw new TransientError("The language model answered with nothing.");
   return { narration, stagePrompt: stagePrompt || `A person speaks to the camera about: ${prompt.slice(0, 200)}`, tokensUsed };
+}
+
+/** A server may repeat the key that it refuses, which is nobody's to read in a run. */
+function refusalOf({ message, status }: Error & { status?: number }, key: string): Error {
+  const [line = ""] = message.split("\n");
+  const reason = key ? line.replaceAll(key, "...") : line;
+  if (key && (status === 401 || status === 403))
+    return new UserError(`The language model's server refuses the key (${reason}). Start Spindle with another OPENAI_API_KEY.`);
+  return new TransientError(`The language model did not answer: ${reason}`);
 }
 
 async function chatModel(engine: string, models: NodeContext["models"], input: ScriptInput): Promise<BaseChatModel> {
