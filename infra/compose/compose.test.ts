@@ -208,7 +208,7 @@ test("no limit asks for more processors than a small machine has: Docker would r
     expect(Number(service.deploy?.resources.limits?.cpus), name).toBeLessThanOrEqual(1);
 });
 
-test("the profiles are the ones that are documented, and the default ones need none", () => {
+test("[L4] the profiles are the ones that are documented, and the default ones need none", () => {
   const profiles = new Set(Object.values(stacks.gpu.services).flatMap((service) => service.profiles ?? []));
   expect([...profiles].sort()).toEqual(["admin", "chatbot", "models", "monorepo", "observability", "schemas"]);
   const core = Object.entries(stacks.cpu.services).flatMap(([name, one]) => (one.profiles ? [] : name));

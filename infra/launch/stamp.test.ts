@@ -32,7 +32,7 @@ async function builds(root: string): Promise<boolean> {
   return built;
 }
 
-test("a second start builds nothing", async () => {
+test("[L1] a second start builds nothing", async () => {
   const root = await checkout();
   expect(await builds(root)).toBe(true);
   expect(await builds(root)).toBe(false);

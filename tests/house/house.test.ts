@@ -112,7 +112,7 @@ test("the API writes no shape of a request: all of them are schemas", () => {
   expect(read("apps/runtime/src/api/router.ts")).not.toMatch(/\.input\((?!requestReader\(validate\w+\)\))/);
 });
 
-test("no user string is ever evaluated or put into a page", () => {
+test("[S4] no user string is ever evaluated or put into a page", () => {
   for (const file of code.filter((one) => !one.startsWith("tests/")))
     expect(read(file), file).not.toMatch(/\beval\(|new Function\(|shell=True/);
 });

@@ -117,7 +117,7 @@ describe("on a server behind a proxy", () => {
   afterAll(() => server?.stop());
   const address = () => ({ SPINDLE_URL: server.url, SPINDLE_PROXY_SECRET: SECRET });
 
-  test("people come through the proxy; probes and workers do not, and workers bring their key", async () => {
+  test("[S2] people come through the proxy; probes and workers do not, and workers bring their key", async () => {
     const status = (path: string, init?: RequestInit) => fetch(server.url + path, init).then((answer) => answer.status);
     const proxied = { headers: { "x-spindle-proxy": SECRET } };
     const people = ["/", "/api/jobs", "/api/capabilities", "/trpc/library.get", "/api/artifacts/x", "/nothing"];

@@ -36,7 +36,7 @@ test("the editor is built for use, whatever this process is for: React has no wa
 
 describe("a start", () => {
   test(
-    "prints its URL when its worker has reported, however late: the first run ends",
+    "[L3] prints its URL when its worker has reported, however late: the first run ends",
     async () => {
       const worker = new HeldWorker(home);
       const start = home.run("start", worker.env);
@@ -53,7 +53,7 @@ describe("a start", () => {
     PATIENCE_MS,
   );
   test(
-    "while the former one stops waits for its end; of two that wait, one starts and the other joins it",
+    "[L2] while the former one stops waits for its end; of two that wait, one starts and the other joins it",
     async () => {
       process.kill(home.written().launcher.pid, "SIGTERM");
       await until(async () => home.written().launcher.phase === "stopping", 10_000, "the former one stops");
@@ -68,7 +68,7 @@ describe("a start", () => {
     PATIENCE_MS,
   );
   test(
-    "after kill -9 of the former launcher ends what that one left",
+    "[L2] after kill -9 of the former launcher ends what that one left",
     async () => {
       const before = home.written();
       process.kill(before.launcher.pid, "SIGKILL");
@@ -102,7 +102,7 @@ describe("a start", () => {
 
 describe("the demo", () => {
   test(
-    "where nothing runs starts the product, makes the video and ends everything",
+    "[L1] where nothing runs starts the product, makes the video and ends everything",
     async () => {
       await rm(VIDEO, { force: true });
       const empty = await Home.make(); // elsewhere the video comes from the cache

@@ -106,7 +106,7 @@ test("a runtime takes over runs only once it listens: none that it cannot surviv
   }
 });
 
-test("an address that everybody can reach is refused without somebody who checks who is there", async () => {
+test("[S1] an address that everybody can reach is refused without somebody who checks who is there", async () => {
   const { code, text } = await runtime({ HOST: "0.0.0.0" });
   expect(code).toBe(78);
   expect(text).toContain("SPINDLE_PROXY_SECRET");

@@ -18,9 +18,9 @@ describe("the guard", () => {
     ["a browser that hides its origin", false, "POST", { host: "127.0.0.1:3000", "sec-fetch-site": "cross-site" }],
     ["a socket from another site", false, "GET", { host: "127.0.0.1:3000", origin: "https://evil.example" }, "socket"],
     ["a socket from the page itself", true, "GET", { host: "127.0.0.1:3000", origin: "http://127.0.0.1:3000" }, "socket"],
-  ])("%s: %s", (_, allowed, method, headers, kind) => expect(ask(method, headers, kind)).toBe(allowed));
+  ])("[S3] %s: %s", (_, allowed, method, headers, kind) => expect(ask(method, headers, kind)).toBe(allowed));
 
-  test("other addresses need somebody who checks who is there", () => {
+  test("[S1] other addresses need somebody who checks who is there", () => {
     expect(() => assertBindAllowed({ host: "0.0.0.0", proxySecret: "" })).toThrow(/SPINDLE_PROXY_SECRET/);
     expect(() => assertBindAllowed({ host: "127.0.0.1", proxySecret: "" })).not.toThrow();
     const proxied = makeGuard({ publicHosts: [], proxySecret: "0123456789abcdef" });
