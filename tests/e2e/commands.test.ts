@@ -64,6 +64,9 @@ test("keys duplicate, cut, paste, delete and undo what is selected", async () =>
   await expect.poll(() => cards().count()).toBe(0);
   await page.keyboard.press("Control+z");
   await expect.poll(() => cards().count()).toBe(4);
+  await expect.poll(() => selected().count()).toBe(4);
+  await page.keyboard.press("Control+Shift+z");
+  await expect.poll(() => cards().count()).toBe(0);
 });
 
 test("a node that is deleted and reconnected leaves its neighbours wired to each other", async () => {
@@ -85,10 +88,16 @@ test("a right click says what can be done with a node, and why something cannot"
   await shot(page, "editor-node-menu");
   await menu.getByRole("menuitem", { name: /^Switch off or on/ }).click();
   await expect.poll(() => settings(id)).toEqual({ second: { disabled: true } });
+  await card("Second").getByRole("img", { name: "Off" }).waitFor();
   await page.keyboard.press("d");
   await expect.poll(() => settings(id)).toEqual({});
   await page.keyboard.press("F9");
   await expect.poll(() => settings(id)).toEqual({ second: { breakpoint: "before" } });
+  await card("Second").getByRole("img", { name: "Breakpoint before" }).waitFor();
+  await page.keyboard.press("d");
+  await card("Second").getByRole("img", { name: "Off" }).waitFor();
+  await bare();
+  await shot(page, "editor-marks");
 });
 
 test("the command bar finds commands, nodes of the graph and nodes of the library", async () => {
@@ -119,6 +128,7 @@ test("keys run a node and the whole graph, and a key that cannot says why", asyn
   await page.keyboard.press("p");
   await page.getByRole("tab", { name: "Result", exact: true }).click();
   await page.getByText("Pinned: it does not run, and gives this.").waitFor();
+  await card("First").getByRole("img", { name: "Pinned" }).waitFor();
   await page.keyboard.press("Control+Alt+Enter");
   await page.getByText("Cancel the run: No run is going on.").waitFor();
   await page.getByLabel("Node title").focus();

@@ -376,6 +376,7 @@ test("every page opens by itself and from the others, and no page watches its li
   for (const [path, heading] of loads) {
     await page.goto(spindle.url + path);
     await page.getByRole("heading", { level: 1, name: heading }).waitFor();
+    await expect.poll(() => page.title()).toBe(`${heading} | Spindle`);
   }
   for (const [link, path] of [
     ["Graphs", "/"],

@@ -281,3 +281,15 @@ test("every page is well in both themes and at both widths, and nothing complain
   const known = /status of 422|the server responded with a status of 4/;
   expect([...ada.complaints, ...ben.complaints].filter((complaint) => !known.test(complaint))).toEqual([]);
 });
+
+test("an address of nothing says so, without asking again and again, and leads on", async () => {
+  const nothing = "00000000-0000-4000-8000-000000000000";
+  await page.goto(`${spindle.url}/g/${nothing}`);
+  await page.getByRole("heading", { name: "There is no such graph." }).waitFor();
+  await page.getByRole("link", { name: "Back to your graphs" }).waitFor();
+  await page.goto(`${spindle.url}/runs/${nothing}`);
+  await page.getByText("There is no such run. Those that there are:").waitFor();
+  await page.goto(`${spindle.url}/runs/${nothing}/compare/${nothing}`);
+  await page.getByRole("heading", { name: "Two runs" }).waitFor();
+  await page.getByText("There is no such run.").waitFor();
+});

@@ -31,7 +31,7 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
   const problems = new Map<string, string>(); // the first issue of each node
   for (const { place, message } of issues.filter((issue) => stopsRun(issue) && issue.code !== "graph.cycle"))
     if (place.node !== undefined && !problems.has(place.node)) problems.set(place.node, message);
-  return resolve(graph, library).root.nodes.map(({ node, definition, engine }) => {
+  return resolve(graph, library).root.nodes.map(({ node, definition, engine, settings }) => {
     const problem = problems.get(node.id);
     return {
       id: node.id,
@@ -45,6 +45,7 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
         notCommercial: engine?.commercial === false ? engine.licence : undefined,
         wired: (wired.get(node.id) ?? []).join(" "),
         problem,
+        settings,
       },
     };
   });

@@ -1,8 +1,8 @@
 // The card of a node: shape from its definition, state from the run. It knows no capability by name.
-import type { GraphNode, NodeDefinition, Plane } from "@spindle/graph-model";
+import type { GraphNode, NodeDefinition, NodeSettings, Plane } from "@spindle/graph-model";
 import { nodeTitle } from "@spindle/graph-model";
 import { type Node, type NodeProps, useStore } from "@xyflow/react";
-import { CircleAlert, CircleHelp, WifiOff } from "lucide-react";
+import { CircleAlert, CircleHelp, CircleSlash, Octagon, Pin, WifiOff } from "lucide-react";
 import { memo } from "react";
 import { useRunStore } from "../session/run-store";
 import { PlaneMark } from "../ui/plane-mark";
@@ -22,6 +22,7 @@ export type CardNode = Node<
     notCommercial: string | undefined;
     wired: string;
     problem: string | undefined;
+    settings: NodeSettings;
   },
   "card"
 >;
@@ -30,7 +31,7 @@ const BOX_BELOW = 0.4;
 const WIDGETS = 3;
 
 export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>) {
-  const { node, definition, ports, draft, notCommercial, wired, problem } = data;
+  const { node, definition, ports, draft, notCommercial, wired, problem, settings } = data;
   const nodeRun = useRunStore((store) => store.nodes[id]);
   const tone = lookOf(nodeRun?.state);
   const boxed = useStore((store) => store.transform[2] < BOX_BELOW);
@@ -38,7 +39,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
   const plane = node.plane as Plane;
   if (boxed)
     return (
-      <div className="card-far-away" data-plane={plane} data-state={tone}>
+      <div className="card-far-away" data-plane={plane} data-state={tone} data-off={settings.disabled === true}>
         {title}
         <PortRows definition={ports} wired={wired} bare />
       </div>
@@ -49,7 +50,14 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
     .filter(([name, value]) => !inline.has(name) && value !== "" && value !== null && typeof value !== "object")
     .slice(0, WIDGETS);
   return (
-    <article className={`card-node${wide ? " wide" : ""}`} data-state={tone} data-unknown={definition === undefined} aria-label={title}>
+    <article
+      className={`card-node${wide ? " wide" : ""}`}
+      data-state={tone}
+      data-unknown={definition === undefined}
+      data-off={settings.disabled === true}
+      aria-label={title}
+    >
+      {settings.breakpoint && <Breakpoint at={settings.breakpoint} />}
       <header>
         <PlaneMark plane={plane} off={definition?.live === false} />
         <h3 title={title}>{title}</h3>
@@ -58,6 +66,8 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
         ) : (
           <>
             {!definition.live && <WifiOff size={14} className="text-faint" role="img" aria-label="Offline" />}
+            {settings.disabled && <CircleSlash size={14} className="text-faint" role="img" aria-label="Off" />}
+            {settings.pinned && <Pin size={14} className="text-select" role="img" aria-label="Pinned" />}
             <StateIcon nodeRun={nodeRun} />
           </>
         )}
@@ -97,3 +107,10 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
     </article>
   );
 });
+
+/** Beside the card, so that it combines with every state. */
+const Breakpoint = ({ at }: { at: "before" | "after" }) => (
+  <span className={`breakpoint ${at}`} title={`The run stops ${at} this node`}>
+    <Octagon size={16} role="img" aria-label={`Breakpoint ${at}`} />
+  </span>
+);

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { nameOf, ValueList } from "../run/node-runs";
 import { useTRPC } from "../session/provider";
 import type { ShownNodeRun } from "../session/types";
+import { usePageTitle } from "../ui/page-title";
 import { TopNav } from "../ui/top";
 import { between, runWord, stateWord, when } from "../ui/words";
 
@@ -13,14 +14,14 @@ export default function ComparePage() {
   const right = useSide(other);
   const paths = [...new Set([...(left.nodes.data ?? []), ...(right.nodes.data ?? [])].map((one) => one.path))];
   const error = [left.run, right.run, left.nodes, right.nodes].find((one) => one.error)?.error;
+  const title = left.run.data && right.run.data ? `Run ${left.run.data.number} and run ${right.run.data.number}` : "Two runs";
+  usePageTitle(title);
   return (
     <div className="page">
       <TopNav />
       <div className="page-scroll">
         <main className="page-body">
-          <h1>
-            Run {left.run.data?.number ?? ""} and run {right.run.data?.number ?? ""}
-          </h1>
+          <h1>{title}</h1>
           {error && (
             <p className="text-bad" role="alert">
               {error.message}

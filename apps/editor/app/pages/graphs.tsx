@@ -5,6 +5,7 @@ import { useRef } from "react";
 import { graphTextOf } from "../session/files";
 import { useTRPC, useTRPCClient } from "../session/provider";
 import { Menu } from "../ui/menu";
+import { usePageTitle } from "../ui/page-title";
 import { toastError } from "../ui/toast";
 import { TopNav } from "../ui/top";
 import { runTone, runWord, when } from "../ui/words";
@@ -14,6 +15,7 @@ export default function GraphsPage() {
   const api = useTRPCClient();
   const client = useQueryClient();
   const navigate = useNavigate();
+  usePageTitle("Graphs");
   const file = useRef<HTMLInputElement>(null);
   const graphs = useQuery({ ...trpc.graphs.list.queryOptions(), refetchInterval: 5000 });
   const create = useMutation(trpc.graphs.create.mutationOptions({ onSuccess: (id) => navigate(`/g/${id}`), onError: toastError }));

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { History } from "lucide-react";
 import { NodeRuns } from "../run/node-runs";
 import { useTRPC } from "../session/provider";
+import { usePageTitle } from "../ui/page-title";
 import { TopNav } from "../ui/top";
 import { Viewer } from "../ui/viewer";
 import { between, runTone, runWord, when } from "../ui/words";
@@ -16,12 +17,19 @@ export default function RunsPage() {
     enabled: id !== undefined && typeof window !== "undefined",
     refetchInterval: 2000,
   });
+  const title = run.data ? `Run ${run.data.number}, ${run.data.title}` : "Runs";
+  usePageTitle(title);
   return (
     <div className="page">
       <TopNav />
       <div className="page-scroll">
         <main className="page-body">
-          <h1>{run.data ? `Run ${run.data.number}, ${run.data.title}` : "Runs"}</h1>
+          <h1>{title}</h1>
+          {run.error && (
+            <p className="text-bad" role="alert">
+              {run.error.message} Those that there are:
+            </p>
+          )}
           {run.data && (
             <section className="card run-head">
               <div className="row">

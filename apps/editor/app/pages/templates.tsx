@@ -6,6 +6,7 @@ import { OneClickForm } from "../run/one-click-form";
 import { useTRPC } from "../session/provider";
 import { useRunStore } from "../session/run-store";
 import { useRun } from "../session/use-run";
+import { usePageTitle } from "../ui/page-title";
 import { TopNav } from "../ui/top";
 
 export default function TemplatesPage() {
@@ -20,6 +21,7 @@ export default function TemplatesPage() {
   });
   const [runId, setRunId] = useState<string>();
   useRun(runId);
+  usePageTitle(template.data?.title ?? "Templates");
   useEffect(() => () => useRunStore.getState().clear(), []);
   return (
     <div className="page">

@@ -39,6 +39,7 @@ import { flushTyping } from "../session/typing";
 import { useDocument } from "../session/use-document";
 import { useLibrary } from "../session/use-library";
 import { useRun } from "../session/use-run";
+import { usePageTitle } from "../ui/page-title";
 import { toast, toastError } from "../ui/toast";
 import { CommandBar } from "./command-bar";
 import { CanvasMenu } from "./command-menus";
@@ -47,6 +48,7 @@ import { EditorTop } from "./editor-top";
 import { Shortcuts } from "./shortcuts";
 import { useCommands } from "./use-commands";
 import { usePanels } from "./use-panels";
+import { useUndoSelection } from "./use-undo-selection";
 
 const NO_ISSUES: never[] = [];
 const NO_INPUTS: readonly RunInput[] = [];
@@ -73,6 +75,8 @@ export function GraphEditor({ id }: { id: string }) {
   const [runId, follow] = useFollowedRun(id);
   useRun(runId);
   const run = useOpenRun();
+  usePageTitle(about.data?.name);
+  useUndoSelection(shared?.undo, selection, setSelection);
   const clipboard = useClipboard(shared?.doc, selection, setSelection);
 
   const graph = shared?.graph;
@@ -197,7 +201,7 @@ export function GraphEditor({ id }: { id: string }) {
   if (about.isLoadingError)
     return (
       <main className="empty-page">
-        <h1>There is no such graph</h1>
+        <h1>{about.error.message}</h1>
         <a className="button large" href="/">
           Back to your graphs
         </a>

@@ -12,8 +12,14 @@ export const useTRPCClient = context.useTRPCClient;
 const isBrowser = typeof window !== "undefined";
 export const socketUrl = (path: string): string => `${isBrowser ? location.origin.replace(/^http/, "ws") : "ws://127.0.0.1"}${path}`;
 
+/** What was refused is refused again; what did not answer may answer. */
+const mayAnswer = (tries: number, error: unknown): boolean =>
+  tries < 2 && ((error as { data?: { httpStatus?: number } }).data?.httpStatus ?? 500) >= 500;
+
 export function SessionProvider({ children }: { children: ReactNode }) {
-  const [queries] = useState(() => new QueryClient({ defaultOptions: { queries: { staleTime: 2000, retry: 2, enabled: isBrowser } } }));
+  const [queries] = useState(
+    () => new QueryClient({ defaultOptions: { queries: { staleTime: 2000, retry: mayAnswer, enabled: isBrowser } } }),
+  );
   const [trpc] = useState(() => {
     // While the server draws the page nothing is asked: data comes over the socket.
     if (!isBrowser) return createTRPCClient<AppRouter>({ links: [] });
