@@ -12,8 +12,7 @@ let proxy: FaultProxy;
 let ada: Browser;
 let page: Page;
 let db: pg.Client;
-/** A WebSocket's readyState; Node 20 has no WebSocket of its own. */
-const CLOSED = 3;
+const CLOSED = 3; // a WebSocket's readyState; Node 20 has no WebSocket of its own
 
 beforeAll(async () => {
   [spindle, ada] = await Promise.all([startSpindle({ worker: false }), openBrowser()]);

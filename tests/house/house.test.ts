@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { committedManifests } from "@spindle/node-library/manifests";
+import * as contract from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { RELEASE } from "../../apps/runtime/src/store/release.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
@@ -110,6 +111,20 @@ test("the API writes no shape of a request: all of them are schemas", () => {
   expect(api.length).toBeGreaterThan(10);
   for (const file of api) expect(read(file), file).not.toMatch(/from "zod"|\bz\.\w+\(/);
   expect(read("apps/runtime/src/api/router.ts")).not.toMatch(/\.input\((?!requestReader\(validate\w+\)\))/);
+});
+
+test("every request refuses what it does not know and what lacks a part, so that a wrong letter is never an absent wish", () => {
+  const { $defs } = JSON.parse(read("schemas/requests/requests.schema.json")) as {
+    $defs: Record<string, { additionalProperties?: unknown; required?: string[] }>;
+  };
+  const requests = Object.entries($defs).filter(([name]) => /(Request|Options)$/.test(name));
+  expect(requests.length).toBeGreaterThan(10);
+  for (const [name, { additionalProperties, required = [] }] of requests) {
+    const validate = (contract as unknown as Record<string, contract.Validator<unknown>>)[`validate${name}`];
+    expect([name, additionalProperties]).toEqual([name, false]);
+    expect([name, validate?.({ nobodyKnows: 1 })]).toEqual([name, false]);
+    expect([name, validate?.({})]).toEqual([name, required.length === 0]);
+  }
 });
 
 test("[S4] no user string is ever evaluated or put into a page", () => {

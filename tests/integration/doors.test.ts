@@ -82,6 +82,15 @@ describe("a socket", () => {
       });
     await door.leavesNothing(async () => expect(await Promise.all([refusals(), refusals()])).toEqual([20, 20]));
   });
+  test("is closed by a message of too many calls, known or not, and none is answered", async () => {
+    const socket = new WebSocket(`${spindle.url.replace("http", "ws")}/trpc`);
+    const answers: unknown[] = [];
+    const call = (id: number) => ({ id, jsonrpc: "2.0", method: "query", params: { path: "no.such" } });
+    socket.on("message", (data) => answers.push(String(data)));
+    socket.once("open", () => socket.send(JSON.stringify(Array.from({ length: 101 }, (_, id) => call(id)))));
+    const [code] = await new Promise<[number]>((resolve) => socket.once("close", (...about) => resolve([about[0]])));
+    expect([code, answers]).toEqual([1008, []]);
+  });
   test("for a graph is closed while the database is away", async () => {
     await door.leavesNothing(async () => {
       process.kill(spindle.processes.postgres?.pid as number, "SIGKILL");
@@ -122,6 +131,10 @@ describe("a call", () => {
       expect(await door.send(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:99999\r\nConnection: close\r\n\r\n`), path).toMatch(
         /^HTTP\/1.1 [234]/,
       );
+  });
+  test("is one of a hundred at most in an address", async () => {
+    const calls = (count: number) => `/trpc/${Array(count).fill("graphs.list").join(",")}?batch=1&input=%7B%7D`;
+    expect([await door.status(calls(100)), await door.status(calls(101))]).toEqual([200, 400]);
   });
   test("that names what cannot be stored is refused", async () => {
     const id = "00000000-0000-4000-8000-000000000000";

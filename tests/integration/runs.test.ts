@@ -222,7 +222,7 @@ describe("the seed's calls", () => {
     const jobs = await (await fetch(`${spindle.url}/api/jobs`)).json();
     expect(jobs.some((job: { jobId: string; status: string }) => job.jobId === jobId && job.status === "completed")).toBe(true);
   });
-  test("[A1] a portrait without a face works, and the node says where the mouth is", async () => {
+  test("a portrait without a face works, and the node says where the mouth is", async () => {
     const blank = new File([bmp(64, 64) as BlobPart], "../../../etc/passwd", { type: "image/bmp" });
     const { jobId } = await (await fetch(`${spindle.url}/api/infinitetalk`, { method: "POST", body: talkForm({ image: blank }) })).json();
     const run = await ended(spindle.url, jobId);

@@ -34,6 +34,7 @@ const CASES: readonly Case[] = [
   ["output.l.all(x, string(timestamp(x)) != '')", { l: many(1000, A_TIME) }, 170_000],
   ["output.l.all(x, timestamp(x).getHours('Asia/Tokyo') == 9)", { l: many(200, A_TIME) }, 450_000],
   ["output.l.all(x, string(x) != '')", { l: many(5000, 1.25) }, 220_000],
+  ["output.l.all(x, !(x in output.m))", { l: many(300, 7), m: many(300, 1) }, 280_000],
   [many(12, "true").join(" && "), {}, 65],
 ];
 

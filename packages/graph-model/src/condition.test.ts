@@ -76,6 +76,10 @@ describe("[E4, RC3] a condition", () => {
     ],
     ["a number of very many digits", { text: "int(output.t) == 3", t: "9".repeat(100_000) }],
     ["a time of day in another zone, for which a formatter is made each time", { text: IN_TOKYO, l: Array(3000).fill(1) }],
+    [
+      "elements of a list that are looked for in another",
+      { text: "output.l.all(x, !(x in output.m))", l: Array(20_000).fill(7), m: Array(20_000).fill(1) },
+    ],
     ["an answer that does not hang on it", { text: "output.l.all(x, output.l == output.l) || true", l: Array(3000).fill(1) }],
   ])("ends, with the same verdict each time, on %s", (_, { text, ...output }) => {
     expect(new Condition(text).fault).toBeUndefined();

@@ -201,6 +201,23 @@ describe("a model file", () => {
     expect(readFileSync(place).equals(FILE)).toBe(true);
   });
 
+  test("is whole after one answer that comes slowly, as long as no pause in it is too long", async () => {
+    const pieces = 12;
+    let asked = 0;
+    answers = Array.from({ length: 3 }, () => async (_: unknown, response: ServerResponse) => {
+      asked++;
+      response.writeHead(200, { "content-length": FILE.length });
+      for (let at = 0; at < pieces; at++) {
+        response.write(FILE.subarray((FILE.length * at) / pieces, (FILE.length * (at + 1)) / pieces));
+        await new Promise((resolve) => setTimeout(resolve, 150));
+      }
+      response.end();
+    });
+    const { notes } = await fetched({}, undefined, 1000);
+    expect([asked, notes]).toEqual([1, []]);
+    expect(readFileSync(place).equals(FILE)).toBe(true);
+  });
+
   test("is stopped by a signal, and what has come stays", async () => {
     const stop = new AbortController();
     answers = [

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { readGraph } from "../check/document.ts";
+import { isLoopEdge } from "../graph.ts";
 import {
   addNode,
   connect,
@@ -55,6 +56,25 @@ describe("commands", () => {
     connect(doc, me, { node: a, port: "value" }, { node: c, port: "value" });
     connect(doc, me, { node: b, port: "value" }, { node: c, port: "value" });
     expect(normalise(doc).graph.edges.map((edge) => edge.from)).toEqual([b]);
+  });
+  test("an input keeps one wire that leads forward and one that leads back", () => {
+    const doc = new Y.Doc();
+    const [a, b, c] = [pass(doc), pass(doc), pass(doc)];
+    const port = (node: string) => ({ node, port: "value" });
+    connect(doc, me, port(a), port(b));
+    connect(doc, me, port(b), port(b), "loop");
+    connect(doc, me, port(c), port(b));
+    connect(doc, me, port(b), port(b), "loop");
+    expect(
+      normalise(doc)
+        .graph.edges.map((edge) => [edge.from, isLoopEdge(edge)])
+        .sort(),
+    ).toEqual(
+      [
+        [b, true],
+        [c, false],
+      ].sort(),
+    );
   });
   test("[C3] removing a node takes its wires along; undo brings both back, and only one's own", () => {
     const doc = new Y.Doc();
