@@ -288,6 +288,7 @@ export class Engine {
   private async abandon(run: RunRow, error: unknown): Promise<void> {
     const { record, parts, decisions } = this.options;
     this.options.onError(`run ${run.id}`, error);
+    record.nodes.drop(run.id);
     const open = await patient(() => record.nodes.openOf(run.id));
     await pLimit(CANCELS_AT_ONCE).map(open, async (row) => {
       if (row.plane !== "node" && row.state !== "queued" && (await isDone(parts.workers.cancel(row)))) return;

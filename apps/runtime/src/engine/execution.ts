@@ -9,6 +9,7 @@ import { Pace } from "./pace.ts";
 import { Reuse } from "./reuse.ts";
 import { RowCache } from "./row-cache.ts";
 import type { ExecutionParts, Lifecycle } from "./run-context.ts";
+import { RunValues } from "./run-values.ts";
 import { Scheduler } from "./scheduler.ts";
 import { LevelRun, Scope } from "./scope.ts";
 
@@ -34,6 +35,9 @@ export class RunExecution {
   readonly root: Scope;
   readonly life: RunLife;
   private readonly rows: RowCache;
+  private readonly values: RunValues;
+  /** The node runs that were there when this process took the run up, until what they store is counted. */
+  private readonly left: NodeRunRow[];
   private readonly scheduler: Scheduler;
 
   constructor(
@@ -45,19 +49,28 @@ export class RunExecution {
     const pace = new Pace();
     this.life = new RunLife(parts.decisions);
     this.root = new Scope(new LevelRun(resolved.root, run.inputs, 0), "");
-    this.rows = new RowCache(parts.nodes, run.id, rows, this.life, pace);
+    this.values = new RunValues(run.id, this.life);
+    this.left = [...rows];
+    this.rows = new RowCache(parts.nodes, run.id, rows, this.life, pace, this.values);
     const reuse = new Reuse(parts.results, run, resolved.root.plan);
-    this.scheduler = new Scheduler({ parts, run, resolved, rows: this.rows, reuse, life: this.life }, pace);
+    this.scheduler = new Scheduler({ parts, run, resolved, rows: this.rows, values: this.values, reuse, life: this.life }, pace);
   }
 
   /** Runs the graph to its end. @throws Parked, or the reason for which it was closed */
   async drive(): Promise<void> {
     if (this.run.cancel_requested) await this.cancel(); // requested while another runtime owned the run, whose workers may not know
-    await this.scheduler.drive(this.root);
+    await this.values.count(this.left.splice(0));
+    try {
+      await this.scheduler.drive(this.root);
+    } finally {
+      this.values.letGo();
+    }
   }
 
   async cancel(): Promise<void> {
     if (!this.life.cancel()) return;
+    this.parts.nodes.drop(this.run.id); // what they would have begun is cancelled instead
+    this.values.letGo();
     await pLimit(CANCELS_AT_ONCE).map(this.rows.atWorkers(), async ({ id }) => {
       const row = await this.parts.nodes.find(id); // its fence may have risen since: another try, another worker
       if (row && !isEndedNodeState(row.state)) await this.parts.workers.cancel(row);

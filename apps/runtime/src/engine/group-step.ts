@@ -48,6 +48,9 @@ export class GroupStep {
     this.given.set(row.path, values);
     const input = regionInput({ level: scope.level, values, inside: group.nodes });
     if (!input) return rows.change(row, skipped(false, values.size === 0 ? "None of its nodes runs." : NOTHING_LEAVES));
+    const tooMuch = await this.context.values.admit(row, { ...input });
+    if (tooMuch) return rows.change(row, tooMuch);
+    if (life.isCancelled) return undefined;
     const found = await this.findCached(scope, row, input, [...values.keys()]);
     if ("earlier" in found) return rows.change(row, reused(found.earlier, "Nothing changed.", { ...input }));
     return this.steps.dispatch(row, { ...input }, found);

@@ -1,7 +1,7 @@
 // Runs of many node runs (docs/decisions/0024): what is counted here is how much begins in a turn of the event loop and how much is
 // open at once, so that no clock is asked.
 import { StateGraph } from "@langchain/langgraph";
-import { type Graph, type Library, type NodeDefinition, portsOf, resolve, unitsSpent } from "@spindle/graph-model";
+import { type Graph, jsonBytes, type Library, type NodeDefinition, portsOf, resolve, unitsSpent } from "@spindle/graph-model";
 import { describe, expect, test, vi } from "vitest";
 import type { NodeChange } from "../record/changes.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
@@ -52,14 +52,18 @@ function doubling(levels: number): Record<string, object> {
 
 /** A record whose answers take a turn of the event loop, and which knows how much of a run is open. */
 class CountingRecord extends MemoryRecord {
-  readonly open = { calls: 0, mostCalls: 0, requests: 0, mostRequests: 0 };
+  readonly open = { calls: 0, mostCalls: 0, requests: 0, mostRequests: 0, bytes: 0, mostBytes: 0 };
 
   override add(run: string, nodes: readonly NewNodeRun[]) {
     return this.request(() => super.add(run, nodes));
   }
 
   override change(change: NodeChange) {
+    const bytes = "input" in change ? jsonBytes(change.input, Number.POSITIVE_INFINITY) : 0;
+    this.open.bytes += bytes;
+    this.open.mostBytes = Math.max(this.open.mostBytes, this.open.bytes);
     return this.request(async () => {
+      this.open.bytes -= bytes;
       const row = this.rows.get(change.nodeRun);
       if (row?.service === "graph.call" && !row.path.endsWith("map")) {
         if (change.change === "begin") this.open.mostCalls = Math.max(this.open.mostCalls, ++this.open.calls);
@@ -82,11 +86,13 @@ interface Parts {
   decisions?: ExecutionParts["decisions"];
   /** What a node gives; what it gets, where absent. */
   gives?: (row: NodeRunRow) => unknown;
+  /** What another runtime has left of the run. */
+  rows?: readonly NodeRunRow[];
   fails?: (row: NodeRunRow) => boolean;
 }
 
 /** Runs a graph whose nodes give what they get; says which node ran in which turn of the event loop. */
-async function run(graph: Graph, { record = new CountingRecord(), decisions, gives, fails }: Parts = {}) {
+async function run(graph: Graph, { record = new CountingRecord(), decisions, gives, fails, rows: left = [] }: Parts = {}) {
   const turns: string[][] = [[]];
   let isNewTurn = true;
   const nodePlane = {
@@ -105,13 +111,13 @@ async function run(graph: Graph, { record = new CountingRecord(), decisions, giv
         return moved && { row: moved };
       }
       const output = { value: gives?.(row) ?? input.value ?? row.path };
-      const moved = await change({ nodeRun: row.id, fence: row.fence, change: "succeedHere", output });
+      const moved = await change({ nodeRun: row.id, fence: row.fence, change: "succeedHere", input, output });
       return moved && { row: moved, output };
     },
   };
   const owned = { id: "r", state: "running", inputs: {}, engines: freezeNodes(graph, library), options: {}, fence: 0 };
   const parts = { nodes: record, results: record, nodePlane, workers: {}, decisions } as unknown as ExecutionParts;
-  const execution = new RunExecution(parts, owned as unknown as RunRow, resolve(graph, library), []);
+  const execution = new RunExecution(parts, owned as unknown as RunRow, resolve(graph, library), left);
   await execution.drive();
   const notHandled: string[] = [];
   for await (const { row } of unhandled(execution.root)) notHandled.push(row.path);
@@ -209,6 +215,56 @@ describe("an output that is too large to be kept", () => {
       ["c/a", "succeeded", undefined],
       ["c/b", "succeeded", undefined],
     ]);
+  });
+});
+
+describe("a large value that many nodes get", () => {
+  const MIB = 1024 * 1024;
+  const text = "x".repeat(4 * MIB);
+  const fan = (nodes: number) => {
+    const ids = Array.from({ length: nodes }, (_, index) => `n${index}`);
+    const edges = ids.map((to) => ({ from: "text", to, metadata: { sourcePort: "value", targetPort: "value" } }));
+    return graphOf([node("text"), ...ids.map((id) => node(id))], edges);
+  };
+  const gives = ({ path }: NodeRunRow) => (path === "text" ? text : "small");
+
+  test("[RV1] is under way to a few of them at once, however they begin", async () => {
+    const record = new CountingRecord();
+    const { rows, failed } = await run(fan(60), { record, gives });
+    expect([rows.length, failed]).toEqual([61, []]);
+    expect(record.open.mostBytes).toBeGreaterThan(4 * MIB);
+    expect(record.open.mostBytes).toBeLessThanOrEqual(32 * MIB);
+  });
+
+  test("[RV2] is stored 256 MiB of in a run, and no further node begins with it", async () => {
+    const { rows } = await run(fan(70), { gives });
+    const [good, bad] = ["succeeded", "failed"].map((state) => rows.filter((row) => row.state === state));
+    expect([good?.length, bad?.length]).toEqual([63, 8]); // the text itself is one
+    expect(bad?.[0]).toMatchObject({
+      input: null,
+      error: { class: "user", code: "run.too_large", message: expect.stringMatching(/4,09[67] KiB.*256 MiB together.*file.*fewer nodes/) },
+    });
+  });
+
+  test("[RV2] fails what gives it, too", async () => {
+    const graph = graphOf(
+      Array.from({ length: 70 }, (_, index) => node(`n${index}`)),
+      [],
+    );
+    const { rows } = await run(graph, { gives: () => text });
+    expect(rows.filter(({ state, error }) => state === "failed" && error?.code === "run.too_large")).toHaveLength(7);
+  });
+
+  test("[RV2, RP4] is counted again by whoever carries the run on", async () => {
+    const record = new CountingRecord();
+    const graph = fan(70);
+    await run(graph, { record, gives });
+    const rows = [...record.rows.values()].map((row) =>
+      row.state === "failed" ? nodeRunOf({ ...row, state: "queued", error: null }) : nodeRunOf(row),
+    );
+    for (const row of rows) Object.assign(record.rows.get(row.id) ?? {}, row);
+    const again = await run(graph, { record, gives, rows });
+    expect(again.failed).toHaveLength(8);
   });
 });
 

@@ -217,7 +217,7 @@ class Attempt {
   }
 
   private async change(move: NodeMove): Promise<ChangedRow | undefined> {
-    const moved = await patient(() => this.record.change({ ...move, nodeRun: this.row.id, fence: this.row.fence }));
+    const moved = await patient(() => this.record.change({ ...move, run: this.row.run_id, nodeRun: this.row.id, fence: this.row.fence }));
     if (moved) this.row = changedRow(this.row, moved, { input: this.task.input, output: "output" in move ? move.output : undefined });
     else this.lost = true;
     return moved;

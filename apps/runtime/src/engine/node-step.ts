@@ -115,6 +115,9 @@ export class NodeStep {
     const gathers = row.state === "running" && (mapped !== undefined || definition?.calls !== undefined); // what it has begun is cancelled node by node
     if (!definition || (this.context.life.isCancelled && !gathers))
       return this.change(row, cancelled(row.state === "queued" ? "Cancelled before it ran." : undefined));
+    const tooMuch = row.state === "queued" ? await this.context.values.admit(row, values) : undefined;
+    if (tooMuch) return this.change(row, tooMuch);
+    if (row.state === "queued" && this.context.life.isCancelled) return this.change(row, cancelled("Cancelled before it ran."));
     const port = mapped && edgeMetadata(mapped).targetPort;
     const ports = definition.inputs.filter(({ name }) => name !== port);
     const unfit = gathers ? undefined : whyUnfit(ports, values);
@@ -191,7 +194,7 @@ export class NodeStep {
 
   private async runLocally(row: NodeRunRow, task: NodeTask): Promise<void> {
     const { rows, life, parts } = this.context;
-    const change = (move: NodeChange) => rows.request(() => parts.nodes.change(move));
+    const change = (move: NodeChange) => rows.changeHere(row.path, move);
     const ended = await life.work(() => parts.nodePlane.run(row, task, { signal: life.endSignal, change }));
     if (ended) rows.merge(ended.row, { input: task.input, ...(ended.output ? { output: ended.output } : {}) });
     else await rows.reload(row);

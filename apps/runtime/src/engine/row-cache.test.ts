@@ -6,13 +6,15 @@ import type { NewNodeRun } from "../record/types.ts";
 import { Pace } from "./pace.ts";
 import { asGraph, library, randomCase } from "./random-graphs.testing.ts";
 import { RowCache, RunTooLarge } from "./row-cache.ts";
+import { type Activity, RunValues } from "./run-values.ts";
 import { LevelRun, Scope } from "./scope.ts";
 
 const frozen = { plane: "node", service: "s", version: "1", engine: "e", draft: false, timeoutSeconds: 0 };
 const fresh = (path: string): NewNodeRun => ({ ...frozen, nodeId: path, path });
 const { root } = resolve(asGraph(randomCase(1)), library);
-const cacheOf = (rows: readonly NodeRunRow[]) =>
-  new RowCache(new MemoryRecord(), "r", rows, { closedBy: undefined, work: (doing) => doing() }, new Pace());
+const life: Activity = { closedBy: undefined, work: (doing) => doing() };
+const cacheOf = (rows: readonly NodeRunRow[], record = new MemoryRecord()) =>
+  new RowCache(record, "r", rows, life, new Pace(), new RunValues("r", life));
 
 test("[E9, RM3] the rows of a call that is over are forgotten, and still count as rows of the run", async () => {
   const others = Array.from({ length: LIMITS.nodeRuns - 3 }, (_, index) => ({ path: `other${index}` }) as NodeRunRow);
@@ -27,7 +29,7 @@ test("[E9, RM3] the rows of a call that is over are forgotten, and still count a
 
 test("[E9] a row that somebody else changed meanwhile is read again", async () => {
   const record = new MemoryRecord();
-  const rows = new RowCache(record, "r", [], { closedBy: undefined, work: (doing) => doing() }, new Pace());
+  const rows = cacheOf([], record);
   await rows.add(new Scope(new LevelRun(root, {}, 0), ""), [fresh("a")]);
   const row = { ...rows.at("a") };
   await record.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error: { code: "node.cancelled", message: "Cancelled." } });

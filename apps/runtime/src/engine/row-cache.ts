@@ -2,24 +2,17 @@
 // under way: it does not rest meanwhile, and while there are many it begins nothing new.
 import { LIMITS } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
-import type { AnyChange, NodeMove } from "../record/changes.ts";
+import type { AnyChange, NodeChange, NodeMove } from "../record/changes.ts";
 import { type ChangedRow, changedRow, type NodeRunRow, type Written } from "../record/node-run.ts";
 import { whyOutputTooLarge } from "../record/output-limit.ts";
 import type { NodeRunRecord } from "../record/record.ts";
 import type { NewNodeRun } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import type { Pace } from "./pace.ts";
+import type { Activity, RunValues } from "./run-values.ts";
 import type { Scope } from "./scope.ts";
 
 export class RunTooLarge extends Error {}
-
-/** What keeps a run going in this process. */
-export interface Activity {
-  /** Why the run is no longer driven here; undefined while it is. */
-  readonly closedBy: Error | undefined;
-  /** Does work during which the run does not rest. */
-  work<T>(doing: () => Promise<T>): Promise<T>;
-}
 
 export class RowCache {
   private readonly rows: Map<string, NodeRunRow>;
@@ -32,6 +25,7 @@ export class RowCache {
     rows: readonly NodeRunRow[],
     private readonly activity: Activity,
     private readonly pace: Pace,
+    private readonly values: RunValues,
   ) {
     this.rows = new Map(rows.map((row) => [row.path, row]));
     this.count = rows.length;
@@ -73,16 +67,27 @@ export class RowCache {
   /** Changes a row; one that somebody else changed meanwhile is read again. An output that is too large fails it. */
   async change(row: NodeRunRow, move: NodeMove): Promise<NodeRunRow> {
     const { input, output, reusedFrom }: Omit<AnyChange, "nodeRun" | "fence"> = move;
-    const error = output && whyOutputTooLarge(output);
+    const error = output && (whyOutputTooLarge(output) ?? this.values.whyNotStored(output));
     if (error) return this.change(row, { change: "fail", error });
-    const moved = await this.patiently(() => this.nodes.change({ ...move, nodeRun: row.id, fence: row.fence }));
+    const moved = await this.patiently(() => this.nodes.change({ ...move, run: this.run, nodeRun: row.id, fence: row.fence }));
     if (!moved) return this.reload(row);
     return this.merge(moved, { input, output, reusedFrom });
+  }
+
+  /** Makes a change of a node run of the node plane, which takes care of the rest. One that would store too much fails it. */
+  async changeHere(path: string, asked: NodeChange): Promise<ChangedRow | undefined> {
+    const { output, nodeRun, fence }: AnyChange = asked;
+    const error = output && this.values.whyNotStored(output);
+    const ending = { run: this.run, nodeRun, fence, change: asked.change === "succeedHere" ? "failHere" : "fail", error } as NodeChange;
+    const changed = await this.request(() => this.nodes.change(error ? ending : asked));
+    this.values.written(path);
+    return changed;
   }
 
   /** Keeps a row as it was read. */
   keep(row: NodeRunRow): NodeRunRow {
     this.rows.set(row.path, row);
+    if (row.state !== "queued") this.values.written(row.path);
     return row;
   }
 

@@ -8,11 +8,12 @@ import type { Decisions } from "../tasks/decisions.ts";
 import type { WorkerTasks } from "../tasks/worker-tasks.ts";
 import type { NodePlane } from "./node-plane.ts";
 import type { Reuse } from "./reuse.ts";
-import type { Activity, RowCache } from "./row-cache.ts";
+import type { RowCache } from "./row-cache.ts";
+import type { Activity, RunValues } from "./run-values.ts";
 import type { Scope } from "./scope.ts";
 
 export interface ExecutionParts {
-  nodes: Pick<NodeRunRecord, "add" | "change" | "find" | "note">;
+  nodes: Pick<NodeRunRecord, "add" | "change" | "drop" | "find" | "note">;
   results: Omit<EarlierResults, "clear">;
   workers: Pick<WorkerTasks, "dispatch" | "cancel">;
   decisions: Pick<Decisions, "wait">;
@@ -43,6 +44,7 @@ export interface RunContext {
   readonly run: RunRow;
   readonly resolved: Resolved;
   readonly rows: RowCache;
+  readonly values: RunValues;
   readonly reuse: Reuse;
   readonly life: Lifecycle;
 }

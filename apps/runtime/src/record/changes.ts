@@ -38,8 +38,11 @@ export type NodeMove = {
     (Record<never, unknown> extends Rest<Name> ? { body?: Rest<Name> } : { body: Rest<Name> });
 }[NodeChangeName];
 
-/** A change of the row that has this fence; under another one it moves nothing. */
-export type NodeChange = NodeMove & { nodeRun: string; fence: number };
+/**
+ * A change of the row that has this fence; under another one it moves nothing. The changes of a run take turns with those of others where
+ * they name it.
+ */
+export type NodeChange = NodeMove & { run?: string; nodeRun: string; fence: number };
 
 /** Everything that any change may carry, for the records that write changes down. */
 export type AnyChange = { nodeRun: string; fence: number; change: NodeChangeName; body?: object } & Common & {

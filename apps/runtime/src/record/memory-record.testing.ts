@@ -8,7 +8,7 @@ import type { Earlier, NewNodeRun, Note } from "./types.ts";
 
 type Row = RawNodeRun & { output: Record<string, unknown> | null };
 
-export class MemoryRecord implements Pick<NodeRunRecord, "add" | "change" | "find" | "note">, Omit<EarlierResults, "clear"> {
+export class MemoryRecord implements Pick<NodeRunRecord, "add" | "change" | "drop" | "find" | "note">, Omit<EarlierResults, "clear"> {
   readonly rows = new Map<string, Row>();
   readonly notes: Note[] = [];
   private events = 0;
@@ -55,6 +55,9 @@ export class MemoryRecord implements Pick<NodeRunRecord, "add" | "change" | "fin
     this.check({ type: rule.event, node: row.node_id, path: row.path, attempt: row.attempt, body: eventBody(change) });
     return { ...row };
   }
+
+  /** Nothing waits here. */
+  drop(): void {}
 
   /** Nothing keeps the events, but each must be one. */
   private check(event: object): void {

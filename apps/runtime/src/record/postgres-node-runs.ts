@@ -1,6 +1,7 @@
 // Node runs in PostgreSQL. Each change is one statement (prisma/functions/change_node_runs.sql): the fenced row, its event, its result
 // and its outbox row together.
 import type { EventEmitter } from "node:events";
+import { jsonBytes } from "@spindle/graph-model";
 import { OPEN_NODE_STATES } from "@spindle/schemas";
 import type pg from "pg";
 import { storable, storableName } from "../store/storable.ts";
@@ -51,8 +52,8 @@ const NODE_RUNS = "SELECT n.*, r.output FROM node_run n LEFT JOIN node_result r 
 
 /** Rows that one statement adds at most. */
 const ADDED_AT_ONCE = 500;
-/** Characters of the changes that share a statement, at most: PostgreSQL writes many times as many within the time of a statement. */
-const CHANGED_AT_ONCE = 16 * 1024 * 1024;
+/** Bytes, as JSON, of the changes that share a statement, at most: PostgreSQL takes half a second for them, for which all others wait. */
+const CHANGED_AT_ONCE = 4 * 1024 * 1024;
 /** Characters above which a change may be why its statement takes too long; below that, the database is busy with something else. */
 const LARGE = 1024 * 1024;
 /** How often a large change is tried alone before its node run fails. */
@@ -60,11 +61,10 @@ const TRIES_ALONE = 3;
 /** SQLSTATE of a statement that PostgreSQL ended for its time. */
 const QUERY_CANCELED = "57014";
 
-/** A change, and its text in the statement. */
-interface Written {
-  change: NodeChange;
-  text: string;
-}
+/** Bytes of a change in the statement; beyond what changes may share it goes alone, and is counted no further. */
+const sizeOf = (change: NodeChange): number => jsonBytes(statementOf(change), CHANGED_AT_ONCE);
+/** The changes by which a node run begins, or ends at once. Without them it is as if it had not begun. */
+const BEGINNINGS: readonly NodeChange["change"][] = ["dispatch", "begin", "succeedHere", "reuse", "pin", "ask"];
 const nameOf = ({ nodeRun, fence, change }: NodeChange): string => `${nodeRun} ${fence} ${change}`;
 
 export class PostgresNodeRuns implements NodeRunRecord {
@@ -77,21 +77,22 @@ export class PostgresNodeRuns implements NodeRunRecord {
     private readonly changed: EventEmitter,
   ) {}
 
-  private readonly commits = new GroupCommit<Written, ChangedRow | undefined>(
-    (changes) => this.commit(changes),
-    ({ change }) => change.nodeRun,
-    { size: CHANGED_AT_ONCE },
-    ({ change, text }) => (this.slow.has(nameOf(change)) ? Number.POSITIVE_INFINITY : text.length),
-  );
+  // What waits here is the values, which node runs share. They are made text for their own statement, and no earlier.
+  private readonly commits = new GroupCommit<NodeChange, ChangedRow | undefined | "dropped">((changes) => this.commit(changes), {
+    keyOf: ({ nodeRun }) => nodeRun,
+    queueOf: ({ run, nodeRun }) => run ?? nodeRun,
+    sizeOf: (change) => (this.slow.has(nameOf(change)) ? Number.POSITIVE_INFINITY : sizeOf(change)),
+    size: CHANGED_AT_ONCE,
+  });
 
   /** How often PostgreSQL ended the statement of a large change for its time, although the change was alone in it. */
-  private readonly slow = new Map<string, number>();
+  private readonly slow = new Map<string, { tries: number; length: number }>();
 
   async change(change: NodeChange): Promise<ChangedRow | undefined> {
-    const text = storable(statementOf(change));
     try {
       if (!this.isTooSlow(change)) {
-        const row = await this.commits.commit({ change, text });
+        const row = await this.commits.commit(change);
+        if (row === "dropped") return undefined;
         if (!row) this.stale++;
         else this.changed.emit(row.run_id);
         this.slow.delete(nameOf(change));
@@ -100,21 +101,27 @@ export class PostgresNodeRuns implements NodeRunRecord {
     } catch (error) {
       if (!this.isTooSlow(change)) throw error;
     }
-    await this.failUnstorable(change, text.length);
+    await this.failUnstorable(change);
     return undefined;
   }
 
-  private async commit(changes: Written[]): Promise<(ChangedRow | undefined)[]> {
+  drop(run: string): void {
+    this.commits.drop(run, ({ change }) => BEGINNINGS.includes(change), "dropped");
+  }
+
+  private async commit(changes: NodeChange[]): Promise<(ChangedRow | undefined)[]> {
+    const texts = changes.map((change) => storable(statementOf(change)));
     const { rows } = await this.changes
       .query<ChangedRow & { i: number }>({
         name: "node-change",
         text: "SELECT * FROM change_node_runs($1)",
-        values: [`[${changes.map(({ text }, i) => `{"i":${i},${text.slice(1)}`).join(",")}]`],
+        values: [`[${texts.map((text, i) => `{"i":${i},${text.slice(1)}`).join(",")}]`],
       })
       .catch((error) => {
-        const [{ change, text }, ...others] = changes as [Written, ...Written[]];
-        const isAtFault = others.length === 0 && text.length > LARGE && error?.code === QUERY_CANCELED;
-        if (isAtFault) this.slow.set(nameOf(change), (this.slow.get(nameOf(change)) ?? 0) + 1);
+        const [change, ...others] = changes as [NodeChange, ...NodeChange[]];
+        const { length } = texts[0] as string;
+        const isAtFault = others.length === 0 && length > LARGE && error?.code === QUERY_CANCELED;
+        if (isAtFault) this.slow.set(nameOf(change), { tries: (this.slow.get(nameOf(change))?.tries ?? 0) + 1, length });
         throw error;
       });
     const answers: (ChangedRow | undefined)[] = changes.map(() => undefined);
@@ -123,14 +130,21 @@ export class PostgresNodeRuns implements NodeRunRecord {
   }
 
   private isTooSlow(change: NodeChange): boolean {
-    return (this.slow.get(nameOf(change)) ?? 0) >= TRIES_ALONE;
+    return (this.slow.get(nameOf(change))?.tries ?? 0) >= TRIES_ALONE;
   }
 
   /** Fails the node run instead: all changes share one connection, and one that never goes through would hold them all up. */
-  private async failUnstorable(change: NodeChange, length: number): Promise<void> {
-    const { nodeRun, fence } = change;
+  private async failUnstorable(change: NodeChange): Promise<void> {
+    const { run, nodeRun, fence } = change;
+    const length = this.slow.get(nameOf(change))?.length ?? LARGE;
     const message = `What the node got or gave makes ${Math.ceil(length / 1024 / 1024)} MiB to be stored, and PostgreSQL ended the statement for its time, three times. Pass large values on as files or other artifacts, or give less at once.`;
-    await this.change({ nodeRun, fence, change: "fail", error: { class: "user", code: "node.unstorable", message } });
+    await this.change({
+      ...(run ? { run } : {}),
+      nodeRun,
+      fence,
+      change: "fail",
+      error: { class: "user", code: "node.unstorable", message },
+    });
     this.slow.delete(nameOf(change));
   }
 
@@ -138,11 +152,11 @@ export class PostgresNodeRuns implements NodeRunRecord {
     return Promise.all(nodes.map((node) => this.additions.commit({ run, node })));
   }
 
-  private readonly additions = new GroupCommit<{ run: string; node: NewNodeRun }, NodeRunRow>(
-    (added) => this.addAll(added),
-    ({ run, node }) => `${run} ${node.path}`,
-    { items: ADDED_AT_ONCE },
-  );
+  private readonly additions = new GroupCommit<{ run: string; node: NewNodeRun }, NodeRunRow>((added) => this.addAll(added), {
+    keyOf: ({ run, node }) => `${run} ${node.path}`,
+    queueOf: ({ run }) => run,
+    items: ADDED_AT_ONCE,
+  });
 
   /** Adds the node runs of many calls, and of many runs, in one statement. */
   private async addAll(nodes: readonly { run: string; node: NewNodeRun }[]): Promise<NodeRunRow[]> {

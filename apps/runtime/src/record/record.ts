@@ -22,6 +22,11 @@ export interface RunRecord {
 export interface NodeRunRecord {
   /** The changed row, or undefined if the change came under an old fence or from a state that does not allow it. */
   change(change: NodeChange): Promise<ChangedRow | undefined>;
+  /**
+   * Drops the changes of a run that wait to be written and by which a node run would begin, because the run is cancelled: whoever made
+   * one is answered undefined, and finds the node run as it was. What is being written, and what ends a node run that has begun, stays.
+   */
+  drop(run: string): void;
   /** How many changes and results came too late. */
   stale: number;
   /** Node runs that come to be during a run, in their order; those that are there already are left as they are. */

@@ -73,7 +73,7 @@ export class WorkerTasks {
     const { nodes } = this.parts;
     const body = { engine: row.engine, draft: row.draft };
     const moved = await patient(
-      () => nodes.change({ nodeRun: row.id, fence: row.fence, change: "dispatch", input, dispatchIn: 0, ...about, body }),
+      () => nodes.change({ run: row.run_id, nodeRun: row.id, fence: row.fence, change: "dispatch", input, dispatchIn: 0, ...about, body }),
       () => this.closed,
     );
     crashPoint("afterDispatch");
@@ -177,8 +177,8 @@ export class WorkerTasks {
     const next = verdict(error, row.attempt, row.crashes, timings);
     if (!next.again) return this.commit(row, { change: next.as, error });
     const change = error.crashed ? "retryAfterCrash" : "retry";
-    const { id: nodeRun, fence } = row;
-    const moved = await nodes.change({ nodeRun, fence, change, dispatchIn: next.delayMs, error, body: { delayMs: next.delayMs } });
+    const { run_id: run, id: nodeRun, fence } = row;
+    const moved = await nodes.change({ run, nodeRun, fence, change, dispatchIn: next.delayMs, error, body: { delayMs: next.delayMs } });
     live.reset(row.run_id, row.node_id);
     await bus.done(taskName(row.id, row.fence), routeOf(row));
     return { settled: moved ? "again" : "stale" };
@@ -188,7 +188,7 @@ export class WorkerTasks {
     const { nodes, bus, artifacts } = this.parts;
     const move: NodeMove = ending.change === "succeed" ? { ...ending, body: { engine: row.engine, draft: row.draft } } : ending;
     crashPoint("beforeCommit");
-    const moved = await nodes.change({ nodeRun: row.id, fence: row.fence, ...move });
+    const moved = await nodes.change({ run: row.run_id, nodeRun: row.id, fence: row.fence, ...move });
     await bus.done(taskName(row.id, row.fence), routeOf(row));
     if (!moved) return { settled: "stale" };
     if (ending.change === "succeed") await dropDoubles(artifacts, ending.artifacts);
