@@ -144,6 +144,31 @@ test("[E9] of changes that share a commit one that cannot be stored fails alone"
   expect((await record.nodes.find(c))?.output).toEqual({ text: "nul \ufffd and half a pair \ufffd" });
 });
 
+test("[RV4] what waits to be written of a cancelled run is dropped, if a node run would begin by it and nothing of it is under way", async () => {
+  const { run, ids } = await newRun(4);
+  const { ids: others } = await newRun(1);
+  const [under, waiting, ending, begun] = ids as [string, string, string, string];
+  await record.nodes.change({ run, nodeRun: begun, fence: 0, change: "begin", input: {}, body });
+  const begin = (nodeRun: string) => record.nodes.change({ run, nodeRun, fence: 0, change: "succeedHere", input: {}, output: {}, body });
+  const asked = [
+    begin(under),
+    begin(waiting),
+    record.nodes.change({
+      run,
+      nodeRun: ending,
+      fence: 0,
+      change: "cancel",
+      error: { class: "cancelled", code: "run.cancelled", message: "C." },
+    }),
+    record.nodes.change({ run, nodeRun: begun, fence: 1, change: "succeed", output: {}, body }),
+    record.nodes.change({ nodeRun: others[0] as string, fence: 0, change: "succeedHere", output: {}, body }),
+  ];
+  const stale = record.nodes.stale;
+  record.nodes.drop(run);
+  expect((await Promise.all(asked)).map((row) => row?.state)).toEqual(["succeeded", undefined, "cancelled", "succeeded", "succeeded"]);
+  expect([(await record.nodes.find(waiting))?.state, record.nodes.stale]).toEqual(["queued", stale]);
+});
+
 describe("[E9] a change whose statement PostgreSQL ends for its time", () => {
   const LARGE = "x".repeat(1024 * 1024);
   let hurried: PostgresRecord;
@@ -236,6 +261,19 @@ test("[E9] two runtimes that claim at once never get the same run, and a silent 
   await new Promise((resolve) => setTimeout(resolve, 150));
   expect(new Set((await record.leases.claim("c")).map((run) => run.id))).toEqual(new Set(theirs));
   expect(await record.leases.renew("b", 1000)).toEqual(new Map());
+});
+
+test("[E9, RE4] a claim counts how often the owner of a run died, and neither one that left nor a rest", async () => {
+  const { run } = await newRun(1);
+  const claimed = async (owner: string, leaseMs: number) => {
+    await record.leases.renew(owner, leaseMs);
+    return (await record.leases.claim(owner)).find(({ id }) => id === run)?.deaths;
+  };
+  expect(await claimed("accepts", 60_000)).toBe(0);
+  await record.leases.leave("accepts");
+  expect(await claimed("dies", -1000), "the one before it left").toBe(0);
+  expect(await claimed("dies, too", -1000)).toBe(1);
+  expect(await claimed("third", 60_000)).toBe(2);
 });
 
 test("a list of runs counts their nodes in as many queries and rows as it has runs, however many nodes those have", async () => {

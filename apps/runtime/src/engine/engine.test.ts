@@ -38,10 +38,13 @@ class Record extends MemoryRecord {
     },
     park: async () => false,
   };
-  readonly leases = { leave: async () => {} };
+  readonly leases = { leave: async () => {}, renew: async () => new Map(), claim: async (): Promise<object[]> => [] };
   async ofRun() {
     this.reads++;
     return [...this.rows.values()];
+  }
+  async overdue() {
+    return [];
   }
   async openOf() {
     return [...this.rows.values()].filter(({ state }) => !isEndedNodeState(state));
@@ -97,6 +100,24 @@ test("[E9] a run that the runtime's own mistake ends leaves no node run open: no
     ["ask", "cancelled"],
     ["b", "cancelled"],
   ]);
+});
+
+test("[E9, RE4] a run under which the runtime died twice is not taken up again: it fails with the reason, and is not even read", async () => {
+  const graph = graphOf(node("ask", "person"), node("b", "plain"));
+  const { record, accepted } = accept(graph, graph);
+  await accepted;
+  await turns(10);
+  for (const deaths of [1, 2]) {
+    const [run, reads] = [
+      { id: `died-${deaths}`, state: "running", revision_id: "r", inputs: {}, options: {}, engines: {}, owner: "o", fence: 1, deaths },
+      record.reads,
+    ];
+    record.leases.claim = async () => [run];
+    engine.claimNow();
+    await turns(20);
+    expect(record.reads - reads, `${deaths} deaths`).toBe(deaths === 1 ? 1 : 0);
+  }
+  expect(record.ends.flatMap(({ code }, at) => (code === "run.crashed" ? at : []))).toEqual([record.ends.length - 1]);
 });
 
 test("[RH4] a run that may not rest yet is driven again after a pause", async () => {

@@ -52,13 +52,16 @@ const OUTAGE_MS = 500;
 /** How long after a run could not be put to rest, because a person answered, the run is driven again. */
 const PARK_MS = 100;
 const CANCELS_AT_ONCE = 16;
+/** How often a runtime may die while it drives a run: the run may be why, and would end the next one, too. */
+const MOST_DEATHS = 2;
+
+class DiedTooOften extends Error {}
 
 /** The error with which a run ends that could not be driven, for the person whose run it was. */
 function whyEnded(error: unknown): { code: string; message: string } {
   const message = error instanceof Error ? error.message : String(error);
-  return error instanceof RunTooLarge
-    ? { code: "run.too_large", message }
-    : { code: "internal", message: `The runtime failed: ${message}` };
+  if (error instanceof RunTooLarge) return { code: "run.too_large", message };
+  return error instanceof DiedTooOften ? { code: "run.crashed", message } : { code: "internal", message: `The runtime failed: ${message}` };
 }
 
 export class Engine {
@@ -236,6 +239,10 @@ export class Engine {
   private async drive(run: RunRow, rows?: NodeRunRow[]): Promise<void> {
     const { record, live } = this.options;
     try {
+      if ((run.deaths ?? 0) >= MOST_DEATHS)
+        throw new DiedTooOften(
+          "The runtime died twice while it drove this run, so it is not taken up again: the run may be why. What is done is kept. If you know another reason, such as a machine that was switched off, run the graph again; else let it handle less at once, or give large values as files.",
+        );
       const resolved = await patient(() => this.resolvedOf(run.revision_id));
       if (run.state === "queued") await patient(() => record.runs.change(run, "start"));
       run.state = "running";

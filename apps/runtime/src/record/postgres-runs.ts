@@ -125,12 +125,12 @@ export class PostgresLeases implements RunLeases {
 
   async claim(owner: string): Promise<RunRow[]> {
     const { rows } = await this.pool.query<RunRow>(
-      `UPDATE run SET owner = $1, fence = fence + 1
-       WHERE id IN (SELECT r.id FROM run r LEFT JOIN runtime o ON o.id = r.owner
+      `UPDATE run SET owner = $1, fence = fence + 1, deaths = deaths + c.died
+       FROM (SELECT r.id, (o.id IS NOT NULL)::int AS died FROM run r LEFT JOIN runtime o ON o.id = r.owner
          WHERE r.state IN ('queued','running')
          -- broken-build: a runtime that died keeps its runs
          AND (r.owner IS NULL OR o.id IS NULL OR o.lease_until < now())
-         ORDER BY r.created_at LIMIT 50 FOR UPDATE OF r SKIP LOCKED) RETURNING *`,
+         ORDER BY r.created_at LIMIT 50 FOR UPDATE OF r SKIP LOCKED) c WHERE run.id = c.id RETURNING run.*`,
       [owner],
     );
     return rows;

@@ -56,6 +56,8 @@ export interface RunRow {
   /** Raised by each runtime that takes the run over. */
   fence: number;
   cancel_requested: boolean;
+  /** How often a runtime that drove it died; absent where the run was accepted just now. */
+  deaths?: number;
 }
 
 /** A node run whose output may stand for another's. */

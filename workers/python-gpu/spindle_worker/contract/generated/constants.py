@@ -97,6 +97,7 @@ ERROR_CODES = {
     "map.failed": "More elements of a map failed than are tolerated.",
     "call.failed": "A node of the subgraph failed.",
     "output.too_large": "What a node or a run gives is larger than the limit.",
+    "run.crashed": "The runtime died too often while it drove the run.",
     "run.too_large": "The run has more node runs, or stores more in them, than a run may.",
     "run.not_waiting": "The node run does not wait for a person.",
     "region.not_convex": "A group of comfy nodes that must run together depends on itself through another node.",
