@@ -173,6 +173,19 @@ function sorted(nodes: readonly GraphNode[], index: ReadonlyMap<string, number>,
   return places.map((at) => (nodes[at] as GraphNode).id);
 }
 
+/** All that is reached from any of the nodes by one step or more, each looked at once. @param next the neighbours of each node */
+export function reached(next: ReadonlyMap<string, ReadonlySet<string>>, from: Iterable<string>): Set<string> {
+  const found = new Set<string>();
+  const open = [...from];
+  for (let id = open.pop(); id !== undefined; id = open.pop())
+    for (const neighbour of next.get(id) ?? []) {
+      if (found.has(neighbour)) continue;
+      found.add(neighbour);
+      open.push(neighbour);
+    }
+  return found;
+}
+
 /** Every node upstream of `id`, with how many edges away it is. */
 export function upstream(graph: Topology, id: string): Map<string, number> {
   const distance = new Map<string, number>();

@@ -1,5 +1,5 @@
 // Whether an earlier output stands for a node run (DESIGN E11, E12, E17).
-import { type Plan, type Topology, upstream } from "@spindle/graph-model";
+import { type Plan, reached } from "@spindle/graph-model";
 import type { NodeRunRow } from "../record/node-run.ts";
 import type { EarlierResults } from "../record/record.ts";
 import type { Earlier, RecordedOptions, RunRow } from "../record/types.ts";
@@ -62,6 +62,9 @@ export class Reuse {
   }
 }
 
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** What the run does with each node that does not simply run: its part and its force say so. Each node and edge is looked at a few times at most. */
 export function rolesOf({ shape, regions }: Plan, { force, part }: RecordedOptions): Map<string, Role> {
   const roles = new Map<string, Role>();
   if (!force && !part) return roles;
@@ -70,28 +73,15 @@ export function rolesOf({ shape, regions }: Plan, { force, part }: RecordedOptio
   if (!part) return roles;
   const together = new Set([part.node]); // a loop runs as a whole
   for (const region of regions.values()) if (region.nodes.has(part.node)) for (const id of region.nodes) together.add(id);
-  const before = new Set([...together].flatMap((id) => [...upstream(shape, id).keys()]));
-  const after = new Set([...together].flatMap((id) => [...downstream(shape, id)]));
+  const before = reached(shape.predecessors, together);
+  const after = reached(shape.successors, together);
+  // What something that runs needs, although it does not lead to the part's first node.
+  const feeding = part.of === "from" ? reached(shape.predecessors, after) : NOTHING;
   for (const id of all) {
     if (together.has(id)) roles.set(id, part.of === "to" ? (roles.get(id) ?? "run") : "force");
     else if (before.has(id)) roles.set(id, part.of === "to" ? (roles.get(id) ?? "run") : "keep");
     else if (part.of === "from" && after.has(id)) roles.set(id, roles.get(id) ?? "run");
-    else roles.set(id, part.of === "from" && feeds(shape, id, after) ? "keep" : "leave");
+    else roles.set(id, feeding.has(id) ? "keep" : "leave");
   }
   return roles;
 }
-
-function downstream(shape: Topology, id: string): Set<string> {
-  const found = new Set<string>();
-  const open = [...(shape.successors.get(id) ?? [])];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (found.has(next)) continue;
-    found.add(next);
-    open.push(...(shape.successors.get(next) ?? []));
-  }
-  return found;
-}
-
-/** Whether something that runs needs the node although it does not lead to the part's first node. */
-const feeds = (shape: Topology, id: string, running: ReadonlySet<string>): boolean =>
-  [...downstream(shape, id)].some((one) => running.has(one));
