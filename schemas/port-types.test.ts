@@ -27,10 +27,14 @@ test("what may leave a ComfyUI server leaves it as a port type that there is", (
   for (const [type, { port }] of Object.entries(COMFY_TYPES)) expect(Object.keys(PORT_TYPES), type).toContain(port);
 });
 
-test("every type of artifact has a colour of its own on the canvas, in both themes", () => {
+test("every type of artifact has a colour of its own on the canvas, in both themes, by the rule that the documentation shows", () => {
+  const page = readFileSync(new URL("../docs/adding-a-port-type.md", import.meta.url), "utf8");
+  const rule = (/```css\n([^`]*)```/.exec(page)?.[1] ?? "no rule").trim().replace(/^ {3}/gm, "");
   const css = (name: string) => readFileSync(new URL(`../apps/editor/app/styles/${name}.css`, import.meta.url), "utf8");
   for (const type of artifacts) {
-    expect(css("canvas"), type).toContain(`[data-type="${type}"]`);
+    expect(css("canvas"), type).toContain(rule.replaceAll("mesh", type));
     expect(css("tokens").split(`--port-${type}:`).length - 1, type).toBe(2);
   }
+  const [variable] = rule.match(/--[\w-]+/) ?? [];
+  expect(css("wires"), "the variable that the rule sets is the one that ports are drawn with").toContain(`background: var(${variable})`);
 });
