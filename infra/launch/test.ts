@@ -13,7 +13,7 @@ import { ROOT } from "./paths.ts";
 import { say } from "./say.ts";
 import { buildVersitygw } from "./versitygw.ts";
 
-/** Minutes on two cores. With --all a suite fails that takes half as long again: what it grew by belongs into its budget, with a reason. */
+/** Minutes on two cores. With --all a suite fails that takes half as long again: what it grew by belongs in its budget, with a reason. */
 const BUDGETS = { check: 3, unit: 5, python: 2, integration: 14, e2e: 9, slow: 20 };
 type Suite = keyof typeof BUDGETS;
 

@@ -1,7 +1,7 @@
 import Mustache from "mustache";
 import { defineNode, UserError } from "./capability.ts";
 
-/** Sections multiply: nine of them inside one another, each over ten elements, are a thousand million. */
+/** Sections multiply: nine of them inside one another, each over ten elements, are a billion. */
 const MOST_STEPS = 200_000;
 const MOST_BYTES = 4 * 1024 * 1024;
 const DEEPEST = 50;

@@ -27,7 +27,7 @@ interface About {
   why: string | null;
 }
 
-/** What a state does not name, it has not. */
+/** Fields that a state does not list are empty. */
 interface Open {
   held: null;
   output: null;
