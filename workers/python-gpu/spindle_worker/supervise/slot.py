@@ -37,13 +37,13 @@ from .output import Output
 
 log = logging.getLogger("spindle.slot")
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.1  # how long one look at the child lasts, between two looks at the lease
 PROGRESS_EVERY = BUS["coalesce"]["progressMs"] / 1000
-UNSAID_SECONDS = 0.05
-TERM_SECONDS = 1.0
-OUTAGE_SECONDS = 0.5
-DEVICE_SECONDS = 0.5
-GONE_SECONDS = 30.0
+FIRST_REPORT_AFTER_SECONDS = 0.05  # a task that is over sooner reports no beginning
+TERM_SECONDS = 1.0  # for a child to end after each signal
+OUTAGE_SECONDS = 0.5  # between two tries to reach Redis
+LOCK_RETRY_SECONDS = 0.5  # between two tries to lock a device that another process has
+GROUP_END_TIMEOUT_SECONDS = 30.0  # for the last process of a killed child's group to end
 
 
 class Slot:
@@ -84,7 +84,7 @@ class Slot:
         while not self._stop.is_set():
             try:
                 if not self._has_device():
-                    self._stop.wait(DEVICE_SECONDS)
+                    self._stop.wait(LOCK_RETRY_SECONDS)
                     continue
                 self._ensure_child()
                 entry = self._bus.claim(self.streams)
@@ -164,8 +164,8 @@ class Slot:
         gone, self._gone = self._gone, None
         if gone is None:
             return
-        if not select.select([gone], [], [], GONE_SECONDS)[0]:
-            log.error("%s: a process of the last child still runs after %d s", self.label, GONE_SECONDS)
+        if not select.select([gone], [], [], GROUP_END_TIMEOUT_SECONDS)[0]:
+            log.error("%s: a process of the last child still runs after %d s", self.label, GROUP_END_TIMEOUT_SECONDS)
         os.close(gone)
 
     def _attempt(self, entry: TaskEntry) -> None:
@@ -298,7 +298,7 @@ class Progress:
     def begin(self) -> None:
         """Says that the work began, if it is not over at once: then its result says all there is to say."""
         self._waiting = {"progress": 0.0}
-        self._sent_at = time.monotonic() - PROGRESS_EVERY + UNSAID_SECONDS
+        self._sent_at = time.monotonic() - PROGRESS_EVERY + FIRST_REPORT_AFTER_SECONDS
 
     def send(self, news: dict[str, Any]) -> None:
         self._waiting.update(news)
