@@ -1151,6 +1151,9 @@ export interface RunEventRunCancelling {
   at: RunEventAt;
   body: RunEventNothing;
 }
+/**
+ * Every node run of the run is over, and the run gave its outputs.
+ */
 export interface RunEventRunSucceeded {
   run: RunEventRun;
   seq: RunEventSeq;
@@ -1158,6 +1161,9 @@ export interface RunEventRunSucceeded {
   at: RunEventAt;
   body: RunEventNothing;
 }
+/**
+ * The run ended without its outputs; `error` says which node or rule stopped it.
+ */
 export interface RunEventRunFailed {
   run: RunEventRun;
   seq: RunEventSeq;
@@ -1167,6 +1173,9 @@ export interface RunEventRunFailed {
     error: RunEventError;
   };
 }
+/**
+ * The run was ended before it was over.
+ */
 export interface RunEventRunCancelled {
   run: RunEventRun;
   seq: RunEventSeq;
@@ -1293,6 +1302,9 @@ export interface RunEventNodeResumed {
     held: "before" | "after";
   };
 }
+/**
+ * The node run gave its outputs: those of a worker, of the node plane, of a person, of a pin, or of an earlier run.
+ */
 export interface RunEventNodeSucceeded {
   run: RunEventRun;
   seq: RunEventSeq;
@@ -1333,6 +1345,9 @@ export interface RunEventNodeSucceeded {
     failed?: number;
   };
 }
+/**
+ * The node does not run: its conditions chose another way, or what it needs did not succeed.
+ */
 export interface RunEventNodeSkipped {
   run: RunEventRun;
   seq: RunEventSeq;
@@ -1345,6 +1360,9 @@ export interface RunEventNodeSkipped {
     error: RunEventError;
   };
 }
+/**
+ * The node run ended with an error, and no other try follows.
+ */
 export interface RunEventNodeFailed {
   run: RunEventRun;
   seq: RunEventSeq;
@@ -1361,6 +1379,9 @@ export interface RunEventNodeFailed {
     why?: string;
   };
 }
+/**
+ * The node run was ended before it was over.
+ */
 export interface RunEventNodeCancelled {
   run: RunEventRun;
   seq: RunEventSeq;

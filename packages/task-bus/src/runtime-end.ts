@@ -4,8 +4,6 @@ import type { Redis } from "ioredis";
 import { names } from "./names.ts";
 import { signEntry } from "./sign.ts";
 
-const MARK_TTL = 24 * 3600 * 1000;
-
 /** Which stream a task belongs to. */
 export interface Route {
   plane: string;
@@ -44,7 +42,7 @@ export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
       if (text.length > BUS.entryMaxBytes) throw new RangeError(`A task entry of ${text.length} bytes; the limit is ${BUS.entryMaxBytes}.`);
       const keys = [names.dispatched(entry.task), stream(route)];
       const limit = before === undefined ? [] : [before];
-      const id = await call("spindle_dispatch", keys, text, MARK_TTL, names.doorbell(route.plane), ...limit);
+      const id = await call("spindle_dispatch", keys, text, BUS.markTtlMs, names.doorbell(route.plane), ...limit);
       return (id as string | null) ?? undefined;
     },
     async waiting(route) {
@@ -54,7 +52,7 @@ export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
       return (await call("spindle_where", [names.dispatched(task), stream(route), names.lease(task)])) as Whereabouts;
     },
     async cancel(task, plane, mark = "1") {
-      await call("spindle_cancel", [names.cancel(task)], mark, MARK_TTL, names.doorbell(plane), task);
+      await call("spindle_cancel", [names.cancel(task)], mark, BUS.markTtlMs, names.doorbell(plane), task);
     },
     async done(task, route) {
       await call("spindle_done", [names.dispatched(task), stream(route), names.lease(task)]);

@@ -5,9 +5,6 @@ import { names } from "./names.ts";
 import type { Route } from "./runtime-end.ts";
 import { isSigned } from "./sign.ts";
 
-const MARK_TTL = 24 * 3600 * 1000;
-const PROGRESS_KEPT = 10_000;
-
 export interface WorkerEnd {
   /** The next task of these routes, or undefined. @throws Error if an entry is malformed or not signed by the runtime */
   claim(routes: readonly Route[]): Promise<TaskEntry | undefined>;
@@ -34,12 +31,12 @@ export function workerEnd(redis: Redis, worker: string, workerKey: string): Work
       return (await call("spindle_beat", [names.lease(task), names.cancel(task)], worker, leaseMs)) as "ok" | "cancel" | "lost";
     },
     async progress(progress) {
-      await redis.xadd(names.progress, "MAXLEN", "~", PROGRESS_KEPT, "*", "progress", JSON.stringify(progress));
+      await redis.xadd(names.progress, "MAXLEN", "~", BUS.progressKept, "*", "progress", JSON.stringify(progress));
     },
     async settle(result) {
       const text = JSON.stringify({ ...result, worker });
       if (text.length > BUS.outputMaxBytes) throw new RangeError(`An output of ${text.length} bytes; the limit is ${BUS.outputMaxBytes}.`);
-      await call("spindle_settle", [names.settled(result.task), names.results], text, MARK_TTL, names.resultsBell);
+      await call("spindle_settle", [names.settled(result.task), names.results], text, BUS.markTtlMs, names.resultsBell);
     },
   };
 }

@@ -13,9 +13,6 @@ from pydantic import ValidationError
 from .contract.generated.constants import BUS
 from .contract.generated.models import TaskEntry
 
-MARK_TTL_MS = 24 * 3600 * 1000
-PROGRESS_KEPT = 10_000
-
 
 def name(key: str, **values: str) -> str:
     """A key, stream or channel of the protocol (schemas/tasks/bus.json)."""
@@ -61,7 +58,7 @@ class Bus:
         return str(self._call("spindle_beat", keys, self.worker, entry.lease_ms))
 
     def progress(self, message: dict[str, Any]) -> None:
-        self.redis.xadd(name("progress"), {"progress": json.dumps(message)}, maxlen=PROGRESS_KEPT, approximate=True)
+        self.redis.xadd(name("progress"), {"progress": json.dumps(message)}, maxlen=BUS["progressKept"], approximate=True)
 
     def settle(self, task: str, result: dict[str, Any]) -> None:
         """Idempotent by task; the runtime acknowledges after its commit."""
@@ -77,7 +74,7 @@ class Bus:
             }
             text = json.dumps({"v": 1, "task": task, "worker": self.worker, "outcome": "failed", "error": error})
         bell = f"{name('results')}:bell"
-        self._call("spindle_settle", [name("settled", task=task), name("results")], text, MARK_TTL_MS, bell)
+        self._call("spindle_settle", [name("settled", task=task), name("results")], text, BUS["markTtlMs"], bell)
 
     def token(self, task: str) -> str:
         """What the child shows the runtime to act for this task (DESIGN A3)."""

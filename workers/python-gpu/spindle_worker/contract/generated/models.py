@@ -1531,6 +1531,10 @@ class Body(BaseModel):
 
 
 class RunEventRunFailed(BaseModel):
+    """
+    The run ended without its outputs; `error` says which node or rule stopped it.
+    """
+
     model_config = ConfigDict(
         extra='forbid',
         populate_by_name=True,
@@ -1543,6 +1547,10 @@ class RunEventRunFailed(BaseModel):
 
 
 class RunEventRunCancelled(BaseModel):
+    """
+    The run was ended before it was over.
+    """
+
     model_config = ConfigDict(
         extra='forbid',
         populate_by_name=True,
@@ -1750,6 +1758,10 @@ class Body7(BaseModel):
 
 
 class RunEventNodeSucceeded(BaseModel):
+    """
+    The node run gave its outputs: those of a worker, of the node plane, of a person, of a pin, or of an earlier run.
+    """
+
     model_config = ConfigDict(
         extra='forbid',
         populate_by_name=True,
@@ -1773,6 +1785,10 @@ class Body8(BaseModel):
 
 
 class RunEventNodeSkipped(BaseModel):
+    """
+    The node does not run: its conditions chose another way, or what it needs did not succeed.
+    """
+
     model_config = ConfigDict(
         extra='forbid',
         populate_by_name=True,
@@ -1800,6 +1816,10 @@ class Body9(BaseModel):
 
 
 class RunEventNodeFailed(BaseModel):
+    """
+    The node run ended with an error, and no other try follows.
+    """
+
     model_config = ConfigDict(
         extra='forbid',
         populate_by_name=True,
@@ -1815,6 +1835,10 @@ class RunEventNodeFailed(BaseModel):
 
 
 class RunEventNodeCancelled(BaseModel):
+    """
+    The node run was ended before it was over.
+    """
+
     model_config = ConfigDict(
         extra='forbid',
         populate_by_name=True,
@@ -2336,6 +2360,10 @@ class RunEventRunCancelling(BaseModel):
 
 
 class RunEventRunSucceeded(BaseModel):
+    """
+    Every node run of the run is over, and the run gave its outputs.
+    """
+
     model_config = ConfigDict(
         extra='forbid',
         populate_by_name=True,
