@@ -120,6 +120,17 @@ def test_an_input_that_does_not_fit_stays_the_users(runtime: Runtime, tmp_path: 
     assert describe(caught.value)["code"] == "node.user_error"
 
 
+def test_what_is_empty_was_given(runtime: Runtime, tmp_path: Path, engines: Engines) -> None:
+    """An engine that heard nothing has answered; what an empty answer means is the capability's to say."""
+
+    def run(context: TaskContext, _: Given) -> Made:
+        answer = context.delegate({"mood": "empty"}, gives=["spoken_text", "seconds"])
+        return Made(spoken_text=answer["spoken_text"], seconds=answer["seconds"])
+
+    result = attempt(run, runtime, tmp_path, engines)
+    assert result["output"] == {"spokenText": "", "seconds": 0.0}
+
+
 def test_what_may_be_left_out_is_left_out(runtime: Runtime, tmp_path: Path, engines: Engines) -> None:
     result = attempt(CAPABILITY.run, runtime, tmp_path, engines)
     assert result == {"outcome": "succeeded", "output": {"spokenText": "", "seconds": 0.0}, "objects": []}

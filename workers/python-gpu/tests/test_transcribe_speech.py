@@ -50,3 +50,28 @@ def test_a_setting_that_does_not_fit_is_refused_at_its_field(values: dict[str, s
         Attempt(runtime, tmp_path).run("speech.transcribe", "typed", audio_artifact=given, **values)
     assert describe(caught.value)["class"] == "user"
     assert place in describe(caught.value)["message"].replace("typed_text", "typedText")
+
+
+def test_a_model_is_given_the_sound_its_length_and_the_language(runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[M4] And what it hears is the text, with the language that it found."""
+    asked: list[dict[str, Any]] = []
+
+    def delegate(_: Any, request: dict[str, Any], gives: list[str]) -> dict[str, Any]:
+        asked.append({**request, "sound": len(Path(request["sound"]).read_bytes()), "gives": gives})
+        return {"text": " Good evening. ", "language": "en"}
+
+    monkeypatch.setattr("spindle_worker.child.context.TaskContext.delegate", delegate)
+    given = runtime.offer(sound(tmp_path, 2), "audio/wav")
+    made: Any = Attempt(runtime, tmp_path).run("speech.transcribe", "faster-whisper", audio_artifact=given, language="en")
+    assert (made.text, made.duration, made.language, made.note) == ("Good evening.", 2, "en", None)
+    samples_of_two_seconds = 2 * 16000 * 2
+    assert [(one["seconds"], one["language"], one["gives"]) for one in asked] == [(2, "en", ["text"])]
+    assert asked[0]["sound"] >= samples_of_two_seconds
+
+
+def test_a_model_that_hears_no_words_says_what_to_check(runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[E10] An empty text was given, so that no output is missing."""
+    monkeypatch.setattr("spindle_worker.child.context.TaskContext.delegate", lambda *_, **__: {"text": ""})
+    given = runtime.offer(sound(tmp_path, 2), "audio/wav")
+    with pytest.raises(UserError, match=r"No words were recognised in .*Check that somebody speaks in it"):
+        Attempt(runtime, tmp_path).run("speech.transcribe", "faster-whisper", audio_artifact=given)

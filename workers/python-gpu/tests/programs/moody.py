@@ -35,6 +35,8 @@ def work(request: Request) -> dict[str, Any]:
     if mood == "draws":
         request.progress(0.5, step=1, steps=2)
         request.preview(b"picture", "image/png", width=1)
+    if mood == "empty":
+        return {"spoken_text": "", "seconds": 0}
     if mood == "litters":
         with tempfile.NamedTemporaryFile(delete=False) as file:
             return {"file": file.name}
