@@ -232,7 +232,7 @@ describe("the seed's calls", () => {
   });
   test("[M3] capabilities come in the seed's shape, and no older ones when fresh ones are asked for", async () => {
     const known = await (await fetch(`${spindle.url}/api/capabilities`)).json();
-    expect(known.sources).toMatchObject({ control: { plane: "node" }, worker: { plane: "python", number: 5 } });
+    expect(known.sources).toMatchObject({ control: { plane: "node" }, worker: { plane: "python", number: 6 } });
     const fresh = await (await fetch(`${spindle.url}/api/capabilities?refresh=1`)).json();
     expect(fresh.capabilities).toHaveLength(known.capabilities.length);
     expect(fresh.generatedAt >= known.generatedAt).toBe(true);
