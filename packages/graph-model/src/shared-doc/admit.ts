@@ -6,6 +6,7 @@ import {
   type Allowance,
   apply,
   continues,
+  countStructs,
   type Decoded,
   EditRefused,
   EditUnfit,
@@ -14,8 +15,10 @@ import {
   TOO_ENTANGLED,
   TOO_LONG_A_LIST,
 } from "./apply.ts";
-import { jsonOf, LOSS } from "./json.ts";
-import { headOf, rootsOf } from "./layout.ts";
+import { countParts, decode, refuseMisplaced } from "./decode.ts";
+import { LOSS } from "./json.ts";
+import { headOf, ROOTS, rootsOf } from "./layout.ts";
+import { addItem, refuseLarge, type Size, sizeOf, subtractDeleted } from "./size.ts";
 import { isText } from "./text.ts";
 
 export { EditRefused, EditUnfit } from "./apply.ts";
@@ -28,10 +31,11 @@ export interface Admitted {
 }
 
 /**
- * Applies `update` to `replica`. Costs what the update touches.
- * @throws EditRefused, after which the replica is of no more use
+ * Applies an update to `replica`. Costs what the update touches.
+ * @param size of the replica, which is brought up to date
+ * @throws EditRefused, after which the replica and its size are of no more use
  */
-export function admit(replica: Y.Doc, update: Uint8Array, allowance: Allowance = ONE_UPDATE): Admitted {
+export function admit(replica: Y.Doc, update: Decoded, allowance: Allowance = ONE_UPDATE, size: Size = sizeOf(replica)): Admitted {
   const roots = new Set<unknown>(rootsOf(replica));
   let news: Uint8Array | undefined;
   const keep = (bytes: Uint8Array) => {
@@ -39,8 +43,8 @@ export function admit(replica: Y.Doc, update: Uint8Array, allowance: Allowance =
   };
   replica.on("update", keep);
   try {
-    const isWhole = apply(replica, [decode(update)], allowance, (transaction, contested) =>
-      refuseUnfit(transaction, { roots, contested, allowance }),
+    const isWhole = apply(replica, [update], allowance, (transaction, contested) =>
+      refuseUnfit(transaction, { roots, contested, allowance, size }),
     );
     return { news, gap: !isWhole };
   } catch (cause) {
@@ -48,36 +52,6 @@ export function admit(replica: Y.Doc, update: Uint8Array, allowance: Allowance =
   } finally {
     replica.off("update", keep);
   }
-}
-
-const SUBDOCUMENT = 9;
-
-/**
- * `Y.decodeUpdate` makes a whole `Y.Doc`, 100 times as large as what describes it, for each subdocument of an update. No graph has
- * any, so they are refused at their headers, before they are read.
- */
-class Decoder extends Y.UpdateDecoderV1 {
-  override readInfo(): number {
-    const info = super.readInfo();
-    if ((info & 31) === SUBDOCUMENT) throw new EditRefused(LOSS.type);
-    return info;
-  }
-}
-
-/** @throws Error for what is no update, or would make a document whose own encoding is none: Yjs takes pieces of no length, once */
-function decode(update: Uint8Array): Decoded {
-  const decoded: Decoded = Y.decodeUpdateV2(update, Decoder);
-  const { structs, ds } = decoded;
-  const pieces = [structs, ...ds.clients.values()];
-  if (pieces.some((list) => list.some(({ len, length = len }: { len?: number; length?: number }) => !length || length < 1)))
-    throw new Error("A piece of the update has no length.");
-  // Yjs writes them so, and walks each range that it reads.
-  for (const ranges of ds.clients.values())
-    for (const [at, { clock }] of ranges.entries()) {
-      const before = ranges[at - 1];
-      if (before && clock < before.clock + before.len) throw new Error("The deletions of the update are not in order.");
-    }
-  return decoded;
 }
 
 /** A list that is shorter cannot come to more than its rivals may cost. */
@@ -208,9 +182,11 @@ function rivalry(store: Y.Doc["store"], first: Y.Item): { length: number; compar
  * @throws EditRefused if what a transaction added does not belong in a document
  */
 function refuseUnfit(
-  { doc, beforeState, afterState }: Y.Transaction,
-  { roots, contested, allowance }: { roots: ReadonlySet<unknown>; contested: ReadonlySet<Y.Item>; allowance: Allowance },
+  transaction: Y.Transaction,
+  { roots, contested, allowance, size }: { roots: ReadonlySet<unknown>; contested: ReadonlySet<Y.Item>; allowance: Allowance; size: Size },
 ): void {
+  const { doc, beforeState, afterState } = transaction;
+  const before = { ...size };
   const lists = new Map<Y.Item["parent"], Map<string | null, Addition>>();
   for (const [client, clock] of afterState) {
     const from = beforeState.get(client) ?? 0;
@@ -219,29 +195,27 @@ function refuseUnfit(
     for (let at = Y.findIndexSS(structs, from); at < structs.length; at++) {
       const struct = structs[at];
       if (!(struct instanceof Y.Item)) continue;
-      const reason = struct.deleted ? undefined : whyUnfitItem(struct, roots);
+      const depth = struct.deleted ? 0 : depthOf(struct.parent, roots);
+      const reason = struct.deleted ? undefined : whyUnfitItem(struct, depth);
       if (reason) throw new EditRefused(reason);
+      addItem(size, struct, depth ?? 0);
       const keys = lists.get(struct.parent) ?? new Map<string | null, Addition>();
       lists.set(struct.parent, keys);
       const { item = struct, count = 0, isContested = false } = keys.get(struct.parentSub) ?? {};
       keys.set(struct.parentSub, { item, count: count + 1, isContested: isContested || contested.has(struct) });
     }
   }
+  subtractDeleted(size, transaction);
+  refuseLarge(size, before, allowance);
   for (const keys of lists.values()) for (const addition of keys.values()) refuseEntangled(doc.store, addition, allowance);
 }
 
-function whyUnfitItem({ parent, parentSub, content }: Y.Item, roots: ReadonlySet<unknown>): string | undefined {
-  const depth = depthOf(parent, roots);
+/** What the content is by itself was seen when it was decoded, and how deep its values lie is seen when they are counted. */
+function whyUnfitItem({ parent, parentSub, content }: Y.Item, depth: number | undefined): string | undefined {
   if (depth === undefined) return "It belongs to no part of a graph.";
   if (depth + (content instanceof Y.ContentType ? 1 : 0) > LIMITS.depth) return LOSS.depth;
   if (isText(parent)) return parentSub === null && content instanceof Y.ContentString ? undefined : LOSS.type;
-  if (parentSub === null) return LOSS.type;
-  if (content instanceof Y.ContentType) return content.type.constructor === Y.Map || isText(content.type) ? undefined : LOSS.type;
-  if (!(content instanceof Y.ContentAny || content instanceof Y.ContentJSON))
-    return content instanceof Y.ContentBinary ? LOSS.bytes : LOSS.type;
-  let reason: string | undefined;
-  for (const value of content.getContent()) jsonOf(value, depth + 1, (why) => (reason ??= why));
-  return reason;
+  return parentSub !== null && (content instanceof Y.ContentType || content instanceof Y.ContentAny) ? undefined : LOSS.type;
 }
 
 /** How deep the values of a type lie, roots being 1; more than the limit is not counted. Nothing for what hangs on no known root. */
@@ -268,10 +242,39 @@ export interface Loaded {
 
 const LOST_BASE = "It builds on an edit that is not there.";
 
-/** The document that stored updates make. Rows are looked at singly only when all of them together are not fit. */
+/** Bytes of rows that are decoded, and applied, at once: of what was overwritten since, no more than these make is in memory. */
+const AT_ONCE = 4 * 1024 * 1024;
+
+const TOO_LARGE = "Its stored edits are more than this server can open. Remove it, and import an exported copy of it.";
+
+/** A document whose rows would fill the memory. The message is a sentence that a person reads. */
+export class DocumentTooLarge extends Error {
+  constructor() {
+    super(TOO_LARGE);
+  }
+}
+
+/** How many parts rows have, without decoding their values. @throws DocumentTooLarge if that is more than a document is opened with */
+export async function measure(rows: readonly StoredUpdate[], turn: () => Promise<unknown>): Promise<number> {
+  let [parts, bytes] = [0, 0];
+  for (const row of rows) {
+    parts += countParts(row.bytes, LOADING.parts - parts);
+    if (parts > LOADING.parts) throw new DocumentTooLarge();
+    bytes += row.bytes.length;
+    if (bytes < AT_ONCE) continue;
+    bytes = 0;
+    await turn();
+  }
+  return parts;
+}
+
+/**
+ * The document that stored updates make. Rows are looked at singly only when they are not fit together.
+ * @param rows that were measured
+ */
 export function replay(rows: readonly StoredUpdate[]): Loaded {
   try {
-    const { doc, whole } = replayAtOnce(rows);
+    const { doc, whole } = replayTogether(rows);
     if (whole) return { doc, refused: [] };
   } catch {
     // One of them; which one is found below.
@@ -279,19 +282,23 @@ export function replay(rows: readonly StoredUpdate[]): Loaded {
   return replaySingly(rows);
 }
 
-function replayAtOnce(rows: readonly StoredUpdate[]): { doc: Y.Doc; whole: boolean } {
+function replayTogether(rows: readonly StoredUpdate[]): { doc: Y.Doc; whole: boolean } {
   const doc = new Y.Doc();
   const roots = new Set<unknown>(rootsOf(doc));
-  const updates = rows.map(({ bytes }) => decode(bytes)); // refuses pieces that can be applied, but not encoded and applied again
-  const whole = apply(
-    doc,
-    updates,
-    LOADING,
-    (transaction, contested) => refuseUnfit(transaction, { roots, contested, allowance: LOADING }),
-    "load",
-  );
+  const size: Size = { values: 0, characters: 0 };
+  let whole = true;
+  for (let from = 0, to = 0; from < rows.length; from = to) {
+    for (let bytes = 0; to < rows.length && (to === from || bytes + lengthOf(rows[to]) <= AT_ONCE); to++) bytes += lengthOf(rows[to]);
+    // Refuses pieces that can be applied, but not encoded and applied again.
+    const updates = rows.slice(from, to).map(({ bytes }) => decode(bytes, LOADING.parts));
+    const check = (transaction: Y.Transaction, contested: ReadonlySet<Y.Item>) =>
+      refuseUnfit(transaction, { roots, contested, allowance: LOADING, size });
+    whole = apply(doc, updates, LOADING, check, "load") && whole;
+  }
   return { doc, whole };
 }
+
+const lengthOf = (row: StoredUpdate | undefined): number => row?.bytes.length ?? 0;
 
 /** A row that builds on a later one is tried again after it. */
 function replaySingly(rows: readonly StoredUpdate[]): Loaded {
@@ -317,9 +324,12 @@ function replaySingly(rows: readonly StoredUpdate[]): Loaded {
 
 const OTHER_LAYOUT = "It changes the layout of the graph's document, which only the server does.";
 
+const PARTS: ReadonlySet<string> = new Set(ROOTS);
+
 /** A document with the replica on which its updates are tried. Between calls both hold the same. */
 export class Tried {
   private replica: Y.Doc | undefined;
+  private size: Size | undefined;
 
   /** @param migrates whether an update may change the document's layout, as a stored one may have */
   constructor(
@@ -328,14 +338,19 @@ export class Tried {
   ) {}
 
   /** @throws EditRefused, and the document is as it was */
-  admit(update: Uint8Array, allowance?: Allowance): Admitted {
+  admit(update: Uint8Array, allowance: Allowance = ONE_UPDATE): Admitted {
+    const decoded = decode(update, allowance.parts);
+    if (!this.migrates) refuseMisplaced(decoded, PARTS);
+    if (decoded.structs.length === 0 && decoded.ds.clients.size === 0) return { news: undefined, gap: false };
     this.replica ??= copyOf(this.doc);
+    this.size ??= sizeOf(this.doc);
     try {
       const layout = headOf(this.replica).get("layout");
-      const admitted = admit(this.replica, update, allowance);
+      const admitted = admit(this.replica, decoded, allowance, this.size);
       if (!this.migrates && headOf(this.replica).get("layout") !== layout) throw new EditUnfit(OTHER_LAYOUT);
       return admitted;
     } catch (error) {
+      if (error instanceof EditRefused) error.lost = countStructs(this.replica);
       this.forget();
       throw error;
     }
@@ -344,6 +359,7 @@ export class Tried {
   /** What was admitted last is not applied to the document after all. */
   forget(): void {
     this.replica = undefined;
+    this.size = undefined;
   }
 }
 

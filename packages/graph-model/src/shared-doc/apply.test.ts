@@ -6,6 +6,7 @@ import * as Y from "yjs";
 import { type Random, random } from "../random.testing.ts";
 import { admit, EditRefused, replay, Tried } from "./admit.ts";
 import { LOADING, ONE_UPDATE } from "./apply.ts";
+import { decode } from "./decode.ts";
 import { addNode, copyNodes, copyOf, moveNodes, nodesOf, normalise, pasteNodes, remove, rootsOf, setParam } from "./index.ts";
 import { craft, craftAtRandom, drawn, type Piece, updateOf } from "./random-updates.testing.ts";
 
@@ -331,7 +332,7 @@ describe("an update that is taken", () => {
       const replica = new Y.Doc();
       const yjs = new Y.Doc();
       const first = craft({ 1: [...TEXT, { ...KEY, content: number(0) }] });
-      admit(replica, first);
+      admit(replica, decode(first, ALLOWANCE.parts));
       Y.applyUpdate(yjs, first);
       for (let round = 0; round < 8; round++) {
         const update = craftAtRandom(yjs, next);
@@ -340,7 +341,7 @@ describe("an update that is taken", () => {
         yjs.store.pendingStructs = null;
         yjs.store.pendingDs = null;
         try {
-          const { gap } = admit(replica, update, ALLOWANCE);
+          const { gap } = admit(replica, decode(update, ALLOWANCE.parts), ALLOWANCE);
           expect(gap).toBe(!isWhole);
         } catch (error) {
           if (!(error instanceof EditRefused)) throw error;

@@ -3,7 +3,10 @@
 import * as Y from "yjs";
 
 /** An update that is refused. The message is a sentence about the edit that a person reads. */
-export class EditRefused extends Error {}
+export class EditRefused extends Error {
+  /** Pieces of the document's replica that was lost for it, and has to be copied again; 0 where the update was not tried. */
+  lost = 0;
+}
 
 /** One that is refused for what is there already: by itself, or at another time, it would have been taken. */
 export class EditUnfit extends EditRefused {}
@@ -22,6 +25,12 @@ export interface Allowance {
   clients: number;
   /** Pieces of which the document consists, those deleted among them. */
   structs: number;
+  /** Structs of the update, values in them and ranges that it deletes. */
+  parts: number;
+  /** Values that the document holds. */
+  values: number;
+  /** Characters of its texts, strings and keys. */
+  characters: number;
 }
 
 /** For one update that somebody sends. */
@@ -32,7 +41,12 @@ export const ONE_UPDATE: Allowance = {
   moves: 2 ** 30,
   clients: 2 ** 14,
   structs: 2 ** 19,
+  parts: 2 ** 19,
+  values: 2 ** 20,
+  characters: 2 ** 24,
 };
+/** For a whole graph that the server puts into a document. Its JSON has a limit of its own. */
+export const WHOLE_GRAPH: Allowance = { ...ONE_UPDATE, parts: 2 ** 21 };
 /** For what was admitted once: how much Yjs has joined by then differs a little between one document and its copy. */
 export const LOADING: Allowance = {
   comparisons: 4 * ONE_UPDATE.comparisons,
@@ -41,7 +55,12 @@ export const LOADING: Allowance = {
   moves: 4 * ONE_UPDATE.moves,
   clients: 4 * ONE_UPDATE.clients,
   structs: Number.POSITIVE_INFINITY, // a document of before there was this limit is read, and copied
+  parts: 4 * ONE_UPDATE.values, // of all rows together: what fits into memory beside other documents
+  values: Number.POSITIVE_INFINITY, // parts bound these
+  characters: Number.POSITIVE_INFINITY, // and the bytes of the rows these
 };
+/** Of the stored rows of a document, together. A full one, and as much again that has not been compacted, comes to some 100 MiB. */
+export const MOST_STORED_BYTES = 2 ** 27;
 /** Each struct of an update pays for these itself. */
 const COMPARISONS_PER_STRUCT = 16;
 export const TOO_ENTANGLED = "Too many edits at one place know nothing of each other.";
@@ -123,12 +142,17 @@ export function apply(
   return isWhole;
 }
 
+export function countStructs({ store }: Y.Doc): number {
+  let structs = 0;
+  for (const list of store.clients.values()) structs += list.length;
+  return structs;
+}
+
 /** Each edit costs what the document has of clients, and whoever loads it what it has of structs. What takes away is taken. */
 function refuseExcess({ doc, beforeState, afterState }: Y.Transaction, most: Allowance): void {
   const { clients } = doc.store;
   if (clients.size > most.clients && clients.size > beforeState.size) throw new EditUnfit(TOO_MANY_CLIENTS);
-  let structs = 0;
-  for (const list of clients.values()) structs += list.length;
+  const structs = countStructs(doc);
   if (structs > most.structs && [...afterState].some(([client, clock]) => clock !== beforeState.get(client))) throw new EditUnfit(TOO_LONG);
 }
 

@@ -19,7 +19,7 @@ export const definitionsOf = (doc: Y.Doc): YMap => doc.getMap("definitions");
 export const metadataOf = (doc: Y.Doc): YMap => doc.getMap("metadata");
 
 /** The parts of a document; whatever else an update brings is refused (admit.ts), and undo covers each of them. */
-const ROOTS = [
+export const ROOTS = [
   "nodes",
   "edges",
   "graph",
