@@ -11,7 +11,7 @@ vi.mock("yjs", async (original) => {
 });
 
 test("[C5] the copy that updates are tried on is made once, not for each of them", async () => {
-  const log = { append: async () => {}, read: async () => [], migrate: async () => {} } as unknown as UpdateLog;
+  const log = { append: async () => "0", read: async () => [], migrate: async () => {} } as unknown as UpdateLog;
   const { doc, append, close } = await new DocumentHost(log, () => {}).open("g");
   const mine = new Y.Doc();
   const copies = vi.mocked(Y.encodeStateAsUpdate);
@@ -26,4 +26,22 @@ test("[C5] the copy that updates are tried on is made once, not for each of them
   expect(copies.mock.calls.filter(([of]) => of === doc)).toHaveLength(made);
   expect(made).toBe(1);
   close();
+});
+
+test("[C5] an edit that is refused for what it is costs no copy, nor does a page that brings nothing", async () => {
+  const log = { append: async () => "0", read: async () => [], migrate: async () => {} } as unknown as UpdateLog;
+  const { doc, append } = await new DocumentHost(log, () => {}).open("g");
+  const copies = vi.mocked(Y.encodeStateAsUpdate);
+  const page = new Y.Doc();
+  addNode(page, "me", { service: "pass", plane: "node", position: { x: 0, y: 0 } });
+  await append(Y.encodeStateAsUpdate(page), "me");
+  const bad = new Y.Doc();
+  bad.getMap("graph").set("x", 10n);
+  const made = copies.mock.calls.filter(([of]) => of === doc).length;
+  for (let times = 0; times < 5; times++) {
+    await expect(append(Y.encodeStateAsUpdate(bad), "me")).rejects.toThrow("bigint");
+    await append(Y.encodeStateAsUpdate(page), "me");
+    expect(await append(Uint8Array.from([0, 0]), "me")).toBe(true);
+  }
+  expect(copies.mock.calls.filter(([of]) => of === doc)).toHaveLength(made);
 });

@@ -24,30 +24,8 @@ import {
   updateOf,
 } from "../../../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
 import { DocumentHost } from "./document-host.ts";
+import { MemoryLog } from "./memory-log.testing.ts";
 import type { UpdateLog } from "./update-log.ts";
-
-class MemoryLog implements UpdateLog {
-  rows: { seq: string; bytes: Uint8Array }[] = [];
-  quarantine: { seq: string; reason: string }[] = [];
-  reads = 0;
-  append(_graph: string, bytes: Uint8Array): Promise<void> {
-    this.rows.push({ seq: String(this.rows.length + this.quarantine.length + 1), bytes });
-    return Promise.resolve();
-  }
-  read(): Promise<MemoryLog["rows"]> {
-    this.reads++;
-    return Promise.resolve([...this.rows]);
-  }
-  async setAside(graph: string, refused: { seq: string; reason: string }[], rest: Uint8Array): Promise<void> {
-    this.rows = this.rows.filter((row) => !refused.some(({ seq }) => seq === row.seq));
-    this.quarantine.push(...refused);
-    await this.append(graph, rest);
-  }
-  async migrate(graph: string, make: (rows: MemoryLog["rows"]) => Uint8Array | undefined): Promise<void> {
-    const update = make(this.rows);
-    if (update) await this.append(graph, update);
-  }
-}
 
 function varUint(value: number): Uint8Array {
   const encoder = encoding.createEncoder();

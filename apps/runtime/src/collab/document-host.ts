@@ -1,8 +1,19 @@
 // The server's documents (DESIGN C1): one Y.Doc per graph; an update is in PostgreSQL before anybody is told of it. A document is in
 // memory while somebody has it open, and a little longer.
-import { copyOf, isOutdated, LayoutUnknown, migrate, replay, Tried } from "@spindle/graph-model/shared-doc";
+import {
+  copyOf,
+  DocumentTooLarge,
+  isOutdated,
+  LayoutUnknown,
+  measure,
+  migrate,
+  replay,
+  Tried,
+  WHOLE_GRAPH,
+} from "@spindle/graph-model/shared-doc";
 import * as Y from "yjs";
 import { Refused } from "../refused.ts";
+import { Rows } from "./rows.ts";
 import type { UpdateLog } from "./update-log.ts";
 
 /** Why a document ends under those who have it open: its graph was removed, or what is stored could not be applied here. */
@@ -17,11 +28,22 @@ export interface OpenDocument {
   close(): void;
 }
 
+/** The origin of what the server itself edits. */
+const SERVER = "server";
 /** Documents that nobody has open, and that are kept a little longer. */
 const MOST_IDLE = 32;
+/** What these may be made of together: one full document. */
+const MOST_IDLE_PARTS = 2 ** 21;
+
+interface Kept {
+  doc: Y.Doc;
+  rows: Rows;
+}
 
 interface Hosted {
-  loading: Promise<Y.Doc>;
+  loading: Promise<Kept>;
+  /** Once it is loaded. */
+  kept?: Kept;
   tried?: Tried;
   /** Updates are tried, stored and applied one after another, in order of arrival. */
   tail: Promise<unknown>;
@@ -50,8 +72,8 @@ export class DocumentHost {
     const hosted = this.hosted.get(id) ?? this.host(id);
     const close = this.hold(id, hosted, onEnd);
     try {
-      const doc = await hosted.loading;
-      return { doc, close, append: (update, origin) => this.append(id, hosted, doc, update, origin) };
+      const { doc } = await hosted.loading;
+      return { doc, close, append: (update, origin) => this.append(id, hosted, update, origin) };
     } catch (error) {
       close();
       throw error;
@@ -73,7 +95,7 @@ export class DocumentHost {
       const copy = copyOf(doc);
       const before = Y.encodeStateVector(copy);
       edit(copy);
-      await append(Y.encodeStateAsUpdate(copy, before), "server");
+      await append(Y.encodeStateAsUpdate(copy, before), SERVER);
     });
   }
 
@@ -88,32 +110,61 @@ export class DocumentHost {
   private host(id: string): Hosted {
     const hosted: Hosted = { loading: this.load(id), tail: Promise.resolve(), holders: new Set() };
     this.hosted.set(id, hosted);
-    hosted.loading.catch(() => this.forget(id, hosted));
+    hosted.loading.then(
+      (kept) => {
+        hosted.kept = kept;
+      },
+      () => this.forget(id, hosted),
+    );
     return hosted;
   }
 
-  /** A document of an older layout is migrated before anybody sees it. @throws Refused for one of a newer layout */
-  private async load(id: string): Promise<Y.Doc> {
+  /** A document of an older layout is migrated before anybody sees it. @throws Refused for one of a newer layout, or too large a one */
+  private async load(id: string): Promise<Kept> {
     try {
-      const doc = await this.read(id);
-      if (!isOutdated(doc)) return doc;
-      await this.log.migrate(id, (rows) => {
-        const { doc: now } = replay(rows);
-        return isOutdated(now) ? migrate(now) : undefined;
-      });
-      return await this.read(id);
+      let kept = await this.read(id);
+      if (isOutdated(kept.doc)) {
+        await this.log.migrate(id, (rows) => {
+          const { doc: now } = replay(rows);
+          return isOutdated(now) ? migrate(now) : undefined;
+        });
+        kept = await this.read(id);
+      }
+      await this.compact(id, kept);
+      return kept;
     } catch (cause) {
-      throw cause instanceof LayoutUnknown ? new Refused(409, "request.invalid", cause.message) : cause;
+      throw cause instanceof LayoutUnknown || cause instanceof DocumentTooLarge
+        ? new Refused(409, "request.invalid", cause.message)
+        : cause;
     }
   }
 
-  private async read(id: string): Promise<Y.Doc> {
-    const { doc, refused } = replay(await this.log.read(id));
+  private async read(id: string): Promise<Kept> {
+    const stored = await this.log.read(id);
+    await measure(stored, () => new Promise((resolve) => void setImmediate(resolve)));
+    const { doc, refused } = replay(stored);
+    const rows = new Rows();
+    const isRefused = new Set(refused.map(({ seq }) => seq));
+    for (const { seq, bytes } of stored) if (!isRefused.has(seq)) rows.add(seq, bytes);
     if (refused.length > 0) {
-      await this.log.setAside(id, refused, Y.encodeStateAsUpdate(doc));
+      const rest = Y.encodeStateAsUpdate(doc);
+      rows.add(await this.log.setAside(id, refused, rest), rest);
       this.onError("collaboration", `${refused.length} stored edits of graph ${id} were set aside: ${refused[0]?.reason}`);
     }
-    return doc;
+    return { doc, rows };
+  }
+
+  /** Makes one row of all, where there are many: whoever loads the document pays for what was overwritten, too. */
+  private async compact(id: string, kept: Kept): Promise<void> {
+    if (!kept.rows.areMany) return;
+    const whole = Y.encodeStateAsUpdate(kept.doc);
+    try {
+      const rows = new Rows();
+      rows.add(await this.log.compact(id, kept.rows.all, whole), whole);
+      kept.rows = rows;
+    } catch (error) {
+      this.onError("collaboration", error); // the rows are as they were
+    }
   }
 
   /** Keeps a document in memory until the function returned is called. */
@@ -127,9 +178,19 @@ export class DocumentHost {
       clearTimeout(hosted.idle);
       hosted.idle = setTimeout(() => this.forget(id, hosted), this.idleMs).unref();
       this.idle.set(hosted, id);
-      const [oldest] = this.idle;
-      if (this.idle.size > MOST_IDLE && oldest) this.forget(oldest[1], oldest[0]);
+      this.forgetOldest();
     };
+  }
+
+  private forgetOldest(): void {
+    const partsOf = ({ kept }: Hosted) => kept?.rows.parts ?? 0;
+    let parts = 0;
+    for (const hosted of this.idle.keys()) parts += partsOf(hosted);
+    for (const [hosted, id] of this.idle) {
+      if (this.idle.size <= MOST_IDLE && (parts <= MOST_IDLE_PARTS || this.idle.size === 1)) return;
+      parts -= partsOf(hosted);
+      this.forget(id, hosted);
+    }
   }
 
   /** The next to open it gets it from its rows, which hold all that was acknowledged. */
@@ -139,19 +200,21 @@ export class DocumentHost {
     if (this.hosted.get(id) === hosted) this.hosted.delete(id);
   }
 
-  private append(id: string, hosted: Hosted, doc: Y.Doc, update: Uint8Array, origin: unknown): Promise<boolean> {
+  private append(id: string, hosted: Hosted, update: Uint8Array, origin: unknown): Promise<boolean> {
     const close = this.hold(id, hosted);
-    const done = hosted.tail.then(() => this.store(id, hosted, doc, update, origin)).finally(close);
+    const done = hosted.tail.then(() => this.store(id, hosted, update, origin)).finally(close);
     hosted.tail = done.catch(() => {});
     return done;
   }
 
-  private async store(id: string, hosted: Hosted, doc: Y.Doc, update: Uint8Array, origin: unknown): Promise<boolean> {
+  private async store(id: string, hosted: Hosted, update: Uint8Array, origin: unknown): Promise<boolean> {
+    const kept = await hosted.loading;
+    const { doc } = kept;
     hosted.tried ??= new Tried(doc);
-    const { news, gap } = hosted.tried.admit(update);
+    const { news, gap } = hosted.tried.admit(update, origin === SERVER ? WHOLE_GRAPH : undefined);
     if (!news) return !gap;
     try {
-      await this.log.append(id, news);
+      kept.rows.add(await this.log.append(id, news), news);
     } catch (error) {
       hosted.tried.forget();
       throw error;
@@ -161,7 +224,9 @@ export class DocumentHost {
     } catch (error) {
       this.onError("collaboration", error);
       this.drop(id, "failed");
+      return !gap;
     }
+    await this.compact(id, kept);
     return !gap;
   }
 }

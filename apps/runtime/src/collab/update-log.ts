@@ -1,31 +1,51 @@
 // The rows of a document: its updates, and what was set aside of them (docs/operations.md).
-import { EditRefused, type StoredUpdate } from "@spindle/graph-model/shared-doc";
+import { DocumentTooLarge, EditRefused, MOST_STORED_BYTES, type StoredUpdate } from "@spindle/graph-model/shared-doc";
 import { type Database, transaction } from "../store/database.ts";
 import { patient } from "../store/patient.ts";
 
 export interface UpdateLog {
+  /** @throws DocumentTooLarge, before any of them is read */
   read(graph: string): Promise<StoredUpdate[]>;
-  /** @throws EditRefused if the graph is gone */
-  append(graph: string, bytes: Uint8Array): Promise<void>;
-  /** Moves rows out of the document, whose whole state without them is `rest`. */
-  setAside(graph: string, rows: readonly { seq: string; reason: string }[], rest: Uint8Array): Promise<void>;
+  /** Returns the number of the row. @throws EditRefused if the graph is gone */
+  append(graph: string, bytes: Uint8Array): Promise<string>;
+  /** Moves rows out of the document, whose whole state without them is `rest`. Returns the number of its row. */
+  setAside(graph: string, rows: readonly { seq: string; reason: string }[], rest: Uint8Array): Promise<string>;
+  /** Replaces rows by `whole`, which says all that they say. Rows that another runtime stored meanwhile stay. Returns its row's number. */
+  compact(graph: string, seqs: readonly string[], whole: Uint8Array): Promise<string>;
   /** Appends what `make` makes of the rows, while no other process can append any. It gives nothing if there is nothing to do. */
   migrate(graph: string, make: (rows: readonly StoredUpdate[]) => Uint8Array | undefined): Promise<void>;
 }
 
 const NO_SUCH_GRAPH = "23503"; // the foreign key
 
-const read = async (from: Pick<Database["pool"], "query">, graph: string): Promise<StoredUpdate[]> =>
-  (await from.query<StoredUpdate>("SELECT seq, bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [graph])).rows;
+type Queries = Pick<Database["pool"], "query">;
+
+async function read(from: Queries, graph: string): Promise<StoredUpdate[]> {
+  const size = await from.query<{ bytes: string }>(
+    "SELECT coalesce(sum(octet_length(bytes)), 0) AS bytes FROM doc_update WHERE graph_id = $1",
+    [graph],
+  );
+  if (Number(size.rows[0]?.bytes) > MOST_STORED_BYTES) throw new DocumentTooLarge();
+  return (await from.query<StoredUpdate>("SELECT seq, bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [graph])).rows;
+}
+
+async function insert(into: Queries, graph: string, bytes: Uint8Array): Promise<string> {
+  const { rows } = await into.query<{ seq: string }>("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2) RETURNING seq", [
+    graph,
+    Buffer.from(bytes),
+  ]);
+  return rows[0]?.seq as string;
+}
 
 export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
   read: (graph) => read(pool, graph),
 
   append: async (graph, bytes) => {
-    const insert =
-      "WITH touched AS (UPDATE graph SET updated_at = now() WHERE id = $1) INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)";
+    const sql =
+      "WITH touched AS (UPDATE graph SET updated_at = now() WHERE id = $1) INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2) RETURNING seq";
     try {
-      await patient(() => pool.query(insert, [graph, Buffer.from(bytes)]));
+      const { rows } = await patient(() => pool.query<{ seq: string }>(sql, [graph, Buffer.from(bytes)]));
+      return rows[0]?.seq as string;
     } catch (error) {
       if ((error as { code?: string }).code === NO_SUCH_GRAPH) throw new EditRefused("Its graph was removed.", { cause: error });
       throw error;
@@ -42,7 +62,16 @@ export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
            INSERT INTO doc_quarantine (graph_id, seq, bytes, reason) SELECT $1, seq, bytes, reason FROM gone`,
           [graph, rows.map((row) => row.seq), rows.map((row) => row.reason)],
         );
-        await client.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [graph, Buffer.from(rest)]);
+        return insert(client, graph, rest);
+      }),
+    ),
+
+  // A row of its own, and not the first one anew: another runtime may have put there what this one does not know.
+  compact: (graph, seqs, whole) =>
+    patient(() =>
+      transaction(pool, async (client) => {
+        await client.query("DELETE FROM doc_update WHERE graph_id = $1 AND seq = ANY($2::bigint[])", [graph, seqs]);
+        return insert(client, graph, whole);
       }),
     ),
 
@@ -52,7 +81,7 @@ export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
       transaction(pool, async (client) => {
         const { rowCount } = await client.query("SELECT FROM graph WHERE id = $1 FOR UPDATE", [graph]);
         const update = rowCount === 0 ? undefined : make(await read(client, graph));
-        if (update) await client.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [graph, Buffer.from(update)]);
+        if (update) await insert(client, graph, update);
       }),
     ),
 });

@@ -36,8 +36,8 @@ const COUNTED_AT_ONCE = 4;
 /** Graphs and their documents. What is saved, run or exported is always the server's document (DESIGN C1). */
 export class GraphService {
   private readonly revisions = new Map<string, string>();
-  /** Per graph, its nodes when it had last been edited at `at`: the list opens a document only after an edit. */
-  private readonly counted = new Map<string, { at: number; nodes: number }>();
+  /** Per graph, its nodes when it had last been edited at `at`, or why it is not opened: the list opens a document only after an edit. */
+  private readonly counted = new Map<string, { at: number; nodes: number; unreadable?: string }>();
 
   constructor(
     private readonly db: Database,
@@ -113,14 +113,16 @@ export class GraphService {
 
   /** A graph that cannot be read is one of the list like any other, with the reason. */
   private async count(id: string, at: number): Promise<{ nodes: number; unreadable?: string }> {
-    const known = this.counted.get(id);
-    if (known?.at === at) return { nodes: known.nodes };
+    const { at: then, ...known } = this.counted.get(id) ?? { nodes: 0 };
+    if (then === at) return known;
     try {
       const nodes = (await this.read(id)).graph.nodes.length;
       this.counted.set(id, { at, nodes });
       return { nodes };
     } catch (error) {
-      return { nodes: 0, unreadable: `This graph cannot be read: ${(error as Error).message}` };
+      const unread = { nodes: 0, unreadable: `This graph cannot be read: ${(error as Error).message}` };
+      if (error instanceof Refused) this.counted.set(id, { at, ...unread });
+      return unread;
     }
   }
 

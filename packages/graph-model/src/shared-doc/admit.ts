@@ -254,12 +254,19 @@ export class DocumentTooLarge extends Error {
   }
 }
 
-/** How many parts rows have, without decoding their values. @throws DocumentTooLarge if that is more than a document is opened with */
-export async function measure(rows: readonly StoredUpdate[], turn: () => Promise<unknown>): Promise<number> {
-  let [parts, bytes] = [0, 0];
+/**
+ * How many parts each row has, without decoding its values.
+ * @param turn lets others go on
+ * @throws DocumentTooLarge if that is more than a document is opened with
+ */
+export async function measure(rows: readonly StoredUpdate[], turn: () => Promise<unknown>): Promise<number[]> {
+  let [left, bytes] = [LOADING.parts, 0];
+  const parts: number[] = [];
   for (const row of rows) {
-    parts += countParts(row.bytes, LOADING.parts - parts);
-    if (parts > LOADING.parts) throw new DocumentTooLarge();
+    const count = countParts(row.bytes, left);
+    left -= count;
+    if (left < 0) throw new DocumentTooLarge();
+    parts.push(count);
     bytes += row.bytes.length;
     if (bytes < AT_ONCE) continue;
     bytes = 0;
