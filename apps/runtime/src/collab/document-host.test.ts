@@ -312,7 +312,7 @@ describe("[C5] a stored row", () => {
 });
 
 describe("a document that nobody has open", () => {
-  beforeEach(() => void vi.useFakeTimers());
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
   afterEach(() => void vi.useRealTimers());
 
   test("leaves memory, not before its idle time, and comes back whole", async () => {

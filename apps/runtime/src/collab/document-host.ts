@@ -55,6 +55,7 @@ export class DocumentHost {
   private readonly hosted = new Map<string, Hosted>();
   /** Whoever opens and closes one after the other would fill the memory. */
   private readonly idle = new Map<Hosted, string>();
+  private turns = Promise.resolve();
 
   constructor(
     private readonly log: UpdateLog,
@@ -139,13 +140,20 @@ export class DocumentHost {
     }
   }
 
+  /** One document is loaded in each turn of the event loop, so that what else this process does goes on in between. */
+  private turn(): Promise<void> {
+    this.turns = this.turns.then(() => new Promise((resolve) => void setImmediate(resolve)));
+    return this.turns;
+  }
+
   private async read(id: string): Promise<Kept> {
     const stored = await this.log.read(id);
-    await measure(stored, () => new Promise((resolve) => void setImmediate(resolve)));
+    const parts = await measure(stored, () => this.turn());
+    await this.turn();
     const { doc, refused } = replay(stored);
     const rows = new Rows();
     const isRefused = new Set(refused.map(({ seq }) => seq));
-    for (const { seq, bytes } of stored) if (!isRefused.has(seq)) rows.add(seq, bytes);
+    for (const [at, { seq, bytes }] of stored.entries()) if (!isRefused.has(seq)) rows.add(seq, bytes, parts[at]);
     if (refused.length > 0) {
       const rest = Y.encodeStateAsUpdate(doc);
       rows.add(await this.log.setAside(id, refused, rest), rest);

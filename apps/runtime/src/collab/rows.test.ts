@@ -51,10 +51,10 @@ describe("[C5] the rows of a document", () => {
 
   test("that two runtimes make one of lose nothing of what the other stored", { timeout: 60_000 }, async () => {
     const log = new MemoryLog();
-    const [one, two] = [await host(log).open("g"), await host(log).open("g")];
+    const [ada, ben] = [await host(log).open("g"), await host(log).open("g")];
     const added: string[] = [];
     for (let round = 0; round < 12; round++)
-      for (const { doc, append } of round % 3 ? [one, two] : [two, one]) {
+      for (const { doc, append } of round % 3 ? [ada, ben] : [ben, ada]) {
         await append(
           updateOf(doc, (copy) => void added.push(add(copy))),
           "me",

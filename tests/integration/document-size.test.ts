@@ -1,0 +1,117 @@
+// Documents that hold too much, in PostgreSQL and over the real socket: they harm no other, and what was acknowledged stays.
+import { addNode, LAYOUT, normalise } from "@spindle/graph-model/shared-doc";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import * as Y from "yjs";
+import { DocumentHost } from "../../apps/runtime/src/collab/document-host.ts";
+import { updateLog } from "../../apps/runtime/src/collab/update-log.ts";
+import type { GraphSummary } from "../../apps/runtime/src/services/graph-service.ts";
+import { craft, updateOf } from "../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
+import { type Spindle, startSpindle } from "../support/spindle.ts";
+
+let spindle: Spindle;
+let pool: pg.Pool;
+beforeAll(async () => {
+  spindle = await startSpindle({ worker: false });
+  pool = new pg.Pool({ connectionString: spindle.env.DATABASE_URL as string });
+});
+afterAll(async () => {
+  await pool?.end();
+  await spindle?.stop();
+});
+
+const trpc = async (call: string, input?: unknown) => {
+  const body = input === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(input) };
+  return (await fetch(`${spindle.url}/trpc/${call}`, body)).json();
+};
+const newGraph = async (): Promise<string> => (await trpc("graphs.create", { name: "A graph" })).result.data;
+const list = async (): Promise<GraphSummary[]> => (await trpc("graphs.list")).result.data;
+const listed = async (id: string) => (await list()).find((one) => one.id === id);
+const objects = (count: number) => Array.from({ length: count }, () => ({}));
+const crowd = (count: number) => craft({ 10: [{ parent: "graph", key: "k", content: new Y.ContentAny([objects(count)]) }] });
+const add = (doc: Y.Doc) => addNode(doc, "me", { service: "output.preview", plane: "node", position: { x: 0, y: 0 } });
+const rowsOf = async (graph: string) =>
+  (await pool.query("SELECT seq, bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [graph])).rows as {
+    seq: string;
+    bytes: Buffer;
+  }[];
+
+/** How a socket is closed that sends an update, or that only opens the document. */
+async function closingOf(graph: string, update: Uint8Array): Promise<[number, string]> {
+  const socket = new WebSocket(`${spindle.url.replace("http", "ws")}/collab/${graph}?layout=${LAYOUT}`);
+  const closed = new Promise<[number, string]>((resolve) => socket.once("close", (code, reason) => resolve([code, String(reason)])));
+  await new Promise((resolve) => socket.once("open", resolve));
+  const size: number[] = [];
+  for (let rest = update.length; ; rest >>= 7) {
+    size.push(rest > 127 ? (rest & 127) | 128 : rest);
+    if (rest <= 127) break;
+  }
+  socket.send(Uint8Array.from([0, 2, ...size, ...update]));
+  return closed;
+}
+
+test("[C5] an update of two million values is refused, and the document goes on", async () => {
+  const graph = await newGraph();
+  expect(await closingOf(graph, crowd(2_000_000))).toEqual([4400, "It brings too many values at once. Do it in several steps."]);
+  expect(await listed(graph)).toMatchObject({ nodes: 0, setAside: 0 });
+});
+
+test.each([
+  ["values", () => Array.from({ length: 3 }, () => Buffer.from(crowd(2_000_000)))],
+  ["bytes", () => Array.from({ length: 5 }, () => Buffer.alloc(30 * 1024 * 1024))],
+])(
+  "[C5] a graph whose stored %s fill the memory is one of the list, opens for nobody, harms no other and can be removed",
+  async (_, make) => {
+    const sentence = "Its stored edits are more than this server can open. Remove it, and import an exported copy of it.";
+    const [graph, other] = [await newGraph(), await newGraph()];
+    for (const bytes of make()) await pool.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [graph, bytes]);
+    const before = (await rowsOf(graph)).length;
+    await pool.query("UPDATE graph SET updated_at = now() WHERE id = $1", [graph]);
+    const log = updateLog({ pool: pool as never });
+    await expect(new DocumentHost(log, () => {}).open(graph)).rejects.toMatchObject({ status: 409, message: sentence });
+    for (let times = 0; times < 2; times++)
+      expect(await listed(graph)).toMatchObject({ unreadable: `This graph cannot be read: ${sentence}` });
+    expect((await listed(other))?.unreadable).toBeUndefined();
+    expect((await rowsOf(graph)).length).toBe(before);
+    await trpc("graphs.remove", { id: graph });
+    expect([await listed(graph), await rowsOf(graph)]).toEqual([undefined, []]);
+  },
+);
+
+test("[C5] what two runtimes store while each makes one row of its rows is all there, and a compaction that fails leaves them", async () => {
+  const graph = await newGraph();
+  const errors: unknown[] = [];
+  const runtime = () => new DocumentHost(updateLog({ pool: pool as never }), (_, error) => void errors.push(error));
+  const opened = await Promise.all([runtime().open(graph), runtime().open(graph)]);
+  const added: string[] = [];
+  const overwrite = (doc: Y.Doc) => updateOf(doc, (copy) => void copy.getMap("metadata").set("k", objects(100_000)));
+  const round = () =>
+    Promise.all(
+      opened.flatMap(({ doc, append }) => [
+        append(
+          updateOf(doc, (copy) => void added.push(add(copy))),
+          "me",
+        ),
+        append(overwrite(doc), "me"),
+      ]),
+    );
+  const ids = () =>
+    runtime().use(graph, ({ doc }) =>
+      normalise(doc)
+        .graph.nodes.map(({ id }) => id)
+        .sort(),
+    );
+  for (let times = 0; times < 8; times++) await round();
+  expect((await rowsOf(graph)).length).toBeLessThan(24);
+  expect(await ids()).toEqual([...added].sort());
+  expect(errors).toEqual([]);
+
+  const rows = await rowsOf(graph);
+  await pool.query(`CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$ LANGUAGE plpgsql`);
+  await pool.query("CREATE TRIGGER refuse BEFORE INSERT ON doc_update FOR EACH ROW EXECUTE FUNCTION refuse()");
+  const seqs = rows.map(({ seq }) => seq);
+  await expect(updateLog({ pool: pool as never }).compact(graph, seqs, new Uint8Array(2))).rejects.toThrow("no room");
+  await pool.query("DROP TRIGGER refuse ON doc_update; DROP FUNCTION refuse()");
+  expect(await rowsOf(graph)).toEqual(rows);
+});
