@@ -1,5 +1,4 @@
 // What a socket leaves behind: nothing, whenever and however it goes. Fake sockets and a fake clock.
-import { EventEmitter } from "node:events";
 import { LAYOUT, migrate } from "@spindle/graph-model/shared-doc";
 import * as encoding from "lib0/encoding";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -7,41 +6,9 @@ import type { WebSocket } from "ws";
 import type { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
 import { DocumentHost } from "./document-host.ts";
+import { FakeSocket, messageOf } from "./fake-socket.testing.ts";
 import { CollabSockets, layoutIn } from "./socket.ts";
 import type { UpdateLog } from "./update-log.ts";
-
-class FakeSocket extends EventEmitter {
-  readonly OPEN = 1;
-  readyState = 1;
-  binaryType = "";
-  answers = true;
-  closed: [number, string?] | undefined;
-  sent: Uint8Array[] = [];
-  send(bytes: Uint8Array): void {
-    this.sent.push(bytes);
-  }
-  isPaused = false;
-  pause(): void {
-    this.isPaused = true;
-  }
-  resume(): void {
-    this.isPaused = false;
-  }
-  ping(data: string): void {
-    if (this.answers) this.emit("pong", Buffer.from(data));
-  }
-  terminate(): void {
-    this.end();
-  }
-  close(code: number, reason?: string): void {
-    this.closed = [code, reason];
-    this.end();
-  }
-  end(): void {
-    this.readyState = 3;
-    this.emit("close");
-  }
-}
 
 const bytes = migrate(new Y.Doc());
 let loaded: (() => void) | undefined;
@@ -51,8 +18,9 @@ const log: UpdateLog = {
     new Promise((resolve, reject) => {
       loaded = () => (fails ? reject(new Error("no database")) : resolve([{ seq: "1", bytes }]));
     }),
-  append: () => Promise.resolve(void appended++),
-  setAside: () => Promise.resolve(),
+  append: () => Promise.resolve(String(++appended)),
+  setAside: () => Promise.resolve("0"),
+  compact: () => Promise.resolve("0"),
   migrate: () => Promise.resolve(),
 };
 const errors: unknown[] = [];
@@ -72,13 +40,6 @@ const start = () => {
 const settle = async () => {
   await vi.advanceTimersByTimeAsync(0);
   for (let turns = 0; turns < 50; turns++) await new Promise((resolve) => setImmediate(resolve));
-};
-/** An update, as y-websocket sends it. */
-const messageOf = (update: Uint8Array): ArrayBuffer => {
-  const encoder = encoding.createEncoder();
-  for (const part of [0, 2]) encoding.writeVarUint(encoder, part);
-  encoding.writeVarUint8Array(encoder, update);
-  return encoding.toUint8Array(encoder).slice().buffer;
 };
 const load = async () => {
   loaded?.();

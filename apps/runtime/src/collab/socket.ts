@@ -36,7 +36,19 @@ const CLOSE = {
   broken: 1011,
   /** The page connects again, and brings all that is missing in one message. */
   crowded: 1008,
+  /** The page connects again, and is let in when its time has come. */
+  later: 1013,
 } as const;
+
+/** A refused edit can cost a copy of the document. Pieces copied for one principal within a minute: the largest document, once. */
+const MOST_LOST = 2 ** 19;
+const LOST_WITHIN_MS = 60_000;
+/** Its principal's refused edits have cost too much lately. */
+class MustWait extends Error {
+  constructor(ms: number) {
+    super(`Several edits from here were refused. The next one is taken in ${Math.ceil(ms / 1000)} s.`);
+  }
+}
 
 const CROWDED = "More messages came at once than this server keeps. Connect again.";
 
@@ -64,6 +76,8 @@ export interface Beat {
 export class CollabSockets {
   private readonly rooms = new Map<Y.Doc, Room>();
   private turns = Promise.resolve();
+  /** Of each principal's share, since when pieces were lost, and how many. */
+  private readonly losses = new WeakMap<object, { since: number; pieces: number }>();
 
   constructor(
     private readonly documents: DocumentHost,
@@ -94,6 +108,7 @@ export class CollabSockets {
     });
     const fail = (error: unknown) => {
       isEnded = true;
+      this.countLoss(share, error);
       this.fail(id, socket, error);
     };
     // One message after another, each after the document is there.
@@ -125,7 +140,7 @@ export class CollabSockets {
         .then(async () => {
           if (!isEnded) await this.turn();
           // What a page sent before it went is stored, too.
-          if (!isEnded) await this.receive(await opening, socket, bytes);
+          if (!isEnded) await this.receive(await opening, socket, bytes, share);
         })
         .catch(fail)
         .finally(() => {
@@ -174,7 +189,22 @@ export class CollabSockets {
     else socket.close(CLOSE.restart);
   }
 
+  private countLoss(share: object, error: unknown): void {
+    if (!(error instanceof EditRefused) || error.lost === 0) return;
+    const { since, pieces } = this.lossOf(share);
+    this.losses.set(share, { since, pieces: pieces + error.lost });
+  }
+
+  private lossOf(share: object): { since: number; pieces: number } {
+    const loss = this.losses.get(share);
+    return loss && Date.now() - loss.since < LOST_WITHIN_MS ? loss : { since: Date.now(), pieces: 0 };
+  }
+
   private fail(id: string, socket: WebSocket, error: unknown): void {
+    if (error instanceof MustWait) {
+      socket.close(CLOSE.later, error.message);
+      return;
+    }
     const refused = error instanceof EditRefused;
     this.onError("collaboration", refused ? `An edit of graph ${id} was refused: ${error.message}` : error);
     if (refused) socket.close(error instanceof EditUnfit ? CLOSE.unfit : CLOSE.refused, error.message);
@@ -229,7 +259,7 @@ export class CollabSockets {
     return room;
   }
 
-  private async receive(document: OpenDocument, socket: WebSocket, bytes: Uint8Array): Promise<void> {
+  private async receive(document: OpenDocument, socket: WebSocket, bytes: Uint8Array, share: object): Promise<void> {
     const { doc } = document;
     const said = read(() => parse(bytes));
     if (!said) return;
@@ -241,6 +271,8 @@ export class CollabSockets {
       read(() => send(socket, SYNC, (encoder) => writeSyncStep2(encoder, doc, body)));
       send(socket, SAVED, (encoder) => encoding.writeVarUint8Array(encoder, savedOf(doc)));
     } else if (step === messageYjsSyncStep2 || step === messageYjsUpdate) {
+      const { since, pieces } = this.lossOf(share);
+      if (pieces > MOST_LOST && !isNoUpdate(body)) throw new MustWait(since + LOST_WITHIN_MS - Date.now());
       const whole = await document.append(body, socket);
       // What the update builds on may be under way by another socket; the answer to this brings all that is missing then. An answer
       // with a gap of its own gets none, or the two would ask each other for ever.
@@ -266,6 +298,9 @@ function asksForAll(bytes: Uint8Array): boolean {
     return false; // its sender hears of it when its turn comes
   }
 }
+
+/** A page that brings nothing says so when it connects. */
+const isNoUpdate = (update: Uint8Array): boolean => update.length === 2 && update.every((byte) => byte === 0);
 
 /** What comes from outside; only its sender is to blame if it cannot be read. */
 function read<T>(act: () => T): T {

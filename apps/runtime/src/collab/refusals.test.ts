@@ -1,0 +1,65 @@
+// What refused edits may cost: a copy of the document each, so few of them.
+import { headOf, migrate } from "@spindle/graph-model/shared-doc";
+import { afterEach, expect, test, vi } from "vitest";
+import type { WebSocket } from "ws";
+import * as Y from "yjs";
+import { craft, updateOf } from "../../../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
+import { DocumentHost } from "./document-host.ts";
+import { FakeSocket, messageOf } from "./fake-socket.testing.ts";
+import { MemoryLog } from "./memory-log.testing.ts";
+import { CollabSockets } from "./socket.ts";
+
+vi.mock("yjs", async (original) => {
+  const yjs = await original<typeof Y>();
+  return { ...yjs, encodeStateAsUpdate: vi.fn(yjs.encodeStateAsUpdate) };
+});
+afterEach(() => void vi.restoreAllMocks());
+
+const number = (value: number) => new Y.ContentAny([value]);
+const key = (client: number, name: string) => craft({ [client]: [{ parent: "graph", key: name, content: number(1) }] });
+const empty = new Y.Doc();
+Y.applyUpdate(empty, migrate(new Y.Doc()));
+/** Only a look at the document tells that it may not be. */
+const UNFIT = updateOf(empty, (doc) => void headOf(doc).set("layout", 7));
+
+test("[C5] a principal whose refused edits cost copies of a large document waits a minute; its neighbours do not", {
+  timeout: 60_000,
+}, async () => {
+  let now = 1_000_000;
+  vi.spyOn(Date, "now").mockImplementation(() => now);
+  const log = new MemoryLog();
+  await log.append("g", Y.encodeStateAsUpdate(empty));
+  const fill = Array.from({ length: 200_000 }, (_, at) => ({ parent: "graph", key: `k${at}`, content: number(at) }));
+  await log.append("g", craft({ 9: fill }));
+  const documents = new DocumentHost(log, () => {});
+  await documents.open("g");
+  const sockets = new CollabSockets(documents, () => {});
+  const opened = new Set<FakeSocket>();
+  const send = async (share: { waiting: number }, update: Uint8Array) => {
+    const socket = new FakeSocket();
+    opened.add(socket);
+    sockets.connect("g", socket as unknown as WebSocket, 2, share);
+    const rows = log.rows.length;
+    socket.emit("message", messageOf(update));
+    await vi.waitUntil(() => socket.closed || log.rows.length > rows || socket.sent.some(([kind]) => kind === 5), 20_000);
+    return socket;
+  };
+  const [mine, neighbour] = [{ waiting: 0 }, { waiting: 0 }];
+  const copies = vi.mocked(Y.encodeStateAsUpdate);
+  copies.mockClear();
+  for (let times = 0; times < 3; times++) expect((await send(mine, UNFIT)).closed?.[0]).toBe(4409);
+  for (let times = 0; times < 5; times++)
+    expect((await send(mine, UNFIT)).closed).toEqual([1013, "Several edits from here were refused. The next one is taken in 60 s."]);
+  expect(copies.mock.calls.length, "a copy for each edit that was tried").toBe(3);
+
+  now += 20_000;
+  const reader = new FakeSocket();
+  sockets.connect("g", reader as unknown as WebSocket, 2, mine);
+  reader.emit("message", messageOf(Uint8Array.from([0, 0])));
+  expect((await send(mine, key(20, "mine"))).closed).toEqual([1013, expect.stringMatching(/is taken in 40 s/)]);
+  expect(reader.closed, "who reads").toBeUndefined();
+  expect((await send(neighbour, key(21, "neighbour"))).closed).toBeUndefined();
+  now += 40_000;
+  expect((await send(mine, key(20, "mine"))).closed).toBeUndefined();
+  for (const socket of [...opened, reader]) socket.end();
+});
