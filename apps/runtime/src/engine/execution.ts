@@ -1,4 +1,5 @@
 // One run in this process: its phase, and when it rests. What begins when is the scheduler's affair (scheduler.ts).
+import { setMaxListeners } from "node:events";
 import type { Resolved } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import pLimit from "p-limit";
@@ -89,7 +90,9 @@ class RunLife implements Lifecycle {
   private busy = 0;
   private people = 0;
 
-  constructor(private readonly decisions: ExecutionParts["decisions"]) {}
+  constructor(private readonly decisions: ExecutionParts["decisions"]) {
+    setMaxListeners(0, this.endSignal, this.closeSignal); // every node that runs or waits listens
+  }
 
   get isCancelled(): boolean {
     return this.phase === "cancelling";
