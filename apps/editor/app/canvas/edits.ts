@@ -79,15 +79,3 @@ export function togglePins(doc: Y.Doc, graph: Graph, ids: readonly string[], out
     }
   }, ME);
 }
-
-/** The nodes and all that lead to them, or that they lead to. */
-export function reach(graph: Graph, ids: Iterable<string>, way: "upstream" | "downstream"): Set<string> {
-  const next = new Map<string, string[]>();
-  for (const edge of graph.edges) {
-    const [at, to] = way === "upstream" ? [edge.to, edge.from] : [edge.from, edge.to];
-    next.set(at, [...(next.get(at) ?? []), to]);
-  }
-  const found = new Set(ids);
-  for (const id of found) for (const other of next.get(id) ?? []) found.add(other);
-  return found;
-}

@@ -26,7 +26,9 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
   const wired = new Map<string, string[]>();
   for (const edge of graph.edges) {
     const port = edgeMetadata(edge).targetPort;
-    if (port) wired.set(edge.to, [...(wired.get(edge.to) ?? []), port]);
+    const known = wired.get(edge.to);
+    if (port && known) known.push(port);
+    else if (port) wired.set(edge.to, [port]);
   }
   const problems = new Map<string, string>(); // the first issue of each node
   for (const { place, message } of issues.filter((issue) => stopsRun(issue) && issue.code !== "graph.cycle"))

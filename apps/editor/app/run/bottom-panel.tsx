@@ -1,4 +1,4 @@
-import { type Graph, type Issue, nodeTitle } from "@spindle/graph-model";
+import { edgeId, type Graph, type Issue, nodeTitle } from "@spindle/graph-model";
 import { CircleAlert, Info, TriangleAlert } from "lucide-react";
 import { Tabs } from "radix-ui";
 import { useRunStore } from "../session/run-store";
@@ -58,7 +58,7 @@ function Problems({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; on
   return (
     <ul data-testid="problems">
       {issues.map((issue, index) => {
-        const node = issue.place.node ?? graph.edges.find((edge) => (edge.metadata as { id?: string } | null)?.id === issue.place.edge)?.to;
+        const node = nodeOf(graph, issue);
         const title = graph.nodes.find((each) => each.id === node);
         return (
           <li key={`${issue.code} ${index + 1}`}>
@@ -76,6 +76,10 @@ function Problems({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; on
     </ul>
   );
 }
+
+/** The node that an issue is about, or that its wire leads to; undefined if it is about the whole graph. */
+export const nodeOf = (graph: Graph, { place: { node, edge } }: Issue): string | undefined =>
+  node ?? (edge === undefined ? undefined : graph.edges.find((each, index) => edgeId(each, index) === edge)?.to);
 
 /** A row for each node: when it ran, and for how long. */
 function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void }) {

@@ -1,5 +1,5 @@
 import { Ban, Keyboard, Maximize, Scan, Search, SquareDashed } from "lucide-react";
-import { reach } from "../canvas/edits";
+import { reach } from "../canvas/reach";
 import { selectionOf } from "../canvas/selection";
 import { type Command, noGraph, noNode, notSelected, type Scene } from "./command";
 
