@@ -11,12 +11,12 @@ import {
   words,
 } from "@spindle/graph-model";
 import { renameNode, setParam, setSetting } from "@spindle/graph-model/shared-doc";
-import { ArrowLeftToLine, ArrowRightToLine, Dot, Play } from "lucide-react";
+import { Play } from "lucide-react";
 import { Tabs } from "radix-ui";
 import type * as Y from "yjs";
 import { Result } from "../run/result";
 import { ME } from "../session/use-document";
-import { Menu } from "../ui/menu";
+import { Menu, type MenuEntry } from "../ui/menu";
 import { NameField } from "../ui/name-field";
 import { PlaneMark } from "../ui/plane-mark";
 import { Row } from "../ui/row";
@@ -31,9 +31,8 @@ interface Props {
   id: string;
 }
 
-type Part = "to" | "from" | "only";
-
-export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRun(of: Part): void }) {
+/** @param parts the menu of the runs that end or begin at this node */
+export function NodeInspector({ doc, graph, library, id, parts }: Props & { parts: readonly MenuEntry[] }) {
   const level = resolve(graph, library).root;
   const resolved = level.node(id);
   if (!resolved) return null;
@@ -55,11 +54,7 @@ export function NodeInspector({ doc, graph, library, id, onRun }: Props & { onRu
               <Play size={14} />
             </button>
           }
-          items={[
-            { label: "Run to here", icon: <ArrowLeftToLine size={16} />, onSelect: () => onRun("to") },
-            { label: "Run from here", icon: <ArrowRightToLine size={16} />, onSelect: () => onRun("from") },
-            { label: "Run this node", icon: <Dot size={16} />, onSelect: () => onRun("only") },
-          ]}
+          items={parts}
         />
       </div>
       <Tabs.Root defaultValue="settings" className="tabbed">

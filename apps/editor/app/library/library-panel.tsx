@@ -16,11 +16,11 @@ interface LibraryPanelProps {
   /** Which ComfyUI does not answer, and why. */
   trouble: string | undefined;
   /** How often the search was asked for, from elsewhere. */
-  asked: number;
+  searchRequests: number;
   onAdd(definition: NodeDefinition): void;
 }
 
-export function LibraryPanel({ library, loaded, trouble, asked, onAdd }: LibraryPanelProps) {
+export function LibraryPanel({ library, loaded, trouble, searchRequests, onAdd }: LibraryPanelProps) {
   const [text, setText] = useState("");
   const [only, setOnly] = useState<Plane>();
   const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
@@ -35,11 +35,11 @@ export function LibraryPanel({ library, loaded, trouble, asked, onAdd }: Library
     toggled.has(category) !== (!text.trim() && list.length > 0 && list.every((definition) => definition.plane === "comfy"));
 
   useEffect(() => {
-    if (asked === 0) return;
+    if (searchRequests === 0) return;
     setOpen(true);
     const timer = setTimeout(() => input.current?.focus());
     return () => clearTimeout(timer);
-  }, [asked]);
+  }, [searchRequests]);
 
   const toggle = (category: string) =>
     setToggled((now) => (now.has(category) ? new Set([...now].filter((one) => one !== category)) : new Set([...now, category])));

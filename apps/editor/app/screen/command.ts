@@ -42,7 +42,8 @@ export interface Scene {
 }
 
 export const GROUPS = ["Run", "Edit", "Selection", "View", "Find"] as const;
-export type MenuPlace = "run" | "node" | "canvas" | "edge";
+/** `part` is the menu of the inspector with the parts of a graph that a run of one node can be. */
+export type MenuPlace = "run" | "node" | "part" | "canvas" | "edge";
 
 export interface Command {
   id: string;
@@ -63,8 +64,8 @@ export interface Command {
   run(scene: Scene): void;
 }
 
-export const noNode = ({ selection }: Scene) => (selection.nodes.size > 0 ? undefined : "Select a node.");
-export const notOne = ({ selection }: Scene) => (selection.nodes.size === 1 ? undefined : "Select one node.");
-export const notSelected = ({ selection: { nodes, edges } }: Scene) =>
+export const whyNoNode = ({ selection }: Scene) => (selection.nodes.size > 0 ? undefined : "Select a node.");
+export const whyNotOne = ({ selection }: Scene) => (selection.nodes.size === 1 ? undefined : "Select one node.");
+export const whyNotSelected = ({ selection: { nodes, edges } }: Scene) =>
   nodes.size + edges.size > 0 ? undefined : "Select a node or a wire.";
-export const noGraph = ({ graph }: Scene) => (graph.nodes.length > 0 ? undefined : "The graph is empty.");
+export const whyNoGraph = ({ graph }: Scene) => (graph.nodes.length > 0 ? undefined : "The graph is empty.");

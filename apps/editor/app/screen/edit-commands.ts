@@ -16,14 +16,14 @@ import {
 } from "lucide-react";
 import { duplicate, removeAndReconnect, removeSelected, togglePins, toggleSetting } from "../canvas/edits";
 import { selectionOf } from "../canvas/selection";
-import { type Command, noNode, notOne, notSelected, type Scene } from "./command";
+import { type Command, type Scene, whyNoNode, whyNotOne, whyNotSelected } from "./command";
 
-const nothingToPin = (scene: Scene) => {
+const whyNotPin = (scene: Scene) => {
   const isPinnable = (id: string) => scene.outputsOf(id) || nodeSettings(scene.graph, id).pinned;
-  return noNode(scene) ?? ([...scene.selection.nodes].some(isPinnable) ? undefined : "The node has no output yet: run it first.");
+  return whyNoNode(scene) ?? ([...scene.selection.nodes].some(isPinnable) ? undefined : "The node has no output yet: run it first.");
 };
 
-export const EDIT_COMMANDS: readonly Command[] = [
+export const EDIT_COMMANDS = [
   {
     id: "add",
     title: "Add a node",
@@ -63,7 +63,7 @@ export const EDIT_COMMANDS: readonly Command[] = [
     native: true,
     where: "page",
     menus: ["node"],
-    whyNot: noNode,
+    whyNot: whyNoNode,
     run: ({ clipboard }) => clipboard.copy(),
   },
   {
@@ -75,7 +75,7 @@ export const EDIT_COMMANDS: readonly Command[] = [
     native: true,
     where: "page",
     menus: ["node"],
-    whyNot: noNode,
+    whyNot: whyNoNode,
     run: ({ clipboard }) => clipboard.cut(),
   },
   {
@@ -97,7 +97,7 @@ export const EDIT_COMMANDS: readonly Command[] = [
     keys: ["$mod+d"],
     where: "page",
     menus: ["node"],
-    whyNot: noNode,
+    whyNot: whyNoNode,
     run: ({ shared, selection, select }) => select(selectionOf({ nodes: duplicate(shared.doc, [...selection.nodes]) })),
   },
   {
@@ -108,7 +108,7 @@ export const EDIT_COMMANDS: readonly Command[] = [
     keys: ["F2", "e"],
     where: "canvas",
     menus: ["node"],
-    whyNot: notOne,
+    whyNot: whyNotOne,
     run: ({ edit }) => edit("title"),
   },
   {
@@ -117,7 +117,7 @@ export const EDIT_COMMANDS: readonly Command[] = [
     group: "Edit",
     keys: ["Enter"],
     where: "canvas",
-    whyNot: notOne,
+    whyNot: whyNotOne,
     run: ({ edit }) => edit("first field"),
   },
   {
@@ -128,7 +128,7 @@ export const EDIT_COMMANDS: readonly Command[] = [
     keys: ["d"],
     where: "canvas",
     menus: ["node"],
-    whyNot: noNode,
+    whyNot: whyNoNode,
     run: ({ shared, graph, selection }) => toggleSetting(shared.doc, graph, [...selection.nodes], "disabled", true),
   },
   {
@@ -139,7 +139,7 @@ export const EDIT_COMMANDS: readonly Command[] = [
     keys: ["p"],
     where: "canvas",
     menus: ["node"],
-    whyNot: nothingToPin,
+    whyNot: whyNotPin,
     run: ({ shared, graph, selection, outputsOf }) => togglePins(shared.doc, graph, [...selection.nodes], outputsOf),
   },
   {
@@ -150,7 +150,7 @@ export const EDIT_COMMANDS: readonly Command[] = [
     keys: ["F9", "b"],
     where: "canvas",
     menus: ["node"],
-    whyNot: noNode,
+    whyNot: whyNoNode,
     run: ({ shared, graph, selection }) => toggleSetting(shared.doc, graph, [...selection.nodes], "breakpoint", "before"),
   },
   {
@@ -162,7 +162,7 @@ export const EDIT_COMMANDS: readonly Command[] = [
     keys: ["Delete", "Backspace"],
     where: "canvas",
     menus: ["node", "edge"],
-    whyNot: notSelected,
+    whyNot: whyNotSelected,
     run: ({ shared, selection }) => removeSelected(shared.doc, selection),
   },
   {
@@ -174,7 +174,7 @@ export const EDIT_COMMANDS: readonly Command[] = [
     keys: ["$mod+Backspace", "$mod+Delete"],
     where: "canvas",
     menus: ["node"],
-    whyNot: noNode,
+    whyNot: whyNoNode,
     run: ({ shared, graph, library, selection }) => removeAndReconnect(shared.doc, graph, library, selection.nodes),
   },
-];
+] as const satisfies readonly Command[];

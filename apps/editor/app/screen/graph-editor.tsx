@@ -42,7 +42,7 @@ import { useRun } from "../session/use-run";
 import { usePageTitle } from "../ui/page-title";
 import { toast, toastError } from "../ui/toast";
 import { CommandBar } from "./command-bar";
-import { CanvasMenu } from "./command-menus";
+import { CanvasMenu, menuItems } from "./command-menus";
 import { DocumentNotices } from "./document-notices";
 import { EditorTop } from "./editor-top";
 import { Shortcuts } from "./shortcuts";
@@ -65,12 +65,12 @@ export function GraphEditor({ id }: { id: string }) {
   const shared = useDocument(id);
   const { library, loaded, trouble } = useLibrary();
   const [selection, setSelection] = useState<Selection>(NOTHING);
-  const [isAsked, setAsked] = useState(false);
+  const [isRunFormOpen, setRunFormOpen] = useState(false);
   const [focus, setFocus] = useState<{ id: string; at: number }>();
   const [failed, setFailed] = useState<{ name: string; message: string }>();
   const [values, setValue, latestValues] = useRunValues(id);
   const [shown, show] = useState<"plan" | "commands" | "shortcuts">();
-  const [asked, setAskedForNodes] = useState(0);
+  const [librarySearchRequests, requestLibrarySearch] = useState(0);
   const panels = usePanels();
   const [runId, follow] = useFollowedRun(id);
   useRun(runId);
@@ -94,9 +94,9 @@ export function GraphEditor({ id }: { id: string }) {
     setSelection(selectionOf({ nodes: [node] }));
   };
   /** Shows the form of the run, with what is wrong in it. */
-  const ask = (name: string, message: string) => {
+  const openRunForm = (name: string, message: string) => {
     setSelection(NOTHING);
-    setAsked(true);
+    setRunFormOpen(true);
     setFailed({ name, message });
   };
 
@@ -106,11 +106,11 @@ export function GraphEditor({ id }: { id: string }) {
     flushTyping();
     const now = resolveNext(normalise(shared.doc).graph).root.inputs;
     const missing = missingInput(now, latestValues());
-    if (missing) return ask(missing.name, `${missing.label} is needed.`);
+    if (missing) return openRunForm(missing.name, `${missing.label} is needed.`);
     if (!shared.online) return toast("bad", "Offline: a run needs the server. Press Run again when you are back.");
     try {
       setFailed(undefined);
-      setAsked(false);
+      setRunFormOpen(false);
       await shared.stored();
       const started = await api.runs.start.mutate({
         graphId: id,
@@ -121,7 +121,7 @@ export function GraphEditor({ id }: { id: string }) {
       await client.invalidateQueries({ queryKey: trpc.runs.list.queryKey() });
     } catch (error) {
       const field = (error as { data?: { refused?: { field?: string } } }).data?.refused?.field;
-      if (field) ask(field, (error as Error).message);
+      if (field) openRunForm(field, (error as Error).message);
       else toastError(error);
     }
   };
@@ -154,10 +154,7 @@ export function GraphEditor({ id }: { id: string }) {
   };
 
   const cancel = () => runId && void api.runs.cancel.mutate({ id: runId }).catch(toastError);
-  const forget = () =>
-    void api.runs.clearCache
-      .mutate({ graphId: id })
-      .then((count) => toast("info", `${count} results are forgotten; the next run makes them again.`), toastError);
+  const forget = () => void api.runs.clearCache.mutate({ graphId: id }).then((count) => toast("info", forgotten(count)), toastError);
   const close = () => show(undefined);
   const problem = whyNoPlan(graph, loaded, issues);
   const commands = useCommands(
@@ -189,7 +186,7 @@ export function GraphEditor({ id }: { id: string }) {
           show: (what) => {
             if (what !== "nodes") return show(what);
             panels.open("library");
-            setAskedForNodes((count) => count + 1);
+            requestLibrarySearch((count) => count + 1);
           },
           edit: (what) => {
             panels.open("inspector");
@@ -220,7 +217,7 @@ export function GraphEditor({ id }: { id: string }) {
         onOpenFile={(file) => void open(file)}
       />
       <DocumentNotices id={id} graph={graph} closing={shared?.closing} takenBack={shared?.takenBack} setAside={about.data?.setAside} />
-      <LibraryPanel library={library} loaded={loaded} trouble={trouble} asked={asked} onAdd={add} />
+      <LibraryPanel library={library} loaded={loaded} trouble={trouble} searchRequests={librarySearchRequests} onAdd={add} />
       {shared?.loaded && graph && loaded ? (
         <CanvasMenu commands={commands} selection={selection} onSelect={setSelection}>
           {!shared.online && (
@@ -252,26 +249,20 @@ export function GraphEditor({ id }: { id: string }) {
           <div className="skeleton of-canvas" />
         </div>
       )}
-      <aside className={`inspector${selectedNode || edge || isAsked ? " open" : ""}`} aria-label="Inspector">
+      <aside className={`inspector${selectedNode || edge || isRunFormOpen ? " open" : ""}`} aria-label="Inspector">
         <button
           type="button"
           className="button icon quiet inspector-close"
           aria-label="Close the inspector"
           onClick={() => {
             setSelection(NOTHING);
-            setAsked(false);
+            setRunFormOpen(false);
           }}
         >
           <X size={16} />
         </button>
         {selectedNode && shared && graph ? (
-          <NodeInspector
-            doc={shared.doc}
-            graph={graph}
-            library={library}
-            id={selectedNode}
-            onRun={(of) => void start({ part: { of, node: selectedNode } })}
-          />
+          <NodeInspector doc={shared.doc} graph={graph} library={library} id={selectedNode} parts={menuItems(commands.of("part"))} />
         ) : edge && shared && graph ? (
           <EdgeInspector doc={shared.doc} graph={graph} library={library} id={edge} />
         ) : (
@@ -302,6 +293,9 @@ function whyNoPlan(graph: Graph | undefined, loaded: boolean, issues: readonly I
   if (graph.nodes.length === 0) return "The graph is empty.";
   return hasErrors(issues) ? "The graph has problems: see the list below." : undefined;
 }
+
+const forgotten = (count: number): string =>
+  count === 1 ? "1 result is forgotten; the next run makes it again." : `${count} results are forgotten; the next run makes them again.`;
 
 /** What a node of the run that is looked at gave. */
 const outputsOf = (node: string): object | undefined => useRunStore.getState().nodes[node]?.output ?? undefined;

@@ -11,24 +11,24 @@ import {
   RotateCcw,
   Square,
 } from "lucide-react";
-import { type Command, notOne, type Scene } from "./command";
+import { type Command, type Scene, whyNotOne } from "./command";
 
-const noRun = (scene: Scene) => (scene.isRunning ? "A run is going on." : scene.whyNoRun);
+const whyNotRun = (scene: Scene) => (scene.isRunning ? "A run is going on." : scene.whyNoRun);
 const part = (of: "to" | "from" | "only") => ({
   where: "canvas" as const,
   group: "Run" as const,
-  menus: ["node"] as const,
-  whyNot: (scene: Scene) => notOne(scene) ?? noRun(scene),
+  menus: ["node", "part"] as const,
+  whyNot: (scene: Scene) => whyNotOne(scene) ?? whyNotRun(scene),
   run: ({ start, selection }: Scene) => start({ part: { of, node: [...selection.nodes][0] ?? "" } }),
 });
 const runWith = (options?: RunOptions) => ({
   group: "Run" as const,
   menus: ["run"] as const,
-  whyNot: noRun,
+  whyNot: whyNotRun,
   run: ({ start }: Scene) => start(options),
 });
 
-export const RUN_COMMANDS: readonly Command[] = [
+export const RUN_COMMANDS = [
   { id: "run", title: "Run", icon: Play, keys: ["$mod+Enter"], where: "everywhere", ...runWith() },
   {
     id: "run.first",
@@ -72,4 +72,4 @@ export const RUN_COMMANDS: readonly Command[] = [
     menus: ["run"],
     run: ({ forget }) => forget(),
   },
-];
+] as const satisfies readonly Command[];

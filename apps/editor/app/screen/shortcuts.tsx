@@ -33,7 +33,7 @@ export function Shortcuts({ commands, onClose }: { commands: readonly BoundComma
             <h2>Keyboard shortcuts</h2>
           </Dialog.Title>
           <div className="row text-small">
-            <span className="grow">Keys without Ctrl, Alt or Cmd act on the canvas</span>
+            <span className="grow">Keys that are a single letter, digit or sign</span>
             <Switch.Root
               className="switch"
               checked={single}

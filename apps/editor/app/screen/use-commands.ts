@@ -8,9 +8,13 @@ import { EDIT_COMMANDS } from "./edit-commands";
 import { RUN_COMMANDS } from "./run-commands";
 import { VIEW_COMMANDS } from "./view-commands";
 
-export const COMMANDS: readonly Command[] = [...RUN_COMMANDS, ...EDIT_COMMANDS, ...VIEW_COMMANDS];
+const TABLES = [...RUN_COMMANDS, ...EDIT_COMMANDS, ...VIEW_COMMANDS] as const;
+export type CommandId = (typeof TABLES)[number]["id"];
 
-export interface BoundCommand extends Omit<Command, "run" | "whyNot" | "keys"> {
+export const COMMANDS: readonly (Command & { id: CommandId })[] = TABLES;
+
+export interface BoundCommand extends Omit<Command, "id" | "run" | "whyNot" | "keys"> {
+  id: CommandId;
   keys: readonly string[];
   /** Why it does not apply now; undefined if it does. */
   why: string | undefined;
@@ -20,7 +24,7 @@ export interface BoundCommand extends Omit<Command, "run" | "whyNot" | "keys"> {
 export interface Commands {
   list: readonly BoundCommand[];
   of(menu: MenuPlace): BoundCommand[];
-  get(id: string): BoundCommand;
+  get(id: CommandId): BoundCommand;
 }
 
 /** @param scene undefined while the graph is loaded */
@@ -44,7 +48,7 @@ export function useCommands(scene: Scene | undefined): Commands {
       const command = now.current.find(
         (each) => !each.native && each.keys.some((wanted) => isPressOf(wanted, event) && (single || !isSingle(wanted))),
       );
-      if (!command || !actsAt(command.where, event)) return;
+      if (!command || !actsAt(command.where, focusOf(event.target), event.key)) return;
       // Other keys are the browser's where the command does not apply.
       if (command.why !== undefined && command.group !== "Run") return;
       event.preventDefault();
@@ -66,13 +70,23 @@ export function useCommands(scene: Scene | undefined): Commands {
 /** Whether the keys are a letter, digit or sign of their own, with Shift at most. */
 export const isSingle = (keys: string): boolean => /^(Shift\+)?.$/u.test(keys);
 
-function actsAt(where: Command["where"], { target, key }: KeyboardEvent): boolean {
-  if (!(target instanceof Element) || target.closest("[role=dialog], [role=menu]")) return false;
+/** What has the focus, as far as keys are concerned: a dialog or menu, a field, a button or link on the canvas, the canvas, or another part. */
+export type Focus = "layer" | "field" | "button" | "canvas" | "other";
+
+function focusOf(target: EventTarget | null): Focus {
+  if (!(target instanceof Element) || target.closest("[role=dialog], [role=menu]")) return "layer";
+  if (isField(target)) return "field";
+  if (target !== document.body && !target.closest(".canvas-area")) return "other";
+  return target.closest("button, a") ? "button" : "canvas";
+}
+
+/** Whether the keys of a command act. A dialog or menu has all keys to itself, and Enter on a button presses the button. */
+export function actsAt(where: Command["where"], focus: Focus, key: string): boolean {
+  if (focus === "layer") return false;
   if (where === "everywhere") return true;
-  if (isField(target)) return false;
+  if (focus === "field") return false;
   if (where === "page") return true;
-  if (target !== document.body && !target.closest(".canvas-area")) return false;
-  return key !== "Enter" || !target.closest("button, a");
+  return focus === "canvas" || (focus === "button" && key !== "Enter");
 }
 
 /** Another command that has these keys; undefined if none has. */

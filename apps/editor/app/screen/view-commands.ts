@@ -1,7 +1,7 @@
 import { Ban, Keyboard, Maximize, Scan, Search, SquareDashed } from "lucide-react";
 import { reach } from "../canvas/reach";
 import { selectionOf } from "../canvas/selection";
-import { type Command, noGraph, noNode, notSelected, type Scene } from "./command";
+import { type Command, type Scene, whyNoGraph, whyNoNode, whyNotSelected } from "./command";
 
 /** Goes to the next node with a problem, from the one that is selected. */
 function goToProblem({ issues, selection, jump }: Scene, step: 1 | -1): void {
@@ -12,10 +12,10 @@ function goToProblem({ issues, selection, jump }: Scene, step: 1 | -1): void {
   const next = places.at(at < 0 ? (step > 0 ? 0 : -1) : (at + step) % places.length);
   if (next !== undefined) jump(next);
 }
-const noProblem = ({ issues }: Scene) =>
+const whyNoProblem = ({ issues }: Scene) =>
   issues.some(({ place, severity }) => place.node !== undefined && severity !== "info") ? undefined : "No node has a problem.";
 
-export const VIEW_COMMANDS: readonly Command[] = [
+export const VIEW_COMMANDS = [
   {
     id: "select.all",
     title: "Select all",
@@ -24,7 +24,7 @@ export const VIEW_COMMANDS: readonly Command[] = [
     keys: ["$mod+a"],
     where: "page",
     menus: ["canvas"],
-    whyNot: noGraph,
+    whyNot: whyNoGraph,
     run: ({ graph, select }) => select(selectionOf({ nodes: graph.nodes.map((node) => node.id) })),
   },
   {
@@ -33,7 +33,7 @@ export const VIEW_COMMANDS: readonly Command[] = [
     group: "Selection",
     keys: ["Shift+u"],
     where: "canvas",
-    whyNot: noNode,
+    whyNot: whyNoNode,
     run: ({ graph, selection, select }) => select(selectionOf({ nodes: [...reach(graph, selection.nodes, "upstream")] })),
   },
   {
@@ -42,7 +42,7 @@ export const VIEW_COMMANDS: readonly Command[] = [
     group: "Selection",
     keys: ["Shift+j"],
     where: "canvas",
-    whyNot: noNode,
+    whyNot: whyNoNode,
     run: ({ graph, selection, select }) => select(selectionOf({ nodes: [...reach(graph, selection.nodes, "downstream")] })),
   },
   {
@@ -52,7 +52,7 @@ export const VIEW_COMMANDS: readonly Command[] = [
     group: "Selection",
     keys: ["Escape"],
     where: "canvas",
-    whyNot: notSelected,
+    whyNot: whyNotSelected,
     run: ({ select }) => select(selectionOf({})),
   },
 
@@ -64,7 +64,7 @@ export const VIEW_COMMANDS: readonly Command[] = [
     keys: ["1"],
     where: "canvas",
     menus: ["canvas"],
-    whyNot: noGraph,
+    whyNot: whyNoGraph,
     run: ({ view }) => view.fit(),
   },
   {
@@ -75,7 +75,7 @@ export const VIEW_COMMANDS: readonly Command[] = [
     keys: ["2", "."],
     where: "canvas",
     menus: ["node"],
-    whyNot: noNode,
+    whyNot: whyNoNode,
     run: ({ view, selection }) => view.fit(selection.nodes),
   },
   { id: "zoom.full", title: "Zoom to 100 %", group: "View", keys: ["0"], where: "canvas", run: ({ view }) => view.zoomTo(1) },
@@ -139,7 +139,7 @@ export const VIEW_COMMANDS: readonly Command[] = [
     group: "Find",
     keys: ["F8"],
     where: "page",
-    whyNot: noProblem,
+    whyNot: whyNoProblem,
     run: (scene) => goToProblem(scene, 1),
   },
   {
@@ -148,7 +148,7 @@ export const VIEW_COMMANDS: readonly Command[] = [
     group: "Find",
     keys: ["Shift+F8"],
     where: "page",
-    whyNot: noProblem,
+    whyNot: whyNoProblem,
     run: (scene) => goToProblem(scene, -1),
   },
-];
+] as const satisfies readonly Command[];

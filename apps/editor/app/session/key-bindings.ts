@@ -5,7 +5,7 @@ import { persist } from "zustand/middleware";
 interface KeyBindings {
   /** By the command's id; a command that is not there has its own keys. */
   keys: Readonly<Record<string, readonly string[]>>;
-  /** Keys without Ctrl, Alt or Cmd act on the canvas. */
+  /** Keys that are one letter, digit or sign act. */
   single: boolean;
 }
 
