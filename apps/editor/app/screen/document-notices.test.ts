@@ -2,6 +2,7 @@
 import { createElement } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { OTHER_LAYOUT } from "../session/closing";
 import { when } from "../ui/words";
 import { DocumentNotices } from "./document-notices";
 
@@ -13,19 +14,20 @@ afterEach(() => {
 });
 
 const AT = "2026-01-02T03:04:05.000Z";
-const words = (edits: number): string => {
-  const props = { id: "g", graph: undefined, closing: undefined, takenBack: undefined, setAside: { edits, at: AT } };
-  return renderToStaticMarkup(createElement(DocumentNotices, props))
+type Props = Parameters<typeof DocumentNotices>[0];
+const NONE: Props = { id: "g", graph: undefined, closing: undefined, takenBack: undefined, setAside: undefined };
+const said = (props: Partial<Props>): string =>
+  renderToStaticMarkup(createElement(DocumentNotices, { ...NONE, ...props }))
     .replaceAll(/<[^>]+>/g, " ")
     .replaceAll(/\s+/g, " ")
     .trim();
-};
+const words = (edits: number): string => said({ setAside: { edits, at: AT } });
 
 test.each([
   [1, "1 edit of this graph could not be applied and was set aside on"],
   [12, "12 edits of this graph could not be applied and were set aside on"],
-])("of %i edits that were set aside, a person reads how many, when, and what to do", (edits, said) => {
-  expect(words(edits)).toBe(`${said} ${when(AT)}. Everything else is here: look for what is missing, and add it again. Dismiss`);
+])("of %i edits that were set aside, a person reads how many, when, and what to do", (edits, begin) => {
+  expect(words(edits)).toBe(`${begin} ${when(AT)}. Everything else is here: look for what is missing, and add it again. Dismiss`);
 });
 
 test("what was read once is not said again, until more is set aside", () => {
@@ -33,4 +35,10 @@ test("what was read once is not said again, until more is set aside", () => {
   expect(words(1)).toBe("");
   read.set("spindle.set-aside.g", "2026-01-01T00:00:00.000Z");
   expect(words(1)).not.toBe("");
+});
+
+test("a document that cannot be opened says why, and keeps nothing that is not there", () => {
+  const closing = { code: OTHER_LAYOUT, reason: "This graph is too large to open." };
+  expect(said({ closing })).toBe("This graph is too large to open. Reload");
+  expect(said({ closing, graph: { nodes: [] } as never })).toContain("What you see is kept until you close this page");
 });

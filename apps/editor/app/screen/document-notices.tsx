@@ -20,7 +20,7 @@ export function DocumentNotices({ id, graph, closing, takenBack, setAside }: Pro
   if (closing)
     return (
       <div className="notice bad" role="alert">
-        <p>{closingWords(closing)}</p>
+        <p>{closingWords(closing, graph !== undefined)}</p>
         {graph && (
           <button type="button" className="button" onClick={() => download(graph)}>
             Download a copy
@@ -68,9 +68,11 @@ export function DocumentNotices({ id, graph, closing, takenBack, setAside }: Pro
   );
 }
 
-function closingWords(closing: Closing): string {
+/** @param isShown the page has something of the graph */
+function closingWords(closing: Closing, isShown: boolean): string {
   const { code, reason } = closing;
   if (code === REMOVED) return "This graph was deleted. You see your own copy, and nothing more of it is saved.";
+  if (code === OTHER_LAYOUT && !isShown) return reason;
   if (code === OTHER_LAYOUT)
     return `${reason} What you see is kept until you close this page, and nothing more of it is saved: reload to go on.`;
   return `An edit was refused. ${whyRefused(closing)} It is not saved, nor is anything after it: reload to go on from the saved graph.`;
