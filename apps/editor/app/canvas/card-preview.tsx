@@ -1,9 +1,9 @@
 // The largest thing on a card is its result: what streams in while it runs, and what it made.
 import type { NodeDefinition } from "@spindle/graph-model";
 import type { ArtifactRef } from "@spindle/schemas";
-import { artifactUrl, isArtifact } from "../session/files";
+import { isArtifact } from "../session/files";
 import { useRunStore } from "../session/run-store";
-import { Waveform } from "../ui/waveform";
+import { Media, type MediaKind, mediaKind } from "../ui/media";
 
 export function CardPreview({ id, definition }: { id: string; definition: NodeDefinition | undefined }) {
   const live = useRunStore((store) => store.live[id]);
@@ -13,7 +13,7 @@ export function CardPreview({ id, definition }: { id: string; definition: NodeDe
   // Inside a ComfyUI prompt a node may give nothing that can leave it; what it showed last stays.
   const media = isArtifact(output) ? output : done && output !== undefined ? undefined : live?.preview;
   const running = node?.state === "running";
-  if (media) return <Media media={media} final={media === output} />;
+  if (media) return <MediaPreview media={media} final={media === output} />;
   const text = typeof output === "string" ? output : live?.text;
   if (text)
     return (
@@ -26,21 +26,12 @@ export function CardPreview({ id, definition }: { id: string; definition: NodeDe
   return null;
 }
 
-function Media({ media, final }: { media: ArtifactRef; final: boolean }) {
-  const url = artifactUrl(media);
-  if (media.mime.startsWith("audio/"))
-    return (
-      <div className="card-preview with-waveform nowheel">
-        <Waveform url={url} />
-      </div>
-    );
+const LOOKS: Partial<Record<MediaKind, string>> = { audio: " with-waveform", text: " text monospace", file: " text" };
+
+function MediaPreview({ media, final }: { media: ArtifactRef; final: boolean }) {
   return (
-    <div className="card-preview nowheel">
-      {media.mime.startsWith("video/") ? (
-        <video className="nodrag" src={url} controls playsInline muted loop preload="metadata" />
-      ) : (
-        <img src={url} alt={final ? "Result" : "Preview while it runs"} />
-      )}
+    <div className={`card-preview nowheel${LOOKS[mediaKind(media)] ?? ""}`}>
+      <Media media={media} alt={final ? "Result" : "Preview while it runs"} video={{ className: "nodrag", muted: true, loop: true }} />
       {!final && <span className="caption">Preview</span>}
     </div>
   );

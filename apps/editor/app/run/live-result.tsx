@@ -4,13 +4,13 @@ import type { ArtifactRef } from "@spindle/schemas";
 import { Download, Square } from "lucide-react";
 import { StateIcon } from "../canvas/card-footer";
 import { firstToShow } from "../canvas/card-preview";
-import { artifactUrl, downloadUrl, isArtifact } from "../session/files";
+import { downloadUrl, isArtifact } from "../session/files";
 import { useTRPCClient } from "../session/provider";
 import { useOpenRun, useRunStore } from "../session/run-store";
 import type { TemplateView } from "../session/types";
+import { Media } from "../ui/media";
 import { PlaneMark } from "../ui/plane-mark";
 import { toastError } from "../ui/toast";
-import { Waveform } from "../ui/waveform";
 import { duration, lookOf, runTone, runWord, span, stateWord } from "../ui/words";
 import { useRunProgress } from "./run-bar";
 
@@ -72,14 +72,14 @@ export function LiveResult({ template }: { template: TemplateView }) {
   );
 }
 
+const RESULT_VIDEO = { preload: "auto", "data-testid": "result-video" } as const;
+
 function Stage({ result, preview, started }: { result: ArtifactRef | undefined; preview: ArtifactRef | undefined; started: boolean }) {
-  if (result?.mime.startsWith("image/")) return <img src={artifactUrl(result)} alt="Result" />;
-  if (result)
-    return <video key={result.artifact} src={artifactUrl(result)} controls playsInline preload="auto" data-testid="result-video" />;
+  if (result) return <Media media={result} alt="Result" height={96} video={RESULT_VIDEO} />;
   if (preview)
     return (
       <>
-        <img src={artifactUrl(preview)} alt="Preview while it runs" />
+        <Media media={preview} alt="Preview while it runs" />
         <span className="caption">Preview while it runs</span>
       </>
     );
@@ -93,9 +93,7 @@ interface StepContentProps {
 }
 
 function StepContent({ media, text, engine }: StepContentProps) {
-  if (media?.mime.startsWith("audio/")) return <Waveform url={artifactUrl(media)} height={28} />;
-  if (media?.mime.startsWith("image/")) return <img src={artifactUrl(media)} alt="" />;
-  if (media?.mime.startsWith("video/")) return <video src={`${artifactUrl(media)}#t=0.1`} muted playsInline preload="metadata" />;
+  if (media) return <Media media={media} alt="" height={28} still />;
   if (text) return text.slice(0, 140);
   return (
     <span className="text-faint">

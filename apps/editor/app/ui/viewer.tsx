@@ -1,7 +1,7 @@
 // Shows a value as what it is: media is seen and heard, text is read, the rest is JSON.
 import { Download } from "lucide-react";
-import { artifactUrl, downloadUrl, isArtifact } from "../session/files";
-import { Waveform } from "./waveform";
+import { downloadUrl, isArtifact } from "../session/files";
+import { Media } from "./media";
 
 const bytes = (size: number): string => (size < 1e6 ? `${Math.max(1, Math.round(size / 1e3))} kB` : `${(size / 1e6).toFixed(1)} MB`);
 
@@ -29,17 +29,7 @@ export function Viewer({ name, value }: { name: string; value: unknown }) {
 }
 
 function Value({ value, name }: { value: unknown; name: string }) {
-  if (isArtifact(value)) {
-    const url = artifactUrl(value);
-    if (value.mime.startsWith("image/")) return <img src={url} alt={name} loading="lazy" />;
-    if (value.mime.startsWith("video/")) return <video src={url} controls playsInline preload="metadata" />;
-    if (value.mime.startsWith("audio/")) return <Waveform url={url} height={48} />;
-    return (
-      <a className="button" href={downloadUrl(value)} download>
-        <Download size={14} /> {value.name ?? value.mime}
-      </a>
-    );
-  }
+  if (isArtifact(value)) return <Media media={value} alt={name} height={48} />;
   if (Array.isArray(value) && value.some(isArtifact))
     return (
       <div className="stack">
