@@ -1,24 +1,13 @@
 // What people do to a run that waits for them: answer, and go on from a breakpoint (DESIGN E7, SPEC RH).
-import {
-  type Graph,
-  type Level,
-  LIMITS,
-  type Library,
-  type Port,
-  parsePath,
-  portKind,
-  resolve,
-  whyInvalid,
-  whyTooLarge,
-} from "@spindle/graph-model";
+import { type Graph, type Level, LIMITS, type Library, type Port, parsePath, resolve, whyTooLarge } from "@spindle/graph-model";
 import type { AnswerRequest } from "@spindle/schemas";
-import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import type { Decisions } from "../tasks/decisions.ts";
 import { findNodeRun, findRun } from "./find-run.ts";
+import { whyValueUnfit } from "./given-value.ts";
 
 /** Values of one field, those inside others included: each may be compared with each choice of the form. */
 const MOST_VALUES = 10_000;
@@ -77,7 +66,7 @@ export class PeopleService {
       }
       const large = whyTooLarge(value, { ...LIMITS, values: MOST_VALUES });
       if (large) throw new Refused(422, "run.input_invalid", `${port.label}: ${large}`, { field: port.name });
-      const why = portKind(port.type) === "artifact" ? whyNoArtifact(value, port.type) : whyInvalid(value, port.schema);
+      const why = whyValueUnfit(value, port);
       if (why) throw new Refused(422, "run.input_invalid", `${port.label}: ${why}`, { field: port.name });
       output[port.name] = value;
     }

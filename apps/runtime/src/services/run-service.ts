@@ -1,14 +1,4 @@
-import {
-  type Graph,
-  type Library,
-  lastVisits,
-  parsePath,
-  portKind,
-  type RunInput,
-  resolve,
-  whyInvalid,
-  whyTooLarge,
-} from "@spindle/graph-model";
+import { type Graph, type Library, lastVisits, parsePath, type RunInput, resolve, whyTooLarge } from "@spindle/graph-model";
 import {
   type ForkRequest,
   isEndedNodeState,
@@ -18,7 +8,6 @@ import {
   type RunState,
   SEED_NODE_STATUS,
 } from "@spindle/schemas";
-import { whyNoArtifact } from "../engine/check-input.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RecordedOptions, Tally } from "../record/types.ts";
@@ -27,6 +16,7 @@ import type { Database } from "../store/database.ts";
 import type { Live, LiveBoard } from "../tasks/live.ts";
 import type { QueuePositions } from "../tasks/queue-positions.ts";
 import { assertRun, findNodeRun, findRun } from "./find-run.ts";
+import { whyValueUnfit } from "./given-value.ts";
 import type { GraphService } from "./graph-service.ts";
 import { date, type NodeRunView, type StoredNodeRun, viewsOf } from "./node-run-view.ts";
 
@@ -280,7 +270,7 @@ export function checkInputs(wanted: readonly RunInput[], given: Record<string, u
       if (input.required && !("default" in input.schema)) refuse(input.name, `${input.label} is needed.`);
       continue;
     }
-    const why = portKind(input.type) === "artifact" ? whyNoArtifact(value, input.type) : whyInvalid(value, input.schema);
+    const why = whyValueUnfit(value, input);
     if (why) refuse(input.name, plain(value, input.schema) ?? why);
     values[input.name] = value;
   }
