@@ -187,7 +187,7 @@ test("[C3] the arrow keys move what is selected, for everybody and for good, as 
   await expect.poll(() => places(id)).toEqual({ left: { x: 120, y: 5 }, right: { x: 540, y: 0 } });
   await page.getByRole("button", { name: "Undo" }).click();
   await expect.poll(() => places(id)).toEqual({ left: { x: 120, y: 0 }, right: { x: 540, y: 0 } });
-  expect(await page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);
+  await expect.poll(() => page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);
 });
 
 test("[C3] one undo takes a burst of arrow keys back", async () => {
