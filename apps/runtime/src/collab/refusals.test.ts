@@ -55,7 +55,10 @@ test("[C5] a principal whose refused edits cost copies of a large document waits
   now += 20_000;
   const reader = new FakeSocket();
   sockets.connect("g", reader as unknown as WebSocket, 2, mine);
-  reader.emit("message", messageOf(Uint8Array.from([0, 0])));
+  const nothingNew = Uint8Array.from([0, 1, 9, 1, 0, 1]); // a deletion alone, of the key k0 of client 9
+  const stored = log.rows.length;
+  reader.emit("message", messageOf(nothingNew));
+  await vi.waitUntil(() => log.rows.length > stored, 20_000);
   expect((await send(mine, key(20, "mine"))).closed).toEqual([1013, expect.stringMatching(/is taken in 40 s/)]);
   expect(reader.closed, "who reads").toBeUndefined();
   expect((await send(neighbour, key(21, "neighbour"))).closed).toBeUndefined();

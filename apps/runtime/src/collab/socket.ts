@@ -272,7 +272,7 @@ export class CollabSockets {
       send(socket, SAVED, (encoder) => encoding.writeVarUint8Array(encoder, savedOf(doc)));
     } else if (step === messageYjsSyncStep2 || step === messageYjsUpdate) {
       const { since, pieces } = this.lossOf(share);
-      if (pieces > MOST_LOST && !isNoUpdate(body)) throw new MustWait(since + LOST_WITHIN_MS - Date.now());
+      if (pieces > MOST_LOST && !addsNothing(body)) throw new MustWait(since + LOST_WITHIN_MS - Date.now());
       const whole = await document.append(body, socket);
       // What the update builds on may be under way by another socket; the answer to this brings all that is missing then. An answer
       // with a gap of its own gets none, or the two would ask each other for ever.
@@ -299,8 +299,8 @@ function asksForAll(bytes: Uint8Array): boolean {
   }
 }
 
-/** A page that brings nothing says so when it connects. */
-const isNoUpdate = (update: Uint8Array): boolean => update.length === 2 && update.every((byte) => byte === 0);
+/** A page that has nothing to add says so when it connects, with all that it knows to be deleted. */
+const addsNothing = (update: Uint8Array): boolean => update[0] === 0;
 
 /** What comes from outside; only its sender is to blame if it cannot be read. */
 function read<T>(act: () => T): T {
