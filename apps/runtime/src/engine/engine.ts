@@ -53,7 +53,7 @@ const OUTAGE_MS = 500;
 const PARK_MS = 100;
 const CANCELS_AT_ONCE = 16;
 /** How often a runtime may die while it drives a run: the run may be why, and would end the next one, too. */
-const MOST_DEATHS = 2;
+const MOST_DEATHS = 10;
 
 class DiedTooOften extends Error {}
 
@@ -241,7 +241,7 @@ export class Engine {
     try {
       if ((run.deaths ?? 0) >= MOST_DEATHS)
         throw new DiedTooOften(
-          "The runtime died twice while it drove this run, so it is not taken up again: the run may be why. What is done is kept. If you know another reason, such as a machine that was switched off, run the graph again; else let it handle less at once, or give large values as files.",
+          "The runtime died ten times while it drove this run, so it is not taken up again: the run may be why. What is done is kept. If you know another reason, such as a machine that was switched off, run the graph again; else let it handle less at once, or give large values as files.",
         );
       const resolved = await patient(() => this.resolvedOf(run.revision_id));
       if (run.state === "queued") await patient(() => record.runs.change(run, "start"));
