@@ -67,7 +67,7 @@ export class RowCache {
   /** Changes a row; one that somebody else changed meanwhile is read again. An output that is too large fails it. */
   async change(row: NodeRunRow, move: NodeMove): Promise<NodeRunRow> {
     const { input, output, reusedFrom }: Omit<AnyChange, "nodeRun" | "fence"> = move;
-    const error = output && (whyOutputTooLarge(output) ?? this.values.whyNotStored(output));
+    const error = output && (whyOutputTooLarge(output) ?? this.values.whyNotStored(row.path, output));
     if (error) return this.change(row, { change: "fail", error });
     const moved = await this.patiently(() => this.nodes.change({ ...move, run: this.run, nodeRun: row.id, fence: row.fence }));
     if (!moved) return this.reload(row);
@@ -77,7 +77,7 @@ export class RowCache {
   /** Makes a change of a node run of the node plane, which takes care of the rest. One that would store too much fails it. */
   async changeHere(path: string, asked: NodeChange): Promise<ChangedRow | undefined> {
     const { output, nodeRun, fence }: AnyChange = asked;
-    const error = output && this.values.whyNotStored(output);
+    const error = output && this.values.whyNotStored(path, output);
     const ending = { run: this.run, nodeRun, fence, change: asked.change === "succeedHere" ? "failHere" : "fail", error } as NodeChange;
     const changed = await this.request(() => this.nodes.change(error ? ending : asked));
     this.values.written(path);

@@ -25,6 +25,8 @@ export class RunValues {
   private stored = 0;
   /** Lets others begin, by the path of a node run whose large input is not written yet. */
   private readonly large = new Map<string, () => void>();
+  /** Paths of outputs that are counted, and not written yet. */
+  private readonly counted = new Set<string>();
 
   constructor(
     private readonly run: string,
@@ -51,8 +53,13 @@ export class RunValues {
     let bytes = jsonBytes(input, SMALL);
     // The bytes of a large input are at least so many. What is too much already waits for no turn, and is weighed no further.
     if (bytes > SMALL && this.stored + bytes <= MAX_STORED) {
-      const held = await this.activity.work(() => largeInputs.hold(this.run, () => jsonBytes(input, MAX_STORED)));
+      // A branch that nobody awaits any more may come this late: what it held, nobody would give back.
       if (this.activity.closedBy) throw this.activity.closedBy;
+      const held = await this.activity.work(() => largeInputs.hold(this.run, () => jsonBytes(input, MAX_STORED)));
+      if (this.activity.closedBy) {
+        held.release();
+        throw this.activity.closedBy;
+      }
       this.large.set(path, held.release);
       bytes = held.bytes;
     }
@@ -61,16 +68,20 @@ export class RunValues {
     return failed(code, message);
   }
 
-  /** The error of an output with which the run would store too much; any other is counted. */
-  whyNotStored(output: Values): ReturnType<typeof whyTooMuchStored> | undefined {
+  /** The error of an output with which the run would store too much; any other is counted, once, however often its change is tried. */
+  whyNotStored(path: string, output: Values): ReturnType<typeof whyTooMuchStored> | undefined {
+    if (this.counted.has(path)) return undefined;
     const bytes = jsonBytes(output, MAX_STORED);
-    return this.store(bytes) ? undefined : whyTooMuchStored(bytes);
+    if (!this.store(bytes)) return whyTooMuchStored(bytes);
+    this.counted.add(path);
+    return undefined;
   }
 
   /** Lets others begin, because the row of a node run has changed. */
   written(path: string): void {
     this.large.get(path)?.();
     this.large.delete(path);
+    this.counted.delete(path);
   }
 
   /** Lets go what waits for its turn, because the run is being cancelled, or is driven here no more. */
