@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { buildEditor, findEspeak, PYTHON } from "./build.ts";
 import { check, prepare } from "./check.ts";
 import { findChromium } from "./chromium.ts";
@@ -21,15 +21,31 @@ interface Counts {
   passed: number;
   failed: number;
   skipped: number;
+  /** What failed, each with its cause: said again at the end, where whoever reads only the last lines finds it. */
+  failures: string[];
+}
+
+/** vitest's report, as far as it is read. */
+interface Report {
+  numPassedTests: number;
+  numFailedTests: number;
+  numPendingTests: number;
+  testResults: {
+    name: string;
+    status: string;
+    message: string;
+    assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
+  }[];
 }
 
 export async function test(args: string[]): Promise<number> {
   const all = args.includes("--all");
   const only = args.includes("--only") ? args[args.indexOf("--only") + 1] : undefined;
   const wanted = (suite: Suite): boolean => only === undefined || only === suite;
-  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const total: Counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
   const add = (counts: Counts) => {
     for (const key of ["passed", "failed", "skipped"] as const) total[key] += counts[key];
+    total.failures.push(...counts.failures);
   };
   const minutes: string[] = [];
   const run = async (suite: Suite, work: () => Promise<Counts>) => {
@@ -38,8 +54,9 @@ export async function test(args: string[]): Promise<number> {
     const taken = (performance.now() - begin) / 60_000;
     minutes.push(`${suite} ${taken.toFixed(1)} of ${BUDGETS[suite]}`);
     if (all && taken > 1.5 * BUDGETS[suite]) {
-      say(`THE SUITE ${suite} TOOK ${taken.toFixed(1)} MINUTES; its budget is ${BUDGETS[suite]}.`);
-      add({ passed: 0, failed: 1, skipped: 0 });
+      const text = `THE SUITE ${suite} TOOK ${taken.toFixed(1)} MINUTES; its budget is ${BUDGETS[suite]}.`;
+      say(text);
+      add(single(false, text));
     }
   };
   await prepare();
@@ -48,7 +65,7 @@ export async function test(args: string[]): Promise<number> {
     add(await pytest("the GPU engines, on the CPU", [part ? `engine_tests/test_${part}.py` : "engine_tests", "-v"]));
     return summary(total);
   }
-  if (wanted("check")) await run("check", async () => single((await check()) === 0));
+  if (wanted("check")) await run("check", async () => single((await check()) === 0, "check: see its lines above"));
   if (wanted("unit")) await run("unit", () => vitest("unit", {}));
   if (wanted("python")) await run("python", () => pytest("Python", []));
   await findEspeak();
@@ -71,16 +88,18 @@ export async function test(args: string[]): Promise<number> {
 }
 
 function summary(total: Counts): number {
+  for (const failure of total.failures) process.stdout.write(`\nFAILED ${failure}\n`);
   process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
   return total.failed === 0 ? 0 : 1;
 }
 
-const single = (passed: boolean): Counts => ({ passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0 });
+const single = (passed: boolean, failure: string): Counts =>
+  passed ? { passed: 1, failed: 0, skipped: 0, failures: [] } : { passed: 0, failed: 1, skipped: 0, failures: [failure] };
 
 /** With --all, a missing program fails the tests instead of skipping some. */
 function missing(all: boolean, text: string): Counts {
   say(text);
-  return all ? { passed: 0, failed: 1, skipped: 0 } : { passed: 0, failed: 0, skipped: 1 };
+  return all ? single(false, text) : { passed: 0, failed: 0, skipped: 1, failures: [] };
 }
 
 async function vitest(project: string, env: Record<string, string>): Promise<Counts> {
@@ -101,18 +120,30 @@ async function vitest(project: string, env: Record<string, string>): Promise<Cou
     env,
   );
   const found = await readFile(report, "utf8").then(
-    (text) => JSON.parse(text) as { numPassedTests: number; numFailedTests: number; numPendingTests: number },
+    (text) => JSON.parse(text) as Report,
     () => undefined,
   );
   await rm(report, { force: true });
-  const failed = found?.numFailedTests ?? 0;
-  return { passed: found?.numPassedTests ?? 0, failed: code === 0 ? failed : Math.max(1, failed), skipped: found?.numPendingTests ?? 0 };
+  const failures = found ? failuresOf(found) : [];
+  if (code !== 0 && failures.length === 0) failures.push(`${project}: vitest ended with ${code} and named no test: see its lines above`);
+  return { passed: found?.numPassedTests ?? 0, failed: failures.length, skipped: found?.numPendingTests ?? 0, failures };
+}
+
+/** Every failed test, and every file that failed outside its tests, with the first lines of the cause. */
+function failuresOf(report: Report): string[] {
+  const cause = (text: string) => text.split("\n").slice(0, 12).join("\n  ");
+  return report.testResults.flatMap((file) => {
+    const tests = file.assertionResults.filter((test) => test.status === "failed");
+    const place = relative(ROOT, file.name);
+    if (tests.length === 0 && file.status === "failed") return [`${place}\n  ${cause(file.message)}`];
+    return tests.map((test) => `${place} > ${test.fullName}\n  ${cause(test.failureMessages.join("\n"))}`);
+  });
 }
 
 async function pytest(what: string, args: string[]): Promise<Counts> {
   say(`tests: ${what}`);
   const code = await show(PYTHON, ["-m", "pytest", "-q", "-p", "no:cacheprovider", ...args], join(ROOT, "workers/python-gpu"), {});
-  return single(code === 0);
+  return single(code === 0, `${what}: pytest ended with ${code}: see its lines above`);
 }
 
 function show(command: string, args: string[], cwd: string, env: Record<string, string>): Promise<number> {
