@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config";
 
-const common = { pool: "forks" as const, testTimeout: 120_000, hookTimeout: 240_000 };
+// `expect.poll` waits for a state as `until` does. Its own second is too short for a page that loads on two busy cores.
+const expect = { poll: { timeout: 30_000 } };
+const common = { pool: "forks" as const, testTimeout: 120_000, hookTimeout: 240_000, expect };
 
 export default defineConfig({
   test: {
