@@ -1,13 +1,13 @@
 import {
   type Graph,
   type InputSource,
+  type Issue,
   type Level,
   type Library,
   type NodeDefinition,
   nodeTitle,
   type ResolvedNode,
   resolve,
-  whyInvalid,
   words,
 } from "@spindle/graph-model";
 import { renameNode, setParam, setSetting } from "@spindle/graph-model/shared-doc";
@@ -23,16 +23,18 @@ import { Row } from "../ui/row";
 import { type Typed, Widget } from "../ui/widget";
 import { EngineChoice } from "./engine-choice";
 import { NodeControl } from "./node-control";
+import { type Problems, problemsOf } from "./problems";
 
 interface Props {
   doc: Y.Doc;
   graph: Graph;
   library: Library;
+  issues: readonly Issue[];
   id: string;
 }
 
 /** @param parts the menu of the runs that end or begin at this node */
-export function NodeInspector({ doc, graph, library, id, parts }: Props & { parts: readonly MenuEntry[] }) {
+export function NodeInspector({ doc, graph, library, issues, id, parts }: Props & { parts: readonly MenuEntry[] }) {
   const level = resolve(graph, library).root;
   const resolved = level.node(id);
   if (!resolved) return null;
@@ -71,7 +73,7 @@ export function NodeInspector({ doc, graph, library, id, parts }: Props & { part
         </Tabs.List>
         <Tabs.Content value="settings" className="scroll">
           {definition ? (
-            <Settings key={id} doc={doc} level={level} resolved={resolved} definition={definition} />
+            <Settings key={id} doc={doc} level={level} resolved={resolved} definition={definition} problems={problemsOf(id, issues)} />
           ) : (
             <p className="section text-bad text-small">
               {node.service} is not in the library. Replace the node, or start a worker that offers it.
@@ -96,9 +98,10 @@ interface SettingsProps {
   level: Level;
   resolved: ResolvedNode;
   definition: NodeDefinition;
+  problems: Problems;
 }
 
-function Settings({ doc, level, resolved, definition }: SettingsProps) {
+function Settings({ doc, level, resolved, definition, problems }: SettingsProps) {
   const { node, settings, sources } = resolved;
   const { id } = node;
   const params = node.params ?? {};
@@ -122,7 +125,7 @@ function Settings({ doc, level, resolved, definition }: SettingsProps) {
               label={String(parameter.schema.title ?? words(parameter.name))}
               hint={parameter.description}
               required={parameter.required}
-              problem={params[parameter.name] === undefined ? undefined : whyInvalid(params[parameter.name], parameter.schema)}
+              problem={problems.values.get(parameter.name)}
             >
               <Widget label={parameter.name} schema={parameter.schema} value={params[parameter.name]} onChange={set(parameter.name)} />
             </Row>
@@ -139,6 +142,7 @@ function Settings({ doc, level, resolved, definition }: SettingsProps) {
               hint={source.port.description}
               required={source.port.required}
               from={whereFrom(level, source)}
+              problem={problems.values.get(source.port.name)}
             >
               {source.kind !== "wire" && (
                 <Widget
@@ -155,7 +159,7 @@ function Settings({ doc, level, resolved, definition }: SettingsProps) {
       )}
       <section className="section">
         <h4>When it takes long</h4>
-        <Row label="Stop after" hint="Seconds; empty for the capability's own limit.">
+        <Row label="Stop after" hint="Seconds; empty for the capability's own limit." problem={problems.settings.get("timeoutSeconds")}>
           <Widget
             label="Stop after"
             schema={{ type: "integer", minimum: 1, maximum: 604800 }}

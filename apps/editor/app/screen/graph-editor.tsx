@@ -262,7 +262,14 @@ export function GraphEditor({ id }: { id: string }) {
           <X size={16} />
         </button>
         {selectedNode && shared && graph ? (
-          <NodeInspector doc={shared.doc} graph={graph} library={library} id={selectedNode} parts={menuItems(commands.of("part"))} />
+          <NodeInspector
+            doc={shared.doc}
+            graph={graph}
+            library={library}
+            issues={issues}
+            id={selectedNode}
+            parts={menuItems(commands.of("part"))}
+          />
         ) : edge && shared && graph ? (
           <EdgeInspector doc={shared.doc} graph={graph} library={library} id={edge} />
         ) : (
