@@ -2,6 +2,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { type Instruments, instruments } from "../support/instruments.ts";
 import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
 
 let spindle: Spindle;
@@ -12,12 +13,15 @@ beforeAll(async () => {
   [spindle, ada] = await Promise.all([startSpindle({ worker: false }), openBrowser()]);
   await ada.context.grantPermissions(["clipboard-read", "clipboard-write"]);
   ada.context.setDefaultTimeout(60_000);
+  await ada.context.addInitScript(instruments);
   page = await ada.page();
 });
 afterAll(async () => {
   await ada?.close();
   await spindle?.stop();
 });
+
+declare const window: Window & typeof globalThis & { instruments: Instruments };
 
 const cards = () => page.locator(".react-flow__node");
 const selected = () => page.locator(".react-flow__node.selected");
@@ -48,8 +52,12 @@ const settings = async (id: string) => {
 };
 const bare = () => page.locator(".react-flow__pane").click({ position: { x: 20, y: 20 } });
 
-test("keys duplicate, cut, paste, delete and undo what is selected", async () => {
+test("[C3] keys duplicate, cut, paste, delete and undo what is selected, each as a step of its own", async () => {
   await open();
+  // By the clock of the undo manager all of it happens at once.
+  await page.evaluate(() => {
+    window.instruments.stoppedAt = Date.now();
+  });
   await card("Second").click();
   await page.keyboard.press("Control+d");
   await expect.poll(() => cards().count()).toBe(4);

@@ -3,8 +3,7 @@ import { type Graph, nodePosition, readGraphText } from "@spindle/graph-model";
 import { copyNodes, pasteNodes } from "@spindle/graph-model/shared-doc";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { useEffect, useRef } from "react";
-import type * as Y from "yjs";
-import { ME } from "../session/use-document";
+import { asOwnStep, ME, type SharedDocument } from "../session/use-document";
 import { isField } from "../ui/keys";
 import { toast } from "../ui/toast";
 import { removeSelected } from "./edits";
@@ -20,7 +19,8 @@ export interface Clipboard {
 
 const NO_GRAPH = "What was copied is no graph, so it cannot be pasted.";
 
-export function useClipboard(doc: Y.Doc | undefined, selection: Selection, onSelect: (next: Selection) => void): Clipboard {
+export function useClipboard(shared: SharedDocument | undefined, selection: Selection, onSelect: (next: Selection) => void): Clipboard {
+  const doc = shared?.doc;
   const flow = useReactFlow();
   const store = useStoreApi();
   const pointer = useRef<{ x: number; y: number }>();
@@ -29,19 +29,19 @@ export function useClipboard(doc: Y.Doc | undefined, selection: Selection, onSel
     const graph = doc && copyNodes(doc, [...selection.nodes]);
     return graph && JSON.stringify(graph, null, 2);
   };
-  const cut = () => doc && removeSelected(doc, selection);
+  const cut = () => shared && asOwnStep(shared, () => removeSelected(shared.doc, selection));
   /** Puts what the text holds under the pointer, or in the middle of the view. Returns whether it holds a graph. */
   const paste = (text: string): boolean => {
     const { graph } = readGraphText(text);
-    if (!graph || !doc) return false;
+    if (!graph || !shared) return false;
     const size = sizeOf(graph);
     const view = viewBox(store.getState());
     const middle = pointer.current
       ? flow.screenToFlowPosition(pointer.current)
       : { x: view.x + view.width / 2, y: view.y + view.height / 2 };
     const wished = { x: middle.x - size.width / 2, y: middle.y - size.height / 2, ...size };
-    const place = freePlace(wished, [...cardBoxes(doc, store.getState()).values()]);
-    onSelect(selectionOf({ nodes: pasteNodes(doc, ME, graph, place) }));
+    const place = freePlace(wished, [...cardBoxes(shared.doc, store.getState()).values()]);
+    onSelect(selectionOf({ nodes: asOwnStep(shared, () => pasteNodes(shared.doc, ME, graph, place)) }));
     return true;
   };
   const now = useRef({ copied, cut, paste });

@@ -77,7 +77,7 @@ export function GraphEditor({ id }: { id: string }) {
   const run = useOpenRun();
   usePageTitle(about.data?.name);
   useUndoSelection(shared?.undo, selection, setSelection);
-  const clipboard = useClipboard(shared?.doc, selection, setSelection);
+  const clipboard = useClipboard(shared, selection, setSelection);
 
   const graph = shared?.graph;
   const resolveNext = useMemo(() => resolver(library), [library]);

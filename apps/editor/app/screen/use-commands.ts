@@ -1,6 +1,7 @@
 // The commands as they stand now: bound to the page, with this person's keys.
 import { useEffect, useRef } from "react";
 import { useKeyBindings } from "../session/key-bindings";
+import { asOwnStep } from "../session/use-document";
 import { isField, isPressOf } from "../ui/keys";
 import { toast } from "../ui/toast";
 import type { Command, MenuPlace, Scene } from "./command";
@@ -36,7 +37,7 @@ export function useCommands(scene: Scene | undefined): Commands {
       ...rest,
       keys: keys[command.id] ?? command.keys ?? [],
       why: scene ? whyNot?.(scene) : "The graph is loading.",
-      run: () => scene && run(scene),
+      run: () => scene && asOwnStep(scene.shared, () => run(scene)),
     };
   });
   const now = useRef(list);

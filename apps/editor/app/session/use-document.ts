@@ -19,6 +19,16 @@ export interface SharedDocument {
   undo: Y.UndoManager;
 }
 
+/** Makes an edit that is a step of undo by itself, however soon it comes after another. Typing and arrow keys in one go share a step. */
+export function asOwnStep<T>({ undo }: SharedDocument, edit: () => T): T {
+  undo.stopCapturing();
+  try {
+    return edit();
+  } finally {
+    undo.stopCapturing();
+  }
+}
+
 /** Edits that the server refused. The page goes on from what is stored; `graph` is what it showed with them. */
 export interface TakenBack {
   closing: Closing;
