@@ -35,6 +35,11 @@ const MOST_IDLE = 32;
 /** What these may be made of together: one full document. */
 const MOST_IDLE_PARTS = 2 ** 21;
 
+interface Edit {
+  update: Uint8Array;
+  origin: unknown;
+}
+
 interface Kept {
   doc: Y.Doc;
   rows: Rows;
@@ -48,6 +53,9 @@ interface Hosted {
   /** Updates are tried, stored and applied one after another, in order of arrival. */
   tail: Promise<unknown>;
   holders: Set<OnEnd>;
+  isCompacting?: boolean;
+  /** What is stored could not be applied: the document lacks something, so nothing more may be made of it. */
+  hasFailed?: boolean;
   idle?: NodeJS.Timeout;
 }
 
@@ -74,7 +82,7 @@ export class DocumentHost {
     const close = this.hold(id, hosted, onEnd);
     try {
       const { doc } = await hosted.loading;
-      return { doc, close, append: (update, origin) => this.append(id, hosted, update, origin) };
+      return { doc, close, append: (update, origin) => this.append(id, hosted, { update, origin }) };
     } catch (error) {
       close();
       throw error;
@@ -114,6 +122,7 @@ export class DocumentHost {
     hosted.loading.then(
       (kept) => {
         hosted.kept = kept;
+        void this.compact(id, hosted, kept);
       },
       () => this.forget(id, hosted),
     );
@@ -131,7 +140,6 @@ export class DocumentHost {
         });
         kept = await this.read(id);
       }
-      await this.compact(id, kept);
       return kept;
     } catch (cause) {
       throw cause instanceof LayoutUnknown || cause instanceof DocumentTooLarge
@@ -162,16 +170,44 @@ export class DocumentHost {
     return { doc, rows };
   }
 
-  /** Makes one row of all, where there are many: whoever loads the document pays for what was overwritten, too. */
-  private async compact(id: string, kept: Kept): Promise<void> {
-    if (!kept.rows.areMany) return;
-    const whole = Y.encodeStateAsUpdate(kept.doc);
+  /**
+   * Makes one row of all, where there are many: whoever loads the document pays for what was overwritten, too. Nobody waits for it, and
+   * what is stored meanwhile stays beside.
+   */
+  private async compact(id: string, hosted: Hosted, kept: Kept): Promise<void> {
+    if (hosted.isCompacting || !kept.rows.areMany) return;
+    hosted.isCompacting = true;
+    const release = this.hold(id, hosted);
     try {
-      const rows = new Rows();
-      rows.add(await this.log.compact(id, kept.rows.all, whole), whole);
-      kept.rows = rows;
+      while (kept.rows.areMany) {
+        await this.turn();
+        if (this.hosted.get(id) !== hosted) return;
+        const seqs = kept.rows.seqs;
+        const whole = Y.encodeStateAsUpdate(kept.doc);
+        const seq = await this.log.compact(id, seqs, whole);
+        if (seq) kept.rows.replace(seqs.length, seq, whole);
+        else await this.inTurn(hosted, () => this.catchUp(id, hosted, kept));
+      }
     } catch (error) {
       this.onError("collaboration", error); // the rows are as they were
+    } finally {
+      hosted.isCompacting = false;
+      release();
+    }
+  }
+
+  /** Another runtime made one row of rows that are known here. That one says more than this document, so nothing can be made of it here. */
+  private async catchUp(id: string, hosted: Hosted, kept: Kept): Promise<void> {
+    if (this.hosted.get(id) !== hosted) return;
+    try {
+      const { doc, rows } = await this.read(id);
+      if (isOutdated(doc)) return this.drop(id, "removed"); // with the rows, its layout is gone
+      hosted.tried = undefined;
+      Y.applyUpdate(kept.doc, Y.encodeStateAsUpdate(doc, Y.encodeStateVector(kept.doc)), SERVER);
+      kept.rows = rows;
+    } catch (error) {
+      if (error instanceof LayoutUnknown) this.drop(id, "failed");
+      else throw error;
     }
   }
 
@@ -208,21 +244,28 @@ export class DocumentHost {
     if (this.hosted.get(id) === hosted) this.hosted.delete(id);
   }
 
-  private append(id: string, hosted: Hosted, update: Uint8Array, origin: unknown): Promise<boolean> {
-    const close = this.hold(id, hosted);
-    const done = hosted.tail.then(() => this.store(id, hosted, update, origin)).finally(close);
+  /** What is done with a document, one thing after another. */
+  private inTurn<T>(hosted: Hosted, act: () => Promise<T>): Promise<T> {
+    const done = hosted.tail.then(act);
     hosted.tail = done.catch(() => {});
     return done;
   }
 
-  private async store(id: string, hosted: Hosted, update: Uint8Array, origin: unknown): Promise<boolean> {
+  private append(id: string, hosted: Hosted, edit: Edit): Promise<boolean> {
+    const close = this.hold(id, hosted);
+    return this.inTurn(hosted, () => this.store(id, hosted, edit)).finally(close);
+  }
+
+  private async store(id: string, hosted: Hosted, { update, origin }: Edit): Promise<boolean> {
     const kept = await hosted.loading;
+    if (hosted.hasFailed) throw new Error(`An edit of graph ${id} came when its document had failed.`);
     const { doc } = kept;
     hosted.tried ??= new Tried(doc);
     const { news, gap } = hosted.tried.admit(update, origin === SERVER ? WHOLE_GRAPH : undefined);
     if (!news) return !gap;
+    let seq: string;
     try {
-      kept.rows.add(await this.log.append(id, news), news);
+      seq = await this.log.append(id, news);
     } catch (error) {
       hosted.tried.forget();
       throw error;
@@ -231,10 +274,13 @@ export class DocumentHost {
       Y.applyUpdate(doc, news, origin);
     } catch (error) {
       this.onError("collaboration", error);
+      hosted.hasFailed = true;
       this.drop(id, "failed");
       return !gap;
     }
-    await this.compact(id, kept);
+    // Not before it is in the document: of the rows that are known one is made, which says what the document says.
+    kept.rows.add(seq, news);
+    void this.compact(id, hosted, kept);
     return !gap;
   }
 }

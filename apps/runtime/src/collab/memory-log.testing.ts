@@ -20,7 +20,8 @@ export class MemoryLog implements UpdateLog {
     this.quarantine.push(...refused);
     return this.append(graph, rest);
   }
-  compact(graph: string, seqs: readonly string[], whole: Uint8Array): Promise<string> {
+  async compact(graph: string, seqs: readonly string[], whole: Uint8Array): Promise<string | undefined> {
+    if (!seqs.every((known) => this.rows.some(({ seq }) => seq === known))) return undefined;
     this.rows = this.rows.filter((row) => !seqs.includes(row.seq));
     return this.append(graph, whole);
   }

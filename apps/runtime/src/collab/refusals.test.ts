@@ -28,9 +28,8 @@ test("[C5] a principal whose refused edits cost copies of a large document waits
   let now = 1_000_000;
   vi.spyOn(Date, "now").mockImplementation(() => now);
   const log = new MemoryLog();
-  await log.append("g", Y.encodeStateAsUpdate(empty));
   const fill = Array.from({ length: 200_000 }, (_, at) => ({ parent: "graph", key: `k${at}`, content: number(at) }));
-  await log.append("g", craft({ 9: fill }));
+  await log.append("g", Y.mergeUpdates([Y.encodeStateAsUpdate(empty), craft({ 9: fill })]));
   const documents = new DocumentHost(log, () => {});
   await documents.open("g");
   const sockets = new CollabSockets(documents, () => {});

@@ -6,29 +6,47 @@ const MANY = 1000;
 const LITTLE = { bytes: 4 * 1024 * 1024, parts: 2 ** 18 };
 const NO_LIMIT = 2 ** 40;
 
+interface Row {
+  seq: string;
+  bytes: number;
+  parts: number;
+}
+
 export class Rows {
-  private seqs: string[] = [];
+  private rows: Row[] = [];
   private bytes = 0;
-  private first: { bytes: number; parts: number } | undefined;
   /** What they are made of, that which was overwritten included: how much memory the document takes at most. */
   parts = 0;
 
   add(seq: string, bytes: Uint8Array, parts = countParts(bytes, NO_LIMIT)): void {
-    this.seqs.push(seq);
-    this.bytes += bytes.length;
-    this.parts += parts;
-    this.first ??= { bytes: bytes.length, parts };
+    this.insert(this.rows.length, { seq, bytes: bytes.length, parts });
+  }
+
+  /** One row took the place of the first `count`. */
+  replace(count: number, seq: string, bytes: Uint8Array): void {
+    for (const row of this.rows.splice(0, count)) {
+      this.bytes -= row.bytes;
+      this.parts -= row.parts;
+    }
+    this.insert(0, { seq, bytes: bytes.length, parts: countParts(bytes, NO_LIMIT) });
   }
 
   /** Whether one row should be made of them: there are many, or much of what they say was overwritten since. */
   get areMany(): boolean {
-    const { first, seqs, bytes, parts } = this;
-    if (!first || seqs.length < 2) return false;
+    const { rows, bytes, parts } = this;
+    const first = rows[0];
+    if (!first || rows.length < 2) return false;
     const beside = { bytes: bytes - first.bytes, parts: parts - first.parts };
-    return seqs.length > MANY || (["bytes", "parts"] as const).some((what) => beside[what] > Math.max(LITTLE[what], first[what] / 2));
+    return rows.length > MANY || (["bytes", "parts"] as const).some((what) => beside[what] > Math.max(LITTLE[what], first[what] / 2));
   }
 
-  get all(): readonly string[] {
-    return this.seqs;
+  get seqs(): string[] {
+    return this.rows.map(({ seq }) => seq);
+  }
+
+  private insert(at: number, row: Row): void {
+    this.rows.splice(at, 0, row);
+    this.bytes += row.bytes;
+    this.parts += row.parts;
   }
 }

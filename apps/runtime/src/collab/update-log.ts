@@ -10,8 +10,12 @@ export interface UpdateLog {
   append(graph: string, bytes: Uint8Array): Promise<string>;
   /** Moves rows out of the document, whose whole state without them is `rest`. Returns the number of its row. */
   setAside(graph: string, rows: readonly { seq: string; reason: string }[], rest: Uint8Array): Promise<string>;
-  /** Replaces rows by `whole`, which says all that they say. Rows that another runtime stored meanwhile stay. Returns its row's number. */
-  compact(graph: string, seqs: readonly string[], whole: Uint8Array): Promise<string>;
+  /**
+   * Replaces rows by `whole`, which says all that they say. Rows that another runtime stored meanwhile stay. Returns the number of its
+   * row, or nothing, and changes nothing, if one of them is gone: another runtime has made one row of it and others. Does not wait
+   * for an outage to end.
+   */
+  compact(graph: string, seqs: readonly string[], whole: Uint8Array): Promise<string | undefined>;
   /** Appends what `make` makes of the rows, while no other process can append any. It gives nothing if there is nothing to do. */
   migrate(graph: string, make: (rows: readonly StoredUpdate[]) => Uint8Array | undefined): Promise<void>;
 }
@@ -66,14 +70,14 @@ export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
       }),
     ),
 
+  // Two runtimes that do this at once wait at the first row that both know: then it is there for one of them.
   // A row of its own, and not the first one anew: another runtime may have put there what this one does not know.
-  compact: (graph, seqs, whole) =>
-    patient(() =>
-      transaction(pool, async (client) => {
-        await client.query("DELETE FROM doc_update WHERE graph_id = $1 AND seq = ANY($2::bigint[])", [graph, seqs]);
-        return insert(client, graph, whole);
-      }),
-    ),
+  compact: async (graph, seqs, whole) => {
+    const sql = `WITH known AS (SELECT seq FROM doc_update WHERE graph_id = $1 AND seq = ANY($2::bigint[]) ORDER BY seq FOR UPDATE),
+       gone AS (DELETE FROM doc_update WHERE graph_id = $1 AND seq = ANY($2::bigint[]) AND (SELECT count(*) FROM known) = cardinality($2))
+       INSERT INTO doc_update (graph_id, bytes) SELECT $1, $3 WHERE (SELECT count(*) FROM known) = cardinality($2) RETURNING seq`;
+    return (await pool.query<{ seq: string }>(sql, [graph, seqs, Buffer.from(whole)])).rows[0]?.seq;
+  },
 
   // `append` updates the graph's row as well, so it waits for this lock, as another runtime does that loads the same document.
   migrate: (graph, make) =>
