@@ -3,6 +3,7 @@
 import {
   copyOf,
   DocumentTooLarge,
+  EditRefused,
   isOutdated,
   LayoutUnknown,
   measure,
@@ -13,6 +14,7 @@ import {
 } from "@spindle/graph-model/shared-doc";
 import * as Y from "yjs";
 import { Refused } from "../refused.ts";
+import type { Losses } from "./losses.ts";
 import { Rows } from "./rows.ts";
 import type { UpdateLog } from "./update-log.ts";
 
@@ -23,8 +25,12 @@ type OnEnd = (ending: Ending) => void;
 export interface OpenDocument {
   /** For reading. Its `update` events come after the update is stored. */
   readonly doc: Y.Doc;
-  /** Stores an update, then applies it. Returns whether it was whole: else the edits it builds on are wanted. @throws EditRefused */
-  append(update: Uint8Array, origin: unknown): Promise<boolean>;
+  /**
+   * Stores an update, then applies it. Returns whether it was whole: else the edits it builds on are wanted.
+   * @param losses of its sender, who pays for a replica that is lost for it
+   * @throws EditRefused, or MustWait where its sender has lost too much
+   */
+  append(update: Uint8Array, origin: unknown, losses?: Losses): Promise<boolean>;
   close(): void;
 }
 
@@ -38,6 +44,7 @@ const MOST_IDLE_PARTS = 2 ** 21;
 interface Edit {
   update: Uint8Array;
   origin: unknown;
+  losses: Losses | undefined;
 }
 
 interface Kept {
@@ -82,7 +89,7 @@ export class DocumentHost {
     const close = this.hold(id, hosted, onEnd);
     try {
       const { doc } = await hosted.loading;
-      return { doc, close, append: (update, origin) => this.append(id, hosted, { update, origin }) };
+      return { doc, close, append: (update, origin, losses) => this.append(id, hosted, { update, origin, losses }) };
     } catch (error) {
       close();
       throw error;
@@ -256,12 +263,12 @@ export class DocumentHost {
     return this.inTurn(hosted, () => this.store(id, hosted, edit)).finally(close);
   }
 
-  private async store(id: string, hosted: Hosted, { update, origin }: Edit): Promise<boolean> {
+  private async store(id: string, hosted: Hosted, { update, origin, losses }: Edit): Promise<boolean> {
     const kept = await hosted.loading;
     if (hosted.hasFailed) throw new Error(`An edit of graph ${id} came when its document had failed.`);
     const { doc } = kept;
     hosted.tried ??= new Tried(doc);
-    const { news, gap } = hosted.tried.admit(update, origin === SERVER ? WHOLE_GRAPH : undefined);
+    const { news, gap } = this.tryOut(hosted.tried, update, origin, losses);
     if (!news) return !gap;
     let seq: string;
     try {
@@ -282,5 +289,15 @@ export class DocumentHost {
     kept.rows.add(seq, news);
     void this.compact(id, hosted, kept);
     return !gap;
+  }
+
+  private tryOut(tried: Tried, update: Uint8Array, origin: unknown, losses?: Losses): ReturnType<Tried["admit"]> {
+    losses?.check(update);
+    try {
+      return tried.admit(update, origin === SERVER ? WHOLE_GRAPH : undefined);
+    } catch (error) {
+      if (error instanceof EditRefused) losses?.count(error.lost);
+      throw error;
+    }
   }
 }

@@ -6,6 +6,7 @@ import * as Y from "yjs";
 import { craft, updateOf } from "../../../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
 import { DocumentHost } from "./document-host.ts";
 import { FakeSocket, messageOf } from "./fake-socket.testing.ts";
+import { Losses, MustWait } from "./losses.ts";
 import { MemoryLog } from "./memory-log.testing.ts";
 import { CollabSockets } from "./socket.ts";
 
@@ -64,4 +65,49 @@ test("[C5] a principal whose refused edits cost copies of a large document waits
   now += 40_000;
   expect((await send(mine, key(20, "mine"))).closed).toBeUndefined();
   for (const socket of [...opened, reader]) socket.end();
+});
+
+test("[C5] edits that wait behind another are refused as those before them were, and cost no copy", { timeout: 60_000 }, async () => {
+  const log = new MemoryLog();
+  const fill = Array.from({ length: 300_000 }, (_, at) => ({ parent: "graph", key: `k${at}`, content: number(at) }));
+  await log.append("g", Y.mergeUpdates([Y.encodeStateAsUpdate(empty), craft({ 9: fill })]));
+  const documents = new DocumentHost(log, () => {});
+  const { append } = await documents.open("g");
+  const sockets = new CollabSockets(documents, () => {});
+  let stored = () => {};
+  const append1 = log.append.bind(log);
+  vi.spyOn(log, "append").mockImplementationOnce(async (graph, bytes) => {
+    await new Promise<void>((resolve) => {
+      stored = resolve;
+    });
+    return append1(graph, bytes);
+  });
+  const first = append(key(20, "slow"), "another");
+  const copies = vi.mocked(Y.encodeStateAsUpdate);
+  await vi.waitUntil(() => vi.mocked(log.append).mock.calls.length === 1, 20_000);
+  copies.mockClear();
+  const mine = { waiting: 0 };
+  const burst = Array.from({ length: 8 }, () => {
+    const socket = new FakeSocket();
+    sockets.connect("g", socket as unknown as WebSocket, 2, mine);
+    socket.emit("message", messageOf(UNFIT));
+    return socket;
+  });
+  for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => void setImmediate(resolve));
+  stored();
+  await first;
+  await vi.waitUntil(() => burst.every(({ closed }) => closed), 20_000);
+  expect(burst.map(({ closed }) => closed?.[0])).toEqual([4409, 4409, ...Array(6).fill(1013)]);
+  expect(copies.mock.calls.length, "after the first, whose copy was there").toBe(1);
+});
+
+test("[C5] edits that only delete are tried longer, and not for ever", () => {
+  vi.spyOn(Date, "now").mockReturnValue(1_000_000);
+  const losses = new Losses();
+  const [adds, deletes] = [key(20, "a"), Uint8Array.from([0, 1, 9, 1, 0, 1])];
+  losses.count(2 ** 19 + 1);
+  expect(() => losses.check(adds)).toThrow(MustWait);
+  losses.check(deletes);
+  for (let times = 0; times < 3; times++) losses.count(2 ** 19 + 1);
+  expect(() => losses.check(deletes)).toThrow(MustWait);
 });

@@ -10,6 +10,7 @@ import type * as Y from "yjs";
 import { Refused } from "../refused.ts";
 import { MOST, type Share } from "../shares.ts";
 import type { DocumentHost, Ending, OpenDocument } from "./document-host.ts";
+import { Losses, MustWait } from "./losses.ts";
 
 /** Bytes that came by one socket and wait for their turn. No more is read from it meanwhile. */
 const MOST_WAITING = 4 * 1024 * 1024;
@@ -40,16 +41,6 @@ const CLOSE = {
   later: 1013,
 } as const;
 
-/** A refused edit can cost a copy of the document. Pieces copied for one principal within a minute: the largest document, once. */
-const MOST_LOST = 2 ** 19;
-const LOST_WITHIN_MS = 60_000;
-/** Its principal's refused edits have cost too much lately. */
-class MustWait extends Error {
-  constructor(ms: number) {
-    super(`Several edits from here were refused. The next one is taken in ${Math.ceil(ms / 1000)} s.`);
-  }
-}
-
 const CROWDED = "More messages came at once than this server keeps. Connect again.";
 
 /** Read also by a page of the release before, which shows it between "An edit was refused." and "It is not saved". */
@@ -76,8 +67,8 @@ export interface Beat {
 export class CollabSockets {
   private readonly rooms = new Map<Y.Doc, Room>();
   private turns = Promise.resolve();
-  /** Of each principal's share, since when pieces were lost, and how many. */
-  private readonly losses = new WeakMap<object, { since: number; pieces: number }>();
+  /** By each principal's share. */
+  private readonly losses = new WeakMap<object, Losses>();
 
   constructor(
     private readonly documents: DocumentHost,
@@ -108,7 +99,6 @@ export class CollabSockets {
     });
     const fail = (error: unknown) => {
       isEnded = true;
-      this.countLoss(share, error);
       this.fail(id, socket, error);
     };
     // One message after another, each after the document is there.
@@ -189,15 +179,10 @@ export class CollabSockets {
     else socket.close(CLOSE.restart);
   }
 
-  private countLoss(share: object, error: unknown): void {
-    if (!(error instanceof EditRefused) || error.lost === 0) return;
-    const { since, pieces } = this.lossOf(share);
-    this.losses.set(share, { since, pieces: pieces + error.lost });
-  }
-
-  private lossOf(share: object): { since: number; pieces: number } {
-    const loss = this.losses.get(share);
-    return loss && Date.now() - loss.since < LOST_WITHIN_MS ? loss : { since: Date.now(), pieces: 0 };
+  private lossesOf(share: object): Losses {
+    const losses = this.losses.get(share) ?? new Losses();
+    this.losses.set(share, losses);
+    return losses;
   }
 
   private fail(id: string, socket: WebSocket, error: unknown): void {
@@ -271,9 +256,7 @@ export class CollabSockets {
       read(() => send(socket, SYNC, (encoder) => writeSyncStep2(encoder, doc, body)));
       send(socket, SAVED, (encoder) => encoding.writeVarUint8Array(encoder, savedOf(doc)));
     } else if (step === messageYjsSyncStep2 || step === messageYjsUpdate) {
-      const { since, pieces } = this.lossOf(share);
-      if (pieces > MOST_LOST && !addsNothing(body)) throw new MustWait(since + LOST_WITHIN_MS - Date.now());
-      const whole = await document.append(body, socket);
+      const whole = await document.append(body, socket, this.lossesOf(share));
       // What the update builds on may be under way by another socket; the answer to this brings all that is missing then. An answer
       // with a gap of its own gets none, or the two would ask each other for ever.
       if (!whole && step === messageYjsUpdate) send(socket, SYNC, (encoder) => writeSyncStep1(encoder, doc));
@@ -298,9 +281,6 @@ function asksForAll(bytes: Uint8Array): boolean {
     return false; // its sender hears of it when its turn comes
   }
 }
-
-/** A page that has nothing to add says so when it connects, with all that it knows to be deleted. */
-const addsNothing = (update: Uint8Array): boolean => update[0] === 0;
 
 /** What comes from outside; only its sender is to blame if it cannot be read. */
 function read<T>(act: () => T): T {
