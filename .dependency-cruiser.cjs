@@ -15,7 +15,7 @@ const HOUSES = [
       ["nodes", "tasks"],
       ["engine"],
       ["export", "services"],
-      ["models"],
+      ["backup", "models"],
       ["api", "cli"],
     ],
     doors: ["main"],

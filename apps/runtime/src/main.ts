@@ -1,13 +1,12 @@
 // Starts the runtime. The launcher (infra/launch) gives it PostgreSQL, Redis and a worker key by the environment.
 import { EventEmitter } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { whyRedisUnfit } from "@spindle/task-bus";
 import { assertBindAllowed } from "./api/guard.ts";
 import { serve } from "./api/server.ts";
 import { Artifacts } from "./artifacts/artifacts.ts";
-import { folderStore } from "./artifacts/folder-store.ts";
-import { s3Store } from "./artifacts/s3-store.ts";
+import { openStore, storeName } from "./artifacts/open-store.ts";
 import { DocumentHost } from "./collab/document-host.ts";
 import { updateLog } from "./collab/update-log.ts";
 import { type Config, readConfig } from "./config.ts";
@@ -37,7 +36,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   assertBindAllowed(config);
   const db = openDatabase(config.databaseUrl);
   await patient(() => migrateDatabase(db.pool));
-  const store = config.s3 ? await s3Store(config.s3) : folderStore(join(config.home, "store"));
+  const store = await openStore(config);
   await store.check();
   const artifacts = new Artifacts(store, db, join(config.home, "uploads"));
   await artifacts.sweep();
@@ -89,7 +88,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     onError,
   );
   const url = `http://${config.host}:${running.port}`;
-  await writeFile(join(config.home, "server.json"), JSON.stringify({ url, pid: process.pid }));
+  await tellWhereItRuns(config, url);
   console.log(`listening ${url}`);
   // Runs are taken over last, so that the port is open whatever they are like.
   engine.start();
@@ -102,6 +101,13 @@ async function start(config: Config): Promise<() => Promise<void>> {
     await workers.stop();
     await db.close();
   };
+}
+
+/** For commands on this machine: where the server is, its database and its store. The address of a database has its password in it. */
+async function tellWhereItRuns({ home, databaseUrl, s3 }: Config, url: string): Promise<void> {
+  const file = join(home, "server.json");
+  await rm(file, { force: true }); // an older one may be readable by all
+  await writeFile(file, JSON.stringify({ url, pid: process.pid, databaseUrl, store: storeName({ s3 }) }), { mode: 0o600 });
 }
 
 // LangGraph listens once for each node that runs at once, on one signal; that is no leak.

@@ -1,4 +1,4 @@
-// `spindle`: validate, run, import, export, capabilities, engine, models. All but `run` need nothing but the packages.
+// `spindle`. All but `run`, `backup` and `restore` need nothing but the packages.
 import { Command } from "commander";
 import { RELEASE } from "../store/release.ts";
 
@@ -93,6 +93,17 @@ models
   .argument("[name]", "an engine as in the list")
   .description("compare the files that are there with their hashes; exit 1 if one is another")
   .action((name?: string) => end(async () => (await import("./models.ts")).checkModels(name)));
+
+program
+  .command("backup")
+  .argument("<folder>", "a folder that does not exist yet")
+  .description("copy the database and the artifacts of the server that runs here, while runs go on; exit 1 if an artifact was damaged")
+  .action((folder: string) => end(async () => (await import("./backup.ts")).backupCommand(folder)));
+program
+  .command("restore")
+  .argument("<folder>", "what `spindle backup` made")
+  .description("fill the empty database and store of the server that runs here from a back-up; its runs go on")
+  .action((folder: string) => end(async () => (await import("./backup.ts")).restoreCommand(folder)));
 
 /** The exit code, once what was printed has been written. */
 async function end(work: () => Promise<number>): Promise<void> {

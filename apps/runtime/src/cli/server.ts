@@ -30,14 +30,28 @@ async function answers(url: string): Promise<boolean> {
 
 /** Finds a server that answers now: that of SPINDLE_URL, or the one of this clone. */
 export async function runningServer(): Promise<string | undefined> {
-  const known = process.env.SPINDLE_URL ?? (await running());
+  const known = process.env.SPINDLE_URL ?? (await serverFile())?.url;
   return known && (await answers(known)) ? known.replace(/\/$/, "") : undefined;
 }
 
-async function running(): Promise<string | undefined> {
+/** What the server of this clone wrote of itself when it started; it may have ended since. */
+interface ServerFile {
+  url: string;
+  databaseUrl?: string;
+  /** The name of its object store. */
+  store?: string;
+}
+
+async function serverFile(): Promise<ServerFile | undefined> {
   const file = join(process.env.SPINDLE_HOME ?? join(ROOT, ".spindle"), "server.json");
   const text = await readFile(file, "utf8").catch(() => undefined);
-  return text === undefined ? undefined : (JSON.parse(text) as { url: string }).url;
+  return text === undefined ? undefined : (JSON.parse(text) as ServerFile);
+}
+
+/** The server of this clone, if it answers. */
+export async function runningHere(): Promise<ServerFile | undefined> {
+  const file = await serverFile();
+  return file && (await answers(file.url)) ? file : undefined;
 }
 
 /** @param interrupt ends a start that is under way */

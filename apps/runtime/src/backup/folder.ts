@@ -1,0 +1,90 @@
+// What a back-up's folder holds: `backup.json`, one file for each table as PostgreSQL copies it, and the artifacts under their keys.
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { z } from "zod";
+
+const FORMAT = 1;
+
+const manifestSchema = z.object({
+  format: z.literal(FORMAT),
+  /** The version of Spindle that made it. */
+  release: z.string(),
+  createdAt: z.string(),
+  /** The migrations of the database, oldest first. A back-up goes only into a database that has the same. */
+  migrations: z.array(z.object({ name: z.string(), checksum: z.string() })),
+  /** In an order in which none refers to a later one. */
+  tables: z.array(z.object({ name: z.string(), columns: z.array(z.string()), rows: z.number().int(), sha256: z.string() })),
+  artifacts: z.array(z.object({ key: z.string(), mime: z.string(), size: z.number().int() })),
+  /** Keys of artifacts that the database names and the store did not have, or not with the size and the hash of their row. */
+  damaged: z.array(z.string()),
+});
+export type BackupManifest = z.infer<typeof manifestSchema>;
+
+export const emptyManifest = (release: string, createdAt: string): BackupManifest => ({
+  format: FORMAT,
+  release,
+  createdAt,
+  migrations: [],
+  tables: [],
+  artifacts: [],
+  damaged: [],
+});
+
+export const manifestFile = (folder: string): string => join(folder, "backup.json");
+export const tableFile = (folder: string, table: string): string => join(folder, "tables", `${table}.copy.gz`);
+export const artifactFile = (folder: string, key: string): string => join(folder, "artifacts", key);
+
+/** @throws Error if the folder is no back-up, or one of a form that this release does not know */
+export async function readBackup(folder: string): Promise<BackupManifest> {
+  const text = await readFile(manifestFile(folder), "utf8").catch(() => undefined);
+  if (text === undefined) throw new Error(`${folder} is no back-up: it has no backup.json.`);
+  const parsed = manifestSchema.safeParse(parse(text));
+  if (!parsed.success) throw new Error(`${manifestFile(folder)} cannot be read: it was damaged, or written by a newer Spindle.`);
+  return parsed.data;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Looks at everything that a restore is going to read. @throws Error that names the first file that is not as it was written */
+export async function verifyBackup(folder: string, { tables, artifacts }: BackupManifest): Promise<void> {
+  for (const { name, sha256 } of tables) {
+    const count = counting();
+    await pipeline(createReadStream(tableFile(folder, name)), createGunzip(), count.through, async (chunks) => {
+      for await (const _ of chunks);
+    }).catch((error: Error) => {
+      throw new Error(`${tableFile(folder, name)} cannot be read: ${error.message}`);
+    });
+    if (count.sha256() !== sha256) throw new Error(`${tableFile(folder, name)} is not what was backed up: its hash is another.`);
+  }
+  for (const { key, size } of artifacts) {
+    const found = await stat(artifactFile(folder, key)).catch(() => undefined);
+    if (found?.size !== size)
+      throw new Error(`${artifactFile(folder, key)} ${found ? "has another size than was backed up" : "is missing"}.`);
+  }
+}
+
+/** Passes bytes on and remembers how many, and their hash. */
+export function counting(onBytes: (bytes: number) => void = () => {}): { through: Transform; sha256(): string; bytes(): number } {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  const through = new Transform({
+    transform(chunk: Buffer, _, done) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      onBytes(chunk.length);
+      done(null, chunk);
+    },
+  });
+  return { through, sha256: () => hash.digest("hex"), bytes: () => bytes };
+}

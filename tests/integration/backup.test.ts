@@ -1,0 +1,186 @@
+// A back-up that is made while runs go on, restored on a machine where nothing is left.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "../../infra/launch/paths.ts";
+import { talkForm } from "../support/samples.ts";
+import { ended, getRun, graphOf, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
+
+let folder: string;
+let backup: string;
+let target: Spindle;
+/** What the first server said before it was destroyed. */
+let before: { graph: string; text: string; talk: string; video: string; resting: string; working: string };
+
+const call = async (url: string, path: string, body?: object): Promise<{ status: number; text: string }> => {
+  const init = body && { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  const answer = await fetch(`${url}${path}`, init);
+  return { status: answer.status, text: await answer.text() };
+};
+const exported = async (url: string, id: string): Promise<string> => (await call(url, `/api/graphs/${id}/export`)).text;
+
+function spindle(
+  args: string[],
+  home: string,
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [join(ROOT, "apps/runtime/bin/spindle.mjs"), ...args], {
+      cwd: ROOT,
+      env: { ...process.env, SPINDLE_HOME: home, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [out, err] = ["", ""];
+    child.stdout.on("data", (chunk) => (out += chunk));
+    child.stderr.on("data", (chunk) => (err += chunk));
+    child.on("close", (code) => resolve({ code, out, err }));
+  });
+}
+
+async function videoOf(url: string, run: string): Promise<string> {
+  const { outputs } = await getRun(url, run);
+  const { artifact } = Object.values(outputs ?? {}).find((value) => (value as { mime?: string } | null)?.mime?.startsWith("video/")) as {
+    artifact: string;
+  };
+  const answer = await fetch(`${url}/api/artifacts/${artifact}`);
+  expect(answer.status).toBe(200);
+  return createHash("sha256")
+    .update(new Uint8Array(await answer.arrayBuffer()))
+    .digest("hex");
+}
+
+const asks = graphOf(
+  [node("ask", "human.ask_person", { message: "Good?", buttons: ["Keep"] }), node("end", "output.preview")],
+  [wire("ask", "Keep", "end", "value")],
+);
+const works = graphOf(
+  [node("a", "constant.string", { value: "x" }), wait("b", { seconds: 30 }), node("c", "output.preview")],
+  [wire("a", "value", "b", "value"), wire("b", "value", "c", "value")],
+);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "spindle-backup-"));
+  backup = join(folder, "today");
+  const source = await startSpindle();
+  try {
+    await spindle(["--version"], source.home); // bundles the command line, if it has changed
+    const created = await fetch(`${source.url}/api/graphs`, {
+      method: "POST",
+      headers: { "content-type": "text/plain" },
+      body: JSON.stringify(asks),
+    });
+    const graph = ((await created.json()) as { id: string }).id;
+    const posted = await fetch(`${source.url}/api/infinitetalk`, { method: "POST", body: talkForm() });
+    const talk = ((await posted.json()) as { jobId: string }).jobId;
+    expect((await ended(source.url, talk, 120_000)).state).toBe("succeeded");
+    const resting = (await submit(source.url, asks)).body.run;
+    await until(async () => (await getRun(source.url, resting)).state === "waiting", 20_000, "a person is asked");
+    const working = (await submit(source.url, works)).body.run;
+    await until(async () => (await getRun(source.url, working)).nodes.some(({ state }) => state === "running"), 20_000, "the worker works");
+    const text = await exported(source.url, graph);
+    expect(text).toContain("human.ask_person");
+    before = { graph, text, talk, video: await videoOf(source.url, talk), resting, working };
+    const made = await spindle(["backup", backup], source.home);
+    expect(made, made.err).toMatchObject({ code: 0, out: expect.stringContaining("Backed up to") });
+    const runs = gunzipSync(await readFile(join(backup, "tables/run.copy.gz"))).toString();
+    expect(runs.split("\n").find((row) => row.startsWith(working))).toContain("\trunning\t");
+    const again = await spindle(["backup", backup], source.home);
+    expect(again).toMatchObject({ code: 1, err: expect.stringContaining("is not empty") });
+  } finally {
+    await source.stop();
+  }
+  target = await startSpindle();
+});
+afterAll(async () => {
+  await target?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A copy of the back-up in which something was changed. */
+async function damaged(name: string, change: (copy: string) => Promise<void>): Promise<string> {
+  const copy = join(folder, name);
+  await cp(backup, copy, { recursive: true });
+  await change(copy);
+  return copy;
+}
+
+const isEmpty = async (): Promise<boolean> => {
+  const db = new pg.Client({ connectionString: target.env.DATABASE_URL as string });
+  await db.connect();
+  const { rows } = await db.query(
+    "SELECT (SELECT count(*) FROM graph) + (SELECT count(*) FROM run) + (SELECT count(*) FROM artifact) AS n",
+  );
+  await db.end();
+  return rows[0].n === "0";
+};
+
+test("[L5] what is damaged, or of another schema, is refused before anything is written", async () => {
+  const table = (copy: string) => join(copy, "tables/run_event.copy.gz");
+  const cases: [string, (copy: string) => Promise<void>, RegExp][] = [
+    ["cut", async (copy) => writeFile(table(copy), (await readFile(table(copy))).subarray(0, 40)), /run_event.* cannot be read/],
+    [
+      "changed",
+      async (copy) => writeFile(table(copy), gzipSync(gunzipSync(await readFile(table(copy))).subarray(1))),
+      /run_event.* its hash is another/,
+    ],
+    ["gone", async (copy) => rm(join(copy, "artifacts/output"), { recursive: true }), /artifacts\/output.* is missing/],
+    ["no manifest", async (copy) => rm(join(copy, "backup.json")), /is no back-up/],
+    ["a manifest of a later form", async (copy) => writeFile(join(copy, "backup.json"), '{"format":2}'), /a newer Spindle/],
+    [
+      "another schema",
+      async (copy) => {
+        const manifest = JSON.parse(await readFile(join(copy, "backup.json"), "utf8"));
+        manifest.migrations.pop();
+        await writeFile(join(copy, "backup.json"), JSON.stringify(manifest));
+      },
+      /Restore it with the version that made it/,
+    ],
+  ];
+  for (const [name, change, says] of cases) {
+    const refused = await spindle(["restore", await damaged(name, change)], target.home);
+    expect(refused, name).toMatchObject({ code: 1, err: expect.stringMatching(says) });
+    expect(await isEmpty(), name).toBe(true);
+  }
+});
+
+test("[L5] everything is there again, and what was under way ends", async () => {
+  const done = await spindle(["restore", backup], target.home);
+  expect(done, done.err).toMatchObject({ code: 0, out: expect.stringContaining("Restored") });
+  expect(await exported(target.url, before.graph)).toBe(before.text);
+  expect(await videoOf(target.url, before.talk)).toBe(before.video);
+  const answer = await call(target.url, `/api/runs/${before.resting}/answers`, { path: "ask", button: "Keep" });
+  expect(answer.status, answer.text).toBe(202);
+  expect((await ended(target.url, before.resting)).state).toBe("succeeded");
+  expect((await ended(target.url, before.working, 90_000)).outputs).toEqual({ value: "x" });
+  const next = (await submit(target.url, asks)).body.run;
+  const db = new pg.Client({ connectionString: target.env.DATABASE_URL as string });
+  await db.connect();
+  const { rows } = await db.query("SELECT id FROM run ORDER BY number");
+  await db.end();
+  expect(rows.map(({ id }) => id)).toEqual([before.talk, before.resting, before.working, next]);
+});
+
+test("a database that is not empty is not touched", async () => {
+  const refused = await spindle(["restore", backup], target.home);
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("is not empty") });
+});
+
+test("an artifact that the store has lost is named, and the rest is backed up", async () => {
+  const { artifacts } = JSON.parse(await readFile(join(backup, "backup.json"), "utf8")) as { artifacts: { key: string }[] };
+  const { key } = artifacts.find(({ key }) => key.startsWith("output/")) as { key: string };
+  await rm(join(target.home, "store", key));
+  const made = await spindle(["backup", join(folder, "tomorrow")], target.home);
+  expect(made).toMatchObject({ code: 1, out: expect.stringContaining("Backed up to"), err: expect.stringContaining(key) });
+  expect((await stat(join(folder, "tomorrow/backup.json"))).isFile()).toBe(true);
+});
+
+test("a command that would look into another store than the server's is refused", async () => {
+  const s3 = { S3_ENDPOINT: "http://127.0.0.1:9", S3_BUCKET: "elsewhere" };
+  const refused = await spindle(["backup", join(folder, "wrong")], target.home, s3);
+  expect(refused).toMatchObject({ code: 1, err: expect.stringMatching(/keeps artifacts in a folder.*the bucket elsewhere/) });
+});
