@@ -96,6 +96,7 @@ test("a right click says what can be done with a node, and why something cannot"
   await shot(page, "editor-node-menu");
   await menu.getByRole("menuitem", { name: /^Switch off or on/ }).click();
   await expect.poll(() => settings(id)).toEqual({ second: { disabled: true } });
+  await menu.waitFor({ state: "detached" }); // an open menu has all keys to itself
   await card("Second").getByRole("img", { name: "Off" }).waitFor();
   await page.keyboard.press("d");
   await expect.poll(() => settings(id)).toEqual({});
@@ -132,11 +133,13 @@ test("keys run a node and the whole graph, and a key that cannot says why", asyn
   await card("First").click();
   await page.keyboard.press("Shift+Enter");
   await card("First").getByText("Succeeded").waitFor();
+  await card("First").locator(".card-preview").getByText("First").waitFor(); // what is pinned comes after the word
   expect(await card("Third").getByText("Succeeded").count()).toBe(0);
   await page.keyboard.press("p");
   await page.getByRole("tab", { name: "Result", exact: true }).click();
   await page.getByText("Pinned: it does not run, and gives this.").waitFor();
   await card("First").getByRole("img", { name: "Pinned" }).waitFor();
+  await page.getByTestId("run-bar").waitFor({ state: "detached" }); // the run ends after its last node
   await page.keyboard.press("Control+Alt+Enter");
   await page.getByText("Cancel the run: No run is going on.").waitFor();
   await page.getByLabel("Node title").focus();

@@ -1,8 +1,8 @@
 // What an editor owes a person: what is added is selected, what is done is stored, and the canvas stays when the network goes.
 import pg from "pg";
-import type { Locator, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { type Browser, openBrowser, overlaps, restingBox, shot } from "../support/browser.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { type Instruments, instruments } from "../support/instruments.ts";
 import { graphOf, node, type Spindle, startSpindle, until } from "../support/spindle.ts";
@@ -67,18 +67,7 @@ const stored = async (id: string): Promise<Stored> =>
 const param = async (id: string, of: string) => (await stored(id)).nodes.find((one) => one.id === of)?.params?.template;
 const places = async (id: string) => (await stored(id)).metadata.editor.positions;
 
-async function boxes(of: Locator): Promise<{ x: number; y: number; width: number; height: number }[]> {
-  const found = await Promise.all((await of.all()).map((one) => one.boundingBox()));
-  return found.filter((one) => one !== null);
-}
-function overlaps(list: { x: number; y: number; width: number; height: number }[]): number {
-  let count = 0;
-  list.forEach((a, index) => {
-    for (const b of list.slice(index + 1))
-      if (a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height) count++;
-  });
-  return count;
-}
+const covered = () => overlaps(page.locator(".react-flow__node"));
 
 test("what the search adds is selected, opens its inspector, and lies on nothing", async () => {
   await openEmpty();
@@ -97,7 +86,7 @@ test("what the search adds is selected, opens its inspector, and lies on nothing
   }
   await page.getByRole("button", { name: "Fit the graph" }).click();
   await expect.poll(() => page.locator(".react-flow__node").count()).toBe(4);
-  expect(overlaps(await boxes(page.locator(".react-flow__node")))).toBe(0);
+  await expect.poll(covered, { message: "the view moves until it fits" }).toBe(0);
   await shot(page, "editor-added");
 });
 
@@ -115,15 +104,19 @@ test("the first node stays where it was dropped, selected, and the view with it"
         .catch(() => ""),
     )
     .toBe("Fill template");
-  const [frame, dropped] = [await canvas.boundingBox(), await card("Fill template").boundingBox()];
-  expect([(dropped?.x ?? 0) - (frame?.x ?? 0), (dropped?.y ?? 0) - (frame?.y ?? 0)].map(Math.round)).toEqual([60, 70]);
+  const place = async () => {
+    const [frame, dropped] = [await canvas.boundingBox(), await card("Fill template").boundingBox()];
+    return [(dropped?.x ?? 0) - (frame?.x ?? 0), (dropped?.y ?? 0) - (frame?.y ?? 0)].map(Math.round);
+  };
+  await expect.poll(place).toEqual([60, 70]);
   await expect.poll(() => selected().count()).toBe(1);
   await page
     .locator(".library-item", { hasText: "Write script" })
     .first()
     .dragTo(canvas, { targetPosition: { x: 460, y: 70 } });
   await expect.poll(() => titleField().inputValue()).toBe("Write script");
-  expect(await selected().getByRole("heading").allTextContents()).toEqual(["Write script"]);
+  await expect.poll(() => selected().getByRole("heading").allTextContents()).toEqual(["Write script"]);
+  expect(await place()).toEqual([60, 70]);
 });
 
 test("a paste is selected and covers nothing, and a second one does not cover the first", async () => {
@@ -137,7 +130,7 @@ test("a paste is selected and covers nothing, and a second one does not cover th
     await expect.poll(() => selected().count()).toBe(1);
   }
   expect(await titleField().inputValue()).toBe("Left");
-  expect(overlaps(await boxes(page.locator(".react-flow__node")))).toBe(0);
+  await expect.poll(covered).toBe(0);
 });
 
 test("a problem and a row of the run select their node and open its inspector", async () => {
@@ -153,7 +146,12 @@ test("a problem and a row of the run select their node and open its inspector", 
         .catch(() => ""),
     )
     .toBe("Right");
-  expect(await selected().getByRole("heading").allTextContents()).toEqual(["Right"]);
+  await expect.poll(() => selected().getByRole("heading").allTextContents()).toEqual(["Right"]);
+  const isCentred = async () => {
+    const [frame, node] = [await page.getByTestId("canvas").boundingBox(), await card("Right").boundingBox()];
+    return frame && node && Math.abs(frame.x + frame.width / 2 - node.x - node.width / 2) < 2;
+  };
+  await expect.poll(isCentred, { message: "the view has gone there, so that no card moves under the pointer" }).toBe(true);
   // One owner: what the canvas selects is what the inspector shows, and the other way round.
   await card("Left").click();
   await expect.poll(() => titleField().inputValue()).toBe("Left");
@@ -215,8 +213,8 @@ test("[C3] a drag is stored when the node is dropped, once, and undone as one st
   const edits = async () => (await db.query("SELECT 1 FROM doc_update WHERE graph_id = $1", [id])).rows.length;
   const before = await edits();
   const grip = card("Left").getByRole("heading");
-  const box = (await grip.boundingBox()) as { x: number; y: number };
-  const there = await card("Left", other).boundingBox();
+  const box = await restingBox(grip);
+  const there = await restingBox(card("Left", other));
   await page.mouse.move(box.x + 5, box.y + 5);
   await page.mouse.down();
   for (let step = 1; step <= 8; step++) await page.mouse.move(box.x + 5 + 10 * step, box.y + 5);
@@ -352,6 +350,8 @@ test("a graph that is left while it loads leaves nothing behind in the page", as
   await visit();
   await away.getByText("All changes saved").waitFor();
   await leave();
+  const areClosed = async () => (await documents()).every((state) => state === CLOSED);
+  await expect.poll(areClosed).toBe(true);
   const before = await held();
   const opened = (await documents()).length;
   proxy.set({ latencyMs: 600 });

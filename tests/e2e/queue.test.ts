@@ -2,7 +2,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Browser, openBrowser, shot } from "../support/browser.ts";
-import { graphOf, until, wait, wire } from "../support/spindle.ts";
+import { graphOf, wait, wire } from "../support/spindle.ts";
 import { WorkerHand } from "../support/worker-hand.ts";
 
 let hand: WorkerHand;
@@ -35,11 +35,12 @@ test("[E14, E15] a task that waits shows its place; a failed one its log, and is
   await shot(page, "queue");
 
   const first = await hand.claim();
-  await hand.worker.beat(first);
+  const holdsFirst = await hand.hold(first);
   await hand.worker.progress({ v: 1, task: first.task, progress: 0.4 });
   await card("Blur").getByText("40%").waitFor();
   const second = await hand.claim();
-  await hand.worker.beat(second);
+  const holdsSecond = await hand.hold(second);
+  holdsFirst.end();
   await hand.worker.settle({
     v: 1,
     task: first.task,
@@ -51,7 +52,7 @@ test("[E14, E15] a task that waits shows its place; a failed one its log, and is
   await card("Colour").click();
   await inspector().getByRole("tab", { name: "Result" }).click();
   await inspector().getByRole("button", { name: "Cancel this node" }).click();
-  await until(async () => (await hand.worker.beat(second)) === "cancel", 5000, "the worker hears of it");
+  await holdsSecond.cancelled;
   await hand.worker.settle({ v: 1, task: second.task, outcome: "cancelled" });
   await card("Colour").getByText("Cancelled").first().waitFor();
 

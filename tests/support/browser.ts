@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
 import { isRoot, ROOT } from "../../infra/launch/paths.ts";
+import { until } from "./spindle.ts";
 
 const QUIET = [
   "--disable-gpu",
@@ -51,3 +52,28 @@ export async function openBrowser(width = 1440, { phone = false } = {}): Promise
 }
 
 export const shot = (page: Page, name: string): Promise<Buffer> => page.screenshot({ path: join(ROOT, "test-results", `${name}.png`) });
+
+type Box = NonNullable<Awaited<ReturnType<Locator["boundingBox"]>>>;
+
+/** Where an element is once it moves no more, as it does in a view that was just opened. */
+export function restingBox(of: Locator): Promise<Box> {
+  let last = "";
+  const rests = async () => {
+    const box = await of.boundingBox();
+    const before = last;
+    last = JSON.stringify(box);
+    return box && last === before ? box : undefined;
+  };
+  return until(rests, 30_000, "it moves no more");
+}
+
+/** How many pairs of the elements cover each other. */
+export async function overlaps(of: Locator): Promise<number> {
+  const boxes = (await Promise.all((await of.all()).map((one) => one.boundingBox()))).filter((one) => one !== null);
+  let count = 0;
+  boxes.forEach((a, index) => {
+    for (const b of boxes.slice(index + 1))
+      if (a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height) count++;
+  });
+  return count;
+}

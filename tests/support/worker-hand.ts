@@ -41,6 +41,20 @@ export class WorkerHand {
     return this.worker.settle({ v: 1, task: entry.task, outcome: "succeeded", output: { value, waited: 0 }, ...more });
   }
 
+  /** Keeps the lease of a task, as a worker does. Returns how to end that; it ends by itself once the task is cancelled. */
+  async hold(entry: TaskEntry): Promise<{ cancelled: Promise<void>; end(): void }> {
+    await this.worker.beat(entry);
+    let beating: NodeJS.Timeout;
+    const cancelled = new Promise<void>((resolve) => {
+      beating = setInterval(async () => {
+        if ((await this.worker.beat(entry).catch(() => undefined)) !== "cancel") return;
+        clearInterval(beating);
+        resolve();
+      }, 300);
+    });
+    return { cancelled, end: () => clearInterval(beating) };
+  }
+
   /** How many tasks are on the bus. */
   async queued(): Promise<number> {
     const streams = await this.redis.keys(names.queue("python", "*", "*"));
