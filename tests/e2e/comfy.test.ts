@@ -16,7 +16,7 @@ beforeAll(async () => {
   page = await ada.page();
   await until(
     async () => (await (await fetch(`${spindle.url}/api/capabilities`)).text()).includes('"plane":"comfy"'),
-    30_000,
+    60_000,
     "ComfyUI's nodes are there",
   );
 });

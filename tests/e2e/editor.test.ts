@@ -383,7 +383,7 @@ test("every page opens by itself and from the others, and no page watches its li
     ["Runs", "/runs"],
   ] as const) {
     await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: link }).click();
-    await until(async () => new URL(page.url()).pathname.startsWith(path), 5000, `${link} opens`);
+    await until(async () => new URL(page.url()).pathname.startsWith(path), 60_000, `${link} opens`);
     await page.getByRole("heading", { level: 1 }).waitFor();
   }
   await page.goto(`${spindle.url}/g/${id}`);

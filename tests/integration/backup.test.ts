@@ -79,9 +79,9 @@ beforeAll(async () => {
     const talk = ((await posted.json()) as { jobId: string }).jobId;
     expect((await ended(source.url, talk, 120_000)).state).toBe("succeeded");
     const resting = (await submit(source.url, asks)).body.run;
-    await until(async () => (await getRun(source.url, resting)).state === "waiting", 20_000, "a person is asked");
+    await until(async () => (await getRun(source.url, resting)).state === "waiting", 60_000, "a person is asked");
     const working = (await submit(source.url, works)).body.run;
-    await until(async () => (await getRun(source.url, working)).nodes.some(({ state }) => state === "running"), 20_000, "the worker works");
+    await until(async () => (await getRun(source.url, working)).nodes.some(({ state }) => state === "running"), 60_000, "the worker works");
     const text = await exported(source.url, graph);
     expect(text).toContain("human.ask_person");
     before = { graph, text, talk, video: await videoOf(source.url, talk), resting, working };

@@ -52,7 +52,7 @@ describe("a value nested too deep", () => {
     const { body } = await submit(spindle.url, graphOf([node("h", "human.ask_person", { form })]), { message: "?" });
     const asked = await until(
       async () => ((await (await fetch(`${spindle.url}/api/runs/${body.run}/questions`)).json()) as { path: string }[])[0],
-      10_000,
+      60_000,
       "the person is asked",
     );
     const answer = (values: string) =>

@@ -11,7 +11,7 @@ beforeAll(async () => {
   spindle = await startSpindle({ env: { COMFY_URL: fake.url } });
   await until(
     async () => (await (await fetch(`${spindle.url}/api/capabilities`)).text()).includes('"EmptyImage"'),
-    30_000,
+    60_000,
     "ComfyUI's nodes are there",
   );
 });
@@ -269,7 +269,7 @@ describe("at the same time", () => {
   });
   test("[E15] one run's progress reaches only that run [test_progress_isolation]", async () => {
     const [first, second] = [await start(sampling(40)), await start(sampling(40))];
-    await until(async () => (await getRun(spindle.url, first)).live.some((progress) => progress.steps === 40), 15_000, "the first samples");
+    await until(async () => (await getRun(spindle.url, first)).live.some((progress) => progress.steps === 40), 60_000, "the first samples");
     expect((await getRun(spindle.url, second)).live).toEqual([]);
     await Promise.all([ended(spindle.url, first), ended(spindle.url, second)]);
   });

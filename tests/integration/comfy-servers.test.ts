@@ -19,7 +19,7 @@ describe("two servers", () => {
     try {
       await until(
         async () => (await (await fetch(`${both.url}/api/capabilities`)).text()).includes("OnlyThere"),
-        30_000,
+        60_000,
         "the second server's node is there",
       );
       const before = [fake.prompts.length, other.prompts.length];
@@ -56,7 +56,7 @@ describe("a server that is no use", () => {
         async () =>
           ((await (await fetch(`${lone.url}/api/capabilities`)).json()) as { sources: { comfy?: { reason?: string } } }).sources.comfy
             ?.reason,
-        20_000,
+        60_000,
         "the reason is told",
       );
       expect(reason).toMatch(words);

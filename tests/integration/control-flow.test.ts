@@ -48,7 +48,7 @@ describe("[E13] a node that is cancelled alone", () => {
   const running = (run: string, id: string) =>
     until(
       async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === id && nodeRun.state === "running"),
-      10_000,
+      60_000,
       "it runs",
     );
 
@@ -95,7 +95,7 @@ describe("[E13] a node that is cancelled alone", () => {
         (await (await fetch(`${spindle.url}/api/runs/${run}/nodes?node=each`)).json()).some(
           (one: { path: string; state: string }) => one.path === "each#0" && one.state === "running",
         ),
-      10_000,
+      60_000,
       "the first element runs",
     );
     await cancel(run, "each");
@@ -217,7 +217,7 @@ describe("a map", () => {
     const id = await start(over(["a", "b", "c"], {}, 60));
     await until(
       async () => (await getRun(spindle.url, id)).nodes.some((nodeRun) => nodeRun.node === "each" && nodeRun.state === "running"),
-      10_000,
+      60_000,
       "it runs",
     );
     await post(`/api/runs/${id}/cancel`, {});
@@ -292,7 +292,7 @@ describe("a person", () => {
       ],
     );
   const resting = (id: string) =>
-    until(async () => ((await getRun(spindle.url, id)).state === "waiting" ? true : undefined), 10_000, "the run rests");
+    until(async () => ((await getRun(spindle.url, id)).state === "waiting" ? true : undefined), 60_000, "the run rests");
 
   test("[E7, RH1, RH4, RC4] is asked; the run rests with no owner; the button that is pressed decides", async () => {
     const id = await start(asks());
@@ -332,10 +332,10 @@ describe("a person", () => {
     const id = await start(graph);
     await resting(id);
     process.kill(spindle.processes.runtime?.pid as number, "SIGKILL");
-    await until(async () => (await fetch(`${spindle.url}/health`)).ok, 30_000, "the runtime is back");
+    await until(async () => (await fetch(`${spindle.url}/health`)).ok, 60_000, "the runtime is back");
     await until(
       async () => (await post(`/api/runs/${id}/answers`, { path: "ask", values: { title: "Sun" }, button: "Drop" })).status === 202,
-      10_000,
+      60_000,
       "the answer is taken",
     );
     await ended(spindle.url, id);
@@ -367,7 +367,7 @@ describe("a breakpoint", () => {
     ["after", { a: "succeeded", b: "queued" }],
   ])("[E7, RH3] %s a node holds the run until somebody goes on", async (place, expected) => {
     const id = await start(held(place));
-    await until(async () => ((await getRun(spindle.url, id)).state === "waiting" ? true : undefined), 10_000, "the run rests");
+    await until(async () => ((await getRun(spindle.url, id)).state === "waiting" ? true : undefined), 60_000, "the run rests");
     expect(await paths(id)).toEqual(expected);
     expect((await post(`/api/runs/${id}/resume`, { path: "b" })).status).toBe(409);
     expect((await post(`/api/runs/${id}/resume`, { path: "a" })).status).toBe(202);

@@ -111,7 +111,7 @@ test("[C5] what two runtimes store while each makes one row of its rows is all t
   );
   for (let times = 0; times < 8; times++) await round();
   const large = async () => (await rowsOf(graph)).filter(({ bytes }) => countParts(bytes, 2 ** 30) > 300_000).length;
-  await until(async () => (await rowsOf(graph)).length < 24 && (await large()) === 1, 30_000, "one row says all");
+  await until(async () => (await rowsOf(graph)).length < 24 && (await large()) === 1, 60_000, "one row says all");
   expect(await ids()).toEqual([...added].sort());
   const [ada, ben] = opened.map(({ doc }) => doc.getMap("nodes").size);
   expect(Math.max(ada as number, ben as number), "who came second has read what the first one stored").toBeGreaterThan(8);

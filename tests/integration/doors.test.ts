@@ -58,7 +58,7 @@ describe("a socket", () => {
           return socket;
         }),
       );
-      await until(async () => door.descriptors().all <= before, 5000, "the server lets them go");
+      await until(async () => door.descriptors().all <= before, 60_000, "the server lets them go");
       for (const socket of sockets) socket.destroy();
     });
   });
@@ -96,7 +96,7 @@ describe("a socket", () => {
       process.kill(spindle.processes.postgres?.pid as number, "SIGKILL");
       const answers = await Promise.all(Array.from({ length: 12 }, () => door.send(upgrade(`/collab/${nowhere}`))));
       for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 (503|404) /);
-      await until(async () => (await door.status("/health")) === 200, 30_000, "PostgreSQL is back");
+      await until(async () => (await door.status("/health")) === 200, 60_000, "PostgreSQL is back");
     });
   });
 });
@@ -194,7 +194,7 @@ test("what clients ask for wrongly is a line each in the log, without a stack", 
     "GET /_root.data?_routes=none 200",
     "DELETE /the-last-one 404",
   ]);
-  await until(async () => log.some((line) => line.includes("/the-last-one")), 5000, "the log has the last of them");
+  await until(async () => log.some((line) => line.includes("/the-last-one")), 60_000, "the log has the last of them");
   expect(log).toEqual([
     "[GET /__manifest] 404 Not Found",
     "[POST /__manifest] 404 Not Found",

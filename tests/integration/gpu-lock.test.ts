@@ -66,7 +66,7 @@ const startWorker = (name: string): Supervised => {
   return worker;
 };
 const says = (worker: Supervised, words: string) =>
-  until(async () => worker.lastLines.some((line) => line.includes(words)), 20_000, `the worker says "${words}"`);
+  until(async () => worker.lastLines.some((line) => line.includes(words)), 60_000, `the worker says "${words}"`);
 
 test("[E14, W9] a second worker waits for the GPU, takes nothing meanwhile, and goes on when the first one is killed", async () => {
   const first = startWorker("first");
@@ -75,7 +75,7 @@ test("[E14, W9] a second worker waits for the GPU, takes nothing meanwhile, and 
   await says(second, "another process of this machine uses the device");
 
   const tasks = [await broker.dispatch({ value: 1, seconds: 0.7 }), await broker.dispatch({ value: 2, seconds: 0.2 })];
-  await until(async () => (await broker.whereabouts(tasks[0] as string)) === "leased", 10_000, "the first task is leased");
+  await until(async () => (await broker.whereabouts(tasks[0] as string)) === "leased", 60_000, "the first task is leased");
   expect(await broker.whereabouts(tasks[1] as string), "nobody else takes the second").toBe("queued");
   for (const task of tasks) expect((await broker.result(task)).outcome).toBe("succeeded");
 
@@ -94,8 +94,8 @@ describe("[E14, W9] an engine with a process of its own that is silent", () => {
       return false;
     }
   };
-  const engineProcess = () => until(async () => trace.engines[0], 20_000, "the engine's process works");
-  const ended = (pid: number) => until(async () => !isAlive(pid), 10_000, "the engine's process ended");
+  const engineProcess = () => until(async () => trace.engines[0], 60_000, "the engine's process works");
+  const ended = (pid: number) => until(async () => !isAlive(pid), 60_000, "the engine's process ended");
   const silently = () => engine.dispatch({ seconds: 600, silent: true });
   const works = async () => {
     const task = await engine.dispatch({ value: 5, seconds: 0 });

@@ -90,7 +90,7 @@ test("[E16] text shows up while it streams", async () => {
   const { body } = await submit(spindle.url, script());
   const text = await until(
     async () => (await (await fetch(`${spindle.url}/api/runs/${body.run}`)).json()).live[0]?.text as string | undefined,
-    5000,
+    60_000,
     "text streams",
   );
   expect(EXPECTED.narration.startsWith(text.trim().slice(0, 4))).toBe(true);

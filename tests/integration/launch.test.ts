@@ -56,7 +56,7 @@ describe("a start", () => {
     "[L2] while the former one stops waits for its end; of two that wait, one starts and the other joins it",
     async () => {
       process.kill(home.written().launcher.pid, "SIGTERM");
-      await until(async () => home.written().launcher.phase === "stopping", 10_000, "the former one stops");
+      await until(async () => home.written().launcher.phase === "stopping", 60_000, "the former one stops");
       const both = [home.run("start"), home.run("start")];
       const urls = await Promise.all(both.map((next) => next.url()));
       for (const next of both) expect(next.err).toContain("Spindle is stopping in this folder");

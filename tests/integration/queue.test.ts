@@ -30,7 +30,7 @@ async function start(tasks: number, as = "ann", priority = "normal"): Promise<st
   const { run } = (await answer.json()) as { run: string };
   await until(
     async () => (await getRun(hand.spindle.url, run)).nodes.every((nodeRun) => nodeRun.state === "dispatched"),
-    10_000,
+    60_000,
     "they wait",
   );
   return run;
@@ -92,13 +92,13 @@ test("[E14] a task that waits shows where it stands and how long it will be, onc
   await hand.worker.beat(entry);
   const [second, third] = [await start(1), await start(1)];
   const place = async (run: string) => (await getRun(hand.spindle.url, run)).live[0]?.queue;
-  await until(async () => (await place(third))?.position === 2, 10_000, "the third is second in the queue");
+  await until(async () => (await place(third))?.position === 2, 60_000, "the third is second in the queue");
   expect(await place(second)).toMatchObject({ position: 1, wait: expect.any(Number) });
   expect((await place(third))?.wait).toBeGreaterThanOrEqual((await place(second))?.wait ?? 0);
   clearInterval(stop);
   await hand.done(entry, 0);
   await hand.done(await hand.claim(), 0);
-  await until(async () => (await place(third))?.position === 1, 10_000, "it moves up");
+  await until(async () => (await place(third))?.position === 1, 60_000, "it moves up");
   await work(third);
   expect((await ended(hand.spindle.url, third)).live).toEqual([]);
 });
@@ -109,7 +109,7 @@ test("[W3] a device takes what waited longest, whatever capability it is of", as
   for (const entry of [wait("a"), node("a", other.service, {}, "python"), wait("a")]) {
     const { body } = await submit(hand.spindle.url, graphOf([entry]));
     runs.push(body.run);
-    await until(async () => (await hand.queued()) === runs.length, 10_000, "it is on the bus");
+    await until(async () => (await hand.queued()) === runs.length, 60_000, "it is on the bus");
   }
   const order: string[] = [];
   for (const _ of runs) {

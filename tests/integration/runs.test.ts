@@ -99,7 +99,7 @@ describe("a run", () => {
     await until(
       async () =>
         (await (await fetch(`${spindle.url}/api/runs/${id}`)).json()).nodes.some((one: { state: string }) => one.state === "running"),
-      10_000,
+      60_000,
       "it runs",
     );
     expect((await fetch(`${spindle.url}/api/runs/${id}/cancel`, { method: "POST" })).status).toBe(202);
@@ -239,7 +239,7 @@ describe("the seed's calls", () => {
   });
   test("[M3] fresh ones are asked of the workers by a run of its own, which waits for no device", async () => {
     const busy = await start(graphOf([wait("busy", { seconds: 60 })]));
-    await until(async () => (await getRun(spindle.url, busy)).nodes[0]?.state === "running", 10_000, "the device is busy");
+    await until(async () => (await getRun(spindle.url, busy)).nodes[0]?.state === "running", 60_000, "the device is busy");
     const fresh = await (await fetch(`${spindle.url}/api/capabilities?refresh=1`)).json();
     const { rows } = await db.query("SELECT id, state FROM run WHERE title = 'Refresh capabilities' ORDER BY created_at DESC LIMIT 1");
     expect(rows).toMatchObject([{ state: "succeeded" }]);
@@ -285,7 +285,7 @@ test("[M2, M4] a worker that is away for a moment keeps its engines: what is sta
   try {
     await until(
       async () => /^down: no worker has reported since /.test((await health(spindle.url)).parts.python ?? ""),
-      20_000,
+      60_000,
       "it is away",
     );
     id = await talk();
@@ -308,7 +308,7 @@ describe("[E9] a run goes on", () => {
   const slow = (id: string, milliseconds: number) => node(id, "control.delay", { milliseconds, value: id });
   test("after its runtime was asked to end in the middle of a node", async () => {
     const id = await start(graphOf([slow("calm", 2000)]));
-    await until(async () => (await getRun(spindle.url, id)).nodes[0]?.state === "running", 10_000, "it runs");
+    await until(async () => (await getRun(spindle.url, id)).nodes[0]?.state === "running", 60_000, "it runs");
     process.kill(spindle.processes.runtime?.pid as number, "SIGTERM");
     expect((await ended(spindle.url, id)).state).toBe("succeeded");
   });
@@ -322,7 +322,7 @@ describe("[E9] a run goes on", () => {
     );
     const { body } = await submit(`${spindle.url}`, graph);
     const passed = async () => (await getRun(spindle.url, body.run)).counts.tail?.done ?? 0;
-    await until(async () => (await passed()) >= 3, 10_000, "some visits are over");
+    await until(async () => (await passed()) >= 3, 60_000, "some visits are over");
     process.kill(spindle.processes.postgres?.pid as number, "SIGKILL");
     const run = await ended(spindle.url, body.run, 45_000);
     expect([run.state, run.counts.tail?.done]).toEqual(["succeeded", 30]);

@@ -26,7 +26,7 @@ beforeAll(async () => {
     env: { NODE_ENV: "production", ...spindle.env, PORT: String(port) },
   });
   other = { url, process: second };
-  await until(async () => (await fetch(`${url}/health`)).ok, 30_000, "the second runtime answers");
+  await until(async () => (await fetch(`${url}/health`)).ok, 60_000, "the second runtime answers");
 });
 afterAll(async () => {
   await db?.end();
@@ -70,21 +70,21 @@ test("[E9] a run whose owner is killed is carried on by the other", async () => 
   const run = await start(other.url, chain(1));
   await until(
     async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === "b" && nodeRun.state === "running"),
-    10_000,
+    60_000,
     "b runs",
   );
   process.kill(other.process.pid as number, "SIGKILL");
   expect((await ended(spindle.url, run)).outputs).toEqual({ value: "x" });
   expect(await commits(run)).toEqual(once);
   await gapless(run);
-  await until(async () => (await fetch(`${other.url}/health`)).ok, 30_000, "the second runtime is back");
+  await until(async () => (await fetch(`${other.url}/health`)).ok, 60_000, "the second runtime is back");
 });
 
 test("[E9] an owner that hangs loses its run, and when it wakes it changes nothing", async () => {
   const run = await start(other.url, chain(1));
   await until(
     async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === "b" && nodeRun.state === "running"),
-    10_000,
+    60_000,
     "b runs",
   );
   const before = (await db.query("SELECT owner FROM run WHERE id = $1", [run])).rows[0].owner;
@@ -94,7 +94,7 @@ test("[E9] an owner that hangs loses its run, and when it wakes it changes nothi
   } finally {
     process.kill(other.process.pid as number, "SIGCONT");
   }
-  await until(async () => (await fetch(`${other.url}/health`)).ok, 10_000, "it answers again");
+  await until(async () => (await fetch(`${other.url}/health`)).ok, 60_000, "it answers again");
   await new Promise((resolve) => setTimeout(resolve, 1500));
   expect((await db.query("SELECT owner FROM run WHERE id = $1", [run])).rows[0].owner).not.toBe(before);
   expect(await commits(run)).toEqual(once);
@@ -105,7 +105,7 @@ test("[E13] cancelling at the runtime that does not own the run ends it", async 
   const run = await start(other.url, chain(60));
   await until(
     async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === "b" && nodeRun.state === "running"),
-    10_000,
+    60_000,
     "b runs",
   );
   await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
@@ -116,7 +116,7 @@ test("[E13] a cancel that was asked for while its owner hung reaches the worker 
   const run = await start(other.url, chain(60));
   await until(
     async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === "b" && nodeRun.state === "running"),
-    10_000,
+    60_000,
     "b runs",
   );
   const pid = other.process.pid as number;

@@ -48,7 +48,7 @@ describe("a database of 0.1.0 after the upgrade", () => {
     const watch = await fetch(
       `${spindle.url}/trpc/runs.watch?input=${encodeURIComponent(JSON.stringify({ id: await idOf("Failed"), lastEventId: "1" }))}`,
     );
-    const text = await until(firstText(watch), 10_000, "the old events are sent");
+    const text = await until(firstText(watch), 60_000, "the old events are sent");
     expect(text).toContain("run.running");
   });
   test("[RP4] goes on with the run that waits for an answer, and does not repeat what ran before", async () => {

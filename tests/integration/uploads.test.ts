@@ -75,8 +75,8 @@ describe("an upload that is cut off", () => {
     await door.leavesNothing(async () => {
       const sockets = await Promise.all(Array.from({ length: 8 }, () => door.open()));
       for (const socket of sockets) socket.write(text());
-      await until(async () => sockets.every((socket) => socket.writableLength === 0), 5000, "all is sent");
-      await until(async () => door.connections() >= sockets.length, 5000, "the server has them");
+      await until(async () => sockets.every((socket) => socket.writableLength === 0), 60_000, "all is sent");
+      await until(async () => door.connections() >= sockets.length, 60_000, "the server has them");
       for (const [index, socket] of sockets.entries())
         if (index % 2) socket.destroy();
         else socket.resetAndDestroy();
@@ -86,7 +86,7 @@ describe("an upload that is cut off", () => {
     await door.leavesNothing(async () => {
       const sockets = await Promise.all(Array.from({ length: 60 }, () => door.open()));
       for (const socket of sockets) socket.write(door.postHead(10_000_000) + partHead("file") + "x".repeat(100_000));
-      await until(async () => door.descriptors().uploads === 60, 10_000, "60 files are open");
+      await until(async () => door.descriptors().uploads === 60, 60_000, "60 files are open");
       for (const socket of sockets) socket.destroy();
     });
   });
@@ -97,7 +97,7 @@ describe("an upload that is cut off", () => {
       const line = `PUT /workers/comfy/manifest HTTP/1.1\r\nHost: 127.0.0.1:${door.port}\r\nContent-Type: application/json\r\n${key}\r\nContent-Length: 999\r\n\r\n{`;
       const socket = await door.open();
       socket.write(line);
-      await until(async () => door.connections() >= 1, 5000, "the server has it");
+      await until(async () => door.connections() >= 1, 60_000, "the server has it");
       socket.destroy();
     });
   });
@@ -201,6 +201,6 @@ test("what a killed runtime left of uploads is gone once the next one is up", as
   await mkdir(door.folder, { recursive: true });
   await writeFile(join(door.folder, "left"), "x");
   process.kill(spindle.processes.runtime?.pid as number, "SIGKILL");
-  await until(async () => (await health(spindle.url)).parts.postgres === "up", 20_000, "the runtime is back");
+  await until(async () => (await health(spindle.url)).parts.postgres === "up", 60_000, "the runtime is back");
   expect(door.files()).toEqual([]);
 });

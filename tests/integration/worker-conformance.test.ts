@@ -137,7 +137,7 @@ describe.each([
     const { env, ...program } = await subject.program();
     broker = await ConformanceBroker.start(subject.route);
     worker = new Supervised({ name: "worker", ...program, env: { ...broker.env, ...env } });
-    await until(() => subject.manifestKey(broker).then((key) => key && broker.redis.get(key)), 20_000, "a manifest is published");
+    await until(() => subject.manifestKey(broker).then((key) => key && broker.redis.get(key)), 60_000, "a manifest is published");
   });
   afterAll(async () => {
     await worker?.stop();
@@ -148,7 +148,7 @@ describe.each([
   const value = async (task: string) => subject.valueOf((await broker.result(task)).output ?? {});
   const give = (input: { value: unknown; seconds: number }, more: Parameters<ConformanceBroker["dispatch"]>[1] = {}, bus?: RuntimeEnd) =>
     broker.dispatch(subject.input(input.value, input.seconds), more, bus);
-  const leased = (task: string) => until(async () => (await broker.whereabouts(task)) === "leased", 10_000, "the task is leased");
+  const leased = (task: string) => until(async () => (await broker.whereabouts(task)) === "leased", 60_000, "the task is leased");
 
   test("[M2] publishes a manifest of its plane, and keeps it alive", async () => {
     const key = (await subject.manifestKey(broker)) ?? "";
@@ -237,7 +237,7 @@ describe.each([
   testCrash("[W9] says that the process under a node died, and takes the next task", async () => {
     const task = await give({ value: 1, seconds: 60 });
     await leased(task);
-    await until(async () => (await broker.redis.xlen(names.progress)) > 0, 5000, "it works");
+    await until(async () => (await broker.redis.xlen(names.progress)) > 0, 60_000, "it works");
     subject.crash?.(worker);
     expect(await broker.result(task)).toMatchObject({ outcome: "failed", error: { class: "infra", code: "task.crashed", crashed: true } });
     expect(await value(await give({ value: "next", seconds: 0 }))).toBe("next");

@@ -64,7 +64,7 @@ describe.runIf(program)("[E9, W5, W6, W9] the fault matrix", () => {
       const fence = async () =>
         (await harness.db.query<{ fence: number }>("SELECT fence FROM node_run WHERE run_id = $1 AND path = 'say'", [run])).rows[0]
           ?.fence ?? 0;
-      await until(async () => (await fence()) > 1, 20_000, "the lease is lost");
+      await until(async () => (await fence()) > 1, 60_000, "the lease is lost");
       process.kill(supervisor, "SIGCONT");
       last = await harness.history(run);
       expect(brokenInvariants(last)).toEqual([]);

@@ -36,11 +36,11 @@ describe("[E9, W4, W7] kill -9 of", () => {
     ["Redis", () => [spindle.processes.redis?.pid as number]],
     ["PostgreSQL", () => [spindle.processes.postgres?.pid as number]],
   ])("%s", async (name, victims) => {
-    await until(async () => (await (await fetch(`${spindle.url}/health`)).json()).status === "up", 30_000, "everything is up");
+    await until(async () => (await (await fetch(`${spindle.url}/health`)).json()).status === "up", 60_000, "everything is up");
     const id = await start();
     const before = await until(
       async () => (await getRun(spindle.url, id)).nodes.find((nodeRun) => nodeRun.node === "infinite_talk" && nodeRun.state === "running"),
-      30_000,
+      60_000,
       "the talking head runs",
     );
     for (const pid of victims()) process.kill(pid, "SIGKILL");

@@ -132,7 +132,7 @@ describe("what processes stand on", () => {
 
   test("a Redis that lost the tail of its log: the run goes on", async () => {
     const { body } = await submit(spindle.url, timed(1.5));
-    await until(async () => (await state(body.run)) === "running", 10_000, "it runs");
+    await until(async () => (await state(body.run)) === "running", 60_000, "it runs");
     const redis = spindle.processes.redis?.pid as number;
     process.kill(redis, "SIGSTOP"); // nothing more is written while the tail is cut
     const logs = join(spindle.home, "redis/appendonlydir");
