@@ -55,6 +55,30 @@ test("[W2] an entry is small, carries no graph, and its input has the hash it na
   expect(await redis.xlen(names.queue(route.plane, route.service, route.engine)), "the entry is gone once the result is committed").toBe(0);
 });
 
+test("[W2, W6] a result for a row that cannot be leaves the rest of its batch alone, and its own run fails with the reason", async () => {
+  const [first, bad, good] = [await start(), await start(), await start()];
+  const entries = new Map<string, TaskEntry>();
+  for (let i = 0; i < 3; i++) {
+    const entry = await claim();
+    entries.set(entry.run, entry);
+  }
+  const of = (run: string) => entries.get(run) as TaskEntry;
+  await db.query("UPDATE node_run SET input = NULL WHERE run_id = $1", [bad]);
+  // The runtime waits for the lock while it takes the first result, so that the others make one batch.
+  await db.query("BEGIN");
+  await db.query("SELECT 1 FROM node_run WHERE run_id = $1 FOR UPDATE", [first]);
+  await done(of(first), 1);
+  const waiting = () => db.query("SELECT 1 FROM pg_locks WHERE NOT granted");
+  await until(async () => (await waiting()).rowCount, 10_000, "the first result waits");
+  await done(of(bad), 1);
+  await done(of(good), 1);
+  await db.query("COMMIT");
+  expect((await ended(spindle.url, good)).state).toBe("succeeded");
+  expect((await ended(spindle.url, first)).state).toBe("succeeded");
+  const run = await ended(spindle.url, bad);
+  expect([run.state, run.error?.message]).toEqual(["failed", expect.stringMatching(/cannot be: it is dispatched without an input/)]);
+});
+
 test("[W2] dispatching five times makes one entry", async () => {
   const call = () => redis.call("FCALL", "spindle_dispatch", 2, names.dispatched("probe"), "spindle:test:stream", "{}", 60_000, "bell");
   const ids = new Set(await Promise.all([call(), call(), call(), call(), call()]));

@@ -53,6 +53,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     artifacts,
     live,
     isCancelled: (run) => engine.isCancelled(run),
+    whyTooMuch: (row, output) => engine.whyTooMuch(row, output),
     onError,
   });
   const unfit = await patient(() => whyRedisUnfit(workers.redis));

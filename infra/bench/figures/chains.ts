@@ -3,7 +3,9 @@ import { Annotation, START, StateGraph } from "@langchain/langgraph";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { type Graph, type Library, type NodeDefinition, resolve } from "@spindle/graph-model";
 import { RunExecution } from "../../../apps/runtime/src/engine/execution.ts";
+import type { InRun } from "../../../apps/runtime/src/engine/node-plane.ts";
 import { MemoryRecord } from "../../../apps/runtime/src/record/memory-record.testing.ts";
+import type { NodeRunRow } from "../../../apps/runtime/src/record/node-run.ts";
 import { type Bench, byTurns, type Figure, type Measure, median, ratio } from "../figure.ts";
 import { floorChain, floorTable } from "../floor.ts";
 import { chain, startRun, took } from "../graphs.ts";
@@ -70,10 +72,8 @@ async function inMemory(length: number): Promise<number> {
   const record = new MemoryRecord();
   const run = { id: "r", state: "running", inputs: {}, engines: { "": Object.fromEntries(nodes.map(({ id }) => [id, frozen])) }, fence: 0 };
   const nodePlane = {
-    run: async (row: { id: string; fence: number }) => {
-      const moved = await record.change({ nodeRun: row.id, fence: row.fence, change: "succeedHere", output: {} });
-      return moved && { row: moved, output: {} };
-    },
+    run: async (row: NodeRunRow, _: unknown, { change }: InRun) =>
+      (await change({ nodeRun: row.id, fence: row.fence, change: "succeedHere", output: {} })) !== undefined,
   };
   const resolved = resolve(graph, library);
   const begin = performance.now();

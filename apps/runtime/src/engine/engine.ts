@@ -129,6 +129,11 @@ export class Engine {
     return this.executions.get(run)?.life.isCancelled ?? false;
   }
 
+  /** Why a run may not store an output that a worker has given; undefined, too, for a run that another runtime drives. */
+  whyTooMuch({ run_id, path }: Pick<NodeRunRow, "run_id" | "path">, output: Record<string, unknown>) {
+    return this.executions.get(run_id)?.values.whyTooMuch(path, { output });
+  }
+
   /** Claims the runs that may be claimed, without waiting for the next tick. */
   claimNow(): void {
     void this.tryRenewal();

@@ -8,6 +8,7 @@ import type { Earlier, RecordedOptions, RunRow } from "../record/types.ts";
 import { scopeOutputs, unhandled } from "./call.ts";
 import { RunExecution } from "./execution.ts";
 import { freezeNodes } from "./freeze.ts";
+import type { InRun } from "./node-plane.ts";
 import type { ExecutionParts } from "./run-context.ts";
 
 type Values = Record<string, unknown>;
@@ -66,17 +67,15 @@ async function run(graph: Graph, { does = {}, inputs = {}, rows = [], options = 
   const held: string[] = [];
   const prompts: RegionInput[] = [];
   const nodePlane = {
-    run: async (row: NodeRunRow, { input }: { input: Values }) => {
+    run: async (row: NodeRunRow, { input }: { input: Values }, { change }: InRun) => {
       const about = { nodeRun: row.id, fence: row.fence };
       ran.push(row.path);
       try {
         const output = (await does[row.node_id]?.(input, row.path)) ?? { value: input.value ?? row.path };
-        const moved = await record.change({ ...about, change: "succeedHere", output });
-        return moved && { row: moved, output };
+        return (await change({ ...about, change: "succeedHere", output })) !== undefined;
       } catch (cause) {
         const error = { class: "user" as const, code: "E1", message: (cause as Error).message };
-        const moved = await record.change({ ...about, change: "failHere", error });
-        return moved && { row: moved };
+        return (await change({ ...about, change: "failHere", error })) !== undefined;
       }
     },
   };

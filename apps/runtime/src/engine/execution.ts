@@ -36,7 +36,7 @@ export class RunExecution {
   readonly root: Scope;
   readonly life: RunLife;
   private readonly rows: RowCache;
-  private readonly values: RunValues;
+  readonly values: RunValues;
   /** The node runs that were there when this process took the run up, until what they store is counted. */
   private readonly left: NodeRunRow[];
   private readonly scheduler: Scheduler;

@@ -46,14 +46,15 @@ export class GroupStep {
     const values = await this.prepare(scope, group);
     if (life.isCancelled) return undefined;
     this.given.set(row.path, values);
-    const input = regionInput({ level: scope.level, values, inside: group.nodes });
-    if (!input) return rows.change(row, skipped(false, values.size === 0 ? "None of its nodes runs." : NOTHING_LEAVES));
-    const tooMuch = await this.context.values.admit(row, { ...input });
+    const prompt = regionInput({ level: scope.level, values, inside: group.nodes });
+    if (!prompt) return rows.change(row, skipped(false, values.size === 0 ? "None of its nodes runs." : NOTHING_LEAVES));
+    const input = { ...prompt };
+    const tooMuch = await this.context.values.admit(row, input);
     if (tooMuch) return rows.change(row, tooMuch);
     if (life.isCancelled) return undefined;
-    const found = await this.findCached(scope, row, input, [...values.keys()]);
-    if ("earlier" in found) return rows.change(row, reused(found.earlier, "Nothing changed.", { ...input }));
-    return this.steps.dispatch(row, { ...input }, found);
+    const found = await this.findCached(scope, row, prompt, [...values.keys()]);
+    if ("earlier" in found) return rows.change(row, reused(found.earlier, "Nothing changed.", input));
+    return this.steps.dispatch(row, input, found);
   }
 
   /** Decides the nodes that need no worker. Returns the others, with their values. */

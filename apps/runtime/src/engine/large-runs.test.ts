@@ -10,7 +10,7 @@ import type { NewNodeRun, RunRow } from "../record/types.ts";
 import { unhandled } from "./call.ts";
 import { Parked, RunExecution } from "./execution.ts";
 import { freezeNodes } from "./freeze.ts";
-import type { NodeTask } from "./node-plane.ts";
+import type { InRun, NodeTask } from "./node-plane.ts";
 import type { ExecutionParts } from "./run-context.ts";
 
 const kind = (service: string, more: object = {}) =>
@@ -27,7 +27,8 @@ const kind = (service: string, more: object = {}) =>
     timeoutSeconds: 0,
     ...more,
   }) as unknown as NodeDefinition;
-const KINDS = [kind("plain"), kind("person", { human: true })];
+const setting = { parameters: portsOf({ properties: { setting: { type: "string" } } }) };
+const KINDS = [kind("plain"), kind("person", { human: true }), kind("set", setting)];
 const library: Library = { find: (_, service) => KINDS.find((one) => one.service === service), all: () => KINDS };
 
 const node = (id: string, service = "plain", params: object = {}) => ({ id, service, plane: "node", status: "pending", params });
@@ -96,7 +97,7 @@ async function run(graph: Graph, { record = new CountingRecord(), decisions, giv
   const turns: string[][] = [[]];
   let isNewTurn = true;
   const nodePlane = {
-    run: async (row: NodeRunRow, { input }: NodeTask, { change }: { change: MemoryRecord["change"] }) => {
+    run: async (row: NodeRunRow, { input }: NodeTask, { change }: InRun) => {
       if (isNewTurn) {
         isNewTurn = false;
         setImmediate(() => {
@@ -107,12 +108,10 @@ async function run(graph: Graph, { record = new CountingRecord(), decisions, giv
       turns.at(-1)?.push(row.path);
       if (fails?.(row)) {
         const error = { class: "user" as const, code: "node.user_error", message: "No." };
-        const moved = await change({ nodeRun: row.id, fence: row.fence, change: "failHere", error });
-        return moved && { row: moved };
+        return (await change({ nodeRun: row.id, fence: row.fence, change: "failHere", error })) !== undefined;
       }
       const output = { value: gives?.(row) ?? input.value ?? row.path };
-      const moved = await change({ nodeRun: row.id, fence: row.fence, change: "succeedHere", input, output });
-      return moved && { row: moved, output };
+      return (await change({ nodeRun: row.id, fence: row.fence, change: "succeedHere", input, output })) !== undefined;
     },
   };
   const owned = { id: "r", state: "running", inputs: {}, engines: freezeNodes(graph, library), options: {}, fence: 0 };
@@ -253,6 +252,18 @@ describe("a large value that many nodes get", () => {
     );
     const { rows } = await run(graph, { gives: () => text });
     expect(rows.filter(({ state, error }) => state === "failed" && error?.code === "run.too_large")).toHaveLength(7);
+  });
+
+  test("[RV2] is counted for each element of a map that has it as a parameter", async () => {
+    const list = { value: Array.from({ length: 70 }, (_, index) => index) };
+    const graph = graphOf(
+      [node("list", "plain", list), node("map", "set", { setting: text })],
+      [{ from: "list", to: "map", metadata: mapped }],
+    );
+    const { rows } = await run(graph);
+    const elements = rows.filter(({ path }) => path.startsWith("map#"));
+    expect(elements.filter(({ input }) => input?.setting)).toHaveLength(63);
+    expect(elements.filter(({ error }) => error?.code === "run.too_large")).toHaveLength(7);
   });
 
   test("[RV2, RP4] is counted again by whoever carries the run on", async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import type { NodeChange } from "../record/changes.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { NodeRunRow } from "../record/node-run.ts";
-
 import { NodePlane, type NodePlaneParts } from "./node-plane.ts";
 
 test.each([
@@ -14,10 +14,11 @@ test.each([
   const registry = { find: () => ({ run: async () => ({ value }) }) };
   const plane = new NodePlane({ nodes: record, registry, live: {}, models: {} } as unknown as NodePlaneParts);
   const { signal } = new AbortController();
-  const ended = await plane.run(row, { input: {}, idempotent: true }, { signal, change: (change) => record.change(change) });
-  expect(ended?.row).toMatchObject({
+  const change = async (asked: NodeChange) => (await record.change(asked)) && record.find(row.id);
+  expect(await plane.run(row, { input: {}, idempotent: true }, { signal, change })).toBe(true);
+  expect(await record.find(row.id)).toMatchObject({
     state: "failed",
     error: { code: "output.too_large", message: expect.stringMatching(message) },
+    output: null,
   });
-  expect(record.rows.get(row.id)?.output).toBeNull();
 });

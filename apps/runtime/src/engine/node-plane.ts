@@ -6,8 +6,8 @@ import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Config, Timings } from "../config.ts";
 import { UserError } from "../nodes/capability.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
-import type { NodeMove } from "../record/changes.ts";
-import { type ChangedRow, changedRow, type NodeRunRow } from "../record/node-run.ts";
+import type { NodeChange, NodeMove } from "../record/changes.ts";
+import type { NodeRunRow } from "../record/node-run.ts";
 import { whyOutputTooLarge } from "../record/output-limit.ts";
 import type { NodeRunRecord } from "../record/record.ts";
 import { patient } from "../store/patient.ts";
@@ -29,10 +29,10 @@ export class NodePlane {
 
   /**
    * Runs a node until it is decided. A node that is idempotent and over at once changes its row once, when it is over: should this
-   * process die before, the node runs again, as it would have anyway. Undefined if the row is no longer what it was: the caller reads it
-   * again.
+   * process die before, the node runs again, as it would have anyway.
+   * @returns false if the row is no longer what it was: the caller reads it again
    */
-  async run(row: NodeRunRow, task: NodeTask, { signal: whole, change }: InRun): Promise<Ended | undefined> {
+  async run(row: NodeRunRow, task: NodeTask, { signal: whole, change }: InRun): Promise<boolean> {
     const own = new AbortController();
     const follow = () => own.abort(whole.reason);
     if (whole.aborted) follow();
@@ -46,7 +46,7 @@ export class NodePlane {
     }
   }
 
-  private async attempts(row: NodeRunRow, task: NodeTask, { signal, change }: InRun): Promise<Ended | undefined> {
+  private async attempts(row: NodeRunRow, task: NodeTask, { signal, change }: InRun): Promise<boolean> {
     const { input, idempotent } = task;
     const attempt = new Attempt({ change, log: (...about) => this.parts.nodes.log(...about) }, row, task);
     if (row.state === "running") await attempt.begin("takeOver");
@@ -63,7 +63,7 @@ export class NodePlane {
       } catch (cause) {
         const error = describe(cause);
         if (error.code === "node.exception" && cause instanceof Error && cause.stack) attempt.log(cause.stack);
-        if (signal.aborted && !(signal.reason instanceof Cancelled)) return undefined; // this runtime stops: another one runs it again
+        if (signal.aborted && !(signal.reason instanceof Cancelled)) return false; // this runtime stops: another one runs it again
         if (signal.aborted)
           return await attempt.end({ change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
         const next = verdict(error, attempt.tries, 0, this.parts.timings);
@@ -73,7 +73,7 @@ export class NodePlane {
         await sleep(next.delayMs, undefined, { signal }).catch(() => {});
       }
     }
-    return undefined;
+    return false;
   }
 
   /** Ends a node run that this process runs; false if it runs none of that id. */
@@ -129,8 +129,8 @@ export class Cancelled extends Error {}
 /** The run that a node run is part of. */
 export interface InRun {
   signal: AbortSignal;
-  /** Makes a change in the record. */
-  change: NodeRunRecord["change"];
+  /** Makes a change in the record; the row as it is then, or undefined if it is no longer what it was. */
+  change: (change: NodeChange) => Promise<NodeRunRow | undefined>;
 }
 
 /** How long a node runs before its row says that it does: most are over by then. */
@@ -145,11 +145,6 @@ export interface NodeTask {
   why?: string;
 }
 
-export interface Ended {
-  row: ChangedRow;
-  output?: Record<string, unknown>;
-}
-
 type Ending = Extract<NodeMove, { change: "succeed" | "fail" | "cancel" }>;
 
 /** The changes of one row while its node runs in this process. */
@@ -161,7 +156,7 @@ class Attempt {
   private text = "";
 
   constructor(
-    private readonly record: Pick<NodeRunRecord, "change" | "log">,
+    private readonly record: Pick<InRun, "change"> & Pick<NodeRunRecord, "log">,
     public row: NodeRunRow,
     private readonly task: NodeTask,
   ) {}
@@ -197,12 +192,12 @@ class Attempt {
     if (text) await this.record.log(this.row.id, this.tries, text).catch(() => {});
   }
 
-  async end(ending: Ending): Promise<Ended | undefined> {
+  /** @returns false if the row is no longer what it was */
+  async end(ending: Ending): Promise<boolean> {
     await this.settleBegin();
     await this.keepLog();
     const first = this.begun ? {} : { ...this.first(), tookMs: Math.round(performance.now() - this.started) };
-    const row = this.lost ? undefined : await this.change({ ...(this.begun ? ending : atOnce(ending)), ...first });
-    return row && { row, ...("output" in ending ? { output: ending.output } : {}) };
+    return !this.lost && this.change({ ...(this.begun ? ending : atOnce(ending)), ...first });
   }
 
   /** What the first change of the row writes besides the change itself. */
@@ -216,11 +211,11 @@ class Attempt {
     await this.begun;
   }
 
-  private async change(move: NodeMove): Promise<ChangedRow | undefined> {
-    const moved = await patient(() => this.record.change({ ...move, run: this.row.run_id, nodeRun: this.row.id, fence: this.row.fence }));
-    if (moved) this.row = changedRow(this.row, moved, { input: this.task.input, output: "output" in move ? move.output : undefined });
-    else this.lost = true;
-    return moved;
+  private async change(move: NodeMove): Promise<boolean> {
+    const row = await patient(() => this.record.change({ ...move, nodeRun: this.row.id, fence: this.row.fence }));
+    this.lost = row === undefined;
+    this.row = row ?? this.row;
+    return !this.lost;
   }
 }
 

@@ -115,7 +115,8 @@ export class NodeStep {
     const gathers = row.state === "running" && (mapped !== undefined || definition?.calls !== undefined); // what it has begun is cancelled node by node
     if (!definition || (this.context.life.isCancelled && !gathers))
       return this.change(row, cancelled(row.state === "queued" ? "Cancelled before it ran." : undefined));
-    const tooMuch = row.state === "queued" ? await this.context.values.admit(row, values) : undefined;
+    const whole = mapped || definition.calls !== undefined ? values : fullInput(definition, node?.node.params, values);
+    const tooMuch = row.state === "queued" ? await this.context.values.admit(row, whole) : undefined;
     if (tooMuch) return this.change(row, tooMuch);
     if (row.state === "queued" && this.context.life.isCancelled) return this.change(row, cancelled("Cancelled before it ran."));
     const port = mapped && edgeMetadata(mapped).targetPort;
@@ -195,13 +196,14 @@ export class NodeStep {
   private async runLocally(row: NodeRunRow, task: NodeTask): Promise<void> {
     const { rows, life, parts } = this.context;
     const change = (move: NodeChange) => rows.changeHere(row.path, move);
-    const ended = await life.work(() => parts.nodePlane.run(row, task, { signal: life.endSignal, change }));
-    if (ended) rows.merge(ended.row, { input: task.input, ...(ended.output ? { output: ended.output } : {}) });
-    else await rows.reload(row);
+    const isDecided = await life.work(() => parts.nodePlane.run(row, task, { signal: life.endSignal, change }));
+    if (!isDecided) await rows.reload(row);
   }
 
   async dispatch(row: NodeRunRow, input: Values, about: { cacheKey?: string; why?: string }): Promise<void> {
-    const { rows, life, parts } = this.context;
+    const { rows, life, parts, values } = this.context;
+    const tooMuch = await values.admit(row, input); // the prompt of a ComfyUI node is more than the values in it
+    if (tooMuch) return this.change(row, tooMuch);
     const moved = await rows.request(() => parts.workers.dispatch(row, input, about));
     if (!moved) {
       await rows.reload(row);

@@ -7,6 +7,7 @@ import type { NodeRunRow } from "../record/node-run.ts";
 import type { RunRow } from "../record/types.ts";
 import { compile, type Driven } from "./compile.ts";
 import { RunExecution } from "./execution.ts";
+import type { InRun } from "./node-plane.ts";
 import { asGraph, behaviour, type Case, library, oracle, randomCase } from "./random-graphs.testing.ts";
 import { LevelRun, Scope } from "./scope.ts";
 
@@ -17,18 +18,14 @@ async function run(example: Case): Promise<{ rows: Record<string, string>; limit
   const graph = asGraph(example);
   const ran: string[] = [];
   const nodePlane = {
-    run: async (row: NodeRunRow) => {
+    run: async (row: NodeRunRow, _: unknown, { change }: InRun) => {
       ran.push(row.path);
       const { x, fails } = behaviour(example.seed, row.path);
       if (x % 3 > 0) await new Promise((resolve) => setImmediate(resolve));
       const { id: nodeRun, fence } = row;
       const error = { code: `c${x}`, message: "It was to fail." };
-      if (fails) {
-        const failed = await record.change({ nodeRun, fence, change: "failHere", error });
-        return failed && { row: failed };
-      }
-      const moved = await record.change({ nodeRun, fence, change: "succeedHere", output: { x } });
-      return moved && { row: moved, output: { x } };
+      const ending = fails ? ({ change: "failHere", error } as const) : ({ change: "succeedHere", output: { x } } as const);
+      return (await change({ nodeRun, fence, ...ending })) !== undefined;
     },
   };
   const engines = { "": Object.fromEntries(example.nodes.map((id) => [id, frozen])) };

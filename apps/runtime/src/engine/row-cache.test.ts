@@ -41,13 +41,76 @@ test("[E9] a row that somebody else changed meanwhile is read again", async () =
 
 const MIB = 1024 * 1024;
 
-test("[RV2] an output is counted once, however often PostgreSQL fails to take it", () => {
+/** 32 of these are 256 MiB. */
+const full = { text: "x".repeat(8 * MIB - 64) };
+const ended = { change: "fail", error: { class: "user", code: "node.user_error", message: "No." } } as const;
+
+/** The rows of 40 node runs, with their record. */
+async function manyRows() {
+  const record = new MemoryRecord();
+  const rows = cacheOf([], record);
+  const paths = Array.from({ length: 40 }, (_, index) => `n${index}`);
+  await rows.add(new Scope(new LevelRun(root, {}, 0), ""), paths.map(fresh));
+  return { record, rows, paths };
+}
+
+type Store = (rows: RowCache, record: MemoryRecord, path: string) => Promise<unknown>;
+const here: Record<string, Store> = {
+  "an output": (rows, _, path) => rows.change(rows.at(path), { change: "succeedHere", output: full, body: { engine: "e", draft: false } }),
+  "the input of a failed one": (rows, _, path) => rows.change(rows.at(path), { ...ended, input: full }),
+  "the output that a pin or another run gave": (rows, _, path) =>
+    rows.change(rows.at(path), { change: "pin", output: full, body: { pinned: true } }),
+  "the input of a map or a call": (rows, _, path) =>
+    rows.change(rows.at(path), { change: "begin", input: full, body: { engine: "e", draft: false } }),
+  "what the node plane writes": (rows, _, path) => {
+    const { id, fence } = rows.at(path);
+    const body = { engine: "e", draft: false };
+    return rows.changeHere(path, { nodeRun: id, fence, change: "succeedHere", input: full, output: {}, body });
+  },
+};
+const elsewhere: Record<string, Store> = {
+  "the output of a worker, or the answer of a person": async (rows, record, path) => {
+    const { id, fence } = rows.at(path);
+    await record.change({ nodeRun: id, fence, change: "succeedHere", output: full, body: { engine: "e", draft: false } });
+    rows.keep((await record.find(id)) as NodeRunRow);
+  },
+  "what another runtime has written meanwhile": async (rows, record, path) => {
+    const row = rows.at(path);
+    await record.change({ nodeRun: row.id, fence: row.fence, change: "succeedHere", output: full, body: { engine: "e", draft: false } });
+    await rows.change(row, ended);
+  },
+};
+
+test.each(Object.entries(here))("[RV2] a run stores no more than 256 MiB of %s", async (_, store) => {
+  const { record, rows, paths } = await manyRows();
+  for (const path of paths) await store(rows, record, path);
+  const stored = [...record.rows.values()].filter(({ input, output }) => input?.text ?? output?.text);
+  expect(stored).toHaveLength(32);
+});
+
+test.each(Object.entries(elsewhere))("[RV2] %s counts, and no value is stored past 256 MiB", async (_, store) => {
+  const { record, rows, paths } = await manyRows();
+  for (const path of paths.slice(0, 32)) await store(rows, record, path);
+  await here["an output"]?.(rows, record, "n32");
+  expect(rows.at("n32")).toMatchObject({ state: "failed", error: { code: "run.too_large" }, output: null });
+});
+
+test("[RV2] a value is counted once, however often its change is tried", () => {
   const values = new RunValues("r", life);
-  const output = { text: "x".repeat(8 * MIB) };
-  for (let times = 0; times < 40; times++) expect(values.whyNotStored("a", output)).toBeUndefined();
-  values.written("a");
-  for (let other = 0; other < 30; other++) expect(values.whyNotStored(`${other}`, output)).toBeUndefined();
-  expect(values.whyNotStored("b", output)?.code).toBe("run.too_large");
+  for (let times = 0; times < 40; times++) expect(values.whyTooMuch("a", { output: full })).toBeUndefined();
+  for (let other = 0; other < 31; other++) expect(values.whyTooMuch(`${other}`, { output: full })).toBeUndefined();
+  expect(values.whyTooMuch("b", { output: full })?.code).toBe("run.too_large");
+});
+
+test("[RV2] a node run of the node plane whose output is refused keeps its input, in memory as in the record, and nothing of the output", async () => {
+  const { record, rows, paths } = await manyRows();
+  for (const path of paths.slice(0, 32)) await here["an output"]?.(rows, record, path);
+  const { id, fence } = rows.at("n32");
+  const [input, body] = [{ prompt: "small" }, { engine: "e", draft: false }];
+  const row = await rows.changeHere("n32", { nodeRun: id, fence, change: "succeedHere", input, output: full, body });
+  expect(row).toMatchObject({ state: "failed", error: { code: "run.too_large" }, input, output: null });
+  expect(await record.find(id)).toEqual(row);
+  expect(rows.at("n32")).toEqual(row);
 });
 
 test.each(["before it asks", "while it waits"])("[RV1] a branch of a run that is over %s holds no turn of others", async (when) => {

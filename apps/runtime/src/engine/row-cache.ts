@@ -66,34 +66,38 @@ export class RowCache {
 
   /** Changes a row; one that somebody else changed meanwhile is read again. An output that is too large fails it. */
   async change(row: NodeRunRow, move: NodeMove): Promise<NodeRunRow> {
-    const { input, output, reusedFrom }: Omit<AnyChange, "nodeRun" | "fence"> = move;
-    const error = output && (whyOutputTooLarge(output) ?? this.values.whyNotStored(row.path, output));
-    if (error) return this.change(row, { change: "fail", error });
-    const moved = await this.patiently(() => this.nodes.change({ ...move, run: this.run, nodeRun: row.id, fence: row.fence }));
-    if (!moved) return this.reload(row);
-    return this.merge(moved, { input, output, reusedFrom });
+    const change = this.fitting(row.path, { ...move, run: this.run, nodeRun: row.id, fence: row.fence });
+    const moved = await this.patiently(() => this.nodes.change(change));
+    return moved ? this.merge(moved, change) : this.reload(row);
   }
 
-  /** Makes a change of a node run of the node plane, which takes care of the rest. One that would store too much fails it. */
-  async changeHere(path: string, asked: NodeChange): Promise<ChangedRow | undefined> {
-    const { output, nodeRun, fence }: AnyChange = asked;
-    const error = output && this.values.whyNotStored(path, output);
-    const ending = { run: this.run, nodeRun, fence, change: asked.change === "succeedHere" ? "failHere" : "fail", error } as NodeChange;
-    const changed = await this.request(() => this.nodes.change(error ? ending : asked));
-    this.values.written(path);
-    return changed;
+  /** Makes a change of a node run of the node plane, which waits out outages itself. Undefined if the row is no longer what it was. */
+  async changeHere(path: string, asked: NodeChange): Promise<NodeRunRow | undefined> {
+    const change = this.fitting(path, { ...asked, run: this.run });
+    const moved = await this.request(() => this.nodes.change(change));
+    return moved && this.merge(moved, change);
+  }
+
+  /** The change; or, if too much would be stored with its values, the one that fails the node run, or ends it as it was to be ended, without. */
+  private fitting(path: string, asked: NodeChange): NodeChange {
+    const { input, output, body: _, error: given, ...rest }: AnyChange = asked;
+    const error = (output && whyOutputTooLarge(output)) ?? this.values.whyTooMuch(path, { input, output });
+    if (!error) return asked;
+    const kept = output && input && !this.values.whyTooMuch(path, { input }) ? { input } : {};
+    const change = asked.change === "succeedHere" ? "failHere" : "fail";
+    return { ...rest, ...(given ? { error: given } : { change, error }), ...kept } as NodeChange;
   }
 
   /** Keeps a row as it was read. */
   keep(row: NodeRunRow): NodeRunRow {
     this.rows.set(row.path, row);
-    if (row.state !== "queued") this.values.written(row.path);
+    this.values.written(row);
     return row;
   }
 
-  /** Keeps a row as a change has left it. */
-  merge(changed: ChangedRow, written: Written = {}): NodeRunRow {
-    return this.keep(changedRow(this.at(changed.path), changed, written));
+  /** Keeps a row as a change has left it, which wrote these values. */
+  merge(changed: ChangedRow, { input, output, reusedFrom }: Written): NodeRunRow {
+    return this.keep(changedRow(this.at(changed.path), changed, { input, output, reusedFrom }));
   }
 
   async reload(row: NodeRunRow): Promise<NodeRunRow> {

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { jsonBytes } from "@spindle/graph-model";
 import type { NodeMove } from "../record/changes.ts";
-import type { NodeRunRow } from "../record/node-run.ts";
+import type { NodeRunRow, Written } from "../record/node-run.ts";
 import { MAX_STORED, whyTooMuchStored } from "../record/output-limit.ts";
 import { largeInputs } from "./large-inputs.ts";
 import { failed } from "./moves.ts";
@@ -20,13 +20,24 @@ export interface Activity {
   work<T>(doing: () => Promise<T>): Promise<T>;
 }
 
+/** Bytes of values, as JSON: the same value is weighed once, however many node runs have it. */
+const weighed = new WeakMap<object, number>();
+
+function weigh(value: Values | null | undefined): number {
+  if (!value) return 0;
+  const bytes = weighed.get(value) ?? jsonBytes(value, MAX_STORED);
+  weighed.set(value, bytes);
+  return bytes;
+}
+
+/** Every value of the run comes by here: `RowCache` asks before each change, and tells of each row that it reads. */
 export class RunValues {
-  /** Bytes, as JSON, of the inputs and outputs that the run has stored, or is about to. */
+  /** Bytes of the inputs and outputs that the run has stored, or is about to. */
   private stored = 0;
+  /** The same, by the path of their node run. */
+  private readonly counted = new Map<string, { input: number; output: number }>();
   /** Lets others begin, by the path of a node run whose large input is not written yet. */
   private readonly large = new Map<string, () => void>();
-  /** Paths of outputs that are counted, and not written yet. */
-  private readonly counted = new Set<string>();
 
   constructor(
     private readonly run: string,
@@ -36,10 +47,10 @@ export class RunValues {
   /** Counts what the run has stored by now. */
   async count(rows: readonly NodeRunRow[]): Promise<void> {
     let sinceTurn = 0;
-    for (const { input, output } of rows) {
-      const bytes = jsonBytes(input ?? {}, MAX_STORED) + jsonBytes(output ?? {}, MAX_STORED);
-      this.stored += bytes;
-      sinceTurn += bytes;
+    for (const row of rows) {
+      const before = this.stored;
+      this.written(row);
+      sinceTurn += this.stored - before;
       if (sinceTurn > SMALL) sinceTurn = await nextTurn(0);
     }
   }
@@ -49,39 +60,39 @@ export class RunValues {
    * @returns the change that fails the node run, if the run would store too much
    */
   async admit({ path }: NodeRunRow, input: Values): Promise<NodeMove | undefined> {
-    if (this.large.has(path)) return undefined;
-    let bytes = jsonBytes(input, SMALL);
     // The bytes of a large input are at least so many. What is too much already waits for no turn, and is weighed no further.
-    if (bytes > SMALL && this.stored + bytes <= MAX_STORED) {
+    const least = jsonBytes(input, SMALL);
+    const isTooMuch = this.stored - (this.counted.get(path)?.input ?? 0) + least > MAX_STORED;
+    if (least > SMALL && !isTooMuch && !this.large.has(path)) {
       // A branch that nobody awaits any more may come this late: what it held, nobody would give back.
       if (this.activity.closedBy) throw this.activity.closedBy;
-      const held = await this.activity.work(() => largeInputs.hold(this.run, () => jsonBytes(input, MAX_STORED)));
+      const held = await this.activity.work(() => largeInputs.hold(this.run, () => weigh(input)));
       if (this.activity.closedBy) {
         held.release();
         throw this.activity.closedBy;
       }
       this.large.set(path, held.release);
-      bytes = held.bytes;
     }
-    if (this.store(bytes)) return undefined;
-    const { code, message } = whyTooMuchStored(bytes);
-    return failed(code, message);
+    const error = isTooMuch ? whyTooMuchStored(least) : this.whyTooMuch(path, { input });
+    return error && failed(error.code, error.message);
   }
 
-  /** The error of an output with which the run would store too much; any other is counted, once, however often its change is tried. */
-  whyNotStored(path: string, output: Values): ReturnType<typeof whyTooMuchStored> | undefined {
-    if (this.counted.has(path)) return undefined;
-    const bytes = jsonBytes(output, MAX_STORED);
-    if (!this.store(bytes)) return whyTooMuchStored(bytes);
-    this.counted.add(path);
+  /** The error of a change with whose values the run would store too much. Those of any other are counted, in place of what the row has. */
+  whyTooMuch(path: string, { input, output }: Written): ReturnType<typeof whyTooMuchStored> | undefined {
+    const { input: oldInput, output: oldOutput } = this.counted.get(path) ?? NOTHING;
+    const bytes = { input: input ? weigh(input) : oldInput, output: output ? weigh(output) : oldOutput };
+    const more = bytes.input - oldInput + bytes.output - oldOutput;
+    if (more > 0 && this.stored + more > MAX_STORED) return whyTooMuchStored(more);
+    this.set(path, bytes);
     return undefined;
   }
 
-  /** Lets others begin, because the row of a node run has changed. */
-  written(path: string): void {
+  /** Counts a row as it stands in the record, whoever wrote it, and lets others begin. */
+  written({ path, state, input, output }: NodeRunRow): void {
+    this.set(path, { input: weigh(input), output: weigh(output) });
+    if (state === "queued") return;
     this.large.get(path)?.();
     this.large.delete(path);
-    this.counted.delete(path);
   }
 
   /** Lets go what waits for its turn, because the run is being cancelled, or is driven here no more. */
@@ -89,9 +100,11 @@ export class RunValues {
     largeInputs.letGo(this.run);
   }
 
-  private store(bytes: number): boolean {
-    if (this.stored + bytes > MAX_STORED) return false;
-    this.stored += bytes;
-    return true;
+  private set(path: string, bytes: { input: number; output: number }): void {
+    const { input, output } = this.counted.get(path) ?? NOTHING;
+    this.stored += bytes.input - input + bytes.output - output;
+    this.counted.set(path, bytes);
   }
 }
+
+const NOTHING = { input: 0, output: 0 };

@@ -8,6 +8,7 @@ import { type Graph, type Library, type NodeDefinition, type Port, resolve } fro
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RunExecution } from "../engine/execution.ts";
 import { freezeNodes } from "../engine/freeze.ts";
+import type { InRun } from "../engine/node-plane.ts";
 import { runOutputs } from "../engine/outputs.ts";
 import { library as anything, asGraph, behaviour, oracle, randomCase } from "../engine/random-graphs.testing.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
@@ -224,16 +225,14 @@ describe("values", () => {
 async function inSpindle(graph: Graph, inputs: Record<string, unknown>) {
   const record = new MemoryRecord();
   const nodePlane = {
-    run: async (row: NodeRunRow, { input }: { input: Record<string, unknown> }) => {
+    run: async (row: NodeRunRow, { input }: { input: Record<string, unknown> }, { change }: InRun) => {
       const about = { nodeRun: row.id, fence: row.fence };
       try {
         const output = await SERVICES[row.service]?.(input, { node: row.node_id, path: row.path });
-        const moved = await record.change({ ...about, change: "succeedHere", output: output ?? {} });
-        return moved && { row: moved, output };
+        return (await change({ ...about, change: "succeedHere", output: output ?? {} })) !== undefined;
       } catch (cause) {
         const error = { class: "user" as const, code: "Error", message: (cause as Error).message };
-        const moved = await record.change({ ...about, change: "failHere", error });
-        return moved && { row: moved };
+        return (await change({ ...about, change: "failHere", error })) !== undefined;
       }
     },
   };

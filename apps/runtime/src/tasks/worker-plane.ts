@@ -14,7 +14,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import type { LiveBoard } from "./live.ts";
 import { Reaper } from "./reaper.ts";
 import { objectKey, parseTask, type TaskName } from "./task-name.ts";
-import { WorkerTasks } from "./worker-tasks.ts";
+import { WorkerTasks, type WorkerTasksParts } from "./worker-tasks.ts";
 
 export interface WorkerPlaneOptions {
   redisUrl: string;
@@ -24,7 +24,8 @@ export interface WorkerPlaneOptions {
   decisions: Decisions;
   artifacts: Artifacts;
   live: LiveBoard;
-  isCancelled: (run: string) => boolean;
+  isCancelled: WorkerTasksParts["isCancelled"];
+  whyTooMuch: WorkerTasksParts["whyTooMuch"];
   onError: (where: string, error: unknown) => void;
 }
 

@@ -25,6 +25,8 @@ export interface WorkerTasksParts {
   timings: Timings;
   /** Whether the run is being cancelled. */
   isCancelled: (run: string) => boolean;
+  /** Why a run that is driven here may not store an output of one of its node runs. */
+  whyTooMuch: (row: TaskRow, output: Record<string, unknown>) => TaskError | undefined;
   onError: (where: string, error: unknown) => void;
 }
 
@@ -162,7 +164,11 @@ export class WorkerTasks {
       return this.failTry(row, result.error ?? unsaid);
     }
     const examined = await examine(this.parts.artifacts, row.run_id, task, result);
-    return "error" in examined ? this.failTry(row, examined.error) : this.commit(row, { change: "succeed", ...examined });
+    if ("error" in examined) return this.failTry(row, examined.error);
+    const tooMuch = this.parts.whyTooMuch(row, examined.output);
+    if (!tooMuch) return this.commit(row, { change: "succeed", ...examined });
+    await discard(this.parts.artifacts, row.run_id, task, result);
+    return this.failTry(row, tooMuch);
   }
 
   /** Ends a try that failed: another one follows, or the node run ends with the error. */
