@@ -1,7 +1,5 @@
 // The record's own guard, below every check that comes before it: a change under an old fence moves nothing.
-import { randomUUID } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -12,55 +10,23 @@ import { RunService } from "../../apps/runtime/src/services/run-service.ts";
 import { openDatabase } from "../../apps/runtime/src/store/database.ts";
 import { migrateDatabase } from "../../apps/runtime/src/store/migrate.ts";
 import { patient } from "../../apps/runtime/src/store/patient.ts";
-import { isRoot, ROOT } from "../../infra/launch/paths.ts";
-import { type RunningService, startPostgres } from "../../infra/launch/postgres.ts";
+import { ROOT } from "../../infra/launch/paths.ts";
 import { ENDED_NODE_STATES, ERROR_NODE_STATES, NODE_STATES, RUN_STATES } from "../../schemas/generated/index.ts";
-import { badEvents } from "../support/events.ts";
+import { RecordHand, TASK } from "../support/record-hand.ts";
 
 type OtherParts = ConstructorParameters<typeof RunService> extends [unknown, ...infer Rest] ? Rest : never;
 
-let service: RunningService;
-let folder: string;
+let hand: RecordHand;
 let record: PostgresRecord;
 let pool: pg.Pool;
+const newRun = (nodes: number) => hand.newRun(nodes);
 beforeAll(async () => {
-  const name = await mkdtemp(join(tmpdir(), "spindle-record-"));
-  folder = isRoot ? join("/var/lib/spindle", name.split("/").at(-1) as string) : name;
-  service = await startPostgres(folder);
-  pool = new pg.Pool({ connectionString: service.url, max: 20 });
-  pool.on("error", () => {}); // PostgreSQL's farewell may reach a connection that is closing
-  pool.on("connect", (client) => client.on("error", () => {}));
-  record = new PostgresRecord(pool);
-  expect((await migrateDatabase(pool)).length).toBeGreaterThan(0);
+  hand = await RecordHand.start();
+  ({ record, pool } = hand);
   expect(await migrateDatabase(pool), "a second start applies nothing").toEqual([]);
 });
-afterAll(async () => {
-  const bad = await badEvents(pool);
-  await pool?.end();
-  await service?.process.stop();
-  await rm(folder, { recursive: true, force: true });
-  expect(bad, "events that break their schema").toEqual([]);
-});
+afterAll(async () => expect(await hand?.stop(), "events that break their schema").toEqual([]));
 
-const TASK = { plane: "python", service: "s", version: "1", engine: "e", draft: false, timeoutSeconds: 0 };
-
-async function newRun(nodes: number): Promise<{ run: string; ids: string[] }> {
-  const [run, revision] = [randomUUID(), randomUUID()];
-  await pool.query("INSERT INTO revision (id, hash, document) VALUES ($1, $2, '{}')", [revision, revision]);
-  const node = (_: unknown, index: number) => ({ ...TASK, path: `n${index}`, nodeId: `n${index}` });
-  await record.runs.create({
-    id: run,
-    revision,
-    title: "t",
-    inputs: {},
-    engines: {},
-    options: {},
-    submitter: "",
-    nodes: Array.from({ length: nodes }, node),
-  });
-  const ids = (await record.nodes.ofRun(run)).map((row) => row.id);
-  return { run, ids };
-}
 const body = { engine: "e", draft: false };
 const error = { code: "node.exception", message: "It failed." };
 const seqs = async (run: string) => (await record.history.events(run, 0)).map((event) => event.seq);
@@ -174,7 +140,7 @@ describe("[E9] a change whose statement PostgreSQL ends for its time", () => {
   let hurried: PostgresRecord;
   let changes: pg.Pool;
   beforeAll(async () => {
-    changes = new pg.Pool({ connectionString: service.url, max: 1, statement_timeout: 500 });
+    changes = new pg.Pool({ connectionString: hand.url, max: 1, statement_timeout: 500 });
     hurried = new PostgresRecord(pool, changes);
     // A sequence counts what is rolled back, too.
     await pool.query(`CREATE SEQUENCE tries; CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -235,49 +201,8 @@ test("[E9] changes that are large share no commit with many others", async () =>
   for (const { changes } of rows) expect(changes).toBeLessThanOrEqual(4);
 });
 
-test("[RH4] a run rests only if nobody answered meanwhile, and an answer wakes it", async () => {
-  const { run, ids } = await newRun(2);
-  await record.leases.renew("rests", 60_000);
-  const fence = (await record.leases.claim("rests")).find((one) => one.id === run)?.fence ?? -1;
-  await record.runs.change({ id: run, fence }, "start");
-  await record.nodes.change({ nodeRun: ids[0] as string, fence: 0, change: "ask", input: {} });
-  expect(await record.runs.park({ id: run, fence }, 2), "two were waited for, one is").toBe(false);
-  expect(await record.runs.park({ id: run, fence: fence - 1 }, 1), "an older owner").toBe(false);
-  expect(await record.runs.park({ id: run, fence }, 1)).toBe(true);
-  await record.leases.renew("other", 60_000);
-  expect((await record.leases.claim("other")).map((one) => one.id)).not.toContain(run);
-  await record.nodes.change({ nodeRun: ids[0] as string, fence: 0, change: "answer", output: { ok: true } });
-  await record.runs.wake(run);
-  expect((await record.leases.claim("other")).map((one) => one.id)).toContain(run);
-});
-
-test("[E9] two runtimes that claim at once never get the same run, and a silent owner loses its own", async () => {
-  const runs = (await Promise.all(Array.from({ length: 10 }, () => newRun(1)))).map((one) => one.run);
-  await Promise.all([record.leases.renew("a", 60_000), record.leases.renew("b", 100), record.leases.renew("c", 60_000)]);
-  const [a, b] = await Promise.all([record.leases.claim("a"), record.leases.claim("b")]);
-  const [mine, theirs] = [a.map((run) => run.id), b.map((run) => run.id)];
-  expect(mine.filter((id) => theirs.includes(id))).toEqual([]);
-  expect(runs.every((id) => mine.includes(id) || theirs.includes(id))).toBe(true);
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  expect(new Set((await record.leases.claim("c")).map((run) => run.id))).toEqual(new Set(theirs));
-  expect(await record.leases.renew("b", 1000)).toEqual(new Map());
-});
-
-test("[E9, RE4] a claim counts how often the owner of a run died, and neither one that left nor a rest", async () => {
-  const { run } = await newRun(1);
-  const claimed = async (owner: string, leaseMs: number) => {
-    await record.leases.renew(owner, leaseMs);
-    return (await record.leases.claim(owner)).find(({ id }) => id === run)?.deaths;
-  };
-  expect(await claimed("accepts", 60_000)).toBe(0);
-  await record.leases.leave("accepts");
-  expect(await claimed("dies", -1000), "the one before it left").toBe(0);
-  expect(await claimed("dies, too", -1000)).toBe(1);
-  expect(await claimed("third", 60_000)).toBe(2);
-});
-
 test("a list of runs counts their nodes in as many queries and rows as it has runs, however many nodes those have", async () => {
-  const url = service.url;
+  const url = hand.url;
   const database = openDatabase(url);
   const runs = new RunService(database, ...([record, {}, {}, {}, {}, () => {}] as unknown as OtherParts));
   const { run: large, ids } = await newRun(400);
@@ -301,7 +226,7 @@ test("a list of runs counts their nodes in as many queries and rows as it has ru
 });
 
 test("an answer about a run reads what it tells: of its status, a job and a list no value of a node run", async () => {
-  const database = openDatabase(service.url);
+  const database = openDatabase(hand.url);
   const live = { of: () => [] };
   const runs = new RunService(database, ...([record, {}, {}, live, { of: () => [] }, () => {}] as unknown as OtherParts));
   const { run, ids } = await newRun(6);

@@ -13,10 +13,11 @@ LANGUAGE plpgsql AS $$
 DECLARE
   change JSONB;
   row node_run;
-  run_changes RECORD; -- a run, and how many of its node runs have changed
+  run_changes RECORD; -- a run, how many of its node runs have changed, and whether one of them has ended
   seq_before INT;
   -- The changes that were made, one element each, in their order.
   ids UUID[] := '{}'; runs UUID[] := '{}'; nodes TEXT[] := '{}'; paths TEXT[] := '{}'; tries INT[] := '{}'; fences INT[] := '{}';
+  ended BOOLEAN[] := '{}';
   made JSONB[] := '{}';
 BEGIN
   FOR change IN SELECT * FROM jsonb_array_elements(changes) LOOP
@@ -53,7 +54,7 @@ BEGIN
       ON CONFLICT (id) DO NOTHING;
     END IF;
     ids := ids || row.id; runs := runs || row.run_id; nodes := nodes || row.node_id; paths := paths || row.path;
-    tries := tries || row.attempt; fences := fences || row.fence; made := made || change;
+    tries := tries || row.attempt; fences := fences || row.fence; ended := ended || (row.finished_at IS NOT NULL); made := made || change;
 
     i := (change->>'i')::int; id := row.id; run_id := row.run_id; node_id := row.node_id; path := row.path; state := row.state;
     attempt := row.attempt; fence := row.fence; crashes := row.crashes; error := row.error; broken := row.broken;
@@ -62,8 +63,10 @@ BEGIN
   END LOOP;
 
   -- The row of a run is written once, however many of its node runs changed, because PostgreSQL keeps every version of it until the commit.
-  FOR run_changes IN SELECT m.run, count(*)::int AS n FROM unnest(runs) AS m(run) GROUP BY m.run ORDER BY m.run LOOP
-    UPDATE run r SET last_seq = r.last_seq + run_changes.n WHERE r.id = run_changes.run RETURNING r.last_seq - run_changes.n INTO seq_before;
+  FOR run_changes IN SELECT m.run, count(*)::int AS n, bool_or(m.ended) AS ended FROM unnest(runs, ended) AS m(run, ended) GROUP BY m.run ORDER BY m.run LOOP
+    -- A run of which a node run ends goes on: no runtime that died before died of it.
+    UPDATE run r SET last_seq = r.last_seq + run_changes.n, deaths = CASE WHEN run_changes.ended THEN 0 ELSE r.deaths END
+      WHERE r.id = run_changes.run RETURNING r.last_seq - run_changes.n INTO seq_before;
     INSERT INTO run_event (run_id, seq, type, node, path, attempt, body)
       -- broken-build: numbers with a gap
       SELECT run_changes.run, seq_before + row_number() OVER (ORDER BY m.at), m.change->>'event', m.node, m.path, m.tries, m.change->'body'

@@ -1,11 +1,13 @@
 // How runs end that this runtime's own mistakes end, on a record in memory.
+import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Graph, Library, NodeDefinition } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { NewRun } from "../record/types.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
+import type { InRun } from "./node-plane.ts";
 
 const kind = (service: string, more: object = {}) =>
   ({
@@ -38,7 +40,13 @@ class Record extends MemoryRecord {
     },
     park: async () => false,
   };
-  readonly leases = { leave: async () => {}, renew: async () => new Map(), claim: async (): Promise<object[]> => [] };
+  readonly leases = {
+    leave: async () => {},
+    renew: async (): Promise<Map<string, object>> => new Map(),
+    claim: async (_owner: string, _suspects?: boolean): Promise<object[]> => [],
+    lives: async (run: { id: string; fence: number }) => void this.alive.push([run.id, run.fence]),
+  };
+  readonly alive: [string, number][] = [];
   async ofRun() {
     this.reads++;
     return [...this.rows.values()];
@@ -52,7 +60,8 @@ class Record extends MemoryRecord {
 }
 
 let engine: Engine;
-afterEach(() => engine.stop());
+beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"] }));
+afterEach(() => vi.useRealTimers() && engine.stop());
 
 function accept(graph: Graph, document: unknown, fails = "") {
   const record = new Record();
@@ -60,9 +69,11 @@ function accept(graph: Graph, document: unknown, fails = "") {
     new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
   const nodePlane = {
     cancel: () => false,
-    run: async () => {
+    run: async (_row: unknown, _task: unknown, { signal }: InRun) => {
       await turn();
-      throw new Error(fails);
+      if (fails) throw new Error(fails);
+      if (!signal.aborted) await once(signal, "abort");
+      return false;
     },
   };
   engine = new Engine({
@@ -78,6 +89,19 @@ function accept(graph: Graph, document: unknown, fails = "") {
   } as unknown as EngineOptions);
   return { record, accepted: engine.accept({ revision: "r", graph, title: "t", inputs: {} }) };
 }
+
+/** A run as the record gives it to whoever claims it. */
+const claimed = (id: string, deaths: number) => ({
+  id,
+  state: "running",
+  revision_id: "r",
+  inputs: {},
+  options: {},
+  engines: {},
+  owner: "o",
+  fence: 1,
+  deaths,
+});
 
 const turns = async (count: number) => {
   for (let index = 0; index < count; index++) await turn();
@@ -108,16 +132,52 @@ test("[E9, RE4] a run under which the runtime died ten times is not taken up aga
   await accepted;
   await turns(10);
   for (const deaths of [9, 10]) {
-    const [run, reads] = [
-      { id: `died-${deaths}`, state: "running", revision_id: "r", inputs: {}, options: {}, engines: {}, owner: "o", fence: 1, deaths },
-      record.reads,
-    ];
-    record.leases.claim = async () => [run];
+    const [run, reads] = [claimed(`died-${deaths}`, deaths), record.reads];
+    record.leases.claim = async (_, suspects) => (suspects ? [run] : []);
+    vi.setSystemTime(Date.now() + 2000);
     engine.claimNow();
     await turns(20);
     expect(record.reads - reads, `${deaths} deaths`).toBe(deaths === 9 ? 1 : 0);
   }
   expect(record.ends.flatMap(({ code }, at) => (code === "run.crashed" ? at : []))).toEqual([record.ends.length - 1]);
+});
+
+test("[E9, RE4] of the runs under which the runtime died, the next is claimed when the one before has gone on, or is driven for a lease", async () => {
+  const graph = graphOf(node("ask", "person"));
+  const { record, accepted } = accept(graph, graph);
+  await accepted;
+  await turns(10);
+  const own = new Map<string, { fence: number; deaths: number }>();
+  let next = 0;
+  record.leases.renew = async () => new Map(own);
+  record.leases.claim = async (_, suspects) => {
+    if (!suspects) return [];
+    const run = claimed(`suspect-${next++}`, 1);
+    own.set(run.id, run);
+    return [run];
+  };
+  const claims = async () => {
+    engine.claimNow();
+    await turns(20);
+    return next;
+  };
+  expect([await claims(), await claims()]).toEqual([1, 1]);
+  own.set("suspect-0", { fence: 1, deaths: 0 });
+  expect([await claims(), await claims()]).toEqual([2, 2]);
+  vi.setSystemTime(Date.now() + 2000);
+  expect([await claims(), await claims()]).toEqual([3, 3]);
+});
+
+test("[E9, RE4] a runtime whose run another one claimed says that it lives, once", async () => {
+  const graph = graphOf(node("b", "plain"));
+  const { record, accepted } = accept(graph, graph);
+  const run = await accepted;
+  await turns(10);
+  for (let times = 0; times < 3; times++) {
+    engine.claimNow();
+    await turns(10);
+  }
+  expect(record.alive).toEqual([[run, 1]]);
 });
 
 test("[RH4] a run that may not rest yet is driven again after a pause", async () => {

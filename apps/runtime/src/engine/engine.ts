@@ -8,7 +8,7 @@ import pLimit from "p-limit";
 import type { Timings } from "../config.ts";
 import type { NodeRunRow } from "../record/node-run.ts";
 import { MAX_OUTPUT, whyOutputTooLarge } from "../record/output-limit.ts";
-import type { RunRecord } from "../record/record.ts";
+import type { LeasedRun, RunRecord } from "../record/record.ts";
 import type { RecordedOptions, RunRow } from "../record/types.ts";
 import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
@@ -52,7 +52,7 @@ const OUTAGE_MS = 500;
 /** How long after a run could not be put to rest, because a person answered, the run is driven again. */
 const PARK_MS = 100;
 const CANCELS_AT_ONCE = 16;
-/** How often a runtime may die while it drives a run: the run may be why, and would end the next one, too. */
+/** How many runtimes may die under a run of which no node run ends: the run may be why, and would end the next one, too. */
 const MOST_DEATHS = 10;
 
 class DiedTooOften extends Error {}
@@ -69,7 +69,8 @@ export class Engine {
   /** What was worked out of each revision, by the revision's id. */
   private readonly resolved = new Map<string, Resolved>();
   private readonly drives = new Set<Promise<void>>();
-  private readonly begun = new Set<string>();
+  /** Since when the runs are driven here, by their id. */
+  private readonly begun = new Map<string, number>();
   /** Since when the runs have been idle that belong to this runtime and that nothing here drives, by their id. */
   private readonly idleSince = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
@@ -198,10 +199,17 @@ export class Engine {
     await this.takeUp(mine);
     await this.timeOut();
     for (const run of await record.leases.claim(owner)) this.begin(run);
+    if (!this.isTrying(mine)) for (const run of await record.leases.claim(owner, true)) this.begin(run);
+  }
+
+  /** Whether a run is tried here under which a runtime died: until a node run of it ends, or for a lease, it may be why. */
+  private isTrying(mine: ReadonlyMap<string, LeasedRun>): boolean {
+    const isNew = (since: number | undefined) => since !== undefined && Date.now() - since < this.options.timings.runLeaseMs;
+    return [...mine].some(([id, { deaths }]) => deaths > 0 && isNew(this.begun.get(id)));
   }
 
   private begin(run: RunRow, rows?: NodeRunRow[]): void {
-    this.begun.add(run.id);
+    this.begun.set(run.id, Date.now());
     const drive = this.drive(run, rows).catch((error) => this.options.onError(`run ${run.id}`, error));
     this.drives.add(drive);
     void drive.finally(() => {
@@ -211,7 +219,7 @@ export class Engine {
   }
 
   /** Drives the runs again that belong to this runtime and whose first step failed: no other runtime would take them over. */
-  private async takeUp(mine: ReadonlyMap<string, unknown>): Promise<void> {
+  private async takeUp(mine: ReadonlyMap<string, LeasedRun>): Promise<void> {
     const { record, owner, timings } = this.options;
     for (const id of this.idleSince.keys()) if (!mine.has(id) || this.begun.has(id)) this.idleSince.delete(id);
     const idle = [...mine.keys()].filter((id) => !this.begun.has(id));
@@ -221,11 +229,13 @@ export class Engine {
   }
 
   /** Follows what another runtime did to a run of this one: took it over, or requested its cancellation. */
-  private async compare(execution: RunExecution, mine: { fence: number; cancelRequested: boolean } | undefined): Promise<void> {
+  private async compare(execution: RunExecution, mine: LeasedRun | undefined): Promise<void> {
     const { run, life } = execution;
     if (!mine || mine.fence !== run.fence) {
       const isDriven = life.phase === "driving" || life.phase === "cancelling";
-      if (isDriven && this.executions.get(run.id) === execution) execution.life.close(new Error("Another runtime owns the run."));
+      if (!isDriven || this.executions.get(run.id) !== execution) return;
+      life.close(new Error("Another runtime owns the run."));
+      await this.options.record.leases.lives(run);
     } else if (mine.cancelRequested) await execution.cancel();
   }
 
@@ -246,7 +256,7 @@ export class Engine {
     try {
       if ((run.deaths ?? 0) >= MOST_DEATHS)
         throw new DiedTooOften(
-          "The runtime died ten times while it drove this run, so it is not taken up again: the run may be why. What is done is kept. If you know another reason, such as a machine that was switched off, run the graph again; else let it handle less at once, or give large values as files.",
+          "The runtime died ten times under this run, and no node of it ended in between, so it is not taken up again: the run may be why. What is done is kept. If you know another reason, such as a machine that was switched off, run the graph again; else let it handle less at once, or give large values as files.",
         );
       const resolved = await patient(() => this.resolvedOf(run.revision_id));
       if (run.state === "queued") await patient(() => record.runs.change(run, "start"));

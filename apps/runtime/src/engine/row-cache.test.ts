@@ -55,7 +55,7 @@ async function manyRows() {
 }
 
 type Store = (rows: RowCache, record: MemoryRecord, path: string) => Promise<unknown>;
-const here: Record<string, Store> = {
+const made: Record<string, Store> = {
   "an output": (rows, _, path) => rows.change(rows.at(path), { change: "succeedHere", output: full, body: { engine: "e", draft: false } }),
   "the input of a failed one": (rows, _, path) => rows.change(rows.at(path), { ...ended, input: full }),
   "the output that a pin or another run gave": (rows, _, path) =>
@@ -68,7 +68,7 @@ const here: Record<string, Store> = {
     return rows.changeHere(path, { nodeRun: id, fence, change: "succeedHere", input: full, output: {}, body });
   },
 };
-const elsewhere: Record<string, Store> = {
+const heardOf: Record<string, Store> = {
   "the output of a worker, or the answer of a person": async (rows, record, path) => {
     const { id, fence } = rows.at(path);
     await record.change({ nodeRun: id, fence, change: "succeedHere", output: full, body: { engine: "e", draft: false } });
@@ -81,17 +81,17 @@ const elsewhere: Record<string, Store> = {
   },
 };
 
-test.each(Object.entries(here))("[RV2] a run stores no more than 256 MiB of %s", async (_, store) => {
+test.each(Object.entries(made))("[RV2] a run stores no more than 256 MiB of %s", async (_, store) => {
   const { record, rows, paths } = await manyRows();
   for (const path of paths) await store(rows, record, path);
   const stored = [...record.rows.values()].filter(({ input, output }) => input?.text ?? output?.text);
   expect(stored).toHaveLength(32);
 });
 
-test.each(Object.entries(elsewhere))("[RV2] %s counts, and no value is stored past 256 MiB", async (_, store) => {
+test.each(Object.entries(heardOf))("[RV2] %s counts, and no value is stored past 256 MiB", async (_, store) => {
   const { record, rows, paths } = await manyRows();
   for (const path of paths.slice(0, 32)) await store(rows, record, path);
-  await here["an output"]?.(rows, record, "n32");
+  await made["an output"]?.(rows, record, "n32");
   expect(rows.at("n32")).toMatchObject({ state: "failed", error: { code: "run.too_large" }, output: null });
 });
 
@@ -104,7 +104,7 @@ test("[RV2] a value is counted once, however often its change is tried", () => {
 
 test("[RV2] a node run of the node plane whose output is refused keeps its input, in memory as in the record, and nothing of the output", async () => {
   const { record, rows, paths } = await manyRows();
-  for (const path of paths.slice(0, 32)) await here["an output"]?.(rows, record, path);
+  for (const path of paths.slice(0, 32)) await made["an output"]?.(rows, record, path);
   const { id, fence } = rows.at("n32");
   const [input, body] = [{ prompt: "small" }, { engine: "e", draft: false }];
   const row = await rows.changeHere("n32", { nodeRun: id, fence, change: "succeedHere", input, output: full, body });

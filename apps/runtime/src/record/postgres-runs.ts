@@ -15,7 +15,7 @@ import { RELEASE_NUMBER } from "../store/release.ts";
 import { storable, storableName } from "../store/storable.ts";
 import { type NodeRunRow, nodeRunOf, type RawNodeRun } from "./node-run.ts";
 import { ADD_NODES } from "./postgres-node-runs.ts";
-import type { RunLeases, Runs } from "./record.ts";
+import type { LeasedRun, RunLeases, Runs } from "./record.ts";
 import type { NewRun, RunRow } from "./types.ts";
 
 const PRIORITIES: Record<Priority, number> = { high: 1, normal: 0, low: -1 };
@@ -98,7 +98,7 @@ export class PostgresRuns implements Runs {
     return transaction(this.pool, async (client) => {
       await client.query("SELECT 1 FROM run WHERE id = $1 FOR UPDATE", [id]);
       const { rowCount } = await client.query(
-        `WITH moved AS (UPDATE run SET state = 'waiting', owner = NULL, last_seq = last_seq + 1
+        `WITH moved AS (UPDATE run SET state = 'waiting', owner = NULL, deaths = 0, last_seq = last_seq + 1
            WHERE id = $1 AND fence = $2 AND state = 'running' AND NOT cancel_requested
              AND (SELECT count(*) FROM node_run n WHERE n.run_id = $1 AND (n.state = 'waiting' OR (n.held = 'after' AND NOT n.passed))) = $3
            RETURNING id, last_seq)
@@ -123,30 +123,34 @@ export class PostgresRuns implements Runs {
 export class PostgresLeases implements RunLeases {
   constructor(private readonly pool: pg.Pool) {}
 
-  async claim(owner: string): Promise<RunRow[]> {
+  async claim(owner: string, suspects = false): Promise<RunRow[]> {
     const { rows } = await this.pool.query<RunRow>(
       `UPDATE run SET owner = $1, fence = fence + 1, deaths = deaths + c.died
        FROM (SELECT r.id, (o.id IS NOT NULL)::int AS died FROM run r LEFT JOIN runtime o ON o.id = r.owner
-         WHERE r.state IN ('queued','running')
+         WHERE r.state IN ('queued','running') AND (r.deaths > 0) = $2
          -- broken-build: a runtime that died keeps its runs
          AND (r.owner IS NULL OR o.id IS NULL OR o.lease_until < now())
-         ORDER BY r.created_at LIMIT 50 FOR UPDATE OF r SKIP LOCKED) c WHERE run.id = c.id RETURNING run.*`,
-      [owner],
+         ORDER BY r.deaths, r.created_at LIMIT CASE WHEN $2 THEN 1 ELSE 50 END FOR UPDATE OF r SKIP LOCKED) c WHERE run.id = c.id RETURNING run.*`,
+      [owner, suspects],
     );
     return rows;
   }
 
-  async renew(owner: string, leaseMs: number): Promise<Map<string, { fence: number; cancelRequested: boolean }>> {
+  async lives({ id, fence }: Pick<RunRow, "id" | "fence">): Promise<void> {
+    await this.pool.query("UPDATE run SET deaths = GREATEST(deaths - 1, 0) WHERE id = $1 AND fence > $2", [id, fence]);
+  }
+
+  async renew(owner: string, leaseMs: number): Promise<Map<string, LeasedRun>> {
     await this.pool.query(
       `INSERT INTO runtime (id, lease_until, release) VALUES ($1, now() + $2 * interval '1 millisecond', $3)
        ON CONFLICT (id) DO UPDATE SET lease_until = EXCLUDED.lease_until`,
       [owner, leaseMs, RELEASE_NUMBER],
     );
-    const { rows } = await this.pool.query<{ id: string; fence: number; cancel_requested: boolean }>(
-      `SELECT id, fence, cancel_requested FROM run WHERE owner = $1 AND state IN ('queued','running')`,
+    const { rows } = await this.pool.query<Pick<RunRow, "id" | "fence" | "cancel_requested"> & { deaths: number }>(
+      `SELECT id, fence, cancel_requested, deaths FROM run WHERE owner = $1 AND state IN ('queued','running')`,
       [owner],
     );
-    return new Map(rows.map((row) => [row.id, { fence: row.fence, cancelRequested: row.cancel_requested }]));
+    return new Map(rows.map(({ id, fence, cancel_requested, deaths }) => [id, { fence, cancelRequested: cancel_requested, deaths }]));
   }
 
   async own(owner: string, runs: readonly string[]): Promise<RunRow[]> {

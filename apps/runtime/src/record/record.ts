@@ -73,15 +73,26 @@ export interface Runs {
   wake(id: string): Promise<void>;
 }
 
+/** What the owner of a run has to know of it. */
+export interface LeasedRun {
+  fence: number;
+  cancelRequested: boolean;
+  /** How many runtimes died under the run since a node run of it ended last. */
+  deaths: number;
+}
+
 /** Which runtime drives which run. */
 export interface RunLeases {
   /**
    * Takes runs that nobody owns, or whose owner is silent; two runtimes never get the same run. A runtime renews its lease before it
    * claims: an owner without a lease counts as silent.
+   * @param suspects whether one of the runs under which a runtime died is taken, instead of all others
    */
-  claim(owner: string): Promise<RunRow[]>;
-  /** Renews this owner's lease. Returns the runs that are still its own, and whether each is to be cancelled. */
-  renew(owner: string, leaseMs: number): Promise<Map<string, { fence: number; cancelRequested: boolean }>>;
+  claim(owner: string, suspects?: boolean): Promise<RunRow[]>;
+  /** Takes back the death that was counted when another runtime claimed this run, because its owner lives. */
+  lives(run: OwnedRun): Promise<void>;
+  /** Renews this owner's lease. Returns the runs that are still its own, as they stand. */
+  renew(owner: string, leaseMs: number): Promise<Map<string, LeasedRun>>;
   /** Those of the runs that are still this owner's and open. */
   own(owner: string, runs: readonly string[]): Promise<RunRow[]>;
   /** Gives up the lease of a runtime that stops, so that others may claim its runs at once, and forgets leases that ended long ago. */

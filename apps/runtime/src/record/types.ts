@@ -56,7 +56,7 @@ export interface RunRow {
   /** Raised by each runtime that takes the run over. */
   fence: number;
   cancel_requested: boolean;
-  /** How often a runtime that drove it died; absent where the run was accepted just now. */
+  /** How many runtimes died under it since a node run of it ended last; absent where the run was accepted just now. */
   deaths?: number;
 }
 
