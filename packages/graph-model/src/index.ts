@@ -1,6 +1,6 @@
 export { unitsSpent, withOneBudget } from "./cel.ts";
 export { type ReadResult, readAnyText, readGraph, readGraphText } from "./check/document.ts";
-export { whyInvalid } from "./check/node.ts";
+export { whyInvalid, whyValueUnfit } from "./check/node.ts";
 export { validate } from "./check/validate.ts";
 export {
   blueprintEngine,

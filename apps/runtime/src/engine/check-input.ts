@@ -1,5 +1,4 @@
-import { type NodeDefinition, type Port, portKind, whyInvalid } from "@spindle/graph-model";
-import { PORT_TYPES, validateArtifactRef } from "@spindle/schemas";
+import { type NodeDefinition, type Port, whyInvalid, whyValueUnfit } from "@spindle/graph-model";
 
 /** Adds the parameters with their defaults to the ports' values. */
 export function fullInput(
@@ -21,14 +20,8 @@ export function whyUnfit(ports: readonly Port[], values: Record<string, unknown>
     }
     // A port for a file that the worker has may be given by its name as well.
     const byName = typeof value === "string" && Array.isArray(port.schema.anyOf);
-    const why = portKind(port.type) === "artifact" && !byName ? whyNoArtifact(value, port.type) : whyInvalid(value, port.schema);
+    const why = byName ? whyInvalid(value, port.schema) : whyValueUnfit(value, port);
     if (why) return `${port.label}: ${why}`;
   }
   return undefined;
-}
-
-export function whyNoArtifact(value: unknown, type: string): string | undefined {
-  if (!validateArtifactRef(value)) return `a reference to ${type} is needed.`;
-  const media = PORT_TYPES[type]?.media ?? [];
-  return media.length > 0 && !media.some((one) => value.mime.startsWith(one)) ? `${value.mime} is not ${type}.` : undefined;
 }

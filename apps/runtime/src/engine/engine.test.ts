@@ -107,9 +107,14 @@ const turns = async (count: number) => {
   for (let index = 0; index < count; index++) await turn();
 };
 
-test("[E9] a run whose revision cannot be read fails with the reason, and is not taken up again and again", async () => {
-  const { record, accepted } = accept(graphOf(node("a", "plain")), null);
+test("[E9] a run whose revision cannot be read fails with the reason; one that was just accepted is driven without reading it", async () => {
+  const graph = graphOf(node("b", "plain"));
+  const { record, accepted } = accept(graph, null);
   await accepted;
+  await turns(20);
+  expect(record.ends, "the accepted graph is not read and resolved again").toEqual([]);
+  record.leases.claim = async (_, suspects) => (suspects ? [] : [{ ...claimed("other", 0), revision_id: "another" }]);
+  engine.claimNow();
   await turns(20);
   expect(record.ends).toEqual([{ change: "fail", code: "internal" }]);
 });

@@ -95,12 +95,13 @@ export class Engine {
   async accept(request: RunRequest): Promise<string> {
     const id = randomUUID();
     const library = this.options.library();
+    const resolved = this.keepResolved(request.revision, resolve(request.graph, library));
     const { revision, graphId = null, title, template, inputs, options = {}, submitter = "" } = request;
     assertNow(
       await whyNotNow(
         request.graph,
         library,
-        new Reuse(this.options.record.results, { id, graph_id: graphId, options }, resolve(request.graph, library).root.plan),
+        new Reuse(this.options.record.results, { id, graph_id: graphId, options }, resolved.root.plan),
       ),
     );
     const engines = freezeNodes(request.graph, library);
@@ -276,7 +277,10 @@ export class Engine {
     const known = this.resolved.get(revision);
     if (known?.library === library) return known;
     const { document } = await this.options.db.prisma.revision.findUniqueOrThrow({ where: { id: revision } });
-    const resolved = resolve(document as unknown as Graph, library);
+    return this.keepResolved(revision, resolve(document as unknown as Graph, library));
+  }
+
+  private keepResolved(revision: string, resolved: Resolved): Resolved {
     if (this.resolved.size >= REVISIONS_KEPT) this.resolved.delete(this.resolved.keys().next().value as string);
     this.resolved.set(revision, resolved);
     return resolved;

@@ -1,5 +1,15 @@
 // What people do to a run that waits for them: answer, and go on from a breakpoint (DESIGN E7, SPEC RH).
-import { type Graph, type Level, LIMITS, type Library, type Port, parsePath, resolve, whyTooLarge } from "@spindle/graph-model";
+import {
+  type Graph,
+  type Level,
+  LIMITS,
+  type Library,
+  type Port,
+  parsePath,
+  resolve,
+  whyTooLarge,
+  whyValueUnfit,
+} from "@spindle/graph-model";
 import type { AnswerRequest } from "@spindle/schemas";
 import type { Engine } from "../engine/engine.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -7,7 +17,6 @@ import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import type { Decisions } from "../tasks/decisions.ts";
 import { findNodeRun, findRun } from "./find-run.ts";
-import { whyValueUnfit } from "./given-value.ts";
 
 /** Values of one field, those inside others included: each may be compared with each choice of the form. */
 const MOST_VALUES = 10_000;

@@ -1,4 +1,4 @@
-import { type Graph, type Library, lastVisits, parsePath, type RunInput, resolve, whyTooLarge } from "@spindle/graph-model";
+import { type Graph, type Library, lastVisits, parsePath, type RunInput, resolve, whyTooLarge, whyValueUnfit } from "@spindle/graph-model";
 import {
   type ForkRequest,
   isEndedNodeState,
@@ -16,7 +16,6 @@ import type { Database } from "../store/database.ts";
 import type { Live, LiveBoard } from "../tasks/live.ts";
 import type { QueuePositions } from "../tasks/queue-positions.ts";
 import { assertRun, findNodeRun, findRun } from "./find-run.ts";
-import { whyValueUnfit } from "./given-value.ts";
 import type { GraphService } from "./graph-service.ts";
 import { date, type NodeRunView, type StoredNodeRun, viewsOf } from "./node-run-view.ts";
 
