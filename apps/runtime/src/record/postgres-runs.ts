@@ -124,12 +124,14 @@ export class PostgresLeases implements RunLeases {
   constructor(private readonly pool: pg.Pool) {}
 
   async claim(owner: string, suspects = false): Promise<RunRow[]> {
+    // The lease is looked up and not joined: of a run that another runtime claims at this moment PostgreSQL asks the conditions again,
+    // but with what it had joined for the former owner.
     const { rows } = await this.pool.query<RunRow>(
       `UPDATE run SET owner = $1, fence = fence + 1, deaths = deaths + c.died
-       FROM (SELECT r.id, (o.id IS NOT NULL)::int AS died FROM run r LEFT JOIN runtime o ON o.id = r.owner
+       FROM (SELECT r.id, EXISTS (SELECT FROM runtime o WHERE o.id = r.owner)::int AS died FROM run r
          WHERE r.state IN ('queued','running') AND (r.deaths > 0) = $2
          -- broken-build: a runtime that died keeps its runs
-         AND (r.owner IS NULL OR o.id IS NULL OR o.lease_until < now())
+         AND (r.owner IS NULL OR NOT EXISTS (SELECT FROM runtime o WHERE o.id = r.owner AND o.lease_until >= now()))
          ORDER BY r.deaths, r.created_at LIMIT CASE WHEN $2 THEN 1 ELSE 50 END FOR UPDATE OF r SKIP LOCKED) c WHERE run.id = c.id RETURNING run.*`,
       [owner, suspects],
     );
