@@ -344,7 +344,7 @@ test("[W1] a result for a task whose name is none holds up no other", async () =
   const run = await start();
   await done(await claim(), 1);
   expect((await ended(spindle.url, run, 5000)).state).toBe("succeeded");
-  expect(await stale()).toBe(before + 1);
+  expect(await stale()).toBeGreaterThan(before);
 });
 
 test("[E13] cancelling reaches the worker of the newest try", async () => {

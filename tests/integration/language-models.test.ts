@@ -12,6 +12,8 @@ let server: Server;
 const asked: { path: string; key: string | undefined; body: Record<string, unknown> }[] = [];
 let failures = 0;
 let refusesKeys = false;
+/** What the rest of an answer waits for. */
+let held: Promise<void> | undefined;
 
 async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>> {
   const text = Buffer.concat(await request.toArray()).toString();
@@ -32,7 +34,8 @@ beforeAll(async () => {
     const pause = () => new Promise((resolve) => setTimeout(resolve, 30));
     if (path === "/api/chat") {
       response.setHeader("content-type", "application/x-ndjson");
-      for (const content of WORDS) {
+      for (const [index, content] of WORDS.entries()) {
+        if (index === 4) await held;
         response.write(
           `${JSON.stringify({ model: body.model, created_at: "2026-01-01T00:00:00Z", message: { role: "assistant", content }, done: false })}\n`,
         );
@@ -87,12 +90,17 @@ describe.each([
 });
 
 test("[E16] text shows up while it streams", async () => {
+  let release = () => {};
+  held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
   const { body } = await submit(spindle.url, script());
   const text = await until(
     async () => (await (await fetch(`${spindle.url}/api/runs/${body.run}`)).json()).live[0]?.text as string | undefined,
     60_000,
     "text streams",
   );
+  release();
   expect(EXPECTED.narration.startsWith(text.trim().slice(0, 4))).toBe(true);
   await ended(spindle.url, body.run);
 });

@@ -1,4 +1,5 @@
 // `npm start` and `npm run demo` from the outside: what they print is true when they print it, and nothing stays behind.
+import { existsSync } from "node:fs";
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -55,11 +56,17 @@ describe("a start", () => {
   test(
     "[L2] while the former one stops waits for its end; of two that wait, one starts and the other joins it",
     async () => {
-      process.kill(home.written().launcher.pid, "SIGTERM");
+      const { launcher, children } = home.written();
+      // Processes that do not hear the signal keep the former one stopping until both have come.
+      const deaf = children.filter(({ name }) => name === "worker" || name === "runtime");
+      for (const { pid } of deaf) process.kill(pid, "SIGSTOP");
+      process.kill(launcher.pid, "SIGTERM");
       await until(async () => home.written().launcher.phase === "stopping", 60_000, "the former one stops");
       const both = [home.run("start"), home.run("start")];
+      const wait = async () => both.every((next) => next.err.includes("Spindle is stopping in this folder"));
+      await until(wait, 15_000, "both wait");
+      for (const { pid } of deaf) if (existsSync(`/proc/${pid}`)) process.kill(pid, "SIGCONT");
       const urls = await Promise.all(both.map((next) => next.url()));
-      for (const next of both) expect(next.err).toContain("Spindle is stopping in this folder");
       expect(urls[0]).toBe(urls[1]);
       expect((await health(String(urls[0]))).status).toBe("up");
       await Promise.race(both.map((next) => next.ended));

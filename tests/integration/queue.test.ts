@@ -88,14 +88,13 @@ test("[E14] a task that waits shows where it stands and how long it will be, onc
   const first = await start(1);
   const entry = await hand.claim();
   expect(entry.run).toBe(first);
-  const stop = setInterval(() => void hand.worker.beat(entry).catch(() => {}), 300);
-  await hand.worker.beat(entry);
+  const holds = await hand.hold(entry);
   const [second, third] = [await start(1), await start(1)];
   const place = async (run: string) => (await getRun(hand.spindle.url, run)).live[0]?.queue;
   await until(async () => (await place(third))?.position === 2, 60_000, "the third is second in the queue");
   expect(await place(second)).toMatchObject({ position: 1, wait: expect.any(Number) });
   expect((await place(third))?.wait).toBeGreaterThanOrEqual((await place(second))?.wait ?? 0);
-  clearInterval(stop);
+  holds.end();
   await hand.done(entry, 0);
   await hand.done(await hand.claim(), 0);
   await until(async () => (await place(third))?.position === 1, 60_000, "it moves up");
