@@ -11,7 +11,7 @@ vi.mock("yjs", async (original) => {
 });
 
 test("[C5] the copy that updates are tried on is made once, not for each of them", async () => {
-  const log = { append: async () => "0", read: async () => [], migrate: async () => {} } as unknown as UpdateLog;
+  const log = { append: async () => ["0"], read: async () => [], migrate: async () => {} } as unknown as UpdateLog;
   const { doc, append, close } = await new DocumentHost(log, () => {}).open("g");
   const mine = new Y.Doc();
   const copies = vi.mocked(Y.encodeStateAsUpdate);
@@ -29,7 +29,7 @@ test("[C5] the copy that updates are tried on is made once, not for each of them
 });
 
 test("[C5] an edit that is refused for what it is costs no copy, nor does a page that brings nothing", async () => {
-  const log = { append: async () => "0", read: async () => [], migrate: async () => {} } as unknown as UpdateLog;
+  const log = { append: async () => ["0"], read: async () => [], migrate: async () => {} } as unknown as UpdateLog;
   const { doc, append } = await new DocumentHost(log, () => {}).open("g");
   const copies = vi.mocked(Y.encodeStateAsUpdate);
   const page = new Y.Doc();

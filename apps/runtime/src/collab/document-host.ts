@@ -3,12 +3,15 @@
 import {
   copyOf,
   DocumentTooLarge,
-  EditRefused,
+  inTurns,
   isOutdated,
   LayoutUnknown,
   measure,
   migrate,
+  ONE_STEP,
+  ONE_UPDATE,
   replay,
+  type Steps,
   Tried,
   WHOLE_GRAPH,
 } from "@spindle/graph-model/shared-doc";
@@ -141,8 +144,8 @@ export class DocumentHost {
     try {
       let kept = await this.read(id);
       if (isOutdated(kept.doc)) {
-        await this.log.migrate(id, (rows) => {
-          const { doc: now } = replay(rows);
+        await this.log.migrate(id, async (rows) => {
+          const { doc: now } = await this.inSteps(replay(rows, ONE_STEP));
           return isOutdated(now) ? migrate(now) : undefined;
         });
         kept = await this.read(id);
@@ -155,17 +158,21 @@ export class DocumentHost {
     }
   }
 
-  /** One document is loaded in each turn of the event loop, so that what else this process does goes on in between. */
+  /** One step is made in each turn of the event loop, of all documents, so that what else this process does goes on in between. */
   private turn(): Promise<void> {
     this.turns = this.turns.then(() => new Promise((resolve) => void setImmediate(resolve)));
     return this.turns;
+  }
+
+  private inSteps<T>(steps: Steps<T>): Promise<T> {
+    return inTurns(steps, () => this.turn());
   }
 
   private async read(id: string): Promise<Kept> {
     const stored = await this.log.read(id);
     const parts = await measure(stored, () => this.turn());
     await this.turn();
-    const { doc, refused } = replay(stored);
+    const { doc, refused } = await this.inSteps(replay(stored, ONE_STEP));
     const rows = new Rows();
     const isRefused = new Set(refused.map(({ seq }) => seq));
     for (const [at, { seq, bytes }] of stored.entries()) if (!isRefused.has(seq)) rows.add(seq, bytes, parts[at]);
@@ -268,17 +275,22 @@ export class DocumentHost {
     if (hosted.hasFailed) throw new Error(`An edit of graph ${id} came when its document had failed.`);
     const { doc } = kept;
     hosted.tried ??= new Tried(doc);
-    const { news, gap } = this.tryOut(hosted.tried, update, origin, losses);
-    if (!news) return !gap;
-    let seq: string;
+    const tried = hosted.tried;
+    const tryOut = () => this.inSteps(tried.admit(update, origin === SERVER ? WHOLE_GRAPH : ONE_UPDATE, ONE_STEP));
+    const { news, gap } = await (losses ? losses.pay(update, tryOut) : tryOut());
+    if (news.length === 0) return !gap;
+    let seqs: string[];
     try {
-      seq = await this.log.append(id, news);
+      seqs = await this.log.append(id, news);
     } catch (error) {
       hosted.tried.forget();
       throw error;
     }
     try {
-      Y.applyUpdate(doc, news, origin);
+      for (const [at, part] of news.entries()) {
+        if (at > 0) await this.turn();
+        Y.applyUpdate(doc, part, origin);
+      }
     } catch (error) {
       this.onError("collaboration", error);
       hosted.hasFailed = true;
@@ -286,18 +298,8 @@ export class DocumentHost {
       return !gap;
     }
     // Not before it is in the document: of the rows that are known one is made, which says what the document says.
-    kept.rows.add(seq, news);
+    for (const [at, seq] of seqs.entries()) kept.rows.add(seq, news[at] as Uint8Array);
     void this.compact(id, hosted, kept);
     return !gap;
-  }
-
-  private tryOut(tried: Tried, update: Uint8Array, origin: unknown, losses?: Losses): ReturnType<Tried["admit"]> {
-    losses?.check(update);
-    try {
-      return tried.admit(update, origin === SERVER ? WHOLE_GRAPH : undefined);
-    } catch (error) {
-      if (error instanceof EditRefused) losses?.count(error.lost);
-      throw error;
-    }
   }
 }

@@ -6,27 +6,30 @@ export class MemoryLog implements UpdateLog {
   quarantine: { seq: string; reason: string }[] = [];
   reads = 0;
   private last = 0;
-  append(_graph: string, bytes: Uint8Array): Promise<string> {
+  append(_graph: string, updates: readonly Uint8Array[]): Promise<string[]> {
+    return Promise.resolve(updates.map((bytes) => this.insert(bytes)));
+  }
+  insert(bytes: Uint8Array): string {
     const seq = String(++this.last);
     this.rows.push({ seq, bytes });
-    return Promise.resolve(seq);
+    return seq;
   }
   read(): Promise<MemoryLog["rows"]> {
     this.reads++;
     return Promise.resolve([...this.rows]);
   }
-  async setAside(graph: string, refused: { seq: string; reason: string }[], rest: Uint8Array): Promise<string> {
+  async setAside(_graph: string, refused: { seq: string; reason: string }[], rest: Uint8Array): Promise<string> {
     this.rows = this.rows.filter((row) => !refused.some(({ seq }) => seq === row.seq));
     this.quarantine.push(...refused);
-    return this.append(graph, rest);
+    return this.insert(rest);
   }
-  async compact(graph: string, seqs: readonly string[], whole: Uint8Array): Promise<string | undefined> {
+  async compact(_graph: string, seqs: readonly string[], whole: Uint8Array): Promise<string | undefined> {
     if (!seqs.every((known) => this.rows.some(({ seq }) => seq === known))) return undefined;
     this.rows = this.rows.filter((row) => !seqs.includes(row.seq));
-    return this.append(graph, whole);
+    return this.insert(whole);
   }
-  async migrate(graph: string, make: (rows: MemoryLog["rows"]) => Uint8Array | undefined): Promise<void> {
-    const update = make(this.rows);
-    if (update) await this.append(graph, update);
+  async migrate(_graph: string, make: (rows: MemoryLog["rows"]) => Promise<Uint8Array | undefined>): Promise<void> {
+    const update = await make(this.rows);
+    if (update) this.insert(update);
   }
 }

@@ -1,5 +1,5 @@
 // What refused edits may cost: a copy of the document each, so few of them.
-import { headOf, migrate } from "@spindle/graph-model/shared-doc";
+import { EditRefused, headOf, migrate } from "@spindle/graph-model/shared-doc";
 import { afterEach, expect, test, vi } from "vitest";
 import type { WebSocket } from "ws";
 import * as Y from "yjs";
@@ -30,7 +30,7 @@ test("[C5] a principal whose refused edits cost copies of a large document waits
   vi.spyOn(Date, "now").mockImplementation(() => now);
   const log = new MemoryLog();
   const fill = Array.from({ length: 200_000 }, (_, at) => ({ parent: "graph", key: `k${at}`, content: number(at) }));
-  await log.append("g", Y.mergeUpdates([Y.encodeStateAsUpdate(empty), craft({ 9: fill })]));
+  log.insert(Y.mergeUpdates([Y.encodeStateAsUpdate(empty), craft({ 9: fill })]));
   const documents = new DocumentHost(log, () => {});
   await documents.open("g");
   const sockets = new CollabSockets(documents, () => {});
@@ -70,7 +70,7 @@ test("[C5] a principal whose refused edits cost copies of a large document waits
 test("[C5] edits that wait behind another are refused as those before them were, and cost no copy", { timeout: 60_000 }, async () => {
   const log = new MemoryLog();
   const fill = Array.from({ length: 300_000 }, (_, at) => ({ parent: "graph", key: `k${at}`, content: number(at) }));
-  await log.append("g", Y.mergeUpdates([Y.encodeStateAsUpdate(empty), craft({ 9: fill })]));
+  log.insert(Y.mergeUpdates([Y.encodeStateAsUpdate(empty), craft({ 9: fill })]));
   const documents = new DocumentHost(log, () => {});
   const { append } = await documents.open("g");
   const sockets = new CollabSockets(documents, () => {});
@@ -101,13 +101,13 @@ test("[C5] edits that wait behind another are refused as those before them were,
   expect(copies.mock.calls.length, "after the first, whose copy was there").toBe(1);
 });
 
-test("[C5] edits that only delete are tried longer, and not for ever", () => {
+test("[C5] edits that only delete are tried longer, and not for ever", async () => {
   vi.spyOn(Date, "now").mockReturnValue(1_000_000);
   const losses = new Losses();
   const [adds, deletes] = [key(20, "a"), Uint8Array.from([0, 1, 9, 1, 0, 1])];
-  losses.count(2 ** 19 + 1);
-  expect(() => losses.check(adds)).toThrow(MustWait);
-  losses.check(deletes);
-  for (let times = 0; times < 3; times++) losses.count(2 ** 19 + 1);
-  expect(() => losses.check(deletes)).toThrow(MustWait);
+  const refuse = () => Promise.reject(Object.assign(new EditRefused("no"), { lost: 2 ** 19 + 1 }));
+  await expect(losses.pay(adds, refuse)).rejects.toThrow("no");
+  await expect(losses.pay(adds, refuse)).rejects.toBeInstanceOf(MustWait);
+  for (let times = 0; times < 3; times++) await expect(losses.pay(deletes, refuse)).rejects.toThrow("no");
+  await expect(losses.pay(deletes, refuse)).rejects.toBeInstanceOf(MustWait);
 });

@@ -18,7 +18,7 @@ const log: UpdateLog = {
     new Promise((resolve, reject) => {
       loaded = () => (fails ? reject(new Error("no database")) : resolve([{ seq: "1", bytes }]));
     }),
-  append: () => Promise.resolve(String(++appended)),
+  append: () => Promise.resolve([String(++appended)]),
   setAside: () => Promise.resolve("0"),
   compact: () => Promise.resolve("0"),
   migrate: () => Promise.resolve(),
@@ -179,6 +179,8 @@ describe("[C5] many short messages at once", () => {
     const before = Y.encodeStateVector(doc);
     doc.getMap("nodes").set("n", new Y.Map());
     const gap = messageOf(Y.encodeStateAsUpdate(doc, before));
+    sockets[0]?.emit("message", gap); // for which the document is copied, in turns of its own
+    await settle();
     let turn = 0;
     const answered: number[] = [];
     for (const socket of sockets) socket.send = () => void answered.push(turn);

@@ -6,8 +6,8 @@ import { patient } from "../store/patient.ts";
 export interface UpdateLog {
   /** @throws DocumentTooLarge, before any of them is read */
   read(graph: string): Promise<StoredUpdate[]>;
-  /** Returns the number of the row. @throws EditRefused if the graph is gone */
-  append(graph: string, bytes: Uint8Array): Promise<string>;
+  /** All of them, or none. Returns the numbers of their rows. @throws EditRefused if the graph is gone */
+  append(graph: string, updates: readonly Uint8Array[]): Promise<string[]>;
   /** Moves rows out of the document, whose whole state without them is `rest`. Returns the number of its row. */
   setAside(graph: string, rows: readonly { seq: string; reason: string }[], rest: Uint8Array): Promise<string>;
   /**
@@ -17,7 +17,7 @@ export interface UpdateLog {
    */
   compact(graph: string, seqs: readonly string[], whole: Uint8Array): Promise<string | undefined>;
   /** Appends what `make` makes of the rows, while no other process can append any. It gives nothing if there is nothing to do. */
-  migrate(graph: string, make: (rows: readonly StoredUpdate[]) => Uint8Array | undefined): Promise<void>;
+  migrate(graph: string, make: (rows: readonly StoredUpdate[]) => Promise<Uint8Array | undefined>): Promise<void>;
 }
 
 const NO_SUCH_GRAPH = "23503"; // the foreign key
@@ -44,12 +44,12 @@ async function insert(into: Queries, graph: string, bytes: Uint8Array): Promise<
 export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
   read: (graph) => read(pool, graph),
 
-  append: async (graph, bytes) => {
-    const sql =
-      "WITH touched AS (UPDATE graph SET updated_at = now() WHERE id = $1) INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2) RETURNING seq";
+  append: async (graph, updates) => {
+    const sql = `WITH touched AS (UPDATE graph SET updated_at = now() WHERE id = $1)
+      INSERT INTO doc_update (graph_id, bytes) SELECT $1, bytes FROM unnest($2::bytea[]) WITH ORDINALITY AS row(bytes, at) ORDER BY at RETURNING seq`;
     try {
-      const { rows } = await patient(() => pool.query<{ seq: string }>(sql, [graph, Buffer.from(bytes)]));
-      return rows[0]?.seq as string;
+      const { rows } = await patient(() => pool.query<{ seq: string }>(sql, [graph, updates.map((bytes) => Buffer.from(bytes))]));
+      return rows.map(({ seq }) => seq);
     } catch (error) {
       if ((error as { code?: string }).code === NO_SUCH_GRAPH) throw new EditRefused("Its graph was removed.", { cause: error });
       throw error;
@@ -84,7 +84,7 @@ export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
     patient(() =>
       transaction(pool, async (client) => {
         const { rowCount } = await client.query("SELECT FROM graph WHERE id = $1 FOR UPDATE", [graph]);
-        const update = rowCount === 0 ? undefined : make(await read(client, graph));
+        const update = rowCount === 0 ? undefined : await make(await read(client, graph));
         if (update) await insert(client, graph, update);
       }),
     ),

@@ -1,13 +1,14 @@
 // What a document as a whole may come to, and what an edit of a large one costs.
 import { describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
-import * as admission from "./admit.ts";
+import { EditRefused } from "./admit.ts";
 import { ONE_UPDATE } from "./apply.ts";
+import { undivided } from "./at-once.testing.ts";
 import { decode } from "./decode.ts";
 import { craft, type Piece } from "./random-updates.testing.ts";
 
-const { EditRefused, replay, Tried } = admission;
-const admit = (replica: Y.Doc, update: Uint8Array) => admission.admit(replica, decode(update, ONE_UPDATE.parts));
+const { replay, Tried } = undivided;
+const admit = (replica: Y.Doc, update: Uint8Array) => undivided.admit(replica, decode(update, ONE_UPDATE.parts));
 
 const MANY = 3000;
 const some = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));

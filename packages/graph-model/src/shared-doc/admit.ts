@@ -12,6 +12,7 @@ import {
   EditUnfit,
   LOADING,
   ONE_UPDATE,
+  type Steps,
   TOO_ENTANGLED,
   TOO_LONG_A_LIST,
 } from "./apply.ts";
@@ -24,8 +25,8 @@ import { isText } from "./text.ts";
 export { EditRefused, EditUnfit } from "./apply.ts";
 
 export interface Admitted {
-  /** What the update changed, as an update; absent if it changed nothing. */
-  news: Uint8Array | undefined;
+  /** What the update changed, as updates, each of which builds on those before it; none if it changed nothing. */
+  news: Uint8Array[];
   /** Whether it builds on edits that the replica lacks. That part of it had no effect. */
   gap: boolean;
 }
@@ -35,17 +36,23 @@ export interface Admitted {
  * @param size of the replica, which is brought up to date
  * @throws EditRefused, after which the replica and its size are of no more use
  */
-export function admit(replica: Y.Doc, update: Decoded, allowance: Allowance = ONE_UPDATE, size: Size = sizeOf(replica)): Admitted {
+export function* admit(
+  replica: Y.Doc,
+  update: Decoded,
+  allowance: Allowance = ONE_UPDATE,
+  size: Size = sizeOf(replica),
+  most = Number.POSITIVE_INFINITY,
+): Steps<Admitted> {
   const roots = new Set<unknown>(rootsOf(replica));
-  let news: Uint8Array | undefined;
-  const keep = (bytes: Uint8Array) => {
-    news = bytes;
-  };
+  const news: Uint8Array[] = [];
+  const keep = (bytes: Uint8Array) => void news.push(bytes);
+  const before = { ...size };
   replica.on("update", keep);
   try {
-    const isWhole = apply(replica, [update], allowance, (transaction, contested) =>
-      refuseUnfit(transaction, { roots, contested, allowance, size }),
-    );
+    const check = (transaction: Y.Transaction, contested: ReadonlySet<Y.Item>) =>
+      refuseUnfit(transaction, { roots, contested, allowance, size });
+    const isWhole = yield* apply(replica, [update], allowance, check, most);
+    refuseLarge(size, before, allowance);
     return { news, gap: !isWhole };
   } catch (cause) {
     throw cause instanceof EditRefused ? cause : new EditRefused("It cannot be applied to the graph.", { cause });
@@ -186,7 +193,6 @@ function refuseUnfit(
   { roots, contested, allowance, size }: { roots: ReadonlySet<unknown>; contested: ReadonlySet<Y.Item>; allowance: Allowance; size: Size },
 ): void {
   const { doc, beforeState, afterState } = transaction;
-  const before = { ...size };
   const lists = new Map<Y.Item["parent"], Map<string | null, Addition>>();
   for (const [client, clock] of afterState) {
     const from = beforeState.get(client) ?? 0;
@@ -206,7 +212,6 @@ function refuseUnfit(
     }
   }
   subtractDeleted(size, transaction);
-  refuseLarge(size, before, allowance);
   for (const keys of lists.values()) for (const addition of keys.values()) refuseEntangled(doc.store, addition, allowance);
 }
 
@@ -279,17 +284,17 @@ export async function measure(rows: readonly StoredUpdate[], turn: () => Promise
  * The document that stored updates make. Rows are looked at singly only when they are not fit together.
  * @param rows that were measured
  */
-export function replay(rows: readonly StoredUpdate[]): Loaded {
+export function* replay(rows: readonly StoredUpdate[], most = Number.POSITIVE_INFINITY): Steps<Loaded> {
   try {
-    const { doc, whole } = replayTogether(rows);
+    const { doc, whole } = yield* replayTogether(rows, most);
     if (whole) return { doc, refused: [] };
   } catch {
     // One of them; which one is found below.
   }
-  return replaySingly(rows);
+  return yield* replaySingly(rows, most);
 }
 
-function replayTogether(rows: readonly StoredUpdate[]): { doc: Y.Doc; whole: boolean } {
+function* replayTogether(rows: readonly StoredUpdate[], most: number): Steps<{ doc: Y.Doc; whole: boolean }> {
   const doc = new Y.Doc();
   const roots = new Set<unknown>(rootsOf(doc));
   const size: Size = { values: 0, characters: 0 };
@@ -298,9 +303,11 @@ function replayTogether(rows: readonly StoredUpdate[]): { doc: Y.Doc; whole: boo
     for (let bytes = 0; to < rows.length && (to === from || bytes + lengthOf(rows[to]) <= AT_ONCE); to++) bytes += lengthOf(rows[to]);
     // Refuses pieces that can be applied, but not encoded and applied again.
     const updates = rows.slice(from, to).map(({ bytes }) => decode(bytes, LOADING.parts));
+    yield;
     const check = (transaction: Y.Transaction, contested: ReadonlySet<Y.Item>) =>
       refuseUnfit(transaction, { roots, contested, allowance: LOADING, size });
-    whole = apply(doc, updates, LOADING, check, "load") && whole;
+    const isApplied: boolean = yield* apply(doc, updates, LOADING, check, most, "load");
+    whole = isApplied && whole;
   }
   return { doc, whole };
 }
@@ -308,22 +315,24 @@ function replayTogether(rows: readonly StoredUpdate[]): { doc: Y.Doc; whole: boo
 const lengthOf = (row: StoredUpdate | undefined): number => row?.bytes.length ?? 0;
 
 /** A row that builds on a later one is tried again after it. */
-function replaySingly(rows: readonly StoredUpdate[]): Loaded {
+function* replaySingly(rows: readonly StoredUpdate[], most: number): Steps<Loaded> {
   const tried = new Tried(new Y.Doc(), true);
   const refused: Loaded["refused"] = [];
   let waiting = rows;
   for (let before = -1; waiting.length > 0 && waiting.length !== before; ) {
     before = waiting.length;
-    waiting = waiting.filter((row) => {
+    const incomplete: StoredUpdate[] = [];
+    for (const row of waiting) {
       try {
-        const { news, gap } = tried.admit(row.bytes, LOADING);
-        if (news) Y.applyUpdate(tried.doc, news, "load");
-        return gap;
+        const { news, gap } = yield* tried.admit(row.bytes, LOADING, most);
+        for (const update of news) Y.applyUpdate(tried.doc, update, "load");
+        if (gap) incomplete.push(row);
       } catch (error) {
         refused.push({ seq: row.seq, reason: (error as Error).message });
-        return false;
       }
-    });
+      yield;
+    }
+    waiting = incomplete;
   }
   refused.push(...waiting.map((row) => ({ seq: row.seq, reason: LOST_BASE })));
   return { doc: tried.doc, refused };
@@ -345,19 +354,22 @@ export class Tried {
   ) {}
 
   /** @throws EditRefused, and the document is as it was */
-  admit(update: Uint8Array, allowance: Allowance = ONE_UPDATE): Admitted {
+  *admit(update: Uint8Array, allowance: Allowance = ONE_UPDATE, most = Number.POSITIVE_INFINITY): Steps<Admitted> {
     const decoded = decode(update, allowance.parts);
     if (!this.migrates) refuseMisplaced(decoded, PARTS);
-    if (decoded.structs.length === 0 && decoded.ds.clients.size === 0) return { news: undefined, gap: false };
-    this.replica ??= copyOf(this.doc);
+    if (decoded.structs.length === 0 && decoded.ds.clients.size === 0) return { news: [], gap: false };
+    if (!this.replica) {
+      this.replica = yield* copy(this.doc, most);
+      yield;
+    }
     this.size ??= sizeOf(this.doc);
     try {
       const layout = headOf(this.replica).get("layout");
-      const admitted = admit(this.replica, decoded, allowance, this.size);
+      const admitted = yield* admit(this.replica, decoded, allowance, this.size, most);
       if (!this.migrates && headOf(this.replica).get("layout") !== layout) throw new EditUnfit(OTHER_LAYOUT);
       return admitted;
     } catch (error) {
-      if (error instanceof EditRefused) error.lost = countStructs(this.replica);
+      if (error instanceof EditRefused && this.replica) error.lost = countStructs(this.replica);
       this.forget();
       throw error;
     }
@@ -374,4 +386,15 @@ export function copyOf(doc: Y.Doc): Y.Doc {
   const copy = new Y.Doc();
   Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc));
   return copy;
+}
+
+const ANYTHING = Object.fromEntries(Object.keys(ONE_UPDATE).map((what) => [what, Number.POSITIVE_INFINITY])) as unknown as Allowance;
+
+/** What is in a document has been checked. */
+function* copy(doc: Y.Doc, most: number): Steps<Y.Doc> {
+  const replica = new Y.Doc();
+  const update = Y.decodeUpdate(Y.encodeStateAsUpdate(doc));
+  yield;
+  yield* apply(replica, [update], ANYTHING, () => {}, most);
+  return replica;
 }

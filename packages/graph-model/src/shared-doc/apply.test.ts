@@ -4,11 +4,14 @@ import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
 import { type Random, random } from "../random.testing.ts";
-import { admit, EditRefused, replay, Tried } from "./admit.ts";
+import { EditRefused } from "./admit.ts";
 import { LOADING, ONE_UPDATE } from "./apply.ts";
+import { undivided } from "./at-once.testing.ts";
 import { decode } from "./decode.ts";
 import { addNode, copyNodes, copyOf, moveNodes, nodesOf, normalise, pasteNodes, remove, rootsOf, setParam } from "./index.ts";
 import { craft, craftAtRandom, drawn, type Piece, updateOf } from "./random-updates.testing.ts";
+
+const { admit, replay, Tried } = undivided;
 
 interface Cost {
   comparisons: number;

@@ -76,6 +76,8 @@ export type Decoded = ReturnType<typeof Y.decodeUpdate>;
 class Work {
   /** Items that were put among others which their authors did not know of. */
   readonly contested = new Set<Y.Item>();
+  /** The one that is under way. */
+  transaction!: Y.Transaction;
 
   constructor(readonly left: Allowance) {}
 
@@ -90,54 +92,91 @@ class Work {
   }
 }
 
+/** Work that others may go on between. */
+export type Steps<T> = Generator<void, T>;
+
+/** Does all of it at once. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** Does it step by step. @param turn lets others go on */
+export async function inTurns<T>(steps: Steps<T>, turn: () => Promise<unknown>): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    await turn();
+  }
+}
+
+/** Structs that are put into their places, or deleted, in one transaction of many. What a thread does with them takes some 20 ms. */
+export const ONE_STEP = 4096;
+
 /**
- * Applies updates in one transaction. What builds on structs that are missing is left out, as if it had not come.
- * @param check runs before Yjs tidies up and calls observers; it throws what it refuses. `contested` are the items that were put among
- *   others which their authors did not know of
+ * Applies updates in transactions of `most` structs. What builds on structs that are missing is left out, as if it had not come.
+ * @param check runs in each before Yjs tidies up and calls observers; it throws what it refuses. `contested` are the items that were put
+ *   among others which their authors did not know of
  * @returns whether all of it was applied
  * @throws EditRefused, after which the document is of no more use
  */
-export function apply(
+export function* apply(
   doc: Y.Doc,
   updates: Iterable<Decoded>,
   allowance: Allowance,
   check: (transaction: Y.Transaction, contested: ReadonlySet<Y.Item>) => void,
+  most: number,
   origin?: unknown,
-): boolean {
+): Steps<boolean> {
   const work = new Work({ ...allowance });
-  let isWhole = true;
-  let isApplied = false;
-  const finish = (transaction: Y.Transaction) => {
-    try {
-      if (isApplied) {
-        refuseExcess(transaction, allowance);
-        check(transaction, work.contested);
-        countMerges(transaction, work);
-      }
-    } catch (error) {
-      isApplied = false;
-      throw error;
-    } finally {
-      if (!isApplied) leaveUntidy(transaction);
-    }
-  };
-  doc.on("beforeObserverCalls", finish);
-  try {
-    Y.transact(
-      doc,
-      (transaction) => {
-        for (const { structs, ds } of updates) {
-          work.compare(-structs.length * COMPARISONS_PER_STRUCT);
-          if (!integrate(transaction, structs as Struct[], work)) isWhole = false;
-          if (!applyDeletions(transaction, ds, work)) isWhole = false;
+  const pieces = integrateAll(doc, updates, work);
+  for (;;) {
+    let isApplied = false;
+    const finish = (transaction: Y.Transaction) => {
+      try {
+        if (isApplied) {
+          refuseExcess(transaction, allowance);
+          check(transaction, work.contested);
+          countMerges(transaction, work);
         }
-        isApplied = true;
-      },
-      origin,
-      false,
-    );
-  } finally {
-    doc.off("beforeObserverCalls", finish);
+      } catch (error) {
+        isApplied = false;
+        throw error;
+      } finally {
+        if (!isApplied) leaveUntidy(transaction);
+      }
+    };
+    doc.on("beforeObserverCalls", finish);
+    let last: IteratorResult<void, boolean> | undefined;
+    try {
+      Y.transact(
+        doc,
+        (transaction) => {
+          work.transaction = transaction;
+          for (let left = most; left > 0 && !last?.done; left--) last = pieces.next();
+          isApplied = true;
+        },
+        origin,
+        false,
+      );
+    } finally {
+      doc.off("beforeObserverCalls", finish);
+    }
+    if (last?.done) return last.value;
+    yield;
+  }
+}
+
+/** Yields after each struct. It goes on in the transaction that `work` has then. */
+function* integrateAll(doc: Y.Doc, updates: Iterable<Decoded>, work: Work): Steps<boolean> {
+  let isWhole = true;
+  for (const { structs, ds } of updates) {
+    work.compare(-structs.length * COMPARISONS_PER_STRUCT);
+    const isAdded = yield* integrate(doc, structs as Struct[], work);
+    const isDeleted = yield* applyDeletions(doc, ds, work);
+    isWhole &&= isAdded && isDeleted;
   }
   return isWhole;
 }
@@ -164,8 +203,7 @@ function leaveUntidy(transaction: Y.Transaction): void {
 }
 
 /** The order is that of Yjs: the highest client first, and before a struct those that it builds on. It decides what is compared. */
-function integrate(transaction: Y.Transaction, structs: readonly Struct[], work: Work): boolean {
-  const { doc } = transaction;
+function* integrate(doc: Y.Doc, structs: readonly Struct[], work: Work): Steps<boolean> {
   const { store } = doc;
   const queues = new Map<number, { structs: Struct[]; next: number }>();
   for (const struct of structs) {
@@ -182,7 +220,7 @@ function integrate(transaction: Y.Transaction, structs: readonly Struct[], work:
   const waiting: Struct[] = [];
   for (const client of [...queues.keys()].sort((a, b) => b - a))
     for (let struct = nextOf(client); struct; struct = waiting.pop() ?? nextOf(client)) {
-      for (let missing = integrateStruct(transaction, struct, work); missing !== undefined; ) {
+      for (let missing = integrateStruct(struct); missing !== undefined; ) {
         waiting.push(struct);
         const base: Struct | undefined = missing === struct.id.client ? undefined : nextOf(missing);
         if (!base) {
@@ -192,13 +230,14 @@ function integrate(transaction: Y.Transaction, structs: readonly Struct[], work:
           break;
         }
         struct = base;
-        missing = integrateStruct(transaction, struct, work);
+        missing = integrateStruct(struct);
       }
+      yield;
     }
   return isWhole;
 
   /** The client whose structs have to come first; nothing once the struct is in its place. */
-  function integrateStruct(within: Y.Transaction, struct: Struct, counted: Work): number | undefined {
+  function integrateStruct(struct: Struct): number | undefined {
     if (struct instanceof Y.Skip) return undefined;
     const known = Y.getState(store, struct.id.client) - struct.id.clock;
     if (known < 0) return struct.id.client;
@@ -206,13 +245,13 @@ function integrate(transaction: Y.Transaction, structs: readonly Struct[], work:
     if (struct instanceof Y.Item) {
       if (typeof struct.parent === "string") struct.parent = doc.get(struct.parent);
       const sizes = [struct.origin, struct.rightOrigin].map((id) => sizeOf(store, id));
-      const missing = struct.getMissing(within, store);
+      const missing = struct.getMissing(work.transaction, store);
       if (missing !== null) return missing;
       for (const [index, at] of [struct.left, struct.right].entries())
-        if (at && sizeOf(store, at.id) > (sizes[index] as number)) countSplit(store, at, counted);
-      countComparisons(struct, known, store, counted);
+        if (at && sizeOf(store, at.id) > (sizes[index] as number)) countSplit(store, at, work);
+      countComparisons(struct, known, store, work);
     }
-    struct.integrate(within, known);
+    struct.integrate(work.transaction, known);
     return undefined;
   }
 }
@@ -252,23 +291,28 @@ function countComparisons(item: Y.Item, known: number, store: Y.Doc["store"], wo
   }
 }
 
-function applyDeletions(transaction: Y.Transaction, { clients }: Decoded["ds"], work: Work): boolean {
-  const { store } = transaction.doc;
+function* applyDeletions({ store }: Y.Doc, { clients }: Decoded["ds"], work: Work): Steps<boolean> {
   let isWhole = true;
   for (const [client, ranges] of clients) {
     const state = Y.getState(store, client);
     const structs = store.clients.get(client) ?? [];
-    for (const range of ranges) {
-      if (range.clock + range.len > state) isWhole = false;
-      if (range.clock >= state) break;
-      const before = structs.length;
-      const deletion = { clients: new Map([[client, [range]]]) };
-      Y.iterateDeletedStructs(transaction, deletion, (struct) => {
-        if (!struct.deleted) (struct as Y.Item).delete(transaction);
-      });
-      if (structs.length === before) continue;
-      const at = structs[Y.findIndexSS(structs, range.clock)];
-      if (at instanceof Y.Item) for (let splits = structs.length - before; splits > 0; splits--) countSplit(store, at, work);
+    for (const { clock, len } of ranges) {
+      const end = clock + len;
+      if (end > state) isWhole = false;
+      if (clock >= state) break;
+      for (let at = clock; at < Math.min(end, state); ) {
+        const struct = structs[Y.findIndexSS(structs, at)] as Y.Item | Y.GC;
+        const next = Math.min(end, struct.id.clock + struct.length);
+        const before = structs.length;
+        const deletion = { clients: new Map([[client, [{ clock: at, len: next - at }]]]) };
+        Y.iterateDeletedStructs(work.transaction, deletion as Decoded["ds"], (piece) => {
+          if (!piece.deleted) (piece as Y.Item).delete(work.transaction);
+        });
+        const divided = structs[Y.findIndexSS(structs, at)];
+        if (divided instanceof Y.Item) for (let splits = structs.length - before; splits > 0; splits--) countSplit(store, divided, work);
+        at = next;
+        yield;
+      }
     }
   }
   return isWhole;

@@ -1,5 +1,5 @@
 export { copyOf, DocumentTooLarge, EditRefused, EditUnfit, measure, replay, type StoredUpdate, Tried } from "./admit.ts";
-export { MOST_STORED_BYTES, WHOLE_GRAPH } from "./apply.ts";
+export { inTurns, MOST_STORED_BYTES, ONE_STEP, ONE_UPDATE, type Steps, WHOLE_GRAPH } from "./apply.ts";
 export type { Inside, ListName } from "./body.ts";
 export * from "./commands.ts";
 export { countParts } from "./decode.ts";

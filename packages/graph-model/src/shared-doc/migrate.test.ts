@@ -6,11 +6,13 @@ import type { Graph } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { readGraph } from "../check/document.ts";
-import { replay } from "./admit.ts";
+import { undivided } from "./at-once.testing.ts";
 import { copyOf, isOutdated, LAYOUT, layoutOf, loadGraph, migrate, normalise } from "./index.ts";
 import { headOf } from "./layout.ts";
 import { loadLayout1, randomGraph, readLayout1, spoil } from "./layout-1.testing.ts";
 import { random } from "./random-updates.testing.ts";
+
+const { replay } = undivided;
 
 const ROOT = join(import.meta.dirname, "../../../..");
 const jsonBelow = (folder: string): string[] =>

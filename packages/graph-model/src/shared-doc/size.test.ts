@@ -2,12 +2,15 @@
 import { describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
 import { random } from "../random.testing.ts";
-import { admit, DocumentTooLarge, EditRefused, EditUnfit, measure, Tried } from "./admit.ts";
+import { DocumentTooLarge, EditRefused, EditUnfit, measure } from "./admit.ts";
 import { ONE_UPDATE, WHOLE_GRAPH } from "./apply.ts";
+import { undivided } from "./at-once.testing.ts";
 import { countParts, decode } from "./decode.ts";
 import { copyNodes, loadGraph, pasteNodes } from "./index.ts";
 import { craft, editAtRandom, updateOf } from "./random-updates.testing.ts";
 import { sizeOf } from "./size.ts";
+
+const { admit, Tried } = undivided;
 
 const objects = (count: number) => Array.from({ length: count }, () => ({}));
 const keyed = (client: number, key: string, value: unknown) =>
