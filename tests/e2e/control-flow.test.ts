@@ -1,7 +1,7 @@
 // What a person does with loops, lists, questions and earlier results, in a real browser.
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { type Browser, openBrowser, restingBox, shot } from "../support/browser.ts";
 import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
 
 let spindle: Spindle;
@@ -28,8 +28,7 @@ async function open(graph: unknown): Promise<void> {
     id: string;
   };
   await page.goto(`${spindle.url}/g/${id}`);
-  await page.locator(".react-flow__node").first().waitFor();
-  await page.waitForTimeout(500);
+  await restingBox(page.locator(".react-flow__node").first());
 }
 
 test("[E6] a wire that is drawn back becomes a loop, with a condition and a limit", async () => {

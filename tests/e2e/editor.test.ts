@@ -2,7 +2,7 @@
 import pg from "pg";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, overlaps, restingBox, shot } from "../support/browser.ts";
+import { type Browser, newGraph, openBrowser, overlaps, restingBox, shot } from "../support/browser.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { type Instruments, instruments } from "../support/instruments.ts";
 import { graphOf, node, type Spindle, startSpindle, until } from "../support/spindle.ts";
@@ -47,11 +47,8 @@ async function create(graph: unknown): Promise<string> {
   const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
   return ((await answer.json()) as { id: string }).id;
 }
-/** A new graph of one's own, as the button makes it. */
 async function openEmpty(): Promise<void> {
-  await page.goto(spindle.url);
-  await page.getByRole("button", { name: "New graph" }).click();
-  await page.getByText("start from a template").waitFor();
+  await newGraph(page, spindle.url);
   await page.getByText("All changes saved").waitFor();
 }
 async function open(graph: unknown, on = page, origin = spindle.url): Promise<string> {

@@ -8,7 +8,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PYTHON } from "../../infra/launch/build.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
-import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { type Browser, newGraph, openBrowser, restingBox, shot } from "../support/browser.ts";
 import { PORTRAIT, PROMPT } from "../support/samples.ts";
 import { ended, getRun, graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
 
@@ -50,11 +50,12 @@ test("[G4] opens the template, fills the form, watches four nodes, and plays the
   const played = await video.evaluate(async (element: HTMLVideoElement) => {
     element.muted = true;
     await element.play();
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    return { at: element.currentTime, of: element.duration, width: element.videoWidth };
+    await new Promise<void>((resolve) => {
+      element.ontimeupdate = () => element.currentTime > 0.2 && resolve();
+    });
+    return { width: element.videoWidth };
   });
-  expect(played.at).toBeGreaterThan(0.2);
-  expect(played).toMatchObject({ width: 1024 });
+  expect(played).toEqual({ width: 1024 });
   await shot(page, "template-done");
 });
 
@@ -110,9 +111,7 @@ test("[E16] opens the graph behind the form, and runs it on the canvas with prev
 });
 
 test("[C6] builds a graph of one's own by dragging and wiring, while a second person watches and edits", async () => {
-  await page.goto(spindle.url);
-  await page.getByRole("button", { name: "New graph" }).click();
-  await page.getByText("start from a template").waitFor();
+  await newGraph(page, spindle.url);
   const other = await ben.page();
   await other.goto(page.url());
   const canvas = page.getByTestId("canvas");
@@ -122,7 +121,7 @@ test("[C6] builds a graph of one's own by dragging and wiring, while a second pe
   await drop("Wait", 620, 120);
   await card(other, "Fill template").waitFor();
   await page.getByRole("button", { name: "Fit the graph" }).click();
-  await page.waitForTimeout(500);
+  await restingBox(card(page, "Wait"));
   await port(page, "Fill template", "out", "text").dragTo(port(page, "Wait", "in", "value"));
   await other.locator(".react-flow__edge").waitFor({ state: "attached" });
 
@@ -143,7 +142,7 @@ test("[G3, C3] says why a wire does not fit, undoes one's own edit alone, and ju
     page.locator(".library-item", { hasText: label }).first().dragTo(page.getByTestId("canvas"), { targetPosition: { x, y } });
   await drop("Upscale video", 600, 420);
   await page.getByRole("button", { name: "Fit the graph" }).click();
-  await page.waitForTimeout(500);
+  await restingBox(card(page, "Upscale video"));
   await port(page, "Fill template", "out", "text").hover();
   await page.mouse.down();
   await port(page, "Upscale video", "in", "videoArtifact").hover({ force: true });

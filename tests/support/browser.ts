@@ -53,16 +53,24 @@ export async function openBrowser(width = 1440, { phone = false } = {}): Promise
 
 export const shot = (page: Page, name: string): Promise<Buffer> => page.screenshot({ path: join(ROOT, "test-results", `${name}.png`) });
 
+/** A new graph of one's own, as the button makes it. */
+export async function newGraph(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  // The server has drawn the button, too; it acts once the page itself has asked for the graphs.
+  await page.locator(".skeleton").first().waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "New graph" }).click();
+  await page.getByText("start from a template").waitFor();
+}
+
 type Box = NonNullable<Awaited<ReturnType<Locator["boundingBox"]>>>;
 
-/** Where an element is once it moves no more, as it does in a view that was just opened. */
+/** Where an element is once it moves no more, as it does in a view that is being fitted. */
 export function restingBox(of: Locator): Promise<Box> {
-  let last = "";
+  const seen: string[] = [];
   const rests = async () => {
     const box = await of.boundingBox();
-    const before = last;
-    last = JSON.stringify(box);
-    return box && last === before ? box : undefined;
+    seen.push(JSON.stringify(box));
+    return box && seen.length >= 5 && new Set(seen.slice(-5)).size === 1 ? box : undefined;
   };
   return until(rests, 30_000, "it moves no more");
 }
