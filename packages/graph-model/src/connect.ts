@@ -1,8 +1,8 @@
 // What may be wired to what, asked while a wire is being dragged.
-import { edgeMetadata, type Graph, isLoopEdge, isMapEdge } from "./graph.ts";
+import { edgeMetadata, type Graph, isLoopEdge, isMapEdge, isObject } from "./graph.ts";
 import type { PortAddress } from "./interface.ts";
 import type { Library } from "./library.ts";
-import { type Port, portsFit, portType, typesFit, whyPortsNotFit } from "./ports.ts";
+import { type Port, portsFit, portType, whyPortsNotFit } from "./ports.ts";
 import { resolve } from "./resolve.ts";
 import { upstream } from "./topology.ts";
 
@@ -27,8 +27,9 @@ export function canConnect(graph: Graph, library: Library, from: PortAddress, to
     (edge) => edge.to === to.node && isLoopEdge(edge) === loops && edgeMetadata(edge).targetPort === to.port,
   );
   const old = graph.edges[index];
-  const maps = !loops && (old ? isMapEdge(old) : !portsFit(output, input) && elementsFit(output, input));
-  if (!maps && !portsFit(output, input)) return no(whyPortsNotFit(output, input));
+  const way = wayOf(output, input);
+  const maps = !loops && (old ? isMapEdge(old) : way === "map");
+  if (!maps && way !== "whole") return no(whyPortsNotFit(output, input));
   return {
     ok: true,
     ...(old ? { replaces: edgeMetadata(old).id ?? `e${index}` } : {}),
@@ -36,8 +37,15 @@ export function canConnect(graph: Graph, library: Library, from: PortAddress, to
   };
 }
 
+/** How the value of an output goes into an input: whole, or element by element; undefined if it does not fit. */
+export function wayOf(output: Port, input: Port): "whole" | "map" | undefined {
+  if (portsFit(output, input)) return "whole";
+  return elementsFit(output, input) ? "map" : undefined;
+}
+
 function elementsFit(output: Port, input: Port): boolean {
   if (output.type !== "array") return false;
-  const items = output.schema.items;
-  return typesFit(items !== null && typeof items === "object" ? portType(items as Record<string, unknown>) : "any", input.type);
+  const { items } = output.schema;
+  const schema = isObject(items) ? items : {};
+  return portsFit({ type: isObject(items) ? portType(items) : "any", schema }, input);
 }

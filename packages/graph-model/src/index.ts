@@ -17,7 +17,7 @@ export { extractWorkflow } from "./comfy/import/carried.ts";
 export { type Imported, importComfy, isComfyFormat } from "./comfy/import/import.ts";
 export { isOutputNode, type RegionParts, regionInput, slotOf } from "./comfy/prompt.ts";
 export { Condition, ConditionError, type ConditionScope } from "./condition.ts";
-export { type Connectable, canConnect } from "./connect.ts";
+export { type Connectable, canConnect, wayOf } from "./connect.ts";
 export * from "./decide.ts";
 export * from "./graph.ts";
 export { type InputSource, type Outputs, resolveInputs } from "./inputs.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { type Port, portsFit, portsOf, typesFit } from "./ports.ts";
+import { type Port, portsFit, portsOf, typesFit, whyPortsNotFit } from "./ports.ts";
 
 const table = JSON.parse(readFileSync(new URL("../../../schemas/port-types.json", import.meta.url), "utf8")) as {
   types: Record<string, { kind: string; accepts: string[] }>;
@@ -34,5 +34,17 @@ describe("[G3] a port", () => {
       expect([portsFit(latent, outside), portsFit(outside, latent)], type).toEqual([false, false]);
     }
     expect(portsFit(latent, port({ "x-comfy-type": "MODEL,LATENT" }))).toBe(true);
+  });
+  test("that lists its choices takes only an output that gives nothing else, and says what it takes", () => {
+    const [tone, calm] = [port({ type: "string", enum: ["calm", "warm"] }), port({ type: "string", enum: ["calm"] })];
+    const [text, anything] = [port({ type: "string" }), port({})];
+    expect([portsFit(calm, tone), portsFit(tone, tone), portsFit(tone, text), portsFit(anything, tone)]).toEqual([true, true, true, true]);
+    expect([portsFit(text, tone), portsFit(tone, calm)]).toEqual([false, false]);
+    expect(whyPortsNotFit(text, tone)).toBe("This input takes only calm or warm, and the output gives any string.");
+    expect(whyPortsNotFit(tone, calm)).toBe("This input takes only calm, and the output may give warm.");
+    const long = port({ type: "integer", enum: [1, 2, 3, 4, 5, 6] });
+    expect(whyPortsNotFit(port({ type: "integer" }), long)).toBe(
+      "This input takes only 1, 2, 3, 4 or 2 more, and the output gives any integer.",
+    );
   });
 });

@@ -67,15 +67,45 @@ export const comfyType = (schema: Record<string, unknown>): string | undefined =
 /** Whether an output may be wired into an input. Inside ComfyUI its own types decide, as there. */
 export function portsFit(from: Pick<Port, "type" | "schema">, to: Pick<Port, "type" | "schema">): boolean {
   const [given, taken] = [comfyType(from.schema), comfyType(to.schema)];
-  if (given === undefined || taken === undefined) return typesFit(from.type, to.type);
+  if (given === undefined || taken === undefined) return typesFit(from.type, to.type) && foreignChoices(from, to) === undefined;
   if (given === ANY_COMFY || taken === ANY_COMFY) return true;
   return given.split(",").some((one) => taken.split(",").includes(one));
 }
 
 export function whyPortsNotFit(from: Pick<Port, "type" | "schema">, to: Pick<Port, "type" | "schema">): string {
   const [given, taken] = [comfyType(from.schema), comfyType(to.schema)];
-  if (given === undefined || taken === undefined) return whyNotFit(from.type, to.type);
+  if (given === undefined || taken === undefined) {
+    const foreign = typesFit(from.type, to.type) ? foreignChoices(from, to) : undefined;
+    return foreign ? whyNotChosen(from.type, foreign, choicesOf(to.schema) ?? []) : whyNotFit(from.type, to.type);
+  }
   return `This input takes ${taken.replaceAll(",", " or ")}, and the output gives ${given}.`;
+}
+
+const choicesOf = ({ enum: choices }: Record<string, unknown>): readonly unknown[] | undefined =>
+  Array.isArray(choices) ? choices : undefined;
+
+/** What the output may give besides the choices of the input: "any" if it has no choices of its own; undefined if there is nothing. */
+function foreignChoices(from: Pick<Port, "type" | "schema">, to: Pick<Port, "schema">): "any" | readonly unknown[] | undefined {
+  const taken = choicesOf(to.schema);
+  // An output of any type says nothing of its values: the run looks at them.
+  if (!taken || from.type === "any") return undefined;
+  const given = choicesOf(from.schema);
+  if (!given) return "any";
+  const foreign = given.filter((value) => !taken.includes(value));
+  return foreign.length > 0 ? foreign : undefined;
+}
+
+const MOST_CHOICES = 4;
+
+function whyNotChosen(type: string, foreign: "any" | readonly unknown[], taken: readonly unknown[]): string {
+  const gives = foreign === "any" ? `gives any ${type}` : `may give ${someOf(foreign)}`;
+  return `This input takes only ${someOf(taken)}, and the output ${gives}.`;
+}
+
+function someOf(values: readonly unknown[]): string {
+  const words = values.slice(0, MOST_CHOICES).map((value) => String(value).slice(0, 40));
+  if (values.length > MOST_CHOICES) return `${words.join(", ")} or ${values.length - MOST_CHOICES} more`;
+  return [words.slice(0, -1).join(", "), words.at(-1) ?? ""].filter(Boolean).join(" or ");
 }
 
 /** Whether a value of type `from` may be wired into a port of type `to` (schemas/port-types.json). */
