@@ -188,8 +188,10 @@ test("panels go and come by their keys, and stay as they were left", async () =>
   await shot(page, "editor-canvas-alone");
   await bare();
   await page.keyboard.press("/");
-  await page.getByLabel("Search nodes").fill("Delay");
+  await page.getByRole("dialog", { name: "Add a node" }).waitFor();
+  await page.keyboard.type("Delay");
   await page.keyboard.press("Enter");
   await expect.poll(() => selected().getByRole("heading").allTextContents()).toEqual(["Delay"]);
+  await page.getByRole("complementary", { name: "Inspector" }).waitFor();
   await page.keyboard.press("Escape");
 });

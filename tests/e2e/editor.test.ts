@@ -68,7 +68,6 @@ const covered = () => overlaps(page.locator(".react-flow__node"));
 
 test("what the search adds is selected, opens its inspector, and lies on nothing", async () => {
   await openEmpty();
-  await page.keyboard.press("/");
   for (const label of ["Fill template", "Write script", "Fill template", "Fill template"]) {
     await page.getByLabel("Search nodes").fill(label);
     await page.keyboard.press("Enter");

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { importComfy, type Library, readGraph } from "@spindle/graph-model";
-import { makeLibrary, makeSearch } from "@spindle/node-library";
+import { makeLibrary, searchOf } from "@spindle/node-library";
 import { validateGraph } from "@spindle/schemas";
 import { chromium } from "playwright-core";
 import WebSocket from "ws";
@@ -312,7 +312,7 @@ function library(): Figure {
     ours.push(timed(() => knownLibrary(text)));
     anchor.push(timed(() => JSON.parse(text)));
   }
-  const search = makeSearch(knownLibrary(text));
+  const search = searchOf(knownLibrary(text));
   const slowest = Math.max(
     ...["ksampler", "load image", "vae", "upsc"].map((words) => median(Array.from({ length: 9 }, () => timed(() => search(words))))),
   );

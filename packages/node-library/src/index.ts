@@ -1,4 +1,4 @@
 export { withBlueprints, withoutNonCommercial } from "./blueprints.ts";
 export { define } from "./definition.ts";
-export { makeLibrary, makeSearch } from "./library.ts";
+export { makeLibrary, searchOf } from "./library.ts";
 export { joinManifests, mergeManifests, type PlaneReport, reportHolds } from "./merge.ts";

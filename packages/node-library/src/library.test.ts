@@ -3,7 +3,7 @@ import { autoEngine } from "@spindle/graph-model";
 import { type Capability, validateCapability } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { committedManifests } from "../manifests/index.ts";
-import { joinManifests, makeLibrary, makeSearch, mergeManifests, withoutNonCommercial } from "./index.ts";
+import { joinManifests, makeLibrary, mergeManifests, searchOf, withoutNonCommercial } from "./index.ts";
 
 const { node, python } = committedManifests;
 const now = new Date(0);
@@ -36,7 +36,7 @@ describe("the library", () => {
     }
   });
   test("is searched by label, keyword and with a typo", () => {
-    const search = makeSearch(makeLibrary([...node.capabilities, ...python.capabilities]));
+    const search = searchOf(makeLibrary([...node.capabilities, ...python.capabilities]));
     const [first] = search("templat");
     expect(first?.label).toBe("Fill template");
     expect(search("upscle")[0]?.label).toBe("Upscale video");

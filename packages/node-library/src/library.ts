@@ -15,8 +15,18 @@ export function makeLibrary(capabilities: readonly Capability[]): Library {
   return { find: (plane, service) => byKey.get(`${plane}\n${service}`), all: () => list };
 }
 
-/** Full-text search over label, service, keywords and description; prefix and one typo are forgiven. */
-export function makeSearch(library: Library): (text: string) => NodeDefinition[] {
+export type LibrarySearch = (text: string) => NodeDefinition[];
+
+const searches = new WeakMap<Library, LibrarySearch>();
+
+/** Full-text search over label, service, keywords and description; prefix and one typo are forgiven. One index for a library. */
+export function searchOf(library: Library): LibrarySearch {
+  const found = searches.get(library) ?? makeSearch(library);
+  searches.set(library, found);
+  return found;
+}
+
+function makeSearch(library: Library): LibrarySearch {
   const index = new MiniSearch({
     fields: ["label", "service", "keywords", "category", "description"],
     searchOptions: { prefix: true, fuzzy: 0.2, boost: { label: 4, keywords: 2 } },

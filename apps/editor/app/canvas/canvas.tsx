@@ -1,6 +1,6 @@
 // The canvas: React Flow in front of the shared document. Every change is a command; drags are committed on drop, arrow keys at once.
-import { canConnect, type Graph, type Issue, type Library, type NodeDefinition, type PortAddress } from "@spindle/graph-model";
-import { addNode, connect, moveNodes, nodesOf } from "@spindle/graph-model/shared-doc";
+import { canConnect, type Graph, type Issue, type Library, type PortAddress } from "@spindle/graph-model";
+import { connect, moveNodes, nodesOf } from "@spindle/graph-model/shared-doc";
 import {
   applyNodeChanges,
   Background,
@@ -10,20 +10,27 @@ import {
   type EdgeChange,
   MiniMap,
   type NodeChange,
+  type OnConnectEnd,
   ReactFlow,
   useReactFlow,
 } from "@xyflow/react";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type * as Y from "yjs";
 import { useRunStore } from "../session/run-store";
 import { ME } from "../session/use-document";
 import { FrameCard, NoteCard, toBackdrop } from "./backdrop";
 import { CanvasTools } from "./canvas-tools";
+import { wireAt, wireUnder } from "./drawn-wires";
+import { insertIntoWire, insertNode, place } from "./edits";
 import { FitContext, type FitQuestion } from "./fits";
 import { CARD, toEdges, toNodes } from "./flow";
+import { joinable, jointOfWire } from "./joint";
+import { LinkHint } from "./link-hint";
 import { LoopEdge } from "./loop-edge";
 import { type CardNode, NodeCard } from "./node-card";
-import { afterChanges, type Selection, selectionOf } from "./selection";
+import { afterChanges, type Selection, selectedAlone, selectionOf } from "./selection";
+import { useOpenAt } from "./use-palette";
+import { WirePlus } from "./wire-plus";
 
 export const DRAG_TYPE = "application/x-spindle-capability";
 const TYPES = { card: NodeCard, frame: FrameCard, note: NoteCard };
@@ -50,6 +57,11 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
   // The view fits the graph that is opened, and never moves by itself after that: the first node of an empty graph stays where it is put.
   const [fitsAtStart] = useState(graph.nodes.length > 0);
   const [refusal, setRefusal] = useState<string>();
+  useEscape(refusal !== undefined, () => setRefusal(undefined));
+  const openPalette = useOpenAt();
+  // The wire that what is dragged would be put into.
+  const [aimedWire, aimAtWire] = useState<string>();
+  const wired = useMemo(() => new Set(graph.edges.flatMap(({ from, to }) => [from, to])), [graph.edges]);
   const running = useRunStore((store) =>
     Object.values(store.nodes)
       .filter((nodeRun) => nodeRun.state === "running")
@@ -86,9 +98,9 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     return edges.map((edge) => ({
       ...edge,
       selected: selection.edges.has(edge.id),
-      className: `${edge.className ?? ""} ${into.has(edge.target) ? "flow" : before.has(edge.target) ? "queued" : ""}`,
+      className: `${edge.className ?? ""} ${into.has(edge.target) ? "flow" : before.has(edge.target) ? "queued" : ""} ${edge.id === aimedWire ? "aimed" : ""}`,
     }));
-  }, [edges, selection.edges, running, queued]);
+  }, [edges, selection.edges, running, queued, aimedWire]);
 
   const fits = useCallback<FitQuestion>((from, to) => canConnect(graph, library, from, to).ok, [graph, library]);
   const answerFor = (wire: Connection | Edge) =>
@@ -131,17 +143,68 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
   const backdrop = useMemo(() => toBackdrop(graph), [graph]);
   const drop = (event: React.DragEvent) => {
     event.preventDefault();
+    aimAtWire(undefined);
     const file = event.dataTransfer.files[0];
     if (file) return onDropFile(file);
     const definition = library.all().find((one) => `${one.plane} ${one.service}` === event.dataTransfer.getData(DRAG_TYPE));
     if (!definition) return;
-    onSelect(selectionOf({ nodes: [place(doc, definition, flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }))] }));
+    const at = { x: event.clientX, y: event.clientY };
+    const corner = flow.screenToFlowPosition(at);
+    const joint = jointOfWire(graph, wireAt(at) ?? "");
+    if (!joint) return onSelect(selectionOf({ nodes: [place(doc, definition, corner)] }));
+    const { id, join } = insertNode(doc, { graph, library }, definition, corner, joint);
+    onSelect(selectionOf({ nodes: [id] }));
+    const answer = join ?? joinable(graph, library, joint)(definition);
+    if ("why" in answer) setRefusal(notPutIn(answer.why));
+  };
+  /** A card without wires that is dragged upon a wire goes into it. */
+  const wireBelow = (dragged: CardNode[]) => {
+    const [card] = dragged;
+    if (!card || dragged.length > 1 || wired.has(card.id)) return undefined;
+    // The page draws the card a moment later.
+    const { width = CARD.width, height = CARD.height } = card.measured ?? {};
+    const top = flow.flowToScreenPosition({ x: card.position.x + width / 2, y: card.position.y });
+    const wire = wireUnder({ x: top.x, top: top.y, bottom: top.y + height * flow.getZoom() });
+    return wire !== undefined && jointOfWire(graph, wire) ? wire : undefined;
+  };
+  const dropCard = (dragged: CardNode[]) => {
+    const wire = wireBelow(dragged);
+    aimAtWire(undefined);
+    const why = wire === undefined ? undefined : insertIntoWire(doc, { graph, library }, dragged[0]?.id ?? "", wire);
+    if (why) setRefusal(notPutIn(why));
+  };
+  const dropLink: OnConnectEnd = (event, { isValid, fromNode, fromHandle, toNode, toHandle }) => {
+    if (isValid || !fromNode || !fromHandle) return;
+    const from = { node: fromNode.id, port: fromHandle.id ?? "" };
+    const isOutput = fromHandle.type === "source";
+    if (toNode && toHandle) {
+      const to = { node: toNode.id, port: toHandle.id ?? "" };
+      const answer = isOutput ? canConnect(graph, library, from, to) : canConnect(graph, library, to, from);
+      if (!answer.ok) setRefusal(answer.reason);
+    } else {
+      const { clientX: x, clientY: y } = "changedTouches" in event ? (event.changedTouches[0] as Touch) : event;
+      if (document.elementFromPoint(x, y)?.matches(".react-flow__pane")) openPalette({ x, y }, isOutput ? { from } : { to: from });
+    }
   };
 
   return (
     <FitContext.Provider value={fits}>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the drop zone; the library's rows add by keyboard too */}
-      <div className="canvas" data-testid="canvas" style={CARD_WIDTH} onDragOver={(event) => event.preventDefault()} onDrop={drop}>
+      <div
+        className="canvas"
+        data-testid="canvas"
+        style={CARD_WIDTH}
+        onDragOver={(event) => {
+          event.preventDefault();
+          const wire = event.dataTransfer.types.includes(DRAG_TYPE) ? wireAt({ x: event.clientX, y: event.clientY }) : undefined;
+          aimAtWire(wire !== undefined && jointOfWire(graph, wire) ? wire : undefined);
+        }}
+        onDragLeave={() => aimAtWire(undefined)}
+        onDrop={drop}
+        onDoubleClick={({ target, clientX: x, clientY: y }) =>
+          target instanceof Element && target.matches(".react-flow__pane") && openPalette({ x, y }, {})
+        }
+      >
         <ReactFlow
           nodes={backdrop.length > 0 ? [...backdrop, ...drawnNodes] : drawnNodes}
           edges={drawnEdges}
@@ -151,25 +214,14 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
           onEdgesChange={changeEdges}
           onConnectStart={() => setRefusal(undefined)}
           onConnect={(one) => join({ node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" })}
-          onConnectEnd={(_, { isValid, fromNode, fromHandle, toNode, toHandle }) => {
-            if (isValid || !toNode || !toHandle || !fromNode || !fromHandle) return;
-            const [source, target] =
-              fromHandle.type === "source"
-                ? [
-                    { n: fromNode.id, h: fromHandle.id },
-                    { n: toNode.id, h: toHandle.id },
-                  ]
-                : [
-                    { n: toNode.id, h: toHandle.id },
-                    { n: fromNode.id, h: fromHandle.id },
-                  ];
-            const answer = canConnect(graph, library, { node: source.n, port: source.h ?? "" }, { node: target.n, port: target.h ?? "" });
-            if (!answer.ok) setRefusal(answer.reason);
-          }}
+          onConnectEnd={dropLink}
+          onNodeDrag={(_, __, dragged) => aimAtWire(wireBelow(dragged))}
+          onNodeDragStop={(_, __, dragged) => dropCard(dragged)}
           isValidConnection={(one) => answerFor(one).ok}
           onPaneClick={() => setRefusal(undefined)}
           connectOnClick={false}
           deleteKeyCode={null}
+          zoomOnDoubleClick={false}
           multiSelectionKeyCode="Shift"
           minZoom={0.05}
           maxZoom={2}
@@ -182,6 +234,8 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
           {hasMinimap && graph.nodes.length > 0 && (
             <MiniMap pannable zoomable nodeColor="var(--line-strong)" maskColor="var(--scrim)" bgColor="var(--background-overlay)" />
           )}
+          <WirePlus graph={graph} selected={selectedAlone(selection, graph).edge} />
+          <LinkHint graph={graph} library={library} />
         </ReactFlow>
         <CanvasTools />
         {refusal && (
@@ -194,7 +248,16 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
   );
 }
 
-/** Adds one use of a capability; parameters start with their defaults in the schema, not as copies. */
-export function place(doc: Y.Doc, definition: NodeDefinition, position: { x: number; y: number }): string {
-  return addNode(doc, ME, { service: definition.service, plane: definition.plane, name: definition.label, position });
+const notPutIn = (why: string): string => `The node does not fit into the wire. ${why}`;
+
+/** What is said on the canvas goes with Esc, which does what it does otherwise, too. */
+function useEscape(isShown: boolean, hide: () => void): void {
+  const now = useRef(hide);
+  now.current = hide;
+  useEffect(() => {
+    if (!isShown) return;
+    const press = ({ key }: KeyboardEvent) => key === "Escape" && now.current();
+    document.addEventListener("keydown", press, true);
+    return () => document.removeEventListener("keydown", press, true);
+  }, [isShown]);
 }

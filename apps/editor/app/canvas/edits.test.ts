@@ -1,10 +1,11 @@
 // The edits of a selection, on a document with an undo manager as the page has it.
 import { type Graph, type Library, type NodeDefinition, nodeSettings, portsOf } from "@spindle/graph-model";
-import { addNode, connect, normalise, rootsOf, setSetting } from "@spindle/graph-model/shared-doc";
+import { addNode, connect, normalise, renameNode, rootsOf, setEdge, setSetting } from "@spindle/graph-model/shared-doc";
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { ME } from "../session/use-document";
-import { duplicate, removeAndReconnect, removeSelected, togglePins, toggleSetting } from "./edits";
+import { duplicate, insertIntoWire, insertNode, removeAndReconnect, removeSelected, replaceNode, togglePins, toggleSetting } from "./edits";
+import { jointOfWire } from "./joint";
 
 const ports = { value: { type: "string" }, other: { type: "string" }, picture: { "x-artifact": "image" } };
 const PASS = {
@@ -15,7 +16,20 @@ const PASS = {
   parameters: [],
   engines: [],
 } as unknown as NodeDefinition;
-const library: Library = { find: (_, service) => (service === "pass" ? PASS : undefined), all: () => [PASS] };
+const entry = (service: string, inputs: object, outputs: object): NodeDefinition =>
+  ({
+    ...PASS,
+    service,
+    label: service,
+    inputs: portsOf({ properties: inputs }),
+    outputs: portsOf({ properties: outputs }),
+    engines: [{ id: "one", live: true }],
+  }) as unknown as NodeDefinition;
+const PAINT = entry("paint", { value: { type: "string" }, other: { type: "integer" } }, { picture: { "x-artifact": "image" } });
+const SOUND = entry("sound", { heard: { "x-artifact": "audio" } }, { heard: { "x-artifact": "audio" } });
+const EACH = entry("each", { list: { type: "array" } }, { list: { type: "array", items: { type: "string" } } });
+const ALL = [PASS, PAINT, SOUND, EACH];
+const library: Library = { find: (_, service) => ALL.find((one) => one.service === service), all: () => ALL };
 
 /** A document, and how many steps of undo an edit of it makes. */
 function page() {
@@ -25,7 +39,9 @@ function page() {
   return {
     doc,
     graph,
-    node: (x = 0) => addNode(doc, "before", { service: "pass", plane: "node", position: { x, y: 0 } }),
+    node: (x = 0, service = "pass", params: Record<string, unknown> = {}) =>
+      addNode(doc, "before", { service, plane: "node", position: { x, y: 0 }, params }),
+    known: () => ({ graph: graph(), library }),
     wire: (from: string, to: string, source = "value", target = source) =>
       connect(doc, "before", { node: from, port: source }, { node: to, port: target }),
     set: (id: string, name: "disabled" | "pinned", value: unknown) => setSetting(doc, "before", id, name, value),
@@ -141,5 +157,98 @@ describe("deleting and reconnecting", () => {
     wire(c, d);
     oneStep(() => removeAndReconnect(doc, graph(), library, new Set([b, c])));
     expect(wires()).toEqual([]);
+  });
+});
+
+describe("inserting a node", () => {
+  test("[C3] wires what it takes from the output that it was made from, in one step", () => {
+    const { doc, known, node, wires, oneStep } = page();
+    const before = node();
+    let made = "";
+    oneStep(() => {
+      const { id, join } = insertNode(doc, known(), PAINT, { x: 400, y: 0 }, { from: { node: before, port: "value" } });
+      made = id;
+      expect(join?.in?.input).toBe("value");
+    });
+    expect(wires()).toEqual([`${before}.value ${made}.value`]);
+  });
+
+  test("takes the output that fits where a whole node was chosen, and gives to an input that asks for one", () => {
+    const { doc, known, node, wires } = page();
+    const [before, behind] = [node(), node()];
+    const { id: first } = insertNode(doc, known(), PAINT, { x: 0, y: 0 }, { from: { node: before } });
+    const { id: second } = insertNode(doc, known(), PAINT, { x: 0, y: 0 }, { to: { node: behind, port: "picture" } });
+    expect(wires()).toEqual([`${before}.value ${first}.value`, `${second}.picture ${behind}.picture`].sort());
+  });
+
+  test("leaves one that does not fit without a wire", () => {
+    const { doc, graph, known, node, wires } = page();
+    const before = node();
+    expect(insertNode(doc, known(), SOUND, { x: 0, y: 0 }, { from: { node: before } }).join).toBeUndefined();
+    expect(wires()).toEqual([]);
+    expect(graph().nodes).toHaveLength(2);
+  });
+
+  test("makes one that takes the elements of a list run for each of them", () => {
+    const { doc, graph, known, node } = page();
+    const before = node(0, "each");
+    insertNode(doc, known(), PAINT, { x: 0, y: 0 }, { from: { node: before, port: "list" } });
+    expect(graph().edges[0]?.metadata?.map).toEqual({});
+  });
+
+  test("[C3] into a wire gives the wire two halves, of which the first keeps its condition, in one step", () => {
+    const { doc, graph, known, node, wire, wires, oneStep } = page();
+    const [before, behind] = [node(), node()];
+    const id = wire(before, behind);
+    setEdge(doc, "before", id, { when: "value != ''" });
+    let made = "";
+    oneStep(() => {
+      const joint = jointOfWire(graph(), id);
+      made = insertNode(doc, known(), PASS, { x: 0, y: 0 }, joint ?? {}).id;
+    });
+    expect(wires()).toEqual([`${before}.value ${made}.value`, `${made}.value ${behind}.value`].sort());
+    const conditions = graph().edges.map((edge) => [edge.to === made, edge.metadata?.when]);
+    expect(conditions).toEqual(
+      expect.arrayContaining([
+        [true, "value != ''"],
+        [false, undefined],
+      ]),
+    );
+  });
+
+  test("[C3] that is there already goes into a wire where its ports fit, and else says why and changes nothing", () => {
+    const { doc, graph, known, node, wire, wires, oneStep } = page();
+    const [before, behind, fitting, other] = [node(), node(), node(), node(0, "sound")];
+    const id = wire(before, behind);
+    expect(insertIntoWire(doc, known(), other, id)).toBe("Takes audio, not string.");
+    expect(graph().edges).toHaveLength(1);
+    oneStep(() => expect(insertIntoWire(doc, known(), fitting, id)).toBeUndefined());
+    expect(wires()).toEqual([`${before}.value ${fitting}.value`, `${fitting}.value ${behind}.value`].sort());
+  });
+});
+
+describe("replacing a node", () => {
+  test("[C3] keeps place, settings, parameters and wires of the same name and type, in one step", () => {
+    const { doc, graph, known, node, wire, wires, set, oneStep } = page();
+    const [before, replaced, behind] = [node(), node(200, "pass", { value: "kept", other: "a string where a number is taken" }), node()];
+    wire(before, replaced);
+    wire(before, replaced, "other");
+    wire(replaced, behind, "picture");
+    wire(replaced, behind, "value");
+    set(replaced, "disabled", true);
+    set(replaced, "pinned", { value: "old" });
+    const after = oneStep(() => expect(replaceNode(doc, known(), replaced, PAINT)).toBe(2));
+    expect(wires()).toEqual([`${before}.value ${replaced}.value`, `${replaced}.picture ${behind}.picture`].sort());
+    expect(after.nodes.find(({ id }) => id === replaced)).toMatchObject({ service: "paint", name: "paint", params: { value: "kept" } });
+    expect(nodeSettings(graph(), replaced)).toEqual({ disabled: true });
+  });
+
+  test("keeps a name that a person gave, and drops what a capability without ports cannot have", () => {
+    const { doc, graph, known, node, wire } = page();
+    const [before, replaced] = [node(), node()];
+    renameNode(doc, "before", replaced, "My step");
+    wire(before, replaced);
+    expect(replaceNode(doc, known(), replaced, entry("none", {}, {}))).toBe(1);
+    expect(graph().nodes.find(({ id }) => id === replaced)).toMatchObject({ service: "none", name: "My step" });
   });
 });

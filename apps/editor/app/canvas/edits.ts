@@ -1,11 +1,32 @@
-// Edits of what is selected. Each is one step of undo.
-import { canConnect, edgeMetadata, type Graph, type Library, nodePosition, nodeSettings } from "@spindle/graph-model";
-import { connect, copyNodes, pasteNodes, remove, setSetting } from "@spindle/graph-model/shared-doc";
+// Edits of the canvas. Each is one step of undo.
+import {
+  canConnect,
+  edgeId,
+  edgeMetadata,
+  type Graph,
+  type GraphEdge,
+  type GraphNode,
+  type Library,
+  type NodeDefinition,
+  nodePosition,
+  nodeSettings,
+  type PortAddress,
+  type Position,
+  portType,
+  resolve,
+} from "@spindle/graph-model";
+import { addNode, changeService, connect, copyNodes, pasteNodes, remove, setEdge, setSetting } from "@spindle/graph-model/shared-doc";
 import type * as Y from "yjs";
 import { ME } from "../session/use-document";
+import { type Join, type Joint, joinable, jointOfWire } from "./joint";
 import type { Selection } from "./selection";
 
 const APART = 32;
+
+interface Wire {
+  from: PortAddress;
+  to: PortAddress;
+}
 
 /** Copies the nodes and the wires between them a little lower to the right. Returns the ids of the copies. */
 export function duplicate(doc: Y.Doc, ids: readonly string[]): string[] {
@@ -29,23 +50,26 @@ export function removeAndReconnect(doc: Y.Doc, graph: Graph, library: Library, n
   };
   doc.transact(() => {
     remove(doc, ME, [...nodes]);
-    for (const { from, to } of [...nodes].flatMap((id) => bridgesOver(graph, id, nodes))) {
-      const isWired = left.edges.some((edge) => edge.to === to.node && edgeMetadata(edge).targetPort === to.port);
-      if (isWired || !canConnect(left, library, from, to).ok) continue;
-      connect(doc, ME, from, to);
-      const made = { from: from.node, to: to.node, metadata: { sourcePort: from.port, targetPort: to.port } };
-      left = { ...left, edges: [...left.edges, made] };
+    for (const wire of [...nodes].flatMap((id) => bridgesOver(graph, id, nodes))) {
+      const isWired = left.edges.some((edge) => edge.to === wire.to.node && edgeMetadata(edge).targetPort === wire.to.port);
+      if (!isWired) left = wireUp(doc, left, library, wire);
     }
   }, ME);
 }
 
-interface Bridge {
-  from: { node: string; port: string };
-  to: { node: string; port: string };
+/** Wires two ports if they fit in the graph as it is by then. Returns the graph with the wire. */
+function wireUp(doc: Y.Doc, graph: Graph, library: Library, { from, to }: Wire): Graph {
+  const answer = canConnect(graph, library, from, to);
+  if (!answer.ok) return graph;
+  const id = connect(doc, ME, from, to, answer.as);
+  const others = graph.edges.filter((edge, index) => edgeId(edge, index) !== answer.replaces);
+  const more = answer.as ? { [answer.as]: {} } : {};
+  const made = { from: from.node, to: to.node, metadata: { id, sourcePort: from.port, targetPort: to.port, ...more } } as GraphEdge;
+  return { ...graph, edges: [...others, made] };
 }
 
 /** Every pair of a wire's start before the node and a wire's end behind it, neither of which goes too. */
-function bridgesOver(graph: Graph, id: string, gone: ReadonlySet<string>): Bridge[] {
+function bridgesOver(graph: Graph, id: string, gone: ReadonlySet<string>): Wire[] {
   const data = graph.edges.flatMap((edge) => {
     const { sourcePort, targetPort } = edgeMetadata(edge);
     return sourcePort && targetPort ? [{ from: { node: edge.from, port: sourcePort }, to: { node: edge.to, port: targetPort } }] : [];
@@ -53,6 +77,101 @@ function bridgesOver(graph: Graph, id: string, gone: ReadonlySet<string>): Bridg
   const before = data.filter((wire) => wire.to.node === id && !gone.has(wire.from.node));
   const behind = data.filter((wire) => wire.from.node === id && !gone.has(wire.to.node));
   return behind.flatMap(({ to }) => before.map(({ from }) => ({ from, to })));
+}
+
+/** Adds one use of a capability; parameters start with their defaults in the schema, not as copies. */
+export function place(doc: Y.Doc, definition: NodeDefinition, position: Position): string {
+  return addNode(doc, ME, { service: definition.service, plane: definition.plane, name: definition.label, position });
+}
+
+/** A graph with its library. */
+interface Known {
+  graph: Graph;
+  library: Library;
+}
+
+/** Adds a node and wires it as the joint says, or leaves it without wires if it does not fit. Returns its id, and how it is wired. */
+export function insertNode(
+  doc: Y.Doc,
+  { graph, library }: Known,
+  definition: NodeDefinition,
+  position: Position,
+  joint: Joint,
+): { id: string; join: Join | undefined } {
+  return doc.transact(() => {
+    const id = place(doc, definition, position);
+    const join = joinable(graph, library, joint)(definition);
+    if ("why" in join) return { id, join: undefined };
+    const node: GraphNode = { id, service: definition.service, plane: definition.plane, status: "pending" };
+    wireIn(doc, { graph: { ...graph, nodes: [...graph.nodes, node] }, library }, id, join, joint.wire);
+    return { id, join };
+  }, ME);
+}
+
+/** Puts a node that has no wires into a wire. Returns why it does not fit; undefined if it does. */
+export function insertIntoWire(doc: Y.Doc, { graph, library }: Known, id: string, wire: string): string | undefined {
+  const joint = jointOfWire(graph, wire);
+  const definition = resolve(graph, library).root.node(id)?.definition;
+  if (!joint || !definition) return "Only a wire that carries a value takes a node.";
+  const join = joinable(graph, library, joint)(definition);
+  if ("why" in join) return join.why;
+  doc.transact(() => wireIn(doc, { graph, library }, id, join, wire), ME);
+  return undefined;
+}
+
+/** @param wire what the node is put into: the first half keeps when it is taken, and whether that is after a failure */
+function wireIn(doc: Y.Doc, { graph, library }: Known, id: string, join: Join, wire: string | undefined): void {
+  const old = wire === undefined ? undefined : graph.edges.find((edge, index) => edgeId(edge, index) === wire);
+  let now = graph;
+  if (old && wire !== undefined) {
+    remove(doc, ME, [], [wire]);
+    now = { ...now, edges: now.edges.filter((edge) => edge !== old) };
+  }
+  if (join.in) now = wireUp(doc, now, library, { from: join.in.from, to: { node: id, port: join.in.input } });
+  const first = now.edges.at(-1);
+  if (old && first?.to === id) {
+    const { when } = edgeMetadata(old);
+    setEdge(doc, ME, edgeMetadata(first).id ?? "", { ...(old.kind ? { kind: old.kind } : {}), ...(when ? { when } : {}) });
+  }
+  if (join.out) wireUp(doc, now, library, { from: { node: id, port: join.out.output }, to: join.out.to });
+}
+
+/**
+ * Makes the node a use of another capability: its place, settings, parameters and wires stay as far as their names and types fit.
+ * Returns how many wires went.
+ */
+export function replaceNode(doc: Y.Doc, { graph, library }: Known, id: string, definition: NodeDefinition): number {
+  const { node, definition: before, settings } = resolve(graph, library).root.node(id) ?? {};
+  if (!node) return 0;
+  const known = new Map([...(before?.parameters ?? []), ...(before?.inputs ?? [])].map(({ name, schema }) => [name, portType(schema)]));
+  const taken = new Map([...definition.parameters, ...definition.inputs].map(({ name, schema }) => [name, portType(schema)]));
+  const keeps = (name: string) => taken.has(name) && (known.get(name) ?? taken.get(name)) === taken.get(name);
+  const params = Object.fromEntries(Object.entries(node.params ?? {}).filter(([name]) => keeps(name)));
+  const name = node.name && node.name !== before?.label ? node.name : definition.label;
+  const next = { ...node, service: definition.service, plane: definition.plane, name, params };
+  const nodes = graph.nodes.map((one) => (one.id === id ? next : one)) as Graph["nodes"];
+  const isOwn = (edge: GraphEdge) => edge.from === id || edge.to === id;
+  let now: Graph = { ...graph, nodes, edges: graph.edges.filter((edge) => !isOwn(edge)) };
+  const lost: string[] = [];
+  for (const [index, edge] of graph.edges.entries()) {
+    if (!isOwn(edge)) continue;
+    const { sourcePort, targetPort } = edgeMetadata(edge);
+    const [from, to] = [
+      { node: edge.from, port: sourcePort ?? "" },
+      { node: edge.to, port: targetPort ?? "" },
+    ];
+    // A wire without ports only orders two nodes.
+    if (!sourcePort || !targetPort || canConnect(now, library, from, to).ok) now = { ...now, edges: [...now.edges, edge] };
+    else lost.push(edgeId(edge, index));
+  }
+  doc.transact(() => {
+    changeService(doc, ME, id, { service: next.service, plane: next.plane, name, params });
+    remove(doc, ME, [], lost);
+    if (settings?.pinned !== undefined) setSetting(doc, ME, id, "pinned", undefined);
+    if (settings?.engine !== undefined && !definition.engines.some((engine) => engine.id === settings.engine))
+      setSetting(doc, ME, id, "engine", undefined);
+  }, ME);
+  return lost.length;
 }
 
 /** Sets a setting of every node alike: to `value`, or away if all of them have it already. */

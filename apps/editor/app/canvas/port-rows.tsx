@@ -1,5 +1,5 @@
 import { type NodeDefinition, type Port, portKind } from "@spindle/graph-model";
-import { Handle, Position, useConnection } from "@xyflow/react";
+import { Handle, Position } from "@xyflow/react";
 import { isArtifact } from "../session/files";
 import { useFits } from "./fits";
 
@@ -83,12 +83,7 @@ function shown(value: unknown): string {
 }
 
 function PortHandle({ port, side, filled }: { port: Port; side: "in" | "out"; filled: boolean }) {
-  const dragging = useConnection((connection) =>
-    connection.inProgress && connection.fromHandle?.type === "source"
-      ? `${connection.fromNode.id}\n${connection.fromHandle.id}`
-      : undefined,
-  );
-  const fits = useFits(side === "in" ? dragging : undefined, port.name);
+  const fits = useFits(port.name, side);
   const mark = fits === undefined ? "" : fits ? " fits" : " unfit";
   return (
     <Handle

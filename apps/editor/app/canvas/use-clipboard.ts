@@ -2,7 +2,7 @@
 import { type Graph, nodePosition, readGraphText } from "@spindle/graph-model";
 import { copyNodes, pasteNodes } from "@spindle/graph-model/shared-doc";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
-import { useEffect, useRef } from "react";
+import { type RefObject, useEffect, useRef } from "react";
 import { asOwnStep, ME, type SharedDocument } from "../session/use-document";
 import { isField } from "../ui/keys";
 import { toast } from "../ui/toast";
@@ -10,6 +10,7 @@ import { removeSelected } from "./edits";
 import { CARD } from "./flow";
 import { type Box, cardBoxes, freePlace, viewBox } from "./free-place";
 import { type Selection, selectionOf } from "./selection";
+import type { Pointer } from "./use-pointer";
 
 export interface Clipboard {
   copy(): void;
@@ -19,11 +20,15 @@ export interface Clipboard {
 
 const NO_GRAPH = "What was copied is no graph, so it cannot be pasted.";
 
-export function useClipboard(shared: SharedDocument | undefined, selection: Selection, onSelect: (next: Selection) => void): Clipboard {
+export function useClipboard(
+  shared: SharedDocument | undefined,
+  pointer: RefObject<Pointer | undefined>,
+  selection: Selection,
+  onSelect: (next: Selection) => void,
+): Clipboard {
   const doc = shared?.doc;
   const flow = useReactFlow();
   const store = useStoreApi();
-  const pointer = useRef<{ x: number; y: number }>();
   /** What the selected nodes are as text; undefined if there are none. */
   const copied = (): string | undefined => {
     const graph = doc && copyNodes(doc, [...selection.nodes]);
@@ -47,12 +52,6 @@ export function useClipboard(shared: SharedDocument | undefined, selection: Sele
   const now = useRef({ copied, cut, paste });
   now.current = { copied, cut, paste };
   useEffect(() => {
-    const point = (event: PointerEvent) => {
-      const isOverCanvas = event.target instanceof Element && event.target.closest(".react-flow") !== null;
-      if (isOverCanvas) pointer.current = { x: event.clientX, y: event.clientY };
-      // A menu that is opened over the canvas covers the place that it is about.
-      else if (!(event.target instanceof Element && event.target.closest("[role=menu]"))) pointer.current = undefined;
-    };
     const put = (event: ClipboardEvent) => {
       const text = isField(event.target) || String(getSelection()) ? undefined : now.current.copied();
       if (text === undefined) return;
@@ -65,12 +64,10 @@ export function useClipboard(shared: SharedDocument | undefined, selection: Sele
       if (now.current.paste(event.clipboardData?.getData("text/plain") ?? "")) event.preventDefault();
       else toast("info", NO_GRAPH);
     };
-    document.addEventListener("pointermove", point);
     document.addEventListener("copy", put);
     document.addEventListener("cut", put);
     document.addEventListener("paste", insert);
     return () => {
-      document.removeEventListener("pointermove", point);
       document.removeEventListener("copy", put);
       document.removeEventListener("cut", put);
       document.removeEventListener("paste", insert);

@@ -1,8 +1,8 @@
 // The node library: search, filter by plane, drag or press Enter to add.
 import type { Library, NodeDefinition, Plane } from "@spindle/graph-model";
-import { makeSearch } from "@spindle/node-library";
+import { searchOf } from "@spindle/node-library";
 import { ChevronDown, ChevronRight, PanelLeftOpen, Search, WifiOff, X } from "lucide-react";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useMemo, useState } from "react";
 import { DRAG_TYPE } from "../canvas/canvas";
 import { PLANE_NAMES, PlaneMark } from "../ui/plane-mark";
 
@@ -15,31 +15,21 @@ interface LibraryPanelProps {
   loaded: boolean;
   /** Which ComfyUI does not answer, and why. */
   trouble: string | undefined;
-  /** How often the search was asked for, from elsewhere. */
-  searchRequests: number;
   onAdd(definition: NodeDefinition): void;
 }
 
-export function LibraryPanel({ library, loaded, trouble, searchRequests, onAdd }: LibraryPanelProps) {
+export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelProps) {
   const [text, setText] = useState("");
   const [only, setOnly] = useState<Plane>();
   const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
   const [open, setOpen] = useState(false);
-  const input = useRef<HTMLInputElement>(null);
-  const search = useMemo(() => makeSearch(library), [library]);
+  const search = useMemo(() => searchOf(library), [library]);
   const found = search(text).filter((definition) => only === undefined || definition.plane === only);
   const shown = text.trim() ? found.slice(0, MOST_FOUND) : found;
   const groups = grouped(shown);
   // ComfyUI brings hundreds of nodes: their categories are closed until one is opened or something is looked for.
   const isShut = (category: string, list: readonly NodeDefinition[]) =>
     toggled.has(category) !== (!text.trim() && list.length > 0 && list.every((definition) => definition.plane === "comfy"));
-
-  useEffect(() => {
-    if (searchRequests === 0) return;
-    setOpen(true);
-    const timer = setTimeout(() => input.current?.focus());
-    return () => clearTimeout(timer);
-  }, [searchRequests]);
 
   const toggle = (category: string) =>
     setToggled((now) => (now.has(category) ? new Set([...now].filter((one) => one !== category)) : new Set([...now, category])));
@@ -55,7 +45,6 @@ export function LibraryPanel({ library, loaded, trouble, searchRequests, onAdd }
         <div className="field">
           <Search size={14} className="glyph" />
           <input
-            ref={input}
             value={text}
             placeholder={`Search ${library.all().length} nodes`}
             aria-label="Search nodes"
@@ -63,12 +52,10 @@ export function LibraryPanel({ library, loaded, trouble, searchRequests, onAdd }
             onKeyDown={(event) => event.key === "Enter" && found[0] && onAdd(found[0])}
             className="search-text"
           />
-          {open ? (
+          {open && (
             <button type="button" aria-label="Close the library" onClick={() => setOpen(false)}>
               <X size={14} />
             </button>
-          ) : (
-            <kbd>/</kbd>
           )}
         </div>
         <div className="filters">

@@ -1,6 +1,6 @@
 // All commands, and what they may be about: nodes of the graph to go to, nodes of the library to add. Found by a few letters.
 import { type Graph, type Library, type NodeDefinition, nodeTitle } from "@spindle/graph-model";
-import { makeSearch } from "@spindle/node-library";
+import { searchOf } from "@spindle/node-library";
 import { Command, defaultFilter } from "cmdk";
 import { Plus } from "lucide-react";
 import { Dialog } from "radix-ui";
@@ -24,7 +24,7 @@ interface Props {
 
 export function CommandBar({ commands, graph, library, onAdd, onJump, onClose }: Props) {
   const [text, setText] = useState("");
-  const search = useMemo(() => makeSearch(library), [library]);
+  const search = useMemo(() => searchOf(library), [library]);
   const wanted = text.trim();
   const best = <T,>(list: readonly T[], words: (item: T) => string): T[] =>
     list

@@ -4,6 +4,7 @@ import type { Graph, Issue, Library } from "@spindle/graph-model";
 import type { RunOptions } from "@spindle/schemas";
 import type { LucideIcon } from "lucide-react";
 import type { Selection } from "../canvas/selection";
+import type { PaletteOpener } from "../canvas/use-palette";
 import type { DocumentState } from "../session/use-document";
 
 export type Panel = "library" | "inspector" | "bottom" | "minimap";
@@ -36,7 +37,8 @@ export interface Scene {
   };
   clipboard: { copy(): void; cut(): void; paste(): void };
   toggle(panel: Panel): void;
-  show(what: "commands" | "shortcuts" | "nodes"): void;
+  palette: PaletteOpener;
+  show(what: "commands" | "shortcuts"): void;
   /** Puts the focus into the inspector. */
   edit(what: "title" | "first field"): void;
 }

@@ -9,18 +9,27 @@ import {
   Pin,
   Plus,
   Redo2,
+  Replace,
   Scissors,
   Trash2,
   Undo2,
   Unlink,
+  Workflow,
 } from "lucide-react";
 import { duplicate, removeAndReconnect, removeSelected, togglePins, toggleSetting } from "../canvas/edits";
-import { selectionOf } from "../canvas/selection";
+import { jointOfWire } from "../canvas/joint";
+import { selectedAlone, selectionOf } from "../canvas/selection";
 import { type Command, type Scene, whyNoNode, whyNotOne, whyNotSelected } from "./command";
 
 const whyNotPin = (scene: Scene) => {
   const isPinnable = (id: string) => scene.outputsOf(id) || nodeSettings(scene.graph, id).pinned;
   return whyNoNode(scene) ?? ([...scene.selection.nodes].some(isPinnable) ? undefined : "The node has no output yet: run it first.");
+};
+
+const whyNoWire = ({ selection, graph }: Scene) => {
+  const { edge } = selectedAlone(selection, graph);
+  if (edge === undefined) return "Select one wire.";
+  return jointOfWire(graph, edge) ? undefined : "Only a wire that carries a value forward takes a node.";
 };
 
 export const EDIT_COMMANDS = [
@@ -31,8 +40,29 @@ export const EDIT_COMMANDS = [
     group: "Edit",
     keys: ["/", "n"],
     where: "page",
-    menus: ["canvas"],
-    run: ({ show }) => show("nodes"),
+    menus: ["canvas", "node"],
+    run: ({ palette }) => palette.add(),
+  },
+  {
+    id: "insert",
+    title: "Insert a node into the wire",
+    icon: Workflow,
+    group: "Edit",
+    where: "canvas",
+    menus: ["edge"],
+    whyNot: whyNoWire,
+    run: ({ palette }) => palette.add(),
+  },
+  {
+    id: "replace",
+    title: "Replace by another node",
+    icon: Replace,
+    group: "Edit",
+    keys: ["r"],
+    where: "canvas",
+    menus: ["node"],
+    whyNot: whyNotOne,
+    run: ({ palette }) => palette.replace(),
   },
   {
     id: "undo",

@@ -18,12 +18,17 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { X } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
-import { Canvas, place } from "../canvas/canvas";
+import { Canvas } from "../canvas/canvas";
 import { fitOptions } from "../canvas/canvas-tools";
+import { place } from "../canvas/edits";
 import { CARD } from "../canvas/flow";
 import { contains, placeForNew, viewBox } from "../canvas/free-place";
+import { keyOf } from "../canvas/offers";
+import { Palette } from "../canvas/palette";
 import { type Selection, selectedAlone, selectionOf } from "../canvas/selection";
 import { useClipboard } from "../canvas/use-clipboard";
+import { usePaletteOpener } from "../canvas/use-palette";
+import { usePointer } from "../canvas/use-pointer";
 import { EdgeInspector } from "../inspector/edge-inspector";
 import { NodeInspector } from "../inspector/node-inspector";
 import { type InputValues, missingInput, RunInputsForm, useRunValues } from "../inspector/run-inputs";
@@ -34,6 +39,7 @@ import { Questions } from "../run/questions";
 import { RunBar } from "../run/run-bar";
 import { graphTextOf } from "../session/files";
 import { useTRPC, useTRPCClient } from "../session/provider";
+import { rememberNode } from "../session/recent-nodes";
 import { useOpenRun, useRunStore } from "../session/run-store";
 import { flushTyping } from "../session/typing";
 import { useDocument } from "../session/use-document";
@@ -70,16 +76,17 @@ export function GraphEditor({ id }: { id: string }) {
   const [failed, setFailed] = useState<{ name: string; message: string }>();
   const [values, setValue, latestValues] = useRunValues(id);
   const [shown, show] = useState<"plan" | "commands" | "shortcuts">();
-  const [librarySearchRequests, requestLibrarySearch] = useState(0);
   const panels = usePanels();
   const [runId, follow] = useFollowedRun(id);
   useRun(runId);
   const run = useOpenRun();
   usePageTitle(about.data?.name);
   useUndoSelection(shared?.undo, selection, setSelection);
-  const clipboard = useClipboard(shared, selection, setSelection);
+  const pointer = usePointer();
+  const clipboard = useClipboard(shared, pointer, selection, setSelection);
 
   const graph = shared?.graph;
+  const palette = usePaletteOpener(shared?.doc, graph, pointer, selection);
   const resolveNext = useMemo(() => resolver(library), [library]);
   // Everything on the page asks for this graph with this library, and finds what is worked out here.
   if (graph && loaded) resolveNext(graph);
@@ -148,6 +155,7 @@ export function GraphEditor({ id }: { id: string }) {
     if (!shared?.loaded) return;
     const at = placeForNew(shared.doc, flowStore.getState(), selection);
     setSelection(selectionOf({ nodes: [place(shared.doc, definition, at)] }));
+    rememberNode(keyOf(definition));
     // The view moves only if the new card would not be seen in it.
     if (!contains(viewBox(flowStore.getState()), { ...at, ...CARD }))
       void flow.setCenter(at.x + CARD.width / 2, at.y + CARD.height / 2, { zoom: flow.getZoom(), duration: 280 });
@@ -183,11 +191,8 @@ export function GraphEditor({ id }: { id: string }) {
           },
           clipboard,
           toggle: panels.toggle,
-          show: (what) => {
-            if (what !== "nodes") return show(what);
-            panels.open("library");
-            requestLibrarySearch((count) => count + 1);
-          },
+          palette,
+          show,
           edit: (what) => {
             panels.open("inspector");
             setTimeout(() => focusInspector(what));
@@ -217,7 +222,7 @@ export function GraphEditor({ id }: { id: string }) {
         onOpenFile={(file) => void open(file)}
       />
       <DocumentNotices id={id} graph={graph} closing={shared?.closing} takenBack={shared?.takenBack} setAside={about.data?.setAside} />
-      <LibraryPanel library={library} loaded={loaded} trouble={trouble} searchRequests={librarySearchRequests} onAdd={add} />
+      <LibraryPanel library={library} loaded={loaded} trouble={trouble} onAdd={add} />
       {shared?.loaded && graph && loaded ? (
         <CanvasMenu commands={commands} selection={selection} onSelect={setSelection}>
           {!shared.online && (
@@ -235,6 +240,15 @@ export function GraphEditor({ id }: { id: string }) {
             onDropFile={(file) => void open(file)}
             focus={focus}
             hasMinimap={!panels.hidden.has("minimap")}
+          />
+          <Palette
+            shared={shared}
+            graph={graph}
+            library={library}
+            onPlaced={(node) => {
+              setSelection(selectionOf({ nodes: [node] }));
+              panels.open("inspector");
+            }}
           />
           {graph.nodes.length === 0 && <EmptyCanvas />}
           <Questions graph={graph} />
@@ -335,7 +349,7 @@ function EmptyCanvas() {
   return (
     <div className="canvas-empty">
       <p>
-        Press <kbd>/</kbd> to find a node, drag one in, or start from a template
+        Double click or press <kbd>/</kbd> to add a node, drag one in, or start from a template
       </p>
       <a className="button large" href="/templates">
         Open the templates

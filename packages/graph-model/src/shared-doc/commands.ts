@@ -115,6 +115,24 @@ export function renameNode(doc: Y.Doc, origin: unknown, id: string, name: string
   edit(doc, origin, () => bodyOf(doc, inside)?.node(id)?.set("name", name.slice(0, 200)));
 }
 
+/** Makes a node a use of another capability. Parameters that `params` lacks go; those that stay are left as they are. */
+export function changeService(
+  doc: Y.Doc,
+  origin: unknown,
+  id: string,
+  { service, plane, name, params }: Required<Pick<GraphNode, "service" | "plane" | "name" | "params">>,
+  inside: Inside = {},
+): void {
+  edit(doc, origin, () => {
+    const body = bodyOf(doc, inside);
+    const node = body?.node(id);
+    if (!node) return;
+    for (const [key, value] of Object.entries({ service, plane, name })) node.set(key, value);
+    const held = body?.params(id);
+    for (const key of [...(held?.keys() ?? [])]) if (!Object.hasOwn(params ?? {}, key)) held?.delete(key);
+  });
+}
+
 /** `undefined` takes the parameter away, so that its default holds again. */
 export function setParam(doc: Y.Doc, origin: unknown, id: string, name: string, value: unknown, how: Typing & Inside = {}): void {
   edit(doc, origin, () => setIn(bodyOf(doc, how)?.params(id), name, value, how));

@@ -1,0 +1,291 @@
+// The palette: at a place of the canvas, the entries of the library, what fits first. The one that is chosen lands there, wired.
+import { type Graph, type Library, type NodeDefinition, nodeTitle, type Port, portKind, resolve } from "@spindle/graph-model";
+import { searchOf } from "@spindle/node-library";
+import { getBezierPath, Position, useStore, useStoreApi, ViewportPortal } from "@xyflow/react";
+import { Command } from "cmdk";
+import { Search, WifiOff, X } from "lucide-react";
+import { Popover } from "radix-ui";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { rememberNode, useRecentNodes } from "../session/recent-nodes";
+import { asOwnStep, type SharedDocument } from "../session/use-document";
+import { PlaneMark } from "../ui/plane-mark";
+import { insertNode, replaceNode } from "./edits";
+import { CARD } from "./flow";
+import { cardBoxes, freePlace } from "./free-place";
+import { type Join, type Joint, joinable, replaceable } from "./joint";
+import { keyOf, type Offer, type OfferGroup, offerGroups } from "./offers";
+import { type Aim, closePalette, usePalette } from "./use-palette";
+
+interface Props {
+  shared: SharedDocument;
+  graph: Graph;
+  library: Library;
+  /** The node is in the graph by then. */
+  onPlaced(node: string): void;
+}
+
+/** The palette while it is open, and what it says when a node has landed. */
+export function Palette({ shared, graph, library, onPlaced }: Props) {
+  const aim = usePalette((state) => state.aim);
+  const store = useStoreApi();
+  const [said, say] = useState("");
+  const [landed, setLanded] = useState<string>();
+  useFocusWhenDrawn(landed);
+  useEffect(() => closePalette, []);
+  useEffect(() => void useRecentNodes.persist.rehydrate(), []);
+  const choose = (definition: NodeDefinition, { corner, joint, replaces }: Aim) => {
+    closePalette();
+    rememberNode(keyOf(definition));
+    if (replaces !== undefined) {
+      const title = titleOf(graph, replaces);
+      say(
+        replaced(
+          title,
+          definition,
+          asOwnStep(shared, () => replaceNode(shared.doc, { graph, library }, replaces, definition)),
+        ),
+      );
+      setLanded(replaces);
+      return onPlaced(replaces);
+    }
+    const place = freePlace({ ...corner, ...CARD }, [...cardBoxes(shared.doc, store.getState()).values()]);
+    const { id, join } = asOwnStep(shared, () => insertNode(shared.doc, { graph, library }, definition, place, joint));
+    say(inserted(graph, definition, join));
+    setLanded(id);
+    onPlaced(id);
+  };
+  return (
+    <>
+      {aim && (
+        <>
+          <Link aim={aim} />
+          <Chooser key={`${aim.at.x} ${aim.at.y}`} aim={aim} graph={graph} library={library} onChoose={choose} />
+        </>
+      )}
+      <output className="visually-hidden" aria-live="polite" data-testid="palette-says">
+        {said}
+      </output>
+    </>
+  );
+}
+
+const titleOf = (graph: Graph, id: string): string => {
+  const node = graph.nodes.find((one) => one.id === id);
+  return node ? nodeTitle(node) : id;
+};
+
+function inserted(graph: Graph, { label }: NodeDefinition, join: Join | undefined): string {
+  const ends = [join?.in?.from.node, join?.out?.to.node].flatMap((id) => (id === undefined ? [] : [titleOf(graph, id)]));
+  return ends.length === 0 ? `${label} was added.` : `${label} was added and connected to ${ends.join(" and ")}.`;
+}
+
+function replaced(title: string, { label }: NodeDefinition, lost: number): string {
+  const wires = lost === 0 ? "" : lost === 1 ? " 1 wire did not fit and is gone." : ` ${lost} wires did not fit and are gone.`;
+  return `${title} was replaced by ${label}.${wires}`;
+}
+
+/** Keys go on at the new card as soon as there is one. */
+function useFocusWhenDrawn(node: string | undefined): void {
+  const isDrawn = useStore((state) => node !== undefined && state.nodeLookup.get(node)?.measured.width !== undefined);
+  useEffect(() => {
+    if (isDrawn && node !== undefined)
+      document.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(node)}"]`)?.focus({ preventScroll: true });
+  }, [isDrawn, node]);
+}
+
+interface ChooserProps {
+  aim: Aim;
+  graph: Graph;
+  library: Library;
+  onChoose(definition: NodeDefinition, aim: Aim): void;
+}
+
+const TITLES: Readonly<Record<OfferGroup["title"], string>> = {
+  Fits: "Fits",
+  "Recently used": "Recently used",
+  Nodes: "Nodes",
+  "Does not fit": "Does not fit, and why",
+};
+const NARROW = 720;
+const NO_JOINT: Joint = {};
+
+function Chooser({ aim, graph, library, onChoose }: ChooserProps) {
+  const [text, setText] = useState("");
+  const [isLinked, setLinked] = useState(true);
+  const recent = useRecentNodes((state) => state.recent);
+  const search = useMemo(() => searchOf(library), [library]);
+  const { at, replaces } = aim;
+  const joint = isLinked ? aim.joint : NO_JOINT;
+  const hasEnds = Boolean(joint.from ?? joint.to);
+  const isSearch = text.trim() !== "";
+  const groups = useMemo(() => {
+    const join = replaces !== undefined ? replaceable(graph, library, replaces) : hasEnds ? joinable(graph, library, joint) : undefined;
+    return offerGroups({ found: search(text), isSearch, join, recent });
+  }, [graph, library, joint, hasEnds, replaces, search, text, isSearch, recent]);
+  const anchor = useRef({ getBoundingClientRect: () => DOMRect.fromRect(at) });
+  const cameFrom = useRef(document.activeElement);
+  const linkName = useMemo(() => nameOfLink(graph, library, aim), [graph, library, aim]);
+  const drop = () => setLinked(false);
+  const isNarrow = window.innerWidth < NARROW;
+  return (
+    <Popover.Root open onOpenChange={(open) => !open && closePalette()}>
+      <Popover.Anchor virtualRef={anchor} />
+      <Popover.Portal>
+        <Popover.Content
+          className="palette"
+          aria-label={replaces === undefined ? "Add a node" : "Replace the node"}
+          side={isNarrow ? "bottom" : "right"}
+          align="start"
+          sideOffset={isNarrow ? 12 : 8}
+          alignOffset={isNarrow ? 0 : -20}
+          collisionPadding={8}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            // What was chosen takes the focus itself.
+            if (cameFrom.current instanceof HTMLElement && document.activeElement === document.body)
+              cameFrom.current.focus({ preventScroll: true });
+          }}
+        >
+          <Command shouldFilter={false} loop label="Nodes">
+            <div className="palette-search">
+              <Search size={16} className="glyph" />
+              <Command.Input
+                value={text}
+                onValueChange={setText}
+                placeholder={hasEnds ? "Search, or pick what fits" : "Search nodes to add"}
+                onKeyDown={(event) => event.key === "Backspace" && text === "" && drop()}
+              />
+              {linkName && isLinked && (
+                <button
+                  type="button"
+                  className="tag"
+                  onClick={drop}
+                  aria-label={`${linkName}: add without a wire`}
+                  title="Add without a wire"
+                >
+                  <span className="ellipsis">{linkName}</span> <X size={12} />
+                </button>
+              )}
+            </div>
+            <Command.List className="palette-list">
+              <Command.Empty className="text-faint text-small command-empty">{`Nothing is called "${text}".`}</Command.Empty>
+              {(hasEnds || replaces !== undefined) && groups[0]?.title === "Does not fit" && (
+                <p className="text-small text-warn palette-note">
+                  Nothing {isSearch ? "of that name " : ""}fits. {unfitHint(aim)}
+                </p>
+              )}
+              {groups.map(({ title, offers, count }) => (
+                <Command.Group
+                  key={title}
+                  heading={
+                    <>
+                      <span>{TITLES[title]}</span>
+                      <span className="digits">{title === "Fits" && !isSearch ? `${count} of ${library.all().length}` : count}</span>
+                    </>
+                  }
+                >
+                  {offers.map((offer) => (
+                    <OfferRow key={keyOf(offer.definition)} offer={offer} onSelect={() => onChoose(offer.definition, { ...aim, joint })} />
+                  ))}
+                  {count > offers.length && (
+                    <p className="text-faint text-small palette-note">{count - offers.length} more. Type more of the name.</p>
+                  )}
+                </Command.Group>
+              ))}
+            </Command.List>
+            <footer className="palette-keys text-tiny text-faint">
+              <span>
+                <kbd>Enter</kbd> {replaces !== undefined ? "Replace" : hasEnds ? "Add and connect" : "Add"}
+              </span>
+              {hasEnds && (
+                <span>
+                  <kbd>Backspace</kbd> Drop the wire
+                </span>
+              )}
+              <span>
+                <kbd>Esc</kbd> Close
+              </span>
+            </footer>
+          </Command>
+        </Popover.Content>
+      </Popover.Portal>
+    </Popover.Root>
+  );
+}
+
+const unfitHint = ({ replaces }: Aim): string =>
+  replaces === undefined ? "Any other node is added without a wire." : "Any other node takes its place without the wires.";
+
+/** What the new node is wired to, in few words. */
+function nameOfLink(graph: Graph, library: Library, { joint }: Aim): string | undefined {
+  const end = joint.from ?? joint.to;
+  if (!end) return undefined;
+  const title = titleOf(graph, end.node);
+  if (joint.wire) return `Into the wire from ${title}`;
+  const definition = resolve(graph, library).root.node(end.node)?.definition;
+  const port = (joint.from ? definition?.outputs : definition?.inputs)?.find(({ name }) => name === end.port);
+  return `${joint.from ? "From" : "To"} ${title}${port ? `: ${port.label}` : ""}`;
+}
+
+function OfferRow({ offer: { definition, join, why }, onSelect }: { offer: Offer; onSelect(): void }) {
+  const draft = definition.live && definition.engines.find((engine) => engine.live)?.draft === true;
+  const port: Port | undefined =
+    definition.inputs.find(({ name }) => name === join?.in?.input) ?? definition.outputs.find(({ name }) => name === join?.out?.output);
+  return (
+    <Command.Item value={keyOf(definition)} onSelect={onSelect} className="palette-offer" data-unfit={why !== undefined}>
+      <PlaneMark plane={definition.plane} small off={!definition.live} />
+      <span className="palette-words">
+        <b className="ellipsis" title={definition.label}>
+          {definition.label}
+        </b>
+        <span className="ellipsis text-small text-faint" title={why ?? definition.description}>
+          {why ?? definition.description}
+        </span>
+      </span>
+      {port && (
+        <span className="palette-port text-tiny" data-type={port.type} data-kind={portKind(port.type)}>
+          <i className="palette-dot" /> {port.label}
+        </span>
+      )}
+      {draft && <span className="tag">Draft</span>}
+      {definition.mark && <span className="tag">{definition.mark === "deprecated" ? "Old" : "Beta"}</span>}
+      {!definition.live && (
+        <span className="tag off">
+          <WifiOff size={10} /> Offline
+        </span>
+      )}
+    </Command.Item>
+  );
+}
+
+/** The link that was dropped, as long as it is not known what it leads to. */
+function Link({ aim: { joint, at } }: { aim: Aim }) {
+  const store = useStoreApi();
+  const end = joint.wire ? undefined : (joint.from ?? joint.to);
+  const path = useMemo(() => {
+    const { nodeLookup, transform, domNode } = store.getState();
+    const node = nodeLookup.get(end?.node ?? "");
+    const isOutput = joint.from !== undefined;
+    const handle = node?.internals.handleBounds?.[isOutput ? "source" : "target"]?.find(({ id }) => id === end?.port);
+    const box = domNode?.getBoundingClientRect();
+    if (!node || !handle || !box) return undefined;
+    const [x, y, zoom] = transform;
+    const [d] = getBezierPath({
+      sourceX: node.internals.positionAbsolute.x + handle.x + handle.width / 2,
+      sourceY: node.internals.positionAbsolute.y + handle.y + handle.height / 2,
+      sourcePosition: isOutput ? Position.Right : Position.Left,
+      targetX: (at.x - box.left - x) / zoom,
+      targetY: (at.y - box.top - y) / zoom,
+      targetPosition: isOutput ? Position.Left : Position.Right,
+    });
+    return d;
+  }, [store, joint, end, at]);
+  if (!path) return null;
+  return (
+    <ViewportPortal>
+      <svg className="palette-link" aria-hidden="true">
+        <path d={path} />
+      </svg>
+    </ViewportPortal>
+  );
+}

@@ -1,0 +1,240 @@
+// The palette at a place of the canvas: what is chosen lands there, wired; into wires, and instead of another node.
+import type { Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
+
+let spindle: Spindle;
+let ada: Browser;
+let page: Page;
+
+beforeAll(async () => {
+  [spindle, ada] = await Promise.all([startSpindle({ worker: false }), openBrowser()]);
+  ada.context.setDefaultTimeout(20_000);
+  page = await ada.page();
+});
+afterAll(async () => {
+  await ada?.close();
+  await spindle?.stop();
+});
+
+const cards = () => page.locator(".react-flow__node");
+const card = (title: string) => page.locator(".react-flow__node", { has: page.getByRole("heading", { name: title, exact: true }) });
+const port = (title: string, side: "in" | "out", name: string) => card(title).locator(`.port.${side}[data-port="${name}"]`);
+const palette = () => page.getByRole("dialog", { name: "Add a node" });
+const chosen = (text: string) => page.locator("[role=option][data-selected=true]", { hasText: text }).waitFor();
+const said = (text: string) => page.getByTestId("palette-says").getByText(text).waitFor({ state: "attached" });
+const selected = () => page.locator(".react-flow__node.selected").getByRole("heading").allTextContents();
+const at = (x: number, y = 0) => ({ x, y });
+
+async function open(graph: object, count: number): Promise<string> {
+  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
+  const { id } = (await answer.json()) as { id: string };
+  await page.goto(`${spindle.url}/g/${id}`);
+  await page.getByText("All changes saved").waitFor();
+  await expect.poll(() => cards().count()).toBe(count);
+  return id;
+}
+/** The wires as they are stored: `from.port to.port`, by the titles of the nodes. */
+async function wires(id: string): Promise<string[]> {
+  const answer = await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`);
+  const { nodes, edges } = (await answer.json()) as {
+    nodes: { id: string; name?: string }[];
+    edges: { from: string; to: string; metadata: { sourcePort: string; targetPort: string } }[];
+  };
+  const title = (of: string) => nodes.find((one) => one.id === of)?.name ?? of;
+  return edges.map(({ from, to, metadata }) => `${title(from)}.${metadata.sourcePort} ${title(to)}.${metadata.targetPort}`).sort();
+}
+const middle = async (of: Locator) => {
+  const box = await of.boundingBox();
+  if (!box) throw new Error("It is not drawn.");
+  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+};
+const named = (id: string, service: string, name: string, plane = "node") => ({ ...node(id, service, undefined, plane), name }) as never;
+const PAIR = graphOf([named("a", "text.template", "First"), named("b", "text.template", "Last")], [wire("a", "text", "b", "text")], {
+  editor: { positions: { a: at(0), b: at(760) } },
+});
+
+test("a graph is built from the palette: by double click, a dropped link and keys alone", async () => {
+  await page.goto(spindle.url);
+  await page.getByRole("button", { name: "New graph" }).click();
+  await page.getByText("start from a template").waitFor();
+  await page.getByText("All changes saved").waitFor();
+  const id = page.url().split("/").at(-1) ?? "";
+  const box = await page.getByTestId("canvas").boundingBox();
+  const start = { x: (box?.x ?? 0) + 40, y: (box?.y ?? 0) + 60 };
+  await page.mouse.dblclick(start.x, start.y);
+  await palette().waitFor();
+  await page.keyboard.type("narration");
+  await chosen("Write script");
+  await page.keyboard.press("Enter");
+  await said("Write script was added.");
+  await expect.poll(selected).toEqual(["Write script"]);
+  await expect.poll(() => page.getByLabel("Node title").inputValue()).toBe("Write script");
+  const landed = await card("Write script").boundingBox();
+  expect([landed?.x, landed?.y].map((each) => Math.round(each ?? 0))).toEqual([start.x, start.y].map(Math.round));
+
+  const from = await middle(port("Write script", "out", "narration"));
+  await page.mouse.move(from.x, from.y);
+  await page.mouse.down();
+  await page.mouse.move(from.x + 80, from.y + 40, { steps: 4 });
+  await page.mouse.move(from.x + 120, from.y, { steps: 4 });
+  await page.mouse.up();
+  await palette()
+    .getByText(/^\d+ of \d+$/)
+    .waitFor();
+  await palette().getByText("Does not fit, and why").waitFor({ state: "attached" });
+  await shot(page, "palette-link");
+  await page.keyboard.type("fill template");
+  await chosen("Fill template");
+  await page.keyboard.press("Enter");
+  await said("Fill template was added and connected to Write script.");
+  await expect.poll(() => wires(id)).toEqual([expect.stringMatching(/^Write script.narration Fill template\./)]);
+
+  // The new card has the focus: the next one comes after it.
+  await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toContain("Fill template");
+  await page.mouse.move(5, 5);
+  await page.keyboard.press("/");
+  await palette().getByText("From Fill template").waitFor();
+  await page.keyboard.type("delay");
+  await chosen("Delay");
+  await page.keyboard.press("Enter");
+  await said("Delay was added and connected to Fill template.");
+  await expect.poll(() => wires(id)).toHaveLength(2);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => Promise.all([cards().count(), wires(id).then(({ length }) => length)])).toEqual([2, 1]);
+});
+
+test("the palette opens without touching a card, says when nothing is found, and gives the focus back", async () => {
+  await open(PAIR, 2);
+  await card("First").focus();
+  await page.evaluate(() => {
+    const count = { drawn: 0 };
+    Object.assign(window, { count });
+    const cards = document.querySelector(".react-flow__nodes") as Element;
+    new MutationObserver((changes) => {
+      count.drawn += changes.length;
+    }).observe(cards, { subtree: true, childList: true, attributes: true, characterData: true });
+  });
+  await page.keyboard.press("/");
+  await palette().waitFor();
+  await page.keyboard.type("zzzzqqqq");
+  await palette().getByText('Nothing is called "zzzzqqqq".').waitFor();
+  expect(await page.evaluate(() => (window as unknown as { count: { drawn: number } }).count.drawn)).toBe(0);
+  await page.keyboard.press("Escape");
+  await palette().waitFor({ state: "detached" });
+  await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute("data-id"))).toBe("a");
+});
+
+test("a node goes into a wire: by its +, and dropped upon it", async () => {
+  const id = await open(PAIR, 2);
+  const line = page.locator(".react-flow__edge-path").first();
+  const onWire = await middle(line);
+  await page.mouse.move(onWire.x, onWire.y);
+  await page.getByRole("button", { name: "Insert a node into this wire" }).click();
+  await palette().getByText("Into the wire from First").waitFor();
+  await page.keyboard.type("delay");
+  await chosen("Delay");
+  await page.keyboard.press("Enter");
+  await said("Delay was added and connected to First and Last.");
+  await expect.poll(() => wires(id)).toEqual(["Delay.value Last.text", "First.text Delay.value"]);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => wires(id)).toEqual(["First.text Last.text"]);
+  await page
+    .locator(".library-item", { hasText: "Delay" })
+    .first()
+    .dragTo(page.getByTestId("canvas"), {
+      targetPosition: await middle(line).then(async ({ x, y }) => {
+        const box = await page.getByTestId("canvas").boundingBox();
+        return { x: x - (box?.x ?? 0), y: y - (box?.y ?? 0) };
+      }),
+    });
+  await expect.poll(() => wires(id)).toEqual(["Delay.value Last.text", "First.text Delay.value"]);
+});
+
+test("a card that is dragged upon a wire goes into it where its ports fit, and another says why not", async () => {
+  const more = [named("c", "text.template", "Between"), named("d", "generate.upscale_video", "Video", "python")];
+  const id = await open(
+    {
+      ...PAIR,
+      nodes: [...PAIR.nodes, ...more],
+      metadata: { editor: { positions: { a: at(0), b: at(760), c: at(380, 240), d: at(380, 480) } } },
+    },
+    4,
+  );
+  const drag = async (title: string) => {
+    const held = await middle(card(title).getByRole("heading"));
+    const aim = await middle(page.locator(".react-flow__edge-path").first());
+    await page.mouse.move(held.x, held.y);
+    await page.mouse.down();
+    // The first step begins the drag, and the card keeps that distance to the pointer.
+    await page.mouse.move(held.x, held.y - 4);
+    await page.mouse.move(aim.x, aim.y + 40, { steps: 5 });
+    await page.mouse.move(aim.x - 20, aim.y - 40, { steps: 5 });
+    await page.locator(".react-flow__edge.aimed").waitFor({ state: "attached" });
+    await page.mouse.up();
+  };
+  await drag("Video");
+  await page.getByText(/^The node does not fit into the wire\. Takes video/).waitFor();
+  await page.keyboard.press("Escape");
+  expect(await page.getByText("The node does not fit into the wire.").count()).toBe(0);
+  await page.keyboard.press("Control+z");
+  await drag("Between");
+  await expect.poll(() => wires(id)).toEqual(["Between.text Last.text", "First.text Between.text"]);
+});
+
+test("a node is replaced by another, which keeps the wires that fit", async () => {
+  const id = await open(PAIR, 2);
+  await card("Last").click();
+  await page.keyboard.press("r");
+  const dialog = page.getByRole("dialog", { name: "Replace the node" });
+  await dialog.waitFor();
+  await page.keyboard.type("write script");
+  await chosen("Has no port for any of the wires.");
+  await page.keyboard.press("Enter");
+  await said("Last was replaced by Write script. 1 wire did not fit and is gone.");
+  await expect.poll(() => wires(id)).toEqual([]);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => wires(id)).toEqual(["First.text Last.text"]);
+});
+
+test("while a link is dragged, ports say why it does not fit, in both directions, choices included", async () => {
+  await open(
+    graphOf(
+      [
+        named("a", "text.template", "Text"),
+        named("b", "llm.generate_script", "Script"),
+        named("c", "generate.upscale_video", "Video", "python"),
+      ],
+      [],
+      {
+        editor: { positions: { a: at(0), b: at(420), c: at(840) } },
+      },
+    ),
+    3,
+  );
+  const hint = page.locator(".link-hint");
+  const drag = async (from: Locator, to: Locator) => {
+    const [start, end] = [await middle(from), await middle(to)];
+    await page.mouse.move(start.x, start.y);
+    await page.mouse.down();
+    await page.mouse.move((start.x + end.x) / 2, end.y + 30, { steps: 4 });
+    await page.mouse.move(end.x, end.y, { steps: 4 });
+  };
+  const give = async () => {
+    await page.keyboard.press("Escape");
+    await page.mouse.move(5, 300);
+    await page.mouse.up();
+  };
+  await drag(port("Text", "out", "text"), port("Script", "in", "tone"));
+  await hint.getByText("This input takes only casual, formal, playful or dramatic, and the output gives any string.").waitFor();
+  await shot(page, "palette-choices");
+  await give();
+  await drag(port("Text", "out", "text"), port("Script", "in", "prompt"));
+  await hint.getByText("Fits.").waitFor();
+  await give();
+  await drag(port("Video", "in", "videoArtifact"), port("Script", "out", "narration"));
+  await hint.getByText("This input takes a video, and the output gives a string.").waitFor();
+  await expect.poll(() => port("Text", "out", "text").getAttribute("class")).toContain("unfit");
+  await give();
+});
