@@ -33,7 +33,7 @@ test("a text is judged as the validator judges it, whatever its schema asks", ()
       expect(whyInvalid(text, schema) === undefined).toBe(valid);
       if (valid) fit++;
     }),
-    { numRuns: Number(process.env.SEEDS ?? 2000) },
+    { numRuns: Number(process.env.SEEDS ?? 2000), ...(process.env.SEEDS ? {} : { seed: 1 }) },
   );
   expect(fit).toBeGreaterThan(100);
 });
