@@ -18,15 +18,15 @@ const graph = (arrows: string, more: Partial<Graph> = {}): Graph => {
 
 describe("loops become items", () => {
   test("[RL1, RL2] a body is what lies between head and tail; edges into it become edges to the loop", () => {
-    const { root, regions } = planGraph(graph("s>a a>b b~a b>e s>b x>e"));
+    const { root, loops } = planGraph(graph("s>a a>b b~a b>e s>b x>e"));
     expect(root.items).toEqual(["s", "x", "loop:b>a", "e"]);
     expect([...(root.predecessors.get("e") ?? [])].sort()).toEqual(["loop:b>a", "x"]);
-    expect(regions.get("loop:b>a")?.items).toEqual(["a", "b"]);
+    expect(loops.get("loop:b>a")?.items).toEqual(["a", "b"]);
   });
   test("[RL1] loops nest", () => {
-    const { regions, home } = planGraph(graph("a>b b>c c~b c>d d~a"));
-    expect(regions.get("loop:d>a")?.items).toEqual(["a", "loop:c>b", "d"]);
-    expect(regions.get("loop:c>b")?.parent?.id).toBe("loop:d>a");
+    const { loops, home } = planGraph(graph("a>b b>c c~b c>d d~a"));
+    expect(loops.get("loop:d>a")?.items).toEqual(["a", "loop:c>b", "d"]);
+    expect(loops.get("loop:c>b")?.parent?.id).toBe("loop:d>a");
     expect(home.get("c")?.id).toBe("loop:c>b");
   });
   test("[RL1] loops that overlap are refused, and the rest still has a plan", () => {
@@ -41,7 +41,7 @@ describe("loops become items", () => {
       return planGraph(graph([...ids.slice(1).map((id, index) => `${ids[index]}>${id}`), ...back].join(" ")));
     };
     expect(nest(32).problems).toEqual([]);
-    expect(nest(32).regions.size).toBe(32);
+    expect(nest(32).loops.size).toBe(32);
     expect(nest(33).problems.map(({ edge, why }) => [edge.from, edge.to, why])).toEqual([
       ["n65", "n0", "Loops lie at most 32 deep inside one another."],
     ]);

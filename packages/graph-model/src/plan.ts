@@ -1,4 +1,4 @@
-// Loops as regions (SPEC RL1 to RL4): at each level the items, nodes and loops, form a graph without cycles.
+// Loops and their bodies (SPEC RL1 to RL4): at each level the items, nodes and loops, form a graph without cycles.
 
 import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge } from "./graph.ts";
 import { LIMITS } from "./limits.ts";
@@ -7,7 +7,7 @@ import { type Topology, topology } from "./topology.ts";
 export const MAX_ITERATIONS = 10_000;
 
 /** The whole graph, or the body of one loop. */
-export interface Region {
+export interface PlanBody {
   /** Empty for the whole graph; `loop:tail>head` for a loop, which no node can be called. */
   id: string;
   /** Where the loop's edge starts and ends; empty for the whole graph. */
@@ -16,14 +16,14 @@ export interface Region {
   edge?: GraphEdge;
   maxIterations: number;
   nodes: ReadonlySet<string>;
-  parent?: Region;
-  /** Nodes, loops inside this region by their id and groups by theirs, each after its predecessors. */
+  parent?: PlanBody;
+  /** Nodes, loops inside this body by their id and groups by theirs, each after its predecessors. */
   items: readonly string[];
   predecessors: ReadonlyMap<string, ReadonlySet<string>>;
   successors: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** Nodes that run together as one item of their region. */
+/** Nodes that run together as one item of their body. */
 export interface Group {
   /** `group:first>`, which no node can be called. */
   id: string;
@@ -35,8 +35,8 @@ export const groupId = (first: string): string => `group:${first}>`;
 export const isGroupId = (id: string): boolean => id.startsWith("group:") && id.endsWith(">");
 
 /** The nodes that an item has rows for: itself, and those of its group; none for a loop, whose visits have them. */
-export const itemNodes = ({ regions, groups }: Pick<Plan, "regions" | "groups">, item: string): readonly string[] =>
-  regions.has(item) ? [] : [item, ...(groups.get(item)?.nodes ?? [])];
+export const itemNodes = ({ loops, groups }: Pick<Plan, "loops" | "groups">, item: string): readonly string[] =>
+  loops.has(item) ? [] : [item, ...(groups.get(item)?.nodes ?? [])];
 
 export interface LoopProblem {
   edge: GraphEdge;
@@ -45,21 +45,21 @@ export interface LoopProblem {
 
 export interface Plan {
   shape: Topology;
-  root: Region;
-  regions: ReadonlyMap<string, Region>;
-  /** The innermost region around each node. */
-  home: ReadonlyMap<string, Region>;
+  root: PlanBody;
+  loops: ReadonlyMap<string, PlanBody>;
+  /** The innermost body around each node. */
+  home: ReadonlyMap<string, PlanBody>;
   /** Groups by id, and the group of each node that is in one. */
   groups: ReadonlyMap<string, Group>;
   groupOf: ReadonlyMap<string, Group>;
-  /** Loop edges that make no loop; they are left out of the regions. */
+  /** Loop edges that make no loop; they are left out of the bodies. */
   problems: readonly LoopProblem[];
 }
 
-type Draft = Omit<Region, "items" | "predecessors" | "successors" | "parent"> & { parent?: Draft };
+type Draft = Omit<PlanBody, "items" | "predecessors" | "successors" | "parent"> & { parent?: Draft };
 
-/** Which nodes of a region run together; groups must leave its items without a cycle. */
-export type Grouping = (region: Region) => readonly Group[];
+/** Which nodes of a body run together; groups must leave its items without a cycle. */
+export type Grouping = (body: PlanBody) => readonly Group[];
 
 /** The loops of a graph, the larger ones around the smaller: all that its plan needs of its wires. */
 export interface Loops {
@@ -106,22 +106,22 @@ export function planGraph(
   const home = new Map<string, Draft>();
   for (const id of shape.incoming.keys()) home.set(id, root);
   for (const loop of [...nested].reverse()) for (const id of loop.nodes) home.set(id, loop); // the innermost loop comes last, and stays
-  const finished = new Map<Draft, Region>();
+  const finished = new Map<Draft, PlanBody>();
   const groups: Group[] = [];
   for (const unfinished of [root, ...nested]) {
-    const region = finish(unfinished, home, shape, position);
-    const together = grouping(region);
+    const body = finish(unfinished, home, shape, position);
+    const together = grouping(body);
     groups.push(...together);
-    finished.set(unfinished, together.length > 0 ? contract(region, together) : region);
+    finished.set(unfinished, together.length > 0 ? contract(body, together) : body);
   }
-  for (const loop of nested) (finished.get(loop) as { parent?: Region }).parent = finished.get(loop.parent as Draft) as Region;
-  const get = (one: Draft) => finished.get(one) as Region;
-  const homes = new Map<string, Region>();
+  for (const loop of nested) (finished.get(loop) as { parent?: PlanBody }).parent = finished.get(loop.parent as Draft) as PlanBody;
+  const get = (one: Draft) => finished.get(one) as PlanBody;
+  const homes = new Map<string, PlanBody>();
   for (const [id, innermost] of home) homes.set(id, get(innermost));
   return {
     shape,
     root: get(root),
-    regions: new Map(nested.map((one) => [one.id, get(one)])),
+    loops: new Map(nested.map((one) => [one.id, get(one)])),
     home: homes,
     ...groupsOf(groups),
     problems,
@@ -129,20 +129,20 @@ export function planGraph(
 }
 
 /** Each group becomes one item. */
-function contract(region: Region, groups: readonly Group[]): Region {
+function contract(body: PlanBody, groups: readonly Group[]): PlanBody {
   const holder = new Map(groups.flatMap((group) => group.nodes.map((id) => [id, group.id] as const)));
   const of = (item: string): string => holder.get(item) ?? item;
-  const items = [...new Set(region.items.map(of))];
+  const items = [...new Set(body.items.map(of))];
   const predecessors = new Map(items.map((id) => [id, new Set<string>()]));
   const successors = new Map(items.map((id) => [id, new Set<string>()]));
-  for (const [item, before] of region.predecessors)
+  for (const [item, before] of body.predecessors)
     for (const source of before) {
       const [from, to] = [of(source), of(item)];
       if (from === to) continue;
       predecessors.get(to)?.add(from);
       successors.get(from)?.add(to);
     }
-  return { ...region, items: ordered(items, predecessors, successors), predecessors, successors };
+  return { ...body, items: ordered(items, predecessors, successors), predecessors, successors };
 }
 
 const TOO_DEEP = `Loops lie at most ${LIMITS.depth} deep inside one another.`;
@@ -229,18 +229,18 @@ function reach(from: string, next: ReadonlyMap<string, ReadonlySet<string>>, wit
 }
 
 /** Without loops and cycles the items are the nodes, and what lies between them is the shape's. */
-const whole = (root: Draft, { order, predecessors, successors }: Topology): Region =>
-  ({ ...root, items: order, predecessors, successors }) as Region;
+const whole = (root: Draft, { order, predecessors, successors }: Topology): PlanBody =>
+  ({ ...root, items: order, predecessors, successors }) as PlanBody;
 
-const NO_REGIONS: Plan["regions"] = new Map();
+const NO_LOOPS: Plan["loops"] = new Map();
 const NO_GROUPS: Plan["groups"] = new Map();
 
-function withoutLoops(shape: Topology, all: Region, grouping: Grouping, problems: Plan["problems"]): Plan {
+function withoutLoops(shape: Topology, all: PlanBody, grouping: Grouping, problems: Plan["problems"]): Plan {
   const groups = grouping(all);
   const root = groups.length > 0 ? contract(all, groups) : all;
-  const home = new Map<string, Region>();
+  const home = new Map<string, PlanBody>();
   for (const id of shape.order) home.set(id, root);
-  return { shape, root, regions: NO_REGIONS, home, ...groupsOf(groups), problems };
+  return { shape, root, loops: NO_LOOPS, home, ...groupsOf(groups), problems };
 }
 
 const groupsOf = (groups: readonly Group[]): Pick<Plan, "groups" | "groupOf"> =>
@@ -252,33 +252,33 @@ const groupsOf = (groups: readonly Group[]): Pick<Plan, "groups" | "groupOf"> =>
       };
 
 /** Edges between nodes become edges between the items that hold them at this level. */
-function finish(region: Draft, home: ReadonlyMap<string, Draft>, shape: Topology, settled: ReadonlyMap<string, number>): Region {
+function finish(body: Draft, home: ReadonlyMap<string, Draft>, shape: Topology, settled: ReadonlyMap<string, number>): PlanBody {
   const holder = (id: string): string | undefined => {
     let at = home.get(id);
-    if (at === region) return id;
-    while (at && at.parent !== region) at = at.parent;
+    if (at === body) return id;
+    while (at && at.parent !== body) at = at.parent;
     return at?.id;
   };
   const predecessors = new Map<string, Set<string>>();
   const successors = new Map<string, Set<string>>();
-  for (const id of region.nodes) {
+  for (const id of body.nodes) {
     const item = settled.has(id) ? holder(id) : undefined;
     if (item === undefined || predecessors.has(item)) continue;
     predecessors.set(item, new Set());
     successors.set(item, new Set());
   }
   const items = [...predecessors.keys()]; // in the order of the graph
-  for (const id of region.nodes) {
+  for (const id of body.nodes) {
     const from = holder(id);
     if (from === undefined) continue;
     for (const next of shape.successors.get(id) ?? []) {
-      const to = region.nodes.has(next) ? holder(next) : undefined;
+      const to = body.nodes.has(next) ? holder(next) : undefined;
       if (to === undefined || from === to) continue;
       predecessors.get(to)?.add(from);
       successors.get(from)?.add(to);
     }
   }
-  return { ...region, items: ordered(items, predecessors, successors), predecessors, successors } as Region;
+  return { ...body, items: ordered(items, predecessors, successors), predecessors, successors } as PlanBody;
 }
 
 function ordered(items: string[], predecessors: Map<string, Set<string>>, successors: Map<string, Set<string>>): string[] {

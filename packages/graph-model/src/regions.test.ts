@@ -95,7 +95,7 @@ describe("regions", () => {
     const graph = graphOf(["a-b", "b-X", "X-c"]);
     graph.edges.push({ from: "X", to: "a", metadata: { sourcePort: "image", targetPort: "other", loop: { maxIterations: 2 } } });
     const { plan } = resolve(graph, library).root;
-    expect([...plan.regions.values()][0]?.items).toEqual(["group:a>", "X"]);
+    expect([...plan.loops.values()][0]?.items).toEqual(["group:a>", "X"]);
     expect(plan.root.items).toEqual(["loop:X>a", "group:c>"]);
   });
   test("of 2,000 nodes are found in no time worth noticing", () => {

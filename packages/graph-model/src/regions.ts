@@ -3,7 +3,7 @@
 import type { NodeParts } from "./definitions.ts";
 import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge, isMapEdge } from "./graph.ts";
 import type { LibraryEngine, NodeDefinition } from "./library.ts";
-import { type Group, type Grouping, groupId, type Loops, type Plan, planGraph, type Region } from "./plan.ts";
+import { type Group, type Grouping, groupId, type Loops, type Plan, type PlanBody, planGraph } from "./plan.ts";
 import { portKind } from "./ports.ts";
 import type { Topology } from "./topology.ts";
 
@@ -78,10 +78,10 @@ function comfyGrouping(graph: Graph, nodes: readonly NodeParts[], problems: Regi
   const refuse = (edge: GraphEdge) => problems.push({ nodes: [edge.from, edge.to], edge, why: "control" });
   for (const edge of must.filter((one) => !isPlainWire(one))) refuse(edge);
   const apart = may.filter((edge) => !isPlainWire(edge)).map(({ from, to }) => [from, to] as const);
-  return (region) => {
-    const comfyItems = new Set(region.items.filter((item) => node.has(item)));
+  return (body) => {
+    const comfyItems = new Set(body.items.filter((item) => node.has(item)));
     const inside = (edge: GraphEdge): boolean => comfyItems.has(edge.from) && comfyItems.has(edge.to);
-    const joined = new Joined(region, apart, server);
+    const joined = new Joined(body, apart, server);
     const canJoin = (edge: GraphEdge): boolean => isPlainWire(edge) && joined.onOneServer(edge.from, edge.to);
     for (const edge of must.filter((one) => inside(one) && isPlainWire(one))) {
       if (canJoin(edge)) joined.join(edge.from, edge.to);
@@ -103,12 +103,12 @@ function isPlainWire(edge: GraphEdge): boolean {
   return sourcePort !== undefined && targetPort !== undefined && when === undefined && edge.kind !== "on_failure" && !isMapEdge(edge);
 }
 
-/** Items of a region, joined step by step (union-find), and what waits for what among them. */
+/** Items of a body, joined step by step (union-find), and what waits for what among them. */
 class Joined {
   private readonly parent = new Map<string, string>();
 
   constructor(
-    private readonly region: Region,
+    private readonly body: PlanBody,
     private readonly apart: readonly (readonly [string, string])[],
     /** The one that a node names, if it does. */
     private readonly serverOf: (id: string) => string | undefined,
@@ -163,7 +163,7 @@ class Joined {
 
   groups(comfyItems: ReadonlySet<string>): Group[] {
     const found = new Map<string, string[]>();
-    for (const id of this.region.items) {
+    for (const id of this.body.items) {
       if (!comfyItems.has(id)) continue;
       const root = this.find(id);
       const members = found.get(root);
@@ -176,7 +176,7 @@ class Joined {
   /** Items that wait for themselves once the joined ones are one. */
   onCycle(): string[] {
     const open = new Map<string, number>();
-    for (const item of this.region.items) open.set(this.find(item), 0);
+    for (const item of this.body.items) open.set(this.find(item), 0);
     for (const root of open.keys()) for (const next of this.next(root)) open.set(next, (open.get(next) ?? 0) + 1);
     const free = [...open].filter(([, count]) => count === 0).map(([root]) => root);
     for (let root = free.pop(); root !== undefined; root = free.pop()) {
@@ -198,7 +198,7 @@ class Joined {
   private readonly after = new Map<string, Set<string>>();
   /** What waits for a group, as groups. Kept, and brought up to date when it is asked for. */
   private next(root: string): Set<string> {
-    const known = this.after.get(root) ?? this.region.successors.get(root) ?? [];
+    const known = this.after.get(root) ?? this.body.successors.get(root) ?? [];
     const now = new Set([...known].map((one) => this.find(one)));
     now.delete(root);
     this.after.set(root, now);

@@ -225,7 +225,7 @@ test(`[G6] after each of ${EDITS} random edits all that is known of the graph is
     expect(issues ?? validate(graph, editLibrary), `edit ${edit}`).toEqual(validate(copy, editLibrary));
     expect(enginesNotLive(graph, editLibrary), `edit ${edit}`).toEqual(enginesNotLive(copy, editLibrary));
     seen.groups += [...after.root.plan.groups.values()].filter(({ nodes }) => nodes.length > 1).length;
-    seen.loops += after.root.plan.regions.size;
+    seen.loops += after.root.plan.loops.size;
     seen.mapped += after.root.wiring.mapped.size;
     seen.calls += after.root.nodes.filter(({ element }) => element?.calls).length;
     seen.conditions += after.root.wiring.conditions.size;

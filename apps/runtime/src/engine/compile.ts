@@ -3,7 +3,7 @@
 // loops goes round, with the loop's body as a subgraph per visit. LangGraph drives; it decides nothing and carries no data.
 import type { RunnableConfig } from "@langchain/core/runnables";
 import { Annotation, END, START, StateGraph } from "@langchain/langgraph";
-import type { Level, Plan, Region } from "@spindle/graph-model";
+import type { Level, Plan, PlanBody } from "@spindle/graph-model";
 import pLimit from "p-limit";
 import type { Scope } from "./scope.ts";
 
@@ -19,7 +19,7 @@ const State = Annotation.Root({
 export interface Driven {
   settle(scope: Scope, item: string): Promise<unknown>;
   /** One visit of a loop; resolves with whether another one follows. */
-  visit(scope: Scope, loop: Region, index: number): Promise<boolean>;
+  visit(scope: Scope, loop: PlanBody, index: number): Promise<boolean>;
   enter(scope: Scope): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export function compile(level: Level): CompiledLevel {
   if (known) return known;
   const { plan } = level;
   const graph = build(plan, plan.root);
-  const visits = [...plan.regions.values()].reduce((sum, { maxIterations }) => sum + maxIterations, 0);
+  const visits = [...plan.loops.values()].reduce((sum, { maxIterations }) => sum + maxIterations, 0);
   const recursionLimit = plan.root.items.length + visits + 25;
   const made: CompiledLevel = {
     async drive(driven, scope, signal) {
@@ -51,16 +51,16 @@ interface Configured {
 }
 const configured = (config: RunnableConfig): Configured => config.configurable as Configured;
 
-function build(plan: Plan, region: Region) {
+function build(plan: Plan, body: PlanBody) {
   // biome-ignore lint/suspicious/noExplicitAny: LangGraph types node names one by one; ours are known only now
   const graph = new StateGraph(State) as any;
-  const stretches = stretchesOf(plan, region);
+  const stretches = stretchesOf(plan, body);
   for (const [index, stretch] of stretches.entries()) {
     const own = `n${index}`;
     const next = index + 1 < stretches.length ? `n${index + 1}` : END;
     graph.addNode(own, stepOf(plan, stretch));
     if (index === 0) graph.addEdge(START, own);
-    if (stretch.some((layer) => layer.some((item) => plan.regions.has(item))))
+    if (stretch.some((layer) => layer.some((item) => plan.loops.has(item))))
       graph.addConditionalEdges(own, ({ round }: typeof State.State) => (round ? own : next), [own, next]);
     else graph.addEdge(own, next);
   }
@@ -69,14 +69,14 @@ function build(plan: Plan, region: Region) {
 
 /** Settles a stretch; of a layer with loops, one visit of each that is not over. */
 function stepOf(plan: Plan, stretch: readonly (readonly string[])[]) {
-  const loops = stretch.flat().flatMap((item) => plan.regions.get(item) ?? []);
+  const loops = stretch.flat().flatMap((item) => plan.loops.get(item) ?? []);
   const bodies = new Map(loops.map((loop) => [loop.id, build(plan, loop)]));
   const nodes = stretch.map((layer) => layer.filter((item) => !bodies.has(item)));
   return async ({ round }: typeof State.State, config: RunnableConfig): Promise<Partial<typeof State.State>> => {
     const { driven, scope } = configured(config);
     const index = round?.visits ?? 0;
     const open = round ? loops.filter(({ id }) => round.loops.includes(id)) : loops;
-    const goOn = async (loop: Region): Promise<string[]> => {
+    const goOn = async (loop: PlanBody): Promise<string[]> => {
       const visit = scope.visitOf(loop, index);
       await driven.enter(visit);
       await bodies.get(loop.id).invoke({}, { configurable: { driven, scope: visit }, recursionLimit: config.recursionLimit });
@@ -93,19 +93,19 @@ function stepOf(plan: Plan, stretch: readonly (readonly string[])[]) {
   };
 }
 
-/** The layers of a region, each one step further than the last of its items' predecessors; single nodes in a row are one stretch. */
-function stretchesOf(plan: Plan, region: Region): string[][][] {
+/** The layers of a body, each one step further than the last of its items' predecessors; single nodes in a row are one stretch. */
+function stretchesOf(plan: Plan, body: PlanBody): string[][][] {
   const layers: string[][] = [];
   const layerOf = new Map<string, number>();
-  for (const item of region.items) {
+  for (const item of body.items) {
     let layer = 0;
-    for (const before of region.predecessors.get(item) ?? []) layer = Math.max(layer, (layerOf.get(before) ?? 0) + 1);
+    for (const before of body.predecessors.get(item) ?? []) layer = Math.max(layer, (layerOf.get(before) ?? 0) + 1);
     layerOf.set(item, layer);
     const items = layers[layer] ?? [];
     items.push(item);
     layers[layer] = items;
   }
-  const isSingle = (layer: readonly string[] | undefined) => layer?.length === 1 && !plan.regions.has(layer[0] as string);
+  const isSingle = (layer: readonly string[] | undefined) => layer?.length === 1 && !plan.loops.has(layer[0] as string);
   const stretches: string[][][] = [];
   for (const [at, layer] of layers.entries()) {
     if (isSingle(layer) && isSingle(layers[at - 1])) stretches.at(-1)?.push(layer);

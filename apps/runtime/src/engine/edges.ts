@@ -100,14 +100,14 @@ export function isHandled(scope: Scope, row: NodeRunRow): boolean {
     }
   });
   if (taken) return true;
-  for (let at = scope; at.outer && at.region.tail === row.node_id; at = at.outer)
-    if (at.region.edge?.kind === "on_failure" && at.outer.visitOf(at.region, at.visit + 1).hasBegun) return true;
+  for (let at = scope; at.outer && at.body.tail === row.node_id; at = at.outer)
+    if (at.body.edge?.kind === "on_failure" && at.outer.visitOf(at.body, at.visit + 1).hasBegun) return true;
   return false;
 }
 
 /** Whether a loop goes round again after a visit that is over. */
 export function goesRound(visit: Scope): boolean {
-  const { edge, tail } = visit.region;
+  const { edge, tail } = visit.body;
   const row = visit.lookup(tail);
   if (!edge || !row) return false;
   try {
@@ -122,13 +122,13 @@ export function goesRound(visit: Scope): boolean {
  * @throws BadCondition if the edge was followed only to say that its condition cannot be answered
  */
 export function backEdge(scope: Scope, id: string): { edge: GraphEdge; row: NodeRunRow } | undefined {
-  for (let at: Scope | undefined = scope; at?.outer && at.region.head === id; at = at.outer) {
-    if (at.visit === 0 || !at.region.edge) continue;
-    const before = at.outer.visitOf(at.region, at.visit - 1);
-    const row = before.lookup(at.region.tail);
+  for (let at: Scope | undefined = scope; at?.outer && at.body.head === id; at = at.outer) {
+    if (at.visit === 0 || !at.body.edge) continue;
+    const before = at.outer.visitOf(at.body, at.visit - 1);
+    const row = before.lookup(at.body.tail);
     if (!row) return undefined;
-    decideFrom(before, at.region.edge, row);
-    return { edge: at.region.edge, row };
+    decideFrom(before, at.body.edge, row);
+    return { edge: at.body.edge, row };
   }
   return undefined;
 }

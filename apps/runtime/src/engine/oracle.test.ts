@@ -44,11 +44,11 @@ async function askedByLangGraph(example: Case, rows: readonly string[]): Promise
   const driven: Driven = {
     enter: async () => {},
     settle: async (scope, item) => {
-      const before = [...(scope.region.predecessors.get(item) ?? [])];
+      const before = [...(scope.body.predecessors.get(item) ?? [])];
       if (before.some((id) => !settled.has(scope.prefix + id))) early.push(scope.prefix + item);
       await new Promise((resolve) => setImmediate(resolve));
       settled.add(scope.prefix + item);
-      if (!root.plan.regions.has(item)) nodes.push(scope.prefix + item);
+      if (!root.plan.loops.has(item)) nodes.push(scope.prefix + item);
     },
     visit: async (scope, loop, index) => rows.some((path) => path.startsWith(scope.visitOf(loop, index + 1).prefix)),
   };

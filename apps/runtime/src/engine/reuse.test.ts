@@ -16,7 +16,7 @@ function planOf(ids: readonly string[], wires: readonly (readonly [string, strin
     return lists;
   };
   const shape = { node: new Map(ids.map((id) => [id, {}])), predecessors: neighbours(1, 0), successors: neighbours(0, 1) };
-  return { plan: { shape, regions: new Map() } as unknown as Plan, asked: () => asked };
+  return { plan: { shape, loops: new Map() } as unknown as Plan, asked: () => asked };
 }
 
 const WIRES = [

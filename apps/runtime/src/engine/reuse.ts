@@ -65,14 +65,14 @@ export class Reuse {
 const NOTHING: ReadonlySet<string> = new Set();
 
 /** What the run does with each node that does not simply run: its part and its force say so. Each node and edge is looked at a few times at most. */
-export function rolesOf({ shape, regions }: Plan, { force, part }: RecordedOptions): Map<string, Role> {
+export function rolesOf({ shape, loops }: Plan, { force, part }: RecordedOptions): Map<string, Role> {
   const roles = new Map<string, Role>();
   if (!force && !part) return roles;
   const all = [...shape.node.keys()];
   for (const id of all) if (force === true || force?.includes(id)) roles.set(id, "force");
   if (!part) return roles;
   const together = new Set([part.node]); // a loop runs as a whole
-  for (const region of regions.values()) if (region.nodes.has(part.node)) for (const id of region.nodes) together.add(id);
+  for (const body of loops.values()) if (body.nodes.has(part.node)) for (const id of body.nodes) together.add(id);
   const before = reached(shape.predecessors, together);
   const after = reached(shape.successors, together);
   // What something that runs needs, although it does not lead to the part's first node.

@@ -2,7 +2,7 @@
 // begins elsewhere. LangGraph asks for it, or the look-ahead when its last predecessor is over; the first of the two begins it, and the
 // record decides what its result means.
 import { AsyncResource } from "node:async_hooks";
-import { itemNodes, type Region } from "@spindle/graph-model";
+import { itemNodes, type PlanBody } from "@spindle/graph-model";
 import { compile, type Driven } from "./compile.ts";
 import { goesRound, inTurn } from "./edges.ts";
 import { newNodeRun } from "./freeze.ts";
@@ -47,7 +47,7 @@ export class Scheduler implements Driven, Walker {
   /** Runs a level that a node calls by the look-ahead alone, at less than a hundredth of what a graph of LangGraph costs. */
   async walk(scope: Scope): Promise<void> {
     await this.enter(scope);
-    await Promise.all(scope.region.items.map((item) => this.settle(scope, item)));
+    await Promise.all(scope.body.items.map((item) => this.settle(scope, item)));
   }
 
   async begin(scope: Scope, id: string, isElement = false): Promise<void> {
@@ -64,21 +64,21 @@ export class Scheduler implements Driven, Walker {
     return this.once(scope, "|enter", async () => {
       scope.hasBegun = true;
       const { run, rows } = this.context;
-      const ids = scope.region.items.flatMap((item) => itemNodes(scope.level.plan, item));
+      const ids = scope.body.items.flatMap((item) => itemNodes(scope.level.plan, item));
       await rows.add(
         scope,
         ids.map((id) => newNodeRun(run.engines, scope.level, id, scope.prefix + id)),
       );
-      for (const item of scope.region.items) if (scope.region.predecessors.get(item)?.size === 0) void this.settle(scope, item);
+      for (const item of scope.body.items) if (scope.body.predecessors.get(item)?.size === 0) void this.settle(scope, item);
     });
   }
 
   settle(scope: Scope, item: string): Promise<unknown> {
-    const { regions, groups } = scope.level.plan;
-    const [loop, group] = [regions.get(item), groups.get(item)];
+    const { loops, groups } = scope.level.plan;
+    const [loop, group] = [loops.get(item), groups.get(item)];
     return this.once(scope, item, async () => {
       await this.enter(scope);
-      await Promise.all([...(scope.region.predecessors.get(item) ?? [])].map((before) => this.settle(scope, before)));
+      await Promise.all([...(scope.body.predecessors.get(item) ?? [])].map((before) => this.settle(scope, before)));
       if (loop) await this.goRound(scope, loop);
       else {
         await this.begin(scope, item);
@@ -89,7 +89,7 @@ export class Scheduler implements Driven, Walker {
     });
   }
 
-  visit(scope: Scope, loop: Region, index: number): Promise<boolean> {
+  visit(scope: Scope, loop: PlanBody, index: number): Promise<boolean> {
     const inner = scope.visitOf(loop, index);
     return this.once(inner, "|visit", async () => {
       await this.enter(inner);
@@ -105,7 +105,7 @@ export class Scheduler implements Driven, Walker {
     });
   }
 
-  private async goRound(scope: Scope, loop: Region): Promise<void> {
+  private async goRound(scope: Scope, loop: PlanBody): Promise<void> {
     let index = 0;
     while (await this.visit(scope, loop, index)) index++;
     scope.endLoop(loop, index);
@@ -114,8 +114,8 @@ export class Scheduler implements Driven, Walker {
   /** Begins what waited only for this item, without waiting for the rest of its layer (DESIGN E8). */
   private beginSuccessors(scope: Scope, item: string): void {
     const { over } = this.progressOf(scope);
-    for (const next of scope.region.successors.get(item) ?? [])
-      if ([...(scope.region.predecessors.get(next) ?? [])].every((before) => over.has(before))) void this.settle(scope, next);
+    for (const next of scope.body.successors.get(item) ?? [])
+      if ([...(scope.body.predecessors.get(next) ?? [])].every((before) => over.has(before))) void this.settle(scope, next);
   }
 
   private once<T>(scope: Scope, what: string, work: () => Promise<T>): Promise<T> {

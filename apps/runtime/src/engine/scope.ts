@@ -1,5 +1,5 @@
-// Where a node run lies: the visit of a region, with what was decided in it (SPEC RP).
-import type { Level, Region } from "@spindle/graph-model";
+// Where a node run lies: the visit of a body, with what was decided in it (SPEC RP).
+import type { Level, PlanBody } from "@spindle/graph-model";
 import type { NodeRunRow } from "../record/node-run.ts";
 
 /** A decided row, and the visit in which it was decided. */
@@ -27,7 +27,7 @@ export class LevelRun {
 }
 
 /**
- * One visit of a region: the whole level once, or a loop's body once per iteration. There is one object per visit, and what is known of
+ * One visit of a body: the whole level once, or a loop's body once per iteration. There is one object per visit, and what is known of
  * the visit is freed with it.
  */
 export class Scope {
@@ -40,7 +40,7 @@ export class Scope {
     readonly within: LevelRun,
     /** What stands before every node id of this visit in its path. */
     readonly prefix: string,
-    readonly region: Region = within.level.plan.root,
+    readonly body: PlanBody = within.level.plan.root,
     /** The visit around it, in the same level. */
     readonly outer?: Scope,
     /** The iteration of its loop, from 0. */
@@ -52,7 +52,7 @@ export class Scope {
   }
 
   /** A visit of a loop in this one. */
-  visitOf(loop: Region, index: number): Scope {
+  visitOf(loop: PlanBody, index: number): Scope {
     const visits = this.visits.get(loop.id) ?? [];
     this.visits.set(loop.id, visits);
     visits[index] ??= new Scope(this.within, `${this.prefix}${loop.id}[${index}]/`, loop, this, index);
@@ -60,7 +60,7 @@ export class Scope {
   }
 
   /** Notes after which visit a loop was over. */
-  endLoop(loop: Region, last: number): void {
+  endLoop(loop: PlanBody, last: number): void {
     this.last.set(loop.id, this.visitOf(loop, last));
   }
 
@@ -71,13 +71,13 @@ export class Scope {
 
   /** The row of a node of the level as seen from here; undefined while it is undecided. */
   lookup(id: string): NodeRunRow | undefined {
-    const inward: Region[] = [];
-    for (let region = this.level.plan.home.get(id); region; region = region.parent) inward.unshift(region);
+    const inward: PlanBody[] = [];
+    for (let body = this.level.plan.home.get(id); body; body = body.parent) inward.unshift(body);
     let scope: Scope | undefined = this;
-    while (scope && !inward.includes(scope.region)) scope = scope.outer;
+    while (scope && !inward.includes(scope.body)) scope = scope.outer;
     if (!scope) return undefined;
-    for (const region of inward.slice(inward.indexOf(scope.region) + 1)) {
-      scope = scope.last.get(region.id);
+    for (const body of inward.slice(inward.indexOf(scope.body) + 1)) {
+      scope = scope.last.get(body.id);
       if (!scope) return undefined;
     }
     return scope.within.decided.get(scope.prefix + id)?.row;

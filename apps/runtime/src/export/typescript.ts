@@ -8,7 +8,7 @@ import {
   type InputSource,
   type Level,
   type Library,
-  type Region,
+  type PlanBody,
   type Resolved,
   type ResolvedNode,
   record,
@@ -71,46 +71,46 @@ class LevelText {
 
   text(): string {
     const { graph, plan } = this.level;
-    const bodies = [...plan.regions.values()].reverse(); // an inner loop before the one around it
+    const bodies = [...plan.loops.values()].reverse(); // an inner loop before the one around it
     const forward = graph.edges.filter((edge) => !edgeMetadata(edge).loop);
     const about = `${this.own}Level`;
     return [
       `const ${about} = level([${forward.map((edge) => `\n  ${this.edge(edge)},`).join("")}\n]);`,
-      ...depthFirst(bodies).map((loop) => `const ${this.body(loop)} = ${this.region(loop, about)};`),
-      `const ${this.own}: Level = {\n  graph: ${indent(this.region(plan.root, about))},\n  ${this.outputs(graph)},\n};`,
+      ...depthFirst(bodies).map((loop) => `const ${this.bodyName(loop)} = ${this.stateGraph(loop, about)};`),
+      `const ${this.own}: Level = {\n  graph: ${indent(this.stateGraph(plan.root, about))},\n  ${this.outputs(graph)},\n};`,
     ].join("\n\n");
   }
 
-  private region(region: Region, about: string): string {
+  private stateGraph(body: PlanBody, about: string): string {
     const lines = ["new StateGraph(State)"];
     const edges: string[] = [];
-    for (const item of this.items(region)) {
-      const loop = this.level.plan.regions.get(item);
+    for (const item of this.items(body)) {
+      const loop = this.level.plan.loops.get(item);
       const name = this.name(item);
       if (loop) {
         lines.push(
-          `  .addNode(${q(name)}, ${about}.loop(${this.loop(loop)}, ${this.body(loop)}))`,
+          `  .addNode(${q(name)}, ${about}.loop(${this.loop(loop)}, ${this.bodyName(loop)}))`,
           `  .addNode(${q(`${name}_over`)}, () => ({}))`,
         );
         edges.push(
           `  .addConditionalEdges(${q(name)}, ({ visits }) => (visits[${q(item)}] === -1 ? ${q(`${name}_over`)} : ${q(name)}), [${q(name)}, ${q(`${name}_over`)}])`,
         );
       } else lines.push(`  .addNode(${q(name)}, ${about}.node(${this.node(item)}))`);
-      const before = this.before(region, item).map((one) => (this.level.plan.regions.has(one) ? `${this.name(one)}_over` : this.name(one)));
+      const before = this.before(body, item).map((one) => (this.level.plan.loops.has(one) ? `${this.name(one)}_over` : this.name(one)));
       edges.push(`  .addEdge(${before.length === 0 ? "START" : before.length === 1 ? q(before[0]) : q(before)}, ${q(name)})`);
     }
     return [...lines, ...edges, "  .compile() as Compiled"].join("\n");
   }
 
   /** Groups are Spindle's way to ComfyUI; here their nodes are nodes. */
-  private items(region: Region): string[] {
-    return region.items.flatMap((item) => this.level.plan.groups.get(item)?.nodes ?? [item]);
+  private items(body: PlanBody): string[] {
+    return body.items.flatMap((item) => this.level.plan.groups.get(item)?.nodes ?? [item]);
   }
 
-  private before(region: Region, item: string): string[] {
+  private before(body: PlanBody, item: string): string[] {
     const { plan } = this.level;
     const group = plan.groupOf.get(item);
-    const outside = [...(region.predecessors.get(group?.id ?? item) ?? [])].flatMap((one) => plan.groups.get(one)?.nodes ?? [one]);
+    const outside = [...(body.predecessors.get(group?.id ?? item) ?? [])].flatMap((one) => plan.groups.get(one)?.nodes ?? [one]);
     const inside = [...(plan.shape.predecessors.get(item) ?? [])].filter((one) => group?.nodes.includes(one));
     return [...new Set([...outside, ...inside])];
   }
@@ -125,9 +125,9 @@ class LevelText {
     return name;
   }
 
-  private body = (loop: Region): string => `${this.own}Body${[...this.level.plan.regions.keys()].indexOf(loop.id)}`;
+  private bodyName = (loop: PlanBody): string => `${this.own}Body${[...this.level.plan.loops.keys()].indexOf(loop.id)}`;
 
-  private loop({ id, head, tail, maxIterations: max, edge }: Region): string {
+  private loop({ id, head, tail, maxIterations: max, edge }: PlanBody): string {
     return `{ id: ${q(id)}, head: ${q(head)}, tail: ${q(tail)}, max: ${max}, edge: ${this.edge(edge as GraphEdge)} }`;
   }
 
@@ -187,8 +187,8 @@ class LevelText {
 }
 
 /** Each loop after those inside it. */
-function depthFirst(loops: readonly Region[]): Region[] {
-  const depth = (loop: Region): number => (loop.parent ? 1 + depth(loop.parent) : 0);
+function depthFirst(loops: readonly PlanBody[]): PlanBody[] {
+  const depth = (loop: PlanBody): number => (loop.parent ? 1 + depth(loop.parent) : 0);
   return [...loops].sort((a, b) => depth(b) - depth(a));
 }
 

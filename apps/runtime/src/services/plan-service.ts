@@ -60,7 +60,7 @@ export class PlanService {
     const durations = await this.record.queue.durations(Object.values(frozen));
     const known = new Map<string, Record<string, unknown>>();
     const planned = new Map<string, PlannedNode>();
-    const { shape, regions, groups, root } = level.plan;
+    const { shape, loops, groups, root } = level.plan;
     const state: PlanState = { level, reuse, frozen, known, inputs };
     const put = (id: string, found: Found, expectedMs: number | null) => {
       if (found.output) known.set(id, found.output);
@@ -68,7 +68,7 @@ export class PlanService {
     };
     const expected = (id: string) => durations.get(`${frozen[id]?.service}\n${frozen[id]?.engine}`) ?? null;
     for (const item of root.items) {
-      const [loop, group] = [regions.get(item), groups.get(item)];
+      const [loop, group] = [loops.get(item), groups.get(item)];
       if (loop) for (const id of loop.nodes) put(id, runs("It is part of a loop."), expected(id));
       else if (group) {
         const found = await this.group(state, group);
