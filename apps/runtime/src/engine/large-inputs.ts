@@ -1,5 +1,6 @@
 // Nodes with large inputs begin in the turns of their runs (SPEC RV1, docs/decisions/0023). An input may be what a thousand other nodes get,
 // too: nobody holds a copy of it until it is hashed, checked and written, which is work for everybody's event loop and PostgreSQL.
+import { inNextTurn } from "../next-turn.ts";
 
 const MIB = 1024 * 1024;
 
@@ -25,7 +26,9 @@ export class LargeInputs {
   /** The runs with large inputs under way, the one whose turn is next first. */
   private readonly runs = new Map<string, Run>();
   private held = 0;
-  private scheduled = false;
+  private readonly schedule: () => void = inNextTurn(() => {
+    if (this.turn()) this.schedule();
+  });
 
   /** @param most bytes under way of one run and of all, unless one input alone is larger; and those that begin in a turn of the event loop */
   constructor(private readonly most = { ofRun: 32 * MIB, ofAll: 128 * MIB, inTurn: MIB }) {}
@@ -51,15 +54,6 @@ export class LargeInputs {
     this.held -= run.held;
     for (const { begin } of run.waiting) begin({ bytes: 0, release: () => {} });
     this.schedule();
-  }
-
-  private schedule(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    setImmediate(() => {
-      this.scheduled = false;
-      if (this.turn()) this.schedule();
-    });
   }
 
   /** Lets runs begin one node each, in turn. True if the next turn of the event loop goes on with it. */

@@ -1,6 +1,7 @@
 // Paces the beginnings of a run's nodes (docs/decisions/0024): a few in each turn of the event loop, which serves all requests, and none
 // while many requests of the run to the record are under way. Calls and maps make more nodes, so the deepest of them begins first: what
 // has begun is over before more begins.
+import { inNextTurn } from "../next-turn.ts";
 
 /** How many nodes begin in one turn of the event loop. */
 const BEGUN_A_TURN = 32;
@@ -23,7 +24,10 @@ export class Pace {
   private begunInTurn = 0;
   private begun = 0;
   private requests = 0;
-  private scheduled = false;
+  private readonly schedule = inNextTurn(() => {
+    this.begunInTurn = 0;
+    this.turn();
+  });
 
   /**
    * Resolves when a node run may begin; undefined where it may at once.
@@ -62,16 +66,6 @@ export class Pace {
     this.begun++;
     this.begunInTurn++;
     this.schedule();
-  }
-
-  private schedule(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    setImmediate(() => {
-      this.scheduled = false;
-      this.begunInTurn = 0;
-      this.turn();
-    });
   }
 
   private turn(): void {
