@@ -9,20 +9,20 @@ import { DocumentHost } from "../../apps/runtime/src/collab/document-host.ts";
 import { updateLog } from "../../apps/runtime/src/collab/update-log.ts";
 import type { GraphAbout, GraphSummary } from "../../apps/runtime/src/services/graph-service.ts";
 import { UNAPPLIABLE, updateOf } from "../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
-import { ended, getRun, type Spindle, startSpindle, until } from "../support/spindle.ts";
+import { addPreview as add, type Documents, startDocuments } from "../support/documents.ts";
+import { ended, getRun, until } from "../support/spindle.ts";
 
-let spindle: Spindle;
-let db: pg.Client;
+let documents: Documents;
+let spindle: Documents["spindle"];
+let db: Documents["db"];
 const open: WebsocketProvider[] = [];
 beforeAll(async () => {
-  spindle = await startSpindle({ worker: false });
-  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
-  await db.connect();
+  documents = await startDocuments();
+  ({ spindle, db } = documents);
 });
 afterAll(async () => {
   for (const provider of open) provider.destroy();
-  await db?.end();
-  await spindle?.stop();
+  await documents?.stop();
 });
 
 const socketUrl = () => `${spindle.url.replace("http", "ws")}/collab`;
@@ -52,7 +52,6 @@ const ids = (doc: Y.Doc) =>
     .sort();
 const exported = async (graph: string) =>
   (await (await fetch(`${spindle.url}/api/graphs/${graph}/export`)).json()).nodes.map((node: { id: string }) => node.id).sort();
-const add = (doc: Y.Doc) => addNode(doc, "me", { service: "output.preview", plane: "node", position: { x: 0, y: 0 } });
 
 test("[C1, C2] edits of both people meet, in the server's document and in PostgreSQL before anybody hears of them", async () => {
   const graph = await newGraph();

@@ -1,6 +1,5 @@
 // Documents that hold too much, in PostgreSQL and over the real socket: they harm no other, and what was acknowledged stays.
-import { addNode, countParts, LAYOUT, normalise } from "@spindle/graph-model/shared-doc";
-import pg from "pg";
+import { countParts, LAYOUT, normalise } from "@spindle/graph-model/shared-doc";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import * as Y from "yjs";
@@ -8,40 +7,35 @@ import { DocumentHost } from "../../apps/runtime/src/collab/document-host.ts";
 import { updateLog } from "../../apps/runtime/src/collab/update-log.ts";
 import type { GraphSummary } from "../../apps/runtime/src/services/graph-service.ts";
 import { craft, updateOf } from "../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
-import { type Spindle, startSpindle, until } from "../support/spindle.ts";
+import { addPreview as add, type Documents, startDocuments } from "../support/documents.ts";
+import { until } from "../support/spindle.ts";
 
-let spindle: Spindle;
-let pool: pg.Pool;
+let documents: Documents;
 beforeAll(async () => {
-  spindle = await startSpindle({ worker: false });
-  pool = new pg.Pool({ connectionString: spindle.env.DATABASE_URL as string });
+  documents = await startDocuments();
 });
-afterAll(async () => {
-  await pool?.end();
-  await spindle?.stop();
-});
+afterAll(() => documents?.stop());
 
 const trpc = async (call: string, input?: unknown) => {
   const body = input === undefined ? {} : { method: "POST", body: JSON.stringify(input) };
   // This process makes large documents, and does not hear meanwhile that the server has closed a connection that nobody used.
   const headers = { "content-type": "application/json", connection: "close" };
-  return (await fetch(`${spindle.url}/trpc/${call}`, { ...body, headers })).json();
+  return (await fetch(`${documents.spindle.url}/trpc/${call}`, { ...body, headers })).json();
 };
 const newGraph = async (): Promise<string> => (await trpc("graphs.create", { name: "A graph" })).result.data;
 const list = async (): Promise<GraphSummary[]> => (await trpc("graphs.list")).result.data;
 const listed = async (id: string) => (await list()).find((one) => one.id === id);
 const objects = (count: number) => Array.from({ length: count }, () => ({}));
 const crowd = (count: number) => craft({ 10: [{ parent: "graph", key: "k", content: new Y.ContentAny([objects(count)]) }] });
-const add = (doc: Y.Doc) => addNode(doc, "me", { service: "output.preview", plane: "node", position: { x: 0, y: 0 } });
 const rowsOf = async (graph: string) =>
-  (await pool.query("SELECT seq, bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [graph])).rows as {
+  (await documents.db.query("SELECT seq, bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [graph])).rows as {
     seq: string;
     bytes: Buffer;
   }[];
 
 /** How a socket is closed that sends an update, or that only opens the document. */
 async function closingOf(graph: string, update: Uint8Array): Promise<[number, string]> {
-  const socket = new WebSocket(`${spindle.url.replace("http", "ws")}/collab/${graph}?layout=${LAYOUT}`);
+  const socket = new WebSocket(`${documents.spindle.url.replace("http", "ws")}/collab/${graph}?layout=${LAYOUT}`);
   const closed = new Promise<[number, string]>((resolve) => socket.once("close", (code, reason) => resolve([code, String(reason)])));
   await new Promise((resolve) => socket.once("open", resolve));
   const size: number[] = [];
@@ -67,10 +61,10 @@ test.each([
   async (_, make) => {
     const sentence = "Its stored edits are more than this server can open. Remove it, and import an exported copy of it.";
     const [graph, other] = [await newGraph(), await newGraph()];
-    for (const bytes of make()) await pool.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [graph, bytes]);
+    for (const bytes of make()) await documents.db.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [graph, bytes]);
     const before = (await rowsOf(graph)).length;
-    await pool.query("UPDATE graph SET updated_at = now() WHERE id = $1", [graph]);
-    const log = updateLog({ pool: pool as never });
+    await documents.db.query("UPDATE graph SET updated_at = now() WHERE id = $1", [graph]);
+    const log = updateLog({ pool: documents.db as never });
     await expect(new DocumentHost(log, () => {}).open(graph)).rejects.toMatchObject({ status: 409, message: sentence });
     for (let times = 0; times < 2; times++)
       expect(await listed(graph)).toMatchObject({ unreadable: `This graph cannot be read: ${sentence}` });
@@ -84,7 +78,7 @@ test.each([
 test("[C5] what two runtimes store while each makes one row of its rows is all there", async () => {
   const graph = await newGraph();
   const errors: unknown[] = [];
-  const runtime = () => new DocumentHost(updateLog({ pool: pool as never }), (_, error) => void errors.push(error));
+  const runtime = () => new DocumentHost(updateLog({ pool: documents.db as never }), (_, error) => void errors.push(error));
   const opened = await Promise.all([runtime().open(graph), runtime().open(graph)]);
   const added: string[] = [];
   const overwrite = (doc: Y.Doc) => updateOf(doc, (copy) => void copy.getMap("metadata").set("k", objects(100_000)));
@@ -120,12 +114,12 @@ test("[C5] what two runtimes store while each makes one row of its rows is all t
 
 test("[C5] rows that cannot be made one stay as they are", async () => {
   const graph = await newGraph();
-  await new DocumentHost(updateLog({ pool: pool as never }), () => {}).change(graph, (doc) => void add(doc));
+  await new DocumentHost(updateLog({ pool: documents.db as never }), () => {}).change(graph, (doc) => void add(doc));
   const rows = await rowsOf(graph);
-  await pool.query(`CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$ LANGUAGE plpgsql`);
-  await pool.query("CREATE TRIGGER refuse BEFORE INSERT ON doc_update FOR EACH ROW EXECUTE FUNCTION refuse()");
+  await documents.db.query(`CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$ LANGUAGE plpgsql`);
+  await documents.db.query("CREATE TRIGGER refuse BEFORE INSERT ON doc_update FOR EACH ROW EXECUTE FUNCTION refuse()");
   const seqs = rows.map(({ seq }) => seq);
-  await expect(updateLog({ pool: pool as never }).compact(graph, seqs, new Uint8Array(2))).rejects.toThrow("no room");
-  await pool.query("DROP TRIGGER refuse ON doc_update; DROP FUNCTION refuse()");
+  await expect(updateLog({ pool: documents.db as never }).compact(graph, seqs, new Uint8Array(2))).rejects.toThrow("no room");
+  await documents.db.query("DROP TRIGGER refuse ON doc_update; DROP FUNCTION refuse()");
   expect(await rowsOf(graph)).toEqual(rows);
 });

@@ -1,0 +1,25 @@
+// A server and its database, for tests of shared documents.
+import { addNode } from "@spindle/graph-model/shared-doc";
+import pg from "pg";
+import type * as Y from "yjs";
+import { type Spindle, startSpindle } from "./spindle.ts";
+
+export interface Documents {
+  spindle: Spindle;
+  db: pg.Pool;
+  stop(): Promise<void>;
+}
+
+export async function startDocuments(): Promise<Documents> {
+  const spindle = await startSpindle({ worker: false });
+  const db = new pg.Pool({ connectionString: spindle.env.DATABASE_URL as string });
+  const stop = async () => {
+    await db.end();
+    await spindle.stop();
+  };
+  return { spindle, db, stop };
+}
+
+/** Returns the id of the node. */
+export const addPreview = (doc: Y.Doc): string =>
+  addNode(doc, "me", { service: "output.preview", plane: "node", position: { x: 0, y: 0 } });
