@@ -1,5 +1,5 @@
 // Which launcher has this clone, and what it started: written down, so that the next start waits for it, joins it or ends what it left.
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,9 +24,11 @@ interface Launch {
 const FILE = join(HOME, "processes.json");
 /**
  * The lock among starts that waited for the same launcher to end: held from the search for leftovers until the new launcher is
- * written down.
+ * written down. Each holder has a file of its own, with the number after that of the last one, who died: were there one file, a
+ * start that takes away what a dead holder left could take away the next holder's. The last file stays, so that numbers only grow.
  */
-const TURN = `${FILE}.turn`;
+const TURN = `${FILE}.turn.`;
+let ownTurn = 0;
 
 function bornOf(pid: number): string | undefined {
   let line: string | undefined;
@@ -59,8 +61,16 @@ export function remember(phase: Phase, url?: string): void {
   mkdirSync(HOME, { recursive: true, mode: 0o700 });
   writeFileSync(`${FILE}.new`, JSON.stringify(launch));
   renameSync(`${FILE}.new`, FILE);
-  rmSync(TURN, { force: true });
+  for (const turn of turns()) if (turn < ownTurn) rmSync(`${TURN}${turn}`, { force: true });
 }
+
+/** The numbers of the lock's files, ascending. */
+const turns = (): number[] =>
+  readdirSync(HOME)
+    .map((name) => join(HOME, name))
+    .filter((path) => path.startsWith(TURN))
+    .map((path) => Number(path.slice(TURN.length)))
+    .sort((a, b) => a - b);
 
 /**
  * Waits until it is clear what this start has to do: one that starts is waited for, and so is the end of one that stops.
@@ -81,23 +91,25 @@ export async function runningLauncher(): Promise<string | undefined> {
 
 function takeTurn(): boolean {
   mkdirSync(HOME, { recursive: true, mode: 0o700 });
+  const last = turns().at(-1) ?? 0;
+  const holder = parsed<Known>(`${TURN}${last}`);
+  if (holder && alive(holder)) return false;
   const own: Known = { name: "launcher", pid: process.pid, born: bornOf(process.pid) ?? "" };
-  const written = `${TURN}.${process.pid}`;
+  const written = `${FILE}.${process.pid}`;
   writeFileSync(written, JSON.stringify(own));
   try {
-    linkSync(written, TURN); // the file appears whole or not at all, and only if there is none
+    linkSync(written, `${TURN}${last + 1}`); // the file appears whole or not at all, and only if there is none
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    const holder = parsed<Known>(TURN);
-    if (!holder || !alive(holder)) rmSync(TURN, { force: true });
     return false;
   } finally {
     rmSync(written, { force: true });
   }
+  ownTurn = last + 1;
   // Another start may have taken and released the lock since this one looked.
   const { launcher } = read();
   if (!launcher || !alive(launcher)) return true;
-  rmSync(TURN, { force: true });
+  rmSync(`${TURN}${ownTurn}`, { force: true });
   return false;
 }
 
