@@ -258,7 +258,7 @@ describe("what runs at all", () => {
 
 describe("at the same time", () => {
   test("[E8] independent work of both planes overlaps [test_parallel_sleep_nodes]", async () => {
-    const graph = sampling(20, [wait("think", { seconds: 0.7 }) as never]);
+    const graph = sampling(20, [wait("think", { seconds: 3 }) as never]);
     const view = await run(graph);
     const at = (id: string) => view.nodes.find((nodeRun) => nodeRun.node === id);
     const region = view.nodes.find((nodeRun) => nodeRun.node.startsWith("group:"));
