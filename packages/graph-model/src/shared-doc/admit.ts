@@ -16,6 +16,7 @@ import {
   TOO_ENTANGLED,
   TOO_LONG_A_LIST,
 } from "./apply.ts";
+import { copy } from "./copy.ts";
 import { countParts, decode, refuseMisplaced } from "./decode.ts";
 import { LOSS } from "./json.ts";
 import { headOf, ROOTS, rootsOf } from "./layout.ts";
@@ -380,21 +381,4 @@ export class Tried {
     this.replica = undefined;
     this.size = undefined;
   }
-}
-
-export function copyOf(doc: Y.Doc): Y.Doc {
-  const copy = new Y.Doc();
-  Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc));
-  return copy;
-}
-
-const ANYTHING = Object.fromEntries(Object.keys(ONE_UPDATE).map((what) => [what, Number.POSITIVE_INFINITY])) as unknown as Allowance;
-
-/** What is in a document has been checked. */
-function* copy(doc: Y.Doc, most: number): Steps<Y.Doc> {
-  const replica = new Y.Doc();
-  const update = Y.decodeUpdate(Y.encodeStateAsUpdate(doc));
-  yield;
-  yield* apply(replica, [update], ANYTHING, () => {}, most);
-  return replica;
 }
