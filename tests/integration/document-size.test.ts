@@ -1,5 +1,5 @@
 // Documents that hold too much, in PostgreSQL and over the real socket: they harm no other, and what was acknowledged stays.
-import { countParts, LAYOUT, normalise } from "@spindle/graph-model/shared-doc";
+import { countParts, LAYOUT, migrate, normalise } from "@spindle/graph-model/shared-doc";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import * as Y from "yjs";
@@ -27,6 +27,16 @@ const list = async (): Promise<GraphSummary[]> => (await trpc("graphs.list")).re
 const listed = async (id: string) => (await list()).find((one) => one.id === id);
 const objects = (count: number) => Array.from({ length: count }, () => ({}));
 const crowd = (count: number) => craft({ 10: [{ parent: "graph", key: "k", content: new Y.ContentAny([objects(count)]) }] });
+const exported = (graph: string, query = "") =>
+  fetch(`${documents.spindle.url}/api/graphs/${graph}/export${query}`, { headers: { connection: "close" } });
+/** Stores a node behind all that is stored. Returns its id. */
+async function addTo(graph: string): Promise<string> {
+  const doc = new Y.Doc();
+  migrate(doc);
+  const id = add(doc);
+  await documents.db.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [graph, Buffer.from(Y.encodeStateAsUpdate(doc))]);
+  return id;
+}
 const rowsOf = async (graph: string) =>
   (await documents.db.query("SELECT seq, bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [graph])).rows as {
     seq: string;
@@ -59,21 +69,47 @@ test.each([
 ])(
   "[C5] a graph whose stored %s fill the memory is one of the list, opens for nobody, harms no other and can be removed",
   async (_, make) => {
-    const sentence = "Its stored edits are more than this server can open. Remove it, and import an exported copy of it.";
+    const sentence = "Its edits are more than can be opened. Export its last readable version, import that, and remove it.";
     const [graph, other] = [await newGraph(), await newGraph()];
+    const node = await addTo(graph);
     for (const bytes of make()) await documents.db.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [graph, bytes]);
     const before = (await rowsOf(graph)).length;
     await documents.db.query("UPDATE graph SET updated_at = now() WHERE id = $1", [graph]);
     const log = updateLog({ pool: documents.db as never });
     await expect(new DocumentHost(log, () => {}).open(graph)).rejects.toMatchObject({ status: 409, message: sentence });
     for (let times = 0; times < 2; times++)
-      expect(await listed(graph)).toMatchObject({ unreadable: `This graph cannot be read: ${sentence}` });
+      expect(await listed(graph)).toMatchObject({ unreadable: `This graph cannot be read: ${sentence}`, readable: "last" });
     expect((await listed(other))?.unreadable).toBeUndefined();
+    expect((await exported(graph)).status).toBe(409);
+    const last = await exported(graph, "?readable=last");
+    expect([last.status, (await last.json()).nodes.map(({ id }: { id: string }) => id)]).toEqual([200, [node]]);
     expect((await rowsOf(graph)).length).toBe(before);
     await trpc("graphs.remove", { id: graph });
     expect([await listed(graph), await rowsOf(graph)]).toEqual([undefined, []]);
   },
 );
+
+test.each([
+  ["bytes", () => Buffer.alloc(129 * 1024 * 1024)],
+  ["values", () => Buffer.from(crowd(4_200_000))],
+])("[C5] a graph whose first stored edit alone has too many %s has no readable version, and says what to do", async (_, make) => {
+  const graph = await newGraph();
+  await documents.db.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2)", [graph, make()]);
+  await addTo(graph);
+  const answer = await exported(graph, "?readable=last");
+  expect([answer.status, (await answer.json()).error.message]).toEqual([
+    422,
+    "The first of its edits are more than can be opened by themselves. Import the graph of one of its runs, or restore a back-up, and remove it.",
+  ]);
+});
+
+test("[C5] the last readable version of a graph that opens is all of it, and there is no other than the last", async () => {
+  const graph = await newGraph();
+  expect(await (await exported(graph, "?readable=last")).json()).toMatchObject({ nodes: [] });
+  await addTo(graph);
+  expect(await (await exported(graph, "?readable=last")).text()).toBe(await (await exported(graph)).text());
+  expect((await exported(graph, "?readable=first")).status).toBe(422);
+});
 
 test("[C5] what two runtimes store while each makes one row of its rows is all there", async () => {
   const graph = await newGraph();

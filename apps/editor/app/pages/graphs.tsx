@@ -101,7 +101,14 @@ export default function GraphsPage() {
                   />
                 </div>
                 {graph.unreadable ? (
-                  <p className="text-bad text-small">{graph.unreadable}</p>
+                  <>
+                    <p className="text-bad text-small">{graph.unreadable}</p>
+                    {graph.readable && (
+                      <a className="text-small" href={`/api/graphs/${graph.id}/export?readable=${graph.readable}`}>
+                        Export its last readable version
+                      </a>
+                    )}
+                  </>
                 ) : (
                   <p className="text-faint text-small">
                     {graph.nodes} {graph.nodes === 1 ? "node" : "nodes"}, edited {when(graph.updatedAt)}

@@ -108,7 +108,11 @@ export function restRoutes(services: Services): Router {
     "/api/graphs/:id/export",
     handle(async (request, response) => {
       const id = uuid(request.params.id, "graph");
-      const [{ name }, { graph }] = [await graphs.find(id), await graphs.read(id)];
+      const { readable } = request.query;
+      if (readable !== undefined && readable !== "last")
+        throw new Refused(422, "request.invalid", "readable: it can only be `last`.", { field: "readable" });
+      const { name } = await graphs.find(id);
+      const { graph } = await (readable ? graphs.readLast(id) : graphs.read(id));
       const stem =
         name
           .replaceAll(/[^A-Za-z0-9 _-]/g, "")

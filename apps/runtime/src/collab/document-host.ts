@@ -15,6 +15,7 @@ import {
   Tried,
   WHOLE_GRAPH,
 } from "@spindle/graph-model/shared-doc";
+import pLimit from "p-limit";
 import * as Y from "yjs";
 import { Refused } from "../refused.ts";
 import type { Losses } from "./losses.ts";
@@ -36,6 +37,9 @@ export interface OpenDocument {
   append(update: Uint8Array, origin: unknown, losses?: Losses): Promise<boolean>;
   close(): void;
 }
+
+const NOTHING_READABLE =
+  "The first of its edits are more than can be opened by themselves. Import the graph of one of its runs, or restore a back-up, and remove it.";
 
 /** The origin of what the server itself edits. */
 const SERVER = "server";
@@ -74,6 +78,8 @@ export class DocumentHost {
   /** Whoever opens and closes one after the other would fill the memory. */
   private readonly idle = new Map<Hosted, string>();
   private turns = Promise.resolve();
+  /** Each takes as much memory as a document may, and nobody shares it. */
+  private readonly oneReading = pLimit(1);
 
   constructor(
     private readonly log: UpdateLog,
@@ -118,6 +124,27 @@ export class DocumentHost {
     });
   }
 
+  /**
+   * The graph's document as its oldest rows make it, as many of them as can be opened: of one that opens, all of it. For reading; nothing
+   * is stored.
+   * @throws Refused if not even the first of them can be
+   */
+  readable(id: string): Promise<Y.Doc> {
+    return this.oneReading(async () => {
+      try {
+        const stored = await this.log.read(id, "oldest");
+        const { length } = await measure(stored, () => this.turn());
+        const { doc, refused } = await this.inSteps(replay(stored.slice(0, length), ONE_STEP));
+        if (stored.length > 0 && refused.length === length) throw new DocumentTooLarge();
+        if (isOutdated(doc)) migrate(doc);
+        return doc;
+      } catch (cause) {
+        if (cause instanceof DocumentTooLarge) throw new Refused(422, "request.invalid", NOTHING_READABLE);
+        throw cause instanceof LayoutUnknown ? new Refused(409, "request.invalid", cause.message) : cause;
+      }
+    });
+  }
+
   /** Ends a document for everybody who has it open. */
   drop(id: string, ending: Ending): void {
     const hosted = this.hosted.get(id);
@@ -152,9 +179,8 @@ export class DocumentHost {
       }
       return kept;
     } catch (cause) {
-      throw cause instanceof LayoutUnknown || cause instanceof DocumentTooLarge
-        ? new Refused(409, "request.invalid", cause.message)
-        : cause;
+      if (cause instanceof DocumentTooLarge) throw new Refused(409, "request.invalid", cause.message, { readable: "last" });
+      throw cause instanceof LayoutUnknown ? new Refused(409, "request.invalid", cause.message) : cause;
     }
   }
 
@@ -171,6 +197,7 @@ export class DocumentHost {
   private async read(id: string): Promise<Kept> {
     const stored = await this.log.read(id);
     const parts = await measure(stored, () => this.turn());
+    if (parts.length < stored.length) throw new DocumentTooLarge();
     await this.turn();
     const { doc, refused } = await this.inSteps(replay(stored, ONE_STEP));
     const rows = new Rows();

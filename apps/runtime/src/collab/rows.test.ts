@@ -171,7 +171,7 @@ describe("[C5] the rows of a document", () => {
     made.mockRestore();
     expect(refused).toMatchObject({
       status: 409,
-      message: "Its stored edits are more than this server can open. Remove it, and import an exported copy of it.",
+      message: "Its edits are more than can be opened. Export its last readable version, import that, and remove it.",
     });
     expect(log.rows.length, "they stay").toBe(3);
   });

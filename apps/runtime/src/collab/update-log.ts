@@ -4,8 +4,12 @@ import { type Database, transaction } from "../store/database.ts";
 import { patient } from "../store/patient.ts";
 
 export interface UpdateLog {
-  /** @throws DocumentTooLarge, before any of them is read */
-  read(graph: string): Promise<StoredUpdate[]>;
+  /**
+   * All rows, or the oldest of them, as many as can be read. (A row that was made of others may be younger than one that was stored
+   * meanwhile.)
+   * @throws DocumentTooLarge, before any of them is read; of the oldest, where not even the first can be
+   */
+  read(graph: string, which?: "all" | "oldest"): Promise<StoredUpdate[]>;
   /** All of them, or none. Returns the numbers of their rows. @throws EditRefused if the graph is gone */
   append(graph: string, updates: readonly Uint8Array[]): Promise<string[]>;
   /** Moves rows out of the document, whose whole state without them is `rest`. Returns the number of its row. */
@@ -33,6 +37,15 @@ async function read(from: Queries, graph: string): Promise<StoredUpdate[]> {
   return (await from.query<StoredUpdate>("SELECT seq, bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [graph])).rows;
 }
 
+async function readOldest(from: Queries, graph: string): Promise<StoredUpdate[]> {
+  const { rows } = await from.query<StoredUpdate>(
+    `SELECT seq, bytes FROM (SELECT seq, bytes, sum(octet_length(bytes)) OVER (ORDER BY seq) AS total FROM doc_update WHERE graph_id = $1) AS row
+     WHERE total <= $2 ORDER BY seq`,
+    [graph, MOST_STORED_BYTES],
+  );
+  return rows.length > 0 ? rows : read(from, graph); // which has none, or refuses
+}
+
 async function insert(into: Queries, graph: string, bytes: Uint8Array): Promise<string> {
   const { rows } = await into.query<{ seq: string }>("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, $2) RETURNING seq", [
     graph,
@@ -42,7 +55,7 @@ async function insert(into: Queries, graph: string, bytes: Uint8Array): Promise<
 }
 
 export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
-  read: (graph) => read(pool, graph),
+  read: (graph, which = "all") => (which === "all" ? read : readOldest)(pool, graph),
 
   append: async (graph, updates) => {
     const sql = `WITH touched AS (UPDATE graph SET updated_at = now() WHERE id = $1)

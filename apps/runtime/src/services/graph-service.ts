@@ -15,6 +15,8 @@ export interface GraphSummary {
   nodes: number;
   /** Why the document cannot be read, if it cannot; `nodes` is 0 then. */
   unreadable?: string;
+  /** What can be exported of one that cannot be read (`/api/graphs/:id/export?readable=last`). */
+  readable?: "last";
   /** How many of its stored edits could not be applied. */
   setAside: number;
   lastRun?: { id: string; number: number; state: RunState; at: string };
@@ -28,6 +30,8 @@ export interface GraphAbout {
   setAside?: { edits: number; at: string };
 }
 
+type Unread = Pick<GraphSummary, "unreadable" | "readable">;
+
 /** Revisions never change and are never removed, so what is known of one stays true. */
 const REVISIONS_KEPT = 10_000;
 /** Documents that the list has in memory at a time: the largest take hundreds of megabytes. */
@@ -37,7 +41,7 @@ const COUNTED_AT_ONCE = 4;
 export class GraphService {
   private readonly revisions = new Map<string, string>();
   /** Per graph, its nodes when it had last been edited at `at`, or why it is not opened: the list opens a document only after an edit. */
-  private readonly counted = new Map<string, { at: number; nodes: number; unreadable?: string }>();
+  private readonly counted = new Map<string, { at: number; nodes: number } & Unread>();
 
   constructor(
     private readonly db: Database,
@@ -111,8 +115,13 @@ export class GraphService {
     return this.documents.use(id, ({ doc }) => normalise(doc));
   }
 
+  /** What can be read of a graph whose stored edits are more than can be opened. @throws Refused if nothing can */
+  async readLast(id: string): Promise<{ graph: Graph; issues: Issue[] }> {
+    return normalise(await this.documents.readable(id));
+  }
+
   /** A graph that cannot be read is one of the list like any other, with the reason. */
-  private async count(id: string, at: number): Promise<{ nodes: number; unreadable?: string }> {
+  private async count(id: string, at: number): Promise<{ nodes: number } & Unread> {
     const { at: then, ...known } = this.counted.get(id) ?? { nodes: 0 };
     if (then === at) return known;
     try {
@@ -121,8 +130,10 @@ export class GraphService {
       return { nodes };
     } catch (error) {
       const unread = { nodes: 0, unreadable: `This graph cannot be read: ${(error as Error).message}` };
-      if (error instanceof Refused) this.counted.set(id, { at, ...unread });
-      return unread;
+      if (!(error instanceof Refused)) return unread;
+      const refused = { ...unread, ...(error.details.readable === "last" ? { readable: "last" as const } : {}) };
+      this.counted.set(id, { at, ...refused });
+      return refused;
     }
   }
 

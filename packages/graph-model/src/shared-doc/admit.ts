@@ -251,9 +251,9 @@ const LOST_BASE = "It builds on an edit that is not there.";
 /** Bytes of rows that are decoded, and applied, at once: of what was overwritten since, no more than these make is in memory. */
 const AT_ONCE = 4 * 1024 * 1024;
 
-const TOO_LARGE = "Its stored edits are more than this server can open. Remove it, and import an exported copy of it.";
+const TOO_LARGE = "Its edits are more than can be opened. Export its last readable version, import that, and remove it.";
 
-/** A document whose rows would fill the memory. The message is a sentence that a person reads. */
+/** A document whose rows would fill the memory. The message is a sentence that a person reads, of at most 123 bytes: it closes sockets. */
 export class DocumentTooLarge extends Error {
   constructor() {
     super(TOO_LARGE);
@@ -261,9 +261,8 @@ export class DocumentTooLarge extends Error {
 }
 
 /**
- * How many parts each row has, without decoding its values.
+ * How many parts each row has, without decoding its values. Ends before the first row with which they are more than a document is opened with.
  * @param turn lets others go on
- * @throws DocumentTooLarge if that is more than a document is opened with
  */
 export async function measure(rows: readonly StoredUpdate[], turn: () => Promise<unknown>): Promise<number[]> {
   let [left, bytes] = [LOADING.parts, 0];
@@ -271,7 +270,7 @@ export async function measure(rows: readonly StoredUpdate[], turn: () => Promise
   for (const row of rows) {
     const count = countParts(row.bytes, left);
     left -= count;
-    if (left < 0) throw new DocumentTooLarge();
+    if (left < 0) break;
     parts.push(count);
     bytes += row.bytes.length;
     if (bytes < AT_ONCE) continue;
