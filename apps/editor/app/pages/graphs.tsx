@@ -1,6 +1,6 @@
 import { useNavigate } from "@remix-run/react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Ellipsis, FilePlus2, Trash2, Upload, Workflow } from "lucide-react";
+import { Download, Ellipsis, FilePlus2, Trash2, Upload, Workflow } from "lucide-react";
 import { useRef } from "react";
 import { graphTextOf } from "../session/files";
 import { useTRPC, useTRPCClient } from "../session/provider";
@@ -104,8 +104,8 @@ export default function GraphsPage() {
                   <>
                     <p className="text-bad text-small">{graph.unreadable}</p>
                     {graph.readable && (
-                      <a className="text-small" href={`/api/graphs/${graph.id}/export?readable=${graph.readable}`}>
-                        Export its last readable version
+                      <a className="button" href={`/api/graphs/${graph.id}/export?readable=${graph.readable}`}>
+                        <Download size={16} /> Export its last readable version
                       </a>
                     )}
                   </>

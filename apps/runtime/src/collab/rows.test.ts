@@ -174,6 +174,12 @@ describe("[C5] the rows of a document", () => {
       message: "Its edits are more than can be opened. Export its last readable version, import that, and remove it.",
     });
     expect(log.rows.length, "they stay").toBe(3);
+    expect((await host(log).readable("g")).getMap("graph").get("k"), "the oldest are read").toHaveLength(2_000_000);
+    log.rows.unshift({ seq: "0", bytes: craft({ 11: [{ after: [12, 0], content: new Y.ContentAny([1]) }] }) });
+    expect((await host(log).readable("g")).store.clients.has(11), "what builds on another is left out").toBe(false);
+    log.rows = [log.rows[0] as (typeof log.rows)[0]];
+    await expect(host(log).readable("g"), "nothing stands by itself").rejects.toMatchObject({ status: 422 });
+    expect([log.rows.length, log.quarantine]).toEqual([1, []]);
   });
 });
 
