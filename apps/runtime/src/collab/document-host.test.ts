@@ -138,6 +138,19 @@ describe("[C5] an update", () => {
     expect(normalise(doc).graph.nodes.length).toBe(1);
   });
 
+  test.each([
+    ["that ends at 2^56", "010107000080ffffffffffff7f00"],
+    ["that begins there", "01010780ffffffffffff7f0080ffffffffffff7f00"],
+    ["that is a deletion up to 2^40", "000107010080808080802000"],
+  ])("with a piece %s, which nobody could read again, is refused", async (_, hex) => {
+    const log = new MemoryLog();
+    const { doc, append } = await host(log).open("g");
+    await append(updateOf(doc, add), "me");
+    await expect(append(Buffer.from(hex, "hex"), "me")).rejects.toBeInstanceOf(EditRefused);
+    expect(normalise(copyOf(doc)).graph.nodes.length).toBe(1);
+    expect(log.rows.length).toBe(2);
+  });
+
   test("in the other encoding of Yjs has no effect", async () => {
     const log = new MemoryLog();
     const { doc, append } = await host(log).open("g");
@@ -275,6 +288,7 @@ describe("[C5] a stored row", () => {
     const kept = add(tab);
     log.insert(Y.encodeStateAsUpdate(tab));
     log.insert(Uint8Array.from([1, 1, 7, 0, 0, 0, 0])); // a piece of no length
+    log.insert(Buffer.from("010107000080ffffffffffff7f00", "hex")); // one that ends at 2^56
     const doc = await reloaded(log);
     expect(normalise(doc).graph.nodes.map(({ id }) => id)).toEqual([kept]);
     expect(() => copyOf(doc)).not.toThrow();

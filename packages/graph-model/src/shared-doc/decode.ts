@@ -101,8 +101,12 @@ class Counter extends Decoder {
   }
 }
 
+/** What one page can have written, in characters and values. */
+const MOST_CLOCK = 2 ** 31 - 1;
+
 /**
- * Yjs takes pieces of no length, once, and makes a document of them whose own encoding is no update.
+ * Yjs takes pieces of no length, and pieces that end beyond what its decoder can read, and makes a document of them whose own encoding is
+ * no update: nobody could open the graph again.
  * @param most parts that the update may have: structs, values in them, each object and list as one, and ranges that it deletes
  * @throws EditRefused
  */
@@ -111,9 +115,8 @@ export function decode(update: Uint8Array, most: number): Decoded {
   try {
     const decoded: Decoded = Y.decodeUpdateV2(update, Decoder);
     const { structs, ds } = decoded;
-    const pieces = [structs, ...ds.clients.values()];
-    if (pieces.some((list) => list.some(({ len, length = len }: { len?: number; length?: number }) => !length || length < 1)))
-      throw new Error("A piece of the update has no length.");
+    for (const { id, length } of structs) refuseOdd(id.client, id.clock, length);
+    for (const [client, ranges] of ds.clients) for (const { clock, len } of ranges) refuseOdd(client, clock, len);
     // Yjs writes them so, and walks each range that it reads.
     for (const ranges of ds.clients.values())
       for (const [at, { clock }] of ranges.entries()) {
@@ -124,6 +127,12 @@ export function decode(update: Uint8Array, most: number): Decoded {
   } catch (cause) {
     throw cause instanceof EditRefused ? cause : new EditRefused(NO_UPDATE, { cause });
   }
+}
+
+function refuseOdd(client: number, clock: number, length: number): void {
+  if (!(length >= 1)) throw new Error("A piece of the update has no length.");
+  if (!Number.isSafeInteger(client) || !(clock + length <= MOST_CLOCK))
+    throw new Error("A piece of the update ends beyond what can be read.");
 }
 
 /** How many parts an update has, or more than `most`. Of what is no update, or does not fit, those are counted that come before it shows. */
