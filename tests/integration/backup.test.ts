@@ -1,12 +1,15 @@
 // A back-up that is made while runs go on, restored on a machine where nothing is left.
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { folderStore } from "../../apps/runtime/src/artifacts/folder-store.ts";
+import { backUp } from "../../apps/runtime/src/backup/backup.ts";
+import { restore } from "../../apps/runtime/src/backup/restore.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { talkForm } from "../support/samples.ts";
 import { ended, getRun, graphOf, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
@@ -109,6 +112,14 @@ async function damaged(name: string, change: (copy: string) => Promise<void>): P
   return copy;
 }
 
+const artifactsOf = async (of: string): Promise<{ key: string }[]> => JSON.parse(await readFile(join(of, "backup.json"), "utf8")).artifacts;
+const place = () => ({ databaseUrl: target.env.DATABASE_URL as string, store: folderStore(join(target.home, "store")) });
+async function connected(): Promise<pg.Client> {
+  const db = new pg.Client({ connectionString: target.env.DATABASE_URL as string });
+  await db.connect();
+  return db;
+}
+
 const isEmpty = async (): Promise<boolean> => {
   const db = new pg.Client({ connectionString: target.env.DATABASE_URL as string });
   await db.connect();
@@ -129,6 +140,16 @@ test("[L5] what is damaged, or of another schema, is refused before anything is 
       /run_event.* its hash is another/,
     ],
     ["gone", async (copy) => rm(join(copy, "artifacts/output"), { recursive: true }), /artifacts\/output.* is missing/],
+    [
+      "an artifact that was altered",
+      async (copy) => {
+        const file = join(copy, "artifacts", (await artifactsOf(copy))[0]?.key as string);
+        const bytes = await readFile(file);
+        bytes[bytes.length - 1] = 1 + (bytes.at(-1) as number);
+        await writeFile(file, bytes);
+      },
+      /artifacts\/.* its hash is another/,
+    ],
     ["no manifest", async (copy) => rm(join(copy, "backup.json")), /is no back-up/],
     ["a manifest of a later form", async (copy) => writeFile(join(copy, "backup.json"), '{"format":2}'), /a newer Spindle/],
     [
@@ -148,6 +169,29 @@ test("[L5] what is damaged, or of another schema, is refused before anything is 
   }
 });
 
+/** Waits until a statement of the target's database waits for a lock. */
+const isBlocked = (db: pg.Client) =>
+  until(
+    async () => (await db.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rows.length > 0,
+    60_000,
+    "somebody waits for the lock",
+  );
+const newGraph = (db: pg.Client, id: string) => db.query("INSERT INTO graph (id, name) VALUES ($1, 'meanwhile')", [id]);
+
+test("[L5] what somebody begins while it is restored is not mixed with it", async () => {
+  const [db, look] = await Promise.all([connected(), connected()]);
+  const id = randomUUID();
+  await db.query("BEGIN");
+  await newGraph(db, id);
+  const restored = restore({ ...place(), folder: backup }).catch((error: Error) => error.message);
+  await isBlocked(look);
+  await db.query("COMMIT");
+  expect(await restored).toMatch(/not empty.* graph/);
+  await db.query("DELETE FROM graph WHERE id = $1", [id]);
+  await Promise.all([db.end(), look.end()]);
+  expect(await isEmpty()).toBe(true);
+});
+
 test("[L5] everything is there again, and what was under way ends", async () => {
   const done = await spindle(["restore", backup], target.home);
   expect(done, done.err).toMatchObject({ code: 0, out: expect.stringContaining("Restored") });
@@ -158,8 +202,7 @@ test("[L5] everything is there again, and what was under way ends", async () => 
   expect((await ended(target.url, before.resting)).state).toBe("succeeded");
   expect((await ended(target.url, before.working, 90_000)).outputs).toEqual({ value: "x" });
   const next = (await submit(target.url, asks)).body.run;
-  const db = new pg.Client({ connectionString: target.env.DATABASE_URL as string });
-  await db.connect();
+  const db = await connected();
   const { rows } = await db.query("SELECT id FROM run ORDER BY number");
   await db.end();
   expect(rows.map(({ id }) => id)).toEqual([before.talk, before.resting, before.working, next]);
@@ -170,12 +213,45 @@ test("a database that is not empty is not touched", async () => {
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("is not empty") });
 });
 
-test("an artifact that the store has lost is named, and the rest is backed up", async () => {
-  const { artifacts } = JSON.parse(await readFile(join(backup, "backup.json"), "utf8")) as { artifacts: { key: string }[] };
-  const { key } = artifacts.find(({ key }) => key.startsWith("output/")) as { key: string };
-  await rm(join(target.home, "store", key));
+test("[L5] it is one moment's, however long it takes", async () => {
+  const [db, look] = await Promise.all([connected(), connected()]);
+  const id = randomUUID();
+  await db.query("BEGIN");
+  await db.query("LOCK TABLE doc_update IN ACCESS EXCLUSIVE MODE");
+  const folderOfIt = join(folder, "moment");
+  const made = backUp({ ...place(), folder: folderOfIt });
+  await isBlocked(look);
+  await newGraph(db, id);
+  await db.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, '')", [id]);
+  await db.query("COMMIT");
+  await made;
+  expect(gunzipSync(await readFile(join(folderOfIt, "tables/doc_update.copy.gz"))).toString()).not.toContain(id);
+  await db.query("DELETE FROM graph WHERE id = $1", [id]);
+  await Promise.all([db.end(), look.end()]);
+});
+
+test("one that fails ends, and leaves nothing behind", async () => {
+  const { store } = place();
+  let gets = 0;
+  const away = { ...store, get: () => Promise.reject(new Error(`the bucket is away, ${++gets}`)) };
+  expect((await artifactsOf(backup)).length).toBeGreaterThan(4);
+  await expect(backUp({ ...place(), store: away, folder: join(folder, "away") })).rejects.toThrow("the bucket is away, 1");
+  expect(gets).toBeLessThanOrEqual(4);
+  expect((await readdir(folder)).filter((name) => name.startsWith("away"))).toEqual([]);
+});
+
+test("the address of the database, with its password, is for its owner alone", async () => {
+  expect((await stat(join(target.home, "server.json"))).mode & 0o777).toBe(0o600);
+});
+
+test("artifacts that the store has lost or altered are named, and the rest is backed up", async () => {
+  const [lost, altered] = (await artifactsOf(backup)).filter(({ key }) => key.startsWith("output/"));
+  await rm(join(target.home, "store", lost?.key as string));
+  const file = join(target.home, "store", altered?.key as string);
+  await writeFile(file, (await readFile(file)).fill(1));
   const made = await spindle(["backup", join(folder, "tomorrow")], target.home);
-  expect(made).toMatchObject({ code: 1, out: expect.stringContaining("Backed up to"), err: expect.stringContaining(key) });
+  expect(made).toMatchObject({ code: 1, out: expect.stringContaining("Backed up to"), err: expect.stringContaining(lost?.key as string) });
+  expect(made.err).toContain(altered?.key);
   expect((await stat(join(folder, "tomorrow/backup.json"))).isFile()).toBe(true);
 });
 

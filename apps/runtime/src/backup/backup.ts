@@ -5,12 +5,11 @@ import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import pLimit from "p-limit";
 import pg from "pg";
 import { to as copyTo } from "pg-copy-streams";
 import type { ObjectStore } from "../artifacts/store.ts";
 import { RELEASE } from "../store/release.ts";
-import { artifactFile, type BackupManifest, counting, emptyManifest, manifestFile, tableFile } from "./folder.ts";
+import { artifactFile, type BackupManifest, counting, emptyManifest, forEachOf, manifestFile, tableFile } from "./folder.ts";
 import { identifier, migrationsOf, tablesOf } from "./tables.ts";
 
 export interface Place {
@@ -93,12 +92,11 @@ async function copyArtifacts(
     const isThere = (await store.size(key)) !== undefined;
     if (isThere) await pipeline(await store.get(key), count.through, createWriteStream(file, { mode: 0o600 }));
     const isWhole = isThere && count.bytes() === size && count.sha256() === sha256;
-    if (isWhole) manifest.artifacts.push({ key, mime, size });
+    if (isWhole) manifest.artifacts.push({ key, mime, size, sha256 });
     else {
       manifest.damaged.push(key);
       await rm(file, { force: true });
     }
   };
-  const limit = pLimit(4);
-  await Promise.all(artifacts.map((artifact) => limit(() => copyOne(artifact))));
+  await forEachOf(artifacts, copyOne);
 }

@@ -1,11 +1,12 @@
 // What a back-up's folder holds: `backup.json`, one file for each table as PostgreSQL copies it, and the artifacts under their keys.
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Transform } from "node:stream";
+import { Transform, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
+import pLimit from "p-limit";
 import { z } from "zod";
 
 const FORMAT = 1;
@@ -19,7 +20,7 @@ const manifestSchema = z.object({
   migrations: z.array(z.object({ name: z.string(), checksum: z.string() })),
   /** In an order in which none refers to a later one. */
   tables: z.array(z.object({ name: z.string(), columns: z.array(z.string()), rows: z.number().int(), sha256: z.string() })),
-  artifacts: z.array(z.object({ key: z.string(), mime: z.string(), size: z.number().int() })),
+  artifacts: z.array(z.object({ key: z.string(), mime: z.string(), size: z.number().int(), sha256: z.string() })),
   /** Keys of artifacts that the database names and the store did not have, or not with the size and the hash of their row. */
   damaged: z.array(z.string()),
 });
@@ -58,20 +59,29 @@ function parse(text: string): unknown {
 
 /** Looks at everything that a restore is going to read. @throws Error that names the first file that is not as it was written */
 export async function verifyBackup(folder: string, { tables, artifacts }: BackupManifest): Promise<void> {
-  for (const { name, sha256 } of tables) {
-    const count = counting();
-    await pipeline(createReadStream(tableFile(folder, name)), createGunzip(), count.through, async (chunks) => {
-      for await (const _ of chunks);
-    }).catch((error: Error) => {
-      throw new Error(`${tableFile(folder, name)} cannot be read: ${error.message}`);
-    });
-    if (count.sha256() !== sha256) throw new Error(`${tableFile(folder, name)} is not what was backed up: its hash is another.`);
-  }
-  for (const { key, size } of artifacts) {
-    const found = await stat(artifactFile(folder, key)).catch(() => undefined);
-    if (found?.size !== size)
-      throw new Error(`${artifactFile(folder, key)} ${found ? "has another size than was backed up" : "is missing"}.`);
-  }
+  for (const { name, sha256 } of tables) await verifyFile(tableFile(folder, name), sha256, [createGunzip()]);
+  await forEachOf(artifacts, ({ key, sha256 }) => verifyFile(artifactFile(folder, key), sha256, []));
+}
+
+async function verifyFile(file: string, sha256: string, unpack: Transform[]): Promise<void> {
+  const count = counting();
+  await pipeline([createReadStream(file), ...unpack, count.through, new Writable({ write: (_chunk, _encoding, done) => done() })]).catch(
+    (error: NodeJS.ErrnoException) => {
+      throw new Error(error.code === "ENOENT" ? `${file} is missing.` : `${file} cannot be read: ${error.message}`);
+    },
+  );
+  if (count.sha256() !== sha256) throw new Error(`${file} is not what was backed up: its hash is another.`);
+}
+
+/** Does it for each, four at once. After one that failed no other is begun. @throws what the first one threw, once all that were begun are over */
+export async function forEachOf<Item>(items: readonly Item[], act: (item: Item) => Promise<void>): Promise<void> {
+  const limit = pLimit(4);
+  const failures: unknown[] = [];
+  const attempt = async (item: Item): Promise<void> => {
+    if (failures.length === 0) await act(item).catch((error) => failures.push(error));
+  };
+  await Promise.all(items.map((item) => limit(() => attempt(item))));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Passes bytes on and remembers how many, and their hash. */

@@ -3,11 +3,10 @@
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import pLimit from "p-limit";
 import pg from "pg";
 import { from as copyFrom } from "pg-copy-streams";
 import type { Place } from "./backup.ts";
-import { artifactFile, type BackupManifest, readBackup, tableFile, verifyBackup } from "./folder.ts";
+import { artifactFile, type BackupManifest, forEachOf, readBackup, tableFile, verifyBackup } from "./folder.ts";
 import { identifier, migrationsOf, tablesOf } from "./tables.ts";
 
 /**
@@ -22,7 +21,6 @@ export async function restore({ databaseUrl, store, folder, progress }: Place): 
   try {
     await refuseOtherSchema(client, manifest);
     await refuseFilled(client, manifest);
-    const limit = pLimit(4);
     const all = manifest.artifacts.reduce((sum, { size }) => sum + size, 0);
     let done = 0;
     const putOne = async ({ key, mime, size }: BackupManifest["artifacts"][number]): Promise<void> => {
@@ -30,7 +28,7 @@ export async function restore({ databaseUrl, store, folder, progress }: Place): 
       done += size;
       progress?.(done, all);
     };
-    await Promise.all(manifest.artifacts.map((artifact) => limit(() => putOne(artifact))));
+    await forEachOf(manifest.artifacts, putOne);
     await fill(client, folder, manifest);
     return manifest;
   } finally {
