@@ -62,7 +62,7 @@ const asks = graphOf(
   [wire("ask", "Keep", "end", "value")],
 );
 const works = graphOf(
-  [node("a", "constant.string", { value: "x" }), wait("b", { seconds: 30 }), node("c", "output.preview")],
+  [node("a", "constant.string", { value: "x" }), wait("b", { seconds: 20 }), node("c", "output.preview")],
   [wire("a", "value", "b", "value"), wire("b", "value", "c", "value")],
 );
 
@@ -217,7 +217,7 @@ test("[L5] it is one moment's, however long it takes", async () => {
   const [db, look] = await Promise.all([connected(), connected()]);
   const id = randomUUID();
   await db.query("BEGIN");
-  await db.query("LOCK TABLE doc_update IN ACCESS EXCLUSIVE MODE");
+  await db.query("LOCK TABLE doc_quarantine IN ACCESS EXCLUSIVE MODE");
   const folderOfIt = join(folder, "moment");
   const made = backUp({ ...place(), folder: folderOfIt });
   await isBlocked(look);
