@@ -1,5 +1,6 @@
 // Documents that hold too much, in PostgreSQL and over the real socket: they harm no other, and what was acknowledged stays.
 import { countParts, LAYOUT, migrate, normalise } from "@spindle/graph-model/shared-doc";
+import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import * as Y from "yjs";
@@ -158,4 +159,23 @@ test("[C5] rows that cannot be made one stay as they are", async () => {
   await expect(updateLog({ pool: documents.db as never }).compact(graph, seqs, new Uint8Array(2))).rejects.toThrow("no room");
   await documents.db.query("DROP TRIGGER refuse ON doc_update; DROP FUNCTION refuse()");
   expect(await rowsOf(graph)).toEqual(rows);
+});
+
+test("[C5] a graph whose rows are being made one is removed all the same", async () => {
+  const graph = await newGraph();
+  await new DocumentHost(updateLog({ pool: documents.db as never }), () => {}).change(graph, (doc) => void add(doc));
+  const seqs = (await rowsOf(graph)).map(({ seq }) => seq);
+  const pool = new pg.Pool({ connectionString: documents.spindle.env.DATABASE_URL as string });
+  const remover = await pool.connect();
+  await remover.query("BEGIN");
+  await remover.query("SELECT FROM graph WHERE id = $1 FOR UPDATE", [graph]); // removing it begins with this
+  const compacted = updateLog({ pool } as never).compact(graph, seqs, new Uint8Array(2));
+  const waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+  await until(async () => (await documents.db.query(waits)).rowCount === 1, 60_000, "making one row waits");
+  await remover.query("DELETE FROM graph WHERE id = $1", [graph]);
+  await remover.query("COMMIT");
+  expect(await compacted).toBeUndefined();
+  remover.release();
+  await pool.end();
+  expect(await listed(graph)).toBeUndefined();
 });

@@ -84,12 +84,16 @@ export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
     ),
 
   // Two runtimes that do this at once wait at the first row that both know: then it is there for one of them.
-  // A row of its own, and not the first one anew: another runtime may have put there what this one does not know.
+  // A row of its own, and not the first one anew: another runtime may have put there what this one does not know. The graph's row is
+  // locked first, as by whoever removes the graph and its rows with it: in the other order the two would wait for each other.
   compact: async (graph, seqs, whole) => {
     const sql = `WITH known AS (SELECT seq FROM doc_update WHERE graph_id = $1 AND seq = ANY($2::bigint[]) ORDER BY seq FOR UPDATE),
        gone AS (DELETE FROM doc_update WHERE graph_id = $1 AND seq = ANY($2::bigint[]) AND (SELECT count(*) FROM known) = cardinality($2))
        INSERT INTO doc_update (graph_id, bytes) SELECT $1, $3 WHERE (SELECT count(*) FROM known) = cardinality($2) RETURNING seq`;
-    return (await pool.query<{ seq: string }>(sql, [graph, seqs, Buffer.from(whole)])).rows[0]?.seq;
+    return transaction(pool, async (client) => {
+      await client.query("SELECT FROM graph WHERE id = $1 FOR KEY SHARE", [graph]);
+      return (await client.query<{ seq: string }>(sql, [graph, seqs, Buffer.from(whole)])).rows[0]?.seq;
+    });
   },
 
   // `append` updates the graph's row as well, so it waits for this lock, as another runtime does that loads the same document.
