@@ -1,6 +1,6 @@
 // Which runtime drives a run, and what the death of one means for it.
 import type pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { PostgresRecord } from "../../apps/runtime/src/record/postgres-record.ts";
 import { RecordHand } from "../support/record-hand.ts";
 
@@ -12,7 +12,20 @@ beforeAll(async () => {
   hand = await RecordHand.start();
   ({ record, pool } = hand);
 });
+beforeEach(() => pool.query("UPDATE run SET state = 'failed'")); // a claim takes every run that is open
 afterAll(async () => expect(await hand?.stop(), "events that break their schema").toEqual([]));
+
+const newRuns = async (count: number) => {
+  const runs: string[] = [];
+  while (runs.length < count) runs.push((await newRun(1)).run);
+  return runs;
+};
+const setDeaths = (runs: string[], deaths: number[], owner: string) =>
+  pool.query("UPDATE run SET owner = $3, deaths = ($2::int[])[array_position($1::uuid[], id)] WHERE id = ANY($1)", [runs, deaths, owner]);
+const deathsOf = async (runs: string[]): Promise<number[]> => {
+  const { rows } = await pool.query("SELECT deaths FROM run WHERE id = ANY($1) ORDER BY array_position($1::uuid[], id)", [runs]);
+  return rows.map(({ deaths }) => deaths);
+};
 
 const body = { engine: "e", draft: false };
 
@@ -68,15 +81,66 @@ test("[E9, RE4] a claim counts how often the owner of a run died, and neither on
   expect((await record.leases.claim("third", true)).map(({ id, deaths }) => [id, deaths])).toEqual([[run, 2]]);
 });
 
-test("[E9, RE4] runs under which a runtime died are claimed one at a time, those of fewer deaths first, and all others at once", async () => {
-  const runs = (await Promise.all(Array.from({ length: 4 }, () => newRun(1)))).map(({ run }) => run);
-  const [bad, suspect, ...others] = runs as [string, string, ...string[]];
-  await pool.query("UPDATE run SET deaths = array_position($1::uuid[], id) WHERE id = ANY($1)", [[suspect, bad]]);
-  await record.leases.renew("one by one", 60_000);
-  const claimed = async (suspects: boolean) =>
-    (await record.leases.claim("one by one", suspects)).map(({ id }) => id).filter((id) => runs.includes(id));
-  expect((await claimed(false)).sort()).toEqual(others.sort());
-  expect([await claimed(true), await claimed(true), await claimed(true)]).toEqual([[suspect], [bad], []]);
+test("[E9, RE5] a claim takes half of the suspects with the most deaths, one of those with nine, and all other runs at once", async () => {
+  const runs = await newRuns(12);
+  await setDeaths(runs, [2, 2, 2, 2, 3, 2, 9, 9, 0, 1, -4, 9], "gone");
+  await record.runs.requestCancel(runs[11] as string);
+  await record.leases.renew("claims", 60_000);
+  const claimed = async (suspects: boolean) => (await record.leases.claim("claims", suspects)).map(({ id }) => runs.indexOf(id)).sort();
+  expect(await claimed(false), "one of nine deaths is to be cancelled").toEqual([8, 9, 10, 11].sort());
+  const trials: number[][] = [];
+  for (let trial = await claimed(true); trial.length > 0; trial = await claimed(true)) trials.push(trial);
+  expect(trials).toEqual([[6], [7], [4], [0, 1, 2], [3], [5]]);
+});
+
+test("[E9, RE4] the death of a runtime counts under the runs on trial, those without a count, and survivors if none is on trial", async () => {
+  const cases = [
+    { driven: [0, 0], counted: [1, 1] },
+    { driven: [3, 0], counted: [4, 1] },
+    { driven: [3, -3, -9, 0], counted: [4, 3, 9, 1] },
+    { driven: [1, -3], counted: [2, 3] },
+    { driven: [-3, 0, -5], counted: [4, 1, 6] },
+    { driven: [-9], counted: [10] },
+    { driven: [9, 0, -9], counted: [10, 1, 9] },
+    { driven: [-9, -8], counted: [9, 9] },
+    { driven: [9, 9], counted: [9, 9] },
+  ];
+  for (const [index, { driven, counted }] of cases.entries()) {
+    const [runs, waiting] = [await newRuns(driven.length), await newRuns(1)];
+    await record.leases.renew(`driver-${index}`, -1000);
+    await setDeaths(runs, driven, `driver-${index}`);
+    await setDeaths(waiting, [7], "died earlier");
+    await record.leases.renew("next", 60_000);
+    await Promise.all([record.leases.claim("next"), record.leases.claim("next", true), record.leases.claim("after")]);
+    expect([await deathsOf(runs), await deathsOf(waiting)], driven.join()).toEqual([counted, [7]]);
+  }
+});
+
+test("[E9, RE4] a run that ends every runtime ends after ten deaths, however many others are beside it, and none of those does", async () => {
+  for (const others of [0, 1, 15, 60]) {
+    const runs = await newRuns(others + 1);
+    const bad = runs.at(-1) as string;
+    let died = 0;
+    for (let most = 0; most < 10 && died < 20; died++) {
+      const owner = `${others} beside, ${died}`;
+      await record.leases.renew(owner, 60_000);
+      let taken = [...(await record.leases.claim(owner)), ...(await record.leases.claim(owner))];
+      while (!taken.some(({ id }) => id === bad)) {
+        const driven = [...(await record.leases.renew(owner, 60_000))].filter(([, { deaths }]) => deaths > 0);
+        await record.leases.clear(
+          owner,
+          driven.map(([id]) => id),
+        );
+        taken = await record.leases.claim(owner, true);
+        if (taken.length === 0) throw new Error("the bad run is never tried");
+      }
+      await record.leases.renew(owner, -1000);
+      await record.leases.claim("looks on");
+      most = (await deathsOf([bad]))[0] as number;
+    }
+    expect([died, Math.max(0, ...(await deathsOf(runs.slice(0, -1)))) < 10], `${others} others`).toEqual([10, true]);
+    await pool.query("UPDATE run SET state = 'failed'");
+  }
 });
 
 test("[E9, RE4] the deaths under a run are forgotten when a node run of it ends, and when it rests; not when one begins", async () => {
@@ -107,4 +171,17 @@ test("[E9, RE4] a runtime that finds itself alive takes back the death that was 
   expect((await record.leases.claim("another")).find(({ id }) => id === run)?.deaths).toBe(1);
   await record.leases.lives({ id: run, fence });
   expect((await record.leases.renew("another", 60_000)).get(run)).toMatchObject({ deaths: 0, fence: fence + 1 });
+});
+
+test("[E9, RE4] a runtime that was taken for dead takes its death back when it renews its lease before its runs are claimed", async () => {
+  const runs = await newRuns(3);
+  await record.leases.renew("silent", -1000);
+  await setDeaths(runs, [0, 3, -3], "silent");
+  await record.leases.claim("looks on", true);
+  await pool.query("UPDATE run SET owner = 'silent' WHERE owner = 'looks on'");
+  expect(await deathsOf(runs)).toEqual([1, 4, 3]);
+  for (let times = 0; times < 2; times++) {
+    await record.leases.renew("silent", 60_000);
+    expect(await deathsOf(runs)).toEqual([0, 3, 2]);
+  }
 });

@@ -44,8 +44,10 @@ class Record extends MemoryRecord {
     leave: async () => {},
     renew: async (): Promise<Map<string, object>> => new Map(),
     claim: async (_owner: string, _suspects?: boolean): Promise<object[]> => [],
+    clear: async (_owner: string, runs: string[]): Promise<void> => void this.cleared.push(...runs),
     lives: async (run: { id: string; fence: number }) => void this.alive.push([run.id, run.fence]),
   };
+  readonly cleared: string[] = [];
   readonly alive: [string, number][] = [];
   async ofRun() {
     this.reads++;
@@ -147,7 +149,7 @@ test("[E9, RE4] a run under which the runtime died ten times is not taken up aga
   expect(record.ends.flatMap(({ code }, at) => (code === "run.crashed" ? at : []))).toEqual([record.ends.length - 1]);
 });
 
-test("[E9, RE4] of the runs under which the runtime died, the next is claimed when the one before has gone on, or is driven for a lease", async () => {
+test("[E9, RE5] the next suspects are claimed when those on trial have gone on, or have survived a trial that grows with their deaths", async () => {
   const graph = graphOf(node("ask", "person"));
   const { record, accepted } = accept(graph, graph);
   await accepted;
@@ -157,7 +159,7 @@ test("[E9, RE4] of the runs under which the runtime died, the next is claimed wh
   record.leases.renew = async () => new Map(own);
   record.leases.claim = async (_, suspects) => {
     if (!suspects) return [];
-    const run = claimed(`suspect-${next++}`, 1);
+    const run = claimed(`suspect-${next++}`, next > 3 ? 7 : 2);
     own.set(run.id, run);
     return [run];
   };
@@ -169,8 +171,33 @@ test("[E9, RE4] of the runs under which the runtime died, the next is claimed wh
   expect([await claims(), await claims()]).toEqual([1, 1]);
   own.set("suspect-0", { fence: 1, deaths: 0 });
   expect([await claims(), await claims()]).toEqual([2, 2]);
-  vi.setSystemTime(Date.now() + 2000);
-  expect([await claims(), await claims()]).toEqual([3, 3]);
+  expect(record.cleared).toEqual([]);
+  record.leases.clear = async (_, runs) => {
+    record.cleared.push(...runs);
+    for (const id of runs) own.set(id, { fence: 1, deaths: -2 });
+  };
+  for (const [index, leases] of [1, 1, 4].entries()) {
+    vi.setSystemTime(Date.now() + leases * 1000 - 1);
+    expect([await claims(), await claims()], `before ${leases} leases`).toEqual([index + 2, index + 2]);
+    vi.setSystemTime(Date.now() + 1);
+    expect([await claims(), await claims()], `after ${leases} leases`).toEqual([index + 3, index + 3]);
+  }
+  expect(record.cleared).toEqual(["suspect-1", "suspect-2", "suspect-3"]);
+});
+
+test("[E9, RE5] no suspect is claimed beside a run under which a runtime has just died for the first time", async () => {
+  const graph = graphOf(node("ask", "person"));
+  const { record, accepted } = accept(graph, graph);
+  await accepted;
+  await turns(10);
+  const asked: boolean[] = [];
+  record.leases.claim = async (_, suspects = false) => {
+    asked.push(suspects);
+    return suspects ? [] : [claimed("first death", 1)];
+  };
+  engine.claimNow();
+  await turns(20);
+  expect(asked).toEqual([false]);
 });
 
 test("[E9, RE4] a runtime whose run another one claimed says that it lives, once", async () => {

@@ -8,7 +8,7 @@ import pLimit from "p-limit";
 import type { Timings } from "../config.ts";
 import type { NodeRunRow } from "../record/node-run.ts";
 import { MAX_OUTPUT, whyOutputTooLarge } from "../record/output-limit.ts";
-import type { LeasedRun, RunRecord } from "../record/record.ts";
+import { type LeasedRun, MOST_DEATHS, type RunRecord } from "../record/record.ts";
 import type { RecordedOptions, RunRow } from "../record/types.ts";
 import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
@@ -52,8 +52,8 @@ const OUTAGE_MS = 500;
 /** How long after a run could not be put to rest, because a person answered, the run is driven again. */
 const PARK_MS = 100;
 const CANCELS_AT_ONCE = 16;
-/** How many runtimes may die under a run of which no node run ends: the run may be why, and would end the next one, too. */
-const MOST_DEATHS = 10;
+/** Up to how many deaths the trial of a run lasts one lease; with each further one it lasts twice as long. */
+const SHORT_TRIALS = 5;
 
 class DiedTooOften extends Error {}
 
@@ -199,14 +199,26 @@ export class Engine {
     if (this.stopped) return;
     await this.takeUp(mine);
     await this.timeOut();
-    for (const run of await record.leases.claim(owner)) this.begin(run);
-    if (!this.isTrying(mine)) for (const run of await record.leases.claim(owner, true)) this.begin(run);
+    const isTrying = await this.tryOn(mine);
+    const others = await record.leases.claim(owner);
+    for (const run of others) this.begin(run);
+    if (!isTrying && !others.some(({ deaths = 0 }) => deaths > 0))
+      for (const run of await record.leases.claim(owner, true)) this.begin(run);
   }
 
-  /** Whether a run is tried here under which a runtime died: until a node run of it ends, or for a lease, it may be why. */
-  private isTrying(mine: ReadonlyMap<string, LeasedRun>): boolean {
-    const isNew = (since: number | undefined) => since !== undefined && Date.now() - since < this.options.timings.runLeaseMs;
-    return [...mine].some(([id, { deaths }]) => deaths > 0 && isNew(this.begun.get(id)));
+  /**
+   * Clears the runs that have survived their trial. Returns whether one is still on trial here: a runtime died under it, and until a node
+   * run of it ends, or its trial is over, it may be why.
+   */
+  private async tryOn(mine: ReadonlyMap<string, LeasedRun>): Promise<boolean> {
+    const { record, owner, timings } = this.options;
+    const tried = [...mine].flatMap(([id, { deaths }]) => {
+      const since = this.begun.get(id);
+      return deaths > 0 && since !== undefined ? [{ id, until: since + timings.runLeaseMs * 2 ** Math.max(0, deaths - SHORT_TRIALS) }] : [];
+    });
+    const survivors = tried.filter(({ until }) => Date.now() >= until).map(({ id }) => id);
+    if (survivors.length > 0) await record.leases.clear(owner, survivors);
+    return survivors.length < tried.length;
   }
 
   private begin(run: RunRow, rows?: NodeRunRow[]): void {

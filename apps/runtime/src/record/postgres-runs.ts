@@ -15,7 +15,7 @@ import { RELEASE_NUMBER } from "../store/release.ts";
 import { storable, storableName } from "../store/storable.ts";
 import { type NodeRunRow, nodeRunOf, type RawNodeRun } from "./node-run.ts";
 import { ADD_NODES } from "./postgres-node-runs.ts";
-import type { LeasedRun, RunLeases, Runs } from "./record.ts";
+import { type LeasedRun, MOST_DEATHS, type RunLeases, type Runs } from "./record.ts";
 import type { NewRun, RunRow } from "./types.ts";
 
 const PRIORITIES: Record<Priority, number> = { high: 1, normal: 0, low: -1 };
@@ -124,27 +124,64 @@ export class PostgresLeases implements RunLeases {
   constructor(private readonly pool: pg.Pool) {}
 
   async claim(owner: string, suspects = false): Promise<RunRow[]> {
+    await this.bury(owner);
     // The lease is looked up and not joined: of a run that another runtime claims at this moment PostgreSQL asks the conditions again,
-    // but with what it had joined for the former owner.
+    // but with what it had joined for the former owner. Every runtime that died is buried, so that one with a row is alive.
+    // broken-build: a runtime that died keeps its runs
+    const unowned = "(r.owner IS NULL OR NOT EXISTS (SELECT FROM runtime o WHERE o.id = r.owner))";
+    const free = `r.state IN ('queued','running') AND ${unowned}`;
+    const few = "(r.deaths <= 1 OR r.cancel_requested)";
+    const chosen = suspects
+      ? `WITH most AS (SELECT r.deaths, CASE WHEN r.deaths < ${MOST_DEATHS - 1} THEN LEAST((count(*) + 1) / 2, 50) ELSE 1 END AS half
+           FROM run r WHERE ${free} AND NOT ${few} GROUP BY r.deaths ORDER BY r.deaths DESC LIMIT 1)
+         SELECT r.id FROM run r WHERE ${free} AND NOT ${few} AND r.deaths = (SELECT deaths FROM most)
+         ORDER BY r.created_at, r.id LIMIT (SELECT half FROM most) FOR UPDATE OF r SKIP LOCKED`
+      : `SELECT r.id FROM run r WHERE ${free} AND ${few} ORDER BY r.created_at LIMIT 50 FOR UPDATE OF r SKIP LOCKED`;
     const { rows } = await this.pool.query<RunRow>(
-      `UPDATE run SET owner = $1, fence = fence + 1, deaths = deaths + c.died
-       FROM (SELECT r.id, EXISTS (SELECT FROM runtime o WHERE o.id = r.owner)::int AS died FROM run r
-         WHERE r.state IN ('queued','running') AND (r.deaths > 0) = $2
-         -- broken-build: a runtime that died keeps its runs
-         AND (r.owner IS NULL OR NOT EXISTS (SELECT FROM runtime o WHERE o.id = r.owner AND o.lease_until >= now()))
-         ORDER BY r.deaths, r.created_at LIMIT CASE WHEN $2 THEN 1 ELSE 50 END FOR UPDATE OF r SKIP LOCKED) c WHERE run.id = c.id RETURNING run.*`,
-      [owner, suspects],
+      `UPDATE run SET owner = $1, fence = fence + 1 FROM (${chosen}) c WHERE run.id = c.id RETURNING run.*`,
+      [owner],
     );
     return rows;
   }
 
+  /**
+   * Forgets the other runtimes whose lease has run out, and counts their deaths under the runs that they drove; all of a runtime's at
+   * once, since who is to blame depends on what it drove beside. The rows are locked in the order in which changes lock them.
+   */
+  private async bury(mourner: string): Promise<void> {
+    await this.pool.query(
+      `WITH dead AS (DELETE FROM runtime WHERE lease_until < now() AND id <> $1 RETURNING id),
+         driven AS (SELECT r.id, r.owner, r.deaths FROM run r JOIN dead ON dead.id = r.owner
+           WHERE r.state IN ('queued','running') ORDER BY r.id FOR UPDATE OF r),
+         judged AS (SELECT id, deaths < 0 AND bool_or(deaths > 0) OVER beside AS innocent,
+           count(*) FILTER (WHERE deaths > 1) OVER beside AS tried, count(*) FILTER (WHERE deaths < -1) OVER beside AS cleared
+           FROM driven WINDOW beside AS (PARTITION BY owner))
+       UPDATE run SET deaths = abs(deaths) + CASE WHEN innocent THEN 0
+           WHEN abs(deaths) = ${MOST_DEATHS - 1} AND (CASE WHEN tried > 0 THEN tried ELSE cleared END) > 1 THEN 0 ELSE 1 END
+         FROM judged WHERE run.id = judged.id`,
+      [mourner],
+    );
+  }
+
+  async clear(owner: string, runs: readonly string[]): Promise<void> {
+    await this.pool.query(
+      `UPDATE run SET deaths = -run.deaths FROM (SELECT id FROM run WHERE owner = $1 AND id = ANY($2) AND deaths > 0 ORDER BY id FOR UPDATE) c
+         WHERE run.id = c.id`,
+      [owner, runs],
+    );
+  }
+
   async lives({ id, fence }: Pick<RunRow, "id" | "fence">): Promise<void> {
-    await this.pool.query("UPDATE run SET deaths = GREATEST(deaths - 1, 0) WHERE id = $1 AND fence > $2", [id, fence]);
+    await this.pool.query("UPDATE run SET deaths = deaths - sign(deaths) WHERE id = $1 AND fence > $2", [id, fence]);
   }
 
   async renew(owner: string, leaseMs: number): Promise<Map<string, LeasedRun>> {
+    // A runtime that has no row and owns runs was buried alive.
     await this.pool.query(
-      `INSERT INTO runtime (id, lease_until, release) VALUES ($1, now() + $2 * interval '1 millisecond', $3)
+      `WITH own AS (SELECT id FROM run WHERE owner = $1 AND state IN ('queued','running') AND NOT EXISTS (SELECT FROM runtime WHERE id = $1)
+           ORDER BY id FOR UPDATE),
+         alive AS (UPDATE run SET deaths = deaths - sign(deaths) FROM own WHERE run.id = own.id)
+       INSERT INTO runtime (id, lease_until, release) VALUES ($1, now() + $2 * interval '1 millisecond', $3)
        ON CONFLICT (id) DO UPDATE SET lease_until = EXCLUDED.lease_until`,
       [owner, leaseMs, RELEASE_NUMBER],
     );
@@ -161,6 +198,6 @@ export class PostgresLeases implements RunLeases {
   }
 
   async leave(owner: string): Promise<void> {
-    await this.pool.query(`DELETE FROM runtime WHERE id = $1 OR lease_until < now() - interval '1 day'`, [owner]);
+    await this.pool.query("DELETE FROM runtime WHERE id = $1", [owner]);
   }
 }

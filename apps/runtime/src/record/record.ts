@@ -73,11 +73,14 @@ export interface Runs {
   wake(id: string): Promise<void>;
 }
 
+/** How many runtimes may die under a run of which no node run ends: the run may be why, and would end the next one, too. */
+export const MOST_DEATHS = 10;
+
 /** What the owner of a run has to know of it. */
 export interface LeasedRun {
   fence: number;
   cancelRequested: boolean;
-  /** How many runtimes died under the run since a node run of it ended last. */
+  /** Deaths of runtimes, as in RunRow. */
   deaths: number;
 }
 
@@ -86,16 +89,19 @@ export interface RunLeases {
   /**
    * Takes runs that nobody owns, or whose owner is silent; two runtimes never get the same run. A runtime renews its lease before it
    * claims: an owner without a lease counts as silent.
-   * @param suspects whether one of the runs under which a runtime died is taken, instead of all others
+   * @param suspects whether suspects are taken, which are the runs with two deaths or more that are not to be cancelled: half of those
+   *   with the most deaths, and one of those with nine. Otherwise all other runs are taken, up to 50.
    */
   claim(owner: string, suspects?: boolean): Promise<RunRow[]>;
-  /** Takes back the death that was counted when another runtime claimed this run, because its owner lives. */
+  /** Says that these runs of the owner have survived their trial. */
+  clear(owner: string, runs: readonly string[]): Promise<void>;
+  /** Takes back one death of a run that another runtime has claimed, because the former owner lives. */
   lives(run: OwnedRun): Promise<void>;
-  /** Renews this owner's lease. Returns the runs that are still its own, as they stand. */
+  /** Renews this owner's lease, and takes back its death if one was counted under its runs. Returns the runs that are still its own, as they stand. */
   renew(owner: string, leaseMs: number): Promise<Map<string, LeasedRun>>;
   /** Those of the runs that are still this owner's and open. */
   own(owner: string, runs: readonly string[]): Promise<RunRow[]>;
-  /** Gives up the lease of a runtime that stops, so that others may claim its runs at once, and forgets leases that ended long ago. */
+  /** Gives up the lease of a runtime that stops, so that others may claim its runs at once. */
   leave(owner: string): Promise<void>;
 }
 

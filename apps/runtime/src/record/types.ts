@@ -56,7 +56,10 @@ export interface RunRow {
   /** Raised by each runtime that takes the run over. */
   fence: number;
   cancel_requested: boolean;
-  /** How many runtimes died under it since a node run of it ended last; absent where the run was accepted just now. */
+  /**
+   * How many runtimes died under it since a node run of it ended last: positive while the run is on trial or waits for it, and negative
+   * once it has survived the trial; absent where the run was accepted just now.
+   */
   deaths?: number;
 }
 
