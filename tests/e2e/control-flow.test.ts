@@ -119,7 +119,7 @@ test("[E11, E12, E17] what did not change is not run again; parts, plan, fork an
   await run.click();
   await card("Second").getByText("From cache").waitFor();
   await page.getByRole("button", { name: "More ways to run" }).click();
-  await page.getByRole("menuitem", { name: "What would run" }).click();
+  await page.getByRole("menuitem", { name: "Show what would run" }).click();
   await page.getByText("Nothing: every earlier result stands.").waitFor();
   await shot(page, "plan");
   await page.getByRole("button", { name: "Done", exact: true }).click();
@@ -161,7 +161,7 @@ test("[M4] a node that nothing can run now is said on the card, on the button, i
   await page.getByRole("tab", { name: /Problems/ }).click();
   await page.getByText(sentence).nth(1).waitFor();
   await page.getByRole("button", { name: "More ways to run" }).click();
-  await page.getByRole("menuitem", { name: "What would run" }).click();
+  await page.getByRole("menuitem", { name: "Show what would run" }).click();
   await page.getByRole("dialog").getByText(sentence).waitFor();
   await page.getByRole("dialog").getByText("Cannot run", { exact: true }).waitFor();
   await shot(page, "not-live");

@@ -199,7 +199,7 @@ test("a node is replaced by another, which keeps the wires that fit", async () =
 });
 
 test("while a link is dragged, ports say why it does not fit, in both directions, choices included", async () => {
-  await open(
+  const id = await open(
     graphOf(
       [
         named("a", "text.template", "Text"),
@@ -221,10 +221,15 @@ test("while a link is dragged, ports say why it does not fit, in both directions
     await page.mouse.move((start.x + end.x) / 2, end.y + 30, { steps: 4 });
     await page.mouse.move(end.x, end.y, { steps: 4 });
   };
+  /** Over the empty canvas, where a link that is dropped opens the palette. */
   const give = async () => {
+    const box = await page.getByTestId("canvas").boundingBox();
+    await page.mouse.move((box?.x ?? 0) + 40, (box?.y ?? 0) + (box?.height ?? 0) - 120);
+    await page.locator(".react-flow__connection").waitFor({ state: "attached" });
     await page.keyboard.press("Escape");
-    await page.mouse.move(5, 300);
+    await page.locator(".react-flow__connection").waitFor({ state: "detached" });
     await page.mouse.up();
+    await page.mouse.move(5, 300);
   };
   await drag(port("Text", "out", "text"), port("Script", "in", "tone"));
   await hint.getByText("This input takes only casual, formal, playful or dramatic, and the output gives any string.").waitFor();
@@ -237,4 +242,93 @@ test("while a link is dragged, ports say why it does not fit, in both directions
   await hint.getByText("This input takes a video, and the output gives a string.").waitFor();
   await expect.poll(() => port("Text", "out", "text").getAttribute("class")).toContain("unfit");
   await give();
+  await drag(port("Text", "out", "text"), port("Script", "in", "prompt"));
+  await hint.getByText("Fits.").waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator(".react-flow__connection").waitFor({ state: "detached" });
+  await page.mouse.up();
+  // The palette and a wire would be there by the time that another one is.
+  await page.mouse.move(5, 5);
+  await page.locator(".react-flow__pane").click({ position: { x: 20, y: 20 } });
+  await page.keyboard.press("/");
+  await palette().waitFor();
+  expect(await palette().count()).toBe(1);
+  await page.keyboard.press("Escape");
+  expect(await wires(id)).toEqual([]);
+});
+
+test("Esc during a drag puts the card back, selected as it was, and out of the wire below it", async () => {
+  const id = await open(
+    {
+      ...PAIR,
+      nodes: [...PAIR.nodes, named("c", "text.template", "Between")],
+      metadata: { editor: { positions: { a: at(0), b: at(760), c: at(380, 240) } } },
+    },
+    3,
+  );
+  const held = await middle(card("Between").getByRole("heading"));
+  const aim = await middle(page.locator(".react-flow__edge-path").first());
+  await page.mouse.move(held.x, held.y);
+  await page.mouse.down();
+  await page.mouse.move(held.x, held.y - 4);
+  await page.mouse.move(aim.x, aim.y + 40, { steps: 5 });
+  await page.mouse.move(aim.x - 20, aim.y - 40, { steps: 5 });
+  await page.locator(".react-flow__edge.aimed").waitFor({ state: "attached" });
+  await page.keyboard.press("Escape");
+  await page.locator(".react-flow__edge.aimed").waitFor({ state: "detached" });
+  await expect.poll(() => middle(card("Between").getByRole("heading"))).toEqual(held);
+  await page.mouse.move(aim.x, aim.y, { steps: 3 });
+  await page.mouse.up();
+  expect(await middle(card("Between").getByRole("heading"))).toEqual(held);
+  expect(await selected()).toEqual(["Between"]);
+  expect(await wires(id)).toEqual(["First.text Last.text"]);
+});
+
+test("in a filled graph the new card lands near, wholly seen, and has the focus", async () => {
+  const many = Array.from({ length: 12 }, (_, index) => named(`n${index}`, "text.template", `Node ${index}`));
+  const positions = Object.fromEntries(many.map((_, index) => [`n${index}`, at((index % 4) * 330, Math.floor(index / 4) * 330)]));
+  await open(graphOf(many, [], { editor: { positions } }), 12);
+  await card("Node 5").click();
+  await page.keyboard.press("0"); // few of the cards are seen now
+  await page.getByRole("toolbar", { name: "Zoom" }).getByText("100%").waitFor();
+  await page.mouse.move(5, 5);
+  await page.keyboard.press("/");
+  await palette().waitFor();
+  await page.keyboard.type("delay");
+  await chosen("Delay");
+  await page.keyboard.press("Enter");
+  await card("Delay").and(page.locator(":focus")).waitFor();
+  const isSeen = async () => {
+    const [box, canvas] = await Promise.all([card("Delay").boundingBox(), page.getByTestId("canvas").boundingBox()]);
+    if (!box || !canvas) return false;
+    const isAcross = box.x >= canvas.x && box.x + box.width <= canvas.x + canvas.width;
+    return isAcross && box.y >= canvas.y && box.y + box.height <= canvas.y + canvas.height;
+  };
+  await expect.poll(isSeen).toBe(true);
+});
+
+test("held keys do no more than one press, and the keys of commands choose nothing", async () => {
+  await open(PAIR, 2);
+  await card("First").click();
+  await page.mouse.move(5, 5);
+  await page.keyboard.down("/");
+  await palette().waitFor();
+  await page.keyboard.down("/"); // repeats
+  await page.keyboard.down("/");
+  await page.keyboard.up("/");
+  const search = palette().getByRole("combobox");
+  await page.keyboard.type("ab");
+  await expect.poll(() => search.inputValue()).toBe("ab");
+  for (let press = 0; press < 4; press++) await page.keyboard.down("Backspace"); // all but the first repeat
+  await page.keyboard.up("Backspace");
+  await expect.poll(() => search.inputValue()).toBe("");
+  await palette().getByText("From First").waitFor();
+  await page.keyboard.press("Control+Enter");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("delay");
+  await chosen("Delay");
+  expect(await cards().count()).toBe(2);
+  await page.keyboard.press("Backspace");
+  await page.keyboard.press("Escape");
+  await palette().waitFor({ state: "detached" });
 });

@@ -25,10 +25,12 @@ import { insertIntoWire, insertNode, place } from "./edits";
 import { FitContext, type FitQuestion } from "./fits";
 import { CARD, toEdges, toNodes } from "./flow";
 import { joinable, jointOfWire } from "./joint";
+import { useLandings } from "./landing";
 import { LinkHint } from "./link-hint";
 import { LoopEdge } from "./loop-edge";
 import { type CardNode, NodeCard } from "./node-card";
 import { afterChanges, type Selection, selectedAlone, selectionOf } from "./selection";
+import { useGiveUp } from "./use-give-up";
 import { useOpenAt } from "./use-palette";
 import { WirePlus } from "./wire-plus";
 
@@ -59,6 +61,8 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
   const [refusal, setRefusal] = useState<string>();
   useEscape(refusal !== undefined, () => setRefusal(undefined));
   const openPalette = useOpenAt();
+  const grip = useGiveUp();
+  useLandings();
   // The wire that what is dragged would be put into.
   const [aimedWire, aimAtWire] = useState<string>();
   const wired = useMemo(() => new Set(graph.edges.flatMap(({ from, to }) => [from, to])), [graph.edges]);
@@ -118,7 +122,10 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     const moved = changes.flatMap((change) =>
       change.type === "position" && change.dragging === false && change.position ? [[change.id, change.position] as const] : [],
     );
-    if (moved.length > 0) moveNodes(doc, ME, Object.fromEntries(moved));
+    if (grip.isGivenUp.current) {
+      const stored = new Map(toNodes(graph, library, issues).map(({ id, position }) => [id, position]));
+      for (const change of changes) if (change.type === "position") change.position = stored.get(change.id) ?? change.position;
+    } else if (moved.length > 0) moveNodes(doc, ME, Object.fromEntries(moved));
     onSelect((now) => {
       // What is there is asked of the document: a node that was just added is selected before it is drawn.
       const ids = nodesOf(doc).keys();
@@ -168,13 +175,13 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     return wire !== undefined && jointOfWire(graph, wire) ? wire : undefined;
   };
   const dropCard = (dragged: CardNode[]) => {
-    const wire = wireBelow(dragged);
+    const wire = grip.release() ? undefined : wireBelow(dragged);
     aimAtWire(undefined);
     const why = wire === undefined ? undefined : insertIntoWire(doc, { graph, library }, dragged[0]?.id ?? "", wire);
     if (why) setRefusal(notPutIn(why));
   };
   const dropLink: OnConnectEnd = (event, { isValid, fromNode, fromHandle, toNode, toHandle }) => {
-    if (isValid || !fromNode || !fromHandle) return;
+    if (grip.release() || isValid || !fromNode || !fromHandle) return;
     const from = { node: fromNode.id, port: fromHandle.id ?? "" };
     const isOutput = fromHandle.type === "source";
     if (toNode && toHandle) {
@@ -193,6 +200,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
       <div
         className="canvas"
         data-testid="canvas"
+        tabIndex={-1}
         style={CARD_WIDTH}
         onDragOver={(event) => {
           event.preventDefault();
@@ -212,9 +220,17 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
           edgeTypes={EDGE_TYPES}
           onNodesChange={changeNodes}
           onEdgesChange={changeEdges}
-          onConnectStart={() => setRefusal(undefined)}
-          onConnect={(one) => join({ node: one.source, port: one.sourceHandle ?? "" }, { node: one.target, port: one.targetHandle ?? "" })}
+          onConnectStart={() => {
+            grip.hold();
+            setRefusal(undefined);
+          }}
+          onConnect={({ source, sourceHandle, target, targetHandle }) =>
+            !grip.isGivenUp.current && join({ node: source, port: sourceHandle ?? "" }, { node: target, port: targetHandle ?? "" })
+          }
           onConnectEnd={dropLink}
+          onNodeDragStart={grip.hold}
+          onSelectionDragStart={grip.hold}
+          onSelectionDragStop={() => void grip.release()}
           onNodeDrag={(_, __, dragged) => aimAtWire(wireBelow(dragged))}
           onNodeDragStop={(_, __, dragged) => dropCard(dragged)}
           isValidConnection={(one) => answerFor(one).ok}

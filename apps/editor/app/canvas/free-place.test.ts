@@ -7,14 +7,23 @@ test("a free place is taken as it is wished", () => {
   expect(freePlace(box(10, 20), [box(400, 20)])).toEqual({ x: 10, y: 20 });
 });
 
-test("what is in the way is passed below, as near as fits", () => {
-  expect(freePlace(box(0, 0), [box(0, 0), box(100, 210), box(0, 900)])).toEqual({ x: 0, y: 434 });
+test("the nearest free place is taken, in whichever direction it lies", () => {
+  const [above, below, left] = [box(0, -224), box(0, 224), box(-324, 0)];
+  expect(freePlace(box(0, 0), [box(0, 0), above, left])).toEqual({ x: 0, y: 224 });
+  expect(freePlace(box(0, 0), [box(0, 0), below, left])).toEqual({ x: 0, y: -224 });
+  expect(freePlace(box(0, 0), [box(0, 0), above, below])).toEqual({ x: 324, y: 0 });
+  expect(freePlace(box(0, 0), [box(0, 0), above, below, box(324, 0)])).toEqual({ x: -324, y: 0 });
 });
 
-test("a hundred cards that wish for one place cover nothing of each other", () => {
+test("a column of cards is passed at its side, not at its end", () => {
+  const column = Array.from({ length: 40 }, (_, row) => box(0, (row - 20) * 224));
+  expect(freePlace(box(0, 0), column)).toEqual({ x: 324, y: 0 });
+});
+
+test("a hundred cards that wish for one place cover nothing of each other, and stay near it", () => {
   const taken: Box[] = [];
   for (let card = 0; card < 100; card++) taken.push({ ...box(0, 0), ...freePlace(box(0, 0), taken) });
-  expect(new Set(taken.map(({ y }) => y)).size).toBe(100);
-  const sorted = taken.toSorted((a, b) => a.y - b.y);
-  sorted.slice(1).forEach((one, index) => expect(one.y - (sorted[index] as Box).y).toBeGreaterThanOrEqual(200));
+  for (const [index, a] of taken.entries())
+    for (const b of taken.slice(index + 1)) expect(Math.abs(a.x - b.x) >= 324 || Math.abs(a.y - b.y) >= 224).toBe(true);
+  expect(Math.max(...taken.map(({ x, y }) => Math.hypot(x, y)))).toBeLessThan(2500);
 });

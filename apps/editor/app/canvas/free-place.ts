@@ -16,19 +16,31 @@ const APART = { x: 96, y: 24 };
 const overlap = (a: Box, b: Box): boolean =>
   a.x < b.x + b.width + APART.y && b.x < a.x + a.width + APART.y && a.y < b.y + b.height + APART.y && b.y < a.y + a.height + APART.y;
 
-export const contains = (outer: Box, inner: Box): boolean =>
-  inner.x >= outer.x &&
-  inner.y >= outer.y &&
-  inner.x + inner.width <= outer.x + outer.width &&
-  inner.y + inner.height <= outer.y + outer.height;
-
-/** The wished place, or the nearest free one straight below it. */
+/** The wished place, or the free one that is nearest to it. */
 export function freePlace(wished: Box, taken: readonly Box[]): Position {
-  for (let y = wished.y; ; ) {
-    const inTheWay = taken.filter((box) => overlap({ ...wished, y }, box));
-    if (inTheWay.length === 0) return { x: wished.x, y };
-    y = Math.min(...inTheWay.map((box) => box.y + box.height)) + APART.y;
+  // In the nearest free place the card is level with what was wished, or just above or below another card.
+  const rows = [wished.y, ...taken.flatMap((box) => [box.y + box.height + APART.y, box.y - wished.height - APART.y])];
+  rows.sort((a, b) => Math.abs(a - wished.y) - Math.abs(b - wished.y) || b - a);
+  let best: (Position & { far: number }) | undefined;
+  for (const y of rows) {
+    if (best && Math.abs(y - wished.y) >= best.far) break;
+    for (const x of freeInRow({ ...wished, y }, taken)) {
+      const far = Math.hypot(x - wished.x, y - wished.y);
+      if (!best || far < best.far) best = { x, y, far };
+    }
   }
+  return best ? { x: best.x, y: best.y } : { x: wished.x, y: wished.y };
+}
+
+/** The nearest free places of the row: to the right and to the left. */
+function freeInRow(wished: Box, taken: readonly Box[]): [right: number, left: number] {
+  const row = taken.filter((box) => overlap({ ...wished, x: box.x }, box));
+  const covers = (x: number, box: Box) => overlap({ ...wished, x }, box);
+  let right = wished.x;
+  for (const box of row.toSorted((a, b) => a.x - b.x)) if (covers(right, box)) right = box.x + box.width + APART.y;
+  let left = wished.x;
+  for (const box of row.toSorted((a, b) => b.x + b.width - a.x - a.width)) if (covers(left, box)) left = box.x - wished.width - APART.y;
+  return [right, left];
 }
 
 /** The box of every card by its id. Places come from the document: React Flow learns of a new node a frame later. */
@@ -43,9 +55,9 @@ export function cardBoxes(doc: Y.Doc, { nodeLookup }: ReactFlowState): Map<strin
   );
 }
 
-/** The part of the graph that the canvas shows now. */
-export function viewBox({ width, height, transform: [x, y, zoom] }: ReactFlowState): Box {
-  return { x: -x / zoom, y: -y / zoom, width: width / zoom, height: height / zoom };
+/** The part of the graph that the canvas shows now. @param covered how many pixels at its right edge are covered */
+export function viewBox({ width, height, transform: [x, y, zoom] }: ReactFlowState, covered = 0): Box {
+  return { x: -x / zoom, y: -y / zoom, width: (width - covered) / zoom, height: height / zoom };
 }
 
 export function placeForNew(doc: Y.Doc, flow: ReactFlowState, { nodes }: Selection): Position {

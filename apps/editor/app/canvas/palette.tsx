@@ -1,7 +1,7 @@
 // The palette: at a place of the canvas, the entries of the library, what fits first. The one that is chosen lands there, wired.
 import { type Graph, type Library, type NodeDefinition, nodeTitle, type Port, portKind, resolve } from "@spindle/graph-model";
 import { searchOf } from "@spindle/node-library";
-import { getBezierPath, Position, useStore, useStoreApi, ViewportPortal } from "@xyflow/react";
+import { getBezierPath, Position, useStoreApi, ViewportPortal } from "@xyflow/react";
 import { Command } from "cmdk";
 import { Search, WifiOff, X } from "lucide-react";
 import { Popover } from "radix-ui";
@@ -13,6 +13,7 @@ import { insertNode, replaceNode } from "./edits";
 import { CARD } from "./flow";
 import { cardBoxes, freePlace } from "./free-place";
 import { type Join, type Joint, joinable, replaceable } from "./joint";
+import { land } from "./landing";
 import { keyOf, type Offer, type OfferGroup, offerGroups } from "./offers";
 import { type Aim, closePalette, usePalette } from "./use-palette";
 
@@ -29,8 +30,6 @@ export function Palette({ shared, graph, library, onPlaced }: Props) {
   const aim = usePalette((state) => state.aim);
   const store = useStoreApi();
   const [said, say] = useState("");
-  const [landed, setLanded] = useState<string>();
-  useFocusWhenDrawn(landed);
   useEffect(() => closePalette, []);
   useEffect(() => void useRecentNodes.persist.rehydrate(), []);
   const choose = (definition: NodeDefinition, { corner, joint, replaces }: Aim) => {
@@ -45,13 +44,13 @@ export function Palette({ shared, graph, library, onPlaced }: Props) {
           asOwnStep(shared, () => replaceNode(shared.doc, { graph, library }, replaces, definition)),
         ),
       );
-      setLanded(replaces);
+      land(replaces);
       return onPlaced(replaces);
     }
     const place = freePlace({ ...corner, ...CARD }, [...cardBoxes(shared.doc, store.getState()).values()]);
     const { id, join } = asOwnStep(shared, () => insertNode(shared.doc, { graph, library }, definition, place, joint));
     say(inserted(graph, definition, join));
-    setLanded(id);
+    land(id);
     onPlaced(id);
   };
   return (
@@ -82,15 +81,6 @@ function inserted(graph: Graph, { label }: NodeDefinition, join: Join | undefine
 function replaced(title: string, { label }: NodeDefinition, lost: number): string {
   const wires = lost === 0 ? "" : lost === 1 ? " 1 wire did not fit and is gone." : ` ${lost} wires did not fit and are gone.`;
   return `${title} was replaced by ${label}.${wires}`;
-}
-
-/** Keys go on at the new card as soon as there is one. */
-function useFocusWhenDrawn(node: string | undefined): void {
-  const isDrawn = useStore((state) => node !== undefined && state.nodeLookup.get(node)?.measured.width !== undefined);
-  useEffect(() => {
-    if (isDrawn && node !== undefined)
-      document.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(node)}"]`)?.focus({ preventScroll: true });
-  }, [isDrawn, node]);
 }
 
 interface ChooserProps {
@@ -124,6 +114,7 @@ function Chooser({ aim, graph, library, onChoose }: ChooserProps) {
   }, [graph, library, joint, hasEnds, replaces, search, text, isSearch, recent]);
   const anchor = useRef({ getBoundingClientRect: () => DOMRect.fromRect(at) });
   const cameFrom = useRef(document.activeElement);
+  const hasPressed = useRef(false);
   const linkName = useMemo(() => nameOfLink(graph, library, aim), [graph, library, aim]);
   const drop = () => setLinked(false);
   const isNarrow = window.innerWidth < NARROW;
@@ -141,19 +132,32 @@ function Chooser({ aim, graph, library, onChoose }: ChooserProps) {
           collisionPadding={8}
           onCloseAutoFocus={(event) => {
             event.preventDefault();
-            // What was chosen takes the focus itself.
             if (cameFrom.current instanceof HTMLElement && document.activeElement === document.body)
               cameFrom.current.focus({ preventScroll: true });
           }}
         >
-          <Command shouldFilter={false} loop label="Nodes">
+          <Command
+            shouldFilter={false}
+            loop
+            label="Nodes"
+            vimBindings={false}
+            onKeyDown={(event) => {
+              // These are of commands, which a dialog keeps out; neither the list nor the browser takes them for its own.
+              if ((event.ctrlKey || event.metaKey) && ["Enter", "k"].includes(event.key)) event.preventDefault();
+            }}
+          >
             <div className="palette-search">
               <Search size={16} className="glyph" />
               <Command.Input
                 value={text}
                 onValueChange={setText}
                 placeholder={hasEnds ? "Search, or pick what fits" : "Search nodes to add"}
-                onKeyDown={(event) => event.key === "Backspace" && text === "" && drop()}
+                onKeyDown={(event) => {
+                  if (!event.repeat) hasPressed.current = true;
+                  // The key that opened the palette is still held.
+                  else if (!hasPressed.current) event.preventDefault();
+                  if (event.key === "Backspace" && text === "" && !event.repeat) drop();
+                }}
               />
               {linkName && isLinked && (
                 <button
@@ -185,7 +189,14 @@ function Chooser({ aim, graph, library, onChoose }: ChooserProps) {
                   }
                 >
                   {offers.map((offer) => (
-                    <OfferRow key={keyOf(offer.definition)} offer={offer} onSelect={() => onChoose(offer.definition, { ...aim, joint })} />
+                    <OfferRow
+                      key={keyOf(offer.definition)}
+                      offer={offer}
+                      onSelect={() => {
+                        cameFrom.current = null; // the card takes the focus
+                        onChoose(offer.definition, { ...aim, joint });
+                      }}
+                    />
                   ))}
                   {count > offers.length && (
                     <p className="text-faint text-small palette-note">{count - offers.length} more. Type more of the name.</p>

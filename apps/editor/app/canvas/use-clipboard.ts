@@ -9,6 +9,7 @@ import { toast } from "../ui/toast";
 import { removeSelected } from "./edits";
 import { CARD } from "./flow";
 import { type Box, cardBoxes, freePlace, viewBox } from "./free-place";
+import { goOnAt } from "./landing";
 import { type Selection, selectionOf } from "./selection";
 import type { Pointer } from "./use-pointer";
 
@@ -34,7 +35,11 @@ export function useClipboard(
     const graph = doc && copyNodes(doc, [...selection.nodes]);
     return graph && JSON.stringify(graph, null, 2);
   };
-  const cut = () => shared && asOwnStep(shared, () => removeSelected(shared.doc, selection));
+  const cut = () => {
+    if (!shared) return;
+    asOwnStep(shared, () => removeSelected(shared.doc, selection));
+    goOnAt(shared.doc, []);
+  };
   /** Puts what the text holds under the pointer, or in the middle of the view. Returns whether it holds a graph. */
   const paste = (text: string): boolean => {
     const { graph } = readGraphText(text);

@@ -3,6 +3,7 @@ import { type Graph, nodeTitle } from "@spindle/graph-model";
 import { useQuery } from "@tanstack/react-query";
 import { Dialog } from "radix-ui";
 import { useTRPC } from "../session/provider";
+import { useReturnOfFocus } from "../ui/focus";
 import { PlaneMark } from "../ui/plane-mark";
 import { FROM_CACHE, span } from "../ui/words";
 
@@ -13,11 +14,12 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
   const { data, error } = useQuery({ ...trpc.runs.plan.queryOptions({ graphId: id, inputs: values }), gcTime: 0 });
   const blocked = data?.nodes.find((node) => node.does === "blocked");
   const running = data?.nodes.filter((node) => node.does === "runs").length ?? 0;
+  const returnFocus = useReturnOfFocus();
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-backdrop" />
-        <Dialog.Content className="dialog" aria-describedby={undefined}>
+        <Dialog.Content className="dialog" aria-describedby={undefined} onCloseAutoFocus={returnFocus}>
           <Dialog.Title asChild>
             <h2>What would run</h2>
           </Dialog.Title>

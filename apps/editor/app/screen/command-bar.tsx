@@ -5,6 +5,7 @@ import { Command, defaultFilter } from "cmdk";
 import { Plus } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { useMemo, useState } from "react";
+import { useReturnOfFocus } from "../ui/focus";
 import { keyWords } from "../ui/keys";
 import { PlaneMark } from "../ui/plane-mark";
 import { GROUPS } from "./command";
@@ -39,11 +40,12 @@ export function CommandBar({ commands, graph, library, onAdd, onJump, onClose }:
     onClose();
     act();
   };
+  const returnFocus = useReturnOfFocus();
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-backdrop" />
-        <Dialog.Content className="dialog command-bar" aria-describedby={undefined}>
+        <Dialog.Content className="dialog command-bar" aria-describedby={undefined} onCloseAutoFocus={returnFocus}>
           <Dialog.Title className="visually-hidden">All commands</Dialog.Title>
           <Command shouldFilter={false} loop label="All commands">
             <Command.Input value={text} onValueChange={setText} placeholder="Search commands and nodes" className="command-input" />

@@ -18,6 +18,7 @@ import {
 } from "lucide-react";
 import { duplicate, removeAndReconnect, removeSelected, togglePins, toggleSetting } from "../canvas/edits";
 import { jointOfWire } from "../canvas/joint";
+import { goOnAt, land } from "../canvas/landing";
 import { selectedAlone, selectionOf } from "../canvas/selection";
 import { type Command, type Scene, whyNoNode, whyNotOne, whyNotSelected } from "./command";
 
@@ -55,7 +56,7 @@ export const EDIT_COMMANDS = [
   },
   {
     id: "replace",
-    title: "Replace by another node",
+    title: "Replace with another node",
     icon: Replace,
     group: "Edit",
     keys: ["r"],
@@ -128,7 +129,11 @@ export const EDIT_COMMANDS = [
     where: "page",
     menus: ["node"],
     whyNot: whyNoNode,
-    run: ({ shared, selection, select }) => select(selectionOf({ nodes: duplicate(shared.doc, [...selection.nodes]) })),
+    run: ({ shared, selection, select }) => {
+      const copies = duplicate(shared.doc, [...selection.nodes]);
+      select(selectionOf({ nodes: copies }));
+      land(copies[0]);
+    },
   },
   {
     id: "rename",
@@ -193,7 +198,10 @@ export const EDIT_COMMANDS = [
     where: "canvas",
     menus: ["node", "edge"],
     whyNot: whyNotSelected,
-    run: ({ shared, selection }) => removeSelected(shared.doc, selection),
+    run: ({ shared, selection }) => {
+      removeSelected(shared.doc, selection);
+      goOnAt(shared.doc, []);
+    },
   },
   {
     id: "delete.reconnect",
@@ -205,6 +213,9 @@ export const EDIT_COMMANDS = [
     where: "canvas",
     menus: ["node"],
     whyNot: whyNoNode,
-    run: ({ shared, graph, library, selection }) => removeAndReconnect(shared.doc, graph, library, selection.nodes),
+    run: ({ shared, graph, library, selection }) => {
+      removeAndReconnect(shared.doc, graph, library, selection.nodes);
+      goOnAt(shared.doc, []);
+    },
   },
 ] as const satisfies readonly Command[];

@@ -21,8 +21,8 @@ import { useEffect, useMemo, useState } from "react";
 import { Canvas } from "../canvas/canvas";
 import { fitOptions } from "../canvas/canvas-tools";
 import { place } from "../canvas/edits";
-import { CARD } from "../canvas/flow";
-import { contains, placeForNew, viewBox } from "../canvas/free-place";
+import { placeForNew } from "../canvas/free-place";
+import { land } from "../canvas/landing";
 import { keyOf } from "../canvas/offers";
 import { Palette } from "../canvas/palette";
 import { type Selection, selectedAlone, selectionOf } from "../canvas/selection";
@@ -45,6 +45,8 @@ import { flushTyping } from "../session/typing";
 import { useDocument } from "../session/use-document";
 import { useLibrary } from "../session/use-library";
 import { useRun } from "../session/use-run";
+import { focusCanvas } from "../ui/focus";
+import { isField } from "../ui/keys";
 import { usePageTitle } from "../ui/page-title";
 import { toast, toastError } from "../ui/toast";
 import { CommandBar } from "./command-bar";
@@ -53,6 +55,7 @@ import { DocumentNotices } from "./document-notices";
 import { EditorTop } from "./editor-top";
 import { Shortcuts } from "./shortcuts";
 import { useCommands } from "./use-commands";
+import { useDeletedByOthers } from "./use-deleted-by-others";
 import { usePanels } from "./use-panels";
 import { useUndoSelection } from "./use-undo-selection";
 
@@ -87,6 +90,7 @@ export function GraphEditor({ id }: { id: string }) {
 
   const graph = shared?.graph;
   const palette = usePaletteOpener(shared?.doc, graph, pointer, selection);
+  useDeletedByOthers(shared?.doc, graph, selection.nodes);
   const resolveNext = useMemo(() => resolver(library), [library]);
   // Everything on the page asks for this graph with this library, and finds what is worked out here.
   if (graph && loaded) resolveNext(graph);
@@ -154,11 +158,10 @@ export function GraphEditor({ id }: { id: string }) {
   const add = (definition: NodeDefinition) => {
     if (!shared?.loaded) return;
     const at = placeForNew(shared.doc, flowStore.getState(), selection);
-    setSelection(selectionOf({ nodes: [place(shared.doc, definition, at)] }));
+    const node = place(shared.doc, definition, at);
+    setSelection(selectionOf({ nodes: [node] }));
     rememberNode(keyOf(definition));
-    // The view moves only if the new card would not be seen in it.
-    if (!contains(viewBox(flowStore.getState()), { ...at, ...CARD }))
-      void flow.setCenter(at.x + CARD.width / 2, at.y + CARD.height / 2, { zoom: flow.getZoom(), duration: 280 });
+    land(node);
   };
 
   const cancel = () => runId && void api.runs.cancel.mutate({ id: runId }).catch(toastError);
@@ -263,7 +266,16 @@ export function GraphEditor({ id }: { id: string }) {
           <div className="skeleton of-canvas" />
         </div>
       )}
-      <aside className={`inspector${selectedNode || edge || isRunFormOpen ? " open" : ""}`} aria-label="Inspector">
+      <aside
+        className={`inspector${selectedNode || edge || isRunFormOpen ? " open" : ""}`}
+        aria-label="Inspector"
+        onKeyDown={({ key, target, defaultPrevented, nativeEvent }) => {
+          if (defaultPrevented || nativeEvent.isComposing) return;
+          // Enter in the title leaves it.
+          const isLeft = key === "Enter" && document.activeElement === document.body;
+          if (isLeft || (key === "Escape" && isField(target))) focusCanvas();
+        }}
+      >
         <button
           type="button"
           className="button icon quiet inspector-close"

@@ -55,7 +55,7 @@ export const RUN_COMMANDS = [
   { id: "run.from", title: "Run from here", icon: ArrowRightToLine, ...part("from") },
   {
     id: "run.plan",
-    title: "What would run",
+    title: "Show what would run",
     icon: ListChecks,
     group: "Run",
     where: "page",

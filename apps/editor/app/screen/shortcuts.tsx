@@ -3,6 +3,7 @@ import { RotateCcw } from "lucide-react";
 import { Dialog, Switch } from "radix-ui";
 import { useState } from "react";
 import { bindKeys, useKeyBindings } from "../session/key-bindings";
+import { useReturnOfFocus } from "../ui/focus";
 import { keysOf, keyWords, whyReserved } from "../ui/keys";
 import { GROUPS } from "./command";
 import { type BoundCommand, holderOf } from "./use-commands";
@@ -24,11 +25,12 @@ export function Shortcuts({ commands, onClose }: { commands: readonly BoundComma
     bindKeys(command.id, [keys]);
     setChanging(undefined);
   };
+  const returnFocus = useReturnOfFocus();
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-backdrop" />
-        <Dialog.Content className="dialog shortcuts" aria-describedby={undefined}>
+        <Dialog.Content className="dialog shortcuts" aria-describedby={undefined} onCloseAutoFocus={returnFocus}>
           <Dialog.Title asChild>
             <h2>Keyboard shortcuts</h2>
           </Dialog.Title>

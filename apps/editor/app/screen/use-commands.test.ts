@@ -40,11 +40,16 @@ describe("the keys of a command", () => {
     canvas: { canvas: true, page: true, everywhere: true },
     button: { canvas: true, page: true, everywhere: true },
     other: { canvas: false, page: true, everywhere: true },
+    lost: { canvas: false, page: false, everywhere: true },
     field: { canvas: false, page: false, everywhere: true },
     layer: { canvas: false, page: false, everywhere: false },
   };
   test.each(Object.entries(acts))("act by where the command acts while the focus is on: %s", (focus, expected) => {
     for (const [where, does] of Object.entries(expected)) expect(actsAt(where as Command["where"], focus as Focus, "d"), where).toBe(does);
+  });
+  test("with Ctrl act on the page after a field that went, too", () => {
+    expect(actsAt("page", "lost", "$mod+z")).toBe(true);
+    expect(actsAt("canvas", "lost", "Delete")).toBe(false);
   });
   test("leave Enter to a button on a card, and take it elsewhere on the canvas", () => {
     expect(actsAt("canvas", "button", "Enter")).toBe(false);

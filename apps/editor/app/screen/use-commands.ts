@@ -2,6 +2,7 @@
 import { useEffect, useRef } from "react";
 import { useKeyBindings } from "../session/key-bindings";
 import { asOwnStep } from "../session/use-document";
+import { followKeys, keyHolder } from "../ui/focus";
 import { isField, isPressOf } from "../ui/keys";
 import { toast } from "../ui/toast";
 import type { Command, MenuPlace, Scene } from "./command";
@@ -46,10 +47,9 @@ export function useCommands(scene: Scene | undefined): Commands {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.isComposing) return;
-      const command = now.current.find(
-        (each) => !each.native && each.keys.some((wanted) => isPressOf(wanted, event) && (single || !isSingle(wanted))),
-      );
-      if (!command || !actsAt(command.where, focusOf(event.target), event.key)) return;
+      const isMeant = (wanted: string) => isPressOf(wanted, event) && (single || !isSingle(wanted));
+      const command = now.current.find((each) => !each.native && each.keys.some(isMeant));
+      if (!command || !actsAt(command.where, focusOf(event.target), command.keys.find(isMeant) ?? "")) return;
       // Other keys are the browser's where the command does not apply.
       if (command.why !== undefined && command.group !== "Run") return;
       event.preventDefault();
@@ -59,7 +59,11 @@ export function useCommands(scene: Scene | undefined): Commands {
     };
     // React Flow has keys of its own on cards, so that the commands ask first.
     document.addEventListener("keydown", press, true);
-    return () => document.removeEventListener("keydown", press, true);
+    const stopFollowing = followKeys();
+    return () => {
+      document.removeEventListener("keydown", press, true);
+      stopFollowing();
+    };
   }, [single]);
   return {
     list,
@@ -71,23 +75,27 @@ export function useCommands(scene: Scene | undefined): Commands {
 /** Whether the keys are a letter, digit or sign of their own, with Shift at most. */
 export const isSingle = (keys: string): boolean => /^(Shift\+)?.$/u.test(keys);
 
-/** What has the focus, as far as keys are concerned: a dialog or menu, a field, a button or link on the canvas, the canvas, or another part. */
-export type Focus = "layer" | "field" | "button" | "canvas" | "other";
+/**
+ * What has the focus, as far as keys are concerned: a dialog or menu, a field, a button or link on the canvas, the canvas, or another part.
+ * `lost`: a field had it last and went, or was left; the person may still be typing.
+ */
+export type Focus = "layer" | "field" | "button" | "canvas" | "other" | "lost";
 
 function focusOf(target: EventTarget | null): Focus {
   if (!(target instanceof Element) || target.closest("[role=dialog], [role=menu]")) return "layer";
   if (isField(target)) return "field";
-  if (target !== document.body && !target.closest(".canvas-area")) return "other";
+  if (target === document.body) return keyHolder();
+  if (!target.closest(".canvas-area")) return "other";
   return target.closest("button, a") ? "button" : "canvas";
 }
 
-/** Whether the keys of a command act. A dialog or menu has all keys to itself, and Enter on a button presses the button. */
-export function actsAt(where: Command["where"], focus: Focus, key: string): boolean {
+/** Whether keys of a command act. A dialog or menu has all keys to itself, and Enter on a button presses the button. */
+export function actsAt(where: Command["where"], focus: Focus, keys: string): boolean {
   if (focus === "layer") return false;
   if (where === "everywhere") return true;
   if (focus === "field") return false;
-  if (where === "page") return true;
-  return focus === "canvas" || (focus === "button" && key !== "Enter");
+  if (where === "page") return focus !== "lost" || !isSingle(keys);
+  return focus === "canvas" || (focus === "button" && !keys.endsWith("Enter"));
 }
 
 /** Another command that has these keys; undefined if none has. */

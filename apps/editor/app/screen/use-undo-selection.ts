@@ -1,6 +1,7 @@
-// Undo and redo bring back what was selected when the edit was made.
+// Undo and redo bring back what was selected when the edit was made, and the focus goes on there.
 import { useEffect, useRef } from "react";
 import type * as Y from "yjs";
+import { goOnAt } from "../canvas/landing";
 import type { Selection } from "../canvas/selection";
 
 interface StackEvent {
@@ -19,6 +20,7 @@ export function useUndoSelection(undo: Y.UndoManager | undefined, selection: Sel
     const restore = ({ stackItem }: StackEvent) => {
       const kept = stackItem.meta.get(SELECTION) as Selection | undefined;
       if (kept) onSelect(kept);
+      goOnAt(undo.doc, kept?.nodes ?? []);
     };
     undo.on("stack-item-added", keep);
     undo.on("stack-item-popped", restore);

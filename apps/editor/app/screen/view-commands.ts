@@ -29,7 +29,7 @@ export const VIEW_COMMANDS = [
   },
   {
     id: "select.upstream",
-    title: "Select what leads to it",
+    title: "Select upstream nodes",
     group: "Selection",
     keys: ["Shift+u"],
     where: "canvas",
@@ -38,7 +38,7 @@ export const VIEW_COMMANDS = [
   },
   {
     id: "select.downstream",
-    title: "Select what it leads to",
+    title: "Select downstream nodes",
     group: "Selection",
     keys: ["Shift+j"],
     where: "canvas",

@@ -1,0 +1,111 @@
+// Who has the keys: a person who types keeps them, whatever others do, and the canvas gets them only when it is meant.
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Browser, openBrowser } from "../support/browser.ts";
+import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
+
+let spindle: Spindle;
+let browsers: Browser[] = [];
+beforeAll(async () => {
+  [spindle, ...browsers] = await Promise.all([startSpindle({ worker: false }), openBrowser(), openBrowser()]);
+  for (const { context } of browsers) context.setDefaultTimeout(60_000);
+});
+afterAll(async () => {
+  for (const browser of browsers) await browser.close();
+  await spindle?.stop();
+});
+
+const card = (page: Page, title: string) =>
+  page.locator(".react-flow__node", { has: page.getByRole("heading", { name: title, exact: true }) });
+const field = (page: Page) => page.getByRole("complementary", { name: "Inspector" }).getByRole("textbox", { name: "template" });
+const named = (id: string, name: string) => ({ ...node(id, "text.template", { template: name }), name }) as never;
+const PAIR = graphOf([named("a", "First"), named("b", "Second")], [wire("a", "text", "b", "text")], {
+  editor: { positions: { a: { x: 0, y: 0 }, b: { x: 420, y: 0 } } },
+});
+const focused = (page: Page) =>
+  page.evaluate(() => document.activeElement?.getAttribute("data-id") ?? document.activeElement?.getAttribute("data-testid"));
+const stored = async (id: string) =>
+  (
+    (await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as { nodes: { id: string; params: object }[] }
+  ).nodes.find((one) => one.id === "a")?.params;
+
+async function open(count = 1): Promise<{ id: string; pages: Page[] }> {
+  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(PAIR) });
+  const { id } = (await answer.json()) as { id: string };
+  const pages = await Promise.all(browsers.slice(0, count).map((browser) => browser.page()));
+  for (const page of pages) {
+    await page.goto(`${spindle.url}/g/${id}`);
+    await page.getByText("All changes saved").waitFor();
+    await expect.poll(() => page.locator(".react-flow__node").count()).toBe(2);
+  }
+  return { id, pages };
+}
+
+test("a card that comes back takes the focus from nobody who types", async () => {
+  const { id, pages } = await open(2);
+  const [ada, ben] = pages as [Page, Page];
+  await ada.keyboard.press("/");
+  await ada.getByRole("dialog", { name: "Add a node" }).waitFor();
+  await ada.keyboard.type("delay");
+  await ada.locator("[role=option][data-selected=true]", { hasText: "Delay" }).waitFor();
+  await ada.keyboard.press("Enter");
+  await card(ada, "Delay").and(ada.locator(":focus")).waitFor();
+  await card(ben, "Delay").click();
+  await ben.keyboard.press("Delete");
+  await card(ada, "Delay").waitFor({ state: "detached" });
+  await card(ada, "First").click();
+  await field(ada).fill("typed");
+  await ben.keyboard.press("Control+z");
+  await card(ada, "Delay").waitFor();
+  await ada.keyboard.type(" prn");
+  await expect.poll(() => field(ada).inputValue()).toBe("typed prn");
+  await expect.poll(() => stored(id)).toEqual({ template: "typed prn" });
+  await Promise.all(pages.map((page) => page.close()));
+});
+
+test("keys meant for a field that another person took away are no commands, until the canvas is clicked", async () => {
+  const { pages } = await open(2);
+  const [ada, ben] = pages as [Page, Page];
+  await card(ada, "Second").click();
+  await field(ada).focus();
+  await card(ben, "Second").click();
+  await ben.keyboard.press("Delete");
+  await ada.getByText("Second was deleted by another person.").waitFor();
+  await field(ada).waitFor({ state: "detached" });
+  await ada.keyboard.press("n");
+  await ada.keyboard.press("`");
+  await ada.keyboard.press("Control+k");
+  await ada.getByRole("dialog", { name: "All commands" }).waitFor();
+  expect(await ada.locator(".palette").count()).toBe(0);
+  await ada.keyboard.press("Escape");
+  // What lies below a dialog has no roles until it is closed.
+  await ada.getByRole("tab", { name: "Problems" }).waitFor();
+  await ada.locator(".react-flow__pane").click({ position: { x: 20, y: 20 } });
+  await ada.keyboard.press("`");
+  await ada.getByRole("tab", { name: "Problems" }).waitFor({ state: "hidden" });
+  await Promise.all(pages.map((page) => page.close()));
+});
+
+test("Esc in a field of the inspector goes to the card, and so does the focus after an edit or a dialog", async () => {
+  const { pages } = await open();
+  const [page] = pages as [Page];
+  await card(page, "First").click();
+  await field(page).fill("kept");
+  await page.keyboard.press("Escape");
+  await expect.poll(() => focused(page)).toBe("a");
+  expect(await field(page).inputValue()).toBe("kept");
+  await page.keyboard.press("Control+d");
+  await expect.poll(() => page.locator(".react-flow__node").count()).toBe(3);
+  await card(page, "First").and(page.locator(".selected:focus")).waitFor();
+  expect(await focused(page)).not.toBe("a");
+  await page.keyboard.press("Delete");
+  await expect.poll(() => page.locator(".react-flow__node").count()).toBe(2);
+  await expect.poll(() => focused(page)).toBe("canvas");
+  await page.keyboard.press("Control+z");
+  await page.locator(".react-flow__node.selected:focus").waitFor();
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator(".react-flow__node.selected:focus").waitFor();
+  await page.close();
+});
