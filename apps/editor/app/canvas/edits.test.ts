@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { duplicate, insertIntoWire, insertNode, removeAndReconnect, removeSelected, replaceNode, togglePins, toggleSetting } from "./edits";
-import { jointOfWire } from "./joint";
+import { jointOfWire, presentJoint } from "./joint";
 
 const ports = { value: { type: "string" }, other: { type: "string" }, picture: { "x-artifact": "image" } };
 const PASS = {
@@ -250,5 +250,24 @@ describe("replacing a node", () => {
     wire(before, replaced);
     expect(replaceNode(doc, known(), replaced, entry("none", {}, {}))).toBe(1);
     expect(graph().nodes.find(({ id }) => id === replaced)).toMatchObject({ service: "none", name: "My step" });
+  });
+});
+
+describe("what a palette was opened for, when it is gone by the time something is chosen", () => {
+  test("a wire: the node is left without wires, so that no input gets two", () => {
+    const { doc, graph, node, wire } = page();
+    const [a, b] = [node(), node(400)];
+    const id = wire(a, b);
+    const joint = jointOfWire(graph(), id) ?? {};
+    expect(presentJoint(graph(), joint)).toEqual({ joint });
+    removeSelected(doc, { nodes: new Set(), edges: new Set([id]) });
+    expect(presentJoint(graph(), joint)).toEqual({ joint: {}, gone: "wire" });
+  });
+  test("a node: there is nothing to be wired to", () => {
+    const { doc, graph, node } = page();
+    const a = node();
+    expect(presentJoint(graph(), { from: { node: a } })).toEqual({ joint: { from: { node: a } } });
+    removeSelected(doc, { nodes: new Set([a]), edges: new Set() });
+    expect(presentJoint(graph(), { from: { node: a } })).toEqual({ joint: {}, gone: "node" });
   });
 });

@@ -103,8 +103,7 @@ export function insertNode(
     const join = joinable(graph, library, joint)(definition);
     if ("why" in join) return { id, join: undefined };
     const node: GraphNode = { id, service: definition.service, plane: definition.plane, status: "pending" };
-    wireIn(doc, { graph: { ...graph, nodes: [...graph.nodes, node] }, library }, id, join, joint.wire);
-    return { id, join };
+    return { id, join: wireIn(doc, { graph: { ...graph, nodes: [...graph.nodes, node] }, library }, id, join, joint.wire) };
   }, ME);
 }
 
@@ -119,8 +118,11 @@ export function insertIntoWire(doc: Y.Doc, { graph, library }: Known, id: string
   return undefined;
 }
 
-/** @param wire what the node is put into: the first half keeps when it is taken, and whether that is after a failure */
-function wireIn(doc: Y.Doc, { graph, library }: Known, id: string, join: Join, wire: string | undefined): void {
+/**
+ * @param wire what the node is put into: the first half keeps when it is taken, and whether that is after a failure
+ * @returns what of the join is wired: an end that does not fit in the graph as it is by now stays open
+ */
+function wireIn(doc: Y.Doc, { graph, library }: Known, id: string, join: Join, wire: string | undefined): Join {
   const old = wire === undefined ? undefined : graph.edges.find((edge, index) => edgeId(edge, index) === wire);
   let now = graph;
   if (old && wire !== undefined) {
@@ -133,7 +135,13 @@ function wireIn(doc: Y.Doc, { graph, library }: Known, id: string, join: Join, w
     const { when } = edgeMetadata(old);
     setEdge(doc, ME, edgeMetadata(first).id ?? "", { ...(old.kind ? { kind: old.kind } : {}), ...(when ? { when } : {}) });
   }
-  if (join.out) wireUp(doc, now, library, { from: { node: id, port: join.out.output }, to: join.out.to });
+  const before = now;
+  if (join.out) now = wireUp(doc, now, library, { from: { node: id, port: join.out.output }, to: join.out.to });
+  return {
+    score: join.score,
+    ...(join.in && first?.to === id ? { in: join.in } : {}),
+    ...(join.out && now !== before ? { out: join.out } : {}),
+  };
 }
 
 /**

@@ -79,6 +79,15 @@ export function jointOfWire(graph: Graph, wire: string): Joint | undefined {
   return { from: { node: edge.from, port: sourcePort }, to: { node: edge.to, port: targetPort }, wire };
 }
 
+/** What is left of a joint in the graph as it is by now, since other people edit it too; `gone` is what is not there any more. */
+export function presentJoint(graph: Graph, joint: Joint): { joint: Joint; gone?: "wire" | "node" } {
+  const ends = [joint.from?.node, joint.to?.node].filter((id) => id !== undefined);
+  if (ends.some((id) => !graph.nodes.some((node) => node.id === id))) return { joint: {}, gone: "node" };
+  const now = joint.wire === undefined ? undefined : jointOfWire(graph, joint.wire);
+  const isThere = joint.wire === undefined || (now?.from?.node === joint.from?.node && now?.to?.node === joint.to?.node);
+  return isThere ? { joint: now ?? joint } : { joint: {}, gone: "wire" };
+}
+
 interface Pair {
   output: Port;
   input: Port;

@@ -1,5 +1,6 @@
 // The palette: at a place of the canvas, the entries of the library, what fits first. The one that is chosen lands there, wired.
 import { type Graph, type Library, type NodeDefinition, nodeTitle, type Port, portKind, resolve } from "@spindle/graph-model";
+import { normalise } from "@spindle/graph-model/shared-doc";
 import { searchOf } from "@spindle/node-library";
 import { getBezierPath, Position, useStoreApi, ViewportPortal } from "@xyflow/react";
 import { Command } from "cmdk";
@@ -9,10 +10,11 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { rememberNode, useRecentNodes } from "../session/recent-nodes";
 import { asOwnStep, type SharedDocument } from "../session/use-document";
 import { PlaneMark } from "../ui/plane-mark";
+import { toast } from "../ui/toast";
 import { insertNode, replaceNode } from "./edits";
 import { CARD } from "./flow";
 import { cardBoxes, freePlace } from "./free-place";
-import { type Join, type Joint, joinable, replaceable } from "./joint";
+import { type Join, type Joint, joinable, presentJoint, replaceable } from "./joint";
 import { land } from "./landing";
 import { keyOf, type Offer, type OfferGroup, offerGroups } from "./offers";
 import { type Aim, closePalette, usePalette } from "./use-palette";
@@ -32,9 +34,17 @@ export function Palette({ shared, graph, library, onPlaced }: Props) {
   const [said, say] = useState("");
   useEffect(() => closePalette, []);
   useEffect(() => void useRecentNodes.persist.rehydrate(), []);
-  const choose = (definition: NodeDefinition, { corner, joint, replaces }: Aim) => {
+  const choose = (definition: NodeDefinition, { corner, joint: aimed, replaces }: Aim) => {
     closePalette();
+    // Other people may have edited the graph since the palette opened.
+    const { graph } = normalise(shared.doc);
+    if (replaces !== undefined && !graph.nodes.some((node) => node.id === replaces)) {
+      say("");
+      return toast("info", "Nothing was replaced: the node was deleted by another person.");
+    }
     rememberNode(keyOf(definition));
+    const { joint, gone } = presentJoint(graph, aimed);
+    if (gone) toast("info", `${definition.label} was added without a wire: the ${gone} that it was meant for is gone.`);
     if (replaces !== undefined) {
       const title = titleOf(graph, replaces);
       say(
