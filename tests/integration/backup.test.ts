@@ -179,16 +179,16 @@ const isBlocked = (db: pg.Client) =>
 const newGraph = (db: pg.Client, id: string) => db.query("INSERT INTO graph (id, name) VALUES ($1, 'meanwhile')", [id]);
 
 test("[L5] what somebody begins while it is restored is not mixed with it", async () => {
-  const [db, look] = await Promise.all([connected(), connected()]);
+  const [db, monitor] = await Promise.all([connected(), connected()]);
   const id = randomUUID();
   await db.query("BEGIN");
   await newGraph(db, id);
   const restored = restore({ ...place(), folder: backup }).catch((error: Error) => error.message);
-  await isBlocked(look);
+  await isBlocked(monitor);
   await db.query("COMMIT");
   expect(await restored).toMatch(/not empty.* graph/);
   await db.query("DELETE FROM graph WHERE id = $1", [id]);
-  await Promise.all([db.end(), look.end()]);
+  await Promise.all([db.end(), monitor.end()]);
   expect(await isEmpty()).toBe(true);
 });
 
@@ -214,20 +214,20 @@ test("a database that is not empty is not touched", async () => {
 });
 
 test("[L5] it is one moment's, however long it takes", async () => {
-  const [db, look] = await Promise.all([connected(), connected()]);
+  const [db, monitor] = await Promise.all([connected(), connected()]);
   const id = randomUUID();
   await db.query("BEGIN");
   await db.query("LOCK TABLE doc_quarantine IN ACCESS EXCLUSIVE MODE");
   const folderOfIt = join(folder, "moment");
   const made = backUp({ ...place(), folder: folderOfIt });
-  await isBlocked(look);
+  await isBlocked(monitor);
   await newGraph(db, id);
   await db.query("INSERT INTO doc_update (graph_id, bytes) VALUES ($1, '')", [id]);
   await db.query("COMMIT");
   await made;
   expect(gunzipSync(await readFile(join(folderOfIt, "tables/doc_update.copy.gz"))).toString()).not.toContain(id);
   await db.query("DELETE FROM graph WHERE id = $1", [id]);
-  await Promise.all([db.end(), look.end()]);
+  await Promise.all([db.end(), monitor.end()]);
 });
 
 test("one that fails ends, and leaves nothing behind", async () => {
