@@ -4,12 +4,15 @@ import type { NodeRunRow } from "../record/node-run.ts";
 import { inTurn, isHandled } from "./edges.ts";
 import { cancelled } from "./moves.ts";
 import { runOutputs } from "./outputs.ts";
-import type { RunContext, Walker } from "./run-context.ts";
+import type { RunContext } from "./run-context.ts";
 import { type Decided, LevelRun, Scope } from "./scope.ts";
+
+/** Runs everything in a level (scheduler.ts). */
+export type Walk = (scope: Scope) => Promise<void>;
 
 export async function callDefinition(
   context: RunContext,
-  walker: Walker,
+  walk: Walk,
   call: { caller: Scope; definition: string; row: NodeRunRow; values: Record<string, unknown> },
 ): Promise<void> {
   const { caller, definition, row, values } = call;
@@ -24,7 +27,7 @@ export async function callDefinition(
     new LevelRun(resolved.level(definition), calling.input ?? values, caller.within.depth + 1, isForced),
     `${row.path}/`,
   );
-  await walker.walk(scope);
+  await walk(scope);
   await conclude(context, scope, calling);
   rows.forget(scope);
 }

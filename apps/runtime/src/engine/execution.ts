@@ -54,7 +54,7 @@ export class RunExecution {
     this.left = [...rows];
     this.rows = new RowCache(parts.nodes, run.id, rows, this.life, pace, this.values);
     const reuse = new Reuse(parts.results, run, resolved.root.plan);
-    this.scheduler = new Scheduler({ parts, run, resolved, rows: this.rows, values: this.values, reuse, life: this.life }, pace);
+    this.scheduler = new Scheduler({ parts, run, resolved, rows: this.rows, values: this.values, pace, reuse, life: this.life });
   }
 
   /** Runs the graph to its end. @throws Parked, or the reason for which it was closed */

@@ -6,7 +6,7 @@ import type { NodeRunRow } from "../record/node-run.ts";
 import { MAX_OUTPUT } from "../record/output-limit.ts";
 import { newNodeRun } from "./freeze.ts";
 import { cancelled, failed, skipped } from "./moves.ts";
-import type { RunContext, Walker } from "./run-context.ts";
+import type { RunContext } from "./run-context.ts";
 import type { Scope } from "./scope.ts";
 
 type Values = Record<string, unknown>;
@@ -15,8 +15,12 @@ const MAX_ELEMENTS = 10_000;
 /** Bytes, as JSON, of the values that all elements share: each element's row holds them again. */
 const MAX_SHARED = 64 * 1024 * 1024;
 
-/** Takes an element with these values a step on (node-step.ts). */
-type Execute = (scope: Scope, id: string, row: NodeRunRow, values: Values) => Promise<void>;
+/** How an element runs (node-step.ts). */
+interface ElementSteps {
+  begin(scope: Scope, id: string, isElement: true): Promise<void>;
+  untilDecided(path: string, step: (row: NodeRunRow) => Promise<unknown>): Promise<NodeRunRow>;
+  execute(scope: Scope, id: string, row: NodeRunRow, values: Values, isElement: true): Promise<void>;
+}
 
 interface MapRun {
   scope: Scope;
@@ -29,7 +33,7 @@ interface MapRun {
 
 const mib = (bytes: number): string => Math.ceil(bytes / 1024 / 1024).toLocaleString("en");
 
-export async function mapOver({ rows, run, life }: RunContext, walker: Walker, execute: Execute, map: MapRun): Promise<unknown> {
+export async function mapOver({ rows, run, life }: RunContext, steps: ElementSteps, map: MapRun): Promise<unknown> {
   const { scope, id, row, values, port } = map;
   const list = values[port];
   if (!Array.isArray(list))
@@ -67,13 +71,13 @@ export async function mapOver({ rows, run, life }: RunContext, walker: Walker, e
   const begun: Promise<NodeRunRow>[] = [];
   for (const [index, value] of list.entries()) {
     const path = `${row.path}#${index}`;
-    if (!isEndedNodeState(rows.at(path).state)) await walker.begin(scope, id, true);
+    if (!isEndedNodeState(rows.at(path).state)) await steps.begin(scope, id, true);
     const step = (element: NodeRunRow) =>
       isFull() && element.state === "queued"
         ? rows.change(element, skipped(false, "The elements before it gave more than a map can gather."))
-        : execute(scope, id, element, element.input ?? { ...values, [port]: value });
+        : steps.execute(scope, id, element, element.input ?? { ...values, [port]: value }, true);
     const element = atOnce(async () => {
-      const decided = await rows.untilDecided(path, step);
+      const decided = await steps.untilDecided(path, step);
       if (!isFull()) gathered += jsonBytes(decided.output, MAX_OUTPUT - gathered);
       return decided;
     });

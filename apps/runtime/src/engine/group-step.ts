@@ -23,15 +23,16 @@ export class GroupStep {
     private readonly steps: NodeStep,
   ) {}
 
-  /** Runs a group until it and all its nodes are decided. */
+  /** Runs a group that is ready until it and all its nodes are decided. */
   async run(scope: Scope, group: Group): Promise<void> {
     const { rows } = this.context;
-    const own = await rows.untilDecided(scope.prefix + group.id, (row) => this.step(scope, group, row));
+    await this.steps.begin(scope, group.id);
+    const own = await this.steps.untilDecided(scope.prefix + group.id, (row) => this.step(scope, group, row));
     const ending = endings(scope, group, own);
     const given = this.given.get(own.path);
     for (const id of group.nodes) {
       const input = given?.get(id);
-      await rows.untilDecided(scope.prefix + id, (row) =>
+      await this.steps.untilDecided(scope.prefix + id, (row) =>
         rows.change(row, { ...ending(id, (other) => scope.lookup(other)), ...(input ? { input } : {}) }),
       );
       await this.steps.conclude(scope, id);

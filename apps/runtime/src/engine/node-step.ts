@@ -15,7 +15,7 @@ import { isEndedNodeState } from "@spindle/schemas";
 import type { NodeChange, NodeMove } from "../record/changes.ts";
 import type { NodeRunRow } from "../record/node-run.ts";
 import { isCacheable, whyItRuns } from "./cache-key.ts";
-import { callDefinition } from "./call.ts";
+import { callDefinition, type Walk } from "./call.ts";
 import { fullInput, whyUnfit } from "./check-input.ts";
 import { BadCondition, backEdge, edgesTo, inTurn } from "./edges.ts";
 import { mapOver } from "./fan-out.ts";
@@ -23,7 +23,7 @@ import { cancelled, failed, reused, skipped } from "./moves.ts";
 import type { NodeTask } from "./node-plane.ts";
 import type { CacheAnswer } from "./reuse.ts";
 import { RunTooLarge } from "./row-cache.ts";
-import type { RunContext, Walker } from "./run-context.ts";
+import type { RunContext } from "./run-context.ts";
 import type { Scope } from "./scope.ts";
 
 type Values = Record<string, unknown>;
@@ -34,13 +34,36 @@ export class NodeStep {
 
   constructor(
     private readonly context: RunContext,
-    private readonly walker: Walker,
+    /** Runs everything in a level that a node calls. */
+    private readonly walk: Walk,
   ) {}
 
-  /** Runs a node of the graph until it is decided, and keeps its row for the nodes after it. */
+  /** Runs a node of the graph that is ready until it is decided, and keeps its row for the nodes after it. */
   async run(scope: Scope, id: string): Promise<void> {
-    await this.context.rows.untilDecided(scope.prefix + id, (row) => this.step(scope, id, row));
+    await this.begin(scope, id);
+    await this.untilDecided(scope.prefix + id, (row) => this.step(scope, id, row));
     await this.conclude(scope, id);
+  }
+
+  /** Resolves when a node, a group or an element of a node may begin (docs/decisions/0024). */
+  async begin(scope: Scope, id: string, isElement = false): Promise<void> {
+    const node = scope.level.node(id);
+    const makesMore = (!isElement && node?.mapped !== undefined) || node?.element?.calls !== undefined;
+    const { life, pace } = this.context;
+    const turn = pace.begin(makesMore ? scope.within.depth : undefined);
+    if (turn) await life.work(() => turn);
+    if (life.closedBy) throw life.closedBy;
+  }
+
+  /** Steps until the row is decided; each step changes it or waits for it to change. */
+  async untilDecided(path: string, step: (row: NodeRunRow) => Promise<unknown>): Promise<NodeRunRow> {
+    const { rows, life } = this.context;
+    for (;;) {
+      const row = rows.at(path);
+      if (isEndedNodeState(row.state)) return row;
+      if (life.closedBy) throw life.closedBy;
+      await step(row);
+    }
   }
 
   /** Takes a node one step on; a queued node only if it is to run at all. */
@@ -123,13 +146,10 @@ export class NodeStep {
     const ports = definition.inputs.filter(({ name }) => name !== port);
     const unfit = gathers ? undefined : whyUnfit(ports, values);
     if (unfit) return this.change(row, failed("node.user_error", unfit, values));
-    if (port)
-      return this.gather(row, () =>
-        mapOver(this.context, this.walker, (...element) => this.execute(...element, true), { scope, id, row, values, port }),
-      );
+    if (port) return this.gather(row, () => mapOver(this.context, this, { scope, id, row, values, port }));
     if (definition.calls !== undefined) {
       const call = { caller: scope, definition: definition.calls, row, values };
-      return this.gather(row, () => callDefinition(this.context, this.walker, call));
+      return this.gather(row, () => callDefinition(this.context, this.walk, call));
     }
     const input = row.state === "queued" ? await this.inputOf(scope, id, row, values) : (row.input ?? {});
     if (!input) return;

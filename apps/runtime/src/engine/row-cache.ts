@@ -1,7 +1,6 @@
 // The rows of one run as this process knows them. Requests to the record about them go through here, so that the run knows how many are
 // under way: it does not rest meanwhile, and while there are many it begins nothing new.
 import { LIMITS } from "@spindle/graph-model";
-import { isEndedNodeState } from "@spindle/schemas";
 import type { AnyChange, NodeChange, NodeMove } from "../record/changes.ts";
 import { type ChangedRow, changedRow, type NodeRunRow, type Written } from "../record/node-run.ts";
 import { whyOutputTooLarge } from "../record/output-limit.ts";
@@ -103,16 +102,6 @@ export class RowCache {
   async reload(row: NodeRunRow): Promise<NodeRunRow> {
     const fresh = await this.patiently(() => this.nodes.find(row.id));
     return fresh ? this.keep(fresh) : row;
-  }
-
-  /** Steps until the row is decided; each step changes it or waits for it to change. */
-  async untilDecided(path: string, step: (row: NodeRunRow) => Promise<unknown>): Promise<NodeRunRow> {
-    for (;;) {
-      const row = this.at(path);
-      if (isEndedNodeState(row.state)) return row;
-      if (this.activity.closedBy) throw this.activity.closedBy;
-      await step(row);
-    }
   }
 
   private patiently<T>(call: () => Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-// What the steps of one run share. The run itself is in execution.ts (its phases, and when it rests), scheduler.ts (when its nodes begin)
+// What the steps of one run share. The run itself is in execution.ts (its phases, and when it rests), scheduler.ts (when its nodes are ready)
 // and row-cache.ts (its rows); each imports the next.
 import type { Resolved } from "@spindle/graph-model";
 import type { NodeRunRow } from "../record/node-run.ts";
@@ -7,10 +7,10 @@ import type { RunRow } from "../record/types.ts";
 import type { Decisions } from "../tasks/decisions.ts";
 import type { WorkerTasks } from "../tasks/worker-tasks.ts";
 import type { NodePlane } from "./node-plane.ts";
+import type { Pace } from "./pace.ts";
 import type { Reuse } from "./reuse.ts";
 import type { RowCache } from "./row-cache.ts";
 import type { Activity, RunValues } from "./run-values.ts";
-import type { Scope } from "./scope.ts";
 
 export interface ExecutionParts {
   nodes: Pick<NodeRunRecord, "add" | "change" | "drop" | "find" | "note">;
@@ -31,20 +31,13 @@ export interface Lifecycle extends Activity {
   awaitPerson(row: NodeRunRow, isOver: (row: NodeRunRow) => boolean): Promise<NodeRunRow | undefined>;
 }
 
-/** Begins what a node makes besides itself: its elements, and the nodes that it calls. */
-export interface Walker {
-  /** Resolves when a node, or an element of it, may begin (docs/decisions/0024). */
-  begin(scope: Scope, id: string, isElement?: boolean): Promise<void>;
-  /** Runs everything in a level that a node calls. */
-  walk(scope: Scope): Promise<void>;
-}
-
 export interface RunContext {
   readonly parts: ExecutionParts;
   readonly run: RunRow;
   readonly resolved: Resolved;
   readonly rows: RowCache;
   readonly values: RunValues;
+  readonly pace: Pace;
   readonly reuse: Reuse;
   readonly life: Lifecycle;
 }

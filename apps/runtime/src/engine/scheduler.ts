@@ -1,4 +1,4 @@
-// Decides when an item begins: a node, a group or a loop. An item of a visit is settled once, however often it is asked for, and nothing
+// Decides when an item is ready: a node, a group or a loop. An item of a visit is settled once, however often it is asked for, and nothing
 // begins elsewhere. LangGraph asks for it, or the look-ahead when its last predecessor is over; the first of the two begins it, and the
 // record decides what its result means.
 import { AsyncResource } from "node:async_hooks";
@@ -8,8 +8,7 @@ import { goesRound, inTurn } from "./edges.ts";
 import { newNodeRun } from "./freeze.ts";
 import { GroupStep } from "./group-step.ts";
 import { NodeStep } from "./node-step.ts";
-import type { Pace } from "./pace.ts";
-import type { RunContext, Walker } from "./run-context.ts";
+import type { RunContext } from "./run-context.ts";
 import type { Scope } from "./scope.ts";
 
 /** How far a visit has come. */
@@ -20,17 +19,14 @@ interface Progress {
   over: Set<string>;
 }
 
-export class Scheduler implements Driven, Walker {
+export class Scheduler implements Driven {
   private readonly steps: NodeStep;
   private readonly groups: GroupStep;
   private readonly outside = new AsyncResource("run"); // a node must not inherit the async context of the one before it
   private readonly progress = new WeakMap<Scope, Progress>();
 
-  constructor(
-    private readonly context: RunContext,
-    private readonly pace: Pace,
-  ) {
-    this.steps = new NodeStep(context, this);
+  constructor(private readonly context: RunContext) {
+    this.steps = new NodeStep(context, (scope) => this.walk(scope));
     this.groups = new GroupStep(context, this.steps);
   }
 
@@ -45,18 +41,9 @@ export class Scheduler implements Driven, Walker {
   }
 
   /** Runs a level that a node calls by the look-ahead alone, at less than a hundredth of what a graph of LangGraph costs. */
-  async walk(scope: Scope): Promise<void> {
+  private async walk(scope: Scope): Promise<void> {
     await this.enter(scope);
     await Promise.all(scope.body.items.map((item) => this.settle(scope, item)));
-  }
-
-  async begin(scope: Scope, id: string, isElement = false): Promise<void> {
-    const node = scope.level.node(id);
-    const makesMore = (!isElement && node?.mapped !== undefined) || node?.element?.calls !== undefined;
-    const turn = this.pace.begin(makesMore ? scope.within.depth : undefined);
-    const { life } = this.context;
-    if (turn) await life.work(() => turn);
-    if (life.closedBy) throw life.closedBy;
   }
 
   /** Makes the rows of a visit, and begins the items without predecessors. */
@@ -80,10 +67,7 @@ export class Scheduler implements Driven, Walker {
       await this.enter(scope);
       await Promise.all([...(scope.body.predecessors.get(item) ?? [])].map((before) => this.settle(scope, before)));
       if (loop) await this.goRound(scope, loop);
-      else {
-        await this.begin(scope, item);
-        await (group ? this.groups.run(scope, group) : this.steps.run(scope, item));
-      }
+      else await (group ? this.groups.run(scope, group) : this.steps.run(scope, item));
       this.progressOf(scope).over.add(item);
       this.beginSuccessors(scope, item);
     });
