@@ -1,6 +1,6 @@
 // Whose items a batch holds, and in which order: batches are kept open by hand, so that no clock is asked.
 import { expect, test } from "vitest";
-import { GroupCommit } from "./group-commit.ts";
+import { Batches } from "./postgres-node-runs.ts";
 
 interface Item {
   run: string;
@@ -8,11 +8,11 @@ interface Item {
   size: number;
 }
 
-/** A group commit of which each batch is over when `next` is called. */
+/** Batches, each of which is over when `next` is called. */
 function held({ size = 10, items = 500, refuses }: { size?: number; items?: number; refuses?: string } = {}) {
   const batches: string[][] = [];
   const open: (() => void)[] = [];
-  const commits = new GroupCommit<Item, string | undefined>(
+  const commits = new Batches<Item, string | undefined>(
     async (batch) => {
       batches.push(batch.map(({ name }) => name));
       await new Promise<void>((resolve) => open.push(resolve));
