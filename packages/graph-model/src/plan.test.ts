@@ -3,6 +3,7 @@ import { canConnect } from "./connect.ts";
 import type { Graph } from "./graph.ts";
 import type { Library, NodeDefinition } from "./library.ts";
 import { planGraph } from "./plan.ts";
+import { portsOf } from "./ports.ts";
 import { resolve } from "./resolve.ts";
 import { sampleLibrary } from "./sample-library.testing.ts";
 
@@ -81,12 +82,18 @@ describe("what a wire becomes when it is drawn", () => {
     nodes: [list, say("a"), say("b")],
     edges: [{ from: "a", to: "b", metadata: { sourcePort: "text", targetPort: "text", id: "w" } }],
   } as never as Graph;
-  const texts = { name: "texts", label: "Texts", type: "array", required: false, schema: { type: "array", items: { type: "string" } } };
+  const lists = portsOf({
+    properties: {
+      texts: { type: "array", items: { type: "string" } },
+      sounds: { type: "array", items: { "x-artifact": "audio" } },
+      anything: { type: "array" },
+    },
+  });
   const library: Library = {
     ...sampleLibrary,
     find: (plane, service) =>
       service === "list"
-        ? { ...(sampleLibrary.find("node", "say") as NodeDefinition), service, inputs: [], outputs: [texts] }
+        ? { ...(sampleLibrary.find("node", "say") as NodeDefinition), service, inputs: [], outputs: lists }
         : sampleLibrary.find(plane, service),
   };
   const ask = (from: string, fromPort: string, to: string, port: string) =>
@@ -96,5 +103,9 @@ describe("what a wire becomes when it is drawn", () => {
   test("one that leads to its own node is, too", () => expect(ask("a", "text", "a", "text")).toEqual({ ok: true, as: "loop" }));
   test("a list to an input of its elements is a map", () => expect(ask("l", "texts", "a", "text")).toEqual({ ok: true, as: "map" }));
   test("a second wire forward replaces the first", () => expect(ask("a", "text", "b", "text")).toEqual({ ok: true, replaces: "w" }));
-  test("elements of another kind are refused", () => expect(ask("a", "sound", "b", "text")).toMatchObject({ ok: false }));
+  test("a value of another kind is refused", () => expect(ask("a", "sound", "b", "text")).toMatchObject({ ok: false }));
+  test("a list of another kind is refused, and one that says nothing of its elements is a map", () => {
+    expect(ask("l", "sounds", "a", "text")).toEqual({ ok: false, reason: "This input takes a string, and the output gives an array." });
+    expect(ask("l", "anything", "a", "text")).toEqual({ ok: true, as: "map" });
+  });
 });

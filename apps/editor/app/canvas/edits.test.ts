@@ -44,7 +44,7 @@ function page() {
     known: () => ({ graph: graph(), library }),
     wire: (from: string, to: string, source = "value", target = source) =>
       connect(doc, "before", { node: from, port: source }, { node: to, port: target }),
-    set: (id: string, name: "disabled" | "pinned", value: unknown) => setSetting(doc, "before", id, name, value),
+    set: (id: string, name: "disabled" | "pinned" | "engine", value: unknown) => setSetting(doc, "before", id, name, value),
     settings: (ids: readonly string[], name: "disabled" | "pinned") => ids.map((id) => nodeSettings(graph(), id)[name]),
     wires: () =>
       graph()
@@ -216,6 +216,30 @@ describe("inserting a node", () => {
     );
   });
 
+  test("into a wire that is taken after a failure is run after that failure", () => {
+    const { doc, graph, known, node, wire } = page();
+    const [before, behind] = [node(), node()];
+    const id = wire(before, behind);
+    setEdge(doc, "before", id, { kind: "on_failure" });
+    const { id: made } = insertNode(doc, known(), PASS, { x: 0, y: 0 }, jointOfWire(graph(), id) ?? {});
+    const kinds = Object.fromEntries(graph().edges.map(({ to, kind }) => [to, kind]));
+    expect(kinds).toEqual({ [made]: "on_failure", [behind]: "normal" });
+  });
+
+  test("into a wire between lists, where it takes their elements, gives a list of what it gives for each", () => {
+    const { doc, graph, known, node, wire, wires } = page();
+    const [lists, other] = [node(0, "each"), node(0, "each")];
+    const id = wire(lists, other, "list");
+    const { id: made } = insertNode(doc, known(), PAINT, { x: 0, y: 0 }, jointOfWire(graph(), id) ?? {});
+    expect(wires()).toEqual([`${lists}.list ${made}.value`, `${made}.picture ${other}.list`].sort());
+    expect(graph().edges.map(({ to, metadata }) => [to, metadata?.map])).toEqual(
+      expect.arrayContaining([
+        [made, {}],
+        [other, undefined],
+      ]),
+    );
+  });
+
   test("[C3] that is there already goes into a wire where its ports fit, and else says why and changes nothing", () => {
     const { doc, graph, known, node, wire, wires, oneStep } = page();
     const [before, behind, fitting, other] = [node(), node(), node(), node(0, "sound")];
@@ -241,6 +265,29 @@ describe("replacing a node", () => {
     expect(wires()).toEqual([`${before}.value ${replaced}.value`, `${replaced}.picture ${behind}.picture`].sort());
     expect(after.nodes.find(({ id }) => id === replaced)).toMatchObject({ service: "paint", name: "paint", params: { value: "kept" } });
     expect(nodeSettings(graph(), replaced)).toEqual({ disabled: true });
+  });
+
+  test.each([
+    ["keeps an engine that the other capability has, too", "one", "one"],
+    ["forgets an engine that the other capability has not", "gone", undefined],
+  ])("%s", (_, engine, kept) => {
+    const { doc, graph, known, node, set } = page();
+    const replaced = node();
+    set(replaced, "engine", engine);
+    replaceNode(doc, known(), replaced, PAINT);
+    expect(nodeSettings(graph(), replaced).engine).toBe(kept);
+  });
+
+  test("keeps what its wires are: one after a failure, one with a condition, one that only orders two nodes", () => {
+    const { doc, graph, known, node, wire } = page();
+    const [before, replaced, behind] = [node(), node(), node()];
+    setEdge(doc, "before", wire(before, replaced), { when: "value != ''" });
+    setEdge(doc, "before", wire(replaced, behind, "picture"), { kind: "on_failure" });
+    connect(doc, "before", { node: before, port: "" }, { node: replaced, port: "" });
+    const { edges } = graph();
+    expect(edges).toHaveLength(3);
+    expect(replaceNode(doc, known(), replaced, PAINT)).toBe(0);
+    expect(graph().edges).toEqual(edges);
   });
 
   test("keeps a name that a person gave, and drops what a capability without ports cannot have", () => {

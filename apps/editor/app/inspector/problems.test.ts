@@ -7,7 +7,7 @@ const HEAR = {
   service: "hear",
   version: "1.0.0",
   label: "Hear",
-  inputs: portsOf({ properties: { text: { type: "string", maxLength: 3 } } }),
+  inputs: portsOf({ properties: { text: { type: "string", maxLength: 3 }, asked: { type: "string" } }, required: ["asked"] }),
   outputs: [],
   parameters: [
     { name: "level", required: false, schema: { type: "integer", maximum: 10 } },
@@ -20,11 +20,12 @@ const HEAR = {
 const library: Library = { find: (_, service) => (service === "hear" ? HEAR : undefined), all: () => [HEAR] };
 
 const node = (id: string, params: object) => ({ id, service: "hear", plane: "node", status: "pending", params });
-function problems(params: object, settings: object = {}) {
+function issuesOf(params: object, settings: object = {}, definitions: object = {}) {
   const nodes = [node("a", params), node("b", { level: 99 })];
-  const graph = { schema: "langgraph.v1", workflowId: "w", nodes, edges: [], metadata: { nodes: { a: settings } } };
-  return problemsOf("a", validate(graph as unknown as Graph, library));
+  const graph = { schema: "langgraph.v1", workflowId: "w", nodes, edges: [], metadata: { nodes: { a: settings }, definitions } };
+  return validate(graph as unknown as Graph, library);
 }
+const problems = (params: object, settings: object = {}) => problemsOf("a", issuesOf(params, settings));
 
 describe("a field of the inspector", () => {
   it("says what is wrong with its parameter, its input or its setting, of this node alone", () => {
@@ -43,5 +44,17 @@ describe("a field of the inspector", () => {
 
   it("is not told that it is still empty", () => {
     expect(problems({}).values.size).toBe(0);
+  });
+
+  it("is told nothing of a node with the same id inside a definition", () => {
+    const issues = issuesOf({ level: 5, text: "ok" }, {}, { inner: { nodes: [node("a", { level: 11 })], edges: [] } });
+    expect(issues).toContainEqual(expect.objectContaining({ place: expect.objectContaining({ definition: "inner", port: "level" }) }));
+    expect(problemsOf("a", issues).values.size).toBe(0);
+  });
+
+  it("is not marked for what is only said of it: that the run asks for its value", () => {
+    const issues = issuesOf({ level: 5 });
+    expect(issues).toContainEqual(expect.objectContaining({ severity: "info", place: { node: "a", port: "asked" } }));
+    expect(problemsOf("a", issues).values.size).toBe(0);
   });
 });

@@ -1,10 +1,17 @@
-import { expect, test } from "vitest";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { folderStore } from "../artifacts/folder-store.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { ImpossibleNodeRun, NodeRunRow, TaskRow } from "../record/node-run.ts";
-import { taskName } from "./task-name.ts";
+import { objectKey, taskName } from "./task-name.ts";
 import { WorkerTasks, type WorkerTasksParts } from "./worker-tasks.ts";
 
 const tooMuch = { class: "user", code: "run.too_large", message: "Too much." } as const;
+const folder = mkdtempSync(join(tmpdir(), "spindle-results-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 class Record extends MemoryRecord {
   stale = 0;
@@ -13,44 +20,99 @@ class Record extends MemoryRecord {
   }
 }
 
-/** What becomes of node runs of which each gave an output of that many characters, in a run that has room for so many. */
-async function taken(characters: readonly number[], room: number) {
-  const record = new Record();
+/** So many node runs that a worker has. */
+async function dispatched(record: Record, count: number): Promise<{ id: string; fence: number }[]> {
   const frozen = { plane: "python", service: "s", version: "1", engine: "e", draft: false, timeoutSeconds: 0 };
   const rows = await record.add(
     "r",
-    characters.map((_, index) => ({ ...frozen, nodeId: `n${index}`, path: `n${index}` })),
+    Array.from({ length: count }, (_, index) => ({ ...frozen, nodeId: `n${index}`, path: `n${index}` })),
   );
-  const results: object[] = [];
-  for (const [index, { id, fence }] of rows.entries()) {
-    const body = { engine: "e", draft: false };
-    const dispatched = await record.change({ nodeRun: id, fence, change: "dispatch", input: {}, dispatchIn: 0, body });
-    const output = { value: "x".repeat(characters[index] as number) };
-    results.push({ id: `${index}`, result: { v: 1, task: taskName(id, dispatched?.fence ?? -1), outcome: "succeeded", output } });
-  }
+  const body = { engine: "e", draft: false };
+  const dispatch = async ({ id, fence }: NodeRunRow) => {
+    const moved = await record.change({ nodeRun: id, fence, change: "dispatch", input: {}, dispatchIn: 0, body });
+    return { id, fence: moved?.fence ?? -1 };
+  };
+  return Promise.all(rows.map(dispatch));
+}
+
+/** Takes these results. Returns what became of the node runs. */
+async function take(record: Record, results: readonly object[], more: Pick<WorkerTasksParts, "whyTooMuch"> & { artifacts?: object }) {
+  const waiting = results.map((result, index) => ({ id: `${index}`, result: { v: 1, outcome: "succeeded", ...result } }));
   const acknowledged: string[] = [];
   const bus = {
-    results: async () => results.splice(0),
+    results: async () => waiting.splice(0),
     acknowledge: async (id: string) => void acknowledged.push(id),
     done: async () => {},
   };
-  let left = room;
+  const parts = { nodes: record, bus, decisions: { announce: () => {} }, isCancelled: () => false, timings: {}, artifacts: {}, ...more };
+  const tasks = new WorkerTasks(parts as unknown as WorkerTasksParts, { isQueueing: () => false, drain: () => {} });
+  await tasks.takeResults();
+  expect(acknowledged.length).toBe(results.length);
+  return [...record.rows.values()].map(({ state, error, output }) => [state, error?.code, output !== null]);
+}
+
+test("[RV2] a result whose output the run may not store fails its node run, and those after it that fit are kept", async () => {
+  const record = new Record();
+  const outputs = [10, 30, 10].map((characters) => ({ value: "x".repeat(characters) }));
+  const rows = await dispatched(record, outputs.length);
+  let left = 20;
   const whyTooMuch = ({ run_id }: TaskRow, { value }: { value?: string }) => {
     const isTooMuch = run_id === "r" && (value?.length ?? 0) > left;
     left -= isTooMuch ? 0 : (value?.length ?? 0);
     return isTooMuch ? tooMuch : undefined;
   };
-  const parts = { nodes: record, bus, whyTooMuch, decisions: { announce: () => {} }, isCancelled: () => false, timings: {}, artifacts: {} };
-  const tasks = new WorkerTasks(parts as unknown as WorkerTasksParts, { isQueueing: () => false, drain: () => {} });
-  await tasks.takeResults();
-  expect(acknowledged.length).toBe(characters.length);
-  return [...record.rows.values()].map(({ state, error, output }) => [state, error?.code, output !== null]);
-}
-
-test("[RV2] a result whose output the run may not store fails its node run, and those after it that fit are kept", async () => {
-  expect(await taken([10, 30, 10], 20)).toEqual([
+  const results = rows.map(({ id, fence }, index) => ({ task: taskName(id, fence), output: outputs[index] }));
+  expect(await take(record, results, { whyTooMuch })).toEqual([
     ["succeeded", undefined, true],
     ["failed", "run.too_large", false],
     ["succeeded", undefined, true],
   ]);
+});
+
+/** Three files of one try: the first is the try's own, an artifact has the second, and the key of the third is that of another try. */
+async function threeFiles(nodeRun: string, fence: number) {
+  const store = folderStore(join(folder, nodeRun));
+  const [own, known, foreign] = await Promise.all(
+    [fence, fence, fence + 1].map(async (of) => {
+      const bytes = Buffer.from("a file");
+      const ref = { artifact: randomUUID(), mime: "text/plain", size: bytes.length, sha256: randomUUID() };
+      const key = objectKey("output", "r", { nodeRun, fence: of }, ref.artifact);
+      await store.put(key, bytes, bytes.length, ref.mime);
+      return { key, ref };
+    }),
+  );
+  const find = async (id: string) => (id === known?.ref.artifact ? known : undefined);
+  // What the bytes say is not asked here.
+  const examine = async (_key: string, ref: object) => ({ ref });
+  return { objects: [own, known, foreign], artifacts: { store, find, examine } };
+}
+
+test.each([
+  ["[W6] a result that came too late", async () => {}, -1],
+  [
+    "[W6] a result for a node run that is over",
+    async (record: Record, { id: nodeRun, fence }: { id: string; fence: number }) =>
+      void (await record.change({ nodeRun, fence, change: "fail", error: tooMuch })),
+    0,
+  ],
+])("%s changes nothing, and of its files only those that are its own and no artifact's are removed", async (_, before, by) => {
+  const record = new Record();
+  const [row = { id: "", fence: 0 }] = await dispatched(record, 1);
+  await before(record, row);
+  const { objects, artifacts } = await threeFiles(row.id, row.fence + by);
+  const [state] = [...record.rows.values()].map((one) => ({ ...one }));
+  await take(record, [{ task: taskName(row.id, row.fence + by), output: {}, objects }], { whyTooMuch: () => undefined, artifacts });
+  expect([...record.rows.values()]).toEqual([state]);
+  expect(record.stale).toBe(1);
+  const kept = objects.slice(1).map((object) => object?.key);
+  expect(await artifacts.store.list("output")).toEqual(kept.sort());
+});
+
+test("[RV2] the file of an output that the run may not store is removed", async () => {
+  const record = new Record();
+  const [row = { id: "", fence: 0 }] = await dispatched(record, 1);
+  const { objects, artifacts } = await threeFiles(row.id, row.fence);
+  const result = { task: taskName(row.id, row.fence), output: { value: "x" }, objects: objects.slice(0, 2) };
+  expect(await take(record, [result], { whyTooMuch: () => tooMuch, artifacts })).toEqual([["failed", "run.too_large", false]]);
+  expect(await artifacts.store.list("output")).toEqual(objects.slice(1).map((object) => object?.key));
 });
