@@ -3,10 +3,13 @@ import { expect, test } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { NodeRunRow } from "../record/node-run.ts";
 import type { NewNodeRun } from "../record/types.ts";
+import { WorkerTasks, type WorkerTasksParts } from "../tasks/worker-tasks.ts";
 import { largeInputs } from "./large-inputs.ts";
+import { NodeStep } from "./node-step.ts";
 import { Pace } from "./pace.ts";
 import { asGraph, library, randomCase } from "./random-graphs.testing.ts";
 import { RowCache, RunTooLarge } from "./row-cache.ts";
+import type { RunContext } from "./run-context.ts";
 import { type Activity, RunValues } from "./run-values.ts";
 import { LevelRun, Scope } from "./scope.ts";
 
@@ -14,8 +17,8 @@ const frozen = { plane: "node", service: "s", version: "1", engine: "e", draft: 
 const fresh = (path: string): NewNodeRun => ({ ...frozen, nodeId: path, path });
 const { root } = resolve(asGraph(randomCase(1)), library);
 const life: Activity = { closedBy: undefined, work: (doing) => doing() };
-const cacheOf = (rows: readonly NodeRunRow[], record = new MemoryRecord()) =>
-  new RowCache(record, "r", rows, life, new Pace(), new RunValues("r", life));
+const cacheOf = (rows: readonly NodeRunRow[], record = new MemoryRecord(), values = new RunValues("r", life)) =>
+  new RowCache(record, "r", rows, life, new Pace(), values);
 
 test("[E9, RM3] the rows of a call that is over are forgotten, and still count as rows of the run", async () => {
   const others = Array.from({ length: LIMITS.nodeRuns - 3 }, (_, index) => ({ path: `other${index}` }) as NodeRunRow);
@@ -48,13 +51,14 @@ const ended = { change: "fail", error: { class: "user", code: "node.user_error",
 /** The rows of 40 node runs, with their record. */
 async function manyRows() {
   const record = new MemoryRecord();
-  const rows = cacheOf([], record);
+  const values = new RunValues("r", life);
+  const rows = cacheOf([], record, values);
   const paths = Array.from({ length: 40 }, (_, index) => `n${index}`);
   await rows.add(new Scope(new LevelRun(root, {}, 0), ""), paths.map(fresh));
-  return { record, rows, paths };
+  return { record, values, rows, paths };
 }
 
-type Store = (rows: RowCache, record: MemoryRecord, path: string) => Promise<unknown>;
+type Store = (rows: RowCache, record: MemoryRecord, path: string, values: RunValues) => Promise<unknown>;
 const made: Record<string, Store> = {
   "an output": (rows, _, path) => rows.change(rows.at(path), { change: "succeedHere", output: full, body: { engine: "e", draft: false } }),
   "the input of a failed one": (rows, _, path) => rows.change(rows.at(path), { ...ended, input: full }),
@@ -62,6 +66,11 @@ const made: Record<string, Store> = {
     rows.change(rows.at(path), { change: "pin", output: full, body: { pinned: true } }),
   "the input of a map or a call": (rows, _, path) =>
     rows.change(rows.at(path), { change: "begin", input: full, body: { engine: "e", draft: false } }),
+  "the input of a task, which may be more than the values that its node has": (rows, record, path, values) => {
+    const workers = new WorkerTasks({ nodes: record } as unknown as WorkerTasksParts, { isQueueing: () => true, drain: () => {} });
+    const context = { rows, values, life: { isCancelled: false }, parts: { workers } } as unknown as RunContext;
+    return new NodeStep(context, async () => {}).dispatch(rows.at(path), { ...full }, {});
+  },
   "what the node plane writes": (rows, _, path) => {
     const { id, fence } = rows.at(path);
     const body = { engine: "e", draft: false };
@@ -82,16 +91,16 @@ const heardOf: Record<string, Store> = {
 };
 
 test.each(Object.entries(made))("[RV2] a run stores no more than 256 MiB of %s", async (_, store) => {
-  const { record, rows, paths } = await manyRows();
-  for (const path of paths) await store(rows, record, path);
+  const { record, values, rows, paths } = await manyRows();
+  for (const path of paths) await store(rows, record, path, values);
   const stored = [...record.rows.values()].filter(({ input, output }) => input?.text ?? output?.text);
   expect(stored).toHaveLength(32);
 });
 
 test.each(Object.entries(heardOf))("[RV2] %s counts, and no value is stored past 256 MiB", async (_, store) => {
-  const { record, rows, paths } = await manyRows();
-  for (const path of paths.slice(0, 32)) await store(rows, record, path);
-  await made["an output"]?.(rows, record, "n32");
+  const { record, values, rows, paths } = await manyRows();
+  for (const path of paths.slice(0, 32)) await store(rows, record, path, values);
+  await made["an output"]?.(rows, record, "n32", values);
   expect(rows.at("n32")).toMatchObject({ state: "failed", error: { code: "run.too_large" }, output: null });
 });
 
@@ -103,8 +112,8 @@ test("[RV2] a value is counted once, however often its change is tried", () => {
 });
 
 test("[RV2] a node run of the node plane whose output is refused keeps its input, in memory as in the record, and nothing of the output", async () => {
-  const { record, rows, paths } = await manyRows();
-  for (const path of paths.slice(0, 32)) await made["an output"]?.(rows, record, path);
+  const { record, values, rows, paths } = await manyRows();
+  for (const path of paths.slice(0, 32)) await made["an output"]?.(rows, record, path, values);
   const { id, fence } = rows.at("n32");
   const [input, body] = [{ prompt: "small" }, { engine: "e", draft: false }];
   const row = await rows.changeHere("n32", { nodeRun: id, fence, change: "succeedHere", input, output: full, body });
