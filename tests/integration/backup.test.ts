@@ -1,14 +1,17 @@
 // A back-up that is made while runs go on, restored on a machine where nothing is left.
 import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
-import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { gunzipSync, gzipSync } from "node:zlib";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { folderStore } from "../../apps/runtime/src/artifacts/folder-store.ts";
+import type { ObjectStore } from "../../apps/runtime/src/artifacts/store.ts";
 import { backUp } from "../../apps/runtime/src/backup/backup.ts";
+import { artifactFile } from "../../apps/runtime/src/backup/folder.ts";
 import { restore } from "../../apps/runtime/src/backup/restore.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { talkForm } from "../support/samples.ts";
@@ -238,6 +241,70 @@ test("one that fails ends, and leaves nothing behind", async () => {
   await expect(backUp({ ...place(), store: away, folder: join(folder, "away") })).rejects.toThrow("the bucket is away, 1");
   expect(gets).toBeLessThanOrEqual(4);
   expect((await readdir(folder)).filter((name) => name.startsWith("away"))).toEqual([]);
+});
+
+type Damage = (key: string, store: ObjectStore) => Promise<ObjectStore>;
+const only = (key: string, store: ObjectStore, get: ObjectStore["get"]): ObjectStore => ({
+  ...store,
+  get: (asked) => (asked === key ? get : store.get)(asked),
+});
+const unreadable: [string, Damage, RegExp][] = [
+  [
+    "has become a folder",
+    async (key) => {
+      const copy = join(folder, "store");
+      await cp(join(target.home, "store"), copy, { recursive: true });
+      await rm(join(copy, key));
+      await mkdir(join(copy, key));
+      return folderStore(copy);
+    },
+    /EISDIR/,
+  ],
+  ["may not be read", async (key, store) => only(key, store, () => Promise.reject(new Error("EACCES"))), /EACCES/],
+  [
+    "breaks off",
+    async (key, store) => {
+      const body = async function* () {
+        yield Buffer.from("the beginning");
+        throw new Error("ECONNRESET");
+      };
+      return only(key, store, async () => Readable.from(body()));
+    },
+    /ECONNRESET/,
+  ],
+];
+test.each(unreadable)(
+  "an object that %s is named with the cause and what to do, and no half of a back-up stays",
+  async (_, damage, cause) => {
+    const key = (await artifactsOf(backup))[0]?.key as string;
+    const { store, databaseUrl } = place();
+    const made = backUp({ databaseUrl, store: await damage(key, store), folder: join(folder, "half") });
+    const { message } = await made.then(
+      () => new Error("It was backed up."),
+      (error: Error) => error,
+    );
+    expect(message).toContain(`The object ${key} cannot be read`);
+    expect(message).toMatch(cause);
+    expect(message).toMatch(/back up again/);
+    expect((await readdir(folder)).filter((name) => name.startsWith("half"))).toEqual([]);
+  },
+);
+
+test("a back-up that cannot be written blames no object", async () => {
+  const { store, databaseUrl } = place();
+  // The name of the first object is taken by a folder as soon as the object is asked for.
+  const key = (await artifactsOf(backup))[0]?.key as string;
+  const half = join(folder, "half");
+  const taken = only(key, store, async (asked) => {
+    await mkdir(artifactFile(`${half}.partial`, asked));
+    return store.get(asked);
+  });
+  const { message } = await backUp({ databaseUrl, store: taken, folder: half }).then(
+    () => new Error("It was backed up."),
+    (error: Error) => error,
+  );
+  expect(message).toMatch(/EISDIR.*half\.partial/);
+  expect(message).not.toContain("cannot be read");
 });
 
 test("the address of the database, with its password, is for its owner alone", async () => {

@@ -3,11 +3,12 @@
 import { createWriteStream } from "node:fs";
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import pg from "pg";
 import { to as copyTo } from "pg-copy-streams";
-import type { ObjectStore } from "../artifacts/store.ts";
+import { ObjectNotFound, type ObjectStore } from "../artifacts/store.ts";
 import { RELEASE } from "../store/release.ts";
 import { artifactFile, type BackupManifest, counting, emptyManifest, forEachOf, manifestFile, tableFile } from "./folder.ts";
 import { identifier, migrationsOf, tablesOf } from "./tables.ts";
@@ -89,9 +90,11 @@ async function copyArtifacts(
       done += bytes;
       progress?.(done, all);
     });
-    const isThere = (await store.size(key)) !== undefined;
-    if (isThere) await pipeline(await store.get(key), count.through, createWriteStream(file, { mode: 0o600 }));
-    const isWhole = isThere && count.bytes() === size && count.sha256() === sha256;
+    const body = await store.get(key).catch((cause) => {
+      if (!(cause instanceof ObjectNotFound)) throw new UnreadableObject(key, cause);
+    });
+    if (body) await pipeline(bytesOf(key, body), count.through, createWriteStream(file, { mode: 0o600 }));
+    const isWhole = body !== undefined && count.bytes() === size && count.sha256() === sha256;
     if (isWhole) manifest.artifacts.push({ key, mime, size, sha256 });
     else {
       manifest.damaged.push(key);
@@ -99,4 +102,24 @@ async function copyArtifacts(
     }
   };
   await forEachOf(artifacts, copyOne);
+}
+
+/** The bytes of an object, so that a failure to read them is told from one to write them. @throws UnreadableObject */
+async function* bytesOf(key: string, body: Readable): AsyncGenerator<Buffer> {
+  try {
+    yield* body;
+  } catch (cause) {
+    throw new UnreadableObject(key, cause);
+  }
+}
+
+/** The store has the object and does not give it, so that nobody can say whether it is lost. */
+class UnreadableObject extends Error {
+  constructor(key: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(
+      `The object ${key} cannot be read from the store (${reason}), and nothing was backed up. Make it readable, or delete it there if it is lost; then back up again.`,
+      { cause },
+    );
+  }
 }
