@@ -1,7 +1,8 @@
 // The server's documents (DESIGN C1): one Y.Doc per graph; an update is in PostgreSQL before anybody is told of it. A document is in
 // memory while somebody has it open, and a little longer.
 import {
-  copyOf,
+  copy,
+  countInSteps,
   DocumentTooLarge,
   inTurns,
   isOutdated,
@@ -35,6 +36,8 @@ export interface OpenDocument {
    * @throws EditRefused, or MustWait where its sender has lost too much
    */
   append(update: Uint8Array, origin: unknown, losses?: Losses): Promise<boolean>;
+  /** As the document is between two edits. */
+  copy(): Promise<Y.Doc>;
   close(): void;
 }
 
@@ -98,7 +101,12 @@ export class DocumentHost {
     const close = this.hold(id, hosted, onEnd);
     try {
       const { doc } = await hosted.loading;
-      return { doc, close, append: (update, origin, losses) => this.append(id, hosted, { update, origin, losses }) };
+      return {
+        doc,
+        close,
+        append: (update, origin, losses) => this.append(id, hosted, { update, origin, losses }),
+        copy: () => this.inTurn(hosted, () => this.inSteps(copy(doc, ONE_STEP))),
+      };
     } catch (error) {
       close();
       throw error;
@@ -116,11 +124,11 @@ export class DocumentHost {
 
   /** An edit by the server itself, made on a copy, so that it takes everybody's way. */
   change(id: string, edit: (doc: Y.Doc) => void): Promise<void> {
-    return this.use(id, async ({ doc, append }) => {
-      const copy = copyOf(doc);
-      const before = Y.encodeStateVector(copy);
-      edit(copy);
-      await append(Y.encodeStateAsUpdate(copy, before), SERVER);
+    return this.use(id, async ({ append, copy }) => {
+      const mine = await copy();
+      const before = Y.encodeStateVector(mine);
+      edit(mine);
+      await append(Y.encodeStateAsUpdate(mine, before), SERVER);
     });
   }
 
@@ -225,8 +233,9 @@ export class DocumentHost {
         if (this.hosted.get(id) !== hosted) return;
         const seqs = kept.rows.seqs;
         const whole = Y.encodeStateAsUpdate(kept.doc);
+        const parts = await this.inSteps(countInSteps(whole, Number.POSITIVE_INFINITY, ONE_STEP));
         const seq = await this.log.compact(id, seqs, whole);
-        if (seq) kept.rows.replace(seqs.length, seq, whole);
+        if (seq) kept.rows.replace(seqs.length, { seq, bytes: whole.length, parts });
         else await this.inTurn(hosted, () => this.catchUp(id, hosted, kept));
       }
     } catch (error) {

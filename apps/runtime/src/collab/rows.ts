@@ -4,7 +4,6 @@ import { countParts } from "@spindle/graph-model/shared-doc";
 const MANY = 1000;
 /** What is stored beside the first row may come to this, or to half of that, which a compaction leaves as the only one. */
 const LITTLE = { bytes: 4 * 1024 * 1024, parts: 2 ** 18 };
-const NO_LIMIT = 2 ** 40;
 
 interface Row {
   seq: string;
@@ -18,17 +17,17 @@ export class Rows {
   /** What they are made of, that which was overwritten included: how much memory the document takes at most. */
   parts = 0;
 
-  add(seq: string, bytes: Uint8Array, parts = countParts(bytes, NO_LIMIT)): void {
+  add(seq: string, bytes: Uint8Array, parts = countParts(bytes, Number.POSITIVE_INFINITY)): void {
     this.insert(this.rows.length, { seq, bytes: bytes.length, parts });
   }
 
   /** One row took the place of the first `count`. */
-  replace(count: number, seq: string, bytes: Uint8Array): void {
+  replace(count: number, by: Row): void {
     for (const row of this.rows.splice(0, count)) {
       this.bytes -= row.bytes;
       this.parts -= row.parts;
     }
-    this.insert(0, { seq, bytes: bytes.length, parts: countParts(bytes, NO_LIMIT) });
+    this.insert(0, by);
   }
 
   /** Whether one row should be made of them: there are many, or much of what they say was overwritten since. */

@@ -4,10 +4,9 @@ import * as Y from "yjs";
 import { EditRefused } from "./admit.ts";
 import { ONE_UPDATE } from "./apply.ts";
 import { undivided } from "./at-once.testing.ts";
-import { decode } from "./decode.ts";
 import { craft, type Piece } from "./random-updates.testing.ts";
 
-const { replay, Tried } = undivided;
+const { decode, replay, Tried } = undivided;
 const admit = (replica: Y.Doc, update: Uint8Array) => undivided.admit(replica, decode(update, ONE_UPDATE.parts));
 
 const MANY = 3000;

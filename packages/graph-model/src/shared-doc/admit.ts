@@ -10,14 +10,16 @@ import {
   type Decoded,
   EditRefused,
   EditUnfit,
+  inTurns,
   LOADING,
+  ONE_STEP,
   ONE_UPDATE,
   type Steps,
   TOO_ENTANGLED,
   TOO_LONG_A_LIST,
 } from "./apply.ts";
 import { copy } from "./copy.ts";
-import { countParts, decode, refuseMisplaced } from "./decode.ts";
+import { countInSteps, decode, refuseMisplaced } from "./decode.ts";
 import { LOSS } from "./json.ts";
 import { headOf, ROOTS, rootsOf } from "./layout.ts";
 import { addItem, refuseLarge, type Size, sizeOf, subtractDeleted } from "./size.ts";
@@ -265,16 +267,16 @@ export class DocumentTooLarge extends Error {
  * @param turn lets others go on
  */
 export async function measure(rows: readonly StoredUpdate[], turn: () => Promise<unknown>): Promise<number[]> {
-  let [left, bytes] = [LOADING.parts, 0];
+  let [left, unseen] = [LOADING.parts, 0];
   const parts: number[] = [];
   for (const row of rows) {
-    const count = countParts(row.bytes, left);
+    const count = await inTurns(countInSteps(row.bytes, left, ONE_STEP), turn);
     left -= count;
     if (left < 0) break;
     parts.push(count);
-    bytes += row.bytes.length;
-    if (bytes < AT_ONCE) continue;
-    bytes = 0;
+    unseen += count;
+    if (unseen < ONE_STEP) continue;
+    unseen = 0;
     await turn();
   }
   return parts;
@@ -302,8 +304,16 @@ function* replayTogether(rows: readonly StoredUpdate[], most: number): Steps<{ d
   for (let from = 0, to = 0; from < rows.length; from = to) {
     for (let bytes = 0; to < rows.length && (to === from || bytes + lengthOf(rows[to]) <= AT_ONCE); to++) bytes += lengthOf(rows[to]);
     // Refuses pieces that can be applied, but not encoded and applied again.
-    const updates = rows.slice(from, to).map(({ bytes }) => decode(bytes, LOADING.parts));
-    yield;
+    const updates: Decoded[] = [];
+    let left = most;
+    for (const { bytes } of rows.slice(from, to)) {
+      const update: Decoded = yield* decode(bytes, LOADING.parts, most);
+      updates.push(update);
+      left -= 1 + update.structs.length;
+      if (left > 0) continue;
+      yield;
+      left = most;
+    }
     const check = (transaction: Y.Transaction, contested: ReadonlySet<Y.Item>) =>
       refuseUnfit(transaction, { roots, contested, allowance: LOADING, size });
     const isApplied: boolean = yield* apply(doc, updates, LOADING, check, most, "load");
@@ -355,7 +365,7 @@ export class Tried {
 
   /** @throws EditRefused, and the document is as it was */
   *admit(update: Uint8Array, allowance: Allowance = ONE_UPDATE, most = Number.POSITIVE_INFINITY): Steps<Admitted> {
-    const decoded = decode(update, allowance.parts);
+    const decoded = yield* decode(update, allowance.parts, most);
     if (!this.migrates) refuseMisplaced(decoded, PARTS);
     if (decoded.structs.length === 0 && decoded.ds.clients.size === 0) return { news: [], gap: false };
     if (!this.replica) {

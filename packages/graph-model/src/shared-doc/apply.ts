@@ -70,8 +70,12 @@ export const TOO_LONG_A_LIST = `One text or value of the graph has a history of 
 const TOO_MANY_CLIENTS = `More than ${ONE_UPDATE.clients.toLocaleString("en")} pages have edited the graph. ${AFRESH}`;
 const TOO_LONG = `The graph has a history of more than ${ONE_UPDATE.structs.toLocaleString("en")} edits. ${AFRESH}`;
 
-type Struct = Y.Item | Y.GC | Y.Skip;
-export type Decoded = ReturnType<typeof Y.decodeUpdate>;
+export type Struct = Y.Item | Y.GC | Y.Skip;
+export interface Decoded {
+  structs: Struct[];
+  /** What it deletes, of each client in order. */
+  ds: { clients: Map<number, { clock: number; len: number }[]> };
+}
 
 class Work {
   /** Items that were put among others which their authors did not know of. */
@@ -174,7 +178,7 @@ function* integrateAll(doc: Y.Doc, updates: Iterable<Decoded>, work: Work): Step
   let isWhole = true;
   for (const { structs, ds } of updates) {
     work.compare(-structs.length * COMPARISONS_PER_STRUCT);
-    const isAdded = yield* integrate(doc, structs as Struct[], work);
+    const isAdded = yield* integrate(doc, structs, work);
     const isDeleted = yield* applyDeletions(doc, ds, work);
     isWhole &&= isAdded && isDeleted;
   }
@@ -305,7 +309,7 @@ function* applyDeletions({ store }: Y.Doc, { clients }: Decoded["ds"], work: Wor
         const next = Math.min(end, struct.id.clock + struct.length);
         const before = structs.length;
         const deletion = { clients: new Map([[client, [{ clock: at, len: next - at }]]]) };
-        Y.iterateDeletedStructs(work.transaction, deletion as Decoded["ds"], (piece) => {
+        Y.iterateDeletedStructs(work.transaction, deletion as Y.Transaction["deleteSet"], (piece) => {
           if (!piece.deleted) (piece as Y.Item).delete(work.transaction);
         });
         const divided = structs[Y.findIndexSS(structs, at)];

@@ -1,7 +1,8 @@
 // What the server does step by step, done at once.
 import type * as Y from "yjs";
 import * as admission from "./admit.ts";
-import { type Allowance, atOnce } from "./apply.ts";
+import { type Allowance, atOnce, type Decoded } from "./apply.ts";
+import * as reading from "./decode.ts";
 
 const all = ({ news: [news], gap }: admission.Admitted) => ({ news, gap });
 
@@ -18,4 +19,6 @@ class Tried {
   }
 }
 
-export const undivided = { admit, replay, Tried };
+const decode = (update: Uint8Array, most: number): Decoded => atOnce(reading.decode(update, most));
+
+export const undivided = { admit, decode, replay, Tried };

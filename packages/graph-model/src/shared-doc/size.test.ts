@@ -5,12 +5,12 @@ import { random } from "../random.testing.ts";
 import { EditRefused, EditUnfit, measure } from "./admit.ts";
 import { ONE_UPDATE, WHOLE_GRAPH } from "./apply.ts";
 import { undivided } from "./at-once.testing.ts";
-import { countParts, decode } from "./decode.ts";
+import { countParts } from "./decode.ts";
 import { copyNodes, loadGraph, pasteNodes } from "./index.ts";
 import { craft, editAtRandom, updateOf } from "./random-updates.testing.ts";
 import { sizeOf } from "./size.ts";
 
-const { admit, Tried } = undivided;
+const { admit, decode, Tried } = undivided;
 
 const objects = (count: number) => Array.from({ length: count }, () => ({}));
 const keyed = (client: number, key: string, value: unknown) =>
