@@ -1,7 +1,10 @@
 // Which runtime drives a run, and what the death of one means for it.
+import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { PostgresRecord } from "../../apps/runtime/src/record/postgres-record.ts";
+import { MOST_DEATHS, trialLeases } from "../../apps/runtime/src/record/record.ts";
+import type { RunRow } from "../../apps/runtime/src/record/types.ts";
 import { RecordHand } from "../support/record-hand.ts";
 
 let hand: RecordHand;
@@ -81,16 +84,26 @@ test("[E9, RE4] a claim counts how often the owner of a run died, and neither on
   expect((await record.leases.claim("third", true)).map(({ id, deaths }) => [id, deaths])).toEqual([[run, 2]]);
 });
 
-test("[E9, RE5] a claim takes half of the suspects with the most deaths, one of those with nine, and all other runs at once", async () => {
+test("[E9, RE5] a claim takes half of the suspects with the most deaths, one of those with nine, and all runs without a count at once", async () => {
   const runs = await newRuns(12);
   await setDeaths(runs, [2, 2, 2, 2, 3, 2, 9, 9, 0, 1, -4, 9], "gone");
   await record.runs.requestCancel(runs[11] as string);
   await record.leases.renew("claims", 60_000);
   const claimed = async (suspects: boolean) => (await record.leases.claim("claims", suspects)).map(({ id }) => runs.indexOf(id)).sort();
-  expect(await claimed(false), "one of nine deaths is to be cancelled").toEqual([8, 9, 10, 11].sort());
+  expect(await claimed(false), "one of nine deaths is to be cancelled").toEqual([8, 10, 11].sort());
   const trials: number[][] = [];
   for (let trial = await claimed(true); trial.length > 0; trial = await claimed(true)) trials.push(trial);
-  expect(trials).toEqual([[6], [7], [4], [0, 1, 2], [3], [5]]);
+  expect(trials).toEqual([[6], [7], [4], [0, 1, 2], [3], [5], [9]]);
+});
+
+test("[E9, RE5] a run with one death waits while one with nine is on trial, for whom the tenth counts", async () => {
+  const runs = await newRuns(4);
+  await setDeaths(runs, [1, 0, 9, 1], "gone");
+  await record.leases.renew("claims", 60_000);
+  const claimed = async (suspects: boolean) => (await record.leases.claim("claims", suspects)).map(({ id }) => runs.indexOf(id)).sort();
+  expect([await claimed(false), await claimed(true), await claimed(false)]).toEqual([[1], [2], []]);
+  await record.leases.clear("claims", runs);
+  expect(await claimed(false)).toEqual([0, 3]);
 });
 
 test("[E9, RE4] the death of a runtime counts under the runs on trial, those without a count, and survivors if none is on trial", async () => {
@@ -103,6 +116,9 @@ test("[E9, RE4] the death of a runtime counts under the runs on trial, those wit
     { driven: [-9], counted: [10] },
     { driven: [9, 0, -9], counted: [10, 1, 9] },
     { driven: [-9, -8], counted: [9, 9] },
+    { driven: [9, -9, -9], counted: [10, 9, 9] },
+    { driven: [9, -1], counted: [9, 2] },
+    { driven: [9, 1, -4], counted: [9, 2, 4] },
     { driven: [9, 9], counted: [9, 9] },
   ];
   for (const [index, { driven, counted }] of cases.entries()) {
@@ -116,35 +132,80 @@ test("[E9, RE4] the death of a runtime counts under the runs on trial, those wit
   }
 });
 
-test("[E9, RE4] a run that ends every runtime ends after ten deaths, however many others are beside it, and none of those does", async () => {
+/**
+ * Lives through the runtimes that `bad` ends, one after the other, as the engine drives them; no node run of any run ends. `bad` has for each
+ * run how many leases after it was taken up it ends its runtime. Returns which runs ended, in order, and after how many deaths.
+ */
+const dieOf = async (bad: Map<string, number>, most: number) => {
+  const [ended, open]: [[string, number][], Set<string>] = [[], new Set(bad.keys())];
+  let now = 0;
+  for (let died = 0; died <= most; died++) {
+    const [owner, begun] = [`runtime ${randomUUID()}`, new Map<string, number>()];
+    const begin = async (claimed: RunRow[]) => {
+      for (const { id, deaths = 0 } of claimed) {
+        if (deaths < MOST_DEATHS) begun.set(id, now);
+        else if (await endRun(id)) ended.push([id, died]) && open.delete(id);
+      }
+    };
+    for (;;) {
+      const mine = await record.leases.renew(owner, 60_000);
+      const trials = [...mine]
+        .filter(([, { deaths }]) => deaths > 0)
+        .map(([id, { deaths }]) => ({ id, end: (begun.get(id) ?? 0) + trialLeases(deaths) }));
+      const over = trials.filter(({ end }) => end <= now).map(({ id }) => id);
+      await record.leases.clear(owner, over);
+      const others = await record.leases.claim(owner);
+      await begin(others);
+      if (over.length === trials.length && !others.some(({ deaths = 0 }) => deaths > 0))
+        await begin(await record.leases.claim(owner, true));
+      if (open.size === 0) return ended;
+      const kills = [...begun].flatMap(([id, since]) => (open.has(id) ? [since + (bad.get(id) ?? 0)] : []));
+      const judged = [...(await record.leases.renew(owner, 60_000))].flatMap(([id, { deaths }]) =>
+        deaths > 0 ? [(begun.get(id) ?? 0) + trialLeases(deaths)] : [],
+      );
+      if (kills.length + judged.length === 0) continue;
+      now = Math.max(now, Math.min(...kills, ...judged));
+      if (Math.min(...kills) <= now) break;
+    }
+    await record.leases.renew(owner, -1000);
+    await record.leases.claim("looks on");
+    now += 1;
+  }
+  throw new Error(`not ended after ${most} deaths: ${JSON.stringify(await deathsOf([...open]))}`);
+};
+const endRun = async (id: string) =>
+  (await pool.query("UPDATE run SET state = 'failed' WHERE id = $1 AND state <> 'failed'", [id])).rowCount === 1;
+
+test("[E9, RE4] a run that ends every runtime at once ends after ten deaths, however many others are beside it, and none of those does", async () => {
   for (const others of [0, 1, 15, 60]) {
     const runs = await newRuns(others + 1);
     const bad = runs.at(-1) as string;
-    let died = 0;
-    for (let most = 0; most < 10 && died < 20; died++) {
-      const owner = `${others} beside, ${died}`;
-      await record.leases.renew(owner, 60_000);
-      let taken = [...(await record.leases.claim(owner)), ...(await record.leases.claim(owner))];
-      while (!taken.some(({ id }) => id === bad)) {
-        const driven = [...(await record.leases.renew(owner, 60_000))].filter(([, { deaths }]) => deaths > 0);
-        await record.leases.clear(
-          owner,
-          driven.map(([id]) => id),
-        );
-        taken = await record.leases.claim(owner, true);
-        if (taken.length === 0) throw new Error("the bad run is never tried");
-      }
-      await record.leases.renew(owner, -1000);
-      await record.leases.claim("looks on");
-      most = (await deathsOf([bad]))[0] as number;
-    }
-    expect([died, Math.max(0, ...(await deathsOf(runs.slice(0, -1)))) < 10], `${others} others`).toEqual([10, true]);
+    expect(await dieOf(new Map([[bad, 0]]), 20), `${others} others`).toEqual([[bad, 10]]);
+    await pool.query("UPDATE run SET state = 'failed'");
+  }
+});
+
+test("[E9, RE4] a run that ends its runtimes late ends before those that others had died under, which do not end", async () => {
+  const cases = [
+    { good: [2], bad: [1.1] },
+    { good: [2, 2, 0], bad: [1.5] },
+    { good: [8, 3], bad: [2.5] },
+    { good: [7, 7], bad: [5] },
+    { good: [4, 0, 0], bad: [1.1, 0, 3] },
+    { good: [3], bad: [14] },
+  ];
+  for (const { good, bad } of cases) {
+    const runs = await newRuns(good.length);
+    await setDeaths(runs, good, "died earlier");
+    const late = new Map((await newRuns(bad.length)).map((id, at) => [id, bad[at] as number]));
+    const ended = await dieOf(late, 80);
+    expect(new Set(ended.map(([id]) => id)), JSON.stringify({ good, bad })).toEqual(new Set(late.keys()));
     await pool.query("UPDATE run SET state = 'failed'");
   }
 });
 
 test("[E9, RE4] the deaths under a run are forgotten when a node run of it ends, and when it rests; not when one begins", async () => {
-  const { run, ids } = await newRun(2);
+  const { run, ids } = await newRun(3);
   await record.leases.renew("forgets", 60_000);
   const fence = (await record.leases.claim("forgets")).find(({ id }) => id === run)?.fence ?? -1;
   await record.runs.change({ id: run, fence }, "start");
@@ -155,6 +216,10 @@ test("[E9, RE4] the deaths under a run are forgotten when a node run of it ends,
   expect(await deaths()).toBe(9);
   await record.nodes.change({ nodeRun: ids[0] as string, fence: begun?.fence ?? -1, change: "succeed", output: {}, body });
   expect(await deaths()).toBe(0);
+  await pool.query("UPDATE run SET deaths = 10 WHERE id = $1", [run]);
+  const error = { class: "cancelled" as const, code: "run.cancelled" as const, message: "The run failed." };
+  await record.nodes.change({ nodeRun: ids[2] as string, fence: 0, change: "cancel", error });
+  expect(await deaths(), "a run that is being ended").toBe(10);
   await record.nodes.change({ nodeRun: ids[1] as string, fence: 0, change: "ask", input: {} });
   await die();
   expect(await record.runs.park({ id: run, fence }, 1)).toBe(true);
@@ -183,5 +248,25 @@ test("[E9, RE4] a runtime that was taken for dead takes its death back when it r
   for (let times = 0; times < 2; times++) {
     await record.leases.renew("silent", 60_000);
     expect(await deathsOf(runs)).toEqual([0, 3, 2]);
+  }
+});
+
+test("[E9, RE4] a renewal that meets the burial of its runtime takes the death back", async () => {
+  const [run] = await newRuns(1);
+  await record.leases.renew("met", -1000);
+  await setDeaths([run as string], [2], "met");
+  const client = await pool.connect();
+  try {
+    await client.query("BEGIN");
+    await client.query("DELETE FROM runtime WHERE id = 'met'");
+    await client.query("UPDATE run SET deaths = 3 WHERE id = $1", [run]);
+    const renewed = record.leases.renew("met", 60_000);
+    const waits =
+      "SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%runtime%' AND datname = current_database()";
+    await expect.poll(async () => (await pool.query(waits)).rows[0].n, { timeout: 60_000 }).toBe(1);
+    await client.query("COMMIT");
+    expect((await renewed).get(run as string)?.deaths).toBe(2);
+  } finally {
+    client.release();
   }
 });

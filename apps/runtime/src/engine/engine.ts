@@ -8,7 +8,7 @@ import pLimit from "p-limit";
 import type { Timings } from "../config.ts";
 import type { NodeRunRow } from "../record/node-run.ts";
 import { MAX_OUTPUT, whyOutputTooLarge } from "../record/output-limit.ts";
-import { type LeasedRun, MOST_DEATHS, type RunRecord } from "../record/record.ts";
+import { type LeasedRun, MOST_DEATHS, type RunRecord, trialLeases } from "../record/record.ts";
 import type { RecordedOptions, RunRow } from "../record/types.ts";
 import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
@@ -52,8 +52,6 @@ const OUTAGE_MS = 500;
 /** How long after a run could not be put to rest, because a person answered, the run is driven again. */
 const PARK_MS = 100;
 const CANCELS_AT_ONCE = 16;
-/** Up to how many deaths the trial of a run lasts one lease; with each further one it lasts twice as long. */
-const SHORT_TRIALS = 5;
 
 class DiedTooOften extends Error {}
 
@@ -214,7 +212,7 @@ export class Engine {
     const { record, owner, timings } = this.options;
     const tried = [...mine].flatMap(([id, { deaths }]) => {
       const since = this.begun.get(id);
-      return deaths > 0 && since !== undefined ? [{ id, until: since + timings.runLeaseMs * 2 ** Math.max(0, deaths - SHORT_TRIALS) }] : [];
+      return deaths > 0 && since !== undefined ? [{ id, until: since + timings.runLeaseMs * trialLeases(deaths) }] : [];
     });
     const survivors = tried.filter(({ until }) => Date.now() >= until).map(({ id }) => id);
     if (survivors.length > 0) await record.leases.clear(owner, survivors);
@@ -269,7 +267,7 @@ export class Engine {
     try {
       if ((run.deaths ?? 0) >= MOST_DEATHS)
         throw new DiedTooOften(
-          "The runtime died ten times under this run, and no node of it ended in between, so it is not taken up again: the run may be why. What is done is kept. If you know another reason, such as a machine that was switched off, run the graph again; else let it handle less at once, or give large values as files.",
+          `The runtime died ${MOST_DEATHS} times under this run, and no node of it ended in between, so it is not taken up again: the run may be why. What is done is kept. If you know another reason, such as a machine that was switched off, run the graph again; else let it handle less at once, or give large values as files.`,
         );
       const resolved = await patient(() => this.resolvedOf(run.revision_id));
       if (run.state === "queued") await patient(() => record.runs.change(run, "start"));

@@ -18,6 +18,9 @@ import { ADD_NODES } from "./postgres-node-runs.ts";
 import { type LeasedRun, MOST_DEATHS, type RunLeases, type Runs } from "./record.ts";
 import type { NewRun, RunRow } from "./types.ts";
 
+/** With so many deaths a run is tried alone: the next one ends it, if no other run can be why. */
+const LAST_TRIAL = MOST_DEATHS - 1;
+
 const PRIORITIES: Record<Priority, number> = { high: 1, normal: 0, low: -1 };
 
 const json = (value: unknown): string | null => (value === undefined ? null : storable(value));
@@ -130,9 +133,10 @@ export class PostgresLeases implements RunLeases {
     // broken-build: a runtime that died keeps its runs
     const unowned = "(r.owner IS NULL OR NOT EXISTS (SELECT FROM runtime o WHERE o.id = r.owner))";
     const free = `r.state IN ('queued','running') AND ${unowned}`;
-    const few = "(r.deaths <= 1 OR r.cancel_requested)";
+    const isLastTrial = `EXISTS (SELECT FROM run w WHERE w.state IN ('queued','running') AND w.deaths = ${LAST_TRIAL})`;
+    const few = `(r.deaths < 1 OR r.cancel_requested OR r.deaths = 1 AND NOT ${isLastTrial})`;
     const chosen = suspects
-      ? `WITH most AS (SELECT r.deaths, CASE WHEN r.deaths < ${MOST_DEATHS - 1} THEN LEAST((count(*) + 1) / 2, 50) ELSE 1 END AS half
+      ? `WITH most AS (SELECT r.deaths, CASE WHEN r.deaths < ${LAST_TRIAL} THEN LEAST((count(*) + 1) / 2, 50) ELSE 1 END AS half
            FROM run r WHERE ${free} AND NOT ${few} GROUP BY r.deaths ORDER BY r.deaths DESC LIMIT 1)
          SELECT r.id FROM run r WHERE ${free} AND NOT ${few} AND r.deaths = (SELECT deaths FROM most)
          ORDER BY r.created_at, r.id LIMIT (SELECT half FROM most) FOR UPDATE OF r SKIP LOCKED`
@@ -153,11 +157,12 @@ export class PostgresLeases implements RunLeases {
       `WITH dead AS (DELETE FROM runtime WHERE lease_until < now() AND id <> $1 RETURNING id),
          driven AS (SELECT r.id, r.owner, r.deaths FROM run r JOIN dead ON dead.id = r.owner
            WHERE r.state IN ('queued','running') ORDER BY r.id FOR UPDATE OF r),
-         judged AS (SELECT id, deaths < 0 AND bool_or(deaths > 0) OVER beside AS innocent,
-           count(*) FILTER (WHERE deaths > 1) OVER beside AS tried, count(*) FILTER (WHERE deaths < -1) OVER beside AS cleared
+         judged AS (SELECT id, deaths < 0 AND bool_or(deaths > 0 AND deaths < ${LAST_TRIAL}) OVER beside AS innocent,
+           count(*) FILTER (WHERE deaths <> 0) OVER beside AS counted,
+           count(*) FILTER (WHERE deaths <> 0 AND deaths <> -${LAST_TRIAL}) OVER beside AS possible
            FROM driven WINDOW beside AS (PARTITION BY owner))
        UPDATE run SET deaths = abs(deaths) + CASE WHEN innocent THEN 0
-           WHEN abs(deaths) = ${MOST_DEATHS - 1} AND (CASE WHEN tried > 0 THEN tried ELSE cleared END) > 1 THEN 0 ELSE 1 END
+           WHEN deaths = ${LAST_TRIAL} AND possible > 1 OR deaths = -${LAST_TRIAL} AND counted > 1 THEN 0 ELSE 1 END
          FROM judged WHERE run.id = judged.id`,
       [mourner],
     );
@@ -176,15 +181,17 @@ export class PostgresLeases implements RunLeases {
   }
 
   async renew(owner: string, leaseMs: number): Promise<Map<string, LeasedRun>> {
-    // A runtime that has no row and owns runs was buried alive.
-    await this.pool.query(
-      `WITH own AS (SELECT id FROM run WHERE owner = $1 AND state IN ('queued','running') AND NOT EXISTS (SELECT FROM runtime WHERE id = $1)
-           ORDER BY id FOR UPDATE),
-         alive AS (UPDATE run SET deaths = deaths - sign(deaths) FROM own WHERE run.id = own.id)
-       INSERT INTO runtime (id, lease_until, release) VALUES ($1, now() + $2 * interval '1 millisecond', $3)
-       ON CONFLICT (id) DO UPDATE SET lease_until = EXCLUDED.lease_until`,
-      [owner, leaseMs, RELEASE_NUMBER],
-    );
+    // The row is changed or waited for, if it is being deleted: only then is it known whether this runtime was buried, though it lives.
+    const lease = [owner, leaseMs];
+    const text = "UPDATE runtime SET lease_until = now() + $2 * interval '1 millisecond' WHERE id = $1";
+    if ((await this.pool.query(text, lease)).rowCount === 0)
+      await this.pool.query(
+        `WITH own AS (SELECT id FROM run WHERE owner = $1 AND state IN ('queued','running') ORDER BY id FOR UPDATE),
+           alive AS (UPDATE run SET deaths = deaths - sign(deaths) FROM own WHERE run.id = own.id)
+         INSERT INTO runtime (id, lease_until, release) VALUES ($1, now() + $2 * interval '1 millisecond', $3)
+         ON CONFLICT (id) DO UPDATE SET lease_until = EXCLUDED.lease_until`,
+        [...lease, RELEASE_NUMBER],
+      );
     const { rows } = await this.pool.query<Pick<RunRow, "id" | "fence" | "cancel_requested"> & { deaths: number }>(
       `SELECT id, fence, cancel_requested, deaths FROM run WHERE owner = $1 AND state IN ('queued','running')`,
       [owner],

@@ -76,6 +76,9 @@ export interface Runs {
 /** How many runtimes may die under a run of which no node run ends: the run may be why, and would end the next one, too. */
 export const MOST_DEATHS = 10;
 
+/** How many leases the trial of a run with so many deaths lasts: the longer it takes to end a runtime, the longer it has to be watched. */
+export const trialLeases = (deaths: number): number => 2 ** Math.max(0, deaths - 5);
+
 /** What the owner of a run has to know of it. */
 export interface LeasedRun {
   fence: number;
@@ -89,8 +92,8 @@ export interface RunLeases {
   /**
    * Takes runs that nobody owns, or whose owner is silent; two runtimes never get the same run. A runtime renews its lease before it
    * claims: an owner without a lease counts as silent.
-   * @param suspects whether suspects are taken, which are the runs with two deaths or more that are not to be cancelled: half of those
-   *   with the most deaths, and one of those with nine. Otherwise all other runs are taken, up to 50.
+   * @param suspects whether suspects are taken: half of those with the most deaths, and one of those with nine. Otherwise up to 50 of all
+   *   other runs. Suspects are runs with two deaths or more, and with one while an open run has nine; not those to be cancelled.
    */
   claim(owner: string, suspects?: boolean): Promise<RunRow[]>;
   /** Says that these runs of the owner have survived their trial. */
