@@ -233,8 +233,8 @@ export const ERROR_CODES = {
   "run.crashed": "The runtime died too often while it drove the run.",
   "run.too_large": "The run has more node runs, or stores more in them, than a run may.",
   "run.not_waiting": "The node run does not wait for a person.",
-  "region.not_convex": "A group of comfy nodes that must run together depends on itself through another node.",
-  "region.control": "An edge inside a group of comfy nodes that run together carries what ComfyUI cannot do.",
+  "region.not_convex": "A region of ComfyUI nodes depends on itself through another node.",
+  "region.control": "An edge inside a region of ComfyUI nodes carries what ComfyUI cannot do.",
   "comfy.rejected": "ComfyUI refused the prompt.",
   "comfy.lost": "ComfyUI forgot the prompt, or cannot be reached.",
   "comfy.out_of_memory": "ComfyUI ran out of memory.",
@@ -242,7 +242,7 @@ export const ERROR_CODES = {
   "import.not_a_workflow": "The file is no workflow that can be read.",
   "import.unsupported": "A part of the workflow cannot be taken over.",
   "import.value": "A value of the workflow was changed or left out.",
-  "region.no_server": "No ComfyUI has every node of a group that must run together."
+  "region.no_server": "No ComfyUI has every node of a region."
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 

@@ -8,20 +8,20 @@ import { type InputSource, Supply } from "./inputs.ts";
 import type { RunInput } from "./interface.ts";
 import { declaredInterface } from "./interface.ts";
 import type { Library, LibraryEngine, NodeDefinition } from "./library.ts";
-import { findLoops, type Group, type Loops, type Plan } from "./plan.ts";
+import { findLoops, type Loops, type Plan, type Region } from "./plan.ts";
 import type { Port } from "./ports.ts";
-import { canBeGrouped, type Planned, planRegions, plansAlike, type RegionProblem, serversOf } from "./regions.ts";
+import { canBeInRegion, type Planned, planRegions, plansAlike, type RegionProblem, serversOf } from "./regions.ts";
 import { runInputs } from "./run-inputs.ts";
 import { CALL } from "./subgraphs.ts";
 import { GraphShape, Neighbours, type Topology } from "./topology.ts";
-import { finder, isWiredAlike, sameFields, sameGroup, sameSources } from "./unchanged.ts";
+import { finder, isWiredAlike, sameFields, sameRegion, sameSources } from "./unchanged.ts";
 
 /** All that is known of a node at its level. The same object as long as nothing of it changes. */
 export interface ResolvedNode extends NodeParts {
   /** Where each input takes its value from, in the order of the definition's inputs. */
   readonly sources: readonly InputSource[];
   /** The nodes that run together with it. */
-  readonly group: Group | undefined;
+  readonly region: Region | undefined;
 }
 
 /** What depends on the ids of the nodes and on the edges alone. The same object as long as none of them changes. */
@@ -44,7 +44,7 @@ interface Work {
   shape: Topology;
   supply: Supply;
   nodes: readonly ResolvedNode[];
-  /** Where nodes can be grouped from the start, for they say in which group they are; else once somebody asks. */
+  /** Made from the start where a node can be in a region, because it says in which; else once somebody asks. */
   planned: Planned | undefined;
 }
 
@@ -147,9 +147,8 @@ export class Level {
     return this.work.wiring.loops?.problems ?? [];
   }
 
-  /** Groups of nodes that run together. */
-  get groups(): readonly Group[] {
-    return this.work.nodes.some(({ group }) => group) ? [...this.plan.groups.values()] : [];
+  get regions(): readonly Region[] {
+    return this.work.nodes.some(({ region }) => region) ? [...this.plan.regions.values()] : [];
   }
 
   condition(edge: GraphEdge): Condition | undefined {
@@ -202,25 +201,25 @@ export class Level {
     return end && others.length === 0 ? [...outputsOf(end.id)] : [];
   }
 
-  /** The nodes of a group, in the order of the graph. */
-  members({ nodes }: Group): ResolvedNode[] {
+  /** The nodes of a region, in the order of the graph. */
+  members({ nodes }: Region): ResolvedNode[] {
     const { wiring, nodes: all } = this.work;
     const places = nodes.flatMap((id) => wiring.index.get(id) ?? []).sort((a, b) => a - b);
     return places.map((at) => all[at] as ResolvedNode);
   }
 
-  private servers: Map<Group, readonly LibraryEngine[]> | undefined;
-  /** The engines that can run a whole group, live ones first. */
-  serversOf(group: Group): readonly LibraryEngine[] {
+  private servers: Map<Region, readonly LibraryEngine[]> | undefined;
+  /** The engines that can run a whole region, live ones first. */
+  serversOf(region: Region): readonly LibraryEngine[] {
     this.servers ??= new Map();
-    const known = this.servers.get(group) ?? serversOf(this.members(group));
-    this.servers.set(group, known);
+    const known = this.servers.get(region) ?? serversOf(this.members(region));
+    this.servers.set(region, known);
     return known;
   }
 
-  /** Why wires that must stay inside a group cannot, and groups that nothing can run. */
+  /** Why wires that must stay inside a region cannot, and regions that nothing can run. */
   get regionProblems(): RegionProblem[] {
-    const lost = this.groups.filter((group) => this.serversOf(group).length === 0);
+    const lost = this.regions.filter((region) => this.serversOf(region).length === 0);
     return [...(this.work.planned?.problems ?? []), ...lost.map(({ nodes }) => ({ nodes, why: "server" as const }))];
   }
 }
@@ -246,17 +245,17 @@ function workOut({ graph, library, called, condition, before: state }: LevelPart
   const supply = keepsSupply ? before.supply : new Supply({ graph, nodes: parts, neighbours: wiring.neighbours });
   const keepsPlan = sameWires && parts.every((one, at) => one === before.nodes[at] || plansAlike(one, before.nodes[at] as NodeParts));
   const old = keepsPlan ? before.planned : undefined;
-  const replanned = () => (parts.some(canBeGrouped) ? planRegions(graph, shape, parts, wiring.loops) : undefined);
+  const replanned = () => (parts.some(canBeInRegion) ? planRegions(graph, shape, parts, wiring.loops) : undefined);
   const planned = old ? { ...old, plan: { ...old.plan, shape } } : replanned();
   const nodes = parts.map((part): ResolvedNode => {
     const known = "sources" in part ? (part as ResolvedNode) : undefined;
     if (known && keepsSupply && keepsPlan) return known;
     const sources = known && keepsSupply ? known.sources : supply.sourcesOf(part);
-    const group = planned?.plan.groupOf.get(part.node.id);
-    if (!known) return Object.assign(part, { sources, group });
-    return sameGroup(known.group, group) && (sources === known.sources || sameSources(known.sources, sources))
+    const region = planned?.plan.regionOf.get(part.node.id);
+    if (!known) return Object.assign(part, { sources, region });
+    return sameRegion(known.region, region) && (sources === known.sources || sameSources(known.sources, sources))
       ? known
-      : { ...part, sources, group };
+      : { ...part, sources, region };
   });
   return { graph, wiring, shape, supply, nodes, planned };
 }

@@ -44,11 +44,11 @@ const calls = ({ nodes }: Level): { node: string; name: string }[] =>
 
 /** The nodes of one level that have no live engine, without those inside its calls. */
 export function levelNotLive(level: Level): Issue[] {
-  const inRegions = level.groups.flatMap((group) => {
-    const inside = level.members(group).filter(executes);
+  const inRegions = level.regions.flatMap((region) => {
+    const inside = level.members(region).filter(executes);
     const [first] = inside;
     if (!first?.element) return [];
-    const engines = [...level.serversOf(group)];
+    const engines = [...level.serversOf(region)];
     if (engines.length === 0) return []; // a region without any server is an issue of its own
     const named = inside.find((resolved) => namedEngine(resolved) !== undefined) ?? first;
     return whyNotLive(named.node, { ...first.element, engines }, namedEngine(named));
@@ -60,7 +60,7 @@ export function levelNotLive(level: Level): Issue[] {
 
 const NONE: readonly Issue[] = [];
 function nodeNotLive(resolved: ResolvedNode): readonly Issue[] {
-  if (resolved.engine?.live || resolved.group || !resolved.element || !executes(resolved)) return NONE;
+  if (resolved.engine?.live || resolved.region || !resolved.element || !executes(resolved)) return NONE;
   return whyNotLive(resolved.node, resolved.element, namedEngine(resolved));
 }
 

@@ -17,26 +17,26 @@ export interface PlanBody {
   maxIterations: number;
   nodes: ReadonlySet<string>;
   parent?: PlanBody;
-  /** Nodes, loops inside this body by their id and groups by theirs, each after its predecessors. */
+  /** Nodes, loops inside this body by their id and regions by theirs, each after its predecessors. */
   items: readonly string[];
   predecessors: ReadonlyMap<string, ReadonlySet<string>>;
   successors: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** Nodes that run together as one item of their body. */
-export interface Group {
-  /** `group:first>`, which no node can be called. */
+export interface Region {
+  /** `group:first>`, which no node can be called. Rows keep it, so it stays as the first release wrote it. */
   id: string;
   /** Each after its predecessors. */
   nodes: readonly string[];
 }
 
-export const groupId = (first: string): string => `group:${first}>`;
-export const isGroupId = (id: string): boolean => id.startsWith("group:") && id.endsWith(">");
+export const regionId = (first: string): string => `group:${first}>`;
+export const isRegionId = (id: string): boolean => id.startsWith("group:") && id.endsWith(">");
 
-/** The nodes that an item has rows for: itself, and those of its group; none for a loop, whose visits have them. */
-export const itemNodes = ({ loops, groups }: Pick<Plan, "loops" | "groups">, item: string): readonly string[] =>
-  loops.has(item) ? [] : [item, ...(groups.get(item)?.nodes ?? [])];
+/** The nodes that an item has rows for: itself, and those of its region; none for a loop, whose visits have them. */
+export const itemNodes = ({ loops, regions }: Pick<Plan, "loops" | "regions">, item: string): readonly string[] =>
+  loops.has(item) ? [] : [item, ...(regions.get(item)?.nodes ?? [])];
 
 export interface LoopProblem {
   edge: GraphEdge;
@@ -49,17 +49,17 @@ export interface Plan {
   loops: ReadonlyMap<string, PlanBody>;
   /** The innermost body around each node. */
   home: ReadonlyMap<string, PlanBody>;
-  /** Groups by id, and the group of each node that is in one. */
-  groups: ReadonlyMap<string, Group>;
-  groupOf: ReadonlyMap<string, Group>;
+  /** Regions by id, and the region of each node that is in one. */
+  regions: ReadonlyMap<string, Region>;
+  regionOf: ReadonlyMap<string, Region>;
   /** Loop edges that make no loop; they are left out of the bodies. */
   problems: readonly LoopProblem[];
 }
 
 type Draft = Omit<PlanBody, "items" | "predecessors" | "successors" | "parent"> & { parent?: Draft };
 
-/** Which nodes of a body run together; groups must leave its items without a cycle. */
-export type Grouping = (body: PlanBody) => readonly Group[];
+/** Which nodes of a body run together; regions must leave its items without a cycle. */
+export type FindRegions = (body: PlanBody) => readonly Region[];
 
 /** The loops of a graph, the larger ones around the smaller: all that its plan needs of its wires. */
 export interface Loops {
@@ -98,20 +98,20 @@ export function findLoops(graph: Graph, shape: Topology): Loops {
 export function planGraph(
   graph: Graph,
   shape: Topology = topology(graph),
-  grouping: Grouping = () => [],
+  findRegions: FindRegions = () => [],
   loops: Loops = findLoops(graph, shape),
 ): Plan {
   const { root, nested, problems, position } = loops;
-  if (nested.length === 0 && shape.order.length === root.nodes.size) return withoutLoops(shape, whole(root, shape), grouping, problems);
+  if (nested.length === 0 && shape.order.length === root.nodes.size) return withoutLoops(shape, whole(root, shape), findRegions, problems);
   const home = new Map<string, Draft>();
   for (const id of shape.incoming.keys()) home.set(id, root);
   for (const loop of [...nested].reverse()) for (const id of loop.nodes) home.set(id, loop); // the innermost loop comes last, and stays
   const finished = new Map<Draft, PlanBody>();
-  const groups: Group[] = [];
+  const regions: Region[] = [];
   for (const unfinished of [root, ...nested]) {
     const body = finish(unfinished, home, shape, position);
-    const together = grouping(body);
-    groups.push(...together);
+    const together = findRegions(body);
+    regions.push(...together);
     finished.set(unfinished, together.length > 0 ? contract(body, together) : body);
   }
   for (const loop of nested) (finished.get(loop) as { parent?: PlanBody }).parent = finished.get(loop.parent as Draft) as PlanBody;
@@ -123,14 +123,14 @@ export function planGraph(
     root: get(root),
     loops: new Map(nested.map((one) => [one.id, get(one)])),
     home: homes,
-    ...groupsOf(groups),
+    ...regionsOf(regions),
     problems,
   };
 }
 
-/** Each group becomes one item. */
-function contract(body: PlanBody, groups: readonly Group[]): PlanBody {
-  const holder = new Map(groups.flatMap((group) => group.nodes.map((id) => [id, group.id] as const)));
+/** Each region becomes one item. */
+function contract(body: PlanBody, regions: readonly Region[]): PlanBody {
+  const holder = new Map(regions.flatMap((region) => region.nodes.map((id) => [id, region.id] as const)));
   const of = (item: string): string => holder.get(item) ?? item;
   const items = [...new Set(body.items.map(of))];
   const predecessors = new Map(items.map((id) => [id, new Set<string>()]));
@@ -233,22 +233,22 @@ const whole = (root: Draft, { order, predecessors, successors }: Topology): Plan
   ({ ...root, items: order, predecessors, successors }) as PlanBody;
 
 const NO_LOOPS: Plan["loops"] = new Map();
-const NO_GROUPS: Plan["groups"] = new Map();
+const NO_REGIONS: Plan["regions"] = new Map();
 
-function withoutLoops(shape: Topology, all: PlanBody, grouping: Grouping, problems: Plan["problems"]): Plan {
-  const groups = grouping(all);
-  const root = groups.length > 0 ? contract(all, groups) : all;
+function withoutLoops(shape: Topology, all: PlanBody, findRegions: FindRegions, problems: Plan["problems"]): Plan {
+  const regions = findRegions(all);
+  const root = regions.length > 0 ? contract(all, regions) : all;
   const home = new Map<string, PlanBody>();
   for (const id of shape.order) home.set(id, root);
-  return { shape, root, loops: NO_LOOPS, home, ...groupsOf(groups), problems };
+  return { shape, root, loops: NO_LOOPS, home, ...regionsOf(regions), problems };
 }
 
-const groupsOf = (groups: readonly Group[]): Pick<Plan, "groups" | "groupOf"> =>
-  groups.length === 0
-    ? { groups: NO_GROUPS, groupOf: NO_GROUPS }
+const regionsOf = (regions: readonly Region[]): Pick<Plan, "regions" | "regionOf"> =>
+  regions.length === 0
+    ? { regions: NO_REGIONS, regionOf: NO_REGIONS }
     : {
-        groups: new Map(groups.map((group) => [group.id, group])),
-        groupOf: new Map(groups.flatMap((group) => group.nodes.map((id) => [id, group] as const))),
+        regions: new Map(regions.map((region) => [region.id, region])),
+        regionOf: new Map(regions.flatMap((region) => region.nodes.map((id) => [id, region] as const))),
       };
 
 /** Edges between nodes become edges between the items that hold them at this level. */

@@ -54,7 +54,7 @@ function graphOf(wires: string[], extra: Record<string, object> = {}): Graph {
   });
   return readGraph({ schema: "langgraph.v1", workflowId: "w", nodes, edges }).graph as Graph;
 }
-const groups = (one: Graph) => [...resolve(one, library).root.plan.groups.values()].map(({ nodes }) => nodes.join("")).sort();
+const regions = (one: Graph) => [...resolve(one, library).root.plan.regions.values()].map(({ nodes }) => nodes.join("")).sort();
 const codes = (graph: Graph) =>
   validate(graph, library)
     .filter(({ severity }) => severity === "error")
@@ -62,11 +62,11 @@ const codes = (graph: Graph) =>
 
 describe("regions", () => {
   test("[RG1] join neighbours, whatever their wires carry", () => {
-    expect(groups(graphOf(["a>b", "b-c", "c-X", "X-d"]))).toEqual(["abc", "d"]);
+    expect(regions(graphOf(["a>b", "b-c", "c-X", "X-d"]))).toEqual(["abc", "d"]);
   });
   test("[RG1] stay apart where joining would make something wait for itself", () => {
-    expect(groups(graphOf(["a-X", "X-b", "a-b"]))).toEqual(["a", "b"]);
-    expect(groups(graphOf(["a-b", "b-X", "X-c", "a-c"]))).toEqual(["ab", "c"]);
+    expect(regions(graphOf(["a-X", "X-b", "a-b"]))).toEqual(["a", "b"]);
+    expect(regions(graphOf(["a-b", "b-X", "X-c", "a-c"]))).toEqual(["ab", "c"]);
     expect(codes(graphOf(["a-X", "X-b", "a-b"]))).toEqual([]);
   });
   test("[G6] that must be together and depend on themselves from outside are an issue", () => {
@@ -74,12 +74,12 @@ describe("regions", () => {
     expect(codes(graphOf(["a>b", "c>d", "a-d", "c-b", "b-X"]))).toEqual([]);
   });
   test("wires that a prompt cannot express end a region, or are an issue", () => {
-    expect(groups(graphOf(["a-b"], { "a-b": { when: "true" } }))).toEqual(["a", "b"]);
+    expect(regions(graphOf(["a-b"], { "a-b": { when: "true" } }))).toEqual(["a", "b"]);
     expect(codes(graphOf(["a>b"], { "a>b": { when: "true" } }))).toEqual(["region.control"]);
   });
   test("of nodes that no server has together are an issue", () => {
     expect(codes(graphOf(["a>e"]))).toEqual(["region.no_server"]);
-    expect(groups(graphOf(["a>e"]))).toEqual(["ae"]);
+    expect(regions(graphOf(["a>e"]))).toEqual(["ae"]);
   });
   test("follow the server that one of their nodes names; two names are an issue, or two regions", () => {
     const on = (wires: string[], servers: Record<string, string>) => {
@@ -87,8 +87,8 @@ describe("regions", () => {
       graph.metadata = { nodes: Object.fromEntries(Object.entries(servers).map(([id, engine]) => [id, { engine }])) };
       return graph;
     };
-    expect(groups(on(["a>b", "b-c"], { b: "a" }))).toEqual(["abc"]);
-    expect(groups(on(["a-b", "b-c"], { a: "a", c: "b" }))).toEqual(["ab", "c"]);
+    expect(regions(on(["a>b", "b-c"], { b: "a" }))).toEqual(["abc"]);
+    expect(regions(on(["a-b", "b-c"], { a: "a", c: "b" }))).toEqual(["ab", "c"]);
     expect(codes(on(["a>b", "b>c"], { a: "a", c: "b" }))).toContain("region.control");
   });
   test("[RG1] items of the plan have no cycle, with loops around them", () => {
@@ -100,6 +100,6 @@ describe("regions", () => {
   });
   test("of 2,000 nodes are found in no time worth noticing", () => {
     const wires = Array.from({ length: 1999 }, (_, index) => `n${index}-n${index + 1}`);
-    expect(groups(graphOf(wires)).length).toBe(1);
+    expect(regions(graphOf(wires)).length).toBe(1);
   });
 });

@@ -3,7 +3,7 @@
 import type { NodeParts } from "./definitions.ts";
 import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge, isMapEdge } from "./graph.ts";
 import type { LibraryEngine, NodeDefinition } from "./library.ts";
-import { type Group, type Grouping, groupId, type Loops, type Plan, type PlanBody, planGraph } from "./plan.ts";
+import { type FindRegions, type Loops, type Plan, type PlanBody, planGraph, type Region, regionId } from "./plan.ts";
 import { portKind } from "./ports.ts";
 import type { Topology } from "./topology.ts";
 
@@ -21,16 +21,16 @@ export interface Planned {
   problems: RegionProblem[];
 }
 
-/** Whether a node may be in a group with others. */
-export const canBeGrouped = ({ node, mapped }: NodeParts): boolean => node.plane === PLANE && !mapped;
+/** Whether a node may be in a region. */
+export const canBeInRegion = ({ node, mapped }: NodeParts): boolean => node.plane === PLANE && !mapped;
 
 /**
- * A plan in which the comfy regions are groups, and what stands in their way.
+ * A plan with the regions of the Comfy plane, and what stands in their way.
  * @param nodes of the graph, in its order
  */
 export function planRegions(graph: Graph, shape: Topology, nodes: readonly NodeParts[], loops?: Loops): Planned {
   const problems: RegionProblem[] = [];
-  return { plan: planGraph(graph, shape, comfyGrouping(graph, nodes, problems), loops), problems };
+  return { plan: planGraph(graph, shape, regionFinder(graph, nodes, problems), loops), problems };
 }
 
 /** Whether a plan with one node holds with the other, which took its place: its wires are the same. */
@@ -62,8 +62,8 @@ function enginesFor({ node, definition }: NodeParts): LibraryEngine[] {
   return engines.filter(({ id }) => only.every((ids) => ids.includes(id)));
 }
 
-function comfyGrouping(graph: Graph, nodes: readonly NodeParts[], problems: RegionProblem[]): Grouping {
-  const node = new Map(nodes.filter(canBeGrouped).map((parts) => [parts.node.id, parts]));
+function regionFinder(graph: Graph, nodes: readonly NodeParts[], problems: RegionProblem[]): FindRegions {
+  const node = new Map(nodes.filter(canBeInRegion).map((parts) => [parts.node.id, parts]));
   if (node.size === 0) return () => [];
   const between = graph.edges.filter((edge) => node.has(edge.from) && node.has(edge.to) && !isLoopEdge(edge));
   const isOpaque = (edge: GraphEdge): boolean => {
@@ -93,7 +93,7 @@ function comfyGrouping(graph: Graph, nodes: readonly NodeParts[], problems: Regi
     const stuck = joined.onCycle();
     if (stuck.length > 0) problems.push({ nodes: stuck.filter((id) => comfyItems.has(id)), why: "cycle" });
     else for (const edge of may) if (inside(edge) && canJoin(edge)) joined.joinIfStillAcyclic(edge.from, edge.to);
-    return joined.groups(comfyItems);
+    return joined.regions(comfyItems);
   };
 }
 
@@ -161,7 +161,7 @@ class Joined {
     this.join(start, end);
   }
 
-  groups(comfyItems: ReadonlySet<string>): Group[] {
+  regions(comfyItems: ReadonlySet<string>): Region[] {
     const found = new Map<string, string[]>();
     for (const id of this.body.items) {
       if (!comfyItems.has(id)) continue;
@@ -170,7 +170,7 @@ class Joined {
       if (members) members.push(id);
       else found.set(root, [id]);
     }
-    return [...found.values()].map((nodes) => ({ id: groupId(nodes[0] as string), nodes }));
+    return [...found.values()].map((nodes) => ({ id: regionId(nodes[0] as string), nodes }));
   }
 
   /** Items that wait for themselves once the joined ones are one. */
@@ -196,7 +196,7 @@ class Joined {
   }
 
   private readonly after = new Map<string, Set<string>>();
-  /** What waits for a group, as groups. Kept, and brought up to date when it is asked for. */
+  /** What waits for joined items, as joined items. Kept, and brought up to date when it is asked for. */
   private next(root: string): Set<string> {
     const known = this.after.get(root) ?? this.body.successors.get(root) ?? [];
     const now = new Set([...known].map((one) => this.find(one)));

@@ -68,7 +68,7 @@ describe("a graph with a library", () => {
       definition: { service: "hear" },
       engine: { id: "default" },
       mapped: undefined,
-      group: undefined,
+      region: undefined,
       sources: [{ kind: "upstream", from: "a", output: "sound" }],
     });
     expect(root.node("c")).toMatchObject({ definition: undefined, engine: undefined, sources: [] });
@@ -168,7 +168,7 @@ describe("one parameter that is edited", () => {
   });
 });
 
-test("a node that comes to name another server leaves its group, though no wire changed", () => {
+test("a node that comes to name another server leaves its region, though no wire changed", () => {
   const next = resolver(editLibrary);
   const draw = (id: string) => ({ ...node(id, "Draw"), plane: "comfy" }) as GraphNode;
   const wire = { from: "a", to: "b", metadata: { sourcePort: "image", targetPort: "image" } };
@@ -176,9 +176,9 @@ test("a node that comes to name another server leaves its group, though no wire 
     nodes: Object.fromEntries(Object.entries(servers).map(([id, engine]) => [id, { engine }])),
   });
   const graph = graphOf([draw("a"), draw("b")], [wire], named({ a: "one" }));
-  const groups = (each: Graph) => [...next(each).root.plan.groups.values()].map(({ nodes }) => nodes);
-  expect(groups(graph)).toEqual([["a", "b"]]);
-  expect(groups({ ...graph, metadata: named({ a: "one", b: "two" }) })).toEqual([["a"], ["b"]]);
+  const regions = (each: Graph) => [...next(each).root.plan.regions.values()].map(({ nodes }) => nodes);
+  expect(regions(graph)).toEqual([["a", "b"]]);
+  expect(regions({ ...graph, metadata: named({ a: "one", b: "two" }) })).toEqual([["a"], ["b"]]);
 });
 
 /** All that a reader can ask, without the objects that only serve to tell parts apart. */
@@ -197,14 +197,14 @@ function knownOf({ root, definitions }: Resolved): unknown {
     inputs: level.inputs,
     call: level.call,
     problems: level.regionProblems,
-    servers: [...level.plan.groups.values()].map((group) => level.serversOf(group)),
+    servers: [...level.plan.regions.values()].map((region) => level.serversOf(region)),
   }));
 }
 
 const EDITS = Number(process.env.SEEDS ?? 2000);
 test(`[G6] after each of ${EDITS} random edits all that is known of the graph is what a fresh look finds`, () => {
   const next = seeded(Number(process.env.SEED ?? 1));
-  const seen = { groups: 0, loops: 0, mapped: 0, calls: 0, conditions: 0, same: 0 };
+  const seen = { regions: 0, loops: 0, mapped: 0, calls: 0, conditions: 0, same: 0 };
   let resolveNext = resolver(editLibrary);
   let graph = FIRST;
   for (let edit = 0; edit < EDITS; edit++) {
@@ -224,7 +224,7 @@ test(`[G6] after each of ${EDITS} random edits all that is known of the graph is
     if (!isDeepStrictEqual(knownOf(after), knownOf(fresh))) expect(knownOf(after), `edit ${edit}`).toEqual(knownOf(fresh));
     expect(issues ?? validate(graph, editLibrary), `edit ${edit}`).toEqual(validate(copy, editLibrary));
     expect(enginesNotLive(graph, editLibrary), `edit ${edit}`).toEqual(enginesNotLive(copy, editLibrary));
-    seen.groups += [...after.root.plan.groups.values()].filter(({ nodes }) => nodes.length > 1).length;
+    seen.regions += [...after.root.plan.regions.values()].filter(({ nodes }) => nodes.length > 1).length;
     seen.loops += after.root.plan.loops.size;
     seen.mapped += after.root.wiring.mapped.size;
     seen.calls += after.root.nodes.filter(({ element }) => element?.calls).length;

@@ -1,7 +1,7 @@
 // What an edit left as it was: parts are told apart by identity (resolve.ts).
 import type { Graph } from "./graph.ts";
 import type { InputSource } from "./inputs.ts";
-import type { Group } from "./plan.ts";
+import type { Region } from "./plan.ts";
 
 /**
  * Finds what was made of a part before: by its place, else by identity where parts were added or removed before it.
@@ -36,7 +36,7 @@ export function sameFields(before: object | undefined, after: object | undefined
   return a.length === b.length && a.every(([key, value], at) => key === b[at]?.[0] && value === b[at]?.[1]);
 }
 
-export const sameGroup = (before: Group | undefined, after: Group | undefined): boolean =>
+export const sameRegion = (before: Region | undefined, after: Region | undefined): boolean =>
   before === after ||
   (before?.id === after?.id &&
     before?.nodes.length === after?.nodes.length &&

@@ -65,12 +65,12 @@ test("a node that is held after it ran keeps its output", () => {
   expect(row("a")).toMatchObject({ state: "succeeded", held: null, output: { value: 1 } });
 });
 
-test("a node of a group is shown by what it reports until the group is over", () => {
+test("a node of a region is shown by what it reports until the region is over", () => {
   tell("node.resumed", { held: "before" });
   showSnapshot({ ...RUN, nodes: [{ ...row("a"), attempt: 0 }] as RunView["nodes"] });
-  showLive({ node: "a", inGroup: true, progress: 0.5 });
+  showLive({ node: "a", inRegion: true, progress: 0.5 });
   expect(row("a")?.state).toBe("running");
-  showLive({ node: "a", inGroup: true, progress: 1 });
+  showLive({ node: "a", inRegion: true, progress: 1 });
   expect(row("a")).toMatchObject({ state: "succeeded", output: null, finishedAt: null });
   tell("node.succeeded", { output: { image: 1 } });
   expect(row("a")).toMatchObject({ state: "succeeded", output: { image: 1 }, finishedAt: at });
@@ -159,7 +159,7 @@ describe("news in between", () => {
     expect(row("a")?.state).toBe("failed");
   });
   test("that come with the snapshot count as well", () => {
-    queued(["a"], [{ node: "a", inGroup: true, progress: 0.5 }]);
+    queued(["a"], [{ node: "a", inRegion: true, progress: 0.5 }]);
     expect([row("a")?.state, getState().live.a?.progress]).toEqual(["running", 0.5]);
   });
 });

@@ -164,11 +164,11 @@ export function showLive(live: Live): void {
 }
 
 /**
- * A node that runs as part of a group has no state of its own until the group is over; what it reports shows it meanwhile. Of any other
+ * A node that runs as part of a region has no state of its own until the region is over; what it reports shows it meanwhile. Of any other
  * only committed events tell: what it reports may come before its result is stored.
  */
 function moving(node: ShownNodeRun | undefined, live: Live): Record<string, ShownNodeRun> | undefined {
-  if (!live.inGroup || live.queue || !node || node.output !== null || node.attempt > 0) return undefined;
+  if (!live.inRegion || live.queue || !node || node.output !== null || node.attempt > 0) return undefined;
   if (node.state !== "queued" && node.state !== "running" && node.state !== "succeeded") return undefined;
   const state = live.progress === 1 ? "succeeded" : "running";
   return node.state === state ? undefined : { [node.node]: { ...node, ...OPEN, state } };

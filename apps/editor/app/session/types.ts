@@ -6,7 +6,7 @@ type Outputs = inferRouterOutputs<AppRouter>;
 export type RunPlan = Outputs["runs"]["plan"];
 export type RunView = Outputs["runs"]["get"];
 type Answered = RunView["nodes"][number];
-/** A node of a group that reported its end; what it gave comes once the group is over. */
+/** A node of a region that reported its end; what it gave comes once the region is over. */
 type Reported = Omit<Extract<Answered, { state: "succeeded" }>, "output" | "finishedAt"> & { output: null; finishedAt: null };
 export type ShownNodeRun = Answered | Reported;
 export type NodeCount = RunView["counts"][string];

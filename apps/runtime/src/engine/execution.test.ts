@@ -324,7 +324,7 @@ describe("[E11, E12, RD6] what runs inside a call", () => {
   });
 });
 
-describe("a group", () => {
+describe("a region", () => {
   const outputs = (...ids: string[]) => ({ output: Object.fromEntries(ids.map((id) => [id, {}])) });
   const three = (metadata: object = {}) =>
     graphOf([comfy("a"), comfy("b"), comfy("c"), node("n")], [image("a", "b"), image("b", "c"), edge("c", "n")], metadata);
@@ -348,7 +348,7 @@ describe("a group", () => {
     const { states, prompts } = await run(graphOf([node("n"), comfy("a"), comfy("b"), comfy("c")], edges));
     expect([states, prompts]).toEqual([{ n: "succeeded", "group:a>": "skipped", a: "failed", b: "skipped", c: "skipped" }, []]);
   });
-  test("[RG2] leaves out a node with a broken edge, whatever else of the group leads to it", async () => {
+  test("[RG2] leaves out a node with a broken edge, whatever else of the region leads to it", async () => {
     const graph = graphOf([node("x"), comfy("a"), comfy("b"), comfy("c")], [edge("x", "b"), image("a", "b"), image("a", "c")]);
     const { states, prompts, row } = await run(graph, { does: { x: fails() }, answer: () => outputs("a", "c") });
     expect([states.b, row("b")?.broken, states.c, sent(prompts)]).toEqual(["skipped", true, "succeeded", [["a", "c"]]]);

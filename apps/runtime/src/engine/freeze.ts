@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto";
 import {
   type Graph,
-  type Group,
   itemNodes,
   type Level,
   type Library,
   type LibraryEngine,
   type Plan,
+  type Region,
   type ResolvedNode,
   resolve,
 } from "@spindle/graph-model";
@@ -22,26 +22,26 @@ export function freezeNodes(graph: Graph, library: Library): FrozenNodes {
 }
 
 function freezeLevel(level: Level): Record<string, FrozenNode> {
-  const servers = new Map([...level.plan.groups.values()].map((group, index) => [group.id, serverOf(level, group, index)]));
+  const servers = new Map([...level.plan.regions.values()].map((region, index) => [region.id, serverOf(level, region, index)]));
   const nodes = Object.fromEntries(
-    level.nodes.map((one) => [one.node.id, freezeNode(one, one.group && servers.get(one.group.id))] as const),
+    level.nodes.map((one) => [one.node.id, freezeNode(one, one.region && servers.get(one.region.id))] as const),
   );
-  return { ...nodes, ...freezeGroups(level.plan, nodes) };
+  return { ...nodes, ...freezeRegions(level.plan, nodes) };
 }
 
-/** The server of a group: the same in each run, so that its models are loaded and its cache is filled, and another for the next group. */
-function serverOf(level: Level, group: Group, index: number): LibraryEngine | undefined {
-  const all = level.serversOf(group);
+/** The server of a region: the same in each run, so that its models are loaded and its cache is filled, and another for the next region. */
+function serverOf(level: Level, region: Region, index: number): LibraryEngine | undefined {
+  const all = level.serversOf(region);
   const live = all.filter((one) => one.live);
   const choice = live.length > 0 ? live : all;
   const start = createHash("sha256").update(level.graph.workflowId).digest().readUInt32BE(0);
   return choice[(start + index) % Math.max(1, choice.length)];
 }
 
-/** The frozen tasks of the groups: a group is one task of its server, from whose result the rows of its nodes are filled. */
-function freezeGroups({ groups }: Plan, nodes: Readonly<Record<string, FrozenNode>>): Record<string, FrozenNode> {
+/** The frozen tasks of the regions: a region is one task of its server, from whose result the rows of its nodes are filled. */
+function freezeRegions({ regions }: Plan, nodes: Readonly<Record<string, FrozenNode>>): Record<string, FrozenNode> {
   return Object.fromEntries(
-    [...groups.values()].map(({ id, nodes: inside }) => {
+    [...regions.values()].map(({ id, nodes: inside }) => {
       const own = inside.map((one) => nodes[one] as FrozenNode);
       const timeoutSeconds = own.reduce((sum, one) => sum + one.timeoutSeconds, 0);
       return [id, asRegion({ ...(own[0] as FrozenNode), timeoutSeconds })];

@@ -45,7 +45,7 @@ export class NodeStep {
     await this.conclude(scope, id);
   }
 
-  /** Resolves when a node, a group or an element of a node may begin (docs/decisions/0024). */
+  /** Resolves when a node, a region or an element of a node may begin (docs/decisions/0024). */
   async begin(scope: Scope, id: string, isElement = false): Promise<void> {
     const node = scope.level.node(id);
     const makesMore = (!isElement && node?.mapped !== undefined) || node?.element?.calls !== undefined;
@@ -93,8 +93,8 @@ export class NodeStep {
   async resolveValues(scope: Scope, id: string, row: NodeRunRow, together?: ReadonlyMap<string, unknown>): Promise<Values | undefined> {
     const { sources = [] } = scope.level.node(id) ?? {};
     const values = await inTurn(() => this.valuesOf(scope, id, sources));
-    const isFromGroup = (source: InputSource): boolean => "from" in source && together?.has(source.from) === true;
-    const hasRequired = sources.every((source) => !source.port.required || isFromGroup(source) || values[source.port.name] !== undefined);
+    const isFromRegion = (source: InputSource): boolean => "from" in source && together?.has(source.from) === true;
+    const hasRequired = sources.every((source) => !source.port.required || isFromRegion(source) || values[source.port.name] !== undefined);
     const move = await this.insteadOfRunning(scope, id, row, { hasRequired, together });
     if (!move) return values;
     await this.context.rows.change(row, move);

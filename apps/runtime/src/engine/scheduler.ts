@@ -1,4 +1,4 @@
-// Decides when an item is ready: a node, a group or a loop. An item of a visit is settled once, however often it is asked for, and nothing
+// Decides when an item is ready: a node, a region or a loop. An item of a visit is settled once, however often it is asked for, and nothing
 // begins elsewhere. LangGraph asks for it, or the look-ahead when its last predecessor is over; the first of the two begins it, and the
 // record decides what its result means.
 import { AsyncResource } from "node:async_hooks";
@@ -6,8 +6,8 @@ import { itemNodes, type PlanBody } from "@spindle/graph-model";
 import { compile, type Driven } from "./compile.ts";
 import { goesRound, inTurn } from "./edges.ts";
 import { newNodeRun } from "./freeze.ts";
-import { GroupStep } from "./group-step.ts";
 import { NodeStep } from "./node-step.ts";
+import { RegionStep } from "./region-step.ts";
 import type { RunContext } from "./run-context.ts";
 import type { Scope } from "./scope.ts";
 
@@ -15,19 +15,19 @@ import type { Scope } from "./scope.ts";
 interface Progress {
   /** What has begun in it, by item. */
   flights: Map<string, Promise<unknown>>;
-  /** The nodes, groups and loops that are over. */
+  /** The nodes, regions and loops that are over. */
   over: Set<string>;
 }
 
 export class Scheduler implements Driven {
   private readonly steps: NodeStep;
-  private readonly groups: GroupStep;
+  private readonly regions: RegionStep;
   private readonly outside = new AsyncResource("run"); // a node must not inherit the async context of the one before it
   private readonly progress = new WeakMap<Scope, Progress>();
 
   constructor(private readonly context: RunContext) {
     this.steps = new NodeStep(context, (scope) => this.walk(scope));
-    this.groups = new GroupStep(context, this.steps);
+    this.regions = new RegionStep(context, this.steps);
   }
 
   /** Runs the whole graph, as LangGraph drives it. */
@@ -61,13 +61,13 @@ export class Scheduler implements Driven {
   }
 
   settle(scope: Scope, item: string): Promise<unknown> {
-    const { loops, groups } = scope.level.plan;
-    const [loop, group] = [loops.get(item), groups.get(item)];
+    const { loops, regions } = scope.level.plan;
+    const [loop, region] = [loops.get(item), regions.get(item)];
     return this.once(scope, item, async () => {
       await this.enter(scope);
       await Promise.all([...(scope.body.predecessors.get(item) ?? [])].map((before) => this.settle(scope, before)));
       if (loop) await this.goRound(scope, loop);
-      else await (group ? this.groups.run(scope, group) : this.steps.run(scope, item));
+      else await (region ? this.regions.run(scope, region) : this.steps.run(scope, item));
       this.progressOf(scope).over.add(item);
       this.beginSuccessors(scope, item);
     });

@@ -102,16 +102,16 @@ class LevelText {
     return [...lines, ...edges, "  .compile() as Compiled"].join("\n");
   }
 
-  /** Groups are Spindle's way to ComfyUI; here their nodes are nodes. */
+  /** Regions are Spindle's way to ComfyUI; here their nodes are nodes. */
   private items(body: PlanBody): string[] {
-    return body.items.flatMap((item) => this.level.plan.groups.get(item)?.nodes ?? [item]);
+    return body.items.flatMap((item) => this.level.plan.regions.get(item)?.nodes ?? [item]);
   }
 
   private before(body: PlanBody, item: string): string[] {
     const { plan } = this.level;
-    const group = plan.groupOf.get(item);
-    const outside = [...(body.predecessors.get(group?.id ?? item) ?? [])].flatMap((one) => plan.groups.get(one)?.nodes ?? [one]);
-    const inside = [...(plan.shape.predecessors.get(item) ?? [])].filter((one) => group?.nodes.includes(one));
+    const region = plan.regionOf.get(item);
+    const outside = [...(body.predecessors.get(region?.id ?? item) ?? [])].flatMap((one) => plan.regions.get(one)?.nodes ?? [one]);
+    const inside = [...(plan.shape.predecessors.get(item) ?? [])].filter((one) => region?.nodes.includes(one));
     return [...new Set([...outside, ...inside])];
   }
 

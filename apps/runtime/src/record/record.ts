@@ -147,7 +147,7 @@ export interface TaskQueue {
 
 /** What is shown of runs. */
 export interface RunHistory {
-  /** By run: its node runs without those of groups, how many of them succeeded, and whether any is a draft. */
+  /** By run: its node runs without those of regions, how many of them succeeded, and whether any is a draft. */
   countNodes(runs: readonly string[]): Promise<Map<string, { nodes: number; done: number; draft: boolean }>>;
   /** How the node runs of a run stand that are not inside a call. */
   tallies(run: string): Promise<Tally[]>;

@@ -1,5 +1,5 @@
 // Node runs as people see them, from their rows, with no more values in one answer than it can hold.
-import { definitionGraph, definitionNames, type Graph, isGroupId, nodeTitle } from "@spindle/graph-model";
+import { definitionGraph, definitionNames, type Graph, isRegionId, nodeTitle } from "@spindle/graph-model";
 import type { NodeState, RunEventError } from "@spindle/schemas";
 import type { RunHistory } from "../record/record.ts";
 import type { Prisma } from "../store/generated/client.ts";
@@ -99,7 +99,7 @@ function titles(graph: Graph): Map<string, string> {
 
 const view = (row: StoredNodeRun, names: ReadonlyMap<string, string>, values: Values | undefined): NodeRunView => ({
   node: row.nodeId,
-  title: names.get(row.nodeId) ?? (isGroupId(row.nodeId) ? "ComfyUI prompt" : row.nodeId),
+  title: names.get(row.nodeId) ?? (isRegionId(row.nodeId) ? "ComfyUI prompt" : row.nodeId),
   path: row.path,
   attempt: row.attempt,
   engine: row.engine,

@@ -3,12 +3,12 @@ import {
   blueprintInput,
   ConditionError,
   type Graph,
-  type Group,
   hasErrors,
   issue,
   type Level,
   type Library,
   nodeTitle,
+  type Region,
   regionInput,
   resolve,
   resolveInputs,
@@ -60,7 +60,7 @@ export class PlanService {
     const durations = await this.record.queue.durations(Object.values(frozen));
     const known = new Map<string, Record<string, unknown>>();
     const planned = new Map<string, PlannedNode>();
-    const { shape, loops, groups, root } = level.plan;
+    const { shape, loops, regions, root } = level.plan;
     const state: PlanState = { level, reuse, frozen, known, inputs };
     const put = (id: string, found: Found, expectedMs: number | null) => {
       if (found.output) known.set(id, found.output);
@@ -68,12 +68,12 @@ export class PlanService {
     };
     const expected = (id: string) => durations.get(`${frozen[id]?.service}\n${frozen[id]?.engine}`) ?? null;
     for (const item of root.items) {
-      const [loop, group] = [loops.get(item), groups.get(item)];
+      const [loop, region] = [loops.get(item), regions.get(item)];
       if (loop) for (const id of loop.nodes) put(id, runs("It is part of a loop."), expected(id));
-      else if (group) {
-        const found = await this.group(state, group);
+      else if (region) {
+        const found = await this.region(state, region);
         // The first node of a prompt stands for the time of the whole prompt, so that it counts once.
-        for (const [index, id] of group.nodes.entries()) put(id, found.get(id) as Found, index === 0 ? expected(item) : 0);
+        for (const [index, id] of region.nodes.entries()) put(id, found.get(id) as Found, index === 0 ? expected(item) : 0);
       } else put(item, await this.nodeFate(state, item), expected(item));
     }
     for (const { node, issue } of await whyNotNow(graph, this.library(), reuse))
@@ -91,13 +91,13 @@ export class PlanService {
   }
 
   /** A region is sent whole or not at all. */
-  private async group(state: PlanState, group: Group): Promise<Map<string, Found>> {
+  private async region(state: PlanState, region: Region): Promise<Map<string, Found>> {
     const { level, frozen, known, inputs, reuse } = state;
-    const inside = new Set(group.nodes);
+    const inside = new Set(region.nodes);
     const found = new Map<string, Found>();
     const values = new Map<string, Record<string, unknown>>();
     let open: string | undefined;
-    for (const id of group.nodes) {
+    for (const id of region.nodes) {
       const settled = await this.settled(state, id);
       if (settled) found.set(id, settled);
       if (settled?.output) known.set(id, settled.output);
@@ -112,11 +112,11 @@ export class PlanService {
     }
     const all = (make: (id: string) => Found) => new Map([...found, ...[...values.keys()].map((id) => [id, make(id)] as const)]);
     if (open !== undefined) return all(() => runs(whyOpen(level, open as string)));
-    const input = regionInput({ level, values, inside: group.nodes });
+    const input = regionInput({ level, values, inside: region.nodes });
     if (!input) return all(() => ({ does: "skips", why: "Nothing here is saved, shown or used by a node elsewhere." }));
-    const isForced = group.nodes.some((id) => reuse.role(id) === "force");
+    const isForced = region.nodes.some((id) => reuse.role(id) === "force");
     const whyRuns = (last: Earlier | undefined) => whyRegionRuns({ ...input }, last);
-    const row = { ...(frozen[group.id] as FrozenNode), path: group.id };
+    const row = { ...(frozen[region.id] as FrozenNode), path: region.id };
     const result = await reuse.find({ row, input: { ...input }, isForced, whyRuns });
     if (!("earlier" in result)) return all(() => runs(result.why));
     const { output } = result.earlier;

@@ -12,8 +12,8 @@ export interface QueuePosition {
 
 export interface Live {
   node: string;
-  /** It runs as part of a group, so that its row says nothing of it until the group is over. */
-  inGroup?: true;
+  /** It runs as part of a region, so that its row says nothing of it until the region is over. */
+  inRegion?: true;
   /** 0 to 1. */
   progress?: number;
   step?: number;

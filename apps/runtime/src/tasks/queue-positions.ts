@@ -1,5 +1,5 @@
 // The position of a task among those that wait for the same devices (DESIGN E14).
-import { isGroupId, type Library, serverOfEngine } from "@spindle/graph-model";
+import { isRegionId, type Library, serverOfEngine } from "@spindle/graph-model";
 import type { NodeRunRow } from "../record/node-run.ts";
 import type { TaskQueue } from "../record/record.ts";
 import type { StandingTask } from "../record/types.ts";
@@ -52,7 +52,7 @@ export class QueuePositions {
     this.runs = new Map();
     for (const { id, run_id: run, node_id: node } of waiting) {
       const position = found.get(id);
-      if (!position || isGroupId(node)) continue; // a region is one task of several nodes, which wait with it
+      if (!position || isRegionId(node)) continue; // a region is one task of several nodes, which wait with it
       const nodes = this.runs.get(run) ?? new Map<string, QueuePosition>();
       this.runs.set(run, nodes.set(node, position));
     }

@@ -128,8 +128,8 @@ export class WorkerPlane {
     if (!name || !row) return;
     const { preview: claimed, ...rest } = news;
     const preview = claimed && (await this.takePreview(name, row, claimed)) ? claimed : undefined;
-    const inGroup = node === undefined ? {} : { inGroup: true as const };
-    this.options.live.update(row.run_id, node ?? row.node_id, { ...rest, ...inGroup, ...(preview ? { preview } : {}) });
+    const inRegion = node === undefined ? {} : { inRegion: true as const };
+    this.options.live.update(row.run_id, node ?? row.node_id, { ...rest, ...inRegion, ...(preview ? { preview } : {}) });
     if (preview) void this.dropOldPreviews(`${row.id} ${node ?? ""}`, preview.artifact);
   }
 

@@ -9,19 +9,19 @@ import { regionInput } from "./prompt.ts";
 /** @param node one of the region's; of the only region where empty */
 export function exportRegion(graph: Graph, library: Library, node = ""): { text?: string; why?: string } {
   const level = resolve(graph, library).root;
-  const { groups, groupOf } = level.plan;
-  const only = groups.size === 1 ? [...groups.values()][0] : undefined;
-  const group = node === "" ? only : groupOf.get(node);
-  if (!group)
+  const { regions, regionOf } = level.plan;
+  const only = regions.size === 1 ? [...regions.values()][0] : undefined;
+  const region = node === "" ? only : regionOf.get(node);
+  if (!region)
     return {
       why:
-        groups.size === 0 || node !== ""
+        regions.size === 0 || node !== ""
           ? "Only nodes of ComfyUI can be exported so."
           : "The graph has several ComfyUI regions: name a node of one.",
     };
-  const inside = new Set(group.nodes);
+  const inside = new Set(region.nodes);
   const values = new Map<string, Record<string, unknown>>();
-  for (const id of group.nodes) {
+  for (const id of region.nodes) {
     const sources = level.node(id)?.sources ?? [];
     const own = resolveInputs(sources, () => undefined, {}, graph.context ?? {});
     for (const source of sources)
@@ -29,9 +29,9 @@ export function exportRegion(graph: Graph, library: Library, node = ""): { text?
         own[source.port.name] = stand(source.port.type, `${source.from}.${source.output}`);
     values.set(id, own);
   }
-  const region = regionInput({ level, values });
-  if (!region) return { why: "Nothing in this region is saved, shown or used elsewhere, so ComfyUI would have nothing to do." };
-  return { text: `${JSON.stringify(region.prompt, named, 2)}\n` };
+  const input = regionInput({ level, values });
+  if (!input) return { why: "Nothing in this region is saved, shown or used elsewhere, so ComfyUI would have nothing to do." };
+  return { text: `${JSON.stringify(input.prompt, named, 2)}\n` };
 }
 
 const NOBODY = "00000000-0000-4000-8000-000000000000";

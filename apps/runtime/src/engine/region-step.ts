@@ -1,6 +1,6 @@
-// A group of nodes that a worker runs in one go: a region of the Comfy plane (SPEC RG). The group has a row of its own, which is
+// A region: nodes of the Comfy plane that a worker runs in one go (SPEC RG). It has a row of its own, which is
 // the task; its nodes' rows are decided before it (skipped, pinned) or from its result.
-import { type Group, type NodeDefinition, nodeTitle, regionInput } from "@spindle/graph-model";
+import { type NodeDefinition, nodeTitle, type Region, regionInput } from "@spindle/graph-model";
 import { isEndedNodeState, type RegionInput } from "@spindle/schemas";
 import type { NodeMove } from "../record/changes.ts";
 import type { NodeRunRow } from "../record/node-run.ts";
@@ -14,8 +14,8 @@ import type { Scope } from "./scope.ts";
 
 type Values = Record<string, unknown>;
 
-export class GroupStep {
-  /** The values of each node by the group's path, for the node's row once the group is over. */
+export class RegionStep {
+  /** The values of each node by the region's path, for the node's row once the region is over. */
   private readonly given = new Map<string, ReadonlyMap<string, Values>>();
 
   constructor(
@@ -23,14 +23,14 @@ export class GroupStep {
     private readonly steps: NodeStep,
   ) {}
 
-  /** Runs a group that is ready until it and all its nodes are decided. */
-  async run(scope: Scope, group: Group): Promise<void> {
+  /** Runs a region that is ready until it and all its nodes are decided. */
+  async run(scope: Scope, region: Region): Promise<void> {
     const { rows } = this.context;
-    await this.steps.begin(scope, group.id);
-    const own = await this.steps.untilDecided(scope.prefix + group.id, (row) => this.step(scope, group, row));
-    const ending = endings(scope, group, own);
+    await this.steps.begin(scope, region.id);
+    const own = await this.steps.untilDecided(scope.prefix + region.id, (row) => this.step(scope, region, row));
+    const ending = endings(scope, region, own);
     const given = this.given.get(own.path);
-    for (const id of group.nodes) {
+    for (const id of region.nodes) {
       const input = given?.get(id);
       await this.steps.untilDecided(scope.prefix + id, (row) =>
         rows.change(row, { ...ending(id, (other) => scope.lookup(other)), ...(input ? { input } : {}) }),
@@ -40,14 +40,14 @@ export class GroupStep {
     this.given.delete(own.path);
   }
 
-  private async step(scope: Scope, group: Group, row: NodeRunRow): Promise<unknown> {
+  private async step(scope: Scope, region: Region, row: NodeRunRow): Promise<unknown> {
     const { rows, life } = this.context;
     if (row.state !== "queued") return this.steps.awaitWorker(row);
     if (life.isCancelled) return rows.change(row, cancelled("Cancelled before it ran."));
-    const values = await this.prepare(scope, group);
+    const values = await this.prepare(scope, region);
     if (life.isCancelled) return undefined;
     this.given.set(row.path, values);
-    const prompt = regionInput({ level: scope.level, values, inside: group.nodes });
+    const prompt = regionInput({ level: scope.level, values, inside: region.nodes });
     if (!prompt) return rows.change(row, skipped(false, values.size === 0 ? "None of its nodes runs." : NOTHING_LEAVES));
     const input = { ...prompt };
     const tooMuch = await this.context.values.admit(row, input);
@@ -59,13 +59,13 @@ export class GroupStep {
   }
 
   /** Decides the nodes that need no worker. Returns the others, with their values. */
-  private async prepare(scope: Scope, group: Group): Promise<Map<string, Values>> {
+  private async prepare(scope: Scope, region: Region): Promise<Map<string, Values>> {
     const { rows, life } = this.context;
     const running = new Map<string, Values>();
-    for (const id of group.nodes) {
+    for (const id of region.nodes) {
       const path = scope.prefix + id;
       let values: Values | undefined;
-      // The loop ends when the node is decided, or is known to run: its row stays as it is then until the group is over.
+      // The loop ends when the node is decided, or is known to run: its row stays as it is then until the region is over.
       for (let row = rows.at(path); !isEndedNodeState(row.state) && !values && !life.isCancelled; row = rows.at(path)) {
         if (row.state === "waiting") await this.steps.awaitPerson(row);
         else values = await this.resolveValues(scope, id, row, running);
@@ -115,8 +115,12 @@ function namesFiles({ prompt }: RegionInput, definitions: readonly NodeDefinitio
   );
 }
 
-/** The change that ends a node which ran in the group. */
-function endings({ level }: Scope, group: Group, own: NodeRunRow): (id: string, state: (id: string) => NodeRunRow | undefined) => NodeMove {
+/** The change that ends a node which ran in the region. */
+function endings(
+  { level }: Scope,
+  region: Region,
+  own: NodeRunRow,
+): (id: string, state: (id: string) => NodeRunRow | undefined) => NodeMove {
   const engine = { engine: own.engine, draft: own.draft };
   if (own.state === "succeeded") {
     const outputs = (own.output ?? {}) as Record<string, Values>;
@@ -133,8 +137,8 @@ function endings({ level }: Scope, group: Group, own: NodeRunRow): (id: string, 
   if (own.state === "skipped") return () => skipped(false, String(own.error?.message ?? NOTHING_LEAVES));
   const error = own.error ?? { class: "infra" as const, code: "node.exception", message: "The region failed." };
   const { node, executed } = Object(error.details) as { node?: string; executed?: string[] };
-  const culprit = node !== undefined && group.nodes.includes(node) ? node : undefined;
-  const before = (id: string) => [...(level.plan.shape.predecessors.get(id) ?? [])].filter((one) => group.nodes.includes(one));
+  const culprit = node !== undefined && region.nodes.includes(node) ? node : undefined;
+  const before = (id: string) => [...(level.plan.shape.predecessors.get(id) ?? [])].filter((one) => region.nodes.includes(one));
   return (id, state) => {
     if (id === culprit) return { change: "failHere", error };
     if (culprit !== undefined && executed?.includes(id)) return { change: "succeedHere", output: {}, body: engine };
