@@ -99,7 +99,7 @@ module.exports = {
     },
     {
       name: "infra-runs-processes",
-      comment: "only the bench measures the engine from inside",
+      comment: "only the bench measures the run engine from inside",
       severity: "error",
       from: { path: "^infra/(launch|setup|codegen)" },
       to: { path: "^apps/" },

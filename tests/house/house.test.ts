@@ -78,7 +78,7 @@ test("the release is the one that the packages name", () => {
   expect(read("workers/python-gpu/pyproject.toml")).toContain(`version = "${RELEASE}"`);
 });
 
-describe("each rule of the design and of the engine's specification", () => {
+describe("each rule of the design and of the run engine's specification", () => {
   const rules = ["docs/design.md", "apps/runtime/src/engine/SPEC.md"].flatMap((page) =>
     [...read(page).matchAll(/^- ([A-Z]{1,2}\d+) (.*)/gm)].map(([, id = "", text = ""]) => ({ id, isPlanned: text.startsWith("Planned") })),
   );

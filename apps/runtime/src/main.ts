@@ -10,8 +10,8 @@ import { openStore, storeName } from "./artifacts/open-store.ts";
 import { DocumentHost } from "./collab/document-host.ts";
 import { updateLog } from "./collab/update-log.ts";
 import { type Config, readConfig } from "./config.ts";
-import { Engine } from "./engine/engine.ts";
 import { NodePlane } from "./engine/node-plane.ts";
+import { RunDriver } from "./engine/run-driver.ts";
 import { NodeRegistry } from "./nodes/registry.ts";
 import { PostgresRecord } from "./record/postgres-record.ts";
 import { ROOT } from "./root.ts";
@@ -52,8 +52,8 @@ async function start(config: Config): Promise<() => Promise<void>> {
     decisions,
     artifacts,
     live,
-    isCancelled: (run) => engine.isCancelled(run),
-    whyTooMuch: (row, output) => engine.whyTooMuch(row, output),
+    isCancelled: (run) => driver.isCancelled(run),
+    whyTooMuch: (row, output) => driver.whyTooMuch(row, output),
     onError,
   });
   const unfit = await patient(() => whyRedisUnfit(workers.redis));
@@ -61,7 +61,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const registry = await NodeRegistry.load();
   const library = new LibraryService(workers.redis, registry, models, store, await loadBlueprints(join(ROOT, "templates")), config);
   const nodePlane = new NodePlane({ nodes: record.nodes, registry, artifacts, live, models, timings, manifest: () => library.manifest() });
-  const engine: Engine = new Engine({
+  const driver: RunDriver = new RunDriver({
     db,
     owner: config.owner,
     timings,
@@ -75,9 +75,9 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const documents = new DocumentHost(updateLog(db), onError);
   const graphs = new GraphService(db, documents, () => library.library());
   const positions = new QueuePositions(record.queue, live, (task) => devicesOf(task, library.library()));
-  const runs = new RunService(db, record, engine, graphs, live, positions, () => library.library());
+  const runs = new RunService(db, record, driver, graphs, live, positions, () => library.library());
   const plans = new PlanService(record, () => library.library());
-  const people = new PeopleService(db, record, engine, decisions, () => library.library());
+  const people = new PeopleService(db, record, driver, decisions, () => library.library());
   const templates = await TemplateService.load(join(ROOT, "templates"));
   decisions.start(onError);
   positions.start(onError);
@@ -92,12 +92,12 @@ async function start(config: Config): Promise<() => Promise<void>> {
   await tellWhereItRuns(config, url);
   console.log(`listening ${url}`);
   // Runs are taken over last, so that the port is open whatever they are like.
-  engine.start();
+  driver.start();
   return async () => {
     library.stop();
     positions.stop();
     await running.stop();
-    await engine.stop();
+    await driver.stop();
     decisions.stop();
     await workers.stop();
     await db.close();

@@ -53,7 +53,7 @@ async function thousand(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** The engine itself, with a record that forgets. */
+/** The run engine itself, with a record that forgets. */
 async function inMemory(length: number): Promise<number> {
   const definition = {
     plane: "node",

@@ -1,4 +1,4 @@
-// SPEC RC, RL and RE on random graphs: the engine and an oracle that does not know it agree; so do the orders in which LangGraph asks for
+// SPEC RC, RL and RE on random graphs: the run engine and an oracle that does not know it agree; so do the orders in which LangGraph asks for
 // items and in which they may be settled.
 import { resolve } from "@spindle/graph-model";
 import { describe, expect, test } from "vitest";

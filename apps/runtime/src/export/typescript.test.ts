@@ -1,4 +1,4 @@
-// An exported graph is run with plain LangGraph, outside Spindle, and gives what the engine gives.
+// An exported graph is run with plain LangGraph, outside Spindle, and gives what a run gives.
 import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

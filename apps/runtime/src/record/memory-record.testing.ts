@@ -1,4 +1,4 @@
-// A record that forgets with its process: for tests of the engine and for the bench. The same rules, nothing durable.
+// A record that forgets with its process: for tests of the run engine and for the bench. The same rules, nothing durable.
 import { randomUUID } from "node:crypto";
 import { validateRunEvent } from "@spindle/schemas";
 import { type AnyChange, eventBody, type NodeChange, ruleOf } from "./changes.ts";

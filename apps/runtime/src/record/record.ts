@@ -1,5 +1,5 @@
 // What may be asked of the record of runs: one interface for each purpose, so that a module names the part that it uses. PostgreSQL
-// keeps the record (postgres-record.ts); a second one, in memory, keeps node runs for tests of the engine and for the bench
+// keeps the record (postgres-record.ts); a second one, in memory, keeps node runs for tests of the run engine and for the bench
 // (memory-record.testing.ts).
 import type { EventEmitter } from "node:events";
 import type { RunEvent, RunEventError } from "@spindle/schemas";

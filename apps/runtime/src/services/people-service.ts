@@ -11,7 +11,7 @@ import {
   whyValueUnfit,
 } from "@spindle/graph-model";
 import type { AnswerRequest } from "@spindle/schemas";
-import type { Engine } from "../engine/engine.ts";
+import type { RunDriver } from "../engine/run-driver.ts";
 import type { RunRecord } from "../record/record.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
@@ -38,7 +38,7 @@ export class PeopleService {
   constructor(
     private readonly db: Database,
     private readonly record: Pick<RunRecord, "nodes" | "runs">,
-    private readonly engine: Engine,
+    private readonly driver: RunDriver,
     private readonly decisions: Decisions,
     private readonly library: () => Library,
   ) {}
@@ -98,7 +98,7 @@ export class PeopleService {
   private async wake(run: string, nodeRun: string): Promise<void> {
     await this.record.runs.wake(run);
     this.decisions.announce(nodeRun);
-    this.engine.claimNow();
+    this.driver.claimNow();
   }
 
   private async graph(run: string): Promise<Graph> {

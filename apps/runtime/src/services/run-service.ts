@@ -8,7 +8,7 @@ import {
   type RunState,
   SEED_NODE_STATUS,
 } from "@spindle/schemas";
-import type { Engine } from "../engine/engine.ts";
+import type { RunDriver } from "../engine/run-driver.ts";
 import type { RunRecord } from "../record/record.ts";
 import type { RecordedOptions, Tally } from "../record/types.ts";
 import { Refused } from "../refused.ts";
@@ -55,7 +55,7 @@ export class RunService {
   constructor(
     private readonly db: Database,
     private readonly record: Pick<RunRecord, "nodes" | "results" | "history">,
-    private readonly engine: Engine,
+    private readonly driver: RunDriver,
     private readonly graphs: GraphService,
     private readonly live: LiveBoard,
     private readonly positions: Pick<QueuePositions, "of">,
@@ -73,7 +73,7 @@ export class RunService {
       throw new Refused(422, "run.input_invalid", `The graph has no node ${part.node}.`, { field: "part" });
     const frozen = await this.graphs.freeze(graph);
     const checked = checkInputs(resolve(frozen.graph, this.library()).root.inputs, inputs);
-    return this.engine.accept({ ...frozen, ...about, inputs: checked });
+    return this.driver.accept({ ...frozen, ...about, inputs: checked });
   }
 
   /**
@@ -115,14 +115,14 @@ export class RunService {
   /** False if the run is over. @throws Refused 404 */
   async cancel(id: string): Promise<boolean> {
     await assertRun(this.db, id);
-    return this.engine.cancel(id);
+    return this.driver.cancel(id);
   }
 
   /** @throws Refused 404, or 409 if it is over */
   async cancelNode(id: string, path: string): Promise<void> {
     const row = await findNodeRun(this.db, this.record.nodes, id, path);
     if (isEndedNodeState(row.state)) throw new Refused(409, "node.over", "This node is over already.");
-    await this.engine.cancelNode(row);
+    await this.driver.cancelNode(row);
   }
 
   async get(id: string): Promise<RunView> {

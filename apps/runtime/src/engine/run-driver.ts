@@ -23,7 +23,7 @@ import { RunTooLarge } from "./row-cache.ts";
 import type { ExecutionParts } from "./run-context.ts";
 import { assertNow, whyNotNow } from "./why-not-now.ts";
 
-export interface EngineOptions {
+export interface RunDriverOptions {
   db: Database;
   owner: string;
   timings: Timings;
@@ -62,7 +62,7 @@ function whyEnded(error: unknown): { code: string; message: string } {
   return error instanceof DiedTooOften ? { code: "run.crashed", message } : { code: "internal", message: `The runtime failed: ${message}` };
 }
 
-export class Engine {
+export class RunDriver {
   private readonly executions = new Map<string, RunExecution>();
   /** What was worked out of each revision, by the revision's id. */
   private readonly resolved = new Map<string, Resolved>();
@@ -76,7 +76,7 @@ export class Engine {
   /** The last renewal of the lease, with the claim that follows it. */
   private renewal: Promise<void> = Promise.resolve();
 
-  constructor(private readonly options: EngineOptions) {}
+  constructor(private readonly options: RunDriverOptions) {}
 
   start(): void {
     const tick = async () => {

@@ -6,8 +6,8 @@ import { isEndedNodeState } from "@spindle/schemas";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { NewRun } from "../record/types.ts";
-import { Engine, type EngineOptions } from "./engine.ts";
 import type { InRun } from "./node-plane.ts";
+import { RunDriver, type RunDriverOptions } from "./run-driver.ts";
 
 const kind = (service: string, more: object = {}) =>
   ({
@@ -61,9 +61,9 @@ class Record extends MemoryRecord {
   }
 }
 
-let engine: Engine;
+let driver: RunDriver;
 beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"] }));
-afterEach(() => vi.useRealTimers() && engine.stop());
+afterEach(() => vi.useRealTimers() && driver.stop());
 
 function accept(graph: Graph, document: unknown, fails = "") {
   const record = new Record();
@@ -78,7 +78,7 @@ function accept(graph: Graph, document: unknown, fails = "") {
       return false;
     },
   };
-  engine = new Engine({
+  driver = new RunDriver({
     db: { prisma: { revision: { findUniqueOrThrow: async () => ({ document }) } } },
     owner: "o",
     timings: { runLeaseMs: 1000 },
@@ -88,8 +88,8 @@ function accept(graph: Graph, document: unknown, fails = "") {
     decisions: { wait, announce: () => {} },
     library: () => library,
     onError: () => {},
-  } as unknown as EngineOptions);
-  return { record, accepted: engine.accept({ revision: "r", graph, title: "t", inputs: {} }) };
+  } as unknown as RunDriverOptions);
+  return { record, accepted: driver.accept({ revision: "r", graph, title: "t", inputs: {} }) };
 }
 
 /** A run as the record gives it to whoever claims it. */
@@ -116,7 +116,7 @@ test("[E9] a run whose revision cannot be read fails with the reason; one that w
   await turns(20);
   expect(record.ends, "the accepted graph is not read and resolved again").toEqual([]);
   record.leases.claim = async (_, suspects) => (suspects ? [] : [{ ...claimed("other", 0), revision_id: "another" }]);
-  engine.claimNow();
+  driver.claimNow();
   await turns(20);
   expect(record.ends).toEqual([{ change: "fail", code: "internal" }]);
 });
@@ -142,7 +142,7 @@ test("[E9, RE4] a run under which the runtime died ten times is not taken up aga
     const [run, reads] = [claimed(`died-${deaths}`, deaths), record.reads];
     record.leases.claim = async (_, suspects) => (suspects ? [run] : []);
     vi.setSystemTime(Date.now() + 2000);
-    engine.claimNow();
+    driver.claimNow();
     await turns(20);
     expect(record.reads - reads, `${deaths} deaths`).toBe(deaths === 9 ? 1 : 0);
   }
@@ -164,7 +164,7 @@ test("[E9, RE5] the next suspects are claimed when those on trial have gone on, 
     return [run];
   };
   const claims = async () => {
-    engine.claimNow();
+    driver.claimNow();
     await turns(20);
     return next;
   };
@@ -195,7 +195,7 @@ test("[E9, RE5] no suspect is claimed beside a run under which a runtime has jus
     asked.push(suspects);
     return suspects ? [] : [claimed("first death", 1)];
   };
-  engine.claimNow();
+  driver.claimNow();
   await turns(20);
   expect(asked).toEqual([false]);
 });
@@ -206,7 +206,7 @@ test("[E9, RE4] a runtime whose run another one claimed says that it lives, once
   const run = await accepted;
   await turns(10);
   for (let times = 0; times < 3; times++) {
-    engine.claimNow();
+    driver.claimNow();
     await turns(10);
   }
   expect(record.alive).toEqual([[run, 1]]);
