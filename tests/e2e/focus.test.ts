@@ -1,7 +1,8 @@
-// Who has the keys: a person who types keeps them, whatever others do, and the canvas gets them only when it is meant.
+// Who has the keys: a person who types keeps them, whatever others do, and what was typed; the canvas gets them only when it is meant.
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Browser, openBrowser } from "../support/browser.ts";
+import { type Instruments, instruments } from "../support/instruments.ts";
 import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
 
 let spindle: Spindle;
@@ -15,28 +16,31 @@ afterAll(async () => {
   await spindle?.stop();
 });
 
+declare const window: Window & typeof globalThis & { instruments: Instruments };
+
 const card = (page: Page, title: string) =>
   page.locator(".react-flow__node", { has: page.getByRole("heading", { name: title, exact: true }) });
-const field = (page: Page) => page.getByRole("complementary", { name: "Inspector" }).getByRole("textbox", { name: "template" });
+const inspector = (page: Page) => page.getByRole("complementary", { name: "Inspector" });
+const field = (page: Page) => inspector(page).getByRole("textbox", { name: "template" });
 const named = (id: string, name: string) => ({ ...node(id, "text.template", { template: name }), name }) as never;
 const PAIR = graphOf([named("a", "First"), named("b", "Second")], [wire("a", "text", "b", "text")], {
   editor: { positions: { a: { x: 0, y: 0 }, b: { x: 420, y: 0 } } },
 });
 const focused = (page: Page) =>
   page.evaluate(() => document.activeElement?.getAttribute("data-id") ?? document.activeElement?.getAttribute("data-testid"));
-const stored = async (id: string) =>
+const stored = async (id: string, of = "a") =>
   (
     (await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as { nodes: { id: string; params: object }[] }
-  ).nodes.find((one) => one.id === "a")?.params;
+  ).nodes.find((one) => one.id === of)?.params;
 
-async function open(count = 1): Promise<{ id: string; pages: Page[] }> {
-  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(PAIR) });
+async function open(count = 1, graph = PAIR): Promise<{ id: string; pages: Page[] }> {
+  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
   const { id } = (await answer.json()) as { id: string };
   const pages = await Promise.all(browsers.slice(0, count).map((browser) => browser.page()));
   for (const page of pages) {
     await page.goto(`${spindle.url}/g/${id}`);
     await page.getByText("All changes saved").waitFor();
-    await expect.poll(() => page.locator(".react-flow__node").count()).toBe(2);
+    await expect.poll(() => page.locator(".react-flow__node").count()).toBe(graph.nodes.length);
   }
   return { id, pages };
 }
@@ -107,5 +111,36 @@ test("Esc in a field of the inspector goes to the card, and so does the focus af
   await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
   await page.keyboard.press("Escape");
   await page.locator(".react-flow__node.selected:focus").waitFor();
+  await page.close();
+});
+
+test("[C1] what was typed is on its way when its field is left: a long text, a short one, a number", async () => {
+  const places = { a: { x: 0, y: 0 }, b: { x: 420, y: 0 }, c: { x: 840, y: 0 } };
+  const short = { ...node("b", "json.pick", { path: "x" }), name: "Second" } as never;
+  const number = { ...node("c", "control.delay", { milliseconds: 1 }), name: "Third" } as never;
+  await browsers[0]?.context.addInitScript(instruments);
+  const { id, pages } = await open(1, graphOf([named("a", "First"), short, number], [], { editor: { positions: places } }));
+  const [page] = pages as [Page];
+  for (const [title, name, of] of [
+    ["First", "template", "a"],
+    ["Second", "path", "b"],
+    ["Third", "milliseconds", "c"],
+  ] as const) {
+    await card(page, title).click();
+    // In one breath, so that no pause of the typing stores it first, and the socket has sent nothing yet of what it was given.
+    const given = await inspector(page)
+      .getByLabel(name, { exact: true })
+      .evaluate((element: HTMLInputElement) => {
+        const toSend = () =>
+          window.instruments.sockets.reduce((sum, socket) => sum + (socket.url.includes("/collab/") ? socket.bufferedAmount : 0), 0);
+        element.focus();
+        document.execCommand("insertText", false, "7");
+        const before = toSend();
+        element.blur();
+        return toSend() - before;
+      });
+    expect(given, name).toBeGreaterThan(0);
+    await expect.poll(async () => JSON.stringify(await stored(id, of))).toContain("7");
+  }
   await page.close();
 });
