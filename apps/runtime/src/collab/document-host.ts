@@ -3,6 +3,7 @@
 import {
   copy,
   countInSteps,
+  countStructs,
   DocumentTooLarge,
   inTurns,
   isOutdated,
@@ -313,7 +314,7 @@ export class DocumentHost {
     hosted.tried ??= new Tried(doc);
     const tried = hosted.tried;
     const tryOut = () => this.inSteps(tried.admit(update, origin === SERVER ? WHOLE_GRAPH : ONE_UPDATE, ONE_STEP));
-    const { news, gap } = await (losses ? losses.pay(update, tryOut) : tryOut());
+    const { news, gap } = await (losses ? losses.pay(update, countStructs(doc), tryOut) : tryOut());
     if (news.length === 0) return !gap;
     let seqs: string[];
     try {

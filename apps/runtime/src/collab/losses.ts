@@ -1,11 +1,13 @@
 // What refused edits may cost: each can cost a copy of its document.
-import { EditRefused } from "@spindle/graph-model/shared-doc";
+import { countParts, EditRefused } from "@spindle/graph-model/shared-doc";
 
 /** Pieces copied for one principal within a minute: the largest document, once. */
 const MOST_PIECES = 2 ** 19;
 /** A page that only reads says with each connect what it knows to be deleted. That is tried a little longer. */
 const MOST_FOR_DELETIONS = 4 * MOST_PIECES;
 const WITHIN_MS = 60_000;
+/** A part of an update is a piece more, and may split two that are there. */
+const PIECES_PER_PART = 3;
 
 /** The sender's refused edits have cost too much lately. */
 export class MustWait extends Error {
@@ -17,25 +19,47 @@ export class MustWait extends Error {
 /** An update begins with the number of clients of which it brings anything. */
 const addsNothing = (update: Uint8Array): boolean => update[0] === 0;
 
-/** Of one principal, over all its connections. */
+/** Of one principal, over all its connections and graphs. */
 export class Losses {
   private since = 0;
   private pieces = 0;
-  private tail: Promise<unknown> = Promise.resolve();
+  /** Pieces that the edits being tried cost at most, should all be refused. */
+  private atStake = 0;
+  private readonly waiting: { stake: number; begin(): void }[] = [];
 
-  /** Tries one update after another, so that each is asked for after those before it were refused. @throws MustWait */
-  pay<T>(update: Uint8Array, tryOut: () => Promise<T>): Promise<T> {
-    const done = this.tail.then(async () => {
-      this.check(update);
-      try {
-        return await tryOut();
-      } catch (error) {
-        if (error instanceof EditRefused) this.count(error.lost);
-        throw error;
-      }
+  /**
+   * Tries an update as soon as those that are being tried cannot cost too much together with it; until then it waits behind those that
+   * came before it. So many that come at once cost no more than one after another, and a large edit of one graph delays no small one of
+   * another graph.
+   * @param pieces of the document
+   * @throws MustWait
+   */
+  async pay<T>(update: Uint8Array, pieces: number, tryOut: () => Promise<T>): Promise<T> {
+    const stake = pieces + PIECES_PER_PART * countParts(update, MOST_PIECES);
+    await new Promise<void>((begin) => {
+      this.waiting.push({ stake, begin });
+      this.next();
     });
-    this.tail = done.catch(() => {});
-    return done;
+    try {
+      this.check(update);
+      return await tryOut();
+    } catch (error) {
+      if (error instanceof EditRefused) this.count(error.lost);
+      throw error;
+    } finally {
+      this.atStake -= stake;
+      this.next();
+    }
+  }
+
+  private next(): void {
+    const lost = Date.now() - this.since < WITHIN_MS ? this.pieces : 0;
+    for (let [first] = this.waiting; first; [first] = this.waiting) {
+      if (this.atStake > 0 && lost + this.atStake + first.stake > MOST_PIECES) return;
+      this.waiting.shift();
+      this.atStake += first.stake;
+      first.begin();
+    }
   }
 
   private check(update: Uint8Array): void {

@@ -112,8 +112,68 @@ test("[C5] edits that only delete are tried longer, and not for ever", async () 
   const losses = new Losses();
   const [adds, deletes] = [key(20, "a"), Uint8Array.from([0, 1, 9, 1, 0, 1])];
   const refuse = () => Promise.reject(Object.assign(new EditRefused("no"), { lost: 2 ** 19 + 1 }));
-  await expect(losses.pay(adds, refuse)).rejects.toThrow("no");
-  await expect(losses.pay(adds, refuse)).rejects.toBeInstanceOf(MustWait);
-  for (let times = 0; times < 3; times++) await expect(losses.pay(deletes, refuse)).rejects.toThrow("no");
-  await expect(losses.pay(deletes, refuse)).rejects.toBeInstanceOf(MustWait);
+  await expect(losses.pay(adds, 100, refuse)).rejects.toThrow("no");
+  await expect(losses.pay(adds, 100, refuse)).rejects.toBeInstanceOf(MustWait);
+  for (let times = 0; times < 3; times++) await expect(losses.pay(deletes, 100, refuse)).rejects.toThrow("no");
+  await expect(losses.pay(deletes, 100, refuse)).rejects.toBeInstanceOf(MustWait);
+});
+
+/** An edit that is tried when `tried` says so, and over when it is told to be. */
+function edit(losses: Losses, pieces: number) {
+  let end = { take: () => {}, refuse: () => {} };
+  const under = { way: false };
+  const paid = losses.pay(key(20, "a"), pieces, () => {
+    under.way = true;
+    return new Promise<string>((resolve, reject) => {
+      const refused = Object.assign(new EditRefused("no"), { lost: pieces });
+      end = { take: () => resolve("taken"), refuse: () => reject(refused) };
+    });
+  });
+  const over = paid.catch((error: Error) => error);
+  return { under, over, take: () => end.take(), refuse: () => end.refuse() };
+}
+const settled = () => new Promise((resolve) => void setImmediate(resolve));
+
+test("[C5] a large edit of one graph delays no small edit of the same principal on another", async () => {
+  const losses = new Losses();
+  const large = edit(losses, 400_000);
+  const small = edit(losses, 1000);
+  await settled();
+  expect([large.under.way, small.under.way]).toEqual([true, true]);
+  small.take();
+  expect(await small.over).toBe("taken");
+  large.take();
+  expect(await large.over).toBe("taken");
+});
+
+test("[C5] edits of many graphs at once cost no more copies than one after another", async () => {
+  const losses = new Losses();
+  const edits = Array.from({ length: 4 }, () => edit(losses, 200_000));
+  const underWay = async () => {
+    await settled();
+    return edits.map(({ under }) => under.way);
+  };
+  expect(await underWay()).toEqual([true, true, false, false]);
+  edits[0]?.refuse();
+  expect(await underWay(), "what is lost counts beside what is at stake").toEqual([true, true, false, false]);
+  edits[1]?.refuse();
+  expect(await underWay()).toEqual([true, true, true, false]);
+  edits[2]?.refuse();
+  expect(await edits[3]?.over).toBeInstanceOf(MustWait);
+  expect(await underWay()).toEqual([true, true, true, false]);
+});
+
+test("[C5] an edit is as much at stake as it may split, and waits while others are tried", async () => {
+  const losses = new Losses();
+  const first = edit(losses, 1000);
+  const many = craft({ 20: Array.from({ length: 180_000 }, (_, at) => ({ parent: "graph", key: `k${at}`, content: number(at) })) });
+  const large = losses.pay(many, 1000, async () => "taken");
+  const last = edit(losses, 1);
+  await settled();
+  expect([first.under.way, last.under.way]).toEqual([true, false]);
+  first.take();
+  expect(await large).toBe("taken");
+  await settled();
+  last.take();
+  expect(await last.over).toBe("taken");
 });

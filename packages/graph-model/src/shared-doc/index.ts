@@ -1,5 +1,5 @@
 export { DocumentTooLarge, EditRefused, EditUnfit, measure, replay, type StoredUpdate, Tried } from "./admit.ts";
-export { inTurns, MOST_STORED_BYTES, ONE_STEP, ONE_UPDATE, type Steps, WHOLE_GRAPH } from "./apply.ts";
+export { countStructs, inTurns, MOST_STORED_BYTES, ONE_STEP, ONE_UPDATE, type Steps, WHOLE_GRAPH } from "./apply.ts";
 export type { Inside, ListName } from "./body.ts";
 export * from "./commands.ts";
 export { copy, copyOf } from "./copy.ts";
