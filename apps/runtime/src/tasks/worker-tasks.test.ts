@@ -36,7 +36,7 @@ async function dispatched(record: Record, count: number): Promise<{ id: string; 
 }
 
 /** Takes these results. Returns what became of the node runs. */
-async function take(record: Record, results: readonly object[], more: Pick<WorkerTasksParts, "whyTooMuch"> & { artifacts?: object }) {
+async function taken(record: Record, results: readonly object[], more: Pick<WorkerTasksParts, "whyTooMuch"> & { artifacts?: object }) {
   const waiting = results.map((result, index) => ({ id: `${index}`, result: { v: 1, outcome: "succeeded", ...result } }));
   const acknowledged: string[] = [];
   const bus = {
@@ -62,7 +62,7 @@ test("[RV2] a result whose output the run may not store fails its node run, and 
     return isTooMuch ? tooMuch : undefined;
   };
   const results = rows.map(({ id, fence }, index) => ({ task: taskName(id, fence), output: outputs[index] }));
-  expect(await take(record, results, { whyTooMuch })).toEqual([
+  expect(await taken(record, results, { whyTooMuch })).toEqual([
     ["succeeded", undefined, true],
     ["failed", "run.too_large", false],
     ["succeeded", undefined, true],
@@ -101,7 +101,7 @@ test.each([
   await before(record, row);
   const { objects, artifacts } = await threeFiles(row.id, row.fence + by);
   const [state] = [...record.rows.values()].map((one) => ({ ...one }));
-  await take(record, [{ task: taskName(row.id, row.fence + by), output: {}, objects }], { whyTooMuch: () => undefined, artifacts });
+  await taken(record, [{ task: taskName(row.id, row.fence + by), output: {}, objects }], { whyTooMuch: () => undefined, artifacts });
   expect([...record.rows.values()]).toEqual([state]);
   expect(record.stale).toBe(1);
   const kept = objects.slice(1).map((object) => object?.key);
@@ -113,6 +113,6 @@ test("[RV2] the file of an output that the run may not store is removed", async 
   const [row = { id: "", fence: 0 }] = await dispatched(record, 1);
   const { objects, artifacts } = await threeFiles(row.id, row.fence);
   const result = { task: taskName(row.id, row.fence), output: { value: "x" }, objects: objects.slice(0, 2) };
-  expect(await take(record, [result], { whyTooMuch: () => tooMuch, artifacts })).toEqual([["failed", "run.too_large", false]]);
+  expect(await taken(record, [result], { whyTooMuch: () => tooMuch, artifacts })).toEqual([["failed", "run.too_large", false]]);
   expect(await artifacts.store.list("output")).toEqual(objects.slice(1).map((object) => object?.key));
 });
