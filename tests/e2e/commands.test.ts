@@ -37,12 +37,12 @@ const CHAIN = graphOf(
   { editor: { positions: { first: at(0), second: at(420), third: at(840) } } },
 );
 
-async function open(): Promise<string> {
-  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(CHAIN) });
+async function open(graph: object = CHAIN, count = 3): Promise<string> {
+  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
   const { id } = (await answer.json()) as { id: string };
   await page.goto(`${spindle.url}/g/${id}`);
   await page.getByText("All changes saved").waitFor();
-  await expect.poll(() => cards().count()).toBe(3);
+  await expect.poll(() => cards().count()).toBe(count);
   return id;
 }
 const settings = async (id: string) => {
@@ -194,4 +194,27 @@ test("panels go and come by their keys, and stay as they were left", async () =>
   await expect.poll(() => selected().getByRole("heading").allTextContents()).toEqual(["Delay"]);
   await page.getByRole("complementary", { name: "Inspector" }).waitFor();
   await page.keyboard.press("Escape");
+});
+
+test("a number out of range, or not whole, is kept as it was typed, and the field says what may stand there", async () => {
+  await open(
+    graphOf([{ ...node("a", "control.delay", { milliseconds: 5 }), name: "Delay" } as never], [], { editor: { positions: { a: at(0) } } }),
+    1,
+  );
+  await card("Delay").click();
+  const field = page.getByRole("spinbutton", { name: "milliseconds" });
+  for (const [typed, says] of [
+    ["99999999", "From 0 to 3600000 ms; this is 99999999."],
+    ["2.5", "A whole number is needed; this is 2.5."],
+  ] as const) {
+    await field.fill(typed);
+    await page.getByText(says, { exact: true }).waitFor();
+    expect(await field.inputValue()).toBe(typed);
+    await expect.poll(() => field.getAttribute("aria-invalid")).toBe("true");
+    const described = (await field.getAttribute("aria-describedby")) ?? "";
+    await expect.poll(() => page.locator(`[id="${described}"]`).textContent()).toBe(says);
+  }
+  await shot(page, "editor-field-problem");
+  await field.fill("7");
+  await expect.poll(() => field.getAttribute("aria-invalid")).toBeNull();
 });

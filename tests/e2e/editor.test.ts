@@ -115,7 +115,7 @@ test("the first node stays where it was dropped, selected, and the view with it"
   expect(await place()).toEqual([60, 70]);
 });
 
-test("a paste is selected and covers nothing, and a second one does not cover the first", async () => {
+test("a paste is selected, seen and has the focus, and a second one does not cover the first", async () => {
   await open(graphOf([template("one", "Left")], [], at({ left: [0, 0] })));
   await ada.context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await card("Left").click();
@@ -124,6 +124,8 @@ test("a paste is selected and covers nothing, and a second one does not cover th
     await page.keyboard.press("Control+v");
     await expect.poll(() => page.locator(".react-flow__node").count()).toBe(count);
     await expect.poll(() => selected().count()).toBe(1);
+    await page.locator(".react-flow__node.selected:focus").waitFor();
+    await expect.poll(() => selected().evaluate((card) => card.getBoundingClientRect().right <= innerWidth)).toBe(true);
   }
   expect(await titleField().inputValue()).toBe("Left");
   await expect.poll(covered).toBe(0);

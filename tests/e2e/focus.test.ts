@@ -1,7 +1,7 @@
 // Who has the keys: a person who types keeps them, whatever others do, and what was typed; the canvas gets them only when it is meant.
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser } from "../support/browser.ts";
+import { type Browser, openBrowser, shot } from "../support/browser.ts";
 import { type Instruments, instruments } from "../support/instruments.ts";
 import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
 
@@ -33,7 +33,7 @@ const stored = async (id: string, of = "a") =>
     (await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as { nodes: { id: string; params: object }[] }
   ).nodes.find((one) => one.id === of)?.params;
 
-async function open(count = 1, graph = PAIR): Promise<{ id: string; pages: Page[] }> {
+async function open(count = 1, graph: object = PAIR): Promise<{ id: string; pages: Page[] }> {
   const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
   const { id } = (await answer.json()) as { id: string };
   const pages = await Promise.all(browsers.slice(0, count).map((browser) => browser.page()));
@@ -141,6 +141,48 @@ test("[C1] what was typed is on its way when its field is left: a long text, a s
       });
     expect(given, name).toBeGreaterThan(0);
     await expect.poll(async () => JSON.stringify(await stored(id, of))).toContain("7");
+  }
+  await page.close();
+});
+
+test("keys alone connect two nodes, walk along the wires, and go from part to part of the page", async () => {
+  const { pages } = await open(1, { ...PAIR, edges: [] });
+  const [page] = pages as [Page];
+  const chosen = (text: string) => page.locator("[role=option][data-selected=true]", { hasText: text }).waitFor();
+  await card(page, "First").click();
+  await page.keyboard.press("k");
+  const ports = page.getByRole("dialog", { name: "Connect the node" });
+  await ports.getByPlaceholder("A port of First").waitFor();
+  await page.keyboard.type("text");
+  await chosen("Output");
+  await page.keyboard.press("Enter");
+  await ports.getByPlaceholder("Connect Text to").waitFor();
+  await page.keyboard.press("Tab");
+  await chosen("Second: Text");
+  await shot(page, "editor-connect");
+  await page.keyboard.press("Enter");
+  await page.getByTestId("said").getByText("First was connected to Second.").waitFor({ state: "attached" });
+  await page.locator(".react-flow__edge").waitFor({ state: "attached" });
+  await card(page, "First").and(page.locator(":focus")).waitFor();
+  // With a selection the arrows would move it.
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("ArrowRight");
+  await card(page, "Second").and(page.locator(":focus")).waitFor();
+  await page.keyboard.press("ArrowLeft");
+  await card(page, "First").and(page.locator(":focus")).waitFor();
+  await page.keyboard.press("x");
+  await card(page, "First").and(page.locator(".selected")).waitFor();
+  const part = () =>
+    page.evaluate(
+      () => document.activeElement?.closest(".top, .library, .canvas-area, .inspector, .editor-page > .bottom")?.className.split(" ")[0],
+    );
+  for (const next of ["inspector", "bottom"]) {
+    await page.keyboard.press("F6");
+    await expect.poll(part).toBe(next);
+  }
+  for (const next of ["inspector", "canvas-area", "library", "top"]) {
+    await page.keyboard.press("Shift+F6");
+    await expect.poll(part).toBe(next);
   }
   await page.close();
 });

@@ -28,6 +28,30 @@ afterAll(async () => {
 const card = (on: Page, title: string) => on.locator(".react-flow__node", { has: on.getByRole("heading", { name: title, exact: true }) });
 const port = (on: Page, title: string, side: "in" | "out", name: string) => card(on, title).locator(`.port.${side}[data-port="${name}"]`);
 
+/** The wires that lie upon a card which they do not lead to. */
+const wiresOverCards = () =>
+  page.evaluate(() =>
+    [...document.querySelectorAll<SVGPathElement>(".react-flow__edge-path")].flatMap((path) => {
+      const matrix = path.getScreenCTM();
+      const length = path.getTotalLength();
+      const points = Array.from({ length: 41 }, (_, index) =>
+        path.getPointAtLength((length * (index + 0.5)) / 41.5).matrixTransform(matrix ?? undefined),
+      );
+      const [start, end] = [
+        path.getPointAtLength(0).matrixTransform(matrix ?? undefined),
+        path.getPointAtLength(length).matrixTransform(matrix ?? undefined),
+      ];
+      return [...document.querySelectorAll(".react-flow__node")]
+        .map((card) => ({ card, box: card.getBoundingClientRect() }))
+        .filter(({ box }) => {
+          const has = ({ x, y }: DOMPoint, margin: number) =>
+            x > box.left - margin && x < box.right + margin && y > box.top - margin && y < box.bottom + margin;
+          return !has(start, 8) && !has(end, 8) && points.some((point) => has(point, 4));
+        })
+        .map(({ card }) => `${path.closest(".react-flow__edge")?.getAttribute("data-id")} over ${card.getAttribute("data-id")}`);
+    }),
+  );
+
 test("[G4] opens the template, fills the form, watches four nodes, and plays the video", async () => {
   await page.goto(`${spindle.url}/templates/infinitetalk`);
   await page.getByRole("button", { name: /Generate/ }).click();
@@ -92,6 +116,7 @@ test("the talking head follows the sound, and the rest of the picture is still",
 test("[E16] opens the graph behind the form, and runs it on the canvas with previews on the nodes", async () => {
   await page.getByRole("button", { name: "Open the graph" }).click();
   await card(page, "Talking head").waitFor();
+  expect(await wiresOverCards()).toEqual([]);
   const inspector = page.getByRole("complementary", { name: "Inspector" });
   await inspector.getByLabel("Portrait").setInputFiles(PORTRAIT);
   await inspector.getByLabel("Prompt", { exact: true }).fill(`${PROMPT} ${PROMPT} ${PROMPT}`); // long enough to be watched
@@ -225,6 +250,17 @@ test.each(["dark", "light"] as const)("on a phone Generate and Run can be tapped
     await sheet.waitFor({ state: "hidden" });
     await on.getByRole("button", { name: /^Run/ }).tap();
     await card(on, "Left").getByText("Succeeded").waitFor();
+    // The new card is seen above the sheet that it opens.
+    await on.getByRole("toolbar", { name: "Tools" }).getByRole("button", { name: "Add a node" }).tap();
+    await on.getByRole("dialog", { name: "Add a node" }).getByText("Delay", { exact: true }).tap();
+    await card(on, "Delay").waitFor();
+    await sheet.waitFor();
+    const headIsSeen = async () => {
+      const [head, cover] = await Promise.all([card(on, "Delay").getByRole("heading").boundingBox(), sheet.boundingBox()]);
+      return head && cover && head.y > 0 && head.y + head.height < cover.y;
+    };
+    await expect.poll(headIsSeen).toBe(true);
+    await shot(on, `phone-added-${theme}`);
   } finally {
     await phone.close();
   }
@@ -279,6 +315,25 @@ test("every page is well in both themes and at both widths, and nothing complain
   }
   const known = /status of 422|the server responded with a status of 4/;
   expect([...ada.complaints, ...ben.complaints].filter((complaint) => !known.test(complaint))).toEqual([]);
+});
+
+test("what is pressed before the page has its code is done once it has it", async () => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route("**/assets/*.js", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(spindle.url, { waitUntil: "commit" });
+  const button = page.getByRole("button", { name: "New graph" });
+  await button.click();
+  await expect.poll(() => button.getAttribute("aria-busy")).toBe("true");
+  release();
+  await page.waitForURL(/\/g\//);
+  await page.getByText("start from a template").first().waitFor();
+  await page.unroute("**/assets/*.js");
 });
 
 test("an address of nothing says so, without asking again and again, and leads on", async () => {

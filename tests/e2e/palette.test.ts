@@ -23,7 +23,7 @@ const card = (title: string) => page.locator(".react-flow__node", { has: page.ge
 const port = (title: string, side: "in" | "out", name: string) => card(title).locator(`.port.${side}[data-port="${name}"]`);
 const palette = () => page.getByRole("dialog", { name: "Add a node" });
 const chosen = (text: string) => page.locator("[role=option][data-selected=true]", { hasText: text }).waitFor();
-const said = (text: string) => page.getByTestId("palette-says").getByText(text).waitFor({ state: "attached" });
+const said = (text: string) => page.getByTestId("said").getByText(text).waitFor({ state: "attached" });
 const selected = () => page.locator(".react-flow__node.selected").getByRole("heading").allTextContents();
 const at = (x: number, y = 0) => ({ x, y });
 
@@ -196,6 +196,45 @@ test("a node is replaced by another, which keeps the wires that fit", async () =
   await expect.poll(() => wires(id)).toEqual([]);
   await page.keyboard.press("Control+z");
   await expect.poll(() => wires(id)).toEqual(["First.text Last.text"]);
+  // The palette lies beside the card. The name of the port is another one, and its type fits that one port alone.
+  await card("Last").click();
+  await page.keyboard.press("r");
+  await dialog.getByPlaceholder("Search what takes its place").waitFor();
+  const [list, taken] = [await dialog.boundingBox(), await card("Last").boundingBox()];
+  if (!list || !taken) throw new Error("They are not drawn.");
+  expect(list.x >= taken.x + taken.width || list.x + list.width <= taken.x).toBe(true);
+  await shot(page, "palette-replace");
+  await page.keyboard.type("text");
+  await page.locator("[role=option][data-selected=true] b", { hasText: /^Text$/ }).waitFor(); // what is called so comes first
+  await page.keyboard.press("Enter");
+  await expect.poll(() => wires(id)).toEqual(["First.text Last.value"]);
+});
+
+test("a wire that does not fit offers the nodes that make one of the other, and is put through the one that is chosen", async () => {
+  const id = await open(
+    graphOf([named("a", "constant.audio", "Speech"), named("b", "text.template", "Words")], [], {
+      editor: { positions: { a: at(0), b: at(760) } },
+    }),
+    2,
+  );
+  const [start, end] = [await middle(port("Speech", "out", "value")), await middle(port("Words", "in", "text"))];
+  await page.mouse.move(start.x, start.y);
+  await page.mouse.down();
+  await page.mouse.move((start.x + end.x) / 2, end.y + 30, { steps: 4 });
+  await page.mouse.move(end.x, end.y, { steps: 4 });
+  await page
+    .locator(".link-hint")
+    .getByText(/^This input takes a string/)
+    .waitFor();
+  await page.mouse.up();
+  await palette()
+    .getByText(/^This input takes a string.*One of these makes one of the other:$/)
+    .waitFor();
+  await shot(page, "palette-converter");
+  await palette().getByText("Transcribe speech").waitFor();
+  await page.keyboard.press("Enter");
+  await said("Transcribe speech was added and connected to Speech and Words.");
+  await expect.poll(() => wires(id)).toEqual(["Speech.value Transcribe speech.audioArtifact", "Transcribe speech.text Words.text"]);
 });
 
 test("while a link is dragged, ports say why it does not fit, in both directions, choices included", async () => {

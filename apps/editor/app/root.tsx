@@ -13,13 +13,14 @@ import "./styles/run-panel.css";
 import "./styles/pages.css";
 import "./styles/narrow.css";
 import { isRouteErrorResponse, Links, Meta, Outlet, Scripts, ScrollRestoration, useRouteError } from "@remix-run/react";
-import { type ReactNode, useContext } from "react";
+import { type ReactNode, useContext, useEffect } from "react";
+import { doEarlyClick, KEEP_EARLY_CLICK } from "./session/early-click";
 import { NonceContext } from "./session/nonce";
 import { SessionProvider } from "./session/provider";
 import { Toasts } from "./ui/toast";
 
 // The theme is set before the first paint, so that nothing flashes.
-const THEME = `try{document.documentElement.dataset.theme=localStorage.getItem("spindle.theme")||(matchMedia("(prefers-color-scheme: light)").matches?"light":"dark")}catch{}`;
+const THEME = `try{document.documentElement.dataset.theme=localStorage.getItem("spindle.theme")||(matchMedia("(prefers-color-scheme: light)").matches?"light":"dark")}catch{};`;
 
 export const meta = () => [{ title: "Spindle" }];
 
@@ -31,8 +32,8 @@ export function Layout({ children }: { children: ReactNode }) {
         <meta charSet="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
-        {/* biome-ignore lint/security/noDangerouslySetInnerHtml: a constant of this file */}
-        <script nonce={nonce} suppressHydrationWarning dangerouslySetInnerHTML={{ __html: THEME }} />
+        {/* biome-ignore lint/security/noDangerouslySetInnerHtml: constants */}
+        <script nonce={nonce} suppressHydrationWarning dangerouslySetInnerHTML={{ __html: THEME + KEEP_EARLY_CLICK }} />
         <Meta />
         <Links />
       </head>
@@ -46,6 +47,7 @@ export function Layout({ children }: { children: ReactNode }) {
 }
 
 export default function App() {
+  useEffect(doEarlyClick, []);
   return (
     <SessionProvider>
       <Outlet />

@@ -1,6 +1,7 @@
 export { unitsSpent, withOneBudget } from "./cel.ts";
 export { type ReadResult, readAnyText, readGraph, readGraphText } from "./check/document.ts";
-export { whyInvalid, whyValueUnfit } from "./check/node.ts";
+export { whyInvalid } from "./check/invalid.ts";
+export { whyValueUnfit } from "./check/node.ts";
 export { validate } from "./check/validate.ts";
 export {
   blueprintEngine,

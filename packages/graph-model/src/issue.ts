@@ -15,6 +15,8 @@ export interface Issue {
   code: ErrorCode;
   severity: "error" | "warning" | "info";
   message: string;
+  /** The message without its place, where it is shown at that place. */
+  reason?: string;
   place: IssuePlace;
   /** What the person can do about the issue, if anything. */
   fix?: string;

@@ -144,3 +144,14 @@ test("[M4] where the use is commercial, automatic choice leaves out what the lic
     reason: expect.stringContaining("licence of clone"),
   });
 });
+
+test.each([
+  ["text", "Text"],
+  ["audio", "Audio"],
+  ["json", "JSON"],
+  ["show", "Show result"],
+  ["mustache", "Fill template"],
+])("a search for %s gives %s first", (asked, first) => {
+  const library = makeLibrary([...committedManifests.node.capabilities, ...committedManifests.python.capabilities]);
+  expect(searchOf(library)(asked)[0]?.label).toBe(first);
+});

@@ -19,7 +19,10 @@ export type LibrarySearch = (text: string) => NodeDefinition[];
 
 const searches = new WeakMap<Library, LibrarySearch>();
 
-/** Full-text search over label, service, keywords and description; prefix and one typo are forgiven. One index for a library. */
+/**
+ * Full-text search over label, service, keywords and description; prefix and one typo are forgiven. What is called so comes first, then
+ * what begins so, then what has such a word in its name. One index for a library.
+ */
 export function searchOf(library: Library): LibrarySearch {
   const found = searches.get(library) ?? makeSearch(library);
   searches.set(library, found);
@@ -42,5 +45,18 @@ function makeSearch(library: Library): LibrarySearch {
       description: definition.description,
     })),
   );
-  return (text) => (text.trim() ? index.search(text).flatMap(({ id }) => all[id as number] ?? []) : [...all]);
+  return (text) => {
+    const asked = text.trim().toLowerCase();
+    if (asked === "") return [...all];
+    const found = index.search(asked).map(({ id, score }) => ({ definition: all[id as number] as NodeDefinition, score }));
+    const ranked = found.map((one) => ({ ...one, rank: nameRank(one.definition, asked) }));
+    return ranked.sort((a, b) => a.rank - b.rank || b.score - a.score).map(({ definition }) => definition);
+  };
+}
+
+/** How well the name answers what was asked; 0 is best. What is old comes after what is not. */
+function nameRank({ label, mark }: NodeDefinition, asked: string): number {
+  const name = label.toLowerCase();
+  const isWord = name.split(/[^\p{L}\p{N}]+/u).some((word) => word.startsWith(asked));
+  return (name === asked ? 0 : name.startsWith(asked) ? 2 : isWord ? 4 : 6) + (mark === "deprecated" ? 1 : 0);
 }

@@ -24,7 +24,7 @@ import { wireAt, wireUnder } from "./drawn-wires";
 import { insertIntoWire, insertNode, place } from "./edits";
 import { FitContext, type FitQuestion } from "./fits";
 import { CARD, toEdges, toNodes } from "./flow";
-import { joinable, jointOfWire } from "./joint";
+import { converter, joinable, jointOfWire } from "./joint";
 import { useLandings } from "./landing";
 import { LinkHint } from "./link-hint";
 import { LoopEdge } from "./loop-edge";
@@ -184,12 +184,18 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     if (grip.release() || isValid || !fromNode || !fromHandle) return;
     const from = { node: fromNode.id, port: fromHandle.id ?? "" };
     const isOutput = fromHandle.type === "source";
+    const { clientX, clientY } = "changedTouches" in event ? (event.changedTouches[0] as Touch) : event;
+    const point = { x: clientX, y: clientY };
     if (toNode && toHandle) {
       const to = { node: toNode.id, port: toHandle.id ?? "" };
       const answer = isOutput ? canConnect(graph, library, from, to) : canConnect(graph, library, to, from);
-      if (!answer.ok) setRefusal(answer.reason);
+      if (answer.ok) return;
+      const joint = isOutput ? { from, to } : { from: to, to: from };
+      const isConverter = converter(graph, library, joint);
+      if (library.all().some((definition) => !("why" in isConverter(definition)))) openPalette(point, joint, "middle", answer.reason);
+      else setRefusal(answer.reason);
     } else {
-      const { clientX: x, clientY: y } = "changedTouches" in event ? (event.changedTouches[0] as Touch) : event;
+      const { x, y } = point;
       if (document.elementFromPoint(x, y)?.matches(".react-flow__pane")) openPalette({ x, y }, isOutput ? { from } : { to: from });
     }
   };

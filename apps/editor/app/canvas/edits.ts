@@ -10,6 +10,7 @@ import {
   type NodeDefinition,
   nodePosition,
   nodeSettings,
+  nodeTitle,
   type PortAddress,
   type Position,
   portType,
@@ -18,10 +19,15 @@ import {
 import { addNode, changeService, connect, copyNodes, pasteNodes, remove, setEdge, setSetting } from "@spindle/graph-model/shared-doc";
 import type * as Y from "yjs";
 import { ME } from "../session/use-document";
-import { type Join, type Joint, joinable, jointOfWire } from "./joint";
+import { type Join, type Joint, joinable, jointOfWire, keptWires } from "./joint";
 import type { Selection } from "./selection";
 
 const APART = 32;
+
+export function titleIn(graph: Graph, id: string): string {
+  const node = graph.nodes.find((one) => one.id === id);
+  return node ? nodeTitle(node) : id;
+}
 
 interface Wire {
   from: PortAddress;
@@ -160,21 +166,40 @@ export function replaceNode(doc: Y.Doc, { graph, library }: Known, id: string, d
   const nodes = graph.nodes.map((one) => (one.id === id ? next : one)) as Graph["nodes"];
   const isOwn = (edge: GraphEdge) => edge.from === id || edge.to === id;
   let now: Graph = { ...graph, nodes, edges: graph.edges.filter((edge) => !isOwn(edge)) };
+  const wires = keptWires(graph, library, id)(definition);
+  const moved: { id: string; edge: GraphEdge }[] = [];
   const lost: string[] = [];
-  for (const [index, edge] of graph.edges.entries()) {
-    if (!isOwn(edge)) continue;
-    const { sourcePort, targetPort } = edgeMetadata(edge);
-    const [from, to] = [
-      { node: edge.from, port: sourcePort ?? "" },
-      { node: edge.to, port: targetPort ?? "" },
-    ];
-    // A wire without ports only orders two nodes.
-    if (!sourcePort || !targetPort || canConnect(now, library, from, to).ok) now = { ...now, edges: [...now.edges, edge] };
-    else lost.push(edgeId(edge, index));
+  for (const { edge, id: wire, ports } of wires) {
+    const { sourcePort, targetPort, ...rest } = edgeMetadata(edge);
+    if (!ports) lost.push(wire);
+    else if (!ports.sourcePort || !ports.targetPort) now = { ...now, edges: [...now.edges, edge] };
+    else {
+      const [from, to] = [
+        { node: edge.from, port: ports.sourcePort },
+        { node: edge.to, port: ports.targetPort },
+      ];
+      if (!canConnect(now, library, from, to).ok) lost.push(wire);
+      else {
+        const kept = { ...edge, metadata: { ...rest, ...ports } } as GraphEdge;
+        now = { ...now, edges: [...now.edges, kept] };
+        if (sourcePort !== ports.sourcePort || targetPort !== ports.targetPort) moved.push({ id: wire, edge: kept });
+      }
+    }
   }
   doc.transact(() => {
     changeService(doc, ME, id, { service: next.service, plane: next.plane, name, params });
-    remove(doc, ME, [], lost);
+    remove(doc, ME, [], [...lost, ...moved.map((wire) => wire.id)]);
+    for (const { edge } of moved) {
+      const { sourcePort = "", targetPort = "", when, map, loop } = edgeMetadata(edge);
+      const as = loop ? "loop" : map ? "map" : undefined;
+      const made = connect(doc, ME, { node: edge.from, port: sourcePort }, { node: edge.to, port: targetPort }, as);
+      setEdge(doc, ME, made, {
+        ...(edge.kind ? { kind: edge.kind } : {}),
+        ...(when ? { when } : {}),
+        ...(map ? { map } : {}),
+        ...(loop ? { loop } : {}),
+      });
+    }
     if (settings?.pinned !== undefined) setSetting(doc, ME, id, "pinned", undefined);
     if (settings?.engine !== undefined && !definition.engines.some((engine) => engine.id === settings.engine))
       setSetting(doc, ME, id, "engine", undefined);

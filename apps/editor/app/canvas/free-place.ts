@@ -55,9 +55,24 @@ export function cardBoxes(doc: Y.Doc, { nodeLookup }: ReactFlowState): Map<strin
   );
 }
 
-/** The part of the graph that the canvas shows now. @param covered how many pixels at its right edge are covered */
-export function viewBox({ width, height, transform: [x, y, zoom] }: ReactFlowState, covered = 0): Box {
-  return { x: -x / zoom, y: -y / zoom, width: (width - covered) / zoom, height: height / zoom };
+/** How many pixels of the canvas are covered at two of its edges. */
+export interface Covered {
+  right: number;
+  bottom: number;
+}
+export const NOTHING_COVERED: Covered = { right: 0, bottom: 0 };
+
+/** The part of the graph that the canvas shows now. */
+export function viewBox({ width, height, transform: [x, y, zoom] }: ReactFlowState, covered = NOTHING_COVERED): Box {
+  return { x: -x / zoom, y: -y / zoom, width: (width - covered.right) / zoom, height: (height - covered.bottom) / zoom };
+}
+
+/** The smallest box around some, of which there is one at least. */
+export function around(boxes: readonly Box[]): Box {
+  const [x, y] = [Math.min(...boxes.map((box) => box.x)), Math.min(...boxes.map((box) => box.y))];
+  const right = Math.max(...boxes.map((box) => box.x + box.width));
+  const bottom = Math.max(...boxes.map((box) => box.y + box.height));
+  return { x, y, width: right - x, height: bottom - y };
 }
 
 export function placeForNew(doc: Y.Doc, flow: ReactFlowState, { nodes }: Selection): Position {

@@ -3,6 +3,7 @@ import {
   edgeId,
   edgeMetadata,
   type Graph,
+  type GraphEdge,
   isLoopEdge,
   type Library,
   type NodeDefinition,
@@ -131,24 +132,80 @@ function typesOf(ports: readonly Port[]): string {
   return [types.slice(0, -1).join(", "), types.at(-1) ?? ""].filter(Boolean).join(" or ");
 }
 
-/** How much of what a node is wired to would stay if it became another one. */
-export function replaceable(graph: Graph, library: Library, id: string): Joinable {
+/** A wire of a node that becomes another one, with its ports from then on. */
+export interface KeptWire {
+  edge: GraphEdge;
+  /** The id of the wire. */
+  id: string;
+  /** Undefined for a wire that does not fit. A wire without ports only orders two nodes, and stays as it is. */
+  ports: { sourcePort?: string; targetPort?: string } | undefined;
+}
+
+/**
+ * What becomes of each wire of a node if it becomes another one: it goes to the port of the same name where that fits, or else to the one
+ * port that fits and that no other wire has.
+ */
+export function keptWires(
+  graph: Graph,
+  library: Library,
+  id: string,
+): (definition: Pick<NodeDefinition, "inputs" | "outputs">) => KeptWire[] {
   const level = resolve(graph, library).root;
-  const wires = graph.edges.flatMap((edge) => {
+  const wires = graph.edges.flatMap((edge, index) => {
+    if (edge.from !== id && edge.to !== id) return [];
     const { sourcePort, targetPort } = edgeMetadata(edge);
-    const other = level.node(edge.to === id ? edge.from : edge.to)?.definition;
-    if ((edge.from !== id && edge.to !== id) || !sourcePort || !targetPort) return [];
-    const output = edge.to === id ? other?.outputs.find(({ name }) => name === sourcePort) : undefined;
-    const input = edge.from === id ? other?.inputs.find(({ name }) => name === targetPort) : undefined;
-    return [{ sourcePort, targetPort, output, input }];
+    const isInto = edge.to === id;
+    const own = isInto ? targetPort : sourcePort;
+    const others = level.node(isInto ? edge.from : edge.to)?.definition;
+    const other = isInto ? others?.outputs.find(({ name }) => name === sourcePort) : others?.inputs.find(({ name }) => name === targetPort);
+    return [{ edge, id: edgeId(edge, index), isInto, own, other, isData: Boolean(sourcePort && targetPort) && edge.from !== edge.to }];
   });
   return (definition) => {
-    const kept = wires.filter(({ sourcePort, targetPort, output, input }) => {
-      const taken = definition.inputs.find(({ name }) => name === targetPort);
-      const given = definition.outputs.find(({ name }) => name === sourcePort);
-      return (output && taken && wayOf(output, taken)) || (input && given && wayOf(given, input));
+    const fits = (isInto: boolean, other: Port | undefined) => (port: Port) =>
+      other !== undefined && wayOf(...(isInto ? ([other, port] as const) : ([port, other] as const))) !== undefined;
+    const taken = new Set<string>();
+    const portsOf = (isInto: boolean) => (isInto ? definition.inputs : definition.outputs);
+    const byName = wires.map(({ isInto, own, other }) => {
+      const port = portsOf(isInto).find(({ name }) => name === own);
+      if (port && isInto && fits(isInto, other)(port)) taken.add(port.name);
+      return port && fits(isInto, other)(port) ? port : undefined;
     });
+    return wires.map(({ edge, id, isInto, other, isData }, index) => {
+      if (!isData) return { edge, id, ports: edge.from === edge.to ? undefined : {} };
+      let port = byName[index];
+      if (!port) {
+        const free = portsOf(isInto).filter((one) => !(isInto && taken.has(one.name)) && fits(isInto, other)(one));
+        port = free.length === 1 ? free[0] : undefined;
+        if (port && isInto) taken.add(port.name);
+      }
+      const { sourcePort = "", targetPort = "" } = edgeMetadata(edge);
+      const ports = port && (isInto ? { sourcePort, targetPort: port.name } : { sourcePort: port.name, targetPort });
+      return { edge, id, ports };
+    });
+  };
+}
+
+/** How much of what a node is wired to would stay if it became another one. */
+export function replaceable(graph: Graph, library: Library, id: string): Joinable {
+  const keep = keptWires(graph, library, id);
+  return (definition) => {
+    const wires = keep(definition).filter(({ edge }) => edgeMetadata(edge).sourcePort);
+    const kept = wires.filter(({ ports }) => ports !== undefined);
     if (wires.length > 0 && kept.length === 0) return { why: "Has no port for any of the wires." };
     return { score: kept.length };
+  };
+}
+
+/** The nodes that by themselves make what an input takes of what an output gives: they need nothing else, and pass nothing on as it came. */
+export function converter(graph: Graph, library: Library, joint: Required<Pick<Joint, "from" | "to">>): Joinable {
+  const ask = joinable(graph, library, joint);
+  return (definition) => {
+    const join = ask(definition);
+    if ("why" in join) return join;
+    const input = definition.inputs.find(({ name }) => name === join.in?.input);
+    const output = definition.outputs.find(({ name }) => name === join.out?.output);
+    const needsMore = definition.inputs.some(({ name, required }) => required && name !== input?.name);
+    const isTyped = input && output && input.type !== "any" && output.type !== "any";
+    return isTyped && !needsMore ? join : { why: "Needs more than what the wire brings." };
   };
 }

@@ -6,25 +6,26 @@ import type * as Y from "yjs";
 import { create } from "zustand";
 import { focusCanvas, isFocusFree } from "../ui/focus";
 import { CARD } from "./flow";
-import { viewBox } from "./free-place";
+import { around, type Covered, NOTHING_COVERED, viewBox } from "./free-place";
 
 interface Landing {
-  node: string;
-  /** The view moves as far as the card is not seen in it. */
+  /** The first of them takes the focus. */
+  nodes: readonly string[];
+  /** The view moves as far as the cards are not seen in it. */
   isRevealed: boolean;
 }
 
 const useLanding = create<{ landing: Landing | undefined }>(() => ({ landing: undefined }));
 const end = () => useLanding.setState({ landing: undefined });
 
-/** The card is new: the view shows it wholly, and it takes the focus unless a field or another panel has it. */
-export const land = (node: string | undefined): void =>
-  useLanding.setState({ landing: node === undefined ? undefined : { node, isRevealed: true } });
+/** The cards are new: the view shows them wholly, and the first takes the focus unless a field or another panel has it. */
+export const land = (...nodes: string[]): void =>
+  useLanding.setState({ landing: nodes.length === 0 ? undefined : { nodes, isRevealed: true } });
 
 /** The focus goes to the first of the nodes that is there, or to the canvas, unless a field or another panel has it. */
 export function goOnAt(doc: Y.Doc, nodes: Iterable<string>): void {
   const node = [...nodes].find((id) => nodesOf(doc).has(id));
-  useLanding.setState({ landing: node === undefined ? undefined : { node, isRevealed: false } });
+  useLanding.setState({ landing: node === undefined ? undefined : { nodes: [node], isRevealed: false } });
   if (node === undefined && isFocusFree()) document.querySelector<HTMLElement>(".canvas")?.focus({ preventScroll: true });
 }
 
@@ -35,33 +36,35 @@ export function useLandings(): void {
   const landing = useLanding((state) => state.landing);
   const flow = useReactFlow();
   const store = useStoreApi();
-  const node = landing?.node ?? "";
-  const isKnown = useStore((state) => state.nodeLookup.has(node));
-  const isDrawn = useStore((state) => state.nodeLookup.get(node)?.measured.width !== undefined);
+  const first = landing?.nodes[0] ?? "";
+  const isKnown = useStore((state) => landing?.nodes.every((node) => state.nodeLookup.has(node)) === true);
+  const isDrawn = useStore((state) => state.nodeLookup.get(first)?.measured.width !== undefined);
   useEffect(() => end, []);
   useEffect(() => {
     if (!landing || !isKnown) return;
     const state = store.getState();
-    const card = state.nodeLookup.get(landing.node);
-    if (landing.isRevealed && card) {
-      const box = {
-        ...card.internals.positionAbsolute,
-        width: card.measured.width ?? CARD.width,
-        height: card.measured.height ?? CARD.height,
-      };
+    if (landing.isRevealed) {
+      const cards = landing.nodes.flatMap((node) => state.nodeLookup.get(node) ?? []);
+      const box = around(
+        cards.map(({ internals, measured }) => ({
+          ...internals.positionAbsolute,
+          width: measured.width ?? CARD.width,
+          height: measured.height ?? CARD.height,
+        })),
+      );
       const [x, y, zoom] = state.transform;
-      const view = viewBox(state, coveredOnTheRight(state.domNode));
+      const view = viewBox(state, covered(state.domNode));
       const move = { x: way(box.x, box.width, view.x, view.width), y: way(box.y, box.height, view.y, view.height) };
       if (move.x !== 0 || move.y !== 0) void flow.setViewport({ x: x + move.x * zoom, y: y + move.y * zoom, zoom });
     }
     if (!isDrawn) return;
     if (isFocusFree()) {
-      const drawn = document.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(landing.node)}"]`);
+      const drawn = document.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(first)}"]`);
       if (drawn) drawn.focus({ preventScroll: true });
       else focusCanvas();
     }
     end();
-  }, [landing, isKnown, isDrawn, flow, store]);
+  }, [landing, first, isKnown, isDrawn, flow, store]);
 }
 
 /** How far the view goes, so that what lies from `at` on is in it. What is larger than the view is seen from its beginning. */
@@ -71,9 +74,12 @@ function way(at: number, size: number, from: number, room: number): number {
   return from + room - MARGIN - (at + size);
 }
 
-/** How many pixels of the canvas the inspector covers. */
-function coveredOnTheRight(canvas: HTMLElement | null): number {
-  const right = canvas?.getBoundingClientRect().right ?? 0;
+/** How many pixels of the canvas the inspector covers: at the right, or at the bottom where it is a sheet. */
+function covered(canvas: HTMLElement | null): Covered {
+  const view = canvas?.getBoundingClientRect();
   const inspector = document.querySelector(".inspector")?.getBoundingClientRect();
-  return inspector && inspector.width > 0 ? Math.max(0, right - inspector.left) : 0;
+  if (!view || !inspector || inspector.width === 0) return NOTHING_COVERED;
+  return inspector.left <= view.left
+    ? { right: 0, bottom: Math.max(0, view.bottom - inspector.top) }
+    : { right: Math.max(0, view.right - inspector.left), bottom: 0 };
 }

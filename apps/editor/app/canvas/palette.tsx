@@ -1,8 +1,8 @@
 // The palette: at a place of the canvas, the entries of the library, what fits first. The one that is chosen lands there, wired.
-import { type Graph, type Library, type NodeDefinition, nodeTitle, type Port, portKind, resolve } from "@spindle/graph-model";
+import { type Graph, type Library, type NodeDefinition, type Port, portKind, resolve } from "@spindle/graph-model";
 import { normalise } from "@spindle/graph-model/shared-doc";
 import { searchOf } from "@spindle/node-library";
-import { getBezierPath, Position, useStoreApi, ViewportPortal } from "@xyflow/react";
+import { useStoreApi } from "@xyflow/react";
 import { Command } from "cmdk";
 import { Search, WifiOff, X } from "lucide-react";
 import { Popover } from "radix-ui";
@@ -10,11 +10,13 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { rememberNode, useRecentNodes } from "../session/recent-nodes";
 import { asOwnStep, type SharedDocument } from "../session/use-document";
 import { PlaneMark } from "../ui/plane-mark";
+import { say } from "../ui/said";
 import { toast } from "../ui/toast";
-import { insertNode, replaceNode } from "./edits";
+import { DrawnLink } from "./drawn-link";
+import { insertNode, replaceNode, titleIn } from "./edits";
 import { CARD } from "./flow";
 import { cardBoxes, freePlace } from "./free-place";
-import { type Join, type Joint, joinable, presentJoint, replaceable } from "./joint";
+import { converter, type Join, type Joint, joinable, presentJoint, replaceable } from "./joint";
 import { land } from "./landing";
 import { keyOf, type Offer, type OfferGroup, offerGroups } from "./offers";
 import { type Aim, closePalette, usePalette } from "./use-palette";
@@ -31,7 +33,6 @@ interface Props {
 export function Palette({ shared, graph, library, onPlaced }: Props) {
   const aim = usePalette((state) => state.aim);
   const store = useStoreApi();
-  const [said, say] = useState("");
   useEffect(() => closePalette, []);
   useEffect(() => void useRecentNodes.persist.rehydrate(), []);
   const choose = (definition: NodeDefinition, { corner, joint: aimed, replaces }: Aim) => {
@@ -46,7 +47,7 @@ export function Palette({ shared, graph, library, onPlaced }: Props) {
     const { joint, gone } = presentJoint(graph, aimed);
     if (gone) toast("info", `${definition.label} was added without a wire: the ${gone} that it was meant for is gone.`);
     if (replaces !== undefined) {
-      const title = titleOf(graph, replaces);
+      const title = titleIn(graph, replaces);
       say(
         replaced(
           title,
@@ -63,28 +64,19 @@ export function Palette({ shared, graph, library, onPlaced }: Props) {
     land(id);
     onPlaced(id);
   };
+  // The link that was dropped, as long as it is not known what it leads to.
+  const end = aim && !aim.joint.wire ? (aim.joint.from ?? aim.joint.to) : undefined;
+  if (!aim) return null;
   return (
     <>
-      {aim && (
-        <>
-          <Link aim={aim} />
-          <Chooser key={`${aim.at.x} ${aim.at.y}`} aim={aim} graph={graph} library={library} onChoose={choose} />
-        </>
-      )}
-      <output className="visually-hidden" aria-live="polite" data-testid="palette-says">
-        {said}
-      </output>
+      {end && <DrawnLink from={end} isOutput={aim.joint.from !== undefined} to={aim.at} />}
+      <Chooser key={`${aim.at.x} ${aim.at.y}`} aim={aim} graph={graph} library={library} onChoose={choose} />
     </>
   );
 }
 
-const titleOf = (graph: Graph, id: string): string => {
-  const node = graph.nodes.find((one) => one.id === id);
-  return node ? nodeTitle(node) : id;
-};
-
 function inserted(graph: Graph, { label }: NodeDefinition, join: Join | undefined): string {
-  const ends = [join?.in?.from.node, join?.out?.to.node].flatMap((id) => (id === undefined ? [] : [titleOf(graph, id)]));
+  const ends = [join?.in?.from.node, join?.out?.to.node].flatMap((id) => (id === undefined ? [] : [titleIn(graph, id)]));
   return ends.length === 0 ? `${label} was added.` : `${label} was added and connected to ${ends.join(" and ")}.`;
 }
 
@@ -118,10 +110,16 @@ function Chooser({ aim, graph, library, onChoose }: ChooserProps) {
   const joint = isLinked ? aim.joint : NO_JOINT;
   const hasEnds = Boolean(joint.from ?? joint.to);
   const isSearch = text.trim() !== "";
+  const isBetween = aim.unfit !== undefined && isLinked;
   const groups = useMemo(() => {
+    const { from, to } = joint;
+    if (isBetween && from && to) {
+      const groups = offerGroups({ found: search(text), isSearch, join: converter(graph, library, { from, to }), recent });
+      return groups.filter(({ title }) => title === "Fits");
+    }
     const join = replaces !== undefined ? replaceable(graph, library, replaces) : hasEnds ? joinable(graph, library, joint) : undefined;
     return offerGroups({ found: search(text), isSearch, join, recent });
-  }, [graph, library, joint, hasEnds, replaces, search, text, isSearch, recent]);
+  }, [graph, library, joint, hasEnds, isBetween, replaces, search, text, isSearch, recent]);
   const anchor = useRef({ getBoundingClientRect: () => DOMRect.fromRect(at) });
   const cameFrom = useRef(document.activeElement);
   const hasPressed = useRef(false);
@@ -161,7 +159,9 @@ function Chooser({ aim, graph, library, onChoose }: ChooserProps) {
               <Command.Input
                 value={text}
                 onValueChange={setText}
-                placeholder={hasEnds ? "Search, or pick what fits" : "Search nodes to add"}
+                placeholder={
+                  replaces !== undefined ? "Search what takes its place" : hasEnds ? "Search, or pick what fits" : "Search nodes to add"
+                }
                 onKeyDown={(event) => {
                   if (!event.repeat) hasPressed.current = true;
                   // The key that opened the palette is still held.
@@ -183,6 +183,7 @@ function Chooser({ aim, graph, library, onChoose }: ChooserProps) {
             </div>
             <Command.List className="palette-list">
               <Command.Empty className="text-faint text-small command-empty">{`Nothing is called "${text}".`}</Command.Empty>
+              {isBetween && <p className="text-small text-warn palette-note">{aim.unfit} One of these makes one of the other:</p>}
               {(hasEnds || replaces !== undefined) && groups[0]?.title === "Does not fit" && (
                 <p className="text-small text-warn palette-note">
                   Nothing {isSearch ? "of that name " : ""}fits. {unfitHint(aim)}
@@ -241,7 +242,7 @@ const unfitHint = ({ replaces }: Aim): string =>
 function nameOfLink(graph: Graph, library: Library, { joint }: Aim): string | undefined {
   const end = joint.from ?? joint.to;
   if (!end) return undefined;
-  const title = titleOf(graph, end.node);
+  const title = titleIn(graph, end.node);
   if (joint.wire) return `Into the wire from ${title}`;
   const definition = resolve(graph, library).root.node(end.node)?.definition;
   const port = (joint.from ? definition?.outputs : definition?.inputs)?.find(({ name }) => name === end.port);
@@ -276,37 +277,5 @@ function OfferRow({ offer: { definition, join, why }, onSelect }: { offer: Offer
         </span>
       )}
     </Command.Item>
-  );
-}
-
-/** The link that was dropped, as long as it is not known what it leads to. */
-function Link({ aim: { joint, at } }: { aim: Aim }) {
-  const store = useStoreApi();
-  const end = joint.wire ? undefined : (joint.from ?? joint.to);
-  const path = useMemo(() => {
-    const { nodeLookup, transform, domNode } = store.getState();
-    const node = nodeLookup.get(end?.node ?? "");
-    const isOutput = joint.from !== undefined;
-    const handle = node?.internals.handleBounds?.[isOutput ? "source" : "target"]?.find(({ id }) => id === end?.port);
-    const box = domNode?.getBoundingClientRect();
-    if (!node || !handle || !box) return undefined;
-    const [x, y, zoom] = transform;
-    const [d] = getBezierPath({
-      sourceX: node.internals.positionAbsolute.x + handle.x + handle.width / 2,
-      sourceY: node.internals.positionAbsolute.y + handle.y + handle.height / 2,
-      sourcePosition: isOutput ? Position.Right : Position.Left,
-      targetX: (at.x - box.left - x) / zoom,
-      targetY: (at.y - box.top - y) / zoom,
-      targetPosition: isOutput ? Position.Left : Position.Right,
-    });
-    return d;
-  }, [store, joint, end, at]);
-  if (!path) return null;
-  return (
-    <ViewportPortal>
-      <svg className="palette-link" aria-hidden="true">
-        <path d={path} />
-      </svg>
-    </ViewportPortal>
   );
 }

@@ -9,7 +9,7 @@ import { toast } from "../ui/toast";
 import { removeSelected } from "./edits";
 import { CARD } from "./flow";
 import { type Box, cardBoxes, freePlace, viewBox } from "./free-place";
-import { goOnAt } from "./landing";
+import { goOnAt, land } from "./landing";
 import { type Selection, selectionOf } from "./selection";
 import type { Pointer } from "./use-pointer";
 
@@ -51,7 +51,9 @@ export function useClipboard(
       : { x: view.x + view.width / 2, y: view.y + view.height / 2 };
     const wished = { x: middle.x - size.width / 2, y: middle.y - size.height / 2, ...size };
     const place = freePlace(wished, [...cardBoxes(shared.doc, store.getState()).values()]);
-    onSelect(selectionOf({ nodes: asOwnStep(shared, () => pasteNodes(shared.doc, ME, graph, place)) }));
+    const nodes = asOwnStep(shared, () => pasteNodes(shared.doc, ME, graph, place));
+    onSelect(selectionOf({ nodes }));
+    land(...nodes);
     return true;
   };
   const now = useRef({ copied, cut, paste });

@@ -12,13 +12,15 @@ import { type Selection, selectedAlone } from "./selection";
 import type { Pointer } from "./use-pointer";
 
 export interface Aim {
-  /** In the window: the palette opens beside it. */
-  at: Position;
+  /** In the window: the palette opens beside this point, or beside this card. */
+  at: Position & { width?: number; height?: number };
   /** In the graph: the wished upper left corner of the card. */
   corner: Position;
   joint: Joint;
   /** The node that becomes another one. */
   replaces?: string;
+  /** Why the two ends of the joint cannot be wired: only what makes one of the other is offered. */
+  unfit?: string;
 }
 
 export const usePalette = create<{ aim: Aim | undefined }>(() => ({ aim: undefined }));
@@ -36,11 +38,11 @@ const HELD = {
 };
 
 /** @param held the part of the new card that comes to the point of the window; `joint` with one of its ports is a link that was dropped there */
-export function useOpenAt(): (at: Position, joint: Joint, held?: keyof typeof HELD) => void {
+export function useOpenAt(): (at: Position, joint: Joint, held?: keyof typeof HELD, unfit?: string) => void {
   const flow = useReactFlow();
-  return (at, joint, held = joint.wire ? "middle" : joint.from ? "input" : joint.to ? "output" : "corner") => {
+  return (at, joint, held = joint.wire ? "middle" : joint.from ? "input" : joint.to ? "output" : "corner", unfit) => {
     const { x, y } = flow.screenToFlowPosition(at);
-    open({ at, corner: { x: x - HELD[held].x, y: y - HELD[held].y }, joint });
+    open({ at, corner: { x: x - HELD[held].x, y: y - HELD[held].y }, joint, ...(unfit === undefined ? {} : { unfit }) });
   };
 }
 
@@ -79,7 +81,11 @@ export function usePaletteOpener(
       open({ at: seen(corner), corner, joint: next });
     },
     replace: () => {
-      if (node !== undefined) open({ at: seen(cornerOf(node)), corner: cornerOf(node), joint: {}, replaces: node });
+      if (node === undefined) return;
+      const { width = CARD.width, height = CARD.height } = store.getState().nodeLookup.get(node)?.measured ?? {};
+      const zoom = flow.getZoom();
+      const at = { ...seen(cornerOf(node)), width: width * zoom, height: height * zoom };
+      open({ at, corner: cornerOf(node), joint: {}, replaces: node });
     },
   };
 }

@@ -93,6 +93,8 @@ export function NodeInspector({ doc, graph, library, issues, id, parts }: Props 
   );
 }
 
+const TIME_OUT = { type: "integer", minimum: 1, maximum: 604800, "x-unit": "s" };
+
 interface SettingsProps {
   doc: Y.Doc;
   level: Level;
@@ -159,10 +161,10 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
       )}
       <section className="section">
         <h4>When it takes long</h4>
-        <Row label="Stop after" hint="Seconds; empty for the capability's own limit." problem={problems.settings.get("timeoutSeconds")}>
+        <Row label="Stop after" hint="Empty for the capability's own limit." problem={problems.settings.get("timeoutSeconds")}>
           <Widget
             label="Stop after"
-            schema={{ type: "integer", minimum: 1, maximum: 604800 }}
+            schema={TIME_OUT}
             value={settings.timeoutSeconds}
             placeholder={definition.timeoutSeconds > 0 ? String(definition.timeoutSeconds) : "No limit"}
             onChange={(value) => setSetting(doc, ME, id, "timeoutSeconds", value)}

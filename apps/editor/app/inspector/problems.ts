@@ -11,11 +11,11 @@ export interface Problems {
 export function problemsOf(id: string, issues: readonly Issue[]): Problems {
   const values = new Map<string, string>();
   const settings = new Map<string, string>();
-  for (const { place, severity, code, message, fix } of issues) {
+  for (const { place, severity, code, message, reason = message, fix } of issues) {
     if (place.node !== id || place.port === undefined || place.definition !== undefined) continue;
     if (severity === "info" || code === "input.missing") continue;
     const fields = place.pointer?.startsWith("/metadata/nodes/") ? settings : values;
-    if (!fields.has(place.port)) fields.set(place.port, fix ? `${message} ${fix}` : message);
+    if (!fields.has(place.port)) fields.set(place.port, fix ? `${reason} ${fix}` : reason);
   }
   return { values, settings };
 }

@@ -1,6 +1,7 @@
 // What the run will ask for, filled in before it starts. Values stay in this browser: they are not part of the graph.
 import { type RunInput, whyInvalid } from "@spindle/graph-model";
 import { useEffect, useRef, useState } from "react";
+import { Row } from "../ui/row";
 import { Widget } from "../ui/widget";
 
 export type InputValues = Record<string, unknown>;
@@ -60,23 +61,14 @@ export function RunInputsForm({
             const invalid = value !== undefined && typeof value !== "object" ? whyInvalid(value, input.schema) : undefined;
             const problem = failed?.name === input.name ? failed.message : invalid;
             return (
-              <div className="form-row" key={input.name} title={input.description}>
-                <span className="form-label">
-                  {input.label}
-                  {input.required && <span className="text-faint">needed</span>}
-                </span>
+              <Row key={input.name} label={input.label} hint={input.description} required={input.required} problem={problem}>
                 <Widget
                   label={input.label}
                   schema={input.schema}
                   value={value ?? input.default}
                   onChange={(next) => onChange(input.name, next)}
                 />
-                {problem && (
-                  <p className="error-text" role="alert">
-                    {problem}
-                  </p>
-                )}
-              </div>
+              </Row>
             );
           })}
         </section>

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { type Selection, selectionOf } from "../canvas/selection";
 import { keyWords } from "../ui/keys";
 import { type MenuEntry, type MenuItem, RightClickMenu } from "../ui/menu";
+import { Tip } from "../ui/tip";
 import type { MenuPlace } from "./command";
 import type { BoundCommand, Commands } from "./use-commands";
 
@@ -52,5 +53,26 @@ export function CanvasMenu({ commands, selection, onSelect, children }: CanvasMe
         {children}
       </div>
     </RightClickMenu>
+  );
+}
+
+/** What is reached for most, at the edge of the canvas. */
+export function ToolColumn({ commands }: { commands: Commands }) {
+  return (
+    <div className="floating tool-column" role="toolbar" aria-label="Tools" aria-orientation="vertical">
+      {commands.of("tools").map(({ id, title, icon: Icon, keys, why, run }) => (
+        <Tip key={id} side="right" text={why ?? (keys[0] ? `${title} (${keyWords(keys[0])})` : title)}>
+          <button
+            type="button"
+            className="button icon"
+            aria-label={title}
+            aria-disabled={why !== undefined}
+            onClick={() => why === undefined && run()}
+          >
+            {Icon && <Icon size={16} />}
+          </button>
+        </Tip>
+      ))}
+    </div>
   );
 }

@@ -3,6 +3,7 @@
 import type { Graph, Issue, Library } from "@spindle/graph-model";
 import type { RunOptions } from "@spindle/schemas";
 import type { LucideIcon } from "lucide-react";
+import type { Box } from "../canvas/free-place";
 import type { Selection } from "../canvas/selection";
 import type { PaletteOpener } from "../canvas/use-palette";
 import type { DocumentState } from "../session/use-document";
@@ -37,6 +38,10 @@ export interface Scene {
   };
   clipboard: { copy(): void; cut(): void; paste(): void };
   toggle(panel: Panel): void;
+  /** Opens the list of ports that a port of the node may be wired to. */
+  connect(node: string): void;
+  /** Where the cards lie. */
+  boxes(): ReadonlyMap<string, Box>;
   palette: PaletteOpener;
   show(what: "commands" | "shortcuts"): void;
   /** Puts the focus into the inspector. */
@@ -44,8 +49,8 @@ export interface Scene {
 }
 
 export const GROUPS = ["Run", "Edit", "Selection", "View", "Find"] as const;
-/** `part` is the menu of the inspector with the parts of a graph that a run of one node can be. */
-export type MenuPlace = "run" | "node" | "part" | "canvas" | "edge";
+/** `tools` is the column at the edge of the canvas, `part` the menu of the inspector with the parts of a graph that a run of one node can be. */
+export type MenuPlace = "run" | "node" | "part" | "canvas" | "edge" | "tools";
 
 export interface Command {
   id: string;

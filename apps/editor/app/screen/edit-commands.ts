@@ -1,5 +1,6 @@
 import { nodeSettings } from "@spindle/graph-model";
 import {
+  Cable,
   CircleDot,
   CircleSlash,
   ClipboardPaste,
@@ -41,7 +42,7 @@ export const EDIT_COMMANDS = [
     group: "Edit",
     keys: ["/", "n"],
     where: "page",
-    menus: ["canvas", "node"],
+    menus: ["tools", "canvas", "node"],
     run: ({ palette }) => palette.add(),
   },
   {
@@ -53,6 +54,17 @@ export const EDIT_COMMANDS = [
     menus: ["edge"],
     whyNot: whyNoWire,
     run: ({ palette }) => palette.add(),
+  },
+  {
+    id: "connect",
+    title: "Connect to a port",
+    icon: Cable,
+    group: "Edit",
+    keys: ["k"],
+    where: "canvas",
+    menus: ["node"],
+    whyNot: whyNotOne,
+    run: ({ connect, selection }) => connect([...selection.nodes][0] ?? ""),
   },
   {
     id: "replace",
@@ -132,7 +144,7 @@ export const EDIT_COMMANDS = [
     run: ({ shared, selection, select }) => {
       const copies = duplicate(shared.doc, [...selection.nodes]);
       select(selectionOf({ nodes: copies }));
-      land(copies[0]);
+      land(...copies);
     },
   },
   {

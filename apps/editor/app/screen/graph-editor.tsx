@@ -20,8 +20,9 @@ import { X } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
 import { Canvas } from "../canvas/canvas";
 import { fitOptions } from "../canvas/canvas-tools";
+import { ConnectDialog, startConnecting } from "../canvas/connect-dialog";
 import { place } from "../canvas/edits";
-import { placeForNew } from "../canvas/free-place";
+import { cardBoxes, placeForNew } from "../canvas/free-place";
 import { land } from "../canvas/landing";
 import { keyOf } from "../canvas/offers";
 import { Palette } from "../canvas/palette";
@@ -48,9 +49,10 @@ import { useRun } from "../session/use-run";
 import { focusCanvas } from "../ui/focus";
 import { isField } from "../ui/keys";
 import { usePageTitle } from "../ui/page-title";
+import { Said } from "../ui/said";
 import { toast, toastError } from "../ui/toast";
 import { CommandBar } from "./command-bar";
-import { CanvasMenu, menuItems } from "./command-menus";
+import { CanvasMenu, menuItems, ToolColumn } from "./command-menus";
 import { DocumentNotices } from "./document-notices";
 import { EditorTop } from "./editor-top";
 import { Shortcuts } from "./shortcuts";
@@ -195,6 +197,8 @@ export function GraphEditor({ id }: { id: string }) {
           clipboard,
           toggle: panels.toggle,
           palette,
+          connect: startConnecting,
+          boxes: () => (shared ? cardBoxes(shared.doc, flowStore.getState()) : new Map()),
           show,
           edit: (what) => {
             panels.open("inspector");
@@ -253,7 +257,10 @@ export function GraphEditor({ id }: { id: string }) {
               panels.open("inspector");
             }}
           />
-          {graph.nodes.length === 0 && <EmptyCanvas />}
+          <ConnectDialog shared={shared} graph={graph} library={library} onSelect={setSelection} />
+          <ToolColumn commands={commands} />
+          <Said />
+          {graph.nodes.length === 0 && <EmptyCanvas onAdd={palette.add} />}
           <Questions graph={graph} />
           <RunBar
             graph={graph}
@@ -357,12 +364,16 @@ function useFollowedRun(graphId: string): [string | undefined, (run: string) => 
   return [own ?? newest, setOwn];
 }
 
-function EmptyCanvas() {
+function EmptyCanvas({ onAdd }: { onAdd(): void }) {
   return (
     <div className="canvas-empty">
-      <p>
+      <p className="by-mouse">
         Double click or press <kbd>/</kbd> to add a node, drag one in, or start from a template
       </p>
+      <p className="by-touch">Add a node, or open a template</p>
+      <button type="button" className="button large primary by-touch" onClick={onAdd}>
+        Add a node
+      </button>
       <a className="button large" href="/templates">
         Open the templates
       </a>

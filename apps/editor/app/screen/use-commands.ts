@@ -18,8 +18,8 @@ export const COMMANDS: readonly (Command & { id: CommandId })[] = TABLES;
 export interface BoundCommand extends Omit<Command, "id" | "run" | "whyNot" | "keys"> {
   id: CommandId;
   keys: readonly string[];
-  /** Why it does not apply now; undefined if it does. */
-  why: string | undefined;
+  /** Why it does not apply now, asked anew each time; undefined if it does. */
+  readonly why: string | undefined;
   run(): void;
 }
 
@@ -37,7 +37,9 @@ export function useCommands(scene: Scene | undefined): Commands {
     return {
       ...rest,
       keys: keys[command.id] ?? command.keys ?? [],
-      why: scene ? whyNot?.(scene) : "The graph is loading.",
+      get why() {
+        return scene ? whyNot?.(scene) : "The graph is loading.";
+      },
       run: () => scene && asOwnStep(scene.shared, () => run(scene)),
     };
   });
@@ -50,12 +52,13 @@ export function useCommands(scene: Scene | undefined): Commands {
       const isMeant = (wanted: string) => isPressOf(wanted, event) && (single || !isSingle(wanted));
       const command = now.current.find((each) => !each.native && each.keys.some(isMeant));
       if (!command || !actsAt(command.where, focusOf(event.target), command.keys.find(isMeant) ?? "")) return;
+      const { why } = command;
       // Other keys are the browser's where the command does not apply.
-      if (command.why !== undefined && command.group !== "Run") return;
+      if (why !== undefined && command.group !== "Run") return;
       event.preventDefault();
       event.stopPropagation();
-      if (command.why === undefined) command.run();
-      else toast("info", `${command.title}: ${command.why}`);
+      if (why === undefined) command.run();
+      else toast("info", `${command.title}: ${why}`);
     };
     // React Flow has keys of its own on cards, so that the commands ask first.
     document.addEventListener("keydown", press, true);

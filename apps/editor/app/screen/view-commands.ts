@@ -1,6 +1,10 @@
 import { Ban, Keyboard, Maximize, Scan, Search, SquareDashed } from "lucide-react";
+import { land } from "../canvas/landing";
 import { reach } from "../canvas/reach";
 import { selectionOf } from "../canvas/selection";
+import { stepFrom, type Way } from "../canvas/walk";
+import { focusedCard } from "../ui/focus";
+import { goToRegion, whyNoRegion } from "../ui/regions";
 import { type Command, type Scene, whyNoGraph, whyNoNode, whyNotSelected } from "./command";
 
 /** Goes to the next node with a problem, from the one that is selected. */
@@ -14,6 +18,32 @@ function goToProblem({ issues, selection, jump }: Scene, step: 1 | -1): void {
 }
 const whyNoProblem = ({ issues }: Scene) =>
   issues.some(({ place, severity }) => place.node !== undefined && severity !== "info") ? undefined : "No node has a problem.";
+
+/** Arrows move what is selected; without a selection they walk. */
+const walk = <W extends Way>(way: W, key: string, title: string) => ({
+  id: `walk.${way}` as const,
+  title,
+  group: "Selection" as const,
+  keys: [key],
+  where: "canvas" as const,
+  whyNot: ({ selection: { nodes, edges } }: Scene) =>
+    nodes.size + edges.size > 0
+      ? "Deselect first: the arrows move what is selected."
+      : focusedCard()
+        ? undefined
+        : "No card has the focus.",
+  run: ({ graph, boxes }: Scene) => {
+    const next = stepFrom(graph, boxes(), focusedCard() ?? "", way);
+    if (next !== undefined) land(next);
+  },
+});
+
+const region = (step: 1 | -1) => ({
+  group: "View" as const,
+  where: "everywhere" as const,
+  whyNot: () => whyNoRegion(step),
+  run: () => goToRegion(step),
+});
 
 export const VIEW_COMMANDS = [
   {
@@ -55,6 +85,23 @@ export const VIEW_COMMANDS = [
     whyNot: whyNotSelected,
     run: ({ select }) => select(selectionOf({})),
   },
+  {
+    id: "select.this",
+    title: "Select or deselect the card with the focus",
+    group: "Selection",
+    keys: ["x"],
+    where: "canvas",
+    whyNot: () => (focusedCard() === undefined ? "No card has the focus." : undefined),
+    run: ({ selection: { nodes, edges }, select }) => {
+      const card = focusedCard() ?? "";
+      const next = nodes.has(card) ? [...nodes].filter((id) => id !== card) : [...nodes, card];
+      select(selectionOf({ nodes: next, edges: [...edges] }));
+    },
+  },
+  walk("right", "ArrowRight", "Go along a wire to the right"),
+  walk("left", "ArrowLeft", "Go along a wire to the left"),
+  walk("up", "ArrowUp", "Go to the card above"),
+  walk("down", "ArrowDown", "Go to the card below"),
 
   {
     id: "fit",
@@ -105,6 +152,8 @@ export const VIEW_COMMANDS = [
     where: "canvas",
     run: ({ toggle }) => toggle("bottom"),
   },
+  { id: "region.next", title: "Next part of the page", keys: ["F6"], ...region(1) },
+  { id: "region.previous", title: "Previous part of the page", keys: ["Shift+F6"], ...region(-1) },
   {
     id: "minimap",
     title: "Show or hide the minimap",

@@ -3,6 +3,7 @@ import { type ArtifactRef, PORT_TYPES } from "@spindle/schemas";
 import { Upload } from "lucide-react";
 import { useId, useState } from "react";
 import { artifactUrl, upload } from "../session/files";
+import { useProblemMarks } from "./row";
 import { Waveform } from "./waveform";
 
 /** The files that a browser offers first for a port of that type. */
@@ -21,6 +22,7 @@ export function FileBox({
   onChange(value: ArtifactRef | undefined): void;
 }) {
   const id = useId();
+  const marks = useProblemMarks();
   const [over, setOver] = useState(false);
   const [state, setState] = useState<{ busy?: string; error?: string }>({});
   const send = async (file: File | undefined) => {
@@ -81,6 +83,7 @@ export function FileBox({
           type="file"
           aria-label={label}
           accept={accept(kind)}
+          {...marks}
           onChange={(event) => void send(event.target.files?.[0])}
         />
       </div>

@@ -39,6 +39,10 @@ export function focusCanvas(): void {
   aim?.focus({ preventScroll: true });
 }
 
+/** The id of the card that has the focus, or in which something has it. */
+export const focusedCard = (): string | undefined =>
+  document.activeElement?.closest(".react-flow__node")?.getAttribute("data-id") ?? undefined;
+
 /** For `onCloseAutoFocus` of a dialog that keys open: the focus goes back to what had it, or else to the canvas. */
 export function useReturnOfFocus(): (event: Event) => void {
   const cameFrom = useRef(document.activeElement);

@@ -1,19 +1,25 @@
-/** One line of a form: what it is, where it comes from, what is wrong with it. */
-export function Row({
-  label,
-  hint,
-  required,
-  from,
-  problem,
-  children,
-}: {
+// One line of a form: what it is, where it comes from, what is wrong with it.
+import { createContext, useContext, useId } from "react";
+
+const ProblemId = createContext<string | undefined>(undefined);
+
+/** For the control of a row: it says that its value is wrong, and where the reason stands. */
+export function useProblemMarks(): { "aria-invalid"?: true; "aria-describedby"?: string } {
+  const id = useContext(ProblemId);
+  return id === undefined ? {} : { "aria-invalid": true, "aria-describedby": id };
+}
+
+interface RowProps {
   label: string;
   hint?: string | undefined;
-  required?: boolean;
+  required?: boolean | undefined;
   from?: string | undefined;
   problem?: string | undefined;
   children: React.ReactNode;
-}) {
+}
+
+export function Row({ label, hint, required, from, problem, children }: RowProps) {
+  const id = useId();
   return (
     <div className="form-row" title={hint}>
       <span className="form-label">
@@ -21,8 +27,12 @@ export function Row({
         {required && <span className="text-faint">needed</span>}
         {from && <span className="value-source ellipsis">{from}</span>}
       </span>
-      {children}
-      {problem && <p className="error-text">{problem}</p>}
+      <ProblemId.Provider value={problem === undefined ? undefined : id}>{children}</ProblemId.Provider>
+      {problem !== undefined && (
+        <p className="error-text" role="alert" id={id}>
+          {problem}
+        </p>
+      )}
     </div>
   );
 }

@@ -7,6 +7,7 @@ import { isArtifact } from "../session/files";
 import { useCaret, useTyping } from "../session/typing";
 import { Code } from "./code";
 import { FileBox } from "./file-box";
+import { useProblemMarks } from "./row";
 
 export interface WidgetProps {
   label: string;
@@ -27,6 +28,7 @@ export interface Typed {
 export function Widget(props: WidgetProps) {
   const { schema, label, value, onChange } = props;
   const type = portType(schema);
+  const marks = useProblemMarks();
   if (Array.isArray(schema.enum)) return <Choice {...props} options={schema.enum} />;
   const names = Array.isArray(schema.anyOf)
     ? (schema.anyOf as { enum?: unknown[] }[]).find((one) => Array.isArray(one.enum))?.enum
@@ -42,7 +44,7 @@ export function Widget(props: WidgetProps) {
     return <FileBox kind={type} label={label} value={isArtifact(value) ? value : undefined} onChange={onChange} />;
   if (type === "boolean")
     return (
-      <Switch.Root className="switch" checked={(value ?? schema.default) === true} onCheckedChange={onChange} aria-label={label}>
+      <Switch.Root className="switch" checked={(value ?? schema.default) === true} onCheckedChange={onChange} aria-label={label} {...marks}>
         <Switch.Thumb />
       </Switch.Root>
     );
@@ -52,10 +54,12 @@ export function Widget(props: WidgetProps) {
 }
 
 function Choice({ label, value, schema, onChange, options }: WidgetProps & { options: unknown[] }) {
+  const marks = useProblemMarks();
   return (
     <select
       className="field"
       aria-label={label}
+      {...marks}
       value={String(value ?? schema.default ?? "")}
       onChange={(event) => onChange(event.target.value === "" ? undefined : event.target.value)}
     >
@@ -84,10 +88,12 @@ function useText({ value, onChange }: WidgetProps, isText: boolean) {
 function Draft(props: WidgetProps) {
   const { label, schema, placeholder } = props;
   const { text, type, leave } = useText(props, false);
+  const marks = useProblemMarks();
   return (
     <input
       className="field"
       aria-label={label}
+      {...marks}
       ref={useCaret<HTMLInputElement>(text)}
       value={text}
       maxLength={schema.maxLength as number | undefined}
@@ -101,11 +107,13 @@ function Draft(props: WidgetProps) {
 function LongText(props: WidgetProps) {
   const { label, schema, placeholder } = props;
   const { text, type, leave } = useText(props, true);
+  const marks = useProblemMarks();
   return (
     <div className="stack narrow">
       <textarea
         className="field"
         aria-label={label}
+        {...marks}
         ref={useCaret<HTMLTextAreaElement>(text)}
         rows={4}
         value={text}
@@ -145,9 +153,11 @@ function Expand({ label, children }: { label: string; children: React.ReactNode 
 }
 
 function NumberWidget({ label, schema, value, placeholder, onChange, whole }: WidgetProps & { whole: boolean }) {
-  const { minimum, maximum } = schema as { minimum?: number; maximum?: number };
+  const { minimum, maximum, "x-unit": unit } = schema as { minimum?: number; maximum?: number; "x-unit"?: string };
+  const marks = useProblemMarks();
+  // A number that is out of range, or off the step, is kept as it was typed: the row says what is wrong with it.
   const commit = (raw: string) => {
-    const next = raw === "" || Number.isNaN(Number(raw)) ? undefined : whole ? Math.round(Number(raw)) : Number(raw);
+    const next = raw === "" || Number.isNaN(Number(raw)) ? undefined : Number(raw);
     onChange(next);
     return next === undefined ? "" : String(next);
   };
@@ -180,9 +190,11 @@ function NumberWidget({ label, schema, value, placeholder, onChange, whole }: Wi
         max={maximum}
         step={(schema["x-step"] as number | undefined) ?? (whole ? 1 : "any")}
         placeholder={placeholder ?? shown(schema.default)}
+        {...marks}
         onChange={(event) => type(event.target.value)}
         onBlur={leave}
       />
+      {unit && <span className="text-faint text-small">{unit}</span>}
       {schema["x-widget"] === "seed" && (
         <button
           type="button"

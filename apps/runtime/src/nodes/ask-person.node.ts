@@ -53,7 +53,7 @@ export default defineNode({
       type: "number",
       description: "How long to wait; 0 for as long as it takes.",
       default: 0,
-      schema: { type: "number", minimum: 0, maximum: 31_536_000, default: 0 },
+      schema: { type: "number", minimum: 0, maximum: 31_536_000, default: 0, "x-unit": "s" },
     },
   ],
 });

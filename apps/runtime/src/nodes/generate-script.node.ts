@@ -37,7 +37,7 @@ export default defineNode({
         description: "What the person should talk about.",
       },
       tone: { type: "string", title: "Tone", enum: ["casual", "formal", "playful", "dramatic"] },
-      length: { type: "number", title: "Length", minimum: 1, maximum: 600, description: "Seconds of speech, about." },
+      length: { type: "number", title: "Length", minimum: 1, maximum: 600, "x-unit": "s", description: "Seconds of speech, about." },
       persona: { type: "string", title: "Persona", maxLength: 2000 },
     },
   },

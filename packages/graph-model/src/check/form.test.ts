@@ -3,7 +3,7 @@ import type { Graph } from "../graph.ts";
 import type { NodeDefinition } from "../library.ts";
 import { readGraph } from "./document.ts";
 import { whyNoForm } from "./form.ts";
-import { whyInvalid } from "./node.ts";
+import { whyInvalid } from "./invalid.ts";
 import { validate } from "./validate.ts";
 
 const asks: NodeDefinition = {

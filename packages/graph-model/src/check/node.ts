@@ -1,4 +1,3 @@
-import { type ValidationResult, Validator } from "@cfworker/json-schema";
 import { PORT_TYPES, validateArtifactRef } from "@spindle/schemas";
 import type { NodeParts } from "../definitions.ts";
 import { type Graph, type GraphNode, nodePack, nodeTitle } from "../graph.ts";
@@ -8,6 +7,7 @@ import { nearest } from "../nearest.ts";
 import { type Port, portKind } from "../ports.ts";
 import { CALL } from "../subgraphs.ts";
 import { whyNoForm } from "./form.ts";
+import { whyInvalid } from "./invalid.ts";
 import { checkSettings } from "./settings.ts";
 
 /** Issues of a node: of its settings, and of its parameters against its definition. */
@@ -62,12 +62,17 @@ function checkParameter(
   const choices = choicesOf(schema);
   if (choices && typeof value === "string" && !choices.includes(value)) {
     const near = nearest(value, choices);
-    const message = `${name} of ${nodeTitle(node)}: "${value.slice(0, 120)}" is not in the list${choices.length === 0 ? ", which is empty" : ""}.`;
-    return issue("error", "param.invalid", message, { node: node.id, port: name }, near === undefined ? undefined : `Choose "${near}".`);
+    const reason = `"${value.slice(0, 120)}" is not in the list${choices.length === 0 ? ", which is empty" : ""}.`;
+    return ofValue(node, name, reason, near === undefined ? undefined : `Choose "${near}".`);
   }
   const reason = whyInvalid(value, schema) ?? (schema["x-ports"] === undefined ? undefined : whyNoForm(value));
-  return reason ? issue("error", "param.invalid", `${name} of ${nodeTitle(node)}: ${reason}`, { node: node.id, port: name }) : undefined;
+  return reason ? ofValue(node, name, reason) : undefined;
 }
+
+const ofValue = (node: GraphNode, port: string, reason: string, fix?: string): Issue => ({
+  ...issue("error", "param.invalid", `${port} of ${nodeTitle(node)}: ${reason}`, { node: node.id, port }, fix),
+  reason,
+});
 
 type Schemas = ReadonlyMap<string, Record<string, unknown>>;
 const schemas = new WeakMap<NodeDefinition, Schemas>();
@@ -96,49 +101,4 @@ export function whyValueUnfit(value: unknown, { type, schema }: Pick<Port, "type
   if (!validateArtifactRef(value)) return `a reference to ${type} is needed.`;
   const media = PORT_TYPES[type]?.media ?? [];
   return media.length > 0 && !media.some((one) => value.mime.startsWith(one)) ? `${value.mime} is not ${type}.` : undefined;
-}
-
-/**
- * A sentence that says why `value` does not fit `schema`, or undefined if it does. The schema is interpreted: nothing is compiled or
- * evaluated.
- */
-export function whyInvalid(value: unknown, schema: Record<string, unknown>): string | undefined {
-  if (typeof value === "string" && isPlainText(value, schema)) return undefined;
-  const found = validated(value, schema);
-  if (found === undefined) return "What is asked for cannot be checked: its JSON Schema cannot be read.";
-  if (found.valid) return undefined;
-  return (
-    found.errors
-      .filter((error) => error.keyword !== "properties")
-      .map((error) => error.error)
-      .slice(0, 3)
-      .join(" ") || "The value is not valid."
-  );
-}
-
-/**
- * Most parameters are texts of which no more is asked than a length, and a validator takes longer to say so than all else that is
- * checked of a node. No text has more characters than units of UTF-16.
- */
-function isPlainText(value: string, schema: Record<string, unknown>): boolean {
-  if (schema.type !== "string") return false;
-  for (const key in schema) {
-    const isMet = key === "maxLength" ? value.length <= Number(schema.maxLength) : key === "type" || ANNOTATIONS.has(key);
-    if (!isMet && !key.startsWith("x-")) return false;
-  }
-  return true;
-}
-const ANNOTATIONS: ReadonlySet<string> = new Set(["title", "description", "default", "examples"]);
-
-/** A capability's schema stays the same object, and making a validator of it takes longer than using that. */
-const validators = new WeakMap<object, Validator>();
-
-function validated(value: unknown, schema: Record<string, unknown>): ValidationResult | undefined {
-  try {
-    const validator = validators.get(schema) ?? new Validator(schema, "2020-12", false);
-    validators.set(schema, validator);
-    return validator.validate(value);
-  } catch {
-    return undefined; // the schema has a reference to nowhere, or a pattern that is no regular expression
-  }
 }
