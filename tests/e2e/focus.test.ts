@@ -33,7 +33,7 @@ const stored = async (id: string, of = "a") =>
     (await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as { nodes: { id: string; params: object }[] }
   ).nodes.find((one) => one.id === of)?.params;
 
-async function open(count = 1, graph: object = PAIR): Promise<{ id: string; pages: Page[] }> {
+async function open(count = 1, graph = PAIR): Promise<{ id: string; pages: Page[] }> {
   const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
   const { id } = (await answer.json()) as { id: string };
   const pages = await Promise.all(browsers.slice(0, count).map((browser) => browser.page()));
