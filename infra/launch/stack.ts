@@ -43,12 +43,13 @@ async function workerKey(home: string): Promise<string> {
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { home, port } = options;
   await mkdir(home, { recursive: true, mode: 0o700 });
-  const database = process.env.DATABASE_URL ? undefined : startPostgres(options.postgres);
+  const databaseUrl = options.env?.DATABASE_URL ?? process.env.DATABASE_URL;
+  const database = databaseUrl ? undefined : startPostgres(options.postgres);
   const bus = process.env.REDIS_URL ? undefined : startRedis(options.redis ?? join(home, "redis"));
   const [postgres, redis] = await Promise.all([database, bus]);
   const url = `http://127.0.0.1:${port}`;
   const env: Record<string, string> = {
-    DATABASE_URL: process.env.DATABASE_URL ?? (postgres as RunningService).url,
+    DATABASE_URL: databaseUrl ?? (postgres as RunningService).url,
     REDIS_URL: process.env.REDIS_URL ?? (redis as RunningService).url,
     SPINDLE_WORKER_KEY: process.env.SPINDLE_WORKER_KEY ?? (await workerKey(home)),
     SPINDLE_HOME: home,

@@ -10,7 +10,7 @@ let spindle: Spindle;
 let door: Door;
 beforeAll(async () => {
   await buildEditor(); // some of the addresses are the pages'
-  spindle = await startSpindle({ worker: false });
+  spindle = await startSpindle({ worker: false, ownPostgres: true });
   door = new Door(spindle);
   await door.warm();
 }, 600_000);

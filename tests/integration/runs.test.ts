@@ -13,7 +13,7 @@ import { ended, getRun, graphOf, health, node, type Spindle, startSpindle, submi
 let spindle: Spindle;
 let db: pg.Client;
 beforeAll(async () => {
-  spindle = await startSpindle();
+  spindle = await startSpindle({ ownPostgres: true });
   db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
   db.on("error", () => {});
   await db.connect();

@@ -1,39 +1,31 @@
-// A record in a PostgreSQL of its own.
+// A record in a database of its own.
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import pg from "pg";
 import { PostgresRecord } from "../../apps/runtime/src/record/postgres-record.ts";
-import { migrateDatabase } from "../../apps/runtime/src/store/migrate.ts";
-import { isRoot } from "../../infra/launch/paths.ts";
-import { type RunningService, startPostgres } from "../../infra/launch/postgres.ts";
 import { badEvents } from "./events.ts";
+import { newDatabase, type TestDatabase } from "./postgres.ts";
 
 /** A node as a run freezes it. */
 export const TASK = { plane: "python", service: "s", version: "1", engine: "e", draft: false, timeoutSeconds: 0 };
 
 export class RecordHand {
   private constructor(
-    private readonly folder: string,
-    private readonly service: RunningService,
+    private readonly database: TestDatabase,
     readonly pool: pg.Pool,
     readonly record: PostgresRecord,
   ) {}
 
   static async start(): Promise<RecordHand> {
-    const name = await mkdtemp(join(tmpdir(), "spindle-record-"));
-    const folder = isRoot ? join("/var/lib/spindle", name.split("/").at(-1) as string) : name;
-    const service = await startPostgres(folder);
-    const pool = new pg.Pool({ connectionString: service.url, max: 20 });
+    const database = await newDatabase();
+    if (!database) throw new Error("The test's project shares no PostgreSQL (vitest.config.ts).");
+    const pool = new pg.Pool({ connectionString: database.url, max: 20 });
     pool.on("error", () => {}); // PostgreSQL's farewell may reach a connection that is closing
     pool.on("connect", (client) => client.on("error", () => {}));
-    await migrateDatabase(pool);
-    return new RecordHand(folder, service, pool, new PostgresRecord(pool));
+    return new RecordHand(database, pool, new PostgresRecord(pool));
   }
 
   get url(): string {
-    return this.service.url;
+    return this.database.url;
   }
 
   /** A run that nobody owns, and the ids of its node runs. */
@@ -54,12 +46,11 @@ export class RecordHand {
     return { run, ids: (await this.record.nodes.ofRun(run)).map((row) => row.id) };
   }
 
-  /** Stops PostgreSQL. Returns the events that break their schema. */
+  /** Drops the database. Returns the events that break their schema. */
   async stop(): Promise<unknown[]> {
     const bad = await badEvents(this.pool);
     await this.pool.end();
-    await this.service.process.stop();
-    await rm(this.folder, { recursive: true, force: true });
+    await this.database.drop();
     return bad;
   }
 }

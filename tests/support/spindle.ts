@@ -5,28 +5,30 @@ import { join } from "node:path";
 import pg from "pg";
 import type { RunView } from "../../apps/runtime/src/services/run-service.ts";
 import { buildDatabaseClient } from "../../infra/launch/build.ts";
-import { isRoot } from "../../infra/launch/paths.ts";
 import { freePort } from "../../infra/launch/ports.ts";
 import { startPostgres } from "../../infra/launch/postgres.ts";
 import { type Stack, type StackOptions, startStack } from "../../infra/launch/stack.ts";
 import { isEndedRunState } from "../../schemas/generated/index.ts";
 import { assertEvents } from "./events.ts";
+import { newDatabase, postgresFolder } from "./postgres.ts";
 
 export type Spindle = Stack & { home: string };
 
 const SHORT = { SPINDLE_LEASE_MS: "3000", SPINDLE_BEAT_MS: "500", SPINDLE_RETRY_BASE_MS: "200", SPINDLE_RUN_LEASE_MS: "2500" };
 
 interface Options extends Partial<Pick<StackOptions, "worker" | "env" | "route" | "redis">> {
-  /** SQL that fills the database before anything runs on it: an earlier release's. */
+  /** A PostgreSQL for this file alone, because its test ends it; else the project's, if it has one. */
+  ownPostgres?: boolean;
+  /** SQL that fills the database before anything runs on it: an earlier release's. The file has its own PostgreSQL then. */
   database?: string;
 }
 
 export async function startSpindle(options: Options = {}): Promise<Spindle> {
   await buildDatabaseClient();
   const home = await mkdtemp(join(tmpdir(), "spindle-test-"));
-  // As root PostgreSQL runs as another user, who cannot look into a 0700 folder.
-  const postgres = isRoot ? join("/var/lib/spindle", home.split("/").at(-1) as string) : join(home, "postgres");
+  const postgres = postgresFolder(home);
   if (options.database) await fill(postgres, options.database);
+  const database = options.ownPostgres || options.database ? undefined : await newDatabase();
   const stack = await startStack({
     home,
     postgres,
@@ -35,7 +37,7 @@ export async function startSpindle(options: Options = {}): Promise<Spindle> {
     worker: options.worker ?? true,
     ...(options.redis ? { redis: options.redis } : {}),
     ...(options.route ? { route: options.route } : {}),
-    env: { ...SHORT, ...options.env },
+    env: { ...SHORT, ...(database ? { DATABASE_URL: database.url } : {}), ...options.env },
   });
   if (options.worker !== false) await until(async () => (await health(stack.url)).parts.python === "up", 30_000, "the worker reports");
   return {
@@ -46,8 +48,8 @@ export async function startSpindle(options: Options = {}): Promise<Spindle> {
         await assertEvents(stack.env.DATABASE_URL as string); // every event of every run that a test file made
       } finally {
         await stack.stop();
-        await rm(home, { recursive: true, force: true });
-        if (isRoot) await rm(postgres, { recursive: true, force: true });
+        await database?.drop();
+        for (const folder of [postgres, home]) await rm(folder, { recursive: true, force: true });
       }
     },
   };
