@@ -1,5 +1,4 @@
 // What an editor owes a person: what is added is selected, what is done is stored, and the canvas stays when the network goes.
-import pg from "pg";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Browser, newGraph, openBrowser, overlaps, restingBox, shot } from "../support/browser.ts";
@@ -11,7 +10,6 @@ let spindle: Spindle;
 let proxy: FaultProxy;
 let ada: Browser;
 let page: Page;
-let db: pg.Client;
 const CLOSED = 3; // a WebSocket's readyState; Node 20 has no WebSocket of its own
 
 beforeAll(async () => {
@@ -19,13 +17,10 @@ beforeAll(async () => {
   proxy = await FaultProxy.start(spindle.url);
   await ada.context.addInitScript(instruments);
   page = await ada.page();
-  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
-  await db.connect();
   ada.context.setDefaultTimeout(60_000);
 });
 afterAll(async () => {
   await ada?.close();
-  await db?.end();
   await proxy?.stop();
   await spindle?.stop();
 });
@@ -208,7 +203,7 @@ test("[C3] a drag is stored when the node is dropped, once, and undone as one st
   const other = await ada.page();
   await other.goto(page.url());
   await card("Left", other).waitFor();
-  const edits = async () => (await db.query("SELECT 1 FROM doc_update WHERE graph_id = $1", [id])).rows.length;
+  const edits = async () => (await spindle.db.query("SELECT 1 FROM doc_update WHERE graph_id = $1", [id])).rows.length;
   const before = await edits();
   const grip = card("Left").getByRole("heading");
   const box = await restingBox(grip);

@@ -8,7 +8,7 @@ import type { Redis } from "ioredis";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { solidPng } from "../../workers/comfy-bridge/test/fake/png.ts";
-import { ended, getRun, graphOf, node, type Spindle, submit, until, wait } from "../support/spindle.ts";
+import { ended, getRun, graphOf, node, type Spindle, startRun, until, wait } from "../support/spindle.ts";
 import { WAIT_ROUTE as route, WorkerHand } from "../support/worker-hand.ts";
 
 let hand: WorkerHand;
@@ -28,11 +28,7 @@ afterAll(async () => {
   await hand?.stop();
 });
 
-const start = async (graph: unknown = graphOf([wait("a")])): Promise<string> => {
-  const { status, body } = await submit(spindle.url, graph);
-  expect(status, JSON.stringify(body)).toBe(202);
-  return body.run;
-};
+const start = (graph: unknown = graphOf([wait("a")])): Promise<string> => startRun(spindle.url, graph);
 const claim = (): Promise<TaskEntry> => hand.claim();
 const done = (entry: TaskEntry, value: unknown, more = {}) => hand.done(entry, value, more);
 const stale = async () => Number(/spindle_stale_results_total (\d+)/.exec(await (await fetch(`${spindle.url}/metrics`)).text())?.[1]);

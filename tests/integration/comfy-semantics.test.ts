@@ -2,7 +2,7 @@
 // test_async_nodes.py there). What holds inside ComfyUI must hold where ComfyUI is one half.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
-import { ended, getRun, graphOf, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
+import { ended, getRun, graphOf, node, type Spindle, startRun, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
 
 let fake: FakeComfy;
 let spindle: Spindle;
@@ -21,11 +21,7 @@ afterAll(async () => {
 });
 
 const comfy = (id: string, service: string, params?: Record<string, unknown>) => node(id, service, params, "comfy");
-const start = async (graph: unknown): Promise<string> => {
-  const { status, body } = await submit(spindle.url, graph);
-  expect(status, JSON.stringify(body)).toBe(202);
-  return body.run;
-};
+const start = (graph: unknown): Promise<string> => startRun(spindle.url, graph);
 const run = async (graph: unknown) => ended(spindle.url, await start(graph));
 const states = (view: { nodes: { node: string; state: string }[] }) => Object.fromEntries(view.nodes.map((one) => [one.node, one.state]));
 let shade = Math.floor(Math.random() * 1000) * 1000;

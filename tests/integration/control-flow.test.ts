@@ -1,28 +1,16 @@
 // SPEC RC, RL, RM, RD and RH on real processes: what decides the way through a graph, and how people are part of it.
-import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ended, getRun, graphOf, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
+import { ended, getRun, graphOf, node, type Spindle, startRun, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
 
 let spindle: Spindle;
-let db: pg.Client;
 beforeAll(async () => {
   spindle = await startSpindle();
-  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
-  db.on("error", () => {});
-  await db.connect();
 });
-afterAll(async () => {
-  await db?.end();
-  await spindle?.stop();
-});
+afterAll(() => spindle?.stop());
 
-const start = async (graph: unknown, inputs = {}): Promise<string> => {
-  const { status, body } = await submit(spindle.url, graph, inputs);
-  expect(status, JSON.stringify(body)).toBe(202);
-  return body.run;
-};
+const start = (graph: unknown, inputs = {}): Promise<string> => startRun(spindle.url, graph, inputs);
 const paths = async (run: string): Promise<Record<string, string>> => {
-  const { rows } = await db.query("SELECT path, state FROM node_run WHERE run_id = $1 ORDER BY path", [run]);
+  const { rows } = await spindle.db.query("SELECT path, state FROM node_run WHERE run_id = $1 ORDER BY path", [run]);
   return Object.fromEntries(rows.map((row) => [row.path, row.state]));
 };
 const post = async (path: string, body: unknown) => {
@@ -36,7 +24,7 @@ const post = async (path: string, body: unknown) => {
 const shows = (id: string, value: unknown = 1) => node(id, "output.preview", { value });
 const adds = (id: string, text?: string) => node(id, "text.template", { template: "{{text}}o", ...(text === undefined ? {} : { text }) });
 const seqs = async (run: string) =>
-  (await db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [run])).rows.map((row) => row.seq);
+  (await spindle.db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [run])).rows.map((row) => row.seq);
 
 describe("[E13] a node that is cancelled alone", () => {
   const cancel = (run: string, path: string) =>
@@ -163,7 +151,7 @@ describe("a loop", () => {
   test("[E6, RL3] ends at its limit, with an event that says so", async () => {
     const run = await ended(spindle.url, await start(loop(5)));
     expect(run.outputs).toEqual({ value: "aooooo" });
-    const { rows } = await db.query("SELECT path, body FROM run_event WHERE run_id = $1 AND type = 'loop.limit'", [run.id]);
+    const { rows } = await spindle.db.query("SELECT path, body FROM run_event WHERE run_id = $1 AND type = 'loop.limit'", [run.id]);
     expect(rows).toEqual([{ path: "loop:look>grow", body: { maxIterations: 5 } }]);
     expect(await seqs(run.id)).toEqual((await seqs(run.id)).map((_, index) => index + 1));
   });
@@ -297,7 +285,7 @@ describe("a person", () => {
   test("[E7, RH1, RH4, RC4] is asked; the run rests with no owner; the button that is pressed decides", async () => {
     const id = await start(asks());
     await resting(id);
-    expect((await db.query("SELECT owner FROM run WHERE id = $1", [id])).rows).toEqual([{ owner: null }]);
+    expect((await spindle.db.query("SELECT owner FROM run WHERE id = $1", [id])).rows).toEqual([{ owner: null }]);
     const questions = await (await fetch(`${spindle.url}/api/runs/${id}/questions`)).json();
     expect(questions).toMatchObject([
       { path: "ask", message: "Good?", buttons: ["Keep", "Drop"], fields: [{ name: "title", required: true }] },
@@ -340,7 +328,9 @@ describe("a person", () => {
     );
     await ended(spindle.url, id);
     expect(await paths(id)).toMatchObject({ keep: "skipped", drop: "succeeded" });
-    expect((await db.query("SELECT attempt FROM node_run WHERE run_id = $1 AND path = 'before'", [id])).rows).toEqual([{ attempt: 1 }]);
+    expect((await spindle.db.query("SELECT attempt FROM node_run WHERE run_id = $1 AND path = 'before'", [id])).rows).toEqual([
+      { attempt: 1 },
+    ]);
   });
   test("[E13] cancels a run that rests", async () => {
     const id = await start(asks());

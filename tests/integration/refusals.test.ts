@@ -1,26 +1,15 @@
 // What is refused before a run, and what is not there: each with the place, the reason and the limit.
-import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bmp, talkForm } from "../support/samples.ts";
-import { ended, graphOf, node, type Spindle, startSpindle, submit } from "../support/spindle.ts";
+import { ended, graphOf, node, type Spindle, startRun, startSpindle, submit } from "../support/spindle.ts";
 
 let spindle: Spindle;
-let db: pg.Client;
 beforeAll(async () => {
   spindle = await startSpindle();
-  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
-  await db.connect();
 });
-afterAll(async () => {
-  await db?.end();
-  await spindle?.stop();
-});
+afterAll(() => spindle?.stop());
 
-const start = async (graph: unknown, inputs = {}): Promise<string> => {
-  const { status, body } = await submit(spindle.url, graph, inputs);
-  expect(status, JSON.stringify(body)).toBe(202);
-  return body.run;
-};
+const start = (graph: unknown, inputs = {}): Promise<string> => startRun(spindle.url, graph, inputs);
 const shows = (id: string, value: unknown = 1) => node(id, "output.preview", { value });
 
 describe("what is refused before a run, with the field, the reason and the limit", () => {
@@ -109,7 +98,7 @@ describe("what is refused before a run, with the field, the reason and the limit
     });
     expect(started.status).toBe(422);
     expect(await started.text()).toContain("run.too_large");
-    const { rows } = await db.query("SELECT 1 FROM run WHERE graph_id = $1", [id]);
+    const { rows } = await spindle.db.query("SELECT 1 FROM run WHERE graph_id = $1", [id]);
     expect(rows).toEqual([]);
   });
   test.each<[string, unknown]>([

@@ -1,20 +1,12 @@
 // DESIGN E11, E12 and E17 on real processes: what runs again and why, parts of a graph, forks, and what a run would do.
-import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ended, graphOf, node, type Spindle, startSpindle, submit, wire } from "../support/spindle.ts";
 
 let spindle: Spindle;
-let db: pg.Client;
 beforeAll(async () => {
   spindle = await startSpindle({ worker: false });
-  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
-  db.on("error", () => {});
-  await db.connect();
 });
-afterAll(async () => {
-  await db?.end();
-  await spindle?.stop();
-});
+afterAll(() => spindle?.stop());
 
 const call = async (path: string, body: unknown, kind: "mutation" | "query" = "mutation") => {
   const url = `${spindle.url}/trpc/${path}`;
@@ -79,7 +71,7 @@ describe("the cache", () => {
     const id = await newGraph(graph("p", 30));
     await ended(spindle.url, await start(id));
     const other = await newGraph(graph("p", 31));
-    await db.query("UPDATE run SET graph_id = $1 WHERE graph_id = $2", [other, id]);
+    await spindle.db.query("UPDATE run SET graph_id = $1 WHERE graph_id = $2", [other, id]);
     const run = await start(other);
     expect(await reported(run)).toEqual({ a: "reused", b: "ran", c: "reused", d: "reused" });
     expect(await whys(run)).toMatchObject({ b: "Parameter milliseconds changed." });
@@ -88,7 +80,7 @@ describe("the cache", () => {
     const id = await newGraph(graph("u1"));
     await ended(spindle.url, await start(id));
     const other = await newGraph(graph("u2"));
-    await db.query("UPDATE run SET graph_id = $1 WHERE graph_id = $2", [other, id]);
+    await spindle.db.query("UPDATE run SET graph_id = $1 WHERE graph_id = $2", [other, id]);
     expect(await whys(await start(other))).toMatchObject({ a: "Parameter value changed.", b: "a gave another value." });
   });
   test("[E11] force runs everything, or the nodes that are named", async () => {
@@ -149,7 +141,7 @@ describe("a fork", () => {
       })
     ).json()) as { run: string };
     expect(await reported(forked.run)).toMatchObject({ a: "reused", b: "ran" });
-    const { rows } = await db.query(
+    const { rows } = await spindle.db.query(
       "SELECT o.run_id FROM node_run n JOIN node_run o ON o.id = n.reused_from WHERE n.run_id = $1 AND n.path = 'a'",
       [forked.run],
     );
@@ -177,7 +169,7 @@ describe("a fork", () => {
 test("[E12] a plan says what would run and why, and how long it takes, and changes nothing", async () => {
   const id = await newGraph(graph("plan"));
   await ended(spindle.url, await start(id));
-  const runs = async () => (await db.query("SELECT count(*)::int AS n FROM run")).rows[0].n;
+  const runs = async () => (await spindle.db.query("SELECT count(*)::int AS n FROM run")).rows[0].n;
   const before = await runs();
   const plan: { nodes: { node: string; does: string; why: string; expectedMs: number }[]; expectedMs: number } = await call(
     "runs.plan",

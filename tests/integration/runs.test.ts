@@ -3,31 +3,32 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { extractGraph } from "@spindle/graph-model";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { solidPng } from "../../workers/comfy-bridge/test/fake/png.ts";
 import { bmp, PROMPT, talkForm } from "../support/samples.ts";
-import { ended, getRun, graphOf, health, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
+import {
+  ended,
+  getRun,
+  graphOf,
+  health,
+  node,
+  type Spindle,
+  startRun,
+  startSpindle,
+  submit,
+  until,
+  wait,
+  wire,
+} from "../support/spindle.ts";
 
 let spindle: Spindle;
-let db: pg.Client;
 beforeAll(async () => {
   spindle = await startSpindle({ ownPostgres: true });
-  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
-  db.on("error", () => {});
-  await db.connect();
 });
-afterAll(async () => {
-  await db?.end();
-  await spindle?.stop();
-});
+afterAll(() => spindle?.stop());
 
-const start = async (graph: unknown, inputs = {}): Promise<string> => {
-  const { status, body } = await submit(spindle.url, graph, inputs);
-  expect(status, JSON.stringify(body)).toBe(202);
-  return body.run;
-};
+const start = (graph: unknown, inputs = {}): Promise<string> => startRun(spindle.url, graph, inputs);
 const states = async (graph: unknown) =>
   Object.fromEntries((await ended(spindle.url, await start(graph))).nodes.map((nodeRun) => [nodeRun.node, nodeRun.state]));
 const fails = (id: string) => node(id, "json.pick", { json: {}, path: "missing" });
@@ -45,7 +46,7 @@ describe("a run", () => {
     );
     const run = await ended(spindle.url, await start(graph));
     expect(run.outputs).toEqual({ value: "Hello Ada" });
-    const { rows } = await db.query("SELECT seq, type FROM run_event WHERE run_id = $1 ORDER BY seq", [run.id]);
+    const { rows } = await spindle.db.query("SELECT seq, type FROM run_event WHERE run_id = $1 ORDER BY seq", [run.id]);
     expect(rows.map((row) => row.seq)).toEqual(rows.map((_, index) => index + 1));
     expect(rows[0].type).toBe("run.queued");
     expect(rows.at(-1).type).toBe("run.succeeded");
@@ -241,7 +242,9 @@ describe("the seed's calls", () => {
     const busy = await start(graphOf([wait("busy", { seconds: 60 })]));
     await until(async () => (await getRun(spindle.url, busy)).nodes[0]?.state === "running", 60_000, "the device is busy");
     const fresh = await (await fetch(`${spindle.url}/api/capabilities?refresh=1`)).json();
-    const { rows } = await db.query("SELECT id, state FROM run WHERE title = 'Refresh capabilities' ORDER BY created_at DESC LIMIT 1");
+    const { rows } = await spindle.db.query(
+      "SELECT id, state FROM run WHERE title = 'Refresh capabilities' ORDER BY created_at DESC LIMIT 1",
+    );
     expect(rows).toMatchObject([{ state: "succeeded" }]);
     const { nodes } = await getRun(spindle.url, rows[0].id);
     expect(Object.fromEntries(nodes.map((nodeRun) => [nodeRun.node, nodeRun.state]))).toEqual({

@@ -1,20 +1,15 @@
 // DESIGN E9: two runtimes on one database and one bus. Each run has one owner; another takes over when the owner dies or hangs.
 import { join } from "node:path";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Supervised } from "../../infra/launch/child.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { freePort } from "../../infra/launch/ports.ts";
-import { ended, getRun, graphOf, node, type Spindle, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
+import { ended, getRun, graphOf, node, type Spindle, startRun, startSpindle, until, wait, wire } from "../support/spindle.ts";
 
 let spindle: Spindle;
-let db: pg.Client;
 let other: { url: string; process: Supervised };
 beforeAll(async () => {
   spindle = await startSpindle();
-  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
-  db.on("error", () => {});
-  await db.connect();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const second = new Supervised({
@@ -29,7 +24,6 @@ beforeAll(async () => {
   await until(async () => (await fetch(`${url}/health`)).ok, 60_000, "the second runtime answers");
 });
 afterAll(async () => {
-  await db?.end();
   await other?.process.stop();
   await spindle?.stop();
 });
@@ -39,26 +33,21 @@ const chain = (seconds: number) =>
     [node("a", "constant.string", { value: "x" }), wait("b", { seconds }), wait("c", { seconds }), node("d", "output.preview")],
     [wire("a", "value", "b", "value"), wire("b", "value", "c", "value"), wire("c", "value", "d", "value")],
   );
-const start = async (url: string, graph: unknown) => {
-  const { status, body } = await submit(url, graph);
-  expect(status, JSON.stringify(body)).toBe(202);
-  return body.run;
-};
 const commits = async (run: string) =>
   (
-    await db.query(
+    await spindle.db.query(
       "SELECT node AS node_id, count(*)::int AS n FROM run_event WHERE run_id = $1 AND type = 'node.succeeded' GROUP BY node ORDER BY 1",
       [run],
     )
   ).rows;
 const once = ["a", "b", "c", "d"].map((node_id) => ({ node_id, n: 1 }));
 const gapless = async (run: string) => {
-  const { rows } = await db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [run]);
+  const { rows } = await spindle.db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [run]);
   expect(rows.map((row) => row.seq)).toEqual(rows.map((_, index) => index + 1));
 };
 
 test("[E9] runs that are sent to both end, whichever runtime hears of the results", async () => {
-  const runs = await Promise.all(Array.from({ length: 12 }, (_, index) => start(index % 2 ? spindle.url : other.url, chain(0))));
+  const runs = await Promise.all(Array.from({ length: 12 }, (_, index) => startRun(index % 2 ? spindle.url : other.url, chain(0))));
   for (const run of runs) {
     expect((await ended(spindle.url, run)).outputs).toEqual({ value: "x" });
     expect(await commits(run)).toEqual(once);
@@ -67,7 +56,7 @@ test("[E9] runs that are sent to both end, whichever runtime hears of the result
 });
 
 test("[E9] a run whose owner is killed is carried on by the other", async () => {
-  const run = await start(other.url, chain(1));
+  const run = await startRun(other.url, chain(1));
   await until(
     async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === "b" && nodeRun.state === "running"),
     60_000,
@@ -81,13 +70,13 @@ test("[E9] a run whose owner is killed is carried on by the other", async () => 
 });
 
 test("[E9] an owner that hangs loses its run, and when it wakes it changes nothing", async () => {
-  const run = await start(other.url, chain(1));
+  const run = await startRun(other.url, chain(1));
   await until(
     async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === "b" && nodeRun.state === "running"),
     60_000,
     "b runs",
   );
-  const before = (await db.query("SELECT owner FROM run WHERE id = $1", [run])).rows[0].owner;
+  const before = (await spindle.db.query("SELECT owner FROM run WHERE id = $1", [run])).rows[0].owner;
   process.kill(other.process.pid as number, "SIGSTOP");
   try {
     expect((await ended(spindle.url, run)).outputs).toEqual({ value: "x" });
@@ -96,13 +85,13 @@ test("[E9] an owner that hangs loses its run, and when it wakes it changes nothi
   }
   await until(async () => (await fetch(`${other.url}/health`)).ok, 60_000, "it answers again");
   await new Promise((resolve) => setTimeout(resolve, 1500));
-  expect((await db.query("SELECT owner FROM run WHERE id = $1", [run])).rows[0].owner).not.toBe(before);
+  expect((await spindle.db.query("SELECT owner FROM run WHERE id = $1", [run])).rows[0].owner).not.toBe(before);
   expect(await commits(run)).toEqual(once);
   await gapless(run);
 });
 
 test("[E13] cancelling at the runtime that does not own the run ends it", async () => {
-  const run = await start(other.url, chain(60));
+  const run = await startRun(other.url, chain(60));
   await until(
     async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === "b" && nodeRun.state === "running"),
     60_000,
@@ -113,7 +102,7 @@ test("[E13] cancelling at the runtime that does not own the run ends it", async 
 });
 
 test("[E13] a cancel that was asked for while its owner hung reaches the worker when another takes over", async () => {
-  const run = await start(other.url, chain(60));
+  const run = await startRun(other.url, chain(60));
   await until(
     async () => (await getRun(spindle.url, run)).nodes.some((nodeRun) => nodeRun.node === "b" && nodeRun.state === "running"),
     60_000,

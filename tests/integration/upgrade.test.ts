@@ -11,25 +11,18 @@ import { ended, getRun, type Spindle, startSpindle, until } from "../support/spi
 
 const PRISMA = join(ROOT, "apps/runtime/prisma");
 let spindle: Spindle;
-let db: pg.Client;
 beforeAll(async () => {
   spindle = await startSpindle({ database: await readFile(join(PRISMA, "fixtures/0.1.0.sql"), "utf8") });
-  db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
-  db.on("error", () => {});
-  await db.connect();
 });
-afterAll(async () => {
-  await db?.end();
-  await spindle?.stop();
-});
+afterAll(() => spindle?.stop());
 
-const idOf = async (title: string): Promise<string> => (await db.query("SELECT id FROM run WHERE title = $1", [title])).rows[0].id;
+const idOf = async (title: string): Promise<string> => (await spindle.db.query("SELECT id FROM run WHERE title = $1", [title])).rows[0].id;
 const post = (path: string, body: unknown): Promise<Response> =>
   fetch(spindle.url + path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 
 describe("a database of 0.1.0 after the upgrade", () => {
   test("shows its graphs as they were", async () => {
-    const { rows } = await db.query("SELECT id FROM graph WHERE name = 'Greeting'");
+    const { rows } = await spindle.db.query("SELECT id FROM graph WHERE name = 'Greeting'");
     const graph = await (await fetch(`${spindle.url}/api/graphs/${rows[0].id}/export`)).json();
     expect(graph).toMatchObject({ workflowId: "Greeting", metadata: { planner: "kept as it is" } });
     expect(graph.nodes.map((node: { id: string }) => node.id)).toEqual(["hello", "end"]);
@@ -59,7 +52,7 @@ describe("a database of 0.1.0 after the upgrade", () => {
     expect(run.state).toBe("succeeded");
     expect(run.nodes.find((node) => node.node === "keep")?.output).toEqual({ value: "Sun" });
     expect(run.nodes.find((node) => node.node === "before")?.attempt).toBe(1);
-    const { rows } = await db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [id]);
+    const { rows } = await spindle.db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [id]);
     expect(rows.map((row) => row.seq)).toEqual(rows.map((_, index) => index + 1));
   });
   test("goes on from a breakpoint, and hands a queued task to a worker", async () => {
@@ -69,8 +62,8 @@ describe("a database of 0.1.0 after the upgrade", () => {
     expect((await ended(spindle.url, await idOf("Queued"))).nodes[0]?.output).toMatchObject({ value: "after the upgrade" });
   });
   test("knows its release, and each runtime's", async () => {
-    expect((await db.query(`SELECT number, name FROM "release"`)).rows).toEqual([{ number: 2, name: "0.2.0" }]);
-    expect((await db.query("SELECT DISTINCT release FROM runtime")).rows).toEqual([{ release: 2 }]);
+    expect((await spindle.db.query(`SELECT number, name FROM "release"`)).rows).toEqual([{ number: 2, name: "0.2.0" }]);
+    expect((await spindle.db.query("SELECT DISTINCT release FROM runtime")).rows).toEqual([{ release: 2 }]);
   });
 });
 
@@ -95,29 +88,29 @@ function runtime(onText: (text: string) => void = () => {}): Promise<{ code: num
 
 describe("a start", () => {
   test("is refused on a database that is more than one release newer", async () => {
-    await db.query(`INSERT INTO "release" (number, name) VALUES (4, '0.4.0')`);
+    await spindle.db.query(`INSERT INTO "release" (number, name) VALUES (4, '0.4.0')`);
     const { code, text } = await runtime();
-    await db.query(`DELETE FROM "release" WHERE number = 4`);
+    await spindle.db.query(`DELETE FROM "release" WHERE number = 4`);
     expect(code).toBe(78);
     expect(text).toContain("upgraded by Spindle 0.4.0, which is 2 releases newer than this one (0.2.0)");
   });
   test("goes on beside the next release, whose functions it leaves alone", async () => {
-    await db.query(`INSERT INTO "release" (number, name) VALUES (3, '0.3.0')`);
-    await db.query(`UPDATE "function" SET checksum = 'of 0.3.0'`);
+    await spindle.db.query(`INSERT INTO "release" (number, name) VALUES (3, '0.3.0')`);
+    await spindle.db.query(`UPDATE "function" SET checksum = 'of 0.3.0'`);
     const { text } = await runtime();
-    const { rows } = await db.query(`SELECT DISTINCT checksum FROM "function"`);
-    await db.query(`DELETE FROM "release" WHERE number = 3`);
+    const { rows } = await spindle.db.query(`SELECT DISTINCT checksum FROM "function"`);
+    await spindle.db.query(`DELETE FROM "release" WHERE number = 3`);
     expect(text).toContain("listening ");
     expect(rows).toEqual([{ checksum: "of 0.3.0" }]);
   });
   test("waits for runtimes of 0.1.0 to stop, and says so", async () => {
-    await db.query("INSERT INTO runtime (id, lease_until) VALUES ('old', now() + interval '1 hour')");
+    await spindle.db.query("INSERT INTO runtime (id, lease_until) VALUES ('old', now() + interval '1 hour')");
     let waited = false;
     const { text } = await runtime((so) => {
       if (waited || !so.includes("waits for older processes to stop: old (release 0.1.0)")) return;
       waited = true;
       expect(so).not.toContain("listening");
-      void db.query("DELETE FROM runtime WHERE id = 'old'");
+      void spindle.db.query("DELETE FROM runtime WHERE id = 'old'");
     });
     expect(waited).toBe(true);
     expect(text).toContain("listening ");
@@ -128,7 +121,7 @@ describe("a function that changes", () => {
   let pool: pg.Pool;
   let folder: string;
   beforeAll(async () => {
-    await db.query("CREATE DATABASE functions");
+    await spindle.db.query("CREATE DATABASE functions");
     pool = new pg.Pool({ connectionString: (spindle.env.DATABASE_URL as string).replace(/\/spindle$/, "/functions"), max: 2 });
     folder = await mkdtemp(join(tmpdir(), "spindle-prisma-"));
     await cp(PRISMA, folder, { recursive: true });

@@ -1,5 +1,4 @@
 // kill -9 of each part while the Python node draws: the run still ends, with exactly the video of an undisturbed run.
-import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { childrenOf } from "../support/processes.ts";
 import { talkForm } from "../support/samples.ts";
@@ -49,10 +48,7 @@ describe("[E9, W4, W7] kill -9 of", () => {
     const attempts = run.nodes.find((nodeRun) => nodeRun.node === "infinite_talk")?.attempt ?? 0;
     console.log(`${name}: ended after try ${attempts} of the node`);
     if (name === "the Python child" || name === "the supervisor") expect(attempts).toBeGreaterThan(before.attempt);
-    const db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
-    await db.connect();
-    const { rows } = await db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [id]);
-    await db.end();
+    const { rows } = await spindle.db.query("SELECT seq FROM run_event WHERE run_id = $1 ORDER BY seq", [id]);
     expect(rows.map((row) => row.seq)).toEqual(rows.map((_, index) => index + 1));
   });
 });

@@ -1,6 +1,6 @@
 // A server and its database, for tests of shared documents.
 import { addNode } from "@spindle/graph-model/shared-doc";
-import pg from "pg";
+import type pg from "pg";
 import type * as Y from "yjs";
 import { type Spindle, startSpindle } from "./spindle.ts";
 
@@ -12,12 +12,7 @@ export interface Documents {
 
 export async function startDocuments(): Promise<Documents> {
   const spindle = await startSpindle({ worker: false });
-  const db = new pg.Pool({ connectionString: spindle.env.DATABASE_URL as string });
-  const stop = async () => {
-    await db.end();
-    await spindle.stop();
-  };
-  return { spindle, db, stop };
+  return { spindle, db: spindle.db, stop: spindle.stop };
 }
 
 /** Returns the id of the node. */

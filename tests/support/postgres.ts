@@ -24,7 +24,7 @@ export const postgresFolder = (home: string): string => (isRoot ? join("/var/lib
 export default async function start(): Promise<() => Promise<void>> {
   const home = await mkdtemp(join(tmpdir(), "spindle-tests-"));
   const { url, process: postgres } = await startPostgres(postgresFolder(home));
-  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  const pool = openPool(url, 1);
   await migrateDatabase(pool);
   await pool.end();
   process.env[TEMPLATE] = url;
@@ -33,6 +33,14 @@ export default async function start(): Promise<() => Promise<void>> {
     await postgres.stop();
     for (const folder of [postgresFolder(home), home]) await rm(folder, { recursive: true, force: true });
   };
+}
+
+/** Connections that outlive the end of their PostgreSQL, of which each is made when it is needed. */
+export function openPool(url: string, max = 10): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, max });
+  pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
+  return pool;
 }
 
 /** A database with the product's tables; undefined where the project shares no PostgreSQL. */

@@ -1,9 +1,9 @@
 // A record in a database of its own.
 import { randomUUID } from "node:crypto";
-import pg from "pg";
+import type pg from "pg";
 import { PostgresRecord } from "../../apps/runtime/src/record/postgres-record.ts";
 import { badEvents } from "./events.ts";
-import { newDatabase, type TestDatabase } from "./postgres.ts";
+import { newDatabase, openPool, type TestDatabase } from "./postgres.ts";
 
 /** A node as a run freezes it. */
 export const TASK = { plane: "python", service: "s", version: "1", engine: "e", draft: false, timeoutSeconds: 0 };
@@ -18,9 +18,7 @@ export class RecordHand {
   static async start(): Promise<RecordHand> {
     const database = await newDatabase();
     if (!database) throw new Error("The test's project shares no PostgreSQL (vitest.config.ts).");
-    const pool = new pg.Pool({ connectionString: database.url, max: 20 });
-    pool.on("error", () => {}); // PostgreSQL's farewell may reach a connection that is closing
-    pool.on("connect", (client) => client.on("error", () => {}));
+    const pool = openPool(database.url, 20);
     return new RecordHand(database, pool, new PostgresRecord(pool));
   }
 

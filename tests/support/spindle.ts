@@ -9,10 +9,14 @@ import { freePort } from "../../infra/launch/ports.ts";
 import { startPostgres } from "../../infra/launch/postgres.ts";
 import { type Stack, type StackOptions, startStack } from "../../infra/launch/stack.ts";
 import { isEndedRunState } from "../../schemas/generated/index.ts";
-import { assertEvents } from "./events.ts";
-import { newDatabase, postgresFolder } from "./postgres.ts";
+import { badEvents } from "./events.ts";
+import { newDatabase, openPool, postgresFolder } from "./postgres.ts";
 
-export type Spindle = Stack & { home: string };
+export type Spindle = Stack & {
+  home: string;
+  /** Its database, for what a test asks of it besides the product. */
+  db: pg.Pool;
+};
 
 const SHORT = { SPINDLE_LEASE_MS: "3000", SPINDLE_BEAT_MS: "500", SPINDLE_RETRY_BASE_MS: "200", SPINDLE_RUN_LEASE_MS: "2500" };
 
@@ -40,13 +44,17 @@ export async function startSpindle(options: Options = {}): Promise<Spindle> {
     env: { ...SHORT, ...(database ? { DATABASE_URL: database.url } : {}), ...options.env },
   });
   if (options.worker !== false) await until(async () => (await health(stack.url)).parts.python === "up", 30_000, "the worker reports");
+  const db = openPool(stack.env.DATABASE_URL as string);
   return {
     ...stack,
     home,
+    db,
     stop: async () => {
       try {
-        await assertEvents(stack.env.DATABASE_URL as string); // every event of every run that a test file made
+        const bad = await badEvents(db); // of every run that a test file made
+        if (bad.length > 0) throw new Error(`Events break schemas/events/run-event.schema.json:\n${bad.join("\n")}`);
       } finally {
+        await db.end();
         await stack.stop();
         await database?.drop();
         for (const folder of [postgres, home]) await rm(folder, { recursive: true, force: true });
@@ -111,6 +119,13 @@ export async function submit(
   const query = new URLSearchParams(Object.entries(kinds).map(([name, kind]) => [`kind.${name}`, kind]));
   const answer = await fetch(`${url}/api/runs?${query}`, { method: "POST", body: form });
   return { status: answer.status, body: (await answer.json()) as never };
+}
+
+/** Starts a graph that is sent along. Returns its run. @throws if it is not accepted */
+export async function startRun(url: string, graph: unknown, inputs: Parameters<typeof submit>[2] = {}): Promise<string> {
+  const { status, body } = await submit(url, graph, inputs);
+  if (status !== 202) throw new Error(`The run was not accepted (${status}): ${JSON.stringify(body)}`);
+  return body.run;
 }
 
 type Node = { id: string; service: string; plane: string; params?: Record<string, unknown> };
