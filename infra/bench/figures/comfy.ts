@@ -235,7 +235,7 @@ function imports(): Figure {
 }
 
 const knownLibrary = (text: string): Library =>
-  makeLibrary(mergeLibraries([{ id: "a", url: "http://a:1", nodes: readObjectInfo(text), live: true }]));
+  makeLibrary(mergeLibraries([{ id: "a", url: "http://a:1", ...readObjectInfo(text), live: true }]));
 
 /** UI format, five nodes for each of `times`. */
 function bigWorkflow(times: number): object {

@@ -1,14 +1,17 @@
 // What a node is inside its graph: the library's definition, plus the ports that the graph itself makes (SPEC RD1 to RD4).
 
+import { placeWidgets, WIDGET_VALUES } from "./comfy/import/widgets.ts";
 import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, type NodeSettings, record } from "./graph.ts";
 import type { RunInput } from "./interface.ts";
 import { chosenEngine, type Library, type LibraryEngine, type NodeDefinition } from "./library.ts";
 import { LIMITS } from "./limits.ts";
 import { type Port, portsOf } from "./ports.ts";
 import { CALL, calledName } from "./subgraphs.ts";
+import { definitionWith } from "./variants.ts";
 
 /** What is known of a node without looking at its neighbours. Never changes: an edited node is another object. */
 export interface NodeParts {
+  /** As the graph has it, but that values which were stored by position stand under their names. */
   readonly node: GraphNode;
   readonly settings: NodeSettings;
   /** The wire that makes the node run once per element of a list. */
@@ -48,18 +51,32 @@ export interface Around {
   library: Library;
 }
 
-export function partsOf(node: GraphNode, { settings, mapped, called, library }: Around): NodeParts {
+export function partsOf(given: GraphNode, { settings, mapped, called, library }: Around): NodeParts {
+  const general = given.service === CALL ? undefined : library.find(given.plane, given.service);
+  const node = general ? placed(given, general) : given;
   const name = calledName(node);
   const call = name === undefined ? undefined : called(name);
-  const element = node.service === CALL ? (call ?? undefined) : capability(node, library);
+  const element = node.service === CALL ? (call ?? undefined) : general && capability(node, general);
   const definition = element && mapped ? mappedOver(element, mapped) : element;
   const engine = definition && chosenEngine(definition, settings.engine);
   return { node, settings, mapped, element, definition, engine, isLostCall: node.service === CALL && call === undefined };
 }
 
-function capability(node: GraphNode, library: Library): NodeDefinition | undefined {
-  const found = library.find(node.plane, node.service);
-  if (!found) return undefined;
+/** Nodes whose values were stored by position before their class was known, with the values by name; by what they were read from. */
+const placedNodes = new WeakMap<GraphNode, { general: NodeDefinition; node: GraphNode }>();
+
+function placed(node: GraphNode, general: NodeDefinition): GraphNode {
+  if (!node.params || !Object.hasOwn(node.params, WIDGET_VALUES)) return node;
+  const known = placedNodes.get(node);
+  if (known?.general === general) return known.node;
+  const values = placeWidgets(node.params, general);
+  const made = values ? { ...node, params: values.params as NonNullable<GraphNode["params"]> } : node;
+  placedNodes.set(node, { general, node: made });
+  return made;
+}
+
+function capability(node: GraphNode, general: NodeDefinition): NodeDefinition {
+  const found = definitionWith(general, node.params);
   let outputs = found.outputs;
   for (const { name, schema } of found.parameters) {
     const made = madePorts(schema, node.params?.[name] ?? schema.default);

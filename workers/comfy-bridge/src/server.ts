@@ -1,6 +1,6 @@
 // One ComfyUI: what it offers, and one task at a time for it.
-import { BUS, type Capability, type TaskEntry } from "@spindle/schemas";
-import { ComfyHttp } from "./comfy/http.ts";
+import { BUS, type TaskEntry } from "@spindle/schemas";
+import { ComfyAnswer, ComfyHttp } from "./comfy/http.ts";
 import { readObjectInfo, type ServerLibrary } from "./library/merge.ts";
 import { runTask, type TaskParts } from "./task/run-task.ts";
 import { sha256 } from "./task/runtime.ts";
@@ -18,7 +18,7 @@ export interface ServerParts extends Omit<TaskParts, "comfy"> {
 export class ComfyServer {
   private readonly comfy: ComfyHttp;
   private hash = "";
-  private nodes: ReadonlyMap<string, Capability> = new Map();
+  private offers: Pick<ServerLibrary, "nodes" | "unreadable"> = { nodes: new Map() };
   private live = false;
   private reason: string | undefined;
 
@@ -28,7 +28,7 @@ export class ComfyServer {
 
   get library(): ServerLibrary {
     const { id, url } = this.parts;
-    return { id, url, nodes: this.nodes, live: this.live, ...(this.reason ? { reason: this.reason } : {}) };
+    return { id, url, ...this.offers, live: this.live, ...(this.reason ? { reason: this.reason } : {}) };
   }
 
   /** Asks what it offers now. A server that does not answer keeps what it offered, marked so. */
@@ -36,17 +36,24 @@ export class ComfyServer {
     try {
       const text = await this.comfy.objectInfoText();
       const hash = sha256(text);
-      if (hash !== this.hash) this.nodes = readObjectInfo(text);
+      if (hash !== this.hash) this.offer(readObjectInfo(text));
       this.hash = hash;
       this.say(true, undefined);
     } catch (error) {
-      this.say(false, reasonOf(error, this.parts.url));
+      const { reason, isMistake } = reasonOf(error, this.parts.url);
+      if (isMistake && reason !== this.reason) this.parts.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      this.say(false, reason);
     }
+  }
+
+  private offer(offers: ReturnType<typeof readObjectInfo>): void {
+    this.offers = offers;
+    for (const [name, why] of offers.unreadable) this.parts.log(`${this.parts.url}: ${name} cannot be read: ${why}`);
   }
 
   private say(live: boolean, reason: string | undefined): void {
     if (live !== this.live || reason !== this.reason)
-      this.parts.log(live ? `${this.parts.url} offers ${this.nodes.size} nodes` : `${this.parts.url}: ${reason}`);
+      this.parts.log(live ? `${this.parts.url} offers ${this.offers.nodes.size} nodes` : `${this.parts.url}: ${reason}`);
     this.live = live;
     this.reason = reason;
   }
@@ -83,12 +90,22 @@ export class ComfyServer {
   }
 }
 
-function reasonOf(error: unknown, url: string): string {
+/** Why a server offers nothing new, for people; and whether that is a mistake of the bridge, which its log should explain. */
+function reasonOf(error: unknown, url: string): { reason: string; isMistake?: true } {
   const host = new URL(url).host;
-  if (error instanceof SyntaxError) return `${host} answers, but is no ComfyUI: /object_info is not JSON.`;
-  const status = (error as { status?: number }).status;
-  if (status === 401 || status === 403) return `${host} needs a login (${status}); the bridge has none.`;
-  if (status === 404) return `${host} answers, but is no ComfyUI: it has no /object_info.`;
-  if (status !== undefined) return `${host} answers ${status}.`;
-  return `${host} does not answer. Start ComfyUI there, or change COMFY_URL.`;
+  if (error instanceof SyntaxError) return { reason: `${host} answers, but is no ComfyUI: /object_info is no JSON object.` };
+  if (error instanceof ComfyAnswer) {
+    const { status } = error;
+    if (status === 401 || status === 403) return { reason: `${host} needs a login (${status}); the bridge has none.` };
+    if (status === 404) return { reason: `${host} answers, but is no ComfyUI: it has no /object_info.` };
+    return { reason: `${host} answers ${status}.` };
+  }
+  if (isSilence(error)) return { reason: `${host} does not answer. Start ComfyUI there, or change COMFY_URL.` };
+  const message = error instanceof Error ? error.message : String(error);
+  return { reason: `${host} answers, but the bridge failed on what it said (${message}). The bridge's log has more.`, isMistake: true };
 }
+
+/** Nobody listens, the connection broke, or it took too long: `fetch` has a TypeError for all of the network's errors. */
+const isSilence = (error: unknown): boolean =>
+  (error instanceof TypeError && error.message === "fetch failed") ||
+  (error instanceof DOMException && /^(Timeout|Abort)Error$/.test(error.name));

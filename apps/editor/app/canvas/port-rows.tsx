@@ -29,7 +29,7 @@ export function PortRows({ definition, wired, params = {}, bare }: PortRowsProps
       </>
     );
   const sockets = inputs.filter((port) => port.schema["x-inline"] !== true);
-  const inline = inputs.filter((port) => port.schema["x-inline"] === true && (taken.has(port.name) || applies(port, params)));
+  const inline = inputs.filter((port) => port.schema["x-inline"] === true && (taken.has(port.name) || isShown(port, params)));
   return (
     <div className="ports">
       {Array.from({ length: Math.max(sockets.length, outputs.length) }, (_, row) => {
@@ -69,12 +69,9 @@ export function PortRows({ definition, wired, params = {}, bare }: PortRowsProps
   );
 }
 
-/** Whether the choice that an input belongs to is made; rarely used ones show once they are set. */
-function applies(port: Port, params: Readonly<Record<string, unknown>>): boolean {
-  const when = port.schema["x-when"] as { port: string; is: unknown } | undefined;
-  if (when && params[when.port] !== undefined && params[when.port] !== when.is) return false;
-  return port.schema["x-advanced"] !== true || params[port.name] !== undefined;
-}
+/** Rarely used inputs show once they are set. */
+const isShown = (port: Port, params: Readonly<Record<string, unknown>>): boolean =>
+  port.schema["x-advanced"] !== true || params[port.name] !== undefined;
 
 function shown(value: unknown): string {
   if (value === undefined || value === null || value === "") return "";

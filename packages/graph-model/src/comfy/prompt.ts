@@ -6,6 +6,8 @@ import { declaredInterface } from "../interface.ts";
 import type { Level } from "../level.ts";
 import type { NodeDefinition } from "../library.ts";
 import { comfyType, type Port, portKind } from "../ports.ts";
+import { isChooser, isUnsent } from "../variants.ts";
+import { WIDGET_VALUES } from "./import/widgets.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 type PromptNode = RegionInput["prompt"][string];
@@ -111,21 +113,18 @@ function promptInputs(node: GraphNode, definition: NodeDefinition, own: Values, 
   const inputs: PromptNode["inputs"] = {};
   const known = new Set(definition.inputs.map((port) => port.name));
   // What ComfyUI's own list does not name still reaches nodes that take any option (VHS_VideoCombine's codecs).
-  for (const [name, value] of Object.entries(node.params ?? {})) if (!known.has(name)) inputs[name] = literal(value);
+  const choosers = definition.inputs.filter(isChooser).map(({ name }) => `${name}.`);
+  const isOfOtherChoice = (name: string) => choosers.some((prefix) => name.startsWith(prefix));
+  for (const [name, value] of Object.entries(node.params ?? {}))
+    if (!known.has(name) && !isOfOtherChoice(name) && name !== WIDGET_VALUES) inputs[name] = literal(value);
   for (const port of definition.inputs) {
     const edge = level.shape.incoming.get(node.id)?.find((one) => edgeMetadata(one).targetPort === port.name);
     const source = edge && values.has(edge.from) ? level.node(edge.from) : undefined;
     const output = source?.element?.outputs.find(({ name }) => name === edgeMetadata(edge as never).sourcePort);
     if (source && output) inputs[port.name] = [source.node.id, slotOf(output) ?? 0];
-    else if (own[port.name] !== undefined && applies(port, own)) inputs[port.name] = promptValue(node.id, port, own[port.name], prompt);
+    else if (own[port.name] !== undefined && !isUnsent(port)) inputs[port.name] = promptValue(node.id, port, own[port.name], prompt);
   }
   return inputs;
-}
-
-/** An input that belongs to one choice of another input is sent only with that choice. */
-function applies(port: Port, own: Values): boolean {
-  const when = port.schema["x-when"] as { port: string; is: unknown } | undefined;
-  return when === undefined || own[when.port] === when.is;
 }
 
 function promptValue(id: string, port: Port, value: unknown, prompt: Record<string, PromptNode>): unknown {

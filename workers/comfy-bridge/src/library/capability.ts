@@ -1,49 +1,82 @@
 // One node class of /object_info -> a manifest entry (DESIGN M1).
-import type { Capability } from "@spindle/schemas";
-import { inputPorts, isMedia, type PortSchema, type Ports, portOf, type Spec } from "./input.ts";
+import { type Capability, validateCapability } from "@spindle/schemas";
+import { inputPorts, isMedia, list, object, type PortSchema, type Ports, portOf, text, texts } from "./input.ts";
 
-/** As /object_info gives it; anything may be missing. */
-export interface NodeInfo {
-  input?: { required?: Record<string, Spec>; optional?: Record<string, Spec> };
-  input_order?: { required?: string[]; optional?: string[] };
-  output?: unknown[];
-  output_name?: string[];
-  output_tooltips?: string[];
-  name?: string;
-  display_name?: string;
-  description?: string;
-  python_module?: string;
-  category?: string;
-  output_node?: boolean;
-  deprecated?: boolean;
-  experimental?: boolean;
-  search_aliases?: string[];
+/** As /object_info should give it. What a pack's author wrote is handed on by ComfyUI as it is, so any part may be missing or of another kind. */
+interface NodeInfo {
+  input: Record<"required" | "optional", Record<string, unknown>>;
+  input_order: Record<"required" | "optional", string[] | undefined>;
+  output: unknown[];
+  output_name: unknown[];
+  output_is_list: unknown[];
+  output_tooltips: unknown[];
+  display_name: string;
+  description: string;
+  python_module: string;
+  category: string;
+  output_node: boolean;
+  deprecated: boolean;
+  experimental: boolean;
+  search_aliases: string[];
 }
 
-export function toCapability(name: string, info: NodeInfo): Capability {
+/** @throws Unreadable if no capability can be made of it */
+export function toCapability(name: string, given: unknown): Capability {
+  const info = readInfo(given);
   const inputs = allInputs(info);
   const outputs = allOutputs(info, inputs);
-  const pack = packOf(info.python_module ?? "");
-  const description = info.description?.trim() || `ComfyUI's ${info.display_name || name}.`;
-  return {
+  const pack = packOf(info.python_module);
+  const description = info.description.trim() || `ComfyUI's ${info.display_name || name}.`;
+  const capability: Capability = {
     id: name,
     label: info.display_name || name,
     description,
     version: interfaceVersion(inputs, outputs),
     plane: "comfy",
     runtime: { kind: "gpu", concurrency: 1 },
-    handler: { module: info.python_module ?? "", method: name },
+    handler: { module: info.python_module, method: name },
     io: {
       input: schemaOf(inputs),
       output: schemaOf(outputs),
     },
     contracts: { idempotent: true },
     telemetry: { emitsProgressEvents: true },
-    category: ["ComfyUI", ...(info.category ?? "").split("/").filter(Boolean)].join(" / "),
-    keywords: [...(info.search_aliases ?? []), ...(pack ? [pack] : [])],
+    category: ["ComfyUI", ...info.category.split("/").filter(Boolean)].join(" / "),
+    keywords: [...info.search_aliases, ...(pack ? [pack] : [])],
     docs: docsOf(description, info, pack),
     ...(info.deprecated ? { deprecated: true } : {}),
     ...(info.experimental ? { experimental: true } : {}),
+  };
+  if (validateCapability(capability)) return capability;
+  const [error] = validateCapability.errors ?? [];
+  throw new Unreadable(`${error?.instancePath ?? ""} ${error?.message ?? "is not valid"}`.trim());
+}
+
+/** A class that no capability can be made of. The message says which part is why. */
+export class Unreadable extends Error {}
+
+/** What stands in the library for such a class: its name, and nothing that could be wired. */
+export const unreadableCapability = (name: string): Capability => ({ ...toCapability("unreadable", {}), id: name, label: name });
+
+function readInfo(given: unknown): NodeInfo {
+  const info = object(given);
+  const [input, order] = [object(info.input), object(info.input_order)];
+  const orderOf = (part: unknown) => (Array.isArray(part) ? texts(part) : undefined);
+  return {
+    input: { required: object(input.required), optional: object(input.optional) },
+    input_order: { required: orderOf(order.required), optional: orderOf(order.optional) },
+    output: list(info.output),
+    output_name: list(info.output_name),
+    output_is_list: list(info.output_is_list),
+    output_tooltips: list(info.output_tooltips),
+    display_name: text(info.display_name),
+    description: text(info.description),
+    python_module: text(info.python_module),
+    category: text(info.category),
+    output_node: info.output_node === true,
+    deprecated: info.deprecated === true,
+    experimental: info.experimental === true,
+    search_aliases: texts(info.search_aliases),
   };
 }
 
@@ -58,14 +91,12 @@ function schemaOf(ports: Ports): PortSchema {
 }
 
 /** In the server's own order: widget values are stored by it. */
-function allInputs({ input = {}, input_order = {} }: NodeInfo): Ports {
+function allInputs({ input, input_order }: NodeInfo): Ports {
   const ports: Ports = [];
   for (const part of ["required", "optional"] as const) {
-    const specs = input[part] ?? {};
-    for (const name of input_order[part] ?? Object.keys(specs)) {
-      const spec = specs[name];
-      if (Array.isArray(spec)) for (const port of inputPorts(name, spec, part === "required")) ports.push(named(port));
-    }
+    const specs = input[part];
+    for (const name of input_order[part] ?? Object.keys(specs))
+      for (const port of inputPorts(name, specs[name], part === "required")) ports.push(named(port));
   }
   return ports;
 }
@@ -78,13 +109,13 @@ const named = (port: Ports[number]): Ports[number] => {
 
 function allOutputs(info: NodeInfo, inputs: Ports): Ports {
   const taken = new Map<string, number>();
-  const slots = (info.output ?? []).map((type, slot): Ports[number] => {
-    const comfy = Array.isArray(type) ? "COMBO" : String(type);
-    const label = info.output_name?.[slot] || comfy;
+  const slots = info.output.map((type, slot): Ports[number] => {
+    const comfy = typeof type === "string" ? type : "COMBO"; // a list of choices
+    const label = text(info.output_name[slot]) || comfy; // ComfyUI gives the type again where the pack names no output
     const times = (taken.get(label) ?? 0) + 1;
     taken.set(label, times);
     const name = times === 1 ? label : `${label}_${times}`;
-    const tip = info.output_tooltips?.[slot];
+    const tip = text(info.output_tooltips[slot]);
     return [name, { title: label, "x-slot": slot, ...outputSchema(comfy), ...(tip ? { description: tip } : {}) }, false];
   });
   return info.output_node ? [...slots, ...shown(inputs).filter(([name]) => !taken.has(name))] : slots;
@@ -143,7 +174,7 @@ function docsOf(description: string, { python_module, deprecated, experimental }
   const marks = [
     ...(deprecated ? ["**Deprecated:** ComfyUI offers something newer."] : []),
     ...(experimental ? ["**Experimental:** it may change."] : []),
-    pack ? `From the node pack \`${pack}\`.` : `Part of ComfyUI (\`${python_module ?? "nodes"}\`).`,
+    pack ? `From the node pack \`${pack}\`.` : `Part of ComfyUI (\`${python_module || "nodes"}\`).`,
   ];
   return [description, ...marks].join("\n\n");
 }

@@ -1,2 +1,2 @@
-export { type NodeInfo, toCapability } from "./capability.ts";
+export { toCapability } from "./capability.ts";
 export { mergeLibraries, readObjectInfo, type ServerLibrary } from "./merge.ts";

@@ -2,21 +2,39 @@
 import { COMFY_TYPES, PORT_TYPES } from "@spindle/schemas";
 
 type Options = Record<string, unknown>;
-export type Spec = [type: unknown, options?: Options];
 export type PortSchema = Record<string, unknown>;
 
 /** Several ports where the input grows, or brings inputs of its own with each choice. */
 export type Ports = [name: string, schema: PortSchema, required: boolean][];
 
+/** What an input is under certain values of others. The place says where it stands among those of its choice. */
+interface Variant {
+  when: Record<string, unknown[]>;
+  place: number;
+  required: boolean;
+  schema: PortSchema;
+}
+
 /** More of them are not offered on a canvas. */
 const GROWS_TO = 16;
+/** Inputs inside inputs; ComfyUI's own nodes nest them twice. */
+const DEPTH = 4;
 const SEEDS = new Set(["seed", "noise_seed"]);
 const UPLOADS = { image_upload: "image", audio_upload: "audio", video_upload: "video", file_upload: "file" } as const;
 
-export function inputPorts(name: string, [type, given]: Spec, required: boolean): Ports {
-  const options = given ?? {};
-  if (type === "COMFY_AUTOGROW_V3") return growing(name, options, required);
-  if (type === "COMFY_DYNAMICCOMBO_V3") return choosing(name, options, required);
+export const object = (value: unknown): Record<string, unknown> =>
+  value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+export const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+export const text = (value: unknown): string => (typeof value === "string" ? value : "");
+export const texts = (value: unknown): string[] => list(value).filter((one): one is string => typeof one === "string");
+
+/** @param spec `[type, options]`, as the pack's author wrote it: anything that ComfyUI can write as JSON */
+export function inputPorts(name: string, spec: unknown, required: boolean, depth = 0): Ports {
+  if (!Array.isArray(spec) || depth > DEPTH) return [];
+  const [type, options] = [spec[0] as unknown, object(spec[1])];
+  if (type === "COMFY_AUTOGROW_V3") return growing(name, options, required, depth);
+  if (type === "COMFY_DYNAMICCOMBO_V3") return choosing(name, options, required, depth);
+  if (type === "COMFY_DYNAMICGROUP_V3") return rows(name, options, depth);
   const schema = inputSchema(name, type, options);
   if (options.tooltip) schema.description = String(options.tooltip);
   if (options.display_name) schema.title = String(options.display_name);
@@ -27,7 +45,7 @@ export function inputPorts(name: string, [type, given]: Spec, required: boolean)
 /** Objects are filled and not spread: a server has tens of thousands of inputs. */
 function inputSchema(name: string, type: unknown, options: Options): PortSchema {
   if (Array.isArray(type)) return combo(type, options);
-  if (type === "COMBO") return combo(Array.isArray(options.options) ? options.options : [], options);
+  if (type === "COMBO") return combo(list(options.options), options);
   const comfy = comfyTypeOf(type, options);
   const port = portOf(comfy);
   const schema: PortSchema = { "x-comfy-type": comfy };
@@ -43,42 +61,56 @@ function inputSchema(name: string, type: unknown, options: Options): PortSchema 
   else {
     if (options.multiline) schema["x-multiline"] = true;
     if (options.dynamicPrompts) schema["x-dynamic"] = true;
-    if (!mustBeWired) schema.default = options.default ?? (port === "boolean" ? false : "");
+    if (!mustBeWired) schema.default = defaultOf(port, options.default);
   }
   return schema;
+}
+
+/** ComfyUI makes text and truth values of what it is given, as Python does. */
+function defaultOf(port: string, value: unknown): unknown {
+  if (port === "boolean") return value === "false" || value === "False" ? false : Boolean(value);
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : text(value);
 }
 
 export const isMedia = (port: string): boolean => PORT_TYPES[port]?.kind === "artifact";
 const ports = new Map<string, string | undefined>();
 
-/** The port type of a type that may leave the server; of several the first that may. */
+/** The port type of a type that may leave the server; of several the widest that may: a number where integers are taken, too. */
 export function portOf(comfy: string): string | undefined {
-  if (!ports.has(comfy)) ports.set(comfy, comfy.split(",").flatMap((one) => COMFY_TYPES[one]?.port ?? [])[0]);
+  if (!ports.has(comfy)) {
+    const found = comfy.split(",").flatMap((one) => (Object.hasOwn(COMFY_TYPES, one) ? (COMFY_TYPES[one]?.port ?? []) : []));
+    ports.set(comfy, found.find((one) => one === "number" && found[0] === "integer") ?? found[0]);
+  }
   return ports.get(comfy);
 }
 
 /** Type variables and unions by what they take. */
 function comfyTypeOf(type: unknown, options: Options): string {
-  const list = (value: unknown) => (Array.isArray(value) ? value.map(String).join(",") : typeof value === "string" ? value : "");
-  if (type === "COMFY_MATCHTYPE_V3") return list((options.template as Options | undefined)?.allowed_types) || "*";
-  if (type === "COMFY_MULTITYPED_V3") return list(options.types) || "*";
-  return String(type);
+  const joined = (value: unknown) => (Array.isArray(value) ? value.map(String).join(",") : text(value));
+  if (type === "COMFY_MATCHTYPE_V3") return joined(object(options.template).allowed_types) || "*";
+  if (type === "COMFY_MULTITYPED_V3") return joined(options.types) || "*";
+  return text(type) || "*";
 }
 
-/** Beyond what JavaScript counts exactly, a seed would not be the one that was asked for. */
-const safe = (value: unknown): number | undefined =>
-  typeof value === "number" ? Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value)) : undefined;
+/** A number, also one that is written as text. Beyond what JavaScript counts exactly, a seed would not be the one that was asked for. */
+function safe(value: unknown): number | undefined {
+  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  if (typeof number !== "number" || !Number.isFinite(number)) return undefined;
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, number));
+}
 
 function numeric(schema: PortSchema, name: string, options: Options, mustBeWired: boolean): void {
-  const [minimum, maximum] = [safe(options.min), safe(options.max)];
+  const [minimum, maximum, step] = [safe(options.min), safe(options.max), safe(options.step)];
   const isSeed = schema.type === "integer" && SEEDS.has(name);
   if (minimum !== undefined) schema.minimum = minimum;
   if (maximum !== undefined) schema.maximum = maximum;
-  if (typeof options.step === "number") schema["x-step"] = options.step;
+  if (step !== undefined) schema["x-step"] = step;
   if (options.control_after_generate ?? isSeed) schema["x-control"] = true;
   if (schema["x-control"] || isSeed) schema["x-widget"] = "seed";
   else if (options.display === "slider") schema["x-widget"] = "slider";
-  if (!mustBeWired) schema.default = safe(options.default) ?? Math.max(0, minimum ?? 0);
+  if (mustBeWired) return;
+  const given = safe(options.default) ?? Math.max(0, minimum ?? 0);
+  schema.default = schema.type === "integer" ? Math.trunc(given) : given;
 }
 
 function combo(choices: unknown[], options: Options): PortSchema {
@@ -87,9 +119,9 @@ function combo(choices: unknown[], options: Options): PortSchema {
     if (options[key] === true)
       return { ...comfy, "x-artifact": kind, "x-upload": true, "x-inline": true, anyOf: [{ enum: choices }, { type: "object" }] };
   if (options.multiselect === true)
-    return { ...comfy, type: "array", items: { enum: choices }, "x-inline": true, default: options.default ?? [] };
+    return { ...comfy, type: "array", items: { enum: choices }, "x-inline": true, default: list(options.default) };
   // A list that the server gets from elsewhere is not known here.
-  if (options.remote !== undefined) return { ...comfy, type: "string", "x-inline": true, default: options.default ?? "" };
+  if (options.remote !== undefined) return { ...comfy, type: "string", "x-inline": true, default: text(options.default) };
   const otherwise = choices.includes(options.default) ? options.default : choices[0];
   const type = choices.every((choice) => typeof choice === "string") ? { type: "string" } : {};
   return {
@@ -102,42 +134,77 @@ function combo(choices: unknown[], options: Options): PortSchema {
   };
 }
 
-/** `images` grows by `images.image0`, `images.image1`, ... */
-function growing(name: string, options: Options, required: boolean): Ports {
-  const template = (options.template ?? {}) as {
-    input?: Record<string, Record<string, Spec>>;
-    prefix?: string;
-    names?: string[];
-    min?: number;
-    max?: number;
-  };
-  const spec = Object.values({ ...template.input?.required, ...template.input?.optional })[0] ?? ["*"];
-  const count = Math.min(GROWS_TO, template.max ?? GROWS_TO);
-  const names = (template.names ?? Array.from({ length: count }, (_, index) => `${template.prefix ?? name}${index}`)).slice(0, GROWS_TO);
-  return names.flatMap((one, index) => inputPorts(`${name}.${one}`, spec, required && index < (template.min ?? 0)));
+/** `images` grows by `images.image0`, `images.image1`, ... The template holds the one input, under `input` or by itself. */
+function growing(name: string, options: Options, required: boolean, depth: number): Ports {
+  const template = object(options.template);
+  const inner = object(template.input);
+  const of = (key: string) => template[key] ?? options[key];
+  const spec = [...Object.values(object(inner.required)), ...Object.values(object(inner.optional)), ...Object.values(template)].find(
+    isSpec,
+  );
+  const count = Math.min(GROWS_TO, safe(of("max")) ?? GROWS_TO);
+  const numbered = Array.from({ length: Math.max(0, count) }, (_, index) => `${text(of("prefix")) || name}${index}`);
+  const names = texts(of("names")).length > 0 ? texts(of("names")).slice(0, GROWS_TO) : numbered;
+  const least = safe(of("min")) ?? 0;
+  return names.flatMap((own, index) => inputPorts(`${name}.${own}`, spec ?? ["*"], required && index < least, depth + 1));
 }
 
-/** `mode` is chosen; `mode.sub` belongs to one of its choices. */
-function choosing(name: string, options: Options, required: boolean): Ports {
-  const choices = (options.options ?? []) as { key: string; inputs?: Record<string, Record<string, Spec>> }[];
-  const inner = new Map<string, [PortSchema, string]>();
-  for (const { key, inputs } of choices)
-    for (const [sub, spec] of Object.entries({ ...inputs?.required, ...inputs?.optional }))
-      for (const [port, schema] of inputPorts(`${name}.${sub}`, spec, false)) if (!inner.has(port)) inner.set(port, [schema, key]);
-  const keys = choices.map((choice) => choice.key);
-  return [
-    [
-      name,
-      {
-        "x-comfy-type": "COMBO",
-        type: "string",
-        enum: keys,
-        "x-inline": true,
-        "x-chooses": true,
-        ...(keys[0] ? { default: keys[0] } : {}),
-      },
-      required && keys.length === 0,
-    ],
-    ...[...inner].map(([port, [schema, key]]): Ports[number] => [port, { ...schema, "x-when": { port: name, is: key } }, false]),
-  ];
+/** A list of names is no input, though it is a list. */
+const isSpec = (value: unknown): boolean =>
+  Array.isArray(value) && (Array.isArray(value[0]) || (value[1] !== null && typeof value[1] === "object") || value.length === 1);
+
+/** `mode` is chosen; each choice brings inputs of its own, `mode.sub`, which may have the name of another choice's. */
+function choosing(name: string, options: Options, required: boolean, depth: number): Ports {
+  const choices = list(options.options).map(object);
+  const keys = choices.map(({ key }) => key).filter((key) => typeof key === "string");
+  const inner = choices.flatMap(({ key, inputs }) =>
+    innerPorts(name, object(inputs), depth).map((port) => ({ port, when: { [name]: [key] } })),
+  );
+  const chooser = { "x-comfy-type": "COMBO", type: "string", enum: keys, "x-inline": true, "x-chooses": true };
+  return [[name, keys.length > 0 ? { ...chooser, default: keys[0] } : chooser, required && keys.length === 0], ...conditional(inner)];
+}
+
+/** `loras` is how many rows there are; each row has the inputs of the template, `loras.0.name`. The number itself is not sent. */
+function rows(name: string, options: Options, depth: number): Ports {
+  const least = Math.max(0, Math.trunc(safe(options.min) ?? 0));
+  const most = Math.max(least, Math.min(GROWS_TO, Math.trunc(safe(options.max) ?? GROWS_TO)));
+  const counts = Array.from({ length: most }, (_, index) => index + 1);
+  const inner = counts.flatMap((count, row) =>
+    innerPorts(`${name}.${row}`, object(options.template), depth).map((port) => ({
+      port,
+      when: { [name]: counts.filter((one) => one >= count) },
+    })),
+  );
+  const chooser = { "x-comfy-type": "INT", type: "integer", "x-inline": true, "x-chooses": true, "x-unsent": true };
+  return [[name, { ...chooser, minimum: least, maximum: most, default: least }, false], ...conditional(inner)];
+}
+
+function innerPorts(name: string, inputs: Options, depth: number): Ports {
+  return (["required", "optional"] as const).flatMap((part) =>
+    Object.entries(object(inputs[part])).flatMap(([sub, spec]) => inputPorts(`${name}.${sub}`, spec, part === "required", depth + 1)),
+  );
+}
+
+/** One port of each name, with its variants; outside of any, it is what its first variant is. */
+function conditional(inner: readonly { port: Ports[number]; when: Record<string, unknown[]> }[]): Ports {
+  const found = new Map<string, Variant[]>();
+  inner.forEach(({ port: [name, schema, required], when }, place) => {
+    const { "x-variants": nested, ...plain } = schema;
+    const variants = (nested as Variant[] | undefined) ?? [{ when: {}, place, required, schema: plain }];
+    const known = found.get(name) ?? [];
+    found.set(name, known);
+    for (const one of variants) {
+      const variant = { ...one, place, when: { ...one.when, ...when } };
+      const same = known.find((other) => isSame(other, variant, Object.keys(when)[0] as string));
+      if (same) for (const [port, values] of Object.entries(when)) same.when[port] = [...(same.when[port] ?? []), ...values];
+      else known.push(variant);
+    }
+  });
+  return [...found].map(([name, variants]) => [name, { ...variants[0]?.schema, "x-variants": variants }, false]);
+}
+
+/** Whether two variants differ in nothing but the choice they belong to. */
+function isSame(a: Variant, b: Variant, chooser: string): boolean {
+  const rest = ({ when, required, schema }: Variant) => JSON.stringify([{ ...when, [chooser]: [] }, required, schema]);
+  return rest(a) === rest(b);
 }

@@ -1,18 +1,20 @@
 import { readFileSync } from "node:fs";
+import { exportRegion, importComfy, type NodeDefinition, resolve, validate } from "@spindle/graph-model";
+import { makeLibrary } from "@spindle/node-library";
 import { validateCapability } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { toCapability } from "./capability.ts";
 import { mergeLibraries, readObjectInfo } from "./merge.ts";
 
 const text = readFileSync(new URL("../../test/recordings/object_info.json", import.meta.url), "utf8");
-const nodes = readObjectInfo(text);
+const { nodes, unreadable } = readObjectInfo(text);
 type Properties = Record<string, Record<string, unknown>>;
 const inputs = (name: string): Properties => (nodes.get(name)?.io.input.properties ?? {}) as Properties;
 const outputs = (name: string): Properties => (nodes.get(name)?.io.output.properties ?? {}) as Properties;
 
 describe("the library of a real server", () => {
   test("has every node, each a capability as the contract says", () => {
-    expect(nodes.size).toBe(377);
+    expect([nodes.size, unreadable.size]).toEqual([377, 0]);
     for (const capability of nodes.values())
       expect(validateCapability(capability), `${capability.id}: ${JSON.stringify(validateCapability.errors)}`).toBe(true);
   });
@@ -93,7 +95,7 @@ describe("inputs of the newer schema", () => {
       "far",
       "must",
     ]);
-    expect(properties.properties["mode.mask"]).toMatchObject({ "x-when": { port: "mode", is: "two" } });
+    expect(properties.properties["mode.mask"]).toMatchObject({ "x-variants": [{ when: { mode: ["two"] }, required: true }] });
     expect(properties.properties.any).toMatchObject({ "x-comfy-type": "IMAGE,MASK" });
     expect(properties.properties.pick).toMatchObject({ default: "a" });
     expect(properties.required).toEqual(["images.image0", "any", "must"]);
@@ -133,4 +135,196 @@ describe("several servers", () => {
     ]);
     expect(capability?.io.input).toMatchObject({ properties: { name: { enum: ["x", "y"], "x-on": { x: ["a"], y: ["b"] } } } });
   });
+});
+
+describe("what a pack's author may write", () => {
+  const hostile: readonly unknown[] = [null, 0, "x", true, [], {}, [[]], [["x", "y"]], { a: 1 }, "\u0000", 1e308, "é".repeat(300)];
+
+  test("an output without a name that is a list of choices", () => {
+    const { nodes: read } = readObjectInfo(
+      JSON.stringify({ Choices: { output: ["STRING", ["x", "y"]], output_name: ["STRING", ["x", "y"]] } }),
+    );
+    expect(read.get("Choices")?.io.output.properties).toMatchObject({ STRING: {}, COMBO: { "x-comfy-type": "COMBO", "x-slot": 1 } });
+  });
+
+  test("anything in any place: the class is read or listed with the reason, and the others are as they were", () => {
+    const info = JSON.parse(text) as Record<string, Record<string, unknown>>;
+    const names = Object.keys(info).filter((_, index) => index % 9 === 0);
+    let tried = 0;
+    for (const name of names)
+      for (const path of pathsOf(info[name], []).filter((_, index) => index % 7 === 0)) {
+        const [odd, value] = [structuredClone(info[name]), hostile[tried++ % hostile.length]];
+        setAt(odd, path, value);
+        const read = readObjectInfo(JSON.stringify({ [name]: odd, SaveImage: info.SaveImage }));
+        expect([...read.nodes.keys()], `${name} ${path.join(".")}`).toEqual([name, "SaveImage"]);
+        expect(read.nodes.get("SaveImage")).toEqual(nodes.get("SaveImage"));
+        for (const capability of read.nodes.values()) expect(validateCapability(capability), `${name} ${path.join(".")}`).toBe(true);
+      }
+    expect(tried).toBeGreaterThan(200);
+  });
+
+  test("a class that cannot be read has no live engine, and says why; a document that is no object is no library", () => {
+    const odd = { ...nodes.get("SaveImage"), label: undefined } as never;
+    const [capability] = mergeLibraries([
+      {
+        id: "a",
+        url: "http://a:1",
+        nodes: new Map([["Odd", odd]]),
+        unreadable: new Map([["Odd", "/io/input must be object"]]),
+        live: true,
+      },
+    ]);
+    expect(capability?.engines).toMatchObject([{ live: false, reason: expect.stringContaining("/io/input must be object") }]);
+    for (const json of ["[]", "null", "7"]) expect(() => readObjectInfo(json)).toThrow(SyntaxError);
+  });
+});
+
+function pathsOf(value: unknown, path: (string | number)[]): (string | number)[][] {
+  if (value === null || typeof value !== "object") return [path];
+  return [
+    path,
+    ...Object.entries(value)
+      .slice(0, 12)
+      .flatMap(([key, inner]) => pathsOf(inner, [...path, key])),
+  ].filter(({ length }) => length > 0);
+}
+
+function setAt(value: unknown, path: readonly (string | number)[], to: unknown): void {
+  let at = value as Record<string, unknown>;
+  for (const key of path.slice(0, -1)) at = at[key] as Record<string, unknown>;
+  at[path.at(-1) as string] = to;
+}
+
+describe("inputs that a choice brings", () => {
+  const size = (options: string[]) => ["COMBO", { options }];
+  const images = ["COMFY_AUTOGROW_V3", { template: { image: ["IMAGE", {}] }, names: ["image_1", "image_2"], min: 0 }];
+  const info = {
+    input: {
+      required: {
+        prompt: ["STRING", { multiline: true }],
+        model: [
+          "COMFY_DYNAMICCOMBO_V3",
+          {
+            options: [
+              {
+                key: "pro",
+                inputs: { required: { size: size(["1K", "2K"]), width: ["INT", { default: 2048, min: 1024, max: 6240 }], images } },
+              },
+              {
+                key: "lite",
+                inputs: {
+                  required: {
+                    size: size(["1K", "4K"]),
+                    width: ["INT", { default: 2048, min: 1024, max: 6240 }],
+                    most: ["INT", { default: 1, min: 1, max: 14 }],
+                    images,
+                    whole: ["BOOLEAN", { default: false }],
+                  },
+                },
+              },
+            ],
+          },
+        ],
+        seed: ["INT", { default: 0, min: 0, max: 100, control_after_generate: true }],
+        watermark: ["BOOLEAN", { default: false }],
+        loras: [
+          "COMFY_DYNAMICGROUP_V3",
+          { template: { required: { name: size(["A", "B"]), strength: ["FLOAT", { default: 1 }] } }, min: 0, max: 3 },
+        ],
+      },
+    },
+    output: ["IMAGE"],
+  };
+  const library = makeLibrary(
+    mergeLibraries([{ id: "a", url: "http://a:1", ...readObjectInfo(JSON.stringify({ Draw: info })), live: true }]),
+  );
+  const graphOf = (params: Record<string, unknown>) =>
+    ({
+      schema: "langgraph.v1",
+      workflowId: "w",
+      nodes: [{ id: "n", service: "Draw", plane: "comfy", status: "pending", params }],
+      edges: [],
+    }) as never;
+  const drawn = (params: Record<string, unknown>) => resolve(graphOf(params), library).root.node("n")?.definition as NodeDefinition;
+  const names = (params: Record<string, unknown>) => drawn(params).inputs.map(({ name }) => name);
+  const prompt = (params: Record<string, unknown>) =>
+    JSON.parse(exportRegion(graphOf(params), library).text ?? "{}").n?.inputs as Record<string, unknown> | undefined;
+
+  test("are those of the choice made, with its limits and lists", () => {
+    expect(names({})).toEqual([
+      "prompt",
+      "model",
+      "model.size",
+      "model.width",
+      "model.images.image_1",
+      "model.images.image_2",
+      "seed",
+      "watermark",
+      "loras",
+    ]);
+    expect(names({ model: "lite" })).toContain("model.most");
+    const sizes = (model: string) => drawn({ model }).inputs.find(({ name }) => name === "model.size")?.schema.enum;
+    expect([sizes("pro"), sizes("lite"), sizes("none")]).toEqual([
+      ["1K", "2K"],
+      ["1K", "4K"],
+      ["1K", "2K"],
+    ]);
+    expect(validate(graphOf({ model: "lite", "model.size": "2K" }), library).map(({ code }) => code)).toContain("param.invalid");
+    expect(drawn({ model: "lite" })).toBe(drawn({ model: "lite", prompt: "x" }));
+  });
+  test("are as many rows as are asked for", () => {
+    expect(names({ loras: 2 }).slice(-5)).toEqual(["loras", "loras.0.name", "loras.0.strength", "loras.1.name", "loras.1.strength"]);
+    expect(names({ loras: 99 }).at(-1)).toBe("loras");
+  });
+  test("go to ComfyUI with their choice, and those of another do not", () => {
+    const sent = prompt({
+      model: "lite",
+      "model.size": "4K",
+      "model.most": 3,
+      loras: 1,
+      "loras.0.name": "B",
+      "loras.1.name": "A",
+      extra: 1,
+    });
+    expect(sent).toMatchObject({ model: "lite", "model.size": "4K", "model.most": 3, "model.width": 2048, "loras.0.name": "B", extra: 1 });
+    expect(sent).not.toHaveProperty("loras");
+    expect(sent).not.toHaveProperty(["loras.1.name"]);
+    expect(prompt({ model: "pro", "model.most": 3 })).not.toHaveProperty(["model.most"]);
+  });
+  test("are found by position in a file, those of the choice alone", () => {
+    const file = (widgets_values: unknown) =>
+      importComfy({ nodes: [{ id: 1, type: "Draw", inputs: [], outputs: [], widgets_values }], links: [], version: 0.4 }, library).graph
+        ?.nodes[0]?.params;
+    expect(file(["a poster", "pro", "1K", 2048, 7, "randomize", false, 0])).toEqual({
+      prompt: "a poster",
+      model: "pro",
+      "model.size": "1K",
+      "model.width": 2048,
+      seed: 7,
+      watermark: false,
+      loras: 0,
+    });
+    expect(file(["a poster", "lite", "4K", 1024, 3, true, 7, "fixed", true, 2, "A", 1, "B", 0.5])).toEqual({
+      prompt: "a poster",
+      model: "lite",
+      "model.size": "4K",
+      "model.width": 1024,
+      "model.most": 3,
+      "model.whole": true,
+      seed: 7,
+      watermark: true,
+      loras: 2,
+      "loras.0.name": "A",
+      "loras.0.strength": 1,
+      "loras.1.name": "B",
+      "loras.1.strength": 0.5,
+    });
+  });
+});
+
+test("defaults and limits that are written as text are numbers; of an integer or a number, the number", () => {
+  const { properties } = toCapability("Odd", {
+    input: { required: { a: ["FLOAT", { default: "1.5", min: "0" }], b: ["INT", { default: "7.9" }], c: ["INT,FLOAT", { default: 0.5 }] } },
+  }).io.input as { properties: Record<string, object> };
+  expect(properties).toMatchObject({ a: { default: 1.5, minimum: 0 }, b: { default: 7 }, c: { type: "number", default: 0.5 } });
 });

@@ -1,24 +1,38 @@
 // The libraries of all connected servers as one: each node lists the servers that have it as its engines.
 import type { Capability } from "@spindle/schemas";
-import { type NodeInfo, toCapability } from "./capability.ts";
+import { toCapability, Unreadable, unreadableCapability } from "./capability.ts";
 
 export interface ServerLibrary {
   /** Which stream its tasks go by; also the engine's id. */
   id: string;
   url: string;
   nodes: ReadonlyMap<string, Capability>;
+  /** Why a class of the server cannot be used, by its name; it stands among the nodes without inputs and outputs. */
+  unreadable?: ReadonlyMap<string, string>;
   live: boolean;
   reason?: string;
 }
 
 export type CapabilityEngine = NonNullable<Capability["engines"]>[number];
 
-/** @throws SyntaxError if it is not JSON */
-export function readObjectInfo(text: string): Map<string, Capability> {
-  const nodes = new Map<string, Capability>();
-  for (const [name, info] of Object.entries(JSON.parse(text) as Record<string, NodeInfo>))
-    if (info && typeof info === "object") nodes.set(name, toCapability(name, info));
-  return nodes;
+/**
+ * Each class by itself: one that no capability can be made of costs the others nothing.
+ * @throws SyntaxError if it is not a JSON object
+ */
+export function readObjectInfo(json: string): Required<Pick<ServerLibrary, "nodes" | "unreadable">> {
+  const info: unknown = JSON.parse(json);
+  if (info === null || typeof info !== "object" || Array.isArray(info)) throw new SyntaxError("/object_info is no object.");
+  const [nodes, unreadable] = [new Map<string, Capability>(), new Map<string, string>()];
+  for (const [name, node] of Object.entries(info)) {
+    try {
+      nodes.set(name, toCapability(name, node));
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      unreadable.set(name, error.message);
+      nodes.set(name, unreadableCapability(name));
+    }
+  }
+  return { nodes, unreadable };
 }
 
 export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] {
@@ -28,19 +42,23 @@ export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] 
     const all = having.map((one) => ({ id: one.id, capability: one.nodes.get(name) as Capability }));
     const first = all[0]?.capability as Capability;
     const input = all.length > 1 ? mergeChoices(all.map(({ id, capability }) => ({ id, input: capability.io.input }))) : first.io.input;
-    return { ...first, io: { ...first.io, input }, engines: having.map(engineOf) };
+    return { ...first, io: { ...first.io, input }, engines: having.map((server) => engineOf(server, name)) };
   });
 }
 
-function engineOf({ id, url, live, reason }: ServerLibrary): CapabilityEngine {
+function engineOf({ id, url, live, reason, unreadable }: ServerLibrary, node: string): CapabilityEngine {
   const host = new URL(url).host;
+  const broken = unreadable?.get(node);
+  const why =
+    live && broken ? `${host} describes this node in a way that cannot be read (${broken}). Tell the author of its pack.` : reason;
+  const isUsable = live && broken === undefined;
   return {
     id,
     label: `ComfyUI at ${host}`,
     plane: "comfy",
     draft: false,
-    live,
-    ...(live ? {} : { reason: reason ?? `${host} does not answer.` }),
+    live: isUsable,
+    ...(isUsable ? {} : { reason: why ?? `${host} does not answer.` }),
   };
 }
 

@@ -4,10 +4,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { NodeInfo } from "../../src/library/index.ts";
 import { solidPng } from "./png.ts";
 import { type Conversation, type FakeProgram, type JsonObject, type Prompt, replayConversation, type Submission } from "./program.ts";
 import { execute, STUBS } from "./stub-nodes.ts";
+
+/** What the fake reads of its own /object_info. */
+interface NodeInfo {
+  input?: { required?: Record<string, unknown[]>; optional?: Record<string, unknown[]> };
+  output?: unknown[];
+  output_node?: boolean;
+}
 
 export interface Faults {
   /** Milliseconds before each answer and step. */
