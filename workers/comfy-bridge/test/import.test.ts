@@ -1,13 +1,13 @@
 // Real workflows against the library of a real server. Here and not in graph-model, which knows no /object_info.
 import { readFileSync } from "node:fs";
-import { exportRegion, extractWorkflow, hasErrors, importComfy, readAnyText, readGraph, validate } from "@spindle/graph-model";
+import { exportRegion, extractWorkflow, hasErrors, importComfy, readAnyText, readGraph, resolve, validate } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
 import { describe, expect, test } from "vitest";
 import { mergeLibraries, readObjectInfo } from "../src/library/merge.ts";
 
 const folder = new URL("recordings/", import.meta.url);
 const text = (path: string) => readFileSync(new URL(path, folder), "utf8");
-const library = makeLibrary(mergeLibraries([{ id: "a", url: "http://a:1", nodes: readObjectInfo(text("object_info.json")), live: true }]));
+const library = makeLibrary(mergeLibraries([{ id: "a", url: "http://a:1", ...readObjectInfo(text("object_info.json")), live: true }]));
 const { files } = JSON.parse(text("workflows/manifest.json")) as { files: { file: string; format: string; node_types: string[] }[] };
 const VIRTUAL = /^(Reroute|PrimitiveNode|Note|MarkdownNote|SetNode|GetNode)$/;
 
@@ -167,6 +167,40 @@ describe("values", () => {
       denoise: 1,
     });
   });
+  test("are found in files of before 2024, which say of a seed whether it is drawn anew", () => {
+    expect(params("KSampler", [156680208700286, true, 20, 8, "euler", "normal", 1])).toEqual({
+      seed: 156680208700286,
+      steps: 20,
+      cfg: 8,
+      sampler_name: "euler",
+      scheduler: "normal",
+      denoise: 1,
+    });
+  });
+  test("are found where a widget was added since, or one is gone", () => {
+    const found = { seed: 5, steps: 20, cfg: 8, sampler_name: "euler", scheduler: "normal", denoise: 1 };
+    expect(params("KSampler", [5, "randomize", 20, "euler", "normal", 1])).toEqual({ ...found, cfg: undefined });
+    expect(params("KSampler", [5, "randomize", 20, 8, "euler", { gone: 1 }, "normal", 1])).toEqual(found);
+  });
+  test("that are numbers written as text are numbers, and a text that was a number is text", () => {
+    expect(params("KSampler", ["5", "fixed", "20", "8.5", "euler", "normal", 1])).toMatchObject({ seed: 5, steps: 20, cfg: 8.5 });
+    expect(params("CLIPTextEncode", [7])).toEqual({ text: "7" });
+  });
+  test("that were stored before the class was known are placed when it is, and never sent by position", () => {
+    const stored = [156680208700286, true, 20, 8, "euler", "normal", 1];
+    const sampler = (params: object) => ({ id: "n", service: "KSampler", plane: "comfy", status: "pending", params });
+    const graphOf = (params: object) =>
+      readGraph({ schema: "langgraph.v1", workflowId: "w", nodes: [sampler(params)], edges: [] }).graph as NonNullable<
+        ReturnType<typeof readGraph>["graph"]
+      >;
+    const placed = resolve(graphOf({ widgets_values: stored, steps: 9 }), library).root.node("n")?.node.params;
+    expect(placed).toEqual({ seed: stored[0], steps: 9, cfg: 8, sampler_name: "euler", scheduler: "normal", denoise: 1 });
+    const found = validate(graphOf({ widgets_values: stored }), library).filter(({ code }) => code === "param.invalid");
+    expect(found).toEqual([]);
+    const kept = { id: "p", service: "PreviewAny", plane: "comfy", status: "pending", params: { source: "x", widgets_values: "odd" } };
+    const { graph } = readGraph({ schema: "langgraph.v1", workflowId: "w", nodes: [kept], edges: [] });
+    expect(exportRegion(graph as NonNullable<typeof graph>, library).text).not.toContain("odd");
+  });
   test("are found past what an upload button leaves", () => {
     expect(params("LoadImage", ["a.png", "image"])).toEqual({ image: "a.png" });
     expect(params("LoadAudio", ["a.mp3", null, ""])).toEqual({ audio: "a.mp3" });
@@ -180,6 +214,8 @@ describe("values", () => {
   });
   test("of a node that no server has are kept", () => {
     expect(params("Nobody", [1, 2])).toEqual({ widgets_values: [1, 2] });
+    const named = ["seed", "b"].map((name) => ({ name, type: "INT", widget: { name }, link: null }));
+    expect(params("Nobody", [1, true, 2], named), "more values than names").toEqual({ widgets_values: [1, true, 2] });
     expect(
       params(
         "Nobody",
