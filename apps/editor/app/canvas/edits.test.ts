@@ -1,6 +1,6 @@
 // The edits of a selection, on a document with an undo manager as the page has it.
 import { type Graph, type Library, type NodeDefinition, nodeSettings, portsOf } from "@spindle/graph-model";
-import { addNode, connect, normalise, renameNode, rootsOf, setEdge, setSetting } from "@spindle/graph-model/shared-doc";
+import { addNode, connect, normalise, renameNode, setEdge, setSetting, Undo } from "@spindle/graph-model/shared-doc";
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { ME } from "../session/use-document";
@@ -34,7 +34,7 @@ const library: Library = { find: (_, service) => ALL.find((one) => one.service =
 /** A document, and how many steps of undo an edit of it makes. */
 function page() {
   const doc = new Y.Doc();
-  const undo = new Y.UndoManager(rootsOf(doc), { trackedOrigins: new Set([ME]), captureTimeout: 0 });
+  const undo = new Undo(doc, ME, 0);
   const graph = (): Graph => normalise(doc).graph;
   return {
     doc,

@@ -59,6 +59,7 @@ import { Shortcuts } from "./shortcuts";
 import { useCommands } from "./use-commands";
 import { useDeletedByOthers } from "./use-deleted-by-others";
 import { usePanels } from "./use-panels";
+import { useSettledWires } from "./use-settled-wires";
 import { useUndoSelection } from "./use-undo-selection";
 
 const NO_ISSUES: never[] = [];
@@ -93,6 +94,7 @@ export function GraphEditor({ id }: { id: string }) {
   const graph = shared?.graph;
   const palette = usePaletteOpener(shared?.doc, graph, pointer, selection);
   useDeletedByOthers(shared?.doc, graph, selection.nodes);
+  useSettledWires(shared?.doc, graph);
   const resolveNext = useMemo(() => resolver(library), [library]);
   // Everything on the page asks for this graph with this library, and finds what is worked out here.
   if (graph && loaded) resolveNext(graph);

@@ -1,6 +1,6 @@
 // The shared document of a graph (DESIGN C1): a replica of the server's, its undo, and whether everything is saved.
 import type { Graph, Issue } from "@spindle/graph-model";
-import { LAYOUT, reader, rootsOf, SAVED, Unsaved } from "@spindle/graph-model/shared-doc";
+import { LAYOUT, reader, SAVED, Undo, Unsaved } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
@@ -11,12 +11,14 @@ import { flushTyping } from "./typing";
 
 /** The origin of this tab's edits: undo takes back only these. */
 export const ME = { who: "this tab" };
+/** Edits that follow each other sooner are one step of undo. */
+const ONE_STEP_MS = 300;
 const NOT_STORED = "The last edits are not stored, so they would not be part of the run. Reload the page, then run again.";
 const TAKEN_BACK = "The last edits were refused and taken back, so they would not be part of the run. Look at the graph, then run again.";
 
 export interface SharedDocument {
   doc: Y.Doc;
-  undo: Y.UndoManager;
+  undo: Undo;
 }
 
 /** Makes an edit that is a step of undo by itself, however soon it comes after another. Typing and arrow keys in one go share a step. */
@@ -83,7 +85,7 @@ type TakeBack = (closing: Closing, graph: Graph) => boolean;
 /** Returns how to close it. A replica that is closed before the server has every edit keeps its connection until it has. */
 function openReplica(id: string, show: (state: Omit<DocumentState, "takenBack">) => void, takeBack: TakeBack): () => void {
   const doc = new Y.Doc();
-  const undo = new Y.UndoManager(rootsOf(doc), { trackedOrigins: new Set([ME]), captureTimeout: 300 });
+  const undo = new Undo(doc, ME, ONE_STEP_MS);
   // Tabs of one browser exchange nothing by themselves: what the server refuses would come back from another tab.
   const provider = new WebsocketProvider(socketUrl("/collab"), `${id}?layout=${LAYOUT}`, doc, {
     maxBackoffTime: 2000,

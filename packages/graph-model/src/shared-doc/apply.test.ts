@@ -7,7 +7,7 @@ import { type Random, random } from "../random.testing.ts";
 import { EditRefused } from "./admit.ts";
 import { LOADING, ONE_UPDATE } from "./apply.ts";
 import { undivided } from "./at-once.testing.ts";
-import { addNode, copyNodes, moveNodes, nodesOf, normalise, pasteNodes, remove, rootsOf, setParam } from "./index.ts";
+import { addNode, copyNodes, moveNodes, nodesOf, normalise, pasteNodes, remove, setParam, Undo } from "./index.ts";
 import { craft, craftAtRandom, drawn, type Piece, updateOf } from "./random-updates.testing.ts";
 
 const { admit, decode, replay, Tried } = undivided;
@@ -226,7 +226,7 @@ describe("[C5] what builds on edits that are missing", () => {
 /** A page of one person, who can undo. */
 class Page {
   readonly doc = new Y.Doc();
-  private readonly undoing = new Y.UndoManager(rootsOf(this.doc), { trackedOrigins: new Set(["me"]), captureTimeout: 0 });
+  private readonly undoing = new Undo(this.doc, "me", 0);
   constructor(readonly server: Server) {
     this.meet();
   }

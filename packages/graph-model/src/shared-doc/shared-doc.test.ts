@@ -2,20 +2,7 @@ import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { readGraph } from "../check/document.ts";
 import { isLoopEdge } from "../graph.ts";
-import {
-  addNode,
-  connect,
-  copyNodes,
-  edgesOf,
-  loadGraph,
-  moveNodes,
-  nodesOf,
-  normalise,
-  pasteNodes,
-  remove,
-  setParam,
-  setSetting,
-} from "./index.ts";
+import { addNode, connect, copyNodes, loadGraph, moveNodes, normalise, pasteNodes, remove, setParam, setSetting, Undo } from "./index.ts";
 
 const me = { who: "me" };
 const at = { x: 0, y: 0 };
@@ -78,7 +65,7 @@ describe("commands", () => {
   });
   test("[C3] removing a node takes its wires along; undo brings both back, and only one's own", () => {
     const doc = new Y.Doc();
-    const undo = new Y.UndoManager([nodesOf(doc), edgesOf(doc)], { trackedOrigins: new Set([me]), captureTimeout: 0 });
+    const undo = new Undo(doc, me, 0);
     const [a, b] = [pass(doc, "other"), pass(doc, "other")];
     connect(doc, "other", { node: a, port: "value" }, { node: b, port: "value" });
     remove(doc, me, [a]);

@@ -18,13 +18,13 @@ import {
   removeDefinition,
   removeEntry,
   renameNode,
-  rootsOf,
   setDefinition,
   setEdge,
   setEntry,
   setInterface,
   setParam,
   setSetting,
+  Undo,
   Unsaved,
 } from "./index.ts";
 import { definitionsOf, nodesOf } from "./layout.ts";
@@ -261,7 +261,7 @@ describe("a text", () => {
       Y.Doc,
       Y.Doc,
     ];
-    const undo = new Y.UndoManager(rootsOf(ada), { trackedOrigins: new Set(["ada"]), captureTimeout: 0 });
+    const undo = new Undo(ada, "ada", 0);
     setParam(ada, "ada", "a", "prompt", `Misty. ${PROMPT}`, inside);
     setParam(ben, "ben", "a", "prompt", `${PROMPT} No people.`, inside);
     setParam(ben, "ben", "a", "seed", 3, inside);

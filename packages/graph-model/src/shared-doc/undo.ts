@@ -1,0 +1,145 @@
+// What a person takes back (DESIGN C3): one's own edits, and nothing that somebody else did at the same place since (docs/decisions/0020).
+import * as Y from "yjs";
+import { rootsOf } from "./layout.ts";
+
+type Deletions = Y.UndoManager["undoStack"][number]["deletions"];
+/** Yjs does not export the class. */
+type Step = Y.UndoManager["undoStack"][number];
+type Held = Y.AbstractType<unknown>;
+
+/**
+ * Yjs refuses to bring a value back where another's lies behind it, even in what was deleted as a whole, and brings one back over another's
+ * where one's own later edit lies behind that. So it is told to bring back everything, of a step that has been reduced to what it should.
+ */
+export class Undo extends Y.UndoManager {
+  /**
+   * @param origin of the edits that are taken back
+   * @param captureTimeout in ms: edits that follow each other sooner are one step
+   */
+  constructor(doc: Y.Doc, origin: unknown, captureTimeout: number) {
+    super(rootsOf(doc), { trackedOrigins: new Set([origin]), captureTimeout, ignoreRemoteMapChanges: true });
+  }
+
+  /** Takes back the last step of which anything can be taken back. */
+  override undo(): Step | null {
+    return this.takeBack(this.undoStack, () => super.undo());
+  }
+
+  override redo(): Step | null {
+    return this.takeBack(this.redoStack, () => super.redo());
+  }
+
+  /** One step at a time: what may be brought back of the one before it depends on what this one leaves. */
+  private takeBack(stack: Step[], act: () => Step | null): Step | null {
+    const before = stack.splice(0, stack.length - 1);
+    try {
+      for (;;) {
+        for (const step of stack) step.deletions = bringsBack(this.doc.store, step);
+        const done = act();
+        const next = done ? undefined : before.pop();
+        if (!next) return done;
+        stack.push(next);
+      }
+    } finally {
+      stack.unshift(...before);
+    }
+  }
+}
+
+/** What of a step's deletions may be brought back: letters of texts, and of each key the last value, unless somebody has set it since. */
+function bringsBack(store: Y.Doc["store"], { insertions, deletions }: Step): Deletions {
+  const mine = new Set([...valuesIn(store, insertions).keys()].map((item) => lastOf(store, item)));
+  const deleted = valuesIn(store, deletions);
+  for (const [item, clocks] of deleted) {
+    const older = clocks.filter((clock) => !Y.isDeleted(insertions, Y.createID(item.id.client, clock)));
+    if (older.length > 0) deleted.set(item, older);
+    else deleted.delete(item);
+  }
+  const left = new Map<number, Set<number>>();
+  const leave = ({ id }: Y.Item, clocks: Iterable<number>) => {
+    const own = left.get(id.client) ?? new Set();
+    for (const clock of clocks) own.add(clock);
+    left.set(id.client, own);
+  };
+  for (const [item, clocks] of deleted) {
+    const current = nowOf(store, item.parent as Held)?._map.get(item.parentSub as string);
+    const isMine = !current || (current.deleted ? Y.isDeleted(deletions, current.lastId) : mine.has(current));
+    leave(item, isMine && !isFollowed(item, deleted) ? clocks.slice(0, -1) : clocks);
+  }
+  // Yjs would look for the place of these in what another person has deleted since it was brought back, and fail.
+  for (const [item, from, to] of itemsIn(store, deletions))
+    if (isLost(store, item.parent as Held))
+      leave(
+        item,
+        Array.from({ length: to - from }, (_, at) => from + at),
+      );
+  return without(deletions, left);
+}
+
+/** The values of keys within ranges, by their clocks: values of one key that were deleted may share an item. */
+function valuesIn(store: Y.Doc["store"], ranges: Deletions): Map<Y.Item, number[]> {
+  const values = new Map<Y.Item, number[]>();
+  for (const [item, from, to] of itemsIn(store, ranges))
+    if (item.parentSub !== null)
+      values.set(item, [...(values.get(item) ?? []), ...Array.from({ length: to - from }, (_, at) => from + at)]);
+  return values;
+}
+
+/** The items within ranges, each with the part of it that is: from a clock to another. */
+function* itemsIn(store: Y.Doc["store"], { clients }: Deletions): Generator<[item: Y.Item, from: number, to: number]> {
+  for (const [client, ranges] of clients) {
+    const structs = store.clients.get(client) ?? [];
+    for (const { clock, len } of ranges)
+      for (let at = Y.findIndexSS(structs, clock); at < structs.length; at++) {
+        const struct = structs[at] as Y.Item | Y.GC;
+        const { id, length } = struct;
+        if (id.clock >= clock + len) break;
+        if (struct instanceof Y.Item) yield [struct, Math.max(clock, id.clock), Math.min(clock + len, id.clock + length)];
+      }
+  }
+}
+
+/** What came of an item when it was taken back and made again. */
+function lastOf(store: Y.Doc["store"], item: Y.Item): Y.Item {
+  let last = item;
+  while (last.redone) last = Y.getItem(store, last.redone) as Y.Item;
+  return last;
+}
+
+/** The type that stands in the place of another now; nothing if that one is deleted. */
+function nowOf(store: Y.Doc["store"], type: Held): Held | undefined {
+  if (!type._item) return type;
+  const item = lastOf(store, type._item);
+  return item.deleted ? undefined : ((item.content as Y.ContentType).type as Held);
+}
+
+/** Whether a type was brought back once, and is deleted again. */
+const isLost = (store: Y.Doc["store"], { _item }: Held): boolean => Boolean(_item?.deleted && _item.redone && lastOf(store, _item).deleted);
+
+/** Whether a later value of the same key may come back. */
+function isFollowed(item: Y.Item, deleted: ReadonlyMap<Y.Item, unknown>): boolean {
+  for (let next = item.right; next; next = next.right) if (deleted.has(next)) return true;
+  return false;
+}
+
+function without({ clients }: Deletions, left: ReadonlyMap<number, ReadonlySet<number>>): Deletions {
+  const rest = Y.createDeleteSet();
+  for (const [client, ranges] of clients)
+    rest.clients.set(
+      client,
+      ranges.flatMap((range) => divide(range, left.get(client) ?? new Set())),
+    );
+  return rest;
+}
+
+/** A range without some of its clocks. */
+function divide({ clock, len }: { clock: number; len: number }, gone: ReadonlySet<number>): { clock: number; len: number }[] {
+  const ends = [...gone].filter((at) => at >= clock && at < clock + len).sort((a, b) => a - b);
+  let from = clock;
+  const ranges = [...ends, clock + len].map((to) => {
+    const range = { clock: from, len: to - from };
+    from = to + 1;
+    return range;
+  });
+  return ranges.filter((range) => range.len > 0);
+}
