@@ -54,7 +54,7 @@ BEGIN
       ON CONFLICT (id) DO NOTHING;
     END IF;
     ids := ids || row.id; runs := runs || row.run_id; nodes := nodes || row.node_id; paths := paths || row.path;
-    tries := tries || row.attempt; fences := fences || row.fence; ended := ended || (row.finished_at IS NOT NULL); made := made || change;
+    tries := tries || row.attempt; fences := fences || row.fence; ended := ended || (row.finished_at IS NOT NULL AND row.state <> 'cancelled'); made := made || change;
 
     i := (change->>'i')::int; id := row.id; run_id := row.run_id; node_id := row.node_id; path := row.path; state := row.state;
     attempt := row.attempt; fence := row.fence; crashes := row.crashes; error := row.error; broken := row.broken;
@@ -64,8 +64,8 @@ BEGIN
 
   -- The row of a run is written once, however many of its node runs changed, because PostgreSQL keeps every version of it until the commit.
   FOR run_changes IN SELECT m.run, count(*)::int AS n, bool_or(m.ended) AS ended FROM unnest(runs, ended) AS m(run, ended) GROUP BY m.run ORDER BY m.run LOOP
-    -- A run of which a node run ends goes on: no runtime that died before died of it. One with ten deaths does not: its node runs are being cancelled.
-    UPDATE run r SET last_seq = r.last_seq + run_changes.n, deaths = CASE WHEN run_changes.ended AND r.deaths < 10 THEN 0 ELSE r.deaths END
+    -- A run of which a node run ends goes on: no runtime that died before died of it. One that is cancelled proves nothing.
+    UPDATE run r SET last_seq = r.last_seq + run_changes.n, deaths = CASE WHEN run_changes.ended THEN 0 ELSE r.deaths END
       WHERE r.id = run_changes.run RETURNING r.last_seq - run_changes.n INTO seq_before;
     INSERT INTO run_event (run_id, seq, type, node, path, attempt, body)
       -- broken-build: numbers with a gap
