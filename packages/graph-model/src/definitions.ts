@@ -1,11 +1,11 @@
 // What a node is inside its graph: the library's definition, plus the ports that the graph itself makes (SPEC RD1 to RD4).
 
-import { placeWidgets, WIDGET_VALUES } from "./comfy/import/widgets.ts";
 import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, type NodeSettings, record } from "./graph.ts";
 import type { RunInput } from "./interface.ts";
 import { chosenEngine, type Library, type LibraryEngine, type NodeDefinition } from "./library.ts";
 import { LIMITS } from "./limits.ts";
 import { type Port, portsOf } from "./ports.ts";
+import { placeValues, WIDGET_VALUES } from "./stored-values.ts";
 import { CALL, calledName } from "./subgraphs.ts";
 import { definitionWith } from "./variants.ts";
 
@@ -69,7 +69,7 @@ function placed(node: GraphNode, general: NodeDefinition): GraphNode {
   if (!node.params || !Object.hasOwn(node.params, WIDGET_VALUES)) return node;
   const known = placedNodes.get(node);
   if (known?.general === general) return known.node;
-  const values = placeWidgets(node.params, general);
+  const values = placeValues(node.params, general);
   const made = values ? { ...node, params: values.params as NonNullable<GraphNode["params"]> } : node;
   placedNodes.set(node, { general, node: made });
   return made;

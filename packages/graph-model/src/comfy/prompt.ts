@@ -6,8 +6,8 @@ import { declaredInterface } from "../interface.ts";
 import type { Level } from "../level.ts";
 import type { NodeDefinition } from "../library.ts";
 import { comfyType, type Port, portKind } from "../ports.ts";
+import { WIDGET_VALUES } from "../stored-values.ts";
 import { isChooser, isUnsent } from "../variants.ts";
-import { WIDGET_VALUES } from "./import/widgets.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 type PromptNode = RegionInput["prompt"][string];

@@ -1,6 +1,6 @@
 // One node class of /object_info -> a manifest entry (DESIGN M1).
 import { type Capability, validateCapability } from "@spindle/schemas";
-import { inputPorts, isMedia, list, object, type PortSchema, type Ports, portOf, text, texts } from "./input.ts";
+import { inputPorts, isMedia, list, object, type PortSchema, type Ports, portOf, textOf, textsOf } from "./input.ts";
 
 /** As /object_info should give it. What a pack's author wrote is handed on by ComfyUI as it is, so any part may be missing or of another kind. */
 interface NodeInfo {
@@ -61,7 +61,7 @@ export const unreadableCapability = (name: string): Capability => ({ ...toCapabi
 function readInfo(given: unknown): NodeInfo {
   const info = object(given);
   const [input, order] = [object(info.input), object(info.input_order)];
-  const orderOf = (part: unknown) => (Array.isArray(part) ? texts(part) : undefined);
+  const orderOf = (part: unknown) => (Array.isArray(part) ? textsOf(part) : undefined);
   return {
     input: { required: object(input.required), optional: object(input.optional) },
     input_order: { required: orderOf(order.required), optional: orderOf(order.optional) },
@@ -69,14 +69,14 @@ function readInfo(given: unknown): NodeInfo {
     output_name: list(info.output_name),
     output_is_list: list(info.output_is_list),
     output_tooltips: list(info.output_tooltips),
-    display_name: text(info.display_name),
-    description: text(info.description),
-    python_module: text(info.python_module),
-    category: text(info.category),
+    display_name: textOf(info.display_name),
+    description: textOf(info.description),
+    python_module: textOf(info.python_module),
+    category: textOf(info.category),
     output_node: info.output_node === true,
     deprecated: info.deprecated === true,
     experimental: info.experimental === true,
-    search_aliases: texts(info.search_aliases),
+    search_aliases: textsOf(info.search_aliases),
   };
 }
 
@@ -111,11 +111,11 @@ function allOutputs(info: NodeInfo, inputs: Ports): Ports {
   const taken = new Map<string, number>();
   const slots = info.output.map((type, slot): Ports[number] => {
     const comfy = typeof type === "string" ? type : "COMBO"; // a list of choices
-    const label = text(info.output_name[slot]) || comfy; // ComfyUI gives the type again where the pack names no output
+    const label = textOf(info.output_name[slot]) || comfy; // ComfyUI gives the type again where the pack names no output
     const times = (taken.get(label) ?? 0) + 1;
     taken.set(label, times);
     const name = times === 1 ? label : `${label}_${times}`;
-    const tip = text(info.output_tooltips[slot]);
+    const tip = textOf(info.output_tooltips[slot]);
     return [name, { title: label, "x-slot": slot, ...outputSchema(comfy), ...(tip ? { description: tip } : {}) }, false];
   });
   return info.output_node ? [...slots, ...shown(inputs).filter(([name]) => !taken.has(name))] : slots;

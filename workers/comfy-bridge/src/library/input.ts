@@ -25,8 +25,8 @@ const UPLOADS = { image_upload: "image", audio_upload: "audio", video_upload: "v
 export const object = (value: unknown): Record<string, unknown> =>
   value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 export const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-export const text = (value: unknown): string => (typeof value === "string" ? value : "");
-export const texts = (value: unknown): string[] => list(value).filter((one): one is string => typeof one === "string");
+export const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+export const textsOf = (value: unknown): string[] => list(value).filter((item): item is string => typeof item === "string");
 
 /** @param spec `[type, options]`, as the pack's author wrote it: anything that ComfyUI can write as JSON */
 export function inputPorts(name: string, spec: unknown, required: boolean, depth = 0): Ports {
@@ -69,7 +69,7 @@ function inputSchema(name: string, type: unknown, options: Options): PortSchema 
 /** ComfyUI makes text and truth values of what it is given, as Python does. */
 function defaultOf(port: string, value: unknown): unknown {
   if (port === "boolean") return value === "false" || value === "False" ? false : Boolean(value);
-  return typeof value === "number" || typeof value === "boolean" ? String(value) : text(value);
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : textOf(value);
 }
 
 export const isMedia = (port: string): boolean => PORT_TYPES[port]?.kind === "artifact";
@@ -86,10 +86,10 @@ export function portOf(comfy: string): string | undefined {
 
 /** Type variables and unions by what they take. */
 function comfyTypeOf(type: unknown, options: Options): string {
-  const joined = (value: unknown) => (Array.isArray(value) ? value.map(String).join(",") : text(value));
+  const joined = (value: unknown) => (Array.isArray(value) ? value.map(String).join(",") : textOf(value));
   if (type === "COMFY_MATCHTYPE_V3") return joined(object(options.template).allowed_types) || "*";
   if (type === "COMFY_MULTITYPED_V3") return joined(options.types) || "*";
-  return text(type) || "*";
+  return textOf(type) || "*";
 }
 
 /** A number, also one that is written as text. Beyond what JavaScript counts exactly, a seed would not be the one that was asked for. */
@@ -121,7 +121,7 @@ function combo(choices: unknown[], options: Options): PortSchema {
   if (options.multiselect === true)
     return { ...comfy, type: "array", items: { enum: choices }, "x-inline": true, default: list(options.default) };
   // A list that the server gets from elsewhere is not known here.
-  if (options.remote !== undefined) return { ...comfy, type: "string", "x-inline": true, default: text(options.default) };
+  if (options.remote !== undefined) return { ...comfy, type: "string", "x-inline": true, default: textOf(options.default) };
   const otherwise = choices.includes(options.default) ? options.default : choices[0];
   const type = choices.every((choice) => typeof choice === "string") ? { type: "string" } : {};
   return {
@@ -143,8 +143,8 @@ function growing(name: string, options: Options, required: boolean, depth: numbe
     isSpec,
   );
   const count = Math.min(GROWS_TO, safe(of("max")) ?? GROWS_TO);
-  const numbered = Array.from({ length: Math.max(0, count) }, (_, index) => `${text(of("prefix")) || name}${index}`);
-  const names = texts(of("names")).length > 0 ? texts(of("names")).slice(0, GROWS_TO) : numbered;
+  const numbered = Array.from({ length: Math.max(0, count) }, (_, index) => `${textOf(of("prefix")) || name}${index}`);
+  const names = textsOf(of("names")).length > 0 ? textsOf(of("names")).slice(0, GROWS_TO) : numbered;
   const least = safe(of("min")) ?? 0;
   return names.flatMap((own, index) => inputPorts(`${name}.${own}`, spec ?? ["*"], required && index < least, depth + 1));
 }
@@ -193,11 +193,11 @@ function conditional(inner: readonly { port: Ports[number]; when: Record<string,
     const variants = (nested as Variant[] | undefined) ?? [{ when: {}, place, required, schema: plain }];
     const known = found.get(name) ?? [];
     found.set(name, known);
-    for (const one of variants) {
-      const variant = { ...one, place, when: { ...one.when, ...when } };
-      const same = known.find((other) => isSame(other, variant, Object.keys(when)[0] as string));
+    for (const variant of variants) {
+      const added = { ...variant, place, when: { ...variant.when, ...when } };
+      const same = known.find((other) => isSame(other, added, Object.keys(when)[0] as string));
       if (same) for (const [port, values] of Object.entries(when)) same.when[port] = [...(same.when[port] ?? []), ...values];
-      else known.push(variant);
+      else known.push(added);
     }
   });
   return [...found].map(([name, variants]) => [name, { ...variants[0]?.schema, "x-variants": variants }, false]);

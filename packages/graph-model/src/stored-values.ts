@@ -1,0 +1,181 @@
+// Values of a ComfyUI node that were stored by position, under the names of the inputs that they belong to.
+import type { NodeDefinition } from "./library.ts";
+import { nearest } from "./nearest.ts";
+import type { Port } from "./ports.ts";
+import { definitionWith, portWith } from "./variants.ts";
+
+/** The parameter that keeps stored values by position, of a node whose class is not known yet. It never reaches ComfyUI. */
+export const WIDGET_VALUES = "widgets_values";
+
+export const CONTROLS: ReadonlySet<unknown> = new Set(["fixed", "increment", "decrement", "randomize", "increment-wrap"]);
+/** Values that upload buttons and filters leave behind. */
+export const isButton = (value: unknown): boolean => value === null || value === "" || value === "image" || value === undefined;
+/** Previews that a pack keeps among its widgets. */
+const NOT_VALUES = new Set(["videopreview", "audioUI"]);
+
+export interface StoredValues {
+  params: Record<string, unknown>;
+  problems: string[];
+}
+
+/** @param values by position */
+export const valuesByPosition = (values: readonly unknown[], definition: NodeDefinition): StoredValues =>
+  valuesByName(aligned(values, definition.inputs), definition);
+
+/**
+ * The parameters of a node whose values were stored by position before its class was known, now that it is; undefined if there are none.
+ * What has been set by name since then stays.
+ */
+export function placeValues(params: Readonly<Record<string, unknown>> | undefined, definition: NodeDefinition): StoredValues | undefined {
+  const { [WIDGET_VALUES]: stored, ...others } = params ?? {};
+  if (!Array.isArray(stored)) return undefined;
+  const { params: placed, problems } = valuesByPosition(stored, definition);
+  return { params: { ...placed, ...others }, problems };
+}
+
+/** What ComfyUI makes of values as they were stored: of the kind that the input asks for, and without what is no value. */
+export function valuesByName(values: Record<string, unknown>, definition: NodeDefinition | undefined): StoredValues {
+  const problems: string[] = [];
+  const ports = new Map(definition && definitionWith(definition, values).inputs.map((port) => [port.name, port]));
+  const params: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(values)) {
+    if (NOT_VALUES.has(name) || value === null || value === undefined) continue;
+    params[name] = adjusted(name, value, ports.get(name), problems);
+  }
+  return { params, problems };
+}
+
+/** How the values up to one of them may be those of the inputs up to one of them: the cheapest way, the last value first. */
+interface Path {
+  cost: number;
+  taken?: { name: string; value: unknown; before: Path };
+}
+
+// What it costs to take values and inputs for each other. Only their order counts.
+const OF_ANOTHER_KIND = 3;
+const TO_BE_CONVERTED = 1;
+const NOT_IN_THE_LIST = 0.5;
+const STRAY_VALUE = 2;
+const STRAY_BUTTON = 0.2;
+const INPUT_WITHOUT_VALUE = 2;
+/** Files of before 2024 keep whether a seed is drawn anew as a truth value. */
+const TRUTH_AS_CONTROL = 0.6;
+/** Files of before 2025 have a value for an input that must be wired. */
+const VALUE_OF_A_SOCKET = 0.4;
+
+/**
+ * ComfyUI's editor stores values in the order of its widgets, which has changed over the years, and among them those of buttons and of
+ * what happens to a seed. Of all ways to give the values in order to the inputs in order, the one in which they fit best is taken.
+ */
+function aligned(values: readonly unknown[], inputs: readonly Port[]): Record<string, unknown> {
+  let paths: Paths = new Map([[0, { cost: 0 }]]);
+  for (const port of inputs) paths = after(port, values, paths);
+  const [best] = [...paths]
+    .map(([at, path]) => ({ ...path, cost: path.cost + strayCost(values.slice(at)) }))
+    .sort((a, b) => a.cost - b.cost);
+  const found: [string, unknown][] = [];
+  for (let path = best; path?.taken; path = path.taken.before) found.unshift([path.taken.name, path.taken.value]);
+  return Object.fromEntries(found);
+}
+
+/** The cheapest path to each place among the values. */
+type Paths = ReadonlyMap<number, Path>;
+/** So many of them are followed, and so many strays in a row: what many values and inputs cost grows with either, and not with both. */
+const PATHS_FOLLOWED = 32;
+const STRAYS_IN_A_ROW = 8;
+
+const strayCost = (values: readonly unknown[]): number =>
+  values.reduce<number>((sum, value) => sum + (isButton(value) ? STRAY_BUTTON : STRAY_VALUE), 0);
+
+function after(general: Port, values: readonly unknown[], before: Paths): Paths {
+  const next = new Map<number, Path>();
+  const costAt = (at: number) => next.get(at)?.cost ?? Number.POSITIVE_INFINITY;
+  for (const [at, path] of [...withStrays(before, values)].sort(([a], [b]) => a - b)) {
+    const port = portWith(general, (chooser) => valueIn(path, chooser));
+    const isSocket = port?.schema["x-inline"] !== true;
+    const isOver = at >= values.length;
+    if (port && !isOver && (!isSocket || ("type" in port.schema && misfit(values[at], port) === 0))) {
+      const cost = path.cost + (isSocket ? VALUE_OF_A_SOCKET : misfit(values[at], port));
+      const taken = { name: port.name, value: values[at], before: path };
+      for (const [end, extra] of ends(port, values, at + 1)) if (cost + extra < costAt(end)) next.set(end, { cost: cost + extra, taken });
+    }
+    // Of two ways that cost the same, the one in which the earlier input has the value.
+    const cost = path.cost + (isSocket || isOver ? 0 : INPUT_WITHOUT_VALUE);
+    if (cost <= costAt(at)) next.set(at, { ...path, cost });
+  }
+  if (next.size <= PATHS_FOLLOWED) return next;
+  return new Map([...next].sort(([, a], [, b]) => a.cost - b.cost).slice(0, PATHS_FOLLOWED));
+}
+
+/** Where the next input's value may begin, and what that costs: behind the control of a seed, and what buttons leave. */
+function ends(port: Port, values: readonly unknown[], at: number): [number, number][] {
+  const found: [number, number][] = [];
+  const behindButtons = (from: number) => {
+    let end = from;
+    while (end < from + STRAYS_IN_A_ROW && end < values.length && isButton(values[end])) end++;
+    for (; end >= from; end--) found.push([end, 0]);
+  };
+  if (port.schema["x-control"] === true && CONTROLS.has(values[at])) behindButtons(at + 1);
+  if (port.schema["x-control"] === true && typeof values[at] === "boolean") found.push([at + 1, TRUTH_AS_CONTROL]);
+  if (port.schema["x-upload"] === true) behindButtons(at);
+  found.push([at, 0]);
+  return found;
+}
+
+/** Any value may be nobody's, at a price. */
+function withStrays(paths: Paths, values: readonly unknown[]): Map<number, Path> {
+  const found = new Map(paths);
+  for (const [start, path] of paths)
+    for (let [at, { cost }] = [start, path]; at < Math.min(values.length, start + STRAYS_IN_A_ROW); at++) {
+      cost += strayCost([values[at]]);
+      if (cost < (found.get(at + 1)?.cost ?? Number.POSITIVE_INFINITY)) found.set(at + 1, { ...path, cost });
+    }
+  return found;
+}
+
+function valueIn(path: Path, name: string): unknown {
+  for (let at: Path | undefined = path; at; at = at.taken?.before) if (at.taken?.name === name) return at.taken.value;
+  return undefined;
+}
+
+/** What it costs that a value is not of the kind. The name of a file that is not there is still a name, a number out of range still a number. */
+function misfit(value: unknown, port: Port): number {
+  const { schema } = port;
+  if (value === null) return 0;
+  if (schema["x-upload"] === true) return typeof value === "string" ? 0 : OF_ANOTHER_KIND;
+  if (Array.isArray(schema.enum)) {
+    if (schema.enum.includes(value)) return 0;
+    return typeof value === "string" ? NOT_IN_THE_LIST : OF_ANOTHER_KIND;
+  }
+  if (ofKind(value, port) !== value) return TO_BE_CONVERTED;
+  const fits =
+    schema.type === "integer" ? Number.isInteger(value) : schema.type === "array" ? Array.isArray(value) : typeof value === schema.type;
+  return schema.type === undefined || fits ? 0 : OF_ANOTHER_KIND;
+}
+
+function adjusted(name: string, given: unknown, port: Port | undefined, problems: string[]): unknown {
+  const value = ofKind(given, port);
+  if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    problems.push(
+      `${name}: ${value.toLocaleString("en", { useGrouping: false })} is beyond what can be counted exactly; a smaller number stands for it, so results differ.`,
+    );
+    return Number(BigInt(value) % 2n ** 50n);
+  }
+  if (typeof value === "string" && port?.schema["x-dynamic"] === true && /\{[^{}]*\|[^{}]*\}/.test(value))
+    problems.push(`${name}: choices like {a|b} were made by ComfyUI's editor; here the text is sent as it is.`);
+  if (typeof value === "string" && /%[\w.]+%|%date:/.test(value))
+    problems.push(`${name}: ComfyUI's editor filled "${value.slice(0, 60)}" in; here it is sent as it is.`);
+  const choices = port?.schema.enum;
+  if (typeof value !== "string" || !Array.isArray(choices) || choices.includes(value)) return value;
+  const near = nearest(value, choices);
+  return near !== undefined && near.replaceAll("\\", "/") === value.replaceAll("\\", "/") ? near : value; // only the path separator differs
+}
+
+/** ComfyUI makes a number of a text and a text of a number, where the input asks for the other. */
+function ofKind(value: unknown, port: Port | undefined): unknown {
+  const { type, enum: choices } = port?.schema ?? {};
+  if (choices !== undefined) return value;
+  if ((type === "number" || type === "integer") && typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value)))
+    return type === "integer" ? Math.trunc(Number(value)) : Number(value);
+  return type === "string" && typeof value === "number" ? String(value) : value;
+}
