@@ -1,4 +1,4 @@
-// What an imported workflow has around its nodes: frames that group them, and notes. They are looked at, not edited.
+// What an import brought around its nodes: frames that group them, and notes without an id. They are looked at, not edited.
 import { type Graph, type Position, record } from "@spindle/graph-model";
 import type { Frame, Note } from "@spindle/schemas";
 import type { CardNode } from "./node-card";
@@ -20,15 +20,21 @@ export function toBackdrop(graph: Graph): CardNode[] {
       ...frame.size,
       ...fixed,
     })),
-    ...list<Note>(notes).map((note, index) => ({
-      id: `note ${index}`,
-      type: "note",
-      zIndex: -1,
-      data: note,
-      position: note.position,
-      ...note.size,
-      ...fixed,
-    })),
+    ...list<Note>(notes).flatMap((note, index) =>
+      note.id !== undefined
+        ? []
+        : [
+            {
+              id: `brought note ${index}`,
+              type: "broughtNote",
+              zIndex: -1,
+              data: note,
+              position: note.position,
+              ...note.size,
+              ...fixed,
+            },
+          ],
+    ),
   ];
   return made as never;
 }
@@ -44,7 +50,7 @@ export function FrameCard({ data }: { data: Frame }) {
   );
 }
 
-export function NoteCard({ data }: { data: Note }) {
+export function BroughtNote({ data }: { data: Note }) {
   return (
     <section className="canvas-note nowheel" style={data.size} aria-label={data.title || "Note"}>
       {data.title && <h3>{data.title}</h3>}

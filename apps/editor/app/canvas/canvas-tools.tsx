@@ -2,11 +2,13 @@ import { type FitViewOptions, useReactFlow, useStore } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { Tip } from "../ui/tip";
 
+/** What lies over the canvas at its edges stays free of cards. */
+export const FIT = { maxZoom: 1, padding: { top: "48px", right: "48px", bottom: "72px", left: "72px" } } as const;
+
 /** The view of the whole graph, or of the nodes named. */
 export const fitOptions = (nodes?: Iterable<string>): FitViewOptions => ({
   duration: 280,
-  maxZoom: 1,
-  padding: 0.15,
+  ...FIT,
   ...(nodes ? { nodes: [...nodes].map((id) => ({ id })) } : {}),
 });
 

@@ -107,7 +107,7 @@ describe("[C3] an edit of a selection is one step of undo", () => {
     wire(a, b);
     wire(b, c);
     const id = wire(a, c, "other");
-    oneStep(() => removeSelected(doc, { nodes: new Set([b]), edges: new Set([id]) }));
+    oneStep(() => removeSelected(doc, { nodes: new Set([b]), edges: new Set([id]), notes: new Set() }));
     expect(wires()).toEqual([]);
   });
 });
@@ -307,14 +307,14 @@ describe("what a palette was opened for, when it is gone by the time something i
     const id = wire(a, b);
     const joint = jointOfWire(graph(), id) ?? {};
     expect(presentJoint(graph(), joint)).toEqual({ joint });
-    removeSelected(doc, { nodes: new Set(), edges: new Set([id]) });
+    removeSelected(doc, { nodes: new Set(), edges: new Set([id]), notes: new Set() });
     expect(presentJoint(graph(), joint)).toEqual({ joint: {}, gone: "wire" });
   });
   test("a node: there is nothing to be wired to", () => {
     const { doc, graph, node } = page();
     const a = node();
     expect(presentJoint(graph(), { from: { node: a } })).toEqual({ joint: { from: { node: a } } });
-    removeSelected(doc, { nodes: new Set([a]), edges: new Set() });
+    removeSelected(doc, { nodes: new Set([a]), edges: new Set(), notes: new Set() });
     expect(presentJoint(graph(), { from: { node: a } })).toEqual({ joint: {}, gone: "node" });
   });
 });

@@ -14,9 +14,22 @@ import {
   type PortAddress,
   type Position,
   portType,
+  record,
   resolve,
 } from "@spindle/graph-model";
-import { addNode, changeService, connect, copyNodes, pasteNodes, remove, setEdge, setSetting } from "@spindle/graph-model/shared-doc";
+import {
+  addNode,
+  changeService,
+  connect,
+  copyNodes,
+  pasteNodes,
+  remove,
+  removeEntry,
+  setEdge,
+  setEntry,
+  setSetting,
+} from "@spindle/graph-model/shared-doc";
+import type { Note } from "@spindle/schemas";
 import type * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { type Join, type Joint, joinable, jointOfWire, keptWires } from "./joint";
@@ -34,17 +47,34 @@ interface Wire {
   to: PortAddress;
 }
 
-/** Copies the nodes and the wires between them a little lower to the right. Returns the ids of the copies. */
-export function duplicate(doc: Y.Doc, ids: readonly string[]): string[] {
+/** Copies the nodes and the wires between them a little lower to the right, or as far away as said. Returns the ids of the copies. */
+export function duplicate(doc: Y.Doc, ids: readonly string[], away: Position = { x: APART, y: APART }): string[] {
   const copied = copyNodes(doc, ids);
   if (!copied) return [];
   const places = copied.nodes.map((node) => nodePosition(copied, node.id) ?? { x: 0, y: 0 });
-  const at = { x: Math.min(...places.map(({ x }) => x)) + APART, y: Math.min(...places.map(({ y }) => y)) + APART };
+  const at = { x: Math.min(...places.map(({ x }) => x)) + away.x, y: Math.min(...places.map(({ y }) => y)) + away.y };
   return pasteNodes(doc, ME, copied, at);
 }
 
-export function removeSelected(doc: Y.Doc, { nodes, edges }: Selection): void {
-  remove(doc, ME, [...nodes], [...edges]);
+/** As `duplicate`, for notes. */
+export function duplicateNotes(doc: Y.Doc, graph: Graph, ids: ReadonlySet<string>): string[] {
+  const { notes } = record(graph.metadata?.editor) as { notes?: Note[] };
+  return doc.transact(
+    () =>
+      (notes ?? []).flatMap(({ id = "", position, ...fields }) =>
+        ids.has(id)
+          ? [setEntry(doc, ME, "notes", undefined, { ...fields, position: { x: position.x + APART, y: position.y + APART } })]
+          : [],
+      ),
+    ME,
+  );
+}
+
+export function removeSelected(doc: Y.Doc, { nodes, edges, notes }: Selection): void {
+  doc.transact(() => {
+    remove(doc, ME, [...nodes], [...edges]);
+    for (const note of notes) removeEntry(doc, ME, "notes", note);
+  }, ME);
 }
 
 /** Removes the nodes, and wires what came into each of them to where its outputs went, as far as the types fit. */

@@ -1,6 +1,5 @@
 // Graph -> what React Flow draws. Pure; run state is not part of it.
 
-import dagre from "@dagrejs/dagre";
 import {
   edgeId,
   edgeMetadata,
@@ -16,6 +15,7 @@ import {
   resolve,
 } from "@spindle/graph-model";
 import type { Edge } from "@xyflow/react";
+import { laidOut } from "./arrange";
 import type { CardNode } from "./node-card";
 
 /** The room that a card is given before it is drawn, in pixels. The canvas hands the width on to the style sheets. */
@@ -116,11 +116,8 @@ const COLOURS: Record<string, string> = { string: "text", integer: "number", obj
 const colour = (type: string | undefined): string => COLOURS[type ?? "any"] ?? (type ?? "json").toLowerCase();
 
 /** Places for nodes that have none: left to right, as the edges run. */
-function layout(graph: Graph): Map<string, Position> {
+function layout(graph: Graph): ReadonlyMap<string, Position> {
   if (graph.nodes.every((node) => nodePosition(graph, node.id))) return new Map();
-  const g = new dagre.graphlib.Graph().setGraph({ rankdir: "LR", nodesep: 48, ranksep: 96 }).setDefaultEdgeLabel(() => ({}));
-  for (const node of graph.nodes) g.setNode(node.id, { ...CARD });
-  for (const edge of graph.edges) if (!isLoopEdge(edge)) g.setEdge(edge.from, edge.to);
-  dagre.layout(g);
-  return new Map(graph.nodes.map((node) => [node.id, { x: g.node(node.id).x - CARD.width / 2, y: g.node(node.id).y - CARD.height / 2 }]));
+  const wires = graph.edges.flatMap((edge) => (isLoopEdge(edge) ? [] : [[edge.from, edge.to] as const]));
+  return new Map(Object.entries(laidOut({ cards: graph.nodes.map(({ id }) => ({ id, ...CARD })), wires })));
 }

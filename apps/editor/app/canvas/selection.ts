@@ -4,12 +4,20 @@ import { edgeId, type Graph } from "@spindle/graph-model";
 export interface Selection {
   nodes: ReadonlySet<string>;
   edges: ReadonlySet<string>;
+  notes: ReadonlySet<string>;
 }
 
-export const selectionOf = ({ nodes = [], edges = [] }: { nodes?: readonly string[]; edges?: readonly string[] }): Selection => ({
+interface Ids {
+  nodes?: Iterable<string>;
+  edges?: Iterable<string>;
+  notes?: Iterable<string>;
+}
+export const selectionOf = ({ nodes = [], edges = [], notes = [] }: Ids): Selection => ({
   nodes: new Set(nodes),
   edges: new Set(edges),
+  notes: new Set(notes),
 });
+export const isNothing = ({ nodes, edges, notes }: Selection): boolean => nodes.size + edges.size + notes.size === 0;
 
 interface Change {
   type: string;

@@ -1,5 +1,9 @@
 // Menus made from the commands.
+
+import type { Group } from "@spindle/schemas";
 import { useState } from "react";
+import { groupOfNodeId } from "../canvas/groups";
+import { noteOfNodeId } from "../canvas/note-card";
 import { type Selection, selectionOf } from "../canvas/selection";
 import { keyWords } from "../ui/keys";
 import { type MenuEntry, type MenuItem, RightClickMenu } from "../ui/menu";
@@ -26,19 +30,29 @@ export const menuItems = (commands: readonly BoundCommand[]): MenuEntry[] =>
 
 interface CanvasMenuProps {
   commands: Commands;
+  groups(): readonly Group[];
   selection: Selection;
   onSelect(next: Selection): void;
   children: React.ReactNode;
 }
 
 /** The menu of what lies under the pointer, which is selected first: a node, several, a wire or the canvas. */
-export function CanvasMenu({ commands, selection, onSelect, children }: CanvasMenuProps) {
+export function CanvasMenu({ commands, groups, selection, onSelect, children }: CanvasMenuProps) {
   const [menu, setMenu] = useState<MenuPlace>("canvas");
   const aim = ({ target }: React.MouseEvent) => {
     if (!(target instanceof Element)) return;
-    const node = target.closest(".react-flow__node")?.getAttribute("data-id");
+    const drawn = target.closest(".react-flow__node")?.getAttribute("data-id") ?? undefined;
+    const note = noteOfNodeId(drawn ?? "");
+    const group = groups().find(({ id }) => id === groupOfNodeId(drawn ?? ""));
+    const node = group || note ? undefined : drawn;
     const edge = target.closest(".react-flow__edge")?.getAttribute("data-id");
-    if (node) {
+    if (note) {
+      if (!selection.notes.has(note)) onSelect(selectionOf({ notes: [note] }));
+      setMenu("note");
+    } else if (group) {
+      onSelect(selectionOf({ nodes: group.nodes }));
+      setMenu("node");
+    } else if (node) {
       if (!selection.nodes.has(node)) onSelect(selectionOf({ nodes: [node] }));
       setMenu("node");
     } else if (edge) {

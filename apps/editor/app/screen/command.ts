@@ -1,10 +1,10 @@
 // What a command of the editor is, and what it acts on. Keys, menus, the command bar and the list of shortcuts are all made from the tables
 // of commands beside this file.
-import type { Graph, Issue, Library } from "@spindle/graph-model";
+import type { Graph, Issue, Library, Position } from "@spindle/graph-model";
 import type { RunOptions } from "@spindle/schemas";
 import type { LucideIcon } from "lucide-react";
 import type { Box } from "../canvas/free-place";
-import type { Selection } from "../canvas/selection";
+import { isNothing, type Selection } from "../canvas/selection";
 import type { PaletteOpener } from "../canvas/use-palette";
 import type { DocumentState } from "../session/use-document";
 
@@ -36,6 +36,8 @@ export interface Scene {
     zoomIn(): void;
     zoomOut(): void;
   };
+  /** Where a note goes that is new, in the graph. */
+  placeForNote(): Position;
   clipboard: { copy(): void; cut(): void; paste(): void };
   toggle(panel: Panel): void;
   /** Opens the list of ports that a port of the node may be wired to. */
@@ -43,20 +45,20 @@ export interface Scene {
   /** Where the cards lie. */
   boxes(): ReadonlyMap<string, Box>;
   palette: PaletteOpener;
-  show(what: "commands" | "shortcuts"): void;
+  show(what: "commands" | "shortcuts" | "find"): void;
   /** Puts the focus into the inspector. */
   edit(what: "title" | "first field"): void;
 }
 
-export const GROUPS = ["Run", "Edit", "Selection", "View", "Find"] as const;
-/** `tools` is the column at the edge of the canvas, `part` the menu of the inspector with the parts of a graph that a run of one node can be. */
-export type MenuPlace = "run" | "node" | "part" | "canvas" | "edge" | "tools";
+export const GROUPS = ["Run", "Edit", "Arrange", "Selection", "View", "Find"] as const;
+/** `tools` is the column at the edge of the canvas, `align` the row in the inspector of several nodes, `part` the menu of the inspector with the parts of a graph that a run of one node can be. */
+export type MenuPlace = "run" | "node" | "part" | "canvas" | "edge" | "note" | "tools" | "align";
 
 export interface Command {
   id: string;
   title: string;
   group: (typeof GROUPS)[number];
-  /** As `ui/keys.ts` reads them; a person may have others. */
+  /** As `ui/keys.ts` reads them, such as `$mod+d`, or `a l` for one key after the other; a person may have others. */
   keys?: readonly string[];
   /** Where the keys act: `canvas`, while it or nothing has the focus; `page`, outside fields; `everywhere`, in fields as well. */
   where: "canvas" | "page" | "everywhere";
@@ -73,6 +75,9 @@ export interface Command {
 
 export const whyNoNode = ({ selection }: Scene) => (selection.nodes.size > 0 ? undefined : "Select a node.");
 export const whyNotOne = ({ selection }: Scene) => (selection.nodes.size === 1 ? undefined : "Select one node.");
-export const whyNotSelected = ({ selection: { nodes, edges } }: Scene) =>
-  nodes.size + edges.size > 0 ? undefined : "Select a node or a wire.";
+export const whyNotSelected = ({ selection }: Scene) => (isNothing(selection) ? "Select a node, a wire or a note." : undefined);
+export const whyNotSeveral =
+  (least: number) =>
+  ({ selection }: Scene) =>
+    selection.nodes.size >= least ? undefined : `Select at least ${least} nodes.`;
 export const whyNoGraph = ({ graph }: Scene) => (graph.nodes.length > 0 ? undefined : "The graph is empty.");

@@ -17,9 +17,10 @@ import {
   Unlink,
   Workflow,
 } from "lucide-react";
-import { duplicate, removeAndReconnect, removeSelected, togglePins, toggleSetting } from "../canvas/edits";
+import { duplicate, duplicateNotes, removeAndReconnect, removeSelected, togglePins, toggleSetting } from "../canvas/edits";
 import { jointOfWire } from "../canvas/joint";
 import { goOnAt, land } from "../canvas/landing";
+import { editNote } from "../canvas/note-card";
 import { selectedAlone, selectionOf } from "../canvas/selection";
 import { type Command, type Scene, whyNoNode, whyNotOne, whyNotSelected } from "./command";
 
@@ -139,11 +140,12 @@ export const EDIT_COMMANDS = [
     group: "Edit",
     keys: ["$mod+d"],
     where: "page",
-    menus: ["node"],
-    whyNot: whyNoNode,
-    run: ({ shared, selection, select }) => {
+    menus: ["node", "note"],
+    whyNot: ({ selection: { nodes, notes } }) => (nodes.size + notes.size > 0 ? undefined : "Select a node or a note."),
+    run: ({ shared, graph, selection, select }) => {
       const copies = duplicate(shared.doc, [...selection.nodes]);
-      select(selectionOf({ nodes: copies }));
+      const notes = duplicateNotes(shared.doc, graph, selection.notes);
+      select(selectionOf({ nodes: copies, notes }));
       land(...copies);
     },
   },
@@ -164,8 +166,8 @@ export const EDIT_COMMANDS = [
     group: "Edit",
     keys: ["Enter"],
     where: "canvas",
-    whyNot: whyNotOne,
-    run: ({ edit }) => edit("first field"),
+    whyNot: (scene) => (scene.selection.notes.size === 1 ? undefined : whyNotOne(scene)),
+    run: ({ edit, selection: { nodes, notes } }) => (nodes.size === 0 ? editNote([...notes][0]) : edit("first field")),
   },
   {
     id: "off",
@@ -208,7 +210,7 @@ export const EDIT_COMMANDS = [
     group: "Edit",
     keys: ["Delete", "Backspace"],
     where: "canvas",
-    menus: ["node", "edge"],
+    menus: ["node", "edge", "note"],
     whyNot: whyNotSelected,
     run: ({ shared, selection }) => {
       removeSelected(shared.doc, selection);

@@ -22,8 +22,11 @@ import { Canvas } from "../canvas/canvas";
 import { fitOptions } from "../canvas/canvas-tools";
 import { ConnectDialog, startConnecting } from "../canvas/connect-dialog";
 import { place } from "../canvas/edits";
-import { cardBoxes, placeForNew } from "../canvas/free-place";
+import { FindBar } from "../canvas/find-bar";
+import { cardBoxes, freePlace, placeForNew, viewBox } from "../canvas/free-place";
+import { groupsOf, setGroup } from "../canvas/groups";
 import { land } from "../canvas/landing";
+import { NOTE_SIZE } from "../canvas/note-card";
 import { keyOf } from "../canvas/offers";
 import { Palette } from "../canvas/palette";
 import { type Selection, selectedAlone, selectionOf } from "../canvas/selection";
@@ -55,6 +58,7 @@ import { CommandBar } from "./command-bar";
 import { CanvasMenu, menuItems, ToolColumn } from "./command-menus";
 import { DocumentNotices } from "./document-notices";
 import { EditorTop } from "./editor-top";
+import { EmptyCanvas } from "./empty-canvas";
 import { Shortcuts } from "./shortcuts";
 import { useCommands } from "./use-commands";
 import { useDeletedByOthers } from "./use-deleted-by-others";
@@ -81,7 +85,7 @@ export function GraphEditor({ id }: { id: string }) {
   const [focus, setFocus] = useState<{ id: string; at: number }>();
   const [failed, setFailed] = useState<{ name: string; message: string }>();
   const [values, setValue, latestValues] = useRunValues(id);
-  const [shown, show] = useState<"plan" | "commands" | "shortcuts">();
+  const [shown, show] = useState<"plan" | "commands" | "shortcuts" | "find">();
   const panels = usePanels();
   const [runId, follow] = useFollowedRun(id);
   useRun(runId);
@@ -105,6 +109,9 @@ export function GraphEditor({ id }: { id: string }) {
   const [notLive] = useMemo(() => (graph && loaded ? enginesNotLive(graph, library) : []), [graph, library, loaded]);
   const inputs = graph && loaded ? resolve(graph, library).root.inputs : NO_INPUTS;
   const jump = (node: string) => {
+    // A card in a collapsed group is not drawn.
+    const folded = shared && groupsOf(shared.graph).find(({ collapsed, nodes }) => collapsed && nodes.includes(node));
+    if (shared && folded) setGroup(shared.doc, folded.id, { collapsed: false });
     setFocus({ id: node, at: Date.now() });
     setSelection(selectionOf({ nodes: [node] }));
   };
@@ -196,6 +203,12 @@ export function GraphEditor({ id }: { id: string }) {
             zoomIn: () => void flow.zoomIn(),
             zoomOut: () => void flow.zoomOut(),
           },
+          placeForNote: () => {
+            const view = viewBox(flowStore.getState());
+            const under = pointer.current && flow.screenToFlowPosition(pointer.current);
+            const at = under ?? { x: view.x + (view.width - NOTE_SIZE.width) / 2, y: view.y + (view.height - NOTE_SIZE.height) / 2 };
+            return freePlace({ ...at, ...NOTE_SIZE }, [...cardBoxes(shared.doc, flowStore.getState()).values()]);
+          },
           clipboard,
           toggle: panels.toggle,
           palette,
@@ -233,7 +246,7 @@ export function GraphEditor({ id }: { id: string }) {
       <DocumentNotices id={id} graph={graph} closing={shared?.closing} takenBack={shared?.takenBack} setAside={about.data?.setAside} />
       <LibraryPanel library={library} loaded={loaded} trouble={trouble} onAdd={add} />
       {shared?.loaded && graph && loaded ? (
-        <CanvasMenu commands={commands} selection={selection} onSelect={setSelection}>
+        <CanvasMenu commands={commands} groups={() => groupsOf(graph)} selection={selection} onSelect={setSelection}>
           {!shared.online && (
             <div className="banner" role="status">
               Offline. Your edits are kept and merge when you are back
@@ -261,6 +274,16 @@ export function GraphEditor({ id }: { id: string }) {
           />
           <ConnectDialog shared={shared} graph={graph} library={library} onSelect={setSelection} />
           <ToolColumn commands={commands} />
+          {shown === "find" && (
+            <FindBar
+              graph={graph}
+              library={library}
+              issues={issues}
+              onJump={jump}
+              onSelect={(found) => setSelection(selectionOf({ nodes: found }))}
+              onClose={close}
+            />
+          )}
           <Said />
           {graph.nodes.length === 0 && <EmptyCanvas onAdd={palette.add} />}
           <Questions graph={graph} />
@@ -364,21 +387,4 @@ function useFollowedRun(graphId: string): [string | undefined, (run: string) => 
   useEffect(() => setOwn(undefined), [newest]);
   useEffect(() => () => useRunStore.getState().clear(), []);
   return [own ?? newest, setOwn];
-}
-
-function EmptyCanvas({ onAdd }: { onAdd(): void }) {
-  return (
-    <div className="canvas-empty">
-      <p className="by-mouse">
-        Double click or press <kbd>/</kbd> to add a node, drag one in, or start from a template
-      </p>
-      <p className="by-touch">Add a node, or open a template</p>
-      <button type="button" className="button large primary by-touch" onClick={onAdd}>
-        Add a node
-      </button>
-      <a className="button large" href="/templates">
-        Open the templates
-      </a>
-    </div>
-  );
 }

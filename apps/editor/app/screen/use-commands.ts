@@ -3,14 +3,15 @@ import { useEffect, useRef } from "react";
 import { useKeyBindings } from "../session/key-bindings";
 import { asOwnStep } from "../session/use-document";
 import { followKeys, keyHolder } from "../ui/focus";
-import { isField, isPressOf } from "../ui/keys";
+import { isField, isPressOf, keyWords } from "../ui/keys";
 import { toast } from "../ui/toast";
+import { ARRANGE_COMMANDS } from "./arrange-commands";
 import type { Command, MenuPlace, Scene } from "./command";
 import { EDIT_COMMANDS } from "./edit-commands";
 import { RUN_COMMANDS } from "./run-commands";
 import { VIEW_COMMANDS } from "./view-commands";
 
-const TABLES = [...RUN_COMMANDS, ...EDIT_COMMANDS, ...VIEW_COMMANDS] as const;
+const TABLES = [...RUN_COMMANDS, ...EDIT_COMMANDS, ...ARRANGE_COMMANDS, ...VIEW_COMMANDS] as const;
 export type CommandId = (typeof TABLES)[number]["id"];
 
 export const COMMANDS: readonly (Command & { id: CommandId })[] = TABLES;
@@ -45,13 +46,35 @@ export function useCommands(scene: Scene | undefined): Commands {
   });
   const now = useRef(list);
   now.current = list;
+  const begun = useRef<string>();
   useEffect(() => void useKeyBindings.persist.rehydrate(), []);
   useEffect(() => {
+    /** @param first the key that was pressed before, of a command that has two */
+    const commandOf = (event: KeyboardEvent, focus: Focus, first?: string): BoundCommand | undefined => {
+      const isMeant = (wanted: string) => {
+        const [one = "", two] = wanted.split(" ");
+        const key = first === undefined ? (two === undefined ? one : undefined) : one === first ? two : undefined;
+        return key !== undefined && isPressOf(key, event) && (single || !isSingle(wanted));
+      };
+      const command = now.current.find((each) => !each.native && each.keys.some(isMeant));
+      return command && actsAt(command.where, focus, command.keys.find(isMeant) ?? "") ? command : undefined;
+    };
     const press = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.isComposing) return;
-      const isMeant = (wanted: string) => isPressOf(wanted, event) && (single || !isSingle(wanted));
-      const command = now.current.find((each) => !each.native && each.keys.some(isMeant));
-      if (!command || !actsAt(command.where, focusOf(event.target), command.keys.find(isMeant) ?? "")) return;
+      if (["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
+      const focus = focusOf(event.target);
+      const first = begun.current;
+      begun.current = undefined;
+      const after = first === undefined ? undefined : commandOf(event, focus, first);
+      const command = after ?? commandOf(event, focus);
+      if (!command) {
+        const next = beginnings(now.current).find((key) => isPressOf(key, event) && single && actsAt("canvas", focus, key));
+        if (next === undefined) return;
+        begun.current = next;
+        event.preventDefault();
+        event.stopPropagation();
+        return toast("info", goesOn(now.current, next));
+      }
       const { why } = command;
       // Other keys are the browser's where the command does not apply.
       if (why !== undefined && command.group !== "Run") return;
@@ -75,8 +98,20 @@ export function useCommands(scene: Scene | undefined): Commands {
   };
 }
 
-/** Whether the keys are a letter, digit or sign of their own, with Shift at most. */
-export const isSingle = (keys: string): boolean => /^(Shift\+)?.$/u.test(keys);
+/** The first keys of the commands that have two, one after the other. */
+const beginnings = (list: readonly BoundCommand[]): string[] =>
+  list.flatMap(({ keys }) => keys.flatMap((each) => (each.includes(" ") ? (each.split(" ")[0] ?? []) : [])));
+
+/** What may follow the first of two keys. */
+function goesOn(list: readonly BoundCommand[], first: string): string {
+  const next = list.flatMap(({ keys, title }) =>
+    keys.flatMap((each) => (each.startsWith(`${first} `) ? `${keyWords(each.slice(first.length + 1))}: ${title.toLowerCase()}` : [])),
+  );
+  return `${keyWords(first)}, then ${next.join("; ")}`;
+}
+
+/** Whether the keys are letters, digits or signs of their own, with Shift at most. */
+export const isSingle = (keys: string): boolean => keys.split(" ").every((key) => /^(Shift\+)?.$/u.test(key));
 
 /**
  * What has the focus, as far as keys are concerned: a dialog or menu, a field, a button or link on the canvas, the canvas, or another part.

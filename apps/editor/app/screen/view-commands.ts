@@ -1,7 +1,7 @@
-import { Ban, Keyboard, Maximize, Scan, Search, SquareDashed } from "lucide-react";
+import { Ban, Keyboard, Maximize, Scan, ScanSearch, Search, SquareDashed } from "lucide-react";
 import { land } from "../canvas/landing";
 import { reach } from "../canvas/reach";
-import { selectionOf } from "../canvas/selection";
+import { isNothing, selectionOf } from "../canvas/selection";
 import { stepFrom, type Way } from "../canvas/walk";
 import { focusedCard } from "../ui/focus";
 import { goToRegion, whyNoRegion } from "../ui/regions";
@@ -26,12 +26,8 @@ const walk = <W extends Way>(way: W, key: string, title: string) => ({
   group: "Selection" as const,
   keys: [key],
   where: "canvas" as const,
-  whyNot: ({ selection: { nodes, edges } }: Scene) =>
-    nodes.size + edges.size > 0
-      ? "Deselect first: the arrows move what is selected."
-      : focusedCard()
-        ? undefined
-        : "No card has the focus.",
+  whyNot: ({ selection }: Scene) =>
+    !isNothing(selection) ? "Deselect first: the arrows move what is selected." : focusedCard() ? undefined : "No card has the focus.",
   run: ({ graph, boxes }: Scene) => {
     const next = stepFrom(graph, boxes(), focusedCard() ?? "", way);
     if (next !== undefined) land(next);
@@ -92,10 +88,10 @@ export const VIEW_COMMANDS = [
     keys: ["x"],
     where: "canvas",
     whyNot: () => (focusedCard() === undefined ? "No card has the focus." : undefined),
-    run: ({ selection: { nodes, edges }, select }) => {
+    run: ({ selection, select }) => {
       const card = focusedCard() ?? "";
-      const next = nodes.has(card) ? [...nodes].filter((id) => id !== card) : [...nodes, card];
-      select(selectionOf({ nodes: next, edges: [...edges] }));
+      const { nodes } = selection;
+      select(selectionOf({ ...selection, nodes: nodes.has(card) ? [...nodes].filter((id) => id !== card) : [...nodes, card] }));
     },
   },
   walk("right", "ArrowRight", "Go along a wire to the right"),
@@ -171,6 +167,17 @@ export const VIEW_COMMANDS = [
     keys: ["$mod+k"],
     where: "everywhere",
     run: ({ show }) => show("commands"),
+  },
+  {
+    id: "find",
+    title: "Find in the graph",
+    icon: ScanSearch,
+    group: "Find",
+    keys: ["$mod+f"],
+    where: "page",
+    menus: ["tools", "canvas"],
+    whyNot: whyNoGraph,
+    run: ({ show }) => show("find"),
   },
   {
     id: "shortcuts",

@@ -55,8 +55,13 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 const SIGNS: Readonly<Record<string, string>> = { $mod: "⌘", Shift: "⇧", Alt: "⌥", Control: "⌃", Enter: "↵", Backspace: "⌫", Delete: "⌦" };
 
-/** Keys as a person reads them: "Ctrl Shift Enter", and "⌘⇧↵" on macOS. */
+/** Keys as a person reads them: "Ctrl Shift Enter", and "⌘⇧↵" on macOS; "A, L" for one after the other. */
 export function keyWords(keys: string, onMac = isMac): string {
+  if (keys.includes(" "))
+    return keys
+      .split(" ")
+      .map((each) => keyWords(each, onMac))
+      .join(", ");
   const parts = keys.split(/\b\+/).map((part) => {
     const plain = part.replace(/^Key(?=[A-Z]$)/, "").replace(/^Digit(?=\d$)/, "");
     if (onMac && SIGNS[plain]) return SIGNS[plain];

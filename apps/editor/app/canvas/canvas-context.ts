@@ -1,0 +1,18 @@
+// What the parts of the canvas act on that React Flow draws.
+import { createContext, useContext } from "react";
+import type * as Y from "yjs";
+import type { Selection } from "./selection";
+
+interface CanvasContext {
+  doc: Y.Doc;
+  select(next: Selection): void;
+}
+
+const Context = createContext<CanvasContext | undefined>(undefined);
+export const CanvasProvider = Context.Provider;
+
+export function useCanvas(): CanvasContext {
+  const canvas = useContext(Context);
+  if (!canvas) throw new Error("This is drawn on the canvas alone.");
+  return canvas;
+}

@@ -1,0 +1,147 @@
+// Groups: nodes with a frame drawn around them, or, while collapsed, one card with the wires that cross the frame.
+import { edgeMetadata, type Graph, type GraphEdge, record } from "@spindle/graph-model";
+import { removeEntry, setEntry } from "@spindle/graph-model/shared-doc";
+import type { Group } from "@spindle/schemas";
+import type { Edge } from "@xyflow/react";
+import type * as Y from "yjs";
+import { ME } from "../session/use-document";
+import { around, type Box } from "./free-place";
+
+const PADDING = 20;
+export const GROUP_HEAD = 36;
+/** The width of a collapsed group's card, and what its head and each row of its ports take. */
+export const FOLDED = { width: 240, head: 44, row: 24 };
+
+/** Colours that are seen on a dark canvas and on a light one. */
+export const COLOURS = ["#7c8cff", "#2fb5a8", "#d97ab5", "#d99a2b", "#d9605a", "#8a93a0"] as const;
+
+/** The groups that are drawn: each with the nodes that are there, and each node in the first group that names it. */
+export function groupsOf(graph: Graph): Group[] {
+  const { groups } = record(graph.metadata?.editor);
+  const free = new Set(graph.nodes.map((node) => node.id));
+  return (Array.isArray(groups) ? (groups as Group[]) : []).flatMap((group) => {
+    if (typeof group?.id !== "string" || !Array.isArray(group.nodes)) return [];
+    const nodes = group.nodes.filter((id) => free.delete(id));
+    return nodes.length > 0 ? [{ ...group, nodes }] : [];
+  });
+}
+
+/** The frame around the nodes; undefined while none of them has a place. */
+export function frameAround(group: Group, boxes: ReadonlyMap<string, Box>): Box | undefined {
+  const inside = group.nodes.flatMap((id) => boxes.get(id) ?? []);
+  if (inside.length === 0) return undefined;
+  const { x, y, width, height } = around(inside);
+  return {
+    x: x - PADDING,
+    y: y - PADDING - GROUP_HEAD,
+    width: width + 2 * PADDING,
+    height: height + 2 * PADDING + GROUP_HEAD,
+  };
+}
+
+export const groupNodeId = (group: string): string => `group ${group}`;
+export const groupOfNodeId = (id: string): string | undefined => (id.startsWith("group ") ? id.slice("group ".length) : undefined);
+const portOf = (node: string, port: string | undefined): string => `${node}\n${port ?? ""}`;
+
+/** A port of a collapsed group: one of a node in it, to which a wire from outside leads. */
+export interface FoldedPort {
+  id: string;
+  node: string;
+  port: string;
+}
+
+/** The ports that wires across the frame of a collapsed group lead to. */
+export function foldedPorts(graph: Graph, group: Group): { inputs: FoldedPort[]; outputs: FoldedPort[] } {
+  const inside = new Set(group.nodes);
+  const ports = (side: "from" | "to") => {
+    const crossing = graph.edges.filter((edge) => inside.has(edge[side]) && !inside.has(edge[side === "from" ? "to" : "from"]));
+    const named = crossing.map((edge) => ({ node: edge[side], port: portName(edge, side) ?? "" }));
+    return [...new Map(named.map((one) => [portOf(one.node, one.port), one]))].map(([id, one]) => ({ id, ...one }));
+  };
+  return { inputs: ports("to"), outputs: ports("from") };
+}
+
+const portName = (edge: GraphEdge, side: "from" | "to"): string | undefined =>
+  edgeMetadata(edge)[side === "from" ? "sourcePort" : "targetPort"];
+
+/** The wires as they are drawn while groups are collapsed: those inside are not, those across the frame end at it. */
+export function folded(edges: readonly Edge[], groups: readonly Group[]): Edge[] {
+  const holder = new Map(groups.filter(({ collapsed }) => collapsed).flatMap(({ id, nodes }) => nodes.map((node) => [node, id] as const)));
+  if (holder.size === 0) return [...edges];
+  return edges.flatMap((edge) => {
+    const [from, to] = [holder.get(edge.source), holder.get(edge.target)];
+    if (from === undefined && to === undefined) return [edge];
+    if (from === to) return [];
+    return [
+      {
+        ...edge,
+        ...(from === undefined
+          ? {}
+          : {
+              source: groupNodeId(from),
+              sourceHandle: portOf(edge.source, edge.className?.includes("order") ? "" : (edge.sourceHandle ?? "")),
+            }),
+        ...(to === undefined
+          ? {}
+          : {
+              target: groupNodeId(to),
+              targetHandle: portOf(edge.target, edge.className?.includes("order") ? "" : (edge.targetHandle ?? "")),
+            }),
+      },
+    ];
+  });
+}
+
+/** Puts the nodes into a new group, and takes them out of those that they are in. Returns its id. */
+export function makeGroup(doc: Y.Doc, graph: Graph, ids: readonly string[]): string {
+  const groups = groupsOf(graph);
+  return doc.transact(() => {
+    takeOut(doc, groups, new Set(ids));
+    const colour = COLOURS[groups.length % COLOURS.length];
+    return setEntry(doc, ME, "groups", undefined, { title: "Group", nodes: [...ids], colour });
+  }, ME);
+}
+
+/** Takes the nodes out of their groups; a group that is left empty goes. */
+function takeOut(doc: Y.Doc, groups: readonly Group[], ids: ReadonlySet<string>): void {
+  for (const group of groups) {
+    const left = group.nodes.filter((id) => !ids.has(id));
+    if (left.length === group.nodes.length) continue;
+    if (left.length === 0) removeEntry(doc, ME, "groups", group.id);
+    else setEntry(doc, ME, "groups", group.id, { nodes: left });
+  }
+}
+
+/** Dissolves every group that has one of the nodes. */
+export function ungroup(doc: Y.Doc, graph: Graph, ids: ReadonlySet<string>): void {
+  doc.transact(() => {
+    for (const group of groupsOf(graph)) if (group.nodes.some((id) => ids.has(id))) removeEntry(doc, ME, "groups", group.id);
+  }, ME);
+}
+
+/** Puts nodes that were dropped upon a group's frame into it. */
+export function joinGroup(doc: Y.Doc, graph: Graph, group: string, ids: readonly string[]): void {
+  const groups = groupsOf(graph);
+  const known = groups.find(({ id }) => id === group);
+  if (!known) return;
+  doc.transact(() => {
+    takeOut(
+      doc,
+      groups.filter(({ id }) => id !== group),
+      new Set(ids),
+    );
+    setEntry(doc, ME, "groups", group, { nodes: [...new Set([...known.nodes, ...ids])] });
+  }, ME);
+}
+
+export const setGroup = (doc: Y.Doc, id: string, fields: Partial<Pick<Group, "title" | "colour" | "collapsed">>): void =>
+  void setEntry(doc, ME, "groups", id, fields);
+
+/** Collapses the groups that have one of the nodes, or opens them if all are collapsed. */
+export function toggleCollapsed(doc: Y.Doc, graph: Graph, ids: ReadonlySet<string>): void {
+  const groups = groupsOf(graph).filter(({ nodes }) => nodes.some((id) => ids.has(id)));
+  const collapsed = !groups.every((group) => group.collapsed);
+  doc.transact(() => {
+    for (const group of groups) setGroup(doc, group.id, { collapsed });
+  }, ME);
+}
