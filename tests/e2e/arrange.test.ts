@@ -199,6 +199,61 @@ test("the search of the graph finds by value, by what is wrong and by type, and 
   await bar.waitFor({ state: "detached" });
 });
 
+test("several nodes are set at once, and what differs among them is not shown as one value", async () => {
+  const id = await open();
+  await card("First").click();
+  await page.keyboard.press("Control+a");
+  const inspector = page.getByRole("complementary", { name: "Inspector" });
+  await inspector.getByRole("heading", { name: "3 nodes" }).waitFor();
+  await inspector.getByText("3 × Fill template").waitFor();
+  const field = inspector.getByRole("textbox", { name: "template" });
+  await expect.poll(() => field.getAttribute("placeholder")).toBe("Several values");
+  await shot(page, "editor-several");
+  await field.fill("all alike");
+  const params = async () => (await stored(id)).nodes.map((one) => (one as { params?: { template?: string } }).params?.template);
+  await expect.poll(params).toEqual(["all alike", "all alike", "all alike"]);
+  await inspector.getByRole("switch", { name: "Off" }).click();
+  await expect.poll(() => page.getByRole("img", { name: "Off" }).count()).toBe(3);
+  await inspector.getByRole("button", { name: "Align top" }).click();
+  await expect.poll(async () => Object.values((await editorOf(id)).positions).map(({ y }) => y)).toEqual([0, 0, 0]);
+});
+
+/** A paste as the browser reports it. */
+const paste = (what: { text?: string; file?: { name: string; type: string; text: string } }) =>
+  page.evaluate(({ text, file }) => {
+    const clipboardData = new DataTransfer();
+    if (text !== undefined) clipboardData.setData("text/plain", text);
+    if (file) clipboardData.items.add(new File([file.text], file.name, { type: file.type }));
+    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  }, what);
+
+test("whatever is pasted becomes nodes, or a sentence that says why it cannot", async () => {
+  const id = await open();
+  await page.locator(".react-flow__pane").click({ position: { x: 200, y: 60 } });
+  await paste({ text: "A sentence from somewhere." });
+  await expect.poll(selected).toEqual(["Text"]);
+  await expect
+    .poll(async () => (await stored(id)).nodes.map((one) => (one as { params?: { value?: string } }).params?.value))
+    .toContain("A sentence from somewhere.");
+  await paste({ file: { name: "words.txt", type: "text/plain", text: "words in a file" } });
+  await expect.poll(selected).toEqual(["Text file"]);
+  await card("Text file").getByText("words.txt").waitFor();
+  const api = {
+    "3": { class_type: "KSampler", inputs: { seed: 5, model: ["4", 0] } },
+    "4": { class_type: "CheckpointLoaderSimple", inputs: {} },
+  };
+  await paste({ text: JSON.stringify(api) });
+  await expect.poll(() => cards().count()).toBe(7);
+  await paste({ text: '{"nodes": 5}' });
+  await page.getByText("What was pasted looks like a graph, and is none.").waitFor();
+  await paste({});
+  await page.getByText("The clipboard holds nothing that can be put on the canvas.").waitFor();
+  await paste({ file: { name: "no.png", type: "image/png", text: "no picture" } });
+  await page.getByText("the file is not a picture that can be used").waitFor();
+  expect(await cards().count()).toBe(7);
+  await shot(page, "editor-pasted");
+});
+
 test("nothing complained", () => {
   expect(ada.complaints.filter((complaint) => !/status of 4/.test(complaint))).toEqual([]);
 });

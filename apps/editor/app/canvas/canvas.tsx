@@ -56,7 +56,8 @@ export interface CanvasProps {
   library: Library;
   selection: Selection;
   onSelect(next: Selection | ((now: Selection) => Selection)): void;
-  onDropFile(file: File): void;
+  /** @param at in the window */
+  onDropFile(file: File, at: Position): void;
   focus: { id: string; at: number } | undefined;
   hasMinimap: boolean;
 }
@@ -196,7 +197,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     event.preventDefault();
     aimAtWire(undefined);
     const file = event.dataTransfer.files[0];
-    if (file) return onDropFile(file);
+    if (file) return onDropFile(file, { x: event.clientX, y: event.clientY });
     const definition = library.all().find((one) => `${one.plane} ${one.service}` === event.dataTransfer.getData(DRAG_TYPE));
     if (!definition) return;
     const at = { x: event.clientX, y: event.clientY };

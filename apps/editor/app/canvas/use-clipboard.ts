@@ -1,14 +1,17 @@
-// Copy and paste through the system's clipboard, as a graph: it works between tabs and into a text editor.
-import { type Graph, nodePosition, readGraphText } from "@spindle/graph-model";
-import { copyNodes, pasteNodes } from "@spindle/graph-model/shared-doc";
+// Copy and paste through the system's clipboard, as a graph: it works between tabs and into a text editor. What is no graph, a file or
+// a text, is pasted as a node that holds it.
+import { type Graph, type Library, nodePosition, type Position, readAnyText } from "@spindle/graph-model";
+import { copyNodes, pasteNodes, setParam } from "@spindle/graph-model/shared-doc";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
+import { graphTextOf } from "../session/files";
 import { asOwnStep, ME, type SharedDocument } from "../session/use-document";
 import { isField } from "../ui/keys";
-import { toast } from "../ui/toast";
-import { removeSelected } from "./edits";
+import { toast, toastError } from "../ui/toast";
+import { place, removeSelected } from "./edits";
 import { CARD } from "./flow";
 import { type Box, cardBoxes, freePlace, viewBox } from "./free-place";
+import { type Held, heldFile, heldText } from "./holders";
 import { goOnAt, land } from "./landing";
 import { type Selection, selectionOf } from "./selection";
 import type { Pointer } from "./use-pointer";
@@ -17,12 +20,13 @@ export interface Clipboard {
   copy(): void;
   cut(): void;
   paste(): void;
+  /** Puts what a file carries on the canvas, or the file itself, as a node. @param at in the window; the middle of the view without it */
+  putFile(file: File, at?: Position): Promise<void>;
 }
-
-const NO_GRAPH = "What was copied is no graph, so it cannot be pasted.";
 
 export function useClipboard(
   shared: SharedDocument | undefined,
+  library: Library,
   pointer: RefObject<Pointer | undefined>,
   selection: Selection,
   onSelect: (next: Selection) => void,
@@ -40,24 +44,56 @@ export function useClipboard(
     asOwnStep(shared, () => removeSelected(shared.doc, selection));
     goOnAt(shared.doc, []);
   };
-  /** Puts what the text holds under the pointer, or in the middle of the view. Returns whether it holds a graph. */
-  const paste = (text: string): boolean => {
-    const { graph } = readGraphText(text);
-    if (!graph || !shared) return false;
-    const size = sizeOf(graph);
+  /** The free place for something of that size whose middle is wished at a point of the window, or else in the middle of the view. */
+  const placeFor = (size: Pick<Box, "width" | "height">, at: Position | undefined): Position => {
     const view = viewBox(store.getState());
-    const middle = pointer.current
-      ? flow.screenToFlowPosition(pointer.current)
-      : { x: view.x + view.width / 2, y: view.y + view.height / 2 };
+    const middle = at ? flow.screenToFlowPosition(at) : { x: view.x + view.width / 2, y: view.y + view.height / 2 };
     const wished = { x: middle.x - size.width / 2, y: middle.y - size.height / 2, ...size };
-    const place = freePlace(wished, [...cardBoxes(shared.doc, store.getState()).values()]);
-    const nodes = asOwnStep(shared, () => pasteNodes(shared.doc, ME, graph, place));
+    return shared ? freePlace(wished, [...cardBoxes(shared.doc, store.getState()).values()]) : wished;
+  };
+  const show = (nodes: string[]) => {
     onSelect(selectionOf({ nodes }));
     land(...nodes);
-    return true;
   };
-  const now = useRef({ copied, cut, paste });
-  now.current = { copied, cut, paste };
+  const putGraph = (graph: Graph, at: Position | undefined) => {
+    if (shared) show(asOwnStep(shared, () => pasteNodes(shared.doc, ME, graph, placeFor(sizeOf(graph), at))));
+  };
+  const putHeld = ({ definition, input, value }: Held, at: Position | undefined) => {
+    if (!shared) return;
+    const put = () =>
+      shared.doc.transact(() => {
+        const id = place(shared.doc, definition, placeFor(CARD, at));
+        setParam(shared.doc, ME, id, input, value, { isText: typeof value === "string" });
+        return id;
+      }, ME);
+    show([asOwnStep(shared, put)]);
+  };
+  /** A graph, or a ComfyUI workflow; what is JSON and neither is refused with a reason, and any other text becomes a node. */
+  const putText = (text: string, at: Position | undefined) => {
+    if (text.trim() === "") return toast("info", "The clipboard holds nothing that can be put on the canvas.");
+    if (!/^\s*[{[]/.test(text)) return putHeld(heldText(text, library), at);
+    const { graph, issues } = readAnyText(text, library);
+    if (graph) putGraph(graph, at);
+    else toast("bad", `What was pasted looks like a graph, and is none. ${issues[0]?.message ?? ""}`);
+  };
+  const putFile = async (file: File, at: Position | undefined) => {
+    try {
+      const carried = await graphTextOf(file).catch(() => undefined);
+      if (carried === undefined) putHeld(await heldFile(file, library), at);
+      else putText(carried, at);
+    } catch (error) {
+      toastError(error);
+    }
+  };
+  const paste = (text: string) => {
+    try {
+      putText(text, pointer.current ?? undefined);
+    } catch (error) {
+      toastError(error);
+    }
+  };
+  const now = useRef({ copied, cut, paste, putFile });
+  now.current = { copied, cut, paste, putFile };
   useEffect(() => {
     const put = (event: ClipboardEvent) => {
       const text = isField(event.target) || String(getSelection()) ? undefined : now.current.copied();
@@ -68,8 +104,10 @@ export function useClipboard(
     };
     const insert = (event: ClipboardEvent) => {
       if (isField(event.target)) return;
-      if (now.current.paste(event.clipboardData?.getData("text/plain") ?? "")) event.preventDefault();
-      else toast("info", NO_GRAPH);
+      event.preventDefault();
+      const [file] = event.clipboardData?.files ?? [];
+      if (file) void now.current.putFile(file, pointer.current ?? undefined);
+      else now.current.paste(event.clipboardData?.getData("text/plain") ?? "");
     };
     document.addEventListener("copy", put);
     document.addEventListener("cut", put);
@@ -79,7 +117,7 @@ export function useClipboard(
       document.removeEventListener("cut", put);
       document.removeEventListener("paste", insert);
     };
-  }, []);
+  }, [pointer]);
   const write = async (act?: () => void) => {
     try {
       const text = copied();
@@ -92,12 +130,12 @@ export function useClipboard(
   };
   const read = async () => {
     try {
-      if (!paste(await navigator.clipboard.readText())) toast("info", NO_GRAPH);
+      paste(await navigator.clipboard.readText());
     } catch {
       toast("bad", "The browser does not let this page read the clipboard. The keys for it do the same.");
     }
   };
-  return { copy: () => void write(), cut: () => void write(cut), paste: () => void read() };
+  return { copy: () => void write(), cut: () => void write(cut), paste: () => void read(), putFile };
 }
 
 function sizeOf(graph: Graph): Pick<Box, "width" | "height"> {

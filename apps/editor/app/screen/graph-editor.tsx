@@ -7,6 +7,7 @@ import {
   hasErrors,
   type Issue,
   type NodeDefinition,
+  type Position,
   type RunInput,
   resolve,
   resolver,
@@ -17,7 +18,7 @@ import type { RunOptions } from "@spindle/schemas";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { X } from "lucide-react";
-import { useEffect, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import { Canvas } from "../canvas/canvas";
 import { fitOptions } from "../canvas/canvas-tools";
 import { ConnectDialog, startConnecting } from "../canvas/connect-dialog";
@@ -35,6 +36,7 @@ import { usePaletteOpener } from "../canvas/use-palette";
 import { usePointer } from "../canvas/use-pointer";
 import { EdgeInspector } from "../inspector/edge-inspector";
 import { NodeInspector } from "../inspector/node-inspector";
+import { NodesInspector } from "../inspector/nodes-inspector";
 import { type InputValues, missingInput, RunInputsForm, useRunValues } from "../inspector/run-inputs";
 import { LibraryPanel } from "../library/library-panel";
 import { BottomPanel } from "../run/bottom-panel";
@@ -47,6 +49,7 @@ import { rememberNode } from "../session/recent-nodes";
 import { useOpenRun, useRunStore } from "../session/run-store";
 import { flushTyping } from "../session/typing";
 import { useDocument } from "../session/use-document";
+import { useFollowedRun } from "../session/use-followed-run";
 import { useLibrary } from "../session/use-library";
 import { useRun } from "../session/use-run";
 import { focusCanvas } from "../ui/focus";
@@ -93,7 +96,7 @@ export function GraphEditor({ id }: { id: string }) {
   usePageTitle(about.data?.name);
   useUndoSelection(shared?.undo, selection, setSelection);
   const pointer = usePointer();
-  const clipboard = useClipboard(shared, pointer, selection, setSelection);
+  const clipboard = useClipboard(shared, library, pointer, selection, setSelection);
 
   const graph = shared?.graph;
   const palette = usePaletteOpener(shared?.doc, graph, pointer, selection);
@@ -166,6 +169,11 @@ export function GraphEditor({ id }: { id: string }) {
       toastError(error);
     }
   };
+  /** A file that carries a graph opens it; any other becomes a node where it was dropped. */
+  const openOrPut = async (file: File, at: Position) => {
+    const carried = await graphTextOf(file).catch(() => undefined);
+    return carried === undefined ? clipboard.putFile(file, at) : open(file);
+  };
   const add = (definition: NodeDefinition) => {
     if (!shared?.loaded) return;
     const at = placeForNew(shared.doc, flowStore.getState(), selection);
@@ -232,6 +240,7 @@ export function GraphEditor({ id }: { id: string }) {
       </main>
     );
   const { node: selectedNode, edge } = selectedAlone(selection, graph);
+  const chosen = graph?.nodes.flatMap(({ id }) => (selection.nodes.has(id) ? [id] : [])) ?? [];
   return (
     <div className={`editor-page ${[...panels.hidden].map((panel) => `no-${panel}`).join(" ")}`}>
       <EditorTop
@@ -259,7 +268,7 @@ export function GraphEditor({ id }: { id: string }) {
             library={library}
             selection={selection}
             onSelect={setSelection}
-            onDropFile={(file) => void open(file)}
+            onDropFile={(file, at) => void openOrPut(file, at)}
             focus={focus}
             hasMinimap={!panels.hidden.has("minimap")}
           />
@@ -328,6 +337,15 @@ export function GraphEditor({ id }: { id: string }) {
             id={selectedNode}
             parts={menuItems(commands.of("part"))}
           />
+        ) : chosen.length > 1 && shared && graph ? (
+          <NodesInspector
+            key={chosen.join(" ")}
+            shared={shared}
+            graph={graph}
+            library={library}
+            ids={chosen}
+            order={commands.of("align")}
+          />
         ) : edge && shared && graph ? (
           <EdgeInspector doc={shared.doc} graph={graph} library={library} id={edge} />
         ) : (
@@ -376,15 +394,3 @@ function focusInspector(what: "title" | "first field"): void {
 /** The values kept in this browser, without those of inputs that the graph does not have. */
 const given = (inputs: readonly RunInput[], values: InputValues): InputValues =>
   Object.fromEntries(inputs.flatMap((input) => (values[input.name] === undefined ? [] : [[input.name, values[input.name]]])));
-
-/** The newest run of the graph, whoever started it: everybody sees the same one. One's own is followed at once. */
-function useFollowedRun(graphId: string): [string | undefined, (run: string) => void] {
-  const trpc = useTRPC();
-  const [own, setOwn] = useState<string>();
-  const { data } = useQuery({ ...trpc.runs.list.queryOptions({ graphId, limit: 1 }), refetchInterval: 1500 });
-  const newest = data?.[0]?.id;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a newer run than one's own takes over when the list names it
-  useEffect(() => setOwn(undefined), [newest]);
-  useEffect(() => () => useRunStore.getState().clear(), []);
-  return [own ?? newest, setOwn];
-}
