@@ -286,7 +286,7 @@ export interface EditorMetadata {
     [k: string]: boolean;
   };
   /**
-   * Stored; not drawn yet.
+   * Each drawn as a frame around its nodes.
    */
   groups?: Group[];
   /**

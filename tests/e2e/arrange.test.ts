@@ -237,7 +237,8 @@ test("whatever is pasted becomes nodes, or a sentence that says why it cannot", 
     .toContain("A sentence from somewhere.");
   await paste({ file: { name: "words.txt", type: "text/plain", text: "words in a file" } });
   await expect.poll(selected).toEqual(["Text file"]);
-  await card("Text file").getByText("words.txt").waitFor();
+  const values = async () => (await stored(id)).nodes.map((one) => (one as { params?: { value?: unknown } }).params?.value);
+  await expect.poll(values).toContainEqual(expect.objectContaining({ mime: "text/plain" }));
   const api = {
     "3": { class_type: "KSampler", inputs: { seed: 5, model: ["4", 0] } },
     "4": { class_type: "CheckpointLoaderSimple", inputs: {} },

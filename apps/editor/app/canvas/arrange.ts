@@ -1,7 +1,7 @@
 // Where cards go that are put in order: at one line, with equal gaps, or as the wires run.
 import dagre from "@dagrejs/dagre";
 import type { Position } from "@spindle/graph-model";
-import { around, type Box } from "./free-place";
+import { around, type Box } from "./box";
 
 export type Line = "left" | "centre" | "right" | "top" | "middle" | "bottom";
 export type Places = Record<string, Position>;

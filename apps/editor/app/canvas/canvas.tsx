@@ -68,8 +68,8 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
   const edges = useMemo(() => toEdges(graph, library), [graph, library]);
   const [boxMode, setBoxMode] = useState(SelectionMode.Full);
   const boxFrom = useRef<number>();
-  /** Where the first of what is dragged lay, if its copy is dragged. */
-  const copying = useRef<Position>();
+  /** Where the card lay that is held, if its copy is dragged. */
+  const copying = useRef<{ id: string; from: Position }>();
   const groupDrag = useRef<GroupDrag>();
   // The view fits the graph that is opened, and never moves by itself after that: the first node of an empty graph stays where it is put.
   const [fitsAtStart] = useState(graph.nodes.length > 0);
@@ -186,7 +186,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
   const beginDrag = (event: MouseEvent | TouchEvent | React.MouseEvent, node: Drawn) => {
     grip.hold();
     const isCopy = event.altKey || event.ctrlKey || event.metaKey;
-    copying.current = isCopy && groupOfNodeId(node.id) === undefined ? { ...node.position } : undefined;
+    copying.current = isCopy && groupOfNodeId(node.id) === undefined ? { id: node.id, from: { ...node.position } } : undefined;
     const group = groups.find(({ id }) => id === groupOfNodeId(node.id));
     groupDrag.current = group && {
       from: { ...node.position },
@@ -224,7 +224,11 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     const started = copying.current;
     copying.current = undefined;
     if (!started) return false;
-    const away = dragged[0] && { x: dragged[0].position.x - started.x, y: dragged[0].position.y - started.y };
+    const held = dragged.find(({ id }) => id === started.id);
+    const away = held && { x: held.position.x - started.from.x, y: held.position.y - started.from.y };
+    // The browser's menu would take the release of Alt for its own.
+    const release = (event: KeyboardEvent) => event.key === "Alt" && event.preventDefault();
+    document.addEventListener("keyup", release, { once: true, capture: true });
     setNodes((now) => {
       const stored = new Map([...toNotes(graph), ...toNodes(graph, library, issues)].map(({ id, position }) => [id, position]));
       return now.map((node) => ({ ...node, position: stored.get(node.id) ?? node.position }));
@@ -327,6 +331,9 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
             onSelectionDragStop={(_, dragged) => dropCopies(dragged) || void grip.release()}
             onSelectionStart={({ clientX }) => {
               boxFrom.current = clientX;
+            }}
+            onSelectionEnd={() => {
+              boxFrom.current = undefined;
             }}
             selectionMode={boxMode}
             onNodeDrag={(_, __, dragged) => aimAtWire(wireBelow(dragged))}

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type Box, freePlace } from "./free-place";
+import type { Box } from "./box";
+import { freePlace } from "./free-place";
 
 const box = (x: number, y: number): Box => ({ x, y, width: 300, height: 200 });
 

@@ -3,13 +3,9 @@ import { nodePosition, type Position } from "@spindle/graph-model";
 import { normalise } from "@spindle/graph-model/shared-doc";
 import type { ReactFlowState } from "@xyflow/react";
 import type * as Y from "yjs";
+import type { Box } from "./box";
 import { CARD } from "./flow";
 import type { Selection } from "./selection";
-
-export interface Box extends Position {
-  width: number;
-  height: number;
-}
 
 const APART = { x: 96, y: 24 };
 
@@ -65,14 +61,6 @@ export const NOTHING_COVERED: Covered = { right: 0, bottom: 0 };
 /** The part of the graph that the canvas shows now. */
 export function viewBox({ width, height, transform: [x, y, zoom] }: ReactFlowState, covered = NOTHING_COVERED): Box {
   return { x: -x / zoom, y: -y / zoom, width: (width - covered.right) / zoom, height: (height - covered.bottom) / zoom };
-}
-
-/** The smallest box around some, of which there is one at least. */
-export function around(boxes: readonly Box[]): Box {
-  const [x, y] = [Math.min(...boxes.map((box) => box.x)), Math.min(...boxes.map((box) => box.y))];
-  const right = Math.max(...boxes.map((box) => box.x + box.width));
-  const bottom = Math.max(...boxes.map((box) => box.y + box.height));
-  return { x, y, width: right - x, height: bottom - y };
 }
 
 export function placeForNew(doc: Y.Doc, flow: ReactFlowState, { nodes }: Selection): Position {

@@ -5,7 +5,7 @@ import type { Group } from "@spindle/schemas";
 import type { Edge } from "@xyflow/react";
 import type * as Y from "yjs";
 import { ME } from "../session/use-document";
-import { around, type Box } from "./free-place";
+import { around, type Box } from "./box";
 
 const PADDING = 20;
 export const GROUP_HEAD = 36;

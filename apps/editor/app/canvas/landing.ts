@@ -5,8 +5,9 @@ import { useEffect } from "react";
 import type * as Y from "yjs";
 import { create } from "zustand";
 import { focusCanvas, isFocusFree } from "../ui/focus";
+import { around } from "./box";
 import { CARD } from "./flow";
-import { around, type Covered, NOTHING_COVERED, viewBox } from "./free-place";
+import { type Covered, NOTHING_COVERED, viewBox } from "./free-place";
 
 interface Landing {
   /** The first of them takes the focus. */

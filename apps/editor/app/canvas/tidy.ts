@@ -1,6 +1,6 @@
 import { type Graph, isLoopEdge } from "@spindle/graph-model";
 import type { Places } from "./arrange";
-import { around, type Box } from "./free-place";
+import { around, type Box } from "./box";
 
 /** New places for the cards, as their wires run. The upper left corner of all of them stays where it is. @throws Error if the layout fails */
 export async function tidied(graph: Graph, boxes: ReadonlyMap<string, Box>): Promise<Places> {

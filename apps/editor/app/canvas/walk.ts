@@ -1,6 +1,6 @@
 // From card to card by keys: along the wires to the right and left, and to the cards above and below.
 import type { Graph } from "@spindle/graph-model";
-import type { Box } from "./free-place";
+import type { Box } from "./box";
 
 export type Way = "right" | "left" | "up" | "down";
 

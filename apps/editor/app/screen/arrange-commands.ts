@@ -16,7 +16,7 @@ import {
   Ungroup,
 } from "lucide-react";
 import { aligned, distributed, type Line } from "../canvas/arrange";
-import type { Box } from "../canvas/free-place";
+import type { Box } from "../canvas/box";
 import { groupsOf, makeGroup, toggleCollapsed, ungroup } from "../canvas/groups";
 import { editNote, NOTE_SIZE } from "../canvas/note-card";
 import { selectionOf } from "../canvas/selection";

@@ -3,7 +3,7 @@
 import type { Graph, Issue, Library, Position } from "@spindle/graph-model";
 import type { RunOptions } from "@spindle/schemas";
 import type { LucideIcon } from "lucide-react";
-import type { Box } from "../canvas/free-place";
+import type { Box } from "../canvas/box";
 import { isNothing, type Selection } from "../canvas/selection";
 import type { PaletteOpener } from "../canvas/use-palette";
 import type { DocumentState } from "../session/use-document";

@@ -285,7 +285,7 @@ class EditorMetadata(BaseModel):
         ),
     ] = None
     groups: Annotated[
-        list[Group] | None, Field(description='Stored; not drawn yet.')
+        list[Group] | None, Field(description='Each drawn as a frame around its nodes.')
     ] = None
     frames: Annotated[
         list[Frame] | None,
