@@ -41,13 +41,13 @@ export function distributed(boxes: ReadonlyMap<string, Box>, axis: "x" | "y"): P
 }
 
 /** What is laid out, as plain data: it goes to a worker. */
-export interface Plan {
+export interface LayoutTask {
   cards: readonly { id: string; width: number; height: number }[];
   wires: readonly (readonly [from: string, to: string])[];
 }
 
 /** From left to right, as the wires run; the upper left corner of all of them is at 0, 0. */
-export function laidOut({ cards, wires }: Plan): Places {
+export function laidOut({ cards, wires }: LayoutTask): Places {
   const g = new dagre.graphlib.Graph().setGraph({ rankdir: "LR", nodesep: 48, ranksep: 96 }).setDefaultEdgeLabel(() => ({}));
   for (const { id, width, height } of cards) g.setNode(id, { width, height });
   for (const [from, to] of wires) g.setEdge(from, to);

@@ -8,7 +8,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { create } from "zustand";
 import { asOwnStep, ME, type SharedDocument } from "../session/use-document";
 import { useReturnOfFocus } from "../ui/focus";
-import { say } from "../ui/said";
+import { announce } from "../ui/said";
 import { DrawnLink } from "./drawn-link";
 import { titleIn } from "./edits";
 import { cardBoxes } from "./free-place";
@@ -66,9 +66,9 @@ function Chooser({ shared, graph, library, onSelect, node }: Props & { node: str
     const [from, to] = own?.isOutput ? [{ node, port: own.port.name }, at] : [at, { node, port: own?.port.name ?? "" }];
     const answer = canConnect(graph, library, from, to);
     close();
-    if (!answer.ok) return say(answer.reason);
+    if (!answer.ok) return announce(answer.reason);
     const made = asOwnStep(shared, () => connect(shared.doc, ME, from, to, answer.as));
-    say(`${titleIn(graph, node)} was connected to ${title}.`);
+    announce(`${titleIn(graph, node)} was connected to ${title}.`);
     // The edge became a loop or a map: its settings are shown.
     if (answer.as) onSelect(selectionOf({ edges: [made] }));
   };
@@ -179,10 +179,10 @@ function PortWords({ port, title, note }: { port: Port; title: string; note: str
 
 /** Ports of other nodes at which a wire from, or to, the port may end, the nearest card first. */
 function fittingPorts(graph: Graph, library: Library, own: PortAddress, isOutput: boolean, boxes: ReturnType<typeof cardBoxes>): Target[] {
-  const here = boxes.get(own.node);
+  const origin = boxes.get(own.node);
   const far = (id: string) => {
     const box = boxes.get(id);
-    return box && here ? Math.hypot(box.x - here.x, box.y - here.y) : Number.POSITIVE_INFINITY;
+    return box && origin ? Math.hypot(box.x - origin.x, box.y - origin.y) : Number.POSITIVE_INFINITY;
   };
   return resolve(graph, library)
     .root.nodes.filter(({ node }) => node.id !== own.node)

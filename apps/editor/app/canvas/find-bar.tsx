@@ -21,7 +21,7 @@ export function FindBar({ graph, library, issues, onJump, onSelect, onClose }: P
   useEffect(() => field.current?.focus(), []);
   const found = useMemo(() => find(graph, library, issues, text), [graph, library, issues, text]);
   const count = found?.length ?? 0;
-  const go = (step: 1 | -1) => {
+  const goOn = (step: 1 | -1) => {
     if (!found || count === 0) return;
     const next = at < 0 ? (step > 0 ? 0 : count - 1) : (at + step + count) % count;
     setAt(next);
@@ -47,7 +47,7 @@ export function FindBar({ graph, library, issues, onJump, onSelect, onClose }: P
         onKeyDown={(event) => {
           if (event.nativeEvent.isComposing) return;
           if (event.key === "Escape") leave();
-          else if (event.key === "Enter") go(event.shiftKey ? -1 : 1);
+          else if (event.key === "Enter") goOn(event.shiftKey ? -1 : 1);
           else return;
           event.preventDefault();
           event.stopPropagation();
@@ -56,10 +56,10 @@ export function FindBar({ graph, library, issues, onJump, onSelect, onClose }: P
       <output className="text-small text-faint digits find-count">
         {found === undefined ? "" : count === 0 ? "Nothing" : at < 0 ? `${count}` : `${Math.min(at, count - 1) + 1} of ${count}`}
       </output>
-      <button type="button" className="button icon" aria-label="Previous match" disabled={count === 0} onClick={() => go(-1)}>
+      <button type="button" className="button icon" aria-label="Previous match" disabled={count === 0} onClick={() => goOn(-1)}>
         <ChevronUp size={14} />
       </button>
-      <button type="button" className="button icon" aria-label="Next match" disabled={count === 0} onClick={() => go(1)}>
+      <button type="button" className="button icon" aria-label="Next match" disabled={count === 0} onClick={() => goOn(1)}>
         <ChevronDown size={14} />
       </button>
       <button type="button" className="button" disabled={count === 0} onClick={() => onSelect(found ?? [])}>

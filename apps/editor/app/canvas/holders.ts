@@ -4,7 +4,7 @@ import { type ArtifactRef, PORT_TYPES } from "@spindle/schemas";
 import { upload } from "../session/files";
 
 /** A value with the node that holds it, and the input that it is set at. */
-export interface Held {
+export interface HeldValue {
   definition: NodeDefinition;
   input: string;
   value: string | ArtifactRef;
@@ -24,7 +24,7 @@ function holderOf(library: Library, type: string): { definition: NodeDefinition;
 const LONGEST_TEXT = 200_000;
 
 /** @throws Error that says why no node can hold it */
-export function heldText(text: string, library: Library): Held {
+export function heldText(text: string, library: Library): HeldValue {
   const holder = holderOf(library, "string");
   if (!holder) throw new Error("No node of the library holds a text.");
   if (text.length > LONGEST_TEXT)
@@ -35,7 +35,7 @@ export function heldText(text: string, library: Library): Held {
 }
 
 /** Stores the file. @throws Error that says why no node can hold it, or why it is not stored */
-export async function heldFile(file: File, library: Library): Promise<Held> {
+export async function heldFile(file: File, library: Library): Promise<HeldValue> {
   const types = Object.entries(PORT_TYPES).flatMap(([type, { media = [] }]) =>
     media.some((begin) => file.type.startsWith(begin)) ? [type] : [],
   );

@@ -10,7 +10,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { rememberNode, useRecentNodes } from "../session/recent-nodes";
 import { asOwnStep, type SharedDocument } from "../session/use-document";
 import { PlaneMark } from "../ui/plane-mark";
-import { say } from "../ui/said";
+import { announce } from "../ui/said";
 import { toast } from "../ui/toast";
 import { DrawnLink } from "./drawn-link";
 import { insertNode, replaceNode, titleIn } from "./edits";
@@ -40,7 +40,7 @@ export function Palette({ shared, graph, library, onPlaced }: Props) {
     // Other people may have edited the graph since the palette opened.
     const { graph } = normalise(shared.doc);
     if (replaces !== undefined && !graph.nodes.some((node) => node.id === replaces)) {
-      say("");
+      announce("");
       return toast("info", "Nothing was replaced: the node was deleted by another person.");
     }
     rememberNode(keyOf(definition));
@@ -48,7 +48,7 @@ export function Palette({ shared, graph, library, onPlaced }: Props) {
     if (gone) toast("info", `${definition.label} was added without a wire: the ${gone} that it was meant for is gone.`);
     if (replaces !== undefined) {
       const title = titleIn(graph, replaces);
-      say(
+      announce(
         replaced(
           title,
           definition,
@@ -60,7 +60,7 @@ export function Palette({ shared, graph, library, onPlaced }: Props) {
     }
     const place = freePlace({ ...corner, ...CARD }, [...cardBoxes(shared.doc, store.getState()).values()]);
     const { id, join } = asOwnStep(shared, () => insertNode(shared.doc, { graph, library }, definition, place, joint));
-    say(inserted(graph, definition, join));
+    announce(inserted(graph, definition, join));
     land(id);
     onPlaced(id);
   };

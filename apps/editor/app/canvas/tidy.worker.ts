@@ -1,4 +1,4 @@
 // Lays cards out off the page's thread: of a large graph it takes seconds.
-import { laidOut, type Plan } from "./arrange";
+import { type LayoutTask, laidOut } from "./arrange";
 
-self.onmessage = ({ data }: MessageEvent<Plan>) => postMessage(laidOut(data));
+self.onmessage = ({ data }: MessageEvent<LayoutTask>) => postMessage(laidOut(data));

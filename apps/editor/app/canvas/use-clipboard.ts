@@ -12,7 +12,7 @@ import type { Box } from "./box";
 import { place, removeSelected } from "./edits";
 import { CARD } from "./flow";
 import { cardBoxes, freePlace, viewBox } from "./free-place";
-import { type Held, heldFile, heldText } from "./holders";
+import { type HeldValue, heldFile, heldText } from "./holders";
 import { goOnAt, land } from "./landing";
 import { type Selection, selectionOf } from "./selection";
 import type { Pointer } from "./use-pointer";
@@ -59,7 +59,7 @@ export function useClipboard(
   const putGraph = (graph: Graph, at: Position | undefined) => {
     if (shared) show(asOwnStep(shared, () => pasteNodes(shared.doc, ME, graph, placeFor(sizeOf(graph), at))));
   };
-  const putHeld = ({ definition, input, value }: Held, at: Position | undefined) => {
+  const putHeld = ({ definition, input, value }: HeldValue, at: Position | undefined) => {
     if (!shared) return;
     const put = () =>
       shared.doc.transact(() => {

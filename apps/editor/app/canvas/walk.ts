@@ -9,8 +9,8 @@ export type Way = "right" | "left" | "up" | "down";
  * has too, or else the nearest of all.
  */
 export function stepFrom(graph: Graph, boxes: ReadonlyMap<string, Box>, at: string, way: Way): string | undefined {
-  const here = boxes.get(at);
-  if (!here) return undefined;
+  const origin = boxes.get(at);
+  if (!origin) return undefined;
   const next = graph.edges.flatMap(({ from, to }) => (from === at ? [to] : [])).filter((id) => id !== at);
   const before = graph.edges.flatMap(({ from, to }) => (to === at ? [from] : [])).filter((id) => id !== at);
   const placed = (ids: Iterable<string>) =>
@@ -25,8 +25,8 @@ export function stepFrom(graph: Graph, boxes: ReadonlyMap<string, Box>, at: stri
   const kin = graph.edges.flatMap(({ from, to }) => [...(starts.has(from) ? [to] : []), ...(ends.has(to) ? [from] : [])]);
   const nearest = (ids: Iterable<string>) =>
     placed(ids)
-      .filter(({ box }) => (box.y - here.y) * sign > 0)
-      .map(({ id, box }) => ({ id, far: Math.hypot(2 * (box.x - here.x), box.y - here.y) }))
+      .filter(({ box }) => (box.y - origin.y) * sign > 0)
+      .map(({ id, box }) => ({ id, far: Math.hypot(2 * (box.x - origin.x), box.y - origin.y) }))
       .sort((a, b) => a.far - b.far)[0]?.id;
   return nearest(kin) ?? nearest(boxes.keys());
 }

@@ -52,8 +52,8 @@ export function useCommands(scene: Scene | undefined): Commands {
     /** @param first the key that was pressed before, of a command that has two */
     const commandOf = (event: KeyboardEvent, focus: Focus, first?: string): BoundCommand | undefined => {
       const isMeant = (wanted: string) => {
-        const [one = "", two] = wanted.split(" ");
-        const key = first === undefined ? (two === undefined ? one : undefined) : one === first ? two : undefined;
+        const [firstKey = "", secondKey] = wanted.split(" ");
+        const key = first === undefined ? (secondKey === undefined ? firstKey : undefined) : firstKey === first ? secondKey : undefined;
         return key !== undefined && isPressOf(key, event) && (single || !isSingle(wanted));
       };
       const command = now.current.find((each) => !each.native && each.keys.some(isMeant));

@@ -2,7 +2,7 @@
 import { create } from "zustand";
 
 const useSaid = create<{ text: string }>(() => ({ text: "" }));
-export const say = (text: string): void => useSaid.setState({ text });
+export const announce = (text: string): void => useSaid.setState({ text });
 
 export function Said() {
   const text = useSaid((state) => state.text);

@@ -107,8 +107,8 @@ const either = (words: readonly string[]): string => {
 const all = (words: readonly string[]): string => [words.slice(0, -1).join(", "), words.at(-1) ?? ""].filter(Boolean).join(" and ");
 const capital = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
 const unitOf = ({ "x-unit": unit }: Schema): string => (typeof unit === "string" ? ` ${unit}` : "");
-const counted = (count: unknown, one: string): string =>
-  `${count} ${count === 1 ? one : one.endsWith("y") ? `${one.slice(0, -1)}ies` : `${one}s`}`;
+const counted = (count: unknown, noun: string): string =>
+  `${count} ${count === 1 ? noun : noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
 const lengthOf = (value: unknown): number => (typeof value === "string" ? [...value].length : Array.isArray(value) ? value.length : 0);
 
 const LONGEST = 40;
