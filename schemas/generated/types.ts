@@ -39,9 +39,10 @@ export type GraphErrorInfo = {
  */
 export type ObjectWish = ObjectWishGet | ObjectWishPut;
 /**
- * Which of the things that an output node gave.
+ * Which of the things that an output node gave: the first, or all, with an s. A json is what a text of Python means: a number, a truth value, or the text.
  */
-export type RegionInputPick = "image" | "images" | "audio" | "audios" | "video" | "videos" | "text" | "json";
+export type RegionInputPick =
+  "image" | "images" | "audio" | "audios" | "video" | "videos" | "text" | "texts" | "json" | "jsons";
 export type RunEventRun = string;
 /**
  * Counts without gaps from 1 in each run.

@@ -18,7 +18,9 @@ const kind = (plane: Plane, service: string, properties: Record<string, object>,
   keywords: [],
   docs: "",
   inputs: portsOf({ properties }),
-  outputs: portsOf({ properties: { model: { ...MODEL, "x-slot": 0 }, image: { ...IMAGE, "x-slot": 1 } } }),
+  outputs: portsOf({
+    properties: { model: { ...MODEL, "x-slot": 0 }, image: { ...IMAGE, "x-slot": 1 }, saved: { "x-artifact": "image", "x-pick": "image" } },
+  }),
   parameters: [],
   engines: servers.map((id) => ({ id, label: id, plane, draft: false, live: true })),
   live: true,
@@ -80,6 +82,18 @@ describe("regions", () => {
   test("of nodes that no server has together are an issue", () => {
     expect(codes(graphOf(["a>e"]))).toEqual(["region.no_server"]);
     expect(regions(graphOf(["a>e"]))).toEqual(["ae"]);
+  });
+  test("[RG1] are split where no server has both and the wire may leave one", () => {
+    expect(regions(graphOf(["a-e"]))).toEqual(["a", "e"]);
+    expect(regions(graphOf(["a-b", "b-e", "e-e2"]))).toEqual(["ab", "ee2"]);
+    expect(codes(graphOf(["a-e"]))).toEqual([]);
+  });
+  test("end where what an output node shows goes on: within a prompt nobody can take it", () => {
+    const graph = graphOf(["a-b", "b-c"]);
+    const [, shown] = graph.edges;
+    (shown?.metadata as Record<string, unknown>).sourcePort = "saved";
+    expect(regions(graph)).toEqual(["ab", "c"]);
+    expect(codes(graph)).toEqual([]);
   });
   test("follow the server that one of their nodes names; two names are an issue, or two regions", () => {
     const on = (wires: string[], servers: Record<string, string>) => {

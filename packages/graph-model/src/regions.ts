@@ -36,12 +36,19 @@ export function planRegions(graph: Graph, shape: Topology, nodes: readonly NodeP
 /** Whether a plan with one node holds with the other, which took its place: its wires are the same. */
 export const plansAlike = (before: NodeParts, after: NodeParts): boolean =>
   before.node.plane === after.node.plane &&
-  (before.node.plane !== PLANE || (before.definition === after.definition && before.settings.engine === after.settings.engine));
+  (before.node.plane !== PLANE ||
+    (before.definition === after.definition && before.settings.engine === after.settings.engine && serverIds(before) === serverIds(after)));
+
+const serverIds = (parts: NodeParts): string | undefined =>
+  parts.definition &&
+  enginesFor(parts)
+    .map(({ id }) => id)
+    .join("\n");
 
 /** The servers that have every node of a region and every file they name, live ones first; one that a node names, if it does. */
 export function serversOf(inside: readonly NodeParts[]): LibraryEngine[] {
   const lists = inside.flatMap((parts) => (parts.definition ? [enginesFor(parts)] : []));
-  const named = inside.map(({ settings }) => settings.engine).find((one) => one !== undefined && one !== "auto");
+  const named = inside.flatMap(({ settings }) => nameOf(settings.engine) ?? []).at(0);
   const [first = [], ...others] = lists;
   const common = first.filter(
     ({ id }) => (named === undefined || id === named) && others.every((list) => list.some((engine) => engine.id === id)),
@@ -70,21 +77,29 @@ function regionFinder(graph: Graph, nodes: readonly NodeParts[], problems: Regio
     const port = node.get(edge.from)?.definition?.outputs.find(({ name }) => name === edgeMetadata(edge).sourcePort);
     return port !== undefined && portKind(port.type) === "opaque";
   };
-  const server = (id: string): string | undefined => {
-    const engine = node.get(id)?.settings.engine;
-    return engine === "auto" ? undefined : engine;
+  const isPlain = (edge: GraphEdge): boolean => isPlainWire(edge) && !isOfWhatIsShown(edge);
+  /** What an output node shows or saves is known when the prompt is over: within one nobody can take it. */
+  const isOfWhatIsShown = (edge: GraphEdge): boolean => {
+    const port = node.get(edge.from)?.definition?.outputs.find(({ name }) => name === edgeMetadata(edge).sourcePort);
+    return port !== undefined && "x-pick" in port.schema;
+  };
+  const placeOf = (id: string): Place => {
+    const parts = node.get(id);
+    const named = nameOf(parts?.settings.engine);
+    const known = parts?.definition && new Set(enginesFor(parts).map((engine) => engine.id));
+    return { named, servers: named === undefined ? known : new Set([named]) };
   };
   const [must, may] = [between.filter(isOpaque), between.filter((edge) => !isOpaque(edge))];
   const refuse = (edge: GraphEdge) => problems.push({ nodes: [edge.from, edge.to], edge, why: "control" });
-  for (const edge of must.filter((one) => !isPlainWire(one))) refuse(edge);
-  const apart = may.filter((edge) => !isPlainWire(edge)).map(({ from, to }) => [from, to] as const);
+  for (const edge of must.filter((one) => !isPlain(one))) refuse(edge);
+  const apart = may.filter((edge) => !isPlain(edge)).map(({ from, to }) => [from, to] as const);
   return (body) => {
     const comfyItems = new Set(body.items.filter((item) => node.has(item)));
     const inside = (edge: GraphEdge): boolean => comfyItems.has(edge.from) && comfyItems.has(edge.to);
-    const joined = new Joined(body, apart, server);
-    const canJoin = (edge: GraphEdge): boolean => isPlainWire(edge) && joined.onOneServer(edge.from, edge.to);
-    for (const edge of must.filter((one) => inside(one) && isPlainWire(one))) {
-      if (canJoin(edge)) joined.join(edge.from, edge.to);
+    const joined = new Joined(body, apart, placeOf);
+    const canJoin = (edge: GraphEdge): boolean => isPlain(edge) && joined.haveAServer(edge.from, edge.to);
+    for (const edge of must.filter((one) => inside(one) && isPlain(one))) {
+      if (joined.nameOneServer(edge.from, edge.to)) joined.join(edge.from, edge.to);
       else refuse(edge);
     }
     // Two that must each wait for the other are one.
@@ -103,6 +118,18 @@ function isPlainWire(edge: GraphEdge): boolean {
   return sourcePort !== undefined && targetPort !== undefined && when === undefined && edge.kind !== "on_failure" && !isMapEdge(edge);
 }
 
+/** Where nodes may run: on the server that one of them names, on one of those that have all of them; on any, where nothing is known. */
+interface Place {
+  named: string | undefined;
+  servers: ReadonlySet<string> | undefined;
+}
+
+const nameOf = (engine: string | undefined): string | undefined => (engine === "auto" ? undefined : engine);
+
+function commonOf(a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | undefined): ReadonlySet<string> | undefined {
+  return a && b ? new Set([...a].filter((id) => b.has(id))) : (a ?? b);
+}
+
 /** Items of a body, joined step by step (union-find), and what waits for what among them. */
 class Joined {
   private readonly parent = new Map<string, string>();
@@ -110,19 +137,25 @@ class Joined {
   constructor(
     private readonly body: PlanBody,
     private readonly apart: readonly (readonly [string, string])[],
-    /** The one that a node names, if it does. */
-    private readonly serverOf: (id: string) => string | undefined,
+    private readonly placeOf: (id: string) => Place,
   ) {}
 
-  private readonly server = new Map<string, string | undefined>();
-  private named(root: string): string | undefined {
-    if (!this.server.has(root)) this.server.set(root, this.serverOf(root));
-    return this.server.get(root);
+  private readonly places = new Map<string, Place>();
+  private place(root: string): Place {
+    const found = this.places.get(root) ?? this.placeOf(root);
+    this.places.set(root, found);
+    return found;
   }
 
-  onOneServer(a: string, b: string): boolean {
-    const [first, second] = [this.named(this.find(a)), this.named(this.find(b))];
+  nameOneServer(a: string, b: string): boolean {
+    const [first, second] = [this.place(this.find(a)).named, this.place(this.find(b)).named];
     return first === undefined || second === undefined || first === second;
+  }
+
+  /** Whether a server, live or not, has all of both. */
+  haveAServer(a: string, b: string): boolean {
+    const servers = commonOf(this.place(this.find(a)).servers, this.place(this.find(b)).servers);
+    return servers === undefined || servers.size > 0;
   }
 
   find(id: string): string {
@@ -140,7 +173,8 @@ class Joined {
     const [first, second] = [this.find(a), this.find(b)];
     if (first === second) return;
     const [small, large] = this.members(first).length < this.members(second).length ? [first, second] : [second, first];
-    this.server.set(large, this.named(large) ?? this.named(small));
+    const [one, other] = [this.place(large), this.place(small)];
+    this.places.set(large, { named: one.named ?? other.named, servers: commonOf(one.servers, other.servers) });
     const [all, after] = [this.members(large), this.next(large)];
     for (const id of this.members(small)) all.push(id);
     for (const id of this.next(small)) after.add(id);

@@ -91,16 +91,20 @@ function wantedOutputs({ graph, shape }: Level, inside: ReadonlySet<string>) {
     const after = shape.outgoing.get(id) ?? [];
     if (named.has(`${id}\n${port.name}`)) return true;
     if (after.some((edge) => !inside.has(edge.to) && (edgeMetadata(edge).sourcePort ?? port.name) === port.name)) return true;
-    return after.length === 0 && portKind(port.type) === "artifact" && !isOutputNode(definition);
+    return after.length === 0 && isMedia(port) && !isOutputNode(definition);
   };
 }
+
+/** Files, one or a list of them. */
+const isMedia = ({ type, schema }: Port): boolean => portKind(type) === "artifact" || "x-artifact" in Object(schema.items);
 
 function addSaver(prompt: Record<string, PromptNode>, id: string, port: Port): RegionInputGive | undefined {
   const save = border(port, "save");
   if (!save) return undefined;
   const saver = saverId(id, port.name);
   prompt[saver] = { class_type: save.class, inputs: { ...save.with, [save.input]: [id, slotOf(port)] } };
-  return { node: id, port: port.name, from: saver, pick: save.pick ?? "json" };
+  const pick = save.pick ?? "json";
+  return { node: id, port: port.name, from: saver, pick: port.type === "array" ? (`${pick}s` as RegionInputGive["pick"]) : pick };
 }
 
 interface Around {

@@ -116,15 +116,18 @@ function allOutputs(info: NodeInfo, inputs: Ports): Ports {
     taken.set(label, times);
     const name = times === 1 ? label : `${label}_${times}`;
     const tip = textOf(info.output_tooltips[slot]);
-    return [name, { title: label, "x-slot": slot, ...outputSchema(comfy), ...(tip ? { description: tip } : {}) }, false];
+    const schema = outputSchema(comfy, info.output_is_list[slot] === true);
+    return [name, { title: label, "x-slot": slot, ...schema, ...(tip ? { description: tip } : {}) }, false];
   });
   return info.output_node ? [...slots, ...shown(inputs).filter(([name]) => !taken.has(name))] : slots;
 }
 
-function outputSchema(comfy: string): PortSchema {
+/** Inside a region ComfyUI takes a list apart by itself, so that the wire's type is that of its elements. */
+function outputSchema(comfy: string, isList: boolean): PortSchema {
   const port = portOf(comfy);
-  const known = port === undefined ? {} : isMedia(port) ? { "x-artifact": port } : { type: port };
-  return { "x-comfy-type": comfy, ...known };
+  if (port === undefined) return { "x-comfy-type": comfy };
+  const known = isMedia(port) ? { "x-artifact": port } : { type: port };
+  return { "x-comfy-type": comfy, ...(isList ? { type: "array", items: known } : known) };
 }
 
 /**
@@ -160,7 +163,7 @@ function interfaceVersion(inputs: Ports, outputs: Ports): string {
     for (const [name, schema] of ports) {
       add(name);
       add(String(schema["x-comfy-type"]));
-      add(`${schema["x-slot"] ?? ""};`);
+      add(`${schema["x-slot"] ?? ""}${schema.type === "array" && "x-slot" in schema ? "[]" : ""};`);
     }
   return (hash >>> 0).toString(16).padStart(8, "0");
 }

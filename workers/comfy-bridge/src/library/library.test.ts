@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { exportRegion, importComfy, type NodeDefinition, resolve, validate } from "@spindle/graph-model";
+import { exportRegion, importComfy, type NodeDefinition, regionInput, resolve, validate } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
 import { validateCapability } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
@@ -320,6 +320,26 @@ describe("inputs that a choice brings", () => {
       "loras.1.strength": 0.5,
     });
   });
+});
+
+test("an output that is a list is typed as one, and all of it leaves its region", () => {
+  const info = { Cut: { input: { required: { n: ["INT"] } }, output: ["IMAGE", "INT", "LATENT"], output_is_list: [true, true, true] } };
+  const library = makeLibrary(mergeLibraries([{ id: "a", url: "http://a:1", ...readObjectInfo(JSON.stringify(info)), live: true }]));
+  const graph = {
+    schema: "langgraph.v1",
+    workflowId: "w",
+    nodes: [{ id: "n", service: "Cut", plane: "comfy", status: "pending" }],
+    edges: [],
+    metadata: { interface: { outputs: ["IMAGE", "INT"].map((port) => ({ name: port, from: { node: "n", port } })) } },
+  } as never;
+  const level = resolve(graph, library).root;
+  expect(level.node("n")?.definition?.outputs.map(({ type }) => type)).toEqual(["array", "array", "LATENT"]);
+  expect(regionInput({ level, values: new Map([["n", {}]]) })?.gives.map(({ port, pick }) => [port, pick])).toEqual([
+    ["IMAGE", "images"],
+    ["INT", "jsons"],
+  ]);
+  const before = { ...info.Cut, output_is_list: [false, false, false] };
+  expect(toCapability("Cut", before).version).not.toBe(toCapability("Cut", info.Cut).version);
 });
 
 test("defaults and limits that are written as text are numbers; of an integer or a number, the number", () => {

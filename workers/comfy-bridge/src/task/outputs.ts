@@ -71,14 +71,17 @@ export async function outputsOf(region: RegionInput, shown: Readonly<Record<stri
 }
 
 function pick({ pick: what }: RegionInputGive, shown: Shown, files: readonly ArtifactRef[]): unknown {
-  if (what === "text" || what === "json") {
+  const isList = what.endsWith("s");
+  const kind = isList ? what.slice(0, -1) : what;
+  if (kind === "text" || kind === "json") {
     const texts = Array.isArray(shown.text) ? shown.text.map(String) : typeof shown.text === "string" ? [shown.text] : [];
-    const text = texts.length === 1 ? texts[0] : texts.length > 1 ? texts.join("\n") : undefined;
-    return what === "json" && text !== undefined ? parsed(text) : text;
+    if (texts.length === 0) return undefined;
+    if (isList) return kind === "json" ? texts.map(parsed) : texts;
+    const text = texts.join("\n");
+    return kind === "json" ? parsed(text) : text;
   }
-  const kind = what.replace(/s$/, "");
   const found = files.filter((file) => file.mime.startsWith(`${kind}/`));
-  if (what.endsWith("s")) return found.length > 0 ? found : undefined;
+  if (isList) return found.length > 0 ? found : undefined;
   return found[0];
 }
 

@@ -1148,7 +1148,18 @@ class ObjectWish(RootModel[ObjectWishGet | ObjectWishPut]):
 
 class RegionInputPick(
     RootModel[
-        Literal['image', 'images', 'audio', 'audios', 'video', 'videos', 'text', 'json']
+        Literal[
+            'image',
+            'images',
+            'audio',
+            'audios',
+            'video',
+            'videos',
+            'text',
+            'texts',
+            'json',
+            'jsons',
+        ]
     ]
 ):
     model_config = ConfigDict(
@@ -1156,10 +1167,19 @@ class RegionInputPick(
     )
     root: Annotated[
         Literal[
-            'image', 'images', 'audio', 'audios', 'video', 'videos', 'text', 'json'
+            'image',
+            'images',
+            'audio',
+            'audios',
+            'video',
+            'videos',
+            'text',
+            'texts',
+            'json',
+            'jsons',
         ],
         Field(
-            description='Which of the things that an output node gave.',
+            description='Which of the things that an output node gave: the first, or all, with an s. A json is what a text of Python means: a number, a truth value, or the text.',
             title='RegionInput_pick',
         ),
     ]

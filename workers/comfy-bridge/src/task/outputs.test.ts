@@ -1,0 +1,35 @@
+import type { RegionInput, RegionInputGive } from "@spindle/schemas";
+import { expect, test } from "vitest";
+import type { ComfyHttp, FileRef } from "../comfy/http.ts";
+import { Collector, outputsOf } from "./outputs.ts";
+import type { TaskRuntime } from "./runtime.ts";
+
+const comfy = { view: ({ filename }: FileRef) => Promise.resolve({ bytes: Buffer.from(filename), mime: "image/png" }) };
+const runtime = {
+  store: (_: Uint8Array, mime: string, __: string, name: string) =>
+    Promise.resolve({ ref: { artifact: name, mime, sha256: "", size: 1, name }, key: name }),
+};
+const collector = () => new Collector(comfy as unknown as ComfyHttp, runtime as unknown as TaskRuntime);
+const outputs = (picks: RegionInputGive["pick"][], shown: Record<string, unknown>) => {
+  const gives = picks.map((pick) => ({ node: "n", port: pick, from: "saver", pick }));
+  return outputsOf({ gives } as unknown as RegionInput, { saver: shown }, collector());
+};
+const file = (filename: string) => ({ filename, subfolder: "", type: "temp" });
+
+test("a text is what is shown, a json what that means; with an s each of a list, one of one too", async () => {
+  expect(await outputs(["text", "texts", "json", "jsons"], { text: ["0", "True", "x"] })).toEqual({
+    n: { text: "0\nTrue\nx", texts: ["0", "True", "x"], json: "0\nTrue\nx", jsons: [0, true, "x"] },
+  });
+  expect(await outputs(["json", "jsons"], { text: ["7"] })).toEqual({ n: { json: 7, jsons: [7] } });
+});
+
+test("of files the first or all of a kind", async () => {
+  const found = await outputs(["image", "images"], { images: [file("a.png"), file("b.png")] });
+  expect(found.n).toMatchObject({ image: { name: "a.png" }, images: [{ name: "a.png" }, { name: "b.png" }] });
+});
+
+test("what a saver of ours did not give ends the task with the node's name", async () => {
+  await expect(outputs(["jsons"], {})).rejects.toMatchObject({
+    error: { code: "comfy.no_output", message: expect.stringContaining("jsons of n") },
+  });
+});
