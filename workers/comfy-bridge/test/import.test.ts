@@ -244,6 +244,13 @@ describe("what is no workflow", () => {
   });
 });
 
+test("the name of a group node that is no longer used refuses nothing", () => {
+  const left = { nodes: [{ id: 1, type: "EmptyImage" }], links: [], extra: { groupNodes: { Mine: {} } } };
+  expect(importComfy(left, library).graph?.nodes).toHaveLength(1);
+  const inside = { id: "s", nodes: [{ id: 2, type: "workflow/Mine" }], links: [] };
+  expect(importComfy({ ...left, definitions: { subgraphs: [inside] } }, library).issues).toMatchObject([{ code: "import.unsupported" }]);
+});
+
 describe("a region goes back to API format", () => {
   test("as it came, with what it showed", () => {
     const raw = JSON.parse(text("workflows/cog__sd15_txt2img.json")) as Record<string, { class_type: string; inputs: object }>;

@@ -7,7 +7,7 @@ import { checkLimits, ID_PATTERN, LIMITS } from "../../limits.ts";
 import { slotOf } from "../prompt.ts";
 import { byId, type FlatNode, flatten } from "./flatten.ts";
 import { readWidgets } from "./widgets.ts";
-import { isUiFormat, readWorkflow, text, type UiFrame, type UiNode } from "./workflow.ts";
+import { isUiFormat, readWorkflow, text, type UiFrame, type UiNode, type Workflow } from "./workflow.ts";
 
 export interface Imported {
   /** The graph; absent if an issue is an error. */
@@ -51,7 +51,7 @@ function apiNodes(value: unknown): Record<string, ApiNode> | undefined {
 
 function fromUi(value: unknown, library: Library, name: string): Imported {
   const workflow = readWorkflow(value);
-  const [groupNode] = workflow.groupNodes;
+  const groupNode = usedGroupNode(workflow);
   if (groupNode !== undefined)
     return {
       issues: [
@@ -86,6 +86,12 @@ function fromUi(value: unknown, library: Library, name: string): Imported {
     ...flat.problems.map(({ node, message }) => issue("warning", "import.unsupported", message, { node })),
   ];
   return build(drafts, library, name, left, { frames: workflow.graph.frames, notes: flat.notes });
+}
+
+/** Names of group nodes stay in a file after the last one was taken apart: only one on a canvas cannot be imported. */
+function usedGroupNode({ graph, subgraphs, groupNodes }: Workflow): string | undefined {
+  const types = new Set([graph, ...subgraphs.values()].flatMap(({ nodes }) => [...nodes.values()].map((node) => node.type)));
+  return groupNodes.find((name) => types.has(`workflow>${name}`) || types.has(`workflow/${name}`));
 }
 
 function uiDraft({ id, node, position, sources, overrides }: FlatNode, library: Library): Draft {
