@@ -1,6 +1,6 @@
 import { type Graph, type Issue, type Library, type LibraryEngine, type NodeDefinition, portsOf } from "@spindle/graph-model";
 import { describe, expect, test } from "vitest";
-import { CARD, edgeLabel, toEdges, toNodes } from "./flow";
+import { CARD, edgeLabel, toEdges, toNodes, withPlaces } from "./flow";
 
 const engine = (id: string, draft: boolean, live = true): LibraryEngine => ({ id, label: id, plane: "python", draft, live });
 const SAY = {
@@ -103,4 +103,20 @@ describe("wires", () => {
     [{ metadata: { loop: { maxIterations: 4 }, when: "output.n < 3" } }, "repeats up to 4 times, while output.n < 3"],
     [{ metadata: { when: "output.name == 'a very long name indeed'" } }, "if output.name == 'a very long name…"],
   ])("%j are labelled %j", (more, label) => expect(edgeLabel({ from: "a", to: "b", ...more } as never)).toBe(label));
+});
+
+test("a graph without places gets one for each node, and none upon another; a place that is known stays", () => {
+  const bare = {
+    schema: "langgraph.v1",
+    workflowId: "w",
+    nodes: [node("a"), node("b"), node("c")],
+    edges: [{ from: "a", to: "b" }],
+  } as unknown as Graph;
+  const positions = (graph: Graph) =>
+    (graph.metadata as { editor: { positions: Record<string, { x: number; y: number }> } }).editor.positions;
+  const { a, b, c } = positions(withPlaces(bare));
+  expect(new Set([a, b, c].map((place) => JSON.stringify(place))).size).toBe(3);
+  expect((b?.x ?? 0) - (a?.x ?? 0)).toBeGreaterThan(CARD.width);
+  const known = { ...bare, metadata: { editor: { positions: { a: { x: 7, y: 9 } } } } } as unknown as Graph;
+  expect(positions(withPlaces(known)).a).toEqual({ x: 7, y: 9 });
 });

@@ -12,6 +12,7 @@ import {
   nodePosition,
   type Port,
   type Position,
+  record,
   resolve,
 } from "@spindle/graph-model";
 import type { Edge } from "@xyflow/react";
@@ -120,4 +121,13 @@ function layout(graph: Graph): ReadonlyMap<string, Position> {
   if (graph.nodes.every((node) => nodePosition(graph, node.id))) return new Map();
   const wires = graph.edges.flatMap((edge) => (isLoopEdge(edge) ? [] : [[edge.from, edge.to] as const]));
   return new Map(Object.entries(laidOut({ cards: graph.nodes.map(({ id }) => ({ id, ...CARD })), wires })));
+}
+
+/** The graph with a place for every node, as it would be drawn. */
+export function withPlaces(graph: Graph): Graph {
+  const found = layout(graph);
+  if (found.size === 0) return graph;
+  const editor = record(graph.metadata?.editor);
+  const positions = Object.fromEntries(graph.nodes.map(({ id }) => [id, nodePosition(graph, id) ?? found.get(id)]));
+  return { ...graph, metadata: { ...graph.metadata, editor: { ...editor, positions } } };
 }

@@ -10,7 +10,7 @@ import { isField } from "../ui/keys";
 import { toast, toastError } from "../ui/toast";
 import type { Box } from "./box";
 import { place, removeSelected } from "./edits";
-import { CARD } from "./flow";
+import { CARD, withPlaces } from "./flow";
 import { cardBoxes, freePlace, viewBox } from "./free-place";
 import { type HeldValue, heldFile, heldText } from "./holders";
 import { goOnAt, land } from "./landing";
@@ -56,7 +56,8 @@ export function useClipboard(
     onSelect(selectionOf({ nodes }));
     land(...nodes);
   };
-  const putGraph = (graph: Graph, at: Position | undefined) => {
+  const putGraph = (given: Graph, at: Position | undefined) => {
+    const graph = withPlaces(given); // a workflow in API format has no places
     if (shared) show(asOwnStep(shared, () => pasteNodes(shared.doc, ME, graph, placeFor(sizeOf(graph), at))));
   };
   const putHeld = ({ definition, input, value }: HeldValue, at: Position | undefined) => {
