@@ -1258,6 +1258,10 @@ export interface RunEventNodeRetrying {
   body: {
     error: RunEventError;
     delayMs: number;
+    /**
+     * The runtime itself tries again: the node stays running and waits in no queue.
+     */
+    here?: boolean;
   };
 }
 /**

@@ -57,6 +57,12 @@ test("another try shows why the last one failed until it runs", () => {
   expect(row("a")).toMatchObject({ state: "running", error: null, startedAt: at });
 });
 
+test("another try in the runtime itself waits in no queue", () => {
+  tell("node.running", {});
+  tell("node.retrying", { error, here: true });
+  expect(row("a")).toMatchObject({ state: "running", error, startedAt: at });
+});
+
 test("a node that is held after it ran keeps its output", () => {
   tell("node.succeeded", { output: { value: 1 } });
   tell("node.held", { held: "after" });

@@ -115,7 +115,7 @@ function changedNode(known: ShownNodeRun | undefined, event: NodeEvent): ShownNo
     case "node.dispatched":
       return { ...about, state: "dispatched", why: event.body.why ?? why };
     case "node.retrying":
-      return { ...about, state: "dispatched", error: event.body.error };
+      return { ...about, state: event.body.here ? "running" : "dispatched", error: event.body.error };
     case "node.waiting":
       return { ...about, state: "waiting" };
     case "node.held":

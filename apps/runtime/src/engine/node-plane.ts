@@ -178,7 +178,7 @@ class Attempt {
     await this.settleBegin();
     await this.begin("begin");
     await this.keepLog();
-    await this.change({ change: "retryHere", error, body: { delayMs } });
+    await this.change({ change: "retryHere", error, body: { delayMs, here: true } });
   }
 
   log(line: string): void {

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import {
   type ArtifactRef,
+  MEDIA_TYPES,
   type RegionInput,
   type TaskEntry,
   type TaskResult,
@@ -221,7 +222,12 @@ const remade = (prompt: RegionInput["prompt"], { sinks }: RegionInput): RegionIn
   );
 
 const SUBFOLDER = "spindle";
-const ENDINGS: Record<string, string> = { "image/jpeg": "jpg", "audio/mpeg": "mp3", "video/quicktime": "mov", "audio/x-wav": "wav" };
+
+/** Loaders of ComfyUI's packs tell formats by it. */
+export function extensionOf(mime: string): string {
+  const known = Object.hasOwn(MEDIA_TYPES, mime) ? MEDIA_TYPES[mime]?.extensions[0] : undefined;
+  return known ?? ((mime.split("/")[1] ?? "").replaceAll(/[^a-z0-9]/g, "") || "bin");
+}
 
 /** Each reference becomes the name of an uploaded file, or a text its own words. The same bytes have the same name. */
 async function withFiles({ prompt }: RegionInput, runtime: TaskRuntime, comfy: ComfyHttp): Promise<RegionInput["prompt"]> {
@@ -231,8 +237,7 @@ async function withFiles({ prompt }: RegionInput, runtime: TaskRuntime, comfy: C
     if (known) return known;
     const fetching = runtime.read(ref).then((bytes) => {
       if (ref.mime.startsWith("text/")) return bytes.toString("utf8");
-      const ending = ENDINGS[ref.mime] ?? (ref.mime.split("/")[1] ?? "bin").replaceAll(/[^a-z0-9]/g, "");
-      return comfy.upload(bytes, `${ref.sha256}.${ending}`, SUBFOLDER);
+      return comfy.upload(bytes, `${ref.sha256}.${extensionOf(ref.mime)}`, SUBFOLDER);
     });
     names.set(ref.artifact, fetching);
     return fetching;

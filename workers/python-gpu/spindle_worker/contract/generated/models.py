@@ -1667,6 +1667,12 @@ class Body4(BaseModel):
     )
     error: RunEventError
     delay_ms: Annotated[int, Field(alias='delayMs', ge=0)]
+    here: Annotated[
+        bool | None,
+        Field(
+            description='The runtime itself tries again: the node stays running and waits in no queue.'
+        ),
+    ] = None
 
 
 class RunEventNodeRetrying(BaseModel):
