@@ -70,6 +70,16 @@ test("[E9] each run has one of the runtimes that claim at once, and a silent one
   expect(await record.leases.renew("b", 1000)).toEqual(new Map());
 });
 
+test("[E9] a lease lasts as long as was asked for, renewed as at first", async () => {
+  const left = async (owner: string): Promise<number> =>
+    (await pool.query("SELECT extract(epoch FROM lease_until - now())::float8 AS s FROM runtime WHERE id = $1", [owner])).rows[0].s;
+  for (let times = 0; times < 2; times++) {
+    await record.leases.renew("lasts", 60_000);
+    const seconds = await left("lasts");
+    expect(seconds > 30 && seconds <= 60, `${seconds} s`).toBe(true);
+  }
+});
+
 test("[E9, RE4] a claim counts how often the owner of a run died, and neither one that left nor a rest", async () => {
   const { run } = await newRun(1);
   const claimed = async (owner: string, leaseMs: number) => {

@@ -113,4 +113,20 @@ describe("[G2] where an input takes its value from", () => {
     ]);
     expect(values(graphOf([node("a", "say")], [], { metadata }), "a", {}, { words: "W" })).toEqual({ text: "W" });
   });
+  test("[G4] it has the label, widget and default that the interface gives it, in the interface's order", () => {
+    const to = (name: string, port: string) => [{ node: name, port }];
+    const inputs = [
+      { name: "sound", label: "Sound", to: to("b", "sound") },
+      { name: "words", label: "Words", widget: "textarea", default: "Hello", to: to("a", "text") },
+      { name: "bare", to: [] },
+    ];
+    const graph = graphOf([node("a", "say"), node("b", "hear")], [], { metadata: { interface: { inputs } } });
+    expect(
+      resolve(graph, sampleLibrary).root.inputs.map(({ name, label, widget, default: value }) => [name, label, widget, value]),
+    ).toEqual([
+      ["sound", "Sound", undefined, undefined],
+      ["words", "Words", "textarea", "Hello"],
+      ["bare", "bare", undefined, undefined],
+    ]);
+  });
 });

@@ -7,16 +7,54 @@ const file = (name: string): string => plain(name).split("/").at(-1) ?? "";
 /** A longer value is no slip of the pen, and comparing it takes as long as it is. */
 const LONGEST = 200;
 
+/** A list of names as it is compared with, and what was found in it: a list of files is long, and asked about for each node again. */
+interface Names {
+  texts: { readonly text: string; readonly plain: string; readonly file: string; pairs?: readonly string[] }[];
+  byPlain: ReadonlyMap<string, string>;
+  byFile: ReadonlyMap<string, string>;
+  found: Map<string, string | undefined>;
+}
+
+const lists = new WeakMap<readonly unknown[], Names>();
+/** Answers kept of one list. */
+const MOST_KEPT = 1000;
+
+function namesOf(choices: readonly unknown[]): Names {
+  const known = lists.get(choices);
+  if (known) return known;
+  const texts = choices.flatMap((text) => (typeof text === "string" ? [{ text, plain: plain(text), file: file(text) }] : []));
+  const first = (key: "plain" | "file") => new Map([...texts].reverse().map((name) => [name[key], name.text]));
+  const made: Names = { texts, byPlain: first("plain"), byFile: first("file"), found: new Map() };
+  lists.set(choices, made);
+  return made;
+}
+
 export function nearest(value: string, choices: readonly unknown[]): string | undefined {
   if (value.length > LONGEST) return undefined;
-  const texts = choices.filter((choice): choice is string => typeof choice === "string");
-  const found =
-    texts.find((text) => plain(text) === plain(value)) ??
-    texts.find((text) => file(text) === file(value)) ??
-    texts.find((text) => isOneSlip(plain(text), plain(value)));
-  if (found !== undefined) return found;
-  const scored = texts.map((text) => ({ text, score: likeness(file(text), file(value)) })).sort((a, b) => b.score - a.score);
-  return scored[0] && scored[0].score >= 0.5 ? scored[0].text : undefined;
+  const names = namesOf(choices);
+  if (names.found.has(value)) return names.found.get(value);
+  const own = plain(value);
+  const answer =
+    names.byPlain.get(own) ??
+    names.byFile.get(file(value)) ??
+    names.texts.find((name) => isOneSlip(name.plain, own))?.text ??
+    likest(names, file(value));
+  if (names.found.size >= MOST_KEPT) names.found.clear();
+  names.found.set(value, answer);
+  return answer;
+}
+
+function likest({ texts }: Names, own: string): string | undefined {
+  let best: { text: string; score: number } | undefined;
+  const mine = new Map<string, number>();
+  const all = pairsOf(own);
+  for (const pair of all) mine.set(pair, (mine.get(pair) ?? 0) + 1);
+  for (const name of texts) {
+    name.pairs ??= pairsOf(name.file);
+    const score = likeness(mine, all.length, name.pairs);
+    if (score >= 0.5 && score > (best?.score ?? 0)) best = { text: name.text, score };
+  }
+  return best?.text;
 }
 
 /** One letter too many, too few or wrong, or two neighbours swapped; in a name of three letters or more. */
@@ -33,16 +71,18 @@ function isOneSlip(a: string, b: string): boolean {
   );
 }
 
+const pairsOf = (text: string): string[] =>
+  Array.from({ length: Math.max(0, text.length - 1) }, (_, index) => text.slice(index, index + 2));
+
 /** Shared pairs of letters (Dice's coefficient), 0 to 1. */
-function likeness(a: string, b: string): number {
-  const pairs = (text: string) => Array.from({ length: Math.max(0, text.length - 1) }, (_, index) => text.slice(index, index + 2));
-  const [mine, theirs] = [pairs(a), pairs(b)];
-  if (mine.length + theirs.length === 0) return 0;
-  const left = [...theirs];
-  const shared = mine.filter((pair) => {
-    const at = left.indexOf(pair);
-    if (at >= 0) left.splice(at, 1);
-    return at >= 0;
-  });
-  return (2 * shared.length) / (mine.length + theirs.length);
+function likeness(mine: ReadonlyMap<string, number>, count: number, theirs: readonly string[]): number {
+  const taken = new Map<string, number>();
+  let shared = 0;
+  for (const pair of theirs) {
+    const times = taken.get(pair) ?? 0;
+    if (times >= (mine.get(pair) ?? 0)) continue;
+    taken.set(pair, times + 1);
+    shared++;
+  }
+  return count + theirs.length === 0 ? 0 : (2 * shared) / (count + theirs.length);
 }

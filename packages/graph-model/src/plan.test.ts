@@ -22,6 +22,8 @@ describe("loops become items", () => {
     const { root, loops } = planGraph(graph("s>a a>b b~a b>e s>b x>e"));
     expect(root.items).toEqual(["s", "x", "loop:b>a", "e"]);
     expect([...(root.predecessors.get("e") ?? [])].sort()).toEqual(["loop:b>a", "x"]);
+    expect([...(root.predecessors.get("loop:b>a") ?? [])]).toEqual(["s"]);
+    expect([...(root.successors.get("s") ?? [])]).toEqual(["loop:b>a"]);
     expect(loops.get("loop:b>a")?.items).toEqual(["a", "b"]);
   });
   test("[RL1] loops nest", () => {

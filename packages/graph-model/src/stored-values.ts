@@ -68,6 +68,8 @@ const VALUE_OF_A_SOCKET = 0.4;
  * what happens to a seed. Of all ways to give the values in order to the inputs in order, the one in which they fit best is taken.
  */
 function aligned(values: readonly unknown[], inputs: readonly Port[]): Record<string, unknown> {
+  const plain = inOrder(values, inputs);
+  if (plain.fit || values.length * inputs.length > MOST_COMPARED) return plain.values;
   let paths: Paths = new Map([[0, { cost: 0 }]]);
   for (const port of inputs) paths = after(port, values, paths);
   const [best] = [...paths]
@@ -78,11 +80,29 @@ function aligned(values: readonly unknown[], inputs: readonly Port[]): Record<st
   return Object.fromEntries(found);
 }
 
+/** Values times inputs of a node, beyond which its values are taken in order as they are. */
+const MOST_COMPARED = 3600;
+
+/** The values in the order of the inputs, and whether each fits: then there is no better way. */
+function inOrder(values: readonly unknown[], inputs: readonly Port[]): { values: Record<string, unknown>; fit: boolean } {
+  const found = new Map<string, unknown>();
+  let [at, fit] = [0, true];
+  for (const general of inputs) {
+    const port = portWith(general, (chooser) => found.get(chooser));
+    if (port?.schema["x-inline"] !== true || at >= values.length) continue;
+    found.set(port.name, values[at]);
+    const [[end] = [at + 1], ...others] = ends(port, values, at + 1);
+    fit &&= misfit(values[at], port) === 0 && (others.length === 0 || port.schema["x-upload"] !== true);
+    at = end;
+  }
+  return { values: Object.fromEntries(found), fit: fit && at >= values.length };
+}
+
 /** The cheapest path to each place among the values. */
 type Paths = ReadonlyMap<number, Path>;
 /** So many of them are followed, and so many strays in a row: what many values and inputs cost grows with either, and not with both. */
-const PATHS_FOLLOWED = 32;
-const STRAYS_IN_A_ROW = 8;
+const PATHS_FOLLOWED = 12;
+const STRAYS_IN_A_ROW = 4;
 
 const strayCost = (values: readonly unknown[]): number =>
   values.reduce<number>((sum, value) => sum + (isButton(value) ? STRAY_BUTTON : STRAY_VALUE), 0);
@@ -161,7 +181,11 @@ function adjusted(name: string, given: unknown, port: Port | undefined, problems
     );
     return Number(BigInt(value) % 2n ** 50n);
   }
-  if (typeof value === "string" && port?.schema["x-dynamic"] === true && /\{[^{}]*\|[^{}]*\}/.test(value))
+  if (
+    typeof value === "string" &&
+    port?.schema["x-dynamic"] === true &&
+    (value.match(/\{[^{}]*\}/g) ?? []).some((braces) => braces.includes("|"))
+  )
     problems.push(`${name}: choices like {a|b} were made by ComfyUI's editor; here the text is sent as it is.`);
   if (typeof value === "string" && /%[\w.]+%|%date:/.test(value))
     problems.push(`${name}: ComfyUI's editor filled "${value.slice(0, 60)}" in; here it is sent as it is.`);

@@ -42,6 +42,20 @@ describe("the library", () => {
     expect(search("upscle")[0]?.label).toBe("Upscale video");
     expect(search("")).toHaveLength(node.capabilities.length + python.capabilities.length);
   });
+  test("gives what is called so first, then what begins so, then what has the word; of each what is old last", () => {
+    const labels = ["Large mask", "Mask of a face", "Mask", "Mask to image"];
+    const capabilities = labels.map((label, index) => ({
+      ...(node.capabilities[0] as Capability),
+      id: `n${index}`,
+      label,
+      keywords: [],
+      docs: "",
+      description: "",
+    }));
+    const old = { ...(capabilities[1] as Capability), deprecated: true };
+    const search = searchOf(makeLibrary(capabilities.map((one) => (one.label === old.label ? old : one))));
+    expect(search("mask").map(({ label }) => label)).toEqual(["Mask", "Mask to image", "Mask of a face", "Large mask"]);
+  });
 });
 
 test("[M2] workers of one plane that offer different things are joined, whoever reports first", () => {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { exportRegion, extractWorkflow, hasErrors, importComfy, readAnyText, readGraph, resolve, validate } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { mergeLibraries, readObjectInfo } from "../src/library/merge.ts";
 
 const folder = new URL("recordings/", import.meta.url);
@@ -195,6 +195,18 @@ describe("values", () => {
       >;
     const placed = resolve(graphOf({ widgets_values: stored, steps: 9 }), library).root.node("n")?.node.params;
     expect(placed).toEqual({ seed: stored[0], steps: 9, cfg: 8, sampler_name: "euler", scheduler: "normal", denoise: 1 });
+    // The server was updated since: the same node is read anew.
+    const document = graphOf({ widgets_values: [1, 2] });
+    const serverOf = (...names: string[]) => {
+      const required = Object.fromEntries(names.map((name) => [name, ["INT", { default: 0 }]]));
+      const json = JSON.stringify({ KSampler: { input: { required }, output: [] } });
+      return makeLibrary(mergeLibraries([{ id: "a", url: "http://a:1", ...readObjectInfo(json), live: true }]));
+    };
+    const read = (of: typeof library) => resolve(document, of).root.node("n")?.node.params;
+    expect([read(serverOf("x", "y")), read(serverOf("u", "v"))]).toEqual([
+      { x: 1, y: 2 },
+      { u: 1, v: 2 },
+    ]);
     const found = validate(graphOf({ widgets_values: stored }), library).filter(({ code }) => code === "param.invalid");
     expect(found).toEqual([]);
     const kept = { id: "p", service: "PreviewAny", plane: "comfy", status: "pending", params: { source: "x", widgets_values: "odd" } };
@@ -241,6 +253,70 @@ describe("what is no workflow", () => {
     const read = readAnyText(given, library);
     expect(read.graph).toBeUndefined();
     expect(read.issues[0]?.code).toBe(code);
+  });
+});
+
+describe("however many inputs lead the same way", () => {
+  /** How often a link of the file is looked at. */
+  const followed = (workflow: { links: unknown[]; definitions?: { subgraphs: { links: unknown[] }[] } }) => {
+    const get = vi.spyOn(Map.prototype, "get");
+    try {
+      const { graph } = importComfy(workflow, library);
+      return { lookedUp: get.mock.calls.length, edges: graph?.edges.length };
+    } finally {
+      get.mockRestore();
+    }
+  };
+  const sink = (inputs: number, link: number) => ({
+    id: "sink",
+    type: "Sink",
+    inputs: Array.from({ length: inputs }, (_, index) => ({ name: `i${index}`, link })),
+  });
+  const throughInstances = (inputs: number, instances = 100) => {
+    const chain = Array.from({ length: instances }, (_, index) => index);
+    const inner = { id: "S", inputs: [{ name: "i" }], outputs: [{ name: "o" }], nodes: [], links: [[9, -10, 0, -20, 0, "*"]] };
+    const nodes = chain.map((index) => ({ id: `c${index}`, type: "S", inputs: [{ name: "i", link: index }] }));
+    const links = chain.map((index) => [index + 1, `c${index}`, 0, `c${index + 1}`, 0, "*"]);
+    return {
+      nodes: [{ id: "src", type: "Src" }, ...nodes, sink(inputs, instances)],
+      links: [[0, "src", 0, "c0", 0, "*"], ...links],
+      definitions: { subgraphs: [inner] },
+    };
+  };
+
+  test("it is followed once", () => {
+    const [few, many] = [followed(throughInstances(10)), followed(throughInstances(500))];
+    expect([few.edges, many.edges]).toEqual([10, 500]);
+    expect((many.lookedUp - few.lookedUp) / 490, "look-ups for each further input").toBeLessThan(30);
+  });
+  test("a subgraph that holds itself is refused or ends", () => {
+    const link = (id: number, from: unknown, to: unknown) => [id, from, 0, to, 0, "*"];
+    const inner = {
+      id: "S",
+      outputs: [{ name: "o" }],
+      nodes: [{ id: 1, type: "S", inputs: [] }],
+      links: [link(1, 1, -20)],
+    };
+    const read = importComfy(
+      { nodes: [{ id: 1, type: "S" }, sink(50, 1)], links: [link(1, 1, "sink")], definitions: { subgraphs: [inner] } },
+      library,
+    );
+    expect(read.graph?.edges ?? []).toEqual([]);
+  });
+  test("nodes that have the id of another, or none, are said to be left out", () => {
+    const read = importComfy(
+      {
+        nodes: [
+          { id: 1, type: "A" },
+          { id: "1", type: "B" },
+          { id: {}, type: "C" },
+        ],
+        links: [],
+      },
+      library,
+    );
+    expect(read.graph?.nodes).toHaveLength(1);
+    expect(read.issues).toMatchObject([{ severity: "warning", message: expect.stringMatching(/^2 nodes /) }]);
   });
 });
 

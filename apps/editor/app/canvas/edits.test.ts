@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { duplicate, insertIntoWire, insertNode, removeAndReconnect, removeSelected, replaceNode, togglePins, toggleSetting } from "./edits";
-import { jointOfWire, presentJoint } from "./joint";
+import { converter, jointOfWire, presentJoint } from "./joint";
 
 const ports = { value: { type: "string" }, other: { type: "string" }, picture: { "x-artifact": "image" } };
 const PASS = {
@@ -28,7 +28,10 @@ const entry = (service: string, inputs: object, outputs: object): NodeDefinition
 const PAINT = entry("paint", { value: { type: "string" }, other: { type: "integer" } }, { picture: { "x-artifact": "image" } });
 const SOUND = entry("sound", { heard: { "x-artifact": "audio" } }, { heard: { "x-artifact": "audio" } });
 const EACH = entry("each", { list: { type: "array" } }, { list: { type: "array", items: { type: "string" } } });
-const ALL = [PASS, PAINT, SOUND, EACH];
+const DRAW = entry("draw", { drawn: { "x-artifact": "image" } }, { made: { "x-artifact": "image" } });
+const TWO = entry("two", { a: { "x-artifact": "image" }, b: { "x-artifact": "image" } }, {});
+const ONE = entry("one", { only: { type: "string" } }, {});
+const ALL = [PASS, PAINT, SOUND, EACH, DRAW, TWO, ONE];
 const library: Library = { find: (_, service) => ALL.find((one) => one.service === service), all: () => ALL };
 
 /** A document, and how many steps of undo an edit of it makes. */
@@ -251,6 +254,21 @@ describe("inserting a node", () => {
   });
 });
 
+test("what makes one of the other is what needs nothing more and has a type", () => {
+  const { known, node } = page();
+  const [from, to] = [node(), node()];
+  const { graph, library } = known();
+  const isConverter = converter(graph, library, { from: { node: from, port: "picture" }, to: { node: to, port: "value" } });
+  const picture = { "x-artifact": "image" };
+  const offered = (properties: object, required: string[], outputs: object) =>
+    !("why" in isConverter({ inputs: portsOf({ properties, required }), outputs: portsOf({ properties: outputs }) }));
+  const text = { text: { type: "string" } };
+  expect(offered({ picture }, ["picture"], text)).toBe(true);
+  expect(offered({ picture, words: { type: "string" } }, ["picture"], text)).toBe(true);
+  expect(offered({ picture, words: { type: "string" } }, ["picture", "words"], text), "it needs more").toBe(false);
+  expect(offered({ any: {} }, ["any"], { any: {} }), "it passes on what came").toBe(false);
+});
+
 describe("replacing a node", () => {
   test("[C3] keeps place, settings, parameters and wires of the same name and type, in one step", () => {
     const { doc, graph, known, node, wire, wires, set, oneStep } = page();
@@ -288,6 +306,30 @@ describe("replacing a node", () => {
     expect(edges).toHaveLength(3);
     expect(replaceNode(doc, known(), replaced, PAINT)).toBe(0);
     expect(graph().edges).toEqual(edges);
+  });
+
+  test("wires that go to a port of another name keep their condition and kind", () => {
+    const { doc, graph, known, node, wire } = page();
+    const [before, replaced, behind] = [node(), node(), node()];
+    setEdge(doc, "before", wire(before, replaced, "picture"), { when: "output.picture != null" });
+    setEdge(doc, "before", wire(replaced, behind, "picture"), { kind: "on_failure" });
+    expect(replaceNode(doc, known(), replaced, DRAW)).toBe(0);
+    const [into, out] = [graph().edges.find(({ to }) => to === replaced), graph().edges.find(({ from }) => from === replaced)];
+    expect(into?.metadata).toMatchObject({ targetPort: "drawn", when: "output.picture != null" });
+    expect([out?.metadata?.sourcePort, out?.kind]).toEqual(["made", "on_failure"]);
+  });
+
+  test("leaves a wire out where several ports would fit, and gives no input a second one", () => {
+    const { doc, known, node, wire, wires } = page();
+    const [before, replaced] = [node(), node()];
+    wire(before, replaced, "picture");
+    expect(replaceNode(doc, known(), replaced, TWO)).toBe(1);
+    const other = page();
+    const [source, target] = [other.node(), other.node()];
+    other.wire(source, target, "value");
+    other.wire(source, target, "other");
+    expect(replaceNode(other.doc, other.known(), target, ONE)).toBe(1);
+    expect([wires(), other.wires()]).toEqual([[], [expect.stringMatching(/\.only$/)]]);
   });
 
   test("keeps a name that a person gave, and drops what a capability without ports cannot have", () => {

@@ -371,6 +371,25 @@ describe("a region", () => {
   test("[RG3] sends nothing that nobody needs, and is skipped if nothing is left", async () => {
     const { states, prompts } = await run(graphOf([comfy("a"), comfy("b")], [image("a", "b")], { nodes: { a: { disabled: true } } }));
     expect([states, prompts]).toEqual([{ "group:a>": "skipped", a: "skipped", b: "skipped" }, []]);
+    // c is after a, opaque, and nothing takes what it gives
+    const wires = [image("a", "b"), edge("b", "n", { sourcePort: "image", targetPort: "value" }), image("a", "c"), image("c", "d")];
+    const off = { nodes: { d: { disabled: true } } };
+    const some = await run(graphOf([comfy("a"), comfy("b"), comfy("c"), comfy("d"), node("n")], wires, off), {
+      answer: () => outputs("a", "b"),
+    });
+    expect([sent(some.prompts), some.states.c]).toEqual([[["a", "b"]], "skipped"]);
+  });
+  test("[RG4] its nodes have what each of them got as their input, as any node has", async () => {
+    const graph = graphOf(
+      [node("p"), comfy("a"), comfy("b"), node("n")],
+      [
+        edge("p", "a", { sourcePort: "value", targetPort: "image" }),
+        image("a", "b"),
+        edge("b", "n", { sourcePort: "image", targetPort: "value" }),
+      ],
+    );
+    const { row } = await run(graph, { does: { p: () => ({ value: PICTURE }) }, answer: () => outputs("a", "b") });
+    expect(row("a")?.input).toEqual({ image: PICTURE });
   });
   test("[RG4] names the node at which its task failed; what was done stands, the rest is skipped, broken", async () => {
     const details = { node: "b", executed: ["a"] };

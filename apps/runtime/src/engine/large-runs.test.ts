@@ -55,6 +55,11 @@ function doubling(levels: number): Record<string, object> {
 class CountingRecord extends MemoryRecord {
   readonly open = { calls: 0, mostCalls: 0, requests: 0, mostRequests: 0, bytes: 0, mostBytes: 0 };
 
+  /** @param turns of the event loop that an answer takes */
+  constructor(private readonly turns = 1) {
+    super();
+  }
+
   override add(run: string, nodes: readonly NewNodeRun[]) {
     return this.request(() => super.add(run, nodes));
   }
@@ -76,7 +81,7 @@ class CountingRecord extends MemoryRecord {
 
   private async request<T>(answer: () => Promise<T>): Promise<T> {
     this.open.mostRequests = Math.max(this.open.mostRequests, ++this.open.requests);
-    await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < this.turns; turn++) await new Promise((resolve) => setImmediate(resolve));
     this.open.requests--;
     return answer();
   }
@@ -232,6 +237,14 @@ describe("a large value that many nodes get", () => {
     const { rows, failed } = await run(fan(60), { record, gives });
     expect([rows.length, failed]).toEqual([61, []]);
     expect(record.open.mostBytes).toBeGreaterThan(4 * MIB);
+    expect(record.open.mostBytes).toBeLessThanOrEqual(32 * MIB);
+  });
+
+  test("[RV1] is under way until its row has changed, however long that takes", async () => {
+    const record = new CountingRecord(40);
+    const { failed } = await run(fan(30), { record, gives });
+    expect(failed).toEqual([]);
+    expect(record.open.mostBytes).toBeGreaterThan(16 * MIB);
     expect(record.open.mostBytes).toBeLessThanOrEqual(32 * MIB);
   });
 

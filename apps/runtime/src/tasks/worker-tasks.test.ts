@@ -116,3 +116,42 @@ test("[RV2] the file of an output that the run may not store is removed", async 
   expect(await taken(record, [result], { whyTooMuch: () => tooMuch, artifacts })).toEqual([["failed", "run.too_large", false]]);
   expect(await artifacts.store.list("output")).toEqual(objects.slice(1).map((object) => object?.key));
 });
+
+test("[A5] once a result is committed, of its files those go whose bytes another object has, and no other", async () => {
+  const record = new Record();
+  const [row = { id: "", fence: 0 }] = await dispatched(record, 1);
+  const { objects, artifacts } = await threeFiles(row.id, row.fence);
+  const [own, first] = objects;
+  const find = async (id: string) => (id === own?.ref.artifact ? { ...own, key: "output/of-another-run" } : artifacts.find(id));
+  const result = { task: taskName(row.id, row.fence), output: {}, objects: [own, first] };
+  await taken(record, [result], { whyTooMuch: () => undefined, artifacts: { ...artifacts, find } });
+  expect((await artifacts.store.list("output")).sort()).toEqual(
+    objects
+      .slice(1)
+      .map((object) => object?.key)
+      .sort(),
+  );
+});
+
+test("[W6] an artifact that is named anywhere in an output, and was not stored, fails the try", async () => {
+  const record = new Record();
+  const [row = { id: "", fence: 0 }] = await dispatched(record, 1);
+  const { artifacts } = await threeFiles(row.id, row.fence);
+  const output = { list: [{ deep: { artifact: randomUUID(), mime: "text/plain", size: 1, sha256: "a".repeat(64) } }] };
+  const again = { timings: { retryBaseMs: 0 }, live: { reset: () => {} } };
+  const result = { task: taskName(row.id, row.fence), output };
+  const [state] = await taken(record, [result], { whyTooMuch: () => undefined, artifacts, ...again } as never);
+  expect(state?.[0]).not.toBe("succeeded");
+});
+
+test("[W6] an output's artifacts are given what is known of them beside what the worker said, at any depth", async () => {
+  const record = new Record();
+  const [row = { id: "", fence: 0 }] = await dispatched(record, 1);
+  const { objects, artifacts } = await threeFiles(row.id, row.fence);
+  const ref = { ...objects[0]?.ref, sha256: "a".repeat(64) };
+  const said = { ...ref, width: 3 };
+  const examine = async () => ({ ref: { ...ref, width: 4, height: 5 } });
+  const result = { task: taskName(row.id, row.fence), output: { list: [{ picture: said }] }, objects: [{ ...objects[0], ref }] };
+  await taken(record, [result], { whyTooMuch: () => undefined, artifacts: { ...artifacts, examine } });
+  expect([...record.rows.values()][0]?.output).toEqual({ list: [{ picture: { ...said, height: 5 } }] });
+});

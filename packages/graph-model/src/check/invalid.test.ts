@@ -43,6 +43,7 @@ test.each<[schema: Record<string, unknown>, value: unknown, says: string]>([
   [{ type: "number", minimum: 0 }, -1, "At least 0; this is -1."],
   [{ type: "number", maximum: 0 }, 2, "At most 0; this is 2."],
   [{ type: "number", exclusiveMinimum: 0, maximum: 1 }, 0, "More than 0, at most 1; this is 0."],
+  [{ type: "number", exclusiveMaximum: 10 }, 10, "Less than 10; this is 10."],
   [{ type: "integer" }, 2.5, "A whole number is needed; this is 2.5."],
   [{ type: ["string", "null"] }, 2, "A text or nothing is needed; this is 2."],
   [{ type: "number", multipleOf: 8 }, 7, "A multiple of 8 is needed; this is 7."],

@@ -195,10 +195,17 @@ function readContent(decoder: Decoder, kind: number): Y.Item["content"] {
     case 7:
       return new Y.ContentType(decoder.readTypeRef() === TEXT ? new Y.Text() : new Y.Map());
     case 8:
-      return new Y.ContentAny(Array.from({ length: decoder.readLen() }, () => decoder.readAny()));
+      return new Y.ContentAny(readValues(decoder));
     default:
       throw new Error(`A piece of the update is of the unknown kind ${kind}.`);
   }
+}
+
+/** One after the other: a length that is claimed lays out nothing. */
+function readValues(decoder: Decoder): unknown[] {
+  const values: unknown[] = [];
+  for (let count = decoder.readLen(); count > 0; count--) values.push(decoder.readAny());
+  return values;
 }
 
 function refuseOdd(client: number, clock: number, length: number): void {

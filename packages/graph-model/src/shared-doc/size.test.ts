@@ -125,6 +125,18 @@ describe("[C5] an update", () => {
   });
 });
 
+test("[C5] a number of values that an update claims, and does not bring, lays out nothing", () => {
+  const honest = keyed(10, "k", 7);
+  // The last bytes are how many values there are, the value, and that nothing is deleted.
+  const claimed = Uint8Array.from([...honest.subarray(0, -4), ...[0xff, 0xff, 0xff, 0x0f], ...honest.subarray(-3)]);
+  expect(honest.at(-4), "one value").toBe(1);
+  const laidOut = vi.spyOn(Array, "from");
+  expect(countParts(claimed, 1000)).toBeLessThan(10);
+  expect(() => decode(claimed, 1000)).toThrow(EditRefused);
+  expect(laidOut.mock.calls.filter(([list]) => (list as { length: number }).length > 1000)).toEqual([]);
+  laidOut.mockRestore();
+});
+
 describe("[C5] a document", () => {
   test("that is full takes nothing more, says so, and takes again when something was taken out", { timeout: 60_000 }, () => {
     const doc = new Y.Doc();

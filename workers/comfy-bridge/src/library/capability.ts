@@ -1,6 +1,6 @@
 // One node class of /object_info -> a manifest entry (DESIGN M1).
 import { type Capability, validateCapability } from "@spindle/schemas";
-import { inputPorts, isMedia, list, object, type PortSchema, type Ports, portOf, textOf, textsOf } from "./input.ts";
+import { inputPorts, isMedia, list, object, outermost, type PortSchema, type Ports, portOf, textOf, textsOf } from "./input.ts";
 
 /** As /object_info should give it. What a pack's author wrote is handed on by ComfyUI as it is, so any part may be missing or of another kind. */
 interface NodeInfo {
@@ -84,6 +84,7 @@ function schemaOf(ports: Ports): PortSchema {
   const required: string[] = [];
   const properties: Record<string, PortSchema> = {};
   for (const [name, schema, needed] of ports) {
+    if (name === "__proto__") throw new Unreadable("an input or output is called __proto__");
     properties[name] = schema;
     if (needed) required.push(name);
   }
@@ -93,10 +94,11 @@ function schemaOf(ports: Ports): PortSchema {
 /** In the server's own order: widget values are stored by it. */
 function allInputs({ input, input_order }: NodeInfo): Ports {
   const ports: Ports = [];
+  const nest = outermost();
   for (const part of ["required", "optional"] as const) {
     const specs = input[part];
     for (const name of input_order[part] ?? Object.keys(specs))
-      for (const port of inputPorts(name, specs[name], part === "required")) ports.push(named(port));
+      for (const port of inputPorts(name, specs[name], part === "required", nest)) ports.push(named(port));
   }
   return ports;
 }

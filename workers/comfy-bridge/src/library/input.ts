@@ -19,6 +19,8 @@ interface Variant {
 const GROWS_TO = 16;
 /** Inputs inside inputs; ComfyUI's own nodes nest them twice. */
 const DEPTH = 4;
+/** Inputs of one class, those of all choices and rows together. */
+const MOST_INPUTS = 2000;
 const SEEDS = new Set(["seed", "noise_seed"]);
 const UPLOADS = { image_upload: "image", audio_upload: "audio", video_upload: "video", file_upload: "file" } as const;
 
@@ -28,16 +30,30 @@ export const list = (value: unknown): unknown[] => (Array.isArray(value) ? value
 export const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 export const textsOf = (value: unknown): string[] => list(value).filter((item): item is string => typeof item === "string");
 
-/** @param spec `[type, options]`, as the pack's author wrote it: anything that ComfyUI can write as JSON */
-export function inputPorts(name: string, spec: unknown, required: boolean, depth = 0): Ports {
-  if (!Array.isArray(spec) || depth > DEPTH) return [];
+/** How deep an input lies in others, and how many the class has so far. */
+interface Nest {
+  depth: number;
+  count: { inputs: number };
+}
+
+/** For the inputs of one class. */
+export const outermost = (): Nest => ({ depth: 0, count: { inputs: 0 } });
+const inside = ({ depth, count }: Nest): Nest => ({ depth: depth + 1, count });
+
+/**
+ * @param spec `[type, options]`, as the pack's author wrote it: anything that ComfyUI can write as JSON
+ * @throws Error if the class has too many inputs
+ */
+export function inputPorts(name: string, spec: unknown, required: boolean, nest: Nest): Ports {
+  if (!Array.isArray(spec) || nest.depth > DEPTH) return [];
+  if (++nest.count.inputs > MOST_INPUTS) throw new Error(`it has more than ${MOST_INPUTS} inputs`);
   const [type, options] = [spec[0] as unknown, object(spec[1])];
-  if (type === "COMFY_AUTOGROW_V3") return growing(name, options, required, depth);
-  if (type === "COMFY_DYNAMICCOMBO_V3") return choosing(name, options, required, depth);
-  if (type === "COMFY_DYNAMICGROUP_V3") return rows(name, options, depth);
+  if (type === "COMFY_AUTOGROW_V3") return growing(name, options, required, nest);
+  if (type === "COMFY_DYNAMICCOMBO_V3") return choosing(name, options, required, nest);
+  if (type === "COMFY_DYNAMICGROUP_V3") return rows(name, options, nest);
   const schema = inputSchema(name, type, options);
-  if (options.tooltip) schema.description = String(options.tooltip);
-  if (options.display_name) schema.title = String(options.display_name);
+  if (textOf(options.tooltip)) schema.description = textOf(options.tooltip);
+  if (textOf(options.display_name)) schema.title = textOf(options.display_name);
   if (options.advanced === true) schema["x-advanced"] = true;
   return [[name, schema, required && !("default" in schema)]];
 }
@@ -86,7 +102,7 @@ export function portOf(comfy: string): string | undefined {
 
 /** Type variables and unions by what they take. */
 function comfyTypeOf(type: unknown, options: Options): string {
-  const joined = (value: unknown) => (Array.isArray(value) ? value.map(String).join(",") : textOf(value));
+  const joined = (value: unknown) => (Array.isArray(value) ? textsOf(value).join(",") : textOf(value));
   if (type === "COMFY_MATCHTYPE_V3") return joined(object(options.template).allowed_types) || "*";
   if (type === "COMFY_MULTITYPED_V3") return joined(options.types) || "*";
   return textOf(type) || "*";
@@ -135,7 +151,7 @@ function combo(choices: unknown[], options: Options): PortSchema {
 }
 
 /** `images` grows by `images.image0`, `images.image1`, ... The template holds the one input, under `input` or by itself. */
-function growing(name: string, options: Options, required: boolean, depth: number): Ports {
+function growing(name: string, options: Options, required: boolean, nest: Nest): Ports {
   const template = object(options.template);
   const inner = object(template.input);
   const of = (key: string) => template[key] ?? options[key];
@@ -146,7 +162,7 @@ function growing(name: string, options: Options, required: boolean, depth: numbe
   const numbered = Array.from({ length: Math.max(0, count) }, (_, index) => `${textOf(of("prefix")) || name}${index}`);
   const names = textsOf(of("names")).length > 0 ? textsOf(of("names")).slice(0, GROWS_TO) : numbered;
   const least = safe(of("min")) ?? 0;
-  return names.flatMap((own, index) => inputPorts(`${name}.${own}`, spec ?? ["*"], required && index < least, depth + 1));
+  return names.flatMap((own, index) => inputPorts(`${name}.${own}`, spec ?? ["*"], required && index < least, inside(nest)));
 }
 
 /** A list of names is no input, though it is a list. */
@@ -154,23 +170,24 @@ const isSpec = (value: unknown): boolean =>
   Array.isArray(value) && (Array.isArray(value[0]) || (value[1] !== null && typeof value[1] === "object") || value.length === 1);
 
 /** `mode` is chosen; each choice brings inputs of its own, `mode.sub`, which may have the name of another choice's. */
-function choosing(name: string, options: Options, required: boolean, depth: number): Ports {
+function choosing(name: string, options: Options, required: boolean, nest: Nest): Ports {
   const choices = list(options.options).map(object);
   const keys = choices.map(({ key }) => key).filter((key) => typeof key === "string");
   const inner = choices.flatMap(({ key, inputs }) =>
-    innerPorts(name, object(inputs), depth).map((port) => ({ port, when: { [name]: [key] } })),
+    innerPorts(name, object(inputs), nest).map((port) => ({ port, when: { [name]: [key] } })),
   );
   const chooser = { "x-comfy-type": "COMBO", type: "string", enum: keys, "x-inline": true, "x-chooses": true };
   return [[name, keys.length > 0 ? { ...chooser, default: keys[0] } : chooser, required && keys.length === 0], ...conditional(inner)];
 }
 
 /** `loras` is how many rows there are; each row has the inputs of the template, `loras.0.name`. The number itself is not sent. */
-function rows(name: string, options: Options, depth: number): Ports {
-  const least = Math.max(0, Math.trunc(safe(options.min) ?? 0));
-  const most = Math.max(least, Math.min(GROWS_TO, Math.trunc(safe(options.max) ?? GROWS_TO)));
+function rows(name: string, options: Options, nest: Nest): Ports {
+  const countOf = (value: unknown, otherwise: number) => Math.max(0, Math.min(GROWS_TO, Math.trunc(safe(value) ?? otherwise)));
+  const least = countOf(options.min, 0);
+  const most = Math.max(least, countOf(options.max, GROWS_TO));
   const counts = Array.from({ length: most }, (_, index) => index + 1);
   const inner = counts.flatMap((count, row) =>
-    innerPorts(`${name}.${row}`, object(options.template), depth).map((port) => ({
+    innerPorts(`${name}.${row}`, object(options.template), nest).map((port) => ({
       port,
       when: { [name]: counts.filter((one) => one >= count) },
     })),
@@ -179,32 +196,30 @@ function rows(name: string, options: Options, depth: number): Ports {
   return [[name, { ...chooser, minimum: least, maximum: most, default: least }, false], ...conditional(inner)];
 }
 
-function innerPorts(name: string, inputs: Options, depth: number): Ports {
+function innerPorts(name: string, inputs: Options, nest: Nest): Ports {
   return (["required", "optional"] as const).flatMap((part) =>
-    Object.entries(object(inputs[part])).flatMap(([sub, spec]) => inputPorts(`${name}.${sub}`, spec, part === "required", depth + 1)),
+    Object.entries(object(inputs[part])).flatMap(([sub, spec]) => inputPorts(`${name}.${sub}`, spec, part === "required", inside(nest))),
   );
 }
 
 /** One port of each name, with its variants; outside of any, it is what its first variant is. */
 function conditional(inner: readonly { port: Ports[number]; when: Record<string, unknown[]> }[]): Ports {
-  const found = new Map<string, Variant[]>();
+  const found = new Map<string, Map<string, Variant>>();
   inner.forEach(({ port: [name, schema, required], when }, place) => {
     const { "x-variants": nested, ...plain } = schema;
-    const variants = (nested as Variant[] | undefined) ?? [{ when: {}, place, required, schema: plain }];
-    const known = found.get(name) ?? [];
+    const [chooser, values] = Object.entries(when)[0] as [string, unknown[]];
+    const known = found.get(name) ?? new Map<string, Variant>();
     found.set(name, known);
-    for (const variant of variants) {
-      const added = { ...variant, place, when: { ...variant.when, ...when } };
-      const same = known.find((other) => isSame(other, added, Object.keys(when)[0] as string));
-      if (same) for (const [port, values] of Object.entries(when)) same.when[port] = [...(same.when[port] ?? []), ...values];
-      else known.push(added);
+    for (const variant of (nested as Variant[] | undefined) ?? [{ when: {}, place, required, schema: plain }]) {
+      // Variants that differ in nothing but the choice they belong to are one.
+      const likeness = JSON.stringify([variant.when, variant.required, variant.schema]);
+      const same = known.get(likeness);
+      if (same) same.when[chooser]?.push(...values);
+      else known.set(likeness, { ...variant, place, when: { ...variant.when, [chooser]: [...values] } });
     }
   });
-  return [...found].map(([name, variants]) => [name, { ...variants[0]?.schema, "x-variants": variants }, false]);
-}
-
-/** Whether two variants differ in nothing but the choice they belong to. */
-function isSame(a: Variant, b: Variant, chooser: string): boolean {
-  const rest = ({ when, required, schema }: Variant) => JSON.stringify([{ ...when, [chooser]: [] }, required, schema]);
-  return rest(a) === rest(b);
+  return [...found].map(([name, known]) => {
+    const variants = [...known.values()];
+    return [name, { ...variants[0]?.schema, "x-variants": variants }, false];
+  });
 }

@@ -137,6 +137,15 @@ describe("several servers", () => {
   });
 });
 
+test("a class is marked as old or as tried out where ComfyUI says so, and not where it says that it is neither", () => {
+  const marks = (info: object) => {
+    const { deprecated, experimental } = toCapability("A", info);
+    return [deprecated, experimental];
+  };
+  expect(marks({ deprecated: true, experimental: false })).toEqual([true, undefined]);
+  expect(marks({ deprecated: false, experimental: true })).toEqual([undefined, true]);
+});
+
 describe("what a pack's author may write", () => {
   const hostile: readonly unknown[] = [null, 0, "x", true, [], {}, [[]], [["x", "y"]], { a: 1 }, "\u0000", 1e308, "é".repeat(300)];
 
@@ -163,6 +172,18 @@ describe("what a pack's author may write", () => {
     expect(tried).toBeGreaterThan(200);
   });
 
+  test.each([
+    ["words that are none", { a: ["INT", { tooltip: { toString: 1 }, display_name: { toString: null } }] }],
+    ["types that are none", { a: ["COMFY_MULTITYPED_V3", { types: [{ toString: 1 }] }] }],
+    ["as many rows as memory", { a: ["COMFY_DYNAMICGROUP_V3", { min: 1e9, template: { required: { b: ["INT"] } } }] }],
+    ["rows of rows", { a: rows(4) }],
+    ["an input called as the prototype", JSON.parse('{ "__proto__": ["INT", {}] }')],
+  ])("%s cost the other classes nothing, and little room", (_, required) => {
+    const read = readObjectInfo(JSON.stringify({ Odd: { input: { required } }, SaveImage: JSON.parse(text).SaveImage }));
+    expect(read.nodes.get("SaveImage")).toEqual(nodes.get("SaveImage"));
+    expect(JSON.stringify(read.nodes.get("Odd")).length).toBeLessThan(100_000);
+  });
+
   test("a class that cannot be read has no live engine, and says why; a document that is no object is no library", () => {
     const odd = { ...nodes.get("SaveImage"), label: undefined } as never;
     const [capability] = mergeLibraries([
@@ -175,9 +196,16 @@ describe("what a pack's author may write", () => {
       },
     ]);
     expect(capability?.engines).toMatchObject([{ live: false, reason: expect.stringContaining("/io/input must be object") }]);
+    const away = { id: "a", url: "http://a:1", nodes: new Map([["Odd", odd]]), unreadable: new Map([["Odd", "it is odd"]]), live: false };
+    const [silent] = mergeLibraries([{ ...away, reason: "a:1 does not answer." }]);
+    expect(silent?.engines).toMatchObject([{ live: false, reason: "a:1 does not answer." }]);
     for (const json of ["[]", "null", "7"]) expect(() => readObjectInfo(json)).toThrow(SyntaxError);
   });
 });
+
+function rows(depth: number): unknown {
+  return ["COMFY_DYNAMICGROUP_V3", { min: 0, max: 16, template: { required: { b: depth === 0 ? ["INT"] : rows(depth - 1) } } }];
+}
 
 function pathsOf(value: unknown, path: (string | number)[]): (string | number)[][] {
   if (value === null || typeof value !== "object") return [path];
@@ -272,8 +300,43 @@ describe("inputs that a choice brings", () => {
     expect(validate(graphOf({ model: "lite", "model.size": "2K" }), library).map(({ code }) => code)).toContain("param.invalid");
     expect(drawn({ model: "lite" })).toBe(drawn({ model: "lite", prompt: "x" }));
   });
+  test("are needed where the choice needs them", () => {
+    const mode = [
+      "COMFY_DYNAMICCOMBO_V3",
+      {
+        options: [
+          { key: "edit", inputs: { required: { image: ["IMAGE", {}] } } },
+          { key: "make", inputs: {} },
+        ],
+      },
+    ];
+    const json = JSON.stringify({ Draw: { input: { required: { mode } }, output: ["IMAGE"], output_node: true } });
+    const one = makeLibrary(mergeLibraries([{ id: "a", url: "http://a:1", ...readObjectInfo(json), live: true }]));
+    const said = (params: Record<string, unknown>) => validate(graphOf(params), one).map(({ code, place }) => `${code} ${place.port}`);
+    expect([said({ mode: "edit" }), said({ mode: "make" })]).toEqual([["input.for_run mode.image"], []]);
+  });
+  test("are of the type that the choice gives them", () => {
+    const sub = (type: string) => ({ required: { value: [type, { default: 1 }] } });
+    const mode = [
+      "COMFY_DYNAMICCOMBO_V3",
+      {
+        options: [
+          { key: "number", inputs: sub("INT") },
+          { key: "words", inputs: sub("STRING") },
+        ],
+      },
+    ];
+    const json = JSON.stringify({ Draw: { input: { required: { mode } }, output: [] } });
+    const one = makeLibrary(mergeLibraries([{ id: "a", url: "http://a:1", ...readObjectInfo(json), live: true }]));
+    const typeIn = (choice: string) =>
+      resolve(graphOf({ mode: choice }), one)
+        .root.node("n")
+        ?.definition?.inputs.find(({ name }) => name === "mode.value")?.type;
+    expect([typeIn("number"), typeIn("words")]).toEqual(["integer", "string"]);
+  });
   test("are as many rows as are asked for", () => {
     expect(names({ loras: 2 }).slice(-5)).toEqual(["loras", "loras.0.name", "loras.0.strength", "loras.1.name", "loras.1.strength"]);
+    expect(names({ loras: 3 }).at(-1), "as many as there may be").toBe("loras.2.strength");
     expect(names({ loras: 99 }).at(-1)).toBe("loras");
   });
   test("go to ComfyUI with their choice, and those of another do not", () => {

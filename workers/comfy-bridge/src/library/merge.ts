@@ -1,6 +1,6 @@
 // The libraries of all connected servers as one: each node lists the servers that have it as its engines.
 import type { Capability } from "@spindle/schemas";
-import { toCapability, Unreadable, unreadableCapability } from "./capability.ts";
+import { toCapability, unreadableCapability } from "./capability.ts";
 
 export interface ServerLibrary {
   /** Which stream its tasks go by; also the engine's id. */
@@ -27,8 +27,8 @@ export function readObjectInfo(json: string): Required<Pick<ServerLibrary, "node
     try {
       nodes.set(name, toCapability(name, node));
     } catch (error) {
-      if (!(error instanceof Unreadable)) throw error;
-      unreadable.set(name, error.message);
+      // Whatever a pack's author wrote, it is this class alone that cannot be read.
+      unreadable.set(name, error instanceof Error ? error.message : String(error));
       nodes.set(name, unreadableCapability(name));
     }
   }

@@ -3,7 +3,7 @@
 
 import type { Position } from "../../graph.ts";
 import { LIMITS } from "../../limits.ts";
-import { BYPASSED, INPUT_NODE, MUTED, OUTPUT_NODE, text, type UiGraph, type UiNode, type Workflow } from "./workflow.ts";
+import { BYPASSED, INPUT_NODE, MUTED, text, type UiGraph, type UiNode, type Workflow } from "./workflow.ts";
 
 /** Where an input takes its value from. */
 export type Source = { node: string; slot: number } | { value: unknown };
@@ -34,12 +34,26 @@ interface Level {
   prefix: string;
   graph: UiGraph;
   origin: Position;
-  outer?: { level: Level; instance: UiNode };
+  outer?: { level: Level; instance: Instance };
+  /** What has been followed, by the link, and the levels inside, by their instance: many inputs lead the same way. */
+  followed: Map<string, Source | undefined>;
+  inner: Map<string, Level>;
+}
+
+/** An instance of a subgraph, with what it says of the subgraph's inputs and widgets by their names. */
+interface Instance {
+  node: UiNode;
+  inputs: ReadonlyMap<string, UiNode["inputs"][number]>;
+  values: ReadonlyMap<string, unknown>;
+  /** What it says of widgets inside, by the inner node. */
+  overrides: ReadonlyMap<string, ReadonlyMap<string, unknown>>;
 }
 
 const MAX_DEPTH = 32;
 /** Of a workflow within the limits not all nodes stay: reroutes, notes and what is muted go. */
 const MOST_SEEN = 4 * LIMITS.nodes;
+/** Of subgraphs that contain each other every input leads another way. */
+const MOST_FOLLOWED = 200_000;
 const NOTES = new Set(["Note", "MarkdownNote"]);
 /** The editor's own, and KJNodes' pair: they are wires with a name. */
 const PASSES = new Set(["Reroute", "SetNode", "GetNode", "PrimitiveNode"]);
@@ -50,7 +64,7 @@ const UNKNOWN_VIRTUAL =
 export function flatten(workflow: Workflow): Flat {
   const flat: Flat = { nodes: [], muted: 0, bypassed: 0, notes: [], problems: [], tooMany: false };
   const flattener = new Flattener(workflow, flat);
-  flattener.visit({ prefix: "", graph: workflow.graph, origin: { x: 0, y: 0 } }, 0);
+  flattener.visit(level("", workflow.graph, { x: 0, y: 0 }), 0);
   flat.nodes.sort((a, b) => byId(a.id, b.id));
   flat.notes.sort((a, b) => byId(a.id, b.id));
   return flat;
@@ -64,7 +78,17 @@ const at = ({ origin }: Level, { position }: UiNode): Position => ({
   y: Math.round(origin.y + position.y),
 });
 
+const level = (prefix: string, graph: UiGraph, origin: Position, outer?: Level["outer"]): Level => ({
+  prefix,
+  graph,
+  origin,
+  ...(outer ? { outer } : {}),
+  followed: new Map(),
+  inner: new Map(),
+});
+
 class Flattener {
+  private steps = 0;
   /** Nodes seen, those that are left out among them: a subgraph of nothing multiplies as well. */
   private seen = 0;
 
@@ -74,6 +98,8 @@ class Flattener {
   ) {}
 
   visit(level: Level, depth: number): void {
+    const { lost } = level.graph;
+    if (lost > 0) this.flat.problems.push({ node: "", message: `${lost} nodes have the id of another node, or none, and are left out.` });
     for (const node of level.graph.nodes.values()) {
       if (++this.seen > MOST_SEEN) this.flat.tooMany = true;
       if (this.flat.tooMany) return;
@@ -105,13 +131,29 @@ class Flattener {
       const source = link === undefined ? undefined : this.follow(level, link, 0);
       return source ? [[name, source] as const] : [];
     });
-    this.flat.nodes.push({ id, node, position: at(level, node), sources: new Map(sources), overrides: overridesOf(level, node) });
+    this.flat.nodes.push({
+      id,
+      node,
+      position: at(level, node),
+      sources: new Map(sources),
+      overrides: level.outer?.instance.overrides.get(node.id) ?? new Map(),
+    });
   }
 
   /** Follows a link back to the node that gives its value; undefined if none does. */
   private follow(level: Level, link: string, steps: number): Source | undefined {
+    if (level.followed.has(link)) return level.followed.get(link);
+    if (++this.steps > MOST_FOLLOWED) this.flat.tooMany = true;
+    if (this.flat.tooMany || steps > 1000) return undefined;
+    level.followed.set(link, undefined); // a link that leads to itself gives nothing
+    const source = this.source(level, link, steps);
+    level.followed.set(link, source);
+    return source;
+  }
+
+  private source(level: Level, link: string, steps: number): Source | undefined {
     const found = level.graph.links.get(link);
-    if (!found || steps > 1000) return undefined;
+    if (!found) return undefined;
     if (found.from === INPUT_NODE) return this.fromOutside(level, found.fromSlot, steps + 1);
     const node = level.graph.nodes.get(found.from);
     return node && this.output(level, node, found.fromSlot, steps + 1);
@@ -120,9 +162,10 @@ class Flattener {
   private fromOutside({ graph, outer }: Level, slot: number, steps: number): Source | undefined {
     if (!outer) return undefined;
     const name = graph.inputs[slot];
-    const input = outer.instance.inputs.find((one) => one.name === name); // not by position, for an instance may leave inputs out
+    if (name === undefined) return undefined;
+    const input = outer.instance.inputs.get(name); // not by position, for an instance may leave inputs out
     if (input?.link !== undefined) return this.follow(outer.level, input.link, steps);
-    const value = name === undefined ? undefined : instanceValue(graph, outer.instance, name);
+    const value = outer.instance.values.get(name) ?? undefined;
     return value === undefined ? undefined : { value };
   }
 
@@ -135,23 +178,24 @@ class Flattener {
     if (node.mode === BYPASSED) return through(passedBy(node, slot)?.link);
     const inner = this.workflow.subgraphs.get(node.type);
     if (!inner) return { node: level.prefix + node.id, slot };
-    const end = [...inner.links].find(([, one]) => one.to === OUTPUT_NODE && one.toSlot === slot);
-    return end && this.follow(this.inside(level, node, inner), end[0], steps);
+    const end = inner.ends.get(slot);
+    return end === undefined ? undefined : this.follow(this.inside(level, node, inner), end, steps);
   }
 
-  private inside(level: Level, instance: UiNode, graph: UiGraph): Level {
-    const { x, y } = at(level, instance);
-    const places = [...graph.nodes.values()].map((node) => node.position);
-    const origin = { x: x - Math.min(...places.map((place) => place.x)), y: y - Math.min(...places.map((place) => place.y)) };
-    return { prefix: `${level.prefix}${instance.id}:`, graph, origin, outer: { level, instance } };
+  private inside(outer: Level, node: UiNode, graph: UiGraph): Level {
+    const known = outer.inner.get(node.id);
+    if (known) return known;
+    const { x, y } = at(outer, node);
+    const origin = { x: x - graph.corner.x, y: y - graph.corner.y };
+    const made = level(`${outer.prefix}${node.id}:`, graph, origin, { level: outer, instance: instanceOf(graph, node) });
+    outer.inner.set(node.id, made);
+    return made;
   }
 
   private fromSet(level: Level, node: UiNode, steps: number): Source | undefined {
     const name = Array.isArray(node.widgets) ? node.widgets[0] : undefined;
     for (let at: Level | undefined = level; at; at = at.outer?.level) {
-      const set = [...at.graph.nodes.values()].find(
-        (one) => one.type === "SetNode" && Array.isArray(one.widgets) && one.widgets[0] === name,
-      );
+      const set = at.graph.setters.get(name);
       const link = set?.mode === MUTED ? undefined : set?.inputs[0]?.link;
       if (set) return link === undefined ? undefined : this.follow(at, link, steps);
     }
@@ -169,19 +213,24 @@ function passedBy(node: UiNode, slot: number) {
   return node.inputs.find((input) => input.type === type) ?? node.inputs.find((input) => fits(input.type));
 }
 
-/** What an instance says of a promoted widget: by name, else in the order of the definition (files of 2025). */
-function instanceValue(graph: UiGraph, instance: UiNode, name: string): unknown {
-  const { widgets } = instance;
-  if (!Array.isArray(widgets)) return (widgets as Record<string, unknown>)[name];
-  const promoted = proxies(instance)
-    .filter(([node]) => node === "-1")
-    .map(([, widget]) => widget);
-  const order =
-    promoted.length > 0
-      ? promoted
-      : graph.inputs.filter((one) => instance.inputs.some((input) => input.name === one && input.widget !== undefined));
-  const at = order.indexOf(name);
-  return at < 0 ? undefined : (widgets[at] ?? undefined);
+/** A promoted widget has its value by name, else in the order of the definition (files of 2025). */
+function instanceOf(graph: UiGraph, node: UiNode): Instance {
+  const { widgets } = node;
+  const inputs = new Map([...node.inputs].reverse().map((input) => [input.name, input]));
+  const pairs = proxies(node);
+  const promoted = pairs.filter(([inner]) => inner === "-1").map(([, widget]) => widget);
+  const order = promoted.length > 0 ? promoted : graph.inputs.filter((name) => inputs.get(name)?.widget !== undefined);
+  const named = Array.isArray(widgets)
+    ? [...order.entries()].reverse().map(([index, name]) => [name, widgets[index] as unknown] as const)
+    : Object.entries(widgets as Record<string, unknown>);
+  const overrides = new Map<string, Map<string, unknown>>();
+  pairs.forEach(([inner, widget], index) => {
+    const value: unknown = Array.isArray(widgets) ? widgets[index] : undefined;
+    if (value === undefined || value === null) return;
+    const known = overrides.get(inner) ?? new Map<string, unknown>();
+    overrides.set(inner, known.set(widget, value));
+  });
+  return { node, inputs, values: new Map(named), overrides };
 }
 
 /** `[["-1", name]]` for an input of the subgraph, `[[inner node, widget]]` for a widget inside. */
@@ -190,15 +239,4 @@ function proxies({ properties }: UiNode): [string, string][] {
   return raw.flatMap((pair): [string, string][] =>
     Array.isArray(pair) && pair.length >= 2 ? [[text(pair[0]) ?? "", text(pair[1]) ?? ""]] : [],
   );
-}
-
-function overridesOf(level: Level, node: UiNode): Map<string, unknown> {
-  const found = new Map<string, unknown>();
-  const { instance } = level.outer ?? {};
-  if (!instance || !Array.isArray(instance.widgets)) return found;
-  proxies(instance).forEach(([inner, widget], index) => {
-    const value = (instance.widgets as unknown[])[index];
-    if (inner === node.id && value !== undefined && value !== null) found.set(widget, value);
-  });
-  return found;
 }

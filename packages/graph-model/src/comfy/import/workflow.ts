@@ -45,7 +45,15 @@ export interface UiFrame {
 
 export interface UiGraph {
   nodes: ReadonlyMap<string, UiNode>;
+  /** How many nodes have the id of another one, or none, and are left out. */
+  lost: number;
   links: ReadonlyMap<string, UiLink>;
+  /** The links that give a subgraph's outputs, by slot. */
+  ends: ReadonlyMap<number, string>;
+  /** The nodes that set a name for others to get, by the name. */
+  setters: ReadonlyMap<unknown, UiNode>;
+  /** Where its nodes begin. */
+  corner: Position;
   frames: readonly UiFrame[];
   /** The inputs and outputs of a subgraph, by slot. */
   inputs: readonly string[];
@@ -86,15 +94,27 @@ export function readWorkflow(value: unknown): Workflow {
 }
 
 function readUiGraph(raw: Raw): UiGraph {
-  const nodes = list(raw.nodes).map((one) => readNode(object(one)));
+  const all = list(raw.nodes).map((one) => readNode(object(one)));
+  const nodes = new Map(all.filter(({ id }) => id !== "").map((node) => [node.id, node]));
+  const links = new Map(list(raw.links).flatMap(readLink));
+  const setters = [...nodes.values()].filter(({ type }) => type === "SetNode");
   return {
-    nodes: new Map(nodes.map((node) => [node.id, node])),
-    links: new Map(list(raw.links).flatMap(readLink)),
+    nodes,
+    lost: all.length - nodes.size,
+    links,
+    ends: firstOf([...links].filter(([, { to }]) => to === OUTPUT_NODE).map(([id, { toSlot }]) => [toSlot, id])),
+    setters: firstOf(setters.flatMap((node) => (Array.isArray(node.widgets) ? [[node.widgets[0], node] as const] : []))),
+    corner: all.reduce<Position>(({ x, y }, { position }) => ({ x: Math.min(x, position.x), y: Math.min(y, position.y) }), FAR),
     frames: list(raw.groups).map((one) => readFrame(object(one))),
     inputs: list(raw.inputs).map((one) => text(object(one).name) ?? ""),
     outputs: list(raw.outputs).map((one) => text(object(one).name) ?? ""),
   };
 }
+
+const FAR: Position = { x: Number.POSITIVE_INFINITY, y: Number.POSITIVE_INFINITY };
+
+/** Of several under one key the first. */
+const firstOf = <Key, Value>(pairs: readonly (readonly [Key, Value])[]): Map<Key, Value> => new Map([...pairs].reverse());
 
 function readNode(raw: Raw): UiNode {
   const named = object(raw.widgets_values_named);
