@@ -267,6 +267,39 @@ function type(doc: Y.Doc, letters: number, next: Random): void {
   }
 }
 
+test("[C5] a piece between any two others is refused, or is there again when the document is loaded", () => {
+  const start = new Y.Doc();
+  const tried = new Tried(start);
+  const take = (update: Uint8Array) => {
+    const { news } = tried.admit(update);
+    if (news) Y.applyUpdate(start, news);
+  };
+  take(updateOf(start, (doc) => [0, 1, 2].map((x) => addNode(doc, "me", { service: "pass", plane: "node", position: { x, y: 0 } })), 100));
+  take(updateOf(start, (doc) => setParam(doc, "me", [...nodesOf(doc).keys()][0] as string, "a", "text"), 101));
+  const base = Y.encodeStateAsUpdate(start);
+  const places = [...start.store.clients.keys()].flatMap((client) =>
+    Array.from({ length: Y.getState(start.store, client) }, (_, clock): [number, number] => [client, clock]),
+  );
+  let taken = 0;
+  for (const after of places)
+    for (const before of places) {
+      const live = new Y.Doc();
+      Y.applyUpdate(live, base);
+      const piece = craft({ 300: [{ after, before, content: new Y.ContentAny(["x"]) }] });
+      try {
+        const { news } = new Tried(live).admit(piece);
+        if (news) Y.applyUpdate(live, news);
+      } catch {
+        continue;
+      }
+      taken++;
+      const again = new Y.Doc();
+      Y.applyUpdate(again, Y.encodeStateAsUpdate(live));
+      expect(normalise(again), `${after} ${before}`).toEqual(normalise(live));
+    }
+  expect(taken).toBeGreaterThan(0);
+});
+
 describe("[C5] what people do is taken, however much it is:", () => {
   const expectAllTaken = (server: Server, ...pages: Page[]) => {
     for (const page of [...pages, ...pages]) page.meet();

@@ -251,6 +251,7 @@ function* integrate(doc: Y.Doc, structs: readonly Struct[], work: Work): Steps<b
       const sizes = [struct.origin, struct.rightOrigin].map((id) => sizeOf(store, id));
       const missing = struct.getMissing(work.transaction, store);
       if (missing !== null) return missing;
+      refuseTorn(struct);
       for (const [index, at] of [struct.left, struct.right].entries())
         if (at && sizeOf(store, at.id) > (sizes[index] as number)) countSplit(store, at, work);
       countComparisons(struct, known, store, work);
@@ -258,6 +259,17 @@ function* integrate(doc: Y.Doc, structs: readonly Struct[], work: Work): Steps<b
     struct.integrate(work.transaction, known);
     return undefined;
   }
+}
+
+/**
+ * Nobody writes between neighbours of two lists. Yjs puts such a piece into one of them now, and into the other, or nowhere, when the
+ * document is opened again.
+ * @throws EditRefused
+ */
+function refuseTorn({ left, right }: Y.Item): void {
+  if (!(left instanceof Y.Item && right instanceof Y.Item)) return;
+  if (left.parent !== right.parent || left.parentSub !== right.parentSub)
+    throw new EditRefused("A piece of it lies in two places at once.");
 }
 
 const sizeOf = (store: Y.Doc["store"], id: Y.ID | null): number => (id && store.clients.get(id.client)?.length) || 0;
