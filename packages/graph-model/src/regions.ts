@@ -173,8 +173,8 @@ class Joined {
     const [first, second] = [this.find(a), this.find(b)];
     if (first === second) return;
     const [small, large] = this.members(first).length < this.members(second).length ? [first, second] : [second, first];
-    const [one, other] = [this.place(large), this.place(small)];
-    this.places.set(large, { named: one.named ?? other.named, servers: commonOf(one.servers, other.servers) });
+    const [more, fewer] = [this.place(large), this.place(small)];
+    this.places.set(large, { named: more.named ?? fewer.named, servers: commonOf(more.servers, fewer.servers) });
     const [all, after] = [this.members(large), this.next(large)];
     for (const id of this.members(small)) all.push(id);
     for (const id of this.next(small)) after.add(id);

@@ -328,13 +328,12 @@ describe("a region", () => {
   const outputs = (...ids: string[]) => ({ output: Object.fromEntries(ids.map((id) => [id, {}])) });
   const three = (metadata: object = {}) =>
     graphOf([comfy("a"), comfy("b"), comfy("c"), node("n")], [image("a", "b"), image("b", "c"), edge("c", "n")], metadata);
+  const all = () => outputs("a", "b", "c");
+  const leaving = (from: string) => edge(from, "n", { sourcePort: "image", targetPort: "value" });
   const sent = (prompts: RegionInput[]) => prompts.map(({ prompt }) => Object.keys(prompt).filter((id) => /^[a-z]$/.test(id)));
 
   test("[RG1] is one task with a row of its own, and waits for what is before any of its nodes", async () => {
-    const graph = graphOf(
-      [comfy("a"), comfy("b"), node("first"), node("n")],
-      [image("a", "b"), edge("first", "b"), edge("b", "n", { sourcePort: "image", targetPort: "value" })],
-    );
+    const graph = graphOf([comfy("a"), comfy("b"), node("first"), node("n")], [image("a", "b"), edge("first", "b"), leaving("b")]);
     const order: string[] = [];
     const { states, prompts } = await run(graph, {
       does: { first: () => (order.push("first"), {}), n: () => (order.push("n"), {}) },
@@ -356,39 +355,26 @@ describe("a region", () => {
   test("[RG2] feeds what it needs from its own nodes, and from a pinned one", async () => {
     const chain = (metadata: object) =>
       graphOf([comfy("a"), comfy("b", "needs"), comfy("c", "needs")], [image("a", "b"), image("b", "c")], metadata);
-    expect(sent((await run(chain({}), { answer: () => outputs("a", "b", "c") })).prompts)).toEqual([["a", "b", "c"]]);
-    const { states, prompts, row } = await run(chain({ nodes: { b: { pinned: { image: PICTURE } } } }), {
-      answer: () => outputs("a", "c"),
-    });
+    expect(sent((await run(chain({}), { answer: all })).prompts)).toEqual([["a", "b", "c"]]);
+    const pinned = chain({ nodes: { b: { pinned: { image: PICTURE } } } });
+    const { states, prompts, row } = await run(pinned, { answer: () => outputs("a", "c") });
     expect([states.b, row("b")?.output, sent(prompts)]).toEqual(["succeeded", { image: PICTURE }, [["c"]]]);
   });
   test("[RG2, RH3] waits for who holds one of its nodes", async () => {
-    const { states, held, prompts } = await run(three({ nodes: { b: { breakpoint: "before" } } }), {
-      answer: () => outputs("a", "b", "c"),
-    });
+    const { states, held, prompts } = await run(three({ nodes: { b: { breakpoint: "before" } } }), { answer: all });
     expect([held, states.b, sent(prompts)]).toEqual([["b"], "succeeded", [["a", "b", "c"]]]);
   });
   test("[RG3] sends nothing that nobody needs, and is skipped if nothing is left", async () => {
     const { states, prompts } = await run(graphOf([comfy("a"), comfy("b")], [image("a", "b")], { nodes: { a: { disabled: true } } }));
     expect([states, prompts]).toEqual([{ "group:a>": "skipped", a: "skipped", b: "skipped" }, []]);
-    // c is after a, opaque, and nothing takes what it gives
-    const wires = [image("a", "b"), edge("b", "n", { sourcePort: "image", targetPort: "value" }), image("a", "c"), image("c", "d")];
-    const off = { nodes: { d: { disabled: true } } };
-    const some = await run(graphOf([comfy("a"), comfy("b"), comfy("c"), comfy("d"), node("n")], wires, off), {
-      answer: () => outputs("a", "b"),
-    });
+    const wires = [image("a", "b"), leaving("b"), image("a", "c"), image("c", "d")];
+    const graph = graphOf([comfy("a"), comfy("b"), comfy("c"), comfy("d"), node("n")], wires, { nodes: { d: { disabled: true } } });
+    const some = await run(graph, { answer: () => outputs("a", "b") });
     expect([sent(some.prompts), some.states.c]).toEqual([[["a", "b"]], "skipped"]);
   });
   test("[RG4] its nodes have what each of them got as their input, as any node has", async () => {
-    const graph = graphOf(
-      [node("p"), comfy("a"), comfy("b"), node("n")],
-      [
-        edge("p", "a", { sourcePort: "value", targetPort: "image" }),
-        image("a", "b"),
-        edge("b", "n", { sourcePort: "image", targetPort: "value" }),
-      ],
-    );
-    const { row } = await run(graph, { does: { p: () => ({ value: PICTURE }) }, answer: () => outputs("a", "b") });
+    const graph = graphOf([node("p"), comfy("a"), node("n")], [edge("p", "a", { sourcePort: "value", targetPort: "image" }), leaving("a")]);
+    const { row } = await run(graph, { does: { p: () => ({ value: PICTURE }) }, answer: () => outputs("a") });
     expect(row("a")?.input).toEqual({ image: PICTURE });
   });
   test("[RG4] names the node at which its task failed; what was done stands, the rest is skipped, broken", async () => {

@@ -270,12 +270,14 @@ function type(doc: Y.Doc, letters: number, next: Random): void {
 test("[C5] a piece between any two others is refused, or is there again when the document is loaded", () => {
   const start = new Y.Doc();
   const tried = new Tried(start);
-  const take = (update: Uint8Array) => {
+  const admitted = (update: Uint8Array) => {
     const { news } = tried.admit(update);
     if (news) Y.applyUpdate(start, news);
   };
-  take(updateOf(start, (doc) => [0, 1, 2].map((x) => addNode(doc, "me", { service: "pass", plane: "node", position: { x, y: 0 } })), 100));
-  take(updateOf(start, (doc) => setParam(doc, "me", [...nodesOf(doc).keys()][0] as string, "a", "text"), 101));
+  admitted(
+    updateOf(start, (doc) => [0, 1, 2].map((x) => addNode(doc, "me", { service: "pass", plane: "node", position: { x, y: 0 } })), 100),
+  );
+  admitted(updateOf(start, (doc) => setParam(doc, "me", [...nodesOf(doc).keys()][0] as string, "a", "text"), 101));
   const base = Y.encodeStateAsUpdate(start);
   const places = [...start.store.clients.keys()].flatMap((client) =>
     Array.from({ length: Y.getState(start.store, client) }, (_, clock): [number, number] => [client, clock]),
