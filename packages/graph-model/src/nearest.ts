@@ -29,6 +29,9 @@ function namesOf(choices: readonly unknown[]): Names {
   return made;
 }
 
+/** The first of the choices that differs in nothing but case and the kind of slash. */
+export const sameName = (value: string, choices: readonly unknown[]): string | undefined => namesOf(choices).byPlain.get(plain(value));
+
 export function nearest(value: string, choices: readonly unknown[]): string | undefined {
   if (value.length > LONGEST) return undefined;
   const names = namesOf(choices);

@@ -1,6 +1,6 @@
 // Values of a ComfyUI node that were stored by position, under the names of the inputs that they belong to.
 import type { NodeDefinition } from "./library.ts";
-import { nearest } from "./nearest.ts";
+import { sameName } from "./nearest.ts";
 import type { Port } from "./ports.ts";
 import { definitionWith, portWith } from "./variants.ts";
 
@@ -57,6 +57,8 @@ const TO_BE_CONVERTED = 1;
 const NOT_IN_THE_LIST = 0.5;
 const STRAY_VALUE = 2;
 const STRAY_BUTTON = 0.2;
+/** An empty text may as well be somebody's. */
+const EMPTY_AS_BUTTON = 0.01;
 const INPUT_WITHOUT_VALUE = 2;
 /** Files of before 2024 keep whether a seed is drawn anew as a truth value. */
 const TRUTH_AS_CONTROL = 0.6;
@@ -133,7 +135,7 @@ function ends(port: Port, values: readonly unknown[], at: number): [number, numb
   const behindButtons = (from: number) => {
     let end = from;
     while (end < from + STRAYS_IN_A_ROW && end < values.length && isButton(values[end])) end++;
-    for (; end >= from; end--) found.push([end, 0]);
+    for (; end >= from; end--) found.push([end, EMPTY_AS_BUTTON * values.slice(from, end).filter((value) => value === "").length]);
   };
   if (port.schema["x-control"] === true && CONTROLS.has(values[at])) behindButtons(at + 1);
   if (port.schema["x-control"] === true && typeof values[at] === "boolean") found.push([at + 1, TRUTH_AS_CONTROL]);
@@ -165,7 +167,8 @@ function misfit(value: unknown, port: Port): number {
   if (schema["x-upload"] === true) return typeof value === "string" ? 0 : OF_ANOTHER_KIND;
   if (Array.isArray(schema.enum)) {
     if (schema.enum.includes(value)) return 0;
-    return typeof value === "string" ? NOT_IN_THE_LIST : OF_ANOTHER_KIND;
+    const isOfItsKind = typeof value === "string" || schema.enum.some((choice) => typeof choice === typeof value);
+    return isOfItsKind ? NOT_IN_THE_LIST : OF_ANOTHER_KIND;
   }
   if (ofKind(value, port) !== value) return TO_BE_CONVERTED;
   const fits =
@@ -191,15 +194,18 @@ function adjusted(name: string, given: unknown, port: Port | undefined, problems
     problems.push(`${name}: ComfyUI's editor filled "${value.slice(0, 60)}" in; here it is sent as it is.`);
   const choices = port?.schema.enum;
   if (typeof value !== "string" || !Array.isArray(choices) || choices.includes(value)) return value;
-  const near = nearest(value, choices);
+  const near = sameName(value, choices);
   return near !== undefined && near.replaceAll("\\", "/") === value.replaceAll("\\", "/") ? near : value; // only the path separator differs
 }
 
-/** ComfyUI makes a number of a text and a text of a number, where the input asks for the other. */
+/** ComfyUI makes a number of a text or a truth value, a text of a number, and an integer of a fraction, where the input asks for the other. */
 function ofKind(value: unknown, port: Port | undefined): unknown {
   const { type, enum: choices } = port?.schema ?? {};
   if (choices !== undefined) return value;
-  if ((type === "number" || type === "integer") && typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value)))
-    return type === "integer" ? Math.trunc(Number(value)) : Number(value);
-  return type === "string" && typeof value === "number" ? String(value) : value;
+  if (type === "string") return typeof value === "number" ? String(value) : value;
+  if (type !== "number" && type !== "integer") return value;
+  const isWritten = typeof value === "boolean" || (typeof value === "string" && value.trim() !== "");
+  const number = isWritten ? Number(value) : value;
+  if (typeof number !== "number" || !Number.isFinite(number)) return value;
+  return type === "integer" ? Math.trunc(number) : number;
 }

@@ -213,6 +213,10 @@ describe("values", () => {
     const { graph } = readGraph({ schema: "langgraph.v1", workflowId: "w", nodes: [kept], edges: [] });
     expect(exportRegion(graph as NonNullable<typeof graph>, library).text).not.toContain("odd");
   });
+  test("that are fractions for an integer are cut, as ComfyUI cuts them, and take no other input's place", () => {
+    expect(params("EmptyImage", [512.5, 768.5, 1, 0])).toEqual({ width: 512, height: 768, batch_size: 1, color: 0 });
+    expect(params("EmptyImage", [512, 768, true, 7])).toEqual({ width: 512, height: 768, batch_size: 1, color: 7 });
+  });
   test("are found past what an upload button leaves", () => {
     expect(params("LoadImage", ["a.png", "image"])).toEqual({ image: "a.png" });
     expect(params("LoadAudio", ["a.mp3", null, ""])).toEqual({ audio: "a.mp3" });
@@ -302,6 +306,17 @@ describe("however many inputs lead the same way", () => {
       library,
     );
     expect(read.graph?.edges ?? []).toEqual([]);
+  });
+  test("a node that many instances repeat is refused where they hold more than a document may", () => {
+    const tower = (level: number): object => ({
+      id: `S${level}`,
+      nodes: Array.from({ length: 8 }, (_, id) =>
+        level === 0 ? { id, type: "Fat", widgets_values: ["x".repeat(20_000)] } : { id, type: `S${level - 1}` },
+      ),
+      links: [],
+    });
+    const file = { nodes: [{ id: 1, type: "S2" }], links: [], definitions: { subgraphs: [0, 1, 2].map(tower) } };
+    expect(importComfy(file, library).issues).toMatchObject([{ code: "graph.too_large" }]);
   });
   test("nodes that have the id of another, or none, are said to be left out", () => {
     const read = importComfy(

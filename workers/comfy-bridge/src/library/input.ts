@@ -21,6 +21,8 @@ const GROWS_TO = 16;
 const DEPTH = 4;
 /** Inputs of one class, those of all choices and rows together. */
 const MOST_INPUTS = 2000;
+/** Choices of all its inputs: a folder of files is offered by some of them, and again in each row. */
+const MOST_CHOICES = 200_000;
 const SEEDS = new Set(["seed", "noise_seed"]);
 const UPLOADS = { image_upload: "image", audio_upload: "audio", video_upload: "video", file_upload: "file" } as const;
 
@@ -33,11 +35,11 @@ export const textsOf = (value: unknown): string[] => list(value).filter((item): 
 /** How deep an input lies in others, and how many the class has so far. */
 interface Nest {
   depth: number;
-  count: { inputs: number };
+  count: { inputs: number; choices: number };
 }
 
 /** For the inputs of one class. */
-export const outermost = (): Nest => ({ depth: 0, count: { inputs: 0 } });
+export const outermost = (): Nest => ({ depth: 0, count: { inputs: 0, choices: 0 } });
 const inside = ({ depth, count }: Nest): Nest => ({ depth: depth + 1, count });
 
 /**
@@ -47,6 +49,8 @@ const inside = ({ depth, count }: Nest): Nest => ({ depth: depth + 1, count });
 export function inputPorts(name: string, spec: unknown, required: boolean, nest: Nest): Ports {
   if (!Array.isArray(spec) || nest.depth > DEPTH) return [];
   if (++nest.count.inputs > MOST_INPUTS) throw new Error(`it has more than ${MOST_INPUTS} inputs`);
+  nest.count.choices += Array.isArray(spec[0]) ? spec[0].length : list(object(spec[1]).options).length;
+  if (nest.count.choices > MOST_CHOICES) throw new Error(`its inputs have more than ${MOST_CHOICES} choices`);
   const [type, options] = [spec[0] as unknown, object(spec[1])];
   if (type === "COMFY_AUTOGROW_V3") return growing(name, options, required, nest);
   if (type === "COMFY_DYNAMICCOMBO_V3") return choosing(name, options, required, nest);

@@ -127,6 +127,13 @@ describe("several servers", () => {
       ["SaveImage", [["a", true]]],
     ]);
   });
+  test("share no choice that is no name, and nothing is thrown", () => {
+    const odd = toCapability("Odd", { input: { required: { a: ["COMBO", { options: [{ toString: 1 }, "x"] }] } } });
+    const [capability] = mergeLibraries(
+      ["a", "b"].map((id) => ({ id, url: `http://${id}:1`, nodes: new Map([["Odd", odd]]), live: true })),
+    );
+    expect(capability?.engines).toHaveLength(2);
+  });
   test("offer each other's files, and say who has which", () => {
     const loader = (files: string[]) => toCapability("Loader", { input: { required: { name: [files, {}] } }, output: ["MODEL"] });
     const [capability] = mergeLibraries([
@@ -177,11 +184,24 @@ describe("what a pack's author may write", () => {
     ["types that are none", { a: ["COMFY_MULTITYPED_V3", { types: [{ toString: 1 }] }] }],
     ["as many rows as memory", { a: ["COMFY_DYNAMICGROUP_V3", { min: 1e9, template: { required: { b: ["INT"] } } }] }],
     ["rows of rows", { a: rows(4) }],
+    [
+      "a folder of files in each of its rows",
+      { a: ["COMFY_DYNAMICGROUP_V3", { template: { required: { b: [Array.from({ length: 20_000 }, (_, n) => `f${n}`)] } } }] },
+    ],
     ["an input called as the prototype", JSON.parse('{ "__proto__": ["INT", {}] }')],
   ])("%s cost the other classes nothing, and little room", (_, required) => {
     const read = readObjectInfo(JSON.stringify({ Odd: { input: { required } }, SaveImage: JSON.parse(text).SaveImage }));
     expect(read.nodes.get("SaveImage")).toEqual(nodes.get("SaveImage"));
     expect(JSON.stringify(read.nodes.get("Odd")).length).toBeLessThan(100_000);
+  });
+
+  test("a choice nested deeper than can be written costs the other classes nothing", () => {
+    const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+    const odd = `{"input":{"required":{"a":["COMBO",{"options":[${deep}]}],"b":["ANY",{"default":${deep}}]}}}`;
+    const read = readObjectInfo(`{"Odd":${odd},"SaveImage":${JSON.stringify(JSON.parse(text).SaveImage)}}`);
+    expect(read.nodes.get("SaveImage")).toEqual(nodes.get("SaveImage"));
+    expect(read.unreadable.has("Odd")).toBe(true);
+    expect(() => JSON.stringify([...read.nodes.values()])).not.toThrow();
   });
 
   test("a class that cannot be read has no live engine, and says why; a document that is no object is no library", () => {

@@ -25,7 +25,7 @@ export function readObjectInfo(json: string): Required<Pick<ServerLibrary, "node
   const [nodes, unreadable] = [new Map<string, Capability>(), new Map<string, string>()];
   for (const [name, node] of Object.entries(info)) {
     try {
-      nodes.set(name, toCapability(name, node));
+      nodes.set(name, written(toCapability(name, node)));
     } catch (error) {
       // Whatever a pack's author wrote, it is this class alone that cannot be read.
       unreadable.set(name, error instanceof Error ? error.message : String(error));
@@ -33,6 +33,15 @@ export function readObjectInfo(json: string): Required<Pick<ServerLibrary, "node
     }
   }
   return { nodes, unreadable };
+}
+
+/** Bytes of a class in the manifest, which has room for some thousands. */
+const MOST_BYTES = 8 * 1024 * 1024;
+
+/** @throws Error if it cannot be written, because something in it is nested too deep, or is too large to be */
+function written(capability: Capability): Capability {
+  if (JSON.stringify(capability).length > MOST_BYTES) throw new Error("it is larger than 8 MiB");
+  return capability;
 }
 
 export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] {
@@ -72,8 +81,9 @@ function mergeChoices(all: readonly { id: string; input: Schema }[]): Schema {
     const lists = all.map((one) => ({ id: one.id, choices: of(one)[name]?.enum }));
     if (!lists.every((list): list is { id: string; choices: unknown[] } => Array.isArray(list.choices))) return [name, schema] as const;
     const choices = [...new Set(lists.flatMap((list) => list.choices))];
-    const on = choices.map(
-      (choice) => [String(choice), lists.filter((list) => list.choices.includes(choice)).map((list) => list.id)] as const,
+    const sets = lists.map(({ id, choices: own }) => ({ id, own: new Set(own) }));
+    const on = choices.flatMap((choice) =>
+      typeof choice === "object" ? [] : [[String(choice), sets.filter(({ own }) => own.has(choice)).map(({ id }) => id)] as const],
     );
     const some = on.filter(([, ids]) => ids.length < all.length);
     return [name, { ...schema, enum: choices, ...(some.length > 0 ? { "x-on": Object.fromEntries(some) } : {}) }] as const;

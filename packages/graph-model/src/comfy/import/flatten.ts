@@ -54,6 +54,24 @@ const MAX_DEPTH = 32;
 const MOST_SEEN = 4 * LIMITS.nodes;
 /** Of subgraphs that contain each other every input leads another way. */
 const MOST_FOLLOWED = 200_000;
+/** Characters of all nodes, each instance's anew: more than any document may have. */
+const MOST_CONTENT = 4 * LIMITS.bytes;
+const sizes = new WeakMap<UiNode, number>();
+
+function sizeOf(node: UiNode): number {
+  const known = sizes.get(node) ?? writtenSize([node.title, node.type, node.inputs, node.outputs, node.widgets, node.properties]);
+  sizes.set(node, known);
+  return known;
+}
+
+function writtenSize(value: unknown): number {
+  try {
+    return JSON.stringify(value).length;
+  } catch {
+    return Number.POSITIVE_INFINITY; // nested too deep to be written
+  }
+}
+
 const NOTES = new Set(["Note", "MarkdownNote"]);
 /** The editor's own, and KJNodes' pair: they are wires with a name. */
 const PASSES = new Set(["Reroute", "SetNode", "GetNode", "PrimitiveNode"]);
@@ -111,11 +129,13 @@ class Flattener {
       else if (UNKNOWN_VIRTUAL.test(node.type))
         this.flat.problems.push({
           node: id,
-          message: `"${node.type}" works in ComfyUI's editor only and is left out; wire what it did by hand.`,
+          message: `"${node.type.slice(0, 60)}" works in ComfyUI's editor only and is left out; wire what it did by hand.`,
         });
       else this.add(level, node, id, depth);
     }
   }
+
+  private content = 0;
 
   private add(level: Level, node: UiNode, id: string, depth: number): void {
     const inner = this.workflow.subgraphs.get(node.type);
@@ -127,6 +147,9 @@ class Flattener {
       this.flat.problems.push({ node: id, message: "Its subgraphs contain each other without end." });
       return;
     }
+    this.content += id.length + sizeOf(node);
+    if (this.content > MOST_CONTENT) this.flat.tooMany = true;
+    if (this.flat.tooMany) return;
     const sources = node.inputs.flatMap(({ name, link }) => {
       const source = link === undefined ? undefined : this.follow(level, link, 0);
       return source ? [[name, source] as const] : [];
@@ -199,18 +222,30 @@ class Flattener {
       const link = set?.mode === MUTED ? undefined : set?.inputs[0]?.link;
       if (set) return link === undefined ? undefined : this.follow(at, link, steps);
     }
-    this.flat.problems.push({ node: level.prefix + node.id, message: `GetNode asks for "${text(name) ?? ""}", which no SetNode sets.` });
+    this.flat.problems.push({
+      node: level.prefix + node.id,
+      message: `GetNode asks for "${(text(name) ?? "").slice(0, 60)}", which no SetNode sets.`,
+    });
     return undefined;
   }
 }
 
+/** The inputs of a bypassed node that may pass a value on, by the type that is asked for: many wires ask the same. */
+const passing = new WeakMap<UiNode, Map<string, UiNode["inputs"][number] | undefined>>();
+
 /** The input whose value a bypassed node passes on: of the same slot, else the first of that type, else of any that fits. */
 function passedBy(node: UiNode, slot: number) {
   const type = node.outputs[slot]?.type ?? "*";
-  const fits = (other: string) => other === "*" || type === "*" || other.split(",").some((one) => type.split(",").includes(one));
   const same = node.inputs[slot];
   if (same && (same.type === type || type === "*")) return same;
-  return node.inputs.find((input) => input.type === type) ?? node.inputs.find((input) => fits(input.type));
+  const known = passing.get(node) ?? new Map<string, UiNode["inputs"][number] | undefined>();
+  passing.set(node, known);
+  if (!known.has(type)) {
+    const taken = type.split(",");
+    const fits = (other: string) => other === "*" || type === "*" || other.split(",").some((one) => taken.includes(one));
+    known.set(type, node.inputs.find((input) => input.type === type) ?? node.inputs.find((input) => fits(input.type)));
+  }
+  return known.get(type);
 }
 
 /** A promoted widget has its value by name, else in the order of the definition (files of 2025). */

@@ -49,6 +49,18 @@ function apiNodes(value: unknown): Record<string, ApiNode> | undefined {
   return entries.length > 0 && entries.every(isNode) ? (value as Record<string, ApiNode>) : undefined;
 }
 
+const tooManyNodes = (): Imported => ({
+  issues: [
+    issue(
+      "error",
+      "graph.too_large",
+      `The workflow has more than ${LIMITS.nodes.toLocaleString("en")} nodes with those of its subgraphs, or they hold too much.`,
+      {},
+      "Use fewer instances of subgraphs inside one another, or split the workflow.",
+    ),
+  ],
+});
+
 function fromUi(value: unknown, library: Library, name: string): Imported {
   const workflow = readWorkflow(value);
   const groupNode = usedGroupNode(workflow);
@@ -65,18 +77,7 @@ function fromUi(value: unknown, library: Library, name: string): Imported {
       ],
     };
   const flat = flatten(workflow);
-  if (flat.tooMany || flat.nodes.length > LIMITS.nodes)
-    return {
-      issues: [
-        issue(
-          "error",
-          "graph.too_large",
-          `The workflow has more than ${LIMITS.nodes.toLocaleString("en")} nodes with those of its subgraphs.`,
-          {},
-          "Use fewer instances of subgraphs inside one another, or split the workflow.",
-        ),
-      ],
-    };
+  if (flat.tooMany || flat.nodes.length > LIMITS.nodes) return tooManyNodes();
   const drafts = flat.nodes.map((node) => uiDraft(node, library));
   const left = [
     ...(flat.muted > 0 ? [issue("info", "import.unsupported", `${flat.muted} muted nodes are left out.`)] : []),
@@ -121,6 +122,7 @@ function uiDraft({ id, node, position, sources, overrides }: FlatNode, library: 
 }
 
 function fromApi(nodes: Record<string, ApiNode>, library: Library, name: string): Imported {
+  if (Object.keys(nodes).length > LIMITS.nodes) return tooManyNodes();
   const drafts = Object.entries(nodes)
     .sort(([a], [b]) => byId(a, b))
     .map(([id, { class_type, inputs: given, _meta }]): Draft => {
@@ -200,9 +202,24 @@ function build(
 function outputName(source: Draft, slot: number, definition: NodeDefinition | undefined): string {
   const known = definition?.outputs.find((port) => slotOf(port) === slot)?.name;
   if (known !== undefined) return known;
-  const name = source.outputs[slot] || `output ${slot}`;
-  const same = source.outputs.slice(0, slot).filter((output) => output === name).length;
-  return same > 0 ? `${name}_${same + 1}` : name;
+  return numbered(source.outputs)[slot] ?? `output ${slot}`;
+}
+
+const numberedLists = new WeakMap<readonly string[], string[]>();
+
+/** Outputs of one name are told apart by a number. */
+function numbered(outputs: readonly string[]): string[] {
+  const known = numberedLists.get(outputs);
+  if (known) return known;
+  const times = new Map<string, number>();
+  const names = outputs.map((output, slot) => {
+    const name = output || `output ${slot}`;
+    const before = times.get(name) ?? 0;
+    if (output !== "") times.set(output, before + 1);
+    return before > 0 ? `${name}_${before + 1}` : name;
+  });
+  numberedLists.set(outputs, names);
+  return names;
 }
 
 /** Two edges may have ended up with one id after long names were cut. */
@@ -247,12 +264,16 @@ const noteOf = ({ title, position, size, widgets }: UiNode) => ({
 /** ComfyUI takes any text as an id; a graph does not (DESIGN G7). */
 function safeIds(ids: readonly string[]): Map<string, string> {
   const taken = new Set(ids.filter((id) => ID_PATTERN.test(id)));
+  const numbers = new Map<string, number>();
   return new Map(
     ids.map((id) => {
       if (ID_PATTERN.test(id)) return [id, id];
       const stem = id.replaceAll(/[^A-Za-z0-9_.:-]/g, "_").slice(0, 56) || "node";
       let free = stem;
-      for (let number = 2; taken.has(free); number++) free = `${stem}_${number}`;
+      for (let number = numbers.get(stem) ?? 2; taken.has(free); number++) {
+        free = `${stem}_${number}`;
+        numbers.set(stem, number + 1);
+      }
       taken.add(free);
       return [id, free];
     }),

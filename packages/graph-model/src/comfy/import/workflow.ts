@@ -135,7 +135,9 @@ function readNode(raw: Raw): UiNode {
   };
 }
 
-const typeName = (value: unknown): string => (Array.isArray(value) ? "COMBO" : (text(value) ?? "*"));
+/** Types are compared for each wire. */
+const LONGEST_TYPE = 200;
+const typeName = (value: unknown): string => (Array.isArray(value) ? "COMBO" : (text(value) ?? "*").slice(0, LONGEST_TYPE));
 
 function readSlot(raw: Raw): UiSlot {
   const link = text(raw.link);
