@@ -181,9 +181,10 @@ function writeList(into: YMap, shape: ListShape, value: readonly Record<string, 
 /** The map in which the part or entry `key` of `parent` lies; made, of what fits of the value that is there, if there is none. */
 export function child(parent: YMap, shape: MapShape, key: string): YMap {
   const part = partShape(shape, key);
-  const held = parent.get(key);
+  const given = parent.get(key);
   const root = rootPart(parent, shape, key);
-  if (!root && isMap(held)) return held;
+  if (!root && isMap(given)) return given;
+  const held = given instanceof Y.AbstractType ? undefined : given; // a text, which a page of ours never puts there
   const made = root ?? emptyPart(part);
   if (!root) parent.set(key, made);
   if (held !== undefined) {

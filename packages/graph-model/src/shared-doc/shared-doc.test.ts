@@ -2,7 +2,20 @@ import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { readGraph } from "../check/document.ts";
 import { isLoopEdge } from "../graph.ts";
-import { addNode, connect, copyNodes, loadGraph, moveNodes, normalise, pasteNodes, remove, setParam, setSetting, Undo } from "./index.ts";
+import {
+  addNode,
+  connect,
+  copyNodes,
+  loadGraph,
+  moveNodes,
+  nodesOf,
+  normalise,
+  pasteNodes,
+  remove,
+  setParam,
+  setSetting,
+  Undo,
+} from "./index.ts";
 
 const me = { who: "me" };
 const at = { x: 0, y: 0 };
@@ -168,4 +181,12 @@ describe("[C2] merging", () => {
       `A part of the node ${id} is left out. It holds something that is neither a map, a text nor JSON.`,
     ]);
   });
+});
+
+test("[C5] a text in the place of a part does not stop the commands of people: it gives way to what they set", () => {
+  const doc = new Y.Doc();
+  const id = pass(doc);
+  (nodesOf(doc).get(id) as Y.Map<unknown>).set("params", new Y.Text("odd"));
+  setParam(doc, me, id, "a", 1);
+  expect(normalise(doc).graph.nodes.map(({ params }) => params)).toEqual([{ a: 1 }]);
 });
