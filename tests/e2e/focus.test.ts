@@ -87,6 +87,9 @@ test("keys meant for a field that another person took away are no commands, unti
   await ada.locator(".react-flow__pane").click({ position: { x: 20, y: 20 } });
   await ada.keyboard.press("`");
   await ada.getByRole("tab", { name: "Problems" }).waitFor({ state: "hidden" });
+  // The browser remembers which panels are hidden, for the tests that follow.
+  await ada.keyboard.press("`");
+  await ada.getByRole("tab", { name: "Problems" }).waitFor();
   await Promise.all(pages.map((page) => page.close()));
 });
 
