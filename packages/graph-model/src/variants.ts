@@ -5,8 +5,6 @@ import { type Port, portType } from "./ports.ts";
 /** What an input is where each of the named parameters has one of the listed values. */
 export interface Variant {
   when: Readonly<Record<string, readonly unknown[]>>;
-  /** Where the input stands among those of its choice. */
-  place: number;
   required: boolean;
   schema: Record<string, unknown>;
 }
@@ -28,6 +26,8 @@ export function portWith(port: Port, choice: (chooser: string) => unknown): Port
 }
 
 const known = new WeakMap<NodeDefinition, Map<string, NodeDefinition>>();
+/** Choices kept of one capability: several counts of rows multiply. */
+const MOST_KEPT = 200;
 
 /** What a capability is for a node with these parameters. The same choices give the same object. */
 export function definitionWith(definition: NodeDefinition, params: Readonly<Record<string, unknown>> | null | undefined): NodeDefinition {
@@ -37,12 +37,12 @@ export function definitionWith(definition: NodeDefinition, params: Readonly<Reco
   const key = JSON.stringify([...values]);
   const made = known.get(definition) ?? new Map<string, NodeDefinition>();
   known.set(definition, made);
-  const found = made.get(key) ?? {
-    ...definition,
-    inputs: definition.inputs.flatMap((port) => portWith(port, (name) => values.get(name)) ?? []),
-  };
-  made.set(key, found);
-  return found;
+  const found = made.get(key);
+  if (found) return found;
+  const chosen = { ...definition, inputs: definition.inputs.flatMap((port) => portWith(port, (name) => values.get(name)) ?? []) };
+  if (made.size >= MOST_KEPT) made.clear();
+  made.set(key, chosen);
+  return chosen;
 }
 
 /** A value that the chooser does not offer chooses what is there by default: the validator says that it is none. */

@@ -7,10 +7,9 @@ export type PortSchema = Record<string, unknown>;
 /** Several ports where the input grows, or brings inputs of its own with each choice. */
 export type Ports = [name: string, schema: PortSchema, required: boolean][];
 
-/** What an input is under certain values of others. The place says where it stands among those of its choice. */
+/** What an input is under certain values of others. */
 interface Variant {
   when: Record<string, unknown[]>;
-  place: number;
   required: boolean;
   schema: PortSchema;
 }
@@ -209,17 +208,17 @@ function innerPorts(name: string, inputs: Options, nest: Nest): Ports {
 /** One port of each name, with its variants; outside of any, it is what its first variant is. */
 function conditional(inner: readonly { port: Ports[number]; when: Record<string, unknown[]> }[]): Ports {
   const found = new Map<string, Map<string, Variant>>();
-  inner.forEach(({ port: [name, schema, required], when }, place) => {
+  inner.forEach(({ port: [name, schema, required], when }) => {
     const { "x-variants": nested, ...plain } = schema;
     const [chooser, values] = Object.entries(when)[0] as [string, unknown[]];
     const known = found.get(name) ?? new Map<string, Variant>();
     found.set(name, known);
-    for (const variant of (nested as Variant[] | undefined) ?? [{ when: {}, place, required, schema: plain }]) {
+    for (const variant of (nested as Variant[] | undefined) ?? [{ when: {}, required, schema: plain }]) {
       // Variants that differ in nothing but the choice they belong to are one.
       const likeness = JSON.stringify([variant.when, variant.required, variant.schema]);
       const same = known.get(likeness);
       if (same) same.when[chooser]?.push(...values);
-      else known.set(likeness, { ...variant, place, when: { ...variant.when, [chooser]: [...values] } });
+      else known.set(likeness, { ...variant, when: { ...variant.when, [chooser]: [...values] } });
     }
   });
   return [...found].map(([name, known]) => {

@@ -127,6 +127,19 @@ describe("several servers", () => {
       ["SaveImage", [["a", true]]],
     ]);
   });
+  test("have a node's inputs from a server that describes it well", () => {
+    const odd = readObjectInfo(JSON.stringify({ SaveImage: { input: JSON.parse('{ "required": { "__proto__": ["INT"] } }') } }));
+    const [capability] = mergeLibraries([
+      { id: "a", url: "http://a:1", ...odd, live: true },
+      { id: "b", url: "http://b:1", nodes: some(["SaveImage"]), live: true },
+    ]);
+    expect(odd.unreadable.has("SaveImage")).toBe(true);
+    expect(capability?.io).toEqual(nodes.get("SaveImage")?.io);
+    expect(capability?.engines?.map(({ id, live }) => [id, live])).toEqual([
+      ["a", false],
+      ["b", true],
+    ]);
+  });
   test("share no choice that is no name, and nothing is thrown", () => {
     const odd = toCapability("Odd", { input: { required: { a: ["COMBO", { options: [{ toString: 1 }, "x"] }] } } });
     const [capability] = mergeLibraries(

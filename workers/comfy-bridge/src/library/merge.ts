@@ -48,7 +48,9 @@ export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] 
   const names = new Set(servers.flatMap((server) => [...server.nodes.keys()]));
   return [...names].map((name) => {
     const having = servers.filter((server) => server.nodes.has(name));
-    const all = having.map((one) => ({ id: one.id, capability: one.nodes.get(name) as Capability }));
+    // What one server describes badly another may describe well.
+    const readable = having.filter(({ unreadable }) => !unreadable?.has(name));
+    const all = (readable.length > 0 ? readable : having).map((one) => ({ id: one.id, capability: one.nodes.get(name) as Capability }));
     const first = all[0]?.capability as Capability;
     const input = all.length > 1 ? mergeChoices(all.map(({ id, capability }) => ({ id, input: capability.io.input }))) : first.io.input;
     return { ...first, io: { ...first.io, input }, engines: having.map((server) => engineOf(server, name)) };
