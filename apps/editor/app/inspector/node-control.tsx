@@ -1,21 +1,33 @@
-// What a run does at a node besides running it: nothing at all, or stop before or after it.
-import { type Graph, nodeSettings } from "@spindle/graph-model";
-import { setSetting } from "@spindle/graph-model/shared-doc";
+// What a run does at a node, or at several, besides running it: nothing at all, or stop before or after it.
+import type { NodeSettings } from "@spindle/graph-model";
 import { Switch } from "radix-ui";
-import type * as Y from "yjs";
-import { ME } from "../session/use-document";
 import { Row } from "../ui/row";
 
-export function NodeControl({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: string }) {
-  const { disabled, breakpoint } = nodeSettings(graph, id);
+/** Shown where several nodes differ. */
+export const VARIOUS = "Several values";
+
+interface Props {
+  /** The settings of the nodes that are set together. */
+  settings: readonly NodeSettings[];
+  onSet(name: "disabled" | "breakpoint", value: unknown): void;
+}
+
+export function NodeControl({ settings, onSet }: Props) {
+  const isOne = settings.length === 1;
+  const points = new Set(settings.map(({ breakpoint }) => breakpoint ?? ""));
+  const [point = ""] = points;
+  const nodes = isOne ? "the node" : "the nodes";
   return (
     <section className="section">
       <h4>In a run</h4>
-      <Row label="Off" hint="The node is skipped, and so is what only it leads to.">
+      <Row
+        label="Off"
+        hint={isOne ? "The node is skipped, and so is what only it leads to." : "The nodes are skipped, and so is what only they lead to."}
+      >
         <Switch.Root
           className="switch"
-          checked={disabled === true}
-          onCheckedChange={(on) => setSetting(doc, ME, id, "disabled", on ? true : undefined)}
+          checked={settings.every(({ disabled }) => disabled === true)}
+          onCheckedChange={(on) => onSet("disabled", on ? true : undefined)}
           aria-label="Off"
         >
           <Switch.Thumb />
@@ -25,12 +37,17 @@ export function NodeControl({ doc, graph, id }: { doc: Y.Doc; graph: Graph; id: 
         <select
           className="field"
           aria-label="Breakpoint"
-          value={breakpoint ?? ""}
-          onChange={(event) => setSetting(doc, ME, id, "breakpoint", event.target.value || undefined)}
+          value={points.size > 1 ? "various" : point}
+          onChange={(event) => onSet("breakpoint", event.target.value || undefined)}
         >
+          {points.size > 1 && (
+            <option value="various" disabled>
+              {VARIOUS}
+            </option>
+          )}
           <option value="">None</option>
-          <option value="before">Before the node</option>
-          <option value="after">After the node</option>
+          <option value="before">Before {nodes}</option>
+          <option value="after">After {nodes}</option>
         </select>
       </Row>
     </section>

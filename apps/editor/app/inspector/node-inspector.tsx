@@ -171,7 +171,7 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
           />
         </Row>
       </section>
-      <NodeControl doc={doc} graph={level.graph} id={id} />
+      <NodeControl settings={[settings]} onSet={(name, value) => setSetting(doc, ME, id, name, value)} />
     </>
   );
 }

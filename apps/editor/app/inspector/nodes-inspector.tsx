@@ -2,12 +2,12 @@
 import { type Graph, type Library, nodeSettings, type ResolvedNode, resolve, words } from "@spindle/graph-model";
 import { setParam, setSetting } from "@spindle/graph-model/shared-doc";
 import type { LucideIcon } from "lucide-react";
-import { Switch } from "radix-ui";
 import type * as Y from "yjs";
 import { asOwnStep, ME, type SharedDocument } from "../session/use-document";
 import { Row } from "../ui/row";
 import { Tip } from "../ui/tip";
 import { Widget } from "../ui/widget";
+import { NodeControl, VARIOUS } from "./node-control";
 
 interface Action {
   id: string;
@@ -26,8 +26,6 @@ interface Props {
   order: readonly Action[];
 }
 
-const VARIOUS = "Several values";
-
 export function NodesInspector({ shared, graph, library, ids, order }: Props) {
   const level = resolve(graph, library).root;
   const nodes = ids.flatMap((id) => level.node(id) ?? []);
@@ -39,7 +37,6 @@ export function NodesInspector({ shared, graph, library, ids, order }: Props) {
   const all = (edit: (doc: Y.Doc, id: string) => void) =>
     asOwnStep(shared, () => shared.doc.transact(() => ids.forEach((id) => edit(shared.doc, id)), ME));
   const settings = ids.map((id) => nodeSettings(graph, id));
-  const breakpoint = common(settings.map((one) => one.breakpoint ?? ""));
   const fields = commonFields(nodes);
   return (
     <>
@@ -85,36 +82,7 @@ export function NodesInspector({ shared, graph, library, ids, order }: Props) {
             })}
           </section>
         )}
-        <section className="section">
-          <h4>In a run</h4>
-          <Row label="Off" hint="The nodes are skipped, and so is what only they lead to.">
-            <Switch.Root
-              className="switch"
-              checked={settings.every((one) => one.disabled === true)}
-              onCheckedChange={(on) => all((doc, id) => setSetting(doc, ME, id, "disabled", on ? true : undefined))}
-              aria-label="Off"
-            >
-              <Switch.Thumb />
-            </Switch.Root>
-          </Row>
-          <Row label="Breakpoint" hint="The run stops there until somebody goes on.">
-            <select
-              className="field"
-              aria-label="Breakpoint"
-              value={breakpoint ?? "various"}
-              onChange={(event) => all((doc, id) => setSetting(doc, ME, id, "breakpoint", event.target.value || undefined))}
-            >
-              {breakpoint === undefined && (
-                <option value="various" disabled>
-                  {VARIOUS}
-                </option>
-              )}
-              <option value="">None</option>
-              <option value="before">Before the nodes</option>
-              <option value="after">After the nodes</option>
-            </select>
-          </Row>
-        </section>
+        <NodeControl settings={settings} onSet={(name, value) => all((doc, id) => setSetting(doc, ME, id, name, value))} />
       </div>
     </>
   );
