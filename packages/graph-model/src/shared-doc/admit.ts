@@ -5,7 +5,6 @@ import { LIMITS } from "../limits.ts";
 import {
   type Allowance,
   apply,
-  continues,
   countStructs,
   type Decoded,
   EditRefused,
@@ -15,13 +14,12 @@ import {
   ONE_STEP,
   ONE_UPDATE,
   type Steps,
-  TOO_ENTANGLED,
-  TOO_LONG_A_LIST,
 } from "./apply.ts";
 import { copy } from "./copy.ts";
 import { countInSteps, decode, refuseMisplaced } from "./decode.ts";
 import { LOSS } from "./json.ts";
 import { headOf, ROOTS, rootsOf } from "./layout.ts";
+import { type Addition, refuseUnfitList } from "./lists.ts";
 import { addItem, refuseLarge, type Size, sizeOf, subtractDeleted } from "./size.ts";
 import { isText } from "./text.ts";
 
@@ -64,129 +62,6 @@ export function* admit(
   }
 }
 
-/** A list that is shorter cannot come to more than its rivals may cost. */
-const SHORT = Math.sqrt(ONE_UPDATE.rivalry);
-/** By what its rivals may grow through items that have none themselves, as a multiple of what they may cost when one is added. */
-const GROWTH = 4;
-
-/** Of each type the long lists, by key, with how many items may be put between two neighbours in them before they are looked at again. */
-const calm = new WeakMap<object, Map<string | null, number>>();
-
-/** What a transaction added to a list. */
-interface Addition {
-  item: Y.Item;
-  count: number;
-  /** Whether others were compared to find a place in it. */
-  isContested: boolean;
-}
-
-/**
- * A key's values, or the pieces of a text, are a list. Whoever loads the document compares rivals in it with what lies between them, in an
- * order that nobody chooses, so what that can come to is bounded. Costs the length of the list, or nothing until as much has been put
- * into it as might take its rivals to their bound.
- * @throws EditUnfit
- */
-function refuseEntangled(store: Y.Doc["store"], { item, count, isContested }: Addition, allowance: Allowance): void {
-  const { parent, parentSub } = item;
-  const lists = calm.get(parent as object) ?? new Map<string | null, number>();
-  calm.set(parent as object, lists);
-  const left = isContested ? undefined : lists.get(parentSub);
-  if (left !== undefined && left >= count) return void lists.set(parentSub, left - count);
-  const { first, isShort } = listOf(item);
-  if (isShort) return;
-  if (isPeaceful(first)) return void lists.set(parentSub, Number.POSITIVE_INFINITY);
-  const { length, comparisons, weight } = rivalry(store, first);
-  const most = isContested ? allowance.rivalry : GROWTH * allowance.rivalry;
-  if (comparisons > most) throw new EditUnfit(TOO_ENTANGLED);
-  if (length > allowance.pieces) throw new EditUnfit(TOO_LONG_A_LIST);
-  // An item may be a rival at a place that had none, of all that stands there, and moves others apart.
-  lists.set(parentSub, Math.floor((GROWTH * allowance.rivalry - comparisons) / (3 * length + weight)));
-}
-
-function listOf(item: Y.Item): { first: Y.Item; isShort: boolean } {
-  let length = 1;
-  let first = item;
-  for (; first.left; length++) first = first.left;
-  for (let at = item.right; at && length <= SHORT; length++) at = at.right;
-  return { first, isShort: length <= SHORT };
-}
-
-/**
- * Whether everything in a list is right behind what it was put behind, or behind others there of which each knew the next one. Then it
- * has no rivals, and gets none by what is put between two neighbours and names both, as people's edits are nearly all.
- */
-function isPeaceful(first: Y.Item): boolean {
-  interface Open {
-    item: Y.Item | undefined;
-    /** The last that was put behind its end. */
-    child?: Y.Item;
-  }
-  const open: Open[] = [{ item: undefined }];
-  for (let item: Y.Item | null = first; item; item = item.right) {
-    const { origin } = item;
-    let behind = open.at(-1);
-    while (behind && !(origin ? behind.item && Y.compareIDs(behind.item.lastId, origin) : !behind.item)) {
-      open.pop();
-      behind = open.at(-1);
-    }
-    if (!behind || (behind.child && !Y.compareIDs(behind.child.rightOrigin, item.id))) return false;
-    behind.child = item;
-    open.push({ item });
-  }
-  return true;
-}
-
-/** What was put behind one item: those that knew of each other are a group. */
-interface Place {
-  /** Where that item is. */
-  from: number;
-  last: Y.Item;
-  groups: number;
-  /** Where the last group begins. Of its items each knew of those behind it. */
-  group: number;
-}
-
-/**
- * Rivals were put behind the same item by people who knew nothing of each other. Whoever knows what another put there puts a new item
- * before that, and says so (`rightOrigin`).
- * @returns how many pieces the list has, how many items Yjs compares at most to find the places of all rivals, and by how much that
- *   grows at most when another piece comes between
- */
-function rivalry(store: Y.Doc["store"], first: Y.Item): { length: number; comparisons: number; weight: number } {
-  const positions = new Map<Y.Item | Y.GC, number>();
-  const places = new Map<string, Place>();
-  let [length, comparisons, weight] = [0, 0, 0];
-  for (let item: Y.Item | null = first; item; item = item.right) {
-    if (!(item.left && continues(item.left, item))) length++;
-    positions.set(item, length);
-    const { origin } = item;
-    const key = origin ? `${origin.client} ${origin.clock}` : "";
-    let place = places.get(key);
-    if (place) {
-      if (!Y.compareIDs(place.last.rightOrigin, item.id)) {
-        place.groups++;
-        place.group = length;
-      }
-      place.last = item;
-    } else {
-      const piece = origin && Y.getItem(store, origin);
-      // The rest of a piece that goes on is a rival of what was put into it elsewhere.
-      const goesOn = piece && origin && piece.id.clock + piece.length - 1 > origin.clock;
-      place = { from: (piece && positions.get(piece)) ?? 0, last: item, groups: goesOn ? 2 : 1, group: length };
-      places.set(key, place);
-    }
-    if (place.groups === 1) continue;
-    comparisons += place.group - place.from;
-    weight++;
-  }
-  for (const { groups, from } of places.values()) {
-    if (groups === 1) continue;
-    comparisons += groups * (length - from);
-    weight += groups;
-  }
-  return { length, comparisons, weight };
-}
-
 /**
  * Runs before Yjs calls observers: it lists every change at each of its ancestors, which takes minutes and gigabytes for deep nesting.
  * @throws EditRefused if what a transaction added does not belong in a document
@@ -210,12 +85,14 @@ function refuseUnfit(
       addItem(size, struct, depth ?? 0);
       const keys = lists.get(struct.parent) ?? new Map<string | null, Addition>();
       lists.set(struct.parent, keys);
-      const { item = struct, count = 0, isContested = false } = keys.get(struct.parentSub) ?? {};
-      keys.set(struct.parentSub, { item, count: count + 1, isContested: isContested || contested.has(struct) });
+      const addition = keys.get(struct.parentSub) ?? { item: struct, count: 0, contested: [] };
+      keys.set(struct.parentSub, addition);
+      addition.count++;
+      if (contested.has(struct)) addition.contested.push(struct);
     }
   }
   subtractDeleted(size, transaction);
-  for (const keys of lists.values()) for (const addition of keys.values()) refuseEntangled(doc.store, addition, allowance);
+  for (const keys of lists.values()) for (const addition of keys.values()) refuseUnfitList(doc.store, addition, allowance);
 }
 
 /** What the content is by itself was seen when it was decoded, and how deep its values lie is seen when they are counted. */

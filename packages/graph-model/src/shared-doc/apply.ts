@@ -64,6 +64,7 @@ export const MOST_STORED_BYTES = 2 ** 27;
 /** Each struct of an update pays for these itself. */
 const COMPARISONS_PER_STRUCT = 16;
 export const TOO_ENTANGLED = "Too many edits at one place know nothing of each other.";
+export const IN_TWO_PLACES = "A piece of it lies in two places at once.";
 const TOO_SCATTERED = "It takes too much apart or away at once. Do it in several steps.";
 const AFRESH = "Export it, and import it as a new one.";
 export const TOO_LONG_A_LIST = `One text or value of the graph has a history of more than ${ONE_UPDATE.pieces.toLocaleString("en")} edits. ${AFRESH}`;
@@ -262,14 +263,14 @@ function* integrate(doc: Y.Doc, structs: readonly Struct[], work: Work): Steps<b
 }
 
 /**
- * Nobody writes between neighbours of two lists. Yjs puts such a piece into one of them now, and into the other, or nowhere, when the
- * document is opened again.
+ * Nobody writes between neighbours of two lists, or behind a letter and before the same one. Yjs puts such a piece into one place now, and
+ * into another, or nowhere, when the document is opened again.
  * @throws EditRefused
  */
-function refuseTorn({ left, right }: Y.Item): void {
+function refuseTorn({ origin, left, right }: Y.Item): void {
   if (!(left instanceof Y.Item && right instanceof Y.Item)) return;
-  if (left.parent !== right.parent || left.parentSub !== right.parentSub)
-    throw new EditRefused("A piece of it lies in two places at once.");
+  if (left.parent !== right.parent || left.parentSub !== right.parentSub || !Y.compareIDs(origin, left.lastId))
+    throw new EditRefused(IN_TWO_PLACES);
 }
 
 const sizeOf = (store: Y.Doc["store"], id: Y.ID | null): number => (id && store.clients.get(id.client)?.length) || 0;
@@ -296,7 +297,7 @@ function countComparisons(item: Y.Item, known: number, store: Y.Doc["store"], wo
     other = parent._map.get(parentSub) ?? null;
     for (; other?.left; other = other.left) work.compare(2); // if it stays the first, once more
   }
-  if (other && other !== right) work.contested.add(item);
+  if (other !== right) work.contested.add(item);
   const passed = new Set<Y.Item>();
   for (; other && other !== right; other = other.right) {
     work.compare(1);
