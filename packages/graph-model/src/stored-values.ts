@@ -45,10 +45,21 @@ export function valuesByName(values: Record<string, unknown>, definition: NodeDe
   return { params, problems };
 }
 
-/** How the values up to one of them may be those of the inputs up to one of them: the cheapest way, the last value first. */
-interface Path {
-  cost: number;
-  taken?: { name: string; value: unknown; before: Path };
+/** That an input takes a value, and the one before it that did. */
+interface Taken {
+  name: string;
+  value: unknown;
+  before: Taken | undefined;
+}
+
+/**
+ * How the first values may be those of the inputs up to one of them, by how many values that are: the cheapest way to each. Where there is
+ * none the cost is infinite.
+ */
+interface Ways {
+  costs: Float64Array;
+  /** The last value that is taken. */
+  taken: (Taken | undefined)[];
 }
 
 // What it costs to take values and inputs for each other. Only their order counts.
@@ -72,13 +83,17 @@ const VALUE_OF_A_SOCKET = 0.4;
 function aligned(values: readonly unknown[], inputs: readonly Port[]): Record<string, unknown> {
   const plain = inOrder(values, inputs);
   if (plain.fit || values.length * inputs.length > MOST_COMPARED) return plain.values;
-  let paths: Paths = new Map([[0, { cost: 0 }]]);
-  for (const port of inputs) paths = after(port, values, paths);
-  const [best] = [...paths]
-    .map(([at, path]) => ({ ...path, cost: path.cost + strayCost(values.slice(at)) }))
-    .sort((a, b) => a.cost - b.cost);
+  let ways = noWays(values);
+  ways.costs[0] = 0;
+  for (const port of inputs) ways = after(port, values, ways);
+  const { costs, taken } = ways;
+  let [best, least] = [0, Number.POSITIVE_INFINITY];
+  for (let at = values.length, strays = 0; at >= 0; strays += strayCost(values[--at])) {
+    const cost = (costs[at] as number) + strays;
+    if (cost <= least) [best, least] = [at, cost];
+  }
   const found: [string, unknown][] = [];
-  for (let path = best; path?.taken; path = path.taken.before) found.unshift([path.taken.name, path.taken.value]);
+  for (let last = taken[best]; last; last = last.before) found.unshift([last.name, last.value]);
   return Object.fromEntries(found);
 }
 
@@ -100,33 +115,44 @@ function inOrder(values: readonly unknown[], inputs: readonly Port[]): { values:
   return { values: Object.fromEntries(found), fit: fit && at >= values.length };
 }
 
-/** The cheapest path to each place among the values. */
-type Paths = ReadonlyMap<number, Path>;
-/** So many of them are followed, and so many strays in a row: what many values and inputs cost grows with either, and not with both. */
-const PATHS_FOLLOWED = 12;
+/** So many ways are followed, and so many strays in a row: what many values and inputs cost grows with either, and not with both. */
+const WAYS_FOLLOWED = 12;
 const STRAYS_IN_A_ROW = 4;
 
-const strayCost = (values: readonly unknown[]): number =>
-  values.reduce<number>((sum, value) => sum + (isButton(value) ? STRAY_BUTTON : STRAY_VALUE), 0);
+const strayCost = (value: unknown): number => (isButton(value) ? STRAY_BUTTON : STRAY_VALUE);
 
-function after(general: Port, values: readonly unknown[], before: Paths): Paths {
-  const next = new Map<number, Path>();
-  const costAt = (at: number) => next.get(at)?.cost ?? Number.POSITIVE_INFINITY;
-  for (const [at, path] of [...withStrays(before, values)].sort(([a], [b]) => a - b)) {
-    const port = portWith(general, (chooser) => valueIn(path, chooser));
+const noWays = (values: readonly unknown[]): Ways => ({
+  costs: new Float64Array(values.length + 1).fill(Number.POSITIVE_INFINITY),
+  taken: new Array<Taken | undefined>(values.length + 1),
+});
+
+function after(general: Port, values: readonly unknown[], before: Ways): Ways {
+  const next = noWays(values);
+  const { costs, taken } = withStrays(before, values);
+  for (let at = 0; at < costs.length; at++) {
+    const cost = costs[at] as number;
+    if (cost === Number.POSITIVE_INFINITY) continue;
+    const last = taken[at];
+    const port = portWith(general, (chooser) => valueIn(last, chooser));
     const isSocket = port?.schema["x-inline"] !== true;
     const isOver = at >= values.length;
-    if (port && !isOver && (!isSocket || ("type" in port.schema && misfit(values[at], port) === 0))) {
-      const cost = path.cost + (isSocket ? VALUE_OF_A_SOCKET : misfit(values[at], port));
-      const taken = { name: port.name, value: values[at], before: path };
-      for (const [end, extra] of ends(port, values, at + 1)) if (cost + extra < costAt(end)) next.set(end, { cost: cost + extra, taken });
+    const unfit = port && !isOver ? misfit(values[at], port) : 0;
+    if (port && !isOver && (!isSocket || ("type" in port.schema && unfit === 0))) {
+      const whenTaken = cost + (isSocket ? VALUE_OF_A_SOCKET : unfit);
+      const value = { name: port.name, value: values[at], before: last };
+      for (const [end, extra] of ends(port, values, at + 1))
+        if (whenTaken + extra < (next.costs[end] as number)) [next.costs[end], next.taken[end]] = [whenTaken + extra, value];
     }
     // Of two ways that cost the same, the one in which the earlier input has the value.
-    const cost = path.cost + (isSocket || isOver ? 0 : INPUT_WITHOUT_VALUE);
-    if (cost <= costAt(at)) next.set(at, { ...path, cost });
+    const without = cost + (isSocket || isOver ? 0 : INPUT_WITHOUT_VALUE);
+    if (without <= (next.costs[at] as number)) [next.costs[at], next.taken[at]] = [without, last];
   }
-  if (next.size <= PATHS_FOLLOWED) return next;
-  return new Map([...next].sort(([, a], [, b]) => a.cost - b.cost).slice(0, PATHS_FOLLOWED));
+  const open = next.costs.filter((cost) => cost < Number.POSITIVE_INFINITY);
+  if (open.length <= WAYS_FOLLOWED) return next;
+  const most = open.sort()[WAYS_FOLLOWED - 1] as number;
+  for (let at = 0, left = WAYS_FOLLOWED; at < next.costs.length; at++)
+    if ((next.costs[at] as number) > most || left-- <= 0) next.costs[at] = Number.POSITIVE_INFINITY;
+  return next;
 }
 
 /** Where the next input's value may begin, and what that costs: behind the control of a seed, and what buttons leave. */
@@ -145,18 +171,22 @@ function ends(port: Port, values: readonly unknown[], at: number): [number, numb
 }
 
 /** Any value may be nobody's, at a price. */
-function withStrays(paths: Paths, values: readonly unknown[]): Map<number, Path> {
-  const found = new Map(paths);
-  for (const [start, path] of paths)
-    for (let [at, { cost }] = [start, path]; at < Math.min(values.length, start + STRAYS_IN_A_ROW); at++) {
-      cost += strayCost([values[at]]);
-      if (cost < (found.get(at + 1)?.cost ?? Number.POSITIVE_INFINITY)) found.set(at + 1, { ...path, cost });
+function withStrays(ways: Ways, values: readonly unknown[]): Ways {
+  const costs = ways.costs.slice();
+  const taken = ways.taken.slice();
+  for (let start = 0; start < values.length; start++) {
+    let cost = ways.costs[start] as number;
+    if (cost === Number.POSITIVE_INFINITY) continue;
+    for (let at = start; at < Math.min(values.length, start + STRAYS_IN_A_ROW); at++) {
+      cost += strayCost(values[at]);
+      if (cost < (costs[at + 1] as number)) [costs[at + 1], taken[at + 1]] = [cost, ways.taken[start]];
     }
-  return found;
+  }
+  return { costs, taken };
 }
 
-function valueIn(path: Path, name: string): unknown {
-  for (let at: Path | undefined = path; at; at = at.taken?.before) if (at.taken?.name === name) return at.taken.value;
+function valueIn(last: Taken | undefined, name: string): unknown {
+  for (let at = last; at; at = at.before) if (at.name === name) return at.value;
   return undefined;
 }
 
