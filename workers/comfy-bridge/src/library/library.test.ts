@@ -208,6 +208,15 @@ describe("what a pack's author may write", () => {
     expect(JSON.stringify(read.nodes.get("Odd")).length).toBeLessThan(100_000);
   });
 
+  test("classes for which the manifest has no room, the largest first, cost the others nothing", () => {
+    const choices = (count: number) => ({ input: { required: { a: [Array.from({ length: count }, (_, n) => `${"x".repeat(60)}${n}`)] } } });
+    const large = Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`Large${n}`, choices(80_000 + n)]));
+    const read = readObjectInfo(JSON.stringify({ ...large, Small: choices(2), SaveImage: JSON.parse(text).SaveImage }));
+    expect(read.nodes.get("SaveImage")).toEqual(nodes.get("SaveImage"));
+    expect([...read.unreadable.keys()].sort()).toEqual(["Large7", "Large8"]);
+    expect(JSON.stringify([...read.nodes.values()]).length).toBeLessThan(41 * 2 ** 20);
+  });
+
   test("a choice nested deeper than can be written costs the other classes nothing", () => {
     const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
     const odd = `{"input":{"required":{"a":["COMBO",{"options":[${deep}]}],"b":["ANY",{"default":${deep}}]}}}`;

@@ -23,25 +23,40 @@ export function readObjectInfo(json: string): Required<Pick<ServerLibrary, "node
   const info: unknown = JSON.parse(json);
   if (info === null || typeof info !== "object" || Array.isArray(info)) throw new SyntaxError("/object_info is no object.");
   const [nodes, unreadable] = [new Map<string, Capability>(), new Map<string, string>()];
+  const refuse = (name: string, reason: string) => {
+    unreadable.set(name, reason);
+    nodes.set(name, unreadableCapability(name));
+  };
+  const lengths: [name: string, length: number][] = [];
   for (const [name, node] of Object.entries(info)) {
     try {
-      nodes.set(name, written(toCapability(name, node)));
+      const capability = toCapability(name, node);
+      lengths.push([name, lengthOf(capability)]);
+      nodes.set(name, capability);
     } catch (error) {
       // Whatever a pack's author wrote, it is this class alone that cannot be read.
-      unreadable.set(name, error instanceof Error ? error.message : String(error));
-      nodes.set(name, unreadableCapability(name));
+      refuse(name, error instanceof Error ? error.message : String(error));
     }
+  }
+  let total = lengths.reduce((sum, [, length]) => sum + length, 0);
+  for (const [name, length] of lengths.sort(([, a], [, b]) => b - a)) {
+    if (total <= MOST_OF_A_SERVER) break;
+    refuse(name, "it is the largest of more classes than there is room for");
+    total -= length;
   }
   return { nodes, unreadable };
 }
 
-/** Bytes of a class in the manifest, which has room for some thousands. */
-const MOST_BYTES = 8 * 1024 * 1024;
+/** Characters of one class in the manifest. */
+const MOST_OF_A_CLASS = 8 * 1024 * 1024;
+/** The runtime takes a manifest of 64 MiB; those that come with ComfyUI take some two. Beyond this the largest classes have to go, not all of them. */
+const MOST_OF_A_SERVER = 40 * 1024 * 1024;
 
 /** @throws Error if it cannot be written, because something in it is nested too deep, or is too large to be */
-function written(capability: Capability): Capability {
-  if (JSON.stringify(capability).length > MOST_BYTES) throw new Error("it is larger than 8 MiB");
-  return capability;
+function lengthOf(capability: Capability): number {
+  const { length } = JSON.stringify(capability);
+  if (length > MOST_OF_A_CLASS) throw new Error("it is larger than 8 MiB");
+  return length;
 }
 
 export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] {
