@@ -61,6 +61,22 @@ test("file names in the path of a run exist", () => {
   expect(names.filter((name) => !isThere(name))).toEqual([]);
 });
 
+test("a node run is read from ready to committed in five files, and no other of the engine and the tasks changes its row on the way", () => {
+  const way =
+    read("docs/path-of-a-run.md")
+      .split(/^## /m)
+      .find((part) => part.startsWith("A node run, from ready to committed")) ?? "";
+  const tables = way.split(/^\| # .*$/m).slice(1);
+  const walks = tables.map((table) => [...table.matchAll(/^\| \d +\| `([^`]+)`/gm)].map(([, file = ""]) => file));
+  expect(walks.map((walk) => walk.length)).toEqual([5, 5]); // on the node plane, and over a worker
+  const changing = code.filter(
+    (file) =>
+      /^apps\/runtime\/src\/(engine|tasks)\//.test(file) && !/\.(test|testing)\.ts$/.test(file) && /\bnodes\s*\.change\(/.test(read(file)),
+  );
+  // The run driver ends what a run leaves behind, and answers for a person whose time is up.
+  expect(changing.filter((file) => !walks.flat().includes(file))).toEqual(["apps/runtime/src/engine/run-driver.ts"]);
+});
+
 describe("a build that is broken on purpose", () => {
   test.each(BROKEN_BUILDS)("$name: its mark is there, and what it marks changes", (build) => {
     const { file, text } = breakBuild(build);

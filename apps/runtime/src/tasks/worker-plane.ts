@@ -124,7 +124,7 @@ export class WorkerPlane {
   /** @param node the node of a region that reports; absent where the task is of one node */
   private async takeProgress(task: string, node: string | undefined, news: Parameters<LiveBoard["update"]>[2]): Promise<void> {
     const name = parseTask(task);
-    const row = name && (await this.reaper.known(name));
+    const row = name && (await this.tasks.begin(name));
     if (!name || !row) return;
     const { preview: claimed, ...rest } = news;
     const preview = claimed && (await this.takePreview(name, row, claimed)) ? claimed : undefined;

@@ -1,5 +1,6 @@
-// A node run's task, from its dispatch to the commit of its result (DESIGN W2, W6, A5). The row changes first and the bus follows: should
-// this process die in between, the outbox sends what was not sent, and the bus gives the result again.
+// A node run's task, from its dispatch to the commit of its result (DESIGN W2, W6, A5): whatever happens to the task, its row is changed
+// here. The row changes first and the bus follows: should this process die in between, the outbox sends what was not sent, and the bus
+// gives the result again.
 import { OUTPUT_DEPTH, whyTooLarge } from "@spindle/graph-model";
 import { type ArtifactRef, isEndedNodeState, type TaskResult, validateArtifactRef } from "@spindle/schemas";
 import { crashPoint, type RuntimeEnd } from "@spindle/task-bus";
@@ -16,7 +17,7 @@ import { type TaskError, verdict } from "./retry.ts";
 import { entryOf, objectKey, parseTask, routeOf, type TaskName, taskName } from "./task-name.ts";
 
 export interface WorkerTasksParts {
-  nodes: Pick<NodeRunRecord, "change" | "findAll" | "log" | "stale">;
+  nodes: Pick<NodeRunRecord, "change" | "find" | "findAll" | "log" | "stale">;
   queue: Pick<TaskQueue, "markSent">;
   bus: RuntimeEnd;
   decisions: Pick<Decisions, "announce">;
@@ -40,8 +41,9 @@ export interface Outbox {
 
 /** For so long after a task was queued all tasks are queued, without asking the bus for room. */
 const FULL_MS = 50;
+const MAX_BEGUN = 10_000;
 
-export type Settled = "committed" | "again" | "stale";
+type Settled = "committed" | "again" | "stale";
 
 /** What a result came to, with the row as it is now where the result was committed. */
 interface Answer {
@@ -66,6 +68,8 @@ type Ending =
 export class WorkerTasks {
   /** Node runs that are being cancelled: a try that fails meanwhile is the last. */
   private readonly cancelling = new Set<string>();
+  /** The rows of tasks that workers have begun, by the task's name. */
+  private readonly begun = new Map<string, TaskRow>();
   private fullUntil = 0;
   private closed = false;
 
@@ -109,6 +113,40 @@ export class WorkerTasks {
     const isCurrent = await queue.markSent(row);
     if (!isCurrent) await bus.done(taskName(row.id, row.fence), routeOf(row)); // cancelled, or even over, meanwhile
     return true;
+  }
+
+  /** Marks the row behind a task that a worker holds as running, and returns it; undefined if the task is not its current try. */
+  async begin({ nodeRun, fence }: TaskName): Promise<TaskRow | undefined> {
+    const { nodes } = this.parts;
+    const task = taskName(nodeRun, fence);
+    const known = this.begun.get(task);
+    if (known) return known;
+    const row = await nodes.find(nodeRun);
+    if (row?.fence !== fence || (row.state !== "dispatched" && row.state !== "running")) return undefined;
+    if (row.state === "dispatched") await nodes.change({ nodeRun, fence, change: "start", body: { engine: row.engine, draft: row.draft } });
+    if (this.begun.size >= MAX_BEGUN) this.begun.clear();
+    this.begun.set(task, row);
+    return row;
+  }
+
+  /** Forgets the rows of all tasks but these. */
+  forget(current: ReadonlySet<string>): void {
+    for (const task of this.begun.keys()) if (!current.has(task)) this.begun.delete(task);
+  }
+
+  /** Sends a task again that the bus has lost before a worker began it; that is no failed try. */
+  async sendAgain(row: TaskRow): Promise<void> {
+    const body = { engine: row.engine, draft: row.draft, lost: true } as const;
+    await this.parts.nodes.change({ nodeRun: row.id, fence: row.fence, change: "redispatch", dispatchIn: 0, body });
+  }
+
+  /** Ends the try of a task whose worker has gone silent. */
+  async giveUp(row: TaskRow): Promise<void> {
+    const { bus, decisions } = this.parts;
+    await bus.cancel(taskName(row.id, row.fence), row.plane, "stale");
+    const message = "The worker went silent; another try takes over.";
+    const { settled } = await this.failTry(row, { class: "infra", code: "task.lease_lost", message });
+    if (settled !== "again") decisions.announce(row.id);
   }
 
   /** Takes what workers have answered, until there is no more. */
@@ -180,10 +218,6 @@ export class WorkerTasks {
   }
 
   /** Ends a try that failed: another one follows, or the node run ends with the error. */
-  async fail(row: TaskRow, error: TaskError): Promise<Settled> {
-    return (await this.failTry(row, error)).settled;
-  }
-
   private async failTry(row: TaskRow, error: TaskError): Promise<Answer> {
     const { nodes, bus, live, timings, isCancelled } = this.parts;
     if (isCancelled(row.run_id) || this.cancelling.has(row.id))
