@@ -27,6 +27,7 @@ const HOUSES = [
     doors: ["root", "routes", "entry.server"],
   },
   { name: "comfy-bridge", base: "workers/comfy-bridge/src/", floors: [["comfy", "library"], ["task"]], doors: ["main", "server"] },
+  { name: "infra", base: "infra/", floors: [["launch"], ["codegen", "compose", "images"], ["check"], ["bench"]], doors: ["main"] },
 ];
 
 const floorsOf = ({ name, base, floors, doors }) => {
@@ -101,7 +102,7 @@ module.exports = {
       name: "infra-runs-processes",
       comment: "only the bench measures the run engine from inside",
       severity: "error",
-      from: { path: "^infra/(launch|setup|codegen)" },
+      from: { path: "^infra/(main\\.ts$|(launch|setup|codegen|check)/)" },
       to: { path: "^apps/" },
     },
   ],

@@ -46,7 +46,7 @@ const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 20 || (major === 20 && minor < 19)) stop(`Node ${process.versions.node} is too old: 20.19 or newer is needed.`);
 const [task, ...rest] = process.argv.slice(2);
 installPackages();
-const child = spawn(process.execPath, ["--import", "tsx", join(root, "infra/launch/main.ts"), task, ...rest], {
+const child = spawn(process.execPath, ["--import", "tsx", join(root, "infra/main.ts"), task, ...rest], {
   cwd: root,
   stdio: "inherit",
 });

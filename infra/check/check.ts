@@ -2,11 +2,11 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { generate, verify } from "../codegen/gen.ts";
-import { buildDatabaseClient, buildPython, PYTHON } from "./build.ts";
+import { buildDatabaseClient, buildPython, PYTHON } from "../launch/build.ts";
+import { ROOT } from "../launch/paths.ts";
+import { say } from "../launch/say.ts";
 import { unfitPackages } from "./engines.ts";
 import { filesWithAmbiguousNames, filesWithEmptyNames } from "./names.ts";
-import { ROOT } from "./paths.ts";
-import { say } from "./say.ts";
 
 const bin = (name: string): string => join(ROOT, "node_modules/.bin", name);
 const WORKER = join(ROOT, "workers/python-gpu");

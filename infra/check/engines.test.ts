@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { ROOT } from "../launch/paths.ts";
 import { unfitPackages, whyUnfitForNode } from "./engines.ts";
-import { ROOT } from "./paths.ts";
 
 const lock = `packages:
 

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import semver from "semver";
-import { ROOT } from "./paths.ts";
+import { ROOT } from "../launch/paths.ts";
 
 /** Packages that come along but whose code never runs here, with the reason. */
 const NEVER_RUN = new Map([["@prisma/streams-local", "only for the command `prisma dev`"]]);

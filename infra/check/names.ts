@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import ts from "typescript";
-import { PYTHON } from "./build.ts";
-import { ROOT } from "./paths.ts";
+import { PYTHON } from "../launch/build.ts";
+import { ROOT } from "../launch/paths.ts";
 
 /** They may name the parameter of a function on one line, where everything that a name could say is in sight. */
 const EMPTY_NAMES: readonly string[] = ["one", "told", "look", "go", "here", "take"];

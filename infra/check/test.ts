@@ -5,13 +5,13 @@ import { spawn } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { buildEditor, findEspeak, PYTHON } from "./build.ts";
+import { buildEditor, findEspeak, PYTHON } from "../launch/build.ts";
+import { findChromium } from "../launch/chromium.ts";
+import { buildMinio } from "../launch/minio.ts";
+import { ROOT } from "../launch/paths.ts";
+import { say } from "../launch/say.ts";
+import { buildVersitygw } from "../launch/versitygw.ts";
 import { check, prepare } from "./check.ts";
-import { findChromium } from "./chromium.ts";
-import { buildMinio } from "./minio.ts";
-import { ROOT } from "./paths.ts";
-import { say } from "./say.ts";
-import { buildVersitygw } from "./versitygw.ts";
 
 /** Minutes on two cores. With --all a suite fails that takes half as long again: what it grew by belongs in its budget, with a reason. */
 const BUDGETS = { check: 3, unit: 5, python: 2, integration: 14, e2e: 9, slow: 20 };
