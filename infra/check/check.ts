@@ -10,6 +10,8 @@ import { filesWithAmbiguousNames, filesWithEmptyNames } from "./names.ts";
 
 const bin = (name: string): string => join(ROOT, "node_modules/.bin", name);
 const WORKER = join(ROOT, "workers/python-gpu");
+/** import-linter is no module that `-m` could run. */
+const LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()";
 
 /** Runs a tool with its output shown only if it fails. */
 export function runTool(name: string, command: string, args: string[], cwd = ROOT): Promise<boolean> {
@@ -86,6 +88,7 @@ export async function check(): Promise<number> {
     ...(await Promise.all([
       runTool("Python lint", PYTHON, ["-m", "ruff", "check", "."], WORKER),
       runTool("Python format", PYTHON, ["-m", "ruff", "format", "--check", "."], WORKER),
+      runTool("Python import directions", PYTHON, ["-c", LINT_IMPORTS, "--no-cache", "--no-logo"], WORKER),
       runTool("Python types", PYTHON, ["-m", "mypy"], WORKER),
     ])),
   ];

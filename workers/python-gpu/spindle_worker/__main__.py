@@ -33,8 +33,9 @@ def main() -> int:
 
         return engine_command(options.action, options.name)
     from .manifest import manifest
+    from .nodes import capabilities
 
-    json.dump(manifest(static=options.static), sys.stdout, indent=2)
+    json.dump(manifest(capabilities().values(), static=options.static), sys.stdout, indent=2)
     print()
     return 0
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-from .child.context import TaskContext
+from .context import TaskContext
 from .contract.generated.constants import PORT_TYPES
 from .contract.generated.models import ArtifactRef
 from .engine.definition import definition

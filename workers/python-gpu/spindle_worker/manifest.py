@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
-from . import nodes
 from .capability import Capability, Ports
 
 
-@cache
-def capabilities() -> dict[str, Capability]:
-    """Every module in `nodes/` that has a `capability`, by id. :raises ValueError: if two have the same id"""
-    found: dict[str, Capability] = {}
-    for info in pkgutil.iter_modules(nodes.__path__):
-        capability = getattr(importlib.import_module(f"{nodes.__name__}.{info.name}"), "capability", None)
-        if not isinstance(capability, Capability):
-            continue
-        if capability.id in found:
-            raise ValueError(f"Two files define {capability.id}.")
-        found[capability.id] = capability
-    return dict(sorted(found.items()))
-
-
-def manifest(*, static: bool = False) -> dict[str, Any]:
+def manifest(capabilities: Iterable[Capability], *, static: bool = False) -> dict[str, Any]:
     """:param static: ask nothing of this machine: every engine is not live, and the time is the epoch"""
     now = datetime.fromtimestamp(0, UTC) if static else datetime.now(UTC)
     return {
         "generatedAt": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "capabilities": [_entry(capability, static) for capability in capabilities().values()],
+        "capabilities": [_entry(capability, static) for capability in capabilities],
     }
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from spindle_worker.capability import Ports
-from spindle_worker.child.context import TaskContext
+from spindle_worker.context import TaskContext
 from spindle_worker.contract.generated.models import ArtifactRef
 from spindle_worker.engine.process import Engines
-from spindle_worker.manifest import capabilities
+from spindle_worker.nodes import capabilities
 from spindle_worker.wire import Wire
 
 

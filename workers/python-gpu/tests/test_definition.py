@@ -18,7 +18,7 @@ from spindle_worker.engine.definition import EngineDefinition, definition, defin
 from spindle_worker.engine.install import engine_command
 from spindle_worker.engine.process import Engines, Listener
 from spindle_worker.errors import InstallationError, UserError
-from spindle_worker.manifest import capabilities
+from spindle_worker.nodes import capabilities
 
 WEIGHTS = b"some weights"
 QUIET = Listener(progress=lambda _: None, preview=lambda *_: None)

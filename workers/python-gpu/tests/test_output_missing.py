@@ -14,8 +14,8 @@ import pytest
 from pydantic import Field, ValidationError
 
 from spindle_worker.capability import Capability, Engine, Ports
-from spindle_worker.child.context import TaskContext
 from spindle_worker.child.process import _actor, describe
+from spindle_worker.context import TaskContext
 from spindle_worker.engine.process import Engines, Launch
 from spindle_worker.errors import EngineError
 from spindle_worker.wire import Wire

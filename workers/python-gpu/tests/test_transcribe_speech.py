@@ -60,7 +60,7 @@ def test_a_model_is_given_the_sound_its_length_and_the_language(runtime: Runtime
         asked.append({**request, "sound": len(Path(request["sound"]).read_bytes()), "gives": gives})
         return {"text": " Good evening. ", "language": "en"}
 
-    monkeypatch.setattr("spindle_worker.child.context.TaskContext.delegate", delegate)
+    monkeypatch.setattr("spindle_worker.context.TaskContext.delegate", delegate)
     given = runtime.offer(sound(tmp_path, 2), "audio/wav")
     made: Any = Attempt(runtime, tmp_path).run("speech.transcribe", "faster-whisper", audio_artifact=given, language="en")
     assert (made.text, made.duration, made.language, made.note) == ("Good evening.", 2, "en", None)
@@ -71,7 +71,7 @@ def test_a_model_is_given_the_sound_its_length_and_the_language(runtime: Runtime
 
 def test_a_model_that_hears_no_words_says_what_to_check(runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """[E10] An empty text was given, so that no output is missing."""
-    monkeypatch.setattr("spindle_worker.child.context.TaskContext.delegate", lambda *_, **__: {"text": ""})
+    monkeypatch.setattr("spindle_worker.context.TaskContext.delegate", lambda *_, **__: {"text": ""})
     given = runtime.offer(sound(tmp_path, 2), "audio/wav")
     with pytest.raises(UserError, match=r"No words were recognised in .*Check that somebody speaks in it"):
         Attempt(runtime, tmp_path).run("speech.transcribe", "faster-whisper", audio_artifact=given)

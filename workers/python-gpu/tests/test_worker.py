@@ -13,12 +13,13 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
 from spindle_worker.bus import BadEntry, Bus, name
-from spindle_worker.child.context import TaskContext
 from spindle_worker.child.process import describe
+from spindle_worker.context import TaskContext
 from spindle_worker.contract.generated.constants import BUS, PORT_TYPES
 from spindle_worker.contract.generated.models import TaskEntry
 from spindle_worker.errors import InstallationError, RefusedError, TransientError, UserError
-from spindle_worker.manifest import capabilities, manifest
+from spindle_worker.manifest import manifest
+from spindle_worker.nodes import capabilities
 from spindle_worker.wire import Wire
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
@@ -26,7 +27,7 @@ SCHEMA = json.loads((SCHEMAS / "capability/capability.schema.json").read_text())
 VECTORS = json.loads((SCHEMAS / "tasks/vectors.json").read_text())
 
 
-@pytest.mark.parametrize("entry", manifest()["capabilities"], ids=lambda entry: entry["id"])
+@pytest.mark.parametrize("entry", manifest(capabilities().values())["capabilities"], ids=lambda entry: entry["id"])
 def test_every_manifest_entry_fits_the_schema_and_its_ports_are_schemas(entry: dict[str, object]) -> None:
     """[M1] Every entry has what the schema asks for."""
     Draft202012Validator(SCHEMA).validate(entry)
@@ -36,7 +37,7 @@ def test_every_manifest_entry_fits_the_schema_and_its_ports_are_schemas(entry: d
 
 def test_an_engine_that_cannot_run_says_why() -> None:
     """[M4] Drafts are labelled, and an engine that is not live has a reason."""
-    for entry in manifest()["capabilities"]:
+    for entry in manifest(capabilities().values())["capabilities"]:
         for engine in entry["engines"]:
             assert engine["live"] or engine["reason"]
     assert [engine.draft for engine in capabilities()["generate.f5_to_tts"].engines] == [False, True, True]

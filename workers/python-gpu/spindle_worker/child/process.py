@@ -18,6 +18,7 @@ from dramatiq.middleware import CurrentMessage, Middleware, TimeLimit
 from pydantic import ValidationError
 
 from ..capability import Capability, Engine, Ports
+from ..context import TaskContext
 from ..crash_point import crash_point
 from ..engine.process import Engines
 from ..errors import (
@@ -29,10 +30,9 @@ from ..errors import (
     TransientError,
     UserError,
 )
-from ..manifest import capabilities
+from ..nodes import capabilities
 from ..wire import Wire
 from .broker import QUEUE, SocketBroker
-from .context import TaskContext
 
 PR_SET_PDEATHSIG = 1
 NO_LIMIT_MS = 7 * 24 * 3600 * 1000

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ..capability import PARAMETER, Capability, Engine, Image, Ports
-from ..child.context import TaskContext
+from ..context import TaskContext
 from ..engine.process import Launch
 
 

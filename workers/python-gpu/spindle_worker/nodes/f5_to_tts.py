@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from ..capability import PARAMETER, Audio, Capability, Engine, Ports, installed
-from ..child.context import TaskContext
+from ..context import TaskContext
 from ..errors import UserError
 from ..media import called, decode_sound, espeak, without_silence, write_wav
 

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ..capability import Capability, Engine, Ports
-from ..child.context import TaskContext
+from ..context import TaskContext
+from ..manifest import manifest
+from . import capabilities
 
 
 class InfoInput(Ports):
@@ -21,9 +23,7 @@ class InfoOutput(Ports):
 
 
 def get_capabilities(_context: TaskContext, values: InfoInput) -> InfoOutput:
-    from ..manifest import manifest
-
-    current = manifest()
+    current = manifest(capabilities().values())
     entries = current["capabilities"]
     if not values.include_schema:
         entries = [{key: value for key, value in entry.items() if key not in ("io", "parameters")} for entry in entries]

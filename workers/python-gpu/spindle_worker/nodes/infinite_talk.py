@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from ..capability import PARAMETER, Audio, Capability, Engine, Image, Ports, Video
-from ..child.context import TaskContext
+from ..context import TaskContext
 from ..errors import UserError
 from ..media import FPS, called, decode_sound, ffmpeg, loudness, measure, unreadable
 

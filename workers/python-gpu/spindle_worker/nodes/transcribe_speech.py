@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ..capability import PARAMETER, Audio, Capability, Engine, Ports, installed
-from ..child.context import TaskContext
+from ..context import TaskContext
 from ..errors import UserError
 from ..media import called, decode_sound, without_silence, write_wav
 

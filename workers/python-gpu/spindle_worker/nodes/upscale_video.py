@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ..capability import PARAMETER, Capability, Engine, Ports, Video, installed
-from ..child.context import TaskContext
+from ..context import TaskContext
 from ..errors import UserError
 from ..media import VideoFacts, called, ffmpeg, inspect_video
 

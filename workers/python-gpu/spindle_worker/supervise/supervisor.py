@@ -13,7 +13,8 @@ import redis
 
 from ..bus import Bus, name
 from ..device import gpus
-from ..manifest import capabilities, manifest
+from ..manifest import manifest
+from ..nodes import capabilities
 from ..settings import Settings, read_settings
 from .folders import TaskFolders
 from .metrics import serve
@@ -39,7 +40,7 @@ def supervise() -> int:
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
     serve(settings.metrics_port)
-    current = manifest()
+    current = manifest(capabilities().values())
     folders = TaskFolders()
     slots = _slots(settings, folders)
     _offer(slots, current)
@@ -85,7 +86,7 @@ def _publish(settings: Settings, slots: list[Slot], current: dict[str, Any], sto
     looked_at = time.monotonic()
     while not stop.is_set():
         if time.monotonic() - looked_at > LOOK_SECONDS:
-            current = manifest()
+            current = manifest(capabilities().values())
             _offer(slots, current)
             looked_at = time.monotonic()
         try:

@@ -13,12 +13,12 @@ from typing import Any, Literal
 import httpx
 from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_exponential
 
-from ..contract.generated.constants import BUS, MEDIA_TYPES
-from ..contract.generated.models import ArtifactRef, ObjectWishGet, ObjectWishPut
-from ..crash_point import crash_point
-from ..engine.process import Engines, Launch, Listener
-from ..errors import OutputMissingError, RefusedError, TransientError
-from ..wire import Wire
+from .contract.generated.constants import BUS, MEDIA_TYPES
+from .contract.generated.models import ArtifactRef, ObjectWishGet, ObjectWishPut
+from .crash_point import crash_point
+from .engine.process import Engines, Launch, Listener
+from .errors import OutputMissingError, RefusedError, TransientError
+from .wire import Wire
 
 CHUNK = 1 << 20
 PREVIEW_EVERY = BUS["coalesce"]["previewMs"] / 1000
