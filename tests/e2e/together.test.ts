@@ -77,7 +77,7 @@ test("a page that was opened before an update says so, keeps what was edited in 
   await page.addInitScript(() => {
     window.WebSocket = class extends WebSocket {
       constructor(url: string | URL, protocols?: string | string[]) {
-        super(window.name === "old" ? String(url).replace(/\?layout=\d+$/, "") : url, protocols);
+        super(window.name === "old" ? String(url).replace(/\?layout=.*$/, "") : url, protocols);
       }
     };
   });

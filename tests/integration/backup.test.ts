@@ -207,7 +207,12 @@ test("[L5] everything is there again, and what was under way ends", async () => 
   const next = (await submit(target.url, asks)).body.run;
   const db = await connected();
   const { rows } = await db.query("SELECT id FROM run ORDER BY number");
+  const { rows: graphs } = await db.query("SELECT epoch FROM graph");
   await db.end();
+  expect(
+    graphs.every(({ epoch }) => Number(epoch) > 1),
+    "what pages know of the graphs is not merged into them",
+  ).toBe(true);
   expect(rows.map(({ id }) => id)).toEqual([before.talk, before.resting, before.working, next]);
 });
 

@@ -1,7 +1,7 @@
 // What a person must know about the stored document: an edit that was refused, the graph removed, edits set aside when it was loaded.
 import { exportJson, type Graph } from "@spindle/graph-model";
 import { useState } from "react";
-import { type Closing, OTHER_LAYOUT, REMOVED, whyRefused } from "../session/closing";
+import { type Closing, OTHER_EPOCH, OTHER_LAYOUT, REMOVED, whyRefused } from "../session/closing";
 import type { TakenBack } from "../session/use-document";
 import { when } from "../ui/words";
 
@@ -37,14 +37,18 @@ export function DocumentNotices({ id, graph, closing, takenBack, setAside }: Pro
         )}
       </div>
     );
+  const dismissTakenBack = () => {
+    takenBack?.dismiss();
+    setDismissed(takenBack);
+  };
   if (takenBack && takenBack !== dismissed)
     return (
       <div className="notice bad" role="alert">
-        <p>An edit was refused. {whyRefused(takenBack.closing)} It was taken back, with what was not saved by then.</p>
+        <p>{takenBackWords(takenBack.closing)}</p>
         <button type="button" className="button" onClick={() => download(takenBack.graph)}>
-          Download a copy with it
+          {takenBack.closing.code === OTHER_EPOCH ? "Download your copy" : "Download a copy with it"}
         </button>
-        <button type="button" className="button" onClick={() => setDismissed(takenBack)}>
+        <button type="button" className="button" onClick={dismissTakenBack}>
           Dismiss
         </button>
       </div>
@@ -67,6 +71,11 @@ export function DocumentNotices({ id, graph, closing, takenBack, setAside }: Pro
     </div>
   );
 }
+
+const takenBackWords = (closing: Closing): string =>
+  closing.code === OTHER_EPOCH
+    ? `${closing.reason} You see that state now. What you had is kept in this browser until you dismiss this.`
+    : `An edit was refused. ${whyRefused(closing)} It was taken back, with what was not saved by then.`;
 
 /** @param isShown the page has something of the graph */
 function closingWords(closing: Closing, isShown: boolean): string {

@@ -1,11 +1,12 @@
 // The shared document of a graph (DESIGN C1): a replica of the server's, its undo, and whether everything is saved.
 import type { Graph, Issue } from "@spindle/graph-model";
-import { LAYOUT, reader, SAVED, Undo, Unsaved } from "@spindle/graph-model/shared-doc";
+import { EPOCH, LAYOUT, layoutOf, reader, SAVED, Undo, Unsaved } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
-import { type Closing, goesOn, reconnects, UNFIT } from "./closing";
+import { type Closing, goesOn, isOfEdit, OTHER_EPOCH, REMOVED, reconnects, UNFIT } from "./closing";
+import { OfflineCopy } from "./offline-copy";
 import { socketUrl } from "./provider";
 import { flushTyping } from "./typing";
 
@@ -35,6 +36,8 @@ export function asOwnStep<T>({ undo }: SharedDocument, edit: () => T): T {
 export interface TakenBack {
   closing: Closing;
   graph: Graph;
+  /** The person has read of it: what this browser kept of it goes. */
+  dismiss(): unknown;
 }
 
 export interface DocumentState extends SharedDocument {
@@ -67,32 +70,40 @@ export function useDocument(id: string): DocumentState | undefined {
 function openDocument(id: string, show: (state: DocumentState) => void): () => void {
   let takenBack: TakenBack | undefined;
   let refusals = 0;
-  const open = () => openReplica(id, (state) => show({ ...state, takenBack }), takeBack);
-  const takeBack: TakeBack = (closing, graph) => {
+  const open = (hasCopy: boolean) => openReplica(id, hasCopy, (state) => show({ ...state, takenBack }), takeBack);
+  const takeBack: TakeBack = (closing, graph, dismiss) => {
     if (closing.code !== UNFIT) refusals++;
     if (!goesOn(closing, refusals)) return false;
-    takenBack = { closing, graph };
-    close = open();
+    if (graph) takenBack = { closing, graph, dismiss };
+    close = open(closing.code !== OTHER_EPOCH);
     return true;
   };
-  let close = open();
+  let close = open(true);
   return () => close();
 }
 
-/** Whether the page goes on with another replica. `graph` is what it shows. */
-type TakeBack = (closing: Closing, graph: Graph) => boolean;
+/** Whether the page goes on with another replica. `graph` is what it showed, if anything of that is not stored. */
+type TakeBack = (closing: Closing, graph: Graph | undefined, dismiss: () => unknown) => boolean;
 
 /** Returns how to close it. A replica that is closed before the server has every edit keeps its connection until it has. */
-function openReplica(id: string, show: (state: Omit<DocumentState, "takenBack">) => void, takeBack: TakeBack): () => void {
+function openReplica(
+  id: string,
+  hasCopy: boolean,
+  show: (state: Omit<DocumentState, "takenBack">) => void,
+  takeBack: TakeBack,
+): () => void {
   const doc = new Y.Doc();
   const undo = new Undo(doc, ME, ONE_STEP_MS);
   // Tabs of one browser exchange nothing by themselves: what the server refuses would come back from another tab.
-  const provider = new WebsocketProvider(socketUrl("/collab"), `${id}?layout=${LAYOUT}`, doc, {
+  const provider = new WebsocketProvider(socketUrl("/collab"), id, doc, {
+    connect: false,
     maxBackoffTime: 2000,
     disableBc: true,
     shouldReconnect: reconnects,
+    params: { layout: String(LAYOUT) },
   });
   const unsaved = new Unsaved(doc);
+  const copy = new OfflineCopy(id, doc);
   let frame = 0;
   const read = reader(doc);
   let loaded = false;
@@ -144,16 +155,26 @@ function openReplica(id: string, show: (state: Omit<DocumentState, "takenBack">)
     waiting = [];
     if (closed) destroy();
   };
+  let epoch: string | undefined;
+  provider.messageHandlers[EPOCH] = (_encoder, decoder) => {
+    epoch = decoding.readVarString(decoder);
+    provider.params.epoch = epoch;
+  };
   doc.on("update", later);
   for (const name of ["stack-item-added", "stack-item-popped", "stack-cleared"] as const) undo.on(name, later);
   provider.on("sync", (synced) => {
     loaded ||= synced;
+    if (synced && epoch !== undefined && !closed) copy.keep(epoch);
     later();
   });
   provider.on("status", later);
   provider.on("closed", (why) => {
     if (!closed) flushTyping();
-    const isTakenBack = !closed && takeBack(why, read().graph);
+    const isOld = why.code === OTHER_EPOCH;
+    const isAllStored = isOld && unsaved.isEmpty;
+    // What was refused would come back from the copy. Of another epoch it stays until the person has read of it.
+    if (isOfEdit(why) || why.code === REMOVED || isAllStored) copy.drop();
+    const isTakenBack = !closed && takeBack(why, isAllStored ? undefined : read().graph, () => isOld && copy.drop());
     for (const { reject } of waiting) reject(new Error(isTakenBack ? TAKEN_BACK : NOT_STORED));
     waiting = [];
     if (isTakenBack) {
@@ -170,6 +191,15 @@ function openReplica(id: string, show: (state: Omit<DocumentState, "takenBack">)
   document.addEventListener("visibilitychange", hide);
   window.addEventListener("beforeunload", ask);
   publish();
+  const known = hasCopy ? copy.epoch : undefined;
+  if (known !== undefined) provider.params.epoch = known;
+  void (hasCopy ? copy.load() : Promise.resolve()).then(() => {
+    if (closed) return;
+    if (known !== undefined) unsaved.doubt();
+    loaded ||= layoutOf(doc) === LAYOUT;
+    later();
+    provider.connect();
+  });
   return () => {
     closed = true;
     cancelAnimationFrame(frame);

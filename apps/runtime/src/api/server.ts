@@ -7,7 +7,7 @@ import { applyWSSHandler } from "@trpc/server/adapters/ws";
 import express, { type RequestHandler } from "express";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { DocumentHost } from "../collab/document-host.ts";
-import { CollabSockets, layoutIn } from "../collab/socket.ts";
+import { CollabSockets, knowsIn } from "../collab/socket.ts";
 import { Refused } from "../refused.ts";
 import { ROOT } from "../root.ts";
 import type { Services } from "../services/services.ts";
@@ -111,7 +111,7 @@ export async function serve(
     sockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
       ws.on("error", () => {});
       shares.watch(ws, share);
-      collab.connect(known.id, ws, layoutIn(query), share);
+      collab.connect(known, ws, knowsIn(query), share);
     });
   };
   server.on("upgrade", (request, socket, head) => {

@@ -66,6 +66,8 @@ async function fill(client: pg.Client, folder: string, manifest: BackupManifest)
     if (copy.rowCount !== rows) throw new Error(`${copy.rowCount} rows of ${name} were read, and ${rows} were backed up.`);
     for (const column of columns) await advance(client, name, column);
   }
+  // What pages know of these documents may be younger than the back-up, and must not come back by itself.
+  await client.query(`UPDATE "graph" SET epoch = GREATEST(epoch + 1, floor(extract(epoch FROM now())))`);
   await client.query("COMMIT");
 }
 

@@ -24,6 +24,7 @@ vi.mock("yjs", async (original) => {
 });
 afterEach(() => void vi.restoreAllMocks());
 
+const GRAPH = { id: "g", epoch: 1n };
 const number = (value: number) => new Y.ContentAny([value]);
 const key = (client: number, name: string) => craft({ [client]: [{ parent: "graph", key: name, content: number(1) }] });
 const empty = new Y.Doc();
@@ -46,7 +47,7 @@ test("[C5] a principal whose refused edits cost copies of a large document waits
   const send = async (share: { waiting: number }, update: Uint8Array) => {
     const socket = new FakeSocket();
     opened.add(socket);
-    sockets.connect("g", socket as unknown as WebSocket, 2, share);
+    sockets.connect(GRAPH, socket as unknown as WebSocket, { layout: 2 }, share);
     const rows = log.rows.length;
     socket.emit("message", messageOf(update));
     await vi.waitUntil(() => socket.closed || log.rows.length > rows || socket.sent.some(([kind]) => kind === 5), 20_000);
@@ -61,7 +62,7 @@ test("[C5] a principal whose refused edits cost copies of a large document waits
 
   now += 20_000;
   const reader = new FakeSocket();
-  sockets.connect("g", reader as unknown as WebSocket, 2, mine);
+  sockets.connect(GRAPH, reader as unknown as WebSocket, { layout: 2 }, mine);
   const nothingNew = Uint8Array.from([0, 1, 9, 1, 0, 1]); // a deletion alone, of the key k0 of client 9
   const stored = log.rows.length;
   reader.emit("message", messageOf(nothingNew));
@@ -95,7 +96,7 @@ test("[C5] edits that wait behind another are refused as those before them were,
   const mine = { waiting: 0 };
   const burst = Array.from({ length: 8 }, () => {
     const socket = new FakeSocket();
-    sockets.connect("g", socket as unknown as WebSocket, 2, mine);
+    sockets.connect(GRAPH, socket as unknown as WebSocket, { layout: 2 }, mine);
     socket.emit("message", messageOf(UNFIT));
     return socket;
   });

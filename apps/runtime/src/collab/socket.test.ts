@@ -1,5 +1,5 @@
 // What a socket leaves behind: nothing, whenever and however it goes. Fake sockets and a fake clock.
-import { LAYOUT, migrate } from "@spindle/graph-model/shared-doc";
+import { EPOCH, LAYOUT, migrate } from "@spindle/graph-model/shared-doc";
 import * as encoding from "lib0/encoding";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { WebSocket } from "ws";
@@ -7,7 +7,7 @@ import type { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
 import { DocumentHost } from "./document-host.ts";
 import { FakeSocket, messageOf } from "./fake-socket.testing.ts";
-import { CollabSockets, layoutIn } from "./socket.ts";
+import { CollabSockets, knowsIn, type PageKnows } from "./socket.ts";
 import type { UpdateLog } from "./update-log.ts";
 
 const bytes = migrate(new Y.Doc());
@@ -29,9 +29,9 @@ const start = () => {
   const documents = new DocumentHost(log, () => {}, 1000);
   const sockets = new CollabSockets(documents, (_, error) => void errors.push(error));
   const share = { waiting: 0 };
-  const connect = (layout = LAYOUT) => {
+  const connect = (knows: PageKnows = { layout: LAYOUT }) => {
     const socket = new FakeSocket();
-    sockets.connect("g", socket as unknown as WebSocket, layout, share);
+    sockets.connect({ id: "g", epoch: 3n }, socket as unknown as WebSocket, knows, share);
     return socket;
   };
   return { documents, sockets, connect, share };
@@ -309,7 +309,7 @@ test("what comes while the document loads is answered in order after it", async 
   socket.emit("message", Uint8Array.from([0, 0, 1, 0]).buffer);
   await load();
   // Step 1 of the server, step 2 and "saved" for the first message, none for the third: the second closed the socket.
-  expect(socket.sent.map(([kind, step]) => (kind === 5 ? [kind] : [kind, step]))).toEqual([[0, 0], [0, 1], [5]]);
+  expect(socket.sent.map(([kind, step]) => (kind === 5 ? [kind] : [kind, step]))).toEqual([[6, 1], [0, 0], [0, 1], [5]]);
   expect(socket.closed).toEqual([4400, "It is no message of this protocol."]);
 });
 
@@ -345,7 +345,7 @@ test.each([
   ["a newer", LAYOUT + 1, "This page is newer than the server that it reached."],
 ])("a page of %s layout is told so for good, and reads nothing", async (_, layout, reason) => {
   const { documents, sockets, connect } = start();
-  const socket = connect(layout);
+  const socket = connect({ layout });
   socket.emit("message", Uint8Array.from([0, 0, 1, 0]).buffer);
   expect(socket.closed).toEqual([4426, reason]);
   expect([documents.size, sockets.size, socket.sent.length, vi.getTimerCount(), errors.length]).toEqual([0, 0, 0, 0, 0]);
@@ -358,4 +358,20 @@ test.each([
   ["layout=two", 1],
   ["layout=", 1],
   ["%ff&layout=%zz", 1],
-])("the address %j is of a page of layout %i", (query, layout) => expect(layoutIn(query)).toBe(layout));
+])("the address %j is of a page of layout %i", (query, layout) => expect(knowsIn(query)).toEqual({ layout }));
+
+test("[C5] a page is told the epoch of the document, and one that knows a document of another epoch brings nothing of it", async () => {
+  const { sockets, documents, connect } = start();
+  expect(knowsIn("layout=2&epoch=3")).toEqual({ layout: 2, epoch: "3" });
+  const [fresh, known] = [connect(), connect({ layout: LAYOUT, epoch: "3" })];
+  await load();
+  for (const socket of [fresh, known]) expect(socket.sent.map(([kind]) => kind)).toContain(EPOCH);
+  const old = connect({ layout: LAYOUT, epoch: "2" });
+  expect(old.closed).toEqual([4427, "The graph was put back to an earlier state since this page opened it."]);
+  old.emit("message", messageOf(Y.encodeStateAsUpdate(new Y.Doc())));
+  await settle();
+  expect([old.sent.length, sockets.size, errors.length]).toEqual([0, 1, 0]);
+  for (const socket of [fresh, known]) socket.end();
+  await settle();
+  expect(documents.size).toBe(1);
+});

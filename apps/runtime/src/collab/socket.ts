@@ -1,6 +1,6 @@
 // The y-websocket protocol on `ws` (y-protocols sync and awareness), in front of the document host.
 import { checkLimits } from "@spindle/graph-model";
-import { EditRefused, EditUnfit, LAYOUT, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
+import { EditRefused, EditUnfit, EPOCH, LAYOUT, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import type { WebSocket } from "ws";
@@ -33,6 +33,8 @@ const CLOSE = {
   unfit: 4409,
   /** The page, or the document, is of another layout than this server's. */
   layout: 4426,
+  /** What the page knows is of another epoch than the document. */
+  epoch: 4427,
   restart: 1012,
   broken: 1011,
   /** The page connects again, and brings all that is missing in one message. */
@@ -47,8 +49,21 @@ const CROWDED = "More messages came at once than this server keeps. Connect agai
 const OLDER_PAGE = "This page was opened before Spindle was updated.";
 const NEWER_PAGE = "This page is newer than the server that it reached.";
 
-/** The layout that a page knows, by the address of its socket. Release 0.1.0 named none; its documents were of layout 1. */
-export const layoutIn = (query: string): number => Number(new URLSearchParams(query).get("layout")) || 1;
+const OTHER_EPOCH = "The graph was put back to an earlier state since this page opened it.";
+
+/** What a page says of itself in the address of its socket. */
+export interface PageKnows {
+  /** Release 0.1.0 named none; its documents were of layout 1. */
+  layout: number;
+  /** Of what it has of the document; absent while it has nothing. */
+  epoch?: string;
+}
+
+export function knowsIn(query: string): PageKnows {
+  const said = new URLSearchParams(query);
+  const epoch = said.get("epoch");
+  return { layout: Number(said.get("layout")) || 1, ...(epoch === null ? {} : { epoch }) };
+}
 
 interface Room {
   awareness: Awareness;
@@ -83,12 +98,17 @@ export class CollabSockets {
 
   /**
    * Everything that is listened for is listened for before the document is there: the socket may close meanwhile.
-   * @param layout the page's; a page of another layout would misread the document, so it is told to reload and keeps what it shows
+   * @param knows of a page: one of another layout would misread the document, so it is told to reload and keeps what it shows; what one
+   *   of another epoch knows would be merged into a document that was put back, so it begins afresh
    * @param share its principal's, over all sockets
    */
-  connect(id: string, socket: WebSocket, layout: number, share: Pick<Share, "waiting">): void {
-    if (layout !== LAYOUT) {
-      socket.close(CLOSE.layout, layout < LAYOUT ? OLDER_PAGE : NEWER_PAGE);
+  connect({ id, epoch }: { id: string; epoch: bigint }, socket: WebSocket, knows: PageKnows, share: Pick<Share, "waiting">): void {
+    if (knows.layout !== LAYOUT) {
+      socket.close(CLOSE.layout, knows.layout < LAYOUT ? OLDER_PAGE : NEWER_PAGE);
+      return;
+    }
+    if (knows.epoch !== undefined && knows.epoch !== String(epoch)) {
+      socket.close(CLOSE.epoch, OTHER_EPOCH);
       return;
     }
     const stopPinging = this.ping(socket);
@@ -102,7 +122,7 @@ export class CollabSockets {
       this.fail(id, socket, error);
     };
     // One message after another, each after the document is there.
-    let tail = opening.then((document) => void (isOpen(socket) && this.enter(document, socket))).catch(fail);
+    let tail = opening.then((document) => void (isOpen(socket) && this.enter(document, socket, epoch))).catch(fail);
     socket.binaryType = "arraybuffer";
     let [waiting, messages] = [0, 0];
     let isAsked = false;
@@ -197,9 +217,10 @@ export class CollabSockets {
     else socket.close(CLOSE.broken);
   }
 
-  private enter({ doc }: OpenDocument, socket: WebSocket): void {
+  private enter({ doc }: OpenDocument, socket: WebSocket, epoch: bigint): void {
     const room = this.rooms.get(doc) ?? this.open(doc);
     room.sockets.set(socket, new Map());
+    send(socket, EPOCH, (encoder) => encoding.writeVarString(encoder, String(epoch)));
     send(socket, SYNC, (encoder) => writeSyncStep1(encoder, doc));
     const others = [...room.awareness.getStates().keys()];
     if (others.length > 0)

@@ -97,7 +97,7 @@ export class GraphService {
     this.counted.delete(id);
   }
 
-  async find(id: string): Promise<{ id: string; name: string; template: string | null }> {
+  async find(id: string): Promise<{ id: string; name: string; template: string | null; epoch: bigint }> {
     const row = await this.db.prisma.graph.findUnique({ where: { id } });
     if (!row) throw new Refused(404, "graph.not_found", "There is no such graph.");
     return row;

@@ -7,6 +7,6 @@ export { countInSteps, countParts } from "./decode.ts";
 export { edgesOf, headOf, LAYOUT, layoutOf, nodesOf, rootsOf } from "./layout.ts";
 export { isOutdated, LayoutUnknown, migrate } from "./migrate.ts";
 export { type Normalised, normalise, reader } from "./normalise.ts";
-export { SAVED, savedBy, savedOf, Unsaved } from "./saved.ts";
+export { EPOCH, SAVED, savedBy, savedOf, Unsaved } from "./saved.ts";
 export { Undo } from "./undo.ts";
 export { type SettledWires, settleWires } from "./wires.ts";

@@ -4,6 +4,8 @@ import * as Y from "yjs";
 
 /** The message that carries it, beside those of y-websocket. (4 was the state vector alone, in release 0.1.0.) */
 export const SAVED = 5;
+/** The message that carries the epoch of the document, as text: edits of another epoch are not merged into it. */
+export const EPOCH = 6;
 
 /** All that `doc` holds, for an editor that has just come. */
 export const savedOf = (doc: Y.Doc): Uint8Array => Y.encodeSnapshot(Y.snapshot(doc));
@@ -32,6 +34,12 @@ export class Unsaved {
       for (const [client, ranges] of deleteSet.clients)
         for (const { clock, len } of ranges) this.deleted.push({ client, from: clock, to: clock + len });
     });
+  }
+
+  /** All that is deleted may be unknown to the server: the replica comes from a copy that does not say. */
+  doubt(): void {
+    for (const [client, ranges] of Y.createDeleteSetFromStructStore(this.doc.store).clients)
+      for (const { clock, len } of ranges) this.deleted.push({ client, from: clock, to: clock + len });
   }
 
   get isEmpty(): boolean {
