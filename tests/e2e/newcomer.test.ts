@@ -336,6 +336,29 @@ test("what is pressed before the page has its code is done once it has it", asyn
   await page.unroute("**/assets/*.js");
 });
 
+test("what is searched for before the library has come is added once it has", async () => {
+  const own = await ada.context.newPage();
+  let send = () => {};
+  const isAsked = new Promise<void>((resolve) => {
+    send = resolve;
+  });
+  await own.routeWebSocket(/trpc/, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage(
+      (message) => void (String(message).includes('"capabilities":[') ? isAsked : Promise.resolve()).then(() => socket.send(message)),
+    );
+  });
+  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graphOf([node("n", "pass")], [])) });
+  await own.goto(`${spindle.url}/g/${((await answer.json()) as { id: string }).id}`);
+  await own.getByText("All changes saved").waitFor();
+  await own.getByLabel("Search nodes").fill("Fill template");
+  await own.keyboard.press("Enter");
+  send();
+  await card(own, "Fill template").waitFor();
+  expect(await own.locator(".react-flow__node").count()).toBe(2);
+  await own.close();
+});
+
 test("an address of nothing says so, without asking again and again, and leads on", async () => {
   const nothing = "00000000-0000-4000-8000-000000000000";
   await page.goto(`${spindle.url}/g/${nothing}`);

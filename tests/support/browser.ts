@@ -59,6 +59,7 @@ export async function newGraph(page: Page, url: string): Promise<void> {
   // The server has drawn the button, too; it acts once the page itself has asked for the graphs.
   await page.locator(".skeleton").first().waitFor({ state: "detached" });
   await page.getByRole("button", { name: "New graph" }).click();
+  await page.waitForURL(/\/g\//);
   await page.getByText("start from a template").waitFor();
 }
 

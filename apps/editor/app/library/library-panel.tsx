@@ -2,7 +2,7 @@
 import type { Library, NodeDefinition, Plane } from "@spindle/graph-model";
 import { searchOf } from "@spindle/node-library";
 import { ChevronDown, ChevronRight, PanelLeftOpen, Search, WifiOff, X } from "lucide-react";
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { DRAG_TYPE } from "../canvas/canvas";
 import { PLANE_NAMES, PlaneMark } from "../ui/plane-mark";
 
@@ -27,6 +27,17 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
   const found = search(text).filter((definition) => only === undefined || definition.plane === only);
   const shown = text.trim() ? found.slice(0, MOST_FOUND) : found;
   const groups = grouped(shown);
+  // Whoever types a name and presses Enter before the library has come gets the node once it has.
+  const isEntered = useRef(false);
+  useEffect(() => {
+    if (!isEntered.current || !loaded) return;
+    isEntered.current = false;
+    if (found[0]) onAdd(found[0]);
+  });
+  const enter = () => {
+    if (found[0]) onAdd(found[0]);
+    else isEntered.current = !loaded;
+  };
   // ComfyUI brings hundreds of nodes: their categories are closed until one is opened or something is looked for.
   const isShut = (category: string, list: readonly NodeDefinition[]) =>
     toggled.has(category) !== (!text.trim() && list.length > 0 && list.every((definition) => definition.plane === "comfy"));
@@ -48,8 +59,11 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
             value={text}
             placeholder={`Search ${library.all().length} nodes`}
             aria-label="Search nodes"
-            onChange={(event) => setText(event.target.value)}
-            onKeyDown={(event) => event.key === "Enter" && found[0] && onAdd(found[0])}
+            onChange={(event) => {
+              setText(event.target.value);
+              isEntered.current = false;
+            }}
+            onKeyDown={(event) => event.key === "Enter" && enter()}
             className="search-text"
           />
           {open && (
