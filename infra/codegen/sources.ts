@@ -18,6 +18,8 @@ export const SCHEMAS = [
   { name: "TaskProgress", file: "tasks/task-progress.schema.json" },
   { name: "ObjectWish", file: "tasks/object-wish.schema.json" },
   { name: "RegionInput", file: "tasks/region-input.schema.json" },
+  { name: "EngineDefinition", file: "engines/engine-definition.schema.json" },
+  { name: "BackupManifest", file: "backup/backup-manifest.schema.json" },
   { name: "Blueprint", file: "comfy/blueprint.schema.json" },
   { name: "RunEvent", file: "events/run-event.schema.json" },
   { name: "StateMachine", file: "states/state-machine.schema.json" },

@@ -972,6 +972,96 @@ export interface RegionInput {
     count: number;
   };
 }
+/**
+ * A file that a person puts below the models folder (SPINDLE_MODELS).
+ */
+export interface EngineDefinitionWeightFile {
+  /**
+   * Below the models folder, never beside it.
+   */
+  path: string;
+  bytes: number;
+  sha256: string;
+  licence: string;
+  commercial: boolean;
+  url: string;
+}
+/**
+ * An engine of the Python worker that runs in an environment of its own (workers/python-gpu/engines/NAME/engine.json). Its packages stand in the requirements.txt beside it.
+ */
+export interface EngineDefinition {
+  label: string;
+  description: string;
+  /**
+   * The Python module that is its process.
+   */
+  module: string;
+  source: string;
+  draft?: boolean;
+  /**
+   * Modules whose import shows that its packages work.
+   *
+   * @minItems 1
+   */
+  imports: [string, ...string[]];
+  /**
+   * Programs of the system that it needs, each with how to get it.
+   */
+  programs: {
+    [k: string]: string;
+  };
+  /**
+   * 0: it needs no GPU and uses none.
+   */
+  vramGigabytes: number;
+  installedGigabytes: number;
+  /**
+   * What its module is told at its start.
+   */
+  options: {
+    [k: string]: unknown;
+  };
+  files: {
+    [k: string]: EngineDefinitionWeightFile;
+  };
+}
+/**
+ * What `backup.json` in the folder of a back-up says of it.
+ */
+export interface BackupManifest {
+  format: 1;
+  /**
+   * The version of Spindle that made it.
+   */
+  release: string;
+  createdAt: string;
+  /**
+   * The migrations of the database, oldest first. A back-up goes only into a database that has the same.
+   */
+  migrations: {
+    name: string;
+    checksum: string;
+  }[];
+  /**
+   * In an order in which none refers to a later one.
+   */
+  tables: {
+    name: string;
+    columns: string[];
+    rows: number;
+    sha256: string;
+  }[];
+  artifacts: {
+    key: string;
+    mime: string;
+    size: number;
+    sha256: string;
+  }[];
+  /**
+   * Keys of artifacts that the database names and the store did not have, or not with the size and the hash of their row.
+   */
+  damaged: string[];
+}
 export interface BlueprintNode {
   class_type: string;
   inputs: {
@@ -1057,6 +1147,9 @@ export interface Blueprint {
   };
   models: {
     file: string;
+    /**
+     * Below ComfyUI's models folder, never beside it.
+     */
     folder: string;
     /**
      * The exact size, where it is known; else `gigabytes` says it to a tenth.

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
 
 const PROGRAM = join(ROOT, "apps/runtime/bin/spindle.mjs");
+const ENGINE = JSON.parse(readFileSync(join(ROOT, "schemas/samples/engine-definition/valid/whole.json"), "utf8")) as object;
 const folder = mkdtempSync(join(tmpdir(), "spindle-models-cli-"));
 const [engines, models, comfy] = [join(folder, "engines"), join(folder, "models"), join(folder, "comfy")];
 
@@ -60,7 +61,7 @@ function fileOf(name: string, licence: string, commercial: boolean) {
 
 function define(name: string, files: object): void {
   mkdirSync(join(engines, name), { recursive: true });
-  writeFileSync(join(engines, name, "engine.json"), JSON.stringify({ label: name, files }));
+  writeFileSync(join(engines, name, "engine.json"), JSON.stringify({ ...ENGINE, draft: false, label: name, files }));
 }
 
 const environment = { ...process.env, SPINDLE_ENGINES: engines, SPINDLE_MODELS: models, SPINDLE_COMFY_MODELS: comfy };

@@ -88,7 +88,7 @@ def installed(name: str) -> Engine:
     return Engine(
         id=name,
         label=f"{data.label} on the CPU (slow)" if on_cpu else data.label,
-        draft=data.draft,
+        draft=data.draft is True,
         description=data.description,
         why_not=data.why_not,
         process=data.launch,

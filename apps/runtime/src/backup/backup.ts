@@ -6,11 +6,12 @@ import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
+import type { BackupManifest } from "@spindle/schemas";
 import pg from "pg";
 import { to as copyTo } from "pg-copy-streams";
 import { ObjectNotFound, type ObjectStore } from "../artifacts/store.ts";
 import { RELEASE } from "../store/release.ts";
-import { artifactFile, type BackupManifest, counting, emptyManifest, forEachOf, manifestFile, tableFile } from "./folder.ts";
+import { artifactFile, counting, emptyManifest, forEachOf, manifestFile, tableFile } from "./folder.ts";
 import { identifier, migrationsOf, tablesOf } from "./tables.ts";
 
 export interface Place {

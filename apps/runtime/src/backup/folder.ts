@@ -6,28 +6,11 @@ import { join } from "node:path";
 import { Transform, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
+import { type BackupManifest, validateBackupManifest } from "@spindle/schemas";
 import pLimit from "p-limit";
-import { z } from "zod";
-
-const FORMAT = 1;
-
-const manifestSchema = z.object({
-  format: z.literal(FORMAT),
-  /** The version of Spindle that made it. */
-  release: z.string(),
-  createdAt: z.string(),
-  /** The migrations of the database, oldest first. A back-up goes only into a database that has the same. */
-  migrations: z.array(z.object({ name: z.string(), checksum: z.string() })),
-  /** In an order in which none refers to a later one. */
-  tables: z.array(z.object({ name: z.string(), columns: z.array(z.string()), rows: z.number().int(), sha256: z.string() })),
-  artifacts: z.array(z.object({ key: z.string(), mime: z.string(), size: z.number().int(), sha256: z.string() })),
-  /** Keys of artifacts that the database names and the store did not have, or not with the size and the hash of their row. */
-  damaged: z.array(z.string()),
-});
-export type BackupManifest = z.infer<typeof manifestSchema>;
 
 export const emptyManifest = (release: string, createdAt: string): BackupManifest => ({
-  format: FORMAT,
+  format: 1,
   release,
   createdAt,
   migrations: [],
@@ -44,9 +27,9 @@ export const artifactFile = (folder: string, key: string): string => join(folder
 export async function readBackup(folder: string): Promise<BackupManifest> {
   const text = await readFile(manifestFile(folder), "utf8").catch(() => undefined);
   if (text === undefined) throw new Error(`${folder} is no back-up: it has no backup.json.`);
-  const parsed = manifestSchema.safeParse(parse(text));
-  if (!parsed.success) throw new Error(`${manifestFile(folder)} cannot be read: it was damaged, or written by a newer Spindle.`);
-  return parsed.data;
+  const manifest = parse(text);
+  if (validateBackupManifest(manifest)) return manifest;
+  throw new Error(`${manifestFile(folder)} cannot be read: it was damaged, or written by a newer Spindle.`);
 }
 
 function parse(text: string): unknown {

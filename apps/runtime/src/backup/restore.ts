@@ -3,10 +3,11 @@
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
+import type { BackupManifest } from "@spindle/schemas";
 import pg from "pg";
 import { from as copyFrom } from "pg-copy-streams";
 import type { Place } from "./backup.ts";
-import { artifactFile, type BackupManifest, forEachOf, readBackup, tableFile, verifyBackup } from "./folder.ts";
+import { artifactFile, forEachOf, readBackup, tableFile, verifyBackup } from "./folder.ts";
 import { identifier, migrationsOf, tablesOf } from "./tables.ts";
 
 /**

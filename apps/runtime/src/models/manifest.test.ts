@@ -1,5 +1,5 @@
 // The manifest of what ships: it is read from the engines' definitions and the workflows, and each file of it can be fetched.
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -60,15 +60,18 @@ describe("is refused with its place:", () => {
     commercial: true,
     url: "https://example.org/b",
   };
+  const sample = join(import.meta.dirname, "../../../../schemas/samples/engine-definition/valid/whole.json");
+  const engine = JSON.parse(readFileSync(sample, "utf8")) as object;
   test.each([
     ["a path that leads out", { ...good, path: "../b.safetensors" }, /bad.engine\.json: files\.model\.path leads out/],
     ["an absolute path", { ...good, path: "/etc/b.safetensors" }, /files\.model\.path leads out/],
     ["an address that is not https", { ...good, url: "http://example.org/b" }, /files\.model\.url is no https address/],
-    ["a hash that is none", { ...good, sha256: "x" }, /files\.model\.sha256/],
+    ["a hash that is none", { ...good, sha256: "x" }, /files\.model\.sha256 must match pattern/],
+    ["a file without a licence", { ...good, licence: undefined }, /files\.model must have required property 'licence'/],
   ])("%s", async (_, file, words) => {
     const engines = join(folder, "engines");
     mkdirSync(join(engines, "bad"), { recursive: true });
-    writeFileSync(join(engines, "bad/engine.json"), JSON.stringify({ label: "Bad", files: { model: file } }));
+    writeFileSync(join(engines, "bad/engine.json"), JSON.stringify({ ...engine, files: { model: file } }));
     await expect(readManifest({ ...environment, SPINDLE_ENGINES: engines })).rejects.toThrow(words);
   });
   test("a folder that depends on where the command is called", async () => {

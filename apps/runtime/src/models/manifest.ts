@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { modelBytes, modelsName } from "@spindle/graph-model";
 import { committedManifests } from "@spindle/node-library/manifests";
-import { z } from "zod";
+import { type EngineDefinition, validateEngineDefinition } from "@spindle/schemas";
 import { ROOT } from "../root.ts";
 import { loadBlueprints } from "../services/template-service.ts";
 import { hasExpectedSize, type Wanted } from "./download.ts";
@@ -37,29 +37,11 @@ export interface Manifest {
   sets: readonly ModelSet[];
 }
 
-/** Below a folder, never beside it. */
-const path = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)*$/,
-    "leads out of the models folder, or has signs other than letters, digits and . _ -",
-  );
-const url = z.string().refine((text) => /^https:\/\//.test(text) || /^http:\/\/127\.0\.0\.1:/.test(text), "is no https address");
-const definition = z.object({
-  label: z.string(),
-  draft: z.boolean().default(false),
-  files: z.record(
-    z.string(),
-    z.object({
-      path,
-      bytes: z.number().int().positive(),
-      sha256: z.string().regex(/^[0-9a-f]{64}$/),
-      licence: z.string(),
-      commercial: z.boolean(),
-      url,
-    }),
-  ),
-});
+/** What is wrong with a value that does not have the form which the schema asks for. */
+const UNFIT: Readonly<Record<string, string>> = {
+  path: "leads out of the models folder, or has signs other than letters, digits and . _ -",
+  url: "is no https address",
+};
 
 /** @throws Error that names the definition or variable which is wrong, and why */
 export async function readManifest(environment: Environment = process.env): Promise<Manifest> {
@@ -85,7 +67,7 @@ async function readEngines(engines: string, models: string): Promise<ModelSet[]>
     const file = join(engines, name, "engine.json");
     const text = await readFile(file, "utf8").catch(() => undefined);
     if (text === undefined) return [];
-    const { label, draft, files } = parsed(definition, file, text);
+    const { label, draft = false, files } = readDefinition(file, text);
     return [
       {
         name,
@@ -107,7 +89,7 @@ async function readWorkflows(models: string | undefined): Promise<ModelSet[]> {
     isDraft: false,
     serves: [blueprint.capability],
     files: blueprint.models.map((model) => {
-      const below = path.parse(`${model.folder}/${model.file}`);
+      const below = `${model.folder}/${model.file}`;
       return {
         path: below,
         place: models === undefined ? undefined : join(models, below),
@@ -122,16 +104,18 @@ async function readWorkflows(models: string | undefined): Promise<ModelSet[]> {
   }));
 }
 
-function parsed<T>(schema: z.ZodType<T>, file: string, text: string): T {
+function readDefinition(file: string, text: string): EngineDefinition {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     throw new Error(`${file} is no JSON: ${(error as Error).message}.`);
   }
-  const { data, error } = schema.safeParse(value);
-  if (data === undefined) throw new Error(`${file}: ${error?.issues[0]?.path.join(".")} ${error?.issues[0]?.message}.`);
-  return data;
+  if (validateEngineDefinition(value)) return value;
+  const [error] = validateEngineDefinition.errors ?? [];
+  const place = (error?.instancePath ?? "").slice(1).split("/");
+  const words = error?.keyword === "pattern" ? UNFIT[place.at(-1) ?? ""] : undefined;
+  throw new Error(`${file}: ${place.join(".")} ${words ?? error?.message}.`);
 }
 
 export type State = "there" | "missing" | "wrong" | "unknown";

@@ -7,11 +7,8 @@ import json
 import logging
 import shutil
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
-
+from ..contract.generated import models
 from ..device import gpus
 from ..errors import InstallationError, UserError
 from ..settings import engine_cache, engine_device, engines_folder, models_folder
@@ -22,19 +19,8 @@ log = logging.getLogger("spindle.engine")
 CHUNK = 1 << 22
 
 
-class Data(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
-
-
-class WeightFile(Data):
+class WeightFile(models.EngineDefinitionWeightFile):
     """A file that a person puts below the models folder (SPINDLE_MODELS)."""
-
-    path: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*$")
-    bytes: int = Field(gt=0)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    licence: str
-    commercial: bool
-    url: str = Field(pattern=r"^https://")
 
     @property
     def place(self) -> Path:
@@ -67,21 +53,11 @@ class WeightFile(Data):
             )
 
 
-class EngineDefinition(Data):
+class EngineDefinition(models.EngineDefinition):
     """One engine that runs in an environment of its own."""
 
     name: str
-    label: str
-    description: str
-    module: str
-    source: str = Field(pattern=r"^https://")
-    draft: bool = False
-    imports: list[str] = Field(min_length=1)
-    programs: dict[str, str]
-    vram_gigabytes: float = Field(description="0: it needs no GPU and uses none")
-    installed_gigabytes: float
-    options: dict[str, Any]
-    files: dict[str, WeightFile]
+    files: dict[str, WeightFile]  # type: ignore[assignment]  # Pydantic makes these from the start, so that nobody can put in others
 
     @property
     def requirements(self) -> Path:

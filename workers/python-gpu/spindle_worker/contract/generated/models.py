@@ -1271,6 +1271,133 @@ class RegionInput(BaseModel):
     ] = None
 
 
+class EngineDefinitionWeightFile(BaseModel):
+    """
+    A file that a person puts below the models folder (SPINDLE_MODELS).
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    path: Annotated[
+        str,
+        Field(
+            description='Below the models folder, never beside it.',
+            pattern='^[A-Za-z0-9][\\w.-]*(/[A-Za-z0-9][\\w.-]*)*$',
+        ),
+    ]
+    bytes: Annotated[int, Field(ge=1)]
+    sha256: Annotated[str, Field(pattern='^[0-9a-f]{64}$')]
+    licence: str
+    commercial: bool
+    url: Annotated[str, Field(pattern='^(https://|http://127\\.0\\.0\\.1:)')]
+
+
+class EngineDefinition(BaseModel):
+    """
+    An engine of the Python worker that runs in an environment of its own (workers/python-gpu/engines/NAME/engine.json). Its packages stand in the requirements.txt beside it.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    label: str
+    description: str
+    module: Annotated[str, Field(description='The Python module that is its process.')]
+    source: Annotated[str, Field(pattern='^https://')]
+    draft: bool | None = None
+    imports: Annotated[
+        list[str],
+        Field(
+            description='Modules whose import shows that its packages work.',
+            min_length=1,
+        ),
+    ]
+    programs: Annotated[
+        dict[str, str],
+        Field(
+            description='Programs of the system that it needs, each with how to get it.'
+        ),
+    ]
+    vram_gigabytes: Annotated[
+        float,
+        Field(
+            alias='vramGigabytes',
+            description='0: it needs no GPU and uses none.',
+            ge=0.0,
+        ),
+    ]
+    installed_gigabytes: Annotated[float, Field(alias='installedGigabytes', ge=0.0)]
+    options: Annotated[
+        dict[str, Any], Field(description='What its module is told at its start.')
+    ]
+    files: dict[str, EngineDefinitionWeightFile]
+
+
+class Migration(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    name: str
+    checksum: str
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    name: str
+    columns: list[str]
+    rows: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern='^[0-9a-f]{64}$')]
+
+
+class Artifact(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    key: str
+    mime: str
+    size: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern='^[0-9a-f]{64}$')]
+
+
+class BackupManifest(BaseModel):
+    """
+    What `backup.json` in the folder of a back-up says of it.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    format: Literal[1]
+    release: Annotated[str, Field(description='The version of Spindle that made it.')]
+    created_at: Annotated[str, Field(alias='createdAt')]
+    migrations: Annotated[
+        list[Migration],
+        Field(
+            description='The migrations of the database, oldest first. A back-up goes only into a database that has the same.'
+        ),
+    ]
+    tables: Annotated[
+        list[Table],
+        Field(description='In an order in which none refers to a later one.'),
+    ]
+    artifacts: list[Artifact]
+    damaged: Annotated[
+        list[str],
+        Field(
+            description='Keys of artifacts that the database names and the store did not have, or not with the size and the hash of their row.'
+        ),
+    ]
+
+
 class BlueprintNode(BaseModel):
     model_config = ConfigDict(
         extra='forbid',
@@ -1344,8 +1471,14 @@ class Model(BaseModel):
         extra='forbid',
         populate_by_name=True,
     )
-    file: str
-    folder: str
+    file: Annotated[str, Field(pattern='^[A-Za-z0-9][\\w.-]*(/[A-Za-z0-9][\\w.-]*)*$')]
+    folder: Annotated[
+        str,
+        Field(
+            description="Below ComfyUI's models folder, never beside it.",
+            pattern='^[A-Za-z0-9][\\w.-]*(/[A-Za-z0-9][\\w.-]*)*$',
+        ),
+    ]
     bytes: Annotated[
         int | None,
         Field(
