@@ -121,7 +121,7 @@ function allOutputs(info: NodeInfo, inputs: Ports): Ports {
     const schema = outputSchema(comfy, info.output_is_list[slot] === true);
     return [name, { title: label, "x-slot": slot, ...schema, ...(tip ? { description: tip } : {}) }, false];
   });
-  return info.output_node ? [...slots, ...shown(inputs).filter(([name]) => !taken.has(name))] : slots;
+  return info.output_node ? [...slots, ...shown(inputs, packOf(info.python_module)).filter(([name]) => !taken.has(name))] : slots;
 }
 
 /** Inside a region ComfyUI takes a list apart by itself, so that the wire's type is that of its elements. */
@@ -132,11 +132,14 @@ function outputSchema(comfy: string, isList: boolean): PortSchema {
   return { "x-comfy-type": comfy, ...(isList ? { type: "array", items: known } : known) };
 }
 
+const TEXT: Ports[number] = ["text", { title: "Text", type: "string", "x-pick": "text" }, false];
+
 /**
  * What an output node shows or saves, as outputs of ours. /object_info does not say what that is; what the node takes does:
- * a sound, a video, pictures (which with a frame rate become a video), or anything, which it shows as text.
+ * a sound, a video, pictures (which with a frame rate become a video), or anything, which it shows as text. A pack's node that takes
+ * pictures or sounds and is not told how to call a file may be one that describes them.
  */
-function shown(inputs: Ports): Ports {
+function shown(inputs: Ports, pack: string | undefined): Ports {
   const takes = new Set(inputs.flatMap(([, schema]) => String(schema["x-comfy-type"]).split(",")));
   const moves = inputs.some(([name]) => name === "fps" || name === "frame_rate");
   const kinds = [
@@ -144,13 +147,14 @@ function shown(inputs: Ports): Ports {
     ...(takes.has("VIDEO") || moves ? ["video"] : []),
     ...(takes.has("AUDIO") && !takes.has("IMAGE") && !takes.has("VIDEO") ? ["audio"] : []),
   ];
-  if (kinds.length === 0) return [["text", { title: "Text", type: "string", "x-pick": "text" }, false]];
-  return kinds.flatMap(
+  const mayDescribe = pack !== undefined && !inputs.some(([name]) => /filename|prefix|path/.test(name));
+  const files = kinds.flatMap(
     (kind): Ports => [
       [kind, { title: upper(kind), "x-artifact": kind, "x-pick": kind }, false],
       [`${kind}s`, { title: `${upper(kind)}s`, type: "array", items: { "x-artifact": kind }, "x-pick": `${kind}s` }, false],
     ],
   );
+  return files.length === 0 || mayDescribe ? [...files, TEXT] : files;
 }
 
 const upper = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);

@@ -14,6 +14,11 @@ const outputs = (picks: RegionInputGive["pick"][], shown: Record<string, unknown
   const gives = picks.map((pick) => ({ node: "n", port: pick, from: "saver", pick }));
   return outputsOf({ gives } as unknown as RegionInput, { saver: shown }, collector());
 };
+/** Of an output node of the graph's own. */
+const textOf = async (shown: Record<string, unknown>) => {
+  const gives = [{ node: "n", port: "text", from: "n", pick: "text" as const }];
+  return (await outputsOf({ gives } as unknown as RegionInput, { n: shown }, collector())).n?.text;
+};
 const file = (filename: string) => ({ filename, subfolder: "", type: "temp" });
 
 test("a text is what is shown, a json what that means; with an s each of a list, one of one too", async () => {
@@ -21,6 +26,12 @@ test("a text is what is shown, a json what that means; with an s each of a list,
     n: { text: "0\nTrue\nx", texts: ["0", "True", "x"], json: "0\nTrue\nx", jsons: [0, true, "x"] },
   });
   expect(await outputs(["json", "jsons"], { text: ["7"] })).toEqual({ n: { json: 7, jsons: [7] } });
+});
+
+test("words that a pack shows under a key of its own are a text; marks and files are none", async () => {
+  expect(await textOf({ tags: [["a cat", "a hat"]] })).toBe("a cat\na hat");
+  expect(await textOf({ animated: [true], count: [3], images: [file("a.png")] })).toBeUndefined();
+  expect(await textOf({ tags: ["no"], text: ["yes"] })).toBe("yes");
 });
 
 test("of files the first or all of a kind", async () => {

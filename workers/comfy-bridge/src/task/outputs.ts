@@ -74,7 +74,7 @@ function pick({ pick: what }: RegionInputGive, shown: Shown, files: readonly Art
   const isList = what.endsWith("s");
   const kind = isList ? what.slice(0, -1) : what;
   if (kind === "text" || kind === "json") {
-    const texts = Array.isArray(shown.text) ? shown.text.map(String) : typeof shown.text === "string" ? [shown.text] : [];
+    const texts = textsOf(shown);
     if (texts.length === 0) return undefined;
     if (isList) return kind === "json" ? texts.map(parsed) : texts;
     const text = texts.join("\n");
@@ -83,6 +83,21 @@ function pick({ pick: what }: RegionInputGive, shown: Shown, files: readonly Art
   const found = files.filter((file) => file.mime.startsWith(`${kind}/`));
   if (isList) return found.length > 0 ? found : undefined;
   return found[0];
+}
+
+/** Under `text`, or whatever key a pack's node has for words (`tags`, `string`, `caption`). */
+function textsOf(shown: Shown): string[] {
+  const wordsOf = (value: unknown): string[] => {
+    const all = [value].flat(3);
+    return all.every((one) => typeof one === "string") ? all : [];
+  };
+  const { text, ...others } = shown;
+  if (text !== undefined) return [text].flat(3).map(String);
+  return (
+    Object.values(others)
+      .map(wordsOf)
+      .find(({ length }) => length > 0) ?? []
+  );
 }
 
 /** A number or a truth value as ComfyUI's text shows it. */
