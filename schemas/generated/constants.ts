@@ -532,7 +532,12 @@ export const COMFY_TYPES: Readonly<Record<string, { port: string; load?: ComfyBo
     }
   },
   "COMBO": {
-    "port": "string"
+    "port": "string",
+    "save": {
+      "class": "PreviewAny",
+      "input": "source",
+      "pick": "text"
+    }
   },
   "IMAGE": {
     "port": "image",

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
-import { MODEL_FREE, readConversation } from "../../workers/comfy-bridge/test/fake/program.ts";
+import { MODEL_FREE, ODD, readConversation } from "../../workers/comfy-bridge/test/fake/program.ts";
 import { ended, graphOf, node, type Spindle, startSpindle, submit, until, wire } from "../support/spindle.ts";
 
 const real = process.env.SPINDLE_COMFY_UNDER_TEST;
@@ -95,11 +95,13 @@ test("the recorder finds no difference in a server that plays the recordings, an
       ({ stdout }) => ({ code: 0, out: stdout }),
       (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, out: error.stdout + error.stderr }),
     );
-  fake.plays = MODEL_FREE.map(readConversation);
+  const all = [...MODEL_FREE, ...ODD];
+  fake.addOddPack();
+  fake.plays = all.map(readConversation);
   const same = await record();
   expect(same.out).not.toContain("differs");
   expect(same.code).toBe(0);
-  fake.plays = MODEL_FREE.map(() => readConversation("07_execution_error"));
+  fake.plays = all.map(() => readConversation("07_execution_error"));
   const other = await record();
   expect(other.code).toBe(1);
   expect(other.out).toContain("differs");

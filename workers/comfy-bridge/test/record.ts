@@ -1,48 +1,62 @@
 // `spindle comfy record --url URL`: has the recorded conversations again with a running ComfyUI, and says where it differs from what
-// the tests play. Exit 1 if it does. With `--out FOLDER` it writes what it heard.
+// the tests play. Exit 1 if it does. With `--out FOLDER` it writes what it heard, as recordings. Conversations about the nodes of
+// odd-pack are had with a server that has them.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import WebSocket from "ws";
-import { type Conversation, type JsonObject, MODEL_FREE, readConversation } from "./fake/program.ts";
+import { readOddPack } from "./fake/object-info.ts";
+import { type Conversation, type JsonObject, MODEL_FREE, ODD, readConversation } from "./fake/program.ts";
 
 const PATIENCE_MS = 120_000;
 
+type Entry = Conversation["entries"][number];
 interface Heard {
   status: number;
   answer: JsonObject;
   said: { type: string; data: JsonObject }[];
-  frames: Buffer[];
   history: JsonObject | undefined;
+  /** The conversation as a recording has it. */
+  entries: Entry[];
 }
 
 async function converse(url: string, { prompt, request }: Conversation): Promise<Heard> {
   const client = crypto.randomUUID();
   const socket = new WebSocket(`${url.replace(/^http/, "ws")}/ws?clientId=${client}`);
   const said: Heard["said"] = [];
-  const frames: Buffer[] = [];
+  const entries: Entry[] = [];
+  const begun = performance.now();
+  const hear = (entry: Entry) => entries.push({ dir: "s>c", t: Math.round(performance.now() - begun) / 1000, ...entry });
   const over = new Promise<void>((resolve, reject) => {
     socket.on("error", reject);
     setTimeout(() => reject(new Error("ComfyUI did not end the prompt in time.")), PATIENCE_MS).unref();
     socket.on("message", (data, isBinary) => {
-      if (isBinary) return void frames.push(data as Buffer);
+      if (isBinary) return void hear({ base64: (data as Buffer).toString("base64") });
       const message = JSON.parse(String(data)) as Heard["said"][number];
       said.push(message);
+      hear({ json: message });
       if (message.type === "executing" && message.data.node === null) resolve();
     });
   });
   over.catch(() => {});
   await new Promise<void>((resolve, reject) => socket.once("open", resolve).once("error", reject));
-  socket.send(JSON.stringify({ type: "feature_flags", data: { supports_preview_metadata: true } }));
-  const body = JSON.stringify({ ...request, prompt, client_id: client, prompt_id: undefined });
-  const response = await fetch(`${url}/prompt`, { method: "POST", headers: { "content-type": "application/json" }, body });
+  const flags = { type: "feature_flags", data: { supports_preview_metadata: true } };
+  entries.push({ dir: "c>s", json: flags });
+  socket.send(JSON.stringify(flags));
+  const sent = { ...request, prompt, client_id: client, prompt_id: undefined };
+  const response = await fetch(`${url}/prompt`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(sent),
+  });
   const answer = (await response.json()) as JsonObject;
+  entries.push({ http: "POST /prompt", request: sent, status: response.status, response: answer });
   if (response.status === 200) await over;
   const id = String(answer.prompt_id);
-  const history =
-    response.status === 200 ? ((await (await fetch(`${url}/history/${id}`)).json()) as Record<string, JsonObject>)[id] : undefined;
+  const past = response.status === 200 ? ((await (await fetch(`${url}/history/${id}`)).json()) as Record<string, JsonObject>) : undefined;
+  if (past) entries.push({ http: `GET /history/${id}`, status: 200, response: past });
   socket.close();
-  return { status: response.status, answer, said, frames, history };
+  return { status: response.status, answer, said, history: past?.[id], entries };
 }
 
 /** What must be equal: neither ids, times nor names of files, nor the order between nodes that do not need each other. */
@@ -82,21 +96,28 @@ function recorded({ entries, answer }: Conversation): Parameters<typeof essence>
   };
 }
 
+/** What the server says of the nodes of odd-pack; nothing if it has none. */
+async function readOdd(url: string): Promise<JsonObject> {
+  const info = (await (await fetch(`${url}/object_info`)).json()) as Record<string, { python_module?: string }>;
+  return Object.fromEntries(Object.entries(info).filter(([, { python_module }]) => python_module === "custom_nodes.odd-pack"));
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { url: { type: "string" }, out: { type: "string" } } });
   const url = values.url?.replace(/\/+$/, "");
   if (!url) throw new Error("Name the ComfyUI: --url http://127.0.0.1:8188");
+  const odd = await readOdd(url);
+  const names = [...MODEL_FREE, ...(Object.keys(odd).length > 0 ? ODD : [])];
   let differ = 0;
-  for (const name of MODEL_FREE) {
+  if (JSON.stringify(odd) !== JSON.stringify(Object.keys(odd).length > 0 ? readOddPack() : {})) {
+    console.log("differs   what /object_info says of odd-pack");
+    differ++;
+  }
+  if (values.out) await mkdir(values.out, { recursive: true });
+  for (const name of names) {
     const conversation = readConversation(name);
     const heard = await converse(url, conversation);
-    if (values.out) {
-      await mkdir(values.out, { recursive: true });
-      await writeFile(
-        join(values.out, `${name}.json`),
-        `${JSON.stringify({ ...heard, frames: heard.frames.map((frame) => frame.toString("base64")) }, null, 1)}\n`,
-      );
-    }
+    if (values.out) await writeFile(join(values.out, `${name}.json`), `${JSON.stringify(heard.entries, null, 1)}\n`);
     const [now, then] = [essence(heard), essence(recorded(conversation))];
     const parts = (Object.keys(now) as (keyof typeof now)[]).filter((part) => JSON.stringify(now[part]) !== JSON.stringify(then[part]));
     // A node that the server has in its cache by now is not executed again.

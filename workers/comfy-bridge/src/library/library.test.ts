@@ -55,6 +55,26 @@ describe("the library of a real server", () => {
   });
 });
 
+test("a pack's node that takes a picture and names no file may describe it in words", () => {
+  const outputsOf = (python_module: string, required: object) =>
+    Object.keys(
+      toCapability("Shows", { input: { required: { image: ["IMAGE"], ...required } }, output: [], output_node: true, python_module }).io
+        .output.properties as Properties,
+    );
+  expect(outputsOf("custom_nodes.captions", {})).toEqual(["image", "images", "text"]);
+  expect(outputsOf("custom_nodes.captions", { filename_prefix: ["STRING", {}] })).toEqual(["image", "images"]);
+  expect(outputsOf("nodes", {})).toEqual(["image", "images"]);
+});
+
+test("the nodes of the odd pack are all read", () => {
+  const odd = readObjectInfo(readFileSync(new URL("../../test/recordings/odd_object_info.json", import.meta.url), "utf8"));
+  expect([...odd.unreadable]).toEqual([]);
+  const outputsOf = (name: string) => Object.keys(odd.nodes.get(name)?.io.output.properties as Properties);
+  expect(outputsOf("OddChoice")).toEqual(["STRING", "COMBO"]);
+  expect(outputsOf("OddNames")).toEqual(["INT", "FLOAT", "BOOLEAN"]);
+  expect(odd.nodes.get('Odd/Text "🦄" (odd)')?.io.input.properties).toHaveProperty(["who/what 🦄"]);
+});
+
 describe("inputs of the newer schema", () => {
   const info = {
     input: {

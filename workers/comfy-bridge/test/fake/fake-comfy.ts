@@ -1,9 +1,9 @@
 // A ComfyUI for tests: its HTTP and WebSocket API as recorded (recordings/) and as research says, with the faults it is known for.
-import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type WebSocket, WebSocketServer } from "ws";
+import { readOddPack, recordedObjectInfo } from "./object-info.ts";
 import { solidPng } from "./png.ts";
 import { type Conversation, type FakeProgram, type JsonObject, type Prompt, replayConversation, type Submission } from "./program.ts";
 import { execute, STUBS } from "./stub-nodes.ts";
@@ -38,6 +38,7 @@ export interface Faults {
 
 interface Job extends Submission {
   client: string;
+  program: FakeProgram;
   state: "pending" | "running" | "over";
   interrupt: boolean;
 }
@@ -50,7 +51,7 @@ export class FakeComfy {
   readonly calls: string[] = [];
   readonly prompts: JsonObject[] = [];
   /** What is shown of the library; the real one's 377 nodes where not set. */
-  objectInfo: string = withModels(readFileSync(new URL("../recordings/object_info.json", import.meta.url), "utf8"));
+  objectInfo: string = recordedObjectInfo();
   program: FakeProgram;
   private readonly server: Server;
   private readonly listener: WebSocketServer;
@@ -205,7 +206,6 @@ export class FakeComfy {
       json(played.answer.body, played.answer.status);
       return;
     }
-    if (played) this.program = replayConversation(played);
     const wrong = Object.entries(prompt).find(([, node]) => !(node.class_type in STUBS) && !this.offered.has(node.class_type));
     if (wrong && !this.played && !played) {
       json(missingNode(...wrong), 400);
@@ -217,6 +217,7 @@ export class FakeComfy {
       prompt,
       client: String(given.client_id ?? ""),
       targets: (given.partial_execution_targets as string[] | undefined) ?? Object.keys(prompt),
+      program: played ? replayConversation(played) : this.program,
       state: "pending",
       interrupt: false,
       interrupted: () => job.interrupt,
@@ -224,6 +225,11 @@ export class FakeComfy {
     this.jobs.push(job);
     json({ prompt_id: id, number: this.prompts.length, node_errors: nodeErrors ?? played?.answer.body.node_errors ?? {} });
     this.working = this.working.then(() => this.work(job));
+  }
+
+  /** The nodes of ../odd-pack, too. */
+  addOddPack(): void {
+    this.objectInfo = JSON.stringify({ ...JSON.parse(this.objectInfo), ...readOddPack() });
   }
 
   /** Offers every node of a prompt, with the files it names; nodes without a stub give words. */
@@ -263,7 +269,7 @@ export class FakeComfy {
     job.state = "running";
     const messages: [string, JsonObject][] = [];
     const outputs: Record<string, unknown> = {};
-    for await (const step of this.program(job)) {
+    for await (const step of job.program(job)) {
       if (!this.jobs.includes(job)) return;
       if (this.faults.slow) await sleep(this.faults.slow);
       if ("wait" in step) await sleep(step.wait);
@@ -272,7 +278,8 @@ export class FakeComfy {
       else {
         const data = "prompt_id" in step.data || step.everyone ? step.data : { ...step.data, prompt_id: job.id };
         if (step.say === "executed") outputs[String(data.node)] = data.output;
-        if (step.say.startsWith("execution_")) messages.push([step.say, data]);
+        // What ComfyUI keeps it gives a time; a blocker's words it says and forgets.
+        if (step.say.startsWith("execution_") && "timestamp" in data) messages.push([step.say, data]);
         if (step.say === "executing" && data.node === null) continue; // sent below, once the history is written
         this.say(job, step.say, data);
       }
@@ -356,27 +363,6 @@ export class FakeComfy {
     if (!file || this.faults.forgetsFiles) return void response.writeHead(404).end();
     response.writeHead(200, { "content-type": file.mime }).end(file.bytes);
   }
-}
-
-/** The server that was recorded has no model; here everything that loads one has `a.safetensors`. */
-function withModels(text: string): string {
-  const info = JSON.parse(text) as Record<string, { input: Record<string, Record<string, [unknown, unknown?]>> }>;
-  for (const [name, { input }] of Object.entries(info))
-    if (/Loader/.test(name))
-      for (const spec of Object.values(input.required ?? {}))
-        if (Array.isArray(spec[0]) && spec[0].length === 0) spec[0].push("a.safetensors");
-  for (const [name, takes] of [
-    ["ProbeFail", "IMAGE"],
-    ["ProbeMemory", "IMAGE"],
-  ] as const)
-    info[name] = {
-      input: { required: { image: [takes] } },
-      output: ["IMAGE"],
-      output_name: ["IMAGE"],
-      python_module: "custom_nodes.probe_nodes",
-      category: "probe",
-    } as never;
-  return JSON.stringify(info);
 }
 
 function missingNode(id: string, { class_type }: Prompt[string]): JsonObject {

@@ -58,6 +58,19 @@ export const MODEL_FREE = [
   "17_partial_execution_targets",
 ] as const;
 
+/** About nodes of odd-pack, each as Spindle sends it (tests/integration/comfy-odd.test.ts). */
+export const ODD = [
+  "odd_values",
+  "odd_lists",
+  "odd_expand",
+  "odd_silent",
+  "odd_loud",
+  "odd_steps",
+  "odd_caption",
+  "odd_dynamic",
+  "odd_fail",
+] as const;
+
 export function readConversation(name: string): Conversation {
   const entries = JSON.parse(readFileSync(new URL(`../recordings/conversations/${name}.json`, import.meta.url), "utf8")) as Recorded[];
   const post = entries.find((entry) => entry.http === "POST /prompt" && entry.request);

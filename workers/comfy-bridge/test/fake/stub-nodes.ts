@@ -57,6 +57,12 @@ async function* sampled(inputs: JsonObject, id: string): AsyncGenerator<Step, Ma
   return { result: [{ ...picture(inputs.latent_image), colour }] };
 }
 
+/** One step, within which nothing is heard. */
+async function* deaf(seconds: number): AsyncGenerator<Step, Made> {
+  yield { wait: seconds * 1000 };
+  return { result: [picture({})] };
+}
+
 /** A progress bar for each window, each from its start. */
 async function* inWindows(id: string, windows: number): AsyncGenerator<Step, Made> {
   for (let window = 0; window < windows; window++)
@@ -132,6 +138,7 @@ export const STUBS: Record<string, Stub> = {
       files: [{ file: `temp//${filename}`, bytes: SMALL_VIDEO, mime: "video/mp4" }],
     };
   },
+  OddDeaf: (inputs) => deaf(number(inputs.seconds, 1)),
   ProbeFail: () => {
     throw Object.assign(new Error("boom"), { type: "ValueError" });
   },

@@ -1,0 +1,211 @@
+// Nodes that are odd in the ways of real packs, through a whole Spindle. Against the fake, which plays what a real ComfyUI said to the same
+// prompts; with SPINDLE_COMFY_UNDER_TEST, the URL of a real one that has workers/comfy-bridge/test/odd-pack, against that.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
+import { readConversation } from "../../workers/comfy-bridge/test/fake/program.ts";
+import { ended, getRun, graphOf, node, type Spindle, startRun, startSpindle, until, wire } from "../support/spindle.ts";
+
+const real = process.env.SPINDLE_COMFY_UNDER_TEST;
+let fake: FakeComfy | undefined;
+let spindle: Spindle;
+
+beforeAll(async () => {
+  fake = real ? undefined : await FakeComfy.start();
+  fake?.addOddPack();
+  spindle = await startSpindle({ worker: false, env: { COMFY_URL: real ?? (fake?.url as string) } });
+  await until(
+    async () => (await (await fetch(`${spindle.url}/api/capabilities`)).text()).includes('"OddLists"'),
+    60_000,
+    "the server's nodes are there",
+  );
+});
+afterAll(async () => {
+  await spindle?.stop();
+  await fake?.stop();
+});
+
+const comfy = (id: string, service: string, params?: Record<string, unknown>) => node(id, service, params, "comfy");
+const preview = (id: string) => node(id, "output.preview");
+type Graph = Parameters<typeof graphOf>;
+
+/** One prompt, as it was recorded: it is sent as it was then, and what the real one said follows. */
+async function run(recording: string, ...graph: Graph) {
+  if (fake) fake.plays = [readConversation(recording)];
+  const view = await ended(spindle.url, await startRun(spindle.url, graphOf(...graph)));
+  if (fake) expect(fake.prompts.at(-1)?.prompt).toEqual(readConversation(recording).prompt);
+  const of = (id: string) => view.nodes.find((one) => one.node === id);
+  return { view, of, shown: (id: string) => (of(id)?.output as { value?: unknown } | undefined)?.value };
+}
+
+const picture = comfy("make", "EmptyImage", { width: 16, height: 8, batch_size: 1, color: 0x204060 });
+
+test("choices, names that are lists, numbers as text and names with slashes reach the nodes as they are", async () => {
+  const { view, shown } = await run(
+    "odd_values",
+    [
+      comfy("first", "OddChoice", { side: "right" }),
+      comfy("second", "OddChoice"),
+      comfy("names", "OddNames"),
+      comfy("v3", "OddV3", { side: "left", amount: 0.25 }),
+      comfy("combos", "OddCombos", { mixed: 2.5, several: ["left", "right"] }),
+      comfy("numbers", "OddNumbers"),
+      comfy("text", 'Odd/Text "🦄" (odd)'),
+      comfy("one", "StringConcatenate", { delimiter: " / " }),
+      comfy("two", "StringConcatenate", { delimiter: " / " }),
+      preview("side"),
+      preview("all"),
+      preview("amount"),
+    ],
+    [
+      wire("first", "COMBO", "second", "side"),
+      wire("second", "STRING", "text", "who/what 🦄"),
+      wire("names", "FLOAT", "numbers", "both"),
+      wire("v3", "Amount", "numbers", "plain"),
+      wire("text", "wört/er 🦄", "one", "string_a"),
+      wire("combos", "STRING", "one", "string_b"),
+      wire("one", "STRING", "two", "string_a"),
+      wire("numbers", "STRING", "two", "string_b"),
+      wire("two", "STRING", "all", "value"),
+      wire("second", "COMBO", "side", "value"),
+      wire("v3", "Amount", "amount", "value"),
+    ],
+  );
+  expect(view.error).toBeNull();
+  expect(shown("all")).toBe("hello right hand / 'right' 'left' 16 2.5 'left' ['left', 'right'] None / 1.5 2.5 7 0.25");
+  expect(shown("side")).toBe("right");
+  expect(shown("amount")).toBe(0.25);
+});
+
+test("lists leave as lists, and a node that takes whole lists gets them", async () => {
+  const { view, shown } = await run(
+    "odd_lists",
+    [
+      comfy("lists", "OddLists", { count: 3 }),
+      comfy("join", "OddJoin", { between: " + " }),
+      preview("images"),
+      preview("numbers"),
+      preview("texts"),
+      preview("shares"),
+      preview("flags"),
+      preview("joined"),
+    ],
+    [
+      ...["images", "numbers", "texts", "shares", "flags"].map((name) => wire("lists", name, name, "value")),
+      wire("lists", "texts", "join", "texts"),
+      wire("join", "INT", "joined", "value"),
+    ],
+  );
+  expect(view.error).toBeNull();
+  expect(shown("images")).toMatchObject([{ mime: "image/png" }, { mime: "image/png" }, { mime: "image/png" }]);
+  expect(shown("numbers")).toEqual([0, 1, 2]);
+  expect(shown("texts")).toEqual(["text 0\nsecond line", "text 1\nsecond line", "text 2\nsecond line"]);
+  expect(shown("shares")).toEqual([0, 1 / 3, 2 / 3]);
+  expect(shown("flags")).toEqual([true, false, true]);
+  expect(shown("joined")).toBe(3);
+});
+
+test("a node that becomes several is one, and what is asked for lazily alone runs", async () => {
+  const { view, of } = await run(
+    "odd_expand",
+    [
+      picture,
+      comfy("fail", "OddFail"),
+      comfy("lazy", "OddLazy", { second: false }),
+      comfy("expand", "OddExpand", { times: 3 }),
+      comfy("show", "PreviewImage"),
+    ],
+    [
+      wire("make", "IMAGE", "fail", "image"),
+      wire("make", "IMAGE", "lazy", "a"),
+      wire("fail", "IMAGE", "lazy", "b"),
+      wire("lazy", "IMAGE", "expand", "image"),
+      wire("expand", "IMAGE", "show", "images"),
+    ],
+  );
+  expect(view.error).toBeNull();
+  expect(of("show")?.output).toMatchObject({ image: { mime: "image/png" } });
+});
+
+test("a silent blocker leaves what comes after it out, and nothing else", async () => {
+  const { view, of } = await run(
+    "odd_silent",
+    [picture, comfy("block", "OddBlocker"), comfy("gone", "PreviewImage"), comfy("there", "PreviewImage")],
+    [wire("make", "IMAGE", "block", "image"), wire("block", "blocked", "gone", "images"), wire("block", "free", "there", "images")],
+  );
+  expect(view.error).toBeNull();
+  expect(of("there")?.output).toMatchObject({ image: { mime: "image/png" } });
+});
+
+test("a loud blocker fails the node that it stops, with its words", async () => {
+  const { view } = await run(
+    "odd_loud",
+    [picture, comfy("block", "OddBlocker", { words: "not today" }), comfy("turn", "ImageInvert"), comfy("show", "PreviewImage")],
+    [wire("make", "IMAGE", "block", "image"), wire("block", "blocked", "turn", "image"), wire("turn", "IMAGE", "show", "images")],
+  );
+  expect(view.error).toMatchObject({ node: "turn", message: expect.stringContaining("not today") });
+});
+
+test("steps and previews are those of their node", async () => {
+  const { view, of } = await run(
+    "odd_steps",
+    [comfy("steps", "OddSteps", { steps: 4 }), comfy("show", "PreviewImage")],
+    [wire("steps", "IMAGE", "show", "images")],
+  );
+  expect(view.error).toBeNull();
+  expect(of("show")?.output).toMatchObject({ image: { mime: "image/png" } });
+});
+
+test("a captioner gives its words and shows them; a tagger's, under whatever key, are a text; one that shows nothing is done", async () => {
+  const { view, of, shown } = await run(
+    "odd_caption",
+    [picture, comfy("caption", "OddCaption"), comfy("tags", "OddTagger"), comfy("quiet", "OddQuiet"), preview("words")],
+    [
+      wire("make", "IMAGE", "caption", "image"),
+      wire("make", "IMAGE", "tags", "image"),
+      wire("make", "IMAGE", "quiet", "image"),
+      wire("caption", "caption", "words", "value"),
+    ],
+  );
+  expect(view.error).toBeNull();
+  expect(shown("words")).toBe("16 x 8");
+  expect(of("caption")?.output).toMatchObject({ text: "16 x 8" });
+  expect(of("tags")?.output).toMatchObject({ text: "long" });
+  expect(of("quiet")?.state).toBe("succeeded");
+});
+
+test("the inputs that a choice brings reach the node, and those of other choices do not", async () => {
+  const { view, shown } = await run(
+    "odd_dynamic",
+    [comfy("dynamic", "OddDynamic", { mode: "size", "mode.width": 32, "mode.by": 3, "mode.method": "area" }), preview("all")],
+    [wire("dynamic", "STRING", "all", "value")],
+  );
+  expect(view.error).toBeNull();
+  expect(shown("all")).toBe("after=3 mode=size mode.height=64 mode.method=area mode.width=32");
+});
+
+test("what raises fails with its words, and what was done before it stands", async () => {
+  const { view, of } = await run(
+    "odd_fail",
+    [picture, comfy("fail", "OddFail"), comfy("show", "PreviewImage")],
+    [wire("make", "IMAGE", "fail", "image"), wire("fail", "IMAGE", "show", "images")],
+  );
+  expect(view.error).toMatchObject({ node: "fail", message: "odd, as it should be (ValueError)" });
+  expect(of("make")?.state).toBe("succeeded");
+  expect(of("show")?.state).toBe("skipped");
+});
+
+test("a node that is deaf to interrupts is cancelled as others are, and the server works again once it has heard", async () => {
+  const deaf = graphOf(
+    [comfy("deaf", "OddDeaf", { seconds: 7, number: Date.now() }), comfy("show", "PreviewImage")],
+    [wire("deaf", "IMAGE", "show", "images")],
+  );
+  const id = await startRun(spindle.url, deaf);
+  await until(async () => (await getRun(spindle.url, id)).live.some((live) => live.node === "deaf"), 60_000, "the deaf node runs");
+  await fetch(`${spindle.url}/api/runs/${id}/cancel`, { method: "POST" });
+  expect((await ended(spindle.url, id)).state).toBe("cancelled");
+  const next = graphOf(
+    [comfy("make", "EmptyImage", { color: Date.now() % 0xffffff }), comfy("show", "PreviewImage")],
+    [wire("make", "IMAGE", "show", "images")],
+  );
+  expect((await ended(spindle.url, await startRun(spindle.url, next))).state).toBe("succeeded");
+});
