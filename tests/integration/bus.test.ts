@@ -321,7 +321,7 @@ test("[E14] a long queue that nobody works on holds up no other, and a small run
   expect(entry.run).toBe(waiting);
   const small = await start(graphOf([wait("a", { preset: "small" })]));
   // The order of what waits is worked out several times before the places are shown once.
-  await until(async () => (await getRun(spindle.url, small)).live[0]?.queue, 60_000, "its place in the queue is known");
+  await until(async () => (await getRun(spindle.url, small)).nodes[0]?.notRunning?.queue, 60_000, "its place in the queue is known");
   const order: string[] = [];
   while (!order.includes(small) && order.length < 300) {
     const next = await claim();

@@ -90,7 +90,7 @@ test("[E14] a task that waits shows where it stands and how long it will be, onc
   expect(entry.run).toBe(first);
   const holds = await hand.hold(entry);
   const [second, third] = [await start(1), await start(1)];
-  const place = async (run: string) => (await getRun(hand.spindle.url, run)).live[0]?.queue;
+  const place = async (run: string) => (await getRun(hand.spindle.url, run)).nodes[0]?.notRunning?.queue;
   await until(async () => (await place(third))?.position === 2, 60_000, "the third is second in the queue");
   expect(await place(second)).toMatchObject({ position: 1, wait: expect.any(Number) });
   expect((await place(third))?.wait).toBeGreaterThanOrEqual((await place(second))?.wait ?? 0);

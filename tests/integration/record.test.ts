@@ -31,6 +31,25 @@ const body = { engine: "e", draft: false };
 const error = { code: "node.exception", message: "It failed." };
 const seqs = async (run: string) => (await record.history.events(run, 0)).map((event) => event.seq);
 
+test("[E18] what is open is found with whether a runtime drives it", async () => {
+  const { run, ids } = await newRun(3);
+  const open = async () => (await record.history.openRuns([run]))[0];
+  expect(await open()).toMatchObject({ id: run, state: "queued", unowned: true, owner_until: null });
+  await record.leases.renew("driver", 60_000);
+  await pool.query("UPDATE run SET owner = 'driver' WHERE id = $1", [run]);
+  expect(await open()).toMatchObject({ unowned: false, owner_until: expect.any(Date) });
+  await pool.query("UPDATE runtime SET lease_until = now() - interval '1 second' WHERE id = 'driver'");
+  expect(await open()).toMatchObject({ unowned: true, owner_until: expect.any(Date) });
+  await record.nodes.change({ nodeRun: ids[0] as string, fence: 0, change: "dispatch", input: {}, dispatchIn: 60_000, body });
+  const found = async (withQueued: boolean) =>
+    (await record.history.waitingIn([run], withQueued)).sort((a, b) => (a.path < b.path ? -1 : 1));
+  expect((await found(true)).map(({ state }) => state)).toEqual(["dispatched", "queued", "queued"]);
+  expect(await found(false)).toMatchObject([{ path: "n0", retry_in: expect.any(Number), answer_in: null, held: null }]);
+  await record.leases.leave("driver");
+  await pool.query("UPDATE run SET state = 'cancelled' WHERE id = $1", [run]);
+  expect(await record.history.openRuns([run])).toEqual([]);
+});
+
 test("[E9, W1] a change under an old fence, or from a state that does not allow it, moves nothing and is counted", async () => {
   const { run, ids } = await newRun(1);
   const id = ids[0] as string;
@@ -204,7 +223,7 @@ test("[E9] changes that are large share no commit with many others", async () =>
 test("a list of runs counts their nodes in as many queries and rows as it has runs, however many nodes those have", async () => {
   const url = hand.url;
   const database = openDatabase(url);
-  const runs = new RunService(database, ...([record, {}, {}, {}, {}, () => {}] as unknown as OtherParts));
+  const runs = new RunService(database, ...([record, {}, {}, {}, { ofRuns: () => new Map() }, () => {}] as unknown as OtherParts));
   const { run: large, ids } = await newRun(400);
   const { run: small } = await newRun(2);
   await pool.query("UPDATE node_run SET state = 'succeeded' WHERE id = ANY($1)", [ids.slice(0, 30)]);
@@ -228,7 +247,10 @@ test("a list of runs counts their nodes in as many queries and rows as it has ru
 test("an answer about a run reads what it tells: of its status, a job and a list no value of a node run", async () => {
   const database = openDatabase(hand.url);
   const live = { of: () => [] };
-  const runs = new RunService(database, ...([record, {}, {}, live, { of: () => [] }, () => {}] as unknown as OtherParts));
+  const runs = new RunService(
+    database,
+    ...([record, {}, {}, live, { of: () => ({ nodes: new Map() }), ofRuns: () => new Map() }, () => {}] as unknown as OtherParts),
+  );
   const { run, ids } = await newRun(6);
   const values = { input: { text: "i".repeat(500_000) }, output: { text: "o".repeat(500_000) } };
   for (const nodeRun of ids) await record.nodes.change({ nodeRun, fence: 0, change: "succeedHere", body, ...values });

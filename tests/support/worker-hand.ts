@@ -4,33 +4,54 @@ import type { TaskEntry } from "@spindle/schemas";
 import { names, openRedis, type Route, type WorkerEnd, workerEnd } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import type { StackOptions } from "../../infra/launch/stack.ts";
+import { FaultProxy, type Weather } from "./fault-proxy.ts";
 import { health, type Spindle, startSpindle, until } from "./spindle.ts";
 
 export class WorkerHand {
+  /** What the worker reports of its engines; nothing is reported while it is absent, as of a worker that is gone. */
+  engines: { live: boolean; reason?: string } | undefined = { live: true };
+
   private constructor(
     readonly spindle: Spindle,
     readonly redis: Redis,
     readonly worker: WorkerEnd,
-    private readonly publishing: NodeJS.Timeout,
+    private readonly proxy: FaultProxy | undefined,
   ) {}
 
-  static async start(options: Pick<StackOptions, "env"> = {}): Promise<WorkerHand> {
-    const spindle = await startSpindle({ worker: false, ...options });
+  /** @param options `proxied`: the runtime reaches Redis through `weather` */
+  static async start({ proxied = false, ...options }: Pick<StackOptions, "env"> & { proxied?: boolean } = {}): Promise<WorkerHand> {
+    let proxy: FaultProxy | undefined;
+    const route = async (env: Readonly<Record<string, string>>) => {
+      proxy = await FaultProxy.start(env.REDIS_URL as string);
+      return { runtime: { REDIS_URL: proxy.url } };
+    };
+    const spindle = await startSpindle({ worker: false, ...options, ...(proxied ? { route } : {}) });
     const redis = openRedis(spindle.env.REDIS_URL as string);
     const worker = workerEnd(redis, "test-worker", spindle.env.SPINDLE_WORKER_KEY as string);
+    const hand = new WorkerHand(spindle, redis, worker, proxy);
+    await hand.report();
+    hand.reporting = setInterval(() => void hand.report().catch(() => {}), 1000);
+    await until(async () => (await health(spindle.url)).parts.python === "up", 10_000, "the manifest is seen");
+    return hand;
+  }
+
+  private reporting: NodeJS.Timeout | undefined;
+
+  /** Says now what its engines are, or that it is gone. */
+  async report(): Promise<void> {
     const { python } = committedManifests;
+    if (!this.engines) return void (await this.redis.del(names.workerManifest("python", "hand")));
     const capabilities = python.capabilities.map((capability) => ({
       ...capability,
-      engines: capability.engines?.map(({ reason: _, ...engine }) => ({ ...engine, live: true })),
+      engines: capability.engines?.map(({ reason: _, ...engine }) => ({ ...engine, ...this.engines })),
     }));
-    const publish = async () => {
-      await redis.set(names.workerManifest("python", "hand"), JSON.stringify({ ...python, capabilities }), "PX", 5000);
-      await redis.sadd(names.workers("python"), "hand");
-    };
-    await publish();
-    const publishing = setInterval(() => void publish(), 1000);
-    await until(async () => (await health(spindle.url)).parts.python === "up", 10_000, "the manifest is seen");
-    return new WorkerHand(spindle, redis, worker, publishing);
+    await this.redis.set(names.workerManifest("python", "hand"), JSON.stringify({ ...python, capabilities }), "PX", 5000);
+    await this.redis.sadd(names.workers("python"), "hand");
+  }
+
+  /** The network between the runtime and Redis. */
+  weather(weather: Weather): void {
+    this.proxy?.set(weather);
   }
 
   claim(routes: readonly Route[] = [WAIT_ROUTE]): Promise<TaskEntry> {
@@ -62,9 +83,10 @@ export class WorkerHand {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.publishing);
+    clearInterval(this.reporting);
     this.redis.disconnect();
     await this.spindle.stop();
+    await this.proxy?.stop();
   }
 }
 

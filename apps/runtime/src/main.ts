@@ -21,6 +21,7 @@ import { PeopleService } from "./services/people-service.ts";
 import { PlanService } from "./services/plan-service.ts";
 import { RunService } from "./services/run-service.ts";
 import { loadBlueprints, TemplateService } from "./services/template-service.ts";
+import { Waits } from "./services/waits.ts";
 import { openDatabase } from "./store/database.ts";
 import { migrateDatabase } from "./store/migrate.ts";
 import { patient } from "./store/patient.ts";
@@ -74,17 +75,26 @@ async function start(config: Config): Promise<() => Promise<void>> {
   });
   const documents = new DocumentHost(updateLog(db), onError);
   const graphs = new GraphService(db, documents, () => library.library());
-  const positions = new QueuePositions(record.queue, live, (task) => devicesOf(task, library.library()));
-  const runs = new RunService(db, record, driver, graphs, live, positions, () => library.library());
+  const positions = new QueuePositions(record.queue, (task) => devicesOf(task, library.library()));
+  const waits = new Waits({
+    history: record.history,
+    live,
+    library,
+    positionOf: (nodeRun) => positions.of(nodeRun),
+    reaper: workers.reaper,
+    resolvedOf: (revision) => driver.resolvedOf(revision),
+  });
+  const runs = new RunService(db, record, driver, graphs, live, waits, () => library.library());
   const plans = new PlanService(record, () => library.library());
   const people = new PeopleService(db, record, driver, decisions, () => library.library());
   const templates = await TemplateService.load(join(ROOT, "templates"));
   decisions.start(onError);
   positions.start(onError);
+  waits.start(onError);
   await workers.start();
   await library.start();
   const running = await serve(
-    { config, db, artifacts, record, live, workers, library, graphs, runs, people, plans, templates },
+    { config, db, artifacts, record, live, workers, library, graphs, runs, people, plans, templates, waits },
     documents,
     onError,
   );
@@ -96,6 +106,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   return async () => {
     library.stop();
     positions.stop();
+    waits.stop();
     await running.stop();
     await driver.stop();
     decisions.stop();

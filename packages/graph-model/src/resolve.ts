@@ -46,6 +46,13 @@ export class Resolved {
     return found;
   }
 
+  /** The level inside these calls, outermost first, as a path names them; undefined where one of them calls nothing. */
+  within(calls: readonly string[]): Level | undefined {
+    let level: Level | undefined = this.root;
+    for (const call of calls) level = this.definitions.get(level?.node(call.split("#")[0] ?? "")?.element?.calls ?? "");
+    return level;
+  }
+
   private makeLevels(): Map<string, Level> {
     const made = new Map<string, Level>();
     for (const name of callOrder(this.graph).order) made.set(name, this.sameLevel(name, made) ?? this.newLevel(name, made));

@@ -2,7 +2,7 @@ import { parsePath } from "@spindle/graph-model";
 import { Check, CheckCheck, CircleAlert, Clock, Hand, LoaderCircle, type LucideIcon, SkipForward } from "lucide-react";
 import { useRunStore } from "../session/run-store";
 import type { Live, NodeCount, ShownNodeRun } from "../session/types";
-import { duration, type Look, lookOf, queueWords, span, stateWord } from "../ui/words";
+import { duration, type Look, lookOf, span, stateWord } from "../ui/words";
 
 const ICONS: Record<Exclude<Look, "idle">, [icon: LucideIcon, className: string]> = {
   queued: [Clock, "text-faint"],
@@ -29,8 +29,8 @@ function countWords(node: ShownNodeRun, { total, done, failed }: NodeCount): str
   return `${done} of ${total}${failed > 0 ? `, ${failed} failed` : ""}`;
 }
 
-function standing(node: ShownNodeRun, live: Live | undefined): string {
-  if (node.state === "dispatched" && live?.queue) return queueWords(live.queue);
+function standing(node: ShownNodeRun): string {
+  if (node.state === "dispatched" && node.notRunning) return node.notRunning.text;
   if (node.held) return `Waiting for you: held ${node.held} it`;
   return stateWord(node.state, node.reused);
 }
@@ -55,7 +55,9 @@ export function CardFooter({ id }: { id: string }) {
   const share = elements ? (elements.done + elements.failed) / Math.max(1, elements.total) : live?.progress;
   const percent = running && share !== undefined ? Math.round(share * 100) : undefined;
   const failed = lookOf(node.state) === "failed" || node.state === "skipped";
-  const reason = failed || (node.error && node.state === "dispatched") ? String(node.error?.message ?? "") : "";
+  const tells = failed || (node.error && node.state === "dispatched");
+  const heldUp = node.state !== "waiting" && node.notRunning?.action ? `${node.notRunning.text} ${node.notRunning.action}` : "";
+  const reason = heldUp || (tells ? String(node.error?.message ?? "") : "");
   return (
     <>
       {reason && (
@@ -71,7 +73,7 @@ export function CardFooter({ id }: { id: string }) {
           </span>
         )}
         <StateIcon nodeRun={node} />
-        {percent !== undefined ? <span className="strong text-live digits">{percent}%</span> : <span>{standing(node, live)}</span>}
+        {percent !== undefined ? <span className="strong text-live digits">{percent}%</span> : <span>{standing(node)}</span>}
         {running && !elements && live && <Step live={live} />}
         {count && count.total > 0 && <span className="text-faint digits">{countWords(node, count)}</span>}
         {node.attempt > 1 && <span className="text-faint">try {node.attempt}</span>}

@@ -41,6 +41,11 @@ export default function RunsPage() {
                   {String(run.data.error.message ?? "")}
                 </p>
               )}
+              {run.data.notRunning && (
+                <p className="text-muted" role="status">
+                  {run.data.notRunning.text} {run.data.notRunning.action}
+                </p>
+              )}
               <div className="results">
                 {Object.entries(run.data.outputs ?? {}).map(([name, value]) => (
                   <Viewer key={name} name={name} value={value} />
@@ -90,6 +95,7 @@ export default function RunsPage() {
                     </td>
                     <td>
                       <span className={`chip ${runTone(summary.state)}`}>{runWord(summary.state)}</span>
+                      {summary.notRunning && <div className="text-faint text-small">{summary.notRunning.text}</div>}
                     </td>
                     <td className="digits">
                       {summary.done} of {summary.nodes}

@@ -63,7 +63,7 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
                 <td>
                   <Lane nodeRun={nodeRun} start={start} length={length} />
                 </td>
-                <td className="text-faint text-small">{String(nodeRun.error?.message ?? nodeRun.why ?? "")}</td>
+                <td className="text-faint text-small">{String(nodeRun.error?.message ?? nodeRun.notRunning?.text ?? nodeRun.why ?? "")}</td>
                 <td>
                   {run.finishedAt && parsePath(nodeRun.path).calls.length === 0 && (
                     <button

@@ -2,6 +2,7 @@ import type { Graph } from "@spindle/graph-model";
 import { CircleAlert, Hand, LoaderCircle, RotateCcw, Square } from "lucide-react";
 import type { CSSProperties } from "react";
 import { useOpenRun, useRunStore } from "../session/run-store";
+import type { ShownNodeRun } from "../session/types";
 import { span } from "../ui/words";
 
 /** DESIGN E15: the share of the run that is done, by weight, and a remaining time only once one is measured. */
@@ -23,10 +24,18 @@ export function useRunProgress(graph: Graph | undefined): { share: number; remai
   return { share: total > 0 ? Math.min(1, done / total) : 0, remaining };
 }
 
+/** What holds the run up that a person can see to, while nothing of it is running. */
+const heldUp = ({ nodes }: { nodes: Record<string, ShownNodeRun> }) => {
+  const all = Object.values(nodes);
+  if (all.some((node) => node.state === "running" && !node.notRunning)) return undefined;
+  return all.find((node) => node.state !== "waiting" && node.notRunning?.action)?.notRunning ?? undefined;
+};
+
 export function RunBar({ graph, onCancel, onRetry }: { graph: Graph; onCancel(): void; onRetry(node: string): void }) {
   const run = useRunStore((store) => store.run);
   const open = useOpenRun();
   const { share, remaining } = useRunProgress(graph);
+  const why = useRunStore(heldUp);
   if (!run) return null;
   if (!open && run.state !== "failed") return null;
   const failed = run.error?.node;
@@ -48,6 +57,11 @@ export function RunBar({ graph, onCancel, onRetry }: { graph: Graph; onCancel():
           <span className="text-muted digits">
             {Math.round(share * 100)}%{remaining !== undefined ? `, this node about ${span(remaining)}` : ""}
           </span>
+          {why && (
+            <span className="text-warn ellipsis run-error" title={`${why.text} ${why.action}`}>
+              {why.text}
+            </span>
+          )}
           <button type="button" className="button quiet danger" disabled={run.cancelling} onClick={onCancel}>
             <Square size={14} /> {run.cancelling ? "Cancelling" : "Cancel"}
           </button>

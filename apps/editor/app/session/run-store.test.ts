@@ -15,6 +15,7 @@ const tell = (type: RunEvent["type"], body: object = {}, path = "a") =>
   showEvent({ run: "r", seq: seq++, type, at, node: path.replace(/^.*\/|#\d+$/g, ""), path, attempt: 1, body } as unknown as RunEvent);
 const { getState } = useRunStore;
 /** The snapshot of a run whose nodes have not begun. */
+const WHY = { kind: "queue", since: "2026-01-01T00:00:00.000Z", text: "Queued, position 1.", action: null } as const;
 const queued = (nodes: string[], live: object[] = []) =>
   showSnapshot({
     ...RUN,
@@ -158,11 +159,22 @@ describe("news in between", () => {
   });
   test("change nothing of a node that is queued, or that its events speak for", () => {
     queued(["a"]);
-    showLive({ node: "a", queue: { position: 1 } });
-    expect(row("a")?.state).toBe("queued");
+    showLive({ node: "a", notRunning: WHY });
+    expect(row("a")).toMatchObject({ state: "queued", notRunning: WHY });
     tell("node.failed", { error });
     showLive({ node: "a", progress: 0.5 });
     expect(row("a")?.state).toBe("failed");
+  });
+  test("tell why the node is not running, until it is", () => {
+    queued(["a"]);
+    tell("node.dispatched");
+    showLive({ node: "a", notRunning: WHY });
+    expect(row("a")?.notRunning).toEqual(WHY);
+    showLive({ node: "a", progress: 0.1 });
+    expect(row("a")?.notRunning).toBeNull();
+    showLive({ node: "a", notRunning: WHY });
+    tell("node.running");
+    expect(row("a")?.notRunning).toBeNull();
   });
   test("that come with the snapshot count as well", () => {
     queued(["a"], [{ node: "a", inRegion: true, progress: 0.5 }]);

@@ -143,7 +143,7 @@ function changedNode(known: ShownNodeRun | undefined, event: NodeEvent): ShownNo
 
 const UNSEEN = { attempt: 0, engine: "", draft: false, input: null, startedAt: null, why: null };
 /** The fields that a node run does not have while it goes on. */
-const OPEN = { held: null, output: null, error: null, finishedAt: null, reused: false } as const;
+const OPEN = { notRunning: null, held: null, output: null, error: null, finishedAt: null, reused: false } as const;
 
 function counted(counts: Record<string, NodeCount>, node: string, state: string): Record<string, NodeCount> {
   const old = counts[node] ?? { total: 0, done: 0, failed: 0 };
@@ -158,7 +158,10 @@ function counted(counts: Record<string, NodeCount>, node: string, state: string)
 
 export function showLive(live: Live): void {
   useRunStore.setState((now) => {
-    const moved = moving(now.nodes[live.node], live);
+    const known = now.nodes[live.node];
+    const notRunning = live.notRunning ?? null;
+    const node = known && !isEndedNodeState(known.state) && known.notRunning !== notRunning ? { ...known, notRunning } : known;
+    const moved = moving(node, live) ?? (node && node !== known ? { [live.node]: node } : undefined);
     return { live: { ...now.live, [live.node]: live }, ...(moved ? { nodes: { ...now.nodes, ...moved } } : {}) };
   });
 }
@@ -168,7 +171,7 @@ export function showLive(live: Live): void {
  * only committed events tell: what it reports may come before its result is stored.
  */
 function moving(node: ShownNodeRun | undefined, live: Live): Record<string, ShownNodeRun> | undefined {
-  if (!live.inRegion || live.queue || !node || node.output !== null || node.attempt > 0) return undefined;
+  if (!live.inRegion || live.notRunning || !node || node.output !== null || node.attempt > 0) return undefined;
   if (node.state !== "queued" && node.state !== "running" && node.state !== "succeeded") return undefined;
   const state = live.progress === 1 ? "succeeded" : "running";
   return node.state === state ? undefined : { [node.node]: { ...node, ...OPEN, state } };

@@ -1,6 +1,6 @@
 import { NODE_STATES, RUN_STATES } from "@spindle/schemas";
 import { expect, test } from "vitest";
-import { between, lookOf, queueWords, runTone, runWord, span, stateWord } from "./words";
+import { between, lookOf, runTone, runWord, span, stateWord } from "./words";
 
 test.each([
   [0, "0.0 s"],
@@ -12,13 +12,6 @@ test.each([
   [80_000, "1 min 20 s"],
   [3_600_000, "60 min"],
 ])("%d ms are %s", (milliseconds, words) => expect(span(milliseconds)).toBe(words));
-
-test.each([
-  [{ position: 1 }, "Queued, position 1"],
-  [{ position: 22 }, "Queued, position 22"],
-  [{ position: 4, wait: 200 }, "Queued, position 4, about 1.0 s"],
-  [{ position: 4, wait: 119_600 }, "Queued, position 4, about 2 min"],
-])("%j is %s", (queue, words) => expect(queueWords(queue)).toBe(words));
 
 test("a time between is from the start to the end, and none before the start", () => {
   expect(between("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:41.000Z")).toBe("41 s");

@@ -1,5 +1,5 @@
 // Times and states in the product's words.
-import type { Live, NodeState, RunView } from "../session/types";
+import type { NodeState, RunView } from "../session/types";
 
 /** A time in words: "3.2 s", "41 s", "1 min 20 s". */
 export function span(milliseconds: number): string {
@@ -9,12 +9,6 @@ export function span(milliseconds: number): string {
   const minutes = Math.floor(seconds / 60);
   const rest = Math.round(seconds - minutes * 60);
   return rest > 0 ? `${minutes} min ${rest} s` : `${minutes} min`;
-}
-
-/** A position in the queue in words: "Queued, position 3, about 2 min". */
-export function queueWords({ position, wait }: NonNullable<Live["queue"]>): string {
-  const words = `${STATES.queued}, position ${position}`;
-  return wait === undefined ? words : `${words}, about ${span(Math.max(1000, Math.round(wait / 1000) * 1000))}`;
 }
 
 export function between(start: string | null, end: string | null): string {

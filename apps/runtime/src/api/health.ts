@@ -8,7 +8,7 @@ import { handle } from "./respond.ts";
 const PATIENCE_MS = 1500;
 
 /** `/health` says which part is down; `/metrics` is for Prometheus. */
-export function healthRoutes({ db, workers, artifacts, library, record }: Services): Router {
+export function healthRoutes({ db, workers, artifacts, library, record, waits }: Services): Router {
   const routes = Router();
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -24,6 +24,17 @@ export function healthRoutes({ db, workers, artifacts, library, record }: Servic
       );
       this.reset();
       for (const { state, n } of rows) this.set({ state }, Number(n));
+    },
+  });
+  new Gauge({
+    name: "spindle_not_running_seconds",
+    help: "How long what has waited longest has, by what it waits for",
+    labelNames: ["kind"],
+    registers: [registry],
+    async collect() {
+      const longest = await waits.longest();
+      this.reset();
+      for (const [kind, seconds] of longest) this.set({ kind }, seconds);
     },
   });
   new Counter({

@@ -10,7 +10,6 @@ import { type ArtifactRef, type CombinedManifest, isEndedRunState, MEDIA_TYPES, 
 import { SingleBar } from "cli-progress";
 import type { RunPlan } from "../services/plan-service.ts";
 import type { RunView } from "../services/run-service.ts";
-import type { QueuePosition } from "../tasks/live.ts";
 import { readDocument, readMedia } from "./read-file.ts";
 import { call, findServer } from "./server.ts";
 
@@ -138,7 +137,7 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
   if (interrupt.aborted) cancel();
   interrupt.addEventListener("abort", cancel);
   try {
-    for (let seen = Date.now(); ; ) {
+    for (let seen = Date.now(), said = ""; ; ) {
       const run = await call(`${url}/api/runs/${id}`).then(
         (answer) => (answer.ok ? (answer.json() as Promise<RunView>) : undefined),
         () => undefined,
@@ -150,9 +149,10 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
         bar.update(Math.round(run.progress * 100), {
           now: run.nodes
             .filter((nodeRun) => nodeRun.state === "running" || nodeRun.state === "dispatched")
-            .map((nodeRun) => nodeRun.node + positionWords(run.live.find(({ node }) => node === nodeRun.node)?.queue))
+            .map(({ node, notRunning }) => node + (notRunning ? ` (${notRunning.text})` : ""))
             .join(", "),
         });
+      said = sayWhyNot(run?.notRunning ?? null, said);
       await sleep(POLL_MS);
     }
   } finally {
@@ -160,8 +160,12 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
   }
 }
 
-const positionWords = (queue: QueuePosition | undefined): string =>
-  queue ? ` (queued, position ${queue.position}${queue.wait === undefined ? "" : `, about ${Math.ceil(queue.wait / 1000)} s`})` : "";
+/** Says why the run does not go on where somebody can do something about it, once. Returns what was said last. */
+function sayWhyNot(why: RunView["notRunning"], said: string): string {
+  if (!why?.action) return "";
+  if (why.kind !== said) process.stderr.write(`spindle: ${why.text} ${why.action}\n`);
+  return why.kind;
+}
 
 async function save(url: string, run: RunView, folder: string, quiet: boolean): Promise<void> {
   await mkdir(folder, { recursive: true });

@@ -281,8 +281,8 @@ export class RunDriver {
     setTimeout(() => live.forget(run.id), 5000).unref();
   }
 
-  /** A revision is resolved once, because a template runs often. */
-  private async resolvedOf(revision: string): Promise<Resolved> {
+  /** What a run's graph means. A revision is resolved once, because a template runs often. */
+  async resolvedOf(revision: string): Promise<Resolved> {
     const library = this.options.library();
     const known = this.resolved.get(revision);
     if (known?.library === library) return known;

@@ -1,9 +1,9 @@
 // What is shown of runs, from PostgreSQL.
-import type { RunEvent } from "@spindle/schemas";
+import { OPEN_NODE_STATES, OPEN_RUN_STATES, type RunEvent } from "@spindle/schemas";
 import type pg from "pg";
 import type { NodeRunRow } from "./node-run.ts";
 import type { RunHistory } from "./record.ts";
-import type { Tally } from "./types.ts";
+import type { OpenRun, Tally, WaitingRow } from "./types.ts";
 
 export class PostgresHistory implements RunHistory {
   constructor(private readonly pool: pg.Pool) {}
@@ -27,6 +27,33 @@ export class PostgresHistory implements RunHistory {
     const text = "SELECT path, min(at) AS at FROM run_event WHERE run_id = $1 AND type = 'node.dispatched' GROUP BY path";
     const { rows } = await this.pool.query<{ path: string; at: Date }>(text, [run]);
     return new Map(rows.map(({ path, at }) => [path, at]));
+  }
+
+  async openRuns(runs?: readonly string[]): Promise<OpenRun[]> {
+    const { rows } = await this.pool.query<OpenRun>({
+      name: "runs-open",
+      text: `SELECT r.id, r.revision_id, r.state, r.cancel_requested, COALESCE(r.started_at, r.created_at) AS since, o.lease_until AS owner_until,
+               r.state <> 'waiting' AND (o.id IS NULL OR o.lease_until < now()) AS unowned
+             FROM run r LEFT JOIN runtime o ON o.id = r.owner
+             WHERE r.state = ANY($1) AND ($2::uuid[] IS NULL OR r.id = ANY($2)) ORDER BY r.created_at LIMIT 1000`,
+      values: [OPEN_RUN_STATES, runs ?? null],
+    });
+    return rows;
+  }
+
+  async waitingIn(runs: readonly string[], withQueued: boolean): Promise<WaitingRow[]> {
+    const { rows } = await this.pool.query<WaitingRow>({
+      name: "node-runs-waiting",
+      text: `SELECT n.id, n.run_id, n.node_id, n.path, n.state, n.plane, n.service, n.engine, n.attempt, n.fence, n.changed_at,
+               CASE WHEN NOT n.passed THEN n.held END AS held,
+               CASE WHEN o.sent_at IS NULL AND o.available_at > now() THEN extract(epoch FROM o.available_at - now())::float8 * 1000 END AS retry_in,
+               extract(epoch FROM n.due_at - now())::float8 * 1000 AS answer_in
+             FROM node_run n LEFT JOIN outbox o ON o.node_run_id = n.id AND o.fence = n.fence
+             WHERE n.run_id = ANY($1) AND (n.state = ANY($2) AND ($3 OR n.state <> 'queued') OR n.held = 'after' AND NOT n.passed)
+             LIMIT 20000`,
+      values: [runs, OPEN_NODE_STATES, withQueued],
+    });
+    return rows;
   }
 
   async tallies(run: string): Promise<Tally[]> {

@@ -5,7 +5,19 @@ import type { EventEmitter } from "node:events";
 import type { RunEvent, RunEventError } from "@spindle/schemas";
 import type { NodeChange } from "./changes.ts";
 import type { ChangedRow, ImpossibleNodeRun, NodeRunRow, TaskRow } from "./node-run.ts";
-import type { Earlier, NewNodeRun, NewRun, Note, OpenNodeRun, QueuedTask, RunRow, StandingTask, Tally } from "./types.ts";
+import type {
+  Earlier,
+  NewNodeRun,
+  NewRun,
+  Note,
+  OpenNodeRun,
+  OpenRun,
+  QueuedTask,
+  RunRow,
+  StandingTask,
+  Tally,
+  WaitingRow,
+} from "./types.ts";
 
 export interface RunRecord {
   readonly nodes: NodeRunRecord;
@@ -149,6 +161,10 @@ export interface TaskQueue {
 export interface RunHistory {
   /** By run: its node runs without those of regions, how many of them succeeded, and whether any is a draft. */
   countNodes(runs: readonly string[]): Promise<Map<string, { nodes: number; done: number; draft: boolean }>>;
+  /** Of these runs those that have not ended; without runs the oldest 1,000 that have not. */
+  openRuns(runs?: readonly string[]): Promise<OpenRun[]>;
+  /** What of these runs has not ended, at most 20,000 node runs; those that are queued only where they are asked for. */
+  waitingIn(runs: readonly string[], withQueued: boolean): Promise<WaitingRow[]>;
   /** How the node runs of a run stand that are not inside a call. */
   tallies(run: string): Promise<Tally[]>;
   events(run: string, since: number): Promise<RunEvent[]>;

@@ -100,3 +100,31 @@ export type QueuedTask = Routed & { outbox: string; priority: number; submitter:
 
 /** A task that runs, for `spent` milliseconds, or waits for a worker. */
 export type StandingTask = Routed & Pick<NodeRunRow, "id" | "node_id" | "path" | "state"> & { spent: number | null };
+
+/** A run that has not ended, as far as it says why its node runs are not running. */
+export interface OpenRun {
+  id: string;
+  revision_id: string;
+  state: RunState;
+  cancel_requested: boolean;
+  /** When it began, or was accepted. */
+  since: Date;
+  /** Whether no runtime with a lease drives it, although one should. */
+  unowned: boolean;
+  /** When the lease of the runtime that drove it ran out, where that is still known. */
+  owner_until: Date | null;
+}
+
+/** A node run that has not ended, or that is held after it ran. */
+export type WaitingRow = Pick<
+  NodeRunRow,
+  "id" | "run_id" | "node_id" | "path" | "state" | "plane" | "service" | "engine" | "attempt" | "fence"
+> & {
+  changed_at: Date;
+  /** At a breakpoint that nobody has left yet. */
+  held: "before" | "after" | null;
+  /** Milliseconds until its next try may be sent; null where that is no wait. */
+  retry_in: number | null;
+  /** Milliseconds until it goes on without an answer; null where it never does. */
+  answer_in: number | null;
+};

@@ -99,6 +99,16 @@ export class LibraryService {
     return reportHolds(this.startedAt, new Date()) ? "starting" : `down: no ${who} has reported`;
   }
 
+  /** Since when Redis has not answered; undefined while it does. */
+  busSilentSince: Date | undefined;
+
+  /** Whether workers of a plane answer now, and when they did last. */
+  reportOf(plane: string): { answers: boolean; reportedAt: Date | undefined } {
+    return plane === "comfy"
+      ? { answers: this.comfyLive || this.comfyReason !== undefined, reportedAt: this.comfyAt }
+      : { answers: this.pythonLive, reportedAt: this.pythonAt };
+  }
+
   private async lookAtOwn(): Promise<void> {
     this.node = await this.registry.manifest(this.models, new Date());
     this.refresh();
@@ -106,7 +116,8 @@ export class LibraryService {
 
   private async lookAtWorkers(): Promise<void> {
     const found = await this.pythonManifests().catch(() => undefined);
-    if (found === undefined) return; // Redis does not answer, which says nothing about the workers
+    this.busSilentSince = found ? undefined : (this.busSilentSince ?? new Date());
+    if (found === undefined) return; // it says nothing about the workers
     this.pythonLive = found.length > 0;
     if (found.length > 0) [this.python, this.pythonAt] = [joinManifests(found), new Date()];
     await this.lookAtComfy();

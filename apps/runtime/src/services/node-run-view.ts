@@ -3,6 +3,7 @@ import { definitionGraph, definitionNames, type Graph, isRegionId, nodeTitle } f
 import type { NodeState, RunEventError } from "@spindle/schemas";
 import type { RunHistory } from "../record/record.ts";
 import type { Prisma } from "../store/generated/client.ts";
+import type { NotRunning } from "../tasks/why-not-running.ts";
 
 /** Inputs and outputs that one answer holds, as JSON. */
 const MOST_BYTES = 16 * 1024 * 1024;
@@ -29,6 +30,7 @@ interface About {
 
 /** Fields that a state does not list are empty. */
 interface Open {
+  notRunning: null;
   held: null;
   output: null;
   error: null;
@@ -36,23 +38,29 @@ interface Open {
   reused: false;
 }
 
+interface Waiting {
+  /** Why it is not running (DESIGN E18); null while it is, and once it has ended, but for a breakpoint after it. */
+  notRunning: NotRunning | null;
+}
+
 /** `reused`: an earlier output stands for its own; `held`: at a breakpoint that nobody has left yet. */
 export type Standing =
-  | (Open & { state: "queued" })
-  | (Omit<Open, "held"> & { state: "waiting"; held: "before" | null })
-  | (Omit<Open, "error"> & {
-      state: "dispatched" | "running";
-      /** Why the try before this one failed, told to a page that saw it fail: a row keeps no error while it goes on. */
-      error: RunEventError | null;
-    })
-  | {
+  | (Omit<Open, "notRunning"> & Waiting & { state: "queued" })
+  | (Omit<Open, "held" | "notRunning"> & Waiting & { state: "waiting"; held: "before" | null })
+  | (Omit<Open, "error" | "notRunning"> &
+      Waiting & {
+        state: "dispatched" | "running";
+        /** Why the try before this one failed, told to a page that saw it fail: a row keeps no error while it goes on. */
+        error: RunEventError | null;
+      })
+  | (Waiting & {
       state: "succeeded";
       held: "after" | null;
       output: Record<string, unknown>;
       error: null;
       finishedAt: string;
       reused: boolean;
-    }
+    })
   | (Omit<Open, "error" | "finishedAt"> & { state: "skipped" | "failed" | "cancelled" | "dead"; error: RunEventError; finishedAt: string });
 
 export type NodeRunView = About & Standing;
@@ -74,7 +82,7 @@ export async function viewsOf(
   history: Pick<RunHistory, "sizesOf" | "valuesOf">,
   rows: readonly StoredNodeRun[],
   graph: Graph,
-  { withInput = true } = {},
+  { withInput = true, waits }: { withInput?: boolean; waits?: ReadonlyMap<string, NotRunning> } = {},
 ): Promise<NodeRunView[]> {
   const fitting: string[] = [];
   let bytes = 0;
@@ -88,7 +96,7 @@ export async function viewsOf(
   }
   const values = await history.valuesOf(fitting, withInput);
   const names = titles(graph);
-  return rows.map((row) => view(row, names, values.get(row.id)));
+  return rows.map((row) => view(row, names, values.get(row.id), waits?.get(row.id) ?? null));
 }
 
 /** By node id; inside a definition the ids are its own, and the graph's come first. */
@@ -97,7 +105,12 @@ function titles(graph: Graph): Map<string, string> {
   return new Map(levels.flatMap((level) => level?.nodes.map((node) => [node.id, nodeTitle(node)] as const) ?? []));
 }
 
-const view = (row: StoredNodeRun, names: ReadonlyMap<string, string>, values: Values | undefined): NodeRunView => ({
+const view = (
+  row: StoredNodeRun,
+  names: ReadonlyMap<string, string>,
+  values: Values | undefined,
+  notRunning: NotRunning | null,
+): NodeRunView => ({
   node: row.nodeId,
   title: names.get(row.nodeId) ?? (isRegionId(row.nodeId) ? "ComfyUI prompt" : row.nodeId),
   path: row.path,
@@ -108,25 +121,25 @@ const view = (row: StoredNodeRun, names: ReadonlyMap<string, string>, values: Va
   ...(values ? {} : { valuesLeftOut: true as const }),
   startedAt: date(row.startedAt),
   why: row.why,
-  ...standing(row, values?.output ?? {}),
+  ...standing(row, values?.output ?? {}, notRunning),
 });
 
 /** The statement by which rows change (prisma/functions/change_node_runs.sql) gives each state exactly these. */
-function standing(row: StoredNodeRun, output: Record<string, unknown>): Standing {
+function standing(row: StoredNodeRun, output: Record<string, unknown>, notRunning: NotRunning | null): Standing {
   const state = row.state as NodeState;
   const finishedAt = date(row.finishedAt ?? row.changedAt);
   const error = row.error as unknown as RunEventError;
   switch (state) {
     case "queued":
-      return { ...OPEN, state };
+      return { ...OPEN, state, notRunning };
     case "waiting":
-      return { ...OPEN, state, held: row.held === "before" && !row.passed ? "before" : null };
+      return { ...OPEN, state, notRunning, held: row.held === "before" && !row.passed ? "before" : null };
     case "dispatched":
     case "running":
-      return { ...OPEN, state };
+      return { ...OPEN, state, notRunning };
     case "succeeded": {
       const held = row.held === "after" && !row.passed ? "after" : null;
-      return { ...OPEN, state, held, output, finishedAt, reused: row.reusedFrom !== null };
+      return { ...OPEN, state, notRunning, held, output, finishedAt, reused: row.reusedFrom !== null };
     }
     case "skipped":
     case "failed":
@@ -138,4 +151,4 @@ function standing(row: StoredNodeRun, output: Record<string, unknown>): Standing
   }
 }
 
-const OPEN: Open = { held: null, output: null, error: null, finishedAt: null, reused: false };
+const OPEN: Open = { notRunning: null, held: null, output: null, error: null, finishedAt: null, reused: false };

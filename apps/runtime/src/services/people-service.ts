@@ -1,15 +1,5 @@
 // What people do to a run that waits for them: answer, and go on from a breakpoint (DESIGN E7, SPEC RH).
-import {
-  type Graph,
-  type Level,
-  LIMITS,
-  type Library,
-  type Port,
-  parsePath,
-  resolve,
-  whyTooLarge,
-  whyValueUnfit,
-} from "@spindle/graph-model";
+import { type Graph, LIMITS, type Library, type Port, parsePath, resolve, whyTooLarge, whyValueUnfit } from "@spindle/graph-model";
 import type { AnswerRequest } from "@spindle/schemas";
 import type { RunDriver } from "../engine/run-driver.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -107,10 +97,7 @@ export class PeopleService {
 
   private form(graph: Graph, path: string): { fields: Port[]; buttons: string[] } {
     const { calls, node: id } = parsePath(path);
-    const { root, definitions } = resolve(graph, this.library());
-    let level: Level | undefined = root;
-    for (const call of calls) level = definitions.get(level?.node(call.split("#")[0] ?? "")?.element?.calls ?? "");
-    const { node, element } = level?.node(id) ?? {};
+    const { node, element } = resolve(graph, this.library()).within(calls)?.node(id) ?? {};
     const own = element?.outputs ?? [];
     const declared = new Set(
       (node &&

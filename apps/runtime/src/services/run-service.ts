@@ -14,10 +14,11 @@ import type { RecordedOptions, Tally } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import type { Live, LiveBoard } from "../tasks/live.ts";
-import type { QueuePositions } from "../tasks/queue-positions.ts";
+import type { NotRunning } from "../tasks/why-not-running.ts";
 import { assertRun, findNodeRun, findRun } from "./find-run.ts";
 import type { GraphService } from "./graph-service.ts";
 import { date, type NodeRunView, type StoredNodeRun, viewsOf } from "./node-run-view.ts";
+import type { Waits } from "./waits.ts";
 
 /** What a node did more than once: visits of a loop, elements of a map. */
 export interface NodeCount {
@@ -39,6 +40,8 @@ export interface RunView {
   error: RunEventError | null;
   options: RecordedOptions;
   lastSeq: number;
+  /** Why nothing of it is running (DESIGN E18); null while something is, and once it has ended. */
+  notRunning: NotRunning | null;
   /** 0 to 1, by `progressWeight`. */
   progress: number;
   createdAt: string;
@@ -58,7 +61,7 @@ export class RunService {
     private readonly driver: RunDriver,
     private readonly graphs: GraphService,
     private readonly live: LiveBoard,
-    private readonly positions: Pick<QueuePositions, "of">,
+    private readonly waits: Pick<Waits, "of" | "ofRuns">,
     private readonly library: () => Library,
   ) {}
 
@@ -129,7 +132,9 @@ export class RunService {
     const run = await findRun(this.db, id);
     const graph = run.revision.document as unknown as Graph;
     const tallies = await this.record.history.tallies(id);
-    const live = isEndedRunState(run.state) ? [] : this.liveOf(id);
+    const isOpen = !isEndedRunState(run.state);
+    const live = isOpen ? this.live.of(id) : [];
+    const waits = isOpen ? await this.waits.of(id) : undefined;
     return {
       id,
       number: run.number,
@@ -143,11 +148,12 @@ export class RunService {
       error: run.error as never,
       options: run.options as RecordedOptions,
       lastSeq: run.lastSeq,
+      notRunning: waits?.run ?? null,
       progress: progressOf(graph, tallies, live),
       createdAt: run.createdAt.toISOString(),
       startedAt: date(run.startedAt),
       finishedAt: date(run.finishedAt),
-      nodes: await viewsOf(this.record.history, await this.lastRuns(id, tallies), graph),
+      nodes: await viewsOf(this.record.history, await this.lastRuns(id, tallies), graph, waits && { waits: waits.nodes }),
       counts: countRuns(tallies),
       live,
     };
@@ -158,7 +164,7 @@ export class RunService {
     const select = { state: true, revision: { select: { document: true } } } as const;
     const run = await this.db.prisma.run.findUnique({ where: { id }, select });
     if (!run) return assertRun(this.db, id) as Promise<never>;
-    const live = isEndedRunState(run.state) ? [] : this.liveOf(id);
+    const live = isEndedRunState(run.state) ? [] : this.live.of(id);
     const progress = progressOf(run.revision.document as unknown as Graph, await this.record.history.tallies(id), live);
     return { state: run.state as RunState, progress };
   }
@@ -178,12 +184,6 @@ export class RunService {
     return this.db.prisma.nodeRun.findMany({ where: { runId: id, path }, omit: { input: true } });
   }
 
-  private liveOf(id: string): Live[] {
-    const live = new Map(this.live.of(id).map((progress) => [progress.node, progress]));
-    for (const [node, queue] of this.positions.of(id)) live.set(node, { ...live.get(node), node, queue });
-    return [...live.values()];
-  }
-
   /** Every node run of one node, of one place, or of all: visits, elements and what ran in subgraphs. */
   async nodeRuns({ id, node, path }: NodeRunsRequest): Promise<NodeRunView[]> {
     const run = await findRun(this.db, id);
@@ -196,7 +196,8 @@ export class RunService {
     const at = (row: (typeof rows)[number]) => (row.startedAt ?? row.finishedAt ?? row.changedAt).getTime();
     const queued = await this.record.history.queuedAt(id);
     rows.sort((a, b) => at(a) - at(b)); // the sort is stable: rows of the same time stay in the order of their paths
-    return (await viewsOf(this.record.history, rows, run.revision.document as unknown as Graph)).map((nodeRun) => ({
+    const { nodes: waits } = await this.waits.of(id);
+    return (await viewsOf(this.record.history, rows, run.revision.document as unknown as Graph, { waits })).map((nodeRun) => ({
       ...nodeRun,
       ...(queued.has(nodeRun.path) ? { queuedAt: queued.get(nodeRun.path)?.toISOString() as string } : {}),
     }));
@@ -214,6 +215,8 @@ export class RunService {
     const select = { id: true, number: true, graphId: true, title: true, template: true, state: true, createdAt: true, finishedAt: true };
     const runs = await this.db.prisma.run.findMany({ where, select, orderBy: { createdAt: "desc" }, take: limit });
     const counts = await this.record.history.countNodes(runs.map((run) => run.id));
+    const open = runs.filter((run) => !isEndedRunState(run.state));
+    const waits = open.length > 0 ? await this.waits.ofRuns(open.map((run) => run.id)) : new Map<string, NotRunning>();
     return runs.map((run) => ({
       id: run.id,
       number: run.number,
@@ -221,6 +224,7 @@ export class RunService {
       title: run.title,
       template: run.template,
       state: run.state as RunState,
+      notRunning: waits.get(run.id) ?? null,
       draft: counts.get(run.id)?.draft ?? false,
       nodes: counts.get(run.id)?.nodes ?? 0,
       done: counts.get(run.id)?.done ?? 0,

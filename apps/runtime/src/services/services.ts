@@ -11,6 +11,7 @@ import type { PeopleService } from "./people-service.ts";
 import type { PlanService } from "./plan-service.ts";
 import type { RunService } from "./run-service.ts";
 import type { TemplateService } from "./template-service.ts";
+import type { Waits } from "./waits.ts";
 
 export interface Services {
   config: Config;
@@ -25,4 +26,5 @@ export interface Services {
   people: PeopleService;
   plans: PlanService;
   templates: TemplateService;
+  waits: Waits;
 }

@@ -1,14 +1,7 @@
 // Progress and previews (DESIGN W8): lossy, coalesced, latest wins. Nothing here is ever part of the record.
 import { EventEmitter } from "node:events";
 import { type ArtifactRef, BUS } from "@spindle/schemas";
-
-/** Where a task stands among those that wait for the same devices. */
-export interface QueuePosition {
-  /** From 1. */
-  position: number;
-  /** Milliseconds until a worker takes it, from how long such tasks took; absent where none has run yet, or nobody works. */
-  wait?: number;
-}
+import type { NotRunning } from "./why-not-running.ts";
 
 export interface Live {
   node: string;
@@ -21,8 +14,8 @@ export interface Live {
   note?: string;
   text?: string;
   preview?: ArtifactRef;
-  /** Where its task stands in the queue, while it waits for a worker. */
-  queue?: QueuePosition | undefined;
+  /** Why it is not running, where it waits for more than other nodes; what its worker reports ends that. */
+  notRunning?: NotRunning | undefined;
   /** Milliseconds; only once enough was measured. */
   remaining?: number;
 }
@@ -47,7 +40,7 @@ export class LiveBoard {
     const entry = nodes.get(node) ?? { live: { node }, since: undefined, sentAt: 0 };
     nodes.set(node, entry);
     const progress = Math.max(entry.live.progress ?? 0, news.progress ?? 0);
-    entry.live = { ...entry.live, ...news, ...(news.progress !== undefined ? { progress } : {}) };
+    entry.live = { ...entry.live, notRunning: undefined, ...news, ...(news.progress !== undefined ? { progress } : {}) };
     if (news.progress !== undefined) entry.since ??= Date.now();
     const spent = Date.now() - (entry.since ?? Date.now());
     if (progress >= MEASURED_AFTER && progress < 1) entry.live.remaining = Math.round((spent / progress) * (1 - progress));

@@ -1,10 +1,10 @@
 // The position of a task among those that wait for the same devices (DESIGN E14).
-import { isRegionId, type Library, serverOfEngine } from "@spindle/graph-model";
+import { type Library, serverOfEngine } from "@spindle/graph-model";
 import type { NodeRunRow } from "../record/node-run.ts";
 import type { TaskQueue } from "../record/record.ts";
 import type { StandingTask } from "../record/types.ts";
 import { isOutage } from "../store/patient.ts";
-import type { LiveBoard, QueuePosition } from "./live.ts";
+import type { QueuePosition } from "./why-not-running.ts";
 
 /** The devices that a task waits for: its ComfyUI server, the GPUs of its plane, or the plane's workers without one. */
 export function devicesOf({ plane, service, engine }: Pick<NodeRunRow, "plane" | "service" | "engine">, library: Library): string {
@@ -13,15 +13,14 @@ export function devicesOf({ plane, service, engine }: Pick<NodeRunRow, "plane" |
 
 const EVERY_MS = 1500;
 
-/** The positions of the tasks that wait, worked out every EVERY_MS and published to those who watch their run. */
+/** The positions of the tasks that wait, worked out every EVERY_MS. */
 export class QueuePositions {
   private timer: NodeJS.Timeout | undefined;
-  private runs = new Map<string, Map<string, QueuePosition>>();
+  private found: ReadonlyMap<string, QueuePosition> = new Map();
 
   /** @param pool names the pool of a task; all tasks of one pool wait for the same devices */
   constructor(
     private readonly queue: Pick<TaskQueue, "standing" | "durations">,
-    private readonly live: LiveBoard,
     private readonly pool: (task: Pick<NodeRunRow, "plane" | "service" | "engine">) => string,
   ) {}
 
@@ -39,34 +38,17 @@ export class QueuePositions {
     clearTimeout(this.timer);
   }
 
-  /** The positions of a run's tasks, by node. */
-  of(run: string): ReadonlyMap<string, QueuePosition> {
-    return this.runs.get(run) ?? NONE;
+  /** The position of a node run's task; undefined if it does not wait. */
+  of(nodeRun: string): QueuePosition | undefined {
+    return this.found.get(nodeRun);
   }
 
   private async refresh(): Promise<void> {
     const tasks = await this.queue.standing();
-    const waiting = tasks.filter(({ state }) => state === "dispatched");
-    const found = waiting.length > 0 ? positionsOf(tasks, this.pool, await this.queue.durations(tasks)) : new Map<string, QueuePosition>();
-    const before = this.runs;
-    this.runs = new Map();
-    for (const { id, run_id: run, node_id: node } of waiting) {
-      const position = found.get(id);
-      if (!position || isRegionId(node)) continue; // a region is one task of several nodes, which wait with it
-      const nodes = this.runs.get(run) ?? new Map<string, QueuePosition>();
-      this.runs.set(run, nodes.set(node, position));
-    }
-    for (const run of new Set([...before.keys(), ...this.runs.keys()])) this.publish(run, before.get(run) ?? NONE);
-  }
-
-  private publish(run: string, before: ReadonlyMap<string, QueuePosition>): void {
-    if (this.live.changed.listenerCount(run) === 0) return;
-    const now = this.of(run);
-    for (const node of new Set([...before.keys(), ...now.keys()])) this.live.update(run, node, { queue: now.get(node) });
+    const isAnyWaiting = tasks.some(({ state }) => state === "dispatched");
+    this.found = isAnyWaiting ? positionsOf(tasks, this.pool, await this.queue.durations(tasks)) : new Map();
   }
 }
-
-const NONE: ReadonlyMap<string, QueuePosition> = new Map();
 
 /**
  * Where each waiting task stands, in its order. The wait is what is before it and what runs, over how many run at once.

@@ -16,6 +16,8 @@ export interface ReaperParts {
 export class Reaper {
   /** When each task was last leased or queued. A task that is not listed counts as seen now, which `amnesty` relies on. */
   private readonly seen = new Map<string, number>();
+  /** Since when the workers of running tasks have been silent, by task. */
+  private readonly silent = new Map<string, number>();
 
   constructor(
     private readonly parts: ReaperParts,
@@ -27,6 +29,12 @@ export class Reaper {
     this.seen.clear();
   }
 
+  /** Since when the worker of a running task has not renewed its lease; undefined while it does. */
+  silentSince({ id, fence }: Pick<TaskRow, "id" | "fence">): Date | undefined {
+    const since = this.silent.get(taskName(id, fence));
+    return since === undefined ? undefined : new Date(since);
+  }
+
   /** Ends the leases that were not renewed. */
   async expire(): Promise<void> {
     const rows = await this.parts.queue.sent();
@@ -34,7 +42,7 @@ export class Reaper {
     const current = new Set<string>();
     for (const row of rows) current.add(taskName(row.id, row.fence));
     await Promise.all(rows.map((row) => this.examine(row, taskName(row.id, row.fence), now)));
-    for (const task of this.seen.keys()) if (!current.has(task)) this.seen.delete(task);
+    for (const map of [this.seen, this.silent]) for (const task of map.keys()) if (!current.has(task)) map.delete(task);
     this.tasks.forget(current);
   }
 
@@ -42,6 +50,8 @@ export class Reaper {
     const { bus, timings } = this.parts;
     const where = await bus.whereabouts(task, routeOf(row));
     if (where === "leased" || where === "queued" || !this.seen.has(task)) this.seen.set(task, now);
+    if (where === "leased" || row.state !== "running") this.silent.delete(task);
+    else if (!this.silent.has(task)) this.silent.set(task, now);
     if (where === "leased") await this.tasks.begin({ nodeRun: row.id, fence: row.fence });
     // broken-build: leases never end
     if (now - (this.seen.get(task) ?? now) < timings.leaseMs) return;

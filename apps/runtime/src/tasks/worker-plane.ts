@@ -38,7 +38,7 @@ export class WorkerPlane {
   private readonly blocking: Redis;
   private readonly bells: Redis;
   readonly tasks: WorkerTasks;
-  private readonly reaper: Reaper;
+  readonly reaper: Reaper;
   private readonly dispatcher: Dispatcher;
   private readonly wake = new EventEmitter().setMaxListeners(0);
   private readonly loops: Promise<void>[] = [];

@@ -1,0 +1,247 @@
+// Why what is open is not running (DESIGN E18): the rows and the last reports, gathered for the rule in tasks/why-not-running.ts.
+import {
+  isRegionId,
+  itemNodes,
+  type Level,
+  type Library,
+  nodeTitle,
+  type Plan,
+  type PlanBody,
+  parsePath,
+  type Resolved,
+  serverOfEngine,
+} from "@spindle/graph-model";
+import type { RunHistory } from "../record/record.ts";
+import type { OpenRun, WaitingRow } from "../record/types.ts";
+import { isOutage } from "../store/patient.ts";
+import type { LiveBoard } from "../tasks/live.ts";
+import type { Reaper } from "../tasks/reaper.ts";
+import { type Circumstances, type NotRunning, type NotRunningKind, whyNotRunning, whyRunIsNot } from "../tasks/why-not-running.ts";
+import type { LibraryService } from "./library-service.ts";
+
+export interface WaitsParts {
+  history: Pick<RunHistory, "openRuns" | "waitingIn">;
+  live: LiveBoard;
+  library: Pick<LibraryService, "library" | "reportOf" | "busSilentSince">;
+  positionOf: (nodeRun: string) => Circumstances["queue"];
+  reaper: Pick<Reaper, "silentSince">;
+  resolvedOf: (revision: string) => Promise<Resolved>;
+}
+
+/** Why a run does not go on, and why its node runs do not, by their ids. */
+export interface RunWaits {
+  run: NotRunning | undefined;
+  nodes: ReadonlyMap<string, NotRunning>;
+}
+
+const NONE: RunWaits = { run: undefined, nodes: new Map() };
+const EVERY_MS = 1500;
+
+export class Waits {
+  private timer: NodeJS.Timeout | undefined;
+  /** What those who watch a run have been told last, by run and node. */
+  private texts = new Map<string, Map<string, string>>();
+
+  constructor(private readonly parts: WaitsParts) {}
+
+  /** Tells those who watch a run what its nodes wait for. */
+  start(onError: (where: string, error: unknown) => void): void {
+    const tell = async () => {
+      await this.tell().catch((error) => {
+        if (!isOutage(error)) onError("waits", error);
+      });
+      this.timer = setTimeout(tell, EVERY_MS);
+    };
+    this.timer = setTimeout(tell, EVERY_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** Why each open node run of a run is not running. */
+  async of(id: string): Promise<RunWaits> {
+    const [run] = await this.parts.history.openRuns([id]);
+    if (!run) return NONE;
+    const rows = await this.parts.history.waitingIn([id], true);
+    const judged = judge(rows, run, this.reports(), await this.parts.resolvedOf(run.revision_id));
+    return { run: whyRunIsNot(run, judged), nodes: new Map(judged.flatMap(({ row, why }) => (why ? [[row.id, why]] : []))) };
+  }
+
+  /** Why runs do not go on, by their ids: of these runs, or of all that are open. */
+  async ofRuns(ids?: readonly string[]): Promise<Map<string, NotRunning>> {
+    const found = new Map<string, NotRunning>();
+    for (const [run, judged] of await this.heldUp(ids)) {
+      const why = whyRunIsNot(run, judged);
+      if (why) found.set(run.id, why);
+    }
+    return found;
+  }
+
+  /** The seconds for which what has waited longest has, by kind. Node runs that wait for others alone are left out. */
+  async longest(): Promise<Map<NotRunningKind, number>> {
+    const seconds = new Map<NotRunningKind, number>();
+    for (const [run, judged] of await this.heldUp())
+      for (const why of [whyRunIsNot(run, judged), ...judged.map((one) => one.why)])
+        if (why) seconds.set(why.kind, Math.max(seconds.get(why.kind) ?? 0, (Date.now() - Date.parse(why.since)) / 1000));
+    return seconds;
+  }
+
+  /** The node runs of runs that have begun, with what holds them up. */
+  private async heldUp(ids?: readonly string[]): Promise<[OpenRun, Judged[]][]> {
+    const runs = await this.parts.history.openRuns(ids);
+    const rows = new Map<string, WaitingRow[]>(runs.map(({ id }) => [id, []]));
+    for (const row of await this.parts.history.waitingIn([...rows.keys()], false)) rows.get(row.run_id)?.push(row);
+    const reports = this.reports();
+    return runs.map((run) => [run, judge(rows.get(run.id) ?? [], run, reports)]);
+  }
+
+  private reports(): Reports {
+    const { library, positionOf, reaper } = this.parts;
+    const engineOf = enginesOf(library.library());
+    return (row) => ({
+      redisSilentSince: library.busSilentSince,
+      plane: library.reportOf(row.plane),
+      engine: engineOf(row),
+      queue: positionOf(row.id),
+      workerSilentSince: reaper.silentSince(row),
+    });
+  }
+
+  private async tell(): Promise<void> {
+    const watched = this.parts.live.changed.eventNames().map(String);
+    const before = this.texts;
+    this.texts = new Map();
+    for (const run of watched) {
+      const texts = await this.tellRun(run, before.get(run) ?? new Map());
+      if (texts.size > 0) this.texts.set(run, texts);
+    }
+  }
+
+  private async tellRun(id: string, before: ReadonlyMap<string, string>): Promise<Map<string, string>> {
+    const { history, live, resolvedOf } = this.parts;
+    const texts = new Map<string, string>();
+    const [run] = await history.openRuns([id]);
+    if (!run) return texts;
+    const resolved = await resolvedOf(run.revision_id);
+    for (const { row, why } of judge(await history.waitingIn([id], true), run, this.reports(), resolved)) {
+      const { calls, element } = parsePath(row.path);
+      if (!why || why.kind === "before" || why.kind === "turn" || calls.length > 0 || element !== undefined || isRegionId(row.node_id))
+        continue;
+      const text = JSON.stringify(why);
+      texts.set(row.node_id, text);
+      if (before.get(row.node_id) !== text) live.update(id, row.node_id, { notRunning: why });
+    }
+    for (const node of before.keys()) if (!texts.has(node)) live.update(id, node, {});
+    return texts;
+  }
+}
+
+type Reports = (row: WaitingRow) => Omit<Circumstances, "before">;
+
+interface Judged {
+  row: WaitingRow;
+  why: NotRunning | undefined;
+}
+
+/** @param resolved the run's graph; needed where queued node runs are among the rows */
+function judge(rows: readonly WaitingRow[], run: OpenRun, reports: Reports, resolved?: Resolved): Judged[] {
+  const open = new OpenPaths(rows);
+  return rows.map((row) => {
+    const place = row.state === "queued" && resolved ? placeOf(row, resolved) : undefined;
+    // A node of a region waits for what the region's task waits for.
+    const whole = place?.region === undefined ? undefined : open.at(place.region);
+    const asked = whole && whole !== row && whole.state !== "queued" ? whole : row;
+    return { row, why: whyNotRunning(asked, run, { ...reports(asked), before: place ? open.before(place) : [] }) };
+  });
+}
+
+/** Where a node run lies in its graph. */
+interface Place {
+  prefix: string;
+  level: Level;
+  body: PlanBody;
+  item: string;
+  /** The path of its region's row. */
+  region: string | undefined;
+}
+
+function placeOf({ path }: WaitingRow, resolved: Resolved): Place | undefined {
+  const { calls, visits, node, element } = parsePath(path);
+  const level = resolved.within(calls);
+  const loop = visits.at(-1)?.loop;
+  const body = loop === undefined ? level?.plan.root : level?.plan.loops.get(loop);
+  if (!level || !body || element !== undefined) return undefined;
+  const region = level.plan.regionOf.get(node)?.id;
+  const prefix = path.slice(0, path.lastIndexOf("/") + 1);
+  return { prefix, level, body, item: region ?? node, region: region === undefined ? undefined : prefix + region };
+}
+
+/** The paths of what is open in a run. */
+class OpenPaths {
+  private readonly rows: ReadonlyMap<string, WaitingRow>;
+  /** The open nodes inside each loop, by its path up to the number of the visit. */
+  private readonly inLoops = new Map<string, Set<string>>();
+
+  constructor(rows: readonly WaitingRow[]) {
+    this.rows = new Map(rows.map((row) => [row.path, row]));
+    for (const row of rows)
+      for (const { index } of row.path.matchAll(/\[\d+\]\//g)) {
+        const loop = row.path.slice(0, index);
+        this.inLoops.set(
+          loop,
+          (this.inLoops.get(loop) ?? new Set()).add(parsePath(row.path.slice(index + 1).replace(/^\d+\]\//, "")).node),
+        );
+      }
+  }
+
+  at(path: string): WaitingRow | undefined {
+    return this.rows.get(path);
+  }
+
+  /** The titles of the nodes before an item that are not over. */
+  before({ prefix, level, body, item }: Omit<Place, "region">): string[] {
+    const found = new Set<string>();
+    for (const earlier of body.predecessors.get(item) ?? []) {
+      const inside = level.plan.loops.has(earlier)
+        ? this.inLoop(prefix, level.plan, earlier)
+        : itemNodes(level.plan, earlier).filter((id) => this.rows.has(prefix + id));
+      for (const id of inside) if (!isRegionId(id)) found.add(titleOf(level, id));
+      // A loop that has not begun has no node runs yet.
+      if (level.plan.loops.has(earlier) && inside.length === 0)
+        for (const title of this.before({ prefix, level, body, item: earlier })) found.add(title);
+    }
+    return [...found];
+  }
+
+  private inLoop(prefix: string, { loops }: Plan, loop: string): string[] {
+    const nodes = loops.get(loop)?.nodes;
+    return [...(this.inLoops.get(prefix + loop) ?? [])].filter((id) => nodes?.has(id));
+  }
+}
+
+function titleOf(level: Level, id: string): string {
+  const node = level.node(id)?.node;
+  return node ? nodeTitle(node) : id;
+}
+
+/** The engine of a row as the library has it now: of what the Comfy plane does, the server. */
+function enginesOf(library: Library): (row: WaitingRow) => Circumstances["engine"] {
+  let servers: Map<string, Circumstances["engine"]> | undefined;
+  return ({ plane, service, engine }) => {
+    if (plane === "comfy") {
+      servers ??= serversOf(library);
+      return servers.get(serverOfEngine(engine));
+    }
+    return library.find(plane, service)?.engines.find(({ id }) => id === engine);
+  };
+}
+
+function serversOf(library: Library): Map<string, Circumstances["engine"]> {
+  const servers = new Map<string, Circumstances["engine"]>();
+  for (const definition of library.all())
+    if (definition.plane === "comfy")
+      for (const { id, label, live, reason } of definition.engines)
+        if (!servers.has(id)) servers.set(id, { label, live: live && definition.live, reason });
+  return servers;
+}

@@ -1,0 +1,90 @@
+import { expect, test } from "vitest";
+import type { OpenRun, WaitingRow } from "../record/types.ts";
+import { type Circumstances, type NotRunningKind, whyNotRunning, whyRunIsNot } from "./why-not-running.ts";
+
+const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
+const ROW: WaitingRow = {
+  id: "1",
+  run_id: "r",
+  node_id: "n",
+  path: "n",
+  state: "dispatched",
+  plane: "python",
+  service: "speak",
+  engine: "kokoro",
+  attempt: 1,
+  fence: 1,
+  changed_at: at(10),
+  held: null,
+  retry_in: null,
+  answer_in: null,
+};
+const RUN: OpenRun = {
+  id: "r",
+  revision_id: "v",
+  state: "running",
+  cancel_requested: false,
+  since: at(0),
+  unowned: false,
+  owner_until: null,
+};
+const WELL: Circumstances = { plane: { answers: true, reportedAt: at(5) }, engine: { label: "Kokoro", live: true }, before: [] };
+
+const why = (row: Partial<WaitingRow> = {}, known: Partial<Circumstances> = {}, run: Partial<OpenRun> = {}) =>
+  whyNotRunning({ ...ROW, ...row }, { ...RUN, ...run }, { ...WELL, ...known });
+
+test.each<[NotRunningKind, string, Parameters<typeof why>, since?: Date]>([
+  ["before", "It waits for Voice and 1 more.", [{ state: "queued" }, { before: ["Voice", "Picture"] }]],
+  ["turn", "Everything before it is over: it begins in its turn.", [{ state: "queued" }]],
+  ["queue", "Queued for a worker.", []],
+  ["queue", "Queued, position 2, about 90 s.", [{}, { queue: { position: 2, wait: 89_500 } }]],
+  ["queue", "Queued, position 2, about 2 min.", [{}, { queue: { position: 2, wait: 119_600 } }]],
+  ["retry", "Try 2 begins in 3 s.", [{ attempt: 2, retry_in: 2400 }]],
+  ["no-worker", "No Python worker answers.", [{}, { plane: { answers: false, reportedAt: at(20) } }], at(20)],
+  ["no-worker", "No Python worker that answers offers speak on kokoro.", [{}, { engine: undefined }]],
+  ["engine-not-live", "Kokoro cannot run now. No GPU.", [{}, { engine: { label: "Kokoro", live: false, reason: "No GPU." } }]],
+  [
+    "silent-worker",
+    "Its worker has gone silent. Another try begins when its lease is over.",
+    [{ state: "running" }, { workerSilentSince: at(30) }],
+    at(30),
+  ],
+  ["outage", "Redis does not answer, so its task reaches no worker.", [{}, { redisSilentSince: at(40) }], at(40)],
+  ["outage", "Redis does not answer, so nothing is heard of its worker.", [{ state: "running" }, { redisSilentSince: at(40) }], at(40)],
+  ["person", "It waits for a person's answer.", [{ state: "waiting", plane: "node" }]],
+  ["person", "It waits for a person's answer. It goes on by itself in 5 s.", [{ state: "waiting", answer_in: 4200 }]],
+  ["breakpoint", "It is held before it runs.", [{ state: "waiting", held: "before" }]],
+  ["breakpoint", "It is held after it ran.", [{ state: "succeeded", held: "after" }]],
+  [
+    "owner-gone",
+    "No runtime drives the run: the one that did is gone.",
+    [{ state: "queued" }, {}, { unowned: true, owner_until: at(50) }],
+    at(50),
+  ],
+  ["owner-gone", "No runtime drives the run: the one that did is gone.", [{ state: "running", plane: "node" }, {}, { unowned: true }]],
+  ["cancelling", "It is being cancelled.", [{}, {}, { cancel_requested: true }]],
+])("[E18] an open node run says why it is not running: %s, %s", (kind, text, given, since = at(10)) => {
+  expect(why(...given)).toMatchObject({ kind, text, since: since.toISOString() });
+});
+
+test("[E18] what is running waits for nothing", () => {
+  expect(why({ state: "running" })).toBeUndefined();
+  expect(why({ state: "running", plane: "node" })).toBeUndefined();
+});
+
+test("[E18] there is no position in a queue that nobody serves", () => {
+  expect(why({}, { queue: { position: 1 }, plane: { answers: false } })).not.toHaveProperty("queue");
+  expect(why({}, { queue: { position: 1 } })).toMatchObject({ queue: { position: 1 } });
+});
+
+test("[E18] a run says the weightiest of its reasons, of equals the oldest, and none while a node of it is running", () => {
+  const rows = (...all: Partial<WaitingRow>[]) => all.map((row) => ({ row: { ...ROW, ...row }, why: why(row) }));
+  const queued = { path: "q", changed_at: at(7) };
+  expect(whyRunIsNot(RUN, rows(queued, {}, { path: "w", state: "waiting" }))).toMatchObject({ kind: "person" });
+  expect(whyRunIsNot(RUN, rows({}, queued))).toMatchObject({ kind: "queue", since: at(7).toISOString() });
+  expect(whyRunIsNot(RUN, rows(queued, { path: "b", state: "running" }))).toBeUndefined();
+  const around = { path: "m", plane: "node", state: "running" } as const;
+  expect(whyRunIsNot(RUN, rows(around, { path: "m#3" })), "a map whose elements wait").toMatchObject({ kind: "queue" });
+  expect(whyRunIsNot(RUN, []), "before its first node has begun").toMatchObject({ kind: "turn" });
+  expect(whyRunIsNot({ ...RUN, unowned: true }, [])).toMatchObject({ kind: "owner-gone" });
+});

@@ -1,0 +1,171 @@
+// Why an open node run is not running (DESIGN E18). It is worked out when somebody asks, from the rows and from what was last reported;
+// nothing keeps it.
+import type { OpenRun, WaitingRow } from "../record/types.ts";
+
+/** The weightiest first: those that a person can end, and last those that only say that something else comes first. */
+const KINDS = [
+  "person",
+  "breakpoint",
+  "outage",
+  "owner-gone",
+  "silent-worker",
+  "no-worker",
+  "engine-not-live",
+  "retry",
+  "queue",
+  "cancelling",
+  "turn",
+  "before",
+] as const;
+export type NotRunningKind = (typeof KINDS)[number];
+
+/** Where a task stands among those that wait for the same devices. */
+export interface QueuePosition {
+  /** From 1. */
+  position: number;
+  /** Milliseconds until a worker takes it, from how long such tasks took; absent where none has run yet, or nobody works. */
+  wait?: number;
+}
+
+export interface NotRunning {
+  kind: NotRunningKind;
+  /** ISO 8601: since when it waits for this. */
+  since: string;
+  /** A sentence. */
+  text: string;
+  /** What a person can do, as a sentence; null where it goes on by itself. */
+  action: string | null;
+  /** Where its task stands in the queue; only with `queue`, and only once that is known. */
+  queue?: QueuePosition;
+}
+
+/** What is known besides the row. */
+export interface Circumstances {
+  /** Since when Redis has not answered; absent while it does. */
+  redisSilentSince?: Date | undefined;
+  /** Whether workers of its plane answer now, and when they did last. */
+  plane: { answers: boolean; reportedAt?: Date | undefined };
+  /** Its engine as its plane last reported it; absent where no worker that answers offers it. */
+  engine?: { label: string; live: boolean; reason?: string | undefined } | undefined;
+  queue?: QueuePosition | undefined;
+  /** Since when its worker has not renewed its lease; absent while it does. */
+  workerSilentSince?: Date | undefined;
+  /** The titles of the nodes that must be over before it can begin, and are not. */
+  before: readonly string[];
+}
+
+/** What a plane's workers are called, and how one is started. */
+const PLANES: Record<string, { workers: string; start: string }> = {
+  python: { workers: "Python worker", start: "Start a Python worker" },
+  comfy: { workers: "bridge to ComfyUI", start: "Start the bridge to ComfyUI" },
+};
+
+const CANCELS = "or cancel the run";
+
+/** Undefined if the node run is running, or has ended. */
+export function whyNotRunning(row: WaitingRow, run: OpenRun, known: Circumstances): NotRunning | undefined {
+  const because = (kind: NotRunningKind, text: string, action: string | null = null, since = row.changed_at): NotRunning => ({
+    kind,
+    since: new Date(Math.max(Number(since), Number(row.changed_at))).toISOString(),
+    text,
+    action,
+  });
+  if (row.held)
+    return because(
+      "breakpoint",
+      row.held === "before" ? "It is held before it runs." : "It is held after it ran.",
+      "Let it go on, or cancel the run.",
+    );
+  if (row.state === "waiting") {
+    const left = row.answer_in === null ? "" : ` It goes on by itself in ${words(row.answer_in)}.`;
+    return because("person", `It waits for a person's answer.${left}`, "Answer it.");
+  }
+  const isHere = row.plane === "node" || row.state === "queued";
+  if (run.unowned && isHere)
+    return because(
+      "owner-gone",
+      "No runtime drives the run: the one that did is gone.",
+      "Another runtime takes the run up; if none is there, start one.",
+      run.owner_until ?? run.since,
+    );
+  if (row.state === "queued")
+    return run.cancel_requested ? because("cancelling", "It is being cancelled.") : whyQueued(known.before, because);
+  return row.plane === "node" ? undefined : whyAtWorkers(row, run, known, because);
+}
+
+type Because = (kind: NotRunningKind, text: string, action?: string | null, since?: Date) => NotRunning;
+
+function whyQueued([first, ...others]: readonly string[], because: Because): NotRunning {
+  if (first === undefined) return because("turn", "Everything before it is over: it begins in its turn.");
+  return because("before", `It waits for ${first}${others.length > 0 ? ` and ${others.length} more` : ""}.`);
+}
+
+function whyAtWorkers(row: WaitingRow, run: OpenRun, known: Circumstances, because: Because): NotRunning | undefined {
+  if (known.redisSilentSince) {
+    const lost = row.state === "running" ? "nothing is heard of its worker" : "its task reaches no worker";
+    return because("outage", `Redis does not answer, so ${lost}.`, "Start Redis again; the run goes on then.", known.redisSilentSince);
+  }
+  if (row.state === "running") {
+    if (!known.workerSilentSince) return undefined;
+    return because(
+      "silent-worker",
+      "Its worker has gone silent. Another try begins when its lease is over.",
+      `See to the worker, ${CANCELS}.`,
+      known.workerSilentSince,
+    );
+  }
+  if (run.cancel_requested) return because("cancelling", "It is being cancelled.");
+  if (row.retry_in !== null) return because("retry", `Try ${row.attempt} begins in ${words(row.retry_in)}.`);
+  const { plane, engine } = known;
+  const { workers = "worker", start = "Start one" } = PLANES[row.plane] ?? {};
+  if (!plane.answers) return because("no-worker", `No ${workers} answers.`, `${start}, ${CANCELS}.`, plane.reportedAt);
+  if (!engine)
+    return because(
+      "no-worker",
+      `No ${workers} that answers offers ${row.service} on ${row.engine}.`,
+      `Start a worker that does, ${CANCELS}.`,
+    );
+  if (!engine.live)
+    return because(
+      "engine-not-live",
+      `${engine.label} cannot run now.${engine.reason ? ` ${engine.reason}` : ""}`,
+      `Mend that, or cancel the run and choose another engine.`,
+    );
+  if (!known.queue) return because("queue", "Queued for a worker.");
+  const { position, wait } = known.queue;
+  return { ...because("queue", `Queued, position ${position}${wait === undefined ? "" : `, about ${words(wait)}`}.`), queue: known.queue };
+}
+
+/** Whole seconds, or minutes. */
+function words(milliseconds: number): string {
+  const seconds = Math.max(1, Math.ceil(milliseconds / 1000));
+  return seconds < 100 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+}
+
+/**
+ * Why nothing of a run is running: the weightiest reason of its node runs, of equals the oldest; undefined if one of them is running.
+ * @param rows its node runs with their reasons. Those that are queued may be left out.
+ */
+export function whyRunIsNot(run: OpenRun, rows: readonly { row: WaitingRow; why: NotRunning | undefined }[]): NotRunning | undefined {
+  const around = new Set(rows.flatMap(({ row }) => outerPaths(row.path)));
+  if (rows.some(({ row, why }) => !why && row.state === "running" && !around.has(row.path))) return undefined;
+  const reasons = rows.flatMap(({ why }) => why ?? []);
+  for (const kind of KINDS) {
+    const found = reasons.filter((why) => why.kind === kind).sort((a, b) => (a.since < b.since ? -1 : 1));
+    if (found[0]) return found[0];
+  }
+  const since = run.since.toISOString();
+  if (run.unowned)
+    return { kind: "owner-gone", since, text: "No runtime drives the run.", action: "A runtime takes it up; if none is there, start one." };
+  return {
+    kind: run.cancel_requested ? "cancelling" : "turn",
+    since,
+    text: run.cancel_requested ? "It is being cancelled." : "The runtime decides what comes next.",
+    action: null,
+  };
+}
+
+/** The paths of the calls and maps in which a node run lies. */
+function outerPaths(path: string): string[] {
+  return [...path.matchAll(/[#/]/g)].map(({ index }) => path.slice(0, index));
+}
