@@ -108,7 +108,20 @@ function changedNode(known: ShownNodeRun | undefined, event: NodeEvent): ShownNo
   // A node of a loop's body is known from its first visit on; each visit starts from nothing.
   const old: ShownNodeRun = known?.path === path ? known : { ...UNSEEN, ...OPEN, state: "queued", title: known?.title ?? node, node, path };
   const { title, engine, draft, input, startedAt, why, queuedAt } = old;
-  const about = { node, title, path, attempt, engine, draft, input, startedAt, why, ...(queuedAt ? { queuedAt } : {}), ...OPEN };
+  const about = {
+    node,
+    title,
+    path,
+    attempt,
+    engine,
+    draft,
+    input,
+    startedAt,
+    why,
+    notRunning: null,
+    ...(queuedAt ? { queuedAt } : {}),
+    ...OPEN,
+  };
   switch (event.type) {
     case "node.running":
       return { ...about, state: "running", why: event.body.why ?? why, startedAt: startedAt ?? at };
@@ -123,7 +136,7 @@ function changedNode(known: ShownNodeRun | undefined, event: NodeEvent): ShownNo
       return old.state === "succeeded" ? { ...old, held: "after", attempt } : old;
     case "node.resumed":
       if (event.body.held === "before") return { ...about, state: "queued" };
-      return old.state === "succeeded" ? { ...old, held: null, attempt } : old;
+      return old.state === "succeeded" ? { ...old, held: null, notRunning: null, attempt } : old;
     case "node.succeeded": {
       const { output, cached, why: reason = why } = event.body;
       return { ...about, state: "succeeded", output, reused: cached !== undefined, why: reason, finishedAt: at };
@@ -141,9 +154,9 @@ function changedNode(known: ShownNodeRun | undefined, event: NodeEvent): ShownNo
   }
 }
 
-const UNSEEN = { attempt: 0, engine: "", draft: false, input: null, startedAt: null, why: null };
+const UNSEEN = { attempt: 0, engine: "", draft: false, input: null, startedAt: null, why: null, notRunning: null };
 /** The fields that a node run does not have while it goes on. */
-const OPEN = { notRunning: null, held: null, output: null, error: null, finishedAt: null, reused: false } as const;
+const OPEN = { held: null, output: null, error: null, finishedAt: null, reused: false } as const;
 
 function counted(counts: Record<string, NodeCount>, node: string, state: string): Record<string, NodeCount> {
   const old = counts[node] ?? { total: 0, done: 0, failed: 0 };

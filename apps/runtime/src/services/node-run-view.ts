@@ -26,11 +26,12 @@ interface About {
   startedAt: string | null;
   /** Why the node ran, or why it did not have to. */
   why: string | null;
+  /** Why it is not running (DESIGN E18); null while it is, and once it has ended, but for a breakpoint after it. */
+  notRunning: NotRunning | null;
 }
 
 /** Fields that a state does not list are empty. */
 interface Open {
-  notRunning: null;
   held: null;
   output: null;
   error: null;
@@ -38,29 +39,23 @@ interface Open {
   reused: false;
 }
 
-interface Waiting {
-  /** Why it is not running (DESIGN E18); null while it is, and once it has ended, but for a breakpoint after it. */
-  notRunning: NotRunning | null;
-}
-
 /** `reused`: an earlier output stands for its own; `held`: at a breakpoint that nobody has left yet. */
 export type Standing =
-  | (Omit<Open, "notRunning"> & Waiting & { state: "queued" })
-  | (Omit<Open, "held" | "notRunning"> & Waiting & { state: "waiting"; held: "before" | null })
-  | (Omit<Open, "error" | "notRunning"> &
-      Waiting & {
-        state: "dispatched" | "running";
-        /** Why the try before this one failed, told to a page that saw it fail: a row keeps no error while it goes on. */
-        error: RunEventError | null;
-      })
-  | (Waiting & {
+  | (Open & { state: "queued" })
+  | (Omit<Open, "held"> & { state: "waiting"; held: "before" | null })
+  | (Omit<Open, "error"> & {
+      state: "dispatched" | "running";
+      /** Why the try before this one failed, told to a page that saw it fail: a row keeps no error while it goes on. */
+      error: RunEventError | null;
+    })
+  | {
       state: "succeeded";
       held: "after" | null;
       output: Record<string, unknown>;
       error: null;
       finishedAt: string;
       reused: boolean;
-    })
+    }
   | (Omit<Open, "error" | "finishedAt"> & { state: "skipped" | "failed" | "cancelled" | "dead"; error: RunEventError; finishedAt: string });
 
 export type NodeRunView = About & Standing;
@@ -121,25 +116,26 @@ const view = (
   ...(values ? {} : { valuesLeftOut: true as const }),
   startedAt: date(row.startedAt),
   why: row.why,
-  ...standing(row, values?.output ?? {}, notRunning),
+  notRunning,
+  ...standing(row, values?.output ?? {}),
 });
 
 /** The statement by which rows change (prisma/functions/change_node_runs.sql) gives each state exactly these. */
-function standing(row: StoredNodeRun, output: Record<string, unknown>, notRunning: NotRunning | null): Standing {
+function standing(row: StoredNodeRun, output: Record<string, unknown>): Standing {
   const state = row.state as NodeState;
   const finishedAt = date(row.finishedAt ?? row.changedAt);
   const error = row.error as unknown as RunEventError;
   switch (state) {
     case "queued":
-      return { ...OPEN, state, notRunning };
+      return { ...OPEN, state };
     case "waiting":
-      return { ...OPEN, state, notRunning, held: row.held === "before" && !row.passed ? "before" : null };
+      return { ...OPEN, state, held: row.held === "before" && !row.passed ? "before" : null };
     case "dispatched":
     case "running":
-      return { ...OPEN, state, notRunning };
+      return { ...OPEN, state };
     case "succeeded": {
       const held = row.held === "after" && !row.passed ? "after" : null;
-      return { ...OPEN, state, notRunning, held, output, finishedAt, reused: row.reusedFrom !== null };
+      return { ...OPEN, state, held, output, finishedAt, reused: row.reusedFrom !== null };
     }
     case "skipped":
     case "failed":
@@ -151,4 +147,4 @@ function standing(row: StoredNodeRun, output: Record<string, unknown>, notRunnin
   }
 }
 
-const OPEN: Open = { notRunning: null, held: null, output: null, error: null, finishedAt: null, reused: false };
+const OPEN: Open = { held: null, output: null, error: null, finishedAt: null, reused: false };
