@@ -122,6 +122,18 @@ describe("a model file", () => {
     expect(asked[1]).toMatchObject({ range: `bytes=${HALF}-`, "if-range": '"one"' });
   });
 
+  test("is tried again only so often where nothing more comes, and as often again once more has come", async () => {
+    answers = [says(503, {}), says(503, {}), cut(), says(503, {}), says(503, {}), good()];
+    const { notes } = await fetched();
+    expect(readFileSync(place).equals(FILE)).toBe(true);
+    expect(notes.length).toBe(5);
+    rmSync(place);
+    asked = [];
+    answers = [cut(), says(503, {}), says(503, {}), says(503, {}), good()];
+    await expect(fetched()).rejects.toThrow(/answers 503.*goes on from there/);
+    expect(asked.length).toBe(4);
+  });
+
   test("goes on in the next process, and until then the old file stays at its place", async () => {
     mkdirSync(dirname(place), { recursive: true });
     writeFileSync(place, "old");

@@ -5,6 +5,7 @@ import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } f
 import { hostname } from "node:os";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import pRetry from "p-retry";
 import { HEAD_BYTES, whatElseItIs, whatIsWrong, whyNotTaken } from "./formats.ts";
 
 export interface Wanted {
@@ -85,25 +86,31 @@ export async function download(wanted: Wanted, listener: Listener, signal: Abort
   }
 }
 
-/** Tries until the file is there, as long as each try or two brings more of it. */
+/** Tries until the file is there. The tries are counted anew each time that more of it has come than ever before. */
 async function fill(part: Part, wanted: Wanted, listener: Listener, signal: AbortSignal, patience: Patience): Promise<void> {
   let furthest = part.size;
-  for (let failed = 0; !(wanted.exact && part.size === wanted.bytes); ) {
+  while (!(wanted.exact && part.size === wanted.bytes))
     try {
-      return await receive(part, wanted, listener, signal, patience.stallMs);
+      return await pRetry(() => receive(part, wanted, listener, signal, patience.stallMs), {
+        retries: patience.tries - 1,
+        minTimeout: patience.pauseMs,
+        signal,
+        shouldRetry: ({ error }) => error instanceof CutError && part.size <= furthest,
+        onFailedAttempt: ({ error, retriesLeft }) => {
+          signal.throwIfAborted();
+          if (error instanceof CutError && (retriesLeft > 0 || part.size > furthest))
+            listener.note(`${basename(wanted.place)}: ${error.message}. Trying again.`);
+        },
+      });
     } catch (error) {
-      signal.throwIfAborted();
       if (!(error instanceof CutError)) throw error;
-      failed = part.size > furthest ? 0 : failed + 1;
-      furthest = Math.max(furthest, part.size);
-      if (failed >= patience.tries)
+      if (part.size <= furthest)
         throw new NotFetchedError(
           `${wanted.url} could not be fetched: ${error.message}. What has come stays: the same command goes on from there.`,
         );
-      listener.note(`${basename(wanted.place)}: ${error.message}. Trying again.`);
-      await sleep(patience.pauseMs * 2 ** Math.max(0, failed - 1), undefined, { signal });
+      furthest = part.size;
+      await sleep(patience.pauseMs, undefined, { signal });
     }
-  }
 }
 
 /** One answer of the server, into the file. */
