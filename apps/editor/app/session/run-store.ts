@@ -1,8 +1,18 @@
 // What is known of the run that is looked at. Each node card reads only its own part.
 import { parsePath } from "@spindle/graph-model";
-import { isEndedNodeState, isEndedRunState, type RunEvent } from "@spindle/schemas";
+import {
+  isEndedNodeState,
+  isEndedRunState,
+  isNodeEnd,
+  NODE_CHANGES,
+  type NodeChangeName,
+  RUN_CHANGES,
+  type RunChangeName,
+  type RunEvent,
+  type RunState,
+} from "@spindle/schemas";
 import { create } from "zustand";
-import type { Live, NodeCount, NodeState, RunView, ShownNodeRun } from "./types";
+import type { Live, NodeCount, RunView, ShownNodeRun } from "./types";
 
 interface RunStore {
   run: RunView | undefined;
@@ -40,46 +50,35 @@ export function showSnapshot(run: RunView): void {
   });
 }
 
-/** The state that each event leads a run or a node to. */
-const LEADS_TO = {
-  "run.queued": { run: "queued" },
-  "run.running": { run: "running" },
-  "run.waiting": { run: "waiting" },
-  "run.cancelling": {},
-  "run.succeeded": { run: "succeeded" },
-  "run.failed": { run: "failed" },
-  "run.cancelled": { run: "cancelled" },
-  "node.dispatched": { node: "dispatched" },
-  "node.running": { node: "running" },
-  "node.retrying": { node: "dispatched" },
-  "node.waiting": { node: "waiting" },
-  "node.held": { node: "waiting" },
-  "node.resumed": { node: "queued" },
-  "node.succeeded": { node: "succeeded" },
-  "node.skipped": { node: "skipped" },
-  "node.failed": { node: "failed" },
-  "node.cancelled": { node: "cancelled" },
-  "node.dead": { node: "dead" },
-  "loop.limit": {},
-} as const satisfies Record<RunEvent["type"], { run?: RunView["state"]; node?: NodeState }>;
+type NodeEvent = Extract<RunEvent, { type: (typeof NODE_CHANGES)[NodeChangeName]["event"] }>;
+const NODE_EVENTS: ReadonlySet<string> = new Set(Object.values(NODE_CHANGES).map(({ event }) => event));
+const movesNode = (event: RunEvent): event is NodeEvent => NODE_EVENTS.has(event.type);
 
-type NodeEvent = {
-  [Type in RunEvent["type"]]: (typeof LEADS_TO)[Type] extends { node: NodeState } ? Extract<RunEvent, { type: Type }> : never;
-}[RunEvent["type"]];
-const movesNode = (event: RunEvent): event is NodeEvent => "node" in LEADS_TO[event.type];
+type RunChange = (typeof RUN_CHANGES)[RunChangeName];
+const RUN_STATES = Object.fromEntries(Object.values(RUN_CHANGES).map(({ event, to }) => [event, to])) as Record<
+  RunChange["event"],
+  RunState
+>;
+
+/** The events that no change of state writes, each with the state of which it tells nevertheless. */
+const OTHER_EVENTS: Readonly<Record<Exclude<RunEvent["type"], NodeEvent["type"] | RunChange["event"]>, RunState | undefined>> = {
+  "run.queued": "queued",
+  "run.cancelling": undefined,
+  "loop.limit": undefined,
+};
+const LEADS_RUN_TO: Readonly<Record<string, RunState | undefined>> = { ...RUN_STATES, ...OTHER_EVENTS };
 
 /** Applies a committed event to what a snapshot said; false if this page is older than the server and does not know such an event. */
 export function showEvent(event: RunEvent): boolean {
-  if (!Object.hasOwn(LEADS_TO, event.type)) return false;
+  if (!movesNode(event) && !Object.hasOwn(LEADS_RUN_TO, event.type)) return false;
   useRunStore.setState((now) => {
     if (!now.run || event.seq <= now.run.lastSeq) return now;
     const run = changedRun(now.run, event);
     if (!movesNode(event)) return { ...now, run };
     const { type, node, path } = event;
-    const { node: state } = LEADS_TO[type];
     const { calls, element, visits } = parsePath(path);
     if (calls.length > 0) return { ...now, run }; // node runs inside a subgraph are loaded where they are shown
-    const counts = isEndedNodeState(state) && (element !== undefined || visits.length > 0) ? counted(now.counts, node, state) : now.counts;
+    const counts = isNodeEnd(type) && (element !== undefined || visits.length > 0) ? counted(now.counts, node, type) : now.counts;
     if (element !== undefined) return { ...now, run, counts };
     const elements = type === "node.running" ? event.body.elements : undefined;
     const known = elements === undefined ? counts : { ...counts, [node]: { total: elements, done: 0, failed: 0 } };
@@ -93,8 +92,7 @@ export function showEvent(event: RunEvent): boolean {
 function changedRun(old: RunView, event: RunEvent): RunView {
   const run = { ...old, lastSeq: event.seq };
   if (event.type === "run.cancelling") run.cancelling = true;
-  const leads = LEADS_TO[event.type];
-  const state = "run" in leads ? leads.run : undefined;
+  const state = LEADS_RUN_TO[event.type];
   if (!state) return run;
   run.state = state;
   if (state === "running") run.startedAt ??= event.at;
@@ -158,13 +156,13 @@ const UNSEEN = { attempt: 0, engine: "", draft: false, input: null, startedAt: n
 /** The fields that a node run does not have while it goes on. */
 const OPEN = { held: null, output: null, error: null, finishedAt: null, reused: false } as const;
 
-function counted(counts: Record<string, NodeCount>, node: string, state: string): Record<string, NodeCount> {
+function counted(counts: Record<string, NodeCount>, node: string, end: NodeEvent["type"]): Record<string, NodeCount> {
   const old = counts[node] ?? { total: 0, done: 0, failed: 0 };
   const ended = old.done + old.failed + 1;
   const next = {
     total: Math.max(old.total, ended),
-    done: old.done + (state === "succeeded" ? 1 : 0),
-    failed: old.failed + (state === "failed" || state === "dead" ? 1 : 0),
+    done: old.done + (end === "node.succeeded" ? 1 : 0),
+    failed: old.failed + (end === "node.failed" || end === "node.dead" ? 1 : 0),
   };
   return { ...counts, [node]: next };
 }
