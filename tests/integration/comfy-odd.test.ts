@@ -37,6 +37,12 @@ async function run(recording: string, ...graph: Graph) {
   return { view, of, shown: (id: string) => (of(id)?.output as { value?: unknown } | undefined)?.value };
 }
 
+/** What ComfyUI wrote while it ran a node, and what there is to say of it. */
+async function logOf(id: string, path: string): Promise<string> {
+  const answer = await fetch(`${spindle.url}/api/runs/${id}/logs?path=${path}`);
+  return ((await answer.json()) as { text: string }[]).map(({ text }) => text).join("\n");
+}
+
 const picture = comfy("make", "EmptyImage", { width: 16, height: 8, batch_size: 1, color: 0x204060 });
 
 test("choices, names that are lists, numbers as text and names with slashes reach the nodes as they are", async () => {
@@ -133,9 +139,15 @@ test("a silent blocker leaves what comes after it out, and nothing else", async 
     [wire("make", "IMAGE", "block", "image"), wire("block", "blocked", "gone", "images"), wire("block", "free", "there", "images")],
   );
   expect(view.error).toBeNull();
-  expect(of("there")?.output).toMatchObject({ image: { mime: "image/png" } });
+  expect(of("there")).toMatchObject({ output: { image: { mime: "image/png" } }, why: null });
+  expect(of("gone")).toMatchObject({ output: {}, why: expect.stringContaining("blocked in ComfyUI") });
+  expect(await logOf(view.id, "gone")).toContain("ComfyUI showed and saved nothing of gone. ComfyUI gave no reason.");
 });
 
+const loud: Graph = [
+  [picture, comfy("block", "OddBlocker", { words: "not today" }), comfy("turn", "ImageInvert"), comfy("show", "PreviewImage")],
+  [wire("make", "IMAGE", "block", "image"), wire("block", "blocked", "turn", "image"), wire("turn", "IMAGE", "show", "images")],
+];
 test("a loud blocker fails the node that it stops, with its words", async () => {
   const { view } = await run(
     "odd_loud",
@@ -143,6 +155,14 @@ test("a loud blocker fails the node that it stops, with its words", async () => 
     [wire("make", "IMAGE", "block", "image"), wire("block", "blocked", "turn", "image"), wire("turn", "IMAGE", "show", "images")],
   );
   expect(view.error).toMatchObject({ node: "turn", message: expect.stringContaining("not today") });
+});
+
+test("that a blocker's words are lost with the connection is said", async () => {
+  if (!fake) return; // nobody cuts the connection to a real one
+  fake.faults = { dropAfter: 1 };
+  const { view } = await run("odd_loud", ...loud);
+  fake.faults = {};
+  expect(await logOf(view.id, "show")).toContain("The connection to ComfyUI was cut meanwhile");
 });
 
 test("steps and previews are those of their node", async () => {
@@ -171,6 +191,7 @@ test("a captioner gives its words and shows them; a tagger's, under whatever key
   expect(of("caption")?.output).toMatchObject({ text: "16 x 8" });
   expect(of("tags")?.output).toMatchObject({ text: "long" });
   expect(of("quiet")?.state).toBe("succeeded");
+  expect(await logOf(view.id, "quiet")).toContain("The quiet node writes this to the log.");
 });
 
 test("the inputs that a choice brings reach the node, and those of other choices do not", async () => {
@@ -192,6 +213,7 @@ test("what raises fails with its words, and what was done before it stands", asy
   expect(view.error).toMatchObject({ node: "fail", message: "odd, as it should be (ValueError)" });
   expect(of("make")?.state).toBe("succeeded");
   expect(of("show")?.state).toBe("skipped");
+  expect(await logOf(view.id, "fail")).toMatch(/^The failing node says this before it fails\.\n.*odd, as it should be\n/);
 });
 
 test("a node that is deaf to interrupts is cancelled as others are, and the server works again once it has heard", async () => {
@@ -201,6 +223,7 @@ test("a node that is deaf to interrupts is cancelled as others are, and the serv
   );
   const id = await startRun(spindle.url, deaf);
   await until(async () => (await getRun(spindle.url, id)).live.some((live) => live.node === "deaf"), 60_000, "the deaf node runs");
+  expect((await getRun(spindle.url, id)).nodes.find((one) => one.node === "deaf")?.state).toBe("running");
   await fetch(`${spindle.url}/api/runs/${id}/cancel`, { method: "POST" });
   expect((await ended(spindle.url, id)).state).toBe("cancelled");
   const next = graphOf(

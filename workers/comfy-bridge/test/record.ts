@@ -43,6 +43,7 @@ async function converse(url: string, { prompt, request }: Conversation): Promise
   const flags = { type: "feature_flags", data: { supports_preview_metadata: true } };
   entries.push({ dir: "c>s", json: flags });
   socket.send(JSON.stringify(flags));
+  const written = (await logOf(url)).at(-1)?.t ?? "";
   const sent = { ...request, prompt, client_id: client, prompt_id: undefined };
   const response = await fetch(`${url}/prompt`, {
     method: "POST",
@@ -54,6 +55,8 @@ async function converse(url: string, { prompt, request }: Conversation): Promise
   if (response.status === 200) await over;
   const id = String(answer.prompt_id);
   const past = response.status === 200 ? ((await (await fetch(`${url}/history/${id}`)).json()) as Record<string, JsonObject>) : undefined;
+  const log = (await logOf(url)).filter(({ t }) => t > written);
+  if (past) entries.push({ http: "GET /internal/logs/raw", status: 200, response: { entries: log } });
   if (past) entries.push({ http: `GET /history/${id}`, status: 200, response: past });
   socket.close();
   return { status: response.status, answer, said, history: past?.[id], entries };
@@ -95,6 +98,9 @@ function recorded({ entries, answer }: Conversation): Parameters<typeof essence>
     history: history && Object.values(history)[0],
   };
 }
+
+const logOf = async (url: string) =>
+  ((await (await fetch(`${url}/internal/logs/raw`)).json()) as { entries: { t: string; m: string }[] }).entries;
 
 /** What the server says of the nodes of odd-pack; nothing if it has none. */
 async function readOdd(url: string): Promise<JsonObject> {

@@ -105,6 +105,9 @@ export class RegionStep {
 
 const NOTHING_LEAVES = "Nothing here is saved, shown or used by a node elsewhere, so ComfyUI has nothing to do.";
 
+/** ComfyUI tells a node that was blocked in no way from one that ran and had nothing to show. */
+const NOTHING_CAME = "Nothing came of it: what it takes was blocked in ComfyUI, or it shows and saves nothing.";
+
 /** Whether the prompt names files on the server, which may change between two runs. */
 function namesFiles({ prompt }: RegionInput, definitions: readonly NodeDefinition[]): boolean {
   const uploads = definitions.flatMap(({ service, inputs }) =>
@@ -124,13 +127,15 @@ function endings(
   const engine = { engine: own.engine, draft: own.draft };
   if (own.state === "succeeded") {
     const outputs = (own.output ?? {}) as Record<string, Values>;
-    const ran = Object.keys(((own.input as RegionInput | null)?.prompt ?? {}) as object);
+    const { prompt = {}, gives = [] } = (own.input ?? {}) as Partial<RegionInput>;
+    const ran = Object.keys(prompt);
     return (id) => {
       if (ran.length > 0 && !ran.includes(id)) return skipped(false, NOTHING_LEAVES);
       const output = outputs[id] ?? {};
+      const why = !(id in outputs) && gives.some(({ node }) => node === id) ? { why: NOTHING_CAME } : {};
       return own.reused_from
         ? { change: "reuse", output, reusedFrom: own.id, why: "Nothing changed.", body: { cached: { run: own.run_id, nodeRun: own.id } } }
-        : { change: "succeedHere", output, body: engine };
+        : { change: "succeedHere", output, body: engine, ...why };
     };
   }
   if (own.state === "cancelled") return () => cancelled();

@@ -19,8 +19,11 @@ export class PostgresHistory implements RunHistory {
   }
 
   async logs(run: string, path: string): Promise<{ attempt: number; text: string }[]> {
-    const text = `SELECT l.attempt, l.text FROM node_log l JOIN node_run n ON n.id = l.node_run_id WHERE n.run_id = $1 AND n.path = $2 ORDER BY l.attempt`;
-    return (await this.pool.query<{ attempt: number; text: string }>(text, [run, path])).rows;
+    // What a node of a region wrote is in the log of the region, whose path differs in the last part.
+    const text = `SELECT l.attempt, l.text FROM node_log l JOIN node_run n ON n.id = l.node_run_id WHERE n.run_id = $1
+      AND (n.path = $2 OR n.node_id LIKE 'group:%>' AND n.path = $3 || n.node_id AND n.input->'prompt' ? $4) ORDER BY l.attempt`;
+    const last = path.lastIndexOf("/") + 1;
+    return (await this.pool.query<{ attempt: number; text: string }>(text, [run, path, path.slice(0, last), path.slice(last)])).rows;
   }
 
   async queuedAt(run: string): Promise<Map<string, Date>> {

@@ -172,7 +172,7 @@ export interface RunHistory {
   sizesOf(ids: readonly string[], withInput: boolean): Promise<Map<string, number>>;
   /** The values of node runs by id, the inputs only where they are asked for. */
   valuesOf(ids: readonly string[], withInput: boolean): Promise<Map<string, Pick<NodeRunRow, "input" | "output">>>;
-  /** What the tries of a node run wrote to their logs, the first one first. */
+  /** What the tries of a node run, or of the region that it is in, wrote to their logs, the first one first. */
   logs(run: string, path: string): Promise<{ attempt: number; text: string }[]>;
   /** When each task of a run was first given to the workers, by path. */
   queuedAt(run: string): Promise<Map<string, Date>>;

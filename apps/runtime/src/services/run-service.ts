@@ -1,4 +1,14 @@
-import { type Graph, type Library, lastVisits, parsePath, type RunInput, resolve, whyTooLarge, whyValueUnfit } from "@spindle/graph-model";
+import {
+  type Graph,
+  isRegionId,
+  type Library,
+  lastVisits,
+  parsePath,
+  type RunInput,
+  resolve,
+  whyTooLarge,
+  whyValueUnfit,
+} from "@spindle/graph-model";
 import {
   type ForkRequest,
   isEndedNodeState,
@@ -153,7 +163,10 @@ export class RunService {
       createdAt: run.createdAt.toISOString(),
       startedAt: date(run.startedAt),
       finishedAt: date(run.finishedAt),
-      nodes: await viewsOf(this.record.history, await this.lastRuns(id, tallies), graph, waits && { waits: waits.nodes }),
+      nodes: withRegions(
+        await viewsOf(this.record.history, await this.lastRuns(id, tallies), graph, waits && { waits: waits.nodes }),
+        live,
+      ),
       counts: countRuns(tallies),
       live,
     };
@@ -255,6 +268,16 @@ export class RunService {
     });
     return { ...graph, nodes: nodes as Graph["nodes"] };
   }
+}
+
+/** A node of a region has no state of its own until the region is over; that it has begun it reports itself. */
+function withRegions(views: readonly NodeRunView[], live: readonly Live[]): NodeRunView[] {
+  const begun = new Set(live.flatMap(({ node, inRegion }) => (inRegion ? [node] : [])));
+  const running = views.filter(({ node, state }) => isRegionId(node) && state === "running");
+  const runs = (id: string) => running.some(({ input }) => Object.hasOwn(Object(input?.prompt), id));
+  return views.map((view) =>
+    view.state === "queued" && begun.has(view.node) && runs(view.node) ? { ...view, state: "running", notRunning: null } : view,
+  );
 }
 
 /** The given values, each checked against its input; defaults stand in. */

@@ -23,12 +23,21 @@ export interface History {
   messages: Message[];
 }
 
+/** A piece of what the server writes on its terminal: not always a whole line. */
+export interface LogPiece {
+  /** When, by the server's clock; later ones sort after earlier ones. */
+  t: string;
+  m: string;
+}
+
 export interface PromptAnswer {
   status: number;
   body: Record<string, unknown>;
 }
 
 const TIMEOUT_MS = 30_000;
+/** Nobody waits long for what is only said beside a result. */
+const LOG_TIMEOUT_MS = 2000;
 const OBJECT_INFO_TIMEOUT_MS = 120_000;
 
 type Json = Record<string, unknown>;
@@ -87,6 +96,13 @@ export class ComfyHttp {
     return { bytes: Buffer.from(await response.arrayBuffer()), mime };
   }
 
+  /** The last few hundred pieces; none from a server that does not tell them. */
+  async log(): Promise<LogPiece[]> {
+    const { entries } = (await this.json("/internal/logs/raw", LOG_TIMEOUT_MS).catch(() => ({}))) as { entries?: unknown };
+    const isPiece = (one: unknown): one is LogPiece => typeof Object(one).t === "string" && typeof Object(one).m === "string";
+    return Array.isArray(entries) ? entries.filter(isPiece) : [];
+  }
+
   async free(): Promise<void> {
     await this.post("/free", { unload_models: true, free_memory: true });
   }
@@ -97,8 +113,8 @@ export class ComfyHttp {
     return response.text();
   }
 
-  private async json(path: string): Promise<unknown> {
-    const response = await this.fetch(path, {});
+  private async json(path: string, timeout = TIMEOUT_MS): Promise<unknown> {
+    const response = await this.fetch(path, {}, timeout);
     if (!response.ok) throw await answer(response, path);
     return response.json();
   }

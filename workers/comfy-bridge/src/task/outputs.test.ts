@@ -44,3 +44,8 @@ test("what a saver of ours did not give ends the task with the node's name", asy
     error: { code: "comfy.no_output", message: expect.stringContaining("jsons of n") },
   });
 });
+
+test("what a saver of ours did not even run for is left out: it was blocked", async () => {
+  const gives = [{ node: "n", port: "a", from: "n>a", pick: "image" as const }];
+  expect(await outputsOf({ gives } as unknown as RegionInput, {}, collector())).toEqual({});
+});

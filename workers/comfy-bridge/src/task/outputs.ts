@@ -55,10 +55,14 @@ function filesOf(shown: Shown): FileRef[] {
   );
 }
 
-/** @throws TaskFailure naming the node, if an output that the graph needs is not there */
+/**
+ * Without those of nodes that ComfyUI did not run because something was blocked: of them it has nothing, not even that they showed nothing.
+ * @throws TaskFailure naming the node, if a saver ran and an output that the graph needs is not there
+ */
 export async function outputsOf(region: RegionInput, shown: Readonly<Record<string, Shown>>, collector: Collector): Promise<Outputs> {
   const outputs: Outputs = {};
   for (const give of region.gives) {
+    if (!Object.hasOwn(shown, give.from)) continue;
     const files = await collector.files(shown[give.from] ?? {});
     const value = pick(give, shown[give.from] ?? {}, files);
     if (value === undefined && give.from !== give.node)

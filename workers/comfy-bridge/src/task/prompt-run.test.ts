@@ -112,6 +112,15 @@ test("success that only the status claims is none", async () => {
   });
 });
 
+test("a blocker's words fail the node that it stops, and are said to be lost where nobody heard them", async () => {
+  const { history } = await play("odd_loud", { dropAfter: 1 });
+  expect(history).toMatchObject({ heard: false, outputs: {} });
+  await expect(play("odd_loud")).rejects.toMatchObject({
+    error: { message: expect.stringContaining("not today"), details: { node: "turn" } },
+  });
+  expect((await play("odd_silent")).history).toMatchObject({ heard: true, outputs: { there: {} } });
+});
+
 test("a prompt that is known already is not submitted again", async () => {
   const { id } = await play("01_simple_ok");
   const before = fake.prompts.length;

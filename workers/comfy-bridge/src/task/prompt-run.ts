@@ -42,8 +42,13 @@ export class Interrupted extends Error {
   }
 }
 
+export interface Ended extends History {
+  /** False if a part of what was said on the wire may have been missed; history does not have all of it. */
+  heard: boolean;
+}
+
 /** @throws TaskFailure, or Interrupted once the prompt has left the server */
-export async function runPrompt(options: PromptOptions): Promise<History> {
+export async function runPrompt(options: PromptOptions): Promise<Ended> {
   const run = new PromptRun(options);
   try {
     return await run.run();
@@ -58,6 +63,8 @@ class PromptRun {
   private readonly bell = new EventEmitter<{ ring: [] }>();
   private over = false;
   private lost = false;
+  /** From before it was sent, without a break. */
+  private heard = true;
   private withdrawnAt = 0;
   private withdrawnFirst: number | undefined;
   /** Said on the wire; history leaves some out (a cycle found late, a blocked output). */
@@ -67,17 +74,18 @@ class PromptRun {
 
   constructor(private readonly options: PromptOptions) {}
 
-  async run(): Promise<History> {
+  async run(): Promise<Ended> {
     const { signal } = this.options;
     const known = await this.find();
-    if (typeof known === "object") return known;
+    if (typeof known === "object") return { ...known, heard: false };
+    this.heard = known === undefined;
     const ring = () => this.bell.emit("ring");
     signal.addEventListener("abort", ring);
     try {
       if (signal.aborted) throw new Interrupted();
       await this.listen();
       if (known === undefined) await this.submit();
-      return this.judge(await this.untilOver());
+      return { ...this.judge(await this.untilOver()), heard: this.heard };
     } finally {
       signal.removeEventListener("abort", ring);
     }
@@ -110,6 +118,7 @@ class PromptRun {
     });
     socket.on("lost", () => {
       this.lost = true;
+      this.heard = this.heard && this.over;
       this.bell.emit("ring");
     });
     this.socket = socket;

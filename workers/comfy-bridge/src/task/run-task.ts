@@ -14,9 +14,10 @@ import pRetry from "p-retry";
 import { ComfyAnswer, type ComfyHttp } from "../comfy/http.ts";
 import { failure, TaskFailure } from "./errors.ts";
 import { Collector, outputsOf } from "./outputs.ts";
-import { Interrupted, runPrompt } from "./prompt-run.ts";
+import { type Ended, Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
 import { type RuntimeOptions, TaskRuntime } from "./runtime.ts";
+import { logOfPrompt } from "./server-log.ts";
 
 const MAX_WAIT_MS = 2000;
 /** As many as a result may name (schemas/tasks/task-result.schema.json). */
@@ -105,16 +106,32 @@ interface Outcome {
 
 async function outcome(parts: WatchedParts, entry: TaskEntry, signal: AbortSignal, stop: () => Stop | undefined): Promise<Outcome> {
   const base = { v: 1 as const, task: entry.task };
+  if (stop() === "lost") return {};
+  const written = (await parts.comfy.log()).at(-1)?.t ?? "";
+  /** ComfyUI's own log of the prompt, after what else there is to say. */
+  const logged = async (...lines: string[]) => {
+    const log = [...lines, logOfPrompt(await parts.comfy.log(), written)].filter(Boolean).join("\n");
+    return log ? { log } : {};
+  };
   try {
-    if (stop() === "lost") return {};
-    const { output, objects } = await work(parts, entry, signal, stop);
-    return { result: { ...base, outcome: "succeeded", output, objects } };
+    const { output, objects, missed } = await work(parts, entry, signal, stop);
+    return { result: { ...base, outcome: "succeeded", output, objects, ...(await logged(...missed)) } };
   } catch (error) {
     if (error instanceof Interrupted) return { result: stopped(base, stop()), left: error.left };
     const failed = error instanceof TaskFailure ? error : unexpected(error, parts.comfy.url);
     if (failed.error.class === "oom") await parts.comfy.free().catch(() => {});
-    return { result: { ...base, outcome: "failed", error: failed.error } };
+    return { result: { ...base, outcome: "failed", error: failed.error, ...(await logged()) } };
   }
+}
+
+/** Why a prompt gave less than the graph asks of it, as far as ComfyUI tells. */
+function whatIsMissed({ gives }: RegionInput, { outputs, heard }: Ended): string[] {
+  const nodes = new Set(gives.flatMap(({ node, from }) => (Object.hasOwn(outputs, from) ? [] : [node])));
+  if (nodes.size === 0) return [];
+  const words = heard
+    ? "ComfyUI gave no reason."
+    : "The connection to ComfyUI was cut meanwhile: if it gave a reason, that is lost. It gives it again when the prompt changes.";
+  return [`ComfyUI showed and saved nothing of ${[...nodes].join(", ")}. ${words}`];
 }
 
 function stopped(base: { v: 1; task: string }, why: Stop | undefined): TaskResult | undefined {
@@ -149,7 +166,7 @@ async function work(
   entry: TaskEntry,
   signal: AbortSignal,
   stop: () => Stop | undefined,
-): Promise<Required<Pick<TaskResult, "output" | "objects">>> {
+): Promise<Required<Pick<TaskResult, "output" | "objects">> & { missed: string[] }> {
   const runtime = new TaskRuntime(entry, options);
   const region = await runtime.input();
   if (!validateRegionInput(region))
@@ -193,6 +210,7 @@ async function work(
     return {
       output: region.only === undefined ? output : (output[region.only] ?? {}),
       objects: collector.objects as TaskResult["objects"] & object,
+      missed: whatIsMissed(region, history),
     };
   } finally {
     await report.close();

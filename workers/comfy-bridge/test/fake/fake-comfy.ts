@@ -18,7 +18,7 @@ interface NodeInfo {
 export interface Faults {
   /** Milliseconds before each answer and step. */
   slow?: number;
-  /** The socket is cut after so many messages and frames, once. */
+  /** The socket is cut after so many messages and frames from now on, once. */
   dropAfter?: number;
   /** The history is written so long after the end. */
   historyLag?: number;
@@ -46,7 +46,7 @@ interface Job extends Submission {
 const MAX_FEATURES = { supports_preview_metadata: true, max_upload_size: 104857600 };
 
 export class FakeComfy {
-  faults: Faults = {};
+  private current: Faults = {};
   /** Every call, as `METHOD /path`. */
   readonly calls: string[] = [];
   readonly prompts: JsonObject[] = [];
@@ -62,6 +62,16 @@ export class FakeComfy {
   private history = new Map<string, JsonObject>();
   private working: Promise<void> = Promise.resolve();
   private sent = 0;
+  private readonly terminal: { t: string; m: string }[] = [];
+
+  get faults(): Faults {
+    return this.current;
+  }
+
+  set faults(faults: Faults) {
+    this.current = faults;
+    this.sent = 0;
+  }
 
   private constructor() {
     this.program = execute(this.inputs);
@@ -173,6 +183,7 @@ export class FakeComfy {
       this.interrupt(String(parsed().prompt_id));
       return void response.end();
     }
+    if (route === "GET /internal/logs/raw") return void json({ entries: this.terminal, size: { cols: 80, rows: 24 } });
     if (route === "POST /free") return void response.end();
     if (route === "POST /upload/image") return void this.upload(request, body, json);
     if (route === "GET /view") return void this.view(url.searchParams, response);
@@ -267,12 +278,14 @@ export class FakeComfy {
   private async work(job: Job): Promise<void> {
     if (!this.jobs.includes(job)) return;
     job.state = "running";
+    this.write("got prompt\n");
     const messages: [string, JsonObject][] = [];
     const outputs: Record<string, unknown> = {};
     for await (const step of job.program(job)) {
       if (!this.jobs.includes(job)) return;
       if (this.faults.slow) await sleep(this.faults.slow);
       if ("wait" in step) await sleep(step.wait);
+      else if ("written" in step) this.write(step.written);
       else if ("file" in step) this.keep(step.file, step.bytes, step.mime);
       else if ("frame" in step) this.frame(job, step.frame);
       else {
@@ -319,6 +332,13 @@ export class FakeComfy {
     if (this.faults.historyLag) void sleep(this.faults.historyLag).then(() => this.history.set(job.id, entry));
     else this.history.set(job.id, entry);
     this.say(job, "executing", { node: null, prompt_id: job.id });
+    this.write("Prompt executed in 0.01 seconds\n");
+  }
+
+  /** On its terminal, a moment after what was written before. */
+  private write(m: string): void {
+    const at = Math.max(Date.now(), Date.parse(this.terminal.at(-1)?.t ?? "1970-01-01") + 1);
+    this.terminal.push({ t: new Date(at).toISOString(), m });
   }
 
   private keep(file: string, bytes: Buffer, mime: string): void {

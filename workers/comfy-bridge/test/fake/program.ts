@@ -10,6 +10,8 @@ export type Step =
   | { say: string; data: JsonObject; everyone?: boolean }
   | { frame: Buffer }
   | { wait: number }
+  /** On the server's terminal. */
+  | { written: string }
   /** A file that can be fetched from now on. */
   | { file: string; bytes: Buffer; mime: string };
 
@@ -85,8 +87,10 @@ export function readConversation(name: string): Conversation {
 /** Plays what the server said, with this prompt's id in place of the recorded one; in time, or as fast as it goes. */
 export function replayConversation({ entries, answer }: Conversation, inTime = false): FakeProgram {
   const recorded = String(answer.body.prompt_id ?? "");
+  const log = entries.find((entry) => entry.http === "GET /internal/logs/raw")?.response as { entries: { m: string }[] } | undefined;
   return async function* ({ id, interrupted }) {
     let before = 0;
+    for (const { m } of log?.entries ?? []) if (!/^(got prompt|Prompt executed)/.test(m)) yield { written: m };
     for (const { dir, t = before, json, base64 } of entries) {
       if (dir !== "s>c") continue;
       if (inTime && t > before) yield { wait: (t - before) * 1000 };
