@@ -101,3 +101,35 @@ test("[C1] of a graph that was put back to an earlier state the page shows that 
   expect(await template(id)).toBe("goes on");
   await page.close();
 });
+
+test("a graph that is deleted comes back by Undo, from the list, and on the page of whoever had it open", async () => {
+  const { page, id } = await open("kept");
+  const list = await browser.page();
+  const deleteIt = async () => {
+    const shown = list.locator(".graph-card", { has: list.locator(`a[href="/g/${id}"]`) });
+    await shown.getByRole("button", { name: /^More for/ }).click();
+    await list.getByRole("menuitem", { name: "Delete graph" }).click();
+    await shown.waitFor({ state: "detached" });
+  };
+  const link = list.locator(`a[href="/g/${id}"]`);
+  await list.goto(spindle.url);
+  await deleteIt();
+  await alerts(page).filter({ hasText: "This graph was deleted." }).waitFor();
+  await list.getByRole("button", { name: "Undo" }).click();
+  await link.waitFor();
+  await deleteIt();
+  await list.getByText("Deleted graphs").click();
+  await shot(list, "graphs-deleted");
+  await list.getByRole("button", { name: /^Restore/ }).click();
+  await link.waitFor();
+  expect(await list.getByText("Deleted graphs").count()).toBe(0);
+  await deleteIt();
+  await list.goto(`${spindle.url}/g/${id}`);
+  await list.getByRole("heading", { name: "The graph was deleted." }).waitFor();
+  await shot(list, "graph-deleted");
+  await alerts(page).getByRole("button", { name: "Restore it" }).click();
+  await saved(page);
+  await select(page);
+  expect(await field(page).inputValue()).toBe("kept");
+  await Promise.all([page.close(), list.close()]);
+});

@@ -366,15 +366,3 @@ test("two people add an input to the interface, and both stay", async () => {
   await until(async () => inputs(ada.doc).length === 2 && inputs(ben.doc).length === 2, 60_000, "both have both");
   expect(inputs(ada.doc)).toEqual(inputs(ben.doc));
 });
-
-test("a graph that is removed says so to those who have it open", async () => {
-  const graph = await newGraph();
-  const ada = await join(graph);
-  const closed = new Promise<{ code: number }>((resolve) => ada.provider.once("closed", resolve));
-  await fetch(`${spindle.url}/trpc/graphs.remove`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ id: graph }),
-  });
-  expect((await closed).code).toBe(4404);
-});

@@ -85,6 +85,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     resolvedOf: (revision) => driver.resolvedOf(revision),
   });
   const runs = new RunService(db, record, driver, graphs, live, waits, () => library.library());
+  const stopSweeping = graphs.sweepDaily(onError);
   const plans = new PlanService(record, () => library.library());
   const people = new PeopleService(db, record, driver, decisions, () => library.library());
   const templates = await TemplateService.load(join(ROOT, "templates"));
@@ -104,6 +105,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   // Runs are taken over last, so that the port is open whatever they are like.
   driver.start();
   return async () => {
+    stopSweeping();
     library.stop();
     positions.stop();
     waits.stop();

@@ -1,12 +1,12 @@
 import { useNavigate } from "@remix-run/react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Download, Ellipsis, FilePlus2, Trash2, Upload, Workflow } from "lucide-react";
+import { Download, Ellipsis, FilePlus2, Trash2, Undo2, Upload, Workflow } from "lucide-react";
 import { useRef } from "react";
 import { graphTextOf } from "../session/files";
 import { useTRPC, useTRPCClient } from "../session/provider";
 import { Menu } from "../ui/menu";
 import { usePageTitle } from "../ui/page-title";
-import { toastError } from "../ui/toast";
+import { toast, toastError } from "../ui/toast";
 import { TopNav } from "../ui/top";
 import { runTone, runWord, when } from "../ui/words";
 
@@ -19,12 +19,16 @@ export default function GraphsPage() {
   const file = useRef<HTMLInputElement>(null);
   const graphs = useQuery({ ...trpc.graphs.list.queryOptions(), refetchInterval: 5000 });
   const create = useMutation(trpc.graphs.create.mutationOptions({ onSuccess: (id) => navigate(`/g/${id}`), onError: toastError }));
-  const remove = useMutation(
-    trpc.graphs.remove.mutationOptions({
-      onSettled: () => client.invalidateQueries({ queryKey: trpc.graphs.list.queryKey() }),
-      onError: toastError,
-    }),
-  );
+  const deleted = useQuery({ ...trpc.graphs.deleted.queryOptions(), refetchInterval: 5000 });
+  const onSettled = () =>
+    Promise.all([trpc.graphs.list, trpc.graphs.deleted].map((query) => client.invalidateQueries({ queryKey: query.queryKey() })));
+  const restore = useMutation(trpc.graphs.restore.mutationOptions({ onSettled, onError: toastError }));
+  const remove = useMutation(trpc.graphs.remove.mutationOptions({ onSettled, onError: toastError }));
+  const removeGraph = ({ id, name }: { id: string; name: string }) =>
+    remove.mutate(
+      { id },
+      { onSuccess: () => toast("info", `"${name}" was deleted.`, { label: "Undo", act: () => restore.mutate({ id }) }) },
+    );
   const open = async (chosen: File | undefined) => {
     if (!chosen) return;
     try {
@@ -95,9 +99,7 @@ export default function GraphsPage() {
                         <Ellipsis size={16} />
                       </button>
                     }
-                    items={[
-                      { label: "Delete graph", icon: <Trash2 size={16} />, danger: true, onSelect: () => remove.mutate({ id: graph.id }) },
-                    ]}
+                    items={[{ label: "Delete graph", icon: <Trash2 size={16} />, danger: true, onSelect: () => removeGraph(graph) }]}
                   />
                 </div>
                 {graph.unreadable ? (
@@ -129,6 +131,27 @@ export default function GraphsPage() {
               </article>
             ))}
           </div>
+          {deleted.data && deleted.data.length > 0 && (
+            <details className="deleted-graphs">
+              <summary>
+                Deleted graphs <span className="text-faint">{deleted.data.length}</span>
+              </summary>
+              <ul>
+                {deleted.data.map(({ id, name, deletedAt, until }) => (
+                  <li key={id} className="row">
+                    <span className="ellipsis">{name}</span>
+                    <span className="text-faint text-small grow">
+                      deleted {when(deletedAt)}, kept until{" "}
+                      {new Intl.DateTimeFormat(undefined, { dateStyle: "medium" }).format(new Date(until))}
+                    </span>
+                    <button type="button" className="button" aria-label={`Restore ${name}`} onClick={() => restore.mutate({ id })}>
+                      <Undo2 size={14} /> Restore
+                    </button>
+                  </li>
+                ))}
+              </ul>
+            </details>
+          )}
         </main>
       </div>
     </div>

@@ -15,7 +15,7 @@ afterEach(() => {
 
 const AT = "2026-01-02T03:04:05.000Z";
 type Props = Parameters<typeof DocumentNotices>[0];
-const NONE: Props = { id: "g", graph: undefined, closing: undefined, takenBack: undefined, setAside: undefined };
+const NONE: Props = { id: "g", graph: undefined, closing: undefined, takenBack: undefined, setAside: undefined, onRestore() {} };
 const said = (props: Partial<Props>): string =>
   renderToStaticMarkup(createElement(DocumentNotices, { ...NONE, ...props }))
     .replaceAll(/<[^>]+>/g, " ")

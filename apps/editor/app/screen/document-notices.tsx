@@ -11,9 +11,11 @@ interface Props {
   closing: Closing | undefined;
   takenBack: TakenBack | undefined;
   setAside: { edits: number; at: string } | undefined;
+  /** Puts the graph back into the list, and opens it again. */
+  onRestore(): void;
 }
 
-export function DocumentNotices({ id, graph, closing, takenBack, setAside }: Props) {
+export function DocumentNotices({ id, graph, closing, takenBack, setAside, onRestore }: Props) {
   const key = `spindle.set-aside.${id}`;
   const [dismissed, setDismissed] = useState<TakenBack>();
   const [read, setRead] = useState(() => localStorage.getItem(key));
@@ -27,9 +29,14 @@ export function DocumentNotices({ id, graph, closing, takenBack, setAside }: Pro
           </button>
         )}
         {closing.code === REMOVED ? (
-          <a className="button" href="/">
-            All graphs
-          </a>
+          <>
+            <button type="button" className="button" onClick={onRestore}>
+              Restore it
+            </button>
+            <a className="button" href="/">
+              All graphs
+            </a>
+          </>
         ) : (
           <button type="button" className="button" onClick={() => location.reload()}>
             Reload
@@ -94,4 +101,22 @@ function download(graph: Graph): void {
   link.download = "graph-copy.json";
   link.click();
   URL.revokeObjectURL(url);
+}
+
+/** In the place of a graph that does not open. */
+export function NoGraph({ error, onRestore }: { error: { message: string; data?: unknown }; onRestore(): void }) {
+  const { refused } = (error.data ?? {}) as { refused?: { code?: string } };
+  return (
+    <main className="empty-page">
+      <h1>{error.message}</h1>
+      {refused?.code === "graph.deleted" && (
+        <button type="button" className="button primary large" onClick={onRestore}>
+          Restore it
+        </button>
+      )}
+      <a className="button large" href="/">
+        Back to your graphs
+      </a>
+    </main>
+  );
 }

@@ -59,7 +59,7 @@ import { Said } from "../ui/said";
 import { toast, toastError } from "../ui/toast";
 import { CommandBar } from "./command-bar";
 import { CanvasMenu, menuItems, ToolColumn } from "./command-menus";
-import { DocumentNotices } from "./document-notices";
+import { DocumentNotices, NoGraph } from "./document-notices";
 import { EditorTop } from "./editor-top";
 import { EmptyCanvas } from "./empty-canvas";
 import { Shortcuts } from "./shortcuts";
@@ -230,15 +230,8 @@ export function GraphEditor({ id }: { id: string }) {
         }
       : undefined,
   );
-  if (about.isLoadingError)
-    return (
-      <main className="empty-page">
-        <h1>{about.error.message}</h1>
-        <a className="button large" href="/">
-          Back to your graphs
-        </a>
-      </main>
-    );
+  const restore = () => void api.graphs.restore.mutate({ id }).then(() => location.reload(), toastError);
+  if (about.isLoadingError) return <NoGraph error={about.error} onRestore={restore} />;
   const { node: selectedNode, edge } = selectedAlone(selection, graph);
   const chosen = graph?.nodes.flatMap(({ id }) => (selection.nodes.has(id) ? [id] : [])) ?? [];
   return (
@@ -252,7 +245,14 @@ export function GraphEditor({ id }: { id: string }) {
         isLive={notLive === undefined}
         onOpenFile={(file) => void open(file)}
       />
-      <DocumentNotices id={id} graph={graph} closing={shared?.closing} takenBack={shared?.takenBack} setAside={about.data?.setAside} />
+      <DocumentNotices
+        id={id}
+        graph={graph}
+        closing={shared?.closing}
+        takenBack={shared?.takenBack}
+        setAside={about.data?.setAside}
+        onRestore={restore}
+      />
       <LibraryPanel library={library} loaded={loaded} trouble={trouble} onAdd={add} />
       {shared?.loaded && graph && loaded ? (
         <CanvasMenu commands={commands} groups={() => groupsOf(graph)} selection={selection} onSelect={setSelection}>

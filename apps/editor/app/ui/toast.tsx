@@ -6,16 +6,26 @@ interface Toast {
   id: number;
   kind: "bad" | "info";
   text: string;
+  action: ToastAction | undefined;
+}
+
+/** What takes back, or goes on with, what the message says. */
+interface ToastAction {
+  label: string;
+  act(): void;
 }
 
 const STAYS_MS = 7000;
+const STAYS_WITH_ACTION_MS = 20_000;
 const useToasts = create<{ list: Toast[] }>(() => ({ list: [] }));
 let count = 0;
 
-export function toast(kind: Toast["kind"], text: string): void {
+const dismiss = (id: number) => useToasts.setState(({ list }) => ({ list: list.filter((one) => one.id !== id) }));
+
+export function toast(kind: Toast["kind"], text: string, action?: ToastAction): void {
   const id = ++count;
-  useToasts.setState(({ list }) => ({ list: [...list.slice(-3), { id, kind, text }] }));
-  setTimeout(() => useToasts.setState(({ list }) => ({ list: list.filter((one) => one.id !== id) })), STAYS_MS);
+  useToasts.setState(({ list }) => ({ list: [...list.slice(-3), { id, kind, text, action }] }));
+  setTimeout(() => dismiss(id), action ? STAYS_WITH_ACTION_MS : STAYS_MS);
 }
 
 export const toastError = (error: unknown): void => toast("bad", error instanceof Error ? error.message : String(error));
@@ -24,10 +34,22 @@ export function Toasts() {
   const list = useToasts((state) => state.list);
   return (
     <div className="toasts" role="status" aria-live="polite">
-      {list.map(({ id, kind, text }) => (
+      {list.map(({ id, kind, text, action }) => (
         <div className="toast" data-kind={kind} key={id}>
           {kind === "bad" ? <CircleAlert size={16} className="text-bad" /> : <Info size={16} className="text-select" />}
           <span>{text}</span>
+          {action && (
+            <button
+              type="button"
+              className="button"
+              onClick={() => {
+                dismiss(id);
+                action.act();
+              }}
+            >
+              {action.label}
+            </button>
+          )}
         </div>
       ))}
     </div>

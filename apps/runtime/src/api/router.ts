@@ -29,6 +29,8 @@ const graphs = router({
     .input(requestReader(validateRenameGraphRequest))
     .mutation(({ ctx, input }) => ctx.graphs.rename(input.id, input.name.trim())),
   remove: procedure.input(requestReader(validateIdRequest)).mutation(({ ctx, input }) => ctx.graphs.remove(input.id)),
+  deleted: procedure.query(({ ctx }) => ctx.graphs.deleted()),
+  restore: procedure.input(requestReader(validateIdRequest)).mutation(({ ctx, input }) => ctx.graphs.restore(input.id)),
   import: procedure.input(requestReader(validateImportGraphRequest)).mutation(async ({ ctx, input }) => {
     const name = input.name?.trim();
     const { graph, issues } = readAnyText(input.text, ctx.library.library(), name);

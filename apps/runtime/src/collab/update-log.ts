@@ -24,8 +24,6 @@ export interface UpdateLog {
   migrate(graph: string, make: (rows: readonly StoredUpdate[]) => Promise<Uint8Array | undefined>): Promise<void>;
 }
 
-const NO_SUCH_GRAPH = "23503"; // the foreign key
-
 type Queries = Pick<Database["pool"], "query">;
 
 async function read(from: Queries, graph: string): Promise<StoredUpdate[]> {
@@ -58,15 +56,12 @@ export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
   read: (graph, which = "all") => (which === "all" ? read : readOldest)(pool, graph),
 
   append: async (graph, updates) => {
-    const sql = `WITH touched AS (UPDATE graph SET updated_at = now() WHERE id = $1)
-      INSERT INTO doc_update (graph_id, bytes) SELECT $1, bytes FROM unnest($2::bytea[]) WITH ORDINALITY AS row(bytes, at) ORDER BY at RETURNING seq`;
-    try {
-      const { rows } = await patient(() => pool.query<{ seq: string }>(sql, [graph, updates.map((bytes) => Buffer.from(bytes))]));
-      return rows.map(({ seq }) => seq);
-    } catch (error) {
-      if ((error as { code?: string }).code === NO_SUCH_GRAPH) throw new EditRefused("Its graph was removed.", { cause: error });
-      throw error;
-    }
+    const sql = `WITH touched AS (UPDATE graph SET updated_at = now() WHERE id = $1 AND deleted_at IS NULL RETURNING id)
+      INSERT INTO doc_update (graph_id, bytes) SELECT id, bytes FROM touched, unnest($2::bytea[]) WITH ORDINALITY AS row(bytes, at)
+      ORDER BY at RETURNING seq`;
+    const { rows } = await patient(() => pool.query<{ seq: string }>(sql, [graph, updates.map((bytes) => Buffer.from(bytes))]));
+    if (rows.length < updates.length) throw new EditRefused("Its graph was deleted.");
+    return rows.map(({ seq }) => seq);
   },
 
   // Part of a row may have been fit. It is in `rest`, which says again what the other rows say.

@@ -22,6 +22,15 @@ export interface GraphSummary {
   lastRun?: { id: string; number: number; state: RunState; at: string };
 }
 
+/** A graph that was deleted. */
+export interface DeletedGraph {
+  id: string;
+  name: string;
+  deletedAt: string;
+  /** It can be restored until then. */
+  until: string;
+}
+
 export interface GraphAbout {
   id: string;
   name: string;
@@ -34,6 +43,10 @@ type Unread = Pick<GraphSummary, "unreadable" | "readable">;
 
 /** Revisions never change and are never removed, so what is known of one stays true. */
 const REVISIONS_KEPT = 10_000;
+/** For which a deleted graph can be restored. */
+const DAYS_KEPT = 30;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const keptUntil = (deletedAt: Date): Date => new Date(deletedAt.getTime() + DAYS_KEPT * DAY_MS);
 /** Documents that the list has in memory at a time: the largest take hundreds of megabytes. */
 const COUNTED_AT_ONCE = 4;
 
@@ -51,6 +64,7 @@ export class GraphService {
 
   async list(): Promise<GraphSummary[]> {
     const rows = await this.db.prisma.graph.findMany({
+      where: { deletedAt: null },
       orderBy: { updatedAt: "desc" },
       take: 200,
       include: { runs: { orderBy: { createdAt: "desc" }, take: 1 }, _count: { select: { setAside: true } } },
@@ -79,7 +93,8 @@ export class GraphService {
       await this.documents
         .change(id, (doc) => loadGraph(doc, "server", graph))
         .catch(async (error) => {
-          await this.remove(id); // the graph is removed again: no empty one stays behind
+          await this.db.prisma.graph.delete({ where: { id } }); // no empty one stays behind
+          this.documents.drop(id, "removed");
           throw error;
         });
     return id;
@@ -90,16 +105,50 @@ export class GraphService {
     await this.db.prisma.graph.update({ where: { id }, data: { name: storableName(name.slice(0, 200)) } });
   }
 
+  /** It can be restored for 30 days. */
   async remove(id: string): Promise<void> {
     await this.find(id);
-    await this.db.prisma.graph.delete({ where: { id } });
+    await this.db.prisma.graph.update({ where: { id }, data: { deletedAt: new Date() } });
     this.documents.drop(id, "removed");
     this.counted.delete(id);
   }
 
+  /** Those that can be restored, the last one first. */
+  async deleted(): Promise<DeletedGraph[]> {
+    const rows = await this.db.prisma.graph.findMany({ where: { deletedAt: { not: null } }, orderBy: { deletedAt: "desc" }, take: 200 });
+    return rows.flatMap(({ id, name, deletedAt }) =>
+      deletedAt ? [{ id, name, deletedAt: deletedAt.toISOString(), until: keptUntil(deletedAt).toISOString() }] : [],
+    );
+  }
+
+  /** A graph that was not deleted stays as it is. */
+  async restore(id: string): Promise<void> {
+    const { count } = await this.db.prisma.graph.updateMany({ where: { id }, data: { deletedAt: null } });
+    if (count === 0) throw new Refused(404, "graph.not_found", "There is no such graph.");
+  }
+
+  /** Removes for good what was deleted more than 30 days ago, with its document. */
+  async sweep(): Promise<void> {
+    await this.db.pool.query("DELETE FROM graph WHERE deleted_at < now() - make_interval(days => $1)", [DAYS_KEPT]);
+  }
+
+  /** Sweeps now and once a day. Returns how to stop. */
+  sweepDaily(onError: (where: string, error: unknown) => void): () => void {
+    const sweep = () => void this.sweep().catch((error) => onError("deleted graphs", error));
+    sweep();
+    const timer = setInterval(sweep, DAY_MS).unref();
+    return () => clearInterval(timer);
+  }
+
+  /** @throws Refused 404 if there is none, or it was deleted */
   async find(id: string): Promise<{ id: string; name: string; template: string | null; epoch: bigint }> {
     const row = await this.db.prisma.graph.findUnique({ where: { id } });
     if (!row) throw new Refused(404, "graph.not_found", "There is no such graph.");
+    if (row.deletedAt) {
+      const until = keptUntil(row.deletedAt).toISOString();
+      const sentence = `The graph was deleted. It can be restored from the list of graphs until ${until.slice(0, 10)}.`;
+      throw new Refused(404, "graph.deleted", sentence, { until });
+    }
     return row;
   }
 

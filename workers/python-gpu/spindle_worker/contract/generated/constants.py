@@ -76,6 +76,7 @@ ERROR_CODES = {
     "run.cancelled": "The run was cancelled.",
     "run.not_found": "There is no such run.",
     "graph.not_found": "There is no such graph.",
+    "graph.deleted": "The graph was deleted, and can be restored for a while.",
     "node.not_found": "The run has no such node run.",
     "template.not_found": "There is no such template.",
     "request.invalid": "The request is refused.",
