@@ -19,6 +19,7 @@ DECLARE
   ids UUID[] := '{}'; runs UUID[] := '{}'; nodes TEXT[] := '{}'; paths TEXT[] := '{}'; tries INT[] := '{}'; fences INT[] := '{}';
   ended BOOLEAN[] := '{}';
   made JSONB[] := '{}';
+  any_cancelled BOOLEAN := false;
 BEGIN
   FOR change IN SELECT * FROM jsonb_array_elements(changes) LOOP
     UPDATE node_run n SET
@@ -53,6 +54,7 @@ BEGIN
       FROM jsonb_to_recordset(change->'objects') AS a(artifact UUID, key TEXT, mime TEXT, size BIGINT, sha256 TEXT, name TEXT, width INT, height INT, duration FLOAT8)
       ON CONFLICT (id) DO NOTHING;
     END IF;
+    any_cancelled := any_cancelled OR row.state = 'cancelled';
     ids := ids || row.id; runs := runs || row.run_id; nodes := nodes || row.node_id; paths := paths || row.path;
     tries := tries || row.attempt; fences := fences || row.fence; ended := ended || (row.finished_at IS NOT NULL AND row.state <> 'cancelled'); made := made || change;
 
@@ -77,5 +79,12 @@ BEGIN
   INSERT INTO outbox (node_run_id, fence, available_at)
     SELECT m.id, m.fence, now() + (m.change->>'dispatch')::bigint * interval '1 millisecond'
     FROM unnest(ids, fences, made) WITH ORDINALITY AS m(id, fence, change, at) WHERE m.change ? 'dispatch' ORDER BY m.at;
+  -- Redis may have the task of what is cancelled, and need not answer now.
+  IF any_cancelled THEN
+    INSERT INTO recall (node_run_id, fence)
+      SELECT o.node_run_id, o.fence FROM unnest(ids, fences, made) AS m(id, fence, change)
+      JOIN outbox o ON o.node_run_id = m.id AND o.fence = m.fence - 1 WHERE m.change->>'to' = 'cancelled'
+      ON CONFLICT DO NOTHING;
+  END IF;
 END
 $$;

@@ -139,14 +139,21 @@ export class RunDriver {
     void this.tryRenewal();
   }
 
-  /** False if the run has ended or is being cancelled. */
+  /**
+   * Once the record says so, the run ends, whatever becomes of this process and of Redis: whoever drives it sees it with each tick.
+   * False if the run has ended.
+   */
   async cancel(run: string): Promise<boolean> {
-    const { record } = this.options;
-    const asked = await record.runs.requestCancel(run);
-    await this.executions.get(run)?.cancel();
-    await record.runs.wake(run);
+    const isCancelling = await this.options.record.runs.requestCancel(run);
+    const execution = this.executions.get(run);
+    if (isCancelling && execution) this.cancelHere(execution);
     this.claimNow();
-    return asked;
+    return isCancelling;
+  }
+
+  /** Nothing waits for it: where Redis does not answer, it takes seconds. */
+  private cancelHere(execution: RunExecution): void {
+    execution.cancel().catch((error) => this.options.onError(`run ${execution.run.id}`, error));
   }
 
   /**
@@ -247,7 +254,7 @@ export class RunDriver {
       if (!isDriven || this.executions.get(run.id) !== execution) return;
       life.close(new Error("Another runtime owns the run."));
       await this.options.record.leases.lives(run);
-    } else if (mine.cancelRequested) await execution.cancel();
+    } else if (mine.cancelRequested) this.cancelHere(execution);
   }
 
   /** Lets the nodes whose question was not answered in time succeed with their time-out port. */

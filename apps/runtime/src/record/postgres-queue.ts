@@ -4,7 +4,7 @@ import type pg from "pg";
 import { transaction } from "../store/database.ts";
 import type { TaskRow } from "./node-run.ts";
 import type { TaskQueue } from "./record.ts";
-import type { QueuedTask, StandingTask } from "./types.ts";
+import type { QueuedTask, RecalledTask, StandingTask } from "./types.ts";
 
 /**
  * Tasks that are due, with about the `place` in the queue of their route: by priority, then one of each person in turn, of each of their runs in
@@ -72,6 +72,16 @@ export class PostgresQueue implements TaskQueue {
 
   async sent(): Promise<TaskRow[]> {
     return (await this.pool.query<TaskRow>({ name: "queue-sent", text: SENT_TASKS_SQL })).rows;
+  }
+
+  async recalled(): Promise<RecalledTask[]> {
+    const text = `SELECT n.id, r.fence, n.plane, n.service, n.engine FROM recall r JOIN node_run n ON n.id = r.node_run_id LIMIT 200`;
+    return (await this.pool.query<RecalledTask>({ name: "queue-recalled", text })).rows;
+  }
+
+  async forget(tasks: readonly RecalledTask[]): Promise<void> {
+    const text = `DELETE FROM recall r USING unnest($1::uuid[], $2::int[]) AS t(id, fence) WHERE r.node_run_id = t.id AND r.fence = t.fence`;
+    await this.pool.query({ name: "queue-forget", text, values: [tasks.map(({ id }) => id), tasks.map(({ fence }) => fence)] });
   }
 
   async durations(of: readonly { service: string; engine: string }[]): Promise<Map<string, number>> {

@@ -85,14 +85,22 @@ export class PostgresRuns implements Runs {
     return rowCount === 1;
   }
 
+  // A run that rests is woken by the same statement: whatever dies after it, somebody claims the run.
   async requestCancel(id: string): Promise<boolean> {
     const { rowCount } = await this.pool.query(
-      `WITH moved AS (UPDATE run SET cancel_requested = true, last_seq = last_seq + 1 WHERE id = $1 AND NOT cancel_requested AND state = ANY($2) RETURNING id, last_seq)
-       INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.cancelling', '{}' FROM moved`,
+      `WITH before AS (SELECT id, state = 'waiting' AS rests FROM run WHERE id = $1 AND NOT cancel_requested AND state = ANY($2) FOR UPDATE),
+         moved AS (UPDATE run SET cancel_requested = true, state = CASE WHEN rests THEN 'running' ELSE state END,
+             owner = CASE WHEN rests THEN NULL ELSE owner END, last_seq = last_seq + CASE WHEN rests THEN 2 ELSE 1 END
+           FROM before WHERE run.id = before.id RETURNING run.id, last_seq, rests)
+       INSERT INTO run_event (run_id, seq, type, body)
+         SELECT id, last_seq - CASE WHEN rests THEN 1 - e.at ELSE 0 END, e.type, '{}'
+         FROM moved JOIN (VALUES (0, 'run.cancelling'), (1, 'run.running')) e(at, type) ON rests OR e.at = 0`,
       [id, OPEN_RUN_STATES],
     );
     this.changed.emit(id);
-    return rowCount === 1;
+    if (rowCount) return true;
+    const text = "SELECT FROM run WHERE id = $1 AND cancel_requested AND state = ANY($2)";
+    return (await this.pool.query(text, [id, OPEN_RUN_STATES])).rowCount === 1;
   }
 
   // The run's row is locked before the count is taken: an answer writes that row too, so it is either counted, or finds the run at

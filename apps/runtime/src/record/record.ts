@@ -13,6 +13,7 @@ import type {
   OpenNodeRun,
   OpenRun,
   QueuedTask,
+  RecalledTask,
   RunRow,
   StandingTask,
   Tally,
@@ -74,7 +75,7 @@ export interface Runs {
       | [change: "succeed", more: { outputs: Record<string, unknown> }]
       | [change: "fail" | "cancel", more: { error: RunEventError; outputs?: Record<string, unknown> }]
   ): Promise<boolean>;
-  /** Marks the run as to be cancelled; false if it has ended, or is marked already. */
+  /** Marks the run as to be cancelled, and lets it be claimed if it rests; false if it has ended. */
   requestCancel(id: string): Promise<boolean>;
   /**
    * Puts a run to rest that only people can move: it has no owner and no lease then. False if one of the `waiting` node runs was
@@ -150,6 +151,10 @@ export interface TaskQueue {
   standing(): Promise<StandingTask[]>;
   /** Node runs whose task was sent and has not ended. */
   sent(): Promise<TaskRow[]>;
+  /** Some of the tasks whose node runs were cancelled, and of which Redis was not told yet. */
+  recalled(): Promise<RecalledTask[]>;
+  /** Notes that Redis was told of them. */
+  forget(tasks: readonly RecalledTask[]): Promise<void>;
   /**
    * Milliseconds that successful runs of these engines took, in the median of the newest hundred, by `service\nengine`. A task that was
    * over before it was seen running took none.

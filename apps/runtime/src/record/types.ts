@@ -93,6 +93,9 @@ export type Note = { [Type in NoteType]: Pick<EventOf<Type>, "type" | "node" | "
 /** A node run that has not ended, as it is cancelled. */
 export type OpenNodeRun = Pick<NodeRunRow, "id" | "fence" | "state" | "plane" | "service" | "engine">;
 
+/** A task that is nobody's any more, by the fence under which it was sent. */
+export type RecalledTask = Pick<NodeRunRow, "id" | "fence" | "plane" | "service" | "engine">;
+
 type Routed = Pick<NodeRunRow, "plane" | "service" | "engine" | "run_id">;
 
 /** A task that is due and was not sent. */

@@ -32,6 +32,8 @@ export interface WorkerPlaneOptions {
 /** How many previews of a node run are kept, because browsers may still be loading the older ones. */
 const PREVIEWS_KEPT = 8;
 
+const CANCELS_MS = 1000;
+
 export class WorkerPlane {
   readonly redis: Redis;
   readonly bus: RuntimeEnd;
@@ -72,6 +74,7 @@ export class WorkerPlane {
       this.loop("outbox", 500, () => this.dispatcher.drain()),
       this.loop("results", 500, () => this.tasks.takeResults()),
       this.loop("leases", Math.max(100, this.options.timings.beatMs / 2), () => this.reaper.expire()),
+      this.loop("cancels", CANCELS_MS, () => this.cancels()),
       this.progressLoop().catch(() => {}), // the connection was closed
     );
   }
@@ -79,7 +82,7 @@ export class WorkerPlane {
   async stop(): Promise<void> {
     this.closed = true;
     this.tasks.close();
-    for (const bell of ["outbox", "results", "leases"]) this.wake.emit(bell);
+    for (const bell of ["outbox", "results", "leases", "cancels"]) this.wake.emit(bell);
     for (const redis of [this.blocking, this.bells, this.redis]) redis.disconnect();
     await Promise.allSettled(this.loops);
   }
@@ -97,6 +100,11 @@ export class WorkerPlane {
       clearTimeout(timer);
       this.wake.off(name, woken);
     }
+  }
+
+  private async cancels(): Promise<void> {
+    await this.tasks.cancelAgain();
+    await this.tasks.recall();
   }
 
   private async recover(name: string, error: unknown): Promise<void> {

@@ -9,8 +9,8 @@ import type { Timings } from "../config.ts";
 import type { NodeMove } from "../record/changes.ts";
 import { type ChangedRow, changedRow, ImpossibleNodeRun, type NodeRunRow, type TaskRow } from "../record/node-run.ts";
 import type { NodeRunRecord, TaskQueue } from "../record/record.ts";
-import type { OpenNodeRun } from "../record/types.ts";
-import { patient } from "../store/patient.ts";
+import type { OpenNodeRun, RecalledTask } from "../record/types.ts";
+import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
 import type { LiveBoard } from "./live.ts";
 import { type TaskError, verdict } from "./retry.ts";
@@ -18,7 +18,7 @@ import { entryOf, objectKey, parseTask, routeOf, type TaskName, taskName } from 
 
 export interface WorkerTasksParts {
   nodes: Pick<NodeRunRecord, "change" | "find" | "findAll" | "log" | "stale">;
-  queue: Pick<TaskQueue, "markSent">;
+  queue: Pick<TaskQueue, "forget" | "markSent" | "recalled">;
   bus: RuntimeEnd;
   decisions: Pick<Decisions, "announce">;
   artifacts: Artifacts;
@@ -41,6 +41,9 @@ export interface Outbox {
 
 /** For so long after a task was queued all tasks are queued, without asking the bus for room. */
 const FULL_MS = 50;
+
+/** For so long after Redis did not answer it is not asked where tasks are: of a large run each would wait as long. */
+const DEAF_MS = 1000;
 const MAX_BEGUN = 10_000;
 
 type Settled = "committed" | "again" | "stale";
@@ -71,6 +74,7 @@ export class WorkerTasks {
   /** The rows of tasks that workers have begun, by the task's name. */
   private readonly begun = new Map<string, TaskRow>();
   private fullUntil = 0;
+  private deafUntil = 0;
   private closed = false;
 
   constructor(
@@ -243,19 +247,63 @@ export class WorkerTasks {
     return { settled: "committed", row: changedRow(row, moved, ending.change === "succeed" ? { output: ending.output } : {}) };
   }
 
-  /** Ends what the worker does, or takes the task back if no worker has it yet. */
+  /**
+   * Ends what the worker does, or takes the task back if no worker has it yet. Where Redis does not answer, the node run ends in the
+   * record, and `recall` tells Redis later.
+   */
   async cancel(row: OpenNodeRun): Promise<void> {
-    const { nodes, bus, decisions } = this.parts;
     this.cancelling.add(row.id);
-    const task = taskName(row.id, row.fence);
-    const where = await bus.whereabouts(task, routeOf(row));
-    if (where === "leased" || where === "taken") return bus.cancel(task, row.plane);
-    const error = { class: "cancelled" as const, code: "run.cancelled" as const, message: "Cancelled before a worker took it." };
-    await nodes.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error });
-    await bus.cancel(task, row.plane, "stale"); // for a worker that takes it at this very moment
-    await bus.done(task, routeOf(row));
-    this.cancelling.delete(row.id);
+    if (await this.tellWorker(row)) return;
+    const { nodes, decisions } = this.parts;
+    const error = { class: "cancelled" as const, code: "run.cancelled" as const, message: "Cancelled before a worker ended it." };
+    const moved = await nodes.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error });
+    if (moved) this.cancelling.delete(row.id); // else another try has begun, or it has ended: `cancelAgain` looks
     decisions.announce(row.id);
+    if (moved) await this.withdraw(row).catch(() => {}); // else `recall` does it
+  }
+
+  /** Tells the worker that has a task to end it; false if none has it, or Redis does not answer. */
+  private async tellWorker(row: OpenNodeRun): Promise<boolean> {
+    if (Date.now() < this.deafUntil) return false;
+    const { bus } = this.parts;
+    const task = taskName(row.id, row.fence);
+    try {
+      const where = await bus.whereabouts(task, routeOf(row));
+      if (where !== "leased" && where !== "taken") return false;
+      await bus.cancel(task, row.plane);
+      return true;
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      this.deafUntil = Date.now() + DEAF_MS;
+      return false;
+    }
+  }
+
+  /** Takes a task off the bus that is nobody's any more; a worker that has it hears that. */
+  private async withdraw(row: RecalledTask): Promise<void> {
+    const { bus } = this.parts;
+    const task = taskName(row.id, row.fence);
+    await bus.cancel(task, row.plane, "stale");
+    await bus.done(task, routeOf(row));
+  }
+
+  /** Cancels once more what is being cancelled and has not ended: Redis may have lost the mark, and a failed try may have been repeated. */
+  async cancelAgain(): Promise<void> {
+    if (this.cancelling.size === 0) return;
+    const rows = await this.parts.nodes.findAll([...this.cancelling]);
+    const open = rows.flatMap((row) => (row instanceof ImpossibleNodeRun || isEndedNodeState(row.state) ? [] : [row]));
+    const ids = new Set(open.map(({ id }) => id));
+    for (const id of this.cancelling) if (!ids.has(id)) this.cancelling.delete(id);
+    for (const row of open) await this.cancel(row);
+  }
+
+  /** Tells Redis of the tasks that were cancelled in the record alone. */
+  async recall(): Promise<void> {
+    const { queue } = this.parts;
+    for (let tasks = await queue.recalled(); tasks.length > 0; tasks = await queue.recalled()) {
+      await Promise.all(tasks.map((task) => this.withdraw(task)));
+      await queue.forget(tasks);
+    }
   }
 
   /** Gives up what waits for PostgreSQL to come back. */
