@@ -21,7 +21,7 @@ export { Condition, ConditionError, type ConditionScope } from "./condition.ts";
 export { type Connectable, canConnect, wayOf } from "./connect.ts";
 export * from "./decide.ts";
 export * from "./graph.ts";
-export { type InputSource, type Outputs, resolveInputs } from "./inputs.ts";
+export { givenByName, type InputSource, type Outputs, resolveInputs } from "./inputs.ts";
 export * from "./interface.ts";
 export { canonicalText, exportJson, stripState } from "./io/document.ts";
 export { embedGraph, extractGraph } from "./io/embed.ts";

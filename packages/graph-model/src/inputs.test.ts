@@ -55,6 +55,22 @@ describe("[G2] where an input takes its value from", () => {
     );
     expect(values(graph, "end", { a: { sound: "A" }, b: { sound: "B" } })).toEqual({ sound: "B" });
   });
+  test("no output of any type under a name alone, where the input has a type", () => {
+    const graph = graphOf([{ ...node("any", "pass") }, node("say", "keep", { value: "own" })], [{ from: "any", to: "say" }]);
+    expect(values(graph, "say", { any: { value: 5 } })).toEqual({ value: "own" });
+    const wired = graphOf(graph.nodes as never, [{ from: "any", to: "say", metadata: { sourcePort: "value", targetPort: "value" } }]);
+    expect(values(wired, "say", { any: { value: "given" } }), "a wire says that it is meant").toEqual({ value: "given" });
+    const open = graphOf([node("any", "pass"), node("next", "pass")], [{ from: "any", to: "next" }]);
+    expect(values(open, "next", { any: { value: 5 } }), "into an input of any type").toEqual({ value: 5 });
+  });
+  test("nothing under a name alone, where the input is a constant's", () => {
+    const graph = graphOf([node("keep", "keep"), node("constant", "constant", { value: "own" })], [{ from: "keep", to: "constant" }]);
+    expect(values(graph, "constant", { keep: { value: "other" } })).toEqual({ value: "own" });
+    const asked = graphOf([node("keep", "keep"), node("constant", "constant")], [{ from: "keep", to: "constant" }]);
+    expect(values(asked, "constant", { keep: { value: "other" } }, { value: "asked" }), "it is asked of the run").toEqual({
+      value: "asked",
+    });
+  });
   test("in any graph the same as one finds by going upstream step by step", () => {
     let state = 7;
     const next = (below: number): number => {

@@ -61,7 +61,7 @@ export class Supply {
   private sourceOf(node: GraphNode, port: Port, wire: { from: string; output: string } | undefined): InputSource {
     if (wire) return { node, port, kind: "wire", from: wire.from, output: wire.output };
     const byName = takesByName(port);
-    const near = byName ? this.producers.find(node.id, port) : undefined;
+    const near = givenByName(port) ? this.producers.find(node.id, port) : undefined;
     const own = Object.hasOwn(node.params ?? {}, port.name);
     const promised = this.promised.size > 0 ? this.promised.get(address(node.id, port.name)) : undefined;
     if (promised !== undefined)
@@ -144,7 +144,7 @@ class Producers {
     const key = `${port.name}\n${port.type}`;
     const known = this.nearest.get(key);
     if (known || this.isTooMuch) return known;
-    const found = this.carry([...offers].flatMap(([output, places]) => (typesFit(output.type, port.type) ? places : [])));
+    const found = this.carry([...offers].flatMap(([output, places]) => (fitsByName(output, port) ? places : [])));
     this.nearest.set(key, found);
     this.isTooMuch = this.visits > LIMITS.visits;
     return found;
@@ -189,6 +189,13 @@ class Producers {
  * `text`) are everywhere in a workflow and mean something else each time.
  */
 const takesByName = (port: Port): boolean => comfyType(port.schema) === undefined;
+
+/** Whether an input without a wire takes an upstream output of its name: a constant does not, because an edge to it is meant as order. */
+export const givenByName = (port: Port): boolean => takesByName(port) && port.schema["x-by-name"] !== false;
+
+/** As `typesFit`, but for an output of any type: a wire says that it is meant, a name alone does not. */
+const fitsByName = (output: Port, port: Port): boolean =>
+  typesFit(output.type, port.type) && (output.type !== "any" || port.type === "any");
 
 /** Outputs by node id, as far as they are known. */
 export type Outputs = (node: string) => Readonly<Record<string, unknown>> | undefined;

@@ -53,6 +53,22 @@ const DEFINITIONS: NodeDefinition[] = [
   {
     ...base,
     engines,
+    service: "keep",
+    label: "Keep",
+    inputs: [port("value", { type: "string" })],
+    outputs: [port("value", { type: "string" })],
+  },
+  {
+    ...base,
+    engines,
+    service: "constant",
+    label: "Constant",
+    inputs: [port("value", { type: "string", "x-by-name": false }, true)],
+    outputs: [port("value", { type: "string" })],
+  },
+  {
+    ...base,
+    engines,
     plane: "comfy",
     service: "Sampler",
     label: "Sampler",

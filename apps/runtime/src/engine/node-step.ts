@@ -5,6 +5,7 @@ import {
   ConditionError,
   decide,
   edgeMetadata,
+  givenByName,
   type InputSource,
   type NodeDefinition,
   nodeTitle,
@@ -261,7 +262,7 @@ export class NodeStep {
     if (!back) return values;
     const { sourcePort, targetPort, given } = back;
     if (targetPort && sourcePort) return given[sourcePort] === undefined ? values : { ...values, [targetPort]: given[sourcePort] };
-    const byName = sources.filter(({ kind, port }) => kind !== "wire" && given[port.name] !== undefined);
+    const byName = sources.filter(({ kind, port }) => kind !== "wire" && givenByName(port) && given[port.name] !== undefined);
     return { ...values, ...Object.fromEntries(byName.map(({ port }) => [port.name, given[port.name]])) };
   }
 

@@ -39,7 +39,7 @@ interface Node {
   parameters?: Values;
   inputs?: Record<string, Source[]>;
   required?: string[];
-  /** Ports with a wire; a loop's values do not replace theirs. */
+  /** Ports that take nothing by name, as those with a wire; a loop's values do not replace theirs. */
   wired?: string[];
   off?: true;
   pinned?: Values;

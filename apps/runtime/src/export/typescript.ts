@@ -5,6 +5,7 @@ import {
   edgeMetadata,
   type Graph,
   type GraphEdge,
+  givenByName,
   type InputSource,
   type Level,
   type Library,
@@ -147,7 +148,7 @@ class LevelText {
     const parameters = values.filter(([, value]) => value !== undefined);
     const inputs = sources.map((source) => [source.port.name, this.chain(source)] as const).filter(([, chain]) => chain.length > 0);
     const required = sources.filter(({ port }) => port.required).map(({ port }) => port.name);
-    const wired = sources.filter(({ kind }) => kind === "wire").map(({ port }) => port.name);
+    const wired = sources.filter(({ kind, port }) => kind === "wire" || !givenByName(port)).map(({ port }) => port.name);
     const parts = [`id: ${q(id)}`, `service: ${q(node.service)}`];
     if (parameters.length > 0) parts.push(`parameters: ${q(Object.fromEntries(parameters))}`);
     if (inputs.length > 0) parts.push(`inputs: ${q(Object.fromEntries(inputs))}`);

@@ -11,7 +11,7 @@ export default defineNode({
   keywords: ["value", "input", "constant"],
   idempotent: true,
   instant: true,
-  input: { type: "object", required: ["value"], properties: { value: { title: "Value", ...value } } },
+  input: { type: "object", required: ["value"], properties: { value: { title: "Value", "x-by-name": false, ...value } } },
   output: { type: "object", required: ["value"], properties: { value: { title: "Value", ...value } } },
   run: async ({ input }) => ({ value: input.value }),
 });
