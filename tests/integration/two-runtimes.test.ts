@@ -6,6 +6,9 @@ import { ROOT } from "../../infra/launch/paths.ts";
 import { freePort } from "../../infra/launch/ports.ts";
 import { ended, getRun, graphOf, node, type Spindle, startRun, startSpindle, until, wait, wire } from "../support/spindle.ts";
 
+/** Lets a signal reject a promise that nothing handles, as a mistake in a request would. */
+const UNCAUGHT = `data:text/javascript,${encodeURIComponent('process.on("SIGUSR2",()=>void Promise.reject(new Error("nobody catches this")))')}`;
+
 let spindle: Spindle;
 let other: { url: string; process: Supervised };
 beforeAll(async () => {
@@ -18,7 +21,7 @@ beforeAll(async () => {
     args: ["--disable-proto=delete", "--import", "tsx", join(ROOT, "apps/runtime/src/main.ts")],
     cwd: ROOT,
     // One store for both: the first one's folder.
-    env: { NODE_ENV: "production", ...spindle.env, PORT: String(port) },
+    env: { NODE_ENV: "production", ...spindle.env, PORT: String(port), NODE_OPTIONS: `--import ${UNCAUGHT}` },
   });
   other = { url, process: second };
   await until(async () => (await fetch(`${url}/health`)).ok, 60_000, "the second runtime answers");
@@ -66,6 +69,21 @@ test("[E9] a run whose owner is killed is carried on by the other", async () => 
   expect((await ended(spindle.url, run)).outputs).toEqual({ value: "x" });
   expect(await commits(run)).toEqual(once);
   await gapless(run);
+  await until(async () => (await fetch(`${other.url}/health`)).ok, 60_000, "the second runtime is back");
+});
+
+test("[E9] a runtime with an error that nothing caught ends, and hands its runs over in order", async () => {
+  const run = await startRun(other.url, chain(1));
+  const owner = async () => (await spindle.db.query("SELECT owner, deaths FROM run WHERE id = $1", [run])).rows[0];
+  const before = await owner();
+  const pid = other.process.pid as number;
+  process.kill(pid, "SIGUSR2");
+  await until(async () => other.process.pid !== pid, 60_000, "it ends, and is started again");
+  const { rows } = await spindle.db.query("SELECT FROM runtime WHERE id = $1", [before.owner]);
+  expect(rows, "its lease is given up").toEqual([]);
+  expect((await ended(spindle.url, run)).outputs).toEqual({ value: "x" });
+  expect(await commits(run)).toEqual(once);
+  expect((await owner()).deaths, "it counts as no death").toBe(0);
   await until(async () => (await fetch(`${other.url}/health`)).ok, 60_000, "the second runtime is back");
 });
 

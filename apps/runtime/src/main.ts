@@ -109,8 +109,8 @@ async function start(config: Config): Promise<() => Promise<void>> {
     library.stop();
     positions.stop();
     waits.stop();
-    await running.stop();
-    await driver.stop();
+    // Connections may take their time to close; the leases are not to wait for that.
+    await Promise.all([running.stop(), driver.stop()]);
     decisions.stop();
     await workers.stop();
     await db.close();
@@ -127,19 +127,27 @@ async function tellWhereItRuns({ home, databaseUrl, s3 }: Config, url: string): 
 // LangGraph listens once for each node that runs at once, on one signal; that is no leak.
 EventEmitter.defaultMaxListeners = 0;
 
-// An error that nothing caught in one request must not end everybody's runs; the log has its trace.
-process.on("unhandledRejection", (error) => onError("unhandled", error));
+let stop: (() => Promise<void>) | undefined;
+let isEnding = false;
+
+/** Gives up the leases and ends the process: its runs go on at once, in another runtime or in the one that the launcher starts. */
+function end(code: number): void {
+  if (isEnding) return;
+  isEnding = true;
+  setTimeout(() => process.exit(code), 5000).unref();
+  void (stop?.() ?? Promise.resolve()).finally(() => process.exit(code));
+}
+
+// Nobody knows what an error that nothing caught has left undone: a run may wait for it for ever.
+for (const event of ["unhandledRejection", "uncaughtException"] as const)
+  process.on(event, (error: unknown) => {
+    onError(`${event}, for which the runtime ends`, error);
+    end(1);
+  });
 
 try {
-  const stop = await start(readConfig(process.env));
-  let stopping = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.on(signal, () => {
-      if (stopping) return;
-      stopping = true;
-      setTimeout(() => process.exit(0), 5000).unref();
-      void stop().finally(() => process.exit(0));
-    });
+  stop = await start(readConfig(process.env));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end(0));
 } catch (error) {
   console.error(`Spindle's runtime does not start: ${(error as Error).message}`);
   process.exit(78);
