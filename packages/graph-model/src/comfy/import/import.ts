@@ -6,8 +6,9 @@ import type { Library, NodeDefinition } from "../../library.ts";
 import { checkLimits, ID_PATTERN, LIMITS } from "../../limits.ts";
 import { slotOf } from "../prompt.ts";
 import { byId, type FlatNode, flatten } from "./flatten.ts";
+import { takeGroupsApart } from "./group-nodes.ts";
 import { readWidgets } from "./widgets.ts";
-import { isUiFormat, readWorkflow, text, type UiFrame, type UiNode, type Workflow } from "./workflow.ts";
+import { isUiFormat, readWorkflow, text, type UiFrame, type UiNode } from "./workflow.ts";
 
 export interface Imported {
   /** The graph; absent if an issue is an error. */
@@ -62,20 +63,8 @@ const tooManyNodes = (): Imported => ({
 });
 
 function fromUi(value: unknown, library: Library, name: string): Imported {
-  const workflow = readWorkflow(value);
-  const groupNode = usedGroupNode(workflow);
-  if (groupNode !== undefined)
-    return {
-      issues: [
-        issue(
-          "error",
-          "import.unsupported",
-          `The workflow uses the group node "${groupNode}".`,
-          {},
-          "In ComfyUI, convert group nodes to subgraphs or to nodes, and save it again.",
-        ),
-      ],
-    };
+  const { workflow, problems, tooMany } = takeGroupsApart(readWorkflow(value));
+  if (tooMany) return tooManyNodes();
   const flat = flatten(workflow);
   if (flat.tooMany || flat.nodes.length > LIMITS.nodes) return tooManyNodes();
   const drafts = flat.nodes.map((node) => uiDraft(node, library));
@@ -84,15 +73,9 @@ function fromUi(value: unknown, library: Library, name: string): Imported {
     ...(flat.bypassed > 0
       ? [issue("info", "import.unsupported", `${flat.bypassed} bypassed nodes are left out; what they passed on goes straight through.`)]
       : []),
-    ...flat.problems.map(({ node, message }) => issue("warning", "import.unsupported", message, { node })),
+    ...[...problems, ...flat.problems].map(({ node, message }) => issue("warning", "import.unsupported", message, { node })),
   ];
   return build(drafts, library, name, left, { frames: workflow.graph.frames, notes: flat.notes });
-}
-
-/** Names of group nodes stay in a file after the last one was taken apart: only one on a canvas cannot be imported. */
-function usedGroupNode({ graph, subgraphs, groupNodes }: Workflow): string | undefined {
-  const types = new Set([graph, ...subgraphs.values()].flatMap(({ nodes }) => [...nodes.values()].map((node) => node.type)));
-  return groupNodes.find((name) => types.has(`workflow>${name}`) || types.has(`workflow/${name}`));
 }
 
 function uiDraft({ id, node, position, sources, overrides }: FlatNode, library: Library): Draft {

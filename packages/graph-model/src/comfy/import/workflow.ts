@@ -64,39 +64,37 @@ export interface Workflow {
   graph: UiGraph;
   /** Subgraphs by the id that an instance has as its type. */
   subgraphs: ReadonlyMap<string, UiGraph>;
-  /** Group nodes of older files, which nothing here can take apart. */
-  groupNodes: readonly string[];
+  /** Group nodes of older files by name, as the file has them. */
+  groups: ReadonlyMap<string, Raw>;
 }
 
-type Raw = Record<string, unknown>;
-const object = (value: unknown): Raw => (value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Raw) : {});
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+export type Raw = Record<string, unknown>;
+export const rawOf = (value: unknown): Raw => (value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Raw) : {});
+export const itemsOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 /** What stands for a text in a file: an object may not even be made one. */
 export const text = (value: unknown): string | undefined =>
   typeof value === "string" ? value : typeof value === "number" ? String(value) : undefined;
 const count = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : 0);
 
 export const isUiFormat = (value: unknown): boolean => {
-  const { nodes, schema } = object(value);
-  return (
-    schema === undefined && Array.isArray(nodes) && nodes.every((node) => typeof object(node).type === "string" && "id" in object(node))
-  );
+  const { nodes, schema } = rawOf(value);
+  return schema === undefined && Array.isArray(nodes) && nodes.every((node) => typeof rawOf(node).type === "string" && "id" in rawOf(node));
 };
 
 export function readWorkflow(value: unknown): Workflow {
-  const raw = object(value);
-  const definitions = list(object(raw.definitions).subgraphs).map(object);
+  const raw = rawOf(value);
+  const definitions = itemsOf(rawOf(raw.definitions).subgraphs).map(rawOf);
   return {
     graph: readUiGraph(raw),
     subgraphs: new Map(definitions.map((definition) => [text(definition.id) ?? "", readUiGraph(definition)])),
-    groupNodes: Object.keys(object(object(raw.extra).groupNodes)),
+    groups: new Map(Object.entries(rawOf(rawOf(raw.extra).groupNodes)).map(([name, group]) => [name, rawOf(group)])),
   };
 }
 
 function readUiGraph(raw: Raw): UiGraph {
-  const all = list(raw.nodes).map((one) => readNode(object(one)));
+  const all = itemsOf(raw.nodes).map((one) => readNode(rawOf(one)));
   const nodes = new Map(all.filter(({ id }) => id !== "").map((node) => [node.id, node]));
-  const links = new Map(list(raw.links).flatMap(readLink));
+  const links = new Map(itemsOf(raw.links).flatMap(readLink));
   const setters = [...nodes.values()].filter(({ type }) => type === "SetNode");
   return {
     nodes,
@@ -105,9 +103,9 @@ function readUiGraph(raw: Raw): UiGraph {
     ends: firstOf([...links].filter(([, { to }]) => to === OUTPUT_NODE).map(([id, { toSlot }]) => [toSlot, id])),
     setters: firstOf(setters.flatMap((node) => (Array.isArray(node.widgets) ? [[node.widgets[0], node] as const] : []))),
     corner: all.reduce<Position>(({ x, y }, { position }) => ({ x: Math.min(x, position.x), y: Math.min(y, position.y) }), FAR),
-    frames: list(raw.groups).map((one) => readFrame(object(one))),
-    inputs: list(raw.inputs).map((one) => text(object(one).name) ?? ""),
-    outputs: list(raw.outputs).map((one) => text(object(one).name) ?? ""),
+    frames: itemsOf(raw.groups).map((one) => readFrame(rawOf(one))),
+    inputs: itemsOf(raw.inputs).map((one) => text(rawOf(one).name) ?? ""),
+    outputs: itemsOf(raw.outputs).map((one) => text(rawOf(one).name) ?? ""),
   };
 }
 
@@ -116,9 +114,9 @@ const FAR: Position = { x: Number.POSITIVE_INFINITY, y: Number.POSITIVE_INFINITY
 /** Of several under one key the first. */
 const firstOf = <Key, Value>(pairs: readonly (readonly [Key, Value])[]): Map<Key, Value> => new Map([...pairs].reverse());
 
-function readNode(raw: Raw): UiNode {
-  const named = object(raw.widgets_values_named);
-  const listed = Array.isArray(raw.widgets_values) ? raw.widgets_values : object(raw.widgets_values);
+export function readNode(raw: Raw): UiNode {
+  const named = rawOf(raw.widgets_values_named);
+  const listed = Array.isArray(raw.widgets_values) ? raw.widgets_values : rawOf(raw.widgets_values);
   const widgets = Object.keys(named).length > 0 ? named : listed;
   const title = text(raw.title);
   return {
@@ -128,9 +126,9 @@ function readNode(raw: Raw): UiNode {
     position: pair(raw.pos),
     size: { width: pair(raw.size).x, height: pair(raw.size).y },
     mode: count(raw.mode),
-    inputs: list(raw.inputs).map((one) => readSlot(object(one))),
-    outputs: list(raw.outputs).map((one) => ({ name: text(object(one).name) ?? "", type: typeName(object(one).type) })),
-    properties: object(raw.properties),
+    inputs: itemsOf(raw.inputs).map((one) => readSlot(rawOf(one))),
+    outputs: itemsOf(raw.outputs).map((one) => ({ name: text(rawOf(one).name) ?? "", type: typeName(rawOf(one).type) })),
+    properties: rawOf(raw.properties),
     widgets,
   };
 }
@@ -141,7 +139,7 @@ const typeName = (value: unknown): string => (Array.isArray(value) ? "COMBO" : (
 
 function readSlot(raw: Raw): UiSlot {
   const link = text(raw.link);
-  const widget = text(object(raw.widget).name);
+  const widget = text(rawOf(raw.widget).name);
   return {
     name: text(raw.name) ?? "",
     type: typeName(raw.type),
@@ -152,7 +150,7 @@ function readSlot(raw: Raw): UiSlot {
 
 /** `[id, from, slot, to, slot, type]` or an object. */
 function readLink(value: unknown): [string, UiLink][] {
-  const raw = object(value);
+  const raw = rawOf(value);
   const [id, from, fromSlot, to, toSlot] = Array.isArray(value)
     ? value
     : [raw.id, raw.origin_id, raw.origin_slot, raw.target_id, raw.target_slot];
@@ -162,7 +160,7 @@ function readLink(value: unknown): [string, UiLink][] {
 }
 
 function readFrame(raw: Raw): UiFrame {
-  const [x, y, width, height] = list(raw.bounding).map(count);
+  const [x, y, width, height] = itemsOf(raw.bounding).map(count);
   const colour = text(raw.color);
   return {
     title: text(raw.title) ?? "",
