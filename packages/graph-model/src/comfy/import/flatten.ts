@@ -73,11 +73,12 @@ function writtenSize(value: unknown): number {
 }
 
 const NOTES = new Set(["Note", "MarkdownNote"]);
-/** The editor's own, and KJNodes' pair: they are wires with a name. */
-const PASSES = new Set(["Reroute", "SetNode", "GetNode", "PrimitiveNode"]);
-/** Names of packs whose nodes act on the editor alone, in ways that are theirs to know. */
+const REROUTES = new Set(["Reroute", "Reroute (rgthree)"]);
+/** The editor's own, and those of packs: they are wires with a name. */
+const PASSES = new Set([...REROUTES, "SetNode", "GetNode", "PrimitiveNode"]);
+/** Nodes of packs that act on the editor alone, in ways that are theirs to know. Others of the same packs run on the server. */
 const UNKNOWN_VIRTUAL =
-  /^(Anything Everywhere|Prompts Everywhere|Seed Everywhere|Fast (Groups )?(Muter|Bypasser)|Bookmark|Label|Mute \/ Bypass)|\(rgthree\)$/;
+  /^(Anything Everywhere|Prompts Everywhere|Seed Everywhere|Fast (Groups )?(Muter|Bypasser)|Fast Actions Button|Bookmark|Label|Mute \/ Bypass|Node Co(llector|mbiner)|Random Unmuter)/;
 
 export function flatten(workflow: Workflow): Flat {
   const flat: Flat = { nodes: [], muted: 0, bypassed: 0, notes: [], problems: [], tooMany: false };
@@ -197,7 +198,7 @@ class Flattener {
     if (node.mode === MUTED) return undefined;
     if (node.type === "PrimitiveNode") return { value: Array.isArray(node.widgets) ? node.widgets[0] : undefined };
     if (node.type === "GetNode") return this.fromSet(level, node, steps);
-    if (node.type === "Reroute" || node.type === "SetNode") return through(node.inputs[0]?.link);
+    if (REROUTES.has(node.type) || node.type === "SetNode") return through(node.inputs[0]?.link);
     if (node.mode === BYPASSED) return through(passedBy(node, slot)?.link);
     const inner = this.workflow.subgraphs.get(node.type);
     if (!inner) return { node: level.prefix + node.id, slot };
