@@ -335,6 +335,12 @@ describe("however many inputs lead the same way", () => {
   });
 });
 
+test("classes that have another name by now have it", () => {
+  const types = ["ConditioningAverage ", "T2IAdapterLoader", "SDV_img2vid_Conditioning"];
+  const { graph } = importComfy({ nodes: types.map((type, id) => ({ id, type })), links: [] }, library);
+  expect(graph?.nodes.map(({ service }) => service)).toEqual(["ConditioningAverage", "ControlNetLoader", "SVD_img2vid_Conditioning"]);
+});
+
 test("of a pack's nodes only those that act on ComfyUI's editor alone are left out", () => {
   const node = (id: number, type: string, link: number | null, links: number[]) => ({
     id,

@@ -114,6 +114,13 @@ const FAR: Position = { x: Number.POSITIVE_INFINITY, y: Number.POSITIVE_INFINITY
 /** Of several under one key the first. */
 const firstOf = <Key, Value>(pairs: readonly (readonly [Key, Value])[]): Map<Key, Value> => new Map([...pairs].reverse());
 
+/** Classes that ComfyUI renamed; its editor renames them in the files that it opens. */
+const RENAMED = new Map([
+  ["ConditioningAverage ", "ConditioningAverage"],
+  ["T2IAdapterLoader", "ControlNetLoader"],
+  ["SDV_img2vid_Conditioning", "SVD_img2vid_Conditioning"],
+]);
+
 export function readNode(raw: Raw): UiNode {
   const named = rawOf(raw.widgets_values_named);
   const listed = Array.isArray(raw.widgets_values) ? raw.widgets_values : rawOf(raw.widgets_values);
@@ -121,7 +128,7 @@ export function readNode(raw: Raw): UiNode {
   const title = text(raw.title);
   return {
     id: text(raw.id) ?? "",
-    type: text(raw.type) ?? "",
+    type: RENAMED.get(text(raw.type) ?? "") ?? text(raw.type) ?? "",
     ...(title ? { title } : {}),
     position: pair(raw.pos),
     size: { width: pair(raw.size).x, height: pair(raw.size).y },
