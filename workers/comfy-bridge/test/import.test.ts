@@ -335,46 +335,6 @@ describe("however many inputs lead the same way", () => {
   });
 });
 
-test("classes that have another name by now have it", () => {
-  const types = ["ConditioningAverage ", "T2IAdapterLoader", "SDV_img2vid_Conditioning"];
-  const { graph } = importComfy({ nodes: types.map((type, id) => ({ id, type })), links: [] }, library);
-  expect(graph?.nodes.map(({ service }) => service)).toEqual(["ConditioningAverage", "ControlNetLoader", "SVD_img2vid_Conditioning"]);
-});
-
-test("of a pack's nodes only those that act on ComfyUI's editor alone are left out", () => {
-  const node = (id: number, type: string, link: number | null, links: number[]) => ({
-    id,
-    type,
-    inputs: [{ name: "in", type: "*", link }],
-    outputs: [{ name: "out", type: "*", links }],
-  });
-  const read = importComfy(
-    {
-      nodes: [
-        node(1, "Seed (rgthree)", null, [1]),
-        node(2, "Reroute (rgthree)", 1, [2]),
-        node(3, "Context (rgthree)", 2, []),
-        node(4, "Fast Groups Muter (rgthree)", null, []),
-        node(5, "Mute / Bypass Relay (rgthree)", null, []),
-        node(6, "Label (rgthree)", null, []),
-      ],
-      links: [
-        [1, 1, 0, 2, 0, "*"],
-        [2, 2, 0, 3, 0, "*"],
-      ],
-    },
-    library,
-  );
-  expect(read.graph?.nodes.map(({ service }) => service)).toEqual(["Seed (rgthree)", "Context (rgthree)"]);
-  expect(read.graph?.edges).toMatchObject([{ from: "1", to: "3" }]);
-  expect(read.issues.map(({ place }) => place)).toEqual([{ node: "4" }, { node: "5" }, { node: "6" }]);
-});
-
-test("the name of a group node that is no longer used costs nothing", () => {
-  const left = { nodes: [{ id: 1, type: "EmptyImage" }], links: [], extra: { groupNodes: { Mine: {} } } };
-  expect(importComfy(left, library)).toMatchObject({ graph: { nodes: [{ service: "EmptyImage" }] }, issues: [] });
-});
-
 describe("a region goes back to API format", () => {
   test("as it came, with what it showed", () => {
     const raw = JSON.parse(text("workflows/cog__sd15_txt2img.json")) as Record<string, { class_type: string; inputs: object }>;

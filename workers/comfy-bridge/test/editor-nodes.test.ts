@@ -1,4 +1,4 @@
-// Group nodes of older files, as ComfyUI's own editor takes them apart. (Of late, as in 1.27, it loses what a reroute inside takes from outside.)
+// What ComfyUI's own editor makes of the nodes in a file: group nodes of older files are taken apart, as it takes them apart. (Of late, as in 1.27, it loses what a reroute inside takes from outside.)
 import { exportRegion, importComfy } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
 import { describe, expect, test } from "vitest";
@@ -130,4 +130,44 @@ describe("a group node", () => {
     const value = { nodes: [self], links: [], extra: { groupNodes: { Self: { nodes: [self, self], links: [] } } } };
     expect(importComfy(value, library).issues).toMatchObject([{ code: "graph.too_large" }]);
   });
+});
+
+test("classes that have another name by now have it", () => {
+  const types = ["ConditioningAverage ", "T2IAdapterLoader", "SDV_img2vid_Conditioning"];
+  const { graph } = importComfy({ nodes: types.map((type, id) => ({ id, type })), links: [] }, library);
+  expect(graph?.nodes.map(({ service }) => service)).toEqual(["ConditioningAverage", "ControlNetLoader", "SVD_img2vid_Conditioning"]);
+});
+
+test("of a pack's nodes only those that act on ComfyUI's editor alone are left out", () => {
+  const node = (id: number, type: string, link: number | null, links: number[]) => ({
+    id,
+    type,
+    inputs: [{ name: "in", type: "*", link }],
+    outputs: [{ name: "out", type: "*", links }],
+  });
+  const read = importComfy(
+    {
+      nodes: [
+        node(1, "Seed (rgthree)", null, [1]),
+        node(2, "Reroute (rgthree)", 1, [2]),
+        node(3, "Context (rgthree)", 2, []),
+        node(4, "Fast Groups Muter (rgthree)", null, []),
+        node(5, "Mute / Bypass Relay (rgthree)", null, []),
+        node(6, "Label (rgthree)", null, []),
+      ],
+      links: [
+        [1, 1, 0, 2, 0, "*"],
+        [2, 2, 0, 3, 0, "*"],
+      ],
+    },
+    library,
+  );
+  expect(read.graph?.nodes.map(({ service }) => service)).toEqual(["Seed (rgthree)", "Context (rgthree)"]);
+  expect(read.graph?.edges).toMatchObject([{ from: "1", to: "3" }]);
+  expect(read.issues.map(({ place }) => place)).toEqual([{ node: "4" }, { node: "5" }, { node: "6" }]);
+});
+
+test("the name of a group node that is no longer used costs nothing", () => {
+  const left = { nodes: [{ id: 1, type: "EmptyImage" }], links: [], extra: { groupNodes: { Mine: {} } } };
+  expect(importComfy(left, library)).toMatchObject({ graph: { nodes: [{ service: "EmptyImage" }] }, issues: [] });
 });
