@@ -211,6 +211,7 @@ export const ERROR_CODES = {
   "node.not_found": "The run has no such node run.",
   "template.not_found": "There is no such template.",
   "request.invalid": "The request is refused.",
+  "request.key_reused": "Another request was sent with the same Idempotency-Key.",
   "request.forbidden": "The request is not allowed.",
   "request.not_found": "There is no such call.",
   "artifact.not_found": "There is no such artifact.",

@@ -34,6 +34,38 @@ const states = async (graph: unknown) =>
 const fails = (id: string) => node(id, "json.pick", { json: {}, path: "missing" });
 const shows = (id: string, value: unknown = 1) => node(id, "output.preview", { value });
 
+describe("[E19] a request with a key of its own", () => {
+  const send = async (path: string, body: FormData | string, key: string) => {
+    const headers = { "idempotency-key": key, ...(typeof body === "string" ? { "content-type": "application/json" } : {}) };
+    const answer = await fetch(`${spindle.url}${path}`, { method: "POST", body, headers });
+    return { status: answer.status, ...((await answer.json()) as { run?: string; error?: { code: string; field: string } }) };
+  };
+  const form = (value: number, picture = solidPng(4, 4, 1)) => {
+    const made = new FormData();
+    made.set("graph", JSON.stringify(graphOf([shows("a", value)], [], { interface: { inputs: [], outputs: [] } })));
+    made.set("picture", new Blob([new Uint8Array(picture)]), "p.png");
+    return made;
+  };
+
+  test("starts one run, however often and in whatever company it is sent", async () => {
+    const answers = await Promise.all(Array.from({ length: 6 }, () => send("/api/runs", form(1), "once")));
+    const run = answers[0]?.run as string;
+    expect(answers).toEqual(answers.map(() => ({ status: 202, run })));
+    await ended(spindle.url, run);
+    expect(await send("/api/runs", form(1), "once"), "after its end, too").toEqual({ status: 202, run });
+    expect((await send("/api/runs", form(1), "another")).run).not.toBe(run);
+    const forks = await Promise.all([1, 2].map(() => send(`/api/runs/${run}/fork`, JSON.stringify({ node: "a" }), "fork")));
+    expect(forks[0]).toEqual(forks[1]);
+    expect(forks[0]?.run).not.toBe(run);
+  });
+  test("is refused where the key was another request's, or is none", async () => {
+    await send("/api/runs", form(1), "mine");
+    expect(await send("/api/runs", form(2), "mine")).toMatchObject({ status: 422, error: { code: "request.key_reused" } });
+    expect(await send("/api/runs", form(1, solidPng(4, 4, 9)), "mine"), "another file").toMatchObject({ status: 422 });
+    expect(await send("/api/runs", form(1), "a b")).toMatchObject({ status: 422, error: { field: "Idempotency-Key" } });
+  });
+});
+
 describe("a run", () => {
   test("[W1] carries values along wires, between planes, and numbers its events without a gap", async () => {
     const graph = graphOf(

@@ -2,6 +2,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Config } from "../config.ts";
+import { Refused } from "../refused.ts";
 
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]", "::1"]);
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -39,6 +40,20 @@ export function makeGuard(config: Pick<Config, "publicHosts" | "proxySecret">): 
 /** The user whom the proxy names; without a proxy everybody is the same unnamed user. */
 export function submitterOf({ headers }: Pick<IncomingMessage, "headers">, { proxySecret }: Pick<Config, "proxySecret">): string {
   return proxySecret ? String(headers["x-spindle-user"] ?? "").slice(0, 200) : "";
+}
+
+const KEY = /^[\x21-\x7e]{1,200}$/;
+
+/**
+ * By which a request that starts something starts it once, however often it is sent.
+ * @throws Refused 422
+ */
+export function requestKeyOf({ headers }: Pick<IncomingMessage, "headers">): { key?: string } {
+  const key = headers["idempotency-key"];
+  if (key === undefined) return {};
+  if (typeof key === "string" && KEY.test(key)) return { key };
+  const message = "Idempotency-Key: 1 to 200 letters, digits or signs are needed, without a space.";
+  throw new Refused(422, "request.invalid", message, { field: "Idempotency-Key" });
 }
 
 function equal(a: string, b: string): boolean {

@@ -6,7 +6,7 @@ import { exportTypeScript } from "../export/typescript.ts";
 import { Refused } from "../refused.ts";
 import type { RunService } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
-import { submitterOf } from "./guard.ts";
+import { requestKeyOf, submitterOf } from "./guard.ts";
 import { requestReader } from "./read.ts";
 import { refreshCapabilities } from "./refresh-capabilities.ts";
 import { handle, uuid } from "./respond.ts";
@@ -63,6 +63,7 @@ export function restRoutes(services: Services): Router {
           title: title || graph.workflowId,
           options: optionsOf(request),
           submitter: submitterOf(request, config),
+          ...requestKeyOf(request),
         }),
       });
     }),
@@ -155,7 +156,13 @@ export function restRoutes(services: Services): Router {
 
   async function startTemplate(name: string, inputs: Record<string, unknown>, request: Request): Promise<string> {
     const { graph, title } = templates.find(name);
-    return runs.start(graph, inputs, { title, template: name, options: optionsOf(request), submitter: submitterOf(request, config) });
+    return runs.start(graph, inputs, {
+      title,
+      template: name,
+      options: optionsOf(request),
+      submitter: submitterOf(request, config),
+      ...requestKeyOf(request),
+    });
   }
 
   return routes;

@@ -3,7 +3,7 @@ import { validateAnswerRequest, validateForkRequest, validateNodeRunRequest, val
 import { json, type Request, Router } from "express";
 import { Refused } from "../refused.ts";
 import type { Services } from "../services/services.ts";
-import { submitterOf } from "./guard.ts";
+import { requestKeyOf, submitterOf } from "./guard.ts";
 import { requestReader } from "./read.ts";
 import { handle, uuid } from "./respond.ts";
 
@@ -54,7 +54,7 @@ export function runRoutes({ runs, people, config }: Services): Router {
     "/api/runs/:id/fork",
     json({ limit: "2mb" }),
     handle(async (request, response) => {
-      response.status(202).json({ run: await runs.fork(fork(ofRun(request)), submitterOf(request, config)) });
+      response.status(202).json({ run: await runs.fork(fork(ofRun(request)), submitterOf(request, config), requestKeyOf(request).key) });
     }),
   );
   routes.post(

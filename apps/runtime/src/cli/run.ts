@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -29,8 +30,9 @@ const NOT_LIVE_MS = 30_000;
 
 /** Sends a run. One that nobody can run yet is sent again when the server says, for half a minute: a worker may still be starting. */
 async function send(url: string, form: FormData, interrupt: AbortSignal): Promise<Response> {
+  const headers = { "idempotency-key": randomUUID() };
   for (const end = Date.now() + NOT_LIVE_MS; ; ) {
-    const answer = await call(url, { method: "POST", body: form });
+    const answer = await call(url, { method: "POST", body: form, headers });
     const again = Number(answer.headers.get("retry-after"));
     if (answer.status !== 503 || !(again > 0) || Date.now() + again * 1000 > end || interrupt.aborted) return answer;
     const { error } = (await answer.json()) as { error?: { message: string } };

@@ -17,7 +17,7 @@ export function cacheKey({ service, version, engine }: Pick<NodeRunRow, "service
 }
 
 /** A value with its artifacts named by their bytes, whatever their ids are. */
-function byContent(value: unknown): unknown {
+export function byContent(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(byContent);
   if (value === null || typeof value !== "object") return value;
   if (validateArtifactRef(value)) return { sha256: value.sha256, mime: value.mime };

@@ -9,7 +9,7 @@ import type { Timings } from "../config.ts";
 import type { NodeRunRow } from "../record/node-run.ts";
 import { MAX_OUTPUT, whyOutputTooLarge } from "../record/output-limit.ts";
 import { type LeasedRun, MOST_DEATHS, type RunRecord, trialLeases } from "../record/record.ts";
-import type { RecordedOptions, RunRow } from "../record/types.ts";
+import type { KeyedRequest, RecordedOptions, RunRow } from "../record/types.ts";
 import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
@@ -44,6 +44,7 @@ export interface RunRequest {
   inputs: Record<string, unknown>;
   options?: RecordedOptions;
   submitter?: string;
+  request?: KeyedRequest;
 }
 
 const REVISIONS_KEPT = 50;
@@ -94,7 +95,7 @@ export class RunDriver {
     const id = randomUUID();
     const library = this.options.library();
     const resolved = this.keepResolved(request.revision, resolve(request.graph, library));
-    const { revision, graphId = null, title, template, inputs, options = {}, submitter = "" } = request;
+    const { revision, graphId = null, title, template, inputs, options = {}, submitter = "", request: keyed } = request;
     assertNow(
       await whyNotNow(
         request.graph,
@@ -116,6 +117,7 @@ export class RunDriver {
       options,
       submitter,
       ...(owner ? { owner } : {}),
+      ...(keyed ? { request: keyed } : {}),
       nodes: rootNodes(request.graph, library, engines),
     });
     crashPoint("afterAccept");

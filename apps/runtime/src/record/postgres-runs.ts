@@ -35,8 +35,8 @@ export class PostgresRuns implements Runs {
     const { rows } = await this.pool.query<RawNodeRun>({
       name: "run-create",
       text: `WITH made AS (
-        INSERT INTO run (id, revision_id, graph_id, title, template, inputs, engines, options, owner, submitter, priority, fence, state, last_seq, started_at)
-        SELECT $1,$2,$3,$4,$5,$6,$7,$9,$10::text,$11,$12::smallint, CASE WHEN o THEN 1 ELSE 0 END, CASE WHEN o THEN 'running' ELSE 'queued' END,
+        INSERT INTO run (id, revision_id, graph_id, title, template, inputs, engines, options, owner, submitter, priority, request_key, request_hash, fence, state, last_seq, started_at)
+        SELECT $1,$2,$3,$4,$5,$6,$7,$9,$10::text,$11,$12::smallint,$13,$14, CASE WHEN o THEN 1 ELSE 0 END, CASE WHEN o THEN 'running' ELSE 'queued' END,
           CASE WHEN o THEN 2 ELSE 1 END, CASE WHEN o THEN now() END FROM (SELECT $10::text IS NOT NULL AS o) owned
       ), event AS (
         INSERT INTO run_event (run_id, seq, type, body)
@@ -57,6 +57,8 @@ export class PostgresRuns implements Runs {
         run.owner ?? null,
         storableName(run.submitter),
         PRIORITIES[run.options.priority ?? "normal"],
+        run.request?.key ?? null,
+        run.request?.hash ?? null,
       ],
     });
     this.changed.emit(run.id);

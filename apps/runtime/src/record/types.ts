@@ -29,6 +29,12 @@ export interface RecordedOptions extends RunOptions {
   base?: string;
 }
 
+/** A request that may be sent twice and starts one run, by hashes of its sender's key and of what it asks for. */
+export interface KeyedRequest {
+  key: string;
+  hash: string;
+}
+
 export interface NewRun {
   id: string;
   revision: string;
@@ -41,6 +47,7 @@ export interface NewRun {
   /** The person who asked for the run; empty where the request names none. */
   submitter: string;
   owner?: string;
+  request?: KeyedRequest;
   nodes: NewNodeRun[];
 }
 

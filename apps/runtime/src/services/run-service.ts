@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import {
+  canonicalText,
   type Graph,
   isRegionId,
   type Library,
@@ -18,9 +20,10 @@ import {
   type RunState,
   SEED_NODE_STATUS,
 } from "@spindle/schemas";
-import type { RunDriver } from "../engine/run-driver.ts";
+import { byContent } from "../engine/cache-key.ts";
+import type { RunDriver, RunRequest } from "../engine/run-driver.ts";
 import type { RunRecord } from "../record/record.ts";
-import type { RecordedOptions, Tally } from "../record/types.ts";
+import type { KeyedRequest, RecordedOptions, Tally } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import type { Live, LiveBoard } from "../tasks/live.ts";
@@ -79,21 +82,51 @@ export class RunService {
   async start(
     graph: Graph,
     inputs: Record<string, unknown>,
-    about: { title: string; graphId?: string; template?: string; options?: RecordedOptions; submitter?: string },
+    about: { title: string; graphId?: string; template?: string; options?: RecordedOptions; submitter?: string; key?: string },
   ): Promise<string> {
     const { part } = about.options ?? {};
     if (part && !graph.nodes.some((node) => node.id === part.node))
       throw new Refused(422, "run.input_invalid", `The graph has no node ${part.node}.`, { field: "part" });
     const frozen = await this.graphs.freeze(graph);
     const checked = checkInputs(resolve(frozen.graph, this.library()).root.inputs, inputs);
-    return this.driver.accept({ ...frozen, ...about, inputs: checked });
+    const { key, ...rest } = about;
+    const run = { ...frozen, ...rest, inputs: checked };
+    return key === undefined ? this.driver.accept(run) : this.startOnce(run, key);
+  }
+
+  /** A request that its sender has given a key: sent again, it is answered with the run that it started. */
+  private async startOnce(run: RunRequest, key: string): Promise<string> {
+    const { revision, inputs, options = {}, template = null, graphId = null, submitter = "" } = run;
+    const request = {
+      key: hashOf([submitter, key]),
+      hash: hashOf([revision, byContent(inputs), options, template, graphId]),
+    };
+    const known = await this.startedBy(request);
+    if (known !== undefined) return known;
+    try {
+      return await this.driver.accept({ ...run, request });
+    } catch (error) {
+      const twin = await this.startedBy(request); // sent twice at once
+      if (twin === undefined) throw error;
+      return twin;
+    }
+  }
+
+  /** @throws Refused 422 if the key was given to something else */
+  private async startedBy({ key, hash }: KeyedRequest): Promise<string | undefined> {
+    const run = await this.db.prisma.run.findUnique({ where: { requestKey: key }, select: { id: true, requestHash: true } });
+    if (run && run.requestHash !== hash)
+      throw new Refused(422, "request.key_reused", "Another request was sent with this Idempotency-Key. Each needs a key of its own.", {
+        field: "Idempotency-Key",
+      });
+    return run?.id;
   }
 
   /**
    * DESIGN E17: a new run of an ended one's graph, with other parameters or outputs. What lies before them is taken from the
    * old run, byte for byte; with `node`, everything from there on runs again.
    */
-  async fork({ id, node, params = {}, outputs = {}, inputs = {} }: ForkRequest, submitter = ""): Promise<string> {
+  async fork({ id, node, params = {}, outputs = {}, inputs = {} }: ForkRequest, submitter = "", key?: string): Promise<string> {
     const run = await findRun(this.db, id);
     const old = run.revision.document as unknown as Graph;
     const unknown = [...Object.keys(params), ...Object.keys(outputs)].find((one) => !old.nodes.some((each) => each.id === one));
@@ -115,6 +148,7 @@ export class RunService {
         ...(run.graphId ? { graphId: run.graphId } : {}),
         ...(run.template ? { template: run.template } : {}),
         submitter,
+        ...(key === undefined ? {} : { key }),
         options: { base: id, ...(node === undefined ? {} : { part: { of: "from" as const, node } }) },
       },
     );
@@ -279,6 +313,8 @@ function withRegions(views: readonly NodeRunView[], live: readonly Live[]): Node
     view.state === "queued" && begun.has(view.node) && runs(view.node) ? { ...view, state: "running", notRunning: null } : view,
   );
 }
+
+const hashOf = (value: unknown): string => createHash("sha256").update(canonicalText(value)).digest("hex");
 
 /** The given values, each checked against its input; defaults stand in. */
 export function checkInputs(wanted: readonly RunInput[], given: Record<string, unknown>): Record<string, unknown> {
