@@ -1,6 +1,7 @@
+import type { ReactFlowState } from "@xyflow/react";
 import { expect, test } from "vitest";
 import type { Box } from "./box";
-import { freePlace } from "./free-place";
+import { freePlace, viewBox } from "./free-place";
 
 const box = (x: number, y: number): Box => ({ x, y, width: 300, height: 200 });
 
@@ -27,4 +28,10 @@ test("a hundred cards that wish for one place cover nothing of each other, and s
   for (const [index, a] of taken.entries())
     for (const b of taken.slice(index + 1)) expect(Math.abs(a.x - b.x) >= 324 || Math.abs(a.y - b.y) >= 224).toBe(true);
   expect(Math.max(...taken.map(({ x, y }) => Math.hypot(x, y)))).toBeLessThan(2500);
+});
+
+test("the view is the part of the graph that the canvas shows, without what is covered", () => {
+  const flow = { width: 1000, height: 600, transform: [200, -100, 0.5] } as unknown as ReactFlowState;
+  expect(viewBox(flow)).toEqual({ x: -400, y: 200, width: 2000, height: 1200 });
+  expect(viewBox(flow, { right: 300, bottom: 100 })).toEqual({ x: -400, y: 200, width: 1400, height: 1000 });
 });

@@ -1,6 +1,7 @@
 import type { Graph, Library, NodeDefinition, Port } from "@spindle/graph-model";
-import type { Blueprint } from "@spindle/schemas";
-import { expect, test } from "vitest";
+import { type Blueprint, BUS } from "@spindle/schemas";
+import { describe, expect, test } from "vitest";
+import type { Earlier, RecordedOptions } from "../record/types.ts";
 import { PlanService } from "./plan-service.ts";
 
 const blueprint: Blueprint = {
@@ -54,4 +55,44 @@ test("[E12] a plan of a workflow whose limit does not hold is refused, with the 
     details: { issues: [{ severity: "error", code: "node.user_error", place: { node: "t" } }] },
   });
   expect((await plan(30)).nodes).toMatchObject([{ node: "t", does: "runs" }]);
+});
+
+describe("[E12] a node that is asked to run again", () => {
+  const row = { id: "n", run_id: "r", node_id: "t", service: "test.talk", version: "1", engine: "talk@one", cache_key: null };
+  const earlier: Earlier = { ...row, input: null, output: { video: {}, p: {}, q: {} } };
+  const image = { type: "object", "x-artifact": "image", "x-comfy-type": "IMAGE" };
+  const pixels: Port = { ...port("image", "image"), schema: { ...image, "x-slot": 0 } };
+  const comfy: NodeDefinition = { ...talk, plane: "comfy", outputs: [pixels] };
+  const draw: NodeDefinition = { ...comfy, service: "Draw", engines: [{ ...engine, id: "one", blueprint: undefined } as never] };
+  const show: NodeDefinition = { ...draw, service: "Show", inputs: [{ ...port("image", "image"), schema: image }] };
+  const all = [{ ...talk, engines: [{ ...engine, blueprint: undefined } as never] }, draw, show];
+  const known: Library = { find: (_, service) => all.find((definition) => definition.service === service), all: () => all };
+  const stored = {
+    results: { ...record.results, cached: async () => earlier },
+    queue: { durations: async () => new Map(["test.talk\ntalk@one", `${BUS.region}\none`].map((key) => [key, 4000])) },
+  };
+  const of = (graph: object, options: RecordedOptions) =>
+    new PlanService(stored, () => known).plan({ schema: "langgraph.v1", workflowId: "w", ...graph } as Graph, {}, options);
+  const node = (id: string, service: string, plane: string) => ({ id, service, plane, status: "pending" });
+  const alone = { nodes: [node("t", "test.talk", "python")], edges: [] };
+  const wire = { from: "p", to: "q", metadata: { sourcePort: "image", targetPort: "image" } };
+  const region = { nodes: [node("p", "Draw", "comfy"), node("q", "Show", "comfy")], edges: [wire] };
+
+  test("runs although there is a result, and says why", async () => {
+    expect((await of(alone, {})).nodes).toMatchObject([{ does: "reuses", expectedMs: 0 }]);
+    expect(await of(alone, { force: ["t"] })).toEqual({
+      nodes: [{ node: "t", does: "runs", why: "It was asked to run again.", expectedMs: 4000 }],
+      expectedMs: 4000,
+    });
+  });
+  test("runs with the prompt of which it is a part, whose time counts once", async () => {
+    expect((await of(region, {})).nodes.map(({ does }) => does)).toEqual(["reuses", "reuses"]);
+    expect(await of(region, { force: ["q"] })).toEqual({
+      nodes: [
+        { node: "p", does: "runs", why: "It was asked to run again.", expectedMs: 4000 },
+        { node: "q", does: "runs", why: "It was asked to run again.", expectedMs: 0 },
+      ],
+      expectedMs: 4000,
+    });
+  });
 });
