@@ -28,7 +28,7 @@ const kind = (service: string, more: object = {}) =>
     ...more,
   }) as unknown as NodeDefinition;
 const setting = { parameters: portsOf({ properties: { setting: { type: "string" } } }) };
-const KINDS = [kind("plain"), kind("person", { human: true }), kind("set", setting)];
+const KINDS = [kind("plain"), kind("drawn", { plane: "comfy" }), kind("person", { human: true }), kind("set", setting)];
 const library: Library = { find: (_, service) => KINDS.find((one) => one.service === service), all: () => KINDS };
 
 const node = (id: string, service = "plain", params: object = {}) => ({ id, service, plane: "node", status: "pending", params });
@@ -170,6 +170,14 @@ test.each([
   expect(failed).toEqual([]);
   expect(turns.flat().length).toBeGreaterThanOrEqual(3000);
   expect(most(turns)).toBeLessThanOrEqual(64);
+});
+
+test("[E2] of 1,000 prompts that are all ready, few ask the record at once", async () => {
+  const record = new CountingRecord();
+  const prompts = Array.from({ length: 1000 }, (_, index) => ({ ...node(`n${index}`, "drawn"), plane: "comfy" }));
+  const { rows } = await run(graphOf(prompts, []), { record });
+  expect(rows.map(({ state }) => state)).toEqual(new Array(2000).fill("skipped")); // each node and its prompt, of which nothing is saved
+  expect(record.open.mostRequests).toBeLessThan(400);
 });
 
 test("[E2] a map of calls has few of them open at once", async () => {
