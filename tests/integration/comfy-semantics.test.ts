@@ -174,7 +174,7 @@ describe("what fails", () => {
 });
 
 describe("what runs at all", () => {
-  test("[RG3] a branch that is not chosen does not, on either plane [test_lazy_input]", async () => {
+  test("[RG2] a branch that is not chosen does not, on either plane [test_lazy_input]", async () => {
     const before = sent();
     const view = await run(
       graphOf(

@@ -246,3 +246,17 @@ test("documents that nobody has open leave memory before they fill it, those who
   for (let at = 0; at < 3; at++) await documents.use(`${at}`, () => {}); // from the same rows, so each is as large
   await vi.waitUntil(() => documents.size === 2, 20_000); // their rows may be made one first
 });
+
+test("[C1] an update is heard of, and acknowledged, once it is stored", async () => {
+  const log = new MemoryLog();
+  const { doc, append } = await host(log).open("g");
+  const order: string[] = [];
+  doc.on("update", () => void order.push("heard"));
+  vi.spyOn(log, "append").mockImplementationOnce(async () => {
+    await new Promise((done) => setImmediate(done));
+    order.push("stored");
+    return ["1"];
+  });
+  await append(updateOf(doc, add), "me").then(() => order.push("acknowledged"));
+  expect(order).toEqual(["stored", "heard", "acknowledged"]);
+});

@@ -1,132 +1,24 @@
-// Rules of SPEC that random graphs do not reach, on a record in memory: the nodes here do what a test says.
-import { type Graph, LIMITS, type Library, type NodeDefinition, portsOf, resolve } from "@spindle/graph-model";
+// Rules of SPEC that random graphs do not reach.
+import { LIMITS } from "@spindle/graph-model";
 import type { RegionInput } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { NodeRunRow } from "../record/node-run.ts";
-import type { Earlier, RecordedOptions, RunRow } from "../record/types.ts";
-import { scopeOutputs, unhandled } from "./call.ts";
-import { RunExecution } from "./execution.ts";
+import type { Earlier, RecordedOptions } from "../record/types.ts";
 import { freezeNodes } from "./freeze.ts";
-import type { InRun } from "./node-plane.ts";
-import type { ExecutionParts } from "./run-context.ts";
-
-type Values = Record<string, unknown>;
-/** By node: what it gives, or what it throws. */
-type Does = Record<string, (input: Values, path: string) => Values | Promise<Values>>;
-
-const kind = (plane: "node" | "comfy", inputs: object, outputs: object, required: string[] = []): NodeDefinition =>
-  ({
-    plane,
-    service: required.length > 0 ? "needs" : plane,
-    version: "1",
-    inputs: portsOf({ properties: inputs, required }),
-    outputs: portsOf({ properties: outputs }),
-    parameters: [],
-    engines: [{ id: "default", label: "", plane, draft: false, live: true }],
-    idempotent: true,
-    live: true,
-    timeoutSeconds: 0,
-  }) as unknown as NodeDefinition;
-const PICTURE = { artifact: "00000000-0000-4000-8000-000000000000", mime: "image/png", sha256: "0".repeat(64), size: 1 };
-const IMAGE = { "x-comfy-type": "IMAGE", "x-artifact": "image" };
-const PICTURES = { image: { ...IMAGE, "x-slot": 0 } };
-const ALL = [
-  kind("node", { value: {}, word: {} }, { value: {} }),
-  kind("comfy", { image: IMAGE, other: IMAGE }, PICTURES),
-  kind("comfy", { image: IMAGE }, PICTURES, ["image"]),
-];
-const library: Library = { find: (_, service) => ALL.find((one) => one.service === service), all: () => ALL };
-
-const node = (id: string, params?: Values) => ({
-  id,
-  service: "node",
-  plane: "node",
-  status: "pending",
-  ...(params ? { params } : {}),
-});
-const comfy = (id: string, service = "comfy") => ({ id, service, plane: "comfy", status: "pending" });
-const call = (id: string, params: Values) => ({ ...node(id, params), service: "graph.call" });
-const edge = (from: string, to: string, metadata: object = {}, edgeKind = "normal") => ({ from, to, kind: edgeKind, metadata });
-const image = (from: string, to: string) => edge(from, to, { sourcePort: "image", targetPort: "image" });
-const graphOf = (nodes: object[], edges: object[], metadata: object = {}, context: object = {}) =>
-  ({ schema: "langgraph.v1", workflowId: "w", context, metadata, nodes, edges }) as unknown as Graph;
-
-interface Given {
-  does?: Does;
-  inputs?: Values;
-  rows?: NodeRunRow[];
-  options?: RecordedOptions;
-  record?: MemoryRecord;
-  /** What a worker answers to a prompt of ComfyUI. */
-  answer?: (prompt: RegionInput) => { output: Values } | { error: { code: string; message: string; details?: Record<string, unknown> } };
-}
-
-async function run(graph: Graph, { does = {}, inputs = {}, rows = [], options = {}, record = new MemoryRecord(), answer }: Given = {}) {
-  const ran: string[] = [];
-  const held: string[] = [];
-  const prompts: RegionInput[] = [];
-  const nodePlane = {
-    run: async (row: NodeRunRow, { input }: { input: Values }, { change }: InRun) => {
-      const about = { nodeRun: row.id, fence: row.fence };
-      ran.push(row.path);
-      try {
-        const output = (await does[row.node_id]?.(input, row.path)) ?? { value: input.value ?? row.path };
-        return (await change({ ...about, change: "succeedHere", output })) !== undefined;
-      } catch (cause) {
-        const error = { class: "user" as const, code: "E1", message: (cause as Error).message };
-        return (await change({ ...about, change: "failHere", error })) !== undefined;
-      }
-    },
-  };
-  const workers = {
-    dispatch: async (row: NodeRunRow, input: Values) => {
-      prompts.push(input as unknown as RegionInput);
-      const body = { engine: row.engine, draft: row.draft };
-      const moved = await record.change({ nodeRun: row.id, fence: row.fence, change: "dispatch", dispatchIn: 0, input, body });
-      const ends = answer?.(input as unknown as RegionInput) ?? { output: {} };
-      const about = { nodeRun: row.id, fence: moved?.fence ?? 0 };
-      if ("output" in ends) await record.change({ ...about, change: "succeed", output: ends.output });
-      else await record.change({ ...about, change: "fail", error: { class: "user", ...ends.error } });
-      return moved;
-    },
-    cancel: async () => {},
-  };
-  const decisions = {
-    wait: async (id: string) => {
-      const row = (await record.find(id)) as NodeRunRow;
-      if (row.state !== "waiting") return row;
-      held.push(row.path); // and somebody goes on at once
-      await record.change({ nodeRun: id, fence: row.fence, change: "resume", passed: true, body: { held: "before" } });
-      return (await record.find(id)) as NodeRunRow;
-    },
-  };
-  const owned = { id: "r", state: "running", inputs, engines: freezeNodes(graph, library), options, fence: 0, cancel_requested: false };
-  const parts = { nodes: record, results: record, nodePlane, workers, decisions } as unknown as ExecutionParts;
-  const execution = new RunExecution(parts, owned as unknown as RunRow, resolve(graph, library), rows);
-  await execution.drive();
-  const failed: string[] = [];
-  for await (const { row } of unhandled(execution.root)) failed.push(row.path);
-  const made = [...record.rows.values()];
-  return {
-    ran,
-    held,
-    prompts,
-    states: Object.fromEntries(made.map((row) => [row.path, row.state])),
-    row: (path: string) => made.find((row) => row.path === path),
-    limits: record.notes.map(({ path }) => path),
-    outputs: scopeOutputs(execution.root),
-    /** What makes the run end `failed`. */
-    failed,
-  };
-}
-
-const fails =
-  (message = "boom") =>
-  (): Values => {
-    throw new Error(message);
-  };
-const counts = ({ value }: Values): Values => ({ value: Number(value) + 1 });
+import {
+  callNode as call,
+  comfyNode as comfy,
+  type Does,
+  edge,
+  fails,
+  graphOf,
+  image,
+  kindsLibrary as library,
+  node,
+  PICTURE,
+  runInMemory as run,
+} from "./runs.testing.ts";
 
 describe("an edge", () => {
   test("[RC3] asks for class, code and message of a failure, the context and the run's inputs", async () => {
@@ -166,57 +58,6 @@ test("[E8] a node starts when its own predecessors are over, whatever else still
   expect(order).toEqual(["next", "slow", "end"]);
 });
 
-describe("a loop", () => {
-  const loop = { loop: { maxIterations: 3 } };
-  test("[RL4, RP2] without ports gives its head by name what the tail gave, and each visit has a path", async () => {
-    const { states, row } = await run(graphOf([node("a", { value: 0 }), node("b")], [edge("a", "b"), edge("b", "a", loop)]), {
-      does: { a: counts },
-    });
-    expect(Object.keys(states)).toEqual([0, 1, 2].flatMap((visit) => [`loop:b>a[${visit}]/a`, `loop:b>a[${visit}]/b`]));
-    expect([0, 1, 2].map((visit) => row(`loop:b>a[${visit}]/a`)?.output)).toEqual([{ value: 1 }, { value: 2 }, { value: 3 }]);
-  });
-  test("[RL4] leaves an input of its head alone that has a wire", async () => {
-    const wired = edge("s", "a", { sourcePort: "value", targetPort: "value" });
-    const { row } = await run(graphOf([node("s", { value: 5 }), node("a")], [wired, edge("a", "a", loop)]), { does: { a: counts } });
-    expect([0, 1, 2].map((visit) => row(`loop:a>a[${visit}]/a`)?.output)).toEqual([{ value: 6 }, { value: 6 }, { value: 6 }]);
-  });
-  test("[RL6] whose condition cannot be answered fails the head of the next visit; at the limit it ends", async () => {
-    const graph = (maxIterations: number) => graphOf([node("a")], [edge("a", "a", { loop: { maxIterations }, when: "output.none == 1" })]);
-    const { states, row, failed } = await run(graph(3));
-    expect(states).toEqual({ "loop:a>a[0]/a": "succeeded", "loop:a>a[1]/a": "failed" });
-    expect(row("loop:a>a[1]/a")?.error).toMatchObject({ code: "edge.condition_failed" });
-    expect(failed).toEqual(["loop:a>a[1]/a"]);
-    expect((await run(graph(1))).states).toEqual({ "loop:a>a[0]/a": "succeeded" });
-  });
-  test("[RL7] that goes round again on a failure takes care of it, unless it was the last visit", async () => {
-    const graph = graphOf([node("a")], [edge("a", "a", { loop: { maxIterations: 2 } }, "on_failure")]);
-    const untilVisit = (visit: number) => ({
-      does: { a: (_: Values, path: string) => (path.includes(`[${visit}]`) ? { value: 1 } : fails()()) },
-    });
-    expect(await run(graph, untilVisit(1))).toMatchObject({
-      states: { "loop:a>a[0]/a": "failed", "loop:a>a[1]/a": "succeeded" },
-      failed: [],
-      limits: [],
-    });
-    expect(await run(graph, untilVisit(2))).toMatchObject({ failed: ["loop:a>a[1]/a"], limits: ["loop:a>a"] });
-  });
-  test("[RE1] fails the run by a failure of any visit that nothing took care of", async () => {
-    const graph = graphOf(
-      [node("head"), node("side"), node("tail")],
-      [
-        edge("head", "tail"),
-        edge("head", "side"),
-        edge("side", "tail", { when: "false" }, "on_failure"),
-        edge("tail", "head", { loop: { maxIterations: 2 } }),
-      ],
-    );
-    const does: Does = { side: (_, path) => (path.includes("[0]") ? fails()() : {}) };
-    const { states, failed } = await run(graph, { does });
-    expect(states["loop:tail>head[1]/side"]).toBe("succeeded");
-    expect(failed).toEqual(["loop:tail>head[0]/side"]);
-  });
-});
-
 test("[RP4] what has a result never runs again, and its output is what others get", async () => {
   const graph = graphOf([node("a"), node("b")], [edge("a", "b", { sourcePort: "value", targetPort: "value" })]);
   const record = new MemoryRecord();
@@ -245,7 +86,7 @@ test.each([
   expect([atOnce.most, outputs]).toEqual([most, { value: [1, 2, 3, 4, 5] }]);
 });
 
-test.each<[tolerate: number, list: number[], outputs: Values, error: string | undefined]>([
+test.each<[tolerate: number, list: number[], outputs: Record<string, unknown>, error: string | undefined]>([
   [0, [], { value: [] }, undefined],
   [1, [3, 0, 1], { value: [3, null, 1] }, undefined],
   [1, [3, 0, 0], {}, "map.failed"],

@@ -1,7 +1,7 @@
 // Runs of many node runs (docs/decisions/0024): what is counted here is how much begins in a turn of the event loop and how much is
 // open at once, so that no clock is asked.
 import { StateGraph } from "@langchain/langgraph";
-import { type Graph, jsonBytes, type Library, type NodeDefinition, portsOf, resolve, unitsSpent } from "@spindle/graph-model";
+import { type Graph, jsonBytes, portsOf, resolve, unitsSpent } from "@spindle/graph-model";
 import { describe, expect, test, vi } from "vitest";
 import type { NodeChange } from "../record/changes.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
@@ -12,24 +12,12 @@ import { Parked, RunExecution } from "./execution.ts";
 import { freezeNodes } from "./freeze.ts";
 import type { InRun, NodeTask } from "./node-plane.ts";
 import type { ExecutionParts } from "./run-context.ts";
+import { kindOf, libraryOf } from "./runs.testing.ts";
 
-const kind = (service: string, more: object = {}) =>
-  ({
-    plane: "node",
-    service,
-    version: "1",
-    inputs: portsOf({ properties: { value: {} } }),
-    outputs: portsOf({ properties: { value: {} } }),
-    parameters: [],
-    engines: [{ id: "default", label: "", plane: "node", draft: false, live: true }],
-    idempotent: true,
-    live: true,
-    timeoutSeconds: 0,
-    ...more,
-  }) as unknown as NodeDefinition;
+const value = portsOf({ properties: { value: {} } });
+const kind = (service: string, more: object = {}) => kindOf(service, { inputs: value, outputs: value, ...more });
 const setting = { parameters: portsOf({ properties: { setting: { type: "string" } } }) };
-const KINDS = [kind("plain"), kind("drawn", { plane: "comfy" }), kind("person", { human: true }), kind("set", setting)];
-const library: Library = { find: (_, service) => KINDS.find((one) => one.service === service), all: () => KINDS };
+const library = libraryOf(kind("plain"), kind("drawn", { plane: "comfy" }), kind("person", { human: true }), kind("set", setting));
 
 const node = (id: string, service = "plain", params: object = {}) => ({ id, service, plane: "node", status: "pending", params });
 const call = (id: string, definition: string, params: object = {}) => node(id, "graph.call", { definition, ...params });

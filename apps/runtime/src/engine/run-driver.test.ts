@@ -1,30 +1,16 @@
 // How runs end that this runtime's own mistakes end, on a record in memory.
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
-import type { Graph, Library, NodeDefinition } from "@spindle/graph-model";
+import type { Graph } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { NewRun } from "../record/types.ts";
 import type { InRun } from "./node-plane.ts";
 import { RunDriver, type RunDriverOptions } from "./run-driver.ts";
+import { kindOf, libraryOf } from "./runs.testing.ts";
 
-const kind = (service: string, more: object = {}) =>
-  ({
-    plane: "node",
-    service,
-    version: "1",
-    inputs: [],
-    outputs: [],
-    parameters: [],
-    engines: [{ id: "default", label: "", plane: "node", draft: false, live: true }],
-    idempotent: true,
-    live: true,
-    timeoutSeconds: 0,
-    ...more,
-  }) as unknown as NodeDefinition;
-const KINDS = [kind("plain"), kind("person", { human: true })];
-const library: Library = { find: (_, service) => KINDS.find((known) => known.service === service), all: () => KINDS };
+const library = libraryOf(kindOf("plain"), kindOf("person", { human: true }));
 const node = (id: string, service: string) => ({ id, service, plane: "node", status: "pending" });
 const graphOf = (...nodes: object[]) => ({ schema: "langgraph.v1", workflowId: "w", nodes, edges: [] }) as unknown as Graph;
 
