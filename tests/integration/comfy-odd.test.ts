@@ -222,8 +222,8 @@ test("a node that is deaf to interrupts is cancelled as others are, and the serv
     [wire("deaf", "IMAGE", "show", "images")],
   );
   const id = await startRun(spindle.url, deaf);
-  await until(async () => (await getRun(spindle.url, id)).live.some((live) => live.node === "deaf"), 60_000, "the deaf node runs");
-  expect((await getRun(spindle.url, id)).nodes.find((one) => one.node === "deaf")?.state).toBe("running");
+  const isRunning = async () => (await getRun(spindle.url, id)).nodes.find(({ node }) => node === "deaf")?.state === "running";
+  await until(isRunning, 60_000, "the deaf node runs");
   await fetch(`${spindle.url}/api/runs/${id}/cancel`, { method: "POST" });
   expect((await ended(spindle.url, id)).state).toBe("cancelled");
   const next = graphOf(
