@@ -158,6 +158,9 @@ test("a group has a name and a frame, takes its cards along, and collapses to on
   await expect.poll(() => cards().count()).toBe(1);
   await frame.getByText("2 nodes").waitFor();
   await expect.poll(() => page.locator(".react-flow__edge").count()).toBe(1);
+  // Its labels are read whole.
+  const isWhole = (of: Element) => of.scrollWidth <= of.clientWidth;
+  for (const label of [frame.getByText("Second: Text"), frame.getByLabel("Group title")]) expect(await label.evaluate(isWhole)).toBe(true);
   await shot(page, "editor-group-collapsed");
   // Whoever goes to a card in it opens it.
   await page.keyboard.press("Control+f");

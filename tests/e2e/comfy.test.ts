@@ -144,6 +144,12 @@ test("text, ComfyUI and Python are one graph; what samples shows its previews", 
   expect(await card("Decode").locator("img").count()).toBe(0);
   await shot(page, "comfy-sampling");
   await card("Upscale").locator("video").waitFor({ timeout: 60_000 });
+  // The nodes of a prompt run together: it has a time, and they have none of their own.
+  await page.getByTestId("timeline").getByText("ComfyUI prompt, 7 nodes together").waitFor();
+  await page
+    .getByTestId("timeline")
+    .getByRole("button", { name: /Sampler/ })
+    .waitFor();
   await page.waitForTimeout(300);
   await shot(page, "comfy-done");
   for (const width of [1280, 1920])

@@ -1,7 +1,7 @@
 // The palette at a place of the canvas: what is chosen lands there, wired; into wires, and instead of another node.
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { type Browser, openBrowser, restingBox, shot } from "../support/browser.ts";
 import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
 
 let spindle: Spindle;
@@ -344,6 +344,21 @@ test("in a filled graph the new card lands near, wholly seen, and has the focus"
     return isAcross && box.y >= canvas.y && box.y + box.height <= canvas.y + canvas.height;
   };
   await expect.poll(isSeen).toBe(true);
+});
+
+test("the palette is as high as its offers need, and its search field stays where it is", async () => {
+  await open(PAIR, 2);
+  await page.locator(".react-flow__pane").dblclick({ position: { x: 420, y: 500 } });
+  const search = palette().getByRole("combobox");
+  const panel = palette().locator("[cmdk-root]");
+  const [before, full] = [await restingBox(search), await restingBox(panel)];
+  await search.fill("delay");
+  await chosen("Delay");
+  await expect.poll(async () => (await panel.boundingBox())?.height).toBeLessThan(full.height / 2);
+  expect(await restingBox(search)).toEqual(before);
+  await shot(page, "palette-one-offer");
+  await page.keyboard.press("Escape");
+  await palette().waitFor({ state: "detached" });
 });
 
 test("held keys do no more than one press, and the keys of commands choose nothing", async () => {

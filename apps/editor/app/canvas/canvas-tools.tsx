@@ -1,16 +1,42 @@
-import { type FitViewOptions, useReactFlow, useStore } from "@xyflow/react";
+import { type FitViewOptions, type ReactFlowInstance, useReactFlow, useStore } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { Tip } from "../ui/tip";
 
-/** What lies over the canvas at its edges stays free of cards. */
-export const FIT = { maxZoom: 1, padding: { top: "48px", right: "48px", bottom: "72px", left: "72px" } } as const;
+interface Size {
+  width: number;
+  height: number;
+}
 
-/** The view of the whole graph, or of the nodes named. */
-export const fitOptions = (nodes?: Iterable<string>): FitViewOptions => ({
-  duration: 280,
-  ...FIT,
-  ...(nodes ? { nodes: [...nodes].map((id) => ({ id })) } : {}),
-});
+const MOST_ZOOM = 1;
+/** What lies over the canvas at its edges stays free of cards. */
+const EDGES = { top: 48, right: 48, bottom: 72, left: 72 };
+const GAP = 12;
+
+/** The room at the edges of a view of `shown`; the corner of the minimap is left free where that costs less, beside it or above it. */
+export function fitEdges(shown: Size, view: Size, minimap: Size | undefined): typeof EDGES {
+  if (!minimap) return EDGES;
+  const zoom = ({ top, right, bottom, left }: typeof EDGES) =>
+    Math.min((view.width - left - right) / shown.width, (view.height - top - bottom) / shown.height, MOST_ZOOM);
+  const beside = { ...EDGES, right: minimap.width + 2 * GAP };
+  const above = { ...EDGES, bottom: minimap.height + 2 * GAP };
+  return zoom(beside) > zoom(above) ? beside : above;
+}
+
+/** How a view of what is so large is fitted into the canvas as it is now. */
+export function fitOptions(shown: Size): FitViewOptions {
+  const size = (of: string): Size | undefined => {
+    const { width = 0, height = 0 } = document.querySelector(of)?.getBoundingClientRect() ?? {};
+    return width > 0 ? { width, height } : undefined;
+  };
+  const { top, right, bottom, left } = fitEdges(shown, size(".react-flow") ?? { width: 0, height: 0 }, size(".react-flow__minimap"));
+  return { maxZoom: MOST_ZOOM, padding: { top: `${top}px`, right: `${right}px`, bottom: `${bottom}px`, left: `${left}px` } };
+}
+
+/** Shows the whole graph, or the nodes named. */
+export function fit(flow: ReactFlowInstance, ids?: Iterable<string>): void {
+  const nodes = ids ? [...ids].map((id) => ({ id })) : flow.getNodes();
+  void flow.fitView({ duration: 280, ...fitOptions(flow.getNodesBounds(nodes.map(({ id }) => id))), ...(ids ? { nodes } : {}) });
+}
 
 export function CanvasTools() {
   const flow = useReactFlow();
@@ -29,7 +55,7 @@ export function CanvasTools() {
         </button>
       </Tip>
       <Tip text="Fit the graph">
-        <button type="button" className="button icon" aria-label="Fit the graph" onClick={() => void flow.fitView(fitOptions())}>
+        <button type="button" className="button icon" aria-label="Fit the graph" onClick={() => fit(flow)}>
           <Maximize size={16} />
         </button>
       </Tip>

@@ -8,6 +8,7 @@ import {
   type Connection,
   type Edge,
   type EdgeChange,
+  type FitViewOptions,
   MiniMap,
   type NodeChange,
   type OnConnectEnd,
@@ -15,13 +16,14 @@ import {
   SelectionMode,
   useReactFlow,
 } from "@xyflow/react";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type * as Y from "yjs";
 import { useRunStore } from "../session/run-store";
 import { ME } from "../session/use-document";
 import { BroughtNote, FrameCard, toBackdrop } from "./backdrop";
+import { around } from "./box";
 import { CanvasProvider } from "./canvas-context";
-import { CanvasTools, FIT } from "./canvas-tools";
+import { CanvasTools, fitOptions } from "./canvas-tools";
 import { type GroupDrag, moveAll, toGroupNodes, withMembers } from "./drawn-groups";
 import { wireAt, wireUnder } from "./drawn-wires";
 import { duplicate, insertIntoWire, insertNode, place } from "./edits";
@@ -73,6 +75,12 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
   const groupDrag = useRef<GroupDrag>();
   // The view fits the graph that is opened, and never moves by itself after that: the first node of an empty graph stays where it is put.
   const [fitsAtStart] = useState(graph.nodes.length > 0);
+  const [firstFit, setFirstFit] = useState<FitViewOptions>({});
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the graph that is opened is fitted before its cards are drawn
+  useLayoutEffect(
+    () => setFirstFit(fitOptions(around(toNodes(graph, library, issues).map(({ position }) => ({ ...position, ...CARD }))))),
+    [],
+  );
   const [refusal, setRefusal] = useState<string>();
   useEscape(refusal !== undefined, () => setRefusal(undefined));
   const openPalette = useOpenAt();
@@ -347,7 +355,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
             minZoom={0.05}
             maxZoom={2}
             fitView={fitsAtStart}
-            fitViewOptions={FIT}
+            fitViewOptions={firstFit}
             onlyRenderVisibleElements={graph.nodes.length > 150}
             proOptions={{ hideAttribution: true }}
           >

@@ -8,7 +8,7 @@ import { ME } from "../session/use-document";
 import type { Box } from "./box";
 import { CARD } from "./flow";
 import type { GroupNode } from "./group-card";
-import { FOLDED, type FoldedPort, foldedPorts, frameAround, groupNodeId, groupOfNodeId } from "./groups";
+import { type FoldedPort, foldedPorts, foldedSize, frameAround, groupNodeId, groupOfNodeId } from "./groups";
 import { noteOfNodeId } from "./note-card";
 
 export function toGroupNodes(graph: Graph, groups: readonly Group[], nodes: readonly Node[], selected: ReadonlySet<string>): GroupNode[] {
@@ -26,10 +26,9 @@ export function toGroupNodes(graph: Graph, groups: readonly Group[], nodes: read
     const frame = frameAround(group, boxes);
     if (!frame) return [];
     const ports = group.collapsed ? foldedPorts(graph, group) : { inputs: [], outputs: [] };
-    const rows = Math.max(ports.inputs.length, ports.outputs.length);
-    const size = group.collapsed
-      ? { width: FOLDED.width, height: FOLDED.head + (rows > 0 ? 10 + rows * FOLDED.row : 0) }
-      : { width: frame.width, height: frame.height };
+    const [inputs, outputs] = [labelled(ports.inputs), labelled(ports.outputs)];
+    const texts = [inputs, outputs].map((rows) => rows.map(({ label }) => label));
+    const size = group.collapsed ? foldedSize(group.title, texts[0] ?? [], texts[1] ?? []) : { width: frame.width, height: frame.height };
     return [
       {
         id: groupNodeId(group.id),
@@ -46,8 +45,8 @@ export function toGroupNodes(graph: Graph, groups: readonly Group[], nodes: read
         connectable: false,
         data: {
           group,
-          inputs: labelled(ports.inputs),
-          outputs: labelled(ports.outputs),
+          inputs,
+          outputs,
           isSelected: group.nodes.every((id) => selected.has(id)),
         },
       },

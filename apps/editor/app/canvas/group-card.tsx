@@ -70,8 +70,16 @@ export function GroupCard({ data: { group, inputs, outputs, isSelected } }: Node
                 {input && (
                   <Handle id={input.id} type="target" position={Position.Left} className="port in" isConnectable={false} data-kind="json" />
                 )}
-                {input && <span className="ellipsis">{input.label}</span>}
-                {output && <span className="ellipsis at-end">{output.label}</span>}
+                {input && (
+                  <span className="ellipsis" title={input.label}>
+                    {input.label}
+                  </span>
+                )}
+                {output && (
+                  <span className="ellipsis at-end" title={output.label}>
+                    {output.label}
+                  </span>
+                )}
                 {output && (
                   <Handle
                     id={output.id}

@@ -2,7 +2,7 @@ import type { Graph } from "@spindle/graph-model";
 import { addNode, connect, normalise } from "@spindle/graph-model/shared-doc";
 import { expect, test } from "vitest";
 import * as Y from "yjs";
-import { folded, foldedPorts, frameAround, groupsOf, joinGroup, makeGroup, toggleCollapsed, ungroup } from "./groups";
+import { folded, foldedPorts, foldedSize, frameAround, groupsOf, joinGroup, makeGroup, toggleCollapsed, ungroup } from "./groups";
 
 function page() {
   const doc = new Y.Doc();
@@ -65,4 +65,12 @@ test("a collapsed group draws the wires that cross its frame, to ports of its ow
   makeGroup(doc, graph(), [a, b, c]);
   toggleCollapsed(doc, graph(), new Set([a]));
   expect(folded(wires, groupsOf(graph()))).toEqual([]);
+});
+
+test("a collapsed group is as wide as its labels, within limits", () => {
+  const plain = foldedSize("Group", [], []);
+  const short = foldedSize("Group", ["Fill: Text"], ["Write: Script"]);
+  expect(short.height).toBeGreaterThan(plain.height);
+  expect(foldedSize("Group", ["Fill template: Text"], ["Write script: Script"]).width).toBeGreaterThan(short.width);
+  expect(foldedSize("x".repeat(300), [], []).width).toBe(foldedSize("x".repeat(600), [], []).width);
 });

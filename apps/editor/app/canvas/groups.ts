@@ -9,8 +9,25 @@ import { around, type Box } from "./box";
 
 const PADDING = 20;
 export const GROUP_HEAD = 36;
-/** The width of a collapsed group's card, and what its head and each row of its ports take. */
-export const FOLDED = { width: 240, head: 44, row: 24 };
+/** What the head of a collapsed group's card and each row of its ports take. */
+const FOLDED = { head: 44, row: 24, least: 240, most: 440 };
+
+/** The size of a collapsed group's card. Its labels are read as far as that is not too wide. */
+export function foldedSize(title: string, inputs: readonly string[], outputs: readonly string[]): { width: number; height: number } {
+  const rows = Math.max(inputs.length, outputs.length);
+  const longest = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length));
+  const column = LETTER * Math.max(longest(inputs), longest(outputs)) + 24;
+  const ports = inputs.length > 0 && outputs.length > 0 ? 2 * column : column;
+  const width = Math.ceil(Math.max(LETTER * title.length + HEAD_BUTTONS, ports));
+  return {
+    width: Math.min(FOLDED.most, Math.max(FOLDED.least, width)),
+    height: FOLDED.head + (rows > 0 ? 10 + rows * FOLDED.row : 0),
+  };
+}
+
+/** The mean width of a letter, and what the number of nodes and the buttons take. */
+const LETTER = 7.2;
+const HEAD_BUTTONS = 190;
 
 /** Colours that are seen on a dark canvas and on a light one. */
 export const COLOURS = ["#7c8cff", "#2fb5a8", "#d97ab5", "#d99a2b", "#d9605a", "#8a93a0"] as const;

@@ -1,11 +1,9 @@
-import { edgeId, type Graph, type Issue, nodeTitle } from "@spindle/graph-model";
+import { edgeId, type Graph, type Issue, type Library, nodeTitle } from "@spindle/graph-model";
 import { CircleAlert, Info, TriangleAlert } from "lucide-react";
 import { Tabs } from "radix-ui";
 import { useRunStore } from "../session/run-store";
-import type { ShownNodeRun } from "../session/types";
-import { PlaneMark } from "../ui/plane-mark";
 import { Viewer } from "../ui/viewer";
-import { between, lookOf, runWord, stateWord } from "../ui/words";
+import { Timeline } from "./timeline";
 
 const ICONS = {
   error: <CircleAlert size={14} className="text-bad" />,
@@ -13,7 +11,14 @@ const ICONS = {
   info: <Info size={14} className="text-faint" />,
 };
 
-export function BottomPanel({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; onJump(id: string): void }) {
+interface Props {
+  graph: Graph;
+  library: Library;
+  issues: Issue[];
+  onJump(id: string): void;
+}
+
+export function BottomPanel({ graph, library, issues, onJump }: Props) {
   const run = useRunStore((store) => store.run);
   const outputs = Object.entries(run?.outputs ?? {});
   const problems = issues.filter((issue) => issue.severity !== "info").length;
@@ -35,7 +40,7 @@ export function BottomPanel({ graph, issues, onJump }: { graph: Graph; issues: I
           <Problems graph={graph} issues={issues} onJump={onJump} />
         </Tabs.Content>
         <Tabs.Content className="panel" value="run">
-          <Timeline graph={graph} onJump={onJump} />
+          <Timeline graph={graph} library={library} onJump={onJump} />
         </Tabs.Content>
         <Tabs.Content className="panel" value="results">
           {outputs.length === 0 ? (
@@ -80,58 +85,3 @@ function Problems({ graph, issues, onJump }: { graph: Graph; issues: Issue[]; on
 /** The node that an issue is about, or that its wire leads to; undefined if it is about the whole graph. */
 export const nodeOf = (graph: Graph, { place: { node, edge } }: Issue): string | undefined =>
   node ?? (edge === undefined ? undefined : graph.edges.find((each, index) => edgeId(each, index) === edge)?.to);
-
-/** A row for each node: when it ran, and for how long. */
-function Timeline({ graph, onJump }: { graph: Graph; onJump(id: string): void }) {
-  const run = useRunStore((store) => store.run);
-  const nodes = useRunStore((store) => store.nodes);
-  if (!run) return <p className="text-faint text-small panel-hint">Press Run to run the graph.</p>;
-  const start = Date.parse(run.startedAt ?? run.createdAt);
-  /** Milliseconds from the start of the run to the end of a node run, or to now while it runs. */
-  const endOf = ({ startedAt, finishedAt }: ShownNodeRun): number => {
-    if (finishedAt) return Date.parse(finishedAt) - start;
-    return startedAt ? Date.now() - start : 0;
-  };
-  const length = Math.max(1, ...Object.values(nodes).map(endOf));
-  return (
-    <div>
-      <div className="run-row time-axis text-faint">
-        <span />
-        <span>{runWord(run.state)}</span>
-        <span />
-        <span className="duration">{between(run.startedAt, run.finishedAt)}</span>
-      </div>
-      {run.error && (
-        <p className="text-bad text-small panel-error" role="alert">
-          {String(run.error.message ?? "")}
-        </p>
-      )}
-      {graph.nodes.map((node) => {
-        const nodeRun = nodes[node.id];
-        if (!nodeRun) return null;
-        const from = nodeRun.startedAt ? Date.parse(nodeRun.startedAt) - start : 0;
-        const until = endOf(nodeRun);
-        return (
-          <button type="button" className="run-row" key={node.id} onClick={() => onJump(node.id)}>
-            <PlaneMark plane={node.plane} small />
-            <span className="ellipsis">{nodeTitle(node)}</span>
-            <span className="lane">
-              {nodeRun.startedAt && (
-                <span
-                  className="lane-bar"
-                  data-state={lookOf(nodeRun.state)}
-                  style={{ left: `${(100 * from) / length}%`, width: `${(100 * Math.max(0, until - from)) / length}%` }}
-                />
-              )}
-            </span>
-            <span className="duration">
-              {nodeRun.finishedAt && nodeRun.startedAt
-                ? between(nodeRun.startedAt, nodeRun.finishedAt)
-                : stateWord(nodeRun.state, nodeRun.reused)}
-            </span>
-          </button>
-        );
-      })}
-    </div>
-  );
-}

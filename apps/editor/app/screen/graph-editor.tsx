@@ -20,7 +20,7 @@ import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { X } from "lucide-react";
 import { useMemo, useState } from "react";
 import { Canvas } from "../canvas/canvas";
-import { fitOptions } from "../canvas/canvas-tools";
+import { fit } from "../canvas/canvas-tools";
 import { ConnectDialog, startConnecting } from "../canvas/connect-dialog";
 import { place } from "../canvas/edits";
 import { FindBar } from "../canvas/find-bar";
@@ -206,7 +206,7 @@ export function GraphEditor({ id }: { id: string }) {
           forget,
           jump,
           view: {
-            fit: (nodes) => void flow.fitView(fitOptions(nodes)),
+            fit: (nodes) => fit(flow, nodes),
             zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: 160 }),
             zoomIn: () => void flow.zoomIn(),
             zoomOut: () => void flow.zoomOut(),
@@ -365,7 +365,7 @@ export function GraphEditor({ id }: { id: string }) {
       {shown === "commands" && graph && (
         <CommandBar commands={commands.list} graph={graph} library={library} onAdd={add} onJump={jump} onClose={close} />
       )}
-      {graph && <BottomPanel graph={graph} issues={issues} onJump={jump} />}
+      {graph && <BottomPanel graph={graph} library={library} issues={issues} onJump={jump} />}
     </div>
   );
 }

@@ -38,10 +38,13 @@ export default function Monaco({ value, language, label, onChange }: CodeProps) 
       lineHeight: 20,
       wordWrap: "on",
       tabSize: 2,
-      padding: { top: 6 },
+      padding: { top: 6, bottom: 6 },
       lineNumbersMinChars: 3,
       fixedOverflowWidgets: true,
     });
+    const fitText = () => host.current?.style.setProperty("--text-height", `${made.getContentHeight()}px`);
+    made.onDidContentSizeChange(fitText);
+    fitText();
     made.onDidChangeModelContent(() => isFollowing.current || change.current?.(made.getValue()));
     editor.current = made;
     return () => made.dispose();
