@@ -87,7 +87,7 @@ test("a box that is drawn to the right selects what it encloses, to the left wha
 
 test("[C3] keys align, distribute and tidy what is selected, each as one step", async () => {
   const id = await open();
-  await card("First").click();
+  await card("First").getByRole("heading").click();
   await page.keyboard.press("Control+a");
   await expect.poll(selected).toHaveLength(3);
   const tops = async () => Object.values((await editorOf(id)).positions).map(({ y }) => y);
@@ -138,9 +138,9 @@ test("a note is written in Markdown, is drawn without HTML of its own, moves, ta
 
 test("a group has a name and a frame, takes its cards along, and collapses to one card with the wires that cross it", async () => {
   const id = await open();
-  await card("First").click();
+  await card("First").getByRole("heading").click();
   await page.keyboard.down("Shift");
-  await card("Second").click();
+  await card("Second").getByRole("heading").click();
   await page.keyboard.up("Shift");
   await page.keyboard.press("Control+g");
   const title = page.getByRole("textbox", { name: "Group title" });
@@ -204,7 +204,7 @@ test("the search of the graph finds by value, by what is wrong and by type, and 
 
 test("several nodes are set at once, and what differs among them is not shown as one value", async () => {
   const id = await open();
-  await card("First").click();
+  await card("First").getByRole("heading").click();
   await page.keyboard.press("Control+a");
   const inspector = page.getByRole("complementary", { name: "Inspector" });
   await inspector.getByRole("heading", { name: "3 nodes" }).waitFor();

@@ -65,10 +65,10 @@ test("a workflow in API format is dropped, says which file is missing, and runs 
   await drop("sd15.json", recording("workflows/cog__sd15_txt2img.json"));
   await card("KSampler").waitFor();
   await card("Load Checkpoint")
-    .getByText(/is not in the list/)
+    .locator(".card-issue", { hasText: "is not in the list" })
     .waitFor();
   await shot(page, "comfy-import");
-  await card("Load Checkpoint").click();
+  await card("Load Checkpoint").getByRole("heading").click();
   const inspector = page.getByRole("complementary", { name: "Inspector" });
   await inspector.getByLabel("ckpt_name").selectOption("a.safetensors");
   await page.getByText("All changes saved").waitFor();

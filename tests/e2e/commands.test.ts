@@ -58,7 +58,7 @@ test("[C3] keys duplicate, cut, paste, delete and undo what is selected, each as
   await page.evaluate(() => {
     window.instruments.stoppedAt = Date.now();
   });
-  await card("Second").click();
+  await card("Second").getByRole("heading").click();
   await page.keyboard.press("Control+d");
   await expect.poll(() => cards().count()).toBe(4);
   await expect.poll(() => selected().count()).toBe(1);
@@ -79,7 +79,7 @@ test("[C3] keys duplicate, cut, paste, delete and undo what is selected, each as
 
 test("a node that is deleted and reconnected leaves its neighbours wired to each other", async () => {
   await open();
-  await card("Second").click();
+  await card("Second").getByRole("heading").click();
   await page.keyboard.press("Control+Backspace");
   await expect.poll(() => cards().count()).toBe(2);
   await expect.poll(() => wires().count()).toBe(1);
@@ -130,7 +130,7 @@ test("the command bar finds commands, nodes of the graph and nodes of the librar
 
 test("keys run a node and the whole graph, and a key that cannot says why", async () => {
   await open();
-  await card("First").click();
+  await card("First").getByRole("heading").click();
   await page.keyboard.press("Shift+Enter");
   await card("First").getByText("Succeeded").waitFor();
   await card("First").locator(".card-preview").getByText("First").waitFor(); // what is pinned comes after the word
@@ -201,14 +201,15 @@ test("a number out of range, or not whole, is kept as it was typed, and the fiel
     graphOf([{ ...node("a", "control.delay", { milliseconds: 5 }), name: "Delay" } as never], [], { editor: { positions: { a: at(0) } } }),
     1,
   );
-  await card("Delay").click();
-  const field = page.getByRole("spinbutton", { name: "milliseconds" });
+  await card("Delay").getByRole("heading").click();
+  const inspector = page.getByRole("complementary", { name: "Inspector" });
+  const field = inspector.getByRole("spinbutton", { name: "milliseconds" });
   for (const [typed, says] of [
     ["99999999", "From 0 to 3600000 ms; this is 99999999."],
     ["2.5", "A whole number is needed; this is 2.5."],
   ] as const) {
     await field.fill(typed);
-    await page.getByText(says, { exact: true }).waitFor();
+    await inspector.getByText(says, { exact: true }).waitFor();
     expect(await field.inputValue()).toBe(typed);
     await expect.poll(() => field.getAttribute("aria-invalid")).toBe("true");
     const described = (await field.getAttribute("aria-describedby")) ?? "";

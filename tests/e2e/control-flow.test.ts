@@ -123,7 +123,7 @@ test("[E11, E12, E17] what did not change is not run again; parts, plan, fork an
   await page.getByText("Nothing: every earlier result stands.").waitFor();
   await shot(page, "plan");
   await page.getByRole("button", { name: "Done", exact: true }).click();
-  await card("Second").click();
+  await card("Second").getByRole("heading").click();
   await inspector().getByRole("button", { name: "Run a part" }).click();
   await page.getByRole("menuitem", { name: "Run this node" }).click();
   await inspector().getByRole("tab", { name: "Result" }).click();

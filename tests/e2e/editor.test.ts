@@ -113,7 +113,7 @@ test("the first node stays where it was dropped, selected, and the view with it"
 test("a paste is selected, seen and has the focus, and a second one does not cover the first", async () => {
   await open(graphOf([template("one", "Left")], [], at({ left: [0, 0] })));
   await ada.context.grantPermissions(["clipboard-read", "clipboard-write"]);
-  await card("Left").click();
+  await card("Left").getByRole("heading").click();
   await page.keyboard.press("Control+c");
   for (const count of [2, 3]) {
     await page.keyboard.press("Control+v");
@@ -146,7 +146,7 @@ test("a problem and a row of the run select their node and open its inspector", 
   };
   await expect.poll(isCentred, { message: "the view has gone there, so that no card moves under the pointer" }).toBe(true);
   // One owner: what the canvas selects is what the inspector shows, and the other way round.
-  await card("Left").click();
+  await card("Left").getByRole("heading").click();
   await expect.poll(() => titleField().inputValue()).toBe("Left");
   await page.locator(".react-flow__pane").click({ position: { x: 20, y: 20 } });
   await expect.poll(() => selected().count()).toBe(0);
@@ -155,7 +155,7 @@ test("a problem and a row of the run select their node and open its inspector", 
 
 test("[C3] the arrow keys move what is selected, for everybody and for good, as one step of undo", async () => {
   const id = await open(PAIR);
-  await card("Left").click();
+  await card("Left").getByRole("heading").click();
   await card("Right").click({ modifiers: ["Shift"] });
   await expect.poll(() => selected().count()).toBe(2);
   // The clock of the undo manager stands still, so that the burst is one burst however slow the machine is.
@@ -171,7 +171,7 @@ test("[C3] the arrow keys move what is selected, for everybody and for good, as 
   });
   await expect.poll(() => places(id)).toEqual({ left: { x: 120, y: 0 }, right: { x: 540, y: 0 } });
   await page.reload();
-  await card("Left").click();
+  await card("Left").getByRole("heading").click();
   expect(await places(id)).toEqual({ left: { x: 120, y: 0 }, right: { x: 540, y: 0 } });
 
   await card("Left").press("ArrowDown");
@@ -183,7 +183,7 @@ test("[C3] the arrow keys move what is selected, for everybody and for good, as 
 
 test("[C3] one undo takes a burst of arrow keys back", async () => {
   const id = await open(PAIR);
-  await card("Left").click();
+  await card("Left").getByRole("heading").click();
   await card("Left").evaluate(async (element: HTMLElement) => {
     window.instruments.stoppedAt = Date.now();
     for (let press = 0; press < 4; press++) {
@@ -224,7 +224,7 @@ test("[C3] a drag is stored when the node is dropped, once, and undone as one st
 
 test("[C1] typed text is not called saved before it is, and leaving the page, the node or the field hands it over", async () => {
   const id = await open(PAIR);
-  await card("Left").click();
+  await card("Left").getByRole("heading").click();
   const field = inspector().getByRole("textbox", { name: "template" });
   const status = await field.evaluate(async (element: HTMLTextAreaElement) => {
     element.focus();
@@ -252,10 +252,10 @@ test("[C1] typed text is not called saved before it is, and leaving the page, th
   await page.getByText("All changes saved").waitFor();
 
   await field.pressSequentially("x");
-  await card("Right").click();
+  await card("Right").getByRole("heading").click();
   await expect.poll(() => param(id, "left")).toMatch(/x/);
 
-  await card("Left").click();
+  await card("Left").getByRole("heading").click();
   await page.getByText("All changes saved").waitFor();
   page.once("dialog", (dialog) => void dialog.accept());
   await typeAnd("left behind", "navigate");
@@ -265,7 +265,7 @@ test("[C1] typed text is not called saved before it is, and leaving the page, th
 
 test("[C1] a run uses what was typed just before it", async () => {
   const id = await open(PAIR);
-  await card("Left").click();
+  await card("Left").getByRole("heading").click();
   await inspector()
     .getByRole("textbox", { name: "template" })
     .evaluate((element: HTMLTextAreaElement) => {
@@ -286,14 +286,14 @@ test("[C1] offline the canvas stays, editing goes on, and both sides merge on re
   const away = await ada.page();
   const id = await open(PAIR, away, proxy.url);
   await page.goto(`${spindle.url}/g/${id}`);
-  await card("Left", away).click();
+  await card("Left", away).getByRole("heading").click();
   const field = inspector(away).getByRole("textbox", { name: "template" });
   proxy.set({ down: true });
   await away.getByText("Offline. Your edits are kept and merge when you are back").waitFor();
   expect(await titleField(away).inputValue()).toBe("Left");
   await field.fill("made offline");
   await card("Left", away).getByText("made offline").waitFor();
-  await card("Right").click();
+  await card("Right").getByRole("heading").click();
   await inspector().getByRole("textbox", { name: "template" }).fill("made by another");
   await expect.poll(() => param(id, "right")).toBe("made by another");
   await shot(away, "editor-offline");
@@ -380,7 +380,7 @@ test("every page opens by itself and from the others, and no page watches its li
     await page.getByRole("heading", { level: 1 }).waitFor();
   }
   await page.goto(`${spindle.url}/g/${id}`);
-  await card("Left").click();
+  await card("Left").getByRole("heading").click();
   await page.keyboard.press("Delete");
   await card("Left").waitFor({ state: "detached" });
   expect(await page.evaluate(() => window.instruments.discoveries)).toBe(0);

@@ -54,10 +54,10 @@ test("a card that comes back takes the focus from nobody who types", async () =>
   await ada.locator("[role=option][data-selected=true]", { hasText: "Delay" }).waitFor();
   await ada.keyboard.press("Enter");
   await card(ada, "Delay").and(ada.locator(":focus")).waitFor();
-  await card(ben, "Delay").click();
+  await card(ben, "Delay").getByRole("heading").click();
   await ben.keyboard.press("Delete");
   await card(ada, "Delay").waitFor({ state: "detached" });
-  await card(ada, "First").click();
+  await card(ada, "First").getByRole("heading").click();
   await field(ada).fill("typed");
   await ben.keyboard.press("Control+z");
   await card(ada, "Delay").waitFor();
@@ -70,9 +70,9 @@ test("a card that comes back takes the focus from nobody who types", async () =>
 test("keys meant for a field that another person took away are no commands, until the canvas is clicked", async () => {
   const { pages } = await open(2);
   const [ada, ben] = pages as [Page, Page];
-  await card(ada, "Second").click();
+  await card(ada, "Second").getByRole("heading").click();
   await field(ada).focus();
-  await card(ben, "Second").click();
+  await card(ben, "Second").getByRole("heading").click();
   await ben.keyboard.press("Delete");
   await ada.getByText("Second was deleted by another person.").waitFor();
   await field(ada).waitFor({ state: "detached" });
@@ -96,7 +96,7 @@ test("keys meant for a field that another person took away are no commands, unti
 test("Esc in a field of the inspector goes to the card, and so does the focus after an edit or a dialog", async () => {
   const { pages } = await open();
   const [page] = pages as [Page];
-  await card(page, "First").click();
+  await card(page, "First").getByRole("heading").click();
   await field(page).fill("kept");
   await page.keyboard.press("Escape");
   await expect.poll(() => focused(page)).toBe("a");
@@ -150,7 +150,7 @@ test("[C1] what was typed is on its way when its field is left, whatever its kin
     ["Third", "milliseconds", "c", ["blur"]],
     ["First", "template", "a", ["blur", "pagehide", "beforeunload", "visibilitychange"]],
   ] as const) {
-    await card(page, title).click();
+    await card(page, title).getByRole("heading").click();
     for (const [before, way] of ways.entries()) {
       expect(await typeAndLeave(inspector(page).getByLabel(name, { exact: true }), way), `${name}, ${way}`).toBeGreaterThan(0);
       await expect.poll(async () => JSON.stringify(await stored(id, of)).split("7").length - 1).toBe(before + 1);
@@ -163,7 +163,7 @@ test("keys alone connect two nodes, walk along the wires, and go from part to pa
   const { pages } = await open(1, { ...PAIR, edges: [] });
   const [page] = pages as [Page];
   const chosen = (text: string) => page.locator("[role=option][data-selected=true]", { hasText: text }).waitFor();
-  await card(page, "First").click();
+  await card(page, "First").getByRole("heading").click();
   await page.keyboard.press("k");
   const ports = page.getByRole("dialog", { name: "Connect the node" });
   await ports.getByPlaceholder("A port of First").waitFor();

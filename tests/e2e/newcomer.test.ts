@@ -151,8 +151,10 @@ test("[C6] builds a graph of one's own by dragging and wiring, while a second pe
   await other.locator(".react-flow__edge").waitFor({ state: "attached" });
 
   await other.getByText("Fill template").last().click();
-  await other.getByRole("textbox", { name: "template" }).fill("Hello from two people");
-  await card(page, "Fill template").getByText("Hello from two people").waitFor();
+  await other.getByRole("complementary", { name: "Inspector" }).getByLabel("template").fill("Hello from two people");
+  await expect
+    .poll(() => card(page, "Fill template").getByRole("textbox", { name: "Template" }).inputValue())
+    .toBe("Hello from two people");
   await page.getByText("All changes saved").waitFor();
 
   await page.getByRole("button", { name: "Run", exact: true }).click();

@@ -185,7 +185,7 @@ test("a card that is dragged upon a wire goes into it where its ports fit, and a
 
 test("a node is replaced by another, which keeps the wires that fit", async () => {
   const id = await open(PAIR, 2);
-  await card("Last").click();
+  await card("Last").getByRole("heading").click();
   await page.keyboard.press("r");
   const dialog = page.getByRole("dialog", { name: "Replace the node" });
   await dialog.waitFor();
@@ -197,7 +197,7 @@ test("a node is replaced by another, which keeps the wires that fit", async () =
   await page.keyboard.press("Control+z");
   await expect.poll(() => wires(id)).toEqual(["First.text Last.text"]);
   // The palette lies beside the card. The name of the port is another one, and its type fits that one port alone.
-  await card("Last").click();
+  await card("Last").getByRole("heading").click();
   await page.keyboard.press("r");
   await dialog.getByPlaceholder("Search what takes its place").waitFor();
   const [list, taken] = [await dialog.boundingBox(), await card("Last").boundingBox()];
@@ -327,7 +327,7 @@ test("in a filled graph the new card lands near, wholly seen, and has the focus"
   const many = Array.from({ length: 12 }, (_, index) => named(`n${index}`, "text.template", `Node ${index}`));
   const positions = Object.fromEntries(many.map((_, index) => [`n${index}`, at((index % 4) * 330, Math.floor(index / 4) * 330)]));
   await open(graphOf(many, [], { editor: { positions } }), 12);
-  await card("Node 5").click();
+  await card("Node 5").getByRole("heading").click();
   await page.keyboard.press("0"); // few of the cards are seen now
   await page.getByRole("toolbar", { name: "Zoom" }).getByText("100%").waitFor();
   await page.mouse.move(5, 5);
@@ -363,7 +363,7 @@ test("the palette is as high as its offers need, and its search field stays wher
 
 test("held keys do no more than one press, and the keys of commands choose nothing", async () => {
   await open(PAIR, 2);
-  await card("First").click();
+  await card("First").getByRole("heading").click();
   await page.mouse.move(5, 5);
   await page.keyboard.down("/");
   await palette().waitFor();

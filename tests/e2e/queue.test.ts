@@ -49,14 +49,14 @@ test("[E14, E15] a task that waits shows its place; a failed one its log, and is
     log: "reading picture.png\nmean brightness 0.01\n",
   });
   await card("Blur").getByText("The picture is too dark to blur.").waitFor();
-  await card("Colour").click();
+  await card("Colour").getByRole("heading").click();
   await inspector().getByRole("tab", { name: "Result" }).click();
   await inspector().getByRole("button", { name: "Cancel this node" }).click();
   await holdsSecond.cancelled;
   await hand.worker.settle({ v: 1, task: second.task, outcome: "cancelled" });
   await card("Colour").getByText("Cancelled").first().waitFor();
 
-  await card("Blur").click();
+  await card("Blur").getByRole("heading").click();
   await inspector().getByRole("tab", { name: "Result" }).click();
   await inspector().getByText("mean brightness 0.01").waitFor();
   await page.waitForTimeout(400);

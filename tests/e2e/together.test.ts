@@ -52,8 +52,7 @@ test("two people type at both ends of one prompt, and each keeps their words, th
   for (const page of [ada, ben]) await expect.poll(() => field(page).inputValue()).toBe(`Misty. Grey. ${PROMPT} No people. No gulls.`);
   const beyond = await ada.locator("article.card-node").evaluate((card) => {
     const { right } = card.getBoundingClientRect();
-    return [...card.querySelectorAll(".inline-widget, .inline-widget *")].filter((part) => part.getBoundingClientRect().right > right)
-      .length;
+    return [...card.querySelectorAll(".card-field, .card-field *")].filter((part) => part.getBoundingClientRect().right > right).length;
   });
   expect(beyond, "a long value stays in its card").toBe(0);
   await shot(ada, "together-prompt");

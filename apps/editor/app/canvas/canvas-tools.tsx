@@ -1,5 +1,6 @@
 import { type FitViewOptions, type ReactFlowInstance, useReactFlow, useStore } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
+import { useEffect } from "react";
 import { Tip } from "../ui/tip";
 
 interface Size {
@@ -11,6 +12,7 @@ const MOST_ZOOM = 1;
 /** What lies over the canvas at its edges stays free of cards. */
 const EDGES = { top: 48, right: 48, bottom: 72, left: 72 };
 const GAP = 12;
+const MOST_UNZOOM = 2.5;
 
 /** The room at the edges of a view of `shown`; the corner of the minimap is left free where that costs less, beside it or above it. */
 export function fitEdges(shown: Size, view: Size, minimap: Size | undefined): typeof EDGES {
@@ -41,6 +43,10 @@ export function fit(flow: ReactFlowInstance, ids?: Iterable<string>): void {
 export function CanvasTools() {
   const flow = useReactFlow();
   const zoom = useStore((store) => Math.round(store.transform[2] * 100));
+  const canvas = useStore((store) => store.domNode);
+  // What is pressed on a card stays large enough for that while the card is small; in steps, since each draws the cards again.
+  const unzoom = Math.min(MOST_UNZOOM, Math.max(1, Math.ceil(400 / zoom) / 4));
+  useEffect(() => canvas?.style.setProperty("--unzoom", String(unzoom)), [canvas, unzoom]);
   return (
     <div className="floating zoom-tools" role="toolbar" aria-label="Zoom">
       <Tip text="Zoom out">

@@ -1,5 +1,18 @@
-import { parsePath } from "@spindle/graph-model";
-import { Check, CheckCheck, CircleAlert, Clock, Hand, LoaderCircle, type LucideIcon, SkipForward } from "lucide-react";
+import { type NodeSettings, parsePath } from "@spindle/graph-model";
+import { isEndedNodeState } from "@spindle/schemas";
+import {
+  Check,
+  CheckCheck,
+  CircleAlert,
+  CircleSlash,
+  Clock,
+  Hand,
+  History,
+  LoaderCircle,
+  type LucideIcon,
+  Pin,
+  SkipForward,
+} from "lucide-react";
 import { useRunStore } from "../session/run-store";
 import type { Live, NodeCount, ShownNodeRun } from "../session/types";
 import { duration, type Look, lookOf, span, stateWord } from "../ui/words";
@@ -45,10 +58,23 @@ function Step({ live }: { live: Live }) {
   return live.note ? <span className="ellipsis">{live.note}</span> : null;
 }
 
-export function CardFooter({ id }: { id: string }) {
+/** What is set outweighs what the last run did: a node that is off, or whose output is pinned, does not run. */
+function setWord({ disabled, pinned }: NodeSettings): [Icon: LucideIcon, word: string] | undefined {
+  if (disabled) return [CircleSlash, "Off"];
+  return pinned ? [Pin, "Pinned, does not run"] : undefined;
+}
+
+export function CardFooter({ id, settings, isStale }: { id: string; settings: NodeSettings; isStale: boolean }) {
   const node = useRunStore((store) => store.nodes[id]);
   const live = useRunStore((store) => store.live[id]);
   const count = useRunStore((store) => store.counts[id]);
+  const [SetIcon, word] = setWord(settings) ?? [];
+  if (SetIcon && (!node || isEndedNodeState(node.state)))
+    return (
+      <div className="card-footer">
+        <SetIcon size={14} /> <span>{word}</span>
+      </div>
+    );
   if (!node) return null;
   const running = node.state === "running";
   const elements = count && parsePath(node.path).visits.length === 0 ? count : undefined;
@@ -72,8 +98,12 @@ export function CardFooter({ id }: { id: string }) {
             <i style={{ "--share": `${percent}%` } as React.CSSProperties} />
           </span>
         )}
-        <StateIcon nodeRun={node} />
-        {percent !== undefined ? <span className="strong text-live digits">{percent}%</span> : <span>{standing(node)}</span>}
+        {isStale ? <History size={14} className="text-warn" /> : <StateIcon nodeRun={node} />}
+        {percent !== undefined ? (
+          <span className="strong text-live digits">{percent}%</span>
+        ) : (
+          <span>{isStale ? "Stale" : standing(node)}</span>
+        )}
         {running && !elements && live && <Step live={live} />}
         {count && count.total > 0 && <span className="text-faint digits">{countWords(node, count)}</span>}
         {node.attempt > 1 && <span className="text-faint">try {node.attempt}</span>}

@@ -1,45 +1,117 @@
-// The largest thing on a card is its result: what streams in while it runs, and what it made.
+// The largest thing on a card is its result: what streams in while it runs, and what it made. What it showed on the way is kept to look back at.
 import type { NodeDefinition } from "@spindle/graph-model";
 import type { ArtifactRef } from "@spindle/schemas";
+import { Expand, Pause, Play } from "lucide-react";
+import { useRef, useState } from "react";
 import { isArtifact } from "../session/files";
 import { useRunStore } from "../session/run-store";
 import { Media, type MediaKind, mediaKind } from "../ui/media";
+import { firstToShow, look } from "./look";
 
-export function CardPreview({ id, definition }: { id: string; definition: NodeDefinition | undefined }) {
+interface Props {
+  id: string;
+  definition: NodeDefinition | undefined;
+  title: string;
+  /** What is given in place of a result. */
+  pinned: Record<string, unknown> | null | undefined;
+}
+
+export function CardPreview({ id, definition, title, pinned }: Props) {
   const live = useRunStore((store) => store.live[id]);
   const node = useRunStore((store) => store.nodes[id]);
+  const kept = useRunStore((store) => store.previews[id]);
   const done = node?.state === "succeeded";
-  const output = done ? firstToShow(node.output ?? {}, definition) : undefined;
+  const given = pinned ?? (done ? (node.output ?? {}) : undefined);
+  const output = given && firstToShow(given, definition);
   // Inside a ComfyUI prompt a node may give nothing that can leave it; what it showed last stays.
-  const media = isArtifact(output) ? output : done && output !== undefined ? undefined : live?.preview;
+  const media = isArtifact(output) ? output : given && output !== undefined ? undefined : (live?.preview ?? kept?.at(-1));
   const running = node?.state === "running";
-  if (media) return <MediaPreview media={media} final={media === output} />;
+  if (media) return <MediaPreview media={media} final={media === output} title={title} kept={kept ?? NONE} />;
   const text = typeof output === "string" ? output : live?.text;
   if (text)
     return (
-      <div className="card-preview text nowheel">
+      <div className="card-preview text nowheel" data-look>
         {text.slice(0, 600)}
         {running && <span className="typing-caret" />}
       </div>
     );
-  if (output !== undefined) return <div className="card-preview text monospace">{JSON.stringify(output).slice(0, 300)}</div>;
+  if (output !== undefined)
+    return (
+      <div className="card-preview text monospace" data-look>
+        {JSON.stringify(output).slice(0, 300)}
+      </div>
+    );
   return null;
 }
 
+const NONE: readonly ArtifactRef[] = [];
 const LOOKS: Partial<Record<MediaKind, string>> = { audio: " with-waveform", text: " text monospace", file: " text" };
 
-function MediaPreview({ media, final }: { media: ArtifactRef; final: boolean }) {
-  return (
-    <div className={`card-preview nowheel${LOOKS[mediaKind(media)] ?? ""}`}>
-      <Media media={media} alt={final ? "Result" : "Preview while it runs"} video={{ className: "nodrag", muted: true, loop: true }} />
-      {!final && <span className="caption">Preview</span>}
-    </div>
-  );
+interface MediaProps {
+  media: ArtifactRef;
+  final: boolean;
+  title: string;
+  /** The previews that were shown before, the oldest first. */
+  kept: readonly ArtifactRef[];
 }
 
-/** The output to show: media before text before anything else, each in the order of the ports. */
-export function firstToShow(output: Record<string, unknown>, definition: NodeDefinition | undefined): unknown {
-  const names = definition?.outputs.map((port) => port.name) ?? Object.keys(output);
-  const values = names.map((name) => output[name]).filter((value) => value !== undefined && value !== null);
-  return values.find(isArtifact) ?? values.find((value) => typeof value === "string") ?? values[0];
+function MediaPreview({ media, final, title, kept }: MediaProps) {
+  const frames = [...kept.filter(({ artifact }) => artifact !== media.artifact), media];
+  const last = frames.length - 1;
+  // The newest is followed until the person looks back.
+  const [at, lookBack] = useState<string>();
+  const found = frames.findIndex(({ artifact }) => artifact === at);
+  const index = found < 0 ? last : found;
+  const shown = frames[index] ?? media;
+  const isResult = final && index === last;
+  const kind = mediaKind(shown);
+  const video = useRef<HTMLVideoElement>(null);
+  const [isPlaying, setPlaying] = useState(false);
+  return (
+    <div className={`card-preview nowheel${LOOKS[kind] ?? ""}`} data-look>
+      <Media
+        media={shown}
+        alt={isResult ? "Result" : "Preview while it runs"}
+        video={{
+          ref: video,
+          controls: false,
+          muted: true,
+          loop: true,
+          onPlay: () => setPlaying(true),
+          onPause: () => setPlaying(false),
+        }}
+      />
+      {!isResult && <span className="caption">{final ? `Preview ${index + 1} of ${frames.length}` : "Preview"}</span>}
+      {(kind === "video" || kind === "image") && (
+        <div className="media-buttons nodrag">
+          {kind === "video" && (
+            <button
+              type="button"
+              className="button icon"
+              aria-label={`${isPlaying ? "Pause" : "Play"} ${title}`}
+              onClick={() => void (isPlaying ? video.current?.pause() : video.current?.play())}
+            >
+              {isPlaying ? <Pause size={14} /> : <Play size={14} />}
+            </button>
+          )}
+          <button type="button" className="button icon" aria-label={`Show ${title} full screen`} onClick={() => look(title, shown)}>
+            <Expand size={14} />
+          </button>
+        </div>
+      )}
+      {frames.length > 1 && (
+        <input
+          type="range"
+          className="rewind nodrag nopan"
+          aria-label={`Look back at ${title}`}
+          aria-valuetext={isResult ? "Result" : `Preview ${index + 1} of ${frames.length}`}
+          title="Look back at what it showed while it ran"
+          min={0}
+          max={last}
+          value={index}
+          onChange={({ target }) => lookBack(Number(target.value) === last ? undefined : frames[Number(target.value)]?.artifact)}
+        />
+      )}
+    </div>
+  );
 }

@@ -62,7 +62,7 @@ describe("cards", () => {
     const wire = (from: string, sourcePort: string, to: string, targetPort: string) => ({ from, to, metadata: { sourcePort, targetPort } });
     const edges = [wire("a", "sound", "x", "in"), wire("a", "sound", "x", "in"), wire("x", "out", "b", "text"), { from: "x", to: "b" }];
     const [, x] = toNodes(graphOf([node("a"), node("x", "gone"), node("b")], edges), library, []);
-    expect(x?.data.definition).toBeUndefined();
+    expect(x?.data.resolved.definition).toBeUndefined();
     expect([x?.data.ports.inputs.map(({ name }) => name), x?.data.ports.outputs.map(({ name }) => name)]).toEqual([["in"], ["out"]]);
     expect(x?.data.wired.split(" ")).toEqual(["in", "in"]);
   });

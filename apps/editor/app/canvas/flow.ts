@@ -18,6 +18,7 @@ import {
 import type { Edge } from "@xyflow/react";
 import { laidOut } from "./arrange";
 import type { CardNode } from "./node-card";
+import { problemsByNode } from "./problems";
 
 /** The room that a card is given before it is drawn, in pixels. The canvas hands the width on to the style sheets. */
 export const CARD = { width: 304, height: 260 };
@@ -31,24 +32,25 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
     if (port && known) known.push(port);
     else if (port) wired.set(edge.to, [port]);
   }
+  const wrong = problemsByNode(issues);
   const problems = new Map<string, string>(); // the first issue of each node
   for (const { place, message } of issues.filter((issue) => stopsRun(issue) && issue.code !== "graph.cycle"))
     if (place.node !== undefined && !problems.has(place.node)) problems.set(place.node, message);
-  return resolve(graph, library).root.nodes.map(({ node, definition, engine, settings }) => {
-    const problem = problems.get(node.id);
+  return resolve(graph, library).root.nodes.map((resolved) => {
+    const { node, definition, engine } = resolved;
     return {
       id: node.id,
       type: "card",
       position: nodePosition(graph, node.id) ?? places.get(node.id) ?? { x: 0, y: 0 },
       data: {
-        node,
-        definition,
+        resolved,
         ports: definition ?? portsByWires(graph, node.id),
+        engine: (definition?.engines.length ?? 0) > 1 ? engine?.label : undefined,
         draft: engine?.draft === true,
         notCommercial: engine?.commercial === false ? engine.licence : undefined,
         wired: (wired.get(node.id) ?? []).join(" "),
-        problem,
-        settings,
+        problem: problems.get(node.id),
+        problems: wrong.get(node.id)?.values,
       },
     };
   });

@@ -1,54 +1,59 @@
 // The card of a node: shape from its definition, state from the run. It knows no capability by name.
-import type { GraphNode, NodeDefinition, NodeSettings, Plane } from "@spindle/graph-model";
+import type { NodeDefinition, Plane, ResolvedNode } from "@spindle/graph-model";
 import { nodeTitle } from "@spindle/graph-model";
 import { type Node, type NodeProps, useStore } from "@xyflow/react";
-import { CircleAlert, CircleHelp, CircleSlash, Octagon, Pin, WifiOff } from "lucide-react";
-import { memo } from "react";
+import { CircleAlert, CircleHelp, CircleSlash, History, Octagon, Pin, WifiOff } from "lucide-react";
+import { memo, useMemo } from "react";
 import { useRunStore } from "../session/run-store";
 import { PlaneMark } from "../ui/plane-mark";
 import { lookOf } from "../ui/words";
+import { CardFields, leaveField } from "./card-fields";
 import { CardFooter, StateIcon } from "./card-footer";
 import { CardPreview } from "./card-preview";
+import { cardFields } from "./fields";
 import { PortRows } from "./port-rows";
+import { useStale } from "./use-stale";
 
 export type CardNode = Node<
   {
-    node: GraphNode;
-    definition: NodeDefinition | undefined;
+    resolved: ResolvedNode;
     /** Ports to draw: the definition's, or those that wires name where there is none. */
     ports: Pick<NodeDefinition, "inputs" | "outputs">;
+    /** The engine that would run, where there are several. */
+    engine: string | undefined;
     draft: boolean;
     /** The licence of the engine that would run, where it forbids commercial use. */
     notCommercial: string | undefined;
     wired: string;
     problem: string | undefined;
-    settings: NodeSettings;
+    /** What is wrong with its values, by their names. */
+    problems: ReadonlyMap<string, string> | undefined;
   },
   "card"
 >;
 
 const BOX_BELOW = 0.4;
-const WIDGETS = 3;
 
 export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>) {
-  const { node, definition, ports, draft, notCommercial, wired, problem, settings } = data;
+  const { resolved, ports, engine, draft, notCommercial, wired, problem, problems } = data;
+  const { node, definition, settings } = resolved;
   const nodeRun = useRunStore((store) => store.nodes[id]);
-  const tone = lookOf(nodeRun?.state);
+  const cause = useStale(id);
+  const isStale = cause !== undefined && nodeRun?.state === "succeeded" && !settings.pinned && !settings.disabled;
+  const tone = isStale ? "stale" : lookOf(nodeRun?.state);
   const boxed = useStore((store) => store.transform[2] < BOX_BELOW);
+  const fields = useMemo(() => cardFields(resolved), [resolved]);
   const title = nodeTitle(node);
   const plane = node.plane as Plane;
   if (boxed)
     return (
       <div className="card-far-away" data-plane={plane} data-state={tone} data-off={settings.disabled === true}>
         {title}
-        <PortRows definition={ports} wired={wired} bare />
+        <PortRows definition={ports} wired={wired} />
       </div>
     );
-  const wide = definition?.inputs.some((port) => port.schema["x-multiline"]) ?? false;
-  const inline = new Set(ports.inputs.filter((port) => port.schema["x-inline"]).map((port) => port.name));
-  const shown = Object.entries(node.params ?? {})
-    .filter(([name, value]) => !inline.has(name) && value !== "" && value !== null && typeof value !== "object")
-    .slice(0, WIDGETS);
+  const wide =
+    fields.some(({ schema }) => schema["x-multiline"]) || (definition?.inputs.some((port) => port.schema["x-multiline"]) ?? false);
   return (
     <article
       className={`card-node${wide ? " wide" : ""}`}
@@ -56,6 +61,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
       data-unknown={definition === undefined}
       data-off={settings.disabled === true}
       aria-label={title}
+      onKeyDown={leaveField}
     >
       {settings.breakpoint && <Breakpoint at={settings.breakpoint} />}
       <header>
@@ -68,7 +74,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
             {!definition.live && <WifiOff size={14} className="text-faint" role="img" aria-label="Offline" />}
             {settings.disabled && <CircleSlash size={14} className="text-faint" role="img" aria-label="Off" />}
             {settings.pinned && <Pin size={14} className="text-select" role="img" aria-label="Pinned" />}
-            <StateIcon nodeRun={nodeRun} />
+            {isStale ? <History size={14} className="text-warn" role="img" aria-label="Stale" /> : <StateIcon nodeRun={nodeRun} />}
           </>
         )}
       </header>
@@ -76,6 +82,11 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
         <span className="ellipsis monospace" title={node.service}>
           {node.service}
         </span>
+        {engine && (
+          <span className="ellipsis card-engine" title={`Engine: ${engine}${settings.engine ? "" : ", chosen automatically"}`}>
+            {engine}
+          </span>
+        )}
         {draft && <span className="tag">Draft</span>}
         {notCommercial && (
           <span className="tag" title={`No commercial use (${notCommercial})`}>
@@ -83,27 +94,22 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
           </span>
         )}
       </div>
-      <PortRows definition={ports} wired={wired} params={node.params ?? undefined} />
-      {shown.length > 0 && (
-        <div className="widgets">
-          {shown.map(([name, value]) => (
-            <div className="inline-widget" key={name}>
-              <span className="ellipsis">{name}</span>
-              <b className="ellipsis digits" title={String(value).slice(0, 400)}>
-                {String(value)}
-              </b>
-            </div>
-          ))}
-        </div>
-      )}
-      <CardPreview id={id} definition={definition} />
+      <PortRows definition={ports} wired={wired} node={node} problems={problems} />
+      <CardFields node={id} fields={fields} params={node.params ?? {}} problems={problems} />
+      <CardPreview id={id} definition={definition} title={title} pinned={settings.pinned} />
       {problem && (
         <div className="card-issue bad">
           <CircleAlert className="glyph" />
           <span>{problem}</span>
         </div>
       )}
-      <CardFooter id={id} />
+      {isStale && (
+        <div className="card-issue warn">
+          <History className="glyph" />
+          <span>{cause}</span>
+        </div>
+      )}
+      <CardFooter id={id} settings={settings} isStale={isStale} />
     </article>
   );
 });

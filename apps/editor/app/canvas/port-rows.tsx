@@ -1,6 +1,7 @@
-import { type NodeDefinition, type Port, portKind } from "@spindle/graph-model";
+import { type GraphNode, type NodeDefinition, type Port, portKind } from "@spindle/graph-model";
 import { Handle, Position } from "@xyflow/react";
-import { isArtifact } from "../session/files";
+import { CardFieldRow } from "./card-fields";
+import { fieldOf, isEditable } from "./fields";
 import { useFits } from "./fits";
 
 interface PortRowsProps {
@@ -8,16 +9,18 @@ interface PortRowsProps {
   definition: Pick<NodeDefinition, "inputs" | "outputs"> | undefined;
   /** Names of wired inputs, separated by spaces. */
   wired: string;
-  params?: Readonly<Record<string, unknown>> | undefined;
-  bare?: boolean;
+  /** The node whose inputs have their fields in the rows, with what it sets; none in a box. */
+  node?: Pick<GraphNode, "id" | "params">;
+  problems?: ReadonlyMap<string, string> | undefined;
 }
 
-/** Inputs left, outputs right, in the same rows; below them the inputs that are mostly set by hand, with their values. */
-export function PortRows({ definition, wired, params = {}, bare }: PortRowsProps) {
+/** Inputs left, outputs right, in the same rows; below them the inputs that are mostly set by hand, with their fields. */
+export function PortRows({ definition, wired, node, problems }: PortRowsProps) {
+  const params = node?.params ?? {};
   const inputs = definition?.inputs ?? [];
   const outputs = definition?.outputs ?? [];
   const taken = new Set(wired.split(" "));
-  if (bare)
+  if (!node)
     return (
       <>
         {inputs.map((port) => (
@@ -52,17 +55,16 @@ export function PortRows({ definition, wired, params = {}, bare }: PortRowsProps
       {inline.map((port) => (
         <div className="port-row inline" key={port.name}>
           <PortHandle port={port} side="in" filled={taken.has(port.name)} />
-          <div className="inline-widget">
-            <span className="ellipsis" title={port.description}>
-              {port.label}
-            </span>
-            <b
-              className={`ellipsis digits${params[port.name] === undefined ? " text-faint" : ""}`}
-              title={shown(params[port.name] ?? port.schema.default)}
-            >
-              {taken.has(port.name) ? "wired" : shown(params[port.name] ?? port.schema.default)}
-            </b>
-          </div>
+          {taken.has(port.name) || !isEditable(port.schema) ? (
+            <div className="card-field">
+              <span className="card-field-label ellipsis" title={port.description}>
+                {port.label}
+              </span>
+              <b className="ellipsis text-faint">{taken.has(port.name) ? "wired" : ""}</b>
+            </div>
+          ) : (
+            <CardFieldRow node={node.id} field={fieldOf(port)} value={params[port.name]} problem={problems?.get(port.name)} />
+          )}
         </div>
       ))}
     </div>
@@ -72,12 +74,6 @@ export function PortRows({ definition, wired, params = {}, bare }: PortRowsProps
 /** Rarely used inputs show once they are set. */
 const isShown = (port: Port, params: Readonly<Record<string, unknown>>): boolean =>
   port.schema["x-advanced"] !== true || params[port.name] !== undefined;
-
-function shown(value: unknown): string {
-  if (value === undefined || value === null || value === "") return "";
-  if (isArtifact(value)) return value.name ?? value.mime;
-  return typeof value === "object" ? JSON.stringify(value).slice(0, 60) : String(value).slice(0, 120);
-}
 
 function PortHandle({ port, side, filled }: { port: Port; side: "in" | "out"; filled: boolean }) {
   const fits = useFits(port.name, side);

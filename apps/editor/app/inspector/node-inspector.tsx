@@ -14,6 +14,7 @@ import { renameNode, setParam, setSetting } from "@spindle/graph-model/shared-do
 import { Play } from "lucide-react";
 import { Tabs } from "radix-ui";
 import type * as Y from "yjs";
+import { type Problems, problemsOf } from "../canvas/problems";
 import { Result } from "../run/result";
 import { ME } from "../session/use-document";
 import { Menu, type MenuEntry } from "../ui/menu";
@@ -23,7 +24,6 @@ import { Row } from "../ui/row";
 import { type Typed, Widget } from "../ui/widget";
 import { EngineChoice } from "./engine-choice";
 import { NodeControl } from "./node-control";
-import { type Problems, problemsOf } from "./problems";
 
 interface Props {
   doc: Y.Doc;

@@ -39,6 +39,8 @@ export interface Scene {
   /** Where a note goes that is new, in the graph. */
   placeForNote(): Position;
   clipboard: { copy(): void; cut(): void; paste(): void };
+  /** Shows the result of a node full screen. */
+  lookAt(node: string): void;
   toggle(panel: Panel): void;
   /** Opens the list of ports that a port of the node may be wired to. */
   connect(node: string): void;

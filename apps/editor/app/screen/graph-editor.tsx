@@ -27,6 +27,7 @@ import { FindBar } from "../canvas/find-bar";
 import { cardBoxes, freePlace, placeForNew, viewBox } from "../canvas/free-place";
 import { groupsOf, setGroup } from "../canvas/groups";
 import { land } from "../canvas/landing";
+import { LookDialog, lookAtNode, useLookByKey } from "../canvas/look";
 import { NOTE_SIZE } from "../canvas/note-card";
 import { keyOf } from "../canvas/offers";
 import { Palette } from "../canvas/palette";
@@ -34,6 +35,7 @@ import { type Selection, selectedAlone, selectionOf } from "../canvas/selection"
 import { useClipboard } from "../canvas/use-clipboard";
 import { usePaletteOpener } from "../canvas/use-palette";
 import { usePointer } from "../canvas/use-pointer";
+import { useStaleness } from "../canvas/use-stale";
 import { EdgeInspector } from "../inspector/edge-inspector";
 import { NodeInspector } from "../inspector/node-inspector";
 import { NodesInspector } from "../inspector/nodes-inspector";
@@ -52,7 +54,7 @@ import { useDocument } from "../session/use-document";
 import { useFollowedRun } from "../session/use-followed-run";
 import { useLibrary } from "../session/use-library";
 import { useRun } from "../session/use-run";
-import { focusCanvas } from "../ui/focus";
+import { focusCanvas, focusInspector } from "../ui/focus";
 import { isField } from "../ui/keys";
 import { usePageTitle } from "../ui/page-title";
 import { Said } from "../ui/said";
@@ -111,6 +113,9 @@ export function GraphEditor({ id }: { id: string }) {
   );
   const [notLive] = useMemo(() => (graph && loaded ? enginesNotLive(graph, library) : []), [graph, library, loaded]);
   const inputs = graph && loaded ? resolve(graph, library).root.inputs : NO_INPUTS;
+  useStaleness(graph, library);
+  const lookAt = (node: string) => graph && lookAtNode(graph, library, node);
+  useLookByKey(pointer, lookAt);
   const jump = (node: string) => {
     // A card in a collapsed group is not drawn.
     const folded = shared && groupsOf(shared.graph).find(({ collapsed, nodes }) => collapsed && nodes.includes(node));
@@ -218,6 +223,7 @@ export function GraphEditor({ id }: { id: string }) {
             return freePlace({ ...at, ...NOTE_SIZE }, [...cardBoxes(shared.doc, flowStore.getState()).values()]);
           },
           clipboard,
+          lookAt,
           toggle: panels.toggle,
           palette,
           connect: startConnecting,
@@ -293,6 +299,7 @@ export function GraphEditor({ id }: { id: string }) {
               onClose={close}
             />
           )}
+          <LookDialog />
           <Said />
           {graph.nodes.length === 0 && <EmptyCanvas onAdd={palette.add} />}
           <Questions graph={graph} />
@@ -382,14 +389,6 @@ const forgotten = (count: number): string =>
 
 /** What a node of the run that is looked at gave. */
 const outputsOf = (node: string): object | undefined => useRunStore.getState().nodes[node]?.output ?? undefined;
-
-/** Puts the focus on the title of the node that is selected, or on its first field. */
-function focusInspector(what: "title" | "first field"): void {
-  const found = what === "title" ? ".inspector .inspector-head input" : ".inspector .scroll :is(input, textarea, select)";
-  const field = document.querySelector<HTMLInputElement>(found);
-  field?.focus();
-  if (what === "title") field?.select();
-}
 
 /** The values kept in this browser, without those of inputs that the graph does not have. */
 const given = (inputs: readonly RunInput[], values: InputValues): InputValues =>

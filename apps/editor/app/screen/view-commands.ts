@@ -1,11 +1,11 @@
-import { Ban, Keyboard, Maximize, Scan, ScanSearch, Search, SquareDashed } from "lucide-react";
+import { Ban, Expand, Keyboard, Maximize, Scan, ScanSearch, Search, SquareDashed } from "lucide-react";
 import { land } from "../canvas/landing";
 import { reach } from "../canvas/reach";
 import { isNothing, selectionOf } from "../canvas/selection";
 import { stepFrom, type Way } from "../canvas/walk";
 import { focusedCard } from "../ui/focus";
 import { goToRegion, whyNoRegion } from "../ui/regions";
-import { type Command, type Scene, whyNoGraph, whyNoNode, whyNotSelected } from "./command";
+import { type Command, type Scene, whyNoGraph, whyNoNode, whyNotOne, whyNotSelected } from "./command";
 
 /** Goes to the next node with a problem, from the one that is selected. */
 function goToProblem({ issues, selection, jump }: Scene, step: 1 | -1): void {
@@ -120,6 +120,19 @@ export const VIEW_COMMANDS = [
     menus: ["node"],
     whyNot: whyNoNode,
     run: ({ view, selection }) => view.fit(selection.nodes),
+  },
+  {
+    id: "look",
+    title: "Look at the result full screen",
+    icon: Expand,
+    group: "View",
+    keys: ["Space"],
+    native: true,
+    where: "canvas",
+    menus: ["node"],
+    whyNot: (scene) =>
+      whyNotOne(scene) ?? (scene.outputsOf([...scene.selection.nodes][0] ?? "") ? undefined : "The node has no result yet."),
+    run: ({ lookAt, selection }) => lookAt([...selection.nodes][0] ?? ""),
   },
   { id: "zoom.full", title: "Zoom to 100 %", group: "View", keys: ["0"], where: "canvas", run: ({ view }) => view.zoomTo(1) },
   { id: "zoom.in", title: "Zoom in", group: "View", keys: ["+", "="], where: "canvas", run: ({ view }) => view.zoomIn() },

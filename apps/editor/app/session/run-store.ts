@@ -1,6 +1,7 @@
 // What is known of the run that is looked at. Each node card reads only its own part.
 import { parsePath } from "@spindle/graph-model";
 import {
+  type ArtifactRef,
   isEndedNodeState,
   isEndedRunState,
   isNodeEnd,
@@ -19,6 +20,8 @@ interface RunStore {
   nodes: Record<string, ShownNodeRun>;
   live: Record<string, Live>;
   counts: Record<string, NodeCount>;
+  /** The previews of each node that this page was shown, the oldest first. */
+  previews: Record<string, ArtifactRef[]>;
   clear(): void;
 }
 
@@ -27,7 +30,8 @@ export const useRunStore = create<RunStore>((set) => ({
   nodes: {},
   live: {},
   counts: {},
-  clear: () => set({ run: undefined, nodes: {}, live: {}, counts: {} }),
+  previews: {},
+  clear: () => set({ run: undefined, nodes: {}, live: {}, counts: {}, previews: {} }),
 }));
 
 /** The run that is looked at, as long as it has not ended: while it starts, runs or waits for a person. */
@@ -83,8 +87,10 @@ export function showEvent(event: RunEvent): boolean {
     const elements = type === "node.running" ? event.body.elements : undefined;
     const known = elements === undefined ? counts : { ...counts, [node]: { total: elements, done: 0, failed: 0 } };
     const live = { ...now.live };
-    if (type === "node.retrying" || visits.length > 0) delete live[node];
-    return { ...now, run, live, counts: known, nodes: { ...now.nodes, [node]: changedNode(now.nodes[node], event) } };
+    const isNew = type === "node.retrying" || visits.length > 0;
+    if (isNew) delete live[node];
+    const previews = isNew && now.previews[node] ? { ...now.previews, [node]: [] } : now.previews;
+    return { ...now, run, live, previews, counts: known, nodes: { ...now.nodes, [node]: changedNode(now.nodes[node], event) } };
   });
   return true;
 }
@@ -173,8 +179,18 @@ export function showLive(live: Live): void {
     const notRunning = live.notRunning ?? null;
     const node = known && !isEndedNodeState(known.state) && known.notRunning !== notRunning ? { ...known, notRunning } : known;
     const moved = moving(node, live) ?? (node && node !== known ? { [live.node]: node } : undefined);
-    return { live: { ...now.live, [live.node]: live }, ...(moved ? { nodes: { ...now.nodes, ...moved } } : {}) };
+    const previews = withPreview(now.previews, live);
+    return { live: { ...now.live, [live.node]: live }, previews, ...(moved ? { nodes: { ...now.nodes, ...moved } } : {}) };
   });
+}
+
+/** As many as the server keeps of a node run. */
+const MOST_PREVIEWS = 8;
+
+function withPreview(previews: RunStore["previews"], { node, preview }: Live): RunStore["previews"] {
+  const known = previews[node] ?? [];
+  if (!preview || known.at(-1)?.artifact === preview.artifact) return previews;
+  return { ...previews, [node]: [...known, preview].slice(-MOST_PREVIEWS) };
 }
 
 /**

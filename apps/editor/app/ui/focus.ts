@@ -54,3 +54,11 @@ export function useReturnOfFocus(): (event: Event) => void {
     else if (holder === "canvas") focusCanvas();
   };
 }
+
+/** Puts the focus on the title of the node that is selected, or on its first field. */
+export function focusInspector(what: "title" | "first field"): void {
+  const found = what === "title" ? ".inspector .inspector-head input" : ".inspector .scroll :is(input, textarea, select)";
+  const field = document.querySelector<HTMLInputElement>(found);
+  field?.focus();
+  if (what === "title") field?.select();
+}

@@ -2,7 +2,7 @@
 import { type ArtifactRef, MEDIA_TYPES } from "@spindle/schemas";
 import { useQuery } from "@tanstack/react-query";
 import { Download } from "lucide-react";
-import type { VideoHTMLAttributes } from "react";
+import type { RefAttributes, VideoHTMLAttributes } from "react";
 import { artifactUrl, downloadUrl } from "../session/files";
 import { Waveform } from "./waveform";
 
@@ -28,7 +28,7 @@ interface MediaProps {
   height?: number;
   /** Shows one moment of a video, without controls. */
   still?: boolean;
-  video?: VideoHTMLAttributes<HTMLVideoElement>;
+  video?: VideoHTMLAttributes<HTMLVideoElement> & RefAttributes<HTMLVideoElement>;
 }
 
 export function Media({ media, alt, height = 36, still = false, video }: MediaProps) {

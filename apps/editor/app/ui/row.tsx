@@ -9,6 +9,21 @@ export function useProblemMarks(): { "aria-invalid"?: true; "aria-describedby"?:
   return id === undefined ? {} : { "aria-invalid": true, "aria-describedby": id };
 }
 
+/** For a control that is shown without a row; what is wrong stands elsewhere on it. */
+export function FieldProblem({ problem, children }: { problem: string | undefined; children: React.ReactNode }) {
+  const id = useId();
+  return (
+    <ProblemId.Provider value={problem === undefined ? undefined : id}>
+      {children}
+      {problem !== undefined && (
+        <span className="visually-hidden" id={id}>
+          {problem}
+        </span>
+      )}
+    </ProblemId.Provider>
+  );
+}
+
 interface RowProps {
   label: string;
   hint?: string | undefined;

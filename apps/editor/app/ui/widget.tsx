@@ -14,6 +14,8 @@ export interface WidgetProps {
   schema: Record<string, unknown>;
   value: unknown;
   placeholder?: string;
+  /** Without what takes room, or is better done where there is some. */
+  compact?: boolean;
   onChange(value: unknown, typed?: Typed): void;
 }
 
@@ -23,6 +25,13 @@ export interface Typed {
   base: string;
   /** Whether the value is a text of many words rather than a name. */
   isText?: boolean;
+}
+
+/** Whether the value takes more than one line. */
+export function isBlock(schema: Record<string, unknown>): boolean {
+  if (Array.isArray(schema.enum)) return false;
+  const type = portType(schema);
+  return portKind(type) === "artifact" || (type === "string" && Boolean(schema["x-multiline"]));
 }
 
 export function Widget(props: WidgetProps) {
@@ -105,7 +114,7 @@ function Draft(props: WidgetProps) {
 }
 
 function LongText(props: WidgetProps) {
-  const { label, schema, placeholder } = props;
+  const { label, schema, placeholder, compact } = props;
   const { text, type, leave } = useText(props, true);
   const marks = useProblemMarks();
   return (
@@ -115,13 +124,13 @@ function LongText(props: WidgetProps) {
         aria-label={label}
         {...marks}
         ref={useCaret<HTMLTextAreaElement>(text)}
-        rows={4}
+        rows={compact ? 2 : 4}
         value={text}
         placeholder={placeholder ?? shown(schema.default)}
         onChange={(event) => type(event.target.value)}
         onBlur={leave}
       />
-      <Expand label={label}>{<Code tall language="markdown" label={label} value={text} onChange={type} />}</Expand>
+      {!compact && <Expand label={label}>{<Code tall language="markdown" label={label} value={text} onChange={type} />}</Expand>}
     </div>
   );
 }
@@ -152,7 +161,7 @@ function Expand({ label, children }: { label: string; children: React.ReactNode 
   );
 }
 
-function NumberWidget({ label, schema, value, placeholder, onChange, whole }: WidgetProps & { whole: boolean }) {
+function NumberWidget({ label, schema, value, placeholder, compact, onChange, whole }: WidgetProps & { whole: boolean }) {
   const { minimum, maximum, "x-unit": unit } = schema as { minimum?: number; maximum?: number; "x-unit"?: string };
   const marks = useProblemMarks();
   // A number that is out of range, or off the step, is kept as it was typed: the row says what is wrong with it.
@@ -162,7 +171,7 @@ function NumberWidget({ label, schema, value, placeholder, onChange, whole }: Wi
     return next === undefined ? "" : String(next);
   };
   const { text, type, leave } = useTyping(value === undefined ? "" : String(value), commit);
-  const isSlider = schema["x-widget"] === "slider" && minimum !== undefined && maximum !== undefined;
+  const isSlider = !compact && schema["x-widget"] === "slider" && minimum !== undefined && maximum !== undefined;
   const current = Number(text === "" ? (schema.default ?? minimum ?? 0) : text);
   return (
     <div className="row">
