@@ -31,6 +31,7 @@ export type { Level, ResolvedNode } from "./level.ts";
 export * from "./library.ts";
 export { checkLimits, ID_PATTERN, jsonBytes, LIMITS, OUTPUT_DEPTH, whyTooLarge } from "./limits.ts";
 export { enginesNotLive, type NotLive } from "./live.ts";
+export { nearest } from "./nearest.ts";
 export * from "./path.ts";
 export * from "./plan.ts";
 export * from "./ports.ts";

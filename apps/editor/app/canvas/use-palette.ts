@@ -1,5 +1,5 @@
 // What the palette is open for. It is kept beside the canvas, so that opening it draws no card again.
-import type { Graph, Position } from "@spindle/graph-model";
+import type { Graph, PortAddress, Position } from "@spindle/graph-model";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import type { RefObject } from "react";
 import type * as Y from "yjs";
@@ -45,6 +45,23 @@ export function useOpenAt(): (at: Position, joint: Joint, held?: keyof typeof HE
     open({ at, corner: { x: x - HELD[held].x, y: y - HELD[held].y }, joint, ...(unfit === undefined ? {} : { unfit }) });
   };
 }
+
+/** Opens the palette for a node that is named: for what takes its place, or for what gives an input of it. */
+export function useOpenFor(): { replace(node: string): void; feed(to: PortAddress): void } {
+  const flow = useReactFlow();
+  const store = useStoreApi();
+  const openAt = useOpenAt();
+  const cornerOf = (id: string): Position => store.getState().nodeLookup.get(id)?.internals.positionAbsolute ?? { x: 0, y: 0 };
+  return {
+    replace: (node) => open({ at: flow.flowToScreenPosition(cornerOf(node)), corner: cornerOf(node), joint: {}, replaces: node }),
+    feed: (to) => {
+      const { x, y } = cornerOf(to.node);
+      openAt(flow.flowToScreenPosition({ x: x - APART, y: y + FIRST_PORT }), { to });
+    },
+  };
+}
+/** Between a new card and the one that it gives a value to. */
+const APART = 96;
 
 export interface PaletteOpener {
   /** For a node after the one that is selected, for one in the wire that is selected, or for a free one. */

@@ -21,6 +21,7 @@ export function NodeControl({ settings, onSet }: Props) {
     <section className="section">
       <h4>In a run</h4>
       <Row
+        field="disabled"
         label="Off"
         hint={isOne ? "The node is skipped, and so is what only it leads to." : "The nodes are skipped, and so is what only they lead to."}
       >
@@ -33,7 +34,7 @@ export function NodeControl({ settings, onSet }: Props) {
           <Switch.Thumb />
         </Switch.Root>
       </Row>
-      <Row label="Breakpoint" hint="The run stops there until somebody goes on.">
+      <Row field="breakpoint" label="Breakpoint" hint="The run stops there until somebody goes on.">
         <select
           className="field"
           aria-label="Breakpoint"

@@ -13,10 +13,12 @@ import {
 import { renameNode, setParam, setSetting } from "@spindle/graph-model/shared-doc";
 import { Play } from "lucide-react";
 import { Tabs } from "radix-ui";
+import { useEffect, useState } from "react";
 import type * as Y from "yjs";
 import { type Problems, problemsOf } from "../canvas/problems";
 import { Result } from "../run/result";
 import { ME } from "../session/use-document";
+import { grantWish, useFieldWish } from "../ui/field-wish";
 import { Menu, type MenuEntry } from "../ui/menu";
 import { NameField } from "../ui/name-field";
 import { PlaneMark } from "../ui/plane-mark";
@@ -37,6 +39,13 @@ interface Props {
 export function NodeInspector({ doc, graph, library, issues, id, parts }: Props & { parts: readonly MenuEntry[] }) {
   const level = resolve(graph, library).root;
   const resolved = level.node(id);
+  const [tab, setTab] = useState("settings");
+  const wish = useFieldWish((state) => (state.wish?.node === id ? state.wish : undefined));
+  useEffect(() => {
+    if (!wish) return;
+    if (tab === "settings") grantWish(wish);
+    else setTab("settings");
+  }, [wish, tab]);
   if (!resolved) return null;
   const { node, definition } = resolved;
   return (
@@ -59,7 +68,7 @@ export function NodeInspector({ doc, graph, library, issues, id, parts }: Props 
           items={parts}
         />
       </div>
-      <Tabs.Root defaultValue="settings" className="tabbed">
+      <Tabs.Root value={tab} onValueChange={setTab} className="tabbed">
         <Tabs.List className="tabs" aria-label="Node">
           <Tabs.Trigger className="tab" value="settings">
             Settings
@@ -110,7 +119,7 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
   const set = (name: string) => (value: unknown, typed?: Typed) => setParam(doc, ME, id, name, value, typed);
   return (
     <>
-      <section className="section">
+      <section className="section" data-field="engine">
         <h4>Engine</h4>
         <EngineChoice
           definition={definition}
@@ -124,6 +133,7 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
           {definition.parameters.map((parameter) => (
             <Row
               key={parameter.name}
+              field={parameter.name}
               label={String(parameter.schema.title ?? words(parameter.name))}
               hint={parameter.description}
               required={parameter.required}
@@ -140,6 +150,7 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
           {sources.map((source) => (
             <Row
               key={source.port.name}
+              field={source.port.name}
               label={source.port.label}
               hint={source.port.description}
               required={source.port.required}
@@ -161,7 +172,12 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
       )}
       <section className="section">
         <h4>When it takes long</h4>
-        <Row label="Stop after" hint="Empty for the capability's own limit." problem={problems.settings.get("timeoutSeconds")}>
+        <Row
+          field="timeoutSeconds"
+          label="Stop after"
+          hint="Empty for the capability's own limit."
+          problem={problems.settings.get("timeoutSeconds")}
+        >
           <Widget
             label="Stop after"
             schema={TIME_OUT}

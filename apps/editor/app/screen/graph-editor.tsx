@@ -25,7 +25,7 @@ import { ConnectDialog, startConnecting } from "../canvas/connect-dialog";
 import { place } from "../canvas/edits";
 import { FindBar } from "../canvas/find-bar";
 import { cardBoxes, freePlace, placeForNew, viewBox } from "../canvas/free-place";
-import { groupsOf, setGroup } from "../canvas/groups";
+import { groupsOf } from "../canvas/groups";
 import { land } from "../canvas/landing";
 import { LookDialog, lookAtNode, useLookByKey } from "../canvas/look";
 import { NOTE_SIZE } from "../canvas/note-card";
@@ -67,6 +67,7 @@ import { EmptyCanvas } from "./empty-canvas";
 import { Shortcuts } from "./shortcuts";
 import { useCommands } from "./use-commands";
 import { useDeletedByOthers } from "./use-deleted-by-others";
+import { useJumps } from "./use-jumps";
 import { usePanels } from "./use-panels";
 import { useSettledWires } from "./use-settled-wires";
 import { useUndoSelection } from "./use-undo-selection";
@@ -87,7 +88,6 @@ export function GraphEditor({ id }: { id: string }) {
   const { library, loaded, trouble } = useLibrary();
   const [selection, setSelection] = useState<Selection>(NOTHING);
   const [isRunFormOpen, setRunFormOpen] = useState(false);
-  const [focus, setFocus] = useState<{ id: string; at: number }>();
   const [failed, setFailed] = useState<{ name: string; message: string }>();
   const [values, setValue, latestValues] = useRunValues(id);
   const [shown, show] = useState<"plan" | "commands" | "shortcuts" | "find">();
@@ -116,13 +116,7 @@ export function GraphEditor({ id }: { id: string }) {
   useStaleness(graph, library);
   const lookAt = (node: string) => graph && lookAtNode(graph, library, node);
   useLookByKey(pointer, lookAt);
-  const jump = (node: string) => {
-    // A card in a collapsed group is not drawn.
-    const folded = shared && groupsOf(shared.graph).find(({ collapsed, nodes }) => collapsed && nodes.includes(node));
-    if (shared && folded) setGroup(shared.doc, folded.id, { collapsed: false });
-    setFocus({ id: node, at: Date.now() });
-    setSelection(selectionOf({ nodes: [node] }));
-  };
+  const { focus, jump, showIssue } = useJumps(shared?.doc, graph, panels, setSelection);
   /** Shows the form of the run, with what is wrong in it. */
   const openRunForm = (name: string, message: string) => {
     setSelection(NOTHING);
@@ -372,7 +366,7 @@ export function GraphEditor({ id }: { id: string }) {
       {shown === "commands" && graph && (
         <CommandBar commands={commands.list} graph={graph} library={library} onAdd={add} onJump={jump} onClose={close} />
       )}
-      {graph && <BottomPanel graph={graph} library={library} issues={issues} onJump={jump} />}
+      {shared && graph && <BottomPanel shared={shared} graph={graph} library={library} issues={issues} onJump={jump} onShow={showIssue} />}
     </div>
   );
 }

@@ -26,6 +26,8 @@ export function FieldProblem({ problem, children }: { problem: string | undefine
 
 interface RowProps {
   label: string;
+  /** The name of the value, by which the row is found. */
+  field?: string | undefined;
   hint?: string | undefined;
   required?: boolean | undefined;
   from?: string | undefined;
@@ -33,10 +35,10 @@ interface RowProps {
   children: React.ReactNode;
 }
 
-export function Row({ label, hint, required, from, problem, children }: RowProps) {
+export function Row({ label, field, hint, required, from, problem, children }: RowProps) {
   const id = useId();
   return (
-    <div className="form-row" title={hint}>
+    <div className="form-row" title={hint} data-field={field}>
       <span className="form-label">
         {label}
         {required && <span className="text-faint">needed</span>}

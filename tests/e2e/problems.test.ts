@@ -1,0 +1,146 @@
+// Problems stand by cause; each leads to its very field, and a button ends what a button can end.
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Browser, openBrowser, restingBox, shot } from "../support/browser.ts";
+import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
+
+let spindle: Spindle;
+let ada: Browser;
+let page: Page;
+
+beforeAll(async () => {
+  [spindle, ada] = await Promise.all([startSpindle({ worker: false }), openBrowser()]);
+  ada.context.setDefaultTimeout(30_000);
+  page = await ada.page();
+});
+afterAll(async () => {
+  await ada?.close();
+  await spindle?.stop();
+});
+
+const named = (name: string, made: object) => ({ ...made, name }) as never;
+const inspector = () => page.getByRole("complementary", { name: "Inspector" });
+const cause = (title: string) => page.getByTestId("problems").getByRole("region", { name: title });
+const fix = (title: string, label: string) => cause(title).getByRole("button", { name: label, exact: true });
+const cards = () => page.locator(".react-flow__node-card");
+
+interface Stored {
+  nodes: { id: string; name: string; service: string; params?: Record<string, unknown> }[];
+  edges: object[];
+  metadata: { nodes?: Record<string, { engine?: string }> };
+}
+const stored = async (id: string) => (await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as Stored;
+const of = async (id: string, name: string) => (await stored(id)).nodes.find((one) => one.id === name);
+
+async function open(graph: object, count: number): Promise<string> {
+  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
+  const { id } = (await answer.json()) as { id: string };
+  await page.goto(`${spindle.url}/g/${id}`);
+  await page.getByText("All changes saved").waitFor();
+  await expect.poll(() => cards().count()).toBe(count);
+  await restingBox(cards().first());
+  await page.getByRole("tab", { name: /Problems/ }).click();
+  return id;
+}
+const at = (x: number, y: number) => ({ x, y });
+const BROKEN = graphOf(
+  [
+    named("Sound", node("sound", "constant.audio")),
+    named("Words", node("words", "text.template", { template: "{{text}}" })),
+    named("Loud", node("loud", "llm.generate_script", { prompt: "a gull", temperature: 9, tone: "casul" })),
+    named("Strange", node("strange", "text.templat", { template: "x" })),
+    named("Empty", node("empty", "text.template")),
+    named("Blank", node("blank", "text.template")),
+  ],
+  [wire("sound", "value", "words", "text")],
+  {
+    editor: {
+      positions: { sound: at(0, 0), words: at(420, 0), loud: at(0, 320), strange: at(420, 320), empty: at(840, 0), blank: at(840, 320) },
+    },
+    nodes: { loud: { engine: "ollama" } },
+  },
+);
+
+test("problems stand by cause, and each leads to the very field, whatever the inspector shows", async () => {
+  await open(BROKEN, 6);
+  await cause("A value is needed").getByText("2", { exact: true }).waitFor();
+  for (const [width, height] of [
+    [390, 844],
+    [1280, 800],
+    [1440, 900],
+    [1920, 1080],
+  ] as const)
+    for (const theme of ["dark", "light"]) {
+      await page.setViewportSize({ width, height });
+      await page.evaluate((value) => document.documentElement.setAttribute("data-theme", value), theme);
+      await restingBox(cards().first());
+      await shot(page, `problems-${theme}-${width}`);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    }
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await cause("A value is needed")
+    .getByRole("button", { name: /^Blank/ })
+    .click();
+  await expect.poll(() => inspector().getByLabel("Node title").inputValue()).toBe("Blank");
+  await inspector().locator('[data-field="template"] textarea').and(page.locator(":focus")).waitFor();
+  // The tab that was open is left for the field.
+  await inspector().getByRole("tab", { name: "About" }).click();
+  await cause("A value is needed")
+    .getByRole("button", { name: /^Empty/ })
+    .click();
+  await cause("A value is needed")
+    .getByRole("button", { name: /^Blank/ })
+    .click();
+  await inspector().locator('[data-field="template"] textarea').and(page.locator(":focus")).waitFor();
+  // The wire itself is shown, with both its ends named.
+  await cause("The types of a wire do not fit")
+    .getByRole("button", { name: /^Sound to Words/ })
+    .click();
+  await page.locator(".react-flow__edge.selected").waitFor({ state: "attached" });
+});
+
+test("a button ends what it can, as one step of undo", async () => {
+  const id = await open(BROKEN, 6);
+  await fix("A value does not fit", "Set 2").click();
+  await expect.poll(async () => (await of(id, "loud"))?.params?.temperature).toBe(2);
+  await fix("A value does not fit", 'Set "casual"').click();
+  await expect.poll(async () => (await of(id, "loud"))?.params?.tone).toBe("casual");
+  await fix("The engine is not live", "Choose automatically, Text from the prompt now").click();
+  await expect.poll(async () => (await stored(id)).metadata.nodes?.loud?.engine).toBeUndefined();
+  await fix("Not in the library", "Replace with Fill template").click();
+  await expect.poll(async () => (await of(id, "strange"))?.service).toBe("text.template");
+  await fix("The types of a wire do not fit", "Insert Transcribe speech").click();
+  await expect.poll(() => cards().count()).toBe(7);
+  await expect.poll(async () => (await stored(id)).edges.length).toBe(2);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => cards().count()).toBe(6);
+  await fix("The types of a wire do not fit", "Remove the wire").click();
+  await expect.poll(async () => (await stored(id)).edges).toEqual([]);
+  for (const title of ["Empty", "Blank"]) {
+    await cause("A value is needed")
+      .getByRole("button", { name: new RegExp(`^${title}`) })
+      .click();
+    await inspector().locator('[data-field="template"] textarea').and(page.locator(":focus")).waitFor();
+    await page.keyboard.type("now it has one");
+    await expect
+      .poll(() =>
+        cause("A value is needed")
+          .getByRole("button", { name: new RegExp(`^${title}`) })
+          .count(),
+      )
+      .toBe(0);
+  }
+  await page.getByText("No problems. The graph can run.").waitFor();
+});
+
+test("what no button can choose is chosen in the palette", async () => {
+  await open(BROKEN, 6);
+  await fix("Not in the library", "Replace it").click();
+  const palette = page.getByRole("dialog", { name: "Replace the node" });
+  await palette.getByRole("combobox").fill("delay");
+  await page.locator("[role=option][data-selected=true]", { hasText: "Delay" }).waitFor();
+  await page.keyboard.press("Enter");
+  await expect.poll(() => cause("Not in the library").count()).toBe(0);
+});
+
+test("nothing complained", () => expect(ada.complaints).toEqual([]));
