@@ -81,7 +81,7 @@ function checkAgainst(
       issue(
         "error",
         "node.engine_not_live",
-        `${named.label} is not live: ${named.reason ?? "no worker offers it"}.`,
+        `${named.label} is not live: ${(named.reason ?? "no worker offers it").replace(/\.$/, "")}.`,
         place,
         "Choose another engine.",
       ),
