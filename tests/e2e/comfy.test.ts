@@ -64,9 +64,7 @@ test("a workflow in API format is dropped, says which file is missing, and runs 
   await emptyGraph();
   await drop("sd15.json", recording("workflows/cog__sd15_txt2img.json"));
   await card("KSampler").waitFor();
-  await card("Load Checkpoint")
-    .locator(".card-issue", { hasText: "is not in the list" })
-    .waitFor();
+  await card("Load Checkpoint").locator(".card-issue", { hasText: "is not in the list" }).waitFor();
   await shot(page, "comfy-import");
   await card("Load Checkpoint").getByRole("heading").click();
   const inspector = page.getByRole("complementary", { name: "Inspector" });

@@ -30,6 +30,12 @@ export interface Parameter {
   description?: string;
 }
 
+/** By the names of inputs and parameters, and of outputs. */
+export interface Example {
+  input: Readonly<Record<string, unknown>>;
+  output?: Readonly<Record<string, unknown>>;
+}
+
 export interface NodeDefinition {
   plane: Plane;
   service: string;
@@ -38,7 +44,10 @@ export interface NodeDefinition {
   description: string;
   category: string;
   keywords: string[];
+  /** Markdown. */
   docs: string;
+  /** Values that the node can be tried with, and what it gives for them. */
+  examples?: readonly Example[];
   inputs: Port[];
   outputs: Port[];
   parameters: Parameter[];

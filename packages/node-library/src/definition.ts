@@ -1,6 +1,6 @@
 // A manifest entry (DESIGN M1) -> the definition that canvas, inspector and validator read.
-import type { NodeDefinition, Parameter, Plane } from "@spindle/graph-model";
-import { portsOf } from "@spindle/graph-model";
+import type { Example, NodeDefinition, Parameter, Plane } from "@spindle/graph-model";
+import { isObject, portsOf, record } from "@spindle/graph-model";
 import { type Capability, validateBlueprint } from "@spindle/schemas";
 
 type Schema = Record<string, unknown>;
@@ -23,6 +23,7 @@ export function define(capability: Capability): NodeDefinition {
     category: capability.category ?? "Other",
     keywords: capability.keywords ?? [],
     docs: capability.docs ?? capability.description,
+    examples: (capability.examples ?? []).flatMap(example),
     get inputs() {
       return inputs();
     },
@@ -59,4 +60,11 @@ function once<T>(make: () => T): () => T {
 function parameter(raw: NonNullable<Capability["parameters"]>[number]): Parameter {
   const schema: Schema = { type: raw.type, ...raw.schema, ...(raw.default !== undefined ? { default: raw.default } : {}) };
   return { name: raw.name, schema, required: raw.required === true, ...(raw.description ? { description: raw.description } : {}) };
+}
+
+/** An entry of another shape, which the seed allows, shows nothing that could be tried. */
+function example(raw: unknown): Example[] {
+  const { input, output } = record(raw);
+  const isValues = (value: unknown): value is Record<string, unknown> => isObject(value) && Object.keys(value).length > 0;
+  return isValues(input) ? [{ input, ...(isValues(output) ? { output } : {}) }] : [];
 }

@@ -35,6 +35,11 @@ describe("the library", () => {
         expect(port.label, `${definition.service}.${port.name}`).not.toBe("");
     }
   });
+  test("an example has values to try; an entry of another shape is none", () => {
+    const examples = [{ input: { template: "Hello" }, output: { text: "Hello" } }, { input: {} }, "hello", null, { input: [1], output: 2 }];
+    const [definition] = makeLibrary([{ ...(node.capabilities[0] as Capability), examples }]).all();
+    expect(definition?.examples).toEqual([{ input: { template: "Hello" }, output: { text: "Hello" } }]);
+  });
   test("is searched by label, keyword and with a typo", () => {
     const search = searchOf(makeLibrary([...node.capabilities, ...python.capabilities]));
     const [first] = search("templat");

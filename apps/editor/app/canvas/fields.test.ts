@@ -5,7 +5,7 @@ import { cardFields } from "./fields";
 const TEXT = { type: "string" };
 const port = (name: string, schema: object, required = false) => ({ name, label: name.toUpperCase(), type: "string", required, schema });
 const resolved = (parameters: object[], sources: object[], params: object = {}) =>
-  ({ node: { id: "n", params }, definition: { parameters }, sources }) as unknown as ResolvedNode;
+  ({ node: { id: "n", params }, definition: { parameters }, settings: {}, sources }) as unknown as ResolvedNode;
 const names = (node: ResolvedNode) => cardFields(node).map(({ name }) => name);
 
 test("a card has the values that are needed first, then others, and few of them", () => {

@@ -1,5 +1,6 @@
 // Which values of a node are set on its card.
-import { type InputSource, portKind, portType, type ResolvedNode, words } from "@spindle/graph-model";
+import { type InputSource, type NodeSettings, portKind, portType, type ResolvedNode, words } from "@spindle/graph-model";
+import { isSeed, SEED_MODES, seedMode } from "./seeds";
 
 /** A value that is edited on the card. */
 export interface CardField {
@@ -13,7 +14,7 @@ export interface CardField {
 const MOST_FIELDS = 3;
 
 /** Parameters first, then inputs that nothing gives; of both what is needed first. */
-export function cardFields({ node, definition, sources }: ResolvedNode): CardField[] {
+export function cardFields({ node, definition, settings, sources }: ResolvedNode): CardField[] {
   if (!definition) return [];
   const isSet = (name: string) => node.params?.[name] !== undefined;
   const isShown = ({ name, schema }: CardField) => isEditable(schema) && (schema["x-advanced"] !== true || isSet(name));
@@ -21,14 +22,14 @@ export function cardFields({ node, definition, sources }: ResolvedNode): CardFie
   const isLight = (schema: Record<string, unknown>) => portKind(portType(schema)) !== "artifact";
   const parameters = definition.parameters.map(({ name, schema, required }) => ({
     required,
-    field: { name, label: typeof schema.title === "string" ? schema.title : words(name), schema },
+    field: fieldOf({ name, label: typeof schema.title === "string" ? schema.title : words(name), schema }, settings),
   }));
   const open = sources.filter(
     (source) => isOpen(source) && (source.port.required || isLight(source.port.schema) || isSet(source.port.name)),
   );
   const inputs = open.map(({ port, kind }) => ({
     required: port.required,
-    field: { ...fieldOf(port), ...(kind === "run" ? { placeholder: "Asked when it runs" } : {}) },
+    field: { ...fieldOf(port, settings), ...(kind === "run" ? { placeholder: "Asked when it runs" } : {}) },
   }));
   return [...parameters, ...inputs]
     .filter(({ field }) => isShown(field))
@@ -37,7 +38,11 @@ export function cardFields({ node, definition, sources }: ResolvedNode): CardFie
     .map(({ field }) => field);
 }
 
-export const fieldOf = ({ name, label, schema }: InputSource["port"]): CardField => ({ name, label, schema });
+export const fieldOf = ({ name, label, schema }: CardField, settings: NodeSettings): CardField => ({
+  name,
+  label: isSeed(schema) && seedMode(settings, name) !== "fixed" ? `${label}, ${SEED_MODES[seedMode(settings, name)].toLowerCase()}` : label,
+  schema,
+});
 
 /** An input that is set by hand unless it is wired has its field in the row of its port. */
 const isOpen = ({ kind, port }: InputSource): boolean =>

@@ -94,7 +94,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
           </span>
         )}
       </div>
-      <PortRows definition={ports} wired={wired} node={node} problems={problems} />
+      <PortRows definition={ports} wired={wired} node={node} settings={settings} problems={problems} />
       <CardFields node={id} fields={fields} params={node.params ?? {}} problems={problems} />
       <CardPreview id={id} definition={definition} title={title} pinned={settings.pinned} />
       {problem && (

@@ -3,12 +3,12 @@ import { type Graph, record } from "@spindle/graph-model";
 import { setEntry } from "@spindle/graph-model/shared-doc";
 import type { Note } from "@spindle/schemas";
 import { type Node, type NodeProps, NodeResizer } from "@xyflow/react";
-import Markdown from "markdown-to-jsx/react";
 import { useEffect } from "react";
 import { create } from "zustand";
 import { useCaret, useTyping } from "../session/typing";
 import { ME } from "../session/use-document";
 import { focusCanvas } from "../ui/focus";
+import { Markdown } from "../ui/markdown";
 import { useCanvas } from "./canvas-context";
 import { COLOURS } from "./groups";
 
@@ -45,16 +45,6 @@ export function toNotes(graph: Graph): NoteNode[] {
   });
 }
 
-/** HTML in it is shown as it is typed; pictures of other servers are not asked for. */
-const OPTIONS = {
-  disableParsingRawHTML: true,
-  forceBlock: true,
-  overrides: {
-    a: { props: { target: "_blank", rel: "noopener noreferrer", className: "link nodrag" } },
-    img: ({ alt }: { alt?: string }) => <span className="text-faint">{alt}</span>,
-  },
-};
-
 export function NoteCard({ data: { note }, selected }: NodeProps<NoteNode>) {
   const { doc } = useCanvas();
   const isEdited = useEdited((state) => state.note === note.id);
@@ -86,7 +76,7 @@ export function NoteCard({ data: { note }, selected }: NodeProps<NoteNode>) {
             onStore={(next, base) => void setEntry(doc, ME, "notes", note.id, { text: next }, { isText: true, base })}
           />
         ) : text.trim() ? (
-          <Markdown options={OPTIONS}>{text}</Markdown>
+          <Markdown text={text} />
         ) : (
           <p className="text-faint">Double click to write</p>
         )}

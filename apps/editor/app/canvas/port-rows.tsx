@@ -1,4 +1,4 @@
-import { type GraphNode, type NodeDefinition, type Port, portKind } from "@spindle/graph-model";
+import { type GraphNode, type NodeDefinition, type NodeSettings, type Port, portKind } from "@spindle/graph-model";
 import { Handle, Position } from "@xyflow/react";
 import { CardFieldRow } from "./card-fields";
 import { fieldOf, isEditable } from "./fields";
@@ -11,11 +11,12 @@ interface PortRowsProps {
   wired: string;
   /** The node whose inputs have their fields in the rows, with what it sets; none in a box. */
   node?: Pick<GraphNode, "id" | "params">;
+  settings?: NodeSettings;
   problems?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Inputs left, outputs right, in the same rows; below them the inputs that are mostly set by hand, with their fields. */
-export function PortRows({ definition, wired, node, problems }: PortRowsProps) {
+export function PortRows({ definition, wired, node, settings = {}, problems }: PortRowsProps) {
   const params = node?.params ?? {};
   const inputs = definition?.inputs ?? [];
   const outputs = definition?.outputs ?? [];
@@ -63,7 +64,7 @@ export function PortRows({ definition, wired, node, problems }: PortRowsProps) {
               <b className="ellipsis text-faint">{taken.has(port.name) ? "wired" : ""}</b>
             </div>
           ) : (
-            <CardFieldRow node={node.id} field={fieldOf(port)} value={params[port.name]} problem={problems?.get(port.name)} />
+            <CardFieldRow node={node.id} field={fieldOf(port, settings)} value={params[port.name]} problem={problems?.get(port.name)} />
           )}
         </div>
       ))}

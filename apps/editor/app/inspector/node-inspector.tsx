@@ -16,6 +16,7 @@ import { Tabs } from "radix-ui";
 import { useEffect, useState } from "react";
 import type * as Y from "yjs";
 import { type Problems, problemsOf } from "../canvas/problems";
+import { isSeed } from "../canvas/seeds";
 import { Result } from "../run/result";
 import { ME } from "../session/use-document";
 import { grantWish, useFieldWish } from "../ui/field-wish";
@@ -24,8 +25,10 @@ import { NameField } from "../ui/name-field";
 import { PlaneMark } from "../ui/plane-mark";
 import { Row } from "../ui/row";
 import { type Typed, Widget } from "../ui/widget";
+import { About } from "./about";
 import { EngineChoice } from "./engine-choice";
 import { NodeControl } from "./node-control";
+import { SeedChoice } from "./seed-choice";
 
 interface Props {
   doc: Y.Doc;
@@ -93,9 +96,7 @@ export function NodeInspector({ doc, graph, library, issues, id, parts }: Props 
           <Result doc={doc} graph={graph} id={id} engines={definition?.engines ?? []} />
         </Tabs.Content>
         <Tabs.Content value="about" className="scroll">
-          <div className="section text-small text-muted copyable keep-lines">
-            {definition?.docs ?? "Nothing is known of this capability."}
-          </div>
+          <About doc={doc} id={id} definition={definition} onSet={() => setTab("settings")} />
         </Tabs.Content>
       </Tabs.Root>
     </>
@@ -140,6 +141,9 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
               problem={problems.values.get(parameter.name)}
             >
               <Widget label={parameter.name} schema={parameter.schema} value={params[parameter.name]} onChange={set(parameter.name)} />
+              {isSeed(parameter.schema) && (
+                <SeedChoice doc={doc} graph={level.graph} node={id} name={parameter.name} label={parameter.name} />
+              )}
             </Row>
           ))}
         </section>
@@ -157,6 +161,9 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
               from={whereFrom(level, source)}
               problem={problems.values.get(source.port.name)}
             >
+              {source.kind !== "wire" && isSeed(source.port.schema) && (
+                <SeedChoice doc={doc} graph={level.graph} node={id} name={source.port.name} label={source.port.label} />
+              )}
               {source.kind !== "wire" && (
                 <Widget
                   label={source.port.label}

@@ -31,6 +31,7 @@ import { LookDialog, lookAtNode, useLookByKey } from "../canvas/look";
 import { NOTE_SIZE } from "../canvas/note-card";
 import { keyOf } from "../canvas/offers";
 import { Palette } from "../canvas/palette";
+import { moveSeeds } from "../canvas/seeds";
 import { type Selection, selectedAlone, selectionOf } from "../canvas/selection";
 import { useClipboard } from "../canvas/use-clipboard";
 import { usePaletteOpener } from "../canvas/use-palette";
@@ -50,7 +51,7 @@ import { useTRPC, useTRPCClient } from "../session/provider";
 import { rememberNode } from "../session/recent-nodes";
 import { useOpenRun, useRunStore } from "../session/run-store";
 import { flushTyping } from "../session/typing";
-import { useDocument } from "../session/use-document";
+import { asOwnStep, useDocument } from "../session/use-document";
 import { useFollowedRun } from "../session/use-followed-run";
 import { useLibrary } from "../session/use-library";
 import { useRun } from "../session/use-run";
@@ -135,6 +136,7 @@ export function GraphEditor({ id }: { id: string }) {
     try {
       setFailed(undefined);
       setRunFormOpen(false);
+      asOwnStep(shared, () => moveSeeds(shared.doc, normalise(shared.doc).graph, library, options?.part));
       await shared.stored();
       const started = await api.runs.start.mutate({
         graphId: id,
