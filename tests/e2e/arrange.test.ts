@@ -134,6 +134,15 @@ test("a note is written in Markdown, is drawn without HTML of its own, moves, ta
   await page.keyboard.press("Delete");
   await expect.poll(() => note().count()).toBe(1);
   await expect.poll(async () => (await editorOf(id)).notes?.length).toBe(1);
+  // A note alone is on the clipboard as a graph, and comes back as a note.
+  await ada.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await note().click();
+  await page.keyboard.press("Control+c");
+  await page.keyboard.press("Control+v");
+  await expect.poll(async () => (await editorOf(id)).notes?.length).toBe(2);
+  await expect.poll(() => note().count()).toBe(2);
+  await page.keyboard.press("Control+x");
+  await expect.poll(async () => (await editorOf(id)).notes?.length).toBe(1);
 });
 
 test("a group has a name and a frame, takes its cards along, and collapses to one card with the wires that cross it", async () => {

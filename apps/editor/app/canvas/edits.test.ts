@@ -1,10 +1,22 @@
 // The edits of a selection, on a document with an undo manager as the page has it.
-import { type Graph, type Library, type NodeDefinition, nodeSettings, portsOf } from "@spindle/graph-model";
-import { addNode, connect, normalise, renameNode, setEdge, setSetting, Undo } from "@spindle/graph-model/shared-doc";
+import { type Graph, type Library, type NodeDefinition, nodePosition, nodeSettings, portsOf } from "@spindle/graph-model";
+import { addNode, connect, normalise, renameNode, setEdge, setEntry, setSetting, Undo } from "@spindle/graph-model/shared-doc";
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { ME } from "../session/use-document";
-import { duplicate, insertIntoWire, insertNode, removeAndReconnect, removeSelected, replaceNode, togglePins, toggleSetting } from "./edits";
+import {
+  copySelected,
+  duplicate,
+  insertIntoWire,
+  insertNode,
+  notesOf,
+  pasteCopied,
+  removeAndReconnect,
+  removeSelected,
+  replaceNode,
+  togglePins,
+  toggleSetting,
+} from "./edits";
 import { converter, jointOfWire, presentJoint } from "./joint";
 
 const ports = { value: { type: "string" }, other: { type: "string" }, picture: { "x-artifact": "image" } };
@@ -359,4 +371,26 @@ describe("what a palette was opened for, when it is gone by the time something i
     removeSelected(doc, { nodes: new Set([a]), edges: new Set(), notes: new Set() });
     expect(presentJoint(graph(), { from: { node: a } })).toEqual({ joint: {}, gone: "node" });
   });
+});
+
+test("[C3] notes are copied with nodes or alone, and pasted where they lay to each other, as one step", () => {
+  const { doc, graph, node, oneStep } = page();
+  const id = node(100);
+  const note = setEntry(doc, "before", "notes", undefined, {
+    text: "# Why",
+    position: { x: 0, y: -200 },
+    size: { width: 240, height: 144 },
+  });
+  const places = (of: Graph) => notesOf(of).map(({ position, text }) => [position, text]);
+  const both = copySelected(doc, graph(), { nodes: new Set([id]), notes: new Set([note]) });
+  const alone = copySelected(doc, graph(), { nodes: new Set(), notes: new Set([note]) });
+  expect([both?.nodes.length, alone?.nodes.length]).toEqual([1, 0]);
+  expect(copySelected(doc, graph(), { nodes: new Set(), notes: new Set() })).toBeUndefined();
+  let made = { nodes: [""], notes: [""] };
+  const after = oneStep(() => {
+    made = pasteCopied(doc, both as Graph, { x: 1000, y: 1000 });
+  });
+  expect(nodePosition(after, made.nodes[0] ?? "")).toEqual({ x: 1100, y: 1200 });
+  expect(places(after)).toContainEqual([{ x: 1000, y: 1000 }, "# Why"]);
+  expect(places(normalise(doc).graph)).toHaveLength(2);
 });

@@ -56,6 +56,43 @@ export function duplicate(doc: Y.Doc, ids: readonly string[], away: Position = {
   return pasteNodes(doc, ME, copied, at);
 }
 
+/** The notes of a graph; those of an import have no id. */
+export function notesOf(graph: Graph): Note[] {
+  const { notes } = record(graph.metadata?.editor);
+  const isPlaced = (note: Note) => typeof note?.position?.x === "number" && typeof note.position.y === "number";
+  return Array.isArray(notes) ? (notes as Note[]).filter(isPlaced) : [];
+}
+
+/** What copy puts on the clipboard: the nodes with the wires between them, and the notes; undefined if nothing of that is selected. */
+export function copySelected(doc: Y.Doc, graph: Graph, selection: Pick<Selection, "nodes" | "notes">): Graph | undefined {
+  const notes = notesOf(graph).filter(({ id }) => id !== undefined && selection.notes.has(id));
+  const copied = copyNodes(doc, [...selection.nodes]);
+  if (!copied && notes.length === 0) return undefined;
+  const whole = copied ?? { ...graph, nodes: [], edges: [] };
+  const editor = record(whole.metadata?.editor);
+  return { ...whole, metadata: { ...whole.metadata, editor: { ...editor, notes } } } as Graph;
+}
+
+/** Adds what was copied under new ids, its upper left corner at `at`. Returns the new ids. */
+export function pasteCopied(doc: Y.Doc, copied: Graph, at: Position): { nodes: string[]; notes: string[] } {
+  const notes = notesOf(copied);
+  const cards = copied.nodes.map((node) => nodePosition(copied, node.id) ?? { x: 0, y: 0 });
+  const corner = cornerOf([...cards, ...notes.map(({ position }) => position)]);
+  const moved = (place: Position) => ({ x: at.x + place.x - corner.x, y: at.y + place.y - corner.y });
+  return doc.transact(
+    () => ({
+      nodes: cards.length > 0 ? pasteNodes(doc, ME, copied, moved(cornerOf(cards))) : [],
+      notes: notes.map(({ id: _, position, ...fields }) => setEntry(doc, ME, "notes", undefined, { ...fields, position: moved(position) })),
+    }),
+    ME,
+  );
+}
+
+const cornerOf = (places: readonly Position[]): Position => ({
+  x: Math.min(...places.map(({ x }) => x)),
+  y: Math.min(...places.map(({ y }) => y)),
+});
+
 /** As `duplicate`, for notes. */
 export function duplicateNotes(doc: Y.Doc, graph: Graph, ids: ReadonlySet<string>): string[] {
   const { notes } = record(graph.metadata?.editor) as { notes?: Note[] };

@@ -1,19 +1,20 @@
 // Copy and paste through the system's clipboard, as a graph: it works between tabs and into a text editor. What is no graph, a file or
 // a text, is pasted as a node that holds it.
 import { type Graph, type Library, nodePosition, type Position, readAnyText } from "@spindle/graph-model";
-import { copyNodes, pasteNodes, setParam } from "@spindle/graph-model/shared-doc";
+import { normalise, setParam } from "@spindle/graph-model/shared-doc";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import { graphTextOf } from "../session/files";
 import { asOwnStep, ME, type SharedDocument } from "../session/use-document";
 import { isField } from "../ui/keys";
 import { toast, toastError } from "../ui/toast";
-import type { Box } from "./box";
-import { place, removeSelected } from "./edits";
+import { around, type Box } from "./box";
+import { copySelected, notesOf, pasteCopied, place, removeSelected } from "./edits";
 import { CARD, withPlaces } from "./flow";
 import { cardBoxes, freePlace, viewBox } from "./free-place";
 import { type HeldValue, heldFile, heldText } from "./holders";
 import { goOnAt, land } from "./landing";
+import { NOTE_SIZE } from "./note-card";
 import { type Selection, selectionOf } from "./selection";
 import type { Pointer } from "./use-pointer";
 
@@ -32,12 +33,11 @@ export function useClipboard(
   selection: Selection,
   onSelect: (next: Selection) => void,
 ): Clipboard {
-  const doc = shared?.doc;
   const flow = useReactFlow();
   const store = useStoreApi();
-  /** What the selected nodes are as text; undefined if there are none. */
+  /** What is selected, as text; undefined if no node and no note is. */
   const copied = (): string | undefined => {
-    const graph = doc && copyNodes(doc, [...selection.nodes]);
+    const graph = shared && copySelected(shared.doc, normalise(shared.doc).graph, selection);
     return graph && JSON.stringify(graph, null, 2);
   };
   const cut = () => {
@@ -52,13 +52,15 @@ export function useClipboard(
     const wished = { x: middle.x - size.width / 2, y: middle.y - size.height / 2, ...size };
     return shared ? freePlace(wished, [...cardBoxes(shared.doc, store.getState()).values()]) : wished;
   };
-  const show = (nodes: string[]) => {
-    onSelect(selectionOf({ nodes }));
+  const show = (nodes: string[], notes: string[] = []) => {
+    onSelect(selectionOf({ nodes, notes }));
     land(...nodes);
   };
   const putGraph = (given: Graph, at: Position | undefined) => {
     const graph = withPlaces(given); // a workflow in API format has no places
-    if (shared) show(asOwnStep(shared, () => pasteNodes(shared.doc, ME, graph, placeFor(sizeOf(graph), at))));
+    if (!shared) return;
+    const put = asOwnStep(shared, () => pasteCopied(shared.doc, graph, placeFor(sizeOf(graph), at)));
+    show(put.nodes, put.notes);
   };
   const putHeld = ({ definition, input, value }: HeldValue, at: Position | undefined) => {
     if (!shared) return;
@@ -74,6 +76,8 @@ export function useClipboard(
   const putText = (text: string, at: Position | undefined) => {
     if (text.trim() === "") return toast("info", "The clipboard holds nothing that can be put on the canvas.");
     if (!/^\s*[{[]/.test(text)) return putHeld(heldText(text, library), at);
+    const notes = onlyNotes(text);
+    if (notes) return putGraph(notes, at);
     const { graph, issues } = readAnyText(text, library);
     if (graph) putGraph(graph, at);
     else toast("bad", `What was pasted looks like a graph, and is none. ${issues[0]?.message ?? ""}`);
@@ -140,8 +144,18 @@ export function useClipboard(
   return { copy: () => void write(), cut: () => void write(cut), paste: () => void read(), putFile };
 }
 
+/** A graph of notes alone, which is no graph that could be opened; undefined for any other text. */
+function onlyNotes(text: string): Graph | undefined {
+  try {
+    const graph = JSON.parse(text) as Graph;
+    const isEmpty = graph?.schema === "langgraph.v1" && Array.isArray(graph.nodes) && graph.nodes.length === 0;
+    return isEmpty && notesOf(graph).length > 0 ? { ...graph, edges: [] } : undefined;
+  } catch {
+    return undefined; // what is wrong with it is said by the reader of graphs
+  }
+}
+
 function sizeOf(graph: Graph): Pick<Box, "width" | "height"> {
-  const places = graph.nodes.map((node) => nodePosition(graph, node.id) ?? { x: 0, y: 0 });
-  const spread = (of: number[]) => Math.max(...of) - Math.min(...of);
-  return { width: spread(places.map(({ x }) => x)) + CARD.width, height: spread(places.map(({ y }) => y)) + CARD.height };
+  const cards = graph.nodes.map((node) => ({ ...(nodePosition(graph, node.id) ?? { x: 0, y: 0 }), ...CARD }));
+  return around([...cards, ...notesOf(graph).map(({ position, size }) => ({ ...position, ...NOTE_SIZE, ...size }))]);
 }

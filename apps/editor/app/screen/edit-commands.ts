@@ -29,6 +29,8 @@ const whyNotPin = (scene: Scene) => {
   return whyNoNode(scene) ?? ([...scene.selection.nodes].some(isPinnable) ? undefined : "The node has no output yet: run it first.");
 };
 
+const whyNoCard = ({ selection: { nodes, notes } }: Scene) => (nodes.size + notes.size > 0 ? undefined : "Select a node or a note.");
+
 const whyNoWire = ({ selection, graph }: Scene) => {
   const { edge } = selectedAlone(selection, graph);
   if (edge === undefined) return "Select one wire.";
@@ -106,8 +108,8 @@ export const EDIT_COMMANDS = [
     keys: ["$mod+c"],
     native: true,
     where: "page",
-    menus: ["node"],
-    whyNot: whyNoNode,
+    menus: ["node", "note"],
+    whyNot: whyNoCard,
     run: ({ clipboard }) => clipboard.copy(),
   },
   {
@@ -118,8 +120,8 @@ export const EDIT_COMMANDS = [
     keys: ["$mod+x"],
     native: true,
     where: "page",
-    menus: ["node"],
-    whyNot: whyNoNode,
+    menus: ["node", "note"],
+    whyNot: whyNoCard,
     run: ({ clipboard }) => clipboard.cut(),
   },
   {
@@ -141,7 +143,7 @@ export const EDIT_COMMANDS = [
     keys: ["$mod+d"],
     where: "page",
     menus: ["node", "note"],
-    whyNot: ({ selection: { nodes, notes } }) => (nodes.size + notes.size > 0 ? undefined : "Select a node or a note."),
+    whyNot: whyNoCard,
     run: ({ shared, graph, selection, select }) => {
       const copies = duplicate(shared.doc, [...selection.nodes]);
       const notes = duplicateNotes(shared.doc, graph, selection.notes);
