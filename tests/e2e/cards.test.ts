@@ -52,7 +52,7 @@ async function open(graph: object, count: number): Promise<string> {
   await restingBox(page.locator(".react-flow__node-card").first());
   return id;
 }
-async function look(name: string): Promise<void> {
+async function picturesOf(name: string): Promise<void> {
   for (const [width, height] of [
     [390, 844],
     [1280, 800],
@@ -117,7 +117,7 @@ test("what an edit made stale is seen with the edit that did, and goes with its 
   await card("Second").getByText("Template changed in First.").waitFor();
   await card("Second").getByText("Stale").waitFor();
   expect(await card("Script").getByText("Stale").count()).toBe(0);
-  await look("cards-stale");
+  await picturesOf("cards-stale");
   await page.keyboard.press("Control+z");
   await card("Second").getByText("Succeeded").waitFor();
   expect(await page.getByText("Stale").count()).toBe(0);
@@ -211,7 +211,7 @@ test("a card looks back at its previews, and its buttons are large enough in a f
   expect(Math.min(box.width, box.height)).toBeGreaterThanOrEqual(24);
   await play.click();
   await card("Upscale").getByRole("button", { name: "Pause Upscale" }).waitFor();
-  await look("cards-media");
+  await picturesOf("cards-media");
   await card("Upscale").getByRole("button", { name: "Show Upscale full screen" }).click();
   await page.getByRole("dialog", { name: "Upscale" }).locator("video").waitFor();
   await shot(page, "cards-look-video");

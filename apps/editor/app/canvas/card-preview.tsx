@@ -6,7 +6,7 @@ import { useRef, useState } from "react";
 import { isArtifact } from "../session/files";
 import { useRunStore } from "../session/run-store";
 import { Media, type MediaKind, mediaKind } from "../ui/media";
-import { firstToShow, look } from "./look";
+import { firstToShow, showFullScreen } from "./full-screen";
 
 interface Props {
   id: string;
@@ -94,7 +94,12 @@ function MediaPreview({ media, final, title, kept }: MediaProps) {
               {isPlaying ? <Pause size={14} /> : <Play size={14} />}
             </button>
           )}
-          <button type="button" className="button icon" aria-label={`Show ${title} full screen`} onClick={() => look(title, shown)}>
+          <button
+            type="button"
+            className="button icon"
+            aria-label={`Show ${title} full screen`}
+            onClick={() => showFullScreen(title, shown)}
+          >
             <Expand size={14} />
           </button>
         </div>

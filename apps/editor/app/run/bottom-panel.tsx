@@ -1,10 +1,10 @@
 import { Tabs } from "radix-ui";
 import { useRunStore } from "../session/run-store";
 import { Viewer } from "../ui/viewer";
-import { Problems, type ProblemsProps } from "./problems";
+import { ProblemList, type ProblemListProps } from "./problems";
 import { Timeline } from "./timeline";
 
-interface Props extends ProblemsProps {
+interface Props extends ProblemListProps {
   onJump(id: string): void;
 }
 
@@ -28,7 +28,7 @@ export function BottomPanel({ onJump, ...problemsProps }: Props) {
           </Tabs.Trigger>
         </Tabs.List>
         <Tabs.Content className="panel" value="problems">
-          <Problems {...problemsProps} />
+          <ProblemList {...problemsProps} />
         </Tabs.Content>
         <Tabs.Content className="panel" value="run">
           <Timeline graph={graph} library={library} onJump={onJump} />

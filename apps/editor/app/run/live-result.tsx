@@ -3,7 +3,7 @@ import { nodeTitle, topology } from "@spindle/graph-model";
 import type { ArtifactRef } from "@spindle/schemas";
 import { Download, Square } from "lucide-react";
 import { StateIcon } from "../canvas/card-footer";
-import { firstToShow } from "../canvas/look";
+import { firstToShow } from "../canvas/full-screen";
 import { downloadUrl, isArtifact } from "../session/files";
 import { useTRPCClient } from "../session/provider";
 import { useOpenRun, useRunStore } from "../session/run-store";

@@ -15,7 +15,7 @@ const ICONS = {
   info: <Info size={14} className="text-faint" />,
 };
 
-export interface ProblemsProps {
+export interface ProblemListProps {
   shared: SharedDocument;
   graph: Graph;
   library: Library;
@@ -24,7 +24,7 @@ export interface ProblemsProps {
   onShow(issue: Issue): void;
 }
 
-export function Problems(props: ProblemsProps) {
+export function ProblemList(props: ProblemListProps) {
   const { graph, issues } = props;
   const causes = useMemo(() => causesOf(graph, issues), [graph, issues]);
   const [isNoteOpen, openNotes] = useState(false);
@@ -52,7 +52,7 @@ export function Problems(props: ProblemsProps) {
 /** As many of one cause as are read at a glance. */
 const FEW = 12;
 
-function CauseGroup({ cause: { title, severity, issues, fix }, ...props }: ProblemsProps & { cause: Cause }) {
+function CauseGroup({ cause: { title, severity, issues, fix }, ...props }: ProblemListProps & { cause: Cause }) {
   const [isWhole, showAll] = useState(false);
   const shown = isWhole ? issues : issues.slice(0, FEW);
   return (
@@ -82,7 +82,7 @@ function CauseGroup({ cause: { title, severity, issues, fix }, ...props }: Probl
   );
 }
 
-function Problem({ shared, graph, library, issue, isFixSaid, onShow }: ProblemsProps & { issue: Issue; isFixSaid: boolean }) {
+function Problem({ shared, graph, library, issue, isFixSaid, onShow }: ProblemListProps & { issue: Issue; isFixSaid: boolean }) {
   const fixes = useMemo(() => fixesFor(graph, library, issue), [graph, library, issue]);
   const openFor = useOpenFor();
   const { place, message, reason = message } = issue;

@@ -18,7 +18,7 @@ const useLook = create<{ shown: Look | undefined }>(() => ({ shown: undefined })
 const close = () => useLook.setState({ shown: undefined });
 
 /** Shows a value full screen. */
-export const look = (title: string, value: unknown): void => useLook.setState({ shown: { title, value } });
+export const showFullScreen = (title: string, value: unknown): void => useLook.setState({ shown: { title, value } });
 
 /** Shows what a node gave, or what is pinned in its place, or what it shows while it runs. */
 export function lookAtNode(graph: Graph, library: Library, id: string): void {
@@ -26,7 +26,7 @@ export function lookAtNode(graph: Graph, library: Library, id: string): void {
   const { nodes, live } = useRunStore.getState();
   const given = settings?.pinned ?? nodes[id]?.output;
   const value = (given && firstToShow(given, definition)) ?? live[id]?.preview ?? live[id]?.text;
-  if (node && value !== undefined) look(nodeTitle(node), value);
+  if (node && value !== undefined) showFullScreen(nodeTitle(node), value);
 }
 
 /** The output to show: media before text before anything else, each in the order of the ports. */
