@@ -252,7 +252,7 @@ function* integrate(doc: Y.Doc, structs: readonly Struct[], work: Work): Steps<b
       const sizes = [struct.origin, struct.rightOrigin].map((id) => sizeOf(store, id));
       const missing = struct.getMissing(work.transaction, store);
       if (missing !== null) return missing;
-      refuseTorn(struct);
+      refuseTorn(struct, known, store);
       for (const [index, at] of [struct.left, struct.right].entries())
         if (at && sizeOf(store, at.id) > (sizes[index] as number)) countSplit(store, at, work);
       countComparisons(struct, known, store, work);
@@ -263,11 +263,17 @@ function* integrate(doc: Y.Doc, structs: readonly Struct[], work: Work): Steps<b
 }
 
 /**
- * Nobody writes between neighbours of two lists, or behind a letter and before the same one. Yjs puts such a piece into one place now, and
- * into another, or nowhere, when the document is opened again.
+ * Nobody writes between neighbours of two lists, or behind a letter and before the same one, or goes on elsewhere than where one began.
+ * Yjs puts such a piece into one place now, and into another, or nowhere, when the document is opened again.
+ * @param known how much of it is there already: behind that Yjs puts the rest, wherever the item says that it lies
  * @throws EditRefused
  */
-function refuseTorn({ origin, left, right }: Y.Item): void {
+function refuseTorn({ id, origin, left, right, parent, parentSub }: Y.Item, known: number, store: Y.Doc["store"]): void {
+  if (known > 0) {
+    const begun = Y.getItem(store, Y.createID(id.client, id.clock + known - 1)) as Y.Item | Y.GC;
+    const isSame = begun instanceof Y.Item ? begun.parent === parent && begun.parentSub === parentSub : parent === null;
+    if (!isSame) throw new EditRefused(IN_TWO_PLACES);
+  }
   if (!(left instanceof Y.Item && right instanceof Y.Item)) return;
   if (left.parent !== right.parent || left.parentSub !== right.parentSub || !Y.compareIDs(origin, left.lastId))
     throw new EditRefused(IN_TWO_PLACES);

@@ -11,7 +11,7 @@ const admit = (...args: Parameters<typeof admission.admit>) => all(atOnce(admiss
 
 class Tried {
   private readonly tried: admission.Tried;
-  constructor(doc: Y.Doc) {
+  constructor(readonly doc: Y.Doc) {
     this.tried = new admission.Tried(doc);
   }
   admit(update: Uint8Array, allowance?: Allowance) {

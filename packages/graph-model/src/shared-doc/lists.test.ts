@@ -31,6 +31,10 @@ class Stored {
     );
   }
 
+  edit(act: (doc: Y.Doc, node: string) => void): void {
+    this.send(updateOf(this.doc, (doc) => act(doc, [...nodesOf(doc).keys()][0] as string), 101));
+  }
+
   /** Whether it was taken. */
   send(update: Uint8Array): boolean {
     try {
@@ -81,6 +85,39 @@ describe("[C5] a piece of a text", () => {
     for (const [right, after] of letters.entries())
       for (const before of letters.slice(0, right + 1)) expect(stored.send(craft({ 300: [between(after, before, "x")] }))).toBe(false);
     expect(stored.prompt()).toBe(LETTERS);
+  });
+
+  test.each([
+    ["in another text", "b", () => [new Y.ContentString("Q"), new Y.ContentString("XD")]],
+    ["as a value of a key", "count", () => [new Y.ContentString("Q"), new Y.ContentAny([1, 2])]],
+  ])("that goes on %s than where it began is refused", (_, other, make) => {
+    const stored = new Stored();
+    stored.edit((doc, id) => {
+      setParam(doc, "me", id, "b", LETTERS);
+      setParam(doc, "me", id, "count", 1);
+    });
+    const ends = new Map(
+      [...stored.doc.store.clients.values()].flatMap((structs) =>
+        structs.flatMap((item) => (item instanceof Y.Item && item.parentSub !== null ? [[item.parentSub, item] as const] : [])),
+      ),
+    );
+    const endOf = (key: string): Id => {
+      const item = ends.get(key) as Y.Item;
+      const text = item.content instanceof Y.ContentType ? (item.content.type as unknown as { _start: Y.Item })._start : item;
+      return [text.lastId.client, text.lastId.clock];
+    };
+    const [begin, rest] = make() as unknown as [Y.Item["content"], Y.Item["content"]];
+    for (const [origin, elsewhere] of [
+      ["prompt", other],
+      [other, "prompt"],
+    ] as const) {
+      const client = origin === "prompt" ? 300 : 301;
+      const [first, second] = origin === "prompt" ? [begin, rest] : [rest, new Y.ContentString("XYZ")];
+      expect(stored.send(craft({ [client]: [{ after: endOf(origin), content: first }] }))).toBe(true);
+      expect(stored.send(craft({ [client]: [{ after: endOf(elsewhere), content: second }] }))).toBe(false);
+    }
+    const now = stored.prompt();
+    expect(stored.again()).toEqual([now, now, now]);
   });
 
   const SEEDS = Number(process.env.SEEDS ?? 400);

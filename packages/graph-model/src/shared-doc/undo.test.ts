@@ -3,6 +3,7 @@ import type { Graph } from "@spindle/schemas";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
+import { undivided } from "./at-once.testing.ts";
 import {
   addNode,
   connect,
@@ -300,5 +301,59 @@ describe("[C3] undo by three people at random", () => {
     });
     fc.assert(property, { numRuns: SEEDS, seed: 3, endOnFailure: true });
     expect(back).toBeGreaterThan(SEEDS / 2);
+  });
+});
+
+describe("[C3] what comes back of a text that was deleted as a whole", () => {
+  test("is between what came of its old neighbours, whatever was written into those since, and the server takes it", () => {
+    const [ada] = people(first);
+    const server = new undivided.Tried(copyOf(ada.doc));
+    ada.doc.on("update", (update) => {
+      const { news } = server.admit(update);
+      if (news) Y.applyUpdate(server.doc, news);
+    });
+    setParam(ada.doc, "ada", N, "prompt", PROSE.replace("seen ", ""));
+    remove(ada.doc, "ada", [N], []);
+    ada.undo.undo();
+    setParam(ada.doc, "ada", N, "prompt", PROSE.replace("seen ", "").replace("old", "old, BIG"));
+    ada.undo.undo();
+    ada.undo.undo();
+    expect(params(ada, N)?.prompt).toBe(PROSE);
+    expect(normalise(server.doc).graph).toEqual(shown(ada));
+  });
+
+  test(`is never refused, to three who type, delete and take back, apart and together (${SEEDS} scripts)`, { timeout: 300_000 }, () => {
+    let undone = 0;
+    const property = fc.property(fc.gen(), (generate) => {
+      const next = drawn(generate);
+      const below = (limit: number) => Math.floor(next() * limit);
+      const all = people(first);
+      const server = new undivided.Tried(copyOf(all[0].doc));
+      /** Brings what one has to the server, and the server's to that one. */
+      const bring = ({ doc }: Person) => {
+        const { news } = server.admit(Y.encodeStateAsUpdate(doc, Y.encodeStateVector(server.doc)));
+        if (news) Y.applyUpdate(server.doc, news);
+        Y.applyUpdate(doc, Y.encodeStateAsUpdate(server.doc, Y.encodeStateVector(doc)));
+      };
+      for (let step = 0; step < 60; step++) {
+        const person = all[below(3)] as Person;
+        const [id, text] = [N, params(person, N)?.prompt];
+        const chance = next();
+        if (chance < 0.4 && typeof text === "string") {
+          const at = below(text.length + 1);
+          const typed = next() < 0.6 ? (["harbour ", "\n", "a", "boat, "][below(4)] as string) : "";
+          setParam(person.doc, person.name, id, "prompt", text.slice(0, at) + typed + text.slice(at + below(6)), { isText: true });
+        } else if (chance < 0.45 && text !== undefined)
+          setParam(person.doc, person.name, id, "prompt", next() < 0.3 ? undefined : `${PROSE}!`);
+        else if (chance < 0.52) remove(person.doc, person.name, [id], []);
+        else if (chance < 0.68) undone += Number(person.undo.undo() !== null);
+        else if (chance < 0.75) person.undo.redo();
+        else bring(person);
+      }
+      for (const person of [...all, ...all]) bring(person);
+      for (const person of all) expect(shown(person)).toEqual(normalise(server.doc).graph);
+    });
+    fc.assert(property, { numRuns: SEEDS, seed: 4, endOnFailure: true });
+    expect(undone).toBeGreaterThan(SEEDS);
   });
 });

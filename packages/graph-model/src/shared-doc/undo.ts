@@ -18,6 +18,12 @@ export class Undo extends Y.UndoManager {
    */
   constructor(doc: Y.Doc, origin: unknown, captureTimeout: number) {
     super(rootsOf(doc), { trackedOrigins: new Set([origin]), captureTimeout, ignoreRemoteMapChanges: true });
+    const link = (transaction: Y.Transaction) => {
+      const step = this.undoing ? this.undoStack.at(-1) : this.redoing ? this.redoStack.at(-1) : undefined;
+      if (transaction.origin === this && step) doc.once("beforeObserverCalls", linkNeighbours(transaction, step.deletions));
+    };
+    doc.on("beforeTransaction", link);
+    doc.on("destroy", () => doc.off("beforeTransaction", link));
   }
 
   /** Takes back the last step of which anything can be taken back. */
@@ -96,6 +102,50 @@ function* itemsIn(store: Y.Doc["store"], { clients }: Deletions): Generator<[ite
         if (id.clock >= clock + len) break;
         if (struct instanceof Y.Item) yield [struct, Math.max(clock, id.clock), Math.min(clock + len, id.clock + length)];
       }
+  }
+}
+
+/**
+ * A piece of a text that was deleted as a whole, and brought back, comes back between what came of its old neighbours. Yjs takes for the left
+ * one the first piece of what came of it, whatever was written into that since; and it takes what was brought back in the old text itself
+ * for what it once stood for, elsewhere. So each piece is linked to the neighbours that are meant while Yjs looks for them.
+ * @returns how to link them as they were
+ */
+function linkNeighbours(transaction: Y.Transaction, deletions: Deletions): () => void {
+  const { store } = transaction.doc;
+  const pieces = new Set<Y.Item>();
+  for (const [{ id, parentSub, redone }, from, to] of [...itemsIn(store, deletions)]) {
+    if (parentSub !== null || redone) continue;
+    Y.getItemCleanEnd(transaction, store, Y.createID(id.client, to - 1));
+    pieces.add(Y.getItemCleanStart(transaction, Y.createID(id.client, from)));
+  }
+  const neighbourOf = (piece: Y.Item, side: "left" | "right"): Y.Item | null => {
+    const now = nowOf(store, piece.parent as Held);
+    for (let at = piece[side]; at; at = at[side]) {
+      if (at.redone && Y.getItem(store, at.redone).parent === at.parent) continue; // what came of it is another one here
+      if (pieces.has(at) || (now && lastOf(store, at).parent === now)) return at;
+    }
+    return null;
+  };
+  const moved = [...pieces].filter(({ parent }) => nowOf(store, parent as Held) !== parent);
+  for (const piece of moved) {
+    const left = neighbourOf(piece, "left");
+    if (left?.redone) isolateLast(transaction, left);
+  }
+  const links = moved.map((piece) => ({ piece, left: neighbourOf(piece, "left"), right: neighbourOf(piece, "right") }));
+  const before = moved.map((piece) => ({ piece, left: piece.left, right: piece.right }));
+  const set = (all: typeof links) => {
+    for (const { piece, left, right } of all) Object.assign(piece, { left, right });
+  };
+  set(links);
+  return () => set(before);
+}
+
+/** Makes the last letter of an item, and of all that came of it, items of their own, which Yjs joins to the rest afterwards. */
+function isolateLast(transaction: Y.Transaction, { lastId }: Y.Item): void {
+  for (let id: Y.ID | null = lastId; id; id = Y.getItem(transaction.doc.store, id).redone) {
+    Y.getItemCleanEnd(transaction, transaction.doc.store, id);
+    Y.getItemCleanStart(transaction, id);
   }
 }
 
