@@ -82,7 +82,7 @@ const VALUE_OF_A_SOCKET = 0.4;
  */
 function aligned(values: readonly unknown[], inputs: readonly Port[]): Record<string, unknown> {
   const plain = inOrder(values, inputs);
-  if (plain.fit || values.length * inputs.length > MOST_COMPARED) return plain.values;
+  if (plain.fit || values.length * inputs.reduce((sum, port) => sum + shapesOf(port), 0) > MOST_COMPARED) return plain.values;
   let ways = noWays(values);
   ways.costs[0] = 0;
   for (const port of inputs) ways = after(port, values, ways);
@@ -97,8 +97,11 @@ function aligned(values: readonly unknown[], inputs: readonly Port[]): Record<st
   return Object.fromEntries(found);
 }
 
-/** Values times inputs of a node, beyond which its values are taken in order as they are. */
-const MOST_COMPARED = 3600;
+/** Values times shapes of inputs of a node, beyond which its values are taken in order as they are. A file has up to 5,000 nodes. */
+const MOST_COMPARED = 1600;
+
+/** How many things an input may be, by the values of others. */
+const shapesOf = ({ schema }: Port): number => (Array.isArray(schema["x-variants"]) ? schema["x-variants"].length : 1);
 
 /** The values in the order of the inputs, and whether each fits: then there is no better way. */
 function inOrder(values: readonly unknown[], inputs: readonly Port[]): { values: Record<string, unknown>; fit: boolean } {
@@ -150,8 +153,11 @@ function after(general: Port, values: readonly unknown[], before: Ways): Ways {
   const open = next.costs.filter((cost) => cost < Number.POSITIVE_INFINITY);
   if (open.length <= WAYS_FOLLOWED) return next;
   const most = open.sort()[WAYS_FOLLOWED - 1] as number;
-  for (let at = 0, left = WAYS_FOLLOWED; at < next.costs.length; at++)
-    if ((next.costs[at] as number) > most || left-- <= 0) next.costs[at] = Number.POSITIVE_INFINITY;
+  let equal = WAYS_FOLLOWED - open.filter((cost) => cost < most).length;
+  for (let at = 0; at < next.costs.length; at++) {
+    const cost = next.costs[at] as number;
+    if (cost > most || (cost === most && equal-- <= 0)) next.costs[at] = Number.POSITIVE_INFINITY;
+  }
   return next;
 }
 
