@@ -1,7 +1,7 @@
 // Starts the bridge: one loop for each ComfyUI, and one that says what all of them offer.
 import { setTimeout as sleep } from "node:timers/promises";
 import { names, openRedis, workerEnd } from "@spindle/task-bus";
-import { mergeLibraries, type ServerLibrary } from "./library/merge.ts";
+import { type ServerLibrary, writeManifest } from "./library/merge.ts";
 import { ComfyServer } from "./server.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { putManifest } from "./task/runtime.ts";
@@ -57,7 +57,7 @@ async function start(settings: Settings): Promise<void> {
       const reason = libraries.flatMap((library) => library.reason ?? []).join(" ");
       try {
         if (libraries.some((library) => library.nodes.size > 0) && !libraries.every((library, index) => isSame(library, known[index]))) {
-          hash = await putManifest(settings, JSON.stringify(mergeLibraries(libraries)));
+          hash = await putManifest(settings, writeManifest(libraries));
           known = libraries;
         }
         if (!hash && !reason) continue; // no server has been asked yet

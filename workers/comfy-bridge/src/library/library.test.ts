@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { regionInput, resolve } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
-import { validateCapability } from "@spindle/schemas";
+import { type Capability, validateCapability } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { toCapability } from "./capability.ts";
-import { mergeLibraries, readObjectInfo } from "./merge.ts";
+import { mergeLibraries, readObjectInfo, writeManifest } from "./merge.ts";
 
 const text = readFileSync(new URL("../../test/recordings/object_info.json", import.meta.url), "utf8");
 const { nodes, unreadable } = readObjectInfo(text);
@@ -229,12 +229,22 @@ describe("what a pack's author may write", () => {
   });
 
   test("classes for which the manifest has no room, the largest first, cost the others nothing", () => {
-    const choices = (count: number) => ({ input: { required: { a: [Array.from({ length: count }, (_, n) => `${"x".repeat(60)}${n}`)] } } });
-    const large = Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`Large${n}`, choices(80_000 + n)]));
-    const read = readObjectInfo(JSON.stringify({ ...large, Small: choices(2), SaveImage: JSON.parse(text).SaveImage }));
-    expect(read.nodes.get("SaveImage")).toEqual(nodes.get("SaveImage"));
-    expect([...read.unreadable.keys()].sort()).toEqual(["Large7", "Large8"]);
-    expect(JSON.stringify([...read.nodes.values()]).length).toBeLessThan(41 * 2 ** 20);
+    const choices = (count: number) => ({ input: { required: { a: [Array.from({ length: count }, (_, n) => `\u4e2d${n}`)] } } });
+    const large = Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`Large${n}`, choices(1000 + n)]));
+    const server = (id: string, classes: object) => ({
+      id,
+      url: `http://${id}:1`,
+      ...readObjectInfo(JSON.stringify({ ...classes, SaveImage: JSON.parse(text).SaveImage })),
+      live: true,
+    });
+    const servers = [server("a", { ...large, Small: choices(2) }), server("b", large)];
+    const whole = Buffer.byteLength(writeManifest(servers));
+    const json = writeManifest(servers, whole - 12_000);
+    expect(Buffer.byteLength(json)).toBeLessThan(whole - 12_000);
+    const manifest = JSON.parse(json) as Capability[];
+    const away = manifest.filter(({ engines }) => engines?.some(({ live }) => !live));
+    expect(away.map(({ id }) => id)).toEqual(["Large7", "Large8"]);
+    expect(JSON.parse(writeManifest(servers, 2000)).length).toBeLessThan(manifest.length);
   });
 
   test("a choice nested deeper than can be written costs the other classes nothing", () => {

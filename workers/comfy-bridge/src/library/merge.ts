@@ -23,41 +23,66 @@ export function readObjectInfo(json: string): Required<Pick<ServerLibrary, "node
   const info: unknown = JSON.parse(json);
   if (info === null || typeof info !== "object" || Array.isArray(info)) throw new SyntaxError("/object_info is no object.");
   const [nodes, unreadable] = [new Map<string, Capability>(), new Map<string, string>()];
-  const refuse = (name: string, reason: string) => {
-    unreadable.set(name, reason);
-    nodes.set(name, unreadableCapability(name));
-  };
-  const lengths: [name: string, length: number][] = [];
   for (const [name, node] of Object.entries(info)) {
     try {
-      const capability = toCapability(name, node);
-      lengths.push([name, lengthOf(capability)]);
-      nodes.set(name, capability);
+      nodes.set(name, written(toCapability(name, node)));
     } catch (error) {
       // Whatever a pack's author wrote, it is this class alone that cannot be read.
-      refuse(name, error instanceof Error ? error.message : String(error));
+      unreadable.set(name, error instanceof Error ? error.message : String(error));
+      nodes.set(name, unreadableCapability(name));
     }
-  }
-  let total = lengths.reduce((sum, [, length]) => sum + length, 0);
-  for (const [name, length] of lengths.sort(([, a], [, b]) => b - a)) {
-    if (total <= MOST_OF_A_SERVER) break;
-    refuse(name, "it is the largest of more classes than there is room for");
-    total -= length;
   }
   return { nodes, unreadable };
 }
 
-/** Characters of one class in the manifest. */
+/** Characters of a class. */
 const MOST_OF_A_CLASS = 8 * 1024 * 1024;
-/** The runtime takes a manifest of 64 MiB; those that come with ComfyUI take some two. Beyond this the largest classes have to go, not all of them. */
-const MOST_OF_A_SERVER = 40 * 1024 * 1024;
 
 /** @throws Error if it cannot be written, because something in it is nested too deep, or is too large to be */
-function lengthOf(capability: Capability): number {
-  const { length } = JSON.stringify(capability);
-  if (length > MOST_OF_A_CLASS) throw new Error("it is larger than 8 MiB");
-  return length;
+function written(capability: Capability): Capability {
+  if (JSON.stringify(capability).length > MOST_OF_A_CLASS) throw new Error("it is larger than 8 MiB");
+  return capability;
 }
+
+/** Bytes. The runtime takes 64 MiB; the classes that come with ComfyUI take some two. */
+const MOST_OF_A_MANIFEST = 60 * 1024 * 1024;
+
+/**
+ * The manifest as JSON. For more than there is room for the largest classes go, and not all of them: they stand in it without inputs and
+ * outputs, with the reason; where even that is too much, the last ones do not.
+ */
+export function writeManifest(servers: readonly ServerLibrary[], most = MOST_OF_A_MANIFEST): string {
+  const entries = mergeLibraries(servers).map((capability) => entryOf(capability));
+  let total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const entry of [...entries].sort((a, b) => b.bytes - a.bytes)) {
+    if (total <= most) break;
+    const { bytes } = entry;
+    Object.assign(entry, entryOf(withoutRoom(entry.capability)));
+    total += entry.bytes - bytes;
+  }
+  for (let last = entries.pop(); last; last = entries.pop()) {
+    if (total <= most) {
+      entries.push(last);
+      break;
+    }
+    total -= last.bytes;
+  }
+  return `[${entries.map(({ json }) => json).join(",")}]`;
+}
+
+function entryOf(capability: Capability): { capability: Capability; json: string; bytes: number } {
+  const json = JSON.stringify(capability);
+  return { capability, json, bytes: Buffer.byteLength(json) + 1 };
+}
+
+const withoutRoom = ({ id, engines = [] }: Capability): Capability => ({
+  ...unreadableCapability(id),
+  engines: engines.map((engine) => ({
+    ...engine,
+    live: false,
+    reason: "The ComfyUI servers have more nodes than there is room for, and this is one of the largest. Remove packs that nobody uses.",
+  })),
+});
 
 export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] {
   const names = new Set(servers.flatMap((server) => [...server.nodes.keys()]));
