@@ -138,7 +138,8 @@ test("[C4, C5] a socket from another site, to no graph, or too large a message i
       socket.once("error", () => {});
     });
   expect(await answer(`${socketUrl()}/${graph}`, { origin: "https://evil.example" })).toBe(403);
-  expect(await answer(`${socketUrl()}/00000000-0000-0000-0000-000000000000`)).toBe(404);
+  const toNone = new WebSocket(`${socketUrl()}/00000000-0000-0000-0000-000000000000`);
+  expect(await new Promise((resolve) => toNone.once("close", resolve))).toBe(4410);
   expect(await answer(`${socketUrl()}/../../etc/passwd`)).toBe(404);
   expect(await answer(`${socketUrl()}/${graph}`, { origin: spindle.url })).toBe(101);
   const large = new WebSocket(`${socketUrl()}/${graph}?layout=${LAYOUT}`);

@@ -1,7 +1,7 @@
 // What a person must know about the stored document: an edit that was refused, the graph removed, edits set aside when it was loaded.
 import { exportJson, type Graph } from "@spindle/graph-model";
 import { useState } from "react";
-import { type Closing, OTHER_EPOCH, OTHER_LAYOUT, REMOVED, whyRefused } from "../session/closing";
+import { type Closing, GONE, OTHER_EPOCH, OTHER_LAYOUT, REMOVED, whyRefused } from "../session/closing";
 import type { TakenBack } from "../session/use-document";
 import { when } from "../ui/words";
 
@@ -28,11 +28,13 @@ export function DocumentNotices({ id, graph, closing, takenBack, setAside, onRes
             Download a copy
           </button>
         )}
-        {closing.code === REMOVED ? (
+        {closing.code === REMOVED || closing.code === GONE ? (
           <>
-            <button type="button" className="button" onClick={onRestore}>
-              Restore it
-            </button>
+            {closing.code === REMOVED && (
+              <button type="button" className="button" onClick={onRestore}>
+                Restore it
+              </button>
+            )}
             <a className="button" href="/">
               All graphs
             </a>
@@ -88,6 +90,8 @@ const takenBackWords = (closing: Closing): string =>
 function closingWords(closing: Closing, isShown: boolean): string {
   const { code, reason } = closing;
   if (code === REMOVED) return "This graph was deleted. You see your own copy, and nothing more of it is saved.";
+  if (code === GONE)
+    return "This graph was deleted, and cannot be restored. You see your own copy: download it, and open the file as a new graph.";
   if (code === OTHER_LAYOUT && !isShown) return reason;
   if (code === OTHER_LAYOUT)
     return `${reason} What you see is kept until you close this page, and nothing more of it is saved: reload to go on.`;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { goesOn, OTHER_LAYOUT, REFUSED, REMOVED, reconnects, TOO_LARGE, UNFIT } from "./closing";
+import { GONE, goesOn, OTHER_LAYOUT, REFUSED, REMOVED, reconnects, TOO_LARGE, UNFIT } from "./closing";
 
 test.each([
   [1006, true],
@@ -8,6 +8,7 @@ test.each([
   [TOO_LARGE, false],
   [4400, false],
   [REMOVED, false],
+  [GONE, false],
 ])("[C5] a connection that was closed with %i is opened again: %s", (code, again) => expect(reconnects({ code })).toBe(again));
 
 test.each([

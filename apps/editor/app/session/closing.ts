@@ -8,7 +8,10 @@ export interface Closing {
 export const REFUSED = 4400;
 /** An edit that this tab made does not go with what is there by now. */
 export const UNFIT = 4409;
+/** The graph was deleted, and can be restored. */
 export const REMOVED = 4404;
+/** There is no such graph, or no longer one that can be restored. */
+export const GONE = 4410;
 export const TOO_LARGE = 1009;
 /** The page or the document is of another layout than the server's. */
 export const OTHER_LAYOUT = 4426;

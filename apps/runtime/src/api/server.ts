@@ -7,7 +7,7 @@ import { applyWSSHandler } from "@trpc/server/adapters/ws";
 import express, { type RequestHandler } from "express";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { DocumentHost } from "../collab/document-host.ts";
-import { CollabSockets, knowsIn } from "../collab/socket.ts";
+import { CLOSE, CollabSockets, knowsIn } from "../collab/socket.ts";
 import { Refused } from "../refused.ts";
 import { ROOT } from "../root.ts";
 import type { Services } from "../services/services.ts";
@@ -107,9 +107,14 @@ export async function serve(
         rpc.emit("connection", ws, request);
       });
     const graph = path.startsWith("/collab/") ? path.slice("/collab/".length) : undefined;
-    const known = await services.graphs.find(uuid(graph, "graph"));
+    // A browser does not tell a page why a socket was not opened, so what the page must know is said by the socket.
+    const known = await services.graphs.find(uuid(graph, "graph")).catch((error: unknown) => {
+      if (error instanceof Refused && error.status === 404) return error;
+      throw error;
+    });
     sockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
       ws.on("error", () => {});
+      if (known instanceof Refused) return ws.close(known.code === "graph.deleted" ? CLOSE.removed : CLOSE.gone, known.message);
       shares.watch(ws, share);
       collab.connect(known, ws, knowsIn(query), share);
     });

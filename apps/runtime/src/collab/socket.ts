@@ -27,9 +27,11 @@ const SYNC = 0;
 const AWARENESS = 1;
 
 /** How a socket is closed. y-websocket connects again after any code but 4400 to 4499: those last, and the page says so. */
-const CLOSE = {
+export const CLOSE = {
   refused: 4400,
   removed: 4404,
+  /** There is no such graph, or no longer one that can be restored. */
+  gone: 4410,
   unfit: 4409,
   /** The page, or the document, is of another layout than this server's. */
   layout: 4426,
