@@ -1,5 +1,5 @@
 // Edits that are made while the server cannot be reached outlive the page they were made in.
-import type { Page } from "playwright-core";
+import type { Download, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Browser, openBrowser, shot } from "../support/browser.ts";
 import { graphOf, node, type Spindle, startSpindle } from "../support/spindle.ts";
@@ -21,14 +21,37 @@ const template = async (id: string) =>
     ?.params.template;
 const saved = (page: Page) => page.getByText("All changes saved").waitFor();
 const alerts = (page: Page) => page.getByRole("alert");
+const putBack = (id: string) => spindle.db.query("UPDATE graph SET epoch = epoch + 1 WHERE id = $1", [id]);
+const PUT_BACK = "The graph was put back to an earlier state since this page opened it.";
+async function templateIn(file: Download): Promise<string> {
+  return JSON.parse(Buffer.concat(await (await file.createReadStream()).toArray()).toString()).nodes[0].params.template;
+}
 
-/** A page of a new graph whose documents' sockets, and they alone, can be cut. */
-async function open(text: string): Promise<{ page: Page; id: string; cut: (isCut: boolean) => Promise<void> }> {
+async function make(text: string): Promise<string> {
   const graph = graphOf([{ ...node("n", "text.template", { template: text }), name: "Prompt" } as never], []);
   const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
-  const { id } = (await answer.json()) as { id: string };
+  return ((await answer.json()) as { id: string }).id;
+}
+
+interface Tab {
+  page: Page;
+  /** What its page threw. */
+  errors: string[];
+  /** Cuts the sockets of its documents, and them alone. What it has is kept by then. */
+  cut(isCut: boolean): Promise<void>;
+  /** Sends what the server refuses. */
+  poison(): Promise<void>;
+  edit(text: string): Promise<void>;
+  shows(text: string): Promise<void>;
+}
+
+/** A page that is not on any graph yet. @param prepare runs in it before each document's own scripts */
+async function openTab(prepare = () => {}): Promise<Tab> {
   const page = await browser.page();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
   page.on("dialog", (dialog) => void dialog.accept()); // a page that has not stored everything asks before it goes
+  await page.addInitScript(prepare);
   await page.addInitScript(() => {
     const sockets: WebSocket[] = [];
     Object.assign(window, { sockets });
@@ -40,70 +63,206 @@ async function open(text: string): Promise<{ page: Page; id: string; cut: (isCut
       }
     };
   });
-  await page.goto(`${spindle.url}/g/${id}`);
-  await saved(page);
-  const cut = (isCut: boolean) =>
-    page.evaluate((yes) => {
-      sessionStorage.setItem("cut", yes ? "yes" : "no");
-      if (yes) for (const socket of (window as unknown as { sockets: WebSocket[] }).sockets) socket.close();
-    }, isCut);
-  return { page, id, cut };
+  return {
+    page,
+    errors,
+    async cut(isCut) {
+      await page.bringToFront();
+      await page.evaluate((yes) => {
+        sessionStorage.setItem("cut", yes ? "yes" : "no");
+        if (yes) for (const socket of (window as unknown as { sockets: WebSocket[] }).sockets) socket.close();
+      }, isCut);
+      if (isCut) await page.getByText(KEPT).waitFor();
+    },
+    async poison() {
+      await page.bringToFront();
+      await page.evaluate(() => {
+        for (const socket of (window as unknown as { sockets: WebSocket[] }).sockets)
+          if (socket.readyState === WebSocket.OPEN) socket.send(Uint8Array.from([0]));
+      });
+      await alerts(page).getByText("An edit was refused.").waitFor();
+    },
+    async edit(text) {
+      await page.bringToFront();
+      await select(page);
+      await field(page).fill(text);
+      await field(page).blur();
+    },
+    async shows(text) {
+      await page.bringToFront();
+      await select(page);
+      await expect.poll(() => field(page).inputValue(), { timeout: 30_000 }).toBe(text);
+    },
+  };
 }
+
+/** Tabs of one graph, opened at the same time. */
+async function openTabs<Names extends string>(id: string, names: Names[], prepare?: () => void): Promise<Record<Names, Tab>> {
+  const tabs = await Promise.all(names.map(() => openTab(prepare)));
+  await Promise.all(tabs.map(({ page }) => page.goto(`${spindle.url}/g/${id}`)));
+  for (const { page } of tabs) {
+    await page.bringToFront();
+    await saved(page);
+  }
+  return Object.fromEntries(names.map((name, at) => [name, tabs[at]])) as Record<Names, Tab>;
+}
+
+const KEPT = "Offline. Your edits are kept";
 const select = (page: Page) => page.locator(".react-flow__node", { hasText: "Prompt" }).click();
 
-test("[C1] what is edited offline is there when the page is opened again, offline still, and is stored on return", async () => {
-  const { page, id, cut } = await open("a harbour");
+/** What is edited offline is there after a reload, offline still, and is stored on return. */
+async function keeps({ page, cut, edit, shows }: Tab, id: string, text: string): Promise<void> {
   await cut(true);
-  await page.getByText("Offline. Your edits are kept").waitFor();
-  await select(page);
-  await field(page).fill("a harbour at dawn");
-  await field(page).blur();
+  await edit(text);
   await page.reload();
-  await select(page);
-  await expect.poll(() => field(page).inputValue()).toBe("a harbour at dawn");
-  await shot(page, "offline-reopened");
+  await shows(text);
   expect(await page.getByText("All changes saved").count()).toBe(0);
-  expect(await template(id)).toBe("a harbour");
+  expect(await template(id)).not.toBe(text);
   await cut(false);
   await saved(page);
-  expect(await template(id)).toBe("a harbour at dawn");
-  await page.close();
+  expect(await template(id)).toBe(text);
+}
+
+/** Nothing was thrown. */
+async function end(...tabs: Tab[]): Promise<void> {
+  expect(tabs.flatMap(({ errors }) => errors)).toEqual([]);
+  await Promise.all(tabs.map(({ page }) => page.close()));
+}
+
+test("[C1] what is edited offline is there when the page is opened again, offline still, and is stored on return", async () => {
+  const id = await make("a harbour");
+  const { tab } = await openTabs(id, ["tab"]);
+  await keeps(tab, id, "a harbour at dawn");
+  await end(tab);
 });
 
 test("[C1] of a graph that was put back to an earlier state the page shows that state, and keeps what it had until it is dismissed", async () => {
-  const { page, id, cut } = await open("as it was");
+  const id = await make("as it was");
+  const { tab } = await openTabs(id, ["tab"]);
+  const { page, cut } = tab;
   await cut(true);
-  await select(page);
-  await field(page).fill("what I had");
-  await field(page).blur();
-  await page.getByText("Offline. Your edits are kept").waitFor();
-  await spindle.db.query("UPDATE graph SET epoch = epoch + 1 WHERE id = $1", [id]);
+  await tab.edit("what I had");
+  await putBack(id);
   await cut(false);
   for (const again of [false, true]) {
     if (again) await page.reload();
-    await alerts(page).getByText("The graph was put back to an earlier state since this page opened it.").waitFor();
-    await select(page);
-    await expect.poll(() => field(page).inputValue()).toBe("as it was");
+    await alerts(page).getByText(PUT_BACK).waitFor();
+    await tab.shows("as it was");
   }
   await shot(page, "offline-other-epoch");
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: "Download your copy" }).click();
-  const file = await (await download).createReadStream();
-  expect(JSON.parse(Buffer.concat(await file.toArray()).toString()).nodes[0].params.template).toBe("what I had");
+  expect(await templateIn(await download)).toBe("what I had");
   expect(await template(id)).toBe("as it was");
-  await page.getByRole("button", { name: "Dismiss" }).click();
-  await field(page).fill("goes on");
-  await field(page).blur();
   await saved(page);
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await keeps(tab, id, "goes on");
   await page.reload();
   await saved(page);
   expect(await alerts(page).count()).toBe(0);
-  expect(await template(id)).toBe("goes on");
-  await page.close();
+  await end(tab);
+});
+
+test("[C1] each of two tabs keeps what it has, also when both were opened at once and one of them was refused", async () => {
+  const id = await make("start");
+  const { a, b } = await openTabs(id, ["a", "b"]);
+  await a.poison();
+  await b.edit("b online");
+  await saved(b.page);
+  await keeps(b, id, "b offline");
+  await keeps(a, id, "a offline");
+  await end(a, b);
+});
+
+test("[C1] two tabs of a graph that was put back each show what they had, and each goes on with a copy of its own", async () => {
+  const id = await make("as it was");
+  const { a, b } = await openTabs(id, ["a", "b"]);
+  for (const tab of [a, b]) {
+    await tab.cut(true);
+    await tab.edit(tab === a ? "had a" : "had b");
+  }
+  await putBack(id);
+  for (const tab of [a, b]) {
+    await tab.cut(false);
+    await alerts(tab.page).getByText(PUT_BACK).waitFor();
+  }
+  for (const { page } of [a, b]) {
+    await page.bringToFront();
+    await saved(page);
+    await page.getByRole("button", { name: "Dismiss" }).click();
+  }
+  await keeps(a, id, "a later");
+  await keeps(b, id, "b later");
+  expect(await b.page.getByText(PUT_BACK).count()).toBe(0);
+  await end(a, b);
+});
+
+test.each([
+  ["", () => {}],
+  [", also where the browser has no locks", () => Object.defineProperty(navigator, "locks", { value: undefined })],
+])("[C1] what a closed tab has left outlives the refusal of another, and the next tab stores it%s", async (_, prepare) => {
+  const id = await make("start");
+  const { a, b } = await openTabs(id, ["a", "b"], prepare);
+  await b.cut(true);
+  await b.edit("hours of work");
+  await b.shows("hours of work");
+  await b.page.close();
+  await a.poison();
+  const { c } = await openTabs(id, ["c"], prepare);
+  await c.shows("hours of work");
+  await saved(c.page);
+  expect(await template(id)).toBe("hours of work");
+  await keeps(a, id, "goes on");
+  await end(a, c);
+});
+
+test("[C1] a page whose copy cannot be written says so, and goes on", async () => {
+  const id = await make("start");
+  const { tab } = await openTabs(id, ["tab"], () => {
+    const add = IDBObjectStore.prototype.add;
+    IDBObjectStore.prototype.add = function (...given) {
+      const request = add.apply(this, given);
+      this.transaction.abort(); // as it ends when there is no room
+      return request;
+    };
+  });
+  await tab.page.evaluate(() => {
+    sessionStorage.setItem("cut", "yes");
+    for (const socket of (window as unknown as { sockets: WebSocket[] }).sockets) socket.close();
+  });
+  await tab.page.getByText("Offline. This browser cannot keep your edits").waitFor();
+  await tab.edit("no room");
+  await shot(tab.page, "offline-not-kept");
+  expect(await tab.page.getByText(KEPT).count()).toBe(0);
+  await tab.cut(false);
+  await saved(tab.page);
+  expect(await template(id)).toBe("no room");
+  await end(tab);
+});
+
+test("[C1] of a graph that is gone for good a page that was offline says so, and offers what it has", async () => {
+  const id = await make("start");
+  const { tab } = await openTabs(id, ["tab"]);
+  const { page } = tab;
+  await tab.cut(true);
+  await tab.edit("edited offline");
+  await spindle.db.query("DELETE FROM graph WHERE id = $1", [id]);
+  await tab.cut(false);
+  await alerts(page).filter({ hasText: "This graph was deleted, and cannot be restored." }).waitFor();
+  await shot(page, "offline-removed");
+  for (const again of [false, true]) {
+    if (again) await page.reload();
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: again ? "Download your copy" : "Download a copy" }).click();
+    expect(await templateIn(await download)).toBe("edited offline");
+  }
+  await end(tab);
 });
 
 test("a graph that is deleted comes back by Undo, from the list, and on the page of whoever had it open", async () => {
-  const { page, id } = await open("kept");
+  const id = await make("kept");
+  const { tab } = await openTabs(id, ["tab"]);
+  const { page } = tab;
   const list = await browser.page();
   const deleteIt = async () => {
     const shown = list.locator(".graph-card", { has: list.locator(`a[href="/g/${id}"]`) });
@@ -129,7 +288,6 @@ test("a graph that is deleted comes back by Undo, from the list, and on the page
   await shot(list, "graph-deleted");
   await alerts(page).getByRole("button", { name: "Restore it" }).click();
   await saved(page);
-  await select(page);
-  expect(await field(page).inputValue()).toBe("kept");
+  await tab.shows("kept");
   await Promise.all([page.close(), list.close()]);
 });

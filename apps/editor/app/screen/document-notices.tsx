@@ -17,7 +17,6 @@ interface Props {
 
 export function DocumentNotices({ id, graph, closing, takenBack, setAside, onRestore }: Props) {
   const key = `spindle.set-aside.${id}`;
-  const [dismissed, setDismissed] = useState<TakenBack>();
   const [read, setRead] = useState(() => localStorage.getItem(key));
   if (closing)
     return (
@@ -46,18 +45,14 @@ export function DocumentNotices({ id, graph, closing, takenBack, setAside, onRes
         )}
       </div>
     );
-  const dismissTakenBack = () => {
-    takenBack?.dismiss();
-    setDismissed(takenBack);
-  };
-  if (takenBack && takenBack !== dismissed)
+  if (takenBack)
     return (
       <div className="notice bad" role="alert">
         <p>{takenBackWords(takenBack.closing)}</p>
         <button type="button" className="button" onClick={() => download(takenBack.graph)}>
           {takenBack.closing.code === OTHER_EPOCH ? "Download your copy" : "Download a copy with it"}
         </button>
-        <button type="button" className="button" onClick={dismissTakenBack}>
+        <button type="button" className="button" onClick={takenBack.dismiss}>
           Dismiss
         </button>
       </div>
@@ -77,6 +72,20 @@ export function DocumentNotices({ id, graph, closing, takenBack, setAside, onRes
       <button type="button" className="button" onClick={dismiss}>
         Dismiss
       </button>
+    </div>
+  );
+}
+
+/** @param isKept whether this browser keeps what is edited meanwhile; undefined while it is not known */
+export function OfflineBanner({ isKept }: { isKept: boolean | undefined }) {
+  const words = isKept
+    ? "Offline. Your edits are kept and merge when you are back"
+    : isKept === false
+      ? "Offline. This browser cannot keep your edits: they merge when you are back, if this page stays open until then"
+      : "Offline. Your edits merge when you are back";
+  return (
+    <div className="banner" role="status">
+      {words}
     </div>
   );
 }
@@ -107,8 +116,15 @@ function download(graph: Graph): void {
   URL.revokeObjectURL(url);
 }
 
+interface NoGraphProps {
+  error: { message: string; data?: unknown };
+  /** What this browser has kept of it. */
+  copy: Graph | undefined;
+  onRestore(): void;
+}
+
 /** In the place of a graph that does not open. */
-export function NoGraph({ error, onRestore }: { error: { message: string; data?: unknown }; onRestore(): void }) {
+export function NoGraph({ error, copy, onRestore }: NoGraphProps) {
   const { refused } = (error.data ?? {}) as { refused?: { code?: string } };
   return (
     <main className="empty-page">
@@ -116,6 +132,11 @@ export function NoGraph({ error, onRestore }: { error: { message: string; data?:
       {refused?.code === "graph.deleted" && (
         <button type="button" className="button primary large" onClick={onRestore}>
           Restore it
+        </button>
+      )}
+      {copy && (
+        <button type="button" className="button large" onClick={() => download(copy)}>
+          Download your copy
         </button>
       )}
       <a className="button large" href="/">

@@ -87,7 +87,7 @@ export const EDIT_COMMANDS = [
     group: "Edit",
     keys: ["$mod+z"],
     where: "page",
-    whyNot: ({ shared }) => (shared.canUndo ? undefined : "There is nothing to undo."),
+    whyNot: ({ shared }) => (shared.undo.canUndo() ? undefined : "There is nothing to undo."),
     run: ({ shared }) => void shared.undo.undo(),
   },
   {
@@ -97,7 +97,7 @@ export const EDIT_COMMANDS = [
     group: "Edit",
     keys: ["$mod+Shift+z", "Control+y"],
     where: "page",
-    whyNot: ({ shared }) => (shared.canRedo ? undefined : "There is nothing to redo."),
+    whyNot: ({ shared }) => (shared.undo.canRedo() ? undefined : "There is nothing to redo."),
     run: ({ shared }) => void shared.undo.redo(),
   },
   {

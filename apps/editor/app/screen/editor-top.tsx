@@ -96,7 +96,7 @@ function Saved({ shared }: { shared: DocumentState | undefined }) {
       {icon} <span>{words}</span>
     </span>
   );
-  if (!shared.online) return show(<CloudOff size={14} />, "Offline");
+  if (!shared.online) return show(<CloudOff size={14} />, shared.isKept === false ? "Offline, not kept" : "Offline");
   if (!shared.loaded) return show(<LoaderCircle size={14} className="spinning" />, "Opening");
   if (shared.saved && !isTyping) return show(<Check size={14} />, "All changes saved");
   return show(<LoaderCircle size={14} className="spinning" />, "Saving");

@@ -62,7 +62,7 @@ import { Said } from "../ui/said";
 import { toast, toastError } from "../ui/toast";
 import { CommandBar } from "./command-bar";
 import { CanvasMenu, menuItems, ToolColumn } from "./command-menus";
-import { DocumentNotices, NoGraph } from "./document-notices";
+import { DocumentNotices, NoGraph, OfflineBanner } from "./document-notices";
 import { EditorTop } from "./editor-top";
 import { EmptyCanvas } from "./empty-canvas";
 import { Shortcuts } from "./shortcuts";
@@ -233,7 +233,7 @@ export function GraphEditor({ id }: { id: string }) {
       : undefined,
   );
   const restore = () => void api.graphs.restore.mutate({ id }).then(() => location.reload(), toastError);
-  if (about.isLoadingError) return <NoGraph error={about.error} onRestore={restore} />;
+  if (about.isLoadingError) return <NoGraph error={about.error} copy={shared?.loaded ? graph : undefined} onRestore={restore} />;
   const { node: selectedNode, edge } = selectedAlone(selection, graph);
   const chosen = graph?.nodes.flatMap(({ id }) => (selection.nodes.has(id) ? [id] : [])) ?? [];
   return (
@@ -258,11 +258,7 @@ export function GraphEditor({ id }: { id: string }) {
       <LibraryPanel library={library} loaded={loaded} trouble={trouble} onAdd={add} />
       {shared?.loaded && graph && loaded ? (
         <CanvasMenu commands={commands} groups={() => groupsOf(graph)} selection={selection} onSelect={setSelection}>
-          {!shared.online && (
-            <div className="banner" role="status">
-              Offline. Your edits are kept and merge when you are back
-            </div>
-          )}
+          {!shared.online && <OfflineBanner isKept={shared.isKept} />}
           <Canvas
             doc={shared.doc}
             graph={graph}

@@ -6,7 +6,7 @@ import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
 import { type Closing, goesOn, isOfEdit, OTHER_EPOCH, REMOVED, reconnects, UNFIT } from "./closing";
-import { OfflineCopy } from "./offline-copy";
+import { copiesLeft, type LeftCopy, OfflineCopy } from "./offline-copy";
 import { socketUrl } from "./provider";
 import { flushTyping } from "./typing";
 
@@ -15,6 +15,7 @@ export const ME = { who: "this tab" };
 /** Edits that follow each other sooner are one step of undo. */
 const ONE_STEP_MS = 300;
 const NOT_STORED = "The last edits are not stored, so they would not be part of the run. Reload the page, then run again.";
+const PUT_BACK = { code: OTHER_EPOCH, reason: "The graph was put back to an earlier state since this page opened it." };
 const TAKEN_BACK = "The last edits were refused and taken back, so they would not be part of the run. Look at the graph, then run again.";
 
 export interface SharedDocument {
@@ -32,12 +33,12 @@ export function asOwnStep<T>({ undo }: SharedDocument, edit: () => T): T {
   }
 }
 
-/** Edits that the server refused. The page goes on from what is stored; `graph` is what it showed with them. */
+/** Edits that the server refused or would refuse. The page goes on from what is stored; `graph` is what it showed with them. */
 export interface TakenBack {
   closing: Closing;
   graph: Graph;
   /** The person has read of it: what this browser kept of it goes. */
-  dismiss(): unknown;
+  dismiss(): void;
 }
 
 export interface DocumentState extends SharedDocument {
@@ -47,14 +48,14 @@ export interface DocumentState extends SharedDocument {
   loaded: boolean;
   online: boolean;
   saved: boolean;
+  /** Whether edits outlive the page before they are saved: this browser keeps a copy. Undefined until that shows. */
+  isKept: boolean | undefined;
   /** Resolves as soon as the server has stored every edit made so far. @throws Error if it takes no more of them */
   stored(): Promise<void>;
   /** Set once the server has ended the connection for good. */
   closing: Closing | undefined;
   /** The last edits of this tab that were refused, if any were. */
   takenBack: TakenBack | undefined;
-  canUndo: boolean;
-  canRedo: boolean;
 }
 
 export function useDocument(id: string): DocumentState | undefined {
@@ -68,27 +69,70 @@ export function useDocument(id: string): DocumentState | undefined {
  * back that it has once put in. Returns how to close it.
  */
 function openDocument(id: string, show: (state: DocumentState) => void): () => void {
-  let takenBack: TakenBack | undefined;
+  let state: Omit<DocumentState, "takenBack"> | undefined;
+  let notices: (TakenBack & { kept: Kept | undefined })[] = [];
   let refusals = 0;
-  const open = (hasCopy: boolean) => openReplica(id, hasCopy, (state) => show({ ...state, takenBack }), takeBack);
-  const takeBack: TakeBack = (closing, graph, dismiss) => {
+  let isClosed = false;
+  const publish = () => state && !isClosed && show({ ...state, takenBack: notices.at(-1) });
+  const tell = (closing: Closing, graph: Graph, kept?: Kept) => {
+    const notice = {
+      closing,
+      graph,
+      kept,
+      dismiss() {
+        notices = notices.filter((one) => one !== notice);
+        kept?.remove();
+        publish();
+      },
+    };
+    // A refusal follows from the one before. What is of another epoch lies in the browser until it is dismissed.
+    notices = [...notices.filter((one) => one.closing.code === OTHER_EPOCH), notice];
+  };
+  const open = (left?: Promise<LeftCopy | undefined>) =>
+    openReplica(
+      id,
+      left,
+      (next) => {
+        state = next;
+        publish();
+      },
+      takeBack,
+    );
+  const takeBack: TakeBack = (closing, graph, kept) => {
     if (closing.code !== UNFIT) refusals++;
     if (!goesOn(closing, refusals)) return false;
-    if (graph) takenBack = { closing, graph, dismiss };
-    close = open(closing.code !== OTHER_EPOCH);
+    if (graph) tell(closing, graph, kept);
+    close = open();
     return true;
   };
-  let close = open(true);
-  return () => close();
+  const left = copiesLeft(id);
+  let close = open(left.then(([latest]) => latest));
+  void left.then(([, ...earlier]) => {
+    for (const copy of earlier) {
+      const doc = new Y.Doc();
+      copy.putInto(doc);
+      if (isClosed) copy.release();
+      else tell(PUT_BACK, reader(doc)().graph, copy);
+    }
+    publish();
+  });
+  return () => {
+    isClosed = true;
+    for (const { kept } of notices) kept?.release();
+    close();
+  };
 }
 
 /** Whether the page goes on with another replica. `graph` is what it showed, if anything of that is not stored. */
-type TakeBack = (closing: Closing, graph: Graph | undefined, dismiss: () => unknown) => boolean;
+type TakeBack = (closing: Closing, graph: Graph | undefined, kept: Kept | undefined) => boolean;
+
+/** What this browser has of it. */
+type Kept = Pick<OfflineCopy, "remove" | "release">;
 
 /** Returns how to close it. A replica that is closed before the server has every edit keeps its connection until it has. */
 function openReplica(
   id: string,
-  hasCopy: boolean,
+  left: Promise<LeftCopy | undefined> | undefined,
   show: (state: Omit<DocumentState, "takenBack">) => void,
   takeBack: TakeBack,
 ): () => void {
@@ -103,7 +147,7 @@ function openReplica(
     params: { layout: String(LAYOUT) },
   });
   const unsaved = new Unsaved(doc);
-  const copy = new OfflineCopy(id, doc);
+  let copy: OfflineCopy | undefined;
   let frame = 0;
   const read = reader(doc);
   let loaded = false;
@@ -124,16 +168,16 @@ function openReplica(
       loaded,
       online: provider.wsconnected,
       saved: unsaved.isEmpty,
+      isKept: copy?.isKept,
       closing,
       stored,
-      canUndo: undo.undoStack.length > 0,
-      canRedo: undo.redoStack.length > 0,
     });
   };
   const later = () => {
     if (!closed) frame ||= requestAnimationFrame(publish);
   };
   const handOver = () => flushTyping();
+  const comeBack = ({ persisted }: PageTransitionEvent) => persisted && location.reload(); // its copy is another page's by now
   const hide = () => document.visibilityState === "hidden" && flushTyping();
   const ask = (event: BeforeUnloadEvent) => {
     flushTyping();
@@ -141,6 +185,7 @@ function openReplica(
   };
   const destroy = () => {
     window.removeEventListener("pagehide", handOver);
+    window.removeEventListener("pageshow", comeBack);
     document.removeEventListener("visibilitychange", hide);
     window.removeEventListener("beforeunload", ask);
     provider.destroy();
@@ -164,7 +209,7 @@ function openReplica(
   for (const name of ["stack-item-added", "stack-item-popped", "stack-cleared"] as const) undo.on(name, later);
   provider.on("sync", (synced) => {
     loaded ||= synced;
-    if (synced && epoch !== undefined && !closed) copy.keep(epoch);
+    if (synced && epoch !== undefined && !closed) copy ??= new OfflineCopy(doc, id, epoch, undefined, later);
     later();
   });
   provider.on("status", later);
@@ -172,9 +217,10 @@ function openReplica(
     if (!closed) flushTyping();
     const isOld = why.code === OTHER_EPOCH;
     const isAllStored = isOld && unsaved.isEmpty;
-    // What was refused would come back from the copy. Of another epoch it stays until the person has read of it.
-    if (isOfEdit(why) || why.code === REMOVED || isAllStored) copy.drop();
-    const isTakenBack = !closed && takeBack(why, isAllStored ? undefined : read().graph, () => isOld && copy.drop());
+    // What was refused would come back from the copy. Of another epoch it stays until the person has read of it; of a deleted graph, for
+    // the case that the graph is restored.
+    if (isOfEdit(why) || (why.code === REMOVED && unsaved.isEmpty) || isAllStored) copy?.remove();
+    const isTakenBack = !closed && takeBack(why, isAllStored ? undefined : read().graph, isOld ? copy : undefined);
     for (const { reject } of waiting) reject(new Error(isTakenBack ? TAKEN_BACK : NOT_STORED));
     waiting = [];
     if (isTakenBack) {
@@ -188,14 +234,18 @@ function openReplica(
     if (closed) destroy(); // the server stores no more edits of this document, so nothing is left to send
   });
   window.addEventListener("pagehide", handOver);
+  window.addEventListener("pageshow", comeBack);
   document.addEventListener("visibilitychange", hide);
   window.addEventListener("beforeunload", ask);
   publish();
-  const known = hasCopy ? copy.epoch : undefined;
-  if (known !== undefined) provider.params.epoch = known;
-  void (hasCopy ? copy.load() : Promise.resolve()).then(() => {
-    if (closed) return;
-    if (known !== undefined) unsaved.doubt();
+  void Promise.resolve(left).then((copies) => {
+    if (closed) return copies?.release();
+    if (copies) {
+      copies.putInto(doc);
+      unsaved.doubt();
+      provider.params.epoch = copies.epoch;
+      copy = new OfflineCopy(doc, id, copies.epoch, copies, later);
+    }
     loaded ||= layoutOf(doc) === LAYOUT;
     later();
     provider.connect();
@@ -203,6 +253,7 @@ function openReplica(
   return () => {
     closed = true;
     cancelAnimationFrame(frame);
+    copy?.release();
     if (unsaved.isEmpty || closing) destroy();
   };
 }
