@@ -73,6 +73,9 @@ test("[W2, W6] a result for a row that cannot be leaves the rest of its batch al
   expect((await ended(spindle.url, first)).state).toBe("succeeded");
   const run = await ended(spindle.url, bad);
   expect([run.state, run.error?.message]).toEqual(["failed", expect.stringMatching(/cannot be: it is dispatched without an input/)]);
+  const rowOf = async () => (await db.query("SELECT state, attempt FROM node_run WHERE run_id = $1", [bad])).rows[0];
+  await until(async () => (await rowOf()).state === "cancelled", 60_000, "it has no other try");
+  expect((await rowOf()).attempt).toBe(1);
 });
 
 test("[W2] dispatching five times makes one entry", async () => {

@@ -292,7 +292,10 @@ export class WorkerTasks {
     if (this.cancelling.size === 0) return;
     const rows = await this.parts.nodes.findAll([...this.cancelling]);
     const open = rows.flatMap((row) => (row instanceof ImpossibleNodeRun || isEndedNodeState(row.state) ? [] : [row]));
-    const ids = new Set(open.map(({ id }) => id));
+    // A row that cannot be ends with its lease, and has no other try.
+    const ids = new Set(
+      rows.flatMap((row) => (row instanceof ImpossibleNodeRun ? row.nodeRun : isEndedNodeState(row.state) ? [] : row.id)),
+    );
     for (const id of this.cancelling) if (!ids.has(id)) this.cancelling.delete(id);
     for (const row of open) await this.cancel(row);
   }
