@@ -1,4 +1,5 @@
 // Sockets and calls that are odd: each is answered in words, and nothing is left behind.
+import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
@@ -32,12 +33,19 @@ describe("a socket", () => {
     "/%ff%00",
     "/collab/%zz",
     `/collab/${"-".repeat(36)}`,
-    `/collab/${nowhere}`,
     `/collab/${nowhere}/more`,
   ])("to %s is closed", async (path) => {
     await door.leavesNothing(async () => {
       const answers = await Promise.all(Array.from({ length: 12 }, () => door.send(upgrade(path))));
       for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 40[04] /);
+    });
+  });
+  test("to a graph that there is not opens to say so, and is closed whether or not that is heard", async () => {
+    await door.leavesNothing(async () => {
+      const socket = new WebSocket(`${spindle.url.replace("http", "ws")}/collab/${nowhere}`);
+      expect((await once(socket, "close"))[0]).toBe(4410);
+      const answers = await Promise.all(Array.from({ length: 12 }, () => door.send(upgrade(`/collab/${nowhere}`))));
+      for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 101 /);
     });
   });
   test("whose host has a port that no address has is closed", async () => {
@@ -95,7 +103,7 @@ describe("a socket", () => {
     await door.leavesNothing(async () => {
       process.kill(spindle.processes.postgres?.pid as number, "SIGKILL");
       const answers = await Promise.all(Array.from({ length: 12 }, () => door.send(upgrade(`/collab/${nowhere}`))));
-      for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 (503|404) /);
+      for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 (503|101) /);
       await until(async () => (await door.status("/health")) === 200, 60_000, "PostgreSQL is back");
     });
   });

@@ -114,7 +114,11 @@ export async function serve(
     });
     sockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
       ws.on("error", () => {});
-      if (known instanceof Refused) return ws.close(known.code === "graph.deleted" ? CLOSE.removed : CLOSE.gone, known.message);
+      if (known instanceof Refused) {
+        ws.close(known.code === "graph.deleted" ? CLOSE.removed : CLOSE.gone, known.message);
+        setTimeout(() => ws.terminate(), CLOSING_MS).unref(); // who does not answer keeps nothing open
+        return;
+      }
       shares.watch(ws, share);
       collab.connect(known, ws, knowsIn(query), share);
     });
@@ -140,6 +144,8 @@ export async function serve(
     },
   };
 }
+
+const CLOSING_MS = 1000;
 
 /** Libraries make a URL of the host and the path, and throw where that cannot be done. */
 const hasAddress = ({ url = "", headers }: IncomingMessage): boolean => url.startsWith("/") && URL.canParse(`http://${headers.host}`);
