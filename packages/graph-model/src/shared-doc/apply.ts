@@ -271,7 +271,7 @@ function* integrate(doc: Y.Doc, structs: readonly Struct[], work: Work): Steps<b
 function refuseTorn({ id, origin, left, right, parent, parentSub }: Y.Item, known: number, store: Y.Doc["store"]): void {
   if (known > 0) {
     const begun = Y.getItem(store, Y.createID(id.client, id.clock + known - 1)) as Y.Item | Y.GC;
-    const isSame = begun instanceof Y.Item ? begun.parent === parent && begun.parentSub === parentSub : parent === null;
+    const isSame = begun instanceof Y.Item ? begun.parent === parent && begun.parentSub === parentSub : !parent;
     if (!isSame) throw new EditRefused(IN_TWO_PLACES);
   }
   if (!(left instanceof Y.Item && right instanceof Y.Item)) return;

@@ -120,6 +120,24 @@ describe("[C5] a piece of a text", () => {
     expect(stored.again()).toEqual([now, now, now]);
   });
 
+  test("of which the server has a part is taken when somebody has replaced its text since", () => {
+    const stored = new Stored();
+    const empty = (doc: Y.Doc, id: string) => {
+      const node = nodesOf(doc).get(id) as Y.Map<Y.Map<unknown>>;
+      node.get("params")?.set("b", new Y.Text());
+    };
+    stored.edit(empty);
+    const page = new Y.Doc();
+    page.clientID = 500;
+    Y.applyUpdate(page, Y.encodeStateAsUpdate(stored.doc));
+    const type = (text: string) => setParam(page, "me", [...nodesOf(page).keys()][0] as string, "b", text, { isText: true });
+    type("a");
+    expect(stored.send(Y.encodeStateAsUpdate(page))).toBe(true);
+    stored.edit(empty);
+    type("abc");
+    expect(stored.send(Y.encodeStateAsUpdate(page))).toBe(true);
+  });
+
   const SEEDS = Number(process.env.SEEDS ?? 400);
   test(`is where it was when the document is loaded, wherever ${SEEDS} of people who lie put it`, { timeout: 600_000 }, () => {
     const seen = { taken: 0, refused: 0 };

@@ -2,68 +2,12 @@
 import type { Graph } from "@spindle/schemas";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import * as Y from "yjs";
-import { undivided } from "./at-once.testing.ts";
-import {
-  addNode,
-  connect,
-  copyOf,
-  loadGraph,
-  migrate,
-  moveNodes,
-  normalise,
-  remove,
-  renameNode,
-  setDefinition,
-  setEdge,
-  setEntry,
-  setParam,
-  setSetting,
-  Undo,
-} from "./index.ts";
+import { addNode, connect, moveNodes, normalise, remove, renameNode, setEdge, setEntry, setParam, setSetting } from "./index.ts";
+import { AT, first, meet, N, nodeIn, type Person, PROSE, params, people } from "./people.testing.ts";
 import { drawn, editAtRandom, type Random } from "./random-updates.testing.ts";
 
-const PROSE = "An old harbour at dawn, seen from a fishing boat, in the manner of a Dutch painting of 1650.";
-const AT = { x: 0, y: 0 };
 const SEEDS = Number(process.env.SEEDS ?? 20);
-
-interface Person {
-  name: string;
-  doc: Y.Doc;
-  undo: Undo;
-}
-
-function people(first: (doc: Y.Doc) => void, captureTimeout = 0): [Person, Person, Person] {
-  const doc = new Y.Doc();
-  doc.clientID = 9;
-  migrate(doc);
-  first(doc);
-  return ["ada", "ben", "cy"].map((name, at) => {
-    const own = copyOf(doc);
-    own.clientID = at + 1;
-    return { name, doc: own, undo: new Undo(own, name, captureTimeout) };
-  }) as [Person, Person, Person];
-}
-
-function meet(...all: Person[]): Graph {
-  const updates = all.map(({ doc }) => Y.encodeStateAsUpdate(doc));
-  for (const { doc } of all) for (const update of updates) Y.applyUpdate(doc, update);
-  const [first, ...others] = all.map(({ doc }) => normalise(doc));
-  for (const other of others) expect(other).toEqual(first);
-  return first?.graph as Graph;
-}
-
-const node = (graph: Graph, id = "n") => graph.nodes.find((one) => one.id === id);
 const shown = ({ doc }: Person) => normalise(doc).graph;
-const params = (person: Person, id = "n") => node(shown(person), id)?.params;
-/** One node, "n", with three parameters. */
-const first = (doc: Y.Doc) => {
-  const nodes = [{ id: "n", service: "pass", plane: "node", status: "pending", params: { x: 0, y: 0, prompt: PROSE } }];
-  setDefinition(doc, "first", "d", { nodes, edges: [] });
-  const { graph } = normalise(doc);
-  loadGraph(doc, "first", { ...graph, nodes: [{ ...nodes[0], id: N }] } as Graph);
-};
-const N = "own";
 
 describe("[C3] undo", () => {
   test("of a value that another has set since leaves the other's, and takes back what was done before it", () => {
@@ -75,7 +19,7 @@ describe("[C3] undo", () => {
     meet(ada, ben);
     ada.undo.undo();
     expect(params(ada, N)?.x).toBe("ben 2");
-    expect(node(shown(ada), N)?.name).toBeUndefined();
+    expect(nodeIn(shown(ada), N)?.name).toBeUndefined();
   });
 
   test("of two edits between which another set the value gives the other's, and stays there", () => {
@@ -257,7 +201,7 @@ describe("[C3] undo by three people at random", () => {
       person.undo.undo();
       const after = shown(person);
       for (const { id, params: now } of after.nodes)
-        for (const [key, value] of Object.entries(node(before, id)?.params ?? {})) {
+        for (const [key, value] of Object.entries(nodeIn(before, id)?.params ?? {})) {
           if (typeof value !== "string" || key === "prompt" || value.startsWith(person.name)) continue;
           expect(now?.[key], `${key} of ${id}`).toBe(value);
           kept++;
@@ -291,7 +235,7 @@ describe("[C3] undo by three people at random", () => {
         const after = meet(...all);
         for (const { id, ...fields } of gone) {
           const { params: had, ...rest } = fields;
-          const now = node(after, id);
+          const now = nodeIn(after, id);
           expect(Object.keys(now?.params ?? {})).toEqual(expect.arrayContaining(Object.keys(had ?? {})));
           expect(now).toMatchObject(rest);
           back++;
@@ -301,59 +245,5 @@ describe("[C3] undo by three people at random", () => {
     });
     fc.assert(property, { numRuns: SEEDS, seed: 3, endOnFailure: true });
     expect(back).toBeGreaterThan(SEEDS / 2);
-  });
-});
-
-describe("[C3] what comes back of a text that was deleted as a whole", () => {
-  test("is between what came of its old neighbours, whatever was written into those since, and the server takes it", () => {
-    const [ada] = people(first);
-    const server = new undivided.Tried(copyOf(ada.doc));
-    ada.doc.on("update", (update) => {
-      const { news } = server.admit(update);
-      if (news) Y.applyUpdate(server.doc, news);
-    });
-    setParam(ada.doc, "ada", N, "prompt", PROSE.replace("seen ", ""));
-    remove(ada.doc, "ada", [N], []);
-    ada.undo.undo();
-    setParam(ada.doc, "ada", N, "prompt", PROSE.replace("seen ", "").replace("old", "old, BIG"));
-    ada.undo.undo();
-    ada.undo.undo();
-    expect(params(ada, N)?.prompt).toBe(PROSE);
-    expect(normalise(server.doc).graph).toEqual(shown(ada));
-  });
-
-  test(`is never refused, to three who type, delete and take back, apart and together (${SEEDS} scripts)`, { timeout: 300_000 }, () => {
-    let undone = 0;
-    const property = fc.property(fc.gen(), (generate) => {
-      const next = drawn(generate);
-      const below = (limit: number) => Math.floor(next() * limit);
-      const all = people(first);
-      const server = new undivided.Tried(copyOf(all[0].doc));
-      /** Brings what one has to the server, and the server's to that one. */
-      const bring = ({ doc }: Person) => {
-        const { news } = server.admit(Y.encodeStateAsUpdate(doc, Y.encodeStateVector(server.doc)));
-        if (news) Y.applyUpdate(server.doc, news);
-        Y.applyUpdate(doc, Y.encodeStateAsUpdate(server.doc, Y.encodeStateVector(doc)));
-      };
-      for (let step = 0; step < 60; step++) {
-        const person = all[below(3)] as Person;
-        const [id, text] = [N, params(person, N)?.prompt];
-        const chance = next();
-        if (chance < 0.4 && typeof text === "string") {
-          const at = below(text.length + 1);
-          const typed = next() < 0.6 ? (["harbour ", "\n", "a", "boat, "][below(4)] as string) : "";
-          setParam(person.doc, person.name, id, "prompt", text.slice(0, at) + typed + text.slice(at + below(6)), { isText: true });
-        } else if (chance < 0.45 && text !== undefined)
-          setParam(person.doc, person.name, id, "prompt", next() < 0.3 ? undefined : `${PROSE}!`);
-        else if (chance < 0.52) remove(person.doc, person.name, [id], []);
-        else if (chance < 0.68) undone += Number(person.undo.undo() !== null);
-        else if (chance < 0.75) person.undo.redo();
-        else bring(person);
-      }
-      for (const person of [...all, ...all]) bring(person);
-      for (const person of all) expect(shown(person)).toEqual(normalise(server.doc).graph);
-    });
-    fc.assert(property, { numRuns: SEEDS, seed: 4, endOnFailure: true });
-    expect(undone).toBeGreaterThan(SEEDS);
   });
 });

@@ -20,7 +20,9 @@ export class Undo extends Y.UndoManager {
     super(rootsOf(doc), { trackedOrigins: new Set([origin]), captureTimeout, ignoreRemoteMapChanges: true });
     const link = (transaction: Y.Transaction) => {
       const step = this.undoing ? this.undoStack.at(-1) : this.redoing ? this.redoStack.at(-1) : undefined;
-      if (transaction.origin === this && step) doc.once("beforeObserverCalls", linkNeighbours(transaction, step.deletions));
+      if (transaction.origin !== this || !step) return;
+      divideAlike(transaction, step.insertions); // before anything is linked, which a division would undo
+      doc.once("beforeObserverCalls", linkNeighbours(transaction, step.deletions));
     };
     doc.on("beforeTransaction", link);
     doc.on("destroy", () => doc.off("beforeTransaction", link));
@@ -102,6 +104,28 @@ function* itemsIn(store: Y.Doc["store"], { clients }: Deletions): Generator<[ite
         if (id.clock >= clock + len) break;
         if (struct instanceof Y.Item) yield [struct, Math.max(clock, id.clock), Math.min(clock + len, id.clock + length)];
       }
+  }
+}
+
+/**
+ * Of each item that a step inserted Yjs takes back one item of all that came of it. Where that has been joined to what follows, or divided,
+ * it would take too much or too little; so both are divided at the same places before.
+ */
+function divideAlike(transaction: Y.Transaction, insertions: Deletions): void {
+  const { store } = transaction.doc;
+  for (const [{ id }, from, to] of [...itemsIn(store, insertions)]) {
+    Y.getItemCleanEnd(transaction, store, Y.createID(id.client, to - 1));
+    for (let at = from; at < to; ) {
+      let length = to - at;
+      for (let own: Y.ID | null = Y.createID(id.client, at); own; ) {
+        const item = Y.getItemCleanStart(transaction, own);
+        length = Math.min(length, item.length);
+        own = item.redone;
+      }
+      for (let own: Y.ID | null = Y.createID(id.client, at); own; own = Y.getItem(store, own).redone)
+        Y.getItemCleanEnd(transaction, store, Y.createID(own.client, own.clock + length - 1));
+      at += length;
+    }
   }
 }
 

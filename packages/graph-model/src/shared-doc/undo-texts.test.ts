@@ -1,0 +1,119 @@
+// Undo in texts that were deleted as a whole, and brought back (DESIGN C3).
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import * as Y from "yjs";
+import { undivided } from "./at-once.testing.ts";
+import { copyOf, normalise, remove, setParam } from "./index.ts";
+import { first, N, type Person, PROSE, params, people } from "./people.testing.ts";
+import { drawn } from "./random-updates.testing.ts";
+
+const SEEDS = Number(process.env.SEEDS ?? 20);
+const shown = ({ doc }: Person) => normalise(doc).graph;
+
+/** Each list is the same from the left as from the right. */
+function expectInOrder(doc: Y.Doc): void {
+  for (const structs of doc.store.clients.values())
+    for (const item of structs) {
+      if (!(item instanceof Y.Item)) continue;
+      if (item.left) expect(item.left.right === item).toBe(true);
+      if (item.right) expect(item.right.left === item).toBe(true);
+    }
+}
+
+describe("[C3] what comes back of a text that was deleted as a whole", () => {
+  test("is between what came of its old neighbours, whatever was written into those since, and the server takes it", () => {
+    const [ada] = people(first);
+    const server = new undivided.Tried(copyOf(ada.doc));
+    ada.doc.on("update", (update) => {
+      const { news } = server.admit(update);
+      if (news) Y.applyUpdate(server.doc, news);
+    });
+    setParam(ada.doc, "ada", N, "prompt", PROSE.replace("seen ", ""));
+    remove(ada.doc, "ada", [N], []);
+    ada.undo.undo();
+    setParam(ada.doc, "ada", N, "prompt", PROSE.replace("seen ", "").replace("old", "old, BIG"));
+    ada.undo.undo();
+    ada.undo.undo();
+    expect(params(ada, N)?.prompt).toBe(PROSE);
+    expect(normalise(server.doc).graph).toEqual(shown(ada));
+  });
+
+  const SHORT = "0123456\n89";
+  test.each<[string, (type: (text: string) => void, ada: Person) => void]>([
+    [
+      "which was joined to what follows it",
+      (type, { undo }) => {
+        type("01234a\n89");
+        undo.stopCapturing();
+        type("01234a\n89boat, ");
+        type("01234aoat, ");
+        undo.undo();
+      },
+    ],
+    ["which was divided since", (type) => type("boat, 56\n89")],
+  ])("is taken back whole and alone, of a step %s", (_, act) => {
+    const [ada] = people((doc) => {
+      first(doc);
+      setParam(doc, "first", N, "prompt", SHORT);
+    }, 1e9);
+    const type = (text: string) => setParam(ada.doc, "ada", N, "prompt", text);
+    act(type, ada);
+    ada.undo.stopCapturing();
+    remove(ada.doc, "ada", [N], []);
+    ada.undo.undo();
+    type("b\n 56\n89");
+    ada.undo.undo();
+    ada.undo.undo();
+    expect(params(ada, N)?.prompt).toBe(SHORT);
+    expectInOrder(ada.doc);
+  });
+
+  test("leaves what stands before and behind each piece as it is, also of a step that took away more than it brought", () => {
+    const [ada] = people(first, 1e9);
+    const type = (text: string) => setParam(ada.doc, "ada", N, "prompt", text);
+    type(PROSE.replace("dawn", "dawn harbour"));
+    ada.undo.stopCapturing();
+    type(PROSE.replace("dawn", "dawn harbours"));
+    type(PROSE.replace("dawn", "dawn harb"));
+    ada.undo.stopCapturing();
+    remove(ada.doc, "ada", [N], []);
+    for (let times = 0; times < 3; times++) ada.undo.undo();
+    expect(params(ada, N)?.prompt).toBe(PROSE);
+    expectInOrder(ada.doc);
+  });
+
+  test(`is never refused, to three who type, delete and take back, apart and together (${SEEDS} scripts)`, { timeout: 300_000 }, () => {
+    let undone = 0;
+    const property = fc.property(fc.gen(), (generate) => {
+      const next = drawn(generate);
+      const below = (limit: number) => Math.floor(next() * limit);
+      const all = people(first);
+      const server = new undivided.Tried(copyOf(all[0].doc));
+      /** Brings what one has to the server, and the server's to that one. */
+      const bring = ({ doc }: Person) => {
+        const { news } = server.admit(Y.encodeStateAsUpdate(doc, Y.encodeStateVector(server.doc)));
+        if (news) Y.applyUpdate(server.doc, news);
+        Y.applyUpdate(doc, Y.encodeStateAsUpdate(server.doc, Y.encodeStateVector(doc)));
+      };
+      for (let step = 0; step < 60; step++) {
+        const person = all[below(3)] as Person;
+        const [id, text] = [N, params(person, N)?.prompt];
+        const chance = next();
+        if (chance < 0.4 && typeof text === "string") {
+          const at = below(text.length + 1);
+          const typed = next() < 0.6 ? (["harbour ", "\n", "a", "boat, "][below(4)] as string) : "";
+          setParam(person.doc, person.name, id, "prompt", text.slice(0, at) + typed + text.slice(at + below(6)), { isText: true });
+        } else if (chance < 0.45 && text !== undefined)
+          setParam(person.doc, person.name, id, "prompt", next() < 0.3 ? undefined : `${PROSE}!`);
+        else if (chance < 0.52) remove(person.doc, person.name, [id], []);
+        else if (chance < 0.68) undone += Number(person.undo.undo() !== null);
+        else if (chance < 0.75) person.undo.redo();
+        else bring(person);
+      }
+      for (const person of [...all, ...all]) bring(person);
+      for (const person of all) expect(shown(person)).toEqual(normalise(server.doc).graph);
+    });
+    fc.assert(property, { numRuns: SEEDS, seed: 4, endOnFailure: true });
+    expect(undone).toBeGreaterThan(SEEDS);
+  });
+});
