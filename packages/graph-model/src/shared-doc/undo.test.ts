@@ -2,7 +2,20 @@
 import type { Graph } from "@spindle/schemas";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { addNode, connect, moveNodes, normalise, remove, renameNode, setEdge, setEntry, setParam, setSetting } from "./index.ts";
+import {
+  addNode,
+  connect,
+  moveNodes,
+  normalise,
+  remove,
+  removeDefinition,
+  renameNode,
+  setDefinition,
+  setEdge,
+  setEntry,
+  setParam,
+  setSetting,
+} from "./index.ts";
 import { AT, first, meet, N, nodeIn, type Person, PROSE, params, people } from "./people.testing.ts";
 import { drawn, editAtRandom, type Random } from "./random-updates.testing.ts";
 
@@ -100,6 +113,19 @@ describe("[C3] undo", () => {
     expect(ada.undo.canUndo()).toBe(false);
   });
 
+  test("of a removal gives the value back after another that was set since has been taken back", () => {
+    const [ada] = people(first);
+    setParam(ada.doc, "ada", N, "x", undefined);
+    setParam(ada.doc, "ada", N, "x", "again");
+    removeDefinition(ada.doc, "ada", "d");
+    setDefinition(ada.doc, "ada", "d", { nodes: [], edges: [] });
+    const definition = () => (shown(ada).metadata?.definitions as Record<string, { nodes: unknown[] }> | undefined)?.d;
+    expect([params(ada, N)?.x, definition()?.nodes.length]).toEqual(["again", 0]);
+    for (let times = 0; times < 4; times++) ada.undo.undo();
+    expect([params(ada, N)?.x, definition()?.nodes.length]).toEqual([0, 1]);
+    for (let times = 0; times < 4; times++) ada.undo.redo();
+    expect([params(ada, N)?.x, definition()?.nodes.length]).toEqual(["again", 0]);
+  });
   test("of edits that are one step gives what was there before the first of them", () => {
     const [ada, ben] = people(first, 60_000);
     setParam(ada.doc, "ada", N, "x", "ada 1");

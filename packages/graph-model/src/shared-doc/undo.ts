@@ -30,19 +30,22 @@ export class Undo extends Y.UndoManager {
 
   /** Takes back the last step of which anything can be taken back. */
   override undo(): Step | null {
-    return this.takeBack(this.undoStack, () => super.undo());
+    return this.takeBack(this.undoStack, this.redoStack, () => super.undo());
   }
 
   override redo(): Step | null {
-    return this.takeBack(this.redoStack, () => super.redo());
+    return this.takeBack(this.redoStack, this.undoStack, () => super.redo());
   }
 
-  /** One step at a time: what may be brought back of the one before it depends on what this one leaves. */
-  private takeBack(stack: Step[], act: () => Step | null): Step | null {
+  /**
+   * One step at a time: what may be brought back of the one before it depends on what this one leaves.
+   * @param taken the steps that were taken back, or done again, before
+   */
+  private takeBack(stack: Step[], taken: readonly Step[], act: () => Step | null): Step | null {
     const before = stack.splice(0, stack.length - 1);
     try {
       for (;;) {
-        for (const step of stack) step.deletions = bringsBack(this.doc.store, step);
+        for (const step of stack) step.deletions = bringsBack(this.doc.store, step, taken);
         const done = act();
         const next = done ? undefined : before.pop();
         if (!next) return done;
@@ -55,7 +58,9 @@ export class Undo extends Y.UndoManager {
 }
 
 /** What of a step's deletions may be brought back: letters of texts, and of each key the last value, unless somebody has set it since. */
-function bringsBack(store: Y.Doc["store"], { insertions, deletions }: Step): Deletions {
+function bringsBack(store: Y.Doc["store"], { insertions, deletions }: Step, taken: readonly Step[]): Deletions {
+  // What this step deleted, or what was one's own and went when a later step was taken back.
+  const isGone = ({ lastId }: Y.Item) => [deletions, ...taken.map((step) => step.deletions)].some((ranges) => Y.isDeleted(ranges, lastId));
   const mine = new Set([...valuesIn(store, insertions).keys()].map((item) => lastOf(store, item)));
   const deleted = valuesIn(store, deletions);
   for (const [item, clocks] of deleted) {
@@ -71,7 +76,7 @@ function bringsBack(store: Y.Doc["store"], { insertions, deletions }: Step): Del
   };
   for (const [item, clocks] of deleted) {
     const current = nowOf(store, item.parent as Held)?._map.get(item.parentSub as string);
-    const isMine = !current || (current.deleted ? Y.isDeleted(deletions, current.lastId) : mine.has(current));
+    const isMine = !current || (current.deleted ? isGone(current) : mine.has(current));
     leave(item, isMine && !isFollowed(item, deleted) ? clocks.slice(0, -1) : clocks);
   }
   // Yjs would look for the place of these in what another person has deleted since it was brought back, and fail.
