@@ -2,7 +2,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
-import { type Browser, openBrowser, restingBox, shot } from "../support/browser.ts";
+import { type Browser, openBrowser, restingBox, shot, shots } from "../support/browser.ts";
 import { graphOf, node, type Spindle, startSpindle, until, wire } from "../support/spindle.ts";
 
 let fake: FakeComfy;
@@ -51,22 +51,6 @@ async function open(graph: object, count: number): Promise<string> {
   await expect.poll(() => page.locator(".react-flow__node-card").count()).toBe(count);
   await restingBox(page.locator(".react-flow__node-card").first());
   return id;
-}
-async function picturesOf(name: string): Promise<void> {
-  for (const [width, height] of [
-    [390, 844],
-    [1280, 800],
-    [1440, 900],
-    [1920, 1080],
-  ] as const)
-    for (const theme of ["dark", "light"]) {
-      await page.setViewportSize({ width, height });
-      await page.evaluate((value) => document.documentElement.setAttribute("data-theme", value), theme);
-      await restingBox(page.locator(".react-flow__node-card").first());
-      await shot(page, `${name}-${theme}-${width}`);
-    }
-  await page.setViewportSize({ width: 1440, height: 900 });
-  await page.evaluate(() => document.documentElement.setAttribute("data-theme", "dark"));
 }
 const run = () => page.getByRole("button", { name: /^Run( with draft engines)?$/ }).click();
 
@@ -117,7 +101,7 @@ test("what an edit made stale is seen with the edit that did, and goes with its 
   await card("Second").getByText("Template changed in First.").waitFor();
   await card("Second").getByText("Stale").waitFor();
   expect(await card("Script").getByText("Stale").count()).toBe(0);
-  await picturesOf("cards-stale");
+  await shots(page, "cards-stale", page.locator(".react-flow__node-card").first());
   await page.keyboard.press("Control+z");
   await card("Second").getByText("Succeeded").waitFor();
   expect(await page.getByText("Stale").count()).toBe(0);
@@ -211,7 +195,7 @@ test("a card looks back at its previews, and its buttons are large enough in a f
   expect(Math.min(box.width, box.height)).toBeGreaterThanOrEqual(24);
   await play.click();
   await card("Upscale").getByRole("button", { name: "Pause Upscale" }).waitFor();
-  await picturesOf("cards-media");
+  await shots(page, "cards-media", page.locator(".react-flow__node-card").first());
   await card("Upscale").getByRole("button", { name: "Show Upscale full screen" }).click();
   await page.getByRole("dialog", { name: "Upscale" }).locator("video").waitFor();
   await shot(page, "cards-look-video");

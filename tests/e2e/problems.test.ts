@@ -1,7 +1,7 @@
 // Problems stand by cause; each leads to its very field, and a button ends what a button can end.
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, restingBox, shot } from "../support/browser.ts";
+import { type Browser, openBrowser, restingBox, shots } from "../support/browser.ts";
 import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
 
 let spindle: Spindle;
@@ -64,20 +64,9 @@ const BROKEN = graphOf(
 test("problems stand by cause, and each leads to the very field, whatever the inspector shows", async () => {
   await open(BROKEN, 6);
   await cause("A value is needed").getByText("2", { exact: true }).waitFor();
-  for (const [width, height] of [
-    [390, 844],
-    [1280, 800],
-    [1440, 900],
-    [1920, 1080],
-  ] as const)
-    for (const theme of ["dark", "light"]) {
-      await page.setViewportSize({ width, height });
-      await page.evaluate((value) => document.documentElement.setAttribute("data-theme", value), theme);
-      await restingBox(cards().first());
-      await shot(page, `problems-${theme}-${width}`);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
-    }
-  await page.setViewportSize({ width: 1440, height: 900 });
+  await shots(page, "problems", cards().first(), async () => {
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+  });
   await cause("A value is needed")
     .getByRole("button", { name: /^Blank/ })
     .click();

@@ -53,6 +53,29 @@ export async function openBrowser(width = 1440, { phone = false } = {}): Promise
 
 export const shot = (page: Page, name: string): Promise<Buffer> => page.screenshot({ path: join(ROOT, "test-results", `${name}.png`) });
 
+const SIZES = [
+  [390, 844],
+  [1280, 800],
+  [1440, 900],
+  [1920, 1080],
+] as const;
+
+/** Pictures of a page at every width and in both themes, each once `resting` has come to rest and `check` has passed. Leaves it at 1440, dark. */
+export async function shots(page: Page, name: string, resting: Locator, check?: () => Promise<void>): Promise<void> {
+  const show = async ([width, height]: readonly [number, number], theme: string) => {
+    await page.setViewportSize({ width, height });
+    await page.evaluate((value) => document.documentElement.setAttribute("data-theme", value), theme);
+    await restingBox(resting);
+  };
+  for (const size of SIZES)
+    for (const theme of ["dark", "light"]) {
+      await show(size, theme);
+      await shot(page, `${name}-${theme}-${size[0]}`);
+      await check?.();
+    }
+  await show([1440, 900], "dark");
+}
+
 /** A new graph of one's own, as the button makes it. */
 export async function newGraph(page: Page, url: string): Promise<void> {
   await page.goto(url);
