@@ -2,6 +2,7 @@
 import { edgeMetadata, jsonBytes, nodeTitle } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import pLimit from "p-limit";
+import type { NodeMove } from "../record/changes.ts";
 import type { NodeRunRow } from "../record/node-run.ts";
 import { MAX_OUTPUT } from "../record/output-limit.ts";
 import { newNodeRun } from "./freeze.ts";
@@ -15,11 +16,12 @@ const MAX_ELEMENTS = 10_000;
 /** Bytes, as JSON, of the values that all elements share: each element's row holds them again. */
 const MAX_SHARED = 64 * 1024 * 1024;
 
-/** How an element runs (node-step.ts). */
+/** How an element runs, and how a row is changed (node-step.ts). */
 interface ElementSteps {
+  change(row: NodeRunRow, move: NodeMove): Promise<NodeRunRow>;
   begin(scope: Scope, id: string, isElement: true): Promise<void>;
   untilDecided(path: string, step: (row: NodeRunRow) => Promise<unknown>): Promise<NodeRunRow>;
-  execute(scope: Scope, id: string, row: NodeRunRow, values: Values, isElement: true): Promise<void>;
+  execute(scope: Scope, id: string, row: NodeRunRow, values: Values, isElement: true): Promise<unknown>;
 }
 
 interface MapRun {
@@ -37,9 +39,9 @@ export async function mapOver({ rows, run, life }: RunContext, steps: ElementSte
   const { scope, id, row, values, port } = map;
   const list = values[port];
   if (!Array.isArray(list))
-    return rows.change(row, failed("node.user_error", `${port}: a list is needed to run once per element.`, values));
+    return steps.change(row, failed("node.user_error", `${port}: a list is needed to run once per element.`, values));
   if (list.length > MAX_ELEMENTS)
-    return rows.change(
+    return steps.change(
       row,
       failed(
         "map.too_many",
@@ -48,7 +50,7 @@ export async function mapOver({ rows, run, life }: RunContext, steps: ElementSte
     );
   const shared = Buffer.byteLength(JSON.stringify({ ...values, [port]: undefined })) * list.length;
   if (row.state === "queued" && shared > MAX_SHARED)
-    return rows.change(
+    return steps.change(
       row,
       failed(
         "map.too_large",
@@ -57,7 +59,7 @@ export async function mapOver({ rows, run, life }: RunContext, steps: ElementSte
     );
   const gathering =
     row.state === "queued"
-      ? await rows.change(row, { change: "begin", input: values, body: { engine: row.engine, draft: row.draft, elements: list.length } })
+      ? await steps.change(row, { change: "begin", input: values, body: { engine: row.engine, draft: row.draft, elements: list.length } })
       : row;
   if (gathering.state !== "running") return;
   const { limit, tolerate = 0 } = Object(edgeMetadata(scope.level.node(id)?.mapped as never).map) as { limit?: number; tolerate?: number };
@@ -74,7 +76,7 @@ export async function mapOver({ rows, run, life }: RunContext, steps: ElementSte
     if (!isEndedNodeState(rows.at(path).state)) await steps.begin(scope, id, true);
     const step = (element: NodeRunRow) =>
       isFull() && element.state === "queued"
-        ? rows.change(element, skipped(false, "The elements before it gave more than a map can gather."))
+        ? steps.change(element, skipped(false, "The elements before it gave more than a map can gather."))
         : steps.execute(scope, id, element, element.input ?? { ...values, [port]: value }, true);
     const element = atOnce(async () => {
       const decided = await steps.untilDecided(path, step);
@@ -85,9 +87,9 @@ export async function mapOver({ rows, run, life }: RunContext, steps: ElementSte
     begun.push(element);
   }
   const elements = await Promise.all(begun);
-  if (life.isCancelled && elements.some(({ state }) => state === "cancelled")) return rows.change(gathering, cancelled());
+  if (life.isCancelled && elements.some(({ state }) => state === "cancelled")) return steps.change(gathering, cancelled());
   if (isFull())
-    return rows.change(
+    return steps.change(
       gathering,
       failed(
         "map.too_large",
@@ -99,7 +101,7 @@ export async function mapOver({ rows, run, life }: RunContext, steps: ElementSte
     const node = scope.level.node(id)?.node;
     const first = elements.indexOf(others[0] as NodeRunRow);
     const why = String(others[0]?.error?.message ?? others[0]?.state);
-    return rows.change(
+    return steps.change(
       gathering,
       failed(
         "map.failed",
@@ -109,5 +111,5 @@ export async function mapOver({ rows, run, life }: RunContext, steps: ElementSte
   }
   const ports = scope.level.node(id)?.element?.outputs.map(({ name }) => name) ?? [];
   const output = Object.fromEntries(ports.map((name) => [name, elements.map(({ output }) => output?.[name] ?? null)]));
-  return rows.change(gathering, { change: "succeed", output, body: { failed: others.length } });
+  return steps.change(gathering, { change: "succeed", output, body: { failed: others.length } });
 }

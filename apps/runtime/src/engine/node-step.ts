@@ -36,7 +36,7 @@ export class NodeStep {
   constructor(
     private readonly context: RunContext,
     /** Runs everything in a level that a node calls. */
-    private readonly walk: Walk,
+    readonly walk: Walk,
   ) {}
 
   /** Runs a node of the graph that is ready until it is decided, and keeps its row for the nodes after it. */
@@ -68,10 +68,10 @@ export class NodeStep {
   }
 
   /** Takes a node one step on; a queued node only if it is to run at all. */
-  private async step(scope: Scope, id: string, row: NodeRunRow): Promise<void> {
+  private async step(scope: Scope, id: string, row: NodeRunRow): Promise<unknown> {
     if (row.state !== "queued" || this.context.life.isCancelled) return this.execute(scope, id, row, row.input ?? {});
     const values = await this.resolveValues(scope, id, row);
-    if (values) await this.execute(scope, id, row, values);
+    return values && this.execute(scope, id, row, values);
   }
 
   /** Holds a decided node at its breakpoint, and keeps its row. */
@@ -80,7 +80,7 @@ export class NodeStep {
     const row = rows.at(scope.prefix + id);
     const holds = scope.level.node(id)?.settings.breakpoint === "after" && row.state === "succeeded" && !row.passed;
     if (holds && !life.isCancelled) {
-      const held = row.held === "after" ? row : await rows.change(row, { change: "holdAfter", held: "after" });
+      const held = row.held === "after" ? row : await this.change(row, { change: "holdAfter", held: "after" });
       const passed = await life.awaitPerson(held, (row) => row.passed);
       if (passed) rows.keep(passed);
     }
@@ -98,7 +98,7 @@ export class NodeStep {
     const hasRequired = sources.every((source) => !source.port.required || isFromRegion(source) || values[source.port.name] !== undefined);
     const move = await this.insteadOfRunning(scope, id, row, { hasRequired, together });
     if (!move) return values;
-    await this.context.rows.change(row, move);
+    await this.change(row, move);
     return undefined;
   }
 
@@ -130,7 +130,7 @@ export class NodeStep {
   }
 
   /** Takes a node, or an element of one, a step on that is to run with these values, or was begun with them. */
-  async execute(scope: Scope, id: string, row: NodeRunRow, values: Values, isElement = false): Promise<void> {
+  async execute(scope: Scope, id: string, row: NodeRunRow, values: Values, isElement = false): Promise<unknown> {
     if (row.state === "waiting") return this.awaitPerson(row);
     if (row.plane !== "node" && row.state !== "queued") return this.awaitWorker(row);
     const node = scope.level.node(id);
@@ -150,15 +150,15 @@ export class NodeStep {
     if (port) return this.gather(row, () => mapOver(this.context, this, { scope, id, row, values, port }));
     if (definition.calls !== undefined) {
       const call = { caller: scope, definition: definition.calls, row, values };
-      return this.gather(row, () => callDefinition(this.context, this.walk, call));
+      return this.gather(row, () => callDefinition(this.context, this, call));
     }
     const input = row.state === "queued" ? await this.inputOf(scope, id, row, values) : (row.input ?? {});
-    if (!input) return;
+    if (!input) return undefined;
     if (definition.human) return this.askPerson(row, input);
     const found = row.state === "queued" ? await this.findCached(scope, id, row, input) : {};
     if ("earlier" in found) return this.change(row, reused(found.earlier, "Nothing changed.", input));
-    if (row.plane === "node") await this.runLocally(row, { input, idempotent: definition.idempotent, ...found });
-    else await this.dispatch(row, input, found);
+    if (row.plane === "node") return this.runLocally(row, { input, idempotent: definition.idempotent, ...found });
+    return this.dispatch(row, input, found);
   }
 
   /** The input of a node, its parameters included; undefined if the node failed because its prompt cannot be made. */
@@ -200,14 +200,26 @@ export class NodeStep {
     return { ...regionInput({ level, values: new Map([[id, values]]), only: true }) };
   }
 
-  private async change(row: NodeRunRow, move: NodeMove): Promise<void> {
-    await this.context.rows.change(row, move);
+  /** Changes a row; one that somebody else changed meanwhile is read again. An output that is too large fails it. */
+  async change(row: NodeRunRow, move: NodeMove): Promise<NodeRunRow> {
+    const { run, rows, values, parts } = this.context;
+    const change = values.fitting(row.path, { ...move, run: run.id, nodeRun: row.id, fence: row.fence });
+    const moved = await rows.requestPatiently(() => parts.nodes.change(change));
+    return moved ? rows.merge(moved, change) : rows.reload(row);
+  }
+
+  /** Makes a change for the node plane, which waits out outages itself. Undefined if the row is no longer what it was. */
+  private async changeHere(path: string, asked: NodeChange): Promise<NodeRunRow | undefined> {
+    const { run, rows, values, parts } = this.context;
+    const change = values.fitting(path, { ...asked, run: run.id });
+    const moved = await rows.request(() => parts.nodes.change(change));
+    return moved && rows.merge(moved, change);
   }
 
   /** Runs a node that gathers the outputs of others. It begins once; after a restart it gathers again. */
-  private async gather(row: NodeRunRow, work: () => Promise<unknown>): Promise<void> {
+  private async gather(row: NodeRunRow, work: () => Promise<unknown>): Promise<unknown> {
     try {
-      await work();
+      return await work();
     } catch (error) {
       if (error instanceof RunTooLarge) return this.change(row, failed("run.too_large", error.message));
       throw error;
@@ -216,23 +228,20 @@ export class NodeStep {
 
   private async runLocally(row: NodeRunRow, task: NodeTask): Promise<void> {
     const { rows, life, parts } = this.context;
-    const change = (move: NodeChange) => rows.changeHere(row.path, move);
+    const change = (move: NodeChange) => this.changeHere(row.path, move);
     const isDecided = await life.work(() => parts.nodePlane.run(row, task, { signal: life.endSignal, change }));
     if (!isDecided) await rows.reload(row);
   }
 
-  async dispatch(row: NodeRunRow, input: Values, about: { cacheKey?: string; why?: string }): Promise<void> {
+  async dispatch(row: NodeRunRow, input: Values, about: { cacheKey?: string; why?: string }): Promise<unknown> {
     const { rows, life, parts, values } = this.context;
     const tooMuch = await values.admit(row, input); // the prompt of a ComfyUI node is more than the values in it
     if (tooMuch) return this.change(row, tooMuch);
     const moved = await rows.request(() => parts.workers.dispatch(row, input, about));
-    if (!moved) {
-      await rows.reload(row);
-      return;
-    }
+    if (!moved) return rows.reload(row);
     const dispatched = rows.merge(moved, { input });
     this.dispatched.add(row.id);
-    if (life.isCancelled) await parts.workers.cancel(dispatched); // the run was cancelled while the task was being dispatched
+    return life.isCancelled && parts.workers.cancel(dispatched); // the run was cancelled while the task was being dispatched
   }
 
   async awaitWorker(row: NodeRunRow): Promise<void> {
@@ -243,7 +252,7 @@ export class NodeStep {
     rows.keep(ended);
   }
 
-  private askPerson(row: NodeRunRow, input: Values): Promise<void> {
+  private askPerson(row: NodeRunRow, input: Values): Promise<unknown> {
     const seconds = Number(input.timeoutSeconds);
     return this.change(row, { change: "ask", input, ...(seconds > 0 ? { dueIn: Math.round(seconds * 1000) } : {}) });
   }

@@ -25,7 +25,6 @@ export class RegionStep {
 
   /** Runs a region that is ready until it and all its nodes are decided. */
   async run(scope: Scope, region: Region): Promise<void> {
-    const { rows } = this.context;
     await this.steps.begin(scope, region.id);
     const own = await this.steps.untilDecided(scope.prefix + region.id, (row) => this.step(scope, region, row));
     const ending = endings(scope, region, own);
@@ -33,7 +32,7 @@ export class RegionStep {
     for (const id of region.nodes) {
       const input = given?.get(id);
       await this.steps.untilDecided(scope.prefix + id, (row) =>
-        rows.change(row, { ...ending(id, (other) => scope.lookup(other)), ...(input ? { input } : {}) }),
+        this.steps.change(row, { ...ending(id, (other) => scope.lookup(other)), ...(input ? { input } : {}) }),
       );
       await this.steps.conclude(scope, id);
     }
@@ -41,20 +40,20 @@ export class RegionStep {
   }
 
   private async step(scope: Scope, region: Region, row: NodeRunRow): Promise<unknown> {
-    const { rows, life } = this.context;
+    const { life } = this.context;
     if (row.state !== "queued") return this.steps.awaitWorker(row);
-    if (life.isCancelled) return rows.change(row, cancelled("Cancelled before it ran."));
+    if (life.isCancelled) return this.steps.change(row, cancelled("Cancelled before it ran."));
     const values = await this.prepare(scope, region);
     if (life.isCancelled) return undefined;
     this.given.set(row.path, values);
     const prompt = regionInput({ level: scope.level, values, inside: region.nodes });
-    if (!prompt) return rows.change(row, skipped(false, values.size === 0 ? "None of its nodes runs." : NOTHING_LEAVES));
+    if (!prompt) return this.steps.change(row, skipped(false, values.size === 0 ? "None of its nodes runs." : NOTHING_LEAVES));
     const input = { ...prompt };
     const tooMuch = await this.context.values.admit(row, input);
-    if (tooMuch) return rows.change(row, tooMuch);
+    if (tooMuch) return this.steps.change(row, tooMuch);
     if (life.isCancelled) return undefined;
     const found = await this.findCached(scope, row, prompt, [...values.keys()]);
-    if ("earlier" in found) return rows.change(row, reused(found.earlier, "Nothing changed.", input));
+    if ("earlier" in found) return this.steps.change(row, reused(found.earlier, "Nothing changed.", input));
     return this.steps.dispatch(row, input, found);
   }
 
@@ -88,7 +87,7 @@ export class RegionStep {
     const inside = new Set(sources.flatMap((source) => ("from" in source && running.has(source.from) ? [source.port.name] : [])));
     const ports = (element?.inputs ?? []).filter(({ name }) => !inside.has(name));
     const why = whyUnfit(ports, values);
-    if (why) await this.context.rows.change(row, failed("node.user_error", why, values));
+    if (why) await this.steps.change(row, failed("node.user_error", why, values));
     return why ? undefined : values;
   }
 

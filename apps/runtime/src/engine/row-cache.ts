@@ -1,9 +1,7 @@
-// The rows of one run as this process knows them. Requests to the record about them go through here, so that the run knows how many are
-// under way: it does not rest meanwhile, and while there are many it begins nothing new.
+// The rows of one run as this process knows them; node-step.ts changes them. Requests to the record about them go through here, so that the
+// run knows how many are under way: it does not rest meanwhile, and while there are many it begins nothing new.
 import { LIMITS } from "@spindle/graph-model";
-import type { AnyChange, NodeChange, NodeMove } from "../record/changes.ts";
 import { type ChangedRow, changedRow, type NodeRunRow, type Written } from "../record/node-run.ts";
-import { whyOutputTooLarge } from "../record/output-limit.ts";
 import type { NodeRunRecord } from "../record/record.ts";
 import type { NewNodeRun } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
@@ -19,7 +17,7 @@ export class RowCache {
   private count: number;
 
   constructor(
-    private readonly nodes: Pick<NodeRunRecord, "add" | "change" | "find">,
+    private readonly nodes: Pick<NodeRunRecord, "add" | "find">,
     private readonly run: string,
     rows: readonly NodeRunRow[],
     private readonly activity: Activity,
@@ -44,6 +42,11 @@ export class RowCache {
     return this.activity.work(() => this.pace.request(call));
   }
 
+  /** Makes a request to the record again and again while the record cannot be reached. */
+  requestPatiently<T>(call: () => Promise<T>): Promise<T> {
+    return this.request(() => patient(call, () => this.activity.closedBy !== undefined));
+  }
+
   /**
    * Makes the rows of a visit that are not there yet.
    * @throws RunTooLarge
@@ -63,30 +66,6 @@ export class RowCache {
     for (const path of scope.within.paths) this.rows.delete(path);
   }
 
-  /** Changes a row; one that somebody else changed meanwhile is read again. An output that is too large fails it. */
-  async change(row: NodeRunRow, move: NodeMove): Promise<NodeRunRow> {
-    const change = this.fitting(row.path, { ...move, run: this.run, nodeRun: row.id, fence: row.fence });
-    const moved = await this.patiently(() => this.nodes.change(change));
-    return moved ? this.merge(moved, change) : this.reload(row);
-  }
-
-  /** Makes a change of a node run of the node plane, which waits out outages itself. Undefined if the row is no longer what it was. */
-  async changeHere(path: string, asked: NodeChange): Promise<NodeRunRow | undefined> {
-    const change = this.fitting(path, { ...asked, run: this.run });
-    const moved = await this.request(() => this.nodes.change(change));
-    return moved && this.merge(moved, change);
-  }
-
-  /** The change; or, if too much would be stored with its values, the one that fails the node run, or ends it as it was to be ended, without. */
-  private fitting(path: string, asked: NodeChange): NodeChange {
-    const { input, output, body: _, error: given, ...rest }: AnyChange = asked;
-    const error = (output && whyOutputTooLarge(output)) ?? this.values.whyTooMuch(path, { input, output });
-    if (!error) return asked;
-    const kept = output && input && !this.values.whyTooMuch(path, { input }) ? { input } : {};
-    const change = asked.change === "succeedHere" ? "failHere" : "fail";
-    return { ...rest, ...(given ? { error: given } : { change, error }), ...kept } as NodeChange;
-  }
-
   /** Keeps a row as it was read. */
   keep(row: NodeRunRow): NodeRunRow {
     this.rows.set(row.path, row);
@@ -100,11 +79,7 @@ export class RowCache {
   }
 
   async reload(row: NodeRunRow): Promise<NodeRunRow> {
-    const fresh = await this.patiently(() => this.nodes.find(row.id));
+    const fresh = await this.requestPatiently(() => this.nodes.find(row.id));
     return fresh ? this.keep(fresh) : row;
-  }
-
-  private patiently<T>(call: () => Promise<T>): Promise<T> {
-    return this.request(() => patient(call, () => this.activity.closedBy !== undefined));
   }
 }

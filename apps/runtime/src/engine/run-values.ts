@@ -1,9 +1,9 @@
 // What one run stores in the inputs and outputs of its node runs, and which large inputs are under way to them (SPEC RV1, RV2).
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { jsonBytes } from "@spindle/graph-model";
-import type { NodeMove } from "../record/changes.ts";
+import type { AnyChange, NodeChange, NodeMove } from "../record/changes.ts";
 import type { NodeRunRow, Written } from "../record/node-run.ts";
-import { MAX_STORED, whyTooMuchStored } from "../record/output-limit.ts";
+import { MAX_STORED, whyOutputTooLarge, whyTooMuchStored } from "../record/output-limit.ts";
 import { largeInputs } from "./large-inputs.ts";
 import { failed } from "./moves.ts";
 
@@ -30,7 +30,7 @@ function weigh(value: Values | null | undefined): number {
   return bytes;
 }
 
-/** Every value of the run comes by here: `RowCache` asks before each change, and tells of each row that it reads. */
+/** Every value of the run comes by here: `NodeStep` asks before each change, and `RowCache` tells of each row that it keeps. */
 export class RunValues {
   /** Bytes of the inputs and outputs that the run has stored, or is about to. */
   private stored = 0;
@@ -75,6 +75,16 @@ export class RunValues {
     }
     const error = isTooMuch ? whyTooMuchStored(least) : this.whyTooMuch(path, { input });
     return error && failed(error.code, error.message);
+  }
+
+  /** The change; or, if too much would be stored with its values, the one that fails the node run, or ends it as it was to be ended, without. */
+  fitting(path: string, asked: NodeChange): NodeChange {
+    const { input, output, body: _, error: given, ...rest }: AnyChange = asked;
+    const error = (output && whyOutputTooLarge(output)) ?? this.whyTooMuch(path, { input, output });
+    if (!error) return asked;
+    const kept = output && input && !this.whyTooMuch(path, { input }) ? { input } : {};
+    const change = asked.change === "succeedHere" ? "failHere" : "fail";
+    return { ...rest, ...(given ? { error: given } : { change, error }), ...kept } as NodeChange;
   }
 
   /** The error of a change with whose values the run would store too much. Those of any other are counted, in place of what the row has. */
