@@ -82,6 +82,71 @@ describe("[C3] what comes back of a text that was deleted as a whole", () => {
     expectInOrder(ada.doc);
   });
 
+  test.each([
+    ["was deleted as well, and brought back", "0123456\n89", "0156\n89", ""],
+    ["was written over, and brought back", "0123456\n89", "0156\n89", "a"],
+    ["was deleted in part, and brought back", "An old harbour at dawn\n", "An old at dawn\n", "An dawn\n"],
+  ])("is at its old place where what stood around it %s", (_, before, less, since) => {
+    const [ada] = people((doc) => {
+      first(doc);
+      setParam(doc, "first", N, "prompt", before);
+    });
+    const type = (text: string) => setParam(ada.doc, "ada", N, "prompt", text, { isText: true });
+    type(less);
+    remove(ada.doc, "ada", [N], []);
+    ada.undo.undo();
+    type(since);
+    ada.undo.undo();
+    expect(params(ada, N)?.prompt).toBe(less);
+    ada.undo.undo();
+    expect(params(ada, N)?.prompt).toBe(before);
+    expectInOrder(ada.doc);
+  });
+
+  test(`is what was there before each step, all the way back and forth (${SEEDS} scripts)`, { timeout: 300_000 }, () => {
+    let steps = 0;
+    const property = fc.property(fc.gen(), (generate) => {
+      const next = drawn(generate);
+      const below = (limit: number) => Math.floor(next() * limit);
+      const [ada] = people(first);
+      const back: unknown[] = [];
+      const forth: unknown[] = [];
+      const expectStep = (from: unknown[], to: unknown[], act: () => unknown) => {
+        const was = shown(ada);
+        const before = from.pop();
+        expect(act() === null).toBe(before === undefined);
+        expect(shown(ada)).toEqual(before ?? was);
+        if (before) to.push(was);
+        steps++;
+      };
+      const undo = () => expectStep(back, forth, () => ada.undo.undo());
+      const redo = () => expectStep(forth, back, () => ada.undo.redo());
+      for (let step = 0; step < 40; step++) {
+        const was = shown(ada);
+        const text = params(ada, N)?.prompt;
+        const chance = next();
+        if (chance < 0.15) redo();
+        else if (chance < 0.4) undo();
+        else if (chance < 0.5) remove(ada.doc, "ada", [N], []);
+        else if (chance < 0.6) setParam(ada.doc, "ada", N, "prompt", next() < 0.4 ? undefined : `${PROSE}!`, { isText: true });
+        else if (chance < 0.65) setParam(ada.doc, "ada", N, "x", Number(params(ada, N)?.x) + 1);
+        else if (typeof text === "string") {
+          const at = below(text.length + 1);
+          const typed = ["", "harbour ", "\n", "a", "boat, "][below(5)] as string;
+          setParam(ada.doc, "ada", N, "prompt", text.slice(0, at) + typed + text.slice(at + below(6)), { isText: true });
+        }
+        if (chance < 0.4 || JSON.stringify(was) === JSON.stringify(shown(ada))) continue;
+        back.push(was);
+        forth.length = 0;
+      }
+      while (back.length > 0) undo();
+      while (forth.length > 0) redo();
+      expectInOrder(ada.doc);
+    });
+    fc.assert(property, { numRuns: SEEDS, seed: 5, endOnFailure: true });
+    expect(steps).toBeGreaterThan(SEEDS);
+  });
+
   test(`is never refused, to three who type, delete and take back, apart and together (${SEEDS} scripts)`, { timeout: 300_000 }, () => {
     let undone = 0;
     const property = fc.property(fc.gen(), (generate) => {

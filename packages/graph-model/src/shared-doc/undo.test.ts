@@ -126,6 +126,16 @@ describe("[C3] undo", () => {
     for (let times = 0; times < 4; times++) ada.undo.redo();
     expect([params(ada, N)?.x, definition()?.nodes.length]).toEqual(["again", 0]);
   });
+
+  test("of a removal gives the value back also where something else was done and taken back in between", () => {
+    const [ada] = people(first);
+    setParam(ada.doc, "ada", N, "x", undefined);
+    setParam(ada.doc, "ada", N, "x", "again");
+    ada.undo.undo();
+    setParam(ada.doc, "ada", N, "y", 1);
+    for (let times = 0; times < 2; times++) ada.undo.undo();
+    expect(params(ada, N)?.x).toBe(0);
+  });
   test("of edits that are one step gives what was there before the first of them", () => {
     const [ada, ben] = people(first, 60_000);
     setParam(ada.doc, "ada", N, "x", "ada 1");

@@ -12,6 +12,9 @@ type Held = Y.AbstractType<unknown>;
  * where one's own later edit lies behind that. So it is told to bring back everything, of a step that has been reduced to what it should.
  */
 export class Undo extends Y.UndoManager {
+  /** What went whenever a step was taken back, or done again. */
+  private gone: Deletions = Y.createDeleteSet();
+
   /**
    * @param origin of the edits that are taken back
    * @param captureTimeout in ms: edits that follow each other sooner are one step
@@ -24,28 +27,32 @@ export class Undo extends Y.UndoManager {
       divideAlike(transaction, step.insertions); // before anything is linked, which a division would undo
       doc.once("beforeObserverCalls", linkNeighbours(transaction, step.deletions));
     };
+    const remember = (transaction: Y.Transaction) => {
+      if (transaction.origin === this) this.gone = Y.mergeDeleteSets([this.gone, transaction.deleteSet]);
+    };
     doc.on("beforeTransaction", link);
-    doc.on("destroy", () => doc.off("beforeTransaction", link));
+    doc.on("afterTransaction", remember);
+    doc.on("destroy", () => {
+      doc.off("beforeTransaction", link);
+      doc.off("afterTransaction", remember);
+    });
   }
 
   /** Takes back the last step of which anything can be taken back. */
   override undo(): Step | null {
-    return this.takeBack(this.undoStack, this.redoStack, () => super.undo());
+    return this.takeBack(this.undoStack, () => super.undo());
   }
 
   override redo(): Step | null {
-    return this.takeBack(this.redoStack, this.undoStack, () => super.redo());
+    return this.takeBack(this.redoStack, () => super.redo());
   }
 
-  /**
-   * One step at a time: what may be brought back of the one before it depends on what this one leaves.
-   * @param taken the steps that were taken back, or done again, before
-   */
-  private takeBack(stack: Step[], taken: readonly Step[], act: () => Step | null): Step | null {
+  /** One step at a time: what may be brought back of the one before it depends on what this one leaves. */
+  private takeBack(stack: Step[], act: () => Step | null): Step | null {
     const before = stack.splice(0, stack.length - 1);
     try {
       for (;;) {
-        for (const step of stack) step.deletions = bringsBack(this.doc.store, step, taken);
+        for (const step of stack) step.deletions = bringsBack(this.doc.store, step, this.gone);
         const done = act();
         const next = done ? undefined : before.pop();
         if (!next) return done;
@@ -58,9 +65,9 @@ export class Undo extends Y.UndoManager {
 }
 
 /** What of a step's deletions may be brought back: letters of texts, and of each key the last value, unless somebody has set it since. */
-function bringsBack(store: Y.Doc["store"], { insertions, deletions }: Step, taken: readonly Step[]): Deletions {
+function bringsBack(store: Y.Doc["store"], { insertions, deletions }: Step, gone: Deletions): Deletions {
   // What this step deleted, or what was one's own and went when a later step was taken back.
-  const isGone = ({ lastId }: Y.Item) => [deletions, ...taken.map((step) => step.deletions)].some((ranges) => Y.isDeleted(ranges, lastId));
+  const isGone = ({ lastId }: Y.Item) => Y.isDeleted(deletions, lastId) || Y.isDeleted(gone, lastId);
   const mine = new Set([...valuesIn(store, insertions).keys()].map((item) => lastOf(store, item)));
   const deleted = valuesIn(store, deletions);
   for (const [item, clocks] of deleted) {
@@ -135,9 +142,10 @@ function divideAlike(transaction: Y.Transaction, insertions: Deletions): void {
 }
 
 /**
- * A piece of a text that was deleted as a whole, and brought back, comes back between what came of its old neighbours. Yjs takes for the left
- * one the first piece of what came of it, whatever was written into that since; and it takes what was brought back in the old text itself
- * for what it once stood for, elsewhere. So each piece is linked to the neighbours that are meant while Yjs looks for them.
+ * A piece of a text that was deleted as a whole, and brought back, comes back behind what stands there now for the piece before it. Yjs takes
+ * the first letters of what came of that, whatever was written into it since, and the first that came of it in the text, which may have been
+ * deleted and brought back elsewhere; and it takes what was brought back in the old text itself for what it once stood for. So each piece is
+ * linked to the two that it comes between, side by side, while Yjs looks for its place.
  * @returns how to link them as they were
  */
 function linkNeighbours(transaction: Y.Transaction, deletions: Deletions): () => void {
@@ -148,7 +156,9 @@ function linkNeighbours(transaction: Y.Transaction, deletions: Deletions): () =>
     Y.getItemCleanEnd(transaction, store, Y.createID(id.client, to - 1));
     pieces.add(Y.getItemCleanStart(transaction, Y.createID(id.client, from)));
   }
-  const neighbourOf = (piece: Y.Item, side: "left" | "right"): Y.Item | null => {
+  const moved = [...pieces].filter(({ parent }) => nowOf(store, parent as Held) !== parent);
+  /** Of a piece's neighbours to one side the next that comes back too, or stands in the text that is there now. */
+  const nextOf = (piece: Y.Item, side: "left" | "right"): Y.Item | null => {
     const now = nowOf(store, piece.parent as Held);
     for (let at = piece[side]; at; at = at[side]) {
       if (at.redone && Y.getItem(store, at.redone).parent === at.parent) continue; // what came of it is another one here
@@ -156,12 +166,33 @@ function linkNeighbours(transaction: Y.Transaction, deletions: Deletions): () =>
     }
     return null;
   };
-  const moved = [...pieces].filter(({ parent }) => nowOf(store, parent as Held) !== parent);
+  const bases = new Map<Y.Item, Y.Item | null>();
+  /** What a piece, and those that come back before it, come behind. */
+  const baseOf = (piece: Y.Item): Y.Item | null => {
+    let left = nextOf(piece, "left");
+    while (left && pieces.has(left)) left = nextOf(left, "left");
+    return left;
+  };
   for (const piece of moved) {
-    const left = neighbourOf(piece, "left");
-    if (left?.redone) isolateLast(transaction, left);
+    const base = baseOf(piece);
+    if (base) isolateLast(transaction, base);
   }
-  const links = moved.map((piece) => ({ piece, left: neighbourOf(piece, "left"), right: neighbourOf(piece, "right") }));
+  for (const piece of moved) bases.set(piece, baseOf(piece));
+  const links = moved.map((piece) => {
+    const base = bases.get(piece);
+    const behind = base ? lastOf(store, base) : null;
+    const [left, right] = [nextOf(piece, "left"), nextOf(piece, "right")];
+    return {
+      piece,
+      left: left && pieces.has(left) ? left : behind,
+      right:
+        right && pieces.has(right) && bases.get(right) === base
+          ? right
+          : behind
+            ? behind.right
+            : (nowOf(store, piece.parent as Held)?._start ?? null),
+    };
+  });
   const before = moved.map((piece) => ({ piece, left: piece.left, right: piece.right }));
   const set = (all: typeof links) => {
     for (const { piece, left, right } of all) Object.assign(piece, { left, right });
