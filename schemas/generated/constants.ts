@@ -182,12 +182,13 @@ export const ERROR_CODES = {
   "engine.broken": "The engine's packages or programs are missing or broken.",
   "node.offline": "No worker offers this capability now; its tasks stay queued.",
   "node.disabled": "The node is off.",
-  "node.bypassed": "The node is bypassed, which is not run yet.",
+  "node.bypassed": "The node is bypassed: it passes on what it takes.",
   "metadata.unknown": "A key, or the settings of a node that does not exist: nothing reads it.",
   "edge.dangling": "An end of the edge is not a node.",
   "edge.duplicate_id": "Two edges have the same id.",
   "edge.unknown_port": "The port does not exist.",
   "edge.type_mismatch": "The types of the ports do not fit.",
+  "edge.not_passed": "A bypassed node has nothing to give at this output.",
   "edge.port_taken": "The input has a wire already.",
   "graph.cycle": "The edges form a cycle that is not a declared loop.",
   "input.missing": "A required input gets no value.",
@@ -654,6 +655,8 @@ export const NODE_CHANGES = {
   reuse: {"from":["queued"],"to":"succeeded","event":"node.succeeded","raisesFence":true},
   /** The pinned output stands for the node's own. */
   pin: {"from":["queued"],"to":"succeeded","event":"node.succeeded","raisesFence":true},
+  /** A bypassed node passes on what it takes; it does not run. */
+  pass: {"from":["queued"],"to":"succeeded","event":"node.succeeded","raisesFence":true},
   /** A person is asked (DESIGN E7). */
   ask: {"from":["queued"],"to":"waiting","event":"node.waiting"},
   /** A person answered, or nobody did in time. */

@@ -332,7 +332,7 @@ export interface NodeSettings {
    */
   disabled?: boolean | null;
   /**
-   * What comes in at a port goes out at the port of its type, and the node does not run. Stored; not run yet.
+   * Each output gives what the first input of its type takes, and the node does not run (SPEC RC7).
    */
   bypassed?: boolean | null;
   /**
@@ -1401,7 +1401,7 @@ export interface RunEventNodeResumed {
   };
 }
 /**
- * The node run gave its outputs: those of a worker, of the node plane, of a person, of a pin, or of an earlier run.
+ * The node run gave its outputs: those of a worker, of the node plane, of a person, of a pin, of an earlier run, or what a bypassed node took.
  */
 export interface RunEventNodeSucceeded {
   run: RunEventRun;
@@ -1433,6 +1433,10 @@ export interface RunEventNodeSucceeded {
      * The pinned output stands for the node's own.
      */
     pinned?: true;
+    /**
+     * The node is bypassed: its output is what it took.
+     */
+    bypassed?: true;
     /**
      * Nobody answered in time.
      */

@@ -43,6 +43,24 @@ const graph = (value: unknown = 1, milliseconds = 30) =>
   );
 
 describe("the cache", () => {
+  test("[E11, RC7] answers behind a bypassed node as if the wire led past it, and the record says that it was bypassed", async () => {
+    const { nodes: all, edges } = graph("bypassed");
+    const nodes = all.filter(({ id }) => id !== "d");
+    const first = await start(await newGraph({ ...graphOf(nodes, edges), metadata: { nodes: { b: { bypassed: true } } } }));
+    const view = await ended(spindle.url, first);
+    const of = (id: string) => view.nodes.find((nodeRun) => nodeRun.node === id);
+    expect([of("b")?.state, of("b")?.output, of("c")?.output]).toEqual(["succeeded", { value: "bypassed" }, { value: "bypassed" }]);
+    expect(of("b")?.why).toBe("It is bypassed: it passes on what it takes.");
+    const told = "SELECT body FROM run_event WHERE run_id = $1 AND node = 'b' AND type = 'node.succeeded'";
+    expect((await spindle.db.query(told, [first])).rows).toMatchObject([{ body: { bypassed: true, output: { value: "bypassed" } } }]);
+    const past = graphOf(
+      nodes.filter(({ id }) => id !== "b"),
+      [wire("a", "value", "c", "value")],
+    );
+    expect(await reported(await start(await newGraph(past)))).toEqual({ a: "reused", c: "reused" });
+    const through = await start(await newGraph(graphOf(nodes, edges)));
+    expect(await reported(through)).toMatchObject({ a: "reused", b: "ran" });
+  });
   test("[E11] runs only what changed, and says why", async () => {
     const id = await newGraph(graph(1));
     const first = await start(id);

@@ -4,6 +4,7 @@ import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, ty
 import type { RunInput } from "./interface.ts";
 import { chosenEngine, type Library, type LibraryEngine, type NodeDefinition } from "./library.ts";
 import { LIMITS } from "./limits.ts";
+import { type Passes, passesOf } from "./passing.ts";
 import { type Port, portsOf } from "./ports.ts";
 import { placeValues, WIDGET_VALUES } from "./stored-values.ts";
 import { CALL, calledName } from "./subgraphs.ts";
@@ -22,6 +23,10 @@ export interface NodeParts {
   readonly definition: NodeDefinition | undefined;
   /** The engine that the node's setting means now: the named one, live or not, else the first live one. */
   readonly engine: LibraryEngine | undefined;
+  /** What it passes on instead of running; undefined if it is not bypassed, or off anyway. */
+  readonly passes: Passes | undefined;
+  /** It is skipped: switched off, or bypassed with outputs and nothing to give at any of them. */
+  readonly isOff: boolean;
   /** It calls a definition that the graph does not have. */
   readonly isLostCall: boolean;
 }
@@ -59,8 +64,16 @@ export function partsOf(given: GraphNode, { settings, mapped, called, library }:
   const element = node.service === CALL ? (call ?? undefined) : general && capability(node, general);
   const definition = element && mapped ? mappedOver(element, mapped) : element;
   const engine = definition && chosenEngine(definition, settings.engine);
-  return { node, settings, mapped, element, definition, engine, isLostCall: node.service === CALL && call === undefined };
+  const isSwitchedOff = settings.disabled === true;
+  const passes = settings.bypassed === true && !isSwitchedOff && element ? passesOf(element) : undefined;
+  const isOff = isSwitchedOff || (passes?.size === 0 && element?.outputs.length !== 0);
+  const isLostCall = node.service === CALL && call === undefined;
+  return { node, settings, mapped, element, definition, engine, passes, isOff, isLostCall };
 }
+
+/** Whether a run would run it, if its edges say so. */
+export const executes = ({ settings, passes, isOff }: Pick<NodeParts, "settings" | "passes" | "isOff">): boolean =>
+  !isOff && !passes && !settings.pinned;
 
 /** Nodes whose values were stored by position before their class was known, with the values by name; by what they were read from. */
 const placedNodes = new WeakMap<GraphNode, { general: NodeDefinition; node: GraphNode }>();

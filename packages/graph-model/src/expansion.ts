@@ -1,4 +1,5 @@
 // How far calls multiply the node runs of a graph.
+import { executes } from "./definitions.ts";
 import { edgeMetadata } from "./graph.ts";
 import type { Level } from "./level.ts";
 import type { Resolved } from "./resolve.ts";
@@ -38,8 +39,8 @@ function alwaysRun(level: Level): Set<string> {
   const { order, incoming } = level.shape;
   const sure = new Set<string>();
   for (const id of order) {
-    const { disabled, pinned } = level.node(id)?.settings ?? {};
-    if (disabled || pinned) continue;
+    const node = level.node(id);
+    if (!node || !executes(node)) continue;
     const isSure = (incoming.get(id) ?? []).every((edge) => {
       if (level.condition(edge) !== undefined || edge.kind === "on_failure" || !sure.has(edge.from)) return false;
       const { sourcePort } = edgeMetadata(edge);

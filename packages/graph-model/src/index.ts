@@ -32,6 +32,8 @@ export * from "./library.ts";
 export { checkLimits, ID_PATTERN, jsonBytes, LIMITS, OUTPUT_DEPTH, whyTooLarge } from "./limits.ts";
 export { enginesNotLive, type NotLive } from "./live.ts";
 export { nearest } from "./nearest.ts";
+export { originsIn } from "./origins.ts";
+export { passedOn } from "./passing.ts";
 export * from "./path.ts";
 export * from "./plan.ts";
 export * from "./ports.ts";

@@ -21,7 +21,7 @@ export type InputSource = { node: GraphNode; port: Port } & (
 /** What `Supply` reads of a level. */
 interface Level {
   graph: Graph;
-  nodes: readonly Pick<NodeParts, "node" | "definition">[];
+  nodes: readonly Pick<NodeParts, "node" | "definition" | "passes">[];
   neighbours: Pick<Neighbours, "index" | "incoming" | "following">;
 }
 
@@ -52,10 +52,15 @@ export class Supply {
   }
 
   /** Of each input of a node, in their order. */
-  sourcesOf({ node, definition }: Pick<NodeParts, "node" | "definition">): InputSource[] {
+  sourcesOf({ node, definition, passes }: Pick<NodeParts, "node" | "definition" | "passes">): InputSource[] {
     if (!definition) return [];
     const wires = wiresInto(this.incoming.get(node.id) ?? []);
-    return definition.inputs.map((port) => this.sourceOf(node, port, wires?.get(port.name)));
+    const passedOn = passes && new Set(passes.values());
+    return definition.inputs.map((port) => {
+      const source = this.sourceOf(node, port, wires?.get(port.name));
+      // Nobody is asked for what a bypassed node does nothing with.
+      return source.kind === "run" && passedOn?.has(port.name) === false ? { node, port, kind: "none" } : source;
+    });
   }
 
   private sourceOf(node: GraphNode, port: Port, wire: { from: string; output: string } | undefined): InputSource {
@@ -118,9 +123,9 @@ class Producers {
     private readonly neighbours: Level["neighbours"],
   ) {
     for (let at = 0; at < nodes.length; at++) {
-      const { node, definition } = nodes[at] as Level["nodes"][number];
+      const { node, definition, passes } = nodes[at] as Level["nodes"][number];
       if (!definition || neighbours.index.get(node.id) !== at) continue;
-      for (const output of definition.outputs) this.add(output, at);
+      for (const output of definition.outputs) if (passes?.has(output.name) !== false) this.add(output, at);
     }
   }
 

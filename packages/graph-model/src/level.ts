@@ -239,7 +239,9 @@ function workOut({ graph, library, called, condition, before: state }: LevelPart
   const wiring = sameWires ? before.wiring : wire(graph, condition, before?.wiring);
   const shape = new GraphShape(graph, wiring.neighbours);
   const parts = partsOfAll(graph, library, called, wiring, before);
-  const sameKinds = sameWires && parts.every(({ definition }, at) => definition === before.nodes[at]?.definition);
+  const sameKinds =
+    sameWires &&
+    parts.every(({ definition, passes }, at) => definition === before.nodes[at]?.definition && passes === before.nodes[at]?.passes);
   const keepsSupply =
     sameKinds && before.graph.metadata?.interface === graph.metadata?.interface && sameFields(before.graph.context, graph.context);
   const supply = keepsSupply ? before.supply : new Supply({ graph, nodes: parts, neighbours: wiring.neighbours });

@@ -1,4 +1,5 @@
 // Which nodes have no live engine: a run of them would wait for a worker that may never come, so it is not accepted.
+import { executes } from "./definitions.ts";
 import { type Graph, type GraphNode, nodeTitle } from "./graph.ts";
 import { type Issue, issue } from "./issue.ts";
 import type { Level, ResolvedNode } from "./level.ts";
@@ -63,8 +64,6 @@ function nodeNotLive(resolved: ResolvedNode): readonly Issue[] {
   if (resolved.engine?.live || resolved.region || !resolved.element || !executes(resolved)) return NONE;
   return whyNotLive(resolved.node, resolved.element, namedEngine(resolved));
 }
-
-const executes = ({ settings: { disabled, pinned } }: ResolvedNode): boolean => !disabled && !pinned;
 
 function namedEngine({ settings: { engine = "auto" } }: ResolvedNode): string | undefined {
   return engine === "auto" ? undefined : engine;

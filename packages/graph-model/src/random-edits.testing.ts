@@ -174,6 +174,8 @@ function editedBody(body: Body, next: Next): Body {
           { engine: "auto" },
           { disabled: true },
           { disabled: false },
+          { bypassed: true },
+          { bypassed: false },
           { pinned: { text: "a" } },
           { version: "2" },
           {},

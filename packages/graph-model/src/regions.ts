@@ -37,7 +37,10 @@ export function planRegions(graph: Graph, shape: Topology, nodes: readonly NodeP
 export const plansAlike = (before: NodeParts, after: NodeParts): boolean =>
   before.node.plane === after.node.plane &&
   (before.node.plane !== PLANE ||
-    (before.definition === after.definition && before.settings.engine === after.settings.engine && serverIds(before) === serverIds(after)));
+    (before.definition === after.definition &&
+      before.passes === after.passes &&
+      before.settings.engine === after.settings.engine &&
+      serverIds(before) === serverIds(after)));
 
 const serverIds = (parts: NodeParts): string | undefined =>
   parts.definition &&
@@ -45,8 +48,13 @@ const serverIds = (parts: NodeParts): string | undefined =>
     .map(({ id }) => id)
     .join("\n");
 
-/** The servers that have every node of a region and every file they name, live ones first; one that a node names, if it does. */
-export function serversOf(inside: readonly NodeParts[]): LibraryEngine[] {
+/**
+ * The servers that have every node of a region and every file they name, live ones first; one that a node names, if it does. What is
+ * bypassed is not sent to them.
+ */
+export function serversOf(all: readonly NodeParts[]): LibraryEngine[] {
+  const sent = all.filter(({ passes }) => !passes);
+  const inside = sent.length > 0 ? sent : all;
   const lists = inside.flatMap((parts) => (parts.definition ? [enginesFor(parts)] : []));
   const named = inside.flatMap(({ settings }) => nameOf(settings.engine) ?? []).at(0);
   const [first = [], ...others] = lists;
@@ -85,6 +93,7 @@ function regionFinder(graph: Graph, nodes: readonly NodeParts[], problems: Regio
   };
   const placeOf = (id: string): Place => {
     const parts = node.get(id);
+    if (parts?.passes) return ANYWHERE;
     const named = nameOf(parts?.settings.engine);
     const known = parts?.definition && new Set(enginesFor(parts).map((engine) => engine.id));
     return { named, servers: named === undefined ? known : new Set([named]) };
@@ -123,6 +132,7 @@ interface Place {
   named: string | undefined;
   servers: ReadonlySet<string> | undefined;
 }
+const ANYWHERE: Place = { named: undefined, servers: undefined };
 
 const nameOf = (engine: string | undefined): string | undefined => (engine === "auto" ? undefined : engine);
 

@@ -1,5 +1,5 @@
 // What ComfyUI's own editor makes of the nodes in a file: group nodes of older files are taken apart, as it takes them apart. (Of late, as in 1.27, it loses what a reroute inside takes from outside.)
-import { exportRegion, importComfy } from "@spindle/graph-model";
+import { exportRegion, importComfy, validate } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
 import { describe, expect, test } from "vitest";
 import { mergeLibraries, readObjectInfo } from "../src/library/merge.ts";
@@ -136,6 +136,76 @@ test("classes that have another name by now have it", () => {
   const types = ["ConditioningAverage ", "T2IAdapterLoader", "SDV_img2vid_Conditioning"];
   const { graph } = importComfy({ nodes: types.map((type, id) => ({ id, type })), links: [] }, library);
   expect(graph?.nodes.map(({ service }) => service)).toEqual(["ConditioningAverage", "ControlNetLoader", "SVD_img2vid_Conditioning"]);
+});
+
+describe("a bypassed node", () => {
+  const lora = {
+    id: 2,
+    type: "LoraLoader",
+    mode: 4,
+    inputs: [slot("model", "MODEL", 1), slot("clip", "CLIP", 2)],
+    outputs: [
+      { name: "MODEL", type: "MODEL", links: [3] },
+      { name: "CLIP", type: "CLIP", links: [4] },
+    ],
+    widgets_values: ["gone.safetensors", 1, 1],
+  };
+  const through = (node: object) => ({
+    nodes: [
+      { id: 1, type: "CheckpointLoaderSimple", outputs: [], widgets_values: ["a.safetensors"] },
+      { id: 2, inputs: [], outputs: [], ...node },
+      { id: 3, type: "CLIPTextEncode", inputs: [slot("clip", "CLIP", 4)], outputs: [], widgets_values: ["words"] },
+      { id: 4, type: "ModelSave", inputs: [slot("model", "MODEL", 3)], widgets_values: ["out"] },
+    ],
+    links: [
+      [1, 1, 0, 2, 0, "MODEL"],
+      [2, 1, 1, 2, 1, "CLIP"],
+      [3, 2, 0, 4, 0, "MODEL"],
+      [4, 2, 1, 3, 0, "CLIP"],
+    ],
+  });
+
+  test("[G8] stays, bypassed, and the prompt is as without it", () => {
+    const { graph, issues } = importComfy(through(lora), library);
+    expect([issues, graph?.metadata?.nodes]).toEqual([[], { "2": { bypassed: true } }]);
+    expect(graph?.edges.map(({ from, to }) => `${from}>${to}`)).toEqual(["1>2", "1>2", "2>3", "2>4"]);
+    expect(validate(graph as NonNullable<typeof graph>, library).filter(({ severity }) => severity === "error")).toEqual([]);
+    const { text = "{}" } = exportRegion(graph as NonNullable<typeof graph>, library);
+    const prompt = JSON.parse(text);
+    expect(Object.keys(prompt)).toEqual(["1", "4"]);
+    expect(prompt["4"].inputs.model).toEqual(["1", 0]);
+  });
+  test("is left out where the server lacks it, or would pass on something else; its wires go straight through", () => {
+    const swapped = { ...lora, inputs: [slot("strength_model", "MODEL", 1), ...lora.inputs.slice(1)] };
+    for (const node of [{ ...lora, type: "A pack's" }, swapped]) {
+      const { graph, issues } = importComfy(through(node), library);
+      expect(graph?.edges.map(({ from, to }) => `${from}>${to}`)).toEqual(["1>3", "1>4"]);
+      expect(issues.map(({ message }) => message)).toEqual(["1 bypassed nodes are left out; what they passed on goes straight through."]);
+    }
+  });
+  test("whose input has no wire gives nothing: what it leads to keeps its own value", () => {
+    const size = { name: "INT", type: "INT", links: [9] };
+    const nodes = [
+      {
+        id: 1,
+        type: "PrimitiveInt",
+        mode: 4,
+        inputs: [{ ...slot("value", "INT"), widget: { name: "value" } }],
+        outputs: [size],
+        widgets_values: [7],
+      },
+      {
+        id: 2,
+        type: "EmptyImage",
+        inputs: [{ ...slot("width", "INT", 9), widget: { name: "width" } }],
+        outputs: [image],
+        widgets_values: [64, 32, 1, 0],
+      },
+    ];
+    const { graph } = importComfy({ nodes, links: [[9, 1, 0, 2, 0, "INT"]] }, library);
+    expect(graph?.edges).toEqual([]);
+    expect(graph?.nodes.find(({ id }) => id === "2")?.params).toMatchObject({ width: 64 });
+  });
 });
 
 test("of a pack's nodes only those that act on ComfyUI's editor alone are left out", () => {

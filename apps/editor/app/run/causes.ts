@@ -30,6 +30,7 @@ const TITLES: Readonly<Record<string, string>> = {
   "region.not_convex": "A ComfyUI prompt depends on itself",
   "region.control": "A wire inside a ComfyUI prompt",
   "region.no_server": "No ComfyUI has all of it",
+  "edge.not_passed": "Nothing passed on by a bypassed node",
   "import.unsupported": "Left out by the import",
   "import.value": "Changed by the import",
   "metadata.unknown": "Nothing reads it",

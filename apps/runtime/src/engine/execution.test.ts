@@ -9,6 +9,7 @@ import { freezeNodes } from "./freeze.ts";
 import {
   callNode as call,
   comfyNode as comfy,
+  counts,
   type Does,
   edge,
   fails,
@@ -40,6 +41,74 @@ describe("an edge", () => {
     const graph = (when: string) => graphOf([node("a"), node("pin")], [edge("a", "pin", { when })], pinned);
     expect((await run(graph("false"))).states.pin).toBe("skipped");
     expect((await run(graph("true"))).outputs).toEqual({ value: 7 });
+  });
+});
+
+describe("[RC7] a bypassed node", () => {
+  const wire = (from: string, to: string, more: object = {}) => edge(from, to, { sourcePort: "value", targetPort: "value", ...more });
+  const bypassed = (...ids: string[]) => ({ nodes: Object.fromEntries(ids.map((id) => [id, { bypassed: true }])) });
+
+  test("does not run and gives what it takes, behind another one too", async () => {
+    const graph = graphOf(
+      [node("a"), node("b"), node("c"), node("d")],
+      [wire("a", "b"), wire("b", "c"), wire("c", "d")],
+      bypassed("b", "c"),
+    );
+    const { ran, states, row, outputs } = await run(graph, { does: { a: () => ({ value: 5 }) } });
+    expect([ran, states.b, outputs]).toEqual([["a", "d"], "succeeded", { value: 5 }]);
+    expect(row("c")?.output).toEqual({ value: 5 });
+  });
+  test("is skipped by its edges as any node is, and broken", async () => {
+    const graph = (when: string) => graphOf([node("a"), node("b"), node("c")], [wire("a", "b", { when }), wire("b", "c")], bypassed("b"));
+    expect((await run(graph("false"))).states).toEqual({ a: "succeeded", b: "skipped", c: "skipped" });
+    const { row } = await run(graph("true"), { does: { a: fails() } });
+    expect([row("b")?.state, row("c")?.broken]).toEqual(["skipped", true]);
+  });
+  test("is held at no breakpoint, gives no pinned output, and is off where it is switched off", async () => {
+    const settings = { breakpoint: "before", pinned: { value: "pinned" }, bypassed: true };
+    const graph = (more: object) =>
+      graphOf([node("a"), node("b"), node("c")], [wire("a", "b"), wire("b", "c")], { nodes: { b: { ...settings, ...more } } });
+    const { held, row } = await run(graph({}));
+    expect([held, row("b")?.output]).toEqual([[], { value: "a" }]);
+    expect((await run(graph({ disabled: true }))).states).toMatchObject({ b: "skipped", c: "skipped" });
+  });
+  test("passes on a list, where it would run for each of its elements, without a node run for one", async () => {
+    const graph = graphOf(
+      [node("l", { value: [1, 2] }), node("m"), node("e")],
+      [wire("l", "m", { map: {} }), wire("m", "e")],
+      bypassed("m"),
+    );
+    const { states, outputs } = await run(graph);
+    expect([Object.keys(states), outputs]).toEqual([["l", "m", "e"], { value: [1, 2] }]);
+  });
+  test("that is a call runs nothing inside, and as the head of a loop passes on what came back", async () => {
+    const inner = {
+      nodes: [node("h")],
+      edges: [],
+      metadata: { interface: { inputs: [{ name: "value", to: [{ node: "h", port: "value" }] }] } },
+    };
+    const definitions = { definitions: { inner }, ...bypassed("c") };
+    const called = await run(graphOf([node("a"), call("c", { definition: "inner" })], [wire("a", "c")], definitions));
+    expect([Object.keys(called.states), called.outputs]).toEqual([["a", "c"], { value: "a" }]);
+    const loop = graphOf(
+      [node("h", { value: 0 }), node("t")],
+      [wire("h", "t"), wire("t", "h", { loop: { maxIterations: 3 } })],
+      bypassed("h"),
+    );
+    expect((await run(loop, { does: { t: counts } })).outputs).toEqual({ value: 3 });
+  });
+  test("stays as it is where an earlier output would stand for it", async () => {
+    const about = { id: PICTURE.artifact, run_id: PICTURE.artifact, service: "node", version: "1", engine: "default", cache_key: null };
+    const earlier = (id: string, value: unknown): Earlier => ({ ...about, node_id: id, input: {}, output: { value } });
+    class Kept extends MemoryRecord {
+      override async outputsOf(): Promise<Map<string, Earlier>> {
+        return new Map([earlier("a", 1), earlier("b", "old")].map((one) => [one.node_id, one]));
+      }
+    }
+    const graph = graphOf([node("a"), node("b"), node("c")], [wire("a", "b"), wire("b", "c")], bypassed("b"));
+    const options: RecordedOptions = { base: PICTURE.artifact, part: { of: "from", node: "c" } };
+    const { ran, row } = await run(graph, { options, record: new Kept() });
+    expect([ran, row("b")?.output]).toEqual([["c"], { value: 1 }]);
   });
 });
 
@@ -204,6 +273,31 @@ describe("a region", () => {
   test("[RG2, RH3] waits for who holds one of its nodes", async () => {
     const { states, held, prompts } = await run(three({ nodes: { b: { breakpoint: "before" } } }), { answer: all });
     expect([held, states.b, sent(prompts)]).toEqual([["b"], "succeeded", [["a", "b", "c"]]]);
+  });
+  test("[RC7, RG2] sends nothing of a bypassed node, which gives what came of the region, or what came from outside", async () => {
+    const off = { nodes: { b: { bypassed: true } } };
+    const chain = graphOf(
+      [comfy("a"), comfy("b", "needs"), comfy("c", "needs"), node("n")],
+      [image("a", "b"), image("b", "c"), leaving("b")],
+      off,
+    );
+    const { states, prompts, row } = await run(chain, { answer: () => ({ output: { a: { image: PICTURE }, c: {} } }) });
+    expect([sent(prompts), prompts[0]?.prompt.c?.inputs]).toEqual([[["a", "c"]], { image: ["a", 0] }]);
+    expect([states.b, row("b")?.output, row("n")?.output]).toEqual(["succeeded", { image: PICTURE }, { value: PICTURE }]);
+    const given = edge("p", "b", { sourcePort: "value", targetPort: "image" });
+    const fed = graphOf([node("p"), comfy("b"), comfy("c", "needs"), node("n")], [given, image("b", "c"), leaving("c")], off);
+    const from = await run(fed, { does: { p: () => ({ value: PICTURE }) }, answer: () => outputs("c") });
+    expect([sent(from.prompts), from.row("b")?.output]).toEqual([[["c"]], { image: PICTURE }]);
+    expect(Object.keys(from.prompts[0]?.prompt ?? {})).toContain("c<image");
+    const alone = await run(graphOf([node("p"), comfy("b"), node("n")], [given, leaving("b")], off), {
+      does: { p: () => ({ value: PICTURE }) },
+    });
+    expect([alone.prompts, alone.row("n")?.output]).toEqual([[], { value: PICTURE }]);
+  });
+  test("[RC7, RG4] a bypassed node of a region that failed is skipped with what is before it", async () => {
+    const graph = graphOf([comfy("a"), comfy("b"), comfy("c")], [image("a", "b"), image("b", "c")], { nodes: { b: { bypassed: true } } });
+    const { states } = await run(graph, { answer: () => ({ error: { code: "E", message: "m" } }) });
+    expect(states).toEqual({ "group:a>": "failed", a: "failed", b: "skipped", c: "skipped" });
   });
   test("[RG3] sends nothing that nobody needs, and is skipped if nothing is left", async () => {
     const { states, prompts } = await run(graphOf([comfy("a"), comfy("b")], [image("a", "b")], { nodes: { a: { disabled: true } } }));

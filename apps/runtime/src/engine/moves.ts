@@ -21,6 +21,13 @@ export const cancelled = (message = "Cancelled."): NodeMove => ({
   error: { class: "cancelled", code: "run.cancelled", message },
 });
 
+export const passed = (output: Values): NodeMove => ({
+  change: "pass",
+  output,
+  why: "It is bypassed: it passes on what it takes.",
+  body: { bypassed: true },
+});
+
 export const reused = ({ id, run_id, output, cache_key }: Earlier, why: string, input?: Values): NodeMove => ({
   change: "reuse",
   output,

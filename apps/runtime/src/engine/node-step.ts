@@ -9,6 +9,8 @@ import {
   type InputSource,
   type NodeDefinition,
   nodeTitle,
+  originsIn,
+  passedOn,
   regionInput,
   resolveInputs,
 } from "@spindle/graph-model";
@@ -20,7 +22,7 @@ import { callDefinition, type Walk } from "./call.ts";
 import { fullInput, whyUnfit } from "./check-input.ts";
 import { BadCondition, backEdge, edgesTo, inTurn } from "./edges.ts";
 import { mapOver } from "./fan-out.ts";
-import { cancelled, failed, reused, skipped } from "./moves.ts";
+import { cancelled, failed, passed, reused, skipped } from "./moves.ts";
 import type { NodeTask } from "./node-plane.ts";
 import type { CacheAnswer } from "./reuse.ts";
 import { RunTooLarge } from "./row-cache.ts";
@@ -28,6 +30,8 @@ import type { RunContext } from "./run-context.ts";
 import type { Scope } from "./scope.ts";
 
 type Values = Record<string, unknown>;
+/** Nodes that run in one go, with the values that they get from elsewhere. */
+type Together = ReadonlyMap<string, Readonly<Values>>;
 
 export class NodeStep {
   /** Node runs that this step has just dispatched, so that no worker can have answered yet. */
@@ -78,7 +82,8 @@ export class NodeStep {
   async conclude(scope: Scope, id: string): Promise<void> {
     const { rows, life } = this.context;
     const row = rows.at(scope.prefix + id);
-    const holds = scope.level.node(id)?.settings.breakpoint === "after" && row.state === "succeeded" && !row.passed;
+    const { settings, passes } = scope.level.node(id) ?? {};
+    const holds = settings?.breakpoint === "after" && !passes && row.state === "succeeded" && !row.passed;
     if (holds && !life.isCancelled) {
       const held = row.held === "after" ? row : await this.change(row, { change: "holdAfter", held: "after" });
       const passed = await life.awaitPerson(held, (row) => row.passed);
@@ -89,14 +94,15 @@ export class NodeStep {
 
   /**
    * The values with which a queued node is to run; undefined if it was skipped, failed, held, or given an output without running.
-   * @param together nodes that run in one go with it, which therefore have no outputs yet
+   * @param together nodes that run in one go with it, which therefore have no outputs yet, with their values
    */
-  async resolveValues(scope: Scope, id: string, row: NodeRunRow, together?: ReadonlyMap<string, unknown>): Promise<Values | undefined> {
-    const { sources = [] } = scope.level.node(id) ?? {};
+  async resolveValues(scope: Scope, id: string, row: NodeRunRow, together?: Together): Promise<Values | undefined> {
+    const { sources = [], passes } = scope.level.node(id) ?? {};
     const values = await inTurn(() => this.valuesOf(scope, id, sources));
-    const isFromRegion = (source: InputSource): boolean => "from" in source && together?.has(source.from) === true;
-    const hasRequired = sources.every((source) => !source.port.required || isFromRegion(source) || values[source.port.name] !== undefined);
-    const move = await this.insteadOfRunning(scope, id, row, { hasRequired, together });
+    const isFromRegion = together && givenTogether(scope, together);
+    const isFed = (source: InputSource): boolean => isFromRegion?.(source) === true || values[source.port.name] !== undefined;
+    const hasRequired = passes !== undefined || sources.every((source) => !source.port.required || isFed(source));
+    const move = await this.insteadOfRunning(scope, id, row, { values, hasRequired, together });
     if (!move) return values;
     await this.change(row, move);
     return undefined;
@@ -107,11 +113,11 @@ export class NodeStep {
     scope: Scope,
     id: string,
     row: NodeRunRow,
-    { hasRequired, together }: { hasRequired: boolean; together: ReadonlyMap<string, unknown> | undefined },
+    { values, hasRequired, together }: { values: Values; hasRequired: boolean; together: Together | undefined },
   ): Promise<NodeMove | undefined> {
-    const { settings = {}, element } = scope.level.node(id) ?? {};
+    const { settings = {}, element, mapped, passes, isOff } = scope.level.node(id) ?? {};
     const { reuse, rows } = this.context;
-    if (settings.disabled === true) return skipped(false, "The node is off.");
+    if (isOff) return skipped(false, passes ? "The node is bypassed and has nothing to pass on." : "The node is off.");
     const role = reuse.roleIn(scope, id);
     if (role === "leave") return skipped(false, "It is not part of this run.");
     if (!element) return failed("node.unknown_capability", `${row.service} is not in the library any more.`);
@@ -122,6 +128,8 @@ export class NodeStep {
       if (error instanceof BadCondition) return failed("edge.condition_failed", error.message);
       throw error;
     }
+    // What it passes on from a node of its region is known when the region is over.
+    if (passes) return together ? undefined : passed(passedOn(passes, values, mapped && edgeMetadata(mapped).targetPort));
     if (settings.breakpoint === "before" && !row.passed) return { change: "hold", held: "before" };
     if (settings.pinned) return { change: "pin", output: settings.pinned, body: { pinned: true } };
     const earlier = role === "keep" ? await rows.request(() => reuse.earlier(row.path)) : undefined;
@@ -295,6 +303,16 @@ export class NodeStep {
       ? `${title} ${cause.state === "skipped" ? "was skipped" : cause.state}.`
       : `${title} was ${cause.state}, and no edge leads here from that.`;
   }
+}
+
+/** Whether an input gets its value from the nodes that run together, or from outside past those of them that are bypassed. */
+function givenTogether({ level }: Scope, together: Together): (source: InputSource) => boolean {
+  const origin = originsIn(level, (id) => together.has(id));
+  return (source) => {
+    if (!("from" in source) || !together.has(source.from)) return false;
+    const from = origin(source.from, source.output);
+    return "output" in from || together.get(from.node)?.[from.input] !== undefined;
+  };
 }
 
 /** Whether an earlier output has every port of the node at which a wire starts. */

@@ -56,7 +56,7 @@ async function askedByLangGraph(example: Case, rows: readonly string[]): Promise
   return { nodes, early };
 }
 
-describe("[E2, E8, RC1, RC2, RL3, RL5, RE3] 1,000 random graphs with failures, conditions and nested loops", () => {
+describe("[E2, E8, RC1, RC2, RC7, RL3, RL5, RE3] 1,000 random graphs with failures, conditions and nested loops", () => {
   test.each(Array.from({ length: 10 }, (_, index) => index * 100))("from seed %i", async (first) => {
     for (let seed = first; seed < first + 100; seed++) {
       const example = randomCase(seed);
@@ -65,6 +65,8 @@ describe("[E2, E8, RC1, RC2, RL3, RL5, RE3] 1,000 random graphs with failures, c
       expect(rows, `seed ${seed}`).toEqual(expected.rows);
       expect(limits, `seed ${seed}`).toEqual(expected.limits);
       expect(new Set(ran).size, `seed ${seed}: a node ran twice`).toBe(ran.length);
+      const isBypassed = (path: string) => example.bypassed.has(path.split("/").at(-1) as string);
+      expect(ran.filter(isBypassed), `seed ${seed}: a bypassed node ran`).toEqual([]);
     }
   });
 
@@ -86,6 +88,7 @@ describe("[E2, E8, RC1, RC2, RL3, RL5, RE3] 1,000 random graphs with failures, c
     const paths = all.flatMap(({ rows }) => Object.keys(rows));
     expect(paths.filter((path) => /\[\d\]\/loop.*\[[12]\]\//.test(path)).length).toBeGreaterThan(200);
     expect(all.filter(({ limits }) => limits.length > 0).length).toBeGreaterThan(100);
+    expect(all.filter((_, seed) => randomCase(seed).bypassed.size > 0).length).toBeGreaterThan(300);
     const states = all.flatMap(({ rows }) => Object.values(rows));
     for (const state of ["failed", "skipped", "succeeded"]) expect(states.filter((one) => one === state).length).toBeGreaterThan(1000);
   });

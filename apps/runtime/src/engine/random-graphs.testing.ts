@@ -10,6 +10,8 @@ export interface Case {
   items: Item[];
   edges: Edge[];
   nodes: string[];
+  /** Nodes that are bypassed. What they give is not told here, so that no condition asks for it. */
+  bypassed: ReadonlySet<string>;
 }
 
 const KINDS = ["normal", "normal", "normal", "on_success", "on_failure"] as const;
@@ -49,7 +51,9 @@ export function randomCase(seed: number): Case {
     return { items: [{ node: head }, ...items, { node: tail }], edges, back, max: 1 + Math.floor(next() * 3) };
   };
   const { items, edges } = level(4 + Math.floor(next() * 6), 0);
-  return { seed, items, edges, nodes };
+  const asked = new Set(allEdges(items, edges).flatMap(({ from, above }) => (above === undefined ? [] : [from])));
+  const bypassed = new Set(nodes.filter((id) => !asked.has(id) && next() < 0.2));
+  return { seed, items, edges, nodes, bypassed };
 }
 
 const allEdges = (items: Item[], edges: Edge[]): (Edge & { loop?: number })[] => [
@@ -60,7 +64,7 @@ const allEdges = (items: Item[], edges: Edge[]): (Edge & { loop?: number })[] =>
 const when = ({ kind, above }: Edge) =>
   above === undefined ? {} : { when: kind === "on_failure" ? `error.code > "c${above}"` : `output.x > ${above}` };
 
-export function asGraph({ items, edges, nodes }: Case): Graph {
+export function asGraph({ items, edges, nodes, bypassed }: Case): Graph {
   const made = allEdges(items, edges).map(
     (edge): GraphEdge => ({
       from: edge.from,
@@ -70,7 +74,9 @@ export function asGraph({ items, edges, nodes }: Case): Graph {
     }),
   );
   const node = (id: string) => ({ id, service: "test.any", plane: "node" as const, status: "pending" as const });
-  return { schema: "langgraph.v1", workflowId: "t", nodes: nodes.map(node) as unknown as Graph["nodes"], edges: made };
+  const settings = Object.fromEntries([...bypassed].map((id) => [id, { bypassed: true }]));
+  const metadata = { nodes: settings };
+  return { schema: "langgraph.v1", workflowId: "t", nodes: nodes.map(node) as unknown as Graph["nodes"], edges: made, metadata };
 }
 
 /** What a node does at a path: a digit, and whether it fails. */
@@ -84,7 +90,7 @@ export function behaviour(seed: number, path: string): { x: number; fails: boole
 type Outcome = { state: "succeeded" | "failed" | "skipped"; broken: boolean; x: number };
 
 /** Written from the text of SPEC alone: items in order, one after the other, visits as a plain loop. */
-export function oracle({ seed, items, edges }: Case): { rows: Record<string, string>; limits: string[] } {
+export function oracle({ seed, items, edges, bypassed }: Case): { rows: Record<string, string>; limits: string[] } {
   const rows: Record<string, string> = {};
   const limits: string[] = [];
   const every = allEdges(items, edges);
@@ -105,7 +111,8 @@ export function oracle({ seed, items, edges }: Case): { rows: Record<string, str
         if (cameBack === id) incoming.push("taken");
         const broken = incoming.includes("broken");
         const skipped = broken || (incoming.length > 0 && !incoming.includes("taken"));
-        const { x, fails } = behaviour(seed, prefix + id);
+        const { x, fails: wouldFail } = behaviour(seed, prefix + id);
+        const fails = wouldFail && !bypassed.has(id);
         const outcome: Outcome = { state: skipped ? "skipped" : fails ? "failed" : "succeeded", broken, x };
         seen.set(id, outcome);
         rows[prefix + id] = outcome.state;

@@ -30,6 +30,10 @@ export class RegionStep {
     const ending = endings(scope, region, own);
     const given = this.given.get(own.path);
     for (const id of region.nodes) {
+      if (scope.level.node(id)?.passes) {
+        await this.steps.run(scope, id); // what it passes on is known by now
+        continue;
+      }
       const input = given?.get(id);
       await this.steps.untilDecided(scope.prefix + id, (row) =>
         this.steps.change(row, { ...ending(id, (other) => scope.lookup(other)), ...(input ? { input } : {}) }),
@@ -83,7 +87,8 @@ export class RegionStep {
   ): Promise<Values | undefined> {
     const values = await this.steps.resolveValues(scope, id, row, running);
     if (!values) return undefined;
-    const { sources = [], element } = scope.level.node(id) ?? {};
+    const { sources = [], element, passes } = scope.level.node(id) ?? {};
+    if (passes) return values;
     const inside = new Set(sources.flatMap((source) => ("from" in source && running.has(source.from) ? [source.port.name] : [])));
     const ports = (element?.inputs ?? []).filter(({ name }) => !inside.has(name));
     const why = whyUnfit(ports, values);
@@ -93,11 +98,12 @@ export class RegionStep {
 
   private async findCached(scope: Scope, row: NodeRunRow, region: RegionInput, nodes: readonly string[]): Promise<CacheAnswer> {
     const { rows, reuse } = this.context;
-    const definitions = nodes.flatMap((id) => scope.level.node(id)?.element ?? []);
+    const sent = nodes.filter((id) => !scope.level.node(id)?.passes);
+    const definitions = sent.flatMap((id) => scope.level.node(id)?.element ?? []);
     if (!definitions.every(isCacheable) || namesFiles(region, definitions))
       return { why: "It reads files of the ComfyUI server, so it always runs." };
     const input: Values = { ...region };
-    const isForced = nodes.some((id) => reuse.roleIn(scope, id) === "force");
+    const isForced = sent.some((id) => reuse.roleIn(scope, id) === "force");
     return rows.request(() => reuse.find({ row, input, isForced, whyRuns: (last) => whyRegionRuns(input, last) }));
   }
 }

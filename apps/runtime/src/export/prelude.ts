@@ -42,6 +42,8 @@ interface Node {
   /** Ports that take nothing by name, as those with a wire; a loop's values do not replace theirs. */
   wired?: string[];
   off?: true;
+  /** It is bypassed: by output, the input whose value it gives. */
+  passes?: Record<string, string>;
   pinned?: Values;
   /** Once for each element of the list in the port. */
   map?: { port: string; limit?: number; tolerate: number; outputs: string[] };
@@ -156,7 +158,7 @@ function level(edges: Edge[]) {
       if (missing !== undefined && !drawn.pinned) throw new Error(`${missing} has no value.`);
       return end({
         state: "succeeded",
-        output: drawn.pinned ?? (await work(drawn, path, { ...drawn.parameters, ...values }, services, inside)),
+        output: drawn.pinned ?? passedOn(drawn, values) ?? (await work(drawn, path, { ...drawn.parameters, ...values }, services, inside)),
       });
     } catch (cause) {
       const { message, code, name } = cause as Error & { code?: string };
@@ -214,6 +216,16 @@ function valuesOf(node: Node, results: Record<string, Result>, inputs: Values, a
   if (sourcePort && targetPort) values[targetPort] = given[sourcePort] ?? values[targetPort];
   else for (const port of Object.keys(node.inputs ?? {})) if (!node.wired?.includes(port)) values[port] = given[port] ?? values[port];
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+function passedOn({ passes, map }: Node, values: Values): Values | undefined {
+  if (!passes) return undefined;
+  const list = map && values[map.port];
+  const given = Object.entries(passes).map(([output, input]) => {
+    const value = values[input];
+    return [output, Array.isArray(list) && input !== map?.port && value !== undefined ? list.map(() => value) : value] as const;
+  });
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
 type States = Record<string, Result["state"]>;

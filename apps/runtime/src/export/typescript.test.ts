@@ -174,6 +174,33 @@ const GRAPHS: [string, Graph, Record<string, unknown>][] = [
     {},
   ],
   [
+    "bypassed nodes, alone, for each element, and in place of a call",
+    graphOf(
+      [
+        node("sum", "add", { by: 2 }),
+        node("split", "split"),
+        node("each", "square"),
+        { ...node("call", "graph.call"), params: { definition: "twice" } },
+        node("missing", "split"),
+        node("end", "show"),
+      ],
+      [
+        wire("sum", "sum", "split", "sum"),
+        wire("split", "list", "each", "n", { map: {} }),
+        wire("each", "n", "call", "n"),
+        wire("call", "n", "end", "list"),
+        { from: "sum", to: "missing" },
+      ],
+      {
+        metadata: {
+          nodes: { each: { bypassed: true }, call: { bypassed: true }, missing: { bypassed: true } },
+          definitions: { twice: { nodes: [node("first", "square")], edges: [] } },
+        },
+      },
+    ),
+    {},
+  ],
+  [
     "a definition that is called, and called once for each element",
     graphOf(
       [

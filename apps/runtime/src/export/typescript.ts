@@ -52,7 +52,7 @@ export function exportTypeScript(graph: Graph, library: Library): string {
 function definitionsUsed(resolved: Resolved): string[] {
   const names = new Set([""]);
   for (const name of names) // grows meanwhile
-    for (const { element } of resolved.level(name).nodes) if (element?.calls !== undefined) names.add(element.calls);
+    for (const { element, passes } of resolved.level(name).nodes) if (element?.calls !== undefined && !passes) names.add(element.calls);
   return [...names];
 }
 
@@ -66,7 +66,7 @@ class LevelText {
     private readonly own: string,
     private readonly other: (definition: string) => string,
   ) {
-    this.services = level.nodes.filter(({ element }) => element?.calls === undefined).map(({ node }) => node.service);
+    this.services = level.nodes.filter(({ element, passes }) => element?.calls === undefined && !passes).map(({ node }) => node.service);
     this.hasConditions = level.graph.edges.some((edge) => edgeMetadata(edge).when != null);
   }
 
@@ -142,22 +142,22 @@ class LevelText {
   }
 
   private node(id: string): string {
-    const { node, element: own, settings, sources, mapped } = this.level.node(id) as ResolvedNode;
-    const { disabled, pinned } = settings;
+    const { node, element: own, settings, sources, mapped, passes, isOff } = this.level.node(id) as ResolvedNode;
     const values = (own?.parameters ?? []).map(({ name, schema }) => [name, node.params?.[name] ?? schema.default] as const);
     const parameters = values.filter(([, value]) => value !== undefined);
     const inputs = sources.map((source) => [source.port.name, this.chain(source)] as const).filter(([, chain]) => chain.length > 0);
     const required = sources.filter(({ port }) => port.required).map(({ port }) => port.name);
     const wired = sources.filter(({ kind, port }) => kind === "wire" || !givenByName(port)).map(({ port }) => port.name);
     const parts = [`id: ${q(id)}`, `service: ${q(node.service)}`];
-    if (parameters.length > 0) parts.push(`parameters: ${q(Object.fromEntries(parameters))}`);
+    if (parameters.length > 0 && !passes) parts.push(`parameters: ${q(Object.fromEntries(parameters))}`);
     if (inputs.length > 0) parts.push(`inputs: ${q(Object.fromEntries(inputs))}`);
-    if (required.length > 0) parts.push(`required: ${q(required)}`);
+    if (required.length > 0 && !passes) parts.push(`required: ${q(required)}`);
     if (wired.length > 0) parts.push(`wired: ${q(wired)}`);
-    if (disabled === true) parts.push("off: true");
-    if (pinned) parts.push(`pinned: ${q(pinned)}`);
+    if (isOff) parts.push("off: true");
+    if (passes) parts.push(`passes: ${q(Object.fromEntries(passes))}`);
+    else if (settings.pinned) parts.push(`pinned: ${q(settings.pinned)}`);
     if (mapped) parts.push(`map: ${q(this.fanOut(mapped, own?.outputs.map((port) => port.name) ?? []))}`);
-    if (own?.calls !== undefined) parts.push(`call: () => ${this.other(own.calls)}`);
+    if (own?.calls !== undefined && !passes) parts.push(`call: () => ${this.other(own.calls)}`);
     return `{ ${parts.join(", ")} }`;
   }
 

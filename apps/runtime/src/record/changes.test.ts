@@ -24,6 +24,7 @@ const TABLE: Record<NodeState, Record<string, NodeState>> = {
     skip: "skipped",
     reuse: "succeeded",
     pin: "succeeded",
+    pass: "succeeded",
     ask: "waiting",
     hold: "waiting",
     cancel: "cancelled",

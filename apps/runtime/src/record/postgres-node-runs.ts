@@ -63,7 +63,7 @@ const QUERY_CANCELED = "57014";
 /** Bytes of a change in the statement; beyond what changes may share it goes alone, and is counted no further. */
 const sizeOf = (change: NodeChange): number => jsonBytes(statementOf(change), CHANGED_AT_ONCE);
 /** The changes by which a node run begins, or ends at once. Without them it is as if it had not begun. */
-const BEGINNINGS: readonly NodeChange["change"][] = ["dispatch", "begin", "succeedHere", "reuse", "pin", "ask"];
+const BEGINNINGS: readonly NodeChange["change"][] = ["dispatch", "begin", "succeedHere", "reuse", "pin", "pass", "ask"];
 const nameOf = ({ nodeRun, fence, change }: NodeChange): string => `${nodeRun} ${fence} ${change}`;
 
 export class PostgresNodeRuns implements NodeRunRecord {

@@ -85,6 +85,20 @@ describe("[E12] a node that is asked to run again", () => {
       expectedMs: 4000,
     });
   });
+  test("runs nothing of what is bypassed, whose own value is what the node before it gives", async () => {
+    const wires = [wire, { from: "q", to: "s", metadata: { sourcePort: "image", targetPort: "image" } }];
+    const graph = { nodes: [...region.nodes, node("s", "Show", "comfy")], edges: wires, metadata: { nodes: { q: { bypassed: true } } } };
+    const why = "It is bypassed: it passes on what it takes.";
+    expect((await of(graph, {})).nodes.map(({ does }) => does)).toEqual(["reuses", "reuses", "reuses"]);
+    expect((await of(graph, { force: ["q"] })).nodes.map(({ does }) => does)).toEqual(["reuses", "reuses", "reuses"]);
+    expect((await of(graph, { force: ["p"] })).nodes).toMatchObject([
+      { does: "runs" },
+      { node: "q", does: "reuses", why },
+      { does: "runs" },
+    ]);
+    const apart = { ...graph, metadata: { nodes: { q: { bypassed: true }, p: { pinned: { image: {} } } } } };
+    expect((await of(apart, {})).nodes.map(({ does }) => does)).toEqual(["reuses", "reuses", "reuses"]);
+  });
   test("runs with the prompt of which it is a part, whose time counts once", async () => {
     expect((await of(region, {})).nodes.map(({ does }) => does)).toEqual(["reuses", "reuses"]);
     expect(await of(region, { force: ["q"] })).toEqual({

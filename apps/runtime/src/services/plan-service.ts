@@ -2,12 +2,16 @@
 import {
   blueprintInput,
   ConditionError,
+  edgeMetadata,
   type Graph,
   hasErrors,
+  type InputSource,
   issue,
   type Level,
   type Library,
   nodeTitle,
+  originsIn,
+  passedOn,
   type Region,
   regionInput,
   resolve,
@@ -96,25 +100,31 @@ export class PlanService {
     const inside = new Set(region.nodes);
     const found = new Map<string, Found>();
     const values = new Map<string, Record<string, unknown>>();
-    let open: string | undefined;
+    let open: Taken | undefined;
     for (const id of region.nodes) {
       const settled = await this.settled(state, id);
       if (settled) found.set(id, settled);
       if (settled?.output) known.set(id, settled.output);
       if (settled) continue;
       const own = level.node(id)?.sources ?? [];
-      const missing = own.find((source) => "from" in source && !inside.has(source.from) && !known.has(source.from));
-      if (missing && "from" in missing) open ??= missing.from;
+      open ??= neededBy(level, id).find((source) => !inside.has(source.from) && !known.has(source.from));
       values.set(
         id,
         resolveInputs(own, (from) => known.get(from), inputs, level.graph.context ?? {}),
       );
     }
-    const all = (make: (id: string) => Found) => new Map([...found, ...[...values.keys()].map((id) => [id, make(id)] as const)]);
-    if (open !== undefined) return all(() => runs(whyOpen(level, open as string)));
+    const all = (make: (id: string) => Found) => {
+      for (const id of values.keys()) {
+        const fate = this.passing(state, id) ?? make(id);
+        if (fate.output) known.set(id, fate.output);
+        found.set(id, fate);
+      }
+      return found;
+    };
+    if (open !== undefined) return all(() => runs(whyOpen(level, open as Taken)));
     const input = regionInput({ level, values, inside: region.nodes });
     if (!input) return all(() => ({ does: "skips", why: "Nothing here is saved, shown or used by a node elsewhere." }));
-    const isForced = region.nodes.some((id) => reuse.role(id) === "force");
+    const isForced = region.nodes.some((id) => reuse.role(id) === "force" && !level.node(id)?.passes);
     const whyRuns = (last: Earlier | undefined) => whyRegionRuns({ ...input }, last);
     const row = { ...(frozen[region.id] as FrozenNode), path: region.id };
     const result = await reuse.find({ row, input: { ...input }, isForced, whyRuns });
@@ -125,24 +135,35 @@ export class PlanService {
 
   /** What is decided about a node whatever its inputs are; undefined if that depends on them. */
   private async settled({ level, reuse }: PlanState, id: string): Promise<Found | undefined> {
-    const settings = level.node(id)?.settings ?? {};
+    const { settings = {}, passes, isOff } = level.node(id) ?? {};
     const role = reuse.role(id);
-    if (settings.disabled === true) return { does: "skips", why: "The node is off." };
+    if (isOff) return { does: "skips", why: passes ? "It is bypassed and has nothing to pass on." : "The node is off." };
     if (role === "leave") return { does: "skips", why: "It is not part of this run." };
+    if (passes) return undefined;
     if (settings.pinned) return { does: "reuses", why: "Its output is pinned.", output: settings.pinned };
     const kept = role === "keep" ? await reuse.earlier(id) : undefined;
     return kept && { does: "reuses", why: "It is not part of this run; its last output stands.", output: kept.output };
   }
 
+  /** What a bypassed node gives, as far as that is known; undefined for a node that is none. */
+  private passing({ level, known, inputs }: PlanState, id: string): Found | undefined {
+    const { passes, sources = [], mapped } = level.node(id) ?? {};
+    if (!passes) return undefined;
+    const fate = { does: "reuses", why: "It is bypassed: it passes on what it takes." } as const;
+    if (neededBy(level, id).some(({ from }) => !known.has(from))) return fate;
+    const values = resolveInputs(sources, (from) => known.get(from), inputs, level.graph.context ?? {});
+    return { ...fate, output: passedOn(passes, values, mapped && edgeMetadata(mapped).targetPort) };
+  }
+
   private async nodeFate(state: PlanState, id: string): Promise<Found> {
     const { level, reuse, known, inputs } = state;
     const own = state.frozen[id] as FrozenNode;
-    const settled = await this.settled(state, id);
+    const settled = (await this.settled(state, id)) ?? this.passing(state, id);
     if (settled) return settled;
     const { node, sources = [], element: found, mapped } = level.node(id) ?? {};
     if (!found) return runs("It is not in the library.");
-    const open = sources.find((source) => "from" in source && !known.has(source.from) && level.node(source.from) !== undefined);
-    if (open && "from" in open) return runs(whyOpen(level, open.from));
+    const open = neededBy(level, id).find((source) => !known.has(source.from) && level.node(source.from) !== undefined);
+    if (open) return runs(whyOpen(level, open));
     if (found.human) return runs("A person is asked.");
     if (mapped || found.calls !== undefined) return runs("What it runs inside is known only then.");
     const values = resolveInputs(sources, (from) => known.get(from), inputs, level.graph.context ?? {});
@@ -186,7 +207,19 @@ interface Found {
   output?: Record<string, unknown>;
 }
 const runs = (why: string): Found => ({ does: "runs", why });
-const whyOpen = (level: Level, id: string): string => `It depends on ${level.node(id)?.node.name || id}, which runs.`;
+type Taken = Extract<InputSource, { from: string }>;
+
+/** What a node takes from other nodes; of a bypassed one, what it passes on. */
+function neededBy(level: Level, id: string): Taken[] {
+  const { sources = [], passes } = level.node(id) ?? {};
+  const passedOn = passes && new Set(passes.values());
+  return sources.filter((source): source is Taken => "from" in source && passedOn?.has(source.port.name) !== false);
+}
+
+function whyOpen(level: Level, { from, output }: Taken): string {
+  const { node: id } = originsIn(level, () => true)(from, output);
+  return `It depends on ${level.node(id)?.node.name || id}, which runs.`;
+}
 
 function longest(
   shape: { order: readonly string[]; predecessors: ReadonlyMap<string, ReadonlySet<string>> },

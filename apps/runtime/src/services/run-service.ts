@@ -138,7 +138,7 @@ export class RunService {
       }
     const nodes = old.nodes.map((one) => (params[one.id] ? { ...one, params: { ...one.params, ...params[one.id] } } : one));
     const settings = { ...(old.metadata?.nodes as Record<string, object> | undefined) };
-    for (const [nodeId, pinned] of Object.entries(outputs)) settings[nodeId] = { ...settings[nodeId], pinned };
+    for (const [nodeId, pinned] of Object.entries(outputs)) settings[nodeId] = { ...settings[nodeId], pinned, bypassed: false } as object;
     const graph = { ...old, nodes: nodes as Graph["nodes"], metadata: { ...old.metadata, nodes: settings } };
     return this.start(
       graph,

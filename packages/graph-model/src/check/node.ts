@@ -15,7 +15,9 @@ export function checkNode(parts: NodeParts): Issue[] {
   const ofSettings = checkSettings(parts);
   const ofParameters = parts.element ? checkParameters(parts.node, parts.element) : ofSettings;
   if (ofParameters.length === 0 || ofParameters === ofSettings) return ofSettings;
-  return [...ofSettings, ...ofParameters];
+  // Nothing is done with the values of a bypassed node: the file that it names may be missing, which is why it is bypassed.
+  const counted = parts.passes ? ofParameters.map((one): Issue => ({ ...one, severity: "warning" })) : ofParameters;
+  return [...ofSettings, ...counted];
 }
 
 /** Issues of a node that the library does not have. */

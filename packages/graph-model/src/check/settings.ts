@@ -34,19 +34,15 @@ export function checkSettings(parts: NodeParts): Issue[] {
     }),
     ...unknownKeys("NodeSettings", found, { ...place, pointer }),
     ...(settings.disabled === true ? [issue("info", "node.disabled", "The node is off: it is skipped.", place)] : []),
-    ...(settings.bypassed === true
-      ? [
-          issue(
-            "warning",
-            "node.bypassed",
-            "The node is bypassed, which is not run yet: it runs as usual.",
-            { ...place, port: "bypassed" },
-            "Remove the node and wire what it passes on.",
-          ),
-        ]
-      : []),
+    ...(parts.passes ? [bypassIssue(parts, { ...place, port: "bypassed" })] : []),
     ...(parts.element ? checkAgainst(parts, wrong, parts.element, place) : []),
   ];
+}
+
+function bypassIssue({ isOff }: NodeParts, place: { node: string; port: string }): Issue {
+  if (!isOff) return issue("info", "node.bypassed", "The node is bypassed: it passes on what it takes, and does not run.", place);
+  const message = "The node is bypassed and none of its inputs has the type of an output, so that it is off: it is skipped.";
+  return issue("warning", "node.bypassed", message, place, "Switch the bypass off, or wire what comes after it to something else.");
 }
 
 function checkAgainst(

@@ -17,6 +17,7 @@ import { checkEdges } from "./edges.ts";
 import { checkExtent } from "./extent.ts";
 import { checkEdgeMetadata, checkMetadata } from "./metadata.ts";
 import { checkNode, checkUnknown } from "./node.ts";
+import { checkPassing } from "./passing.ts";
 
 export function validate(graph: Graph, library: Library): Issue[] {
   const resolved = resolve(graph, library);
@@ -80,6 +81,7 @@ function findingsOf(level: Level, before: Findings | undefined): Findings {
     ...joined(ofNodes, (node) => node.sources),
     ...ofWiring.cycle,
     ...(supply.hasTooManyNames ? [tooManyNames()] : NONE),
+    ...checkPassing(level),
     ...level.regionProblems.map(regionIssue),
     ...ofSupply.interface,
     ...importIssues(graph),
@@ -99,7 +101,7 @@ function findingsOfNodes({ nodes }: Level, before: readonly NodeFindings[] = [])
 function findingsOfNode(of: ResolvedNode): NodeFindings {
   let sources = NONE;
   for (const source of of.sources) {
-    const found = checkSource(source);
+    const found = checkSource(source, of);
     if (found) sources = [...sources, found];
   }
   return { of, call: orNone(checkCall(of)), node: orNone(checkNode(of)), sources };
@@ -198,7 +200,8 @@ function checkIds({ graph, wiring }: Level): Issue[] {
   return issues;
 }
 
-function checkSource({ kind, node, port }: InputSource): Issue | undefined {
+function checkSource({ kind, node, port }: InputSource, { passes }: ResolvedNode): Issue | undefined {
+  if (kind === "none" && passes) return undefined; // checkPassing says where that is missed
   if (kind === "none" && port.required)
     return issue(
       "error",

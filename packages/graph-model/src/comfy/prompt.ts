@@ -5,6 +5,7 @@ import { edgeMetadata, type GraphNode, nodeTitle } from "../graph.ts";
 import { declaredInterface } from "../interface.ts";
 import type { Level } from "../level.ts";
 import type { NodeDefinition } from "../library.ts";
+import { type Origin, originsIn } from "../origins.ts";
 import { comfyType, type Port, portKind } from "../ports.ts";
 import { WIDGET_VALUES } from "../stored-values.ts";
 import { isChooser, isUnsent } from "../variants.ts";
@@ -14,7 +15,7 @@ type PromptNode = RegionInput["prompt"][string];
 
 export interface RegionParts {
   level: Level;
-  /** The nodes that are to run, each with what it gets from outside the region and from itself. */
+  /** The nodes that are to run or are bypassed, each with what it gets from outside the region and from itself. */
   values: ReadonlyMap<string, Values>;
   /** Every node of the region, those that do not run too; what goes to them does not leave it. */
   inside?: readonly string[];
@@ -30,13 +31,14 @@ const loaderId = (node: string, port: string): string => `${node}<${port}`;
 export function regionInput({ level, values, inside = [...values.keys()], only }: RegionParts): RegionInput | undefined {
   const prompt: Record<string, PromptNode> = {};
   const gives: RegionInputGive[] = [];
-  const wanted = wantedOutputs(level, new Set(inside));
+  const origin = originsIn(level, (id) => values.has(id));
+  const wanted = wantedOutputs(level, new Set(inside), origin);
   for (const [id, own] of values) {
-    const { node, element: definition } = level.node(id) ?? {};
-    if (!node || !definition) continue;
+    const { node, element: definition, passes } = level.node(id) ?? {};
+    if (!node || !definition || passes) continue;
     prompt[id] = {
       class_type: node.service,
-      inputs: promptInputs(node, definition, own, { level, values, prompt }),
+      inputs: promptInputs(node, definition, own, { level, values, prompt, origin }),
       _meta: { title: nodeTitle(node) },
     };
     gives.push(...sinkOutputs(id, definition));
@@ -83,16 +85,30 @@ function sinkOutputs(id: string, definition: NodeDefinition): RegionInputGive[] 
   });
 }
 
-/** An output leaves if something outside takes it, the graph gives it, or it is a last result that nobody saved. */
-function wantedOutputs({ graph, shape }: Level, inside: ReadonlySet<string>) {
+type Origins = (node: string, output: string) => Origin;
+
+/**
+ * An output leaves if something outside takes it, the graph gives it, or it is a last result that nobody saved; and if a bypassed node
+ * passes it on whose output leaves.
+ */
+function wantedOutputs(level: Level, inside: ReadonlySet<string>, origin: Origins) {
+  const { graph, shape } = level;
   const named = new Set(declaredInterface(graph).outputs.map(({ from }) => `${from.node}\n${from.port}`));
-  return (id: string, port: Port, definition: NodeDefinition): boolean => {
+  const isWanted = (id: string, port: Port, definition: NodeDefinition): boolean => {
     if (portKind(port.type) === "opaque") return false;
     const after = shape.outgoing.get(id) ?? [];
     if (named.has(`${id}\n${port.name}`)) return true;
     if (after.some((edge) => !inside.has(edge.to) && (edgeMetadata(edge).sourcePort ?? port.name) === port.name)) return true;
     return after.length === 0 && isMedia(port) && !isOutputNode(definition);
   };
+  for (const id of inside) {
+    const { element, passes } = level.node(id) ?? {};
+    for (const port of element?.outputs ?? []) {
+      const from = passes?.has(port.name) && isWanted(id, port, element as NodeDefinition) ? origin(id, port.name) : undefined;
+      if (from && "output" in from) named.add(`${from.node}\n${from.output}`);
+    }
+  }
+  return isWanted;
 }
 
 /** Files, one or a list of them. */
@@ -111,9 +127,11 @@ interface Around {
   level: Level;
   values: ReadonlyMap<string, Values>;
   prompt: Record<string, PromptNode>;
+  origin: Origins;
 }
 
-function promptInputs(node: GraphNode, definition: NodeDefinition, own: Values, { level, values, prompt }: Around): PromptNode["inputs"] {
+function promptInputs(node: GraphNode, definition: NodeDefinition, own: Values, around: Around): PromptNode["inputs"] {
+  const { level, values, prompt, origin } = around;
   const inputs: PromptNode["inputs"] = {};
   const known = new Set(definition.inputs.map((port) => port.name));
   // What ComfyUI's own list does not name still reaches nodes that take any option (VHS_VideoCombine's codecs).
@@ -123,10 +141,12 @@ function promptInputs(node: GraphNode, definition: NodeDefinition, own: Values, 
     if (!known.has(name) && !isOfOtherChoice(name) && name !== WIDGET_VALUES) inputs[name] = literal(value);
   for (const port of definition.inputs) {
     const edge = level.shape.incoming.get(node.id)?.find((one) => edgeMetadata(one).targetPort === port.name);
-    const source = edge && values.has(edge.from) ? level.node(edge.from) : undefined;
-    const output = source?.element?.outputs.find(({ name }) => name === edgeMetadata(edge as never).sourcePort);
-    if (source && output) inputs[port.name] = [source.node.id, slotOf(output) ?? 0];
-    else if (own[port.name] !== undefined && !isUnsent(port)) inputs[port.name] = promptValue(node.id, port, own[port.name], prompt);
+    const from = edge && values.has(edge.from) ? origin(edge.from, String(edgeMetadata(edge).sourcePort)) : undefined;
+    const source = from && "output" in from ? level.node(from.node) : undefined;
+    const output = source?.element?.outputs.find(({ name }) => from && "output" in from && name === from.output);
+    const value = from && "input" in from ? values.get(from.node)?.[from.input] : own[port.name];
+    if (source && output && !source.passes) inputs[port.name] = [source.node.id, slotOf(output) ?? 0];
+    else if (value !== undefined && !isUnsent(port)) inputs[port.name] = promptValue(node.id, port, value, prompt);
   }
   return inputs;
 }

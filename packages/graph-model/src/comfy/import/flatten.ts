@@ -18,11 +18,13 @@ export interface FlatNode {
   sources: ReadonlyMap<string, Source>;
   /** Widget values that the subgraph's instance sets. */
   overrides: ReadonlyMap<string, unknown>;
+  bypassed: boolean;
 }
 
 export interface Flat {
   nodes: FlatNode[];
   muted: number;
+  /** Bypassed nodes that are left out. */
   bypassed: number;
   notes: UiNode[];
   problems: { node: string; message: string }[];
@@ -80,9 +82,10 @@ const PASSES = new Set([...REROUTES, "SetNode", "GetNode", "PrimitiveNode"]);
 const UNKNOWN_VIRTUAL =
   /^(Anything Everywhere|Prompts Everywhere|Seed Everywhere|Fast (Groups )?(Muter|Bypasser)|Fast Actions Button|Bookmark|Label|Mute \/ Bypass|Node Co(llector|mbiner)|Random Unmuter)/;
 
-export function flatten(workflow: Workflow): Flat {
+/** @param keeps whether a bypassed node can stay: it would pass on as a node of the graph what it passes on in ComfyUI */
+export function flatten(workflow: Workflow, keeps: (node: UiNode) => boolean): Flat {
   const flat: Flat = { nodes: [], muted: 0, bypassed: 0, notes: [], problems: [], tooMany: false };
-  const flattener = new Flattener(workflow, flat);
+  const flattener = new Flattener(workflow, flat, (node) => !workflow.subgraphs.has(node.type) && keeps(node));
   flattener.visit(level("", workflow.graph, { x: 0, y: 0 }), 0);
   flat.nodes.sort((a, b) => byId(a.id, b.id));
   flat.notes.sort((a, b) => byId(a.id, b.id));
@@ -114,6 +117,7 @@ class Flattener {
   constructor(
     private readonly workflow: Workflow,
     private readonly flat: Flat,
+    private readonly keeps: (node: UiNode) => boolean,
   ) {}
 
   visit(level: Level, depth: number): void {
@@ -126,7 +130,7 @@ class Flattener {
       if (NOTES.has(node.type)) this.flat.notes.push({ ...node, position: at(level, node) });
       else if (PASSES.has(node.type)) continue;
       else if (node.mode === MUTED) this.flat.muted++;
-      else if (node.mode === BYPASSED) this.flat.bypassed++;
+      else if (node.mode === BYPASSED && !this.keeps(node)) this.flat.bypassed++;
       else if (UNKNOWN_VIRTUAL.test(node.type))
         this.flat.problems.push({
           node: id,
@@ -161,6 +165,7 @@ class Flattener {
       position: at(level, node),
       sources: new Map(sources),
       overrides: level.outer?.instance.overrides.get(node.id) ?? new Map(),
+      bypassed: node.mode === BYPASSED,
     });
   }
 
@@ -199,7 +204,10 @@ class Flattener {
     if (node.type === "PrimitiveNode") return { value: Array.isArray(node.widgets) ? node.widgets[0] : undefined };
     if (node.type === "GetNode") return this.fromSet(level, node, steps);
     if (REROUTES.has(node.type) || node.type === "SetNode") return through(node.inputs[0]?.link);
-    if (node.mode === BYPASSED) return through(passedBy(node, slot)?.link);
+    if (node.mode === BYPASSED) {
+      const source = through(passedBy(node, slot)?.link);
+      return source && this.keeps(node) ? { node: level.prefix + node.id, slot } : source;
+    }
     const inner = this.workflow.subgraphs.get(node.type);
     if (!inner) return { node: level.prefix + node.id, slot };
     const end = inner.ends.get(slot);
@@ -235,7 +243,7 @@ class Flattener {
 const passing = new WeakMap<UiNode, Map<string, UiNode["inputs"][number] | undefined>>();
 
 /** The input whose value a bypassed node passes on: of the same slot, else the first of that type, else of any that fits. */
-function passedBy(node: UiNode, slot: number) {
+export function passedBy(node: UiNode, slot: number) {
   const type = node.outputs[slot]?.type ?? "*";
   const same = node.inputs[slot];
   if (same && (same.type === type || type === "*")) return same;

@@ -4,8 +4,9 @@ import type { Position } from "../../graph.ts";
 import { hasErrors, type Issue, issue } from "../../issue.ts";
 import type { Library, NodeDefinition } from "../../library.ts";
 import { checkLimits, ID_PATTERN, LIMITS } from "../../limits.ts";
+import { passesOf } from "../../passing.ts";
 import { slotOf } from "../prompt.ts";
-import { byId, type FlatNode, flatten } from "./flatten.ts";
+import { byId, type FlatNode, flatten, passedBy } from "./flatten.ts";
 import { takeGroupsApart } from "./group-nodes.ts";
 import { readWidgets } from "./widgets.ts";
 import { isUiFormat, readWorkflow, text, type UiFrame, type UiNode } from "./workflow.ts";
@@ -29,6 +30,7 @@ interface Draft {
   /** Names of its outputs by slot, for a node that the library does not have. */
   outputs: readonly string[];
   pack?: string | undefined;
+  bypassed?: true;
   problems: string[];
 }
 
@@ -65,7 +67,7 @@ const tooManyNodes = (): Imported => ({
 function fromUi(value: unknown, library: Library, name: string): Imported {
   const { workflow, problems, tooMany } = takeGroupsApart(readWorkflow(value));
   if (tooMany) return tooManyNodes();
-  const flat = flatten(workflow);
+  const flat = flatten(workflow, (node) => passesOnAlike(node, library));
   if (flat.tooMany || flat.nodes.length > LIMITS.nodes) return tooManyNodes();
   const drafts = flat.nodes.map((node) => uiDraft(node, library));
   const left = [
@@ -78,7 +80,16 @@ function fromUi(value: unknown, library: Library, name: string): Imported {
   return build(drafts, library, name, left, { frames: workflow.graph.frames, notes: flat.notes });
 }
 
-function uiDraft({ id, node, position, sources, overrides }: FlatNode, library: Library): Draft {
+/** Whether a bypassed node passes on at each output what ComfyUI's editor passes on there: it goes by the places in the file. */
+function passesOnAlike(node: UiNode, library: Library): boolean {
+  const definition = library.find("comfy", node.type);
+  if (!definition) return false;
+  const passes = passesOf(definition);
+  const names = new Map(definition.outputs.map((port) => [slotOf(port), port.name]));
+  return node.outputs.every((_, slot) => passes.get(names.get(slot) ?? "") === passedBy(node, slot)?.name);
+}
+
+function uiDraft({ id, node, position, sources, overrides, bypassed }: FlatNode, library: Library): Draft {
   const definition = library.find("comfy", node.type);
   const { params, problems } = readWidgets(node, definition);
   for (const [widget, value] of overrides) params[widget] = value;
@@ -100,6 +111,7 @@ function uiDraft({ id, node, position, sources, overrides }: FlatNode, library: 
     wires,
     outputs: node.outputs.map((output) => output.name),
     pack: cnr_id ?? aux_id,
+    ...(bypassed ? { bypassed } : {}),
     problems,
   };
 }
@@ -226,8 +238,10 @@ function metadataOf(
     Object.fromEntries(drafts.flatMap((draft) => (pick(draft) === undefined ? [] : [[ids.get(draft.id) as string, pick(draft)]])));
   const placed = drafts.every((draft) => draft.position !== undefined);
   const packs = own((draft) => draft.pack);
+  const settings = own((draft) => (draft.bypassed ? { bypassed: true } : undefined));
   return {
     ...(issues.length > 0 ? { imported: { issues } } : {}),
+    ...(Object.keys(settings).length > 0 ? { nodes: settings } : {}),
     editor: {
       ...(placed ? { positions: own((draft) => draft.position) } : {}),
       ...(frames.length > 0 && placed ? { frames } : {}),

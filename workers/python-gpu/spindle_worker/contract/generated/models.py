@@ -341,7 +341,7 @@ class NodeSettings(BaseModel):
     bypassed: Annotated[
         bool | None,
         Field(
-            description='What comes in at a port goes out at the port of its type, and the node does not run. Stored; not run yet.'
+            description='Each output gives what the first input of its type takes, and the node does not run (SPEC RC7).'
         ),
     ] = None
     breakpoint: Annotated[
@@ -1908,6 +1908,10 @@ class Body7(BaseModel):
     pinned: Annotated[
         Literal[True], Field(description="The pinned output stands for the node's own.")
     ] = True
+    bypassed: Annotated[
+        Literal[True],
+        Field(description='The node is bypassed: its output is what it took.'),
+    ] = True
     timed_out: Annotated[
         Literal[True], Field(alias='timedOut', description='Nobody answered in time.')
     ] = True
@@ -1918,7 +1922,7 @@ class Body7(BaseModel):
 
 class RunEventNodeSucceeded(BaseModel):
     """
-    The node run gave its outputs: those of a worker, of the node plane, of a person, of a pin, or of an earlier run.
+    The node run gave its outputs: those of a worker, of the node plane, of a person, of a pin, of an earlier run, or what a bypassed node took.
     """
 
     model_config = ConfigDict(
