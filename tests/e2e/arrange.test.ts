@@ -1,28 +1,23 @@
 // What is on the canvas is copied, selected by boxes, put in order, found, grouped and noted.
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, restingBox, shot } from "../support/browser.ts";
-import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
+import { restingBox, shot } from "../support/browser.ts";
+import { Editor } from "../support/editor.ts";
+import { graphOf, named, node, wire } from "../support/spindle.ts";
 
-let spindle: Spindle;
-let ada: Browser;
+let editor: Editor;
 let page: Page;
-
 beforeAll(async () => {
-  [spindle, ada] = await Promise.all([startSpindle({ worker: false }), openBrowser()]);
-  ada.context.setDefaultTimeout(30_000);
-  page = await ada.page();
+  editor = await Editor.start();
+  ({ page } = editor);
 });
-afterAll(async () => {
-  await ada?.close();
-  await spindle?.stop();
-});
+afterAll(() => editor?.stop());
 
-const cards = () => page.locator(".react-flow__node-card");
-const card = (title: string) => page.locator(".react-flow__node-card", { has: page.getByRole("heading", { name: title, exact: true }) });
+const cards = () => editor.cards();
+const card = (title: string) => editor.card(title);
 const selected = async () => (await page.locator(".react-flow__node-card.selected").getByRole("heading").allTextContents()).sort();
 const note = () => page.locator(".react-flow__node-note");
-const template = (id: string, name: string) => ({ ...node(id, "text.template", { template: `${name} {{text}}` }), name }) as never;
+const template = (id: string, name: string) => named(name, node(id, "text.template", { template: `${name} {{text}}` }));
 const PLACES = { a: { x: 0, y: 0 }, b: { x: 400, y: 60 }, c: { x: 800, y: 10 } };
 const CHAIN = graphOf(
   [template("a", "First"), template("b", "Second"), template("c", "Third")],
@@ -35,18 +30,10 @@ interface Stored {
   edges: object[];
   metadata: { editor: { positions: Record<string, { x: number; y: number }>; notes?: object[]; groups?: object[] } };
 }
-const stored = async (id: string) => (await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as Stored;
+const stored = (id: string) => editor.stored<Stored>(id);
 const editorOf = async (id: string) => (await stored(id)).metadata.editor;
 
-async function open(graph: object = CHAIN, count = 3): Promise<string> {
-  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
-  const { id } = (await answer.json()) as { id: string };
-  await page.goto(`${spindle.url}/g/${id}`);
-  await page.getByText("All changes saved").waitFor();
-  await expect.poll(() => cards().count()).toBe(count);
-  await restingBox(cards().first());
-  return id;
-}
+const open = (graph = CHAIN) => editor.open(graph);
 async function drag(from: { x: number; y: number }, by: { x: number; y: number }): Promise<void> {
   await page.mouse.move(from.x, from.y);
   await page.mouse.down();
@@ -135,7 +122,7 @@ test("a note is written in Markdown, is drawn without HTML of its own, moves, ta
   await expect.poll(() => note().count()).toBe(1);
   await expect.poll(async () => (await editorOf(id)).notes?.length).toBe(1);
   // A note alone is on the clipboard as a graph, and comes back as a note.
-  await ada.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await note().click();
   await page.keyboard.press("Control+c");
   await page.keyboard.press("Control+v");
@@ -183,7 +170,7 @@ test("a group has a name and a frame, takes its cards along, and collapses to on
 });
 
 test("the search of the graph finds by value, by what is wrong and by type, and goes through what it found", async () => {
-  await open({ ...CHAIN, nodes: [...CHAIN.nodes, { ...node("d", "no.such"), name: "Strange" } as never] }, 4);
+  await open({ ...CHAIN, nodes: [...CHAIN.nodes, named("Strange", node("d", "no.such"))] });
   await page.locator(".react-flow__pane").click({ position: { x: 200, y: 60 } });
   await page.keyboard.press("Control+f");
   const field = page.getByRole("textbox", { name: "Find in the graph" });
@@ -268,5 +255,5 @@ test("whatever is pasted becomes nodes, or a sentence that says why it cannot", 
 });
 
 test("nothing complained", () => {
-  expect(ada.complaints.filter((complaint) => !/status of 4/.test(complaint))).toEqual([]);
+  expect(editor.complaints.filter((complaint) => !/status of 4/.test(complaint))).toEqual([]);
 });

@@ -1,33 +1,20 @@
 // A card says what is set, is set itself, and shows what it made and what it showed on the way.
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
-import { type Browser, openBrowser, restingBox, shot, shots } from "../support/browser.ts";
-import { graphOf, node, type Spindle, startSpindle, until, wire } from "../support/spindle.ts";
+import { restingBox, shot, shots } from "../support/browser.ts";
+import { filmGraph } from "../support/comfy.ts";
+import { Editor } from "../support/editor.ts";
+import { graphOf, named, node, placed, wire } from "../support/spindle.ts";
 
-let fake: FakeComfy;
-let spindle: Spindle;
-let ada: Browser;
+let editor: Editor;
 let page: Page;
-
 beforeAll(async () => {
-  fake = await FakeComfy.start();
-  [spindle, ada] = await Promise.all([startSpindle({ env: { COMFY_URL: fake.url } }), openBrowser()]);
-  ada.context.setDefaultTimeout(30_000);
-  page = await ada.page();
-  const hasComfy = async () => (await (await fetch(`${spindle.url}/api/capabilities`)).text()).includes('"plane":"comfy"');
-  await until(hasComfy, 60_000, "ComfyUI's nodes are there");
+  editor = await Editor.start({ comfy: true, worker: true });
+  ({ page } = editor);
 });
-afterAll(async () => {
-  await ada?.close();
-  await spindle?.stop();
-  await fake?.stop();
-});
+afterAll(() => editor?.stop());
 
-const card = (title: string) => page.locator(".react-flow__node-card", { has: page.getByRole("heading", { name: title, exact: true }) });
-const inspector = () => page.getByRole("complementary", { name: "Inspector" });
-const named = (name: string, made: object) => ({ ...made, name }) as never;
-const PLACES = { a: { x: 0, y: 0 }, b: { x: 400, y: 0 }, c: { x: 800, y: 0 } };
+const card = (title: string) => editor.card(title);
 const CHAIN = graphOf(
   [
     named("First", node("a", "text.template", { template: "one" })),
@@ -35,35 +22,20 @@ const CHAIN = graphOf(
     named("Script", node("c", "llm.generate_script", { prompt: "a gull" })),
   ],
   [wire("a", "text", "b", "text")],
-  { editor: { positions: PLACES } },
+  placed({ a: [0, 0], b: [400, 0], c: [800, 0] }),
 );
-interface Stored {
-  nodes: { id: string; params?: Record<string, unknown> }[];
-}
-const stored = async (id: string) => (await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as Stored;
-const params = async (id: string, of: string) => (await stored(id)).nodes.find((one) => one.id === of)?.params;
-
-async function open(graph: object, count: number): Promise<string> {
-  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
-  const { id } = (await answer.json()) as { id: string };
-  await page.goto(`${spindle.url}/g/${id}`);
-  await page.getByText("All changes saved").waitFor();
-  await expect.poll(() => page.locator(".react-flow__node-card").count()).toBe(count);
-  await restingBox(page.locator(".react-flow__node-card").first());
-  return id;
-}
 const run = () => page.getByRole("button", { name: /^Run( with draft engines)?$/ }).click();
 
 test("the fields of a card are edited where they stand, and Esc gives the keys back to the card", async () => {
-  const id = await open(CHAIN, 3);
+  const id = await editor.open(CHAIN);
   await card("First").getByLabel("Template").fill("other");
   await page.keyboard.press("Escape");
   await card("First").and(page.locator(":focus")).waitFor();
-  await expect.poll(async () => (await params(id, "a"))?.template).toBe("other");
+  await expect.poll(async () => (await editor.params(id, "a"))?.template).toBe("other");
   await card("Script").getByLabel("Temperature").fill("1.5");
   await page.keyboard.press("Enter");
   await card("Script").and(page.locator(":focus")).waitFor();
-  await expect.poll(async () => (await params(id, "c"))?.temperature).toBe(1.5);
+  await expect.poll(async () => (await editor.params(id, "c"))?.temperature).toBe(1.5);
   await card("Script").getByLabel("Temperature").fill("9");
   await page.keyboard.press("Enter");
   await card("Script").locator('[aria-invalid="true"]').waitFor();
@@ -83,15 +55,15 @@ test("the fields of a card are edited where they stand, and Esc gives the keys b
 });
 
 test("an empty JSON field takes one line of the inspector", async () => {
-  await open(CHAIN, 3);
+  await editor.open(CHAIN);
   await card("First").getByRole("heading").click();
-  const code = inspector().locator(".monaco-host");
+  const code = editor.inspector().locator(".monaco-host");
   await code.locator(".monaco-editor").waitFor();
   expect((await restingBox(code)).height).toBeLessThan(50);
 });
 
 test("what an edit made stale is seen with the edit that did, and goes with its undo; off and pinned are said in words", async () => {
-  await open(CHAIN, 3);
+  await editor.open(CHAIN);
   await run();
   await card("Second").getByText("Succeeded").waitFor();
   await card("Script").getByText("Succeeded").waitFor();
@@ -101,7 +73,7 @@ test("what an edit made stale is seen with the edit that did, and goes with its 
   await card("Second").getByText("Template changed in First.").waitFor();
   await card("Second").getByText("Stale").waitFor();
   expect(await card("Script").getByText("Stale").count()).toBe(0);
-  await shots(page, "cards-stale", page.locator(".react-flow__node-card").first());
+  await shots(page, "cards-stale", editor.cards().first());
   await page.keyboard.press("Control+z");
   await card("Second").getByText("Succeeded").waitFor();
   expect(await page.getByText("Stale").count()).toBe(0);
@@ -114,7 +86,7 @@ test("what an edit made stale is seen with the edit that did, and goes with its 
 });
 
 test("Space shows what is under the pointer full screen, and a space in a field does not", async () => {
-  await open(CHAIN, 3);
+  await editor.open(CHAIN);
   await run();
   await card("Second").getByText("Succeeded").waitFor();
   const shown = await restingBox(card("Second").locator(".card-preview"));
@@ -135,9 +107,7 @@ test("Space shows what is under the pointer full screen, and a space in a field 
 });
 
 test("a card looks back at its previews, and its buttons are large enough in a fitted view", async () => {
-  const comfy = (id: string, service: string, name: string, given?: Record<string, unknown>) =>
-    named(name, node(id, service, given, "comfy"));
-  const places: Record<string, [number, number]> = {
+  const places = {
     load: [0, 0],
     empty: [0, 300],
     yes: [320, 0],
@@ -146,37 +116,12 @@ test("a card looks back at its previews, and its buttons are large enough in a f
     decode: [320, 480],
     film: [0, 520],
     large: [980, 0],
-  };
-  const graph = graphOf(
-    [
-      comfy("load", "CheckpointLoaderSimple", "Load", { ckpt_name: "a.safetensors" }),
-      comfy("yes", "CLIPTextEncode", "Wanted", { text: "a dog" }),
-      comfy("no", "CLIPTextEncode", "Unwanted", { text: "blur" }),
-      comfy("empty", "EmptyLatentImage", "Empty", { width: 96, height: 64 }),
-      comfy("sample", "KSampler", "Sampler", { seed: 5, steps: 60 }),
-      comfy("decode", "VAEDecode", "Decode"),
-      comfy("film", "CreateVideo", "Film", { fps: 8 }),
-      named("Upscale", node("large", "generate.upscale_video", {}, "python")),
-    ],
-    [
-      wire("load", "CLIP", "yes", "clip"),
-      wire("load", "CLIP", "no", "clip"),
-      wire("load", "MODEL", "sample", "model"),
-      wire("yes", "CONDITIONING", "sample", "positive"),
-      wire("no", "CONDITIONING", "sample", "negative"),
-      wire("empty", "LATENT", "sample", "latent_image"),
-      wire("sample", "LATENT", "decode", "samples"),
-      wire("load", "VAE", "decode", "vae"),
-      wire("decode", "IMAGE", "film", "images"),
-      wire("film", "VIDEO", "large", "videoArtifact"),
-    ],
-    { editor: { positions: Object.fromEntries(Object.entries(places).map(([id, [x, y]]) => [id, { x, y }])) } },
-  );
-  const id = await open(graph, 8);
+  } as const;
+  const id = await editor.open(filmGraph(60, { places }));
   await card("Sampler").getByRole("spinbutton", { name: "cfg" }).fill("6");
   await page.keyboard.press("Enter");
   await card("Sampler").getByRole("combobox", { name: "scheduler" }).selectOption("simple");
-  await expect.poll(async () => await params(id, "sample")).toMatchObject({ cfg: 6, scheduler: "simple" });
+  await expect.poll(async () => await editor.params(id, "sample")).toMatchObject({ cfg: 6, scheduler: "simple" });
   await run();
   await card("Upscale").locator("video").waitFor({ timeout: 60_000 });
   const rewind = card("Sampler").getByRole("slider", { name: "Look back at Sampler" });
@@ -195,11 +140,11 @@ test("a card looks back at its previews, and its buttons are large enough in a f
   expect(Math.min(box.width, box.height)).toBeGreaterThanOrEqual(24);
   await play.click();
   await card("Upscale").getByRole("button", { name: "Pause Upscale" }).waitFor();
-  await shots(page, "cards-media", page.locator(".react-flow__node-card").first());
+  await shots(page, "cards-media", editor.cards().first());
   await card("Upscale").getByRole("button", { name: "Show Upscale full screen" }).click();
   await page.getByRole("dialog", { name: "Upscale" }).locator("video").waitFor();
   await shot(page, "cards-look-video");
   await page.keyboard.press("Escape");
 });
 
-test("nothing complained", () => expect(ada.complaints).toEqual([]));
+test("nothing complained", () => expect(editor.complaints).toEqual([]));

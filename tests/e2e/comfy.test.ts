@@ -2,31 +2,20 @@
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
-import { type Browser, openBrowser, shot } from "../support/browser.ts";
-import { graphOf, node, type Spindle, startSpindle, until, wire } from "../support/spindle.ts";
+import { shot, shots } from "../support/browser.ts";
+import { filmGraph } from "../support/comfy.ts";
+import { Editor } from "../support/editor.ts";
+import { graphOf, named, node, wire } from "../support/spindle.ts";
 
-let fake: FakeComfy;
-let spindle: Spindle;
-let ada: Browser;
+let editor: Editor;
 let page: Page;
 beforeAll(async () => {
-  fake = await FakeComfy.start();
-  [spindle, ada] = await Promise.all([startSpindle({ env: { COMFY_URL: fake.url } }), openBrowser()]);
-  page = await ada.page();
-  await until(
-    async () => (await (await fetch(`${spindle.url}/api/capabilities`)).text()).includes('"plane":"comfy"'),
-    60_000,
-    "ComfyUI's nodes are there",
-  );
+  editor = await Editor.start({ comfy: true, worker: true });
+  ({ page } = editor);
 });
-afterAll(async () => {
-  await ada?.close();
-  await spindle?.stop();
-  await fake?.stop();
-});
+afterAll(() => editor?.stop());
 
-const card = (title: string) => page.locator(".react-flow__node", { has: page.getByRole("heading", { name: title, exact: true }) });
+const card = (title: string) => editor.card(title);
 const recording = (path: string) => readFileSync(new URL(`../../workers/comfy-bridge/test/recordings/${path}`, import.meta.url), "utf8");
 
 async function drop(name: string, text: string): Promise<void> {
@@ -41,16 +30,7 @@ async function drop(name: string, text: string): Promise<void> {
   await page.dispatchEvent("[data-testid=canvas]", "drop", { dataTransfer: data });
 }
 
-async function emptyGraph(): Promise<void> {
-  const { id } = (await (
-    await fetch(`${spindle.url}/api/graphs`, {
-      method: "POST",
-      body: JSON.stringify(graphOf([node("start", "constant.string", { value: "x" })])),
-    })
-  ).json()) as { id: string };
-  await page.goto(`${spindle.url}/g/${id}`);
-  await page.locator(".react-flow__node").first().waitFor();
-}
+const emptyGraph = () => editor.open(graphOf([node("start", "constant.string", { value: "x" })]));
 
 test("the library has ComfyUI's nodes, closed until they are looked for", async () => {
   await emptyGraph();
@@ -89,11 +69,7 @@ test("a large workflow whose nodes are missing keeps them, and says where each c
 });
 
 test("text, ComfyUI and Python are one graph; what samples shows its previews", async () => {
-  const comfy = (id: string, service: string, name: string, params?: Record<string, unknown>) => ({
-    ...node(id, service, params, "comfy"),
-    name,
-  });
-  const places: Record<string, [number, number]> = {
+  const places = {
     words: [0, 0],
     load: [0, 260],
     empty: [0, 520],
@@ -103,40 +79,14 @@ test("text, ComfyUI and Python are one graph; what samples shows its previews", 
     decode: [740, 620],
     film: [1080, 620],
     large: [1080, 0],
-  };
-  const graph = graphOf(
-    [
-      { ...node("words", "text.template", { template: "a dog in the rain" }), name: "Words" } as never,
-      comfy("load", "CheckpointLoaderSimple", "Load", { ckpt_name: "a.safetensors" }) as never,
-      comfy("yes", "CLIPTextEncode", "Wanted") as never,
-      comfy("no", "CLIPTextEncode", "Unwanted", { text: "blur" }) as never,
-      comfy("empty", "EmptyLatentImage", "Empty", { width: 96, height: 64 }) as never,
-      comfy("sample", "KSampler", "Sampler", { seed: 5, steps: 60 }) as never,
-      comfy("decode", "VAEDecode", "Decode") as never,
-      comfy("film", "CreateVideo", "Film", { fps: 8 }) as never,
-      { ...node("large", "generate.upscale_video", {}, "python"), name: "Upscale" } as never,
-    ],
-    [
-      wire("words", "text", "yes", "text"),
-      wire("load", "CLIP", "yes", "clip"),
-      wire("load", "CLIP", "no", "clip"),
-      wire("load", "MODEL", "sample", "model"),
-      wire("yes", "CONDITIONING", "sample", "positive"),
-      wire("no", "CONDITIONING", "sample", "negative"),
-      wire("empty", "LATENT", "sample", "latent_image"),
-      wire("sample", "LATENT", "decode", "samples"),
-      wire("load", "VAE", "decode", "vae"),
-      wire("decode", "IMAGE", "film", "images"),
-      wire("film", "VIDEO", "large", "videoArtifact"),
-    ],
-    { editor: { positions: Object.fromEntries(Object.entries(places).map(([id, [x, y]]) => [id, { x, y }])) } },
+  } as const;
+  await editor.open(
+    filmGraph(60, {
+      nodes: [named("Words", node("words", "text.template", { template: "a dog in the rain" }))],
+      wires: [wire("words", "text", "yes", "text")],
+      places,
+    }),
   );
-  const { id } = (await (await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) })).json()) as {
-    id: string;
-  };
-  await page.goto(`${spindle.url}/g/${id}`);
-  await card("Sampler").waitFor();
-  await page.waitForTimeout(500);
   await page.getByRole("button", { name: "Run with draft engines" }).click();
   await card("Sampler").locator('img[alt="Preview while it runs"]').waitFor();
   expect(await card("Decode").locator("img").count()).toBe(0);
@@ -148,17 +98,10 @@ test("text, ComfyUI and Python are one graph; what samples shows its previews", 
     .getByTestId("timeline")
     .getByRole("button", { name: /Sampler/ })
     .waitFor();
-  await page.waitForTimeout(300);
-  await shot(page, "comfy-done");
-  for (const width of [1280, 1920])
-    for (const theme of ["dark", "light"]) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.evaluate((value) => document.documentElement.setAttribute("data-theme", value), theme);
-      await page.waitForTimeout(300);
-      await shot(page, `comfy-done-${theme}-${width}`);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
-    }
-  expect(JSON.stringify(fake.prompts.at(-1))).toContain("a dog in the rain");
+  await shots(page, "comfy-done", editor.cards().first(), async () => {
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+  });
+  expect(JSON.stringify(editor.spindle.fake?.prompts.at(-1))).toContain("a dog in the rain");
 });
 
-test("nothing complained", () => expect(ada.complaints).toEqual([]));
+test("nothing complained", () => expect(editor.complaints).toEqual([]));

@@ -1,55 +1,38 @@
 // Everything has a key, a menu and a place in the command bar, and says why it does not apply.
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { shot } from "../support/browser.ts";
+import { Editor } from "../support/editor.ts";
 import { type Instruments, instruments } from "../support/instruments.ts";
-import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
+import { graphOf, named, node, placed, wire } from "../support/spindle.ts";
 
-let spindle: Spindle;
-let ada: Browser;
+let editor: Editor;
 let page: Page;
-
 beforeAll(async () => {
-  [spindle, ada] = await Promise.all([startSpindle({ worker: false }), openBrowser()]);
-  await ada.context.grantPermissions(["clipboard-read", "clipboard-write"]);
-  ada.context.setDefaultTimeout(60_000);
-  await ada.context.addInitScript(instruments);
-  page = await ada.page();
+  editor = await Editor.start({ patienceMs: 60_000 });
+  ({ page } = editor);
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.addInitScript(instruments);
 });
-afterAll(async () => {
-  await ada?.close();
-  await spindle?.stop();
-});
+afterAll(() => editor?.stop());
 
 declare const window: Window & typeof globalThis & { instruments: Instruments };
 
-const cards = () => page.locator(".react-flow__node");
+const cards = () => editor.cards();
 const selected = () => page.locator(".react-flow__node.selected");
-const card = (title: string) => page.locator(".react-flow__node", { has: page.getByRole("heading", { name: title, exact: true }) });
+const card = (title: string) => editor.card(title);
 const wires = () => page.locator(".react-flow__edge");
 const template = (name: string) =>
-  ({ ...node(name.toLowerCase(), "text.template", { template: name === "First" ? name : `${name} {{text}}` }), name }) as never;
-const at = (x: number) => ({ x, y: 0 });
+  named(name, node(name.toLowerCase(), "text.template", { template: name === "First" ? name : `${name} {{text}}` }));
 /** Three templates, each of which fills the next. */
 const CHAIN = graphOf(
   [template("First"), template("Second"), template("Third")],
   [wire("first", "text", "second", "text"), wire("second", "text", "third", "text")],
-  { editor: { positions: { first: at(0), second: at(420), third: at(840) } } },
+  placed({ first: [0, 0], second: [420, 0], third: [840, 0] }),
 );
 
-async function open(graph: object = CHAIN, count = 3): Promise<string> {
-  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
-  const { id } = (await answer.json()) as { id: string };
-  await page.goto(`${spindle.url}/g/${id}`);
-  await page.getByText("All changes saved").waitFor();
-  await expect.poll(() => cards().count()).toBe(count);
-  return id;
-}
-const settings = async (id: string) => {
-  const answer = await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`);
-  const { metadata } = (await answer.json()) as { metadata?: { nodes?: Record<string, object> } };
-  return metadata?.nodes ?? {};
-};
+const open = (graph: { nodes: readonly object[] } = CHAIN) => editor.open(graph);
+const settings = async (id: string) => (await editor.stored<{ metadata?: { nodes?: Record<string, object> } }>(id)).metadata?.nodes ?? {};
 const bare = () => page.locator(".react-flow__pane").click({ position: { x: 20, y: 20 } });
 
 test("[C3] keys duplicate, cut, paste, delete and undo what is selected, each as a step of its own", async () => {
@@ -197,10 +180,7 @@ test("panels go and come by their keys, and stay as they were left", async () =>
 });
 
 test("a number out of range, or not whole, is kept as it was typed, and the field says what may stand there", async () => {
-  await open(
-    graphOf([{ ...node("a", "control.delay", { milliseconds: 5 }), name: "Delay" } as never], [], { editor: { positions: { a: at(0) } } }),
-    1,
-  );
+  await open(graphOf([named("Delay", node("a", "control.delay", { milliseconds: 5 }))], [], placed({ a: [0, 0] })));
   await card("Delay").getByRole("heading").click();
   const inspector = page.getByRole("complementary", { name: "Inspector" });
   const field = inspector.getByRole("spinbutton", { name: "milliseconds" });

@@ -1,48 +1,35 @@
 // Who has the keys: a person who types keeps them, whatever others do, and what was typed; the canvas gets them only when it is meant.
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { shot } from "../support/browser.ts";
+import { Editor } from "../support/editor.ts";
 import { type Instruments, instruments } from "../support/instruments.ts";
-import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
+import { graphOf, named, node, placed, wire } from "../support/spindle.ts";
 
-let spindle: Spindle;
-let browsers: Browser[] = [];
+let editor: Editor;
 beforeAll(async () => {
-  [spindle, ...browsers] = await Promise.all([startSpindle({ worker: false }), openBrowser(), openBrowser()]);
-  for (const { context } of browsers) context.setDefaultTimeout(60_000);
+  editor = await Editor.start({ people: 2, patienceMs: 60_000 });
 });
-afterAll(async () => {
-  for (const browser of browsers) await browser.close();
-  await spindle?.stop();
-});
+afterAll(() => editor?.stop());
 
 declare const window: Window & typeof globalThis & { instruments: Instruments };
 
-const card = (page: Page, title: string) =>
-  page.locator(".react-flow__node", { has: page.getByRole("heading", { name: title, exact: true }) });
-const inspector = (page: Page) => page.getByRole("complementary", { name: "Inspector" });
+const card = (page: Page, title: string) => editor.card(title, page);
+const inspector = (page: Page) => editor.inspector(page);
 const field = (page: Page) => inspector(page).getByRole("textbox", { name: "template" });
-const named = (id: string, name: string) => ({ ...node(id, "text.template", { template: name }), name }) as never;
-const PAIR = graphOf([named("a", "First"), named("b", "Second")], [wire("a", "text", "b", "text")], {
-  editor: { positions: { a: { x: 0, y: 0 }, b: { x: 420, y: 0 } } },
-});
+const template = (id: string, name: string) => named(name, node(id, "text.template", { template: name }));
+const PAIR = graphOf(
+  [template("a", "First"), template("b", "Second")],
+  [wire("a", "text", "b", "text")],
+  placed({ a: [0, 0], b: [420, 0] }),
+);
 const focused = (page: Page) =>
   page.evaluate(() => document.activeElement?.getAttribute("data-id") ?? document.activeElement?.getAttribute("data-testid"));
-const stored = async (id: string, of = "a") =>
-  (
-    (await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as { nodes: { id: string; params: object }[] }
-  ).nodes.find((one) => one.id === of)?.params;
+const stored = (id: string, of = "a") => editor.params(id, of);
 
 async function open(count = 1, graph = PAIR): Promise<{ id: string; pages: Page[] }> {
-  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
-  const { id } = (await answer.json()) as { id: string };
-  const pages = await Promise.all(browsers.slice(0, count).map((browser) => browser.page()));
-  for (const page of pages) {
-    await page.goto(`${spindle.url}/g/${id}`);
-    await page.getByText("All changes saved").waitFor();
-    await expect.poll(() => page.locator(".react-flow__node").count()).toBe(graph.nodes.length);
-  }
-  return { id, pages };
+  const pages = await Promise.all(editor.people.slice(0, count).map((person) => person.page()));
+  return { id: await editor.open(graph, pages), pages };
 }
 
 test("a card that comes back takes the focus from nobody who types", async () => {
@@ -140,10 +127,10 @@ type Way = "blur" | "pagehide" | "beforeunload" | "visibilitychange";
 
 test("[C1] what was typed is on its way when its field is left, whatever its kind, or its page, in whatever way", async () => {
   const places = { a: { x: 0, y: 0 }, b: { x: 420, y: 0 }, c: { x: 840, y: 0 } };
-  const short = { ...node("b", "json.pick", { path: "x" }), name: "Second" } as never;
-  const number = { ...node("c", "control.delay", { milliseconds: 1 }), name: "Third" } as never;
-  await browsers[0]?.context.addInitScript(instruments);
-  const { id, pages } = await open(1, graphOf([named("a", "First"), short, number], [], { editor: { positions: places } }));
+  const short = named("Second", node("b", "json.pick", { path: "x" }));
+  const number = named("Third", node("c", "control.delay", { milliseconds: 1 }));
+  await editor.people[0]?.context.addInitScript(instruments);
+  const { id, pages } = await open(1, graphOf([template("a", "First"), short, number], [], { editor: { positions: places } }));
   const [page] = pages as [Page];
   for (const [title, name, of, ways] of [
     ["Second", "path", "b", ["blur"]],

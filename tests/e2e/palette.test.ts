@@ -1,47 +1,32 @@
 // The palette at a place of the canvas: what is chosen lands there, wired; into wires, and instead of another node.
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, restingBox, shot } from "../support/browser.ts";
-import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
+import { restingBox, shot } from "../support/browser.ts";
+import { Editor } from "../support/editor.ts";
+import { graphOf, named, node, placed, wire } from "../support/spindle.ts";
 
-let spindle: Spindle;
-let ada: Browser;
+let editor: Editor;
 let page: Page;
-
 beforeAll(async () => {
-  [spindle, ada] = await Promise.all([startSpindle({ worker: false }), openBrowser()]);
-  ada.context.setDefaultTimeout(20_000);
-  page = await ada.page();
+  editor = await Editor.start();
+  ({ page } = editor);
 });
-afterAll(async () => {
-  await ada?.close();
-  await spindle?.stop();
-});
+afterAll(() => editor?.stop());
 
-const cards = () => page.locator(".react-flow__node");
-const card = (title: string) => page.locator(".react-flow__node", { has: page.getByRole("heading", { name: title, exact: true }) });
+const cards = () => editor.cards();
+const card = (title: string) => editor.card(title);
 const port = (title: string, side: "in" | "out", name: string) => card(title).locator(`.port.${side}[data-port="${name}"]`);
 const palette = () => page.getByRole("dialog", { name: "Add a node" });
 const chosen = (text: string) => page.locator("[role=option][data-selected=true]", { hasText: text }).waitFor();
 const said = (text: string) => page.getByTestId("said").getByText(text).waitFor({ state: "attached" });
 const selected = () => page.locator(".react-flow__node.selected").getByRole("heading").allTextContents();
-const at = (x: number, y = 0) => ({ x, y });
 
-async function open(graph: object, count: number): Promise<string> {
-  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
-  const { id } = (await answer.json()) as { id: string };
-  await page.goto(`${spindle.url}/g/${id}`);
-  await page.getByText("All changes saved").waitFor();
-  await expect.poll(() => cards().count()).toBe(count);
-  return id;
-}
 /** The wires as they are stored: `from.port to.port`, by the titles of the nodes. */
 async function wires(id: string): Promise<string[]> {
-  const answer = await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`);
-  const { nodes, edges } = (await answer.json()) as {
+  const { nodes, edges } = await editor.stored<{
     nodes: { id: string; name?: string }[];
     edges: { from: string; to: string; metadata: { sourcePort: string; targetPort: string } }[];
-  };
+  }>(id);
   const title = (of: string) => nodes.find((one) => one.id === of)?.name ?? of;
   return edges.map(({ from, to, metadata }) => `${title(from)}.${metadata.sourcePort} ${title(to)}.${metadata.targetPort}`).sort();
 }
@@ -50,13 +35,15 @@ const middle = async (of: Locator) => {
   if (!box) throw new Error("It is not drawn.");
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 };
-const named = (id: string, service: string, name: string, plane = "node") => ({ ...node(id, service, undefined, plane), name }) as never;
-const PAIR = graphOf([named("a", "text.template", "First"), named("b", "text.template", "Last")], [wire("a", "text", "b", "text")], {
-  editor: { positions: { a: at(0), b: at(760) } },
-});
+const titled = (id: string, service: string, title: string, plane?: string) => named(title, node(id, service, undefined, plane));
+const PAIR = graphOf(
+  [titled("a", "text.template", "First"), titled("b", "text.template", "Last")],
+  [wire("a", "text", "b", "text")],
+  placed({ a: [0, 0], b: [760, 0] }),
+);
 
 test("a graph is built from the palette: by double click, a dropped link and keys alone", async () => {
-  await page.goto(spindle.url);
+  await page.goto(editor.spindle.url);
   await page.getByRole("button", { name: "New graph" }).click();
   await page.getByText("start from a template").waitFor();
   await page.getByText("All changes saved").waitFor();
@@ -106,7 +93,7 @@ test("a graph is built from the palette: by double click, a dropped link and key
 });
 
 test("the palette opens without touching a card, says when nothing is found, and gives the focus back", async () => {
-  await open(PAIR, 2);
+  await editor.open(PAIR);
   await card("First").focus();
   await page.evaluate(() => {
     const count = { drawn: 0 };
@@ -127,7 +114,7 @@ test("the palette opens without touching a card, says when nothing is found, and
 });
 
 test("a node goes into a wire: by its +, and dropped upon it", async () => {
-  const id = await open(PAIR, 2);
+  const id = await editor.open(PAIR);
   const line = page.locator(".react-flow__edge-path").first();
   const onWire = await middle(line);
   await page.mouse.move(onWire.x, onWire.y);
@@ -153,15 +140,12 @@ test("a node goes into a wire: by its +, and dropped upon it", async () => {
 });
 
 test("a card that is dragged upon a wire goes into it where its ports fit, and another says why not", async () => {
-  const more = [named("c", "text.template", "Between"), named("d", "generate.upscale_video", "Video", "python")];
-  const id = await open(
-    {
-      ...PAIR,
-      nodes: [...PAIR.nodes, ...more],
-      metadata: { editor: { positions: { a: at(0), b: at(760), c: at(380, 240), d: at(380, 480) } } },
-    },
-    4,
-  );
+  const more = [titled("c", "text.template", "Between"), titled("d", "generate.upscale_video", "Video", "python")];
+  const id = await editor.open({
+    ...PAIR,
+    nodes: [...PAIR.nodes, ...more],
+    metadata: placed({ a: [0, 0], b: [760, 0], c: [380, 240], d: [380, 480] }),
+  });
   const drag = async (title: string) => {
     const held = await middle(card(title).getByRole("heading"));
     const aim = await middle(page.locator(".react-flow__edge-path").first());
@@ -184,7 +168,7 @@ test("a card that is dragged upon a wire goes into it where its ports fit, and a
 });
 
 test("a node is replaced by another, which keeps the wires that fit", async () => {
-  const id = await open(PAIR, 2);
+  const id = await editor.open(PAIR);
   await card("Last").getByRole("heading").click();
   await page.keyboard.press("r");
   const dialog = page.getByRole("dialog", { name: "Replace the node" });
@@ -211,11 +195,8 @@ test("a node is replaced by another, which keeps the wires that fit", async () =
 });
 
 test("a wire that does not fit offers the nodes that make one of the other, and is put through the one that is chosen", async () => {
-  const id = await open(
-    graphOf([named("a", "constant.audio", "Speech"), named("b", "text.template", "Words")], [], {
-      editor: { positions: { a: at(0), b: at(760) } },
-    }),
-    2,
+  const id = await editor.open(
+    graphOf([titled("a", "constant.audio", "Speech"), titled("b", "text.template", "Words")], [], placed({ a: [0, 0], b: [760, 0] })),
   );
   const [start, end] = [await middle(port("Speech", "out", "value")), await middle(port("Words", "in", "text"))];
   await page.mouse.move(start.x, start.y);
@@ -238,19 +219,16 @@ test("a wire that does not fit offers the nodes that make one of the other, and 
 });
 
 test("while a link is dragged, ports say why it does not fit, in both directions, choices included", async () => {
-  const id = await open(
+  const id = await editor.open(
     graphOf(
       [
-        named("a", "text.template", "Text"),
-        named("b", "llm.generate_script", "Script"),
-        named("c", "generate.upscale_video", "Video", "python"),
+        titled("a", "text.template", "Text"),
+        titled("b", "llm.generate_script", "Script"),
+        titled("c", "generate.upscale_video", "Video", "python"),
       ],
       [],
-      {
-        editor: { positions: { a: at(0), b: at(420), c: at(840) } },
-      },
+      placed({ a: [0, 0], b: [420, 0], c: [840, 0] }),
     ),
-    3,
   );
   const hint = page.locator(".link-hint");
   const drag = async (from: Locator, to: Locator) => {
@@ -297,14 +275,11 @@ test("while a link is dragged, ports say why it does not fit, in both directions
 });
 
 test("Esc during a drag puts the card back, selected as it was, and out of the wire below it", async () => {
-  const id = await open(
-    {
-      ...PAIR,
-      nodes: [...PAIR.nodes, named("c", "text.template", "Between")],
-      metadata: { editor: { positions: { a: at(0), b: at(760), c: at(380, 240) } } },
-    },
-    3,
-  );
+  const id = await editor.open({
+    ...PAIR,
+    nodes: [...PAIR.nodes, titled("c", "text.template", "Between")],
+    metadata: placed({ a: [0, 0], b: [760, 0], c: [380, 240] }),
+  });
   const held = await middle(card("Between").getByRole("heading"));
   const aim = await middle(page.locator(".react-flow__edge-path").first());
   await page.mouse.move(held.x, held.y);
@@ -324,9 +299,9 @@ test("Esc during a drag puts the card back, selected as it was, and out of the w
 });
 
 test("in a filled graph the new card lands near, wholly seen, and has the focus", async () => {
-  const many = Array.from({ length: 12 }, (_, index) => named(`n${index}`, "text.template", `Node ${index}`));
-  const positions = Object.fromEntries(many.map((_, index) => [`n${index}`, at((index % 4) * 330, Math.floor(index / 4) * 330)]));
-  await open(graphOf(many, [], { editor: { positions } }), 12);
+  const many = Array.from({ length: 12 }, (_, index) => titled(`n${index}`, "text.template", `Node ${index}`));
+  const places = many.map((_, index) => [`n${index}`, [(index % 4) * 330, Math.floor(index / 4) * 330]] as const);
+  await editor.open(graphOf(many, [], placed(Object.fromEntries(places))));
   await card("Node 5").getByRole("heading").click();
   await page.keyboard.press("0"); // few of the cards are seen now
   await page.getByRole("toolbar", { name: "Zoom" }).getByText("100%").waitFor();
@@ -347,7 +322,7 @@ test("in a filled graph the new card lands near, wholly seen, and has the focus"
 });
 
 test("the palette is as high as its offers need, and its search field stays where it is", async () => {
-  await open(PAIR, 2);
+  await editor.open(PAIR);
   await page.locator(".react-flow__pane").dblclick({ position: { x: 420, y: 500 } });
   const search = palette().getByRole("combobox");
   const panel = palette().locator("[cmdk-root]");
@@ -362,7 +337,7 @@ test("the palette is as high as its offers need, and its search field stays wher
 });
 
 test("held keys do no more than one press, and the keys of commands choose nothing", async () => {
-  await open(PAIR, 2);
+  await editor.open(PAIR);
   await card("First").getByRole("heading").click();
   await page.mouse.move(5, 5);
   await page.keyboard.down("/");

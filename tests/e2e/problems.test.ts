@@ -1,48 +1,36 @@
 // Problems stand by cause; each leads to its very field, and a button ends what a button can end.
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, restingBox, shots } from "../support/browser.ts";
-import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
+import { shots } from "../support/browser.ts";
+import { Editor } from "../support/editor.ts";
+import { graphOf, named, node, placed, wire } from "../support/spindle.ts";
 
-let spindle: Spindle;
-let ada: Browser;
+let editor: Editor;
 let page: Page;
-
 beforeAll(async () => {
-  [spindle, ada] = await Promise.all([startSpindle({ worker: false }), openBrowser()]);
-  ada.context.setDefaultTimeout(30_000);
-  page = await ada.page();
+  editor = await Editor.start();
+  ({ page } = editor);
 });
-afterAll(async () => {
-  await ada?.close();
-  await spindle?.stop();
-});
+afterAll(() => editor?.stop());
 
-const named = (name: string, made: object) => ({ ...made, name }) as never;
-const inspector = () => page.getByRole("complementary", { name: "Inspector" });
+const cards = () => editor.cards();
+const inspector = () => editor.inspector();
 const cause = (title: string) => page.getByTestId("problems").getByRole("region", { name: title });
 const fix = (title: string, label: string) => cause(title).getByRole("button", { name: label, exact: true });
-const cards = () => page.locator(".react-flow__node-card");
 
 interface Stored {
   nodes: { id: string; name: string; service: string; params?: Record<string, unknown> }[];
   edges: object[];
   metadata: { nodes?: Record<string, { engine?: string }> };
 }
-const stored = async (id: string) => (await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as Stored;
+const stored = (id: string) => editor.stored<Stored>(id);
 const of = async (id: string, name: string) => (await stored(id)).nodes.find((one) => one.id === name);
 
-async function open(graph: object, count: number): Promise<string> {
-  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
-  const { id } = (await answer.json()) as { id: string };
-  await page.goto(`${spindle.url}/g/${id}`);
-  await page.getByText("All changes saved").waitFor();
-  await expect.poll(() => cards().count()).toBe(count);
-  await restingBox(cards().first());
+async function openBroken(): Promise<string> {
+  const id = await editor.open(BROKEN);
   await page.getByRole("tab", { name: /Problems/ }).click();
   return id;
 }
-const at = (x: number, y: number) => ({ x, y });
 const BROKEN = graphOf(
   [
     named("Sound", node("sound", "constant.audio")),
@@ -54,15 +42,13 @@ const BROKEN = graphOf(
   ],
   [wire("sound", "value", "words", "text")],
   {
-    editor: {
-      positions: { sound: at(0, 0), words: at(420, 0), loud: at(0, 320), strange: at(420, 320), empty: at(840, 0), blank: at(840, 320) },
-    },
+    ...placed({ sound: [0, 0], words: [420, 0], loud: [0, 320], strange: [420, 320], empty: [840, 0], blank: [840, 320] }),
     nodes: { loud: { engine: "ollama" } },
   },
 );
 
 test("problems stand by cause, and each leads to the very field, whatever the inspector shows", async () => {
-  await open(BROKEN, 6);
+  await openBroken();
   await cause("A value is needed").getByText("2", { exact: true }).waitFor();
   await shots(page, "problems", cards().first(), async () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
@@ -89,7 +75,7 @@ test("problems stand by cause, and each leads to the very field, whatever the in
 });
 
 test("a button ends what it can, as one step of undo", async () => {
-  const id = await open(BROKEN, 6);
+  const id = await openBroken();
   await fix("A value does not fit", "Set 2").click();
   await expect.poll(async () => (await of(id, "loud"))?.params?.temperature).toBe(2);
   await fix("A value does not fit", 'Set "casual"').click();
@@ -123,7 +109,7 @@ test("a button ends what it can, as one step of undo", async () => {
 });
 
 test("what no button can choose is chosen in the palette", async () => {
-  await open(BROKEN, 6);
+  await openBroken();
   await fix("Not in the library", "Replace it").click();
   const palette = page.getByRole("dialog", { name: "Replace the node" });
   await palette.getByRole("combobox").fill("delay");
@@ -132,4 +118,4 @@ test("what no button can choose is chosen in the palette", async () => {
   await expect.poll(() => cause("Not in the library").count()).toBe(0);
 });
 
-test("nothing complained", () => expect(ada.complaints).toEqual([]));
+test("nothing complained", () => expect(editor.complaints).toEqual([]));

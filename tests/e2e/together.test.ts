@@ -2,32 +2,23 @@
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, shot } from "../support/browser.ts";
-import { graphOf, node, type Spindle, startSpindle } from "../support/spindle.ts";
+import { shot } from "../support/browser.ts";
+import { Editor } from "../support/editor.ts";
+import { createGraph, graphOf, named, node } from "../support/spindle.ts";
 
 const PROMPT = "An old harbour at dawn, seen from a fishing boat, in the manner of a Dutch painting of 1650.";
 
-let spindle: Spindle;
-let browsers: Browser[] = [];
+let editor: Editor;
 beforeAll(async () => {
-  [spindle, ...browsers] = await Promise.all([startSpindle({ worker: false }), openBrowser(), openBrowser()]);
-  for (const { context } of browsers) context.setDefaultTimeout(60_000);
+  editor = await Editor.start({ people: 2, patienceMs: 60_000 });
 });
-afterAll(async () => {
-  for (const browser of browsers) await browser.close();
-  await spindle?.stop();
-});
+afterAll(() => editor?.stop());
 
-const field = (page: Page) => page.getByRole("complementary", { name: "Inspector" }).getByRole("textbox", { name: "template" });
-async function create(): Promise<string> {
-  const graph = graphOf([{ ...node("n", "text.template", { template: PROMPT }), name: "Prompt" } as never], []);
-  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
-  return ((await answer.json()) as { id: string }).id;
-}
-const stored = async (id: string) =>
-  ((await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as { nodes: { params: object }[] }).nodes[0]?.params;
+const field = (page: Page) => editor.inspector(page).getByRole("textbox", { name: "template" });
+const create = () => createGraph(editor.spindle.url, graphOf([named("Prompt", node("n", "text.template", { template: PROMPT }))]));
+const stored = (id: string) => editor.params(id, "n");
 async function open(page: Page, id: string): Promise<void> {
-  await page.goto(`${spindle.url}/g/${id}`);
+  await page.goto(`${editor.spindle.url}/g/${id}`);
   await page.locator(".react-flow__node", { hasText: "Prompt" }).click();
   await field(page).waitFor();
 }
@@ -39,7 +30,7 @@ const caretTo = (page: Page, place: number) =>
 
 test("two people type at both ends of one prompt, and each keeps their words, their caret and their undo", async () => {
   const id = await create();
-  const [ada, ben] = await Promise.all(browsers.map((browser) => browser.page()));
+  const [ada, ben] = await Promise.all(editor.people.map((browser) => browser.page()));
   if (!ada || !ben) throw new Error("Two pages were asked for.");
   await Promise.all([open(ada, id), open(ben, id)]);
   await Promise.all([caretTo(ada, 0), caretTo(ben, PROMPT.length)]);
@@ -71,7 +62,7 @@ test("two people type at both ends of one prompt, and each keeps their words, th
 
 test("a page that was opened before an update says so, keeps what was edited in it, and offers a copy", async () => {
   const id = await create();
-  const page = (await browsers[0]?.page()) as Page;
+  const page = (await editor.people[0]?.page()) as Page;
   // What the release before did: its sockets name no layout.
   await page.addInitScript(() => {
     window.WebSocket = class extends WebSocket {
@@ -87,7 +78,7 @@ test("a page that was opened before an update says so, keeps what was edited in 
   });
   await field(page).fill("typed in an old page");
   await page.getByText("All changes saved").waitFor();
-  process.kill(spindle.processes.runtime?.pid as number, "SIGKILL");
+  process.kill(editor.spindle.processes.runtime?.pid as number, "SIGKILL");
   await page.getByText("Offline. Your edits are kept").waitFor();
   await field(page).fill("typed while the server was updated");
   await page.getByRole("alert").getByText("This page was opened before Spindle was updated.").waitFor();
@@ -108,7 +99,7 @@ test("a page that was opened before an update says so, keeps what was edited in 
 
 test("[C5] a page takes back an edit that is refused, offers a copy with it, and goes on; after the third it stops", async () => {
   const id = await create();
-  const [ada, ben] = await Promise.all(browsers.map((browser) => browser.page()));
+  const [ada, ben] = await Promise.all(editor.people.map((browser) => browser.page()));
   if (!ada || !ben) throw new Error("Two pages were asked for.");
   // What cannot be applied is sent in place of an edit.
   await ada.addInitScript(() => {

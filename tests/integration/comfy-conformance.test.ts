@@ -4,29 +4,17 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
-import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
+import type { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
 import { MODEL_FREE, ODD, readConversation } from "../../workers/comfy-bridge/test/fake/program.ts";
-import { ended, graphOf, node, type Spindle, startSpindle, submit, until, wire } from "../support/spindle.ts";
+import { type ComfySpindle, comfy, startAnyComfySpindle } from "../support/comfy.ts";
+import { ended, graphOf, node, submit, wire } from "../support/spindle.ts";
 
-const real = process.env.SPINDLE_COMFY_UNDER_TEST;
-let fake: FakeComfy | undefined;
-let spindle: Spindle;
-
+let spindle: ComfySpindle<FakeComfy | undefined>;
 beforeAll(async () => {
-  fake = real ? undefined : await FakeComfy.start();
-  spindle = await startSpindle({ worker: false, env: { COMFY_URL: real ?? (fake?.url as string) } });
-  await until(
-    async () => (await (await fetch(`${spindle.url}/api/capabilities`)).text()).includes('"EmptyImage"'),
-    60_000,
-    "the server's nodes are there",
-  );
+  spindle = await startAnyComfySpindle({ worker: false, offers: "EmptyImage" });
 });
-afterAll(async () => {
-  await spindle?.stop();
-  await fake?.stop();
-});
+afterAll(() => spindle?.stop());
 
-const comfy = (id: string, service: string, params?: Record<string, unknown>) => node(id, service, params, "comfy");
 async function run(graph: unknown) {
   const { status, body } = await submit(spindle.url, graph);
   expect(status, JSON.stringify(body)).toBe(202);
@@ -89,9 +77,10 @@ describe("a ComfyUI without models", () => {
 });
 
 test("the recorder finds no difference in a server that plays the recordings, and one in a server that does not", async () => {
+  const { fake } = spindle;
   if (!fake) return;
   const record = () =>
-    promisify(execFile)(process.execPath, [`${ROOT}/apps/runtime/bin/spindle.mjs`, "comfy", "record", "--url", String(fake?.url)]).then(
+    promisify(execFile)(process.execPath, [`${ROOT}/apps/runtime/bin/spindle.mjs`, "comfy", "record", "--url", fake.url]).then(
       ({ stdout }) => ({ code: 0, out: stdout }),
       (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, out: error.stdout + error.stderr }),
     );

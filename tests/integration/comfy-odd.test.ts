@@ -1,35 +1,23 @@
 // Nodes that are odd in the ways of real packs, through a whole Spindle. Against the fake, which plays what a real ComfyUI said to the same
 // prompts; with SPINDLE_COMFY_UNDER_TEST, the URL of a real one that has workers/comfy-bridge/test/odd-pack, against that.
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
+import type { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
 import { readConversation } from "../../workers/comfy-bridge/test/fake/program.ts";
-import { ended, getRun, graphOf, node, type Spindle, startRun, startSpindle, until, wire } from "../support/spindle.ts";
+import { type ComfySpindle, comfy, startAnyComfySpindle } from "../support/comfy.ts";
+import { ended, getRun, graphOf, node, startRun, until, wire } from "../support/spindle.ts";
 
-const real = process.env.SPINDLE_COMFY_UNDER_TEST;
-let fake: FakeComfy | undefined;
-let spindle: Spindle;
-
+let spindle: ComfySpindle<FakeComfy | undefined>;
 beforeAll(async () => {
-  fake = real ? undefined : await FakeComfy.start();
-  fake?.addOddPack();
-  spindle = await startSpindle({ worker: false, env: { COMFY_URL: real ?? (fake?.url as string) } });
-  await until(
-    async () => (await (await fetch(`${spindle.url}/api/capabilities`)).text()).includes('"OddLists"'),
-    60_000,
-    "the server's nodes are there",
-  );
+  spindle = await startAnyComfySpindle({ worker: false, offers: "OddLists" }, (fake) => fake.addOddPack());
 });
-afterAll(async () => {
-  await spindle?.stop();
-  await fake?.stop();
-});
+afterAll(() => spindle?.stop());
 
-const comfy = (id: string, service: string, params?: Record<string, unknown>) => node(id, service, params, "comfy");
 const preview = (id: string) => node(id, "output.preview");
 type Graph = Parameters<typeof graphOf>;
 
 /** One prompt, as it was recorded: it is sent as it was then, and what the real one said follows. */
 async function run(recording: string, ...graph: Graph) {
+  const { fake } = spindle;
   if (fake) fake.plays = [readConversation(recording)];
   const view = await ended(spindle.url, await startRun(spindle.url, graphOf(...graph)));
   if (fake) expect(fake.prompts.at(-1)?.prompt).toEqual(readConversation(recording).prompt);
@@ -158,6 +146,7 @@ test("a loud blocker fails the node that it stops, with its words", async () => 
 });
 
 test("that a blocker's words are lost with the connection is said", async () => {
+  const { fake } = spindle;
   if (!fake) return; // nobody cuts the connection to a real one
   fake.faults = { dropAfter: 1 };
   const { view } = await run("odd_loud", ...loud);

@@ -1,33 +1,22 @@
 // Rules of ComfyUI's own execution tests, restated for graphs that run on two planes (names in brackets: test_execution.py and
 // test_async_nodes.py there). What holds inside ComfyUI must hold where ComfyUI is one half.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
-import { ended, getRun, graphOf, node, type Spindle, startRun, startSpindle, submit, until, wait, wire } from "../support/spindle.ts";
+import { type ComfySpindle, comfy, startComfySpindle } from "../support/comfy.ts";
+import { createGraph, ended, getRun, graphOf, node, startRun, submit, until, wait, wire } from "../support/spindle.ts";
 
-let fake: FakeComfy;
-let spindle: Spindle;
+let spindle: ComfySpindle;
 beforeAll(async () => {
-  fake = await FakeComfy.start();
-  spindle = await startSpindle({ env: { COMFY_URL: fake.url } });
-  await until(
-    async () => (await (await fetch(`${spindle.url}/api/capabilities`)).text()).includes('"EmptyImage"'),
-    60_000,
-    "ComfyUI's nodes are there",
-  );
+  spindle = await startComfySpindle({ offers: "EmptyImage" });
 });
-afterAll(async () => {
-  await spindle?.stop();
-  await fake?.stop();
-});
+afterAll(() => spindle?.stop());
 
-const comfy = (id: string, service: string, params?: Record<string, unknown>) => node(id, service, params, "comfy");
 const start = (graph: unknown): Promise<string> => startRun(spindle.url, graph);
 const run = async (graph: unknown) => ended(spindle.url, await start(graph));
 const states = (view: { nodes: { node: string; state: string }[] }) => Object.fromEntries(view.nodes.map((one) => [one.node, one.state]));
 let shade = Math.floor(Math.random() * 1000) * 1000;
 /** Another picture each time, so that nobody's cache has it. */
 const fresh = () => ++shade;
-const sent = () => fake.prompts.length;
+const sent = () => spindle.fake.prompts.length;
 
 /** Steps of 30 ms each. */
 const sampling = (steps: number, more: ReturnType<typeof node>[] = [], metadata?: object) =>
@@ -115,7 +104,7 @@ describe("what runs again", () => {
       [comfy("load", "LoadImage", { image: "example.png" }), comfy("show", "PreviewImage")],
       [wire("load", "IMAGE", "show", "images")],
     );
-    fake.put("example.png", 16, 16);
+    spindle.fake.put("example.png", 16, 16);
     await run(graph);
     const before = sent();
     await run(graph);
@@ -156,9 +145,9 @@ describe("what fails", () => {
     expect(sent()).toBe(before);
   });
   test("[RG4] found too late, as a cycle of expansions, fails the visible node [test_dynamic_cycle_error]", async () => {
-    fake.faults = { liesAboutSuccess: true };
+    spindle.fake.faults = { liesAboutSuccess: true };
     const view = await run(graphOf([comfy("a", "EmptyImage", { color: fresh() })]));
-    fake.faults = {};
+    spindle.fake.faults = {};
     expect(view.error).toMatchObject({ node: "a" });
   });
   test("beside something that works does not stop it, and nothing is published late [concurrent_error_recovery, sync_error_during_async]", async () => {
@@ -225,15 +214,13 @@ describe("what runs at all", () => {
         wire("left", "image", "after", "value"),
       ],
     );
-    const { id } = (await (await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) })).json()) as {
-      id: string;
-    };
+    const id = await createGraph(spindle.url, graph);
     const body = JSON.stringify({ graphId: id, inputs: {}, options: { part: { of: "to", node: "left" } } });
     const answer = await fetch(`${spindle.url}/trpc/runs.start`, { method: "POST", headers: { "content-type": "application/json" }, body });
     const started = ((await answer.json()) as { result: { data: string } }).result.data;
     const view = await ended(spindle.url, started);
     expect(states(view)).toMatchObject({ a: "succeeded", b: "succeeded", left: "succeeded", right: "skipped", after: "skipped" });
-    expect(Object.keys(fake.prompts.at(-1)?.prompt as object).sort()).toEqual(["a", "b", "left"]);
+    expect(Object.keys(spindle.fake.prompts.at(-1)?.prompt as object).sort()).toEqual(["a", "b", "left"]);
   });
   test("[E6] a loop around a region, each visit as one prompt [test_for_loop]", async () => {
     const before = sent();
@@ -273,7 +260,7 @@ describe("at the same time", () => {
     const graph = sampling(1000, [], { nodes: { sample: { timeoutSeconds: 1 } } });
     const view = await run(graph);
     expect(view.error).toMatchObject({ code: "task.timeout" });
-    await until(async () => fake.queue.running + fake.queue.pending === 0, 5000, "the server is free");
+    await until(async () => spindle.fake.queue.running + spindle.fake.queue.pending === 0, 5000, "the server is free");
     expect((await run(graphOf([comfy("a", "EmptyImage", { color: fresh() })]))).state).toBe("succeeded");
   });
 });

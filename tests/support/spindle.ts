@@ -128,7 +128,19 @@ export async function startRun(url: string, graph: unknown, inputs: Parameters<t
   return body.run;
 }
 
-type Node = { id: string; service: string; plane: string; params?: Record<string, unknown> };
+/** Stores a graph. Returns its id. */
+export async function createGraph(url: string, graph: unknown): Promise<string> {
+  const answer = await fetch(`${url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
+  if (!answer.ok) throw new Error(`The graph was not stored (${answer.status}): ${await answer.text()}`);
+  return ((await answer.json()) as { id: string }).id;
+}
+
+/** A graph as it is stored. */
+export async function storedGraph<Graph>(url: string, id: string): Promise<Graph> {
+  return (await (await fetch(`${url}/api/graphs/${id}/export?to=json`)).json()) as Graph;
+}
+
+type Node = { id: string; service: string; plane: string; name?: string; params?: Record<string, unknown> };
 type Edge = { from: string; to: string; kind?: string; metadata?: Record<string, unknown> };
 
 export const node = (id: string, service: string, params?: Record<string, unknown>, plane = "node"): Node & { status: string } => ({
@@ -138,6 +150,7 @@ export const node = (id: string, service: string, params?: Record<string, unknow
   status: "pending",
   ...(params ? { params } : {}),
 });
+export const named = (name: string, of: Node): Node => ({ ...of, name });
 export const wait = (id: string, params?: Record<string, unknown>) => node(id, "dummy.dummy_task", params, "python");
 export const wire = (from: string, sourcePort: string, to: string, targetPort: string): Edge => ({
   from,
@@ -150,4 +163,9 @@ export const graphOf = (nodes: Node[], edges: Edge[] = [], metadata?: object) =>
   nodes,
   edges,
   ...(metadata ? { metadata } : {}),
+});
+
+/** Metadata by which the nodes stand at these places of the canvas. */
+export const placed = (places: Readonly<Record<string, readonly [x: number, y: number]>>) => ({
+  editor: { positions: Object.fromEntries(Object.entries(places).map(([id, [x, y]]) => [id, { x, y }])) },
 });
