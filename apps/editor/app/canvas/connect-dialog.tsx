@@ -8,6 +8,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { create } from "zustand";
 import { asOwnStep, ME, type SharedDocument } from "../session/use-document";
 import { useReturnOfFocus } from "../ui/focus";
+import { KeyHints } from "../ui/key-hints";
 import { announce } from "../ui/said";
 import { DrawnLink } from "./drawn-link";
 import { titleIn } from "./edits";
@@ -143,14 +144,12 @@ function Chooser({ shared, graph, library, onSelect, node }: Props & { node: str
                     </Command.Item>
                   ))}
             </Command.List>
-            <footer className="palette-keys text-tiny text-faint">
-              <span>
-                <kbd>Enter</kbd> {own ? "Connect" : "Choose the port"}
-              </span>
-              <span>
-                <kbd>Esc</kbd> {own && ports.length > 1 ? "Back" : "Close"}
-              </span>
-            </footer>
+            <KeyHints
+              keys={[
+                ["Enter", own ? "Connect" : "Choose the port"],
+                ["Esc", own && ports.length > 1 ? "Back" : "Close"],
+              ]}
+            />
           </Command>
         </Popover.Content>
       </Popover.Portal>

@@ -9,6 +9,7 @@ import { Popover } from "radix-ui";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { rememberNode, useRecentNodes } from "../session/recent-nodes";
 import { asOwnStep, type SharedDocument } from "../session/use-document";
+import { KeyHints } from "../ui/key-hints";
 import { PlaneMark } from "../ui/plane-mark";
 import { announce } from "../ui/said";
 import { toast } from "../ui/toast";
@@ -215,19 +216,13 @@ function Chooser({ aim, graph, library, onChoose }: ChooserProps) {
                 </Command.Group>
               ))}
             </Command.List>
-            <footer className="palette-keys text-tiny text-faint">
-              <span>
-                <kbd>Enter</kbd> {replaces !== undefined ? "Replace" : hasEnds ? "Add and connect" : "Add"}
-              </span>
-              {hasEnds && (
-                <span>
-                  <kbd>Backspace</kbd> Drop the wire
-                </span>
-              )}
-              <span>
-                <kbd>Esc</kbd> Close
-              </span>
-            </footer>
+            <KeyHints
+              keys={[
+                ["Enter", replaces !== undefined ? "Replace" : hasEnds ? "Add and connect" : "Add"],
+                ...(hasEnds ? [["Backspace", "Drop the wire"] as const] : []),
+                ["Esc", "Close"],
+              ]}
+            />
           </Command>
         </Popover.Content>
       </Popover.Portal>

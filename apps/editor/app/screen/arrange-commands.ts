@@ -15,7 +15,7 @@ import {
   UnfoldVertical,
   Ungroup,
 } from "lucide-react";
-import { aligned, distributed, type Line } from "../canvas/arrange";
+import { aligned, distributed, type Line, type Places } from "../canvas/arrange";
 import type { Box } from "../canvas/box";
 import { groupsOf, makeGroup, toggleCollapsed, ungroup } from "../canvas/groups";
 import { editNote, NOTE_SIZE } from "../canvas/note-card";
@@ -28,28 +28,23 @@ import { type Command, type Scene, whyNoGraph, whyNoNode, whyNotSeveral } from "
 /** The cards that a command puts in order. */
 const picked = ({ boxes, selection: { nodes } }: Scene): Map<string, Box> => new Map([...boxes()].filter(([id]) => nodes.has(id)));
 
-const align = <L extends Line>(line: L, key: string, icon: LucideIcon, title: string) => ({
-  id: `align.${line}` as const,
+type Shown = readonly [key: string, icon: LucideIcon, title: string];
+
+/** A command that gives so many cards or more other places. */
+const arranging = <Id extends string>(id: Id, [key, icon, title]: Shown, least: number, arranged: (boxes: Map<string, Box>) => Places) => ({
+  id,
   title,
   icon,
   group: "Arrange" as const,
   keys: [`a ${key}`],
   where: "canvas" as const,
   menus: ["align"] as const,
-  whyNot: whyNotSeveral(2),
-  run: (scene: Scene) => moveNodes(scene.shared.doc, ME, aligned(picked(scene), line)),
+  whyNot: whyNotSeveral(least),
+  run: (scene: Scene) => moveNodes(scene.shared.doc, ME, arranged(picked(scene))),
 });
-const distribute = <A extends "x" | "y">(axis: A, key: string, icon: LucideIcon, title: string) => ({
-  id: `distribute.${axis}` as const,
-  title,
-  icon,
-  group: "Arrange" as const,
-  keys: [`a ${key}`],
-  where: "canvas" as const,
-  menus: ["align"] as const,
-  whyNot: whyNotSeveral(3),
-  run: (scene: Scene) => moveNodes(scene.shared.doc, ME, distributed(picked(scene), axis)),
-});
+const align = <L extends Line>(line: L, ...shown: Shown) => arranging(`align.${line}` as const, shown, 2, (boxes) => aligned(boxes, line));
+const distribute = <A extends "x" | "y">(axis: A, ...shown: Shown) =>
+  arranging(`distribute.${axis}` as const, shown, 3, (boxes) => distributed(boxes, axis));
 
 const whyNoGroup = (scene: Scene) =>
   whyNoNode(scene) ??
