@@ -1,9 +1,11 @@
 // The command line as a person calls it: exit codes, standard output and standard error.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RELEASE } from "../../apps/runtime/src/store/release.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { PORTRAIT, talkForm, VOICE } from "../support/samples.ts";
 import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
@@ -50,6 +52,17 @@ test("is bundled once, again when one of its sources has changed, and never unde
   // A checkout that is moved or copied must not run the one it came from.
   expect([stamp().main, ...stamp().inputs.map(([file]) => file)].filter(isAbsolute)).toEqual([]);
   expect(readFileSync(built(), "utf8")).not.toContain(ROOT);
+});
+
+test("npx starts it as it lies here, and installs nothing first", async () => {
+  const cache = join(folder, "npm");
+  const { stdout } = await promisify(execFile)("npx", ["spindle", "--version"], {
+    cwd: ROOT,
+    env: { ...process.env, npm_config_cache: cache, npm_config_registry: "http://127.0.0.1:9" },
+  });
+  expect(stdout.trim()).toBe(RELEASE);
+  // There npx would keep what it installs, this workspace included, were the command line one of its own package.
+  expect(existsSync(join(cache, "_npx"))).toBe(false);
 });
 
 describe("without a server", () => {
