@@ -51,8 +51,8 @@ describe("the cache", () => {
     const of = (id: string) => view.nodes.find((nodeRun) => nodeRun.node === id);
     expect([of("b")?.state, of("b")?.output, of("c")?.output]).toEqual(["succeeded", { value: "bypassed" }, { value: "bypassed" }]);
     expect(of("b")?.why).toBe("It is bypassed: it passes on what it takes.");
-    const told = "SELECT body FROM run_event WHERE run_id = $1 AND node = 'b' AND type = 'node.succeeded'";
-    expect((await spindle.db.query(told, [first])).rows).toMatchObject([{ body: { bypassed: true, output: { value: "bypassed" } } }]);
+    const passedOn = "SELECT body FROM run_event WHERE run_id = $1 AND node = 'b' AND type = 'node.succeeded'";
+    expect((await spindle.db.query(passedOn, [first])).rows).toMatchObject([{ body: { bypassed: true, output: { value: "bypassed" } } }]);
     const past = graphOf(
       nodes.filter(({ id }) => id !== "b"),
       [wire("a", "value", "c", "value")],
