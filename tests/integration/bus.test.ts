@@ -74,6 +74,14 @@ test("[W2, W6] a result for a row that cannot be leaves the rest of its batch al
   const run = await ended(spindle.url, bad);
   expect([run.state, run.error?.message]).toEqual(["failed", expect.stringMatching(/cannot be: it is dispatched without an input/)]);
   const rowOf = async () => (await db.query("SELECT state, attempt FROM node_run WHERE run_id = $1", [bad])).rows[0];
+  // The next runtime has not driven the run.
+  const killed = spindle.processes.runtime?.pid as number;
+  process.kill(killed, "SIGKILL");
+  await until(
+    async () => (await fetch(`${spindle.url}/health`).catch(() => undefined))?.ok && spindle.processes.runtime?.pid !== killed,
+    60_000,
+    "another runtime answers",
+  );
   await until(async () => (await rowOf()).state === "cancelled", 60_000, "it has no other try");
   expect((await rowOf()).attempt).toBe(1);
 });

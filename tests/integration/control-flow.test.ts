@@ -43,6 +43,19 @@ describe("[E13] a node that is cancelled alone", () => {
   test.each([
     ["a worker's", wait("slow", { seconds: 60 })],
     ["the node plane's", node("slow", "control.delay", { milliseconds: 60_000, value: 1 })],
+  ])("%s: is ended by whoever drives the run, if only the record knows that it was asked for", async (_, slow) => {
+    const run = await start(
+      graphOf([slow, node("rescue", "output.preview", { value: "rescued" })], [{ from: "slow", to: "rescue", kind: "on_failure" }]),
+    );
+    await running(run, "slow");
+    // As a runtime leaves it that dies at once after it has answered the request.
+    await spindle.db.query("UPDATE node_run SET cancel_requested = true WHERE run_id = $1 AND node_id = 'slow'", [run]);
+    expect((await ended(spindle.url, run)).state).toBe("succeeded");
+    expect(await paths(run)).toEqual({ slow: "cancelled", rescue: "succeeded" });
+  });
+  test.each([
+    ["a worker's", wait("slow", { seconds: 60 })],
+    ["the node plane's", node("slow", "control.delay", { milliseconds: 60_000, value: 1 })],
   ])("%s: its siblings go on, what depends on it is skipped, on_failure is followed", async (_, slow) => {
     const run = await start(
       graphOf(

@@ -50,6 +50,22 @@ test("[E18] what is open is found with whether a runtime drives it", async () =>
   expect(await record.history.openRuns([run])).toEqual([]);
 });
 
+test("[E13] a node run that is to be cancelled is found until it has ended, with its run's owner, and its run is woken", async () => {
+  const { run, ids } = await newRun(2);
+  await pool.query("UPDATE run SET state = 'waiting' WHERE id = $1", [run]);
+  const asked = async () => (await record.runs.toCancel()).filter(({ id }) => ids.includes(id));
+  await record.runs.requestNodeCancels(run, [ids[0] as string]);
+  expect(await asked()).toMatchObject([{ id: ids[0], state: "queued", owner: null }]);
+  expect((await pool.query("SELECT state FROM run WHERE id = $1", [run])).rows).toEqual([{ state: "running" }]);
+  const events = (await record.history.events(run, 0)).map(({ type }) => type);
+  await record.runs.requestNodeCancels(run, [ids[0] as string]);
+  expect((await record.history.events(run, 0)).map(({ type }) => type)).toEqual(events);
+  expect(events.at(-1)).toBe("run.running");
+  await record.nodes.change({ nodeRun: ids[0] as string, fence: 0, change: "cancel", error });
+  await record.runs.requestNodeCancels(run, [ids[0] as string]);
+  expect(await asked()).toEqual([]);
+});
+
 test("[E9, W1] a change under an old fence, or from a state that does not allow it, moves nothing and is counted", async () => {
   const { run, ids } = await newRun(1);
   const id = ids[0] as string;

@@ -19,6 +19,8 @@ class Record extends MemoryRecord {
   reads = 0;
 
   readonly runs = {
+    requestNodeCancels: async () => {},
+    toCancel: async () => [],
     create: (run: NewRun) => this.add(run.id, run.nodes),
     change: async (_: unknown, change: string, more?: { error?: { code: string } }) => {
       this.ends.push({ change, code: more?.error?.code });

@@ -9,7 +9,7 @@ import type { Timings } from "../config.ts";
 import type { NodeRunRow } from "../record/node-run.ts";
 import { MAX_OUTPUT, whyOutputTooLarge } from "../record/output-limit.ts";
 import { type LeasedRun, MOST_DEATHS, type RunRecord, trialLeases } from "../record/record.ts";
-import type { KeyedRequest, RecordedOptions, RunRow } from "../record/types.ts";
+import type { KeyedRequest, OpenNodeRun, RecordedOptions, RunRow } from "../record/types.ts";
 import type { Database } from "../store/database.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
@@ -159,25 +159,40 @@ export class RunDriver {
   }
 
   /**
-   * Cancels one node run, with what runs inside it; for the rest of the run it counts as failed (DESIGN E13). If another runtime runs it on
-   * the node plane, it ends in the record at once, and in that process when the node is over.
+   * Cancels one node run, with what runs inside it; for the rest of the run it counts as failed (DESIGN E13). Once the record says so, it
+   * ends, whatever becomes of this process. If another runtime runs it on the node plane, it ends in that process when the node is over.
    */
   async cancelNode(row: NodeRunRow): Promise<void> {
-    const { record, decisions, parts } = this.options;
+    const { record } = this.options;
     const inside = (await record.nodes.ofRun(row.run_id)).filter(
       ({ path }) => path.startsWith(`${row.path}#`) || path.startsWith(`${row.path}/`),
     );
-    for (const nodeRun of inside.length > 0 ? inside : [row]) {
-      if (isEndedNodeState(nodeRun.state)) continue;
-      if (nodeRun.plane !== "node" && (nodeRun.state === "dispatched" || nodeRun.state === "running")) await parts.workers.cancel(nodeRun);
-      else if (!parts.nodePlane.cancel(nodeRun.id)) {
-        const error = { class: "cancelled" as const, code: "node.cancelled", message: "Cancelled." };
-        await record.nodes.change({ nodeRun: nodeRun.id, fence: nodeRun.fence, change: "cancel", error });
-        decisions.announce(nodeRun.id);
-      }
-    }
-    await record.runs.wake(row.run_id);
+    const open = (inside.length > 0 ? inside : [row]).filter(({ state }) => !isEndedNodeState(state));
+    const ids = open.map(({ id }) => id);
+    await record.runs.requestNodeCancels(row.run_id, ids);
+    this.endNodes(open).catch((error) => this.options.onError(`run ${row.run_id}`, error));
     this.claimNow();
+  }
+
+  private async endNodes(open: readonly OpenNodeRun[]): Promise<void> {
+    for (const row of open)
+      if (isAtWorker(row)) await this.options.parts.workers.cancel(row);
+      else await this.endNode(row);
+  }
+
+  /** Ends a node run that no worker has. One that runs in this process ends when it is over. */
+  private async endNode({ id, fence }: OpenNodeRun): Promise<void> {
+    const { record, decisions, parts } = this.options;
+    if (parts.nodePlane.cancel(id)) return;
+    const error = { class: "cancelled" as const, code: "node.cancelled", message: "Cancelled." };
+    await record.nodes.change({ nodeRun: id, fence, change: "cancel", error });
+    decisions.announce(id);
+  }
+
+  /** Ends the node runs that the record says are to be cancelled, in runs of this runtime: who was asked to may have died. */
+  private async endCancelled(): Promise<void> {
+    const { record, owner } = this.options;
+    for (const row of await record.runs.toCancel()) if (row.owner === owner && !isAtWorker(row)) await this.endNode(row);
   }
 
   async stop(): Promise<void> {
@@ -206,6 +221,7 @@ export class RunDriver {
     if (this.stopped) return;
     await this.takeUp(mine);
     await this.timeOut();
+    await this.endCancelled();
     const isTrying = await this.tryOn(mine);
     const others = await record.leases.claim(owner);
     for (const run of others) this.begin(run);
@@ -335,6 +351,8 @@ export class RunDriver {
     this.options.onError(`run ${run.id}`, error);
     record.nodes.drop(run.id);
     const open = await patient(() => record.nodes.openOf(run.id));
+    const ids = open.map(({ id }) => id);
+    await patient(() => record.runs.requestNodeCancels(run.id, ids)); // no other try follows, whichever runtime sees the next one fail
     await pLimit(CANCELS_AT_ONCE).map(open, async (row) => {
       if (row.plane !== "node" && row.state !== "queued" && (await isDone(parts.workers.cancel(row)))) return;
       const cancelled = { class: "cancelled" as const, code: "run.cancelled" as const, message: "The run failed before this was over." };
@@ -370,6 +388,8 @@ export class RunDriver {
     await patient(() => record.runs.change(run, "succeed", { outputs }));
   }
 }
+
+const isAtWorker = ({ plane, state }: OpenNodeRun): boolean => plane !== "node" && (state === "dispatched" || state === "running");
 
 /** Whether a call succeeded: a bus that cannot be reached takes no cancellation. */
 const isDone = (work: Promise<unknown>): Promise<boolean> =>

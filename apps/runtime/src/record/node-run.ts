@@ -32,6 +32,8 @@ interface Tries {
   crashes: number;
   /** Whether a person has let the node run go on from its breakpoint. */
   passed: boolean;
+  /** Whether it is to be cancelled: then no other try follows. */
+  cancel_requested?: boolean;
 }
 
 /** Fields that a state does not name have these values in it. */

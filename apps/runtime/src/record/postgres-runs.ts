@@ -16,12 +16,17 @@ import { storable, storableName } from "../store/storable.ts";
 import { type NodeRunRow, nodeRunOf, type RawNodeRun } from "./node-run.ts";
 import { ADD_NODES } from "./postgres-node-runs.ts";
 import { type LeasedRun, MOST_DEATHS, type RunLeases, type Runs } from "./record.ts";
-import type { NewRun, RunRow } from "./types.ts";
+import type { NewRun, OpenNodeRun, RunRow } from "./types.ts";
 
 /** With so many deaths a run is tried alone: the next one ends it, if no other run can be why. */
 const LAST_TRIAL = MOST_DEATHS - 1;
 
 const PRIORITIES: Record<Priority, number> = { high: 1, normal: 0, low: -1 };
+
+/** Lets a run that rests be claimed: the statement that wakes `$1`, but for what stands before it. */
+const WOKEN = (condition = ""): string =>
+  `moved AS (UPDATE run SET state = 'running', owner = NULL, last_seq = last_seq + 1 WHERE id = $1 AND state = 'waiting' ${condition} RETURNING id, last_seq)
+   INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.running', '{}' FROM moved`;
 
 const json = (value: unknown): string | null => (value === undefined ? null : storable(value));
 
@@ -123,12 +128,24 @@ export class PostgresRuns implements Runs {
     });
   }
 
+  async requestNodeCancels(run: string, ids: readonly string[]): Promise<void> {
+    // The node runs before their run, as in every change of them.
+    const asked = "UPDATE node_run SET cancel_requested = true WHERE run_id = $1 AND id = ANY($2) AND finished_at IS NULL RETURNING id";
+    await this.pool.query(`WITH asked AS (${asked}), ${WOKEN("AND (SELECT count(*) FROM asked) > 0")}`, [run, ids]);
+    this.changed.emit(run);
+  }
+
+  async toCancel(): Promise<(OpenNodeRun & { owner: string | null })[]> {
+    const { rows } = await this.pool.query<OpenNodeRun & { owner: string | null }>({
+      name: "node-runs-to-cancel",
+      text: `SELECT n.id, n.fence, n.state, n.plane, n.service, n.engine, r.owner FROM node_run n JOIN run r ON r.id = n.run_id
+             WHERE n.cancel_requested AND n.finished_at IS NULL LIMIT 1000`,
+    });
+    return rows;
+  }
+
   async wake(id: string): Promise<void> {
-    await this.pool.query(
-      `WITH moved AS (UPDATE run SET state = 'running', owner = NULL, last_seq = last_seq + 1 WHERE id = $1 AND state = 'waiting' RETURNING id, last_seq)
-       INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.running', '{}' FROM moved`,
-      [id],
-    );
+    await this.pool.query(`WITH ${WOKEN()}`, [id]);
     this.changed.emit(id);
   }
 }

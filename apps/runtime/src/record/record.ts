@@ -77,6 +77,10 @@ export interface Runs {
   ): Promise<boolean>;
   /** Marks the run as to be cancelled, and lets it be claimed if it rests; false if it has ended. */
   requestCancel(id: string): Promise<boolean>;
+  /** Marks node runs of a run as to be cancelled, and lets the run be claimed if it rests. Those that have ended stay as they are. */
+  requestNodeCancels(run: string, ids: readonly string[]): Promise<void>;
+  /** The node runs of all runs that are marked so and have not ended, with the runtime that owns their run. */
+  toCancel(): Promise<(OpenNodeRun & { owner: string | null })[]>;
   /**
    * Puts a run to rest that only people can move: it has no owner and no lease then. False if one of the `waiting` node runs was
    * answered meanwhile, or the run has another owner.

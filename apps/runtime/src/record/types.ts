@@ -128,7 +128,7 @@ export interface OpenRun {
 /** A node run that has not ended, or that is held after it ran. */
 export type WaitingRow = Pick<
   NodeRunRow,
-  "id" | "run_id" | "node_id" | "path" | "state" | "plane" | "service" | "engine" | "attempt" | "fence"
+  "id" | "run_id" | "node_id" | "path" | "state" | "plane" | "service" | "engine" | "attempt" | "fence" | "cancel_requested"
 > & {
   changed_at: Date;
   /** At a breakpoint that nobody has left yet. */

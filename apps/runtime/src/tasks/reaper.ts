@@ -56,6 +56,6 @@ export class Reaper {
     // broken-build: leases never end
     if (now - (this.seen.get(task) ?? now) < timings.leaseMs) return;
     this.seen.delete(task);
-    await (where === "lost" && row.state === "dispatched" ? this.tasks.sendAgain(row) : this.tasks.giveUp(row));
+    await (where === "lost" && row.state === "dispatched" && !row.cancel_requested ? this.tasks.sendAgain(row) : this.tasks.giveUp(row));
   }
 }

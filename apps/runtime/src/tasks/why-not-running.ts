@@ -88,9 +88,9 @@ export function whyNotRunning(row: WaitingRow, run: OpenRun, known: Circumstance
       "Another runtime takes the run up; if none is there, start one.",
       run.owner_until ?? run.since,
     );
-  if (row.state === "queued")
-    return run.cancel_requested ? because("cancelling", "It is being cancelled.") : whyQueued(known.before, because);
-  return row.plane === "node" ? undefined : whyAtWorkers(row, run, known, because);
+  const isCancelling = run.cancel_requested || row.cancel_requested === true;
+  if (row.state === "queued") return isCancelling ? because("cancelling", "It is being cancelled.") : whyQueued(known.before, because);
+  return row.plane === "node" ? undefined : whyAtWorkers(row, isCancelling, known, because);
 }
 
 type Because = (kind: NotRunningKind, text: string, action?: string | null, since?: Date) => NotRunning;
@@ -100,7 +100,7 @@ function whyQueued([first, ...others]: readonly string[], because: Because): Not
   return because("before", `It waits for ${first}${others.length > 0 ? ` and ${others.length} more` : ""}.`);
 }
 
-function whyAtWorkers(row: WaitingRow, run: OpenRun, known: Circumstances, because: Because): NotRunning | undefined {
+function whyAtWorkers(row: WaitingRow, isCancelling: boolean, known: Circumstances, because: Because): NotRunning | undefined {
   if (known.redisSilentSince) {
     const lost = row.state === "running" ? "nothing is heard of its worker" : "its task reaches no worker";
     return because("outage", `Redis does not answer, so ${lost}.`, "Start Redis again; the run goes on then.", known.redisSilentSince);
@@ -114,7 +114,7 @@ function whyAtWorkers(row: WaitingRow, run: OpenRun, known: Circumstances, becau
       known.workerSilentSince,
     );
   }
-  if (run.cancel_requested) return because("cancelling", "It is being cancelled.");
+  if (isCancelling) return because("cancelling", "It is being cancelled.");
   if (row.retry_in !== null) return because("retry", `Try ${row.attempt} begins in ${words(row.retry_in)}.`);
   const { plane, engine } = known;
   const { workers = "worker", start = "Start one" } = PLANES[row.plane] ?? {};

@@ -20,7 +20,7 @@ export interface WorkerPlaneOptions {
   redisUrl: string;
   workerKey: string;
   timings: Timings;
-  record: Pick<RunRecord, "nodes" | "queue">;
+  record: Pick<RunRecord, "nodes" | "queue" | "runs">;
   decisions: Decisions;
   artifacts: Artifacts;
   live: LiveBoard;
@@ -51,8 +51,8 @@ export class WorkerPlane {
     this.blocking = openRedis(options.redisUrl);
     this.bells = openRedis(options.redisUrl);
     this.bus = runtimeEnd(this.redis, options.workerKey);
-    const { nodes, queue } = options.record;
-    const parts = { ...options, nodes, queue, bus: this.bus };
+    const { nodes, queue, runs } = options.record;
+    const parts = { ...options, nodes, queue, runs, bus: this.bus };
     this.dispatcher = new Dispatcher(queue, this.bus, options.timings);
     this.tasks = new WorkerTasks(parts, { isQueueing: () => this.dispatcher.isQueueing, drain: () => void this.wake.emit("outbox") });
     this.reaper = new Reaper(parts, this.tasks);

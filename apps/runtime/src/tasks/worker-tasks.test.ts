@@ -44,7 +44,17 @@ async function taken(record: Record, results: readonly object[], more: Pick<Work
     acknowledge: async (id: string) => void acknowledged.push(id),
     done: async () => {},
   };
-  const parts = { nodes: record, bus, decisions: { announce: () => {} }, isCancelled: () => false, timings: {}, artifacts: {}, ...more };
+  const runs = { toCancel: async () => [] };
+  const parts = {
+    nodes: record,
+    runs,
+    bus,
+    decisions: { announce: () => {} },
+    isCancelled: () => false,
+    timings: {},
+    artifacts: {},
+    ...more,
+  };
   const tasks = new WorkerTasks(parts as unknown as WorkerTasksParts, { isQueueing: () => false, drain: () => {} });
   await tasks.takeResults();
   expect(acknowledged.length).toBe(results.length);

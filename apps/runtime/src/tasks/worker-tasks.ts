@@ -8,7 +8,7 @@ import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
 import type { NodeMove } from "../record/changes.ts";
 import { type ChangedRow, changedRow, ImpossibleNodeRun, type NodeRunRow, type TaskRow } from "../record/node-run.ts";
-import type { NodeRunRecord, TaskQueue } from "../record/record.ts";
+import type { NodeRunRecord, Runs, TaskQueue } from "../record/record.ts";
 import type { OpenNodeRun, RecalledTask } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
@@ -18,6 +18,7 @@ import { entryOf, objectKey, parseTask, routeOf, type TaskName, taskName } from 
 
 export interface WorkerTasksParts {
   nodes: Pick<NodeRunRecord, "change" | "find" | "findAll" | "log" | "stale">;
+  runs: Pick<Runs, "toCancel">;
   queue: Pick<TaskQueue, "forget" | "markSent" | "recalled">;
   bus: RuntimeEnd;
   decisions: Pick<Decisions, "announce">;
@@ -224,7 +225,7 @@ export class WorkerTasks {
   /** Ends a try that failed: another one follows, or the node run ends with the error. */
   private async failTry(row: TaskRow, error: TaskError): Promise<Answer> {
     const { nodes, bus, live, timings, isCancelled } = this.parts;
-    if (isCancelled(row.run_id) || this.cancelling.has(row.id))
+    if (isCancelled(row.run_id) || row.cancel_requested || this.cancelling.has(row.id))
       return this.commit(row, { change: "cancel", error: { ...error, class: "cancelled", code: "run.cancelled" } });
     const next = verdict(error, row.attempt, row.crashes, timings);
     if (!next.again) return this.commit(row, { change: next.as, error });
@@ -289,6 +290,8 @@ export class WorkerTasks {
 
   /** Cancels once more what is being cancelled and has not ended: Redis may have lost the mark, and a failed try may have been repeated. */
   async cancelAgain(): Promise<void> {
+    for (const { id, plane, state } of await this.parts.runs.toCancel())
+      if (plane !== "node" && state !== "queued" && state !== "waiting") this.cancelling.add(id);
     if (this.cancelling.size === 0) return;
     const rows = await this.parts.nodes.findAll([...this.cancelling]);
     const open = rows.flatMap((row) => (row instanceof ImpossibleNodeRun || isEndedNodeState(row.state) ? [] : [row]));
