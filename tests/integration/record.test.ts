@@ -41,10 +41,16 @@ test("[E18] what is open is found with whether a runtime drives it", async () =>
   await pool.query("UPDATE runtime SET lease_until = now() - interval '1 second' WHERE id = 'driver'");
   expect(await open()).toMatchObject({ unowned: true, owner_until: expect.any(Date) });
   await record.nodes.change({ nodeRun: ids[0] as string, fence: 0, change: "dispatch", input: {}, dispatchIn: 60_000, body });
-  const found = async (withQueued: boolean) =>
-    (await record.history.waitingIn([run], withQueued)).sort((a, b) => (a.path < b.path ? -1 : 1));
-  expect((await found(true)).map(({ state }) => state)).toEqual(["dispatched", "queued", "queued"]);
-  expect(await found(false)).toMatchObject([{ path: "n0", retry_in: expect.any(Number), answer_in: null, held: null }]);
+  const found = async (which: "begun" | "drawn" | "all") =>
+    (await record.history.waitingIn([run], which)).sort((a, b) => (a.path < b.path ? -1 : 1));
+  expect((await found("all")).map(({ state }) => state)).toEqual(["dispatched", "queued", "queued"]);
+  const drawn = async (path: string) => {
+    await pool.query("UPDATE node_run SET path = $2 WHERE id = $1", [ids[1], path]);
+    return (await found("drawn")).map((row) => row.path);
+  };
+  for (const path of ["n1#3", "n1/x", "n1#3/loop:t>h[2]/x"]) expect(await drawn(path)).toEqual(["n0", "n2"]);
+  expect(await drawn("loop:t>h[2]/n1")).toEqual(["loop:t>h[2]/n1", "n0", "n2"]);
+  expect(await found("begun")).toMatchObject([{ path: "n0", retry_in: expect.any(Number), answer_in: null, held: null }]);
   await record.leases.leave("driver");
   await pool.query("UPDATE run SET state = 'cancelled' WHERE id = $1", [run]);
   expect(await record.history.openRuns([run])).toEqual([]);

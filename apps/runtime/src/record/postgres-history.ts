@@ -44,7 +44,7 @@ export class PostgresHistory implements RunHistory {
     return rows;
   }
 
-  async waitingIn(runs: readonly string[], withQueued: boolean): Promise<WaitingRow[]> {
+  async waitingIn(runs: readonly string[], which: "begun" | "drawn" | "all"): Promise<WaitingRow[]> {
     const { rows } = await this.pool.query<WaitingRow>({
       name: "node-runs-waiting",
       text: `SELECT n.id, n.run_id, n.node_id, n.path, n.state, n.plane, n.service, n.engine, n.attempt, n.fence, n.changed_at, n.cancel_requested,
@@ -53,8 +53,9 @@ export class PostgresHistory implements RunHistory {
                extract(epoch FROM n.due_at - now())::float8 * 1000 AS answer_in
              FROM node_run n LEFT JOIN outbox o ON o.node_run_id = n.id AND o.fence = n.fence
              WHERE n.run_id = ANY($1) AND (n.state = ANY($2) AND ($3 OR n.state <> 'queued') OR n.held = 'after' AND NOT n.passed)
+               AND ($4 OR n.path !~ '[^]]/|#')
              LIMIT 20000`,
-      values: [runs, OPEN_NODE_STATES, withQueued],
+      values: [runs, OPEN_NODE_STATES, which !== "begun", which !== "drawn"],
     });
     return rows;
   }

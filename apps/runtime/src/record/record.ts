@@ -172,8 +172,11 @@ export interface RunHistory {
   countNodes(runs: readonly string[]): Promise<Map<string, { nodes: number; done: number; draft: boolean }>>;
   /** Of these runs those that have not ended; without runs the oldest 1,000 that have not. */
   openRuns(runs?: readonly string[]): Promise<OpenRun[]>;
-  /** What of these runs has not ended, at most 20,000 node runs; those that are queued only where they are asked for. */
-  waitingIn(runs: readonly string[], withQueued: boolean): Promise<WaitingRow[]>;
+  /**
+   * What of these runs has not ended, at most 20,000 node runs. `begun`: without those that are queued. `drawn`: those of the graph itself,
+   * without elements of a list and what runs inside calls.
+   */
+  waitingIn(runs: readonly string[], which: "begun" | "drawn" | "all"): Promise<WaitingRow[]>;
   /** How the node runs of a run stand that are not inside a call. */
   tallies(run: string): Promise<Tally[]>;
   events(run: string, since: number): Promise<RunEvent[]>;

@@ -36,6 +36,8 @@ export interface RunWaits {
 
 const NONE: RunWaits = { run: undefined, nodes: new Map() };
 const EVERY_MS = 1500;
+/** Who watches is told again after so many times the time that it took: the rest of the time belongs to the runs. */
+const REST = 8;
 
 export class Waits {
   private timer: NodeJS.Timeout | undefined;
@@ -47,10 +49,11 @@ export class Waits {
   /** Tells those who watch a run what its nodes wait for. */
   start(onError: (where: string, error: unknown) => void): void {
     const tell = async () => {
+      const began = performance.now();
       await this.tell().catch((error) => {
         if (!isOutage(error)) onError("waits", error);
       });
-      this.timer = setTimeout(tell, EVERY_MS);
+      this.timer = setTimeout(tell, Math.max(EVERY_MS, REST * (performance.now() - began)));
     };
     this.timer = setTimeout(tell, EVERY_MS);
   }
@@ -63,7 +66,7 @@ export class Waits {
   async of(id: string): Promise<RunWaits> {
     const [run] = await this.parts.history.openRuns([id]);
     if (!run) return NONE;
-    const rows = await this.parts.history.waitingIn([id], true);
+    const rows = await this.parts.history.waitingIn([id], "all");
     const judged = judge(rows, run, this.reports(), await this.parts.resolvedOf(run.revision_id));
     return { run: whyRunIsNot(run, judged), nodes: new Map(judged.flatMap(({ row, why }) => (why ? [[row.id, why]] : []))) };
   }
@@ -91,7 +94,7 @@ export class Waits {
   private async heldUp(ids?: readonly string[]): Promise<[OpenRun, Judged[]][]> {
     const runs = await this.parts.history.openRuns(ids);
     const rows = new Map<string, WaitingRow[]>(runs.map(({ id }) => [id, []]));
-    for (const row of await this.parts.history.waitingIn([...rows.keys()], false)) rows.get(row.run_id)?.push(row);
+    for (const row of await this.parts.history.waitingIn([...rows.keys()], "begun")) rows.get(row.run_id)?.push(row);
     const reports = this.reports();
     return runs.map((run) => [run, judge(rows.get(run.id) ?? [], run, reports)]);
   }
@@ -124,10 +127,8 @@ export class Waits {
     const [run] = await history.openRuns([id]);
     if (!run) return texts;
     const resolved = await resolvedOf(run.revision_id);
-    for (const { row, why } of judge(await history.waitingIn([id], true), run, this.reports(), resolved)) {
-      const { calls, element } = parsePath(row.path);
-      if (!why || why.kind === "before" || why.kind === "turn" || calls.length > 0 || element !== undefined || isRegionId(row.node_id))
-        continue;
+    for (const { row, why } of judge(await history.waitingIn([id], "drawn"), run, this.reports(), resolved)) {
+      if (!why || why.kind === "before" || why.kind === "turn" || isRegionId(row.node_id)) continue;
       const text = JSON.stringify(why);
       texts.set(row.node_id, text);
       if (before.get(row.node_id) !== text) live.update(id, row.node_id, { notRunning: why });
