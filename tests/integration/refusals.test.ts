@@ -35,12 +35,12 @@ describe("what is refused before a run, with the field, the reason and the limit
     expect(error.message).toMatch(message);
     expect(error.field).toBeTruthy();
   });
-  test("[M4] an engine that is unknown or not live", async () => {
-    for (const [engine, code] of [
-      ["nope", "node.unknown_engine"],
-      ["f5-tts", "node.engine_not_live"],
+  test("[M4] an engine that is unknown, or of the runtime itself and not live", async () => {
+    for (const [service, plane, engine, code] of [
+      ["generate.f5_to_tts", "python", "nope", "node.unknown_engine"],
+      ["llm.generate_script", "node", "ollama", "node.engine_not_live"],
     ] as const) {
-      const graph = graphOf([node("v", "generate.f5_to_tts", { narration: "x" }, "python")], [], { nodes: { v: { engine } } });
+      const graph = graphOf([node("v", service, { narration: "x", prompt: "x" }, plane)], [], { nodes: { v: { engine } } });
       const { status, body } = await submit(spindle.url, graph);
       expect(status).toBe(422);
       expect(body.error?.issues).toContainEqual(expect.objectContaining({ code, place: { node: "v" } }));

@@ -1,7 +1,7 @@
 // DESIGN E18: whatever is open says why it is not running. One stack, whose one worker is the test, and one fault after another.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { NotRunning } from "../../apps/runtime/src/tasks/why-not-running.ts";
-import { ended, getRun, graphOf, node, startRun, until, wait, wire } from "../support/spindle.ts";
+import { ended, getRun, graphOf, node, startRun, submit, until, wait, wire } from "../support/spindle.ts";
 import { WorkerHand } from "../support/worker-hand.ts";
 
 let hand: WorkerHand;
@@ -80,6 +80,28 @@ test("[E18] a worker that is gone, and an engine that cannot run, are told apart
   hand.engines = { live: true };
   await hand.report();
   await waitsFor(run, "first", "queue");
+});
+
+test("[M4, E18] a node that names an engine which is not live is accepted, waits for that one, and runs on it", async () => {
+  hand.engines = { live: false, reason: "Its model is missing." };
+  await hand.report();
+  const isLive = async () => {
+    const { capabilities } = (await (await fetch(`${url}/api/capabilities`)).json()) as {
+      capabilities: { id: string; engines: { live: boolean }[] }[];
+    };
+    return capabilities.find(({ id }) => id === "dummy.dummy_task")?.engines[0]?.live;
+  };
+  await until(async () => (await isLive()) === false, 60_000, "the engine is known not to be live");
+  expect((await submit(url, graphOf([wait("a")]))).body.error?.code).toBe("engine.not_live");
+  const run = await start(graphOf([wait("a")], [], { nodes: { a: { engine: "default" } } }));
+  expect((await waitsFor(run, "a", "engine-not-live")).text).toContain("Its model is missing.");
+  hand.engines = { live: true };
+  await hand.report();
+  await until(isLive, 60_000, "the engine is known to be live");
+  const entry = await hand.claim();
+  await hand.worker.beat(entry);
+  await hand.done(entry, 1);
+  expect((await ended(url, run)).state).toBe("succeeded");
 });
 
 test("[E18] a worker that goes silent is told of before its lease is over, and the next try until it begins", async () => {

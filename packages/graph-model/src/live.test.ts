@@ -36,6 +36,7 @@ const ALL = [
   kind("python", "speak", { big: false, small: true }),
   kind("python", "paint", { big: false, small: false }),
   kind("python", "dance", { big: false }, false),
+  kind("node", "think", { big: false, small: true }),
   kind("comfy", "load", { left: false, right: true }),
   kind("comfy", "sample", { left: false }),
 ];
@@ -93,16 +94,17 @@ describe("[M4] a node without a live engine", () => {
     for (const settings of [{ disabled: true }, { pinned: { model: 1 } }])
       expect(found(graph(["paint"], { nodes: { paint: settings } })), JSON.stringify(settings)).toEqual([]);
   });
-  test("whose engine is named needs that one: said once, by the node while its plane answers", () => {
+  test("whose engine is named waits for that one: said once, by the node", () => {
     const codes = (service: string, engine: string) =>
       validate(graph([service], { nodes: { [service]: { engine } } }), library)
         .filter(({ place }) => place.node === service)
-        .map(({ code, message }) => [code, message]);
-    expect(codes("dance", "big")).toEqual([
-      ["node.offline", expect.anything()],
-      ["engine.not_live", "dance cannot run now: the engine that it names is not live (BIG: It is away)."],
+        .map(({ severity, code, message }) => [severity, code, message]);
+    expect(codes("dance", "big")).toEqual([["warning", "node.offline", expect.stringContaining("stay queued")]]);
+    expect(codes("speak", "big")).toEqual([
+      ["warning", "node.engine_not_live", "BIG is not live: It is away. A run waits here until it is."],
     ]);
-    expect(codes("speak", "big")).toEqual([["node.engine_not_live", expect.anything()]]);
+    expect(codes("think", "big")).toEqual([["error", "node.engine_not_live", "BIG is not live: It is away."]]);
+    expect(found(graph(["speak", "dance"], { nodes: { speak: { engine: "big" }, dance: { engine: "big" } } }))).toEqual([]);
     expect(codes("speak", "small")).toEqual([]);
   });
   test("in a subgraph counts for each call of it, and for none if nothing calls it", () => {

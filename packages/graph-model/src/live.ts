@@ -1,4 +1,4 @@
-// Which nodes have no live engine: a run of them would wait for a worker that may never come, so it is not accepted.
+// Which nodes that name no engine have no live one: nothing can be chosen for them, so that a run of them is not accepted.
 import { executes } from "./definitions.ts";
 import { type Graph, type GraphNode, nodeTitle } from "./graph.ts";
 import { type Issue, issue } from "./issue.ts";
@@ -51,8 +51,8 @@ export function levelNotLive(level: Level): Issue[] {
     if (!first?.element) return [];
     const engines = [...level.serversOf(region)];
     if (engines.length === 0) return []; // a region without any server is an issue of its own
-    const named = inside.find((resolved) => namedEngine(resolved) !== undefined) ?? first;
-    return whyNotLive(named.node, { ...first.element, engines }, namedEngine(named));
+    if (inside.some(namesEngine)) return [];
+    return whyNotLive(first.node, { ...first.element, engines });
   });
   const alone: Issue[] = [];
   for (const resolved of level.nodes) for (const found of nodeNotLive(resolved)) alone.push(found);
@@ -61,30 +61,25 @@ export function levelNotLive(level: Level): Issue[] {
 
 const NONE: readonly Issue[] = [];
 function nodeNotLive(resolved: ResolvedNode): readonly Issue[] {
-  if (resolved.engine?.live || resolved.region || !resolved.element || !executes(resolved)) return NONE;
-  return whyNotLive(resolved.node, resolved.element, namedEngine(resolved));
+  if (resolved.engine?.live || resolved.region || !resolved.element || !executes(resolved) || namesEngine(resolved)) return NONE;
+  return whyNotLive(resolved.node, resolved.element);
 }
 
-function namedEngine({ settings: { engine = "auto" } }: ResolvedNode): string | undefined {
-  return engine === "auto" ? undefined : engine;
-}
+/** Then that engine is waited for, and what is wrong with the name is an issue of the node (check/settings.ts). */
+const namesEngine = ({ settings: { engine = "auto" } }: ResolvedNode): boolean => engine !== "auto";
 
-/** @param named the only engine that will do */
-function whyNotLive(node: GraphNode, definition: NodeDefinition, named: string | undefined): Issue[] {
-  const only = definition.engines.find(({ id }) => id === named);
-  // A name that the plane does not know, or whose engine it says is not live, is an error of the node (check/node.ts).
-  if (named === undefined ? autoEngine(definition) : !only || only.live || definition.live) return [];
+function whyNotLive(node: GraphNode, definition: NodeDefinition): Issue[] {
+  if (autoEngine(definition)) return [];
   const reason = ({ label, reason: why }: LibraryEngine) => `${label}: ${(why ?? "no worker offers it").replace(/\.$/, "")}`;
-  const reasons = (only ? [only] : definition.engines.slice(0, REASONS_SHOWN)).map(reason).join("; ");
-  const which = only ? "the engine that it names is not live" : `no engine of ${definition.label} is live`;
+  const reasons = definition.engines.slice(0, REASONS_SHOWN).map(reason).join("; ");
   return [
     issue(
       "warning",
       "engine.not_live",
-      `${nodeTitle(node)} cannot run now: ${which}${reasons && ` (${reasons})`}.`,
+      `${nodeTitle(node)} cannot run now: no engine of ${definition.label} is live${reasons && ` (${reasons})`}.`,
       { node: node.id },
       definition.live
-        ? "Make one of its engines ready where its worker runs, then run again."
+        ? "Make one of its engines ready where its worker runs, then run again. Or name the engine that it is to wait for."
         : `Start a worker of the ${definition.plane} plane, or wait until it has reported, then run again.`,
     ),
   ];

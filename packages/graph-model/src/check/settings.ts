@@ -2,7 +2,7 @@
 import type { NodeParts } from "../definitions.ts";
 import type { NodeSettings } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
-import type { NodeDefinition } from "../library.ts";
+import type { LibraryEngine, NodeDefinition } from "../library.ts";
 import { fits, misfits, unknownKeys } from "./misfits.ts";
 
 /** What each setting has to be; a run does not start while a setting that decides how it goes has the wrong shape. */
@@ -39,6 +39,14 @@ export function checkSettings(parts: NodeParts): Issue[] {
   ];
 }
 
+/** A worker's engine is waited for. What runs in the runtime itself would fail at once. */
+function notLive({ label, plane, reason = "no worker offers it" }: LibraryEngine, place: { node: string }): Issue {
+  const why = `${label} is not live: ${reason.replace(/\.$/, "")}.`;
+  return plane === "node"
+    ? issue("error", "node.engine_not_live", why, place, "Choose another engine.")
+    : issue("warning", "node.engine_not_live", `${why} A run waits here until it is.`, place, "Make it ready, or choose another engine.");
+}
+
 function bypassIssue({ isOff }: NodeParts, place: { node: string; port: string }): Issue {
   if (!isOff) return issue("info", "node.bypassed", "The node is bypassed: it passes on what it takes, and does not run.", place);
   const message = "The node is bypassed and none of its inputs has the type of an output, so that it is off: it is skipped.";
@@ -72,16 +80,7 @@ function checkAgainst(
         place,
       ),
     );
-  if (named && !named.live && definition.live)
-    issues.push(
-      issue(
-        "error",
-        "node.engine_not_live",
-        `${named.label} is not live: ${(named.reason ?? "no worker offers it").replace(/\.$/, "")}.`,
-        place,
-        "Choose another engine.",
-      ),
-    );
+  if (named && !named.live && definition.live) issues.push(notLive(named, place));
   if (!definition.live && chosen)
     issues.push(
       issue("warning", "node.offline", `No worker offers ${definition.label} now; its tasks stay queued.`, place, "Start a worker."),
