@@ -50,6 +50,19 @@ describe.each(events.filter((event) => changes.some((change) => change.event ===
   });
 });
 
+test("[E16] a page that comes while a node runs can look back at what it showed before, also once the run is over", () => {
+  const previews = ["one", "two"].map((artifact) => ({ artifact }));
+  const shown = () => getState().previews.a?.map(({ artifact }) => artifact);
+  queued(["a"], [{ node: "a", previews }]);
+  expect(shown()).toEqual(["one", "two"]);
+  showLive({ node: "a", previews: [...previews, { artifact: "three" }] } as never);
+  expect(shown()).toEqual(["one", "two", "three"]);
+  queued(["a"]);
+  expect(shown()).toEqual(["one", "two", "three"]);
+  showSnapshot({ ...RUN, id: "another" });
+  expect(shown()).toBeUndefined();
+});
+
 test("another try shows why the last one failed until it runs", () => {
   tell("node.dispatched", {});
   tell("node.retrying", { error });

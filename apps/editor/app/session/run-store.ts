@@ -20,8 +20,8 @@ interface RunStore {
   nodes: Record<string, ShownNodeRun>;
   live: Record<string, Live>;
   counts: Record<string, NodeCount>;
-  /** The previews of each node that this page was shown, the oldest first. */
-  previews: Record<string, ArtifactRef[]>;
+  /** The previews of each node that the server keeps, the oldest first. They stay when the run is over. */
+  previews: Readonly<Record<string, readonly ArtifactRef[]>>;
   clear(): void;
 }
 
@@ -38,8 +38,9 @@ export const useRunStore = create<RunStore>((set) => ({
 export const useOpenRun = (): RunView | undefined => useRunStore(({ run }) => (run && !isEndedRunState(run.state) ? run : undefined));
 
 export function showSnapshot(run: RunView): void {
-  useRunStore.setState({
+  useRunStore.setState((now) => ({
     run,
+    previews: run.live.reduce(withPreviews, now.run?.id === run.id ? now.previews : {}),
     nodes: Object.assign(
       Object.fromEntries(run.nodes.map((node) => [node.node, node])),
       ...run.live.map((progress) =>
@@ -51,7 +52,7 @@ export function showSnapshot(run: RunView): void {
     ),
     live: Object.fromEntries(run.live.map((one) => [one.node, one])),
     counts: run.counts,
-  });
+  }));
 }
 
 type NodeEvent = Extract<RunEvent, { type: (typeof NODE_CHANGES)[NodeChangeName]["event"] }>;
@@ -179,19 +180,13 @@ export function showLive(live: Live): void {
     const notRunning = live.notRunning ?? null;
     const node = known && !isEndedNodeState(known.state) && known.notRunning !== notRunning ? { ...known, notRunning } : known;
     const moved = moving(node, live) ?? (node && node !== known ? { [live.node]: node } : undefined);
-    const previews = withPreview(now.previews, live);
+    const previews = withPreviews(now.previews, live);
     return { live: { ...now.live, [live.node]: live }, previews, ...(moved ? { nodes: { ...now.nodes, ...moved } } : {}) };
   });
 }
 
-/** As many as the server keeps of a node run. */
-const MOST_PREVIEWS = 8;
-
-function withPreview(previews: RunStore["previews"], { node, preview }: Live): RunStore["previews"] {
-  const known = previews[node] ?? [];
-  if (!preview || known.at(-1)?.artifact === preview.artifact) return previews;
-  return { ...previews, [node]: [...known, preview].slice(-MOST_PREVIEWS) };
-}
+const withPreviews = (known: RunStore["previews"], { node, previews }: Live): RunStore["previews"] =>
+  previews && known[node]?.at(-1)?.artifact !== previews.at(-1)?.artifact ? { ...known, [node]: previews } : known;
 
 /**
  * A node that runs as part of a region has no state of its own until the region is over; what it reports shows it meanwhile. Of any other

@@ -24,6 +24,15 @@ test("[E16, W8] news of a node is given at most four times a second, and the lat
   expect(heard.at(-1)?.preview?.artifact).toBe("frame 99");
 });
 
+test("[E16] whoever comes later learns of the previews that are kept, and a new try has none", () => {
+  for (let frame = 0; frame < 10; frame++) board.update("r", "n", { preview: { artifact: `frame ${frame}` } as ArtifactRef });
+  board.update("r", "n", { progress: 0.5 });
+  const kept = () => board.of("r").flatMap(({ previews }) => previews?.map(({ artifact }) => artifact) ?? []);
+  expect(kept()).toEqual([2, 3, 4, 5, 6, 7, 8, 9].map((frame) => `frame ${frame}`));
+  board.reset("r", "n");
+  expect(kept()).toEqual([]);
+});
+
 test("[W8] each node has its own news", () => {
   board.update("r", "a", { progress: 0.5, text: "x" });
   board.update("r", "b", { progress: 0.1 });

@@ -14,6 +14,8 @@ export interface Live {
   note?: string;
   text?: string;
   preview?: ArtifactRef;
+  /** The previews that are kept, the oldest first: a page that comes later can look back at them. */
+  previews?: readonly ArtifactRef[];
   /** Why it is not running, where it waits for more than other nodes; what its worker reports ends that. */
   notRunning?: NotRunning | undefined;
   /** Milliseconds; only once enough was measured. */
@@ -21,6 +23,9 @@ export interface Live {
 }
 
 const MEASURED_AFTER = 0.05;
+
+/** How many previews of a node run are kept, because browsers may still be loading the older ones. */
+export const PREVIEWS_KEPT = 8;
 
 interface Entry {
   live: Live;
@@ -34,13 +39,20 @@ export class LiveBoard {
   private readonly runs = new Map<string, Map<string, Entry>>();
   readonly changed = new EventEmitter().setMaxListeners(0);
 
-  update(run: string, node: string, news: Omit<Live, "node">): void {
+  update(run: string, node: string, news: Omit<Live, "node" | "previews">): void {
     const nodes = this.runs.get(run) ?? new Map<string, Entry>();
     this.runs.set(run, nodes);
     const entry = nodes.get(node) ?? { live: { node }, since: undefined, sentAt: 0 };
     nodes.set(node, entry);
     const progress = Math.max(entry.live.progress ?? 0, news.progress ?? 0);
-    entry.live = { ...entry.live, notRunning: undefined, ...news, ...(news.progress !== undefined ? { progress } : {}) };
+    const previews = news.preview && [...(entry.live.previews ?? []), news.preview].slice(-PREVIEWS_KEPT);
+    entry.live = {
+      ...entry.live,
+      notRunning: undefined,
+      ...news,
+      ...(news.progress !== undefined ? { progress } : {}),
+      ...(previews ? { previews } : {}),
+    };
     if (news.progress !== undefined) entry.since ??= Date.now();
     const spent = Date.now() - (entry.since ?? Date.now());
     if (progress >= MEASURED_AFTER && progress < 1) entry.live.remaining = Math.round((spent / progress) * (1 - progress));

@@ -11,7 +11,7 @@ import type { RunRecord } from "../record/record.ts";
 import { isFunctionMissing, isOutage, persistent } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { LiveBoard } from "./live.ts";
+import { type LiveBoard, PREVIEWS_KEPT } from "./live.ts";
 import { Reaper } from "./reaper.ts";
 import { objectKey, parseTask, type TaskName } from "./task-name.ts";
 import { WorkerTasks, type WorkerTasksParts } from "./worker-tasks.ts";
@@ -28,9 +28,6 @@ export interface WorkerPlaneOptions {
   whyTooMuch: WorkerTasksParts["whyTooMuch"];
   onError: (where: string, error: unknown) => void;
 }
-
-/** How many previews of a node run are kept, because browsers may still be loading the older ones. */
-const PREVIEWS_KEPT = 8;
 
 const CANCELS_MS = 1000;
 
