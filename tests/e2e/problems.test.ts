@@ -80,7 +80,7 @@ test("a button ends what it can, as one step of undo", async () => {
   await expect.poll(async () => (await of(id, "loud"))?.params?.temperature).toBe(2);
   await fix("A value does not fit", 'Set "casual"').click();
   await expect.poll(async () => (await of(id, "loud"))?.params?.tone).toBe("casual");
-  await fix("The engine is not live", "Choose automatically, Text from the prompt now").click();
+  await fix("The engine is not live", "Choose automatically (Text from the prompt)").click();
   await expect.poll(async () => (await stored(id)).metadata.nodes?.loud?.engine).toBeUndefined();
   await fix("Not in the library", "Replace with Fill template").click();
   await expect.poll(async () => (await of(id, "strange"))?.service).toBe("text.template");

@@ -25,7 +25,7 @@ export function portsOf(schema: Record<string, unknown>): Port[] {
     const property = object(raw) as Record<string, unknown>;
     return {
       name,
-      label: typeof property.title === "string" ? property.title : words(name),
+      label: labelOf(name, property),
       type: portType(property),
       required: required.has(name),
       schema: property,
@@ -34,6 +34,10 @@ export function portsOf(schema: Record<string, unknown>): Port[] {
     };
   });
 }
+
+/** What a value is called where a person reads it. */
+export const labelOf = (name: string, schema: Record<string, unknown>): string =>
+  typeof schema.title === "string" ? schema.title : words(name);
 
 /** `voiceSample` -> "Voice sample". */
 export function words(name: string): string {

@@ -1,5 +1,5 @@
 // Which values of a node are set on its card.
-import { type InputSource, type NodeSettings, portKind, portType, type ResolvedNode, words } from "@spindle/graph-model";
+import { type InputSource, labelOf, type NodeSettings, portKind, portType, type ResolvedNode } from "@spindle/graph-model";
 import { isSeed, SEED_MODES, seedMode } from "./seeds";
 
 /** A value that is edited on the card. */
@@ -22,7 +22,7 @@ export function cardFields({ node, definition, settings, sources }: ResolvedNode
   const isLight = (schema: Record<string, unknown>) => portKind(portType(schema)) !== "artifact";
   const parameters = definition.parameters.map(({ name, schema, required }) => ({
     required,
-    field: fieldOf({ name, label: typeof schema.title === "string" ? schema.title : words(name), schema }, settings),
+    field: fieldOf({ name, label: labelOf(name, schema), schema }, settings),
   }));
   const open = sources.filter(
     (source) => isOpen(source) && (source.port.required || isLight(source.port.schema) || isSet(source.port.name)),

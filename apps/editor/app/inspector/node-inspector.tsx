@@ -4,11 +4,11 @@ import {
   type Issue,
   type Level,
   type Library,
+  labelOf,
   type NodeDefinition,
   nodeTitle,
   type ResolvedNode,
   resolve,
-  words,
 } from "@spindle/graph-model";
 import { renameNode, setParam, setSetting } from "@spindle/graph-model/shared-doc";
 import { Play } from "lucide-react";
@@ -131,21 +131,15 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
       {definition.parameters.length > 0 && (
         <section className="section">
           <h4>Parameters</h4>
-          {definition.parameters.map((parameter) => (
-            <Row
-              key={parameter.name}
-              field={parameter.name}
-              label={String(parameter.schema.title ?? words(parameter.name))}
-              hint={parameter.description}
-              required={parameter.required}
-              problem={problems.values.get(parameter.name)}
-            >
-              <Widget label={parameter.name} schema={parameter.schema} value={params[parameter.name]} onChange={set(parameter.name)} />
-              {isSeed(parameter.schema) && (
-                <SeedChoice doc={doc} graph={level.graph} node={id} name={parameter.name} label={parameter.name} />
-              )}
-            </Row>
-          ))}
+          {definition.parameters.map(({ name, schema, description, required }) => {
+            const label = labelOf(name, schema);
+            return (
+              <Row key={name} field={name} label={label} hint={description} required={required} problem={problems.values.get(name)}>
+                <Widget label={label} schema={schema} value={params[name]} onChange={set(name)} />
+                {isSeed(schema) && <SeedChoice doc={doc} graph={level.graph} node={id} name={name} label={label} />}
+              </Row>
+            );
+          })}
         </section>
       )}
       {sources.length > 0 && (

@@ -1,5 +1,5 @@
 // Several nodes at once: what they have in common is set for all of them.
-import { type Graph, type Library, nodeSettings, type ResolvedNode, resolve, words } from "@spindle/graph-model";
+import { type Graph, type Library, labelOf, nodeSettings, type ResolvedNode, resolve } from "@spindle/graph-model";
 import { setParam, setSetting } from "@spindle/graph-model/shared-doc";
 import type { LucideIcon } from "lucide-react";
 import type * as Y from "yjs";
@@ -71,7 +71,7 @@ export function NodesInspector({ shared, graph, library, ids, order }: Props) {
               return (
                 <Row key={name} label={label} hint={hint}>
                   <Widget
-                    label={name}
+                    label={label}
                     schema={schema}
                     value={isSame ? values[0] : undefined}
                     {...(isSame ? {} : { placeholder: VARIOUS })}
@@ -103,7 +103,7 @@ function commonFields(nodes: readonly ResolvedNode[]): Field[] {
   const fieldsOf = ({ definition, sources }: ResolvedNode): Field[] => [
     ...(definition?.parameters ?? []).map(({ name, schema, description }) => ({
       name,
-      label: String(schema.title ?? words(name)),
+      label: labelOf(name, schema),
       hint: description,
       schema,
     })),

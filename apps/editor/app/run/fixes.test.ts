@@ -100,8 +100,8 @@ test("another engine is chosen, and a capability that is nearly called so", () =
   const other = page();
   const id = other.node("fast");
   setSetting(other.doc, "before", id, "engine", "gpu");
-  expect(other.fixes("node.engine_not_live").map(({ label }) => label)).toEqual(["Choose automatically, CPU now"]);
-  expect(nodeSettings(other.press("node.engine_not_live", "Choose automatically, CPU now"), id).engine).toBeUndefined();
+  expect(other.fixes("node.engine_not_live").map(({ label }) => label)).toEqual(["Choose automatically (CPU)"]);
+  expect(nodeSettings(other.press("node.engine_not_live", "Choose automatically (CPU)"), id).engine).toBeUndefined();
   const near = page();
   near.node("wriet");
   expect(near.press("node.unknown_capability", "Replace with write").nodes[0]?.service).toBe("write");

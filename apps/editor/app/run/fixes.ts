@@ -148,7 +148,7 @@ function engines({ graph, library, issue: { place } }: Place): Fix[] {
   const isNamed = settings?.engine !== undefined && settings.engine !== "auto";
   const auto = others.find((engine) => engine.auto !== false);
   return [
-    ...(isNamed && auto ? [fix(`Choose automatically, ${auto.label} now`, use(undefined))] : []),
+    ...(isNamed && auto ? [fix(`Choose automatically (${auto.label})`, use(undefined))] : []),
     ...others
       .filter((engine) => engine !== auto || !isNamed)
       .slice(0, MOST_OFFERED)
