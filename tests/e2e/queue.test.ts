@@ -32,6 +32,8 @@ test("[E14, E15] a task that waits shows its place; a failed one its log, and is
   await page.getByRole("menuitem", { name: "Run with high priority" }).click();
   await card("Blur").getByText("Queued, position 1").waitFor();
   await card("Colour").getByText("Queued, position 2").waitFor();
+  // The bar says what the server says of the run as a whole.
+  await page.getByTestId("run-bar").getByText("Queued, position 1.").waitFor();
   await shot(page, "queue");
 
   const first = await hand.claim();

@@ -1,8 +1,8 @@
-import type { Graph } from "@spindle/graph-model";
+import { type Graph, type Library, type LibraryEngine, resolve } from "@spindle/graph-model";
 import { CircleAlert, Hand, LoaderCircle, RotateCcw, Square } from "lucide-react";
 import type { CSSProperties } from "react";
 import { useOpenRun, useRunStore } from "../session/run-store";
-import type { ShownNodeRun } from "../session/types";
+import type { RunView, ShownNodeRun } from "../session/types";
 import { span } from "../ui/words";
 
 /** DESIGN E15: the share of the run that is done, by weight, and a remaining time only once one is measured. */
@@ -24,18 +24,25 @@ export function useRunProgress(graph: Graph | undefined): { share: number; remai
   return { share: total > 0 ? Math.min(1, done / total) : 0, remaining };
 }
 
-/** What holds the run up that a person can see to, while nothing of it is running. */
-const heldUp = ({ nodes }: { nodes: Record<string, ShownNodeRun> }) => {
-  const all = Object.values(nodes);
-  if (all.some((node) => node.state === "running" && !node.notRunning)) return undefined;
-  return all.find((node) => node.state !== "waiting" && node.notRunning?.action)?.notRunning ?? undefined;
-};
+interface RunBarProps {
+  graph: Graph;
+  library: Library;
+  /** Why nothing of the run is running; null while something is. */
+  notRunning: RunView["notRunning"];
+  onCancel(): void;
+  onRetry(node: string): void;
+  /** Ends the run, and starts another with these engines, by node. */
+  onRunWith(engines: ReadonlyMap<string, LibraryEngine>): void;
+}
 
-export function RunBar({ graph, onCancel, onRetry }: { graph: Graph; onCancel(): void; onRetry(node: string): void }) {
+export function RunBar({ graph, library, notRunning, onCancel, onRetry, onRunWith }: RunBarProps) {
   const run = useRunStore((store) => store.run);
+  const nodes = useRunStore((store) => store.nodes);
   const open = useOpenRun();
   const { share, remaining } = useRunProgress(graph);
-  const why = useRunStore(heldUp);
+  // That it begins in its turn is no news.
+  const why = notRunning?.kind === "turn" ? null : notRunning;
+  const others = why ? otherEngines(graph, library, Object.values(nodes)) : NO_ENGINES;
   if (!run) return null;
   if (!open && run.state !== "failed") return null;
   const failed = run.error?.node;
@@ -58,9 +65,23 @@ export function RunBar({ graph, onCancel, onRetry }: { graph: Graph; onCancel():
             {Math.round(share * 100)}%{remaining !== undefined ? `, this node about ${span(remaining)}` : ""}
           </span>
           {why && (
-            <span className="text-warn ellipsis run-error" title={`${why.text} ${why.action}`}>
+            <span
+              className={`${why.action ? "text-warn" : "text-muted"} ellipsis run-error`}
+              title={`${why.text}${why.action ? ` ${why.action}` : ""}`}
+            >
               {why.text}
             </span>
+          )}
+          {others.size > 0 && (
+            <button
+              type="button"
+              className="button"
+              title="Cancels this run, chooses the engine in the graph, and runs it again"
+              disabled={run.cancelling}
+              onClick={() => onRunWith(others)}
+            >
+              <RotateCcw size={14} /> Run with {enginesWord(others)}
+            </button>
           )}
           <button type="button" className="button quiet danger" disabled={run.cancelling} onClick={onCancel}>
             <Square size={14} /> {run.cancelling ? "Cancelling" : "Cancel"}
@@ -83,4 +104,29 @@ export function RunBar({ graph, onCancel, onRetry }: { graph: Graph; onCancel():
       )}
     </div>
   );
+}
+
+const NO_ENGINES: ReadonlyMap<string, LibraryEngine> = new Map();
+
+/** An engine that can run now, for each node whose own cannot: of equals one that a run may choose by itself. */
+export function otherEngines(
+  graph: Graph,
+  library: Library,
+  nodeRuns: readonly Pick<ShownNodeRun, "node" | "engine" | "notRunning">[],
+): ReadonlyMap<string, LibraryEngine> {
+  const level = resolve(graph, library).root;
+  return new Map(
+    nodeRuns.flatMap(({ node, engine, notRunning }) => {
+      if (notRunning?.kind !== "no-worker" && notRunning?.kind !== "engine-not-live") return [];
+      const live = (level.node(node)?.definition?.engines ?? []).filter((one) => one.live && one.id !== engine);
+      const other = live.find((one) => one.auto !== false) ?? live[0];
+      return other ? [[node, other] as const] : [];
+    }),
+  );
+}
+
+function enginesWord(engines: ReadonlyMap<string, LibraryEngine>): string {
+  const labels = new Set([...engines.values()].map(({ label }) => label));
+  const [only = ""] = labels;
+  return labels.size === 1 ? only : "other engines";
 }

@@ -13,9 +13,7 @@ import {
   resolver,
   validate,
 } from "@spindle/graph-model";
-import { normalise } from "@spindle/graph-model/shared-doc";
-import type { RunOptions } from "@spindle/schemas";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { X } from "lucide-react";
 import { useMemo, useState } from "react";
@@ -31,7 +29,6 @@ import { land } from "../canvas/landing";
 import { NOTE_SIZE } from "../canvas/note-card";
 import { keyOf } from "../canvas/offers";
 import { Palette } from "../canvas/palette";
-import { moveSeeds } from "../canvas/seeds";
 import { type Selection, selectedAlone, selectionOf } from "../canvas/selection";
 import { useClipboard } from "../canvas/use-clipboard";
 import { usePaletteOpener } from "../canvas/use-palette";
@@ -40,7 +37,7 @@ import { useStaleness } from "../canvas/use-stale";
 import { EdgeInspector } from "../inspector/edge-inspector";
 import { NodeInspector } from "../inspector/node-inspector";
 import { NodesInspector } from "../inspector/nodes-inspector";
-import { type InputValues, missingInput, RunInputsForm, useRunValues } from "../inspector/run-inputs";
+import { RunInputsForm } from "../inspector/run-inputs";
 import { LibraryPanel } from "../library/library-panel";
 import { BottomPanel } from "../run/bottom-panel";
 import { PlanDialog } from "../run/plan-dialog";
@@ -50,16 +47,13 @@ import { graphTextOf } from "../session/files";
 import { useTRPC, useTRPCClient } from "../session/provider";
 import { rememberNode } from "../session/recent-nodes";
 import { useOpenRun, useRunStore } from "../session/run-store";
-import { flushTyping } from "../session/typing";
-import { asOwnStep, useDocument } from "../session/use-document";
-import { useFollowedRun } from "../session/use-followed-run";
+import { useDocument } from "../session/use-document";
 import { useLibrary } from "../session/use-library";
-import { useRun } from "../session/use-run";
 import { focusCanvas, focusInspector } from "../ui/focus";
 import { isField } from "../ui/keys";
 import { usePageTitle } from "../ui/page-title";
 import { Said } from "../ui/said";
-import { toast, toastError } from "../ui/toast";
+import { toastError } from "../ui/toast";
 import { CommandBar } from "./command-bar";
 import { CanvasMenu, menuItems, ToolColumn } from "./command-menus";
 import { DocumentNotices, NoGraph, OfflineBanner } from "./document-notices";
@@ -72,6 +66,7 @@ import { useJumps } from "./use-jumps";
 import { usePanels } from "./use-panels";
 import { useSettledWires } from "./use-settled-wires";
 import { useUndoSelection } from "./use-undo-selection";
+import { givenValues, useRunActs } from "./use-run-acts";
 
 const NO_ISSUES: never[] = [];
 const NO_INPUTS: readonly RunInput[] = [];
@@ -80,7 +75,6 @@ const NOTHING = selectionOf({});
 export function GraphEditor({ id }: { id: string }) {
   const trpc = useTRPC();
   const api = useTRPCClient();
-  const client = useQueryClient();
   const navigate = useNavigate();
   const flow = useReactFlow();
   const flowStore = useStoreApi();
@@ -89,12 +83,8 @@ export function GraphEditor({ id }: { id: string }) {
   const { library, loaded, trouble } = useLibrary();
   const [selection, setSelection] = useState<Selection>(NOTHING);
   const [isRunFormOpen, setRunFormOpen] = useState(false);
-  const [failed, setFailed] = useState<{ name: string; message: string }>();
-  const [values, setValue, latestValues] = useRunValues(id);
   const [shown, show] = useState<"plan" | "commands" | "shortcuts" | "find">();
   const panels = usePanels();
-  const [runId, follow] = useFollowedRun(id);
-  useRun(runId);
   const run = useOpenRun();
   usePageTitle(about.data?.name);
   useUndoSelection(shared?.undo, selection, setSelection);
@@ -118,49 +108,14 @@ export function GraphEditor({ id }: { id: string }) {
   const lookAt = (node: string) => graph && lookAtNode(graph, library, node);
   useLookByKey(pointer, lookAt);
   const { focus, jump, showIssue } = useJumps(shared?.doc, graph, panels, setSelection);
-  /** Shows the form of the run, with what is wrong in it. */
-  const openRunForm = (name: string, message: string) => {
-    setSelection(NOTHING);
-    setRunFormOpen(true);
-    setFailed({ name, message });
-  };
-
-  const start = async (options?: RunOptions) => {
-    if (!shared) return;
-    // The run reads the server's document, so what is being typed is stored first.
-    flushTyping();
-    const now = resolveNext(normalise(shared.doc).graph).root.inputs;
-    const missing = missingInput(now, latestValues());
-    if (missing) return openRunForm(missing.name, `${missing.label} is needed.`);
-    if (!shared.online) return toast("bad", "Offline: a run needs the server. Press Run again when you are back.");
-    try {
-      setFailed(undefined);
-      setRunFormOpen(false);
-      asOwnStep(shared, () => moveSeeds(shared.doc, normalise(shared.doc).graph, library, options?.part));
-      await shared.stored();
-      const started = await api.runs.start.mutate({
-        graphId: id,
-        inputs: given(now, latestValues()),
-        ...(options ? { options } : {}),
-      });
-      follow(started);
-      await client.invalidateQueries({ queryKey: trpc.runs.list.queryKey() });
-    } catch (error) {
-      const field = (error as { data?: { refused?: { field?: string } } }).data?.refused?.field;
-      if (field) openRunForm(field, (error as Error).message);
-      else toastError(error);
-    }
-  };
-  /** The plan is of the server's document, so what is being typed is stored first. */
-  const plan = async () => {
-    flushTyping();
-    try {
-      await shared?.stored();
-      show("plan");
-    } catch (error) {
-      toastError(error);
-    }
-  };
+  const runs = useRunActs(id, shared, library, resolveNext, {
+    showPlan: () => show("plan"),
+    showForm: () => {
+      setSelection(NOTHING);
+      setRunFormOpen(true);
+    },
+    closeForm: () => setRunFormOpen(false),
+  });
   const open = async (file: File) => {
     try {
       navigate(
@@ -184,8 +139,6 @@ export function GraphEditor({ id }: { id: string }) {
     land(node);
   };
 
-  const cancel = () => runId && void api.runs.cancel.mutate({ id: runId }).catch(toastError);
-  const forget = () => void api.runs.clearCache.mutate({ graphId: id }).then((count) => toast("info", forgotten(count)), toastError);
   const close = () => show(undefined);
   const problem = whyNoPlan(graph, loaded, issues);
   const commands = useCommands(
@@ -201,10 +154,10 @@ export function GraphEditor({ id }: { id: string }) {
           whyNoRun: problem ?? notLive?.issue.message,
           isRunning: run !== undefined,
           outputsOf,
-          start: (options) => void start(options),
-          cancel,
-          plan: () => void plan(),
-          forget,
+          start: (options) => void runs.start(options),
+          cancel: runs.cancel,
+          plan: () => void runs.plan(),
+          forget: runs.forget,
           jump,
           view: {
             fit: (nodes) => fit(flow, nodes),
@@ -297,8 +250,11 @@ export function GraphEditor({ id }: { id: string }) {
           <Questions graph={graph} />
           <RunBar
             graph={graph}
-            onCancel={cancel}
-            onRetry={(node) => runId && void api.runs.fork.mutate({ id: runId, node }).then(follow, toastError)}
+            library={library}
+            notRunning={runs.notRunning}
+            onCancel={runs.cancel}
+            onRunWith={runs.runWith}
+            onRetry={runs.retry}
           />
         </CanvasMenu>
       ) : (
@@ -348,18 +304,10 @@ export function GraphEditor({ id }: { id: string }) {
         ) : edge && shared && graph ? (
           <EdgeInspector doc={shared.doc} graph={graph} library={library} id={edge} />
         ) : (
-          <RunInputsForm
-            inputs={inputs}
-            values={values}
-            onChange={(name, value) => {
-              setFailed(undefined);
-              setValue(name, value);
-            }}
-            failed={failed}
-          />
+          <RunInputsForm inputs={inputs} values={runs.values} onChange={runs.setValue} failed={runs.failed} />
         )}
       </aside>
-      {shown === "plan" && graph && <PlanDialog id={id} graph={graph} values={given(inputs, values)} onClose={close} />}
+      {shown === "plan" && graph && <PlanDialog id={id} graph={graph} values={givenValues(inputs, runs.values)} onClose={close} />}
       {shown === "shortcuts" && <Shortcuts commands={commands.list} onClose={close} />}
       {shown === "commands" && graph && (
         <CommandBar commands={commands.list} graph={graph} library={library} onAdd={add} onJump={jump} onClose={close} />
@@ -376,12 +324,5 @@ function whyNoPlan(graph: Graph | undefined, loaded: boolean, issues: readonly I
   return hasErrors(issues) ? "The graph has problems: see the list below." : undefined;
 }
 
-const forgotten = (count: number): string =>
-  count === 1 ? "1 result is forgotten; the next run makes it again." : `${count} results are forgotten; the next run makes them again.`;
-
 /** What a node of the run that is looked at gave. */
 const outputsOf = (node: string): object | undefined => useRunStore.getState().nodes[node]?.output ?? undefined;
-
-/** The values kept in this browser, without those of inputs that the graph does not have. */
-const given = (inputs: readonly RunInput[], values: InputValues): InputValues =>
-  Object.fromEntries(inputs.flatMap((input) => (values[input.name] === undefined ? [] : [[input.name, values[input.name]]])));
