@@ -13,3 +13,6 @@ export function around(boxes: readonly Box[]): Box {
   const bottom = Math.max(...boxes.map((box) => box.y + box.height));
   return { x, y, width: right - x, height: bottom - y };
 }
+
+/** The zoom below which a card is drawn as a box, which is smaller. */
+export const BOX_BELOW = 0.4;

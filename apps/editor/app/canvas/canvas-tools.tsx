@@ -1,13 +1,25 @@
-import { type FitViewOptions, type ReactFlowInstance, useReactFlow, useStore } from "@xyflow/react";
+import {
+  type FitViewOptions,
+  getViewportForBounds,
+  type ReactFlowInstance,
+  useNodesInitialized,
+  useReactFlow,
+  useStore,
+  type Viewport,
+} from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { Tip } from "../ui/tip";
+import { around, BOX_BELOW } from "./box";
+import { CARD } from "./flow";
 
 interface Size {
   width: number;
   height: number;
 }
 
+/** How far a view is zoomed out at most, and how far in when it is fitted. */
+export const LEAST_ZOOM = 0.05;
 const MOST_ZOOM = 1;
 /** What lies over the canvas at its edges stays free of cards. */
 const EDGES = { top: 48, right: 48, bottom: 72, left: 72 };
@@ -24,24 +36,69 @@ export function fitEdges(shown: Size, view: Size, minimap: Size | undefined): ty
   return zoom(beside) > zoom(above) ? beside : above;
 }
 
+function sizeOf(element: string): Size | undefined {
+  const { width = 0, height = 0 } = document.querySelector(element)?.getBoundingClientRect() ?? {};
+  return width > 0 ? { width, height } : undefined;
+}
+
 /** How a view of what is so large is fitted into the canvas as it is now. */
 export function fitOptions(shown: Size): FitViewOptions {
-  const size = (of: string): Size | undefined => {
-    const { width = 0, height = 0 } = document.querySelector(of)?.getBoundingClientRect() ?? {};
-    return width > 0 ? { width, height } : undefined;
-  };
-  const { top, right, bottom, left } = fitEdges(shown, size(".react-flow") ?? { width: 0, height: 0 }, size(".react-flow__minimap"));
+  const { top, right, bottom, left } = fitEdges(shown, sizeOf(".react-flow") ?? { width: 0, height: 0 }, sizeOf(".react-flow__minimap"));
   return { maxZoom: MOST_ZOOM, padding: { top: `${top}px`, right: `${right}px`, bottom: `${bottom}px`, left: `${left}px` } };
 }
 
-/** Shows the whole graph, or the nodes named. */
-export function fit(flow: ReactFlowInstance, ids?: Iterable<string>): void {
-  const nodes = ids ? [...ids].map((id) => ({ id })) : flow.getNodes();
-  void flow.fitView({ duration: 280, ...fitOptions(flow.getNodesBounds(nodes.map(({ id }) => id))), ...(ids ? { nodes } : {}) });
+/** Where the view is in which the whole graph was fitted last. */
+let fitted: Viewport | undefined;
+
+/** Shows the whole graph, or the nodes named. @param duration in ms */
+export async function fit(flow: ReactFlowInstance, ids?: Iterable<string>, duration = 280): Promise<void> {
+  const named = ids && new Set(ids);
+  const isFarAway = flow.getZoom() < BOX_BELOW;
+  const boxes = flow.getNodes().flatMap(({ id, type, position, measured, hidden }) => {
+    if (hidden || (named && !named.has(id))) return [];
+    const { width = CARD.width, height = CARD.height } = measured ?? {};
+    // The fitted view may be so near that what is a box now is a card.
+    const isCard = type === "card" && isFarAway;
+    return [{ ...position, width: isCard ? Math.max(width, CARD.width) : width, height: isCard ? Math.max(height, CARD.height) : height }];
+  });
+  const canvas = sizeOf(".react-flow");
+  if (boxes.length === 0 || !canvas) return;
+  const shown = around(boxes);
+  const viewport = getViewportForBounds(shown, canvas.width, canvas.height, LEAST_ZOOM, MOST_ZOOM, fitOptions(shown).padding ?? 0);
+  if (!ids) fitted = viewport;
+  await flow.setViewport(viewport, { duration });
 }
 
-export function CanvasTools() {
+/** A view that shows the whole graph does so in a canvas of another size, too, as long as nobody has moved it. */
+function useStayingFit(flow: ReactFlowInstance, isFittedAtStart: boolean): void {
+  const width = useStore((store) => store.width);
+  const height = useStore((store) => store.height);
+  const isDrawn = useNodesInitialized();
+  const isFirst = useRef(isFittedAtStart);
+  useEffect(() => {
+    if (!isDrawn || !isFirst.current) return;
+    isFirst.current = false;
+    // React Flow has fitted what it took the cards for; by now their sizes are known, and where that leaves the view.
+    void fit(flow, undefined, 0);
+  }, [flow, isDrawn]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another size is what asks for it
+  useEffect(() => {
+    if (fitted && isSameView(fitted, flow.getViewport())) void fit(flow, undefined, 0);
+  }, [width, height]);
+  useEffect(
+    () => () => {
+      fitted = undefined;
+    },
+    [],
+  );
+}
+
+const isSameView = (before: Viewport, now: Viewport): boolean =>
+  Math.abs(before.x - now.x) < 0.5 && Math.abs(before.y - now.y) < 0.5 && Math.abs(before.zoom - now.zoom) < 0.001;
+
+export function CanvasTools({ isFittedAtStart }: { isFittedAtStart: boolean }) {
   const flow = useReactFlow();
+  useStayingFit(flow, isFittedAtStart);
   const zoom = useStore((store) => Math.round(store.transform[2] * 100));
   const canvas = useStore((store) => store.domNode);
   // What is pressed on a card stays large enough for that while the card is small; in steps, since each draws the cards again.
@@ -61,7 +118,7 @@ export function CanvasTools() {
         </button>
       </Tip>
       <Tip text="Fit the graph">
-        <button type="button" className="button icon" aria-label="Fit the graph" onClick={() => fit(flow)}>
+        <button type="button" className="button icon" aria-label="Fit the graph" onClick={() => void fit(flow)}>
           <Maximize size={16} />
         </button>
       </Tip>

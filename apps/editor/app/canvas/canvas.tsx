@@ -23,7 +23,7 @@ import { ME } from "../session/use-document";
 import { BroughtNote, FrameCard, toBackdrop } from "./backdrop";
 import { around } from "./box";
 import { CanvasProvider } from "./canvas-context";
-import { CanvasTools, fitOptions } from "./canvas-tools";
+import { CanvasTools, fitOptions, LEAST_ZOOM } from "./canvas-tools";
 import { type GroupDrag, moveAll, toGroupNodes, withMembers } from "./drawn-groups";
 import { wireAt, wireUnder } from "./drawn-wires";
 import { duplicate, insertIntoWire, insertNode, place } from "./edits";
@@ -352,7 +352,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
             deleteKeyCode={null}
             zoomOnDoubleClick={false}
             multiSelectionKeyCode={MORE_KEYS}
-            minZoom={0.05}
+            minZoom={LEAST_ZOOM}
             maxZoom={2}
             fitView={fitsAtStart}
             fitViewOptions={firstFit}
@@ -366,7 +366,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
             <WirePlus graph={graph} selected={selectedAlone(selection, graph).edge} />
             <LinkHint graph={graph} library={library} />
           </ReactFlow>
-          <CanvasTools />
+          <CanvasTools isFittedAtStart={fitsAtStart} />
           {refusal && (
             <output className="floating reason-chip" aria-live="assertive">
               {refusal}

@@ -7,6 +7,7 @@ import { memo, useMemo } from "react";
 import { useRunStore } from "../session/run-store";
 import { PlaneMark } from "../ui/plane-mark";
 import { lookOf } from "../ui/words";
+import { BOX_BELOW } from "./box";
 import { CardFields, leaveField } from "./card-fields";
 import { CardFooter, StateIcon } from "./card-footer";
 import { CardPreview } from "./card-preview";
@@ -31,8 +32,6 @@ export type CardNode = Node<
   },
   "card"
 >;
-
-const BOX_BELOW = 0.4;
 
 export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>) {
   const { resolved, ports, engine, draft, notCommercial, wired, problem, problems } = data;

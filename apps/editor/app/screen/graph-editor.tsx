@@ -160,7 +160,7 @@ export function GraphEditor({ id }: { id: string }) {
           forget: runs.forget,
           jump,
           view: {
-            fit: (nodes) => fit(flow, nodes),
+            fit: (nodes) => void fit(flow, nodes),
             zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: 160 }),
             zoomIn: () => void flow.zoomIn(),
             zoomOut: () => void flow.zoomOut(),
