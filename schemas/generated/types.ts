@@ -385,7 +385,7 @@ export interface EdgeMetadata {
    */
   map?: MapSettings | null;
   /**
-   * The bends of the drawn wire, from its source on, in the coordinates of the canvas. Stored; not drawn yet.
+   * The bends of the drawn wire, from its source on, in the coordinates of the canvas.
    *
    * @maxItems 100
    */

@@ -7,6 +7,7 @@ import "./styles/controls.css";
 import "./styles/overlays.css";
 import "./styles/canvas.css";
 import "./styles/wires.css";
+import "./styles/edges.css";
 import "./styles/card-fields.css";
 import "./styles/notes.css";
 import "./styles/palette.css";

@@ -21,6 +21,8 @@ import type * as Y from "yjs";
 import { useRunStore } from "../session/run-store";
 import { ME } from "../session/use-document";
 import { BroughtNote, FrameCard, toBackdrop } from "./backdrop";
+import { addBend } from "./bends";
+import { BentEdge } from "./bent-edge";
 import { around } from "./box";
 import { CanvasProvider } from "./canvas-context";
 import { CanvasTools, fitOptions, LEAST_ZOOM } from "./canvas-tools";
@@ -46,7 +48,7 @@ export const DRAG_TYPE = "application/x-spindle-capability";
 const TYPES = { card: NodeCard, frame: FrameCard, broughtNote: BroughtNote, note: NoteCard, group: GroupCard };
 /** What is kept between two renderings: cards and notes. Groups and what an import brought are made of them, or never change. */
 type Drawn = CardNode | NoteNode;
-const EDGE_TYPES = { loop: LoopEdge };
+const EDGE_TYPES = { loop: LoopEdge, bent: BentEdge };
 
 const MORE_KEYS = ["Shift", "Control", "Meta"];
 const CARD_WIDTH = { "--card-width-wide": `${CARD.width}px` } as React.CSSProperties;
@@ -156,7 +158,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     if (grip.isGivenUp.current) {
       const stored = new Map([...toNotes(graph), ...toNodes(graph, library, issues)].map(({ id, position }) => [id, position]));
       for (const change of changes) if (change.type === "position") change.position = stored.get(change.id) ?? change.position;
-    } else if (moved.length > 0 && !copying.current) moveAll(doc, moved);
+    } else if (moved.length > 0 && !copying.current) moveAll(doc, graph, moved);
     onSelect((now) => {
       // What is there is asked of the document: a node that was just added is selected before it is drawn.
       const ids = nodesOf(doc).keys();
@@ -346,6 +348,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
             selectionMode={boxMode}
             onNodeDrag={(_, __, dragged) => aimAtWire(wireBelow(dragged))}
             onNodeDragStop={(_, __, dragged) => dropCard(dragged)}
+            onEdgeDoubleClick={({ clientX: x, clientY: y }, { id }) => addBend(doc, graph, id, flow.screenToFlowPosition({ x, y }))}
             isValidConnection={(one) => answerFor(one).ok}
             onPaneClick={() => setRefusal(undefined)}
             connectOnClick={false}

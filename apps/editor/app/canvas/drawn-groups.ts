@@ -5,6 +5,7 @@ import type { Group } from "@spindle/schemas";
 import type { Node, NodeChange } from "@xyflow/react";
 import type * as Y from "yjs";
 import { ME } from "../session/use-document";
+import { bendsMoved, setBends } from "./bends";
 import type { Box } from "./box";
 import { CARD } from "./flow";
 import type { GroupNode } from "./group-card";
@@ -75,13 +76,15 @@ export function withMembers<N extends Node>(
   });
 }
 
-/** Stores the places of cards and notes, as one step. */
-export function moveAll(doc: Y.Doc, moved: readonly (readonly [id: string, place: Position])[]): void {
+/** Stores the places of cards and notes, and the bends of the wires between them, as one step. */
+export function moveAll(doc: Y.Doc, graph: Graph, moved: readonly (readonly [id: string, place: Position])[]): void {
+  const bent = bendsMoved(graph, new Map(moved));
   doc.transact(() => {
     moveNodes(doc, ME, Object.fromEntries(moved.filter(([id]) => noteOfNodeId(id) === undefined)));
     for (const [id, { x, y }] of moved) {
       const note = noteOfNodeId(id);
       if (note !== undefined) setEntry(doc, ME, "notes", note, { position: { x: Math.round(x), y: Math.round(y) } });
     }
+    for (const { wire, bends } of bent) setBends(doc, wire, bends);
   }, ME);
 }

@@ -17,6 +17,7 @@ import {
 } from "@spindle/graph-model";
 import type { Edge } from "@xyflow/react";
 import { laidOut } from "./arrange";
+import { bendsOf } from "./bends";
 import type { CardNode } from "./node-card";
 import { problemsByNode } from "./problems";
 
@@ -73,6 +74,7 @@ export function toEdges(graph: Graph, library: Library): Edge[] {
   return graph.edges.map((edge, index) => {
     const { sourcePort, targetPort } = edgeMetadata(edge);
     const label = edgeLabel(edge);
+    const bends = bendsOf(edge);
     const source = level.node(edge.from)?.definition;
     const type = source?.outputs.find((port) => port.name === sourcePort)?.type;
     const ports =
@@ -85,9 +87,12 @@ export function toEdges(graph: Graph, library: Library): Edge[] {
       target: edge.to,
       ...ports,
       className: `${sourcePort ? "" : "order"} ${edge.kind === "on_failure" ? "on-failure" : ""} ${isLoopEdge(edge) ? "loop" : ""}`,
-      ...(isLoopEdge(edge) ? { type: "loop" } : {}),
+      ...(bends.length > 0 ? { type: "bent" } : isLoopEdge(edge) ? { type: "loop" } : {}),
       ...(label ? { label, labelBgPadding: [6, 3] as [number, number], labelBgBorderRadius: 4 } : {}),
-      data: { type: type ?? "any" },
+      data: {
+        type: type ?? "any",
+        ...(bends.length > 0 ? { bends, from: nodePosition(graph, edge.from), to: nodePosition(graph, edge.to) } : {}),
+      },
       style: { "--edge": `var(--port-${colour(type)}, var(--port-model))` } as never,
     };
   });

@@ -92,6 +92,7 @@ export function folded(edges: readonly Edge[], groups: readonly Group[]): Edge[]
     return [
       {
         ...edge,
+        ...(edge.type === "bent" ? { type: "default" } : {}),
         ...(from === undefined
           ? {}
           : {

@@ -16,6 +16,7 @@ import {
   Ungroup,
 } from "lucide-react";
 import { aligned, distributed, type Line, type Places } from "../canvas/arrange";
+import { straighten } from "../canvas/bends";
 import type { Box } from "../canvas/box";
 import { groupsOf, makeGroup, toggleCollapsed, ungroup } from "../canvas/groups";
 import { editNote, NOTE_SIZE } from "../canvas/note-card";
@@ -71,7 +72,13 @@ export const ARRANGE_COMMANDS = [
     // Of several that are selected only those move.
     run: (scene) => {
       const boxes = scene.selection.nodes.size > 1 ? picked(scene) : scene.boxes();
-      tidied(scene.graph, boxes).then((places) => moveNodes(scene.shared.doc, ME, places), toastError);
+      const { shared, graph } = scene;
+      const put = (places: Awaited<ReturnType<typeof tidied>>) =>
+        shared.doc.transact(() => {
+          moveNodes(shared.doc, ME, places);
+          straighten(shared.doc, graph, Object.keys(places));
+        }, ME);
+      tidied(graph, boxes).then(put, toastError);
     },
   },
   {

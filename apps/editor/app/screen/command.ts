@@ -36,6 +36,8 @@ export interface Scene {
     zoomIn(): void;
     zoomOut(): void;
   };
+  /** Where the pointer is on a wire, or else the middle of it, in the graph. */
+  placeOnWire(wire: string): Position | undefined;
   /** Where a note goes that is new, in the graph. */
   placeForNote(): Position;
   clipboard: { copy(): void; cut(): void; paste(): void };

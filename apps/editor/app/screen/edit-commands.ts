@@ -12,11 +12,15 @@ import {
   Redo2,
   Replace,
   Scissors,
+  Slash,
+  Spline,
   Trash2,
   Undo2,
   Unlink,
   Workflow,
 } from "lucide-react";
+import { addBend, bendsOfWire, removeBend, setBends } from "../canvas/bends";
+import { focusedBend } from "../canvas/bent-edge";
 import { duplicate, duplicateNotes, removeAndReconnect, removeSelected, togglePins, toggleSetting } from "../canvas/edits";
 import { jointOfWire } from "../canvas/joint";
 import { goOnAt, land } from "../canvas/landing";
@@ -36,6 +40,9 @@ const whyNoWire = ({ selection, graph }: Scene) => {
   if (edge === undefined) return "Select one wire.";
   return jointOfWire(graph, edge) ? undefined : "Only a wire that carries a value forward takes a node.";
 };
+
+const edgeOf = ({ selection, graph }: Scene): string => selectedAlone(selection, graph).edge ?? "";
+const whyNoEdge = (scene: Scene) => (edgeOf(scene) === "" ? "Select one wire." : undefined);
 
 export const EDIT_COMMANDS = [
   {
@@ -57,6 +64,30 @@ export const EDIT_COMMANDS = [
     menus: ["edge"],
     whyNot: whyNoWire,
     run: ({ palette }) => palette.add(),
+  },
+  {
+    id: "bend",
+    title: "Bend the wire",
+    icon: Spline,
+    group: "Edit",
+    where: "canvas",
+    menus: ["edge"],
+    whyNot: whyNoEdge,
+    run: (scene) => {
+      const { shared, graph, placeOnWire } = scene;
+      const at = placeOnWire(edgeOf(scene));
+      if (at) addBend(shared.doc, graph, edgeOf(scene), at);
+    },
+  },
+  {
+    id: "straighten",
+    title: "Straighten the wire",
+    icon: Slash,
+    group: "Edit",
+    where: "canvas",
+    menus: ["edge"],
+    whyNot: (scene) => whyNoEdge(scene) ?? (bendsOfWire(scene.graph, edgeOf(scene)).length > 0 ? undefined : "The wire has no bends."),
+    run: (scene) => setBends(scene.shared.doc, edgeOf(scene), []),
   },
   {
     id: "connect",
@@ -214,7 +245,9 @@ export const EDIT_COMMANDS = [
     where: "canvas",
     menus: ["node", "edge", "note"],
     whyNot: whyNotSelected,
-    run: ({ shared, selection }) => {
+    run: ({ shared, graph, selection }) => {
+      const bend = focusedBend();
+      if (bend) return removeBend(shared.doc, graph, bend);
       removeSelected(shared.doc, selection);
       goOnAt(shared.doc, []);
     },

@@ -20,6 +20,7 @@ import { useMemo, useState } from "react";
 import { Canvas } from "../canvas/canvas";
 import { fit } from "../canvas/canvas-tools";
 import { ConnectDialog, startConnecting } from "../canvas/connect-dialog";
+import { middleOfWire, wireAt } from "../canvas/drawn-wires";
 import { place } from "../canvas/edits";
 import { FindBar } from "../canvas/find-bar";
 import { cardBoxes, freePlace, placeForNew, viewBox } from "../canvas/free-place";
@@ -64,9 +65,9 @@ import { useCommands } from "./use-commands";
 import { useDeletedByOthers } from "./use-deleted-by-others";
 import { useJumps } from "./use-jumps";
 import { usePanels } from "./use-panels";
+import { givenValues, useRunActs } from "./use-run-acts";
 import { useSettledWires } from "./use-settled-wires";
 import { useUndoSelection } from "./use-undo-selection";
-import { givenValues, useRunActs } from "./use-run-acts";
 
 const NO_ISSUES: never[] = [];
 const NO_INPUTS: readonly RunInput[] = [];
@@ -165,6 +166,10 @@ export function GraphEditor({ id }: { id: string }) {
             zoomIn: () => void flow.zoomIn(),
             zoomOut: () => void flow.zoomOut(),
           },
+          placeOnWire: (wire) => {
+            const at = pointer.current;
+            return at && wireAt(at) === wire ? flow.screenToFlowPosition(at) : middleOfWire(wire);
+          },
           placeForNote: () => {
             const view = viewBox(flowStore.getState());
             const under = pointer.current && flow.screenToFlowPosition(pointer.current);
@@ -210,7 +215,12 @@ export function GraphEditor({ id }: { id: string }) {
       />
       <LibraryPanel library={library} loaded={loaded} trouble={trouble} onAdd={add} />
       {shared?.loaded && graph && loaded ? (
-        <CanvasMenu commands={commands} groups={() => groupsOf(graph)} selection={selection} onSelect={setSelection}>
+        <CanvasMenu
+          commands={commands}
+          groups={() => groupsOf(graph)}
+          selection={selection}
+          onSelect={setSelection}
+        >
           {!shared.online && <OfflineBanner isKept={shared.isKept} />}
           <Canvas
             doc={shared.doc}

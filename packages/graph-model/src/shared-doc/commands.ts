@@ -4,6 +4,7 @@ import * as Y from "yjs";
 import {
   type EdgeMetadata,
   edgeId,
+  edgeMetadata,
   type Graph,
   type GraphEdge,
   type GraphNode,
@@ -157,9 +158,12 @@ function setIn(map: YMap | undefined, name: string, value: unknown, how: Typing 
 
 const FIRST_LIMIT = 10;
 
+/** A port; or a node, of an edge that only orders two of them. */
+type End = Pick<PortAddress, "node"> & Partial<PortAddress>;
+
 /** Wires an output to an input; an input has one wire, and one more that leads back to it, so an older one goes. */
-export function connect(doc: Y.Doc, origin: unknown, from: PortAddress, to: PortAddress, as?: "loop" | "map", inside: Inside = {}): string {
-  const id = `${from.node}.${from.port}-${to.node}.${to.port}`
+export function connect(doc: Y.Doc, origin: unknown, from: End, to: End, as?: "loop" | "map", inside: Inside = {}): string {
+  const id = `${from.node}.${from.port ?? ""}-${to.node}.${to.port ?? ""}`
     .slice(0, 48)
     .concat(`_${random(6)}`)
     .replaceAll(/[^A-Za-z0-9_.:-]/g, "_");
@@ -170,15 +174,17 @@ export function connect(doc: Y.Doc, origin: unknown, from: PortAddress, to: Port
     body.edges.forEach((edge, old) => {
       if (!isMap(edge) || edge.get("to") !== to.node) return;
       const { targetPort, loop } = fieldsOf(edge.get("metadata")) as { targetPort?: string; loop?: unknown };
-      if (targetPort === to.port && Boolean(loop) === (as === "loop")) body.edges.delete(old);
+      if (to.port !== undefined && targetPort === to.port && Boolean(loop) === (as === "loop")) body.edges.delete(old);
     });
-    body.putEdge({ from: from.node, to: to.node, kind: "normal", metadata: { sourcePort: from.port, targetPort: to.port, ...more } }, id);
+    const ports = from.port !== undefined && to.port !== undefined ? { sourcePort: from.port, targetPort: to.port } : {};
+    body.putEdge({ from: from.node, to: to.node, kind: "normal", metadata: { ...ports, ...more } }, id);
   });
   return id;
 }
 
 /** `null` takes a part away. */
 export interface EdgeChange extends Pick<EdgeMetadata, "when" | "loop" | "map"> {
+  points?: readonly Position[] | null;
   kind?: NonNullable<GraphEdge["kind"]>;
 }
 
@@ -305,7 +311,9 @@ export function pasteNodes(doc: Y.Doc, origin: unknown, copied: Graph, at: Posit
     copied.edges.forEach((edge) => {
       const from = renamed.get(edge.from);
       const to = renamed.get(edge.to);
-      if (from && to) body.putEdge({ ...edge, from, to }, `${from}-${to}_${random(6)}`.slice(-64));
+      const { points, ...metadata } = edgeMetadata(edge);
+      const moved = Array.isArray(points) ? { points: points.map(({ x, y }) => ({ x: at.x + x - left, y: at.y + y - top })) } : {};
+      if (from && to) body.putEdge({ ...edge, from, to, metadata: { ...metadata, ...moved } }, `${from}-${to}_${random(6)}`.slice(-64));
     });
     return [...renamed.values()];
   });

@@ -427,7 +427,7 @@ class EdgeMetadata(BaseModel):
     points: Annotated[
         list[Position] | None,
         Field(
-            description='The bends of the drawn wire, from its source on, in the coordinates of the canvas. Stored; not drawn yet.',
+            description='The bends of the drawn wire, from its source on, in the coordinates of the canvas.',
             max_length=100,
         ),
     ] = None

@@ -1,0 +1,151 @@
+// The view of the canvas, and the bends of wires.
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Browser, openBrowser, restingBox, shots } from "../support/browser.ts";
+import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
+
+let spindle: Spindle;
+let ada: Browser;
+let page: Page;
+
+beforeAll(async () => {
+  [spindle, ada] = await Promise.all([startSpindle({ worker: false }), openBrowser()]);
+  ada.context.setDefaultTimeout(30_000);
+  page = await ada.page();
+});
+afterAll(async () => {
+  await ada?.close();
+  await spindle?.stop();
+});
+
+const cards = () => page.locator(".react-flow__node-card");
+const card = (title: string) => page.locator(".react-flow__node-card", { has: page.getByRole("heading", { name: title, exact: true }) });
+const template = (id: string, name: string) => ({ ...node(id, "text.template", { template: `${name} {{text}}` }), name }) as never;
+const PLACES = { a: { x: 0, y: 0 }, b: { x: 560, y: 60 }, c: { x: 1000, y: 10 } };
+const CHAIN = graphOf(
+  [template("a", "First"), template("b", "Second"), template("c", "Third")],
+  [wire("a", "text", "b", "text"), wire("b", "text", "c", "text")],
+  { editor: { positions: PLACES } },
+);
+
+interface Stored {
+  nodes: { id: string; name: string; service: string; params?: Record<string, unknown> }[];
+  edges: { from: string; to: string; metadata: { points?: { x: number; y: number }[] } }[];
+  metadata: {
+    editor: { positions: Record<string, { x: number; y: number }> };
+    definitions?: Record<string, unknown>;
+    nodes?: Record<string, { bypassed?: boolean }>;
+  };
+}
+const stored = async (id: string) => (await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as Stored;
+const pointsOf = async (id: string) => (await stored(id)).edges.find(({ from }) => from === "a")?.metadata.points;
+
+async function open(graph: object = CHAIN, count = 3): Promise<string> {
+  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
+  const { id } = (await answer.json()) as { id: string };
+  await page.goto(`${spindle.url}/g/${id}`);
+  await page.getByText("All changes saved").waitFor();
+  await expect.poll(() => cards().count()).toBe(count);
+  await restingBox(cards().first());
+  return id;
+}
+async function drag(from: { x: number; y: number }, by: { x: number; y: number }): Promise<void> {
+  await page.mouse.move(from.x, from.y);
+  await page.mouse.down();
+  await page.mouse.move(from.x + by.x / 2, from.y + by.y / 2, { steps: 3 });
+  await page.mouse.move(from.x + by.x, from.y + by.y, { steps: 3 });
+  await page.mouse.up();
+}
+const middleOf = async (of: ReturnType<Page["locator"]>) => {
+  const { x, y, width, height } = await restingBox(of);
+  return { x: x + width / 2, y: y + height / 2 };
+};
+/** A place on the wire between the first two cards, in the window; its middle has the button that inserts a node. */
+const onWire = () =>
+  page
+    .locator(".react-flow__edge-path")
+    .first()
+    .evaluate((path: SVGPathElement) => {
+      const { x, y } = path.getPointAtLength(path.getTotalLength() / 3).matrixTransform(path.getScreenCTM() ?? undefined);
+      return { x, y };
+    });
+
+test("a view that shows the whole graph does so in a smaller window too, until somebody moves it", async () => {
+  const rows = Array.from({ length: 12 }, (_, at) => template(`n${at}`, `Node ${at}`));
+  const positions = Object.fromEntries(rows.map((_, at) => [`n${at}`, { x: 400 * (at % 4), y: 320 * Math.floor(at / 4) }]));
+  await open(graphOf(rows, [], { editor: { positions } }), 12);
+  const covered = async () => {
+    const all = (await Promise.all((await cards().all()).map((one) => one.boundingBox()))).filter((one) => one !== null);
+    const above = [page.locator(".react-flow__minimap"), page.locator(".zoom-tools")];
+    const over = (await Promise.all(above.map((one) => one.boundingBox()))).filter((one) => one !== null);
+    const crosses = (a: (typeof all)[0], b: (typeof all)[0]) =>
+      a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+    return all.filter((one) => over.some((other) => crosses(one, other))).length;
+  };
+  for (const [width, height] of [
+    [1280, 640],
+    [1024, 800],
+    [1440, 900],
+  ] as const) {
+    await page.setViewportSize({ width, height });
+    await expect.poll(covered).toBe(0);
+  }
+  const before = await restingBox(cards().first());
+  await page.mouse.move(before.x + 20, before.y - 30);
+  await page.mouse.wheel(0, 40);
+  const moved = await restingBox(cards().first());
+  expect(moved).not.toEqual(before);
+  await page.setViewportSize({ width: 1440, height: 800 });
+  expect(await restingBox(cards().first())).toEqual(moved);
+  await page.setViewportSize({ width: 1440, height: 900 });
+});
+
+test("[C3] a wire is bent by a double click, its bend dragged, moved by keys, taken along and removed, each as one step", async () => {
+  const id = await open();
+  const { x, y } = await onWire();
+  await page.mouse.dblclick(x, y);
+  await expect.poll(() => pointsOf(id)).toHaveLength(1);
+  const [first] = (await pointsOf(id)) ?? [];
+  const bend = page.getByRole("button", { name: "Bend 1 of 1" });
+  await drag(await middleOf(bend), { x: 0, y: 120 });
+  await expect.poll(async () => ((await pointsOf(id))?.[0]?.y ?? 0) - (first?.y ?? 0)).toBeGreaterThan(60);
+  await shots(page, "canvas-bend", cards().first());
+  const dropped = await pointsOf(id);
+  // A drag that is given up leaves the bend where it was.
+  const held = await middleOf(bend);
+  await page.mouse.move(held.x, held.y);
+  await page.mouse.down();
+  await page.mouse.move(held.x + 60, held.y, { steps: 3 });
+  await page.keyboard.press("Escape");
+  await page.mouse.up();
+  expect(await middleOf(bend)).toEqual(held);
+  await bend.focus();
+  await page.keyboard.press("ArrowRight");
+  await expect.poll(() => pointsOf(id)).toEqual([{ x: (dropped?.[0]?.x ?? 0) + 5, y: dropped?.[0]?.y }]);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => pointsOf(id)).toEqual(dropped);
+  // Both cards take it along; one alone does not.
+  await card("First").getByRole("heading").click();
+  await page.keyboard.down("Control");
+  await card("Second").getByRole("heading").click();
+  await page.keyboard.up("Control");
+  await page.keyboard.press("ArrowDown");
+  await expect.poll(async () => (await stored(id)).metadata.editor.positions.b?.y).not.toBe(PLACES.b.y);
+  const down = ((await stored(id)).metadata.editor.positions.b?.y ?? 0) - PLACES.b.y;
+  await expect.poll(() => pointsOf(id)).toEqual([{ x: dropped?.[0]?.x, y: (dropped?.[0]?.y ?? 0) + down }]);
+  await bend.focus();
+  await page.keyboard.press("Delete");
+  await expect.poll(() => pointsOf(id)).toBeUndefined();
+  expect((await stored(id)).edges).toHaveLength(2);
+  // The menu of the wire does it, too.
+  const again = await onWire();
+  await page.mouse.click(again.x, again.y, { button: "right" });
+  await page.getByRole("menuitem", { name: "Bend the wire" }).click();
+  await expect.poll(() => pointsOf(id)).toHaveLength(1);
+  const bent = await onWire();
+  await page.mouse.click(bent.x, bent.y, { button: "right" });
+  await page.getByRole("menuitem", { name: "Straighten the wire" }).click();
+  await expect.poll(() => pointsOf(id)).toBeUndefined();
+});
+
+test("nothing complained", () => expect(ada.complaints).toEqual([]));
