@@ -1,4 +1,4 @@
-// The view of the canvas, and the bends of wires.
+// The view of the canvas, the bends of wires, and parts of a graph that become one node.
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Browser, openBrowser, restingBox, shots } from "../support/browser.ts";
@@ -146,6 +146,46 @@ test("[C3] a wire is bent by a double click, its bend dragged, moved by keys, ta
   await page.mouse.click(bent.x, bent.y, { button: "right" });
   await page.getByRole("menuitem", { name: "Straighten the wire" }).click();
   await expect.poll(() => pointsOf(id)).toBeUndefined();
+});
+
+test("[G5, C3] two nodes become a subgraph that gives the same, and come out of it again, each as one step", async () => {
+  const told = "Third Second First begin";
+  const given = { ...(CHAIN.nodes[0] as object), params: { template: "First begin" } };
+  const id = await open({ ...CHAIN, nodes: [given, ...CHAIN.nodes.slice(1)] });
+  const run = () => page.getByRole("button", { name: "Run", exact: true }).click();
+  await run();
+  await card("Third").getByText(told).waitFor();
+  await card("First").getByRole("heading").click();
+  await page.keyboard.down("Control");
+  await card("Second").getByRole("heading").click();
+  await page.keyboard.up("Control");
+  await page.keyboard.press("Control+Shift+e");
+  await expect.poll(() => cards().count()).toBe(2);
+  await card("Subgraph").and(page.locator(".selected")).waitFor();
+  expect(Object.keys((await stored(id)).metadata.definitions ?? {})).toEqual(["Subgraph"]);
+  await shots(page, "canvas-subgraph", cards().first());
+  await run();
+  await card("Subgraph").getByText("Second First begin").waitFor();
+  await card("Third").getByText(told).waitFor();
+  await page.keyboard.press("Control+d");
+  await expect.poll(() => cards().count()).toBe(3);
+  await card("Subgraph").first().getByRole("heading").click({ button: "right" });
+  await page.getByRole("menuitem", { name: "Make the subgraph unique" }).click();
+  await expect.poll(async () => Object.keys((await stored(id)).metadata.definitions ?? {})).toEqual(["Subgraph", "Subgraph 2"]);
+  await card("Subgraph").first().getByRole("heading").click({ button: "right" });
+  await page.getByRole("menuitem", { name: "Unpack the subgraph" }).click();
+  await expect.poll(() => cards().count()).toBe(4);
+  await expect.poll(async () => Object.keys((await stored(id)).metadata.definitions ?? {})).toEqual(["Subgraph"]);
+  await page.keyboard.press("Control+z");
+  await expect.poll(() => cards().count()).toBe(3);
+  // What cannot be one node says why.
+  await open();
+  await card("First").getByRole("heading").click();
+  await page.keyboard.down("Control");
+  await card("Third").getByRole("heading").click();
+  await page.keyboard.up("Control");
+  await page.keyboard.press("Control+Shift+e");
+  await page.getByText("No subgraph was made. Second lies between the selected nodes: select it, too.").waitFor();
 });
 
 test("nothing complained", () => expect(ada.complaints).toEqual([]));

@@ -11,6 +11,9 @@ import {
   Group,
   type LucideIcon,
   Network,
+  Package,
+  PackageOpen,
+  Split,
   StickyNote,
   UnfoldVertical,
   Ungroup,
@@ -19,12 +22,14 @@ import { aligned, distributed, type Line, type Places } from "../canvas/arrange"
 import { straighten } from "../canvas/bends";
 import type { Box } from "../canvas/box";
 import { groupsOf, makeGroup, toggleCollapsed, ungroup } from "../canvas/groups";
+import { land } from "../canvas/landing";
 import { editNote, NOTE_SIZE } from "../canvas/note-card";
 import { selectionOf } from "../canvas/selection";
+import { makeSubgraph, makeUnique, subgraphOf, unpackSubgraph, usesOf } from "../canvas/subgraphs";
 import { tidied } from "../canvas/tidy";
 import { ME } from "../session/use-document";
-import { toastError } from "../ui/toast";
-import { type Command, type Scene, whyNoGraph, whyNoNode, whyNotSeveral } from "./command";
+import { toast, toastError } from "../ui/toast";
+import { type Command, type Scene, whyNoGraph, whyNoNode, whyNotOne, whyNotSeveral } from "./command";
 
 /** The cards that a command puts in order. */
 const picked = ({ boxes, selection: { nodes } }: Scene): Map<string, Box> => new Map([...boxes()].filter(([id]) => nodes.has(id)));
@@ -50,6 +55,10 @@ const distribute = <A extends "x" | "y">(axis: A, ...shown: Shown) =>
 const whyNoGroup = (scene: Scene) =>
   whyNoNode(scene) ??
   (groupsOf(scene.graph).some(({ nodes }) => nodes.some((id) => scene.selection.nodes.has(id))) ? undefined : "The node is in no group.");
+
+const oneOf = ({ selection: { nodes } }: Scene): string => [...nodes][0] ?? "";
+const whyNoCall = (scene: Scene) =>
+  whyNotOne(scene) ?? (subgraphOf(scene.graph, oneOf(scene)) === undefined ? "The node calls no subgraph." : undefined);
 
 export const ARRANGE_COMMANDS = [
   align("left", "l", AlignStartVertical, "Align left"),
@@ -113,6 +122,50 @@ export const ARRANGE_COMMANDS = [
     menus: ["node"],
     whyNot: whyNoGroup,
     run: ({ shared, graph, selection }) => toggleCollapsed(shared.doc, graph, selection.nodes),
+  },
+  {
+    id: "subgraph",
+    title: "Make a subgraph",
+    icon: Package,
+    group: "Arrange",
+    keys: ["$mod+Shift+e"],
+    where: "page",
+    menus: ["node"],
+    whyNot: whyNoNode,
+    run: (scene) => {
+      const made = makeSubgraph(scene.shared.doc, scene, [...scene.selection.nodes]);
+      if ("why" in made) return toast("bad", `No subgraph was made. ${made.why}`);
+      scene.select(selectionOf({ nodes: [made.id] }));
+      land(made.id);
+    },
+  },
+  {
+    id: "subgraph.unpack",
+    title: "Unpack the subgraph",
+    icon: PackageOpen,
+    group: "Arrange",
+    where: "canvas",
+    menus: ["call"],
+    whyNot: whyNoCall,
+    run: (scene) => {
+      const made = unpackSubgraph(scene.shared.doc, scene, oneOf(scene));
+      if ("why" in made) return toast("bad", `The subgraph was not unpacked. ${made.why}`);
+      scene.select(selectionOf({ nodes: made.ids }));
+      land(...made.ids);
+    },
+  },
+  {
+    id: "subgraph.unique",
+    title: "Make the subgraph unique",
+    icon: Split,
+    group: "Arrange",
+    where: "canvas",
+    menus: ["call"],
+    whyNot: (scene) => {
+      const name = subgraphOf(scene.graph, oneOf(scene));
+      return whyNoCall(scene) ?? (usesOf(scene.graph, name ?? "") > 1 ? undefined : "No other node calls the subgraph.");
+    },
+    run: (scene) => makeUnique(scene.shared.doc, scene.graph, oneOf(scene)),
   },
   {
     id: "note",

@@ -31,13 +31,15 @@ export const menuItems = (commands: readonly BoundCommand[]): MenuEntry[] =>
 interface CanvasMenuProps {
   commands: Commands;
   groups(): readonly Group[];
+  /** Whether the node calls a subgraph. */
+  isCall(node: string): boolean;
   selection: Selection;
   onSelect(next: Selection): void;
   children: React.ReactNode;
 }
 
 /** The menu of what lies under the pointer, which is selected first: a node, several, a wire or the canvas. */
-export function CanvasMenu({ commands, groups, selection, onSelect, children }: CanvasMenuProps) {
+export function CanvasMenu({ commands, groups, isCall, selection, onSelect, children }: CanvasMenuProps) {
   const [menu, setMenu] = useState<MenuPlace>("canvas");
   const aim = ({ target }: React.MouseEvent) => {
     if (!(target instanceof Element)) return;
@@ -60,8 +62,11 @@ export function CanvasMenu({ commands, groups, selection, onSelect, children }: 
       setMenu("edge");
     } else setMenu(selection.nodes.size > 0 && !target.closest(".react-flow__pane") ? "node" : "canvas");
   };
+  const [only] = selection.nodes;
+  const calls = menu === "node" && selection.nodes.size === 1 && only !== undefined && isCall(only);
+  const items = [...(calls ? [...menuItems(commands.of("call")), "line" as const] : []), ...menuItems(commands.of(menu))];
   return (
-    <RightClickMenu items={menuItems(commands.of(menu))}>
+    <RightClickMenu items={items}>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the menu key opens the menu too, and the commands have keys of their own */}
       <div className="canvas-area" onContextMenu={aim}>
         {children}

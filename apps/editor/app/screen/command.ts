@@ -55,8 +55,8 @@ export interface Scene {
 }
 
 export const GROUPS = ["Run", "Edit", "Arrange", "Selection", "View", "Find"] as const;
-/** `tools` is the column at the edge of the canvas, `align` the row in the inspector of several nodes, `part` the menu of the inspector with the parts of a graph that a run of one node can be. */
-export type MenuPlace = "run" | "node" | "part" | "canvas" | "edge" | "note" | "tools" | "align";
+/** `call` is what the menu of a node has besides, if it calls a subgraph, `tools` is the column at the edge of the canvas, `align` the row in the inspector of several nodes, `part` the menu of the inspector with the parts of a graph that a run of one node can be. */
+export type MenuPlace = "run" | "node" | "part" | "canvas" | "edge" | "call" | "note" | "tools" | "align";
 
 export interface Command {
   id: string;

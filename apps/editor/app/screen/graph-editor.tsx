@@ -31,6 +31,7 @@ import { NOTE_SIZE } from "../canvas/note-card";
 import { keyOf } from "../canvas/offers";
 import { Palette } from "../canvas/palette";
 import { type Selection, selectedAlone, selectionOf } from "../canvas/selection";
+import { subgraphOf } from "../canvas/subgraphs";
 import { useClipboard } from "../canvas/use-clipboard";
 import { usePaletteOpener } from "../canvas/use-palette";
 import { usePointer } from "../canvas/use-pointer";
@@ -218,6 +219,7 @@ export function GraphEditor({ id }: { id: string }) {
         <CanvasMenu
           commands={commands}
           groups={() => groupsOf(graph)}
+          isCall={(node) => subgraphOf(graph, node) !== undefined}
           selection={selection}
           onSelect={setSelection}
         >
