@@ -188,4 +188,26 @@ test("[G5, C3] two nodes become a subgraph that gives the same, and come out of 
   await page.getByText("No subgraph was made. Second lies between the selected nodes: select it, too.").waitFor();
 });
 
+test("a node is bypassed by its key and says so, and the run passes on what it takes", async () => {
+  const given = { ...(CHAIN.nodes[0] as object), params: { template: "First begin" } };
+  const id = await open({ ...CHAIN, nodes: [given, ...CHAIN.nodes.slice(1)] });
+  await card("Second").getByRole("heading").click();
+  await page.keyboard.press("Control+b");
+  await card("Second").getByText("Bypassed, passes on what it takes").waitFor();
+  await page.getByRole("complementary", { name: "Inspector" }).getByRole("switch", { name: "Bypassed", checked: true }).waitFor();
+  await shots(page, "canvas-bypassed", cards().first());
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await card("Third").getByText("Third First begin").waitFor();
+  await card("Second").getByRole("heading").click({ button: "right" });
+  await page.getByRole("menuitem", { name: "Bypass or run" }).click();
+  await card("Second").getByText("Bypassed, passes on what it takes").waitFor({ state: "detached" });
+  // Several are switched alike, as one step.
+  await page.keyboard.press("Control+a");
+  await page.keyboard.press("Control+b");
+  const bypassed = async () => Object.values((await stored(id)).metadata.nodes ?? {}).filter((one) => one.bypassed).length;
+  await expect.poll(bypassed).toBe(3);
+  await page.keyboard.press("Control+z");
+  await expect.poll(bypassed).toBe(0);
+});
+
 test("nothing complained", () => expect(ada.complaints).toEqual([]));

@@ -6,6 +6,7 @@ import {
   CircleAlert,
   CircleSlash,
   Clock,
+  CornerUpRight,
   Hand,
   History,
   LoaderCircle,
@@ -58,17 +59,26 @@ function Step({ live }: { live: Live }) {
   return live.note ? <span className="ellipsis">{live.note}</span> : null;
 }
 
-/** What is set outweighs what the last run did: a node that is off, or whose output is pinned, does not run. */
-function setWord({ disabled, pinned }: NodeSettings): [Icon: LucideIcon, word: string] | undefined {
+/** What is set outweighs what the last run did: a node that is off or bypassed, or whose output is pinned, does not run. */
+function setWord({ disabled, bypassed, pinned }: NodeSettings, isOff: boolean): [Icon: LucideIcon, word: string] | undefined {
   if (disabled) return [CircleSlash, "Off"];
+  if (bypassed) return [CornerUpRight, isOff ? "Bypassed, has nothing to pass on" : "Bypassed, passes on what it takes"];
   return pinned ? [Pin, "Pinned, does not run"] : undefined;
 }
 
-export function CardFooter({ id, settings, isStale }: { id: string; settings: NodeSettings; isStale: boolean }) {
+interface CardFooterProps {
+  id: string;
+  settings: NodeSettings;
+  /** It is skipped. */
+  isOff: boolean;
+  isStale: boolean;
+}
+
+export function CardFooter({ id, settings, isOff, isStale }: CardFooterProps) {
   const node = useRunStore((store) => store.nodes[id]);
   const live = useRunStore((store) => store.live[id]);
   const count = useRunStore((store) => store.counts[id]);
-  const [SetIcon, word] = setWord(settings) ?? [];
+  const [SetIcon, word] = setWord(settings, isOff) ?? [];
   if (SetIcon && (!node || isEndedNodeState(node.state)))
     return (
       <div className="card-footer">

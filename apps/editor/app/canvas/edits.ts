@@ -279,7 +279,7 @@ export function toggleSetting(
   doc: Y.Doc,
   graph: Graph,
   ids: readonly string[],
-  name: "disabled" | "breakpoint",
+  name: "disabled" | "bypassed" | "breakpoint",
   value: true | "before",
 ): void {
   const next = ids.every((id) => nodeSettings(graph, id)[name] === value) ? undefined : value;

@@ -7,6 +7,7 @@ const IS: Readonly<Record<string, (node: ResolvedNode, invalid: ReadonlySet<stri
   off: ({ settings }) => settings.disabled === true,
   pinned: ({ settings }) => settings.pinned !== undefined,
   breakpoint: ({ settings }) => settings.breakpoint !== undefined,
+  bypassed: ({ settings }) => settings.bypassed === true,
   draft: ({ engine }) => engine?.draft === true,
   offline: ({ definition }) => definition?.live === false,
   unknown: ({ definition }) => definition === undefined,

@@ -2,7 +2,7 @@
 import type { NodeDefinition, Plane, ResolvedNode } from "@spindle/graph-model";
 import { nodeTitle } from "@spindle/graph-model";
 import { type Node, type NodeProps, useStore } from "@xyflow/react";
-import { CircleAlert, CircleHelp, CircleSlash, History, Octagon, Pin, WifiOff } from "lucide-react";
+import { CircleAlert, CircleHelp, CircleSlash, CornerUpRight, History, Octagon, Pin, WifiOff } from "lucide-react";
 import { memo, useMemo } from "react";
 import { useRunStore } from "../session/run-store";
 import { PlaneMark } from "../ui/plane-mark";
@@ -38,15 +38,16 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
   const { node, definition, settings } = resolved;
   const nodeRun = useRunStore((store) => store.nodes[id]);
   const cause = useStale(id);
-  const isStale = cause !== undefined && nodeRun?.state === "succeeded" && !settings.pinned && !settings.disabled;
+  const isStale = cause !== undefined && nodeRun?.state === "succeeded" && !settings.pinned && !settings.disabled && !settings.bypassed;
   const tone = isStale ? "stale" : lookOf(nodeRun?.state);
   const boxed = useStore((store) => store.transform[2] < BOX_BELOW);
   const fields = useMemo(() => cardFields(resolved), [resolved]);
   const title = nodeTitle(node);
+  const isBypassed = settings.bypassed === true && !settings.disabled;
   const plane = node.plane as Plane;
   if (boxed)
     return (
-      <div className="card-far-away" data-plane={plane} data-state={tone} data-off={settings.disabled === true}>
+      <div className="card-far-away" data-plane={plane} data-state={tone} data-off={resolved.isOff} data-bypassed={isBypassed}>
         {title}
         <PortRows definition={ports} wired={wired} />
       </div>
@@ -58,7 +59,8 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
       className={`card-node${wide ? " wide" : ""}`}
       data-state={tone}
       data-unknown={definition === undefined}
-      data-off={settings.disabled === true}
+      data-off={resolved.isOff}
+      data-bypassed={isBypassed}
       aria-label={title}
       onKeyDown={leaveField}
     >
@@ -72,6 +74,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
           <>
             {!definition.live && <WifiOff size={14} className="text-faint" role="img" aria-label="Offline" />}
             {settings.disabled && <CircleSlash size={14} className="text-faint" role="img" aria-label="Off" />}
+            {isBypassed && <CornerUpRight size={14} className="text-faint" role="img" aria-label="Bypassed" />}
             {settings.pinned && <Pin size={14} className="text-select" role="img" aria-label="Pinned" />}
             {isStale ? <History size={14} className="text-warn" role="img" aria-label="Stale" /> : <StateIcon nodeRun={nodeRun} />}
           </>
@@ -108,7 +111,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
           <span>{cause}</span>
         </div>
       )}
-      <CardFooter id={id} settings={settings} isStale={isStale} />
+      <CardFooter id={id} settings={settings} isOff={resolved.isOff} isStale={isStale} />
     </article>
   );
 });

@@ -58,6 +58,8 @@ function ownCause(
   if (!same(settings.pinned, before.settings.pinned)) return { sentence: "The pinned output changed." };
   if ((settings.disabled === true) !== (before.settings.disabled === true))
     return { sentence: `It was switched ${settings.disabled ? "off" : "on"}.` };
+  if ((settings.bypassed === true) !== (before.settings.bypassed === true))
+    return { sentence: settings.bypassed ? "It was bypassed." : "It is no longer bypassed." };
   const moved = sources.find((source, index) => originOf(source) !== originOf(before.sources[index]));
   if (moved) return { sentence: `The wire into ${moved.port.label} changed.` };
   return control === controlBefore ? undefined : { sentence: "The condition of a wire into it changed." };

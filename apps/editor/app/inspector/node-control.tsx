@@ -9,7 +9,7 @@ export const VARIOUS = "Several values";
 interface Props {
   /** The settings of the nodes that are set together. */
   settings: readonly NodeSettings[];
-  onSet(name: "disabled" | "breakpoint", value: unknown): void;
+  onSet(name: "disabled" | "bypassed" | "breakpoint", value: unknown): void;
 }
 
 export function NodeControl({ settings, onSet }: Props) {
@@ -30,6 +30,20 @@ export function NodeControl({ settings, onSet }: Props) {
           checked={settings.every(({ disabled }) => disabled === true)}
           onCheckedChange={(on) => onSet("disabled", on ? true : undefined)}
           aria-label="Off"
+        >
+          <Switch.Thumb />
+        </Switch.Root>
+      </Row>
+      <Row
+        field="bypassed"
+        label="Bypassed"
+        hint={isOne ? "The node does not run: it passes on what it takes." : "The nodes do not run: they pass on what they take."}
+      >
+        <Switch.Root
+          className="switch"
+          checked={settings.every(({ bypassed }) => bypassed === true)}
+          onCheckedChange={(on) => onSet("bypassed", on ? true : undefined)}
+          aria-label="Bypassed"
         >
           <Switch.Thumb />
         </Switch.Root>
