@@ -1,7 +1,7 @@
 // Help with values to try, and seeds that move on by themselves.
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { shot } from "../support/browser.ts";
+import { shot, shots } from "../support/browser.ts";
 import { comfy, pictureGraph } from "../support/comfy.ts";
 import { Editor } from "../support/editor.ts";
 import { graphOf, named, node, wire } from "../support/spindle.ts";
@@ -49,6 +49,32 @@ test("a seed counts up at each run, which has the seed that is seen", async () =
     await card("Save").locator("img[alt=Result]").waitFor();
   }
   expect(await page.getByText("Stale").count()).toBe(0);
+});
+
+test("the names that a text may use are completed, in the field and in the large editor, and others are marked", async () => {
+  const id = await editor.open(graphOf([named("Words", node("words", "text.template", { template: "", values: { name: "Ada" } }))]));
+  await card("Words").getByRole("heading").click();
+  const field = inspector().locator('[data-field="template"] textarea');
+  await field.pressSequentially("To {{");
+  const names = inspector().getByRole("listbox", { name: "Names" });
+  await expect.poll(() => names.getByRole("option").allTextContents()).toEqual(["text", "name"]);
+  await page.keyboard.press("ArrowDown");
+  await names.getByRole("option", { name: "name", selected: true }).waitFor();
+  await page.keyboard.press("Enter");
+  await expect.poll(() => field.inputValue()).toBe("To {{name}}");
+  await field.pressSequentially(" of {{town}}");
+  await inspector().getByText("Nothing gives {{town}}; there is {{text}}, {{name}}.").waitFor();
+  await shots(page, "fields-variables", card("Words"));
+  await expect.poll(async () => (await editor.params(id, "words"))?.template).toBe("To {{name}} of {{town}}");
+  await inspector().locator('[data-field="template"]').getByRole("button", { name: "Expand" }).click();
+  const large = page.getByRole("dialog", { name: "Template" });
+  await large.locator(".monaco-editor .squiggly-warning").waitFor();
+  await large.locator(".monaco-editor textarea, .monaco-editor .native-edit-context").first().focus();
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type(" {{na");
+  await page.locator(".suggest-widget.visible").getByText("name", { exact: true }).first().waitFor();
+  await page.keyboard.press("Enter");
+  await expect.poll(async () => (await editor.params(id, "words"))?.template).toBe("To {{name}} of {{town}} {{name}}");
 });
 
 test("nothing complained", () => expect(editor.complaints).toEqual([]));

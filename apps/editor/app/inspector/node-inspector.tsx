@@ -29,6 +29,7 @@ import { About } from "./about";
 import { EngineChoice } from "./engine-choice";
 import { NodeControl } from "./node-control";
 import { SeedChoice } from "./seed-choice";
+import { variablesOf } from "./variables";
 
 interface Props {
   doc: Y.Doc;
@@ -135,7 +136,13 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
             const label = labelOf(name, schema);
             return (
               <Row key={name} field={name} label={label} hint={description} required={required} problem={problems.values.get(name)}>
-                <Widget label={label} schema={schema} value={params[name]} onChange={set(name)} />
+                <Widget
+                  label={label}
+                  schema={schema}
+                  value={params[name]}
+                  variables={variablesOf(level, resolved, schema)}
+                  onChange={set(name)}
+                />
                 {isSeed(schema) && <SeedChoice doc={doc} graph={level.graph} node={id} name={name} label={label} />}
               </Row>
             );

@@ -4,6 +4,7 @@ import * as monaco from "monaco-editor";
 import EditorWorker from "monaco-editor/editor/editor.worker.js?worker";
 import JsonWorker from "monaco-editor/language/json/json.worker.js?worker";
 import { useEffect, useRef } from "react";
+import { beginningAt, namesFor, unknownIn, type Variables } from "./variables";
 
 self.MonacoEnvironment = { getWorker: (_, label) => (label === "json" ? new JsonWorker() : new EditorWorker()) };
 
@@ -12,9 +13,45 @@ export interface CodeProps {
   language: "json" | "markdown" | "plaintext";
   label: string;
   onChange?: (text: string) => void;
+  /** The {{names}} that the text may use. */
+  variables?: Variables | undefined;
 }
 
-export default function Monaco({ value, language, label, onChange }: CodeProps) {
+/** What may follow `{{` in each text that is shown. */
+const variablesOf = new WeakMap<monaco.editor.ITextModel, Variables>();
+monaco.languages.registerCompletionItemProvider("markdown", {
+  triggerCharacters: ["{"],
+  provideCompletionItems(model, position) {
+    const caret = model.getOffsetAt(position);
+    const begun = beginningAt(model.getValue(), caret);
+    const names = begun ? namesFor(begun.typed, variablesOf.get(model)?.names ?? []) : [];
+    const isClosed = model.getValue().slice(caret).startsWith("}}");
+    const range = begun && monaco.Range.fromPositions(model.getPositionAt(begun.from), position);
+    return {
+      suggestions: names.flatMap((name) =>
+        range
+          ? [{ label: name, kind: monaco.languages.CompletionItemKind.Variable, insertText: isClosed ? name : `${name}}}`, range }]
+          : [],
+      ),
+    };
+  },
+});
+
+/** Underlines the names that nothing gives. */
+function markUnknown(model: monaco.editor.ITextModel): void {
+  const variables = variablesOf.get(model);
+  const markers = (variables ? unknownIn(model.getValue(), variables) : []).map(({ name, from, to }) => {
+    const { startLineNumber, startColumn, endLineNumber, endColumn } = monaco.Range.fromPositions(
+      model.getPositionAt(from),
+      model.getPositionAt(to),
+    );
+    const message = `Nothing gives {{${name}}}.`;
+    return { startLineNumber, startColumn, endLineNumber, endColumn, message, severity: monaco.MarkerSeverity.Warning };
+  });
+  monaco.editor.setModelMarkers(model, "variables", markers);
+}
+
+export default function Monaco({ value, language, label, onChange, variables }: CodeProps) {
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<monaco.editor.IStandaloneCodeEditor>(undefined);
   const change = useRef(onChange);
@@ -45,10 +82,20 @@ export default function Monaco({ value, language, label, onChange }: CodeProps) 
     const fitText = () => host.current?.style.setProperty("--text-height", `${made.getContentHeight()}px`);
     made.onDidContentSizeChange(fitText);
     fitText();
-    made.onDidChangeModelContent(() => isFollowing.current || change.current?.(made.getValue()));
+    made.onDidChangeModelContent(() => {
+      const model = made.getModel();
+      if (model) markUnknown(model);
+      if (!isFollowing.current) change.current?.(made.getValue());
+    });
     editor.current = made;
     return () => made.dispose();
   }, []);
+  useEffect(() => {
+    const model = editor.current?.getModel();
+    if (!model || !variables) return;
+    variablesOf.set(model, variables);
+    markUnknown(model);
+  }, [variables]);
   // Only what differs is replaced, so that the caret keeps its place when another person's words come in.
   useEffect(() => {
     const model = editor.current?.getModel();

@@ -6,8 +6,10 @@ import { useState } from "react";
 import { isArtifact } from "../session/files";
 import { useCaret, useTyping } from "../session/typing";
 import { Code } from "./code";
+import { Unknown, useCompletion } from "./completion";
 import { FileBox } from "./file-box";
 import { useProblemMarks } from "./row";
+import type { Variables } from "./variables";
 
 export interface WidgetProps {
   label: string;
@@ -16,6 +18,8 @@ export interface WidgetProps {
   placeholder?: string;
   /** Without what takes room, or is better done where there is some. */
   compact?: boolean;
+  /** The {{names}} that a text may use. */
+  variables?: Variables | undefined;
   onChange(value: unknown, typed?: Typed): void;
 }
 
@@ -114,23 +118,38 @@ function Draft(props: WidgetProps) {
 }
 
 function LongText(props: WidgetProps) {
-  const { label, schema, placeholder, compact } = props;
+  const { label, schema, placeholder, compact, variables } = props;
   const { text, type, leave } = useText(props, true);
   const marks = useProblemMarks();
+  const field = useCaret<HTMLTextAreaElement>(text);
+  const completion = useCompletion(field, text, type, variables);
   return (
     <div className="stack narrow">
       <textarea
         className="field"
         aria-label={label}
         {...marks}
-        ref={useCaret<HTMLTextAreaElement>(text)}
+        {...completion.field}
+        ref={field}
         rows={compact ? 2 : 4}
         value={text}
         placeholder={placeholder ?? shown(schema.default)}
-        onChange={(event) => type(event.target.value)}
-        onBlur={leave}
+        onChange={(event) => {
+          type(event.target.value);
+          completion.offer(event.target);
+        }}
+        onBlur={() => {
+          completion.close();
+          leave();
+        }}
       />
-      {!compact && <Expand label={label}>{<Code tall language="markdown" label={label} value={text} onChange={type} />}</Expand>}
+      {completion.list}
+      {variables && <Unknown text={text} variables={variables} />}
+      {!compact && (
+        <Expand label={label}>
+          <Code tall language="markdown" label={label} value={text} onChange={type} variables={variables} />
+        </Expand>
+      )}
     </div>
   );
 }

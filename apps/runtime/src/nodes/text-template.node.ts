@@ -92,7 +92,7 @@ export default defineNode({
       type: "string",
       description: "Mustache template; nothing is escaped.",
       required: true,
-      schema: { type: "string", maxLength: 100_000, "x-multiline": true },
+      schema: { type: "string", maxLength: 100_000, "x-multiline": true, "x-variables": ["text", "values.*"] },
     },
   ],
   examples: [{ input: { template: "Hello {{name}}", values: { name: "Ada" } }, output: { text: "Hello Ada" } }],
