@@ -15,8 +15,9 @@ export function Code({ tall, ...props }: CodeProps & { tall?: boolean }) {
       isLeft = true;
     };
   }, []);
+  // React Flow takes the space bar for itself where it finds no field, and it takes Monaco for none.
   return (
-    <div className={`code-host${tall ? " tall" : ""} nodrag nowheel`}>
+    <div className={`code-host${tall ? " tall" : ""} nodrag nowheel nokey`}>
       {Editor ? <Editor {...props} /> : <div className="skeleton of-code" />}
     </div>
   );
