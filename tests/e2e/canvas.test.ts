@@ -1,25 +1,20 @@
 // The view of the canvas, the bends of wires, and parts of a graph that become one node.
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, restingBox, shots } from "../support/browser.ts";
-import { graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
+import { restingBox, shots } from "../support/browser.ts";
+import { Editor } from "../support/editor.ts";
+import { graphOf, node, wire } from "../support/spindle.ts";
 
-let spindle: Spindle;
-let ada: Browser;
+let editor: Editor;
 let page: Page;
-
 beforeAll(async () => {
-  [spindle, ada] = await Promise.all([startSpindle({ worker: false }), openBrowser()]);
-  ada.context.setDefaultTimeout(30_000);
-  page = await ada.page();
+  editor = await Editor.start();
+  ({ page } = editor);
 });
-afterAll(async () => {
-  await ada?.close();
-  await spindle?.stop();
-});
+afterAll(() => editor?.stop());
 
-const cards = () => page.locator(".react-flow__node-card");
-const card = (title: string) => page.locator(".react-flow__node-card", { has: page.getByRole("heading", { name: title, exact: true }) });
+const cards = () => editor.cards();
+const card = (title: string) => editor.card(title);
 const template = (id: string, name: string) => ({ ...node(id, "text.template", { template: `${name} {{text}}` }), name }) as never;
 const PLACES = { a: { x: 0, y: 0 }, b: { x: 560, y: 60 }, c: { x: 1000, y: 10 } };
 const CHAIN = graphOf(
@@ -37,18 +32,10 @@ interface Stored {
     nodes?: Record<string, { bypassed?: boolean }>;
   };
 }
-const stored = async (id: string) => (await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as Stored;
+const stored = (id: string) => editor.stored<Stored>(id);
 const pointsOf = async (id: string) => (await stored(id)).edges.find(({ from }) => from === "a")?.metadata.points;
+const open = (graph: Parameters<Editor["open"]>[0] = CHAIN) => editor.open(graph);
 
-async function open(graph: object = CHAIN, count = 3): Promise<string> {
-  const answer = await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(graph) });
-  const { id } = (await answer.json()) as { id: string };
-  await page.goto(`${spindle.url}/g/${id}`);
-  await page.getByText("All changes saved").waitFor();
-  await expect.poll(() => cards().count()).toBe(count);
-  await restingBox(cards().first());
-  return id;
-}
 async function drag(from: { x: number; y: number }, by: { x: number; y: number }): Promise<void> {
   await page.mouse.move(from.x, from.y);
   await page.mouse.down();
@@ -56,7 +43,7 @@ async function drag(from: { x: number; y: number }, by: { x: number; y: number }
   await page.mouse.move(from.x + by.x, from.y + by.y, { steps: 3 });
   await page.mouse.up();
 }
-const middleOf = async (of: ReturnType<Page["locator"]>) => {
+const middleOf = async (of: Locator) => {
   const { x, y, width, height } = await restingBox(of);
   return { x: x + width / 2, y: y + height / 2 };
 };
@@ -73,7 +60,7 @@ const onWire = () =>
 test("a view that shows the whole graph does so in a smaller window too, until somebody moves it", async () => {
   const rows = Array.from({ length: 12 }, (_, at) => template(`n${at}`, `Node ${at}`));
   const positions = Object.fromEntries(rows.map((_, at) => [`n${at}`, { x: 400 * (at % 4), y: 320 * Math.floor(at / 4) }]));
-  await open(graphOf(rows, [], { editor: { positions } }), 12);
+  await open(graphOf(rows, [], { editor: { positions } }));
   const covered = async () => {
     const all = (await Promise.all((await cards().all()).map((one) => one.boundingBox()))).filter((one) => one !== null);
     const above = [page.locator(".react-flow__minimap"), page.locator(".zoom-tools")];
@@ -149,12 +136,12 @@ test("[C3] a wire is bent by a double click, its bend dragged, moved by keys, ta
 });
 
 test("[G5, C3] two nodes become a subgraph that gives the same, and come out of it again, each as one step", async () => {
-  const told = "Third Second First begin";
+  const lastText = "Third Second First begin";
   const given = { ...(CHAIN.nodes[0] as object), params: { template: "First begin" } };
   const id = await open({ ...CHAIN, nodes: [given, ...CHAIN.nodes.slice(1)] });
   const run = () => page.getByRole("button", { name: "Run", exact: true }).click();
   await run();
-  await card("Third").getByText(told).waitFor();
+  await card("Third").getByText(lastText).waitFor();
   await card("First").getByRole("heading").click();
   await page.keyboard.down("Control");
   await card("Second").getByRole("heading").click();
@@ -166,7 +153,7 @@ test("[G5, C3] two nodes become a subgraph that gives the same, and come out of 
   await shots(page, "canvas-subgraph", cards().first());
   await run();
   await card("Subgraph").getByText("Second First begin").waitFor();
-  await card("Third").getByText(told).waitFor();
+  await card("Third").getByText(lastText).waitFor();
   await page.keyboard.press("Control+d");
   await expect.poll(() => cards().count()).toBe(3);
   await card("Subgraph").first().getByRole("heading").click({ button: "right" });
@@ -194,7 +181,7 @@ test("a node is bypassed by its key and says so, and the run passes on what it t
   await card("Second").getByRole("heading").click();
   await page.keyboard.press("Control+b");
   await card("Second").getByText("Bypassed, passes on what it takes").waitFor();
-  await page.getByRole("complementary", { name: "Inspector" }).getByRole("switch", { name: "Bypassed", checked: true }).waitFor();
+  await editor.inspector().getByRole("switch", { name: "Bypassed", checked: true }).waitFor();
   await shots(page, "canvas-bypassed", cards().first());
   await page.getByRole("button", { name: "Run", exact: true }).click();
   await card("Third").getByText("Third First begin").waitFor();
@@ -210,4 +197,4 @@ test("a node is bypassed by its key and says so, and the run passes on what it t
   await expect.poll(bypassed).toBe(0);
 });
 
-test("nothing complained", () => expect(ada.complaints).toEqual([]));
+test("nothing complained", () => expect(editor.complaints).toEqual([]));
