@@ -133,9 +133,9 @@ test("[C1] what was typed is on its way when its field is left, whatever its kin
   const { id, pages } = await open(1, graphOf([template("a", "First"), short, number], [], { editor: { positions: places } }));
   const [page] = pages as [Page];
   for (const [title, name, of, ways] of [
-    ["Second", "path", "b", ["blur"]],
-    ["Third", "milliseconds", "c", ["blur"]],
-    ["First", "template", "a", ["blur", "pagehide", "beforeunload", "visibilitychange"]],
+    ["Second", "Path", "b", ["blur"]],
+    ["Third", "Milliseconds", "c", ["blur"]],
+    ["First", "Template", "a", ["blur", "pagehide", "beforeunload", "visibilitychange"]],
   ] as const) {
     await card(page, title).getByRole("heading").click();
     for (const [before, way] of ways.entries()) {
