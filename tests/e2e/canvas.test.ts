@@ -149,7 +149,7 @@ test("[G5, C3] two nodes become a subgraph that gives the same, and come out of 
   await page.keyboard.press("Control+Shift+e");
   await expect.poll(() => cards().count()).toBe(2);
   await card("Subgraph").and(page.locator(".selected")).waitFor();
-  expect(Object.keys((await stored(id)).metadata.definitions ?? {})).toEqual(["Subgraph"]);
+  await expect.poll(async () => Object.keys((await stored(id)).metadata.definitions ?? {})).toEqual(["Subgraph"]);
   await shots(page, "canvas-subgraph", cards().first());
   await run();
   await card("Subgraph").getByText("Second First begin").waitFor();
