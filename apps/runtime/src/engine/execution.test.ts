@@ -293,6 +293,9 @@ describe("a region", () => {
       does: { p: () => ({ value: PICTURE }) },
     });
     expect([alone.prompts, alone.row("n")?.output]).toEqual([[], { value: PICTURE }]);
+    const never = graphOf([node("p"), comfy("a"), comfy("b"), node("n")], [edge("p", "b"), image("a", "b"), leaving("b")], off);
+    const skipped = await run(never, { does: { p: fails() } });
+    expect([skipped.prompts, skipped.states.b, skipped.states.n]).toEqual([[], "skipped", "skipped"]);
   });
   test("[RC7, RG4] a bypassed node of a region that failed is skipped with what is before it", async () => {
     const graph = graphOf([comfy("a"), comfy("b"), comfy("c")], [image("a", "b"), image("b", "c")], { nodes: { b: { bypassed: true } } });

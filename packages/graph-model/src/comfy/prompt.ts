@@ -32,7 +32,7 @@ export function regionInput({ level, values, inside = [...values.keys()], only }
   const prompt: Record<string, PromptNode> = {};
   const gives: RegionInputGive[] = [];
   const origin = originsIn(level, (id) => values.has(id));
-  const wanted = wantedOutputs(level, new Set(inside), origin);
+  const wanted = wantedOutputs(level, new Set(inside), [...values.keys()], origin);
   for (const [id, own] of values) {
     const { node, element: definition, passes } = level.node(id) ?? {};
     if (!node || !definition || passes) continue;
@@ -90,8 +90,9 @@ type Origins = (node: string, output: string) => Origin;
 /**
  * An output leaves if something outside takes it, the graph gives it, or it is a last result that nobody saved; and if a bypassed node
  * passes it on whose output leaves.
+ * @param running the nodes that are not skipped
  */
-function wantedOutputs(level: Level, inside: ReadonlySet<string>, origin: Origins) {
+function wantedOutputs(level: Level, inside: ReadonlySet<string>, running: readonly string[], origin: Origins) {
   const { graph, shape } = level;
   const named = new Set(declaredInterface(graph).outputs.map(({ from }) => `${from.node}\n${from.port}`));
   const isWanted = (id: string, port: Port, definition: NodeDefinition): boolean => {
@@ -101,7 +102,7 @@ function wantedOutputs(level: Level, inside: ReadonlySet<string>, origin: Origin
     if (after.some((edge) => !inside.has(edge.to) && (edgeMetadata(edge).sourcePort ?? port.name) === port.name)) return true;
     return after.length === 0 && isMedia(port) && !isOutputNode(definition);
   };
-  for (const id of inside) {
+  for (const id of running) {
     const { element, passes } = level.node(id) ?? {};
     for (const port of element?.outputs ?? []) {
       const from = passes?.has(port.name) && isWanted(id, port, element as NodeDefinition) ? origin(id, port.name) : undefined;
