@@ -1617,6 +1617,16 @@ export interface ImportGraphRequest {
   text: string;
   name?: RequestsName;
 }
+export interface ListGraphsRequest {
+  /**
+   * Part of the name, in letters of either case; all graphs where absent.
+   */
+  search?: string;
+  /**
+   * `edited` where absent: the last edited first.
+   */
+  sort?: "edited" | "created" | "name";
+}
 export interface ListRunsRequest {
   graphId?: RequestsId;
   template?: RequestsTemplate;

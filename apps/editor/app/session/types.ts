@@ -12,6 +12,7 @@ export type ShownNodeRun = Answered | Reported;
 export type NodeCount = RunView["counts"][string];
 export type Question = Outputs["runs"]["questions"][number];
 export type Live = RunView["live"][number];
+export type GraphSummary = Outputs["graphs"]["list"][number];
 export type RunSummary = Outputs["runs"]["list"][number];
 export type TemplateView = Outputs["templates"]["get"];
 export type NodeState = ShownNodeRun["state"];

@@ -1,5 +1,6 @@
 import { ContextMenu, DropdownMenu } from "radix-ui";
 import type { ReactElement, ReactNode } from "react";
+import { isField } from "./keys";
 
 export interface MenuItem {
   label: string;
@@ -34,12 +35,17 @@ function Items({ items, of: { Item, Separator } }: { items: readonly MenuEntry[]
   );
 }
 
+/** The focus goes back to what opened the menu, but not from a field that an item has opened. */
+function leaveFields(event: Event): void {
+  if (isField(document.activeElement)) event.preventDefault();
+}
+
 export function Menu({ trigger, items }: { trigger: ReactElement; items: readonly MenuEntry[] }) {
   return (
     <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
       <DropdownMenu.Portal>
-        <DropdownMenu.Content className="menu" sideOffset={6} align="start" collisionPadding={8}>
+        <DropdownMenu.Content className="menu" sideOffset={6} align="start" collisionPadding={8} onCloseAutoFocus={leaveFields}>
           <Items items={items} of={DropdownMenu} />
         </DropdownMenu.Content>
       </DropdownMenu.Portal>

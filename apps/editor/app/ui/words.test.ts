@@ -1,6 +1,6 @@
 import { NODE_STATES, RUN_STATES } from "@spindle/schemas";
 import { expect, test } from "vitest";
-import { between, lookOf, runTone, runWord, span, stateWord } from "./words";
+import { ago, between, lookOf, runTone, runWord, span, stateWord } from "./words";
 
 test.each([
   [0, "0.0 s"],
@@ -44,4 +44,17 @@ test("each state has a word and a look, and what ended badly does not look like 
   expect([stateWord("succeeded"), stateWord("succeeded", true)]).toEqual(["Succeeded", "From cache"]);
   const people = [...NODE_STATES.map((state) => stateWord(state)), ...RUN_STATES.map(runWord)].filter((word) => /wait/i.test(word));
   expect(new Set(people), "only people are waited for").toEqual(new Set(["Waiting for you"]));
+});
+
+test.each([
+  ["2026-01-08T11:59:30Z", "just now"],
+  ["2026-01-08T12:00:30Z", "just now"],
+  ["2026-01-08T11:55:00Z", "5 min ago"],
+  ["2026-01-08T09:00:00Z", "3 h ago"],
+  ["2026-01-07T11:00:00Z", "a day ago"],
+  ["2026-01-05T12:00:00Z", "3 days ago"],
+])("%s was %s", (iso, words) => expect(ago(iso, Date.parse("2026-01-08T12:00:00Z"))).toBe(words));
+
+test("what was more than a week ago has its date", () => {
+  expect(ago("2025-11-02T12:00:00Z", Date.parse("2026-01-08T12:00:00Z"))).toMatch(/2025/);
 });

@@ -69,3 +69,17 @@ export function lookOf(state: NodeState | undefined, reused = false): Look {
 export function when(iso: string): string {
   return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
 }
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** A moment as people say it: "just now", "5 min ago", "3 h ago", "2 days ago", and the date after a week. */
+export function ago(iso: string, now = Date.now()): string {
+  const age = now - Date.parse(iso);
+  if (age < MINUTE) return "just now";
+  if (age < HOUR) return `${Math.floor(age / MINUTE)} min ago`;
+  if (age < DAY) return `${Math.floor(age / HOUR)} h ago`;
+  if (age < 7 * DAY) return age < 2 * DAY ? "a day ago" : `${Math.floor(age / DAY)} days ago`;
+  return new Intl.DateTimeFormat(undefined, { dateStyle: "medium" }).format(new Date(iso));
+}

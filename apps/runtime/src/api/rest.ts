@@ -105,6 +105,15 @@ export function restRoutes(services: Services): Router {
       response.status(201).json({ id: await graphs.create(graph.workflowId, graph) });
     }),
   );
+  /** Whom the graph is shown, its picture is; a page asks anew, and is sent it only if it has changed. */
+  routes.get(
+    "/api/graphs/:id/picture.svg",
+    handle(async (request, response) => {
+      const picture = await graphs.picture(uuid(request.params.id, "graph"));
+      response.set({ "cache-control": "private, no-cache", "content-security-policy": "sandbox; default-src 'none'" });
+      response.type("image/svg+xml").send(picture);
+    }),
+  );
   routes.get(
     "/api/graphs/:id/export",
     handle(async (request, response) => {

@@ -6,6 +6,7 @@ import {
   validateForkRequest,
   validateIdRequest,
   validateImportGraphRequest,
+  validateListGraphsRequest,
   validateListRunsRequest,
   validateNodeRunRequest,
   validateNodeRunsRequest,
@@ -21,8 +22,11 @@ import { requestReader } from "./read.ts";
 import { procedure, router } from "./trpc.ts";
 import { watchLibrary, watchRun } from "./watch.ts";
 
+const listGraphs = requestReader(validateListGraphsRequest);
+
 const graphs = router({
-  list: procedure.query(({ ctx }) => ctx.graphs.list()),
+  list: procedure.input((value) => listGraphs(value ?? {})).query(({ ctx, input }) => ctx.graphs.list(input)),
+  duplicate: procedure.input(requestReader(validateIdRequest)).mutation(({ ctx, input }) => ctx.graphs.duplicate(input.id)),
   get: procedure.input(requestReader(validateIdRequest)).query(({ ctx, input }) => ctx.graphs.about(input.id)),
   create: procedure.input(requestReader(validateCreateGraphRequest)).mutation(({ ctx, input }) => ctx.graphs.create(input.name.trim())),
   rename: procedure

@@ -7,10 +7,10 @@ const LIBRARY = { find: () => undefined, all: () => [] };
 
 test("a graph that cannot be read is one of the list, with the reason, and the others are as they are", async () => {
   const rows = ["good", "bad"].map((id) => ({ id, name: id, updatedAt: new Date(0), runs: [], _count: { setAside: 0 } }));
-  const db = { prisma: { graph: { findMany: async () => rows } } } as unknown as Database;
+  const db = { prisma: { graph: { findMany: async () => rows } }, pool: { query: async () => ({ rows: [] }) } } as unknown as Database;
   const use = async (id: string) => {
     if (id === "bad") throw new Error("row 7 is damaged");
-    return { graph: { nodes: [{}, {}] }, issues: [] };
+    return { graph: { nodes: [{}, {}], edges: [] }, issues: [] };
   };
   const graphs = new GraphService(db, { use } as unknown as DocumentHost, () => LIBRARY);
   const [good, bad] = await graphs.list();
@@ -26,14 +26,14 @@ test("the list has few documents in memory at a time, whatever their number", as
     runs: [],
     _count: { setAside: 0 },
   }));
-  const db = { prisma: { graph: { findMany: async () => rows } } } as unknown as Database;
+  const db = { prisma: { graph: { findMany: async () => rows } }, pool: { query: async () => ({ rows: [] }) } } as unknown as Database;
   let open = 0;
   let most = 0;
   const use = async () => {
     most = Math.max(most, ++open);
     await new Promise(setImmediate);
     open--;
-    return { graph: { nodes: [{}] }, issues: [] };
+    return { graph: { nodes: [{}], edges: [] }, issues: [] };
   };
   const listed = await new GraphService(db, { use } as unknown as DocumentHost, () => LIBRARY).list();
   expect([listed.length, most]).toEqual([50, 4]);

@@ -1,12 +1,13 @@
 import { createHash, randomUUID } from "node:crypto";
-import { canonicalText, type Graph, hasErrors, type Issue, type Library, stripState, validate } from "@spindle/graph-model";
+import { canonicalText, drawGraph, type Graph, hasErrors, type Issue, type Library, stripState, validate } from "@spindle/graph-model";
 import { loadGraph, normalise } from "@spindle/graph-model/shared-doc";
-import type { RunState } from "@spindle/schemas";
+import type { ArtifactRef, ListGraphsRequest, RunState } from "@spindle/schemas";
 import pLimit from "p-limit";
 import type { DocumentHost } from "../collab/document-host.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import { storableName, storableText } from "../store/storable.ts";
+import { LastResults } from "./last-results.ts";
 
 export interface GraphSummary {
   id: string;
@@ -20,6 +21,8 @@ export interface GraphSummary {
   /** How many of its stored edits could not be applied. */
   setAside: number;
   lastRun?: { id: string; number: number; state: RunState; at: string };
+  /** The picture or video that its last run which succeeded gave. */
+  result?: ArtifactRef;
 }
 
 /** A graph that was deleted. */
@@ -39,40 +42,67 @@ export interface GraphAbout {
   setAside?: { edits: number; at: string };
 }
 
-type Unread = Pick<GraphSummary, "unreadable" | "readable">;
+type Counted = Pick<GraphSummary, "nodes" | "unreadable" | "readable">;
+/** What is known of a document as it was when it had last been edited at `at`. */
+interface Sketch {
+  at: number;
+  counted: Counted;
+  /** SVG; absent if the document cannot be read. */
+  picture?: string;
+}
 
 /** Revisions never change and are never removed, so what is known of one stays true. */
 const REVISIONS_KEPT = 10_000;
 /** For which a deleted graph can be restored. */
 const DAYS_KEPT = 30;
 const DAY_MS = 24 * 60 * 60 * 1000;
+const COPY = " copy";
+/** A text to be found as it is: PostgreSQL's patterns mean more by these. */
+const literally = (text: string): string => text.replaceAll(/[\\%_]/g, "\\$&");
 const keptUntil = (deletedAt: Date): Date => new Date(deletedAt.getTime() + DAYS_KEPT * DAY_MS);
-/** Documents that the list has in memory at a time: the largest take hundreds of megabytes. */
-const COUNTED_AT_ONCE = 4;
+/** Documents that are in memory for the list at a time: the largest take hundreds of megabytes. */
+const SKETCHED_AT_ONCE = 4;
+/** Sketches in memory; the largest has some 60 kB. */
+const SKETCHES_KEPT = 500;
+/** Graphs that a list has at most. */
+const MOST_LISTED = 200;
+const NAME_LENGTH = 200;
+const ORDERS = {
+  edited: { updatedAt: "desc" },
+  created: { createdAt: "desc" },
+  name: { name: "asc" },
+} as const;
 
 /** Graphs and their documents. What is saved, run or exported is always the server's document (DESIGN C1). */
 export class GraphService {
   private readonly revisions = new Map<string, string>();
-  /** Per graph, its nodes when it had last been edited at `at`, or why it is not opened: the list opens a document only after an edit. */
-  private readonly counted = new Map<string, { at: number; nodes: number } & Unread>();
+  /** Per graph: a document is opened for the list only after an edit. */
+  private readonly sketches = new Map<string, Sketch>();
+  private readonly atOnce = pLimit(SKETCHED_AT_ONCE);
+  private readonly results: LastResults;
 
   constructor(
     private readonly db: Database,
     private readonly documents: DocumentHost,
     private readonly library: () => Library,
-  ) {}
+  ) {
+    this.results = new LastResults(db);
+  }
 
-  async list(): Promise<GraphSummary[]> {
+  /** 200 at most. */
+  async list({ search = "", sort = "edited" }: ListGraphsRequest = {}): Promise<GraphSummary[]> {
     const rows = await this.db.prisma.graph.findMany({
-      where: { deletedAt: null },
-      orderBy: { updatedAt: "desc" },
-      take: 200,
+      where: { deletedAt: null, ...(search.trim() ? { name: { contains: literally(search.trim()), mode: "insensitive" as const } } : {}) },
+      orderBy: [ORDERS[sort], { id: "asc" }],
+      take: MOST_LISTED,
       include: { runs: { orderBy: { createdAt: "desc" }, take: 1 }, _count: { select: { setAside: true } } },
     });
-    const atOnce = pLimit(COUNTED_AT_ONCE);
-    return atOnce.map(rows, async (row) => {
+    if (sort === "name") rows.sort((a, b) => a.name.localeCompare(b.name)); // the database's order may put capitals first
+    const results = await this.results.of(rows.map(({ id }) => id));
+    const summaries = rows.map(async (row) => {
       const last = row.runs[0];
-      const counted = await this.count(row.id, row.updatedAt.getTime());
+      const result = results.get(row.id);
+      const { counted } = await this.sketch(row.id, row.updatedAt);
       return {
         id: row.id,
         name: row.name,
@@ -80,14 +110,24 @@ export class GraphService {
         setAside: row._count.setAside,
         ...counted,
         ...(last ? { lastRun: { id: last.id, number: last.number, state: last.state as RunState, at: last.createdAt.toISOString() } } : {}),
+        ...(result ? { result } : {}),
       };
     });
+    return Promise.all(summaries);
+  }
+
+  /** SVG of the document as it is now. @throws Refused if there is no such graph, or it cannot be read */
+  async picture(id: string): Promise<string> {
+    const { updatedAt } = await this.find(id);
+    const { picture, counted } = await this.sketch(id, updatedAt);
+    if (picture === undefined) throw new Refused(422, "request.invalid", counted.unreadable ?? "This graph cannot be drawn.");
+    return picture;
   }
 
   async create(name: string, graph?: Graph, template?: string): Promise<string> {
     const id = randomUUID();
     await this.db.prisma.graph.create({
-      data: { id, name: storableName(name.slice(0, 200)) || "Untitled graph", template: template ?? null },
+      data: { id, name: storableName(name.slice(0, NAME_LENGTH)) || "Untitled graph", template: template ?? null },
     });
     if (graph)
       await this.documents
@@ -102,7 +142,14 @@ export class GraphService {
 
   async rename(id: string, name: string): Promise<void> {
     await this.find(id);
-    await this.db.prisma.graph.update({ where: { id }, data: { name: storableName(name.slice(0, 200)) } });
+    await this.db.prisma.graph.update({ where: { id }, data: { name: storableName(name.slice(0, NAME_LENGTH)) } });
+  }
+
+  /** Returns the id of the copy, which has the document and no run. */
+  async duplicate(id: string): Promise<string> {
+    const { name, template } = await this.find(id);
+    const { graph } = await this.read(id);
+    return this.create(`${name.slice(0, NAME_LENGTH - COPY.length)}${COPY}`, graph, template ?? undefined);
   }
 
   /** It can be restored for 30 days. */
@@ -110,7 +157,7 @@ export class GraphService {
     await this.find(id);
     await this.db.prisma.graph.update({ where: { id }, data: { deletedAt: new Date() } });
     this.documents.drop(id, "removed");
-    this.counted.delete(id);
+    this.sketches.delete(id);
   }
 
   /** Those that can be restored, the last one first. */
@@ -141,7 +188,7 @@ export class GraphService {
   }
 
   /** @throws Refused 404 if there is none, or it was deleted */
-  async find(id: string): Promise<{ id: string; name: string; template: string | null; epoch: bigint }> {
+  async find(id: string): Promise<{ id: string; name: string; template: string | null; epoch: bigint; updatedAt: Date }> {
     const row = await this.db.prisma.graph.findUnique({ where: { id } });
     if (!row) throw new Refused(404, "graph.not_found", "There is no such graph.");
     if (row.deletedAt) {
@@ -169,20 +216,28 @@ export class GraphService {
     return normalise(await this.documents.readable(id));
   }
 
+  private async sketch(id: string, updatedAt: Date): Promise<Sketch> {
+    const at = updatedAt.getTime();
+    const known = this.sketches.get(id);
+    if (known?.at === at) return known;
+    const { sketch, lasts } = await this.atOnce(() => this.draw(id, at));
+    if (!lasts) return sketch;
+    const [oldest] = this.sketches.keys();
+    if (oldest !== undefined && this.sketches.size >= SKETCHES_KEPT) this.sketches.delete(oldest);
+    this.sketches.set(id, sketch);
+    return sketch;
+  }
+
   /** A graph that cannot be read is one of the list like any other, with the reason. */
-  private async count(id: string, at: number): Promise<{ nodes: number } & Unread> {
-    const { at: then, ...known } = this.counted.get(id) ?? { nodes: 0 };
-    if (then === at) return known;
+  private async draw(id: string, at: number): Promise<{ sketch: Sketch; lasts: boolean }> {
     try {
-      const nodes = (await this.read(id)).graph.nodes.length;
-      this.counted.set(id, { at, nodes });
-      return { nodes };
+      const { graph } = await this.read(id);
+      return { sketch: { at, counted: { nodes: graph.nodes.length }, picture: drawGraph(graph) }, lasts: true };
     } catch (error) {
       const unread = { nodes: 0, unreadable: `This graph cannot be read: ${(error as Error).message}` };
-      if (!(error instanceof Refused)) return unread;
-      const refused = { ...unread, ...(error.details.readable === "last" ? { readable: "last" as const } : {}) };
-      this.counted.set(id, { at, ...refused });
-      return refused;
+      if (!(error instanceof Refused)) return { sketch: { at, counted: unread }, lasts: false };
+      const readable = error.details.readable === "last" ? { readable: "last" as const } : {};
+      return { sketch: { at, counted: { ...unread, ...readable } }, lasts: true };
     }
   }
 

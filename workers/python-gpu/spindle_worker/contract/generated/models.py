@@ -2334,6 +2334,25 @@ class ImportGraphRequest(BaseModel):
     name: RequestsName | None = None
 
 
+class ListGraphsRequest(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    search: Annotated[
+        str | None,
+        Field(
+            description='Part of the name, in letters of either case; all graphs where absent.',
+            max_length=200,
+            pattern='^[^\\u0000]*$',
+        ),
+    ] = None
+    sort: Annotated[
+        Literal['edited', 'created', 'name'] | None,
+        Field(description='`edited` where absent: the last edited first.'),
+    ] = None
+
+
 class ListRunsRequest(BaseModel):
     model_config = ConfigDict(
         extra='forbid',
