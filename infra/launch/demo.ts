@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { ROOT } from "./paths.ts";
 
-const SAMPLES = join(ROOT, "templates/infinitetalk/samples");
+const SAMPLES = join(ROOT, "templates/samples");
 const INPUTS = [
   `portrait=@${join(SAMPLES, "portrait.jpg")}`,
   `voiceSample=@${join(SAMPLES, "voice.wav")}`,

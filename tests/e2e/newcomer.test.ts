@@ -59,7 +59,7 @@ test("[G4] opens the template, fills the form, watches four nodes, and plays the
   await page.getByLabel("Portrait").setInputFiles({ name: "no.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no picture") });
   await page.getByText("the file is not a picture that can be used").waitFor();
   await page.getByLabel("Portrait").setInputFiles(PORTRAIT);
-  await page.getByLabel("Voice sample").setInputFiles(join(ROOT, "templates/infinitetalk/samples/voice.wav"));
+  await page.getByLabel("Voice sample").setInputFiles(join(ROOT, "templates/samples/voice.wav"));
   await page.getByLabel("What is said in the sample").fill("The quick crew checked every valve before the final count.");
   await page.getByLabel("Prompt").fill(PROMPT);
   await page.getByText("512 × 512").waitFor();

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../infra/launch/paths.ts";
 
-const SAMPLES = join(ROOT, "templates/infinitetalk/samples");
+const SAMPLES = join(ROOT, "templates/samples");
 const file = (name: string, type: string): File => new File([new Uint8Array(readFileSync(join(SAMPLES, name)))], name, { type });
 
 export const PORTRAIT = join(SAMPLES, "portrait.jpg");

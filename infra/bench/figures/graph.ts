@@ -120,7 +120,8 @@ function started(args: string[]): Promise<number> {
 
 async function commandLine(): Promise<Figure> {
   const { ours, anchor } = await byTurns(STARTS, {
-    ours: () => started([join(ROOT, "apps/runtime/bin/spindle.mjs"), "validate", join(ROOT, "templates/infinitetalk/graph.json")]),
+    ours: () =>
+      started([join(ROOT, "apps/runtime/bin/spindle.mjs"), "validate", join(ROOT, "schemas/samples/graph/valid/f5tts_infinitetalk.json")]),
     anchor: () => started(["-e", "0"]),
   });
   return ratio({

@@ -26,7 +26,7 @@ export * from "./interface.ts";
 export { canonicalText, exportJson, stripState } from "./io/document.ts";
 export { embedGraph, extractGraph } from "./io/embed.ts";
 export { exportMermaid } from "./io/mermaid.ts";
-export { drawGraph, PICTURE } from "./io/picture.ts";
+export { drawGraph } from "./io/picture.ts";
 export * from "./issue.ts";
 export type { Level, ResolvedNode } from "./level.ts";
 export * from "./library.ts";

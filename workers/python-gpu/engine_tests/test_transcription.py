@@ -17,7 +17,7 @@ from spindle_worker.media import write_wav
 from tests.runtime import Attempt, Runtime
 
 pytestmark = pytest.mark.needs("faster-whisper")
-VOICE = Path(__file__).resolve().parents[3] / "templates/infinitetalk/samples/voice.wav"
+VOICE = Path(__file__).resolve().parents[3] / "templates/samples/voice.wav"
 
 
 def voice(runtime: Runtime) -> ArtifactRef:

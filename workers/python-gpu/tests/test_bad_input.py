@@ -18,7 +18,7 @@ from tests.runtime import Attempt, Runtime
 from tests.test_upscale import make_video, run_ffmpeg
 
 PAGE = b"<!DOCTYPE html><html><title>Sign in</title></html>"
-PORTRAIT = Path(__file__).resolve().parents[3] / "templates/infinitetalk/samples/portrait.jpg"
+PORTRAIT = Path(__file__).resolve().parents[3] / "templates/samples/portrait.jpg"
 
 
 @pytest.fixture

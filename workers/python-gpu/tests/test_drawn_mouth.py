@@ -10,7 +10,7 @@ import numpy as np
 from spindle_worker.drawn_mouth import MouthWarp, find_mouth, openness, scaled
 from spindle_worker.media import FPS, loudness
 
-PORTRAIT = Path(__file__).resolve().parents[3] / "templates/infinitetalk/samples/portrait.jpg"
+PORTRAIT = Path(__file__).resolve().parents[3] / "templates/samples/portrait.jpg"
 
 
 def test_finds_the_mouth_below_the_eyes_of_the_sample() -> None:

@@ -1,6 +1,7 @@
 // What the run will ask for, filled in before it starts. Values stay in this browser: they are not part of the graph.
 import { type RunInput, whyInvalid } from "@spindle/graph-model";
 import { useEffect, useRef, useState } from "react";
+import { runValuesKey } from "../session/run-values";
 import { Row } from "../ui/row";
 import { Widget } from "../ui/widget";
 
@@ -8,7 +9,7 @@ export type InputValues = Record<string, unknown>;
 
 /** The values, kept per graph in this browser, how to set one, and how to read what was set last before it is drawn. */
 export function useRunValues(graph: string): [InputValues, (name: string, value: unknown) => void, () => InputValues] {
-  const key = `spindle.inputs.${graph}`;
+  const key = runValuesKey(graph);
   const [values, setValues] = useState<InputValues>({});
   const latest = useRef(values);
   useEffect(() => {

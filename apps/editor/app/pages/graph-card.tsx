@@ -3,13 +3,13 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Copy, Download, Ellipsis, Pencil, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useTRPC } from "../session/provider";
-import type { GraphSummary } from "../session/types";
+import type { ListedGraph } from "../session/types";
 import { Media } from "../ui/media";
 import { Menu } from "../ui/menu";
 import { toast, toastError } from "../ui/toast";
 import { ago, runTone, runWord, when } from "../ui/words";
 
-export function GraphCard({ graph, onChanged }: { graph: GraphSummary; onChanged(): Promise<unknown> }) {
+export function GraphCard({ graph, onChanged }: { graph: ListedGraph; onChanged(): Promise<unknown> }) {
   const trpc = useTRPC();
   const client = useQueryClient();
   const [isNamed, setNamed] = useState(false);
@@ -19,7 +19,7 @@ export function GraphCard({ graph, onChanged }: { graph: GraphSummary; onChanged
   const duplicate = useMutation(trpc.graphs.duplicate.mutationOptions(options));
   const remove = useMutation(trpc.graphs.remove.mutationOptions(options));
   const { id, name } = graph;
-  const take = (text: string) => {
+  const renameTo = (text: string) => {
     setNamed(false);
     const next = text.trim();
     if (next && next !== name) rename.mutate({ id, name: next }, { onSuccess: () => void client.invalidateQueries() });
@@ -36,7 +36,7 @@ export function GraphCard({ graph, onChanged }: { graph: GraphSummary; onChanged
       <div className="graph-about">
         <div className="row">
           {isNamed ? (
-            <NewName name={name} onTake={take} onLeave={() => setNamed(false)} />
+            <NewName name={name} onTake={renameTo} onLeave={() => setNamed(false)} />
           ) : (
             <h2 className="ellipsis grow">
               <a href={`/g/${id}`} title={shownName}>
@@ -97,7 +97,7 @@ export function GraphCard({ graph, onChanged }: { graph: GraphSummary; onChanged
 }
 
 /** The drawing is the server's; by `<use>` it has the colours of the page's theme. The address changes with each edit. */
-function Picture({ graph: { id, updatedAt, nodes, unreadable, result } }: { graph: GraphSummary }) {
+function Picture({ graph: { id, updatedAt, nodes, unreadable, result } }: { graph: ListedGraph }) {
   return (
     <div className="graph-picture">
       {!unreadable && nodes > 0 && (

@@ -1,6 +1,6 @@
 import { NavLink, useParams } from "@remix-run/react";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { LiveResult } from "../run/live-result";
 import { OneClickForm } from "../run/one-click-form";
 import { useTRPC } from "../session/provider";
@@ -12,7 +12,7 @@ import { TopNav } from "../ui/top";
 export default function TemplatesPage() {
   const trpc = useTRPC();
   const params = useParams();
-  const templates = useQuery(trpc.templates.list.queryOptions());
+  const templates = useQuery({ ...trpc.templates.list.queryOptions(), refetchInterval: 5000 });
   const name = params.name ?? templates.data?.[0]?.name;
   const template = useQuery({
     ...trpc.templates.get.queryOptions({ name: name ?? "" }),
@@ -23,19 +23,48 @@ export default function TemplatesPage() {
   useRun(runId);
   usePageTitle(template.data?.title ?? "Templates");
   useEffect(() => () => useRunStore.getState().clear(), []);
+  const chosen = useRef<HTMLAnchorElement>(null);
+  const isListed = templates.data !== undefined;
+  // Where the list is a row, the one that is shown may lie outside of it.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the element is another one with another name
+  useEffect(() => {
+    chosen.current?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [name, isListed]);
   return (
     <div className="page">
       <TopNav />
       <div className="template-page">
         <aside className="template-list" aria-label="Templates">
           <h2>Templates</h2>
-          {templates.isPending && <div className="skeleton of-template-item" />}
+          {templates.isPending && [1, 2, 3].map((place) => <div key={place} className="skeleton of-template-item" />)}
+          {templates.error && (
+            <p className="text-bad" role="alert">
+              The templates cannot be listed: {templates.error.message}
+            </p>
+          )}
           {templates.data?.map((listed) => (
-            <NavLink key={listed.name} to={`/templates/${listed.name}`} className={`template-item${listed.name === name ? " on" : ""}`}>
-              {listed.picture && <img src={`/api/templates/${listed.name}/files/${listed.picture}`} alt="" />}
+            <NavLink
+              key={listed.name}
+              ref={listed.name === name ? chosen : undefined}
+              to={`/templates/${listed.name}`}
+              className={`template-item${listed.name === name ? " on" : ""}${listed.notLive ? " off" : ""}`}
+            >
+              <span className="template-picture">
+                {listed.picture ? (
+                  <img src={`/api/templates/${listed.name}/files/${listed.picture}`} alt="" loading="lazy" />
+                ) : (
+                  <svg viewBox="0 0 240 120" aria-hidden="true">
+                    <use href={`/api/templates/${listed.name}/picture.svg#graph`} />
+                  </svg>
+                )}
+              </span>
               <span className="stack">
-                <span className="strong ellipsis">{listed.title}</span>
-                <span className="text-faint text-tiny">{listed.description}</span>
+                <span className="strong">{listed.title}</span>
+                <span className="text-faint text-tiny template-words">{listed.description}</span>
+                <span className="row">
+                  {listed.notLive ? <span className="chip warn">Cannot run here</span> : <span className="chip ok">Runs here</span>}
+                  {listed.draft && !listed.notLive && <span className="tag">Draft</span>}
+                </span>
               </span>
             </NavLink>
           ))}
@@ -46,7 +75,7 @@ export default function TemplatesPage() {
               {template.error.message}
             </p>
           )}
-          {template.data ? (
+          {template.error ? null : template.data ? (
             <OneClickForm key={template.data.name} template={template.data} onStarted={setRunId} />
           ) : (
             <div className="skeleton of-template-form" />

@@ -1,5 +1,5 @@
 // Beside the form: the result as it grows, then the result.
-import { nodeTitle, topology } from "@spindle/graph-model";
+import { declaredInterface, nodeTitle, topology } from "@spindle/graph-model";
 import type { ArtifactRef } from "@spindle/schemas";
 import { Download, Square } from "lucide-react";
 import { StateIcon } from "../canvas/card-footer";
@@ -11,7 +11,9 @@ import type { TemplateView } from "../session/types";
 import { Media } from "../ui/media";
 import { PlaneMark } from "../ui/plane-mark";
 import { toastError } from "../ui/toast";
+import { Viewer } from "../ui/viewer";
 import { duration, lookOf, runTone, runWord, span, stateWord } from "../ui/words";
+import { Questions } from "./questions";
 import { useRunProgress } from "./run-bar";
 
 export function LiveResult({ template }: { template: TemplateView }) {
@@ -19,7 +21,11 @@ export function LiveResult({ template }: { template: TemplateView }) {
   const run = useRunStore((store) => store.run);
   const live = useRunStore((store) => store.live);
   const { share } = useRunProgress(template.graph);
-  const result = Object.values(run?.outputs ?? {}).find(isArtifact);
+  const outputs: Record<string, unknown> = run?.outputs ?? {};
+  const declared = declaredInterface(template.graph).outputs;
+  const first = declared.find(({ name }) => isArtifact(outputs[name]))?.name ?? "";
+  const result = isArtifact(outputs[first]) ? outputs[first] : undefined;
+  const others = declared.filter(({ name }) => name !== first && outputs[name] !== undefined && outputs[name] !== null);
   const open = useOpenRun();
   const preview = Object.values(live)
     .map((one) => one.preview)
@@ -50,6 +56,7 @@ export function LiveResult({ template }: { template: TemplateView }) {
           </a>
         )}
       </div>
+      <Questions graph={template.graph} />
       <div className="stage" data-testid="stage">
         <Stage result={result} preview={open ? preview : undefined} started={run !== undefined} />
       </div>
@@ -63,6 +70,9 @@ export function LiveResult({ template }: { template: TemplateView }) {
           {String(run.error.message ?? "The run failed.")}
         </p>
       )}
+      {others.map(({ name, label }) => (
+        <Viewer key={name} name={label} value={outputs[name]} />
+      ))}
       <div className="steps">
         {topology(template.graph).order.map((id) => (
           <Step key={id} id={id} template={template} />

@@ -1,11 +1,14 @@
 // What a run waits for: forms to fill in, buttons to press, breakpoints to leave. Everybody in the graph may answer; the first counts.
 import { type Graph, nodeTitle } from "@spindle/graph-model";
+import type { ArtifactRef } from "@spindle/schemas";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Hand, Play } from "lucide-react";
-import { useState } from "react";
+import { useId, useState } from "react";
+import { isArtifact } from "../session/files";
 import { useTRPC } from "../session/provider";
 import { useOpenRun } from "../session/run-store";
 import type { Question } from "../session/types";
+import { Media, mediaKind } from "../ui/media";
 import { Row } from "../ui/row";
 import { Viewer } from "../ui/viewer";
 import { Widget } from "../ui/widget";
@@ -70,10 +73,15 @@ function Form({ run, question }: { run: string; question: Question }) {
   const field = (answer.error?.data as { refused?: { field?: string } } | undefined)?.refused?.field;
   const press = (button?: string) => answer.mutate({ id: run, path: question.path, values, ...(button === undefined ? {} : { button }) });
   const buttons = question.buttons.length > 0 ? question.buttons : [undefined];
+  const set = (name: string, value: unknown) => setValues((now) => ({ ...now, [name]: value }));
+  /** What is shown and would fit a field of that type. */
+  const offered = (type: string): ArtifactRef[] =>
+    Array.isArray(question.value) ? question.value.filter(isArtifact).filter((one) => mediaKind(one) === type) : [];
+  const isPickedFrom = question.fields.some(({ type }) => offered(type).length > 1);
   return (
     <form onSubmit={(event) => event.preventDefault()} className="stack">
       {question.message && <p className="keep-lines">{question.message}</p>}
-      {question.value !== null && <Viewer name="Value" value={question.value} />}
+      {question.value !== null && !isPickedFrom && <Viewer name="Value" value={question.value} />}
       {question.fields.map((port) => (
         <Row
           key={port.name}
@@ -82,12 +90,11 @@ function Form({ run, question }: { run: string; question: Question }) {
           required={port.required}
           problem={field === port.name ? answer.error?.message : undefined}
         >
-          <Widget
-            label={port.label}
-            schema={port.schema}
-            value={values[port.name]}
-            onChange={(value) => setValues((now) => ({ ...now, [port.name]: value }))}
-          />
+          {offered(port.type).length > 1 ? (
+            <Pick label={port.label} offered={offered(port.type)} value={values[port.name]} onPick={(value) => set(port.name, value)} />
+          ) : (
+            <Widget label={port.label} schema={port.schema} value={values[port.name]} onChange={(value) => set(port.name, value)} />
+          )}
         </Row>
       ))}
       {answer.error && !question.fields.some((port) => port.name === field) && <p className="error-text">{answer.error.message}</p>}
@@ -107,5 +114,33 @@ function Form({ run, question }: { run: string; question: Question }) {
         ))}
       </div>
     </form>
+  );
+}
+
+/** One of several pictures, videos or sounds that are shown, chosen by looking at them. */
+function Pick({
+  label,
+  offered,
+  value,
+  onPick,
+}: {
+  label: string;
+  offered: readonly ArtifactRef[];
+  value: unknown;
+  onPick(value: ArtifactRef): void;
+}) {
+  const name = useId();
+  return (
+    <fieldset className="picks" aria-label={label}>
+      {offered.map((media, index) => (
+        // Equal bytes may be there twice, so the place is what tells them apart.
+        <div key={`${index + 1} ${media.artifact}`} className="pick">
+          <Media media={media} alt={`${label} ${index + 1}`} height={48} />
+          <label>
+            <input type="radio" name={name} checked={value === media} onChange={() => onPick(media)} /> {label} {index + 1}
+          </label>
+        </div>
+      ))}
+    </fieldset>
   );
 }

@@ -11,7 +11,8 @@ const FORMS: Readonly<Record<string, string>> = { id: "a UUID is needed", name: 
  */
 export const requestReader =
   <T>(validate: Validator<T>) =>
-  (value: unknown): T => {
+  (sent: unknown): T => {
+    const value = sent ?? {}; // who asks for nothing in particular may send nothing
     if (validate(value)) return value;
     const { field, why } = deepest(validate.errors ?? []);
     throw new Refused(422, "request.invalid", `${field || "The request"}: ${why}.`, field ? { field } : {});

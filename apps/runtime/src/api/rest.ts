@@ -1,7 +1,7 @@
 // The plain HTTP calls: the seed's, and one per template and graph, made from their interface (DESIGN G4).
 import { exportJson, exportMermaid, exportRegion, hasErrors, readAnyText, resolve, validate } from "@spindle/graph-model";
 import { type RunOptions, SEED_JOB_STATUS, validateRunOptions } from "@spindle/schemas";
-import express, { type Request, Router } from "express";
+import express, { type Request, type Response, Router } from "express";
 import { exportTypeScript } from "../export/typescript.ts";
 import { Refused } from "../refused.ts";
 import type { RunService } from "../services/run-service.ts";
@@ -109,9 +109,7 @@ export function restRoutes(services: Services): Router {
   routes.get(
     "/api/graphs/:id/picture.svg",
     handle(async (request, response) => {
-      const picture = await graphs.picture(uuid(request.params.id, "graph"));
-      response.set({ "cache-control": "private, no-cache", "content-security-policy": "sandbox; default-src 'none'" });
-      response.type("image/svg+xml").send(picture);
+      sendPicture(response, await graphs.picture(uuid(request.params.id, "graph")));
     }),
   );
   routes.get(
@@ -153,6 +151,7 @@ export function restRoutes(services: Services): Router {
       ),
     ),
   );
+  routes.get("/api/templates/:name/picture.svg", (request, response) => sendPicture(response, templates.drawing(request.params.name)));
   routes.get(
     "/api/templates/:name/files/:file",
     handle(async (request, response) => {
@@ -185,6 +184,11 @@ const runOptions = requestReader(validateRunOptions);
 /** `?force=1` runs everything, whatever the cache has; `?priority=high` goes before what is normal, `low` after it. @throws Refused */
 function optionsOf({ query: { force, priority } }: Request): RunOptions {
   return runOptions({ ...(force === "1" ? { force: true } : {}), ...(priority === undefined ? {} : { priority }) });
+}
+
+function sendPicture(response: Response, svg: string): void {
+  response.set({ "cache-control": "private, no-cache", "content-security-policy": "sandbox; default-src 'none'" });
+  response.type("image/svg+xml").send(svg);
 }
 
 function parseObject(raw: string, field: string): Record<string, unknown> {

@@ -1,4 +1,4 @@
-import { enginesNotLive, readAnyText } from "@spindle/graph-model";
+import { readAnyText } from "@spindle/graph-model";
 import {
   validateAnswerRequest,
   validateClearCacheRequest,
@@ -22,10 +22,8 @@ import { requestReader } from "./read.ts";
 import { procedure, router } from "./trpc.ts";
 import { watchLibrary, watchRun } from "./watch.ts";
 
-const listGraphs = requestReader(validateListGraphsRequest);
-
 const graphs = router({
-  list: procedure.input((value) => listGraphs(value ?? {})).query(({ ctx, input }) => ctx.graphs.list(input)),
+  list: procedure.input(requestReader(validateListGraphsRequest)).query(({ ctx, input }) => ctx.graphs.list(input)),
   duplicate: procedure.input(requestReader(validateIdRequest)).mutation(({ ctx, input }) => ctx.graphs.duplicate(input.id)),
   get: procedure.input(requestReader(validateIdRequest)).query(({ ctx, input }) => ctx.graphs.about(input.id)),
   create: procedure.input(requestReader(validateCreateGraphRequest)).mutation(({ ctx, input }) => ctx.graphs.create(input.name.trim())),
@@ -95,18 +93,19 @@ const templates = router({
       picture,
       planes: [...new Set(graph.nodes.map((node) => node.plane))],
       nodes: graph.nodes.length,
+      draft: Object.values(ctx.plans.engines(graph)).some((engine) => engine.draft),
+      notLive: ctx.templates.whyNot(key, ctx.library.library()),
     })),
   ),
   get: procedure.input(requestReader(validateTemplateRequest)).query(({ ctx, input }) => {
     const template = ctx.templates.find(input.name);
     const library = ctx.library.library();
-    const [notLive] = enginesNotLive(template.graph, library);
     return {
       ...template,
       inputs: ctx.templates.inputs(input.name, library),
       engines: ctx.plans.engines(template.graph),
-      /** Why no engine can run the template now; absent if one can. */
-      notLive: notLive?.issue.message,
+      /** Why the template cannot run now, and what to do; absent if it can. */
+      notLive: ctx.templates.whyNot(input.name, library),
     };
   }),
   start: procedure.input(requestReader(validateStartTemplateRequest)).mutation(({ ctx, input }) => {

@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), "spindle-artifacts-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const store = folderStore(join(folder, "store"));
 const artifacts = new Artifacts(store, undefined as unknown as Database, join(folder, "scratch")); // no row is read or written here
-const sample = (name: string) => readFileSync(join(ROOT, "templates/infinitetalk/samples", name));
+const sample = (name: string) => readFileSync(join(ROOT, "templates/samples", name));
 
 const keyOf = ({ artifact }: { artifact: string }) => `input/${artifact}`;
 

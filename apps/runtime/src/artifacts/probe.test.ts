@@ -25,7 +25,7 @@ async function probed(bytes: Uint8Array, kind: string): Promise<Probed> {
     await file.close();
   }
 }
-const sample = (name: string) => readFileSync(join(ROOT, "templates/infinitetalk/samples", name));
+const sample = (name: string) => readFileSync(join(ROOT, "templates/samples", name));
 /** Bytes from Latin-1 text and numbers; a number is one byte. */
 const bytes = (...parts: (string | number)[]) =>
   Buffer.concat(parts.map((part) => (typeof part === "number" ? Buffer.of(part) : Buffer.from(part, "latin1"))));

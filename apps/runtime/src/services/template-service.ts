@@ -1,27 +1,42 @@
-// Templates are folders: graph.json with its interface, samples/, a picture (DESIGN section 2).
+// A template is a file: what it is called, sample inputs, and its graph with the interface (DESIGN section 2; docs/adding-a-template.md).
 import { createReadStream } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { type Graph, type Library, type RunInput, readGraphText, resolve } from "@spindle/graph-model";
+import {
+  drawGraph,
+  enginesNotLive,
+  type Graph,
+  type Library,
+  type Plane,
+  type RunInput,
+  readGraphText,
+  resolve,
+  validate,
+} from "@spindle/graph-model";
 import { type Blueprint, validateBlueprint } from "@spindle/schemas";
 import { Refused } from "../refused.ts";
 
 export interface Template {
+  /** That of its file. */
   name: string;
   title: string;
   description: string;
+  /** Its place in the gallery. */
+  order: number;
+  /** A file name below `samples/`; the drawing of its graph stands in for it. */
   picture?: string;
   graph: Graph;
-  /** Input name -> text value, or file name below samples/. */
+  /** Input name -> text value (of a list: a line for each element), or file name below `samples/`. */
   samples: Record<string, { text: string } | { file: string }>;
 }
 
-interface About {
-  title: string;
-  description: string;
-  picture?: string;
-  samples?: Template["samples"];
-}
+/** What to do where a plane offers nothing that a template uses. */
+const STARTS: Record<Plane, string> = {
+  comfy:
+    "It needs a ComfyUI, and none is connected. Start one, then start Spindle with its address: COMFY_URL=http://127.0.0.1:8188 npm start",
+  python: "It needs a worker of the Python plane, and none has reported. npm start starts one.",
+  node: "It needs a capability that this release of Spindle does not have.",
+};
 
 const BLUEPRINTS = "comfy";
 
@@ -45,8 +60,9 @@ export class TemplateService {
   ) {}
 
   static async load(folder: string): Promise<TemplateService> {
-    const entries = (await readdir(folder, { withFileTypes: true })).filter((one) => one.isDirectory() && one.name !== BLUEPRINTS);
-    const loaded = await Promise.all(entries.map((entry) => loadTemplate(folder, entry.name)));
+    const files = (await readdir(folder)).filter((one) => one.endsWith(".json"));
+    const loaded = await Promise.all(files.map((file) => loadTemplate(folder, file)));
+    loaded.sort((a, b) => a.order - b.order || a.name.localeCompare(b.name));
     return new TemplateService(folder, new Map(loaded.map((one) => [one.name, one])));
   }
 
@@ -75,14 +91,29 @@ export class TemplateService {
     const template = this.find(name);
     const known = [template.picture, ...Object.values(template.samples).map((sample) => ("file" in sample ? sample.file : undefined))];
     if (!known.includes(file) || basename(file) !== file) throw new Refused(404, "artifact.not_found", "The template has no such file.");
-    const folder = file === template.picture ? join(this.folder, name) : join(this.folder, name, "samples");
-    return createReadStream(join(folder, file));
+    return createReadStream(join(this.folder, "samples", file));
+  }
+
+  /** SVG of its graph. */
+  drawing(name: string): string {
+    return drawGraph(this.find(name).graph);
+  }
+
+  /** Why it cannot run now, and what to do about it; undefined if it can. */
+  whyNot(name: string, library: Library): string | undefined {
+    const { graph } = this.find(name);
+    const wrong = validate(graph, library).find(({ severity }) => severity === "error");
+    if (!wrong) return enginesNotLive(graph, library)[0]?.issue.message;
+    const unknown = graph.nodes.find(({ id }) => id === wrong.place.node);
+    return unknown && wrong.code === "node.unknown_capability" ? STARTS[unknown.plane] : wrong.message;
   }
 }
 
-async function loadTemplate(folder: string, name: string): Promise<Template> {
-  const about = JSON.parse(await readFile(join(folder, name, "template.json"), "utf8")) as About;
-  const { graph, issues } = readGraphText(await readFile(join(folder, name, "graph.json"), "utf8"));
-  if (!graph) throw new Error(`templates/${name}/graph.json: ${issues[0]?.message}`);
-  return { samples: {}, ...about, name, graph };
+/** @throws Error that names the file */
+async function loadTemplate(folder: string, file: string): Promise<Template> {
+  const { graph: raw, ...about } = JSON.parse(await readFile(join(folder, file), "utf8")) as Omit<Template, "name" | "samples"> &
+    Partial<Pick<Template, "samples">>;
+  const { graph, issues } = readGraphText(JSON.stringify(raw));
+  if (!graph) throw new Error(`templates/${file}: ${issues[0]?.message}`);
+  return { samples: {}, ...about, name: file.slice(0, -".json".length), graph };
 }

@@ -128,10 +128,10 @@ test("a node that is bypassed is no problem", () => {
   expect(found(settings({ bypassed: false }))).toEqual([]);
 });
 
-test("nothing that ships has a key that nothing reads", () => {
+test("no sample has a key that nothing reads", () => {
   const root = new URL("../../../../", import.meta.url);
   const samples = readdirSync(new URL("schemas/samples/graph/valid/", root)).map((file) => `schemas/samples/graph/valid/${file}`);
-  for (const path of [...samples, "templates/infinitetalk/graph.json"]) {
+  for (const path of samples) {
     const graph = JSON.parse(readFileSync(new URL(path, root), "utf8")) as Graph;
     expect(
       validate(graph, sampleLibrary).filter(({ code }) => code === "metadata.unknown"),

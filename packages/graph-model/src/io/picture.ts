@@ -3,7 +3,7 @@ import { type Graph, isLoopEdge, nodePosition, type Plane, type Position } from 
 import { topology } from "../topology.ts";
 
 /** The picture's frame, in its own units. */
-export const PICTURE = { width: 240, height: 120 } as const;
+const PICTURE = { width: 240, height: 120 } as const;
 const MARGIN = 10;
 /** A card of usual height, with the space around it, where nodes have no places; in units of the canvas. */
 const CARD = { width: 224, height: 128 };
@@ -39,9 +39,9 @@ export function drawGraph(graph: Graph): string {
   const boxes = PLANES.flatMap((plane) => {
     const own = graph.nodes.filter((node) => node.plane === plane).flatMap(({ id }) => places.get(id) ?? []);
     const paths = new Set(own.map((place) => box(plane, place, frame)).filter((one) => !drawnBoxes.has(one)));
-    for (const one of paths) drawnBoxes.add(one);
-    const path = [...paths].join("");
-    return path ? [`<path fill="var(--plane-${plane}-soft, none)" stroke="var(--plane-${plane}, currentColor)" d="${path}"/>`] : [];
+    for (const path of paths) drawnBoxes.add(path);
+    const drawn = [...paths].join("");
+    return drawn ? [`<path fill="var(--plane-${plane}-soft, none)" stroke="var(--plane-${plane}, currentColor)" d="${drawn}"/>`] : [];
   });
   const drawn = graph.nodes.length > 0 ? [...wires, ...boxes].join("") : "";
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${PICTURE.width} ${PICTURE.height}"><g id="graph" stroke-width="${frame.isFine ? 1.5 : 0.75}">${drawn}</g></svg>`;
