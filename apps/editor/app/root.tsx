@@ -21,7 +21,9 @@ import { type ReactNode, useContext, useEffect } from "react";
 import { doEarlyClick, KEEP_EARLY_CLICK } from "./session/early-click";
 import { NonceContext } from "./session/nonce";
 import { SessionProvider } from "./session/provider";
+import { usePageTitle } from "./ui/page-title";
 import { Toasts } from "./ui/toast";
+import { TopNav } from "./ui/top";
 
 // The theme is set before the first paint, so that nothing flashes.
 const THEME = `try{document.documentElement.dataset.theme=localStorage.getItem("spindle.theme")||(matchMedia("(prefers-color-scheme: light)").matches?"light":"dark")}catch{};`;
@@ -67,13 +69,18 @@ function messageOf(error: unknown): string {
 
 export function ErrorBoundary() {
   const error = useRouteError();
+  const isNowhere = isRouteErrorResponse(error) && error.status === 404;
+  usePageTitle(isNowhere ? "Not found" : "This page cannot be shown");
   return (
-    <main className="empty-page">
-      <h1>This page cannot be shown</h1>
-      <p className="text-muted">{messageOf(error)}</p>
-      <a className="button large" href="/">
-        Back to your graphs
-      </a>
-    </main>
+    <div className="page">
+      <TopNav />
+      <main className="empty-page">
+        <h1>{isNowhere ? "There is no such page" : "This page cannot be shown"}</h1>
+        <p className="text-muted">{isNowhere ? "The address may be mistyped, or what was here has moved." : messageOf(error)}</p>
+        <a className="button large" href="/">
+          Back to your graphs
+        </a>
+      </main>
+    </div>
   );
 }

@@ -88,6 +88,7 @@ function PortHandle({ port, side, filled }: { port: Port; side: "in" | "out"; fi
       data-kind={portKind(port.type)}
       data-type={port.type}
       data-port={port.name}
+      role="img"
       aria-label={`${side === "in" ? "Input" : "Output"} ${port.label}`}
     />
   );
