@@ -240,7 +240,7 @@ test("[C1] a page whose copy cannot be written says so, and goes on", async () =
   await end(tab);
 });
 
-test("[C1] of a graph that is gone for good a page that was offline says so, and offers what it has", async () => {
+test("[C1] of a graph that is gone for good a page that was offline says so, offers what it has, and forgets it when it is told to", async () => {
   const id = await make("start");
   const { tab } = await openTabs(id, ["tab"]);
   const { page } = tab;
@@ -256,6 +256,13 @@ test("[C1] of a graph that is gone for good a page that was offline says so, and
     await page.getByRole("button", { name: again ? "Download your copy" : "Download a copy" }).click();
     expect(await templateIn(await download)).toBe("edited offline");
   }
+  await page.getByRole("button", { name: "Remove your copy from this browser" }).click();
+  await page.getByText("This browser keeps nothing of it any more.").waitFor();
+  const kept = () => page.evaluate(async (graph) => (await indexedDB.databases()).filter(({ name }) => name?.includes(graph)).length, id);
+  await expect.poll(kept).toBe(0);
+  await page.reload();
+  await page.getByRole("heading", { name: "There is no such graph." }).waitFor();
+  expect(await page.getByRole("button", { name: "Download your copy" }).count()).toBe(0);
   await end(tab);
 });
 

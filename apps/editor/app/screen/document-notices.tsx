@@ -120,25 +120,38 @@ interface NoGraphProps {
   error: { message: string; data?: unknown };
   /** What this browser has kept of it. */
   copy: Graph | undefined;
+  onForget(): void;
   onRestore(): void;
 }
 
 /** In the place of a graph that does not open. */
-export function NoGraph({ error, copy, onRestore }: NoGraphProps) {
+export function NoGraph({ error, copy, onForget, onRestore }: NoGraphProps) {
   const { refused } = (error.data ?? {}) as { refused?: { code?: string } };
+  const isInTrash = refused?.code === "graph.deleted";
+  const [isForgotten, setForgotten] = useState(false);
+  const forget = () => {
+    onForget();
+    setForgotten(true);
+  };
   return (
     <main className="empty-page">
       <h1>{error.message}</h1>
-      {refused?.code === "graph.deleted" && (
+      {isInTrash && (
         <button type="button" className="button primary large" onClick={onRestore}>
           Restore it
         </button>
       )}
-      {copy && (
+      {copy && !isForgotten && (
         <button type="button" className="button large" onClick={() => download(copy)}>
           Download your copy
         </button>
       )}
+      {copy && !isForgotten && !isInTrash && (
+        <button type="button" className="button large" onClick={forget}>
+          Remove your copy from this browser
+        </button>
+      )}
+      {isForgotten && <p role="status">This browser keeps nothing of it any more.</p>}
       <a className="button large" href="/">
         Back to your graphs
       </a>

@@ -192,7 +192,8 @@ export function GraphEditor({ id }: { id: string }) {
       : undefined,
   );
   const restore = () => void api.graphs.restore.mutate({ id }).then(() => location.reload(), toastError);
-  if (about.isLoadingError) return <NoGraph error={about.error} copy={shared?.loaded ? graph : undefined} onRestore={restore} />;
+  if (about.isLoadingError)
+    return <NoGraph error={about.error} copy={shared?.loaded ? graph : undefined} onForget={() => shared?.forget()} onRestore={restore} />;
   const { node: selectedNode, edge } = selectedAlone(selection, graph);
   const chosen = graph?.nodes.flatMap(({ id }) => (selection.nodes.has(id) ? [id] : [])) ?? [];
   return (

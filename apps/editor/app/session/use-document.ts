@@ -5,7 +5,7 @@ import * as decoding from "lib0/decoding";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
-import { type Closing, goesOn, isOfEdit, OTHER_EPOCH, REMOVED, reconnects, UNFIT } from "./closing";
+import { type Closing, GONE, goesOn, isOfEdit, OTHER_EPOCH, REMOVED, reconnects, UNFIT } from "./closing";
 import { copiesLeft, type LeftCopy, OfflineCopy } from "./offline-copy";
 import { socketUrl } from "./provider";
 import { flushTyping } from "./typing";
@@ -54,6 +54,8 @@ export interface DocumentState extends SharedDocument {
   stored(): Promise<void>;
   /** Set once the server has ended the connection for good. */
   closing: Closing | undefined;
+  /** Removes what this browser keeps of a document that is no more. */
+  forget(): void;
   /** The last edits of this tab that were refused, if any were. */
   takenBack: TakenBack | undefined;
 }
@@ -171,6 +173,7 @@ function openReplica(
       isKept: copy?.isKept,
       closing,
       stored,
+      forget: () => copy?.remove(),
     });
   };
   const later = () => {
@@ -218,8 +221,9 @@ function openReplica(
     const isOld = why.code === OTHER_EPOCH;
     const isAllStored = isOld && unsaved.isEmpty;
     // What was refused would come back from the copy. Of another epoch it stays until the person has read of it; of a deleted graph, for
-    // the case that the graph is restored.
-    if (isOfEdit(why) || (why.code === REMOVED && unsaved.isEmpty) || isAllStored) copy?.remove();
+    // the case that the graph is restored, or until the person needs it no more.
+    const isDeleted = why.code === REMOVED || why.code === GONE;
+    if (isOfEdit(why) || (isDeleted && unsaved.isEmpty) || isAllStored) copy?.remove();
     const isTakenBack = !closed && takeBack(why, isAllStored ? undefined : read().graph, isOld ? copy : undefined);
     for (const { reject } of waiting) reject(new Error(isTakenBack ? TAKEN_BACK : NOT_STORED));
     waiting = [];
