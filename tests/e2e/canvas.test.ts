@@ -197,4 +197,24 @@ test("a node is bypassed by its key and says so, and the run passes on what it t
   await expect.poll(bypassed).toBe(0);
 });
 
+test("the canvas is one stop of Tab, and its cards and wires have names", async () => {
+  const given = { ...(CHAIN.nodes[0] as object), params: { template: "First begin" } };
+  await open({ ...CHAIN, nodes: [given, ...CHAIN.nodes.slice(1)] });
+  const reached = () =>
+    page.evaluate(() => {
+      const all = document.querySelectorAll<HTMLElement>(".react-flow__renderer :is([tabindex], input, textarea, select, button, a[href])");
+      return [
+        ...new Set(
+          [...all].filter(({ tabIndex }) => tabIndex >= 0).map((each) => each.closest(".react-flow__node")?.getAttribute("data-id")),
+        ),
+      ];
+    });
+  await expect.poll(reached).toEqual(["a"]);
+  await page.getByRole("group", { name: "First, Fill template", exact: true }).focus();
+  await page.keyboard.press("ArrowRight");
+  await page.getByRole("group", { name: "Second, Fill template", exact: true }).and(page.locator(":focus")).waitFor();
+  await expect.poll(reached).toEqual(["b"]);
+  await page.getByLabel("Wire from First, Text to Second, Text").waitFor({ state: "attached" });
+});
+
 test("nothing complained", () => expect(editor.complaints).toEqual([]));

@@ -40,7 +40,8 @@ import { LoopEdge } from "./loop-edge";
 import { type CardNode, NodeCard } from "./node-card";
 import { NoteCard, type NoteNode, noteOfNodeId, toNotes } from "./note-card";
 import { afterChanges, type Selection, selectedAlone, selectionOf } from "./selection";
-import { useGiveUp } from "./use-give-up";
+import { useTabStop } from "./tab-stop";
+import { useEscape, useGiveUp } from "./use-give-up";
 import { useOpenAt } from "./use-palette";
 import { WirePlus } from "./wire-plus";
 
@@ -50,6 +51,7 @@ const TYPES = { card: NodeCard, frame: FrameCard, broughtNote: BroughtNote, note
 type Drawn = CardNode | NoteNode;
 const EDGE_TYPES = { loop: LoopEdge, bent: BentEdge };
 
+const NO_ATTRIBUTES = {};
 const MORE_KEYS = ["Shift", "Control", "Meta"];
 const CARD_WIDTH = { "--card-width-wide": `${CARD.width}px` } as React.CSSProperties;
 
@@ -119,14 +121,17 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
   }, [focus, flow]);
 
   const groups = useMemo(() => groupsOf(graph), [graph]);
+  const [tabStop, followFocus] = useTabStop(nodes, selection.nodes);
   const drawnNodes = useMemo(() => {
     const hidden = new Set(groups.flatMap((group) => (group.collapsed ? group.nodes : [])));
     return nodes.map((node) => {
       const isSelected = selection.nodes.has(node.id) || selection.notes.has(noteOfNodeId(node.id) ?? "");
       const isHidden = hidden.has(node.id);
-      return isSelected || isHidden ? { ...node, selected: isSelected, hidden: isHidden } : node;
+      const isStop = node.id === tabStop;
+      if (!isSelected && !isHidden && !isStop) return node;
+      return { ...node, selected: isSelected, hidden: isHidden, ...(isStop ? { domAttributes: NO_ATTRIBUTES } : {}) };
     });
-  }, [nodes, groups, selection.nodes, selection.notes]);
+  }, [nodes, groups, selection.nodes, selection.notes, tabStop]);
   const drawnGroups = useMemo(() => toGroupNodes(graph, groups, nodes, selection.nodes), [graph, groups, nodes, selection.nodes]);
   const drawnEdges = useMemo(() => {
     const [into, before] = [new Set(running.split("\n")), new Set(queued.split("\n"))];
@@ -317,6 +322,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
           }}
           onDragLeave={() => aimAtWire(undefined)}
           onDrop={drop}
+          onFocus={followFocus}
           onDoubleClick={({ target, clientX: x, clientY: y }) =>
             target instanceof Element && target.matches(".react-flow__pane") && openPalette({ x, y }, {})
           }
@@ -382,15 +388,3 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
 }
 
 const notPutIn = (why: string): string => `The node does not fit into the wire. ${why}`;
-
-/** What is said on the canvas goes with Esc, which does what it does otherwise, too. */
-function useEscape(isShown: boolean, hide: () => void): void {
-  const now = useRef(hide);
-  now.current = hide;
-  useEffect(() => {
-    if (!isShown) return;
-    const press = ({ key }: KeyboardEvent) => key === "Escape" && now.current();
-    document.addEventListener("keydown", press, true);
-    return () => document.removeEventListener("keydown", press, true);
-  }, [isShown]);
-}

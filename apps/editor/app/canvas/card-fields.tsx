@@ -2,10 +2,11 @@
 import { setParam } from "@spindle/graph-model/shared-doc";
 import { ME } from "../session/use-document";
 import { isField } from "../ui/keys";
-import { FieldProblem } from "../ui/row";
+import { FieldProblem, ReachedByTab } from "../ui/row";
 import { isBlock, Widget } from "../ui/widget";
 import { useCanvas } from "./canvas-context";
 import type { CardField } from "./fields";
+import { useCardTab } from "./tab-stop";
 
 interface FieldProps {
   node: string;
@@ -18,6 +19,7 @@ interface FieldProps {
 /** A label and a control, in one line if the value is short. What is pressed in it moves neither the card nor the canvas. */
 export function CardFieldRow({ node, field: { name, label, schema, placeholder }, value, problem }: FieldProps) {
   const { doc } = useCanvas();
+  const isReached = useCardTab().tabIndex === undefined;
   return (
     <div
       className={`card-field nodrag nopan nowheel${isBlock(schema) ? " of-block" : ""}`}
@@ -25,16 +27,18 @@ export function CardFieldRow({ node, field: { name, label, schema, placeholder }
       title={problem ?? label}
     >
       <span className="card-field-label ellipsis">{label}</span>
-      <FieldProblem problem={problem}>
-        <Widget
-          compact
-          label={label}
-          schema={schema}
-          value={value}
-          {...(placeholder === undefined ? {} : { placeholder })}
-          onChange={(next, typed) => setParam(doc, ME, node, name, next, typed)}
-        />
-      </FieldProblem>
+      <ReachedByTab.Provider value={isReached}>
+        <FieldProblem problem={problem}>
+          <Widget
+            compact
+            label={label}
+            schema={schema}
+            value={value}
+            {...(placeholder === undefined ? {} : { placeholder })}
+            onChange={(next, typed) => setParam(doc, ME, node, name, next, typed)}
+          />
+        </FieldProblem>
+      </ReachedByTab.Provider>
     </div>
   );
 }

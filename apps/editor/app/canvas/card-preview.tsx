@@ -7,6 +7,7 @@ import { isArtifact } from "../session/files";
 import { useRunStore } from "../session/run-store";
 import { Media, type MediaKind, mediaKind } from "../ui/media";
 import { firstToShow, showFullScreen } from "./full-screen";
+import { useCardTab } from "./tab-stop";
 
 interface Props {
   id: string;
@@ -56,6 +57,7 @@ interface MediaProps {
 }
 
 function MediaPreview({ media, final, title, kept }: MediaProps) {
+  const tab = useCardTab();
   const frames = [...kept.filter(({ artifact }) => artifact !== media.artifact), media];
   const last = frames.length - 1;
   // The newest is followed until the person looks back.
@@ -87,6 +89,7 @@ function MediaPreview({ media, final, title, kept }: MediaProps) {
           {kind === "video" && (
             <button
               type="button"
+              {...tab}
               className="button icon"
               aria-label={`${isPlaying ? "Pause" : "Play"} ${title}`}
               onClick={() => void (isPlaying ? video.current?.pause() : video.current?.play())}
@@ -96,6 +99,7 @@ function MediaPreview({ media, final, title, kept }: MediaProps) {
           )}
           <button
             type="button"
+            {...tab}
             className="button icon"
             aria-label={`Show ${title} full screen`}
             onClick={() => showFullScreen(title, shown)}
@@ -107,6 +111,7 @@ function MediaPreview({ media, final, title, kept }: MediaProps) {
       {frames.length > 1 && (
         <input
           type="range"
+          {...tab}
           className="rewind nodrag nopan"
           aria-label={`Look back at ${title}`}
           aria-valuetext={isResult ? "Result" : `Preview ${index + 1} of ${frames.length}`}

@@ -89,6 +89,14 @@ describe("wires", () => {
     expect(drawn).toMatchObject({ sourceHandle: "sound", targetHandle: "text", label: "on failure" });
     expect(drawn?.className?.split(/\s+/)).toEqual(expect.arrayContaining(["order", "on-failure"]));
   });
+  test("are called by both their ends and by what they say beyond them", () => {
+    const named = (edge: object) => toEdges(graphOf([{ ...node("a"), name: "Speak" }, node("b")], [edge]), library)[0]?.ariaLabel;
+    const ports = { sourcePort: "count", targetPort: "text" };
+    expect(named({ from: "a", to: "b", metadata: { ...ports, when: "output.count > 1" } })).toBe(
+      "Wire from Speak, Count to b, Text, if output.count > 1",
+    );
+    expect(named({ from: "a", to: "b", kind: "on_failure" })).toBe("Wire from Speak to b, on failure");
+  });
   test("that lead back are loops", () => {
     const drawn = edge({ metadata: { loop: { maxIterations: 3 } } });
     expect(drawn?.type).toBe("loop");

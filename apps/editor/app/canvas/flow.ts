@@ -7,9 +7,11 @@ import {
   type GraphEdge,
   type Issue,
   isLoopEdge,
+  type Level,
   type Library,
   type NodeDefinition,
   nodePosition,
+  nodeTitle,
   type Port,
   type Position,
   record,
@@ -23,6 +25,9 @@ import { problemsByNode } from "./problems";
 
 /** The room that a card is given before it is drawn, in pixels. The canvas hands the width on to the style sheets. */
 export const CARD = { width: 304, height: 260 };
+
+/** Tab reaches one of the cards alone, and none of the wires. */
+const NO_TAB = { tabIndex: -1 };
 
 export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]): CardNode[] {
   const places = layout(graph);
@@ -42,6 +47,8 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
     return {
       id: node.id,
       type: "card",
+      ariaLabel: [nodeTitle(node), definition?.label].filter((one, at, all) => one && all.indexOf(one) === at).join(", "),
+      domAttributes: NO_TAB,
       position: nodePosition(graph, node.id) ?? places.get(node.id) ?? { x: 0, y: 0 },
       data: {
         resolved,
@@ -83,6 +90,8 @@ export function toEdges(graph: Graph, library: Library): Edge[] {
         : firstPorts(source, level.node(edge.to)?.definition);
     return {
       id: edgeId(edge, index),
+      ariaLabel: edgeWords(level, edge),
+      domAttributes: NO_TAB,
       source: edge.from,
       target: edge.to,
       ...ports,
@@ -96,6 +105,18 @@ export function toEdges(graph: Graph, library: Library): Edge[] {
       style: { "--edge": `var(--port-${colour(type)}, var(--port-model))` } as never,
     };
   });
+}
+
+/** What an edge is called: its ends, and what it says beyond them. */
+export function edgeWords(level: Level, edge: GraphEdge): string {
+  const { sourcePort, targetPort } = edgeMetadata(edge);
+  const end = (id: string, side: "inputs" | "outputs", name: string | undefined) => {
+    const node = level.node(id);
+    const port = name && (node?.definition?.[side].find((one) => one.name === name)?.label ?? name);
+    return `${node ? nodeTitle(node.node) : id}${port ? `, ${port}` : ""}`;
+  };
+  const label = edgeLabel(edge);
+  return `Wire from ${end(edge.from, "outputs", sourcePort)} to ${end(edge.to, "inputs", targetPort)}${label ? `, ${label}` : ""}`;
 }
 
 const LABEL_LENGTH = 32;

@@ -38,3 +38,15 @@ export function useGiveUp(): Grip {
     isGivenUp,
   };
 }
+
+/** What is said on the canvas goes with Esc, which does what it does otherwise, too. */
+export function useEscape(isShown: boolean, hide: () => void): void {
+  const now = useRef(hide);
+  now.current = hide;
+  useEffect(() => {
+    if (!isShown) return;
+    const press = ({ key }: KeyboardEvent) => key === "Escape" && now.current();
+    document.addEventListener("keydown", press, true);
+    return () => document.removeEventListener("keydown", press, true);
+  }, [isShown]);
+}

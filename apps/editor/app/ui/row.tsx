@@ -1,12 +1,16 @@
 // One line of a form: what it is, where it comes from, what is wrong with it.
 import { createContext, useContext, useId } from "react";
 
+/** Whether Tab stops at the controls inside. */
+export const ReachedByTab = createContext(true);
+
 const ProblemId = createContext<string | undefined>(undefined);
 
-/** For the control of a row: it says that its value is wrong, and where the reason stands. */
-export function useProblemMarks(): { "aria-invalid"?: true; "aria-describedby"?: string } {
+/** For the control of a row: it says that its value is wrong, and where the reason stands, and whether Tab reaches it. */
+export function useProblemMarks(): { "aria-invalid"?: true; "aria-describedby"?: string; tabIndex?: -1 } {
   const id = useContext(ProblemId);
-  return id === undefined ? {} : { "aria-invalid": true, "aria-describedby": id };
+  const tab = useContext(ReachedByTab) ? {} : { tabIndex: -1 as const };
+  return id === undefined ? tab : { "aria-invalid": true, "aria-describedby": id, ...tab };
 }
 
 /** For a control that is shown without a row; what is wrong stands elsewhere on it. */

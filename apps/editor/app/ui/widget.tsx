@@ -228,6 +228,7 @@ function NumberWidget({ label, schema, value, placeholder, compact, onChange, wh
           type="button"
           className="button icon"
           aria-label={`New ${label}`}
+          tabIndex={marks.tabIndex}
           onClick={() => onChange(Math.floor(Math.random() * 2 ** 31))}
         >
           <Dices size={14} />
