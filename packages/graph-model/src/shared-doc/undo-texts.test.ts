@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { undivided } from "./at-once.testing.ts";
-import { copyOf, normalise, remove, setParam } from "./index.ts";
+import { copyOf, nodesOf, normalise, remove, setParam } from "./index.ts";
 import { first, N, type Person, PROSE, params, people } from "./people.testing.ts";
 import { drawn } from "./random-updates.testing.ts";
 
@@ -101,6 +101,38 @@ describe("[C3] what comes back of a text that was deleted as a whole", () => {
     ada.undo.undo();
     expect(params(ada, N)?.prompt).toBe(before);
     expectInOrder(ada.doc);
+  });
+
+  test("is not torn apart at a letter of two units", () => {
+    const text = "ab😀cdef\n";
+    const [ada, , cy] = people((doc) => {
+      first(doc);
+      setParam(doc, "first", N, "prompt", text);
+    });
+    setParam(ada.doc, "ada", N, "prompt", text.replace("cd", ""));
+    for (let times = 0; times < 2; times++) {
+      remove(ada.doc, "ada", [N], []);
+      ada.undo.undo();
+    }
+    ada.undo.undo();
+    expect(params(ada, N)?.prompt).toBe(text);
+    Y.applyUpdate(cy.doc, Y.encodeStateAsUpdate(ada.doc));
+    expect(params(cy, N)?.prompt).toBe(text);
+  });
+
+  test("comes back in one go, of however many pieces", () => {
+    const [ada] = people((doc) => {
+      first(doc);
+      setParam(doc, "first", N, "prompt", "a\n", { isText: true });
+    });
+    const text = () => ((nodesOf(ada.doc).get(N) as Y.Map<Y.Map<Y.Text>>).get("params") as Y.Map<Y.Text>).get("prompt") as Y.Text;
+    ada.doc.transact(() => {
+      for (let at = 0; at < 100_000; at++) text().insert(0, "b"); // each a piece: it is written before the others
+    });
+    const before = text().toString();
+    remove(ada.doc, "ada", [N], []);
+    ada.undo.undo();
+    expect(text().toString()).toBe(before);
   });
 
   test(`is what was there before each step, all the way back and forth (${SEEDS} scripts)`, { timeout: 300_000 }, () => {

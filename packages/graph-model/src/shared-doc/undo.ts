@@ -59,7 +59,8 @@ export class Undo extends Y.UndoManager {
         stack.push(next);
       }
     } finally {
-      stack.unshift(...before);
+      const left = stack.splice(0);
+      for (const step of [before, left].flat()) stack.push(step); // there may be more than a call takes arguments
     }
   }
 }
@@ -142,70 +143,83 @@ function divideAlike(transaction: Y.Transaction, insertions: Deletions): void {
 }
 
 /**
- * A piece of a text that was deleted as a whole, and brought back, comes back behind what stands there now for the piece before it. Yjs takes
+ * A piece of a text that was deleted as a whole, and brought back, comes back behind what stands there now for the letter before it. Yjs takes
  * the first letters of what came of that, whatever was written into it since, and the first that came of it in the text, which may have been
  * deleted and brought back elsewhere; and it takes what was brought back in the old text itself for what it once stood for. So each piece is
- * linked to the two that it comes between, side by side, while Yjs looks for its place.
+ * linked to the two that it comes between, side by side by then, while Yjs looks for its place. Costs what the texts have of pieces.
  * @returns how to link them as they were
  */
 function linkNeighbours(transaction: Y.Transaction, deletions: Deletions): () => void {
   const { store } = transaction.doc;
-  const pieces = new Set<Y.Item>();
+  /** With their places in the order in which Yjs brings them back. */
+  const pieces = new Map<Y.Item, number>();
   for (const [{ id, parentSub, redone }, from, to] of [...itemsIn(store, deletions)]) {
     if (parentSub !== null || redone) continue;
     Y.getItemCleanEnd(transaction, store, Y.createID(id.client, to - 1));
-    pieces.add(Y.getItemCleanStart(transaction, Y.createID(id.client, from)));
+    pieces.set(Y.getItemCleanStart(transaction, Y.createID(id.client, from)), pieces.size);
   }
-  const moved = [...pieces].filter(({ parent }) => nowOf(store, parent as Held) !== parent);
-  /** Of a piece's neighbours to one side the next that comes back too, or stands in the text that is there now. */
-  const nextOf = (piece: Y.Item, side: "left" | "right"): Y.Item | null => {
-    const now = nowOf(store, piece.parent as Held);
-    for (let at = piece[side]; at; at = at[side]) {
-      if (at.redone && Y.getItem(store, at.redone).parent === at.parent) continue; // what came of it is another one here
-      if (pieces.has(at) || (now && lastOf(store, at).parent === now)) return at;
+  const links: Link[] = [];
+  for (const text of new Set([...pieces.keys()].map(({ parent }) => parent as Held))) {
+    const now = nowOf(store, text);
+    if (now === text) continue;
+    let behind: Y.Item | undefined;
+    let passed: Y.Item[] = [];
+    // Behind the same letter, those that come back before all behind them so far: from the left, and in that order.
+    let open: (Link & { order: number })[] = [];
+    for (let item = text._start; item; item = item.right) {
+      const order = pieces.get(item);
+      if (order === undefined) {
+        passed.push(item);
+        continue;
+      }
+      const standing = now && lastStanding(transaction, passed, now);
+      passed = [];
+      if (standing) {
+        behind = standing;
+        open = [];
+      }
+      for (let last = open.at(-1); last && last.order > order; last = open.at(-1)) {
+        last.right = item;
+        open.pop();
+      }
+      const link = { piece: item, order, left: open.at(-1)?.piece ?? behind ?? null, right: (behind ? behind.right : now?._start) ?? null };
+      links.push(link);
+      open.push(link);
     }
-    return null;
-  };
-  const bases = new Map<Y.Item, Y.Item | null>();
-  /** What a piece, and those that come back before it, come behind. */
-  const baseOf = (piece: Y.Item): Y.Item | null => {
-    let left = nextOf(piece, "left");
-    while (left && pieces.has(left)) left = nextOf(left, "left");
-    return left;
-  };
-  for (const piece of moved) {
-    const base = baseOf(piece);
-    if (base) isolateLast(transaction, base);
   }
-  for (const piece of moved) bases.set(piece, baseOf(piece));
-  const links = moved.map((piece) => {
-    const base = bases.get(piece);
-    const behind = base ? lastOf(store, base) : null;
-    const [left, right] = [nextOf(piece, "left"), nextOf(piece, "right")];
-    return {
-      piece,
-      left: left && pieces.has(left) ? left : behind,
-      right:
-        right && pieces.has(right) && bases.get(right) === base
-          ? right
-          : behind
-            ? behind.right
-            : (nowOf(store, piece.parent as Held)?._start ?? null),
-    };
-  });
-  const before = moved.map((piece) => ({ piece, left: piece.left, right: piece.right }));
-  const set = (all: typeof links) => {
+  const former = links.map(({ piece }) => ({ piece, left: piece.left, right: piece.right }));
+  const set = (all: readonly Link[]) => {
     for (const { piece, left, right } of all) Object.assign(piece, { left, right });
   };
   set(links);
-  return () => set(before);
+  return () => set(former);
 }
 
-/** Makes the last letter of an item, and of all that came of it, items of their own, which Yjs joins to the rest afterwards. */
-function isolateLast(transaction: Y.Transaction, { lastId }: Y.Item): void {
-  for (let id: Y.ID | null = lastId; id; id = Y.getItem(transaction.doc.store, id).redone) {
-    Y.getItemCleanEnd(transaction, transaction.doc.store, id);
-    Y.getItemCleanStart(transaction, id);
+interface Link {
+  piece: Y.Item;
+  left: Y.Item | null;
+  right: Y.Item | null;
+}
+
+/** What came of the last letter, of all of some items, that stands in another text now: the item that ends with it. */
+function lastStanding(transaction: Y.Transaction, items: readonly Y.Item[], now: Held): Y.Item | undefined {
+  const { store } = transaction.doc;
+  for (const { id, length, parent, redone } of [...items].reverse()) {
+    if (redone && Y.getItem(store, redone).parent === parent) continue; // what came of it is another one here
+    for (let clock = id.clock + length - 1; clock >= id.clock; clock--) {
+      const last = lastIdOf(store, Y.createID(id.client, clock));
+      if (Y.getItem(store, last).parent === now) return Y.getItemCleanEnd(transaction, store, last);
+    }
+  }
+  return undefined;
+}
+
+/** What came of a letter, or of a value, when it was taken back and made again. */
+function lastIdOf(store: Y.Doc["store"], id: Y.ID): Y.ID {
+  for (let at = id; ; ) {
+    const { id: begin, redone } = Y.getItem(store, at);
+    if (!redone) return at;
+    at = Y.createID(redone.client, redone.clock + at.clock - begin.clock);
   }
 }
 
