@@ -1,8 +1,8 @@
 // What a document as a whole may come to, and what an edit of a large one costs.
 import { describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
-import { EditRefused } from "./admit.ts";
-import { ONE_UPDATE } from "./apply.ts";
+import { EditRefused, Tried as Stepwise } from "./admit.ts";
+import { atOnce, ONE_UPDATE } from "./apply.ts";
 import { undivided } from "./at-once.testing.ts";
 import { craft, type Piece } from "./random-updates.testing.ts";
 
@@ -30,6 +30,27 @@ test("[C5] an update with documents inside is refused before one of them is made
   const listening = new Set(made.mock.contexts);
   made.mockRestore();
   expect(listening.size).toBeLessThanOrEqual(1); // the replica
+});
+
+describe("[C5] of several values of a key in one piece", () => {
+  const several: Piece = { ...KEY, content: new Y.ContentAny([1, 2]) };
+  test.each([
+    ["stand", craft({ 9: [several] })],
+    ["stand but for the last", craft({ 9: [several] }, { 9: [[1, 1]] })],
+    ["stand around another", craft({ 9: [several, { after: [9, 0], before: [9, 1], content: number(3) }] })],
+  ])("those are refused that %s: what takes their node away would fail", (_, update) => {
+    const tried = new Tried(new Y.Doc());
+    expect(() => tried.admit(update)).toThrow("neither a map, a text nor JSON");
+  });
+
+  test("those are taken that were overwritten, also where they are deleted in a later step", () => {
+    const page = new Y.Doc({ gc: false });
+    for (let value = 0; value < 5; value++) page.getMap("graph").set("context", value);
+    const doc = new Y.Doc();
+    const { news, gap } = atOnce(new Stepwise(doc).admit(Y.encodeStateAsUpdate(page), ONE_UPDATE, 1));
+    for (const update of news) Y.applyUpdate(doc, update);
+    expect([gap, news.length > 1, doc.getMap("graph").get("context")]).toEqual([false, true, 4]);
+  });
 });
 
 describe("[C5] a document", () => {

@@ -103,6 +103,32 @@ function whyUnfitItem({ parent, parentSub, content }: Y.Item, depth: number | un
   return parentSub !== null && (content instanceof Y.ContentType || content instanceof Y.ContentAny) ? undefined : LOSS.type;
 }
 
+interface Range {
+  id: Y.ID;
+  length: number;
+}
+
+/** The values of an update that come several in one piece, as those of one key do that followed each other and were overwritten. */
+const valuesTogether = ({ structs }: Decoded): Range[] =>
+  structs.flatMap((struct) => {
+    const { id, length } = struct;
+    return struct instanceof Y.Item && struct.content instanceof Y.ContentAny && length > 1 ? [{ id, length }] : [];
+  });
+
+/**
+ * A key has one value, its last: of several that came in one piece, and were not overwritten, some would stand before it, and whatever takes
+ * their node away would fail.
+ * @throws EditRefused
+ */
+function refuseSeveral(store: Y.Doc["store"], ranges: readonly Range[]): void {
+  for (const { id, length } of ranges)
+    for (let clock = id.clock; clock < Math.min(id.clock + length, Y.getState(store, id.client)); ) {
+      const struct: Y.Item | Y.GC = Y.getItem(store, Y.createID(id.client, clock));
+      if (struct instanceof Y.Item && !struct.deleted && (struct.length > 1 || struct.right)) throw new EditRefused(LOSS.type);
+      clock = struct.id.clock + struct.length;
+    }
+}
+
 /** How deep the values of a type lie, roots being 1; more than the limit is not counted. Nothing for what hangs on no known root. */
 function depthOf(type: Y.Item["parent"], roots: ReadonlySet<unknown>): number | undefined {
   let depth = 1;
@@ -252,7 +278,10 @@ export class Tried {
     this.size ??= sizeOf(this.doc);
     try {
       const layout = headOf(this.replica).get("layout");
+      const values = valuesTogether(decoded);
       const admitted = yield* admit(this.replica, decoded, allowance, this.size, most);
+      // Of what is stored the rest may be in a later row.
+      if (!this.migrates) refuseSeveral(this.replica.store, values);
       if (!this.migrates && headOf(this.replica).get("layout") !== layout) throw new EditUnfit(OTHER_LAYOUT);
       return admitted;
     } catch (error) {

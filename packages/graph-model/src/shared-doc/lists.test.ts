@@ -88,8 +88,8 @@ describe("[C5] a piece of a text", () => {
   });
 
   test.each([
-    ["in another text", "b", () => [new Y.ContentString("Q"), new Y.ContentString("XD")]],
-    ["as a value of a key", "count", () => [new Y.ContentString("Q"), new Y.ContentAny([1, 2])]],
+    ["in another text", "b", () => [new Y.ContentString("Q"), new Y.ContentString("XD"), new Y.ContentString("X")]],
+    ["as a value of a key", "count", () => [new Y.ContentString("Q"), new Y.ContentAny([1, 2]), new Y.ContentAny([1])]],
   ])("that goes on %s than where it began is refused", (_, other, make) => {
     const stored = new Stored();
     stored.edit((doc, id) => {
@@ -106,13 +106,13 @@ describe("[C5] a piece of a text", () => {
       const text = item.content instanceof Y.ContentType ? (item.content.type as unknown as { _start: Y.Item })._start : item;
       return [text.lastId.client, text.lastId.clock];
     };
-    const [begin, rest] = make() as unknown as [Y.Item["content"], Y.Item["content"]];
+    const [begin, rest, alone] = make() as unknown as [Y.Item["content"], Y.Item["content"], Y.Item["content"]];
     for (const [origin, elsewhere] of [
       ["prompt", other],
       [other, "prompt"],
     ] as const) {
       const client = origin === "prompt" ? 300 : 301;
-      const [first, second] = origin === "prompt" ? [begin, rest] : [rest, new Y.ContentString("XYZ")];
+      const [first, second] = origin === "prompt" ? [begin, rest] : [alone, new Y.ContentString("XYZ")];
       expect(stored.send(craft({ [client]: [{ after: endOf(origin), content: first }] }))).toBe(true);
       expect(stored.send(craft({ [client]: [{ after: endOf(elsewhere), content: second }] }))).toBe(false);
     }
