@@ -12,6 +12,9 @@ export default defineConfig({
       { test: { ...common, name: "unit", include: ["{schemas,packages,apps,infra,workers}/**/*.test.ts", "tests/house/*.test.ts"] } },
       { test: { ...common, name: "integration", globalSetup, include: ["tests/integration/*.test.ts"], fileParallelism: false } },
       { test: { ...common, name: "e2e", globalSetup, include: ["tests/e2e/*.test.ts"], fileParallelism: false, testTimeout: 240_000 } },
+      {
+        test: { ...common, name: "editor", globalSetup, include: ["tests/editor/*.test.ts"], fileParallelism: false, testTimeout: 240_000 },
+      },
       { test: { ...common, name: "slow", include: ["tests/slow/*.test.ts"], fileParallelism: false, testTimeout: 300_000 } },
     ],
   },

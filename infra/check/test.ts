@@ -1,4 +1,5 @@
-// `npm test`: check, unit, integration on real processes, end-to-end in a browser. `--all` adds MinIO and the slow suites. `--engines` runs
+// `npm test`: check, unit, integration on real processes, end-to-end in a browser. `--all` adds each part of the editor, the object stores
+// and the slow suites. `--engines` runs
 // the GPU engines alone, on the CPU: it installs their packages first, some 13 GB, and is never part of `--all`; `--engines transcription`
 // runs one file of workers/python-gpu/engine_tests, and installs what that one needs.
 import { spawn } from "node:child_process";
@@ -14,7 +15,7 @@ import { buildVersitygw } from "../launch/versitygw.ts";
 import { check, prepare } from "./check.ts";
 
 /** Minutes on two cores. With --all a suite fails that takes half as long again: what it grew by belongs in its budget, with a reason. */
-const BUDGETS = { check: 3, unit: 5, python: 2, integration: 14, e2e: 9, slow: 20 };
+const BUDGETS = { check: 3, unit: 5, python: 2, integration: 14, e2e: 6, editor: 7, slow: 20 };
 type Suite = keyof typeof BUDGETS;
 
 interface Counts {
@@ -70,11 +71,11 @@ export async function test(args: string[]): Promise<number> {
   if (wanted("python")) await run("python", () => pytest("Python", []));
   await findEspeak();
   if (wanted("integration")) await run("integration", () => vitest("integration", {}));
-  const needsBrowser = wanted("e2e");
-  const chromium = needsBrowser ? await findChromium() : undefined;
-  if (needsBrowser) await buildEditor();
-  if (needsBrowser && chromium) await run("e2e", () => vitest("e2e", { SPINDLE_CHROMIUM: chromium }));
-  else if (needsBrowser)
+  const inBrowser = (["e2e", "editor"] as const).filter((suite) => (suite === "e2e" ? wanted(suite) : all || only === suite));
+  const chromium = inBrowser.length > 0 ? await findChromium() : undefined;
+  if (inBrowser.length > 0) await buildEditor();
+  if (chromium) for (const suite of inBrowser) await run(suite, () => vitest(suite, { SPINDLE_CHROMIUM: chromium }));
+  else if (inBrowser.length > 0)
     add(missing(all, "THE BROWSER TESTS ARE SKIPPED: no Chromium. Install it (Debian: apt install chromium) and run npm test again."));
   if (all || only === "slow") {
     const minio = await buildMinio();
@@ -82,7 +83,7 @@ export async function test(args: string[]): Promise<number> {
     if (!minio || !versitygw)
       add(missing(all, "THE OBJECT STORE TESTS ARE SKIPPED: Go is needed once to build the stores, and was not found."));
     await run("slow", () => vitest("slow", minio && versitygw ? { SPINDLE_MINIO: minio, SPINDLE_VERSITYGW: versitygw } : {}));
-  } else if (only === undefined) say("THE OBJECT STORE AND SLOW SUITES ARE SKIPPED: npm test -- --all runs them.");
+  } else if (only === undefined) say("THE EDITOR, OBJECT STORE AND SLOW SUITES ARE SKIPPED: npm test -- --all runs them.");
   process.stdout.write(`\nminutes: ${minutes.join(", ")}`);
   return summary(total);
 }
