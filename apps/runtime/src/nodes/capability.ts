@@ -65,12 +65,12 @@ export class TransientError extends Error {
   override readonly name = "TransientError";
 }
 
-/** Fields that have a value whatever the graph says: required ones and those with a default. */
-type Sure<Fields, Required> = {
-  [Name in keyof Fields]: Name extends Required ? Name : Fields[Name] extends { default: unknown } ? Name : never;
+/** Fields that have a value whatever the graph says: those that are always given, and those whose schema has a default. */
+type Sure<Fields, Given> = {
+  [Name in keyof Fields]: Name extends Given ? Name : Fields[Name] extends { default: unknown } ? Name : never;
 }[keyof Fields];
-type Values<Fields, Required> = { [Name in Sure<Fields, Required>]: ValueOf<Fields[Name]> } & {
-  [Name in Exclude<keyof Fields, Sure<Fields, Required>>]?: ValueOf<Fields[Name]>;
+type Values<Fields, Given> = { [Name in Sure<Fields, Given>]: ValueOf<Fields[Name]> } & {
+  [Name in Exclude<keyof Fields, Sure<Fields, Given>>]?: ValueOf<Fields[Name]>;
 };
 type ValueOf<S> = S extends { readonly "x-artifact": string }
   ? ArtifactRef
@@ -78,9 +78,9 @@ type ValueOf<S> = S extends { readonly "x-artifact": string }
     ? FromSchema<S extends JSONSchema ? S : never>
     : unknown;
 type SchemasOf<P extends Parameters> = { [One in P[number] as One["name"]]: One["schema"] };
-type RequiredOf<P extends Parameters> = Extract<P[number], { required: true }>["name"];
+type GivenOf<P extends Parameters> = Extract<P[number], { required: true } | { default: unknown }>["name"];
 type InputOf<I extends Schema, P extends Parameters> = Values<I["properties"], NonNullable<I["required"]>[number]> &
-  Values<SchemasOf<P>, RequiredOf<P>>;
+  Values<SchemasOf<P>, GivenOf<P>>;
 
 /** For inference: the handler's `input` has the types that the schemas of the ports and the parameters say. */
 export const defineNode = <const I extends Schema, const P extends Parameters = readonly []>(

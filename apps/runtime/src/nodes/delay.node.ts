@@ -20,7 +20,7 @@ export default defineNode({
       type: "integer",
       description: "How long, in milliseconds.",
       default: 1000,
-      schema: { type: "integer", minimum: 0, maximum: 3_600_000, default: 1000, "x-unit": "ms" },
+      schema: { type: "integer", minimum: 0, maximum: 3_600_000, "x-unit": "ms" },
     },
   ],
   async run({ input, signal, progress }) {

@@ -62,7 +62,7 @@ export default defineNode({
       type: "number",
       description: "0 is steady, 1 is lively.",
       default: 0.4,
-      schema: { type: "number", minimum: 0, maximum: 2, default: 0.4, "x-widget": "slider" },
+      schema: { type: "number", minimum: 0, maximum: 2, "x-widget": "slider" },
     },
   ],
   engines: [
