@@ -25,11 +25,20 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     workerKey: need("SPINDLE_WORKER_KEY"),
     worker: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
     servers: readServers(need("COMFY_URL")),
-    libraryEveryMs: Number(env.SPINDLE_COMFY_LIBRARY_MS ?? 15_000),
+    libraryEveryMs: readDuration("SPINDLE_COMFY_LIBRARY_MS", env.SPINDLE_COMFY_LIBRARY_MS ?? "15000"),
   };
 }
 
-/** Servers separated by commas. */
+/** What a timer takes, in ms. */
+const LONGEST = 2 ** 31 - 1;
+
+function readDuration(name: string, text: string): number {
+  const duration = text.trim() === "" ? Number.NaN : Number(text);
+  if (!(duration > 0 && duration <= LONGEST)) throw new Error(`${name}: "${text.slice(0, 80)}" is no number of milliseconds above 0.`);
+  return duration;
+}
+
+/** Servers separated by commas. @throws Error if one is no URL, two have one host and port, or there is none */
 export function readServers(text: string): Settings["servers"] {
   const urls = text
     .split(",")
@@ -46,5 +55,10 @@ export function readServers(text: string): Settings["servers"] {
       url: address.replace(/\/+$/, ""),
     };
   });
-  return [...new Map(servers.map((server) => [server.id, server])).values()];
+  if (servers.length === 0)
+    throw new Error("COMFY_URL names no server. Write it as http://127.0.0.1:8188; several are separated by commas.");
+  const known = new Map(servers.map((server) => [server.id, server]));
+  for (const { id, url } of servers)
+    if (known.get(id)?.url !== url) throw new Error(`COMFY_URL: ${url} and ${known.get(id)?.url} are one host and port. Name one of them.`);
+  return [...known.values()];
 }

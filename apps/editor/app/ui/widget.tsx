@@ -66,6 +66,10 @@ export function Widget(props: WidgetProps) {
   return <JsonWidget {...props} />;
 }
 
+/** What stands in a list under a text, which is all that the browser says: a number stays one. The empty text is no choice. */
+export const optionNamed = (options: readonly unknown[], text: string): unknown =>
+  text === "" ? undefined : options.find((option) => String(option) === text);
+
 function Choice({ label, value, schema, onChange, options }: WidgetProps & { options: unknown[] }) {
   const marks = useProblemMarks();
   return (
@@ -74,7 +78,7 @@ function Choice({ label, value, schema, onChange, options }: WidgetProps & { opt
       aria-label={label}
       {...marks}
       value={String(value ?? schema.default ?? "")}
-      onChange={(event) => onChange(event.target.value === "" ? undefined : event.target.value)}
+      onChange={(event) => onChange(optionNamed(options, event.target.value))}
     >
       <option value="">{schema.default === undefined ? "Not set" : `Default (${String(schema.default)})`}</option>
       {options.map((option) => (

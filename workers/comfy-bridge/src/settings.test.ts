@@ -1,0 +1,32 @@
+import { describe, expect, test } from "vitest";
+import { readSettings } from "./settings.ts";
+
+const env = {
+  NODE_ENV: "test" as const,
+  REDIS_URL: "redis://r",
+  SPINDLE_RUNTIME_URL: "http://r/",
+  SPINDLE_WORKER_KEY: "k",
+  COMFY_URL: "http://a:8188/, http://b",
+};
+
+describe("the environment", () => {
+  test("names servers by host and port, each once", () => {
+    expect(readSettings({ ...env, COMFY_URL: `${env.COMFY_URL},http://a:8188` }).servers).toEqual([
+      { id: "a-8188", url: "http://a:8188" },
+      { id: "b-80", url: "http://b" },
+    ]);
+  });
+
+  test.each([
+    ["REDIS_URL", "", "REDIS_URL is not set."],
+    ["COMFY_URL", " , ", "COMFY_URL names no server."],
+    ["COMFY_URL", "a:8188", '"a:8188" is not a URL'],
+    ["COMFY_URL", "http://a:1/x,http://a:1/y", "http://a:1/x and http://a:1/y are one host and port"],
+    ["SPINDLE_COMFY_LIBRARY_MS", "abc", 'SPINDLE_COMFY_LIBRARY_MS: "abc" is no number of milliseconds above 0.'],
+    ["SPINDLE_COMFY_LIBRARY_MS", "", "SPINDLE_COMFY_LIBRARY_MS"],
+    ["SPINDLE_COMFY_LIBRARY_MS", "0", "SPINDLE_COMFY_LIBRARY_MS"],
+    ["SPINDLE_COMFY_LIBRARY_MS", "1e12", "SPINDLE_COMFY_LIBRARY_MS"],
+  ])("with %s=%j is refused by name", (name, value, message) => {
+    expect(() => readSettings({ ...env, [name]: value })).toThrow(message);
+  });
+});
