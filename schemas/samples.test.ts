@@ -19,3 +19,13 @@ describe.each(readdirSync(folder))("%s", (kind) => {
       expect(accepted, JSON.stringify(validate.errors)).toBe(verdict === "valid");
     });
 });
+
+test("each setting of a node has a sample, and is named in the design", () => {
+  const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
+  const { properties } = JSON.parse(read("langgraph/node-settings.schema.json")) as { properties: object };
+  const sample = JSON.parse(read("samples/node-settings/valid/every-setting.json")) as object;
+  const [, named = ""] = /`metadata\.nodes\[id\]` = `\{([^}]+)\}`/.exec(read("../docs/design.md")) ?? [];
+  const settings = Object.keys(properties).sort();
+  expect(Object.keys(sample).sort()).toEqual(settings);
+  expect(named.split(", ").sort()).toEqual(settings);
+});
