@@ -47,22 +47,75 @@ test("a migration that changed or is gone is a problem, and the lock keeps what 
 
 test.each([
   "DROP TABLE a",
+  "DROP SCHEMA public CASCADE",
+  "DROP INDEX a_b_idx",
+  "TRUNCATE a",
+  "DELETE FROM a",
+  "UPDATE a SET b = 1",
+  "INSERT INTO a VALUES (1)",
   "ALTER TABLE a DROP COLUMN b",
+  "ALTER TABLE a DROP b",
+  "ALTER TABLE a DROP CONSTRAINT c",
   "ALTER TABLE a RENAME COLUMN b TO c",
+  "ALTER TABLE a RENAME b TO c",
+  "ALTER TABLE a RENAME TO c",
+  "ALTER INDEX a_b_idx RENAME TO c",
+  "ALTER TYPE t RENAME VALUE 'a' TO 'b'",
+  "ALTER TYPE t ADD VALUE 'b'",
+  "ALTER TABLE a SET SCHEMA other",
   "ALTER TABLE a ALTER COLUMN b TYPE TEXT",
-  "ALTER TABLE a ALTER COLUMN b SET NOT NULL",
+  "ALTER TABLE a ALTER b TYPE TEXT",
+  "ALTER TABLE a ALTER b SET NOT NULL",
+  "ALTER TABLE a ALTER COLUMN b SET DEFAULT 2",
+  "ALTER TABLE a ALTER COLUMN b DROP DEFAULT",
   "ALTER TABLE a ADD COLUMN c INT NOT NULL",
+  "ALTER TABLE a ADD c INT NOT NULL",
+  "ALTER TABLE a ADD COLUMN c INT NOT NULL DEFAULT NULL",
+  "ALTER TABLE a ADD COLUMN c NUMERIC(3, 1) NOT NULL",
+  "ALTER TABLE a ADD COLUMN IF NOT EXISTS c INT",
+  "ALTER TABLE a ADD COLUMN c INT, ALTER b SET NOT NULL",
+  "ALTER TABLE a ADD COLUMN c INT DEFAULT 1 UNIQUE",
+  "ALTER TABLE a ADD COLUMN c INT CHECK (c IS NOT NULL)",
+  "ALTER TABLE a ADD COLUMN c INT REFERENCES a(b)",
+  "ALTER TABLE a ADD CONSTRAINT c CHECK (b > 0)",
+  "ALTER TABLE a ADD CONSTRAINT c FOREIGN KEY (b) REFERENCES d(e) ON DELETE CASCADE",
+  "CREATE UNIQUE INDEX a_b_key ON a (b)",
+  "CREATE TABLE f (g INT REFERENCES a(b))",
+  "CREATE TABLE f PARTITION OF a FOR VALUES IN (1)",
+  "CREATE OR REPLACE VIEW v AS SELECT 1",
+  "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION f()",
+  "WITH gone AS (DELETE FROM a RETURNING b) INSERT INTO d SELECT b FROM gone",
+  "DO $$ BEGIN DROP TABLE a; END $$",
+  "SELECT set_config('search_path', 'other', false)",
+  "SET search_path = other",
 ])("%s breaks the previous release, unless an earlier one stopped using it", async (statement) => {
-  await migration("2_next", `CREATE TABLE d (e INT NOT NULL);\n${statement};`);
-  expect(await problems()).toEqual([expect.stringContaining("Expand now and contract a release later")]);
-  await migration("2_next", `-- contract: unused since 0.2.0\n${statement};`);
+  const after = "CREATE TABLE d (e INT NOT NULL);";
+  await migration("2_next", `${after} -- contract: unused since 0.1.0\n${statement};`);
+  expect(await problems()).toEqual([expect.stringMatching(/^migrations\/2_next, line 2, .*Expand now and contract a release later/)]);
+  const because = (release: string) => migration("2_next", `${after}\n-- ü\n-- contract: unused since ${release}\n${statement};`);
+  await because("0.2.0");
   expect(await problems()).toEqual([expect.stringContaining("the next may contract it")]);
   expect(await problems("0.3.0")).toEqual([]);
+  await because("9.9.9");
+  expect(await problems()).toEqual([expect.stringContaining("9.9.9 is no release before 0.2.0: name the one that stopped using it")]);
 });
 
-test("a column that is added with a default breaks nothing", async () => {
-  await migration("2_next", "-- DROP TABLE is only mentioned\nALTER TABLE a ADD COLUMN c INT NOT NULL DEFAULT 1, ADD COLUMN d INT;");
+test.each([
+  "-- DROP TABLE is only mentioned\nALTER TABLE a ADD COLUMN c INT NOT NULL DEFAULT 1, ADD COLUMN d INT",
+  "ALTER TABLE a ADD COLUMN c INT NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE",
+  "ALTER TABLE a ADD COLUMN c INT; UPDATE a SET c = b; CREATE UNIQUE INDEX a_key ON a (b, c)",
+  "ALTER TABLE a ADD COLUMN c INT UNIQUE REFERENCES a(b) ON DELETE SET NULL",
+  "CREATE INDEX a_b_idx ON a (b) WHERE b > 0; COMMENT ON TABLE a IS 'DROP TABLE a; TRUNCATE a'",
+  "CREATE TABLE f (g INT REFERENCES a(b) ON DELETE CASCADE); ALTER TABLE f ALTER g SET NOT NULL; INSERT INTO f SELECT b FROM a",
+  "CREATE FUNCTION g() RETURNS VOID LANGUAGE plpgsql AS $$ BEGIN DELETE FROM a; DROP TABLE a; END $$",
+])("%s breaks nothing", async (statements) => {
+  await migration("2_next", `${statements};`);
   expect(await problems()).toEqual([]);
+});
+
+test("a migration that PostgreSQL cannot read is a problem", async () => {
+  await migration("2_next", "ALTER TABEL a ADD COLUMN c INT;");
+  expect(await problems()).toEqual(['migrations/2_next is no SQL that PostgreSQL reads: syntax error at or near "TABEL".']);
 });
 
 test.each([

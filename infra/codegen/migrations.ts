@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { whyBreaking } from "./compatibility.ts";
 
 interface Signature {
   parameters: string[];
@@ -17,18 +18,6 @@ interface Lock {
 
 /** Migrations of 0.1.0, from before each had to leave the previous release working. */
 const EXEMPT = new Set(["20261120000000_first", "20261121000000_engine"]);
-
-/** What the previous release cannot work with, in one statement of a migration. */
-const BREAKING: readonly [RegExp, string][] = [
-  [/\bDROP\s+(TABLE|COLUMN|FUNCTION|VIEW|TYPE)\b/i, "drops something the previous release uses"],
-  [/\bRENAME\b/i, "renames something the previous release uses"],
-  [/\bALTER\s+COLUMN\s+\S+\s+(SET\s+DATA\s+)?TYPE\b/i, "changes the type of a column the previous release uses"],
-  [/\bALTER\s+COLUMN\s+\S+\s+SET\s+NOT\s+NULL\b/i, "requires a value the previous release may not write"],
-  [
-    /\bADD\s+COLUMN\b(?![^,;]*\bDEFAULT\b)[^,;]*\bNOT\s+NULL\b/i,
-    "requires a value the previous release does not write (give it a DEFAULT)",
-  ],
-];
 
 /**
  * @param prisma the folder of the migrations and functions
@@ -47,7 +36,7 @@ export async function lockDatabase(prisma: string, release: string): Promise<{ p
     else if (hashes.get(name) !== hash)
       problems.push(`migrations/${name} has changed. Databases that have it would miss the change: undo it, and add a new migration.`);
   }
-  for (const [name, sql] of migrations) if (!EXEMPT.has(name)) problems.push(...whyBreaking(`migrations/${name}`, sql, release));
+  for (const [name, sql] of migrations) if (!EXEMPT.has(name)) problems.push(...(await whyBreaking(`migrations/${name}`, sql, release)));
 
   const functions = await readFunctions(prisma, problems);
   for (const [name, old] of Object.entries(locked.functions)) {
@@ -73,19 +62,6 @@ async function readMigrations(prisma: string): Promise<Map<string, string>> {
   return new Map(
     await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name, "migration.sql"), "utf8")] as const)),
   );
-}
-
-/** A statement may break the previous release if a comment in front of it says which earlier one stopped using what it drops. */
-function whyBreaking(file: string, sql: string, release: string): string[] {
-  return sql.split(";").flatMap((statement) => {
-    const contracted = /--\s*contract: unused since (\d+\.\d+\.\d+)/.exec(statement)?.[1];
-    const code = statement.replaceAll(/--.*$/gm, "");
-    const found = BREAKING.find(([pattern]) => pattern.test(code));
-    if (!found) return [];
-    if (contracted === undefined)
-      return [`${file} ${found[1]}. Expand now and contract a release later, marked "-- contract: unused since RELEASE".`];
-    return contracted === release ? [`${file} ${found[1]}. This release still has to leave it alone; the next may contract it.`] : [];
-  });
 }
 
 async function readFunctions(prisma: string, problems: string[]): Promise<Map<string, Signature>> {

@@ -1,0 +1,169 @@
+// Whether the previous release works with what a migration leaves (docs/decisions/0017). The list below is of what it certainly works
+// with, read by PostgreSQL's own parser; a statement that is not on it is refused, so that no spelling gets past.
+import { type ColumnDef, type Constraint, type Node, parse, type RangeVar } from "libpg-query";
+import semver from "semver";
+
+type Statement<Name extends string> = Node extends infer Each ? (Each extends { [key in Name]: infer Fields } ? Fields : never) : never;
+
+/**
+ * Every statement of a migration that may break the previous release. A comment in front of a statement permits it by naming the
+ * earlier release that stopped using what it changes.
+ * @param file what a problem calls the migration
+ * @param release this release
+ */
+export async function whyBreaking(file: string, sql: string, release: string): Promise<string[]> {
+  const bytes = Buffer.from(sql);
+  const text = (from: number, to?: number) => bytes.subarray(from, to).toString(); // the parser counts bytes
+  const migration = new Migration();
+  let end = 0;
+  const parsed = await parse(sql).catch((error: Error) => error);
+  if (parsed instanceof Error) return [`${file} is no SQL that PostgreSQL reads: ${parsed.message}.`];
+  return (parsed.stmts ?? []).flatMap(({ stmt, stmt_location: start = 0, stmt_len: length }) => {
+    const comments = end === 0 ? text(0, start) : text(end, start).replace(/^.*/, ""); // not the rest of the statement's line before
+    end = length === undefined ? bytes.length : start + length;
+    const why = migration.whyBreaking(stmt as Node);
+    if (why === undefined) return [];
+    const place = `${file}, line ${text(0, start).split("\n").length},`;
+    const unused = /^\s*--\s*contract: unused since (\S+)/m.exec(comments)?.[1];
+    if (unused === undefined)
+      return [`${place} ${why}. Expand now and contract a release later, marked "-- contract: unused since RELEASE".`];
+    if (unused === release) return [`${place} ${why}. This release still has to leave it alone; the next may contract it.`];
+    if (semver.valid(unused) !== null && semver.lt(unused, release)) return [];
+    return [`${place} ${why}. ${unused} is no release before ${release}: name the one that stopped using it.`];
+  });
+}
+
+const KNOWN = "is not known to leave the previous release working";
+
+/** One migration, statement by statement: what it has made itself, the previous release does not use. */
+class Migration {
+  private readonly tables = new Set<string>();
+  /** Columns that are null in every row that the previous release writes, as table and column. */
+  private readonly nulls = new Set<string>();
+
+  whyBreaking(statement: Node): string | undefined {
+    const [[name, fields]] = Object.entries(statement) as [[string, unknown]];
+    switch (name) {
+      case "CreateStmt":
+        return this.whyCreateBreaks(fields as Statement<"CreateStmt">);
+      case "AlterTableStmt":
+        return this.whyAlterBreaks(fields as Statement<"AlterTableStmt">);
+      case "IndexStmt":
+        return this.whyIndexBreaks(fields as Statement<"IndexStmt">);
+      case "InsertStmt":
+      case "DeleteStmt": {
+        const { relation, withClause } = fields as Statement<"InsertStmt">; // a part of WITH may change another table
+        return this.isNew(relation) && !withClause ? undefined : "changes rows that the previous release uses";
+      }
+      case "UpdateStmt": {
+        const { relation, targetList = [], withClause } = fields as Statement<"UpdateStmt">;
+        const sets = targetList.map((target) => ("ResTarget" in target ? target.ResTarget.name : undefined));
+        const fills = sets.every((column) => this.nulls.has(`${keyOf(relation)}.${column}`));
+        return (fills || this.isNew(relation)) && !withClause ? undefined : "changes rows that the previous release uses";
+      }
+      case "CreateFunctionStmt":
+      case "ViewStmt":
+        return (fields as { replace?: boolean }).replace ? "may replace something the previous release uses" : undefined;
+      case "CreateSchemaStmt":
+      case "CreateExtensionStmt":
+      case "CreateSeqStmt":
+      case "CreateEnumStmt":
+      case "CommentStmt":
+        return undefined;
+      case "DropStmt":
+        return "drops something the previous release uses";
+      case "TruncateStmt":
+        return "empties a table the previous release uses";
+      case "RenameStmt":
+        return "renames something the previous release uses";
+      case "DoStmt":
+        return "runs a block of code, which may do anything";
+      default:
+        return `has a statement (${name}) that ${KNOWN}`;
+    }
+  }
+
+  private isNew(table: RangeVar | undefined): boolean {
+    return this.tables.has(keyOf(table));
+  }
+
+  private whyCreateBreaks({ relation, tableElts = [], inhRelations = [], if_not_exists: mayExist }: Statement<"CreateStmt">) {
+    if (inhRelations.length > 0) return "adds rows to a table the previous release reads";
+    if (!mayExist) this.tables.add(keyOf(relation));
+    const constraints = tableElts.flatMap((part): Constraint[] => {
+      if ("Constraint" in part) return [part.Constraint];
+      return "ColumnDef" in part ? constraintsOf(part.ColumnDef) : [];
+    });
+    return constraints.map((constraint) => this.whyReferenceBreaks(constraint)).find((why) => why !== undefined);
+  }
+
+  private whyAlterBreaks({ relation, cmds = [], objtype }: Statement<"AlterTableStmt">): string | undefined {
+    if (objtype === "OBJECT_TABLE" && this.isNew(relation)) return undefined;
+    for (const each of cmds) {
+      const { subtype, def, missing_ok: mayExist } = (each as { AlterTableCmd: Statement<"AlterTableCmd"> }).AlterTableCmd;
+      const why =
+        subtype === "AT_AddColumn" && def && "ColumnDef" in def && !mayExist
+          ? this.whyColumnBreaks(relation, def.ColumnDef)
+          : subtype === "AT_AddConstraint" && def && "Constraint" in def
+            ? this.whyConstraintBreaks(relation, def.Constraint)
+            : (ALTERATIONS[subtype ?? ""] ?? `alters a table in a way (${subtype}) that ${KNOWN}`);
+      if (why !== undefined) return why;
+    }
+    return undefined;
+  }
+
+  private whyColumnBreaks(table: RangeVar | undefined, column: ColumnDef): string | undefined {
+    const constraints = constraintsOf(column);
+    const has = (type: Constraint["contype"]) => constraints.find(({ contype }) => contype === type);
+    const given = has("CONSTR_DEFAULT")?.raw_expr;
+    const hasDefault = given !== undefined && !("A_Const" in given && given.A_Const.isnull);
+    const isNumbered = has("CONSTR_IDENTITY") !== undefined;
+    if ((has("CONSTR_NOTNULL") ?? has("CONSTR_PRIMARY")) && !hasDefault && !isNumbered)
+      return "requires a value the previous release does not write (give it a DEFAULT)";
+    if (!hasDefault && !isNumbered && !has("CONSTR_GENERATED")) this.nulls.add(`${keyOf(table)}.${column.colname}`);
+    const name = { String: { sval: column.colname as string } };
+    return constraints
+      .filter(({ contype }) => !HARMLESS.has(contype) && !(isNumbered && (contype === "CONSTR_UNIQUE" || contype === "CONSTR_PRIMARY")))
+      .map((constraint) => this.whyConstraintBreaks(table, { ...constraint, keys: [name], fk_attrs: [name] }))
+      .find((why) => why !== undefined);
+  }
+
+  private whyConstraintBreaks(table: RangeVar | undefined, constraint: Constraint): string | undefined {
+    const { contype, keys = [], fk_attrs: references = [], nulls_not_distinct: once } = constraint;
+    if (contype === "CONSTR_UNIQUE" && !once && this.someIsNull(table, keys)) return undefined;
+    if (contype === "CONSTR_FOREIGN" && this.someIsNull(table, references)) return this.whyReferenceBreaks(constraint);
+    return "adds a constraint that the previous release may not keep";
+  }
+
+  private whyReferenceBreaks({ contype, pktable, fk_del_action: atDelete = "a" }: Constraint): string | undefined {
+    if (contype !== "CONSTR_FOREIGN" || this.isNew(pktable) || ["c", "n"].includes(atDelete)) return undefined;
+    return `keeps the previous release from deleting rows of ${pktable?.relname} (add ON DELETE CASCADE or SET NULL)`;
+  }
+
+  private whyIndexBreaks({ relation, unique, indexParams = [], nulls_not_distinct: once }: Statement<"IndexStmt">): string | undefined {
+    const columns = indexParams.map((part) => ({ String: { sval: "IndexElem" in part ? part.IndexElem.name : undefined } }) as Node);
+    return !unique || this.isNew(relation) || (!once && this.someIsNull(relation, columns))
+      ? undefined
+      : "requires values to be unique that the previous release may write twice";
+  }
+
+  /** Whether what is asked of those columns together is asked of no row of the previous release, as one of them is null. */
+  private someIsNull(table: RangeVar | undefined, columns: readonly Node[]): boolean {
+    return columns.some((column) => "String" in column && this.nulls.has(`${keyOf(table)}.${column.String.sval}`));
+  }
+}
+
+const ALTERATIONS: Readonly<Record<string, string>> = {
+  AT_DropColumn: "drops something the previous release uses",
+  AT_DropConstraint: "drops something the previous release uses",
+  AT_AlterColumnType: "changes the type of a column the previous release uses",
+  AT_SetNotNull: "requires a value the previous release may not write",
+  AT_ColumnDefault: "changes what a column holds that the previous release does not write",
+};
+
+const HARMLESS: ReadonlySet<Constraint["contype"]> = new Set(["CONSTR_NULL", "CONSTR_NOTNULL", "CONSTR_DEFAULT", "CONSTR_IDENTITY"]);
+
+const keyOf = (table: RangeVar | undefined): string => [table?.schemaname, table?.relname].join(".");
+
+const constraintsOf = ({ constraints = [] }: ColumnDef): Constraint[] =>
+  constraints.flatMap((each) => ("Constraint" in each ? [each.Constraint] : []));
