@@ -1,8 +1,11 @@
 // Finds every `*.node.ts` beside this file. Nothing else knows which capabilities there are.
 import { readdir } from "node:fs/promises";
+import { record } from "@spindle/graph-model";
 import type { Capability, PlaneManifest } from "@spindle/schemas";
 import type { Config } from "../config.ts";
 import type { NodeCapability } from "./capability.ts";
+
+const FOLDER = "apps/runtime/src/nodes";
 
 export class NodeRegistry {
   private constructor(
@@ -13,11 +16,17 @@ export class NodeRegistry {
   static async load(folder: URL = new URL("./", import.meta.url)): Promise<NodeRegistry> {
     const files = (await readdir(folder)).filter((name) => name.endsWith(".node.ts")).sort();
     const loaded = await Promise.all(
-      files.map(async (name) => ((await import(new URL(name, folder).href)) as { default: NodeCapability }).default),
+      files.map(async (name) => [name, nodeIn(name, (await import(new URL(name, folder).href)) as { default?: unknown })] as const),
     );
-    const byId = new Map(loaded.map((one) => [one.id, one]));
-    if (byId.size !== loaded.length) throw new Error("Two files define the same node-plane capability.");
-    return new NodeRegistry(byId, new Map(loaded.map((one, index) => [one, files[index] as string])));
+    const byId = new Map<string, NodeCapability>();
+    const fileOf = new Map<NodeCapability, string>();
+    for (const [name, node] of loaded) {
+      const other = byId.get(node.id);
+      if (other) throw new Error(`${FOLDER}/${fileOf.get(other)} and ${name} both define ${node.id}: give one of them another id.`);
+      byId.set(node.id, node);
+      fileOf.set(node, name);
+    }
+    return new NodeRegistry(byId, fileOf);
   }
 
   find(id: string): NodeCapability | undefined {
@@ -29,6 +38,18 @@ export class NodeRegistry {
     const capabilities = await Promise.all([...this.byId.values()].map((one) => entry(one, this.files.get(one) as string, models)));
     return { generatedAt: now.toISOString(), capabilities };
   }
+}
+
+function nodeIn(file: string, { default: found }: { default?: unknown }): NodeCapability {
+  const node = record(found) as Partial<NodeCapability>;
+  const why =
+    typeof node.id !== "string"
+      ? "defines no node: write `export default defineNode({ id, ... })`"
+      : node.run === undefined && node.human === undefined
+        ? "does nothing: write `async run(context) { ... }`, or `human: true` if a person gives the outputs"
+        : undefined;
+  if (why) throw new Error(`${FOLDER}/${file} ${why} (docs/adding-a-node.md).`);
+  return node as NodeCapability;
 }
 
 async function entry(declared: NodeCapability, file: string, models: Config["models"] | undefined): Promise<Capability> {
@@ -51,7 +72,7 @@ async function entry(declared: NodeCapability, file: string, models: Config["mod
       ...(declared.human ? { human: true } : {}),
       ...(declared.instant ? { instant: true } : {}),
     },
-    handler: { module: `apps/runtime/src/nodes/${file}`, method: "run" },
+    handler: { module: `${FOLDER}/${file}`, method: "run" },
     io: { input: declared.input, output: declared.output },
     parameters: [...(declared.parameters ?? [])],
     examples: declared.examples ?? [],
