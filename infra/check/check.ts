@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { generate, verify } from "../codegen/gen.ts";
 import { buildDatabaseClient, buildPython, PYTHON } from "../launch/build.ts";
 import { ROOT } from "../launch/paths.ts";
-import { say } from "../launch/say.ts";
+import { Advice, say } from "../launch/say.ts";
 import { unfitPackages } from "./engines.ts";
 import { filesWithAmbiguousNames, filesWithEmptyNames } from "./names.ts";
 
@@ -42,7 +42,15 @@ export async function gen(): Promise<number> {
 }
 
 async function generatedFiles(): Promise<boolean> {
-  const { stale, problems } = await verify(PYTHON);
+  const made = await verify(PYTHON).catch((error: unknown) => {
+    if (error instanceof Advice) return error.message;
+    throw error;
+  });
+  if (typeof made === "string") {
+    say(`generated files: FAILED, ${made}`);
+    return false;
+  }
+  const { stale, problems } = made;
   say(stale.length === 0 ? "generated files: ok" : `generated files: FAILED, stale: ${stale.join(", ")}. Run: npm run gen`);
   say(problems.length === 0 ? "migrations: ok" : `migrations: FAILED\n${problems.join("\n")}`);
   return stale.length === 0 && problems.length === 0;

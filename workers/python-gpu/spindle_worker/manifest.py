@@ -63,6 +63,7 @@ def _engine(engine: Any, static: bool) -> dict[str, Any]:
 def _split(model: type[Ports]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Ports as one object schema; parameters as the seed's list."""
     schema = model.model_json_schema(by_alias=True, mode="validation")
+    schema = _inlined(schema, schema.get("$defs", {}))
     required = schema.get("required", [])
     ports: dict[str, Any] = {}
     parameters: list[dict[str, Any]] = []
@@ -75,6 +76,25 @@ def _split(model: type[Ports]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         entry = {"name": name, "type": port.get("type", "string"), "description": port.get("description", "")}
         parameters.append({**entry, "required": name in required, **default, "schema": port})
     return {"type": "object", "required": [name for name in required if name in ports], "properties": ports}, parameters
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """The schema without references: each port is read by itself, where nothing is beside it that it could refer to.
+
+    :raises ValueError: if a model contains itself
+    """
+    if isinstance(schema, list):
+        return [_inlined(one, definitions) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    rest = {key: _inlined(value, definitions) for key, value in schema.items() if key not in ("$ref", "$defs")}
+    if not isinstance(reference := schema.get("$ref"), str):
+        return rest
+    name = reference.removeprefix("#/$defs/")
+    if name not in definitions:
+        raise ValueError(f"{name} contains itself, which the schema of a port cannot say.")
+    others = {key: value for key, value in definitions.items() if key != name}
+    return {**_inlined(definitions[name], others), **rest}
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:

@@ -48,9 +48,7 @@ class TalkInput(Ports):
 
 class TalkOutput(Ports):
     video_artifact: Annotated[Video, Field(title="Video")]
-    mouth: Annotated[
-        MouthBox | None, Field(title="Mouth", description="Where the drawn mouth is.", json_schema_extra={"type": "object"})
-    ] = None
+    mouth: Annotated[MouthBox | None, Field(title="Mouth", description="Where the drawn mouth is.")] = None
     note: Annotated[str | None, Field(title="Note")] = None
 
 

@@ -1,0 +1,106 @@
+import type { Capability } from "@spindle/schemas";
+import { expect, test } from "vitest";
+import { committedManifests } from "../manifests/index.ts";
+import { faultsOf } from "./faults.ts";
+
+const { node, python } = committedManifests;
+
+const FILE = "apps/runtime/src/nodes/shout.node.ts";
+const shout = (change: Partial<Capability> = {}): Capability => ({
+  id: "text.shout",
+  label: "Shout",
+  description: "Turns a text into capitals.",
+  version: "1.0.0",
+  plane: "node",
+  runtime: { kind: "cpu", concurrency: 8 },
+  handler: { module: FILE, method: "run" },
+  io: { input: ports({ text: { type: "string" } }), output: ports({ loud: { type: "string" } }) },
+  category: "Text and control",
+  engines: [],
+  ...change,
+});
+const ports = (properties: object, required: string[] = []) => ({ type: "object", required, properties });
+const taking = (properties: object, required?: string[]) => shout({ io: { input: ports(properties, required), output: ports({}) } });
+const giving = (properties: object, required?: string[]) => shout({ io: { input: ports({}), output: ports(properties, required) } });
+const setting = (parameter: object) => shout({ parameters: [{ name: "marks", type: "integer", ...parameter }] });
+
+test("nothing is wrong with any capability of the two planes", () => {
+  expect([...node.capabilities, ...python.capabilities].flatMap(faultsOf)).toEqual([]);
+  expect(faultsOf(shout())).toEqual([]);
+});
+
+test.each<[string, Capability, string]>([
+  ["a type of artifact", taking({ text: { "x-artifact": "vidoe" } }), 'The input "text" has x-artifact: "vidoe". Did you mean "video"?'],
+  [
+    "a type of value",
+    taking({ text: { type: "strng" } }),
+    'The input "text" has the type "strng", which does not exist. Did you mean "string"?',
+  ],
+  [
+    "a type of items",
+    giving({ texts: { type: "array", items: { type: "txt" } } }),
+    'The output "texts", items, has the type "txt", which does not exist. There are: string, number, integer, boolean, array, object, null.',
+  ],
+  [
+    "a hint",
+    taking({ text: { "x-multilin": true } }),
+    'The input "text" has "x-multilin", a hint that nothing reads. Did you mean "x-multiline"?',
+  ],
+  ["a hint's place", taking({ text: { "x-branch": true } }), 'The input "text" has "x-branch", which is a hint for output alone.'],
+  [
+    "a hint's value",
+    taking({ text: { "x-multiline": "yes" } }),
+    'The input "text" has x-multiline: "yes". True or false is needed; this is "yes".',
+  ],
+  [
+    "a variable",
+    taking({ text: { "x-variables": ["txt"] } }),
+    'The input "text" has x-variables with "txt", which is no input. Did you mean "text"?',
+  ],
+  [
+    "a keyword",
+    taking({ text: { maxLenght: 3 } }),
+    'The input "text" has "maxLenght", which is no keyword that is checked. Did you mean "maxLength"?',
+  ],
+  ["a required input", taking({ text: {} }, ["txt"]), 'required of the input names "txt", which is not there. Did you mean "text"?'],
+  ["a required output", giving({ loud: {} }, ["lout"]), 'required of the output names "lout", which is not there. Did you mean "loud"?'],
+  ["a pattern", taking({ text: { pattern: "(" } }), 'The input "text" has a pattern that is no regular expression.'],
+  ["limits", taking({ text: { minimum: 3, maximum: 1 } }), 'The input "text" has a minimum above its maximum.'],
+  [
+    "an input's default",
+    taking({ size: { type: "integer", default: "a" } }),
+    'The default of the input "size" does not fit its schema. A whole number is needed; this is "a".',
+  ],
+  [
+    "a parameter's default",
+    setting({ default: 99, schema: { maximum: 10 } }),
+    'The default of the parameter "marks" does not fit its schema. At most 10; this is 99.',
+  ],
+  [
+    "a parameter's two types",
+    setting({ schema: { type: "number" } }),
+    'The parameter "marks" has the type "integer", and its schema the type "number".',
+  ],
+  [
+    "a parameter's key",
+    setting({ defualt: 1 }),
+    'The parameter "marks" has "defualt", which is nothing that a parameter has. Did you mean "default"?',
+  ],
+  ["a parameter's name", setting({ name: "text", type: "string" }), 'The parameter "text" has the name of an input.'],
+  ["a version", shout({ version: "one" }), 'The version "one" is not written like 1.0.0.'],
+  ["an id", shout({ id: "Shout" }), 'The id "Shout" is not written like text.shout.'],
+  [
+    "a category",
+    shout({ category: "Text and contrl" }),
+    'There is no category "Text and contrl". Did you mean "Text and control"? A new one is added to CATEGORIES in packages/node-library/src/faults.ts.',
+  ],
+])("the sentence on %s that cannot be names the file, the place and what was probably meant", (_, capability, sentence) => {
+  expect(faultsOf(capability)).toEqual([`${FILE}: ${sentence}`]);
+});
+
+test("the file of a capability of the Python plane is named by its path", () => {
+  const capability = shout({ plane: "python", version: "one", handler: { module: "spindle_worker.nodes.count_words", method: "run" } });
+  expect(faultsOf(capability)).toEqual([
+    'workers/python-gpu/spindle_worker/nodes/count_words.py: The version "one" is not written like 1.0.0.',
+  ]);
+});
