@@ -162,10 +162,10 @@ function linkNeighbours(transaction: Y.Transaction, deletions: Deletions): () =>
   for (const text of new Set([...pieces.keys()].map(({ parent }) => parent as Held))) {
     const now = nowOf(store, text);
     if (now === text) continue;
-    let behind: Y.Item | undefined;
+    let behind: Y.ID | undefined;
     let passed: Y.Item[] = [];
     // Behind the same letter, those that come back before all behind them so far: from the left, and in that order.
-    let open: (Link & { order: number })[] = [];
+    let open: Link[] = [];
     for (let item = text._start; item; item = item.right) {
       const order = pieces.get(item);
       if (order === undefined) {
@@ -182,33 +182,46 @@ function linkNeighbours(transaction: Y.Transaction, deletions: Deletions): () =>
         last.right = item;
         open.pop();
       }
-      const link = { piece: item, order, left: open.at(-1)?.piece ?? behind ?? null, right: (behind ? behind.right : now?._start) ?? null };
+      const link = { piece: item, order, now, behind, left: open.at(-1)?.piece };
       links.push(link);
       open.push(link);
     }
   }
   const former = links.map(({ piece }) => ({ piece, left: piece.left, right: piece.right }));
-  const set = (all: readonly Link[]) => {
+  // Only now is everything divided: where a letter is the end of an item, it stays one.
+  const meant = links.map(({ piece, now, behind, left, right }) => {
+    const standing = behind ? (Y.getItem(store, behind) as Y.Item) : undefined;
+    return { piece, left: left ?? standing ?? null, right: right ?? (standing ? standing.right : now?._start) ?? null };
+  });
+  const set = (all: typeof meant) => {
     for (const { piece, left, right } of all) Object.assign(piece, { left, right });
   };
-  set(links);
+  set(meant);
   return () => set(former);
 }
 
+/** Where a piece comes back. */
 interface Link {
   piece: Y.Item;
-  left: Y.Item | null;
-  right: Y.Item | null;
+  order: number;
+  /** The text in which that is, and the letter in it behind which it is. */
+  now: Held | undefined;
+  behind: Y.ID | undefined;
+  /** Pieces that are back by then, between which it is instead. */
+  left?: Y.Item | undefined;
+  right?: Y.Item | undefined;
 }
 
-/** What came of the last letter, of all of some items, that stands in another text now: the item that ends with it. */
-function lastStanding(transaction: Y.Transaction, items: readonly Y.Item[], now: Held): Y.Item | undefined {
+/** What came of the last letter, of all of some items, that stands in another text now. It is the end of an item afterwards. */
+function lastStanding(transaction: Y.Transaction, items: readonly Y.Item[], now: Held): Y.ID | undefined {
   const { store } = transaction.doc;
   for (const { id, length, parent, redone } of [...items].reverse()) {
     if (redone && Y.getItem(store, redone).parent === parent) continue; // what came of it is another one here
     for (let clock = id.clock + length - 1; clock >= id.clock; clock--) {
       const last = lastIdOf(store, Y.createID(id.client, clock));
-      if (Y.getItem(store, last).parent === now) return Y.getItemCleanEnd(transaction, store, last);
+      if (Y.getItem(store, last).parent !== now) continue;
+      Y.getItemCleanEnd(transaction, store, last);
+      return last;
     }
   }
   return undefined;
