@@ -142,7 +142,7 @@ function editedBody(body: Body, next: Next): Body {
     const all = metadata?.nodes as Record<string, Some> | undefined;
     return { ...body, metadata: { ...metadata, nodes: { ...all, [id]: { ...all?.[id], ...value } } } };
   };
-  switch (next(16)) {
+  switch (next(19)) {
     case 0: {
       const node = freshNode(next);
       if (nodes.some((one) => one.id === node.id) || nodes.length > 20) return body;
@@ -174,13 +174,14 @@ function editedBody(body: Body, next: Next): Body {
           { engine: "auto" },
           { disabled: true },
           { disabled: false },
-          { bypassed: true },
-          { bypassed: false },
           { pinned: { text: "a" } },
           { version: "2" },
           {},
         ]),
       );
+    case 16:
+    case 17:
+      return setting({ bypassed: !(metadata?.nodes as Record<string, Some> | undefined)?.[id]?.bypassed });
     case 7:
       return { ...body, metadata: { ...metadata, nodes: without(metadata?.nodes as Some | undefined, id) } };
     case 8: {
@@ -227,10 +228,14 @@ function freshEdge(from: string, to: string, edges: readonly GraphEdge[], next: 
   return { from, to, metadata: { ...wire, ...(kind === 4 ? { when: CONDITIONS[next(CONDITIONS.length)] } : {}) } } as GraphEdge;
 }
 
-/** What edits start from. */
+/** What edits start from: a node that names another server than the one before it is in its region only while it is bypassed. */
 export const FIRST: Graph = {
   schema: "langgraph.v1",
   workflowId: "edited",
   nodes: ["Load", "Draw", "Draw", "say", "hear", "pass", "ask"].map((service, at) => nodeOf(`f${at}`, service)) as Graph["nodes"],
-  edges: [],
+  edges: [
+    { from: "f0", to: "f1", metadata: { sourcePort: "model", targetPort: "model" } },
+    { from: "f1", to: "f2", metadata: { sourcePort: "image", targetPort: "image" } },
+  ] as GraphEdge[] as Graph["edges"],
+  metadata: { nodes: { f1: { engine: "one" }, f2: { engine: "two" } } },
 };

@@ -181,6 +181,19 @@ test("a node that comes to name another server leaves its region, though no wire
   expect(regions({ ...graph, metadata: named({ a: "one", b: "two" }) })).toEqual([["a"], ["b"]]);
 });
 
+test("a bypassed node splits no region by the server that it names, because it is not sent there", () => {
+  const next = resolver(editLibrary);
+  const nodes = ["a", "b", "c"].map((id) => ({ ...node(id, "Draw"), plane: "comfy" }) as GraphNode);
+  const wire = (from: string, to: string) => ({ from, to, metadata: { sourcePort: "image", targetPort: "image" } });
+  const regions = (bypassed: boolean) => {
+    const settings = { a: { engine: "one" }, b: { engine: "two", bypassed }, c: { engine: "one" } };
+    const { plan } = next(graphOf(nodes, [wire("a", "b"), wire("b", "c")], { nodes: settings })).root;
+    return [...plan.regions.values()].map((region) => region.nodes);
+  };
+  expect(regions(false)).toEqual([["a"], ["b"], ["c"]]);
+  expect(regions(true)).toEqual([["a", "b", "c"]]);
+});
+
 /** All that a reader can ask, without the objects that only serve to tell parts apart. */
 function knownOf({ root, definitions }: Resolved): unknown {
   return [root, ...definitions.values()].map((level) => ({
@@ -204,7 +217,7 @@ function knownOf({ root, definitions }: Resolved): unknown {
 const EDITS = Number(process.env.SEEDS ?? 2000);
 test(`[G6] after each of ${EDITS} random edits all that is known of the graph is what a fresh look finds`, () => {
   const next = seeded(Number(process.env.SEED ?? 1));
-  const seen = { regions: 0, loops: 0, mapped: 0, calls: 0, conditions: 0, same: 0 };
+  const seen = { regions: 0, loops: 0, mapped: 0, calls: 0, conditions: 0, bypassed: 0, same: 0 };
   let resolveNext = resolver(editLibrary);
   let graph = FIRST;
   for (let edit = 0; edit < EDITS; edit++) {
@@ -229,6 +242,7 @@ test(`[G6] after each of ${EDITS} random edits all that is known of the graph is
     seen.mapped += after.root.wiring.mapped.size;
     seen.calls += after.root.nodes.filter(({ element }) => element?.calls).length;
     seen.conditions += after.root.wiring.conditions.size;
+    seen.bypassed += after.root.nodes.filter(({ passes }) => passes).length;
     seen.same += after.root.nodes.filter((each) => before.root.nodes.includes(each)).length;
   }
   expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(100);
