@@ -120,7 +120,7 @@ function* faultsOfSchema(schema: unknown, where: string, place: Place, capabilit
     ...LISTS.flatMap((key) => [schema[key] ?? []].flat().map((one) => [key, one] as const)),
     ...NAMED.flatMap((key) => Object.entries(record(schema[key]))),
   ];
-  for (const [key, one] of inner) if (one !== undefined) yield* faultsOfSchema(one, `${where}, ${key},`, place, capability);
+  for (const [key, part] of inner) if (part !== undefined) yield* faultsOfSchema(part, `${where}, ${key},`, place, capability);
 }
 
 function* faultsOfHint(key: string, value: unknown, where: string, place: Place, { io }: Capability): Generator<string> {
