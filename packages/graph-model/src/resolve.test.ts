@@ -194,6 +194,30 @@ test("a bypassed node splits no region by the server that it names, because it i
   expect(regions(true)).toEqual([["a", "b", "c"]]);
 });
 
+test("no wire is looked at again for a bypassed node that an edit leaves alone", () => {
+  const looksAfterEdit = (metadata?: object): number => {
+    let looks = 0;
+    const edges = chain(50).edges.map(({ from, to }) => ({
+      from,
+      to,
+      get metadata() {
+        looks++;
+        return { sourcePort: "value", targetPort: "value" };
+      },
+    }));
+    const graph = graphOf(chain(50).nodes, edges as unknown as Graph["edges"], metadata);
+    const next = resolver(sampleLibrary);
+    next(graph);
+    const issues = validate(graph, sampleLibrary);
+    const two = withParam(graph, 30, "x");
+    next(two);
+    looks = 0;
+    expect(validate(two, sampleLibrary)).toEqual(issues);
+    return looks;
+  };
+  expect(looksAfterEdit({ nodes: { n7: { bypassed: true } } })).toBe(looksAfterEdit());
+});
+
 /** All that a reader can ask, without the objects that only serve to tell parts apart. */
 function knownOf({ root, definitions }: Resolved): unknown {
   return [root, ...definitions.values()].map((level) => ({

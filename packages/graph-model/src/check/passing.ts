@@ -2,7 +2,7 @@
 import { edgeId, edgeMetadata, nodeTitle } from "../graph.ts";
 import { declaredInterface } from "../interface.ts";
 import { type Issue, issue } from "../issue.ts";
-import type { Level } from "../level.ts";
+import type { Level, ResolvedNode } from "../level.ts";
 import { type Origin, originsIn } from "../origins.ts";
 
 const FIX = "Take it from another node, or switch the bypass off.";
@@ -31,6 +31,10 @@ export function checkPassing(level: Level): Issue[] {
   });
   return [...ofEdges, ...ofInterface];
 }
+
+/** Whether `checkPassing` finds the same with one node as with the other, which took its place: wires and interface are the same. */
+export const passesAlike = (before: ResolvedNode, after: ResolvedNode): boolean =>
+  before === after || (!before.passes && !after.passes && before.isOff === after.isOff && before.definition === after.definition);
 
 /** A sentence, if nothing can come from there. */
 function nothingFrom(level: Level, origin: Origin): string | undefined {

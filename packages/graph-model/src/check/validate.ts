@@ -17,7 +17,7 @@ import { checkEdges } from "./edges.ts";
 import { checkExtent } from "./extent.ts";
 import { checkEdgeMetadata, checkMetadata } from "./metadata.ts";
 import { checkNode, checkUnknown } from "./node.ts";
-import { checkPassing } from "./passing.ts";
+import { checkPassing, passesAlike } from "./passing.ts";
 
 export function validate(graph: Graph, library: Library): Issue[] {
   const resolved = resolve(graph, library);
@@ -43,6 +43,7 @@ interface Findings {
   ofMetadata: Issue[];
   supply: Supply;
   ofSupply: { edges: Issue[]; interface: Issue[] };
+  ofPassing: Issue[];
   ofNodes: NodeFindings[];
 }
 
@@ -68,6 +69,11 @@ function findingsOf(level: Level, before: Findings | undefined): Findings {
   const ofMetadata = isSaid ? before.ofMetadata : checkMetadata(graph);
   const ofSupply = before?.supply === supply ? before.ofSupply : { edges: checkEdges(level), interface: checkInterface(level) };
   const ofNodes = findingsOfNodes(level, before?.ofNodes);
+  const isPassedAlike =
+    before?.wiring === wiring &&
+    before.metadata?.interface === graph.metadata?.interface &&
+    level.nodes.every((node, at) => passesAlike((before.ofNodes[at] as NodeFindings).of, node));
+  const ofPassing = isPassedAlike ? before.ofPassing : checkPassing(level);
   const all = [
     ...ofMetadata,
     ...ofWiring.metadata,
@@ -81,12 +87,12 @@ function findingsOf(level: Level, before: Findings | undefined): Findings {
     ...joined(ofNodes, (node) => node.sources),
     ...ofWiring.cycle,
     ...(supply.hasTooManyNames ? [tooManyNames()] : NONE),
-    ...checkPassing(level),
+    ...ofPassing,
     ...level.regionProblems.map(regionIssue),
     ...ofSupply.interface,
     ...importIssues(graph),
   ];
-  return { all, wiring, ofWiring, metadata: graph.metadata, ofMetadata, supply, ofSupply, ofNodes };
+  return { all, wiring, ofWiring, metadata: graph.metadata, ofMetadata, supply, ofSupply, ofPassing, ofNodes };
 }
 
 function findingsOfNodes({ nodes }: Level, before: readonly NodeFindings[] = []): NodeFindings[] {
