@@ -36,6 +36,9 @@ describe.each(["node-run", "run"])("%s", (name) => {
     const reached = new Set(all.flatMap(([, { from, to }]) => (from.includes(to) ? [] : [to])));
     expect(Object.keys(states).filter((state) => !reached.has(state) && state !== "queued")).toEqual([]);
   });
+  test("[W1] only the change that makes a row starts from nothing", () => {
+    expect(all.filter(([change, { from }]) => from.length === 0 && change !== "create")).toEqual([]);
+  });
   test("[W1] nothing leaves a state that is ended, and something leaves every other one", () => {
     for (const [state, { ended }] of Object.entries(states))
       expect(all.filter(([, { from, to }]) => from.includes(state) && to !== state).length > 0, state).toBe(ended !== true);

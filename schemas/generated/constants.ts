@@ -702,6 +702,8 @@ export const ERROR_RUN_STATES = ["failed","cancelled"] as const;
 
 /** Every change of a run, and what it may start from. */
 export const RUN_CHANGES = {
+  /** Somebody asked for it. */
+  create: {"from":[],"to":"queued","event":"run.queued"},
   /** A runtime begins to drive it. */
   start: {"from":["queued"],"to":"running","event":"run.running"},
   /** No owner and no lease, until a person moves it (DESIGN E7). */

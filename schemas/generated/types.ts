@@ -1548,9 +1548,9 @@ export interface StateMachineState {
 export interface StateMachineChange {
   means: string;
   /**
-   * @minItems 1
+   * Empty for the change that makes the row.
    */
-  from: [string, ...string[]];
+  from: string[];
   to: string;
   event: string;
   /**

@@ -67,7 +67,6 @@ const RUN_STATES = Object.fromEntries(Object.values(RUN_CHANGES).map(({ event, t
 
 /** The events that no change of state writes, each with the state of which it tells nevertheless. */
 const OTHER_EVENTS: Readonly<Record<Exclude<RunEvent["type"], NodeEvent["type"] | RunChange["event"]>, RunState | undefined>> = {
-  "run.queued": "queued",
   "run.cancelling": undefined,
   "loop.limit": undefined,
 };

@@ -1,4 +1,13 @@
-import { isEndedNodeState, NODE_CHANGES, NODE_STATES, type NodeState } from "@spindle/schemas";
+import {
+  isEndedNodeState,
+  NODE_CHANGES,
+  NODE_STATES,
+  type NodeState,
+  RUN_CHANGES,
+  RUN_STATES,
+  type RunChangeName,
+  type RunState,
+} from "@spindle/schemas";
 import { expect, test } from "vitest";
 
 test("[W1] nothing leaves a terminal state", () => {
@@ -13,7 +22,7 @@ test("[W1] whatever sends a node to a worker again raises the fence", () => {
     if ((change.to as string) === "dispatched") expect("raisesFence" in change, name).toBe(true);
 });
 
-/** The whole table (DESIGN W1): from each state, what may happen and where it leads. What is not here is refused. */
+/** The whole table of node runs (DESIGN W1): from each state, what may happen and where it leads. What is not here is refused. */
 const TABLE: Record<NodeState, Record<string, NodeState>> = {
   queued: {
     dispatch: "dispatched",
@@ -57,7 +66,24 @@ const TABLE: Record<NodeState, Record<string, NodeState>> = {
   cancelled: {},
   dead: {},
 };
-test.each(NODE_STATES)("[W1] from %s leads exactly what the table says", (state) => {
+test.each(NODE_STATES)("[W1] from %s of a node run leads exactly what the table says", (state) => {
   const found = Object.entries(NODE_CHANGES).filter(([, change]) => (change.from as readonly string[]).includes(state));
   expect(Object.fromEntries(found.map(([name, change]) => [name, change.to]))).toEqual(TABLE[state]);
+});
+
+/** The same for runs. Of a run that waits nothing is decided: it is woken first. */
+const RUN_TABLE: Record<RunState | "nothing", Partial<Record<RunChangeName, RunState>>> = {
+  nothing: { create: "queued" },
+  queued: { start: "running", succeed: "succeeded", fail: "failed", cancel: "cancelled" },
+  running: { park: "waiting", succeed: "succeeded", fail: "failed", cancel: "cancelled" },
+  waiting: { wake: "running" },
+  succeeded: {},
+  failed: {},
+  cancelled: {},
+};
+test.each(["nothing", ...RUN_STATES] as const)("[W1] from %s of a run leads exactly what the table says", (state) => {
+  const found = Object.entries(RUN_CHANGES).filter(([, { from }]: [string, { from: readonly RunState[] }]) =>
+    state === "nothing" ? from.length === 0 : from.includes(state),
+  );
+  expect(Object.fromEntries(found.map(([name, change]) => [name, change.to]))).toEqual(RUN_TABLE[state]);
 });

@@ -23,10 +23,14 @@ const LAST_TRIAL = MOST_DEATHS - 1;
 
 const PRIORITIES: Record<Priority, number> = { high: 1, normal: 0, low: -1 };
 
+const { create: CREATE, start: START, park: PARK, wake: WAKE } = RUN_CHANGES;
+const listed = (states: readonly RunState[]): string => states.map((state) => `'${state}'`).join(",");
+
 /** Lets a run that rests be claimed: the statement that wakes `$1`, but for what stands before it. */
 const WOKEN = (condition = ""): string =>
-  `moved AS (UPDATE run SET state = 'running', owner = NULL, last_seq = last_seq + 1 WHERE id = $1 AND state = 'waiting' ${condition} RETURNING id, last_seq)
-   INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.running', '{}' FROM moved`;
+  `moved AS (UPDATE run SET state = '${WAKE.to}', owner = NULL, last_seq = last_seq + 1
+     WHERE id = $1 AND state IN (${listed(WAKE.from)}) ${condition} RETURNING id, last_seq)
+   INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, '${WAKE.event}', '{}' FROM moved`;
 
 const json = (value: unknown): string | null => (value === undefined ? null : storable(value));
 
@@ -41,11 +45,11 @@ export class PostgresRuns implements Runs {
       name: "run-create",
       text: `WITH made AS (
         INSERT INTO run (id, revision_id, graph_id, title, template, inputs, engines, options, owner, submitter, priority, request_key, request_hash, fence, state, last_seq, started_at)
-        SELECT $1,$2,$3,$4,$5,$6,$7,$9,$10::text,$11,$12::smallint,$13,$14, CASE WHEN o THEN 1 ELSE 0 END, CASE WHEN o THEN 'running' ELSE 'queued' END,
+        SELECT $1,$2,$3,$4,$5,$6,$7,$9,$10::text,$11,$12::smallint,$13,$14, CASE WHEN o THEN 1 ELSE 0 END, CASE WHEN o THEN '${START.to}' ELSE '${CREATE.to}' END,
           CASE WHEN o THEN 2 ELSE 1 END, CASE WHEN o THEN now() END FROM (SELECT $10::text IS NOT NULL AS o) owned
       ), event AS (
         INSERT INTO run_event (run_id, seq, type, body)
-        SELECT $1, e.seq, e.type, '{}' FROM (VALUES (1, 'run.queued'), (2, 'run.running')) e(seq, type) WHERE e.seq = 1 OR $10::text IS NOT NULL
+        SELECT $1, e.seq, e.type, '{}' FROM (VALUES (1, '${CREATE.event}'), (2, '${START.event}')) e(seq, type) WHERE e.seq = 1 OR $10::text IS NOT NULL
       ) ${ADD_NODES} RETURNING *`
         .replace("$run", "$1")
         .replace("$nodes", "$8"),
@@ -82,7 +86,7 @@ export class PostgresRuns implements Runs {
     const { rowCount } = await this.pool.query({
       name: "run-change",
       text: `WITH moved AS (UPDATE run SET state = $3, last_seq = last_seq + 1, outputs = COALESCE($4::jsonb, outputs), error = COALESCE($5::jsonb, error),
-         started_at = CASE WHEN $3 = 'running' THEN COALESCE(started_at, now()) ELSE started_at END,
+         started_at = CASE WHEN $3 = '${START.to}' THEN COALESCE(started_at, now()) ELSE started_at END,
          finished_at = CASE WHEN $3 = ANY($9) THEN now() END
          WHERE id = $1 AND state = ANY($2) AND fence = $7 RETURNING id, last_seq)
        INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, $8, $6::jsonb FROM moved`,
@@ -95,13 +99,13 @@ export class PostgresRuns implements Runs {
   // A run that rests is woken by the same statement: whatever dies after it, somebody claims the run.
   async requestCancel(id: string): Promise<boolean> {
     const { rowCount } = await this.pool.query(
-      `WITH before AS (SELECT id, state = 'waiting' AS rests FROM run WHERE id = $1 AND NOT cancel_requested AND state = ANY($2) FOR UPDATE),
-         moved AS (UPDATE run SET cancel_requested = true, state = CASE WHEN rests THEN 'running' ELSE state END,
+      `WITH before AS (SELECT id, state IN (${listed(WAKE.from)}) AS rests FROM run WHERE id = $1 AND NOT cancel_requested AND state = ANY($2) FOR UPDATE),
+         moved AS (UPDATE run SET cancel_requested = true, state = CASE WHEN rests THEN '${WAKE.to}' ELSE state END,
              owner = CASE WHEN rests THEN NULL ELSE owner END, last_seq = last_seq + CASE WHEN rests THEN 2 ELSE 1 END
            FROM before WHERE run.id = before.id RETURNING run.id, last_seq, rests)
        INSERT INTO run_event (run_id, seq, type, body)
          SELECT id, last_seq - CASE WHEN rests THEN 1 - e.at ELSE 0 END, e.type, '{}'
-         FROM moved JOIN (VALUES (0, 'run.cancelling'), (1, 'run.running')) e(at, type) ON rests OR e.at = 0`,
+         FROM moved JOIN (VALUES (0, 'run.cancelling'), (1, '${WAKE.event}')) e(at, type) ON rests OR e.at = 0`,
       [id, OPEN_RUN_STATES],
     );
     this.changed.emit(id);
@@ -116,11 +120,11 @@ export class PostgresRuns implements Runs {
     return transaction(this.pool, async (client) => {
       await client.query("SELECT 1 FROM run WHERE id = $1 FOR UPDATE", [id]);
       const { rowCount } = await client.query(
-        `WITH moved AS (UPDATE run SET state = 'waiting', owner = NULL, deaths = 0, last_seq = last_seq + 1
-           WHERE id = $1 AND fence = $2 AND state = 'running' AND NOT cancel_requested
+        `WITH moved AS (UPDATE run SET state = '${PARK.to}', owner = NULL, deaths = 0, last_seq = last_seq + 1
+           WHERE id = $1 AND fence = $2 AND state IN (${listed(PARK.from)}) AND NOT cancel_requested
              AND (SELECT count(*) FROM node_run n WHERE n.run_id = $1 AND (n.state = 'waiting' OR (n.held = 'after' AND NOT n.passed))) = $3
            RETURNING id, last_seq)
-         INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, 'run.waiting', '{}' FROM moved`,
+         INSERT INTO run_event (run_id, seq, type, body) SELECT id, last_seq, '${PARK.event}', '{}' FROM moved`,
         [id, fence, waiting],
       );
       this.changed.emit(id);

@@ -2109,7 +2109,10 @@ class StateMachineChange(BaseModel):
         populate_by_name=True,
     )
     means: Annotated[str, Field(min_length=1)]
-    from_: Annotated[list[FromItem], Field(alias='from', min_length=1)]
+    from_: Annotated[
+        list[FromItem],
+        Field(alias='from', description='Empty for the change that makes the row.'),
+    ]
     to: Annotated[str, Field(pattern='^[a-z]+$')]
     event: Annotated[str, Field(pattern='^(run|node)\\.[a-z]+$')]
     raises_fence: Annotated[
