@@ -2,6 +2,7 @@ import {
   isEndedNodeState,
   NODE_CHANGES,
   NODE_STATES,
+  type NodeChangeName,
   type NodeState,
   RUN_CHANGES,
   RUN_STATES,
@@ -9,6 +10,7 @@ import {
   type RunState,
 } from "@spindle/schemas";
 import { expect, test } from "vitest";
+import { isBeginning } from "./changes.ts";
 
 test("[W1] nothing leaves a terminal state", () => {
   for (const change of Object.values(NODE_CHANGES))
@@ -69,6 +71,11 @@ const TABLE: Record<NodeState, Record<string, NodeState>> = {
 test.each(NODE_STATES)("[W1] from %s of a node run leads exactly what the table says", (state) => {
   const found = Object.entries(NODE_CHANGES).filter(([, change]) => (change.from as readonly string[]).includes(state));
   expect(Object.fromEntries(found.map(([name, change]) => [name, change.to]))).toEqual(TABLE[state]);
+});
+
+test("[RV4] a node run begins by exactly these changes, which are dropped if its run is cancelled before they are written", () => {
+  const names = Object.keys(NODE_CHANGES) as NodeChangeName[];
+  expect(names.filter(isBeginning).sort()).toEqual(["ask", "begin", "dispatch", "hold", "pass", "pin", "reuse", "succeedHere"]);
 });
 
 /** The same for runs. Of a run that waits nothing is decided: it is woken first. */

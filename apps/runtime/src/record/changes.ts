@@ -1,5 +1,13 @@
 // The changes of a node run (schemas/states), each with what its event says (schemas/events).
-import { type ArtifactRef, NODE_CHANGES, type NodeChangeName, type NodeState, type RunEvent, type RunEventError } from "@spindle/schemas";
+import {
+  type ArtifactRef,
+  ERROR_NODE_STATES,
+  NODE_CHANGES,
+  type NodeChangeName,
+  type NodeState,
+  type RunEvent,
+  type RunEventError,
+} from "@spindle/schemas";
 
 export type EventOf<Type extends RunEvent["type"]> = Extract<RunEvent, { type: Type }>;
 type BodyOf<Name extends NodeChangeName> = EventOf<(typeof NODE_CHANGES)[Name]["event"]>["body"];
@@ -59,6 +67,12 @@ export interface ChangeRule {
   counts?: "attempt" | "crash";
 }
 export const ruleOf = (name: NodeChangeName): ChangeRule => NODE_CHANGES[name];
+
+/** Whether a node run begins by a change, or gets its result at once. Without the change it is as if it had not begun. */
+export function isBeginning(name: NodeChangeName): boolean {
+  const { from, to } = ruleOf(name);
+  return from.includes("queued") && !(ERROR_NODE_STATES as readonly NodeState[]).includes(to);
+}
 
 /** The body of a change's event. */
 export function eventBody({ error, output, why, held, body }: AnyChange): Record<string, unknown> {

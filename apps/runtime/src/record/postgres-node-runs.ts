@@ -5,7 +5,7 @@ import { jsonBytes } from "@spindle/graph-model";
 import { OPEN_NODE_STATES } from "@spindle/schemas";
 import type pg from "pg";
 import { storable, storableName } from "../store/storable.ts";
-import { type AnyChange, eventBody, type NodeChange, ruleOf } from "./changes.ts";
+import { type AnyChange, eventBody, isBeginning, type NodeChange, ruleOf } from "./changes.ts";
 import { type ChangedRow, ImpossibleNodeRun, type NodeRunRow, nodeRunOf, type RawNodeRun, type TaskRow } from "./node-run.ts";
 import type { NodeRunRecord } from "./record.ts";
 import type { NewNodeRun, Note, OpenNodeRun } from "./types.ts";
@@ -62,8 +62,6 @@ const QUERY_CANCELED = "57014";
 
 /** Bytes of a change in the statement; beyond what changes may share it goes alone, and is counted no further. */
 const sizeOf = (change: NodeChange): number => jsonBytes(statementOf(change), CHANGED_AT_ONCE);
-/** The changes by which a node run begins, or ends at once. Without them it is as if it had not begun. */
-const BEGINNINGS: readonly NodeChange["change"][] = ["dispatch", "begin", "succeedHere", "reuse", "pin", "pass", "ask"];
 const nameOf = ({ nodeRun, fence, change }: NodeChange): string => `${nodeRun} ${fence} ${change}`;
 
 export class PostgresNodeRuns implements NodeRunRecord {
@@ -105,7 +103,7 @@ export class PostgresNodeRuns implements NodeRunRecord {
   }
 
   drop(run: string): void {
-    this.commits.drop(run, ({ change }) => BEGINNINGS.includes(change), "dropped");
+    this.commits.drop(run, ({ change }) => isBeginning(change), "dropped");
   }
 
   private async commit(changes: NodeChange[]): Promise<(ChangedRow | undefined)[]> {
