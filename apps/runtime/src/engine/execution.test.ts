@@ -70,7 +70,14 @@ describe("[RC7] a bypassed node", () => {
       graphOf([node("a"), node("b"), node("c")], [wire("a", "b"), wire("b", "c")], { nodes: { b: { ...settings, ...more } } });
     const { held, row } = await run(graph({}));
     expect([held, row("b")?.output]).toEqual([[], { value: "a" }]);
+    expect((await run(graph({ breakpoint: "after" }))).row("b")).toMatchObject({ state: "succeeded", held: null });
     expect((await run(graph({ disabled: true }))).states).toMatchObject({ b: "skipped", c: "skipped" });
+  });
+  test("needs no input that it would need to run", async () => {
+    const graph = (metadata: object) => graphOf([node("n"), comfy("b", "needs")], [edge("n", "b")], metadata);
+    expect((await run(graph({}))).states.b).toBe("skipped");
+    const { states, prompts } = await run(graph(bypassed("b")));
+    expect([states.b, prompts]).toEqual(["succeeded", []]);
   });
   test("passes on a list, where it would run for each of its elements, without a node run for one", async () => {
     const graph = graphOf(
