@@ -194,18 +194,19 @@ test.each(["image/svg+xml", "text/html"])("[A4] what is %s is handed out as a do
   expect(headers.get("content-security-policy")).toMatch(/^sandbox;/);
 });
 
+/** An artifact that a run gave, and the key under which its worker stored it. */
+async function stored(text: string): Promise<{ artifact: string; key: string | undefined }> {
+  const run = await start();
+  const entry = await claim();
+  await worker.beat(entry);
+  const made = await objects(entry, text, {});
+  await worker.settle({ v: 1, task: entry.task, outcome: "succeeded", ...made });
+  return { artifact: artifactOf(await ended(spindle.url, run)), key: made.objects[0]?.key };
+}
+
 test("[A5] the same bytes are kept once: the second object gives way to the first", async () => {
-  const keys: string[] = [];
-  const artifacts: string[] = [];
-  for (let time = 0; time < 2; time++) {
-    const run = await start();
-    const entry = await claim();
-    await worker.beat(entry);
-    const made = await objects(entry, "the same bytes", {});
-    keys.push(made.objects[0]?.key ?? "");
-    await worker.settle({ v: 1, task: entry.task, outcome: "succeeded", ...made });
-    artifacts.push(artifactOf(await ended(spindle.url, run)));
-  }
+  const made = [await stored("the same bytes"), await stored("the same bytes")];
+  const [keys, artifacts] = [made.map(({ key }) => key), made.map(({ artifact }) => artifact)];
   const { rows } = await db.query("SELECT key FROM artifact WHERE id = ANY($1)", [artifacts]);
   expect(rows).toEqual([{ key: keys[0] }, { key: keys[0] }]);
   const isStored = (key: string | undefined) => existsSync(join(spindle.home, "store", key ?? ""));
@@ -263,6 +264,20 @@ test("[A3] a task's token opens that task alone", async () => {
   expect(
     (await ask(entry, { method: "POST", body: JSON.stringify({ direction: "put", purpose: "input", mime: "x", size: -1 }) })).status,
   ).toBe(422);
+  await done(entry, 1);
+  await ended(spindle.url, run);
+});
+
+test("[A3] of the artifacts it opens those that the task's input names, and no other run's", async () => {
+  const [{ artifact: own }, { artifact: others }] = [await stored("its own"), await stored("another run's")];
+  const { rows } = await db.query("SELECT id AS artifact, mime, sha256, size::int FROM artifact WHERE id = $1", [own]);
+  const run = await start(graphOf([wait("a", { value: rows[0] })]));
+  const entry = await claim();
+  await worker.beat(entry);
+  const wish = (artifact: string) => ask(entry, { method: "POST", body: JSON.stringify({ direction: "get", artifact }) });
+  const bytes = (artifact: string) => ask(entry, { method: "GET" }, `bytes/${artifact}`);
+  expect([(await wish(own)).status, await (await bytes(own)).text()]).toEqual([200, "its own"]);
+  expect([(await wish(others)).status, (await bytes(others)).status]).toEqual([404, 404]);
   await done(entry, 1);
   await ended(spindle.url, run);
 });
