@@ -78,6 +78,20 @@ test("[E14] what is high goes before what is normal, and low after it; within on
   expect(rest.lastIndexOf(1)).toBeLessThan(rest.indexOf(0));
 });
 
+test("[E19] the key of a request is one person's: another person's same key starts a run of its own", async () => {
+  const send = async (as: string) => {
+    user = as;
+    const form = new FormData();
+    form.set("graph", JSON.stringify(graphOf([node("a", "output.preview", { value: 1 })])));
+    const answer = await fetch(`${hand.spindle.url}/api/runs`, { method: "POST", body: form, headers: { "idempotency-key": "one" } });
+    return { status: answer.status, run: ((await answer.json()) as { run: string }).run };
+  };
+  const [ann, bob, again] = [await send("ann"), await send("bob"), await send("ann")];
+  expect([ann.status, bob.status, again]).toEqual([202, 202, ann]);
+  expect(bob.run).not.toBe(ann.run);
+  for (const { run } of [ann, bob]) await ended(hand.spindle.url, run);
+});
+
 test("[E14] a priority that there is not is refused, with the ones that there are", async () => {
   const answer = await fetch(`${hand.spindle.url}/api/runs?priority=urgent`, { method: "POST", body: new FormData() });
   expect(answer.status).toBe(422);
