@@ -182,6 +182,16 @@ describe("a fork", () => {
     const forked: string = await call("runs.fork", { id: body.run, outputs: { b: { value: "mine" } } });
     expect((await ended(spindle.url, forked)).nodes.find((nodeRun) => nodeRun.node === "c")?.output).toEqual({ value: "mine" });
   });
+  test("[E17, RC7] may put one in the place of a bypassed node's, which then passes nothing on", async () => {
+    const { body } = await submit(spindle.url, { ...graph("edit"), metadata: { nodes: { b: { bypassed: true } } } });
+    await ended(spindle.url, body.run);
+    const forked: string = await call("runs.fork", { id: body.run, outputs: { b: { value: "mine" } } });
+    const { nodes } = await ended(spindle.url, forked);
+    expect(nodes.filter((nodeRun) => "bc".includes(nodeRun.node)).map(({ output }) => output)).toEqual([
+      { value: "mine" },
+      { value: "mine" },
+    ]);
+  });
 });
 
 test("[E12] a plan says what would run and why, and how long it takes, and changes nothing", async () => {
