@@ -58,7 +58,7 @@ test("[E18] one task waits for a worker and the rest for it, and the run, its li
   const run = await start(chain);
   const queued = await waitsFor(run, "first", "queue");
   expect(queued).toMatchObject({ text: expect.stringMatching(/^Queued/), action: null });
-  expect(await waitsFor(run, "end", "before")).toMatchObject({ text: "It waits for second." });
+  expect(await waitsFor(run, "end", "before")).toMatchObject({ text: "It runs after second." });
   expect((await getRun(url, run)).notRunning).toMatchObject({ kind: "queue" });
   expect((await list()).find(({ id }) => id === run)?.notRunning).toMatchObject({ kind: "queue" });
   expect(await metric("queue")).toBeGreaterThan(0);

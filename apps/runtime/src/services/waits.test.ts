@@ -68,18 +68,18 @@ async function texts(states: Record<string, WaitingRow["state"]>): Promise<Recor
 const TURN = "Everything before it is over: it begins in its turn.";
 
 test("[E18] a node waits for what is before it, through a loop that has not begun, too", async () => {
-  expect(await texts({ a: "running", z: "queued" })).toEqual({ z: "It waits for A." });
+  expect(await texts({ a: "running", z: "queued" })).toEqual({ z: "It runs after A." });
   expect(await texts({ z: "queued" })).toEqual({ z: TURN });
 });
 
 test("[E18] what comes after a loop waits for what is open in it; what is in it, for what is before it in the same visit", async () => {
   expect(await texts({ "loop:t>h[1]/h": "queued", "loop:t>h[1]/t": "queued", z: "queued" })).toEqual({
     "loop:t>h[1]/h": TURN,
-    "loop:t>h[1]/t": "It waits for H.",
-    z: "It waits for H and 1 more.",
+    "loop:t>h[1]/t": "It runs after H.",
+    z: "It runs after H and 1 more.",
   });
 });
 
 test("[E18] what is inside a call waits for what is before it in the same call", async () => {
-  expect(await texts({ c: "running", "c/x": "running", "c/y": "queued" })).toEqual({ "c/y": "It waits for X." });
+  expect(await texts({ c: "running", "c/x": "running", "c/y": "queued" })).toEqual({ "c/y": "It runs after X." });
 });

@@ -34,7 +34,7 @@ const why = (row: Partial<WaitingRow> = {}, known: Partial<Circumstances> = {}, 
   whyNotRunning({ ...ROW, ...row }, { ...RUN, ...run }, { ...WELL, ...known });
 
 test.each<[NotRunningKind, string, Parameters<typeof why>, since?: Date]>([
-  ["before", "It waits for Voice and 1 more.", [{ state: "queued" }, { before: ["Voice", "Picture"] }]],
+  ["before", "It runs after Voice and 1 more.", [{ state: "queued" }, { before: ["Voice", "Picture"] }]],
   ["turn", "Everything before it is over: it begins in its turn.", [{ state: "queued" }]],
   ["queue", "Queued for a worker.", []],
   ["queue", "Queued, position 2, about 90 s.", [{}, { queue: { position: 2, wait: 89_500 } }]],

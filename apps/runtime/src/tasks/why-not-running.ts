@@ -97,7 +97,7 @@ type Because = (kind: NotRunningKind, text: string, action?: string | null, sinc
 
 function whyQueued([first, ...others]: readonly string[], because: Because): NotRunning {
   if (first === undefined) return because("turn", "Everything before it is over: it begins in its turn.");
-  return because("before", `It waits for ${first}${others.length > 0 ? ` and ${others.length} more` : ""}.`);
+  return because("before", `It runs after ${first}${others.length > 0 ? ` and ${others.length} more` : ""}.`);
 }
 
 function whyAtWorkers(row: WaitingRow, isCancelling: boolean, known: Circumstances, because: Because): NotRunning | undefined {
