@@ -2,12 +2,13 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import { CLOSE, MOST_MESSAGE_BYTES } from "@spindle/graph-model/shared-doc";
 import { createExpressMiddleware } from "@trpc/server/adapters/express";
 import { applyWSSHandler } from "@trpc/server/adapters/ws";
 import express, { type RequestHandler } from "express";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { DocumentHost } from "../collab/document-host.ts";
-import { CLOSE, CollabSockets, knowsIn } from "../collab/socket.ts";
+import { CollabSockets, knowsIn } from "../collab/socket.ts";
 import { Refused } from "../refused.ts";
 import { ROOT } from "../root.ts";
 import type { Services } from "../services/services.ts";
@@ -23,7 +24,6 @@ import { restRoutes } from "./rest.ts";
 import { appRouter } from "./router.ts";
 import { taskRoutes } from "./task-objects.ts";
 
-const MAX_MESSAGE = 4 * 1024 * 1024;
 const METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
 const REFUSALS: Record<number, string> = {
   400: "Bad Request",
@@ -78,15 +78,20 @@ export async function serve(
   });
   app.use(
     "/trpc",
-    createExpressMiddleware({ router: appRouter, createContext: contextOf, maxBodySize: MAX_MESSAGE, maxBatchSize: MAX_CALLS_AT_ONCE }),
+    createExpressMiddleware({
+      router: appRouter,
+      createContext: contextOf,
+      maxBodySize: MOST_MESSAGE_BYTES,
+      maxBatchSize: MAX_CALLS_AT_ONCE,
+    }),
   );
   app.use("/api", noSuchCall);
   app.use(await editorRoutes(join(ROOT, "apps/editor"), config.dev));
   app.use(errors(onError));
 
   const server = createServer(app);
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE });
-  const rpc = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE, WebSocket: CallSocket });
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES });
+  const rpc = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES, WebSocket: CallSocket });
   const rpcHandler = applyWSSHandler({
     wss: rpc,
     router: appRouter,

@@ -1,6 +1,6 @@
 // The y-websocket protocol on `ws` (y-protocols sync and awareness), in front of the document host.
 import { checkLimits } from "@spindle/graph-model";
-import { EditRefused, EditUnfit, EPOCH, LAYOUT, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
+import { CLOSE, EditRefused, EditUnfit, EPOCH, LAYOUT, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import type { WebSocket } from "ws";
@@ -25,25 +25,6 @@ const MOST_PAGES = 16;
 
 const SYNC = 0;
 const AWARENESS = 1;
-
-/** How a socket is closed. y-websocket connects again after any code but 4400 to 4499: those last, and the page says so. */
-export const CLOSE = {
-  refused: 4400,
-  removed: 4404,
-  /** There is no such graph, or no longer one that can be restored. */
-  gone: 4410,
-  unfit: 4409,
-  /** The page, or the document, is of another layout than this server's. */
-  layout: 4426,
-  /** What the page knows is of another epoch than the document. */
-  epoch: 4427,
-  restart: 1012,
-  broken: 1011,
-  /** The page connects again, and brings all that is missing in one message. */
-  crowded: 1008,
-  /** The page connects again, and is let in when its time has come. */
-  later: 1013,
-} as const;
 
 const CROWDED = "More messages came at once than this server keeps. Connect again.";
 

@@ -1,6 +1,7 @@
 export { DocumentTooLarge, EditRefused, EditUnfit, measure, replay, type StoredUpdate, Tried } from "./admit.ts";
 export { countStructs, inTurns, MOST_STORED_BYTES, ONE_STEP, ONE_UPDATE, type Steps, WHOLE_GRAPH } from "./apply.ts";
 export type { Inside, ListName } from "./body.ts";
+export { CLOSE, MOST_MESSAGE_BYTES } from "./close.ts";
 export * from "./commands.ts";
 export { copy, copyOf } from "./copy.ts";
 export { countInSteps, countParts } from "./decode.ts";
