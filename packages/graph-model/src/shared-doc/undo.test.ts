@@ -136,6 +136,17 @@ describe("[C3] undo", () => {
     for (let times = 0; times < 2; times++) ada.undo.undo();
     expect(params(ada, N)?.x).toBe(0);
   });
+  test("of a removal gives the value back also where a later step set it and took it away", () => {
+    const [ada] = people(first, 1e9);
+    setParam(ada.doc, "ada", N, "x", undefined);
+    ada.undo.stopCapturing();
+    setParam(ada.doc, "ada", N, "x", 8);
+    setParam(ada.doc, "ada", N, "x", undefined);
+    setParam(ada.doc, "ada", N, "y", 1);
+    for (let times = 0; times < 2; times++) ada.undo.undo();
+    expect(params(ada, N)?.x).toBe(0);
+  });
+
   test("of edits that are one step gives what was there before the first of them", () => {
     const [ada, ben] = people(first, 60_000);
     setParam(ada.doc, "ada", N, "x", "ada 1");

@@ -12,7 +12,7 @@ type Held = Y.AbstractType<unknown>;
  * where one's own later edit lies behind that. So it is told to bring back everything, of a step that has been reduced to what it should.
  */
 export class Undo extends Y.UndoManager {
-  /** What went whenever a step was taken back, or done again. */
+  /** What went whenever a step was taken back, or done again, and what went in such a step itself. */
   private gone: Deletions = Y.createDeleteSet();
 
   /**
@@ -25,7 +25,7 @@ export class Undo extends Y.UndoManager {
       const step = this.undoing ? this.undoStack.at(-1) : this.redoing ? this.redoStack.at(-1) : undefined;
       if (transaction.origin !== this || !step) return;
       divideAlike(transaction, step.insertions); // before anything is linked, which a division would undo
-      doc.once("beforeObserverCalls", linkNeighbours(transaction, step.deletions));
+      doc.once("beforeObserverCalls", linkNeighbours(transaction, step));
     };
     const remember = (transaction: Y.Transaction) => {
       if (transaction.origin === this) this.gone = Y.mergeDeleteSets([this.gone, transaction.deleteSet]);
@@ -53,6 +53,7 @@ export class Undo extends Y.UndoManager {
     try {
       for (;;) {
         for (const step of stack) step.deletions = bringsBack(this.doc.store, step, this.gone);
+        this.gone = Y.mergeDeleteSets([this.gone, ...stack.map(madeInVain)]);
         const done = act();
         const next = done ? undefined : before.pop();
         if (!next) return done;
@@ -149,12 +150,13 @@ function divideAlike(transaction: Y.Transaction, insertions: Deletions): void {
  * linked to the two that it comes between, side by side by then, while Yjs looks for its place. Costs what the texts have of pieces.
  * @returns how to link them as they were
  */
-function linkNeighbours(transaction: Y.Transaction, deletions: Deletions): () => void {
+function linkNeighbours(transaction: Y.Transaction, { insertions, deletions }: Step): () => void {
   const { store } = transaction.doc;
   /** With their places in the order in which Yjs brings them back. */
   const pieces = new Map<Y.Item, number>();
   for (const [{ id, parentSub, redone }, from, to] of [...itemsIn(store, deletions)]) {
-    if (parentSub !== null || redone) continue;
+    // What the step itself made, Yjs does not bring back.
+    if (parentSub !== null || redone || Y.isDeleted(insertions, Y.createID(id.client, from))) continue;
     Y.getItemCleanEnd(transaction, store, Y.createID(id.client, to - 1));
     pieces.set(Y.getItemCleanStart(transaction, Y.createID(id.client, from)), pieces.size);
   }
@@ -279,4 +281,21 @@ function divide({ clock, len }: { clock: number; len: number }, gone: ReadonlySe
     return range;
   });
   return ranges.filter((range) => range.len > 0);
+}
+
+/** What a step both made and deleted. */
+function madeInVain({ insertions, deletions }: Step): Deletions {
+  const both = Y.createDeleteSet();
+  for (const [client, ranges] of deletions.clients) {
+    const own = insertions.clients.get(client) ?? [];
+    const parts = ranges.flatMap(({ clock, len }) =>
+      own.flatMap((range) => {
+        const from = Math.max(clock, range.clock);
+        const to = Math.min(clock + len, range.clock + range.len);
+        return from < to ? [{ clock: from, len: to - from }] : [];
+      }),
+    );
+    if (parts.length > 0) both.clients.set(client, parts);
+  }
+  return both;
 }
