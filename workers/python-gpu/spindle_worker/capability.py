@@ -28,7 +28,7 @@ Audio = Annotated[ArtifactRef, _artifact("audio")]
 Video = Annotated[ArtifactRef, _artifact("video")]
 
 PARAMETER = {"x-parameter": True}
-"""`Field(json_schema_extra=PARAMETER)`: a setting of the node, not a port."""
+"""`Field(json_schema_extra=PARAMETER)`: a parameter of the node, not a port."""
 
 
 class Ports(BaseModel):
