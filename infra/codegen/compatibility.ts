@@ -90,19 +90,39 @@ class Migration {
   private whyCreateBreaks({ relation, tableElts = [], inhRelations = [], if_not_exists: mayExist }: Statement<"CreateStmt">) {
     if (inhRelations.length > 0) return "adds rows to a table the previous release reads";
     if (!mayExist) this.tables.add(keyOf(relation));
-    const constraints = tableElts.flatMap((part): Constraint[] => {
-      if ("Constraint" in part) return [part.Constraint];
-      return "ColumnDef" in part ? constraintsOf(part.ColumnDef) : [];
-    });
-    return constraints.map((constraint) => this.whyReferenceBreaks(constraint)).find((why) => why !== undefined);
+    const columns = tableElts.flatMap((part) => ("ColumnDef" in part ? [part.ColumnDef] : []));
+    for (const column of columns) this.noteNull(relation, column);
+    const constraints = tableElts.flatMap((part) => ("Constraint" in part ? [part.Constraint] : []));
+    return [...columns.flatMap(referencesOf), ...constraints]
+      .map((constraint) => this.whyReferenceBreaks(relation, constraint))
+      .find((why) => why !== undefined);
+  }
+
+  /** The table's own rows are its own; what it asks of the rows of other tables is not. */
+  private whyNewBreaks(table: RangeVar | undefined, { subtype = "AT_AddColumn", def }: Statement<"AlterTableCmd">): string | undefined {
+    if (subtype === "AT_AddInherit" || subtype === "AT_AttachPartition") return "adds rows to a table the previous release reads, or rules";
+    if (!def) return undefined;
+    if ("Constraint" in def) return this.whyReferenceBreaks(table, def.Constraint);
+    if (!("ColumnDef" in def)) return undefined;
+    this.noteNull(table, def.ColumnDef);
+    return referencesOf(def.ColumnDef)
+      .map((constraint) => this.whyReferenceBreaks(table, constraint))
+      .find((why) => why !== undefined);
+  }
+
+  private noteNull(table: RangeVar | undefined, column: ColumnDef): void {
+    const isNull = constraintsOf(column).every(({ contype }) => contype !== "CONSTR_NOTNULL" && contype !== "CONSTR_PRIMARY");
+    if (isNull) this.nulls.add(`${keyOf(table)}.${column.colname}`);
   }
 
   private whyAlterBreaks({ relation, cmds = [], objtype }: Statement<"AlterTableStmt">): string | undefined {
-    if (objtype === "OBJECT_TABLE" && this.isNew(relation)) return undefined;
+    const isNew = objtype === "OBJECT_TABLE" && this.isNew(relation);
     for (const each of cmds) {
-      const { subtype, def, missing_ok: mayExist } = (each as { AlterTableCmd: Statement<"AlterTableCmd"> }).AlterTableCmd;
-      const why =
-        subtype === "AT_AddColumn" && def && "ColumnDef" in def && !mayExist
+      const command = (each as { AlterTableCmd: Statement<"AlterTableCmd"> }).AlterTableCmd;
+      const { subtype, def, missing_ok: mayExist } = command;
+      const why = isNew
+        ? this.whyNewBreaks(relation, command)
+        : subtype === "AT_AddColumn" && def && "ColumnDef" in def && !mayExist
           ? this.whyColumnBreaks(relation, def.ColumnDef)
           : subtype === "AT_AddConstraint" && def && "Constraint" in def
             ? this.whyConstraintBreaks(relation, def.Constraint)
@@ -131,13 +151,15 @@ class Migration {
   private whyConstraintBreaks(table: RangeVar | undefined, constraint: Constraint): string | undefined {
     const { contype, keys = [], fk_attrs: references = [], nulls_not_distinct: once } = constraint;
     if (contype === "CONSTR_UNIQUE" && !once && this.someIsNull(table, keys)) return undefined;
-    if (contype === "CONSTR_FOREIGN" && this.someIsNull(table, references)) return this.whyReferenceBreaks(constraint);
+    if (contype === "CONSTR_FOREIGN" && this.someIsNull(table, references)) return this.whyReferenceBreaks(table, constraint);
     return "adds a constraint that the previous release may not keep";
   }
 
-  private whyReferenceBreaks({ contype, pktable, fk_del_action: atDelete = "a" }: Constraint): string | undefined {
-    if (contype !== "CONSTR_FOREIGN" || this.isNew(pktable) || ["c", "n"].includes(atDelete)) return undefined;
-    return `keeps the previous release from deleting rows of ${pktable?.relname} (add ON DELETE CASCADE or SET NULL)`;
+  private whyReferenceBreaks(table: RangeVar | undefined, constraint: Constraint): string | undefined {
+    const { contype, pktable, fk_attrs: columns = [], fk_del_action: atDelete = "a" } = constraint;
+    if (contype !== "CONSTR_FOREIGN" || this.isNew(pktable) || atDelete === "c") return undefined;
+    if (atDelete === "n" && columns.every((column) => this.someIsNull(table, [column]))) return undefined;
+    return `keeps the previous release from deleting rows of ${pktable?.relname} (add ON DELETE CASCADE, or SET NULL where all columns may be null)`;
   }
 
   private whyIndexBreaks({ relation, unique, indexParams = [], nulls_not_distinct: once }: Statement<"IndexStmt">): string | undefined {
@@ -167,3 +189,7 @@ const keyOf = (table: RangeVar | undefined): string => [table?.schemaname, table
 
 const constraintsOf = ({ constraints = [] }: ColumnDef): Constraint[] =>
   constraints.flatMap((each) => ("Constraint" in each ? [each.Constraint] : []));
+
+/** What a column refers to, with the column itself, as a constraint of the table names it. */
+const referencesOf = (column: ColumnDef): Constraint[] =>
+  constraintsOf(column).map((constraint) => ({ ...constraint, fk_attrs: [{ String: { sval: column.colname as string } }] }));
