@@ -104,3 +104,14 @@ test("the file of a capability of the Python plane is named by its path", () => 
     'workers/python-gpu/spindle_worker/nodes/count_words.py: The version "one" is not written like 1.0.0.',
   ]);
 });
+
+test.each([
+  ["inputs and outputs", { io: undefined }],
+  ["a label", { label: undefined }],
+  ["parameters in a list", { parameters: {} }],
+  ["a parameter that is one", { parameters: [null] }],
+])("a definition without %s is named with what it lacks, and nothing is read from it", (_, change) => {
+  const found = faultsOf(shout(change as never));
+  expect(found.length).toBeGreaterThan(0);
+  for (const fault of found) expect(fault).toMatch(new RegExp(`^${FILE}: `));
+});

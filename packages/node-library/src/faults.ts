@@ -54,8 +54,10 @@ const fileOf = ({ plane, handler }: Capability): string =>
   plane === "python" ? `workers/python-gpu/${handler.module.replaceAll(".", "/")}.py` : handler.module;
 
 function* faults(capability: Capability): Generator<string> {
-  if (!validateCapability(capability))
+  if (!validateCapability(capability)) {
     yield* (validateCapability.errors ?? []).map(({ instancePath, message }) => `${instancePath || "The definition"} ${message}.`);
+    return; // what follows is read from a definition of the right shape
+  }
   const { id, label, description, version, category, io, parameters = [], engines = [] } = capability;
   if (!/^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$/.test(id)) yield `The id ${quoted(id)} is not written like text.shout.`;
   if (!/^\d+\.\d+\.\d+$/.test(version)) yield `The version ${quoted(version)} is not written like 1.0.0.`;
