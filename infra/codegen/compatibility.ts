@@ -64,7 +64,10 @@ class Migration {
       case "CreateFunctionStmt":
       case "ViewStmt":
         return (fields as { replace?: boolean }).replace ? "may replace something the previous release uses" : undefined;
-      case "CreateSchemaStmt":
+      case "CreateSchemaStmt": {
+        const { schemaElts = [] } = fields as Statement<"CreateSchemaStmt">;
+        return schemaElts.length === 0 ? undefined : "makes things within a schema, which are read only in statements of their own";
+      }
       case "CreateExtensionStmt":
       case "CreateSeqStmt":
       case "CreateEnumStmt":
@@ -135,9 +138,11 @@ class Migration {
   private whyColumnBreaks(table: RangeVar | undefined, column: ColumnDef): string | undefined {
     const constraints = constraintsOf(column);
     const has = (type: Constraint["contype"]) => constraints.find(({ contype }) => contype === type);
-    const given = has("CONSTR_DEFAULT")?.raw_expr;
+    const given = constantOf(has("CONSTR_DEFAULT")?.raw_expr);
+    if (given && !isSafeDefault(given))
+      return "computes a value for each row that the previous release writes, which may fail (give it a constant)";
     const hasDefault = given !== undefined && !("A_Const" in given && given.A_Const.isnull);
-    const isNumbered = has("CONSTR_IDENTITY") !== undefined;
+    const isNumbered = has("CONSTR_IDENTITY") !== undefined || SERIAL.test(typeOf(column));
     if ((has("CONSTR_NOTNULL") ?? has("CONSTR_PRIMARY")) && !hasDefault && !isNumbered)
       return "requires a value the previous release does not write (give it a DEFAULT)";
     if (!hasDefault && !isNumbered && !has("CONSTR_GENERATED")) this.nulls.add(`${keyOf(table)}.${column.colname}`);
@@ -149,9 +154,10 @@ class Migration {
   }
 
   private whyConstraintBreaks(table: RangeVar | undefined, constraint: Constraint): string | undefined {
-    const { contype, keys = [], fk_attrs: references = [], nulls_not_distinct: once } = constraint;
+    const { contype, keys = [], fk_attrs: references = [], nulls_not_distinct: once, fk_matchtype: match } = constraint;
     if (contype === "CONSTR_UNIQUE" && !once && this.someIsNull(table, keys)) return undefined;
-    if (contype === "CONSTR_FOREIGN" && this.someIsNull(table, references)) return this.whyReferenceBreaks(table, constraint);
+    if (contype === "CONSTR_FOREIGN" && match !== "f" && this.someIsNull(table, references))
+      return this.whyReferenceBreaks(table, constraint);
     return "adds a constraint that the previous release may not keep";
   }
 
@@ -162,9 +168,13 @@ class Migration {
     return `keeps the previous release from deleting rows of ${pktable?.relname} (add ON DELETE CASCADE, or SET NULL where all columns may be null)`;
   }
 
-  private whyIndexBreaks({ relation, unique, indexParams = [], nulls_not_distinct: once }: Statement<"IndexStmt">): string | undefined {
-    const columns = indexParams.map((part) => ({ String: { sval: "IndexElem" in part ? part.IndexElem.name : undefined } }) as Node);
-    return !unique || this.isNew(relation) || (!once && this.someIsNull(relation, columns))
+  private whyIndexBreaks({ relation, unique, indexParams = [], whereClause, nulls_not_distinct: once }: Statement<"IndexStmt">) {
+    if (this.isNew(relation)) return undefined;
+    const names = indexParams.map((part) => ("IndexElem" in part ? part.IndexElem.name : undefined));
+    if (names.includes(undefined) || (whereClause && !isPlain(whereClause)))
+      return "computes something of each row that the previous release writes, which may fail (index columns, and compare them with constants)";
+    const columns = names.map((name) => ({ String: { sval: name } }) as Node);
+    return !unique || (!once && this.someIsNull(relation, columns))
       ? undefined
       : "requires values to be unique that the previous release may write twice";
   }
@@ -193,3 +203,36 @@ const constraintsOf = ({ constraints = [] }: ColumnDef): Constraint[] =>
 /** What a column refers to, with the column itself, as a constraint of the table names it. */
 const referencesOf = (column: ColumnDef): Constraint[] =>
   constraintsOf(column).map((constraint) => ({ ...constraint, fk_attrs: [{ String: { sval: column.colname as string } }] }));
+
+const COMPARISONS: ReadonlySet<string> = new Set(["=", "<>", "<", ">", "<=", ">="]);
+
+/** Whether an expression only compares columns and constants, which never fails. */
+function isPlain(node: Node): boolean {
+  const all = (nodes: readonly (Node | undefined)[] = []) => nodes.every((each) => each && isPlain(each));
+  if ("ColumnRef" in node || "A_Const" in node) return true;
+  if ("BoolExpr" in node) return all(node.BoolExpr.args);
+  if ("NullTest" in node) return all([node.NullTest.arg]);
+  if ("List" in node) return all(node.List.items);
+  if (!("A_Expr" in node)) return false;
+  const { name = [], lexpr, rexpr } = node.A_Expr;
+  return name.every((each) => "String" in each && COMPARISONS.has(each.String.sval ?? "")) && all([lexpr, rexpr]);
+}
+
+/** What a value is before it is cast. */
+const constantOf = (node: Node | undefined): Node | undefined => (node && "TypeCast" in node ? constantOf(node.TypeCast.arg) : node);
+
+const SAFE_FUNCTIONS: ReadonlySet<string> = new Set(["now", "gen_random_uuid"]);
+
+function isSafeDefault(node: Node): boolean {
+  if ("A_Const" in node || "SQLValueFunction" in node) return true;
+  const called = "FuncCall" in node ? node.FuncCall : undefined;
+  const [name] = called?.funcname?.slice(-1) ?? [];
+  return Boolean(name && "String" in name && SAFE_FUNCTIONS.has(name.String.sval ?? "") && !called?.args);
+}
+
+const SERIAL = /^(small|big)?serial\d?$/;
+
+function typeOf({ typeName }: ColumnDef): string {
+  const [name] = typeName?.names?.slice(-1) ?? [];
+  return name && "String" in name ? (name.String.sval ?? "") : "";
+}
