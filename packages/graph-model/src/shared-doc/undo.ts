@@ -238,12 +238,8 @@ function lastIdOf(store: Y.Doc["store"], id: Y.ID): Y.ID {
   }
 }
 
-/** What came of an item when it was taken back and made again. */
-function lastOf(store: Y.Doc["store"], item: Y.Item): Y.Item {
-  let last = item;
-  while (last.redone) last = Y.getItem(store, last.redone) as Y.Item;
-  return last;
-}
+/** The item in which what came of the first letter, or of the value, of another is. */
+const lastOf = (store: Y.Doc["store"], { id }: Y.Item): Y.Item => Y.getItem(store, lastIdOf(store, id)) as Y.Item;
 
 /** The type that stands in the place of another now; nothing if that one is deleted. */
 function nowOf(store: Y.Doc["store"], type: Held): Held | undefined {
