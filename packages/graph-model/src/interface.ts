@@ -24,8 +24,11 @@ const address = (value: unknown): PortAddress | undefined => {
   return typeof node === "string" && typeof port === "string" ? { node, port } : undefined;
 };
 
+const NOTHING_DECLARED = { inputs: [], outputs: [] };
+
 /** The declared interface; parts of it that make no sense are left out here and are issues in `validate`. */
-export function declaredInterface(graph: Graph): { inputs: DeclaredInput[]; outputs: DeclaredOutput[] } {
+export function declaredInterface(graph: Graph): { inputs: readonly DeclaredInput[]; outputs: readonly DeclaredOutput[] } {
+  if (graph.metadata?.interface === undefined) return NOTHING_DECLARED;
   const raw = (graph.metadata?.interface ?? {}) as Record<string, unknown>;
   const inputs = list(raw.inputs).flatMap((entry): DeclaredInput[] => {
     if (typeof entry.name !== "string" || !entry.name) return [];

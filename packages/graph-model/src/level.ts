@@ -171,8 +171,8 @@ export class Level {
 
   /** The nodes that nothing follows: their outputs are the level's, where its interface declares none. */
   get ends(): GraphNode[] {
-    const { successors } = this.shape;
-    return this.graph.nodes.filter(({ id }) => successors.get(id)?.size === 0);
+    const { neighbours } = this.wiring;
+    return this.graph.nodes.filter(({ id }) => neighbours.isEnd(id));
   }
 
   private asked: RunInput[] | undefined;

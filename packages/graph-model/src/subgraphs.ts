@@ -1,7 +1,7 @@
 // Subgraphs (DESIGN G5): the definitions of a graph as they are written, and which of them calls which. What is counted over them
 // is worked out once per definition and never per call: calls that double at each of n definitions are 2^n.
 import { validateGraph } from "@spindle/schemas";
-import { type Graph, type GraphNode, record } from "./graph.ts";
+import { type Graph, type GraphNode, isObject, record } from "./graph.ts";
 
 /** The one service that every library has: it runs a definition of its graph (DESIGN G5). */
 export const CALL = "graph.call";
@@ -67,6 +67,19 @@ function wellFormed({ nodes, edges }: Record<string, unknown>): Body {
 /** A definition as a graph of its own; its context lies over that of the whole (SPEC RD2). The other definitions are not in it. */
 export function definitionGraph(graph: Graph, name: string): Graph | undefined {
   if (!hasDefinition(graph, name)) return undefined;
+  const raw = writtenDefinition(graph, name);
+  if (!isObject(raw)) return makeGraph(graph, name);
+  const known = graphs.get(raw);
+  if (known?.name === name && known.context === graph.context) return known.graph;
+  const made = makeGraph(graph, name);
+  graphs.set(raw, { name, context: graph.context, graph: made });
+  return made;
+}
+
+/** By what is written, which is the same object as long as it is not edited. */
+const graphs = new WeakMap<object, { name: string; context: Graph["context"]; graph: Graph }>();
+
+function makeGraph(graph: Graph, name: string): Graph {
   const raw = record(writtenDefinition(graph, name));
   const { definitions: _, ...metadata } = record(raw.metadata);
   const { nodes, edges } = bodyOf(graph, name);

@@ -80,7 +80,7 @@ export class Neighbours {
     this.edges = edges;
     this.index = index;
     this.incoming = incoming;
-    this.following = following(nodes.length, pairs.subarray(0, count));
+    this.following = following(nodes.length, pairs, count);
     this.order = sorted(nodes, index, this.following);
   }
 
@@ -91,11 +91,18 @@ export class Neighbours {
     const ids: string[] = [];
     for (const [id, at] of this.index) ids[at] = id;
     for (const [id, at] of this.index) {
-      const after = to.subarray(from[at], from[at + 1]);
-      successors.set(id, after.length === 0 ? NO_NODES : new Set(Array.from(after, (next) => ids[next] as string)));
+      const after = new Set<string>();
+      for (let place = from[at] as number; place < (from[at + 1] as number); place++) after.add(ids[to[place] as number] as string);
+      successors.set(id, after.size === 0 ? NO_NODES : after);
     }
     this.next = successors;
     return successors;
+  }
+
+  /** Whether no edge leads on from a node. */
+  isEnd(id: string): boolean {
+    const at = this.index.get(id);
+    return at !== undefined && this.following.from[at] === this.following.from[at + 1];
   }
 
   get outgoing(): Topology["outgoing"] {
@@ -127,20 +134,23 @@ function addTo(lists: Map<string, GraphEdge[]>, id: string, edge: GraphEdge): vo
   else list?.push(edge);
 }
 
-/** The places after the one at `at` are those of `to` between `from[at]` and `from[at + 1]`, each once. */
+/**
+ * The places after the one at `at` are those of `to` between `from[at]` and `from[at + 1]`, each once; what else stands in `to` means
+ * nothing. No part of these arrays is given away as a view: a view costs more than a small level does.
+ */
 interface Following {
   from: Int32Array;
   to: Int32Array;
 }
 
-/** @param pairs of places, one after the other: where each edge starts and ends */
-function following(places: number, pairs: Int32Array): Following {
+/** @param pairs of places, one after the other: where each edge starts and ends; the first `count` entries are meant */
+function following(places: number, pairs: Int32Array, count: number): Following {
   const from = new Int32Array(places + 1);
-  for (let at = 0; at < pairs.length; at += 2) (from[(pairs[at] as number) + 1] as number)++;
+  for (let at = 0; at < count; at += 2) (from[(pairs[at] as number) + 1] as number)++;
   for (let at = 0; at < places; at++) (from[at + 1] as number) += from[at] as number;
-  const to = new Int32Array(pairs.length / 2);
+  const to = new Int32Array(count / 2);
   const free = from.slice();
-  for (let at = 0; at < pairs.length; at += 2) to[(free[pairs[at] as number] as number)++] = pairs[at + 1] as number;
+  for (let at = 0; at < count; at += 2) to[(free[pairs[at] as number] as number)++] = pairs[at + 1] as number;
   const source = new Int32Array(places).fill(-1);
   let kept = 0;
   for (let at = 0, begin = 0; at < places; at++) {
@@ -154,13 +164,14 @@ function following(places: number, pairs: Int32Array): Following {
     }
   }
   from[places] = kept;
-  return { from, to: to.subarray(0, kept) };
+  return { from, to };
 }
 
 /** By the places of the nodes; of several with one id only the last has a place. */
 function sorted(nodes: readonly GraphNode[], index: ReadonlyMap<string, number>, { from, to }: Following): string[] {
   const open = new Int32Array(nodes.length);
-  for (const next of to) (open[next] as number)++;
+  const count = from[nodes.length] as number;
+  for (let place = 0; place < count; place++) (open[to[place] as number] as number)++;
   const places: number[] = [];
   for (const at of index.values()) if (open[at] === 0) places.push(at);
   for (let done = 0; done < places.length; done++) {

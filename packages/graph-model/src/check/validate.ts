@@ -95,7 +95,8 @@ function findingsOf(level: Level, before: Findings | undefined): Findings {
   return { all, wiring, ofWiring, metadata: graph.metadata, ofMetadata, supply, ofSupply, ofPassing, ofNodes };
 }
 
-function findingsOfNodes({ nodes }: Level, before: readonly NodeFindings[] = []): NodeFindings[] {
+function findingsOfNodes({ nodes }: Level, before: readonly NodeFindings[] | undefined): NodeFindings[] {
+  if (!before) return nodes.map(findingsOfNode);
   const found = finder(
     before,
     ({ of }) => of,
