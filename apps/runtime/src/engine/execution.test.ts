@@ -216,13 +216,14 @@ test("[RD1] of two ends with one title both outputs are given", async () => {
   expect(outputs).toEqual({ "Out (a).value": "a", "Out (b).value": "b" });
 });
 
-describe("[E11, E12, RD6] what runs inside a call", () => {
-  class FullCache extends MemoryRecord {
-    override async cached(): Promise<Earlier> {
-      const about = { node_id: "n", service: "node", version: "1", engine: "default", input: {}, cache_key: "k" };
-      return { ...about, id: PICTURE.artifact, run_id: PICTURE.artifact, output: { value: [1] } };
-    }
+class FullCache extends MemoryRecord {
+  override async cached(): Promise<Earlier> {
+    const about = { node_id: "n", service: "node", version: "1", engine: "default", input: {}, cache_key: "k" };
+    return { ...about, id: PICTURE.artifact, run_id: PICTURE.artifact, output: { value: [1] } };
   }
+}
+
+describe("[E11, E12, RD6] what runs inside a call", () => {
   const inner = { nodes: [node("h")], edges: [] };
   const outer = { nodes: [call("c", { definition: "inner" }), node("h")], edges: [] };
   const list = edge("l", "m", { sourcePort: "value", targetPort: "value", map: {} });
@@ -303,6 +304,21 @@ describe("a region", () => {
     const never = graphOf([node("p"), comfy("a"), comfy("b"), node("n")], [edge("p", "b"), image("a", "b"), leaving("b")], off);
     const skipped = await run(never, { does: { p: fails() } });
     expect([skipped.prompts, skipped.states.b, skipped.states.n]).toEqual([[], "skipped", "skipped"]);
+  });
+  test("[RC7, E12] is taken from the cache where nothing but a bypassed node of it was asked to run again", async () => {
+    const off = { nodes: { b: { bypassed: true } } };
+    const graph = graphOf([comfy("a"), comfy("b"), comfy("c", "needs"), node("n")], [image("a", "b"), image("b", "c"), leaving("c")], off);
+    const forced = (id: string) => run(graph, { options: { force: [id] }, record: new FullCache(), answer: () => outputs("a", "c") });
+    expect(sent((await forced("b")).prompts)).toEqual([]);
+    expect(sent((await forced("a")).prompts)).toEqual([["a", "c"]]);
+  });
+  test("[RC7, RG2] leaves out what needs the output of a bypassed node that gets nothing from outside", async () => {
+    const given = edge("p", "b", { sourcePort: "value", targetPort: "image" });
+    const graph = graphOf([node("p"), comfy("a"), comfy("b"), comfy("c", "needs"), node("n")], [given, image("b", "c"), leaving("a")], {
+      nodes: { b: { bypassed: true } },
+    });
+    const { states, prompts } = await run(graph, { does: { p: () => ({}) }, answer: () => outputs("a") });
+    expect([states.b, states.c, sent(prompts)]).toEqual(["succeeded", "skipped", [["a"]]]);
   });
   test("[RC7, RG4] a bypassed node of a region that failed is skipped with what is before it", async () => {
     const graph = graphOf([comfy("a"), comfy("b"), comfy("c")], [image("a", "b"), image("b", "c")], { nodes: { b: { bypassed: true } } });

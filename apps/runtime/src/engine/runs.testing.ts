@@ -109,7 +109,7 @@ export async function runInMemory(
     },
   };
   const owned = {
-    id: "r",
+    id: PICTURE.artifact,
     state: "running",
     inputs,
     engines: freezeNodes(graph, kindsLibrary),

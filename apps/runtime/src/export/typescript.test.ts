@@ -236,6 +236,16 @@ describe("values", () => {
     expect(Object.keys(outputs).length).toBeGreaterThan(0);
   });
 
+  test("[G8, RC7] of a bypassed node nothing is exported but what it passes on", () => {
+    const [, graph] = GRAPHS.find(([name]) => name.startsWith("bypassed nodes")) as (typeof GRAPHS)[number];
+    const off = { ...graph, metadata: { ...graph.metadata, nodes: { ...(graph.metadata?.nodes as object), sum: { bypassed: true } } } };
+    const text = exportTypeScript(off as Graph, library);
+    expect(text).toContain("//   show\n//   split\n");
+    for (const needless of ["//   add\n", "//   square\n", "graph1", "call:", "parameters:"]) expect(text).not.toContain(needless);
+    const line = text.split("\n").find((one) => one.includes('id: "missing"'));
+    expect([line?.includes("required:"), line?.includes("passes:")]).toEqual([false, true]);
+  });
+
   test("[G8] the exported file is strict TypeScript, and says what it needs", async () => {
     const [, graph] = GRAPHS[1] as (typeof GRAPHS)[number];
     const text = exportTypeScript(graph, library);

@@ -99,6 +99,15 @@ describe("[E12] a node that is asked to run again", () => {
     const apart = { ...graph, metadata: { nodes: { q: { bypassed: true }, p: { pinned: { image: {} } } } } };
     expect((await of(apart, {})).nodes.map(({ does }) => does)).toEqual(["reuses", "reuses", "reuses"]);
   });
+  test("is what those depend on that are behind a bypassed node", async () => {
+    const along = (from: string, to: string) => ({ from, to, metadata: { sourcePort: "video", targetPort: "seconds" } });
+    const graph = {
+      nodes: ["t", "u", "v"].map((id) => node(id, "test.talk", "python")),
+      edges: [along("t", "u"), along("u", "v")],
+      metadata: { nodes: { u: { bypassed: true } } },
+    };
+    expect((await of(graph, { force: ["t"] })).nodes[2]).toMatchObject({ does: "runs", why: "It depends on t, which runs." });
+  });
   test("runs with the prompt of which it is a part, whose time counts once", async () => {
     expect((await of(region, {})).nodes.map(({ does }) => does)).toEqual(["reuses", "reuses"]);
     expect(await of(region, { force: ["q"] })).toEqual({
