@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ambiguousNames, emptyNames, emptyWords } from "./names.ts";
+import { ambiguousNames, emptyNames, emptyWords, exportedNames } from "./names.ts";
 
 const found = (text: string): string[] => emptyNames("some/file.ts", text);
 
@@ -15,6 +15,18 @@ test.each([
   ["a parameter of an arrow function over several lines", "list.map((one) => {\n  return one;\n});"],
 ])("an empty name of %s is found", (_, text) => {
   expect(found(text)).toEqual([expect.stringMatching(/^some\/file\.ts:1: (one|told|look|take|here|go)$/)]);
+});
+
+test("a name counts as exported however that is written, and not where it comes from another file", () => {
+  const text = `
+    import { passed } from "./other.ts";
+    const a = 1, own = 2;
+    export { a, own as b, passed };
+    export { elsewhere } from "./other.ts";
+    export const { c, d: [e], ...f } = make();
+    export default function g() {}
+  `;
+  expect(exportedNames("some.ts", text).sort()).toEqual(["a", "b", "c", "e", "f"]);
 });
 
 test("an empty name in SQL or Lua is found, and not the same word in a text or a comment", () => {

@@ -61,13 +61,35 @@ export function emptyWords(file: string, text: string): string[] {
 
 /** The names under which a TypeScript file exports what it declares. */
 export function exportedNames(file: string, text: string): string[] {
-  return ts.createSourceFile(file, text, ts.ScriptTarget.Latest).statements.flatMap((statement) => {
+  const { statements } = ts.createSourceFile(file, text, ts.ScriptTarget.Latest);
+  const imported = new Set(statements.filter(ts.isImportDeclaration).flatMap(namesOfImport));
+  return statements.flatMap((statement) => {
+    if (ts.isExportDeclaration(statement)) return statement.moduleSpecifier ? [] : namesOfExport(statement, imported);
     const modifiers = (ts.canHaveModifiers(statement) && ts.getModifiers(statement)) || [];
     const kinds = modifiers.map(({ kind }) => kind);
     if (!kinds.includes(ts.SyntaxKind.ExportKeyword) || kinds.includes(ts.SyntaxKind.DefaultKeyword)) return [];
     const declared: readonly Declared[] = ts.isVariableStatement(statement) ? statement.declarationList.declarations : [statement];
-    return declared.flatMap(({ name }) => (name && ts.isIdentifier(name) ? [name.text] : []));
+    return declared.flatMap(({ name }) => (name ? boundNames(name) : []));
   });
+}
+
+/** The names that a declaration binds: its own, or those that it takes a value apart into. */
+function boundNames(name: ts.Node): string[] {
+  if (ts.isIdentifier(name)) return [name.text];
+  if (!ts.isObjectBindingPattern(name) && !ts.isArrayBindingPattern(name)) return [];
+  return name.elements.flatMap((element) => (ts.isBindingElement(element) ? boundNames(element.name) : []));
+}
+
+function namesOfImport({ importClause }: ts.ImportDeclaration): string[] {
+  const bindings = importClause?.namedBindings;
+  const named = bindings && ts.isNamedImports(bindings) ? bindings.elements.map(({ name }) => name.text) : [];
+  return [...(importClause?.name ? [importClause.name.text] : []), ...named];
+}
+
+/** Of `export { a, b as c }`, without what another file declares. */
+function namesOfExport({ exportClause }: ts.ExportDeclaration, imported: ReadonlySet<string>): string[] {
+  if (!exportClause || !ts.isNamedExports(exportClause)) return [];
+  return exportClause.elements.filter(({ name, propertyName }) => !imported.has((propertyName ?? name).text)).map(({ name }) => name.text);
 }
 
 /** Each name that several files export, with the files. */

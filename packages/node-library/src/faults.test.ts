@@ -87,6 +87,17 @@ test.each<[string, Capability, string]>([
     'The parameter "marks" has "defualt", which is nothing that a parameter has. Did you mean "default"?',
   ],
   ["a parameter's name", setting({ name: "text", type: "string" }), 'The parameter "text" has the name of an input.'],
+  [
+    "a keyword of another type",
+    taking({ text: { type: "string", minimum: 3 } }),
+    'The input "text" has "minimum", which says nothing about the type "string".',
+  ],
+  [
+    "a choice of another type",
+    taking({ size: { type: "integer", enum: [1, "2"] } }),
+    'The input "size" has the choice "2". A whole number is needed; this is "2".',
+  ],
+  ["a length", taking({ text: { type: "string", maxLength: -1 } }), 'The input "text" has a maxLength that is no count.'],
   ["a version", shout({ version: "one" }), 'The version "one" is not written like 1.0.0.'],
   ["an id", shout({ id: "Shout" }), 'The id "Shout" is not written like text.shout.'],
   [
@@ -96,6 +107,11 @@ test.each<[string, Capability, string]>([
   ],
 ])("the sentence on %s that cannot be names the file, the place and what was probably meant", (_, capability, sentence) => {
   expect(faultsOf(capability)).toEqual([`${FILE}: ${sentence}`]);
+});
+
+test("nothing is wrong with what JSON Schema has and few need", () => {
+  const rare = { type: ["array", "null"], contains: { type: "integer" }, minContains: 1, maxContains: 2, writeOnly: true };
+  expect(faultsOf(taking({ list: rare, text: { type: "string", contentMediaType: "text/html" } }))).toEqual([]);
 });
 
 test("the file of a capability of the Python plane is named by its path", () => {

@@ -37,10 +37,27 @@ const LIMITS = [
   ["minLength", "maxLength"],
   ["minItems", "maxItems"],
   ["minProperties", "maxProperties"],
+  ["minContains", "maxContains"],
 ] as const;
+/** What says something about values of these types alone. */
+const OF_TYPES: readonly (readonly [types: readonly string[], keywords: readonly string[]])[] = [
+  [
+    ["number", "integer"],
+    ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
+  ],
+  [["string"], ["minLength", "maxLength", "pattern", "format"]],
+  [["array"], ["items", "prefixItems", "contains", "minContains", "maxContains", "minItems", "maxItems", "uniqueItems"]],
+  [
+    ["object"],
+    [
+      ...["properties", "patternProperties", "additionalProperties", "propertyNames", "required", "dependentRequired"],
+      ...["minProperties", "maxProperties"],
+    ],
+  ],
+];
 const KEYWORDS = [
   ...["type", "title", "description", "default", "examples", "enum", "const", "required", "pattern", "format", "multipleOf", "uniqueItems"],
-  ...["dependentRequired", "deprecated", "readOnly", "$comment"],
+  ...["dependentRequired", "deprecated", "readOnly", "writeOnly", "contentMediaType", "contentEncoding", "$comment"],
   ...[ONE, LISTS, NAMED, LIMITS].flat(2),
 ];
 const OF_A_PARAMETER = ["name", "type", "description", "required", "default", "schema"];
@@ -110,10 +127,14 @@ function* faultsOfSchema(schema: unknown, where: string, place: Place, capabilit
   }
   for (const [least, most] of LIMITS) {
     const [from, to] = [schema[least], schema[most]];
-    for (const [key, value] of [[least, from] as const, [most, to] as const])
-      if (value !== undefined && !Number.isFinite(value)) yield `${where} has a ${key} that is no number.`;
+    for (const [key, value] of [[least, from] as const, [most, to] as const]) {
+      const isCount = !/imum$/i.test(key);
+      if (value !== undefined && !(isCount ? Number.isInteger(value) && Number(value) >= 0 : Number.isFinite(value)))
+        yield `${where} has a ${key} that is no ${isCount ? "count" : "number"}.`;
+    }
     if (typeof from === "number" && typeof to === "number" && from > to) yield `${where} has a ${least} above its ${most}.`;
   }
+  yield* faultsOfTypes(schema, where);
   if (schema.enum !== undefined && !(Array.isArray(schema.enum) && schema.enum.length > 0)) yield `${where} has an enum without choices.`;
   if (schema.pattern !== undefined && !isPattern(schema.pattern)) yield `${where} has a pattern that is no regular expression.`;
   for (const name of unknownNames(schema)) yield `${where} has a list of required properties with ${name}`;
@@ -123,6 +144,21 @@ function* faultsOfSchema(schema: unknown, where: string, place: Place, capabilit
     ...NAMED.flatMap((key) => Object.entries(record(schema[key]))),
   ];
   for (const [key, part] of inner) if (part !== undefined) yield* faultsOfSchema(part, `${where}, ${key},`, place, capability);
+}
+
+/** What can hold for no value of the schema's own type. */
+function* faultsOfTypes(schema: Schema, where: string): Generator<string> {
+  const own = [schema.type ?? []].flat() as string[];
+  if (own.length === 0 || !own.every((type) => TYPES.includes(type))) return;
+  for (const [types, keywords] of OF_TYPES)
+    if (!types.some((type) => own.includes(type)))
+      for (const key of keywords.filter((one) => schema[one] !== undefined))
+        yield `${where} has ${quoted(key)}, which says nothing about the type ${own.map(quoted).join(" or ")}.`;
+  const choices = [...(Array.isArray(schema.enum) ? schema.enum : []), ...("const" in schema ? [schema.const] : [])];
+  for (const choice of choices) {
+    const why = whyInvalid(choice, { type: schema.type });
+    if (why) yield `${where} has the choice ${quoted(choice)}. ${why}`;
+  }
 }
 
 function* faultsOfHint(key: string, value: unknown, where: string, place: Place, { io }: Capability): Generator<string> {

@@ -52,7 +52,7 @@ export function readServers(text: string): Settings["servers"] {
       );
     return {
       id: `${url.hostname}-${url.port || (url.protocol === "https:" ? "443" : "80")}`.slice(0, 64),
-      url: address.replace(/\/+$/, ""),
+      url: url.href.replace(/\/+$/, ""), // as every spelling of it reads
     };
   });
   if (servers.length === 0)

@@ -23,6 +23,11 @@ test.each([
     { "loud.node.ts": node("a.b"), "shout.node.ts": node("a.b") },
     /nodes\/loud\.node\.ts and shout\.node\.ts both define a\.b: give/,
   ],
+  [
+    "with another ending",
+    { "shout.ts": "export default defineNode({});" },
+    /nodes\/shout\.ts defines a node that is not found under this name: call it shout\.node\.ts/,
+  ],
 ])("a file %s is named, with what to write", async (_, files, said) => {
   const folder = await mkdtemp(join(tmpdir(), "spindle-nodes-"));
   try {

@@ -1,5 +1,5 @@
 // Finds every `*.node.ts` beside this file. Nothing else knows which capabilities there are.
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { record } from "@spindle/graph-model";
 import type { Capability, PlaneManifest } from "@spindle/schemas";
 import type { Config } from "../config.ts";
@@ -14,7 +14,9 @@ export class NodeRegistry {
   ) {}
 
   static async load(folder: URL = new URL("./", import.meta.url)): Promise<NodeRegistry> {
-    const files = (await readdir(folder)).filter((name) => name.endsWith(".node.ts")).sort();
+    const all = (await readdir(folder)).sort();
+    const files = all.filter((name) => name.endsWith(".node.ts"));
+    await Promise.all(all.filter((name) => /(?<!\.node|\.test)\.ts$/.test(name)).map((name) => refuseNode(name, folder)));
     const loaded = await Promise.all(
       files.map(async (name) => [name, nodeIn(name, (await import(new URL(name, folder).href)) as { default?: unknown })] as const),
     );
@@ -38,6 +40,12 @@ export class NodeRegistry {
     const capabilities = await Promise.all([...this.byId.values()].map((one) => entry(one, this.files.get(one) as string, models)));
     return { generatedAt: now.toISOString(), capabilities };
   }
+}
+
+/** @throws Error if the file defines a node under a name by which none is found */
+async function refuseNode(name: string, folder: URL): Promise<void> {
+  if (!/^export default defineNode\(/m.test(await readFile(new URL(name, folder), "utf8"))) return;
+  throw new Error(`${FOLDER}/${name} defines a node that is not found under this name: call it ${name.replace(/\.ts$/, ".node.ts")}.`);
 }
 
 function nodeIn(file: string, { default: found }: { default?: unknown }): NodeCapability {
