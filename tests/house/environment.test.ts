@@ -1,0 +1,51 @@
+// The environment's variables: each that the code reads is on the page for operators, and the page names none that nothing reads.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ROOT } from "../../infra/launch/paths.ts";
+
+const text = (file: string): string => readFileSync(join(ROOT, file), "utf8");
+const tracked = execFileSync("git", ["ls-files", "apps", "packages", "workers", "infra", "compose.yaml"], {
+  cwd: ROOT,
+  encoding: "utf8",
+}).split("\n");
+const isProduct = (file: string): boolean => !/\.test\.tsx?$|\.testing\.tsx?$|(^|\/)tests?\/|^infra\/(bench|check)\//.test(file);
+
+const NAME = "[A-Z][A-Z0-9_]{3,}";
+/** How each language names a variable of the environment; in the runtime's settings it is the key of a schema. */
+const READS: readonly (readonly [files: RegExp, read: RegExp])[] = [
+  [/\.(ts|tsx|mjs)$/, new RegExp(`\\benv\\.(${NAME})\\b|\\b(?:need|folder)\\((?:environment, )?"(${NAME})"\\)`, "g")],
+  [/^apps\/runtime\/src\/config\.ts$/, new RegExp(`^ {2}(${NAME}): `, "gm")],
+  [/\.py$/, new RegExp(`\\benviron(?:\\.get\\(|\\[)"(${NAME})"`, "g")],
+  [/^(compose\.yaml|infra\/compose\/.*\.ya?ml)$/, new RegExp(`\\$\\{(${NAME})`, "g")],
+];
+/** What the system, Node and Docker give, and no operator sets for Spindle. */
+const GENERAL = ["COMPOSE_PROFILES", "HOME", "NODE_ENV", "PATH"];
+
+function variablesRead(): Set<string> {
+  const found = new Set<string>();
+  for (const file of tracked.filter((one) => one && isProduct(one)))
+    for (const [files, read] of READS)
+      if (files.test(file)) for (const match of text(file).matchAll(read)) found.add((match[1] ?? match[2]) as string);
+  for (const name of GENERAL) found.delete(name);
+  return found;
+}
+
+/** The names in the first column of the page's tables. */
+function variablesNamed(): Set<string> {
+  const rows = text("docs/operations.md").matchAll(/^\| ([^|]*`[^|]*)\|/gm);
+  return new Set([...rows].flatMap(([, cell = ""]) => [...cell.matchAll(new RegExp(`\`(${NAME})\``, "g"))].map(([, name = ""]) => name)));
+}
+
+test("every variable of the environment that the code reads is on the page for operators, and no other is", () => {
+  const [read, named] = [variablesRead(), variablesNamed()];
+  expect(read.size).toBeGreaterThan(25);
+  expect({
+    missing: [...read].filter((name) => !named.has(name)).sort(),
+    unread: [...named].filter((name) => !read.has(name)).sort(),
+  }).toEqual({
+    missing: [],
+    unread: [],
+  });
+});
