@@ -17,6 +17,26 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => spindle?.stop());
 
+test.each([
+  ["/health", "sandbox; default-src 'none'; frame-ancestors 'none'"],
+  ["/metrics", "sandbox; default-src 'none'; frame-ancestors 'none'"],
+  ["/api/capabilities", "sandbox; default-src 'none'; frame-ancestors 'none'"],
+  ["/api/nothing", "sandbox; default-src 'none'; frame-ancestors 'none'"],
+  ["/api/artifacts/00000000-0000-4000-8000-000000000000", "sandbox; default-src 'none'; frame-ancestors 'none'"],
+  ["/trpc/graphs.list", "sandbox; default-src 'none'; frame-ancestors 'none'"],
+  ["/workers/nothing", "sandbox; default-src 'none'; frame-ancestors 'none'"],
+  ["/", expect.stringMatching(/^default-src 'self'; script-src 'self' 'nonce-.*frame-ancestors 'none'/)],
+])("[S3] the answer of %s is no page of another site, and runs nothing", async (path, policy) => {
+  const { headers } = await fetch(spindle.url + path);
+  expect(Object.fromEntries(headers)).toMatchObject({
+    "content-security-policy": policy,
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+  });
+});
+
 describe("a socket", () => {
   const upgrade = (path: string, host = `127.0.0.1:${door.port}`) =>
     `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`;

@@ -29,7 +29,6 @@ export function artifactRoutes({ artifacts, db }: Services): Router {
     handle(async (request, response) => {
       const { key, ref } = await find(request.params.id);
       response.set({
-        "content-security-policy": "sandbox; default-src 'none'",
         "accept-ranges": "bytes",
         etag: `"${ref.sha256}"`,
         "cache-control": "private, max-age=31536000, immutable",

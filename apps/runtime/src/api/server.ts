@@ -35,6 +35,15 @@ const REFUSALS: Record<number, string> = {
 
 const noSuchCall: RequestHandler = (_, __, next) => next(new Refused(404, "request.not_found", "There is no such call."));
 
+/** Of every answer. The pages have a policy of their own (editor.ts); nothing else runs scripts, or is framed or embedded by other sites. */
+const HEADERS = {
+  "content-security-policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "same-origin",
+  "x-content-type-options": "nosniff",
+};
+
 export interface RunningServer {
   server: Server;
   port: number;
@@ -54,7 +63,7 @@ export async function serve(
   app.disable("x-powered-by");
   app.set("query parser", "simple"); // texts and lists of texts: no objects, of which some cannot even be made a text
   app.use((_, response, next) => {
-    response.set({ "x-content-type-options": "nosniff", "referrer-policy": "same-origin", "cross-origin-opener-policy": "same-origin" });
+    response.set(HEADERS);
     next();
   });
   const admit =
