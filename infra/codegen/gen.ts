@@ -1,8 +1,10 @@
 // Everything that is made from `schemas/`, from the capabilities' own files and from the migrations. `npm run gen` makes again what
 // has changed since it was last made here; `npm run check` makes all of it, and compares.
+
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { RELEASES } from "../../apps/runtime/src/store/release.ts";
 import { hashOf } from "../launch/stamp.ts";
 import { generateNodeManifest, generatePythonManifest } from "./manifests.ts";
 import { lockDatabase } from "./migrations.ts";
@@ -82,10 +84,7 @@ export async function verify(python: string): Promise<{ stale: string[]; problem
   return { stale: stale.flat(), problems };
 }
 
-async function lock(): ReturnType<typeof lockDatabase> {
-  const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
-  return lockDatabase(join(root, "apps/runtime/prisma"), version);
-}
+const lock = (): ReturnType<typeof lockDatabase> => lockDatabase(join(root, "apps/runtime/prisma"), RELEASES);
 
 const isWritten = async (path: string, text: string): Promise<boolean> => (await readFile(path, "utf8").catch(() => null)) === text;
 

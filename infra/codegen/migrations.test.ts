@@ -21,26 +21,28 @@ async function write(file: string, text: string): Promise<void> {
   await writeFile(join(prisma, file), text);
 }
 const migration = (name: string, sql: string) => write(`migrations/${name}/migration.sql`, sql);
-const problems = async (release = "0.2.0") => (await lockDatabase(prisma, release)).problems;
+const RELEASES = ["0.1.0", "0.2.0", "0.3.0"];
+const upTo = (release: string) => RELEASES.slice(0, RELEASES.indexOf(release) + 1);
+const problems = async (release = "0.2.0") => (await lockDatabase(prisma, upTo(release))).problems;
 async function accept(): Promise<void> {
-  const { path, text } = await lockDatabase(prisma, "0.2.0");
+  const { path, text } = await lockDatabase(prisma, upTo("0.2.0"));
   await writeFile(path, text);
 }
 
 test("what is new is added, and what is there stays", async () => {
   const before = JSON.parse(await readFile(join(prisma, "migrations.lock.json"), "utf8"));
   await migration("0_between", "CREATE TABLE c (d INT);");
-  const { text, problems: found } = await lockDatabase(prisma, "0.2.0");
+  const { text, problems: found } = await lockDatabase(prisma, upTo("0.2.0"));
   expect(found).toEqual([]);
   expect(Object.keys(JSON.parse(text).migrations)).toEqual(["0_between", "1_first"]);
   expect(JSON.parse(text)).toMatchObject(before);
 });
 
 test("a migration that changed or is gone is a problem, and the lock keeps what it was", async () => {
-  const { text: before } = await lockDatabase(prisma, "0.2.0");
+  const { text: before } = await lockDatabase(prisma, upTo("0.2.0"));
   await migration("1_first", "CREATE TABLE a (b INT, c INT);");
   expect(await problems()).toEqual([expect.stringContaining("migrations/1_first has changed")]);
-  expect((await lockDatabase(prisma, "0.2.0")).text).toBe(before);
+  expect((await lockDatabase(prisma, upTo("0.2.0"))).text).toBe(before);
   await rm(join(prisma, "migrations/1_first"), { recursive: true });
   expect(await problems()).toEqual([expect.stringContaining("migrations/1_first is missing")]);
 });
@@ -73,7 +75,6 @@ test.each([
   "ALTER TABLE a ADD COLUMN c INT NOT NULL DEFAULT NULL",
   "ALTER TABLE a ADD COLUMN c NUMERIC(3, 1) NOT NULL",
   "ALTER TABLE a ADD COLUMN IF NOT EXISTS c INT",
-  "ALTER TABLE a ADD COLUMN c INT, ALTER b SET NOT NULL",
   "ALTER TABLE a ADD COLUMN c INT DEFAULT 1 UNIQUE",
   "ALTER TABLE a ADD COLUMN c INT CHECK (c IS NOT NULL)",
   "ALTER TABLE a ADD COLUMN c INT REFERENCES a(b)",
@@ -85,7 +86,6 @@ test.each([
   "ALTER TABLE a ADD COLUMN c INT NOT NULL DEFAULT NULL::int",
   "ALTER TABLE a ADD COLUMN c INT DEFAULT fails()",
   "ALTER TABLE a ADD COLUMN c BIGSERIAL REFERENCES a(b) ON DELETE CASCADE",
-  "ALTER TABLE a ADD COLUMN c INT, ADD FOREIGN KEY (b, c) REFERENCES a(b, d) MATCH FULL ON DELETE CASCADE",
   "CREATE SCHEMA s CREATE TABLE t (c INT REFERENCES public.a(b))",
   "CREATE TABLE f (g INT REFERENCES a(b))",
   "CREATE TABLE f (g INT NOT NULL REFERENCES a(b) ON DELETE SET NULL)",
@@ -99,12 +99,27 @@ test.each([
   "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION f()",
   "WITH gone AS (DELETE FROM a RETURNING b) INSERT INTO d SELECT b FROM gone",
   "DO $$ BEGIN DROP TABLE a; END $$",
+  "CREATE TABLE f (g INT REFERENCES d(e))",
+  "CREATE TABLE f (id INT PRIMARY KEY, g INT REFERENCES f(id))",
+  "CREATE TABLE f (g INT REFERENCES a(b) ON DELETE SET NULL, h INT, PRIMARY KEY (g, h))",
+  "CREATE TABLE f (g SERIAL REFERENCES a(b) ON DELETE SET NULL)",
+  "CREATE TABLE f (g INT REFERENCES a(b) ON DELETE SET NULL, CHECK (g IS NOT NULL))",
+  "CREATE TABLE f (g INT REFERENCES a(b) ON DELETE CASCADE)",
+  "CREATE TABLE IF NOT EXISTS a (b INT)",
+  "CREATE FUNCTION f(a INT) RETURNS INT LANGUAGE sql AS $$ SELECT a $$",
+  "CREATE INDEX a_b_idx ON a (b)",
+  "INSERT INTO d SELECT tidy()",
+  "ALTER TABLE a ADD COLUMN c CHAR(32) DEFAULT gen_random_uuid()",
+  "ALTER TABLE a ADD COLUMN c TIMESTAMPTZ DEFAULT now(1)",
+  "ALTER TABLE a ADD COLUMN c INT DEFAULT CURRENT_TIMESTAMP",
   "SELECT set_config('search_path', 'other', false)",
   "SET search_path = other",
 ])("%s breaks the previous release, unless an earlier one stopped using it", async (statement) => {
   const after = "CREATE TABLE d (e INT NOT NULL);";
   await migration("2_next", `${after} -- contract: unused since 0.1.0\n${statement};`);
   expect(await problems()).toEqual([expect.stringMatching(/^migrations\/2_next, line 2, .*Expand now and contract a release later/)]);
+  await migration("2_next", `${after}\n-- safe: looked at every write of it\n${statement};`);
+  expect(await problems()).toEqual([]);
   const because = (release: string) => migration("2_next", `${after}\n-- ü\n-- contract: unused since ${release}\n${statement};`);
   await because("0.2.0");
   expect(await problems()).toEqual([expect.stringContaining("the next may contract it")]);
@@ -113,16 +128,46 @@ test.each([
   expect(await problems()).toEqual([expect.stringContaining("9.9.9 is no release before 0.2.0: name the one that stopped using it")]);
 });
 
+test("what earlier statements of the migration did counts", async () => {
+  for (const statements of [
+    "CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL);\nALTER TABLE f ALTER COLUMN g SET NOT NULL",
+    "ALTER TABLE a ADD COLUMN c INT; UPDATE a SET c = b;\nCREATE UNIQUE INDEX a_key ON a (b, c)",
+    "ALTER TABLE a ADD COLUMN c INT; CREATE UNIQUE INDEX a_key ON a (b, c);\nUPDATE a SET c = 1",
+    "ALTER TABLE a ADD COLUMN c INT REFERENCES d(id) ON DELETE CASCADE;\nUPDATE a SET c = 1",
+    "ALTER TABLE a ADD COLUMN c INT;\nCREATE UNIQUE INDEX a_key ON a (b, c) NULLS NOT DISTINCT",
+    "ALTER TABLE a ADD COLUMN c INT;\nUPDATE a SET c = tidy()",
+    "CREATE TABLE d (e INT);\nALTER TABLE a ADD COLUMN c INT, ADD FOREIGN KEY (b, c) REFERENCES a(b, d) MATCH FULL ON DELETE CASCADE",
+    "CREATE TABLE d (e INT);\nALTER TABLE a ADD COLUMN c INT, ALTER b SET NOT NULL",
+  ]) {
+    await migration("2_next", `${statements};`);
+    expect(await problems(), statements).toEqual([expect.stringMatching(/^migrations\/2_next, line 2, /)]);
+  }
+});
+
+test("a comment permits the one statement right below it, of which it says enough", async () => {
+  for (const text of [
+    "/*\n-- contract: unused since 0.1.0\n*/\nDROP TABLE a",
+    "-- contract: unused since 0.1.0\n-- and another comment\nDROP TABLE a",
+    "-- contract: unused since 0.0.7\nDROP TABLE a",
+    "-- contract: unused since 0.1.0\nALTER TABLE a DROP b, DROP c",
+    "-- contract: unused since 0.1.0\nDROP TABLE a, d",
+    "-- safe: it is\nDROP TABLE a",
+  ]) {
+    await migration("2_next", `${text};`);
+    expect(await problems(), text).toHaveLength(1);
+  }
+});
+
 test.each([
   "-- DROP TABLE is only mentioned\nALTER TABLE a ADD COLUMN c INT NOT NULL DEFAULT 1, ADD COLUMN d INT",
   "ALTER TABLE a ADD COLUMN c INT NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE",
-  "ALTER TABLE a ADD COLUMN c INT; UPDATE a SET c = b; CREATE UNIQUE INDEX a_key ON a (b, c)",
-  "ALTER TABLE a ADD COLUMN c INT UNIQUE REFERENCES a(b) ON DELETE SET NULL",
-  "CREATE TABLE f (g INT REFERENCES a(b) ON DELETE SET NULL); ALTER TABLE f ADD COLUMN h INT REFERENCES a(b) ON DELETE CASCADE",
+  "ALTER TABLE a ADD COLUMN c INT; UPDATE a SET c = b",
+  "ALTER TABLE a ADD COLUMN c INT; CREATE UNIQUE INDEX a_key ON a (b, c); CREATE INDEX c_idx ON a (c)",
+  "ALTER TABLE a ADD COLUMN c INT UNIQUE REFERENCES a(id) ON DELETE SET NULL",
+  "CREATE TABLE f (g INT REFERENCES a ON DELETE SET NULL); ALTER TABLE f ADD COLUMN h INT REFERENCES a(b) ON DELETE CASCADE ON UPDATE CASCADE",
   "ALTER TABLE a ADD COLUMN c TIMESTAMPTZ NOT NULL DEFAULT now(), ADD COLUMN d JSONB NOT NULL DEFAULT '{}'::jsonb",
-  "CREATE INDEX a_b_idx ON a (b DESC) WHERE b > 0 AND c IN ('x', 'y') AND NOT d IS NULL; COMMENT ON TABLE a IS 'DROP TABLE a; TRUNCATE a'",
-  "CREATE TABLE f (g INT REFERENCES a(b) ON DELETE CASCADE); ALTER TABLE f ALTER g SET NOT NULL; INSERT INTO f SELECT b FROM a",
-  "CREATE FUNCTION g() RETURNS VOID LANGUAGE plpgsql AS $$ BEGIN DELETE FROM a; DROP TABLE a; END $$",
+  "ALTER TABLE a ADD z TEXT[] NOT NULL DEFAULT ARRAY[]::TEXT[], ADD y INT; CREATE INDEX y_idx ON a (y DESC) WHERE b > 0 AND c IN ('x', 'y') AND s = 'q'::text AND e IS FALSE; COMMENT ON TABLE a IS 'DROP TABLE a; TRUNCATE a'",
+  "CREATE TABLE f (g INT REFERENCES a(id) ON DELETE CASCADE); ALTER TABLE f ALTER g SET NOT NULL; INSERT INTO f SELECT b FROM a",
 ])("%s breaks nothing", async (statements) => {
   await migration("2_next", `${statements};`);
   expect(await problems()).toEqual([]);

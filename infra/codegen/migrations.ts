@@ -21,10 +21,13 @@ const EXEMPT = new Set(["20261120000000_first", "20261121000000_engine"]);
 
 /**
  * @param prisma the folder of the migrations and functions
- * @param release this release; a migration may drop what an earlier one stopped using
+ * @param releases all of them, the oldest first; a migration of the last may drop what an earlier one stopped using
  * @returns the lock with what is new, and every change that would break a database or the previous release
  */
-export async function lockDatabase(prisma: string, release: string): Promise<{ path: string; text: string; problems: string[] }> {
+export async function lockDatabase(
+  prisma: string,
+  releases: readonly string[],
+): Promise<{ path: string; text: string; problems: string[] }> {
   const path = join(prisma, "migrations.lock.json");
   const locked = JSON.parse(await readFile(path, "utf8").catch(() => '{"migrations":{},"functions":{}}')) as Lock;
   const problems: string[] = [];
@@ -36,7 +39,7 @@ export async function lockDatabase(prisma: string, release: string): Promise<{ p
     else if (hashes.get(name) !== hash)
       problems.push(`migrations/${name} has changed. Databases that have it would miss the change: undo it, and add a new migration.`);
   }
-  for (const [name, sql] of migrations) if (!EXEMPT.has(name)) problems.push(...(await whyBreaking(`migrations/${name}`, sql, release)));
+  for (const [name, sql] of migrations) if (!EXEMPT.has(name)) problems.push(...(await whyBreaking(`migrations/${name}`, sql, releases)));
 
   const functions = await readFunctions(prisma, problems);
   for (const [name, old] of Object.entries(locked.functions)) {
