@@ -88,6 +88,7 @@ export async function check(): Promise<number> {
         ".dependency-cruiser.cjs",
       ]),
       runTool("dead code", bin("knip"), ["--no-config-hints"]),
+      runTool("rules of the house", bin("vitest"), ["run", "--project", "unit", "tests/house/house.test.ts"]),
     ])),
     ...(await Promise.all([
       runTool("types", bin("tsc"), ["-p", "tsconfig.json"]),

@@ -10,6 +10,9 @@ import { ROOT } from "../launch/paths.ts";
 /** They may name the parameter of a function on one line, where everything that a name could say is in sight. */
 const EMPTY_NAMES: readonly string[] = ["one", "told", "look", "go", "here", "take"];
 
+/** As a type, a constant or a private field, too. */
+const isEmpty = (name: string): boolean => EMPTY_NAMES.includes(name.replace(/^[#_]+/, "").toLowerCase());
+
 type Declared = ts.Node & { name?: ts.Node };
 
 const isNamedElsewhere = (node: ts.Node): boolean =>
@@ -26,8 +29,8 @@ export function emptyNames(file: string, text: string): string[] {
   const found: string[] = [];
   const visit = (node: ts.Node): void => {
     const { name } = node as Declared;
-    if (name && ts.isIdentifier(name) && EMPTY_NAMES.includes(name.text) && !isNamedElsewhere(node) && !isOnOneLine(node))
-      found.push(`${file}:${lineOf(name.getStart())}: ${name.text}`);
+    const text = name && (ts.isIdentifier(name) || ts.isPrivateIdentifier(name) || ts.isStringLiteral(name)) ? name.text : "";
+    if (name && isEmpty(text) && !isNamedElsewhere(node) && !isOnOneLine(node)) found.push(`${file}:${lineOf(name.getStart())}: ${text}`);
     ts.forEachChild(node, visit);
   };
   const isOnOneLine = (declared: ts.Node): boolean => {
@@ -64,7 +67,7 @@ export function exportedNames(file: string, text: string): string[] {
   const { statements } = ts.createSourceFile(file, text, ts.ScriptTarget.Latest);
   const imported = new Set(statements.filter(ts.isImportDeclaration).flatMap(namesOfImport));
   return statements.flatMap((statement) => {
-    if (ts.isExportDeclaration(statement)) return statement.moduleSpecifier ? [] : namesOfExport(statement, imported);
+    if (ts.isExportDeclaration(statement)) return namesOfExport(statement, imported);
     const modifiers = (ts.canHaveModifiers(statement) && ts.getModifiers(statement)) || [];
     const kinds = modifiers.map(({ kind }) => kind);
     if (!kinds.includes(ts.SyntaxKind.ExportKeyword) || kinds.includes(ts.SyntaxKind.DefaultKeyword)) return [];
@@ -86,10 +89,14 @@ function namesOfImport({ importClause }: ts.ImportDeclaration): string[] {
   return [...(importClause?.name ? [importClause.name.text] : []), ...named];
 }
 
-/** Of `export { a, b as c }`, without what another file declares. */
-function namesOfExport({ exportClause }: ts.ExportDeclaration, imported: ReadonlySet<string>): string[] {
-  if (!exportClause || !ts.isNamedExports(exportClause)) return [];
-  return exportClause.elements.filter(({ name, propertyName }) => !imported.has((propertyName ?? name).text)).map(({ name }) => name.text);
+/** Of `export { a, b as c }` and `export * as d`, without what another file declares under the same name. */
+function namesOfExport({ exportClause, moduleSpecifier }: ts.ExportDeclaration, imported: ReadonlySet<string>): string[] {
+  if (!exportClause) return [];
+  if (ts.isNamespaceExport(exportClause)) return [exportClause.name.text];
+  const isElsewhere = (name: string): boolean => moduleSpecifier !== undefined || imported.has(name);
+  return exportClause.elements
+    .filter(({ name, propertyName }) => !isElsewhere((propertyName ?? name).text) || (propertyName && propertyName.text !== name.text))
+    .map(({ name }) => name.text);
 }
 
 /** Each name that several files export, with the files. */
@@ -105,16 +112,17 @@ export function ambiguousNames(files: ReadonlyMap<string, string>): string[] {
 const trackedFiles = (): string[] =>
   execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: ROOT, encoding: "utf8" })
     .split("\n")
-    .filter((file) => file && !/(^|\/)generated\//.test(file) && existsSync(join(ROOT, file)));
+    .filter((file) => file && existsSync(join(ROOT, file)));
+const isGenerated = (file: string): boolean => /(^|\/)generated\//.test(file);
 const textOf = (file: string): string => readFileSync(join(ROOT, file), "utf8");
 
 export function filesWithAmbiguousNames(): string[] {
-  const sources = trackedFiles().filter((file) => /\.tsx?$/.test(file) && !/^tests\/|\.test\.tsx?$/.test(file));
+  const sources = trackedFiles().filter((file) => /\.tsx?$/.test(file) && !/^tests\/|\.(test|d)\.tsx?$/.test(file));
   return ambiguousNames(new Map(sources.map((file) => [file, textOf(file)])));
 }
 
 export async function filesWithEmptyNames(): Promise<string[]> {
-  const files = trackedFiles();
+  const files = trackedFiles().filter((file) => !isGenerated(file));
   const python = files.filter((file) => file.endsWith(".py"));
   const program = join(import.meta.dirname, "names.py");
   const inPython = promisify(execFile)(PYTHON, [program, EMPTY_NAMES.join(), ...python], { cwd: ROOT });

@@ -4,7 +4,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { RELEASES } from "../../apps/runtime/src/store/release.ts";
 import { hashOf } from "../launch/stamp.ts";
 import { generateNodeManifest, generatePythonManifest } from "./manifests.ts";
 import { lockDatabase } from "./migrations.ts";
@@ -84,7 +83,12 @@ export async function verify(python: string): Promise<{ stale: string[]; problem
   return { stale: stale.flat(), problems };
 }
 
-const lock = (): ReturnType<typeof lockDatabase> => lockDatabase(join(root, "apps/runtime/prisma"), RELEASES);
+async function lock(): ReturnType<typeof lockDatabase> {
+  const [, list = ""] = /RELEASES = \[([^\]]*)\]/.exec(await readFile(join(root, "apps/runtime/src/store/release.ts"), "utf8")) ?? [];
+  const releases = [...list.matchAll(/"([^"]+)"/g)].map(([, release = ""]) => release);
+  if (releases.length === 0) throw new Error("apps/runtime/src/store/release.ts lists no RELEASES.");
+  return lockDatabase(join(root, "apps/runtime/prisma"), releases);
+}
 
 const isWritten = async (path: string, text: string): Promise<boolean> => (await readFile(path, "utf8").catch(() => null)) === text;
 

@@ -1,6 +1,6 @@
 // What is wrong with a capability that a file here defines, as sentences for whoever writes it (docs/adding-a-node.md). ComfyUI's classes
 // are not judged: they are as their authors made them.
-import { isObject, nearest, record, whyInvalid } from "@spindle/graph-model";
+import { CALL, isObject, nearest, record, whyInvalid } from "@spindle/graph-model";
 import { type Capability, PORT_TYPES, validateCapability } from "@spindle/schemas";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -28,7 +28,7 @@ export const HINTS: Readonly<Record<string, { at: readonly Place[]; value: Schem
 };
 
 /** Keywords that hold one schema, a list of them, and several by name. */
-const ONE = ["items", "contains", "additionalProperties", "propertyNames", "not", "if", "then", "else"];
+const SINGLE = ["items", "contains", "additionalProperties", "propertyNames", "not", "if", "then", "else"];
 const LISTS = ["prefixItems", "anyOf", "oneOf", "allOf"];
 const NAMED = ["properties", "patternProperties"];
 const LIMITS = [
@@ -58,7 +58,7 @@ const OF_TYPES: readonly (readonly [types: readonly string[], keywords: readonly
 const KEYWORDS = [
   ...["type", "title", "description", "default", "examples", "enum", "const", "required", "pattern", "format", "multipleOf", "uniqueItems"],
   ...["dependentRequired", "deprecated", "readOnly", "writeOnly", "contentMediaType", "contentEncoding", "$comment"],
-  ...[ONE, LISTS, NAMED, LIMITS].flat(2),
+  ...[SINGLE, LISTS, NAMED, LIMITS].flat(2),
 ];
 const OF_A_PARAMETER = ["name", "type", "description", "required", "default", "schema"];
 
@@ -76,6 +76,7 @@ function* faults(capability: Capability): Generator<string> {
     return; // what follows is read from a definition of the right shape
   }
   const { id, label, description, version, category, io, parameters = [], engines = [] } = capability;
+  if (id === CALL) yield `The id ${quoted(id)} is that of every call of a subgraph.`;
   if (!/^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$/.test(id)) yield `The id ${quoted(id)} is not written like text.shout.`;
   if (!/^\d+\.\d+\.\d+$/.test(version)) yield `The version ${quoted(version)} is not written like 1.0.0.`;
   if (label.trim() === "" || description.trim() === "") yield "The label or the description is empty.";
@@ -107,7 +108,7 @@ function* faultsOfParameter(parameter: NonNullable<Capability["parameters"]>[num
   if (!TYPES.includes(type)) yield `${where} has the type ${quoted(type)}, which does not exist${meant(type, TYPES)}`;
   else if (schema.type !== undefined && schema.type !== type)
     yield `${where} has the type ${quoted(type)}, and its schema the type ${quoted(schema.type)}.`;
-  yield* faultsOfSchema(schema, where, "parameter", capability);
+  yield* faultsOfSchema(TYPES.includes(type) ? { type, ...schema } : schema, where, "parameter", capability);
   yield* faultOfDefault(parameter.default ?? schema.default, TYPES.includes(type) ? { type, ...schema } : schema, where);
 }
 
@@ -136,10 +137,13 @@ function* faultsOfSchema(schema: unknown, where: string, place: Place, capabilit
   }
   yield* faultsOfTypes(schema, where);
   if (schema.enum !== undefined && !(Array.isArray(schema.enum) && schema.enum.length > 0)) yield `${where} has an enum without choices.`;
+  if (schema.multipleOf !== undefined && !(Number(schema.multipleOf) > 0 && Number.isFinite(schema.multipleOf)))
+    yield `${where} has a multipleOf that is no number above 0.`;
+  if (Array.isArray(schema.type) && schema.type.length === 0) yield `${where} has a list of types without any.`;
   if (schema.pattern !== undefined && !isPattern(schema.pattern)) yield `${where} has a pattern that is no regular expression.`;
   for (const name of unknownNames(schema)) yield `${where} has a list of required properties with ${name}`;
   const inner = [
-    ...ONE.map((key) => [key, schema[key]] as const),
+    ...SINGLE.map((key) => [key, schema[key]] as const),
     ...LISTS.flatMap((key) => [schema[key] ?? []].flat().map((one) => [key, one] as const)),
     ...NAMED.flatMap((key) => Object.entries(record(schema[key]))),
   ];

@@ -15,6 +15,7 @@ describe("the environment", () => {
       { id: "a-8188", url: "http://a:8188" },
       { id: "b-80", url: "http://b" },
     ]);
+    expect(readSettings({ ...env, COMFY_URL: "HTTP://A:80/,http://a" }).servers).toEqual([{ id: "a-80", url: "http://a" }]);
   });
 
   test.each([

@@ -77,7 +77,7 @@ type ValueOf<S> = S extends { readonly "x-artifact": string }
   : S extends { readonly type: string }
     ? FromSchema<S extends JSONSchema ? S : never>
     : unknown;
-type SchemasOf<P extends Parameters> = { [One in P[number] as One["name"]]: One["schema"] };
+type SchemasOf<P extends Parameters> = { [Each in P[number] as Each["name"]]: Each["schema"] };
 type GivenOf<P extends Parameters> = Extract<P[number], { required: true } | { default: unknown }>["name"];
 type InputOf<I extends Schema, P extends Parameters> = Values<I["properties"], NonNullable<I["required"]>[number]> &
   Values<SchemasOf<P>, GivenOf<P>>;

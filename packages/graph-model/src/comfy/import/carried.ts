@@ -4,7 +4,7 @@ const decoder = new TextDecoder("utf-8", { fatal: false });
 const latin1 = new TextDecoder("latin1");
 
 /** Metadata is at either end; between them are the pictures. */
-const LOOK = 4 * 1024 * 1024;
+const SEARCHED = 4 * 1024 * 1024;
 /** What a workflow has near its start or anywhere, and nothing else would. */
 const UI_MARK = /"(last_node_id|last_link_id|lastNodeId)"/;
 const API_MARK = /"class_type"/;
@@ -19,7 +19,7 @@ export function extractWorkflow(file: Uint8Array): string | undefined {
   const isMedia =
     ["ftyp", "WEBP", "fLaC", "OggS", "ID3"].some((mark) => latin1.decode(file.subarray(0, 16)).includes(mark)) || file[0] === 0x1a;
   if (!isMedia) return undefined;
-  const ends = file.length > 2 * LOOK ? [file.subarray(0, LOOK), file.subarray(file.length - LOOK)] : [file];
+  const ends = file.length > 2 * SEARCHED ? [file.subarray(0, SEARCHED), file.subarray(file.length - SEARCHED)] : [file];
   const found = ends.flatMap((part) => jsonIn(decoder.decode(part)));
   return found.find((one) => UI_MARK.test(one)) ?? found.find((one) => API_MARK.test(one));
 }
