@@ -1,5 +1,5 @@
 // A manifest entry (DESIGN M1) -> the definition that canvas, inspector and validator read.
-import type { Example, NodeDefinition, Parameter, Plane } from "@spindle/graph-model";
+import type { Example, LibraryEngine, NodeDefinition, Parameter, Plane } from "@spindle/graph-model";
 import { isObject, portsOf, record } from "@spindle/graph-model";
 import { type Capability, validateBlueprint } from "@spindle/schemas";
 
@@ -33,11 +33,7 @@ export function define(capability: Capability): NodeDefinition {
     get parameters() {
       return parameters();
     },
-    engines: (capability.engines ?? [{ id: "default", label: "Default", plane, draft: false, live }]).map(({ blueprint, ...engine }) => ({
-      ...engine,
-      plane: engine.plane as Plane,
-      ...(validateBlueprint(blueprint) ? { blueprint } : {}),
-    })),
+    engines: (capability.engines ?? [{ id: "default", label: "Default", plane, draft: false, live }]).map(engineOf),
     live,
     idempotent: capability.contracts?.idempotent === true,
     ...(capability.runtime.instant === true ? { instant: true as const } : {}),
@@ -47,6 +43,20 @@ export function define(capability: Capability): NodeDefinition {
     ...(capability.runtime.stallSeconds ? { stallSeconds: capability.runtime.stallSeconds } : {}),
     ...(capability.runtime.kind === "gpu" ? { gpu: true as const } : {}),
   };
+}
+
+type Engine = NonNullable<Capability["engines"]>[number];
+
+/** All classes of a ComfyUI server may have one and the same engine. */
+const engines = new WeakMap<Engine, LibraryEngine>();
+
+function engineOf(given: Engine): LibraryEngine {
+  const known = engines.get(given);
+  if (known) return known;
+  const { blueprint, ...engine } = given;
+  const made = { ...engine, plane: engine.plane as Plane, ...(blueprint && validateBlueprint(blueprint) ? { blueprint } : {}) };
+  engines.set(given, made);
+  return made;
 }
 
 function once<T>(make: () => T): () => T {

@@ -61,7 +61,6 @@ export const unreadableCapability = (name: string): Capability => ({ ...toCapabi
 function readInfo(given: unknown): NodeInfo {
   const info = object(given);
   const [input, order] = [object(info.input), object(info.input_order)];
-  const orderOf = (part: unknown) => (Array.isArray(part) ? textsOf(part) : undefined);
   return {
     input: { required: object(input.required), optional: object(input.optional) },
     input_order: { required: orderOf(order.required), optional: orderOf(order.optional) },
@@ -79,6 +78,8 @@ function readInfo(given: unknown): NodeInfo {
     search_aliases: textsOf(info.search_aliases),
   };
 }
+
+const orderOf = (part: unknown): string[] | undefined => (Array.isArray(part) ? textsOf(part) : undefined);
 
 function schemaOf(ports: Ports): PortSchema {
   const required: string[] = [];

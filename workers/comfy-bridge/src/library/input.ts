@@ -103,9 +103,10 @@ export function portOf(comfy: string): string | undefined {
   return ports.get(comfy);
 }
 
+const joined = (value: unknown): string => (Array.isArray(value) ? textsOf(value).join(",") : textOf(value));
+
 /** Type variables and unions by what they take. */
 function comfyTypeOf(type: unknown, options: Options): string {
-  const joined = (value: unknown) => (Array.isArray(value) ? textsOf(value).join(",") : textOf(value));
   if (type === "COMFY_MATCHTYPE_V3") return joined(object(options.template).allowed_types) || "*";
   if (type === "COMFY_MULTITYPED_V3") return joined(options.types) || "*";
   return textOf(type) || "*";

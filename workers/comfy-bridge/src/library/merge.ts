@@ -35,13 +35,26 @@ export function readObjectInfo(json: string): Required<Pick<ServerLibrary, "node
   return { nodes, unreadable };
 }
 
-/** Characters of a class. */
+/** Characters of a class, about. */
 const MOST_OF_A_CLASS = 8 * 1024 * 1024;
+/** Values inside values; those of ComfyUI's own classes are nested nine deep. */
+const DEEPEST = 200;
 
-/** @throws Error if it cannot be written, because something in it is nested too deep, or is too large to be */
+/** @throws Error if it could not be written, because something in it is nested too deep, or is too large */
 function written(capability: Capability): Capability {
-  if (JSON.stringify(capability).length > MOST_OF_A_CLASS) throw new Error("it is larger than 8 MiB");
+  if (sizeOf(capability, 0) > MOST_OF_A_CLASS) throw new Error("it is larger than 8 MiB");
   return capability;
+}
+
+/** As JSON, about. Writing it to count takes longer than all else that is done with a class. */
+function sizeOf(value: unknown, depth: number): number {
+  if (typeof value === "string") return value.length + 3;
+  if (value === null || typeof value !== "object") return 8;
+  if (depth > DEEPEST) throw new Error("something in it is nested too deep");
+  let size = 2;
+  if (Array.isArray(value)) for (const item of value) size += sizeOf(item, depth + 1);
+  else for (const key in value) size += key.length + 4 + sizeOf(value[key as keyof typeof value], depth + 1);
+  return size;
 }
 
 /** Bytes. The runtime takes 64 MiB; the classes that come with ComfyUI take some two. */
@@ -86,20 +99,27 @@ const withoutRoom = ({ id, engines = [] }: Capability): Capability => ({
 
 export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] {
   const names = new Set(servers.flatMap((server) => [...server.nodes.keys()]));
-  return [...names].map((name) => {
+  const engines = new Map(servers.map((server) => [server, engineOf(server, undefined)]));
+  return Array.from(names, (name) => {
     const having = servers.filter((server) => server.nodes.has(name));
     // What one server describes badly another may describe well.
     const readable = having.filter(({ unreadable }) => !unreadable?.has(name));
     const all = (readable.length > 0 ? readable : having).map((one) => ({ id: one.id, capability: one.nodes.get(name) as Capability }));
     const first = all[0]?.capability as Capability;
     const input = all.length > 1 ? mergeChoices(all.map(({ id, capability }) => ({ id, input: capability.io.input }))) : first.io.input;
-    return { ...first, io: { ...first.io, input }, engines: having.map((server) => engineOf(server, name)) };
+    return { ...first, io: { ...first.io, input }, engines: having.map((server) => engineFor(server, name, engines)) };
   });
 }
 
-function engineOf({ id, url, live, reason, unreadable }: ServerLibrary, node: string): CapabilityEngine {
+/** One object for all classes of a server that can be read: there are thousands of them. */
+function engineFor(server: ServerLibrary, node: string, ofReadable: ReadonlyMap<ServerLibrary, CapabilityEngine>): CapabilityEngine {
+  const broken = server.unreadable?.get(node);
+  return (broken === undefined ? ofReadable.get(server) : undefined) ?? engineOf(server, broken);
+}
+
+/** @param broken why a class of the server cannot be read */
+function engineOf({ id, url, live, reason }: ServerLibrary, broken: string | undefined): CapabilityEngine {
   const host = new URL(url).host;
-  const broken = unreadable?.get(node);
   const why =
     live && broken ? `${host} describes this node in a way that cannot be read (${broken}). Tell the author of its pack.` : reason;
   const isUsable = live && broken === undefined;
