@@ -33,6 +33,13 @@ export function quantile(list: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
 }
 
+/** Milliseconds. */
+export function timed(work: () => void): number {
+  const begin = performance.now();
+  work();
+  return performance.now() - begin;
+}
+
 export const rounded = (value: number): number => Number(value.toPrecision(4));
 
 export function ratio(figure: Omit<Figure, "value">): Figure {

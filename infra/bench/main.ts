@@ -16,11 +16,12 @@ import { comfy } from "./figures/comfy.ts";
 import { dispatch } from "./figures/dispatch.ts";
 import { graph } from "./figures/graph.ts";
 import { sixteen } from "./figures/lanes.ts";
+import { libraries } from "./figures/library.ts";
 import { makespan } from "./figures/makespan.ts";
 import { rerun } from "./figures/rerun.ts";
 import { storm } from "./figures/storm.ts";
 
-const FIGURES: Record<string, Measure> = { chains, lanes: sixteen, rerun, makespan, dispatch, cancel, api, comfy, storm, graph };
+const FIGURES: Record<string, Measure> = { chains, lanes: sixteen, rerun, makespan, dispatch, cancel, api, comfy, libraries, storm, graph };
 
 /** @param only names of figures; all where it is empty */
 export async function bench(only: readonly string[]): Promise<number> {

@@ -215,6 +215,7 @@ export const ERROR_CODES = {
   "request.key_reused": "Another request was sent with the same Idempotency-Key.",
   "request.forbidden": "The request is not allowed.",
   "request.not_found": "There is no such call.",
+  "library.not_found": "The node library has changed, and what is asked for is gone.",
   "artifact.not_found": "There is no such artifact.",
   "artifact.too_large": "The file is larger than the limit.",
   "artifact.wrong_kind": "The file is not of the kind that is asked for.",

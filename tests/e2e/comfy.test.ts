@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { shot, shots } from "../support/browser.ts";
 import { filmGraph } from "../support/comfy.ts";
 import { Editor } from "../support/editor.ts";
-import { graphOf, named, node, wire } from "../support/spindle.ts";
+import { graphOf, named, node, placed, wire } from "../support/spindle.ts";
 
 let editor: Editor;
 let page: Page;
@@ -38,6 +38,43 @@ test("the library has ComfyUI's nodes, closed until they are looked for", async 
   await page.getByLabel("Node library").getByText("KSampler", { exact: true }).waitFor();
   await page.getByLabel("Search nodes").fill("");
   expect(await page.getByLabel("Node library").getByText("KSampler", { exact: true }).count()).toBe(0);
+});
+
+test("[M3] a page loads the definitions of what its graph uses, those of what is added once it is; the rest its browser keeps", async () => {
+  const asked: string[][] = [];
+  page.on("request", (request) => {
+    const { pathname, searchParams } = new URL(request.url());
+    if (pathname.endsWith("/definitions")) asked.push(searchParams.getAll("of"));
+  });
+  const loads = () =>
+    page.evaluate(
+      () => performance.getEntriesByType("resource").filter(({ name }) => name.includes("/api/library/")) as PerformanceResourceTiming[],
+    );
+  await editor.open(graphOf([named("Sampler", node("sample", "KSampler", { seed: 5 }, "comfy"))], [], placed({ sample: [0, 0] })));
+  await card("Sampler").locator(".card-issue").first().waitFor();
+  expect(asked).toEqual([["KSampler"]]);
+  await page.getByLabel("Search nodes").fill("vae decode");
+  await page.getByLabel("Search nodes").press("Enter");
+  await expect.poll(() => asked).toEqual([["KSampler"], ["VAEDecode"]]);
+  const data = JSON.stringify({
+    nodes: [{ id: 1, type: "EmptyLatentImage", pos: [0, 0], widgets_values: [640, 320, 2] }],
+    links: [],
+    version: 0.4,
+  });
+  await page.evaluate((text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", text);
+    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  }, data);
+  const inspector = page.getByRole("complementary", { name: "Inspector" });
+  await expect.poll(() => inspector.getByLabel("width").inputValue()).toBe("640");
+  expect(asked.slice(2)).toEqual([["EmptyLatentImage"]]);
+  await page.getByText("All changes saved").waitFor();
+  await page.reload();
+  await expect.poll(() => editor.cards().count()).toBe(3);
+  expect(asked.slice(3)).toEqual([["EmptyLatentImage", "KSampler", "VAEDecode"]]);
+  const [core, index] = (await loads()).filter(({ name }) => !name.includes("definitions"));
+  expect([core?.transferSize, index?.transferSize]).toEqual([0, 0]);
 });
 
 test("a workflow in API format is dropped, says which file is missing, and runs once it is chosen", async () => {

@@ -133,11 +133,11 @@ describe("on a server behind a proxy", () => {
   test("[S2] people come through the proxy; probes and workers do not, and workers bring their key", async () => {
     const status = (path: string, init?: RequestInit) => fetch(server.url + path, init).then((answer) => answer.status);
     const proxied = { headers: { "x-spindle-proxy": SECRET } };
-    const people = ["/", "/api/jobs", "/api/capabilities", "/trpc/library.get", "/api/artifacts/x", "/nothing"];
+    const people = ["/", "/api/jobs", "/api/capabilities", "/trpc/templates.list", "/api/artifacts/x", "/nothing"];
     for (const path of people) expect(await status(path), path).toBe(403);
     expect(await status("/api/infinitetalk", { method: "POST", body: talkForm() })).toBe(403);
     expect(await status("/api/jobs", proxied)).toBe(200);
-    expect(await status("/trpc/library.get", proxied)).toBe(200);
+    expect(await status("/trpc/templates.list", proxied)).toBe(200);
     for (const path of ["/health", "/metrics"]) expect(await status(path), path).toBe(200);
     expect(await status("/tasks/00000000-0000-0000-0000-000000000000.1.1/input")).toBe(401);
     expect(await status("/workers/comfy/manifest", { method: "PUT", headers: { "content-type": "application/json" }, body: "[]" })).toBe(

@@ -1,44 +1,19 @@
-// The Comfy plane: what the bridge adds to a prompt and to a preview, and what reading workflows and libraries costs.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { importComfy, type Library, readGraph } from "@spindle/graph-model";
-import { makeLibrary, searchOf } from "@spindle/node-library";
+// The Comfy plane: what the bridge adds to a prompt and to a preview, and what reading workflows costs.
+import { importComfy, readGraph } from "@spindle/graph-model";
 import { validateGraph } from "@spindle/schemas";
 import { chromium } from "playwright-core";
 import WebSocket from "ws";
-import { mergeLibraries, readObjectInfo } from "../../../workers/comfy-bridge/src/library/index.ts";
-import { FakeComfy } from "../../../workers/comfy-bridge/test/fake/fake-comfy.ts";
-import { Supervised } from "../../launch/child.ts";
-import { isRoot, ROOT } from "../../launch/paths.ts";
+import type { FakeComfy } from "../../../workers/comfy-bridge/test/fake/fake-comfy.ts";
+import { isRoot } from "../../launch/paths.ts";
 import { until } from "../../launch/ports.ts";
-import { type Bench, byTurns, type Figure, type Measure, median, quantile, ratio } from "../figure.ts";
+import { knownLibrary, objectInfo, withBridge } from "../comfy-library.ts";
+import { type Bench, byTurns, type Figure, type Measure, median, quantile, ratio, timed } from "../figure.ts";
 import { type BenchGraph, startRun, took } from "../graphs.ts";
 
 const ROUNDS = 8;
-const FRAME_MS = 1000 / 60;
-const OBJECT_INFO = join(ROOT, "workers/comfy-bridge/test/recordings/object_info.json");
 
-export const comfy: Measure = async (bench) => {
-  const fake = await FakeComfy.start();
-  const bridge = new Supervised({
-    name: "bridge",
-    command: process.execPath,
-    args: ["--import", "tsx", join(ROOT, "workers/comfy-bridge/src/main.ts")],
-    cwd: ROOT,
-    env: { ...bench.env, COMFY_URL: fake.url },
-  });
-  try {
-    await until(
-      async () => (await (await fetch(`${bench.url}/api/capabilities`)).text()).includes('"EmptyImage"'),
-      30_000,
-      () => "ComfyUI's nodes are not there",
-    );
-    return [await prompts(bench, fake), await previews(bench, fake), imports(), library()];
-  } finally {
-    await bridge.stop();
-    await fake.stop();
-  }
-};
+export const comfy: Measure = (bench) =>
+  withBridge(bench, "EmptyImage", async (fake) => [await prompts(bench, fake), await previews(bench, fake), imports()]);
 
 let seed = 0;
 /** A prompt of about a second. */
@@ -208,14 +183,8 @@ function delays(sent: readonly number[], shown: readonly number[]): number[] {
   });
 }
 
-function timed(work: () => void): number {
-  const begin = performance.now();
-  work();
-  return performance.now() - begin;
-}
-
 function imports(): Figure {
-  const known = knownLibrary(readFileSync(OBJECT_INFO, "utf8"));
+  const known = knownLibrary(objectInfo());
   const text = JSON.stringify(bigWorkflow(100));
   const made = readGraph(importComfy(JSON.parse(text), known).graph).graph;
   const result = JSON.stringify(made);
@@ -233,9 +202,6 @@ function imports(): Figure {
     goal: "<= 10",
   });
 }
-
-const knownLibrary = (text: string): Library =>
-  makeLibrary(mergeLibraries([{ id: "a", url: "http://a:1", ...readObjectInfo(text), live: true }]));
 
 /** UI format, five nodes for each of `times`. */
 function bigWorkflow(times: number): object {
@@ -297,32 +263,4 @@ function bigWorkflow(times: number): object {
     );
   }
   return { nodes, links, groups: [], version: 0.4, last_node_id: times * 5 };
-}
-
-function library(): Figure {
-  const info = JSON.parse(readFileSync(OBJECT_INFO, "utf8")) as Record<string, object>;
-  const many = Object.fromEntries(
-    Array.from({ length: 8 }, (_, copy) => Object.entries(info).map(([name, one]) => [`${name}${copy || ""}`, one] as const))
-      .flat()
-      .slice(0, 3000),
-  );
-  const text = JSON.stringify(many);
-  const [ours, anchor]: [number[], number[]] = [[], []];
-  for (let round = 0; round < 15; round++) {
-    ours.push(timed(() => knownLibrary(text)));
-    anchor.push(timed(() => JSON.parse(text)));
-  }
-  const search = searchOf(knownLibrary(text));
-  const slowest = Math.max(
-    ...["ksampler", "load image", "vae", "upsc"].map((words) => median(Array.from({ length: 9 }, () => timed(() => search(words))))),
-  );
-  return ratio({
-    id: "comfy.library",
-    ours: median(ours.slice(3)),
-    anchor: "JSON.parse of the document of 3,000 node types",
-    anchorValue: median(anchor.slice(3)),
-    unit: "ms",
-    goal: "<= 5, search under a frame",
-    ...(slowest > FRAME_MS ? { failed: `a search takes ${slowest.toFixed(1)} ms` } : {}),
-  });
 }

@@ -7,12 +7,23 @@ const order = new Intl.Collator();
 
 export function makeLibrary(capabilities: readonly Capability[]): Library {
   const byKey = new Map(capabilities.map((capability) => [`${capability.plane}\n${capability.id}`, define(capability)]));
-  // ComfyUI's capabilities come last: they are so many that the others would be lost among them.
-  const last = (definition: NodeDefinition) => Number(definition.plane === "comfy");
-  const list = [...byKey.values()].sort(
-    (a, b) => last(a) - last(b) || order.compare(a.category, b.category) || order.compare(a.label, b.label),
-  );
+  const list = inOrder([...byKey.values()]);
   return { find: (plane, service) => byKey.get(`${plane}\n${service}`), all: () => list };
+}
+
+/** By category and label. ComfyUI's capabilities come last: they are so many that the others would be lost among them. */
+export function inOrder<T extends { plane: string; category?: string; label: string }>(list: readonly T[]): T[] {
+  const groups = new Map<string, T[]>();
+  for (const item of list) {
+    const key = `${Number(item.plane === "comfy")}${item.category ?? ""}`;
+    const known = groups.get(key);
+    if (known) known.push(item);
+    else groups.set(key, [item]);
+  }
+  // Categories are few, and comparing texts is what takes the time.
+  return [...groups]
+    .sort(([a], [b]) => a.charCodeAt(0) - b.charCodeAt(0) || order.compare(a.slice(1), b.slice(1)))
+    .flatMap(([, items]) => items.sort((a, b) => order.compare(a.label, b.label)));
 }
 
 export type LibrarySearch = (text: string) => NodeDefinition[];
@@ -29,12 +40,34 @@ export function searchOf(library: Library): LibrarySearch {
   return found;
 }
 
-function makeSearch(library: Library): LibrarySearch {
+type Words = () => MiniSearch;
+
+const wordsOf = new WeakMap<Library, Words>();
+const shared = new WeakMap<object, { rest: string; words: Words }>();
+
+/** Libraries with the same classes list the same words in the same order, wherever these can run: they are indexed once. */
+export function shareSearch(library: Library, classes: object, others: readonly Capability[]): void {
+  const rest = JSON.stringify(others.map(({ id, label, keywords, category, description }) => [id, label, keywords, category, description]));
+  const known = shared.get(classes);
+  const words = known?.rest === rest ? known.words : once(library);
+  shared.set(classes, { rest, words });
+  wordsOf.set(library, words);
+}
+
+/** Thousands of entries take a while to be indexed: that is done when something is looked for. */
+function once(library: Library): Words {
+  let made: MiniSearch | undefined;
+  return () => {
+    made ??= indexWords(library.all());
+    return made;
+  };
+}
+
+function indexWords(all: readonly NodeDefinition[]): MiniSearch {
   const index = new MiniSearch({
     fields: ["label", "service", "keywords", "category", "description"],
     searchOptions: { prefix: true, fuzzy: 0.2, boost: { label: 4, keywords: 2 } },
   });
-  const all = library.all();
   index.addAll(
     all.map((definition, id) => ({
       id,
@@ -45,10 +78,18 @@ function makeSearch(library: Library): LibrarySearch {
       description: definition.description,
     })),
   );
+  return index;
+}
+
+function makeSearch(library: Library): LibrarySearch {
+  const words = wordsOf.get(library) ?? once(library);
+  const all = library.all();
   return (text) => {
     const asked = text.trim().toLowerCase();
     if (asked === "") return [...all];
-    const found = index.search(asked).map(({ id, score }) => ({ definition: all[id as number] as NodeDefinition, score }));
+    const found = words()
+      .search(asked)
+      .map(({ id, score }) => ({ definition: all[id as number] as NodeDefinition, score }));
     const ranked = found.map((one) => ({ ...one, rank: nameRank(one.definition, asked) }));
     return ranked.sort((a, b) => a.rank - b.rank || b.score - a.score).map(({ definition }) => definition);
   };

@@ -1,10 +1,11 @@
 // Copy and paste through the system's clipboard, as a graph: it works between tabs and into a text editor. What is no graph, a file or
 // a text, is pasted as a node that holds it.
-import { type Graph, type Library, nodePosition, type Position, readAnyText } from "@spindle/graph-model";
+import { type Graph, type Library, nodePosition, type Position } from "@spindle/graph-model";
 import { normalise, setParam } from "@spindle/graph-model/shared-doc";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import { graphTextOf } from "../session/files";
+import { readWithDefinitions } from "../session/library-store";
 import { asOwnStep, ME, type SharedDocument } from "../session/use-document";
 import { isField } from "../ui/keys";
 import { toast, toastError } from "../ui/toast";
@@ -73,12 +74,12 @@ export function useClipboard(
     show([asOwnStep(shared, put)]);
   };
   /** A graph, or a ComfyUI workflow; what is JSON and neither is refused with a reason, and any other text becomes a node. */
-  const putText = (text: string, at: Position | undefined) => {
+  const putText = async (text: string, at: Position | undefined) => {
     if (text.trim() === "") return toast("info", "The clipboard holds nothing that can be put on the canvas.");
     if (!/^\s*[{[]/.test(text)) return putHeld(heldText(text, library), at);
     const notes = onlyNotes(text);
     if (notes) return putGraph(notes, at);
-    const { graph, issues } = readAnyText(text, library);
+    const { graph, issues } = await readWithDefinitions(text);
     if (graph) putGraph(graph, at);
     else toast("bad", `What was pasted looks like a graph, and is none. ${issues[0]?.message ?? ""}`);
   };
@@ -86,14 +87,14 @@ export function useClipboard(
     try {
       const carried = await graphTextOf(file).catch(() => undefined);
       if (carried === undefined) putHeld(await heldFile(file, library), at);
-      else putText(carried, at);
+      else await putText(carried, at);
     } catch (error) {
       toastError(error);
     }
   };
-  const paste = (text: string) => {
+  const paste = async (text: string) => {
     try {
-      putText(text, pointer.current ?? undefined);
+      await putText(text, pointer.current ?? undefined);
     } catch (error) {
       toastError(error);
     }
@@ -113,7 +114,7 @@ export function useClipboard(
       event.preventDefault();
       const [file] = event.clipboardData?.files ?? [];
       if (file) void now.current.putFile(file, pointer.current ?? undefined);
-      else now.current.paste(event.clipboardData?.getData("text/plain") ?? "");
+      else void now.current.paste(event.clipboardData?.getData("text/plain") ?? "");
     };
     document.addEventListener("copy", put);
     document.addEventListener("cut", put);
@@ -136,7 +137,7 @@ export function useClipboard(
   };
   const read = async () => {
     try {
-      paste(await navigator.clipboard.readText());
+      await paste(await navigator.clipboard.readText());
     } catch {
       toast("bad", "The browser does not let this page read the clipboard. The keys for it do the same.");
     }

@@ -11,7 +11,6 @@ import {
   type RunInput,
   resolve,
   resolver,
-  validate,
 } from "@spindle/graph-model";
 import { useQuery } from "@tanstack/react-query";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
@@ -64,13 +63,13 @@ import { EmptyCanvas } from "./empty-canvas";
 import { Shortcuts } from "./shortcuts";
 import { useCommands } from "./use-commands";
 import { useDeletedByOthers } from "./use-deleted-by-others";
+import { useIssues } from "./use-issues";
 import { useJumps } from "./use-jumps";
 import { usePanels } from "./use-panels";
 import { givenValues, useRunActs } from "./use-run-acts";
 import { useSettledWires } from "./use-settled-wires";
 import { useUndoSelection } from "./use-undo-selection";
 
-const NO_ISSUES: never[] = [];
 const NO_INPUTS: readonly RunInput[] = [];
 const NOTHING = selectionOf({});
 
@@ -82,7 +81,8 @@ export function GraphEditor({ id }: { id: string }) {
   const flowStore = useStoreApi();
   const about = useQuery(trpc.graphs.get.queryOptions({ id }));
   const shared = useDocument(id);
-  const { library, loaded, trouble } = useLibrary();
+  const graph = shared?.graph;
+  const { library, isListed, loaded, isDefined, trouble } = useLibrary(graph);
   const [selection, setSelection] = useState<Selection>(NOTHING);
   const [isRunFormOpen, setRunFormOpen] = useState(false);
   const [shown, show] = useState<"plan" | "commands" | "shortcuts" | "find">();
@@ -93,17 +93,13 @@ export function GraphEditor({ id }: { id: string }) {
   const pointer = usePointer();
   const clipboard = useClipboard(shared, library, pointer, selection, setSelection);
 
-  const graph = shared?.graph;
   const palette = usePaletteOpener(shared?.doc, graph, pointer, selection);
   useDeletedByOthers(shared?.doc, graph, selection.nodes);
   useSettledWires(shared?.doc, graph);
   const resolveNext = useMemo(() => resolver(library), [library]);
   // Everything on the page asks for this graph with this library, and finds what is worked out here.
   if (graph && loaded) resolveNext(graph);
-  const issues = useMemo(
-    () => (graph && loaded && graph.nodes.length > 0 ? [...validate(graph, library), ...(shared?.issues ?? [])] : NO_ISSUES),
-    [graph, library, loaded, shared?.issues],
-  );
+  const issues = useIssues(graph, library, isDefined, shared?.issues);
   const [notLive] = useMemo(() => (graph && loaded ? enginesNotLive(graph, library) : []), [graph, library, loaded]);
   const inputs = graph && loaded ? resolve(graph, library).root.inputs : NO_INPUTS;
   useStaleness(graph, library);
@@ -142,7 +138,7 @@ export function GraphEditor({ id }: { id: string }) {
   };
 
   const close = () => show(undefined);
-  const problem = whyNoPlan(graph, loaded, issues);
+  const problem = whyNoPlan(graph, isDefined, issues);
   const commands = useCommands(
     shared?.loaded && graph && loaded
       ? {
@@ -215,7 +211,7 @@ export function GraphEditor({ id }: { id: string }) {
         setAside={about.data?.setAside}
         onRestore={restore}
       />
-      <LibraryPanel library={library} loaded={loaded} trouble={trouble} onAdd={add} />
+      <LibraryPanel library={library} loaded={isListed} trouble={trouble} onAdd={add} />
       {shared?.loaded && graph && loaded ? (
         <CanvasMenu
           commands={commands}

@@ -1,20 +1,38 @@
-import type { Library } from "@spindle/graph-model";
-import { makeLibrary } from "@spindle/node-library";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { definitionGraph, definitionNames, type Graph, type Library } from "@spindle/graph-model";
 import { useSubscription } from "@trpc/tanstack-react-query";
-import { useMemo } from "react";
+import { useEffect, useMemo, useRef } from "react";
+import { followLibrary, useLibraryState, wantDefinitions } from "./library-store";
 import { useTRPC } from "./provider";
 
-const NOTHING = makeLibrary([]);
+interface PageLibrary {
+  library: Library;
+  /** Nodes can be found and added. */
+  isListed: boolean;
+  /** The graph that the page was opened with has all its definitions. */
+  loaded: boolean;
+  /** The graph as it is now has them: before, what is wrong with it is not known. */
+  isDefined: boolean;
+  /** What keeps ComfyUI away, or the library itself. */
+  trouble: string | undefined;
+}
 
-/** The node library as the planes advertise it now, and what keeps ComfyUI away. */
-export function useLibrary(): { library: Library; loaded: boolean; trouble: string | undefined } {
+/** The node library as the planes advertise it now, with the definitions of what the graph uses. */
+export function useLibrary(graph: Graph | undefined): PageLibrary {
   const trpc = useTRPC();
-  const client = useQueryClient();
-  const { data } = useQuery(trpc.library.get.queryOptions());
-  useSubscription(
-    trpc.library.watch.subscriptionOptions(undefined, { onData: (manifest) => client.setQueryData(trpc.library.get.queryKey(), manifest) }),
-  );
-  const library = useMemo(() => (data ? makeLibrary(data.capabilities) : NOTHING), [data]);
-  return { library, loaded: data !== undefined, trouble: data?.sources.comfy?.reason };
+  useSubscription(trpc.library.watch.subscriptionOptions(undefined, { onData: followLibrary }));
+  const used = useMemo(() => (graph ? classesIn(graph) : NONE), [graph]);
+  useEffect(() => wantDefinitions(used), [used]);
+  const { library, isListed, defined, trouble } = useLibraryState();
+  const isDefined = isListed && used.every((id) => defined.has(id) || !library.find("comfy", id));
+  const loaded = useRef(false);
+  loaded.current ||= isDefined && graph !== undefined;
+  return { library, isListed, loaded: loaded.current, isDefined, trouble };
+}
+
+const NONE: readonly string[] = [];
+
+/** ComfyUI's classes that the graph uses, its subgraphs included. */
+function classesIn(graph: Graph): string[] {
+  const bodies = [graph, ...definitionNames(graph).flatMap((name) => definitionGraph(graph, name) ?? [])];
+  return [...new Set(bodies.flatMap(({ nodes }) => nodes.flatMap(({ plane, service }) => (plane === "comfy" ? [service] : []))))];
 }

@@ -124,7 +124,7 @@ export const appRouter = router({
   runs,
   templates,
   library: router({
-    get: procedure.query(({ ctx }) => ctx.library.manifest()),
+    /** Which documents are the library: each time that it changes. */
     watch: procedure.subscription(async function* ({ ctx, signal }) {
       yield* watchLibrary(ctx, signal);
     }),

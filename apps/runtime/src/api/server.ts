@@ -19,6 +19,7 @@ import { CallSocket, MAX_CALLS_AT_ONCE } from "./bounded-messages.ts";
 import { editorRoutes } from "./editor.ts";
 import { type Guard, makeGuard, submitterOf } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
+import { libraryRoutes } from "./library-routes.ts";
 import { errors, uuid } from "./respond.ts";
 import { restRoutes } from "./rest.ts";
 import { appRouter } from "./router.ts";
@@ -78,7 +79,7 @@ export async function serve(
     };
   app.use(admit(machineGuard), healthRoutes(services), taskRoutes(services));
   app.use(["/tasks", "/workers"], noSuchCall);
-  app.use(admit(guard), artifactRoutes(services), restRoutes(services));
+  app.use(admit(guard), artifactRoutes(services), libraryRoutes(services), restRoutes(services));
   const shares = new Shares();
   const shareOf = (request: IncomingMessage) => shares.of(principalOf(request, config));
   const contextOf = ({ req }: { req: IncomingMessage }) => ({

@@ -1,6 +1,7 @@
 // What a browser hears while it looks at a run: committed events without a gap, and lossy live news in between.
 import { on } from "node:events";
-import { type CombinedManifest, isRunEnd, type RunEvent } from "@spindle/schemas";
+import { isRunEnd, type RunEvent } from "@spindle/schemas";
+import type { LibraryHead } from "../services/library-documents.ts";
 import type { RunView } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
 import type { Live } from "../tasks/live.ts";
@@ -55,7 +56,7 @@ export async function* watchRun(
   }
 }
 
-export async function* watchLibrary({ library }: Services, signal: AbortSignal | undefined): AsyncGenerator<CombinedManifest> {
-  yield library.manifest();
-  for await (const _ of on(library.changed, "changed", signal ? { signal } : {})) yield library.manifest();
+export async function* watchLibrary({ library }: Services, signal: AbortSignal | undefined): AsyncGenerator<LibraryHead> {
+  yield library.documents.now;
+  for await (const _ of on(library.changed, "changed", signal ? { signal } : {})) yield library.documents.now;
 }

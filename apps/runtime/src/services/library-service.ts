@@ -18,6 +18,7 @@ import type { ObjectStore } from "../artifacts/store.ts";
 import type { Config } from "../config.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import { Refused } from "../refused.ts";
+import { LibraryDocuments } from "./library-documents.ts";
 
 const WORKERS_EVERY_MS = 1000;
 const OWN_EVERY_MS = 15_000;
@@ -44,6 +45,8 @@ export class LibraryService {
   private state = "";
   private merged: CombinedManifest;
   private made: Library;
+  /** What pages load. */
+  readonly documents = new LibraryDocuments();
   private timers: NodeJS.Timeout[] = [];
   private readonly startedAt = new Date();
 
@@ -57,6 +60,7 @@ export class LibraryService {
   ) {
     this.merged = this.merge();
     this.made = makeLibrary(this.merged.capabilities);
+    this.documents.follow(this.merged, undefined);
   }
 
   async start(): Promise<void> {
@@ -205,6 +209,7 @@ export class LibraryService {
     this.state = state;
     this.merged = this.merge(now);
     this.made = makeLibrary(this.merged.capabilities);
+    this.documents.follow(this.merged, this.comfy && { hash: comfyHash, capabilities: this.comfy.capabilities });
     this.changed.emit("changed");
   }
 }
