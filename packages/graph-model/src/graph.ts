@@ -38,11 +38,17 @@ export function nodePosition(graph: Graph, id: string): Position | undefined {
   return typeof place.x === "number" && typeof place.y === "number" ? { x: place.x, y: place.y } : undefined;
 }
 
-/** The package that a node which no worker offers comes from, where an import said so. */
+/** The package that a node which no worker offers comes from, where an import said so: its name in ComfyUI's registry, or `owner/name`. */
 export function nodePack(graph: Graph, id: string): string | undefined {
-  const pack = record(record(graph.metadata?.editor).packs)[id];
-  return typeof pack === "string" && pack !== "comfy-core" ? pack.slice(0, 100) : undefined;
+  const pack = packsIn(graph)[id];
+  return typeof pack === "string" && pack !== COMFY_CORE ? pack.slice(0, 100) : undefined;
 }
+
+/** Whether an import said that the node comes with ComfyUI itself. */
+export const isOfComfyCore = (graph: Graph, id: string): boolean => packsIn(graph)[id] === COMFY_CORE;
+
+const COMFY_CORE = "comfy-core";
+const packsIn = (graph: Graph): Record<string, unknown> => record(record(graph.metadata?.editor).packs);
 
 export function nodeTitle(node: Pick<GraphNode, "id" | "name">): string {
   return node.name || node.id;

@@ -245,6 +245,37 @@ describe("values", () => {
   });
 });
 
+describe("a node that no server has", () => {
+  const missing = (...nodes: [type: string, properties: object][]) => {
+    const raw = { nodes: nodes.map(([type, properties], id) => ({ id, type, pos: [0, 0], properties })), links: [], version: 0.4 };
+    const { graph } = readGraph(importComfy(raw, library).graph);
+    return validate(graph as never, library).flatMap(({ code, message, fix }) =>
+      code === "node.unknown_capability" ? [`${message} ${fix}`] : [],
+    );
+  };
+  test("says which pack it comes from, by the registry's name", () => {
+    expect(missing(["Odd", { cnr_id: "odd-pack", ver: "1.2.0" }])).toEqual([
+      '"Odd" is not in the library of the comfy plane. It comes from the node pack odd-pack. Install odd-pack with ComfyUI-Manager, or into custom_nodes, and start ComfyUI again.',
+    ]);
+  });
+  test("says where its pack lies, if that has no name in the registry", () => {
+    expect(missing(["Odd", { aux_id: "somebody/ComfyUI-Odd.git", ver: "0a1b2c" }])).toEqual([
+      '"Odd" is not in the library of the comfy plane. It comes from the node pack ComfyUI-Odd of somebody. Install https://github.com/somebody/ComfyUI-Odd with ComfyUI-Manager, or into custom_nodes, and start ComfyUI again.',
+    ]);
+  });
+  test("that comes with ComfyUI itself asks for another ComfyUI", () => {
+    expect(missing(["FromTheFuture", { cnr_id: "comfy-core" }])).toEqual([
+      '"FromTheFuture" is not in the library of the comfy plane. It comes with ComfyUI itself, in another version. Update ComfyUI, or replace the node.',
+    ]);
+  });
+  test("takes the pack from another node of its class that names it; else it is said that none does", () => {
+    const [first, second, third] = missing(["Odd", {}], ["Odd", { aux_id: "somebody/Odds" }], ["Other", { cnr_id: 7, aux_id: { a: 1 } }]);
+    expect(first).toBe(second);
+    expect(first).toContain("the node pack Odds of somebody");
+    expect(third).toContain("Its workflow does not name its pack: look for Other in ComfyUI-Manager, or replace the node.");
+  });
+});
+
 describe("what is no workflow", () => {
   test.each([
     ["{}", "graph.schema"],

@@ -1,6 +1,6 @@
 import { PORT_TYPES, validateArtifactRef } from "@spindle/schemas";
 import type { NodeParts } from "../definitions.ts";
-import { type Graph, type GraphNode, nodePack, nodeTitle } from "../graph.ts";
+import { type Graph, type GraphNode, isOfComfyCore, nodePack, nodeTitle } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import type { NodeDefinition } from "../library.ts";
 import { nearest } from "../nearest.ts";
@@ -24,15 +24,40 @@ export function checkNode(parts: NodeParts): Issue[] {
 export function checkUnknown(graph: Graph, { node }: NodeParts): Issue[] {
   if (node.service === CALL) return []; // checkCall reports what is wrong with a call
   const pack = nodePack(graph, node.id);
+  const { from, fix } = pack !== undefined ? ofPack(node, pack) : isOfComfyCore(graph, node.id) ? OF_CORE : withoutPack(node);
   return [
     issue(
       "error",
       "node.unknown_capability",
-      `"${node.service}" is not in the library of the ${node.plane} plane.${pack ? ` It comes from the node pack ${pack}.` : ""}`,
+      `"${node.service}" is not in the library of the ${node.plane} plane.${from}`,
       { node: node.id },
-      pack ? `Install ${pack} where the plane's worker runs.` : "Replace the node or start a worker that offers it.",
+      fix,
     ),
   ];
+}
+
+interface Origin {
+  from: string;
+  fix: string;
+}
+
+const OF_CORE: Origin = { from: " It comes with ComfyUI itself, in another version.", fix: "Update ComfyUI, or replace the node." };
+
+const withoutPack = ({ plane, service }: GraphNode): Origin => ({
+  from: "",
+  fix:
+    plane === "comfy"
+      ? `Its workflow does not name its pack: look for ${service} in ComfyUI-Manager, or replace the node.`
+      : "Replace the node or start a worker that offers it.",
+});
+
+/** `owner/name` where ComfyUI's registry has no name for it: then it is installed by its address. */
+function ofPack({ plane }: GraphNode, pack: string): Origin {
+  const [, owner, name] = /^([\w.-]+)\/([\w.-]+)$/.exec(pack) ?? [];
+  const from = ` It comes from the node pack ${owner === undefined ? pack : `${name} of ${owner}`}.`;
+  const source = owner === undefined ? pack : `https://github.com/${owner}/${name}`;
+  const where = plane === "comfy" ? "with ComfyUI-Manager, or into custom_nodes, and start ComfyUI again" : "where the plane's worker runs";
+  return { from, fix: `Install ${source} ${where}.` };
 }
 
 function checkParameters(node: GraphNode, definition: NodeDefinition): Issue[] {

@@ -101,7 +101,6 @@ function uiDraft({ id, node, position, sources, overrides, bypassed }: FlatNode,
       delete params[input]; // the value of a linked widget is out of date
     }
   }
-  const { cnr_id, aux_id } = node.properties as { cnr_id?: string; aux_id?: string };
   return {
     id,
     type: node.type,
@@ -110,7 +109,7 @@ function uiDraft({ id, node, position, sources, overrides, bypassed }: FlatNode,
     params,
     wires,
     outputs: node.outputs.map((output) => output.name),
-    pack: cnr_id ?? aux_id,
+    pack: packOf(node),
     ...(bypassed ? { bypassed } : {}),
     problems,
   };
@@ -228,6 +227,12 @@ function unique(edges: GraphEdge[]): GraphEdge[] {
   });
 }
 
+/** The name of its pack in ComfyUI's registry, or else where the pack lies on GitHub: `owner/name`. */
+function packOf({ properties: { cnr_id: name, aux_id: place } }: UiNode): string | undefined {
+  if (typeof name === "string" && name !== "") return name;
+  return typeof place === "string" && place !== "" ? place.replace(/\.git$/, "") : undefined;
+}
+
 function metadataOf(
   drafts: readonly Draft[],
   ids: ReadonlyMap<string, string>,
@@ -237,7 +242,8 @@ function metadataOf(
   const own = (pick: (draft: Draft) => unknown) =>
     Object.fromEntries(drafts.flatMap((draft) => (pick(draft) === undefined ? [] : [[ids.get(draft.id) as string, pick(draft)]])));
   const placed = drafts.every((draft) => draft.position !== undefined);
-  const packs = own((draft) => draft.pack);
+  const ofClass = new Map(drafts.flatMap(({ type, pack }) => (pack === undefined ? [] : [[type, pack] as const])));
+  const packs = own(({ type, pack }) => pack ?? ofClass.get(type));
   const settings = own((draft) => (draft.bypassed ? { bypassed: true } : undefined));
   return {
     ...(issues.length > 0 ? { imported: { issues } } : {}),
