@@ -105,7 +105,7 @@ test("a large workflow whose nodes are missing keeps them, and says where each c
   await shot(page, "comfy-missing");
 });
 
-test("text, ComfyUI and Python are one graph; what samples shows its previews", async () => {
+test("[E16] text, ComfyUI and Python are one graph; what samples shows its previews", async () => {
   const places = {
     words: [0, 0],
     load: [0, 260],
@@ -125,8 +125,8 @@ test("text, ComfyUI and Python are one graph; what samples shows its previews", 
     }),
   );
   await page.getByRole("button", { name: "Run with draft engines" }).click();
-  await card("Sampler").locator('img[alt="Preview while it runs"]').waitFor();
-  expect(await card("Decode").locator("img").count()).toBe(0);
+  await card("Sampler").locator('canvas[aria-label="Preview while it runs"]').waitFor(); // its bytes came with the news of it
+  expect(await card("Decode").locator(".card-preview").count()).toBe(0);
   await shot(page, "comfy-sampling");
   await card("Upscale").locator("video").waitFor({ timeout: 60_000 });
   // The nodes of a prompt run together: it has a time, and they have none of their own.

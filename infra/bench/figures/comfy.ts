@@ -131,10 +131,14 @@ async function previews(bench: Bench, fake: FakeComfy): Promise<Figure> {
   }
 }
 
-/** Notes when each new picture of a card has been painted. */
+/** Notes when each new picture of a card has been painted: a size is set before that, each time. No name is given to a function in a page. */
 function watchImages(): void {
   const shown: number[] = [];
   (window as unknown as { shown: number[] }).shown = shown;
+  new MutationObserver((records) => {
+    if (records.some(({ target }) => (target as Element).matches(".card-preview canvas")))
+      requestAnimationFrame(() => shown.push(Date.now()));
+  }).observe(document, { subtree: true, attributeFilter: ["width"] });
   document.addEventListener(
     "load",
     (event) => (event.target as Element).matches(".card-preview img") && requestAnimationFrame(() => shown.push(Date.now())),

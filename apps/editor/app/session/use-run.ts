@@ -2,8 +2,18 @@ import { isRunEnd } from "@spindle/schemas";
 import { useQueryClient } from "@tanstack/react-query";
 import { useSubscription } from "@trpc/tanstack-react-query";
 import { useEffect } from "react";
+import { withFrame } from "./frames";
 import { useTRPC } from "./provider";
 import { showEvent, showLive, showSnapshot, useRunStore } from "./run-store";
+import type { Live } from "./types";
+
+let shown = Promise.resolve();
+
+/** News of a node after what came before it, once its picture can be painted. */
+function showInTurn(live: Live): void {
+  const ready = withFrame(live);
+  shown = shown.then(async () => showLive(await ready));
+}
 
 /** Follows a run into the run store; `undefined` shows none. */
 export function useRun(id: string | undefined): void {
@@ -19,7 +29,7 @@ export function useRun(id: string | undefined): void {
         enabled: id !== undefined,
         onData: ({ data }) => {
           if (data.kind === "snapshot") showSnapshot(data.run);
-          else if (data.kind === "live") showLive(data.live);
+          else if (data.kind === "live") showInTurn(data.live);
           else {
             const known = showEvent(data.event);
             const ended = isRunEnd(data.event.type);

@@ -4,6 +4,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Download } from "lucide-react";
 import type { RefAttributes, VideoHTMLAttributes } from "react";
 import { artifactUrl, downloadUrl } from "../session/files";
+import { frameOf } from "../session/frames";
+import { PaintedFrame } from "./painted-frame";
 import { Waveform } from "./waveform";
 
 export type MediaKind = "image" | "audio" | "video" | "text" | "file";
@@ -34,8 +36,10 @@ interface MediaProps {
 export function Media({ media, alt, height = 36, still = false, video }: MediaProps) {
   const url = artifactUrl(media);
   switch (mediaKind(media)) {
-    case "image":
-      return <img src={url} alt={alt} loading="lazy" />;
+    case "image": {
+      const frame = frameOf(media.artifact);
+      return frame ? <PaintedFrame frame={frame} alt={alt} /> : <img src={url} alt={alt} loading="lazy" />;
+    }
     case "audio":
       return <Waveform url={url} height={height} />;
     case "video":

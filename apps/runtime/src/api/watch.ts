@@ -24,8 +24,10 @@ export async function* watchRun(
   const onChange = () => wake();
   const onLive = (news: Live) => {
     const at = queue.findIndex((progress) => progress.node === news.node);
-    if (at >= 0)
-      queue[at] = news; // a slow reader gets the latest news, not all of it
+    const waiting = queue[at];
+    if (waiting)
+      // A slow reader gets the latest news, not all of it.
+      queue[at] = waiting.frame && waiting.preview === news.preview ? { frame: waiting.frame, ...news } : news;
     else queue.push(news);
     wake();
   };

@@ -147,7 +147,7 @@ export class Artifacts {
   }
 
   /** Why a stored object is not of the media type that was said of it; undefined if it is, or if nothing is known of such a type. */
-  async whyNotMedia(key: string, { mime, size }: Pick<ArtifactRef, "mime" | "size">): Promise<string | undefined> {
+  private async whyNotMedia(key: string, { mime, size }: Pick<ArtifactRef, "mime" | "size">): Promise<string | undefined> {
     const beginning = size > 0 ? await this.store.get(key, { start: 0, end: Math.min(size, 64) - 1 }) : Readable.from([]);
     return whyNotMedia(mime, Buffer.concat(await beginning.toArray()));
   }

@@ -24,6 +24,23 @@ test("[E16, W8] news of a node is given at most four times a second, and the lat
   expect(heard.at(-1)?.preview?.artifact).toBe("frame 99");
 });
 
+test("[E16, W8] the bytes of a preview are given once with it, and to nobody who comes later", () => {
+  const preview = (frame: number) => ({ preview: { artifact: `frame ${frame}` } as ArtifactRef, frame: `bytes ${frame}` });
+  board.update("r", "n", preview(1));
+  expect(board.of("r")[0]).not.toHaveProperty("frame");
+  pass(250);
+  board.update("r", "n", { progress: 0.5 });
+  pass(250);
+  board.update("r", "n", preview(2));
+  board.update("r", "n", { preview: { artifact: "frame 3" } as ArtifactRef });
+  pass(250);
+  expect(heard.map(({ preview, frame }) => [preview?.artifact, frame])).toEqual([
+    ["frame 1", "bytes 1"],
+    ["frame 1", undefined],
+    ["frame 3", undefined],
+  ]);
+});
+
 test("[E16] whoever comes later learns of the previews that are kept, and a new try has none", () => {
   for (let frame = 0; frame < 10; frame++) board.update("r", "n", { preview: { artifact: `frame ${frame}` } as ArtifactRef });
   board.update("r", "n", { progress: 0.5 });

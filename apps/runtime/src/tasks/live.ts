@@ -14,6 +14,8 @@ export interface Live {
   note?: string;
   text?: string;
   preview?: ArtifactRef;
+  /** The bytes of a small preview in base64, given once with it: a page that watches needs no request for them. */
+  frame?: string;
   /** The previews that are kept, the oldest first: a page that comes later can look back at them. */
   previews?: readonly ArtifactRef[];
   /** Why it is not running, where it waits for more than other nodes; what its worker reports ends that. */
@@ -49,6 +51,7 @@ export class LiveBoard {
     entry.live = {
       ...entry.live,
       notRunning: undefined,
+      ...(news.preview ? { frame: undefined } : {}),
       ...news,
       ...(news.progress !== undefined ? { progress } : {}),
       ...(previews ? { previews } : {}),
@@ -62,7 +65,9 @@ export class LiveBoard {
   private send(run: string, entry: Entry): void {
     entry.timer = undefined;
     entry.sentAt = Date.now();
-    this.changed.emit(run, entry.live);
+    const { frame, ...live } = entry.live;
+    entry.live = live;
+    this.changed.emit(run, frame === undefined ? live : { ...live, frame });
   }
 
   /** A new try starts from nothing. */
@@ -73,7 +78,7 @@ export class LiveBoard {
   }
 
   of(run: string): Live[] {
-    return [...(this.runs.get(run)?.values() ?? [])].map((entry) => entry.live);
+    return [...(this.runs.get(run)?.values() ?? [])].map(({ live: { frame: _, ...live } }) => live);
   }
 
   forget(run: string): void {

@@ -5,6 +5,7 @@ import type { ArtifactRef } from "@spindle/schemas";
 import { loadFunctions, names, openRedis, type RuntimeEnd, runtimeEnd } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import type { Artifacts } from "../artifacts/artifacts.ts";
+import { whyNotMedia } from "../artifacts/probe.ts";
 import type { Timings } from "../config.ts";
 import type { TaskRow } from "../record/node-run.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -15,6 +16,12 @@ import { type LiveBoard, PREVIEWS_KEPT } from "./live.ts";
 import { Reaper } from "./reaper.ts";
 import { objectKey, parseTask, type TaskName } from "./task-name.ts";
 import { WorkerTasks, type WorkerTasksParts } from "./worker-tasks.ts";
+
+/** Bytes of a preview that goes with the news of it; ComfyUI's have some 20 kB. */
+const MOST_OF_A_FRAME = 128 * 1024;
+/** By so many bytes a file's type is known. */
+const HEAD = 64;
+const NO_BYTES = Buffer.alloc(0);
 
 export interface WorkerPlaneOptions {
   redisUrl: string;
@@ -132,20 +139,35 @@ export class WorkerPlane {
     const row = name && (await this.tasks.begin(name));
     if (!name || !row) return;
     const { preview: claimed, ...rest } = news;
-    const preview = claimed && (await this.takePreview(name, row, claimed)) ? claimed : undefined;
+    const preview = claimed && (await this.takePreview(name, row, claimed));
     const inRegion = node === undefined ? {} : { inRegion: true as const };
-    this.options.live.update(row.run_id, node ?? row.node_id, { ...rest, ...inRegion, ...(preview ? { preview } : {}) });
-    if (preview) void this.dropOldPreviews(`${row.id} ${node ?? ""}`, preview.artifact);
+    this.options.live.update(row.run_id, node ?? row.node_id, { ...rest, ...inRegion, ...preview });
+    if (preview) void this.dropOldPreviews(`${row.id} ${node ?? ""}`, preview.preview.artifact);
   }
 
-  /** False for a preview whose bytes are not what its worker says they are; such a preview is shown to nobody. */
-  private async takePreview(name: TaskName, row: Pick<TaskRow, "id" | "run_id" | "node_id">, preview: ArtifactRef): Promise<boolean> {
+  /** Undefined for a preview whose bytes are not what its worker says they are; such a preview is shown to nobody. */
+  private async takePreview(
+    name: TaskName,
+    row: Pick<TaskRow, "id" | "run_id" | "node_id">,
+    preview: ArtifactRef,
+  ): Promise<{ preview: ArtifactRef; frame?: string } | undefined> {
     const { artifacts } = this.options;
     const key = objectKey("preview", row.run_id, name, preview.artifact);
-    const why = await artifacts.whyNotMedia(key, preview).catch((error: Error) => error.message);
-    if (why) this.options.onError("previews", new Error(`A preview of ${row.node_id} was dropped: ${why}.`));
-    else await artifacts.insert(key, preview, "preview", row.id).catch(() => {});
-    return why === undefined;
+    const isFrame = preview.mime.startsWith("image/") && preview.size > 0 && preview.size <= MOST_OF_A_FRAME;
+    const end = isFrame ? preview.size : HEAD;
+    try {
+      const bytes =
+        preview.size > 0 ? Buffer.concat(await (await artifacts.store.get(key, { start: 0, end: end - 1 })).toArray()) : NO_BYTES;
+      const why = whyNotMedia(preview.mime, bytes.subarray(0, HEAD));
+      if (why) throw new Error(why);
+      const stored = artifacts.insert(key, preview, "preview", row.id).catch(() => {});
+      if (isFrame) return { preview, frame: bytes.toString("base64") };
+      await stored; // pages ask for it by its id
+      return { preview };
+    } catch (error) {
+      this.options.onError("previews", new Error(`A preview of ${row.node_id} was dropped: ${(error as Error).message}.`));
+      return undefined;
+    }
   }
 
   /** Called once the newest preview is shown, so that nobody waits for the deletion. */
