@@ -69,13 +69,15 @@ let isSettling = false;
 async function settle(): Promise<void> {
   if (isSettling) return;
   isSettling = true;
-  while (head && !isSettled(head)) {
+  for (let now = head; now && !isSettled(now); now = head) {
+    const asked = wanted;
     try {
-      await follow(head);
+      await follow(now);
     } catch (error) {
       useLibraryState.setState({ trouble: `The node library could not be loaded, and is asked for again. ${(error as Error).message}` });
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
+    // Whatever the server says, it is not asked without a pause.
+    if (now === head && asked === wanted && !isSettled(now)) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
   isSettling = false;
 }
