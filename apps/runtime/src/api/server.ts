@@ -8,17 +8,20 @@ import { applyWSSHandler } from "@trpc/server/adapters/ws";
 import express, { type RequestHandler } from "express";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { DocumentHost } from "../collab/document-host.ts";
+import { refusedLog } from "../collab/refused-edits.ts";
 import { CollabSockets, knowsIn } from "../collab/socket.ts";
 import { Refused } from "../refused.ts";
 import { ROOT } from "../root.ts";
 import type { Services } from "../services/services.ts";
 import { principalOf, Shares } from "../shares.ts";
 import { isOutage } from "../store/patient.ts";
+import { serverSecret } from "../store/secret.ts";
 import { artifactRoutes } from "./artifacts.ts";
 import { CallSocket, MAX_CALLS_AT_ONCE } from "./bounded-messages.ts";
 import { editorRoutes } from "./editor.ts";
 import { type Guard, makeGuard, submitterOf } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
+import { Identities, identify } from "./identity.ts";
 import { errors, uuid } from "./respond.ts";
 import { restRoutes } from "./rest.ts";
 import { appRouter } from "./router.ts";
@@ -95,6 +98,8 @@ export async function serve(
     }),
   );
   app.use("/api", noSuchCall);
+  const identities = new Identities(await serverSecret(services.db.pool));
+  app.use(identify(identities, config.proxySecret !== ""));
   app.use(await editorRoutes(join(ROOT, "apps/editor"), config.dev));
   app.use(errors(onError));
 
@@ -107,7 +112,7 @@ export async function serve(
     createContext: contextOf,
     keepAlive: { enabled: true, pingMs: 20_000, pongWaitMs: 10_000 },
   });
-  const collab = new CollabSockets(documents, onError);
+  const collab = new CollabSockets(documents, refusedLog(services.db.pool), onError);
   const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const why = guard(request, "socket");
     if (why) throw new Refused(403, "request.forbidden", why);
@@ -134,7 +139,7 @@ export async function serve(
         return;
       }
       shares.watch(ws, share);
-      collab.connect(known, ws, knowsIn(query), share);
+      collab.connect(known, ws, knowsIn(query), share, identities.authorOf(request, principalOf(request, config)));
     });
   };
   server.on("upgrade", (request, socket, head) => {

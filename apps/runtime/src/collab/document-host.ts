@@ -20,6 +20,7 @@ import {
 import pLimit from "p-limit";
 import * as Y from "yjs";
 import { Refused } from "../refused.ts";
+import { type Author, Clients, SERVER } from "./clients.ts";
 import type { Losses } from "./losses.ts";
 import { Rows } from "./rows.ts";
 import type { UpdateLog } from "./update-log.ts";
@@ -33,10 +34,13 @@ export interface OpenDocument {
   readonly doc: Y.Doc;
   /**
    * Stores an update, then applies it. Returns whether it was whole: else the edits it builds on are wanted.
+   * @param author its sender, whose the client ids are from now on that nobody has used
    * @param losses of its sender, who pays for a replica that is lost for it
    * @throws EditRefused, or MustWait where its sender has lost too much
    */
-  append(update: Uint8Array, origin: unknown, losses?: Losses): Promise<boolean>;
+  append(update: Uint8Array, author: Author, losses?: Losses): Promise<boolean>;
+  /** Whether a client id is an author's. @param isThere one that nobody has is theirs as soon as they say that its page is there */
+  isOf(author: Author, client: number, isThere: boolean): boolean;
   /** As the document is between two edits. */
   copy(): Promise<Y.Doc>;
   close(): void;
@@ -45,8 +49,6 @@ export interface OpenDocument {
 const NOTHING_READABLE =
   "The first of its edits are more than can be opened by themselves. Import the graph of one of its runs, or restore a back-up, and remove it.";
 
-/** The origin of what the server itself edits. */
-const SERVER = "server";
 /** Documents that nobody has open, and that are kept a little longer. */
 const MOST_IDLE = 32;
 /** What these may be made of together: one full document. */
@@ -54,13 +56,14 @@ const MOST_IDLE_PARTS = 2 ** 21;
 
 interface Edit {
   update: Uint8Array;
-  origin: unknown;
+  author: Author;
   losses: Losses | undefined;
 }
 
 interface Kept {
   doc: Y.Doc;
   rows: Rows;
+  clients: Clients;
 }
 
 interface Hosted {
@@ -101,11 +104,15 @@ export class DocumentHost {
     const hosted = this.hosted.get(id) ?? this.host(id);
     const close = this.hold(id, hosted, onEnd);
     try {
-      const { doc } = await hosted.loading;
+      const { doc, clients } = await hosted.loading;
       return {
         doc,
         close,
-        append: (update, origin, losses) => this.append(id, hosted, { update, origin, losses }),
+        append: (update, author, losses) => this.append(id, hosted, { update, author, losses }),
+        isOf(author, client, isThere) {
+          if (isThere) clients.announce(author, client);
+          return clients.isOf(author, client);
+        },
         copy: () => this.inTurn(hosted, () => this.inSteps(copy(doc, ONE_STEP))),
       };
     } catch (error) {
@@ -217,7 +224,7 @@ export class DocumentHost {
       rows.add(await this.log.setAside(id, refused, rest), rest);
       this.onError("collaboration", `${refused.length} stored edits of graph ${id} were set aside: ${refused[0]?.reason}`);
     }
-    return { doc, rows };
+    return { doc, rows, clients: new Clients(await this.log.clients(id)) };
   }
 
   /**
@@ -307,26 +314,28 @@ export class DocumentHost {
     return this.inTurn(hosted, () => this.store(id, hosted, edit)).finally(close);
   }
 
-  private async store(id: string, hosted: Hosted, { update, origin, losses }: Edit): Promise<boolean> {
+  private async store(id: string, hosted: Hosted, { update, author, losses }: Edit): Promise<boolean> {
     const kept = await hosted.loading;
     if (hosted.hasFailed) throw new Error(`An edit of graph ${id} came when its document had failed.`);
-    const { doc } = kept;
+    const { doc, clients } = kept;
     hosted.tried ??= new Tried(doc);
     const tried = hosted.tried;
-    const tryOut = () => this.inSteps(tried.admit(update, origin === SERVER ? WHOLE_GRAPH : ONE_UPDATE, ONE_STEP));
-    const { news, gap } = await (losses ? losses.pay(update, countStructs(doc), tryOut) : tryOut());
+    const mayWrite = (client: number) => clients.isOf(author, client);
+    const tryOut = () => this.inSteps(tried.admit(update, author === SERVER ? WHOLE_GRAPH : ONE_UPDATE, ONE_STEP, mayWrite));
+    const { news, gap, clients: used } = await (losses ? losses.pay(update, countStructs(doc), tryOut) : tryOut());
     if (news.length === 0) return !gap;
     let seqs: string[];
     try {
-      seqs = await this.log.append(id, news);
+      seqs = await this.log.append(id, news, { author: author.name, clients: clients.unowned(used) });
     } catch (error) {
       hosted.tried.forget();
       throw error;
     }
+    clients.own(author, clients.unowned(used));
     try {
       for (const [at, part] of news.entries()) {
         if (at > 0) await this.turn();
-        Y.applyUpdate(doc, part, origin);
+        Y.applyUpdate(doc, part, author);
       }
     } catch (error) {
       this.onError("collaboration", error);
