@@ -19,11 +19,13 @@ import {
 } from "@spindle/graph-model/shared-doc";
 import pLimit from "p-limit";
 import * as Y from "yjs";
-import { Refused } from "../refused.ts";
+import { isOutage } from "../store/patient.ts";
 import { type Author, Clients, SERVER } from "./clients.ts";
+import type { Claimed, DocumentLeases, Runtime } from "./document-leases.ts";
 import type { Losses } from "./losses.ts";
+import { asRefused, readStored } from "./reading.ts";
 import { Rows } from "./rows.ts";
-import type { UpdateLog } from "./update-log.ts";
+import { DocumentLost, type UpdateLog } from "./update-log.ts";
 
 /** Why a document ends under those who have it open: its graph was removed, or what is stored could not be applied here. */
 export type Ending = "removed" | "failed";
@@ -46,9 +48,6 @@ export interface OpenDocument {
   close(): void;
 }
 
-const NOTHING_READABLE =
-  "The first of its edits are more than can be opened by themselves. Import the graph of one of its runs, or restore a back-up, and remove it.";
-
 /** Documents that nobody has open, and that are kept a little longer. */
 const MOST_IDLE = 32;
 /** What these may be made of together: one full document. */
@@ -60,7 +59,7 @@ interface Edit {
   losses: Losses | undefined;
 }
 
-interface Kept {
+interface Kept extends Claimed {
   doc: Y.Doc;
   rows: Rows;
   clients: Clients;
@@ -92,6 +91,8 @@ export class DocumentHost {
     private readonly log: UpdateLog,
     private readonly onError: (where: string, error: unknown) => void,
     private readonly idleMs = 60_000,
+    /** Absent where no other runtime is on its database. */
+    private readonly leases?: Pick<DocumentLeases, "claim" | "release" | "otherOwner" | "own">,
   ) {}
 
   /** How many documents are in memory. */
@@ -99,7 +100,12 @@ export class DocumentHost {
     return this.hosted.size;
   }
 
-  /** Whoever opens a document closes it. */
+  /** The other runtime that has a document, if one does. */
+  async otherOwner(id: string): Promise<Runtime | undefined> {
+    return this.hosted.has(id) ? undefined : this.leases?.otherOwner(id);
+  }
+
+  /** Whoever opens a document closes it. @throws DocumentLost if another runtime has it */
   async open(id: string, onEnd: OnEnd = () => {}): Promise<OpenDocument> {
     const hosted = this.hosted.get(id) ?? this.host(id);
     const close = this.hold(id, hosted, onEnd);
@@ -130,6 +136,35 @@ export class DocumentHost {
     }
   }
 
+  /** What was stored of a document, whichever runtime has it; for reading. One that was away may take itself for the owner. */
+  async view<T>(id: string, act: (doc: Y.Doc) => T): Promise<T> {
+    try {
+      if (!(await this.leases?.otherOwner(id))) return await this.use(id, ({ doc }) => act(doc));
+    } catch (cause) {
+      if (!(cause instanceof DocumentLost)) throw cause;
+    }
+    return act(await this.oneReading(() => readStored(this.log, id, "all", () => this.turn())));
+  }
+
+  /** Ends the documents that another runtime has claimed, or whose graph another has deleted. */
+  async check(): Promise<void> {
+    const open = [...this.hosted].filter(([, { kept }]) => kept !== undefined);
+    const own = open.length > 0 ? await this.leases?.own() : undefined;
+    for (const [id, hosted] of own ? open : []) {
+      if (this.hosted.get(id) !== hosted) continue;
+      const claim = own?.get(id);
+      if (claim?.fence !== hosted.kept?.fence) this.drop(id, "failed");
+      else if (claim?.isDeleted) this.drop(id, "removed");
+    }
+  }
+
+  /** Checks again and again. Returns how to stop. */
+  checkAgain(everyMs: number): () => void {
+    const check = () => void this.check().catch((error) => isOutage(error) || this.onError("collaboration", error));
+    const timer = setInterval(check, everyMs).unref();
+    return () => clearInterval(timer);
+  }
+
   /** An edit by the server itself, made on a copy, so that it takes everybody's way. */
   change(id: string, edit: (doc: Y.Doc) => void): Promise<void> {
     return this.use(id, async ({ append, copy }) => {
@@ -146,19 +181,7 @@ export class DocumentHost {
    * @throws Refused if not even the first of them can be
    */
   readable(id: string): Promise<Y.Doc> {
-    return this.oneReading(async () => {
-      try {
-        const stored = await this.log.read(id, "oldest");
-        const { length } = await measure(stored, () => this.turn());
-        const { doc, refused } = await this.inSteps(replay(stored.slice(0, length), ONE_STEP));
-        if (stored.length > 0 && refused.length === length) throw new DocumentTooLarge();
-        if (isOutdated(doc)) migrate(doc);
-        return doc;
-      } catch (cause) {
-        if (cause instanceof DocumentTooLarge) throw new Refused(422, "request.invalid", NOTHING_READABLE);
-        throw cause instanceof LayoutUnknown ? new Refused(409, "request.invalid", cause.message) : cause;
-      }
-    });
+    return this.oneReading(() => readStored(this.log, id, "oldest", () => this.turn()));
   }
 
   /** Ends a document for everybody who has it open. */
@@ -184,20 +207,30 @@ export class DocumentHost {
 
   /** A document of an older layout is migrated before anybody sees it. @throws Refused for one of a newer layout, or too large a one */
   private async load(id: string): Promise<Kept> {
+    const { fence } = (await this.leases?.claim(id)) ?? {};
+    if (this.leases && fence === undefined) throw new DocumentLost(id);
     try {
-      let kept = await this.read(id);
-      if (isOutdated(kept.doc)) {
-        await this.log.migrate(id, async (rows) => {
-          const { doc: now } = await this.inSteps(replay(rows, ONE_STEP));
-          return isOutdated(now) ? migrate(now) : undefined;
-        });
-        kept = await this.read(id);
-      }
-      return kept;
+      return { ...(await this.loadOwn(id)), fence };
     } catch (cause) {
-      if (cause instanceof DocumentTooLarge) throw new Refused(409, "request.invalid", cause.message, { readable: "last" });
-      throw cause instanceof LayoutUnknown ? new Refused(409, "request.invalid", cause.message) : cause;
+      await this.release(id, fence);
+      throw asRefused(cause);
     }
+  }
+
+  private async release(id: string, fence: string | undefined): Promise<void> {
+    if (fence !== undefined) await this.leases?.release(id, fence).catch((error) => this.onError("collaboration", error));
+  }
+
+  private async loadOwn(id: string): Promise<Kept> {
+    let kept = await this.read(id);
+    if (isOutdated(kept.doc)) {
+      await this.log.migrate(id, async (rows) => {
+        const { doc: now } = await this.inSteps(replay(rows, ONE_STEP));
+        return isOutdated(now) ? migrate(now) : undefined;
+      });
+      kept = await this.read(id);
+    }
+    return kept;
   }
 
   /** One step is made in each turn of the event loop, of all documents, so that what else this process does goes on in between. */
@@ -299,7 +332,10 @@ export class DocumentHost {
   private forget(id: string, hosted: Hosted): void {
     clearTimeout(hosted.idle);
     this.idle.delete(hosted);
-    if (this.hosted.get(id) === hosted) this.hosted.delete(id);
+    if (this.hosted.get(id) !== hosted) return;
+    this.hosted.delete(id);
+    // What is under way is stored under this claim as long as nobody else has made one.
+    void hosted.tail.then(() => this.release(id, hosted.kept?.fence));
   }
 
   /** What is done with a document, one thing after another. */
@@ -326,9 +362,10 @@ export class DocumentHost {
     if (news.length === 0) return !gap;
     let seqs: string[];
     try {
-      seqs = await this.log.append(id, news, { author: author.name, clients: clients.unowned(used) });
+      seqs = await this.log.append(id, news, { author: author.name, clients: clients.unowned(used), fence: kept.fence });
     } catch (error) {
       hosted.tried.forget();
+      if (error instanceof DocumentLost) this.drop(id, "failed");
       throw error;
     }
     clients.own(author, clients.unowned(used));

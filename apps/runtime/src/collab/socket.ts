@@ -14,6 +14,7 @@ import { AWARENESS, asksForAll, isOpen, message, numberIn, parse, post, read, SY
 import { Rate } from "./rate.ts";
 import { keepRefused, type RefusedLog, refusedOf } from "./refused-edits.ts";
 import { mayTell, Speaker } from "./speaker.ts";
+import { DocumentLost } from "./update-log.ts";
 
 /** Bytes that came by one socket and wait for their turn. No more is read from it meanwhile. */
 const MOST_WAITING = 4 * 1024 * 1024;
@@ -222,6 +223,11 @@ export class CollabSockets {
       return true;
     }
     if (error instanceof EditRefused) return this.refuse(connection, error);
+    // The page connects again, and is led to the runtime that has it.
+    if (error instanceof DocumentLost) {
+      socket.close(CLOSE.restart);
+      return true;
+    }
     this.onError("collaboration", error);
     if (error instanceof Refused) socket.close(CLOSE.layout, error.message);
     else socket.close(CLOSE.broken);

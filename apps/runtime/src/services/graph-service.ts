@@ -204,13 +204,13 @@ export class GraphService {
   /** Opens the document first: what cannot be applied is found out then. */
   async about(id: string): Promise<GraphAbout> {
     const { name, template } = await this.find(id);
-    await this.documents.use(id, () => {});
+    await this.documents.view(id, () => {});
     const { _count, _max } = await this.db.prisma.docQuarantine.aggregate({ where: { graphId: id }, _count: true, _max: { at: true } });
     return { id, name, template, ...(_max.at ? { setAside: { edits: _count, at: _max.at.toISOString() } } : {}) };
   }
 
   read(id: string): Promise<{ graph: Graph; issues: Issue[] }> {
-    return this.documents.use(id, ({ doc }) => normalise(doc));
+    return this.documents.view(id, (doc) => normalise(doc));
   }
 
   /** What can be read of a graph whose stored edits are more than can be opened. @throws Refused if nothing can */
