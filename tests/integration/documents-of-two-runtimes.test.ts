@@ -1,5 +1,5 @@
 // DESIGN C1: two runtimes on one database. A graph's document has one owner; the others lead their sockets to it, and one takes over.
-import { EPOCH, KEPT, LAYOUT, nodesOf, REFUSED, SAVED } from "@spindle/graph-model/shared-doc";
+import { EDIT_REFUSED, EPOCH, KEPT, LAYOUT, nodesOf, SAVED } from "@spindle/graph-model/shared-doc";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { WebsocketProvider } from "y-websocket";
@@ -31,7 +31,7 @@ async function join(url: string, graph: string) {
     maxBackoffTime: 500,
     params: { layout: String(LAYOUT) },
   });
-  for (const kind of [EPOCH, KEPT, REFUSED, SAVED]) provider.messageHandlers[kind] = () => {};
+  for (const kind of [EPOCH, KEPT, EDIT_REFUSED, SAVED]) provider.messageHandlers[kind] = () => {};
   pages.push(provider);
   await until(async () => provider.synced, 60_000, "the document is here");
   return { doc, provider, ids: () => [...nodesOf(doc).keys()].sort(), add: () => addPreview(doc) };

@@ -1,5 +1,5 @@
 // A server and its database, for tests of shared documents.
-import { addNode, LAYOUT, REFUSED } from "@spindle/graph-model/shared-doc";
+import { addNode, EDIT_REFUSED, LAYOUT } from "@spindle/graph-model/shared-doc";
 import type pg from "pg";
 import { WebSocket } from "ws";
 import type * as Y from "yjs";
@@ -27,7 +27,7 @@ export async function refusalTo(url: string, graph: string, update: Uint8Array, 
   await new Promise((resolve) => socket.once("open", resolve));
   const refused = new Promise<{ code: number; reason: string }>((resolve) =>
     socket.on("message", (bytes: Buffer) => {
-      if (bytes[0] === REFUSED) resolve(JSON.parse(String(bytes.subarray(bytes.indexOf("{")))));
+      if (bytes[0] === EDIT_REFUSED) resolve(JSON.parse(String(bytes.subarray(bytes.indexOf("{")))));
     }),
   );
   socket.send(Uint8Array.from([0, 2, ...varUint(update.length), ...update]));

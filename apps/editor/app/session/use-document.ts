@@ -1,6 +1,6 @@
 // The shared document of a graph (DESIGN C1): a replica of the server's, its undo, and whether everything is saved.
 import type { Graph, Issue } from "@spindle/graph-model";
-import { EPOCH, KEPT, LAYOUT, layoutOf, REFUSED, reader, SAVED, Undo, Unsaved } from "@spindle/graph-model/shared-doc";
+import { EDIT_REFUSED, EPOCH, KEPT, LAYOUT, layoutOf, reader, SAVED, Undo, Unsaved } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
@@ -246,7 +246,7 @@ function openReplica(
   };
   provider.on("closed", end);
   // The connection goes on, but nothing that builds on what was refused can be stored.
-  provider.messageHandlers[REFUSED] = (_encoder, decoder) => end(JSON.parse(decoding.readVarString(decoder)));
+  provider.messageHandlers[EDIT_REFUSED] = (_encoder, decoder) => end(JSON.parse(decoding.readVarString(decoder)));
   provider.messageHandlers[KEPT] = (_encoder, decoder) => {
     const { apply, forget, ...about } = readRefused(decoder, doc, (message) => provider.ws?.send(message));
     const leave = () => {

@@ -1,6 +1,6 @@
 // The end of a connection that a page has.
 import { EventEmitter } from "node:events";
-import { REFUSED } from "@spindle/graph-model/shared-doc";
+import { EDIT_REFUSED } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 
@@ -39,7 +39,7 @@ export class FakeSocket extends EventEmitter {
 
 /** The last refusal that a page was told of, or with which it was closed. */
 export function refusalOf({ closed, sent }: FakeSocket): [number, string?] | undefined {
-  const last = sent.findLast(([kind]) => kind === REFUSED);
+  const last = sent.findLast(([kind]) => kind === EDIT_REFUSED);
   if (closed || !last) return closed;
   const { code, reason } = JSON.parse(decoding.readVarString(decoding.createDecoder(last.subarray(1))));
   return [code, reason];

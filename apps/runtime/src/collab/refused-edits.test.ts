@@ -1,5 +1,5 @@
 // What becomes of edits that are refused: what nobody may send is counted, all else is kept for whoever made it.
-import { KEPT, migrate, REFUSED } from "@spindle/graph-model/shared-doc";
+import { EDIT_REFUSED, KEPT, migrate } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import { expect, test } from "vitest";
@@ -57,13 +57,13 @@ test("[C5] the third message that nobody may send closes its socket; until then 
   await send(eve, messageOf(key(5, "good")));
   await send(eve, Uint8Array.from([0]).buffer);
   expect(eve.closed).toBeUndefined();
-  expect(heard(eve, REFUSED).map(({ about }) => about)).toEqual([
+  expect(heard(eve, EDIT_REFUSED).map(({ about }) => about)).toEqual([
     { code: 4400, reason: "It cannot be applied to the graph." },
     { code: 4400, reason: NO_MESSAGE },
   ]);
   await send(eve, junk);
   expect(eve.closed).toEqual([4400, "It cannot be applied to the graph."]);
-  expect([ada.closed, heard(ada, REFUSED)]).toEqual([undefined, []]);
+  expect([ada.closed, heard(ada, EDIT_REFUSED)]).toEqual([undefined, []]);
   expect(await context()).toMatchObject({ good: 1 });
 });
 
@@ -73,7 +73,7 @@ test("[C5] what does not go with the document closes nothing, however often it c
   const ben = await connect(BEN);
   for (let times = 0; times < 10; times++) await send(ben, messageOf(key(7, "his", 1)));
   expect(ben.closed).toBeUndefined();
-  expect(heard(ben, REFUSED).map(({ about }) => about)).toEqual(Array(10).fill({ code: 4409, reason: OF_ANOTHER }));
+  expect(heard(ben, EDIT_REFUSED).map(({ about }) => about)).toEqual(Array(10).fill({ code: 4409, reason: OF_ANOTHER }));
   expect(await context()).not.toHaveProperty("his");
   expect(heard(await connect(ADA), KEPT)).toEqual([]);
   const [kept] = heard(await connect(BEN), KEPT);
@@ -112,7 +112,7 @@ test("[C5] an author makes what was kept again, and lets go of it", async () => 
   await send(ben, forget("2"));
   expect(refused.rows).toEqual([]);
   await send(ben, forget("all"));
-  expect(heard(ben, REFUSED).at(-1)?.about.reason).toBe(NO_MESSAGE);
+  expect(heard(ben, EDIT_REFUSED).at(-1)?.about.reason).toBe(NO_MESSAGE);
 });
 
 test("[C5] what is under another's id goes on from what the document had of it when it was refused", async () => {

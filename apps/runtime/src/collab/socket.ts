@@ -1,5 +1,5 @@
 // The y-websocket protocol on `ws` (y-protocols sync and awareness), in front of the document host.
-import { CLOSE, EditRefused, EditUnfit, EPOCH, KEPT, LAYOUT, REFUSED, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
+import { CLOSE, EDIT_REFUSED, EditRefused, EditUnfit, EPOCH, KEPT, LAYOUT, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
 import * as encoding from "lib0/encoding";
 import type { WebSocket } from "ws";
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from "y-protocols/awareness";
@@ -243,7 +243,7 @@ export class CollabSockets {
       socket.close(code, error.message);
       return true;
     }
-    send(socket, REFUSED, (encoder) => encoding.writeVarString(encoder, JSON.stringify({ code, reason: error.message })));
+    send(socket, EDIT_REFUSED, (encoder) => encoding.writeVarString(encoder, JSON.stringify({ code, reason: error.message })));
     return false;
   }
 

@@ -9,6 +9,6 @@ export { edgesOf, headOf, LAYOUT, layoutOf, nodesOf, rootsOf } from "./layout.ts
 export { isOutdated, LayoutUnknown, migrate } from "./migrate.ts";
 export { type Normalised, normalise, reader } from "./normalise.ts";
 export { basesOf, reauthor } from "./reauthor.ts";
-export { EPOCH, KEPT, REFUSED, SAVED, savedBy, savedOf, Unsaved } from "./saved.ts";
+export { EDIT_REFUSED, EPOCH, KEPT, SAVED, savedBy, savedOf, Unsaved } from "./saved.ts";
 export { Undo } from "./undo.ts";
 export { type SettledWires, settleWires } from "./wires.ts";
