@@ -207,7 +207,7 @@ export class DocumentHost {
 
   /** A document of an older layout is migrated before anybody sees it. @throws Refused for one of a newer layout, or too large a one */
   private async load(id: string): Promise<Kept> {
-    const { fence } = (await this.leases?.claim(id)) ?? {};
+    const { fence } = this.leases ? await this.leases.claim(id) : {};
     if (this.leases && fence === undefined) throw new DocumentLost(id);
     try {
       return { ...(await this.loadOwn(id)), fence };
