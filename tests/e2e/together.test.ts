@@ -147,3 +147,48 @@ test("[C5] a page takes back an edit that is refused, offers a copy with it, and
   expect(await field(ben).inputValue()).toBe("words that are taken");
   await Promise.all([ada.close({ runBeforeUnload: false }), ben.close()]);
 });
+
+test("[C5] what a page edits after its browser forgot who it is is refused and kept, and is there again once it is applied", async () => {
+  const id = await create();
+  const browser = editor.people[0] as (typeof editor.people)[0];
+  const page = await browser.page();
+  await page.addInitScript(() => {
+    const sockets: WebSocket[] = [];
+    Object.assign(window, { sockets });
+    window.WebSocket = class extends WebSocket {
+      constructor(url: string | URL, protocols?: string | string[]) {
+        super(url, protocols);
+        if (String(url).includes("/collab/")) sockets.push(this);
+      }
+    };
+  });
+  const sockets = () =>
+    page.evaluate(() => (window as unknown as { sockets: WebSocket[] }).sockets.map(({ readyState }) => readyState === WebSocket.OPEN));
+  await open(page, id);
+  await field(page).fill("before");
+  await expect.poll(() => stored(id)).toEqual({ template: "before" });
+  await browser.context.clearCookies();
+  await page.evaluate(() => {
+    for (const socket of (window as unknown as { sockets: WebSocket[] }).sockets) socket.close();
+  });
+  await expect.poll(sockets).toEqual([false, true]);
+  await field(page).fill("words of a stranger");
+  const taken = page.getByRole("alert").filter({ hasText: "It was made under the name of another page. It was taken back" });
+  await taken.getByRole("button", { name: "Dismiss" }).click();
+  const kept = page.getByRole("alert").filter({ hasText: "It is kept for you." });
+  await expect.poll(() => field(page).inputValue()).toBe("before");
+  await page.reload();
+  await kept.waitFor();
+  await shot(page, "together-kept");
+  const download = page.waitForEvent("download");
+  await kept.getByRole("button", { name: "Download a copy with it" }).click();
+  expect(readFileSync(await (await download).path(), "utf8")).toContain("words of a stranger");
+  expect(await stored(id)).toEqual({ template: "before" });
+  await kept.getByRole("button", { name: "Apply" }).click();
+  await expect.poll(() => stored(id)).toEqual({ template: "words of a stranger" });
+  await expect.poll(() => kept.count()).toBe(0);
+  await page.reload();
+  await page.getByText("All changes saved").waitFor();
+  expect(await page.getByRole("alert").count()).toBe(0);
+  await page.close();
+});

@@ -15,6 +15,7 @@ const ROW = "a row of the database, or what is read with one";
 const WIDER: Readonly<Record<string, string>> = {
   AnyChange: "a change of a row, for the records that write changes down; whoever makes one names a NodeMove, which is narrow",
   "Callee 0": "a Level",
+  DocumentState: "what a page shows of its document and of the connection; each part of the page takes what it needs",
   DueRow: ROW,
   GraphService: "what the API offers for graphs; each route calls one of it",
   Level: "facts about a graph that cannot be changed, each worked out once somebody asks",

@@ -9,7 +9,7 @@ import { DocumentHost } from "../../apps/runtime/src/collab/document-host.ts";
 import { updateLog } from "../../apps/runtime/src/collab/update-log.ts";
 import type { GraphAbout, GraphSummary } from "../../apps/runtime/src/services/graph-service.ts";
 import { UNAPPLIABLE, updateOf } from "../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
-import { addPreview as add, type Documents, startDocuments } from "../support/documents.ts";
+import { addPreview as add, type Documents, refusalTo, startDocuments, varUint } from "../support/documents.ts";
 import { ended, getRun, until } from "../support/spindle.ts";
 
 let documents: Documents;
@@ -113,13 +113,13 @@ test.each<[string, Uint8Array]>([
   ["nothing", new Uint8Array([])],
   ["awareness that is none", new Uint8Array([1, 5, 255, 255, 255, 255, 255])],
   ["an update that is none", new Uint8Array([0, 2, 3, 255, 255, 255])],
-])("[C5] %s closes its own socket and harms nobody", async (_, bytes) => {
+])("[C5] %s, sent three times, closes its own socket and harms nobody", async (_, bytes) => {
   const graph = await newGraph();
   const ada = await join(graph);
   const attacker = new WebSocket(`${socketUrl()}/${graph}?layout=${LAYOUT}`);
   await new Promise((resolve) => attacker.once("open", resolve));
   const closed = new Promise<number>((resolve) => attacker.once("close", resolve));
-  attacker.send(bytes);
+  for (let times = 0; times < 3; times++) attacker.send(bytes);
   expect(await closed).toBe(4400);
   const mine = add(ada.doc);
   await until(async () => (await exported(graph)).includes(mine), 60_000, "editing goes on");
@@ -216,21 +216,44 @@ const trpc = async <T>(call: string, input?: unknown): Promise<T> => {
   return body.result.data;
 };
 
-/** Sends one update over a socket of its own, and returns how the server closed it. */
-async function sendRaw(graph: string, update: Uint8Array): Promise<{ code: number; reason: string }> {
-  const socket = new WebSocket(`${socketUrl()}/${graph}?layout=${LAYOUT}`);
-  await new Promise((resolve) => socket.once("open", resolve));
-  const closed = new Promise<{ code: number; reason: string }>((resolve) =>
-    socket.once("close", (code, reason) => resolve({ code, reason: String(reason) })),
-  );
-  const size: number[] = [];
-  for (let rest = update.length; ; rest >>= 7) {
-    size.push(rest > 127 ? (rest & 127) | 128 : rest);
-    if (rest <= 127) break;
-  }
-  socket.send(Uint8Array.from([0, 2, ...size, ...update]));
-  return closed;
+/** Sends one update over a socket of its own. Returns how the server refused it. */
+const sendRaw = (graph: string, update: Uint8Array, cookie = "") => refusalTo(spindle.url, graph, update, cookie);
+
+/** The cookies of a browser profile that has opened a page. */
+async function newProfile(): Promise<string> {
+  const { headers } = await fetch(spindle.url, { headers: { accept: "text/html" } });
+  return headers
+    .getSetCookie()
+    .map((cookie) => cookie.split(";")[0])
+    .join("; ");
 }
+
+test("[C5] nobody edits under the client id of another profile, also once the server was restarted", async () => {
+  const graph = await newGraph();
+  const [ada, eve] = await Promise.all([newProfile(), newProfile()]);
+  expect([ada, eve]).toEqual([expect.stringMatching(/^spindle-profile-/), expect.stringMatching(/^spindle-profile-/)]);
+  const page = new Y.Doc();
+  const mark = (text: string) => {
+    const before = Y.encodeStateVector(page);
+    page.getMap("graph").set("context", { text });
+    return Y.encodeStateAsUpdate(page, before);
+  };
+  const context = async () => (await (await fetch(`${spindle.url}/api/graphs/${graph}/export`)).json()).context?.text;
+  const stores = (update: Uint8Array, cookie: string, text: string) =>
+    Promise.race([
+      sendRaw(graph, update, cookie).then(({ code, reason }) => `${code} ${reason}`),
+      until(async () => (await context()) === text, 60_000, "it is stored").then(() => "stored"),
+    ]);
+  expect(await stores(mark("first"), ada, "first")).toBe("stored");
+  const next = mark("second");
+  const hijack = Uint8Array.from([1, 1, ...varUint(page.clientID), 1, 0, 0x80, 0x94, 0xeb, 0xdc, 0x03, 0]);
+  const refused = "4409 It was made under the name of another page.";
+  for (const cookie of [eve, ""]) expect(await stores(hijack, cookie, "hijacked")).toBe(refused);
+  await restartRuntime();
+  expect(await stores(next, eve, "second")).toBe(refused);
+  expect(await context()).toBe("first");
+  expect(await stores(next, ada, "second")).toBe("stored");
+});
 
 async function restartRuntime(): Promise<void> {
   const killed = spindle.processes.runtime?.pid as number;
@@ -336,7 +359,7 @@ test("a document of layout 1 that two runtimes load at once is migrated by one o
   const log = (pool: pg.Pool) => updateLog({ pool: pool as never });
   const late = new Y.Doc();
   late.getMap("graph").set("context", { late: 1 });
-  const appended = log(pools[2] as pg.Pool).append(graph, [Y.encodeStateAsUpdate(late)]);
+  const appended = log(pools[2] as pg.Pool).append(graph, [Y.encodeStateAsUpdate(late)], { author: "late", clients: [late.clientID] });
   const opened = await Promise.all(pools.map((pool) => new DocumentHost(log(pool), () => {}).open(graph)));
   await appended;
   const { rows } = await db.query("SELECT bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [graph]);

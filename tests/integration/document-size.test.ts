@@ -1,14 +1,14 @@
 // Documents that hold too much, in PostgreSQL and over the real socket: they harm no other, and what was acknowledged stays.
-import { countParts, LAYOUT, migrate, normalise } from "@spindle/graph-model/shared-doc";
+import { countParts, migrate, normalise } from "@spindle/graph-model/shared-doc";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { WebSocket } from "ws";
 import * as Y from "yjs";
+import { authorOf } from "../../apps/runtime/src/collab/clients.ts";
 import { DocumentHost } from "../../apps/runtime/src/collab/document-host.ts";
 import { updateLog } from "../../apps/runtime/src/collab/update-log.ts";
 import type { GraphSummary } from "../../apps/runtime/src/services/graph-service.ts";
 import { craft, updateOf } from "../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
-import { addPreview as add, type Documents, startDocuments } from "../support/documents.ts";
+import { addPreview as add, type Documents, refusalTo, startDocuments } from "../support/documents.ts";
 import { until } from "../support/spindle.ts";
 
 let documents: Documents;
@@ -44,23 +44,12 @@ const rowsOf = async (graph: string) =>
     bytes: Buffer;
   }[];
 
-/** How a socket is closed that sends an update, or that only opens the document. */
-async function closingOf(graph: string, update: Uint8Array): Promise<[number, string]> {
-  const socket = new WebSocket(`${documents.spindle.url.replace("http", "ws")}/collab/${graph}?layout=${LAYOUT}`);
-  const closed = new Promise<[number, string]>((resolve) => socket.once("close", (code, reason) => resolve([code, String(reason)])));
-  await new Promise((resolve) => socket.once("open", resolve));
-  const size: number[] = [];
-  for (let rest = update.length; ; rest >>= 7) {
-    size.push(rest > 127 ? (rest & 127) | 128 : rest);
-    if (rest <= 127) break;
-  }
-  socket.send(Uint8Array.from([0, 2, ...size, ...update]));
-  return closed;
-}
-
 test("[C5] an update of two million values is refused, and the document goes on", async () => {
   const graph = await newGraph();
-  expect(await closingOf(graph, crowd(2_000_000))).toEqual([4400, "It brings too many values at once. Do it in several steps."]);
+  expect(await refusalTo(documents.spindle.url, graph, crowd(2_000_000))).toEqual({
+    code: 4400,
+    reason: "It brings too many values at once. Do it in several steps.",
+  });
   expect(await listed(graph)).toMatchObject({ nodes: 0, setAside: 0 });
 });
 
@@ -124,9 +113,9 @@ test("[C5] what two runtimes store while each makes one row of its rows is all t
       opened.flatMap(({ doc, append }) => [
         append(
           updateOf(doc, (copy) => void added.push(add(copy))),
-          "me",
+          authorOf("me"),
         ),
-        append(overwrite(doc), "me"),
+        append(overwrite(doc), authorOf("me")),
       ]),
     );
   const ids = () =>
@@ -138,7 +127,7 @@ test("[C5] what two runtimes store while each makes one row of its rows is all t
   const [first] = opened;
   await first?.append(
     updateOf(first.doc, (copy) => void copy.getMap("metadata").set("large", objects(300_000))),
-    "me",
+    authorOf("me"),
   );
   for (let times = 0; times < 8; times++) await round();
   const large = async () => (await rowsOf(graph)).filter(({ bytes }) => countParts(bytes, 2 ** 30) > 300_000).length;

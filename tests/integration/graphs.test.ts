@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
+import { authorOf } from "../../apps/runtime/src/collab/clients.ts";
 import { DocumentHost } from "../../apps/runtime/src/collab/document-host.ts";
 import { updateLog } from "../../apps/runtime/src/collab/update-log.ts";
 import { GraphService, type GraphSummary } from "../../apps/runtime/src/services/graph-service.ts";
@@ -61,7 +62,7 @@ test("a graph that is deleted says so to those who have it open, takes no more e
   const late = other.use(graph, ({ doc, append }) =>
     append(
       updateOf(doc, (copy) => void addPreview(copy)),
-      "late",
+      authorOf("late"),
     ),
   );
   await expect(late).rejects.toThrow("Its graph was deleted.");

@@ -1,9 +1,7 @@
 // DESIGN E9: two runtimes on one database and one bus. Each run has one owner; another takes over when the owner dies or hangs.
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Supervised } from "../../infra/launch/child.ts";
-import { ROOT } from "../../infra/launch/paths.ts";
-import { freePort } from "../../infra/launch/ports.ts";
+import type { Supervised } from "../../infra/launch/child.ts";
+import { startRuntime } from "../support/second-runtime.ts";
 import { ended, getRun, graphOf, node, type Spindle, startRun, startSpindle, until, wait, wire } from "../support/spindle.ts";
 
 /** Lets a signal reject a promise that nothing handles, as a mistake in a request would. */
@@ -13,18 +11,7 @@ let spindle: Spindle;
 let other: { url: string; process: Supervised };
 beforeAll(async () => {
   spindle = await startSpindle();
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const second = new Supervised({
-    name: "second runtime",
-    command: process.execPath,
-    args: ["--disable-proto=delete", "--import", "tsx", join(ROOT, "apps/runtime/src/main.ts")],
-    cwd: ROOT,
-    // One store for both: the first one's folder.
-    env: { NODE_ENV: "production", ...spindle.env, PORT: String(port), NODE_OPTIONS: `--import ${UNCAUGHT}` },
-  });
-  other = { url, process: second };
-  await until(async () => (await fetch(`${url}/health`)).ok, 60_000, "the second runtime answers");
+  other = await startRuntime(spindle, { NODE_OPTIONS: `--import ${UNCAUGHT}` });
 });
 afterAll(async () => {
   await other?.process.stop();

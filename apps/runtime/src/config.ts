@@ -15,6 +15,7 @@ const schema = z.object({
   PORT: z.coerce.number().int().min(0).max(65535).default(3000),
   SPINDLE_PUBLIC_HOSTS: z.string().default(""),
   SPINDLE_PROXY_SECRET: z.string().default(""),
+  SPINDLE_PEER_URL: z.union([z.literal(""), z.string().url()]).default(""),
   SPINDLE_DEV: z.string().default(""),
   SPINDLE_COMMERCIAL_USE: z.string().default(""),
   COMFY_URL: z.string().default(""),
@@ -50,6 +51,8 @@ export function readConfig(environment: Record<string, string | undefined>) {
     port: env.PORT,
     publicHosts: env.SPINDLE_PUBLIC_HOSTS.split(",").filter(Boolean),
     proxySecret: env.SPINDLE_PROXY_SECRET,
+    /** Where other runtimes on the same database reach this one; empty: at its own host and port. */
+    peerUrl: env.SPINDLE_PEER_URL,
     dev: env.SPINDLE_DEV === "1",
     commercialUse: env.SPINDLE_COMMERCIAL_USE === "1",
     /** A bridge to ComfyUI is started beside this runtime. */

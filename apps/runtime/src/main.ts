@@ -1,6 +1,7 @@
 // Starts the runtime. The launcher (infra/launch) gives it PostgreSQL, Redis and a worker key by the environment.
 import { EventEmitter } from "node:events";
 import { rm, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { whyRedisUnfit } from "@spindle/task-bus";
 import { assertBindAllowed } from "./api/guard.ts";
@@ -8,6 +9,7 @@ import { serve } from "./api/server.ts";
 import { Artifacts } from "./artifacts/artifacts.ts";
 import { openStore, storeName } from "./artifacts/open-store.ts";
 import { DocumentHost } from "./collab/document-host.ts";
+import { documentLeases } from "./collab/document-leases.ts";
 import { updateLog } from "./collab/update-log.ts";
 import { type Config, readConfig } from "./config.ts";
 import { NodePlane } from "./engine/node-plane.ts";
@@ -73,7 +75,9 @@ async function start(config: Config): Promise<() => Promise<void>> {
     library: () => library.library(),
     onError,
   });
-  const documents = new DocumentHost(updateLog(db), onError);
+  const runtime = { id: config.owner, url: "" };
+  const documentClaims = documentLeases(db.pool, runtime);
+  const documents = new DocumentHost(updateLog(db), onError, undefined, documentClaims);
   const graphs = new GraphService(db, documents, () => library.library());
   const positions = new QueuePositions(record.queue, (task) => devicesOf(task, library.library()));
   const waits = new Waits({
@@ -94,11 +98,16 @@ async function start(config: Config): Promise<() => Promise<void>> {
   waits.start(onError);
   await workers.start();
   await library.start();
+  // Documents are claimed under the lease of the runtime, so it begins before any socket opens.
+  await patient(() => record.leases.renew(config.owner, timings.runLeaseMs));
   const running = await serve(
     { config, db, artifacts, record, live, workers, library, graphs, runs, people, plans, templates, waits },
     documents,
+    documentClaims,
     onError,
   );
+  runtime.url = peerUrl(config, running.port);
+  const stopChecking = documents.checkAgain(timings.runLeaseMs / 2);
   const url = `http://${config.host}:${running.port}`;
   await tellWhereItRuns(config, url);
   console.log(`listening ${url}`);
@@ -106,15 +115,24 @@ async function start(config: Config): Promise<() => Promise<void>> {
   driver.start();
   return async () => {
     stopSweeping();
+    stopChecking();
     library.stop();
     positions.stop();
     waits.stop();
     // Connections may take their time to close; the leases are not to wait for that.
     await Promise.all([running.stop(), driver.stop()]);
+    await documentClaims.releaseAll().catch(() => {}); // else they are free once the lease is over
     decisions.stop();
     await workers.stop();
     await db.close();
   };
+}
+
+/** Where other runtimes reach this one, which may listen on all addresses of its machine. */
+function peerUrl({ peerUrl: set, host }: Config, port: number): string {
+  if (set) return set;
+  const name = host === "0.0.0.0" || host === "::" ? hostname() : host;
+  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
 /** For commands on this machine: where the server is, its database and its store. The address of a database has its password in it. */

@@ -15,7 +15,15 @@ afterEach(() => {
 
 const AT = "2026-01-02T03:04:05.000Z";
 type Props = Parameters<typeof DocumentNotices>[0];
-const NONE: Props = { id: "g", graph: undefined, closing: undefined, takenBack: undefined, setAside: undefined, onRestore() {} };
+const NONE: Props = {
+  id: "g",
+  graph: undefined,
+  closing: undefined,
+  takenBack: undefined,
+  refused: undefined,
+  setAside: undefined,
+  onRestore() {},
+};
 const said = (props: Partial<Props>): string =>
   renderToStaticMarkup(createElement(DocumentNotices, { ...NONE, ...props }))
     .replaceAll(/<[^>]+>/g, " ")
@@ -41,4 +49,19 @@ test("a document that cannot be opened says why, and keeps nothing that is not t
   const closing = { code: OTHER_LAYOUT, reason: "This graph is too large to open." };
   expect(said({ closing })).toBe("This graph is too large to open. Reload");
   expect(said({ closing, graph: { nodes: [] } as never })).toContain("What you see is kept until you close this page");
+});
+
+test("[C5] of edits that were refused and are kept, a person reads why, and what can be done with them", () => {
+  const refused = (edits: number) => ({
+    edits,
+    reason: "It is so.",
+    at: AT,
+    graph: () => ({}) as never,
+    apply: async () => {},
+    discard() {},
+  });
+  expect(said({ refused: refused(1) })).toBe(
+    `An edit of yours was refused on ${when(AT)}: It is so. It is kept for you. Apply it to the graph as it is now, or discard it. Apply Download a copy with it Discard`,
+  );
+  expect(said({ refused: refused(3) })).toContain("3 edits of yours were refused, the last on");
 });

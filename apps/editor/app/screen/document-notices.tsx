@@ -2,6 +2,7 @@
 import { exportJson, type Graph } from "@spindle/graph-model";
 import { useState } from "react";
 import { type Closing, GONE, OTHER_EPOCH, OTHER_LAYOUT, REMOVED, whyRefused } from "../session/closing";
+import type { RefusedEdits } from "../session/refused-edits";
 import type { TakenBack } from "../session/use-document";
 import { when } from "../ui/words";
 
@@ -10,12 +11,13 @@ interface Props {
   graph: Graph | undefined;
   closing: Closing | undefined;
   takenBack: TakenBack | undefined;
+  refused: RefusedEdits | undefined;
   setAside: { edits: number; at: string } | undefined;
   /** Puts the graph back into the list, and opens it again. */
   onRestore(): void;
 }
 
-export function DocumentNotices({ id, graph, closing, takenBack, setAside, onRestore }: Props) {
+export function DocumentNotices({ id, graph, closing, takenBack, refused, setAside, onRestore }: Props) {
   const key = `spindle.set-aside.${id}`;
   const [read, setRead] = useState(() => localStorage.getItem(key));
   if (closing)
@@ -57,6 +59,21 @@ export function DocumentNotices({ id, graph, closing, takenBack, setAside, onRes
         </button>
       </div>
     );
+  if (refused)
+    return (
+      <div className="notice bad" role="alert">
+        <p>{refusedWords(refused)}</p>
+        <button type="button" className="button" onClick={() => void refused.apply()}>
+          Apply
+        </button>
+        <button type="button" className="button" onClick={() => download(refused.graph())}>
+          {refused.edits === 1 ? "Download a copy with it" : "Download a copy with them"}
+        </button>
+        <button type="button" className="button" onClick={refused.discard}>
+          Discard
+        </button>
+      </div>
+    );
   if (!setAside || read === setAside.at) return null;
   const dismiss = () => {
     localStorage.setItem(key, setAside.at);
@@ -94,6 +111,11 @@ const takenBackWords = (closing: Closing): string =>
   closing.code === OTHER_EPOCH
     ? `${closing.reason} You see that state now. What you had is kept in this browser until you dismiss this.`
     : `An edit was refused. ${whyRefused(closing)} It was taken back, with what was not saved by then.`;
+
+const refusedWords = ({ edits, reason, at }: RefusedEdits): string =>
+  edits === 1
+    ? `An edit of yours was refused on ${when(at)}: ${reason} It is kept for you. Apply it to the graph as it is now, or discard it.`
+    : `${edits} edits of yours were refused, the last on ${when(at)}: ${reason} They are kept for you. Apply them to the graph as it is now, or discard them.`;
 
 /** @param isShown the page has something of the graph */
 function closingWords(closing: Closing, isShown: boolean): string {

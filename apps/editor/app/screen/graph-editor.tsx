@@ -208,6 +208,7 @@ export function GraphEditor({ id }: { id: string }) {
         graph={graph}
         closing={shared?.closing}
         takenBack={shared?.takenBack}
+        refused={shared?.refused}
         setAside={about.data?.setAside}
         onRestore={restore}
       />

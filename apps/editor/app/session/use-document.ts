@@ -1,6 +1,6 @@
 // The shared document of a graph (DESIGN C1): a replica of the server's, its undo, and whether everything is saved.
 import type { Graph, Issue } from "@spindle/graph-model";
-import { EPOCH, LAYOUT, layoutOf, reader, SAVED, Undo, Unsaved } from "@spindle/graph-model/shared-doc";
+import { EDIT_REFUSED, EPOCH, KEPT, LAYOUT, layoutOf, reader, SAVED, Undo, Unsaved } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
@@ -8,6 +8,7 @@ import * as Y from "yjs";
 import { type Closing, GONE, goesOn, isOfEdit, OTHER_EPOCH, REMOVED, reconnects, UNFIT } from "./closing";
 import { copiesLeft, type LeftCopy, OfflineCopy } from "./offline-copy";
 import { socketUrl } from "./provider";
+import { type RefusedEdits, readRefused } from "./refused-edits";
 import { flushTyping } from "./typing";
 
 /** The origin of this tab's edits: undo takes back only these. */
@@ -54,6 +55,8 @@ export interface DocumentState extends SharedDocument {
   stored(): Promise<void>;
   /** Set once the server has ended the connection for good. */
   closing: Closing | undefined;
+  /** Edits of this browser that were refused and that the server keeps. */
+  refused: RefusedEdits | undefined;
   /** Removes what this browser keeps of a document that is no more. */
   forget(): void;
   /** The last edits of this tab that were refused, if any were. */
@@ -156,6 +159,7 @@ function openReplica(
   let closed = false;
   let closing: Closing | undefined;
   let waiting: { resolve(): void; reject(why: Error): void }[] = [];
+  let refused: RefusedEdits | undefined;
   const stored = () => {
     if (unsaved.isEmpty) return Promise.resolve();
     if (closing) return Promise.reject(new Error(NOT_STORED));
@@ -173,6 +177,7 @@ function openReplica(
       isKept: copy?.isKept,
       closing,
       stored,
+      refused,
       forget: () => copy?.remove(),
     });
   };
@@ -216,7 +221,8 @@ function openReplica(
     later();
   });
   provider.on("status", later);
-  provider.on("closed", (why) => {
+  const end = (why: Closing) => {
+    if (closing) return;
     if (!closed) flushTyping();
     const isOld = why.code === OTHER_EPOCH;
     const isAllStored = isOld && unsaved.isEmpty;
@@ -234,9 +240,30 @@ function openReplica(
       return;
     }
     closing = why;
+    provider.disconnect();
     later();
     if (closed) destroy(); // the server stores no more edits of this document, so nothing is left to send
-  });
+  };
+  provider.on("closed", end);
+  // The connection goes on, but nothing that builds on what was refused can be stored.
+  provider.messageHandlers[EDIT_REFUSED] = (_encoder, decoder) => end(JSON.parse(decoding.readVarString(decoder)));
+  provider.messageHandlers[KEPT] = (_encoder, decoder) => {
+    const { apply, forget, ...about } = readRefused(decoder, doc, (message) => provider.ws?.send(message));
+    const leave = () => {
+      forget();
+      refused = undefined;
+      later();
+    };
+    refused = {
+      ...about,
+      discard: leave,
+      async apply() {
+        asOwnStep({ doc, undo }, () => doc.transact(apply, ME));
+        await stored().then(leave, () => {}); // why it is refused again is said by then
+      },
+    };
+    later();
+  };
   window.addEventListener("pagehide", handOver);
   window.addEventListener("pageshow", comeBack);
   document.addEventListener("visibilitychange", hide);

@@ -8,17 +8,22 @@ import { applyWSSHandler } from "@trpc/server/adapters/ws";
 import express, { type RequestHandler } from "express";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { DocumentHost } from "../collab/document-host.ts";
+import type { DocumentLeases } from "../collab/document-leases.ts";
+import { refusedLog } from "../collab/refused-edits.ts";
 import { CollabSockets, knowsIn } from "../collab/socket.ts";
 import { Refused } from "../refused.ts";
 import { ROOT } from "../root.ts";
 import type { Services } from "../services/services.ts";
 import { principalOf, Shares } from "../shares.ts";
 import { isOutage } from "../store/patient.ts";
+import { serverSecret } from "../store/secret.ts";
 import { artifactRoutes } from "./artifacts.ts";
 import { CallSocket, MAX_CALLS_AT_ONCE } from "./bounded-messages.ts";
 import { editorRoutes } from "./editor.ts";
+import { Forwarding } from "./forward.ts";
 import { type Guard, makeGuard, submitterOf } from "./guard.ts";
 import { healthRoutes } from "./health.ts";
+import { Identities, identify } from "./identity.ts";
 import { libraryRoutes } from "./library-routes.ts";
 import { errors, uuid } from "./respond.ts";
 import { restRoutes } from "./rest.ts";
@@ -54,6 +59,7 @@ export interface RunningServer {
 export async function serve(
   services: Services,
   documents: DocumentHost,
+  leases: Pick<DocumentLeases, "living">,
   onError: (where: string, error: unknown) => void,
 ): Promise<RunningServer> {
   const { config } = services;
@@ -96,6 +102,9 @@ export async function serve(
     }),
   );
   app.use("/api", noSuchCall);
+  const secret = await serverSecret(services.db.pool);
+  const identities = new Identities(secret);
+  app.use(identify(identities, config.proxySecret !== ""));
   app.use(await editorRoutes(join(ROOT, "apps/editor"), config.dev));
   app.use(errors(onError));
 
@@ -108,12 +117,16 @@ export async function serve(
     createContext: contextOf,
     keepAlive: { enabled: true, pingMs: 20_000, pongWaitMs: 10_000 },
   });
-  const collab = new CollabSockets(documents, onError);
+  const collab = new CollabSockets(documents, refusedLog(services.db.pool), onError);
+  const forwarding = new Forwarding(secret, leases, config.timings.runLeaseMs, onError);
   const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const why = guard(request, "socket");
     if (why) throw new Refused(403, "request.forbidden", why);
     if (!hasAddress(request)) throw new Refused(400, "request.invalid", "The address of the request cannot be read.");
-    const share = shareOf(request);
+    const forwarded = forwarding.visitorOf(request);
+    const principal = forwarded?.principal ?? principalOf(request, config);
+    const visitor = forwarded ?? { principal, author: identities.authorOf(request, principal) };
+    const share = shares.of(principal);
     socket.once("close", shares.enter(share));
     const [path = "", query = ""] = (request.url ?? "").split("?");
     if (path === "/trpc")
@@ -127,6 +140,8 @@ export async function serve(
       if (error instanceof Refused && error.status === 404) return error;
       throw error;
     });
+    const owner = known instanceof Refused || forwarded ? undefined : await documents.otherOwner(known.id);
+    if (owner) return forwarding.forward(owner, request.url ?? "", request, socket, head, visitor);
     sockets.handleUpgrade(request, socket, head, (ws: WebSocket) => {
       ws.on("error", () => {});
       if (known instanceof Refused) {
@@ -135,7 +150,7 @@ export async function serve(
         return;
       }
       shares.watch(ws, share);
-      collab.connect(known, ws, knowsIn(query), share);
+      collab.connect(known, ws, knowsIn(query), share, visitor.author);
     });
   };
   server.on("upgrade", (request, socket, head) => {
@@ -153,6 +168,7 @@ export async function serve(
     port,
     async stop() {
       rpcHandler.broadcastReconnectNotification();
+      forwarding.stop();
       for (const ws of [...rpc.clients, ...sockets.clients]) ws.terminate();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -23,6 +23,7 @@ import {
   UNAPPLIABLE,
   updateOf,
 } from "../../../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
+import { authorOf } from "./clients.ts";
 import { DocumentHost } from "./document-host.ts";
 import { MemoryLog } from "./memory-log.testing.ts";
 import type { UpdateLog } from "./update-log.ts";
@@ -58,7 +59,7 @@ describe("[C5] an update", () => {
         const before = Y.encodeStateAsUpdate(doc);
         const rows = log.rows.length;
         try {
-          await append(update, "me");
+          await append(update, authorOf("me"));
           taken++;
         } catch (error) {
           expect(error).toBeInstanceOf(EditRefused);
@@ -84,11 +85,11 @@ describe("[C5] an update", () => {
     tab.on("update", (update: Uint8Array) => void sent.push(update));
     const id = add(tab);
     setParam(tab, "me", id, "a", 1);
-    expect(await append(sent[1] as Uint8Array, "tab")).toBe(false);
+    expect(await append(sent[1] as Uint8Array, authorOf("tab"))).toBe(false);
     expect([log.rows.length, nodesOf(doc).size], "the row is the document's layout").toEqual([1, 0]);
-    expect(await append(Y.encodeStateAsUpdate(tab), "tab")).toBe(true);
+    expect(await append(Y.encodeStateAsUpdate(tab), authorOf("tab"))).toBe(true);
     expect(normalise(doc)).toEqual(normalise(tab));
-    expect(await append(Y.encodeStateAsUpdate(tab), "tab"), "told again, it is no news").toBe(true);
+    expect(await append(Y.encodeStateAsUpdate(tab), authorOf("tab")), "told again, it is no news").toBe(true);
     expect(log.rows.length).toBe(2);
   });
 
@@ -106,16 +107,20 @@ describe("[C5] an update", () => {
     const log = new MemoryLog();
     const { doc, append } = await host(log).open("g");
     const set = (copy: Y.Doc) => headOf(copy).set("context", { a: 1 });
-    await append(apart(doc, 100, set), "me");
+    await append(apart(doc, 100, set), authorOf("me"));
     const rows = log.rows.length;
-    await expect(append(apart(new Y.Doc(), 1500, set), "me")).rejects.toThrow(/Too many edits at one place know nothing of each other/);
+    await expect(append(apart(new Y.Doc(), 1500, set), authorOf("me"))).rejects.toThrow(
+      /Too many edits at one place know nothing of each other/,
+    );
     expect(log.rows.length).toBe(rows);
     // In several updates that are few each.
     const empty = new Y.Doc();
     const several = [2 ** 21, 2 ** 22, 2 ** 23, 2 ** 24].map((client) => apart(empty, 400, set, client));
-    const refused = (await Promise.allSettled(several.map((update) => append(update, "me")))).filter(({ status }) => status === "rejected");
+    const refused = (await Promise.allSettled(several.map((update) => append(update, authorOf("me"))))).filter(
+      ({ status }) => status === "rejected",
+    );
     expect(refused.length).toBeGreaterThan(0);
-    await append(updateOf(doc, set), "me");
+    await append(updateOf(doc, set), authorOf("me"));
   });
   test("of one page has as many edits at one place as it likes", async () => {
     const log = new MemoryLog();
@@ -124,17 +129,17 @@ describe("[C5] an update", () => {
       updateOf(doc, (copy) => {
         for (let at = 0; at < 2000; at++) headOf(copy).set("context", { at });
       }),
-      "me",
+      authorOf("me"),
     );
     expect(headOf(doc).get("context")).toEqual({ at: 1999 });
   });
   test("whose deletions name a range twice is refused", async () => {
     const log = new MemoryLog();
     const { doc, append } = await host(log).open("g");
-    await append(updateOf(doc, add), "me");
+    await append(updateOf(doc, add), authorOf("me"));
     const [client] = [...Y.decodeStateVector(Y.encodeStateVector(doc)).keys()];
     const twice = Uint8Array.from([0, 1, ...varUint(client as number), 2, 0, 1, 0, 1]);
-    await expect(append(twice, "me")).rejects.toBeInstanceOf(EditRefused);
+    await expect(append(twice, authorOf("me"))).rejects.toBeInstanceOf(EditRefused);
     expect(normalise(doc).graph.nodes.length).toBe(1);
   });
 
@@ -145,8 +150,8 @@ describe("[C5] an update", () => {
   ])("with a piece %s, which nobody could read again, is refused", async (_, hex) => {
     const log = new MemoryLog();
     const { doc, append } = await host(log).open("g");
-    await append(updateOf(doc, add), "me");
-    await expect(append(Buffer.from(hex, "hex"), "me")).rejects.toBeInstanceOf(EditRefused);
+    await append(updateOf(doc, add), authorOf("me"));
+    await expect(append(Buffer.from(hex, "hex"), authorOf("me"))).rejects.toBeInstanceOf(EditRefused);
     expect(normalise(copyOf(doc)).graph.nodes.length).toBe(1);
     expect(log.rows.length).toBe(2);
   });
@@ -156,7 +161,7 @@ describe("[C5] an update", () => {
     const { doc, append } = await host(log).open("g");
     const tab = new Y.Doc();
     add(tab);
-    await append(Y.encodeStateAsUpdateV2(tab), "me").catch((error) => expect(error).toBeInstanceOf(EditRefused));
+    await append(Y.encodeStateAsUpdateV2(tab), authorOf("me")).catch((error) => expect(error).toBeInstanceOf(EditRefused));
     expect([log.rows.length, nodesOf(doc).size]).toEqual([1, 0]);
   });
 
@@ -165,11 +170,11 @@ describe("[C5] an update", () => {
     const { doc, append } = await host(log).open("g");
     const [first, second] = [updateOf(doc, add), updateOf(doc, add)];
     vi.spyOn(log, "append").mockRejectedValueOnce(new Error("the disk is full"));
-    await expect(append(first, "me")).rejects.toThrow("the disk is full");
-    await append(second, "me");
+    await expect(append(first, authorOf("me"))).rejects.toThrow("the disk is full");
+    await append(second, authorOf("me"));
     expect(nodesOf(doc).size).toBe(1);
     expect(state(await reloaded(log))).toEqual(state(doc));
-    await append(first, "me");
+    await append(first, authorOf("me"));
     expect(nodesOf(doc).size).toBe(2);
   });
 });
@@ -208,11 +213,11 @@ describe("[C5] an edit", () => {
         nodesOf(copy).set("n", new Y.Map<unknown>([["params", new Y.Map()]]));
         setParam(copy, "me", "n", "text", TEXT);
       }),
-      "me",
+      authorOf("me"),
     );
     const before = state(doc);
     const rows = log.rows.length;
-    const refused = await append(updateOf(doc, edit), "me").then(
+    const refused = await append(updateOf(doc, edit), authorOf("me")).then(
       () => undefined,
       (error: unknown) => error,
     );
@@ -221,7 +226,7 @@ describe("[C5] an edit", () => {
     expect([state(doc), log.rows.length]).toEqual([before, rows]);
     await append(
       updateOf(doc, (copy) => textOf(copy).insert(3, "😀 typed")),
-      "me",
+      authorOf("me"),
     );
     expect(state(await reloaded(log))).toEqual(state(doc));
     expect(textOf(doc).toString()).toBe(`${TEXT.slice(0, 3)}😀 typed${TEXT.slice(3)}`);
@@ -331,7 +336,7 @@ describe("a document that nobody has open", () => {
     log.rows.push({ seq: "0", bytes: migrate(new Y.Doc()) });
     const documents = host(log, 1000);
     const [first, second] = [await documents.open("g"), await documents.open("g")];
-    await first.append(updateOf(first.doc, add), "me");
+    await first.append(updateOf(first.doc, add), authorOf("me"));
     first.close();
     first.close();
     await vi.advanceTimersByTimeAsync(5000);
@@ -368,13 +373,13 @@ describe("a document that nobody has open", () => {
     const first = await documents.open("g");
     let stored = () => {};
     const append = log.append.bind(log);
-    vi.spyOn(log, "append").mockImplementationOnce(async (graph, bytes) => {
+    vi.spyOn(log, "append").mockImplementationOnce(async (graph, bytes, claim) => {
       await new Promise<void>((resolve) => {
         stored = resolve;
       });
-      return append(graph, bytes);
+      return append(graph, bytes, claim);
     });
-    const done = first.append(updateOf(first.doc, add), "me");
+    const done = first.append(updateOf(first.doc, add), authorOf("me"));
     first.close();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(documents.size).toBe(1);

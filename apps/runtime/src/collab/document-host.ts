@@ -19,10 +19,13 @@ import {
 } from "@spindle/graph-model/shared-doc";
 import pLimit from "p-limit";
 import * as Y from "yjs";
-import { Refused } from "../refused.ts";
+import { isOutage } from "../store/patient.ts";
+import { type Author, Clients, SERVER } from "./clients.ts";
+import type { Claimed, DocumentLeases, Runtime } from "./document-leases.ts";
 import type { Losses } from "./losses.ts";
+import { asRefused, readStored } from "./reading.ts";
 import { Rows } from "./rows.ts";
-import type { UpdateLog } from "./update-log.ts";
+import { DocumentLost, type UpdateLog } from "./update-log.ts";
 
 /** Why a document ends under those who have it open: its graph was removed, or what is stored could not be applied here. */
 export type Ending = "removed" | "failed";
@@ -33,20 +36,18 @@ export interface OpenDocument {
   readonly doc: Y.Doc;
   /**
    * Stores an update, then applies it. Returns whether it was whole: else the edits it builds on are wanted.
+   * @param author its sender, whose the client ids are from now on that nobody has used
    * @param losses of its sender, who pays for a replica that is lost for it
    * @throws EditRefused, or MustWait where its sender has lost too much
    */
-  append(update: Uint8Array, origin: unknown, losses?: Losses): Promise<boolean>;
+  append(update: Uint8Array, author: Author, losses?: Losses): Promise<boolean>;
+  /** Whether a client id is an author's. @param isThere one that nobody has is theirs as soon as they say that its page is there */
+  isOf(author: Author, client: number, isThere: boolean): boolean;
   /** As the document is between two edits. */
   copy(): Promise<Y.Doc>;
   close(): void;
 }
 
-const NOTHING_READABLE =
-  "The first of its edits are more than can be opened by themselves. Import the graph of one of its runs, or restore a back-up, and remove it.";
-
-/** The origin of what the server itself edits. */
-const SERVER = "server";
 /** Documents that nobody has open, and that are kept a little longer. */
 const MOST_IDLE = 32;
 /** What these may be made of together: one full document. */
@@ -54,13 +55,14 @@ const MOST_IDLE_PARTS = 2 ** 21;
 
 interface Edit {
   update: Uint8Array;
-  origin: unknown;
+  author: Author;
   losses: Losses | undefined;
 }
 
-interface Kept {
+interface Kept extends Claimed {
   doc: Y.Doc;
   rows: Rows;
+  clients: Clients;
 }
 
 interface Hosted {
@@ -89,6 +91,8 @@ export class DocumentHost {
     private readonly log: UpdateLog,
     private readonly onError: (where: string, error: unknown) => void,
     private readonly idleMs = 60_000,
+    /** Absent where no other runtime is on its database. */
+    private readonly leases?: Pick<DocumentLeases, "claim" | "release" | "otherOwner" | "own">,
   ) {}
 
   /** How many documents are in memory. */
@@ -96,16 +100,25 @@ export class DocumentHost {
     return this.hosted.size;
   }
 
-  /** Whoever opens a document closes it. */
+  /** The other runtime that has a document, if one does. */
+  async otherOwner(id: string): Promise<Runtime | undefined> {
+    return this.hosted.has(id) ? undefined : this.leases?.otherOwner(id);
+  }
+
+  /** Whoever opens a document closes it. @throws DocumentLost if another runtime has it */
   async open(id: string, onEnd: OnEnd = () => {}): Promise<OpenDocument> {
     const hosted = this.hosted.get(id) ?? this.host(id);
     const close = this.hold(id, hosted, onEnd);
     try {
-      const { doc } = await hosted.loading;
+      const { doc, clients } = await hosted.loading;
       return {
         doc,
         close,
-        append: (update, origin, losses) => this.append(id, hosted, { update, origin, losses }),
+        append: (update, author, losses) => this.append(id, hosted, { update, author, losses }),
+        isOf(author, client, isThere) {
+          if (isThere) clients.announce(author, client);
+          return clients.isOf(author, client);
+        },
         copy: () => this.inTurn(hosted, () => this.inSteps(copy(doc, ONE_STEP))),
       };
     } catch (error) {
@@ -121,6 +134,35 @@ export class DocumentHost {
     } finally {
       document.close();
     }
+  }
+
+  /** What was stored of a document, whichever runtime has it; for reading. One that was away may take itself for the owner. */
+  async view<T>(id: string, act: (doc: Y.Doc) => T): Promise<T> {
+    try {
+      if (!(await this.leases?.otherOwner(id))) return await this.use(id, ({ doc }) => act(doc));
+    } catch (cause) {
+      if (!(cause instanceof DocumentLost)) throw cause;
+    }
+    return act(await this.oneReading(() => readStored(this.log, id, "all", () => this.turn())));
+  }
+
+  /** Ends the documents that another runtime has claimed, or whose graph another has deleted. */
+  async check(): Promise<void> {
+    const open = [...this.hosted].filter(([, { kept }]) => kept !== undefined);
+    const own = open.length > 0 ? await this.leases?.own() : undefined;
+    for (const [id, hosted] of own ? open : []) {
+      if (this.hosted.get(id) !== hosted) continue;
+      const claim = own?.get(id);
+      if (claim?.fence !== hosted.kept?.fence) this.drop(id, "failed");
+      else if (claim?.isDeleted) this.drop(id, "removed");
+    }
+  }
+
+  /** Checks again and again. Returns how to stop. */
+  checkAgain(everyMs: number): () => void {
+    const check = () => void this.check().catch((error) => isOutage(error) || this.onError("collaboration", error));
+    const timer = setInterval(check, everyMs).unref();
+    return () => clearInterval(timer);
   }
 
   /** An edit by the server itself, made on a copy, so that it takes everybody's way. */
@@ -139,19 +181,7 @@ export class DocumentHost {
    * @throws Refused if not even the first of them can be
    */
   readable(id: string): Promise<Y.Doc> {
-    return this.oneReading(async () => {
-      try {
-        const stored = await this.log.read(id, "oldest");
-        const { length } = await measure(stored, () => this.turn());
-        const { doc, refused } = await this.inSteps(replay(stored.slice(0, length), ONE_STEP));
-        if (stored.length > 0 && refused.length === length) throw new DocumentTooLarge();
-        if (isOutdated(doc)) migrate(doc);
-        return doc;
-      } catch (cause) {
-        if (cause instanceof DocumentTooLarge) throw new Refused(422, "request.invalid", NOTHING_READABLE);
-        throw cause instanceof LayoutUnknown ? new Refused(409, "request.invalid", cause.message) : cause;
-      }
-    });
+    return this.oneReading(() => readStored(this.log, id, "oldest", () => this.turn()));
   }
 
   /** Ends a document for everybody who has it open. */
@@ -177,20 +207,30 @@ export class DocumentHost {
 
   /** A document of an older layout is migrated before anybody sees it. @throws Refused for one of a newer layout, or too large a one */
   private async load(id: string): Promise<Kept> {
+    const { fence } = this.leases ? await this.leases.claim(id) : {};
+    if (this.leases && fence === undefined) throw new DocumentLost(id);
     try {
-      let kept = await this.read(id);
-      if (isOutdated(kept.doc)) {
-        await this.log.migrate(id, async (rows) => {
-          const { doc: now } = await this.inSteps(replay(rows, ONE_STEP));
-          return isOutdated(now) ? migrate(now) : undefined;
-        });
-        kept = await this.read(id);
-      }
-      return kept;
+      return { ...(await this.loadOwn(id)), fence };
     } catch (cause) {
-      if (cause instanceof DocumentTooLarge) throw new Refused(409, "request.invalid", cause.message, { readable: "last" });
-      throw cause instanceof LayoutUnknown ? new Refused(409, "request.invalid", cause.message) : cause;
+      await this.release(id, fence);
+      throw asRefused(cause);
     }
+  }
+
+  private async release(id: string, fence: string | undefined): Promise<void> {
+    if (fence !== undefined) await this.leases?.release(id, fence).catch((error) => this.onError("collaboration", error));
+  }
+
+  private async loadOwn(id: string): Promise<Kept> {
+    let kept = await this.read(id);
+    if (isOutdated(kept.doc)) {
+      await this.log.migrate(id, async (rows) => {
+        const { doc: now } = await this.inSteps(replay(rows, ONE_STEP));
+        return isOutdated(now) ? migrate(now) : undefined;
+      });
+      kept = await this.read(id);
+    }
+    return kept;
   }
 
   /** One step is made in each turn of the event loop, of all documents, so that what else this process does goes on in between. */
@@ -217,7 +257,7 @@ export class DocumentHost {
       rows.add(await this.log.setAside(id, refused, rest), rest);
       this.onError("collaboration", `${refused.length} stored edits of graph ${id} were set aside: ${refused[0]?.reason}`);
     }
-    return { doc, rows };
+    return { doc, rows, clients: new Clients(await this.log.clients(id)) };
   }
 
   /**
@@ -292,7 +332,10 @@ export class DocumentHost {
   private forget(id: string, hosted: Hosted): void {
     clearTimeout(hosted.idle);
     this.idle.delete(hosted);
-    if (this.hosted.get(id) === hosted) this.hosted.delete(id);
+    if (this.hosted.get(id) !== hosted) return;
+    this.hosted.delete(id);
+    // What is under way is stored under this claim as long as nobody else has made one.
+    void hosted.tail.then(() => this.release(id, hosted.kept?.fence));
   }
 
   /** What is done with a document, one thing after another. */
@@ -307,26 +350,29 @@ export class DocumentHost {
     return this.inTurn(hosted, () => this.store(id, hosted, edit)).finally(close);
   }
 
-  private async store(id: string, hosted: Hosted, { update, origin, losses }: Edit): Promise<boolean> {
+  private async store(id: string, hosted: Hosted, { update, author, losses }: Edit): Promise<boolean> {
     const kept = await hosted.loading;
     if (hosted.hasFailed) throw new Error(`An edit of graph ${id} came when its document had failed.`);
-    const { doc } = kept;
+    const { doc, clients } = kept;
     hosted.tried ??= new Tried(doc);
     const tried = hosted.tried;
-    const tryOut = () => this.inSteps(tried.admit(update, origin === SERVER ? WHOLE_GRAPH : ONE_UPDATE, ONE_STEP));
-    const { news, gap } = await (losses ? losses.pay(update, countStructs(doc), tryOut) : tryOut());
+    const mayWrite = (client: number) => clients.isOf(author, client);
+    const tryOut = () => this.inSteps(tried.admit(update, author === SERVER ? WHOLE_GRAPH : ONE_UPDATE, ONE_STEP, mayWrite));
+    const { news, gap, clients: used } = await (losses ? losses.pay(update, countStructs(doc), tryOut) : tryOut());
     if (news.length === 0) return !gap;
     let seqs: string[];
     try {
-      seqs = await this.log.append(id, news);
+      seqs = await this.log.append(id, news, { author: author.name, clients: clients.unowned(used), fence: kept.fence });
     } catch (error) {
       hosted.tried.forget();
+      if (error instanceof DocumentLost) this.drop(id, "failed");
       throw error;
     }
+    clients.own(author, clients.unowned(used));
     try {
       for (const [at, part] of news.entries()) {
         if (at > 0) await this.turn();
-        Y.applyUpdate(doc, part, origin);
+        Y.applyUpdate(doc, part, author);
       }
     } catch (error) {
       this.onError("collaboration", error);

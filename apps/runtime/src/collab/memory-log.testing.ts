@@ -1,4 +1,5 @@
 // A log in memory, of one graph.
+import type { RefusedLog } from "./refused-edits.ts";
 import type { UpdateLog } from "./update-log.ts";
 
 export class MemoryLog implements UpdateLog {
@@ -6,7 +7,12 @@ export class MemoryLog implements UpdateLog {
   quarantine: { seq: string; reason: string }[] = [];
   reads = 0;
   private last = 0;
-  append(_graph: string, updates: readonly Uint8Array[]): Promise<string[]> {
+  owners = new Map<number, string>();
+  clients(): Promise<Map<number, string>> {
+    return Promise.resolve(new Map(this.owners));
+  }
+  append(_graph: string, updates: readonly Uint8Array[], { author, clients }: Parameters<UpdateLog["append"]>[2]): Promise<string[]> {
+    for (const client of clients) this.owners.set(client, author);
     return Promise.resolve(updates.map((bytes) => this.insert(bytes)));
   }
   insert(bytes: Uint8Array): string {
@@ -31,5 +37,20 @@ export class MemoryLog implements UpdateLog {
   async migrate(_graph: string, make: (rows: MemoryLog["rows"]) => Promise<Uint8Array | undefined>): Promise<void> {
     const update = await make(this.rows);
     if (update) this.insert(update);
+  }
+}
+
+/** What is kept of refused edits, in memory, of one graph. */
+export class MemoryRefused implements RefusedLog {
+  rows: (Awaited<ReturnType<RefusedLog["of"]>>[number] & { author: string })[] = [];
+  async keep(_graph: string, author: string, edit: Parameters<RefusedLog["keep"]>[2]): Promise<boolean> {
+    this.rows.push({ id: String(this.rows.length + 1), author, at: new Date(0), ...edit });
+    return true;
+  }
+  async of(_graph: string, authors: readonly string[]): Promise<MemoryRefused["rows"]> {
+    return this.rows.filter(({ author }) => authors.includes(author));
+  }
+  async forget(_graph: string, authors: readonly string[], last: string): Promise<void> {
+    this.rows = this.rows.filter(({ id, author }) => !authors.includes(author) || Number(id) > Number(last));
   }
 }

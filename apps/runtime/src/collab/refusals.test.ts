@@ -4,10 +4,11 @@ import { afterEach, expect, test, vi } from "vitest";
 import type { WebSocket } from "ws";
 import * as Y from "yjs";
 import { craft, updateOf } from "../../../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
+import { authorOf } from "./clients.ts";
 import { DocumentHost } from "./document-host.ts";
-import { FakeSocket, messageOf } from "./fake-socket.testing.ts";
+import { FakeSocket, messageOf, refusalOf } from "./fake-socket.testing.ts";
 import { Losses, MustWait } from "./losses.ts";
-import { MemoryLog } from "./memory-log.testing.ts";
+import { MemoryLog, MemoryRefused } from "./memory-log.testing.ts";
 import { CollabSockets } from "./socket.ts";
 
 /** Documents that were made, replicas among them. */
@@ -42,27 +43,27 @@ test("[C5] a principal whose refused edits cost copies of a large document waits
   log.insert(Y.mergeUpdates([Y.encodeStateAsUpdate(empty), craft({ 9: fill })]));
   const documents = new DocumentHost(log, () => {});
   await documents.open("g");
-  const sockets = new CollabSockets(documents, () => {});
+  const sockets = new CollabSockets(documents, new MemoryRefused(), () => {});
   const opened = new Set<FakeSocket>();
   const send = async (share: { waiting: number }, update: Uint8Array) => {
     const socket = new FakeSocket();
     opened.add(socket);
-    sockets.connect(GRAPH, socket as unknown as WebSocket, { layout: 2 }, share);
+    sockets.connect(GRAPH, socket as unknown as WebSocket, { layout: 2 }, share, authorOf("me"));
     const rows = log.rows.length;
     socket.emit("message", messageOf(update));
-    await vi.waitUntil(() => socket.closed || log.rows.length > rows || socket.sent.some(([kind]) => kind === 5), 20_000);
+    await vi.waitUntil(() => refusalOf(socket) || log.rows.length > rows || socket.sent.some(([kind]) => kind === 5), 20_000);
     return socket;
   };
   const [mine, neighbour] = [{ waiting: 0 }, { waiting: 0 }];
   made.docs = 0;
-  for (let times = 0; times < 3; times++) expect((await send(mine, UNFIT)).closed?.[0]).toBe(4409);
+  for (let times = 0; times < 3; times++) expect(refusalOf(await send(mine, UNFIT))?.[0]).toBe(4409);
   for (let times = 0; times < 5; times++)
     expect((await send(mine, UNFIT)).closed).toEqual([1013, "Several edits from here were refused. The next one is taken in 60 s."]);
   expect(made.docs, "a copy for each edit that was tried").toBe(3);
 
   now += 20_000;
   const reader = new FakeSocket();
-  sockets.connect(GRAPH, reader as unknown as WebSocket, { layout: 2 }, mine);
+  sockets.connect(GRAPH, reader as unknown as WebSocket, { layout: 2 }, mine, authorOf("me"));
   const nothingNew = Uint8Array.from([0, 1, 9, 1, 0, 1]); // a deletion alone, of the key k0 of client 9
   const stored = log.rows.length;
   reader.emit("message", messageOf(nothingNew));
@@ -81,30 +82,30 @@ test("[C5] edits that wait behind another are refused as those before them were,
   log.insert(Y.mergeUpdates([Y.encodeStateAsUpdate(empty), craft({ 9: fill })]));
   const documents = new DocumentHost(log, () => {});
   const { append } = await documents.open("g");
-  const sockets = new CollabSockets(documents, () => {});
+  const sockets = new CollabSockets(documents, new MemoryRefused(), () => {});
   let stored = () => {};
   const append1 = log.append.bind(log);
-  vi.spyOn(log, "append").mockImplementationOnce(async (graph, bytes) => {
+  vi.spyOn(log, "append").mockImplementationOnce(async (graph, bytes, claim) => {
     await new Promise<void>((resolve) => {
       stored = resolve;
     });
-    return append1(graph, bytes);
+    return append1(graph, bytes, claim);
   });
-  const first = append(key(20, "slow"), "another");
+  const first = append(key(20, "slow"), authorOf("another"));
   await vi.waitUntil(() => vi.mocked(log.append).mock.calls.length === 1, 20_000);
   made.docs = 0;
   const mine = { waiting: 0 };
   const burst = Array.from({ length: 8 }, () => {
     const socket = new FakeSocket();
-    sockets.connect(GRAPH, socket as unknown as WebSocket, { layout: 2 }, mine);
+    sockets.connect(GRAPH, socket as unknown as WebSocket, { layout: 2 }, mine, authorOf("me"));
     socket.emit("message", messageOf(UNFIT));
     return socket;
   });
   for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => void setImmediate(resolve));
   stored();
   await first;
-  await vi.waitUntil(() => burst.every(({ closed }) => closed), 20_000);
-  expect(burst.map(({ closed }) => closed?.[0])).toEqual([4409, 4409, ...Array(6).fill(1013)]);
+  await vi.waitUntil(() => burst.every(refusalOf), 20_000);
+  expect(burst.map((socket) => refusalOf(socket)?.[0])).toEqual([4409, 4409, ...Array(6).fill(1013)]);
   expect(made.docs, "after the first, whose copy was there").toBe(1);
 });
 

@@ -4,6 +4,7 @@ import pg from "pg";
 import { describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
 import { craft, updateOf } from "../../../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
+import { authorOf } from "./clients.ts";
 import { DocumentHost } from "./document-host.ts";
 import { MemoryLog } from "./memory-log.testing.ts";
 import { updateLog } from "./update-log.ts";
@@ -27,7 +28,7 @@ describe("[C5] the rows of a document", () => {
     for (let edit = 0; edit < 1500; edit++) {
       const before = Y.encodeStateVector(page);
       add(page);
-      await append(Y.encodeStateAsUpdate(page, before), "me");
+      await append(Y.encodeStateAsUpdate(page, before), authorOf("me"));
     }
     await vi.waitUntil(() => log.rows.length < 1000, 20_000);
     expect(await nodes(log)).toEqual([...nodesOf(doc).keys()].sort());
@@ -37,7 +38,7 @@ describe("[C5] the rows of a document", () => {
   test("do not grow with what is overwritten again and again", { timeout: 60_000 }, async () => {
     const log = new MemoryLog();
     const { doc, append } = await host(log).open("g");
-    for (let times = 0; times < 30; times++) await append(overwrite(doc, 100_000), "me");
+    for (let times = 0; times < 30; times++) await append(overwrite(doc, 100_000), authorOf("me"));
     await vi.waitUntil(() => log.rows.reduce((sum, row) => sum + row.bytes.length, 0) < 5 * 200_000, 20_000);
     expect(await host(log).use("g", (again) => normalise(again.doc))).toEqual(normalise(doc));
   });
@@ -63,9 +64,9 @@ describe("[C5] the rows of a document", () => {
       for (const { doc, append } of round % 3 ? [ada, ben] : [ben, ada]) {
         await append(
           updateOf(doc, (copy) => void added.push(add(copy))),
-          "me",
+          authorOf("me"),
         );
-        await append(overwrite(doc, 100_000), "me");
+        await append(overwrite(doc, 100_000), authorOf("me"));
       }
     await vi.waitUntil(() => log.rows.length < 12, 20_000);
     expect(await nodes(log)).toEqual(added.sort());
@@ -78,21 +79,21 @@ describe("[C5] the rows of a document", () => {
     await host(log).use("g", ({ doc, append }) =>
       append(
         updateOf(doc, (copy) => void copy.getMap("metadata").set("large", crowd(300_000))),
-        "me",
+        authorOf("me"),
       ),
     );
     const [ada, ben] = [await host(log).open("g"), await host(log).open("g")];
     const mine = [ada, ben].map(({ doc }, at) => updateOf(doc, (copy) => void headOf(copy).set(`by ${at}`, true)));
-    await ada.append(mine[0] as Uint8Array, "me");
-    await ben.append(mine[1] as Uint8Array, "me");
-    for (let round = 0; round < 3; round++) for (const { doc, append } of [ada, ben]) await append(overwrite(doc, 100_000), "me");
+    await ada.append(mine[0] as Uint8Array, authorOf("me"));
+    await ben.append(mine[1] as Uint8Array, authorOf("me"));
+    for (let round = 0; round < 3; round++) for (const { doc, append } of [ada, ben]) await append(overwrite(doc, 100_000), authorOf("me"));
     const large = () => log.rows.filter(({ bytes }) => countParts(bytes, 2 ** 30) > 300_000).length;
     await vi.waitUntil(() => headOf(ben.doc).has("by 0") || headOf(ada.doc).has("by 1"), 20_000);
     await vi.waitUntil(() => large() === 1, 20_000);
     // The one that came second goes on from there: an edit of what it was told of is stored like any other.
     const [late, key] = headOf(ben.doc).has("by 0") ? [ben, "by 0"] : [ada, "by 1"];
     const again = updateOf(late.doc, (copy) => void headOf(copy).set(key, "again"));
-    await late.append(again, "me");
+    await late.append(again, authorOf("me"));
     expect(headOf(late.doc).get(key)).toBe("again");
     const whole = await host(log).use("g", ({ doc }) => [headOf(doc).get("by 0"), headOf(doc).get("by 1")]);
     expect(whole).toEqual(key === "by 0" ? ["again", true] : [true, "again"]);
@@ -102,7 +103,7 @@ describe("[C5] the rows of a document", () => {
     const log = new MemoryLog();
     await host(log).use("g", async ({ doc, append }) => {
       vi.spyOn(log, "compact").mockRejectedValueOnce(new Error("not yet"));
-      await append(overwrite(doc, 300_000), "me");
+      await append(overwrite(doc, 300_000), authorOf("me"));
       await vi.waitUntil(() => vi.mocked(log.compact).mock.calls.length === 1, 20_000);
     });
     const compact = MemoryLog.prototype.compact.bind(log);
@@ -114,9 +115,9 @@ describe("[C5] the rows of a document", () => {
       return compact(...all);
     });
     const { doc, append } = await host(log).open("g");
-    await append(updateOf(doc, add), "me");
+    await append(updateOf(doc, add), authorOf("me"));
     await vi.waitUntil(() => vi.mocked(log.compact).mock.calls.length === 2, 20_000);
-    await append(updateOf(doc, add), "me");
+    await append(updateOf(doc, add), authorOf("me"));
     expect(nodesOf(doc).size).toBe(2);
     const before = log.rows.length;
     letGo();
@@ -145,7 +146,7 @@ describe("[C5] the rows of a document", () => {
       }
       apply(...all);
     });
-    const edits = await Promise.allSettled([append(first, "me"), append(second, "me")]);
+    const edits = await Promise.allSettled([append(first, authorOf("me")), append(second, authorOf("me"))]);
     expect(edits.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
     expect(onError).toHaveBeenCalledWith("collaboration", expect.objectContaining({ message: "a fault of the library" }));
     expect(await documents.use("g", (again) => nodesOf(again.doc).size)).toBe(1);
@@ -157,10 +158,10 @@ describe("[C5] the rows of a document", () => {
     const onError = vi.fn();
     const { doc, append } = await host(log, onError).open("g");
     vi.spyOn(log, "compact").mockRejectedValueOnce(new Error("the disk is full"));
-    for (let times = 0; times < 4; times++) await append(overwrite(doc, 100_000), "me");
+    for (let times = 0; times < 4; times++) await append(overwrite(doc, 100_000), authorOf("me"));
     await vi.waitUntil(() => onError.mock.calls.length > 0, 20_000);
     expect(onError).toHaveBeenCalledWith("collaboration", expect.objectContaining({ message: "the disk is full" }));
-    await append(updateOf(doc, add), "me");
+    await append(updateOf(doc, add), authorOf("me"));
     expect([(await nodes(log)).length, nodesOf(doc).size]).toEqual([1, 1]);
   });
 
@@ -210,12 +211,12 @@ describe("[C5] what else a server does goes on while", () => {
     const parts: Uint8Array[] = [];
     doc.on("update", (update: Uint8Array) => void parts.push(update));
     const steps = many.length / ONE_STEP;
-    expect(await turnsDuring(append(craft({ 9: many }), "me"))).toBeGreaterThan(1.5 * steps);
+    expect(await turnsDuring(append(craft({ 9: many }), authorOf("me")))).toBeGreaterThan(1.5 * steps);
     expect([parts.length, largest(parts)]).toEqual([Math.ceil(steps), ONE_STEP]);
     expect(doc.getMap("metadata").size).toBe(many.length);
     expect(await host(log).use("g", (again) => again.doc.getMap("metadata").size)).toBe(many.length);
     const gone = updateOf(doc, (copy) => copy.getMap("metadata").clear());
-    expect(await turnsDuring(append(gone, "me"))).toBeGreaterThan(1.5 * steps);
+    expect(await turnsDuring(append(gone, authorOf("me")))).toBeGreaterThan(1.5 * steps);
     expect(doc.getMap("metadata").size).toBe(0);
   });
 
@@ -225,7 +226,7 @@ describe("[C5] what else a server does goes on while", () => {
     const opening = host(log).open("g");
     expect(await turnsDuring(opening)).toBeGreaterThan(many.length / ONE_STEP);
     const { doc, append } = await opening;
-    expect(await turnsDuring(append(updateOf(doc, add), "me"))).toBeGreaterThan(many.length / ONE_STEP);
+    expect(await turnsDuring(append(updateOf(doc, add), authorOf("me")))).toBeGreaterThan(many.length / ONE_STEP);
     expect(nodesOf(doc).size).toBe(1);
   });
 });
@@ -239,7 +240,7 @@ test("documents that nobody has open leave memory before they fill it, those who
   for (let at = 0; at < 3; at++)
     await append(
       updateOf(doc, (copy) => void copy.getMap("metadata").set(`k${at}`, crowd(250_000))),
-      "me",
+      authorOf("me"),
     );
   await vi.waitUntil(() => log.rows.length < 3, 20_000);
   close();
@@ -257,6 +258,6 @@ test("[C1] an update is heard of, and acknowledged, once it is stored", async ()
     order.push("stored");
     return ["1"];
   });
-  await append(updateOf(doc, add), "me").then(() => order.push("acknowledged"));
+  await append(updateOf(doc, add), authorOf("me")).then(() => order.push("acknowledged"));
   expect(order).toEqual(["stored", "heard", "acknowledged"]);
 });

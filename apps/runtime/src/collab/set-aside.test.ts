@@ -12,6 +12,7 @@ test("[C5] edits that are set aside at load are told once, with their number, th
   let rows = [Y.encodeStateAsUpdate(tab), UNAPPLIABLE, UNAPPLIABLE].map((bytes, index) => ({ seq: `${index + 1}`, bytes }));
   const log: UpdateLog = {
     read: async () => rows,
+    clients: async () => new Map(),
     append: async () => ["0"],
     compact: async () => "0",
     setAside: async (_, refused) => {

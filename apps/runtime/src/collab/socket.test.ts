@@ -1,12 +1,13 @@
 // What a socket leaves behind: nothing, whenever and however it goes. Fake sockets and a fake clock.
 import { EPOCH, LAYOUT, migrate } from "@spindle/graph-model/shared-doc";
-import * as encoding from "lib0/encoding";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { WebSocket } from "ws";
 import type { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
+import { authorOf } from "./clients.ts";
 import { DocumentHost } from "./document-host.ts";
-import { FakeSocket, messageOf } from "./fake-socket.testing.ts";
+import { awarenessOfAll, FakeSocket, messageOf, refusalOf } from "./fake-socket.testing.ts";
+import { MemoryRefused } from "./memory-log.testing.ts";
 import { CollabSockets, knowsIn, type PageKnows } from "./socket.ts";
 import type { UpdateLog } from "./update-log.ts";
 
@@ -18,6 +19,7 @@ const log: UpdateLog = {
     new Promise((resolve, reject) => {
       loaded = () => (fails ? reject(new Error("no database")) : resolve([{ seq: "1", bytes }]));
     }),
+  clients: () => Promise.resolve(new Map()),
   append: () => Promise.resolve([String(++appended)]),
   setAside: () => Promise.resolve("0"),
   compact: () => Promise.resolve("0"),
@@ -27,11 +29,11 @@ const errors: unknown[] = [];
 let appended = 0;
 const start = () => {
   const documents = new DocumentHost(log, () => {}, 1000);
-  const sockets = new CollabSockets(documents, (_, error) => void errors.push(error));
+  const sockets = new CollabSockets(documents, new MemoryRefused(), (_, error) => void errors.push(error));
   const share = { waiting: 0 };
-  const connect = (knows: PageKnows = { layout: LAYOUT }) => {
+  const connect = (knows: PageKnows = { layout: LAYOUT }, author = authorOf("me")) => {
     const socket = new FakeSocket();
-    sockets.connect({ id: "g", epoch: 3n }, socket as unknown as WebSocket, knows, share);
+    sockets.connect({ id: "g", epoch: 3n }, socket as unknown as WebSocket, knows, share, author);
     return socket;
   };
   return { documents, sockets, connect, share };
@@ -204,20 +206,7 @@ describe("[C5] many short messages at once", () => {
 });
 
 describe("[C5] what a page says of itself", () => {
-  /** An awareness message: of each page its id, its clock and its state as JSON. */
-  const awarenessOf = (...pages: [client: number, state: string][]) => {
-    const body = encoding.createEncoder();
-    encoding.writeVarUint(body, pages.length);
-    for (const [client, state] of pages) {
-      encoding.writeVarUint(body, client);
-      encoding.writeVarUint(body, 2 ** 40);
-      encoding.writeVarString(body, state);
-    }
-    const whole = encoding.createEncoder();
-    encoding.writeVarUint(whole, 1);
-    encoding.writeVarUint8Array(whole, encoding.toUint8Array(body));
-    return encoding.toUint8Array(whole).slice().buffer;
-  };
+  const awarenessOf = (...pages: [client: number, state: string][]) => awarenessOfAll(pages, 2 ** 40);
   const awareness = (socket: FakeSocket) => socket.sent.filter(([kind]) => kind === 1).length;
 
   test.each<[string, string]>([
@@ -228,7 +217,7 @@ describe("[C5] what a page says of itself", () => {
     const { connect } = start();
     const [bad, other] = [connect(), connect()];
     await load();
-    bad.emit("message", awarenessOf([1, state]));
+    for (let times = 0; times < 3; times++) bad.emit("message", awarenessOf([1, state]));
     await settle();
     expect(bad.closed?.[0]).toBe(4400);
     const late = connect();
@@ -244,7 +233,7 @@ describe("[C5] what a page says of itself", () => {
       socket.emit("message", awarenessOf(...[1, 2, 3, 4].map((id): [number, string] => [from + id, "{}"])));
     await settle();
     expect(socket.readyState).toBe(1);
-    socket.emit("message", awarenessOf([17, "{}"]));
+    for (let times = 0; times < 3; times++) socket.emit("message", awarenessOf([17, "{}"]));
     await settle();
     expect(socket.closed?.[0]).toBe(4400);
   });
@@ -261,7 +250,7 @@ describe("[C5] what a page says of itself", () => {
       socket.emit("message", gone(100 * round, 16));
       await settle();
       expect(socket.readyState).toBe(1);
-      socket.emit("message", gone(100 * round + 16, 1));
+      for (let times = 0; times < 3; times++) socket.emit("message", gone(100 * round + 16, 1));
       await settle();
       expect(socket.closed?.[0]).toBe(4400);
     }
@@ -276,7 +265,7 @@ describe("[C5] what a page says of itself", () => {
     for (let id = 0; id < 4; id++) socket.emit("message", awarenessOf([id, state]));
     await settle();
     expect(socket.readyState).toBe(1);
-    socket.emit("message", awarenessOf([4, state]));
+    for (let times = 0; times < 3; times++) socket.emit("message", awarenessOf([4, state]));
     await settle();
     expect(socket.closed?.[0]).toBe(4400);
   });
@@ -308,15 +297,15 @@ test("what comes while the document loads is answered in order after it", async 
   socket.emit("message", Uint8Array.from([1, 5, 255, 255, 255, 255, 255]).buffer);
   socket.emit("message", Uint8Array.from([0, 0, 1, 0]).buffer);
   await load();
-  // Step 1 of the server, step 2 and "saved" for the first message, none for the third: the second closed the socket.
-  expect(socket.sent.map(([kind, step]) => (kind === 5 ? [kind] : [kind, step]))).toEqual([[6, 1], [0, 0], [0, 1], [5]]);
-  expect(socket.closed).toEqual([4400, "It is no message of this protocol."]);
+  // Step 1 of the server, step 2 and "saved" for the first message, which answers the third as well; the second is refused.
+  expect(socket.sent.map(([kind, step]) => (kind === 0 ? [kind, step] : [kind]))).toEqual([[6], [0, 0], [0, 1], [5], [7]]);
+  expect(refusalOf(socket)).toEqual([4400, "It is no message of this protocol."]);
 });
 
 test.each<[string, number, (doc: Y.Doc) => void, RegExp]>([
   ["that nobody may make", 4400, (doc) => void doc.getMap("nodes").set("n", new Uint8Array(3)), /holds bytes/],
   ["that does not go with what is there", 4409, (doc) => void doc.getMap("graph").set("layout", 1), /changes the layout/],
-])("[C5] an edit %s closes its socket with %i", async (_, code, edit, reason) => {
+])("[C5] an edit %s is refused with %i", async (_, code, edit, reason) => {
   const { connect } = start();
   const [socket, other] = [connect(), connect()];
   await load();
@@ -326,8 +315,8 @@ test.each<[string, number, (doc: Y.Doc) => void, RegExp]>([
   edit(doc);
   socket.emit("message", messageOf(Y.encodeStateAsUpdate(doc, before)));
   await settle();
-  expect(socket.closed).toEqual([code, expect.stringMatching(reason)]);
-  expect(other.readyState).toBe(1);
+  expect(refusalOf(socket)).toEqual([code, expect.stringMatching(reason)]);
+  expect([socket.closed, other.readyState]).toEqual([undefined, 1]);
 });
 
 test("those who have a document open hear that it ends, and why", async () => {

@@ -1,7 +1,5 @@
 // The y-websocket protocol on `ws` (y-protocols sync and awareness), in front of the document host.
-import { checkLimits } from "@spindle/graph-model";
-import { CLOSE, EditRefused, EditUnfit, EPOCH, LAYOUT, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
-import * as decoding from "lib0/decoding";
+import { CLOSE, EDIT_REFUSED, EditRefused, EditUnfit, EPOCH, KEPT, LAYOUT, SAVED, savedBy, savedOf } from "@spindle/graph-model/shared-doc";
 import * as encoding from "lib0/encoding";
 import type { WebSocket } from "ws";
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from "y-protocols/awareness";
@@ -9,8 +7,14 @@ import { messageYjsSyncStep1, messageYjsSyncStep2, messageYjsUpdate, writeSyncSt
 import type * as Y from "yjs";
 import { Refused } from "../refused.ts";
 import { MOST, type Share } from "../shares.ts";
+import type { Author } from "./clients.ts";
 import type { DocumentHost, Ending, OpenDocument } from "./document-host.ts";
 import { Losses, MustWait } from "./losses.ts";
+import { AWARENESS, asksForAll, isOpen, message, numberIn, parse, post, read, SYNC, send } from "./messages.ts";
+import { Rate } from "./rate.ts";
+import { keepRefused, type RefusedLog, refusedOf } from "./refused-edits.ts";
+import { mayTell, Speaker } from "./speaker.ts";
+import { DocumentLost } from "./update-log.ts";
 
 /** Bytes that came by one socket and wait for their turn. No more is read from it meanwhile. */
 const MOST_WAITING = 4 * 1024 * 1024;
@@ -18,13 +22,9 @@ const MOST_WAITING = 4 * 1024 * 1024;
 const MANY_MESSAGES = 1000;
 /** What a socket has read by then may bring more, up to 64 KiB; an honest message has 20 bytes and more, so these are never that many. */
 const MOST_MESSAGES = 8000;
-/** A page says who is there, where the pointer is and what is selected; whoever comes in is told what all pages say. */
-const MOST_AWARENESS_BYTES = 16 * 1024;
-/** A page has one id, and another after it was reloaded on the same connection. */
-const MOST_PAGES = 16;
 
-const SYNC = 0;
-const AWARENESS = 1;
+/** Edits of one principal, over all its sockets. The next one waits for its moment, and behind it no more is read from its socket. */
+const EDITS = { perSecond: 500, atOnce: 5000 };
 
 const CROWDED = "More messages came at once than this server keeps. Connect again.";
 
@@ -33,6 +33,9 @@ const OLDER_PAGE = "This page was opened before Spindle was updated.";
 const NEWER_PAGE = "This page is newer than the server that it reached.";
 
 const OTHER_EPOCH = "The graph was put back to an earlier state since this page opened it.";
+
+/** Messages of one socket that nobody may send. The last of them closes it. */
+const MOST_HOSTILE = 3;
 
 /** What a page says of itself in the address of its socket. */
 export interface PageKnows {
@@ -50,9 +53,25 @@ export function knowsIn(query: string): PageKnows {
 
 interface Room {
   awareness: Awareness;
-  /** With the awareness clients that came by each, and how many bytes each says of itself. */
-  sockets: Map<WebSocket, Map<number, number>>;
+  sockets: Map<WebSocket, Speaker>;
   close(): void;
+}
+
+/** Of one socket. */
+interface Connection {
+  graph: string;
+  socket: WebSocket;
+  author: Author;
+  /** Its principal's, over all its sockets. */
+  share: object;
+  /** Messages that nobody may send. */
+  hostile: number;
+}
+
+/** Of each principal, over all its sockets. */
+interface Spending {
+  losses: Losses;
+  edits: Rate;
 }
 
 export interface Beat {
@@ -66,10 +85,11 @@ export class CollabSockets {
   private readonly rooms = new Map<Y.Doc, Room>();
   private turns = Promise.resolve();
   /** By each principal's share. */
-  private readonly losses = new WeakMap<object, Losses>();
+  private readonly spendings = new WeakMap<object, Spending>();
 
   constructor(
     private readonly documents: DocumentHost,
+    private readonly refused: RefusedLog,
     private readonly onError: (where: string, error: unknown) => void,
     private readonly beat: Beat = { pingMs: 20_000, pongMs: 10_000 },
   ) {}
@@ -84,8 +104,15 @@ export class CollabSockets {
    * @param knows of a page: one of another layout would misread the document, so it is told to reload and keeps what it shows; what one
    *   of another epoch knows would be merged into a document that was put back, so it begins afresh
    * @param share its principal's, over all sockets
+   * @param author whose what comes by it is
    */
-  connect({ id, epoch }: { id: string; epoch: bigint }, socket: WebSocket, knows: PageKnows, share: Pick<Share, "waiting">): void {
+  connect(
+    { id, epoch }: { id: string; epoch: bigint },
+    socket: WebSocket,
+    knows: PageKnows,
+    share: Pick<Share, "waiting">,
+    author: Author,
+  ): void {
     if (knows.layout !== LAYOUT) {
       socket.close(CLOSE.layout, knows.layout < LAYOUT ? OLDER_PAGE : NEWER_PAGE);
       return;
@@ -100,12 +127,12 @@ export class CollabSockets {
       isEnded = true;
       this.end(socket, ending);
     });
+    const connection: Connection = { graph: id, socket, author, share, hostile: 0 };
     const fail = (error: unknown) => {
-      isEnded = true;
-      this.fail(id, socket, error);
+      isEnded ||= this.fail(connection, error);
     };
     // One message after another, each after the document is there.
-    let tail = opening.then((document) => void (isOpen(socket) && this.enter(document, socket, epoch))).catch(fail);
+    let tail = opening.then((document) => void (isOpen(socket) && this.enter(document, connection, epoch))).catch(fail);
     socket.binaryType = "arraybuffer";
     let [waiting, messages] = [0, 0];
     let isAsked = false;
@@ -133,7 +160,7 @@ export class CollabSockets {
         .then(async () => {
           if (!isEnded) await this.turn();
           // What a page sent before it went is stored, too.
-          if (!isEnded) await this.receive(await opening, socket, bytes, share);
+          if (!isEnded) await this.receive(await opening, connection, bytes);
         })
         .catch(fail)
         .finally(() => {
@@ -182,42 +209,75 @@ export class CollabSockets {
     else socket.close(CLOSE.restart);
   }
 
-  private lossesOf(share: object): Losses {
-    const losses = this.losses.get(share) ?? new Losses();
-    this.losses.set(share, losses);
-    return losses;
+  private spendingOf(share: object): Spending {
+    const spending = this.spendings.get(share) ?? { losses: new Losses(), edits: new Rate(EDITS) };
+    this.spendings.set(share, spending);
+    return spending;
   }
 
-  private fail(id: string, socket: WebSocket, error: unknown): void {
+  /** Whether the connection is over by that. */
+  private fail(connection: Connection, error: unknown): boolean {
+    const { socket } = connection;
     if (error instanceof MustWait) {
       socket.close(CLOSE.later, error.message);
-      return;
+      return true;
     }
-    const refused = error instanceof EditRefused;
-    this.onError("collaboration", refused ? `An edit of graph ${id} was refused: ${error.message}` : error);
-    if (refused) socket.close(error instanceof EditUnfit ? CLOSE.unfit : CLOSE.refused, error.message);
-    else if (error instanceof Refused) socket.close(CLOSE.layout, error.message);
+    if (error instanceof EditRefused) return this.refuse(connection, error);
+    // The page connects again, and is led to the runtime that has it.
+    if (error instanceof DocumentLost) {
+      socket.close(CLOSE.restart);
+      return true;
+    }
+    this.onError("collaboration", error);
+    if (error instanceof Refused) socket.close(CLOSE.layout, error.message);
     else socket.close(CLOSE.broken);
+    return true;
   }
 
-  private enter({ doc }: OpenDocument, socket: WebSocket, epoch: bigint): void {
+  /** Says why, so that a page lets go of what was refused: it would send it again for ever. */
+  private refuse(connection: Connection, error: EditRefused): boolean {
+    const { graph, socket } = connection;
+    const code = error instanceof EditUnfit ? CLOSE.unfit : CLOSE.refused;
+    this.onError("collaboration", `An edit of graph ${graph} was refused: ${error.message}`);
+    if (code === CLOSE.refused && ++connection.hostile >= MOST_HOSTILE) {
+      socket.close(code, error.message);
+      return true;
+    }
+    send(socket, EDIT_REFUSED, (encoder) => encoding.writeVarString(encoder, JSON.stringify({ code, reason: error.message })));
+    return false;
+  }
+
+  private enter({ doc }: OpenDocument, { graph, socket, author }: Connection, epoch: bigint): void {
     const room = this.rooms.get(doc) ?? this.open(doc);
-    room.sockets.set(socket, new Map());
+    room.sockets.set(socket, new Speaker());
     send(socket, EPOCH, (encoder) => encoding.writeVarString(encoder, String(epoch)));
     send(socket, SYNC, (encoder) => writeSyncStep1(encoder, doc));
     const others = [...room.awareness.getStates().keys()];
     if (others.length > 0)
       send(socket, AWARENESS, (encoder) => encoding.writeVarUint8Array(encoder, encodeAwarenessUpdate(room.awareness, others)));
+    this.tellRefused(graph, socket, author).catch((error) => this.onError("collaboration", error));
+  }
+
+  /** What is kept of an author's edits that were refused. */
+  private async tellRefused(graph: string, socket: WebSocket, author: Author): Promise<void> {
+    const kept = await refusedOf(this.refused, graph, author);
+    if (!kept) return;
+    const { update, ...about } = kept;
+    send(socket, KEPT, (encoder) => {
+      encoding.writeVarString(encoder, JSON.stringify(about));
+      encoding.writeVarUint8Array(encoder, update);
+    });
   }
 
   private leave(doc: Y.Doc, socket: WebSocket): void {
     const room = this.rooms.get(doc);
-    const clients = room?.sockets.get(socket);
-    if (!room || !clients) return;
+    const speaker = room?.sockets.get(socket);
+    if (!room || !speaker) return;
     room.sockets.delete(socket);
-    removeAwarenessStates(room.awareness, [...clients.keys()], null);
+    speaker.stop();
+    removeAwarenessStates(room.awareness, [...speaker.pages.keys()], null);
     // The library remembers each id for good, those among them of which nothing was ever said but that they are gone.
-    for (const client of clients.keys()) room.awareness.meta.delete(client);
+    for (const client of speaker.pages.keys()) room.awareness.meta.delete(client);
     if (room.sockets.size === 0) room.close();
   }
 
@@ -248,91 +308,44 @@ export class CollabSockets {
     return room;
   }
 
-  private async receive(document: OpenDocument, socket: WebSocket, bytes: Uint8Array, share: object): Promise<void> {
+  private async receive(document: OpenDocument, connection: Connection, bytes: Uint8Array): Promise<void> {
     const { doc } = document;
+    const { graph, socket, author } = connection;
     const said = read(() => parse(bytes));
     if (!said) return;
     const { kind, step, body } = said;
     if (kind === AWARENESS) {
       const room = isOpen(socket) && this.rooms.get(doc);
-      if (room && read(() => mayTell(room, socket, body))) read(() => applyAwarenessUpdate(room.awareness, body, socket));
+      const isOwn = (client: number, isThere: boolean) => document.isOf(author, client, isThere);
+      if (room && read(() => mayTell(room.sockets, socket, body, isOwn)))
+        room.sockets.get(socket)?.say(body, (update) => read(() => applyAwarenessUpdate(room.awareness, update, socket)));
+    } else if (kind === KEPT) {
+      const last = read(() => numberIn(body));
+      await this.refused.forget(graph, [...author.names], last);
     } else if (step === messageYjsSyncStep1) {
       read(() => send(socket, SYNC, (encoder) => writeSyncStep2(encoder, doc, body)));
       send(socket, SAVED, (encoder) => encoding.writeVarUint8Array(encoder, savedOf(doc)));
     } else if (step === messageYjsSyncStep2 || step === messageYjsUpdate) {
-      const whole = await document.append(body, socket, this.lossesOf(share));
+      const whole = await this.append(document, connection, body);
       // What the update builds on may be under way by another socket; the answer to this brings all that is missing then. An answer
       // with a gap of its own gets none, or the two would ask each other for ever.
       if (!whole && step === messageYjsUpdate) send(socket, SYNC, (encoder) => writeSyncStep1(encoder, doc));
     }
   }
-}
 
-/** @throws Error if it is no message of this protocol */
-function parse(bytes: Uint8Array): { kind: number; step: number; body: Uint8Array } | undefined {
-  const decoder = decoding.createDecoder(bytes);
-  const kind = decoding.readVarUint(decoder);
-  if (kind !== SYNC && kind !== AWARENESS) return undefined;
-  return { kind, step: kind === SYNC ? decoding.readVarUint(decoder) : 0, body: decoding.readVarUint8Array(decoder) };
-}
-
-/** Whether a message is the first step of a sync, which is answered with all that its sender lacks. */
-function asksForAll(bytes: Uint8Array): boolean {
-  try {
-    const said = parse(bytes);
-    return said?.kind === SYNC && said.step === messageYjsSyncStep1;
-  } catch {
-    return false; // its sender hears of it when its turn comes
+  /** @throws EditRefused after what does not go with the document was kept for its author */
+  private async append(document: OpenDocument, { graph, author, share }: Connection, update: Uint8Array): Promise<boolean> {
+    const { edits, losses } = this.spendingOf(share);
+    const wait = edits.count();
+    if (wait > 0) await new Promise((resolve) => void setTimeout(resolve, wait));
+    try {
+      return await document.append(update, author, losses);
+    } catch (error) {
+      if (error instanceof EditUnfit) {
+        const mayWrite = (client: number) => document.isOf(author, client, false);
+        await keepRefused(this.refused, graph, { doc: document.doc, update, author, reason: error.message, mayWrite });
+      }
+      throw error;
+    }
   }
 }
-
-/** What comes from outside; only its sender is to blame if it cannot be read. */
-function read<T>(act: () => T): T {
-  try {
-    return act();
-  } catch (cause) {
-    throw new EditRefused("It is no message of this protocol.", { cause });
-  }
-}
-
-/**
- * Whether a socket may say what it says of its pages. What a page says under the id of another one has no effect: after a broken
- * connection it says so again on its new one.
- * @throws Error if no page of ours says it
- */
-function mayTell({ sockets }: Room, socket: WebSocket, body: Uint8Array): boolean {
-  if (body.length > MOST_AWARENESS_BYTES) throw new Error("It says more of its page than a page has to say.");
-  const decoder = decoding.createDecoder(body);
-  const pages = new Map(sockets.get(socket));
-  const others = [...sockets].filter(([other]) => other !== socket).map(([, clients]) => clients);
-  for (let left = decoding.readVarUint(decoder); left > 0; left--) {
-    const client = decoding.readVarUint(decoder);
-    decoding.readVarUint(decoder); // its clock
-    const text = decoding.readVarString(decoder);
-    const state: unknown = JSON.parse(text);
-    if (checkLimits(state).length > 0) throw new Error("What it says is nested too deep.");
-    if (others.some((clients) => clients.has(client))) return false;
-    if (pages.set(client, text.length).size > MOST_PAGES) throw new Error("It speaks for more pages than a connection has.");
-  }
-  if ([...pages.values()].reduce((sum, bytes) => sum + bytes, 0) > MOST_AWARENESS_BYTES)
-    throw new Error("It says more of its pages than a page has to say.");
-  sockets.set(socket, pages);
-  return true;
-}
-
-function message(kind: number, write: (encoder: encoding.Encoder) => void): Uint8Array {
-  const encoder = encoding.createEncoder();
-  encoding.writeVarUint(encoder, kind);
-  write(encoder);
-  return encoding.toUint8Array(encoder);
-}
-
-const send = (socket: WebSocket, kind: number, write: (encoder: encoding.Encoder) => void): void => {
-  if (isOpen(socket)) post(socket, message(kind, write));
-};
-
-function post(socket: WebSocket, bytes: Uint8Array): void {
-  if (isOpen(socket)) socket.send(bytes);
-}
-
-const isOpen = (socket: WebSocket): boolean => socket.readyState === socket.OPEN;

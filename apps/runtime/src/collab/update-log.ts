@@ -1,5 +1,5 @@
 // The rows of a document: its updates, and what was set aside of them (docs/operations.md).
-import { DocumentTooLarge, EditRefused, MOST_STORED_BYTES, type StoredUpdate } from "@spindle/graph-model/shared-doc";
+import { DocumentTooLarge, EditUnfit, MOST_STORED_BYTES, type StoredUpdate } from "@spindle/graph-model/shared-doc";
 import { type Database, transaction } from "../store/database.ts";
 import { patient } from "../store/patient.ts";
 
@@ -10,8 +10,19 @@ export interface UpdateLog {
    * @throws DocumentTooLarge, before any of them is read; of the oldest, where not even the first can be
    */
   read(graph: string, which?: "all" | "oldest"): Promise<StoredUpdate[]>;
-  /** All of them, or none. Returns the numbers of their rows. @throws EditRefused if the graph is gone */
-  append(graph: string, updates: readonly Uint8Array[]): Promise<string[]>;
+  /** Whose the client ids are under which the document was edited. */
+  clients(graph: string): Promise<Map<number, string>>;
+  /**
+   * All of them, or none. Returns the numbers of their rows.
+   * @param claim client ids that the updates are the first under, and whose they are from now on; and the claim under which this runtime
+   *   has the document
+   * @throws EditUnfit if the graph is gone, DocumentLost if another runtime has its document
+   */
+  append(
+    graph: string,
+    updates: readonly Uint8Array[],
+    claim: { author: string; clients: readonly number[]; fence?: string | undefined },
+  ): Promise<string[]>;
   /** Moves rows out of the document, whose whole state without them is `rest`. Returns the number of its row. */
   setAside(graph: string, rows: readonly { seq: string; reason: string }[], rest: Uint8Array): Promise<string>;
   /**
@@ -22,6 +33,13 @@ export interface UpdateLog {
   compact(graph: string, seqs: readonly string[], whole: Uint8Array): Promise<string | undefined>;
   /** Appends what `make` makes of the rows, while no other process can append any. It gives nothing if there is nothing to do. */
   migrate(graph: string, make: (rows: readonly StoredUpdate[]) => Promise<Uint8Array | undefined>): Promise<void>;
+}
+
+/** Another runtime has the document by now. */
+export class DocumentLost extends Error {
+  constructor(graph: string) {
+    super(`Another runtime has the document of graph ${graph}.`);
+  }
 }
 
 type Queries = Pick<Database["pool"], "query">;
@@ -55,12 +73,28 @@ async function insert(into: Queries, graph: string, bytes: Uint8Array): Promise<
 export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
   read: (graph, which = "all") => (which === "all" ? read : readOldest)(pool, graph),
 
-  append: async (graph, updates) => {
-    const sql = `WITH touched AS (UPDATE graph SET updated_at = now() WHERE id = $1 AND deleted_at IS NULL RETURNING id)
+  clients: async (graph) => {
+    const { rows } = await pool.query<{ client: string; author: string }>("SELECT client, author FROM doc_client WHERE graph_id = $1", [
+      graph,
+    ]);
+    return new Map(rows.map(({ client, author }) => [Number(client), author]));
+  },
+
+  append: async (graph, updates, { author, clients, fence = null }) => {
+    // Whoever claims the document changes the same row: what was stored before is read by the next owner, and nothing is stored after.
+    const sql = `WITH touched AS (UPDATE graph SET updated_at = now()
+          WHERE id = $1 AND deleted_at IS NULL AND ($5::bigint IS NULL OR doc_fence = $5) RETURNING id),
+        claimed AS (INSERT INTO doc_client (graph_id, client, author) SELECT id, client, $4 FROM touched, unnest($3::bigint[]) AS client
+          ON CONFLICT DO NOTHING)
       INSERT INTO doc_update (graph_id, bytes) SELECT id, bytes FROM touched, unnest($2::bytea[]) WITH ORDINALITY AS row(bytes, at)
       ORDER BY at RETURNING seq`;
-    const { rows } = await patient(() => pool.query<{ seq: string }>(sql, [graph, updates.map((bytes) => Buffer.from(bytes))]));
-    if (rows.length < updates.length) throw new EditRefused("Its graph was deleted.");
+    const { rows } = await patient(() =>
+      pool.query<{ seq: string }>(sql, [graph, updates.map((bytes) => Buffer.from(bytes)), clients, author, fence]),
+    );
+    if (rows.length < updates.length) {
+      const { rows: left } = await patient(() => pool.query("SELECT FROM graph WHERE id = $1 AND deleted_at IS NULL", [graph]));
+      throw left.length > 0 ? new DocumentLost(graph) : new EditUnfit("Its graph was deleted.");
+    }
     return rows.map(({ seq }) => seq);
   },
 

@@ -4,6 +4,7 @@ import { loadGraph, normalise } from "@spindle/graph-model/shared-doc";
 import type { ArtifactRef, ListGraphsRequest, RunState } from "@spindle/schemas";
 import pLimit from "p-limit";
 import type { DocumentHost } from "../collab/document-host.ts";
+import { sweepRefused } from "../collab/refused-edits.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import { storableName, storableText } from "../store/storable.ts";
@@ -174,8 +175,9 @@ export class GraphService {
     if (count === 0) throw new Refused(404, "graph.not_found", "There is no such graph.");
   }
 
-  /** Removes for good what was deleted more than 30 days ago, with its document. */
+  /** Removes for good what was deleted more than 30 days ago, with its document, and refused edits that nobody wanted back. */
   async sweep(): Promise<void> {
+    await sweepRefused(this.db.pool);
     await this.db.pool.query("DELETE FROM graph WHERE deleted_at < now() - make_interval(days => $1)", [DAYS_KEPT]);
   }
 
@@ -202,13 +204,13 @@ export class GraphService {
   /** Opens the document first: what cannot be applied is found out then. */
   async about(id: string): Promise<GraphAbout> {
     const { name, template } = await this.find(id);
-    await this.documents.use(id, () => {});
+    await this.documents.view(id, () => {});
     const { _count, _max } = await this.db.prisma.docQuarantine.aggregate({ where: { graphId: id }, _count: true, _max: { at: true } });
     return { id, name, template, ...(_max.at ? { setAside: { edits: _count, at: _max.at.toISOString() } } : {}) };
   }
 
   read(id: string): Promise<{ graph: Graph; issues: Issue[] }> {
-    return this.documents.use(id, ({ doc }) => normalise(doc));
+    return this.documents.view(id, (doc) => normalise(doc));
   }
 
   /** What can be read of a graph whose stored edits are more than can be opened. @throws Refused if nothing can */

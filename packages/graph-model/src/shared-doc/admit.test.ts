@@ -169,3 +169,43 @@ test("[C5] a text of more pieces than may have rivals takes none, but goes on be
     "One text or value of the graph has a history of more than 65,536 edits. Export it, and import it as a new one.",
   );
 });
+
+describe("[C5] what is under the id of another page", () => {
+  /** Client 7 is somebody else's. */
+  const mayWrite = (client: number) => client !== 7;
+  const admitAs = (doc: Y.Doc, update: Uint8Array) =>
+    atOnce(new Stepwise(doc).admit(update, ONE_UPDATE, Number.POSITIVE_INFINITY, mayWrite));
+  const withSeven = () => {
+    const doc = new Y.Doc();
+    Y.applyUpdate(doc, craft({ 7: [{ ...KEY, content: number(1) }] }));
+    return doc;
+  };
+  const mine: Piece = { parent: "graph", key: "mine", content: number(2) };
+
+  test.each<[string, Uint8Array]>([
+    ["an item", craft({ 7: [{ parent: "graph", key: "more", content: number(3) }] }, {}, { 7: 1 })],
+    ["the end of an item that is there", craft({ 7: [{ ...KEY, content: new Y.ContentAny([1, 2]) }] })],
+    ["the claim that a thousand million of its edits are gone", Uint8Array.from([1, 1, 7, 1, 0, 0x80, 0x94, 0xeb, 0xdc, 0x03, 0])],
+    ["an item beside one of one's own", craft({ 5: [mine], 7: [{ parent: "graph", key: "more", content: number(3) }] }, {}, { 7: 1 })],
+  ])("and is not in the document is refused: %s", (_, update) => {
+    const doc = withSeven();
+    expect(() => admitAs(doc, update)).toThrow("It was made under the name of another page.");
+    expect(doc.getMap("graph").toJSON()).toEqual({ context: 1 });
+  });
+  test("and is in the document already is ignored, whatever it says", () => {
+    const doc = withSeven();
+    const { news, clients } = admitAs(doc, craft({ 5: [mine], 7: [{ ...KEY, content: number(9) }] }));
+    for (const update of news) Y.applyUpdate(doc, update);
+    expect([doc.getMap("graph").toJSON(), clients]).toEqual([{ context: 1, mine: 2 }, [5]]);
+  });
+  test("may be deleted by anybody", () => {
+    const doc = withSeven();
+    const { news, clients } = admitAs(doc, craft({}, { 7: [[0, 1]] }));
+    for (const update of news) Y.applyUpdate(doc, update);
+    expect([doc.getMap("graph").toJSON(), clients]).toEqual([{}, []]);
+  });
+  test("is told of no client whose edits had no effect", () => {
+    const { clients, gap } = admitAs(withSeven(), craft({ 5: [mine] }, {}, { 5: 4 }));
+    expect([clients, gap]).toEqual([[], true]);
+  });
+});

@@ -30,6 +30,8 @@ export interface Admitted {
   news: Uint8Array[];
   /** Whether it builds on edits that the replica lacks. That part of it had no effect. */
   gap: boolean;
+  /** Of which clients it brought something. */
+  clients: number[];
 }
 
 /**
@@ -48,13 +50,18 @@ export function* admit(
   const news: Uint8Array[] = [];
   const keep = (bytes: Uint8Array) => void news.push(bytes);
   const before = { ...size };
+  const known = new Map(update.structs.map(({ id: { client } }) => [client, Y.getState(replica.store, client)]));
   replica.on("update", keep);
   try {
     const check = (transaction: Y.Transaction, contested: ReadonlySet<Y.Item>) =>
       refuseUnfit(transaction, { roots, contested, allowance, size });
     const isWhole = yield* apply(replica, [update], allowance, check, most);
     refuseLarge(size, before, allowance);
-    return { news, gap: !isWhole };
+    return {
+      news,
+      gap: !isWhole,
+      clients: [...known].flatMap(([client, clock]) => (Y.getState(replica.store, client) > clock ? [client] : [])),
+    };
   } catch (cause) {
     throw cause instanceof EditRefused ? cause : new EditRefused("It cannot be applied to the graph.", { cause });
   } finally {
@@ -255,6 +262,21 @@ const OTHER_LAYOUT = "It changes the layout of the graph's document, which only 
 
 const PARTS: ReadonlySet<string> = new Set(ROOTS);
 
+const OF_ANOTHER = "It was made under the name of another page.";
+
+/**
+ * Refuses what is new under the id of somebody else: Yjs would leave out what its owner does under it next, as known. What the document
+ * has already Yjs leaves out, whatever is said of it now.
+ * @throws EditUnfit
+ */
+function refuseOthers({ structs }: Decoded, store: Y.Doc["store"], mayWrite: (client: number) => boolean): void {
+  for (const struct of structs) {
+    const { client, clock } = struct.id;
+    const isNew = !(struct instanceof Y.Skip) && clock + struct.length > Y.getState(store, client);
+    if (isNew && !mayWrite(client)) throw new EditUnfit(OF_ANOTHER);
+  }
+}
+
 /** A document with the replica on which its updates are tried. Between calls both hold the same. */
 export class Tried {
   private replica: Y.Doc | undefined;
@@ -266,11 +288,20 @@ export class Tried {
     private readonly migrates = false,
   ) {}
 
-  /** @throws EditRefused, and the document is as it was */
-  *admit(update: Uint8Array, allowance: Allowance = ONE_UPDATE, most = Number.POSITIVE_INFINITY): Steps<Admitted> {
+  /**
+   * @param mayWrite whether its sender may add to what the client of this id did
+   * @throws EditRefused, and the document is as it was
+   */
+  *admit(
+    update: Uint8Array,
+    allowance: Allowance = ONE_UPDATE,
+    most = Number.POSITIVE_INFINITY,
+    mayWrite: (client: number) => boolean = () => true,
+  ): Steps<Admitted> {
     const decoded = yield* decode(update, allowance.parts, most);
     if (!this.migrates) refuseMisplaced(decoded, PARTS);
-    if (decoded.structs.length === 0 && decoded.ds.clients.size === 0) return { news: [], gap: false };
+    if (decoded.structs.length === 0 && decoded.ds.clients.size === 0) return { news: [], gap: false, clients: [] };
+    refuseOthers(decoded, this.doc.store, mayWrite);
     if (!this.replica) {
       this.replica = yield* copy(this.doc, most);
       yield;

@@ -6,6 +6,13 @@ import * as Y from "yjs";
 export const SAVED = 5;
 /** The message that carries the epoch of the document, as text: edits of another epoch are not merged into it. */
 export const EPOCH = 6;
+/** The message that an edit was refused, as JSON: why, and the code (CLOSE) that says whose fault it is. */
+export const EDIT_REFUSED = 7;
+/**
+ * The message with what is kept of one's own edits that were refused: about them, as JSON, then all of them as an update that its author may
+ * make. A page answers with the number of the last of them when they are wanted no more.
+ */
+export const KEPT = 8;
 
 /** All that `doc` holds, for an editor that has just come. */
 export const savedOf = (doc: Y.Doc): Uint8Array => Y.encodeSnapshot(Y.snapshot(doc));
