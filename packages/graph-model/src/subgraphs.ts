@@ -80,6 +80,12 @@ export function definitionGraph(graph: Graph, name: string): Graph | undefined {
   };
 }
 
+/** A definition as a graph of its own that can call the other ones; undefined if there is none of that name. */
+export function graphInside(graph: Graph, name: string): Graph | undefined {
+  const inner = definitionGraph(graph, name);
+  return inner && { ...inner, metadata: { ...inner.metadata, definitions: graph.metadata?.definitions } };
+}
+
 /** Definitions, each after those it calls; the circle of one that contains itself. */
 interface CallOrder {
   order: readonly string[];
