@@ -73,10 +73,13 @@ export async function fit(flow: ReactFlowInstance, ids?: Iterable<string>, durat
 function useStayingFit(flow: ReactFlowInstance, isFittedAtStart: boolean): void {
   const width = useStore((store) => store.width);
   const height = useStore((store) => store.height);
-  const isDrawn = useNodesInitialized();
+  const hasCards = useStore((store) => store.nodes.some(({ type }) => type === "card"));
+  const isDrawn = useNodesInitialized() && hasCards;
   const isFirst = useRef(isFittedAtStart);
   useEffect(() => {
-    if (!isDrawn || !isFirst.current) return;
+    // Until React Flow has the cards of this canvas it may still tell of those of the one before.
+    const hasOwn = flow.getNodes().some(({ type }) => type === "card");
+    if (!isDrawn || !hasOwn || !isFirst.current) return;
     isFirst.current = false;
     // React Flow has fitted what it took the cards for; by now their sizes are known, and where that leaves the view.
     void fit(flow, undefined, 0);

@@ -53,7 +53,7 @@ function Chooser({ shared, graph, library, onSelect, node }: Props & { node: str
   const [own, setOwn] = useState<OwnPort | undefined>(ports.length === 1 ? ports[0] : undefined);
   const [text, setText] = useState("");
   const [marked, setMarked] = useState("");
-  const boxes = useMemo(() => cardBoxes(shared.doc, store.getState()), [shared.doc, store]);
+  const boxes = useMemo(() => cardBoxes(shared.sheet, store.getState()), [shared.sheet, store]);
   const targets = useMemo(
     () => (own ? fittingPorts(graph, library, { node, port: own.port.name }, own.isOutput, boxes) : []),
     [graph, library, node, own, boxes],
@@ -68,7 +68,7 @@ function Chooser({ shared, graph, library, onSelect, node }: Props & { node: str
     const answer = canConnect(graph, library, from, to);
     close();
     if (!answer.ok) return announce(answer.reason);
-    const made = asOwnStep(shared, () => connect(shared.doc, ME, from, to, answer.as));
+    const made = asOwnStep(shared, () => connect(shared.sheet, ME, from, to, answer.as));
     announce(`${titleIn(graph, node)} was connected to ${title}.`);
     // The edge became a loop or a map: its settings are shown.
     if (answer.as) onSelect(selectionOf({ edges: [made] }));
