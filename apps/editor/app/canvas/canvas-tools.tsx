@@ -9,6 +9,7 @@ import {
 } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { useEffect, useRef } from "react";
+import { moving } from "../ui/motion";
 import { Tip } from "../ui/tip";
 import { around, BOX_BELOW } from "./box";
 import { CARD } from "./flow";
@@ -66,7 +67,7 @@ export async function fit(flow: ReactFlowInstance, ids?: Iterable<string>, durat
   const shown = around(boxes);
   const viewport = getViewportForBounds(shown, canvas.width, canvas.height, LEAST_ZOOM, MOST_ZOOM, fitOptions(shown).padding ?? 0);
   if (!ids) fitted = viewport;
-  await flow.setViewport(viewport, { duration });
+  await flow.setViewport(viewport, { duration: moving(duration) });
 }
 
 /** A view that shows the whole graph does so in a canvas of another size, too, as long as nobody has moved it. */

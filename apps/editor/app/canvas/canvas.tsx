@@ -17,6 +17,7 @@ import {
 } from "@xyflow/react";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useShownRuns } from "../session/run-store";
+import { moving } from "../ui/motion";
 import { BroughtNote, FrameCard, toBackdrop } from "./backdrop";
 import { addBend } from "./bends";
 import { BentEdge } from "./bent-edge";
@@ -142,7 +143,7 @@ export function Canvas({
   useEffect(() => {
     if (!focus || !isFocusDrawn || focused.current === focus.at) return;
     focused.current = focus.at;
-    void flow.fitView({ nodes: [{ id: focus.id }], duration: 280, maxZoom: 1 });
+    void flow.fitView({ nodes: [{ id: focus.id }], duration: moving(280), maxZoom: 1 });
   }, [focus, isFocusDrawn, flow]);
 
   const groups = useMemo(() => groupsOf(graph), [graph]);

@@ -29,6 +29,7 @@ import { editNote } from "../canvas/note-card";
 import { removeRailWires } from "../canvas/rails";
 import { selectedAlone, selectionOf } from "../canvas/selection";
 import { ME } from "../session/use-document";
+import { focusedCard } from "../ui/focus";
 import { type Command, type Scene, whyNoNode, whyNotOne, whyNotSelected } from "./command";
 import { enter } from "./subgraph-commands";
 
@@ -47,6 +48,10 @@ const whyNoWire = ({ selection, graph }: Scene) => {
 
 const edgeOf = ({ selection, graph }: Scene): string => selectedAlone(selection, graph).edge ?? "";
 const whyNoEdge = (scene: Scene) => (edgeOf(scene) === "" ? "Select one wire." : undefined);
+
+/** The node that is selected alone, or else the one whose card has the focus. */
+const cardOf = ({ selection: { nodes } }: Scene): string | undefined =>
+  nodes.size === 0 ? focusedCard() : nodes.size === 1 ? [...nodes][0] : undefined;
 
 export const EDIT_COMMANDS = [
   {
@@ -101,8 +106,8 @@ export const EDIT_COMMANDS = [
     keys: ["k"],
     where: "canvas",
     menus: ["node"],
-    whyNot: whyNotOne,
-    run: ({ connect, selection }) => connect([...selection.nodes][0] ?? ""),
+    whyNot: (scene) => (cardOf(scene) === undefined ? "Select one node, or go to its card." : undefined),
+    run: (scene) => scene.connect(cardOf(scene) ?? ""),
   },
   {
     id: "replace",

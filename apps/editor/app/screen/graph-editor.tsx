@@ -47,6 +47,7 @@ import { BottomPanel } from "../run/bottom-panel";
 import { PlanDialog } from "../run/plan-dialog";
 import { Questions } from "../run/questions";
 import { RunBar } from "../run/run-bar";
+import { useRunNews } from "../run/run-news";
 import { graphTextOf } from "../session/files";
 import { useInnerRuns } from "../session/inner-runs";
 import { useTRPC, useTRPCClient } from "../session/provider";
@@ -56,6 +57,7 @@ import { useDocument } from "../session/use-document";
 import { useLibrary } from "../session/use-library";
 import { focusCanvas, focusInspector } from "../ui/focus";
 import { isField } from "../ui/keys";
+import { moving } from "../ui/motion";
 import { usePageTitle } from "../ui/page-title";
 import { Said } from "../ui/said";
 import { toastError } from "../ui/toast";
@@ -117,6 +119,7 @@ export function GraphEditor({ id }: { id: string }) {
   const inputs = whole && loaded ? resolve(whole, library).root.inputs : NO_INPUTS;
   useStaleness(graph, level.calls, library);
   useInnerRuns(level.calls);
+  useRunNews(whole);
   const lookAt = (node: string) => graph && lookAtNode(graph, library, node);
   useLookByKey(pointer, lookAt);
   const { focus, jump, jumpOut, showIssue } = useJumps(opened, level, panels);
@@ -175,7 +178,7 @@ export function GraphEditor({ id }: { id: string }) {
           jump,
           view: {
             fit: (nodes) => void fit(flow, nodes),
-            zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: 160 }),
+            zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: moving(160) }),
             zoomIn: () => void flow.zoomIn(),
             zoomOut: () => void flow.zoomOut(),
           },
