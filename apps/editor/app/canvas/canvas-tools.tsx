@@ -25,6 +25,8 @@ const MOST_ZOOM = 1;
 /** What lies over the canvas at its edges stays free of cards. */
 const EDGES = { top: 48, right: 48, bottom: 72, left: 72 };
 const GAP = 12;
+/** As the style sheets have it. */
+const MAP = { width: 168, height: 108 };
 const MOST_UNZOOM = 2.5;
 
 /** The room at the edges of a view of `shown`; the corner of the minimap is left free where that costs less, beside it or above it. */
@@ -99,6 +101,20 @@ function useStayingFit(flow: ReactFlowInstance, isFittedAtStart: boolean): void 
 
 const isSameView = (before: Viewport, now: Viewport): boolean =>
   Math.abs(before.x - now.x) < 0.5 && Math.abs(before.y - now.y) < 0.5 && Math.abs(before.zoom - now.zoom) < 0.001;
+
+/** Whether a card lies under the minimap in a view that shows the whole graph and that nobody has moved: then the map goes. */
+export function useIsMapOver(): boolean {
+  return useStore(({ transform: [x, y, zoom], width, height, nodeLookup }) => {
+    if (!fitted || !isSameView(fitted, { x, y, zoom })) return false;
+    const left = (width - MAP.width - GAP - x) / zoom;
+    const top = (height - MAP.height - GAP - y) / zoom;
+    for (const { internals, measured, hidden } of nodeLookup.values()) {
+      const at = internals.positionAbsolute;
+      if (!hidden && at.x + (measured.width ?? 0) > left && at.y + (measured.height ?? 0) > top) return true;
+    }
+    return false;
+  });
+}
 
 export function CanvasTools({ isFittedAtStart }: { isFittedAtStart: boolean }) {
   const flow = useReactFlow();

@@ -23,7 +23,7 @@ import { addBend } from "./bends";
 import { BentEdge } from "./bent-edge";
 import { around } from "./box";
 import { CanvasProvider } from "./canvas-context";
-import { CanvasTools, fitOptions, LEAST_ZOOM } from "./canvas-tools";
+import { CanvasTools, fitOptions, LEAST_ZOOM, useIsMapOver } from "./canvas-tools";
 import { type GroupDrag, moveAll, toGroupNodes, withMembers } from "./drawn-groups";
 import { wireAt, wireUnder } from "./drawn-wires";
 import { duplicate, insertIntoWire, insertNode, place } from "./edits";
@@ -105,6 +105,7 @@ export function Canvas({
   );
   // biome-ignore lint/correctness/useExhaustiveDependencies: when the canvas goes
   useLayoutEffect(() => () => onLeave(flow.getViewport()), []);
+  const isMapOver = useIsMapOver();
   const [refusal, setRefusal] = useState<string>();
   useEscape(refusal !== undefined, () => setRefusal(undefined));
   const openPalette = useOpenAt();
@@ -367,6 +368,7 @@ export function Canvas({
             <Background variant={BackgroundVariant.Dots} gap={20} size={1.4} color="var(--dot)" bgColor="var(--background-canvas)" />
             {hasMinimap && graph.nodes.length > 0 && (
               <MiniMap
+                className={isMapOver ? "over-card" : ""}
                 pannable
                 zoomable
                 nodeColor="var(--line-strong)"

@@ -67,6 +67,7 @@ import { CanvasMenu, menuItems, ToolColumn } from "./command-menus";
 import { DocumentNotices, NoGraph, OfflineBanner } from "./document-notices";
 import { EditorTop } from "./editor-top";
 import { EmptyCanvas } from "./empty-canvas";
+import { PanelEdges } from "./panel-edges";
 import { Shortcuts } from "./shortcuts";
 import { enter } from "./subgraph-commands";
 import { useCommands } from "./use-commands";
@@ -212,7 +213,7 @@ export function GraphEditor({ id }: { id: string }) {
   const { node: selectedNode, edge } = selectedAlone(selection, graph);
   const chosen = graph?.nodes.flatMap(({ id }) => (selection.nodes.has(id) ? [id] : [])) ?? [];
   return (
-    <div className={`editor-page ${[...panels.hidden].map((panel) => `no-${panel}`).join(" ")}`}>
+    <div className={panels.className} style={panels.style}>
       <EditorTop
         id={id}
         name={about.data?.name ?? ""}
@@ -360,6 +361,7 @@ export function GraphEditor({ id }: { id: string }) {
           onShow={showIssue}
         />
       )}
+      <PanelEdges panels={panels} />
     </div>
   );
 }
