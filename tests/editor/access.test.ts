@@ -89,3 +89,40 @@ test("axe finds nothing serious on any page, at any width, in any theme; each pa
   expect(found.join("\n")).toBe("");
   expect(new Set(titles).size).toBe(pages.length);
 });
+
+const head = (title: string) => page.locator(".react-flow__node-card").getByRole("heading", { name: title, exact: true });
+
+test("the view jumps where a person wants it to stand still, and a run is told of in words", async () => {
+  const graph = pages.find(({ route }) => route === "g/:id")?.path ?? "";
+  await page.goto(spindle.url + graph);
+  await head("bad").click();
+  await page.keyboard.press("Delete");
+  await page.keyboard.press("0");
+  /** The places of the view in the frames after the keys. */
+  const places = await page.evaluate(async () => {
+    const seen = new Set<string>();
+    const view = document.querySelector<HTMLElement>(".react-flow__viewport");
+    document
+      .querySelector<HTMLElement>(".canvas")
+      ?.dispatchEvent(new KeyboardEvent("keydown", { key: "1", code: "Digit1", bubbles: true }));
+    for (let frame = 0; frame < 30; frame++) {
+      await new Promise(requestAnimationFrame);
+      seen.add(view?.style.transform ?? "");
+    }
+    return seen.size;
+  });
+  expect(places).toBeLessThanOrEqual(2);
+  const said: string[] = [];
+  await page.exposeFunction("hear", (text: string) => said.push(text));
+  await page.evaluate(() => {
+    const hear = (window as never as { hear(text: string): void }).hear;
+    for (const region of document.querySelectorAll("[data-testid=said], [data-testid=said-at-once]"))
+      new MutationObserver(() => region.textContent && hear(region.textContent)).observe(region, {
+        childList: true,
+        characterData: true,
+        subtree: true,
+      });
+  });
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await expect.poll(() => said).toEqual([expect.stringMatching(/^Run \d+ started\.$/), expect.stringMatching(/^Run \d+ succeeded after /)]);
+});

@@ -8,6 +8,7 @@ import "./styles/overlays.css";
 import "./styles/canvas.css";
 import "./styles/wires.css";
 import "./styles/edges.css";
+import "./styles/subgraph.css";
 import "./styles/card-fields.css";
 import "./styles/notes.css";
 import "./styles/palette.css";

@@ -39,6 +39,6 @@ export * from "./path.ts";
 export * from "./plan.ts";
 export * from "./ports.ts";
 export { type Resolved, resolve, resolver } from "./resolve.ts";
-export { CALL, definitionGraph, definitionNames } from "./subgraphs.ts";
+export { CALL, definitionGraph, definitionNames, graphInside } from "./subgraphs.ts";
 export { mergedText, placeAfter, textChange } from "./text-change.ts";
 export * from "./topology.ts";

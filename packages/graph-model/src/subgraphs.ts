@@ -93,6 +93,12 @@ function makeGraph(graph: Graph, name: string): Graph {
   };
 }
 
+/** A definition as a graph of its own that can call the other ones; undefined if there is none of that name. */
+export function graphInside(graph: Graph, name: string): Graph | undefined {
+  const inner = definitionGraph(graph, name);
+  return inner && { ...inner, metadata: { ...inner.metadata, definitions: graph.metadata?.definitions } };
+}
+
 /** Definitions, each after those it calls; the circle of one that contains itself. */
 interface CallOrder {
   order: readonly string[];

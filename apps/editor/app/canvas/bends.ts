@@ -1,7 +1,6 @@
 // The bends of a wire: points that it is drawn through, kept with the edge.
 import { edgeId, edgeMetadata, type Graph, type GraphEdge, nodePosition, type Position } from "@spindle/graph-model";
-import { setEdge } from "@spindle/graph-model/shared-doc";
-import type * as Y from "yjs";
+import { type Sheet, setEdge } from "@spindle/graph-model/shared-doc";
 import { ME } from "../session/use-document";
 import { lengthAt } from "./drawn-wires";
 
@@ -21,22 +20,22 @@ export const bendsOfWire = (graph: Graph, wire: string): readonly Position[] => 
 };
 
 /** @param bends from the source of the wire on; none makes it straight again */
-export function setBends(doc: Y.Doc, wire: string, bends: readonly Position[]): void {
+export function setBends(sheet: Sheet, wire: string, bends: readonly Position[]): void {
   const points = bends.map(({ x, y }) => ({ x: Math.round(x), y: Math.round(y) }));
-  setEdge(doc, ME, wire, { points: points.length > 0 ? points : null });
+  setEdge(sheet, ME, wire, { points: points.length > 0 ? points : null });
 }
 
 /** Adds a bend to a wire that is drawn, between those before and behind it. */
-export function addBend(doc: Y.Doc, graph: Graph, wire: string, at: Position): void {
+export function addBend(sheet: Sheet, graph: Graph, wire: string, at: Position): void {
   const bends = bendsOfWire(graph, wire);
   if (bends.length >= MOST_BENDS) return;
   const along = lengthAt(wire, at);
   const index = bends.filter((bend) => lengthAt(wire, bend) < along).length;
-  setBends(doc, wire, bends.toSpliced(index, 0, at));
+  setBends(sheet, wire, bends.toSpliced(index, 0, at));
 }
 
-export const removeBend = (doc: Y.Doc, graph: Graph, { wire, index }: { wire: string; index: number }): void =>
-  setBends(doc, wire, bendsOfWire(graph, wire).toSpliced(index, 1));
+export const removeBend = (sheet: Sheet, graph: Graph, { wire, index }: { wire: string; index: number }): void =>
+  setBends(sheet, wire, bendsOfWire(graph, wire).toSpliced(index, 1));
 
 /** How strongly a wire keeps its direction at a bend, as a share of the way to the next one. */
 const SLACK = 0.4;
@@ -79,9 +78,9 @@ export function bendsMoved(graph: Graph, places: ReadonlyMap<string, Position>):
 }
 
 /** Takes the bends from the wires between nodes that are laid out anew. */
-export function straighten(doc: Y.Doc, graph: Graph, nodes: Iterable<string>): void {
+export function straighten(sheet: Sheet, graph: Graph, nodes: Iterable<string>): void {
   const laid = new Set(nodes);
   graph.edges.forEach((edge, index) => {
-    if (laid.has(edge.from) && laid.has(edge.to) && bendsOf(edge).length > 0) setBends(doc, edgeId(edge, index), []);
+    if (laid.has(edge.from) && laid.has(edge.to) && bendsOf(edge).length > 0) setBends(sheet, edgeId(edge, index), []);
   });
 }

@@ -23,7 +23,7 @@ const WAYS: Readonly<Record<string, Position>> = {
 export function BentEdge(props: EdgeProps<Edge<BentEdgeData>>) {
   const { id, source, target, sourceX, sourceY, targetX, targetY, label, style, selected, interactionWidth = 20 } = props;
   const { bends: stored = [], from, to } = props.data ?? {};
-  const { doc } = useCanvas();
+  const { sheet } = useCanvas();
   const flow = useReactFlow();
   const away = useWayOfBoth(source, target, from, to);
   const [held, hold] = useState<{ index: number; at: Position }>();
@@ -37,7 +37,7 @@ export function BentEdge(props: EdgeProps<Edge<BentEdgeData>>) {
   const bends = stored.map(({ x, y }, index) => (held?.index === index ? held.at : { x: x + away.x, y: y + away.y }));
   const change = (index: number, at: Position) =>
     setBends(
-      doc,
+      sheet,
       id,
       stored.map((bend, one) => (one === index ? at : bend)),
     );
@@ -83,7 +83,7 @@ export function BentEdge(props: EdgeProps<Edge<BentEdgeData>>) {
           onPointerCancel={() => hold(undefined)}
           onDoubleClick={(event) => {
             event.stopPropagation();
-            setBends(doc, id, stored.toSpliced(index, 1));
+            setBends(sheet, id, stored.toSpliced(index, 1));
           }}
           onKeyDown={(event) => {
             const way = WAYS[event.key];

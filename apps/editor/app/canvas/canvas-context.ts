@@ -1,10 +1,10 @@
 // What the parts of the canvas act on that React Flow draws.
+import type { Sheet } from "@spindle/graph-model/shared-doc";
 import { createContext, useContext } from "react";
-import type * as Y from "yjs";
 import type { Selection } from "./selection";
 
 interface CanvasContext {
-  doc: Y.Doc;
+  sheet: Sheet;
   select(next: Selection): void;
 }
 

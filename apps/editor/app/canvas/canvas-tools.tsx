@@ -9,6 +9,7 @@ import {
 } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { useEffect, useRef } from "react";
+import { moving } from "../ui/motion";
 import { Tip } from "../ui/tip";
 import { around, BOX_BELOW } from "./box";
 import { CARD } from "./flow";
@@ -24,6 +25,8 @@ const MOST_ZOOM = 1;
 /** What lies over the canvas at its edges stays free of cards. */
 const EDGES = { top: 48, right: 48, bottom: 72, left: 72 };
 const GAP = 12;
+/** As the style sheets have it. */
+const MAP = { width: 168, height: 108 };
 const MOST_UNZOOM = 2.5;
 
 /** The room at the edges of a view of `shown`; the corner of the minimap is left free where that costs less, beside it or above it. */
@@ -66,17 +69,20 @@ export async function fit(flow: ReactFlowInstance, ids?: Iterable<string>, durat
   const shown = around(boxes);
   const viewport = getViewportForBounds(shown, canvas.width, canvas.height, LEAST_ZOOM, MOST_ZOOM, fitOptions(shown).padding ?? 0);
   if (!ids) fitted = viewport;
-  await flow.setViewport(viewport, { duration });
+  await flow.setViewport(viewport, { duration: moving(duration) });
 }
 
 /** A view that shows the whole graph does so in a canvas of another size, too, as long as nobody has moved it. */
 function useStayingFit(flow: ReactFlowInstance, isFittedAtStart: boolean): void {
   const width = useStore((store) => store.width);
   const height = useStore((store) => store.height);
-  const isDrawn = useNodesInitialized();
+  const hasCards = useStore((store) => store.nodes.some(({ type }) => type === "card"));
+  const isDrawn = useNodesInitialized() && hasCards;
   const isFirst = useRef(isFittedAtStart);
   useEffect(() => {
-    if (!isDrawn || !isFirst.current) return;
+    // Until React Flow has the cards of this canvas it may still tell of those of the one before.
+    const hasOwn = flow.getNodes().some(({ type }) => type === "card");
+    if (!isDrawn || !hasOwn || !isFirst.current) return;
     isFirst.current = false;
     // React Flow has fitted what it took the cards for; by now their sizes are known, and where that leaves the view.
     void fit(flow, undefined, 0);
@@ -95,6 +101,20 @@ function useStayingFit(flow: ReactFlowInstance, isFittedAtStart: boolean): void 
 
 const isSameView = (before: Viewport, now: Viewport): boolean =>
   Math.abs(before.x - now.x) < 0.5 && Math.abs(before.y - now.y) < 0.5 && Math.abs(before.zoom - now.zoom) < 0.001;
+
+/** Whether a card lies under the minimap in a view that shows the whole graph and that nobody has moved: then the map goes. */
+export function useIsMapOver(): boolean {
+  return useStore(({ transform: [x, y, zoom], width, height, nodeLookup }) => {
+    if (!fitted || !isSameView(fitted, { x, y, zoom })) return false;
+    const left = (width - MAP.width - GAP - x) / zoom;
+    const top = (height - MAP.height - GAP - y) / zoom;
+    for (const { internals, measured, hidden } of nodeLookup.values()) {
+      const at = internals.positionAbsolute;
+      if (!hidden && at.x + (measured.width ?? 0) > left && at.y + (measured.height ?? 0) > top) return true;
+    }
+    return false;
+  });
+}
 
 export function CanvasTools({ isFittedAtStart }: { isFittedAtStart: boolean }) {
   const flow = useReactFlow();

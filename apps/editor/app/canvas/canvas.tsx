@@ -1,52 +1,52 @@
 // The canvas: React Flow in front of the shared document. Every change is a command; drags are committed on drop, arrow keys at once.
-import { canConnect, type Graph, type Issue, type Library, type PortAddress, type Position } from "@spindle/graph-model";
-import { connect, nodesOf } from "@spindle/graph-model/shared-doc";
+import type { Graph, Issue, Library, Position } from "@spindle/graph-model";
+import { nodeIdsOf, type Sheet } from "@spindle/graph-model/shared-doc";
 import {
   applyNodeChanges,
   Background,
   BackgroundVariant,
-  type Connection,
-  type Edge,
   type EdgeChange,
   type FitViewOptions,
   MiniMap,
   type NodeChange,
-  type OnConnectEnd,
   ReactFlow,
   SelectionMode,
   useReactFlow,
+  useStore,
+  type Viewport,
 } from "@xyflow/react";
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import type * as Y from "yjs";
-import { useRunStore } from "../session/run-store";
-import { ME } from "../session/use-document";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useShownRuns } from "../session/run-store";
+import { moving } from "../ui/motion";
 import { BroughtNote, FrameCard, toBackdrop } from "./backdrop";
 import { addBend } from "./bends";
 import { BentEdge } from "./bent-edge";
 import { around } from "./box";
 import { CanvasProvider } from "./canvas-context";
-import { CanvasTools, fitOptions, LEAST_ZOOM } from "./canvas-tools";
+import { CanvasTools, fitOptions, LEAST_ZOOM, useIsMapOver } from "./canvas-tools";
 import { type GroupDrag, moveAll, toGroupNodes, withMembers } from "./drawn-groups";
 import { wireAt, wireUnder } from "./drawn-wires";
 import { duplicate, insertIntoWire, insertNode, place } from "./edits";
-import { FitContext, type FitQuestion } from "./fits";
+import { FitContext } from "./fits";
 import { CARD, toEdges, toNodes } from "./flow";
 import { GroupCard } from "./group-card";
 import { folded, groupOfNodeId, groupsOf, joinGroup } from "./groups";
-import { converter, joinable, jointOfWire } from "./joint";
+import { joinable, jointOfWire } from "./joint";
 import { useLandings } from "./landing";
 import { LinkHint } from "./link-hint";
 import { LoopEdge } from "./loop-edge";
 import { type CardNode, NodeCard } from "./node-card";
 import { NoteCard, type NoteNode, noteOfNodeId, toNotes } from "./note-card";
+import { RailCard, useRails } from "./rail-card";
 import { afterChanges, type Selection, selectedAlone, selectionOf } from "./selection";
 import { useTabStop } from "./tab-stop";
 import { useEscape, useGiveUp } from "./use-give-up";
+import { useLinks } from "./use-links";
 import { useOpenAt } from "./use-palette";
 import { WirePlus } from "./wire-plus";
 
 export const DRAG_TYPE = "application/x-spindle-capability";
-const TYPES = { card: NodeCard, frame: FrameCard, broughtNote: BroughtNote, note: NoteCard, group: GroupCard };
+const TYPES = { card: NodeCard, frame: FrameCard, broughtNote: BroughtNote, note: NoteCard, group: GroupCard, rail: RailCard };
 /** What is kept between two renderings: cards and notes. Groups and what an import brought are made of them, or never change. */
 type Drawn = CardNode | NoteNode;
 const EDGE_TYPES = { loop: LoopEdge, bent: BentEdge };
@@ -56,7 +56,7 @@ const MORE_KEYS = ["Shift", "Control", "Meta"];
 const CARD_WIDTH = { "--card-width-wide": `${CARD.width}px` } as React.CSSProperties;
 
 export interface CanvasProps {
-  doc: Y.Doc;
+  sheet: Sheet;
   graph: Graph;
   issues: Issue[];
   library: Library;
@@ -66,9 +66,27 @@ export interface CanvasProps {
   onDropFile(file: File, at: Position): void;
   focus: { id: string; at: number } | undefined;
   hasMinimap: boolean;
+  /** Where the view was when the canvas last showed this; undefined if it has not. */
+  lastView: Viewport | undefined;
+  onLeave(view: Viewport): void;
+  /** Goes into the subgraph that the node calls, if it calls one. */
+  onEnter(node: string): void;
 }
 
-export function Canvas({ doc, graph, issues, library, selection, onSelect, onDropFile, focus, hasMinimap }: CanvasProps) {
+export function Canvas({
+  sheet,
+  graph,
+  issues,
+  library,
+  selection,
+  onSelect,
+  onDropFile,
+  focus,
+  hasMinimap,
+  lastView,
+  onLeave,
+  onEnter,
+}: CanvasProps) {
   const flow = useReactFlow();
   const [nodes, setNodes] = useState<Drawn[]>([]);
   const edges = useMemo(() => toEdges(graph, library), [graph, library]);
@@ -78,28 +96,32 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
   const copying = useRef<{ id: string; from: Position }>();
   const groupDrag = useRef<GroupDrag>();
   // The view fits the graph that is opened, and never moves by itself after that: the first node of an empty graph stays where it is put.
-  const [fitsAtStart] = useState(graph.nodes.length > 0);
+  const [fitsAtStart] = useState(graph.nodes.length > 0 && !lastView && !focus);
   const [firstFit, setFirstFit] = useState<FitViewOptions>({});
   // biome-ignore lint/correctness/useExhaustiveDependencies: the graph that is opened is fitted before its cards are drawn
   useLayoutEffect(
     () => setFirstFit(fitOptions(around(toNodes(graph, library, issues).map(({ position }) => ({ ...position, ...CARD }))))),
     [],
   );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: when the canvas goes
+  useLayoutEffect(() => () => onLeave(flow.getViewport()), []);
+  const isMapOver = useIsMapOver();
   const [refusal, setRefusal] = useState<string>();
   useEscape(refusal !== undefined, () => setRefusal(undefined));
   const openPalette = useOpenAt();
   const grip = useGiveUp();
+  const links = useLinks({ sheet, graph, library, grip, onSelect, refuse: setRefusal });
   useLandings();
   // The wire that what is dragged would be put into.
   const [aimedWire, aimAtWire] = useState<string>();
   const wired = useMemo(() => new Set(graph.edges.flatMap(({ from, to }) => [from, to])), [graph.edges]);
-  const running = useRunStore((store) =>
+  const running = useShownRuns((store) =>
     Object.values(store.nodes)
       .filter((nodeRun) => nodeRun.state === "running")
       .map((nodeRun) => nodeRun.node)
       .join("\n"),
   );
-  const queued = useRunStore((store) =>
+  const queued = useShownRuns((store) =>
     Object.values(store.nodes)
       .filter((nodeRun) => nodeRun.state === "queued")
       .map((nodeRun) => nodeRun.node)
@@ -116,9 +138,14 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     });
   }, [graph, library, issues]);
 
+  // On another level the card is drawn a moment later.
+  const isFocusDrawn = useStore(({ nodeLookup }) => nodeLookup.get(focus?.id ?? "")?.measured.width !== undefined);
+  const focused = useRef<number>();
   useEffect(() => {
-    if (focus) void flow.fitView({ nodes: [{ id: focus.id }], duration: 280, maxZoom: 1 });
-  }, [focus, flow]);
+    if (!focus || !isFocusDrawn || focused.current === focus.at) return;
+    focused.current = focus.at;
+    void flow.fitView({ nodes: [{ id: focus.id }], duration: moving(280), maxZoom: 1 });
+  }, [focus, isFocusDrawn, flow]);
 
   const groups = useMemo(() => groupsOf(graph), [graph]);
   const [tabStop, followFocus] = useTabStop(nodes, selection.nodes);
@@ -133,27 +160,17 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     });
   }, [nodes, groups, selection.nodes, selection.notes, tabStop]);
   const drawnGroups = useMemo(() => toGroupNodes(graph, groups, nodes, selection.nodes), [graph, groups, nodes, selection.nodes]);
+  const rails = useRails({ sheet, graph, library, nodes });
   const drawnEdges = useMemo(() => {
     const [into, before] = [new Set(running.split("\n")), new Set(queued.split("\n"))];
-    return folded(edges, groups).map((edge) => ({
+    return [...folded(edges, groups), ...rails.wires].map((edge) => ({
       ...edge,
       selected: selection.edges.has(edge.id),
       className: `${edge.className ?? ""} ${into.has(edge.target) ? "flow" : before.has(edge.target) ? "queued" : ""} ${edge.id === aimedWire ? "aimed" : ""}`,
     }));
-  }, [edges, groups, selection.edges, running, queued, aimedWire]);
+  }, [edges, groups, rails.wires, selection.edges, running, queued, aimedWire]);
 
-  const parts = useMemo(() => ({ doc, select: onSelect }), [doc, onSelect]);
-  const fits = useCallback<FitQuestion>((from, to) => canConnect(graph, library, from, to).ok, [graph, library]);
-  const answerFor = (wire: Connection | Edge) =>
-    canConnect(graph, library, { node: wire.source, port: wire.sourceHandle ?? "" }, { node: wire.target, port: wire.targetHandle ?? "" });
-
-  const join = (from: PortAddress, to: PortAddress) => {
-    const answer = canConnect(graph, library, from, to);
-    if (!answer.ok) return setRefusal(answer.reason);
-    const made = connect(doc, ME, from, to, answer.as);
-    // The edge became a loop or a map: its settings are shown.
-    if (answer.as) onSelect(selectionOf({ edges: [made] }));
-  };
+  const parts = useMemo(() => ({ sheet, select: onSelect }), [sheet, onSelect]);
   const changeNodes = (given: NodeChange<Drawn>[]) => {
     const changes = withMembers(given, groups, groupDrag);
     // `dragging` is false at the end of a drag and for every press of an arrow key.
@@ -163,10 +180,10 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     if (grip.isGivenUp.current) {
       const stored = new Map([...toNotes(graph), ...toNodes(graph, library, issues)].map(({ id, position }) => [id, position]));
       for (const change of changes) if (change.type === "position") change.position = stored.get(change.id) ?? change.position;
-    } else if (moved.length > 0 && !copying.current) moveAll(doc, graph, moved);
+    } else if (moved.length > 0 && !copying.current) moveAll(sheet, graph, moved);
     onSelect((now) => {
       // What is there is asked of the document: a node that was just added is selected before it is drawn.
-      const ids = nodesOf(doc).keys();
+      const ids = nodeIdsOf(sheet);
       const isNote = ({ id }: { id: string }) => noteOfNodeId(id) !== undefined;
       const marks = changes.flatMap((change) => (change.type === "select" ? [change] : []));
       const cards = afterChanges(
@@ -190,7 +207,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     );
   };
   const changeEdges = (changes: EdgeChange[]) => {
-    const ids = edges.map((edge) => edge.id);
+    const ids = [...edges, ...rails.wires].map((edge) => edge.id);
     onSelect((now) => {
       const next = afterChanges(now.edges, changes, ids);
       return next === now.edges ? now : { ...now, edges: next };
@@ -218,8 +235,8 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     const at = { x: event.clientX, y: event.clientY };
     const corner = flow.screenToFlowPosition(at);
     const joint = jointOfWire(graph, wireAt(at) ?? "");
-    if (!joint) return onSelect(selectionOf({ nodes: [place(doc, definition, corner)] }));
-    const { id, join } = insertNode(doc, { graph, library }, definition, corner, joint);
+    if (!joint) return onSelect(selectionOf({ nodes: [place(sheet, definition, corner)] }));
+    const { id, join } = insertNode(sheet, { graph, library }, definition, corner, joint);
     onSelect(selectionOf({ nodes: [id] }));
     const answer = join ?? joinable(graph, library, joint)(definition);
     if ("why" in answer) setRefusal(notPutIn(answer.why));
@@ -250,7 +267,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     });
     if (grip.isGivenUp.current || !away) return true;
     const copies = duplicate(
-      doc,
+      sheet,
       dragged.flatMap(({ id }) => ((noteOfNodeId(id) ?? groupOfNodeId(id)) ? [] : [id])),
       away,
     );
@@ -269,7 +286,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
       const isOver = x > position.x && x < position.x + w && y > position.y && y < position.y + h;
       return isOver && !group.collapsed && !group.nodes.includes(first.id);
     });
-    if (around) joinGroup(doc, graph, around.data.group.id, ids);
+    if (around) joinGroup(sheet, graph, around.data.group.id, ids);
   };
   const dropCard = (dragged: Drawn[]) => {
     if (dropCopies(dragged)) return void grip.release();
@@ -277,32 +294,12 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     const wire = isGivenUp ? undefined : wireBelow(dragged);
     if (!isGivenUp) dropIntoGroup(dragged);
     aimAtWire(undefined);
-    const why = wire === undefined ? undefined : insertIntoWire(doc, { graph, library }, dragged[0]?.id ?? "", wire);
+    const why = wire === undefined ? undefined : insertIntoWire(sheet, { graph, library }, dragged[0]?.id ?? "", wire);
     if (why) setRefusal(notPutIn(why));
   };
-  const dropLink: OnConnectEnd = (event, { isValid, fromNode, fromHandle, toNode, toHandle }) => {
-    if (grip.release() || isValid || !fromNode || !fromHandle) return;
-    const from = { node: fromNode.id, port: fromHandle.id ?? "" };
-    const isOutput = fromHandle.type === "source";
-    const { clientX, clientY } = "changedTouches" in event ? (event.changedTouches[0] as Touch) : event;
-    const point = { x: clientX, y: clientY };
-    if (toNode && toHandle) {
-      const to = { node: toNode.id, port: toHandle.id ?? "" };
-      const answer = isOutput ? canConnect(graph, library, from, to) : canConnect(graph, library, to, from);
-      if (answer.ok) return;
-      const joint = isOutput ? { from, to } : { from: to, to: from };
-      const isConverter = converter(graph, library, joint);
-      if (library.all().some((definition) => !("why" in isConverter(definition)))) openPalette(point, joint, "middle", answer.reason);
-      else setRefusal(answer.reason);
-    } else {
-      const { x, y } = point;
-      if (document.elementFromPoint(x, y)?.matches(".react-flow__pane")) openPalette({ x, y }, isOutput ? { from } : { to: from });
-    }
-  };
-
   return (
     <CanvasProvider value={parts}>
-      <FitContext.Provider value={fits}>
+      <FitContext.Provider value={links.fits}>
         {/* biome-ignore lint/a11y/noStaticElementInteractions: the drop zone; the library's rows add by keyboard too */}
         <div
           className="canvas"
@@ -328,7 +325,7 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
           }
         >
           <ReactFlow
-            nodes={[...backdrop, ...drawnGroups, ...drawnNodes] as Drawn[]}
+            nodes={[...backdrop, ...rails.cards, ...drawnGroups, ...drawnNodes] as Drawn[]}
             edges={drawnEdges}
             nodeTypes={TYPES}
             edgeTypes={EDGE_TYPES}
@@ -338,10 +335,8 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
               grip.hold();
               setRefusal(undefined);
             }}
-            onConnect={({ source, sourceHandle, target, targetHandle }) =>
-              !grip.isGivenUp.current && join({ node: source, port: sourceHandle ?? "" }, { node: target, port: targetHandle ?? "" })
-            }
-            onConnectEnd={dropLink}
+            onConnect={links.join}
+            onConnectEnd={links.drop}
             onNodeDragStart={(event, node) => beginDrag(event, node)}
             onSelectionDragStart={(event, [node]) => node && beginDrag(event, node)}
             onSelectionDragStop={(_, dragged) => dropCopies(dragged) || void grip.release()}
@@ -354,8 +349,9 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
             selectionMode={boxMode}
             onNodeDrag={(_, __, dragged) => aimAtWire(wireBelow(dragged))}
             onNodeDragStop={(_, __, dragged) => dropCard(dragged)}
-            onEdgeDoubleClick={({ clientX: x, clientY: y }, { id }) => addBend(doc, graph, id, flow.screenToFlowPosition({ x, y }))}
-            isValidConnection={(one) => answerFor(one).ok}
+            onNodeDoubleClick={({ target }, { id }) => !isControl(target) && onEnter(id)}
+            onEdgeDoubleClick={({ clientX: x, clientY: y }, { id }) => addBend(sheet, graph, id, flow.screenToFlowPosition({ x, y }))}
+            isValidConnection={links.isValid}
             onPaneClick={() => setRefusal(undefined)}
             connectOnClick={false}
             deleteKeyCode={null}
@@ -364,13 +360,21 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
             minZoom={LEAST_ZOOM}
             maxZoom={2}
             fitView={fitsAtStart}
+            {...(lastView ? { defaultViewport: lastView } : {})}
             fitViewOptions={firstFit}
             onlyRenderVisibleElements={graph.nodes.length > 150}
             proOptions={{ hideAttribution: true }}
           >
             <Background variant={BackgroundVariant.Dots} gap={20} size={1.4} color="var(--dot)" bgColor="var(--background-canvas)" />
             {hasMinimap && graph.nodes.length > 0 && (
-              <MiniMap pannable zoomable nodeColor="var(--line-strong)" maskColor="var(--scrim)" bgColor="var(--background-overlay)" />
+              <MiniMap
+                className={isMapOver ? "over-card" : ""}
+                pannable
+                zoomable
+                nodeColor="var(--line-strong)"
+                maskColor="var(--scrim)"
+                bgColor="var(--background-overlay)"
+              />
             )}
             <WirePlus graph={graph} selected={selectedAlone(selection, graph).edge} />
             <LinkHint graph={graph} library={library} />
@@ -386,5 +390,9 @@ export function Canvas({ doc, graph, issues, library, selection, onSelect, onDro
     </CanvasProvider>
   );
 }
+
+/** What a double click means something else to: a field, a button, a picture. */
+const isControl = (target: EventTarget): boolean =>
+  target instanceof Element && target.closest("input, textarea, select, button, video, audio, a") !== null;
 
 const notPutIn = (why: string): string => `The node does not fit into the wire. ${why}`;

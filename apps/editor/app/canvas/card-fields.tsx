@@ -18,7 +18,7 @@ interface FieldProps {
 
 /** A label and a control, in one line if the value is short. What is pressed in it moves neither the card nor the canvas. */
 export function CardFieldRow({ node, field: { name, label, schema, placeholder }, value, problem }: FieldProps) {
-  const { doc } = useCanvas();
+  const { sheet } = useCanvas();
   const isReached = useCardTab().tabIndex === undefined;
   return (
     <div
@@ -35,7 +35,7 @@ export function CardFieldRow({ node, field: { name, label, schema, placeholder }
             schema={schema}
             value={value}
             {...(placeholder === undefined ? {} : { placeholder })}
-            onChange={(next, typed) => setParam(doc, ME, node, name, next, typed)}
+            onChange={(next, typed) => setParam(sheet, ME, node, name, next, typed)}
           />
         </FieldProblem>
       </ReachedByTab.Provider>

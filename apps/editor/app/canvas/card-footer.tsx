@@ -14,7 +14,7 @@ import {
   Pin,
   SkipForward,
 } from "lucide-react";
-import { useRunStore } from "../session/run-store";
+import { useShownRuns } from "../session/run-store";
 import type { Live, NodeCount, ShownNodeRun } from "../session/types";
 import { duration, type Look, lookOf, span, stateWord } from "../ui/words";
 
@@ -75,9 +75,9 @@ interface CardFooterProps {
 }
 
 export function CardFooter({ id, settings, isOff, isStale }: CardFooterProps) {
-  const node = useRunStore((store) => store.nodes[id]);
-  const live = useRunStore((store) => store.live[id]);
-  const count = useRunStore((store) => store.counts[id]);
+  const node = useShownRuns((store) => store.nodes[id]);
+  const live = useShownRuns((store) => store.live[id]);
+  const count = useShownRuns((store) => store.counts[id]);
   const [SetIcon, word] = setWord(settings, isOff) ?? [];
   if (SetIcon && (!node || isEndedNodeState(node.state)))
     return (

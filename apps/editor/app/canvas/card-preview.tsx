@@ -4,7 +4,7 @@ import type { ArtifactRef } from "@spindle/schemas";
 import { Expand, Pause, Play } from "lucide-react";
 import { useRef, useState } from "react";
 import { isArtifact } from "../session/files";
-import { useRunStore } from "../session/run-store";
+import { useShownRuns } from "../session/run-store";
 import { Media, type MediaKind, mediaKind } from "../ui/media";
 import { firstToShow, showFullScreen } from "./full-screen";
 import { useCardTab } from "./tab-stop";
@@ -18,9 +18,9 @@ interface Props {
 }
 
 export function CardPreview({ id, definition, title, pinned }: Props) {
-  const live = useRunStore((store) => store.live[id]);
-  const node = useRunStore((store) => store.nodes[id]);
-  const kept = useRunStore((store) => store.previews[id]);
+  const live = useShownRuns((store) => store.live[id]);
+  const node = useShownRuns((store) => store.nodes[id]);
+  const kept = useShownRuns((store) => store.previews[id]);
   const done = node?.state === "succeeded";
   const given = pinned ?? (done ? (node.output ?? {}) : undefined);
   const output = given && firstToShow(given, definition);

@@ -1,6 +1,6 @@
 // Wiring by keys: a port of the node that is selected, then a port of another node that fits it.
-import { canConnect, type Graph, type Library, type Port, type PortAddress, portKind, resolve } from "@spindle/graph-model";
-import { connect } from "@spindle/graph-model/shared-doc";
+import { type Graph, type Library, type Port, type PortAddress, portKind, resolve } from "@spindle/graph-model";
+import { connect, definitionOf, type Sheet } from "@spindle/graph-model/shared-doc";
 import { useStoreApi } from "@xyflow/react";
 import { Command } from "cmdk";
 import { Popover } from "radix-ui";
@@ -13,6 +13,7 @@ import { announce } from "../ui/said";
 import { DrawnLink } from "./drawn-link";
 import { titleIn } from "./edits";
 import { cardBoxes } from "./free-place";
+import { answerOf, isRail, NEW_PORT, RAIL, railsOf, wireRail } from "./rails";
 import { type Selection, selectionOf } from "./selection";
 
 const useConnecting = create<{ node: string | undefined }>(() => ({ node: undefined }));
@@ -39,8 +40,10 @@ interface OwnPort {
 interface Target {
   at: PortAddress;
   title: string;
-  port: Port;
+  port: Pick<Port, "label" | "type">;
   note: string;
+  /** Why a wire may not end there. */
+  why?: string;
 }
 
 function Chooser({ shared, graph, library, onSelect, node }: Props & { node: string }) {
@@ -53,10 +56,10 @@ function Chooser({ shared, graph, library, onSelect, node }: Props & { node: str
   const [own, setOwn] = useState<OwnPort | undefined>(ports.length === 1 ? ports[0] : undefined);
   const [text, setText] = useState("");
   const [marked, setMarked] = useState("");
-  const boxes = useMemo(() => cardBoxes(shared.doc, store.getState()), [shared.doc, store]);
+  const boxes = useMemo(() => cardBoxes(shared.sheet, store.getState()), [shared.sheet, store]);
   const targets = useMemo(
-    () => (own ? fittingPorts(graph, library, { node, port: own.port.name }, own.isOutput, boxes) : []),
-    [graph, library, node, own, boxes],
+    () => (own ? targetsOf(shared.sheet, graph, library, { node, port: own.port.name }, own.isOutput, boxes) : []),
+    [shared.sheet, graph, library, node, own, boxes],
   );
   const anchor = useRef({
     getBoundingClientRect: () =>
@@ -65,15 +68,21 @@ function Chooser({ shared, graph, library, onSelect, node }: Props & { node: str
   const returnFocus = useReturnOfFocus();
   const join = ({ at, title }: Target) => {
     const [from, to] = own?.isOutput ? [{ node, port: own.port.name }, at] : [at, { node, port: own?.port.name ?? "" }];
-    const answer = canConnect(graph, library, from, to);
+    const answer = answerOf(graph, library, from, to);
     close();
     if (!answer.ok) return announce(answer.reason);
-    const made = asOwnStep(shared, () => connect(shared.doc, ME, from, to, answer.as));
+    if (isRail(at.node)) {
+      asOwnStep(shared, () => wireRail(shared.sheet, graph, library, from, to));
+      return announce(`${titleIn(graph, node)} was connected to the subgraph's ${own?.isOutput ? "outputs" : "inputs"}.`);
+    }
+    const made = asOwnStep(shared, () => connect(shared.sheet, ME, from, to, answer.as));
     announce(`${titleIn(graph, node)} was connected to ${title}.`);
     // The edge became a loop or a map: its settings are shown.
     if (answer.as) onSelect(selectionOf({ edges: [made] }));
   };
-  const aimed = targets.find((one) => keyOf(one.at) === marked);
+  const fitting = targets.filter(({ why }) => why === undefined);
+  const unfit = targets.filter(({ why }) => why !== undefined).slice(0, MOST_UNFIT);
+  const aimed = fitting.find((one) => keyOf(one.at) === marked);
   const back = () => {
     setText("");
     if (own && ports.length > 1) setOwn(undefined);
@@ -115,19 +124,28 @@ function Chooser({ shared, graph, library, onSelect, node }: Props & { node: str
             </div>
             <Command.List className="palette-list">
               <Command.Empty className="text-faint text-small command-empty">
-                {own ? "No port of another node fits." : "The node has no ports."}
+                {own ? "No port of another node is called so." : "The node has no ports."}
               </Command.Empty>
               {own
-                ? targets.map((target) => (
-                    <Command.Item
-                      key={keyOf(target.at)}
-                      value={keyOf(target.at)}
-                      keywords={[target.title, target.port.label]}
-                      className="palette-offer"
-                      onSelect={() => join(target)}
+                ? [fitting, unfit].map((list, index) => (
+                    <Command.Group
+                      key={index === 0 ? "fits" : "unfit"}
+                      className="palette-group"
+                      heading={list.length === 0 ? undefined : index === 0 ? "Fits" : "Does not fit, and why"}
                     >
-                      <PortWords port={target.port} title={`${target.title}: ${target.port.label}`} note={target.note} />
-                    </Command.Item>
+                      {list.map((target) => (
+                        <Command.Item
+                          key={keyOf(target.at)}
+                          value={keyOf(target.at)}
+                          keywords={[target.title, target.port.label]}
+                          className="palette-offer"
+                          disabled={target.why !== undefined}
+                          onSelect={() => join(target)}
+                        >
+                          <PortWords port={target.port} title={`${target.title}: ${target.port.label}`} note={target.why ?? target.note} />
+                        </Command.Item>
+                      ))}
+                    </Command.Group>
                   ))
                 : ports.map((each) => (
                     <Command.Item
@@ -159,7 +177,7 @@ function Chooser({ shared, graph, library, onSelect, node }: Props & { node: str
 
 const keyOf = ({ node, port }: PortAddress): string => `${node} ${port}`;
 
-function PortWords({ port, title, note }: { port: Port; title: string; note: string }) {
+function PortWords({ port, title, note }: { port: Pick<Port, "label" | "type">; title: string; note: string }) {
   return (
     <>
       <span className="palette-port" data-type={port.type} data-kind={portKind(port.type)}>
@@ -176,23 +194,41 @@ function PortWords({ port, title, note }: { port: Port; title: string; note: str
   );
 }
 
-/** Ports of other nodes at which a wire from, or to, the port may end, the nearest card first. */
-function fittingPorts(graph: Graph, library: Library, own: PortAddress, isOutput: boolean, boxes: ReturnType<typeof cardBoxes>): Target[] {
+/** As many as are read before a person looks for another port. */
+const MOST_UNFIT = 20;
+
+/** Ports of other nodes, and of the subgraph that is shown: the nearest card first. Those at which no wire may end say why. */
+function targetsOf(
+  sheet: Sheet,
+  graph: Graph,
+  library: Library,
+  own: PortAddress,
+  isOutput: boolean,
+  boxes: ReturnType<typeof cardBoxes>,
+): Target[] {
   const origin = boxes.get(own.node);
   const far = (id: string) => {
     const box = boxes.get(id);
     return box && origin ? Math.hypot(box.x - origin.x, box.y - origin.y) : Number.POSITIVE_INFINITY;
   };
-  return resolve(graph, library)
-    .root.nodes.filter(({ node }) => node.id !== own.node)
-    .flatMap(({ node, definition }) =>
-      (isOutput ? (definition?.inputs ?? []) : (definition?.outputs ?? [])).flatMap((port): Target[] => {
-        const at = { node: node.id, port: port.name };
-        const answer = isOutput ? canConnect(graph, library, own, at) : canConnect(graph, library, at, own);
-        if (!answer.ok) return [];
-        const how = answer.as === "loop" ? "Leads back: it repeats." : answer.as === "map" ? "Runs once for each element." : "";
-        return [{ at, title: titleIn(graph, node.id), port, note: answer.replaces ? `${how} Takes the place of a wire.`.trim() : how }];
-      }),
-    )
-    .sort((a, b) => far(a.at.node) - far(b.at.node));
+  const targetAt = (at: PortAddress, title: string, port: Target["port"]): Target => {
+    const answer = isOutput ? answerOf(graph, library, own, at) : answerOf(graph, library, at, own);
+    if (!answer.ok) return { at, title, port, note: "", why: answer.reason };
+    const how = answer.as === "loop" ? "Leads back: it repeats." : answer.as === "map" ? "Runs once for each element." : "";
+    return { at, title, port, note: answer.replaces ? `${how} Takes the place of a wire.`.trim() : how };
+  };
+  const side = isOutput ? "outputs" : "inputs";
+  const rail = definitionOf(sheet) === undefined ? undefined : railsOf(graph, library)[side];
+  const ofRail = rail && [...rail, { name: NEW_PORT, label: `New ${isOutput ? "output" : "input"}`, type: "any" }];
+  return [
+    ...resolve(graph, library)
+      .root.nodes.filter(({ node }) => node.id !== own.node)
+      .toSorted((a, b) => far(a.node.id) - far(b.node.id))
+      .flatMap(({ node, definition }) =>
+        ((isOutput ? definition?.inputs : definition?.outputs) ?? []).map((port) =>
+          targetAt({ node: node.id, port: port.name }, titleIn(graph, node.id), port),
+        ),
+      ),
+    ...(ofRail ?? []).map((port) => targetAt({ node: RAIL[side], port: port.name }, "Subgraph", port)),
+  ];
 }

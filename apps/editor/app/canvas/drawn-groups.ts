@@ -1,9 +1,8 @@
 // Groups as React Flow draws them: made of the places of their cards, which they take along when they are dragged.
 import { type Graph, nodeTitle, type Position, words } from "@spindle/graph-model";
-import { moveNodes, setEntry } from "@spindle/graph-model/shared-doc";
+import { moveNodes, type Sheet, setEntry } from "@spindle/graph-model/shared-doc";
 import type { Group } from "@spindle/schemas";
 import type { Node, NodeChange } from "@xyflow/react";
-import type * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { bendsMoved, setBends } from "./bends";
 import type { Box } from "./box";
@@ -77,14 +76,14 @@ export function withMembers<N extends Node>(
 }
 
 /** Stores the places of cards and notes, and the bends of the wires between them, as one step. */
-export function moveAll(doc: Y.Doc, graph: Graph, moved: readonly (readonly [id: string, place: Position])[]): void {
+export function moveAll(sheet: Sheet, graph: Graph, moved: readonly (readonly [id: string, place: Position])[]): void {
   const bent = bendsMoved(graph, new Map(moved));
-  doc.transact(() => {
-    moveNodes(doc, ME, Object.fromEntries(moved.filter(([id]) => noteOfNodeId(id) === undefined)));
+  sheet.transact(() => {
+    moveNodes(sheet, ME, Object.fromEntries(moved.filter(([id]) => noteOfNodeId(id) === undefined)));
     for (const [id, { x, y }] of moved) {
       const note = noteOfNodeId(id);
-      if (note !== undefined) setEntry(doc, ME, "notes", note, { position: { x: Math.round(x), y: Math.round(y) } });
+      if (note !== undefined) setEntry(sheet, ME, "notes", note, { position: { x: Math.round(x), y: Math.round(y) } });
     }
-    for (const { wire, bends } of bent) setBends(doc, wire, bends);
+    for (const { wire, bends } of bent) setBends(sheet, wire, bends);
   }, ME);
 }

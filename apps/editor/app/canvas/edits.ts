@@ -25,12 +25,12 @@ import {
   pasteNodes,
   remove,
   removeEntry,
+  type Sheet,
   setEdge,
   setEntry,
   setSetting,
 } from "@spindle/graph-model/shared-doc";
 import type { Note } from "@spindle/schemas";
-import type * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { type Join, type Joint, joinable, jointOfWire, keptWires } from "./joint";
 import type { Selection } from "./selection";
@@ -48,12 +48,12 @@ interface Wire {
 }
 
 /** Copies the nodes and the wires between them a little lower to the right, or as far away as said. Returns the ids of the copies. */
-export function duplicate(doc: Y.Doc, ids: readonly string[], away: Position = { x: APART, y: APART }): string[] {
-  const copied = copyNodes(doc, ids);
+export function duplicate(sheet: Sheet, ids: readonly string[], away: Position = { x: APART, y: APART }): string[] {
+  const copied = copyNodes(sheet, ids);
   if (!copied) return [];
   const places = copied.nodes.map((node) => nodePosition(copied, node.id) ?? { x: 0, y: 0 });
   const at = { x: Math.min(...places.map(({ x }) => x)) + away.x, y: Math.min(...places.map(({ y }) => y)) + away.y };
-  return pasteNodes(doc, ME, copied, at);
+  return pasteNodes(sheet, ME, copied, at);
 }
 
 /** The notes of a graph; those of an import have no id. */
@@ -64,9 +64,9 @@ export function notesOf(graph: Graph): Note[] {
 }
 
 /** What copy puts on the clipboard: the nodes with the wires between them, and the notes; undefined if nothing of that is selected. */
-export function copySelected(doc: Y.Doc, graph: Graph, selection: Pick<Selection, "nodes" | "notes">): Graph | undefined {
+export function copySelected(sheet: Sheet, graph: Graph, selection: Pick<Selection, "nodes" | "notes">): Graph | undefined {
   const notes = notesOf(graph).filter(({ id }) => id !== undefined && selection.notes.has(id));
-  const copied = copyNodes(doc, [...selection.nodes]);
+  const copied = copyNodes(sheet, [...selection.nodes]);
   if (!copied && notes.length === 0) return undefined;
   const whole = copied ?? { ...graph, nodes: [], edges: [] };
   const editor = record(whole.metadata?.editor);
@@ -74,15 +74,17 @@ export function copySelected(doc: Y.Doc, graph: Graph, selection: Pick<Selection
 }
 
 /** Adds what was copied under new ids, its upper left corner at `at`. Returns the new ids. */
-export function pasteCopied(doc: Y.Doc, copied: Graph, at: Position): { nodes: string[]; notes: string[] } {
+export function pasteCopied(sheet: Sheet, copied: Graph, at: Position): { nodes: string[]; notes: string[] } {
   const notes = notesOf(copied);
   const cards = copied.nodes.map((node) => nodePosition(copied, node.id) ?? { x: 0, y: 0 });
   const corner = cornerOf([...cards, ...notes.map(({ position }) => position)]);
   const moved = (place: Position) => ({ x: at.x + place.x - corner.x, y: at.y + place.y - corner.y });
-  return doc.transact(
+  return sheet.transact(
     () => ({
-      nodes: cards.length > 0 ? pasteNodes(doc, ME, copied, moved(cornerOf(cards))) : [],
-      notes: notes.map(({ id: _, position, ...fields }) => setEntry(doc, ME, "notes", undefined, { ...fields, position: moved(position) })),
+      nodes: cards.length > 0 ? pasteNodes(sheet, ME, copied, moved(cornerOf(cards))) : [],
+      notes: notes.map(({ id: _, position, ...fields }) =>
+        setEntry(sheet, ME, "notes", undefined, { ...fields, position: moved(position) }),
+      ),
     }),
     ME,
   );
@@ -94,47 +96,47 @@ const cornerOf = (places: readonly Position[]): Position => ({
 });
 
 /** As `duplicate`, for notes. */
-export function duplicateNotes(doc: Y.Doc, graph: Graph, ids: ReadonlySet<string>): string[] {
+export function duplicateNotes(sheet: Sheet, graph: Graph, ids: ReadonlySet<string>): string[] {
   const { notes } = record(graph.metadata?.editor) as { notes?: Note[] };
-  return doc.transact(
+  return sheet.transact(
     () =>
       (notes ?? []).flatMap(({ id = "", position, ...fields }) =>
         ids.has(id)
-          ? [setEntry(doc, ME, "notes", undefined, { ...fields, position: { x: position.x + APART, y: position.y + APART } })]
+          ? [setEntry(sheet, ME, "notes", undefined, { ...fields, position: { x: position.x + APART, y: position.y + APART } })]
           : [],
       ),
     ME,
   );
 }
 
-export function removeSelected(doc: Y.Doc, { nodes, edges, notes }: Selection): void {
-  doc.transact(() => {
-    remove(doc, ME, [...nodes], [...edges]);
-    for (const note of notes) removeEntry(doc, ME, "notes", note);
+export function removeSelected(sheet: Sheet, { nodes, edges, notes }: Selection): void {
+  sheet.transact(() => {
+    remove(sheet, ME, [...nodes], [...edges]);
+    for (const note of notes) removeEntry(sheet, ME, "notes", note);
   }, ME);
 }
 
 /** Removes the nodes, and wires what came into each of them to where its outputs went, as far as the types fit. */
-export function removeAndReconnect(doc: Y.Doc, graph: Graph, library: Library, nodes: ReadonlySet<string>): void {
+export function removeAndReconnect(sheet: Sheet, graph: Graph, library: Library, nodes: ReadonlySet<string>): void {
   let left: Graph = {
     ...graph,
     nodes: graph.nodes.filter((node) => !nodes.has(node.id)) as Graph["nodes"],
     edges: graph.edges.filter((edge) => !nodes.has(edge.from) && !nodes.has(edge.to)),
   };
-  doc.transact(() => {
-    remove(doc, ME, [...nodes]);
+  sheet.transact(() => {
+    remove(sheet, ME, [...nodes]);
     for (const wire of [...nodes].flatMap((id) => bridgesOver(graph, id, nodes))) {
       const isWired = left.edges.some((edge) => edge.to === wire.to.node && edgeMetadata(edge).targetPort === wire.to.port);
-      if (!isWired) left = wireUp(doc, left, library, wire);
+      if (!isWired) left = wireUp(sheet, left, library, wire);
     }
   }, ME);
 }
 
 /** Wires two ports if they fit in the graph as it is by then. Returns the graph with the wire. */
-function wireUp(doc: Y.Doc, graph: Graph, library: Library, { from, to }: Wire): Graph {
+function wireUp(sheet: Sheet, graph: Graph, library: Library, { from, to }: Wire): Graph {
   const answer = canConnect(graph, library, from, to);
   if (!answer.ok) return graph;
-  const id = connect(doc, ME, from, to, answer.as);
+  const id = connect(sheet, ME, from, to, answer.as);
   const others = graph.edges.filter((edge, index) => edgeId(edge, index) !== answer.replaces);
   const more = answer.as ? { [answer.as]: {} } : {};
   const made = { from: from.node, to: to.node, metadata: { id, sourcePort: from.port, targetPort: to.port, ...more } } as GraphEdge;
@@ -153,8 +155,8 @@ function bridgesOver(graph: Graph, id: string, gone: ReadonlySet<string>): Wire[
 }
 
 /** Adds one use of a capability; parameters start with their defaults in the schema, not as copies. */
-export function place(doc: Y.Doc, definition: NodeDefinition, position: Position): string {
-  return addNode(doc, ME, { service: definition.service, plane: definition.plane, name: definition.label, position });
+export function place(sheet: Sheet, definition: NodeDefinition, position: Position): string {
+  return addNode(sheet, ME, { service: definition.service, plane: definition.plane, name: definition.label, position });
 }
 
 /** A graph with its library. */
@@ -165,29 +167,29 @@ interface Known {
 
 /** Adds a node and wires it as the joint says, or leaves it without wires if it does not fit. Returns its id, and how it is wired. */
 export function insertNode(
-  doc: Y.Doc,
+  sheet: Sheet,
   { graph, library }: Known,
   definition: NodeDefinition,
   position: Position,
   joint: Joint,
 ): { id: string; join: Join | undefined } {
-  return doc.transact(() => {
-    const id = place(doc, definition, position);
+  return sheet.transact(() => {
+    const id = place(sheet, definition, position);
     const join = joinable(graph, library, joint)(definition);
     if ("why" in join) return { id, join: undefined };
     const node: GraphNode = { id, service: definition.service, plane: definition.plane, status: "pending" };
-    return { id, join: wireIn(doc, { graph: { ...graph, nodes: [...graph.nodes, node] }, library }, id, join, joint.wire) };
+    return { id, join: wireIn(sheet, { graph: { ...graph, nodes: [...graph.nodes, node] }, library }, id, join, joint.wire) };
   }, ME);
 }
 
 /** Puts a node that has no wires into a wire. Returns why it does not fit; undefined if it does. */
-export function insertIntoWire(doc: Y.Doc, { graph, library }: Known, id: string, wire: string): string | undefined {
+export function insertIntoWire(sheet: Sheet, { graph, library }: Known, id: string, wire: string): string | undefined {
   const joint = jointOfWire(graph, wire);
   const definition = resolve(graph, library).root.node(id)?.definition;
   if (!joint || !definition) return "Only a wire that carries a value takes a node.";
   const join = joinable(graph, library, joint)(definition);
   if ("why" in join) return join.why;
-  doc.transact(() => wireIn(doc, { graph, library }, id, join, wire), ME);
+  sheet.transact(() => wireIn(sheet, { graph, library }, id, join, wire), ME);
   return undefined;
 }
 
@@ -195,21 +197,21 @@ export function insertIntoWire(doc: Y.Doc, { graph, library }: Known, id: string
  * @param wire what the node is put into: the first half keeps when it is taken, and whether that is after a failure
  * @returns what of the join is wired: an end that does not fit in the graph as it is by now stays open
  */
-function wireIn(doc: Y.Doc, { graph, library }: Known, id: string, join: Join, wire: string | undefined): Join {
+function wireIn(sheet: Sheet, { graph, library }: Known, id: string, join: Join, wire: string | undefined): Join {
   const old = wire === undefined ? undefined : graph.edges.find((edge, index) => edgeId(edge, index) === wire);
   let now = graph;
   if (old && wire !== undefined) {
-    remove(doc, ME, [], [wire]);
+    remove(sheet, ME, [], [wire]);
     now = { ...now, edges: now.edges.filter((edge) => edge !== old) };
   }
-  if (join.in) now = wireUp(doc, now, library, { from: join.in.from, to: { node: id, port: join.in.input } });
+  if (join.in) now = wireUp(sheet, now, library, { from: join.in.from, to: { node: id, port: join.in.input } });
   const first = now.edges.at(-1);
   if (old && first?.to === id) {
     const { when } = edgeMetadata(old);
-    setEdge(doc, ME, edgeMetadata(first).id ?? "", { ...(old.kind ? { kind: old.kind } : {}), ...(when ? { when } : {}) });
+    setEdge(sheet, ME, edgeMetadata(first).id ?? "", { ...(old.kind ? { kind: old.kind } : {}), ...(when ? { when } : {}) });
   }
   const before = now;
-  if (join.out) now = wireUp(doc, now, library, { from: { node: id, port: join.out.output }, to: join.out.to });
+  if (join.out) now = wireUp(sheet, now, library, { from: { node: id, port: join.out.output }, to: join.out.to });
   return {
     score: join.score,
     ...(join.in && first?.to === id ? { in: join.in } : {}),
@@ -221,7 +223,7 @@ function wireIn(doc: Y.Doc, { graph, library }: Known, id: string, join: Join, w
  * Makes the node a use of another capability: its place, settings, parameters and wires stay as far as their names and types fit.
  * Returns how many wires went.
  */
-export function replaceNode(doc: Y.Doc, { graph, library }: Known, id: string, definition: NodeDefinition): number {
+export function replaceNode(sheet: Sheet, { graph, library }: Known, id: string, definition: NodeDefinition): number {
   const { node, definition: before, settings } = resolve(graph, library).root.node(id) ?? {};
   if (!node) return 0;
   const known = new Map([...(before?.parameters ?? []), ...(before?.inputs ?? [])].map(({ name, schema }) => [name, portType(schema)]));
@@ -253,48 +255,48 @@ export function replaceNode(doc: Y.Doc, { graph, library }: Known, id: string, d
       }
     }
   }
-  doc.transact(() => {
-    changeService(doc, ME, id, { service: next.service, plane: next.plane, name, params });
-    remove(doc, ME, [], [...lost, ...moved.map((wire) => wire.id)]);
+  sheet.transact(() => {
+    changeService(sheet, ME, id, { service: next.service, plane: next.plane, name, params });
+    remove(sheet, ME, [], [...lost, ...moved.map((wire) => wire.id)]);
     for (const { edge } of moved) {
       const { sourcePort = "", targetPort = "", when, map, loop } = edgeMetadata(edge);
       const as = loop ? "loop" : map ? "map" : undefined;
-      const made = connect(doc, ME, { node: edge.from, port: sourcePort }, { node: edge.to, port: targetPort }, as);
-      setEdge(doc, ME, made, {
+      const made = connect(sheet, ME, { node: edge.from, port: sourcePort }, { node: edge.to, port: targetPort }, as);
+      setEdge(sheet, ME, made, {
         ...(edge.kind ? { kind: edge.kind } : {}),
         ...(when ? { when } : {}),
         ...(map ? { map } : {}),
         ...(loop ? { loop } : {}),
       });
     }
-    if (settings?.pinned !== undefined) setSetting(doc, ME, id, "pinned", undefined);
+    if (settings?.pinned !== undefined) setSetting(sheet, ME, id, "pinned", undefined);
     if (settings?.engine !== undefined && !definition.engines.some((engine) => engine.id === settings.engine))
-      setSetting(doc, ME, id, "engine", undefined);
+      setSetting(sheet, ME, id, "engine", undefined);
   }, ME);
   return lost.length;
 }
 
 /** Sets a setting of every node alike: to `value`, or away if all of them have it already. */
 export function toggleSetting(
-  doc: Y.Doc,
+  sheet: Sheet,
   graph: Graph,
   ids: readonly string[],
   name: "disabled" | "bypassed" | "breakpoint",
   value: true | "before",
 ): void {
   const next = ids.every((id) => nodeSettings(graph, id)[name] === value) ? undefined : value;
-  doc.transact(() => {
-    for (const id of ids) setSetting(doc, ME, id, name, next);
+  sheet.transact(() => {
+    for (const id of ids) setSetting(sheet, ME, id, name, next);
   }, ME);
 }
 
 /** Pins what each node gave; unpins them all if all are pinned. @param outputsOf what a node gave in the run that is looked at */
-export function togglePins(doc: Y.Doc, graph: Graph, ids: readonly string[], outputsOf: (id: string) => object | undefined): void {
+export function togglePins(sheet: Sheet, graph: Graph, ids: readonly string[], outputsOf: (id: string) => object | undefined): void {
   const isPinned = ids.every((id) => nodeSettings(graph, id).pinned);
-  doc.transact(() => {
+  sheet.transact(() => {
     for (const id of ids) {
-      if (isPinned) setSetting(doc, ME, id, "pinned", undefined);
-      else if (outputsOf(id) && !nodeSettings(graph, id).pinned) setSetting(doc, ME, id, "pinned", outputsOf(id));
+      if (isPinned) setSetting(sheet, ME, id, "pinned", undefined);
+      else if (outputsOf(id) && !nodeSettings(graph, id).pinned) setSetting(sheet, ME, id, "pinned", outputsOf(id));
     }
   }, ME);
 }

@@ -102,7 +102,7 @@ export function toEdges(graph: Graph, library: Library): Edge[] {
         type: type ?? "any",
         ...(bends.length > 0 ? { bends, from: nodePosition(graph, edge.from), to: nodePosition(graph, edge.to) } : {}),
       },
-      style: { "--edge": `var(--port-${colour(type)}, var(--port-model))` } as never,
+      style: wireStyle(type),
     };
   });
 }
@@ -134,6 +134,9 @@ export function edgeLabel(edge: GraphEdge): string {
     .filter(Boolean)
     .join(", ");
 }
+
+/** A wire has the colour of what it carries. */
+export const wireStyle = (type: string | undefined): never => ({ "--edge": `var(--port-${colour(type)}, var(--port-model))` }) as never;
 
 /** An edge that only orders two nodes is drawn between their first ports. */
 function firstPorts(from: NodeDefinition | undefined, to: NodeDefinition | undefined): { sourceHandle?: string; targetHandle?: string } {

@@ -1,8 +1,7 @@
 // Where a new card lies: beside what is selected or in the middle of the view, and never upon another.
 import { nodePosition, type Position } from "@spindle/graph-model";
-import { normalise } from "@spindle/graph-model/shared-doc";
+import { type Sheet, sheetGraph } from "@spindle/graph-model/shared-doc";
 import type { ReactFlowState } from "@xyflow/react";
-import type * as Y from "yjs";
 import type { Box } from "./box";
 import { CARD } from "./flow";
 import type { Selection } from "./selection";
@@ -40,8 +39,8 @@ function freeInRow(wished: Box, taken: readonly Box[]): [right: number, left: nu
 }
 
 /** The box of every card by its id. Places come from the document: React Flow learns of a new node a frame later. */
-export function cardBoxes(doc: Y.Doc, { nodeLookup }: ReactFlowState): Map<string, Box> {
-  const { graph } = normalise(doc);
+export function cardBoxes(sheet: Sheet, { nodeLookup }: ReactFlowState): Map<string, Box> {
+  const graph = sheetGraph(sheet);
   return new Map(
     graph.nodes.map(({ id }) => {
       const drawn = nodeLookup.get(id);
@@ -63,8 +62,8 @@ export function viewBox({ width, height, transform: [x, y, zoom] }: ReactFlowSta
   return { x: -x / zoom, y: -y / zoom, width: (width - covered.right) / zoom, height: (height - covered.bottom) / zoom };
 }
 
-export function placeForNew(doc: Y.Doc, flow: ReactFlowState, { nodes }: Selection): Position {
-  const boxes = cardBoxes(doc, flow);
+export function placeForNew(sheet: Sheet, flow: ReactFlowState, { nodes }: Selection): Position {
+  const boxes = cardBoxes(sheet, flow);
   const view = viewBox(flow);
   const beside = [...nodes].flatMap((id) => boxes.get(id) ?? []).filter((box) => overlap(box, view));
   const wished =

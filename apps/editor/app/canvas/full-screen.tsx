@@ -4,7 +4,7 @@ import { Dialog } from "radix-ui";
 import { type RefObject, useEffect, useRef } from "react";
 import { create } from "zustand";
 import { isArtifact } from "../session/files";
-import { useRunStore } from "../session/run-store";
+import { shownRuns } from "../session/run-store";
 import { useReturnOfFocus } from "../ui/focus";
 import { isField } from "../ui/keys";
 import { Viewer } from "../ui/viewer";
@@ -23,7 +23,7 @@ export const showFullScreen = (title: string, value: unknown): void => useLook.s
 /** Shows what a node gave, or what is pinned in its place, or what it shows while it runs. */
 export function lookAtNode(graph: Graph, library: Library, id: string): void {
   const { node, settings, definition } = resolve(graph, library).root.node(id) ?? {};
-  const { nodes, live } = useRunStore.getState();
+  const { nodes, live } = shownRuns();
   const given = settings?.pinned ?? nodes[id]?.output;
   const value = (given && firstToShow(given, definition)) ?? live[id]?.preview ?? live[id]?.text;
   if (node && value !== undefined) showFullScreen(nodeTitle(node), value);

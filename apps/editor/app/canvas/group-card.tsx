@@ -20,7 +20,7 @@ export type GroupNode = Node<{ group: Group; inputs: Row[]; outputs: Row[]; isSe
 const NAMES = ["Blue", "Teal", "Pink", "Amber", "Red", "Grey"];
 
 export function GroupCard({ data: { group, inputs, outputs, isSelected } }: NodeProps<GroupNode>) {
-  const { doc, select } = useCanvas();
+  const { sheet, select } = useCanvas();
   const count = group.nodes.length;
   return (
     <section
@@ -30,7 +30,7 @@ export function GroupCard({ data: { group, inputs, outputs, isSelected } }: Node
     >
       {/* biome-ignore lint/a11y/noStaticElementInteractions: its nodes are selected by keys too */}
       <header className="group-head" onClick={() => select(selectionOf({ nodes: group.nodes }))}>
-        <NameField label="Group title" name={group.title} onRename={(title) => setGroup(doc, group.id, { title })} />
+        <NameField label="Group title" name={group.title} onRename={(title) => setGroup(sheet, group.id, { title })} />
         {group.collapsed && <span className="text-faint text-small">{count === 1 ? "1 node" : `${count} nodes`}</span>}
         <Menu
           trigger={
@@ -41,14 +41,14 @@ export function GroupCard({ data: { group, inputs, outputs, isSelected } }: Node
           items={COLOURS.map((colour, index) => ({
             label: NAMES[index] ?? colour,
             icon: <span className="colour-dot" style={{ background: colour }} />,
-            onSelect: () => setGroup(doc, group.id, { colour }),
+            onSelect: () => setGroup(sheet, group.id, { colour }),
           }))}
         />
         <button
           type="button"
           className="button icon quiet nodrag"
           aria-label={`${group.collapsed ? "Open" : "Collapse"} ${group.title}`}
-          onClick={() => setGroup(doc, group.id, { collapsed: !group.collapsed })}
+          onClick={() => setGroup(sheet, group.id, { collapsed: !group.collapsed })}
         >
           {group.collapsed ? <ChevronsUpDown size={14} /> : <ChevronsDownUp size={14} />}
         </button>
@@ -56,7 +56,7 @@ export function GroupCard({ data: { group, inputs, outputs, isSelected } }: Node
           type="button"
           className="button icon quiet nodrag"
           aria-label={`Ungroup ${group.title}`}
-          onClick={() => removeEntry(doc, ME, "groups", group.id)}
+          onClick={() => removeEntry(sheet, ME, "groups", group.id)}
         >
           <Ungroup size={14} />
         </button>

@@ -1,9 +1,8 @@
 // Groups: nodes with a frame drawn around them, or, while collapsed, one card with the wires that cross the frame.
 import { edgeMetadata, type Graph, type GraphEdge, record } from "@spindle/graph-model";
-import { removeEntry, setEntry } from "@spindle/graph-model/shared-doc";
+import { removeEntry, type Sheet, setEntry } from "@spindle/graph-model/shared-doc";
 import type { Group } from "@spindle/schemas";
 import type { Edge } from "@xyflow/react";
-import type * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { around, type Box } from "./box";
 
@@ -111,55 +110,55 @@ export function folded(edges: readonly Edge[], groups: readonly Group[]): Edge[]
 }
 
 /** Puts the nodes into a new group, and takes them out of those that they are in. Returns its id. */
-export function makeGroup(doc: Y.Doc, graph: Graph, ids: readonly string[]): string {
+export function makeGroup(sheet: Sheet, graph: Graph, ids: readonly string[]): string {
   const groups = groupsOf(graph);
-  return doc.transact(() => {
-    takeOut(doc, groups, new Set(ids));
+  return sheet.transact(() => {
+    takeOut(sheet, groups, new Set(ids));
     const colour = COLOURS[groups.length % COLOURS.length];
-    return setEntry(doc, ME, "groups", undefined, { title: "Group", nodes: [...ids], colour });
+    return setEntry(sheet, ME, "groups", undefined, { title: "Group", nodes: [...ids], colour });
   }, ME);
 }
 
 /** Takes the nodes out of their groups; a group that is left empty goes. */
-function takeOut(doc: Y.Doc, groups: readonly Group[], ids: ReadonlySet<string>): void {
+function takeOut(sheet: Sheet, groups: readonly Group[], ids: ReadonlySet<string>): void {
   for (const group of groups) {
     const left = group.nodes.filter((id) => !ids.has(id));
     if (left.length === group.nodes.length) continue;
-    if (left.length === 0) removeEntry(doc, ME, "groups", group.id);
-    else setEntry(doc, ME, "groups", group.id, { nodes: left });
+    if (left.length === 0) removeEntry(sheet, ME, "groups", group.id);
+    else setEntry(sheet, ME, "groups", group.id, { nodes: left });
   }
 }
 
 /** Dissolves every group that has one of the nodes. */
-export function ungroup(doc: Y.Doc, graph: Graph, ids: ReadonlySet<string>): void {
-  doc.transact(() => {
-    for (const group of groupsOf(graph)) if (group.nodes.some((id) => ids.has(id))) removeEntry(doc, ME, "groups", group.id);
+export function ungroup(sheet: Sheet, graph: Graph, ids: ReadonlySet<string>): void {
+  sheet.transact(() => {
+    for (const group of groupsOf(graph)) if (group.nodes.some((id) => ids.has(id))) removeEntry(sheet, ME, "groups", group.id);
   }, ME);
 }
 
 /** Puts nodes that were dropped upon a group's frame into it. */
-export function joinGroup(doc: Y.Doc, graph: Graph, group: string, ids: readonly string[]): void {
+export function joinGroup(sheet: Sheet, graph: Graph, group: string, ids: readonly string[]): void {
   const groups = groupsOf(graph);
   const known = groups.find(({ id }) => id === group);
   if (!known) return;
-  doc.transact(() => {
+  sheet.transact(() => {
     takeOut(
-      doc,
+      sheet,
       groups.filter(({ id }) => id !== group),
       new Set(ids),
     );
-    setEntry(doc, ME, "groups", group, { nodes: [...new Set([...known.nodes, ...ids])] });
+    setEntry(sheet, ME, "groups", group, { nodes: [...new Set([...known.nodes, ...ids])] });
   }, ME);
 }
 
-export const setGroup = (doc: Y.Doc, id: string, fields: Partial<Pick<Group, "title" | "colour" | "collapsed">>): void =>
-  void setEntry(doc, ME, "groups", id, fields);
+export const setGroup = (sheet: Sheet, id: string, fields: Partial<Pick<Group, "title" | "colour" | "collapsed">>): void =>
+  void setEntry(sheet, ME, "groups", id, fields);
 
 /** Collapses the groups that have one of the nodes, or opens them if all are collapsed. */
-export function toggleCollapsed(doc: Y.Doc, graph: Graph, ids: ReadonlySet<string>): void {
+export function toggleCollapsed(sheet: Sheet, graph: Graph, ids: ReadonlySet<string>): void {
   const groups = groupsOf(graph).filter(({ nodes }) => nodes.some((id) => ids.has(id)));
   const collapsed = !groups.every((group) => group.collapsed);
-  doc.transact(() => {
-    for (const group of groups) setGroup(doc, group.id, { collapsed });
+  sheet.transact(() => {
+    for (const group of groups) setGroup(sheet, group.id, { collapsed });
   }, ME);
 }

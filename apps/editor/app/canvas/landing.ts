@@ -1,8 +1,7 @@
 // A card that an edit brought: it is seen wholly, and keys go on at it, as soon as it is drawn.
-import { nodesOf } from "@spindle/graph-model/shared-doc";
+import { nodeIdsOf, type Sheet } from "@spindle/graph-model/shared-doc";
 import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { useEffect } from "react";
-import type * as Y from "yjs";
 import { create } from "zustand";
 import { focusCanvas, isFocusFree } from "../ui/focus";
 import { around } from "./box";
@@ -24,8 +23,9 @@ export const land = (...nodes: string[]): void =>
   useLanding.setState({ landing: nodes.length === 0 ? undefined : { nodes, isRevealed: true } });
 
 /** The focus goes to the first of the nodes that is there, or to the canvas, unless a field or another panel has it. */
-export function goOnAt(doc: Y.Doc, nodes: Iterable<string>): void {
-  const node = [...nodes].find((id) => nodesOf(doc).has(id));
+export function goOnAt(sheet: Sheet, nodes: Iterable<string>): void {
+  const present = new Set(nodeIdsOf(sheet));
+  const node = [...nodes].find((id) => present.has(id));
   useLanding.setState({ landing: node === undefined ? undefined : { nodes: [node], isRevealed: false } });
   if (node === undefined && isFocusFree()) document.querySelector<HTMLElement>(".canvas")?.focus({ preventScroll: true });
 }

@@ -1,8 +1,9 @@
 // Beside the port that a link is dragged to: whether it fits, and why not.
-import { canConnect, type Graph, type Library } from "@spindle/graph-model";
+import type { Graph, Library } from "@spindle/graph-model";
 import { useConnection, useStore, ViewportPortal } from "@xyflow/react";
 import { Check, X } from "lucide-react";
 import { useMemo } from "react";
+import { answerOf } from "./rails";
 
 export function LinkHint({ graph, library }: { graph: Graph; library: Library }) {
   const aimed = useConnection((connection) => {
@@ -28,7 +29,7 @@ function Hint({ ends, at, graph, library }: HintProps) {
   const zoom = useStore((state) => state.transform[2]);
   const [[fromNode, fromPort], [toNode, toPort]] = ends;
   const answer = useMemo(
-    () => canConnect(graph, library, { node: fromNode, port: fromPort }, { node: toNode, port: toPort }),
+    () => answerOf(graph, library, { node: fromNode, port: fromPort }, { node: toNode, port: toPort }),
     [graph, library, fromNode, fromPort, toNode, toPort],
   );
   return (

@@ -4,7 +4,7 @@ import { nodeTitle } from "@spindle/graph-model";
 import { type Node, type NodeProps, useStore } from "@xyflow/react";
 import { CircleAlert, CircleHelp, CircleSlash, CornerUpRight, History, Octagon, Pin, WifiOff } from "lucide-react";
 import { memo, useMemo } from "react";
-import { useRunStore } from "../session/run-store";
+import { useShownRuns } from "../session/run-store";
 import { PlaneMark } from "../ui/plane-mark";
 import { lookOf } from "../ui/words";
 import { BOX_BELOW } from "./box";
@@ -36,7 +36,7 @@ export type CardNode = Node<
 export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>) {
   const { resolved, ports, engine, draft, notCommercial, wired, problem, problems } = data;
   const { node, definition, settings } = resolved;
-  const nodeRun = useRunStore((store) => store.nodes[id]);
+  const nodeRun = useShownRuns((store) => store.nodes[id]);
   const cause = useStale(id);
   const isStale = cause !== undefined && nodeRun?.state === "succeeded" && !settings.pinned && !settings.disabled && !settings.bypassed;
   const tone = isStale ? "stale" : lookOf(nodeRun?.state);

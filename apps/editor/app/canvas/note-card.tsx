@@ -46,9 +46,9 @@ export function toNotes(graph: Graph): NoteNode[] {
 }
 
 export function NoteCard({ data: { note }, selected }: NodeProps<NoteNode>) {
-  const { doc } = useCanvas();
+  const { sheet } = useCanvas();
   const isEdited = useEdited((state) => state.note === note.id);
-  const set = (fields: Partial<Note>) => void setEntry(doc, ME, "notes", note.id, fields);
+  const set = (fields: Partial<Note>) => void setEntry(sheet, ME, "notes", note.id, fields);
   const text = note.text ?? "";
   return (
     <>
@@ -73,7 +73,7 @@ export function NoteCard({ data: { note }, selected }: NodeProps<NoteNode>) {
         {isEdited ? (
           <NoteText
             text={text}
-            onStore={(next, base) => void setEntry(doc, ME, "notes", note.id, { text: next }, { isText: true, base })}
+            onStore={(next, base) => void setEntry(sheet, ME, "notes", note.id, { text: next }, { isText: true, base })}
           />
         ) : text.trim() ? (
           <Markdown text={text} />

@@ -1,6 +1,6 @@
 // The palette: at a place of the canvas, the entries of the library, what fits first. The one that is chosen lands there, wired.
 import { type Graph, type Library, type NodeDefinition, type Port, portKind, resolve } from "@spindle/graph-model";
-import { normalise } from "@spindle/graph-model/shared-doc";
+import { sheetGraph } from "@spindle/graph-model/shared-doc";
 import { searchOf } from "@spindle/node-library";
 import { useStoreApi } from "@xyflow/react";
 import { Command } from "cmdk";
@@ -39,7 +39,7 @@ export function Palette({ shared, graph, library, onPlaced }: Props) {
   const choose = (definition: NodeDefinition, { corner, joint: aimed, replaces }: Aim) => {
     closePalette();
     // Other people may have edited the graph since the palette opened.
-    const { graph } = normalise(shared.doc);
+    const graph = sheetGraph(shared.sheet);
     if (replaces !== undefined && !graph.nodes.some((node) => node.id === replaces)) {
       announce("");
       return toast("info", "Nothing was replaced: the node was deleted by another person.");
@@ -53,14 +53,14 @@ export function Palette({ shared, graph, library, onPlaced }: Props) {
         replaced(
           title,
           definition,
-          asOwnStep(shared, () => replaceNode(shared.doc, { graph, library }, replaces, definition)),
+          asOwnStep(shared, () => replaceNode(shared.sheet, { graph, library }, replaces, definition)),
         ),
       );
       land(replaces);
       return onPlaced(replaces);
     }
-    const place = freePlace({ ...corner, ...CARD }, [...cardBoxes(shared.doc, store.getState()).values()]);
-    const { id, join } = asOwnStep(shared, () => insertNode(shared.doc, { graph, library }, definition, place, joint));
+    const place = freePlace({ ...corner, ...CARD }, [...cardBoxes(shared.sheet, store.getState()).values()]);
+    const { id, join } = asOwnStep(shared, () => insertNode(shared.sheet, { graph, library }, definition, place, joint));
     announce(inserted(graph, definition, join));
     land(id);
     onPlaced(id);

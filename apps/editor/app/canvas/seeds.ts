@@ -1,8 +1,7 @@
 // What becomes of a seed at each run: it stays, it is drawn anew, or it counts up. The run has the seed that is seen while it goes on.
 import { type Graph, type Library, type NodeSettings, nodeSettings, type ResolvedNode, record, resolve } from "@spindle/graph-model";
-import { setParam, setSetting } from "@spindle/graph-model/shared-doc";
+import { type Sheet, setParam, setSetting } from "@spindle/graph-model/shared-doc";
 import type { RunOptions } from "@spindle/schemas";
-import type * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { reach } from "./reach";
 
@@ -19,25 +18,25 @@ export function seedMode(settings: NodeSettings, name: string): SeedMode {
   return mode === "random" || mode === "increment" ? mode : "fixed";
 }
 
-export function setSeedMode(doc: Y.Doc, graph: Graph, id: string, name: string, mode: SeedMode): void {
+export function setSeedMode(sheet: Sheet, graph: Graph, id: string, name: string, mode: SeedMode): void {
   const { [name]: _, ...others } = record((nodeSettings(graph, id) as Record<string, unknown>)[KEY]);
   const next = mode === "fixed" ? others : { ...others, [name]: mode };
-  setSetting(doc, ME, id, KEY as keyof NodeSettings, Object.keys(next).length > 0 ? next : undefined);
+  setSetting(sheet, ME, id, KEY as keyof NodeSettings, Object.keys(next).length > 0 ? next : undefined);
 }
 
 /** The largest seed that is drawn; every engine takes it. */
 const LARGEST = 2 ** 31 - 1;
 
 /** Moves the seeds on that do so, of the nodes that a run has; what is wired, pinned or off stays. */
-export function moveSeeds(doc: Y.Doc, graph: Graph, library: Library, part: RunOptions["part"], random = Math.random): void {
+export function moveSeeds(sheet: Sheet, graph: Graph, library: Library, part: RunOptions["part"], random = Math.random): void {
   const { root } = resolve(graph, library);
-  doc.transact(() => {
+  sheet.transact(() => {
     for (const id of partOf(graph, part)) {
       const node = root.node(id);
       if (!node || node.settings.pinned || node.settings.disabled) continue;
       for (const { name, schema } of seedsOf(node)) {
         const mode = seedMode(node.settings, name);
-        if (mode !== "fixed") setParam(doc, ME, id, name, nextSeed(mode, node.node.params?.[name] ?? schema.default, schema, random));
+        if (mode !== "fixed") setParam(sheet, ME, id, name, nextSeed(mode, node.node.params?.[name] ?? schema.default, schema, random));
       }
     }
   }, ME);

@@ -1,10 +1,13 @@
 // A selection that becomes a subgraph, and comes out of it again, on a document with an undo manager as the page has it.
 import { edgeMetadata, type Graph, type Library, type NodeDefinition, portsOf, resolve, validate } from "@spindle/graph-model";
-import { addNode, connect, normalise, setEdge, setInterface, Undo } from "@spindle/graph-model/shared-doc";
+import { addNode, connect, normalise, setEdge, setInterface, sheetGraph, sheetOn, Undo } from "@spindle/graph-model/shared-doc";
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { ME } from "../session/use-document";
-import { makeSubgraph, makeUnique, subgraphOf, unpackSubgraph, usesOf } from "./subgraphs";
+import { insertNode } from "./edits";
+import { subgraphOf } from "./levels";
+import { NEW_PORT, RAIL, type RailSide, railAnswer, railsOf, railWires, removeRailWires, renameRailPort, wireRail } from "./rails";
+import { makeSubgraph, makeUnique, unpackSubgraph, usesOf } from "./subgraphs";
 
 const TEXT = { type: "string" };
 const entry = (service: string, inputs: object, outputs: object, required: string[] = []): NodeDefinition =>
@@ -206,4 +209,65 @@ test("[G5] several nodes call one subgraph until one of them is made unique", ()
   expect(usesOf(graph(), name)).toBe(1);
   unpackSubgraph(doc, known(), call);
   expect(Object.keys(graph().metadata?.definitions as object)).toEqual(["Subgraph 2"]);
+});
+
+describe("within a subgraph", () => {
+  function inside() {
+    const made = page();
+    const [a, b] = [made.node("A"), made.node("B")];
+    made.wire(a, b);
+    made.pack(a, b);
+    const sheet = sheetOn(made.doc, "Subgraph");
+    const graph = () => sheetGraph(sheet);
+    const id = (name: string) => graph().nodes.find((node) => node.name === name)?.id ?? "";
+    return { ...made, sheet, inner: graph, id };
+  }
+
+  test("[G5] a node is added and wired, and the graph around it stays as it is", () => {
+    const { sheet, inner, id, graph } = inside();
+    const before = graph().nodes;
+    const { join } = insertNode(sheet, { graph: inner(), library }, ALL[0] as NodeDefinition, { x: 0, y: 0 }, { from: { node: id("B") } });
+    expect(join?.in?.from.node).toBe(id("B"));
+    expect(inner().edges).toHaveLength(2);
+    expect(graph().nodes).toEqual(before);
+  });
+
+  test("[G5] a subgraph of the subgraph is made, and taken apart again", () => {
+    const { sheet, inner, id, graph } = inside();
+    const made = makeSubgraph(sheet, { graph: inner(), library }, [id("B")]);
+    if ("why" in made) throw new Error(made.why);
+    expect(Object.keys(graph().metadata?.definitions ?? {})).toEqual(["Subgraph", "Subgraph 2"]);
+    expect(inner().nodes.map(({ name }) => name)).toEqual(["A", "Subgraph 2"]);
+    expect(errors(graph())).toEqual([]);
+    expect(usesOf(graph(), "Subgraph 2")).toBe(1);
+    unpackSubgraph(sheet, { graph: inner(), library }, made.id);
+    expect(inner().nodes.map(({ name }) => name)).toEqual(["A", "B"]);
+    expect(Object.keys(graph().metadata?.definitions ?? {})).toEqual(["Subgraph"]);
+  });
+
+  test("[G4, G5] its ports are made, led elsewhere and taken away by wires of its rails", () => {
+    const { sheet, inner, id, graph } = inside();
+    const [rails, wired] = [
+      () => railsOf(inner(), library),
+      (side: RailSide) => rails()[side].map(({ name, ends }) => [name, ends.length]),
+    ];
+    expect(wired("outputs")).toEqual([["text", 1]]);
+    wireRail(sheet, inner(), library, { node: id("A"), port: "text" }, { node: RAIL.outputs, port: NEW_PORT });
+    expect(wired("outputs")).toEqual([
+      ["text", 1],
+      ["text 2", 1],
+    ]);
+    wireRail(sheet, inner(), library, { node: RAIL.inputs, port: NEW_PORT }, { node: id("A"), port: "text" });
+    expect(wired("inputs")).toEqual([["text", 1]]);
+    expect(railAnswer(inner(), library, { node: RAIL.inputs, port: "text" }, { node: id("B"), port: "text" })).toEqual({
+      ok: false,
+      reason: "The input has a wire.",
+    });
+    renameRailPort(sheet, inner(), library, "inputs", "text", "Draft");
+    expect(rails().inputs[0]).toMatchObject({ name: "text", label: "Draft" });
+    const gone = railWires(inner(), rails()).filter(({ source }) => source === RAIL.inputs || source === id("A"));
+    removeRailWires(sheet, inner(), library, new Set(gone.map((wire) => wire.id)));
+    expect([wired("inputs"), wired("outputs")]).toEqual([[], [["text", 1]]]);
+    expect(errors(graph())).toEqual([]);
+  });
 });

@@ -25,21 +25,26 @@ import {
   addNode,
   connect,
   copyOf,
+  definitionOf,
+  docOf,
   normalise,
   pasteNodes,
   remove,
   removeDefinition,
+  type Sheet,
   setDefinition,
   setEdge,
   setEntry,
   setParam,
+  sheetGraph,
+  sheetOn,
 } from "@spindle/graph-model/shared-doc";
-import type * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { setBends } from "./bends";
 import { titleIn } from "./edits";
 import { withPlaces } from "./flow";
 import { groupsOf } from "./groups";
+import { subgraphOf } from "./levels";
 import { reach } from "./reach";
 
 interface Known {
@@ -131,25 +136,25 @@ function whyNotAcross(edge: GraphEdge, ends: string): string | undefined {
 }
 
 /** Puts the nodes into a subgraph of their own, in one step. Its ports are made of the wires that cross its edge. */
-export function makeSubgraph(doc: Y.Doc, known: Known, nodes: readonly string[]): { id: string } | Refusal {
+export function makeSubgraph(sheet: Sheet, known: Known, nodes: readonly string[]): { id: string } | Refusal {
   const ids = new Set(nodes);
   const why = whyNotOnePart(known.graph, ids);
   if (why) return { why };
-  return tried(doc, known, (on) => ({ id: pack(on, known, ids) }));
+  return tried(sheet, known, (on) => ({ id: pack(on, known, ids) }));
 }
 
 /** Does it on a copy first: an edit after which the graph has errors that it had not is refused. */
-function tried<T extends object>(doc: Y.Doc, { graph, library }: Known, edit: (doc: Y.Doc) => T | Refusal): T | Refusal {
-  const copy = copyOf(doc);
+function tried<T extends object>(sheet: Sheet, { graph, library }: Known, edit: (sheet: Sheet) => T | Refusal): T | Refusal {
+  const copy = sheetOn(copyOf(docOf(sheet)), definitionOf(sheet));
   const trial = edit(copy);
   if ("why" in trial) return trial;
   const errors = (issues: readonly Issue[]) => issues.filter(({ severity }) => severity === "error");
   const before = new Set(errors(validate(graph, library)).map(({ code, message }) => `${code} ${message}`));
-  const made = errors(validate(normalise(copy).graph, library)).find(({ code, message }) => !before.has(`${code} ${message}`));
-  return made ? { why: made.message } : doc.transact(() => edit(doc), ME);
+  const made = errors(validate(sheetGraph(copy), library)).find(({ code, message }) => !before.has(`${code} ${message}`));
+  return made ? { why: made.message } : sheet.transact(() => edit(sheet), ME);
 }
 
-function pack(doc: Y.Doc, { graph, library }: Known, ids: ReadonlySet<string>): string {
+function pack(sheet: Sheet, { graph, library }: Known, ids: ReadonlySet<string>): string {
   const level = resolve(graph, library).root;
   const name = freeName("Subgraph", definitionNames(graph));
   const all = takings(graph, level);
@@ -197,7 +202,7 @@ function pack(doc: Y.Doc, { graph, library }: Known, ids: ReadonlySet<string>): 
   const inner = graph.edges.filter(({ from, to }) => ids.has(from) && ids.has(to));
   const places = part.flatMap(({ id }) => nodePosition(graph, id) ?? []);
   const settings = part.map(({ id }) => [id, nodeSettings(graph, id)] as const).filter(([, of]) => Object.keys(of).length > 0);
-  setDefinition(doc, ME, name, {
+  setDefinition(docOf(sheet), ME, name, {
     nodes: part,
     edges: inner,
     metadata: {
@@ -207,25 +212,25 @@ function pack(doc: Y.Doc, { graph, library }: Known, ids: ReadonlySet<string>): 
       ...(settings.length > 0 ? { nodes: Object.fromEntries(settings) } : {}),
     },
   });
-  const id = addNode(doc, ME, { service: CALL, plane: "node", name, params: { definition: name }, position: middle(places) });
+  const id = addNode(sheet, ME, { service: CALL, plane: "node", name, params: { definition: name }, position: middle(places) });
   const orders = graph.edges.filter((edge) => !edgeMetadata(edge).sourcePort && ids.has(edge.from) !== ids.has(edge.to));
   const isWired = (from: string, to: string) => all.some((one) => one.from.node === from && one.to.node === to);
-  remove(doc, ME, [...ids]);
-  for (const input of inputs) connect(doc, ME, given.get(input) as PortAddress, { node: id, port: input.name });
-  for (const { output, to, edge } of leaving) rewire(doc, { node: id, port: output.name }, to, edge);
+  remove(sheet, ME, [...ids]);
+  for (const input of inputs) connect(sheet, ME, given.get(input) as PortAddress, { node: id, port: input.name });
+  for (const { output, to, edge } of leaving) rewire(sheet, { node: id, port: output.name }, to, edge);
   const ordered = new Set<string>();
   for (const { from, to } of orders) {
     const [start, end] = [ids.has(from) ? id : from, ids.has(to) ? id : to];
     if (isWired(from, to) || ordered.has(`${start} ${end}`)) continue;
     ordered.add(`${start} ${end}`);
-    connect(doc, ME, { node: start }, { node: end });
+    connect(sheet, ME, { node: start }, { node: end });
   }
   for (const { of, input } of promised)
-    setEntry(doc, ME, "inputs", of.name, { to: [...of.to.filter(({ node }) => !ids.has(node)), { node: id, port: input.name }] });
-  for (const { of, output } of shown) setEntry(doc, ME, "outputs", of.name, { from: { node: id, port: output.name } });
+    setEntry(sheet, ME, "inputs", of.name, { to: [...of.to.filter(({ node }) => !ids.has(node)), { node: id, port: input.name }] });
+  for (const { of, output } of shown) setEntry(sheet, ME, "outputs", of.name, { from: { node: id, port: output.name } });
   for (const group of groupsOf(graph))
     if (part.every((node) => group.nodes.includes(node.id)))
-      setEntry(doc, ME, "groups", group.id, { nodes: [...group.nodes.filter((one) => !ids.has(one)), id] });
+      setEntry(sheet, ME, "groups", group.id, { nodes: [...group.nodes.filter((one) => !ids.has(one)), id] });
   return id;
 }
 
@@ -237,7 +242,7 @@ function named(level: Level, { node, port }: PortAddress, side: "inputs" | "outp
 }
 
 /** Takes the name, or the first one like it that is free. */
-function freeName(name: string, taken: Set<string> | readonly string[]): string {
+export function freeName(name: string, taken: Set<string> | readonly string[]): string {
   const known = new Set(taken);
   let free = name;
   for (let more = 2; known.has(free); more++) free = `${name} ${more}`;
@@ -253,15 +258,15 @@ function middle(places: readonly Position[]): Position {
 }
 
 /** A wire with what the old one carried that its target decides by. */
-function rewire(doc: Y.Doc, from: PortAddress, to: PortAddress, old: GraphEdge | undefined): void {
+function rewire(sheet: Sheet, from: PortAddress, to: PortAddress, old: GraphEdge | undefined): void {
   const { map, points } = old ? edgeMetadata(old) : {};
-  const made = connect(doc, ME, from, to, map ? "map" : undefined);
-  if (map) setEdge(doc, ME, made, { map });
-  if (Array.isArray(points)) setBends(doc, made, points);
+  const made = connect(sheet, ME, from, to, map ? "map" : undefined);
+  if (map) setEdge(sheet, ME, made, { map });
+  if (Array.isArray(points)) setBends(sheet, made, points);
 }
 
 /** Puts what a node calls in its place, in one step. The subgraph goes with the last node that calls it. */
-export function unpackSubgraph(doc: Y.Doc, known: Known, id: string): { ids: string[] } | Refusal {
+export function unpackSubgraph(sheet: Sheet, known: Known, id: string): { ids: string[] } | Refusal {
   const { graph, library } = known;
   const resolved = resolve(graph, library);
   const call = resolved.root.node(id);
@@ -280,10 +285,10 @@ export function unpackSubgraph(doc: Y.Doc, known: Known, id: string): { ids: str
     if (why) return { why };
   }
   const level = resolved.level(name);
-  return tried(doc, known, (on) => ({ ids: spread(on, known, id, name, level, body) }));
+  return tried(sheet, known, (on) => ({ ids: spread(on, known, id, name, level, body) }));
 }
 
-function spread(doc: Y.Doc, { graph, library }: Known, id: string, name: string, inner: Level, body: Graph): string[] {
+function spread(sheet: Sheet, { graph, library }: Known, id: string, name: string, inner: Level, body: Graph): string[] {
   const level = resolve(graph, library).root;
   const call = level.node(id);
   const targets = new Map(
@@ -305,62 +310,59 @@ function spread(doc: Y.Doc, { graph, library }: Known, id: string, name: string,
   const all = takings(graph, level);
   const orders = graph.edges.filter((edge) => !edgeMetadata(edge).sourcePort && (edge.from === id || edge.to === id));
   const starts = body.nodes.filter((node) => !body.edges.some(({ to, ...edge }) => to === node.id && !isLoopEdge({ to, ...edge })));
-  remove(doc, ME, [id]);
+  const uses = usesOf(normalise(docOf(sheet)).graph, name);
+  remove(sheet, ME, [id]);
   const placed = withPlaces(body);
   const places = body.nodes.flatMap((node) => nodePosition(placed, node.id) ?? []);
   const [at, centre] = [nodePosition(graph, id) ?? { x: 0, y: 0 }, middle(places)];
   const corner = { x: Math.min(...places.map(({ x }) => x)), y: Math.min(...places.map(({ y }) => y)) };
-  const ids = pasteNodes(doc, ME, placed, { x: at.x + corner.x - centre.x, y: at.y + corner.y - centre.y });
+  const ids = pasteNodes(sheet, ME, placed, { x: at.x + corner.x - centre.x, y: at.y + corner.y - centre.y });
   const renamed = new Map(body.nodes.map((node, index) => [node.id, ids[index] ?? node.id]));
   const moved = ({ node, port }: PortAddress): PortAddress => ({ node: renamed.get(node) ?? node, port });
   const inputsOf = (port: string) => (targets.get(port) ?? []).map(moved);
   const originOf = (port: string) => moved(origins.get(port) ?? { node: "", port });
   for (const { from, to, edge } of all) {
-    if (to.node === id) for (const target of inputsOf(to.port)) rewire(doc, from, target, edge);
-    else if (from.node === id) rewire(doc, originOf(from.port), to, edge);
+    if (to.node === id) for (const target of inputsOf(to.port)) rewire(sheet, from, target, edge);
+    else if (from.node === id) rewire(sheet, originOf(from.port), to, edge);
   }
   for (const { kind, port } of call?.sources ?? []) {
     const value = kind === "param" ? call?.node.params?.[port.name] : kind === "default" ? port.schema.default : undefined;
-    if (value !== undefined) for (const { node, port: input } of inputsOf(port.name)) setParam(doc, ME, node, input, value);
+    if (value !== undefined) for (const { node, port: input } of inputsOf(port.name)) setParam(sheet, ME, node, input, value);
   }
   for (const { from, to } of orders) {
-    if (to === id) for (const start of starts) connect(doc, ME, { node: from }, { node: renamed.get(start.id) ?? "" });
-    else for (const last of inner.ends) connect(doc, ME, { node: renamed.get(last.id) ?? "" }, { node: to });
+    if (to === id) for (const start of starts) connect(sheet, ME, { node: from }, { node: renamed.get(start.id) ?? "" });
+    else for (const last of inner.ends) connect(sheet, ME, { node: renamed.get(last.id) ?? "" }, { node: to });
   }
   const own = declaredInterface(graph);
   for (const { name: input, to } of own.inputs) {
     if (!to.some(({ node }) => node === id)) continue;
-    setEntry(doc, ME, "inputs", input, { to: to.flatMap((at) => (at.node === id ? inputsOf(at.port) : [at])) });
+    setEntry(sheet, ME, "inputs", input, { to: to.flatMap((at) => (at.node === id ? inputsOf(at.port) : [at])) });
   }
   for (const { name: output, from } of own.outputs)
-    if (from.node === id) setEntry(doc, ME, "outputs", output, { from: originOf(from.port) });
+    if (from.node === id) setEntry(sheet, ME, "outputs", output, { from: originOf(from.port) });
   for (const group of groupsOf(graph))
-    if (group.nodes.includes(id)) setEntry(doc, ME, "groups", group.id, { nodes: [...group.nodes.filter((one) => one !== id), ...ids] });
-  if (usesOf(graph, name) === 1) removeDefinition(doc, ME, name);
+    if (group.nodes.includes(id)) setEntry(sheet, ME, "groups", group.id, { nodes: [...group.nodes.filter((one) => one !== id), ...ids] });
+  if (uses === 1) removeDefinition(docOf(sheet), ME, name);
   return ids;
 }
 
-/** How many nodes call a subgraph, in the graph and in its other subgraphs. */
+/** How many nodes call a subgraph, in the graph and in its other subgraphs. @param graph the whole */
 export function usesOf(graph: Graph, name: string): number {
   const bodies = [graph, ...definitionNames(graph).flatMap((one) => definitionGraph(graph, one) ?? [])];
   return bodies.flatMap(({ nodes }) => nodes).filter(({ service, params }) => service === CALL && params?.definition === name).length;
 }
 
-/** The name of what a node calls; undefined for any other node. */
-export function subgraphOf(graph: Graph, id: string): string | undefined {
-  const node = graph.nodes.find((one) => one.id === id);
-  const name = node?.service === CALL ? node.params?.definition : undefined;
-  return typeof name === "string" && definitionNames(graph).includes(name) ? name : undefined;
-}
-
 /** Gives the node a copy of what it calls, which changes with no other node. */
-export function makeUnique(doc: Y.Doc, graph: Graph, id: string): void {
+export function makeUnique(sheet: Sheet, graph: Graph, id: string): void {
   const name = subgraphOf(graph, id);
   if (name === undefined) return;
   const written = record(record(graph.metadata?.definitions)[name]);
   const copy = freeName(name, definitionNames(graph));
-  doc.transact(() => {
-    setDefinition(doc, ME, copy, { ...structuredClone(written), metadata: { ...structuredClone(record(written.metadata)), label: copy } });
-    setParam(doc, ME, id, "definition", copy);
+  sheet.transact(() => {
+    setDefinition(docOf(sheet), ME, copy, {
+      ...structuredClone(written),
+      metadata: { ...structuredClone(record(written.metadata)), label: copy },
+    });
+    setParam(sheet, ME, id, "definition", copy);
   }, ME);
 }

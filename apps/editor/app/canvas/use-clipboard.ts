@@ -1,7 +1,7 @@
 // Copy and paste through the system's clipboard, as a graph: it works between tabs and into a text editor. What is no graph, a file or
 // a text, is pasted as a node that holds it.
 import { type Graph, type Library, nodePosition, type Position } from "@spindle/graph-model";
-import { normalise, setParam } from "@spindle/graph-model/shared-doc";
+import { setParam, sheetGraph } from "@spindle/graph-model/shared-doc";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import { graphTextOf } from "../session/files";
@@ -38,20 +38,20 @@ export function useClipboard(
   const store = useStoreApi();
   /** What is selected, as text; undefined if no node and no note is. */
   const copied = (): string | undefined => {
-    const graph = shared && copySelected(shared.doc, normalise(shared.doc).graph, selection);
+    const graph = shared && copySelected(shared.sheet, sheetGraph(shared.sheet), selection);
     return graph && JSON.stringify(graph, null, 2);
   };
   const cut = () => {
     if (!shared) return;
-    asOwnStep(shared, () => removeSelected(shared.doc, selection));
-    goOnAt(shared.doc, []);
+    asOwnStep(shared, () => removeSelected(shared.sheet, selection));
+    goOnAt(shared.sheet, []);
   };
   /** The free place for something of that size whose middle is wished at a point of the window, or else in the middle of the view. */
   const placeFor = (size: Pick<Box, "width" | "height">, at: Position | undefined): Position => {
     const view = viewBox(store.getState());
     const middle = at ? flow.screenToFlowPosition(at) : { x: view.x + view.width / 2, y: view.y + view.height / 2 };
     const wished = { x: middle.x - size.width / 2, y: middle.y - size.height / 2, ...size };
-    return shared ? freePlace(wished, [...cardBoxes(shared.doc, store.getState()).values()]) : wished;
+    return shared ? freePlace(wished, [...cardBoxes(shared.sheet, store.getState()).values()]) : wished;
   };
   const show = (nodes: string[], notes: string[] = []) => {
     onSelect(selectionOf({ nodes, notes }));
@@ -60,15 +60,15 @@ export function useClipboard(
   const putGraph = (given: Graph, at: Position | undefined) => {
     const graph = withPlaces(given); // a workflow in API format has no places
     if (!shared) return;
-    const put = asOwnStep(shared, () => pasteCopied(shared.doc, graph, placeFor(sizeOf(graph), at)));
+    const put = asOwnStep(shared, () => pasteCopied(shared.sheet, graph, placeFor(sizeOf(graph), at)));
     show(put.nodes, put.notes);
   };
   const putHeld = ({ definition, input, value }: HeldValue, at: Position | undefined) => {
     if (!shared) return;
     const put = () =>
-      shared.doc.transact(() => {
-        const id = place(shared.doc, definition, placeFor(CARD, at));
-        setParam(shared.doc, ME, id, input, value, { isText: typeof value === "string" });
+      shared.sheet.transact(() => {
+        const id = place(shared.sheet, definition, placeFor(CARD, at));
+        setParam(shared.sheet, ME, id, input, value, { isText: typeof value === "string" });
         return id;
       }, ME);
     show([asOwnStep(shared, put)]);
@@ -103,7 +103,7 @@ export function useClipboard(
   now.current = { copied, cut, paste, putFile };
   useEffect(() => {
     const put = (event: ClipboardEvent) => {
-      const text = isField(event.target) || String(getSelection()) ? undefined : now.current.copied();
+      const text = isField(event.target) || String(getSelection()).trim() ? undefined : now.current.copied();
       if (text === undefined) return;
       event.preventDefault();
       event.clipboardData?.setData("text/plain", text);

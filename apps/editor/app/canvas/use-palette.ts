@@ -1,8 +1,9 @@
 // What the palette is open for. It is kept beside the canvas, so that opening it draws no card again.
+
 import type { Graph, PortAddress, Position } from "@spindle/graph-model";
+import type { Sheet } from "@spindle/graph-model/shared-doc";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import type { RefObject } from "react";
-import type * as Y from "yjs";
 import { create } from "zustand";
 import { middleOfWire } from "./drawn-wires";
 import { CARD } from "./flow";
@@ -71,7 +72,7 @@ export interface PaletteOpener {
 }
 
 export function usePaletteOpener(
-  doc: Y.Doc | undefined,
+  sheet: Sheet | undefined,
   graph: Graph | undefined,
   pointer: RefObject<Pointer | undefined>,
   selection: Selection,
@@ -88,13 +89,13 @@ export function usePaletteOpener(
   const cornerOf = (id: string): Position => store.getState().nodeLookup.get(id)?.internals.positionAbsolute ?? { x: 0, y: 0 };
   return {
     add: () => {
-      if (!doc || !graph) return;
+      if (!sheet || !graph) return;
       const joint = edge === undefined ? undefined : jointOfWire(graph, edge);
       if (joint && edge !== undefined) return openAt(seen(middleOfWire(edge) ?? cornerOf(joint.from?.node ?? "")), joint);
       const next: Joint = node === undefined ? {} : { from: { node } };
       const under = pointer.current;
       if (under?.isOverPane) return openAt(under, next, "corner");
-      const corner = placeForNew(doc, store.getState(), selection);
+      const corner = placeForNew(sheet, store.getState(), selection);
       open({ at: seen(corner), corner, joint: next });
     },
     replace: () => {

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { create } from "zustand";
 import { useRunStore } from "../session/run-store";
+import { levelAt } from "./levels";
 import { staleCauses } from "./stale";
 
 const useCauses = create<{ causes: ReadonlyMap<string, string> }>(() => ({ causes: new Map() }));
@@ -14,7 +15,8 @@ export const useStale = (node: string): string | undefined => useCauses((state) 
 /** Edits that follow one another at once are looked at together. */
 const REST_MS = 150;
 
-export function useStaleness(graph: Graph | undefined, library: Library): void {
+/** @param calls those that lead to what is shown */
+export function useStaleness(graph: Graph | undefined, calls: readonly string[], library: Library): void {
   const run = useRunStore((store) => store.run?.id);
   const { data: ran } = useQuery({
     queryKey: ["graph of run", run],
@@ -24,9 +26,14 @@ export function useStaleness(graph: Graph | undefined, library: Library): void {
   });
   useEffect(() => {
     if (!graph || !ran || run === undefined) return useCauses.setState({ causes: new Map() });
-    const timer = setTimeout(() => useCauses.setState({ causes: staleCauses(graph, ran, library) }), REST_MS);
+    const before = levelAt(ran, calls);
+    const isKnown = before.calls.length === calls.length; // else the run did not have what is shown
+    const timer = setTimeout(
+      () => useCauses.setState({ causes: isKnown ? staleCauses(graph, before.graph, library) : new Map() }),
+      REST_MS,
+    );
     return () => clearTimeout(timer);
-  }, [graph, ran, run, library]);
+  }, [graph, calls, ran, run, library]);
 }
 
 /** @throws Error where the server does not give the graph */

@@ -1,25 +1,24 @@
 // What a capability is for, and values to try it with.
 import { type Example, type NodeDefinition, portType, whyValueUnfit } from "@spindle/graph-model";
-import { setParam } from "@spindle/graph-model/shared-doc";
+import { type Sheet, setParam } from "@spindle/graph-model/shared-doc";
 import { ClipboardPlus } from "lucide-react";
-import type * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { Markdown } from "../ui/markdown";
 import { Viewer } from "../ui/viewer";
 
 interface Props {
-  doc: Y.Doc;
+  sheet: Sheet;
   id: string;
   definition: NodeDefinition | undefined;
   /** The values of an example stand in the fields now. */
   onSet(): void;
 }
 
-export function About({ doc, id, definition, onSet }: Props) {
+export function About({ sheet, id, definition, onSet }: Props) {
   if (!definition) return <p className="section text-small text-muted">Nothing is known of this capability.</p>;
   const insert = (values: Values) => {
-    doc.transact(() => {
-      for (const [name, value] of Object.entries(values)) setParam(doc, ME, id, name, value);
+    sheet.transact(() => {
+      for (const [name, value] of Object.entries(values)) setParam(sheet, ME, id, name, value);
     }, ME);
     onSet();
   };

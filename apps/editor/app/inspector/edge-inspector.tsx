@@ -1,8 +1,7 @@
 // An edge: when it is followed, whether it repeats what lies before it, whether it fans a list out.
 import { edgeId, edgeMetadata, type Graph, type GraphEdge, type Level, type Library, nodeTitle, resolve } from "@spindle/graph-model";
-import { type EdgeChange, remove, setEdge } from "@spindle/graph-model/shared-doc";
+import { type EdgeChange, remove, type Sheet, setEdge } from "@spindle/graph-model/shared-doc";
 import { Spline, Trash2 } from "lucide-react";
-import type * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { Row } from "../ui/row";
 import { type Typed, Widget } from "../ui/widget";
@@ -12,12 +11,12 @@ const KINDS = [
   ["on_failure", "The node before it failed"],
 ] as const;
 
-export function EdgeInspector({ doc, graph, library, id }: { doc: Y.Doc; graph: Graph; library: Library; id: string }) {
+export function EdgeInspector({ sheet, graph, library, id }: { sheet: Sheet; graph: Graph; library: Library; id: string }) {
   const edge = graph.edges.find((one, index) => edgeId(one, index) === id);
   if (!edge) return null;
   const level = resolve(graph, library).root;
   const title = (node: string): string => nodeTitle(level.node(node)?.node ?? { id: node });
-  const change = (next: EdgeChange, typed?: Typed) => setEdge(doc, ME, id, next, typed);
+  const change = (next: EdgeChange, typed?: Typed) => setEdge(sheet, ME, id, next, typed);
   const { when, loop, map, sourcePort, targetPort } = edgeMetadata(edge);
   return (
     <>
@@ -31,7 +30,7 @@ export function EdgeInspector({ doc, graph, library, id }: { doc: Y.Doc; graph: 
             {sourcePort && targetPort ? `${sourcePort} to ${targetPort}` : "order only, by name"}
           </div>
         </div>
-        <button type="button" className="button icon quiet" aria-label="Delete the wire" onClick={() => remove(doc, ME, [], [id])}>
+        <button type="button" className="button icon quiet" aria-label="Delete the wire" onClick={() => remove(sheet, ME, [], [id])}>
           <Trash2 size={14} />
         </button>
       </div>

@@ -10,11 +10,10 @@ import {
   type ResolvedNode,
   resolve,
 } from "@spindle/graph-model";
-import { renameNode, setParam, setSetting } from "@spindle/graph-model/shared-doc";
+import { definitionOf, renameNode, type Sheet, setParam, setSetting } from "@spindle/graph-model/shared-doc";
 import { Play } from "lucide-react";
 import { Tabs } from "radix-ui";
 import { useEffect, useState } from "react";
-import type * as Y from "yjs";
 import { type Problems, problemsOf } from "../canvas/problems";
 import { isSeed } from "../canvas/seeds";
 import { Result } from "../run/result";
@@ -32,7 +31,7 @@ import { SeedChoice } from "./seed-choice";
 import { variablesOf } from "./variables";
 
 interface Props {
-  doc: Y.Doc;
+  sheet: Sheet;
   graph: Graph;
   library: Library;
   issues: readonly Issue[];
@@ -40,7 +39,7 @@ interface Props {
 }
 
 /** @param parts the menu of the runs that end or begin at this node */
-export function NodeInspector({ doc, graph, library, issues, id, parts }: Props & { parts: readonly MenuEntry[] }) {
+export function NodeInspector({ sheet, graph, library, issues, id, parts }: Props & { parts: readonly MenuEntry[] }) {
   const level = resolve(graph, library).root;
   const resolved = level.node(id);
   const [tab, setTab] = useState("settings");
@@ -57,7 +56,7 @@ export function NodeInspector({ doc, graph, library, issues, id, parts }: Props 
       <div className="inspector-head">
         <PlaneMark plane={node.plane} off={definition?.live === false} />
         <div className="grow">
-          <NameField key={id} wide label="Node title" name={nodeTitle(node)} onRename={(name) => renameNode(doc, ME, id, name)} />
+          <NameField key={id} wide label="Node title" name={nodeTitle(node)} onRename={(name) => renameNode(sheet, ME, id, name)} />
           <div className="text-faint text-tiny monospace ellipsis node-service">
             {node.service}
             {definition ? `, version ${definition.version}` : ""}
@@ -86,7 +85,7 @@ export function NodeInspector({ doc, graph, library, issues, id, parts }: Props 
         </Tabs.List>
         <Tabs.Content value="settings" className="scroll">
           {definition ? (
-            <Settings key={id} doc={doc} level={level} resolved={resolved} definition={definition} problems={problemsOf(id, issues)} />
+            <Settings key={id} sheet={sheet} level={level} resolved={resolved} definition={definition} problems={problemsOf(id, issues)} />
           ) : (
             <p className="section text-bad text-small">
               {node.service} is not in the library. Replace the node, or start a worker that offers it.
@@ -94,10 +93,10 @@ export function NodeInspector({ doc, graph, library, issues, id, parts }: Props 
           )}
         </Tabs.Content>
         <Tabs.Content value="result" className="scroll">
-          <Result doc={doc} graph={graph} id={id} engines={definition?.engines ?? []} />
+          <Result sheet={sheet} graph={graph} id={id} engines={definition?.engines ?? []} />
         </Tabs.Content>
         <Tabs.Content value="about" className="scroll">
-          <About doc={doc} id={id} definition={definition} onSet={() => setTab("settings")} />
+          <About sheet={sheet} id={id} definition={definition} onSet={() => setTab("settings")} />
         </Tabs.Content>
       </Tabs.Root>
     </>
@@ -107,18 +106,19 @@ export function NodeInspector({ doc, graph, library, issues, id, parts }: Props 
 const TIME_OUT = { type: "integer", minimum: 1, maximum: 604800, "x-unit": "s" };
 
 interface SettingsProps {
-  doc: Y.Doc;
+  sheet: Sheet;
   level: Level;
   resolved: ResolvedNode;
   definition: NodeDefinition;
   problems: Problems;
 }
 
-function Settings({ doc, level, resolved, definition, problems }: SettingsProps) {
+function Settings({ sheet, level, resolved, definition, problems }: SettingsProps) {
   const { node, settings, sources } = resolved;
   const { id } = node;
   const params = node.params ?? {};
-  const set = (name: string) => (value: unknown, typed?: Typed) => setParam(doc, ME, id, name, value, typed);
+  const isInside = definitionOf(sheet) !== undefined;
+  const set = (name: string) => (value: unknown, typed?: Typed) => setParam(sheet, ME, id, name, value, typed);
   return (
     <>
       <section className="section" data-field="engine">
@@ -126,7 +126,7 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
         <EngineChoice
           definition={definition}
           value={settings.engine ?? "auto"}
-          onChange={(engine) => setSetting(doc, ME, id, "engine", engine)}
+          onChange={(engine) => setSetting(sheet, ME, id, "engine", engine)}
         />
       </section>
       {definition.parameters.length > 0 && (
@@ -143,7 +143,7 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
                   variables={variablesOf(level, resolved, schema)}
                   onChange={set(name)}
                 />
-                {isSeed(schema) && <SeedChoice doc={doc} graph={level.graph} node={id} name={name} label={label} />}
+                {isSeed(schema) && <SeedChoice sheet={sheet} graph={level.graph} node={id} name={name} label={label} />}
               </Row>
             );
           })}
@@ -159,18 +159,24 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
               label={source.port.label}
               hint={source.port.description}
               required={source.port.required}
-              from={whereFrom(level, source)}
+              from={whereFrom(level, source, isInside)}
               problem={problems.values.get(source.port.name)}
             >
               {source.kind !== "wire" && isSeed(source.port.schema) && (
-                <SeedChoice doc={doc} graph={level.graph} node={id} name={source.port.name} label={source.port.label} />
+                <SeedChoice sheet={sheet} graph={level.graph} node={id} name={source.port.name} label={source.port.label} />
               )}
               {source.kind !== "wire" && (
                 <Widget
                   label={source.port.label}
                   schema={source.port.schema}
                   value={params[source.port.name]}
-                  placeholder={source.kind === "run" || source.kind === "interface" ? "Asked when it runs" : ""}
+                  placeholder={
+                    source.kind !== "run" && source.kind !== "interface"
+                      ? ""
+                      : isInside
+                        ? "What the subgraph is given"
+                        : "Asked when it runs"
+                  }
                   onChange={set(source.port.name)}
                 />
               )}
@@ -191,19 +197,20 @@ function Settings({ doc, level, resolved, definition, problems }: SettingsProps)
             schema={TIME_OUT}
             value={settings.timeoutSeconds}
             placeholder={definition.timeoutSeconds > 0 ? String(definition.timeoutSeconds) : "No limit"}
-            onChange={(value) => setSetting(doc, ME, id, "timeoutSeconds", value)}
+            onChange={(value) => setSetting(sheet, ME, id, "timeoutSeconds", value)}
           />
         </Row>
       </section>
-      <NodeControl settings={[settings]} onSet={(name, value) => setSetting(doc, ME, id, name, value)} />
+      <NodeControl settings={[settings]} onSet={(name, value) => setSetting(sheet, ME, id, name, value)} />
     </>
   );
 }
 
-function whereFrom(level: Level, source: InputSource): string | undefined {
+function whereFrom(level: Level, source: InputSource, isInside: boolean): string | undefined {
   const title = (id: string) => nodeTitle(level.node(id)?.node ?? { id });
   if (source.kind === "wire") return `from ${title(source.from)}`;
   if (source.kind === "upstream") return `by name, from ${title(source.from)}`;
-  if (source.kind === "interface") return "from the run";
-  return source.kind === "run" ? "asked when it runs" : undefined;
+  if (source.kind !== "interface" && source.kind !== "run") return undefined;
+  if (isInside) return "from the subgraph's input";
+  return source.kind === "interface" ? "from the run" : "asked when it runs";
 }

@@ -1,8 +1,7 @@
 // Several nodes at once: what they have in common is set for all of them.
 import { type Graph, type Library, labelOf, nodeSettings, type ResolvedNode, resolve } from "@spindle/graph-model";
-import { setParam, setSetting } from "@spindle/graph-model/shared-doc";
+import { type Sheet, setParam, setSetting } from "@spindle/graph-model/shared-doc";
 import type { LucideIcon } from "lucide-react";
-import type * as Y from "yjs";
 import { asOwnStep, ME, type SharedDocument } from "../session/use-document";
 import { Row } from "../ui/row";
 import { Tip } from "../ui/tip";
@@ -34,8 +33,8 @@ export function NodesInspector({ shared, graph, library, ids, order }: Props) {
     const name = definition?.label ?? node.service;
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  const all = (edit: (doc: Y.Doc, id: string) => void) =>
-    asOwnStep(shared, () => shared.doc.transact(() => ids.forEach((id) => edit(shared.doc, id)), ME));
+  const all = (edit: (sheet: Sheet, id: string) => void) =>
+    asOwnStep(shared, () => shared.sheet.transact(() => ids.forEach((id) => edit(shared.sheet, id)), ME));
   const settings = ids.map((id) => nodeSettings(graph, id));
   const fields = commonFields(nodes);
   return (
@@ -75,14 +74,14 @@ export function NodesInspector({ shared, graph, library, ids, order }: Props) {
                     schema={schema}
                     value={isSame ? values[0] : undefined}
                     {...(isSame ? {} : { placeholder: VARIOUS })}
-                    onChange={(value) => all((doc, id) => setParam(doc, ME, id, name, value))}
+                    onChange={(value) => all((sheet, id) => setParam(sheet, ME, id, name, value))}
                   />
                 </Row>
               );
             })}
           </section>
         )}
-        <NodeControl settings={settings} onSet={(name, value) => all((doc, id) => setSetting(doc, ME, id, name, value))} />
+        <NodeControl settings={settings} onSet={(name, value) => all((sheet, id) => setSetting(sheet, ME, id, name, value))} />
       </div>
     </>
   );

@@ -5,6 +5,7 @@ import { ProblemList, type ProblemListProps } from "./problems";
 import { Timeline } from "./timeline";
 
 interface Props extends ProblemListProps {
+  /** Goes to a node of the graph itself. */
   onJump(id: string): void;
 }
 

@@ -13,8 +13,7 @@ import {
   resolve,
   words,
 } from "@spindle/graph-model";
-import { remove, setEdge, setParam, setSetting } from "@spindle/graph-model/shared-doc";
-import type * as Y from "yjs";
+import { remove, type Sheet, setEdge, setParam, setSetting } from "@spindle/graph-model/shared-doc";
 import { insertNode, replaceNode } from "../canvas/edits";
 import { converter, jointOfWire } from "../canvas/joint";
 import { ME } from "../session/use-document";
@@ -23,7 +22,7 @@ export interface Fix {
   label: string;
   /** What is copied rather than changed in the graph. */
   copies?: string;
-  apply(doc: Y.Doc): void;
+  apply(sheet: Sheet): void;
 }
 
 interface Place {
@@ -35,9 +34,9 @@ interface Place {
 /** As many of one kind as are read at a glance. */
 const MOST_OFFERED = 2;
 
-/** The fixes of an issue, the likeliest first. One in a definition has none here: its place is not on the canvas. */
+/** The fixes of an issue, the likeliest first. @param graph of the level that the issue lies on, with its place as it is there */
 export function fixesFor(graph: Graph, library: Library, issue: Issue): Fix[] {
-  if (issue.place.definition !== undefined || issue.severity === "info") return [];
+  if (issue.severity === "info") return [];
   return (FIXES[issue.code] ?? (() => []))({ graph, library, issue });
 }
 
@@ -47,14 +46,14 @@ const FIXES: Partial<Record<Issue["code"], (place: Place) => Fix[]>> = {
   "edge.unknown_port": (place) => removeWire(place),
   "edge.port_taken": (place) => removeWire(place),
   "edge.bad_condition": ({ issue: { place } }) =>
-    place.edge === undefined ? [] : [fix("Remove the condition", (doc) => setEdge(doc, ME, place.edge ?? "", { when: null }))],
+    place.edge === undefined ? [] : [fix("Remove the condition", (sheet) => setEdge(sheet, ME, place.edge ?? "", { when: null }))],
   "param.invalid": (place) => valueFixes(place),
   "graph.schema": (place) => settingFixes(place),
   "node.bypassed": (place) => settingFixes(place),
   "node.unknown_version": ({ graph, library, issue: { place } }) => {
     const { definition } = resolve(graph, library).root.node(place.node ?? "") ?? {};
     return definition
-      ? [fix(`Use version ${definition.version}`, (doc) => setSetting(doc, ME, place.node ?? "", "version", undefined))]
+      ? [fix(`Use version ${definition.version}`, (sheet) => setSetting(sheet, ME, place.node ?? "", "version", undefined))]
       : [];
   },
   "node.unknown_engine": (place) => engines(place),
@@ -67,7 +66,7 @@ const fix = (label: string, apply: Fix["apply"]): Fix => ({ label, apply });
 
 function removeWire({ issue: { place } }: Place): Fix[] {
   const { edge } = place;
-  return edge === undefined ? [] : [fix("Remove the wire", (doc) => remove(doc, ME, [], [edge]))];
+  return edge === undefined ? [] : [fix("Remove the wire", (sheet) => remove(sheet, ME, [], [edge]))];
 }
 
 /** A node between the two ends that makes one type of the other. */
@@ -86,7 +85,7 @@ function converters({ graph, library, issue: { place } }: Place): Fix[] {
     .toSorted((one, other) => Number(other.definition.live) - Number(one.definition.live) || other.score - one.score)
     .slice(0, MOST_OFFERED)
     .map(({ definition }) =>
-      fix(`Insert ${definition.label}`, (doc) => void insertNode(doc, { graph, library }, definition, middle, joint)),
+      fix(`Insert ${definition.label}`, (sheet) => void insertNode(sheet, { graph, library }, definition, middle, joint)),
     );
 }
 
@@ -100,14 +99,14 @@ function valueFixes(place: Place): Fix[] {
   if (!node || !definition) return [];
   const schemas = new Map([...definition.inputs, ...definition.parameters].map((each) => [each.name, each.schema]));
   const [value, schema] = [node.params?.[name], schemas.get(name)];
-  const set = (label: string, to: string, next: unknown) => fix(label, (doc) => setParam(doc, ME, id, to, next));
+  const set = (label: string, to: string, next: unknown) => fix(label, (sheet) => setParam(sheet, ME, id, to, next));
   if (!schema) {
     const free = [...schemas.keys()].filter((each) => node.params?.[each] === undefined);
     const near = nearest(name, free);
-    const rename = fix(`Move it to ${words(near ?? "")}`, (doc) =>
-      doc.transact(() => {
-        setParam(doc, ME, id, near ?? "", value);
-        setParam(doc, ME, id, name, undefined);
+    const rename = fix(`Move it to ${words(near ?? "")}`, (sheet) =>
+      sheet.transact(() => {
+        setParam(sheet, ME, id, near ?? "", value);
+        setParam(sheet, ME, id, name, undefined);
       }, ME),
     );
     return [...(near === undefined ? [] : [rename]), set("Remove the value", name, undefined)];
@@ -136,7 +135,7 @@ export function fittingValue(value: unknown, schema: Record<string, unknown>): u
 function settingFixes({ issue: { place } }: Place): Fix[] {
   const { node, port, pointer = "" } = place;
   if (node === undefined || port === undefined || (pointer !== "" && !pointer.startsWith("/metadata/nodes/"))) return [];
-  return [fix("Remove the setting", (doc) => setSetting(doc, ME, node, port as "engine", undefined))];
+  return [fix("Remove the setting", (sheet) => setSetting(sheet, ME, node, port as "engine", undefined))];
 }
 
 /** Another engine of the node; of a node that names none there is only the choice to wait. */
@@ -144,7 +143,7 @@ function engines({ graph, library, issue: { place } }: Place): Fix[] {
   const { definition, settings, node }: Partial<ResolvedNode> = resolve(graph, library).root.node(place.node ?? "") ?? {};
   if (!definition || !node) return [];
   const others = definition.engines.filter((engine) => engine.live && engine.id !== settings?.engine);
-  const use = (engine: string | undefined) => (doc: Y.Doc) => setSetting(doc, ME, node.id, "engine", engine);
+  const use = (engine: string | undefined) => (sheet: Sheet) => setSetting(sheet, ME, node.id, "engine", engine);
   const isNamed = settings?.engine !== undefined && settings.engine !== "auto";
   const auto = others.find((engine) => engine.auto !== false);
   return [
@@ -167,7 +166,7 @@ function replacements({ graph, library, issue: { place } }: Place): Fix[] {
   const definition = all.find(({ service }) => service === near);
   const pack = nodePack(graph, node.id);
   const replace =
-    definition && fix(`Replace with ${definition.label}`, (doc) => void replaceNode(doc, { graph, library }, node.id, definition));
+    definition && fix(`Replace with ${definition.label}`, (sheet) => void replaceNode(sheet, { graph, library }, node.id, definition));
   return [...(pack ? [{ label: `Copy the name of ${pack}`, copies: pack, apply: () => {} }] : []), ...(replace ? [replace] : [])];
 }
 

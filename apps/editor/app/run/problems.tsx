@@ -1,8 +1,10 @@
 // What is wrong with the graph, by cause: where it is, and what ends it.
-import { type Graph, type Issue, type Library, nodeTitle, portKind, resolve } from "@spindle/graph-model";
+import { type Graph, graphInside, type Issue, type Library, nodeTitle, portKind, resolve } from "@spindle/graph-model";
+import { sheetOn } from "@spindle/graph-model/shared-doc";
 import { ChevronRight, CircleAlert, Info, TriangleAlert } from "lucide-react";
 import { useMemo, useState } from "react";
 import { titleIn } from "../canvas/edits";
+import { callsTo, issuesOf } from "../canvas/levels";
 import { useOpenFor } from "../canvas/use-palette";
 import { asOwnStep, type SharedDocument } from "../session/use-document";
 import { toast, toastError } from "../ui/toast";
@@ -20,6 +22,8 @@ export interface ProblemListProps {
   graph: Graph;
   library: Library;
   issues: readonly Issue[];
+  /** The definition that the canvas shows; undefined while it shows the graph itself. */
+  definition: string | undefined;
   /** Shows the place of an issue, with the very field if there is one. */
   onShow(issue: Issue): void;
 }
@@ -82,12 +86,29 @@ function CauseGroup({ cause: { title, severity, issues, fix }, ...props }: Probl
   );
 }
 
-function Problem({ shared, graph, library, issue, isFixSaid, onShow }: ProblemListProps & { issue: Issue; isFixSaid: boolean }) {
-  const fixes = useMemo(() => fixesFor(graph, library, issue), [graph, library, issue]);
+/** The issue and the graph that it lies in, as they are on its level. */
+function onLevel(graph: Graph, issue: Issue): { graph: Graph; issue: Issue } {
+  const { definition } = issue.place;
+  const inside = definition === undefined ? graph : graphInside(graph, definition);
+  const [inner] = issuesOf([issue], definition);
+  return inside && inner ? { graph: inside, issue: inner } : { graph, issue };
+}
+
+function Problem({
+  shared,
+  graph,
+  library,
+  issue,
+  definition,
+  isFixSaid,
+  onShow,
+}: ProblemListProps & { issue: Issue; isFixSaid: boolean }) {
+  const own = useMemo(() => onLevel(graph, issue), [graph, issue]);
+  const fixes = useMemo(() => fixesFor(own.graph, library, own.issue), [own, library]);
   const openFor = useOpenFor();
   const { place, message, reason = message } = issue;
   const press = async ({ label, copies, apply }: Fix) => {
-    if (copies === undefined) return asOwnStep(shared, () => apply(shared.doc));
+    if (copies === undefined) return asOwnStep(shared, () => apply(sheetOn(shared.sheet, place.definition)));
     try {
       await navigator.clipboard.writeText(copies);
       toast("info", `"${copies}" is on the clipboard.`);
@@ -95,17 +116,18 @@ function Problem({ shared, graph, library, issue, isFixSaid, onShow }: ProblemLi
       toastError(new Error(`${label} did not work: ${(error as Error).message}`));
     }
   };
-  const more = questions(graph, library, issue, openFor);
+  const more = place.definition === definition ? questions(own.graph, library, own.issue, openFor) : [];
+  const isUnused = place.definition !== undefined && callsTo(graph, place.definition) === undefined;
   return (
     <li className="problem-row">
       <button
         type="button"
         className="problem"
-        disabled={place.definition !== undefined}
-        title={place.definition === undefined ? "Show where it is" : `It lies in the subgraph ${place.definition}`}
+        disabled={isUnused}
+        title={isUnused ? `No node calls the subgraph ${place.definition}` : "Show where it is"}
         onClick={() => onShow(issue)}
       >
-        <span className="ellipsis medium">{whereOf(graph, issue)}</span>
+        <span className="ellipsis medium">{whereOf(own.graph, own.issue)}</span>
         <span className="text-muted">
           {reason} {!isFixSaid && issue.fix}
         </span>
@@ -134,7 +156,7 @@ function questions(
   openFor: ReturnType<typeof useOpenFor>,
 ): { label: string; ask(): void }[] {
   const { node, port } = place;
-  if (node === undefined || place.definition !== undefined || !graph.nodes.some(({ id }) => id === node)) return [];
+  if (node === undefined || !graph.nodes.some(({ id }) => id === node)) return [];
   if (code === "node.unknown_capability") return [{ label: "Replace it", ask: () => openFor.replace(node) }];
   const input = resolve(graph, library)
     .root.node(node)
@@ -144,8 +166,7 @@ function questions(
 }
 
 function whereOf(graph: Graph, issue: Issue): string {
-  const { node, definition } = issue.place;
-  if (definition !== undefined) return `In ${definition}`;
+  const { node } = issue.place;
   const wire = wireOf(graph, issue);
   if (wire) return `${titleIn(graph, wire.from)} to ${titleIn(graph, wire.to)}`;
   const found = graph.nodes.find(({ id }) => id === node);

@@ -1,12 +1,12 @@
 // What a node got and gave in the run that is looked at, each visit of a loop and each element of a map among them.
 import { type Graph, type LibraryEngine, nodeSettings, parsePath } from "@spindle/graph-model";
-import { setSetting } from "@spindle/graph-model/shared-doc";
+import { type Sheet, setSetting } from "@spindle/graph-model/shared-doc";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Pin, PinOff, Square } from "lucide-react";
 import { useState } from "react";
-import type * as Y from "yjs";
+import { isWithin } from "../session/inner-runs";
 import { useTRPC } from "../session/provider";
-import { useRunStore } from "../session/run-store";
+import { useRunStore, useShownRuns } from "../session/run-store";
 import type { ShownNodeRun } from "../session/types";
 import { ME } from "../session/use-document";
 import { toastError } from "../ui/toast";
@@ -14,11 +14,13 @@ import { Viewer } from "../ui/viewer";
 import { between, stateWord } from "../ui/words";
 import { Log } from "./log";
 
+const NO_CALLS: readonly string[] = [];
+
 /** @param engines those that the capability has now, for their licences */
-export function Result({ doc, graph, id, engines }: { doc: Y.Doc; graph: Graph; id: string; engines: readonly LibraryEngine[] }) {
+export function Result({ sheet, graph, id, engines }: { sheet: Sheet; graph: Graph; id: string; engines: readonly LibraryEngine[] }) {
   const run = useRunStore((store) => store.run?.id);
-  const last = useRunStore((store) => store.nodes[id]);
-  const several = useRunStore((store) => (store.counts[id]?.total ?? 0) > 0);
+  const last = useShownRuns((store) => store.nodes[id]);
+  const several = useShownRuns((store) => (store.counts[id]?.total ?? 0) > 0);
   const [path, setPath] = useState<string>();
   const trpc = useTRPC();
   const { data: all = [] } = useQuery({
@@ -26,7 +28,8 @@ export function Result({ doc, graph, id, engines }: { doc: Y.Doc; graph: Graph; 
     enabled: run !== undefined && several,
     refetchInterval: last?.state === "running" ? 1500 : false,
   });
-  const own = all.filter((one) => parsePath(one.path).calls.length === 0);
+  const calls = useRunStore((store) => store.inside?.calls ?? NO_CALLS);
+  const own = all.filter((one) => isWithin(one.path, calls));
   const shown = own.find((one) => one.path === path) ?? last;
   const pinned = nodeSettings(graph, id).pinned;
   if (!shown && !pinned) return <p className="section text-faint text-small">This node has not run yet.</p>;
@@ -37,7 +40,7 @@ export function Result({ doc, graph, id, engines }: { doc: Y.Doc; graph: Graph; 
           <div className="row">
             <Pin size={14} className="text-muted" />
             <span className="text-muted grow">Pinned: it does not run, and gives this.</span>
-            <button type="button" className="button" onClick={() => setSetting(doc, ME, id, "pinned", undefined)}>
+            <button type="button" className="button" onClick={() => setSetting(sheet, ME, id, "pinned", undefined)}>
               <PinOff size={14} /> Unpin
             </button>
           </div>
@@ -61,7 +64,7 @@ export function Result({ doc, graph, id, engines }: { doc: Y.Doc; graph: Graph; 
           run={run}
           node={shown}
           licence={engines.find((engine) => engine.id === shown.engine)?.licence}
-          onPin={pinned ? undefined : (output) => setSetting(doc, ME, id, "pinned", output)}
+          onPin={pinned ? undefined : (output) => setSetting(sheet, ME, id, "pinned", output)}
         />
       )}
     </>

@@ -47,7 +47,7 @@ export function RunBar({ graph, library, notRunning, onCancel, onRetry, onRunWit
   if (!open && run.state !== "failed") return null;
   const failed = run.error?.node;
   return (
-    <div className="floating run-bar" role="status" data-testid="run-bar">
+    <section className="floating run-bar" aria-label={`Run ${run.number}`} data-testid="run-bar">
       {run.state === "waiting" ? (
         <Hand size={16} className="text-warn" />
       ) : open ? (
@@ -102,7 +102,7 @@ export function RunBar({ graph, library, notRunning, onCancel, onRetry, onRunWit
           )}
         </>
       )}
-    </div>
+    </section>
   );
 }
 

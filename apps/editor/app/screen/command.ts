@@ -7,13 +7,18 @@ import type { Box } from "../canvas/box";
 import { isNothing, type Selection } from "../canvas/selection";
 import type { PaletteOpener } from "../canvas/use-palette";
 import type { DocumentState } from "../session/use-document";
+import type { ShownLevel } from "./use-level";
 
 export type Panel = "library" | "inspector" | "bottom" | "minimap";
 
 /** What a command acts on, as it is when the command is asked. */
 export interface Scene {
+  /** Its sheet and its graph are those of the level that the canvas shows. */
   shared: DocumentState;
+  /** What the canvas shows. */
   graph: Graph;
+  level: Pick<ShownLevel, "calls" | "definition" | "open">;
+  whole: Graph;
   library: Library;
   issues: readonly Issue[];
   selection: Selection;

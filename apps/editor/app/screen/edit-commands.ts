@@ -26,8 +26,12 @@ import { duplicate, duplicateNotes, removeAndReconnect, removeSelected, togglePi
 import { jointOfWire } from "../canvas/joint";
 import { goOnAt, land } from "../canvas/landing";
 import { editNote } from "../canvas/note-card";
+import { removeRailWires } from "../canvas/rails";
 import { selectedAlone, selectionOf } from "../canvas/selection";
+import { ME } from "../session/use-document";
+import { focusedCard } from "../ui/focus";
 import { type Command, type Scene, whyNoNode, whyNotOne, whyNotSelected } from "./command";
+import { enter } from "./subgraph-commands";
 
 const whyNotPin = (scene: Scene) => {
   const isPinnable = (id: string) => scene.outputsOf(id) || nodeSettings(scene.graph, id).pinned;
@@ -44,6 +48,10 @@ const whyNoWire = ({ selection, graph }: Scene) => {
 
 const edgeOf = ({ selection, graph }: Scene): string => selectedAlone(selection, graph).edge ?? "";
 const whyNoEdge = (scene: Scene) => (edgeOf(scene) === "" ? "Select one wire." : undefined);
+
+/** The node that is selected alone, or else the one whose card has the focus. */
+const cardOf = ({ selection: { nodes } }: Scene): string | undefined =>
+  nodes.size === 0 ? focusedCard() : nodes.size === 1 ? [...nodes][0] : undefined;
 
 export const EDIT_COMMANDS = [
   {
@@ -77,7 +85,7 @@ export const EDIT_COMMANDS = [
     run: (scene) => {
       const { shared, graph, placeOnWire } = scene;
       const at = placeOnWire(edgeOf(scene));
-      if (at) addBend(shared.doc, graph, edgeOf(scene), at);
+      if (at) addBend(shared.sheet, graph, edgeOf(scene), at);
     },
   },
   {
@@ -88,7 +96,7 @@ export const EDIT_COMMANDS = [
     where: "canvas",
     menus: ["edge"],
     whyNot: (scene) => whyNoEdge(scene) ?? (bendsOfWire(scene.graph, edgeOf(scene)).length > 0 ? undefined : "The wire has no bends."),
-    run: (scene) => setBends(scene.shared.doc, edgeOf(scene), []),
+    run: (scene) => setBends(scene.shared.sheet, edgeOf(scene), []),
   },
   {
     id: "connect",
@@ -98,8 +106,8 @@ export const EDIT_COMMANDS = [
     keys: ["k"],
     where: "canvas",
     menus: ["node"],
-    whyNot: whyNotOne,
-    run: ({ connect, selection }) => connect([...selection.nodes][0] ?? ""),
+    whyNot: (scene) => (cardOf(scene) === undefined ? "Select one node, or go to its card." : undefined),
+    run: (scene) => scene.connect(cardOf(scene) ?? ""),
   },
   {
     id: "replace",
@@ -177,8 +185,8 @@ export const EDIT_COMMANDS = [
     menus: ["node", "note"],
     whyNot: whyNoCard,
     run: ({ shared, graph, selection, select }) => {
-      const copies = duplicate(shared.doc, [...selection.nodes]);
-      const notes = duplicateNotes(shared.doc, graph, selection.notes);
+      const copies = duplicate(shared.sheet, [...selection.nodes]);
+      const notes = duplicateNotes(shared.sheet, graph, selection.notes);
       select(selectionOf({ nodes: copies, notes }));
       land(...copies);
     },
@@ -196,12 +204,16 @@ export const EDIT_COMMANDS = [
   },
   {
     id: "open",
-    title: "Edit the first field",
+    title: "Edit the first field, or go into a subgraph",
     group: "Edit",
     keys: ["Enter"],
     where: "canvas",
     whyNot: (scene) => (scene.selection.notes.size === 1 ? undefined : whyNotOne(scene)),
-    run: ({ edit, selection: { nodes, notes } }) => (nodes.size === 0 ? editNote([...notes][0]) : edit("first field")),
+    run: (scene) => {
+      const [[node], [note]] = [[...scene.selection.nodes], [...scene.selection.notes]];
+      if (node === undefined) editNote(note);
+      else if (!enter(scene, node)) scene.edit("first field");
+    },
   },
   {
     id: "off",
@@ -212,7 +224,7 @@ export const EDIT_COMMANDS = [
     where: "canvas",
     menus: ["node"],
     whyNot: whyNoNode,
-    run: ({ shared, graph, selection }) => toggleSetting(shared.doc, graph, [...selection.nodes], "disabled", true),
+    run: ({ shared, graph, selection }) => toggleSetting(shared.sheet, graph, [...selection.nodes], "disabled", true),
   },
   {
     id: "bypass",
@@ -223,7 +235,7 @@ export const EDIT_COMMANDS = [
     where: "page",
     menus: ["node"],
     whyNot: whyNoNode,
-    run: ({ shared, graph, selection }) => toggleSetting(shared.doc, graph, [...selection.nodes], "bypassed", true),
+    run: ({ shared, graph, selection }) => toggleSetting(shared.sheet, graph, [...selection.nodes], "bypassed", true),
   },
   {
     id: "pin",
@@ -234,7 +246,7 @@ export const EDIT_COMMANDS = [
     where: "canvas",
     menus: ["node"],
     whyNot: whyNotPin,
-    run: ({ shared, graph, selection, outputsOf }) => togglePins(shared.doc, graph, [...selection.nodes], outputsOf),
+    run: ({ shared, graph, selection, outputsOf }) => togglePins(shared.sheet, graph, [...selection.nodes], outputsOf),
   },
   {
     id: "breakpoint",
@@ -245,7 +257,7 @@ export const EDIT_COMMANDS = [
     where: "canvas",
     menus: ["node"],
     whyNot: whyNoNode,
-    run: ({ shared, graph, selection }) => toggleSetting(shared.doc, graph, [...selection.nodes], "breakpoint", "before"),
+    run: ({ shared, graph, selection }) => toggleSetting(shared.sheet, graph, [...selection.nodes], "breakpoint", "before"),
   },
   {
     id: "delete",
@@ -257,11 +269,14 @@ export const EDIT_COMMANDS = [
     where: "canvas",
     menus: ["node", "edge", "note"],
     whyNot: whyNotSelected,
-    run: ({ shared, graph, selection }) => {
+    run: ({ shared, graph, library, selection }) => {
       const bend = focusedBend();
-      if (bend) return removeBend(shared.doc, graph, bend);
-      removeSelected(shared.doc, selection);
-      goOnAt(shared.doc, []);
+      if (bend) return removeBend(shared.sheet, graph, bend);
+      shared.sheet.transact(() => {
+        removeRailWires(shared.sheet, graph, library, selection.edges);
+        removeSelected(shared.sheet, selection);
+      }, ME);
+      goOnAt(shared.sheet, []);
     },
   },
   {
@@ -275,8 +290,8 @@ export const EDIT_COMMANDS = [
     menus: ["node"],
     whyNot: whyNoNode,
     run: ({ shared, graph, library, selection }) => {
-      removeAndReconnect(shared.doc, graph, library, selection.nodes);
-      goOnAt(shared.doc, []);
+      removeAndReconnect(shared.sheet, graph, library, selection.nodes);
+      goOnAt(shared.sheet, []);
     },
   },
 ] as const satisfies readonly Command[];

@@ -12,6 +12,7 @@ import {
   resolve,
   resolver,
 } from "@spindle/graph-model";
+import { docOf } from "@spindle/graph-model/shared-doc";
 import { useQuery } from "@tanstack/react-query";
 import { useReactFlow, useStoreApi } from "@xyflow/react";
 import { X } from "lucide-react";
@@ -26,11 +27,12 @@ import { cardBoxes, freePlace, placeForNew, viewBox } from "../canvas/free-place
 import { LookDialog, lookAtNode, useLookByKey } from "../canvas/full-screen";
 import { groupsOf } from "../canvas/groups";
 import { land } from "../canvas/landing";
+import { issuesOf, subgraphOf } from "../canvas/levels";
 import { NOTE_SIZE } from "../canvas/note-card";
 import { keyOf } from "../canvas/offers";
 import { Palette } from "../canvas/palette";
-import { type Selection, selectedAlone, selectionOf } from "../canvas/selection";
-import { subgraphOf } from "../canvas/subgraphs";
+import { selectedAlone, selectionOf } from "../canvas/selection";
+import { usesOf } from "../canvas/subgraphs";
 import { useClipboard } from "../canvas/use-clipboard";
 import { usePaletteOpener } from "../canvas/use-palette";
 import { usePointer } from "../canvas/use-pointer";
@@ -44,27 +46,34 @@ import { BottomPanel } from "../run/bottom-panel";
 import { PlanDialog } from "../run/plan-dialog";
 import { Questions } from "../run/questions";
 import { RunBar } from "../run/run-bar";
+import { useRunNews } from "../run/run-news";
 import { graphTextOf } from "../session/files";
+import { useInnerRuns } from "../session/inner-runs";
 import { useTRPC, useTRPCClient } from "../session/provider";
 import { rememberNode } from "../session/recent-nodes";
-import { useOpenRun, useRunStore } from "../session/run-store";
+import { shownRuns, useOpenRun } from "../session/run-store";
 import { useDocument } from "../session/use-document";
 import { useLibrary } from "../session/use-library";
 import { focusCanvas, focusInspector } from "../ui/focus";
 import { isField } from "../ui/keys";
+import { moving } from "../ui/motion";
 import { usePageTitle } from "../ui/page-title";
 import { Said } from "../ui/said";
 import { toastError } from "../ui/toast";
+import { Breadcrumb } from "./breadcrumb";
 import { CommandBar } from "./command-bar";
 import { CanvasMenu, menuItems, ToolColumn } from "./command-menus";
 import { DocumentNotices, NoGraph, OfflineBanner } from "./document-notices";
 import { EditorTop } from "./editor-top";
 import { EmptyCanvas } from "./empty-canvas";
+import { PanelEdges } from "./panel-edges";
 import { Shortcuts } from "./shortcuts";
+import { enter } from "./subgraph-commands";
 import { useCommands } from "./use-commands";
 import { useDeletedByOthers } from "./use-deleted-by-others";
 import { useIssues } from "./use-issues";
 import { useJumps } from "./use-jumps";
+import { useLevel } from "./use-level";
 import { usePanels } from "./use-panels";
 import { givenValues, useRunActs } from "./use-run-acts";
 import { useSettledWires } from "./use-settled-wires";
@@ -80,33 +89,38 @@ export function GraphEditor({ id }: { id: string }) {
   const flow = useReactFlow();
   const flowStore = useStoreApi();
   const about = useQuery(trpc.graphs.get.queryOptions({ id }));
-  const shared = useDocument(id);
-  const graph = shared?.graph;
-  const { library, isListed, loaded, isDefined, trouble } = useLibrary(graph);
-  const [selection, setSelection] = useState<Selection>(NOTHING);
+  const opened = useDocument(id);
+  const { library, isListed, loaded, isDefined, trouble } = useLibrary(opened?.graph);
+  const level = useLevel(opened, library);
+  const { shared, graph: shownGraph, selection, select: setSelection } = level;
   const [isRunFormOpen, setRunFormOpen] = useState(false);
   const [shown, show] = useState<"plan" | "commands" | "shortcuts" | "find">();
   const panels = usePanels();
   const run = useOpenRun();
   usePageTitle(about.data?.name);
-  useUndoSelection(shared?.undo, selection, setSelection);
+  useUndoSelection(opened?.undo, level);
   const pointer = usePointer();
   const clipboard = useClipboard(shared, library, pointer, selection, setSelection);
 
-  const palette = usePaletteOpener(shared?.doc, graph, pointer, selection);
-  useDeletedByOthers(shared?.doc, graph, selection.nodes);
-  useSettledWires(shared?.doc, graph);
+  const graph = shared && shownGraph;
+  const whole = opened?.graph;
+  const palette = usePaletteOpener(shared?.sheet, graph, pointer, selection);
+  useDeletedByOthers(shared?.sheet, graph, selection.nodes);
+  useSettledWires(opened && docOf(opened.sheet), whole);
   const resolveNext = useMemo(() => resolver(library), [library]);
   // Everything on the page asks for this graph with this library, and finds what is worked out here.
-  if (graph && loaded) resolveNext(graph);
-  const issues = useIssues(graph, library, isDefined, shared?.issues);
-  const [notLive] = useMemo(() => (graph && loaded ? enginesNotLive(graph, library) : []), [graph, library, loaded]);
-  const inputs = graph && loaded ? resolve(graph, library).root.inputs : NO_INPUTS;
-  useStaleness(graph, library);
+  if (whole && loaded) resolveNext(whole);
+  const issues = useIssues(whole, library, isDefined, opened?.issues);
+  const shownIssues = useMemo(() => issuesOf(issues, level.definition), [issues, level.definition]);
+  const [notLive] = useMemo(() => (whole && loaded ? enginesNotLive(whole, library) : []), [whole, library, loaded]);
+  const inputs = whole && loaded ? resolve(whole, library).root.inputs : NO_INPUTS;
+  useStaleness(graph, level.calls, library);
+  useInnerRuns(level.calls);
+  useRunNews(whole);
   const lookAt = (node: string) => graph && lookAtNode(graph, library, node);
   useLookByKey(pointer, lookAt);
-  const { focus, jump, showIssue } = useJumps(shared?.doc, graph, panels, setSelection);
-  const runs = useRunActs(id, shared, library, resolveNext, {
+  const { focus, jump, jumpOut, showIssue } = useJumps(opened, level, panels);
+  const runs = useRunActs(id, opened, library, resolveNext, {
     showPlan: () => show("plan"),
     showForm: () => {
       setSelection(NOTHING);
@@ -130,22 +144,24 @@ export function GraphEditor({ id }: { id: string }) {
   };
   const add = (definition: NodeDefinition) => {
     if (!shared?.loaded) return;
-    const at = placeForNew(shared.doc, flowStore.getState(), selection);
-    const node = place(shared.doc, definition, at);
+    const at = placeForNew(shared.sheet, flowStore.getState(), selection);
+    const node = place(shared.sheet, definition, at);
     setSelection(selectionOf({ nodes: [node] }));
     rememberNode(keyOf(definition));
     land(node);
   };
 
   const close = () => show(undefined);
-  const problem = whyNoPlan(graph, isDefined, issues);
+  const problem = whyNoPlan(whole, isDefined, issues);
   const commands = useCommands(
-    shared?.loaded && graph && loaded
+    shared?.loaded && graph && whole && loaded
       ? {
           shared,
           graph,
+          level,
+          whole,
           library,
-          issues,
+          issues: shownIssues,
           selection,
           select: setSelection,
           whyNoPlan: problem,
@@ -159,7 +175,7 @@ export function GraphEditor({ id }: { id: string }) {
           jump,
           view: {
             fit: (nodes) => void fit(flow, nodes),
-            zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: 160 }),
+            zoomTo: (zoom) => void flow.zoomTo(zoom, { duration: moving(160) }),
             zoomIn: () => void flow.zoomIn(),
             zoomOut: () => void flow.zoomOut(),
           },
@@ -171,14 +187,14 @@ export function GraphEditor({ id }: { id: string }) {
             const view = viewBox(flowStore.getState());
             const under = pointer.current && flow.screenToFlowPosition(pointer.current);
             const at = under ?? { x: view.x + (view.width - NOTE_SIZE.width) / 2, y: view.y + (view.height - NOTE_SIZE.height) / 2 };
-            return freePlace({ ...at, ...NOTE_SIZE }, [...cardBoxes(shared.doc, flowStore.getState()).values()]);
+            return freePlace({ ...at, ...NOTE_SIZE }, [...cardBoxes(shared.sheet, flowStore.getState()).values()]);
           },
           clipboard,
           lookAt,
           toggle: panels.toggle,
           palette,
           connect: startConnecting,
-          boxes: () => (shared ? cardBoxes(shared.doc, flowStore.getState()) : new Map()),
+          boxes: () => (shared ? cardBoxes(shared.sheet, flowStore.getState()) : new Map()),
           show,
           edit: (what) => {
             panels.open("inspector");
@@ -189,15 +205,15 @@ export function GraphEditor({ id }: { id: string }) {
   );
   const restore = () => void api.graphs.restore.mutate({ id }).then(() => location.reload(), toastError);
   if (about.isLoadingError)
-    return <NoGraph error={about.error} copy={shared?.loaded ? graph : undefined} onForget={() => shared?.forget()} onRestore={restore} />;
+    return <NoGraph error={about.error} copy={opened?.loaded ? whole : undefined} onForget={() => opened?.forget()} onRestore={restore} />;
   const { node: selectedNode, edge } = selectedAlone(selection, graph);
   const chosen = graph?.nodes.flatMap(({ id }) => (selection.nodes.has(id) ? [id] : [])) ?? [];
   return (
-    <div className={`editor-page ${[...panels.hidden].map((panel) => `no-${panel}`).join(" ")}`}>
+    <div className={panels.className} style={panels.style}>
       <EditorTop
         id={id}
         name={about.data?.name ?? ""}
-        shared={shared}
+        shared={opened}
         library={library}
         commands={commands}
         isLive={notLive === undefined}
@@ -205,7 +221,7 @@ export function GraphEditor({ id }: { id: string }) {
       />
       <DocumentNotices
         id={id}
-        graph={graph}
+        graph={whole}
         closing={shared?.closing}
         takenBack={shared?.takenBack}
         refused={shared?.refused}
@@ -223,15 +239,24 @@ export function GraphEditor({ id }: { id: string }) {
         >
           {!shared.online && <OfflineBanner isKept={shared.isKept} />}
           <Canvas
-            doc={shared.doc}
+            key={level.address}
+            sheet={shared.sheet}
             graph={graph}
-            issues={issues}
+            issues={shownIssues}
             library={library}
             selection={selection}
             onSelect={setSelection}
             onDropFile={(file, at) => void openOrPut(file, at)}
             focus={focus}
             hasMinimap={!panels.hidden.has("minimap")}
+            lastView={level.views.get(level.address)}
+            onLeave={(view) => level.views.set(level.address, view)}
+            onEnter={(node) => enter({ level, graph }, node)}
+          />
+          <Breadcrumb
+            level={level}
+            uses={whole && level.definition !== undefined ? usesOf(whole, level.definition) : 0}
+            unique={commands.get("subgraph.unique.shown")}
           />
           <Palette
             shared={shared}
@@ -248,7 +273,7 @@ export function GraphEditor({ id }: { id: string }) {
             <FindBar
               graph={graph}
               library={library}
-              issues={issues}
+              issues={shownIssues}
               onJump={jump}
               onSelect={(found) => setSelection(selectionOf({ nodes: found }))}
               onClose={close}
@@ -257,9 +282,9 @@ export function GraphEditor({ id }: { id: string }) {
           <LookDialog />
           <Said />
           {graph.nodes.length === 0 && <EmptyCanvas onAdd={palette.add} />}
-          <Questions graph={graph} />
+          <Questions graph={whole ?? graph} />
           <RunBar
-            graph={graph}
+            graph={whole ?? graph}
             library={library}
             notRunning={runs.notRunning}
             onCancel={runs.cancel}
@@ -295,10 +320,10 @@ export function GraphEditor({ id }: { id: string }) {
         </button>
         {selectedNode && shared && graph ? (
           <NodeInspector
-            doc={shared.doc}
+            sheet={shared.sheet}
             graph={graph}
             library={library}
-            issues={issues}
+            issues={shownIssues}
             id={selectedNode}
             parts={menuItems(commands.of("part"))}
           />
@@ -312,17 +337,28 @@ export function GraphEditor({ id }: { id: string }) {
             order={commands.of("align")}
           />
         ) : edge && shared && graph ? (
-          <EdgeInspector doc={shared.doc} graph={graph} library={library} id={edge} />
+          <EdgeInspector sheet={shared.sheet} graph={graph} library={library} id={edge} />
         ) : (
           <RunInputsForm inputs={inputs} values={runs.values} onChange={runs.setValue} failed={runs.failed} />
         )}
       </aside>
-      {shown === "plan" && graph && <PlanDialog id={id} graph={graph} values={givenValues(inputs, runs.values)} onClose={close} />}
+      {shown === "plan" && whole && <PlanDialog id={id} graph={whole} values={givenValues(inputs, runs.values)} onClose={close} />}
       {shown === "shortcuts" && <Shortcuts commands={commands.list} onClose={close} />}
       {shown === "commands" && graph && (
         <CommandBar commands={commands.list} graph={graph} library={library} onAdd={add} onJump={jump} onClose={close} />
       )}
-      {shared && graph && <BottomPanel shared={shared} graph={graph} library={library} issues={issues} onJump={jump} onShow={showIssue} />}
+      {opened && whole && (
+        <BottomPanel
+          shared={opened}
+          graph={whole}
+          library={library}
+          issues={issues}
+          definition={level.definition}
+          onJump={jumpOut}
+          onShow={showIssue}
+        />
+      )}
+      <PanelEdges panels={panels} />
     </div>
   );
 }
@@ -335,4 +371,4 @@ function whyNoPlan(graph: Graph | undefined, loaded: boolean, issues: readonly I
 }
 
 /** What a node of the run that is looked at gave. */
-const outputsOf = (node: string): object | undefined => useRunStore.getState().nodes[node]?.output ?? undefined;
+const outputsOf = (node: string): object | undefined => shownRuns().nodes[node]?.output ?? undefined;

@@ -14,11 +14,13 @@ import {
 import { type Command, type Scene, whyNotOne } from "./command";
 
 const whyNotRun = (scene: Scene) => (scene.isRunning ? "A run is going on." : scene.whyNoRun);
+const whyNotPart = ({ level }: Scene) =>
+  level.calls.length > 0 ? "A part of a run begins and ends at nodes of the graph itself: go out of the subgraph." : undefined;
 const part = (of: "to" | "from" | "only") => ({
   where: "canvas" as const,
   group: "Run" as const,
   menus: ["node", "part"] as const,
-  whyNot: (scene: Scene) => whyNotOne(scene) ?? whyNotRun(scene),
+  whyNot: (scene: Scene) => whyNotPart(scene) ?? whyNotOne(scene) ?? whyNotRun(scene),
   run: ({ start, selection }: Scene) => start({ part: { of, node: [...selection.nodes][0] ?? "" } }),
 });
 const runWith = (options?: RunOptions) => ({

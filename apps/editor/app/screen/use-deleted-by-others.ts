@@ -1,27 +1,28 @@
 // Says so when another person deletes what is selected here, since its fields go with it.
 import { type Graph, nodeTitle } from "@spindle/graph-model";
-import { nodesOf } from "@spindle/graph-model/shared-doc";
+import { docOf, nodeIdsOf, type Sheet } from "@spindle/graph-model/shared-doc";
 import { useEffect, useRef } from "react";
 import type * as Y from "yjs";
 import { toast } from "../ui/toast";
 
 /** @param graph what the page shows @param selected the ids of nodes */
-export function useDeletedByOthers(doc: Y.Doc | undefined, graph: Graph | undefined, selected: ReadonlySet<string>): void {
+export function useDeletedByOthers(sheet: Sheet | undefined, graph: Graph | undefined, selected: ReadonlySet<string>): void {
   const now = useRef({ graph, selected });
   now.current = { graph, selected };
   useEffect(() => {
-    if (!doc) return;
-    const announce = ({ keys }: Y.YMapEvent<unknown>["changes"]) => {
-      const gone = [...keys].flatMap(([id, { action }]) => (action === "delete" && now.current.selected.has(id) ? [id] : []));
-      const node = now.current.graph?.nodes.find(({ id }) => id === gone[0]);
+    if (!sheet) return;
+    const announced = new Set<string>();
+    const hear = ({ local, changed }: Y.Transaction) => {
+      const { graph: seen, selected: chosen } = now.current;
+      if (local || changed.size === 0 || chosen.size === 0) return;
+      const present = new Set(nodeIdsOf(sheet));
+      const gone = seen?.nodes.filter(({ id }) => chosen.has(id) && !present.has(id) && !announced.has(id)) ?? [];
+      for (const { id } of gone) announced.add(id);
       if (gone.length > 1) toast("info", `${gone.length} selected nodes were deleted by another person.`);
-      else if (node) toast("info", `${nodeTitle(node)} was deleted by another person.`);
+      else if (gone[0]) toast("info", `${nodeTitle(gone[0])} was deleted by another person.`);
     };
-    const nodes = nodesOf(doc);
-    const hear = (event: Y.YMapEvent<unknown>, { local }: Y.Transaction) => {
-      if (!local) announce(event.changes);
-    };
-    nodes.observe(hear as never);
-    return () => nodes.unobserve(hear as never);
-  }, [doc]);
+    const doc = docOf(sheet);
+    doc.on("afterTransaction", hear);
+    return () => doc.off("afterTransaction", hear);
+  }, [sheet]);
 }

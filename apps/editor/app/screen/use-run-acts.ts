@@ -1,6 +1,6 @@
 // What a person does with runs of the graph: start one, see what it would do, end it, try again.
 import type { Library, LibraryEngine, Resolved, RunInput } from "@spindle/graph-model";
-import { normalise, setSetting } from "@spindle/graph-model/shared-doc";
+import { setSetting, sheetGraph } from "@spindle/graph-model/shared-doc";
 import type { RunOptions } from "@spindle/schemas";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -43,14 +43,14 @@ export function useRunActs(
     if (!shared) return;
     // The run reads the server's document, so what is being typed is stored first.
     flushTyping();
-    const now = resolveNext(normalise(shared.doc).graph).root.inputs;
+    const now = resolveNext(sheetGraph(shared.sheet)).root.inputs;
     const missing = missingInput(now, latestValues());
     if (missing) return askFor(missing.name, `${missing.label} is needed.`);
     if (!shared.online) return toast("bad", "Offline: a run needs the server. Press Run again when you are back.");
     try {
       setFailed(undefined);
       closeForm();
-      asOwnStep(shared, () => moveSeeds(shared.doc, normalise(shared.doc).graph, library, options?.part));
+      asOwnStep(shared, () => moveSeeds(shared.sheet, sheetGraph(shared.sheet), library, options?.part));
       await shared.stored();
       const started = await api.runs.start.mutate({
         graphId: id,
@@ -78,8 +78,8 @@ export function useRunActs(
   const cancel = () => runId && void api.runs.cancel.mutate({ id: runId }).catch(toastError);
   const runWith = (engines: ReadonlyMap<string, LibraryEngine>) => {
     if (!shared) return;
-    const choose = () => engines.forEach((engine, node) => setSetting(shared.doc, ME, node, "engine", engine.id));
-    asOwnStep(shared, () => shared.doc.transact(choose, ME));
+    const choose = () => engines.forEach((engine, node) => setSetting(shared.sheet, ME, node, "engine", engine.id));
+    asOwnStep(shared, () => shared.sheet.transact(choose, ME));
     cancel();
     void start();
   };

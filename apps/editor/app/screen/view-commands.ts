@@ -6,6 +6,7 @@ import { stepFrom, type Way } from "../canvas/walk";
 import { focusedCard } from "../ui/focus";
 import { goToRegion, whyNoRegion } from "../ui/regions";
 import { type Command, type Scene, whyNoGraph, whyNoNode, whyNotOne, whyNotSelected } from "./command";
+import { leave } from "./subgraph-commands";
 
 /** Goes to the next node with a problem, from the one that is selected. */
 function goToProblem({ issues, selection, jump }: Scene, step: 1 | -1): void {
@@ -73,13 +74,13 @@ export const VIEW_COMMANDS = [
   },
   {
     id: "select.none",
-    title: "Deselect",
+    title: "Deselect, or go out of the subgraph",
     icon: Ban,
     group: "Selection",
     keys: ["Escape"],
     where: "canvas",
-    whyNot: whyNotSelected,
-    run: ({ select }) => select(selectionOf({})),
+    whyNot: (scene) => (scene.level.calls.length > 0 ? undefined : whyNotSelected(scene)),
+    run: (scene) => (isNothing(scene.selection) ? leave(scene) : scene.select(selectionOf({}))),
   },
   {
     id: "select.this",

@@ -15,13 +15,19 @@ import {
 import { create } from "zustand";
 import type { Live, NodeCount, RunView, ShownNodeRun } from "./types";
 
-interface RunStore {
-  run: RunView | undefined;
+/** What is known of the nodes of one level of the graph. */
+export interface LevelRuns {
   nodes: Record<string, ShownNodeRun>;
   live: Record<string, Live>;
   counts: Record<string, NodeCount>;
   /** The previews of each node that the server keeps, the oldest first. They stay when the run is over. */
   previews: Readonly<Record<string, readonly ArtifactRef[]>>;
+}
+
+interface RunStore extends LevelRuns {
+  run: RunView | undefined;
+  /** The level that the canvas shows, while it is not the graph itself. */
+  inside: (LevelRuns & { calls: readonly string[] }) | undefined;
   clear(): void;
 }
 
@@ -31,8 +37,13 @@ export const useRunStore = create<RunStore>((set) => ({
   live: {},
   counts: {},
   previews: {},
+  inside: undefined,
   clear: () => set({ run: undefined, nodes: {}, live: {}, counts: {}, previews: {} }),
 }));
+
+/** What is known of the level that the canvas shows. */
+export const shownRuns = (): LevelRuns => useRunStore.getState().inside ?? useRunStore.getState();
+export const useShownRuns = <T>(read: (level: LevelRuns) => T): T => useRunStore((store) => read(store.inside ?? store));
 
 /** The run that is looked at, as long as it has not ended: while it starts, runs or waits for a person. */
 export const useOpenRun = (): RunView | undefined => useRunStore(({ run }) => (run && !isEndedRunState(run.state) ? run : undefined));

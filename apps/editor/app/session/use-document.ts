@@ -1,6 +1,6 @@
 // The shared document of a graph (DESIGN C1): a replica of the server's, its undo, and whether everything is saved.
 import type { Graph, Issue } from "@spindle/graph-model";
-import { EDIT_REFUSED, EPOCH, KEPT, LAYOUT, layoutOf, reader, SAVED, Undo, Unsaved } from "@spindle/graph-model/shared-doc";
+import { EDIT_REFUSED, EPOCH, KEPT, LAYOUT, layoutOf, reader, SAVED, type Sheet, Undo, Unsaved } from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
@@ -20,12 +20,13 @@ const PUT_BACK = { code: OTHER_EPOCH, reason: "The graph was put back to an earl
 const TAKEN_BACK = "The last edits were refused and taken back, so they would not be part of the run. Look at the graph, then run again.";
 
 export interface SharedDocument {
-  doc: Y.Doc;
   undo: Undo;
+  /** What of it is edited: its graph, or the definition that the canvas shows. */
+  sheet: Sheet;
 }
 
 /** Makes an edit that is a step of undo by itself, however soon it comes after another. Typing and arrow keys in one go share a step. */
-export function asOwnStep<T>({ undo }: SharedDocument, edit: () => T): T {
+export function asOwnStep<T>({ undo }: Pick<SharedDocument, "undo">, edit: () => T): T {
   undo.stopCapturing();
   try {
     return edit();
@@ -168,8 +169,8 @@ function openReplica(
   const publish = () => {
     frame = 0;
     show({
-      doc,
       undo,
+      sheet: doc,
       ...read(),
       loaded,
       online: provider.wsconnected,
@@ -258,7 +259,7 @@ function openReplica(
       ...about,
       discard: leave,
       async apply() {
-        asOwnStep({ doc, undo }, () => doc.transact(apply, ME));
+        asOwnStep({ undo }, () => doc.transact(apply, ME));
         await stored().then(leave, () => {}); // why it is refused again is said by then
       },
     };

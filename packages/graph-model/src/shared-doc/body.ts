@@ -23,12 +23,8 @@ import {
   write,
   type YMap,
 } from "./layout.ts";
+import { definitionOf, docOf, type Sheet } from "./sheet.ts";
 import { Tree } from "./tree.ts";
-
-export interface Inside {
-  /** The definition whose parts are meant; those of the graph itself where absent. */
-  definition?: string;
-}
 
 /** The JSON of a value of a document that is being changed. */
 export function fieldsOf(value: unknown): Record<string, unknown> {
@@ -61,7 +57,8 @@ const mapAt = (map: YMap, key: string): YMap | undefined => {
 };
 
 /** Nothing for a definition that is not there (any more). */
-export function bodyOf(doc: Y.Doc, { definition }: Inside = {}): Body | undefined {
+export function bodyOf(sheet: Sheet): Body | undefined {
+  const [doc, definition] = [docOf(sheet), definitionOf(sheet)];
   if (definition === undefined) return ownBody(nodesOf(doc), edgesOf(doc));
   const definitions = definitionsOf(doc);
   if (!definitions.has(definition)) return undefined;
@@ -152,7 +149,8 @@ export interface List {
   entry(id: string, first: Record<string, unknown>): YMap;
 }
 
-export function listOf(doc: Y.Doc, name: ListName, { definition }: Inside = {}): List | undefined {
+export function listOf(sheet: Sheet, name: ListName): List | undefined {
+  const [doc, definition] = [docOf(sheet), definitionOf(sheet)];
   const group = name === "inputs" || name === "outputs" ? "interface" : "editor";
   const definitions = definitionsOf(doc);
   if (definition !== undefined && !definitions.has(definition)) return undefined;

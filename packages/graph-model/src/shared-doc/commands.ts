@@ -16,7 +16,7 @@ import {
 import type { PortAddress } from "../interface.ts";
 import { stripState } from "../io/document.ts";
 import { mergedText } from "../text-change.ts";
-import { type Body, bodyOf, fieldsOf, type Inside, type ListName, listOf } from "./body.ts";
+import { type Body, bodyOf, fieldsOf, type ListName, listOf } from "./body.ts";
 import {
   asValue,
   DEFINITION,
@@ -32,13 +32,13 @@ import {
   write,
   type YMap,
 } from "./layout.ts";
-import { normalise } from "./normalise.ts";
+import { definitionOf, type Sheet, sheetGraph } from "./sheet.ts";
 import { isProse, isText, retype } from "./text.ts";
 
 export type NewNode = Pick<GraphNode, "service" | "plane"> & Partial<GraphNode> & { position: Position };
 
-function edit<T>(doc: Y.Doc, origin: unknown, change: () => T): T {
-  return doc.transact(change, origin);
+function edit<T>(sheet: Sheet, origin: unknown, change: () => T): T {
+  return sheet.transact(change, origin);
 }
 
 /** How a string is set. */
@@ -84,19 +84,19 @@ const random = (letters: number): string =>
     .slice(2, 2 + letters);
 
 /** @throws Error if there is no such definition */
-export function addNode(doc: Y.Doc, origin: unknown, node: NewNode, inside: Inside = {}): string {
-  const body = bodyOf(doc, inside);
-  if (!body) throw new Error(`There is no definition ${inside.definition}.`);
+export function addNode(sheet: Sheet, origin: unknown, node: NewNode): string {
+  const body = bodyOf(sheet);
+  if (!body) throw new Error(`There is no definition ${definitionOf(sheet)}.`);
   const id = freshId(body, node.service);
-  edit(doc, origin, () => body.putNode({ ...node, id, status: "pending" }, body.nextOrder(), node.position, {}));
+  edit(sheet, origin, () => body.putNode({ ...node, id, status: "pending" }, body.nextOrder(), node.position, {}));
   return id;
 }
 
 /** Removes nodes, their wires, and the wires named. */
-export function remove(doc: Y.Doc, origin: unknown, nodes: readonly string[], edges: readonly string[] = [], inside: Inside = {}): void {
+export function remove(sheet: Sheet, origin: unknown, nodes: readonly string[], edges: readonly string[] = []): void {
   const gone = new Set(nodes);
-  edit(doc, origin, () => {
-    const body = bodyOf(doc, inside);
+  edit(sheet, origin, () => {
+    const body = bodyOf(sheet);
     if (!body) return;
     for (const key of edges.map((id) => body.edgeKey(id))) if (key !== undefined) body.edges.delete(key);
     body.edges.forEach((edge, key) => {
@@ -106,26 +106,25 @@ export function remove(doc: Y.Doc, origin: unknown, nodes: readonly string[], ed
   });
 }
 
-export function moveNodes(doc: Y.Doc, origin: unknown, places: Readonly<Record<string, Position>>, inside: Inside = {}): void {
-  edit(doc, origin, () => {
-    for (const [id, { x, y }] of Object.entries(places)) bodyOf(doc, inside)?.place(id, { x: Math.round(x), y: Math.round(y) });
+export function moveNodes(sheet: Sheet, origin: unknown, places: Readonly<Record<string, Position>>): void {
+  edit(sheet, origin, () => {
+    for (const [id, { x, y }] of Object.entries(places)) bodyOf(sheet)?.place(id, { x: Math.round(x), y: Math.round(y) });
   });
 }
 
-export function renameNode(doc: Y.Doc, origin: unknown, id: string, name: string, inside: Inside = {}): void {
-  edit(doc, origin, () => bodyOf(doc, inside)?.node(id)?.set("name", name.slice(0, 200)));
+export function renameNode(sheet: Sheet, origin: unknown, id: string, name: string): void {
+  edit(sheet, origin, () => bodyOf(sheet)?.node(id)?.set("name", name.slice(0, 200)));
 }
 
 /** Makes a node a use of another capability. Parameters that `params` lacks go; those that stay are left as they are. */
 export function changeService(
-  doc: Y.Doc,
+  sheet: Sheet,
   origin: unknown,
   id: string,
   { service, plane, name, params }: Required<Pick<GraphNode, "service" | "plane" | "name" | "params">>,
-  inside: Inside = {},
 ): void {
-  edit(doc, origin, () => {
-    const body = bodyOf(doc, inside);
+  edit(sheet, origin, () => {
+    const body = bodyOf(sheet);
     const node = body?.node(id);
     if (!node) return;
     for (const [key, value] of Object.entries({ service, plane, name })) node.set(key, value);
@@ -135,13 +134,13 @@ export function changeService(
 }
 
 /** `undefined` takes the parameter away, so that its default holds again. */
-export function setParam(doc: Y.Doc, origin: unknown, id: string, name: string, value: unknown, how: Typing & Inside = {}): void {
-  edit(doc, origin, () => setIn(bodyOf(doc, how)?.params(id), name, value, how));
+export function setParam(sheet: Sheet, origin: unknown, id: string, name: string, value: unknown, how: Typing = {}): void {
+  edit(sheet, origin, () => setIn(bodyOf(sheet)?.params(id), name, value, how));
 }
 
 /** Engine, time-out and whatever else `metadata.nodes[id]` may hold. */
-export function setSetting(doc: Y.Doc, origin: unknown, id: string, name: keyof NodeSettings, value: unknown, inside: Inside = {}): void {
-  edit(doc, origin, () => setIn(bodyOf(doc, inside)?.settings(id), name, value, { isValue: true }));
+export function setSetting(sheet: Sheet, origin: unknown, id: string, name: keyof NodeSettings, value: unknown): void {
+  edit(sheet, origin, () => setIn(bodyOf(sheet)?.settings(id), name, value, { isValue: true }));
 }
 
 /** A string goes into the text that is there, letter by letter; else it is a text if it is prose or typed as one. */
@@ -162,14 +161,14 @@ const FIRST_LIMIT = 10;
 type End = Pick<PortAddress, "node"> & Partial<PortAddress>;
 
 /** Wires an output to an input; an input has one wire, and one more that leads back to it, so an older one goes. */
-export function connect(doc: Y.Doc, origin: unknown, from: End, to: End, as?: "loop" | "map", inside: Inside = {}): string {
+export function connect(sheet: Sheet, origin: unknown, from: End, to: End, as?: "loop" | "map"): string {
   const id = `${from.node}.${from.port ?? ""}-${to.node}.${to.port ?? ""}`
     .slice(0, 48)
     .concat(`_${random(6)}`)
     .replaceAll(/[^A-Za-z0-9_.:-]/g, "_");
   const more = as === "loop" ? { loop: { maxIterations: FIRST_LIMIT } } : as === "map" ? { map: {} } : {};
-  edit(doc, origin, () => {
-    const body = bodyOf(doc, inside);
+  edit(sheet, origin, () => {
+    const body = bodyOf(sheet);
     if (!body) return;
     body.edges.forEach((edge, old) => {
       if (!isMap(edge) || edge.get("to") !== to.node) return;
@@ -189,10 +188,10 @@ export interface EdgeChange extends Pick<EdgeMetadata, "when" | "loop" | "map"> 
 }
 
 /** What an edge carries besides its ends. `base` is that of `when`. */
-export function setEdge(doc: Y.Doc, origin: unknown, id: string, change: EdgeChange, how: Pick<Typing, "base"> & Inside = {}): void {
+export function setEdge(sheet: Sheet, origin: unknown, id: string, change: EdgeChange, how: Pick<Typing, "base"> = {}): void {
   const { kind, ...metadata } = change;
-  edit(doc, origin, () => {
-    const body = bodyOf(doc, how);
+  edit(sheet, origin, () => {
+    const body = bodyOf(sheet);
     const key = body?.edgeKey(id);
     const edge = key === undefined ? undefined : body?.edges.get(key);
     if (!body || !isMap(edge)) return;
@@ -203,10 +202,10 @@ export function setEdge(doc: Y.Doc, origin: unknown, id: string, change: EdgeCha
 }
 
 /** Declares the whole interface. Entries are known by their names: of one that stays, only what differs is written. */
-export function setInterface(doc: Y.Doc, origin: unknown, value: GraphInterface, inside: Inside = {}): void {
-  edit(doc, origin, () => {
+export function setInterface(sheet: Sheet, origin: unknown, value: GraphInterface): void {
+  edit(sheet, origin, () => {
     for (const side of ["inputs", "outputs"] as const) {
-      const list = listOf(doc, side, inside);
+      const list = listOf(sheet, side);
       if (!list) return;
       list.map.set(MARK, true);
       const declared = value[side] ?? [];
@@ -222,15 +221,15 @@ export function setInterface(doc: Y.Doc, origin: unknown, value: GraphInterface,
  * or output is known by its name, a group or note by its id, and a frame, or whatever has no id, by its place. Returns the id.
  */
 export function setEntry(
-  doc: Y.Doc,
+  sheet: Sheet,
   origin: unknown,
   of: ListName,
   id: string | undefined,
   fields: Record<string, unknown>,
-  how: Typing & Inside = {},
+  how: Typing = {},
 ): string {
-  return edit(doc, origin, () => {
-    const list = listOf(doc, of, how);
+  return edit(sheet, origin, () => {
+    const list = listOf(sheet, of);
     const known = id ?? (of === "frames" ? String(list?.entries().length ?? 0) : `${of.slice(0, -1)}_${random(8)}`);
     const first = of === "frames" ? {} : of === "inputs" || of === "outputs" ? { name: known } : { id: known };
     if (list) putFields(list.entry(known, first), fields, false, how);
@@ -238,18 +237,18 @@ export function setEntry(
   });
 }
 
-export function removeEntry(doc: Y.Doc, origin: unknown, of: ListName, id: string, inside: Inside = {}): void {
-  edit(doc, origin, () => {
-    const list = listOf(doc, of, inside);
+export function removeEntry(sheet: Sheet, origin: unknown, of: ListName, id: string): void {
+  edit(sheet, origin, () => {
+    const list = listOf(sheet, of);
     const key = list?.find(id);
     if (list && key !== undefined) list.map.delete(key);
   });
 }
 
 /** Puts an entry in front of another, or at the end. */
-export function moveEntry(doc: Y.Doc, origin: unknown, of: ListName, id: string, before?: string, inside: Inside = {}): void {
-  edit(doc, origin, () => {
-    const list = listOf(doc, of, inside);
+export function moveEntry(sheet: Sheet, origin: unknown, of: ListName, id: string, before?: string): void {
+  edit(sheet, origin, () => {
+    const list = listOf(sheet, of);
     const key = list?.find(id);
     if (!list || key === undefined) return;
     const others = entriesOf(list.map).filter((one) => one.key !== key);
@@ -280,8 +279,8 @@ export function removeDefinition(doc: Y.Doc, origin: unknown, name: string): voi
 }
 
 /** What copy puts on the clipboard: the nodes, and the wires between them. */
-export function copyNodes(doc: Y.Doc, ids: readonly string[]): Graph | undefined {
-  const { graph } = normalise(doc);
+export function copyNodes(sheet: Sheet, ids: readonly string[]): Graph | undefined {
+  const graph = sheetGraph(sheet);
   const wanted = new Set(ids);
   const nodes = graph.nodes.filter((node) => wanted.has(node.id));
   if (nodes.length === 0) return undefined;
@@ -289,12 +288,13 @@ export function copyNodes(doc: Y.Doc, ids: readonly string[]): Graph | undefined
 }
 
 /** Adds a copied graph under new ids, its upper left corner at `at`. Returns the new ids. */
-export function pasteNodes(doc: Y.Doc, origin: unknown, copied: Graph, at: Position): string[] {
+export function pasteNodes(sheet: Sheet, origin: unknown, copied: Graph, at: Position): string[] {
   const places = copied.nodes.map((node) => nodePosition(copied, node.id) ?? { x: 0, y: 0 });
   const left = Math.min(...places.map((place) => place.x));
   const top = Math.min(...places.map((place) => place.y));
-  return edit(doc, origin, () => {
-    const body = bodyOf(doc) as Body;
+  return edit(sheet, origin, () => {
+    const body = bodyOf(sheet);
+    if (!body) return [];
     const renamed = new Map<string, string>();
     const first = body.nextOrder();
     copied.nodes.forEach((node, index) => {

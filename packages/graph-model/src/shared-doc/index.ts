@@ -1,6 +1,6 @@
 export { DocumentTooLarge, EditRefused, EditUnfit, measure, replay, type StoredUpdate, Tried } from "./admit.ts";
 export { countStructs, inTurns, MOST_STORED_BYTES, ONE_STEP, ONE_UPDATE, type Steps, WHOLE_GRAPH } from "./apply.ts";
-export type { Inside, ListName } from "./body.ts";
+export type { ListName } from "./body.ts";
 export { CLOSE, MOST_MESSAGE_BYTES } from "./close.ts";
 export * from "./commands.ts";
 export { copy, copyOf } from "./copy.ts";
@@ -10,5 +10,6 @@ export { isOutdated, LayoutUnknown, migrate } from "./migrate.ts";
 export { type Normalised, normalise, reader } from "./normalise.ts";
 export { basesOf, reauthor } from "./reauthor.ts";
 export { EDIT_REFUSED, EPOCH, KEPT, SAVED, savedBy, savedOf, Unsaved } from "./saved.ts";
+export { DefinitionSheet, definitionOf, docOf, nodeIdsOf, type Sheet, sheetGraph, sheetOn } from "./sheet.ts";
 export { Undo } from "./undo.ts";
 export { type SettledWires, settleWires } from "./wires.ts";

@@ -20,6 +20,7 @@ import {
 } from "./commands.ts";
 import { definitionsOf, edgesOf, nodesOf } from "./layout.ts";
 import { normalise } from "./normalise.ts";
+import { DefinitionSheet } from "./sheet.ts";
 
 const PROSE = "A harbour in the morning, with ships of every nation at anchor and gulls over the water.";
 const VALUES = [1, -0.5, true, null, "text", "ünï\u0000", PROSE, `${PROSE}\n😀`, [1, [2, {}]], { a: { b: [null] } }, undefined];
@@ -29,7 +30,7 @@ const LISTS = ["inputs", "outputs", "groups", "frames", "notes"] as const;
 export function editAtRandom(doc: Y.Doc, next: Random): void {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T;
   const definition = next() < 0.4 ? pick([...definitionsOf(doc).keys()]) : undefined;
-  const inside = definition === undefined ? {} : { definition };
+  const sheet = definition === undefined ? doc : new DefinitionSheet(doc, definition);
   const ids = definition === undefined ? [...nodesOf(doc).keys()] : idsIn(doc, definition, "nodes");
   const edges = definition === undefined ? [...edgesOf(doc).keys()] : idsIn(doc, definition, "edges");
   const node = pick(ids);
@@ -39,24 +40,23 @@ export function editAtRandom(doc: Y.Doc, next: Random): void {
   const retyped = (old: unknown) =>
     typeof old === "string" ? `${next() < 0.5 ? "now " : ""}${old.slice(next() < 0.3 ? 3 : 0)}, then` : PROSE;
   const acts: (() => unknown)[] = [
-    () => addNode(doc, "me", { service: "pass", plane: "node", position: { x: next() * 100, y: 0 } }, inside),
-    () => setEntry(doc, "me", list, entry, { label: pick(VALUES), size: { width: next() } }, inside),
-    () =>
-      next() < 0.3 ? removeEntry(doc, "me", list, entry, inside) : moveEntry(doc, "me", list, entry, pick(["a", "b", undefined]), inside),
+    () => addNode(sheet, "me", { service: "pass", plane: "node", position: { x: next() * 100, y: 0 } }),
+    () => setEntry(sheet, "me", list, entry, { label: pick(VALUES), size: { width: next() } }),
+    () => (next() < 0.3 ? removeEntry(sheet, "me", list, entry) : moveEntry(sheet, "me", list, entry, pick(["a", "b", undefined]))),
     () => (next() < 0.3 ? removeDefinition(doc, "me", pick(["d", "e"])) : setDefinition(doc, "me", pick(["d", "e"]), DEFINED)),
     ...(edge === undefined
       ? []
-      : [() => setEdge(doc, "me", edge, { when: pick([null, "output.a", retyped("output.a")]), map: pick([null, {}]) }, inside)]),
+      : [() => setEdge(sheet, "me", edge, { when: pick([null, "output.a", retyped("output.a")]), map: pick([null, {}]) })]),
     ...(node === undefined
       ? []
       : [
-          () => setParam(doc, "me", node, pick(["a", "b", "c"]), pick(VALUES), inside),
-          () => setParam(doc, "me", node, "prompt", retyped(paramOf(doc, node)), inside),
-          () => setSetting(doc, "me", node, "engine", pick(["x", undefined]), inside),
-          () => moveNodes(doc, "me", { [node]: { x: next() * 100, y: next() * 100 } }, inside),
-          () => renameNode(doc, "me", node, `name ${next()}`, inside),
-          () => connect(doc, "me", { node, port: "value" }, { node: pick(ids), port: "value" }, undefined, inside),
-          () => (next() < 0.3 ? remove(doc, "me", [node], [], inside) : remove(doc, "me", [], edges.slice(0, 1), inside)),
+          () => setParam(sheet, "me", node, pick(["a", "b", "c"]), pick(VALUES)),
+          () => setParam(sheet, "me", node, "prompt", retyped(paramOf(doc, node))),
+          () => setSetting(sheet, "me", node, "engine", pick(["x", undefined])),
+          () => moveNodes(sheet, "me", { [node]: { x: next() * 100, y: next() * 100 } }),
+          () => renameNode(sheet, "me", node, `name ${next()}`),
+          () => connect(sheet, "me", { node, port: "value" }, { node: pick(ids), port: "value" }),
+          () => (next() < 0.3 ? remove(sheet, "me", [node]) : remove(sheet, "me", [], edges.slice(0, 1))),
         ]),
   ];
   pick(acts)();

@@ -17,6 +17,7 @@ import {
   setSetting,
 } from "./index.ts";
 import { editAtRandom, random } from "./random-updates.testing.ts";
+import { DefinitionSheet } from "./sheet.ts";
 
 afterEach(() => void vi.restoreAllMocks());
 
@@ -99,7 +100,7 @@ test("what one edit costs does not depend on how large the graph is", () => {
       () => setSetting(doc, "me", ids[3] as string, "engine", "x"),
       () => moveNodes(doc, "me", { [ids[3] as string]: { x: 1, y: 1 } }),
       () => setEdge(doc, "me", wires[3] as string, { when: "output.a" }),
-      () => setParam(doc, "me", ids[3] as string, "a", 2, { definition: "d" }),
+      () => setParam(new DefinitionSheet(doc, "d"), "me", ids[3] as string, "a", 2),
       () => void addNode(doc, "me", { service: "pass", plane: "node", position: { x: 0, y: 0 } }),
     ];
     const counts = edits.map((edit) => {

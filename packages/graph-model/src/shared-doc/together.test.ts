@@ -29,10 +29,11 @@ import {
 } from "./index.ts";
 import { definitionsOf, nodesOf } from "./layout.ts";
 import { drawn, editAtRandom } from "./random-updates.testing.ts";
+import { DefinitionSheet } from "./sheet.ts";
 import { isText } from "./text.ts";
 
 const at = { x: 0, y: 0 };
-const inside = { definition: "d" };
+const inside = (doc: Y.Doc) => new DefinitionSheet(doc, "d");
 const record = (value: unknown) => (value ?? {}) as Record<string, unknown>;
 const node = (id: string, params?: object) => ({ id, service: "pass", plane: "node", status: "pending", ...(params ? { params } : {}) });
 const DEFINITION = {
@@ -95,12 +96,12 @@ describe("two people at once", () => {
   });
   test("move a node of a definition, and add one, and set another's parameter and engine", () => {
     const [ada, ben, cy] = people(3, (doc) => setDefinition(doc, "me", "d", DEFINITION)) as [Y.Doc, Y.Doc, Y.Doc];
-    moveNodes(ada, "me", { a: { x: 7, y: 8 } }, inside);
-    const added = addNode(ben, "me", { service: "pass", plane: "node", position: { x: 1, y: 1 } }, inside);
-    const wire = connect(ben, "me", { node: "b", port: "value" }, { node: added, port: "value" }, undefined, inside);
-    setParam(cy, "me", "b", "value", 3, inside);
-    setSetting(cy, "me", "b", "engine", "x", inside);
-    setSetting(ada, "me", "b", "disabled", true, inside);
+    moveNodes(inside(ada), "me", { a: { x: 7, y: 8 } });
+    const added = addNode(inside(ben), "me", { service: "pass", plane: "node", position: { x: 1, y: 1 } });
+    const wire = connect(inside(ben), "me", { node: "b", port: "value" }, { node: added, port: "value" });
+    setParam(inside(cy), "me", "b", "value", 3);
+    setSetting(inside(cy), "me", "b", "engine", "x");
+    setSetting(inside(ada), "me", "b", "disabled", true);
     meet([ada, ben, cy]);
     const { nodes, edges, metadata } = defined(ada);
     expect(nodes).toEqual([node("a"), node("b", { value: 3 }), node(added)]);
@@ -112,8 +113,8 @@ describe("two people at once", () => {
   });
   test("remove a node of a definition and wire to it: no wire hangs in the air", () => {
     const [ada, ben] = people(2, (doc) => setDefinition(doc, "me", "d", DEFINITION)) as [Y.Doc, Y.Doc];
-    remove(ada, "me", ["b"], [], inside);
-    connect(ben, "me", { node: "a", port: "value" }, { node: "b", port: "value" }, undefined, inside);
+    remove(inside(ada), "me", ["b"]);
+    connect(inside(ben), "me", { node: "a", port: "value" }, { node: "b", port: "value" });
     meet([ada, ben]);
     expect(defined(ada)).toEqual({ nodes: [node("a")], edges: [], metadata: { editor: { positions: { a: at } } } });
   });
@@ -121,9 +122,9 @@ describe("two people at once", () => {
     const [ada, ben] = people(2, (doc) =>
       setDefinition(doc, "me", "d", { ...DEFINITION, metadata: { nodes: { a: { engine: "x" } } } }),
     ) as [Y.Doc, Y.Doc];
-    remove(ada, "me", ["b"], [], inside);
-    setSetting(ben, "me", "b", "engine", "y", inside);
-    setSetting(ben, "me", "a", "disabled", true, inside);
+    remove(inside(ada), "me", ["b"]);
+    setSetting(inside(ben), "me", "b", "engine", "y");
+    setSetting(inside(ben), "me", "a", "disabled", true);
     meet([ada, ben]);
     expect(defined(ada)).toEqual({ nodes: [node("a")], edges: [], metadata: { nodes: { a: { engine: "x", disabled: true } } } });
   });
@@ -174,7 +175,7 @@ describe("two people at once", () => {
     const [ada, ben, cy] = people(3) as [Y.Doc, Y.Doc, Y.Doc];
     setDefinition(ada, "me", "d", { nodes: [node("a1"), node("a2")], edges: [{ from: "a1", to: "a2" }] });
     setDefinition(ben, "me", "d", { nodes: [node("b1"), node("b2")], edges: [{ from: "b1", to: "b2" }] });
-    addNode(ben, "me", { service: "pass", plane: "node", position: at }, inside);
+    addNode(inside(ben), "me", { service: "pass", plane: "node", position: at });
     setEntry(ada, "me", "inputs", "x", { label: "Ada's", to: [] });
     setEntry(ben, "me", "inputs", "x", { label: "Ben's", widget: "slider" });
     const graph = meet([ada, ben, cy]);
@@ -192,14 +193,14 @@ describe("two people at once", () => {
       addNode(doc, "me", { service: "pass", plane: "node", position: at, params: { value: 1 } });
     }) as [Y.Doc, Y.Doc, Y.Doc];
     removeDefinition(ada, "me", "d");
-    setParam(ben, "me", "a", "value", "x".repeat(100), inside);
-    addNode(ben, "me", { service: "pass", plane: "node", position: at }, inside);
-    renameNode(cy, "me", "b", "Ben", inside);
+    setParam(inside(ben), "me", "a", "value", "x".repeat(100));
+    addNode(inside(ben), "me", { service: "pass", plane: "node", position: at });
+    renameNode(inside(cy), "me", "b", "Ben");
     const graph = meet([ada, ben, cy]);
     expect(graph.metadata).not.toHaveProperty("definitions");
     expect(hasErrors(validate(graph, sampleLibrary))).toBe(false);
-    setParam(ben, "me", "a", "value", 1, inside);
-    expect(() => addNode(ben, "me", { service: "pass", plane: "node", position: at }, inside)).toThrow("There is no definition d.");
+    setParam(inside(ben), "me", "a", "value", 1);
+    expect(() => addNode(inside(ben), "me", { service: "pass", plane: "node", position: at })).toThrow("There is no definition d.");
   });
   test("sort a list while another adds to it, and equal places are no obstacle", () => {
     const [ada, ben] = people(2, (doc) => ["a", "b", "c"].map((id) => setEntry(doc, "me", "inputs", id, { label: id }))) as [Y.Doc, Y.Doc];
@@ -262,11 +263,11 @@ describe("a text", () => {
       Y.Doc,
     ];
     const undo = new Undo(ada, "ada", 0);
-    setParam(ada, "ada", "a", "prompt", `Misty. ${PROMPT}`, inside);
-    setParam(ben, "ben", "a", "prompt", `${PROMPT} No people.`, inside);
-    setParam(ben, "ben", "a", "seed", 3, inside);
+    setParam(inside(ada), "ada", "a", "prompt", `Misty. ${PROMPT}`);
+    setParam(inside(ben), "ben", "a", "prompt", `${PROMPT} No people.`);
+    setParam(inside(ben), "ben", "a", "seed", 3);
     meet([ada, ben]);
-    addNode(ada, "ada", { service: "pass", plane: "node", position: at }, inside);
+    addNode(inside(ada), "ada", { service: "pass", plane: "node", position: at });
     undo.undo();
     undo.undo();
     meet([ada, ben]);
@@ -281,13 +282,13 @@ describe("a text", () => {
     const unsaved = new Unsaved(ada);
     unsaved.acknowledge(Y.encodeSnapshot(Y.snapshot(ada)));
     for (const text of [PROMPT.slice(3), `And ${PROMPT.slice(3)}`]) {
-      setParam(ada, "me", "a", "prompt", text, inside);
+      setParam(inside(ada), "me", "a", "prompt", text);
       expect(unsaved.isEmpty).toBe(false);
       unsaved.acknowledge(Y.encodeSnapshot(Y.snapshot(ada)));
       expect(unsaved.isEmpty).toBe(true);
     }
     const before = Y.encodeStateVector(ada);
-    setParam(ada, "me", "a", "prompt", `And ${PROMPT.slice(3)}`, inside);
+    setParam(inside(ada), "me", "a", "prompt", `And ${PROMPT.slice(3)}`);
     expect(Y.encodeStateVector(ada), "the same text again is no edit").toEqual(before);
   });
   test("is never cut within a character", () => {

@@ -18,6 +18,7 @@ import {
 } from "./index.ts";
 import { AT, first, meet, N, nodeIn, type Person, PROSE, params, people } from "./people.testing.ts";
 import { drawn, editAtRandom, type Random } from "./random-updates.testing.ts";
+import { DefinitionSheet } from "./sheet.ts";
 
 const SEEDS = Number(process.env.SEEDS ?? 20);
 const shown = ({ doc }: Person) => normalise(doc).graph;
@@ -167,11 +168,11 @@ describe("[C3] undo", () => {
       connect(doc, "first", { node: N, port: "value" }, { node: N, port: "value" }, "loop");
     });
     const edge = String(shown(ada).edges[0]?.metadata?.id);
-    setParam(ada.doc, "ada", "n", "x", "ada", { definition: "d" });
+    setParam(new DefinitionSheet(ada.doc, "d"), "ada", "n", "x", "ada");
     setEntry(ada.doc, "ada", "notes", "note", { text: "ada", colour: "green" });
     setEdge(ada.doc, "ada", edge, { when: "output.a", loop: { maxIterations: 3 } });
     meet(ada, ben);
-    setParam(ben.doc, "ben", "n", "x", "ben", { definition: "d" });
+    setParam(new DefinitionSheet(ben.doc, "d"), "ben", "n", "x", "ben");
     setEntry(ben.doc, "ben", "notes", "note", { text: "ben" });
     setEdge(ben.doc, "ben", edge, { loop: { maxIterations: 5 } });
     meet(ada, ben);
