@@ -70,7 +70,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     parts: { workers: workers.tasks, nodePlane },
     record,
     decisions,
-    library: () => library.library(),
+    reports: library,
     onError,
   });
   const documents = new DocumentHost(updateLog(db), onError);
@@ -82,7 +82,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     library,
     positionOf: (nodeRun) => positions.of(nodeRun),
     reaper: workers.reaper,
-    resolvedOf: (revision) => driver.resolvedOf(revision),
+    resolvedOf: (run) => driver.resolvedFor(run),
   });
   const runs = new RunService(db, record, driver, graphs, live, waits, () => library.library());
   const stopSweeping = graphs.sweepDaily(onError);

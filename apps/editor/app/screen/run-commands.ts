@@ -13,7 +13,7 @@ import {
 } from "lucide-react";
 import { type Command, type Scene, whyNotOne } from "./command";
 
-const whyNotRun = (scene: Scene) => (scene.isRunning ? "A run is going on." : scene.whyNoRun);
+const whyNotRun = (scene: Scene) => (scene.isRunning ? "A run is going on." : scene.whyNoPlan);
 const part = (of: "to" | "from" | "only") => ({
   where: "canvas" as const,
   group: "Run" as const,
