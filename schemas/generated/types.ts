@@ -59,6 +59,10 @@ export type RunEventNode = string;
 export type RunEventPath = string;
 export type RunEventAttempt = number;
 /**
+ * The visit path of the node run.
+ */
+export type RunEventPath1 = string;
+/**
  * Something that happened in a run. Every event of the record is one of these.
  */
 export type RunEvent =
@@ -80,6 +84,7 @@ export type RunEvent =
   | RunEventNodeFailed
   | RunEventNodeCancelled
   | RunEventNodeDead
+  | RunEventNodeEngine
   | RunEventLoopLimit;
 /**
  * A UUID.
@@ -1513,6 +1518,25 @@ export interface RunEventNodeDead {
   attempt: RunEventAttempt;
   body: {
     error: RunEventError;
+  };
+}
+/**
+ * The node had found no live engine when the run was accepted; now it has one, for the whole run (DESIGN M4).
+ */
+export interface RunEventNodeEngine {
+  run: RunEventRun;
+  seq: RunEventSeq;
+  type: "node.engine";
+  at: RunEventAt;
+  node: RunEventNode;
+  path: RunEventPath1;
+  attempt: RunEventAttempt;
+  body: {
+    engine: string;
+    /**
+     * The engine stands in for a real one (DESIGN M4).
+     */
+    draft: boolean;
   };
 }
 /**

@@ -142,7 +142,7 @@ test("[E11, E12, E17] what did not change is not run again; parts, plan, fork an
   expect(ada.complaints.filter((complaint) => !/status of 422/.test(complaint))).toEqual([]);
 });
 
-test("[M4] a node that nothing can run now is said on the card, on the button, in the problems and in the plan", async () => {
+test("[M4, E18] a node that nothing can run now is said on the card, on the button, in the problems and in the plan, and a run waits there", async () => {
   await open(
     graphOf(
       [
@@ -153,24 +153,34 @@ test("[M4] a node that nothing can run now is said on the card, on the button, i
       positions({ say: [0, 0], wait: [420, 0] }),
     ),
   );
-  const sentence = /Wait cannot run now: no engine of .+ is live/;
-  const run = page.getByRole("button", { name: "No live engine" });
+  const sentence = /No engine of .+ is live .+ A run waits at Wait until one is/;
+  const run = page.getByRole("button", { name: "Run, and wait" });
   await run.waitFor();
-  expect([await run.isDisabled(), await run.getAttribute("title")]).toEqual([true, expect.stringMatching(sentence)]);
+  expect([await run.isDisabled(), await run.getAttribute("title")]).toEqual([false, expect.stringMatching(sentence)]);
   await card("Wait").getByText(sentence).waitFor();
   await page.getByRole("tab", { name: /Problems/ }).click();
   await page.getByText(sentence).nth(1).waitFor();
   await page.getByRole("button", { name: "More ways to run" }).click();
   await page.getByRole("menuitem", { name: "Show what would run" }).click();
   await page.getByRole("dialog").getByText(sentence).waitFor();
-  await page.getByRole("dialog").getByText("Cannot run", { exact: true }).waitFor();
+  await page.getByRole("dialog").getByText("Waits", { exact: true }).waitFor();
   await shot(page, "not-live");
   await page.getByRole("button", { name: "Done", exact: true }).click();
+  await run.click();
+  await card("Wait")
+    .getByText(/No Python worker answers/)
+    .waitFor();
+  await shot(page, "waits-for-engine");
+  await page.keyboard.press("Control+Alt+Enter");
+  await card("Wait")
+    .getByText(/[Cc]ancelled/)
+    .first()
+    .waitFor();
   await page.goto(`${spindle.url}/templates/infinitetalk`);
-  await page.getByRole("button", { name: "No live engine" }).waitFor();
+  await page.getByRole("button", { name: "Generate, and wait" }).waitFor();
   await page
     .getByRole("status")
-    .getByText(/cannot run now/)
+    .getByText(/A run waits at/)
     .waitFor();
   await shot(page, "not-live-template");
 });

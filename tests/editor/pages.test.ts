@@ -92,7 +92,7 @@ test("a template is found among eight, filled with its samples at one press, pic
   await expect.poll(() => list.getByText("Runs here").count()).toBe(6);
   await list.getByRole("link", { name: /^Text to image Describe/ }).click();
   await page.getByText(/It needs a ComfyUI.*COMFY_URL=/).waitFor();
-  await page.getByRole("button", { name: "No live engine" }).waitFor();
+  await page.getByRole("button", { name: "Cannot run here" }).waitFor();
   await shots(page, "pages-template-off", page.getByRole("heading", { level: 1 }), expectNoSidewaysScroll);
 
   await list.getByRole("link", { name: /^Batch of takes/ }).click();

@@ -27,8 +27,8 @@ const ON_COMFY = ["painted-speaker", "text-to-image"];
 test("eight templates ship, and those that need a ComfyUI say how to start it", () => {
   const names = templates.list().map(({ name }) => name);
   expect(names).toHaveLength(8);
-  expect(names.filter((name) => templates.whyNot(name, bare) !== undefined).sort()).toEqual(ON_COMFY);
-  for (const name of ON_COMFY) expect(templates.whyNot(name, bare)).toMatch(/COMFY_URL=/);
+  expect(names.filter((name) => templates.readiness(name, bare).notHere !== undefined).sort()).toEqual(ON_COMFY);
+  for (const name of ON_COMFY) expect(templates.readiness(name, bare).notHere).toMatch(/COMFY_URL=/);
 });
 
 describe.each(templates.list().map((one) => [one.name, one] as const))("%s", (name, { graph, samples, picture, title, description }) => {

@@ -136,7 +136,7 @@ describe("the demo", () => {
       try {
         expect(await demo.ended).toBe(1);
         expect(demo.err).toContain("no worker of the python plane has reported");
-        expect(demo.err).toMatch(/cannot run now: no engine of .+ is live .*Start a worker of the python plane/);
+        expect(demo.err).toMatch(/No Python worker answers\. .+ can run on .+ Start a Python worker/);
         expect(empty.running()).toEqual([]);
       } finally {
         await empty.remove();

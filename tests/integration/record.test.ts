@@ -19,7 +19,7 @@ type OtherParts = ConstructorParameters<typeof RunService> extends [unknown, ...
 let hand: RecordHand;
 let record: PostgresRecord;
 let pool: pg.Pool;
-const newRun = (nodes: number) => hand.newRun(nodes);
+const newRun: RecordHand["newRun"] = (...about) => hand.newRun(...about);
 beforeAll(async () => {
   hand = await RecordHand.start();
   ({ record, pool } = hand);
@@ -54,6 +54,38 @@ test("[E18] what is open is found with whether a runtime drives it", async () =>
   await record.leases.leave("driver");
   await pool.query("UPDATE run SET state = 'cancelled' WHERE id = $1", [run]);
   expect(await record.history.openRuns([run])).toEqual([]);
+});
+
+test("[M4, W1] an engine is chosen once: another choice moves nothing, and holds up nothing that shares its statement", async () => {
+  const { run, ids } = await newRun(3, { ...TASK, engine: "" });
+  await pool.query("UPDATE node_run SET node_id = 'n0' WHERE run_id = $1", [run]); // elements of one map, say
+  const other = await newRun(1);
+  const choose = (at: number, engine: string, version = "1") => {
+    const { timeoutSeconds, ...rest } = { ...TASK, engine, version, draft: true };
+    const route = { ...rest, timeoutSeconds };
+    const choice = { level: "", nodes: { n0: route } };
+    return { run, nodeRun: ids[at] as string, fence: 0, change: "dispatch", input: {}, dispatchIn: 60_000, body, route, choice } as const;
+  };
+  const changes = [
+    choose(0, "big"),
+    choose(1, "small"),
+    { nodeRun: other.ids[0] as string, fence: 0, change: "dispatch", input: {}, dispatchIn: 60_000, body } as const,
+  ];
+  const moved = await Promise.all(changes.map((change) => record.nodes.change(change)));
+  expect(moved.map((row) => row?.state)).toEqual(["dispatched", undefined, "dispatched"]);
+  expect((await record.nodes.change(choose(1, "big", "2")))?.state, "another version is another choice").toBeUndefined();
+  expect((await record.nodes.change(choose(2, "big")))?.state, "the same choice is none").toBe("dispatched");
+  expect(await record.runs.enginesOf(run)).toMatchObject({ "": { n0: { engine: "big" }, n1: { engine: "" } } });
+  expect((await record.nodes.ofRun(run)).map(({ path, state, engine }) => [path, state, engine]).sort()).toEqual([
+    ["n0", "dispatched", "big"],
+    ["n1", "queued", ""],
+    ["n2", "dispatched", "big"],
+  ]);
+  const events = await record.history.events(run, 0);
+  expect(events.map(({ type }) => type)).toEqual(["run.queued", "node.engine", "node.dispatched", "node.dispatched"]);
+  expect(events[1]).toMatchObject({ node: "n0", path: "n0", body: { engine: "big", draft: true } });
+  expect(await seqs(run)).toEqual([1, 2, 3, 4]);
+  for (const id of [run, other.run]) await pool.query("UPDATE run SET state = 'cancelled' WHERE id = $1", [id]);
 });
 
 test("[E13] a node run that is to be cancelled is found until it has ended, with its run's owner, and its run is woken", async () => {

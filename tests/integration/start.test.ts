@@ -12,7 +12,7 @@ import { migrateDatabase } from "../../apps/runtime/src/store/migrate.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { startRedis } from "../../infra/launch/redis.ts";
 import { talkForm } from "../support/samples.ts";
-import { graphOf, health, node, type Spindle, startSpindle, submit, until, wait } from "../support/spindle.ts";
+import { ended, getRun, graphOf, health, node, type Spindle, startRun, startSpindle, submit, until, wait } from "../support/spindle.ts";
 
 let spindle: Spindle;
 beforeAll(async () => {
@@ -133,54 +133,57 @@ test("[C1] a document survives kill -9 of the runtime right after it was acknowl
   expect(exported).toMatchObject(graph);
 });
 
-test("[M4] before a worker has reported, what only it can run is refused with what to do, and a plan says so first", async () => {
+/** What the run waits for once nothing of it runs. The run is cancelled then. */
+async function waitsFor(run: string): Promise<string | undefined> {
+  const kind = await until(
+    async () => {
+      const { notRunning } = await getRun(spindle.url, run);
+      return notRunning?.kind === "turn" ? undefined : notRunning?.kind;
+    },
+    60_000,
+    "it says for what it waits",
+  );
+  await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
+  await ended(spindle.url, run);
+  return kind;
+}
+
+test("[M4] before a worker has reported, what only it can run waits, and a plan says so first", async () => {
   expect((await health(spindle.url)).parts.python).toMatch(/^(starting|down: no worker has reported)$/);
-  const sentence = /^talk cannot run now: no engine of .+ is live \(.+: No worker has reported yet\)\. Start a worker of the python plane/;
+  const sentence =
+    /^No engine of .+ is live \(.+: No worker has reported yet\)\. A run waits at talk until one is\. Start a worker of the python plane/;
   const talk = graphOf([node("a", "text.template", { template: "x" }), node("talk", "dummy.dummy_task", {}, "python")]);
-  const { status, body } = await submit(spindle.url, talk);
-  expect([status, body.error]).toEqual([
-    503,
-    expect.objectContaining({
-      code: "engine.not_live",
-      message: expect.stringMatching(sentence),
-      issues: [expect.objectContaining({ place: { node: "talk" } })],
-    }),
-  ]);
+  expect(await waitsFor(await startRun(spindle.url, talk))).toBe("no-worker");
   const seed = await fetch(`${spindle.url}/api/infinitetalk`, { method: "POST", body: talkForm() });
-  expect([seed.status, seed.headers.get("retry-after"), (await seed.json()).error.code]).toEqual([503, "5", "engine.not_live"]);
+  expect(seed.status).toBe(202);
+  const { jobId } = await seed.json();
+  expect(await waitsFor(jobId)).toBe("no-worker");
   const { id } = await (await fetch(`${spindle.url}/api/graphs`, { method: "POST", body: JSON.stringify(talk) })).json();
-  const rpc = async (path: string, input: object, method = "POST") => {
-    const query = method === "GET" ? `?input=${encodeURIComponent(JSON.stringify(input))}` : "";
-    const init = method === "GET" ? {} : { method, headers: { "content-type": "application/json" }, body: JSON.stringify(input) };
-    return (await fetch(`${spindle.url}/trpc/${path}${query}`, init)).json();
-  };
-  const started = await rpc("runs.start", { graphId: id, inputs: {} });
-  expect(started.error).toMatchObject({
-    message: expect.stringMatching(sentence),
-    data: { httpStatus: 503, refused: { code: "engine.not_live" } },
-  });
-  const plan = await rpc("runs.plan", { graphId: id, inputs: {} }, "GET");
+  const input = encodeURIComponent(JSON.stringify({ graphId: id, inputs: {} }));
+  const plan = await (await fetch(`${spindle.url}/trpc/runs.plan?input=${input}`)).json();
   expect(plan.result.data.nodes).toMatchObject([
     { node: "a", does: "runs" },
-    { node: "talk", does: "blocked", why: expect.stringMatching(sentence) },
+    { node: "talk", does: "waits", why: expect.stringMatching(sentence) },
   ]);
 });
 
 test("[M4] a node that would not run needs no engine: one that is off, pinned or not part of the run", async () => {
-  const settled = async (metadata: object, query = "") => {
-    const form = new FormData();
-    form.set("graph", JSON.stringify(graphOf([node("a", "output.preview", { value: 1 }), wait("b")], [], metadata)));
-    return (await fetch(`${spindle.url}/api/runs${query}`, { method: "POST", body: form })).status;
+  const ends = async (metadata: object) => {
+    const run = await startRun(spindle.url, graphOf([node("a", "output.preview", { value: 1 }), wait("b")], [], metadata));
+    return (await ended(spindle.url, run)).state;
   };
-  expect(await settled({})).toBe(503);
-  expect(await settled({ nodes: { b: { disabled: true } } })).toBe(202);
-  expect(await settled({ nodes: { b: { pinned: { value: 1, waited: 0 } } } })).toBe(202);
+  expect(await ends({ nodes: { b: { disabled: true } } })).toBe("succeeded");
+  expect(await ends({ nodes: { b: { pinned: { value: 1, waited: 0 } } } })).toBe("succeeded");
+});
+
+test("[M4] what no plane has ever offered is refused: it is no wait", async () => {
+  const { status, body } = await submit(spindle.url, graphOf([node("a", "nobody.has_this", {}, "python")]));
+  expect([status, body.error?.issues?.map(({ code }) => code)]).toEqual([422, ["node.unknown_capability"]]);
 });
 
 test("[M4] a subgraph's nodes need engines where it is called, and only there", async () => {
   const inner = { nodes: [wait("deep")], edges: [] };
-  const call = (...nodes: ReturnType<typeof node>[]) => submit(spindle.url, graphOf(nodes, [], { definitions: { inner } }));
-  expect((await call(node("a", "output.preview", { value: 1 }))).status).toBe(202);
-  const { status, body } = await call(node("c", "graph.call", { definition: "inner" }));
-  expect([status, body.error?.issues]).toEqual([503, [expect.objectContaining({ place: { definition: "inner", node: "deep" } })]]);
+  const call = (...nodes: ReturnType<typeof node>[]) => startRun(spindle.url, graphOf(nodes, [], { definitions: { inner } }));
+  expect((await ended(spindle.url, await call(node("a", "output.preview", { value: 1 })))).state).toBe("succeeded");
+  expect(await waitsFor(await call(node("c", "graph.call", { definition: "inner" })))).toBe("no-worker");
 });

@@ -27,16 +27,16 @@ export class RecordHand {
   }
 
   /** A run that nobody owns, and the ids of its node runs. */
-  async newRun(nodes: number): Promise<{ run: string; ids: string[] }> {
+  async newRun(nodes: number, task: typeof TASK = TASK): Promise<{ run: string; ids: string[] }> {
     const [run, revision] = [randomUUID(), randomUUID()];
     await this.pool.query("INSERT INTO revision (id, hash, document) VALUES ($1, $2, '{}')", [revision, revision]);
-    const node = (_: unknown, index: number) => ({ ...TASK, path: `n${index}`, nodeId: `n${index}` });
+    const node = (_: unknown, index: number) => ({ ...task, path: `n${index}`, nodeId: `n${index}` });
     await this.record.runs.create({
       id: run,
       revision,
       title: "t",
       inputs: {},
-      engines: {},
+      engines: { "": Object.fromEntries(Array.from({ length: nodes }, (_, index) => [`n${index}`, task])) },
       options: {},
       submitter: "",
       nodes: Array.from({ length: nodes }, node),

@@ -18,8 +18,12 @@ export class WorkerHand {
     private readonly proxy: FaultProxy | undefined,
   ) {}
 
-  /** @param options `proxied`: the runtime reaches Redis through `weather` */
-  static async start({ proxied = false, ...options }: Pick<StackOptions, "env"> & { proxied?: boolean } = {}): Promise<WorkerHand> {
+  /** @param options `proxied`: the runtime reaches Redis through `weather`; `away`: nothing is reported until `engines` is set */
+  static async start({
+    proxied = false,
+    away = false,
+    ...options
+  }: Pick<StackOptions, "env"> & { proxied?: boolean; away?: boolean } = {}): Promise<WorkerHand> {
     let proxy: FaultProxy | undefined;
     const route = async (env: Readonly<Record<string, string>>) => {
       proxy = await FaultProxy.start(env.REDIS_URL as string);
@@ -29,8 +33,10 @@ export class WorkerHand {
     const redis = openRedis(spindle.env.REDIS_URL as string);
     const worker = workerEnd(redis, "test-worker", spindle.env.SPINDLE_WORKER_KEY as string);
     const hand = new WorkerHand(spindle, redis, worker, proxy);
+    if (away) hand.engines = undefined;
     await hand.report();
     hand.reporting = setInterval(() => void hand.report().catch(() => {}), 1000);
+    if (away) return hand;
     await until(async () => (await health(spindle.url)).parts.python === "up", 10_000, "the manifest is seen");
     return hand;
   }

@@ -72,7 +72,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     parts: { workers: workers.tasks, nodePlane },
     record,
     decisions,
-    library: () => library.library(),
+    reports: library,
     onError,
   });
   const runtime = { id: config.owner, url: "" };
@@ -86,7 +86,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     library,
     positionOf: (nodeRun) => positions.of(nodeRun),
     reaper: workers.reaper,
-    resolvedOf: (revision) => driver.resolvedOf(revision),
+    resolvedOf: (run) => driver.resolvedFor(run),
   });
   const runs = new RunService(db, record, driver, graphs, live, waits, () => library.library());
   const stopSweeping = graphs.sweepDaily(onError);

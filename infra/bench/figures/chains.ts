@@ -77,7 +77,15 @@ async function inMemory(length: number): Promise<number> {
   };
   const resolved = resolve(graph, library);
   const begin = performance.now();
-  const parts = { nodes: record, results: record, nodePlane, workers: {} as never, decisions: {} as never };
+  const parts = {
+    nodes: record,
+    results: record,
+    nodePlane,
+    workers: {} as never,
+    decisions: {} as never,
+    runs: {} as never,
+    reports: {} as never,
+  };
   await new RunExecution(parts, run as never, resolved, []).drive();
   return performance.now() - begin;
 }

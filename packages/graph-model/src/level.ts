@@ -58,6 +58,8 @@ export interface LevelParts {
   /** What a definition's level is made from, besides the library. */
   origin?: Origin;
   before: State | undefined;
+  /** Its regions, where a run has frozen them. */
+  split?: readonly Region[] | undefined;
 }
 
 /** What a level hands on to the one after an edit. Refers to no level, so that no chain of them grows. */
@@ -138,7 +140,7 @@ export class Level {
 
   private get planned(): Planned {
     const { work } = this;
-    work.planned ??= planRegions(this.graph, work.shape, work.nodes, work.wiring.loops);
+    work.planned ??= planRegions(this.graph, work.shape, work.nodes, { loops: work.wiring.loops });
     return work.planned;
   }
 
@@ -233,7 +235,7 @@ interface Origin {
   callees: ReadonlyMap<string, Callee>;
 }
 
-function workOut({ graph, library, called, condition, before: state }: LevelParts): Work {
+function workOut({ graph, library, called, condition, before: state, split }: LevelParts): Work {
   const before = state?.work;
   const sameWires = before !== undefined && isWiredAlike(before.graph, graph);
   const wiring = sameWires ? before.wiring : wire(graph, condition, before?.wiring);
@@ -247,7 +249,7 @@ function workOut({ graph, library, called, condition, before: state }: LevelPart
   const supply = keepsSupply ? before.supply : new Supply({ graph, nodes: parts, neighbours: wiring.neighbours });
   const keepsPlan = sameWires && parts.every((one, at) => one === before.nodes[at] || plansAlike(one, before.nodes[at] as NodeParts));
   const old = keepsPlan ? before.planned : undefined;
-  const replanned = () => (parts.some(canBeInRegion) ? planRegions(graph, shape, parts, wiring.loops) : undefined);
+  const replanned = () => (parts.some(canBeInRegion) ? planRegions(graph, shape, parts, { loops: wiring.loops, split }) : undefined);
   const planned = old ? { ...old, plan: { ...old.plan, shape } } : replanned();
   const nodes = parts.map((part): ResolvedNode => {
     const known = "sources" in part ? (part as ResolvedNode) : undefined;

@@ -78,13 +78,13 @@ describe("[M4] a node without a live engine", () => {
       [
         "warning",
         "paint",
-        "paint cannot run now: no engine of To paint is live (BIG: It is away; SMALL: It is away).",
+        "No engine of To paint is live (BIG: It is away; SMALL: It is away). A run waits at paint until one is.",
         expect.stringContaining("ready"),
       ],
       [
         "warning",
         "dance",
-        "dance cannot run now: no engine of To dance is live (BIG: It is away).",
+        "No engine of To dance is live (BIG: It is away). A run waits at dance until one is.",
         expect.stringContaining("Start a worker of the python plane"),
       ],
     ]);

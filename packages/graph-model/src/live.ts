@@ -1,4 +1,4 @@
-// Which nodes that name no engine have no live one: nothing can be chosen for them, so that a run of them is not accepted.
+// Which nodes that name no engine have no live one: nothing can be chosen for them now, so that a run of them waits there.
 import { executes } from "./definitions.ts";
 import { type Graph, type GraphNode, nodeTitle } from "./graph.ts";
 import { type Issue, issue } from "./issue.ts";
@@ -76,11 +76,11 @@ function whyNotLive(node: GraphNode, definition: NodeDefinition): Issue[] {
     issue(
       "warning",
       "engine.not_live",
-      `${nodeTitle(node)} cannot run now: no engine of ${definition.label} is live${reasons && ` (${reasons})`}.`,
+      `No engine of ${definition.label} is live${reasons && ` (${reasons})`}. A run waits at ${nodeTitle(node)} until one is.`,
       { node: node.id },
       definition.live
-        ? "Make one of its engines ready where its worker runs, then run again. Or name the engine that it is to wait for."
-        : `Start a worker of the ${definition.plane} plane, or wait until it has reported, then run again.`,
+        ? "Make one of its engines ready where its worker runs, or name the engine that it is to wait for."
+        : `Start a worker of the ${definition.plane} plane.`,
     ),
   ];
 }

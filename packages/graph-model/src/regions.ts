@@ -24,13 +24,26 @@ export interface Planned {
 /** Whether a node may be in a region. */
 export const canBeInRegion = ({ node, mapped }: NodeParts): boolean => node.plane === PLANE && !mapped;
 
+/** The regions of each level of a graph, by the level's name, as they were found once. */
+export type Split = ReadonlyMap<string, readonly Region[]>;
+
 /**
  * A plan with the regions of the Comfy plane, and what stands in their way.
  * @param nodes of the graph, in its order
+ * @param split the regions, where they were found before; what the servers have by now does not change them
  */
-export function planRegions(graph: Graph, shape: Topology, nodes: readonly NodeParts[], loops?: Loops): Planned {
+export function planRegions(
+  graph: Graph,
+  shape: Topology,
+  nodes: readonly NodeParts[],
+  { loops, split }: { loops?: Loops | undefined; split?: readonly Region[] | undefined } = {},
+): Planned {
   const problems: RegionProblem[] = [];
-  return { plan: planGraph(graph, shape, regionFinder(graph, nodes, problems), loops), problems };
+  const asBefore: FindRegions = ({ items }) => {
+    const inside = new Set(items);
+    return split?.filter((region) => region.nodes.every((id) => inside.has(id))) ?? [];
+  };
+  return { plan: planGraph(graph, shape, split ? asBefore : regionFinder(graph, nodes, problems), loops), problems };
 }
 
 /** Whether a plan with one node holds with the other, which took its place: its wires are the same. */

@@ -9,8 +9,9 @@ import type { Graph } from "./graph.ts";
 import { type Callee, Level, type LevelParts } from "./level.ts";
 import type { Library, NodeDefinition } from "./library.ts";
 import { LIMITS } from "./limits.ts";
+import type { Split } from "./regions.ts";
 import { callDepth, calledName, callOrder, definitionGraph, writtenDefinition } from "./subgraphs.ts";
-import { sameFields } from "./unchanged.ts";
+import { sameFields, sameRegion } from "./unchanged.ts";
 
 /** A graph with all its levels, for one library. */
 export class Resolved {
@@ -19,15 +20,36 @@ export class Resolved {
   private made: ReadonlyMap<string, Level> | undefined;
   private before: ReadonlyMap<string, Level> | undefined;
 
-  /** @param before an earlier state of the graph, of the same library */
+  /**
+   * @param before an earlier state of the graph, of the same library
+   * @param split the regions that a run has frozen; else they are found
+   */
   constructor(
     readonly graph: Graph,
     readonly library: Library,
     before?: Resolved,
+    private readonly split?: Split,
   ) {
     this.before = before?.made ?? before?.before;
     const called: Called = (name) => capabilityOf(this.callee(name));
-    this.root = new Level({ name: "", graph, library, called, condition: this.condition, before: before?.root.state });
+    this.root = new Level({
+      name: "",
+      graph,
+      library,
+      called,
+      condition: this.condition,
+      before: before?.root.state,
+      split: split?.get(""),
+    });
+  }
+
+  /** The graph with these regions, whatever the servers have by now. */
+  splitAs(split: Split): Resolved {
+    const isSame = [this.root, ...this.definitions.values()].every(({ name, regions }) => {
+      const frozen = split.get(name);
+      return !frozen || (frozen.length === regions.length && regions.every((region, at) => sameRegion(region, frozen[at])));
+    });
+    return isSame ? this : new Resolved(this.graph, this.library, undefined, split);
   }
 
   /** The graph's definitions by name, each after those it calls. */
@@ -69,7 +91,7 @@ export class Resolved {
     const { library, condition } = this;
     const origin = { written: writtenDefinition(this.graph, name), context: this.graph.context, callees };
     const before = this.before?.get(name)?.state;
-    return new Level({ name, graph, library, called: calledIn(callees), condition, origin, before });
+    return new Level({ name, graph, library, called: calledIn(callees), condition, origin, before, split: this.split?.get(name) });
   }
 
   /** Takes the level over from before the edit if nothing that it is made from has changed. */

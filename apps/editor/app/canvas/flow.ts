@@ -40,7 +40,7 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
   }
   const wrong = problemsByNode(issues);
   const problems = new Map<string, string>(); // the first issue of each node
-  for (const { place, message } of issues.filter((issue) => stopsRun(issue) && issue.code !== "graph.cycle"))
+  for (const { place, message } of issues.filter((issue) => showsOnCard(issue) && issue.code !== "graph.cycle"))
     if (place.node !== undefined && !problems.has(place.node)) problems.set(place.node, message);
   return resolve(graph, library).root.nodes.map((resolved) => {
     const { node, definition, engine } = resolved;
@@ -64,8 +64,8 @@ export function toNodes(graph: Graph, library: Library, issues: readonly Issue[]
   });
 }
 
-/** Whether the issue keeps the graph from running: an error, or a node that no engine can run now. */
-const stopsRun = ({ severity, code }: Issue): boolean => severity === "error" || code === "engine.not_live";
+/** Whether the issue keeps the graph from running, or a run of it waiting: an error, or a node that no engine can run now. */
+const showsOnCard = ({ severity, code }: Issue): boolean => severity === "error" || code === "engine.not_live";
 
 /** A node that no plane offers keeps its wires: it has the ports that they name. */
 function portsByWires(graph: Graph, id: string): { inputs: Port[]; outputs: Port[] } {

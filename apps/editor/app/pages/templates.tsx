@@ -47,7 +47,7 @@ export default function TemplatesPage() {
               key={listed.name}
               ref={listed.name === name ? chosen : undefined}
               to={`/templates/${listed.name}`}
-              className={`template-item${listed.name === name ? " on" : ""}${listed.notLive ? " off" : ""}`}
+              className={`template-item${listed.name === name ? " on" : ""}${listed.notHere ? " off" : ""}`}
             >
               <span className="template-picture">
                 {listed.picture ? (
@@ -62,8 +62,14 @@ export default function TemplatesPage() {
                 <span className="strong">{listed.title}</span>
                 <span className="text-faint text-tiny template-words">{listed.description}</span>
                 <span className="row">
-                  {listed.notLive ? <span className="chip warn">Cannot run here</span> : <span className="chip ok">Runs here</span>}
-                  {listed.draft && !listed.notLive && <span className="tag">Draft</span>}
+                  {listed.notHere ? (
+                    <span className="chip warn">Cannot run here</span>
+                  ) : listed.waits ? (
+                    <span className="chip warn">Waits for an engine</span>
+                  ) : (
+                    <span className="chip ok">Runs here</span>
+                  )}
+                  {listed.draft && !listed.notHere && !listed.waits && <span className="tag">Draft</span>}
                 </span>
               </span>
             </NavLink>

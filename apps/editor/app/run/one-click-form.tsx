@@ -84,9 +84,9 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
         <h1>{template.title}</h1>
         <p className="text-muted">{template.description}</p>
       </div>
-      {template.notLive && (
+      {(template.notHere ?? template.waits) && (
         <p className="notice-box text-small" role="status">
-          {template.notLive}
+          {template.notHere ?? template.waits}
         </p>
       )}
       {Object.keys(samples).length > 0 && (
@@ -134,9 +134,16 @@ export function OneClickForm({ template, onStarted }: { template: TemplateView; 
         <button
           type="submit"
           className="button run large grow"
-          disabled={formState.isSubmitting || isRunning || template.notLive !== undefined}
+          disabled={formState.isSubmitting || isRunning || template.notHere !== undefined}
         >
-          <Play size={16} /> {template.notLive ? "No live engine" : draft ? "Generate with draft engines" : "Generate"}
+          <Play size={16} />{" "}
+          {template.notHere
+            ? "Cannot run here"
+            : template.waits
+              ? "Generate, and wait"
+              : draft
+                ? "Generate with draft engines"
+                : "Generate"}
         </button>
         <button type="button" className="button large" onClick={() => void open()}>
           <Workflow size={16} /> Open the graph

@@ -7,12 +7,12 @@ import { useReturnOfFocus } from "../ui/focus";
 import { PlaneMark } from "../ui/plane-mark";
 import { FROM_CACHE, span } from "../ui/words";
 
-const DOES = { runs: "Runs", reuses: FROM_CACHE, skips: "Skipped", blocked: "Cannot run" } as const;
+const DOES = { runs: "Runs", reuses: FROM_CACHE, skips: "Skipped", waits: "Waits" } as const;
 
 export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: Graph; values: Record<string, unknown>; onClose(): void }) {
   const trpc = useTRPC();
   const { data, error } = useQuery({ ...trpc.runs.plan.queryOptions({ graphId: id, inputs: values }), gcTime: 0 });
-  const blocked = data?.nodes.find((node) => node.does === "blocked");
+  const waiting = data?.nodes.find((node) => node.does === "waits");
   const running = data?.nodes.filter((node) => node.does === "runs").length ?? 0;
   const returnFocus = useReturnOfFocus();
   return (
@@ -31,9 +31,9 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
           {!data && !error && <div className="skeleton of-plan" />}
           {data && (
             <>
-              <p className={blocked ? "text-warn" : "text-muted"}>
-                {blocked
-                  ? blocked.why
+              <p className={waiting ? "text-warn" : "text-muted"}>
+                {waiting
+                  ? waiting.why
                   : running === 0
                     ? "Nothing: every earlier result stands."
                     : `${running} of ${data.nodes.length} nodes${data.expectedMs === null ? "; how long it takes is not known yet." : `, in about ${span(data.expectedMs)}.`}`}
@@ -46,7 +46,7 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
                       {node && <PlaneMark plane={node.plane} small />}
                       <span className="ellipsis medium">{node ? nodeTitle(node) : planned.node}</span>
                       <span className="text-muted">{DOES[planned.does]}</span>
-                      <span className="text-faint text-small">{planned === blocked ? "" : planned.why}</span>
+                      <span className="text-faint text-small">{planned === waiting ? "" : planned.why}</span>
                       <span className="text-faint digits">
                         {planned.does === "runs" && planned.expectedMs !== null ? span(planned.expectedMs) : ""}
                       </span>

@@ -23,10 +23,8 @@ export interface Scene {
   issues: readonly Issue[];
   selection: Selection;
   select(next: Selection): void;
-  /** What is wrong with the graph, so that no run of it can be planned; undefined if nothing is. */
+  /** What is wrong with the graph, so that it can be neither planned nor run; undefined if nothing is. */
   whyNoPlan: string | undefined;
-  /** Why it cannot be run now: that, or an engine that is not live. */
-  whyNoRun: string | undefined;
   isRunning: boolean;
   /** What the node gave in the run that is looked at. */
   outputsOf(node: string): object | undefined;

@@ -20,11 +20,12 @@ interface Props {
   shared: DocumentState | undefined;
   library: Library;
   commands: Commands;
-  isLive: boolean;
+  /** What a run would wait for. */
+  waits: string | undefined;
   onOpenFile(file: File): void;
 }
 
-export function EditorTop({ id, name, shared, library, commands, isLive, onOpenFile }: Props) {
+export function EditorTop({ id, name, shared, library, commands, waits, onOpenFile }: Props) {
   const api = useTRPCClient();
   const trpc = useTRPC();
   const client = useQueryClient();
@@ -37,7 +38,7 @@ export function EditorTop({ id, name, shared, library, commands, isLive, onOpenF
   const drafts = shared && resolve(shared.graph, library).root.nodes.some(({ engine }) => engine?.draft);
   const exportTo = (to: string) => location.assign(`/api/graphs/${id}/export?to=${to}`);
   const run = commands.get("run");
-  const runWords = drafts ? "Run with draft engines" : "Run";
+  const runWords = waits ? "Run, and wait" : drafts ? "Run with draft engines" : "Run";
   return (
     <header className="top">
       <a href="/" aria-label="Graphs">
@@ -73,8 +74,14 @@ export function EditorTop({ id, name, shared, library, commands, isLive, onOpenF
       <IconButton command={commands.get("redo")} />
       <ThemeButton />
       <span className="separator" />
-      <button type="button" className="button run" disabled={run.why !== undefined} onClick={run.run} title={run.why ?? tipOf(run)}>
-        <Play size={14} /> {isLive ? runWords : "No live engine"}
+      <button
+        type="button"
+        className="button run"
+        disabled={run.why !== undefined}
+        onClick={run.run}
+        title={run.why ?? waits ?? tipOf(run)}
+      >
+        <Play size={14} /> {runWords}
       </button>
       <Menu
         trigger={

@@ -165,7 +165,6 @@ export function GraphEditor({ id }: { id: string }) {
           selection,
           select: setSelection,
           whyNoPlan: problem,
-          whyNoRun: problem ?? notLive?.issue.message,
           isRunning: run !== undefined,
           outputsOf,
           start: (options) => void runs.start(options),
@@ -216,7 +215,7 @@ export function GraphEditor({ id }: { id: string }) {
         shared={opened}
         library={library}
         commands={commands}
-        isLive={notLive === undefined}
+        waits={notLive?.issue.message}
         onOpenFile={(file) => void open(file)}
       />
       <DocumentNotices

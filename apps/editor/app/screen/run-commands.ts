@@ -13,7 +13,7 @@ import {
 } from "lucide-react";
 import { type Command, type Scene, whyNotOne } from "./command";
 
-const whyNotRun = (scene: Scene) => (scene.isRunning ? "A run is going on." : scene.whyNoRun);
+const whyNotRun = (scene: Scene) => (scene.isRunning ? "A run is going on." : scene.whyNoPlan);
 const whyNotPart = ({ level }: Scene) =>
   level.calls.length > 0 ? "A part of a run begins and ends at nodes of the graph itself: go out of the subgraph." : undefined;
 const part = (of: "to" | "from" | "only") => ({

@@ -50,6 +50,14 @@ describe.each(events.filter((event) => changes.some((change) => change.event ===
   });
 });
 
+test("[M4] the engine that an element of a map chooses is that of the node; inside a subgraph it is no node's of this graph", () => {
+  queued(["a", "b"]);
+  tell("node.engine", { engine: "espeak", draft: true }, "a#4");
+  tell("node.engine", { engine: "kokoro", draft: false }, "c/b");
+  expect([row("a"), row("b")]).toMatchObject([{ engine: "espeak", draft: true, state: "queued" }, { state: "queued" }]);
+  expect(row("b")?.engine).toBeUndefined();
+});
+
 test("[E16] a page that comes while a node runs can look back at what it showed before, also once the run is over", () => {
   const previews = ["one", "two"].map((artifact) => ({ artifact }));
   const shown = () => getState().previews.a?.map(({ artifact }) => artifact);

@@ -79,6 +79,7 @@ const RUN_STATES = Object.fromEntries(Object.values(RUN_CHANGES).map(({ event, t
 /** The events that no change of state writes, each with the state of which it tells nevertheless. */
 const OTHER_EVENTS: Readonly<Record<Exclude<RunEvent["type"], NodeEvent["type"] | RunChange["event"]>, RunState | undefined>> = {
   "run.cancelling": undefined,
+  "node.engine": undefined,
   "loop.limit": undefined,
 };
 const LEADS_RUN_TO: Readonly<Record<string, RunState | undefined>> = { ...RUN_STATES, ...OTHER_EVENTS };
@@ -89,6 +90,7 @@ export function showEvent(event: RunEvent): boolean {
   useRunStore.setState((now) => {
     if (!now.run || event.seq <= now.run.lastSeq) return now;
     const run = changedRun(now.run, event);
+    if (event.type === "node.engine") return { ...now, run, nodes: withEngine(now.nodes, event) };
     if (!movesNode(event)) return { ...now, run };
     const { type, node, path } = event;
     const { calls, element, visits } = parsePath(path);
@@ -104,6 +106,12 @@ export function showEvent(event: RunEvent): boolean {
     return { ...now, run, live, previews, counts: known, nodes: { ...now.nodes, [node]: changedNode(now.nodes[node], event) } };
   });
   return true;
+}
+
+/** The engine is that of the node, whichever of its node runs has chosen it; of a node inside a subgraph it is loaded where that is shown. */
+function withEngine(nodes: RunStore["nodes"], { node, path, body }: Extract<RunEvent, { type: "node.engine" }>): RunStore["nodes"] {
+  const known = nodes[node];
+  return known && parsePath(path).calls.length === 0 ? { ...nodes, [node]: { ...known, ...body } } : nodes;
 }
 
 function changedRun(old: RunView, event: RunEvent): RunView {

@@ -2,7 +2,9 @@
 -- any number of changes in one transaction; a change whose fence or state does not fit changes nothing and gives no row. This is a
 -- function because PostgreSQL plans its parts once per connection; one query with as many CTEs takes twice as long.
 -- Each element of `changes` has: i, its place in the answer; id, fence and from, the node run and what it must be; to, the new state;
--- event and body, its event; raise, tries and crash, what is added to fence, attempt and crashes; and the columns to be written.
+-- event and body, its event; raise, tries and crash, what is added to fence, attempt and crashes; and the columns to be written. A row
+-- without an engine gets a route; choice says which engine its node has from now on in the whole run, and raises SP001 where the run has
+-- chosen another one, so that none of the changes is made.
 CREATE OR REPLACE FUNCTION change_node_runs(changes JSONB)
 RETURNS TABLE (
   i INT, id UUID, run_id UUID, node_id TEXT, path TEXT, state TEXT, attempt INT, fence INT, crashes INT,
@@ -20,6 +22,9 @@ DECLARE
   ended BOOLEAN[] := '{}';
   made JSONB[] := '{}';
   any_cancelled BOOLEAN := false;
+  any_choice BOOLEAN := false;
+  chosen RECORD; -- a node of which the engine is chosen
+  known JSONB; -- what its run froze of it
 BEGIN
   FOR change IN SELECT * FROM jsonb_array_elements(changes) LOOP
     UPDATE node_run n SET
@@ -44,6 +49,14 @@ BEGIN
     RETURNING n.* INTO row;
     CONTINUE WHEN NOT FOUND;
 
+    IF change ? 'route' AND row.engine = '' THEN
+      UPDATE node_run n SET plane = r.plane, service = r.service, version = r.version, engine = r.engine, draft = r.draft,
+        timeout_seconds = r."timeoutSeconds", stall_seconds = COALESCE(r."stallSeconds", 0)
+      FROM jsonb_to_record(change->'route')
+        AS r(plane TEXT, service TEXT, version TEXT, engine TEXT, draft BOOLEAN, "timeoutSeconds" INT, "stallSeconds" INT)
+      WHERE n.id = row.id RETURNING n.* INTO row;
+      any_choice := any_choice OR change ? 'choice';
+    END IF;
     -- broken-build: artifacts without rows
     IF change ? 'objects' THEN
       -- An artifact whose bytes are known already names their first object (DESIGN A5), but never a preview's, which is deleted soon.
@@ -66,6 +79,24 @@ BEGIN
 
   -- The row of a run is written once, however many of its node runs changed, because PostgreSQL keeps every version of it until the commit.
   FOR run_changes IN SELECT m.run, count(*)::int AS n, bool_or(m.ended) AS ended FROM unnest(runs, ended) AS m(run, ended) GROUP BY m.run ORDER BY m.run LOOP
+    IF any_choice THEN
+      FOR chosen IN
+        SELECT m.node, m.path, m.change->'choice'->>'level' AS level, m.change->'choice'->'nodes' AS nodes
+        FROM unnest(runs, nodes, paths, made) WITH ORDINALITY AS m(run, node, path, change, at)
+        WHERE m.run = run_changes.run AND m.change ? 'choice' ORDER BY m.at
+      LOOP
+        SELECT r.engines->chosen.level->chosen.node INTO known FROM run r WHERE r.id = run_changes.run FOR UPDATE;
+        CONTINUE WHEN known = chosen.nodes->chosen.node;
+        IF known->>'engine' IS DISTINCT FROM '' THEN
+          RAISE EXCEPTION 'The run has chosen another engine for %.', chosen.node USING ERRCODE = 'SP001';
+        END IF;
+        UPDATE run r SET last_seq = r.last_seq + 1, engines = jsonb_set(r.engines, ARRAY[chosen.level], (r.engines->chosen.level) || chosen.nodes)
+          WHERE r.id = run_changes.run RETURNING r.last_seq INTO seq_before;
+        INSERT INTO run_event (run_id, seq, type, node, path, attempt, body)
+          VALUES (run_changes.run, seq_before, 'node.engine', chosen.node, chosen.path, 0,
+            jsonb_build_object('engine', chosen.nodes->chosen.node->'engine', 'draft', chosen.nodes->chosen.node->'draft'));
+      END LOOP;
+    END IF;
     -- A run of which a node run ends goes on: no runtime that died before died of it. One that is cancelled proves nothing.
     UPDATE run r SET last_seq = r.last_seq + run_changes.n, deaths = CASE WHEN run_changes.ended THEN 0 ELSE r.deaths END
       WHERE r.id = run_changes.run RETURNING r.last_seq - run_changes.n INTO seq_before;

@@ -22,11 +22,7 @@ export const errors =
   (error, request, response, next) => {
     if (response.headersSent) return next(error);
     if (request.destroyed && !request.complete) return; // the client cut the request off: nobody reads the answer, and nothing failed here
-    if (error instanceof Refused) {
-      const { retryAfterSeconds } = error.details;
-      if (typeof retryAfterSeconds === "number") response.set("retry-after", String(retryAfterSeconds));
-      return void response.status(error.status).json(error);
-    }
+    if (error instanceof Refused) return void response.status(error.status).json(error);
     if (typeof error?.status === "number" && error.status >= 400 && error.status < 500)
       return void response.status(error.status).json({ error: { code: "request.invalid", message: String(error.message) } });
     if (isOutage(error))

@@ -94,7 +94,7 @@ const templates = router({
       planes: [...new Set(graph.nodes.map((node) => node.plane))],
       nodes: graph.nodes.length,
       draft: Object.values(ctx.plans.engines(graph)).some((engine) => engine.draft),
-      notLive: ctx.templates.whyNot(key, ctx.library.library()),
+      ...ctx.templates.readiness(key, ctx.library.library()),
     })),
   ),
   get: procedure.input(requestReader(validateTemplateRequest)).query(({ ctx, input }) => {
@@ -104,8 +104,7 @@ const templates = router({
       ...template,
       inputs: ctx.templates.inputs(input.name, library),
       engines: ctx.plans.engines(template.graph),
-      /** Why the template cannot run now, and what to do; absent if it can. */
-      notLive: ctx.templates.whyNot(input.name, library),
+      ...ctx.templates.readiness(input.name, library),
     };
   }),
   start: procedure.input(requestReader(validateStartTemplateRequest)).mutation(({ ctx, input }) => {

@@ -12,7 +12,7 @@ import { SingleBar } from "cli-progress";
 import type { RunPlan } from "../services/plan-service.ts";
 import type { RunView } from "../services/run-service.ts";
 import { readDocument, readMedia } from "./read-file.ts";
-import { call, findServer } from "./server.ts";
+import { call, type Found, findServer } from "./server.ts";
 
 interface Options {
   input: string[];
@@ -26,12 +26,14 @@ interface Options {
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const POLL_MS = 300;
 const OUTAGE_MS = 60_000;
-const NOT_LIVE_MS = 30_000;
+const UNAVAILABLE_MS = 30_000;
+/** How long a run waits for a worker on a server that was started for it: nobody else would start one there. */
+const NO_WORKER_MS = 30_000;
 
-/** Sends a run. One that nobody can run yet is sent again when the server says, for half a minute: a worker may still be starting. */
+/** Sends a run. While the server's database or bus starts, it is sent again when the server says, for half a minute. */
 async function send(url: string, form: FormData, interrupt: AbortSignal): Promise<Response> {
   const headers = { "idempotency-key": randomUUID() };
-  for (const end = Date.now() + NOT_LIVE_MS; ; ) {
+  for (const end = Date.now() + UNAVAILABLE_MS; ; ) {
     const answer = await call(url, { method: "POST", body: form, headers });
     const again = Number(answer.headers.get("retry-after"));
     if (answer.status !== 503 || !(again > 0) || Date.now() + again * 1000 > end || interrupt.aborted) return answer;
@@ -79,7 +81,7 @@ export async function run(graph: string, options: Options): Promise<number> {
       throw new Error(
         [body.error?.message, ...(body.error?.issues ?? []).map((issue) => `  ${issue.message} ${JSON.stringify(issue.place)}`)].join("\n"),
       );
-    const done = await follow(server.url, body.run, interrupt.signal);
+    const done = await follow(server, body.run, interrupt.signal);
     if (options.json) process.stdout.write(`${JSON.stringify(done, null, 2)}\n`);
     if (options.out) await save(server.url, done, options.out, options.json === true);
     if (done.state !== "succeeded")
@@ -94,7 +96,7 @@ export async function run(graph: string, options: Options): Promise<number> {
   }
 }
 
-const DOES = { runs: "runs", reuses: "from cache", skips: "skipped", blocked: "cannot run" } as const;
+const DOES = { runs: "runs", reuses: "from cache", skips: "skipped", waits: "waits" } as const;
 
 function print(plan: RunPlan, asJson: boolean): number {
   if (asJson) process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
@@ -124,7 +126,7 @@ async function formOf(inputs: string[]): Promise<FormData> {
 }
 
 /** Polls until the run ends. It waits out an outage of the server, and Ctrl C cancels the run. */
-async function follow(url: string, id: string, interrupt: AbortSignal): Promise<RunView> {
+async function follow({ url, isOwn }: Found, id: string, interrupt: AbortSignal): Promise<RunView> {
   const bar = new SingleBar({
     format: "{bar} {percentage}%  {now}",
     hideCursor: true,
@@ -139,7 +141,7 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
   if (interrupt.aborted) cancel();
   interrupt.addEventListener("abort", cancel);
   try {
-    for (let seen = Date.now(), said = ""; ; ) {
+    for (let seen = Date.now(), moved = Date.now(), said = ""; ; ) {
       const run = await call(`${url}/api/runs/${id}`).then(
         (answer) => (answer.ok ? (answer.json() as Promise<RunView>) : undefined),
         () => undefined,
@@ -155,6 +157,13 @@ async function follow(url: string, id: string, interrupt: AbortSignal): Promise<
             .join(", "),
         });
       said = sayWhyNot(run?.notRunning ?? null, said);
+      const why = run?.notRunning;
+      const needsWorker = why?.kind === "no-worker" || why?.kind === "engine-not-live";
+      if (!isOwn || !needsWorker) moved = Date.now();
+      else if (Date.now() - moved > NO_WORKER_MS) {
+        cancel();
+        throw new Error(`${why.text} ${why.action}`);
+      }
       await sleep(POLL_MS);
     }
   } finally {

@@ -7,6 +7,8 @@ import { ROOT } from "../root.ts";
 
 export interface Found {
   url: string;
+  /** Whether it was started for the while: nobody else looks after it. */
+  isOwn: boolean;
   stop(): Promise<void>;
 }
 
@@ -60,7 +62,7 @@ export async function findServer(interrupt: AbortSignal): Promise<Found> {
   if (url === undefined && process.env.SPINDLE_URL) throw new Error(`No Spindle answers at ${process.env.SPINDLE_URL}.`);
   if (url === undefined) return startServer(interrupt);
   await planesReport(url, interrupt);
-  return { url, stop: nothing };
+  return { url, isOwn: false, stop: nothing };
 }
 
 /** A server that has just been started does not know yet what its workers offer. */
@@ -108,7 +110,7 @@ async function startServer(interrupt: AbortSignal): Promise<Found> {
     throw new Error(`The server ended (${code}) before it answered.`);
   });
   try {
-    return { url: await Promise.race([printed, died, gaveUp]), stop };
+    return { url: await Promise.race([printed, died, gaveUp]), isOwn: true, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -6,6 +6,7 @@ import pLimit from "p-limit";
 import type { NodeRunRow } from "../record/node-run.ts";
 import type { RunRow } from "../record/types.ts";
 import { Cancelled } from "./node-plane.ts";
+import { OpenEngines } from "./open-engines.ts";
 import { Pace } from "./pace.ts";
 import { Reuse } from "./reuse.ts";
 import { RowCache } from "./row-cache.ts";
@@ -54,7 +55,8 @@ export class RunExecution {
     this.left = [...rows];
     this.rows = new RowCache(parts.nodes, run.id, rows, this.life, pace, this.values);
     const reuse = new Reuse(parts.results, run, resolved.root.plan);
-    this.scheduler = new Scheduler({ parts, run, resolved, rows: this.rows, values: this.values, pace, reuse, life: this.life });
+    const engines = new OpenEngines(parts, run, resolved, this.life);
+    this.scheduler = new Scheduler({ parts, run, resolved, rows: this.rows, values: this.values, pace, reuse, engines, life: this.life });
   }
 
   /** Runs the graph to its end. @throws Parked, or the reason for which it was closed */

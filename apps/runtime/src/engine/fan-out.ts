@@ -35,7 +35,7 @@ interface MapRun {
 
 const mib = (bytes: number): string => Math.ceil(bytes / 1024 / 1024).toLocaleString("en");
 
-export async function mapOver({ rows, run, life }: RunContext, steps: ElementSteps, map: MapRun): Promise<unknown> {
+export async function mapOver({ rows, run, life, engines }: RunContext, steps: ElementSteps, map: MapRun): Promise<unknown> {
   const { scope, id, row, values, port } = map;
   const list = values[port];
   if (!Array.isArray(list))
@@ -111,5 +111,10 @@ export async function mapOver({ rows, run, life }: RunContext, steps: ElementSte
   }
   const ports = scope.level.node(id)?.element?.outputs.map(({ name }) => name) ?? [];
   const output = Object.fromEntries(ports.map((name) => [name, elements.map(({ output }) => output?.[name] ?? null)]));
-  return steps.change(gathering, { change: "succeed", output, body: { failed: others.length } });
+  return steps.change(gathering, {
+    change: "succeed",
+    output,
+    body: { failed: others.length },
+    ...engines.followed(scope.level, gathering),
+  });
 }

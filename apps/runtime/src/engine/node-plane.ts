@@ -143,6 +143,8 @@ export interface NodeTask {
   idempotent: boolean;
   cacheKey?: string;
   why?: string;
+  route?: NodeMove["route"];
+  choice?: NodeMove["choice"];
 }
 
 type Ending = Extract<NodeMove, { change: "succeed" | "fail" | "cancel" }>;
@@ -202,8 +204,8 @@ class Attempt {
 
   /** What the first change of the row writes besides the change itself. */
   private first(): Omit<NodeTask, "idempotent"> {
-    const { input, cacheKey, why } = this.task;
-    return { input, ...(cacheKey ? { cacheKey } : {}), ...(why ? { why } : {}) };
+    const { idempotent: _, ...first } = this.task;
+    return first;
   }
 
   private async settleBegin(): Promise<void> {

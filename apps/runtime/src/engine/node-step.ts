@@ -22,8 +22,10 @@ import { callDefinition, type Walk } from "./call.ts";
 import { fullInput, whyUnfit } from "./check-input.ts";
 import { BadCondition, backEdge, edgesTo, inTurn } from "./edges.ts";
 import { mapOver } from "./fan-out.ts";
+import { isOpen } from "./freeze.ts";
 import { cancelled, failed, passed, reused, skipped } from "./moves.ts";
 import type { NodeTask } from "./node-plane.ts";
+import type { Chosen, Routing } from "./open-engines.ts";
 import type { CacheAnswer } from "./reuse.ts";
 import { RunTooLarge } from "./row-cache.ts";
 import type { RunContext } from "./run-context.ts";
@@ -147,7 +149,12 @@ export class NodeStep {
     const gathers = row.state === "running" && (mapped !== undefined || definition?.calls !== undefined); // what it has begun is cancelled node by node
     if (!definition || (this.context.life.isCancelled && !gathers))
       return this.change(row, cancelled(row.state === "queued" ? "Cancelled before it ran." : undefined));
-    const whole = mapped || definition.calls !== undefined ? values : fullInput(definition, node?.node.params, values);
+    const runsHere = mapped === undefined && definition.calls === undefined;
+    // What is to fail waits for no engine, and what waits for one holds no turn that others wait for.
+    const needsEngine = runsHere && row.state === "queued" && isOpen(row) && whyUnfit(definition.inputs, values) === undefined;
+    const chosen = needsEngine ? await this.chooseEngine(scope, id, row, isElement) : { row, routing: {} };
+    if (!chosen) return undefined;
+    const whole = runsHere ? fullInput(definition, node?.node.params, values) : values;
     const tooMuch = row.state === "queued" ? await this.context.values.admit(row, whole) : undefined;
     if (tooMuch) return this.change(row, tooMuch);
     if (row.state === "queued" && this.context.life.isCancelled) return this.change(row, cancelled("Cancelled before it ran."));
@@ -160,13 +167,24 @@ export class NodeStep {
       const call = { caller: scope, definition: definition.calls, row, values };
       return this.gather(row, () => callDefinition(this.context, this, call));
     }
-    const input = row.state === "queued" ? await this.inputOf(scope, id, row, values) : (row.input ?? {});
+    const input = row.state === "queued" ? await this.inputOf(scope, id, chosen.row, values) : (row.input ?? {});
     if (!input) return undefined;
     if (definition.human) return this.askPerson(row, input);
-    const found = row.state === "queued" ? await this.findCached(scope, id, row, input) : {};
-    if ("earlier" in found) return this.change(row, reused(found.earlier, "Nothing changed.", input));
-    if (row.plane === "node") return this.runLocally(row, { input, idempotent: definition.idempotent, ...found });
-    return this.dispatch(row, input, found);
+    const found = row.state === "queued" ? await this.findCached(scope, id, chosen.row, input) : {};
+    if ("earlier" in found) return this.change(row, { ...reused(found.earlier, "Nothing changed.", input), ...chosen.routing });
+    if (chosen.row.plane === "node")
+      return this.runLocally(chosen.row, { input, idempotent: definition.idempotent, ...found, ...chosen.routing });
+    return this.dispatch(chosen.row, input, { ...found, ...chosen.routing });
+  }
+
+  /** A queued row with its engine; undefined if none is live: then the wait for one is over, or the row has changed. */
+  async chooseEngine(scope: Scope, id: string, row: NodeRunRow, isElement = false): Promise<Chosen | undefined> {
+    const { engines, rows } = this.context;
+    const chosen = engines.choose(scope.level, id, row, isElement);
+    if (chosen) return chosen;
+    const changed = await engines.wait(scope.level, id, row);
+    if (changed) rows.keep(changed);
+    return undefined;
   }
 
   /** The input of a node, its parameters included; undefined if the node failed because its prompt cannot be made. */
@@ -203,24 +221,27 @@ export class NodeStep {
    * @throws ConditionError
    */
   private promptOf({ level }: Scope, id: string, row: NodeRunRow, definition: NodeDefinition, values: Values): Values {
-    const blueprint = definition.engines.find(({ id: engine }) => engine === row.engine)?.blueprint;
+    const engineIn = (of: NodeDefinition | undefined) => of?.engines.find(({ id: engine }) => engine === row.engine);
+    const { blueprint } = engineIn(definition) ?? engineIn(this.context.engines.definitionNow(level, id)) ?? {};
     if (blueprint) return { ...blueprintInput(blueprint, id, values) };
     return { ...regionInput({ level, values: new Map([[id, values]]), only: true }) };
   }
 
   /** Changes a row; one that somebody else changed meanwhile is read again. An output that is too large fails it. */
   async change(row: NodeRunRow, move: NodeMove): Promise<NodeRunRow> {
-    const { run, rows, values, parts } = this.context;
+    const { run, rows, values, parts, engines } = this.context;
     const change = values.fitting(row.path, { ...move, run: run.id, nodeRun: row.id, fence: row.fence });
     const moved = await rows.requestPatiently(() => parts.nodes.change(change));
+    await engines.follow(change, moved !== undefined);
     return moved ? rows.merge(moved, change) : rows.reload(row);
   }
 
   /** Makes a change for the node plane, which waits out outages itself. Undefined if the row is no longer what it was. */
   private async changeHere(path: string, asked: NodeChange): Promise<NodeRunRow | undefined> {
-    const { run, rows, values, parts } = this.context;
+    const { run, rows, values, parts, engines } = this.context;
     const change = values.fitting(path, { ...asked, run: run.id });
     const moved = await rows.request(() => parts.nodes.change(change));
+    await engines.follow(change, moved !== undefined);
     return moved && rows.merge(moved, change);
   }
 
@@ -241,13 +262,14 @@ export class NodeStep {
     if (!isDecided) await rows.reload(row);
   }
 
-  async dispatch(row: NodeRunRow, input: Values, about: { cacheKey?: string; why?: string }): Promise<unknown> {
-    const { rows, life, parts, values } = this.context;
+  async dispatch(row: NodeRunRow, input: Values, about: { cacheKey?: string; why?: string } & Routing): Promise<unknown> {
+    const { rows, life, parts, values, engines } = this.context;
     const tooMuch = await values.admit(row, input); // the prompt of a ComfyUI node is more than the values in it
     if (tooMuch) return this.change(row, tooMuch);
     const moved = await rows.request(() => parts.workers.dispatch(row, input, about));
+    await engines.follow(about, moved !== undefined);
     if (!moved) return rows.reload(row);
-    const dispatched = rows.merge(moved, { input });
+    const dispatched = rows.merge(moved, { input, route: about.route });
     this.dispatched.add(row.id);
     return life.isCancelled && parts.workers.cancel(dispatched); // the run was cancelled while the task was being dispatched
   }

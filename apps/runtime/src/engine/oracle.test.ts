@@ -30,7 +30,15 @@ async function run(example: Case): Promise<{ rows: Record<string, string>; limit
   };
   const engines = { "": Object.fromEntries(example.nodes.map((id) => [id, frozen])) };
   const owned = { id: "r", state: "running", inputs: {}, engines, fence: 0, cancel_requested: false } as unknown as RunRow;
-  const parts = { nodes: record, results: record, nodePlane, workers: {} as never, decisions: {} as never };
+  const parts = {
+    nodes: record,
+    results: record,
+    nodePlane,
+    workers: {} as never,
+    decisions: {} as never,
+    runs: {} as never,
+    reports: {} as never,
+  };
   await new RunExecution(parts, owned, resolve(graph, library), []).drive();
   const rows = Object.fromEntries([...record.rows.values()].map((row) => [row.path, row.state]));
   return { rows, limits: record.notes.map((note) => note.path).sort(), ran };

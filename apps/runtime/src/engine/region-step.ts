@@ -36,7 +36,11 @@ export class RegionStep {
       }
       const input = given?.get(id);
       await this.steps.untilDecided(scope.prefix + id, (row) =>
-        this.steps.change(row, { ...ending(id, (other) => scope.lookup(other)), ...(input ? { input } : {}) }),
+        this.steps.change(row, {
+          ...ending(id, (other) => scope.lookup(other)),
+          ...(input ? { input } : {}),
+          ...this.context.engines.followed(scope.level, row),
+        }),
       );
       await this.steps.conclude(scope, id);
     }
@@ -53,12 +57,14 @@ export class RegionStep {
     const prompt = regionInput({ level: scope.level, values, inside: region.nodes });
     if (!prompt) return this.steps.change(row, skipped(false, values.size === 0 ? "None of its nodes runs." : NOTHING_LEAVES));
     const input = { ...prompt };
+    const chosen = await this.steps.chooseEngine(scope, region.id, row);
+    if (!chosen) return undefined;
     const tooMuch = await this.context.values.admit(row, input);
     if (tooMuch) return this.steps.change(row, tooMuch);
     if (life.isCancelled) return undefined;
-    const found = await this.findCached(scope, row, prompt, [...values.keys()]);
-    if ("earlier" in found) return this.steps.change(row, reused(found.earlier, "Nothing changed.", input));
-    return this.steps.dispatch(row, input, found);
+    const found = await this.findCached(scope, chosen.row, prompt, [...values.keys()]);
+    if ("earlier" in found) return this.steps.change(row, { ...reused(found.earlier, "Nothing changed.", input), ...chosen.routing });
+    return this.steps.dispatch(chosen.row, input, { ...found, ...chosen.routing });
   }
 
   /** Decides the nodes that need no worker. Returns the others, with their values. */

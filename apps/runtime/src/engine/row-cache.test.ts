@@ -1,8 +1,8 @@
 import { LIMITS, resolve } from "@spindle/graph-model";
 import { expect, test } from "vitest";
+import type { NewNodeRun } from "../record/frozen.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { ChangedRow, NodeRunRow } from "../record/node-run.ts";
-import type { NewNodeRun } from "../record/types.ts";
 import { WorkerTasks, type WorkerTasksParts } from "../tasks/worker-tasks.ts";
 import { largeInputs } from "./large-inputs.ts";
 import { NodeStep } from "./node-step.ts";
@@ -23,7 +23,14 @@ function runOf(left: readonly NodeRunRow[], record = new MemoryRecord()) {
   const values = new RunValues("r", life);
   const rows = new RowCache(record, "r", left, life, new Pace(), values);
   const workers = new WorkerTasks({ nodes: record } as unknown as WorkerTasksParts, { isQueueing: () => true, drain: () => {} });
-  const context = { rows, values, run: { id: "r" }, life: { ...life, isCancelled: false }, parts: { nodes: record, workers } };
+  const context = {
+    engines: { follow: async () => {} },
+    rows,
+    values,
+    run: { id: "r" },
+    life: { ...life, isCancelled: false },
+    parts: { nodes: record, workers },
+  };
   return { record, values, rows, step: new NodeStep(context as unknown as RunContext, async () => {}) };
 }
 

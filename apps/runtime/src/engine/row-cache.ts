@@ -1,9 +1,9 @@
 // The rows of one run as this process knows them; node-step.ts changes them. Requests to the record about them go through here, so that the
 // run knows how many are under way: it does not rest meanwhile, and while there are many it begins nothing new.
 import { LIMITS } from "@spindle/graph-model";
+import type { NewNodeRun } from "../record/frozen.ts";
 import { type ChangedRow, changedRow, type NodeRunRow, type Written } from "../record/node-run.ts";
 import type { NodeRunRecord } from "../record/record.ts";
-import type { NewNodeRun } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import type { Pace } from "./pace.ts";
 import type { Activity, RunValues } from "./run-values.ts";
@@ -74,8 +74,8 @@ export class RowCache {
   }
 
   /** Keeps a row as a change has left it, which wrote these values. */
-  merge(changed: ChangedRow, { input, output, reusedFrom }: Written): NodeRunRow {
-    return this.keep(changedRow(this.at(changed.path), changed, { input, output, reusedFrom }));
+  merge(changed: ChangedRow, { input, output, reusedFrom, route }: Written): NodeRunRow {
+    return this.keep(changedRow(this.at(changed.path), changed, { input, output, reusedFrom, route }));
   }
 
   async reload(row: NodeRunRow): Promise<NodeRunRow> {

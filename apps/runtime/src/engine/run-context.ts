@@ -4,19 +4,18 @@ import type { Resolved } from "@spindle/graph-model";
 import type { NodeRunRow } from "../record/node-run.ts";
 import type { EarlierResults, NodeRunRecord } from "../record/record.ts";
 import type { RunRow } from "../record/types.ts";
-import type { Decisions } from "../tasks/decisions.ts";
 import type { WorkerTasks } from "../tasks/worker-tasks.ts";
 import type { NodePlane } from "./node-plane.ts";
+import type { OpenEngines, OpenEnginesParts } from "./open-engines.ts";
 import type { Pace } from "./pace.ts";
 import type { Reuse } from "./reuse.ts";
 import type { RowCache } from "./row-cache.ts";
 import type { Activity, RunValues } from "./run-values.ts";
 
-export interface ExecutionParts {
+export interface ExecutionParts extends OpenEnginesParts {
   nodes: Pick<NodeRunRecord, "add" | "change" | "drop" | "find" | "note">;
   results: Omit<EarlierResults, "clear">;
   workers: Pick<WorkerTasks, "dispatch" | "cancel">;
-  decisions: Pick<Decisions, "wait">;
   nodePlane: Pick<NodePlane, "run">;
 }
 
@@ -39,5 +38,6 @@ export interface RunContext {
   readonly values: RunValues;
   readonly pace: Pace;
   readonly reuse: Reuse;
+  readonly engines: OpenEngines;
   readonly life: Lifecycle;
 }

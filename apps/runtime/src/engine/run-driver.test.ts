@@ -1,5 +1,5 @@
 // How runs end that this runtime's own mistakes end, on a record in memory.
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Graph } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
@@ -74,7 +74,7 @@ function accept(graph: Graph, document: unknown, fails = "") {
     parts: { workers: {}, nodePlane },
     record: { nodes: record, results: record, runs: record.runs, leases: record.leases },
     decisions: { wait, announce: () => {} },
-    library: () => library,
+    reports: { library: () => library, changed: new EventEmitter() },
     onError: () => {},
   } as unknown as RunDriverOptions);
   return { record, accepted: driver.accept({ revision: "r", graph, title: "t", inputs: {} }) };

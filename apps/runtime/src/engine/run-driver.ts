@@ -1,7 +1,7 @@
 // Accepts runs, owns them by a lease, drives them, and takes over those whose runtime is gone (DESIGN E9).
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Graph, type Library, type Resolved, resolve } from "@spindle/graph-model";
+import { type Graph, type Resolved, resolve } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import { crashPoint } from "@spindle/task-bus";
 import pLimit from "p-limit";
@@ -16,22 +16,21 @@ import type { Decisions } from "../tasks/decisions.ts";
 import type { LiveBoard } from "../tasks/live.ts";
 import { isAnyCancelled, scopeOutputs, unhandled } from "./call.ts";
 import { Parked, RunExecution } from "./execution.ts";
-import { freezeNodes, rootNodes } from "./freeze.ts";
+import { freezeNodes, resolvedAs, rootNodes } from "./freeze.ts";
 import type { NodePlane } from "./node-plane.ts";
-import { Reuse } from "./reuse.ts";
+import type { EngineReports } from "./open-engines.ts";
 import { RunTooLarge } from "./row-cache.ts";
 import type { ExecutionParts } from "./run-context.ts";
-import { assertNow, whyNotNow } from "./why-not-now.ts";
 
 export interface RunDriverOptions {
   db: Database;
   owner: string;
   timings: Timings;
   live: LiveBoard;
-  parts: Omit<ExecutionParts, "nodes" | "results" | "decisions"> & { nodePlane: Pick<NodePlane, "cancel"> };
+  parts: Omit<ExecutionParts, "nodes" | "results" | "runs" | "decisions" | "reports"> & { nodePlane: Pick<NodePlane, "cancel"> };
   record: Pick<RunRecord, "nodes" | "runs" | "leases" | "results">;
   decisions: Decisions;
-  library: () => Library;
+  reports: EngineReports;
   onError: (where: string, error: unknown) => void;
 }
 
@@ -88,21 +87,14 @@ export class RunDriver {
   }
 
   /**
-   * Freezes what the run will be made of, engines included (DESIGN M4), and accepts it. The graph has been validated.
-   * @throws Refused 503 if a node of it has no live engine
+   * Freezes what the run will be made of, with the engine of each node that has a live one (DESIGN M4), and accepts it. The graph has been
+   * validated.
    */
   async accept(request: RunRequest): Promise<string> {
     const id = randomUUID();
-    const library = this.options.library();
-    const resolved = this.keepResolved(request.revision, resolve(request.graph, library));
+    const library = this.options.reports.library();
+    this.keepResolved(request.revision, resolve(request.graph, library));
     const { revision, graphId = null, title, template, inputs, options = {}, submitter = "", request: keyed } = request;
-    assertNow(
-      await whyNotNow(
-        request.graph,
-        library,
-        new Reuse(this.options.record.results, { id, graph_id: graphId, options }, resolved.root.plan),
-      ),
-    );
     const engines = freezeNodes(request.graph, library);
     // The run is this runtime's own from the start: no claim has to find it first.
     const owner = this.stopped ? undefined : this.options.owner;
@@ -294,7 +286,7 @@ export class RunDriver {
         throw new DiedTooOften(
           `The runtime died ${MOST_DEATHS} times under this run, and no node of it ended in between, so it is not taken up again: the run may be why. What is done is kept. If you know another reason, such as a machine that was switched off, run the graph again; else let it handle less at once, or give large values as files.`,
         );
-      const resolved = await patient(() => this.resolvedOf(run.revision_id));
+      const resolved = resolvedAs(await patient(() => this.resolvedOf(run.revision_id)), run.engines);
       if (run.state === "queued") await patient(() => record.runs.change(run, "start"));
       run.state = "running";
       let again = await this.driveOnce(run, resolved, rows);
@@ -306,9 +298,17 @@ export class RunDriver {
     setTimeout(() => live.forget(run.id), 5000).unref();
   }
 
-  /** What a run's graph means. A revision is resolved once, because a template runs often. */
-  async resolvedOf(revision: string): Promise<Resolved> {
-    const library = this.options.library();
+  /** What a run's graph means now, as it is asked by who does not drive it. */
+  async resolvedFor({ id, revision_id }: Pick<RunRow, "id" | "revision_id">): Promise<Resolved> {
+    const resolved = await this.resolvedOf(revision_id);
+    const hasRegions = [resolved.root, ...resolved.definitions.values()].some(({ regions }) => regions.length > 0);
+    const known = this.executions.get(id)?.run.engines;
+    return hasRegions ? resolvedAs(resolved, known ?? (await this.options.record.runs.enginesOf(id))) : resolved;
+  }
+
+  /** A revision is resolved once, because a template runs often. */
+  private async resolvedOf(revision: string): Promise<Resolved> {
+    const library = this.options.reports.library();
     const known = this.resolved.get(revision);
     if (known?.library === library) return known;
     const { document } = await this.options.db.prisma.revision.findUniqueOrThrow({ where: { id: revision } });
@@ -326,7 +326,8 @@ export class RunDriver {
     const { parts, record, decisions } = this.options;
     const rows = known ?? (await patient(() => record.nodes.ofRun(run.id)));
     if (this.stopped) return false;
-    const execution = new RunExecution({ ...parts, nodes: record.nodes, results: record.results, decisions }, run, resolved, rows);
+    const { nodes, results, runs } = record;
+    const execution = new RunExecution({ ...parts, nodes, results, runs, decisions, reports: this.options.reports }, run, resolved, rows);
     this.executions.set(run.id, execution);
     try {
       await execution.drive();

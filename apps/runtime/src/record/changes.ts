@@ -8,6 +8,7 @@ import {
   type RunEvent,
   type RunEventError,
 } from "@spindle/schemas";
+import type { EngineDecision, NodeRoute } from "./frozen.ts";
 
 export type EventOf<Type extends RunEvent["type"]> = Extract<RunEvent, { type: Type }>;
 type BodyOf<Name extends NodeChangeName> = EventOf<(typeof NODE_CHANGES)[Name]["event"]>["body"];
@@ -34,6 +35,10 @@ interface Common {
   why?: string;
   /** The node run whose output stands for this one's. */
   reusedFrom?: string;
+  /** The route of a row that was made before its engine was chosen. */
+  route?: NodeRoute;
+  /** Chooses the engine of the row's node, with an event; the change is stale if the run has chosen another one. */
+  choice?: EngineDecision;
 }
 
 /** One change, with everything that its event must say. */

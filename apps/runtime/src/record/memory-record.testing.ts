@@ -2,9 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { validateRunEvent } from "@spindle/schemas";
 import { type AnyChange, eventBody, type NodeChange, ruleOf } from "./changes.ts";
-import { type ChangedRow, type NodeRunRow, nodeRunOf, type RawNodeRun } from "./node-run.ts";
+import type { NewNodeRun } from "./frozen.ts";
+import { type ChangedRow, type NodeRunRow, nodeRunOf, type RawNodeRun, routed } from "./node-run.ts";
 import type { EarlierResults, NodeRunRecord } from "./record.ts";
-import type { Earlier, NewNodeRun, Note } from "./types.ts";
+import type { Earlier, Note } from "./types.ts";
 
 type Row = RawNodeRun & { output: Record<string, unknown> | null };
 
@@ -43,6 +44,8 @@ export class MemoryRecord implements Pick<NodeRunRecord, "add" | "change" | "dro
     const row = this.rows.get(change.nodeRun);
     const rule = ruleOf(change.change);
     if (!row || row.fence !== change.fence || !rule.from.includes(row.state)) return undefined;
+    Object.assign(row, routed(row, change.route));
+    if (change.choice) this.chosen(change, row);
     row.state = rule.to;
     row.fence += rule.raisesFence ? 1 : 0;
     row.attempt += rule.counts ? 1 : 0;
@@ -55,6 +58,15 @@ export class MemoryRecord implements Pick<NodeRunRecord, "add" | "change" | "dro
     this.check({ type: rule.event, node: row.node_id, path: row.path, attempt: row.attempt, body: eventBody(change) });
     return { ...row };
   }
+
+  /** Every choice here is the first one of its node: one run, one process. */
+  private chosen({ choice }: AnyChange, { node_id, path, engine, draft }: Row): void {
+    if (this.choices.includes(`${choice?.level} ${node_id}`)) return;
+    this.choices.push(`${choice?.level} ${node_id}`);
+    this.check({ type: "node.engine", node: node_id, path, attempt: 0, body: { engine, draft } });
+  }
+  /** The nodes of which the engine was chosen, with their level. */
+  readonly choices: string[] = [];
 
   /** Nothing waits here. */
   drop(): void {}

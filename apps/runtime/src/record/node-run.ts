@@ -1,6 +1,7 @@
 // A node run as the record keeps it: a union by state, so that a row that cannot be (a success without an output, a question without
 // a form) cannot be typed. The states are those of schemas/states.
 import type { ERROR_NODE_STATES, NodeState, RunEventError } from "@spindle/schemas";
+import type { NodeRoute } from "./frozen.ts";
 
 type Values = Record<string, unknown>;
 
@@ -135,16 +136,24 @@ export interface Written {
   input?: Values | undefined;
   output?: Values | undefined;
   reusedFrom?: string | undefined;
+  route?: NodeRoute | undefined;
+}
+
+/** A row with the route that a change has given it. */
+export function routed<Row extends TaskRow>(row: Row, route: Written["route"]): Row {
+  if (!route) return row;
+  const { timeoutSeconds, stallSeconds, ...rest } = route;
+  return { ...row, ...rest, timeout_seconds: timeoutSeconds, stall_seconds: stallSeconds ?? 0 };
 }
 
 /** The row as a change has left it. */
 export function changedRow(
   row: TaskRow & Partial<Pick<RawNodeRun, "output" | "reused_from">>,
   changed: ChangedRow,
-  { input, output, reusedFrom }: Written = {},
+  { input, output, reusedFrom, route }: Written = {},
 ): NodeRunRow {
   return nodeRunOf({
-    ...row,
+    ...routed(row, route),
     ...changed,
     input: input ?? row.input,
     output: output ?? row.output,

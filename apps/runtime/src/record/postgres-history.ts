@@ -52,7 +52,7 @@ export class PostgresHistory implements RunHistory {
                CASE WHEN o.sent_at IS NULL AND o.available_at > now() THEN extract(epoch FROM o.available_at - now())::float8 * 1000 END AS retry_in,
                extract(epoch FROM n.due_at - now())::float8 * 1000 AS answer_in
              FROM node_run n LEFT JOIN outbox o ON o.node_run_id = n.id AND o.fence = n.fence
-             WHERE n.run_id = ANY($1) AND (n.state = ANY($2) AND ($3 OR n.state <> 'queued') OR n.held = 'after' AND NOT n.passed)
+             WHERE n.run_id = ANY($1) AND (n.state = ANY($2) AND ($3 OR n.state <> 'queued' OR n.engine = '') OR n.held = 'after' AND NOT n.passed)
                AND ($4 OR n.path !~ '[^]]/|#')
              LIMIT 20000`,
       values: [runs, OPEN_NODE_STATES, which !== "begun", which !== "drawn"],

@@ -6,9 +6,10 @@ import { OPEN_NODE_STATES } from "@spindle/schemas";
 import type pg from "pg";
 import { storable, storableName } from "../store/storable.ts";
 import { type AnyChange, eventBody, isBeginning, type NodeChange, ruleOf } from "./changes.ts";
+import type { NewNodeRun } from "./frozen.ts";
 import { type ChangedRow, ImpossibleNodeRun, type NodeRunRow, nodeRunOf, type RawNodeRun, type TaskRow } from "./node-run.ts";
 import type { NodeRunRecord } from "./record.ts";
-import type { NewNodeRun, Note, OpenNodeRun } from "./types.ts";
+import type { Note, OpenNodeRun } from "./types.ts";
 
 /** A change as change_node_runs.sql takes it. */
 const statementOf = (change: AnyChange) => {
@@ -36,6 +37,8 @@ const statementOf = (change: AnyChange) => {
     cacheKey: change.cacheKey,
     why: change.why,
     reusedFrom: change.reusedFrom,
+    route: change.route,
+    choice: change.choice,
   };
 };
 
@@ -59,6 +62,8 @@ const LARGE = 1024 * 1024;
 const TRIES_ALONE = 3;
 /** SQLSTATE of a statement that PostgreSQL ended for its time. */
 const QUERY_CANCELED = "57014";
+/** SQLSTATE of change_node_runs.sql for a choice of an engine where the run has another one. */
+const CHOSEN_ALREADY = "SP001";
 
 /** Bytes of a change in the statement; beyond what changes may share it goes alone, and is counted no further. */
 const sizeOf = (change: NodeChange): number => jsonBytes(statementOf(change), CHANGED_AT_ONCE);
@@ -119,6 +124,7 @@ export class PostgresNodeRuns implements NodeRunRecord {
         const { length } = texts[0] as string;
         const isAtFault = others.length === 0 && length > LARGE && error?.code === QUERY_CANCELED;
         if (isAtFault) this.slow.set(nameOf(change), { tries: (this.slow.get(nameOf(change))?.tries ?? 0) + 1, length });
+        if (others.length === 0 && error?.code === CHOSEN_ALREADY) return { rows: [] };
         throw error;
       });
     const answers: (ChangedRow | undefined)[] = changes.map(() => undefined);
@@ -220,7 +226,8 @@ export class PostgresNodeRuns implements NodeRunRecord {
 
   async moved(ids: readonly string[]): Promise<string[]> {
     const { rows } = await this.pool.query<{ id: string }>(
-      `SELECT id FROM node_run WHERE id = ANY($1) AND state NOT IN ('dispatched','running','waiting') AND (held IS NULL OR passed)`,
+      `SELECT id FROM node_run WHERE id = ANY($1) AND state NOT IN ('dispatched','running','waiting') AND (held IS NULL OR passed)
+       AND NOT (state = 'queued' AND engine = '' AND NOT passed)`,
       [ids],
     );
     return rows.map((row) => row.id);

@@ -13,6 +13,7 @@ import type pg from "pg";
 import { transaction } from "../store/database.ts";
 import { RELEASE_NUMBER } from "../store/release.ts";
 import { storable, storableName } from "../store/storable.ts";
+import type { FrozenNodes } from "./frozen.ts";
 import { type NodeRunRow, nodeRunOf, type RawNodeRun } from "./node-run.ts";
 import { ADD_NODES } from "./postgres-node-runs.ts";
 import { type LeasedRun, MOST_DEATHS, type RunLeases, type Runs } from "./record.ts";
@@ -151,6 +152,11 @@ export class PostgresRuns implements Runs {
   async wake(id: string): Promise<void> {
     await this.pool.query(`WITH ${WOKEN()}`, [id]);
     this.changed.emit(id);
+  }
+
+  async enginesOf(id: string): Promise<FrozenNodes> {
+    const { rows } = await this.pool.query<Pick<RunRow, "engines">>("SELECT engines FROM run WHERE id = $1", [id]);
+    return rows[0]?.engines ?? {};
   }
 }
 

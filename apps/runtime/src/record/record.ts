@@ -4,10 +4,10 @@
 import type { EventEmitter } from "node:events";
 import type { RunEvent, RunEventError } from "@spindle/schemas";
 import type { NodeChange } from "./changes.ts";
+import type { FrozenNodes, NewNodeRun } from "./frozen.ts";
 import type { ChangedRow, ImpossibleNodeRun, NodeRunRow, TaskRow } from "./node-run.ts";
 import type {
   Earlier,
-  NewNodeRun,
   NewRun,
   Note,
   OpenNodeRun,
@@ -55,7 +55,7 @@ export interface NodeRunRecord {
   ofRun(run: string): Promise<NodeRunRow[]>;
   /** The node runs of a run that have not ended, with what is needed to cancel them. */
   openOf(run: string): Promise<OpenNodeRun[]>;
-  /** Which of these node runs are neither with a worker nor with a person any more. */
+  /** Which of these node runs wait neither for a worker, nor for a person, nor for an engine any more. */
   moved(ids: readonly string[]): Promise<string[]>;
   /** Node runs that wait for a person whose time is up. */
   overdue(): Promise<Pick<TaskRow, "id" | "run_id" | "fence">[]>;
@@ -88,6 +88,8 @@ export interface Runs {
   park(run: OwnedRun, waiting: number): Promise<boolean>;
   /** Lets a parked run be claimed again, because a person answered. */
   wake(id: string): Promise<void>;
+  /** What the run has frozen by now, engines that were chosen since it was accepted included. */
+  enginesOf(id: string): Promise<FrozenNodes>;
 }
 
 /** How many runtimes may die under a run of which no node run ends: the run may be why, and would end the next one, too. */
@@ -173,7 +175,8 @@ export interface RunHistory {
   /** Of these runs those that have not ended; without runs the oldest 1,000 that have not. */
   openRuns(runs?: readonly string[]): Promise<OpenRun[]>;
   /**
-   * What of these runs has not ended, at most 20,000 node runs. `begun`: without those that are queued. `drawn`: those of the graph itself,
+   * What of these runs has not ended, at most 20,000 node runs. `begun`: without those that are queued and have
+   * their engine. `drawn`: those of the graph itself,
    * without elements of a list and what runs inside calls.
    */
   waitingIn(runs: readonly string[], which: "begun" | "drawn" | "all"): Promise<WaitingRow[]>;

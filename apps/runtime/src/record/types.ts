@@ -1,27 +1,8 @@
 // What the record keeps of runs, and what it is given to keep. Node runs are in node-run.ts.
 import type { NODE_CHANGES, NodeChangeName, NodeState, RunEvent, RunOptions, RunState } from "@spindle/schemas";
 import type { EventOf } from "./changes.ts";
+import type { FrozenNodes, NewNodeRun } from "./frozen.ts";
 import type { NodeRunRow } from "./node-run.ts";
-
-/** What a run froze of a node when it started. */
-export interface FrozenNode {
-  plane: string;
-  service: string;
-  version: string;
-  engine: string;
-  draft: boolean;
-  timeoutSeconds: number;
-  /** How long it may go without progress; absent where that has no limit. */
-  stallSeconds?: number;
-}
-
-export interface NewNodeRun extends FrozenNode {
-  nodeId: string;
-  path: string;
-}
-
-/** The frozen nodes by the name of their definition, which is empty for the graph itself, and by id. */
-export type FrozenNodes = Record<string, Record<string, FrozenNode>>;
 
 /** What a run was asked to do, and what stands in for the rest. */
 export interface RecordedOptions extends RunOptions {

@@ -3,6 +3,7 @@ import {
   blueprintInput,
   ConditionError,
   edgeMetadata,
+  enginesNotLive,
   type Graph,
   hasErrors,
   type InputSource,
@@ -24,15 +25,15 @@ import { isCacheable, whyItRuns, whyRegionRuns } from "../engine/cache-key.ts";
 import { fullInput } from "../engine/check-input.ts";
 import { freezeNodes } from "../engine/freeze.ts";
 import { Reuse } from "../engine/reuse.ts";
-import { whyNotNow } from "../engine/why-not-now.ts";
+import type { FrozenNode } from "../record/frozen.ts";
 import type { EarlierResults, TaskQueue } from "../record/record.ts";
-import type { Earlier, FrozenNode, RecordedOptions } from "../record/types.ts";
+import type { Earlier, RecordedOptions } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 
 export interface PlannedNode {
   node: string;
-  /** `blocked`: it would run, and nothing can run it now, so that the run would not be accepted. */
-  does: "runs" | "reuses" | "skips" | "blocked";
+  /** `waits`: it would run, and nothing can run it now. */
+  does: "runs" | "reuses" | "skips" | "waits";
   why: string;
   /** Milliseconds, by the median of earlier node runs of the same engine; null if there are none. */
   expectedMs: number | null;
@@ -80,8 +81,9 @@ export class PlanService {
         for (const [index, id] of region.nodes.entries()) put(id, found.get(id) as Found, index === 0 ? expected(item) : 0);
       } else put(item, await this.nodeFate(state, item), expected(item));
     }
-    for (const { node, issue } of await whyNotNow(graph, this.library(), reuse))
-      planned.set(node, { node, does: "blocked", why: `${issue.message} ${issue.fix ?? ""}`.trim(), expectedMs: null });
+    for (const { node, issue } of enginesNotLive(graph, this.library()))
+      if (planned.get(node)?.does === "runs")
+        planned.set(node, { node, does: "waits", why: `${issue.message} ${issue.fix ?? ""}`.trim(), expectedMs: null });
     return { nodes: [...planned.values()], expectedMs: longest(shape, planned) };
   }
 

@@ -99,13 +99,13 @@ export class TemplateService {
     return drawGraph(this.find(name).graph);
   }
 
-  /** Why it cannot run now, and what to do about it; undefined if it can. */
-  whyNot(name: string, library: Library): string | undefined {
+  /** Why it cannot run here, and what to do about it; or for what a run of it would wait now. */
+  readiness(name: string, library: Library): { notHere?: string | undefined; waits?: string | undefined } {
     const { graph } = this.find(name);
     const wrong = validate(graph, library).find(({ severity }) => severity === "error");
-    if (!wrong) return enginesNotLive(graph, library)[0]?.issue.message;
+    if (!wrong) return { waits: enginesNotLive(graph, library)[0]?.issue.message };
     const unknown = graph.nodes.find(({ id }) => id === wrong.place.node);
-    return unknown && wrong.code === "node.unknown_capability" ? STARTS[unknown.plane] : wrong.message;
+    return { notHere: unknown && wrong.code === "node.unknown_capability" ? STARTS[unknown.plane] : wrong.message };
   }
 }
 

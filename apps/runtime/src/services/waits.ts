@@ -16,7 +16,14 @@ import type { OpenRun, WaitingRow } from "../record/types.ts";
 import { isOutage } from "../store/patient.ts";
 import type { LiveBoard } from "../tasks/live.ts";
 import type { Reaper } from "../tasks/reaper.ts";
-import { type Circumstances, type NotRunning, type NotRunningKind, whyNotRunning, whyRunIsNot } from "../tasks/why-not-running.ts";
+import {
+  type Candidates,
+  type Circumstances,
+  type NotRunning,
+  type NotRunningKind,
+  whyNotRunning,
+  whyRunIsNot,
+} from "../tasks/why-not-running.ts";
 import type { LibraryService } from "./library-service.ts";
 
 export interface WaitsParts {
@@ -25,7 +32,7 @@ export interface WaitsParts {
   library: Pick<LibraryService, "library" | "reportOf" | "busSilentSince">;
   positionOf: (nodeRun: string) => Circumstances["queue"];
   reaper: Pick<Reaper, "silentSince">;
-  resolvedOf: (revision: string) => Promise<Resolved>;
+  resolvedOf: (run: Pick<OpenRun, "id" | "revision_id">) => Promise<Resolved>;
 }
 
 /** Why a run does not go on, and why its node runs do not, by their ids. */
@@ -67,7 +74,7 @@ export class Waits {
     const [run] = await this.parts.history.openRuns([id]);
     if (!run) return NONE;
     const rows = await this.parts.history.waitingIn([id], "all");
-    const judged = judge(rows, run, this.reports(), await this.parts.resolvedOf(run.revision_id));
+    const judged = judge(rows, run, this.reports(), await this.parts.resolvedOf(run));
     return { run: whyRunIsNot(run, judged), nodes: new Map(judged.flatMap(({ row, why }) => (why ? [[row.id, why]] : []))) };
   }
 
@@ -92,18 +99,32 @@ export class Waits {
 
   /** The node runs of runs that have begun, with what holds them up. */
   private async heldUp(ids?: readonly string[]): Promise<[OpenRun, Judged[]][]> {
-    const runs = await this.parts.history.openRuns(ids);
+    const { history } = this.parts;
+    const runs = await history.openRuns(ids);
     const rows = new Map<string, WaitingRow[]>(runs.map(({ id }) => [id, []]));
-    for (const row of await this.parts.history.waitingIn([...rows.keys()], "begun")) rows.get(row.run_id)?.push(row);
+    for (const row of await history.waitingIn([...rows.keys()], "begun")) rows.get(row.run_id)?.push(row);
     const reports = this.reports();
-    return runs.map((run) => [run, judge(rows.get(run.id) ?? [], run, reports)]);
+    const judged: [OpenRun, Judged[]][] = [];
+    for (const run of runs) {
+      const known = rows.get(run.id) ?? [];
+      judged.push([run, known.some(isUnchosen) ? await this.heldUpByEngines(run, reports) : judge(known, run, reports)]);
+    }
+    return judged;
+  }
+
+  /** Whether a queued node run waits for an engine, or for others before it, only the graph says. */
+  private async heldUpByEngines(run: OpenRun, reports: Reports): Promise<Judged[]> {
+    const rows = await this.parts.history.waitingIn([run.id], "all");
+    const judged = judge(rows, run, reports, await this.parts.resolvedOf(run));
+    return judged.filter(({ row, why }) => row.state !== "queued" || (why?.kind !== "before" && why?.kind !== "turn"));
   }
 
   private reports(): Reports {
     const { library, positionOf, reaper } = this.parts;
     const engineOf = enginesOf(library.library());
-    return (row) => ({
+    return (row, candidates) => ({
       redisSilentSince: library.busSilentSince,
+      open: candidates && { ...candidates, planeOf: (plane) => (plane === "node" ? HERE : library.reportOf(plane)) },
       plane: library.reportOf(row.plane),
       engine: engineOf(row),
       queue: positionOf(row.id),
@@ -126,7 +147,7 @@ export class Waits {
     const texts = new Map<string, string>();
     const [run] = await history.openRuns([id]);
     if (!run) return texts;
-    const resolved = await resolvedOf(run.revision_id);
+    const resolved = await resolvedOf(run);
     for (const { row, why } of judge(await history.waitingIn([id], "drawn"), run, this.reports(), resolved)) {
       if (!why || why.kind === "before" || why.kind === "turn" || isRegionId(row.node_id)) continue;
       const text = JSON.stringify(why);
@@ -138,7 +159,12 @@ export class Waits {
   }
 }
 
-type Reports = (row: WaitingRow) => Omit<Circumstances, "before">;
+type Reports = (row: WaitingRow, open: Omit<Candidates, "planeOf"> | undefined) => Omit<Circumstances, "before">;
+
+/** The runtime itself. */
+const HERE = { answers: true };
+
+const isUnchosen = ({ state, engine }: WaitingRow): boolean => state === "queued" && engine === "";
 
 interface Judged {
   row: WaitingRow;
@@ -152,9 +178,21 @@ function judge(rows: readonly WaitingRow[], run: OpenRun, reports: Reports, reso
     const place = row.state === "queued" && resolved ? placeOf(row, resolved) : undefined;
     // A node of a region waits for what the region's task waits for.
     const whole = place?.region === undefined ? undefined : open.at(place.region);
-    const asked = whole && whole !== row && whole.state !== "queued" ? whole : row;
-    return { row, why: whyNotRunning(asked, run, { ...reports(asked), before: place ? open.before(place) : [] }) };
+    const asked = whole && whole !== row && (whole.state !== "queued" || isUnchosen(whole)) ? whole : row;
+    const candidates = resolved && isUnchosen(asked) ? candidatesOf(asked, resolved) : undefined;
+    return { row, why: whyNotRunning(asked, run, { ...reports(asked, candidates), before: place ? open.before(place) : [] }) };
   });
+}
+
+/** What may be chosen for a node run; undefined for one that gathers what others give. */
+function candidatesOf({ path, node_id }: WaitingRow, resolved: Resolved): Omit<Candidates, "planeOf"> | undefined {
+  const { calls, element } = parsePath(path);
+  const level = resolved.within(calls);
+  const region = level?.plan.regions.get(node_id);
+  if (level && region) return { label: "the ComfyUI nodes here", engines: level.serversOf(region) };
+  const { mapped, element: definition } = level?.node(node_id) ?? {};
+  if (!definition || (mapped && element === undefined)) return undefined;
+  return { label: definition.label, engines: definition.engines.filter(({ auto }) => auto !== false) };
 }
 
 /** Where a node run lies in its graph. */

@@ -30,12 +30,47 @@ const RUN: OpenRun = {
 };
 const WELL: Circumstances = { plane: { answers: true, reportedAt: at(5) }, engine: { label: "Kokoro", live: true }, before: [] };
 
+const AWAY = [
+  { plane: "python", label: "F5", live: false, reason: "weights are missing." },
+  { plane: "python", label: "Kokoro", live: false },
+  { plane: "comfy", label: "Talk", live: false, reason: "it is away" },
+  { plane: "python", label: "espeak", live: false },
+];
+const LIVE = AWAY.map((engine, index) => ({ ...engine, live: index === 1 }));
+/** @param answering the planes whose workers answer */
+const openTo = (engines: typeof AWAY, answering: string[]) => ({
+  label: "Speak",
+  engines,
+  planeOf: (plane: string) => ({ answers: answering.includes(plane), reportedAt: at(5) }),
+});
+
 const why = (row: Partial<WaitingRow> = {}, known: Partial<Circumstances> = {}, run: Partial<OpenRun> = {}) =>
   whyNotRunning({ ...ROW, ...row }, { ...RUN, ...run }, { ...WELL, ...known });
 
 test.each<[NotRunningKind, string, Parameters<typeof why>, since?: Date]>([
   ["before", "It runs after Voice and 1 more.", [{ state: "queued" }, { before: ["Voice", "Picture"] }]],
   ["turn", "Everything before it is over: it begins in its turn.", [{ state: "queued" }]],
+  [
+    "before",
+    "It runs after Voice.",
+    [
+      { state: "queued", engine: "" },
+      { before: ["Voice"], open: openTo(AWAY, ["python"]) },
+    ],
+  ],
+  ["turn", "Everything before it is over: it begins in its turn.", [{ state: "queued", engine: "" }, { open: openTo(LIVE, ["python"]) }]],
+  [
+    "engine-not-live",
+    "No engine of Speak can run now (F5: weights are missing; Kokoro: no worker offers it; Talk: it is away, and 1 more).",
+    [{ state: "queued", engine: "" }, { open: openTo(AWAY, ["python"]) }],
+  ],
+  [
+    "no-worker",
+    "No Python worker answers. Speak can run on F5, Kokoro, Talk, and 1 more.",
+    [{ state: "queued", engine: "" }, { open: openTo(AWAY, []) }],
+    at(10),
+  ],
+  ["engine-not-live", "Nothing offers Speak now.", [{ state: "queued", engine: "" }, { open: openTo([], ["python"]) }]],
   ["queue", "Queued for a worker.", []],
   ["queue", "Queued, position 2, about 90 s.", [{}, { queue: { position: 2, wait: 89_500 } }]],
   ["queue", "Queued, position 2, about 2 min.", [{}, { queue: { position: 2, wait: 119_600 } }]],

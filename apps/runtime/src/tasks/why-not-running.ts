@@ -39,6 +39,15 @@ export interface NotRunning {
   queue?: QueuePosition;
 }
 
+/** The engines among which one is to be chosen. */
+export interface Candidates {
+  /** What the engines run. */
+  label: string;
+  engines: readonly { plane: string; label: string; live: boolean; reason?: string | undefined }[];
+  /** Whether workers of a plane answer now, and when they did last. */
+  planeOf: (plane: string) => Circumstances["plane"];
+}
+
 /** What is known besides the row. */
 export interface Circumstances {
   /** Since when Redis has not answered; absent while it does. */
@@ -47,6 +56,8 @@ export interface Circumstances {
   plane: { answers: boolean; reportedAt?: Date | undefined };
   /** Its engine as its plane last reported it; absent where no worker that answers offers it. */
   engine?: { label: string; live: boolean; reason?: string | undefined } | undefined;
+  /** What could run it, where its engine is still to be chosen. */
+  open?: Candidates | undefined;
   queue?: QueuePosition | undefined;
   /** Since when its worker has not renewed its lease; absent while it does. */
   workerSilentSince?: Date | undefined;
@@ -59,6 +70,8 @@ const PLANES: Record<string, { workers: string; start: string }> = {
   python: { workers: "Python worker", start: "Start a Python worker" },
   comfy: { workers: "bridge to ComfyUI", start: "Start the bridge to ComfyUI" },
 };
+
+const OTHERS = { workers: "worker", start: "Start one" };
 
 const CANCELS = "or cancel the run";
 
@@ -89,15 +102,36 @@ export function whyNotRunning(row: WaitingRow, run: OpenRun, known: Circumstance
       run.owner_until ?? run.since,
     );
   const isCancelling = run.cancel_requested || row.cancel_requested === true;
-  if (row.state === "queued") return isCancelling ? because("cancelling", "It is being cancelled.") : whyQueued(known.before, because);
+  if (row.state === "queued") return isCancelling ? because("cancelling", "It is being cancelled.") : whyQueued(known, because);
   return row.plane === "node" ? undefined : whyAtWorkers(row, isCancelling, known, because);
 }
 
 type Because = (kind: NotRunningKind, text: string, action?: string | null, since?: Date) => NotRunning;
 
-function whyQueued([first, ...others]: readonly string[], because: Because): NotRunning {
-  if (first === undefined) return because("turn", "Everything before it is over: it begins in its turn.");
-  return because("before", `It runs after ${first}${others.length > 0 ? ` and ${others.length} more` : ""}.`);
+function whyQueued({ before: [first, ...others], open }: Circumstances, because: Because): NotRunning {
+  if (first !== undefined) return because("before", `It runs after ${first}${others.length > 0 ? ` and ${others.length} more` : ""}.`);
+  if (!open || open.engines.some(({ live }) => live)) return because("turn", "Everything before it is over: it begins in its turn.");
+  return whyOpen(open, because);
+}
+
+const SHOWN = 3;
+
+/** Nobody answers who could run it, or those who answer cannot. */
+function whyOpen({ label, engines, planeOf }: Candidates, because: Because): NotRunning {
+  const planes = [...new Set(engines.map(({ plane }) => plane))];
+  const answering = planes.filter((plane) => planeOf(plane).answers);
+  const more = engines.length > SHOWN ? `, and ${engines.length - SHOWN} more` : "";
+  const shown = engines.slice(0, SHOWN);
+  if (engines.length === 0)
+    return because("engine-not-live", `Nothing offers ${label} now.`, "Start a worker that does, or cancel the run.");
+  if (answering.length === 0) {
+    const reported = planes.map((plane) => planeOf(plane).reportedAt ?? new Date(0)).sort((a, b) => Number(b) - Number(a));
+    const { workers, start } = PLANES[planes[0] ?? ""] ?? OTHERS;
+    const names = shown.map((engine) => engine.label).join(", ");
+    return because("no-worker", `No ${workers} answers. ${label} can run on ${names}${more}.`, `${start}, ${CANCELS}.`, reported[0]);
+  }
+  const reasons = shown.map((engine) => `${engine.label}: ${(engine.reason ?? "no worker offers it").replace(/\.$/, "")}`).join("; ");
+  return because("engine-not-live", `No engine of ${label} can run now (${reasons}${more}).`, `Make one of them ready, ${CANCELS}.`);
 }
 
 function whyAtWorkers(row: WaitingRow, isCancelling: boolean, known: Circumstances, because: Because): NotRunning | undefined {
@@ -117,7 +151,7 @@ function whyAtWorkers(row: WaitingRow, isCancelling: boolean, known: Circumstanc
   if (isCancelling) return because("cancelling", "It is being cancelled.");
   if (row.retry_in !== null) return because("retry", `Try ${row.attempt} begins in ${words(row.retry_in)}.`);
   const { plane, engine } = known;
-  const { workers = "worker", start = "Start one" } = PLANES[row.plane] ?? {};
+  const { workers, start } = PLANES[row.plane] ?? OTHERS;
   if (!plane.answers) return because("no-worker", `No ${workers} answers.`, `${start}, ${CANCELS}.`, plane.reportedAt);
   if (!engine)
     return because(

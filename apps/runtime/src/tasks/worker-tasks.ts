@@ -87,7 +87,7 @@ export class WorkerTasks {
   async dispatch(
     row: NodeRunRow,
     input: Record<string, unknown>,
-    about: { cacheKey?: string; why?: string } = {},
+    about: Pick<NodeMove, "cacheKey" | "why" | "route" | "choice"> = {},
   ): Promise<ChangedRow | undefined> {
     const { nodes } = this.parts;
     const body = { engine: row.engine, draft: row.draft };

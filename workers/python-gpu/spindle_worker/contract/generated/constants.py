@@ -47,7 +47,7 @@ ERROR_CODES = {
     "node.unknown_version": "The capability has no such version.",
     "node.unknown_engine": "The capability has no such engine.",
     "node.engine_not_live": "The engine is not live.",
-    "engine.not_live": "No engine of the capability is live, so the run is not accepted.",
+    "engine.not_live": "No engine of the capability is live: a run waits for one.",
     "engine.broken": "The engine's packages or programs are missing or broken.",
     "node.offline": "No worker offers this capability now; its tasks stay queued.",
     "node.disabled": "The node is off.",

@@ -2048,6 +2048,36 @@ class Body12(BaseModel):
         extra='forbid',
         populate_by_name=True,
     )
+    engine: Annotated[str, Field(min_length=1)]
+    draft: Annotated[
+        bool, Field(description='The engine stands in for a real one (DESIGN M4).')
+    ]
+
+
+class RunEventNodeEngine(BaseModel):
+    """
+    The node had found no live engine when the run was accepted; now it has one, for the whole run (DESIGN M4).
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    run: RunEventRun
+    seq: RunEventSeq
+    type: Literal['node.engine']
+    at: RunEventAt
+    node: RunEventNode
+    path: Annotated[RunEventPath, Field(description='Of the node run that chose it.')]
+    attempt: RunEventAttempt
+    body: Body12
+
+
+class Body13(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
     max_iterations: Annotated[int, Field(alias='maxIterations', ge=1)]
 
 
@@ -2067,7 +2097,7 @@ class RunEventLoopLimit(BaseModel):
     node: RunEventNode
     path: RunEventPath
     attempt: RunEventAttempt
-    body: Body12
+    body: Body13
 
 
 class RunEventNothing(BaseModel):
@@ -2599,6 +2629,7 @@ class RunEvent(
         | RunEventNodeFailed
         | RunEventNodeCancelled
         | RunEventNodeDead
+        | RunEventNodeEngine
         | RunEventLoopLimit
     ]
 ):
@@ -2624,6 +2655,7 @@ class RunEvent(
         | RunEventNodeFailed
         | RunEventNodeCancelled
         | RunEventNodeDead
+        | RunEventNodeEngine
         | RunEventLoopLimit,
         Field(
             description='Something that happened in a run. Every event of the record is one of these.',

@@ -1,0 +1,125 @@
+// Which engine runs a node that found none live when its run was accepted (DESIGN M4, docs/decisions/0031). The first of its node runs that is
+// ready chooses one of those that are live by then, in the statement that begins it; every other one follows.
+import type { EventEmitter } from "node:events";
+import { type Level, type Library, type NodeDefinition, type Resolved, resolve } from "@spindle/graph-model";
+import type { NodeMove } from "../record/changes.ts";
+import { type NodeRunRow, routed } from "../record/node-run.ts";
+import type { Runs } from "../record/record.ts";
+import type { RunRow } from "../record/types.ts";
+import { patient } from "../store/patient.ts";
+import type { Decisions } from "../tasks/decisions.ts";
+import { freezeItem, isOpen, newNodeRun, resolvedAs } from "./freeze.ts";
+import type { Activity } from "./run-values.ts";
+
+/** What the planes report. */
+export interface EngineReports {
+  library(): Library;
+  /** Emits `changed` when the library is another one. */
+  readonly changed: EventEmitter;
+}
+
+/** What a change of a row writes besides, where no engine was chosen when the row was made. */
+export type Routing = Pick<NodeMove, "route" | "choice">;
+
+/** A row as it would begin now, and what the change that begins it has to write. */
+export interface Chosen {
+  row: NodeRunRow;
+  routing: Routing;
+}
+
+interface Driven extends Activity {
+  readonly isCancelled: boolean;
+  /** Aborted when the run is cancelled, or is no longer driven here. */
+  readonly endSignal: AbortSignal;
+}
+
+export interface OpenEnginesParts {
+  runs: Pick<Runs, "enginesOf">;
+  decisions: Pick<Decisions, "wait">;
+  reports: EngineReports;
+}
+
+export class OpenEngines {
+  constructor(
+    private readonly parts: OpenEnginesParts,
+    private readonly run: Pick<RunRow, "id" | "engines">,
+    private readonly resolved: Resolved,
+    private readonly life: Driven,
+  ) {}
+
+  /** The row with its engine; undefined while there is none. */
+  choose(level: Level, id: string, row: NodeRunRow, isElement: boolean): Chosen | undefined {
+    if (!isOpen(row)) return { row, routing: {} };
+    const own = this.run.engines[level.name] ?? {};
+    const nodes = own[id] && isOpen(own[id]) ? freezeItem(this.levelNow(level), id) : undefined;
+    const frozen = nodes ? { ...own, ...nodes } : own;
+    if (!frozen[id] || isOpen(frozen[id])) return undefined;
+    const { nodeId: _, path: __, ...route } = newNodeRun({ [level.name]: frozen }, level, id, row.path, isElement);
+    return { row: routed(row, route), routing: { route, ...(nodes ? { choice: { level: level.name, nodes } } : {}) } };
+  }
+
+  /** The route of a row whose node has its engine by now; nothing where the row has one, or the node has none. */
+  followed(level: Level, row: NodeRunRow): Routing {
+    if (!isOpen(row) || isOpen(this.run.engines[level.name]?.[row.node_id] ?? row)) return {};
+    return this.choose(level, row.node_id, row, false)?.routing ?? {};
+  }
+
+  /**
+   * Waits until a row without an engine can have one, or has changed. It does not keep others from beginning.
+   * @returns the row, where somebody changed it
+   */
+  async wait(level: Level, id: string, row: NodeRunRow): Promise<NodeRunRow | undefined> {
+    const { life, parts } = this;
+    const own = new AbortController();
+    const end = () => own.abort(life.endSignal.reason);
+    const check = () => {
+      if (this.choose(level, id, row, false)) own.abort();
+    };
+    life.endSignal.addEventListener("abort", end, { once: true });
+    parts.reports.changed.on("changed", check);
+    try {
+      if (life.endSignal.aborted) end();
+      else check(); // it may have come meanwhile
+      return await life.work(() => parts.decisions.wait(row.id, ({ state }) => state !== "queued", own.signal, true));
+    } catch (error) {
+      if (life.closedBy) throw life.closedBy;
+      if (!own.signal.aborted) throw error;
+      return undefined;
+    } finally {
+      parts.reports.changed.off("changed", check);
+      life.endSignal.removeEventListener("abort", end);
+    }
+  }
+
+  /** What the node is by the plane's last report: its engine may be one that nobody had when the run was accepted. */
+  definitionNow({ name }: Level, id: string): NodeDefinition | undefined {
+    return this.now.level(name).node(id)?.element;
+  }
+
+  /** Follows a change that was made, or was refused: then another runtime may have chosen. */
+  async follow({ choice }: Routing, wasMade: boolean): Promise<void> {
+    if (!choice) return;
+    const { life, parts, run } = this;
+    if (wasMade) run.engines[choice.level] = { ...run.engines[choice.level], ...choice.nodes };
+    else if (!life.isCancelled)
+      run.engines = await life.work(() =>
+        patient(
+          () => parts.runs.enginesOf(run.id),
+          () => life.closedBy !== undefined,
+        ),
+      );
+  }
+
+  private levelNow({ name }: Level): Level {
+    return this.now.level(name);
+  }
+
+  private get now(): Resolved {
+    const library = this.parts.reports.library();
+    if (library === this.resolved.library) return this.resolved;
+    if (this.last?.library !== library) this.last = resolvedAs(resolve(this.resolved.graph, library), this.run.engines);
+    return this.last;
+  }
+
+  private last: Resolved | undefined;
+}
