@@ -16,9 +16,9 @@ import {
 } from "lucide-react";
 import { useShownRuns } from "../session/run-store";
 import type { Live, NodeCount, ShownNodeRun } from "../session/types";
-import { duration, type Look, lookOf, span, stateWord } from "../ui/words";
+import { type Appearance, appearanceOf, duration, span, stateWord } from "../ui/words";
 
-const ICONS: Record<Exclude<Look, "idle">, [icon: LucideIcon, className: string]> = {
+const ICONS: Record<Exclude<Appearance, "idle">, [icon: LucideIcon, className: string]> = {
   queued: [Clock, "text-faint"],
   waiting: [Hand, "text-warn"],
   running: [LoaderCircle, "text-live spinning"],
@@ -30,7 +30,7 @@ const ICONS: Record<Exclude<Look, "idle">, [icon: LucideIcon, className: string]
 
 /** The icon of a node run's state, named by the state's word; none before the node has a run. */
 export function StateIcon({ nodeRun }: { nodeRun: ShownNodeRun | undefined }) {
-  const tone = lookOf(nodeRun?.state, nodeRun?.reused);
+  const tone = appearanceOf(nodeRun?.state, nodeRun?.reused);
   if (!nodeRun || tone === "idle") return null;
   const [Icon, className] = ICONS[tone];
   return <Icon size={14} className={className} role="img" aria-label={stateWord(nodeRun.state, nodeRun.reused)} />;
@@ -90,7 +90,7 @@ export function CardFooter({ id, settings, isOff, isStale }: CardFooterProps) {
   const elements = count && parsePath(node.path).visits.length === 0 ? count : undefined;
   const share = elements ? (elements.done + elements.failed) / Math.max(1, elements.total) : live?.progress;
   const percent = running && share !== undefined ? Math.round(share * 100) : undefined;
-  const failed = lookOf(node.state) === "failed" || node.state === "skipped";
+  const failed = appearanceOf(node.state) === "failed" || node.state === "skipped";
   const tells = failed || (node.error && node.state === "dispatched");
   const heldUp = node.state !== "waiting" && node.notRunning?.action ? `${node.notRunning.text} ${node.notRunning.action}` : "";
   const reason = heldUp || (tells ? String(node.error?.message ?? "") : "");

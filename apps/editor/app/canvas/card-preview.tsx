@@ -46,7 +46,7 @@ export function CardPreview({ id, definition, title, pinned }: Props) {
 }
 
 const NONE: readonly ArtifactRef[] = [];
-const LOOKS: Partial<Record<MediaKind, string>> = { audio: " with-waveform", text: " text monospace", file: " text" };
+const APPEARANCES: Partial<Record<MediaKind, string>> = { audio: " with-waveform", text: " text monospace", file: " text" };
 
 interface MediaProps {
   media: ArtifactRef;
@@ -70,7 +70,7 @@ function MediaPreview({ media, final, title, kept }: MediaProps) {
   const video = useRef<HTMLVideoElement>(null);
   const [isPlaying, setPlaying] = useState(false);
   return (
-    <div className={`card-preview nowheel${LOOKS[kind] ?? ""}`} data-look>
+    <div className={`card-preview nowheel${APPEARANCES[kind] ?? ""}`} data-look>
       <Media
         media={shown}
         alt={isResult ? "Result" : "Preview while it runs"}

@@ -42,8 +42,8 @@ const SOUND = entry("sound", { heard: { "x-artifact": "audio" } }, { heard: { "x
 const EACH = entry("each", { list: { type: "array" } }, { list: { type: "array", items: { type: "string" } } });
 const DRAW = entry("draw", { drawn: { "x-artifact": "image" } }, { made: { "x-artifact": "image" } });
 const TWO = entry("two", { a: { "x-artifact": "image" }, b: { "x-artifact": "image" } }, {});
-const ONE = entry("one", { only: { type: "string" } }, {});
-const ALL = [PASS, PAINT, SOUND, EACH, DRAW, TWO, ONE];
+const ONLY = entry("one", { only: { type: "string" } }, {});
+const ALL = [PASS, PAINT, SOUND, EACH, DRAW, TWO, ONLY];
 const library: Library = { find: (_, service) => ALL.find((one) => one.service === service), all: () => ALL };
 
 /** A document, and how many steps of undo an edit of it makes. */
@@ -340,7 +340,7 @@ describe("replacing a node", () => {
     const [source, target] = [other.node(), other.node()];
     other.wire(source, target, "value");
     other.wire(source, target, "other");
-    expect(replaceNode(other.doc, other.known(), target, ONE)).toBe(1);
+    expect(replaceNode(other.doc, other.known(), target, ONLY)).toBe(1);
     expect([wires(), other.wires()]).toEqual([[], [expect.stringMatching(/\.only$/)]]);
   });
 

@@ -9,16 +9,16 @@ import { useReturnOfFocus } from "../ui/focus";
 import { isField } from "../ui/keys";
 import { Viewer } from "../ui/viewer";
 
-interface Look {
+interface OnScreen {
   title: string;
   value: unknown;
 }
 
-const useLook = create<{ shown: Look | undefined }>(() => ({ shown: undefined }));
-const close = () => useLook.setState({ shown: undefined });
+const useFullScreen = create<{ shown: OnScreen | undefined }>(() => ({ shown: undefined }));
+const close = () => useFullScreen.setState({ shown: undefined });
 
 /** Shows a value full screen. */
-export const showFullScreen = (title: string, value: unknown): void => useLook.setState({ shown: { title, value } });
+export const showFullScreen = (title: string, value: unknown): void => useFullScreen.setState({ shown: { title, value } });
 
 /** Shows what a node gave, or what is pinned in its place, or what it shows while it runs. */
 export function lookAtNode(graph: Graph, library: Library, id: string): void {
@@ -37,11 +37,11 @@ export function firstToShow(output: Record<string, unknown>, definition: NodeDef
 }
 
 export function LookDialog() {
-  const shown = useLook((state) => state.shown);
+  const shown = useFullScreen((state) => state.shown);
   return shown ? <Shown {...shown} /> : null;
 }
 
-function Shown({ title, value }: Look) {
+function Shown({ title, value }: OnScreen) {
   const returnFocus = useReturnOfFocus();
   return (
     <Dialog.Root open onOpenChange={(open) => !open && close()}>

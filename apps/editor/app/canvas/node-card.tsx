@@ -6,7 +6,7 @@ import { CircleAlert, CircleHelp, CircleSlash, CornerUpRight, History, Octagon, 
 import { memo, useMemo } from "react";
 import { useShownRuns } from "../session/run-store";
 import { PlaneMark } from "../ui/plane-mark";
-import { lookOf } from "../ui/words";
+import { appearanceOf } from "../ui/words";
 import { BOX_BELOW } from "./box";
 import { CardFields, leaveField } from "./card-fields";
 import { CardFooter, StateIcon } from "./card-footer";
@@ -39,7 +39,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
   const nodeRun = useShownRuns((store) => store.nodes[id]);
   const cause = useStale(id);
   const isStale = cause !== undefined && nodeRun?.state === "succeeded" && !settings.pinned && !settings.disabled && !settings.bypassed;
-  const tone = isStale ? "stale" : lookOf(nodeRun?.state);
+  const tone = isStale ? "stale" : appearanceOf(nodeRun?.state);
   const boxed = useStore((store) => store.transform[2] < BOX_BELOW);
   const fields = useMemo(() => cardFields(resolved), [resolved]);
   const title = nodeTitle(node);

@@ -12,7 +12,7 @@ import { Media } from "../ui/media";
 import { PlaneMark } from "../ui/plane-mark";
 import { toastError } from "../ui/toast";
 import { Viewer } from "../ui/viewer";
-import { duration, lookOf, runTone, runWord, span, stateWord } from "../ui/words";
+import { appearanceOf, duration, runTone, runWord, span, stateWord } from "../ui/words";
 import { Questions } from "./questions";
 import { useRunProgress } from "./run-bar";
 
@@ -122,7 +122,7 @@ function Step({ id, template }: { id: string; template: TemplateView }) {
   const media = isArtifact(output) ? output : live?.preview;
   const text = typeof output === "string" ? output : live?.text;
   return (
-    <article className="card step" data-state={lookOf(run?.state)} data-testid={`step-${id}`}>
+    <article className="card step" data-state={appearanceOf(run?.state)} data-testid={`step-${id}`}>
       <div className="row">
         <PlaneMark plane={node.plane} small />
         <span className="ellipsis strong grow">{nodeTitle(node)}</span>

@@ -8,7 +8,7 @@ import { useTRPC } from "../session/provider";
 import type { RunSummary, RunView, ShownNodeRun } from "../session/types";
 import { toastError } from "../ui/toast";
 import { Viewer } from "../ui/viewer";
-import { between, lookOf, span, stateWord, when } from "../ui/words";
+import { appearanceOf, between, span, stateWord, when } from "../ui/words";
 import { Log } from "./log";
 import { pathWords } from "./result";
 
@@ -99,7 +99,7 @@ export function NodeRuns({ run, others }: { run: RunView; others: RunSummary[] }
   );
 }
 
-const failed = (nodeRun: ShownNodeRun): boolean => lookOf(nodeRun.state) === "failed";
+const failed = (nodeRun: ShownNodeRun): boolean => appearanceOf(nodeRun.state) === "failed";
 
 export function ValueList({ title, of }: { title: string; of: Record<string, unknown> | null }) {
   return (
@@ -138,7 +138,7 @@ function Lane({ nodeRun, start, length }: { nodeRun: ShownNodeRun; start: number
         )}
         <span
           className="lane-bar"
-          data-state={lookOf(nodeRun.state)}
+          data-state={appearanceOf(nodeRun.state)}
           style={{ left: `${(100 * from) / length}%`, width: `${(100 * Math.max(0, until - from)) / length}%` }}
         />
       </span>

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "react";
 import { useRunStore } from "../session/run-store";
 import type { RunView, ShownNodeRun } from "../session/types";
 import { announce } from "../ui/said";
-import { between, lookOf } from "../ui/words";
+import { appearanceOf, between } from "../ui/words";
 
 /** As much of a run as is told of. */
 export interface Heard {
@@ -13,16 +13,16 @@ export interface Heard {
   nodes: Readonly<Record<string, Pick<ShownNodeRun, "node" | "title" | "state" | "held" | "error">>>;
 }
 
-export interface RunNews {
+export interface Announcement {
   text: string;
   isFailure: boolean;
 }
 
 const waits = ({ state, held }: Heard["nodes"][string]): boolean => state === "waiting" || held === "before" || held === "after";
-const saying = (text: string, isFailure = false): RunNews => ({ text, isFailure });
+const saying = (text: string, isFailure = false): Announcement => ({ text, isFailure });
 
 /** What is new. A run that was over when the page first heard of it is no news. */
-export function newsOf(before: Heard, { run, nodes }: Heard, titleOf: (node: string) => string): RunNews[] {
+export function newsOf(before: Heard, { run, nodes }: Heard, titleOf: (node: string) => string): Announcement[] {
   if (!run) return [];
   const isKnown = before.run?.id === run.id;
   const name = `Run ${run.number}`;
@@ -31,8 +31,8 @@ export function newsOf(before: Heard, { run, nodes }: Heard, titleOf: (node: str
   for (const node of Object.values(nodes)) {
     const old = isKnown ? before.nodes[node.node] : undefined;
     if (waits(node) && !(old && waits(old))) news.push(saying(`${name} waits for you at ${titleOf(node.node)}.`));
-    const isBad = lookOf(node.state) === "failed";
-    if (isBad && !(old && lookOf(old.state) === "failed"))
+    const isBad = appearanceOf(node.state) === "failed";
+    if (isBad && !(old && appearanceOf(old.state) === "failed"))
       news.push(saying(`${titleOf(node.node)} failed. ${String(node.error?.message ?? "")}`.trim(), true));
   }
   if (!isEndedRunState(run.state) || (isKnown && before.run?.state === run.state)) return news;

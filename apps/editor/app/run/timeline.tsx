@@ -3,7 +3,7 @@ import { type Graph, type GraphNode, type Library, nodeTitle, resolve } from "@s
 import { useRunStore } from "../session/run-store";
 import type { ShownNodeRun } from "../session/types";
 import { PlaneMark } from "../ui/plane-mark";
-import { between, lookOf, runWord, stateWord } from "../ui/words";
+import { appearanceOf, between, runWord, stateWord } from "../ui/words";
 
 interface Props {
   graph: Graph;
@@ -99,7 +99,7 @@ function Lane({ nodeRun, start, length }: { nodeRun: ShownNodeRun; start: number
       {nodeRun.startedAt && (
         <span
           className="lane-bar"
-          data-state={lookOf(nodeRun.state)}
+          data-state={appearanceOf(nodeRun.state)}
           style={{ left: `${(100 * from) / length}%`, width: `${(100 * Math.max(0, until - from)) / length}%` }}
         />
       )}

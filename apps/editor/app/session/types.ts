@@ -15,4 +15,4 @@ export type Live = RunView["live"][number];
 export type ListedGraph = Outputs["graphs"]["list"][number];
 export type RunSummary = Outputs["runs"]["list"][number];
 export type TemplateView = Outputs["templates"]["get"];
-export type NodeState = ShownNodeRun["state"];
+export type { NodeState } from "@spindle/schemas";

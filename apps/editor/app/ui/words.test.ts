@@ -1,6 +1,6 @@
 import { NODE_STATES, RUN_STATES } from "@spindle/schemas";
 import { expect, test } from "vitest";
-import { ago, between, lookOf, runTone, runWord, span, stateWord } from "./words";
+import { ago, appearanceOf, between, runTone, runWord, span, stateWord } from "./words";
 
 test.each([
   [0, "0.0 s"],
@@ -30,7 +30,7 @@ test("each state has a word and a look, and what ended badly does not look like 
     cancelled: "Cancelled",
     dead: "Dead",
   });
-  expect(Object.fromEntries(NODE_STATES.map((state) => [state, lookOf(state)]))).toEqual({
+  expect(Object.fromEntries(NODE_STATES.map((state) => [state, appearanceOf(state)]))).toEqual({
     queued: "queued",
     waiting: "waiting",
     dispatched: "queued",
@@ -41,7 +41,7 @@ test("each state has a word and a look, and what ended badly does not look like 
     cancelled: "skipped",
     dead: "failed",
   });
-  expect([lookOf(undefined), lookOf("succeeded", true)]).toEqual(["idle", "reused"]);
+  expect([appearanceOf(undefined), appearanceOf("succeeded", true)]).toEqual(["idle", "reused"]);
   expect(Object.fromEntries(RUN_STATES.map((state) => [runWord(state), runTone(state)]))).toEqual({
     Starting: "",
     Running: "live",

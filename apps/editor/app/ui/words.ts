@@ -47,7 +47,7 @@ export const runWord = (state: RunView["state"]): string => RUNS[state].word;
 /** The class that a chip with the run's state has beside `chip`. */
 export const runTone = (state: RunView["state"]): string => RUNS[state].tone;
 
-const LOOKS = {
+const APPEARANCES = {
   queued: "queued",
   waiting: "waiting",
   dispatched: "queued",
@@ -58,12 +58,12 @@ const LOOKS = {
   cancelled: "skipped",
   dead: "failed",
 } as const satisfies Record<NodeState, string>;
-export type Look = "idle" | "reused" | (typeof LOOKS)[NodeState];
+export type Appearance = "idle" | "reused" | (typeof APPEARANCES)[NodeState];
 
-/** The look of a state on cards, boxes and bars, which their `data-state` carries. @param reused as of `stateWord` */
-export function lookOf(state: NodeState | undefined, reused = false): Look {
+/** The appearance of a state on cards, boxes and bars, which their `data-state` carries. @param reused as of `stateWord` */
+export function appearanceOf(state: NodeState | undefined, reused = false): Appearance {
   if (reused) return "reused";
-  return state === undefined ? "idle" : LOOKS[state];
+  return state === undefined ? "idle" : APPEARANCES[state];
 }
 
 export function when(iso: string): string {

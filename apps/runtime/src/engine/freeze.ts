@@ -44,11 +44,11 @@ export function freezeItem(level: Level, id: string): FrozenLevel | undefined {
     : node?.definition && (named === undefined || named === node.definition.version)
       ? { [id]: freezeNode(node, node.engine) }
       : {};
-  return frozen[id] && !isOpen(frozen[id]) ? frozen : undefined;
+  return frozen[id] && !hasOpenEngine(frozen[id]) ? frozen : undefined;
 }
 
 /** Whether no engine is chosen yet, of what a run froze or of a row. */
-export const isOpen = ({ engine }: { engine: string }): boolean => engine === "";
+export const hasOpenEngine = ({ engine }: { engine: string }): boolean => engine === "";
 
 /** A region is one task of its server, from whose result the rows of its nodes are filled. */
 function freezeRegion(level: Level, { id, nodes }: Region, index: number): FrozenLevel {

@@ -22,7 +22,7 @@ import { callDefinition, type Walk } from "./call.ts";
 import { fullInput, whyUnfit } from "./check-input.ts";
 import { BadCondition, backEdge, edgesTo, inTurn } from "./edges.ts";
 import { mapOver } from "./fan-out.ts";
-import { isOpen } from "./freeze.ts";
+import { hasOpenEngine } from "./freeze.ts";
 import { cancelled, failed, passed, reused, skipped } from "./moves.ts";
 import type { NodeTask } from "./node-plane.ts";
 import type { Chosen, Routing } from "./open-engines.ts";
@@ -151,7 +151,7 @@ export class NodeStep {
       return this.change(row, cancelled(row.state === "queued" ? "Cancelled before it ran." : undefined));
     const runsHere = mapped === undefined && definition.calls === undefined;
     // What is to fail waits for no engine, and what waits for one holds no turn that others wait for.
-    const needsEngine = runsHere && row.state === "queued" && isOpen(row) && whyUnfit(definition.inputs, values) === undefined;
+    const needsEngine = runsHere && row.state === "queued" && hasOpenEngine(row) && whyUnfit(definition.inputs, values) === undefined;
     const chosen = needsEngine ? await this.chooseEngine(scope, id, row, isElement) : { row, routing: {} };
     if (!chosen) return undefined;
     const whole = runsHere ? fullInput(definition, node?.node.params, values) : values;

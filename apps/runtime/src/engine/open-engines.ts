@@ -8,7 +8,7 @@ import type { Runs } from "../record/record.ts";
 import type { RunRow } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
-import { freezeItem, isOpen, newNodeRun, resolvedAs } from "./freeze.ts";
+import { freezeItem, hasOpenEngine, newNodeRun, resolvedAs } from "./freeze.ts";
 import type { Activity } from "./run-values.ts";
 
 /** What the planes report. */
@@ -49,18 +49,18 @@ export class OpenEngines {
 
   /** The row with its engine; undefined while there is none. */
   choose(level: Level, id: string, row: NodeRunRow, isElement: boolean): Chosen | undefined {
-    if (!isOpen(row)) return { row, routing: {} };
+    if (!hasOpenEngine(row)) return { row, routing: {} };
     const own = this.run.engines[level.name] ?? {};
-    const nodes = own[id] && isOpen(own[id]) ? freezeItem(this.levelNow(level), id) : undefined;
+    const nodes = own[id] && hasOpenEngine(own[id]) ? freezeItem(this.levelNow(level), id) : undefined;
     const frozen = nodes ? { ...own, ...nodes } : own;
-    if (!frozen[id] || isOpen(frozen[id])) return undefined;
+    if (!frozen[id] || hasOpenEngine(frozen[id])) return undefined;
     const { nodeId: _, path: __, ...route } = newNodeRun({ [level.name]: frozen }, level, id, row.path, isElement);
     return { row: routed(row, route), routing: { route, ...(nodes ? { choice: { level: level.name, nodes } } : {}) } };
   }
 
   /** The route of a row whose node has its engine by now; nothing where the row has one, or the node has none. */
   followed(level: Level, row: NodeRunRow): Routing {
-    if (!isOpen(row) || isOpen(this.run.engines[level.name]?.[row.node_id] ?? row)) return {};
+    if (!hasOpenEngine(row) || hasOpenEngine(this.run.engines[level.name]?.[row.node_id] ?? row)) return {};
     return this.choose(level, row.node_id, row, false)?.routing ?? {};
   }
 

@@ -5,13 +5,13 @@ import { type AnyChange, eventBody, type NodeChange, ruleOf } from "./changes.ts
 import type { NewNodeRun } from "./frozen.ts";
 import { type ChangedRow, type NodeRunRow, nodeRunOf, type RawNodeRun, routed } from "./node-run.ts";
 import type { EarlierResults, NodeRunRecord } from "./record.ts";
-import type { Earlier, Note } from "./types.ts";
+import type { Earlier, EventNote } from "./types.ts";
 
 type Row = RawNodeRun & { output: Record<string, unknown> | null };
 
 export class MemoryRecord implements Pick<NodeRunRecord, "add" | "change" | "drop" | "find" | "note">, Omit<EarlierResults, "clear"> {
   readonly rows = new Map<string, Row>();
-  readonly notes: Note[] = [];
+  readonly notes: EventNote[] = [];
   private events = 0;
 
   async add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]> {
@@ -90,7 +90,7 @@ export class MemoryRecord implements Pick<NodeRunRecord, "add" | "change" | "dro
     return new Map();
   }
 
-  async note(_run: string, event: Note): Promise<void> {
+  async note(_run: string, event: EventNote): Promise<void> {
     if (this.notes.some(({ type, path }) => type === event.type && path === event.path)) return;
     this.check({ ...event, attempt: 0 });
     this.notes.push(event);

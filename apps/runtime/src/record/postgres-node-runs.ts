@@ -9,7 +9,7 @@ import { type AnyChange, eventBody, isBeginning, type NodeChange, ruleOf } from 
 import type { NewNodeRun } from "./frozen.ts";
 import { type ChangedRow, ImpossibleNodeRun, type NodeRunRow, nodeRunOf, type RawNodeRun, type TaskRow } from "./node-run.ts";
 import type { NodeRunRecord } from "./record.ts";
-import type { Note, OpenNodeRun } from "./types.ts";
+import type { EventNote, OpenNodeRun } from "./types.ts";
 
 /** A change as change_node_runs.sql takes it. */
 const statementOf = (change: AnyChange) => {
@@ -172,7 +172,7 @@ export class PostgresNodeRuns implements NodeRunRecord {
     return nodes.map(({ run, node }) => added.get(`${run} ${node.path}`) as NodeRunRow);
   }
 
-  async note(run: string, { type, node, path, body }: Note): Promise<void> {
+  async note(run: string, { type, node, path, body }: EventNote): Promise<void> {
     await this.pool.query(
       `WITH fresh AS (UPDATE run SET last_seq = last_seq + 1 WHERE id = $1
          AND NOT EXISTS (SELECT 1 FROM run_event WHERE run_id = $1 AND type = $2 AND path = $4) RETURNING id, last_seq)

@@ -8,8 +8,8 @@ import type { FrozenNodes, NewNodeRun } from "./frozen.ts";
 import type { ChangedRow, ImpossibleNodeRun, NodeRunRow, TaskRow } from "./node-run.ts";
 import type {
   Earlier,
+  EventNote,
   NewRun,
-  Note,
   OpenNodeRun,
   OpenRun,
   QueuedTask,
@@ -45,7 +45,7 @@ export interface NodeRunRecord {
   /** Node runs that come to be during a run, in their order; those that are there already are left as they are. */
   add(run: string, nodes: readonly NewNodeRun[]): Promise<NodeRunRow[]>;
   /** Adds an event that changes no row, once per path and type. */
-  note(run: string, event: Note): Promise<void>;
+  note(run: string, event: EventNote): Promise<void>;
   /** Keeps what a try of a node wrote to its log. */
   log(nodeRun: string, attempt: number, text: string): Promise<void>;
   /** @throws ImpossibleNodeRun, as `ofRun` does */

@@ -76,7 +76,7 @@ export interface Tally {
 
 type NoteType = Exclude<Extract<RunEvent, { node: string }>["type"], (typeof NODE_CHANGES)[NodeChangeName]["event"]>;
 /** An event of a node that changes no row. */
-export type Note = { [Type in NoteType]: Pick<EventOf<Type>, "type" | "node" | "path" | "body"> }[NoteType];
+export type EventNote = { [Type in NoteType]: Pick<EventOf<Type>, "type" | "node" | "path" | "body"> }[NoteType];
 
 /** A node run that has not ended, as it is cancelled. */
 export type OpenNodeRun = Pick<NodeRunRow, "id" | "fence" | "state" | "plane" | "service" | "engine">;

@@ -124,7 +124,7 @@ export class Waits {
     const engineOf = enginesOf(library.library());
     return (row, candidates) => ({
       redisSilentSince: library.busSilentSince,
-      open: candidates && { ...candidates, planeOf: (plane) => (plane === "node" ? HERE : library.reportOf(plane)) },
+      open: candidates && { ...candidates, planeOf: (plane) => (plane === "node" ? ANSWERING : library.reportOf(plane)) },
       plane: library.reportOf(row.plane),
       engine: engineOf(row),
       queue: positionOf(row.id),
@@ -162,7 +162,7 @@ export class Waits {
 type Reports = (row: WaitingRow, open: Omit<Candidates, "planeOf"> | undefined) => Omit<Circumstances, "before">;
 
 /** The runtime itself. */
-const HERE = { answers: true };
+const ANSWERING = { answers: true };
 
 const isUnchosen = ({ state, engine }: WaitingRow): boolean => state === "queued" && engine === "";
 

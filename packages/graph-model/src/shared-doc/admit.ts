@@ -20,7 +20,7 @@ import { countInSteps, decode, refuseMisplaced } from "./decode.ts";
 import { LOSS } from "./json.ts";
 import { headOf, ROOTS, rootsOf } from "./layout.ts";
 import { type Addition, refuseUnfitList } from "./lists.ts";
-import { addItem, refuseLarge, type Size, sizeOf, subtractDeleted } from "./size.ts";
+import { addItem, type DocumentSize, refuseLarge, sizeOf, subtractDeleted } from "./size.ts";
 import { isText } from "./text.ts";
 
 export { EditRefused, EditUnfit } from "./apply.ts";
@@ -43,7 +43,7 @@ export function* admit(
   replica: Y.Doc,
   update: Decoded,
   allowance: Allowance = ONE_UPDATE,
-  size: Size = sizeOf(replica),
+  size: DocumentSize = sizeOf(replica),
   most = Number.POSITIVE_INFINITY,
 ): Steps<Admitted> {
   const roots = new Set<unknown>(rootsOf(replica));
@@ -75,7 +75,12 @@ export function* admit(
  */
 function refuseUnfit(
   transaction: Y.Transaction,
-  { roots, contested, allowance, size }: { roots: ReadonlySet<unknown>; contested: ReadonlySet<Y.Item>; allowance: Allowance; size: Size },
+  {
+    roots,
+    contested,
+    allowance,
+    size,
+  }: { roots: ReadonlySet<unknown>; contested: ReadonlySet<Y.Item>; allowance: Allowance; size: DocumentSize },
 ): void {
   const { doc, beforeState, afterState } = transaction;
   const lists = new Map<Y.Item["parent"], Map<string | null, Addition>>();
@@ -209,7 +214,7 @@ export function* replay(rows: readonly StoredUpdate[], most = Number.POSITIVE_IN
 function* replayTogether(rows: readonly StoredUpdate[], most: number): Steps<{ doc: Y.Doc; whole: boolean }> {
   const doc = new Y.Doc();
   const roots = new Set<unknown>(rootsOf(doc));
-  const size: Size = { values: 0, characters: 0 };
+  const size: DocumentSize = { values: 0, characters: 0 };
   let whole = true;
   for (let from = 0, to = 0; from < rows.length; from = to) {
     for (let bytes = 0; to < rows.length && (to === from || bytes + lengthOf(rows[to]) <= AT_ONCE); to++) bytes += lengthOf(rows[to]);
@@ -280,7 +285,7 @@ function refuseOthers({ structs }: Decoded, store: Y.Doc["store"], mayWrite: (cl
 /** A document with the replica on which its updates are tried. Between calls both hold the same. */
 export class Tried {
   private replica: Y.Doc | undefined;
-  private size: Size | undefined;
+  private size: DocumentSize | undefined;
 
   /** @param migrates whether an update may change the document's layout, as a stored one may have */
   constructor(

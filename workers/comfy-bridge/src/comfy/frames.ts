@@ -7,13 +7,13 @@ const FORMATS: Record<number, ImageMime> = { 1: "image/jpeg", 2: "image/png" };
 
 export type ImageMime = "image/jpeg" | "image/png";
 
-export type Frame =
+export type SocketFrame =
   /** Without `node` the image belongs to the node that was named as executing last. */
   | { type: "preview"; mime: ImageMime; image: Buffer; node?: string; prompt?: string; frame?: number }
   | { type: "text"; node: string; text: string };
 
 /** Undefined for a frame that is cut off, malformed or of a kind that is not known; never throws. */
-export function decodeFrame(bytes: Buffer): Frame | undefined {
+export function decodeFrame(bytes: Buffer): SocketFrame | undefined {
   if (bytes.length < 8) return undefined;
   const event = bytes.readUInt32BE(0);
   if (event === PREVIEW) return decodePreview(bytes);
@@ -21,7 +21,7 @@ export function decodeFrame(bytes: Buffer): Frame | undefined {
   return event === PREVIEW_WITH_METADATA ? decodeWithMetadata(bytes) : undefined;
 }
 
-function decodePreview(bytes: Buffer): Frame | undefined {
+function decodePreview(bytes: Buffer): SocketFrame | undefined {
   const mime = FORMATS[bytes.readUInt32BE(4)];
   const image = bytes.subarray(8);
   if (mime && startsLike(image, mime)) return { type: "preview", mime, image };
@@ -29,20 +29,20 @@ function decodePreview(bytes: Buffer): Frame | undefined {
 }
 
 /** `u32 1 | u32 1 | u32 1 | u32 frame | 16 bytes Pascal string of the node's id | JPEG` (VideoHelperSuite's latent_preview.py). */
-function decodeAnimated(bytes: Buffer): Frame | undefined {
+function decodeAnimated(bytes: Buffer): SocketFrame | undefined {
   const image = bytes.subarray(32);
   const length = bytes.length > 32 ? (bytes[16] ?? 0) : 0;
   if (!startsLike(image, "image/jpeg") || length > 15) return undefined;
   return { type: "preview", mime: "image/jpeg", image, node: bytes.toString("utf8", 17, 17 + length), frame: bytes.readUInt32BE(12) };
 }
 
-function decodeText(bytes: Buffer): Frame | undefined {
+function decodeText(bytes: Buffer): SocketFrame | undefined {
   const length = bytes.readUInt32BE(4);
   if (8 + length > bytes.length) return undefined;
   return { type: "text", node: bytes.toString("utf8", 8, 8 + length), text: bytes.toString("utf8", 8 + length) };
 }
 
-function decodeWithMetadata(bytes: Buffer): Frame | undefined {
+function decodeWithMetadata(bytes: Buffer): SocketFrame | undefined {
   const length = bytes.readUInt32BE(4);
   if (8 + length > bytes.length) return undefined;
   const about = parseObject(bytes.toString("utf8", 8, 8 + length));

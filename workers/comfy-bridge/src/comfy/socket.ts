@@ -1,7 +1,7 @@
 // One WebSocket to one ComfyUI for one prompt. What it says is a hint: messages are neither kept nor repeated by the server.
 import { EventEmitter } from "node:events";
 import WebSocket from "ws";
-import { decodeFrame, type Frame } from "./frames.ts";
+import { decodeFrame, type SocketFrame } from "./frames.ts";
 import { decodeMessage, type Message } from "./messages.ts";
 
 const FEATURES_WAIT_MS = 1000;
@@ -11,7 +11,7 @@ const MAX_FRAME = 64 * 1024 * 1024;
 
 export interface SocketEvents {
   message: [Message];
-  frame: [Frame];
+  frame: [SocketFrame];
   /** Something that is neither; only counted. */
   unreadable: [];
   lost: [];

@@ -1,5 +1,5 @@
 // The libraries of all connected servers as one: each node lists the servers that have it as its engines.
-import type { Capability } from "@spindle/schemas";
+import type { Capability, CapabilityEngine } from "@spindle/schemas";
 import { toCapability, unreadableCapability } from "./capability.ts";
 
 export interface ServerLibrary {
@@ -12,8 +12,6 @@ export interface ServerLibrary {
   live: boolean;
   reason?: string;
 }
-
-export type CapabilityEngine = NonNullable<Capability["engines"]>[number];
 
 /**
  * Each class by itself: one that no capability can be made of costs the others nothing.
