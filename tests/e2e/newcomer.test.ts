@@ -65,7 +65,7 @@ test("[G4] opens the template, fills the form, watches four nodes, and plays the
   await page.getByText("512 × 512").waitFor();
   await shot(page, "template-form");
   await page.getByRole("button", { name: "Generate with draft engines" }).click();
-  await page.locator("[data-testid=stage] img").waitFor({ timeout: 60_000 });
+  await page.locator("[data-testid=stage] :is(img, canvas)").waitFor({ timeout: 60_000 });
   await shot(page, "template-running");
   for (const step of ["script", "f5_to_tts", "infinite_talk", "upscale_video"])
     await page.locator(`[data-testid=step-${step}][data-state=done]`).waitFor({ timeout: 60_000 });
@@ -123,7 +123,7 @@ test("[E16] opens the graph behind the form, and runs it on the canvas with prev
   await inspector.getByText("512 × 512").waitFor();
   await page.waitForTimeout(600);
   await page.getByRole("button", { name: "Run with draft engines" }).click();
-  await card(page, "Talking head").locator(".card-preview img").waitFor({ timeout: 60_000 });
+  await card(page, "Talking head").locator(".card-preview :is(img, canvas)").waitFor({ timeout: 60_000 });
   await shot(page, "editor-running");
   await card(page, "Upscale video").locator(".card-preview video").waitFor({ timeout: 60_000 });
   await card(page, "Write script").getByText("Welcome to the lecture").waitFor();

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { shot } from "../support/browser.ts";
+import { alerts, shot } from "../support/browser.ts";
 import { Editor } from "../support/editor.ts";
 import { createGraph, graphOf, named, node } from "../support/spindle.ts";
 
@@ -93,7 +93,7 @@ test("a page that was opened before an update says so, keeps what was edited in 
   });
   await page.getByRole("button", { name: "Reload" }).click();
   await page.getByText("All changes saved").waitFor();
-  expect(await page.getByRole("alert").count()).toBe(0);
+  expect(await alerts(page).count()).toBe(0);
   await page.close();
 });
 
@@ -189,6 +189,6 @@ test("[C5] what a page edits after its browser forgot who it is is refused and k
   await expect.poll(() => kept.count()).toBe(0);
   await page.reload();
   await page.getByText("All changes saved").waitFor();
-  expect(await page.getByRole("alert").count()).toBe(0);
+  expect(await alerts(page).count()).toBe(0);
   await page.close();
 });

@@ -1,7 +1,7 @@
 // Edits that are made while the server cannot be reached outlive the page they were made in.
 import type { Download, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, shot } from "../support/browser.ts";
+import { alerts, type Browser, openBrowser, shot } from "../support/browser.ts";
 import { graphOf, node, type Spindle, startSpindle } from "../support/spindle.ts";
 
 let spindle: Spindle;
@@ -20,7 +20,6 @@ const template = async (id: string) =>
   ((await (await fetch(`${spindle.url}/api/graphs/${id}/export?to=json`)).json()) as { nodes: { params: { template: string } }[] }).nodes[0]
     ?.params.template;
 const saved = (page: Page) => page.getByText("All changes saved").waitFor();
-const alerts = (page: Page) => page.getByRole("alert");
 const putBack = (id: string) => spindle.db.query("UPDATE graph SET epoch = epoch + 1 WHERE id = $1", [id]);
 const PUT_BACK = "The graph was put back to an earlier state since this page opened it.";
 async function templateIn(file: Download): Promise<string> {

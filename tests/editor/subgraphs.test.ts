@@ -137,6 +137,7 @@ test("[G5, C3] nodes are added, wired, found, copied and deleted in a subgraph, 
   const outputs = page.getByRole("region", { name: "Outputs of the subgraph" });
   await page.keyboard.press("1");
   await drag(handle(card("Fill template"), "text", "out"), handle(outputs, "new port", "in"));
+  await outputs.getByRole("textbox", { name: "Name of the output Text" }).click();
   await outputs.getByRole("textbox", { name: "Name of the output Text" }).fill("Longer");
   await page.keyboard.press("Enter");
   await expect.poll(async () => (await inner(id)).metadata.interface.outputs.map(({ label }) => label)).toEqual(["Polished", "Longer"]);

@@ -53,6 +53,9 @@ export async function openBrowser(width = 1440, { phone = false } = {}): Promise
 
 export const shot = (page: Page, name: string): Promise<Buffer> => page.screenshot({ path: join(ROOT, "test-results", `${name}.png`) });
 
+/** What a page alerts somebody to. A region that has nothing to say is always there. */
+export const alerts = (page: Page): Locator => page.getByRole("alert").filter({ hasText: /\S/ });
+
 const SIZES = [
   [390, 844],
   [1280, 800],

@@ -13,6 +13,7 @@ import {
   SelectionMode,
   useReactFlow,
   useStore,
+  useStoreApi,
   type Viewport,
 } from "@xyflow/react";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
@@ -29,6 +30,7 @@ import { wireAt, wireUnder } from "./drawn-wires";
 import { duplicate, insertIntoWire, insertNode, place } from "./edits";
 import { FitContext } from "./fits";
 import { CARD, toEdges, toNodes } from "./flow";
+import { freeNear } from "./free-place";
 import { GroupCard } from "./group-card";
 import { folded, groupOfNodeId, groupsOf, joinGroup } from "./groups";
 import { joinable, jointOfWire } from "./joint";
@@ -50,7 +52,6 @@ const TYPES = { card: NodeCard, frame: FrameCard, broughtNote: BroughtNote, note
 /** What is kept between two renderings: cards and notes. Groups and what an import brought are made of them, or never change. */
 type Drawn = CardNode | NoteNode;
 const EDGE_TYPES = { loop: LoopEdge, bent: BentEdge };
-
 const NO_ATTRIBUTES = {};
 const MORE_KEYS = ["Shift", "Control", "Meta"];
 const CARD_WIDTH = { "--card-width-wide": `${CARD.width}px` } as React.CSSProperties;
@@ -88,6 +89,7 @@ export function Canvas({
   onEnter,
 }: CanvasProps) {
   const flow = useReactFlow();
+  const store = useStoreApi();
   const [nodes, setNodes] = useState<Drawn[]>([]);
   const edges = useMemo(() => toEdges(graph, library), [graph, library]);
   const [boxMode, setBoxMode] = useState(SelectionMode.Full);
@@ -228,12 +230,12 @@ export function Canvas({
   const drop = (event: React.DragEvent) => {
     event.preventDefault();
     aimAtWire(undefined);
+    const at = { x: event.clientX, y: event.clientY };
     const file = event.dataTransfer.files[0];
-    if (file) return onDropFile(file, { x: event.clientX, y: event.clientY });
+    if (file) return onDropFile(file, at);
     const definition = library.all().find((one) => `${one.plane} ${one.service}` === event.dataTransfer.getData(DRAG_TYPE));
     if (!definition) return;
-    const at = { x: event.clientX, y: event.clientY };
-    const corner = flow.screenToFlowPosition(at);
+    const corner = freeNear(sheet, store.getState(), flow.screenToFlowPosition(at));
     const joint = jointOfWire(graph, wireAt(at) ?? "");
     if (!joint) return onSelect(selectionOf({ nodes: [place(sheet, definition, corner)] }));
     const { id, join } = insertNode(sheet, { graph, library }, definition, corner, joint);

@@ -50,6 +50,10 @@ export function cardBoxes(sheet: Sheet, { nodeLookup }: ReactFlowState): Map<str
   );
 }
 
+/** Where a new card goes that is wished for at a place. */
+export const freeNear = (sheet: Sheet, flow: ReactFlowState, wished: Position): Position =>
+  freePlace({ ...wished, ...CARD }, [...cardBoxes(sheet, flow).values()]);
+
 /** How many pixels of the canvas are covered at two of its edges. */
 export interface Covered {
   right: number;

@@ -15,8 +15,7 @@ import { announce } from "../ui/said";
 import { toast } from "../ui/toast";
 import { DrawnLink } from "./drawn-link";
 import { insertNode, replaceNode, titleIn } from "./edits";
-import { CARD } from "./flow";
-import { cardBoxes, freePlace } from "./free-place";
+import { freeNear } from "./free-place";
 import { converter, type Join, type Joint, joinable, presentJoint, replaceable } from "./joint";
 import { land } from "./landing";
 import { keyOf, type Offer, type OfferGroup, offerGroups } from "./offers";
@@ -59,7 +58,7 @@ export function Palette({ shared, graph, library, onPlaced }: Props) {
       land(replaces);
       return onPlaced(replaces);
     }
-    const place = freePlace({ ...corner, ...CARD }, [...cardBoxes(shared.sheet, store.getState()).values()]);
+    const place = freeNear(shared.sheet, store.getState(), corner);
     const { id, join } = asOwnStep(shared, () => insertNode(shared.sheet, { graph, library }, definition, place, joint));
     announce(inserted(graph, definition, join));
     land(id);

@@ -187,6 +187,7 @@ function openReplica(
   };
   const handOver = () => flushTyping();
   const comeBack = ({ persisted }: PageTransitionEvent) => persisted && location.reload(); // its copy is another page's by now
+  const pressed = () => undo.stopCapturing(); // what is done by two presses of the pointer is two steps, however soon one follows the other
   const hide = () => document.visibilityState === "hidden" && flushTyping();
   const ask = (event: BeforeUnloadEvent) => {
     flushTyping();
@@ -197,6 +198,7 @@ function openReplica(
     window.removeEventListener("pageshow", comeBack);
     document.removeEventListener("visibilitychange", hide);
     window.removeEventListener("beforeunload", ask);
+    window.removeEventListener("pointerdown", pressed, true);
     provider.destroy();
     undo.destroy();
     doc.destroy();
@@ -269,6 +271,7 @@ function openReplica(
   window.addEventListener("pageshow", comeBack);
   document.addEventListener("visibilitychange", hide);
   window.addEventListener("beforeunload", ask);
+  window.addEventListener("pointerdown", pressed, true);
   publish();
   void Promise.resolve(left).then((copies) => {
     if (closed) return copies?.release();
