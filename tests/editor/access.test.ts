@@ -94,6 +94,7 @@ const head = (title: string) => page.locator(".react-flow__node-card").getByRole
 
 test("the view jumps where a person wants it to stand still, and a run is told of in words", async () => {
   const graph = pages.find(({ route }) => route === "g/:id")?.path ?? "";
+  await page.setViewportSize({ width: 1440, height: 900 });
   await page.goto(spindle.url + graph);
   await head("bad").click();
   await page.keyboard.press("Delete");

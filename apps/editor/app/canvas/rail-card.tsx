@@ -71,7 +71,7 @@ export function RailCard({ data: { side, ports, onRename } }: NodeProps<RailNode
         <Icon size={14} /> <b>{title}</b>
       </header>
       {ports.map(({ name, label, type }) => (
-        <div className="rail-row" key={name}>
+        <div className="rail-row nopan" key={name}>
           <NameField
             label={`Name of the ${side === "inputs" ? "input" : "output"} ${label}`}
             name={label}
