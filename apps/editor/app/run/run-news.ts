@@ -21,12 +21,15 @@ export interface Announcement {
 const waits = ({ state, held }: Heard["nodes"][string]): boolean => state === "waiting" || held === "before" || held === "after";
 const saying = (text: string, isFailure = false): Announcement => ({ text, isFailure });
 
-/** What is new. A run that was over when the page first heard of it is no news. */
-export function newsOf(before: Heard, { run, nodes }: Heard, titleOf: (node: string) => string): Announcement[] {
+/**
+ * What is new. A run may be over before the page first hears of it.
+ * @param openedAt when the page was opened, in ms since 1970: a run that was over by then is no news
+ */
+export function newsOf(before: Heard, { run, nodes }: Heard, titleOf: (node: string) => string, openedAt: number): Announcement[] {
   if (!run) return [];
   const isKnown = before.run?.id === run.id;
   const name = `Run ${run.number}`;
-  if (!isKnown && isEndedRunState(run.state)) return [];
+  if (!isKnown && isEndedRunState(run.state) && !(Date.parse(run.finishedAt ?? "") >= openedAt)) return [];
   const news = isKnown ? [] : [saying(`${name} started.`)];
   for (const node of Object.values(nodes)) {
     const old = isKnown ? before.nodes[node.node] : undefined;
@@ -46,10 +49,11 @@ export function useRunNews(graph: Graph | undefined): void {
   const now = useRef(graph);
   now.current = graph;
   useEffect(() => {
+    const openedAt = Date.now();
     const titleOf = (id: string) => nodeTitle(now.current?.nodes.find((node) => node.id === id) ?? { id });
     return useRunStore.subscribe((after, before) => {
       if (after.run === before.run && after.nodes === before.nodes) return;
-      for (const { text, isFailure } of newsOf(before, after, titleOf)) announce(text, isFailure ? "assertive" : "polite");
+      for (const { text, isFailure } of newsOf(before, after, titleOf, openedAt)) announce(text, isFailure ? "assertive" : "polite");
     });
   }, []);
 }
