@@ -1,8 +1,11 @@
 // Eight workers that do nothing, in one process of their own, on the real protocol.
+import { committedManifests } from "@spindle/node-library/manifests";
 import { names, openRedis, workerEnd } from "@spindle/task-bus";
 
 const WORKERS = 8;
-const ROUTE = { plane: "python", service: "dummy.dummy_task", engine: "default" };
+const SERVICE = "dummy.dummy_task";
+const { version = "" } = committedManifests.python.capabilities.find(({ id }) => id === SERVICE) ?? {};
+const ROUTE = { plane: "python", service: SERVICE, version, engine: "default" };
 const { REDIS_URL = "", SPINDLE_WORKER_KEY = "" } = process.env;
 const redis = openRedis(REDIS_URL);
 const bell = openRedis(REDIS_URL);

@@ -135,7 +135,7 @@ export const BUS = {
   "description": "Names on the bus. Every key and stream of the protocol is made here and nowhere else. `coalesce`: how long what a node tells of itself is kept back, so that the latest stands for all of it (DESIGN W8): previews by the node, progress by its worker, both by the runtime. `markTtlMs`: how long the marks of a task (dispatched, cancelled, settled) are kept. `progressKept`: about how many reports of progress the stream holds.",
   "prefix": "spindle",
   "names": {
-    "queue": "q:{plane}:{capability}:{engine}",
+    "queue": "q:{plane}:{capability}@{version}:{engine}",
     "results": "results",
     "progress": "progress",
     "lease": "lease:{task}",
@@ -201,6 +201,8 @@ export const ERROR_CODES = {
   "task.lease_lost": "The worker went silent.",
   "task.stalled": "Nothing moved for too long.",
   "task.timeout": "The node took longer than its time-out.",
+  "task.wrong_version": "The worker has another version of the capability.",
+  "task.handed_back": "The worker was told to end.",
   "task.refused": "The runtime refused a call of the worker.",
   "task.bad_result": "The worker's result is refused.",
   "node.exception": "The node failed.",
@@ -636,7 +638,7 @@ export const NODE_CHANGES = {
   retryAfterCrash: {"from":["dispatched","running"],"to":"dispatched","event":"node.retrying","raisesFence":true,"counts":"crash"},
   /** Another try on the node plane. */
   retryHere: {"from":["running"],"to":"running","event":"node.retrying","raisesFence":true,"counts":"attempt"},
-  /** The transport lost the entry; the attempt is still the same one. */
+  /** The transport lost the entry, or a worker handed it back; the attempt is still the same one. */
   redispatch: {"from":["dispatched","running"],"to":"dispatched","event":"node.dispatched","raisesFence":true},
   /** The runtime that ran the node is gone; this one runs it again. */
   takeOver: {"from":["running"],"to":"running","event":"node.running","raisesFence":true},

@@ -873,7 +873,10 @@ export interface TaskResultTaskError {
 export interface TaskResult {
   v: 1;
   task: string;
-  outcome: "succeeded" | "failed" | "cancelled";
+  /**
+   * returned: it was not done, for no fault of its own; it is sent again, and that counts no try.
+   */
+  outcome: "succeeded" | "failed" | "cancelled" | "returned";
   worker?: string;
   /**
    * Port name to value; artifacts as references.
@@ -1309,6 +1312,10 @@ export interface RunEventNodeDispatched {
      * Sent again: the transport lost it.
      */
     lost?: true;
+    /**
+     * Sent again: a worker handed it back, for the reason of this code.
+     */
+    returned?: string;
   };
 }
 /**
@@ -1604,6 +1611,9 @@ export interface RequestsValues {
 export interface RequestsValuesByNode {
   [k: string]: RequestsValues;
 }
+export interface RequestsVersionByNode {
+  [k: string]: string;
+}
 /**
  * What a run does besides running everything that changed.
  */
@@ -1668,13 +1678,14 @@ export interface StartRunRequest {
   options?: RunOptions;
 }
 /**
- * A new run of an ended one's graph (DESIGN E17): from `node` on everything runs again, with `params`, `outputs` (both by node) and `inputs` in place of the old run's.
+ * A new run of an ended one's graph (DESIGN E17): from `node` on everything runs again, with `params`, `outputs` (both by node) and `inputs` in place of the old run's, and with these `versions` of capabilities, by node.
  */
 export interface ForkRequest {
   id: RequestsId;
   node?: RequestsNode;
   params?: RequestsValuesByNode;
   outputs?: RequestsValuesByNode;
+  versions?: RequestsVersionByNode;
   inputs?: RequestsValues;
 }
 export interface ClearCacheRequest {

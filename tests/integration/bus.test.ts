@@ -9,7 +9,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { solidPng } from "../../workers/comfy-bridge/test/fake/png.ts";
 import { ended, getRun, graphOf, node, type Spindle, startRun, until, wait } from "../support/spindle.ts";
-import { WAIT_ROUTE as route, WorkerHand } from "../support/worker-hand.ts";
+import { pythonRoute, WAIT_ROUTE as route, WorkerHand } from "../support/worker-hand.ts";
 
 let hand: WorkerHand;
 let spindle: Spindle;
@@ -48,7 +48,7 @@ test("[W2] an entry is small, carries no graph, and its input has the hash it na
   await worker.beat(entry);
   await done(entry, 1);
   expect((await ended(spindle.url, run)).state).toBe("succeeded");
-  expect(await redis.xlen(names.queue(route.plane, route.service, route.engine)), "the entry is gone once the result is committed").toBe(0);
+  expect(await redis.xlen(names.queue(route)), "the entry is gone once the result is committed").toBe(0);
 });
 
 test("[W2, W6] a result for a row that cannot be leaves the rest of its batch alone, and its own run fails with the reason", async () => {
@@ -84,6 +84,35 @@ test("[W2, W6] a result for a row that cannot be leaves the rest of its batch al
   );
   await until(async () => (await rowOf()).state === "cancelled", 60_000, "it has no other try");
   expect((await rowOf()).attempt).toBe(1);
+});
+
+test("[W5, E10] a task that a worker hands back is sent again, and counts no try", async () => {
+  const run = await start();
+  const error = { class: "infra", code: "task.handed_back", message: "The worker was told to end." } as const;
+  const fences: number[] = [];
+  for (let tries = 0; tries < 5; tries++) {
+    const entry = await claim();
+    expect(entry.attempt).toBe(1);
+    fences.push(entry.fence);
+    await worker.beat(entry);
+    await worker.settle({ v: 1, task: entry.task, outcome: "returned", error });
+  }
+  expect(fences).toEqual([1, 2, 3, 4, 5]);
+  const entry = await claim();
+  await worker.beat(entry);
+  await done(entry, 1);
+  expect(await ended(spindle.url, run)).toMatchObject({ state: "succeeded", nodes: [{ attempt: 1 }] });
+});
+
+test("[E13] a task of a run that is being cancelled is handed back to nobody", async () => {
+  const run = await start();
+  const entry = await claim();
+  const holds = await hand.hold(entry);
+  await until(async () => (await getRun(spindle.url, run)).nodes[0]?.state === "running", 60_000, "it runs");
+  await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
+  await holds.cancelled;
+  await worker.settle({ v: 1, task: entry.task, outcome: "returned" });
+  expect((await ended(spindle.url, run)).state).toBe("cancelled");
 });
 
 test("[W2] dispatching five times makes one entry", async () => {
@@ -340,8 +369,8 @@ test("[E14] a long queue that nobody works on holds up no other, and a small run
       [{ from: "list", to: "each", metadata: { sourcePort: "value", targetPort: "value", map: {} } }],
     ),
   );
-  const other = { plane: "python", service: "info.get_capabilities", engine: "default" };
-  await until(async () => (await redis.xlen(names.queue(route.plane, route.service, route.engine))) >= 64, 60_000, "the bus is full");
+  const other = pythonRoute("info.get_capabilities");
+  await until(async () => (await redis.xlen(names.queue(route))) >= 64, 60_000, "the bus is full");
   const waiting = await start(graphOf([node("caps", "info.get_capabilities", {}, "python")]));
   const entry = await until(async () => worker.claim([other]), 60_000, "the other route is served");
   expect(entry.run).toBe(waiting);

@@ -13,6 +13,7 @@ import { ConformanceBroker } from "../support/conformance-broker.ts";
 import { DeviceTrace } from "../support/device-trace.ts";
 import { childrenOf } from "../support/processes.ts";
 import { until } from "../support/spindle.ts";
+import { WAIT_ROUTE } from "../support/worker-hand.ts";
 
 const gpu = `GPU-${randomUUID()}`;
 const trace = new DeviceTrace();
@@ -26,8 +27,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "spindle-gpu-"));
   await writeFile(join(folder, "nvidia-smi"), `#!/bin/sh\necho ${gpu}\n`);
   await chmod(join(folder, "nvidia-smi"), 0o755);
-  broker = await ConformanceBroker.start({ plane: "python", service: "dummy.dummy_task", engine: "default" });
-  engine = broker.routed({ plane: "python", service: "dummy.dummy_task", engine: "process" });
+  broker = await ConformanceBroker.start(WAIT_ROUTE);
+  engine = broker.routed({ ...WAIT_ROUTE, engine: "process" });
   trace.start();
 });
 afterEach(async () => {

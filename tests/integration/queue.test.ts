@@ -1,7 +1,7 @@
 // DESIGN E14: whose tasks go first, and where a task stands that waits. The test is the only worker, so it sees the order.
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ended, getRun, graphOf, node, submit, until, wait } from "../support/spindle.ts";
-import { WAIT_ROUTE, WorkerHand } from "../support/worker-hand.ts";
+import { pythonRoute, WAIT_ROUTE, WorkerHand } from "../support/worker-hand.ts";
 
 const SECRET = "a secret of the proxy's";
 let hand: WorkerHand;
@@ -117,7 +117,7 @@ test("[E14] a task that waits shows where it stands and how long it will be, onc
 });
 
 test("[W3] a device takes what waited longest, whatever capability it is of", async () => {
-  const other = { plane: "python", service: "info.get_capabilities", engine: "default" };
+  const other = pythonRoute("info.get_capabilities");
   const runs: string[] = [];
   for (const entry of [wait("a"), node("a", other.service, {}, "python"), wait("a")]) {
     const { body } = await submit(hand.spindle.url, graphOf([entry]));

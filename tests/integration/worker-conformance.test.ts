@@ -13,6 +13,7 @@ import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
 import { ConformanceBroker } from "../support/conformance-broker.ts";
 import { childrenOf } from "../support/processes.ts";
 import { until } from "../support/spindle.ts";
+import { WAIT_ROUTE } from "../support/worker-hand.ts";
 
 /** One red pixel. */
 const PICTURE = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==", "base64");
@@ -41,7 +42,7 @@ interface Subject {
 const [command = PYTHON, ...args] = process.env.SPINDLE_WORKER_UNDER_TEST?.split(" ") ?? [PYTHON, "-m", "spindle_worker", "supervise"];
 
 const python: Subject = {
-  route: { plane: "python", service: "dummy.dummy_task", engine: "default" },
+  route: WAIT_ROUTE,
   async program() {
     await buildPython("requirements.txt");
     return { command, args, cwd: join(ROOT, "workers/python-gpu") };
@@ -70,7 +71,7 @@ const python: Subject = {
 function comfyBridge(): Subject {
   let fake: FakeComfy;
   const subject: Subject = {
-    route: { plane: "comfy", service: BUS.region, engine: "" },
+    route: { plane: "comfy", service: BUS.region, version: BUS.regionVersion, engine: "" },
     async program() {
       fake = await FakeComfy.start();
       subject.route.engine = `127.0.0.1-${fake.port}`;
@@ -205,6 +206,12 @@ describe.each([
     await broker.bus.cancel(task, subject.route.plane, "stale");
     expect(await value(await give({ value: "after", seconds: 0 }))).toBe("after");
     expect(broker.seen.some((one) => one.task === task)).toBe(false);
+  });
+
+  test("[W3, W10] hands back a task of another version, undone", async () => {
+    const task = await give({ value: 1, seconds: 0 }, { capability: `${subject.route.service}@0.0.1` });
+    expect(await broker.result(task)).toMatchObject({ outcome: "returned", error: { code: "task.wrong_version" } });
+    expect(await value(await give({ value: "next", seconds: 0 }))).toBe("next");
   });
 
   test("[W2] refuses an entry that the runtime did not sign", async () => {

@@ -67,7 +67,7 @@ export class ConformanceBroker {
       run: randomUUID(),
       attempt: 1,
       fence: 1,
-      capability: `${this.route.service}@1`,
+      capability: `${this.route.service}@${this.route.version}`,
       engine: this.route.engine,
       inputSha256: createHash("sha256").update(text).digest("hex"),
       leaseMs: 1500,

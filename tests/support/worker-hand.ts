@@ -84,7 +84,7 @@ export class WorkerHand {
 
   /** How many tasks are on the bus. */
   async queued(): Promise<number> {
-    const streams = await this.redis.keys(names.queue("python", "*", "*"));
+    const streams = await this.redis.keys(names.queue({ plane: "python", service: "*", version: "*", engine: "*" }));
     return (await Promise.all(streams.map((one) => this.redis.xlen(one)))).reduce((sum, one) => sum + one, 0);
   }
 
@@ -96,4 +96,10 @@ export class WorkerHand {
   }
 }
 
-export const WAIT_ROUTE: Route = { plane: "python", service: "dummy.dummy_task", engine: "default" };
+/** The route of a capability of the Python plane, of the version that this repository has. */
+export function pythonRoute(service: string, engine = "default"): Route {
+  const version = committedManifests.python.capabilities.find(({ id }) => id === service)?.version ?? "";
+  return { plane: "python", service, version, engine };
+}
+
+export const WAIT_ROUTE: Route = pythonRoute("dummy.dummy_task");

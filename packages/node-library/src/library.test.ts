@@ -79,8 +79,8 @@ test("[M2] workers of one plane that offer different things are joined, whoever 
     expect(speak?.version).toBe("2");
     expect(speak?.engines?.map(({ id, live }) => [id, live])).toEqual([
       ["draft", true],
-      ["real", true],
-      ["old", true],
+      ["real", false],
+      ["old", false],
     ]);
     expect(both.capabilities.map(({ id }) => id).sort()).toEqual(["paint", "speak"]);
   }

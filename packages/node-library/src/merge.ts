@@ -22,18 +22,37 @@ export interface PlaneReport {
 
 /**
  * What the workers of one plane offer together, by the order of their names. Of a capability that several have, the newest version's entry
- * stands, with every engine that one of them has; an engine is live where one of them can run it.
+ * stands, with every engine that one of them has; an engine is live where one of that version can run it (DESIGN W3).
  */
 export function joinManifests(workers: readonly PlaneManifest[]): PlaneManifest {
-  const joined = new Map<string, Capability>();
-  for (const { capabilities } of workers)
-    for (const capability of capabilities) {
-      const known = joined.get(capability.id);
-      const [first, second] = known && known.version >= capability.version ? [known, capability] : [capability, known];
-      joined.set(capability.id, second ? { ...first, engines: joinEngines(first.engines, second.engines) } : capability);
-    }
+  const newest = [...joinVersions(workers).values()].map(([first, ...older]) =>
+    older.reduce((entry, one) => ({ ...entry, engines: [...(entry.engines ?? []), ...enginesOnlyIn(one, entry)] }), first as Capability),
+  );
   const generatedAt = workers.map((worker) => worker.generatedAt).sort();
-  return { generatedAt: generatedAt.at(-1) ?? new Date(0).toISOString(), capabilities: [...joined.values()] };
+  return { generatedAt: generatedAt.at(-1) ?? new Date(0).toISOString(), capabilities: newest };
+}
+
+/** The versions of each capability that workers of one plane offer, the newest first, by the capability's id. */
+export function joinVersions(workers: readonly PlaneManifest[]): Map<string, Capability[]> {
+  const joined = new Map<string, Capability[]>();
+  for (const capability of workers.flatMap(({ capabilities }) => capabilities)) {
+    const versions = joined.get(capability.id) ?? [];
+    const index = versions.findIndex(({ version }) => version === capability.version);
+    const known = versions[index];
+    if (known) versions[index] = { ...known, engines: joinEngines(known.engines, capability.engines) };
+    else versions.push(capability);
+    joined.set(
+      capability.id,
+      versions.sort((a, b) => b.version.localeCompare(a.version, "en", { numeric: true })),
+    );
+  }
+  return joined;
+}
+
+function enginesOnlyIn({ version, engines = [] }: Capability, { engines: known = [] }: Capability): Engines {
+  return engines
+    .filter(({ id }) => !known.some((one) => one.id === id))
+    .map((engine) => ({ ...engine, live: false, reason: `Only workers of version ${version} have it.` }));
 }
 
 type Engines = NonNullable<Capability["engines"]>;

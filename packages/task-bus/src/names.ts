@@ -1,12 +1,21 @@
 import { BUS } from "@spindle/schemas";
 
+/** Which stream a task belongs to: a worker of another version of the capability never reads it. */
+export interface Route {
+  plane: string;
+  service: string;
+  version: string;
+  engine: string;
+}
+
 const key = (name: string): string => `${BUS.prefix}:${name}`;
 const fill = (pattern: string, values: Record<string, string>): string =>
   key(pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? ""));
 
 /** Every key, stream and channel of the protocol (schemas/tasks/bus.json). */
 export const names = {
-  queue: (plane: string, capability: string, engine: string) => fill(BUS.names.queue, { plane, capability, engine }),
+  /** The stream of the tasks of one route (DESIGN W3). */
+  queue: ({ plane, service, version, engine }: Route) => fill(BUS.names.queue, { plane, capability: service, version, engine }),
   results: key(BUS.names.results),
   resultsBell: `${key(BUS.names.results)}:bell`,
   progress: key(BUS.names.progress),

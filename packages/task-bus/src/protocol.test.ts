@@ -15,12 +15,12 @@ const vectors = JSON.parse(readFileSync(new URL("../../../schemas/tasks/vectors.
 const { key, entry } = vectors;
 const { sig, ...unsigned } = entry;
 
-test("[W3] every key and stream has its name, a queue one for each plane, capability and engine", () => {
-  const about = { plane: "python", capability: "a.b", engine: "gpu", task: entry.task, worker: "w1" };
+test("[W3] every key and stream has its name, a queue one for each plane, capability, version and engine", () => {
+  const about = { plane: "python", service: "a.b", version: "1", engine: "gpu", task: entry.task, worker: "w1" };
   const { queue, results, progress, lease, cancel, dispatched, settled, decidedBell, epoch, manifest, workers, workerManifest, doorbell } =
     names;
   expect({
-    queue: queue(about.plane, about.capability, about.engine),
+    queue: queue(about),
     results,
     progress,
     lease: lease(about.task),

@@ -1,15 +1,8 @@
 // The runtime's end of the bus: dispatch, results, progress, cancel. It never decides what a task means.
 import { BUS, type TaskEntry, type TaskProgress, type TaskResult, validateTaskProgress, validateTaskResult } from "@spindle/schemas";
 import type { Redis } from "ioredis";
-import { names } from "./names.ts";
+import { names, type Route } from "./names.ts";
 import { signEntry } from "./sign.ts";
-
-/** Which stream a task belongs to. */
-export interface Route {
-  plane: string;
-  service: string;
-  engine: string;
-}
 
 export type Whereabouts = "leased" | "taken" | "queued" | "lost";
 
@@ -35,27 +28,26 @@ export interface RuntimeEnd {
 
 export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
   const call = (name: string, keys: string[], ...args: (string | number)[]) => redis.call("FCALL", name, keys.length, ...keys, ...args);
-  const stream = (route: Route) => names.queue(route.plane, route.service, route.engine);
   return {
     async dispatch(entry, route, before) {
       const text = JSON.stringify(signEntry(entry, workerKey));
       if (text.length > BUS.entryMaxBytes) throw new RangeError(`A task entry of ${text.length} bytes; the limit is ${BUS.entryMaxBytes}.`);
-      const keys = [names.dispatched(entry.task), stream(route)];
+      const keys = [names.dispatched(entry.task), names.queue(route)];
       const limit = before === undefined ? [] : [before];
       const id = await call("spindle_dispatch", keys, text, BUS.markTtlMs, names.doorbell(route.plane), ...limit);
       return (id as string | null) ?? undefined;
     },
     async waiting(route) {
-      return Number(await call("spindle_waiting", [stream(route)]));
+      return Number(await call("spindle_waiting", [names.queue(route)]));
     },
     async whereabouts(task, route) {
-      return (await call("spindle_where", [names.dispatched(task), stream(route), names.lease(task)])) as Whereabouts;
+      return (await call("spindle_where", [names.dispatched(task), names.queue(route), names.lease(task)])) as Whereabouts;
     },
     async cancel(task, plane, mark = "1") {
       await call("spindle_cancel", [names.cancel(task)], mark, BUS.markTtlMs, names.doorbell(plane), task);
     },
     async done(task, route) {
-      await call("spindle_done", [names.dispatched(task), stream(route), names.lease(task)]);
+      await call("spindle_done", [names.dispatched(task), names.queue(route), names.lease(task)]);
     },
     async results() {
       const rows = await redis.xrange(names.results, "-", "+", "COUNT", 100);

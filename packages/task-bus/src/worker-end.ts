@@ -1,8 +1,7 @@
 // The worker's end of the bus in TypeScript, as `workers/python-gpu` has it in Python.
 import { BUS, type TaskEntry, type TaskProgress, type TaskResult, validateTaskEntry } from "@spindle/schemas";
 import type { Redis } from "ioredis";
-import { names } from "./names.ts";
-import type { Route } from "./runtime-end.ts";
+import { names, type Route } from "./names.ts";
 import { isSigned } from "./sign.ts";
 
 export interface WorkerEnd {
@@ -19,7 +18,7 @@ export function workerEnd(redis: Redis, worker: string, workerKey: string): Work
   const call = (name: string, keys: string[], ...args: (string | number)[]) => redis.call("FCALL", name, keys.length, ...keys, ...args);
   return {
     async claim(routes) {
-      const streams = routes.map((route) => names.queue(route.plane, route.service, route.engine));
+      const streams = routes.map(names.queue);
       const reply = (await call("spindle_take", streams, worker)) as [string, string, string] | null;
       if (!reply) return undefined;
       const entry: unknown = JSON.parse(reply[2]);

@@ -1,5 +1,6 @@
 // Starts the bridge: one loop for each ComfyUI, and one that says what all of them offer.
 import { setTimeout as sleep } from "node:timers/promises";
+import { BUS } from "@spindle/schemas";
 import { names, openRedis, workerEnd } from "@spindle/task-bus";
 import { type ServerLibrary, writeManifest } from "./library/merge.ts";
 import { ComfyServer } from "./server.ts";
@@ -61,7 +62,7 @@ async function start(settings: Settings): Promise<void> {
           known = libraries;
         }
         if (!hash && !reason) continue; // no server has been asked yet
-        const notice = JSON.stringify({ ...(hash ? { sha256: hash } : {}), ...(reason ? { reason } : {}) });
+        const notice = JSON.stringify({ region: BUS.regionVersion, ...(hash ? { sha256: hash } : {}), ...(reason ? { reason } : {}) });
         await redis.set(names.manifest("comfy"), notice, "PX", MANIFEST_TTL_MS);
       } catch (error) {
         log(`the library could not be handed over: ${String(error)}`);

@@ -86,7 +86,7 @@ export class ComfyServer {
   }
 
   private claim(): Promise<TaskEntry | undefined> {
-    return this.parts.bus.claim([{ plane: "comfy", service: BUS.region, engine: this.parts.id }]);
+    return this.parts.bus.claim([{ plane: "comfy", service: BUS.region, version: BUS.regionVersion, engine: this.parts.id }]);
   }
 }
 

@@ -106,7 +106,7 @@ def test_wire_carries_messages_and_says_when_the_other_side_is_gone() -> None:
 
 def test_names_are_the_protocols() -> None:
     """[W3] The same names as packages/task-bus makes of the same values."""
-    about = {"plane": "python", "capability": "a.b", "engine": "gpu", "task": VECTORS["entry"]["task"], "worker": "w1"}
+    about = {"plane": "python", "capability": "a.b", "version": "1", "engine": "gpu", "task": VECTORS["entry"]["task"], "worker": "w1"}
     assert {key: name(key, **about) for key in BUS["names"]} == VECTORS["names"]
 
 

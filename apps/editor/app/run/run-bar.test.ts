@@ -1,6 +1,6 @@
 import type { Library, LibraryEngine } from "@spindle/graph-model";
 import { expect, test } from "vitest";
-import { otherEngines } from "./run-bar";
+import { offeredVersions, otherEngines } from "./run-bar";
 
 const engine = (id: string, more: Partial<LibraryEngine> = {}): LibraryEngine => ({
   id,
@@ -34,4 +34,13 @@ test("[E18] a node that no worker can run has another engine offered, and one th
   expect(offered("engine-not-live")).toEqual([["a", "cpu"]]);
   expect(offered("no-worker")).toEqual([["a", "cpu"]]);
   expect(offered("queue")).toEqual([]);
+});
+
+test("[E18] a node whose version nobody has is offered the one that workers have", () => {
+  const waits = { since: "", text: "", action: null };
+  const nodes = [
+    { node: "a", notRunning: { ...waits, kind: "wrong-version", version: "2" } },
+    { node: "b", notRunning: { ...waits, kind: "before" } },
+  ] as const;
+  expect([...offeredVersions(nodes)]).toEqual([["a", "2"]]);
 });

@@ -31,8 +31,8 @@ interface RunBarProps {
   notRunning: RunView["notRunning"];
   onCancel(): void;
   onRetry(node: string): void;
-  /** Ends the run, and starts another with these engines, by node. */
-  onRunWith(engines: ReadonlyMap<string, LibraryEngine>): void;
+  /** Ends the run, and starts another with these engines and versions, by node. */
+  onRunWith(engines: ReadonlyMap<string, LibraryEngine>, versions: ReadonlyMap<string, string>): void;
 }
 
 export function RunBar({ graph, library, notRunning, onCancel, onRetry, onRunWith }: RunBarProps) {
@@ -43,6 +43,7 @@ export function RunBar({ graph, library, notRunning, onCancel, onRetry, onRunWit
   // That it begins in its turn is no news.
   const why = notRunning?.kind === "turn" ? null : notRunning;
   const others = why ? otherEngines(graph, library, Object.values(nodes)) : NO_ENGINES;
+  const versions = why ? offeredVersions(Object.values(nodes)) : NO_VERSIONS;
   if (!run) return null;
   if (!open && run.state !== "failed") return null;
   const failed = run.error?.node;
@@ -72,13 +73,24 @@ export function RunBar({ graph, library, notRunning, onCancel, onRetry, onRunWit
               {why.text}
             </span>
           )}
+          {versions.size > 0 && (
+            <button
+              type="button"
+              className="button"
+              title="Cancels this run, and runs the graph again with the version that workers have now"
+              disabled={run.cancelling}
+              onClick={() => onRunWith(NO_ENGINES, versions)}
+            >
+              <RotateCcw size={14} /> Run with version {[...new Set(versions.values())].join(", ")}
+            </button>
+          )}
           {others.size > 0 && (
             <button
               type="button"
               className="button"
               title="Cancels this run, chooses the engine in the graph, and runs it again"
               disabled={run.cancelling}
-              onClick={() => onRunWith(others)}
+              onClick={() => onRunWith(others, NO_VERSIONS)}
             >
               <RotateCcw size={14} /> Run with {enginesWord(others)}
             </button>
@@ -124,6 +136,12 @@ export function otherEngines(
     }),
   );
 }
+
+const NO_VERSIONS: ReadonlyMap<string, string> = new Map();
+
+/** The version that workers have, for each node that waits because nobody has its own. */
+export const offeredVersions = (nodeRuns: readonly Pick<ShownNodeRun, "node" | "notRunning">[]): ReadonlyMap<string, string> =>
+  new Map(nodeRuns.flatMap(({ node, notRunning }) => (notRunning?.version === undefined ? [] : [[node, notRunning.version] as const])));
 
 function enginesWord(engines: ReadonlyMap<string, LibraryEngine>): string {
   const labels = new Set([...engines.values()].map(({ label }) => label));

@@ -76,9 +76,14 @@ export function useRunActs(
     }
   };
   const cancel = () => runId && void api.runs.cancel.mutate({ id: runId }).catch(toastError);
-  const runWith = (engines: ReadonlyMap<string, LibraryEngine>) => {
+  const runWith = (engines: ReadonlyMap<string, LibraryEngine>, versions: ReadonlyMap<string, string>) => {
     if (!shared) return;
-    const choose = () => engines.forEach((engine, node) => setSetting(shared.sheet, ME, node, "engine", engine.id));
+    const { metadata } = sheetGraph(shared.sheet);
+    const named = [...versions].filter(([node]) => metadata?.nodes?.[node]?.version !== undefined);
+    const choose = () => {
+      for (const [node, engine] of engines) setSetting(shared.sheet, ME, node, "engine", engine.id);
+      for (const [node, version] of named) setSetting(shared.sheet, ME, node, "version", version); // the others follow the library
+    };
     asOwnStep(shared, () => shared.sheet.transact(choose, ME));
     cancel();
     void start();

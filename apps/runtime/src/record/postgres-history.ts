@@ -47,7 +47,7 @@ export class PostgresHistory implements RunHistory {
   async waitingIn(runs: readonly string[], which: "begun" | "drawn" | "all"): Promise<WaitingRow[]> {
     const { rows } = await this.pool.query<WaitingRow>({
       name: "node-runs-waiting",
-      text: `SELECT n.id, n.run_id, n.node_id, n.path, n.state, n.plane, n.service, n.engine, n.attempt, n.fence, n.changed_at, n.cancel_requested,
+      text: `SELECT n.id, n.run_id, n.node_id, n.path, n.state, n.plane, n.service, n.version, n.engine, n.attempt, n.fence, n.changed_at, n.cancel_requested,
                CASE WHEN NOT n.passed THEN n.held END AS held,
                CASE WHEN o.sent_at IS NULL AND o.available_at > now() THEN extract(epoch FROM o.available_at - now())::float8 * 1000 END AS retry_in,
                extract(epoch FROM n.due_at - now())::float8 * 1000 AS answer_in

@@ -11,25 +11,25 @@ import type { QueuedTask, RecalledTask, StandingTask } from "./types.ts";
  * turn. Whose turn it is at the very front says `tasks/fair-share.ts`.
  */
 const POSITIONS = `WITH due AS (
-    SELECT o.id, n.run_id, n.plane, n.service, n.engine, r.priority, r.submitter,
-      row_number() OVER (PARTITION BY n.run_id, n.plane, n.service, n.engine ORDER BY o.id) AS of_run
+    SELECT o.id, n.run_id, n.plane, n.service, n.version, n.engine, r.priority, r.submitter,
+      row_number() OVER (PARTITION BY n.run_id, n.plane, n.service, n.version, n.engine ORDER BY o.id) AS of_run
     FROM outbox o JOIN node_run n ON n.id = o.node_run_id JOIN run r ON r.id = n.run_id
     WHERE o.sent_at IS NULL AND o.available_at <= now()
   ), turns AS (
-    SELECT *, row_number() OVER (PARTITION BY priority, submitter, plane, service, engine ORDER BY of_run, id) AS of_person FROM due
+    SELECT *, row_number() OVER (PARTITION BY priority, submitter, plane, service, version, engine ORDER BY of_run, id) AS of_person FROM due
   ), placed AS (
-    SELECT *, row_number() OVER (PARTITION BY plane, service, engine ORDER BY priority DESC, of_person, id) AS place FROM turns
+    SELECT *, row_number() OVER (PARTITION BY plane, service, version, engine ORDER BY priority DESC, of_person, id) AS place FROM turns
   )`;
 
 const STANDING_SQL = `${POSITIONS}
-  SELECT n.id, n.run_id, n.node_id, n.path, n.plane, n.service, n.engine, n.state,
+  SELECT n.id, n.run_id, n.node_id, n.path, n.plane, n.service, n.version, n.engine, n.state,
     extract(epoch FROM now() - n.started_at) * 1000 AS spent
   FROM node_run n JOIN outbox o ON o.node_run_id = n.id AND o.fence = n.fence LEFT JOIN placed p ON p.id = o.id
   WHERE n.state = 'running' OR (n.state = 'dispatched' AND (o.sent_at IS NOT NULL OR p.id IS NOT NULL))
   ORDER BY p.place NULLS FIRST, o.id LIMIT 5000`;
 
 const ORDER_SQL = `${POSITIONS}
-  SELECT id AS outbox, plane, service, engine, run_id, priority, submitter FROM placed WHERE place <= $1 ORDER BY place`;
+  SELECT id AS outbox, plane, service, version, engine, run_id, priority, submitter FROM placed WHERE place <= $1 ORDER BY place`;
 
 /** The node runs are locked as well: what is cancelled meanwhile waits, and is then taken off the bus again. */
 const DUE_SQL = `SELECT n.*, o.id AS outbox, o.fence AS sent_fence FROM outbox o JOIN node_run n ON n.id = o.node_run_id
@@ -75,7 +75,7 @@ export class PostgresQueue implements TaskQueue {
   }
 
   async recalled(): Promise<RecalledTask[]> {
-    const text = `SELECT n.id, r.fence, n.plane, n.service, n.engine FROM recall r JOIN node_run n ON n.id = r.node_run_id LIMIT 200`;
+    const text = `SELECT n.id, r.fence, n.plane, n.service, n.version, n.engine FROM recall r JOIN node_run n ON n.id = r.node_run_id LIMIT 200`;
     return (await this.pool.query<RecalledTask>({ name: "queue-recalled", text })).rows;
   }
 

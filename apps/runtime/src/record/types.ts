@@ -79,12 +79,12 @@ type NoteType = Exclude<Extract<RunEvent, { node: string }>["type"], (typeof NOD
 export type EventNote = { [Type in NoteType]: Pick<EventOf<Type>, "type" | "node" | "path" | "body"> }[NoteType];
 
 /** A node run that has not ended, as it is cancelled. */
-export type OpenNodeRun = Pick<NodeRunRow, "id" | "fence" | "state" | "plane" | "service" | "engine">;
+export type OpenNodeRun = Pick<NodeRunRow, "id" | "fence" | "state" | "plane" | "service" | "version" | "engine">;
 
 /** A task that is nobody's any more, by the fence under which it was sent. */
-export type RecalledTask = Pick<NodeRunRow, "id" | "fence" | "plane" | "service" | "engine">;
+export type RecalledTask = Pick<NodeRunRow, "id" | "fence" | "plane" | "service" | "version" | "engine">;
 
-type Routed = Pick<NodeRunRow, "plane" | "service" | "engine" | "run_id">;
+type Routed = Pick<NodeRunRow, "plane" | "service" | "version" | "engine" | "run_id">;
 
 /** A task that is due and was not sent. */
 export type QueuedTask = Routed & { outbox: string; priority: number; submitter: string };
@@ -109,7 +109,7 @@ export interface OpenRun {
 /** A node run that has not ended, or that is held after it ran. */
 export type WaitingRow = Pick<
   NodeRunRow,
-  "id" | "run_id" | "node_id" | "path" | "state" | "plane" | "service" | "engine" | "attempt" | "fence" | "cancel_requested"
+  "id" | "run_id" | "node_id" | "path" | "state" | "plane" | "service" | "version" | "engine" | "attempt" | "fence" | "cancel_requested"
 > & {
   changed_at: Date;
   /** At a breakpoint that nobody has left yet. */

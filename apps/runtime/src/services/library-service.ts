@@ -2,7 +2,15 @@
 import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { Library } from "@spindle/graph-model";
-import { joinManifests, makeLibrary, mergeManifests, reportHolds, withBlueprints, withoutNonCommercial } from "@spindle/node-library";
+import {
+  joinManifests,
+  joinVersions,
+  makeLibrary,
+  mergeManifests,
+  reportHolds,
+  withBlueprints,
+  withoutNonCommercial,
+} from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
 import {
   type Blueprint,
@@ -41,6 +49,10 @@ export class LibraryService {
   private servers: readonly string[] = [];
   private readonly serverAt = new Map<string, Date>();
   private comfyReason: string | undefined;
+  /** The version of a region's prompts that bridges run, by their last report. */
+  private regionVersion: string | undefined;
+  /** What the Python workers that answer offer, in each version. */
+  private versions: ReadonlyMap<string, readonly Capability[]> = new Map();
   /** What `merged` was made of. */
   private state = "";
   private merged: CombinedManifest;
@@ -113,6 +125,12 @@ export class LibraryService {
       : { answers: this.pythonLive, reportedAt: this.pythonAt };
   }
 
+  /** The versions of a capability that answering workers have, the newest first; undefined where none says. */
+  versionsOf(plane: string, service: string): readonly { version: string; engines?: Capability["engines"] }[] | undefined {
+    if (plane !== "comfy") return this.pythonLive ? this.versions.get(service) : undefined;
+    return this.regionVersion === undefined ? undefined : [{ version: this.regionVersion }];
+  }
+
   private async lookAtOwn(): Promise<void> {
     this.node = await this.registry.manifest(this.models, new Date());
     this.refresh();
@@ -123,7 +141,7 @@ export class LibraryService {
     this.busSilentSince = found ? undefined : (this.busSilentSince ?? new Date());
     if (found === undefined) return; // it says nothing about the workers
     this.pythonLive = found.length > 0;
-    if (found.length > 0) [this.python, this.pythonAt] = [joinManifests(found), new Date()];
+    if (found.length > 0) [this.python, this.pythonAt, this.versions] = [joinManifests(found), new Date(), joinVersions(found)];
     await this.lookAtComfy();
     this.refresh();
   }
@@ -146,8 +164,12 @@ export class LibraryService {
   private async lookAtComfy(): Promise<void> {
     const text = await this.redis.get(names.manifest("comfy")).catch(() => undefined);
     if (text === undefined) return;
-    const { sha256: hash, reason } = (text === null ? {} : JSON.parse(text)) as { sha256?: string; reason?: string };
-    this.comfyReason = reason;
+    const {
+      sha256: hash,
+      reason,
+      region,
+    } = (text === null ? {} : JSON.parse(text)) as { sha256?: string; reason?: string; region?: string };
+    [this.comfyReason, this.regionVersion] = [reason, region];
     if (hash !== undefined && hash !== this.comfyHash) await this.readComfy().catch(() => {});
     this.comfyLive = hash !== undefined && hash === this.comfyHash;
     if (!this.comfyLive) return;

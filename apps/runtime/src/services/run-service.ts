@@ -126,10 +126,14 @@ export class RunService {
    * DESIGN E17: a new run of an ended one's graph, with other parameters or outputs. What lies before them is taken from the
    * old run, byte for byte; with `node`, everything from there on runs again.
    */
-  async fork({ id, node, params = {}, outputs = {}, inputs = {} }: ForkRequest, submitter = "", key?: string): Promise<string> {
+  async fork(
+    { id, node, params = {}, outputs = {}, versions = {}, inputs = {} }: ForkRequest,
+    submitter = "",
+    key?: string,
+  ): Promise<string> {
     const run = await findRun(this.db, id);
     const old = run.revision.document as unknown as Graph;
-    const unknown = [...Object.keys(params), ...Object.keys(outputs)].find((one) => !old.nodes.some((each) => each.id === one));
+    const unknown = [params, outputs, versions].flatMap(Object.keys).find((one) => !old.nodes.some((each) => each.id === one));
     if (unknown !== undefined) throw new Refused(422, "run.input_invalid", `The run's graph has no node ${unknown}.`, { field: "params" });
     for (const [field, given] of Object.entries({ params, outputs }))
       for (const [nodeId, values] of Object.entries(given)) {
@@ -139,6 +143,7 @@ export class RunService {
     const nodes = old.nodes.map((one) => (params[one.id] ? { ...one, params: { ...one.params, ...params[one.id] } } : one));
     const settings = { ...(old.metadata?.nodes as Record<string, object> | undefined) };
     for (const [nodeId, pinned] of Object.entries(outputs)) settings[nodeId] = { ...settings[nodeId], pinned, bypassed: false } as object;
+    for (const [nodeId, version] of Object.entries(versions)) settings[nodeId] = { ...settings[nodeId], version } as object;
     const graph = { ...old, nodes: nodes as Graph["nodes"], metadata: { ...old.metadata, nodes: settings } };
     return this.start(
       graph,

@@ -35,6 +35,7 @@ async function texts(states: Record<string, WaitingRow["state"]>): Promise<Recor
       ...own,
       plane: "node",
       service: "s",
+      version: "1",
       engine: "e",
       attempt: 0,
       fence: 0,
@@ -56,7 +57,12 @@ async function texts(states: Record<string, WaitingRow["state"]>): Promise<Recor
   const waits = new Waits({
     history: { openRuns: async () => [run], waitingIn: async () => rows },
     live: new LiveBoard(),
-    library: { library: () => library, reportOf: () => ({ answers: true, reportedAt: undefined }), busSilentSince: undefined },
+    library: {
+      library: () => library,
+      reportOf: () => ({ answers: true, reportedAt: undefined }),
+      busSilentSince: undefined,
+      versionsOf: () => undefined,
+    },
     positionOf: () => undefined,
     reaper: { silentSince: () => undefined },
     resolvedOf: async () => resolve(GRAPH, library),

@@ -11,6 +11,7 @@ import {
   type Resolved,
   serverOfEngine,
 } from "@spindle/graph-model";
+import { BUS } from "@spindle/schemas";
 import type { RunHistory } from "../record/record.ts";
 import type { OpenRun, WaitingRow } from "../record/types.ts";
 import { isOutage } from "../store/patient.ts";
@@ -29,7 +30,7 @@ import type { LibraryService } from "./library-service.ts";
 export interface WaitsParts {
   history: Pick<RunHistory, "openRuns" | "waitingIn">;
   live: LiveBoard;
-  library: Pick<LibraryService, "library" | "reportOf" | "busSilentSince">;
+  library: Pick<LibraryService, "library" | "reportOf" | "busSilentSince" | "versionsOf">;
   positionOf: (nodeRun: string) => Circumstances["queue"];
   reaper: Pick<Reaper, "silentSince">;
   resolvedOf: (run: Pick<OpenRun, "id" | "revision_id">) => Promise<Resolved>;
@@ -122,11 +123,18 @@ export class Waits {
   private reports(): Reports {
     const { library, positionOf, reaper } = this.parts;
     const engineOf = enginesOf(library.library());
+    const offeredTo = ({ plane, service, version }: WaitingRow): Circumstances["offered"] => {
+      const versions = library.versionsOf(plane, service);
+      const newest = versions?.[0]?.version;
+      if (newest === undefined || versions?.some((one) => one.version === version)) return undefined;
+      return { version: newest, runnable: plane !== "comfy" || newest === BUS.regionVersion };
+    };
     return (row, candidates) => ({
       redisSilentSince: library.busSilentSince,
       open: candidates && { ...candidates, planeOf: (plane) => (plane === "node" ? ANSWERING : library.reportOf(plane)) },
       plane: library.reportOf(row.plane),
-      engine: engineOf(row),
+      engine: engineOf(row, library.versionsOf(row.plane, row.service)),
+      offered: offeredTo(row),
       queue: positionOf(row.id),
       workerSilentSince: reaper.silentSince(row),
     });
@@ -189,10 +197,12 @@ function candidatesOf({ path, node_id }: WaitingRow, resolved: Resolved): Omit<C
   const { calls, element } = parsePath(path);
   const level = resolved.within(calls);
   const region = level?.plan.regions.get(node_id);
-  if (level && region) return { label: "the ComfyUI nodes here", engines: level.serversOf(region) };
-  const { mapped, element: definition } = level?.node(node_id) ?? {};
+  if (level && region) return { label: "the ComfyUI nodes here", engines: level.serversOf(region), version: BUS.regionVersion };
+  const { mapped, element: definition, settings } = level?.node(node_id) ?? {};
   if (!definition || (mapped && element === undefined)) return undefined;
-  return { label: definition.label, engines: definition.engines.filter(({ auto }) => auto !== false) };
+  const { label, version, engines } = definition;
+  const asksFor = settings?.version === version ? undefined : settings?.version;
+  return { label, engines: engines.filter(({ auto }) => auto !== false), version, asksFor };
 }
 
 /** Where a node run lies in its graph. */
@@ -265,14 +275,16 @@ function titleOf(level: Level, id: string): string {
 }
 
 /** The engine of a row as the library has it now: of what the Comfy plane does, the server. */
-function enginesOf(library: Library): (row: WaitingRow) => Circumstances["engine"] {
+function enginesOf(library: Library): (row: WaitingRow, versions: ReturnType<LibraryService["versionsOf"]>) => Circumstances["engine"] {
   let servers: Map<string, Circumstances["engine"]> | undefined;
-  return ({ plane, service, engine }) => {
+  return ({ plane, service, version, engine }, versions) => {
     if (plane === "comfy") {
       servers ??= serversOf(library);
       return servers.get(serverOfEngine(engine));
     }
-    return library.find(plane, service)?.engines.find(({ id }) => id === engine);
+    const definition = library.find(plane, service);
+    const older = definition?.version === version ? undefined : versions?.find((one) => one.version === version);
+    return (older ?? definition)?.engines?.find(({ id }) => id === engine);
   };
 }
 

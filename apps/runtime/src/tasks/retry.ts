@@ -10,6 +10,15 @@ const MAX_DELAY_MS = 5 * 60_000;
 
 export type Verdict = { again: true; delayMs: number } | { again: false; as: "fail" | "die" };
 
+const MOST_RETURNED_MS = 30_000;
+
+/**
+ * When a task that a worker handed back is sent again: at once, because another worker may be there for it, and later each time.
+ * @param returns how often it was sent again before without a new try
+ */
+export const delayOfReturned = (returns: number, { retryBaseMs }: Timings): number =>
+  returns === 0 ? 0 : Math.min(retryBaseMs * 2 ** (returns - 1), MOST_RETURNED_MS);
+
 /** @param attempt the try that failed, from 1. @param crashes of the process under the node before this one */
 export function verdict(error: TaskError, attempt: number, crashes: number, timings: Timings): Verdict {
   if (error.crashed && crashes + 1 >= MAX_CRASHES) return { again: false, as: "die" };

@@ -26,9 +26,10 @@ export const objectKey = (purpose: "output" | "preview", run: string, task: Task
 /** The bytes that `GET /tasks/:task/input` answers. */
 export const inputText = (row: Pick<TaskRow, "input">): string => canonicalText(row.input ?? {});
 
-export const routeOf = (row: Pick<TaskRow, "plane" | "service" | "engine">): Route => ({
+export const routeOf = (row: Pick<TaskRow, keyof Route>): Route => ({
   plane: row.plane,
   service: row.service,
+  version: row.version,
   // A workflow on a server waits in the server's one queue, with everything else for it.
   engine: row.plane === "comfy" ? serverOfEngine(row.engine) : row.engine,
 });

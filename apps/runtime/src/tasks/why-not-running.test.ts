@@ -11,6 +11,7 @@ const ROW: WaitingRow = {
   state: "dispatched",
   plane: "python",
   service: "speak",
+  version: "1",
   engine: "kokoro",
   attempt: 1,
   fence: 1,
@@ -41,6 +42,7 @@ const LIVE = AWAY.map((engine, index) => ({ ...engine, live: index === 1 }));
 const openTo = (engines: typeof AWAY, answering: string[]) => ({
   label: "Speak",
   engines,
+  version: "2",
   planeOf: (plane: string) => ({ answers: answering.includes(plane), reportedAt: at(5) }),
 });
 
@@ -77,6 +79,22 @@ test.each<[NotRunningKind, string, Parameters<typeof why>, since?: Date]>([
   ["retry", "Try 2 begins in 3 s.", [{ attempt: 2, retry_in: 2400 }]],
   ["no-worker", "No Python worker answers.", [{}, { plane: { answers: false, reportedAt: at(20) } }], at(20)],
   ["no-worker", "No Python worker that answers offers speak on kokoro.", [{}, { engine: undefined }]],
+  [
+    "wrong-version",
+    "No worker that answers has version 1 of speak; the newest has 2.",
+    [{ retry_in: 2000 }, { offered: { version: "2", runnable: true } }],
+  ],
+  [
+    "wrong-version",
+    "The bridge to ComfyUI that answers has version 2 of speak, not 1.",
+    [{ plane: "comfy" }, { offered: { version: "2", runnable: false } }],
+  ],
+  [
+    "wrong-version",
+    "No worker that answers has version 1 of Speak; the newest has 2.",
+    [{ state: "queued", engine: "" }, { open: { ...openTo(LIVE, ["python"]), asksFor: "1" } }],
+  ],
+  ["no-worker", "No Python worker answers.", [{}, { plane: { answers: false }, offered: { version: "2", runnable: true } }]],
   ["engine-not-live", "Kokoro cannot run now. No GPU.", [{}, { engine: { label: "Kokoro", live: false, reason: "No GPU." } }]],
   [
     "silent-worker",

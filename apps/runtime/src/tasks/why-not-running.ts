@@ -10,6 +10,7 @@ const KINDS = [
   "owner-gone",
   "silent-worker",
   "no-worker",
+  "wrong-version",
   "engine-not-live",
   "retry",
   "queue",
@@ -37,6 +38,8 @@ export interface NotRunning {
   action: string | null;
   /** Where its task stands in the queue; only with `queue`, and only once that is known. */
   queue?: QueuePosition;
+  /** The version with which another run would go on; only with `wrong-version`. */
+  version?: string;
 }
 
 /** The engines among which one is to be chosen. */
@@ -46,6 +49,10 @@ export interface Candidates {
   engines: readonly { plane: string; label: string; live: boolean; reason?: string | undefined }[];
   /** Whether workers of a plane answer now, and when they did last. */
   planeOf: (plane: string) => Circumstances["plane"];
+  /** The version that the node asks for, where another one is offered. */
+  asksFor?: string | undefined;
+  /** The version that is offered. */
+  version: string;
 }
 
 /** What is known besides the row. */
@@ -56,6 +63,8 @@ export interface Circumstances {
   plane: { answers: boolean; reportedAt?: Date | undefined };
   /** Its engine as its plane last reported it; absent where no worker that answers offers it. */
   engine?: { label: string; live: boolean; reason?: string | undefined } | undefined;
+  /** The version that workers have which answer, where none of them has the row's; `runnable` if another run could have it. */
+  offered?: { version: string; runnable: boolean } | undefined;
   /** What could run it, where its engine is still to be chosen. */
   open?: Candidates | undefined;
   queue?: QueuePosition | undefined;
@@ -110,6 +119,7 @@ type Because = (kind: NotRunningKind, text: string, action?: string | null, sinc
 
 function whyQueued({ before: [first, ...others], open }: Circumstances, because: Because): NotRunning {
   if (first !== undefined) return because("before", `It runs after ${first}${others.length > 0 ? ` and ${others.length} more` : ""}.`);
+  if (open?.asksFor !== undefined) return wrongVersion(open.label, open.asksFor, open.version, because);
   if (!open || open.engines.some(({ live }) => live)) return because("turn", "Everything before it is over: it begins in its turn.");
   return whyOpen(open, because);
 }
@@ -134,6 +144,12 @@ function whyOpen({ label, engines, planeOf }: Candidates, because: Because): Not
   return because("engine-not-live", `No engine of ${label} can run now (${reasons}${more}).`, `Make one of them ready, ${CANCELS}.`);
 }
 
+/** A task never runs with another version than its run froze; a person may start another run (DESIGN W3). */
+function wrongVersion(label: string, version: string, offered: string, because: Because): NotRunning {
+  const text = `No worker that answers has version ${version} of ${label}; the newest has ${offered}.`;
+  return { ...because("wrong-version", text, `Run with version ${offered}.`), version: offered };
+}
+
 function whyAtWorkers(row: WaitingRow, isCancelling: boolean, known: Circumstances, because: Because): NotRunning | undefined {
   if (known.redisSilentSince) {
     const lost = row.state === "running" ? "nothing is heard of its worker" : "its task reaches no worker";
@@ -149,6 +165,12 @@ function whyAtWorkers(row: WaitingRow, isCancelling: boolean, known: Circumstanc
     );
   }
   if (isCancelling) return because("cancelling", "It is being cancelled.");
+  if (known.plane.answers && known.offered) {
+    if (known.offered.runnable) return wrongVersion(row.service, row.version, known.offered.version, because);
+    const { workers } = PLANES[row.plane] ?? OTHERS;
+    const text = `The ${workers} that answers has version ${known.offered.version} of ${row.service}, not ${row.version}.`;
+    return because("wrong-version", text, `Bring the ${workers} to the runtime's release, ${CANCELS}.`);
+  }
   if (row.retry_in !== null) return because("retry", `Try ${row.attempt} begins in ${words(row.retry_in)}.`);
   const { plane, engine } = known;
   const { workers, start } = PLANES[row.plane] ?? OTHERS;

@@ -13,7 +13,7 @@ import type { OpenNodeRun, RecalledTask } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
 import type { LiveBoard } from "./live.ts";
-import { type TaskError, verdict } from "./retry.ts";
+import { delayOfReturned, type TaskError, verdict } from "./retry.ts";
 import { entryOf, objectKey, parseTask, routeOf, type TaskName, taskName } from "./task-name.ts";
 
 export interface WorkerTasksParts {
@@ -46,6 +46,8 @@ const FULL_MS = 50;
 /** For so long after Redis did not answer it is not asked where tasks are: of a large run each would wait as long. */
 const DEAF_MS = 1000;
 const MAX_BEGUN = 10_000;
+
+const CANCELLED = { class: "cancelled", code: "run.cancelled" } as const;
 
 type Settled = "committed" | "again" | "stale";
 
@@ -208,8 +210,8 @@ export class WorkerTasks {
   }
 
   private async decide(row: NodeRunRow, task: TaskName, result: TaskResult): Promise<Answer> {
-    if (result.outcome === "cancelled")
-      return this.commit(row, { change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
+    if (result.outcome === "cancelled") return this.commit(row, { change: "cancel", error: { ...CANCELLED, message: "Cancelled." } });
+    if (result.outcome === "returned") return this.sendElsewhere(row, result.error?.code ?? "task.handed_back");
     if (result.outcome === "failed") {
       const unsaid: TaskError = { class: "infra", code: "task.bad_result", message: "The worker failed without saying why." };
       return this.failTry(row, result.error ?? unsaid);
@@ -222,11 +224,26 @@ export class WorkerTasks {
     return this.failTry(row, tooMuch);
   }
 
+  /** Sends a task again that a worker handed back undone (DESIGN W5): no try is counted. */
+  private async sendElsewhere(row: TaskRow, returned: string): Promise<Answer> {
+    const { nodes, bus, live, timings } = this.parts;
+    if (this.isCancelling(row)) return this.commit(row, { change: "cancel", error: { ...CANCELLED, message: "Cancelled." } });
+    const dispatchIn = delayOfReturned(Math.max(0, row.fence - row.attempt), timings);
+    const body = { engine: row.engine, draft: row.draft, returned };
+    const moved = await nodes.change({ run: row.run_id, nodeRun: row.id, fence: row.fence, change: "redispatch", dispatchIn, body });
+    live.reset(row.run_id, row.node_id);
+    await bus.done(taskName(row.id, row.fence), routeOf(row));
+    return { settled: moved ? "again" : "stale" };
+  }
+
+  private isCancelling(row: TaskRow): boolean {
+    return this.parts.isCancelled(row.run_id) || row.cancel_requested === true || this.cancelling.has(row.id);
+  }
+
   /** Ends a try that failed: another one follows, or the node run ends with the error. */
   private async failTry(row: TaskRow, error: TaskError): Promise<Answer> {
-    const { nodes, bus, live, timings, isCancelled } = this.parts;
-    if (isCancelled(row.run_id) || row.cancel_requested || this.cancelling.has(row.id))
-      return this.commit(row, { change: "cancel", error: { ...error, class: "cancelled", code: "run.cancelled" } });
+    const { nodes, bus, live, timings } = this.parts;
+    if (this.isCancelling(row)) return this.commit(row, { change: "cancel", error: { ...error, ...CANCELLED } });
     const next = verdict(error, row.attempt, row.crashes, timings);
     if (!next.again) return this.commit(row, { change: next.as, error });
     const change = error.crashed ? "retryAfterCrash" : "retry";
@@ -256,7 +273,7 @@ export class WorkerTasks {
     this.cancelling.add(row.id);
     if (await this.tellWorker(row)) return;
     const { nodes, decisions } = this.parts;
-    const error = { class: "cancelled" as const, code: "run.cancelled" as const, message: "Cancelled before a worker ended it." };
+    const error = { ...CANCELLED, message: "Cancelled before a worker ended it." };
     const moved = await nodes.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error });
     if (moved) this.cancelling.delete(row.id); // else another try has begun, or it has ended: `cancelAgain` looks
     decisions.announce(row.id);

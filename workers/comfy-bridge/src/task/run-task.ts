@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import {
   type ArtifactRef,
+  BUS,
   MEDIA_TYPES,
   type RegionInput,
   type TaskEntry,
@@ -19,6 +20,7 @@ import { Report } from "./report.ts";
 import { type RuntimeOptions, TaskRuntime } from "./runtime.ts";
 import { logOfPrompt } from "./server-log.ts";
 
+const REGION = `${BUS.region}@${BUS.regionVersion}`;
 const MAX_WAIT_MS = 2000;
 /** As many as a result may name (schemas/tasks/task-result.schema.json). */
 const MAX_OBJECTS = 256;
@@ -107,6 +109,10 @@ interface Outcome {
 async function outcome(parts: WatchedParts, entry: TaskEntry, signal: AbortSignal, stop: () => Stop | undefined): Promise<Outcome> {
   const base = { v: 1 as const, task: entry.task };
   if (stop() === "lost") return {};
+  if (entry.capability !== REGION) {
+    const message = `The task is for ${entry.capability}, and this bridge runs ${REGION}.`;
+    return { result: { ...base, outcome: "returned", error: { class: "infra", code: "task.wrong_version", message } } };
+  }
   const written = (await parts.comfy.log()).at(-1)?.t ?? "";
   /** ComfyUI's own log of the prompt, after what else there is to say. */
   const logged = async (...lines: string[]) => {

@@ -63,6 +63,9 @@ def _actor(capability: Capability, wire: Wire, engines: Engines) -> Any:
     offered = {engine.id: engine for engine in capability.engines}
 
     def run(task: dict[str, Any]) -> dict[str, Any]:
+        if task["capability"] != f"{capability.id}@{capability.version}":
+            message = f"The task is for {task['capability']}, and this worker has version {capability.version}."
+            return {"outcome": "returned", "error": {"class": "infra", "code": "task.wrong_version", "message": message}}
         engine = offered[task["engine"]]
         context = TaskContext(task, wire, Path(task["folder"]), engines, engine.process and engine.process())
         values = capability.input.model_validate(context.input(task["inputSha256"]))

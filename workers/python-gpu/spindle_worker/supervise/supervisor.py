@@ -73,7 +73,7 @@ def _offer(slots: list[Slot], current: dict[str, Any]) -> None:
     offered = {entry["id"]: entry["engines"] for entry in current["capabilities"]}
     for slot in slots:
         slot.streams = [
-            name("queue", plane="python", capability=capability.id, engine=engine["id"])
+            name("queue", plane="python", capability=capability.id, version=capability.version, engine=engine["id"])
             for capability in capabilities().values()
             if capability.kind == slot.kind
             for engine in offered[capability.id]

@@ -5,7 +5,7 @@ BUS: dict[str, Any] = {
     "description": "Names on the bus. Every key and stream of the protocol is made here and nowhere else. `coalesce`: how long what a node tells of itself is kept back, so that the latest stands for all of it (DESIGN W8): previews by the node, progress by its worker, both by the runtime. `markTtlMs`: how long the marks of a task (dispatched, cancelled, settled) are kept. `progressKept`: about how many reports of progress the stream holds.",
     "prefix": "spindle",
     "names": {
-        "queue": "q:{plane}:{capability}:{engine}",
+        "queue": "q:{plane}:{capability}@{version}:{engine}",
         "results": "results",
         "progress": "progress",
         "lease": "lease:{task}",
@@ -70,6 +70,8 @@ ERROR_CODES = {
     "task.lease_lost": "The worker went silent.",
     "task.stalled": "Nothing moved for too long.",
     "task.timeout": "The node took longer than its time-out.",
+    "task.wrong_version": "The worker has another version of the capability.",
+    "task.handed_back": "The worker was told to end.",
     "task.refused": "The runtime refused a call of the worker.",
     "task.bad_result": "The worker's result is refused.",
     "node.exception": "The node failed.",

@@ -1069,7 +1069,12 @@ class TaskResult(BaseModel):
     )
     v: Literal[1]
     task: Annotated[str, Field(pattern='^[0-9a-f-]{36}:[0-9]{1,9}$')]
-    outcome: Literal['succeeded', 'failed', 'cancelled']
+    outcome: Annotated[
+        Literal['succeeded', 'failed', 'cancelled', 'returned'],
+        Field(
+            description='returned: it was not done, for no fault of its own; it is sent again, and that counts no try.'
+        ),
+    ]
     worker: Annotated[str | None, Field(max_length=200)] = None
     output: Annotated[
         dict[str, Any] | None,
@@ -1731,6 +1736,12 @@ class Body2(BaseModel):
     lost: Annotated[
         Literal[True], Field(description='Sent again: the transport lost it.')
     ] = True
+    returned: Annotated[
+        str | None,
+        Field(
+            description='Sent again: a worker handed it back, for the reason of this code.'
+        ),
+    ] = None
 
 
 class RunEventNodeDispatched(BaseModel):
@@ -2263,6 +2274,13 @@ class RequestsValuesByNode(RootModel[dict[str, RequestsValues]]):
     root: dict[str, RequestsValues]
 
 
+class RequestsVersionByNode(RootModel[dict[str, str]]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[dict[str, str], Field(max_length=64)]
+
+
 class Priority(RootModel[Literal['high', 'normal', 'low']]):
     model_config = ConfigDict(
         populate_by_name=True,
@@ -2414,7 +2432,7 @@ class StartRunRequest(BaseModel):
 
 class ForkRequest(BaseModel):
     """
-    A new run of an ended one's graph (DESIGN E17): from `node` on everything runs again, with `params`, `outputs` (both by node) and `inputs` in place of the old run's.
+    A new run of an ended one's graph (DESIGN E17): from `node` on everything runs again, with `params`, `outputs` (both by node) and `inputs` in place of the old run's, and with these `versions` of capabilities, by node.
     """
 
     model_config = ConfigDict(
@@ -2425,6 +2443,7 @@ class ForkRequest(BaseModel):
     node: RequestsNode | None = None
     params: RequestsValuesByNode | None = None
     outputs: RequestsValuesByNode | None = None
+    versions: RequestsVersionByNode | None = None
     inputs: RequestsValues | None = None
 
 
