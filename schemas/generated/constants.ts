@@ -146,6 +146,7 @@ export const BUS = {
     "manifest": "manifest:{plane}",
     "workers": "workers:{plane}",
     "workerManifest": "manifest:{plane}:{worker}",
+    "drain": "drain:{worker}",
     "doorbell": "bell:{plane}",
     "decided": "decided:bell"
   },
@@ -208,6 +209,7 @@ export const ERROR_CODES = {
   "node.exception": "The node failed.",
   "node.user_error": "The node cannot work with what it was given.",
   "run.cancelled": "The run was cancelled.",
+  "worker.not_found": "There is no such worker.",
   "run.not_found": "There is no such run.",
   "graph.not_found": "There is no such graph.",
   "graph.deleted": "The graph was deleted, and can be restored for a while.",

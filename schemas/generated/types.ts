@@ -1692,6 +1692,12 @@ export interface ClearCacheRequest {
   graphId?: RequestsId;
 }
 /**
+ * Workers that take no more and end once they have done what they have: this one, or all.
+ */
+export interface DrainRequest {
+  worker?: string;
+}
+/**
  * About one node run.
  */
 export interface NodeRunRequest {

@@ -134,11 +134,16 @@ describe.each([
 ])("[W10] %s", (_, subject) => {
   let broker: ConformanceBroker;
   let worker: Supervised;
+  let startWorker: () => Promise<Supervised>;
   beforeAll(async () => {
     const { env, ...program } = await subject.program();
     broker = await ConformanceBroker.start(subject.route);
-    worker = new Supervised({ name: "worker", ...program, env: { ...broker.env, ...env } });
-    await until(() => subject.manifestKey(broker).then((key) => key && broker.redis.get(key)), 60_000, "a manifest is published");
+    startWorker = async () => {
+      const started = new Supervised({ name: "worker", ...program, env: { ...broker.env, ...env, SPINDLE_DRAIN_MS: "4000" } });
+      await until(() => subject.manifestKey(broker).then((key) => key && broker.redis.get(key)), 60_000, "a manifest is published");
+      return started;
+    };
+    worker = await startWorker();
   });
   afterAll(async () => {
     await worker?.stop();
@@ -271,6 +276,24 @@ describe.each([
     expect(await broker.result(task)).toMatchObject({ outcome: "failed", error: { class: "infra", code: "task.stalled" } });
     const moving = await give({ value: "free", seconds: 2.5 }, { stallMs: 2000 });
     expect(await value(moving), "what moves is left alone, however long it takes").toBe("free");
+  });
+
+  test("[W10] told to end, it takes no more, ends what it has in its grace, and hands back what takes longer", async () => {
+    const short = await give({ value: "in time", seconds: 1.5 });
+    await leased(short);
+    const next = await give({ value: "later", seconds: 0 });
+    let ending = worker.stop();
+    expect(await value(short)).toBe("in time");
+    await ending;
+    expect(await broker.whereabouts(next), "nobody took it").toBe("queued");
+    worker = await startWorker();
+    expect(await value(next)).toBe("later");
+    const long = await give({ value: 1, seconds: 8 }); // ComfyUI goes on with it: whoever has the task next finds its prompt
+    await leased(long);
+    ending = worker.stop();
+    expect(await broker.result(long)).toMatchObject({ outcome: "returned", error: { code: "task.handed_back" } });
+    await ending;
+    worker = await startWorker();
   });
 
   test("[W7] outlives a Redis that forgets everything: the task goes on and is settled", async () => {

@@ -17,8 +17,22 @@ const { sig, ...unsigned } = entry;
 
 test("[W3] every key and stream has its name, a queue one for each plane, capability, version and engine", () => {
   const about = { plane: "python", service: "a.b", version: "1", engine: "gpu", task: entry.task, worker: "w1" };
-  const { queue, results, progress, lease, cancel, dispatched, settled, decidedBell, epoch, manifest, workers, workerManifest, doorbell } =
-    names;
+  const {
+    queue,
+    results,
+    progress,
+    lease,
+    cancel,
+    dispatched,
+    settled,
+    decidedBell,
+    epoch,
+    manifest,
+    workers,
+    workerManifest,
+    drain,
+    doorbell,
+  } = names;
   expect({
     queue: queue(about),
     results,
@@ -32,6 +46,7 @@ test("[W3] every key and stream has its name, a queue one for each plane, capabi
     manifest: manifest(about.plane),
     workers: workers(about.plane),
     workerManifest: workerManifest(about.plane, about.worker),
+    drain: drain(about.worker),
     doorbell: doorbell(about.plane),
   }).toEqual(vectors.names);
   expect(Object.keys(vectors.names).sort()).toEqual(Object.keys(BUS.names).sort());

@@ -13,7 +13,11 @@ const MANIFEST_TTL_MS = 5000;
 const log = (line: string): void => console.log(line);
 
 async function start(settings: Settings): Promise<void> {
+  /** Nothing more is taken. */
   const shutdown = new AbortController();
+  /** What still runs is handed back. */
+  const over = new AbortController();
+  let grace: NodeJS.Timeout | undefined;
   const redis = openRedis(settings.redisUrl, { commandTimeout: 5000 });
   const bells = openRedis(settings.redisUrl);
   bells.setMaxListeners(0);
@@ -33,14 +37,23 @@ async function start(settings: Settings): Promise<void> {
     });
   const bus = workerEnd(redis, settings.worker, settings.workerKey);
   const servers = settings.servers.map((server) => new ComfyServer({ ...server, bus, runtime: settings, bell, log }));
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => shutdown.abort());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
   await Promise.all([
-    ...servers.map((server) => server.serve(shutdown.signal)),
+    ...servers.map((server) => server.serve(shutdown.signal, over.signal)),
     ...servers.map((server) => refreshRegularly(server)),
     publish(),
   ]);
+  clearTimeout(grace);
+  await redis.srem(names.workers("comfy"), settings.worker).catch(() => {}); // else the runtime finds it gone
   redis.disconnect();
   bells.disconnect();
+
+  /** The second time it is told to, it waits no longer. */
+  function end(): void {
+    if (grace) over.abort();
+    else grace = setTimeout(() => over.abort(), settings.drainMs);
+    shutdown.abort();
+  }
 
   async function refreshRegularly(server: ComfyServer): Promise<void> {
     while (!shutdown.signal.aborted) {
@@ -64,6 +77,9 @@ async function start(settings: Settings): Promise<void> {
         if (!hash && !reason) continue; // no server has been asked yet
         const notice = JSON.stringify({ region: BUS.regionVersion, ...(hash ? { sha256: hash } : {}), ...(reason ? { reason } : {}) });
         await redis.set(names.manifest("comfy"), notice, "PX", MANIFEST_TTL_MS);
+        await redis.set(names.workerManifest("comfy", settings.worker), "{}", "PX", MANIFEST_TTL_MS);
+        await redis.sadd(names.workers("comfy"), settings.worker);
+        if (await redis.exists(names.drain(settings.worker))) shutdown.abort();
       } catch (error) {
         log(`the library could not be handed over: ${String(error)}`);
       }

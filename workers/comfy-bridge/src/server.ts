@@ -58,8 +58,8 @@ export class ComfyServer {
     this.reason = reason;
   }
 
-  /** Takes tasks one by one until `shutdown`; none while the server is away. */
-  async serve(shutdown: AbortSignal): Promise<void> {
+  /** Takes tasks one by one until `shutdown`; none while the server is away. What it has then goes on until `over`. */
+  async serve(shutdown: AbortSignal, over: AbortSignal): Promise<void> {
     const { bus, bell, log, runtime, id } = this.parts;
     while (!shutdown.aborted) {
       const entry = this.live ? await this.claim().catch((error: unknown) => void log(`${id}: ${String(error)}`)) : undefined;
@@ -68,7 +68,7 @@ export class ComfyServer {
         await bell(IDLE_MS);
         continue;
       }
-      const left = await runTask({ bus, comfy: this.comfy, runtime, log }, entry, shutdown);
+      const left = await runTask({ bus, comfy: this.comfy, runtime, log }, entry, over);
       if (left !== undefined) this.orphans.set(entry.nodeRun, { prompt: left, until: Date.now() + ORPHAN_MS });
     }
   }

@@ -10,6 +10,8 @@ export interface Settings {
   servers: { id: string; url: string }[];
   /** How often each server is asked whether its nodes changed. */
   libraryEveryMs: number;
+  /** How long what runs may go on once the bridge is told to end; then it is handed back. */
+  drainMs: number;
 }
 
 /** @throws Error that names the variable which is missing or wrong */
@@ -26,6 +28,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     worker: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
     servers: readServers(need("COMFY_URL")),
     libraryEveryMs: readDuration("SPINDLE_COMFY_LIBRARY_MS", env.SPINDLE_COMFY_LIBRARY_MS ?? "15000"),
+    drainMs: readDuration("SPINDLE_DRAIN_MS", env.SPINDLE_DRAIN_MS ?? "5000"),
   };
 }
 

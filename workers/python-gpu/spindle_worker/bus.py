@@ -84,3 +84,12 @@ class Bus:
         """Each worker speaks for itself: another one may offer other things."""
         self.redis.set(name("workerManifest", plane="python", worker=self.worker), json.dumps(manifest), px=ttl_ms)
         self.redis.sadd(name("workers", plane="python"), self.worker)
+
+    def is_to_drain(self) -> bool:
+        """Whether a person wants this worker to end once it has done what it has."""
+        return bool(self.redis.exists(name("drain", worker=self.worker)))
+
+    def withdraw(self) -> None:
+        """Offers nothing any more, now and not only when the manifest's time is over."""
+        self.redis.srem(name("workers", plane="python"), self.worker)
+        self.redis.delete(name("workerManifest", plane="python", worker=self.worker))

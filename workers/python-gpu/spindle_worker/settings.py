@@ -23,6 +23,8 @@ class Settings(BaseModel):
     device_slots: int
     metrics_port: int
     publish_seconds: float = 1.0
+    drain_seconds: float
+    """How long what runs may go on once the worker is told to end; then it is handed back."""
     worker: str
 
 
@@ -34,6 +36,7 @@ def read_settings() -> Settings:
         worker_key=os.environ["SPINDLE_WORKER_KEY"],
         models=models_folder(),
         device_slots=int(os.environ.get("SPINDLE_DEVICE_SLOTS", "1")),
+        drain_seconds=int(os.environ.get("SPINDLE_DRAIN_MS", "5000")) / 1000,
         metrics_port=int(os.environ.get("SPINDLE_WORKER_METRICS_PORT", "0")),
         worker=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
     )

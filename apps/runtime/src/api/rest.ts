@@ -1,6 +1,6 @@
 // The plain HTTP calls: the seed's, and one per template and graph, made from their interface (DESIGN G4).
 import { exportJson, exportMermaid, exportRegion, hasErrors, readAnyText, resolve, validate } from "@spindle/graph-model";
-import { type RunOptions, SEED_JOB_STATUS, validateRunOptions } from "@spindle/schemas";
+import { type RunOptions, SEED_JOB_STATUS, validateDrainRequest, validateRunOptions } from "@spindle/schemas";
 import express, { type Request, type Response, Router } from "express";
 import { exportTypeScript } from "../export/typescript.ts";
 import { Refused } from "../refused.ts";
@@ -13,6 +13,7 @@ import { handle, uuid } from "./respond.ts";
 import { runRoutes } from "./run-routes.ts";
 import { type Form, readForm } from "./uploads.ts";
 
+const drain = requestReader(validateDrainRequest);
 const text = express.text({ type: () => true, limit: "2mb" });
 
 export function restRoutes(services: Services): Router {
@@ -94,6 +95,16 @@ export function restRoutes(services: Services): Router {
     handle(async (request, response) =>
       response.json(request.query.refresh === "1" ? await refreshCapabilities(services) : library.manifest()),
     ),
+  );
+
+  routes.get(
+    "/api/workers",
+    handle(async (_, response) => response.json(await library.workers())),
+  );
+  routes.post(
+    "/api/workers/drain",
+    express.json({ limit: "16kb" }),
+    handle(async (request, response) => response.status(202).json({ draining: await library.drain(drain(request.body ?? {}).worker) })),
   );
 
   routes.post(

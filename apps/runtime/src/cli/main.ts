@@ -94,6 +94,17 @@ models
   .description("compare the files that are there with their hashes; exit 1 if one is another")
   .action((name?: string) => end(async () => (await import("./models.ts")).checkModels(name)));
 
+const workers = program.command("workers").description("the workers of the server that runs here");
+workers
+  .command("list")
+  .description("those that are there now, with their plane")
+  .action(() => end(async () => (await import("./workers.ts")).listWorkers()));
+workers
+  .command("drain")
+  .argument("[worker]", "one of the list; without it all of them")
+  .description("take no more tasks, and end once what runs is done; whatever supervises a worker starts it again")
+  .action((worker?: string) => end(async () => (await import("./workers.ts")).drainWorkers(worker)));
+
 program
   .command("backup")
   .argument("<folder>", "a folder that does not exist yet")

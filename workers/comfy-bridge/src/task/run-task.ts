@@ -153,8 +153,8 @@ function stopped(base: { v: 1; task: string }, why: Stop | undefined): TaskResul
   if (why === "shutdown")
     return {
       ...base,
-      outcome: "failed",
-      error: { class: "transient", code: "task.lease_lost", message: "The bridge to ComfyUI was stopped." },
+      outcome: "returned",
+      error: { class: "infra", code: "task.handed_back", message: "The bridge to ComfyUI was told to end before the task was done." },
     };
   return undefined;
 }

@@ -76,15 +76,16 @@ class Slot:
         self._wire: Wire | None = None
         self._output: Output | None = None
         self._gone: int | None = None
+        self._draining = threading.Event()
         self._stop = threading.Event()
         self._waits = False
 
     def run(self) -> None:
-        """Until `stop`: outages are waited out."""
-        while not self._stop.is_set():
+        """Until `drain`: outages are waited out."""
+        while not self._draining.is_set():
             try:
                 if not self._has_device():
-                    self._stop.wait(LOCK_RETRY_SECONDS)
+                    self._draining.wait(LOCK_RETRY_SECONDS)
                     continue
                 self._ensure_child()
                 entry = self._bus.claim(self.streams)
@@ -98,14 +99,20 @@ class Slot:
             except redis.RedisError as error:
                 if "Function not found" not in str(error):  # the runtime has yet to load them: a start, or a Redis that lost all
                     log.warning("%s: Redis: %s", self.label, error)
-                self._stop.wait(OUTAGE_SECONDS)
+                self._draining.wait(OUTAGE_SECONDS)
         self._kill()
         if self._lock:
             self._lock.close()
 
-    def stop(self) -> None:
-        self._stop.set()
+    def drain(self) -> None:
+        """Lets it take no more. What runs goes on."""
+        self._draining.set()
         self.bell.set()
+
+    def stop(self) -> None:
+        """Ends it: what still runs is handed back."""
+        self.drain()
+        self._stop.set()
 
     def _has_device(self) -> bool:
         if self._gpu is None or self._lock is not None:
@@ -228,15 +235,14 @@ class Slot:
                     return verdict or None
                 if self._stop.is_set():
                     self._kill()
-                    return None
+                    return HANDED_BACK
         except (EOFError, OSError):
             code = self._child.wait(TERM_SECONDS) if self._child else None
             self._kill()
             return failed("infra", "task.crashed", f"The process that ran the node ended ({code}).", crashed=True)
 
     def _settle(self, task: str, result: dict[str, Any]) -> None:
-        if self._stop.is_set():
-            return
+        """Again and again while the worker is not to end; then once more."""
         patiently = Retrying(
             retry=retry_if_exception_type(redis.RedisError),
             wait=wait_fixed(OUTAGE_SECONDS),
@@ -249,6 +255,12 @@ class Slot:
         )
         patiently(self._bus.settle, task, result)
         crash_point("afterResult")
+
+
+HANDED_BACK: dict[str, Any] = {
+    "outcome": "returned",
+    "error": {"class": "infra", "code": "task.handed_back", "message": "The worker was told to end before the task was done."},
+}
 
 
 def failed(kind: str, code: str, message: str, *, crashed: bool = False) -> dict[str, Any]:

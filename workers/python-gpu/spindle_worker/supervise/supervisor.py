@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import signal
 import socket
 import threading
@@ -25,6 +27,7 @@ log = logging.getLogger("spindle.supervisor")
 MANIFEST_TTL_MS = 6000
 LOOK_SECONDS = 5.0
 """How often it is worked out what can run here: a file that was put into its place, or packages that turned out to be broken."""
+DRAIN_TICK_SECONDS = 0.05
 ALIVE: dict[str, Any] = {
     "socket_keepalive": True,
     "socket_keepalive_options": {socket.TCP_KEEPIDLE: 2, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 3},
@@ -33,26 +36,39 @@ ALIVE: dict[str, Any] = {
 
 
 def supervise() -> int:
-    """Runs until SIGTERM or SIGINT."""
+    """Runs until it is to end: then nothing is taken any more. What runs may end; after a signal in its grace, or until the next one."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     settings = read_settings()
-    stop = threading.Event()
+    stop, over = threading.Event(), threading.Event()
+    deadline = math.inf
+
+    def end(*_: object) -> None:
+        nonlocal deadline
+        deadline = time.monotonic() + settings.drain_seconds if deadline == math.inf else 0.0
+        stop.set()
+
     for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: stop.set())
+        signal.signal(sign, end)
     serve(settings.metrics_port)
     current = manifest(capabilities().values())
     folders = TaskFolders()
     slots = _slots(settings, folders)
     _offer(slots, current)
-    threads = [threading.Thread(target=slot.run, name=slot.label, daemon=True) for slot in slots]
-    threads.append(threading.Thread(target=_listen, args=(settings, slots, stop), name="bells", daemon=True))
+    working = [threading.Thread(target=slot.run, name=slot.label, daemon=True) for slot in slots]
+    threads = list(working)
+    threads.append(threading.Thread(target=_listen, args=(settings, slots, over), name="bells", daemon=True))
     threads.append(threading.Thread(target=_publish, args=(settings, slots, current, stop), name="manifest", daemon=True))
     for thread in threads:
         thread.start()
     log.info("%d capabilities, slots: %s", len(current["capabilities"]), ", ".join(slot.label for slot in slots))
     stop.wait()
     for slot in slots:
+        slot.drain()
+    while any(thread.is_alive() for thread in working) and time.monotonic() < deadline:
+        time.sleep(DRAIN_TICK_SECONDS)
+    for slot in slots:
         slot.stop()
+    over.set()
     for thread in threads:
         thread.join(5)
     folders.close()
@@ -91,9 +107,13 @@ def _publish(settings: Settings, slots: list[Slot], current: dict[str, Any], sto
             looked_at = time.monotonic()
         try:
             bus.publish(current, MANIFEST_TTL_MS)
+            if bus.is_to_drain():
+                stop.set()
         except redis.RedisError as error:
             log.warning("Redis: %s", error)
         stop.wait(settings.publish_seconds)
+    with contextlib.suppress(redis.RedisError):
+        bus.withdraw()
 
 
 def _listen(settings: Settings, slots: list[Slot], stop: threading.Event) -> None:

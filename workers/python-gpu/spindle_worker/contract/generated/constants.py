@@ -16,6 +16,7 @@ BUS: dict[str, Any] = {
         "manifest": "manifest:{plane}",
         "workers": "workers:{plane}",
         "workerManifest": "manifest:{plane}:{worker}",
+        "drain": "drain:{worker}",
         "doorbell": "bell:{plane}",
         "decided": "decided:bell"
     },
@@ -77,6 +78,7 @@ ERROR_CODES = {
     "node.exception": "The node failed.",
     "node.user_error": "The node cannot work with what it was given.",
     "run.cancelled": "The run was cancelled.",
+    "worker.not_found": "There is no such worker.",
     "run.not_found": "There is no such run.",
     "graph.not_found": "There is no such graph.",
     "graph.deleted": "The graph was deleted, and can be restored for a while.",

@@ -2455,6 +2455,18 @@ class ClearCacheRequest(BaseModel):
     graph_id: Annotated[RequestsId | None, Field(alias='graphId')] = None
 
 
+class DrainRequest(BaseModel):
+    """
+    Workers that take no more and end once they have done what they have: this one, or all.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    worker: Annotated[str | None, Field(max_length=200)] = None
+
+
 class NodeRunRequest(BaseModel):
     """
     About one node run.

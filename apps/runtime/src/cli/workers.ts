@@ -1,0 +1,33 @@
+// `spindle workers`: who works for the server that runs here, and how one of them ends without a task being lost.
+import { call, runningServer } from "./server.ts";
+
+const say = (line: string): boolean => process.stdout.write(`${line}\n`);
+
+export async function listWorkers(): Promise<number> {
+  const workers = (await ask("/api/workers")) as { plane: string; worker: string }[];
+  for (const { plane, worker } of workers) say(`${plane.padEnd(8)}${worker}`);
+  if (workers.length === 0) process.stderr.write("spindle: no worker answers\n");
+  return 0;
+}
+
+/** @param worker one of the list; absent: all of them */
+export async function drainWorkers(worker?: string): Promise<number> {
+  const init = {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(worker === undefined ? {} : { worker }),
+  };
+  const { draining } = (await ask("/api/workers/drain", init)) as { draining: string[] };
+  for (const name of draining) say(`${name} takes no more tasks, and ends once it has done what it has.`);
+  if (draining.length === 0) process.stderr.write("spindle: no worker answers\n");
+  return 0;
+}
+
+async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
+  const url = await runningServer();
+  if (url === undefined) throw new Error("No server runs here. Start one with npm start, or name one with SPINDLE_URL.");
+  const answer = await call(`${url}${path}`, init);
+  const body = (await answer.json()) as { error?: { message?: string } };
+  if (!answer.ok) throw new Error(body.error?.message ?? `The server answers ${answer.status}.`);
+  return body;
+}
