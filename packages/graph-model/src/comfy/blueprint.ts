@@ -26,7 +26,8 @@ export function blueprintInput({ prompt, set, gives, windows, limits = [], repea
     const name = PLAIN.exec(expression)?.[1];
     const value = name === undefined ? calculate(expression, values) : values[name];
     const target = filled[node];
-    if (value !== undefined && target) target.inputs[rest.join(".")] = value;
+    // ComfyUI reads a bare list as a link.
+    if (value !== undefined && target) target.inputs[rest.join(".")] = Array.isArray(value) ? { __value__: value } : value;
   }
   const count = windows && Number(calculate(windows.count, values));
   return {
