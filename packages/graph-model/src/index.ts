@@ -7,6 +7,7 @@ export {
   blueprintEngine,
   blueprintInput,
   inWords,
+  isEngineOf,
   modelBytes,
   modelsName,
   type ServerNode,

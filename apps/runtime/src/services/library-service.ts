@@ -4,20 +4,15 @@ import { EventEmitter } from "node:events";
 import type { Library } from "@spindle/graph-model";
 import { joinManifests, makeLibrary, mergeManifests, reportHolds, withBlueprints, withoutNonCommercial } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
-import {
-  type Blueprint,
-  type Capability,
-  type CombinedManifest,
-  type PlaneManifest,
-  validateCapability,
-  validatePlaneManifest,
-} from "@spindle/schemas";
+import { type Capability, type CombinedManifest, type PlaneManifest, validateCapability, validatePlaneManifest } from "@spindle/schemas";
 import { names } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import type { ObjectStore } from "../artifacts/store.ts";
 import type { Config } from "../config.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import { Refused } from "../refused.ts";
+import { patient } from "../store/patient.ts";
+import type { Blueprints } from "./blueprints.ts";
 import { LibraryDocuments } from "./library-documents.ts";
 
 const WORKERS_EVERY_MS = 1000;
@@ -55,7 +50,7 @@ export class LibraryService {
     private readonly registry: NodeRegistry,
     private readonly models: Config["models"],
     private readonly store: ObjectStore,
-    private readonly blueprints: readonly Blueprint[],
+    private readonly blueprints: Blueprints,
     private readonly options: { commercialUse?: boolean; expectsComfy?: boolean } = {},
   ) {
     this.merged = this.merge();
@@ -64,6 +59,7 @@ export class LibraryService {
   }
 
   async start(): Promise<void> {
+    await patient(() => this.blueprints.refresh());
     await this.lookAtOwn();
     await this.readComfy().catch(() => {}); // the last manifest stays, if there was one: its workers may come back
     await this.lookAtWorkers();
@@ -125,6 +121,13 @@ export class LibraryService {
     this.pythonLive = found.length > 0;
     if (found.length > 0) [this.python, this.pythonAt] = [joinManifests(found), new Date()];
     await this.lookAtComfy();
+    await this.blueprints.refresh().catch(() => {}); // what was read last holds while the database is away
+    this.refresh();
+  }
+
+  /** Reads the workflows that are engines at once: this runtime has changed them. */
+  async changeBlueprints(): Promise<void> {
+    await this.blueprints.refresh();
     this.refresh();
   }
 
@@ -196,7 +199,7 @@ export class LibraryService {
       },
       now,
     );
-    const capabilities = withBlueprints(merged.capabilities, this.blueprints);
+    const capabilities = withBlueprints(merged.capabilities, this.blueprints.all);
     return { ...merged, capabilities: this.options.commercialUse ? withoutNonCommercial(capabilities) : capabilities };
   }
 
@@ -204,7 +207,16 @@ export class LibraryService {
     const { node, python, pythonLive, comfyHash, comfyLive, comfyReason } = this;
     const now = new Date();
     const holds = [reportHolds(this.pythonAt, now), reportHolds(this.comfyAt, now), this.heldServers(now)];
-    const state = JSON.stringify([node.capabilities, python.capabilities, pythonLive, comfyHash, comfyLive, comfyReason, holds]);
+    const state = JSON.stringify([
+      node.capabilities,
+      python.capabilities,
+      pythonLive,
+      comfyHash,
+      comfyLive,
+      comfyReason,
+      holds,
+      this.blueprints.version,
+    ]);
     if (state === this.state) return;
     this.state = state;
     this.merged = this.merge(now);
