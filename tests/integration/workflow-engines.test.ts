@@ -1,10 +1,12 @@
 // A ComfyUI workflow that a person offers as an engine: in the list of engines, chosen, run, shared by all runtimes, and removed again.
+import { readFileSync } from "node:fs";
 import { type NodeDefinition, offeredBlueprint, suggestedOffer, workflowOf } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
 import type { Blueprint, CombinedManifest } from "@spindle/schemas";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { solidPng } from "../../workers/comfy-bridge/test/fake/png.ts";
 import { type ComfySpindle, comfy, startComfySpindle } from "../support/comfy.ts";
+import { VOICE } from "../support/samples.ts";
 import { startRuntime } from "../support/second-runtime.ts";
 import { createGraph, ended, getRun, graphOf, named, node, submit, until, wire } from "../support/spindle.ts";
 
@@ -66,28 +68,9 @@ const idOf = (name: string) => `${name}@127.0.0.1-${spindle.fake.port}`;
 const talking = (engine?: string, more: Parameters<typeof graphOf>[0] = []) =>
   graphOf([node("talk", TALK, { seed: 7 }, "python"), ...more], [], engine ? { nodes: { talk: { engine } } } : {});
 const portrait = () => new Blob([new Uint8Array(solidPng(32, 32, 0x336699))], { type: "image/png" });
-const sound = () => new Blob([new Uint8Array(wav())], { type: "audio/wav" });
+const sound = () => new Blob([new Uint8Array(readFileSync(VOICE))], { type: "audio/wav" });
 const run = (graph: unknown) =>
   submit(spindle.url, graph, { portrait: portrait(), audioArtifact: sound() }, { portrait: "image", audioArtifact: "audio" });
-
-/** Half a second of silence. */
-function wav(): Buffer {
-  const data = Buffer.alloc(8000);
-  const head = Buffer.alloc(44);
-  head.write("RIFF", 0);
-  head.writeUInt32LE(36 + data.length, 4);
-  head.write("WAVEfmt ", 8);
-  head.writeUInt32LE(16, 16);
-  head.writeUInt16LE(1, 20);
-  head.writeUInt16LE(1, 22);
-  head.writeUInt32LE(8000, 24);
-  head.writeUInt32LE(16_000, 28);
-  head.writeUInt16LE(2, 32);
-  head.writeUInt16LE(16, 34);
-  head.write("data", 36);
-  head.writeUInt32LE(data.length, 40);
-  return Buffer.concat([head, data]);
-}
 
 test("[M4] a workflow that is offered is an engine at once, for every server, and `auto` runs on it before it runs on a draft", async () => {
   expect(await offer(await blueprintOf("my-film"))).toMatchObject({ status: 200 });
@@ -171,7 +154,7 @@ test("[M4] a removal says what it breaks, waits for runs that are not over, and 
   const { body } = await run(asking);
   await until(async () => (await getRun(spindle.url, body.run)).state === "waiting", 60_000, "the run waits for a person");
   const uses = (
-    await call<{ graphs: { id: string }[]; runs: { id: string }[]; automatic?: { now: string; then?: string } }>("engines.uses", {
+    await call<{ graphs: { id: string }[]; runs: { id: string }[]; automatic?: { now: string; after?: string } }>("engines.uses", {
       name: "my-film",
     })
   ).data;

@@ -27,8 +27,8 @@ export interface EngineUses {
   graphs: { id: string; name: string }[];
   /** Runs that are not over: until then the engine cannot be removed. */
   runs: { id: string; number: number; title: string }[];
-  /** What automatic choice means now, if that is this engine, and what it would mean then; `then` is missing where nothing would be left. */
-  automatic?: { now: string; then?: string };
+  /** What automatic choice means now, if that is this engine, and what it would mean then; `after` is missing where nothing would be left. */
+  automatic?: { now: string; after?: string };
 }
 
 /** Each is an engine for each ComfyUI server, in every library that is made. */
@@ -103,8 +103,8 @@ export class EngineService {
     const definition = blueprint && definitionOf(blueprint, this.library.library());
     const now = definition && autoEngine(definition);
     if (!definition || !now || !isEngineOf(name, now.id)) return { graphs, runs };
-    const then = autoEngine({ ...definition, engines: definition.engines.filter(({ id }) => !isEngineOf(name, id)) });
-    return { graphs, runs, automatic: { now: now.label, ...(then ? { then: then.label } : {}) } };
+    const after = autoEngine({ ...definition, engines: definition.engines.filter(({ id }) => !isEngineOf(name, id)) });
+    return { graphs, runs, automatic: { now: now.label, ...(after ? { after: after.label } : {}) } };
   }
 
   /** @throws Refused while a run that is not over uses it: its task may still have to be made from it */
