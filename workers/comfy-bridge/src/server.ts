@@ -2,6 +2,7 @@
 import { BUS, type TaskEntry } from "@spindle/schemas";
 import { ComfyAnswer, ComfyHttp } from "./comfy/http.ts";
 import { readObjectInfo, type ServerLibrary } from "./library/merge.ts";
+import { readPacks } from "./library/packs.ts";
 import { runTask, type TaskParts } from "./task/run-task.ts";
 import { sha256 } from "./task/runtime.ts";
 
@@ -19,6 +20,8 @@ export class ComfyServer {
   private readonly comfy: ComfyHttp;
   private hash = "";
   private offers: Pick<ServerLibrary, "nodes" | "unreadable"> = { nodes: new Map() };
+  /** Which packs have a class, as its Manager knows; those of its last list. */
+  packs: ReadonlyMap<string, string> = new Map();
   private live = false;
   private reason: string | undefined;
 
@@ -36,9 +39,11 @@ export class ComfyServer {
     try {
       const text = await this.comfy.objectInfoText();
       const hash = sha256(text);
-      if (hash !== this.hash) this.offer(readObjectInfo(text));
+      const isNew = hash !== this.hash;
+      if (isNew) this.offer(readObjectInfo(text));
       this.hash = hash;
       this.say(true, undefined);
+      if (isNew) await this.readPacks();
     } catch (error) {
       const { reason, isMistake } = reasonOf(error, this.parts.url);
       if (isMistake && reason !== this.reason) this.parts.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -49,6 +54,14 @@ export class ComfyServer {
   private offer(offers: ReturnType<typeof readObjectInfo>): void {
     this.offers = offers;
     for (const [name, why] of offers.unreadable) this.parts.log(`${this.parts.url}: ${name} cannot be read: ${why}`);
+  }
+
+  /** A server without a Manager, or whose Manager fails, is as good as any: packs are only named. */
+  private async readPacks(): Promise<void> {
+    const found = await this.comfy
+      .packs()
+      .catch((error: unknown) => void this.parts.log(`${this.parts.url}: its Manager: ${String(error)}`));
+    if (found !== undefined) this.packs = readPacks(found);
   }
 
   private say(live: boolean, reason: string | undefined): void {

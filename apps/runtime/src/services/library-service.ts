@@ -19,6 +19,8 @@ const WORKERS_EVERY_MS = 1000;
 const OWN_EVERY_MS = 15_000;
 /** The Comfy plane's manifest may have thousands of entries: it lies in the store, and Redis has its hash. */
 const COMFY_KEY = "manifest/comfy";
+/** Which node packs have which classes, as a ComfyUI-Manager knows. */
+const PACKS_KEY = "manifest/comfy-packs";
 
 const NOTHING: PlaneManifest = { generatedAt: new Date(0).toISOString(), capabilities: [] };
 
@@ -32,6 +34,8 @@ export class LibraryService {
   private comfyHash = "";
   private comfyLive = false;
   private comfyAt: Date | undefined;
+  private packs: Readonly<Record<string, string>> = {};
+  private packsHash = "";
   /** ComfyUI servers that the manifest calls live, and when each was called so last. */
   private servers: readonly string[] = [];
   private readonly serverAt = new Map<string, Date>();
@@ -54,7 +58,7 @@ export class LibraryService {
     private readonly options: { commercialUse?: boolean; expectsComfy?: boolean } = {},
   ) {
     this.merged = this.merge();
-    this.made = makeLibrary(this.merged.capabilities);
+    this.made = this.make();
     this.documents.follow(this.merged, undefined);
   }
 
@@ -76,6 +80,11 @@ export class LibraryService {
 
   library(): Library {
     return this.made;
+  }
+
+  private make(): Library {
+    const packOf = (service: string) => (Object.hasOwn(this.packs, service) ? this.packs[service] : undefined);
+    return Object.assign(makeLibrary(this.merged.capabilities), { packOf });
   }
 
   /** Undefined where no bridge to ComfyUI has ever reported and none is expected. */
@@ -149,9 +158,10 @@ export class LibraryService {
   private async lookAtComfy(): Promise<void> {
     const text = await this.redis.get(names.manifest("comfy")).catch(() => undefined);
     if (text === undefined) return;
-    const { sha256: hash, reason } = (text === null ? {} : JSON.parse(text)) as { sha256?: string; reason?: string };
+    const { sha256: hash, packs, reason } = (text === null ? {} : JSON.parse(text)) as { sha256?: string; packs?: string; reason?: string };
     this.comfyReason = reason;
     if (hash !== undefined && hash !== this.comfyHash) await this.readComfy().catch(() => {});
+    if (packs !== undefined && packs !== this.packsHash) await this.readPacks().catch(() => {});
     this.comfyLive = hash !== undefined && hash === this.comfyHash;
     if (!this.comfyLive) return;
     this.comfyAt = new Date();
@@ -165,6 +175,20 @@ export class LibraryService {
     this.comfy = { generatedAt: new Date().toISOString(), capabilities: found };
     this.comfyHash = createHash("sha256").update(text).digest("hex");
     this.servers = [...new Set(found.flatMap(({ engines = [] }) => engines.filter((engine) => engine.live).map((engine) => engine.id)))];
+  }
+
+  /** @throws Error if there are none, or they are damaged */
+  private async readPacks(): Promise<void> {
+    const text = Buffer.concat(await (await this.store.get(PACKS_KEY)).toArray());
+    this.packs = JSON.parse(text.toString("utf8")) as Record<string, string>;
+    this.packsHash = createHash("sha256").update(text).digest("hex");
+  }
+
+  /** A worker of the Comfy plane says which packs have the classes that its servers lack. @throws Refused */
+  async putPacks(found: unknown, text: Buffer): Promise<void> {
+    if (found === null || typeof found !== "object" || Object.values(found).some((pack) => typeof pack !== "string"))
+      throw new Refused(422, "request.invalid", "The names of packs by class are needed.");
+    await this.store.put(PACKS_KEY, text, text.length, "application/json");
   }
 
   /** A worker of the Comfy plane says what its servers offer. @throws Refused that names the entry which is none */
@@ -220,7 +244,7 @@ export class LibraryService {
     if (state === this.state) return;
     this.state = state;
     this.merged = this.merge(now);
-    this.made = makeLibrary(this.merged.capabilities);
+    this.made = this.make();
     this.documents.follow(this.merged, this.comfy && { hash: comfyHash, capabilities: this.comfy.capabilities });
     this.changed.emit("changed");
   }

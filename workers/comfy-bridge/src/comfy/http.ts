@@ -113,6 +113,18 @@ export class ComfyHttp {
     return response.text();
   }
 
+  /** What ComfyUI-Manager knows of packs, as it came with the server; undefined where there is no Manager. */
+  async packs(): Promise<unknown> {
+    for (const path of ["/customnode/getmappings?mode=local", "/v2/customnode/getmappings?mode=local"]) {
+      const found = await this.json(path).catch((error: unknown) => {
+        if (error instanceof ComfyAnswer) return undefined;
+        throw error;
+      });
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   private async json(path: string, timeout = TIMEOUT_MS): Promise<unknown> {
     const response = await this.fetch(path, {}, timeout);
     if (!response.ok) throw await answer(response, path);

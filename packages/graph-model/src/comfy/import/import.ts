@@ -187,7 +187,7 @@ function build(
     context: {},
     nodes,
     edges: unique(edges),
-    metadata: metadataOf(drafts, ids, view, issues),
+    metadata: metadataOf(drafts, ids, view, issues, library),
   } as unknown as Graph;
   const limits = checkLimits(graph);
   return hasErrors(limits) ? { issues: limits } : { graph, issues };
@@ -238,12 +238,13 @@ function metadataOf(
   ids: ReadonlyMap<string, string>,
   { frames, notes }: { frames: readonly UiFrame[]; notes: readonly UiNode[] },
   issues: readonly Issue[],
+  library: Library,
 ) {
   const own = (pick: (draft: Draft) => unknown) =>
     Object.fromEntries(drafts.flatMap((draft) => (pick(draft) === undefined ? [] : [[ids.get(draft.id) as string, pick(draft)]])));
   const placed = drafts.every((draft) => draft.position !== undefined);
   const ofClass = new Map(drafts.flatMap(({ type, pack }) => (pack === undefined ? [] : [[type, pack] as const])));
-  const packs = own(({ type, pack }) => pack ?? ofClass.get(type));
+  const packs = own(({ type, pack }) => pack ?? ofClass.get(type) ?? (library.find("comfy", type) ? undefined : library.packOf?.(type)));
   const settings = own((draft) => (draft.bypassed ? { bypassed: true } : undefined));
   return {
     ...(issues.length > 0 ? { imported: { issues } } : {}),
