@@ -1,6 +1,6 @@
 // One ComfyUI: what it offers, and one task at a time for it.
 import { BUS, type TaskEntry } from "@spindle/schemas";
-import { ComfyAnswer, ComfyHttp } from "./comfy/http.ts";
+import { ComfyAnswer, ComfyHttp, TooMuch } from "./comfy/http.ts";
 import { readObjectInfo, type ServerLibrary } from "./library/merge.ts";
 import { readPacks } from "./library/packs.ts";
 import { runTask, type TaskParts } from "./task/run-task.ts";
@@ -14,6 +14,8 @@ export interface ServerParts extends Omit<TaskParts, "comfy"> {
   url: string;
   /** Resolves when there may be something to take, and at the latest after so many milliseconds. */
   bell: (ms: number) => Promise<void>;
+  /** How long an answer may take; else as long as is known of what is asked. */
+  patienceMs?: number;
 }
 
 export class ComfyServer {
@@ -26,7 +28,7 @@ export class ComfyServer {
   private reason: string | undefined;
 
   constructor(private readonly parts: ServerParts) {
-    this.comfy = new ComfyHttp(parts.url);
+    this.comfy = new ComfyHttp(parts.url, parts.patienceMs);
   }
 
   get library(): ServerLibrary {
@@ -107,9 +109,15 @@ export class ComfyServer {
 function reasonOf(error: unknown, url: string): { reason: string; isMistake?: true } {
   const host = new URL(url).host;
   if (error instanceof SyntaxError) return { reason: `${host} answers, but is no ComfyUI: /object_info is no JSON object.` };
+  if (error instanceof TooMuch)
+    return { reason: `${host}: ${error.message} Remove packs that nobody uses, or look at what answers there.` };
   if (error instanceof ComfyAnswer) {
     const { status } = error;
-    if (status === 401 || status === 403) return { reason: `${host} needs a login (${status}); the bridge has none.` };
+    if (status === 403)
+      return {
+        reason: `${host} refuses the bridge (403): it needs a login, or takes requests of one origin alone. The bridge has no login and is no page: let it in by its address.`,
+      };
+    if (status === 401) return { reason: `${host} needs a login (401); the bridge has none.` };
     if (status === 404) return { reason: `${host} answers, but is no ComfyUI: it has no /object_info.` };
     return { reason: `${host} answers ${status}.` };
   }
