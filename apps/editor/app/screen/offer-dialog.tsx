@@ -97,6 +97,8 @@ function OfferForm({ workflow, library, onClose }: { workflow: OfferedWorkflow; 
   );
   const suggested = useMemo(() => definition && suggestedOffer(workflow, definition), [workflow, definition]);
   if (!definition || !suggested) return <p className="text-muted">No capability can have another engine.</p>;
+  // A large workflow has hundreds of values; those that nothing could set stay as they are.
+  const places = workflow.places.filter(({ port, isOpen }) => isOpen || fitting(definition, port).length > 0);
   const own = changes?.key === key ? changes : { key, set: {}, gives: {} };
   const set = placesChosen({ ...suggested.set, ...own.set });
   const gives = Object.fromEntries(
@@ -146,8 +148,8 @@ function OfferForm({ workflow, library, onClose }: { workflow: OfferedWorkflow; 
         />
       </Row>
       <h4>What the capability is given</h4>
-      {workflow.places.length === 0 && <p className="text-muted text-small">Nothing in the workflow can be set.</p>}
-      {workflow.places.map(({ at, label: place, port, isOpen }) => (
+      {places.length === 0 && <p className="text-muted text-small">Nothing in the workflow takes what the capability is given.</p>}
+      {places.map(({ at, label: place, port, isOpen }) => (
         <Row key={at} label={place} required={isOpen}>
           <select
             className="field"
