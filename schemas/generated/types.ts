@@ -1080,7 +1080,7 @@ export interface BlueprintNode {
   };
 }
 /**
- * A ComfyUI workflow published as an engine of a capability (templates/comfy): its prompt, where the capability's inputs go, and which of its outputs are the capability's.
+ * A ComfyUI workflow published as an engine of a capability, by a file of templates/comfy or in the editor: its prompt, where the capability's inputs go, and which of its outputs are the capability's.
  */
 export interface Blueprint {
   /**
@@ -1734,4 +1734,16 @@ export interface TemplateRequest {
 export interface StartTemplateRequest {
   name: RequestsTemplate;
   inputs: RequestsValues;
+}
+/**
+ * A ComfyUI workflow that is to be an engine of a capability.
+ */
+export interface OfferEngineRequest {
+  blueprint: Blueprint;
+}
+export interface EngineRequest {
+  /**
+   * The name of a workflow that is an engine.
+   */
+  name: string;
 }

@@ -4,7 +4,7 @@ import type { Capability, CombinedManifest } from "@spindle/schemas";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { type ComfySpindle, startComfySpindle } from "../support/comfy.ts";
-import { until } from "../support/spindle.ts";
+import { createGraph, storedGraph, until } from "../support/spindle.ts";
 
 interface Head {
   core: string;
@@ -87,6 +87,25 @@ describe("[M3] a page's library", () => {
   ])("refuses %s", async (_, address, status, code) => {
     const answer = await get(address());
     expect([answer.status, ((await answer.json()) as { error: { code: string } }).error.code]).toEqual([status, code]);
+  });
+  test("a class that no server has comes with the packs that ComfyUI-Manager knows for it", async () => {
+    const mappings = {
+      "https://github.com/somebody/ComfyUI-Odd": [["OddNode", "Both"], { title_aux: "Odd" }],
+      "https://github.com/other/Both.git": [["Both"], {}],
+      broken: "x",
+    };
+    spindle.fake.answers = new Map([["GET /customnode/getmappings", { response: mappings }]]);
+    spindle.fake.offer({ "1": { class_type: "WithManager", inputs: {} } });
+    const prompt = Object.fromEntries(["OddNode", "Both", "Nobodys"].map((type) => [type, { class_type: type, inputs: {} }]));
+    const packs = await until(
+      async () => {
+        const id = await createGraph(spindle.url, prompt);
+        return (await storedGraph<{ metadata: { editor: { packs?: object } } }>(spindle.url, id)).metadata.editor.packs;
+      },
+      30_000,
+      "an import knows the packs",
+    );
+    expect(packs).toEqual({ OddNode: "somebody/ComfyUI-Odd", Both: "somebody/ComfyUI-Odd or other/Both" });
   });
   test("is told of a class that is new, and of nothing else than what changed", async () => {
     const before = head();

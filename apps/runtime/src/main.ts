@@ -17,6 +17,8 @@ import { RunDriver } from "./engine/run-driver.ts";
 import { NodeRegistry } from "./nodes/registry.ts";
 import { PostgresRecord } from "./record/postgres-record.ts";
 import { ROOT } from "./root.ts";
+import { Blueprints } from "./services/blueprints.ts";
+import { EngineService } from "./services/engine-service.ts";
 import { GraphService } from "./services/graph-service.ts";
 import { LibraryService } from "./services/library-service.ts";
 import { PeopleService } from "./services/people-service.ts";
@@ -62,7 +64,8 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const unfit = await patient(() => whyRedisUnfit(workers.redis));
   if (unfit) throw new Error(unfit);
   const registry = await NodeRegistry.load();
-  const library = new LibraryService(workers.redis, registry, models, store, await loadBlueprints(join(ROOT, "templates")), config);
+  const blueprints = new Blueprints(db.pool, await loadBlueprints(join(ROOT, "templates")));
+  const library = new LibraryService(workers.redis, registry, models, store, blueprints, config);
   const nodePlane = new NodePlane({ nodes: record.nodes, registry, artifacts, live, models, timings, manifest: () => library.manifest() });
   const driver: RunDriver = new RunDriver({
     db,
@@ -79,6 +82,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const documentClaims = documentLeases(db.pool, runtime);
   const documents = new DocumentHost(updateLog(db), onError, undefined, documentClaims);
   const graphs = new GraphService(db, documents, () => library.library());
+  const engines = new EngineService(db.pool, blueprints, library, graphs);
   const positions = new QueuePositions(record.queue, (task) => devicesOf(task, library.library()));
   const waits = new Waits({
     history: record.history,
@@ -101,7 +105,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   // Documents are claimed under the lease of the runtime, so it begins before any socket opens.
   await patient(() => record.leases.renew(config.owner, timings.runLeaseMs));
   const running = await serve(
-    { config, db, artifacts, record, live, workers, library, graphs, runs, people, plans, templates, waits },
+    { config, db, artifacts, record, live, workers, library, engines, graphs, runs, people, plans, templates, waits },
     documents,
     documentClaims,
     onError,

@@ -7,6 +7,7 @@ export {
   blueprintEngine,
   blueprintInput,
   inWords,
+  isEngineOf,
   modelBytes,
   modelsName,
   type ServerNode,
@@ -16,6 +17,17 @@ export {
 export { exportRegion } from "./comfy/export.ts";
 export { extractWorkflow } from "./comfy/import/carried.ts";
 export { type Imported, importComfy, isComfyFormat } from "./comfy/import/import.ts";
+export {
+  inputsOf,
+  type Offer,
+  type OfferedWorkflow,
+  offeredBlueprint,
+  suggestedOffer,
+  type WorkflowPlace,
+  type WorkflowResult,
+  whyNotOffered,
+  workflowOf,
+} from "./comfy/offer.ts";
 export { isOutputNode, type RegionParts, regionInput, slotOf } from "./comfy/prompt.ts";
 export { Condition, ConditionError, type ConditionScope } from "./condition.ts";
 export { type Connectable, canConnect, wayOf } from "./connect.ts";

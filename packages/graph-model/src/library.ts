@@ -72,6 +72,8 @@ export interface NodeDefinition {
 export interface Library {
   find(plane: string, service: string): NodeDefinition | undefined;
   all(): readonly NodeDefinition[];
+  /** The node packs that have a class which no ComfyUI server has, as a server's Manager knows; "or" between several. */
+  packOf?(service: string): string | undefined;
 }
 
 /** The engine that `auto` means now: the first live one that is not left out. None that is not live ever stands in for it. */

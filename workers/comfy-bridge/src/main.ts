@@ -5,7 +5,7 @@ import { names, openRedis, workerEnd } from "@spindle/task-bus";
 import { type ServerLibrary, writeManifest } from "./library/merge.ts";
 import { ComfyServer } from "./server.ts";
 import { readSettings, type Settings } from "./settings.ts";
-import { putManifest } from "./task/runtime.ts";
+import { putDocument } from "./task/runtime.ts";
 
 const PUBLISH_EVERY_MS = 1000;
 const MANIFEST_TTL_MS = 5000;
@@ -65,17 +65,30 @@ async function start(settings: Settings): Promise<void> {
   /** The manifest itself goes to the runtime when it changes; Redis only says which one holds, and that somebody is there. */
   async function publish(): Promise<void> {
     let known: readonly ServerLibrary[] = [];
-    let hash = "";
+    let [hash, packs, handedOver] = ["", "", "{}"];
     for (; !shutdown.signal.aborted; await rest(PUBLISH_EVERY_MS)) {
       const libraries = servers.map((server) => server.library);
       const reason = libraries.flatMap((library) => library.reason ?? []).join(" ");
       try {
         if (libraries.some((library) => library.nodes.size > 0) && !libraries.every((library, index) => isSame(library, known[index]))) {
-          hash = await putManifest(settings, writeManifest(libraries));
+          hash = await putDocument(settings, "manifest", writeManifest(libraries));
           known = libraries;
         }
+        const named = JSON.stringify(Object.fromEntries(servers.flatMap((server) => [...server.packs])));
+        if (named !== handedOver) {
+          handedOver = named; // a runtime of an earlier release does not want it, and is asked once
+          packs = await putDocument(settings, "packs", named).catch((error: unknown) => {
+            log(`what the Manager knows of packs could not be handed over: ${String(error)}`);
+            return packs;
+          });
+        }
         if (!hash && !reason) continue; // no server has been asked yet
-        const notice = JSON.stringify({ region: BUS.regionVersion, ...(hash ? { sha256: hash } : {}), ...(reason ? { reason } : {}) });
+        const notice = JSON.stringify({
+          region: BUS.regionVersion,
+          ...(hash ? { sha256: hash } : {}),
+          ...(packs ? { packs } : {}),
+          ...(reason ? { reason } : {}),
+        });
         await redis.set(names.manifest("comfy"), notice, "PX", MANIFEST_TTL_MS);
         await redis.set(names.workerManifest("comfy", settings.worker), "{}", "PX", MANIFEST_TTL_MS);
         await redis.sadd(names.workers("comfy"), settings.worker);

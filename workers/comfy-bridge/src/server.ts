@@ -1,7 +1,8 @@
 // One ComfyUI: what it offers, and one task at a time for it.
 import { BUS, type TaskEntry } from "@spindle/schemas";
-import { ComfyAnswer, ComfyHttp } from "./comfy/http.ts";
+import { ComfyAnswer, ComfyHttp, TooMuch } from "./comfy/http.ts";
 import { readObjectInfo, type ServerLibrary } from "./library/merge.ts";
+import { readPacks } from "./library/packs.ts";
 import { runTask, type TaskParts } from "./task/run-task.ts";
 import { sha256 } from "./task/runtime.ts";
 
@@ -13,17 +14,21 @@ export interface ServerParts extends Omit<TaskParts, "comfy"> {
   url: string;
   /** Resolves when there may be something to take, and at the latest after so many milliseconds. */
   bell: (ms: number) => Promise<void>;
+  /** How long an answer may take; else as long as is known of what is asked. */
+  patienceMs?: number;
 }
 
 export class ComfyServer {
   private readonly comfy: ComfyHttp;
   private hash = "";
   private offers: Pick<ServerLibrary, "nodes" | "unreadable"> = { nodes: new Map() };
+  /** Which packs have a class, as its Manager knows; those of its last list. */
+  packs: ReadonlyMap<string, string> = new Map();
   private live = false;
   private reason: string | undefined;
 
   constructor(private readonly parts: ServerParts) {
-    this.comfy = new ComfyHttp(parts.url);
+    this.comfy = new ComfyHttp(parts.url, parts.patienceMs);
   }
 
   get library(): ServerLibrary {
@@ -36,9 +41,11 @@ export class ComfyServer {
     try {
       const text = await this.comfy.objectInfoText();
       const hash = sha256(text);
-      if (hash !== this.hash) this.offer(readObjectInfo(text));
+      const isNew = hash !== this.hash;
+      if (isNew) this.offer(readObjectInfo(text));
       this.hash = hash;
       this.say(true, undefined);
+      if (isNew) await this.readPacks();
     } catch (error) {
       const { reason, isMistake } = reasonOf(error, this.parts.url);
       if (isMistake && reason !== this.reason) this.parts.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -49,6 +56,14 @@ export class ComfyServer {
   private offer(offers: ReturnType<typeof readObjectInfo>): void {
     this.offers = offers;
     for (const [name, why] of offers.unreadable) this.parts.log(`${this.parts.url}: ${name} cannot be read: ${why}`);
+  }
+
+  /** A server without a Manager, or whose Manager fails, is as good as any: packs are only named. */
+  private async readPacks(): Promise<void> {
+    const found = await this.comfy
+      .packs()
+      .catch((error: unknown) => void this.parts.log(`${this.parts.url}: its Manager: ${String(error)}`));
+    if (found !== undefined) this.packs = readPacks(found);
   }
 
   private say(live: boolean, reason: string | undefined): void {
@@ -94,9 +109,15 @@ export class ComfyServer {
 function reasonOf(error: unknown, url: string): { reason: string; isMistake?: true } {
   const host = new URL(url).host;
   if (error instanceof SyntaxError) return { reason: `${host} answers, but is no ComfyUI: /object_info is no JSON object.` };
+  if (error instanceof TooMuch)
+    return { reason: `${host}: ${error.message} Remove packs that nobody uses, or look at what answers there.` };
   if (error instanceof ComfyAnswer) {
     const { status } = error;
-    if (status === 401 || status === 403) return { reason: `${host} needs a login (${status}); the bridge has none.` };
+    if (status === 403)
+      return {
+        reason: `${host} refuses the bridge (403): it needs a login, or takes requests of one origin alone. The bridge has no login and is no page: let it in by its address.`,
+      };
+    if (status === 401) return { reason: `${host} needs a login (401); the bridge has none.` };
     if (status === 404) return { reason: `${host} answers, but is no ComfyUI: it has no /object_info.` };
     return { reason: `${host} answers ${status}.` };
   }

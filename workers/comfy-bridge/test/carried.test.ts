@@ -27,7 +27,19 @@ describe("a workflow inside a file", () => {
       "a comment with both formats",
       around("\0\0\0\x18ftypisom", JSON.stringify({ prompt: '{"1":{"class_type":"A"}}', workflow: JSON.parse(workflow) })),
     ],
-  ])("is found in %s", (_, file) => expect(JSON.parse(extractWorkflow(file) ?? "null")).toEqual(JSON.parse(workflow)));
+  ])("is found in %s", (_, file) => {
+    const { workflow: found, ...bare } = JSON.parse(extractWorkflow(file) ?? "null") as { workflow?: object };
+    expect(found ?? bare).toEqual(JSON.parse(workflow));
+  });
+  test("comes with the prompt that made the file, where the file has both and both have room", () => {
+    expect(JSON.parse(extractWorkflow(png) ?? "null")).toEqual({ workflow: JSON.parse(workflow), prompt: { "1": { class_type: "A" } } });
+    const large = Buffer.concat([
+      Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]),
+      chunk("tEXt", `prompt\0{"1":{"class_type":"${"A".repeat(2 * 1024 * 1024)}"}}`),
+      chunk("tEXt", `workflow\0${workflow}`),
+    ]);
+    expect(JSON.parse(extractWorkflow(large) ?? "null")).toEqual(JSON.parse(workflow));
+  });
   test.each([
     ["none", Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10])],
     ["a cut one", around("\0\0\0\x18ftypisom", workflow.slice(0, 40))],

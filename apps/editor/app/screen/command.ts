@@ -52,7 +52,7 @@ export interface Scene {
   /** Where the cards lie. */
   boxes(): ReadonlyMap<string, Box>;
   palette: PaletteOpener;
-  show(what: "commands" | "shortcuts" | "find"): void;
+  show(what: "commands" | "shortcuts" | "find" | "offer" | "engines"): void;
   /** Puts the focus into the inspector. */
   edit(what: "title" | "first field"): void;
 }

@@ -66,6 +66,8 @@ import { CanvasMenu, menuItems, ToolColumn } from "./command-menus";
 import { DocumentNotices, NoGraph, OfflineBanner } from "./document-notices";
 import { EditorTop } from "./editor-top";
 import { EmptyCanvas } from "./empty-canvas";
+import { EnginesDialog } from "./engines-dialog";
+import { OfferDialog } from "./offer-dialog";
 import { PanelEdges } from "./panel-edges";
 import { Shortcuts } from "./shortcuts";
 import { enter } from "./subgraph-commands";
@@ -94,7 +96,7 @@ export function GraphEditor({ id }: { id: string }) {
   const level = useLevel(opened, library);
   const { shared, graph: shownGraph, selection, select: setSelection } = level;
   const [isRunFormOpen, setRunFormOpen] = useState(false);
-  const [shown, show] = useState<"plan" | "commands" | "shortcuts" | "find">();
+  const [shown, show] = useState<"plan" | "commands" | "shortcuts" | "find" | "offer" | "engines">();
   const panels = usePanels();
   const run = useOpenRun();
   usePageTitle(about.data?.name);
@@ -342,6 +344,8 @@ export function GraphEditor({ id }: { id: string }) {
         )}
       </aside>
       {shown === "plan" && whole && <PlanDialog id={id} graph={whole} values={givenValues(inputs, runs.values)} onClose={close} />}
+      {shown === "offer" && graph && <OfferDialog graph={graph} library={library} node={selectedNode ?? ""} onClose={close} />}
+      {shown === "engines" && <EnginesDialog onClose={close} />}
       {shown === "shortcuts" && <Shortcuts commands={commands.list} onClose={close} />}
       {shown === "commands" && graph && (
         <CommandBar commands={commands.list} graph={graph} library={library} onAdd={add} onJump={jump} onClose={close} />

@@ -8,11 +8,19 @@ import { toast } from "../ui/toast";
 import { ARRANGE_COMMANDS } from "./arrange-commands";
 import type { Command, MenuPlace, Scene } from "./command";
 import { EDIT_COMMANDS } from "./edit-commands";
+import { ENGINE_COMMANDS } from "./engine-commands";
 import { RUN_COMMANDS } from "./run-commands";
 import { SUBGRAPH_COMMANDS } from "./subgraph-commands";
 import { VIEW_COMMANDS } from "./view-commands";
 
-const TABLES = [...RUN_COMMANDS, ...EDIT_COMMANDS, ...ARRANGE_COMMANDS, ...SUBGRAPH_COMMANDS, ...VIEW_COMMANDS] as const;
+const TABLES = [
+  ...RUN_COMMANDS,
+  ...EDIT_COMMANDS,
+  ...ARRANGE_COMMANDS,
+  ...SUBGRAPH_COMMANDS,
+  ...ENGINE_COMMANDS,
+  ...VIEW_COMMANDS,
+] as const;
 export type CommandId = (typeof TABLES)[number]["id"];
 
 export const COMMANDS: readonly (Command & { id: CommandId })[] = TABLES;

@@ -3,6 +3,7 @@ import {
   validateAnswerRequest,
   validateClearCacheRequest,
   validateCreateGraphRequest,
+  validateEngineRequest,
   validateForkRequest,
   validateIdRequest,
   validateImportGraphRequest,
@@ -10,6 +11,7 @@ import {
   validateListRunsRequest,
   validateNodeRunRequest,
   validateNodeRunsRequest,
+  validateOfferEngineRequest,
   validateRenameGraphRequest,
   validateStartRunRequest,
   validateStartTemplateRequest,
@@ -118,7 +120,16 @@ const templates = router({
   }),
 });
 
+/** ComfyUI workflows that people offer as engines of capabilities. */
+const engines = router({
+  list: procedure.query(({ ctx }) => ctx.engines.list()),
+  offer: procedure.input(requestReader(validateOfferEngineRequest)).mutation(({ ctx, input }) => ctx.engines.offer(input.blueprint)),
+  uses: procedure.input(requestReader(validateEngineRequest)).query(({ ctx, input }) => ctx.engines.uses(input.name)),
+  remove: procedure.input(requestReader(validateEngineRequest)).mutation(({ ctx, input }) => ctx.engines.remove(input.name)),
+});
+
 export const appRouter = router({
+  engines,
   graphs,
   runs,
   templates,

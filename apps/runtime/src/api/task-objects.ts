@@ -18,8 +18,9 @@ const MANIFEST_HASH = "x-spindle-sha256";
 export function taskRoutes({ artifacts, record, config, library }: Services): Router {
   const routes = Router();
 
+  const put = { manifest: library.putComfy.bind(library), packs: library.putPacks.bind(library) };
   routes.put(
-    "/workers/comfy/manifest",
+    "/workers/comfy/:what(manifest|packs)",
     // The worker key is checked first: only a worker's body is read at all, and only as many bytes as it declares.
     (request, _response, next) => {
       assertToken(request, `manifest:${request.get(MANIFEST_HASH) ?? ""}`);
@@ -30,7 +31,7 @@ export function taskRoutes({ artifacts, record, config, library }: Services): Ro
       const text = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       if (createHash("sha256").update(text).digest("hex") !== request.get(MANIFEST_HASH))
         throw new Refused(422, "request.invalid", `The manifest is not the one whose SHA-256 stands in ${MANIFEST_HASH}.`);
-      await library.putComfy(parse(text), text);
+      await put[request.params.what as keyof typeof put](parse(text), text);
       response.status(204).end();
     }),
   );

@@ -1,5 +1,17 @@
 import { createHash, randomUUID } from "node:crypto";
-import { canonicalText, drawGraph, type Graph, hasErrors, type Issue, type Library, stripState, validate } from "@spindle/graph-model";
+import {
+  canonicalText,
+  definitionGraph,
+  definitionNames,
+  drawGraph,
+  type Graph,
+  hasErrors,
+  type Issue,
+  type Library,
+  nodeSettings,
+  stripState,
+  validate,
+} from "@spindle/graph-model";
 import { loadGraph, normalise } from "@spindle/graph-model/shared-doc";
 import type { ArtifactRef, ListGraphsRequest, RunState } from "@spindle/schemas";
 import pLimit from "p-limit";
@@ -50,6 +62,8 @@ interface Sketch {
   counted: Counted;
   /** SVG; absent if the document cannot be read. */
   picture?: string;
+  /** That nodes name, in definitions too. */
+  engines: readonly string[];
 }
 
 /** Revisions never change and are never removed, so what is known of one stays true. */
@@ -73,6 +87,12 @@ const ORDERS = {
   created: { createdAt: "desc" },
   name: { name: "asc" },
 } as const;
+
+function enginesNamed(graph: Graph): string[] {
+  const levels = [graph, ...definitionNames(graph).flatMap((name) => definitionGraph(graph, name) ?? [])];
+  const named = levels.flatMap((level) => level.nodes.map(({ id }) => nodeSettings(level, id).engine));
+  return [...new Set(named)].filter((engine) => typeof engine === "string");
+}
 
 /** Graphs and their documents. What is saved, run or exported is always the server's document (DESIGN C1). */
 export class GraphService {
@@ -115,6 +135,16 @@ export class GraphService {
       };
     });
     return Promise.all(summaries);
+  }
+
+  /** Those with a node that names an engine of which this holds, the last edited first; of the 200 that were edited last. */
+  async naming(isMeant: (engine: string) => boolean): Promise<{ id: string; name: string }[]> {
+    const rows = await this.db.prisma.graph.findMany({ where: { deletedAt: null }, orderBy: ORDERS.edited, take: MOST_LISTED });
+    const found = rows.map(async ({ id, name, updatedAt }) => {
+      const { engines } = await this.sketch(id, updatedAt);
+      return engines.some(isMeant) ? [{ id, name }] : [];
+    });
+    return (await Promise.all(found)).flat();
   }
 
   /** SVG of the document as it is now. @throws Refused if there is no such graph, or it cannot be read */
@@ -234,12 +264,15 @@ export class GraphService {
   private async draw(id: string, at: number): Promise<{ sketch: Sketch; lasts: boolean }> {
     try {
       const { graph } = await this.read(id);
-      return { sketch: { at, counted: { nodes: graph.nodes.length }, picture: drawGraph(graph) }, lasts: true };
+      return {
+        sketch: { at, counted: { nodes: graph.nodes.length }, picture: drawGraph(graph), engines: enginesNamed(graph) },
+        lasts: true,
+      };
     } catch (error) {
       const unread = { nodes: 0, unreadable: `This graph cannot be read: ${(error as Error).message}` };
-      if (!(error instanceof Refused)) return { sketch: { at, counted: unread }, lasts: false };
+      if (!(error instanceof Refused)) return { sketch: { at, counted: unread, engines: [] }, lasts: false };
       const readable = error.details.readable === "last" ? { readable: "last" as const } : {};
-      return { sketch: { at, counted: { ...unread, ...readable } }, lasts: true };
+      return { sketch: { at, counted: { ...unread, ...readable }, engines: [] }, lasts: true };
     }
   }
 

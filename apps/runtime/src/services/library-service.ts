@@ -12,20 +12,15 @@ import {
   withoutNonCommercial,
 } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
-import {
-  type Blueprint,
-  type Capability,
-  type CombinedManifest,
-  type PlaneManifest,
-  validateCapability,
-  validatePlaneManifest,
-} from "@spindle/schemas";
+import { type Capability, type CombinedManifest, type PlaneManifest, validateCapability, validatePlaneManifest } from "@spindle/schemas";
 import { names } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import type { ObjectStore } from "../artifacts/store.ts";
 import type { Config } from "../config.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import { Refused } from "../refused.ts";
+import { patient } from "../store/patient.ts";
+import type { Blueprints } from "./blueprints.ts";
 import { LibraryDocuments } from "./library-documents.ts";
 
 const WORKERS_EVERY_MS = 1000;
@@ -34,6 +29,8 @@ const DRAIN_MS = 60_000;
 const OWN_EVERY_MS = 15_000;
 /** The Comfy plane's manifest may have thousands of entries: it lies in the store, and Redis has its hash. */
 const COMFY_KEY = "manifest/comfy";
+/** Which node packs have which classes, as a ComfyUI-Manager knows. */
+const PACKS_KEY = "manifest/comfy-packs";
 
 const NOTHING: PlaneManifest = { generatedAt: new Date(0).toISOString(), capabilities: [] };
 
@@ -47,6 +44,8 @@ export class LibraryService {
   private comfyHash = "";
   private comfyLive = false;
   private comfyAt: Date | undefined;
+  private packs: Readonly<Record<string, string>> = {};
+  private packsHash = "";
   /** ComfyUI servers that the manifest calls live, and when each was called so last. */
   private servers: readonly string[] = [];
   private readonly serverAt = new Map<string, Date>();
@@ -69,15 +68,16 @@ export class LibraryService {
     private readonly registry: NodeRegistry,
     private readonly models: Config["models"],
     private readonly store: ObjectStore,
-    private readonly blueprints: readonly Blueprint[],
+    private readonly blueprints: Blueprints,
     private readonly options: { commercialUse?: boolean; expectsComfy?: boolean } = {},
   ) {
     this.merged = this.merge();
-    this.made = makeLibrary(this.merged.capabilities);
+    this.made = this.make();
     this.documents.follow(this.merged, undefined);
   }
 
   async start(): Promise<void> {
+    await patient(() => this.blueprints.refresh());
     await this.lookAtOwn();
     await this.readComfy().catch(() => {}); // the last manifest stays, if there was one: its workers may come back
     await this.lookAtWorkers();
@@ -94,6 +94,11 @@ export class LibraryService {
 
   library(): Library {
     return this.made;
+  }
+
+  private make(): Library {
+    const packOf = (service: string) => (Object.hasOwn(this.packs, service) ? this.packs[service] : undefined);
+    return Object.assign(makeLibrary(this.merged.capabilities), { packOf });
   }
 
   /** Undefined where no bridge to ComfyUI has ever reported and none is expected. */
@@ -167,6 +172,13 @@ export class LibraryService {
     this.pythonLive = found.length > 0;
     if (found.length > 0) [this.python, this.pythonAt, this.versions] = [joinManifests(found), new Date(), joinVersions(found)];
     await this.lookAtComfy();
+    await this.blueprints.refresh().catch(() => {}); // what was read last holds while the database is away
+    this.refresh();
+  }
+
+  /** Reads the workflows that are engines at once: this runtime has changed them. */
+  async changeBlueprints(): Promise<void> {
+    await this.blueprints.refresh();
     this.refresh();
   }
 
@@ -190,11 +202,13 @@ export class LibraryService {
     if (text === undefined) return;
     const {
       sha256: hash,
+      packs,
       reason,
       region,
-    } = (text === null ? {} : JSON.parse(text)) as { sha256?: string; reason?: string; region?: string };
+    } = (text === null ? {} : JSON.parse(text)) as { sha256?: string; packs?: string; reason?: string; region?: string };
     [this.comfyReason, this.regionVersion] = [reason, region];
     if (hash !== undefined && hash !== this.comfyHash) await this.readComfy().catch(() => {});
+    if (packs !== undefined && packs !== this.packsHash) await this.readPacks().catch(() => {});
     this.comfyLive = hash !== undefined && hash === this.comfyHash;
     if (!this.comfyLive) return;
     this.comfyAt = new Date();
@@ -208,6 +222,20 @@ export class LibraryService {
     this.comfy = { generatedAt: new Date().toISOString(), capabilities: found };
     this.comfyHash = createHash("sha256").update(text).digest("hex");
     this.servers = [...new Set(found.flatMap(({ engines = [] }) => engines.filter((engine) => engine.live).map((engine) => engine.id)))];
+  }
+
+  /** @throws Error if there are none, or they are damaged */
+  private async readPacks(): Promise<void> {
+    const text = Buffer.concat(await (await this.store.get(PACKS_KEY)).toArray());
+    this.packs = JSON.parse(text.toString("utf8")) as Record<string, string>;
+    this.packsHash = createHash("sha256").update(text).digest("hex");
+  }
+
+  /** A worker of the Comfy plane says which packs have the classes that its servers lack. @throws Refused */
+  async putPacks(found: unknown, text: Buffer): Promise<void> {
+    if (found === null || typeof found !== "object" || Object.values(found).some((pack) => typeof pack !== "string"))
+      throw new Refused(422, "request.invalid", "The names of packs by class are needed.");
+    await this.store.put(PACKS_KEY, text, text.length, "application/json");
   }
 
   /** A worker of the Comfy plane says what its servers offer. @throws Refused that names the entry which is none */
@@ -242,7 +270,7 @@ export class LibraryService {
       },
       now,
     );
-    const capabilities = withBlueprints(merged.capabilities, this.blueprints);
+    const capabilities = withBlueprints(merged.capabilities, this.blueprints.all);
     return { ...merged, capabilities: this.options.commercialUse ? withoutNonCommercial(capabilities) : capabilities };
   }
 
@@ -250,11 +278,20 @@ export class LibraryService {
     const { node, python, pythonLive, comfyHash, comfyLive, comfyReason } = this;
     const now = new Date();
     const holds = [reportHolds(this.pythonAt, now), reportHolds(this.comfyAt, now), this.heldServers(now)];
-    const state = JSON.stringify([node.capabilities, python.capabilities, pythonLive, comfyHash, comfyLive, comfyReason, holds]);
+    const state = JSON.stringify([
+      node.capabilities,
+      python.capabilities,
+      pythonLive,
+      comfyHash,
+      comfyLive,
+      comfyReason,
+      holds,
+      this.blueprints.version,
+    ]);
     if (state === this.state) return;
     this.state = state;
     this.merged = this.merge(now);
-    this.made = makeLibrary(this.merged.capabilities);
+    this.made = this.make();
     this.documents.follow(this.merged, this.comfy && { hash: comfyHash, capabilities: this.comfy.capabilities });
     this.changed.emit("changed");
   }

@@ -5,6 +5,7 @@ import type { RunRecord } from "../record/record.ts";
 import type { Database } from "../store/database.ts";
 import type { LiveBoard } from "../tasks/live.ts";
 import type { WorkerPlane } from "../tasks/worker-plane.ts";
+import type { EngineService } from "./engine-service.ts";
 import type { GraphService } from "./graph-service.ts";
 import type { LibraryService } from "./library-service.ts";
 import type { PeopleService } from "./people-service.ts";
@@ -21,6 +22,7 @@ export interface Services {
   live: LiveBoard;
   workers: WorkerPlane;
   library: LibraryService;
+  engines: EngineService;
   graphs: GraphService;
   runs: RunService;
   people: PeopleService;

@@ -11,6 +11,9 @@ const PLAIN = /^inputs\.([A-Za-z_]\w*)$/;
 /** The engine's id: which workflow on which server. */
 export const blueprintEngine = (name: string, server: string): string => `${name}@${server}`.slice(0, 64);
 
+/** Whether an engine is that workflow, on whichever server. */
+export const isEngineOf = (name: string, engine: string): boolean => engine.startsWith(`${name}@`);
+
 /** The server that an engine of the Comfy plane names. */
 export const serverOfEngine = (engine: string): string => engine.slice(engine.indexOf("@") + 1);
 
@@ -26,7 +29,8 @@ export function blueprintInput({ prompt, set, gives, windows, limits = [], repea
     const name = PLAIN.exec(expression)?.[1];
     const value = name === undefined ? calculate(expression, values) : values[name];
     const target = filled[node];
-    if (value !== undefined && target) target.inputs[rest.join(".")] = value;
+    // ComfyUI reads a bare list as a link.
+    if (value !== undefined && target) target.inputs[rest.join(".")] = Array.isArray(value) ? { __value__: value } : value;
   }
   const count = windows && Number(calculate(windows.count, values));
   return {

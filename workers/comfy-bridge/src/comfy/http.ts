@@ -12,6 +12,18 @@ export class ComfyAnswer extends Error {
   }
 }
 
+/** An answer of which no more is read. */
+export class TooMuch extends ComfyAnswer {
+  constructor(status: number, what: string, most: number) {
+    super(status, "", what);
+    this.message = `ComfyUI answers ${what} with more than ${most / MEBIBYTE} MiB.`;
+  }
+}
+
+const MEBIBYTE = 1024 * 1024;
+/** Bytes of an answer that are read. The library of 12,000 classes has some 25 MiB. */
+const MOST = { library: 64 * MEBIBYTE, json: 32 * MEBIBYTE, file: 2048 * MEBIBYTE, error: MEBIBYTE } as const;
+
 export interface FileRef {
   filename: string;
   subfolder: string;
@@ -43,13 +55,17 @@ const OBJECT_INFO_TIMEOUT_MS = 120_000;
 type Json = Record<string, unknown>;
 
 export class ComfyHttp {
-  constructor(readonly url: string) {}
+  /** @param patienceMs how long an answer may take; else as long as is known of what is asked */
+  constructor(
+    readonly url: string,
+    private readonly patienceMs?: number,
+  ) {}
 
   /** 200 and 400 are answers; anything else is thrown. */
   async submit(body: Json): Promise<PromptAnswer> {
     const response = await this.fetch("/prompt", json(body));
     if (response.status !== 200 && response.status !== 400) throw await answer(response, "a prompt");
-    return { status: response.status, body: (await response.json()) as Json };
+    return { status: response.status, body: (await jsonOf(response, "a prompt")) as Json };
   }
 
   async history(prompt: string): Promise<History | undefined> {
@@ -85,7 +101,7 @@ export class ComfyHttp {
     form.append("subfolder", subfolder);
     const response = await this.fetch("/upload/image", { method: "POST", body: form });
     if (!response.ok) throw await answer(response, `the upload of ${name}`);
-    const { name: given, subfolder: under } = (await response.json()) as { name: string; subfolder: string };
+    const { name: given, subfolder: under } = (await jsonOf(response, `the upload of ${name}`)) as { name: string; subfolder: string };
     return under ? `${under}/${given}` : given;
   }
 
@@ -93,7 +109,7 @@ export class ComfyHttp {
     const response = await this.fetch(`/view?${new URLSearchParams({ filename, subfolder, type })}`, {});
     if (!response.ok) throw await answer(response, `the file ${filename}`);
     const mime = (response.headers.get("content-type") ?? "application/octet-stream").split(";")[0] as string;
-    return { bytes: Buffer.from(await response.arrayBuffer()), mime };
+    return { bytes: await bytesOf(response, `the file ${filename}`, MOST.file), mime };
   }
 
   /** The last few hundred pieces; none from a server that does not tell them. */
@@ -110,13 +126,25 @@ export class ComfyHttp {
   async objectInfoText(): Promise<string> {
     const response = await this.fetch("/object_info", {}, OBJECT_INFO_TIMEOUT_MS);
     if (!response.ok) throw await answer(response, "/object_info");
-    return response.text();
+    return (await bytesOf(response, "/object_info", MOST.library)).toString("utf8");
+  }
+
+  /** What ComfyUI-Manager knows of packs, as it came with the server; undefined where there is no Manager. */
+  async packs(): Promise<unknown> {
+    for (const path of ["/customnode/getmappings?mode=local", "/v2/customnode/getmappings?mode=local"]) {
+      const found = await this.json(path).catch((error: unknown) => {
+        if (error instanceof ComfyAnswer) return undefined;
+        throw error;
+      });
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   private async json(path: string, timeout = TIMEOUT_MS): Promise<unknown> {
     const response = await this.fetch(path, {}, timeout);
     if (!response.ok) throw await answer(response, path);
-    return response.json();
+    return jsonOf(response, path);
   }
 
   private async post(path: string, body: Json): Promise<void> {
@@ -126,9 +154,26 @@ export class ComfyHttp {
   }
 
   private fetch(path: string, init: RequestInit, timeout = TIMEOUT_MS): Promise<Response> {
-    return fetch(`${this.url}${path}`, { ...init, signal: AbortSignal.timeout(timeout) });
+    return fetch(`${this.url}${path}`, { ...init, signal: AbortSignal.timeout(this.patienceMs ?? timeout) });
   }
 }
 
 const json = (body: Json): RequestInit => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-const answer = async (response: Response, what: string) => new ComfyAnswer(response.status, await response.text().catch(() => ""), what);
+const answer = async (response: Response, what: string) => {
+  const body = await bytesOf(response, what, MOST.error).catch(() => "");
+  return new ComfyAnswer(response.status, body.toString(), what);
+};
+const jsonOf = async (response: Response, what: string): Promise<unknown> =>
+  JSON.parse((await bytesOf(response, what, MOST.json)).toString("utf8"));
+
+/** @throws TooMuch, and reads no more */
+async function bytesOf(response: Response, what: string, most: number): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of response.body ?? []) {
+    bytes += piece.length;
+    if (bytes > most) throw new TooMuch(response.status, what, most);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}

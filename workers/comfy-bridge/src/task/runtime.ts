@@ -77,10 +77,10 @@ export class TaskRuntime {
   }
 }
 
-/** Hands the plane's manifest over; its hash goes by Redis. */
-export async function putManifest({ runtimeUrl, workerKey }: RuntimeOptions, text: string): Promise<string> {
+/** Hands the plane's manifest over, or which packs have which classes; the hash goes by Redis. */
+export async function putDocument({ runtimeUrl, workerKey }: RuntimeOptions, what: "manifest" | "packs", text: string): Promise<string> {
   const hash = sha256(text);
-  await call(`${runtimeUrl}/workers/comfy/manifest`, {
+  await call(`${runtimeUrl}/workers/comfy/${what}`, {
     method: "PUT",
     headers: {
       authorization: `Bearer ${taskToken(`manifest:${hash}`, workerKey)}`,

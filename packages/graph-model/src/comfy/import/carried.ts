@@ -1,5 +1,7 @@
 // The workflow that ComfyUI writes into what it makes: a PNG's text chunks, a WebP's EXIF, the metadata of MP4, WebM, FLAC and
 // others. In a PNG it has its place; elsewhere places differ by node and pack, so the JSON itself is looked for.
+import { LIMITS } from "../../limits.ts";
+
 const decoder = new TextDecoder("utf-8", { fatal: false });
 const latin1 = new TextDecoder("latin1");
 
@@ -10,18 +12,33 @@ const UI_MARK = /"(last_node_id|last_link_id|lastNodeId)"/;
 const API_MARK = /"class_type"/;
 const MAX_CANDIDATES = 200;
 
-/** JSON text, the editor's format before the API's; not yet checked in any way. */
+/** JSON text, the editor's format before the API's, with the other one where there are both; not yet checked in any way. */
 export function extractWorkflow(file: Uint8Array): string | undefined {
   if (latin1.decode(file.subarray(1, 4)) === "PNG") {
     const texts = pngTexts(file);
-    return texts.get("workflow") ?? texts.get("prompt");
+    return together(texts.get("workflow"), texts.get("prompt"));
   }
   const isMedia =
     ["ftyp", "WEBP", "fLaC", "OggS", "ID3"].some((mark) => latin1.decode(file.subarray(0, 16)).includes(mark)) || file[0] === 0x1a;
   if (!isMedia) return undefined;
   const ends = file.length > 2 * SEARCHED ? [file.subarray(0, SEARCHED), file.subarray(file.length - SEARCHED)] : [file];
   const found = ends.flatMap((part) => jsonIn(decoder.decode(part)));
-  return found.find((one) => UI_MARK.test(one)) ?? found.find((one) => API_MARK.test(one));
+  return together(
+    found.find((one) => UI_MARK.test(one)),
+    found.find((one) => API_MARK.test(one) && !UI_MARK.test(one)),
+  );
+}
+
+/** Both, so that an import can say where they disagree; the one of the editor alone where they are no JSON, or more than a document may be. */
+function together(workflow: string | undefined, prompt: string | undefined): string | undefined {
+  if (workflow === undefined || prompt === undefined) return workflow ?? prompt;
+  const both = `{"workflow":${workflow},"prompt":${prompt}}`;
+  try {
+    JSON.parse(both);
+  } catch {
+    return workflow;
+  }
+  return new TextEncoder().encode(both).length > LIMITS.bytes ? workflow : both;
 }
 
 /** `tEXt` and uncompressed `iTXt` (PNG specification, third edition, 11.3.3). */

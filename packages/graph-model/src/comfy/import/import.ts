@@ -8,8 +8,9 @@ import { passesOf } from "../../passing.ts";
 import { slotOf } from "../prompt.ts";
 import { byId, type FlatNode, flatten, passedBy } from "./flatten.ts";
 import { takeGroupsApart } from "./group-nodes.ts";
+import { carriedWorkflow, compareWithPrompt } from "./made-with.ts";
 import { readWidgets } from "./widgets.ts";
-import { isUiFormat, readWorkflow, text, type UiFrame, type UiNode } from "./workflow.ts";
+import { isUiFormat, rawOf, readWorkflow, text, type UiFrame, type UiNode } from "./workflow.ts";
 
 export interface Imported {
   /** The graph; absent if an issue is an error. */
@@ -34,10 +35,13 @@ interface Draft {
   problems: string[];
 }
 
-export const isComfyFormat = (value: unknown): boolean => isUiFormat(value) || apiNodes(value) !== undefined;
+export const isComfyFormat = (value: unknown): boolean =>
+  isUiFormat(value) || carriedWorkflow(value) !== undefined || apiNodes(value) !== undefined;
 
 /** @param value parsed JSON, within the limits of a document */
 export function importComfy(value: unknown, library: Library, name = "workflow"): Imported {
+  const carried = carriedWorkflow(value);
+  if (carried) return fromUi(carried.workflow, library, name, carried.prompt);
   const api = apiNodes(value);
   return api ? fromApi(api, library, name) : fromUi(value, library, name);
 }
@@ -64,13 +68,17 @@ const tooManyNodes = (): Imported => ({
   ],
 });
 
-function fromUi(value: unknown, library: Library, name: string): Imported {
+/** @param prompt what ran when the file was made that carries the workflow */
+function fromUi(value: unknown, library: Library, name: string, prompt?: unknown): Imported {
   const { workflow, problems, tooMany } = takeGroupsApart(readWorkflow(value));
   if (tooMany) return tooManyNodes();
   const flat = flatten(workflow, (node) => passesOnAlike(node, library));
   if (flat.tooMany || flat.nodes.length > LIMITS.nodes) return tooManyNodes();
   const drafts = flat.nodes.map((node) => uiDraft(node, library));
+  const apart = compareWithPrompt(drafts, prompt, (type) => library.find("comfy", type) !== undefined);
   const left = [
+    ...unknownFormat(value),
+    ...apart.map((message) => issue("warning", "import.value", message)),
     ...(flat.muted > 0 ? [issue("info", "import.unsupported", `${flat.muted} muted nodes are left out.`)] : []),
     ...(flat.bypassed > 0
       ? [issue("info", "import.unsupported", `${flat.bypassed} bypassed nodes are left out; what they passed on goes straight through.`)]
@@ -78,6 +86,16 @@ function fromUi(value: unknown, library: Library, name: string): Imported {
     ...[...problems, ...flat.problems].map(({ node, message }) => issue("warning", "import.unsupported", message, { node })),
   ];
   return build(drafts, library, name, left, { frames: workflow.graph.frames, notes: flat.notes });
+}
+
+/** The newest format of ComfyUI's editor that is known. */
+const NEWEST_FORMAT = 1;
+
+function unknownFormat(value: unknown): Issue[] {
+  const version = Number(text(rawOf(value).version));
+  if (!(version > NEWEST_FORMAT)) return [];
+  const words = `The workflow has format ${version}, which is newer than ${NEWEST_FORMAT}, the newest that is known. What could be read was taken over. Compare it with what ComfyUI shows, or export it there in the API format.`;
+  return [issue("warning", "import.unsupported", words)];
 }
 
 /** Whether a bypassed node passes on at each output what ComfyUI's editor passes on there: it goes by the places in the file. */
@@ -187,7 +205,7 @@ function build(
     context: {},
     nodes,
     edges: unique(edges),
-    metadata: metadataOf(drafts, ids, view, issues),
+    metadata: metadataOf(drafts, ids, view, issues, library),
   } as unknown as Graph;
   const limits = checkLimits(graph);
   return hasErrors(limits) ? { issues: limits } : { graph, issues };
@@ -238,12 +256,13 @@ function metadataOf(
   ids: ReadonlyMap<string, string>,
   { frames, notes }: { frames: readonly UiFrame[]; notes: readonly UiNode[] },
   issues: readonly Issue[],
+  library: Library,
 ) {
   const own = (pick: (draft: Draft) => unknown) =>
     Object.fromEntries(drafts.flatMap((draft) => (pick(draft) === undefined ? [] : [[ids.get(draft.id) as string, pick(draft)]])));
   const placed = drafts.every((draft) => draft.position !== undefined);
   const ofClass = new Map(drafts.flatMap(({ type, pack }) => (pack === undefined ? [] : [[type, pack] as const])));
-  const packs = own(({ type, pack }) => pack ?? ofClass.get(type));
+  const packs = own(({ type, pack }) => pack ?? ofClass.get(type) ?? (library.find("comfy", type) ? undefined : library.packOf?.(type)));
   const settings = own((draft) => (draft.bypassed ? { bypassed: true } : undefined));
   return {
     ...(issues.length > 0 ? { imported: { issues } } : {}),

@@ -1511,7 +1511,7 @@ class Model(BaseModel):
 
 class Blueprint(BaseModel):
     """
-    A ComfyUI workflow published as an engine of a capability (templates/comfy): its prompt, where the capability's inputs go, and which of its outputs are the capability's.
+    A ComfyUI workflow published as an engine of a capability, by a file of templates/comfy or in the editor: its prompt, where the capability's inputs go, and which of its outputs are the capability's.
     """
 
     model_config = ConfigDict(
@@ -1525,10 +1525,10 @@ class Blueprint(BaseModel):
             pattern='^[a-z0-9-]{1,30}$',
         ),
     ]
-    capability: str
+    capability: Annotated[str, Field(max_length=200)]
     plane: Literal['node', 'python', 'comfy'] | None = None
-    label: str
-    description: str
+    label: Annotated[str, Field(max_length=100, min_length=1)]
+    description: Annotated[str, Field(max_length=2000)]
     prompt: Annotated[
         dict[str, BlueprintNode], Field(description="ComfyUI's API format.")
     ]
@@ -2539,6 +2539,32 @@ class StartTemplateRequest(BaseModel):
     )
     name: RequestsTemplate
     inputs: RequestsValues
+
+
+class OfferEngineRequest(BaseModel):
+    """
+    A ComfyUI workflow that is to be an engine of a capability.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    blueprint: Blueprint
+
+
+class EngineRequest(BaseModel):
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    name: Annotated[
+        str,
+        Field(
+            description='The name of a workflow that is an engine.',
+            pattern='^[a-z0-9-]{1,30}$',
+        ),
+    ]
 
 
 class RunEventRunQueued(BaseModel):

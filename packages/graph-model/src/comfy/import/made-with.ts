@@ -1,0 +1,56 @@
+// A file that ComfyUI made carries the workflow of its editor and the prompt that ran. They may disagree: the editor fills in some values only when
+// it sends a prompt, and other programs write the one and keep the other. The workflow is what is taken over; this says where the file was made
+// with something else.
+import { isUiFormat, rawOf } from "./workflow.ts";
+
+/** The part of an imported node that a prompt has, too. */
+interface Node {
+  id: string;
+  type: string;
+  params: Readonly<Record<string, unknown>>;
+  problems: string[];
+}
+
+/** Workflow and prompt as `extractWorkflow` gives them; undefined for what is something else. */
+export function carriedWorkflow(value: unknown): { workflow: unknown; prompt: unknown } | undefined {
+  const { workflow, prompt, schema } = rawOf(value);
+  return schema === undefined && isUiFormat(workflow) ? { workflow, prompt } : undefined;
+}
+
+const MOST_NAMED = 5;
+const LONGEST = 80;
+const said = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? "";
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+};
+
+/**
+ * Adds to each node what it was otherwise when the file was made.
+ * @param knows whether the inputs of a class are known; else its values lie under their positions
+ * @returns what concerns no node of the workflow
+ */
+export function compareWithPrompt(nodes: readonly Node[], prompt: unknown, knows: (type: string) => boolean): string[] {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const unknown: string[] = [];
+  for (const [id, made] of Object.entries(rawOf(prompt))) {
+    const { class_type: type, inputs } = rawOf(made);
+    if (typeof type !== "string") continue;
+    const node = byId.get(id);
+    if (!node) unknown.push(`${type.slice(0, LONGEST)} (${id.slice(0, LONGEST)})`);
+    else if (node.type !== type) node.problems.push(`The file was made by ${type.slice(0, LONGEST)}, and its workflow has ${node.type}.`);
+    else if (knows(type)) node.problems.push(...otherValues(node, rawOf(inputs)));
+  }
+  if (unknown.length === 0) return [];
+  const more = unknown.length > MOST_NAMED ? ` and ${unknown.length - MOST_NAMED} more` : "";
+  return [`The file was made with nodes that its workflow does not have: ${unknown.slice(0, MOST_NAMED).join(", ")}${more}.`];
+}
+
+function otherValues({ params }: Node, made: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(made).flatMap(([input, value]) => {
+    if (!Object.hasOwn(params, input) || typeof value === "object" || isSame(params[input], value)) return [];
+    return [`The file was made with another value of ${input}: ${said(value)}, and its workflow has ${said(params[input])}.`];
+  });
+}
+
+/** ComfyUI takes numbers that are written as text. */
+const isSame = (a: unknown, b: unknown): boolean => a === b || (a !== "" && b !== "" && Number(a) === Number(b));
