@@ -284,10 +284,15 @@ describe("Traefik", () => {
 
 test("Prometheus asks services of the stack that it can reach", () => {
   const { scrape_configs } = readYaml("infra/compose/prometheus/prometheus.yaml") as {
-    scrape_configs: { static_configs: { targets: string[] }[] }[];
+    scrape_configs: { static_configs?: { targets: string[] }[]; dns_sd_configs?: { names: string[]; port: number }[] }[];
   };
   const { services } = stacks.gpu;
-  const targets = scrape_configs.flatMap((job) => job.static_configs.flatMap(({ targets }) => targets));
+  const targets = scrape_configs.flatMap(({ static_configs = [], dns_sd_configs = [] }) => [
+    ...static_configs.flatMap(({ targets }) => targets),
+    ...dns_sd_configs.flatMap(({ names, port }) => names.map((name) => `${name}:${port}`)),
+  ]);
+  expect(targets).toContain(`worker:${services.worker?.environment?.SPINDLE_WORKER_METRICS_PORT}`);
+  expect(targets).toContain(`comfy-bridge:${services["comfy-bridge"]?.environment?.SPINDLE_BRIDGE_METRICS_PORT}`);
   expect(targets.length).toBeGreaterThan(6);
   for (const target of targets) {
     const host = target.split(":")[0] as string;

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { names, openRedis, workerEnd } from "@spindle/task-bus";
 import { type ServerLibrary, writeManifest } from "./library/merge.ts";
+import { countedBus, serveMetrics } from "./metrics.ts";
 import { ComfyServer } from "./server.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { putManifest } from "./task/runtime.ts";
@@ -31,13 +32,17 @@ async function start(settings: Settings): Promise<void> {
       }
     });
   const bus = workerEnd(redis, settings.worker, settings.workerKey);
-  const servers = settings.servers.map((server) => new ComfyServer({ ...server, bus, runtime: settings, bell, log }));
+  const servers = settings.servers.map(
+    (server) => new ComfyServer({ ...server, bus: countedBus(bus, server.id), runtime: settings, bell, log }),
+  );
+  const metrics = settings.metrics && (await serveMetrics(settings.metrics, () => servers.map(({ library }) => library)));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => shutdown.abort());
   await Promise.all([
     ...servers.map((server) => server.serve(shutdown.signal)),
     ...servers.map((server) => refreshRegularly(server)),
     publish(),
   ]);
+  metrics?.close();
   redis.disconnect();
   bells.disconnect();
 

@@ -10,6 +10,8 @@ export interface Settings {
   servers: { id: string; url: string }[];
   /** How often each server is asked whether its nodes changed. */
   libraryEveryMs: number;
+  /** Where its figures are served; undefined: nowhere. */
+  metrics?: { host: string; port: number };
 }
 
 /** @throws Error that names the variable which is missing or wrong */
@@ -25,8 +27,17 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     workerKey: need("SPINDLE_WORKER_KEY"),
     worker: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
     servers: readServers(need("COMFY_URL")),
+    ...readMetrics(env),
     libraryEveryMs: readDuration("SPINDLE_COMFY_LIBRARY_MS", env.SPINDLE_COMFY_LIBRARY_MS ?? "15000"),
   };
+}
+
+function readMetrics(env: NodeJS.ProcessEnv): Pick<Settings, "metrics"> {
+  const text = env.SPINDLE_BRIDGE_METRICS_PORT ?? "0";
+  const port = text.trim() === "" ? 0 : Number(text);
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535))
+    throw new Error(`SPINDLE_BRIDGE_METRICS_PORT: "${text.slice(0, 80)}" is no port; 0 serves no metrics.`);
+  return port === 0 ? {} : { metrics: { host: env.SPINDLE_METRICS_HOST || "127.0.0.1", port } };
 }
 
 /** What a timer takes, in ms. */

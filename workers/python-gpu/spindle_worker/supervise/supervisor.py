@@ -17,7 +17,7 @@ from ..manifest import manifest
 from ..nodes import capabilities
 from ..settings import Settings, read_settings
 from .folders import TaskFolders
-from .metrics import serve
+from .metrics import REDIS_ERRORS, serve
 from .slot import Slot
 
 log = logging.getLogger("spindle.supervisor")
@@ -39,7 +39,7 @@ def supervise() -> int:
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
-    serve(settings.metrics_port)
+    serve(settings.metrics_host, settings.metrics_port)
     current = manifest(capabilities().values())
     folders = TaskFolders()
     slots = _slots(settings, folders)
@@ -92,6 +92,7 @@ def _publish(settings: Settings, slots: list[Slot], current: dict[str, Any], sto
         try:
             bus.publish(current, MANIFEST_TTL_MS)
         except redis.RedisError as error:
+            REDIS_ERRORS.labels("manifest").inc()
             log.warning("Redis: %s", error)
         stop.wait(settings.publish_seconds)
 
@@ -111,4 +112,5 @@ def _listen(settings: Settings, slots: list[Slot], stop: threading.Event) -> Non
                     if slot.current is None or slot.current == cancelled:
                         slot.bell.set()
         except redis.RedisError:
+            REDIS_ERRORS.labels("bells").inc()
             stop.wait(0.5)
