@@ -1,14 +1,16 @@
 // The Compose files, for every overlay, against what the code reads, what the images hold and what provisioning writes. No Docker.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openRedis } from "@spindle/task-bus";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { assertBindAllowed } from "../../apps/runtime/src/api/guard.ts";
 import { readConfig } from "../../apps/runtime/src/config.ts";
 import { readSettings } from "../../workers/comfy-bridge/src/settings.ts";
-import { ROOT } from "../launch/paths.ts";
+import { findProgram, ROOT } from "../launch/paths.ts";
+import { freePort } from "../launch/ports.ts";
 import { type ComposeService, interpolate, readYaml, render } from "./model.ts";
 
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
@@ -301,6 +303,39 @@ test("Prometheus asks services of the stack that it can reach", () => {
       services[host]?.networks?.some((network) => services.prometheus?.networks?.includes(network)),
       target,
     ).toBe(true);
+  }
+});
+
+test("Redis loads the users that its container's command makes, and takes each service's login", async () => {
+  const redisServer = findProgram("redis-server", "valkey-server");
+  if (!redisServer) return expect.fail("redis-server was not found. Install it (Debian: apt install redis-server).");
+  const { redis, ...services } = stacks.cpu.services;
+  const [port, home] = [await freePort(), mkdtempSync(join(tmpdir(), "spindle-redis-"))];
+  const script = String(redis?.command?.[2])
+    .replace("/setup/users.conf", join(ROOT, "packages/task-bus/redis/users.conf"))
+    .replace("'bind 0.0.0.0' 'dir /data'", `'bind 127.0.0.1' 'dir ${home}' 'port ${port}'`)
+    .replace("exec redis-server", `exec ${redisServer}`);
+  const server = spawn("sh", ["-c", script], { env: { NODE_ENV: "test", PATH: process.env.PATH, ...redis?.environment }, stdio: "ignore" });
+  const ended = new Promise((resolve) => server.once("close", resolve));
+  try {
+    const logins = ["runtime", "worker", "comfy-bridge"].map((name) => services[name]?.environment?.REDIS_URL as string);
+    expect(new Set(logins.map((url) => new URL(url).username))).toEqual(new Set(["runtime", "worker", "bridge"]));
+    const { REDIS_USER: user, REDIS_PASSWORD: password } = services["redis-exporter"]?.environment ?? {};
+    for (const login of [
+      ...logins,
+      `redis://${user}:${password}@redis:6379`,
+      `redis://operator:${provisioned.REDIS_PASSWORD}@redis:6379`,
+    ]) {
+      const url = new URL(login);
+      url.host = `127.0.0.1:${port}`;
+      const client = openRedis(url.href, { commandTimeout: 10_000 });
+      expect(await client.ping(), url.username).toBe("PONG");
+      client.disconnect();
+    }
+  } finally {
+    server.kill();
+    await ended;
+    rmSync(home, { recursive: true, force: true });
   }
 });
 
