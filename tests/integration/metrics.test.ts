@@ -1,11 +1,10 @@
 // What the runtime, the Python worker and the bridge to ComfyUI serve for Prometheus, after runs that are known.
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { freePort } from "../../infra/launch/ports.ts";
 import { type ComfySpindle, comfy, startComfySpindle } from "../support/comfy.ts";
 import { type Labels, scrape, total } from "../support/metrics.ts";
-import { childrenOf } from "../support/processes.ts";
+import { childrenOf, environmentOf } from "../support/processes.ts";
 import { ended, graphOf, node, startRun, until, wait } from "../support/spindle.ts";
 
 let spindle: ComfySpindle;
@@ -55,7 +54,7 @@ test("a worker's process that dies under a task is counted at each end, and so i
   for (let tries = 1; tries <= 2; tries++) {
     await until(async () => (await begun()) === before + tries, 60_000, "a try has begun");
     const busy = (await scrape(urls.worker)).find(({ name, value }) => name === "spindle_worker_slot_busy" && value === 1);
-    const isBusy = (pid: number) => readFileSync(`/proc/${pid}/environ`, "utf8").includes(`SPINDLE_DEVICE=${busy?.labels.slot}\0`);
+    const isBusy = (pid: number) => environmentOf(pid).SPINDLE_DEVICE === busy?.labels.slot;
     process.kill(childrenOf(spindle.processes.worker?.pid).find(isBusy) as number, "SIGKILL");
   }
   expect((await ended(spindle.url, id)).nodes[0]?.state).toBe("dead");

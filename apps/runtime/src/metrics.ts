@@ -72,6 +72,10 @@ export const metrics = {
   }),
 };
 
+// What has not happened is 0, and no series that is missing: only then does its first time count as an increase.
+for (const plane of ["python", "comfy"]) metrics.leasesLost.inc({ plane }, 0);
+for (const outcome of ["succeeded", "failed", "cancelled"]) metrics.runsEnded.inc({ outcome }, 0);
+
 /** Lets the first so many values of a label through; all others are `other`, because Prometheus keeps a series for each. */
 export class BoundedLabel {
   private readonly known = new Set<string>();

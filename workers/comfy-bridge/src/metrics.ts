@@ -29,6 +29,8 @@ const previews = new Counter({ name: "spindle_bridge_previews_total", help: "Pre
 
 /** The bus as one ComfyUI's loop uses it, counted. */
 export function countedBus(bus: WorkerEnd, server: string): WorkerEnd {
+  seconds.zero({ server });
+  for (const none of [lost, previews]) none.inc({ server }, 0); // what has not happened is 0, and no series that is missing
   /** When tasks were claimed; a ComfyUI has one at a time. */
   let claimed: { task: string; at: number } | undefined;
   return {

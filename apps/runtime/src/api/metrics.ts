@@ -1,4 +1,5 @@
 // What is asked anew at each scrape of `/metrics`. What is counted as it happens is in src/metrics.ts.
+import { statfs } from "node:fs/promises";
 import { OPEN_NODE_STATES, OPEN_RUN_STATES } from "@spindle/schemas";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { counted, routeLabels } from "../metrics.ts";
@@ -13,11 +14,11 @@ const QUEUED_SQL = `SELECT n.plane, n.service, n.engine, count(*)::int AS tasks,
 const ARTIFACTS_SQL = "SELECT purpose, count(*)::int AS files, COALESCE(sum(size), 0)::float8 AS bytes FROM artifact GROUP BY 1";
 
 /** For so long the answer about all artifacts stands, because the database reads all of their rows for it. */
-const ARTIFACTS_MS = 60_000;
+const ARTIFACTS_MS = 15_000;
 
 /** @param health what `/health` says of each part */
 export function metricsText(
-  { db, library, record, waits }: Services,
+  { config, db, library, record, waits, workers }: Services,
   health: () => Promise<Readonly<Record<string, string | undefined>>>,
   openSockets: OpenSockets,
 ): { contentType: string; text: () => Promise<string> } {
@@ -73,7 +74,29 @@ export function metricsText(
   gauge("spindle_database_waiting", "Statements that wait for a connection, by pool", ["pool"], (of) => {
     for (const [pool, { waitingCount }] of Object.entries({ shared: db.pool, changes: db.changes })) of.set({ pool }, waitingCount);
   });
-  gauge("spindle_artifacts", "Artifacts that are stored, by purpose; at most a minute old", ["purpose"], async (of) => {
+  gauge("spindle_clock_skew_seconds", "How far the clock of a store is before this machine's", ["part"], async (of) => {
+    const ofPostgres = async () =>
+      (await db.pool.query<{ now: number }>("SELECT extract(epoch FROM clock_timestamp())::float8 AS now")).rows[0]?.now ?? Number.NaN;
+    const ofRedis = async () => {
+      const [seconds = 0, micros = 0] = (await workers.redis.time()).map(Number);
+      return seconds + micros / 1e6;
+    };
+    for (const [part, ask] of Object.entries({ postgres: ofPostgres, redis: ofRedis })) {
+      const begun = Date.now();
+      const answer = await ask().catch(() => undefined);
+      if (answer !== undefined) of.set({ part }, answer - (begun + Date.now()) / 2000); // half of the way is the answer's
+    }
+  });
+  const disk = shared(() => statfs(config.home), 0);
+  gauge("spindle_disk_free_bytes", "Room left on the disk of SPINDLE_HOME", [], async (of) => {
+    const { bavail, bsize } = await disk();
+    of.set(bavail * bsize);
+  });
+  gauge("spindle_disk_bytes", "Size of the disk of SPINDLE_HOME", [], async (of) => {
+    const { blocks, bsize } = await disk();
+    of.set(blocks * bsize);
+  });
+  gauge("spindle_artifacts", "Artifacts that are stored, by purpose", ["purpose"], async (of) => {
     for (const { purpose, files } of await artifacts()) of.set({ purpose }, files);
   });
   gauge("spindle_artifacts_bytes", "Bytes of the artifacts that are stored, by purpose", ["purpose"], async (of) => {
