@@ -5,6 +5,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { hashOf } from "../launch/stamp.ts";
+import { generateDashboards } from "./dashboards.ts";
 import { generateNodeManifest, generatePythonManifest } from "./manifests.ts";
 import { lockDatabase } from "./migrations.ts";
 import { generatePython } from "./python.ts";
@@ -31,6 +32,11 @@ const PARTS: readonly Part[] = [
     name: "the worker's models",
     files: [...COMMON, `${WORKER}/requirements-dev.txt`, `${WORKER}/spindle_worker/contract`],
     make: (python) => generatePython(root, python),
+  },
+  {
+    name: "Grafana's dashboards",
+    files: ["infra/codegen", "infra/compose/grafana/dashboards"],
+    make: async () => generateDashboards(root),
   },
   {
     name: "the node plane's manifest",

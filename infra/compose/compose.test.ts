@@ -1,14 +1,16 @@
 // The Compose files, for every overlay, against what the code reads, what the images hold and what provisioning writes. No Docker.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openRedis } from "@spindle/task-bus";
 import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { assertBindAllowed } from "../../apps/runtime/src/api/guard.ts";
 import { readConfig } from "../../apps/runtime/src/config.ts";
 import { readSettings } from "../../workers/comfy-bridge/src/settings.ts";
-import { ROOT } from "../launch/paths.ts";
+import { findProgram, ROOT } from "../launch/paths.ts";
+import { freePort } from "../launch/ports.ts";
 import { type ComposeService, interpolate, readYaml, render } from "./model.ts";
 
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
@@ -284,10 +286,15 @@ describe("Traefik", () => {
 
 test("Prometheus asks services of the stack that it can reach", () => {
   const { scrape_configs } = readYaml("infra/compose/prometheus/prometheus.yaml") as {
-    scrape_configs: { static_configs: { targets: string[] }[] }[];
+    scrape_configs: { static_configs?: { targets: string[] }[]; dns_sd_configs?: { names: string[]; port: number }[] }[];
   };
   const { services } = stacks.gpu;
-  const targets = scrape_configs.flatMap((job) => job.static_configs.flatMap(({ targets }) => targets));
+  const targets = scrape_configs.flatMap(({ static_configs = [], dns_sd_configs = [] }) => [
+    ...static_configs.flatMap(({ targets }) => targets),
+    ...dns_sd_configs.flatMap(({ names, port }) => names.map((name) => `${name}:${port}`)),
+  ]);
+  expect(targets).toContain(`worker:${services.worker?.environment?.SPINDLE_WORKER_METRICS_PORT}`);
+  expect(targets).toContain(`comfy-bridge:${services["comfy-bridge"]?.environment?.SPINDLE_BRIDGE_METRICS_PORT}`);
   expect(targets.length).toBeGreaterThan(6);
   for (const target of targets) {
     const host = target.split(":")[0] as string;
@@ -296,6 +303,39 @@ test("Prometheus asks services of the stack that it can reach", () => {
       services[host]?.networks?.some((network) => services.prometheus?.networks?.includes(network)),
       target,
     ).toBe(true);
+  }
+});
+
+test("Redis loads the users that its container's command makes, and takes each service's login", async () => {
+  const redisServer = findProgram("redis-server", "valkey-server");
+  if (!redisServer) return expect.fail("redis-server was not found. Install it (Debian: apt install redis-server).");
+  const { redis, ...services } = stacks.cpu.services;
+  const [port, home] = [await freePort(), mkdtempSync(join(tmpdir(), "spindle-redis-"))];
+  const script = String(redis?.command?.[2])
+    .replace("/setup/users.conf", join(ROOT, "packages/task-bus/redis/users.conf"))
+    .replace("'bind 0.0.0.0' 'dir /data'", `'bind 127.0.0.1' 'dir ${home}' 'port ${port}'`)
+    .replace("exec redis-server", `exec ${redisServer}`);
+  const server = spawn("sh", ["-c", script], { env: { NODE_ENV: "test", PATH: process.env.PATH, ...redis?.environment }, stdio: "ignore" });
+  const ended = new Promise((resolve) => server.once("close", resolve));
+  try {
+    const logins = ["runtime", "worker", "comfy-bridge"].map((name) => services[name]?.environment?.REDIS_URL as string);
+    expect(new Set(logins.map((url) => new URL(url).username))).toEqual(new Set(["runtime", "worker", "bridge"]));
+    const { REDIS_USER: user, REDIS_PASSWORD: password } = services["redis-exporter"]?.environment ?? {};
+    for (const login of [
+      ...logins,
+      `redis://${user}:${password}@redis:6379`,
+      `redis://operator:${provisioned.REDIS_PASSWORD}@redis:6379`,
+    ]) {
+      const url = new URL(login);
+      url.host = `127.0.0.1:${port}`;
+      const client = openRedis(url.href, { commandTimeout: 10_000 });
+      expect(await client.ping(), url.username).toBe("PONG");
+      client.disconnect();
+    }
+  } finally {
+    server.kill();
+    await ended;
+    rmSync(home, { recursive: true, force: true });
   }
 });
 

@@ -6,12 +6,22 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { debianProgram } from "./build.ts";
 import { Supervised } from "./child.ts";
+import { ROOT } from "./paths.ts";
 import { freePort, until } from "./ports.ts";
 import type { RunningService } from "./postgres.ts";
 import { Advice } from "./say.ts";
 
+/** Whose rights are in packages/task-bus/redis/users.conf. */
+const ROLES = ["runtime", "worker", "bridge"] as const;
+type Role = (typeof ROLES)[number];
+
+export interface RunningRedis extends RunningService {
+  /** Where each of Spindle's processes logs in; `url` is the operator's. */
+  urls: Record<Role, string>;
+}
+
 /** @param extra lines for its configuration, after ours */
-export async function startRedis(folder: string, extra: string[] = []): Promise<RunningService> {
+export async function startRedis(folder: string, extra: string[] = []): Promise<RunningRedis> {
   const program = await debianProgram({
     programs: ["redis-server", "valkey-server"],
     apt: "redis-server",
@@ -19,9 +29,13 @@ export async function startRedis(folder: string, extra: string[] = []): Promise<
   });
   if (!program) throw new Advice("Redis was not found. Install redis-server or valkey-server (version 7 or newer), or set REDIS_URL.");
   await mkdir(folder, { recursive: true });
-  const secret = join(folder, "password");
-  if (!existsSync(secret)) await writeFile(secret, randomBytes(24).toString("hex"), { mode: 0o600 });
-  const password = (await readFile(secret, "utf8")).trim();
+  const passwords: Record<string, string> = {};
+  for (const [user, file] of [["operator", "password"], ...["exporter", ...ROLES].map((role) => [role, `password.${role}`])] as const) {
+    const secret = join(folder, file as string);
+    if (!existsSync(secret)) await writeFile(secret, randomBytes(24).toString("hex"), { mode: 0o600 });
+    passwords[user as string] = (await readFile(secret, "utf8")).trim();
+  }
+  const users = await readFile(join(ROOT, "packages/task-bus/redis/users.conf"), "utf8");
   const port = await freePort();
   const settings = [
     `port ${port}`,
@@ -31,7 +45,7 @@ export async function startRedis(folder: string, extra: string[] = []): Promise<
     "appendfsync everysec",
     "maxmemory-policy noeviction",
     'save ""',
-    `requirepass ${password}`,
+    users.replaceAll(/\{\{REDIS_(?:(\w+)_)?PASSWORD\}\}/g, (_, user = "operator") => passwords[user.toLowerCase()] ?? ""),
     "daemonize no",
     ...extra,
   ];
@@ -43,7 +57,8 @@ export async function startRedis(folder: string, extra: string[] = []): Promise<
     args: [file],
     onLine: (line) => /# (Fatal|FATAL|Can't|Bad|Wrong)/.test(line),
   });
-  const url = `redis://:${password}@127.0.0.1:${port}`;
+  const urlOf = (user: string) => `redis://${user}:${passwords[user]}@127.0.0.1:${port}`;
+  const url = urlOf("operator");
   const client = new Redis(url, { lazyConnect: true, retryStrategy: (tries) => Math.min(tries * 50, 500) });
   client.on("error", () => {});
   try {
@@ -55,5 +70,6 @@ export async function startRedis(folder: string, extra: string[] = []): Promise<
   } finally {
     client.disconnect();
   }
-  return { url, process: process_ };
+  const urls = Object.fromEntries(ROLES.map((role) => [role, urlOf(role)])) as Record<Role, string>;
+  return { url, urls, process: process_ };
 }

@@ -60,8 +60,8 @@ test("one run makes secrets, users and a certificate; the second changes nothing
     REDIS_PASSWORD,
     ...Object.entries(rest).flatMap(([name, value]) => (/KEY|SECRET|PASSWORD/.test(name) ? value : [])),
   ];
-  expect(secrets.length).toBe(9);
-  expect(new Set(secrets).size, "each its own").toBe(9);
+  expect(secrets.length).toBe(13);
+  expect(new Set(secrets).size, "each its own").toBe(13);
   for (const secret of secrets) expect(secret).toMatch(/^[0-9a-f]{48}$/);
 
   const mode = (file: string) => statSync(join(folder, file)).mode & 0o777;

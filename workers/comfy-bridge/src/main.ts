@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BUS } from "@spindle/schemas";
 import { names, openRedis, workerEnd } from "@spindle/task-bus";
 import { type ServerLibrary, writeManifest } from "./library/merge.ts";
+import { countedBus, serveMetrics } from "./metrics.ts";
 import { ComfyServer } from "./server.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { putDocument } from "./task/runtime.ts";
@@ -36,7 +37,10 @@ async function start(settings: Settings): Promise<void> {
       }
     });
   const bus = workerEnd(redis, settings.worker, settings.workerKey);
-  const servers = settings.servers.map((server) => new ComfyServer({ ...server, bus, runtime: settings, bell, log }));
+  const servers = settings.servers.map(
+    (server) => new ComfyServer({ ...server, bus: countedBus(bus, server.id), runtime: settings, bell, log }),
+  );
+  const metrics = settings.metrics && (await serveMetrics(settings.metrics, () => servers.map(({ library }) => library)));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
   await Promise.all([
     ...servers.map((server) => server.serve(shutdown.signal, over.signal)),
@@ -45,6 +49,7 @@ async function start(settings: Settings): Promise<void> {
   ]);
   clearTimeout(grace);
   await redis.srem(names.workers("comfy"), settings.worker).catch(() => {}); // else the runtime finds it gone
+  metrics?.close();
   redis.disconnect();
   bells.disconnect();
 

@@ -12,6 +12,8 @@ export interface Settings {
   libraryEveryMs: number;
   /** How long what runs may go on once the bridge is told to end; then it is handed back. */
   drainMs: number;
+  /** Where its figures are served; undefined: nowhere. */
+  metrics?: { host: string; port: number };
 }
 
 /** @throws Error that names the variable which is missing or wrong */
@@ -27,9 +29,18 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     workerKey: need("SPINDLE_WORKER_KEY"),
     worker: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
     servers: readServers(need("COMFY_URL")),
+    ...readMetrics(env),
     libraryEveryMs: readDuration("SPINDLE_COMFY_LIBRARY_MS", env.SPINDLE_COMFY_LIBRARY_MS ?? "15000"),
     drainMs: readDuration("SPINDLE_DRAIN_MS", env.SPINDLE_DRAIN_MS ?? "5000"),
   };
+}
+
+function readMetrics(env: NodeJS.ProcessEnv): Pick<Settings, "metrics"> {
+  const text = env.SPINDLE_BRIDGE_METRICS_PORT ?? "0";
+  const port = text.trim() === "" ? 0 : Number(text);
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535))
+    throw new Error(`SPINDLE_BRIDGE_METRICS_PORT: "${text.slice(0, 80)}" is no port; 0 serves no metrics.`);
+  return port === 0 ? {} : { metrics: { host: env.SPINDLE_METRICS_HOST || "127.0.0.1", port } };
 }
 
 /** What a timer takes, in ms. */

@@ -7,6 +7,7 @@ import functools
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +20,37 @@ def gpus() -> list[str]:
         return []
     answer = subprocess.run([tool, "--query-gpu=uuid", "--format=csv,noheader"], capture_output=True, text=True, timeout=20, check=False)
     return [line.strip() for line in answer.stdout.splitlines() if line.startswith("GPU-")]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """:param utilization: 0 to 1
+    :param memory_used: bytes, as `memory`
+    """
+
+    uuid: str
+    utilization: float
+    memory_used: int
+    memory: int
+
+
+def usage() -> list[Usage]:
+    """What the GPUs do now; empty where there is no driver, or it does not answer."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    query = "--query-gpu=uuid,utilization.gpu,memory.used,memory.total"
+    try:
+        answer = subprocess.run([tool, query, "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=5, check=False)
+    except subprocess.TimeoutExpired:
+        return []
+    rows = [[cell.strip() for cell in line.split(",")] for line in answer.stdout.splitlines()]
+    # Parts of a GPU (MIG) have no utilization of their own; the driver then says so in words.
+    return [
+        Usage(uuid, int(busy) / 100 if busy.isdigit() else 0.0, int(used) * 2**20, int(total) * 2**20)
+        for uuid, busy, used, total in (row for row in rows if len(row) == 4)
+        if used.isdigit() and total.isdigit()
+    ]
 
 
 def lock(uuid: str) -> IO[str] | None:

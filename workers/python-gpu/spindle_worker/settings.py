@@ -21,6 +21,7 @@ class Settings(BaseModel):
     worker_key: str
     models: Path
     device_slots: int
+    metrics_host: str
     metrics_port: int
     publish_seconds: float = 1.0
     drain_seconds: float
@@ -37,6 +38,7 @@ def read_settings() -> Settings:
         models=models_folder(),
         device_slots=int(os.environ.get("SPINDLE_DEVICE_SLOTS", "1")),
         drain_seconds=int(os.environ.get("SPINDLE_DRAIN_MS", "5000")) / 1000,
+        metrics_host=os.environ.get("SPINDLE_METRICS_HOST", "127.0.0.1"),
         metrics_port=int(os.environ.get("SPINDLE_WORKER_METRICS_PORT", "0")),
         worker=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
     )

@@ -48,6 +48,19 @@ def alive(process: int) -> bool:
     return True
 
 
+def test_a_load_is_reported_once_with_its_time(tmp_path: Path) -> None:
+    """A second request to the same engine loads nothing."""
+    loads: list[tuple[str, float]] = []
+    engines = Engines(loaded=lambda engine, seconds: loads.append((engine, seconds)))
+    try:
+        for _ in range(2):
+            request(engines, tmp_path, "calm")
+    finally:
+        engines.end()
+    assert [engine for engine, _ in loads] == ["moody"]
+    assert loads[0][1] > 0
+
+
 def test_an_engine_gets_neither_the_workers_secrets_nor_the_network(
     engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

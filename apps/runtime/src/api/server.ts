@@ -11,6 +11,7 @@ import type { DocumentHost } from "../collab/document-host.ts";
 import type { DocumentLeases } from "../collab/document-leases.ts";
 import { refusedLog } from "../collab/refused-edits.ts";
 import { CollabSockets, knowsIn } from "../collab/socket.ts";
+import { metrics } from "../metrics.ts";
 import { Refused } from "../refused.ts";
 import { ROOT } from "../root.ts";
 import type { Services } from "../services/services.ts";
@@ -83,7 +84,11 @@ export async function serve(
       response.set("allow", METHODS.join(", "));
       next(new Refused(405, "request.invalid", `The method ${request.method} is not used here.`));
     };
-  app.use(admit(machineGuard), healthRoutes(services), taskRoutes(services));
+  app.use(
+    admit(machineGuard),
+    healthRoutes(services, () => ({ calls: rpc.clients.size, documents: sockets.clients.size })),
+    taskRoutes(services),
+  );
   app.use(["/tasks", "/workers"], noSuchCall);
   app.use(admit(guard), artifactRoutes(services), libraryRoutes(services), restRoutes(services));
   const shares = new Shares();
@@ -159,6 +164,7 @@ export async function serve(
       if (!(error instanceof Refused || isOutage(error))) onError("upgrade", error);
       // An ended socket is not closed yet: a client that keeps its half open would keep the descriptor in use.
       const status = error instanceof Refused ? error.status : 503;
+      metrics.socketsRefused.inc({ status });
       socket.end(`HTTP/1.1 ${status} ${REFUSALS[status]}\r\nconnection: close\r\n\r\n`, () => socket.destroy());
     });
   });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ArtifactRef } from "@spindle/schemas";
+import { metrics } from "../metrics.ts";
 import { Refused } from "../refused.ts";
 import type { Database } from "../store/database.ts";
 import { bytesOf, probe, whyNotMedia } from "./probe.ts";
@@ -102,6 +103,7 @@ export class Artifacts {
         nodeRunId: nodeRunId ?? null,
       },
     });
+    metrics.artifactBytes.inc({ purpose }, size);
   }
 
   async find(id: string): Promise<{ key: string; ref: ArtifactRef; purpose: string } | undefined> {

@@ -1,17 +1,17 @@
 // The record of runs in PostgreSQL.
 import { EventEmitter } from "node:events";
 import type pg from "pg";
+import { CountedNodeRuns, CountedRuns } from "./counted.ts";
 import { PostgresHistory } from "./postgres-history.ts";
-import { PostgresNodeRuns } from "./postgres-node-runs.ts";
 import { PostgresQueue } from "./postgres-queue.ts";
 import { PostgresResults } from "./postgres-results.ts";
-import { PostgresLeases, PostgresRuns } from "./postgres-runs.ts";
+import { PostgresLeases } from "./postgres-runs.ts";
 import type { RunRecord } from "./record.ts";
 
 export class PostgresRecord implements RunRecord {
   readonly changed = new EventEmitter().setMaxListeners(0);
-  readonly nodes: PostgresNodeRuns;
-  readonly runs: PostgresRuns;
+  readonly nodes: CountedNodeRuns;
+  readonly runs: CountedRuns;
   readonly leases: PostgresLeases;
   readonly results: PostgresResults;
   readonly queue: PostgresQueue;
@@ -19,8 +19,8 @@ export class PostgresRecord implements RunRecord {
 
   /** @param changes the pool for the statements that change node runs; it has one connection where they must be in order */
   constructor(pool: pg.Pool, changes: pg.Pool = pool) {
-    this.nodes = new PostgresNodeRuns(pool, changes, this.changed);
-    this.runs = new PostgresRuns(pool, this.changed);
+    this.nodes = new CountedNodeRuns(pool, changes, this.changed);
+    this.runs = new CountedRuns(this.nodes.counts, pool, this.changed);
     this.leases = new PostgresLeases(pool);
     this.results = new PostgresResults(pool);
     this.queue = new PostgresQueue(pool);

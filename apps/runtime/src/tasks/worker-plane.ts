@@ -7,6 +7,7 @@ import type { Redis } from "ioredis";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import { whyNotMedia } from "../artifacts/probe.ts";
 import type { Timings } from "../config.ts";
+import { metrics } from "../metrics.ts";
 import type { TaskRow } from "../record/node-run.ts";
 import type { RunRecord } from "../record/record.ts";
 import { isFunctionMissing, isOutage, persistent } from "../store/patient.ts";
@@ -128,6 +129,7 @@ export class WorkerPlane {
         (error) => this.options.onError("progress", error),
       );
       since = last;
+      if (items.length > 0) metrics.progressDelay.observe(Math.max(0, Date.now() - Number.parseInt(last, 10)) / 1000);
       for (const { task, node, preview, v: _, ...news } of items)
         await this.takeProgress(task, node, { ...news, ...(preview ? { preview } : {}) }).catch((error) => this.recover("progress", error));
     }
@@ -142,6 +144,7 @@ export class WorkerPlane {
     const preview = claimed && (await this.takePreview(name, row, claimed));
     const inRegion = node === undefined ? {} : { inRegion: true as const };
     this.options.live.update(row.run_id, node ?? row.node_id, { ...rest, ...inRegion, ...preview });
+    if (preview) metrics.previews.inc();
     if (preview) void this.dropOldPreviews(`${row.id} ${node ?? ""}`, preview.preview.artifact);
   }
 
@@ -165,6 +168,7 @@ export class WorkerPlane {
       await stored; // pages ask for it by its id
       return { preview };
     } catch (error) {
+      metrics.previewsDropped.inc();
       this.options.onError("previews", new Error(`A preview of ${row.node_id} was dropped: ${(error as Error).message}.`));
       return undefined;
     }

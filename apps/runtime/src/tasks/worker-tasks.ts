@@ -6,6 +6,7 @@ import { type ArtifactRef, isEndedNodeState, type TaskResult, validateArtifactRe
 import { crashPoint, type RuntimeEnd } from "@spindle/task-bus";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
+import { metrics } from "../metrics.ts";
 import type { NodeMove } from "../record/changes.ts";
 import { type ChangedRow, changedRow, ImpossibleNodeRun, type NodeRunRow, type TaskRow } from "../record/node-run.ts";
 import type { NodeRunRecord, Runs, TaskQueue } from "../record/record.ts";
@@ -175,8 +176,10 @@ export class WorkerTasks {
   private async takeResult(entry: Taken, rows: ReadonlyMap<string, NodeRunRow>): Promise<void> {
     const { bus, decisions, onError } = this.parts;
     // broken-build: acknowledged before it is committed (moved up to this line)
-    if ("bad" in entry) onError("results", new Error(`A malformed result was dropped: ${entry.bad}`));
-    else {
+    if ("bad" in entry) {
+      metrics.malformedResults.inc();
+      onError("results", new Error(`A malformed result was dropped: ${entry.bad}`));
+    } else {
       const { settled, row } = await this.settle(entry.result, rows);
       const task = parseTask(entry.result.task);
       this.outbox.drain(); // there is room on the bus now, and may be another try

@@ -50,7 +50,7 @@ def serve(descriptor: int, held: Sequence[int]) -> int:
     wire = Wire(socket.socket(fileno=descriptor))
     broker = SocketBroker(wire, [TimeLimit(time_limit=NO_LIMIT_MS), CurrentMessage(), Report()])
     dramatiq.set_broker(broker)
-    engines = Engines(held)
+    engines = Engines(held, lambda engine, seconds: wire.send({"type": "loaded", "engine": engine, "seconds": seconds}))
     for capability in capabilities().values():
         dramatiq.actor(actor_name=capability.id, queue_name=QUEUE, broker=broker)(_actor(capability, wire, engines))
     worker = dramatiq.Worker(broker, queues={QUEUE}, worker_threads=1, worker_timeout=200)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -55,10 +56,12 @@ class Engines:
     """The engine processes of one device.
 
     :param held: descriptors that every process on the device holds open: the device is taken until the last of them has ended
+    :param loaded: called with the name of each engine that was loaded, and the seconds that it took
     """
 
-    def __init__(self, held: Sequence[int] = ()) -> None:
+    def __init__(self, held: Sequence[int] = (), loaded: Callable[[str, float], None] = lambda engine, seconds: None) -> None:
         self._held = tuple(held)
+        self._loaded = loaded
         self.running: EngineProcess | None = None
 
     def request(self, launch: Launch, values: dict[str, Any], folder: Path, listener: Listener) -> dict[str, Any]:
@@ -79,6 +82,7 @@ class Engines:
         if self.running is None or self.running.launch != launch or not self.running.alive():
             self.end()
             listener.progress({"note": f"Loading {launch.engine}"})
+            began = time.monotonic()
             launch.verify()
             process = EngineProcess(launch, self._held)
             try:
@@ -87,6 +91,7 @@ class Engines:
                 process.end()
                 raise
             self.running = process
+            self._loaded(launch.engine, time.monotonic() - began)
         return self.running
 
     def end(self) -> None:

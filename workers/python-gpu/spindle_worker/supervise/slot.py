@@ -32,7 +32,7 @@ from ..device import lock
 from ..settings import Settings
 from ..wire import Wire
 from .folders import TaskFolders
-from .metrics import TASK_SECONDS, TASKS
+from .metrics import BUSY, CHILDREN, HELD, MODEL_LOAD_SECONDS, MODEL_LOADS, REDIS_ERRORS, TASK_SECONDS, TASKS, TASKS_LOST
 from .output import Output
 
 log = logging.getLogger("spindle.slot")
@@ -79,6 +79,8 @@ class Slot:
         self._draining = threading.Event()
         self._stop = threading.Event()
         self._waits = False
+        BUSY.labels(label).set(0)
+        HELD.labels(label).set(gpu is None)
 
     def run(self) -> None:
         """Until `drain`: outages are waited out."""
@@ -97,6 +99,7 @@ class Slot:
             except BadEntry as error:
                 log.error("%s: an entry is refused: %s", self.label, error)
             except redis.RedisError as error:
+                REDIS_ERRORS.labels("slot").inc()
                 if "Function not found" not in str(error):  # the runtime has yet to load them: a start, or a Redis that lost all
                     log.warning("%s: Redis: %s", self.label, error)
                 self._draining.wait(OUTAGE_SECONDS)
@@ -116,8 +119,10 @@ class Slot:
 
     def _has_device(self) -> bool:
         if self._gpu is None or self._lock is not None:
+            HELD.labels(self.label).set(1)
             return True
         self._lock = lock(self._gpu)
+        HELD.labels(self.label).set(self._lock is not None)
         if self._lock is not None:
             log.info("%s: the device is ours", self.label)
         elif not self._waits:
@@ -138,6 +143,7 @@ class Slot:
         command = [sys.executable, "-m", "spindle_worker", "child", "--socket", str(theirs.fileno())]
         for descriptor in held:
             command += ["--hold", str(descriptor)]
+        CHILDREN.labels(self.label).inc()
         self._child = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno(), *held],
@@ -177,23 +183,27 @@ class Slot:
 
     def _attempt(self, entry: TaskEntry) -> None:
         self.current = entry.task
+        service = entry.capability.split("@")[0]
+        BUSY.labels(self.label).set(1)
         crash_point("afterTake")
         try:
             state = self._bus.beat(entry)
             if state == "lost":
+                TASKS_LOST.labels(service).inc()
                 return
             began = time.monotonic()
             with self._folders.folder() as folder:
                 result = {"outcome": "cancelled"} if state == "cancel" else self._watch(entry, folder)
             if result is None:
+                TASKS_LOST.labels(service).inc()
                 return
-            service = entry.capability.split("@")[0]
             TASK_SECONDS.labels(service, entry.engine).observe(time.monotonic() - began)
             TASKS.labels(service, entry.engine, result["outcome"]).inc()
             log_text = self._output.collect() if self._output else ""
             self._settle(entry.task, {**result, **({"log": log_text} if log_text else {})})
         finally:
             self.current = None
+            BUSY.labels(self.label).set(0)
 
     def _watch(self, entry: TaskEntry, folder: Path) -> dict[str, Any] | None:
         """The result, or None if the task is no longer ours."""
@@ -223,7 +233,10 @@ class Slot:
                 if message is not None and message["type"] == "result":
                     progress.close()
                     return dict(message["result"])
-                if message is not None:
+                if message is not None and message["type"] == "loaded":
+                    MODEL_LOADS.labels(message["engine"]).inc()
+                    MODEL_LOAD_SECONDS.labels(message["engine"]).observe(message["seconds"])
+                elif message is not None:
                     progress.send(message["progress"])
                 progress.flush_if_due()
                 if self.bell.is_set():

@@ -19,7 +19,7 @@ from ..manifest import manifest
 from ..nodes import capabilities
 from ..settings import Settings, read_settings
 from .folders import TaskFolders
-from .metrics import serve
+from .metrics import REDIS_ERRORS, serve
 from .slot import Slot
 
 log = logging.getLogger("spindle.supervisor")
@@ -49,7 +49,7 @@ def supervise() -> int:
 
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, end)
-    serve(settings.metrics_port)
+    serve(settings.metrics_host, settings.metrics_port)
     current = manifest(capabilities().values())
     folders = TaskFolders()
     slots = _slots(settings, folders)
@@ -110,6 +110,7 @@ def _publish(settings: Settings, slots: list[Slot], current: dict[str, Any], sto
             if bus.is_to_drain():
                 stop.set()
         except redis.RedisError as error:
+            REDIS_ERRORS.labels("manifest").inc()
             log.warning("Redis: %s", error)
         stop.wait(settings.publish_seconds)
     with contextlib.suppress(redis.RedisError):
@@ -131,4 +132,5 @@ def _listen(settings: Settings, slots: list[Slot], stop: threading.Event) -> Non
                     if slot.current is None or slot.current == cancelled:
                         slot.bell.set()
         except redis.RedisError:
+            REDIS_ERRORS.labels("bells").inc()
             stop.wait(0.5)
