@@ -89,17 +89,29 @@ async function sendAll(url: string, messages: readonly (Uint8Array | string)[], 
   socket.terminate();
 }
 
-/** The server answers the question what it has once it has looked at all that came before. */
+const ASK_AGAIN_MS = 100;
+
+/**
+ * The server answers the question what it has once it has looked at all that came before. It has one answer for whoever asks several times
+ * at once, and none if the first of the questions cannot be read.
+ */
 const answersSync = (socket: WebSocket) =>
   new Promise<void>((resolve) => {
-    const hear = (data: ArrayBuffer) => {
-      const [kind, step] = new Uint8Array(data);
-      if (kind !== SYNC || step !== ANSWER) return;
+    const ask = () => isOpen(socket) && socket.send(Uint8Array.from([SYNC, ASK, 1, 0]));
+    const again = setInterval(ask, ASK_AGAIN_MS);
+    const end = () => {
+      clearInterval(again);
       socket.off("message", hear);
+      socket.off("close", end);
       resolve();
     };
+    const hear = (data: ArrayBuffer) => {
+      const [kind, step] = new Uint8Array(data);
+      if (kind === SYNC && step === ANSWER) end();
+    };
     socket.on("message", hear);
-    socket.send(Uint8Array.from([SYNC, ASK, 1, 0]));
+    socket.on("close", end);
+    ask();
   });
 
 const syncMessage = (step: number, body: Uint8Array) => Uint8Array.from([SYNC, step, ...varUint(body.length), ...body]);
