@@ -15,6 +15,16 @@ export default defineConfig({
       {
         test: { ...common, name: "editor", globalSetup, include: ["tests/editor/*.test.ts"], fileParallelism: false, testTimeout: 240_000 },
       },
+      {
+        test: {
+          ...common,
+          name: "hostile",
+          globalSetup,
+          include: ["tests/hostile/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 240_000,
+        },
+      },
       { test: { ...common, name: "slow", include: ["tests/slow/*.test.ts"], fileParallelism: false, testTimeout: 300_000 } },
     ],
   },

@@ -1,4 +1,4 @@
-// `npm test`: check, unit, integration on real processes, end-to-end in a browser. `--all` adds each part of the editor, the object stores
+// `npm test`: check, unit, integration on real processes, what is hostile in short, end-to-end in a browser. `--all` adds all that is hostile, each part of the editor, the object stores
 // and the slow suites. `--engines` runs
 // the GPU engines alone, on the CPU: it installs their packages first, some 13 GB, and is never part of `--all`; `--engines transcription`
 // runs one file of workers/python-gpu/engine_tests, and installs what that one needs.
@@ -15,7 +15,9 @@ import { buildVersitygw } from "../launch/versitygw.ts";
 import { check, prepare } from "./check.ts";
 
 /** Minutes on two cores. With --all a suite fails that takes half as long again: what it grew by belongs in its budget, with a reason. */
-const BUDGETS = { check: 3, unit: 5, python: 2, integration: 14, e2e: 6, editor: 7, slow: 20 };
+const BUDGETS = { check: 3, unit: 5, python: 2, integration: 14, hostile: 14, e2e: 6, editor: 7, slow: 20 };
+/** How many seeds each hostile suite goes through, where it has the time: a hundred make up what is in its titles. */
+const HOSTILE_IN_FULL = { SEEDS: process.env.SEEDS ?? "100" };
 type Suite = keyof typeof BUDGETS;
 
 interface Counts {
@@ -71,6 +73,7 @@ export async function test(args: string[]): Promise<number> {
   if (wanted("python")) await run("python", () => pytest("Python", []));
   await findEspeak();
   if (wanted("integration")) await run("integration", () => vitest("integration", {}));
+  if (wanted("hostile")) await run("hostile", () => vitest("hostile", all ? HOSTILE_IN_FULL : {}));
   const inBrowser = (["e2e", "editor"] as const).filter((suite) => (suite === "e2e" ? wanted(suite) : all || only === suite));
   const chromium = inBrowser.length > 0 ? await findChromium() : undefined;
   if (inBrowser.length > 0) await buildEditor();

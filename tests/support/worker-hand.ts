@@ -23,7 +23,7 @@ export class WorkerHand {
     proxied = false,
     away = false,
     ...options
-  }: Pick<StackOptions, "env"> & { proxied?: boolean; away?: boolean } = {}): Promise<WorkerHand> {
+  }: Pick<StackOptions, "env" | "route"> & { proxied?: boolean; away?: boolean } = {}): Promise<WorkerHand> {
     let proxy: FaultProxy | undefined;
     const route = async (env: Readonly<Record<string, string>>) => {
       proxy = await FaultProxy.start(env.REDIS_URL as string);
