@@ -17,6 +17,7 @@ import { RunDriver } from "./engine/run-driver.ts";
 import { NodeRegistry } from "./nodes/registry.ts";
 import { PostgresRecord } from "./record/postgres-record.ts";
 import { ROOT } from "./root.ts";
+import { DefinitionService } from "./services/definition-service.ts";
 import { GraphService } from "./services/graph-service.ts";
 import { LibraryService } from "./services/library-service.ts";
 import { PeopleService } from "./services/people-service.ts";
@@ -101,7 +102,22 @@ async function start(config: Config): Promise<() => Promise<void>> {
   // Documents are claimed under the lease of the runtime, so it begins before any socket opens.
   await patient(() => record.leases.renew(config.owner, timings.runLeaseMs));
   const running = await serve(
-    { config, db, artifacts, record, live, workers, library, graphs, runs, people, plans, templates, waits },
+    {
+      config,
+      db,
+      artifacts,
+      record,
+      live,
+      workers,
+      library,
+      graphs,
+      definitions: new DefinitionService(db),
+      runs,
+      people,
+      plans,
+      templates,
+      waits,
+    },
     documents,
     documentClaims,
     onError,

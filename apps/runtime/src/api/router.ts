@@ -3,6 +3,7 @@ import {
   validateAnswerRequest,
   validateClearCacheRequest,
   validateCreateGraphRequest,
+  validateDefinitionRequest,
   validateForkRequest,
   validateIdRequest,
   validateImportGraphRequest,
@@ -11,6 +12,7 @@ import {
   validateNodeRunRequest,
   validateNodeRunsRequest,
   validateRenameGraphRequest,
+  validateShareDefinitionRequest,
   validateStartRunRequest,
   validateStartTemplateRequest,
   validateTemplateRequest,
@@ -118,8 +120,16 @@ const templates = router({
   }),
 });
 
+const definitions = router({
+  /** The newest version of each. */
+  list: procedure.query(({ ctx }) => ctx.definitions.list()),
+  get: procedure.input(requestReader(validateDefinitionRequest)).query(({ ctx, input }) => ctx.definitions.get(input)),
+  share: procedure.input(requestReader(validateShareDefinitionRequest)).mutation(({ ctx, input }) => ctx.definitions.share(input)),
+});
+
 export const appRouter = router({
   graphs,
+  definitions,
   runs,
   templates,
   library: router({

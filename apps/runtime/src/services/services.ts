@@ -5,6 +5,7 @@ import type { RunRecord } from "../record/record.ts";
 import type { Database } from "../store/database.ts";
 import type { LiveBoard } from "../tasks/live.ts";
 import type { WorkerPlane } from "../tasks/worker-plane.ts";
+import type { DefinitionService } from "./definition-service.ts";
 import type { GraphService } from "./graph-service.ts";
 import type { LibraryService } from "./library-service.ts";
 import type { PeopleService } from "./people-service.ts";
@@ -22,6 +23,7 @@ export interface Services {
   workers: WorkerPlane;
   library: LibraryService;
   graphs: GraphService;
+  definitions: DefinitionService;
   runs: RunService;
   people: PeopleService;
   plans: PlanService;
