@@ -216,6 +216,8 @@ export const ERROR_CODES = {
   "worker.not_found": "There is no such worker.",
   "run.not_found": "There is no such run.",
   "graph.not_found": "There is no such graph.",
+  "definition.not_found": "There is no such version of a shared definition.",
+  "definition.outdated": "Another version was shared in between.",
   "graph.deleted": "The graph was deleted, and can be restored for a while.",
   "node.not_found": "The run has no such node run.",
   "template.not_found": "There is no such template.",

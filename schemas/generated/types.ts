@@ -103,6 +103,10 @@ export type RequestsPath = string;
  */
 export type RequestsName = string;
 /**
+ * The number of a version of a shared definition.
+ */
+export type RequestsVersion = string;
+/**
  * The name of a template.
  */
 export type RequestsTemplate = string;
@@ -435,7 +439,7 @@ export interface GraphInterface {
   outputs?: InterfaceOutput[];
 }
 /**
- * The definition is a copy of one that is kept outside of the graph, so that its instances can follow it. Stored; nothing follows it yet.
+ * The definition is a copy of one that is kept outside of the graph, so that its instances can follow it.
  */
 export interface DefinitionLink {
   /**
@@ -1727,6 +1731,31 @@ export interface WatchRunRequest {
    * The number of the last event that was seen.
    */
   lastEventId?: string | null;
+}
+/**
+ * One version of a shared definition.
+ */
+export interface DefinitionRequest {
+  definition: RequestsId;
+  version: RequestsVersion;
+}
+/**
+ * Shares a definition with every graph: as a new one, or as the version after the one that it was made of.
+ */
+export interface ShareDefinitionRequest {
+  /**
+   * A langgraph.v1 document; what it calls is in its `metadata.definitions`.
+   */
+  document: {
+    [k: string]: unknown;
+  };
+  /**
+   * The newest version so far.
+   */
+  after?: {
+    definition: RequestsId;
+    version: RequestsVersion;
+  };
 }
 export interface TemplateRequest {
   name: RequestsTemplate;

@@ -18,6 +18,7 @@ import { NodeRegistry } from "./nodes/registry.ts";
 import { PostgresRecord } from "./record/postgres-record.ts";
 import { ROOT } from "./root.ts";
 import { Blueprints } from "./services/blueprints.ts";
+import { DefinitionService } from "./services/definition-service.ts";
 import { EngineService } from "./services/engine-service.ts";
 import { GraphService } from "./services/graph-service.ts";
 import { LibraryService } from "./services/library-service.ts";
@@ -105,7 +106,23 @@ async function start(config: Config): Promise<() => Promise<void>> {
   // Documents are claimed under the lease of the runtime, so it begins before any socket opens.
   await patient(() => record.leases.renew(config.owner, timings.runLeaseMs));
   const running = await serve(
-    { config, db, artifacts, record, live, workers, library, engines, graphs, runs, people, plans, templates, waits },
+    {
+      config,
+      db,
+      artifacts,
+      record,
+      live,
+      workers,
+      library,
+      engines,
+      graphs,
+      definitions: new DefinitionService(db),
+      runs,
+      people,
+      plans,
+      templates,
+      waits,
+    },
     documents,
     documentClaims,
     onError,

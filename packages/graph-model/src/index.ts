@@ -52,6 +52,6 @@ export * from "./plan.ts";
 export * from "./ports.ts";
 export type { Split } from "./regions.ts";
 export { type Resolved, resolve, resolver } from "./resolve.ts";
-export { CALL, definitionGraph, definitionNames, graphInside } from "./subgraphs.ts";
+export { CALL, definitionGraph, definitionNames, graphInside, isWholeDefinition, writtenDefinition } from "./subgraphs.ts";
 export { mergedText, placeAfter, textChange } from "./text-change.ts";
 export * from "./topology.ts";

@@ -1,6 +1,6 @@
 // The validator's view of the node library: what it must know of a capability, and nothing of where that came from.
 import type { Blueprint } from "@spindle/schemas";
-import type { Plane } from "./graph.ts";
+import type { Graph, Plane } from "./graph.ts";
 import type { Port } from "./ports.ts";
 
 export interface LibraryEngine {
@@ -36,6 +36,13 @@ export interface Example {
   output?: Readonly<Record<string, unknown>>;
 }
 
+export interface SharedDefinition {
+  /** The id by which copies know it. */
+  definition: string;
+  version: string;
+  document: Graph;
+}
+
 export interface NodeDefinition {
   plane: Plane;
   service: string;
@@ -61,6 +68,8 @@ export interface NodeDefinition {
   human?: true;
   /** The name of the definition that gives the outputs, if a subgraph does. */
   calls?: string;
+  /** The entry is a subgraph that is shared with every graph; a node of it calls a copy (DESIGN G5). */
+  shared?: SharedDefinition;
   timeoutSeconds: number;
   /** How long nothing may move before a worker ends the work. */
   stallSeconds?: number;

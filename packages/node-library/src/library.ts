@@ -45,6 +45,16 @@ type Words = () => MiniSearch;
 const wordsOf = new WeakMap<Library, Words>();
 const shared = new WeakMap<object, { rest: string; words: Words }>();
 
+/** The library with more entries, which come first and are looked for beside the others. */
+export function withEntries(library: Library, entries: readonly NodeDefinition[]): Library {
+  if (entries.length === 0) return library;
+  const all = [...entries, ...library.all()];
+  const made: Library = { find: library.find, all: () => all };
+  const [own, others] = [makeSearch({ find: library.find, all: () => entries }), searchOf(library)];
+  searches.set(made, (text) => (text.trim() === "" ? all : [...own(text), ...others(text)]));
+  return made;
+}
+
 /** Libraries with the same classes list the same words in the same order, wherever these can run: they are indexed once. */
 export function shareSearch(library: Library, classes: object, others: readonly Capability[]): void {
   const rest = JSON.stringify(others.map(({ id, label, keywords, category, description }) => [id, label, keywords, category, description]));

@@ -39,6 +39,7 @@ import { LinkHint } from "./link-hint";
 import { LoopEdge } from "./loop-edge";
 import { type CardNode, NodeCard } from "./node-card";
 import { NoteCard, type NoteNode, noteOfNodeId, toNotes } from "./note-card";
+import { DRAG_TYPE, keyOf } from "./offers";
 import { RailCard, useRails } from "./rail-card";
 import { afterChanges, type Selection, selectedAlone, selectionOf } from "./selection";
 import { useTabStop } from "./tab-stop";
@@ -47,7 +48,6 @@ import { useLinks } from "./use-links";
 import { useOpenAt } from "./use-palette";
 import { WirePlus } from "./wire-plus";
 
-export const DRAG_TYPE = "application/x-spindle-capability";
 const TYPES = { card: NodeCard, frame: FrameCard, broughtNote: BroughtNote, note: NoteCard, group: GroupCard, rail: RailCard };
 /** What is kept between two renderings: cards and notes. Groups and what an import brought are made of them, or never change. */
 type Drawn = CardNode | NoteNode;
@@ -233,7 +233,7 @@ export function Canvas({
     const at = { x: event.clientX, y: event.clientY };
     const file = event.dataTransfer.files[0];
     if (file) return onDropFile(file, at);
-    const definition = library.all().find((one) => `${one.plane} ${one.service}` === event.dataTransfer.getData(DRAG_TYPE));
+    const definition = library.all().find((one) => keyOf(one) === event.dataTransfer.getData(DRAG_TYPE));
     if (!definition) return;
     const corner = freeNear(sheet, store.getState(), flow.screenToFlowPosition(at));
     const joint = jointOfWire(graph, wireAt(at) ?? "");

@@ -35,6 +35,7 @@ export function toGroupNodes(graph: Graph, groups: readonly Group[], nodes: read
         type: "group" as const,
         position: { x: frame.x, y: frame.y },
         ...size,
+        measured: size,
         zIndex: group.collapsed ? 0 : -2,
         // What is below the frame is the canvas: only its head is taken hold of.
         ...(group.collapsed ? {} : { style: { pointerEvents: "none" as const } }),

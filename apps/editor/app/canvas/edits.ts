@@ -1,5 +1,6 @@
 // Edits of the canvas. Each is one step of undo.
 import {
+  CALL,
   canConnect,
   edgeId,
   edgeMetadata,
@@ -16,12 +17,14 @@ import {
   portType,
   record,
   resolve,
+  writtenDefinition,
 } from "@spindle/graph-model";
 import {
   addNode,
   changeService,
   connect,
   copyNodes,
+  docOf,
   pasteNodes,
   remove,
   removeEntry,
@@ -29,9 +32,11 @@ import {
   setEdge,
   setEntry,
   setSetting,
+  sheetGraph,
 } from "@spindle/graph-model/shared-doc";
 import type { Note } from "@spindle/schemas";
 import { ME } from "../session/use-document";
+import { bringCalled, bringShared, calledFrom } from "./definitions";
 import { type Join, type Joint, joinable, jointOfWire, keptWires } from "./joint";
 import type { Selection } from "./selection";
 
@@ -70,10 +75,13 @@ export function copySelected(sheet: Sheet, graph: Graph, selection: Pick<Selecti
   if (!copied && notes.length === 0) return undefined;
   const whole = copied ?? { ...graph, nodes: [], edges: [] };
   const editor = record(whole.metadata?.editor);
-  return { ...whole, metadata: { ...whole.metadata, editor: { ...editor, notes } } } as Graph;
+  const { definitions: _, ...metadata } = record(whole.metadata);
+  const called = calledFrom(whole.nodes, graph).map((name) => [name, writtenDefinition(graph, name)]);
+  const definitions = called.length > 0 ? { definitions: Object.fromEntries(called) } : {};
+  return { ...whole, metadata: { ...metadata, editor: { ...editor, notes }, ...definitions } } as Graph;
 }
 
-/** Adds what was copied under new ids, its upper left corner at `at`. Returns the new ids. */
+/** Adds what was copied under new ids, its upper left corner at `at`, with the subgraphs that it calls. Returns the new ids. */
 export function pasteCopied(sheet: Sheet, copied: Graph, at: Position): { nodes: string[]; notes: string[] } {
   const notes = notesOf(copied);
   const cards = copied.nodes.map((node) => nodePosition(copied, node.id) ?? { x: 0, y: 0 });
@@ -81,7 +89,8 @@ export function pasteCopied(sheet: Sheet, copied: Graph, at: Position): { nodes:
   const moved = (place: Position) => ({ x: at.x + place.x - corner.x, y: at.y + place.y - corner.y });
   return sheet.transact(
     () => ({
-      nodes: cards.length > 0 ? pasteNodes(sheet, ME, copied, moved(cornerOf(cards))) : [],
+      nodes:
+        cards.length > 0 ? pasteNodes(sheet, ME, { ...copied, nodes: bringCalled(docOf(sheet), ME, copied) }, moved(cornerOf(cards))) : [],
       notes: notes.map(({ id: _, position, ...fields }) =>
         setEntry(sheet, ME, "notes", undefined, { ...fields, position: moved(position) }),
       ),
@@ -156,6 +165,12 @@ function bridgesOver(graph: Graph, id: string, gone: ReadonlySet<string>): Wire[
 
 /** Adds one use of a capability; parameters start with their defaults in the schema, not as copies. */
 export function place(sheet: Sheet, definition: NodeDefinition, position: Position): string {
+  const { shared, label } = definition;
+  if (shared)
+    return sheet.transact(() => {
+      const params = { definition: bringShared(docOf(sheet), ME, { ...shared, label }) };
+      return addNode(sheet, ME, { service: CALL, plane: "node", name: label, position, params });
+    }, ME);
   return addNode(sheet, ME, { service: definition.service, plane: definition.plane, name: definition.label, position });
 }
 
@@ -177,6 +192,8 @@ export function insertNode(
     const id = place(sheet, definition, position);
     const join = joinable(graph, library, joint)(definition);
     if ("why" in join) return { id, join: undefined };
+    const { shared } = definition;
+    if (shared) return { id, join: wireIn(sheet, { graph: sheetGraph(sheet), library }, id, join, joint.wire) };
     const node: GraphNode = { id, service: definition.service, plane: definition.plane, status: "pending" };
     return { id, join: wireIn(sheet, { graph: { ...graph, nodes: [...graph.nodes, node] }, library }, id, join, joint.wire) };
   }, ME);
@@ -226,10 +243,14 @@ function wireIn(sheet: Sheet, { graph, library }: Known, id: string, join: Join,
 export function replaceNode(sheet: Sheet, { graph, library }: Known, id: string, definition: NodeDefinition): number {
   const { node, definition: before, settings } = resolve(graph, library).root.node(id) ?? {};
   if (!node) return 0;
+  const { shared, label } = definition;
+  const called = shared && bringShared(docOf(sheet), ME, { ...shared, label });
+  if (called !== undefined) graph = sheetGraph(sheet);
   const known = new Map([...(before?.parameters ?? []), ...(before?.inputs ?? [])].map(({ name, schema }) => [name, portType(schema)]));
   const taken = new Map([...definition.parameters, ...definition.inputs].map(({ name, schema }) => [name, portType(schema)]));
   const keeps = (name: string) => taken.has(name) && (known.get(name) ?? taken.get(name)) === taken.get(name);
   const params = Object.fromEntries(Object.entries(node.params ?? {}).filter(([name]) => keeps(name)));
+  if (called !== undefined) params.definition = called;
   const name = node.name && node.name !== before?.label ? node.name : definition.label;
   const next = { ...node, service: definition.service, plane: definition.plane, name, params };
   const nodes = graph.nodes.map((one) => (one.id === id ? next : one)) as Graph["nodes"];

@@ -21,7 +21,11 @@ export interface OfferGroup {
 /** How many a group lists; nobody reads more. */
 export const MOST_OFFERS = 50;
 
-export const keyOf = ({ plane, service }: Pick<NodeDefinition, "plane" | "service">): string => `${plane} ${service}`;
+/** Under which what is dragged out of the library says its key. */
+export const DRAG_TYPE = "application/x-spindle-capability";
+
+export const keyOf = ({ plane, service, shared }: Pick<NodeDefinition, "plane" | "service" | "shared">): string =>
+  shared ? `${plane} ${service} ${shared.definition}` : `${plane} ${service}`;
 
 interface Asked {
   /** What was typed finds these, best first; all of the library where nothing was. */

@@ -13,8 +13,8 @@ import { removeEntry, type Sheet, setEntry } from "@spindle/graph-model/shared-d
 import type { Edge } from "@xyflow/react";
 import { ME } from "../session/use-document";
 import { around, type Box } from "./box";
+import { freeName } from "./definitions";
 import { wireStyle } from "./flow";
-import { freeName } from "./subgraphs";
 
 /** Ids of what is drawn for them; no node and no edge of a graph has a space in its id. */
 export const RAIL = { inputs: "rail inputs", outputs: "rail outputs" } as const;

@@ -41,6 +41,7 @@ import {
 } from "@spindle/graph-model/shared-doc";
 import { ME } from "../session/use-document";
 import { setBends } from "./bends";
+import { freeName } from "./definitions";
 import { titleIn } from "./edits";
 import { withPlaces } from "./flow";
 import { groupsOf } from "./groups";
@@ -241,15 +242,6 @@ function named(level: Level, { node, port }: PortAddress, side: "inputs" | "outp
   return { name: freeName(port, taken), label: isTaken ? `${own} of ${titleIn(level.graph, node)}` : own };
 }
 
-/** Takes the name, or the first one like it that is free. */
-export function freeName(name: string, taken: Set<string> | readonly string[]): string {
-  const known = new Set(taken);
-  let free = name;
-  for (let more = 2; known.has(free); more++) free = `${name} ${more}`;
-  if (taken instanceof Set) taken.add(free);
-  return free;
-}
-
 function middle(places: readonly Position[]): Position {
   if (places.length === 0) return { x: 0, y: 0 };
   const mean = (of: "x" | "y") =>
@@ -352,11 +344,11 @@ export function usesOf(graph: Graph, name: string): number {
   return bodies.flatMap(({ nodes }) => nodes).filter(({ service, params }) => service === CALL && params?.definition === name).length;
 }
 
-/** Gives the node a copy of what it calls, which changes with no other node. */
+/** Gives the node a copy of what it calls, which changes with no other node, and follows nothing. */
 export function makeUnique(sheet: Sheet, graph: Graph, id: string): void {
   const name = subgraphOf(graph, id);
   if (name === undefined) return;
-  const written = record(record(graph.metadata?.definitions)[name]);
+  const { link: _, ...written } = record(record(graph.metadata?.definitions)[name]);
   const copy = freeName(name, definitionNames(graph));
   sheet.transact(() => {
     setDefinition(docOf(sheet), ME, copy, {

@@ -38,8 +38,19 @@ interface Props {
   id: string;
 }
 
-/** @param parts the menu of the runs that end or begin at this node */
-export function NodeInspector({ sheet, graph, library, issues, id, parts }: Props & { parts: readonly MenuEntry[] }) {
+/**
+ * @param parts the menu of the runs that end or begin at this node
+ * @param about what there is to say of the node before its tabs
+ */
+export function NodeInspector({
+  sheet,
+  graph,
+  library,
+  issues,
+  id,
+  parts,
+  about,
+}: Props & { parts: readonly MenuEntry[]; about?: React.ReactNode }) {
   const level = resolve(graph, library).root;
   const resolved = level.node(id);
   const [tab, setTab] = useState("settings");
@@ -71,6 +82,7 @@ export function NodeInspector({ sheet, graph, library, issues, id, parts }: Prop
           items={parts}
         />
       </div>
+      {about}
       <Tabs.Root value={tab} onValueChange={setTab} className="tabbed">
         <Tabs.List className="tabs" aria-label="Node">
           <Tabs.Trigger className="tab" value="settings">

@@ -3,7 +3,7 @@ import type { Library, NodeDefinition, Plane } from "@spindle/graph-model";
 import { searchOf } from "@spindle/node-library";
 import { ChevronDown, ChevronRight, PanelLeftOpen, Search, WifiOff, X } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { DRAG_TYPE } from "../canvas/canvas";
+import { DRAG_TYPE, keyOf } from "../canvas/offers";
 import { PLANE_NAMES, PlaneMark } from "../ui/plane-mark";
 
 /** How many matches are listed, best first; nobody reads more. */
@@ -104,7 +104,7 @@ export function LibraryPanel({ library, loaded, trouble, onAdd }: LibraryPanelPr
             {!isShut(category, list) &&
               list.map((definition) => (
                 <Row
-                  key={`${definition.plane} ${definition.service}`}
+                  key={keyOf(definition)}
                   definition={definition}
                   onAdd={() => onAdd(definition)}
                   onTap={() => {
@@ -146,7 +146,7 @@ function Row({ definition, onAdd, onTap }: { definition: NodeDefinition; onAdd()
       className={`library-item${definition.live ? "" : " off"}`}
       draggable
       title={`${definition.description}\n${definition.service}`}
-      onDragStart={(event) => event.dataTransfer.setData(DRAG_TYPE, `${definition.plane} ${definition.service}`)}
+      onDragStart={(event) => event.dataTransfer.setData(DRAG_TYPE, keyOf(definition))}
       onDoubleClick={onAdd}
       onClick={(event) => (event.nativeEvent as PointerEvent).pointerType === "touch" && onTap()}
       onKeyDown={(event) => event.key === "Enter" && onAdd()}

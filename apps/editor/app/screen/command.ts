@@ -7,6 +7,7 @@ import type { Box } from "../canvas/box";
 import { isNothing, type Selection } from "../canvas/selection";
 import type { PaletteOpener } from "../canvas/use-palette";
 import type { DocumentState } from "../session/use-document";
+import type { Sharing } from "../session/use-shared-definitions";
 import type { ShownLevel } from "./use-level";
 
 export type Panel = "library" | "inspector" | "bottom" | "minimap";
@@ -52,6 +53,10 @@ export interface Scene {
   /** Where the cards lie. */
   boxes(): ReadonlyMap<string, Box>;
   palette: PaletteOpener;
+  /** The copies that the graph has of shared subgraphs. */
+  sharing: Sharing;
+  /** Shows what the newest version of a copy does otherwise. */
+  showUpdate(definition: string): void;
   show(what: "commands" | "shortcuts" | "find" | "offer" | "engines"): void;
   /** Puts the focus into the inspector. */
   edit(what: "title" | "first field"): void;

@@ -54,6 +54,7 @@ import { rememberNode } from "../session/recent-nodes";
 import { shownRuns, useOpenRun } from "../session/run-store";
 import { useDocument } from "../session/use-document";
 import { useLibrary } from "../session/use-library";
+import { useSharedDefinitions } from "../session/use-shared-definitions";
 import { focusCanvas, focusInspector } from "../ui/focus";
 import { isField } from "../ui/keys";
 import { moving } from "../ui/motion";
@@ -67,10 +68,12 @@ import { DocumentNotices, NoGraph, OfflineBanner } from "./document-notices";
 import { EditorTop } from "./editor-top";
 import { EmptyCanvas } from "./empty-canvas";
 import { EnginesDialog } from "./engines-dialog";
+import { copyCommands, LinkedCopy } from "./linked-copy";
 import { OfferDialog } from "./offer-dialog";
 import { PanelEdges } from "./panel-edges";
 import { Shortcuts } from "./shortcuts";
 import { enter } from "./subgraph-commands";
+import { UpdateDialog } from "./update-dialog";
 import { useCommands } from "./use-commands";
 import { useDeletedByOthers } from "./use-deleted-by-others";
 import { useIssues } from "./use-issues";
@@ -92,11 +95,13 @@ export function GraphEditor({ id }: { id: string }) {
   const flowStore = useStoreApi();
   const about = useQuery(trpc.graphs.get.queryOptions({ id }));
   const opened = useDocument(id);
-  const { library, isListed, loaded, isDefined, trouble } = useLibrary(opened?.graph);
+  const { library: own, isListed, loaded, isDefined, trouble } = useLibrary(opened?.graph);
+  const { library, sharing } = useSharedDefinitions(opened, own);
   const level = useLevel(opened, library);
   const { shared, graph: shownGraph, selection, select: setSelection } = level;
   const [isRunFormOpen, setRunFormOpen] = useState(false);
   const [shown, show] = useState<"plan" | "commands" | "shortcuts" | "find" | "offer" | "engines">();
+  const [updated, showUpdate] = useState<string>();
   const panels = usePanels();
   const run = useOpenRun();
   usePageTitle(about.data?.name);
@@ -154,6 +159,7 @@ export function GraphEditor({ id }: { id: string }) {
   };
 
   const close = () => show(undefined);
+  const updatedCopy = sharing.copyOf(updated);
   const problem = whyNoPlan(whole, isDefined, issues);
   const commands = useCommands(
     shared?.loaded && graph && whole && loaded
@@ -196,6 +202,8 @@ export function GraphEditor({ id }: { id: string }) {
           palette,
           connect: startConnecting,
           boxes: () => (shared ? cardBoxes(shared.sheet, flowStore.getState()) : new Map()),
+          sharing,
+          showUpdate,
           show,
           edit: (what) => {
             panels.open("inspector");
@@ -208,6 +216,7 @@ export function GraphEditor({ id }: { id: string }) {
   if (about.isLoadingError)
     return <NoGraph error={about.error} copy={opened?.loaded ? whole : undefined} onForget={() => opened?.forget()} onRestore={restore} />;
   const { node: selectedNode, edge } = selectedAlone(selection, graph);
+  const copy = graph && selectedNode ? sharing.copyOf(subgraphOf(graph, selectedNode)) : undefined;
   const chosen = graph?.nodes.flatMap(({ id }) => (selection.nodes.has(id) ? [id] : [])) ?? [];
   return (
     <div className={panels.className} style={panels.style}>
@@ -327,6 +336,7 @@ export function GraphEditor({ id }: { id: string }) {
             issues={shownIssues}
             id={selectedNode}
             parts={menuItems(commands.of("part"))}
+            about={copy && <LinkedCopy copy={copy} {...copyCommands(commands)} />}
           />
         ) : chosen.length > 1 && shared && graph ? (
           <NodesInspector
@@ -346,6 +356,9 @@ export function GraphEditor({ id }: { id: string }) {
       {shown === "plan" && whole && <PlanDialog id={id} graph={whole} values={givenValues(inputs, runs.values)} onClose={close} />}
       {shown === "offer" && graph && <OfferDialog graph={graph} library={library} node={selectedNode ?? ""} onClose={close} />}
       {shown === "engines" && <EnginesDialog onClose={close} />}
+      {updatedCopy?.newer && opened && whole && (
+        <UpdateDialog shared={opened} whole={whole} library={library} copy={updatedCopy} onClose={() => showUpdate(undefined)} />
+      )}
       {shown === "shortcuts" && <Shortcuts commands={commands.list} onClose={close} />}
       {shown === "commands" && graph && (
         <CommandBar commands={commands.list} graph={graph} library={library} onAdd={add} onJump={jump} onClose={close} />

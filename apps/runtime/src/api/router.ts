@@ -3,6 +3,7 @@ import {
   validateAnswerRequest,
   validateClearCacheRequest,
   validateCreateGraphRequest,
+  validateDefinitionRequest,
   validateEngineRequest,
   validateForkRequest,
   validateIdRequest,
@@ -13,6 +14,7 @@ import {
   validateNodeRunsRequest,
   validateOfferEngineRequest,
   validateRenameGraphRequest,
+  validateShareDefinitionRequest,
   validateStartRunRequest,
   validateStartTemplateRequest,
   validateTemplateRequest,
@@ -128,9 +130,17 @@ const engines = router({
   remove: procedure.input(requestReader(validateEngineRequest)).mutation(({ ctx, input }) => ctx.engines.remove(input.name)),
 });
 
+const definitions = router({
+  /** The newest version of each. */
+  list: procedure.query(({ ctx }) => ctx.definitions.list()),
+  get: procedure.input(requestReader(validateDefinitionRequest)).query(({ ctx, input }) => ctx.definitions.get(input)),
+  share: procedure.input(requestReader(validateShareDefinitionRequest)).mutation(({ ctx, input }) => ctx.definitions.share(input)),
+});
+
 export const appRouter = router({
   engines,
   graphs,
+  definitions,
   runs,
   templates,
   library: router({

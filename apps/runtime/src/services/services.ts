@@ -5,6 +5,7 @@ import type { RunRecord } from "../record/record.ts";
 import type { Database } from "../store/database.ts";
 import type { LiveBoard } from "../tasks/live.ts";
 import type { WorkerPlane } from "../tasks/worker-plane.ts";
+import type { DefinitionService } from "./definition-service.ts";
 import type { EngineService } from "./engine-service.ts";
 import type { GraphService } from "./graph-service.ts";
 import type { LibraryService } from "./library-service.ts";
@@ -24,6 +25,7 @@ export interface Services {
   library: LibraryService;
   engines: EngineService;
   graphs: GraphService;
+  definitions: DefinitionService;
   runs: RunService;
   people: PeopleService;
   plans: PlanService;

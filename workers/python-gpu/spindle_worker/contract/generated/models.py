@@ -490,7 +490,7 @@ class GraphInterface(BaseModel):
 
 class DefinitionLink(BaseModel):
     """
-    The definition is a copy of one that is kept outside of the graph, so that its instances can follow it. Stored; nothing follows it yet.
+    The definition is a copy of one that is kept outside of the graph, so that its instances can follow it.
     """
 
     model_config = ConfigDict(
@@ -2244,6 +2244,20 @@ class RequestsName(RootModel[str]):
     ]
 
 
+class RequestsVersion(RootModel[str]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[
+        str,
+        Field(
+            description='The number of a version of a shared definition.',
+            pattern='^[1-9][0-9]{0,8}$',
+            title='Requests_version',
+        ),
+    ]
+
+
 class RequestsTemplate(RootModel[str]):
     model_config = ConfigDict(
         populate_by_name=True,
@@ -2522,6 +2536,52 @@ class WatchRunRequest(BaseModel):
             description='The number of the last event that was seen.',
         ),
     ] = None
+
+
+class DefinitionRequest(BaseModel):
+    """
+    One version of a shared definition.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    definition: RequestsId
+    version: RequestsVersion
+
+
+class After(BaseModel):
+    """
+    The newest version so far.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    definition: RequestsId
+    version: RequestsVersion
+
+
+class ShareDefinitionRequest(BaseModel):
+    """
+    Shares a definition with every graph: as a new one, or as the version after the one that it was made of.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    document: Annotated[
+        dict[str, Any],
+        Field(
+            description='A langgraph.v1 document; what it calls is in its `metadata.definitions`.'
+        ),
+    ]
+    after: Annotated[After | None, Field(description='The newest version so far.')] = (
+        None
+    )
 
 
 class TemplateRequest(BaseModel):
