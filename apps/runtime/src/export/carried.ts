@@ -13,9 +13,11 @@ export interface Needs {
   condition: boolean;
   person: boolean;
   artifact: boolean;
+  /** By service, the file of its node. */
+  nodes: ReadonlyMap<string, URL>;
 }
 
-function modulesFor({ condition, person }: Needs): URL[] {
+function modulesFor({ condition, person, nodes }: Needs): URL[] {
   const ofModel = (names: string[]) => names.map((name) => new URL(`./${name}.ts`, model));
   const own = (name: string) => new URL(`./${name}.ts`, import.meta.url);
   return [
@@ -25,6 +27,7 @@ function modulesFor({ condition, person }: Needs): URL[] {
     own("prelude"),
     ...(condition ? [own("prelude-condition")] : []),
     ...(person ? [own("prelude-person")] : []),
+    ...(nodes.size > 0 ? [own("prelude-node")] : []),
     own("prelude-run"),
   ];
 }
@@ -33,6 +36,7 @@ function modulesFor({ condition, person }: Needs): URL[] {
 export function carried(needs: Needs): { imports: string; text: string; packages: string[] } {
   const imported = new Map<string, Set<string>>();
   const texts = modulesFor(needs).map((url) => textOf(readFileSync(url, "utf8"), imported));
+  for (const [service, url] of needs.nodes) texts.push(nodeText(service, textOf(readFileSync(url, "utf8"), imported)));
   const packages = [...imported].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     imports: packages.map(([name, names]) => `import { ${[...names].sort().join(", ")} } from "${name}";`).join("\n"),
@@ -41,13 +45,13 @@ export function carried(needs: Needs): { imports: string; text: string; packages
   };
 }
 
-const IMPORT = /^import (type )?\{([^}]*)\} from "([^"]+)";\n/gm;
+const IMPORT = /^import (type )?(?:(\w+)|\{([^}]*)\}) from "([^"]+)";\n/gm;
 const IS_OURS = /^\.|^@spindle\//;
 
 /** Text of a module without its imports, which are noted, without what it is known by outside, and without the part for its sources alone. */
 function textOf(whole: string, imported: Map<string, Set<string>>): string {
   const text = whole.split("\n// ---\n")[0] as string;
-  for (const [, allTypes, names = "", from = ""] of text.matchAll(IMPORT)) {
+  for (const [, allTypes, whole, names = whole === undefined ? "" : `default as ${whole}`, from = ""] of text.matchAll(IMPORT)) {
     if (IS_OURS.test(from)) continue;
     const known = imported.get(from) ?? new Set();
     imported.set(from, known);
@@ -55,8 +59,15 @@ function textOf(whole: string, imported: Map<string, Set<string>>): string {
   }
   return text
     .replaceAll(IMPORT, "")
-    .replaceAll(/^export (?!\{)/gm, "")
+    .replaceAll(/^export (?!\{|default )/gm, "")
     .trim();
+}
+
+/** A node's file keeps its names to itself: two of them may have one in common. */
+function nodeText(service: string, text: string): string {
+  const lines = text.replace(/^export default /m, "return ").split("\n");
+  const inside = lines.map((line) => (line ? `  ${line}` : line)).join("\n");
+  return `carriedServices[${JSON.stringify(service)}] = serviceOf((() => {\n${inside}\n})());`;
 }
 
 /** What values are checked by that go from node to node as references: the program itself holds no files. */

@@ -10,6 +10,8 @@ export type Values = Record<string, unknown>;
  */
 export type ServiceFunction = (input: Values, about: { node: string; path: string }, config: Config) => Values | Promise<Values>;
 export type ServiceTable = Record<string, ServiceFunction>;
+/** Services that the program brings itself; those that it is given stand before them. */
+export const carriedServices: ServiceTable = {};
 export type Config = LangGraphRunnableConfig<{ services?: ServiceTable }>;
 
 interface Result {
@@ -348,7 +350,8 @@ async function workOnce({ drawn, path, scope, states, config }: Work, values: Va
   const input = { ...drawn.parameters, ...values };
   if (drawn.ask) return drawn.ask({ node: drawn.id, path }, input);
   if (!drawn.call) {
-    const service = config.context?.services?.[drawn.service];
+    const given = [config.context?.services ?? {}, carriedServices].find((table) => Object.hasOwn(table, drawn.service));
+    const service = given?.[drawn.service];
     if (!service) throw new Error(`No service ${drawn.service} was given.`);
     return service(input, { node: drawn.id, path }, config);
   }

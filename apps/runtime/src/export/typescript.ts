@@ -20,6 +20,7 @@ import {
   resolve,
 } from "@spindle/graph-model";
 import { endPrefixes } from "../engine/outputs.ts";
+import { NodeRegistry } from "../nodes/registry.ts";
 import { carried } from "./carried.ts";
 
 /** @returns a module that exports `graph`, `compile` and `run`; the graph has been validated */
@@ -36,12 +37,13 @@ export function exportTypeScript(graph: Graph, library: Library): string {
     condition: parts.some((part) => part.hasConditions),
     person: parts.some((part) => part.asksPeople),
     artifact: ports.hasArtifacts,
+    nodes: new Map(parts.flatMap((part) => [...part.portable])),
   };
   const { imports, text, packages } = carried(needs);
-  const services = [...new Set(parts.flatMap((part) => part.services))].sort();
+  const services = [...new Set(parts.flatMap((part) => part.services))].filter((service) => !needs.nodes.has(service)).sort();
   return [
     `// ${oneLine(graph.workflowId)}, exported from Spindle.`,
-    `// It needs ${packages.join(", ")}, and a function for each service:`,
+    `// It needs ${packages.join(", ")}${services.length > 0 ? ", and a function for each service:" : "."}`,
     ...services.map((service) => `//   ${oneLine(service)}`),
     imports,
     "",
@@ -92,6 +94,10 @@ class PortTexts {
   }
 }
 
+const registry = await NodeRegistry.load();
+const portableFile = ({ plane, service }: GraphNode, element: NodeDefinition | undefined): URL | undefined =>
+  plane === "node" && element ? registry.portableFile(service, element.version) : undefined;
+
 /** The graph itself, and each definition that a call needs. */
 function definitionsUsed(resolved: Resolved): string[] {
   const names = new Set([""]);
@@ -102,6 +108,8 @@ function definitionsUsed(resolved: Resolved): string[] {
 
 class LevelText {
   readonly services: string[];
+  /** Of the services those that the program can carry, with their files. */
+  readonly portable: ReadonlyMap<string, URL>;
   readonly hasConditions: boolean;
   readonly asksPeople: boolean;
   private readonly names = new Map<string, string>();
@@ -113,6 +121,8 @@ class LevelText {
   ) {
     const working = level.nodes.filter(({ element, passes }) => element?.calls === undefined && !passes);
     this.services = working.filter(({ element }) => !element?.human).map(({ node }) => node.service);
+    const files = working.map(({ node, element }) => [node.service, portableFile(node, element)] as const);
+    this.portable = new Map(files.filter((file): file is [string, URL] => file[1] !== undefined));
     this.asksPeople = working.some(({ element }) => element?.human);
     this.hasConditions = level.graph.edges.some((edge) => edgeMetadata(edge).when != null);
   }
