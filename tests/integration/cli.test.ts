@@ -104,6 +104,11 @@ describe("without a server", () => {
     expect([imported.code, JSON.parse(imported.out).nodes[0].id]).toEqual([0, "a"]);
     expect(imported.err).toContain("node.unknown_capability");
     expect((await spindle(["export", file("good.json", good), "--to", "langgraph"])).out).toContain("export async function run(");
+    const wire = { from: "list", to: "ask", metadata: { sourcePort: "value", targetPort: "value", map: {} } };
+    const people = graphOf([node("list", "constant.array", { value: [1, 2] }), node("ask", "human.ask_person")], [wire]);
+    const refused = await spindle(["export", file("people.json", people), "--to", "langgraph"]);
+    expect([refused.code, refused.out]).toEqual([1, ""]);
+    expect(refused.err).toMatch(/Ask once, before or after the map.* \[export\.person_in_map; node ask\]/);
     expect((await spindle(["export", file("good.json", good), "--to", "mermaid"])).out).toMatch(/^flowchart LR\n {2}n0\("a"\)/);
     expect((await spindle(["export", odd, "--to", "png"])).code).toBe(1);
     const comfy = await spindle(["import", file("comfy.json", '{"1":{"class_type":"KSampler","inputs":{}}}')]);

@@ -58,7 +58,7 @@ export class Condition {
   /** @throws ConditionError if the values do not allow an answer */
   holds(scope: ConditionScope): boolean {
     const text = String(this.text);
-    this.run ??= compile(this.parse(text));
+    this.run ??= planned(this.parse(text));
     const value = evaluate(text, this.run, scope);
     if (typeof value !== "boolean") throw new ConditionError(`The condition gives ${typeName(value)}, not true or false (in ${text}).`);
     return value;
@@ -90,7 +90,7 @@ function formOf(text: string): string | undefined {
 }
 
 /** @throws ConditionError if it is none */
-function compile(parsed: Parsed): Evaluate {
+function planned(parsed: Parsed): Evaluate {
   if ("bad" in parsed) throw new ConditionError(parsed.bad);
   return planWithBudget(parsed.expression);
 }
@@ -197,6 +197,6 @@ const typeName = (value: unknown): string =>
  * @throws ConditionError if it is no expression, or names what is not there
  */
 export function calculate(text: string, inputs: Readonly<Record<string, unknown>>): unknown {
-  const value = evaluate(text, compile(read(text)), { inputs, output: {}, error: {}, context: {} });
+  const value = evaluate(text, planned(read(text)), { inputs, output: {}, error: {}, context: {} });
   return typeof value === "bigint" ? Number(value) : value;
 }

@@ -4,7 +4,8 @@ import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, ty
 import type { RunInput } from "./interface.ts";
 import { chosenEngine, type Library, type LibraryEngine, type NodeDefinition } from "./library.ts";
 import { LIMITS } from "./limits.ts";
-import { type Passes, passesOf } from "./passing.ts";
+import type { Passes } from "./passed-on.ts";
+import { passesOf } from "./passing.ts";
 import { type Port, portsOf } from "./ports.ts";
 import { placeValues, WIDGET_VALUES } from "./stored-values.ts";
 import { CALL, calledName } from "./subgraphs.ts";

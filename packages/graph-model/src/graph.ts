@@ -1,17 +1,11 @@
 import type { EdgeMetadata, EditorMetadata, Graph, GraphEdge, GraphNode, MapSettings, NodeSettings, Position } from "@spindle/schemas";
+import { record } from "./object.ts";
 
+export { isObject, record } from "./object.ts";
 export type { EdgeMetadata, EditorMetadata, Graph, GraphEdge, GraphNode, MapSettings, NodeSettings, Position };
 export type Plane = GraphNode["plane"];
 export type EdgeKind = NonNullable<GraphEdge["kind"]>;
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-
-/** One object for all that is not there, so that the settings of a node without any stay the same object, too. */
-const NOTHING: Record<string, unknown> = Object.freeze({});
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === "object" && !Array.isArray(value);
-
-/** An object as it is written; a frozen empty one where something else stands. */
-export const record = (value: unknown): Readonly<Record<string, unknown>> => (isObject(value) ? value : NOTHING);
 
 /** As they are written: `validate` says what in them does not fit the type. */
 export function nodeSettings(graph: Graph, id: string): NodeSettings {

@@ -1,7 +1,8 @@
+export { type AnswerForm, readAnswer } from "./answer.ts";
 export { unitsSpent, withOneBudget } from "./cel.ts";
 export { type ReadResult, readAnyText, readGraph, readGraphText } from "./check/document.ts";
 export { whyInvalid } from "./check/invalid.ts";
-export { whyValueUnfit } from "./check/node.ts";
+export { whyUnfit, whyValueUnfit } from "./check/port-value.ts";
 export { validate } from "./check/validate.ts";
 export {
   blueprintEngine,
@@ -46,7 +47,7 @@ export { checkLimits, ID_PATTERN, jsonBytes, LIMITS, OUTPUT_DEPTH, whyTooLarge }
 export { enginesNotLive, type NotLive } from "./live.ts";
 export { nearest } from "./nearest.ts";
 export { originsIn } from "./origins.ts";
-export { passedOn } from "./passing.ts";
+export { passedOn } from "./passed-on.ts";
 export * from "./path.ts";
 export * from "./plan.ts";
 export * from "./ports.ts";

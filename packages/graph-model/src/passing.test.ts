@@ -6,7 +6,8 @@ import type { Graph, Plane } from "./graph.ts";
 import type { Library, NodeDefinition } from "./library.ts";
 import { enginesNotLive } from "./live.ts";
 import { originsIn } from "./origins.ts";
-import { passedOn, passesOf } from "./passing.ts";
+import { passedOn } from "./passed-on.ts";
+import { passesOf } from "./passing.ts";
 import { portsOf } from "./ports.ts";
 import { resolve } from "./resolve.ts";
 

@@ -1,9 +1,7 @@
 // What a bypassed node passes on: each output gives what an input takes, by ComfyUI's rule (docs/decisions/0025).
 import type { NodeDefinition } from "./library.ts";
+import type { Passes } from "./passed-on.ts";
 import { comfyType, type Port, portsFit } from "./ports.ts";
-
-/** By output, the input whose value it gives. An output that no input can stand in for is not there. */
-export type Passes = ReadonlyMap<string, string>;
 
 const known = new WeakMap<NodeDefinition, Passes>();
 
@@ -29,18 +27,3 @@ export function passesOf(definition: NodeDefinition): Passes {
 
 const typeOf = ({ type, schema }: Port): string => comfyType(schema) ?? type;
 const isAlike = (input: Port, output: Port): boolean => typeOf(input) === typeOf(output) && portsFit(input, output);
-
-/**
- * What a bypassed node gives for these values of its inputs.
- * @param mapped the input that takes a list, if the node would run once for each of its elements
- */
-export function passedOn(passes: Passes, values: Readonly<Record<string, unknown>>, mapped?: string): Record<string, unknown> {
-  const list = mapped === undefined ? undefined : values[mapped];
-  const given: Record<string, unknown> = {};
-  for (const [output, input] of passes) {
-    const value = values[input];
-    if (value === undefined) continue;
-    given[output] = Array.isArray(list) && input !== mapped ? list.map(() => value) : value;
-  }
-  return given;
-}

@@ -2,6 +2,7 @@
 import { exportJson, exportMermaid, exportRegion, hasErrors, readAnyText, resolve, validate } from "@spindle/graph-model";
 import { type RunOptions, SEED_JOB_STATUS, validateDrainRequest, validateRunOptions } from "@spindle/schemas";
 import express, { type Request, type Response, Router } from "express";
+import { programIssues } from "../export/program-issues.ts";
 import { exportTypeScript } from "../export/typescript.ts";
 import { Refused } from "../refused.ts";
 import type { RunService } from "../services/run-service.ts";
@@ -141,6 +142,8 @@ export function restRoutes(services: Services): Router {
       if (request.query.to === "langgraph") {
         const issues = validate(graph, library.library());
         if (hasErrors(issues)) throw Refused.issues("Only a graph that runs can be exported as a program.", issues);
+        const unfit = programIssues(graph, library.library());
+        if (hasErrors(unfit)) throw Refused.issues("Not all of the graph can be a program.", unfit);
         return response.type("text/plain").attachment(`${stem}.ts`).send(exportTypeScript(graph, library.library()));
       }
       if (request.query.to === "comfyui") {

@@ -92,7 +92,12 @@ const FORMATS: Record<string, (graph: Graph, library: Library, node?: string) =>
   "langgraph-json": exportJson,
   langgraph: async (graph, library) => {
     if (hasErrors(validate(graph, library))) throw new Error("Only a graph without problems is a program.");
-    const { exportTypeScript } = await import("../export/typescript.ts");
+    const [{ exportTypeScript }, { programIssues }] = await Promise.all([
+      import("../export/typescript.ts"),
+      import("../export/program-issues.ts"),
+    ]);
+    const issues = programIssues(graph, library);
+    if (issues.length > 0) throw new Error(issues.map(line).join("\n"));
     return exportTypeScript(graph, library);
   },
   mermaid: exportMermaid,

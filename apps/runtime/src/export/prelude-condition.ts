@@ -1,17 +1,12 @@
-// Conditions in CEL (https://cel.dev), for exported graphs that have some.
-import { celEnv, isCelError, parse, plan } from "@bufbuild/cel";
+// Conditions in CEL (https://cel.dev), for exported programs that have some, with the limits of a run.
+import { Condition, withOneBudget } from "@spindle/graph-model";
+import { budget, type Values } from "./prelude.ts";
 
-const environment = celEnv();
+budget.share = withOneBudget;
 
-/** @throws if the values do not allow an answer */
-function cel(text: string, context: Record<string, unknown>) {
-  const condition = plan(environment, parse(text));
-  return (about: { output: Record<string, unknown>; error: Record<string, unknown>; inputs: Record<string, unknown> }): boolean => {
-    const value: unknown = condition({ ...about, context } as never);
-    if (isCelError(value)) throw value;
-    if (typeof value !== "boolean") throw new Error(`${text} is neither true nor false.`);
-    return value;
-  };
+function cel(text: string, context: Values) {
+  const condition = new Condition(text);
+  return (about: { output: Values; error: Values; inputs: Values }): boolean => condition.holds({ ...about, context });
 }
 
 // ---

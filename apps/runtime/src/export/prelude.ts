@@ -1,13 +1,18 @@
-// How nodes are decided, outside Spindle (apps/runtime/src/engine/SPEC.md RC, RL, RM, RD): this file's text is part of every exported graph.
-import { Annotation, START, StateGraph } from "@langchain/langgraph";
+// How nodes are decided, outside Spindle (apps/runtime/src/engine/SPEC.md RC, RL, RM, RD, RH): this file's text is part of every exported
+// program, after that of the modules it imports from graph-model.
+import { Annotation, isGraphBubbleUp, type LangGraphRunnableConfig, START, StateGraph } from "@langchain/langgraph";
+import { decide, decideEdge, type EdgeDecision, type Outcome, passedOn, whyUnfit } from "@spindle/graph-model";
 
 export type Values = Record<string, unknown>;
 /**
- * What a service does with the values of its ports and parameters; throwing is failing. One that a person decides may use
- * LangGraph's `interrupt`.
+ * What a service does with the values of its ports and parameters; throwing is failing, and an error's `class` and `code` are what
+ * conditions see. The config is LangGraph's: a model that is called with it streams its tokens.
  */
-export type ServiceFunction = (input: Values, about: { node: string; path: string }) => Values | Promise<Values>;
+export type ServiceFunction = (input: Values, about: { node: string; path: string }, config: Config) => Values | Promise<Values>;
 export type ServiceTable = Record<string, ServiceFunction>;
+/** Services that the program brings itself; those that it is given stand before them. */
+export const carriedServices: ServiceTable = {};
+export type Config = LangGraphRunnableConfig<{ services?: ServiceTable }>;
 
 interface Result {
   path: string;
@@ -18,10 +23,11 @@ interface Result {
   error: Values;
 }
 
+type EdgeKind = "normal" | "on_success" | "on_failure";
 interface Edge {
   from: string;
   to: string;
-  kind: "normal" | "on_success" | "on_failure";
+  kind: EdgeKind;
   /** @throws if it cannot be answered */
   when?: (about: { output: Values; error: Values; inputs: Values }) => boolean;
   /** The output that is a choice: the edge holds if it was given. */
@@ -29,26 +35,34 @@ interface Edge {
   sourcePort?: string;
   targetPort?: string;
 }
+export interface Port {
+  name: string;
+  label: string;
+  type: string;
+  required: boolean;
+  schema: Values;
+}
 
 /** Where a value is looked for, the first that is there. */
 type Source = { from: string; output: string } | { input: string } | { value: unknown };
 
 interface Node {
   id: string;
+  title: string;
   service: string;
   parameters?: Values;
   inputs?: Record<string, Source[]>;
-  required?: string[];
+  ports: Port[];
   /** Ports that take nothing by name, as those with a wire; a loop's values do not replace theirs. */
   wired?: string[];
-  off?: true;
-  /** It is bypassed: by output, the input whose value it gives. */
-  passes?: Record<string, string>;
-  pinned?: Values;
+  /** What happens in place of running: nothing, or an output is there; of a bypassed node, by output, the input whose value it gives. */
+  instead?: { off: true } | { pinned: Values } | { passes: Record<string, string> };
   /** Once for each element of the list in the port. */
   map?: { port: string; limit?: number; tolerate: number; outputs: string[] };
   /** Another graph does it. */
   call?: () => Level;
+  /** A person does it. */
+  ask?: (about: { node: string; path: string }, input: Values) => Values;
 }
 
 interface Loop {
@@ -59,62 +73,106 @@ interface Loop {
   edge: Edge;
 }
 
-type Failed = { node: string; path: string; message: string };
-const merged = <T>() => Annotation<Record<string, T>>({ reducer: (before, news) => ({ ...before, ...news }), default: () => ({}) });
-const State = Annotation.Root({
-  /** By node, of its last visit. */
+type Failed = { node: string; title: string; path: string; message: string };
+/** Adds what is new; null clears. */
+const merged = <T>() =>
+  Annotation<Record<string, T>, Record<string, T> | null>({
+    reducer: (before, news) => (news === null ? {} : { ...before, ...news }),
+    default: () => ({}),
+  });
+export const State = Annotation.Root({
+  /** What the graph is given. */
+  inputs: Annotation<Values>,
+  /** What each node gave or why it did not, by node, of its last visit. */
   results: merged<Result>(),
   /** How each node run ended, by path. */
   states: merged<Result["state"]>(),
   /** Failures that nothing took care of. */
-  failed: Annotation<Failed[]>({ reducer: (before, news) => [...before, ...news], default: () => [] }),
+  failed: Annotation<Failed[], Failed[] | null>({
+    reducer: (before, news) => (news === null ? [] : [...before, ...news]),
+    default: () => [],
+  }),
+  /** By loop, the visit that comes next; -1 once the loop is over. */
   visits: merged<number>(),
+  /** Of a graph that runs inside another one: where. */
+  scope: Annotation<Scope | undefined>,
 });
-type Now = typeof State.State;
+export type Now = typeof State.State;
+/** What the graph runs with, and no checkpoint keeps. */
+const Context = Annotation.Root({ services: Annotation<ServiceTable> });
 
-/** One visit of a loop, or the whole of a graph. */
+/** One visit of a loop, or the whole of a graph; plain values, because it is part of checkpoints. */
 interface Scope {
   prefix: string;
   inputs: Values;
   visit: number;
-  loop?: Loop;
+  /** It runs for an element of a list, with others beside it, so that LangGraph keeps no checkpoint of it. */
+  isElement?: boolean;
+  loop?: string;
   /** What the loop's last node gave in the visit before. */
   before?: Result | undefined;
   outer?: Scope;
 }
-interface Config {
-  configurable?: { services?: ServiceTable; scope?: Scope };
-  recursionLimit?: number;
-}
-type Compiled = { invoke(state: Partial<Now>, config: object): Promise<Now> };
+const scopeOf = ({ scope, inputs = {} }: Now): Scope => scope ?? { prefix: "", inputs, visit: 0 };
 
-interface Level {
-  graph: Compiled;
+interface Builder {
+  compile(options?: { checkpointer: false }): Compiled;
+}
+type Compiled = { invoke(state: typeof State.Update, config: Config): Promise<Now> };
+export interface Level {
+  graph: Builder;
   /** What the graph gives: name, and where it comes from. */
   outputs: { name: string; from: string; port: string }[];
   /** Every output of these nodes, where nothing is declared. */
   ends: { id: string; prefix: string }[];
 }
 
-const configured = (config: Config) => ({
-  services: config.configurable?.services ?? {},
-  scope: config.configurable?.scope ?? { prefix: "", inputs: {}, visit: 0 },
-});
+const compiled = { kept: new WeakMap<Builder, Compiled>(), unkept: new WeakMap<Builder, Compiled>() };
+/** Runs a graph inside a node; its checkpoints lie with those of the graph around it. */
+function invokeInside(builder: Builder, state: typeof State.Update & { scope: Scope }, config: Config): Promise<Now> {
+  const known = state.scope.isElement ? compiled.unkept : compiled.kept;
+  const graph = known.get(builder) ?? (state.scope.isElement ? builder.compile({ checkpointer: false }) : builder.compile());
+  known.set(builder, graph);
+  return graph.invoke(state, config);
+}
 
-class Condition extends Error {}
+/** A failure with a code that conditions see. */
+class Failure extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+function errorOf(cause: unknown): Values {
+  const { class: kind, code, name, message } = (cause instanceof Error ? cause : new Error(String(cause))) as Error & Values;
+  const known = typeof code === "string" ? code : name === "UserError" ? "node.user_error" : "node.exception";
+  return { class: typeof kind === "string" ? kind : "user", code: known, message };
+}
+
+/** How conditions that are judged together share what they may spend; conditions set it (prelude-condition.ts). */
+export const budget = { share: <T>(judge: () => T): T => judge() };
+
+function outcomeOf({ state, broken }: Result): Outcome {
+  if (state === "succeeded") return { status: "completed" };
+  return state === "skipped" ? { status: "skipped", broken } : { status: "failed" };
+}
 
 /** The nodes and loops of one graph, by its edges. */
-function level(edges: Edge[]) {
-  const into = (id: string) => edges.filter((edge) => edge.to === id);
+function level(edges: Edge[], titles: Record<string, string>) {
+  const loops = new Map<string, Loop>();
   const holds = (edge: Edge, source: Result, inputs: Values): boolean => {
-    if (edge.branch !== undefined && source.state === "succeeded" && !(edge.branch in source.output)) return false;
+    if (edge.branch !== undefined && source.state === "succeeded" && !Object.hasOwn(source.output, edge.branch)) return false;
     try {
       return edge.when?.({ output: source.output, error: source.error, inputs }) ?? true;
     } catch (cause) {
-      throw new Condition(`The condition on the edge from ${edge.from} cannot be answered: ${(cause as Error).message}`);
+      const why = `The condition on the edge from ${titles[edge.from] ?? edge.from} cannot be answered. ${(cause as Error).message}`;
+      throw new Failure("edge.condition_failed", why);
     }
   };
-  const rescued = (source: Result, id: string, inputs: Values): boolean =>
+  const isHandled = (source: Result, id: string, inputs: Values): boolean =>
     edges.some((edge) => {
       if (edge.from !== id || edge.kind !== "on_failure") return false;
       try {
@@ -123,75 +181,83 @@ function level(edges: Edge[]) {
         return false; // its target fails with it
       }
     });
-  const says = (edge: Edge, source: Result, inputs: Values): "taken" | "not" | "broken" => {
-    if (source.state === "skipped") return source.broken ? "broken" : "not";
-    if (source.state === "succeeded") return edge.kind !== "on_failure" && holds(edge, source, inputs) ? "taken" : "not";
-    if (edge.kind === "on_failure") return holds(edge, source, inputs) ? "taken" : "not";
-    return rescued(source, edge.from, inputs) ? "not" : "broken";
+  const decideFrom = (edge: Edge, source: Result, inputs: Values): EdgeDecision => {
+    const outcome = outcomeOf(source);
+    const matters = outcome.status === (edge.kind === "on_failure" ? "failed" : "completed");
+    const handled = outcome.status === "failed" && isHandled(source, edge.from, inputs);
+    return decideEdge(edge.kind, outcome, !matters || holds(edge, source, inputs), handled);
   };
   /** The loop edge by which a node is reached again. */
   const back = (scope: Scope, id: string): { edge: Edge; source: Result } | undefined => {
-    for (let at: Scope | undefined = scope; at?.loop?.head === id; at = at.outer) {
+    for (let at: Scope | undefined = scope; at; at = at.outer) {
+      const loop = loops.get(at.loop ?? "");
+      if (loop?.head !== id) return undefined;
       if (at.visit === 0 || !at.before) continue;
-      says(at.loop.edge, at.before, scope.inputs);
-      return { edge: at.loop.edge, source: at.before };
+      decideFrom(loop.edge, at.before, scope.inputs);
+      return { edge: loop.edge, source: at.before };
     }
     return undefined;
   };
 
   /** A node: it always fires, and says itself whether it runs. */
   const node = (drawn: Node) => async (state: Now, config: Config) => {
-    const { scope, services } = configured(config);
+    const scope = scopeOf(state);
     const path = scope.prefix + drawn.id;
     const inside: States = {};
-    const end = (result: Partial<Result> & Pick<Result, "state">) =>
-      update(drawn.id, { path, broken: false, output: {}, error: {}, ...result }, inside);
-    if (drawn.off) return end({ state: "skipped" });
+    const end = (result: Partial<Result> & Pick<Result, "state">, handled = true) =>
+      update(drawn, { path, broken: false, output: {}, error: {}, ...result }, inside, handled);
+    const { instead } = drawn;
+    if (instead && "off" in instead) return end({ state: "skipped" });
+    const passes = instead && "passes" in instead ? instead.passes : undefined;
     try {
-      const around = back(scope, drawn.id);
-      const values = valuesOf(drawn, state.results, scope.inputs, around);
-      const said = into(drawn.id).map((edge) => says(edge, state.results[edge.from] as Result, scope.inputs));
-      if (around) said.push("taken");
-      const missing = drawn.required?.find((port) => values[port] === undefined);
-      if (said.includes("broken")) return end({ state: "skipped", broken: true });
-      if (said.length > 0 && (!said.includes("taken") || missing !== undefined)) return end({ state: "skipped" });
-      if (missing !== undefined && !drawn.pinned) throw new Error(`${missing} has no value.`);
-      return end({
-        state: "succeeded",
-        output: drawn.pinned ?? passedOn(drawn, values) ?? (await work(drawn, path, { ...drawn.parameters, ...values }, services, inside)),
+      const around = budget.share(() => back(scope, drawn.id));
+      const values = valuesFor(drawn, state.results, scope.inputs, around);
+      const decision = budget.share(() => {
+        const said = edges
+          .filter((edge) => edge.to === drawn.id)
+          .map((edge) => decideFrom(edge, state.results[edge.from] as Result, scope.inputs));
+        if (around) said.push("taken");
+        return decide(said, passes !== undefined || drawn.ports.every(({ required, name }) => !required || values[name] !== undefined));
       });
+      if (decision.do === "skip") return end({ state: "skipped", broken: decision.broken });
+      if (passes) return end({ state: "succeeded", output: passedOn(new Map(Object.entries(passes)), values, drawn.map?.port) });
+      if (instead && "pinned" in instead) return end({ state: "succeeded", output: instead.pinned });
+      return end({ state: "succeeded", output: await work({ drawn, path, scope, states: inside, config }, values) });
     } catch (cause) {
-      const { message, code, name } = cause as Error & { code?: string };
-      const error = { class: "user", code: cause instanceof Condition ? "edge.condition_failed" : (code ?? name), message };
-      const result = { path, state: "failed" as const, broken: false, output: {}, error };
-      return update(drawn.id, result, inside, rescued(result, drawn.id, scope.inputs));
+      if (isGraphBubbleUp(cause) || config.signal?.aborted) throw cause;
+      const result: Result = { path, state: "failed", broken: false, output: {}, error: errorOf(cause) };
+      return end(
+        result,
+        budget.share(() => isHandled(result, drawn.id, scope.inputs)),
+      );
     }
   };
 
   /** A loop: its body once per visit, as long as its edge is taken. */
-  const loop = (drawn: Loop, body: Compiled) => async (state: Now, config: Config) => {
-    const { scope } = configured(config);
-    const visit = state.visits[drawn.id] ?? 0;
-    const before = visit > 0 ? state.results[drawn.tail] : undefined;
-    const inner: Scope = { ...scope, prefix: `${scope.prefix}${drawn.id}[${visit}]/`, loop: drawn, visit, before, outer: scope };
-    const { results, states, failed } = await body.invoke(
-      { results: state.results },
-      { configurable: { ...config.configurable, scope: inner }, recursionLimit: config.recursionLimit },
-    );
-    const last = results[drawn.tail] as Result;
-    const goesOn = again(drawn, last, scope.inputs) && visit + 1 < drawn.max;
-    const caredFor = goesOn && drawn.edge.kind === "on_failure";
-    return {
+  const loop = (drawn: Loop, body: Builder) => {
+    loops.set(drawn.id, drawn);
+    return async (state: Now, config: Config) => {
+      const outer = scopeOf(state);
+      const visit = state.visits[drawn.id] ?? 0;
+      const before = visit > 0 ? state.results[drawn.tail] : undefined;
+      const scope: Scope = { ...outer, prefix: `${outer.prefix}${drawn.id}[${visit}]/`, loop: drawn.id, visit, before, outer };
+      const { results, states, failed } = await invokeInside(body, { results: state.results, scope }, config);
+      const last = results[drawn.tail] as Result;
+      const goesOn = budget.share(() => goesRound(drawn, last, outer.inputs)) && visit + 1 < drawn.max;
+      const caredFor = goesOn && drawn.edge.kind === "on_failure";
       // What it made, and not what it was given: that may be newer by now.
-      results: Object.fromEntries(Object.entries(results).filter(([id, result]) => result !== state.results[id])),
-      states,
-      failed: caredFor ? failed.filter(({ path }) => path !== last.path) : failed,
-      visits: { [drawn.id]: goesOn ? visit + 1 : -1 },
+      const made = Object.entries(results).filter(([, { path }]) => path.startsWith(scope.prefix));
+      return {
+        results: Object.fromEntries(made),
+        states,
+        failed: caredFor ? failed.filter(({ path }) => path !== last.path) : failed,
+        visits: { [drawn.id]: goesOn ? visit + 1 : -1 },
+      };
     };
   };
-  const again = ({ edge }: Loop, last: Result, inputs: Values): boolean => {
+  const goesRound = ({ edge }: Loop, last: Result, inputs: Values): boolean => {
     try {
-      return says(edge, last, inputs) === "taken";
+      return decideFrom(edge, last, inputs) === "taken";
     } catch {
       return true; // the next visit's first node fails with it, which says where
     }
@@ -199,12 +265,18 @@ function level(edges: Edge[]) {
   return { node, loop };
 }
 
-function update(id: string, result: Result, inside: States, caredFor = true) {
-  const failed = caredFor ? [] : [{ node: id, path: result.path, message: String(result.error.message) }];
-  return { results: { [id]: result }, states: { ...inside, [result.path]: result.state }, failed };
+function update({ id, title }: Node, result: Result, inside: States, handled: boolean) {
+  const { path, state, error } = result;
+  const failed = state !== "failed" || handled ? [] : [{ node: id, title, path, message: String(error.message) }];
+  return { results: { [id]: result }, states: { ...inside, [path]: state }, failed };
 }
 
-function valuesOf(node: Node, results: Record<string, Result>, inputs: Values, around: { edge: Edge; source: Result } | undefined): Values {
+function valuesFor(
+  node: Node,
+  results: Record<string, Result>,
+  inputs: Values,
+  around: { edge: Edge; source: Result } | undefined,
+): Values {
   const values: Values = {};
   for (const [port, sources] of Object.entries(node.inputs ?? {}))
     for (const source of sources) {
@@ -218,66 +290,93 @@ function valuesOf(node: Node, results: Record<string, Result>, inputs: Values, a
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
-function passedOn({ passes, map }: Node, values: Values): Values | undefined {
-  if (!passes) return undefined;
-  const list = map && values[map.port];
-  const given = Object.entries(passes).map(([output, input]) => {
-    const value = values[input];
-    return [output, Array.isArray(list) && input !== map?.port && value !== undefined ? list.map(() => value) : value] as const;
-  });
-  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
-}
-
 type States = Record<string, Result["state"]>;
 
-/** @param states by path, of what ran inside: elements, and nodes of a graph that was called */
-async function work(node: Node, path: string, values: Values, services: ServiceTable, states: States): Promise<Values> {
-  if (!node.map) return workOnce(node, path, values, services, states);
-  const { port, limit, tolerate, outputs } = node.map;
+/** What is the same for a node and for each of its elements. */
+interface Work {
+  drawn: Node;
+  path: string;
+  scope: Scope;
+  /** By path, of what ran inside: elements, and nodes of a graph that was called. */
+  states: States;
+  config: Config;
+}
+
+function assertFit(ports: readonly Port[], values: Values): void {
+  const unfit = whyUnfit(ports, values);
+  if (unfit !== undefined) throw new Failure("node.user_error", unfit);
+}
+
+async function work(at: Work, values: Values): Promise<Values> {
+  const { map, ports, title } = at.drawn;
+  if (!map) return workOnce(at, values);
+  const { port, limit, tolerate, outputs } = map;
+  assertFit(
+    ports.filter(({ name }) => name !== port),
+    values,
+  );
   const list = values[port];
-  if (!Array.isArray(list)) throw new Error(`${port}: a list is needed to run once per element.`);
+  if (!Array.isArray(list)) throw new Failure("node.user_error", `${port}: a list is needed to run once per element.`);
   const made: (Values | Error)[] = [];
   const next = list.entries();
   const lane = async (): Promise<void> => {
     for (const [index, element] of next) {
-      const own = `${path}#${index}`;
-      made[index] = await workOnce(node, own, { ...values, [port]: element }, services, states).catch((error: Error) => error);
-      states[own] = made[index] instanceof Error ? "failed" : "succeeded";
+      const path = `${at.path}#${index}`;
+      const one = { ...at, path, scope: { ...at.scope, isElement: true } };
+      made[index] = await workOnce(one, { ...values, [port]: element }).catch(unlessInterrupted);
+      at.states[path] = made[index] instanceof Error ? "failed" : "succeeded";
     }
   };
   await Promise.all(Array.from({ length: Math.min(limit ?? list.length, list.length) }, lane));
   const failed = made.filter((each) => each instanceof Error);
-  if (failed.length > tolerate) throw new Error(`${failed.length} of ${list.length} elements failed: ${failed[0]?.message}`);
+  if (failed.length > tolerate) {
+    const first = failed[0] as Error;
+    throw new Failure(
+      "map.failed",
+      `${failed.length} of ${list.length} elements of ${title} failed; ${tolerate} are tolerated. Element ${made.indexOf(first) + 1}: ${first.message}`,
+    );
+  }
   return Object.fromEntries(outputs.map((name) => [name, made.map((each) => (each instanceof Error ? null : (each[name] ?? null)))]));
 }
 
-async function workOnce(node: Node, path: string, values: Values, services: ServiceTable, states: States): Promise<Values> {
-  if (!node.call) {
-    const service = services[node.service];
-    if (!service) throw new Error(`No service ${node.service} was given.`);
-    return service(values, { node: node.id, path });
-  }
-  const inner = await runLevel(node.call(), services, values, `${path}/`);
-  Object.assign(states, inner.states);
-  if (inner.failed[0]) throw new Error(`${inner.failed[0].node}: ${inner.failed[0].message}`);
-  return inner.outputs;
+/** LangGraph runs a node again when it is resumed, and so all elements beside the one that was interrupted. */
+function unlessInterrupted(error: Error): Error {
+  if (!isGraphBubbleUp(error)) return error;
+  return new Failure("node.exception", "A service was interrupted for an element of a list, which cannot be resumed alone.");
 }
 
-async function runLevel({ graph, outputs, ends }: Level, services: ServiceTable, inputs: Values, prefix: string) {
-  const { results, states, failed } = await graph.invoke(
-    {},
-    { configurable: { services, scope: { prefix, inputs, visit: 0 } }, recursionLimit: 100_000 },
-  );
+async function workOnce({ drawn, path, scope, states, config }: Work, values: Values): Promise<Values> {
+  assertFit(drawn.ports, values);
+  const input = { ...drawn.parameters, ...values };
+  if (drawn.ask) return drawn.ask({ node: drawn.id, path }, input);
+  if (!drawn.call) {
+    const given = [config.context?.services ?? {}, carriedServices].find((table) => Object.hasOwn(table, drawn.service));
+    const service = given?.[drawn.service];
+    if (!service) throw new Error(`No service ${drawn.service} was given.`);
+    return service(input, { node: drawn.id, path }, config);
+  }
+  const called = drawn.call();
+  const inner: Scope = { prefix: `${path}/`, inputs: values, visit: 0, isElement: scope.isElement === true };
+  const state = await invokeInside(called.graph, { inputs: values, scope: inner }, config);
+  Object.assign(states, state.states);
+  if (state.failed[0]) throw new Failure("call.failed", `${state.failed[0].title}: ${state.failed[0].message}`);
+  return outputsOf(called, state);
+}
+
+export function outputsOf({ outputs, ends }: Level, { results }: Pick<Now, "results">): Values {
   const given = [
     ...outputs.map(({ name, from, port }) => [name, results[from]?.output[port]] as const),
     ...ends.flatMap(({ id, prefix: before }) =>
       Object.entries(results[id]?.output ?? {}).map(([port, value]) => [before + port, value] as const),
     ),
   ];
-  return { outputs: Object.fromEntries(given.filter(([, value]) => value !== undefined)) as Values, states, failed };
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
+
+/** The first node of the program: a thread that is invoked again begins from its inputs. */
+const begin = () => ({ results: null, states: null, failed: null, visits: null });
 
 // ---
 
 /** For the sources of this file alone: what an exported graph uses of it. */
-export const used = { START, StateGraph, State, level, runLevel };
+export const used = { START, StateGraph, Context, begin, level };

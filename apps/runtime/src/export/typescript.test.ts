@@ -1,50 +1,25 @@
 // An exported graph is run with plain LangGraph, outside Spindle, and gives what a run gives.
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { type Graph, type Library, type NodeDefinition, type Port, resolve } from "@spindle/graph-model";
+import type { Graph } from "@spindle/graph-model";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { RunExecution } from "../engine/execution.ts";
-import { freezeNodes } from "../engine/freeze.ts";
-import type { InRun } from "../engine/node-plane.ts";
-import { runOutputs } from "../engine/outputs.ts";
 import { library as anything, asGraph, behaviour, oracle, randomCase } from "../engine/random-graphs.testing.ts";
-import { MemoryRecord } from "../record/memory-record.testing.ts";
-import type { NodeRunRow } from "../record/node-run.ts";
-import type { RunRow } from "../record/types.ts";
+import { graphOf, inSpindle, libraryOf, node, ProgramFolder, port, service, wire } from "./exported.testing.ts";
 import type { ServiceTable } from "./prelude.ts";
 import { exportTypeScript } from "./typescript.ts";
 
-interface Exported {
-  run(
-    services: ServiceTable,
-    inputs?: Record<string, unknown>,
-  ): Promise<{ status: string; outputs: object; states: Record<string, string> }>;
-}
-
-const MODULES = fileURLToPath(new URL("../../node_modules", import.meta.url));
-let folder: string;
-let count = 0;
+let folder: ProgramFolder;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "spindle-export-"));
-  await mkdir(join(folder, "node_modules"));
-  for (const scope of ["@langchain", "@bufbuild"]) await symlink(join(MODULES, scope), join(folder, "node_modules", scope));
+  folder = await ProgramFolder.make();
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-async function load(graph: Graph, library: Library): Promise<Exported> {
-  const file = join(folder, `graph${count++}.ts`);
-  await writeFile(file, exportTypeScript(graph, library));
-  return (await import(file)) as Exported;
-}
+afterAll(() => folder.remove());
 
 describe("random graphs with failures, conditions and nested loops", () => {
   test.each(Array.from({ length: 5 }, (_, index) => index * 200))("[G8] 40 from seed %i end as the text of SPEC says", async (first) => {
     for (let seed = first; seed < first + 40; seed++) {
       const sample = randomCase(seed);
-      const { run } = await load(asGraph(sample), anything);
+      const { run } = await folder.load(asGraph(sample), anything);
       const service = (_: object, { path }: { path: string }) => {
         const { x, fails } = behaviour(seed, path);
         if (fails) throw Object.assign(new Error("no"), { code: `c${x}` });
@@ -66,49 +41,15 @@ const SERVICES: ServiceTable = {
   choose: ({ sum }) => (Number(sum) > 5 ? { large: sum } : { small: sum }),
   show: (input) => input,
 };
-const port = (name: string, more: Partial<Port> = {}): Port =>
-  ({ name, label: name, type: "any", required: false, schema: {}, ...more }) as Port;
-const service = (name: string, inputs: Port[], outputs: Port[], parameters: NodeDefinition["parameters"] = []): NodeDefinition =>
-  ({
-    plane: "node",
-    service: name,
-    version: "1",
-    inputs,
-    outputs,
-    parameters,
-    idempotent: true,
-    live: true,
-    timeoutSeconds: 0,
-    engines: [{ id: "default", label: "", plane: "node", draft: false, live: true }],
-  }) as unknown as NodeDefinition;
-const all = [
-  service(
-    "add",
-    [port("a", { schema: { default: 1 } }), port("b")],
-    [port("sum")],
-    [{ name: "by", schema: { type: "number", default: 2 }, required: false }],
-  ),
+const library = libraryOf([
+  service("add", [port("a", { schema: { default: 1 } }), port("b")], [port("sum")], {
+    parameters: [{ name: "by", schema: { type: "number", default: 2 }, required: false }],
+  }),
   service("split", [port("sum", { required: true })], [port("list")]),
   service("square", [port("n", { required: true })], [port("n")]),
   service("choose", [port("sum", { required: true })], [port("large", { branch: true }), port("small", { branch: true })]),
   service("show", [port("value"), port("list"), port("name")], [port("value"), port("list"), port("name")]),
-];
-const library: Library = { find: (_, name) => all.find((definition) => definition.service === name), all: () => all };
-
-const node = (id: string, name: string, params?: object) => ({
-  id,
-  service: name,
-  plane: "node",
-  status: "pending",
-  ...(params ? { params } : {}),
-});
-const wire = (from: string, sourcePort: string, to: string, targetPort: string, more: object = {}) => ({
-  from,
-  to,
-  metadata: { sourcePort, targetPort, ...more },
-});
-const graphOf = (nodes: object[], edges: object[], more: object = {}) =>
-  ({ schema: "langgraph.v1", workflowId: "a graph", nodes, edges, ...more }) as unknown as Graph;
+]);
 
 const GRAPHS: [string, Graph, Record<string, unknown>][] = [
   [
@@ -228,12 +169,41 @@ const GRAPHS: [string, Graph, Record<string, unknown>][] = [
 
 describe("values", () => {
   test.each(GRAPHS)("%s", async (_, graph, inputs) => {
-    const expected = await inSpindle(graph, inputs);
-    const { run } = await load(graph, library);
+    const expected = await inSpindle(graph, library, SERVICES, inputs);
+    const { run } = await folder.load(graph, library);
     const { outputs, states } = await run(SERVICES, inputs);
     expect(states).toEqual(expected.states);
     expect(outputs).toEqual(expected.outputs);
     expect(Object.keys(outputs).length).toBeGreaterThan(0);
+  });
+
+  test("[E4, RC5] a condition has the limits of a run, alone and with those judged for the same node", async () => {
+    const heavy = "output.list.map(x, x + 1.0).size() > 5";
+    const graph = graphOf(
+      [node("sum", "add", { by: 1200 }), node("split", "split"), node("refused", "show"), node("answered", "show")],
+      [
+        wire("sum", "sum", "split", "sum"),
+        { from: "split", to: "refused", metadata: { when: heavy } },
+        { from: "split", to: "refused", metadata: { when: `${heavy} && true` } },
+        { from: "split", to: "answered", metadata: { when: "output.list.size() > 5" } },
+      ],
+    );
+    const { rows, states } = await inSpindle(graph, library, SERVICES);
+    const message = String(rows.find(({ path }) => path === "refused")?.error?.message);
+    expect(message).toMatch(/too much work for the values it was given/);
+    const { run } = await folder.load(graph, library);
+    const ended = await run(SERVICES);
+    expect(ended.states).toEqual(states);
+    expect(ended).toMatchObject({ failed: [{ node: "refused", message }] });
+  });
+
+  test("[E3] what decides is the text of a run", async () => {
+    const [, graph] = GRAPHS[0] as (typeof GRAPHS)[number];
+    const decide = await readFile(new URL("../../../../packages/graph-model/src/decide.ts", import.meta.url), "utf8");
+    const functions = decide.slice(decide.indexOf("function decide(")).trim();
+    const text = exportTypeScript(graph, library);
+    expect(text).toContain(functions);
+    expect(text.match(/"broken"/g)?.length).toBe(decide.match(/"broken"/g)?.length);
   });
 
   test("[G8, RC7] of a bypassed node nothing is exported but what it passes on", () => {
@@ -241,45 +211,26 @@ describe("values", () => {
     const off = { ...graph, metadata: { ...graph.metadata, nodes: { ...(graph.metadata?.nodes as object), sum: { bypassed: true } } } };
     const text = exportTypeScript(off as Graph, library);
     expect(text).toContain("//   show\n//   split\n");
-    for (const needless of ["//   add\n", "//   square\n", "graph1", "call:", "parameters:"]) expect(text).not.toContain(needless);
+    for (const needless of ["//   add\n", "//   square\n", "graph1", "call: ()", "parameters: {"]) expect(text).not.toContain(needless);
     const line = text.split("\n").find((one) => one.includes('id: "missing"'));
-    expect([line?.includes("required:"), line?.includes("passes:")]).toEqual([false, true]);
+    expect([line?.includes("ports: []"), line?.includes("passes:")]).toEqual([true, true]);
   });
 
   test("[G8] the exported file is strict TypeScript, and says what it needs", async () => {
-    const [, graph] = GRAPHS[1] as (typeof GRAPHS)[number];
-    const text = exportTypeScript(graph, library);
-    expect(text).toContain("//   add\n//   show\n");
-    const file = join(folder, "strict.ts");
-    await writeFile(file, text);
+    const [, counts] = GRAPHS[1] as (typeof GRAPHS)[number];
+    const more = libraryOf([
+      ...library.all(),
+      service("see", [port("image", { type: "image" })], []),
+      service("ask", [port("message")], [port("yes", { branch: true })], { human: true }),
+    ]);
+    // With conditions, a loop, a person and a reference to a file: all that a program can carry.
+    const graph = { ...counts, nodes: [...counts.nodes, node("ask", "ask"), node("see", "see")] } as Graph;
+    const text = exportTypeScript(graph, more);
+    expect(text).toContain("// It needs @bufbuild/cel, @cfworker/json-schema, @langchain/langgraph, and a function for each service:\n");
+    expect(text).toContain("//   add\n//   see\n//   show\n");
+    const file = await folder.write(graph, more);
     const tsc = fileURLToPath(new URL("../../../../node_modules/typescript/lib/tsc.js", import.meta.url));
-    const flags = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext"];
-    await writeFile(join(folder, "package.json"), '{"type":"module"}');
+    const flags = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext", "--types", "node"];
     expect(() => execFileSync(process.execPath, [tsc, ...flags, file], { encoding: "utf8" })).not.toThrow();
   });
 });
-
-async function inSpindle(graph: Graph, inputs: Record<string, unknown>) {
-  const record = new MemoryRecord();
-  const nodePlane = {
-    run: async (row: NodeRunRow, { input }: { input: Record<string, unknown> }, { change }: InRun) => {
-      const about = { nodeRun: row.id, fence: row.fence };
-      try {
-        const output = await SERVICES[row.service]?.(input, { node: row.node_id, path: row.path });
-        return (await change({ ...about, change: "succeedHere", output: output ?? {} })) !== undefined;
-      } catch (cause) {
-        const error = { class: "user" as const, code: "Error", message: (cause as Error).message };
-        return (await change({ ...about, change: "failHere", error })) !== undefined;
-      }
-    },
-  };
-  const engines = freezeNodes(graph, library);
-  const owned = { id: "r", state: "running", inputs, engines, options: {}, fence: 0, cancel_requested: false } as unknown as RunRow;
-  const parts = { nodes: record, results: record, nodePlane, workers: {} as never, decisions: {} as never } as never;
-  const execution = new RunExecution(parts, owned, resolve(graph, library), []);
-  await execution.drive();
-  return {
-    states: Object.fromEntries([...record.rows.values()].map((row) => [row.path, row.state])),
-    outputs: runOutputs(execution.root.level, (id) => execution.root.lookup(id)?.output ?? undefined),
-  };
-}

@@ -1,52 +1,102 @@
 // A graph as a program of its own: TypeScript that needs LangGraph and the services' functions, and nothing of Spindle.
-import { readFileSync } from "node:fs";
 import {
   declaredInterface,
   edgeMetadata,
   type Graph,
   type GraphEdge,
+  type GraphNode,
   givenByName,
   type InputSource,
   type Level,
   type Library,
+  type NodeDefinition,
+  nodeTitle,
   type PlanBody,
+  type Port,
+  portKind,
   type Resolved,
   type ResolvedNode,
   record,
   resolve,
 } from "@spindle/graph-model";
 import { endPrefixes } from "../engine/outputs.ts";
+import { NodeRegistry } from "../nodes/registry.ts";
+import { carried } from "./carried.ts";
 
-/** Text of a prelude without the part that is for its own file. */
-const prelude = (name: string): string => {
-  const text = readFileSync(new URL(name, import.meta.url), "utf8");
-  return text.slice(text.indexOf("import "), text.indexOf("\n// ---\n"));
-};
-
-/** @returns a module that exports `run(services, inputs)`; the graph has been validated */
+/** @returns a module that exports `graph`, `compile` and `run`; the graph has been validated */
 export function exportTypeScript(graph: Graph, library: Library): string {
   const resolved = resolve(graph, library);
   const names = definitionsUsed(resolved);
   const own = new Map(names.map((name, index) => [name, `graph${index}`]));
-  const parts = names.map((name) => new LevelText(resolved.level(name), own.get(name) as string, (one) => own.get(one) as string));
-  const services = [...new Set(parts.flatMap((part) => part.services))].sort();
-  const hasConditions = parts.some((part) => part.hasConditions);
+  const ports = new PortTexts();
+  const parts = names.map(
+    (name) => new LevelText(resolved.level(name), own.get(name) as string, { ports, library, callee: (one) => own.get(one) as string }),
+  );
+  const texts = parts.map((part) => `\n${part.text()}`);
+  const needs = {
+    condition: parts.some((part) => part.hasConditions),
+    person: parts.some((part) => part.asksPeople),
+    artifact: ports.hasArtifacts,
+    nodes: new Map(parts.flatMap((part) => [...part.portable])),
+  };
+  const { imports, text, packages } = carried(needs);
+  const services = [...new Set(parts.flatMap((part) => part.services))].filter((service) => !needs.nodes.has(service)).sort();
   return [
     `// ${oneLine(graph.workflowId)}, exported from Spindle.`,
-    `// It needs @langchain/langgraph${hasConditions ? " and @bufbuild/cel" : ""}, and a function for each service:`,
+    `// It needs ${packages.join(", ")}${services.length > 0 ? ", and a function for each service:" : "."}`,
     ...services.map((service) => `//   ${oneLine(service)}`),
-    prelude("prelude.ts").trimEnd(),
-    ...(hasConditions ? ["", prelude("prelude-condition.ts").trimEnd()] : []),
-    ...parts.map((part) => `\n${part.text()}`),
+    imports,
     "",
-    "/** Runs the graph. @param services by name, those listed at the top */",
-    "export async function run(services: ServiceTable, inputs: Values = {}) {",
-    '  const { outputs, states, failed } = await runLevel(graph0, services, inputs, "");',
-    '  return { status: failed.length > 0 ? ("failed" as const) : ("succeeded" as const), outputs, states, failed };',
-    "}",
+    text,
     "",
+    ports.text(),
+    ...texts,
+    "",
+    tail(needs.person),
   ].join("\n");
 }
+
+const tail = (
+  asksPeople: boolean,
+): string => `/** The graph, before it is compiled. A thread is invoked with \`{ inputs }\`, and with the services as \`context.services\`. */
+export const graph = graph0Builder;
+
+/** @param options \`services\` by name, those listed at the top; \`checkpointer\` and all else that LangGraph takes */
+export function compile({ services = {}, recursionLimit = 100_000, ...options }: { services?: ServiceTable; recursionLimit?: number } & Parameters<typeof graph.compile>[0] = {}) {
+  return graph.compile(options).withConfig({ context: { services }, recursionLimit });
+}
+
+/** What a state of a thread says: how it stands, and the outputs of the graph. */
+export const outcome = (state: Now) => outcomeOfState(graph0, state);
+
+/** Runs the graph to its end${asksPeople ? "; `answer` is asked what a person would be" : ""}. */
+export async function run(services: ServiceTable, inputs: Values = {}, { answer }: { answer?: Answer } = {}) {
+${asksPeople ? '  if (!answer) throw new Error("The graph asks a person: give an `answer`, or use `compile` with a checkpointer.");\n' : ""}  return outcome(await runToEnd((options) => compile({ services, ...options }) as App, inputs, answer));
+}
+`;
+
+/** The schemas of inputs, each kind of node once. */
+class PortTexts {
+  hasArtifacts = false;
+  private readonly names = new Map<string, string>();
+
+  /** @returns the name of the constant that holds the ports */
+  nameOf(ports: readonly Port[]): string {
+    this.hasArtifacts ||= ports.some(({ type }) => portKind(type) === "artifact");
+    const text = q(ports.map(({ name, label, type, required, schema }) => ({ name, label, type, required, schema })));
+    const known = this.names.get(text) ?? `ports${this.names.size}`;
+    this.names.set(text, known);
+    return known;
+  }
+
+  text(): string {
+    return [...this.names].map(([text, name]) => `const ${name}: Port[] = ${text};`).join("\n");
+  }
+}
+
+const registry = await NodeRegistry.load();
+const portableFile = ({ plane, service }: GraphNode, element: NodeDefinition | undefined): URL | undefined =>
+  plane === "node" && element ? registry.portableFile(service, element.version) : undefined;
 
 /** The graph itself, and each definition that a call needs. */
 function definitionsUsed(resolved: Resolved): string[] {
@@ -58,15 +108,22 @@ function definitionsUsed(resolved: Resolved): string[] {
 
 class LevelText {
   readonly services: string[];
+  /** Of the services those that the program can carry, with their files. */
+  readonly portable: ReadonlyMap<string, URL>;
   readonly hasConditions: boolean;
+  readonly asksPeople: boolean;
   private readonly names = new Map<string, string>();
 
   constructor(
     private readonly level: Level,
     private readonly own: string,
-    private readonly other: (definition: string) => string,
+    private readonly among: { ports: PortTexts; library: Library; callee: (definition: string) => string },
   ) {
-    this.services = level.nodes.filter(({ element, passes }) => element?.calls === undefined && !passes).map(({ node }) => node.service);
+    const working = level.nodes.filter(({ element, passes }) => element?.calls === undefined && !passes);
+    this.services = working.filter(({ element }) => !element?.human).map(({ node }) => node.service);
+    const files = working.map(({ node, element }) => [node.service, portableFile(node, element)] as const);
+    this.portable = new Map(files.filter((file): file is [string, URL] => file[1] !== undefined));
+    this.asksPeople = working.some(({ element }) => element?.human);
     this.hasConditions = level.graph.edges.some((edge) => edgeMetadata(edge).when != null);
   }
 
@@ -75,22 +132,36 @@ class LevelText {
     const bodies = [...plan.loops.values()].reverse(); // an inner loop before the one around it
     const forward = graph.edges.filter((edge) => !edgeMetadata(edge).loop);
     const about = `${this.own}Level`;
+    const builder = `${this.own}Builder`;
     return [
-      `const ${about} = level([${forward.map((edge) => `\n  ${this.edge(edge)},`).join("")}\n]);`,
+      `const ${about} = level([${forward.map((edge) => `\n  ${this.edge(edge)},`).join("")}\n], ${q(this.titles(forward))});`,
       ...depthFirst(bodies).map((loop) => `const ${this.bodyName(loop)} = ${this.stateGraph(loop, about)};`),
-      `const ${this.own}: Level = {\n  graph: ${indent(this.stateGraph(plan.root, about))},\n  ${this.outputs(graph)},\n};`,
+      `const ${builder} = ${this.stateGraph(plan.root, about)};`,
+      `const ${this.own}: Level = {\n  graph: ${builder} as Builder,\n  ${this.outputs(graph)},\n};`,
     ].join("\n\n");
   }
 
+  /** What nodes are called in messages about conditions. */
+  private titles(edges: readonly GraphEdge[]): Record<string, string> {
+    const asked = edges.filter((edge) => edgeMetadata(edge).when != null).map(({ from }) => this.level.node(from)?.node);
+    return Object.fromEntries(asked.flatMap((node) => (node?.name ? [[node.id, nodeTitle(node)]] : [])));
+  }
+
   private stateGraph(body: PlanBody, about: string): string {
-    const lines = ["new StateGraph(State)"];
+    const lines = ["new StateGraph(State, Context)"];
     const edges: string[] = [];
+    const isWhole = this.own === "graph0" && body === this.level.plan.root;
+    if (isWhole) {
+      lines.push('  .addNode("begin", begin)');
+      edges.push('  .addEdge(START, "begin")');
+    }
+    const first = isWhole ? q("begin") : "START";
     for (const item of this.items(body)) {
       const loop = this.level.plan.loops.get(item);
       const name = this.name(item);
       if (loop) {
         lines.push(
-          `  .addNode(${q(name)}, ${about}.loop(${this.loop(loop)}, ${this.bodyName(loop)}))`,
+          `  .addNode(${q(name)}, ${about}.loop(${this.loop(loop)}, ${this.bodyName(loop)} as Builder))`,
           `  .addNode(${q(`${name}_over`)}, () => ({}))`,
         );
         edges.push(
@@ -98,9 +169,9 @@ class LevelText {
         );
       } else lines.push(`  .addNode(${q(name)}, ${about}.node(${this.node(item)}))`);
       const before = this.before(body, item).map((one) => (this.level.plan.loops.has(one) ? `${this.name(one)}_over` : this.name(one)));
-      edges.push(`  .addEdge(${before.length === 0 ? "START" : before.length === 1 ? q(before[0]) : q(before)}, ${q(name)})`);
+      edges.push(`  .addEdge(${before.length === 0 ? first : before.length === 1 ? q(before[0]) : q(before)}, ${q(name)})`);
     }
-    return [...lines, ...edges, "  .compile() as Compiled"].join("\n");
+    return [...lines, ...edges].join("\n");
   }
 
   /** Regions are Spindle's way to ComfyUI; here their nodes are nodes. */
@@ -120,7 +191,7 @@ class LevelText {
   private name(item: string): string {
     const known = this.names.get(item);
     if (known) return known;
-    const plain = /^[A-Za-z][\w-]*$/.test(item) && !["results", "states", "failed", "visits"].includes(item) && !item.endsWith("_over");
+    const plain = /^[A-Za-z][\w-]*$/.test(item) && !RESERVED.has(item) && !item.endsWith("_over");
     const name = plain ? item : `n${this.names.size}_${item.replaceAll(/[^A-Za-z0-9]+/g, "_")}`;
     this.names.set(item, name);
     return name;
@@ -146,19 +217,29 @@ class LevelText {
     const values = (own?.parameters ?? []).map(({ name, schema }) => [name, node.params?.[name] ?? schema.default] as const);
     const parameters = values.filter(([, value]) => value !== undefined);
     const inputs = sources.map((source) => [source.port.name, this.chain(source)] as const).filter(([, chain]) => chain.length > 0);
-    const required = sources.filter(({ port }) => port.required).map(({ port }) => port.name);
     const wired = sources.filter(({ kind, port }) => kind === "wire" || !givenByName(port)).map(({ port }) => port.name);
-    const parts = [`id: ${q(id)}`, `service: ${q(node.service)}`];
+    const ports = passes ? "[]" : this.among.ports.nameOf(own?.inputs ?? []);
+    const parts = [`id: ${q(id)}`, `title: ${q(nodeTitle(node))}`, `service: ${q(node.service)}`, `ports: ${ports}`];
     if (parameters.length > 0 && !passes) parts.push(`parameters: ${q(Object.fromEntries(parameters))}`);
     if (inputs.length > 0) parts.push(`inputs: ${q(Object.fromEntries(inputs))}`);
-    if (required.length > 0 && !passes) parts.push(`required: ${q(required)}`);
     if (wired.length > 0) parts.push(`wired: ${q(wired)}`);
-    if (isOff) parts.push("off: true");
-    if (passes) parts.push(`passes: ${q(Object.fromEntries(passes))}`);
-    else if (settings.pinned) parts.push(`pinned: ${q(settings.pinned)}`);
+    if (isOff) parts.push("instead: { off: true }");
+    else if (passes) parts.push(`instead: { passes: ${q(Object.fromEntries(passes))} }`);
+    else if (settings.pinned) parts.push(`instead: { pinned: ${q(settings.pinned)} }`);
     if (mapped) parts.push(`map: ${q(this.fanOut(mapped, own?.outputs.map((port) => port.name) ?? []))}`);
-    if (own?.calls !== undefined && !passes) parts.push(`call: () => ${this.other(own.calls)}`);
+    if (own?.calls !== undefined && !passes) parts.push(`call: () => ${this.among.callee(own.calls)}`);
+    if (own?.human && !passes) parts.push(`ask: askPerson(${q(this.form(node, own))})`);
     return `{ ${parts.join(", ")} }`;
+  }
+
+  /** Fields and buttons: what a person gives besides what every node of the capability gives. */
+  private form({ plane, service }: GraphNode, { outputs }: NodeDefinition) {
+    const declared = new Set(this.among.library.find(plane, service)?.outputs.map(({ name }) => name));
+    const asked = outputs.filter(({ name }) => !declared.has(name));
+    const fields = asked
+      .filter(({ branch }) => !branch)
+      .map(({ name, label, type, required, schema }) => ({ name, label, type, required, schema }));
+    return { fields, buttons: asked.filter(({ branch }) => branch).map(({ name }) => name) };
   }
 
   private fanOut(edge: GraphEdge, outputs: string[]) {
@@ -187,6 +268,9 @@ class LevelText {
   }
 }
 
+/** Names of nodes that LangGraph, or the program, keeps for itself: channels among them. */
+const RESERVED: ReadonlySet<string> = new Set(["begin", "inputs", "results", "states", "failed", "visits", "scope"]);
+
 /** Each loop after those inside it. */
 function depthFirst(loops: readonly PlanBody[]): PlanBody[] {
   const depth = (loop: PlanBody): number => (loop.parent ? 1 + depth(loop.parent) : 0);
@@ -194,5 +278,4 @@ function depthFirst(loops: readonly PlanBody[]): PlanBody[] {
 }
 
 const q = (value: unknown): string => JSON.stringify(value);
-const indent = (text: string): string => text.replaceAll("\n", "\n  ");
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ").slice(0, 120);

@@ -48,6 +48,8 @@ export interface NodeCapability<I extends Schema = Schema, P extends Parameters 
   parameters?: P;
   engines?: NodeEngine[];
   examples?: unknown[];
+  /** `run` needs nothing but its input and what this file imports of packages: an exported program carries the file. */
+  portable?: true;
   /** A person gives the outputs; nothing runs. */
   human?: true;
   run?(context: NodeContext<Input>): Promise<Record<string, unknown>>;

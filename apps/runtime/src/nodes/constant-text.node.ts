@@ -11,6 +11,7 @@ export default defineNode({
   keywords: ["value", "input", "constant"],
   idempotent: true,
   instant: true,
+  portable: true,
   input: { type: "object", required: ["value"], properties: { value: { title: "Value", "x-by-name": false, ...value } } },
   output: { type: "object", required: ["value"], properties: { value: { title: "Value", ...value } } },
   run: async ({ input }) => ({ value: input.value }),

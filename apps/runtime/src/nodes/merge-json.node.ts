@@ -9,6 +9,7 @@ export default defineNode({
   keywords: ["combine", "join", "object"],
   idempotent: true,
   instant: true,
+  portable: true,
   input: {
     type: "object",
     required: ["first"],

@@ -9,6 +9,7 @@ export default defineNode({
   keywords: ["get", "path", "field", "extract"],
   idempotent: true,
   instant: true,
+  portable: true,
   input: { type: "object", required: ["json"], properties: { json: { title: "JSON" } } },
   output: { type: "object", properties: { value: { title: "Value" } } },
   parameters: [

@@ -11,6 +11,7 @@ export class NodeRegistry {
   private constructor(
     private readonly byId: ReadonlyMap<string, NodeCapability>,
     private readonly files: ReadonlyMap<NodeCapability, string>,
+    private readonly folder: URL,
   ) {}
 
   static async load(folder: URL = new URL("./", import.meta.url)): Promise<NodeRegistry> {
@@ -28,11 +29,17 @@ export class NodeRegistry {
       byId.set(node.id, node);
       fileOf.set(node, name);
     }
-    return new NodeRegistry(byId, fileOf);
+    return new NodeRegistry(byId, fileOf, folder);
   }
 
   find(id: string): NodeCapability | undefined {
     return this.byId.get(id);
+  }
+
+  /** The file of a node that an exported program can carry. */
+  portableFile(id: string, version: string): URL | undefined {
+    const node = this.byId.get(id);
+    return node?.portable && node.version === version ? new URL(this.files.get(node) as string, this.folder) : undefined;
   }
 
   /** @param models where to look for live engines; absent: nothing is asked, and what depends on the outside is not live */

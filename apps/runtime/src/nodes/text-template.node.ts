@@ -78,6 +78,7 @@ export default defineNode({
   keywords: ["mustache", "prompt", "string", "format"],
   idempotent: true,
   instant: true,
+  portable: true,
   input: {
     type: "object",
     properties: {

@@ -1,5 +1,5 @@
 // What people do to a run that waits for them: answer, and go on from a breakpoint (DESIGN E7, SPEC RH).
-import { type Graph, LIMITS, type Library, type Port, parsePath, resolve, whyTooLarge, whyValueUnfit } from "@spindle/graph-model";
+import { type Graph, LIMITS, type Library, type Port, parsePath, readAnswer, resolve, whyTooLarge } from "@spindle/graph-model";
 import type { AnswerRequest } from "@spindle/schemas";
 import type { RunDriver } from "../engine/run-driver.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -53,22 +53,14 @@ export class PeopleService {
   async answer({ id: run, path, values = {}, button }: AnswerRequest): Promise<void> {
     const row = await findNodeRun(this.db, this.record.nodes, run, path);
     if (row.state !== "waiting" || row.held) throw new Refused(409, "run.not_waiting", "This node does not wait for an answer any more.");
-    const { fields, buttons } = this.form(await this.graph(run), path);
-    if (buttons.length > 0 && !buttons.includes(button ?? ""))
-      throw new Refused(422, "run.input_invalid", `Press one of: ${buttons.join(", ")}.`, { field: "button" });
-    const output: Record<string, unknown> = button === undefined ? {} : { [button]: true };
-    for (const port of fields) {
-      const value = values[port.name] ?? port.schema.default;
-      if (value === undefined || value === null || value === "") {
-        if (port.required) throw new Refused(422, "run.input_invalid", `${port.label} is needed.`, { field: port.name });
-        continue;
-      }
-      const large = whyTooLarge(value, { ...LIMITS, values: MOST_VALUES });
-      if (large) throw new Refused(422, "run.input_invalid", `${port.label}: ${large}`, { field: port.name });
-      const why = whyValueUnfit(value, port);
-      if (why) throw new Refused(422, "run.input_invalid", `${port.label}: ${why}`, { field: port.name });
-      output[port.name] = value;
+    const form = this.form(await this.graph(run), path);
+    for (const { name, label } of form.fields) {
+      const large = whyTooLarge(values[name], { ...LIMITS, values: MOST_VALUES });
+      if (large) throw new Refused(422, "run.input_invalid", `${label}: ${large}`, { field: name });
     }
+    const read = readAnswer(form, { values, button });
+    if ("why" in read) throw new Refused(422, "run.input_invalid", read.why, { field: read.field });
+    const { output } = read;
     const moved = await this.record.nodes.change({ nodeRun: row.id, fence: row.fence, change: "answer", output });
     if (!moved) throw new Refused(409, "run.not_waiting", "Somebody else answered first.");
     await this.wake(run, row.id);

@@ -1,6 +1,6 @@
 // Why a value does not fit its JSON Schema, in words for the person who typed it: what is needed, within which limits, in which unit.
 import { type OutputUnit, type ValidationResult, Validator } from "@cfworker/json-schema";
-import { isObject } from "../graph.ts";
+import { isObject } from "../object.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 

@@ -1,10 +1,8 @@
-import { PORT_TYPES, validateArtifactRef } from "@spindle/schemas";
 import type { NodeParts } from "../definitions.ts";
 import { type Graph, type GraphNode, isOfComfyCore, nodePack, nodeTitle } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import type { NodeDefinition } from "../library.ts";
 import { nearest } from "../nearest.ts";
-import { type Port, portKind } from "../ports.ts";
 import { CALL } from "../subgraphs.ts";
 import { whyNoForm } from "./form.ts";
 import { whyInvalid } from "./invalid.ts";
@@ -120,12 +118,4 @@ function choicesOf(schema: Record<string, unknown>): readonly unknown[] | undefi
   if (Array.isArray(schema.enum)) return schema.enum;
   const listed = Array.isArray(schema.anyOf) ? schema.anyOf.find((one: { enum?: unknown }) => Array.isArray(one.enum)) : undefined;
   return (listed as { enum?: unknown[] } | undefined)?.enum;
-}
-
-/** Why a port cannot take a value, as a sentence; undefined if it can. */
-export function whyValueUnfit(value: unknown, { type, schema }: Pick<Port, "type" | "schema">): string | undefined {
-  if (portKind(type) !== "artifact") return whyInvalid(value, schema);
-  if (!validateArtifactRef(value)) return `a reference to ${type} is needed.`;
-  const media = PORT_TYPES[type]?.media ?? [];
-  return media.length > 0 && !media.some((one) => value.mime.startsWith(one)) ? `${value.mime} is not ${type}.` : undefined;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { whyValueUnfit } from "./node.ts";
+import { whyValueUnfit } from "./port-value.ts";
 
 const image = { artifact: "a".repeat(8), sha256: "0".repeat(64), size: 1, mime: "image/png" };
 

@@ -125,6 +125,7 @@ ERROR_CODES = {
     "import.not_a_workflow": "The file is no workflow that can be read.",
     "import.unsupported": "A part of the workflow cannot be taken over.",
     "import.value": "A value of the workflow was changed or left out.",
+    "export.person_in_map": "A program cannot ask a person for each element of a list.",
     "region.no_server": "No ComfyUI has every node of a region."
 }
 
