@@ -221,3 +221,15 @@ test("a node that is deaf to interrupts is cancelled as others are, and the serv
   );
   expect((await ended(spindle.url, await startRun(spindle.url, next))).state).toBe("succeeded");
 });
+
+test("that one picture of a batch leaves is in the node's log", async () => {
+  const { fake } = spindle;
+  if (fake) fake.plays = [];
+  const many = comfy("many", "EmptyImage", { width: 16, height: 8, batch_size: 3, color: 0x102030 });
+  const view = await ended(
+    spindle.url,
+    await startRun(spindle.url, graphOf([many, preview("one")], [wire("many", "IMAGE", "one", "value")])),
+  );
+  expect(view.error).toBeNull();
+  expect(await logOf(view.id, "many")).toContain("IMAGE of many: the first of 3 leaves ComfyUI.");
+});

@@ -20,10 +20,10 @@ export { extractWorkflow } from "./comfy/import/carried.ts";
 export { type Imported, importComfy, isComfyFormat } from "./comfy/import/import.ts";
 export {
   inputsOf,
-  type Offer,
   type OfferedWorkflow,
   offeredBlueprint,
   suggestedOffer,
+  type WorkflowOffer,
   type WorkflowPlace,
   type WorkflowResult,
   whyNotOffered,

@@ -36,7 +36,7 @@ export interface OfferedWorkflow {
 }
 
 /** What a person says of a workflow that is to be an engine. */
-export interface Offer {
+export interface WorkflowOffer {
   name: string;
   label: string;
   description: string;
@@ -125,7 +125,7 @@ export function inputsOf(definition: NodeDefinition): Port[] {
 }
 
 /** What fits by its type, and by its name where many things have that type. */
-export function suggestedOffer(workflow: OfferedWorkflow, definition: NodeDefinition): Pick<Offer, "set" | "gives"> {
+export function suggestedOffer(workflow: OfferedWorkflow, definition: NodeDefinition): Pick<WorkflowOffer, "set" | "gives"> {
   const set: Record<string, string> = {};
   const used = new Set<string>();
   for (const { at, port, isOpen } of workflow.places) {
@@ -149,7 +149,7 @@ export function suggestedOffer(workflow: OfferedWorkflow, definition: NodeDefini
 
 const sameName = (a: string, b: string): boolean => a.replaceAll(/\W|_/g, "").toLowerCase() === b.replaceAll(/\W|_/g, "").toLowerCase();
 
-export function offeredBlueprint({ prompt, places }: OfferedWorkflow, definition: NodeDefinition, offer: Offer): Blueprint {
+export function offeredBlueprint({ prompt, places }: OfferedWorkflow, definition: NodeDefinition, offer: WorkflowOffer): Blueprint {
   const { name, label, description, set, gives } = offer;
   const inputs = inputsOf(definition);
   // Without it ComfyUI would be sent the name of a file that it does not have.

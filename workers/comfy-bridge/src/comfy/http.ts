@@ -170,10 +170,13 @@ const jsonOf = async (response: Response, what: string): Promise<unknown> =>
 async function bytesOf(response: Response, what: string, most: number): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
-  for await (const piece of response.body ?? []) {
-    bytes += piece.length;
-    if (bytes > most) throw new TooMuch(response.status, what, most);
-    pieces.push(piece);
+  const reader = response.body?.getReader();
+  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
+    bytes += read.value.length;
+    pieces.push(read.value);
+    if (bytes <= most) continue;
+    await reader?.cancel().catch(() => {});
+    throw new TooMuch(response.status, what, most);
   }
   return Buffer.concat(pieces);
 }

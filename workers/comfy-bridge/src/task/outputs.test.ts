@@ -1,7 +1,7 @@
 import type { RegionInput, RegionInputGive } from "@spindle/schemas";
 import { expect, test } from "vitest";
 import type { ComfyHttp, FileRef } from "../comfy/http.ts";
-import { Collector, outputsOf } from "./outputs.ts";
+import { Collector, leftBehind, outputsOf } from "./outputs.ts";
 import type { TaskRuntime } from "./runtime.ts";
 
 const comfy = { view: ({ filename }: FileRef) => Promise.resolve({ bytes: Buffer.from(filename), mime: "image/png" }) };
@@ -48,4 +48,16 @@ test("what a saver of ours did not give ends the task with the node's name", asy
 test("what a saver of ours did not even run for is left out: it was blocked", async () => {
   const gives = [{ node: "n", port: "a", from: "n>a", pick: "image" as const }];
   expect(await outputsOf({ gives } as unknown as RegionInput, {}, collector())).toEqual({});
+});
+
+test("that one of many leaves is said with how to go on with all; where all leave, or one was made, nothing is", () => {
+  const left = (pick: RegionInputGive["pick"], count: number, from = "n>IMAGE") =>
+    leftBehind({ gives: [{ node: "n", port: "IMAGE", from, pick }] } as unknown as RegionInput, {
+      [from]: { images: Array.from({ length: count }, (_, at) => file(`${at}.png`)) },
+    });
+  expect(left("image", 3)).toEqual([
+    "IMAGE of n: the first of 3 leaves ComfyUI. To go on with all of them, add Save Image and wire its images.",
+  ]);
+  expect([left("image", 1), left("images", 3), left("image", 3, "n"), left("text", 3)]).toEqual([[], [], [], []]);
+  expect(leftBehind({ gives: [{ node: "n", port: "IMAGE", from: "n>IMAGE", pick: "image" }] } as unknown as RegionInput, {})).toEqual([]);
 });

@@ -74,6 +74,16 @@ export async function outputsOf(region: RegionInput, shown: Readonly<Record<stri
   return outputs;
 }
 
+/** Where a saver of ours got a batch and one of it leaves, as sentences: an output node of the graph's own says so by its outputs. */
+export function leftBehind({ gives }: RegionInput, shown: Readonly<Record<string, Shown>>): string[] {
+  return gives.flatMap(({ node, port, from, pick: what }) => {
+    const count = filesOf(shown[from] ?? {}).length;
+    if (from === node || count < 2 || !["image", "audio", "video"].includes(what)) return [];
+    const how = what === "image" ? "add Save Image and wire its images" : "save them, and wire what that node gives";
+    return [`${port} of ${node}: the first of ${count} leaves ComfyUI. To go on with all of them, ${how}.`];
+  });
+}
+
 function pick({ pick: what }: RegionInputGive, shown: Shown, files: readonly ArtifactRef[]): unknown {
   const isList = what.endsWith("s");
   const kind = isList ? what.slice(0, -1) : what;

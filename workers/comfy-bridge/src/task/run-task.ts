@@ -14,7 +14,7 @@ import type { WorkerEnd } from "@spindle/task-bus";
 import pRetry from "p-retry";
 import { ComfyAnswer, type ComfyHttp } from "../comfy/http.ts";
 import { failure, TaskFailure } from "./errors.ts";
-import { Collector, outputsOf } from "./outputs.ts";
+import { Collector, leftBehind, outputsOf } from "./outputs.ts";
 import { type Ended, Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
 import { type RuntimeOptions, TaskRuntime } from "./runtime.ts";
@@ -216,7 +216,7 @@ async function work(
     return {
       output: region.only === undefined ? output : (output[region.only] ?? {}),
       objects: collector.objects as TaskResult["objects"] & object,
-      missed: whatIsMissed(region, history),
+      missed: [...whatIsMissed(region, history), ...leftBehind(region, history.outputs)],
     };
   } finally {
     await report.close();
