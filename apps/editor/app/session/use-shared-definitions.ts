@@ -76,7 +76,7 @@ export function useSharedDefinitions(shared: DocumentState | undefined, library:
       newer: head && document && { head, document },
     };
   };
-  useFollowing(shared, library, copyOf);
+  useFollowing(shared, library, documents, copyOf);
   const share = async (name: string) => {
     if (!shared || !graph) return;
     const document = documentOf(graph, name);
@@ -99,9 +99,15 @@ export function useSharedDefinitions(shared: DocumentState | undefined, library:
 }
 
 /** Copies follow while somebody has the graph open; each page writes the same, so that it does not matter which comes first. */
-function useFollowing(shared: DocumentState | undefined, library: Library, copyOf: Sharing["copyOf"]): void {
+function useFollowing(
+  shared: DocumentState | undefined,
+  library: Library,
+  documents: ReadonlyMap<string, Graph>,
+  copyOf: Sharing["copyOf"],
+): void {
   const said = useRef(new Set<string>());
   const graph = shared?.graph;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a copy is looked at again after an edit, or when a version is there
   useEffect(() => {
     if (!shared?.loaded || !shared.online || !graph) return;
     for (const name of definitionNames(graph)) {
@@ -120,5 +126,5 @@ function useFollowing(shared: DocumentState | undefined, library: Library, copyO
       said.current.add(key);
       toast("info", `There is version ${head.version} of ${name}, and this graph stays at version ${link.version}. ${why}`);
     }
-  });
+  }, [graph, documents, library, shared?.online]);
 }
