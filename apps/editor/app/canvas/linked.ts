@@ -27,13 +27,13 @@ import { usesOf } from "./subgraphs";
 /** The origin of what a graph follows: nobody's step of undo. */
 const LIBRARY = { who: "the library" };
 
-export interface SharedHead extends Pick<SharedDefinition, "definition" | "version"> {
+export interface NewestVersion extends Pick<SharedDefinition, "definition" | "version"> {
   label: string;
   description: string;
 }
 
 /** A shared subgraph as an entry of the library. */
-export function entryOf({ definition, version, label, description }: SharedHead, document: Graph, library: Library): NodeDefinition {
+export function sharedEntry({ definition, version, label, description }: NewestVersion, document: Graph, library: Library): NodeDefinition {
   const name = freeName(label, definitionNames(document));
   const call = { id: "call", service: CALL, plane: "node", status: "pending", params: { definition: name } };
   const { nodes, edges, context, metadata } = document;

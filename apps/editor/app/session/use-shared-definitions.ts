@@ -4,7 +4,7 @@ import { withEntries } from "@spindle/node-library";
 import { useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef } from "react";
 import { isEdited, linkOf } from "../canvas/definitions";
-import { documentOf, entryOf, follow, type SharedHead, setLink, whyNotFollowed } from "../canvas/linked";
+import { documentOf, follow, type NewestVersion, setLink, sharedEntry, whyNotFollowed } from "../canvas/linked";
 import { toast, toastError } from "../ui/toast";
 import { useTRPC, useTRPCClient } from "./provider";
 import { asOwnStep, type DocumentState } from "./use-document";
@@ -19,7 +19,7 @@ export interface Copy {
   isEdited: boolean;
   version: string;
   /** The newest version, if that is another one. */
-  newer: { head: SharedHead; document: Graph } | undefined;
+  newer: { head: NewestVersion; document: Graph } | undefined;
 }
 
 export interface Sharing {
@@ -29,8 +29,8 @@ export interface Sharing {
 }
 
 const AGAIN_MS = 5000;
-const NONE: readonly SharedHead[] = [];
-const keyOfVersion = ({ definition, version }: Pick<SharedHead, "definition" | "version">): string => `${definition} ${version}`;
+const NONE: readonly NewestVersion[] = [];
+const keyOfVersion = ({ definition, version }: Pick<NewestVersion, "definition" | "version">): string => `${definition} ${version}`;
 
 /** @param library without what is shared */
 export function useSharedDefinitions(shared: DocumentState | undefined, library: Library): { library: Library; sharing: Sharing } {
@@ -57,7 +57,7 @@ export function useSharedDefinitions(shared: DocumentState | undefined, library:
     () =>
       heads.flatMap((head): NodeDefinition[] => {
         const document = documents.get(keyOfVersion(head));
-        return document ? [entryOf(head, document, library)] : [];
+        return document ? [sharedEntry(head, document, library)] : [];
       }),
     [heads, documents, library],
   );
