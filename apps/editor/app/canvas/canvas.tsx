@@ -26,10 +26,10 @@ import { around } from "./box";
 import { CanvasProvider } from "./canvas-context";
 import { CanvasTools, fitOptions, LEAST_ZOOM, useIsMapOver } from "./canvas-tools";
 import { type GroupDrag, moveAll, toGroupNodes, withMembers } from "./drawn-groups";
-import { wireAt, wireUnder } from "./drawn-wires";
+import { useDrawnWires, wireAt, wireUnder } from "./drawn-wires";
 import { duplicate, insertIntoWire, insertNode, place } from "./edits";
 import { FitContext } from "./fits";
-import { CARD, toEdges, toNodes } from "./flow";
+import { CARD, toNodes } from "./flow";
 import { freeNear } from "./free-place";
 import { GroupCard } from "./group-card";
 import { folded, groupOfNodeId, groupsOf, joinGroup } from "./groups";
@@ -91,7 +91,7 @@ export function Canvas({
   const flow = useReactFlow();
   const store = useStoreApi();
   const [nodes, setNodes] = useState<Drawn[]>([]);
-  const edges = useMemo(() => toEdges(graph, library), [graph, library]);
+  const edges = useDrawnWires(graph, library);
   const [boxMode, setBoxMode] = useState(SelectionMode.Full);
   const boxFrom = useRef<number>();
   /** Where the card lay that is held, if its copy is dragged. */

@@ -55,13 +55,13 @@ export const renameCalls = <T extends GraphNode>(nodes: readonly T[], renamed: R
 export function contentOf(written: Written, graph: Graph): string {
   const called = calledFrom(nodesOf(written), graph);
   const renamed = new Map(called.map((name, index) => [name, `#${index}`]));
-  const plain = (one: Written) => {
-    const { editor, definitions: _, ...metadata } = record(one.metadata);
+  const plain = (part: Written) => {
+    const { editor, definitions: _, ...metadata } = record(part.metadata);
     const { positions: __, ...view } = record(editor);
     return {
-      nodes: renameCalls(nodesOf(one), renamed),
-      edges: one.edges ?? [],
-      context: record(one.context),
+      nodes: renameCalls(nodesOf(part), renamed),
+      edges: part.edges ?? [],
+      context: record(part.context),
       metadata: { ...metadata, editor: view },
     };
   };
@@ -135,7 +135,7 @@ export function bringShared(
   });
   if (there !== undefined) return there;
   const { written, made } = copyFor(graph, document, { definition, version });
-  for (const [name, one] of made) setDefinition(doc, origin, name, one);
+  for (const [called, body] of made) setDefinition(doc, origin, called, body);
   const name = freeName(label, [...definitionNames(graph), ...made.keys()]);
   setDefinition(doc, origin, name, written);
   return name;

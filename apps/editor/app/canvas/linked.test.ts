@@ -6,7 +6,7 @@ import * as Y from "yjs";
 import { ME } from "../session/use-document";
 import { isEdited, linkOf } from "./definitions";
 import { pasteCopied, place } from "./edits";
-import { differences, documentOf, entryOf, follow, setLink, updateTo, whyNotFollowed } from "./linked";
+import { differences, documentOf, follow, setLink, sharedEntry, updateTo, whyNotFollowed } from "./linked";
 import { makeUnique } from "./subgraphs";
 
 const SAY = {
@@ -81,7 +81,7 @@ describe("a shared subgraph", () => {
 
   test("[G5] is added as a node that calls a copy, which knows where it is from; a second node calls the same copy", () => {
     const to = page(graphOf([say("a")]));
-    const entry = entryOf({ ...SHARED, label: "Polish", description: "" }, first, library);
+    const entry = sharedEntry({ ...SHARED, label: "Polish", description: "" }, first, library);
     expect([entry.label, entry.category, entry.outputs.map(({ name }) => name)]).toEqual(["Polish", "Shared subgraphs", ["text"]]);
     place(to.doc, entry, { x: 0, y: 0 });
     place(to.doc, entry, { x: 0, y: 200 });

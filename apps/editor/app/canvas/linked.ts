@@ -27,13 +27,13 @@ import { usesOf } from "./subgraphs";
 /** The origin of what a graph follows: nobody's step of undo. */
 const LIBRARY = { who: "the library" };
 
-export interface SharedHead extends Pick<SharedDefinition, "definition" | "version"> {
+export interface NewestVersion extends Pick<SharedDefinition, "definition" | "version"> {
   label: string;
   description: string;
 }
 
 /** A shared subgraph as an entry of the library. */
-export function entryOf({ definition, version, label, description }: SharedHead, document: Graph, library: Library): NodeDefinition {
+export function sharedEntry({ definition, version, label, description }: NewestVersion, document: Graph, library: Library): NodeDefinition {
   const name = freeName(label, definitionNames(document));
   const call = { id: "call", service: CALL, plane: "node", status: "pending", params: { definition: name } };
   const { nodes, edges, context, metadata } = document;
@@ -56,8 +56,8 @@ export function entryOf({ definition, version, label, description }: SharedHead,
 export function documentOf(graph: Graph, name: string): Graph | undefined {
   const { nodes, edges, context, metadata } = record(writtenDefinition(graph, name));
   if (!Array.isArray(nodes)) return undefined;
-  const called = calledFrom(nodes, graph).filter((one) => one !== name);
-  const definitions = Object.fromEntries(called.map((one) => [one, writtenDefinition(graph, one)]));
+  const called = calledFrom(nodes, graph).filter((inner) => inner !== name);
+  const definitions = Object.fromEntries(called.map((inner) => [inner, writtenDefinition(graph, inner)]));
   return {
     schema: "langgraph.v1",
     workflowId: name,
@@ -80,8 +80,8 @@ function write(sheet: Sheet, origin: object, name: string, document: Graph, link
     const { graph } = normalise(doc);
     const before = documentOf(graph, name)?.nodes ?? [];
     const { written, made } = copyFor(graph, document, link);
-    for (const [one, body] of [...made, [name, written] as const]) setDefinition(doc, origin, one, body);
-    for (const one of calledFrom(before, graph)) if (usesOf(normalise(doc).graph, one) === 0) removeDefinition(doc, origin, one);
+    for (const [called, body] of [...made, [name, written] as const]) setDefinition(doc, origin, called, body);
+    for (const called of calledFrom(before, graph)) if (usesOf(normalise(doc).graph, called) === 0) removeDefinition(doc, origin, called);
   }, origin);
 }
 
@@ -124,12 +124,12 @@ export function differences(before: Graph, after: Graph): Difference[] {
     partsOf(before.nodes, ({ id }) => id),
     partsOf(after.nodes, ({ id }) => id),
     (node) => nodeTitle(node),
-    (one, other) => {
-      const names = changedKeys(record(one.params), record(other.params)).map((name) => labelOf(name, {}));
-      if (one.service !== other.service) names.push("what it is");
-      if (nodeTitle(one) !== nodeTitle(other)) names.push("its title");
-      if (changedKeys(nodeSettings(before, one.id), nodeSettings(after, one.id)).length > 0) names.push("its settings");
-      return names.length > 0 ? `${nodeTitle(other)}: ${names.join(", ")}` : undefined;
+    (earlier, later) => {
+      const names = changedKeys(record(earlier.params), record(later.params)).map((name) => labelOf(name, {}));
+      if (earlier.service !== later.service) names.push("what it is");
+      if (nodeTitle(earlier) !== nodeTitle(later)) names.push("its title");
+      if (changedKeys(nodeSettings(before, earlier.id), nodeSettings(after, earlier.id)).length > 0) names.push("its settings");
+      return names.length > 0 ? `${nodeTitle(later)}: ${names.join(", ")}` : undefined;
     },
   );
   const wireOf = (edge: Graph["edges"][number]) => {
@@ -142,9 +142,9 @@ export function differences(before: Graph, after: Graph): Difference[] {
     partsOf(before.edges, wireOf),
     partsOf(after.edges, wireOf),
     (edge, isAfter) => wire(isAfter ? after : before)(edge),
-    (one, other) => {
+    (earlier, later) => {
       const plain = (edge: Graph["edges"][number]) => ({ ...edgeMetadata(edge), id: "", points: "", kind: edge.kind ?? "normal" });
-      return changedKeys(plain(one), plain(other)).length > 0 ? wire(after)(other) : undefined;
+      return changedKeys(plain(earlier), plain(later)).length > 0 ? wire(after)(later) : undefined;
     },
   );
   const ports = (["inputs", "outputs"] as const).flatMap((side) => {
@@ -154,16 +154,17 @@ export function differences(before: Graph, after: Graph): Difference[] {
       partsOf(declaredInterface(before)[side], name),
       partsOf(declaredInterface(after)[side], name),
       title,
-      (one, other) => (changedKeys(one, other).length > 0 ? title(other) : undefined),
+      (earlier, later) => (changedKeys(earlier, later).length > 0 ? title(later) : undefined),
     );
   });
   const inner = (graph: Graph) =>
     new Map(definitionNames(graph).map((name) => [name, contentOf(record(writtenDefinition(graph, name)), graph)]));
-  const names = new Map([...inner(before), ...inner(after)].map(([name]) => [name, name]));
+  const [innerBefore, innerAfter] = [inner(before), inner(after)];
+  const names = new Map([...innerBefore, ...innerAfter].map(([name]) => [name, name]));
   const subgraphs = [...names.keys()].flatMap((name): Difference[] => {
-    const [one, other] = [inner(before).get(name), inner(after).get(name)];
-    if (one === other) return [];
-    return [{ how: one === undefined ? "added" : other === undefined ? "removed" : "changed", what: `The subgraph ${name}` }];
+    const [earlier, later] = [innerBefore.get(name), innerAfter.get(name)];
+    if (earlier === later) return [];
+    return [{ how: earlier === undefined ? "added" : later === undefined ? "removed" : "changed", what: `The subgraph ${name}` }];
   });
   return [...nodes, ...wires, ...ports, ...subgraphs];
 }
@@ -174,7 +175,7 @@ function compare<T>(
   before: ReadonlyMap<string, T>,
   after: ReadonlyMap<string, T>,
   title: (part: T, isAfter: boolean) => string,
-  change: (one: T, other: T) => string | undefined,
+  change: (earlier: T, later: T) => string | undefined,
 ): Difference[] {
   const removed = [...before].flatMap(([key, part]): Difference[] =>
     after.has(key) ? [] : [{ how: "removed", what: title(part, false) }],
@@ -188,7 +189,7 @@ function compare<T>(
   return [...removed, ...rest];
 }
 
-function changedKeys(one: object, other: object): string[] {
-  const [a, b] = [one as Record<string, unknown>, other as Record<string, unknown>];
+function changedKeys(earlier: object, later: object): string[] {
+  const [a, b] = [earlier as Record<string, unknown>, later as Record<string, unknown>];
   return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]));
 }

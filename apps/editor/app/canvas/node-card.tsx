@@ -13,6 +13,7 @@ import { CardFooter, StateIcon } from "./card-footer";
 import { CardPreview } from "./card-preview";
 import { cardFields } from "./fields";
 import { PortRows } from "./port-rows";
+import { CriticalStep } from "./use-critical-path";
 import { useStale } from "./use-stale";
 
 export type CardNode = Node<
@@ -111,6 +112,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
           <span>{cause}</span>
         </div>
       )}
+      <CriticalStep id={id} />
       <CardFooter id={id} settings={settings} isOff={resolved.isOff} isStale={isStale} />
     </article>
   );

@@ -9,6 +9,7 @@ import type { PaletteOpener } from "../canvas/use-palette";
 import type { DocumentState } from "../session/use-document";
 import type { Sharing } from "../session/use-shared-definitions";
 import type { ShownLevel } from "./use-level";
+import type { LiveMode } from "./use-live-mode";
 
 export type Panel = "library" | "inspector" | "bottom" | "minimap";
 
@@ -53,6 +54,7 @@ export interface Scene {
   /** Where the cards lie. */
   boxes(): ReadonlyMap<string, Box>;
   palette: PaletteOpener;
+  live: Pick<LiveMode, "toggle">;
   /** The copies that the graph has of shared subgraphs. */
   sharing: Sharing;
   /** Shows what the newest version of a copy does otherwise. */

@@ -1,6 +1,6 @@
 import { type Library, resolve } from "@spindle/graph-model";
 import { useQueryClient } from "@tanstack/react-query";
-import { Check, ChevronDown, CloudOff, Download, FileCode, FileJson, LoaderCircle, Play, Upload, Waypoints } from "lucide-react";
+import { Check, ChevronDown, CloudOff, Download, FileCode, FileJson, LoaderCircle, Play, Upload, Waypoints, Zap } from "lucide-react";
 import { useRef } from "react";
 import { useTRPC, useTRPCClient } from "../session/provider";
 import { useIsTyping } from "../session/typing";
@@ -13,6 +13,7 @@ import { toastError } from "../ui/toast";
 import { Logo, ThemeButton } from "../ui/top";
 import { menuItems } from "./command-menus";
 import type { BoundCommand, Commands } from "./use-commands";
+import type { LiveMode } from "./use-live-mode";
 
 interface Props {
   id: string;
@@ -20,12 +21,13 @@ interface Props {
   shared: DocumentState | undefined;
   library: Library;
   commands: Commands;
+  live: LiveMode;
   /** What a run would wait for. */
   waits: string | undefined;
   onOpenFile(file: File): void;
 }
 
-export function EditorTop({ id, name, shared, library, commands, waits, onOpenFile }: Props) {
+export function EditorTop({ id, name, shared, library, commands, live, waits, onOpenFile }: Props) {
   const api = useTRPCClient();
   const trpc = useTRPC();
   const client = useQueryClient();
@@ -74,6 +76,18 @@ export function EditorTop({ id, name, shared, library, commands, waits, onOpenFi
       <IconButton command={commands.get("redo")} />
       <ThemeButton />
       <span className="separator" />
+      {live.isOn && <LiveNote live={live} keys={run.keys[0]} />}
+      <Tip text={live.isOn ? "Edits run by themselves. Press to stop that." : "Run what I edit by itself, as far as it is cheap"}>
+        <button
+          type="button"
+          className={`button icon live-switch${live.isOn ? " on" : ""}`}
+          aria-label="Run as I edit"
+          aria-pressed={live.isOn}
+          onClick={live.toggle}
+        >
+          <Zap size={16} />
+        </button>
+      </Tip>
       <button
         type="button"
         className="button run"
@@ -107,6 +121,21 @@ function Saved({ shared }: { shared: DocumentState | undefined }) {
   if (!shared.loaded) return show(<LoaderCircle size={14} className="spinning" />, "Opening");
   if (shared.saved && !isTyping) return show(<Check size={14} />, "All changes saved");
   return show(<LoaderCircle size={14} className="spinning" />, "Saving");
+}
+
+function LiveNote({ live: { waiting, why }, keys }: { live: LiveMode; keys: string | undefined }) {
+  const count = waiting.length;
+  const waits = `${count} ${count === 1 ? "node waits" : "nodes wait"} for ${keys ? keyWords(keys) : "Run"}`;
+  const words = why ?? (count > 0 ? waits : "Live");
+  return (
+    <span
+      className={`text-small ellipsis live-note ${why !== undefined || count > 0 ? "text-warn" : "text-faint"}`}
+      title={words}
+      role="status"
+    >
+      {words}
+    </span>
+  );
 }
 
 const tipOf = ({ title, keys, why }: BoundCommand): string => why ?? (keys[0] ? `${title} (${keyWords(keys[0])})` : title);

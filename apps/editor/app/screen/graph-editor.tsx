@@ -34,6 +34,7 @@ import { Palette } from "../canvas/palette";
 import { selectedAlone, selectionOf } from "../canvas/selection";
 import { usesOf } from "../canvas/subgraphs";
 import { useClipboard } from "../canvas/use-clipboard";
+import { useCriticalPath } from "../canvas/use-critical-path";
 import { usePaletteOpener } from "../canvas/use-palette";
 import { usePointer } from "../canvas/use-pointer";
 import { useStaleness } from "../canvas/use-stale";
@@ -79,6 +80,7 @@ import { useDeletedByOthers } from "./use-deleted-by-others";
 import { useIssues } from "./use-issues";
 import { useJumps } from "./use-jumps";
 import { useLevel } from "./use-level";
+import { useLiveMode } from "./use-live-mode";
 import { usePanels } from "./use-panels";
 import { givenValues, useRunActs } from "./use-run-acts";
 import { useSettledWires } from "./use-settled-wires";
@@ -123,6 +125,7 @@ export function GraphEditor({ id }: { id: string }) {
   const inputs = whole && loaded ? resolve(whole, library).root.inputs : NO_INPUTS;
   useStaleness(graph, level.calls, library);
   useInnerRuns(level.calls);
+  useCriticalPath(graph, level.calls);
   useRunNews(whole);
   const lookAt = (node: string) => graph && lookAtNode(graph, library, node);
   useLookByKey(pointer, lookAt);
@@ -135,6 +138,7 @@ export function GraphEditor({ id }: { id: string }) {
     },
     closeForm: () => setRunFormOpen(false),
   });
+  const live = useLiveMode(id, opened, library, { values: runs.given, follow: runs.follow });
   const open = async (file: File) => {
     try {
       navigate(
@@ -203,6 +207,7 @@ export function GraphEditor({ id }: { id: string }) {
           connect: startConnecting,
           boxes: () => (shared ? cardBoxes(shared.sheet, flowStore.getState()) : new Map()),
           sharing,
+          live,
           showUpdate,
           show,
           edit: (what) => {
@@ -227,6 +232,7 @@ export function GraphEditor({ id }: { id: string }) {
         library={library}
         commands={commands}
         waits={notLive?.issue.message}
+        live={live}
         onOpenFile={(file) => void open(file)}
       />
       <DocumentNotices

@@ -9,8 +9,12 @@ import {
   ListChecks,
   Play,
   RotateCcw,
+  Route,
   Square,
+  Zap,
 } from "lucide-react";
+import { toggleCriticalPath } from "../canvas/use-critical-path";
+import { useRunStore } from "../session/run-store";
 import { type Command, type Scene, whyNotOne } from "./command";
 
 const whyNotRun = (scene: Scene) => (scene.isRunning ? "A run is going on." : scene.whyNoPlan);
@@ -64,6 +68,17 @@ export const RUN_COMMANDS = [
     menus: ["run"],
     whyNot: ({ whyNoPlan }) => whyNoPlan,
     run: ({ plan }) => plan(),
+  },
+  { id: "run.live", title: "Run as I edit", icon: Zap, group: "Run", where: "page", run: ({ live }) => live.toggle() },
+  {
+    id: "run.path",
+    title: "Show the critical path",
+    icon: Route,
+    group: "Run",
+    where: "page",
+    menus: ["run"],
+    whyNot: ({ isRunning }) => (isRunning ? "A run is going on." : useRunStore.getState().run ? undefined : "The graph has not run yet."),
+    run: toggleCriticalPath,
   },
   {
     id: "run.forget",

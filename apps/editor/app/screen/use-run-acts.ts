@@ -90,6 +90,9 @@ export function useRunActs(
   };
   return {
     notRunning,
+    follow,
+    /** What a run would be given now. */
+    given: () => (shared ? givenValues(resolveNext(sheetGraph(shared.sheet)).root.inputs, latestValues()) : {}),
     values,
     setValue: (name: string, value: unknown) => {
       setFailed(undefined);

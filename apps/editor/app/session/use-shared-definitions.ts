@@ -4,7 +4,7 @@ import { withEntries } from "@spindle/node-library";
 import { useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef } from "react";
 import { isEdited, linkOf } from "../canvas/definitions";
-import { documentOf, entryOf, follow, type SharedHead, setLink, whyNotFollowed } from "../canvas/linked";
+import { documentOf, follow, type NewestVersion, setLink, sharedEntry, whyNotFollowed } from "../canvas/linked";
 import { toast, toastError } from "../ui/toast";
 import { useTRPC, useTRPCClient } from "./provider";
 import { asOwnStep, type DocumentState } from "./use-document";
@@ -19,7 +19,7 @@ export interface Copy {
   isEdited: boolean;
   version: string;
   /** The newest version, if that is another one. */
-  newer: { head: SharedHead; document: Graph } | undefined;
+  newer: { head: NewestVersion; document: Graph } | undefined;
 }
 
 export interface Sharing {
@@ -29,8 +29,8 @@ export interface Sharing {
 }
 
 const AGAIN_MS = 5000;
-const NONE: readonly SharedHead[] = [];
-const keyOfVersion = ({ definition, version }: Pick<SharedHead, "definition" | "version">): string => `${definition} ${version}`;
+const NONE: readonly NewestVersion[] = [];
+const keyOfVersion = ({ definition, version }: Pick<NewestVersion, "definition" | "version">): string => `${definition} ${version}`;
 
 /** @param library without what is shared */
 export function useSharedDefinitions(shared: DocumentState | undefined, library: Library): { library: Library; sharing: Sharing } {
@@ -57,7 +57,7 @@ export function useSharedDefinitions(shared: DocumentState | undefined, library:
     () =>
       heads.flatMap((head): NodeDefinition[] => {
         const document = documents.get(keyOfVersion(head));
-        return document ? [entryOf(head, document, library)] : [];
+        return document ? [sharedEntry(head, document, library)] : [];
       }),
     [heads, documents, library],
   );
@@ -76,7 +76,7 @@ export function useSharedDefinitions(shared: DocumentState | undefined, library:
       newer: head && document && { head, document },
     };
   };
-  useFollowing(shared, library, copyOf);
+  useFollowing(shared, library, documents, copyOf);
   const share = async (name: string) => {
     if (!shared || !graph) return;
     const document = documentOf(graph, name);
@@ -99,9 +99,15 @@ export function useSharedDefinitions(shared: DocumentState | undefined, library:
 }
 
 /** Copies follow while somebody has the graph open; each page writes the same, so that it does not matter which comes first. */
-function useFollowing(shared: DocumentState | undefined, library: Library, copyOf: Sharing["copyOf"]): void {
+function useFollowing(
+  shared: DocumentState | undefined,
+  library: Library,
+  documents: ReadonlyMap<string, Graph>,
+  copyOf: Sharing["copyOf"],
+): void {
   const said = useRef(new Set<string>());
   const graph = shared?.graph;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a copy is looked at again after an edit, or when a version is there
   useEffect(() => {
     if (!shared?.loaded || !shared.online || !graph) return;
     for (const name of definitionNames(graph)) {
@@ -120,5 +126,5 @@ function useFollowing(shared: DocumentState | undefined, library: Library, copyO
       said.current.add(key);
       toast("info", `There is version ${head.version} of ${name}, and this graph stays at version ${link.version}. ${why}`);
     }
-  });
+  }, [graph, documents, library, shared?.online]);
 }
