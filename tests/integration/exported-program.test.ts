@@ -63,10 +63,13 @@ describe("[G8] an exported program whose checkpoints are in PostgreSQL", () => {
   const ran: string[] = [];
   const press = (button: string) => new Command({ resume: { button } });
 
+  const invoke = (input: object) =>
+    withInstance(ran, (app): Promise<{ [INTERRUPT]: [{ value: { path: string } }] }> => app.invoke(input, thread));
+
   test("is gone on with by another instance, which runs nothing again", async () => {
-    const asked = await withInstance(ran, (app) => app.invoke({ inputs: {} }, thread));
+    const asked = await invoke({ inputs: {} });
     expect(asked[INTERRUPT][0].value).toMatchObject({ path: "call/loop:review>more[0]/review", value: 2, buttons: ["again", "enough"] });
-    const again = await withInstance(ran, (app) => app.invoke(press("again"), thread));
+    const again = await invoke(press("again"));
     expect(again[INTERRUPT][0].value.path).toBe("call/loop:review>more[1]/review");
     const ended = await withInstance(ran, async (app) => app.outcome(await app.invoke(press("enough"), thread)));
     expect(ended.status).toBe("succeeded");

@@ -14,7 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-const merged = mergeManifests({ node: { manifest: committedManifests.node, live: true } }, new Date(0));
+const { node: ofNode, python } = committedManifests;
+const merged = mergeManifests({ node: { manifest: ofNode, live: true }, python: { manifest: python, live: true } }, new Date(0));
 const library = makeLibrary(merged.capabilities);
 const filled = (text: string, values: object) =>
   graphOf(
