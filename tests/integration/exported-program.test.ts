@@ -2,7 +2,15 @@
 import { Command, INTERRUPT } from "@langchain/langgraph";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { graphOf, libraryOf, node, ProgramFolder, port, service, wire } from "../../apps/runtime/src/export/exported.testing.ts";
+import {
+  programGraph as graphOf,
+  programLibrary as libraryOf,
+  programNode as node,
+  ProgramFolder,
+  port,
+  service,
+  wire,
+} from "../../apps/runtime/src/export/exported.testing.ts";
 import type { ServiceTable } from "../../apps/runtime/src/export/prelude.ts";
 import { newDatabase, type TestDatabase } from "../support/postgres.ts";
 
@@ -80,7 +88,7 @@ describe("[G8] an exported program whose checkpoints are in PostgreSQL", () => {
   test("has its history there, from which a thread goes on once more", async () => {
     await withInstance(ran, async (app) => {
       const history = [];
-      for await (const one of app.getStateHistory(thread)) history.push(one);
+      for await (const snapshot of app.getStateHistory(thread)) history.push(snapshot);
       expect(history.map(({ next }) => next)).toEqual([[], ["last"], ["call"], ["first"], ["begin"], ["__start__"]]);
       const before = history[1] as (typeof history)[number];
       const ended = app.outcome(await app.invoke(null, before.config));
