@@ -35,7 +35,7 @@ const root = new URL("../../../../", import.meta.url);
 /** By package, where the repository has it. */
 const PACKAGES: Readonly<Record<string, string>> = {
   "@langchain": "apps/runtime/node_modules/@langchain",
-  "@bufbuild": "apps/runtime/node_modules/@bufbuild",
+  "@bufbuild": "packages/graph-model/node_modules/@bufbuild",
   "@cfworker": "packages/graph-model/node_modules/@cfworker",
   "@types/mustache": "apps/runtime/node_modules/@types/mustache",
   "@types/node": "node_modules/@types/node",
