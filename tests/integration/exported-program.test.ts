@@ -2,7 +2,15 @@
 import { Command, INTERRUPT } from "@langchain/langgraph";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { graphOf, libraryOf, node, ProgramFolder, port, service, wire } from "../../apps/runtime/src/export/exported.testing.ts";
+import {
+  programGraph as graphOf,
+  programLibrary as libraryOf,
+  programNode as node,
+  ProgramFolder,
+  port,
+  service,
+  wire,
+} from "../../apps/runtime/src/export/exported.testing.ts";
 import type { ServiceTable } from "../../apps/runtime/src/export/prelude.ts";
 import { newDatabase, type TestDatabase } from "../support/postgres.ts";
 
@@ -63,10 +71,13 @@ describe("[G8] an exported program whose checkpoints are in PostgreSQL", () => {
   const ran: string[] = [];
   const press = (button: string) => new Command({ resume: { button } });
 
+  const invoke = (input: object) =>
+    withInstance(ran, (app): Promise<{ [INTERRUPT]: [{ value: { path: string } }] }> => app.invoke(input, thread));
+
   test("is gone on with by another instance, which runs nothing again", async () => {
-    const asked = await withInstance(ran, (app) => app.invoke({ inputs: {} }, thread));
+    const asked = await invoke({ inputs: {} });
     expect(asked[INTERRUPT][0].value).toMatchObject({ path: "call/loop:review>more[0]/review", value: 2, buttons: ["again", "enough"] });
-    const again = await withInstance(ran, (app) => app.invoke(press("again"), thread));
+    const again = await invoke(press("again"));
     expect(again[INTERRUPT][0].value.path).toBe("call/loop:review>more[1]/review");
     const ended = await withInstance(ran, async (app) => app.outcome(await app.invoke(press("enough"), thread)));
     expect(ended.status).toBe("succeeded");
@@ -77,7 +88,7 @@ describe("[G8] an exported program whose checkpoints are in PostgreSQL", () => {
   test("has its history there, from which a thread goes on once more", async () => {
     await withInstance(ran, async (app) => {
       const history = [];
-      for await (const one of app.getStateHistory(thread)) history.push(one);
+      for await (const snapshot of app.getStateHistory(thread)) history.push(snapshot);
       expect(history.map(({ next }) => next)).toEqual([[], ["last"], ["call"], ["first"], ["begin"], ["__start__"]]);
       const before = history[1] as (typeof history)[number];
       const ended = app.outcome(await app.invoke(null, before.config));

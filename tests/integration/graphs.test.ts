@@ -71,6 +71,19 @@ test("a graph that is deleted says so to those who have it open, takes no more e
   expect(await exported(graph)).toEqual(["a"]);
 });
 
+test("[G8] a graph that asks a person for each element is no program, and its export says where and what to do", async () => {
+  const program = async (nodes: ReturnType<typeof node>[], edges: object[]) =>
+    fetch(`${spindle.url}/api/graphs/${await create(graphOf(nodes, edges as never))}/export?to=langgraph`);
+  const list = node("list", "constant.array", { value: [1, 2] });
+  const ask = node("ask", "human.ask_person");
+  const wired = wire("list", "value", "ask", "value");
+  const refused = await program([list, ask], [{ ...wired, metadata: { ...wired.metadata, map: {} } }]);
+  expect(refused.status).toBe(422);
+  expect(JSON.stringify(await refused.json())).toContain("export.person_in_map");
+  const text = await (await program([list, ask], [wired])).text();
+  expect(text).toContain("export const graph = graph0Builder;");
+});
+
 test("a deleted graph is kept for 30 days", async () => {
   const [kept, gone] = [await newGraph(), await newGraph()];
   for (const [graph, days] of [

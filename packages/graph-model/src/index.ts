@@ -1,5 +1,5 @@
-export { type AnswerForm, readAnswer } from "./answer.ts";
 export { unitsSpent, withOneBudget } from "./cel.ts";
+export { type AnswerForm, readAnswer } from "./check/answer.ts";
 export { type ReadResult, readAnyText, readGraph, readGraphText } from "./check/document.ts";
 export { whyInvalid } from "./check/invalid.ts";
 export { whyUnfit, whyValueUnfit } from "./check/port-value.ts";

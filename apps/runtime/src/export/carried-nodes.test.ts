@@ -5,7 +5,7 @@ import { makeLibrary, mergeManifests } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import template from "../nodes/text-template.node.ts";
-import { graphOf, node, ProgramFolder, wire } from "./exported.testing.ts";
+import { programGraph as graphOf, programNode as node, ProgramFolder, wire } from "./exported.testing.ts";
 import { exportTypeScript } from "./typescript.ts";
 
 let folder: ProgramFolder;
@@ -14,7 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => folder.remove());
 
-const merged = mergeManifests({ node: { manifest: committedManifests.node, live: true } }, new Date(0));
+const { node: ofNode, python } = committedManifests;
+const merged = mergeManifests({ node: { manifest: ofNode, live: true }, python: { manifest: python, live: true } }, new Date(0));
 const library = makeLibrary(merged.capabilities);
 const filled = (text: string, values: object) =>
   graphOf(

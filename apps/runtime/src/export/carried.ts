@@ -22,7 +22,7 @@ function modulesFor({ condition, person, nodes }: Needs): URL[] {
   const own = (name: string) => new URL(`./${name}.ts`, import.meta.url);
   return [
     ...ofModel(["object", "decide", "passed-on", "check/invalid", "check/port-value"]),
-    ...(person ? ofModel(["answer"]) : []),
+    ...(person ? ofModel(["check/answer"]) : []),
     ...(condition ? ofModel(["cel-values", "cel", "condition"]) : []),
     own("prelude"),
     ...(condition ? [own("prelude-condition")] : []),

@@ -35,7 +35,7 @@ const root = new URL("../../../../", import.meta.url);
 /** By package, where the repository has it. */
 const PACKAGES: Readonly<Record<string, string>> = {
   "@langchain": "apps/runtime/node_modules/@langchain",
-  "@bufbuild": "apps/runtime/node_modules/@bufbuild",
+  "@bufbuild": "packages/graph-model/node_modules/@bufbuild",
   "@cfworker": "packages/graph-model/node_modules/@cfworker",
   "@types/mustache": "apps/runtime/node_modules/@types/mustache",
   "@types/node": "node_modules/@types/node",
@@ -124,12 +124,12 @@ export const service = (
     ...more,
   }) as unknown as NodeDefinition;
 
-export const libraryOf = (all: readonly NodeDefinition[]): Library => ({
+export const programLibrary = (all: readonly NodeDefinition[]): Library => ({
   find: (_, name) => all.find((definition) => definition.service === name),
   all: () => all,
 });
 
-export const node = (id: string, name: string, params?: object) => ({
+export const programNode = (id: string, name: string, params?: object) => ({
   id,
   service: name,
   plane: "node",
@@ -141,5 +141,5 @@ export const wire = (from: string, sourcePort: string, to: string, targetPort: s
   to,
   metadata: { sourcePort, targetPort, ...more },
 });
-export const graphOf = (nodes: object[], edges: object[], more: object = {}) =>
+export const programGraph = (nodes: object[], edges: object[], more: object = {}) =>
   ({ schema: "langgraph.v1", workflowId: "a graph", nodes, edges, ...more }) as unknown as Graph;

@@ -3,7 +3,15 @@ import { FakeListChatModel } from "@langchain/core/utils/testing";
 import { type BaseCheckpointSaver, Command, INTERRUPT, MemorySaver } from "@langchain/langgraph";
 import type { Graph } from "@spindle/graph-model";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { graphOf, libraryOf, node, ProgramFolder, port, service, wire } from "./exported.testing.ts";
+import {
+  programGraph as graphOf,
+  programLibrary as libraryOf,
+  programNode as node,
+  ProgramFolder,
+  port,
+  service,
+  wire,
+} from "./exported.testing.ts";
 import type { ServiceTable } from "./prelude.ts";
 
 let folder: ProgramFolder;
@@ -109,9 +117,10 @@ describe("[G8] an exported graph, compiled with a checkpointer", () => {
     const app = compile({ services: SERVICES, checkpointer: new MemorySaver() });
     await app.invoke({ inputs: { a: 4 } }, thread("t"));
     const history = [];
-    for await (const one of app.getStateHistory(thread("t"))) history.push(one);
+    for await (const snapshot of app.getStateHistory(thread("t"))) history.push(snapshot);
     expect(history.map(({ next }) => next)).toEqual([[], ["two"], ["one"], ["begin"], ["__start__"]]);
     const before = history.find(({ next }) => next[0] === "two") as (typeof history)[number];
+    expect([outcome(before.values).status, outcome(history[0]?.values).status]).toEqual(["unfinished", "succeeded"]);
     const result = { ...before.values.results.one, output: { sum: 40 } };
     const changed = await app.updateState(before.config, { results: { one: result } }, "one");
     expect(outcome(await app.invoke(null, changed)).outputs).toEqual({ sum: 41 });
@@ -124,6 +133,8 @@ describe("[G8] an exported graph, compiled with a checkpointer", () => {
     );
     const { compile, outcome } = await load(looping);
     const app = compile({ services: SERVICES, checkpointer: new MemorySaver() });
+    const part = await app.invoke({ inputs: { a: 1 } }, { ...thread("part"), interruptBefore: ["end"] });
+    expect(outcome(part).status).toBe("unfinished");
     const first = outcome(await app.invoke({ inputs: { a: 1 } }, thread("t")));
     expect(Object.keys(first.states)).toHaveLength(4);
     const second = outcome(await app.invoke({ inputs: { a: 50 } }, thread("t")));

@@ -8,11 +8,11 @@ export type Values = Record<string, unknown>;
  * What a service does with the values of its ports and parameters; throwing is failing, and an error's `class` and `code` are what
  * conditions see. The config is LangGraph's: a model that is called with it streams its tokens.
  */
-export type ServiceFunction = (input: Values, about: { node: string; path: string }, config: Config) => Values | Promise<Values>;
+export type ServiceFunction = (input: Values, about: { node: string; path: string }, config: ServiceConfig) => Values | Promise<Values>;
 export type ServiceTable = Record<string, ServiceFunction>;
 /** Services that the program brings itself; those that it is given stand before them. */
 export const carriedServices: ServiceTable = {};
-export type Config = LangGraphRunnableConfig<{ services?: ServiceTable }>;
+export type ServiceConfig = LangGraphRunnableConfig<{ services?: ServiceTable }>;
 
 interface Result {
   path: string;
@@ -35,7 +35,7 @@ interface Edge {
   sourcePort?: string;
   targetPort?: string;
 }
-export interface Port {
+interface Port {
   name: string;
   label: string;
   type: string;
@@ -60,7 +60,7 @@ interface Node {
   /** Once for each element of the list in the port. */
   map?: { port: string; limit?: number; tolerate: number; outputs: string[] };
   /** Another graph does it. */
-  call?: () => Level;
+  call?: () => LevelProgram;
   /** A person does it. */
   ask?: (about: { node: string; path: string }, input: Values) => Values;
 }
@@ -80,7 +80,7 @@ const merged = <T>() =>
     reducer: (before, news) => (news === null ? {} : { ...before, ...news }),
     default: () => ({}),
   });
-export const State = Annotation.Root({
+const State = Annotation.Root({
   /** What the graph is given. */
   inputs: Annotation<Values>,
   /** What each node gave or why it did not, by node, of its last visit. */
@@ -98,6 +98,7 @@ export const State = Annotation.Root({
   scope: Annotation<Scope | undefined>,
 });
 export type Now = typeof State.State;
+export type Update = typeof State.Update;
 /** What the graph runs with, and no checkpoint keeps. */
 const Context = Annotation.Root({ services: Annotation<ServiceTable> });
 
@@ -118,9 +119,10 @@ const scopeOf = ({ scope, inputs = {} }: Now): Scope => scope ?? { prefix: "", i
 interface Builder {
   compile(options?: { checkpointer: false }): Compiled;
 }
-type Compiled = { invoke(state: typeof State.Update, config: Config): Promise<Now> };
-export interface Level {
+type Compiled = { invoke(state: Update, config: ServiceConfig): Promise<Now> };
+export interface LevelProgram {
   graph: Builder;
+  nodes: string[];
   /** What the graph gives: name, and where it comes from. */
   outputs: { name: string; from: string; port: string }[];
   /** Every output of these nodes, where nothing is declared. */
@@ -129,7 +131,7 @@ export interface Level {
 
 const compiled = { kept: new WeakMap<Builder, Compiled>(), unkept: new WeakMap<Builder, Compiled>() };
 /** Runs a graph inside a node; its checkpoints lie with those of the graph around it. */
-function invokeInside(builder: Builder, state: typeof State.Update & { scope: Scope }, config: Config): Promise<Now> {
+function invokeInside(builder: Builder, state: Update & { scope: Scope }, config: ServiceConfig): Promise<Now> {
   const known = state.scope.isElement ? compiled.unkept : compiled.kept;
   const graph = known.get(builder) ?? (state.scope.isElement ? builder.compile({ checkpointer: false }) : builder.compile());
   known.set(builder, graph);
@@ -200,7 +202,7 @@ function level(edges: Edge[], titles: Record<string, string>) {
   };
 
   /** A node: it always fires, and says itself whether it runs. */
-  const node = (drawn: Node) => async (state: Now, config: Config) => {
+  const node = (drawn: Node) => async (state: Now, config: ServiceConfig) => {
     const scope = scopeOf(state);
     const path = scope.prefix + drawn.id;
     const inside: States = {};
@@ -236,7 +238,7 @@ function level(edges: Edge[], titles: Record<string, string>) {
   /** A loop: its body once per visit, as long as its edge is taken. */
   const loop = (drawn: Loop, body: Builder) => {
     loops.set(drawn.id, drawn);
-    return async (state: Now, config: Config) => {
+    return async (state: Now, config: ServiceConfig) => {
       const outer = scopeOf(state);
       const visit = state.visits[drawn.id] ?? 0;
       const before = visit > 0 ? state.results[drawn.tail] : undefined;
@@ -299,7 +301,7 @@ interface Work {
   scope: Scope;
   /** By path, of what ran inside: elements, and nodes of a graph that was called. */
   states: States;
-  config: Config;
+  config: ServiceConfig;
 }
 
 function assertFit(ports: readonly Port[], values: Values): void {
@@ -322,8 +324,8 @@ async function work(at: Work, values: Values): Promise<Values> {
   const lane = async (): Promise<void> => {
     for (const [index, element] of next) {
       const path = `${at.path}#${index}`;
-      const one = { ...at, path, scope: { ...at.scope, isElement: true } };
-      made[index] = await workOnce(one, { ...values, [port]: element }).catch(unlessInterrupted);
+      const ofElement = { ...at, path, scope: { ...at.scope, isElement: true } };
+      made[index] = await workOnce(ofElement, { ...values, [port]: element }).catch(unlessInterrupted);
       at.states[path] = made[index] instanceof Error ? "failed" : "succeeded";
     }
   };
@@ -360,10 +362,10 @@ async function workOnce({ drawn, path, scope, states, config }: Work, values: Va
   const state = await invokeInside(called.graph, { inputs: values, scope: inner }, config);
   Object.assign(states, state.states);
   if (state.failed[0]) throw new Failure("call.failed", `${state.failed[0].title}: ${state.failed[0].message}`);
-  return outputsOf(called, state);
+  return publicOutputs(called, state);
 }
 
-export function outputsOf({ outputs, ends }: Level, { results }: Pick<Now, "results">): Values {
+export function publicOutputs({ outputs, ends }: LevelProgram, { results }: Pick<Now, "results">): Values {
   const given = [
     ...outputs.map(({ name, from, port }) => [name, results[from]?.output[port]] as const),
     ...ends.flatMap(({ id, prefix: before }) =>
@@ -379,4 +381,4 @@ const begin = () => ({ results: null, states: null, failed: null, visits: null }
 // ---
 
 /** For the sources of this file alone: what an exported graph uses of it. */
-export const used = { START, StateGraph, Context, begin, level };
+export const used = { START, StateGraph, State, Context, begin, level };

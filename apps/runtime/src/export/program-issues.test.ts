@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { graphOf, libraryOf, node, port, service, wire } from "./exported.testing.ts";
+import { programGraph as graphOf, programLibrary as libraryOf, programNode as node, port, service, wire } from "./exported.testing.ts";
 import { programIssues } from "./program-issues.ts";
 
 const library = libraryOf([

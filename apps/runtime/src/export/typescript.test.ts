@@ -5,7 +5,16 @@ import { fileURLToPath } from "node:url";
 import type { Graph } from "@spindle/graph-model";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { library as anything, asGraph, behaviour, oracle, randomCase } from "../engine/random-graphs.testing.ts";
-import { graphOf, inSpindle, libraryOf, node, ProgramFolder, port, service, wire } from "./exported.testing.ts";
+import {
+  programGraph as graphOf,
+  inSpindle,
+  programLibrary as libraryOf,
+  programNode as node,
+  ProgramFolder,
+  port,
+  service,
+  wire,
+} from "./exported.testing.ts";
 import type { ServiceTable } from "./prelude.ts";
 import { exportTypeScript } from "./typescript.ts";
 

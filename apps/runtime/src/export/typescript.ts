@@ -137,7 +137,7 @@ class LevelText {
       `const ${about} = level([${forward.map((edge) => `\n  ${this.edge(edge)},`).join("")}\n], ${q(this.titles(forward))});`,
       ...depthFirst(bodies).map((loop) => `const ${this.bodyName(loop)} = ${this.stateGraph(loop, about)};`),
       `const ${builder} = ${this.stateGraph(plan.root, about)};`,
-      `const ${this.own}: Level = {\n  graph: ${builder} as Builder,\n  ${this.outputs(graph)},\n};`,
+      `const ${this.own}: LevelProgram = {\n  graph: ${builder} as Builder,\n  nodes: ${q(graph.nodes.map(({ id }) => id))},\n  ${this.outputs(graph)},\n};`,
     ].join("\n\n");
   }
 

@@ -1,7 +1,8 @@
 // What a person's answer gives (SPEC RH1). An exported program carries this text (docs/decisions/0051).
-import { whyValueUnfit } from "./check/port-value.ts";
-import { record } from "./object.ts";
-import type { Port } from "./ports.ts";
+
+import { record } from "../object.ts";
+import type { Port } from "../ports.ts";
+import { whyValueUnfit } from "./port-value.ts";
 
 /** What a person is asked for: each field and each button is an output. */
 export interface AnswerForm {
