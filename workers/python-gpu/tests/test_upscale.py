@@ -194,7 +194,7 @@ def test_a_video_whose_end_is_missing_is_refused(engine: str, runtime: Runtime, 
     run_ffmpeg(["-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration=2", "-pix_fmt", "yuv420p", "-movflags", "+faststart", str(whole)])
     half = tmp_path / "half.mp4"
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
-    with pytest.raises(UserError, match='^The video "clip.mp4" is cut: its end is missing'):
+    with pytest.raises(UserError, match=r'^The video "clip\.mp4" is cut: its end is missing'):
         enlarge(half, engine, 2, runtime, tmp_path, "clip.mp4")
 
 
