@@ -85,14 +85,16 @@ def _publish(settings: Settings, slots: list[Slot], current: dict[str, Any], sto
     bus = Bus(settings.redis_url, settings.worker, settings.worker_key)
     looked_at = time.monotonic()
     while not stop.is_set():
-        if time.monotonic() - looked_at > LOOK_SECONDS:
-            current = manifest(capabilities().values())
-            _offer(slots, current)
-            looked_at = time.monotonic()
         try:
+            if time.monotonic() - looked_at > LOOK_SECONDS:
+                looked_at = time.monotonic()
+                current = manifest(capabilities().values())
+                _offer(slots, current)
             bus.publish(current, MANIFEST_TTL_MS)
         except redis.RedisError as error:
             log.warning("Redis: %s", error)
+        except Exception:
+            log.exception("The manifest could not be worked out; the last one stands")
         stop.wait(settings.publish_seconds)
 
 
@@ -111,4 +113,7 @@ def _listen(settings: Settings, slots: list[Slot], stop: threading.Event) -> Non
                     if slot.current is None or slot.current == cancelled:
                         slot.bell.set()
         except redis.RedisError:
+            stop.wait(0.5)
+        except Exception:
+            log.exception("The doorbell is listened to anew")
             stop.wait(0.5)
