@@ -1,7 +1,7 @@
 // `npm test`: check, unit, integration on real processes, what is hostile in short, end-to-end in a browser. `--all` adds all that is hostile, each part of the editor, the object stores
 // and the slow suites. `--engines` runs
-// the GPU engines alone, on the CPU: it installs their packages first, some 13 GB, and is never part of `--all`; `--engines transcription`
-// runs one file of workers/python-gpu/engine_tests, and installs what that one needs.
+// the GPU engines alone, on the CPU: it installs their packages first, some 13 GB, and is never part of `--all`; `--engines kokoro`
+// runs the tests that need this engine and no other, and installs only it.
 import { spawn } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -64,8 +64,8 @@ export async function test(args: string[]): Promise<number> {
   };
   await prepare();
   if (args.includes("--engines")) {
-    const part = args[args.indexOf("--engines") + 1];
-    add(await pytest("the GPU engines, on the CPU", [part ? `engine_tests/test_${part}.py` : "engine_tests", "-v"]));
+    const engine = args[args.indexOf("--engines") + 1];
+    add(await pytest("the GPU engines, on the CPU", ["engine_tests", "-v", ...(engine ? ["--engine", engine] : [])]));
     return summary(total);
   }
   if (wanted("check")) await run("check", async () => single((await check()) === 0, "check: see its lines above"));

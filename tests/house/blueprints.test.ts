@@ -51,7 +51,9 @@ const EDGES: Record<string, { title: string; values: object; refused?: RegExp }[
   ],
   "generate.upscale_video": [
     ...[2, 3, 4].map((scale) => ({ title: `${scale} times`, values: { ...video({}), scale } })),
-    { title: "a video of which nothing is known", values: { videoArtifact: file({}), scale: 4 } },
+    { title: "a video of which nothing is known", values: { videoArtifact: file({}), scale: 4 }, refused: /does not say its length/ },
+    { title: "a video of unknown length", values: { videoArtifact: file({ width: 64, height: 48 }) }, refused: /does not say its length/ },
+    { title: "the longest that the memory holds", values: { ...video({ duration: 96, width: 640, height: 360 }), scale: 2 } },
     { title: "more than the memory holds", values: { ...video({ duration: 600, width: 1920, height: 1080 }), scale: 4 }, refused: /32 GB/ },
   ],
 };

@@ -27,6 +27,18 @@ TINY = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", help="only the tests that need this engine and no other")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("--engine")
+    if wanted and wanted not in TINY:
+        raise pytest.UsageError(f"There is no engine {wanted}. There are: {', '.join(TINY)}.")
+    if wanted:
+        items[:] = [item for item in items if {name for mark in item.iter_markers("needs") for name in mark.args} == {wanted}]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def tiny_engines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The committed definitions, with other weights; an engine that is not installed yet is, by the product's own command.

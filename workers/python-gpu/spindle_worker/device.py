@@ -55,7 +55,11 @@ def usage() -> list[Usage]:
 
 def lock(uuid: str) -> IO[str] | None:
     """The open lock file, to be kept as long as the device is used; None if another process has it."""
-    handle = (Path(tempfile.gettempdir()) / f"spindle-{uuid}.lock").open("w")
+    path = Path(tempfile.gettempdir()) / f"spindle-{uuid}.lock"
+    try:
+        handle = path.open("w")
+    except PermissionError:
+        handle = path.open()  # another person's: who may read it can lock it
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -4,6 +4,17 @@ Only the standard library is imported: an engine's program has this module too, 
 """
 
 
+def shortened(words: str, most: int = 600) -> str:
+    """What a program wrote. Where it wrote much, its beginning, which has the cause, and its end."""
+    words = words.strip()
+    return words if len(words) <= most else f"{words[: most * 2 // 3]} [...] {words[-most // 3 :]}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """PyTorch's class is not imported here; other libraries raise a RuntimeError that says so."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower()
+
+
 class UserError(Exception):
     """The node cannot work with what it was given; another try would end the same."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from .capability import Capability, Ports
+
+log = logging.getLogger("spindle.manifest")
 
 
 def manifest(capabilities: Iterable[Capability], *, static: bool = False) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def _entry(capability: Capability, static: bool) -> dict[str, Any]:
 
 
 def _engine(engine: Any, static: bool) -> dict[str, Any]:
-    reason = "No worker has reported yet." if static else engine.why_not()
+    reason = "No worker has reported yet." if static else _why_not(engine)
     entry = {
         "id": engine.id,
         "label": engine.label,
@@ -58,6 +61,16 @@ def _engine(engine: Any, static: bool) -> dict[str, Any]:
         **({"licence": engine.licence, "commercial": engine.commercial} if engine.licence else {}),
     }
     return entry if reason is None else {**entry, "reason": reason}
+
+
+def _why_not(engine: Any) -> str | None:
+    """An engine that cannot be examined is not live, and keeps no other from being."""
+    try:
+        reason: str | None = engine.why_not()
+    except Exception as error:
+        log.warning("%s cannot be examined", engine.id, exc_info=True)
+        return f"What it needs cannot be examined: {type(error).__name__}: {error}."
+    return reason
 
 
 def _split(model: type[Ports]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

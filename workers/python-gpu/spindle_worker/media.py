@@ -22,7 +22,12 @@ FPS = 25
 MAX_FPS = 240
 QUIET = 0.01
 """Of full scale: about -40 dB."""
-MATRICES = ("bt709", "smpte170m", "bt470bg")
+PICTURE = "0:V:0"
+"""ffmpeg's name of a file's first picture that moves: a cover is none."""
+ALIKE = ("bt709", "smpte170m", "bt470bg", "smpte240m")
+"""What ffmpeg prints once where matrix, primaries and transfer have the same name."""
+CUT = ("partial file", "ended prematurely")
+"""How ffmpeg says that a file ends before what its index names."""
 
 
 def ffmpeg() -> str:
@@ -120,10 +125,12 @@ def loudness(samples: npt.NDArray[np.float32], rate: int, frames: int) -> npt.ND
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """A video as it is shown: after its rotation, whatever its container says or leaves out.
+    """A video as it is shown: after its rotation and with square pixels, whatever its container says or leaves out.
 
     :param fps: exact; for one with a varying rate the mean
-    :param colours: matrix, primaries and transfer as ffmpeg names them; None where the file says nothing
+    :param colours: matrix, primaries and transfer as ffmpeg prints them; None where the file says nothing
+    :param sounds: the codec of each sound, as ffmpeg prints it
+    :param square: its pixels are square already
     """
 
     width: int
@@ -132,21 +139,25 @@ class VideoFacts:
     frames: int
     duration: float
     colours: tuple[str, str, str] | None
+    sounds: tuple[str, ...] = ()
+    square: bool = True
 
 
 def inspect_video(path: Path, name: str = "The file") -> VideoFacts:
     """:param name: of the file, for messages; see `called`
-    :raises UserError: if there is no picture in the file
+    :raises UserError: if there is no picture in the file, or its end is missing
     """
-    first = [ffmpeg(), "-v", "error", "-i", str(path), "-map", "0:v:0", "-frames:v", "1", "-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe", "-"]
+    # Some matrices cannot be converted from, and here no colour matters.
+    first = [ffmpeg(), "-v", "error", "-i", str(path), "-map", PICTURE, "-frames:v", "1", "-vf", "setparams=colorspace=unknown"]
+    first += ["-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe", "-"]
     read = subprocess.run(first, capture_output=True, check=False)
     header = read.stdout.split(b"\n", 1)[0].decode(errors="replace")
-    found = re.match(r"YUV4MPEG2 W(\d+) H(\d+) F(\d+):(\d+)", header)
+    found = re.match(r"YUV4MPEG2 W(\d+) H(\d+) F(\d+):(\d+) I\S+(?: A(\d+):(\d+))?", header)
     if found is None:
         if b"matches no streams" in read.stderr:
             raise UserError(f"{name} has no picture, only sound or text. Choose a video.")
         raise unreadable(path, name, "video")
-    packets = _packets(path)
+    packets = _packets(path, name)
     frames = max(1, len(packets))
     duration = max((end for _, end in packets), default=0.0) - min((begin for begin, _ in packets), default=0.0)
     fps = Fraction(int(found[3]), max(1, int(found[4])))
@@ -154,36 +165,47 @@ def inspect_video(path: Path, name: str = "The file") -> VideoFacts:
         duration = frames / float(fps)
     elif fps > MAX_FPS or abs(frames / float(fps) - duration) > max(0.5, duration * 0.1):  # a time base, or a rate that varies
         fps = Fraction(frames / duration).limit_denominator(1001)
-    return VideoFacts(int(found[1]), int(found[2]), fps, frames, duration, _colours(path))
+    pixel = Fraction(int(found[5] or 1) or 1, int(found[6] or 1) or 1)  # 0:0 is unknown
+    width = round(int(found[1]) * max(pixel, Fraction(1)))
+    height = round(int(found[2]) / min(pixel, Fraction(1)))
+    colours, sounds = _streams(path)
+    return VideoFacts(width, height, fps, frames, duration, colours, sounds, pixel == 1)
 
 
-def _packets(path: Path) -> list[tuple[float, float]]:
+def _packets(path: Path, name: str) -> list[tuple[float, float]]:
     """Begin and end of each frame in seconds, without decoding one: the container may say nothing of the whole."""
-    listed = [ffmpeg(), "-v", "error", "-i", str(path), "-map", "0:v:0", "-c", "copy", "-copyts", "-f", "framecrc", "-"]
-    lines = subprocess.run(listed, capture_output=True, text=True, errors="replace", check=False).stdout.splitlines()
+    listed = [ffmpeg(), "-v", "error", "-i", str(path), "-map", PICTURE, "-c", "copy", "-copyts", "-f", "framecrc", "-"]
+    read = subprocess.run(listed, capture_output=True, text=True, errors="replace", check=False)
+    if any(sign in read.stderr for sign in CUT):
+        raise UserError(f"{name} is cut: its end is missing. Copy or download it again, or convert what there is, and choose it again.")
+    lines = read.stdout.splitlines()
     base = next((Fraction(line.split(":")[1].strip()) for line in lines if line.startswith("#tb 0:")), Fraction(1))
     fields = [[part.strip() for part in line.split(",")] for line in lines if line.startswith("0,")]
     return [(float(int(part[2]) * base), float((int(part[2]) + int(part[3])) * base)) for part in fields]
 
 
-def _colours(path: Path) -> tuple[str, str, str] | None:
-    said = subprocess.run([ffmpeg(), "-hide_banner", "-i", str(path)], capture_output=True, text=True, check=False).stderr
-    for line in said.splitlines():
-        if "Video:" not in line:
-            continue
-        for part in re.findall(r"\w+\(([^()]*)\)", line):
-            for entry in part.split(", "):
-                names = entry.split("/")
-                if len(names) == 3 and all(re.fullmatch(r"[a-z0-9-]+", name) for name in names):
-                    return names[0], names[1], names[2]
-                if entry in MATRICES:
-                    return entry, entry, entry
+def _streams(path: Path) -> tuple[tuple[str, str, str] | None, tuple[str, ...]]:
+    """The colours of the picture that PICTURE chooses, and the codec of each sound."""
+    said = subprocess.run([ffmpeg(), "-hide_banner", "-i", str(path)], capture_output=True, text=True, errors="replace", check=False).stderr
+    streams = re.findall(r"^ *Stream #0:\d+.*?: (Video|Audio): (.*)$", said, re.MULTILINE)
+    pictures = [words for kind, words in streams if kind == "Video" and "(attached pic)" not in words]
+    return _colours(pictures[0]) if pictures else None, tuple(re.split(r"[ ,]", words)[0] for kind, words in streams if kind == "Audio")
+
+
+def _colours(words: str) -> tuple[str, str, str] | None:
+    for part in re.findall(r"\w+\(([^()]*)\)", words):
+        for entry in part.split(", "):
+            names = entry.split("/")
+            if len(names) == 3 and all(re.fullmatch(r"[a-z0-9-]+", name) for name in names):
+                return names[0], names[1], names[2]
+            if entry in ALIKE:
+                return entry, entry, entry
     return None
 
 
 def measure(path: Path) -> dict[str, Any]:
     """Width, height and duration (seconds) of a file that ffmpeg wrote, as far as it names them."""
-    said = subprocess.run([ffmpeg(), "-hide_banner", "-i", str(path)], capture_output=True, text=True, check=False).stderr
+    said = subprocess.run([ffmpeg(), "-hide_banner", "-i", str(path)], capture_output=True, text=True, errors="replace", check=False).stderr
     found: dict[str, Any] = {}
     if match := re.search(r"Duration: (\d+):(\d+):(\d+\.\d+)", said):
         hours, minutes, seconds = match.groups()

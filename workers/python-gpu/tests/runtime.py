@@ -14,7 +14,7 @@ from typing import Any
 from spindle_worker.capability import Ports
 from spindle_worker.context import TaskContext
 from spindle_worker.contract.generated.models import ArtifactRef
-from spindle_worker.engine.process import Engines
+from spindle_worker.engine.process import Engines, Launch
 from spindle_worker.nodes import capabilities
 from spindle_worker.wire import Wire
 
@@ -69,8 +69,9 @@ class Runtime:
 class Attempt:
     """One call of a capability, with what it said on the way."""
 
-    def __init__(self, runtime: Runtime, folder: Path, engines: Engines | None = None) -> None:
-        self._runtime, self._folder, self._engines = runtime, folder, engines
+    def __init__(self, runtime: Runtime, folder: Path, engines: Engines | None = None, launch: Launch | None = None) -> None:
+        """:param launch: of a program that stands in for the engine's"""
+        self._runtime, self._folder, self._engines, self._launch = runtime, folder, engines, launch
         self.news: list[dict[str, Any]] = []
 
     def run(self, capability: str, engine: str, **values: Any) -> Ports:
@@ -82,7 +83,7 @@ class Attempt:
         listener.start()
         task = {"engine": engine, "runtime": self._runtime.url, "task": "t", "token": "x"}
         try:
-            launch = offered.process() if self._engines and offered.process else None
+            launch = self._launch or (offered.process() if self._engines and offered.process else None)
             context = TaskContext(task, theirs, self._folder, self._engines, launch)
             return entry.run(context, entry.input.model_validate(values))
         finally:

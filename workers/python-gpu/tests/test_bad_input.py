@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import struct
+import subprocess
+import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -150,6 +154,27 @@ def test_a_portrait_that_is_no_picture_is_refused_by_name(data: bytes, words: st
     """[E10] With what the file seems to be."""
     with pytest.raises(UserError, match=f'The portrait "me.jpg" .*{words}|The portrait "me.jpg" {words}'):
         talk(runtime, tmp_path, portrait=written(tmp_path, data))
+
+
+def test_a_portrait_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    """[E10] Its header says how many: a small file may be a picture of gigabytes. OpenCV reads its limit once, so this is a new process."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 9000, 9000, 8, 2, 0, 0, 0))
+    portrait = written(tmp_path, b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom spindle_worker.errors import UserError\nfrom tests.runtime import Attempt, Runtime\n"
+        "runtime, folder = Runtime(), Path(sys.argv[1])\n"
+        "files = {'portrait': runtime.offer(Path(sys.argv[2]), 'image/png', 'me.png')}\n"
+        "files['audio_artifact'] = runtime.offer(Path(sys.argv[3]), 'audio/wav')\n"
+        "try: Attempt(runtime, folder).run('generate.infinite_talk', 'drawn-mouth', **files)\n"
+        "except UserError as error: print(error)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path), str(portrait), str(sound(tmp_path, 0.2))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[1])
+    assert done.stdout.strip() == 'The portrait "me.png" has more than 50 megapixels. Make it smaller, and choose it again.', done.stderr
 
 
 def test_a_portrait_without_a_face_is_used_and_said_to_have_none(runtime: Runtime, tmp_path: Path) -> None:

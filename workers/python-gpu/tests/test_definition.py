@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
+import socket
 import sys
+import tempfile
+import uuid
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from spindle_worker.capability import installed
-from spindle_worker.child.process import describe
+from spindle_worker.capability import Ports, installed
+from spindle_worker.child.process import _actor, describe
+from spindle_worker.context import TaskContext
+from spindle_worker.device import lock
 from spindle_worker.engine.definition import EngineDefinition, definition, definitions
 from spindle_worker.engine.install import engine_command
 from spindle_worker.engine.process import Engines, Listener
 from spindle_worker.errors import InstallationError, UserError
+from spindle_worker.manifest import manifest
 from spindle_worker.nodes import capabilities
+from spindle_worker.wire import Wire
 
 WEIGHTS = b"some weights"
 QUIET = Listener(progress=lambda _: None, preview=lambda *_: None)
@@ -171,6 +179,113 @@ def test_an_installation_that_turns_out_to_be_broken_is_not_live_until_it_is_men
     assert "working packages: A library is missing" in (engine.why_not() or "")
     assert engine_command("check", "moody") == 0
     assert engine.why_not() is None
+
+
+def test_a_broken_installation_that_a_task_meets_takes_the_engine_out_of_the_live_ones(
+    ready: EngineDefinition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[E10] The child tells the definition, and nobody else does."""
+
+    def meets(*_: object) -> Ports:
+        raise InstallationError("A library is missing.")
+
+    monkeypatch.setattr(TaskContext, "input", lambda *_: {"narration": "Hello."})
+    offered = dataclasses.replace(capabilities()["generate.f5_to_tts"], run=meets, engines=[installed("moody")])
+    ours, theirs = socket.socketpair()
+    task = {"engine": "moody", "inputSha256": "0", "folder": str(tmp_path), "runtime": "", "task": "t", "token": "x"}
+    with ours, theirs, pytest.raises(InstallationError):
+        _actor(offered, Wire(theirs), Engines())(task)
+    assert "working packages: A library is missing" in (ready.why_not() or "")
+
+
+@pytest.fixture
+def on_gpu(ready: EngineDefinition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A GPU of this machine, as far as its driver says. :returns: its UUID"""
+    monkeypatch.delenv("SPINDLE_ENGINE_DEVICE")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gpu = f"GPU-{uuid.uuid4()}"
+    for module in ("definition", "install"):
+        monkeypatch.setattr(f"spindle_worker.engine.{module}.gpus", lambda: [gpu])
+    return gpu
+
+
+def test_a_check_loads_on_a_gpu_that_nobody_uses_and_holds_it_meanwhile(
+    ready: EngineDefinition, on_gpu: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """[W9] Two models never share a device's memory, and the check's is one."""
+    seen = tmp_path / "seen"
+    describe_engine(tmp_path, options={"writes": str(seen)})
+    ready.mark_broken("A library is missing.")
+    held = lock(on_gpu)
+    assert held is not None
+    assert engine_command("check", "moody") == 1
+    assert "A worker uses the GPU" in capsys.readouterr().err
+    assert not seen.exists()
+    assert "A library is missing" in (ready.why_not() or ""), "nothing was found out"
+    held.close()
+    assert engine_command("check", "moody") == 0
+    said = json.loads(seen.read_text())
+    assert said["CUDA_VISIBLE_DEVICES"] == on_gpu
+    assert any(on_gpu in name for name in said["open"])
+    assert ready.why_not() is None
+    free = lock(on_gpu)
+    assert free is not None
+    free.close()
+
+
+@pytest.mark.parametrize("raises", ["MemoryError", "UserError"])
+def test_a_check_that_finds_too_little_memory_breaks_nothing(raises: str, ready: EngineDefinition, tmp_path: Path) -> None:
+    """[E10] The packages are as good as they were."""
+    describe_engine(tmp_path, options={"raises": raises, "words": "CUDA out of memory"})
+    assert engine_command("check", "moody") == 1
+    assert ready.why_not() is None
+    ready.mark_broken("A library is missing.")
+    assert engine_command("check", "moody") == 1
+    assert "A library is missing" in (ready.why_not() or ""), "and as bad"
+
+
+def test_a_check_that_finds_packages_which_do_not_load_takes_the_engine_out(ready: EngineDefinition, tmp_path: Path) -> None:
+    """[E10] Importing alone does not tell that a driver is too old."""
+    describe_engine(tmp_path, options={"raises": "RuntimeError", "words": "The NVIDIA driver on your system is too old"})
+    assert engine_command("check", "moody") == 1
+    assert "working packages: RuntimeError: The NVIDIA driver" in (ready.why_not() or "")
+
+
+def test_an_engine_without_its_device_is_not_started(ready: EngineDefinition, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[E10] A GPU may be gone since the manifest was made."""
+    monkeypatch.delenv("SPINDLE_ENGINE_DEVICE")
+    with pytest.raises(UserError, match="cannot run: an NVIDIA GPU with 4 GB"):
+        ready.launch()
+
+
+def test_an_installation_that_the_disk_has_no_room_for_is_not_begun(
+    engine: EngineDefinition, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """[M4] A disk that is full in the middle leaves nothing that works."""
+    describe_engine(tmp_path, installedGigabytes=10_000_000)
+    assert engine_command("install", "moody") == 1
+    assert "Moody needs 1e+07 GB" in capsys.readouterr().err
+    assert not engine.environment.exists()
+
+
+def test_an_engine_that_cannot_be_examined_is_not_live_and_says_why(ready: EngineDefinition, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[M4] One folder that is closed to the worker must not keep the others from being offered."""
+
+    def closed(*_: object) -> bool:
+        raise PermissionError(13, "Permission denied", str(ready.environment))
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    capability = dataclasses.replace(capabilities()["generate.f5_to_tts"], engines=[installed("moody")])
+    monkeypatch.setattr("spindle_worker.capability.definition", lambda _: ready)
+    (entry,) = manifest([capability])["capabilities"]
+    assert entry["engines"][0]["live"] is False
+    assert "cannot be examined: PermissionError" in entry["engines"][0]["reason"]
+
+
+def test_a_mark_of_half_written_bytes_is_another_installation(ready: EngineDefinition) -> None:
+    """[M4] A disk that was full may leave any."""
+    (ready.environment / "installed").write_bytes(b"\xff\xfe")
+    assert "its packages as they are now" in (ready.why_not() or "")
 
 
 def test_an_unknown_engine_is_answered_with_those_there_are(engine: EngineDefinition, capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,6 +120,39 @@ def test_packages_that_are_missing_are_the_installations_fault(engines: Engines,
         request(engines, tmp_path, "calm", Launch(engine="moody", module=MOODY.module, python="/nowhere/bin/python"))
 
 
+@pytest.mark.parametrize(
+    ("raised", "words", "kind"),
+    [
+        ("RuntimeError", "The NVIDIA driver on your system is too old", InstallationError),
+        ("AssertionError", "Torch not compiled with CUDA enabled", InstallationError),
+        ("SyntaxError", "invalid syntax", InstallationError),
+        ("OSError", "libcudnn.so.9: cannot open shared object file", InstallationError),
+        ("AttributeError", "module 'numpy' has no attribute 'bool8'", InstallationError),
+        ("RuntimeError", "CUDA error: out of memory", MemoryError),
+        ("MemoryError", "16 GiB", MemoryError),
+        ("UserError", "The text is empty.", UserError),
+    ],
+)
+def test_what_fails_while_an_engine_loads_is_the_installations_fault(
+    raised: str, words: str, kind: type[Exception], engines: Engines, tmp_path: Path
+) -> None:
+    """[E10] Nothing of the task was read yet, and the files are the right ones. A short memory breaks nothing."""
+    with pytest.raises(kind, match=words.split("(")[0]):
+        request(
+            engines, tmp_path, "calm", Launch(engine="moody", module=MOODY.module, setup={"options": {"raises": raised, "words": words}})
+        )
+
+
+def test_a_failure_has_the_last_words_of_its_own_task_and_of_no_other(engines: Engines, tmp_path: Path) -> None:
+    """[E10] A process does the tasks of several people."""
+    request(engines, tmp_path, "talks")
+    with pytest.raises(EngineError) as caught:
+        request(engines, tmp_path, "strange")
+    assert "KeyError: 'x'\nThe last that it wrote:" in str(caught.value)
+    assert "What came before it" in str(caught.value)
+    assert "secret" not in str(caught.value) and "\x1e" not in str(caught.value)
+
+
 def test_progress_and_previews_reach_the_task_and_no_file_of_them_stays(engines: Engines, tmp_path: Path) -> None:
     """[W8] A preview's bytes go through the task's folder."""
     heard = Heard()

@@ -128,7 +128,7 @@ export class Artifacts {
 
   /**
    * Why a stored object is not what was said of it (DESIGN W6), or the reference with what its bytes say besides: the size of a picture, the
-   * length of a sound. Not every worker knows them, and what comes next may need them.
+   * length of a sound, both of a video. Not every worker knows them, and what comes next may need them.
    */
   async examine(key: string, ref: ArtifactRef): Promise<{ why: string } | { ref: ArtifactRef }> {
     const size = await this.store.size(key);
@@ -163,15 +163,17 @@ export class Artifacts {
   }
 }
 
-/** The kind of a picture or sound of which something is not known. */
-function unknownKind({ mime, size, width, height, duration }: ArtifactRef): "image" | "audio" | undefined {
+/** The kind of a picture, sound or video of which something is not known. */
+function unknownKind({ mime, size, width, height, duration }: ArtifactRef): "image" | "audio" | "video" | undefined {
   if (size === 0) return undefined;
-  if (mime.startsWith("image/") && (width === undefined || height === undefined)) return "image";
+  const isSized = width !== undefined && height !== undefined;
+  if (mime.startsWith("image/") && !isSized) return "image";
+  if (mime.startsWith("video/") && !(isSized && duration !== undefined)) return "video";
   return mime.startsWith("audio/") && duration === undefined ? "audio" : undefined;
 }
 
 /** What a file says of itself; nothing where it cannot be read: its first bytes were looked at, and the rest is the next node's to judge. */
-async function factsOf(file: FileHandle, kind: "image" | "audio"): Promise<Pick<ArtifactRef, "width" | "height" | "duration">> {
+async function factsOf(file: FileHandle, kind: "image" | "audio" | "video"): Promise<Pick<ArtifactRef, "width" | "height" | "duration">> {
   const found = await probe(file, kind);
   if ("why" in found) return {};
   const { mime: _, ...facts } = found;

@@ -6,6 +6,7 @@ import { disableTypes, imageSize, types } from "image-size";
 import { parseFromTokenizer } from "music-metadata";
 import { BufferSizeError } from "strtok3";
 import { CountedFile, TooManyReads } from "./counted-file.ts";
+import { videoFacts } from "./probe-video.ts";
 
 export const MAX_PIXELS = 50_000_000;
 
@@ -84,7 +85,7 @@ export async function probe(file: FileHandle, kind: string, signal?: AbortSignal
   const [media] = PORT_TYPES[kind]?.media ?? [];
   if (media === "image/") return probePicture(await head(file));
   if (media === "audio/") return probeSound(file, size, signal);
-  if (media === "video/") return probeVideo(await head(file));
+  if (media === "video/") return probeVideo(file, size, signal);
   return { mime: PORT_TYPES[kind]?.usual ?? "application/octet-stream" };
 }
 
@@ -187,7 +188,9 @@ async function endOfTags(file: FileHandle, size: number): Promise<number> {
   return end;
 }
 
-function probeVideo(bytes: Buffer): Probed {
-  const mime = mediaType(bytes);
-  return mime?.startsWith("video/") ? { mime } : { why: "the file is not a video that can be used; MP4 and WebM can" };
+async function probeVideo(file: FileHandle, size: number, signal?: AbortSignal): Promise<Probed> {
+  const mime = mediaType(await head(file));
+  return mime?.startsWith("video/")
+    ? { mime, ...(await videoFacts(file, size, signal)) }
+    : { why: "the file is not a video that can be used; MP4 and WebM can" };
 }

@@ -29,6 +29,7 @@ from ..errors import (
     RefusedError,
     TransientError,
     UserError,
+    is_out_of_memory,
 )
 from ..nodes import capabilities
 from ..wire import Wire
@@ -134,7 +135,7 @@ def describe(error: BaseException) -> dict[str, Any]:
         return {"class": "user", "code": "node.exception", "message": str(error)[:4000]}
     if isinstance(error, EngineEndedError):
         return {"class": "infra", "code": "task.crashed", "message": str(error)[:4000], "crashed": True}
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if is_out_of_memory(error):
         return {"class": "oom", "code": "node.exception", "message": f"Out of memory: {error}"[:4000]}
     where = "".join(traceback.format_exception(error)[-3:])
     return {

@@ -127,8 +127,17 @@ class EngineDefinition(models.EngineDefinition):
             except UserError as error:
                 raise UserError(f"{error} The command: {self.fetch}") from None
 
+    def forget_broken(self) -> str:
+        """What `mark_broken` wrote last; nothing if it did not."""
+        mark = self.environment / "broken"
+        was = mark.read_text(errors="replace") if mark.is_file() else ""
+        mark.unlink(missing_ok=True)
+        return was
+
     def mark_broken(self, message: str) -> None:
         """Takes it out of the live ones, until it is installed again or checked."""
+        if not message:
+            return
         try:
             (self.environment / "broken").write_text(message.splitlines()[0][:500])
         except OSError as error:
@@ -139,10 +148,12 @@ class EngineDefinition(models.EngineDefinition):
         stamp, broken = self.environment / "installed", self.environment / "broken"
         if not stamp.is_file():
             return [f"its packages, {self.installed_gigabytes:g} GB ({command})"]
-        if stamp.read_text() != self.stamp():
+        if stamp.read_text(errors="replace") != self.stamp():
             return [f"its packages as they are now: others are installed ({command})"]
         if broken.is_file():
-            return [f"working packages: {broken.read_text().rstrip('.')} ({command}, or npx spindle engine check {self.name})"]
+            return [
+                f"working packages: {broken.read_text(errors='replace').rstrip('.')} ({command}, or npx spindle engine check {self.name})"
+            ]
         return []
 
     def _missing_files(self) -> list[str]:

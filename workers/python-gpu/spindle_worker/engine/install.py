@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import platform
 import shutil
 import subprocess
@@ -12,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..device import gpus
+from ..device import gpus, lock
 from ..errors import EngineEndedError, EngineError, InstallationError, UserError
 from ..settings import engine_cache, engines_folder, models_folder
 from .definition import EngineDefinition, definition, definitions
-from .process import Engines, Listener, clean_environment
+from .process import Engines, Launch, Listener, clean_environment
 
 
 def engine_command(command: str, name: str | None) -> int:
@@ -63,26 +64,59 @@ def install(engine: EngineDefinition) -> int:
 
 def check(engine: EngineDefinition) -> int:
     """Imports the packages, compares the files with their hashes, and loads the model where there is a device for it."""
-    (engine.environment / "broken").unlink(missing_ok=True)
+    was = engine.forget_broken()
     if _say_missing(engine) != 0:
+        engine.mark_broken(was)
         return 1
     if broken := _import_failure(engine):
         engine.mark_broken(broken.splitlines()[-1])
         return _refuse(f"The packages of {engine.label} cannot be imported:\n{broken}")
     print("Its packages can be imported.")
-    began = time.monotonic()
-    engines = Engines()
     try:
-        engines.load(engine.launch(), Listener(progress=lambda _: None, preview=lambda *_: None))
-    except UserError as error:
-        return _refuse(str(error))
-    except (InstallationError, EngineError, EngineEndedError, MemoryError) as error:
+        launch = engine.launch()
+        with _device(launch) as held:
+            seconds = _load(launch, held)
+    except InstallationError as error:
         engine.mark_broken(str(error))
         return _refuse(f"{engine.label} does not load: {error}")
+    except (UserError, EngineError, EngineEndedError, MemoryError) as error:
+        engine.mark_broken(was)  # a file, a short memory or a process that was killed says nothing of the packages
+        return _refuse(str(error) if isinstance(error, UserError) else f"{engine.label} could not be loaded this time: {error}")
+    print(f"Its files are the right ones, and it loads in {seconds:.1f} s.")
+    return 0
+
+
+def _load(launch: Launch, held: list[int]) -> float:
+    """:returns: how many seconds it took"""
+    began = time.monotonic()
+    engines = Engines(held)
+    try:
+        engines.load(launch, Listener(progress=lambda _: None, preview=lambda *_: None))
     finally:
         engines.end()
-    print(f"Its files are the right ones, and it loads in {time.monotonic() - began:.1f} s.")
-    return 0
+    return time.monotonic() - began
+
+
+@contextmanager
+def _device(launch: Launch) -> Iterator[list[int]]:
+    """The GPU that nobody else uses, as a worker has it (DESIGN W9): its lock's descriptor. :raises UserError: if there is none"""
+    if launch.setup["device"] == "cpu":
+        yield []
+        return
+    for uuid in gpus():
+        if (handle := lock(uuid)) is None:
+            continue
+        before = os.environ.get("CUDA_VISIBLE_DEVICES")
+        os.environ["CUDA_VISIBLE_DEVICES"] = uuid
+        try:
+            yield [handle.fileno()]
+        finally:
+            os.environ.pop("CUDA_VISIBLE_DEVICES")
+            if before is not None:
+                os.environ["CUDA_VISIBLE_DEVICES"] = before
+            handle.close()
+        return
+    raise UserError("A worker uses the GPU, so the model is not loaded beside it. Stop Spindle, and check again.")
 
 
 def remove(engine: EngineDefinition) -> int:

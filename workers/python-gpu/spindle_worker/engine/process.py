@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import EngineEndedError, EngineError, InstallationError, UserError
 from ..settings import PACKAGE_ROOT
 from ..wire import Wire
+from .program import BEGINS, FAILED
 
 KEPT_LINES = 20
 LONGEST_LINE = 4000
@@ -104,6 +105,7 @@ class EngineProcess:
     def __init__(self, launch: Launch, held: Sequence[int]) -> None:
         self.launch = launch
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._read_all = threading.Event()
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
         command = [launch.python, "-m", launch.module, "--channel", str(theirs.fileno()), "--parent", str(os.getpid())]
@@ -164,6 +166,7 @@ class EngineProcess:
             self._process.wait()
 
     def _failure(self, answer: dict[str, Any]) -> Exception:
+        self._read_all.wait(END_SECONDS)
         message = str(answer["message"])
         if answer["kind"] == "user":
             return UserError(message)
@@ -180,6 +183,14 @@ class EngineProcess:
         """What it writes is the task's log; progress bars end their lines with a carriage return."""
         with open(descriptor, encoding="utf-8", errors="replace", newline=None) as stream:
             while line := stream.readline(LONGEST_LINE):
+                mark = line.rstrip("\n")
+                if mark == BEGINS:  # what came before is another task's, another person's perhaps
+                    self._lines.clear()
+                    self._read_all.clear()
+                    continue
+                if mark == FAILED:
+                    self._read_all.set()
+                    continue
                 self._lines.append(line.rstrip())
                 sys.stderr.write(line)
                 sys.stderr.flush()

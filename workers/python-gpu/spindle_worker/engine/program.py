@@ -17,10 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import InstallationError, UserError
+from ..errors import InstallationError, UserError, is_out_of_memory
 from ..wire import Wire
 
 PR_SET_PDEATHSIG = 1
+BEGINS, FAILED = "\x1eBEGINS", "\x1eFAILED"
+"""Lines among what a program writes: a request begins, and all was written before a failure is answered."""
 
 
 class Request:
@@ -66,6 +68,7 @@ def serve(load: Callable[[dict[str, Any]], Work]) -> None:
         except EOFError:
             return
         assert message is not None
+        _write(BEGINS)
         try:
             if message["type"] == "load":
                 work, values = load(message["setup"]), {}
@@ -77,8 +80,15 @@ def serve(load: Callable[[dict[str, Any]], Work]) -> None:
             answer = {"type": "done", "values": values}
         except Exception as error:
             traceback.print_exc()
-            answer = {"type": "failed", "kind": _kind(error), "message": _sentence(error), "trace": "".join(traceback.format_exc()[-4000:])}
+            _write(FAILED)
+            kind = _kind(error, at_load=message["type"] == "load")
+            answer = {"type": "failed", "kind": kind, "message": _sentence(error), "trace": "".join(traceback.format_exc()[-4000:])}
         wire.send(answer)
+
+
+def _write(mark: str) -> None:
+    sys.stdout.flush()
+    print(f"\n{mark}", file=sys.stderr, flush=True)
 
 
 def end_with_parent(parent: int) -> None:
@@ -89,12 +99,13 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)  # it ended before the kernel knew
 
 
-def _kind(error: Exception) -> str:
+def _kind(error: Exception, *, at_load: bool) -> str:
+    """:param at_load: nothing of a task was read yet and the files are the right ones, so what fails is the installation"""
     if isinstance(error, UserError):
         return "user"
-    if isinstance(error, InstallationError | ImportError):
-        return "installation"
-    return "oom" if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" else "exception"
+    if is_out_of_memory(error):
+        return "oom"
+    return "installation" if at_load or isinstance(error, InstallationError | ImportError) else "exception"
 
 
 def _sentence(error: Exception) -> str:

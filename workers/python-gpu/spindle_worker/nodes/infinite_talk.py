@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from ..capability import PARAMETER, Audio, Capability, Engine, Image, Ports, Video
 from ..context import TaskContext
-from ..errors import UserError
+from ..errors import UserError, shortened
 from ..media import FPS, called, decode_sound, ffmpeg, loudness, measure, unreadable
 
 MAX_PIXELS = 50_000_000
@@ -57,17 +58,21 @@ def infinite_talk(context: TaskContext, values: TalkInput) -> TalkOutput:
 
 
 def _drawn_mouth(context: TaskContext, values: TalkInput) -> TalkOutput:
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # it is read once, when the library is loaded
     import cv2
 
     from ..drawn_mouth import MouthWarp, find_mouth, openness, scaled
 
     audio, portrait = context.fetch(values.audio_artifact), context.fetch(values.portrait)
     name = called("portrait", values.portrait)
-    raw = cv2.imread(str(portrait), cv2.IMREAD_COLOR)
+    try:
+        raw = cv2.imread(str(portrait), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        if "IMAGE_PIXELS" not in str(error):
+            raise unreadable(portrait, name, "picture") from error
+        raise UserError(f"{name} has more than {MAX_PIXELS // 1_000_000} megapixels. Make it smaller, and choose it again.") from error
     if raw is None:
         raise unreadable(portrait, name, "picture")
-    if raw.shape[0] * raw.shape[1] > MAX_PIXELS:
-        raise UserError(f"{name} has more than {MAX_PIXELS // 1_000_000} megapixels. Make it smaller, and choose it again.")
     picture = scaled(raw.astype("uint8"))
     mouth = find_mouth(picture)
     note = None if mouth.found else "No face was found: the mouth is in the lower middle of the picture."
@@ -78,8 +83,9 @@ def _drawn_mouth(context: TaskContext, values: TalkInput) -> TalkOutput:
     warp = MouthWarp(picture, mouth)
     target = context.folder / "talk.mp4"
     height, width = picture.shape[:2]
-    with subprocess.Popen(_encoder(target, audio, width, height), stdin=subprocess.PIPE, stderr=subprocess.PIPE) as encoder:
-        assert encoder.stdin is not None and encoder.stderr is not None
+    errors = context.folder / "ffmpeg.log"
+    with errors.open("wb") as log, subprocess.Popen(_encoder(target, audio, width, height), stdin=subprocess.PIPE, stderr=log) as encoder:
+        assert encoder.stdin is not None
         try:
             for index in range(frames):
                 frame = warp.frame(float(opened[index]))
@@ -92,9 +98,8 @@ def _drawn_mouth(context: TaskContext, values: TalkInput) -> TalkOutput:
             encoder.stdin.close()
         except BrokenPipeError:
             pass  # ffmpeg says why below
-        words = encoder.stderr.read().decode(errors="replace")
     if encoder.returncode != 0:
-        raise UserError(f"ffmpeg could not write the video: {words.strip()[-300:]}")
+        raise UserError(f"ffmpeg could not write the video: {shortened(errors.read_text(errors='replace'))}")
     known = measure(target)
     video = context.put(target, "video/mp4", width=width, height=height, duration=known.get("duration", frames / FPS))
     context.progress(1.0)

@@ -103,6 +103,10 @@ class Slot:
                 if "Function not found" not in str(error):  # the runtime has yet to load them: a start, or a Redis that lost all
                     log.warning("%s: Redis: %s", self.label, error)
                 self._draining.wait(OUTAGE_SECONDS)
+            except Exception:  # a full disk, a file of another user: the next task may find it mended
+                log.exception("%s: this try failed", self.label)
+                self._kill()  # what it still works on, nobody waits for
+                self._draining.wait(OUTAGE_SECONDS)
         self._kill()
         if self._lock:
             self._lock.close()

@@ -101,17 +101,19 @@ def _publish(settings: Settings, slots: list[Slot], current: dict[str, Any], sto
     bus = Bus(settings.redis_url, settings.worker, settings.worker_key)
     looked_at = time.monotonic()
     while not stop.is_set():
-        if time.monotonic() - looked_at > LOOK_SECONDS:
-            current = manifest(capabilities().values())
-            _offer(slots, current)
-            looked_at = time.monotonic()
         try:
+            if time.monotonic() - looked_at > LOOK_SECONDS:
+                looked_at = time.monotonic()
+                current = manifest(capabilities().values())
+                _offer(slots, current)
             bus.publish(current, MANIFEST_TTL_MS)
             if bus.is_to_drain():
                 stop.set()
         except redis.RedisError as error:
             REDIS_ERRORS.labels("manifest").inc()
             log.warning("Redis: %s", error)
+        except Exception:
+            log.exception("The manifest could not be worked out; the last one stands")
         stop.wait(settings.publish_seconds)
     with contextlib.suppress(redis.RedisError):
         bus.withdraw()
@@ -133,4 +135,7 @@ def _listen(settings: Settings, slots: list[Slot], stop: threading.Event) -> Non
                         slot.bell.set()
         except redis.RedisError:
             REDIS_ERRORS.labels("bells").inc()
+            stop.wait(0.5)
+        except Exception:
+            log.exception("The doorbell is listened to anew")
             stop.wait(0.5)

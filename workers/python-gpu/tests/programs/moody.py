@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -15,6 +16,14 @@ from spindle_worker.errors import InstallationError, UserError
 def load(setup: dict[str, Any]) -> Work:
     if setup.get("without"):
         __import__(setup["without"])
+    if raised := setup.get("options", {}).get("raises"):
+        kinds = {"SyntaxError": SyntaxError, "UserError": UserError, "MemoryError": MemoryError, "OSError": OSError}
+        raise {**kinds, "RuntimeError": RuntimeError, "AssertionError": AssertionError, "AttributeError": AttributeError}[raised](
+            setup["options"]["words"]
+        )
+    if place := setup.get("options", {}).get("writes"):
+        opened = [os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.exists()]
+        Path(place).write_text(json.dumps({**os.environ, "open": opened}))
     return work
 
 
@@ -26,7 +35,10 @@ def work(request: Request) -> dict[str, Any]:
         raise InstallationError("A library is missing.")
     if mood == "memory":
         raise MemoryError("16 GiB")
+    if mood == "talks":
+        print("A secret of one person", file=sys.stderr)
     if mood == "strange":
+        print("What came before it", file=sys.stderr)
         raise KeyError("x")
     if mood == "dies":
         for number in range(30):

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..program import Request, Work, serve
 from ..sound import as_wav, joined
+from ..text import groups_of
 
 CROSS_FADE_SECONDS = 0.15
 GROUP_SECONDS = 22
@@ -30,7 +31,7 @@ def load(setup: dict[str, Any]) -> Work:
 def speak(request: Request, model: Any, vocoder: Any, device: str) -> dict[str, Any]:
     import numpy as np
     import torch
-    from f5_tts.infer.utils_infer import chunk_text, infer_batch_process
+    from f5_tts.infer.utils_infer import infer_batch_process
 
     values = request.values
     with wave.open(values["sample"]) as file:
@@ -40,7 +41,7 @@ def speak(request: Request, model: Any, vocoder: Any, device: str) -> dict[str, 
     text = values["sampleText"].strip()
     text = text if text.endswith("。") else text.rstrip(".") + ". "
     room = int(len(text.encode()) / seconds * (GROUP_SECONDS - seconds) * values["speed"])
-    groups = chunk_text(values["text"], max_chars=max(10, room))
+    groups = groups_of(values["text"], max(10, room))
     speech = np.zeros(0, np.float32)
     sound_rate = 24000
     for index, group in enumerate(groups):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import subprocess
+import tempfile
+from collections.abc import Callable
 from typing import Any
 
-from ...errors import UserError
+from ...errors import UserError, shortened
 from ..program import Request, Work, serve
 
 TILE = 512
@@ -31,37 +33,52 @@ def load(setup: dict[str, Any]) -> Work:
 
 
 def upscale(request: Request, models: dict[int, Any], device: str) -> dict[str, Any]:
-    import numpy as np
     import torch
+
+    tiles = Tiles(models[2 if request.values["scale"] == 2 else 4], device)
+
+    def enlarge(frame: Any) -> Any:
+        return tiles(torch.from_numpy(frame.copy()).permute(2, 0, 1)).permute(1, 2, 0).contiguous().numpy()
+
+    with torch.inference_mode():
+        return each_frame(request, enlarge, as_jpeg)
+
+
+def each_frame(request: Request, enlarge: Callable[[Any], Any], as_preview: Callable[[Any], bytes]) -> dict[str, Any]:
+    """From the reader's pipe into the writer's.
+
+    :param enlarge: gets and gives height x width x 3, 8 bit
+    :param as_preview: such a picture as JPEG
+    """
+    import numpy as np
 
     values = request.values
     width, height, frames = values["width"], values["height"], values["frames"]
-    model = models[2 if values["scale"] == 2 else 4]
     written = 0
     with (
+        tempfile.TemporaryFile() as errors,
         subprocess.Popen(values["reader"], stdout=subprocess.PIPE) as reader,
-        subprocess.Popen(values["writer"], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as writer,
-        torch.inference_mode(),
+        subprocess.Popen(values["writer"], stdin=subprocess.PIPE, stderr=errors) as writer,
     ):
-        assert reader.stdout is not None and writer.stdin is not None and writer.stderr is not None
-        enlarge = Tiles(model, device)
+        assert reader.stdout is not None and writer.stdin is not None
         try:
             while len(raw := reader.stdout.read(width * height * 3)) == width * height * 3:
-                picture = torch.from_numpy(np.frombuffer(raw, np.uint8).reshape(height, width, 3).copy()).permute(2, 0, 1)
-                large = enlarge(picture).permute(1, 2, 0).contiguous().numpy()
+                large = enlarge(np.frombuffer(raw, np.uint8).reshape(height, width, 3))
                 writer.stdin.write(large.tobytes())
                 written += 1
                 request.progress(min(0.98, 0.98 * written / max(1, frames)), step=written, steps=max(written, frames))
                 if written % 5 == 1:
-                    request.preview(as_jpeg(large), "image/jpeg", width=large.shape[1], height=large.shape[0])
+                    request.preview(as_preview(large), "image/jpeg", width=large.shape[1], height=large.shape[0])
             writer.stdin.close()
         except BrokenPipeError:
-            pass  # ffmpeg says why below
-        words = writer.stderr.read().decode(errors="replace").strip()
-    if writer.returncode != 0:
-        raise UserError(f"ffmpeg could not write the video: {words[-300:]}")
+            reader.kill()  # ffmpeg says why below
+        writer.wait()
+        errors.seek(0)
+        words = errors.read().decode(errors="replace")
     if written == 0:
         raise UserError("The video has no frame that can be read.")
+    if writer.returncode != 0:
+        raise UserError(f"ffmpeg could not write the video: {shortened(words)}")
     return {"frames": written}
 
 

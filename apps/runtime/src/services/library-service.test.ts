@@ -1,0 +1,26 @@
+import type { Redis } from "ioredis";
+import { expect, test } from "vitest";
+import type { ObjectStore } from "../artifacts/store.ts";
+import { readConfig } from "../config.ts";
+import type { NodeRegistry } from "../nodes/registry.ts";
+import { LibraryService } from "./library-service.ts";
+
+const nonCommercial = (setting: Record<string, string>) => {
+  const config = readConfig({
+    DATABASE_URL: "postgresql://127.0.0.1/none",
+    REDIS_URL: "redis://127.0.0.1",
+    SPINDLE_WORKER_KEY: "k".repeat(32),
+    ...setting,
+  });
+  const [redis, registry, store] = [{} as Redis, {} as NodeRegistry, {} as ObjectStore]; // none is asked before the start
+  const { capabilities } = new LibraryService(redis, registry, config.models, store, [], config).manifest();
+  return capabilities.flatMap(({ engines = [] }) =>
+    engines.filter(({ commercial }) => commercial === false).map(({ id, auto }) => [id, auto]),
+  );
+};
+
+test("[M4] the setting for commercial use keeps engines that forbid it from being chosen, and no other value does", () => {
+  expect(nonCommercial({ SPINDLE_COMMERCIAL_USE: "1" })).toContainEqual(["f5-tts", false]);
+  for (const setting of [{}, { SPINDLE_COMMERCIAL_USE: "" }, { SPINDLE_COMMERCIAL_USE: "0" }])
+    expect(nonCommercial(setting)).toContainEqual(["f5-tts", undefined]);
+});
