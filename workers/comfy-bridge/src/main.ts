@@ -75,7 +75,13 @@ async function start(settings: Settings): Promise<void> {
           known = libraries;
         }
         if (!hash && !reason) continue; // no server has been asked yet
-        const notice = JSON.stringify({ region: BUS.regionVersion, ...(hash ? { sha256: hash } : {}), ...(reason ? { reason } : {}) });
+        const busy = Object.fromEntries(servers.flatMap((server) => (server.busy ? [[server.library.id, server.busy]] : [])));
+        const notice = JSON.stringify({
+          busy,
+          region: BUS.regionVersion,
+          ...(hash ? { sha256: hash } : {}),
+          ...(reason ? { reason } : {}),
+        });
         await redis.set(names.manifest("comfy"), notice, "PX", MANIFEST_TTL_MS);
         await redis.set(names.workerManifest("comfy", settings.worker), "{}", "PX", MANIFEST_TTL_MS);
         await redis.sadd(names.workers("comfy"), settings.worker);

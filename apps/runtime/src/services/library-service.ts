@@ -37,6 +37,20 @@ const COMFY_KEY = "manifest/comfy";
 
 const NOTHING: PlaneManifest = { generatedAt: new Date(0).toISOString(), capabilities: [] };
 
+/** What a bridge says of a ComfyUI server that has something else to do; `hangs` if that cannot be stopped. */
+export interface ServerBusy {
+  reason: string;
+  since: string;
+  hangs: boolean;
+}
+
+interface ComfyNotice {
+  sha256?: string;
+  reason?: string;
+  region?: string;
+  busy?: Record<string, ServerBusy>;
+}
+
 export class LibraryService {
   readonly changed = new EventEmitter().setMaxListeners(0);
   private node: PlaneManifest = committedManifests.node;
@@ -53,6 +67,8 @@ export class LibraryService {
   private comfyReason: string | undefined;
   /** The version of a region's prompts that bridges run, by their last report. */
   private regionVersion: string | undefined;
+  /** ComfyUI servers that do something else first, by what their bridge last said. */
+  private busy: Readonly<Record<string, ServerBusy>> = {};
   /** What the Python workers that answer offer, in each version. */
   private versions: ReadonlyMap<string, readonly Capability[]> = new Map();
   /** What `merged` was made of. */
@@ -149,6 +165,10 @@ export class LibraryService {
     return chosen;
   }
 
+  busyWith(server: string): ServerBusy | undefined {
+    return Object.hasOwn(this.busy, server) ? this.busy[server] : undefined;
+  }
+
   /** The versions of a capability that answering workers have, the newest first; undefined where none says. */
   versionsOf(plane: string, service: string): readonly { version: string; engines?: Capability["engines"] }[] | undefined {
     if (plane !== "comfy") return this.pythonLive ? this.versions.get(service) : undefined;
@@ -188,12 +208,8 @@ export class LibraryService {
   private async lookAtComfy(): Promise<void> {
     const text = await this.redis.get(names.manifest("comfy")).catch(() => undefined);
     if (text === undefined) return;
-    const {
-      sha256: hash,
-      reason,
-      region,
-    } = (text === null ? {} : JSON.parse(text)) as { sha256?: string; reason?: string; region?: string };
-    [this.comfyReason, this.regionVersion] = [reason, region];
+    const { sha256: hash, reason, region, busy = {} } = (text === null ? {} : JSON.parse(text)) as ComfyNotice;
+    [this.comfyReason, this.regionVersion, this.busy] = [reason, region, busy];
     if (hash !== undefined && hash !== this.comfyHash) await this.readComfy().catch(() => {});
     this.comfyLive = hash !== undefined && hash === this.comfyHash;
     if (!this.comfyLive) return;

@@ -62,6 +62,7 @@ async function texts(states: Record<string, WaitingRow["state"]>): Promise<Recor
       reportOf: () => ({ answers: true, reportedAt: undefined }),
       busSilentSince: undefined,
       versionsOf: () => undefined,
+      busyWith: () => undefined,
     },
     positionOf: () => undefined,
     reaper: { silentSince: () => undefined },

@@ -30,7 +30,7 @@ import type { LibraryService } from "./library-service.ts";
 export interface WaitsParts {
   history: Pick<RunHistory, "openRuns" | "waitingIn">;
   live: LiveBoard;
-  library: Pick<LibraryService, "library" | "reportOf" | "busSilentSince" | "versionsOf">;
+  library: Pick<LibraryService, "library" | "reportOf" | "busSilentSince" | "busyWith" | "versionsOf">;
   positionOf: (nodeRun: string) => Circumstances["queue"];
   reaper: Pick<Reaper, "silentSince">;
   resolvedOf: (run: Pick<OpenRun, "id" | "revision_id">) => Promise<Resolved>;
@@ -135,6 +135,7 @@ export class Waits {
       plane: library.reportOf(row.plane),
       engine: engineOf(row, library.versionsOf(row.plane, row.service)),
       offered: offeredTo(row),
+      busy: row.plane === "comfy" ? library.busyWith(serverOfEngine(row.engine)) : undefined,
       queue: positionOf(row.id),
       workerSilentSince: reaper.silentSince(row),
     });
