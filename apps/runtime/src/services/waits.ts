@@ -22,6 +22,8 @@ import {
   type Circumstances,
   type NotRunning,
   type NotRunningKind,
+  outerPaths,
+  weightiest,
   whyNotRunning,
   whyRunIsNot,
 } from "../tasks/why-not-running.ts";
@@ -157,8 +159,12 @@ export class Waits {
     const [run] = await history.openRuns([id]);
     if (!run) return texts;
     const resolved = await resolvedOf(run);
-    for (const { row, why } of judge(await history.waitingIn([id], "drawn"), run, this.reports(), resolved)) {
-      if (!why || why.kind === "before" || why.kind === "turn" || isRegionId(row.node_id)) continue;
+    const drawn = await history.waitingIn([id], "drawn");
+    const ids = new Set(drawn.map((row) => row.id));
+    const inner = drawn.some(({ state, plane }) => state === "running" && plane === "node") ? await history.waitingIn([id], "begun") : [];
+    const rows = [...drawn, ...inner.filter((row) => !ids.has(row.id))];
+    for (const { row, why } of judge(rows, run, this.reports(), resolved)) {
+      if (!ids.has(row.id) || !why || why.kind === "before" || why.kind === "turn" || isRegionId(row.node_id)) continue;
       const text = JSON.stringify(why);
       texts.set(row.node_id, text);
       if (before.get(row.node_id) !== text) live.update(id, row.node_id, { notRunning: why });
@@ -183,13 +189,33 @@ interface Judged {
 /** @param resolved the run's graph; needed where queued node runs are among the rows */
 function judge(rows: readonly WaitingRow[], run: OpenRun, reports: Reports, resolved?: Resolved): Judged[] {
   const open = new OpenPaths(rows);
-  return rows.map((row) => {
+  const judged = rows.map((row) => {
     const place = row.state === "queued" && resolved ? placeOf(row, resolved) : undefined;
     // A node of a region waits for what the region's task waits for.
     const whole = place?.region === undefined ? undefined : open.at(place.region);
     const asked = whole && whole !== row && (whole.state !== "queued" || isUnchosen(whole)) ? whole : row;
     const candidates = resolved && isUnchosen(asked) ? candidatesOf(asked, resolved) : undefined;
     return { row, why: whyNotRunning(asked, run, { ...reports(asked, candidates), before: place ? open.before(place) : [] }) };
+  });
+  return judged.some(isGathering) ? withInner(judged) : judged;
+}
+
+/** Whether it runs in this process, as what gathers the outputs of a map or a call does for as long as one of them is open. */
+const isGathering = ({ row: { state, plane, held } }: Judged): boolean => state === "running" && plane === "node" && held === null;
+
+/** A map or a call of which nothing runs waits for what its node runs wait for, unless that is only their turn. */
+function withInner(judged: readonly Judged[]): Judged[] {
+  const inside = new Map<string, Judged[]>();
+  for (const one of judged)
+    for (const path of outerPaths(one.row.path)) {
+      const known = inside.get(path);
+      if (known) known.push(one);
+      else inside.set(path, [one]);
+    }
+  return judged.map((one) => {
+    const inner = one.why ? [] : (inside.get(one.row.path) ?? []).filter(({ row }) => !inside.has(row.path));
+    const why = inner.some((each) => !each.why) ? undefined : weightiest(inner.flatMap((each) => each.why ?? []));
+    return why && why.kind !== "turn" && why.kind !== "before" ? { ...one, why } : one;
   });
 }
 

@@ -213,11 +213,8 @@ function words(milliseconds: number): string {
 export function whyRunIsNot(run: OpenRun, rows: readonly { row: WaitingRow; why: NotRunning | undefined }[]): NotRunning | undefined {
   const around = new Set(rows.flatMap(({ row }) => outerPaths(row.path)));
   if (rows.some(({ row, why }) => !why && row.state === "running" && !around.has(row.path))) return undefined;
-  const reasons = rows.flatMap(({ why }) => why ?? []);
-  for (const kind of KINDS) {
-    const found = reasons.filter((why) => why.kind === kind).sort((a, b) => (a.since < b.since ? -1 : 1));
-    if (found[0]) return found[0];
-  }
+  const found = weightiest(rows.flatMap(({ why }) => why ?? []));
+  if (found) return found;
   const since = run.since.toISOString();
   if (run.unowned)
     return { kind: "owner-gone", since, text: "No runtime drives the run.", action: "A runtime takes it up; if none is there, start one." };
@@ -229,7 +226,11 @@ export function whyRunIsNot(run: OpenRun, rows: readonly { row: WaitingRow; why:
   };
 }
 
+/** Of several reasons the one that a person is told first, of equals the oldest. */
+export const weightiest = (reasons: readonly NotRunning[]): NotRunning | undefined =>
+  [...reasons].sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || (a.since < b.since ? -1 : 1))[0];
+
 /** The paths of the calls and maps in which a node run lies. */
-function outerPaths(path: string): string[] {
+export function outerPaths(path: string): string[] {
   return [...path.matchAll(/[#/]/g)].map(({ index }) => path.slice(0, index));
 }
