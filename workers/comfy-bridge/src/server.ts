@@ -16,7 +16,7 @@ export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace"> {
 }
 
 /** Why a server does not do what it is given. */
-export interface Busy {
+interface Busy {
   reason: string;
   /** ISO 8601. */
   since: string;

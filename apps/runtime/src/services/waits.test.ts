@@ -59,10 +59,8 @@ async function texts(states: Record<string, WaitingRow["state"]>): Promise<Recor
     live: new LiveBoard(),
     library: {
       library: () => library,
-      reportOf: () => ({ answers: true, reportedAt: undefined }),
+      reportOf: () => ({ answers: true, reportedAt: undefined, versionsOf: () => undefined, busyWith: () => undefined }),
       busSilentSince: undefined,
-      versionsOf: () => undefined,
-      busyWith: () => undefined,
     },
     positionOf: () => undefined,
     reaper: { silentSince: () => undefined },

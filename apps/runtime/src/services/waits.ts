@@ -27,12 +27,12 @@ import {
   whyNotRunning,
   whyRunIsNot,
 } from "../tasks/why-not-running.ts";
-import type { LibraryService } from "./library-service.ts";
+import type { LibraryService, WorkerReport } from "./library-service.ts";
 
 export interface WaitsParts {
   history: Pick<RunHistory, "openRuns" | "waitingIn">;
   live: LiveBoard;
-  library: Pick<LibraryService, "library" | "reportOf" | "busSilentSince" | "busyWith" | "versionsOf">;
+  library: Pick<LibraryService, "library" | "reportOf" | "busSilentSince">;
   positionOf: (nodeRun: string) => Circumstances["queue"];
   reaper: Pick<Reaper, "silentSince">;
   resolvedOf: (run: Pick<OpenRun, "id" | "revision_id">) => Promise<Resolved>;
@@ -126,18 +126,18 @@ export class Waits {
     const { library, positionOf, reaper } = this.parts;
     const engineOf = enginesOf(library.library());
     const offeredTo = ({ plane, service, version }: WaitingRow): Circumstances["offered"] => {
-      const versions = library.versionsOf(plane, service);
+      const versions = library.reportOf(plane).versionsOf(service);
       const newest = versions?.[0]?.version;
-      if (newest === undefined || versions?.some((one) => one.version === version)) return undefined;
+      if (newest === undefined || versions?.some((each) => each.version === version)) return undefined;
       return { version: newest, runnable: plane !== "comfy" || newest === BUS.regionVersion };
     };
     return (row, candidates) => ({
       redisSilentSince: library.busSilentSince,
       open: candidates && { ...candidates, planeOf: (plane) => (plane === "node" ? ANSWERING : library.reportOf(plane)) },
       plane: library.reportOf(row.plane),
-      engine: engineOf(row, library.versionsOf(row.plane, row.service)),
+      engine: engineOf(row, library.reportOf(row.plane).versionsOf(row.service)),
       offered: offeredTo(row),
-      busy: row.plane === "comfy" ? library.busyWith(serverOfEngine(row.engine)) : undefined,
+      busy: library.reportOf(row.plane).busyWith(serverOfEngine(row.engine)),
       queue: positionOf(row.id),
       workerSilentSince: reaper.silentSince(row),
     });
@@ -206,16 +206,16 @@ const isGathering = ({ row: { state, plane, held } }: Judged): boolean => state 
 /** A map or a call of which nothing runs waits for what its node runs wait for, unless that is only their turn. */
 function withInner(judged: readonly Judged[]): Judged[] {
   const inside = new Map<string, Judged[]>();
-  for (const one of judged)
-    for (const path of outerPaths(one.row.path)) {
+  for (const each of judged)
+    for (const path of outerPaths(each.row.path)) {
       const known = inside.get(path);
-      if (known) known.push(one);
-      else inside.set(path, [one]);
+      if (known) known.push(each);
+      else inside.set(path, [each]);
     }
-  return judged.map((one) => {
-    const inner = one.why ? [] : (inside.get(one.row.path) ?? []).filter(({ row }) => !inside.has(row.path));
+  return judged.map((outer) => {
+    const inner = outer.why ? [] : (inside.get(outer.row.path) ?? []).filter(({ row }) => !inside.has(row.path));
     const why = inner.some((each) => !each.why) ? undefined : weightiest(inner.flatMap((each) => each.why ?? []));
-    return why && why.kind !== "turn" && why.kind !== "before" ? { ...one, why } : one;
+    return why && why.kind !== "turn" && why.kind !== "before" ? { ...outer, why } : outer;
   });
 }
 
@@ -302,7 +302,7 @@ function titleOf(level: Level, id: string): string {
 }
 
 /** The engine of a row as the library has it now: of what the Comfy plane does, the server. */
-function enginesOf(library: Library): (row: WaitingRow, versions: ReturnType<LibraryService["versionsOf"]>) => Circumstances["engine"] {
+function enginesOf(library: Library): (row: WaitingRow, versions: ReturnType<WorkerReport["versionsOf"]>) => Circumstances["engine"] {
   let servers: Map<string, Circumstances["engine"]> | undefined;
   return ({ plane, service, version, engine }, versions) => {
     if (plane === "comfy") {
@@ -310,7 +310,7 @@ function enginesOf(library: Library): (row: WaitingRow, versions: ReturnType<Lib
       return servers.get(serverOfEngine(engine));
     }
     const definition = library.find(plane, service);
-    const older = definition?.version === version ? undefined : versions?.find((one) => one.version === version);
+    const older = definition?.version === version ? undefined : versions?.find((each) => each.version === version);
     return (older ?? definition)?.engines?.find(({ id }) => id === engine);
   };
 }

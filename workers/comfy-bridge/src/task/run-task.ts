@@ -40,7 +40,7 @@ export interface TaskParts {
 type Stop = "cancel" | "lost" | "late" | "stalled" | "shutdown";
 
 /** A prompt that was left to run: it cannot be stopped, or the task is another attempt's now, which may go on with it. */
-export type LeftPrompt = Pick<Interrupted, "hangs"> & { id: string };
+type LeftPrompt = Pick<Interrupted, "hangs"> & { id: string };
 
 /** Never throws: what goes wrong is the task's result. */
 export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: AbortSignal): Promise<LeftPrompt | undefined> {
