@@ -86,35 +86,6 @@ test("[W2, W6] a result for a row that cannot be leaves the rest of its batch al
   expect((await rowOf()).attempt).toBe(1);
 });
 
-test("[W5, E10] a task that a worker hands back is sent again, and counts no try", async () => {
-  const run = await start();
-  const error = { class: "infra", code: "task.handed_back", message: "The worker was told to end." } as const;
-  const fences: number[] = [];
-  for (let tries = 0; tries < 5; tries++) {
-    const entry = await claim();
-    expect(entry.attempt).toBe(1);
-    fences.push(entry.fence);
-    await worker.beat(entry);
-    await worker.settle({ v: 1, task: entry.task, outcome: "returned", error });
-  }
-  expect(fences).toEqual([1, 2, 3, 4, 5]);
-  const entry = await claim();
-  await worker.beat(entry);
-  await done(entry, 1);
-  expect(await ended(spindle.url, run)).toMatchObject({ state: "succeeded", nodes: [{ attempt: 1 }] });
-});
-
-test("[E13] a task of a run that is being cancelled is handed back to nobody", async () => {
-  const run = await start();
-  const entry = await claim();
-  const holds = await hand.hold(entry);
-  await until(async () => (await getRun(spindle.url, run)).nodes[0]?.state === "running", 60_000, "it runs");
-  await fetch(`${spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
-  await holds.cancelled;
-  await worker.settle({ v: 1, task: entry.task, outcome: "returned" });
-  expect((await ended(spindle.url, run)).state).toBe("cancelled");
-});
-
 test("[W2] dispatching five times makes one entry", async () => {
   const call = () => redis.call("FCALL", "spindle_dispatch", 2, names.dispatched("probe"), "spindle:test:stream", "{}", 60_000, "bell");
   const ids = new Set(await Promise.all([call(), call(), call(), call(), call()]));

@@ -19,7 +19,11 @@ const command = async (...args: string[]) => {
   return (await promisify(execFile)(process.execPath, [join(ROOT, "apps/runtime/bin/spindle.mjs"), "workers", ...args], { env })).stdout;
 };
 const runs = (run: string, path = "a") =>
-  until(async () => (await getRun(spindle.url, run)).nodes.find((one) => one.path === path)?.state === "running", 60_000, `${path} runs`);
+  until(
+    async () => (await getRun(spindle.url, run)).nodes.find((nodeRun) => nodeRun.path === path)?.state === "running",
+    60_000,
+    `${path} runs`,
+  );
 const triesOf = async (run: string) =>
   (await spindle.db.query("SELECT path, attempt, state FROM node_run WHERE run_id = $1 ORDER BY path", [run])).rows;
 const returned = async (run: string) =>

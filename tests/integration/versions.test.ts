@@ -1,14 +1,11 @@
 // DESIGN W3, W5, W10: a task runs with the version that its run has frozen, or waits. Two builds of the Python worker stand beside each
 // other, as in a rolling deploy; the second is a copy with another version of one capability.
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { NotRunning } from "../../apps/runtime/src/tasks/why-not-running.ts";
-import { PYTHON } from "../../infra/launch/build.ts";
-import { Supervised } from "../../infra/launch/child.ts";
-import { ROOT } from "../../infra/launch/paths.ts";
+import type { Supervised } from "../../infra/launch/child.ts";
 import { ended, getRun, graphOf, type Spindle, startRun, startSpindle, until, wait, wire } from "../support/spindle.ts";
+import { buildWith, setVersion, startWorker, THIS_BUILD, versionOffered } from "../support/worker-builds.ts";
 import { WAIT_ROUTE } from "../support/worker-hand.ts";
 
 const OLD = WAIT_ROUTE.version;
@@ -19,11 +16,7 @@ let folder: string;
 const workers: Supervised[] = [];
 beforeAll(async () => {
   spindle = await startSpindle({ worker: false, env: { SPINDLE_RETRY_BASE_MS: "100" } });
-  folder = await mkdtemp(join(tmpdir(), "spindle-build-"));
-  await cp(join(ROOT, "workers/python-gpu/spindle_worker"), join(folder, "spindle_worker"), { recursive: true });
-  await cp(join(ROOT, "workers/python-gpu/engines"), join(folder, "engines"), { recursive: true });
-  const file = join(folder, "spindle_worker/nodes/dummy_task.py");
-  await writeFile(file, (await readFile(file, "utf8")).replace(`version="${OLD}"`, `version="${NEW}"`));
+  folder = await buildWith(NEW);
 });
 afterAll(async () => {
   for (const worker of workers) await worker.stop();
@@ -31,27 +24,18 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const OLD_BUILD = join(ROOT, "workers/python-gpu");
-function start(cwd: string): Supervised {
-  const env = { ...spindle.env, PYTHONDONTWRITEBYTECODE: "1" };
-  const worker = new Supervised({ name: "worker", command: PYTHON, args: ["-m", "spindle_worker", "supervise"], cwd, env });
+function start(build: string): Supervised {
+  const worker = startWorker(build, spindle.env);
   workers.push(worker);
   return worker;
 }
-const offered = async () => {
-  const { capabilities } = (await (await fetch(`${spindle.url}/api/capabilities`)).json()) as {
-    capabilities: { id: string; version: string; live: boolean }[];
-  };
-  const found = capabilities.find(({ id }) => id === WAIT_ROUTE.service);
-  return found?.live ? found.version : undefined;
-};
-const isOffered = (version: string) => until(async () => (await offered()) === version, 60_000, `${version} is offered`);
-const nodeOf = async (run: string, path: string) => (await getRun(spindle.url, run)).nodes.find((one) => one.path === path);
+const isOffered = (version: string) => until(async () => (await versionOffered(spindle.url)) === version, 60_000, `${version} is offered`);
+const nodeOf = async (run: string, path: string) => (await getRun(spindle.url, run)).nodes.find((nodeRun) => nodeRun.path === path);
 const versionsOf = async (run: string) =>
   (await spindle.db.query("SELECT path, version, attempt, state FROM node_run WHERE run_id = $1 ORDER BY path", [run])).rows;
 
 test("[W3, E18] in a rolling deploy each task runs with its run's version; what nobody can run waits, and goes on as a person says", async () => {
-  const old = start(OLD_BUILD);
+  const old = start(THIS_BUILD);
   await isOffered(OLD);
   // The old build is at work on the first node while the new one comes; the second node is then ready, and the new one free.
   const first = await startRun(spindle.url, graphOf([wait("a", { seconds: 3 }), wait("b")], [wire("a", "value", "b", "value")]));
@@ -113,16 +97,14 @@ test("[W3, E18] in a rolling deploy each task runs with its run's version; what 
 });
 
 test("[W3, W10] a worker whose files were replaced under it hands tasks back, which counts no try, until a right one is there", async () => {
-  const own = await mkdtemp(join(tmpdir(), "spindle-replaced-"));
+  const own = await buildWith(NEW);
   try {
     for (const worker of workers.splice(0)) await worker.stop();
-    for (const part of ["spindle_worker", "engines"]) await cp(join(folder, part), join(own, part), { recursive: true });
     const stale = start(own);
     await isOffered(NEW);
     const cancelled = await startRun(spindle.url, graphOf([wait("a", { seconds: 60 })]));
     await until(async () => (await nodeOf(cancelled, "a"))?.state === "running", 60_000, "it works");
-    const file = join(own, "spindle_worker/nodes/dummy_task.py");
-    await writeFile(file, (await readFile(file, "utf8")).replace(`version="${NEW}"`, 'version="2100.01.0"'));
+    await setVersion(own, "2100.01.0");
     // A cancel ends the process under the supervisor; the next one reads the new files.
     await fetch(`${spindle.url}/api/runs/${cancelled}/cancel`, { method: "POST" });
     await ended(spindle.url, cancelled);

@@ -114,6 +114,17 @@ test("[E18] a worker that goes silent is told of before its lease is over, and t
   expect((await waitsFor(run, "a", "retry")).text).toMatch(/^Try 2 begins in \d+ s\.$/);
 });
 
+test("[E18] a map whose elements all wait says what they wait for, and nothing once one of them runs", async () => {
+  const list = node("list", "constant.array", { value: [1, 2] });
+  const over = { from: "list", to: "each", metadata: { sourcePort: "value", targetPort: "value", map: {} } };
+  const run = await start(graphOf([list, wait("each")], [over]));
+  await waitsFor(run, "each", "queue");
+  const holds = await hand.hold(await hand.claim());
+  const why = async () => (await getRun(url, run)).nodes.find(({ path }) => path === "each")?.notRunning;
+  await until(async () => (await why()) === null, 60_000, "the map runs");
+  holds.end();
+});
+
 test("[E18] while Redis is away, the outage is why", async () => {
   const run = await start(chain);
   hand.weather({ down: true });

@@ -25,9 +25,7 @@ export interface PlaneReport {
  * stands, with every engine that one of them has; an engine is live where one of that version can run it (DESIGN W3).
  */
 export function joinManifests(workers: readonly PlaneManifest[]): PlaneManifest {
-  const newest = [...joinVersions(workers).values()].map(([first, ...older]) =>
-    older.reduce((entry, one) => ({ ...entry, engines: [...(entry.engines ?? []), ...enginesOnlyIn(one, entry)] }), first as Capability),
-  );
+  const newest = [...joinVersions(workers).values()].map(withOlderEngines);
   const generatedAt = workers.map((worker) => worker.generatedAt).sort();
   return { generatedAt: generatedAt.at(-1) ?? new Date(0).toISOString(), capabilities: newest };
 }
@@ -49,10 +47,15 @@ export function joinVersions(workers: readonly PlaneManifest[]): Map<string, Cap
   return joined;
 }
 
-function enginesOnlyIn({ version, engines = [] }: Capability, { engines: known = [] }: Capability): Engines {
-  return engines
-    .filter(({ id }) => !known.some((one) => one.id === id))
-    .map((engine) => ({ ...engine, live: false, reason: `Only workers of version ${version} have it.` }));
+/** @param versions of one capability, the newest first */
+function withOlderEngines([newest, ...older]: readonly Capability[]): Capability {
+  const entry = newest as Capability;
+  const engines = new Map((entry.engines ?? []).map((engine) => [engine.id, engine]));
+  for (const { version, engines: own = [] } of older)
+    for (const engine of own)
+      if (!engines.has(engine.id))
+        engines.set(engine.id, { ...engine, live: false, reason: `Only workers of version ${version} have it.` });
+  return entry.engines || engines.size > 0 ? { ...entry, engines: [...engines.values()] } : entry;
 }
 
 type Engines = NonNullable<Capability["engines"]>;

@@ -88,7 +88,9 @@ async function start(settings: Settings): Promise<void> {
           });
         }
         if (!hash && !reason) continue; // no server has been asked yet
+        const busy = Object.fromEntries(servers.flatMap((server) => (server.busy ? [[server.library.id, server.busy]] : [])));
         const notice = JSON.stringify({
+          busy,
           region: BUS.regionVersion,
           ...(hash ? { sha256: hash } : {}),
           ...(packs ? { packs } : {}),

@@ -9,7 +9,7 @@ import { sha256 } from "./task/runtime.ts";
 const IDLE_MS = 1000;
 const ORPHAN_MS = 10_000;
 
-export interface ServerParts extends Omit<TaskParts, "comfy"> {
+export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace"> {
   id: string;
   url: string;
   /** Resolves when there may be something to take, and at the latest after so many milliseconds. */
@@ -18,7 +18,19 @@ export interface ServerParts extends Omit<TaskParts, "comfy"> {
   patienceMs?: number;
 }
 
+/** Why a server does not do what it is given. */
+interface Busy {
+  reason: string;
+  /** ISO 8601. */
+  since: string;
+  /** It cannot be stopped. */
+  hangs: boolean;
+}
+
 export class ComfyServer {
+  private held: Busy | undefined;
+  /** A prompt that was cancelled and goes on: whatever were sent now would wait behind it. */
+  private hung: string | undefined;
   private readonly comfy: ComfyHttp;
   private hash = "";
   private offers: Pick<ServerLibrary, "nodes" | "unreadable"> = { nodes: new Map() };
@@ -34,6 +46,27 @@ export class ComfyServer {
   get library(): ServerLibrary {
     const { id, url } = this.parts;
     return { id, url, ...this.offers, live: this.live, ...(this.reason ? { reason: this.reason } : {}) };
+  }
+
+  /** Undefined while it can begin at once with what it is given. */
+  get busy(): Busy | undefined {
+    return this.held;
+  }
+
+  /** @param reason undefined once it is free */
+  private hold(reason: string | undefined, hangs = false): void {
+    if (reason === undefined) this.held = undefined;
+    else this.held = { reason, hangs, since: this.held && this.held.hangs === hangs ? this.held.since : new Date().toISOString() };
+  }
+
+  /** Whether a prompt that could not be stopped is over, or its server has been started again. */
+  private async isFree(): Promise<boolean> {
+    if (this.hung === undefined) return true;
+    const place = await this.comfy.placeOf(this.hung).catch(() => 0); // it does not answer: what hangs may hold it up whole
+    if (place !== undefined) return false;
+    this.hung = undefined;
+    this.hold(undefined);
+    return true;
   }
 
   /** Asks what it offers now. A server that does not answer keeps what it offered, marked so. */
@@ -77,14 +110,25 @@ export class ComfyServer {
   async serve(shutdown: AbortSignal, over: AbortSignal): Promise<void> {
     const { bus, bell, log, runtime, id } = this.parts;
     while (!shutdown.aborted) {
-      const entry = this.live ? await this.claim().catch((error: unknown) => void log(`${id}: ${String(error)}`)) : undefined;
+      const mayTake = this.live && (await this.isFree());
+      const entry = mayTake ? await this.claim().catch((error: unknown) => void log(`${id}: ${String(error)}`)) : undefined;
       await this.endOrphans(entry);
       if (!entry) {
         await bell(IDLE_MS);
         continue;
       }
-      const left = await runTask({ bus, comfy: this.comfy, runtime, log }, entry, over);
-      if (left !== undefined) this.orphans.set(entry.nodeRun, { prompt: left, until: Date.now() + ORPHAN_MS });
+      const host = new URL(this.parts.url).host;
+      const onPlace = (before: number) =>
+        this.hold(
+          before > 0 ? `ComfyUI at ${host} has ${before === 1 ? "another prompt" : `${before} other prompts`} to do first.` : undefined,
+        );
+      const left = await runTask({ bus, comfy: this.comfy, runtime, log, onPlace }, entry, over);
+      this.hold(
+        left?.hangs ? `ComfyUI at ${host} is still in a step of a prompt that was ended, and cannot be stopped there.` : undefined,
+        true,
+      );
+      if (left?.hangs) this.hung = left.id;
+      else if (left) this.orphans.set(entry.nodeRun, { prompt: left.id, until: Date.now() + ORPHAN_MS });
     }
   }
 

@@ -7,6 +7,7 @@ import { exportTypeScript } from "../export/typescript.ts";
 import { Refused } from "../refused.ts";
 import type { RunService } from "../services/run-service.ts";
 import type { Services } from "../services/services.ts";
+import { drainWorkers, presentWorkers } from "../tasks/worker-roster.ts";
 import { requestKeyOf, submitterOf } from "./guard.ts";
 import { requestReader } from "./read.ts";
 import { refreshCapabilities } from "./refresh-capabilities.ts";
@@ -18,7 +19,7 @@ const drain = requestReader(validateDrainRequest);
 const text = express.text({ type: () => true, limit: "2mb" });
 
 export function restRoutes(services: Services): Router {
-  const { graphs, runs, plans, templates, library, artifacts, config } = services;
+  const { graphs, runs, plans, templates, library, artifacts, config, workers } = services;
   const routes = Router();
 
   /** The seed's call; its names of the inputs are mapped to those of the template. */
@@ -100,12 +101,14 @@ export function restRoutes(services: Services): Router {
 
   routes.get(
     "/api/workers",
-    handle(async (_, response) => response.json(await library.workers())),
+    handle(async (_, response) => response.json(await presentWorkers(workers.redis))),
   );
   routes.post(
     "/api/workers/drain",
     express.json({ limit: "16kb" }),
-    handle(async (request, response) => response.status(202).json({ draining: await library.drain(drain(request.body ?? {}).worker) })),
+    handle(async (request, response) =>
+      response.status(202).json({ draining: await drainWorkers(workers.redis, drain(request.body ?? {}).worker) }),
+    ),
   );
 
   routes.post(

@@ -24,8 +24,6 @@ import type { Blueprints } from "./blueprints.ts";
 import { LibraryDocuments } from "./library-documents.ts";
 
 const WORKERS_EVERY_MS = 1000;
-/** A worker looks each second whether it is to end. */
-const DRAIN_MS = 60_000;
 const OWN_EVERY_MS = 15_000;
 /** The Comfy plane's manifest may have thousands of entries: it lies in the store, and Redis has its hash. */
 const COMFY_KEY = "manifest/comfy";
@@ -33,6 +31,32 @@ const COMFY_KEY = "manifest/comfy";
 const PACKS_KEY = "manifest/comfy-packs";
 
 const NOTHING: PlaneManifest = { generatedAt: new Date(0).toISOString(), capabilities: [] };
+
+/** What a bridge says of a ComfyUI server that has something else to do; `hangs` if that cannot be stopped. */
+interface ServerBusy {
+  reason: string;
+  since: string;
+  hangs: boolean;
+}
+
+export interface WorkerReport {
+  /** Whether they answer now. */
+  answers: boolean;
+  /** When they did last. */
+  reportedAt: Date | undefined;
+  /** The versions of a capability that answering workers have, the newest first; undefined where none says. */
+  versionsOf(service: string): readonly { version: string; engines?: Capability["engines"] }[] | undefined;
+  /** What a ComfyUI server does first. */
+  busyWith(server: string): ServerBusy | undefined;
+}
+
+interface ComfyNotice {
+  sha256?: string;
+  packs?: string;
+  reason?: string;
+  region?: string;
+  busy?: Record<string, ServerBusy>;
+}
 
 export class LibraryService {
   readonly changed = new EventEmitter().setMaxListeners(0);
@@ -52,6 +76,8 @@ export class LibraryService {
   private comfyReason: string | undefined;
   /** The version of a region's prompts that bridges run, by their last report. */
   private regionVersion: string | undefined;
+  /** ComfyUI servers that do something else first, by what their bridge last said. */
+  private busy: Readonly<Record<string, ServerBusy>> = {};
   /** What the Python workers that answer offer, in each version. */
   private versions: ReadonlyMap<string, readonly Capability[]> = new Map();
   /** What `merged` was made of. */
@@ -125,39 +151,22 @@ export class LibraryService {
   /** Since when Redis has not answered; undefined while it does. */
   busSilentSince: Date | undefined;
 
-  /** Whether workers of a plane answer now, and when they did last. */
-  reportOf(plane: string): { answers: boolean; reportedAt: Date | undefined } {
-    return plane === "comfy"
-      ? { answers: this.comfyLive || this.comfyReason !== undefined, reportedAt: this.comfyAt }
-      : { answers: this.pythonLive, reportedAt: this.pythonAt };
-  }
-
-  /** The workers that are there now. @throws Error while Redis is away */
-  async workers(): Promise<{ plane: string; worker: string }[]> {
-    const planes = ["python", "comfy"];
-    const named = await Promise.all(planes.map(async (plane) => (await this.redis.smembers(names.workers(plane))).sort()));
-    const all = planes.flatMap((plane, index) => (named[index] ?? []).map((worker) => ({ plane, worker })));
-    const there = await Promise.all(all.map(({ plane, worker }) => this.redis.exists(names.workerManifest(plane, worker))));
-    return all.filter((_, index) => there[index] === 1);
-  }
-
-  /** Lets a worker take no more and end once it has done what it has; absent: every worker that is there now. @throws Refused 404 */
-  async drain(worker?: string): Promise<string[]> {
-    const chosen = (await this.workers()).map((one) => one.worker).filter((name) => worker === undefined || name === worker);
-    if (worker !== undefined && chosen.length === 0)
-      throw new Refused(
-        404,
-        "worker.not_found",
-        `There is no worker ${worker.slice(0, 200)}. GET /api/workers names those that are there.`,
-      );
-    await Promise.all(chosen.map((name) => this.redis.set(names.drain(name), "1", "PX", DRAIN_MS)));
-    return chosen;
-  }
-
-  /** The versions of a capability that answering workers have, the newest first; undefined where none says. */
-  versionsOf(plane: string, service: string): readonly { version: string; engines?: Capability["engines"] }[] | undefined {
-    if (plane !== "comfy") return this.pythonLive ? this.versions.get(service) : undefined;
-    return this.regionVersion === undefined ? undefined : [{ version: this.regionVersion }];
+  /** What the workers of a plane said last. */
+  reportOf(plane: string): WorkerReport {
+    const region = this.regionVersion;
+    if (plane === "comfy")
+      return {
+        answers: this.comfyLive || this.comfyReason !== undefined,
+        reportedAt: this.comfyAt,
+        versionsOf: () => (region === undefined ? undefined : [{ version: region }]),
+        busyWith: (server) => (Object.hasOwn(this.busy, server) ? this.busy[server] : undefined),
+      };
+    return {
+      answers: this.pythonLive,
+      reportedAt: this.pythonAt,
+      versionsOf: (service) => (this.pythonLive ? this.versions.get(service) : undefined),
+      busyWith: () => undefined,
+    };
   }
 
   private async lookAtOwn(): Promise<void> {
@@ -200,13 +209,8 @@ export class LibraryService {
   private async lookAtComfy(): Promise<void> {
     const text = await this.redis.get(names.manifest("comfy")).catch(() => undefined);
     if (text === undefined) return;
-    const {
-      sha256: hash,
-      packs,
-      reason,
-      region,
-    } = (text === null ? {} : JSON.parse(text)) as { sha256?: string; packs?: string; reason?: string; region?: string };
-    [this.comfyReason, this.regionVersion] = [reason, region];
+    const { sha256: hash, packs, reason, region, busy = {} } = (text === null ? {} : JSON.parse(text)) as ComfyNotice;
+    [this.comfyReason, this.regionVersion, this.busy] = [packs, reason, region, busy];
     if (hash !== undefined && hash !== this.comfyHash) await this.readComfy().catch(() => {});
     if (packs !== undefined && packs !== this.packsHash) await this.readPacks().catch(() => {});
     this.comfyLive = hash !== undefined && hash === this.comfyHash;

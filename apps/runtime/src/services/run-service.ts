@@ -133,7 +133,7 @@ export class RunService {
   ): Promise<string> {
     const run = await findRun(this.db, id);
     const old = run.revision.document as unknown as Graph;
-    const unknown = [params, outputs, versions].flatMap(Object.keys).find((one) => !old.nodes.some((each) => each.id === one));
+    const unknown = [params, outputs, versions].flatMap(Object.keys).find((id) => !old.nodes.some((node) => node.id === id));
     if (unknown !== undefined) throw new Refused(422, "run.input_invalid", `The run's graph has no node ${unknown}.`, { field: "params" });
     for (const [field, given] of Object.entries({ params, outputs }))
       for (const [nodeId, values] of Object.entries(given)) {

@@ -33,7 +33,7 @@ async function texts(states: Record<string, WaitingRow["state"]>): Promise<Recor
     const own = { id: path, run_id: "r", node_id: path.split("/").at(-1) ?? "", path, state };
     return {
       ...own,
-      plane: "node",
+      plane: state === "dispatched" ? "python" : "node",
       service: "s",
       version: "1",
       engine: "e",
@@ -59,9 +59,8 @@ async function texts(states: Record<string, WaitingRow["state"]>): Promise<Recor
     live: new LiveBoard(),
     library: {
       library: () => library,
-      reportOf: () => ({ answers: true, reportedAt: undefined }),
+      reportOf: () => ({ answers: true, reportedAt: undefined, versionsOf: () => undefined, busyWith: () => undefined }),
       busSilentSince: undefined,
-      versionsOf: () => undefined,
     },
     positionOf: () => undefined,
     reaper: { silentSince: () => undefined },
@@ -88,4 +87,12 @@ test("[E18] what comes after a loop waits for what is open in it; what is in it,
 
 test("[E18] what is inside a call waits for what is before it in the same call", async () => {
   expect(await texts({ c: "running", "c/x": "running", "c/y": "queued" })).toEqual({ "c/y": "It runs after X." });
+});
+
+test("[E18] a map or a call whose inner node runs all wait says what they wait for, and runs while one of them does", async () => {
+  const why = "No Python worker that answers offers s on e.";
+  expect(await texts({ a: "running", "a#0": "dispatched", "a#1": "dispatched" })).toEqual({ a: why, "a#0": why, "a#1": why });
+  expect(await texts({ a: "running", "a#0": "dispatched", "a#1": "running" })).toEqual({ "a#0": why });
+  expect(await texts({ c: "running", "c/x": "dispatched" })).toMatchObject({ c: why });
+  expect(await texts({ a: "running" }), "work of its own").toEqual({});
 });

@@ -22,15 +22,17 @@ import {
   type Circumstances,
   type NotRunning,
   type NotRunningKind,
+  outerPaths,
+  weightiest,
   whyNotRunning,
   whyRunIsNot,
 } from "../tasks/why-not-running.ts";
-import type { LibraryService } from "./library-service.ts";
+import type { LibraryService, WorkerReport } from "./library-service.ts";
 
 export interface WaitsParts {
   history: Pick<RunHistory, "openRuns" | "waitingIn">;
   live: LiveBoard;
-  library: Pick<LibraryService, "library" | "reportOf" | "busSilentSince" | "versionsOf">;
+  library: Pick<LibraryService, "library" | "reportOf" | "busSilentSince">;
   positionOf: (nodeRun: string) => Circumstances["queue"];
   reaper: Pick<Reaper, "silentSince">;
   resolvedOf: (run: Pick<OpenRun, "id" | "revision_id">) => Promise<Resolved>;
@@ -124,17 +126,18 @@ export class Waits {
     const { library, positionOf, reaper } = this.parts;
     const engineOf = enginesOf(library.library());
     const offeredTo = ({ plane, service, version }: WaitingRow): Circumstances["offered"] => {
-      const versions = library.versionsOf(plane, service);
+      const versions = library.reportOf(plane).versionsOf(service);
       const newest = versions?.[0]?.version;
-      if (newest === undefined || versions?.some((one) => one.version === version)) return undefined;
+      if (newest === undefined || versions?.some((each) => each.version === version)) return undefined;
       return { version: newest, runnable: plane !== "comfy" || newest === BUS.regionVersion };
     };
     return (row, candidates) => ({
       redisSilentSince: library.busSilentSince,
       open: candidates && { ...candidates, planeOf: (plane) => (plane === "node" ? ANSWERING : library.reportOf(plane)) },
       plane: library.reportOf(row.plane),
-      engine: engineOf(row, library.versionsOf(row.plane, row.service)),
+      engine: engineOf(row, library.reportOf(row.plane).versionsOf(row.service)),
       offered: offeredTo(row),
+      busy: library.reportOf(row.plane).busyWith(serverOfEngine(row.engine)),
       queue: positionOf(row.id),
       workerSilentSince: reaper.silentSince(row),
     });
@@ -156,8 +159,12 @@ export class Waits {
     const [run] = await history.openRuns([id]);
     if (!run) return texts;
     const resolved = await resolvedOf(run);
-    for (const { row, why } of judge(await history.waitingIn([id], "drawn"), run, this.reports(), resolved)) {
-      if (!why || why.kind === "before" || why.kind === "turn" || isRegionId(row.node_id)) continue;
+    const drawn = await history.waitingIn([id], "drawn");
+    const ids = new Set(drawn.map((row) => row.id));
+    const inner = drawn.some(({ state, plane }) => state === "running" && plane === "node") ? await history.waitingIn([id], "begun") : [];
+    const rows = [...drawn, ...inner.filter((row) => !ids.has(row.id))];
+    for (const { row, why } of judge(rows, run, this.reports(), resolved)) {
+      if (!ids.has(row.id) || !why || why.kind === "before" || why.kind === "turn" || isRegionId(row.node_id)) continue;
       const text = JSON.stringify(why);
       texts.set(row.node_id, text);
       if (before.get(row.node_id) !== text) live.update(id, row.node_id, { notRunning: why });
@@ -182,13 +189,33 @@ interface Judged {
 /** @param resolved the run's graph; needed where queued node runs are among the rows */
 function judge(rows: readonly WaitingRow[], run: OpenRun, reports: Reports, resolved?: Resolved): Judged[] {
   const open = new OpenPaths(rows);
-  return rows.map((row) => {
+  const judged = rows.map((row) => {
     const place = row.state === "queued" && resolved ? placeOf(row, resolved) : undefined;
     // A node of a region waits for what the region's task waits for.
     const whole = place?.region === undefined ? undefined : open.at(place.region);
     const asked = whole && whole !== row && (whole.state !== "queued" || isUnchosen(whole)) ? whole : row;
     const candidates = resolved && isUnchosen(asked) ? candidatesOf(asked, resolved) : undefined;
     return { row, why: whyNotRunning(asked, run, { ...reports(asked, candidates), before: place ? open.before(place) : [] }) };
+  });
+  return judged.some(isGathering) ? withInner(judged) : judged;
+}
+
+/** Whether it runs in this process, as what gathers the outputs of a map or a call does for as long as one of them is open. */
+const isGathering = ({ row: { state, plane, held } }: Judged): boolean => state === "running" && plane === "node" && held === null;
+
+/** A map or a call of which nothing runs waits for what its node runs wait for, unless that is only their turn. */
+function withInner(judged: readonly Judged[]): Judged[] {
+  const inside = new Map<string, Judged[]>();
+  for (const each of judged)
+    for (const path of outerPaths(each.row.path)) {
+      const known = inside.get(path);
+      if (known) known.push(each);
+      else inside.set(path, [each]);
+    }
+  return judged.map((outer) => {
+    const inner = outer.why ? [] : (inside.get(outer.row.path) ?? []).filter(({ row }) => !inside.has(row.path));
+    const why = inner.some((each) => !each.why) ? undefined : weightiest(inner.flatMap((each) => each.why ?? []));
+    return why && why.kind !== "turn" && why.kind !== "before" ? { ...outer, why } : outer;
   });
 }
 
@@ -275,7 +302,7 @@ function titleOf(level: Level, id: string): string {
 }
 
 /** The engine of a row as the library has it now: of what the Comfy plane does, the server. */
-function enginesOf(library: Library): (row: WaitingRow, versions: ReturnType<LibraryService["versionsOf"]>) => Circumstances["engine"] {
+function enginesOf(library: Library): (row: WaitingRow, versions: ReturnType<WorkerReport["versionsOf"]>) => Circumstances["engine"] {
   let servers: Map<string, Circumstances["engine"]> | undefined;
   return ({ plane, service, version, engine }, versions) => {
     if (plane === "comfy") {
@@ -283,7 +310,7 @@ function enginesOf(library: Library): (row: WaitingRow, versions: ReturnType<Lib
       return servers.get(serverOfEngine(engine));
     }
     const definition = library.find(plane, service);
-    const older = definition?.version === version ? undefined : versions?.find((one) => one.version === version);
+    const older = definition?.version === version ? undefined : versions?.find((each) => each.version === version);
     return (older ?? definition)?.engines?.find(({ id }) => id === engine);
   };
 }

@@ -49,6 +49,8 @@ const openTo = (engines: typeof AWAY, answering: string[]) => ({
 const why = (row: Partial<WaitingRow> = {}, known: Partial<Circumstances> = {}, run: Partial<OpenRun> = {}) =>
   whyNotRunning({ ...ROW, ...row }, { ...RUN, ...run }, { ...WELL, ...known });
 
+const BUSY = { reason: "It has another prompt.", since: at(15).toISOString(), hangs: false };
+
 test.each<[NotRunningKind, string, Parameters<typeof why>, since?: Date]>([
   ["before", "It runs after Voice and 1 more.", [{ state: "queued" }, { before: ["Voice", "Picture"] }]],
   ["turn", "Everything before it is over: it begins in its turn.", [{ state: "queued" }]],
@@ -95,6 +97,8 @@ test.each<[NotRunningKind, string, Parameters<typeof why>, since?: Date]>([
     [{ state: "queued", engine: "" }, { open: { ...openTo(LIVE, ["python"]), asksFor: "1" } }],
   ],
   ["no-worker", "No Python worker answers.", [{}, { plane: { answers: false }, offered: { version: "2", runnable: true } }]],
+  ["server-busy", "It has another prompt.", [{ plane: "comfy" }, { busy: BUSY }], at(15)],
+  ["server-busy", "It has another prompt.", [{ plane: "comfy", state: "running" }, { busy: BUSY }], at(15)],
   ["engine-not-live", "Kokoro cannot run now. No GPU.", [{}, { engine: { label: "Kokoro", live: false, reason: "No GPU." } }]],
   [
     "silent-worker",
@@ -123,6 +127,11 @@ test.each<[NotRunningKind, string, Parameters<typeof why>, since?: Date]>([
 test("[E18] what is running waits for nothing", () => {
   expect(why({ state: "running" })).toBeUndefined();
   expect(why({ state: "running", plane: "node" })).toBeUndefined();
+});
+
+test("[E13, E18] of a server that cannot be stopped it is said what ends that", () => {
+  expect(why({ plane: "comfy" }, { busy: { ...BUSY, hangs: true } })?.action).toBe("Start that ComfyUI again, or cancel the run.");
+  expect(why({ plane: "comfy" }, { busy: BUSY })?.action).toBeNull();
 });
 
 test("[E18] there is no position in a queue that nobody serves", () => {

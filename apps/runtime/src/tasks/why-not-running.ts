@@ -12,6 +12,7 @@ const KINDS = [
   "no-worker",
   "wrong-version",
   "engine-not-live",
+  "server-busy",
   "retry",
   "queue",
   "cancelling",
@@ -65,6 +66,8 @@ export interface Circumstances {
   engine?: { label: string; live: boolean; reason?: string | undefined } | undefined;
   /** The version that workers have which answer, where none of them has the row's; `runnable` if another run could have it. */
   offered?: { version: string; runnable: boolean } | undefined;
+  /** What its ComfyUI server does first, since when, and whether that cannot be stopped. */
+  busy?: { reason: string; since: string; hangs: boolean } | undefined;
   /** What could run it, where its engine is still to be chosen. */
   open?: Candidates | undefined;
   queue?: QueuePosition | undefined;
@@ -150,13 +153,17 @@ function wrongVersion(label: string, version: string, offered: string, because: 
   return { ...because("wrong-version", text, `Run with version ${offered}.`), version: offered };
 }
 
+function serverBusy({ reason, since, hangs }: NonNullable<Circumstances["busy"]>, because: Because): NotRunning {
+  return because("server-busy", reason, hangs ? `Start that ComfyUI again, ${CANCELS}.` : null, new Date(since));
+}
+
 function whyAtWorkers(row: WaitingRow, isCancelling: boolean, known: Circumstances, because: Because): NotRunning | undefined {
   if (known.redisSilentSince) {
     const lost = row.state === "running" ? "nothing is heard of its worker" : "its task reaches no worker";
     return because("outage", `Redis does not answer, so ${lost}.`, "Start Redis again; the run goes on then.", known.redisSilentSince);
   }
   if (row.state === "running") {
-    if (!known.workerSilentSince) return undefined;
+    if (!known.workerSilentSince) return known.busy && serverBusy(known.busy, because);
     return because(
       "silent-worker",
       "Its worker has gone silent. Another try begins when its lease is over.",
@@ -187,6 +194,7 @@ function whyAtWorkers(row: WaitingRow, isCancelling: boolean, known: Circumstanc
       `${engine.label} cannot run now.${engine.reason ? ` ${engine.reason}` : ""}`,
       `Mend that, or cancel the run and choose another engine.`,
     );
+  if (known.busy) return serverBusy(known.busy, because);
   if (!known.queue) return because("queue", "Queued for a worker.");
   const { position, wait } = known.queue;
   return { ...because("queue", `Queued, position ${position}${wait === undefined ? "" : `, about ${words(wait)}`}.`), queue: known.queue };
@@ -205,11 +213,8 @@ function words(milliseconds: number): string {
 export function whyRunIsNot(run: OpenRun, rows: readonly { row: WaitingRow; why: NotRunning | undefined }[]): NotRunning | undefined {
   const around = new Set(rows.flatMap(({ row }) => outerPaths(row.path)));
   if (rows.some(({ row, why }) => !why && row.state === "running" && !around.has(row.path))) return undefined;
-  const reasons = rows.flatMap(({ why }) => why ?? []);
-  for (const kind of KINDS) {
-    const found = reasons.filter((why) => why.kind === kind).sort((a, b) => (a.since < b.since ? -1 : 1));
-    if (found[0]) return found[0];
-  }
+  const found = weightiest(rows.flatMap(({ why }) => why ?? []));
+  if (found) return found;
   const since = run.since.toISOString();
   if (run.unowned)
     return { kind: "owner-gone", since, text: "No runtime drives the run.", action: "A runtime takes it up; if none is there, start one." };
@@ -221,7 +226,11 @@ export function whyRunIsNot(run: OpenRun, rows: readonly { row: WaitingRow; why:
   };
 }
 
+/** Of several reasons the one that a person is told first, of equals the oldest. */
+export const weightiest = (reasons: readonly NotRunning[]): NotRunning | undefined =>
+  [...reasons].sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || (a.since < b.since ? -1 : 1))[0];
+
 /** The paths of the calls and maps in which a node run lies. */
-function outerPaths(path: string): string[] {
+export function outerPaths(path: string): string[] {
   return [...path.matchAll(/[#/]/g)].map(({ index }) => path.slice(0, index));
 }

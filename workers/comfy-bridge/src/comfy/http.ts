@@ -79,9 +79,19 @@ export class ComfyHttp {
   }
 
   async whereIs(prompt: string): Promise<"running" | "pending" | undefined> {
-    const queue = (await this.json("/queue")) as Record<"queue_running" | "queue_pending", [number, string][]>;
-    const has = (list: [number, string][]) => list.some(([, id]) => id === prompt);
-    return has(queue.queue_running) ? "running" : has(queue.queue_pending) ? "pending" : undefined;
+    const place = await this.placeOf(prompt);
+    return place === 0 ? "running" : place === undefined ? undefined : "pending";
+  }
+
+  /** How many prompts come before this one, those that run included: 0 if it runs; undefined if the server does not have it. */
+  async placeOf(prompt: string): Promise<number | undefined> {
+    const { queue_running: running, queue_pending: pending } = (await this.json("/queue")) as Record<
+      "queue_running" | "queue_pending",
+      [number, string][]
+    >;
+    if (running.some(([, id]) => id === prompt)) return 0;
+    const own = pending.find(([, id]) => id === prompt);
+    return own && running.length + pending.filter(([number]) => number < own[0]).length;
   }
 
   /** Takes a prompt out of the queue, or interrupts it if it runs; one that is over is left alone. */

@@ -53,6 +53,7 @@ async function play(name: string, faults: Faults = {}, signal = new AbortControl
     prompt,
     report,
     onExecuted: (shown) => executed.push(shown),
+    onPlace: () => {},
     signal,
     leaves: () => false,
   });

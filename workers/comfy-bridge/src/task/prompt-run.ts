@@ -31,13 +31,21 @@ export interface PromptOptions {
   onExecuted: (shown: Record<string, unknown>) => void;
   /** Aborted when the task is cancelled or no longer this worker's. */
   signal: AbortSignal;
+  /** How many prompts come before it, each time that is asked: 0 while it runs. */
+  onPlace: (before: number) => void;
   /** When it is aborted, the prompt is left to run: somebody else will ask for it. */
   leaves: () => boolean;
 }
 
 export class Interrupted extends Error {
-  /** @param left the id of the prompt, if it was left to run */
-  constructor(readonly left?: string) {
+  /**
+   * @param left the id of the prompt, if it was left to run
+   * @param hangs whether it was left because it cannot be stopped
+   */
+  constructor(
+    readonly left?: string,
+    readonly hangs = false,
+  ) {
     super("The prompt was interrupted.");
   }
 }
@@ -61,6 +69,7 @@ class PromptRun {
   private socket: ComfySocket | undefined;
   /** Rings when there is a reason to ask the server. */
   private readonly bell = new EventEmitter<{ ring: [] }>();
+  private begun = false;
   private over = false;
   private lost = false;
   /** From before it was sent, without a break. */
@@ -127,6 +136,8 @@ class PromptRun {
 
   private hear(message: Message): void {
     if (!("prompt" in message) || message.prompt !== this.id) return;
+    this.begun = true;
+    this.options.onPlace(0);
     this.options.report.hear(message);
     if (message.type === "executed") this.options.onExecuted(message.output);
     if (message.type === "error") this.error = message.error;
@@ -157,21 +168,24 @@ class PromptRun {
     let askedAt = Date.now();
     let reachedAt = Date.now();
     let missingSince: number | undefined;
+    const first = comfy.placeOf(id).catch(() => undefined); // nothing waits for it
+    void first.then((place) => place !== undefined && !this.begun && this.options.onPlace(place));
     for (;;) {
       await this.rest();
       if (signal.aborted && leaves()) throw new Interrupted(id);
       if (signal.aborted) await this.withdraw();
-      if (Date.now() - (this.withdrawnFirst ?? Date.now()) > WITHDRAW_FOR_MS) throw new Interrupted(id);
+      if (Date.now() - (this.withdrawnFirst ?? Date.now()) > WITHDRAW_FOR_MS) throw new Interrupted(id, true);
       const isQuiet = Date.now() - Math.max(askedAt, this.socket?.heardAt ?? 0) >= QUIET_MS;
       if (!(this.over || this.lost || signal.aborted || isQuiet)) continue;
       askedAt = Date.now();
       try {
         const history = await comfy.history(id);
         if (history) return history;
-        const where = await comfy.whereIs(id);
+        const where = await comfy.placeOf(id);
+        if (where !== undefined) this.options.onPlace(where);
         reachedAt = Date.now();
-        missingSince = where ? undefined : (missingSince ?? Date.now());
-        if (this.lost && where) await this.listen();
+        missingSince = where !== undefined ? undefined : (missingSince ?? Date.now());
+        if (this.lost && where !== undefined) await this.listen();
       } catch (error) {
         if (error instanceof ComfyAnswer && error.status < 500) throw error;
         if (Date.now() - reachedAt > GONE_MS) throw lostPrompt(comfy.url, "cannot be reached any more");

@@ -32,16 +32,18 @@ export interface TaskParts {
   comfy: ComfyHttp;
   runtime: RuntimeOptions;
   log: (line: string) => void;
+  /** How many prompts of others come before the task's, each time that is known. */
+  onPlace: (before: number) => void;
 }
 
 /** Why a task is stopped; `lost` needs no result, for nobody would take it. */
 type Stop = "cancel" | "lost" | "late" | "stalled" | "shutdown";
 
-/**
- * Never throws: what goes wrong is the task's result. Returns the id of a prompt that was left to run, because the task is another
- * attempt's now, which may go on with it.
- */
-export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: AbortSignal): Promise<string | undefined> {
+/** A prompt that was left to run: it cannot be stopped, or the task is another attempt's now, which may go on with it. */
+type LeftPrompt = Pick<Interrupted, "hangs"> & { id: string };
+
+/** Never throws: what goes wrong is the task's result. */
+export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: AbortSignal): Promise<LeftPrompt | undefined> {
   const { bus } = parts;
   const abort = new AbortController();
   let stop: Stop | undefined;
@@ -103,7 +105,7 @@ interface WatchedParts extends TaskParts {
 interface Outcome {
   /** The result; undefined if nobody would take one. */
   result?: TaskResult | undefined;
-  left?: string | undefined;
+  left?: LeftPrompt | undefined;
 }
 
 async function outcome(parts: WatchedParts, entry: TaskEntry, signal: AbortSignal, stop: () => Stop | undefined): Promise<Outcome> {
@@ -123,7 +125,10 @@ async function outcome(parts: WatchedParts, entry: TaskEntry, signal: AbortSigna
     const { output, objects, missed } = await work(parts, entry, signal, stop);
     return { result: { ...base, outcome: "succeeded", output, objects, ...(await logged(...missed)) } };
   } catch (error) {
-    if (error instanceof Interrupted) return { result: stopped(base, stop()), left: error.left };
+    if (error instanceof Interrupted) {
+      const { left: id, hangs } = error;
+      return { result: stopped(base, stop()), ...(id === undefined ? {} : { left: { id, hangs } }) };
+    }
     const failed = error instanceof TaskFailure ? error : unexpected(error, parts.comfy.url);
     if (failed.error.class === "oom") await parts.comfy.free().catch(() => {});
     return { result: { ...base, outcome: "failed", error: failed.error, ...(await logged()) } };
@@ -168,7 +173,7 @@ function unexpected(error: unknown, url: string): TaskFailure {
 const reasonOf = (error: Error): string => (error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message);
 
 async function work(
-  { bus, comfy, runtime: options, onMoved }: WatchedParts,
+  { bus, comfy, runtime: options, onMoved, onPlace }: WatchedParts,
   entry: TaskEntry,
   signal: AbortSignal,
   stop: () => Stop | undefined,
@@ -198,6 +203,7 @@ async function work(
       report,
       onExecuted: (shown) => void collector.files(shown).catch(() => {}), // the lease is asked for again at the end, and the answer is heeded there
       signal,
+      onPlace,
       leaves: () => stop() === "lost" || stop() === "shutdown", // another worker goes on with the task
     });
   try {
