@@ -16,7 +16,7 @@ export const ME = { who: "this tab" };
 /** Edits that follow each other sooner are one step of undo. */
 const ONE_STEP_MS = 300;
 const NOT_STORED = "The last edits are not stored, so they would not be part of the run. Reload the page, then run again.";
-const PUT_BACK = { code: OTHER_EPOCH, reason: "The graph was put back to an earlier state since this page opened it." };
+const PUT_BACK = { code: OTHER_EPOCH, reason: "The graph was restored or repaired since this page opened it." };
 const TAKEN_BACK = "The last edits were refused and taken back, so they would not be part of the run. Look at the graph, then run again.";
 
 export interface SharedDocument {
