@@ -21,11 +21,11 @@ interface Change {
   apply(): void;
 }
 
+/** Frames are known by their place alone, so no two of them can be compared. */
 const LISTS: readonly [name: ListName, part: "interface" | "editor", key: "name" | "id"][] = [
   ["inputs", "interface", "name"],
   ["outputs", "interface", "name"],
   ["groups", "editor", "id"],
-  ["frames", "editor", "id"],
   ["notes", "editor", "id"],
 ];
 
