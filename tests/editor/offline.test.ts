@@ -21,7 +21,7 @@ const template = async (id: string) =>
     ?.params.template;
 const saved = (page: Page) => page.getByText("All changes saved").waitFor();
 const putBack = (id: string) => spindle.db.query("UPDATE graph SET epoch = epoch + 1 WHERE id = $1", [id]);
-const PUT_BACK = "The graph was put back to an earlier state since this page opened it.";
+const PUT_BACK = "The graph was restored or repaired since this page opened it.";
 async function templateIn(file: Download): Promise<string> {
   return JSON.parse(Buffer.concat(await (await file.createReadStream()).toArray()).toString()).nodes[0].params.template;
 }

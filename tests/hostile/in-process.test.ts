@@ -7,7 +7,7 @@ import { type Author, authorOf } from "../../apps/runtime/src/collab/clients.ts"
 import { DocumentHost, type OpenDocument } from "../../apps/runtime/src/collab/document-host.ts";
 import { MemoryLog } from "../../apps/runtime/src/collab/memory-log.testing.ts";
 import type { UpdateLog } from "../../apps/runtime/src/collab/update-log.ts";
-import { oddText, survive } from "../../apps/runtime/src/engine/odd-graphs.testing.ts";
+import { oddText, survive } from "../../apps/runtime/src/odd-graphs.testing.ts";
 import {
   craftAtRandom,
   damage,
@@ -121,7 +121,7 @@ async function attack(next: Random, counts: { taken: number; refused: number }):
   const again = await new DocumentHost(logs.log, (_, error) => expect.fail(String(error)), 0).open("attacked");
   expect([Y.encodeStateVector(again.doc), normalise(again.doc)]).toEqual([Y.encodeStateVector(document.doc), normalise(document.doc)]);
   expect(logs.of("attacked").quarantine).toEqual([]);
-  for (const one of [document, other, again]) one.close();
+  for (const opened of [document, other, again]) opened.close();
 }
 
 /** One update of Eve's: an edit, one that is damaged, made by hand, noise, sent again, or made under Ada's id. */

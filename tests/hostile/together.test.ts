@@ -139,14 +139,14 @@ class Page {
     await until(async () => this.isThere, 60_000, `${this.person.name} is there`);
   }
 
-  go(): void {
+  leave(): void {
     this.provider?.destroy();
     this.provider = undefined;
   }
 
   async reload(): Promise<void> {
     const wasThere = this.provider !== undefined;
-    this.go();
+    this.leave();
     this.person.reload();
     if (wasThere) await this.come();
   }
@@ -173,7 +173,7 @@ async function playReal(next: Random, steps: number, interrupt?: (pages: readonl
       const page = pick(next, pages);
       const kind = next();
       if (kind < 0.75) page.person.edit(next);
-      else if (kind < 0.85) page.go();
+      else if (kind < 0.85) page.leave();
       else if (kind < 0.95) await page.come();
       else await page.reload();
       if (step === interruptedAt) await interrupt?.(pages);
@@ -182,7 +182,7 @@ async function playReal(next: Random, steps: number, interrupt?: (pages: readonl
     await until(async () => pages.every((page) => page.isSaved), 60_000, "all is saved");
     const fresh = new Page(new Person("dan"), graph);
     await fresh.come();
-    fresh.go();
+    fresh.leave();
     const server = normalise(fresh.person.doc);
     await until(
       async () => pages.every(({ person }) => isDeepStrictEqual(normalise(person.doc), server)),
@@ -194,7 +194,7 @@ async function playReal(next: Random, steps: number, interrupt?: (pages: readonl
       pages.map(({ person }) => person),
     );
   } finally {
-    for (const page of pages) page.go();
+    for (const page of pages) page.leave();
   }
 }
 
@@ -234,11 +234,11 @@ test(`[C1] a server that is killed has all that it said was saved, and people en
     await Promise.all(
       scripts.map((own) =>
         playReal(own, 2 * STEPS, async (pages) => {
-          await wait(() => pages.map((page) => page.go())); // nobody brings it again before it was seen what is there
+          await wait(() => pages.map((page) => page.leave())); // nobody brings it again before it was seen what is there
           const saved = pages.map((page) => page.stored);
           const reader = new Page(new Person("eve"), pages[0]?.graph as string);
           await reader.come();
-          reader.go();
+          reader.leave();
           for (const stored of saved)
             for (const [client, clock] of stored) expect(Y.getState(reader.person.doc.store, client)).toBeGreaterThanOrEqual(clock);
           for (const page of pages) if (own() < 0.8) await page.come();

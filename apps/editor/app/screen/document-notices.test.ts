@@ -2,7 +2,7 @@
 import { createElement } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { OTHER_LAYOUT } from "../session/closing";
+import { OTHER_EPOCH, OTHER_LAYOUT } from "../session/closing";
 import { when } from "../ui/words";
 import { DocumentNotices } from "./document-notices";
 
@@ -64,4 +64,26 @@ test("[C5] of edits that were refused and are kept, a person reads why, and what
     `An edit of yours was refused on ${when(AT)}: It is so. It is kept for you. Apply it to the graph as it is now, or discard it. Apply Download a copy with it Discard`,
   );
   expect(said({ refused: refused(3) })).toContain("3 edits of yours were refused, the last on");
+});
+
+test.each([
+  [{ added: 0, changed: 0, others: 4 }, "The graph has all of it. Download your copy Dismiss"],
+  [
+    { added: 2, changed: 1, others: 1 },
+    "Your copy has 2 parts that the graph lacks, and differs in 1 part. Apply that to the graph as one step, which you can undo. 1 node that only the graph has stays. Apply to the graph Download your copy Dismiss",
+  ],
+  [
+    { added: 0, changed: 3, others: 0 },
+    "Your copy differs in 3 parts. Apply that to the graph as one step, which you can undo. Apply to the graph Download your copy Dismiss",
+  ],
+])("[C1] of what was edited on another epoch, a person reads how it differs, and can apply it: %j", (difference, words) => {
+  const takenBack = {
+    closing: { code: OTHER_EPOCH, reason: "It was restored." },
+    graph: {} as never,
+    difference,
+    apply() {},
+    dismiss() {},
+  };
+  const begin = "It was restored. You see that state now. What you had is kept in this browser until you dismiss this.";
+  expect(said({ takenBack })).toBe(`${begin} ${words}`);
 });

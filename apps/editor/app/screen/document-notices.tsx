@@ -1,5 +1,6 @@
 // What a person must know about the stored document: an edit that was refused, the graph removed, edits set aside when it was loaded.
 import { exportJson, type Graph } from "@spindle/graph-model";
+import type { Difference } from "@spindle/graph-model/shared-doc";
 import { useState } from "react";
 import { type Closing, GONE, OTHER_EPOCH, OTHER_LAYOUT, REMOVED, whyRefused } from "../session/closing";
 import type { RefusedEdits } from "../session/refused-edits";
@@ -50,7 +51,15 @@ export function DocumentNotices({ id, graph, closing, takenBack, refused, setAsi
   if (takenBack)
     return (
       <div className="notice bad" role="alert">
-        <p>{takenBackWords(takenBack.closing)}</p>
+        <p>
+          {takenBackWords(takenBack.closing)}
+          {takenBack.difference && ` ${differenceWords(takenBack.difference)}`}
+        </p>
+        {takenBack.difference && !isNothing(takenBack.difference) && (
+          <button type="button" className="button" onClick={takenBack.apply}>
+            Apply to the graph
+          </button>
+        )}
         <button type="button" className="button" onClick={() => download(takenBack.graph)}>
           {takenBack.closing.code === OTHER_EPOCH ? "Download your copy" : "Download a copy with it"}
         </button>
@@ -111,6 +120,21 @@ const takenBackWords = (closing: Closing): string =>
   closing.code === OTHER_EPOCH
     ? `${closing.reason} You see that state now. What you had is kept in this browser until you dismiss this.`
     : `An edit was refused. ${whyRefused(closing)} It was taken back, with what was not saved by then.`;
+
+const isNothing = ({ added, changed }: Difference): boolean => added + changed === 0;
+
+const parts = (count: number): string => (count === 1 ? "1 part" : `${count} parts`);
+
+function differenceWords({ added, changed, others }: Difference): string {
+  if (isNothing({ added, changed, others })) return "The graph has all of it.";
+  const has = [
+    ...(added > 0 ? [`has ${parts(added)} that the graph lacks`] : []),
+    ...(changed > 0 ? [`differs in ${parts(changed)}`] : []),
+  ];
+  const stays =
+    others === 0 ? "" : others === 1 ? " 1 node that only the graph has stays." : ` ${others} nodes that only the graph has stay.`;
+  return `Your copy ${has.join(", and ")}. Apply that to the graph as one step, which you can undo.${stays}`;
+}
 
 const refusedWords = ({ edits, reason, at }: RefusedEdits): string =>
   edits === 1

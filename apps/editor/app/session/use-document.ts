@@ -1,6 +1,20 @@
 // The shared document of a graph (DESIGN C1): a replica of the server's, its undo, and whether everything is saved.
 import type { Graph, Issue } from "@spindle/graph-model";
-import { EDIT_REFUSED, EPOCH, KEPT, LAYOUT, layoutOf, reader, SAVED, type Sheet, Undo, Unsaved } from "@spindle/graph-model/shared-doc";
+import {
+  applyDifference,
+  type Difference,
+  differenceTo,
+  EDIT_REFUSED,
+  EPOCH,
+  KEPT,
+  LAYOUT,
+  layoutOf,
+  reader,
+  SAVED,
+  type Sheet,
+  Undo,
+  Unsaved,
+} from "@spindle/graph-model/shared-doc";
 import * as decoding from "lib0/decoding";
 import { useEffect, useState } from "react";
 import { WebsocketProvider } from "y-websocket";
@@ -16,7 +30,7 @@ export const ME = { who: "this tab" };
 /** Edits that follow each other sooner are one step of undo. */
 const ONE_STEP_MS = 300;
 const NOT_STORED = "The last edits are not stored, so they would not be part of the run. Reload the page, then run again.";
-const PUT_BACK = { code: OTHER_EPOCH, reason: "The graph was put back to an earlier state since this page opened it." };
+const PUT_BACK = { code: OTHER_EPOCH, reason: "The graph was restored or repaired since this page opened it." };
 const TAKEN_BACK = "The last edits were refused and taken back, so they would not be part of the run. Look at the graph, then run again.";
 
 export interface SharedDocument {
@@ -39,6 +53,10 @@ export function asOwnStep<T>({ undo }: Pick<SharedDocument, "undo">, edit: () =>
 export interface TakenBack {
   closing: Closing;
   graph: Graph;
+  /** Of what was edited on another epoch: what the graph lacks of it. */
+  difference?: Difference;
+  /** Brings the difference to the graph, which keeps what only it has. */
+  apply(): void;
   /** The person has read of it: what this browser kept of it goes. */
   dismiss(): void;
 }
@@ -79,12 +97,24 @@ function openDocument(id: string, show: (state: DocumentState) => void): () => v
   let notices: (TakenBack & { kept: Kept | undefined })[] = [];
   let refusals = 0;
   let isClosed = false;
-  const publish = () => state && !isClosed && show({ ...state, takenBack: notices.at(-1) });
+  const publish = () => {
+    const last = notices.at(-1);
+    if (!state || isClosed) return;
+    if (last?.closing.code === OTHER_EPOCH && state.loaded) last.difference ??= differenceTo(state.sheet, last.graph);
+    show({ ...state, takenBack: last && { ...last } });
+  };
   const tell = (closing: Closing, graph: Graph, kept?: Kept) => {
-    const notice = {
+    const notice: (typeof notices)[number] = {
       closing,
       graph,
       kept,
+      apply() {
+        const now = state;
+        if (!now) return;
+        asOwnStep(now, () => applyDifference(now.sheet, ME, graph));
+        // Until it is stored, the copy is all that there is of it.
+        void now.stored().then(notice.dismiss, () => {});
+      },
       dismiss() {
         notices = notices.filter((one) => one !== notice);
         kept?.remove();

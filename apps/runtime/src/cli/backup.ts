@@ -56,7 +56,7 @@ async function withBar<T>(name: string, act: (place: Place) => Promise<T>): Prom
 }
 
 /** The environment's settings, as in a container, or those of the server that runs in this clone. */
-async function configHere(): Promise<Pick<Config, "databaseUrl" | "home" | "s3">> {
+export async function configHere(): Promise<Pick<Config, "databaseUrl" | "home" | "s3">> {
   const server = await runningHere();
   const databaseUrl = process.env.DATABASE_URL ?? server?.databaseUrl;
   if (databaseUrl === undefined) throw new Error("No Spindle runs here. Start it first (npm start), or name its database in DATABASE_URL.");

@@ -1,4 +1,4 @@
-// `spindle`. All but `run`, `backup` and `restore` need nothing but the packages.
+// `spindle`. All but `run`, `backup`, `restore` and `graphs` need nothing but the packages.
 import { Command } from "commander";
 import { RELEASE } from "../store/release.ts";
 
@@ -115,6 +115,14 @@ program
   .argument("<folder>", "what `spindle backup` made")
   .description("fill the empty database and store of the server that runs here from a back-up; its runs go on")
   .action((folder: string) => end(async () => (await import("./backup.ts")).restoreCommand(folder)));
+
+program
+  .command("graphs")
+  .description("the graphs of the server that runs here")
+  .command("repair")
+  .argument("[graph]", "its id; without it, what is set aside is listed")
+  .description("list stored edits that were set aside, or put back those of a graph that can be applied; exit 1 if some cannot")
+  .action((graph?: string) => end(async () => (await import("./graphs.ts")).repairGraphs(graph)));
 
 /** The exit code, once what was printed has been written. */
 async function end(work: () => Promise<number>): Promise<void> {

@@ -356,7 +356,7 @@ test("[C5] a page is told the epoch of the document, and one that knows a docume
   await load();
   for (const socket of [fresh, known]) expect(socket.sent.map(([kind]) => kind)).toContain(EPOCH);
   const old = connect({ layout: LAYOUT, epoch: "2" });
-  expect(old.closed).toEqual([4427, "The graph was put back to an earlier state since this page opened it."]);
+  expect(old.closed).toEqual([4427, "The graph was restored or repaired since this page opened it."]);
   old.emit("message", messageOf(Y.encodeStateAsUpdate(new Y.Doc())));
   await settle();
   expect([old.sent.length, sockets.size, errors.length]).toEqual([0, 1, 0]);

@@ -32,7 +32,7 @@ const CROWDED = "More messages came at once than this server keeps. Connect agai
 const OLDER_PAGE = "This page was opened before Spindle was updated.";
 const NEWER_PAGE = "This page is newer than the server that it reached.";
 
-const OTHER_EPOCH = "The graph was put back to an earlier state since this page opened it.";
+const OTHER_EPOCH = "The graph was restored or repaired since this page opened it.";
 
 /** Messages of one socket that nobody may send. The last of them closes it. */
 const MOST_HOSTILE = 3;

@@ -12,7 +12,7 @@ export const CLOSE = {
   gone: 4410,
   /** The page, or the document, is of another layout than this server's. */
   layout: 4426,
-  /** What the page knows is of another epoch than the document, which was put back to an earlier state. */
+  /** What the page knows is of another epoch than the document, which was restored or repaired since. */
   epoch: 4427,
   /** The page connects again, and brings all that is missing in one message. */
   crowded: 1008,

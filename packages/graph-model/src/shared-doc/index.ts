@@ -5,6 +5,7 @@ export { CLOSE, MOST_MESSAGE_BYTES } from "./close.ts";
 export * from "./commands.ts";
 export { copy, copyOf } from "./copy.ts";
 export { countInSteps, countParts, decode } from "./decode.ts";
+export { applyDifference, type Difference, differenceTo } from "./difference.ts";
 export { edgesOf, headOf, LAYOUT, layoutOf, nodesOf, rootsOf } from "./layout.ts";
 export { isOutdated, LayoutUnknown, migrate } from "./migrate.ts";
 export { type Normalised, normalise, reader } from "./normalise.ts";

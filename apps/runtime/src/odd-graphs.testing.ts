@@ -17,8 +17,8 @@ import { makeLibrary, mergeManifests } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
 import { expect } from "vitest";
 import * as Y from "yjs";
-import { exportTypeScript } from "../export/typescript.ts";
-import { freezeNodes, rootNodes } from "./freeze.ts";
+import { freezeNodes, rootNodes } from "./engine/freeze.ts";
+import { exportTypeScript } from "./export/typescript.ts";
 
 const { node, python } = committedManifests;
 const manifest = mergeManifests({ node: { manifest: node, live: true }, python: { manifest: python, live: true } }, new Date(0));
@@ -71,7 +71,7 @@ export const RICH = {
   },
 };
 
-const folder = new URL("../../../../schemas/samples/graph/valid/", import.meta.url);
+const folder = new URL("../../../schemas/samples/graph/valid/", import.meta.url);
 const samples: unknown[] = [RICH, RICH, ...readdirSync(folder).map((name) => JSON.parse(readFileSync(new URL(name, folder), "utf8")))];
 
 type Next = (below: number) => number;
