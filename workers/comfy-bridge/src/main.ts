@@ -1,6 +1,6 @@
 // Starts the bridge: one loop for each ComfyUI, and one that says what all of them offer.
 import { setTimeout as sleep } from "node:timers/promises";
-import { names, openRedis, workerEnd } from "@spindle/task-bus";
+import { names, openLog, openRedis, workerEnd } from "@spindle/task-bus";
 import { type ServerLibrary, writeManifest } from "./library/merge.ts";
 import { countedBus, serveMetrics } from "./metrics.ts";
 import { ComfyServer } from "./server.ts";
@@ -10,7 +10,8 @@ import { putManifest } from "./task/runtime.ts";
 const PUBLISH_EVERY_MS = 1000;
 const MANIFEST_TTL_MS = 5000;
 
-const log = (line: string): void => console.log(line);
+const journal = openLog("bridge", process.env);
+const log = (line: string): void => journal.info("bridge", line);
 
 async function start(settings: Settings): Promise<void> {
   const shutdown = new AbortController();
@@ -33,7 +34,7 @@ async function start(settings: Settings): Promise<void> {
     });
   const bus = workerEnd(redis, settings.worker, settings.workerKey);
   const servers = settings.servers.map(
-    (server) => new ComfyServer({ ...server, bus: countedBus(bus, server.id), runtime: settings, bell, log }),
+    (server) => new ComfyServer({ ...server, bus: countedBus(bus, server.id, journal), runtime: settings, bell, log }),
   );
   const metrics = settings.metrics && (await serveMetrics(settings.metrics, () => servers.map(({ library }) => library)));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => shutdown.abort());
@@ -83,7 +84,7 @@ const isSame = (now: ServerLibrary, before: ServerLibrary | undefined): boolean 
   before !== undefined && now.nodes === before.nodes && now.live === before.live && now.reason === before.reason;
 
 // An error that nothing caught in one message must not end what runs; the log has its trace.
-process.on("unhandledRejection", (error) => console.error(error));
+process.on("unhandledRejection", (error) => journal.error("unhandledRejection", error));
 
 try {
   await start(readSettings(process.env));

@@ -13,6 +13,7 @@ import redis
 
 from ..bus import Bus, name
 from ..device import gpus
+from ..log import open_log
 from ..manifest import manifest
 from ..nodes import capabilities
 from ..settings import Settings, read_settings
@@ -34,7 +35,7 @@ ALIVE: dict[str, Any] = {
 
 def supervise() -> int:
     """Runs until SIGTERM or SIGINT."""
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    open_log(logging.INFO)
     settings = read_settings()
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
