@@ -15,7 +15,7 @@ const spread = (name: string, by: string): Query[] => [
 ];
 
 /** All runtimes say the same of the database, so that one of them stands for all: `max`, and no sum. */
-export const DASHBOARDS: Readonly<Record<string, { title: string; rows: readonly Row[] }>> = {
+const DASHBOARDS: Readonly<Record<string, { title: string; rows: readonly Row[] }>> = {
   runs: {
     title: "Spindle: runs",
     rows: [

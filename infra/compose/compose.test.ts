@@ -146,7 +146,10 @@ describe.each(Object.entries(stacks))("%s", (mode, { services, networks, volumes
     const names = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, name]) => name as string);
     const known: Record<string, string[]> = {
       runtime: names(read("apps/runtime/src/config.ts"), /^ {2}([A-Z][A-Z0-9_]+): (?:z\.|milliseconds)/gm),
-      "comfy-bridge": names(read("workers/comfy-bridge/src/settings.ts"), /(?:need\("|env\.)([A-Z][A-Z0-9_]+)/g),
+      "comfy-bridge": names(
+        read("workers/comfy-bridge/src/settings.ts") + read("packages/task-bus/src/log.ts"),
+        /(?:need\("|env\.)([A-Z][A-Z0-9_]+)/g,
+      ),
       worker: names(python, /environ(?:\.get\(|\[)"([A-Z][A-Z0-9_]+)"/g),
     };
     const OF_THE_LANGUAGE = ["NODE_ENV", "NODE_OPTIONS", "HOME", "PYTHONPATH", "PYTHONUNBUFFERED"];

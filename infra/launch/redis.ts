@@ -15,7 +15,7 @@ import { Advice } from "./say.ts";
 const ROLES = ["runtime", "worker", "bridge"] as const;
 type Role = (typeof ROLES)[number];
 
-export interface RunningRedis extends RunningService {
+interface RunningRedis extends RunningService {
   /** Where each of Spindle's processes logs in; `url` is the operator's. */
   urls: Record<Role, string>;
 }

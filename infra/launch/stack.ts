@@ -60,7 +60,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
   const own = (await options.route?.(env)) ?? {};
   /** Redis' login of one of the processes, where Redis is ours. */
-  const as = (role: "runtime" | "worker" | "bridge") => (redis ? { REDIS_URL: redis.urls[role] } : {});
+  const login = (role: "runtime" | "worker" | "bridge"): Record<string, string> => (redis ? { REDIS_URL: redis.urls[role] } : {});
   const show = (line: string) => !options.quiet && !line.startsWith("listening ");
   let failed: string[] | undefined;
   const runtime: Supervised = new Supervised({
@@ -68,7 +68,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     command: process.execPath,
     args: ["--disable-proto=delete", "--import", "tsx", join(ROOT, "apps/runtime/src/main.ts")],
     cwd: ROOT,
-    env: { NODE_ENV: "production", ...env, ...as("runtime"), ...own.runtime },
+    env: { NODE_ENV: "production", ...env, ...login("runtime"), ...own.runtime },
     onLine: show,
     fatalCode: 78,
     onFatal: () => {
@@ -76,9 +76,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       options.onFatal?.(runtime.lastLines);
     },
   });
-  const worker = options.worker === false ? undefined : await startWorker({ ...env, ...as("worker"), ...own.worker }, show);
+  const worker = options.worker === false ? undefined : await startWorker({ ...env, ...login("worker"), ...own.worker }, show);
   const comfy = env.COMFY_URL ?? process.env.COMFY_URL;
-  const bridge = comfy ? startBridge({ ...env, ...as("bridge"), COMFY_URL: comfy }, show) : undefined;
+  const bridge = comfy ? startBridge({ ...env, ...login("bridge"), COMFY_URL: comfy }, show) : undefined;
   const processes = { postgres: postgres?.process, redis: redis?.process, runtime, worker, bridge };
   const stop = async () => {
     await Promise.all([worker?.stop(), bridge?.stop()]);

@@ -114,9 +114,9 @@ test("no figure has a run, a graph, a person or a file among its labels", async 
     expect(samples.length, of).toBeGreaterThan(5);
     const labels = new Set(samples.flatMap((one) => Object.keys(one.labels)));
     const known = ["plane", "capability", "engine", "outcome", "state", "kind", "part", "pool", "purpose", "type", "change", "status"];
-    const here = ["server", "slot", "device", "le"];
+    const ofWorkers = ["server", "slot", "device", "le"];
     expect(
-      [...labels].filter((label) => ![...known, ...here].includes(label)),
+      [...labels].filter((label) => ![...known, ...ofWorkers].includes(label)),
       of,
     ).toEqual([]);
     for (const { labels: said } of samples) expect(JSON.stringify(said)).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);

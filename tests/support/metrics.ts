@@ -2,7 +2,7 @@
 
 export type Labels = Readonly<Record<string, string>>;
 
-export interface Sample {
+interface Sample {
   name: string;
   labels: Labels;
   value: number;
@@ -15,7 +15,7 @@ export async function scrape(url: string): Promise<Sample[]> {
   return samplesIn(await answer.text());
 }
 
-export function samplesIn(text: string): Sample[] {
+function samplesIn(text: string): Sample[] {
   return text.split("\n").flatMap((line) => {
     const [, name, labels = "", value] = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/.exec(line) ?? [];
     if (name === undefined) return [];

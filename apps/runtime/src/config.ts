@@ -16,6 +16,7 @@ const schema = z.object({
   SPINDLE_PUBLIC_HOSTS: z.string().default(""),
   SPINDLE_PROXY_SECRET: z.string().default(""),
   SPINDLE_PEER_URL: z.union([z.literal(""), z.string().url()]).default(""),
+  SPINDLE_LOG: z.enum(["", "text", "json"]).default("text"),
   SPINDLE_DEV: z.string().default(""),
   SPINDLE_COMMERCIAL_USE: z.string().default(""),
   COMFY_URL: z.string().default(""),

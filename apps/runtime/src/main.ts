@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import { rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { whyRedisUnfit } from "@spindle/task-bus";
+import { openLog, whyRedisUnfit } from "@spindle/task-bus";
 import { assertBindAllowed } from "./api/guard.ts";
 import { serve } from "./api/server.ts";
 import { Artifacts } from "./artifacts/artifacts.ts";
@@ -35,18 +35,20 @@ import { LiveBoard } from "./tasks/live.ts";
 import { devicesOf, QueuePositions } from "./tasks/queue-positions.ts";
 import { WorkerPlane } from "./tasks/worker-plane.ts";
 
-const onError = (where: string, error: unknown): void =>
-  console.error(`[${where}]`, error instanceof Error ? (error.stack ?? error.message) : error);
+let log = openLog("runtime", { ...process.env, SPINDLE_LOG: "text" }); // until the settings are read
+const onError = (where: string, error: unknown): void => log.error(where, error);
 
 async function start(config: Config): Promise<() => Promise<void>> {
+  log = openLog("runtime", process.env);
   assertBindAllowed(config);
   const db = openDatabase(config.databaseUrl);
-  await patient(() => migrateDatabase(db.pool));
+  await patient(() => migrateDatabase(db.pool, (line) => log.info("migrations", line)));
   const store = await openStore(config);
   await store.check();
   const artifacts = new Artifacts(store, db, join(config.home, "uploads"));
   await artifacts.sweep();
   const record = new PostgresRecord(db.pool, db.changes);
+  record.nodes.counts.onEvent = (type, ids) => log.note("record", type, ids);
   const live = new LiveBoard();
   const decisions = new Decisions(record.nodes);
   const { timings, models } = config;
@@ -131,7 +133,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const stopChecking = documents.checkAgain(timings.runLeaseMs / 2);
   const url = `http://${config.host}:${running.port}`;
   await tellWhereItRuns(config, url);
-  console.log(`listening ${url}`);
+  log.info("start", `listening ${url}`);
   // Runs are taken over last, so that the port is open whatever they are like.
   driver.start();
   return async () => {
@@ -188,6 +190,6 @@ try {
   stop = await start(readConfig(process.env));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end(0));
 } catch (error) {
-  console.error(`Spindle's runtime does not start: ${(error as Error).message}`);
+  log.error("start", `Spindle's runtime does not start: ${(error as Error).message}`);
   process.exit(78);
 }

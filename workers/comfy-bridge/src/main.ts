@@ -1,7 +1,7 @@
 // Starts the bridge: one loop for each ComfyUI, and one that says what all of them offer.
 import { setTimeout as sleep } from "node:timers/promises";
 import { BUS } from "@spindle/schemas";
-import { names, openRedis, workerEnd } from "@spindle/task-bus";
+import { names, openLog, openRedis, workerEnd } from "@spindle/task-bus";
 import { type ServerLibrary, writeManifest } from "./library/merge.ts";
 import { countedBus, serveMetrics } from "./metrics.ts";
 import { ComfyServer } from "./server.ts";
@@ -11,7 +11,8 @@ import { putDocument } from "./task/runtime.ts";
 const PUBLISH_EVERY_MS = 1000;
 const MANIFEST_TTL_MS = 5000;
 
-const log = (line: string): void => console.log(line);
+const journal = openLog("bridge", process.env);
+const log = (line: string): void => journal.info("bridge", line);
 
 async function start(settings: Settings): Promise<void> {
   /** Nothing more is taken. */
@@ -38,7 +39,7 @@ async function start(settings: Settings): Promise<void> {
     });
   const bus = workerEnd(redis, settings.worker, settings.workerKey);
   const servers = settings.servers.map(
-    (server) => new ComfyServer({ ...server, bus: countedBus(bus, server.id), runtime: settings, bell, log }),
+    (server) => new ComfyServer({ ...server, bus: countedBus(bus, server.id, journal), runtime: settings, bell, log }),
   );
   const metrics = settings.metrics && (await serveMetrics(settings.metrics, () => servers.map(({ library }) => library)));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
@@ -115,7 +116,7 @@ const isSame = (now: ServerLibrary, before: ServerLibrary | undefined): boolean 
   before !== undefined && now.nodes === before.nodes && now.live === before.live && now.reason === before.reason;
 
 // An error that nothing caught in one message must not end what runs; the log has its trace.
-process.on("unhandledRejection", (error) => console.error(error));
+process.on("unhandledRejection", (error) => journal.error("unhandledRejection", error));
 
 try {
   await start(readSettings(process.env));

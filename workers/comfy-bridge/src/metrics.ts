@@ -1,6 +1,6 @@
 // What the bridge counts; served for Prometheus where SPINDLE_BRIDGE_METRICS_PORT says so.
 import { createServer, type Server } from "node:http";
-import type { WorkerEnd } from "@spindle/task-bus";
+import type { Log, WorkerEnd } from "@spindle/task-bus";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 const registry = new Registry();
@@ -27,16 +27,16 @@ const lost = new Counter({
 });
 const previews = new Counter({ name: "spindle_bridge_previews_total", help: "Previews that were sent", labelNames, registers });
 
-/** The bus as one ComfyUI's loop uses it, counted. */
-export function countedBus(bus: WorkerEnd, server: string): WorkerEnd {
+/** The bus as one ComfyUI's loop uses it, counted and noted. */
+export function countedBus(bus: WorkerEnd, server: string, log: Pick<Log, "note">): WorkerEnd {
   seconds.zero({ server });
   for (const none of [lost, previews]) none.inc({ server }, 0); // what has not happened is 0, and no series that is missing
   /** When tasks were claimed; a ComfyUI has one at a time. */
-  let claimed: { task: string; at: number } | undefined;
+  let claimed: { task: string; run: string; nodeRun: string; at: number } | undefined;
   return {
     async claim(routes) {
       const entry = await bus.claim(routes);
-      if (entry) claimed = { task: entry.task, at: performance.now() };
+      if (entry) claimed = { task: entry.task, run: entry.run, nodeRun: entry.nodeRun, at: performance.now() };
       return entry;
     },
     async beat(entry) {
@@ -54,7 +54,10 @@ export function countedBus(bus: WorkerEnd, server: string): WorkerEnd {
     async settle(result) {
       await bus.settle(result);
       tasks.inc({ server, outcome: result.outcome });
-      if (claimed?.task === result.task) seconds.observe({ server }, (performance.now() - claimed.at) / 1000);
+      if (claimed?.task !== result.task) return;
+      seconds.observe({ server }, (performance.now() - claimed.at) / 1000);
+      const code = result.error ? { code: result.error.code } : {};
+      log.note("tasks", `task ${result.outcome} at ${server}`, { run: claimed.run, nodeRun: claimed.nodeRun, ...code });
     },
   };
 }

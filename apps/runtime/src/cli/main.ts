@@ -51,6 +51,16 @@ program
   );
 
 program
+  .command("logs")
+  .argument("<run>", "a run's id")
+  .option("--node <name>", "one node alone, by its id or its path")
+  .option("--json", "a JSON object for each node run")
+  .description("print what the node runs of a run wrote, try by try, and why those that failed did")
+  .action((run: string, options: { node?: string; json?: boolean }) =>
+    end(async () => (await import("./logs.ts")).printLogs(run, options)),
+  );
+
+program
   .command("comfy")
   .description("what has to do with a running ComfyUI")
   .command("record")

@@ -1,5 +1,6 @@
 // The record's statements, counted for Prometheus: what is counted has been committed.
 import { isEndedNodeState, RUN_CHANGES } from "@spindle/schemas";
+import type { LogIds } from "@spindle/task-bus";
 import { metrics, routeLabels } from "../metrics.ts";
 import { type NodeChange, ruleOf } from "./changes.ts";
 import { type ChangedRow, ImpossibleNodeRun, type NodeRunRow } from "./node-run.ts";
@@ -24,6 +25,9 @@ const RETRIES: readonly string[] = ["retry", "retryAfterCrash", "retryHere", "re
 /** Knows of each open node run what ran it and since when. */
 export class NodeRunCounts {
   private readonly known = new Map<string, Known>();
+
+  /** Called with each event of a run, and of a node run that ended or is tried again, once it is committed. */
+  onEvent: (type: string, ids: LogIds) => void = () => {};
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
@@ -65,7 +69,12 @@ export class CountedNodeRuns extends PostgresNodeRuns {
 
   override async change(change: NodeChange): Promise<ChangedRow | undefined> {
     const row = await super.change(change);
-    if (row) this.counts.count(change, row);
+    if (!row) return row;
+    this.counts.count(change, row);
+    if (isEndedNodeState(row.state) || RETRIES.includes(change.change)) {
+      const { run_id: run, id: nodeRun, node_id: node, path, attempt, error } = row;
+      this.counts.onEvent(ruleOf(change.change).event, { run, nodeRun, node, path, attempt, ...(error ? { code: error.code } : {}) });
+    }
     return row;
   }
 
@@ -107,6 +116,7 @@ export class CountedRuns extends PostgresRuns {
     const rows = await super.create(run);
     metrics.runsAccepted.inc();
     this.counts.learn(rows);
+    this.counts.onEvent("run.queued", { run: run.id });
     return rows;
   }
 
@@ -115,6 +125,7 @@ export class CountedRuns extends PostgresRuns {
     if (!isChanged) return false;
     const { to, event } = RUN_CHANGES[change[0]];
     metrics.events.inc({ type: event });
+    this.counts.onEvent(event, { run: run.id, ...(change[1] && "error" in change[1] ? { code: change[1].error.code } : {}) });
     if (change[0] !== "start") metrics.runsEnded.inc({ outcome: to });
     return true;
   }

@@ -31,6 +31,7 @@ from ..errors import (
     UserError,
     is_out_of_memory,
 )
+from ..log import open_log
 from ..nodes import capabilities
 from ..wire import Wire
 from .broker import QUEUE, SocketBroker
@@ -46,7 +47,7 @@ def serve(descriptor: int, held: Sequence[int]) -> int:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    open_log(logging.WARNING)
     logging.getLogger("dramatiq").setLevel(logging.CRITICAL)  # a failure goes to the runtime, with its trace
     wire = Wire(socket.socket(fileno=descriptor))
     broker = SocketBroker(wire, [TimeLimit(time_limit=NO_LIMIT_MS), CurrentMessage(), Report()])

@@ -29,6 +29,7 @@ from ..contract.generated.constants import BUS
 from ..contract.generated.models import TaskEntry
 from ..crash_point import crash_point
 from ..device import lock
+from ..log import tasks
 from ..settings import Settings
 from ..wire import Wire
 from .folders import TaskFolders
@@ -203,6 +204,9 @@ class Slot:
                 return
             TASK_SECONDS.labels(service, entry.engine).observe(time.monotonic() - began)
             TASKS.labels(service, entry.engine, result["outcome"]).inc()
+            error: Any = result.get("error")
+            ids = {"run": entry.run, "nodeRun": entry.node_run, **({"code": error["code"]} if error else {})}
+            tasks.info("task %s of %s", result["outcome"], service, extra=ids)
             log_text = self._output.collect() if self._output else ""
             self._settle(entry.task, {**result, **({"log": log_text} if log_text else {})})
         finally:

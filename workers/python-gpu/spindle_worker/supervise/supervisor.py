@@ -15,6 +15,7 @@ import redis
 
 from ..bus import Bus, name
 from ..device import gpus
+from ..log import open_log
 from ..manifest import manifest
 from ..nodes import capabilities
 from ..settings import Settings, read_settings
@@ -37,7 +38,7 @@ ALIVE: dict[str, Any] = {
 
 def supervise() -> int:
     """Runs until it is to end: then nothing is taken any more. What runs may end; after a signal in its grace, or until the next one."""
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    open_log(logging.INFO)
     settings = read_settings()
     stop, over = threading.Event(), threading.Event()
     deadline = math.inf
