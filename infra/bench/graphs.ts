@@ -1,5 +1,4 @@
 // Graphs of the bench, and what it takes to run them through the API.
-import { random as seeded } from "../../packages/graph-model/src/random.testing.ts";
 import type { Bench } from "./figure.ts";
 
 interface Node {
@@ -99,5 +98,3 @@ export async function took({ db }: Bench, run: string, everyMs = 10): Promise<nu
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
-
-export { seeded };

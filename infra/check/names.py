@@ -15,14 +15,19 @@ def declared(node: ast.AST) -> list[str]:
             return [name]
         case ast.ExceptHandler(name=str(name)) | ast.alias(asname=str(name)):
             return [name]
+        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+            return [name]
+        case ast.Import(names=names):
+            return [alias.name.split(".")[0] for alias in names if alias.asname is None]
     return []
 
 
 def walk(node: ast.AST, is_on_one_line: bool, file: str, empty: set[str]) -> None:
     """A lambda or a comprehension on one line may use these names, as a function on one line of TypeScript may."""
     if not is_on_one_line:
-        for name in empty.intersection(declared(node)):
-            print(f"{file}:{node.lineno}: {name}")  # type: ignore[attr-defined]
+        for name in declared(node):
+            if name.strip("_").lower() in empty:  # as a class, a constant or a private field, too
+                print(f"{file}:{node.lineno}: {name}")  # type: ignore[attr-defined]
     inside = isinstance(node, COMPREHENSIONS) and node.lineno == node.end_lineno
     for child in ast.iter_child_nodes(node):
         walk(child, is_on_one_line or inside, file, empty)

@@ -11,7 +11,7 @@ import { ROOT } from "../launch/paths.ts";
 const EMPTY_NAMES: readonly string[] = ["one", "told", "look", "go", "here", "take"];
 
 /** As a type, a constant or a private field, too. */
-const isEmpty = (name: string): boolean => EMPTY_NAMES.includes(name.replace(/^[#_]+/, "").toLowerCase());
+const isEmpty = (name: string): boolean => EMPTY_NAMES.includes(name.replaceAll(/^[#_]+|_+$/g, "").toLowerCase());
 
 type Declared = ts.Node & { name?: ts.Node };
 
@@ -28,7 +28,7 @@ export function emptyNames(file: string, text: string): string[] {
   const lineOf = (position: number): number => source.getLineAndCharacterOfPosition(position).line + 1;
   const found: string[] = [];
   const visit = (node: ts.Node): void => {
-    const { name } = node as Declared;
+    const name = nameIn(node);
     const text = name && (ts.isIdentifier(name) || ts.isPrivateIdentifier(name) || ts.isStringLiteral(name)) ? name.text : "";
     if (name && isEmpty(text) && !isNamedElsewhere(node) && !isOnOneLine(node)) found.push(`${file}:${lineOf(name.getStart())}: ${text}`);
     ts.forEachChild(node, visit);
@@ -43,6 +43,15 @@ export function emptyNames(file: string, text: string): string[] {
   return found;
 }
 
+/** What a node declares: a name of its own, a label, or a field that is given its first value. */
+function nameIn(node: ts.Node): ts.Node | undefined {
+  if (ts.isLabeledStatement(node)) return node.label;
+  if (ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.EqualsToken && ts.isPropertyAccessExpression(node.left))
+    return node.left.expression.kind === ts.SyntaxKind.ThisKeyword ? node.left.name : undefined;
+  const { name } = node as Declared;
+  return name && ts.isComputedPropertyName(name) ? name.expression : name;
+}
+
 const INFERRED = "the editor takes the type of the runtime's answer, which is the runtime's own";
 
 /** Exported in several files, and one thing wherever it is, with the reason why there are several. */
@@ -54,18 +63,29 @@ const ONE_MEANING: ReadonlyMap<string, string> = new Map([
   ["used", "what each part of an exported program uses of the other"],
 ]);
 
-/** Lines of SQL or Lua with an empty name; neither language has such a word of its own. */
+/** Texts and comments of each language; what remains is in the group "code". A name in quotes is a name in SQL, and a text in Lua. */
+const TEXTS: Readonly<Record<string, RegExp>> = {
+  sql: /'(?:[^']|'')*'|\/\*[\s\S]*?\*\/|--.*/g,
+  lua: /--\[\[[\s\S]*?\]\]|--.*|\[\[[\s\S]*?\]\]|"(?:\\[\s\S]|[^"\\])*"|'(?:\\[\s\S]|[^'\\])*'/g,
+  css: /\/\*[\s\S]*?\*\/|"(?:\\[\s\S]|[^"\\])*"|'(?:\\[\s\S]|[^'\\])*'/g,
+};
+/** Classes, ids, variables and animations; a word elsewhere in CSS is its own. */
+const OF_CSS = /(?:[.#]|--|@keyframes\s+)([\w-]+)/g;
+
+/** The empty names in SQL, Lua or CSS; none of them has such a word of its own. */
 export function emptyWords(file: string, text: string): string[] {
-  return text.split("\n").flatMap((line, at) => {
-    const code = line.replaceAll(/'[^']*'/g, "").replace(/--.*$/, "");
-    return EMPTY_NAMES.filter((name) => new RegExp(`\\b${name}\\b`).test(code)).map((name) => `${file}:${at + 1}: ${name}`);
+  const kind = file.slice(file.lastIndexOf(".") + 1);
+  const code = text.replaceAll(TEXTS[kind] as RegExp, (part) => part.replaceAll(/[^\n]/g, " "));
+  return code.split("\n").flatMap((line, at) => {
+    const words = kind === "css" ? [...line.matchAll(OF_CSS)].map(([, word = ""]) => word) : (line.match(/\w+/g) ?? []);
+    return [...new Set(words.filter(isEmpty))].map((word) => `${file}:${at + 1}: ${word}`);
   });
 }
 
 /** The names under which a TypeScript file exports what it declares. */
 export function exportedNames(file: string, text: string): string[] {
   const { statements } = ts.createSourceFile(file, text, ts.ScriptTarget.Latest);
-  const imported = new Set(statements.filter(ts.isImportDeclaration).flatMap(namesOfImport));
+  const imported = new Map(statements.filter(ts.isImportDeclaration).flatMap(namesOfImport));
   return statements.flatMap((statement) => {
     if (ts.isExportDeclaration(statement)) return namesOfExport(statement, imported);
     const modifiers = (ts.canHaveModifiers(statement) && ts.getModifiers(statement)) || [];
@@ -83,20 +103,33 @@ function boundNames(name: ts.Node): string[] {
   return name.elements.flatMap((element) => (ts.isBindingElement(element) ? boundNames(element.name) : []));
 }
 
-function namesOfImport({ importClause }: ts.ImportDeclaration): string[] {
+/** What a file has from others, each with the name that it has there. */
+function namesOfImport({ importClause }: ts.ImportDeclaration): (readonly [own: string, there: string])[] {
   const bindings = importClause?.namedBindings;
-  const named = bindings && ts.isNamedImports(bindings) ? bindings.elements.map(({ name }) => name.text) : [];
-  return [...(importClause?.name ? [importClause.name.text] : []), ...named];
+  const named = bindings && ts.isNamedImports(bindings) ? bindings.elements : [];
+  const own = importClause?.name ? [[importClause.name.text, importClause.name.text] as const] : [];
+  return [...own, ...named.map(({ name, propertyName }) => [name.text, (propertyName ?? name).text] as const)];
 }
 
 /** Of `export { a, b as c }` and `export * as d`, without what another file declares under the same name. */
-function namesOfExport({ exportClause, moduleSpecifier }: ts.ExportDeclaration, imported: ReadonlySet<string>): string[] {
+function namesOfExport({ exportClause, moduleSpecifier }: ts.ExportDeclaration, imported: ReadonlyMap<string, string>): string[] {
   if (!exportClause) return [];
   if (ts.isNamespaceExport(exportClause)) return [exportClause.name.text];
-  const isElsewhere = (name: string): boolean => moduleSpecifier !== undefined || imported.has(name);
-  return exportClause.elements
-    .filter(({ name, propertyName }) => !isElsewhere((propertyName ?? name).text) || (propertyName && propertyName.text !== name.text))
-    .map(({ name }) => name.text);
+  return exportClause.elements.flatMap(({ name: { text }, propertyName }) => {
+    const own = (propertyName?.text ?? text) as string;
+    const there = moduleSpecifier ? own : imported.get(own);
+    return text === "default" || text === there ? [] : [text];
+  });
+}
+
+/** The name of what a file exports as its default: it is no name of the export, and a second thing of that name is another one. */
+function defaultNames(file: string, text: string): string[] {
+  const { statements } = ts.createSourceFile(file, text, ts.ScriptTarget.Latest);
+  return statements.flatMap((statement) => {
+    if (!ts.isClassDeclaration(statement) && !ts.isFunctionDeclaration(statement)) return [];
+    const isDefault = statement.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.DefaultKeyword);
+    return isDefault && statement.name ? [statement.name.text] : [];
+  });
 }
 
 /** Each name that several files export, with the files. */
@@ -104,6 +137,11 @@ export function ambiguousNames(files: ReadonlyMap<string, string>): string[] {
   const exporters = new Map<string, string[]>();
   for (const [file, text] of files)
     for (const name of new Set(exportedNames(file, text))) exporters.set(name, [...(exporters.get(name) ?? []), file]);
+  for (const [file, text] of files)
+    for (const name of defaultNames(file, text)) {
+      const others = exporters.get(name);
+      if (others && !others.includes(file)) others.push(file);
+    }
   return [...exporters]
     .filter(([name, where]) => where.length > 1 && !ONE_MEANING.has(name))
     .map(([name, where]) => `${name}: ${where.join(", ")}`);
@@ -121,15 +159,17 @@ export function filesWithAmbiguousNames(): string[] {
   return ambiguousNames(new Map(sources.map((file) => [file, textOf(file)])));
 }
 
-export async function filesWithEmptyNames(): Promise<string[]> {
-  const files = trackedFiles().filter((file) => !isGenerated(file));
+/** Every file of the repository, or those that a test names, in its folder. */
+export async function filesWithEmptyNames(tracked: readonly string[] = trackedFiles(), root = ROOT): Promise<string[]> {
+  const files = tracked.filter((file) => !isGenerated(file));
+  const read = (file: string): string => readFileSync(join(root, file), "utf8");
   const python = files.filter((file) => file.endsWith(".py"));
   const program = join(import.meta.dirname, "names.py");
-  const inPython = promisify(execFile)(PYTHON, [program, EMPTY_NAMES.join(), ...python], { cwd: ROOT });
-  const inTypeScript = files.filter((file) => /\.(ts|tsx|mts|mjs|cjs)$/.test(file)).flatMap((file) => emptyNames(file, textOf(file)));
+  const inPython = promisify(execFile)(PYTHON, [program, EMPTY_NAMES.join(), ...python], { cwd: root });
+  const inTypeScript = files.filter((file) => /\.(ts|tsx|mts|mjs|cjs|js)$/.test(file)).flatMap((file) => emptyNames(file, read(file)));
   // An applied migration stays as it is; the functions are applied anew.
-  const repeatable = files.filter((file) => /\.(sql|lua)$/.test(file) && !/\/prisma\/(migrations|fixtures)\//.test(file));
-  const inStatements = repeatable.flatMap((file) => emptyWords(file, textOf(file)));
-  const ofFiles = files.filter((file) => EMPTY_NAMES.includes(basename(file).split(".")[0] as string)).map((file) => `${file}: the file`);
-  return [...ofFiles, ...inTypeScript, ...inStatements, ...(await inPython).stdout.split("\n").filter(Boolean)];
+  const others = files.filter((file) => /\.(sql|lua|css)$/.test(file) && !/\/prisma\/(migrations|fixtures)\//.test(file));
+  const inOthers = others.flatMap((file) => emptyWords(file, read(file)));
+  const ofFiles = files.filter((file) => isEmpty(basename(file).split(".")[0] as string)).map((file) => `${file}: the file`);
+  return [...ofFiles, ...inTypeScript, ...inOthers, ...(await inPython).stdout.split("\n").filter(Boolean)];
 }

@@ -5,8 +5,8 @@ import { type ColumnDef, type Constraint, type Node, parse, type RangeVar } from
 type Statement<Name extends string> = Node extends infer Each ? (Each extends { [key in Name]: infer Fields } ? Fields : never) : never;
 
 /**
- * Every statement of a migration that may break the previous release. The last line in front of a statement permits it, if it is a comment
- * that names the earlier release which stopped using what it changes, or says why it breaks nothing.
+ * Every statement of a migration that may break the previous release. The line in front of a statement permits it, if it is a comment
+ * that names the earlier release which stopped using what goes, or says why it breaks nothing.
  * @param file what a problem calls the migration
  * @param releases all of them, the oldest first; the last is this one
  */
@@ -24,214 +24,194 @@ export async function whyBreaking(file: string, sql: string, releases: readonly 
     const why = migration.whyBreaking(stmt as Node);
     if (why === undefined) return [];
     const place = `${file}, line ${text(0, start).split("\n").length},`;
-    const comment = comments.trimEnd().split("\n").at(-1) ?? "";
+    const [comment = "", indent = ""] = comments.split("\n").slice(-2);
     const unused = /^\s*--\s*contract: unused since (\S+)/.exec(comment)?.[1];
     const reason = /^\s*--\s*safe: (.+)/.exec(comment)?.[1] ?? "";
-    if (reason.trim().length >= LEAST_REASON) return [];
-    if (unused === undefined) return [`${place} ${why}. ${WAYS}`];
+    const isAbove = indent.trim() === "";
+    if (isAbove && isReason(reason)) return [];
+    if (unused === undefined || !isAbove) return [`${place} ${why}. ${WAYS}`];
     if (unused === release) return [`${place} ${why}. This release still has to leave it alone; the next may contract it.`];
     if (!releases.includes(unused))
       return [`${place} ${why}. ${unused} is no release before ${release}: name the one that stopped using it.`];
-    return changesSeveral(stmt as Node) ? [`${place} changes several things under one comment: write a statement for each.`] : [];
+    const whyNot = whyNoContract(stmt as Node);
+    return whyNot ? [`${place} ${whyNot}.`] : [];
   });
 }
 
-const LEAST_REASON = 20;
 const WAYS =
-  'Expand now and contract a release later, marked "-- contract: unused since RELEASE"; or say in "-- safe: REASON" why it breaks nothing.';
+  'Expand now and contract a release later, marked "-- contract: unused since RELEASE"; or say in "-- safe: REASON" why it breaks nothing. The comment is the line right above.';
+const LEAST_REASON = { characters: 20, words: 4 };
 
-function changesSeveral(statement: Node): boolean {
-  if ("AlterTableStmt" in statement) return (statement.AlterTableStmt.cmds ?? []).length > 1;
-  return "DropStmt" in statement && (statement.DropStmt.objects ?? []).length > 1;
+/** Whether a text is long enough to say why, in words of which no two are the same. */
+function isReason(text: string): boolean {
+  const words = text.toLowerCase().match(/\p{L}{2,}/gu) ?? [];
+  const different = new Set(words.filter((word) => new Set(word).size > 1));
+  return text.trim().length >= LEAST_REASON.characters && different.size >= LEAST_REASON.words;
+}
+
+const SEVERAL = "changes several things under one comment: write a statement for each, without CASCADE";
+const DROPPED: ReadonlySet<string | undefined> = new Set(
+  ["TABLE", "INDEX", "VIEW", "SEQUENCE", "TYPE", "FUNCTION", "TRIGGER"].map((kind) => `OBJECT_${kind}`),
+);
+const RENAMED: ReadonlySet<string | undefined> = new Set([...DROPPED, "OBJECT_COLUMN", "OBJECT_TABCONSTRAINT"]);
+const CONTRACTIONS: ReadonlySet<string | undefined> = new Set(
+  ["DropColumn", "DropConstraint", "AlterColumnType", "SetNotNull", "DropNotNull", "ColumnDefault"].map((change) => `AT_${change}`),
+);
+
+/** A release can have stopped using one thing, to which one statement does one thing. */
+function whyNoContract(statement: Node): string | undefined {
+  const other = 'is more than the contraction of one thing: say in "-- safe: REASON" why it breaks nothing';
+  if ("DropStmt" in statement) {
+    const { objects = [], removeType, behavior } = statement.DropStmt;
+    if (!DROPPED.has(removeType)) return other;
+    return objects.length > 1 || behavior === "DROP_CASCADE" ? SEVERAL : undefined;
+  }
+  if ("TruncateStmt" in statement) {
+    const { relations = [], behavior } = statement.TruncateStmt;
+    return relations.length > 1 || behavior === "DROP_CASCADE" ? SEVERAL : undefined;
+  }
+  if ("AlterTableStmt" in statement) {
+    const commands = (statement.AlterTableStmt.cmds ?? []).map(
+      (each) => (each as { AlterTableCmd: Statement<"AlterTableCmd"> }).AlterTableCmd,
+    );
+    if (commands.length > 1 || commands.some(({ behavior }) => behavior === "DROP_CASCADE")) return SEVERAL;
+    return commands.every(({ subtype }) => CONTRACTIONS.has(subtype)) ? undefined : other;
+  }
+  if ("RenameStmt" in statement) return RENAMED.has(statement.RenameStmt.renameType) ? undefined : other;
+  const rows = "DeleteStmt" in statement ? statement.DeleteStmt : "UpdateStmt" in statement ? statement.UpdateStmt : undefined;
+  return rows && !rows.withClause && !calls(rows) ? undefined : other;
 }
 
 const KNOWN = "is not known to leave the previous release working";
+const ROWS = "changes rows, and by functions, triggers and references perhaps others than it names";
+const WHY: Readonly<Record<string, string>> = {
+  InsertStmt: ROWS,
+  UpdateStmt: ROWS,
+  DeleteStmt: ROWS,
+  TruncateStmt: "empties a table the previous release uses",
+  CreateFunctionStmt:
+    "makes a function, which may be found in the place of another (functions are files of their own, in prisma/functions)",
+  CreateExtensionStmt: "makes functions and operators, which may be found in the place of others",
+  CreateSchemaStmt: "makes a schema, in which names may be found before those in public",
+  DropStmt: "drops something the previous release uses",
+  RenameStmt: "renames something the previous release uses",
+  DoStmt: "runs a block of code, which may do anything",
+};
+/** What changes neither which tables and columns there are, nor what they are. */
+const KEEPING: ReadonlySet<string> = new Set(["CreateStmt", "IndexStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "TruncateStmt"]);
 
 /** One migration, statement by statement: what it has made itself, the previous release does not use. */
 class Migration {
   private readonly tables = new Set<string>();
-  /** Columns that are null in every row that the previous release writes, as table and column. */
+  /** Columns that are null in every row that the previous release inserts, and that it never changes, as table and column. */
   private readonly nulls = new Set<string>();
-  /** Those of which something was said to be safe because they are null. */
-  private readonly reliedOn = new Set<string>();
 
   whyBreaking(statement: Node): string | undefined {
-    const [[name, fields]] = Object.entries(statement) as [[string, unknown]];
-    switch (name) {
-      case "CreateStmt":
-        return this.whyCreateBreaks(fields as Statement<"CreateStmt">);
-      case "AlterTableStmt":
-        return this.whyAlterBreaks(fields as Statement<"AlterTableStmt">);
-      case "IndexStmt":
-        return this.whyIndexBreaks(fields as Statement<"IndexStmt">);
-      case "InsertStmt":
-      case "DeleteStmt": {
-        const { relation, withClause } = fields as Statement<"InsertStmt">; // a part of WITH may change another table
-        if (calls(fields)) return "calls functions, which may change anything";
-        return this.isNew(relation) && !withClause ? undefined : "changes rows that the previous release uses";
-      }
-      case "UpdateStmt": {
-        const { relation, targetList = [], withClause } = fields as Statement<"UpdateStmt">;
-        const sets = targetList.map((target) => ("ResTarget" in target ? target.ResTarget.name : undefined));
-        if (calls(fields)) return "calls functions, which may change anything";
-        const keys = sets.map((column) => `${keyOf(relation)}.${column}`);
-        const fills = keys.every((key) => this.nulls.has(key) && !this.reliedOn.has(key));
-        for (const key of keys) this.nulls.delete(key);
-        return (fills || this.isNew(relation)) && !withClause ? undefined : "changes rows that the previous release uses";
-      }
-      case "CreateFunctionStmt":
-        return "makes a function, which may be found in the place of another (functions are files of their own, in prisma/functions)";
-      case "ViewStmt":
-        return (fields as { replace?: boolean }).replace ? "may replace something the previous release uses" : undefined;
-      case "CreateSchemaStmt": {
-        const { schemaElts = [] } = fields as Statement<"CreateSchemaStmt">;
-        return schemaElts.length === 0 ? undefined : "makes things within a schema, which are read only in statements of their own";
-      }
-      case "CreateExtensionStmt":
-      case "CreateSeqStmt":
-      case "CreateEnumStmt":
-      case "CommentStmt":
-        return undefined;
-      case "DropStmt":
-        return "drops something the previous release uses";
-      case "TruncateStmt":
-        return "empties a table the previous release uses";
-      case "RenameStmt":
-        return "renames something the previous release uses";
-      case "DoStmt":
-        return "runs a block of code, which may do anything";
-      default:
-        return `has a statement (${name}) that ${KNOWN}`;
+    const why = otherSchemaIn(statement) ?? this.whyNotHarmless(statement);
+    const [name] = Object.keys(statement) as [string];
+    if (why !== undefined && !KEEPING.has(name)) {
+      // A person may permit it, and what is known would not be so any more.
+      this.tables.clear();
+      this.nulls.clear();
     }
+    return why;
   }
 
-  private isNew(table: RangeVar | undefined): boolean {
-    return this.tables.has(keyOf(table));
+  private whyNotHarmless(statement: Node): string | undefined {
+    if ("CreateStmt" in statement) return this.whyCreateBreaks(statement.CreateStmt);
+    if ("AlterTableStmt" in statement) return this.whyAlterBreaks(statement.AlterTableStmt);
+    if ("IndexStmt" in statement) return this.whyIndexBreaks(statement.IndexStmt);
+    if ("ViewStmt" in statement) return statement.ViewStmt.replace ? "may replace something the previous release uses" : undefined;
+    if ("CreateSeqStmt" in statement || "CreateEnumStmt" in statement || "CommentStmt" in statement) return undefined;
+    const [name] = Object.keys(statement) as [string];
+    return WHY[name] ?? `has a statement (${name}) that ${KNOWN}`;
   }
 
-  private whyCreateBreaks({ relation, tableElts = [], inhRelations = [], if_not_exists: mayExist }: Statement<"CreateStmt">) {
+  private whyCreateBreaks({ relation, tableElts = [], inhRelations = [], ofTypename, if_not_exists: mayExist }: Statement<"CreateStmt">) {
     if (inhRelations.length > 0) return "adds rows to a table the previous release reads";
     if (mayExist) return "may find another table of that name (leave out IF NOT EXISTS)";
-    this.tables.add(keyOf(relation));
-    const columns = tableElts.flatMap((part) => ("ColumnDef" in part ? [part.ColumnDef] : []));
-    for (const column of columns) this.noteNull(relation, column);
-    const constraints = tableElts.flatMap((part) => ("Constraint" in part ? [part.Constraint] : []));
-    for (const constraint of constraints) this.noteConstraint(relation, constraint);
-    return [...columns.flatMap(referencesOf), ...constraints]
-      .map((constraint) => this.whyReferenceBreaks(relation, constraint))
-      .find((why) => why !== undefined);
-  }
-
-  /** The table's own rows are its own; what it asks of the rows of other tables is not. */
-  private whyNewBreaks(table: RangeVar | undefined, { subtype = "AT_AddColumn", def }: Statement<"AlterTableCmd">): string | undefined {
-    if (subtype === "AT_AddInherit" || subtype === "AT_AttachPartition") return "adds rows to a table the previous release reads, or rules";
-    if (subtype === "AT_SetNotNull") return this.whyFilled(table);
-    if (!def) return undefined;
-    if ("Constraint" in def) {
-      const { contype } = def.Constraint;
-      this.noteConstraint(table, def.Constraint);
-      return contype === "CONSTR_FOREIGN" ? this.whyReferenceBreaks(table, def.Constraint) : this.whyFilled(table);
-    }
-    if (!("ColumnDef" in def)) return undefined;
-    this.noteNull(table, def.ColumnDef);
-    return referencesOf(def.ColumnDef)
-      .map((constraint) => this.whyReferenceBreaks(table, constraint))
-      .find((why) => why !== undefined);
-  }
-
-  private noteNull(table: RangeVar | undefined, column: ColumnDef): void {
-    const isNull = constraintsOf(column).every(({ contype }) => contype === "CONSTR_NULL" || contype === "CONSTR_FOREIGN");
-    if (isNull && !SERIAL.test(typeOf(column))) this.nulls.add(`${keyOf(table)}.${column.colname}`);
-  }
-
-  /** A key of the table is never null, and a check may say anything of any column. */
-  private noteConstraint(table: RangeVar | undefined, { contype, keys = [] }: Constraint): void {
-    const prefix = `${keyOf(table)}.`;
-    if (contype === "CONSTR_CHECK") for (const key of [...this.nulls]) if (key.startsWith(prefix)) this.nulls.delete(key);
-    if (contype === "CONSTR_PRIMARY") for (const key of keys) if ("String" in key) this.nulls.delete(`${prefix}${key.String.sval}`);
-  }
-
-  private whyFilled(table: RangeVar | undefined): string | undefined {
-    const isReliedOn = [...this.reliedOn].some((key) => key.startsWith(`${keyOf(table)}.`));
-    return isReliedOn ? "forbids nulls in a table of which a column is set to null when another row goes" : undefined;
+    const parts = tableElts.flatMap((part) =>
+      "ColumnDef" in part ? constraintsOf(part.ColumnDef) : "Constraint" in part ? [part.Constraint] : [],
+    );
+    const isKnown = tableElts.every((part) => "ColumnDef" in part || "Constraint" in part);
+    if (!isKnown || ofTypename) return `takes over what another table or type is, in a way that ${KNOWN}`;
+    const why = firstOf(parts, whyReferenceBreaks);
+    if (why === undefined && relation?.relname) this.tables.add(relation.relname);
+    return why;
   }
 
   private whyAlterBreaks({ relation, cmds = [], objtype }: Statement<"AlterTableStmt">): string | undefined {
-    const isNew = objtype === "OBJECT_TABLE" && this.isNew(relation);
-    for (const each of cmds) {
-      const command = (each as { AlterTableCmd: Statement<"AlterTableCmd"> }).AlterTableCmd;
-      const { subtype, def, missing_ok: mayExist } = command;
-      const why = isNew
-        ? this.whyNewBreaks(relation, command)
-        : subtype === "AT_AddColumn" && def && "ColumnDef" in def && !mayExist
-          ? this.whyColumnBreaks(relation, def.ColumnDef)
-          : subtype === "AT_AddConstraint" && def && "Constraint" in def
-            ? this.whyConstraintBreaks(relation, def.Constraint)
-            : (ALTERATIONS[subtype ?? ""] ?? `alters a table in a way (${subtype}) that ${KNOWN}`);
-      if (why !== undefined) return why;
-    }
-    return undefined;
+    if (objtype !== "OBJECT_TABLE") return `alters something in a way that ${KNOWN}`;
+    const isNew = this.tables.has(relation?.relname ?? "");
+    return firstOf(cmds, (each) => {
+      const { subtype = "", def, missing_ok: mayExist } = (each as { AlterTableCmd: Statement<"AlterTableCmd"> }).AlterTableCmd;
+      const column = subtype === "AT_AddColumn" && def && "ColumnDef" in def ? def.ColumnDef : undefined;
+      const constraint = subtype === "AT_AddConstraint" && def && "Constraint" in def ? def.Constraint : undefined;
+      if (isNew && column) return firstOf(constraintsOf(column), whyReferenceBreaks);
+      if (isNew && constraint) return whyReferenceBreaks(constraint);
+      if (isNew && CONTRACTIONS.has(subtype)) return undefined;
+      if (column && !mayExist) return this.whyColumnBreaks(relation, column);
+      if (constraint) return this.whyConstraintBreaks(relation, constraint);
+      return ALTERATIONS[subtype] ?? `alters a table in a way (${subtype}) that ${KNOWN}`;
+    });
   }
 
   private whyColumnBreaks(table: RangeVar | undefined, column: ColumnDef): string | undefined {
     const constraints = constraintsOf(column);
     const has = (type: Constraint["contype"]) => constraints.find(({ contype }) => contype === type);
-    const given = constantOf(has("CONSTR_DEFAULT")?.raw_expr);
-    if (given && !isSafeDefault(given, typeOf(column)))
+    const type = builtInOf(column.typeName);
+    if (type === undefined) return `has a column of a type (${namesOf(column.typeName?.names).join(".")}) that may refuse what is written`;
+    const given = has("CONSTR_DEFAULT")?.raw_expr;
+    if (given && !isSafeDefault(given, type))
       return "computes a value for each row that the previous release writes, which may fail (give it a constant)";
-    const hasDefault = given !== undefined && !("A_Const" in given && given.A_Const.isnull);
-    const isNumbered = has("CONSTR_IDENTITY") !== undefined || SERIAL.test(typeOf(column));
-    if ((has("CONSTR_NOTNULL") ?? has("CONSTR_PRIMARY")) && !hasDefault && !isNumbered)
+    const identity = has("CONSTR_IDENTITY");
+    const isNumbered = identity !== undefined || /serial/.test(type);
+    if (isNumbered && (!/^(int8|bigserial)$/.test(type) || (identity?.options ?? []).length > 0))
+      return "numbers each row that the previous release writes, up to a limit (make it a BIGINT, without limits)";
+    const hasDefault = given !== undefined && !isNull(given);
+    if (has("CONSTR_NOTNULL") && !hasDefault && !isNumbered)
       return "requires a value the previous release does not write (give it a DEFAULT)";
-    if (!hasDefault && !isNumbered && !has("CONSTR_GENERATED")) this.nulls.add(`${keyOf(table)}.${column.colname}`);
-    const name = { String: { sval: column.colname as string } };
-    return constraints
-      .filter(({ contype }) => !HARMLESS.has(contype) && !(isNumbered && (contype === "CONSTR_UNIQUE" || contype === "CONSTR_PRIMARY")))
-      .map((constraint) => this.whyConstraintBreaks(table, { ...constraint, keys: [name], fk_attrs: [name] }))
-      .find((why) => why !== undefined);
+    if (!hasDefault && !isNumbered) this.nulls.add(`${table?.relname}.${column.colname}`);
+    return firstOf(constraints, (constraint) => {
+      if (HARMLESS.has(constraint.contype) || (isNumbered && constraint.contype === "CONSTR_UNIQUE")) return undefined;
+      return this.whyConstraintBreaks(table, { ...constraint, keys: [{ String: { sval: column.colname as string } }] });
+    });
   }
 
   private whyConstraintBreaks(table: RangeVar | undefined, constraint: Constraint): string | undefined {
-    const { contype, keys = [], fk_attrs: references = [], nulls_not_distinct: once, fk_matchtype: match } = constraint;
-    if (contype === "CONSTR_UNIQUE" && !once && this.someIsNull(table, keys)) return undefined;
-    if (contype === "CONSTR_FOREIGN" && match !== "f" && this.someIsNull(table, references))
-      return this.whyReferenceBreaks(table, constraint);
-    return "adds a constraint that the previous release may not keep";
+    const { contype, keys = [], including = [], nulls_not_distinct: once } = constraint;
+    const isHarmless = contype === "CONSTR_UNIQUE" && !once && this.areNull(table, namesOf([...keys, ...including]));
+    return isHarmless ? undefined : "adds a constraint that the previous release may not keep";
   }
 
-  private whyReferenceBreaks(table: RangeVar | undefined, constraint: Constraint): string | undefined {
-    const { contype, pktable, fk_attrs: columns = [], pk_attrs: keys = [] } = constraint;
-    const { fk_del_action: atDelete = "a", fk_upd_action: atUpdate = "a" } = constraint;
-    if (contype !== "CONSTR_FOREIGN") return undefined;
-    const isOfId = keys.length === 0 || keys.every((key) => "String" in key && key.String.sval === "id");
-    if (atUpdate !== "c" && !isOfId)
-      return `keeps the previous release from changing what is referred to in ${pktable?.relname} (refer to its id, or add ON UPDATE CASCADE)`;
-    if (atDelete === "c") return undefined;
-    if (atDelete === "n" && columns.every((column) => this.someIsNull(table, [column]))) return undefined;
-    // A new table may be reached as well: rows of it go with those of an old one.
-    return `keeps the previous release from deleting rows of ${pktable?.relname} (add ON DELETE CASCADE, or SET NULL where all columns may be null)`;
+  private whyIndexBreaks(index: Statement<"IndexStmt">): string | undefined {
+    const { relation, unique, indexParams = [], indexIncludingParams: included = [], whereClause, accessMethod } = index;
+    if (this.tables.has(relation?.relname ?? "")) return undefined;
+    const elements = [...indexParams, ...included].map((part) => ("IndexElem" in part ? part.IndexElem : {}));
+    if (whereClause || accessMethod !== "btree" || elements.some(({ name, opclass }) => name === undefined || opclass))
+      return "computes something of each row that the previous release writes, which may fail (index columns alone)";
+    const areNull = this.areNull(
+      relation,
+      elements.map(({ name }) => name as string),
+    );
+    if (areNull && !(unique && index.nulls_not_distinct)) return undefined;
+    return unique
+      ? "requires values to be unique that the previous release may write twice"
+      : "keeps the previous release from writing long values, as an entry of an index has at most 2,704 bytes";
   }
 
-  private whyIndexBreaks({ relation, unique, indexParams = [], whereClause, nulls_not_distinct: once }: Statement<"IndexStmt">) {
-    if (this.isNew(relation)) return undefined;
-    const names = indexParams.map((part) => ("IndexElem" in part ? part.IndexElem.name : undefined));
-    if (names.includes(undefined) || (whereClause && !isPlain(whereClause)))
-      return "computes something of each row that the previous release writes, which may fail (index columns, and compare them with constants)";
-    const columns = names.map((name) => ({ String: { sval: name } }) as Node);
-    if (!columns.every((column) => this.someIsNull(relation, [column])) && !unique)
-      return "keeps the previous release from writing long values, as an entry of an index has at most 2,704 bytes";
-    return !unique || (!once && this.someIsNull(relation, columns))
-      ? undefined
-      : "requires values to be unique that the previous release may write twice";
+  /** Whether the previous release leaves all of them null. One that it writes is in the entry of an index, and may be too long for it. */
+  private areNull(table: RangeVar | undefined, columns: readonly string[]): boolean {
+    return columns.length > 0 && columns.every((column) => this.nulls.has(`${table?.relname}.${column}`));
   }
+}
 
-  /** Whether what is asked of those columns together is asked of no row of the previous release, as one of them is null. */
-  private someIsNull(table: RangeVar | undefined, columns: readonly Node[]): boolean {
-    const keys = columns.flatMap((column) => ("String" in column ? [`${keyOf(table)}.${column.String.sval}`] : []));
-    const found = keys.filter((key) => this.nulls.has(key));
-    for (const key of found) this.reliedOn.add(key);
-    return found.length > 0;
-  }
+/** Of a reference of a new table: whatever it refers to, rows of that may go with those of an old one. */
+function whyReferenceBreaks({ contype, pktable, pk_attrs: keys, fk_del_action: atDelete }: Constraint): string | undefined {
+  if (contype !== "CONSTR_FOREIGN") return undefined;
+  if (namesOf(keys).join() !== "id")
+    return `keeps the previous release from changing what is referred to in ${pktable?.relname} (refer to its id)`;
+  return atDelete === "c" ? undefined : `keeps the previous release from deleting rows of ${pktable?.relname} (add ON DELETE CASCADE)`;
 }
 
 const ALTERATIONS: Readonly<Record<string, string>> = {
@@ -244,33 +224,45 @@ const ALTERATIONS: Readonly<Record<string, string>> = {
 
 const HARMLESS: ReadonlySet<Constraint["contype"]> = new Set(["CONSTR_NULL", "CONSTR_NOTNULL", "CONSTR_DEFAULT", "CONSTR_IDENTITY"]);
 
-const keyOf = (table: RangeVar | undefined): string => [table?.schemaname, table?.relname].join(".");
+function firstOf<Part>(parts: readonly Part[], why: (part: Part) => string | undefined): string | undefined {
+  for (const part of parts) {
+    const found = why(part);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
 
 const constraintsOf = ({ constraints = [] }: ColumnDef): Constraint[] =>
   constraints.flatMap((each) => ("Constraint" in each ? [each.Constraint] : []));
 
-/** What a column refers to, with the column itself, as a constraint of the table names it. */
-const referencesOf = (column: ColumnDef): Constraint[] =>
-  constraintsOf(column).map((constraint) => ({ ...constraint, fk_attrs: [{ String: { sval: column.colname as string } }] }));
+const namesOf = (nodes: readonly Node[] = []): string[] => nodes.flatMap((node) => ("String" in node ? [node.String.sval ?? ""] : []));
 
-const COMPARISONS: ReadonlySet<string> = new Set(["=", "<>", "<", ">", "<=", ">="]);
+/** The lists of names that begin with a schema, if there are several names. */
+const QUALIFIED: ReadonlySet<string> = new Set(["names", "typeName", "funcname", "opclass", "collname"]);
 
-/** Whether an expression only compares columns and constants, which never fails. */
-function isPlain(node: Node): boolean {
-  const all = (nodes: readonly (Node | undefined)[] = []) => nodes.every((each) => each && isPlain(each));
-  if ("ColumnRef" in node || "A_Const" in node) return true;
-  if ("TypeCast" in node) return node.TypeCast.arg !== undefined && "A_Const" in node.TypeCast.arg; // it is read once, by the migration
-  if ("BooleanTest" in node) return all([node.BooleanTest.arg]);
-  if ("BoolExpr" in node) return all(node.BoolExpr.args);
-  if ("NullTest" in node) return all([node.NullTest.arg]);
-  if ("List" in node) return all(node.List.items);
-  if (!("A_Expr" in node)) return false;
-  const { name = [], lexpr, rexpr } = node.A_Expr;
-  return name.every((each) => "String" in each && COMPARISONS.has(each.String.sval ?? "")) && all([lexpr, rexpr]);
+/** What a statement says that is not in the schema "public", at whatever depth: there the search path may not find it, or find it first. */
+function otherSchemaIn(part: unknown): string | undefined {
+  if (part === null || typeof part !== "object") return undefined;
+  return firstOf(Object.entries(part), ([key, value]) => {
+    const [schema, ...rest] = QUALIFIED.has(key) && Array.isArray(value) ? namesOf(value) : [];
+    if (rest.length > 0 && schema !== "public" && schema !== "pg_catalog") return `uses ${schema}, and everything is in public`;
+    if (key === "schemaname" && value !== "public") return `uses the schema ${value}, and everything is in public`;
+    if (key === "catalogname") return `names the database ${value}`;
+    if (key === "relpersistence" && value === "t")
+      return "makes something for its own session, which is found before what has the same name";
+    return otherSchemaIn(value);
+  });
 }
 
-/** What a value is before it is cast. */
-const constantOf = (node: Node | undefined): Node | undefined => (node && "TypeCast" in node ? constantOf(node.TypeCast.arg) : node);
+const BUILT_IN =
+  /^(bool|int[248]|(small|big)?serial[248]?|float[48]|numeric|text|varchar|bpchar|uuid|jsonb?|bytea|date|timetz|time|timestamptz|timestamp|interval)$/;
+
+/** The name of a type whose values nobody limits but PostgreSQL. */
+function builtInOf(type: ColumnDef["typeName"]): string | undefined {
+  const names = namesOf(type?.names);
+  const name = names.length === 1 || names[0] === "pg_catalog" ? names.at(-1) : undefined;
+  return name !== undefined && BUILT_IN.test(name) ? name : undefined;
+}
 
 /** By function without arguments, the types that take what it gives. */
 const SAFE_FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
@@ -278,14 +270,19 @@ const SAFE_FUNCTIONS: Readonly<Record<string, readonly string[]>> = {
   gen_random_uuid: ["uuid", "text"],
 };
 
+const isConstant = (node: Node): boolean => "A_Const" in node || ("A_ArrayExpr" in node && node.A_ArrayExpr.elements === undefined);
+const isNull = (node: Node): boolean =>
+  "TypeCast" in node ? node.TypeCast.arg !== undefined && isNull(node.TypeCast.arg) : "A_Const" in node && node.A_Const.isnull === true;
+
+/** A constant is read once, by the migration, as long as no type of somebody's own reads it. */
 function isSafeDefault(node: Node, type: string): boolean {
-  if ("A_Const" in node) return true;
-  if ("A_ArrayExpr" in node) return node.A_ArrayExpr.elements === undefined;
+  if ("TypeCast" in node)
+    return builtInOf(node.TypeCast.typeName) !== undefined && node.TypeCast.arg !== undefined && isConstant(node.TypeCast.arg);
+  if (isConstant(node)) return true;
   if ("SQLValueFunction" in node) return (SAFE_FUNCTIONS.now as readonly string[]).includes(type);
   const called = "FuncCall" in node ? node.FuncCall : undefined;
-  const [name] = called?.funcname?.slice(-1) ?? [];
-  const takes = name && "String" in name ? SAFE_FUNCTIONS[name.String.sval ?? ""] : undefined;
-  return takes?.includes(type) === true && !called?.args;
+  const [name = "", ...rest] = namesOf(called?.funcname);
+  return rest.length === 0 && SAFE_FUNCTIONS[name]?.includes(type) === true && !called?.args;
 }
 
 /** Whether anything in a statement calls a function, at whatever depth. */
@@ -293,11 +290,4 @@ function calls(part: unknown): boolean {
   if (Array.isArray(part)) return part.some(calls);
   if (part === null || typeof part !== "object") return false;
   return "FuncCall" in part || Object.values(part).some(calls);
-}
-
-const SERIAL = /^(small|big)?serial\d?$/;
-
-function typeOf({ typeName }: ColumnDef): string {
-  const [name] = typeName?.names?.slice(-1) ?? [];
-  return name && "String" in name ? (name.String.sval ?? "") : "";
 }

@@ -47,14 +47,21 @@ test("a migration that changed or is gone is a problem, and the lock keeps what 
   expect(await problems()).toEqual([expect.stringContaining("migrations/1_first is missing")]);
 });
 
-test.each([
+const AFTER = "CREATE TABLE d (id INT PRIMARY KEY, e INT NOT NULL);";
+
+async function expectRefused(statement: string): Promise<void> {
+  await migration("2_next", `${AFTER}\n${statement};`);
+  expect(await problems()).toEqual([expect.stringMatching(/^migrations\/2_next, line 2, .*Expand now and contract a release later/)]);
+  await migration("2_next", `${AFTER}\n-- safe: looked at every write of it\n${statement};`);
+  expect(await problems()).toEqual([]);
+}
+
+const CONTRACTIONS = [
   "DROP TABLE a",
-  "DROP SCHEMA public CASCADE",
   "DROP INDEX a_b_idx",
   "TRUNCATE a",
   "DELETE FROM a",
   "UPDATE a SET b = 1",
-  "INSERT INTO a VALUES (1)",
   "ALTER TABLE a DROP COLUMN b",
   "ALTER TABLE a DROP b",
   "ALTER TABLE a DROP CONSTRAINT c",
@@ -62,22 +69,61 @@ test.each([
   "ALTER TABLE a RENAME b TO c",
   "ALTER TABLE a RENAME TO c",
   "ALTER INDEX a_b_idx RENAME TO c",
-  "ALTER TYPE t RENAME VALUE 'a' TO 'b'",
-  "ALTER TYPE t ADD VALUE 'b'",
-  "ALTER TABLE a SET SCHEMA other",
   "ALTER TABLE a ALTER COLUMN b TYPE TEXT",
   "ALTER TABLE a ALTER b TYPE TEXT",
   "ALTER TABLE a ALTER b SET NOT NULL",
   "ALTER TABLE a ALTER COLUMN b SET DEFAULT 2",
   "ALTER TABLE a ALTER COLUMN b DROP DEFAULT",
+];
+
+test.each(CONTRACTIONS)("%s breaks the previous release, unless an earlier one stopped using it", async (statement) => {
+  await expectRefused(statement);
+  await migration("2_next", `${AFTER} -- contract: unused since 0.1.0\n${statement};`);
+  expect(await problems()).toEqual([expect.stringMatching(/^migrations\/2_next, line 2, .*Expand now and contract a release later/)]);
+  const because = (release: string) => migration("2_next", `${AFTER}\n-- ü\n-- contract: unused since ${release}\n${statement};`);
+  await because("0.2.0");
+  expect(await problems()).toEqual([expect.stringContaining("the next may contract it")]);
+  expect(await problems("0.3.0")).toEqual([]);
+  await because("9.9.9");
+  expect(await problems()).toEqual([expect.stringContaining("9.9.9 is no release before 0.2.0: name the one that stopped using it")]);
+});
+
+test.each([
+  "DROP SCHEMA public CASCADE",
+  "INSERT INTO a VALUES (1)",
+  "INSERT INTO d SELECT a.tidy FROM a", // a function of the table, in another spelling
+  "ALTER TYPE t RENAME VALUE 'a' TO 'b'",
+  "ALTER TYPE t ADD VALUE 'b'",
+  "ALTER TYPE t ADD ATTRIBUTE b INT",
+  "ALTER TABLE a SET SCHEMA other",
   "ALTER TABLE a ADD COLUMN c INT NOT NULL",
   "ALTER TABLE a ADD c INT NOT NULL",
   "ALTER TABLE a ADD COLUMN c INT NOT NULL DEFAULT NULL",
   "ALTER TABLE a ADD COLUMN c NUMERIC(3, 1) NOT NULL",
+  "ALTER TABLE a ADD COLUMN c INT PRIMARY KEY",
+  "ALTER TABLE a ADD COLUMN c BIGSERIAL PRIMARY KEY",
+  "ALTER TABLE a ADD COLUMN c SERIAL",
+  "ALTER TABLE a ADD COLUMN c INT GENERATED ALWAYS AS IDENTITY",
+  "ALTER TABLE a ADD COLUMN c BIGINT GENERATED ALWAYS AS IDENTITY (MAXVALUE 3)",
+  "ALTER TABLE a ADD COLUMN c INT GENERATED ALWAYS AS (1 / b) STORED",
+  "ALTER TABLE a ADD COLUMN c short_text",
+  "ALTER TABLE a ADD COLUMN c public.short_text",
+  "ALTER TABLE a ADD COLUMN c TEXT DEFAULT 'x'::short_text",
+  "ALTER TABLE a ADD COLUMN c TIMESTAMPTZ DEFAULT public.now()",
   "ALTER TABLE a ADD COLUMN IF NOT EXISTS c INT",
   "ALTER TABLE a ADD COLUMN c INT DEFAULT 1 UNIQUE",
+  "ALTER TABLE a ADD COLUMN c INT UNIQUE NULLS NOT DISTINCT",
   "ALTER TABLE a ADD COLUMN c INT CHECK (c IS NOT NULL)",
   "ALTER TABLE a ADD COLUMN c INT REFERENCES a(b)",
+  "ALTER TABLE a ADD COLUMN c INT REFERENCES d(id) ON DELETE CASCADE",
+  "ALTER TABLE a ADD COLUMN c INT, ADD FOREIGN KEY (b, c) REFERENCES d(id, e) MATCH FULL ON DELETE CASCADE",
+  "ALTER TABLE a ADD COLUMN c INT, ADD UNIQUE (b, c)",
+  "ALTER TABLE a ADD COLUMN c INT, ADD UNIQUE (c) INCLUDE (b)",
+  "ALTER TABLE a ADD COLUMN c INT, ADD UNIQUE NULLS NOT DISTINCT (c)",
+  "ALTER TABLE a ADD COLUMN c INT, ADD PRIMARY KEY (c)",
+  "ALTER TABLE a ADD COLUMN c INT, ALTER b SET NOT NULL",
+  "ALTER TABLE a ADD UNIQUE USING INDEX a_b_idx",
+  "ALTER TABLE a ADD PRIMARY KEY USING INDEX a_b_idx",
   "ALTER TABLE a ADD CONSTRAINT c CHECK (b > 0)",
   "ALTER TABLE a ADD CONSTRAINT c FOREIGN KEY (b) REFERENCES d(e) ON DELETE CASCADE",
   "CREATE UNIQUE INDEX a_b_key ON a (b)",
@@ -86,11 +132,29 @@ test.each([
   "ALTER TABLE a ADD COLUMN c INT NOT NULL DEFAULT NULL::int",
   "ALTER TABLE a ADD COLUMN c INT DEFAULT fails()",
   "ALTER TABLE a ADD COLUMN c BIGSERIAL REFERENCES a(b) ON DELETE CASCADE",
+  "CREATE SCHEMA s",
+  "CREATE SCHEMA spindle",
   "CREATE SCHEMA s CREATE TABLE t (c INT REFERENCES public.a(b))",
+  "CREATE TABLE spindle.run (id INT)",
+  "CREATE VIEW spindle.run AS SELECT 1",
+  "CREATE SEQUENCE spindle.run",
+  "CREATE TYPE spindle.run AS ENUM ('a')",
+  "CREATE TABLE f (g spindle.state)",
+  "CREATE VIEW v AS SELECT * FROM spindle.run",
+  "CREATE TEMP TABLE run (id INT)",
+  "CREATE TEMP VIEW run AS SELECT 1",
+  "CREATE EXTENSION citext",
+  "CREATE TABLE f (LIKE a INCLUDING ALL)",
+  "CREATE TABLE f OF t",
   "CREATE TABLE f (g INT REFERENCES a(b))",
-  "CREATE TABLE f (g INT NOT NULL REFERENCES a(b) ON DELETE SET NULL)",
-  "ALTER TABLE d ADD CONSTRAINT f FOREIGN KEY (e) REFERENCES a(b) ON DELETE RESTRICT",
-  "ALTER TABLE d ADD CONSTRAINT f FOREIGN KEY (e) REFERENCES a(b) ON DELETE SET NULL",
+  "CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL)",
+  "CREATE TABLE f (g INT UNIQUE NULLS NOT DISTINCT REFERENCES a(id) ON DELETE SET NULL)",
+  "CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL, h INT CHECK (g > 0))",
+  "CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL, h INT GENERATED ALWAYS AS (1 / coalesce(g, 0)) STORED)",
+  "CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET DEFAULT)",
+  "CREATE TABLE f (g INT NOT NULL REFERENCES a(id) ON DELETE SET NULL)",
+  "ALTER TABLE d ADD CONSTRAINT f FOREIGN KEY (e) REFERENCES a(id) ON DELETE RESTRICT",
+  "ALTER TABLE d ADD CONSTRAINT f FOREIGN KEY (e) REFERENCES a(id) ON DELETE SET NULL",
   "ALTER TABLE d ADD COLUMN c INT REFERENCES a(b)",
   "ALTER TABLE d INHERIT a",
   "ALTER TABLE d ATTACH PARTITION a FOR VALUES IN (1)",
@@ -98,13 +162,13 @@ test.each([
   "CREATE OR REPLACE VIEW v AS SELECT 1",
   "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION f()",
   "WITH gone AS (DELETE FROM a RETURNING b) INSERT INTO d SELECT b FROM gone",
+  "WITH gone AS (DELETE FROM a RETURNING b) DELETE FROM d",
+  "UPDATE a SET b = tidy()",
   "DO $$ BEGIN DROP TABLE a; END $$",
-  "CREATE TABLE f (g INT REFERENCES d(e))",
+  "CREATE TABLE f (g INT REFERENCES d(id))",
   "CREATE TABLE f (id INT PRIMARY KEY, g INT REFERENCES f(id))",
-  "CREATE TABLE f (g INT REFERENCES a(b) ON DELETE SET NULL, h INT, PRIMARY KEY (g, h))",
-  "CREATE TABLE f (g SERIAL REFERENCES a(b) ON DELETE SET NULL)",
-  "CREATE TABLE f (g INT REFERENCES a(b) ON DELETE SET NULL, CHECK (g IS NOT NULL))",
   "CREATE TABLE f (g INT REFERENCES a(b) ON DELETE CASCADE)",
+  "CREATE TABLE f (g INT REFERENCES a ON DELETE CASCADE)",
   "CREATE TABLE IF NOT EXISTS a (b INT)",
   "CREATE FUNCTION f(a INT) RETURNS INT LANGUAGE sql AS $$ SELECT a $$",
   "CREATE INDEX a_b_idx ON a (b)",
@@ -114,33 +178,43 @@ test.each([
   "ALTER TABLE a ADD COLUMN c INT DEFAULT CURRENT_TIMESTAMP",
   "SELECT set_config('search_path', 'other', false)",
   "SET search_path = other",
-])("%s breaks the previous release, unless an earlier one stopped using it", async (statement) => {
-  const after = "CREATE TABLE d (e INT NOT NULL);";
-  await migration("2_next", `${after} -- contract: unused since 0.1.0\n${statement};`);
-  expect(await problems()).toEqual([expect.stringMatching(/^migrations\/2_next, line 2, .*Expand now and contract a release later/)]);
-  await migration("2_next", `${after}\n-- safe: looked at every write of it\n${statement};`);
-  expect(await problems()).toEqual([]);
-  const because = (release: string) => migration("2_next", `${after}\n-- ü\n-- contract: unused since ${release}\n${statement};`);
-  await because("0.2.0");
-  expect(await problems()).toEqual([expect.stringContaining("the next may contract it")]);
-  expect(await problems("0.3.0")).toEqual([]);
-  await because("9.9.9");
-  expect(await problems()).toEqual([expect.stringContaining("9.9.9 is no release before 0.2.0: name the one that stopped using it")]);
+])("%s may break the previous release, and is no contraction", async (statement) => {
+  await expectRefused(statement);
+  await migration("2_next", `${AFTER}\n-- contract: unused since 0.1.0\n${statement};`);
+  expect(await problems()).toEqual([expect.stringMatching(/^migrations\/2_next, line 3, .*(more than the contraction|several things)/)]);
 });
+
+const SAFE = "-- safe: somebody has looked at each of its writes\n";
 
 test("what earlier statements of the migration did counts", async () => {
   for (const statements of [
-    "CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL);\nALTER TABLE f ALTER COLUMN g SET NOT NULL",
-    "ALTER TABLE a ADD COLUMN c INT; UPDATE a SET c = b;\nCREATE UNIQUE INDEX a_key ON a (b, c)",
-    "ALTER TABLE a ADD COLUMN c INT; CREATE UNIQUE INDEX a_key ON a (b, c);\nUPDATE a SET c = 1",
-    "ALTER TABLE a ADD COLUMN c INT REFERENCES d(id) ON DELETE CASCADE;\nUPDATE a SET c = 1",
-    "ALTER TABLE a ADD COLUMN c INT;\nCREATE UNIQUE INDEX a_key ON a (b, c) NULLS NOT DISTINCT",
-    "ALTER TABLE a ADD COLUMN c INT;\nUPDATE a SET c = tidy()",
-    "CREATE TABLE d (e INT);\nALTER TABLE a ADD COLUMN c INT, ADD FOREIGN KEY (b, c) REFERENCES a(b, d) MATCH FULL ON DELETE CASCADE",
-    "CREATE TABLE d (e INT);\nALTER TABLE a ADD COLUMN c INT, ALTER b SET NOT NULL",
+    "ALTER TABLE a ADD COLUMN c INT;\nCREATE UNIQUE INDEX a_key ON a (b, c)",
+    "ALTER TABLE a ADD COLUMN c INT;\nCREATE UNIQUE INDEX a_key ON a (c) INCLUDE (b)",
+    "ALTER TABLE a ADD COLUMN c INT;\nCREATE INDEX a_key ON a (c) INCLUDE (b)",
+    "ALTER TABLE a ADD COLUMN c INT;\nCREATE INDEX a_key ON a (c) WHERE b > 0",
+    "ALTER TABLE a ADD COLUMN c TEXT;\nCREATE INDEX a_key ON a (c own_ops)",
+    "ALTER TABLE a ADD COLUMN c TEXT;\nCREATE INDEX a_key ON a USING gin (c)",
+    "ALTER TABLE a ADD COLUMN c INT DEFAULT 1;\nCREATE UNIQUE INDEX a_key ON a (c)",
+    "ALTER TABLE a ADD COLUMN c INT;\nCREATE UNIQUE INDEX a_key ON a (c) NULLS NOT DISTINCT",
+    "ALTER TABLE a ADD COLUMN c INT;\nUPDATE a SET c = b",
+    `ALTER TABLE a ADD COLUMN c INT; ${AFTER}\nCREATE UNIQUE INDEX a_key ON a (b, c)`,
   ]) {
     await migration("2_next", `${statements};`);
     expect(await problems(), statements).toEqual([expect.stringMatching(/^migrations\/2_next, line 2, /)]);
+  }
+});
+
+test("what a person permits may be anything, so nothing that was known before it counts", async () => {
+  for (const statements of [
+    `CREATE TABLE f (g INT);\n${SAFE}ALTER TABLE f RENAME TO h;\nALTER TABLE f ALTER g SET NOT NULL`,
+    `ALTER TABLE a ADD COLUMN c INT;\n${SAFE}ALTER TABLE a ALTER c SET DEFAULT 1;\nCREATE UNIQUE INDEX a_key ON a (c)`,
+    `CREATE TABLE d (e INT);\n${SAFE}CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL);\nALTER TABLE f ALTER g SET NOT NULL`,
+    `CREATE TABLE d (e INT);\n${SAFE}CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL);\nCREATE UNIQUE INDEX f_key ON f (coalesce(g, 0))`,
+    `CREATE TABLE d (e INT);\n${SAFE}CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL);\nALTER TABLE f ADD PRIMARY KEY USING INDEX f_key`,
+    `CREATE TABLE d (e INT);\n${SAFE}CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL);\nALTER TABLE f ALTER g TYPE some_domain`,
+  ]) {
+    await migration("2_next", `${statements};`);
+    expect(await problems(), statements).toEqual([expect.stringMatching(/^migrations\/2_next, line 4, /)]);
   }
 });
 
@@ -148,26 +222,45 @@ test("a comment permits the one statement right below it, of which it says enoug
   for (const text of [
     "/*\n-- contract: unused since 0.1.0\n*/\nDROP TABLE a",
     "-- contract: unused since 0.1.0\n-- and another comment\nDROP TABLE a",
+    "-- contract: unused since 0.1.0\n\nDROP TABLE a",
     "-- contract: unused since 0.0.7\nDROP TABLE a",
     "-- contract: unused since 0.1.0\nALTER TABLE a DROP b, DROP c",
     "-- contract: unused since 0.1.0\nDROP TABLE a, d",
+    "-- contract: unused since 0.1.0\nDROP TABLE a CASCADE",
+    "-- contract: unused since 0.1.0\nALTER TABLE a DROP b CASCADE",
+    "-- contract: unused since 0.1.0\nTRUNCATE a, d",
+    "-- contract: unused since 0.1.0\nTRUNCATE a CASCADE",
+    "-- contract: unused since 0.1.0\nALTER SCHEMA s RENAME TO t",
+    "-- safe: somebody has looked at each write\n\nDROP TABLE a",
+    "/*\n-- safe: somebody has looked at each write\n*/ DROP TABLE a",
     "-- safe: it is\nDROP TABLE a",
+    "-- safe: no row of it is lef\nDROP TABLE a", // 19 characters
+    `-- safe: ${"a".repeat(40)}\nDROP TABLE a`,
+    `-- safe: ${"a ".repeat(40)}\nDROP TABLE a`,
+    `-- safe: ${"safe ".repeat(10)}\nDROP TABLE a`,
+    "-- safe: aaaa bbbb cccc dddd eeee ffff\nDROP TABLE a",
+    "-- safe: 1234 5678 9012 3456 7890 1234\nDROP TABLE a",
+    "-- safe: because everybody-knows\nDROP TABLE a",
   ]) {
     await migration("2_next", `${text};`);
     expect(await problems(), text).toHaveLength(1);
   }
+  await migration("2_next", "-- safe: no row of it is left\n  DROP TABLE a;"); // exactly 20 characters
+  expect(await problems()).toEqual([]);
 });
 
 test.each([
   "-- DROP TABLE is only mentioned\nALTER TABLE a ADD COLUMN c INT NOT NULL DEFAULT 1, ADD COLUMN d INT",
-  "ALTER TABLE a ADD COLUMN c INT NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE",
-  "ALTER TABLE a ADD COLUMN c INT; UPDATE a SET c = b",
-  "ALTER TABLE a ADD COLUMN c INT; CREATE UNIQUE INDEX a_key ON a (b, c); CREATE INDEX c_idx ON a (c)",
-  "ALTER TABLE a ADD COLUMN c INT UNIQUE REFERENCES a(id) ON DELETE SET NULL",
-  "CREATE TABLE f (g INT REFERENCES a ON DELETE SET NULL); ALTER TABLE f ADD COLUMN h INT REFERENCES a(b) ON DELETE CASCADE ON UPDATE CASCADE",
+  "ALTER TABLE a ADD COLUMN c BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE, ADD COLUMN d BIGSERIAL",
+  "ALTER TABLE a ADD COLUMN c INT; CREATE UNIQUE INDEX a_key ON a (c); CREATE INDEX c_idx ON public.a (c)",
+  "ALTER TABLE a ADD COLUMN c INT, ADD COLUMN d TEXT, ADD UNIQUE (c, d); CREATE INDEX c_idx ON a (c) INCLUDE (d)",
+  "ALTER TABLE a ADD COLUMN c INT UNIQUE",
+  "CREATE TABLE f (g INT REFERENCES a(id) ON DELETE CASCADE); ALTER TABLE f ADD COLUMN h INT REFERENCES a(id) ON DELETE CASCADE ON UPDATE CASCADE",
   "ALTER TABLE a ADD COLUMN c TIMESTAMPTZ NOT NULL DEFAULT now(), ADD COLUMN d JSONB NOT NULL DEFAULT '{}'::jsonb",
-  "ALTER TABLE a ADD z TEXT[] NOT NULL DEFAULT ARRAY[]::TEXT[], ADD y INT; CREATE INDEX y_idx ON a (y DESC) WHERE b > 0 AND c IN ('x', 'y') AND s = 'q'::text AND e IS FALSE; COMMENT ON TABLE a IS 'DROP TABLE a; TRUNCATE a'",
-  "CREATE TABLE f (g INT REFERENCES a(id) ON DELETE CASCADE); ALTER TABLE f ALTER g SET NOT NULL; INSERT INTO f SELECT b FROM a",
+  "ALTER TABLE a ADD z TEXT[] NOT NULL DEFAULT ARRAY[]::TEXT[], ADD y INT; CREATE INDEX y_idx ON a (y DESC); COMMENT ON TABLE a IS 'DROP TABLE a; TRUNCATE a'",
+  "CREATE TABLE f (g INT REFERENCES a(id) ON DELETE CASCADE); ALTER TABLE f ALTER g SET NOT NULL, ADD CHECK (g > 0), ADD UNIQUE NULLS NOT DISTINCT (g)",
+  "CREATE TABLE public.f (g state DEFAULT fails(), h INT UNIQUE); CREATE UNIQUE INDEX f_key ON f ((h + 1)) WHERE h > 0",
+  "CREATE TYPE state AS ENUM ('a'); CREATE SEQUENCE s; CREATE VIEW v AS SELECT 1",
 ])("%s breaks nothing", async (statements) => {
   await migration("2_next", `${statements};`);
   expect(await problems()).toEqual([]);
@@ -196,5 +289,33 @@ test("a function may change its body and take a parameter more that has a defaul
   );
   expect(await problems()).toEqual([]);
   await accept();
+  expect(await problems()).toEqual([]);
+});
+
+const FUNCTION = "CREATE OR REPLACE FUNCTION f(a INT, b NUMERIC(3, 1) DEFAULT 1)\nRETURNS TABLE (c INT)\nLANGUAGE sql AS $$ $$;";
+
+test.each([
+  ["a removal after it", `${FUNCTION}\nDROP TABLE a;`],
+  ["a removal before it", `DROP TABLE a;\n${FUNCTION}`],
+  ["a deletion after it", `${FUNCTION}\nDELETE FROM a;`],
+  ["a second function", `${FUNCTION}\n${FUNCTION.replace(" f(", " g(")}`],
+  ["a second function that replaces nothing", `${FUNCTION}\n${FUNCTION.replace(" OR REPLACE", "").replace(" f(", " g(")}`],
+  ["a procedure after it", `${FUNCTION}\nCREATE OR REPLACE PROCEDURE g() LANGUAGE sql AS $$ $$;`],
+  ["a procedure in its place", "CREATE OR REPLACE PROCEDURE f(a INT) LANGUAGE sql AS $$ $$;"],
+  ["no OR REPLACE", FUNCTION.replace(" OR REPLACE", "")],
+  ["another schema", FUNCTION.replace(" f(", " other.f(")],
+  ["nothing in it", "-- nothing\n"],
+  ["what PostgreSQL cannot read", FUNCTION.replace("LANGUAGE sql", "LANGUAGE")],
+])("the file of a function with %s is a problem", async (_, text) => {
+  await write("functions/f.sql", text);
+  expect(await problems()).toContainEqual(expect.stringContaining("functions/f.sql is not one CREATE OR REPLACE FUNCTION f"));
+});
+
+test("what a function's body says is not read", async () => {
+  const body = "CREATE FUNCTION inner(); DROP TABLE a; SELECT 1";
+  await write(
+    "functions/f.sql",
+    FUNCTION.replace("$$ $$", () => `$$ ${body} $$`),
+  );
   expect(await problems()).toEqual([]);
 });

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parse } from "libpg-query";
 import { whyBreaking } from "./compatibility.ts";
 
 interface Signature {
@@ -75,14 +76,25 @@ async function readFunctions(prisma: string, problems: string[]): Promise<Map<st
   const found = new Map<string, Signature>();
   for (const file of (await readdir(folder)).filter((entry) => entry.endsWith(".sql")).sort()) {
     const name = file.slice(0, -".sql".length);
-    const code = (await readFile(join(folder, file), "utf8")).replaceAll(/--.*$/gm, "");
-    const match = /^\s*CREATE OR REPLACE FUNCTION (\w+)\s*\(([\s\S]*?)\)\s*RETURNS\s+([\s\S]*?)\s+(?:LANGUAGE|AS)\b/.exec(code);
-    const count = code.match(/\bCREATE\b[^;]*\bFUNCTION\b/g)?.length;
-    if (!match || match[1] !== name || count !== 1)
-      problems.push(`functions/${file} is not one CREATE OR REPLACE FUNCTION ${name} (...) RETURNS ... LANGUAGE ....`);
-    else found.set(name, { parameters: partsOf(match[2] as string), returns: (match[3] as string).replaceAll(/\s+/g, " ") });
+    const sql = await readFile(join(folder, file), "utf8");
+    const match = (await isFunction(name, sql))
+      ? /^\s*CREATE OR REPLACE FUNCTION \w+\s*\(([\s\S]*?)\)\s*RETURNS\s+([\s\S]*?)\s+(?:LANGUAGE|AS)\b/.exec(sql.replaceAll(/--.*$/gm, ""))
+      : null;
+    if (!match)
+      problems.push(`functions/${file} is not one CREATE OR REPLACE FUNCTION ${name} (...) RETURNS ... LANGUAGE ..., and nothing else.`);
+    else found.set(name, { parameters: partsOf(match[1] as string), returns: (match[2] as string).replaceAll(/\s+/g, " ") });
   }
   return found;
+}
+
+/** Whether that is all there is: a start carries out every statement of the file. */
+async function isFunction(name: string, sql: string): Promise<boolean> {
+  const { stmts = [] } = await parse(sql).catch(() => ({ stmts: [] }));
+  const [first, second] = stmts.map(({ stmt }) => stmt);
+  if (!first || second || !("CreateFunctionStmt" in first)) return false;
+  const { funcname = [], is_procedure: isProcedure, replace } = first.CreateFunctionStmt;
+  const names = funcname.map((part) => ("String" in part ? part.String.sval : undefined));
+  return replace === true && !isProcedure && names.join() === name;
 }
 
 /** Split at the commas outside of parentheses and quotes. */

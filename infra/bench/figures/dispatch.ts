@@ -2,9 +2,10 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { Redis } from "ioredis";
+import { random as seeded } from "../../../packages/graph-model/src/random.testing.ts";
 import { type Bench, type Measure, quantile, ratio } from "../figure.ts";
 import { floorNode, floorTable } from "../floor.ts";
-import { type BenchGraph, seeded, startRun, took } from "../graphs.ts";
+import { type BenchGraph, startRun, took } from "../graphs.ts";
 
 const ROUNDS = 200;
 const IDLE_MS = 20;

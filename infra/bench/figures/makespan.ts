@@ -1,7 +1,8 @@
 // How much longer a run takes than its critical path: what a barrier would cost, were there one.
 import pLimit from "p-limit";
+import { random as seeded } from "../../../packages/graph-model/src/random.testing.ts";
 import { type Measure, quantile, ratio } from "../figure.ts";
-import { seeded, sleepingDag, startRun, took } from "../graphs.ts";
+import { sleepingDag, startRun, took } from "../graphs.ts";
 
 const DAGS = 50;
 /** Sleepers need no processor: five at once disturb each other little and keep the bench short. */

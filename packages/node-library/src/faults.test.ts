@@ -22,6 +22,7 @@ const shout = (change: Partial<Capability> = {}): Capability => ({
 const ports = (properties: object, required: string[] = []) => ({ type: "object", required, properties });
 const taking = (properties: object, required?: string[]) => shout({ io: { input: ports(properties, required), output: ports({}) } });
 const giving = (properties: object, required?: string[]) => shout({ io: { input: ports({}), output: ports(properties, required) } });
+const engine = (id: string) => ({ id, label: "Fast", draft: false, live: true, plane: "node" as const });
 const setting = (parameter: object) => shout({ parameters: [{ name: "marks", type: "integer", ...parameter }] });
 
 test("nothing is wrong with any capability of the two planes", () => {
@@ -124,6 +125,120 @@ test.each<[string, Capability, string]>([
     shout({ category: "Text and contrl" }),
     'There is no category "Text and contrl". Did you mean "Text and control"? A new one is added to CATEGORIES in packages/node-library/src/faults.ts.',
   ],
+  ["an input's name", taking({ "": {} }), 'The input "" has a name that is empty or has a space in it.'],
+  ["an output's name", giving({ "a b": {} }), 'The output "a b" has a name that is empty or has a space in it.'],
+  ["a parameter's name with a space", setting({ name: " marks" }), 'The parameter " marks" has a name that is empty or has a space in it.'],
+  [
+    "properties",
+    taking({ text: { type: "object", properties: [] } }),
+    'The input "text" has "properties", which is no object with a schema by name.',
+  ],
+  [
+    "a pattern of names",
+    taking({ text: { patternProperties: { "(": {} } } }),
+    'The input "text" has patternProperties with "(", which is no regular expression.',
+  ],
+  ["alternatives", taking({ text: { anyOf: [] } }), 'The input "text" has "anyOf", which is no list of schemas.'],
+  ["one alternative alone", taking({ text: { oneOf: { type: "string" } } }), 'The input "text" has "oneOf", which is no list of schemas.'],
+  [
+    "limits that exclude each other",
+    taking({ size: { type: "number", minimum: 3, exclusiveMaximum: 3 } }),
+    'The input "size" has a minimum and an equal exclusiveMaximum: no number lies between.',
+  ],
+  [
+    "two exclusive limits",
+    taking({ size: { type: "number", exclusiveMinimum: 3, exclusiveMaximum: 3 } }),
+    'The input "size" has a exclusiveMinimum and an equal exclusiveMaximum: no number lies between.',
+  ],
+  [
+    "an exclusive limit above the other",
+    taking({ size: { type: "number", exclusiveMinimum: 4, maximum: 3 } }),
+    'The input "size" has a exclusiveMinimum above its maximum.',
+  ],
+  [
+    "limits without a whole number",
+    taking({ size: { type: "integer", exclusiveMinimum: 3, exclusiveMaximum: 4 } }),
+    'The input "size" has limits between which there is no number of its type.',
+  ],
+  [
+    "limits without a step",
+    taking({ size: { type: "number", minimum: 4, maximum: 7, multipleOf: 8 } }),
+    'The input "size" has limits between which there is no number of its type.',
+  ],
+  [
+    "a choice beyond a limit",
+    taking({ size: { type: "integer", maximum: 3, enum: [1, 4] } }),
+    'The input "size" has the choice 4. At most 3; this is 4.',
+  ],
+  [
+    "a constant beyond a limit",
+    taking({ size: { type: "integer", maximum: 3, const: 4 } }),
+    'The input "size" has the choice 4. At most 3; this is 4.',
+  ],
+  [
+    "a default that is no choice",
+    taking({ size: { type: "integer", enum: [1, 2], default: 3 } }),
+    'The default of the input "size" does not fit its schema. 1 or 2 is needed; this is 3.',
+  ],
+  [
+    "a default inside",
+    taking({ sizes: { type: "array", items: { type: "integer", default: "a" } } }),
+    'The default of the input "sizes", items, does not fit its schema. A whole number is needed; this is "a".',
+  ],
+  [
+    "a default in a parameter's schema",
+    setting({ schema: { default: "a" } }),
+    'The default of the parameter "marks" does not fit its schema. A whole number is needed; this is "a".',
+  ],
+  [
+    "a hint's type",
+    taking({ text: { type: "string", "x-widget": "slider" } }),
+    'The input "text" has "x-widget", which says nothing about the type "string".',
+  ],
+  [
+    "a hint's type that the parameter has",
+    setting({ schema: { "x-multiline": true } }),
+    'The parameter "marks" has "x-multiline", which says nothing about the type "integer".',
+  ],
+  [
+    "an artifact's type",
+    giving({ loud: { type: "string", "x-artifact": "audio" } }),
+    'The output "loud" has "x-artifact", which says nothing about the type "string".',
+  ],
+  ["a concurrency", shout({ runtime: { kind: "cpu", concurrency: 0 } }), "The concurrency 0 is no count of at least 1."],
+  ["half a concurrency", shout({ runtime: { kind: "cpu", concurrency: 1.5 } }), "The concurrency 1.5 is no count of at least 1."],
+  ["a part of a version with a zero in front", shout({ version: "1.00.0" }), 'The version "1.00.0" is not written like 1.0.0.'],
+  ["a version with a zero in front", shout({ version: "01.0.0" }), 'The version "01.0.0" is not written like 1.0.0.'],
+  [
+    "an artifact that is none",
+    taking({ text: { "x-artifact": "string" } }),
+    'The input "text" has x-artifact: "string". "image", "audio", "video", "mask", "model", "text" or "file" is needed; this is "string".',
+  ],
+  ["engines", shout({ engines: [engine("fast"), engine("fast")] }), 'Two engines have the id "fast".'],
+  ["parameters", shout({ parameters: ["a", "a"].map((name) => ({ name, type: "string" })) }), 'Two parameters have the name "a".'],
+  ["a label", shout({ label: " " }), "The label or the description is empty."],
+  ["a description", shout({ description: "" }), "The label or the description is empty."],
+  ["an enum", taking({ text: { enum: [] } }), 'The input "text" has an enum without choices.'],
+  [
+    "a required property inside",
+    taking({ card: { type: "object", properties: { name: {} }, required: ["nmae"] } }),
+    'The input "card" has a list of required properties with "nmae", which is not there. Did you mean "name"?',
+  ],
+  [
+    "a list of required properties",
+    taking({ card: { type: "object", required: "name" } }),
+    'The input "card" has a list of required properties with what is no list of names.',
+  ],
+  [
+    "an input",
+    shout({ io: { input: { type: "object" }, output: ports({}) } }),
+    'The input is no JSON Schema with type: "object" and properties; each property is a port.',
+  ],
+  [
+    "an output",
+    shout({ io: { input: ports({}), output: { type: "object", properties: [] } } }),
+    'The output is no JSON Schema with type: "object" and properties; each property is a port.',
+  ],
 ])("the sentence on %s that cannot be names the file, the place and what was probably meant", (_, capability, sentence) => {
   expect(faultsOf(capability)).toEqual([`${FILE}: ${sentence}`]);
 });
@@ -131,6 +246,10 @@ test.each<[string, Capability, string]>([
 test("nothing is wrong with what JSON Schema has and few need", () => {
   const rare = { type: ["array", "null"], contains: { type: "integer" }, minContains: 1, maxContains: 2, writeOnly: true };
   expect(faultsOf(taking({ list: rare, text: { type: "string", contentMediaType: "text/html" } }))).toEqual([]);
+  const open = { type: "object", required: ["name"], additionalProperties: { type: "string" } };
+  const steps = { type: "number", minimum: 8, maximum: 8, multipleOf: 8, enum: [8], default: 8, "x-widget": "slider" };
+  const whole = { type: ["integer", "null"], exclusiveMinimum: 3, exclusiveMaximum: 5, const: 4, "x-unit": "s" };
+  expect(faultsOf(taking({ open, steps, whole, any: { "x-unit": "s", patternProperties: { "^a": true } } }))).toEqual([]);
 });
 
 test("the file of a capability of the Python plane is named by its path", () => {

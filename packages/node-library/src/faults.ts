@@ -10,21 +10,26 @@ const CATEGORIES = ["Artifacts", "Constants", "Info", "Output", "Testing", "Text
 const TYPES = ["string", "number", "integer", "boolean", "array", "object", "null"];
 const ARTIFACTS = Object.keys(PORT_TYPES).filter((type) => PORT_TYPES[type]?.kind === "artifact");
 
+/** 1.0.0, or with a year and a month in front, 2026.01.0. */
+const VERSION = /^((0|[1-9]\d*)\.(0|[1-9]\d*)|[1-9]\d{3}\.(0[1-9]|1[0-2]))\.(0|[1-9]\d*)$/;
+
 const ANYWHERE = ["input", "output", "parameter"] as const;
 
-/** What may be said of a port or a parameter beside JSON Schema: where, and with which values. */
-export const HINTS: Readonly<Record<string, { at: readonly Place[]; value: Schema }>> = {
-  "x-artifact": { at: ANYWHERE, value: { enum: ARTIFACTS } },
-  "x-multiline": { at: ANYWHERE, value: { type: "boolean" } },
-  "x-widget": { at: ANYWHERE, value: { enum: ["slider", "seed"] } },
-  "x-unit": { at: ANYWHERE, value: { type: "string", minLength: 1 } },
-  "x-step": { at: ANYWHERE, value: { type: "number", exclusiveMinimum: 0 } },
+const NUMBERS = ["number", "integer"];
+
+/** What may be said of a port or a parameter beside JSON Schema: where, with which values, and of which types, if not of all. */
+export const HINTS: Readonly<Record<string, { at: readonly Place[]; value: Schema; of?: readonly string[] }>> = {
+  "x-artifact": { at: ANYWHERE, value: { enum: ARTIFACTS }, of: ["object"] },
+  "x-multiline": { at: ANYWHERE, value: { type: "boolean" }, of: ["string"] },
+  "x-widget": { at: ANYWHERE, value: { enum: ["slider", "seed"] }, of: NUMBERS },
+  "x-unit": { at: ANYWHERE, value: { type: "string", minLength: 1 }, of: NUMBERS },
+  "x-step": { at: ANYWHERE, value: { type: "number", exclusiveMinimum: 0 }, of: NUMBERS },
   "x-advanced": { at: ["input", "parameter"], value: { type: "boolean" } },
-  "x-variables": { at: ["input", "parameter"], value: { type: "array", items: { type: "string" } } },
+  "x-variables": { at: ["input", "parameter"], value: { type: "array", items: { type: "string" } }, of: ["string"] },
   "x-by-name": { at: ["input"], value: { type: "boolean" } },
   "x-branch": { at: ["output"], value: { type: "boolean" } },
-  "x-branches": { at: ["parameter"], value: { type: "boolean" } },
-  "x-ports": { at: ["parameter"], value: { enum: ["outputs"] } },
+  "x-branches": { at: ["parameter"], value: { type: "boolean" }, of: ["array"] },
+  "x-ports": { at: ["parameter"], value: { enum: ["outputs"] }, of: ["object"] },
 };
 
 /** Keywords that hold one schema, a list of them, and several by name. */
@@ -33,6 +38,8 @@ const LISTS = ["prefixItems", "anyOf", "oneOf", "allOf"];
 const NAMED = ["properties", "patternProperties"];
 const LIMITS = [
   ["minimum", "maximum"],
+  ["minimum", "exclusiveMaximum"],
+  ["exclusiveMinimum", "maximum"],
   ["exclusiveMinimum", "exclusiveMaximum"],
   ["minLength", "maxLength"],
   ["minItems", "maxItems"],
@@ -78,8 +85,10 @@ function* faults(capability: Capability): Generator<string> {
   const { id, label, description, version, category, io, parameters = [], engines = [] } = capability;
   if (id === CALL) yield `The id ${quoted(id)} is that of every call of a subgraph.`;
   if (!/^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$/.test(id)) yield `The id ${quoted(id)} is not written like text.shout.`;
-  if (!/^\d+\.\d+\.\d+$/.test(version)) yield `The version ${quoted(version)} is not written like 1.0.0.`;
+  if (!VERSION.test(version)) yield `The version ${quoted(version)} is not written like 1.0.0.`;
   if (label.trim() === "" || description.trim() === "") yield "The label or the description is empty.";
+  const { concurrency } = capability.runtime;
+  if (!Number.isInteger(concurrency) || concurrency < 1) yield `The concurrency ${quoted(concurrency)} is no count of at least 1.`;
   if (!CATEGORIES.includes(category ?? ""))
     yield `There is no category ${quoted(category)}${meant(category, CATEGORIES)} A new one is added to CATEGORIES in packages/node-library/src/faults.ts.`;
   for (const engine of repeated(engines.map((one) => one.id))) yield `Two engines have the id ${quoted(engine)}.`;
@@ -94,8 +103,8 @@ function* faultsOfPorts(schema: Schema, place: "input" | "output", capability: C
   for (const name of unknownNames(schema)) yield `required of the ${place} names ${name}`;
   for (const [name, port] of Object.entries(record(schema.properties))) {
     const where = `The ${place} ${quoted(name)}`;
+    yield* faultOfName(name, where);
     yield* faultsOfSchema(port, where, place, capability);
-    yield* faultOfDefault(record(port).default, record(port), where);
   }
 }
 
@@ -104,12 +113,19 @@ function* faultsOfParameter(parameter: NonNullable<Capability["parameters"]>[num
   const where = `The parameter ${quoted(name)}`;
   for (const key of Object.keys(parameter).filter((one) => !OF_A_PARAMETER.includes(one)))
     yield `${where} has ${quoted(key)}, which is nothing that a parameter has${meant(key, OF_A_PARAMETER)}`;
+  yield* faultOfName(name, where);
   if (Object.hasOwn(record(capability.io.input.properties), name)) yield `${where} has the name of an input.`;
   if (!TYPES.includes(type)) yield `${where} has the type ${quoted(type)}, which does not exist${meant(type, TYPES)}`;
   else if (schema.type !== undefined && schema.type !== type)
     yield `${where} has the type ${quoted(type)}, and its schema the type ${quoted(schema.type)}.`;
-  yield* faultsOfSchema(TYPES.includes(type) ? { type, ...schema } : schema, where, "parameter", capability);
-  yield* faultOfDefault(parameter.default ?? schema.default, TYPES.includes(type) ? { type, ...schema } : schema, where);
+  const whole = TYPES.includes(type) ? { type, ...schema } : schema;
+  const found = [...faultsOfSchema(whole, where, "parameter", capability)];
+  yield* found;
+  if (found.length === 0) yield* faultOfDefault(parameter.default, whole, where);
+}
+
+function* faultOfName(name: string, where: string): Generator<string> {
+  if (name === "" || /\s/.test(name)) yield `${where} has a name that is empty or has a space in it.`;
 }
 
 function* faultOfDefault(value: unknown, schema: Schema, where: string): Generator<string> {
@@ -117,34 +133,52 @@ function* faultOfDefault(value: unknown, schema: Schema, where: string): Generat
   if (why) yield `The default of ${lower(where)} does not fit its schema. ${why}`;
 }
 
+/** What is wrong with how a schema is written; if nothing is, then with the values that it names itself. */
 function* faultsOfSchema(schema: unknown, where: string, place: Place, capability: Capability): Generator<string> {
   if (typeof schema === "boolean") return;
   if (!isObject(schema)) return yield `${where} is described by no JSON Schema.`;
+  const found = [...faultsOfForm(schema, where, place, capability)];
+  yield* found.length > 0 ? found : faultsOfValues(schema, where);
+}
+
+function* faultsOfForm(schema: Schema, where: string, place: Place, capability: Capability): Generator<string> {
   for (const type of [schema.type ?? []].flat())
     if (!TYPES.includes(type as string)) yield `${where} has the type ${quoted(type)}, which does not exist${meant(type, TYPES)}`;
   for (const [key, value] of Object.entries(schema)) {
-    if (key.startsWith("x-")) yield* faultsOfHint(key, value, where, place, capability);
+    if (key.startsWith("x-")) yield* faultsOfHint(key, value, { schema, where, place }, capability);
     else if (!KEYWORDS.includes(key)) yield `${where} has ${quoted(key)}, which is no keyword that is checked${meant(key, KEYWORDS, "")}`;
   }
   for (const [least, most] of LIMITS) {
     const [from, to] = [schema[least], schema[most]];
-    for (const [key, value] of [[least, from] as const, [most, to] as const]) {
-      const isCount = !/imum$/i.test(key);
-      if (value !== undefined && !(isCount ? Number.isInteger(value) && Number(value) >= 0 : Number.isFinite(value)))
-        yield `${where} has a ${key} that is no ${isCount ? "count" : "number"}.`;
-    }
-    if (typeof from === "number" && typeof to === "number" && from > to) yield `${where} has a ${least} above its ${most}.`;
+    if (typeof from !== "number" || typeof to !== "number") continue;
+    if (from > to) yield `${where} has a ${least} above its ${most}.`;
+    else if (from === to && /exclusive/.test(least + most)) yield `${where} has a ${least} and an equal ${most}: no number lies between.`;
   }
+  for (const key of new Set(LIMITS.flat())) {
+    const value = schema[key];
+    const isCount = !/imum$/i.test(key);
+    if (value !== undefined && !(isCount ? Number.isInteger(value) && Number(value) >= 0 : Number.isFinite(value)))
+      yield `${where} has a ${key} that is no ${isCount ? "count" : "number"}.`;
+  }
+  if (hasNoNumber(schema)) yield `${where} has limits between which there is no number of its type.`;
   yield* faultsOfTypes(schema, where);
   if (schema.enum !== undefined && !(Array.isArray(schema.enum) && schema.enum.length > 0)) yield `${where} has an enum without choices.`;
   if (schema.multipleOf !== undefined && !(Number(schema.multipleOf) > 0 && Number.isFinite(schema.multipleOf)))
     yield `${where} has a multipleOf that is no number above 0.`;
   if (Array.isArray(schema.type) && schema.type.length === 0) yield `${where} has a list of types without any.`;
   if (schema.pattern !== undefined && !isPattern(schema.pattern)) yield `${where} has a pattern that is no regular expression.`;
-  for (const name of unknownNames(schema)) yield `${where} has a list of required properties with ${name}`;
+  for (const pattern of Object.keys(record(schema.patternProperties)))
+    if (!isPattern(pattern)) yield `${where} has patternProperties with ${quoted(pattern)}, which is no regular expression.`;
+  for (const key of LISTS)
+    if (schema[key] !== undefined && !(Array.isArray(schema[key]) && schema[key].length > 0))
+      yield `${where} has ${quoted(key)}, which is no list of schemas.`;
+  for (const key of NAMED)
+    if (schema[key] !== undefined && !isObject(schema[key])) yield `${where} has ${quoted(key)}, which is no object with a schema by name.`;
+  if (schema.properties !== undefined || !isNames(schema.required))
+    for (const name of unknownNames(schema)) yield `${where} has a list of required properties with ${name}`;
   const inner = [
     ...SINGLE.map((key) => [key, schema[key]] as const),
-    ...LISTS.flatMap((key) => [schema[key] ?? []].flat().map((one) => [key, one] as const)),
+    ...LISTS.flatMap((key) => (Array.isArray(schema[key]) ? schema[key] : []).map((part) => [key, part] as const)),
     ...NAMED.flatMap((key) => Object.entries(record(schema[key]))),
   ];
   for (const [key, part] of inner) if (part !== undefined) yield* faultsOfSchema(part, `${where}, ${key},`, place, capability);
@@ -158,19 +192,47 @@ function* faultsOfTypes(schema: Schema, where: string): Generator<string> {
     if (!types.some((type) => own.includes(type)))
       for (const key of keywords.filter((one) => schema[one] !== undefined))
         yield `${where} has ${quoted(key)}, which says nothing about the type ${own.map(quoted).join(" or ")}.`;
-  const choices = [...(Array.isArray(schema.enum) ? schema.enum : []), ...("const" in schema ? [schema.const] : [])];
-  for (const choice of choices) {
-    const why = whyInvalid(choice, { type: schema.type });
-    if (why) yield `${where} has the choice ${quoted(choice)}. ${why}`;
-  }
 }
 
-function* faultsOfHint(key: string, value: unknown, where: string, place: Place, { io }: Capability): Generator<string> {
+/** Whether the limits of a number leave none of its own type: whole ones, if it is an integer, and those that multipleOf leaves. */
+function hasNoNumber({ type, minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf }: Schema): boolean {
+  const step = typeof multipleOf === "number" && multipleOf > 0 ? multipleOf : 1;
+  if (type !== "integer" && multipleOf === undefined) return false;
+  const isNumber = (value: unknown) => typeof value === "number";
+  const least = Math.max(...[minimum, exclusiveMinimum].filter(isNumber));
+  const most = Math.min(...[maximum, exclusiveMaximum].filter(isNumber));
+  if (!Number.isFinite(least) || !Number.isFinite(most) || least > most) return false;
+  let first = Math.ceil(least / step) * step;
+  if (first === exclusiveMinimum) first += step;
+  return first > most || first === exclusiveMaximum;
+}
+
+/** The choices, the constant and the default, each beside all else that the schema says. */
+function* faultsOfValues(schema: Schema, where: string): Generator<string> {
+  const { enum: choices, const: constant, ...rest } = schema;
+  if ("x-artifact" in schema) return;
+  const beside = "const" in schema ? [[constant, choices === undefined ? rest : { ...rest, enum: choices }] as const] : [];
+  for (const [choice, others] of [...((choices ?? []) as unknown[]).map((each) => [each, rest] as const), ...beside]) {
+    const why = whyInvalid(choice, others);
+    if (why) yield `${where} has the choice ${quoted(choice)}. ${why}`;
+  }
+  yield* faultOfDefault(schema.default, schema, where);
+}
+
+function* faultsOfHint(
+  key: string,
+  value: unknown,
+  { schema, where, place }: { schema: Schema; where: string; place: Place },
+  { io }: Capability,
+): Generator<string> {
   const hint = HINTS[key];
   if (!hint) return yield `${where} has ${quoted(key)}, a hint that nothing reads${meant(key, Object.keys(HINTS))}`;
   if (!hint.at.includes(place)) return yield `${where} has ${quoted(key)}, which is a hint for ${hint.at.join(" and ")} alone.`;
   const why = whyInvalid(value, hint.value);
   if (why) return yield `${where} has ${key}: ${quoted(value)}${meant(value, (hint.value.enum as string[] | undefined) ?? [], why)}`;
+  const own = [schema.type ?? []].flat() as string[];
+  if (hint.of && own.length > 0 && !own.some((type) => hint.of?.includes(type)))
+    return yield `${where} has ${quoted(key)}, which says nothing about the type ${own.map(quoted).join(" or ")}.`;
   if (key !== "x-variables") return;
   const inputs = Object.keys(record(io.input.properties));
   for (const name of (value as string[]).map((one) => one.replace(/\.\*$/, "")))
@@ -179,10 +241,12 @@ function* faultsOfHint(key: string, value: unknown, where: string, place: Place,
 
 /** The names in `required` that no property has, each with the one that was probably meant. */
 function unknownNames({ required = [], properties }: Schema): string[] {
-  if (!Array.isArray(required)) return ["what is no list of names."];
+  if (!isNames(required)) return ["what is no list of names."];
   const known = Object.keys(record(properties));
   return required.filter((name) => !known.includes(name)).map((name) => `${quoted(name)}, which is not there${meant(name, known)}`);
 }
+
+const isNames = (value: unknown = []): value is string[] => Array.isArray(value) && value.every((name) => typeof name === "string");
 
 function isPattern(pattern: unknown): boolean {
   try {

@@ -48,7 +48,7 @@ function Shown({ title, value }: OnScreen) {
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-backdrop" />
         <Dialog.Content
-          className="look"
+          className="full-screen"
           aria-describedby={undefined}
           onCloseAutoFocus={returnFocus}
           onKeyDown={(event) => {

@@ -123,7 +123,7 @@ export const VIEW_COMMANDS = [
     run: ({ view, selection }) => view.fit(selection.nodes),
   },
   {
-    id: "look",
+    id: "result.show",
     title: "Look at the result full screen",
     icon: Expand,
     group: "View",

@@ -1,5 +1,5 @@
-// Finds every `*.node.ts` beside this file. Nothing else knows which capabilities there are.
-import { readdir, readFile } from "node:fs/promises";
+// Finds every `*.node.ts` beside this file, by its name and by what it exports. Nothing else knows which capabilities there are.
+import { readdir } from "node:fs/promises";
 import { record } from "@spindle/graph-model";
 import type { Capability, PlaneManifest } from "@spindle/schemas";
 import type { Config } from "../config.ts";
@@ -15,12 +15,10 @@ export class NodeRegistry {
   ) {}
 
   static async load(folder: URL = new URL("./", import.meta.url)): Promise<NodeRegistry> {
-    const all = (await readdir(folder)).sort();
-    const files = all.filter((name) => name.endsWith(".node.ts"));
-    await Promise.all(all.filter((name) => /(?<!\.node|\.test)\.ts$/.test(name)).map((name) => refuseNode(name, folder)));
-    const loaded = await Promise.all(
-      files.map(async (name) => [name, nodeIn(name, (await import(new URL(name, folder).href)) as { default?: unknown })] as const),
-    );
+    const all = (await readdir(folder, { recursive: true })).map((name) => name.replaceAll("\\", "/")).sort();
+    const files = all.filter((name) => /\.node\.[^.]*$/i.test(name));
+    for (const name of files) refuseName(name);
+    const loaded = await Promise.all(files.map(async (name) => [name, nodeIn(name, await moduleOf(name, folder))] as const));
     const byId = new Map<string, NodeCapability>();
     const fileOf = new Map<NodeCapability, string>();
     for (const [name, node] of loaded) {
@@ -49,18 +47,27 @@ export class NodeRegistry {
   }
 }
 
-/** @throws Error if the file defines a node under a name by which none is found */
-async function refuseNode(name: string, folder: URL): Promise<void> {
-  if (!/^export default defineNode\(/m.test(await readFile(new URL(name, folder), "utf8"))) return;
-  throw new Error(`${FOLDER}/${name} defines a node that is not found under this name: call it ${name.replace(/\.ts$/, ".node.ts")}.`);
+/** @throws Error if whoever gave a file this name meant a node, and none is found by it */
+function refuseName(name: string): void {
+  if (name.includes("/")) throw new Error(`${FOLDER}/${name} is not found in a subfolder: move it to ${FOLDER}.`);
+  if (name.endsWith(".node.ts")) return;
+  throw new Error(`${FOLDER}/${name} is not found under this name: call it ${name.replace(/\.node\.[^.]*$/i, ".node.ts")}.`);
+}
+
+async function moduleOf(name: string, folder: URL): Promise<{ default?: unknown }> {
+  try {
+    return (await import(new URL(name, folder).href)) as { default?: unknown };
+  } catch (error) {
+    throw new Error(`${FOLDER}/${name} cannot be loaded: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 function nodeIn(file: string, { default: found }: { default?: unknown }): NodeCapability {
   const node = record(found) as Partial<NodeCapability>;
   const why =
-    typeof node.id !== "string"
+    typeof node.id !== "string" || node.id === ""
       ? "defines no node: write `export default defineNode({ id, ... })`"
-      : node.run === undefined && node.human === undefined
+      : typeof node.run !== "function" && node.human !== true
         ? "does nothing: write `async run(context) { ... }`, or `human: true` if a person gives the outputs"
         : undefined;
   if (why) throw new Error(`${FOLDER}/${file} ${why} (docs/adding-a-node.md).`);

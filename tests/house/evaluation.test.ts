@@ -1,0 +1,90 @@
+import { expect, test } from "vitest";
+import { evaluationsIn, pythonEvaluations } from "./evaluation.ts";
+import { codeFiles, readSource } from "./files.ts";
+
+/** By file, what it uses and why no user string comes there. */
+const EXEMPT: Readonly<Record<string, readonly [what: string, reason: string]>> = {
+  "apps/editor/app/root.tsx": ["dangerouslySetInnerHTML", "the script is a constant, which sets the theme before anything is drawn"],
+};
+
+test("[S4] no user string is ever evaluated or put into a page", () => {
+  const files = codeFiles.filter((file) => !file.startsWith("tests/"));
+  const python = files.filter((file) => file.endsWith(".py"));
+  const scripts = files.filter((file) => /\.(ts|tsx|mts|mjs|cjs|js)$/.test(file));
+  expect([python.length > 20, scripts.length > 400]).toEqual([true, true]);
+  const found = [...scripts.flatMap((file) => evaluationsIn(file, readSource(file))), ...pythonEvaluations(python)];
+  const isExempt = (entry: string) => EXEMPT[entry.split(":")[0] as string]?.[0] === entry.split(": ")[1];
+  expect(found.filter((entry) => !isExempt(entry))).toEqual([]);
+  expect(found.filter(isExempt)).toHaveLength(Object.keys(EXEMPT).length);
+});
+
+test.each([
+  "eval(text)",
+  "(0, eval)(text)",
+  "const run = eval",
+  "globalThis.eval(text)",
+  "window['eval'](text)",
+  "new Function('a', text)",
+  "Function(text)()",
+  "Reflect.construct(Function, [text])",
+  "(() => {}).constructor(text)()",
+  "element.innerHTML = text",
+  "element['innerHTML'] = text",
+  "element.outerHTML += text",
+  "element.insertAdjacentHTML('beforeend', text)",
+  "Object.assign(element, { innerHTML: text })",
+  "const page = <p dangerouslySetInnerHTML={{ __html: text }} />",
+  "const page = <iframe srcDoc={text} />",
+  "document.write(text)",
+  "window.document.writeln(text)",
+  "setTimeout('run()', 1)",
+  "setTimeout(`run(${text})`, 1)",
+  "window.setInterval('run(' + text + ')', 1)",
+  "import { runInNewContext } from 'node:vm'",
+  "import { execSync } from 'node:child_process'",
+  "spawn(text, { shell: true })",
+  "range.createContextualFragment(text)",
+])("TypeScript that says %s is found", (text) => {
+  expect(evaluationsIn("a.tsx", `\n${text};`)).toEqual([expect.stringMatching(/^a\.tsx:2: \w/)]);
+});
+
+test("TypeScript that only has such a word evaluates nothing", () => {
+  const text = `// eval(text), innerHTML
+    const said = "eval(text)" + "innerHTML";
+    const isCode = (value: Function) => value instanceof Function && /a/.exec("a");
+    setTimeout(() => run("text"), 1);
+    setTimeout(run, 1);
+    stream.write(text);
+    spawn(program, { shell: false });
+    class A { constructor() {} }`;
+  expect(evaluationsIn("a.tsx", text)).toEqual([]);
+});
+
+test.each([
+  "eval(text)",
+  "exec(text)",
+  "builtins.exec(text)",
+  "run = eval",
+  "compile(text, 'a', 'exec')",
+  "os.system(text)",
+  "os.popen(text)",
+  "from os import system",
+  "subprocess.run(text, shell=True)",
+  "subprocess.run(text, shell=is_text)",
+  "subprocess.getoutput(text)",
+  "await asyncio.create_subprocess_shell(text)",
+])("Python that says %s is found", (text) => {
+  expect(pythonEvaluations(["-"], `async def f():\n    ${text}\n`)).toEqual([expect.stringMatching(/^-:2: \w/)]);
+});
+
+test("Python that only has such a word evaluates nothing", () => {
+  const text = `# eval(text)
+model.eval()
+said = "exec(text)"
+pattern = re.compile(text)
+name = platform.system()
+ast.literal_eval(text)
+subprocess.run([text], shell=False)
+`;
+  expect(pythonEvaluations(["-"], text)).toEqual([]);
+});
