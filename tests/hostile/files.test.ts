@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { oddText } from "../../apps/runtime/src/odd-graphs.testing.ts";
+import { oddText } from "../../apps/runtime/src/export/odd-graphs.testing.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { damage, type Random } from "../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
 import { bytesAtRandom, everySeed, pick, SEEDS } from "../support/hostile.ts";

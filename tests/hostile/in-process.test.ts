@@ -7,7 +7,7 @@ import { type Author, authorOf } from "../../apps/runtime/src/collab/clients.ts"
 import { DocumentHost, type OpenDocument } from "../../apps/runtime/src/collab/document-host.ts";
 import { MemoryLog } from "../../apps/runtime/src/collab/memory-log.testing.ts";
 import type { UpdateLog } from "../../apps/runtime/src/collab/update-log.ts";
-import { oddText, survive } from "../../apps/runtime/src/odd-graphs.testing.ts";
+import { oddText, survive } from "../../apps/runtime/src/export/odd-graphs.testing.ts";
 import {
   craftAtRandom,
   damage,

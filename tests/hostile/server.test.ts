@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
-import { oddText } from "../../apps/runtime/src/odd-graphs.testing.ts";
+import { oddText } from "../../apps/runtime/src/export/odd-graphs.testing.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import {
   craftAtRandom,

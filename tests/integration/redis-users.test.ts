@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ComfySpindle, comfy, startComfySpindle } from "../support/comfy.ts";
 import { environmentOf } from "../support/processes.ts";
 import { ended, graphOf, startRun, until, wait } from "../support/spindle.ts";
+import { pythonRoute, WAIT_ROUTE } from "../support/worker-hand.ts";
 
 let spindle: ComfySpindle;
 const open: Redis[] = [];
@@ -76,7 +77,7 @@ describe("[S6] nobody", () => {
 
 describe("[S6] a worker", () => {
   const task = "00000000-0000-4000-8000-000000000000:1";
-  const queue = names.queue("python", "dummy.dummy_task", "default");
+  const queue = names.queue(pythonRoute("dummy.dummy_task"));
 
   test("neither dispatches nor cancels a task, whether by a function or past it", async () => {
     await refused("worker", "XADD", queue, "*", "entry", "{}");
@@ -95,7 +96,14 @@ describe("[S6] a worker", () => {
   });
 
   test("has no part in the other plane", async () => {
-    await refused("worker", "FCALL", "spindle_take", 1, names.queue("comfy", "comfy.region", "a"), "w");
+    await refused(
+      "worker",
+      "FCALL",
+      "spindle_take",
+      1,
+      names.queue({ ...WAIT_ROUTE, plane: "comfy", service: "comfy.region", engine: "a" }),
+      "w",
+    );
     await refused("bridge", "FCALL", "spindle_take", 1, queue, "w");
     await refused("worker", "SET", names.manifest("comfy"), "{}");
     await refused("bridge", "SET", names.workerManifest("python", "w"), "{}");

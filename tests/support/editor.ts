@@ -81,6 +81,7 @@ export class Editor {
 
 interface Drawn {
   nodes: readonly object[];
+  edges?: readonly object[];
   metadata?: object;
 }
 

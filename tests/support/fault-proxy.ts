@@ -1,6 +1,6 @@
 // A TCP proxy that misbehaves as networks do: latency, cuts, black holes, and replies that are lost after the request was carried out.
 import { createServer, type Server, type Socket, connect as tcp } from "node:net";
-import { seeded } from "../../infra/bench/graphs.ts";
+import { random as seeded } from "../../packages/graph-model/src/random.testing.ts";
 
 export interface Weather {
   /** Added to each direction. */

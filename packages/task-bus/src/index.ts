@@ -1,6 +1,6 @@
 export { loadFunctions, openRedis, whyRedisUnfit } from "./connect.ts";
 export { CRASH_POINTS, crashPoint } from "./crash-point.ts";
-export { type Log, type LogIds, openLog } from "./log.ts";
+export { type Journal, type LogIds, openLog } from "./log.ts";
 export { names, type Route } from "./names.ts";
 export { type RuntimeEnd, runtimeEnd } from "./runtime-end.ts";
 export { taskToken } from "./sign.ts";

@@ -11,7 +11,7 @@ export interface LogIds {
   code?: string;
 }
 
-export interface Log {
+export interface Journal {
   info(where: string, message: string, ids?: LogIds): void;
   error(where: string, error: unknown, ids?: LogIds): void;
   /** What happens all the time: nobody reads it in a terminal, and it is written as JSON alone. */
@@ -21,7 +21,7 @@ export interface Log {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws Error that names SPINDLE_LOG if it is neither text nor json */
-export function openLog(part: string, env: Environment, write: (line: string, isError: boolean) => void = print): Log {
+export function openLog(part: string, env: Environment, write: (line: string, isError: boolean) => void = print): Journal {
   const format = env.SPINDLE_LOG || "text";
   if (format !== "text" && format !== "json") throw new Error(`SPINDLE_LOG: "${format.slice(0, 80)}" is neither text nor json.`);
   const redact = redactor(env);

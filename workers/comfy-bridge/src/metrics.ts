@@ -1,6 +1,6 @@
 // What the bridge counts; served for Prometheus where SPINDLE_BRIDGE_METRICS_PORT says so.
 import { createServer, type Server } from "node:http";
-import type { Log, WorkerEnd } from "@spindle/task-bus";
+import type { Journal, WorkerEnd } from "@spindle/task-bus";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 const registry = new Registry();
@@ -28,7 +28,7 @@ const lost = new Counter({
 const previews = new Counter({ name: "spindle_bridge_previews_total", help: "Previews that were sent", labelNames, registers });
 
 /** The bus as one ComfyUI's loop uses it, counted and noted. */
-export function countedBus(bus: WorkerEnd, server: string, log: Pick<Log, "note">): WorkerEnd {
+export function countedBus(bus: WorkerEnd, server: string, log: Pick<Journal, "note">): WorkerEnd {
   seconds.zero({ server });
   for (const none of [lost, previews]) none.inc({ server }, 0); // what has not happened is 0, and no series that is missing
   /** When tasks were claimed; a ComfyUI has one at a time. */

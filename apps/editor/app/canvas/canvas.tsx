@@ -26,7 +26,7 @@ import { around } from "./box";
 import { CanvasProvider } from "./canvas-context";
 import { CanvasTools, fitOptions, LEAST_ZOOM, useIsMapOver } from "./canvas-tools";
 import { type GroupDrag, moveAll, toGroupNodes, withMembers } from "./drawn-groups";
-import { useDrawnWires, wireAt, wireUnder } from "./drawn-wires";
+import { wireAt, wireUnder } from "./drawn-wires";
 import { duplicate, insertIntoWire, insertNode, place } from "./edits";
 import { FitContext } from "./fits";
 import { CARD, toNodes } from "./flow";
@@ -43,6 +43,7 @@ import { DRAG_TYPE, keyOf } from "./offers";
 import { RailCard, useRails } from "./rail-card";
 import { afterChanges, type Selection, selectedAlone, selectionOf } from "./selection";
 import { useTabStop } from "./tab-stop";
+import { useDrawnWires } from "./use-drawn-wires";
 import { useEscape, useGiveUp } from "./use-give-up";
 import { useLinks } from "./use-links";
 import { useOpenAt } from "./use-palette";
@@ -73,6 +74,13 @@ export interface CanvasProps {
   /** Goes into the subgraph that the node calls, if it calls one. */
   onEnter(node: string): void;
 }
+
+/** The nodes with a node run in this state, as one text: nothing is drawn anew while they stay the same. */
+const useNodesIn = (state: string): string =>
+  useShownRuns((store) => {
+    const found = Object.values(store.nodes).filter((nodeRun) => nodeRun.state === state);
+    return found.map((nodeRun) => nodeRun.node).join("\n");
+  });
 
 export function Canvas({
   sheet,
@@ -117,18 +125,8 @@ export function Canvas({
   // The wire that what is dragged would be put into.
   const [aimedWire, aimAtWire] = useState<string>();
   const wired = useMemo(() => new Set(graph.edges.flatMap(({ from, to }) => [from, to])), [graph.edges]);
-  const running = useShownRuns((store) =>
-    Object.values(store.nodes)
-      .filter((nodeRun) => nodeRun.state === "running")
-      .map((nodeRun) => nodeRun.node)
-      .join("\n"),
-  );
-  const queued = useShownRuns((store) =>
-    Object.values(store.nodes)
-      .filter((nodeRun) => nodeRun.state === "queued")
-      .map((nodeRun) => nodeRun.node)
-      .join("\n"),
-  );
+  const running = useNodesIn("running");
+  const queued = useNodesIn("queued");
 
   useEffect(() => {
     setNodes((old) => {

@@ -1,12 +1,5 @@
 // Wires as they are drawn. Where they are, only the page knows: React Flow keeps no places of them.
-import type { Graph, Library, Position } from "@spindle/graph-model";
-import type { Edge } from "@xyflow/react";
-import { useMemo } from "react";
-import { toEdges } from "./flow";
-import { useMarkedWires } from "./use-critical-path";
-
-export const useDrawnWires = (graph: Graph, library: Library): Edge[] =>
-  useMarkedWires(useMemo(() => toEdges(graph, library), [graph, library]));
+import type { Position } from "@spindle/graph-model";
 
 const STEP = 8;
 /** Where on a wire with bends something else may stand, as shares of its length, and how far from a bend is far enough. */

@@ -113,13 +113,13 @@ export function whyNotFollowed(graph: Graph, name: string, base: Graph, next: Gr
   return errorsWith(graph, name, next, library)[0];
 }
 
-export interface Difference {
+export interface Deviation {
   how: "added" | "removed" | "changed";
   what: string;
 }
 
 /** What another version does otherwise, in words: nodes, wires, ports, and the subgraphs in it. */
-export function differences(before: Graph, after: Graph): Difference[] {
+export function differences(before: Graph, after: Graph): Deviation[] {
   const nodes = compare(
     partsOf(before.nodes, ({ id }) => id),
     partsOf(after.nodes, ({ id }) => id),
@@ -161,7 +161,7 @@ export function differences(before: Graph, after: Graph): Difference[] {
     new Map(definitionNames(graph).map((name) => [name, contentOf(record(writtenDefinition(graph, name)), graph)]));
   const [innerBefore, innerAfter] = [inner(before), inner(after)];
   const names = new Map([...innerBefore, ...innerAfter].map(([name]) => [name, name]));
-  const subgraphs = [...names.keys()].flatMap((name): Difference[] => {
+  const subgraphs = [...names.keys()].flatMap((name): Deviation[] => {
     const [earlier, later] = [innerBefore.get(name), innerAfter.get(name)];
     if (earlier === later) return [];
     return [{ how: earlier === undefined ? "added" : later === undefined ? "removed" : "changed", what: `The subgraph ${name}` }];
@@ -176,11 +176,9 @@ function compare<T>(
   after: ReadonlyMap<string, T>,
   title: (part: T, isAfter: boolean) => string,
   change: (earlier: T, later: T) => string | undefined,
-): Difference[] {
-  const removed = [...before].flatMap(([key, part]): Difference[] =>
-    after.has(key) ? [] : [{ how: "removed", what: title(part, false) }],
-  );
-  const rest = [...after].flatMap(([key, part]): Difference[] => {
+): Deviation[] {
+  const removed = [...before].flatMap(([key, part]): Deviation[] => (after.has(key) ? [] : [{ how: "removed", what: title(part, false) }]));
+  const rest = [...after].flatMap(([key, part]): Deviation[] => {
     const old = before.get(key);
     if (old === undefined) return [{ how: "added", what: title(part, true) }];
     const what = change(old, part);

@@ -7,9 +7,9 @@ import type { Box } from "../canvas/box";
 import { isNothing, type Selection } from "../canvas/selection";
 import type { PaletteOpener } from "../canvas/use-palette";
 import type { DocumentState } from "../session/use-document";
-import type { Sharing } from "../session/use-shared-definitions";
 import type { ShownLevel } from "./use-level";
 import type { LiveMode } from "./use-live-mode";
+import type { Sharing } from "./use-shared-definitions";
 
 export type Panel = "library" | "inspector" | "bottom" | "minimap";
 

@@ -55,7 +55,6 @@ import { rememberNode } from "../session/recent-nodes";
 import { shownRuns, useOpenRun } from "../session/run-store";
 import { useDocument } from "../session/use-document";
 import { useLibrary } from "../session/use-library";
-import { useSharedDefinitions } from "../session/use-shared-definitions";
 import { focusCanvas, focusInspector } from "../ui/focus";
 import { isField } from "../ui/keys";
 import { moving } from "../ui/motion";
@@ -84,6 +83,7 @@ import { useLiveMode } from "./use-live-mode";
 import { usePanels } from "./use-panels";
 import { givenValues, useRunActs } from "./use-run-acts";
 import { useSettledWires } from "./use-settled-wires";
+import { useSharedDefinitions } from "./use-shared-definitions";
 import { useUndoSelection } from "./use-undo-selection";
 
 const NO_INPUTS: readonly RunInput[] = [];

@@ -1,8 +1,8 @@
 // In the inspector of a node that calls a copy of a shared subgraph: which version that is, and what there is to do about it.
 import { CloudUpload, Link2, RefreshCw } from "lucide-react";
 import { Switch } from "radix-ui";
-import type { Copy } from "../session/use-shared-definitions";
 import type { BoundCommand, Commands } from "./use-commands";
+import type { Copy } from "./use-shared-definitions";
 
 interface Props {
   copy: Copy;

@@ -2,13 +2,13 @@
 import type { Graph, Library } from "@spindle/graph-model";
 import { Minus, Pencil, Plus } from "lucide-react";
 import { Dialog } from "radix-ui";
-import { type Difference, differences, documentOf, errorsWith, updateTo } from "../canvas/linked";
+import { type Deviation, differences, documentOf, errorsWith, updateTo } from "../canvas/linked";
 import { asOwnStep, type SharedDocument } from "../session/use-document";
-import type { Copy } from "../session/use-shared-definitions";
 import { useReturnOfFocus } from "../ui/focus";
+import type { Copy } from "./use-shared-definitions";
 
 const SIGNS = { added: Plus, removed: Minus, changed: Pencil } as const;
-const WORDS: Readonly<Record<Difference["how"], string>> = { added: "Added", removed: "Removed", changed: "Changed" };
+const WORDS: Readonly<Record<Deviation["how"], string>> = { added: "Added", removed: "Removed", changed: "Changed" };
 /** Nobody reads more. */
 const MOST_SHOWN = 200;
 

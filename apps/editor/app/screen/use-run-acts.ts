@@ -1,5 +1,5 @@
 // What a person does with runs of the graph: start one, see what it would do, end it, try again.
-import type { Library, LibraryEngine, Resolved, RunInput } from "@spindle/graph-model";
+import { type Library, type LibraryEngine, nodeSettings, type Resolved, type RunInput } from "@spindle/graph-model";
 import { setSetting, sheetGraph } from "@spindle/graph-model/shared-doc";
 import type { RunOptions } from "@spindle/schemas";
 import { useQueryClient } from "@tanstack/react-query";
@@ -78,8 +78,8 @@ export function useRunActs(
   const cancel = () => runId && void api.runs.cancel.mutate({ id: runId }).catch(toastError);
   const runWith = (engines: ReadonlyMap<string, LibraryEngine>, versions: ReadonlyMap<string, string>) => {
     if (!shared) return;
-    const { metadata } = sheetGraph(shared.sheet);
-    const named = [...versions].filter(([node]) => metadata?.nodes?.[node]?.version !== undefined);
+    const graph = sheetGraph(shared.sheet);
+    const named = [...versions].filter(([node]) => nodeSettings(graph, node).version !== undefined);
     const choose = () => {
       for (const [node, engine] of engines) setSetting(shared.sheet, ME, node, "engine", engine.id);
       for (const [node, version] of named) setSetting(shared.sheet, ME, node, "version", version); // the others follow the library

@@ -10,4 +10,6 @@ export const useLiveSwitch = create<LiveSwitch>()(
   persist((): LiveSwitch => ({ isOn: false }), { name: "spindle.run-as-i-edit", skipHydration: true }),
 );
 
-export const toggleLive = (): void => useLiveSwitch.setState(({ isOn }) => ({ isOn: !isOn }));
+export function toggleLive(): void {
+  useLiveSwitch.setState(({ isOn }) => ({ isOn: !isOn }));
+}

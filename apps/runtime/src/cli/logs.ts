@@ -14,14 +14,14 @@ export async function printLogs(run: string, { node, json }: Options): Promise<n
   const url = await runningServer();
   if (!url) throw new Error("No Spindle answers here. Start it with npm start, or name one by SPINDLE_URL.");
   const view = await ask<RunView>(`${url}/api/runs/${encodeURIComponent(run)}`);
-  const shown = view.nodes.filter((one) => node === undefined || one.node === node || one.path === node);
+  const shown = view.nodes.filter((nodeRun) => node === undefined || nodeRun.node === node || nodeRun.path === node);
   if (node !== undefined && shown.length === 0) throw new Error(`The run has no node ${node}. It has: ${listed(view)}.`);
-  for (const one of shown) {
-    const logs = await ask<Written>(`${url}/api/runs/${encodeURIComponent(run)}/logs?path=${encodeURIComponent(one.path)}`);
+  for (const nodeRun of shown) {
+    const logs = await ask<Written>(`${url}/api/runs/${encodeURIComponent(run)}/logs?path=${encodeURIComponent(nodeRun.path)}`);
     if (json) {
-      const about = { run: view.id, node: one.node, path: one.path, state: one.state, attempt: one.attempt };
-      process.stdout.write(`${JSON.stringify({ ...about, ...(one.error ? { error: one.error } : {}), logs })}\n`);
-    } else process.stdout.write(textOf(one, logs));
+      const about = { run: view.id, node: nodeRun.node, path: nodeRun.path, state: nodeRun.state, attempt: nodeRun.attempt };
+      process.stdout.write(`${JSON.stringify({ ...about, ...(nodeRun.error ? { error: nodeRun.error } : {}), logs })}\n`);
+    } else process.stdout.write(textOf(nodeRun, logs));
   }
   return 0;
 }

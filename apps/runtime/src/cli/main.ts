@@ -113,7 +113,7 @@ workers
   .command("drain")
   .argument("[worker]", "one of the list; without it all of them")
   .description("take no more tasks, and end once what runs is done; whatever supervises a worker starts it again")
-  .action((worker?: string) => end(async () => (await import("./workers.ts")).drainWorkers(worker)));
+  .action((worker?: string) => end(async () => (await import("./workers.ts")).printDrained(worker)));
 
 program
   .command("backup")

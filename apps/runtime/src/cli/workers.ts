@@ -11,7 +11,7 @@ export async function listWorkers(): Promise<number> {
 }
 
 /** @param worker one of the list; absent: all of them */
-export async function drainWorkers(worker?: string): Promise<number> {
+export async function printDrained(worker?: string): Promise<number> {
   const init = {
     method: "POST",
     headers: { "content-type": "application/json" },

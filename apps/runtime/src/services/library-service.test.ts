@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { ObjectStore } from "../artifacts/store.ts";
 import { readConfig } from "../config.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
+import { Blueprints } from "./blueprints.ts";
 import { LibraryService } from "./library-service.ts";
 
 const nonCommercial = (setting: Record<string, string>) => {
@@ -13,7 +14,14 @@ const nonCommercial = (setting: Record<string, string>) => {
     ...setting,
   });
   const [redis, registry, store] = [{} as Redis, {} as NodeRegistry, {} as ObjectStore]; // none is asked before the start
-  const { capabilities } = new LibraryService(redis, registry, config.models, store, [], config).manifest();
+  const { capabilities } = new LibraryService(
+    redis,
+    registry,
+    config.models,
+    store,
+    new Blueprints({ query: async () => ({ rows: [] }) } as never, []),
+    config,
+  ).manifest();
   return capabilities.flatMap(({ engines = [] }) =>
     engines.filter(({ commercial }) => commercial === false).map(({ id, auto }) => [id, auto]),
   );
@@ -21,6 +29,6 @@ const nonCommercial = (setting: Record<string, string>) => {
 
 test("[M4] the setting for commercial use keeps engines that forbid it from being chosen, and no other value does", () => {
   expect(nonCommercial({ SPINDLE_COMMERCIAL_USE: "1" })).toContainEqual(["f5-tts", false]);
-  for (const setting of [{}, { SPINDLE_COMMERCIAL_USE: "" }, { SPINDLE_COMMERCIAL_USE: "0" }])
-    expect(nonCommercial(setting)).toContainEqual(["f5-tts", undefined]);
+  const others: Record<string, string>[] = [{}, { SPINDLE_COMMERCIAL_USE: "" }, { SPINDLE_COMMERCIAL_USE: "0" }];
+  for (const setting of others) expect(nonCommercial(setting)).toContainEqual(["f5-tts", undefined]);
 });

@@ -210,7 +210,7 @@ export class LibraryService {
     const text = await this.redis.get(names.manifest("comfy")).catch(() => undefined);
     if (text === undefined) return;
     const { sha256: hash, packs, reason, region, busy = {} } = (text === null ? {} : JSON.parse(text)) as ComfyNotice;
-    [this.comfyReason, this.regionVersion, this.busy] = [packs, reason, region, busy];
+    [this.comfyReason, this.regionVersion, this.busy] = [reason, region, busy];
     if (hash !== undefined && hash !== this.comfyHash) await this.readComfy().catch(() => {});
     if (packs !== undefined && packs !== this.packsHash) await this.readPacks().catch(() => {});
     this.comfyLive = hash !== undefined && hash === this.comfyHash;

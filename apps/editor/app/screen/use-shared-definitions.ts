@@ -5,9 +5,9 @@ import { useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef } from "react";
 import { isEdited, linkOf } from "../canvas/definitions";
 import { documentOf, follow, type NewestVersion, setLink, sharedEntry, whyNotFollowed } from "../canvas/linked";
+import { useTRPC, useTRPCClient } from "../session/provider";
+import { asOwnStep, type DocumentState } from "../session/use-document";
 import { toast, toastError } from "../ui/toast";
-import { useTRPC, useTRPCClient } from "./provider";
-import { asOwnStep, type DocumentState } from "./use-document";
 
 /** A copy that a graph has of a shared subgraph. */
 export interface Copy {

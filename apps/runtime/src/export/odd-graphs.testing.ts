@@ -17,12 +17,12 @@ import { makeLibrary, mergeManifests } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
 import { expect } from "vitest";
 import * as Y from "yjs";
-import { freezeNodes, rootNodes } from "./engine/freeze.ts";
-import { exportTypeScript } from "./export/typescript.ts";
+import { freezeNodes, rootNodes } from "../engine/freeze.ts";
+import { exportTypeScript } from "./typescript.ts";
 
 const { node, python } = committedManifests;
 const manifest = mergeManifests({ node: { manifest: node, live: true }, python: { manifest: python, live: true } }, new Date(0));
-export const library = makeLibrary(manifest.capabilities);
+export const LIBRARY = makeLibrary(manifest.capabilities);
 
 const use = (id: string, service: string, params?: object) => ({
   id,
@@ -113,20 +113,20 @@ function mutated(sample: unknown, next: Next): unknown {
 }
 
 export function goThrough(graph: Graph): boolean {
-  const { root, definitions } = resolve(graph, library);
+  const { root, definitions } = resolve(graph, LIBRARY);
   for (const level of [root, ...definitions.values()])
     expect([level.inputs, level.call, level.branches, level.regionProblems]).toBeDefined();
   exportMermaid(graph);
   exportJson(graph);
-  exportRegion(graph, library, graph.nodes[0]?.id ?? "");
-  const issues = validate(graph, library);
+  exportRegion(graph, LIBRARY, graph.nodes[0]?.id ?? "");
+  const issues = validate(graph, LIBRARY);
   for (const { message } of issues) expect(typeof message).toBe("string");
   if (hasErrors(issues)) return false;
   const frozen = stripState(graph);
   canonicalText(frozen);
-  rootNodes(frozen, library, freezeNodes(frozen, library));
-  expect(resolve(frozen, library)).toBe(resolve(frozen, library));
-  exportTypeScript(frozen, library);
+  rootNodes(frozen, LIBRARY, freezeNodes(frozen, LIBRARY));
+  expect(resolve(frozen, LIBRARY)).toBe(resolve(frozen, LIBRARY));
+  exportTypeScript(frozen, LIBRARY);
   return true;
 }
 
@@ -142,7 +142,7 @@ export function oddText(seed: number): string {
  */
 export function survive(text: string): "refused" | "bad" | "good" {
   try {
-    const { graph, issues } = readAnyText(text, library);
+    const { graph, issues } = readAnyText(text, LIBRARY);
     if (!graph) {
       expect(hasErrors(issues)).toBe(true);
       return "refused";

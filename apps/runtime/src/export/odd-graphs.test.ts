@@ -2,7 +2,7 @@
 // wrong is an issue. SEEDS=10000 tries more of them.
 import { type Graph, readAnyText, validate } from "@spindle/graph-model";
 import { expect, test } from "vitest";
-import { goThrough, library, oddText, RICH, survive } from "../odd-graphs.testing.ts";
+import { goThrough, LIBRARY, oddText, RICH, survive } from "./odd-graphs.testing.ts";
 
 test("[G6] nothing that a document can hold throws where graphs are read, checked, drawn, planned and frozen", () => {
   const ends = { refused: 0, bad: 0, good: 0 };
@@ -11,7 +11,7 @@ test("[G6] nothing that a document can hold throws where graphs are read, checke
 }, 240_000);
 
 test("the graph that uses everything is right before anything is changed", () => {
-  const { graph } = readAnyText(JSON.stringify(RICH), library);
-  expect(validate(graph as Graph, library).filter(({ severity }) => severity === "error")).toEqual([]);
+  const { graph } = readAnyText(JSON.stringify(RICH), LIBRARY);
+  expect(validate(graph as Graph, LIBRARY).filter(({ severity }) => severity === "error")).toEqual([]);
   expect(goThrough(graph as Graph)).toBe(true);
 });
