@@ -4,7 +4,7 @@
 // runs the tests that need this engine and no other, and installs only it.
 import { spawn } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { buildEditor, findEspeak, PYTHON } from "../launch/build.ts";
 import { findChromium } from "../launch/chromium.ts";
@@ -117,6 +117,8 @@ async function vitest(project: string, env: Record<string, string>): Promise<Cou
       "--project",
       project,
       "--reporter=default",
+      // By itself vitest leaves a core free. Only unit tests run beside each other: the other suites share their processes.
+      ...(project === "unit" ? [`--maxWorkers=${availableParallelism()}`] : []),
       "--reporter=json",
       `--outputFile.json=${report}`,
     ],

@@ -157,7 +157,8 @@ describe.each(Object.entries(stacks))("%s", (mode, { services, networks, volumes
       expect(read.length, service).toBeGreaterThan(3);
       for (const name of Object.keys(services[service]?.environment ?? {})) expect([...read, ...OF_THE_LANGUAGE], service).toContain(name);
     }
-    for (const name of names(python, /environ\["([A-Z][A-Z0-9_]+)"\]/g)) expect(services.worker?.environment, name).toHaveProperty(name);
+    for (const name of names(python, /environ\["([A-Z][A-Z0-9_]+)"\](?! = )/g))
+      expect(services.worker?.environment, name).toHaveProperty(name);
   });
 
   test("model files are fetched into the volumes where the worker and ComfyUI look for them", () => {

@@ -20,8 +20,8 @@ const READS: readonly (readonly [files: RegExp, read: RegExp])[] = [
   [/\.py$/, new RegExp(`\\benviron(?:\\.get\\(|\\[)"(${NAME})"`, "g")],
   [/^(compose\.yaml|infra\/compose\/.*\.ya?ml)$/, new RegExp(`\\$\\{(${NAME})`, "g")],
 ];
-/** What the system, Node and Docker give, and no operator sets for Spindle. */
-const GENERAL = ["COMPOSE_PROFILES", "HOME", "NODE_ENV", "PATH"];
+/** What the system, CUDA, Node and Docker give, and no operator sets for Spindle. */
+const GENERAL = ["COMPOSE_PROFILES", "CUDA_VISIBLE_DEVICES", "HOME", "NODE_ENV", "PATH"];
 
 function variablesRead(): Set<string> {
   const found = new Set<string>();

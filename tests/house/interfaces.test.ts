@@ -19,6 +19,7 @@ const WIDER: Readonly<Record<string, string>> = {
   DueRow: ROW,
   GraphService: "what the API offers for graphs; each route calls one of it",
   Level: "facts about a graph that cannot be changed, each worked out once somebody asks",
+  LibraryService: "what is offered and by whom, for the API, the runs and /health, each of which takes what it needs",
   NodeCapability: "a capability as its file describes it",
   NodeDefinition: "a capability as the library describes it",
   NodeInfo: "a class as ComfyUI describes it",

@@ -48,7 +48,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const artifacts = new Artifacts(store, db, join(config.home, "uploads"));
   await artifacts.sweep();
   const record = new PostgresRecord(db.pool, db.changes);
-  record.nodes.counts.onEvent = (type, ids) => log.note("record", type, ids);
+  record.counts.onEvent = (type, ids) => log.note("record", type, ids);
   const live = new LiveBoard();
   const decisions = new Decisions(record.nodes);
   const { timings, models } = config;

@@ -42,6 +42,10 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineDefinition:
     return describe_engine(tmp_path)
 
 
+VOICE = capabilities()["generate.f5_to_tts"]
+"""Made before any test puts an engine of its own in the place of the real ones."""
+
+
 def describe_engine(folder: Path, **other: Any) -> EngineDefinition:
     file = {
         "path": "moody/model.bin",
@@ -190,9 +194,11 @@ def test_a_broken_installation_that_a_task_meets_takes_the_engine_out_of_the_liv
         raise InstallationError("A library is missing.")
 
     monkeypatch.setattr(TaskContext, "input", lambda *_: {"narration": "Hello."})
-    offered = dataclasses.replace(capabilities()["generate.f5_to_tts"], run=meets, engines=[installed("moody")])
+    offered = dataclasses.replace(VOICE, run=meets, engines=[installed("moody")])
     ours, theirs = socket.socketpair()
-    task = {"engine": "moody", "inputSha256": "0", "folder": str(tmp_path), "runtime": "", "task": "t", "token": "x"}
+    version = f"{offered.id}@{offered.version}"
+    about = {"capability": version, "engine": "moody", "inputSha256": "0"}
+    task = {**about, "folder": str(tmp_path), "runtime": "", "task": "t", "token": "x"}
     with ours, theirs, pytest.raises(InstallationError):
         _actor(offered, Wire(theirs), Engines())(task)
     assert "working packages: A library is missing" in (ready.why_not() or "")
@@ -275,7 +281,7 @@ def test_an_engine_that_cannot_be_examined_is_not_live_and_says_why(ready: Engin
         raise PermissionError(13, "Permission denied", str(ready.environment))
 
     monkeypatch.setattr(Path, "is_file", closed)
-    capability = dataclasses.replace(capabilities()["generate.f5_to_tts"], engines=[installed("moody")])
+    capability = dataclasses.replace(VOICE, engines=[installed("moody")])
     monkeypatch.setattr("spindle_worker.capability.definition", lambda _: ready)
     (entry,) = manifest([capability])["capabilities"]
     assert entry["engines"][0]["live"] is False

@@ -68,9 +68,10 @@ def attempt(run: Run, runtime: Runtime, folder: Path, engines: Engines, given: d
     """What the child hands in for a task of a capability that does this."""
     body = json.dumps(given or {}).encode()
     runtime.objects["tasks/t/input"] = body
-    task = {"engine": "moody", "runtime": runtime.url, "task": "t", "token": "x", "folder": str(folder)}
     ours, theirs = map(Wire, socket.socketpair())
     capability = dataclasses.replace(CAPABILITY, run=run)
+    version = f"{capability.id}@{capability.version}"
+    task = {"capability": version, "engine": "moody", "runtime": runtime.url, "task": "t", "token": "x", "folder": str(folder)}
     try:
         result: dict[str, Any] = _actor(capability, theirs, engines)({**task, "inputSha256": hashlib.sha256(body).hexdigest()})
         return result

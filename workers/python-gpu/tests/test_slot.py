@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from spindle_worker.device import lock
+from spindle_worker.nodes import capabilities
 from spindle_worker.settings import Settings
 from spindle_worker.supervise import slot as slots
 from spindle_worker.supervise import supervisor
@@ -46,7 +47,9 @@ def settings(runtime_url: str = "http://127.0.0.1:1") -> Settings:
         worker_key="k",
         models=Path("/nowhere"),
         device_slots=1,
+        metrics_host="127.0.0.1",
         metrics_port=0,
+        drain_seconds=0,
         publish_seconds=0.01,
         worker="w",
     )
@@ -80,10 +83,11 @@ def test_the_child_and_its_engine_hold_the_lock_of_the_device_by_themselves(runt
     try:
         task = json.dumps({"seconds": 600, "silent": True}).encode()
         runtime.objects["tasks/t/input"] = task
+        version = capabilities()["dummy.dummy_task"].version
         message = {
             "type": "task",
             "task": "t",
-            "capability": "dummy.dummy_task@1",
+            "capability": f"dummy.dummy_task@{version}",
             "engine": "process",
             "runtime": runtime.url,
             "token": "x",
@@ -118,6 +122,12 @@ class Entries:
 
     def publish(self, manifest: dict[str, Any], _ttl: int) -> None:
         self.published.append(manifest)
+
+    def is_to_drain(self) -> bool:
+        return False
+
+    def withdraw(self) -> None:
+        pass
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ export const RICH = {
   },
 };
 
-const folder = new URL("../../../schemas/samples/graph/valid/", import.meta.url);
+const folder = new URL("../../../../schemas/samples/graph/valid/", import.meta.url);
 const samples: unknown[] = [RICH, RICH, ...readdirSync(folder).map((name) => JSON.parse(readFileSync(new URL(name, folder), "utf8")))];
 
 type Next = (below: number) => number;

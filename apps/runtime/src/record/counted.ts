@@ -65,7 +65,12 @@ export class NodeRunCounts {
 }
 
 export class CountedNodeRuns extends PostgresNodeRuns {
-  readonly counts = new NodeRunCounts();
+  constructor(
+    private readonly counts: NodeRunCounts,
+    ...of: ConstructorParameters<typeof PostgresNodeRuns>
+  ) {
+    super(...of);
+  }
 
   override async change(change: NodeChange): Promise<ChangedRow | undefined> {
     const row = await super.change(change);

@@ -1,7 +1,7 @@
 // The record of runs in PostgreSQL.
 import { EventEmitter } from "node:events";
 import type pg from "pg";
-import { CountedNodeRuns, CountedRuns } from "./counted.ts";
+import { CountedNodeRuns, CountedRuns, NodeRunCounts } from "./counted.ts";
 import { PostgresHistory } from "./postgres-history.ts";
 import { PostgresQueue } from "./postgres-queue.ts";
 import { PostgresResults } from "./postgres-results.ts";
@@ -10,6 +10,7 @@ import type { RunRecord } from "./record.ts";
 
 export class PostgresRecord implements RunRecord {
   readonly changed = new EventEmitter().setMaxListeners(0);
+  readonly counts = new NodeRunCounts();
   readonly nodes: CountedNodeRuns;
   readonly runs: CountedRuns;
   readonly leases: PostgresLeases;
@@ -19,8 +20,8 @@ export class PostgresRecord implements RunRecord {
 
   /** @param changes the pool for the statements that change node runs; it has one connection where they must be in order */
   constructor(pool: pg.Pool, changes: pg.Pool = pool) {
-    this.nodes = new CountedNodeRuns(pool, changes, this.changed);
-    this.runs = new CountedRuns(this.nodes.counts, pool, this.changed);
+    this.nodes = new CountedNodeRuns(this.counts, pool, changes, this.changed);
+    this.runs = new CountedRuns(this.counts, pool, this.changed);
     this.leases = new PostgresLeases(pool);
     this.results = new PostgresResults(pool);
     this.queue = new PostgresQueue(pool);
