@@ -633,6 +633,10 @@ export interface OperationalContracts {
    * Description of any operational side effects (e.g., persistent-storage-write).
    */
   sideEffects?: string;
+  /**
+   * An exported program carries the text of the handler's module, which needs nothing but its input (DESIGN G8).
+   */
+  portable?: boolean;
   [k: string]: unknown;
 }
 /**
@@ -787,6 +791,10 @@ export interface OperationalContracts1 {
    * Description of any operational side effects (e.g., persistent-storage-write).
    */
   sideEffects?: string;
+  /**
+   * An exported program carries the text of the handler's module, which needs nothing but its input (DESIGN G8).
+   */
+  portable?: boolean;
   [k: string]: unknown;
 }
 /**

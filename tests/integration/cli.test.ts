@@ -103,7 +103,8 @@ describe("without a server", () => {
     const imported = await spindle(["import", odd]);
     expect([imported.code, JSON.parse(imported.out).nodes[0].id]).toEqual([0, "a"]);
     expect(imported.err).toContain("node.unknown_capability");
-    expect((await spindle(["export", file("good.json", good), "--to", "langgraph"])).out).toContain("export async function run(");
+    const program = await spindle(["export", file("good.json", good), "--to", "langgraph"]);
+    expect(program.out, program.err).toContain("export async function run(");
     const wire = { from: "list", to: "ask", metadata: { sourcePort: "value", targetPort: "value", map: {} } };
     const people = graphOf([node("list", "constant.array", { value: [1, 2] }), node("ask", "human.ask_person")], [wire]);
     const refused = await spindle(["export", file("people.json", people), "--to", "langgraph"]);

@@ -1,4 +1,6 @@
 // A graph as a program of its own: TypeScript that needs LangGraph and the services' functions, and nothing of Spindle.
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import {
   declaredInterface,
   edgeMetadata,
@@ -19,8 +21,9 @@ import {
   record,
   resolve,
 } from "@spindle/graph-model";
+import { committedManifests } from "@spindle/node-library/manifests";
 import { endPrefixes } from "../engine/outputs.ts";
-import { NodeRegistry } from "../nodes/registry.ts";
+import { ROOT } from "../root.ts";
 import { carried } from "./carried.ts";
 
 /** @returns a module that exports `graph`, `compile` and `run`; the graph has been validated */
@@ -94,9 +97,14 @@ class PortTexts {
   }
 }
 
-const registry = await NodeRegistry.load();
+/** The files of the nodes that a program can carry. They are known from the manifest, since the command line loads no node. */
+const portable = new Map(
+  committedManifests.node.capabilities.flatMap(({ id, version, contracts, handler }) =>
+    contracts?.portable === true ? [[`${id}@${version}`, pathToFileURL(join(ROOT, handler.module))] as const] : [],
+  ),
+);
 const portableFile = ({ plane, service }: GraphNode, element: NodeDefinition | undefined): URL | undefined =>
-  plane === "node" && element ? registry.portableFile(service, element.version) : undefined;
+  plane === "node" && element ? portable.get(`${service}@${element.version}`) : undefined;
 
 /** The graph itself, and each definition that a call needs. */
 function definitionsUsed(resolved: Resolved): string[] {

@@ -11,7 +11,6 @@ export class NodeRegistry {
   private constructor(
     private readonly byId: ReadonlyMap<string, NodeCapability>,
     private readonly files: ReadonlyMap<NodeCapability, string>,
-    private readonly folder: URL,
   ) {}
 
   static async load(folder: URL = new URL("./", import.meta.url)): Promise<NodeRegistry> {
@@ -27,17 +26,11 @@ export class NodeRegistry {
       byId.set(node.id, node);
       fileOf.set(node, name);
     }
-    return new NodeRegistry(byId, fileOf, folder);
+    return new NodeRegistry(byId, fileOf);
   }
 
   find(id: string): NodeCapability | undefined {
     return this.byId.get(id);
-  }
-
-  /** The file of a node that an exported program can carry. */
-  portableFile(id: string, version: string): URL | undefined {
-    const node = this.byId.get(id);
-    return node?.portable && node.version === version ? new URL(this.files.get(node) as string, this.folder) : undefined;
   }
 
   /** @param models where to look for live engines; absent: nothing is asked, and what depends on the outside is not live */
@@ -100,7 +93,11 @@ async function entry(declared: NodeCapability, file: string, models: Config["mod
     examples: declared.examples ?? [],
     telemetry: { emitsProgressEvents: true, metrics: [] },
     security: { requiresSecrets: false },
-    contracts: { idempotent: declared.idempotent, sideEffects: declared.sideEffects ?? "none" },
+    contracts: {
+      idempotent: declared.idempotent,
+      sideEffects: declared.sideEffects ?? "none",
+      ...(declared.portable ? { portable: true } : {}),
+    },
     category: declared.category,
     keywords: declared.keywords ?? [],
     docs: declared.docs ?? declared.description,

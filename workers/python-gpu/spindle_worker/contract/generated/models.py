@@ -753,6 +753,12 @@ class OperationalContracts(BaseModel):
             description='Description of any operational side effects (e.g., persistent-storage-write).',
         ),
     ] = None
+    portable: Annotated[
+        bool | None,
+        Field(
+            description="An exported program carries the text of the handler's module, which needs nothing but its input (DESIGN G8)."
+        ),
+    ] = None
 
 
 class CapabilityEngine(BaseModel):
