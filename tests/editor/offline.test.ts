@@ -279,6 +279,7 @@ test("a graph that is deleted comes back by Undo, from the list, and on the page
   const link = list.locator(`a[href="/g/${id}"]`);
   await list.goto(spindle.url);
   await deleteIt();
+  await list.getByRole("button", { name: "Undo" }).hover(); // the message waits for whoever points at it
   await alerts(page).filter({ hasText: "This graph was deleted." }).waitFor();
   await list.getByRole("button", { name: "Undo" }).click();
   await link.waitFor();
