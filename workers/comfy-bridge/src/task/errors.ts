@@ -73,6 +73,7 @@ export function fromRefusal({ body }: PromptAnswer, prompt: Readonly<Record<stri
 
 function tell({ message = "", details = "", extra_info = {} }: ValidationError): string {
   const input = typeof extra_info.input_name === "string" ? extra_info.input_name : "";
-  if (SECRET.test(input)) return `${input}: ${message}.`;
-  return details ? `${message}: ${details}.` : `${message}.`;
+  const parts = SECRET.test(input) ? [input, message] : [message, details];
+  const text = parts.filter((part) => part).join(": ");
+  return text && `${text}.`;
 }

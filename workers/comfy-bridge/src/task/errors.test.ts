@@ -1,0 +1,11 @@
+import { expect, test } from "vitest";
+import { fromRefusal } from "./errors.ts";
+
+const words = (body: object): string => fromRefusal({ status: 400, body } as never, {}).message;
+
+test("a prompt that is refused says why in ComfyUI's words, and that there are none where there are none", () => {
+  expect(words({ error: { message: "Prompt has no outputs" } })).toBe("Prompt has no outputs.");
+  expect(words({ error: { message: "Bad", details: "steps" } })).toBe("Bad: steps.");
+  for (const body of [{}, { error: {} }, { error: { message: "", details: "" } }, { node_errors: { 1: { errors: [{ message: "" }] } } }])
+    expect(words(body)).toBe("ComfyUI refused the prompt without saying why.");
+});
