@@ -28,8 +28,8 @@ export function FindBar({ graph, library, issues, onJump, onSelect, onClose }: P
     onJump(found[next] ?? "");
   };
   const leave = () => {
+    focusCanvas(); // at once: a key that follows is the canvas's
     onClose();
-    setTimeout(focusCanvas);
   };
   return (
     <search className="floating find-bar">

@@ -230,10 +230,10 @@ export class RunService {
     return { id, state: state as RunState, progress, ...dates, ...values };
   }
 
-  /** Of each node the run of its last visit, without values. */
+  /** Of each node the run of its last visit, in the order of their paths, without values. */
   private lastRuns(id: string, tallies: readonly Tally[]): Promise<StoredNodeRun[]> {
     const path = { in: lastVisits(tallies).map((one) => one.path) };
-    return this.db.prisma.nodeRun.findMany({ where: { runId: id, path }, omit: { input: true } });
+    return this.db.prisma.nodeRun.findMany({ where: { runId: id, path }, omit: { input: true }, orderBy: { path: "asc" } });
   }
 
   /** Every node run of one node, of one place, or of all: visits, elements and what ran in subgraphs. */
