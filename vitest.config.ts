@@ -10,7 +10,7 @@ export default defineConfig({
   test: {
     projects: [
       { test: { ...common, name: "unit", include: ["{schemas,packages,apps,infra,workers}/**/*.test.ts", "tests/house/*.test.ts"] } },
-      { test: { ...common, name: "integration", globalSetup, include: ["tests/integration/*.test.ts"], fileParallelism: false } },
+      { test: { ...common, name: "integration", globalSetup, include: ["tests/integration/*.test.ts"] } },
       { test: { ...common, name: "e2e", globalSetup, include: ["tests/e2e/*.test.ts"], fileParallelism: false, testTimeout: 240_000 } },
       {
         test: { ...common, name: "editor", globalSetup, include: ["tests/editor/*.test.ts"], fileParallelism: false, testTimeout: 240_000 },

@@ -1,7 +1,7 @@
-// `npm test`: check, unit, integration on real processes, what is hostile in short, end-to-end in a browser. `--all` adds all that is hostile, each part of the editor, the object stores
-// and the slow suites. `--engines` runs
-// the GPU engines alone, on the CPU: it installs their packages first, some 13 GB, and is never part of `--all`; `--engines kokoro`
-// runs the tests that need this engine and no other, and installs only it.
+// `npm test`: check, unit, integration on real processes, what is hostile in short, end-to-end in a browser. `--all` adds all that is
+// hostile, each part of the editor, the object stores and the slow suites. `--engines` runs the GPU engines alone, on the CPU: it
+// installs their packages first, some 13 GB, and is never part of `--all`; `--engines kokoro` runs the tests that need this engine and
+// no other, and installs only it.
 import { spawn } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
@@ -15,10 +15,13 @@ import { buildVersitygw } from "../launch/versitygw.ts";
 import { check, prepare } from "./check.ts";
 
 /** Minutes on two cores. With --all a suite fails that takes half as long again: what it grew by belongs in its budget, with a reason. */
-const BUDGETS = { check: 3, unit: 6, python: 3, integration: 17, hostile: 14, e2e: 6, editor: 7, slow: 22 };
+const BUDGETS = { check: 3, unit: 6, python: 3, integration: 15, hostile: 14, e2e: 6, editor: 9, slow: 22 };
 /** How many seeds each hostile suite goes through, where it has the time. */
 const HOSTILE_IN_FULL = { SEEDS: process.env.SEEDS ?? "40" };
 type Suite = keyof typeof BUDGETS;
+/** How many test files run beside each other: of unit tests one a core (by itself vitest leaves a core free), of the integration suite two, each with
+ *  a stack of processes that mostly wait for each other. All others run one by one (vitest.config.ts). */
+const BESIDE: Partial<Record<string, number>> = { unit: availableParallelism(), integration: 2 };
 
 interface Counts {
   passed: number;
@@ -117,8 +120,7 @@ async function vitest(project: string, env: Record<string, string>): Promise<Cou
       "--project",
       project,
       "--reporter=default",
-      // By itself vitest leaves a core free. Only unit tests run beside each other: the other suites share their processes.
-      ...(project === "unit" ? [`--maxWorkers=${availableParallelism()}`] : []),
+      ...(BESIDE[project] ? [`--maxWorkers=${BESIDE[project]}`] : []),
       "--reporter=json",
       `--outputFile.json=${report}`,
     ],

@@ -12,10 +12,13 @@ const KEPT_MS = 3_600_000;
 
 /** @returns {Promise<string>} the file to import */
 export async function bundledCommandLine() {
+  return upToDate() ?? build();
+}
+
+function upToDate() {
   const known = readStamp();
-  if (known && existsSync(join(root, known.main)) && known.inputs.every(([file, is]) => stateOf(file) === is))
-    return join(root, known.main);
-  return build();
+  const holds = known && existsSync(join(root, known.main)) && known.inputs.every(([file, is]) => stateOf(file) === is);
+  return holds ? join(root, known.main) : undefined;
 }
 
 /** Its paths start at the root: a folder that was moved or copied stands for itself. */
@@ -35,6 +38,7 @@ function stateOf(file) {
 /** Each build has a folder of its own, so that none changes under a command that runs; old ones go. */
 async function build() {
   const { build: bundle } = await import("esbuild");
+  const begun = Date.now();
   mkdirSync(cache, { recursive: true });
   const outdir = mkdtempSync(join(cache, "build-"));
   const { metafile } = await bundle({
@@ -56,7 +60,14 @@ async function build() {
   });
   const main = join(outdir, "main.mjs");
   const inputs = [...Object.keys(metafile.inputs), relative(root, fileURLToPath(import.meta.url))];
-  const text = JSON.stringify({ main: relative(root, main), inputs: inputs.map((file) => [file, stateOf(file)]) });
+  // What changed meanwhile may be in it or not, and is as no file ever is: the next command builds again.
+  const stateBefore = (file) => (statSync(join(root, file)).mtimeMs < begun ? stateOf(file) : "changed");
+  const text = JSON.stringify({ main: relative(root, main), inputs: inputs.map((file) => [file, stateBefore(file)]) });
+  const others = upToDate(); // of a command that started at the same time
+  if (others) {
+    rmSync(outdir, { recursive: true, force: true });
+    return others;
+  }
   writeFileSync(`${outdir}/stamp.json`, text);
   renameSync(`${outdir}/stamp.json`, stamp);
   const old = readdirSync(cache)
