@@ -132,7 +132,7 @@ export const METADATA_KEYS = {
 } as const;
 
 export const BUS = {
-  "description": "Names on the bus. Every key and stream of the protocol is made here and nowhere else. `coalesce`: how long what a node tells of itself is kept back, so that the latest stands for all of it (DESIGN W8): previews by the node, progress by its worker, both by the runtime. `markTtlMs`: how long the marks of a task (dispatched, cancelled, settled) are kept. `progressKept`: about how many reports of progress the stream holds.",
+  "description": "Names on the bus. Every key and stream of the protocol is made here and nowhere else. `coalesce`: how long what a node tells of itself is kept back, so that the latest stands for all of it (DESIGN W8): previews by the node, progress by its worker, both by the runtime. `markTtlMs`: how long the marks of a task (dispatched, cancelled, settled) are kept. `progressKept` and `deadLettersKept`: about how many reports of progress, and of what was no message, their streams hold.",
   "prefix": "spindle",
   "names": {
     "queue": "q:{plane}:{capability}@{version}:{engine}",
@@ -148,7 +148,8 @@ export const BUS = {
     "workerManifest": "manifest:{plane}:{worker}",
     "drain": "drain:{worker}",
     "doorbell": "bell:{plane}",
-    "decided": "decided:bell"
+    "decided": "decided:bell",
+    "deadLetters": "dead-letters"
   },
   "group": "w",
   "library": "spindle",
@@ -156,6 +157,7 @@ export const BUS = {
   "outputMaxBytes": 262144,
   "markTtlMs": 86400000,
   "progressKept": 10000,
+  "deadLettersKept": 1000,
   "coalesce": {
     "previewMs": 300,
     "progressMs": 250,

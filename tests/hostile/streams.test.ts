@@ -1,5 +1,5 @@
 // Junk and replays on the streams between the runtime and its workers: they end nothing, change nothing, and do not stay.
-import { names } from "@spindle/task-bus";
+import { names, signResult } from "@spindle/task-bus";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Random } from "../../packages/graph-model/src/shared-doc/random-updates.testing.ts";
 import { bytesAtRandom, everySeed, inspected, pick, SEEDS, Watched } from "../support/hostile.ts";
@@ -54,7 +54,8 @@ test(`[W6] ${SEEDS * ENTRIES} entries that are junk or replayed leave their stre
     });
     await hand.done(entry, value);
     const [, said] = (await redis.xrevrange(names.results, "+", "-", "COUNT", 1))[0] ?? [];
-    const settled = said ?? ["result", JSON.stringify({ v: 1, task: entry.task, outcome: "failed", worker: "test-worker" })];
+    const lie = JSON.stringify({ v: 1, task: entry.task, outcome: "failed", worker: "test-worker" });
+    const settled = said ?? ["result", lie, "sig", signResult(lie, spindle.env.SPINDLE_WORKER_KEY as string)];
     const { nodes, state } = await ended(spindle.url, run);
     expect([state, nodes[0]?.output]).toEqual(["succeeded", { value, waited: 0 }]);
     for (let times = 0; times < 5; times++) await redis.xadd(names.results, "*", ...settled);

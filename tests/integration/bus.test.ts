@@ -3,7 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { TaskEntry, TaskResult } from "@spindle/schemas";
-import { names, taskToken, type WorkerEnd, workerEnd } from "@spindle/task-bus";
+import { names, taskToken, type WorkerEnd } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -140,16 +140,6 @@ describe("a result is refused and counted, and the run is unharmed,", () => {
     },
     20_000,
   );
-
-  test("[W6] when it is no result at all", async () => {
-    const run = await start();
-    const entry = await claim();
-    await worker.beat(entry);
-    await redis.xadd(names.results, "*", "result", "not json");
-    await redis.xadd(names.results, "*", "result", JSON.stringify({ v: 1, task: "x", outcome: "maybe" }));
-    await done(entry, "fine");
-    expect((await ended(spindle.url, run)).state).toBe("succeeded");
-  });
 });
 
 /** Stores an object the right way, then lies about it. */
@@ -281,18 +271,6 @@ test("[A3] of the artifacts it opens those that the task's input names, and no o
   await done(entry, 1);
   await ended(spindle.url, run);
 });
-
-test("[W2] an entry that was not signed with the worker's key is refused by a worker", async () => {
-  const other = workerEnd(redis, "other", "another key, long enough to be one");
-  const run = await start();
-  await expect(
-    until(async () => other.claim([route]).catch((error: Error) => /not signed/.test(error.message)), 60_000, "it is refused"),
-  ).resolves.toBe(true);
-  const again = await claim(); // nobody leased it, so it comes again
-  await worker.beat(again);
-  await done(again, 1);
-  expect((await ended(spindle.url, run)).state).toBe("succeeded");
-}, 20_000);
 
 test("[W7] losing Redis whole costs time, never a run", async () => {
   const runs = [await start(), await start()];

@@ -223,6 +223,8 @@ describe.each([
     const forged = await give({ value: "forged", seconds: 0 }, {}, runtimeEnd(broker.redis, "x".repeat(64)));
     expect(await value(await give({ value: "true", seconds: 0 }))).toBe("true");
     expect(broker.seen.some((one) => one.task === forged)).toBe(false);
+    expect(broker.buried, "it is refused, and leaves its queue").toMatchObject([{ why: expect.stringMatching(/refused/), entry: {} }]);
+    expect(await broker.whereabouts(forged)).toBe("lost");
   });
 
   test("[A3, W6] fetches what its input names, stores what it makes where it is told, and names it with its hash", async () => {

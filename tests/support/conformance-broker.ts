@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { canonicalText } from "@spindle/graph-model";
 import type { ArtifactRef, TaskEntry, TaskResult } from "@spindle/schemas";
-import { loadFunctions, openRedis, type Route, type RuntimeEnd, runtimeEnd, taskToken } from "@spindle/task-bus";
+import { type Junk, loadFunctions, openRedis, type Route, type RuntimeEnd, runtimeEnd, taskToken } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import { startRedis } from "../../infra/launch/redis.ts";
 import { until } from "./spindle.ts";
@@ -17,6 +17,8 @@ export const KEY = "k".repeat(64);
 export class ConformanceBroker {
   readonly inputs = new Map<string, string>();
   readonly seen: TaskResult[] = [];
+  /** What the worker wrote that is no result signed with its key, and what it refused. */
+  readonly buried: Junk[] = [];
   /** Bytes by key, and by the id of an artifact that tasks may read. */
   readonly objects = new Map<string, Buffer>();
   /** What a worker handed over beside Redis. */
@@ -51,7 +53,7 @@ export class ConformanceBroker {
   /** The same for another capability or engine. */
   routed(route: Route): ConformanceBroker {
     const other = new ConformanceBroker(this.redis, this.bus, this.env, [], route);
-    return Object.assign(other, { inputs: this.inputs, seen: this.seen, objects: this.objects });
+    return Object.assign(other, { inputs: this.inputs, seen: this.seen, buried: this.buried, objects: this.objects });
   }
 
   /** A task whose input is `input`; returns its name. */
@@ -90,7 +92,11 @@ export class ConformanceBroker {
     return until(
       async () => {
         for (const message of await this.bus.results()) {
-          if ("bad" in message) throw new Error(`A malformed result: ${message.bad}`);
+          if ("junk" in message) {
+            await this.bus.bury(message.junk);
+            this.buried.push(message.junk);
+            continue;
+          }
           this.seen.push(message.result);
           await this.bus.acknowledge(message.id);
           await this.bus.done(message.result.task, this.route);

@@ -45,7 +45,12 @@ export const metrics = {
     labelNames: ["plane"],
     registers,
   }),
-  malformedResults: new Counter({ name: "spindle_malformed_results_total", help: "Results of workers that could not be read", registers }),
+  deadLetters: new Counter({
+    name: "spindle_dead_letters_total",
+    help: "What was on the bus and is no message of this Spindle: among the results, or among the entries of queues",
+    labelNames: ["kind"],
+    registers,
+  }),
   previews: new Counter({ name: "spindle_previews_total", help: "Previews that were shown", registers }),
   previewsDropped: new Counter({
     name: "spindle_previews_dropped_total",

@@ -82,11 +82,30 @@ redis.register_function('spindle_beat', function(keys, args)
   return mark and 'cancel' or 'ok'
 end)
 
--- KEYS: settled mark, results stream. ARGV: result (JSON), mark's ttl in ms, doorbell channel. Idempotent by task.
+-- KEYS: settled mark, results stream. ARGV: result (JSON), mark's ttl in ms, doorbell channel, signature. Idempotent by task.
 redis.register_function('spindle_settle', function(keys, args)
   if not redis.call('SET', keys[1], '1', 'NX', 'PX', args[2]) then return 0 end
-  redis.call('XADD', keys[2], '*', 'result', args[1])
+  redis.call('XADD', keys[2], '*', 'result', args[1], 'sig', args[4] or '')
   redis.call('PUBLISH', args[3], '1')
+  return 1
+end)
+
+-- KEYS: results stream. ARGV: stream and id of the entry (JSON), doorbell channel. A worker took it, and it is no task.
+redis.register_function('spindle_refuse', function(keys, args)
+  redis.call('XADD', keys[1], '*', 'refused', args[1])
+  redis.call('PUBLISH', args[2], '1')
+  return 1
+end)
+
+-- KEYS: dead letters, results stream, stream of the entry (optional). ARGV: why, text, about how many are kept, id of the message,
+-- id of the entry. What is no message leaves its stream, and is kept for people.
+redis.register_function('spindle_bury', function(keys, args)
+  redis.call('XADD', keys[1], 'MAXLEN', '~', args[3], '*', 'why', args[1], 'text', args[2])
+  redis.call('XDEL', keys[2], args[4])
+  if keys[3] then
+    redis.pcall('XACK', keys[3], GROUP, args[5])
+    redis.call('XDEL', keys[3], args[5])
+  end
   return 1
 end)
 

@@ -19,6 +19,8 @@ export const names = {
   results: key(BUS.names.results),
   resultsBell: `${key(BUS.names.results)}:bell`,
   progress: key(BUS.names.progress),
+  /** What was on the bus and is no message of this Spindle. */
+  deadLetters: key(BUS.names.deadLetters),
   lease: (task: string) => fill(BUS.names.lease, { task }),
   cancel: (task: string) => fill(BUS.names.cancel, { task }),
   dispatched: (task: string) => fill(BUS.names.dispatched, { task }),

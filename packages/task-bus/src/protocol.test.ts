@@ -3,11 +3,12 @@ import { readFileSync } from "node:fs";
 import { BUS, type TaskEntry, validateTaskEntry } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { names } from "./names.ts";
-import { isSigned, signEntry, taskToken } from "./sign.ts";
+import { isResultSigned, isSigned, signEntry, signResult, taskToken } from "./sign.ts";
 
 interface Vectors {
   key: string;
   entry: TaskEntry;
+  result: { text: string; sig: string };
   token: string;
   names: Record<string, string>;
 }
@@ -32,6 +33,7 @@ test("[W3] every key and stream has its name, a queue one for each plane, capabi
     workerManifest,
     drain,
     doorbell,
+    deadLetters,
   } = names;
   expect({
     queue: queue(about),
@@ -48,6 +50,7 @@ test("[W3] every key and stream has its name, a queue one for each plane, capabi
     workerManifest: workerManifest(about.plane, about.worker),
     drain: drain(about.worker),
     doorbell: doorbell(about.plane),
+    deadLetters,
   }).toEqual(vectors.names);
   expect(Object.keys(vectors.names).sort()).toEqual(Object.keys(BUS.names).sort());
 });
@@ -66,6 +69,16 @@ describe("[W2] an entry", () => {
       expect(isSigned({ ...entry, [name]: typeof value === "number" ? value + 1 : `${value}0` }, key), name).toBe(false);
     for (const other of ["", sig.slice(2), `${sig}00`, "zz"]) expect(isSigned({ ...entry, sig: other }, key), other).toBe(false);
   });
+});
+
+test("[W6] a result is signed as it was recorded, letter by letter, by its key alone", () => {
+  const { text, sig } = vectors.result;
+  expect(signResult(text, key)).toBe(sig);
+  expect(isResultSigned(text, sig, key)).toBe(true);
+  expect(isResultSigned(text, sig, `${key}x`)).toBe(false);
+  expect(isResultSigned(text.replace("succeeded", "failed"), sig, key)).toBe(false);
+  expect(isResultSigned(`${text} `, sig, key)).toBe(false);
+  for (const other of [undefined, "", sig.slice(2), `${sig}00`, "zz"]) expect(isResultSigned(text, other, key), other).toBe(false);
 });
 
 test("[A3] a task's token is made of the worker key, the task and its fence", () => {

@@ -1,10 +1,32 @@
 // The runtime's end of the bus: dispatch, results, progress, cancel. It never decides what a task means.
-import { BUS, type TaskEntry, type TaskProgress, type TaskResult, validateTaskProgress, validateTaskResult } from "@spindle/schemas";
+import {
+  BUS,
+  type TaskEntry,
+  type TaskProgress,
+  type TaskResult,
+  validateTaskEntry,
+  validateTaskProgress,
+  validateTaskResult,
+} from "@spindle/schemas";
 import type { Redis } from "ioredis";
 import { names, type Route } from "./names.ts";
-import { signEntry } from "./sign.ts";
+import { parse } from "./parse.ts";
+import { isResultSigned, isSigned, signEntry } from "./sign.ts";
+
+/** Letters of what was no message that are kept of each. */
+const LETTER_MOST = 4096;
 
 export type Whereabouts = "leased" | "taken" | "queued" | "lost";
+
+/** What is on the stream of results and is none. */
+export interface Junk {
+  id: string;
+  why: string;
+  /** What it says, or what the entry says that a worker refused. */
+  text: string;
+  /** An entry of a queue that this runtime did not write. */
+  entry?: { stream: string; id: string };
+}
 
 export interface RuntimeEnd {
   /**
@@ -19,8 +41,10 @@ export interface RuntimeEnd {
   cancel(task: string, plane: string, mark?: "1" | "stale"): Promise<void>;
   /** Takes a task off the bus once its fate is committed. */
   done(task: string, route: Route): Promise<void>;
-  /** Results that wait, oldest first; a malformed one comes as `{id, bad}`. */
-  results(): Promise<({ id: string; result: TaskResult } | { id: string; bad: string })[]>;
+  /** Results that wait, oldest first, and what is none. */
+  results(): Promise<({ id: string; result: TaskResult } | { id: string; junk: Junk })[]>;
+  /** Takes what is no message off its stream, and keeps it with the dead letters. */
+  bury(junk: Junk): Promise<void>;
   acknowledge(id: string): Promise<void>;
   /** Progress after `since` ("$" for from now on). Blocks for at most a second. */
   progress(blocking: Redis, since: string): Promise<{ last: string; items: TaskProgress[] }>;
@@ -28,6 +52,34 @@ export interface RuntimeEnd {
 
 export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
   const call = (name: string, keys: string[], ...args: (string | number)[]) => redis.call("FCALL", name, keys.length, ...keys, ...args);
+  async function read(id: string, fields: readonly string[]) {
+    const [kind, text = "", , sig] = fields;
+    if (kind === "refused") return { id, junk: await readRefusal(id, text) };
+    const junk = (why: string) => ({ id, junk: { id, why, text: kind === "result" ? text : fields.join(" ") } });
+    if (kind !== "result" || text.length > BUS.outputMaxBytes * 2) return junk("This is no result, or one that is too large.");
+    const result = parse(text);
+    if (!validateTaskResult(result)) return junk(`This is no result: ${validateTaskResult.errors?.[0]?.message ?? "it is no JSON"}.`);
+    if (!isResultSigned(text, sig, workerKey)) return junk("This result is not signed with the worker key.");
+    return { id, result };
+  }
+
+  /** A refusal is looked into, because anybody could write one. */
+  async function readRefusal(id: string, text: string): Promise<Junk> {
+    const [stream, at] = parseRefusal(text);
+    if (stream === undefined || at === undefined) return { id, why: "This is no refusal of an entry.", text };
+    const [[, fields] = []] = await redis.xrange(stream, at, at);
+    if (!fields) return { id, why: "A worker refused an entry that is not there any more.", text };
+    const entry = parse(fields[1] ?? "");
+    if (!validateTaskEntry(entry) || !isSigned(entry, workerKey))
+      return {
+        id,
+        why: "A worker refused this entry, which no runtime with this worker key wrote.",
+        text: fields.join(" "),
+        entry: { stream, id: at },
+      };
+    return { id, why: "A worker refused an entry of this runtime: does it have another SPINDLE_WORKER_KEY, or another release?", text };
+  }
+
   return {
     async dispatch(entry, route, before) {
       const text = JSON.stringify(signEntry(entry, workerKey));
@@ -51,7 +103,11 @@ export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
     },
     async results() {
       const rows = await redis.xrange(names.results, "-", "+", "COUNT", 100);
-      return rows.map(([id, fields]) => readResult(id, fields[1] ?? ""));
+      return Promise.all(rows.map(([id, fields]) => read(id, fields)));
+    },
+    async bury({ id, why, text, entry }) {
+      const keys = [names.deadLetters, names.results, ...(entry ? [entry.stream] : [])];
+      await call("spindle_bury", keys, why, text.slice(0, LETTER_MOST), BUS.deadLettersKept, id, ...(entry ? [entry.id] : []));
     },
     async acknowledge(id) {
       await redis.xdel(names.results, id);
@@ -65,16 +121,12 @@ export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
   };
 }
 
-function readResult(id: string, text: string): { id: string; result: TaskResult } | { id: string; bad: string } {
-  const result = text.length <= BUS.outputMaxBytes * 2 ? parse(text) : undefined;
-  if (validateTaskResult(result)) return { id, result };
-  return { id, bad: validateTaskResult.errors?.[0]?.message ?? "not JSON, or too large" };
-}
+const QUEUES = names.queue({ plane: "", service: "", version: "", engine: "" }).split(":", 2).join(":");
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** Stream and id of the entry, where it could be one of a queue. */
+function parseRefusal(text: string): [stream?: string, id?: string] {
+  const said = parse(text);
+  const [stream, id] = Array.isArray(said) ? said : [];
+  const fits = typeof stream === "string" && stream.startsWith(`${QUEUES}:`) && typeof id === "string" && /^\d{1,19}-\d{1,19}$/.test(id);
+  return fits ? [stream, id] : [];
 }

@@ -2,10 +2,11 @@
 import { BUS, type TaskEntry, type TaskProgress, type TaskResult, validateTaskEntry } from "@spindle/schemas";
 import type { Redis } from "ioredis";
 import { names, type Route } from "./names.ts";
-import { isSigned } from "./sign.ts";
+import { parse } from "./parse.ts";
+import { isSigned, signResult } from "./sign.ts";
 
 export interface WorkerEnd {
-  /** The next task of these routes, or undefined. @throws Error if an entry is malformed or not signed by the runtime */
+  /** The next task of these routes, or undefined. @throws Error if an entry is malformed or not signed by the runtime, which is told */
   claim(routes: readonly Route[]): Promise<TaskEntry | undefined>;
   /** Takes or renews the lease; call it at once after `claim` and then every `beatMs`. */
   beat(entry: Pick<TaskEntry, "task" | "leaseMs">): Promise<"ok" | "cancel" | "lost">;
@@ -21,10 +22,12 @@ export function workerEnd(redis: Redis, worker: string, workerKey: string): Work
       const streams = routes.map(names.queue);
       const reply = (await call("spindle_take", streams, worker)) as [string, string, string] | null;
       if (!reply) return undefined;
-      const entry: unknown = JSON.parse(reply[2]);
-      if (!validateTaskEntry(entry)) throw new Error("The entry does not have the shape of a task.");
-      if (!isSigned(entry, workerKey)) throw new Error("The entry is not signed with this worker's key.");
-      return entry;
+      const [stream, id, text] = reply;
+      const entry = parse(text);
+      const shaped = validateTaskEntry(entry);
+      if (shaped && isSigned(entry, workerKey)) return entry;
+      await call("spindle_refuse", [names.results], JSON.stringify([stream, id]), names.resultsBell);
+      throw new Error(shaped ? "The entry is not signed with this worker's key." : "The entry does not have the shape of a task.");
     },
     async beat({ task, leaseMs }) {
       return (await call("spindle_beat", [names.lease(task), names.cancel(task)], worker, leaseMs)) as "ok" | "cancel" | "lost";
@@ -35,7 +38,8 @@ export function workerEnd(redis: Redis, worker: string, workerKey: string): Work
     async settle(result) {
       const text = JSON.stringify({ ...result, worker });
       if (text.length > BUS.outputMaxBytes) throw new RangeError(`An output of ${text.length} bytes; the limit is ${BUS.outputMaxBytes}.`);
-      await call("spindle_settle", [names.settled(result.task), names.results], text, BUS.markTtlMs, names.resultsBell);
+      const sig = signResult(text, workerKey);
+      await call("spindle_settle", [names.settled(result.task), names.results], text, BUS.markTtlMs, names.resultsBell, sig);
     },
   };
 }

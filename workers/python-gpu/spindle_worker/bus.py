@@ -37,12 +37,20 @@ class Bus:
         )
 
     def claim(self, streams: list[str]) -> TaskEntry | None:
-        """:raises BadEntry: for an entry that is malformed or not signed with this worker's key"""
+        """:raises BadEntry: for an entry that is malformed or not signed with this worker's key; the runtime is told of it"""
         reply = self._call("spindle_take", streams, self.worker)
         if not reply:
             return None
+        stream, entry_id, text = reply
         try:
-            raw = json.loads(reply[2])
+            return self._read(text)
+        except BadEntry:
+            self._call("spindle_refuse", [name("results")], json.dumps([stream, entry_id]), f"{name('results')}:bell")
+            raise
+
+    def _read(self, text: str) -> TaskEntry:
+        try:
+            raw = json.loads(text)
             entry = TaskEntry.model_validate(raw)
         except (ValueError, ValidationError) as error:
             raise BadEntry(str(error)) from error
@@ -74,7 +82,11 @@ class Bus:
             }
             text = json.dumps({"v": 1, "task": task, "worker": self.worker, "outcome": "failed", "error": error})
         bell = f"{name('results')}:bell"
-        self._call("spindle_settle", [name("settled", task=task), name("results")], text, BUS["markTtlMs"], bell)
+        self._call("spindle_settle", [name("settled", task=task), name("results")], text, BUS["markTtlMs"], bell, self.signature(text))
+
+    def signature(self, text: str) -> str:
+        """What a result is signed with: its text as it goes over the bus, letter by letter (DESIGN W6)."""
+        return hmac.new(self._key, f"task-result:{text}".encode(), hashlib.sha256).hexdigest()
 
     def token(self, task: str) -> str:
         """What the child shows the runtime to act for this task (DESIGN A3)."""

@@ -115,9 +115,13 @@ class Answers:
 
     def __init__(self, entry: dict[str, object]) -> None:
         self.entry = entry
+        self.refused: list[object] = []
 
-    def execute_command(self, *_: object) -> list[str]:
-        return ["stream", "1-0", json.dumps(self.entry)]
+    def execute_command(self, *args: object) -> object:
+        if args[1] == "spindle_take":
+            return ["stream", "1-0", json.dumps(self.entry)]
+        assert args[1:4] == ("spindle_refuse", 1, "spindle:results")
+        return self.refused.append(args[4])
 
 
 def claim(entry: dict[str, object], key: str = VECTORS["key"]) -> TaskEntry | None:
@@ -139,6 +143,23 @@ def test_an_entry_is_taken_as_packages_task_bus_signs_it_and_as_nothing_else() -
     for bad in ({"entry": entry, "key": "another key, long enough to be one"}, {"entry": {**entry, "sig": "0" * 64}}):
         with pytest.raises(BadEntry, match="signature"):
             claim(**bad)
+
+
+def test_an_entry_that_is_refused_is_named_to_the_runtime() -> None:
+    """[W2] Its stream and its id: the runtime reads it itself."""
+    bus = Bus("redis://127.0.0.1:1", "w1", VECTORS["key"])
+    answers = Answers({**VECTORS["entry"], "sig": "0" * 64})
+    bus.redis = answers  # type: ignore[assignment]
+    with pytest.raises(BadEntry):
+        bus.claim(["stream"])
+    assert answers.refused == ['["stream", "1-0"]']
+
+
+def test_a_result_is_signed_as_the_runtime_compares_it() -> None:
+    """[W6] Letter by letter, beyond ASCII too."""
+    bus = Bus("redis://127.0.0.1:1", "w1", VECTORS["key"])
+    assert bus.signature(VECTORS["result"]["text"]) == VECTORS["result"]["sig"]
+    assert bus.signature(VECTORS["result"]["text"] + " ") != VECTORS["result"]["sig"]
 
 
 def test_a_token_is_the_one_that_the_runtime_computes() -> None:

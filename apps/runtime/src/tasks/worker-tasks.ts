@@ -3,7 +3,7 @@
 // gives the result again.
 import { OUTPUT_DEPTH, whyTooLarge } from "@spindle/graph-model";
 import { type ArtifactRef, isEndedNodeState, type TaskResult, validateArtifactRef } from "@spindle/schemas";
-import { crashPoint, type RuntimeEnd } from "@spindle/task-bus";
+import { crashPoint, names, type RuntimeEnd } from "@spindle/task-bus";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
 import { metrics } from "../metrics.ts";
@@ -176,17 +176,18 @@ export class WorkerTasks {
   private async takeResult(entry: Taken, rows: ReadonlyMap<string, NodeRunRow>): Promise<void> {
     const { bus, decisions, onError } = this.parts;
     // broken-build: acknowledged before it is committed (moved up to this line)
-    if ("bad" in entry) {
-      metrics.malformedResults.inc();
-      onError("results", new Error(`A malformed result was dropped: ${entry.bad}`));
-    } else {
-      const { settled, row } = await this.settle(entry.result, rows);
-      const task = parseTask(entry.result.task);
-      this.outbox.drain(); // there is room on the bus now, and may be another try
-      if (settled !== "again" && task) {
-        this.cancelling.delete(task.nodeRun);
-        decisions.announce(task.nodeRun, row);
-      }
+    if ("junk" in entry) {
+      const { why, entry: queued } = entry.junk;
+      metrics.deadLetters.inc({ kind: queued ? "entry" : "result" });
+      onError("results", new Error(`A dead letter (see ${names.deadLetters} in Redis): ${why}`));
+      return bus.bury(entry.junk);
+    }
+    const { settled, row } = await this.settle(entry.result, rows);
+    const task = parseTask(entry.result.task);
+    this.outbox.drain(); // there is room on the bus now, and may be another try
+    if (settled !== "again" && task) {
+      this.cancelling.delete(task.nodeRun);
+      decisions.announce(task.nodeRun, row);
     }
     crashPoint("afterCommit");
     // broken-build: acknowledged before it is committed
