@@ -12,6 +12,7 @@ import type { Measure } from "./figure.ts";
 import { api } from "./figures/api.ts";
 import { cancel } from "./figures/cancel.ts";
 import { chains } from "./figures/chains.ts";
+import { collab } from "./figures/collab.ts";
 import { comfy } from "./figures/comfy.ts";
 import { dispatch } from "./figures/dispatch.ts";
 import { graph } from "./figures/graph.ts";
@@ -21,7 +22,20 @@ import { makespan } from "./figures/makespan.ts";
 import { rerun } from "./figures/rerun.ts";
 import { storm } from "./figures/storm.ts";
 
-const FIGURES: Record<string, Measure> = { chains, lanes: sixteen, rerun, makespan, dispatch, cancel, api, comfy, libraries, storm, graph };
+const FIGURES: Record<string, Measure> = {
+  chains,
+  lanes: sixteen,
+  rerun,
+  makespan,
+  dispatch,
+  cancel,
+  api,
+  collab,
+  comfy,
+  libraries,
+  storm,
+  graph,
+};
 
 /** @param only names of figures; all where it is empty */
 export async function bench(only: readonly string[]): Promise<number> {
