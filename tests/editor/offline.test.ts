@@ -162,6 +162,30 @@ test("[C1] of a graph that was put back to an earlier state the page shows that 
   await end(tab);
 });
 
+test("[C1] what a page had of a graph that was put back is applied to it as one step, which is undone as one", async () => {
+  const id = await make("as it was");
+  const { tab } = await openTabs(id, ["tab"]);
+  const { page, cut } = tab;
+  await cut(true);
+  await tab.edit("what I had");
+  await putBack(id);
+  await cut(false);
+  await alerts(page).getByText("Your copy differs in 1 part.").waitFor();
+  await page.getByRole("button", { name: "Apply to the graph" }).click();
+  await tab.shows("what I had");
+  await saved(page);
+  expect(await template(id)).toBe("what I had");
+  expect(await alerts(page).count()).toBe(0);
+  await page.locator(".react-flow__node", { hasText: "Prompt" }).press("Control+z");
+  await tab.shows("as it was");
+  await saved(page);
+  expect(await template(id)).toBe("as it was");
+  await page.reload();
+  await tab.shows("as it was");
+  expect(await alerts(page).count()).toBe(0);
+  await end(tab);
+});
+
 test("[C1] each of two tabs keeps what it has, also when both were opened at once and one of them was refused", async () => {
   const id = await make("start");
   const { a, b } = await openTabs(id, ["a", "b"]);
