@@ -38,6 +38,14 @@ test("what is new is added, and what is there stays", async () => {
   expect(JSON.parse(text)).toMatchObject(before);
 });
 
+test("while a migration is refused, the lock stays as it is", async () => {
+  const before = await readFile(join(prisma, "migrations.lock.json"), "utf8");
+  await migration("2_next", "DROP TABLE a;");
+  await migration("3_good", "CREATE TABLE c (d INT);");
+  const { text, problems: found } = await lockDatabase(prisma, upTo("0.2.0"));
+  expect([text, found]).toEqual([before, [expect.stringMatching(/^migrations\/2_next, line 1, drops/)]]);
+});
+
 test("a migration that changed or is gone is a problem, and the lock keeps what it was", async () => {
   const { text: before } = await lockDatabase(prisma, upTo("0.2.0"));
   await migration("1_first", "CREATE TABLE a (b INT, c INT);");

@@ -26,7 +26,7 @@ const EXEMPT = new Set(["20261120000000_first", "20261121000000_engine", "202611
 /**
  * @param prisma the folder of the migrations and functions
  * @param releases all of them, the oldest first; a migration of the last may drop what an earlier one stopped using
- * @returns the lock with what is new, and every change that would break a database or the previous release
+ * @returns the lock, with what is new unless there are problems, and every change that would break a database or the previous release
  */
 export async function lockDatabase(
   prisma: string,
@@ -52,10 +52,11 @@ export async function lockDatabase(
     if (why)
       problems.push(`functions/${name}.sql ${why}. The previous release calls it as it was: keep it, and add one with another name.`);
   }
-  const lock: Lock = {
+  const grown: Lock = {
     migrations: sorted({ ...Object.fromEntries(hashes), ...locked.migrations }),
     functions: sorted({ ...locked.functions, ...Object.fromEntries(functions) }),
   };
+  const lock = problems.length > 0 ? locked : grown;
   return { path, text: `${JSON.stringify(lock, null, 2)}\n`, problems };
 }
 
