@@ -1,9 +1,6 @@
 // Where code evaluates a text as code or as a command, or puts one into a page as markup (DESIGN S4).
-import { execFileSync } from "node:child_process";
-import { join } from "node:path";
 import ts from "typescript";
-import { PYTHON } from "../../infra/launch/build.ts";
-import { ROOT } from "../../infra/launch/paths.ts";
+import { askPython } from "./files.ts";
 
 const EVALUATING: ReadonlySet<string> = new Set(["eval", "Function"]);
 /** Members of pages, elements and their descriptions in JSX that take markup. */
@@ -58,8 +55,5 @@ const isText = (node: ts.Node): boolean =>
   (ts.isParenthesizedExpression(node) && isText(node.expression)) ||
   (ts.isBinaryExpression(node) && (isText(node.left) || isText(node.right)));
 
-/** The same of Python files, of which the paths are from the repository's root, or of a text. */
-export function pythonEvaluations(files: readonly string[], text?: string): string[] {
-  const found = execFileSync(PYTHON, [join(import.meta.dirname, "evaluation.py"), ...files], { cwd: ROOT, encoding: "utf8", input: text });
-  return found.split("\n").filter(Boolean);
-}
+/** The same of Python files, or of a text. */
+export const pythonEvaluations = (files: readonly string[], text?: string): string[] => askPython("evaluation.py", files, text);

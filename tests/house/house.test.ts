@@ -97,14 +97,15 @@ describe("each rule of the design and of the run engine's specification", () => 
     [...read(page).matchAll(/^- ([A-Z]{1,2}\d+) /gm)].map(([, id = ""]) => id),
   );
   /** The ids at the front of a title, as in "[E9, RM2] what is promised"; of a docstring in Python, whose tests have no titles. */
-  const named = code.flatMap((file) => {
-    const titles = /\.(test|testing)\.tsx?$/.test(file)
-      ? titlesOf(file, read(file))
-      : /(^|\/)test_\w+\.py$/.test(file)
-        ? docstringsOf(read(file))
-        : [];
-    const lists = titles.map((title) => /^\[([A-Z]{1,2}\d+(?:, [A-Z]{1,2}\d+)*)\] /.exec(title)?.[1]);
-    return lists.flatMap((list) => (list === undefined ? [] : list.split(", ").map((id) => ({ id, file }))));
+  const titles = [
+    ...code
+      .filter((file) => /\.(test|testing)\.ts$/.test(file))
+      .flatMap((file) => titlesOf(file, read(file)).map((title) => ({ file, title }))),
+    ...docstringsOf(code.filter((file) => /^workers\/python-gpu\/tests\/test_\w+\.py$/.test(file))),
+  ];
+  const named = titles.flatMap(({ file, title }) => {
+    const list = /^\[([A-Z]{1,2}\d+(?:, [A-Z]{1,2}\d+)*)\] /.exec(title)?.[1];
+    return list === undefined ? [] : list.split(", ").map((id) => ({ id, file }));
   });
 
   test("has an id of its own, and the roadmap adds to no other", () => {
