@@ -252,6 +252,25 @@ test("nothing is wrong with what JSON Schema has and few need", () => {
   expect(faultsOf(taking({ open, steps, whole, any: { "x-unit": "s", patternProperties: { "^a": true } } }))).toEqual([]);
 });
 
+test.each([
+  { type: "number", minimum: -0.3, maximum: -0.3, multipleOf: 0.1 },
+  { type: "number", minimum: 0.3, maximum: 0.3, multipleOf: 0.1 },
+  { type: "number", exclusiveMinimum: -0.4, exclusiveMaximum: -0.2, multipleOf: 0.1 },
+  { type: "integer", minimum: 1, maximum: 10, multipleOf: 0.7 },
+  { type: "integer", minimum: 9_007_199_254_740_989, maximum: 9_007_199_254_740_989 },
+  { type: "number", minimum: -1e308, maximum: 1e308, multipleOf: 1e-300 },
+])("%j leaves a number", (size) => {
+  expect(faultsOf(taking({ size }))).toEqual([]);
+});
+
+test.each([
+  { type: "number", exclusiveMinimum: -0.4, exclusiveMaximum: -0.3, multipleOf: 0.1 },
+  { type: "number", minimum: -0.39, maximum: -0.31, multipleOf: 0.1 },
+  { type: "number", minimum: -7, maximum: -4, multipleOf: 8 },
+])("%j leaves none", (size) => {
+  expect(faultsOf(taking({ size }))).toEqual([`${FILE}: The input "size" has limits between which there is no number of its type.`]);
+});
+
 test("the file of a capability of the Python plane is named by its path", () => {
   const capability = shout({ plane: "python", version: "one", handler: { module: "spindle_worker.nodes.count_words", method: "run" } });
   expect(faultsOf(capability)).toEqual([

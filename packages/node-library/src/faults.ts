@@ -194,17 +194,19 @@ function* faultsOfTypes(schema: Schema, where: string): Generator<string> {
         yield `${where} has ${quoted(key)}, which says nothing about the type ${own.map(quoted).join(" or ")}.`;
 }
 
-/** Whether the limits of a number leave none of its own type: whole ones, if it is an integer, and those that multipleOf leaves. */
+/** Whether the limits of a number leave none: whole ones, if it is an integer, and those that multipleOf leaves. */
 function hasNoNumber({ type, minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf }: Schema): boolean {
-  const step = typeof multipleOf === "number" && multipleOf > 0 ? multipleOf : 1;
   if (type !== "integer" && multipleOf === undefined) return false;
+  const step = typeof multipleOf === "number" && multipleOf > 0 ? multipleOf : 1;
   const isNumber = (value: unknown) => typeof value === "number";
   const least = Math.max(...[minimum, exclusiveMinimum].filter(isNumber));
   const most = Math.min(...[maximum, exclusiveMaximum].filter(isNumber));
-  if (!Number.isFinite(least) || !Number.isFinite(most) || least > most) return false;
-  let first = Math.ceil(least / step) * step;
-  if (first === exclusiveMinimum) first += step;
-  return first > most || first === exclusiveMaximum;
+  const first = Math.floor(least / step);
+  if (!Number.isFinite(most) || !Number.isSafeInteger(first) || least > most) return false;
+  // One of these is the least multiple within the limits; 3 * 0.1 is 0.30000000000000004, and no multiple before it is rounded.
+  const near = [first, first + 1, first + 2].flatMap((count) => [count * step, Number((count * step).toPrecision(15))]);
+  const limits = { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf: step };
+  return near.every((value) => whyInvalid(value, limits) !== undefined);
 }
 
 /** The choices, the constant and the default, each beside all else that the schema says. */
