@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { readSource } from "../../infra/check/files.ts";
 import { evaluationsIn, pythonEvaluations } from "./evaluation.ts";
-import { codeFiles, readSource } from "./files.ts";
+import { codeFiles } from "./files.ts";
 
 /** By file, what it uses and why no user string comes there. */
 const EXEMPT: Readonly<Record<string, readonly [what: string, reason: string]>> = {

@@ -1,6 +1,7 @@
 // Where code evaluates a text as code or as a command, or puts one into a page as markup (DESIGN S4).
+import { join } from "node:path";
 import ts from "typescript";
-import { askPython } from "./files.ts";
+import { askPython } from "../../infra/check/files.ts";
 
 const EVALUATING: ReadonlySet<string> = new Set(["eval", "Function"]);
 /** A program that takes a text as commands, under whatever path; evaluation.py has the same. */
@@ -77,4 +78,5 @@ const isText = (node: ts.Node): boolean =>
   (ts.isBinaryExpression(node) && (isText(node.left) || isText(node.right)));
 
 /** The same of Python files, or of a text. */
-export const pythonEvaluations = (files: readonly string[], text?: string): string[] => askPython("evaluation.py", files, text);
+export const pythonEvaluations = (files: readonly string[], text?: string): string[] =>
+  askPython(join(import.meta.dirname, "evaluation.py"), files, { input: text });

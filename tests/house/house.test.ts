@@ -5,9 +5,10 @@ import { committedManifests } from "@spindle/node-library/manifests";
 import * as contract from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { RELEASE } from "../../apps/runtime/src/store/release.ts";
+import { readSource as read } from "../../infra/check/files.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { BROKEN_BUILDS, breakBuild, markedFiles } from "../support/broken-builds.ts";
-import { codeFiles as code, repositoryFiles as files, readSource as read } from "./files.ts";
+import { codeFiles as code, files } from "./files.ts";
 import { docstringsOf, titlesOf } from "./titles.ts";
 
 test("no file is over 400 lines, and half of them are near 100 or under", () => {

@@ -1,6 +1,7 @@
 // The titles that count as proof of a rule: of tests that run, and of groups with one.
+import { join } from "node:path";
 import ts from "typescript";
-import { askPython } from "./files.ts";
+import { askPython } from "../../infra/check/files.ts";
 
 /** A test, or a group, under one of these is not run, or is expected to fail. */
 const NOT_RUN: ReadonlySet<string> = new Set(["skip", "todo", "fails"]);
@@ -62,5 +63,6 @@ function skipsItself(test: ts.Expression): boolean {
 
 /** The first lines of the docstrings of Python tests, which have no titles, but for those that never run; of files, or of a text. */
 export function docstringsOf(files: readonly string[], text?: string): { file: string; title: string }[] {
-  return askPython("titles.py", files, text).map((line) => JSON.parse(line) as { file: string; title: string });
+  const lines = askPython(join(import.meta.dirname, "titles.py"), files, { input: text });
+  return lines.map((line) => JSON.parse(line) as { file: string; title: string });
 }
