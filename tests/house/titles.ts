@@ -20,7 +20,8 @@ export function titlesOf(file: string, text: string): string[] {
     const [title, ...rest] = node.arguments;
     const { root, modifiers } = wayTo(node.expression);
     if (!/^(test|it|describe)$/.test(root) || !title || !(ts.isStringLiteralLike(title) || ts.isTemplateExpression(title))) return inner();
-    if (modifiers.some((modifier) => NOT_RUN.has(modifier)) || rest.some(saysNotRun) || rest.some(skipsItself)) return [];
+    if (modifiers.some((modifier) => NOT_RUN.has(modifier)) || rest.some(saysNotRun)) return [];
+    if (root !== "describe" && rest.some(skipsItself)) return [];
     if (!rest.some((part) => !ts.isObjectLiteralExpression(part) && !ts.isNumericLiteral(part))) return []; // Vitest takes it for one to be written
     const own = title.getText().slice(1, -1);
     const within = inner();
