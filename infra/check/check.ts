@@ -62,8 +62,8 @@ async function engines(): Promise<boolean> {
   return unfit.length === 0;
 }
 
-async function names(): Promise<boolean> {
-  const [empty, ambiguous] = [await filesWithEmptyNames(), filesWithAmbiguousNames()];
+function names(): boolean {
+  const [empty, ambiguous] = [filesWithEmptyNames(), filesWithAmbiguousNames()];
   const lines = [...empty.map((line) => `${line} says nothing`), ...ambiguous.map((line) => `several things are exported as ${line}`)];
   say(lines.length === 0 ? "names: ok" : `names: FAILED\n${lines.join("\n")}`);
   return lines.length === 0;
@@ -74,7 +74,7 @@ export async function check(): Promise<number> {
   const results = [
     await generatedFiles(),
     await engines(),
-    await names(),
+    names(),
     ...(await Promise.all([
       runTool("format and lint", bin("biome"), ["ci", "."]),
       runTool("import directions", bin("depcruise"), [

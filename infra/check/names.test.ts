@@ -113,7 +113,7 @@ test("every kind of file is searched, but for what is generated or applied", asy
       await mkdir(dirname(join(folder, name)), { recursive: true });
       await writeFile(join(folder, name), text);
     }
-    const places = (await filesWithEmptyNames(Object.keys(texts), folder)).map((place) => place.split(":")[0]);
+    const places = filesWithEmptyNames(Object.keys(texts), folder).map((place) => place.split(":")[0]);
     expect(places).toEqual([
       ...["look.md", "_Take.ts", "a.ts", "b.tsx", "c.mjs", "d.sql", "e.lua", "f.css", "app/prisma/functions/a.sql"],
       ...PYTHON_NAMES.map((_, at) => `python${at}.py`),

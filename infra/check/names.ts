@@ -1,11 +1,9 @@
 // What `npm run check` refuses in names: those that say nothing about what they name, and one name for two things.
-import { execFile, execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { promisify } from "node:util";
 import ts from "typescript";
-import { PYTHON } from "../launch/build.ts";
 import { ROOT } from "../launch/paths.ts";
+import { askPython, isGenerated, readSource, repositoryFiles } from "./files.ts";
 
 /** They may name the parameter of a function on one line, where everything that a name could say is in sight. */
 const EMPTY_NAMES: readonly string[] = ["one", "told", "look", "go", "here", "take"];
@@ -147,29 +145,22 @@ export function ambiguousNames(files: ReadonlyMap<string, string>): string[] {
     .map(([name, where]) => `${name}: ${where.join(", ")}`);
 }
 
-const trackedFiles = (): string[] =>
-  execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: ROOT, encoding: "utf8" })
-    .split("\n")
-    .filter((file) => file && existsSync(join(ROOT, file)));
-const isGenerated = (file: string): boolean => /(^|\/)generated\//.test(file);
-const textOf = (file: string): string => readFileSync(join(ROOT, file), "utf8");
-
 export function filesWithAmbiguousNames(): string[] {
-  const sources = trackedFiles().filter((file) => /\.tsx?$/.test(file) && !/^tests\/|\.(test|d)\.tsx?$/.test(file));
-  return ambiguousNames(new Map(sources.map((file) => [file, textOf(file)])));
+  const sources = repositoryFiles().filter((file) => /\.tsx?$/.test(file) && !/^tests\/|\.(test|d)\.tsx?$/.test(file));
+  return ambiguousNames(new Map(sources.map((file) => [file, readSource(file)])));
 }
 
 /** Every file of the repository, or those that a test names, in its folder. */
-export async function filesWithEmptyNames(tracked: readonly string[] = trackedFiles(), root = ROOT): Promise<string[]> {
+export function filesWithEmptyNames(tracked: readonly string[] = repositoryFiles(), root = ROOT): string[] {
   const files = tracked.filter((file) => !isGenerated(file));
   const read = (file: string): string => readFileSync(join(root, file), "utf8");
   const python = files.filter((file) => file.endsWith(".py"));
   const program = join(import.meta.dirname, "names.py");
-  const inPython = promisify(execFile)(PYTHON, [program, EMPTY_NAMES.join(), ...python], { cwd: root });
+  const inPython = askPython(program, [EMPTY_NAMES.join(), ...python], { cwd: root });
   const inTypeScript = files.filter((file) => /\.(ts|tsx|mts|mjs|cjs|js)$/.test(file)).flatMap((file) => emptyNames(file, read(file)));
   // An applied migration stays as it is; the functions are applied anew.
   const others = files.filter((file) => /\.(sql|lua|css)$/.test(file) && !/\/prisma\/(migrations|fixtures)\//.test(file));
   const inOthers = others.flatMap((file) => emptyWords(file, read(file)));
   const ofFiles = files.filter((file) => isEmpty(basename(file).split(".")[0] as string)).map((file) => `${file}: the file`);
-  return [...ofFiles, ...inTypeScript, ...inOthers, ...(await inPython).stdout.split("\n").filter(Boolean)];
+  return [...ofFiles, ...inTypeScript, ...inOthers, ...inPython];
 }

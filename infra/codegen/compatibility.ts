@@ -97,8 +97,6 @@ const WHY: Readonly<Record<string, string>> = {
   RenameStmt: "renames something the previous release uses",
   DoStmt: "runs a block of code, which may do anything",
 };
-/** What changes neither which tables and columns there are, nor what they are. */
-const KEEPING: ReadonlySet<string> = new Set(["CreateStmt", "IndexStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "TruncateStmt"]);
 
 /** One migration, statement by statement: what it has made itself, the previous release does not use. */
 class Migration {
@@ -107,10 +105,9 @@ class Migration {
   private readonly nulls = new Set<string>();
 
   whyBreaking(statement: Node): string | undefined {
-    const why = otherSchemaIn(statement) ?? this.whyNotHarmless(statement);
-    const [name] = Object.keys(statement) as [string];
-    if (why !== undefined && !KEEPING.has(name)) {
-      // A person may permit it, and what is known would not be so any more.
+    const why = whyMisleading(statement) ?? this.whyNotHarmless(statement);
+    if (why !== undefined) {
+      // A person may permit it, and nothing that was known need be so any more: an UPDATE fills a column, a function does anything.
       this.tables.clear();
       this.nulls.clear();
     }
@@ -161,7 +158,7 @@ class Migration {
     const has = (type: Constraint["contype"]) => constraints.find(({ contype }) => contype === type);
     const type = builtInOf(column.typeName);
     if (type === undefined) return `has a column of a type (${namesOf(column.typeName?.names).join(".")}) that may refuse what is written`;
-    const given = has("CONSTR_DEFAULT")?.raw_expr;
+    const given = defaultOf(column);
     if (given && !isSafeDefault(given, type))
       return "computes a value for each row that the previous release writes, which may fail (give it a constant)";
     const identity = has("CONSTR_IDENTITY");
@@ -240,8 +237,8 @@ const namesOf = (nodes: readonly Node[] = []): string[] => nodes.flatMap((node) 
 /** The lists of names that begin with a schema, if there are several names. */
 const QUALIFIED: ReadonlySet<string> = new Set(["names", "typeName", "funcname", "opclass", "collname"]);
 
-/** What a statement says that is not in the schema "public", at whatever depth: there the search path may not find it, or find it first. */
-function otherSchemaIn(part: unknown): string | undefined {
+/** What is something else than it seems, at whatever depth of a statement: its name, its life, or when it is worked out. */
+function whyMisleading(part: unknown): string | undefined {
   if (part === null || typeof part !== "object") return undefined;
   return firstOf(Object.entries(part), ([key, value]) => {
     const [schema, ...rest] = QUALIFIED.has(key) && Array.isArray(value) ? namesOf(value) : [];
@@ -250,8 +247,21 @@ function otherSchemaIn(part: unknown): string | undefined {
     if (key === "catalogname") return `names the database ${value}`;
     if (key === "relpersistence" && value === "t")
       return "makes something for its own session, which is found before what has the same name";
-    return otherSchemaIn(value);
+    if (key === "relpersistence" && value === "u") return "makes something that is empty after a crash of PostgreSQL (leave out UNLOGGED)";
+    if (key === "concurrent" && value === true) return "fails in the transaction of its migration (leave out CONCURRENTLY)";
+    if ((key === "TypeCast" && isMoment(value.typeName, value.arg)) || (key === "ColumnDef" && isMoment(value.typeName, defaultOf(value))))
+      return "keeps the time at which the migration runs (write now())";
+    return whyMisleading(value);
   });
+}
+
+const defaultOf = (column: ColumnDef): Node | undefined =>
+  constraintsOf(column).find(({ contype }) => contype === "CONSTR_DEFAULT")?.raw_expr;
+
+/** Whether a text is read as a time that depends on when it is read: once, when the statement is. */
+function isMoment(type: ColumnDef["typeName"], text: Node | undefined): boolean {
+  const value = text && "A_Const" in text ? (text.A_Const.sval?.sval ?? "") : "";
+  return /^(time|date)/.test(builtInOf(type) ?? "") && /^\s*(now|today|tomorrow|yesterday)\s*$/i.test(value);
 }
 
 const BUILT_IN =

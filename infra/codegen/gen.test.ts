@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { makeStale, type Part } from "./gen.ts";
+import { Advice } from "../launch/say.ts";
+import { lockMigrations, makeStale, type Part } from "./gen.ts";
 
 test("a part is made again when its sources or its own files have changed, and no program is brought before that", async () => {
   const base = await mkdtemp(join(tmpdir(), "spindle-gen-"));
@@ -28,6 +29,34 @@ test("a part is made again when its sources or its own files have changed, and n
     await writeFile(join(base, "a.out"), "edited by hand");
     expect(await make()).toEqual(["a.out"]);
     expect(made).toEqual(["a", "b", "b", "a"]);
+  } finally {
+    await rm(base, { recursive: true });
+  }
+});
+
+test("a migration is locked if the check takes it; otherwise nothing is, and the person reads why", async () => {
+  const base = await mkdtemp(join(tmpdir(), "spindle-gen-"));
+  const write = async (file: string, text: string) => {
+    await mkdir(dirname(join(base, file)), { recursive: true });
+    await writeFile(join(base, file), text);
+  };
+  const LOCK = "apps/runtime/prisma/migrations.lock.json";
+  const migration = (name: string, sql: string) => write(`apps/runtime/prisma/migrations/${name}/migration.sql`, sql);
+  try {
+    await write("apps/runtime/src/store/release.ts", 'export const RELEASES = ["0.1.0", "0.2.0"];');
+    await mkdir(join(base, "apps/runtime/prisma/functions"), { recursive: true });
+    await migration("20300101000000_first", "CREATE TABLE a (b INT);");
+    expect(await lockMigrations(base)).toEqual([LOCK]);
+    expect(await lockMigrations(base)).toEqual([]);
+    const locked = await readFile(join(base, LOCK), "utf8");
+    await migration("20300102000000_second", "CREATE TABLE c (d INT);");
+    await migration("20300103000000_third", "ALTER TABLE a DROP COLUMN b;");
+    const refused = await lockMigrations(base).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(Advice);
+    expect((refused as Advice).message).toMatch(
+      /^migrations\/20300103000000_third, line 1, drops something the previous release uses\. Expand/m,
+    );
+    expect(await readFile(join(base, LOCK), "utf8")).toBe(locked);
   } finally {
     await rm(base, { recursive: true });
   }

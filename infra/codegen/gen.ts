@@ -4,6 +4,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Advice } from "../launch/say.ts";
 import { hashOf } from "../launch/stamp.ts";
 import { generateDashboards } from "./dashboards.ts";
 import { generateNodeManifest, generatePythonManifest } from "./manifests.ts";
@@ -59,8 +60,17 @@ interface Means {
 /** Returns the paths it wrote. */
 export async function generate(means: Means): Promise<string[]> {
   const written = await makeStale(PARTS, root, means);
-  const { path, text } = await lock();
-  return (await write(path, text)) ? [...written, relative(root, path)] : written;
+  return [...written, ...(await lockMigrations(root))];
+}
+
+/**
+ * Returns the path of the lock, if it has grown. An entry is for ever, so a migration that `npm run check` refuses never gets one.
+ * @throws Advice if one is refused
+ */
+export async function lockMigrations(base: string): Promise<string[]> {
+  const { path, text, problems } = await lock(base);
+  if (problems.length > 0) throw new Advice(`no migration is locked before this is mended:\n${problems.join("\n")}`);
+  return (await write(path, text)) ? [relative(base, path)] : [];
 }
 
 /** Makes the parts whose files have changed since they were made, and writes what differs. Returns the paths it wrote. */
@@ -83,17 +93,17 @@ export async function makeStale(parts: readonly Part[], base: string, { prepare,
 /** Returns the paths whose content differs from what the sources make, and what is wrong with the migrations. */
 export async function verify(python: string): Promise<{ stale: string[]; problems: string[] }> {
   const made = await Promise.all(PARTS.map(({ make }) => make(python)));
-  const { path, text, problems } = await lock();
+  const { path, text, problems } = await lock(root);
   const files = [...made.flatMap((part) => [...part]), [path, text] as const];
   const stale = await Promise.all(files.map(async (file) => ((await isWritten(...file)) ? [] : [relative(root, file[0])])));
   return { stale: stale.flat(), problems };
 }
 
-async function lock(): ReturnType<typeof lockDatabase> {
-  const [, list = ""] = /RELEASES = \[([^\]]*)\]/.exec(await readFile(join(root, "apps/runtime/src/store/release.ts"), "utf8")) ?? [];
+async function lock(base: string): ReturnType<typeof lockDatabase> {
+  const [, list = ""] = /RELEASES = \[([^\]]*)\]/.exec(await readFile(join(base, "apps/runtime/src/store/release.ts"), "utf8")) ?? [];
   const releases = [...list.matchAll(/"([^"]+)"/g)].map(([, release = ""]) => release);
   if (releases.length === 0) throw new Error("apps/runtime/src/store/release.ts lists no RELEASES.");
-  return lockDatabase(join(root, "apps/runtime/prisma"), releases);
+  return lockDatabase(join(base, "apps/runtime/prisma"), releases);
 }
 
 const isWritten = async (path: string, text: string): Promise<boolean> => (await readFile(path, "utf8").catch(() => null)) === text;

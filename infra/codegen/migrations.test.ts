@@ -7,7 +7,7 @@ import { lockDatabase } from "./migrations.ts";
 let prisma: string;
 beforeEach(async () => {
   prisma = await mkdtemp(join(tmpdir(), "spindle-lock-"));
-  await migration("1_first", "CREATE TABLE a (b INT);");
+  await migration("20300101000000_first", "CREATE TABLE a (b INT);");
   await write(
     "functions/f.sql",
     "-- f\nCREATE OR REPLACE FUNCTION f(a INT, b NUMERIC(3, 1) DEFAULT 1)\nRETURNS TABLE (c INT)\nLANGUAGE sql AS $$ $$;",
@@ -31,28 +31,38 @@ async function accept(): Promise<void> {
 
 test("what is new is added, and what is there stays", async () => {
   const before = JSON.parse(await readFile(join(prisma, "migrations.lock.json"), "utf8"));
-  await migration("0_between", "CREATE TABLE c (d INT);");
+  await migration("20291231000000_between", "CREATE TABLE c (d INT);");
   const { text, problems: found } = await lockDatabase(prisma, upTo("0.2.0"));
   expect(found).toEqual([]);
-  expect(Object.keys(JSON.parse(text).migrations)).toEqual(["0_between", "1_first"]);
+  expect(Object.keys(JSON.parse(text).migrations)).toEqual(["20291231000000_between", "20300101000000_first"]);
   expect(JSON.parse(text)).toMatchObject(before);
+});
+
+test("while a migration is refused, the lock stays as it is", async () => {
+  const before = await readFile(join(prisma, "migrations.lock.json"), "utf8");
+  await migration("20300102000000_next", "DROP TABLE a;");
+  await migration("20300103000000_good", "CREATE TABLE c (d INT);");
+  const { text, problems: found } = await lockDatabase(prisma, upTo("0.2.0"));
+  expect([text, found]).toEqual([before, [expect.stringMatching(/^migrations\/20300102000000_next, line 1, drops/)]]);
 });
 
 test("a migration that changed or is gone is a problem, and the lock keeps what it was", async () => {
   const { text: before } = await lockDatabase(prisma, upTo("0.2.0"));
-  await migration("1_first", "CREATE TABLE a (b INT, c INT);");
-  expect(await problems()).toEqual([expect.stringContaining("migrations/1_first has changed")]);
+  await migration("20300101000000_first", "CREATE TABLE a (b INT, c INT);");
+  expect(await problems()).toEqual([expect.stringContaining("migrations/20300101000000_first has changed")]);
   expect((await lockDatabase(prisma, upTo("0.2.0"))).text).toBe(before);
-  await rm(join(prisma, "migrations/1_first"), { recursive: true });
-  expect(await problems()).toEqual([expect.stringContaining("migrations/1_first is missing")]);
+  await rm(join(prisma, "migrations/20300101000000_first"), { recursive: true });
+  expect(await problems()).toEqual([expect.stringContaining("migrations/20300101000000_first is missing")]);
 });
 
 const AFTER = "CREATE TABLE d (id INT PRIMARY KEY, e INT NOT NULL);";
 
 async function expectRefused(statement: string): Promise<void> {
-  await migration("2_next", `${AFTER}\n${statement};`);
-  expect(await problems()).toEqual([expect.stringMatching(/^migrations\/2_next, line 2, .*Expand now and contract a release later/)]);
-  await migration("2_next", `${AFTER}\n-- safe: looked at every write of it\n${statement};`);
+  await migration("20300102000000_next", `${AFTER}\n${statement};`);
+  expect(await problems()).toEqual([
+    expect.stringMatching(/^migrations\/20300102000000_next, line 2, .*Expand now and contract a release later/),
+  ]);
+  await migration("20300102000000_next", `${AFTER}\n-- safe: looked at every write of it\n${statement};`);
   expect(await problems()).toEqual([]);
 }
 
@@ -78,9 +88,12 @@ const CONTRACTIONS = [
 
 test.each(CONTRACTIONS)("%s breaks the previous release, unless an earlier one stopped using it", async (statement) => {
   await expectRefused(statement);
-  await migration("2_next", `${AFTER} -- contract: unused since 0.1.0\n${statement};`);
-  expect(await problems()).toEqual([expect.stringMatching(/^migrations\/2_next, line 2, .*Expand now and contract a release later/)]);
-  const because = (release: string) => migration("2_next", `${AFTER}\n-- ü\n-- contract: unused since ${release}\n${statement};`);
+  await migration("20300102000000_next", `${AFTER} -- contract: unused since 0.1.0\n${statement};`);
+  expect(await problems()).toEqual([
+    expect.stringMatching(/^migrations\/20300102000000_next, line 2, .*Expand now and contract a release later/),
+  ]);
+  const because = (release: string) =>
+    migration("20300102000000_next", `${AFTER}\n-- ü\n-- contract: unused since ${release}\n${statement};`);
   await because("0.2.0");
   expect(await problems()).toEqual([expect.stringContaining("the next may contract it")]);
   expect(await problems("0.3.0")).toEqual([]);
@@ -180,8 +193,10 @@ test.each([
   "SET search_path = other",
 ])("%s may break the previous release, and is no contraction", async (statement) => {
   await expectRefused(statement);
-  await migration("2_next", `${AFTER}\n-- contract: unused since 0.1.0\n${statement};`);
-  expect(await problems()).toEqual([expect.stringMatching(/^migrations\/2_next, line 3, .*(more than the contraction|several things)/)]);
+  await migration("20300102000000_next", `${AFTER}\n-- contract: unused since 0.1.0\n${statement};`);
+  expect(await problems()).toEqual([
+    expect.stringMatching(/^migrations\/20300102000000_next, line 3, .*(more than the contraction|several things)/),
+  ]);
 });
 
 const SAFE = "-- safe: somebody has looked at each of its writes\n";
@@ -199,8 +214,8 @@ test("what earlier statements of the migration did counts", async () => {
     "ALTER TABLE a ADD COLUMN c INT;\nUPDATE a SET c = b",
     `ALTER TABLE a ADD COLUMN c INT; ${AFTER}\nCREATE UNIQUE INDEX a_key ON a (b, c)`,
   ]) {
-    await migration("2_next", `${statements};`);
-    expect(await problems(), statements).toEqual([expect.stringMatching(/^migrations\/2_next, line 2, /)]);
+    await migration("20300102000000_next", `${statements};`);
+    expect(await problems(), statements).toEqual([expect.stringMatching(/^migrations\/20300102000000_next, line 2, /)]);
   }
 });
 
@@ -208,13 +223,19 @@ test("what a person permits may be anything, so nothing that was known before it
   for (const statements of [
     `CREATE TABLE f (g INT);\n${SAFE}ALTER TABLE f RENAME TO h;\nALTER TABLE f ALTER g SET NOT NULL`,
     `ALTER TABLE a ADD COLUMN c INT;\n${SAFE}ALTER TABLE a ALTER c SET DEFAULT 1;\nCREATE UNIQUE INDEX a_key ON a (c)`,
+    `ALTER TABLE a ADD COLUMN c INT;\n${SAFE}UPDATE a SET c = b;\nCREATE UNIQUE INDEX a_key ON a (c)`,
+    `ALTER TABLE a ADD COLUMN c INT;\n${SAFE}INSERT INTO a (b, c) SELECT b, b FROM a;\nALTER TABLE a ADD UNIQUE (c)`,
+    `ALTER TABLE a ADD COLUMN c INT;\n${SAFE}WITH d AS (UPDATE a SET c = b) DELETE FROM a;\nCREATE INDEX a_key ON a (c)`,
+    `CREATE TABLE f (g INT);\n${SAFE}INSERT INTO f SELECT b FROM a;\nCREATE UNIQUE INDEX f_key ON f (g)`,
+    `CREATE TABLE f (g INT);\n${SAFE}INSERT INTO f SELECT b FROM a;\nALTER TABLE f ALTER g SET NOT NULL`,
+    `CREATE TABLE f (g INT);\n${SAFE}CREATE INDEX a_idx ON a (tidy(b));\nALTER TABLE f ALTER g SET NOT NULL`,
     `CREATE TABLE d (e INT);\n${SAFE}CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL);\nALTER TABLE f ALTER g SET NOT NULL`,
     `CREATE TABLE d (e INT);\n${SAFE}CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL);\nCREATE UNIQUE INDEX f_key ON f (coalesce(g, 0))`,
     `CREATE TABLE d (e INT);\n${SAFE}CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL);\nALTER TABLE f ADD PRIMARY KEY USING INDEX f_key`,
     `CREATE TABLE d (e INT);\n${SAFE}CREATE TABLE f (g INT REFERENCES a(id) ON DELETE SET NULL);\nALTER TABLE f ALTER g TYPE some_domain`,
   ]) {
-    await migration("2_next", `${statements};`);
-    expect(await problems(), statements).toEqual([expect.stringMatching(/^migrations\/2_next, line 4, /)]);
+    await migration("20300102000000_next", `${statements};`);
+    expect(await problems(), statements).toEqual([expect.stringMatching(/^migrations\/20300102000000_next, line 4, /)]);
   }
 });
 
@@ -242,10 +263,10 @@ test("a comment permits the one statement right below it, of which it says enoug
     "-- safe: 1234 5678 9012 3456 7890 1234\nDROP TABLE a",
     "-- safe: because everybody-knows\nDROP TABLE a",
   ]) {
-    await migration("2_next", `${text};`);
+    await migration("20300102000000_next", `${text};`);
     expect(await problems(), text).toHaveLength(1);
   }
-  await migration("2_next", "-- safe: no row of it is left\n  DROP TABLE a;"); // exactly 20 characters
+  await migration("20300102000000_next", "-- safe: no row of it is left\n  DROP TABLE a;"); // exactly 20 characters
   expect(await problems()).toEqual([]);
 });
 
@@ -260,15 +281,46 @@ test.each([
   "ALTER TABLE a ADD z TEXT[] NOT NULL DEFAULT ARRAY[]::TEXT[], ADD y INT; CREATE INDEX y_idx ON a (y DESC); COMMENT ON TABLE a IS 'DROP TABLE a; TRUNCATE a'",
   "CREATE TABLE f (g INT REFERENCES a(id) ON DELETE CASCADE); ALTER TABLE f ALTER g SET NOT NULL, ADD CHECK (g > 0), ADD UNIQUE NULLS NOT DISTINCT (g)",
   "CREATE TABLE public.f (g state DEFAULT fails(), h INT UNIQUE); CREATE UNIQUE INDEX f_key ON f ((h + 1)) WHERE h > 0",
+  "CREATE TABLE f (g TEXT DEFAULT 'now', h TIMESTAMPTZ DEFAULT now()); ALTER TABLE a ADD COLUMN c TEXT DEFAULT 'today'",
   "CREATE TYPE state AS ENUM ('a'); CREATE SEQUENCE s; CREATE VIEW v AS SELECT 1",
 ])("%s breaks nothing", async (statements) => {
-  await migration("2_next", `${statements};`);
+  await migration("20300102000000_next", `${statements};`);
   expect(await problems()).toEqual([]);
 });
 
+test.each([
+  "CREATE UNLOGGED TABLE f (g INT)",
+  "ALTER TABLE a ADD COLUMN c TIMESTAMPTZ NOT NULL DEFAULT 'now'",
+  "ALTER TABLE a ADD COLUMN c DATE DEFAULT ' Today '::date",
+  "CREATE TABLE f (g INT, h TIMESTAMPTZ DEFAULT 'now')",
+  "ALTER TABLE d ADD COLUMN c TIMESTAMP DEFAULT CAST('yesterday' AS TIMESTAMP)",
+  "ALTER TABLE d ALTER e SET DEFAULT 'tomorrow'::date",
+  "CREATE INDEX CONCURRENTLY e_idx ON d (e)",
+])("%s is not what whoever writes it means", (statement) => expectRefused(statement));
+
+test.each(["next", "2_next", "20300102000000", "20300102000000-next", "20300102000000_Next", "20301302000000_next"])(
+  "a migration called %s is a problem, as it is applied in the order of the names",
+  async (name) => {
+    await migration(name, "CREATE TABLE c (d INT);");
+    expect(await problems()).toEqual([`migrations/${name} is not named YYYYMMDDhhmmss_name, and the names are the order: rename it.`]);
+  },
+);
+
+test("a file that no start would apply is a problem", async () => {
+  await write("migrations/20300102000000_next.sql", "CREATE TABLE c (d INT);");
+  await write("migrations/20300102000000_next/migrations.sql", "CREATE TABLE c (d INT);");
+  await write("migrations/README.md", "# Migrations");
+  await write("functions/deep/g.sql", "SELECT 1;");
+  expect(await problems()).toEqual([
+    "migrations/20300102000000_next has no migration.sql, which is what is applied.",
+    "migrations/20300102000000_next.sql is never applied: move it to migrations/20300102000000_next/migration.sql.",
+    "functions/deep is never applied: a function is a file of functions itself.",
+  ]);
+});
+
 test("a migration that PostgreSQL cannot read is a problem", async () => {
-  await migration("2_next", "ALTER TABEL a ADD COLUMN c INT;");
-  expect(await problems()).toEqual(['migrations/2_next is no SQL that PostgreSQL reads: syntax error at or near "TABEL".']);
+  await migration("20300102000000_next", "ALTER TABEL a ADD COLUMN c INT;");
+  expect(await problems()).toEqual(['migrations/20300102000000_next is no SQL that PostgreSQL reads: syntax error at or near "TABEL".']);
 });
 
 test.each([

@@ -26,7 +26,7 @@ const EXEMPT = new Set(["20261120000000_first", "20261121000000_engine", "202611
 /**
  * @param prisma the folder of the migrations and functions
  * @param releases all of them, the oldest first; a migration of the last may drop what an earlier one stopped using
- * @returns the lock with what is new, and every change that would break a database or the previous release
+ * @returns the lock, with what is new unless there are problems, and every change that would break a database or the previous release
  */
 export async function lockDatabase(
   prisma: string,
@@ -36,7 +36,7 @@ export async function lockDatabase(
   const locked = JSON.parse(await readFile(path, "utf8").catch(() => '{"migrations":{},"functions":{}}')) as Lock;
   const problems: string[] = [];
 
-  const migrations = await readMigrations(prisma);
+  const migrations = await readMigrations(prisma, problems);
   const hashes = new Map([...migrations].map(([name, sql]) => [name, createHash("sha256").update(sql).digest("hex")]));
   for (const [name, hash] of Object.entries(locked.migrations)) {
     if (!hashes.has(name)) problems.push(`migrations/${name} is missing. Databases have it: put it back.`);
@@ -52,29 +52,45 @@ export async function lockDatabase(
     if (why)
       problems.push(`functions/${name}.sql ${why}. The previous release calls it as it was: keep it, and add one with another name.`);
   }
-  const lock: Lock = {
+  const grown: Lock = {
     migrations: sorted({ ...Object.fromEntries(hashes), ...locked.migrations }),
     functions: sorted({ ...locked.functions, ...Object.fromEntries(functions) }),
   };
+  const lock = problems.length > 0 ? locked : grown;
   return { path, text: `${JSON.stringify(lock, null, 2)}\n`, problems };
 }
 
 const sorted = <T>(record: Record<string, T>): Record<string, T> =>
   Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-async function readMigrations(prisma: string): Promise<Map<string, string>> {
+const NAME = /^\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d[0-5]\d_[a-z][a-z0-9_]*$/;
+
+async function readMigrations(prisma: string, problems: string[]): Promise<Map<string, string>> {
   const folder = join(prisma, "migrations");
-  const entries = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
-  const names = entries.map((entry) => entry.name).sort();
-  return new Map(
-    await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name, "migration.sql"), "utf8")] as const)),
-  );
+  const found = new Map<string, string>();
+  for (const entry of (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const place = `migrations/${entry.name}`;
+    const sql = entry.isDirectory() && (await readFile(join(folder, entry.name, "migration.sql"), "utf8").catch(() => undefined));
+    if (typeof sql === "string") found.set(entry.name, sql);
+    else if (entry.isDirectory()) problems.push(`${place} has no migration.sql, which is what is applied.`);
+    else if (place.endsWith(".sql"))
+      problems.push(`${place} is never applied: move it to ${place.slice(0, -".sql".length)}/migration.sql.`);
+    if (typeof sql === "string" && !NAME.test(entry.name))
+      problems.push(`${place} is not named YYYYMMDDhhmmss_name, and the names are the order: rename it.`);
+  }
+  return found;
 }
 
 async function readFunctions(prisma: string, problems: string[]): Promise<Map<string, Signature>> {
   const folder = join(prisma, "functions");
   const found = new Map<string, Signature>();
-  for (const file of (await readdir(folder)).filter((entry) => entry.endsWith(".sql")).sort()) {
+  const entries = await readdir(folder, { withFileTypes: true });
+  for (const { name } of entries.filter((entry) => entry.isDirectory()))
+    problems.push(`functions/${name} is never applied: a function is a file of functions itself.`);
+  for (const file of entries
+    .map((entry) => entry.name)
+    .filter((name) => name.endsWith(".sql"))
+    .sort()) {
     const name = file.slice(0, -".sql".length);
     const sql = await readFile(join(folder, file), "utf8");
     const match = (await isFunction(name, sql))

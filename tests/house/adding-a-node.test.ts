@@ -1,12 +1,9 @@
 // docs/adding-a-node.md names whatever a definition may say: what is not on the page is found by reading code alone.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import ts from "typescript";
 import { expect, test } from "vitest";
-import { ROOT } from "../../infra/launch/paths.ts";
+import { readSource as read } from "../../infra/check/files.ts";
 import { HINTS } from "../../packages/node-library/src/faults.ts";
 
-const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 const page = read("docs/adding-a-node.md");
 /** The names in the first column of the table under a heading. */
 const rowsUnder = (heading: string): string[] => {

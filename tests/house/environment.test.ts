@@ -1,20 +1,14 @@
 // The environment's variables: each that the code reads is on the page for operators, and the page names none that nothing reads.
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ROOT } from "../../infra/launch/paths.ts";
+import { readSource } from "../../infra/check/files.ts";
+import { files } from "./files.ts";
 
-const text = (file: string): string => readFileSync(join(ROOT, file), "utf8");
-const tracked = execFileSync("git", ["ls-files", "apps", "packages", "workers", "infra", "compose.yaml"], {
-  cwd: ROOT,
-  encoding: "utf8",
-}).split("\n");
+const own = files.filter((file) => /^((apps|packages|workers|infra)\/|compose\.yaml$)/.test(file));
 const isProduct = (file: string): boolean => !/\.test\.tsx?$|\.testing\.tsx?$|(^|\/)tests?\/|^infra\/(bench|check)\//.test(file);
 
 const NAME = "[A-Z][A-Z0-9_]{3,}";
 /** How each language names a variable of the environment; in the runtime's settings it is the key of a schema. */
-const READS: readonly (readonly [files: RegExp, read: RegExp])[] = [
+const READS: readonly (readonly [kind: RegExp, read: RegExp])[] = [
   [/\.(ts|tsx|mjs)$/, new RegExp(`\\benv\\.(${NAME})\\b|\\b(?:need|folder)\\((?:environment, )?"(${NAME})"\\)`, "g")],
   [/^apps\/runtime\/src\/config\.ts$/, new RegExp(`^ {2}(${NAME}): `, "gm")],
   [/\.py$/, new RegExp(`\\benviron(?:\\.get\\(|\\[)"(${NAME})"`, "g")],
@@ -25,16 +19,16 @@ const GENERAL = ["COMPOSE_PROFILES", "CUDA_VISIBLE_DEVICES", "HOME", "NODE_ENV",
 
 function variablesRead(): Set<string> {
   const found = new Set<string>();
-  for (const file of tracked.filter((one) => one && isProduct(one)))
-    for (const [files, read] of READS)
-      if (files.test(file)) for (const match of text(file).matchAll(read)) found.add((match[1] ?? match[2]) as string);
+  for (const file of own.filter(isProduct))
+    for (const [kind, read] of READS)
+      if (kind.test(file)) for (const match of readSource(file).matchAll(read)) found.add((match[1] ?? match[2]) as string);
   for (const name of GENERAL) found.delete(name);
   return found;
 }
 
 /** The names in the first column of the page's tables. */
 function variablesNamed(): Set<string> {
-  const rows = text("docs/operations.md").matchAll(/^\| ([^|]*`[^|]*)\|/gm);
+  const rows = readSource("docs/operations.md").matchAll(/^\| ([^|]*`[^|]*)\|/gm);
   return new Set([...rows].flatMap(([, cell = ""]) => [...cell.matchAll(new RegExp(`\`(${NAME})\``, "g"))].map(([, name = ""]) => name)));
 }
 

@@ -1,10 +1,13 @@
 import { expect, test } from "vitest";
+import { readSource } from "../../infra/check/files.ts";
 import { evaluationsIn, pythonEvaluations } from "./evaluation.ts";
-import { codeFiles, readSource } from "./files.ts";
+import { codeFiles } from "./files.ts";
 
 /** By file, what it uses and why no user string comes there. */
 const EXEMPT: Readonly<Record<string, readonly [what: string, reason: string]>> = {
   "apps/editor/app/root.tsx": ["dangerouslySetInnerHTML", "the script is a constant, which sets the theme before anything is drawn"],
+  "infra/compose/compose.test.ts": ["a shell", "the script is a container's own, out of the compose file"],
+  "infra/provision/provision.test.ts": ["a shell", "the script is a file of the repository"],
 };
 
 test("[S4] no user string is ever evaluated or put into a page", () => {
@@ -43,6 +46,24 @@ test.each([
   "import { runInNewContext } from 'node:vm'",
   "import { execSync } from 'node:child_process'",
   "spawn(text, { shell: true })",
+  "spawn(text, [], { 'shell': true })",
+  "spawn(text, [], { shell })",
+  "options.shell = isText",
+  "spawn('sh', ['-c', text])",
+  "const program = '/usr/bin/bash'",
+  "spawn('env', [`zsh`, '-c', text])",
+  "spawn(process.env.SHELL, ['-c', text])",
+  "spawn(process.env['SHELL'], ['-c', text])",
+  "import { exec as run } from 'child_process'",
+  "import * as child from 'node:child_process'",
+  "import child from 'node:child_process'",
+  "import { default as child } from 'node:child_process'",
+  "import child = require('node:child_process')",
+  "export * from 'node:child_process'",
+  "const { exec } = await import('node:child_process')",
+  "(await import(`child_process`)).exec(text)",
+  "require('child_process').exec(text)",
+  "process.getBuiltinModule('child_process').exec(text)",
   "range.createContextualFragment(text)",
 ])("TypeScript that says %s is found", (text) => {
   expect(evaluationsIn("a.tsx", `\n${text};`)).toEqual([expect.stringMatching(/^a\.tsx:2: \w/)]);
@@ -56,6 +77,10 @@ test("TypeScript that only has such a word evaluates nothing", () => {
     setTimeout(run, 1);
     stream.write(text);
     spawn(program, { shell: false });
+    import type child from "node:child_process";
+    import { type ChildProcess, spawn } from "node:child_process";
+    const { shell } = settings;
+    say("a shell is no sh");
     class A { constructor() {} }`;
   expect(evaluationsIn("a.tsx", text)).toEqual([]);
 });
@@ -71,6 +96,13 @@ test.each([
   "from os import system",
   "subprocess.run(text, shell=True)",
   "subprocess.run(text, shell=is_text)",
+  "subprocess.run(text, **{'shell': True})",
+  "options['shell'] = True",
+  "subprocess.run(['sh', '-c', text])",
+  "subprocess.run(['/bin/bash', '-c', text])",
+  "os.execvp('env', ['env', 'dash', '-c', text])",
+  "subprocess.run([os.environ['SHELL'], '-c', text])",
+  "run = os.system",
   "subprocess.getoutput(text)",
   "await asyncio.create_subprocess_shell(text)",
 ])("Python that says %s is found", (text) => {
@@ -80,7 +112,7 @@ test.each([
 test("Python that only has such a word evaluates nothing", () => {
   const text = `# eval(text)
 model.eval()
-said = "exec(text)"
+said = "exec(text) in a shell, which is no sh"
 pattern = re.compile(text)
 name = platform.system()
 ast.literal_eval(text)

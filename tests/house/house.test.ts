@@ -5,9 +5,10 @@ import { committedManifests } from "@spindle/node-library/manifests";
 import * as contract from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { RELEASE } from "../../apps/runtime/src/store/release.ts";
+import { readSource as read } from "../../infra/check/files.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { BROKEN_BUILDS, breakBuild, markedFiles } from "../support/broken-builds.ts";
-import { codeFiles as code, repositoryFiles as files, readSource as read } from "./files.ts";
+import { codeFiles as code, files } from "./files.ts";
 import { docstringsOf, titlesOf } from "./titles.ts";
 
 test("no file is over 400 lines, and half of them are near 100 or under", () => {
@@ -97,14 +98,15 @@ describe("each rule of the design and of the run engine's specification", () => 
     [...read(page).matchAll(/^- ([A-Z]{1,2}\d+) /gm)].map(([, id = ""]) => id),
   );
   /** The ids at the front of a title, as in "[E9, RM2] what is promised"; of a docstring in Python, whose tests have no titles. */
-  const named = code.flatMap((file) => {
-    const titles = /\.(test|testing)\.tsx?$/.test(file)
-      ? titlesOf(file, read(file))
-      : /(^|\/)test_\w+\.py$/.test(file)
-        ? docstringsOf(read(file))
-        : [];
-    const lists = titles.map((title) => /^\[([A-Z]{1,2}\d+(?:, [A-Z]{1,2}\d+)*)\] /.exec(title)?.[1]);
-    return lists.flatMap((list) => (list === undefined ? [] : list.split(", ").map((id) => ({ id, file }))));
+  const titles = [
+    ...code
+      .filter((file) => /\.(test|testing)\.ts$/.test(file))
+      .flatMap((file) => titlesOf(file, read(file)).map((title) => ({ file, title }))),
+    ...docstringsOf(code.filter((file) => /^workers\/python-gpu\/tests\/test_\w+\.py$/.test(file))),
+  ];
+  const named = titles.flatMap(({ file, title }) => {
+    const list = /^\[([A-Z]{1,2}\d+(?:, [A-Z]{1,2}\d+)*)\] /.exec(title)?.[1];
+    return list === undefined ? [] : list.split(", ").map((id) => ({ id, file }));
   });
 
   test("has an id of its own, and the roadmap adds to no other", () => {

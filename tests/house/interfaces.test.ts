@@ -1,11 +1,9 @@
 // An engineer can hold an interface of a dozen members in mind, and a test can stand in for it. What needs more is composed of parts,
 // and each module asks for the parts that it uses.
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import ts from "typescript";
 import { expect, test } from "vitest";
-import { ROOT } from "../../infra/launch/paths.ts";
+import { readSource } from "../../infra/check/files.ts";
+import { codeFiles } from "./files.ts";
 
 const MOST_MEMBERS = 12;
 const ROOMS = ["apps/runtime/src", "apps/editor/app", "packages", "workers/comfy-bridge/src"];
@@ -124,12 +122,10 @@ function facesOf(files: readonly string[], read: (file: string) => string): Face
 }
 
 test("no interface, object type or class has over twelve members, however it is composed, unless it is named here with a reason", () => {
-  const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard", ...ROOMS], { cwd: ROOT, encoding: "utf8" })
-    .trim()
-    .split("\n");
+  const own = codeFiles.filter((file) => ROOMS.some((room) => file.startsWith(`${room}/`)));
   const faces = facesOf(
-    files.filter((file) => /\.tsx?$/.test(file) && !/\.(test|testing)\.tsx?$|\/generated\//.test(file)),
-    (file) => readFileSync(join(ROOT, file), "utf8"),
+    own.filter((file) => /\.tsx?$/.test(file) && !/\.(test|testing)\.tsx?$/.test(file)),
+    readSource,
   );
   expect(faces.size).toBeGreaterThan(60);
   const isKnown = (line: string) => Object.keys(WIDER).some((name) => line.includes(`: ${name} has `));

@@ -1,5 +1,7 @@
 // The titles that count as proof of a rule: of tests that run, and of groups with one.
+import { join } from "node:path";
 import ts from "typescript";
+import { askPython } from "../../infra/check/files.ts";
 
 /** A test, or a group, under one of these is not run, or is expected to fail. */
 const NOT_RUN: ReadonlySet<string> = new Set(["skip", "todo", "fails"]);
@@ -19,6 +21,7 @@ export function titlesOf(file: string, text: string): string[] {
     const { root, modifiers } = wayTo(node.expression);
     if (!/^(test|it|describe)$/.test(root) || !title || !(ts.isStringLiteralLike(title) || ts.isTemplateExpression(title))) return inner();
     if (modifiers.some((modifier) => NOT_RUN.has(modifier)) || rest.some(saysNotRun)) return [];
+    if (root !== "describe" && rest.some(skipsItself)) return [];
     if (!rest.some((part) => !ts.isObjectLiteralExpression(part) && !ts.isNumericLiteral(part))) return []; // Vitest takes it for one to be written
     const own = title.getText().slice(1, -1);
     const within = inner();
@@ -37,9 +40,8 @@ function wayTo(callee: ts.Expression): { root: string; modifiers: readonly strin
   if (ts.isTaggedTemplateExpression(callee)) return wayTo(callee.tag);
   if (!ts.isCallExpression(callee)) return { root: "", modifiers: [] };
   const { root, modifiers } = wayTo(callee.expression);
-  const condition = callee.arguments[0]?.kind;
-  const never = { skipIf: ts.SyntaxKind.TrueKeyword, runIf: ts.SyntaxKind.FalseKeyword }[modifiers.at(-1) ?? ""];
-  return { root, modifiers: never !== undefined && condition === never ? [...modifiers, "skip"] : modifiers };
+  const never = { skipIf: "true", runIf: "false", each: "[]", for: "[]" }[modifiers.at(-1) ?? ""];
+  return { root, modifiers: never !== undefined && callee.arguments[0]?.getText() === never ? [...modifiers, "skip"] : modifiers };
 }
 
 const saysNotRun = (options: ts.Expression): boolean =>
@@ -49,8 +51,19 @@ const saysNotRun = (options: ts.Expression): boolean =>
       ts.isPropertyAssignment(property) && NOT_RUN.has(property.name.getText()) && property.initializer.kind !== ts.SyntaxKind.FalseKeyword,
   );
 
-/** The first lines of the docstrings of a Python file's tests, which have no titles, but for those that never run. */
-export const docstringsOf = (text: string): string[] =>
-  [...text.matchAll(/((?:^ *@.*\n)*)^ *(?:async )?def test_\w*\([^)]*\) -> None:\n +"""(.*?)(?:"""|$)/gm)]
-    .filter(([, decorators = ""]) => !/\bmark\.(skip|xfail)\b/.test(decorators))
-    .map(([, , title = ""]) => title);
+/** Whether a test asks what it is given to skip it, be it on a condition: `skipIf` says that where everybody sees it. */
+function skipsItself(test: ts.Expression): boolean {
+  if (!ts.isArrowFunction(test) && !ts.isFunctionExpression(test)) return false;
+  const given = new Set(test.parameters.map(({ name }) => name.getText()));
+  const skips = (node: ts.Node): boolean =>
+    (ts.isPropertyAccessExpression(node) && node.name.text === "skip" && given.has(node.expression.getText())) ||
+    (ts.isBindingElement(node) && (node.propertyName ?? node.name).getText() === "skip") ||
+    ts.forEachChild(node, (child) => skips(child) || undefined) === true;
+  return skips(test);
+}
+
+/** The first lines of the docstrings of Python tests, which have no titles, but for those that never run; of files, or of a text. */
+export function docstringsOf(files: readonly string[], text?: string): { file: string; title: string }[] {
+  const lines = askPython(join(import.meta.dirname, "titles.py"), files, { input: text });
+  return lines.map((line) => JSON.parse(line) as { file: string; title: string });
+}

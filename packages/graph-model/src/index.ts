@@ -1,6 +1,7 @@
 export { unitsSpent, withOneBudget } from "./cel.ts";
 export { type AnswerForm, readAnswer } from "./check/answer.ts";
 export { type ReadResult, readAnyText, readGraph, readGraphText } from "./check/document.ts";
+export { CHECKED_FORMATS } from "./check/formats.ts";
 export { whyInvalid } from "./check/invalid.ts";
 export { whyUnfit, whyValueUnfit } from "./check/port-value.ts";
 export { validate } from "./check/validate.ts";

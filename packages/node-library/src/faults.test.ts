@@ -207,6 +207,86 @@ test.each<[string, Capability, string]>([
   ],
   ["a concurrency", shout({ runtime: { kind: "cpu", concurrency: 0 } }), "The concurrency 0 is no count of at least 1."],
   ["half a concurrency", shout({ runtime: { kind: "cpu", concurrency: 1.5 } }), "The concurrency 1.5 is no count of at least 1."],
+  [
+    "a time-out below 0",
+    shout({ runtime: { kind: "cpu", concurrency: 1, timeoutSeconds: -1 } }),
+    "The time-out -1 is no whole number of seconds. For none, write 0.",
+  ],
+  [
+    "a time-out of half a second",
+    shout({ runtime: { kind: "cpu", concurrency: 1, timeoutSeconds: 0.4 } }),
+    "The time-out 0.4 is no whole number of seconds. For none, write 0.",
+  ],
+  [
+    "a format",
+    taking({ day: { type: "string", format: "datetime" } }),
+    'The input "day" has the format "datetime", which nothing checks. Did you mean "date-time"?',
+  ],
+  [
+    "a format inside",
+    giving({ days: { type: "array", items: { type: "string", format: "toString" } } }),
+    'The output "days", items, has the format "toString", which nothing checks. There are: date, time, date-time, duration, uri, uri-reference, uri-template, url, email, hostname, ipv4, ipv6, regex, uuid, json-pointer, json-pointer-uri-fragment, relative-json-pointer.',
+  ],
+  [
+    "a keyword of all inputs",
+    shout({ io: { input: { ...ports({}), requird: ["text"] }, output: ports({}) } }),
+    'The input has "requird", which is no keyword that is checked. Did you mean "required"?',
+  ],
+  [
+    "a keyword of all outputs",
+    shout({ io: { input: ports({}), output: { ...ports({}), additionalProperties: { type: "strng" } } } }),
+    'The output, additionalProperties, has the type "strng", which does not exist. Did you mean "string"?',
+  ],
+  [
+    "a keyword of another type at the top",
+    shout({ io: { input: { ...ports({}), minLength: 1 }, output: ports({}) } }),
+    'The input has "minLength", which says nothing about the type "object".',
+  ],
+  [
+    "a hint at the top",
+    shout({ io: { input: { ...ports({}), "x-advanced": true }, output: ports({}) } }),
+    'The input has "x-advanced", which is a hint for one of its properties alone.',
+  ],
+  [
+    "an example of an input",
+    taking({ size: { type: "integer", examples: [1, "a"] } }),
+    'The input "size" has the example "a". A whole number is needed; this is "a".',
+  ],
+  [
+    "an example of a parameter",
+    setting({ schema: { maximum: 10, examples: [99] } }),
+    'The parameter "marks" has the example 99. At most 10; this is 99.',
+  ],
+  ["examples of an input", taking({ size: { examples: 1 } }), 'The input "size" has "examples", which is no list.'],
+  ["an example", shout({ examples: ["hello"] }), "Example 1 is not written like { input: { ... }, output: { ... } }, each by name."],
+  [
+    "a key of an example",
+    shout({ examples: [{ input: { text: "a" } }, { input: { text: "a" }, ouput: {} }] }),
+    "Example 2 is not written like { input: { ... }, output: { ... } }, each by name.",
+  ],
+  [
+    "an example's input",
+    shout({ examples: [{ input: { text: "a", txt: "b" } }] }),
+    'Example 1 has the input "txt", which is not there. Did you mean "text"?',
+  ],
+  [
+    "an example's output",
+    shout({ examples: [{ input: { text: "a" }, output: { loud: 1 } }] }),
+    'Example 1 has the output "loud". A text is needed; this is 1.',
+  ],
+  [
+    "an example's parameter",
+    shout({ parameters: [{ name: "marks", type: "integer" }], examples: [{ input: { marks: "a" } }] }),
+    'Example 1 has the input "marks". A whole number is needed; this is "a".',
+  ],
+  [
+    "an example without what is required",
+    shout({
+      io: { input: ports({ text: {}, picture: { "x-artifact": "image" } }, ["text", "picture"]), output: ports({}) },
+      examples: [{ input: {} }],
+    }),
+    'Example 1 lacks the input "text", which is required.',
+  ],
   ["a part of a version with a zero in front", shout({ version: "1.00.0" }), 'The version "1.00.0" is not written like 1.0.0.'],
   ["a version with a zero in front", shout({ version: "01.0.0" }), 'The version "01.0.0" is not written like 1.0.0.'],
   [
@@ -247,9 +327,37 @@ test("nothing is wrong with what JSON Schema has and few need", () => {
   const rare = { type: ["array", "null"], contains: { type: "integer" }, minContains: 1, maxContains: 2, writeOnly: true };
   expect(faultsOf(taking({ list: rare, text: { type: "string", contentMediaType: "text/html" } }))).toEqual([]);
   const open = { type: "object", required: ["name"], additionalProperties: { type: "string" } };
+  const day = { type: "string", format: "date", examples: ["2030-01-31"] };
+  const picture = { type: "object", "x-artifact": "image", examples: ["cat.png"] };
+  const examples = [{ input: { day: "2030-01-31", picture: "cat.png", marks: 3 }, output: { loud: "A" } }, { input: { marks: 1 } }];
+  const io = {
+    input: { ...ports({ day, picture }), title: "Shout", additionalProperties: false },
+    output: ports({ loud: { type: "string" } }),
+  };
+  const runtime = { kind: "cpu" as const, concurrency: 1, timeoutSeconds: 0 };
+  expect(faultsOf(shout({ io, runtime, examples, parameters: [{ name: "marks", type: "integer" }] }))).toEqual([]);
   const steps = { type: "number", minimum: 8, maximum: 8, multipleOf: 8, enum: [8], default: 8, "x-widget": "slider" };
   const whole = { type: ["integer", "null"], exclusiveMinimum: 3, exclusiveMaximum: 5, const: 4, "x-unit": "s" };
   expect(faultsOf(taking({ open, steps, whole, any: { "x-unit": "s", patternProperties: { "^a": true } } }))).toEqual([]);
+});
+
+test.each([
+  { type: "number", minimum: -0.3, maximum: -0.3, multipleOf: 0.1 },
+  { type: "number", minimum: 0.3, maximum: 0.3, multipleOf: 0.1 },
+  { type: "number", exclusiveMinimum: -0.4, exclusiveMaximum: -0.2, multipleOf: 0.1 },
+  { type: "integer", minimum: 1, maximum: 10, multipleOf: 0.7 },
+  { type: "integer", minimum: 9_007_199_254_740_989, maximum: 9_007_199_254_740_989 },
+  { type: "number", minimum: -1e308, maximum: 1e308, multipleOf: 1e-300 },
+])("%j leaves a number", (size) => {
+  expect(faultsOf(taking({ size }))).toEqual([]);
+});
+
+test.each([
+  { type: "number", exclusiveMinimum: -0.4, exclusiveMaximum: -0.3, multipleOf: 0.1 },
+  { type: "number", minimum: -0.39, maximum: -0.31, multipleOf: 0.1 },
+  { type: "number", minimum: -7, maximum: -4, multipleOf: 8 },
+])("%j leaves none", (size) => {
+  expect(faultsOf(taking({ size }))).toEqual([`${FILE}: The input "size" has limits between which there is no number of its type.`]);
 });
 
 test("the file of a capability of the Python plane is named by its path", () => {

@@ -1,6 +1,6 @@
 // What is wrong with a capability that a file here defines, as sentences for whoever writes it (docs/adding-a-node.md). ComfyUI's classes
 // are not judged: they are as their authors made them.
-import { CALL, isObject, nearest, record, whyInvalid } from "@spindle/graph-model";
+import { CALL, CHECKED_FORMATS, isObject, nearest, record, whyInvalid } from "@spindle/graph-model";
 import { type Capability, PORT_TYPES, validateCapability } from "@spindle/schemas";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -87,20 +87,31 @@ function* faults(capability: Capability): Generator<string> {
   if (!/^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$/.test(id)) yield `The id ${quoted(id)} is not written like text.shout.`;
   if (!VERSION.test(version)) yield `The version ${quoted(version)} is not written like 1.0.0.`;
   if (label.trim() === "" || description.trim() === "") yield "The label or the description is empty.";
-  const { concurrency } = capability.runtime;
+  const { concurrency, timeoutSeconds = 0 } = capability.runtime;
   if (!Number.isInteger(concurrency) || concurrency < 1) yield `The concurrency ${quoted(concurrency)} is no count of at least 1.`;
+  if (!Number.isInteger(timeoutSeconds) || timeoutSeconds < 0)
+    yield `The time-out ${quoted(timeoutSeconds)} is no whole number of seconds. For none, write 0.`;
   if (!CATEGORIES.includes(category ?? ""))
     yield `There is no category ${quoted(category)}${meant(category, CATEGORIES)} A new one is added to CATEGORIES in packages/node-library/src/faults.ts.`;
   for (const engine of repeated(engines.map((one) => one.id))) yield `Two engines have the id ${quoted(engine)}.`;
-  for (const place of ["input", "output"] as const) yield* faultsOfPorts(io[place], place, capability);
-  for (const name of repeated(parameters.map((one) => one.name))) yield `Two parameters have the name ${quoted(name)}.`;
-  for (const parameter of parameters) yield* faultsOfParameter(parameter, capability);
+  const found = [
+    ...faultsOfPorts(io.input, "input", capability),
+    ...faultsOfPorts(io.output, "output", capability),
+    ...repeated(parameters.map((one) => one.name)).map((name) => `Two parameters have the name ${quoted(name)}.`),
+    ...parameters.flatMap((parameter) => [...faultsOfParameter(parameter, capability)]),
+  ];
+  yield* found.length > 0 ? found : faultsOfExamples(capability);
 }
 
 function* faultsOfPorts(schema: Schema, place: "input" | "output", capability: Capability): Generator<string> {
   if (schema.type !== "object" || !isObject(schema.properties))
     yield `The ${place} is no JSON Schema with type: "object" and properties; each property is a port.`;
   for (const name of unknownNames(schema)) yield `required of the ${place} names ${name}`;
+  const hints = Object.keys(schema).filter((key) => key.startsWith("x-"));
+  for (const key of hints) yield `The ${place} has ${quoted(key)}, which is a hint for one of its properties alone.`;
+  const judged = new Set(["properties", "required", ...hints]);
+  const rest = Object.fromEntries(Object.entries(schema).filter(([key]) => !judged.has(key)));
+  yield* faultsOfForm({ ...rest, type: "object" }, `The ${place}`, place, capability);
   for (const [name, port] of Object.entries(record(schema.properties))) {
     const where = `The ${place} ${quoted(name)}`;
     yield* faultOfName(name, where);
@@ -124,12 +135,42 @@ function* faultsOfParameter(parameter: NonNullable<Capability["parameters"]>[num
   if (found.length === 0) yield* faultOfDefault(parameter.default, whole, where);
 }
 
+function* faultsOfExamples({ examples = [], io, parameters = [] }: Capability): Generator<string> {
+  const [inputs, outputs] = [record(io.input.properties), record(io.output.properties)];
+  const settings = Object.fromEntries(parameters.map(({ name, type, schema }) => [name, { type, ...schema }]));
+  const names = [...((io.input.required ?? []) as string[]), ...parameters.filter(({ required }) => required).map(({ name }) => name)];
+  const required = names.filter((name) => !("x-artifact" in record(inputs[name]))); // nobody has a file in an example
+  const hasOwnOutputs = Object.values(settings).some((schema) => "x-ports" in schema || "x-branches" in schema);
+  for (const [at, example] of examples.entries()) {
+    const where = `Example ${at + 1}`;
+    const { input, output = {}, ...others } = record(example);
+    if (!isObject(input) || !isObject(output) || Object.keys(others).length > 0) {
+      yield `${where} is not written like { input: { ... }, output: { ... } }, each by name.`;
+      continue;
+    }
+    for (const name of required) if (!Object.hasOwn(input, name)) yield `${where} lacks the input ${quoted(name)}, which is required.`;
+    yield* faultsOfNamed(input, { ...inputs, ...settings }, `${where} has the input`);
+    if (!hasOwnOutputs) yield* faultsOfNamed(output, outputs, `${where} has the output`);
+  }
+}
+
+function* faultsOfNamed(values: Schema, schemas: Schema, where: string): Generator<string> {
+  for (const [name, value] of Object.entries(values)) {
+    const why = whyUnlike(value, record(schemas[name]));
+    if (!Object.hasOwn(schemas, name)) yield `${where} ${quoted(name)}, which is not there${meant(name, Object.keys(schemas))}`;
+    else if (why) yield `${where} ${quoted(name)}. ${why}`;
+  }
+}
+
+/** Why a value that a definition names itself does not fit; a file is no value that could be named. */
+const whyUnlike = (value: unknown, schema: Schema): string | undefined => ("x-artifact" in schema ? undefined : whyInvalid(value, schema));
+
 function* faultOfName(name: string, where: string): Generator<string> {
   if (name === "" || /\s/.test(name)) yield `${where} has a name that is empty or has a space in it.`;
 }
 
 function* faultOfDefault(value: unknown, schema: Schema, where: string): Generator<string> {
-  const why = value === undefined || "x-artifact" in schema ? undefined : whyInvalid(value, schema);
+  const why = value === undefined ? undefined : whyUnlike(value, schema);
   if (why) yield `The default of ${lower(where)} does not fit its schema. ${why}`;
 }
 
@@ -165,6 +206,9 @@ function* faultsOfForm(schema: Schema, where: string, place: Place, capability: 
   if (schema.enum !== undefined && !(Array.isArray(schema.enum) && schema.enum.length > 0)) yield `${where} has an enum without choices.`;
   if (schema.multipleOf !== undefined && !(Number(schema.multipleOf) > 0 && Number.isFinite(schema.multipleOf)))
     yield `${where} has a multipleOf that is no number above 0.`;
+  if (schema.format !== undefined && !CHECKED_FORMATS.includes(schema.format as string))
+    yield `${where} has the format ${quoted(schema.format)}, which nothing checks${meant(schema.format, CHECKED_FORMATS)}`;
+  if (!Array.isArray(schema.examples ?? [])) yield `${where} has "examples", which is no list.`;
   if (Array.isArray(schema.type) && schema.type.length === 0) yield `${where} has a list of types without any.`;
   if (schema.pattern !== undefined && !isPattern(schema.pattern)) yield `${where} has a pattern that is no regular expression.`;
   for (const pattern of Object.keys(record(schema.patternProperties)))
@@ -194,20 +238,22 @@ function* faultsOfTypes(schema: Schema, where: string): Generator<string> {
         yield `${where} has ${quoted(key)}, which says nothing about the type ${own.map(quoted).join(" or ")}.`;
 }
 
-/** Whether the limits of a number leave none of its own type: whole ones, if it is an integer, and those that multipleOf leaves. */
+/** Whether the limits of a number leave none: whole ones, if it is an integer, and those that multipleOf leaves. */
 function hasNoNumber({ type, minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf }: Schema): boolean {
-  const step = typeof multipleOf === "number" && multipleOf > 0 ? multipleOf : 1;
   if (type !== "integer" && multipleOf === undefined) return false;
+  const step = typeof multipleOf === "number" && multipleOf > 0 ? multipleOf : 1;
   const isNumber = (value: unknown) => typeof value === "number";
   const least = Math.max(...[minimum, exclusiveMinimum].filter(isNumber));
   const most = Math.min(...[maximum, exclusiveMaximum].filter(isNumber));
-  if (!Number.isFinite(least) || !Number.isFinite(most) || least > most) return false;
-  let first = Math.ceil(least / step) * step;
-  if (first === exclusiveMinimum) first += step;
-  return first > most || first === exclusiveMaximum;
+  const first = Math.floor(least / step);
+  if (!Number.isFinite(most) || !Number.isSafeInteger(first) || least > most) return false;
+  // One of these is the least multiple within the limits; 3 * 0.1 is 0.30000000000000004, and no multiple before it is rounded.
+  const near = [first, first + 1, first + 2].flatMap((count) => [count * step, Number((count * step).toPrecision(15))]);
+  const limits = { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf: step };
+  return near.every((value) => whyInvalid(value, limits) !== undefined);
 }
 
-/** The choices, the constant and the default, each beside all else that the schema says. */
+/** The choices, the constant, the examples and the default, each beside all else that the schema says. */
 function* faultsOfValues(schema: Schema, where: string): Generator<string> {
   const { enum: choices, const: constant, ...rest } = schema;
   if ("x-artifact" in schema) return;
@@ -215,6 +261,10 @@ function* faultsOfValues(schema: Schema, where: string): Generator<string> {
   for (const [choice, others] of [...((choices ?? []) as unknown[]).map((each) => [each, rest] as const), ...beside]) {
     const why = whyInvalid(choice, others);
     if (why) yield `${where} has the choice ${quoted(choice)}. ${why}`;
+  }
+  for (const example of (schema.examples ?? []) as unknown[]) {
+    const why = whyInvalid(example, schema);
+    if (why) yield `${where} has the example ${quoted(example)}. ${why}`;
   }
   yield* faultOfDefault(schema.default, schema, where);
 }

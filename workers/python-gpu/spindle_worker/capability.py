@@ -74,7 +74,7 @@ class Capability:
     engines: list[Engine]
     keywords: list[str] = field(default_factory=list)
     docs: str = ""
-    timeout_seconds: int = -1
+    timeout_seconds: int = 0
     stall_seconds: float = 0
     """How long it may go without progress before it is ended and tried again; 0: no limit."""
     idempotent: bool = False

@@ -32,19 +32,23 @@ test.each<readonly [string, Readonly<Record<string, string>>, RegExp]>([
     /nodes\/shout\.node\.ts does nothing/,
   ],
   ["that cannot be loaded", { "shout.node.ts": 'throw new Error("no");' }, /nodes\/shout\.node\.ts cannot be loaded: no/],
-  ...["shout.node.mts", "shout.node.tsx", "shout.node.js", "shout.Node.ts", "shout.node.TS"].map(
+  ...["shout.node.mts", "shout.node.tsx", "shout.node.js", "shout.Node.ts", "shout.node.TS"].map(misnamed),
+  ...["shout.nodes.ts", "shout-node.ts", "shout_node.ts", "shout.ts", "shout.mjs"].map(misnamed),
+  [
+    "with nothing but the ending",
+    { "node.ts": node("a.b") },
+    /nodes\/node\.ts is no node under this name: call it node\.node\.ts, or _node\.ts/,
+  ],
+  ...["loud/shout.node.ts", "loud/shout.ts", "loud/deep/shout.node.ts"].map(
     (name) =>
       [
         `called ${name}`,
         { [name]: node("a.b") },
-        new RegExp(`nodes/${name} is not found under this name: call it shout\\.node\\.ts`),
+        new RegExp(
+          `nodes/${name} is no node in a subfolder: move it to apps/runtime/src/nodes/shout\\.node\\.ts, or call the folder _loud`,
+        ),
       ] as const,
   ),
-  [
-    "in a subfolder",
-    { "loud/shout.node.ts": node("a.b") },
-    /nodes\/loud\/shout\.node\.ts is not found in a subfolder: move it to apps\/runtime\/src\/nodes/,
-  ],
 ])("a file %s is named, with what to write", async (_, files, said) => {
   const folder = await mkdtemp(join(tmpdir(), "spindle-nodes-"));
   try {
@@ -63,8 +67,15 @@ test("a node is found by its name and by what its file exports, however that is 
       "ask.node.ts": 'export default { id: "a.ask", human: true };',
       "a.node.test.ts": "throw new Error();",
       "a.test.ts": "throw new Error();",
-      "template.ts": "export const text = `\nexport default defineNode({})`;",
-      "loud/help.ts": "throw new Error();",
+      "_template.ts": "export const text = `\nexport default defineNode({})`;",
+      "_a.node.ts": "throw new Error();",
+      "_loud/help.ts": "throw new Error();",
+      "_loud/b.node.ts": "throw new Error();",
+      ".#a.node.ts": "what an editor keeps while it writes",
+      "a.node.ts~": "what an editor keeps",
+      "capability.ts": "throw new Error();",
+      "some.testing.ts": "throw new Error();",
+      "about.md": "# Nodes",
     });
     const { capabilities } = await registry.manifest(undefined, new Date(0));
     expect(capabilities.map(({ id, runtime }) => [id, runtime.human, runtime.timeoutSeconds])).toEqual([
@@ -76,6 +87,11 @@ test("a node is found by its name and by what its file exports, however that is 
     await rm(folder, { recursive: true });
   }
 });
+
+function misnamed(name: string): readonly [string, Readonly<Record<string, string>>, RegExp] {
+  const said = `nodes/${name} is no node under this name: call it shout\\.node\\.ts, or _shout\\.ts if it only helps others`;
+  return [`called ${name}`, { [name]: node("a.b") }, new RegExp(said)];
+}
 
 async function load(folder: string, files: Readonly<Record<string, string>>): Promise<NodeRegistry> {
   for (const [name, text] of Object.entries(files)) {

@@ -1,4 +1,5 @@
-// Finds every `*.node.ts` beside this file, by its name and by what it exports. Nothing else knows which capabilities there are.
+// Finds every `*.node.ts` beside this file, by its name and by what it exports. Nothing else knows which capabilities there are. Other code
+// has a name, or a folder with a name, that begins with `_`: a node with a wrong letter in its name would be missed without a word.
 import { readdir } from "node:fs/promises";
 import { record } from "@spindle/graph-model";
 import type { Capability, PlaneManifest } from "@spindle/schemas";
@@ -6,6 +7,8 @@ import type { Config } from "../config.ts";
 import type { NodeCapability } from "./capability.ts";
 
 const FOLDER = "apps/runtime/src/nodes";
+/** What every node needs. */
+const OWN: ReadonlySet<string> = new Set(["capability.ts", "print-manifest.ts", "registry.ts"]);
 
 export class NodeRegistry {
   private constructor(
@@ -15,7 +18,7 @@ export class NodeRegistry {
 
   static async load(folder: URL = new URL("./", import.meta.url)): Promise<NodeRegistry> {
     const all = (await readdir(folder, { recursive: true })).map((name) => name.replaceAll("\\", "/")).sort();
-    const files = all.filter((name) => /\.node\.[^.]*$/i.test(name));
+    const files = all.filter((name) => /\.[cm]?[jt]sx?$/i.test(name) && !isOther(name));
     for (const name of files) refuseName(name);
     const loaded = await Promise.all(files.map(async (name) => [name, nodeIn(name, await moduleOf(name, folder))] as const));
     const byId = new Map<string, NodeCapability>();
@@ -40,11 +43,19 @@ export class NodeRegistry {
   }
 }
 
-/** @throws Error if whoever gave a file this name meant a node, and none is found by it */
+/** Whether a file is a helper, a test, an editor's own, or one of the three. */
+const isOther = (name: string): boolean => /^[_.]/.test(name) || /\.(test|testing)\.ts$/.test(name) || OWN.has(name);
+
+/** @throws Error if a node of this name would not be found */
 function refuseName(name: string): void {
-  if (name.includes("/")) throw new Error(`${FOLDER}/${name} is not found in a subfolder: move it to ${FOLDER}.`);
-  if (name.endsWith(".node.ts")) return;
-  throw new Error(`${FOLDER}/${name} is not found under this name: call it ${name.replace(/\.node\.[^.]*$/i, ".node.ts")}.`);
+  if (/^[^/]+\.node\.ts$/.test(name)) return;
+  const [stem] = name.slice(name.lastIndexOf("/") + 1).split(/(?:[._-]nodes?)?\.[^.]*$/i) as [string];
+  const [subfolder] = name.split("/") as [string];
+  throw new Error(
+    name.includes("/")
+      ? `${FOLDER}/${name} is no node in a subfolder: move it to ${FOLDER}/${stem}.node.ts, or call the folder _${subfolder} if it only helps others.`
+      : `${FOLDER}/${name} is no node under this name: call it ${stem}.node.ts, or _${stem}.ts if it only helps others.`,
+  );
 }
 
 async function moduleOf(name: string, folder: URL): Promise<{ default?: unknown }> {

@@ -64,3 +64,28 @@ test.each<[schema: Record<string, unknown>, value: unknown, says: string]>([
 ])("what does not fit is said for a person: %j, %j", (schema, value, says) => {
   expect(whyInvalid(value, schema)).toBe(says);
 });
+
+test.each([
+  [-8, 8],
+  [-0.3, 0.1],
+  [0.3, 0.1],
+  [-1.1, 0.1],
+  [1e22, 0.5],
+  [-3e-9, 1e-9],
+])("%d is a multiple of %d", (value, multipleOf) => {
+  expect(whyInvalid(value, { type: "number", multipleOf })).toBeUndefined();
+  expect(whyInvalid([value], { items: { anyOf: [{ multipleOf }] } })).toBeUndefined();
+});
+
+test.each([
+  [-7, 8],
+  [-0.35, 0.1],
+  [0.35, 0.1],
+  [1.5e-9, 1e-9],
+])("%d is no multiple of %d", (value, multipleOf) => {
+  expect(whyInvalid(value, { type: "number", multipleOf })).toBe(`A multiple of ${multipleOf} is needed; this is ${value}.`);
+});
+
+test("what every object has is no property of a value", () => {
+  expect(whyInvalid({}, { type: "object", required: ["toString"] })).toBe('It lacks "toString".');
+});
