@@ -360,7 +360,7 @@ test("a document of layout 1 that two runtimes load at once is migrated by one o
   const log = (pool: pg.Pool) => updateLog({ pool: pool as never });
   const late = new Y.Doc();
   late.getMap("graph").set("context", { late: 1 });
-  const appended = log(pools[2] as pg.Pool).append(graph, [Y.encodeStateAsUpdate(late)], { author: "late", clients: [late.clientID] });
+  const appended = log(pools[2] as pg.Pool).append(graph, [Y.encodeStateAsUpdate(late)], { owners: new Map([[late.clientID, "late"]]) });
   const opened = await Promise.all(pools.map((pool) => new DocumentHost(log(pool), () => {}).open(graph)));
   await appended;
   const { rows } = await db.query("SELECT bytes FROM doc_update WHERE graph_id = $1 ORDER BY seq", [graph]);

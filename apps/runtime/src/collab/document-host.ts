@@ -3,7 +3,6 @@
 import {
   copy,
   countInSteps,
-  countStructs,
   DocumentTooLarge,
   inTurns,
   isOutdated,
@@ -11,11 +10,9 @@ import {
   measure,
   migrate,
   ONE_STEP,
-  ONE_UPDATE,
   replay,
   type Steps,
   Tried,
-  WHOLE_GRAPH,
 } from "@spindle/graph-model/shared-doc";
 import pLimit from "p-limit";
 import * as Y from "yjs";
@@ -23,6 +20,7 @@ import { isOutage } from "../store/patient.ts";
 import { type Author, Clients, SERVER } from "./clients.ts";
 import type { Claimed, DocumentLeases, Runtime } from "./document-leases.ts";
 import type { Losses } from "./losses.ts";
+import { type Admitted, admitBeside, applyTogether, type Edit, ownersOf, takeNeighbours } from "./neighbours.ts";
 import { asRefused, readStored } from "./reading.ts";
 import { Rows } from "./rows.ts";
 import { DocumentLost, type UpdateLog } from "./update-log.ts";
@@ -53,12 +51,6 @@ const MOST_IDLE = 32;
 /** What these may be made of together: one full document. */
 const MOST_IDLE_PARTS = 2 ** 21;
 
-interface Edit {
-  update: Uint8Array;
-  author: Author;
-  losses: Losses | undefined;
-}
-
 interface Kept extends Claimed {
   doc: Y.Doc;
   rows: Rows;
@@ -70,7 +62,8 @@ interface Hosted {
   /** Once it is loaded. */
   kept?: Kept;
   tried?: Tried;
-  /** Updates are tried, stored and applied one after another, in order of arrival. */
+  /** Updates are tried, stored and applied in order of arrival. */
+  edits: Edit[];
   tail: Promise<unknown>;
   holders: Set<OnEnd>;
   isCompacting?: boolean;
@@ -193,7 +186,7 @@ export class DocumentHost {
   }
 
   private host(id: string): Hosted {
-    const hosted: Hosted = { loading: this.load(id), tail: Promise.resolve(), holders: new Set() };
+    const hosted: Hosted = { loading: this.load(id), edits: [], tail: Promise.resolve(), holders: new Set() };
     this.hosted.set(id, hosted);
     hosted.loading.then(
       (kept) => {
@@ -345,44 +338,61 @@ export class DocumentHost {
     return done;
   }
 
-  private append(id: string, hosted: Hosted, edit: Edit): Promise<boolean> {
+  private append(id: string, hosted: Hosted, edit: Pick<Edit, "update" | "author" | "losses">): Promise<boolean> {
     const close = this.hold(id, hosted);
-    return this.inTurn(hosted, () => this.store(id, hosted, edit)).finally(close);
+    return new Promise<boolean>((resolve, reject) => {
+      hosted.edits.push({ ...edit, resolve, reject });
+      if (hosted.edits.length === 1) void this.inTurn(hosted, () => this.storeNext(id, hosted));
+    }).finally(close);
   }
 
-  private async store(id: string, hosted: Hosted, { update, author, losses }: Edit): Promise<boolean> {
-    const kept = await hosted.loading;
-    if (hosted.hasFailed) throw new Error(`An edit of graph ${id} came when its document had failed.`);
-    const { doc, clients } = kept;
-    hosted.tried ??= new Tried(doc);
-    const tried = hosted.tried;
-    const mayWrite = (client: number) => clients.isOf(author, client);
-    const tryOut = () => this.inSteps(tried.admit(update, author === SERVER ? WHOLE_GRAPH : ONE_UPDATE, ONE_STEP, mayWrite));
-    const { news, gap, clients: used } = await (losses ? losses.pay(update, countStructs(doc), tryOut) : tryOut());
-    if (news.length === 0) return !gap;
-    let seqs: string[];
-    try {
-      seqs = await this.log.append(id, news, { author: author.name, clients: clients.unowned(used), fence: kept.fence });
-    } catch (error) {
-      hosted.tried.forget();
-      if (error instanceof DocumentLost) this.drop(id, "failed");
-      throw error;
-    }
-    clients.own(author, clients.unowned(used));
-    try {
-      for (const [at, part] of news.entries()) {
-        if (at > 0) await this.turn();
-        Y.applyUpdate(doc, part, author);
+  /** What came while others were stored: it shares an INSERT, and a message to everybody. */
+  private async storeNext(id: string, hosted: Hosted): Promise<void> {
+    const edits = takeNeighbours(hosted.edits);
+    if (hosted.edits.length > 0) void this.inTurn(hosted, () => this.storeNext(id, hosted));
+    let admitted: Admitted[] = [];
+    for (const edit of edits) {
+      try {
+        const { doc, clients } = await hosted.loading;
+        if (hosted.hasFailed) throw new Error(`An edit of graph ${id} came when its document had failed.`);
+        hosted.tried ??= new Tried(doc);
+        admitted.push(await admitBeside(admitted, edit, { tried: hosted.tried, clients, inSteps: (steps) => this.inSteps(steps) }));
+      } catch (error) {
+        // The replica is made anew of the document, which has to hold by then what was admitted before.
+        await this.store(id, hosted, admitted);
+        admitted = [];
+        edit.reject(error);
       }
+    }
+    await this.store(id, hosted, admitted);
+  }
+
+  private async store(id: string, hosted: Hosted, admitted: readonly Admitted[]): Promise<void> {
+    const news = admitted.flatMap((one) => one.news);
+    try {
+      if (news.length > 0) await this.storeNews(id, hosted, news, admitted);
+      for (const { edit, isWhole } of admitted) edit.resolve(isWhole);
+    } catch (error) {
+      hosted.tried?.forget();
+      if (error instanceof DocumentLost) this.drop(id, "failed");
+      for (const { edit, news, isWhole } of admitted) news.length > 0 ? edit.reject(error) : edit.resolve(isWhole);
+    }
+  }
+
+  private async storeNews(id: string, hosted: Hosted, news: readonly Uint8Array[], admitted: readonly Admitted[]): Promise<void> {
+    const kept = await hosted.loading;
+    const seqs = await this.log.append(id, news, { owners: ownersOf(admitted), fence: kept.fence });
+    for (const { edit, unowned } of admitted) kept.clients.own(edit.author, unowned);
+    try {
+      await applyTogether(kept.doc, admitted, () => this.turn());
     } catch (error) {
       this.onError("collaboration", error);
       hosted.hasFailed = true;
       this.drop(id, "failed");
-      return !gap;
+      return;
     }
     // Not before it is in the document: of the rows that are known one is made, which says what the document says.
     for (const [at, seq] of seqs.entries()) kept.rows.add(seq, news[at] as Uint8Array);
     void this.compact(id, hosted, kept);
-    return !gap;
   }
 }

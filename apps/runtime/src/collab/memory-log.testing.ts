@@ -6,13 +6,15 @@ export class MemoryLog implements UpdateLog {
   rows: { seq: string; bytes: Uint8Array }[] = [];
   quarantine: { seq: string; reason: string }[] = [];
   reads = 0;
+  inserts = 0;
   private last = 0;
   owners = new Map<number, string>();
   clients(): Promise<Map<number, string>> {
     return Promise.resolve(new Map(this.owners));
   }
-  append(_graph: string, updates: readonly Uint8Array[], { author, clients }: Parameters<UpdateLog["append"]>[2]): Promise<string[]> {
-    for (const client of clients) this.owners.set(client, author);
+  append(_graph: string, updates: readonly Uint8Array[], { owners }: Parameters<UpdateLog["append"]>[2]): Promise<string[]> {
+    this.inserts++;
+    for (const [client, author] of owners) this.owners.set(client, author);
     return Promise.resolve(updates.map((bytes) => this.insert(bytes)));
   }
   insert(bytes: Uint8Array): string {

@@ -14,14 +14,14 @@ export interface UpdateLog {
   clients(graph: string): Promise<Map<number, string>>;
   /**
    * All of them, or none. Returns the numbers of their rows.
-   * @param claim client ids that the updates are the first under, and whose they are from now on; and the claim under which this runtime
-   *   has the document
+   * @param claim whose the client ids are from now on that the updates are the first under, and the claim under which this runtime has
+   *   the document
    * @throws EditUnfit if the graph is gone, DocumentLost if another runtime has its document
    */
   append(
     graph: string,
     updates: readonly Uint8Array[],
-    claim: { author: string; clients: readonly number[]; fence?: string | undefined },
+    claim: { owners: ReadonlyMap<number, string>; fence?: string | undefined },
   ): Promise<string[]>;
   /** Moves rows out of the document, whose whole state without them is `rest`. Returns the number of its row. */
   setAside(graph: string, rows: readonly { seq: string; reason: string }[], rest: Uint8Array): Promise<string>;
@@ -80,16 +80,22 @@ export const updateLog = ({ pool }: Pick<Database, "pool">): UpdateLog => ({
     return new Map(rows.map(({ client, author }) => [Number(client), author]));
   },
 
-  append: async (graph, updates, { author, clients, fence = null }) => {
+  append: async (graph, updates, { owners, fence = null }) => {
     // Whoever claims the document changes the same row: what was stored before is read by the next owner, and nothing is stored after.
     const sql = `WITH touched AS (UPDATE graph SET updated_at = now()
           WHERE id = $1 AND deleted_at IS NULL AND ($5::bigint IS NULL OR doc_fence = $5) RETURNING id),
-        claimed AS (INSERT INTO doc_client (graph_id, client, author) SELECT id, client, $4 FROM touched, unnest($3::bigint[]) AS client
-          ON CONFLICT DO NOTHING)
+        claimed AS (INSERT INTO doc_client (graph_id, client, author)
+          SELECT id, client, author FROM touched, unnest($3::bigint[], $4::text[]) AS owner(client, author) ON CONFLICT DO NOTHING)
       INSERT INTO doc_update (graph_id, bytes) SELECT id, bytes FROM touched, unnest($2::bytea[]) WITH ORDINALITY AS row(bytes, at)
       ORDER BY at RETURNING seq`;
     const { rows } = await patient(() =>
-      pool.query<{ seq: string }>(sql, [graph, updates.map((bytes) => Buffer.from(bytes)), clients, author, fence]),
+      pool.query<{ seq: string }>(sql, [
+        graph,
+        updates.map((bytes) => Buffer.from(bytes)),
+        [...owners.keys()],
+        [...owners.values()],
+        fence,
+      ]),
     );
     if (rows.length < updates.length) {
       const { rows: left } = await patient(() => pool.query("SELECT FROM graph WHERE id = $1 AND deleted_at IS NULL", [graph]));

@@ -282,7 +282,7 @@ function refuseOthers({ structs }: Decoded, store: Y.Doc["store"], mayWrite: (cl
   }
 }
 
-/** A document with the replica on which its updates are tried. Between calls both hold the same. */
+/** A document with the replica on which its updates are tried: it holds the same, and what was admitted and is not applied yet. */
 export class Tried {
   private replica: Y.Doc | undefined;
   private size: DocumentSize | undefined;
@@ -306,7 +306,7 @@ export class Tried {
     const decoded = yield* decode(update, allowance.parts, most);
     if (!this.migrates) refuseMisplaced(decoded, PARTS);
     if (decoded.structs.length === 0 && decoded.ds.clients.size === 0) return { news: [], gap: false, clients: [] };
-    refuseOthers(decoded, this.doc.store, mayWrite);
+    refuseOthers(decoded, (this.replica ?? this.doc).store, mayWrite); // the replica may be ahead
     if (!this.replica) {
       this.replica = yield* copy(this.doc, most);
       yield;
