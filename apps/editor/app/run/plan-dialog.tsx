@@ -1,9 +1,8 @@
 // What the next run would do, node by node, and how long it should take.
 import { type Graph, nodeTitle } from "@spindle/graph-model";
 import { useQuery } from "@tanstack/react-query";
-import { Dialog } from "radix-ui";
 import { useTRPC } from "../session/provider";
-import { useReturnOfFocus } from "../ui/focus";
+import { CloseButton, Dialog } from "../ui/dialog";
 import { PlaneMark } from "../ui/plane-mark";
 import { FROM_CACHE, span } from "../ui/words";
 
@@ -14,55 +13,42 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
   const { data, error } = useQuery({ ...trpc.runs.plan.queryOptions({ graphId: id, inputs: values }), gcTime: 0 });
   const waiting = data?.nodes.find((node) => node.does === "waits");
   const running = data?.nodes.filter((node) => node.does === "runs").length ?? 0;
-  const returnFocus = useReturnOfFocus();
   return (
-    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="dialog-backdrop" />
-        <Dialog.Content className="dialog" aria-describedby={undefined} onCloseAutoFocus={returnFocus}>
-          <Dialog.Title asChild>
-            <h2>What would run</h2>
-          </Dialog.Title>
-          {error && (
-            <p className="text-bad" role="alert">
-              {error.message}
-            </p>
-          )}
-          {!data && !error && <div className="skeleton of-plan" />}
-          {data && (
-            <>
-              <p className={waiting ? "text-warn" : "text-muted"}>
-                {waiting
-                  ? waiting.why
-                  : running === 0
-                    ? "Nothing: every earlier result stands."
-                    : `${running} of ${data.nodes.length} nodes${data.expectedMs === null ? "; how long it takes is not known yet." : `, in about ${span(data.expectedMs)}.`}`}
-              </p>
-              <ul className="plan">
-                {data.nodes.map((planned) => {
-                  const node = graph.nodes.find((each) => each.id === planned.node);
-                  return (
-                    <li key={planned.node} data-does={planned.does}>
-                      {node && <PlaneMark plane={node.plane} small />}
-                      <span className="ellipsis medium">{node ? nodeTitle(node) : planned.node}</span>
-                      <span className="text-muted">{DOES[planned.does]}</span>
-                      <span className="text-faint text-small">{planned === waiting ? "" : planned.why}</span>
-                      <span className="text-faint digits">
-                        {planned.does === "runs" && planned.expectedMs !== null ? span(planned.expectedMs) : ""}
-                      </span>
-                    </li>
-                  );
-                })}
-              </ul>
-            </>
-          )}
-          <Dialog.Close asChild>
-            <button type="button" className="button large">
-              Done
-            </button>
-          </Dialog.Close>
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+    <Dialog title="What would run" onClose={onClose}>
+      {error && (
+        <p className="text-bad" role="alert">
+          {error.message}
+        </p>
+      )}
+      {!data && !error && <div className="skeleton of-plan" />}
+      {data && (
+        <>
+          <p className={waiting ? "text-warn" : "text-muted"}>
+            {waiting
+              ? waiting.why
+              : running === 0
+                ? "Nothing: every earlier result stands."
+                : `${running} of ${data.nodes.length} nodes${data.expectedMs === null ? "; how long it takes is not known yet." : `, in about ${span(data.expectedMs)}.`}`}
+          </p>
+          <ul className="plan">
+            {data.nodes.map((planned) => {
+              const node = graph.nodes.find((each) => each.id === planned.node);
+              return (
+                <li key={planned.node} data-does={planned.does}>
+                  {node && <PlaneMark plane={node.plane} small />}
+                  <span className="ellipsis medium">{node ? nodeTitle(node) : planned.node}</span>
+                  <span className="text-muted">{DOES[planned.does]}</span>
+                  <span className="text-faint text-small">{planned === waiting ? "" : planned.why}</span>
+                  <span className="text-faint digits">
+                    {planned.does === "runs" && planned.expectedMs !== null ? span(planned.expectedMs) : ""}
+                  </span>
+                </li>
+              );
+            })}
+          </ul>
+        </>
+      )}
+      <CloseButton>Done</CloseButton>
+    </Dialog>
   );
 }

@@ -1,65 +1,51 @@
 // The ComfyUI workflows that people offer as engines, and their removal, which says first what it breaks.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
-import { Dialog } from "radix-ui";
 import { useState } from "react";
 import { useTRPC } from "../session/provider";
-import { useReturnOfFocus } from "../ui/focus";
+import { CloseButton, Dialog } from "../ui/dialog";
 import { toast } from "../ui/toast";
 
 export function EnginesDialog({ onClose }: { onClose(): void }) {
   const trpc = useTRPC();
   const { data, error } = useQuery(trpc.engines.list.queryOptions());
   const [removing, setRemoving] = useState<string>();
-  const returnFocus = useReturnOfFocus();
   return (
-    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="dialog-backdrop" />
-        <Dialog.Content className="dialog offer" aria-describedby={undefined} onCloseAutoFocus={returnFocus}>
-          <Dialog.Title asChild>
-            <h2>Workflows as engines</h2>
-          </Dialog.Title>
-          {error && (
-            <p className="text-bad" role="alert">
-              {error.message}
-            </p>
-          )}
-          {!data && !error && <div className="skeleton of-plan" />}
-          {data?.length === 0 && (
-            <p className="text-muted">
-              Nobody has offered one yet. Select a node of a ComfyUI workflow, and choose "Offer the workflow as an engine" in its menu.
-            </p>
-          )}
-          <ul className="offered-engines">
-            {data?.map(({ name, label, capability, engines, why }) => (
-              <li key={name} aria-label={label}>
-                <div className="row">
-                  <span className="ellipsis medium">{label}</span>
-                  <span className="grow ellipsis text-muted text-small">{[capability, name].filter(Boolean).join(", ")}</span>
-                  <button type="button" className="button icon quiet" aria-label={`Remove ${label}`} onClick={() => setRemoving(name)}>
-                    <Trash2 size={16} />
-                  </button>
-                </div>
-                {why && <p className="text-bad text-small">{why}</p>}
-                {!why && engines.length === 0 && <p className="text-muted text-small">No ComfyUI is connected.</p>}
-                {engines.map((engine) => (
-                  <p key={engine.id} className="text-muted text-small">
-                    {engine.live ? `${engine.label} is live.` : `${engine.label}: ${engine.reason ?? "it is not live."}`}
-                  </p>
-                ))}
-                {removing === name && <Removal name={name} label={label} onDone={() => setRemoving(undefined)} />}
-              </li>
+    <Dialog title="Workflows as engines" className="offer" onClose={onClose}>
+      {error && (
+        <p className="text-bad" role="alert">
+          {error.message}
+        </p>
+      )}
+      {!data && !error && <div className="skeleton of-plan" />}
+      {data?.length === 0 && (
+        <p className="text-muted">
+          Nobody has offered one yet. Select a node of a ComfyUI workflow, and choose "Offer the workflow as an engine" in its menu.
+        </p>
+      )}
+      <ul className="offered-engines">
+        {data?.map(({ name, label, capability, engines, why }) => (
+          <li key={name} aria-label={label}>
+            <div className="row">
+              <span className="ellipsis medium">{label}</span>
+              <span className="grow ellipsis text-muted text-small">{[capability, name].filter(Boolean).join(", ")}</span>
+              <button type="button" className="button icon quiet" aria-label={`Remove ${label}`} onClick={() => setRemoving(name)}>
+                <Trash2 size={16} />
+              </button>
+            </div>
+            {why && <p className="text-bad text-small">{why}</p>}
+            {!why && engines.length === 0 && <p className="text-muted text-small">No ComfyUI is connected.</p>}
+            {engines.map((engine) => (
+              <p key={engine.id} className="text-muted text-small">
+                {engine.live ? `${engine.label} is live.` : `${engine.label}: ${engine.reason ?? "it is not live."}`}
+              </p>
             ))}
-          </ul>
-          <Dialog.Close asChild>
-            <button type="button" className="button large">
-              Done
-            </button>
-          </Dialog.Close>
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+            {removing === name && <Removal name={name} label={label} onDone={() => setRemoving(undefined)} />}
+          </li>
+        ))}
+      </ul>
+      <CloseButton>Done</CloseButton>
+    </Dialog>
   );
 }
 

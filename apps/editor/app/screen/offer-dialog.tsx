@@ -14,10 +14,9 @@ import {
   workflowOf,
 } from "@spindle/graph-model";
 import { useMutation } from "@tanstack/react-query";
-import { Dialog } from "radix-ui";
 import { useMemo, useState } from "react";
 import { useTRPC } from "../session/provider";
-import { useReturnOfFocus } from "../ui/focus";
+import { CloseButton, Dialog } from "../ui/dialog";
 import { Row } from "../ui/row";
 import { toast } from "../ui/toast";
 
@@ -30,33 +29,20 @@ interface Props {
 }
 
 export function OfferDialog({ graph, library, node, onClose }: Props) {
-  const returnFocus = useReturnOfFocus();
   const found = useMemo(() => workflowOf(graph, library, node), [graph, library, node]);
   return (
-    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="dialog-backdrop" />
-        <Dialog.Content className="dialog offer" aria-describedby={undefined} onCloseAutoFocus={returnFocus}>
-          <Dialog.Title asChild>
-            <h2>Offer the workflow as an engine</h2>
-          </Dialog.Title>
-          {"why" in found ? (
-            <>
-              <p className="text-bad" role="alert">
-                {found.why}
-              </p>
-              <Dialog.Close asChild>
-                <button type="button" className="button large">
-                  Close
-                </button>
-              </Dialog.Close>
-            </>
-          ) : (
-            <OfferForm workflow={found} library={library} onClose={onClose} />
-          )}
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+    <Dialog title="Offer the workflow as an engine" className="offer" onClose={onClose}>
+      {"why" in found ? (
+        <>
+          <p className="text-bad" role="alert">
+            {found.why}
+          </p>
+          <CloseButton>Close</CloseButton>
+        </>
+      ) : (
+        <OfferForm workflow={found} library={library} onClose={onClose} />
+      )}
+    </Dialog>
   );
 }
 
@@ -208,11 +194,7 @@ function OfferForm({ workflow, library, onClose }: { workflow: OfferedWorkflow; 
         <button type="submit" className="button primary large" disabled={faults.length > 0 || offer.isPending}>
           Offer
         </button>
-        <Dialog.Close asChild>
-          <button type="button" className="button large">
-            Cancel
-          </button>
-        </Dialog.Close>
+        <CloseButton>Cancel</CloseButton>
       </div>
     </form>
   );

@@ -1,9 +1,9 @@
 // The list of keys, each of which a person may change.
 import { RotateCcw } from "lucide-react";
-import { Dialog, Switch } from "radix-ui";
+import { Switch } from "radix-ui";
 import { useState } from "react";
 import { bindKeys, useKeyBindings } from "../session/key-bindings";
-import { useReturnOfFocus } from "../ui/focus";
+import { CloseButton, Dialog } from "../ui/dialog";
 import { keysOf, keyWords, whyReserved } from "../ui/keys";
 import { GROUPS } from "./command";
 import { type BoundCommand, holderOf } from "./use-commands";
@@ -25,82 +25,69 @@ export function Shortcuts({ commands, onClose }: { commands: readonly BoundComma
     bindKeys(command.id, [keys]);
     setChanging(undefined);
   };
-  const returnFocus = useReturnOfFocus();
   return (
-    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="dialog-backdrop" />
-        <Dialog.Content className="dialog shortcuts" aria-describedby={undefined} onCloseAutoFocus={returnFocus}>
-          <Dialog.Title asChild>
-            <h2>Keyboard shortcuts</h2>
-          </Dialog.Title>
-          <div className="row text-small">
-            <span className="grow">Keys that are a single letter, digit or sign</span>
-            <Switch.Root
-              className="switch"
-              checked={single}
-              onCheckedChange={(on) => useKeyBindings.setState({ single: on })}
-              aria-label="Single keys"
-            >
-              <Switch.Thumb />
-            </Switch.Root>
-          </div>
-          <div className="shortcut-groups">
-            {GROUPS.map((group) => (
-              <section key={group}>
-                <h4>{group}</h4>
-                {commands
-                  .filter((command) => command.group === group)
-                  .map((command) => (
-                    <div className="shortcut" key={command.id}>
-                      <span className="grow">
-                        {command.title}
-                        {problem?.id === command.id && (
-                          <span className="error-text" role="alert">
-                            {problem.text}
-                          </span>
-                        )}
+    <Dialog title="Keyboard shortcuts" className="shortcuts" onClose={onClose}>
+      <div className="row text-small">
+        <span className="grow">Keys that are a single letter, digit or sign</span>
+        <Switch.Root
+          className="switch"
+          checked={single}
+          onCheckedChange={(on) => useKeyBindings.setState({ single: on })}
+          aria-label="Single keys"
+        >
+          <Switch.Thumb />
+        </Switch.Root>
+      </div>
+      <div className="shortcut-groups">
+        {GROUPS.map((group) => (
+          <section key={group}>
+            <h4>{group}</h4>
+            {commands
+              .filter((command) => command.group === group)
+              .map((command) => (
+                <div className="shortcut" key={command.id}>
+                  <span className="grow">
+                    {command.title}
+                    {problem?.id === command.id && (
+                      <span className="error-text" role="alert">
+                        {problem.text}
                       </span>
-                      {own[command.id] && (
-                        <button
-                          type="button"
-                          className="button icon quiet"
-                          aria-label={`Original keys of ${command.title}`}
-                          onClick={() => bindKeys(command.id, undefined)}
-                        >
-                          <RotateCcw size={14} />
-                        </button>
-                      )}
-                      <button
-                        type="button"
-                        className="shortcut-keys"
-                        aria-label={`Keys of ${command.title}: ${command.keys.map((keys) => keyWords(keys)).join(", ") || "none"}`}
-                        disabled={command.native}
-                        onClick={() => {
-                          setProblem(undefined);
-                          setChanging(command.id);
-                        }}
-                        onBlur={() => setChanging(undefined)}
-                        {...(changing === command.id ? { onKeyDown: press(command) } : {})}
-                      >
-                        {changing === command.id ? (
-                          <span className="text-select">Press the keys</span>
-                        ) : (
-                          command.keys.map((keys) => <kbd key={keys}>{keyWords(keys)}</kbd>)
-                        )}
-                      </button>
-                    </div>
-                  ))}
-              </section>
-            ))}
-          </div>
-          <Dialog.Close asChild>
-            <button type="button" className="button">
-              Close
-            </button>
-          </Dialog.Close>
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+                    )}
+                  </span>
+                  {own[command.id] && (
+                    <button
+                      type="button"
+                      className="button icon quiet"
+                      aria-label={`Original keys of ${command.title}`}
+                      onClick={() => bindKeys(command.id, undefined)}
+                    >
+                      <RotateCcw size={14} />
+                    </button>
+                  )}
+                  <button
+                    type="button"
+                    className="shortcut-keys"
+                    aria-label={`Keys of ${command.title}: ${command.keys.map((keys) => keyWords(keys)).join(", ") || "none"}`}
+                    disabled={command.native}
+                    onClick={() => {
+                      setProblem(undefined);
+                      setChanging(command.id);
+                    }}
+                    onBlur={() => setChanging(undefined)}
+                    {...(changing === command.id ? { onKeyDown: press(command) } : {})}
+                  >
+                    {changing === command.id ? (
+                      <span className="text-select">Press the keys</span>
+                    ) : (
+                      command.keys.map((keys) => <kbd key={keys}>{keyWords(keys)}</kbd>)
+                    )}
+                  </button>
+                </div>
+              ))}
+          </section>
+        ))}
+      </div>
+      <CloseButton>Close</CloseButton>
+    </Dialog>
   );
 }

@@ -1,10 +1,9 @@
 // What another version of a shared subgraph does otherwise, before it takes the place of the copy.
 import type { Graph, Library } from "@spindle/graph-model";
 import { Minus, Pencil, Plus } from "lucide-react";
-import { Dialog } from "radix-ui";
 import { type Deviation, differences, documentOf, errorsWith, updateTo } from "../canvas/linked";
 import { asOwnStep, type SharedDocument } from "../session/use-document";
-import { useReturnOfFocus } from "../ui/focus";
+import { CloseButton, Dialog } from "../ui/dialog";
 import type { Copy } from "./use-shared-definitions";
 
 const SIGNS = { added: Plus, removed: Minus, changed: Pencil } as const;
@@ -21,7 +20,6 @@ interface Props {
 }
 
 export function UpdateDialog({ shared, whole, library, copy, onClose }: Props) {
-  const returnFocus = useReturnOfFocus();
   const { name, version, newer } = copy;
   const before = documentOf(whole, name);
   if (!newer || !before) return null;
@@ -34,47 +32,33 @@ export function UpdateDialog({ shared, whole, library, copy, onClose }: Props) {
     onClose();
   };
   return (
-    <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="dialog-backdrop" />
-        <Dialog.Content className="dialog" aria-describedby={undefined} onCloseAutoFocus={returnFocus}>
-          <Dialog.Title asChild>
-            <h2>
-              Update {name} from version {version} to {head.version}
-            </h2>
-          </Dialog.Title>
-          {copy.isEdited && <p className="text-warn">It was edited in this graph. These edits go; undo brings them back.</p>}
-          {errors.map((message) => (
-            <p className="text-bad" key={message}>
-              After the update: {message}
-            </p>
-          ))}
-          {changes.length === 0 && <p className="text-muted">It does the same as before.</p>}
-          <ul className="plan changes" aria-label="What differs">
-            {changes.slice(0, MOST_SHOWN).map(({ how, what }) => {
-              const Sign = SIGNS[how];
-              return (
-                <li key={`${how} ${what}`} data-how={how}>
-                  <Sign size={14} aria-hidden />
-                  <span className="text-muted change-how">{WORDS[how]}</span>
-                  <span className="grow change-what">{what}</span>
-                </li>
-              );
-            })}
-          </ul>
-          {changes.length > MOST_SHOWN && <p className="text-faint text-small">{changes.length - MOST_SHOWN} more.</p>}
-          <div className="row dialog-actions">
-            <Dialog.Close asChild>
-              <button type="button" className="button large">
-                Stay at version {version}
-              </button>
-            </Dialog.Close>
-            <button type="button" className="button large primary" onClick={update}>
-              Update
-            </button>
-          </div>
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+    <Dialog title={`Update ${name} from version ${version} to ${head.version}`} onClose={onClose}>
+      {copy.isEdited && <p className="text-warn">It was edited in this graph. These edits go; undo brings them back.</p>}
+      {errors.map((message) => (
+        <p className="text-bad" key={message}>
+          After the update: {message}
+        </p>
+      ))}
+      {changes.length === 0 && <p className="text-muted">It does the same as before.</p>}
+      <ul className="plan changes" aria-label="What differs">
+        {changes.slice(0, MOST_SHOWN).map(({ how, what }) => {
+          const Sign = SIGNS[how];
+          return (
+            <li key={`${how} ${what}`} data-how={how}>
+              <Sign size={14} aria-hidden />
+              <span className="text-muted change-how">{WORDS[how]}</span>
+              <span className="grow change-what">{what}</span>
+            </li>
+          );
+        })}
+      </ul>
+      {changes.length > MOST_SHOWN && <p className="text-faint text-small">{changes.length - MOST_SHOWN} more.</p>}
+      <div className="row dialog-actions">
+        <CloseButton>Stay at version {version}</CloseButton>
+        <button type="button" className="button large primary" onClick={update}>
+          Update
+        </button>
+      </div>
+    </Dialog>
   );
 }
