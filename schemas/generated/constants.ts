@@ -214,6 +214,8 @@ export const ERROR_CODES = {
   "node.user_error": "The node cannot work with what it was given.",
   "run.cancelled": "The run was cancelled.",
   "worker.not_found": "There is no such worker.",
+  "device.not_found": "There is no such device.",
+  "run.over": "The run is over already.",
   "run.not_found": "There is no such run.",
   "graph.not_found": "There is no such graph.",
   "definition.not_found": "There is no such version of a shared definition.",

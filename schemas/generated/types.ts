@@ -1704,6 +1704,19 @@ export interface ClearCacheRequest {
   graphId?: RequestsId;
 }
 /**
+ * A device that is to begin nothing new, or to go on; `all` is every one.
+ */
+export interface DeviceRequest {
+  device: string;
+}
+/**
+ * An open run whose tasks are to go before others', or after them.
+ */
+export interface PriorityRequest {
+  id: RequestsId;
+  priority: Priority;
+}
+/**
  * Workers that take no more and end once they have done what they have: this one, or all.
  */
 export interface DrainRequest {

@@ -24,6 +24,7 @@ import { GraphService } from "./services/graph-service.ts";
 import { LibraryService } from "./services/library-service.ts";
 import { PeopleService } from "./services/people-service.ts";
 import { PlanService } from "./services/plan-service.ts";
+import { QueueService } from "./services/queue-service.ts";
 import { RunService } from "./services/run-service.ts";
 import { loadBlueprints, TemplateService } from "./services/template-service.ts";
 import { Waits } from "./services/waits.ts";
@@ -31,8 +32,10 @@ import { openDatabase } from "./store/database.ts";
 import { migrateDatabase } from "./store/migrate.ts";
 import { patient } from "./store/patient.ts";
 import { Decisions } from "./tasks/decisions.ts";
+import { deviceOf } from "./tasks/devices.ts";
 import { LiveBoard } from "./tasks/live.ts";
-import { devicesOf, QueuePositions } from "./tasks/queue-positions.ts";
+import { Pauses } from "./tasks/pauses.ts";
+import { QueuePositions } from "./tasks/queue-positions.ts";
 import { WorkerPlane } from "./tasks/worker-plane.ts";
 
 let log = openLog("runtime", { ...process.env, SPINDLE_LOG: "text" }); // until the settings are read
@@ -52,11 +55,13 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const live = new LiveBoard();
   const decisions = new Decisions(record.nodes);
   const { timings, models } = config;
+  const pauses: Pauses = new Pauses(record.orders, () => library.library());
   const workers: WorkerPlane = new WorkerPlane({
     redisUrl: config.redisUrl,
     workerKey: config.workerKey,
     timings,
     record,
+    pauses,
     decisions,
     artifacts,
     live,
@@ -68,7 +73,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   if (unfit) throw new Error(unfit);
   const registry = await NodeRegistry.load();
   const blueprints = new Blueprints(db.pool, await loadBlueprints(join(ROOT, "templates")));
-  const library = new LibraryService(workers.redis, registry, models, store, blueprints, config);
+  const library: LibraryService = new LibraryService(workers.redis, registry, models, store, blueprints, config);
   const nodePlane = new NodePlane({ nodes: record.nodes, registry, artifacts, live, models, timings, manifest: () => library.manifest() });
   const driver: RunDriver = new RunDriver({
     db,
@@ -86,13 +91,14 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const documents = new DocumentHost(updateLog(db), onError, undefined, documentClaims);
   const graphs = new GraphService(db, documents, () => library.library());
   const engines = new EngineService(db.pool, blueprints, library, graphs);
-  const positions = new QueuePositions(record.queue, (task) => devicesOf(task, library.library()));
+  const positions = new QueuePositions(record.queue, (task) => deviceOf(task, library.library()));
   const waits = new Waits({
     history: record.history,
     live,
     library,
     positionOf: (nodeRun) => positions.of(nodeRun),
     reaper: workers.reaper,
+    pauses,
     resolvedOf: (run) => driver.resolvedFor(run),
   });
   const runs = new RunService(db, record, driver, graphs, live, waits, () => library.library());
@@ -119,6 +125,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
       engines,
       graphs,
       definitions: new DefinitionService(db),
+      queue: new QueueService(db, record.orders, workers, () => library.library()),
       runs,
       people,
       plans,

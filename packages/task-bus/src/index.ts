@@ -2,6 +2,6 @@ export { loadFunctions, openRedis, whyRedisUnfit } from "./connect.ts";
 export { CRASH_POINTS, crashPoint } from "./crash-point.ts";
 export { type Journal, type LogIds, openLog } from "./log.ts";
 export { names, type Route } from "./names.ts";
-export { type RuntimeEnd, runtimeEnd } from "./runtime-end.ts";
+export { type RuntimeEnd, runtimeEnd, takeBack } from "./runtime-end.ts";
 export { taskToken } from "./sign.ts";
 export { type WorkerEnd, workerEnd } from "./worker-end.ts";

@@ -89,6 +89,14 @@ type Routed = Pick<NodeRunRow, "plane" | "service" | "version" | "engine" | "run
 /** A task that is due and was not sent. */
 export type QueuedTask = Routed & { outbox: string; priority: number; submitter: string };
 
+/** A device that begins nothing new, or `all` of them. */
+export interface PausedDevice {
+  device: string;
+  /** Who paused it; empty where nobody is named. */
+  by: string;
+  at: Date;
+}
+
 /** A task that runs, for `spent` milliseconds, or waits for a worker. */
 export type StandingTask = Routed & Pick<NodeRunRow, "id" | "node_id" | "path" | "state"> & { spent: number | null };
 

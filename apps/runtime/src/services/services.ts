@@ -11,6 +11,7 @@ import type { GraphService } from "./graph-service.ts";
 import type { LibraryService } from "./library-service.ts";
 import type { PeopleService } from "./people-service.ts";
 import type { PlanService } from "./plan-service.ts";
+import type { QueueService } from "./queue-service.ts";
 import type { RunService } from "./run-service.ts";
 import type { TemplateService } from "./template-service.ts";
 import type { Waits } from "./waits.ts";
@@ -26,6 +27,7 @@ export interface Services {
   engines: EngineService;
   graphs: GraphService;
   definitions: DefinitionService;
+  queue: QueueService;
   runs: RunService;
   people: PeopleService;
   plans: PlanService;

@@ -4,6 +4,7 @@ import type { Timings } from "../config.ts";
 import type { TaskQueue } from "../record/record.ts";
 import type { QueuedTask } from "../record/types.ts";
 import { FairShare } from "./fair-share.ts";
+import type { Pauses } from "./pauses.ts";
 import { entryOf, routeOf } from "./task-name.ts";
 
 /**
@@ -32,6 +33,7 @@ export class Dispatcher {
     private readonly queue: Pick<TaskQueue, "due" | "send" | "durations">,
     private readonly bus: RuntimeEnd,
     private readonly timings: Timings,
+    private readonly pauses: Pick<Pauses, "isHeld">,
   ) {
     this.durations = remembered((of) => queue.durations(of));
   }
@@ -49,6 +51,7 @@ export class Dispatcher {
       const now = performance.now();
       this.orderedUntil = now + Math.min(ORDER_MOST_MS, ORDER_STANDS * (now - before));
     }
+    this.order = this.order.filter((task) => !this.pauses.isHeld(task));
     const chosen = new Set(await this.withRoom(this.order));
     if (chosen.size === 0) return 0;
     this.order = this.order.filter((task) => !chosen.has(task));

@@ -1,15 +1,9 @@
-// The position of a task among those that wait for the same devices (DESIGN E14).
-import { type Library, serverOfEngine } from "@spindle/graph-model";
+// The position of a task among those that wait for the same device (DESIGN E14).
 import type { NodeRunRow } from "../record/node-run.ts";
 import type { TaskQueue } from "../record/record.ts";
 import type { StandingTask } from "../record/types.ts";
 import { isOutage } from "../store/patient.ts";
 import type { QueuePosition } from "./why-not-running.ts";
-
-/** The devices that a task waits for: its ComfyUI server, the GPUs of its plane, or the plane's workers without one. */
-export function devicesOf({ plane, service, engine }: Pick<NodeRunRow, "plane" | "service" | "engine">, library: Library): string {
-  return plane === "comfy" ? `comfy ${serverOfEngine(engine)}` : `${plane} ${library.find(plane, service)?.gpu ? "gpu" : "cpu"}`;
-}
 
 const EVERY_MS = 1500;
 

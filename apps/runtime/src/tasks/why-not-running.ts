@@ -9,6 +9,7 @@ const KINDS = [
   "outage",
   "owner-gone",
   "silent-worker",
+  "paused",
   "no-worker",
   "wrong-version",
   "engine-not-live",
@@ -71,6 +72,8 @@ export interface Circumstances {
   /** What could run it, where its engine is still to be chosen. */
   open?: Candidates | undefined;
   queue?: QueuePosition | undefined;
+  /** Its device, or every device, begins nothing new. */
+  paused?: { device: string; by: string; since: Date } | undefined;
   /** Since when its worker has not renewed its lease; absent while it does. */
   workerSilentSince?: Date | undefined;
   /** The titles of the nodes that must be over before it can begin, and are not. */
@@ -153,6 +156,11 @@ function wrongVersion(label: string, version: string, offered: string, because: 
   return { ...because("wrong-version", text, `Run with version ${offered}.`), version: offered };
 }
 
+function paused({ device, by, since }: NonNullable<Circumstances["paused"]>, because: Because): NotRunning {
+  const text = `Paused: ${device} ${device.startsWith("all ") ? "begin" : "begins"} nothing new${by ? `, as ${by} decided` : ""}.`;
+  return because("paused", text, `Resume it on the page System, ${CANCELS}.`, since);
+}
+
 function serverBusy({ reason, since, hangs }: NonNullable<Circumstances["busy"]>, because: Because): NotRunning {
   return because("server-busy", reason, hangs ? `Start that ComfyUI again, ${CANCELS}.` : null, new Date(since));
 }
@@ -172,6 +180,7 @@ function whyAtWorkers(row: WaitingRow, isCancelling: boolean, known: Circumstanc
     );
   }
   if (isCancelling) return because("cancelling", "It is being cancelled.");
+  if (known.paused) return paused(known.paused, because);
   if (known.plane.answers && known.offered) {
     if (known.offered.runnable) return wrongVersion(row.service, row.version, known.offered.version, because);
     const { workers } = PLANES[row.plane] ?? OTHERS;

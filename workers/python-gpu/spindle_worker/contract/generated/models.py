@@ -2475,6 +2475,31 @@ class ClearCacheRequest(BaseModel):
     graph_id: Annotated[RequestsId | None, Field(alias='graphId')] = None
 
 
+class DeviceRequest(BaseModel):
+    """
+    A device that is to begin nothing new, or to go on; `all` is every one.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    device: Annotated[str, Field(max_length=200, min_length=1, pattern='^[^\\u0000]*$')]
+
+
+class PriorityRequest(BaseModel):
+    """
+    An open run whose tasks are to go before others', or after them.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    id: RequestsId
+    priority: Priority
+
+
 class DrainRequest(BaseModel):
     """
     Workers that take no more and end once they have done what they have: this one, or all.
