@@ -146,6 +146,7 @@ export const BUS = {
     "manifest": "manifest:{plane}",
     "workers": "workers:{plane}",
     "workerManifest": "manifest:{plane}:{worker}",
+    "workerReport": "manifest:{plane}:{worker}:report",
     "drain": "drain:{worker}",
     "doorbell": "bell:{plane}",
     "decided": "decided:bell"

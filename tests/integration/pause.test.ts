@@ -1,7 +1,11 @@
 // DESIGN E20: what waits for a paused device is not begun, whatever happens to the runtime, and says so. The test is the only worker.
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { NotRunning } from "../../apps/runtime/src/tasks/why-not-running.ts";
-import { ended, getRun, graphOf, startRun, until, wait } from "../support/spindle.ts";
+import { ROOT } from "../../infra/launch/paths.ts";
+import { ended, getRun, getSystem, graphOf, startRun, until, wait } from "../support/spindle.ts";
 import { WAIT_ROUTE, WorkerHand } from "../support/worker-hand.ts";
 
 const DEVICE = "python/gpu";
@@ -29,7 +33,7 @@ const isHeld = (run: string): Promise<NotRunning> =>
     "it says paused",
   );
 
-test("[E20] what is on the bus already is taken back, what comes later stays, and all of it says so; resumed, all of it runs", async () => {
+test("[E20, L6] what is on the bus already is taken back, what comes later stays, and all of it says so; resumed, all of it runs", async () => {
   const running = await start();
   const first = await hand.claim();
   const beats = await hand.hold(first);
@@ -46,6 +50,22 @@ test("[E20] what is on the bus already is taken back, what comes later stays, an
     });
   expect((await getRun(url, waiting)).notRunning, "the run says it, too").toMatchObject({ kind: "paused" });
   expect(await hand.worker.claim([WAIT_ROUTE]), "nobody finds it").toBeUndefined();
+  const device = await until(
+    async () => {
+      const found = (await getSystem(url)).devices.find(({ id }) => id === DEVICE);
+      return found?.count === 2 && found.running.length === 1 && found;
+    },
+    60_000,
+    "the queue is shown",
+  );
+  expect(device).toMatchObject({
+    paused: { by: "", all: false },
+    running: [{ run: running, worker: "test-worker" }],
+    waiting: [
+      { run: waiting, node: "a", position: 1, priority: "normal", wait: null },
+      { run: later, position: 2 },
+    ],
+  });
   beats.end();
   await hand.done(first, 1);
   expect((await ended(url, running)).state, "what had begun ends").toBe("succeeded");
@@ -92,6 +112,19 @@ test("[E20, E13] what waits for a paused device can be cancelled, and never begi
   await ended(url, next);
 });
 
+test("[L6, E20] the command line shows the system, pauses and resumes", async () => {
+  const command = async (...args: string[]) => {
+    const env = { ...process.env, SPINDLE_URL: url };
+    return (await promisify(execFile)(process.execPath, [join(ROOT, "apps/runtime/bin/spindle.mjs"), "system", ...args], { env })).stdout;
+  };
+  expect(await command("pause", "python/cpu")).toMatch(/^python\/cpu: paused/);
+  const shown = await command();
+  expect(shown).toMatch(/^postgres\s+up, 1/m);
+  expect(shown).toMatch(/^device\s+python\/cpu, paused, 0 run, 0 wait$/m);
+  expect(await command("resume", "python/cpu")).toMatch(/resumed/);
+  await expect(command("pause", "tpu")).rejects.toThrow(/There is no device tpu/);
+});
+
 test("[E20] other devices go on, and a device that there is not is refused with those that there are", async () => {
   await pause("python/cpu");
   const run = await start();
@@ -102,6 +135,23 @@ test("[E20] other devices go on, and a device that there is not is refused with 
   expect(answer.status).toBe(404);
   expect((await answer.json()).error).toMatchObject({ code: "device.not_found", message: expect.stringContaining("python/gpu") });
   expect((await post("/api/system/pause", {})).status).toBe(422);
+});
+
+test("[L6] the stores, this runtime, and each capability with its engines are shown", async () => {
+  const { stores, runtimes, capabilities, paused } = await getSystem(url);
+  expect(paused).toBeNull();
+  expect(stores).toMatchObject([
+    { id: "postgres", state: "up", version: expect.stringMatching(/^1[5-9]/), bytes: expect.any(Number) },
+    { id: "redis", state: "up", version: expect.stringMatching(/^[7-9]/), bytes: expect.any(Number) },
+    { id: "store", state: "up", label: "Objects in a folder", bytes: expect.any(Number), disk: { free: expect.any(Number) } },
+  ]);
+  expect(runtimes.filter(({ own }) => own)).toMatchObject([{ release: "0.2.0", live: true }]);
+  const engines = capabilities.find(({ service }) => service === "llm.generate_script")?.engines ?? [];
+  expect(
+    engines.filter(({ live, reason }) => !live && !reason),
+    "what is not live says why",
+  ).toEqual([]);
+  expect(engines.some(({ draft, live }) => draft && live)).toBe(true);
 });
 
 test("[E14] a run that waits is raised, and goes before those that came first; one that is over is refused", async () => {

@@ -26,6 +26,8 @@ import { PeopleService } from "./services/people-service.ts";
 import { PlanService } from "./services/plan-service.ts";
 import { QueueService } from "./services/queue-service.ts";
 import { RunService } from "./services/run-service.ts";
+import { Stores } from "./services/stores.ts";
+import { SystemService } from "./services/system-service.ts";
 import { loadBlueprints, TemplateService } from "./services/template-service.ts";
 import { Waits } from "./services/waits.ts";
 import { openDatabase } from "./store/database.ts";
@@ -37,6 +39,7 @@ import { LiveBoard } from "./tasks/live.ts";
 import { Pauses } from "./tasks/pauses.ts";
 import { QueuePositions } from "./tasks/queue-positions.ts";
 import { WorkerPlane } from "./tasks/worker-plane.ts";
+import { WorkerRoster } from "./tasks/worker-roster.ts";
 
 let log = openLog("runtime", { ...process.env, SPINDLE_LOG: "text" }); // until the settings are read
 const onError = (where: string, error: unknown): void => log.error(where, error);
@@ -101,6 +104,9 @@ async function start(config: Config): Promise<() => Promise<void>> {
     pauses,
     resolvedOf: (run) => driver.resolvedFor(run),
   });
+  const stores = new Stores({ db, redis: workers.redis, store, library, config });
+  const roster = new WorkerRoster(workers.redis);
+  const system = new SystemService({ db, redis: workers.redis, owner: config.owner, library, roster, positions, pauses, stores });
   const runs = new RunService(db, record, driver, graphs, live, waits, () => library.library());
   const stopSweeping = graphs.sweepDaily(onError);
   const plans = new PlanService(record, () => library.library());
@@ -108,6 +114,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const templates = await TemplateService.load(join(ROOT, "templates"));
   decisions.start(onError);
   positions.start(onError);
+  roster.start();
   waits.start(onError);
   await workers.start();
   await library.start();
@@ -127,6 +134,8 @@ async function start(config: Config): Promise<() => Promise<void>> {
       definitions: new DefinitionService(db),
       queue: new QueueService(db, record.orders, workers, () => library.library()),
       runs,
+      stores,
+      system,
       people,
       plans,
       templates,
@@ -148,6 +157,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     stopChecking();
     library.stop();
     positions.stop();
+    roster.stop();
     waits.stop();
     // Connections may take their time to close; the leases are not to wait for that.
     await Promise.all([running.stop(), driver.stop()]);

@@ -30,6 +30,7 @@ test("[W3] every key and stream has its name, a queue one for each plane, capabi
     manifest,
     workers,
     workerManifest,
+    workerReport,
     drain,
     doorbell,
   } = names;
@@ -46,6 +47,7 @@ test("[W3] every key and stream has its name, a queue one for each plane, capabi
     manifest: manifest(about.plane),
     workers: workers(about.plane),
     workerManifest: workerManifest(about.plane, about.worker),
+    workerReport: workerReport(about.plane, about.worker),
     drain: drain(about.worker),
     doorbell: doorbell(about.plane),
   }).toEqual(vectors.names);

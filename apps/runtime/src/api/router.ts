@@ -141,6 +141,7 @@ const definitions = router({
 
 /** What waits for which device, and what people decide about that. */
 const system = router({
+  get: procedure.query(({ ctx }) => ctx.system.view()),
   pause: procedure
     .input(requestReader(validateDeviceRequest))
     .mutation(({ ctx, input }) => ctx.queue.pause(input.device, ctx.connection.submitter)),

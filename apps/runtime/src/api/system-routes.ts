@@ -10,8 +10,12 @@ const device = requestReader(validateDeviceRequest);
 const priority = requestReader(validatePriorityRequest);
 const body = json({ limit: "16kb" });
 
-export function systemRoutes({ queue, config }: Services): Router {
+export function systemRoutes({ queue, system, config }: Services): Router {
   const routes = Router();
+  routes.get(
+    "/api/system",
+    handle(async (_, response) => response.json(await system.view())),
+  );
   routes.post(
     "/api/system/pause",
     body,

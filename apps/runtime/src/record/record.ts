@@ -18,6 +18,7 @@ import type {
   RunRow,
   StandingTask,
   Tally,
+  Took,
   WaitingRow,
 } from "./types.ts";
 
@@ -164,10 +165,10 @@ export interface TaskQueue {
   /** Notes that Redis was told of them. */
   forget(tasks: readonly RecalledTask[]): Promise<void>;
   /**
-   * Milliseconds that successful runs of these engines took, in the median of the newest hundred, by `service\nengine`. A task that was
-   * over before it was seen running took none.
+   * How long successful runs of these engines took, of the newest hundred, by `service\nengine`. A task that was over before it was seen
+   * running took no time.
    */
-  durations(of: readonly { service: string; engine: string }[]): Promise<Map<string, number>>;
+  durations(of: readonly { service: string; engine: string }[]): Promise<Map<string, Took>>;
 }
 
 /** What people decide about the queue. */

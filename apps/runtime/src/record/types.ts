@@ -97,8 +97,15 @@ export interface PausedDevice {
   at: Date;
 }
 
+/** How long something took in the past, in milliseconds: the median, and what one of ten was below and above. */
+export interface Took {
+  ms: number;
+  low: number;
+  high: number;
+}
+
 /** A task that runs, for `spent` milliseconds, or waits for a worker. */
-export type StandingTask = Routed & Pick<NodeRunRow, "id" | "node_id" | "path" | "state"> & { spent: number | null };
+export type StandingTask = Routed & Pick<NodeRunRow, "id" | "node_id" | "path" | "state" | "fence"> & { spent: number | null };
 
 /** A run that has not ended, as far as it says why its node runs are not running. */
 export interface OpenRun {

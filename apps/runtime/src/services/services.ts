@@ -13,6 +13,8 @@ import type { PeopleService } from "./people-service.ts";
 import type { PlanService } from "./plan-service.ts";
 import type { QueueService } from "./queue-service.ts";
 import type { RunService } from "./run-service.ts";
+import type { Stores } from "./stores.ts";
+import type { SystemService } from "./system-service.ts";
 import type { TemplateService } from "./template-service.ts";
 import type { Waits } from "./waits.ts";
 
@@ -29,6 +31,8 @@ export interface Services {
   definitions: DefinitionService;
   queue: QueueService;
   runs: RunService;
+  stores: Stores;
+  system: SystemService;
   people: PeopleService;
   plans: PlanService;
   templates: TemplateService;

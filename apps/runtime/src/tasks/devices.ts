@@ -8,7 +8,7 @@ export type Routed = Pick<NodeRunRow, "plane" | "service" | "engine">;
 /** Every device, those that come later included. */
 export const ALL_DEVICES = "all";
 
-const comfyDevice = (server: string): string => `comfy/${server}`;
+export const comfyDevice = (server: string): string => `comfy/${server}`;
 
 export function deviceOf({ plane, service, engine }: Routed, library: Library): string {
   return plane === "comfy" ? comfyDevice(serverOfEngine(engine)) : `${plane}/${library.find(plane, service)?.gpu ? "gpu" : "cpu"}`;

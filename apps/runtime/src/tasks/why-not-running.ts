@@ -28,6 +28,8 @@ export interface QueuePosition {
   position: number;
   /** Milliseconds until a worker takes it, from how long such tasks took; absent where none has run yet, or nobody works. */
   wait?: number;
+  /** Between how many milliseconds, by what one of ten such tasks was below and above. */
+  between?: [number, number];
 }
 
 export interface NotRunning {

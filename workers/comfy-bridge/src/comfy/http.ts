@@ -129,6 +129,16 @@ export class ComfyHttp {
     return Array.isArray(entries) ? entries.filter(isPiece) : [];
   }
 
+  /** What it says of its machine; of any shape. */
+  stats(): Promise<unknown> {
+    return this.json("/system_stats", LOG_TIMEOUT_MS);
+  }
+
+  /** How long its queue is, in any shape; the queue itself has every prompt in it. */
+  queueInfo(): Promise<unknown> {
+    return this.json("/prompt", LOG_TIMEOUT_MS);
+  }
+
   async free(): Promise<void> {
     await this.post("/free", { unload_models: true, free_memory: true });
   }

@@ -43,6 +43,12 @@ interface Job extends Submission {
   interrupt: boolean;
 }
 
+/** As a ComfyUI with a GPU says it. */
+const SYSTEM_STATS = {
+  system: { os: "posix", ram_total: 25276514304, ram_free: 24152776704, comfyui_version: "0.3.64", argv: ["main.py"] },
+  devices: [{ name: "cuda:0 NVIDIA RTX 4090 : native", type: "cuda", index: 0, vram_total: 25386352640, vram_free: 24000000000 }],
+};
+
 const MAX_FEATURES = { supports_preview_metadata: true, max_upload_size: 104857600 };
 
 export class FakeComfy {
@@ -175,6 +181,9 @@ export class FakeComfy {
     if (route === "POST /prompt") return void this.submit(parsed(), json);
     if (route === "GET /object_info") return void response.writeHead(200, { "content-type": "application/json" }).end(this.objectInfo);
     if (route === "GET /queue") return void json({ queue_running: this.tuples("running"), queue_pending: this.tuples("pending") });
+    if (route === "GET /prompt")
+      return void json({ exec_info: { queue_remaining: this.jobs.filter(({ state }) => state !== "over").length } });
+    if (route === "GET /system_stats") return void json(SYSTEM_STATS);
     if (route === "POST /queue") {
       this.drop((parsed().delete ?? []) as string[]);
       return void response.end();

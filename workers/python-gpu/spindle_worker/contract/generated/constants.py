@@ -16,6 +16,7 @@ BUS: dict[str, Any] = {
         "manifest": "manifest:{plane}",
         "workers": "workers:{plane}",
         "workerManifest": "manifest:{plane}:{worker}",
+        "workerReport": "manifest:{plane}:{worker}:report",
         "drain": "drain:{worker}",
         "doorbell": "bell:{plane}",
         "decided": "decided:bell"
