@@ -86,7 +86,7 @@ test("[L6] a worker that is killed is silent since then, one that runs says what
   const run = await startRun(spindle.url, graphOf([wait("a", { seconds: 600 })]));
   await runs(run);
   const working = await until(
-    async () => (await getSystem(spindle.url)).workers.find(({ slots }) => slots.some(({ task }) => task?.run === run)),
+    async () => (await getSystem(spindle.url)).workers.find(({ slots }) => slots.some(({ task }) => task?.run.id === run)),
     60_000,
     "it is shown with its task",
   );

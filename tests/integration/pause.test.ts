@@ -60,10 +60,10 @@ test("[E20, L6] what is on the bus already is taken back, what comes later stays
   );
   expect(device).toMatchObject({
     paused: { by: "", all: false },
-    running: [{ run: running, worker: "test-worker" }],
+    running: [{ run: { id: running }, worker: "test-worker" }],
     waiting: [
-      { run: waiting, node: "a", position: 1, priority: "normal", wait: null },
-      { run: later, position: 2 },
+      { run: { id: waiting, priority: "normal" }, node: "a", position: 1, wait: null },
+      { run: { id: later }, position: 2 },
     ],
   });
   beats.end();

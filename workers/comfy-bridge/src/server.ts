@@ -71,8 +71,8 @@ export class ComfyServer {
   /** Asks how it is; one that does not say is as good as any. */
   async lookAtFacts(): Promise<void> {
     if (!this.live) return;
-    const [stats, prompt] = await Promise.all([this.comfy.stats(), this.comfy.queueInfo()].map((asked) => asked.catch(() => undefined)));
-    this.facts = readFacts(stats, prompt);
+    const [machine, queue] = await Promise.all([this.comfy.aside("machine"), this.comfy.aside("queue")]);
+    this.facts = readFacts(machine, queue);
   }
 
   /** Undefined while it can begin at once with what it is given. */

@@ -10,7 +10,7 @@ export async function printSystem(json: boolean): Promise<number> {
   for (const { id, state, version } of system.stores) say(`${id.padEnd(10)}${state}${version ? `, ${version}` : ""}`);
   for (const { id, release, count } of system.runtimes ?? []) say(`runtime   ${id}, ${release}, drives ${count}`);
   for (const { plane, name, state, version, slots } of system.workers) {
-    const tasks = slots.flatMap(({ id, task }) => (task ? [`${id} runs ${task.label} of run ${task.number}`] : []));
+    const tasks = slots.flatMap(({ id, task }) => (task ? [`${id} runs ${task.label} of run ${task.run.number}`] : []));
     say(`${plane.padEnd(10)}${[name, state, ...(version ? [version] : []), ...tasks].join(", ")}`);
   }
   for (const { id, paused, running, count } of system.devices ?? [])

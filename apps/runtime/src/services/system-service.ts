@@ -24,17 +24,13 @@ const MOST_RUNS = 20;
 const KEPT_MS = 1000;
 
 export interface SystemTask {
-  run: string;
-  number: number;
-  title: string;
+  /** With who asked for it; empty where the request named nobody. */
+  run: { id: string; number: number; title: string; priority: Priority; submitter: string };
   node: string;
   path: string;
   /** What the capability is called. */
   label: string;
   engine: string;
-  priority: Priority;
-  /** Who asked for the run; empty where the request named nobody. */
-  submitter: string;
   /** ISO 8601: since when it runs, or waits. */
   since: string;
 }
@@ -81,7 +77,6 @@ export interface SystemServer {
   id: string;
   device: string;
   address: string;
-  bridge: string;
   live: boolean;
   reason: string | null;
   version: string | null;
@@ -189,16 +184,13 @@ export class SystemService {
     const viewOf = (task: StandingTask): SystemTask | undefined => {
       const fact = facts.get(task.id);
       if (!fact) return undefined; // it is over by now
+      const { number, title, submitter } = fact;
       return {
-        run: task.run_id,
-        number: fact.number,
-        title: fact.title,
+        run: { id: task.run_id, number, title, priority: priorityOf(fact.priority), submitter },
         node: task.node_id,
         path: task.path,
         label: library.library().find(task.plane, task.service)?.label ?? task.service,
         engine: task.engine,
-        priority: priorityOf(fact.priority),
-        submitter: fact.submitter,
         since: fact.since.toISOString(),
       };
     };
@@ -307,7 +299,7 @@ function workerView({ plane, worker, state, heardAt, report }: KnownWorker, devi
 /** Of a server that several bridges report one that is live. */
 function serversOf(workers: readonly KnownWorker[]): SystemServer[] {
   const servers = new Map<string, SystemServer>();
-  for (const { worker, state, report } of workers)
+  for (const { state, report } of workers)
     for (const server of report?.servers ?? []) {
       const isSilent = state === "silent";
       const live = server.live && !isSilent;
@@ -316,7 +308,6 @@ function serversOf(workers: readonly KnownWorker[]): SystemServer[] {
         id: server.id,
         device: comfyDevice(server.id),
         address: server.address,
-        bridge: worker,
         live,
         reason: isSilent ? "Its bridge has gone silent. Start the bridge again." : (server.reason ?? null),
         version: server.version ?? null,
@@ -337,7 +328,9 @@ function sharesOf(running: readonly SystemTask[], waiting: readonly SystemTask[]
     ["running", running],
     ["waiting", waiting],
   ] as const)
-    for (const { submitter } of tasks) {
+    for (const {
+      run: { submitter },
+    } of tasks) {
       const share = shares.get(submitter) ?? { submitter, running: 0, waiting: 0 };
       share[which]++;
       shares.set(submitter, share);

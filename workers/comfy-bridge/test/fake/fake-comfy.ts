@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type WebSocket, WebSocketServer } from "ws";
-import { readOddPack, recordedObjectInfo } from "./object-info.ts";
+import { queueInfo, readOddPack, recordedObjectInfo, SYSTEM_STATS } from "./object-info.ts";
 import { solidPng } from "./png.ts";
 import { type Conversation, type FakeProgram, type JsonObject, type Prompt, replayConversation, type Submission } from "./program.ts";
 import { execute, STUBS } from "./stub-nodes.ts";
@@ -42,12 +42,6 @@ interface Job extends Submission {
   state: "pending" | "running" | "over";
   interrupt: boolean;
 }
-
-/** As a ComfyUI with a GPU says it. */
-const SYSTEM_STATS = {
-  system: { os: "posix", ram_total: 25276514304, ram_free: 24152776704, comfyui_version: "0.3.64", argv: ["main.py"] },
-  devices: [{ name: "cuda:0 NVIDIA RTX 4090 : native", type: "cuda", index: 0, vram_total: 25386352640, vram_free: 24000000000 }],
-};
 
 const MAX_FEATURES = { supports_preview_metadata: true, max_upload_size: 104857600 };
 
@@ -181,8 +175,7 @@ export class FakeComfy {
     if (route === "POST /prompt") return void this.submit(parsed(), json);
     if (route === "GET /object_info") return void response.writeHead(200, { "content-type": "application/json" }).end(this.objectInfo);
     if (route === "GET /queue") return void json({ queue_running: this.tuples("running"), queue_pending: this.tuples("pending") });
-    if (route === "GET /prompt")
-      return void json({ exec_info: { queue_remaining: this.jobs.filter(({ state }) => state !== "over").length } });
+    if (route === "GET /prompt") return void json(queueInfo(this.jobs));
     if (route === "GET /system_stats") return void json(SYSTEM_STATS);
     if (route === "POST /queue") {
       this.drop((parsed().delete ?? []) as string[]);
