@@ -44,7 +44,7 @@ test("[E20, L6] what is on the bus already is taken back, what comes later stays
   const later = await start();
   for (const run of [waiting, later])
     expect(await isHeld(run)).toMatchObject({
-      text: expect.stringMatching(/^Paused: /),
+      text: "Its device is paused (GPU work of the Python workers): nothing new begins.",
       action: expect.stringContaining("Resume"),
       since: expect.stringMatching(/^\d{4}-/),
     });
@@ -87,7 +87,7 @@ test("[E20] a pause outlives the runtime and Redis, and a task that waits for it
   await isHeld(run);
   process.kill(hand.spindle.processes.runtime?.pid as number, "SIGKILL");
   await until(async () => (await fetch(`${url}/health`).catch(() => undefined))?.ok, 60_000, "the runtime is back");
-  expect((await isHeld(run)).text).toContain("all devices");
+  expect((await isHeld(run)).text).toContain("Every device is paused");
   await hand.redis.flushall();
   await hand.report();
   const later = await start();

@@ -133,7 +133,7 @@ export class Waits {
       if (!pause) return undefined;
       labels ??= devicesOf(library.library());
       const own = deviceOf(row, library.library());
-      const device = pause.device === ALL_DEVICES ? "all devices" : (labels.get(own) ?? own);
+      const device = pause.device === ALL_DEVICES ? undefined : (labels.get(own) ?? own);
       return { device, by: pause.by, since: pause.at };
     };
     const engineOf = enginesOf(library.library());

@@ -18,7 +18,7 @@ export function deviceOf({ plane, service, engine }: Routed, library: Library): 
 export function devicesOf(library: Library): Map<string, string> {
   const devices = new Map([
     ["python/gpu", "GPU work of the Python workers"],
-    ["python/cpu", "light work of the Python workers"],
+    ["python/cpu", "Light work of the Python workers"],
   ]);
   for (const definition of library.all())
     if (definition.plane === "comfy")

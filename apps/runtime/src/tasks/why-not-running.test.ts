@@ -54,11 +54,11 @@ const BUSY = { reason: "It has another prompt.", since: at(15).toISOString(), ha
 const PAUSED = { device: "GPU work", by: "", since: at(12) };
 
 test.each<[NotRunningKind, string, Parameters<typeof why>, since?: Date]>([
-  ["paused", "Paused: GPU work begins nothing new.", [{}, { paused: PAUSED }], at(12)],
+  ["paused", "Its device is paused (GPU work): nothing new begins.", [{}, { paused: PAUSED }], at(12)],
   [
     "paused",
-    "Paused: all devices begin nothing new, as ann decided.",
-    [{ retry_in: 4000 }, { paused: { ...PAUSED, device: "all devices", by: "ann" }, plane: { answers: false } }],
+    "Every device is paused by ann: nothing new begins.",
+    [{ retry_in: 4000 }, { paused: { ...PAUSED, device: undefined, by: "ann" }, plane: { answers: false } }],
     at(12),
   ],
   ["cancelling", "It is being cancelled.", [{ cancel_requested: true }, { paused: PAUSED }]],

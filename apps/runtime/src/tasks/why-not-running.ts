@@ -74,8 +74,8 @@ export interface Circumstances {
   /** What could run it, where its engine is still to be chosen. */
   open?: Candidates | undefined;
   queue?: QueuePosition | undefined;
-  /** Its device, or every device, begins nothing new. */
-  paused?: { device: string; by: string; since: Date } | undefined;
+  /** Its device begins nothing new; without a name no device does. */
+  paused?: { device: string | undefined; by: string; since: Date } | undefined;
   /** Since when its worker has not renewed its lease; absent while it does. */
   workerSilentSince?: Date | undefined;
   /** The titles of the nodes that must be over before it can begin, and are not. */
@@ -159,8 +159,8 @@ function wrongVersion(label: string, version: string, offered: string, because: 
 }
 
 function paused({ device, by, since }: NonNullable<Circumstances["paused"]>, because: Because): NotRunning {
-  const text = `Paused: ${device} ${device.startsWith("all ") ? "begin" : "begins"} nothing new${by ? `, as ${by} decided` : ""}.`;
-  return because("paused", text, `Resume it on the page System, ${CANCELS}.`, since);
+  const which = device === undefined ? "Every device is paused" : `Its device is paused (${device})`;
+  return because("paused", `${which}${by ? ` by ${by}` : ""}: nothing new begins.`, `Resume it on the page System, ${CANCELS}.`, since);
 }
 
 function serverBusy({ reason, since, hangs }: NonNullable<Circumstances["busy"]>, because: Because): NotRunning {

@@ -84,7 +84,13 @@ export class WorkerRoster {
       const report = read(texts[index]);
       if (report?.ended) continue;
       if (report || present.has(key))
-        next.set(key, { plane, worker, state: report?.draining || drains[index] ? "draining" : "live", heardAt: now, report });
+        next.set(key, {
+          plane,
+          worker,
+          state: report?.draining || drains[index] ? "draining" : "live",
+          heardAt: now,
+          report: report ?? before?.report,
+        });
       // One that said nothing of itself may have ended as well as gone silent.
       else if (before?.report && Number(now) - Number(before.heardAt) < REMEMBERED_MS) next.set(key, { ...before, state: "silent" });
     }
