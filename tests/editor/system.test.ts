@@ -1,7 +1,7 @@
 // The page System, in a real browser: what works, what waits, pausing and raising, and what it is like when parts are away.
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, shots } from "../support/browser.ts";
+import { type Browser, openBrowser, shot, shots } from "../support/browser.ts";
 import { type ComfySpindle, startComfySpindle } from "../support/comfy.ts";
 import { ended, getRun, graphOf, startRun, until, wait } from "../support/spindle.ts";
 
@@ -54,17 +54,17 @@ test("[L6, E20] a device shows what it does and what waits, is paused and resume
   await shots(page, "system-paused", gpu(), expectNoSidewaysScroll);
 
   const numberOf = async (run: string) => (await getRun(spindle.url, run)).number;
-  const [one, two] = [await numberOf(first), await numberOf(second)];
+  const [earlier, later] = [await numberOf(first), await numberOf(second)];
   const order = () =>
     gpu()
       .getByRole("list", { name: /^Waits/ })
       .getByRole("link")
       .allTextContents();
-  expect(await order()).toEqual([`Run ${one}`, `Run ${two}`]);
-  await gpu().getByLabel(`When the tasks of run ${two} begin`).selectOption("First");
-  await expect.poll(order).toEqual([`Run ${two}`, `Run ${one}`]);
+  expect(await order()).toEqual([`Run ${earlier}`, `Run ${later}`]);
+  await gpu().getByLabel(`When the tasks of run ${later} begin`).selectOption("First");
+  await expect.poll(order).toEqual([`Run ${later}`, `Run ${earlier}`]);
   await page.getByRole("button", { name: "Undo" }).last().click();
-  await expect.poll(order).toEqual([`Run ${one}`, `Run ${two}`]);
+  await expect.poll(order).toEqual([`Run ${earlier}`, `Run ${later}`]);
   await fetch(`${spindle.url}/api/runs/${running}/cancel`, { method: "POST" });
   await page.getByRole("button", { name: "Resume everything" }).click();
   for (const run of [first, second]) expect((await ended(spindle.url, run)).state).toBe("succeeded");
@@ -82,7 +82,10 @@ test("[L6] a worker that is killed, and a ComfyUI that needs a login, are shown 
     .getByText(/needs a login \(401\)/)
     .first()
     .waitFor({ timeout: 60_000 });
-  await shots(page, "system-faults", page.getByTestId("worker-python").first(), expectNoSidewaysScroll);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByTestId("worker-python").first().scrollIntoViewIfNeeded();
+  await shot(page, "system-faults");
+  await expectNoSidewaysScroll();
   spindle.fake.faults = {};
   expect(ada.complaints).toEqual([]);
 });

@@ -52,7 +52,7 @@ test("[E20, L6] what is on the bus already is taken back, what comes later stays
   expect(await hand.worker.claim([WAIT_ROUTE]), "nobody finds it").toBeUndefined();
   const device = await until(
     async () => {
-      const found = (await getSystem(url)).devices.find(({ id }) => id === DEVICE);
+      const found = (await getSystem(url)).devices?.find(({ id }) => id === DEVICE);
       return found?.count === 2 && found.running.length === 1 && found;
     },
     60_000,
@@ -95,7 +95,7 @@ test("[E20] a pause outlives the runtime and Redis, and a task that waits for it
   expect(await hand.queued()).toBe(0);
   await resume("all");
   for (const _ of [run, later]) await hand.done(await hand.claim(), 1);
-  for (const one of [run, later]) expect((await ended(url, one)).state).toBe("succeeded");
+  for (const each of [run, later]) expect((await ended(url, each)).state).toBe("succeeded");
 });
 
 test("[E20, E13] what waits for a paused device can be cancelled, and never begins then", async () => {
@@ -145,7 +145,7 @@ test("[L6] the stores, this runtime, and each capability with its engines are sh
     { id: "redis", state: "up", version: expect.stringMatching(/^[7-9]/), bytes: expect.any(Number) },
     { id: "store", state: "up", label: "Objects in a folder", bytes: expect.any(Number), disk: { free: expect.any(Number) } },
   ]);
-  expect(runtimes.filter(({ own }) => own)).toMatchObject([{ release: "0.2.0", live: true }]);
+  expect(runtimes?.filter(({ own }) => own)).toMatchObject([{ release: "0.2.0", live: true }]);
   const engines = capabilities.find(({ service }) => service === "llm.generate_script")?.engines ?? [];
   expect(
     engines.filter(({ live, reason }) => !live && !reason),

@@ -1,9 +1,10 @@
 // A device: what it does, what waits for it in which order, and of a ComfyUI server how it is.
 import { NavLink } from "@remix-run/react";
+import type { Priority } from "@spindle/schemas";
 import { Pause, Play } from "lucide-react";
 import type { System } from "../session/types";
 import { ago, between, sizeWords, span } from "../ui/words";
-import { type Priority, usePauses } from "./use-pauses";
+import { usePauses } from "./use-pauses";
 
 type Device = NonNullable<System["devices"]>[number];
 type Server = System["servers"][number];
@@ -42,7 +43,7 @@ export function DeviceCard({ device, server, slots }: { device: Device; server: 
           {running.map((task) => (
             <li key={`${task.run.id} ${task.path}`} className="system-row">
               <span className="chip live">Runs</span>
-              <TaskName task={task} />
+              <TaskLine task={task} />
               <span className="text-muted text-small digits">
                 {between(task.since, null)}
                 {task.took && ` of about ${range(task.took.low, task.took.high)}`}
@@ -56,7 +57,7 @@ export function DeviceCard({ device, server, slots }: { device: Device; server: 
           {waiting.map((task) => (
             <li key={`${task.run.id} ${task.path}`} className="system-row">
               <span className="chip digits">{task.position}</span>
-              <TaskName task={task} />
+              <TaskLine task={task} />
               <span className="text-muted text-small digits">
                 {span(Math.max(0, Date.now() - Date.parse(task.since)))} so far
                 {task.between && `, begins in about ${range(...task.between)}`}
@@ -137,7 +138,7 @@ export function Fact({ name, children }: { name: string; children: React.ReactNo
   );
 }
 
-export function TaskName({ task }: { task: Device["running"][number] | Device["waiting"][number] }) {
+export function TaskLine({ task }: { task: Device["running"][number] | Device["waiting"][number] }) {
   return (
     <span className="system-name">
       <NavLink className="link" to={`/runs/${task.run.id}`}>

@@ -3,7 +3,7 @@ import { NavLink } from "@remix-run/react";
 import type { System } from "../session/types";
 import { PlaneMark } from "../ui/plane-mark";
 import { ago, sizeWords } from "../ui/words";
-import { Fact, TaskName } from "./system-device";
+import { Fact, TaskLine } from "./system-device";
 
 const WORKERS = {
   live: { word: "Live", tone: "ok" },
@@ -59,7 +59,7 @@ export function Workers({ workers, runtimes }: Pick<System, "workers" | "runtime
                   {tasks.length === 0 && !slots.some(({ ready }) => !ready) && <span className="text-faint">free</span>}
                   {tasks.map(({ id, task }) => (
                     <span key={id}>
-                      <span className="text-faint">{id}:</span> <TaskName task={task} />
+                      <span className="text-faint">{id}:</span> <TaskLine task={task} />
                     </span>
                   ))}
                   {slots
@@ -82,7 +82,7 @@ export function Workers({ workers, runtimes }: Pick<System, "workers" | "runtime
   );
 }
 
-export function Stores({ stores }: Pick<System, "stores">) {
+export function StoreCards({ stores }: Pick<System, "stores">) {
   return (
     <ul className="system-stores" aria-label="Stores">
       {stores.map(({ id, label, state, version, bytes, most, files, disk }) => (

@@ -7,8 +7,8 @@ import { usePageTitle } from "../ui/page-title";
 import { TopNav } from "../ui/top";
 import { ago } from "../ui/words";
 import { DeviceCard } from "./system-device";
-import { Engines, Stores, Workers } from "./system-parts";
-import { ALL_DEVICES, usePauses } from "./use-pauses";
+import { Engines, StoreCards, Workers } from "./system-parts";
+import { EVERY_DEVICE, usePauses } from "./use-pauses";
 
 const EVERY_MS = 2000;
 /** An answer this old was followed by no other. */
@@ -34,11 +34,11 @@ export default function SystemPage() {
             {system?.paused && <span className="text-muted text-small">Everything is paused{since(system.paused)}.</span>}
             {system &&
               (system.paused ? (
-                <button type="button" className="button large run" onClick={() => resume(ALL_DEVICES, "Everything")}>
+                <button type="button" className="button large run" onClick={() => resume(EVERY_DEVICE, "Everything")}>
                   <Play size={14} /> Resume everything
                 </button>
               ) : (
-                <button type="button" className="button large" onClick={() => pause(ALL_DEVICES, "Everything")}>
+                <button type="button" className="button large" onClick={() => pause(EVERY_DEVICE, "Everything")}>
                   <Pause size={14} /> Pause everything
                 </button>
               ))}
@@ -74,7 +74,7 @@ export default function SystemPage() {
                 <Workers workers={system.workers} runtimes={system.runtimes} />
               </Section>
               <Section title="Stores" id="stores">
-                <Stores stores={system.stores} />
+                <StoreCards stores={system.stores} />
               </Section>
               <Section title="Engines" id="engines">
                 <Engines capabilities={system.capabilities} />

@@ -1,10 +1,11 @@
 // What people decide about the queue: each act can be undone from the message that tells of it.
+import type { Priority } from "@spindle/schemas";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useTRPC } from "../session/provider";
 import { toast, toastError } from "../ui/toast";
 
-export const ALL_DEVICES = "all";
-export type Priority = "high" | "normal" | "low";
+/** As the API names all of them. */
+export const EVERY_DEVICE = "all";
 const FIRST = { high: "goes before the others", normal: "takes its turn", low: "goes after the others" } as const satisfies Record<
   Priority,
   string

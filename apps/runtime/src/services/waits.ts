@@ -29,7 +29,7 @@ import {
   whyNotRunning,
   whyRunIsNot,
 } from "../tasks/why-not-running.ts";
-import type { LibraryService, WorkerReport } from "./library-service.ts";
+import type { LibraryService, PlaneStatus } from "./library-service.ts";
 
 export interface WaitsParts {
   history: Pick<RunHistory, "openRuns" | "waitingIn">;
@@ -315,7 +315,7 @@ function titleOf(level: Level, id: string): string {
 }
 
 /** The engine of a row as the library has it now: of what the Comfy plane does, the server. */
-function enginesOf(library: Library): (row: WaitingRow, versions: ReturnType<WorkerReport["versionsOf"]>) => Circumstances["engine"] {
+function enginesOf(library: Library): (row: WaitingRow, versions: ReturnType<PlaneStatus["versionsOf"]>) => Circumstances["engine"] {
   let servers: Map<string, Circumstances["engine"]> | undefined;
   return ({ plane, service, version, engine }, versions) => {
     if (plane === "comfy") {

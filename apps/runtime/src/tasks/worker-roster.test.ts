@@ -27,42 +27,42 @@ test.each([
 ])("[L6] a worker that vanishes is silent since it was heard of last, whichever of its keys is gone first: %s", async (_, first, last) => {
   keys.set(MANIFEST, "{}");
   report();
-  await roster.look(at(1));
+  await roster.refresh(at(1));
   keys.delete(first);
-  await roster.look(at(2));
+  await roster.refresh(at(2));
   expect(states()).toEqual([["w", "live", at(2)]]);
   keys.delete(last);
   isListed = false;
-  await roster.look(at(3));
+  await roster.refresh(at(3));
   expect(states()).toEqual([["w", "silent", at(2)]]);
-  await roster.look(at(3599));
+  await roster.refresh(at(3599));
   expect(roster.all[0]).toMatchObject({ state: "silent", report: { version: "0.2.0" } });
-  await roster.look(at(3602));
+  await roster.refresh(at(3602));
   expect(states(), "for an hour").toEqual([]);
 });
 
 test("[L6] a worker that ends drains first, though it is listed no more, and is then forgotten", async () => {
   keys.set(MANIFEST, "{}");
   report();
-  await roster.look(at(1));
+  await roster.refresh(at(1));
   [isListed] = [false];
   report({ draining: true });
-  await roster.look(at(2));
+  await roster.refresh(at(2));
   expect(states()).toEqual([["w", "draining", at(2)]]);
   report({ draining: true, ended: true });
-  await roster.look(at(3));
+  await roster.refresh(at(3));
   expect(states()).toEqual([]);
 });
 
 test("[L6] one that says nothing, or nothing that can be read, is live while it is there, and forgotten after", async () => {
   keys.set(MANIFEST, "{}");
   keys.set(REPORT, '{"v":2}');
-  await roster.look(at(1));
+  await roster.refresh(at(1));
   expect(roster.all).toMatchObject([{ state: "live", report: undefined }]);
   keys.set(names.drain("w"), "1");
-  await roster.look(at(2));
+  await roster.refresh(at(2));
   expect(states()).toEqual([["w", "draining", at(2)]]);
   keys.clear();
-  await roster.look(at(3));
+  await roster.refresh(at(3));
   expect(states()).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { Refused } from "../refused.ts";
 /** A worker looks each second whether it is to end. */
 const DRAIN_MS = 60_000;
 const PLANES = ["python", "comfy"];
-const LOOK_MS = 2000;
+const EVERY_MS = 2000;
 /** For so long somebody may want to know that a worker has gone silent. */
 const REMEMBERED_MS = 3_600_000;
 const MOST_REMEMBERED = 200;
@@ -51,11 +51,11 @@ export class WorkerRoster {
   constructor(private readonly redis: Redis) {}
 
   start(): void {
-    const look = async () => {
-      await this.look().catch(() => {}); // while Redis is away nothing is known of them
-      this.timer = setTimeout(look, LOOK_MS);
+    const follow = async () => {
+      await this.refresh().catch(() => {}); // while Redis is away nothing is known of them
+      this.timer = setTimeout(follow, EVERY_MS);
     };
-    this.timer = setTimeout(look, 0);
+    this.timer = setTimeout(follow, 0);
   }
 
   stop(): void {
@@ -69,7 +69,7 @@ export class WorkerRoster {
   }
 
   /** @throws Error while Redis is away */
-  async look(now = new Date()): Promise<void> {
+  async refresh(now = new Date()): Promise<void> {
     const present = new Set((await presentWorkers(this.redis)).map(({ plane, worker }) => `${plane} ${worker}`));
     const asked = [...new Set([...present, ...this.known.keys()])].map((key) => {
       const [plane = "", worker = ""] = splitOnce(key);
