@@ -12,10 +12,12 @@ const WORKERS = {
 } as const satisfies Record<System["workers"][number]["state"], object>;
 const KINDS = { python: "Python worker", comfy: "Bridge to ComfyUI" } as Record<string, string>;
 
-export function Workers({ workers, runtimes }: Pick<System, "workers" | "runtimes">) {
+export function Workers({ workers, runtimes, stores }: Pick<System, "workers" | "runtimes" | "stores">) {
+  const isHeard = stores.some(({ id, state }) => id === "redis" && state === "up");
   return (
     <ul className="card system-list system-card" aria-label="Workers">
       {runtimes === null && <li className="text-muted text-small">The runtimes are not known while PostgreSQL does not answer.</li>}
+      {!isHeard && <li className="text-bad text-small">Redis does not answer, so workers are shown as they were heard of last.</li>}
       {runtimes?.map(({ id, own, release, live, runs, count }) => (
         <li key={id} className="system-row">
           <PlaneMark plane="node" small />
@@ -75,7 +77,7 @@ export function Workers({ workers, runtimes }: Pick<System, "workers" | "runtime
           </li>
         );
       })}
-      {!workers.some(({ plane, state }) => plane === "python" && state !== "silent") && (
+      {isHeard && !workers.some(({ plane, state }) => plane === "python" && state !== "silent") && (
         <li className="text-muted text-small">No Python worker answers. Start one; what waits for it stays.</li>
       )}
     </ul>

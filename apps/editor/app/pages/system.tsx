@@ -71,7 +71,7 @@ export default function SystemPage() {
                 ))}
               </Section>
               <Section title="Workers" id="workers">
-                <Workers workers={system.workers} runtimes={system.runtimes} />
+                <Workers {...system} />
               </Section>
               <Section title="Stores" id="stores">
                 <StoreCards stores={system.stores} />
