@@ -16,6 +16,7 @@ export const SCHEMAS = [
   { name: "TaskEntry", file: "tasks/task-entry.schema.json" },
   { name: "TaskResult", file: "tasks/task-result.schema.json" },
   { name: "TaskProgress", file: "tasks/task-progress.schema.json" },
+  { name: "WorkerReport", file: "tasks/worker-report.schema.json" },
   { name: "ObjectWish", file: "tasks/object-wish.schema.json" },
   { name: "RegionInput", file: "tasks/region-input.schema.json" },
   { name: "EngineDefinition", file: "engines/engine-definition.schema.json" },

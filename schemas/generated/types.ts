@@ -34,6 +34,12 @@ export type GraphErrorInfo = {
     | null;
   [k: string]: unknown;
 } | null;
+export type WorkerReportBytes = number;
+export type WorkerReportCount = number;
+/**
+ * Prompts that run or wait there, whoever sent them.
+ */
+export type WorkerReportCount1 = number;
 /**
  * What a worker asks of the runtime at `POST /tasks/{task}/objects`: where it may read an input's bytes, or put those of an output or a preview (DESIGN A3).
  */
@@ -926,6 +932,98 @@ export interface TaskProgress {
   text?: string;
   preview?: ArtifactRef;
 }
+/**
+ * What does one task at a time.
+ */
+export interface WorkerSlot {
+  /**
+   * Unique in its worker; a GPU's UUID where it has one.
+   */
+  id: string;
+  /**
+   * Which tasks it takes.
+   */
+  kind: "gpu" | "cpu";
+  /**
+   * Not while another process of the machine has its GPU.
+   */
+  ready: boolean;
+  [k: string]: unknown;
+}
+export interface ReportedMemory {
+  /**
+   * Of a device as its server names it, or `RAM`.
+   */
+  name: string;
+  total: WorkerReportBytes;
+  free: WorkerReportBytes;
+  [k: string]: unknown;
+}
+/**
+ * A ComfyUI server, as its bridge last found it.
+ */
+export interface ReportedServer {
+  /**
+   * The id of its engine.
+   */
+  id: string;
+  /**
+   * Scheme, host and port: no user, password or path.
+   */
+  address: string;
+  live: boolean;
+  /**
+   * Why it is not live.
+   */
+  reason?: string;
+  version?: string;
+  classes: WorkerReportCount;
+  unreadable?: WorkerReportCount;
+  models: WorkerReportCount;
+  queue?: WorkerReportCount1;
+  /**
+   * @maxItems 32
+   */
+  memory?: ReportedMemory[];
+  busy?: ServerBusy;
+  [k: string]: unknown;
+}
+/**
+ * Why it does not begin what it is given at once; `hangs` if that cannot be stopped.
+ */
+export interface ServerBusy {
+  reason: string;
+  since: string;
+  hangs: boolean;
+  [k: string]: unknown;
+}
+/**
+ * What a worker says of itself for the page System, each second, until it has ended. Nothing about a run depends on it. A later release may say more.
+ */
+export interface WorkerReport {
+  v: 1;
+  /**
+   * The worker's release.
+   */
+  version: string;
+  /**
+   * It takes no more, and ends what it has.
+   */
+  draining: boolean;
+  /**
+   * The last report: it ended by itself, and has not gone silent.
+   */
+  ended?: boolean;
+  /**
+   * @maxItems 64
+   */
+  slots?: WorkerSlot[];
+  /**
+   * @maxItems 64
+   */
+  servers?: ReportedServer[];
+  [k: string]: unknown;
+}
 export interface ObjectWishGet {
   direction: "get";
   artifact: string;
@@ -1702,6 +1800,19 @@ export interface ForkRequest {
 }
 export interface ClearCacheRequest {
   graphId?: RequestsId;
+}
+/**
+ * A device that is to begin nothing new, or to go on; `all` is every one.
+ */
+export interface DeviceRequest {
+  device: string;
+}
+/**
+ * An open run whose tasks are to go before others', or after them.
+ */
+export interface PriorityRequest {
+  id: RequestsId;
+  priority: Priority;
 }
 /**
  * Workers that take no more and end once they have done what they have: this one, or all.

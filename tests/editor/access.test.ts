@@ -45,6 +45,7 @@ beforeAll(async () => {
     { route: "runs/:id?", path: "/runs", shown: ".table td", title: "Runs" },
     { route: "runs/:id?", path: `/runs/${first}`, shown: ".run-head", title: "Run 1, test" },
     { route: "runs/:id/compare/:other", path: `/runs/${first}/compare/${second}`, shown: "h1", title: "Run 1 and run 2" },
+    { route: "system", path: "/system", shown: ".system-engines", title: "System" },
     { route: "g/:id", path: `/g/${id}`, shown: ".react-flow__node", title: "Greeting" },
     { route: "404", path: "/nothing/here", shown: "h1", title: "Not found" },
   ];

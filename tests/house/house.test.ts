@@ -91,6 +91,7 @@ test("the release is the one that the packages name", () => {
   for (const file of files.filter((one) => one.endsWith("package.json")))
     expect((JSON.parse(read(file)) as { version?: string }).version ?? RELEASE, file).toBe(RELEASE);
   expect(read("workers/python-gpu/pyproject.toml")).toContain(`version = "${RELEASE}"`);
+  expect(read("workers/python-gpu/spindle_worker/__init__.py")).toContain(`RELEASE = "${RELEASE}"`);
 });
 
 describe("each rule of the design and of the run engine's specification", () => {

@@ -1,7 +1,7 @@
 // Several ComfyUI servers, and servers that are no use: what the library and the regions of a graph make of them.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
-import { ended, graphOf, node, startSpindle, submit, until, wire } from "../support/spindle.ts";
+import { ended, getSystem, graphOf, node, startSpindle, submit, until, wire } from "../support/spindle.ts";
 
 let fake: FakeComfy;
 beforeAll(async () => {
@@ -12,7 +12,7 @@ afterAll(() => fake?.stop());
 const comfy = (id: string, service: string, params?: Record<string, unknown>) => node(id, service, params, "comfy");
 
 describe("two servers", () => {
-  test("[W3] are one library; regions of one graph go to both, and a region only to where its nodes are", async () => {
+  test("[W3, L6] are one library; regions of one graph go to both, and a region only to where its nodes are; each says how it is", async () => {
     const other = await FakeComfy.start();
     other.offer({ "1": { class_type: "OnlyThere", inputs: { image: ["0", 0] } } });
     const both = await startSpindle({ worker: false, env: { COMFY_URL: `${fake.url}, ${other.url}`, SPINDLE_COMFY_LIBRARY_MS: "1000" } });
@@ -36,6 +36,34 @@ describe("two servers", () => {
       );
       expect((await ended(both.url, there.body.run)).error).toBeNull();
       expect(other.prompts.length).toBe((before[1] as number) + 2);
+      const servers = await until(
+        async () => {
+          const found = (await getSystem(both.url)).servers;
+          return found.length === 2 && found.every(({ queue }) => queue === 0) && found;
+        },
+        60_000,
+        "both are reported",
+      );
+      for (const { url, objectInfo } of [fake, other])
+        expect(servers.find(({ address }) => address === url)).toMatchObject({
+          live: true,
+          reason: null,
+          version: "0.3.64",
+          classes: Object.keys(JSON.parse(objectInfo)).length,
+          models: expect.any(Number),
+          memory: [{ name: "cuda:0 NVIDIA RTX 4090 : native", total: 25386352640 }, { name: "RAM" }],
+          busy: null,
+        });
+      const { devices, workers } = await getSystem(both.url);
+      const known = devices?.map(({ id }) => id).filter((id) => id.startsWith("comfy/"));
+      expect(known?.sort()).toEqual(servers.map(({ device }) => device).sort());
+      expect(workers).toMatchObject([{ plane: "comfy", state: "live", version: "0.2.0", slots: [{ ready: true }, { ready: true }] }]);
+      other.faults = { login: true };
+      await until(
+        async () => (await getSystem(both.url)).servers.some(({ live, reason }) => !live && /needs a login/.test(reason ?? "")),
+        60_000,
+        "it says why it is no use",
+      );
     } finally {
       await both.stop();
       await other.stop();

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { startRuntime } from "../support/second-runtime.ts";
-import { ended, getRun, graphOf, health, type Spindle, startRun, startSpindle, until, wait, wire } from "../support/spindle.ts";
+import { ended, getRun, getSystem, graphOf, health, type Spindle, startRun, startSpindle, until, wait, wire } from "../support/spindle.ts";
 
 let spindle: Spindle;
 beforeAll(async () => {
@@ -24,12 +24,13 @@ const runs = (run: string, path = "a") =>
     60_000,
     `${path} runs`,
   );
+const stateOf = async (name: string) => (await getSystem(spindle.url)).workers.find((worker) => worker.name === name)?.state;
 const triesOf = async (run: string) =>
   (await spindle.db.query("SELECT path, attempt, state FROM node_run WHERE run_id = $1 ORDER BY path", [run])).rows;
 const returned = async (run: string) =>
   (await spindle.db.query("SELECT body->>'returned' AS code FROM run_event WHERE run_id = $1 AND body ? 'returned'", [run])).rows;
 
-test("[W10] a worker that is drained ends its task first, whatever it takes, and takes no other", async () => {
+test("[W10, L6] a worker that is drained ends its task first, whatever it takes, takes no other, and says so", async () => {
   const before = spindle.processes.worker?.pid;
   const [first, second] = [
     await startRun(spindle.url, graphOf([wait("a", { seconds: 4 })])),
@@ -43,12 +44,14 @@ test("[W10] a worker that is drained ends its task first, whatever it takes, and
     60_000,
     "it is gone",
   );
+  expect(await stateOf(name), "it has a task still").toBe("draining");
   for (const run of [first, second]) {
     expect((await ended(spindle.url, run)).state).toBe("succeeded");
     expect(await triesOf(run)).toEqual([{ path: "a", attempt: 1, state: "succeeded" }]);
     expect(await returned(run)).toEqual([]);
   }
   await until(async () => spindle.processes.worker?.pid !== before, 60_000, "another one took its place");
+  await until(async () => (await stateOf(name)) === undefined, 60_000, "one that has ended is shown no more");
   await expect(command("drain", "nobody")).rejects.toThrow(/There is no worker nobody/);
 });
 
@@ -76,4 +79,24 @@ test("[E9] a runtime that is ended hands its runs over, and waits for no lease",
   } finally {
     await other.process.stop();
   }
+});
+
+test("[L6] a worker that is killed is silent since then, one that runs says what, and both say their release", async () => {
+  await until(async () => (await health(spindle.url)).parts.python === "up", 60_000, "a worker is there");
+  const run = await startRun(spindle.url, graphOf([wait("a", { seconds: 600 })]));
+  await runs(run);
+  const working = await until(
+    async () => (await getSystem(spindle.url)).workers.find(({ slots }) => slots.some(({ task }) => task?.run.id === run)),
+    60_000,
+    "it is shown with its task",
+  );
+  expect(working).toMatchObject({ plane: "python", state: "live", version: "0.2.0" });
+  expect(working.slots).toMatchObject([
+    { id: "cpu-0", kind: "gpu", ready: true, task: { node: "a", worker: working.name, slot: "cpu-0" } },
+    { id: "light", kind: "cpu", ready: true, task: null },
+  ]);
+  process.kill(spindle.processes.worker?.pid as number, "SIGKILL");
+  await until(async () => (await stateOf(working.name)) === "silent", 60_000, "it is silent");
+  const { workers } = await getSystem(spindle.url);
+  expect(Date.parse(workers.find(({ name }) => name === working.name)?.heardAt ?? "")).toBeLessThan(Date.now());
 });

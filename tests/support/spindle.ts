@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import type { RunView } from "../../apps/runtime/src/services/run-service.ts";
+import type { SystemView } from "../../apps/runtime/src/services/system-service.ts";
 import { buildDatabaseClient } from "../../infra/launch/build.ts";
 import { freePort } from "../../infra/launch/ports.ts";
 import { startPostgres } from "../../infra/launch/postgres.ts";
@@ -85,6 +86,12 @@ export async function until<T>(ask: () => Promise<T | undefined | false>, patien
     if (Date.now() > end) throw new Error(`In ${patienceMs} ms it did not happen that ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+export async function getSystem(url: string): Promise<SystemView> {
+  const answer = await fetch(`${url}/api/system`);
+  if (!answer.ok) throw new Error(`GET /api/system answers ${answer.status}: ${await answer.text()}`);
+  return (await answer.json()) as SystemView;
 }
 
 export async function getRun(url: string, id: string): Promise<RunView> {

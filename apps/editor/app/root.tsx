@@ -15,6 +15,7 @@ import "./styles/palette.css";
 import "./styles/panels.css";
 import "./styles/run-panel.css";
 import "./styles/pages.css";
+import "./styles/system.css";
 import "./styles/templates.css";
 import "./styles/narrow.css";
 import { isRouteErrorResponse, Links, Meta, Outlet, Scripts, ScrollRestoration, useRouteError } from "@remix-run/react";

@@ -24,16 +24,22 @@ import { GraphService } from "./services/graph-service.ts";
 import { LibraryService } from "./services/library-service.ts";
 import { PeopleService } from "./services/people-service.ts";
 import { PlanService } from "./services/plan-service.ts";
+import { QueueService } from "./services/queue-service.ts";
 import { RunService } from "./services/run-service.ts";
+import { Stores } from "./services/stores.ts";
+import { SystemService } from "./services/system-service.ts";
 import { loadBlueprints, TemplateService } from "./services/template-service.ts";
 import { Waits } from "./services/waits.ts";
 import { openDatabase } from "./store/database.ts";
 import { migrateDatabase } from "./store/migrate.ts";
 import { patient } from "./store/patient.ts";
 import { Decisions } from "./tasks/decisions.ts";
+import { deviceOf } from "./tasks/devices.ts";
 import { LiveBoard } from "./tasks/live.ts";
-import { devicesOf, QueuePositions } from "./tasks/queue-positions.ts";
+import { Pauses } from "./tasks/pauses.ts";
+import { QueuePositions } from "./tasks/queue-positions.ts";
 import { WorkerPlane } from "./tasks/worker-plane.ts";
+import { WorkerRoster } from "./tasks/worker-roster.ts";
 
 let log = openLog("runtime", { ...process.env, SPINDLE_LOG: "text" }); // until the settings are read
 const onError = (where: string, error: unknown): void => log.error(where, error);
@@ -52,11 +58,13 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const live = new LiveBoard();
   const decisions = new Decisions(record.nodes);
   const { timings, models } = config;
+  const pauses: Pauses = new Pauses(record.orders, () => library.library());
   const workers: WorkerPlane = new WorkerPlane({
     redisUrl: config.redisUrl,
     workerKey: config.workerKey,
     timings,
     record,
+    pauses,
     decisions,
     artifacts,
     live,
@@ -68,7 +76,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   if (unfit) throw new Error(unfit);
   const registry = await NodeRegistry.load();
   const blueprints = new Blueprints(db.pool, await loadBlueprints(join(ROOT, "templates")));
-  const library = new LibraryService(workers.redis, registry, models, store, blueprints, config);
+  const library: LibraryService = new LibraryService(workers.redis, registry, models, store, blueprints, config);
   const nodePlane = new NodePlane({ nodes: record.nodes, registry, artifacts, live, models, timings, manifest: () => library.manifest() });
   const driver: RunDriver = new RunDriver({
     db,
@@ -86,15 +94,19 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const documents = new DocumentHost(updateLog(db), onError, undefined, documentClaims);
   const graphs = new GraphService(db, documents, () => library.library());
   const engines = new EngineService(db.pool, blueprints, library, graphs);
-  const positions = new QueuePositions(record.queue, (task) => devicesOf(task, library.library()));
+  const positions = new QueuePositions(record.queue, (task) => deviceOf(task, library.library()));
   const waits = new Waits({
     history: record.history,
     live,
     library,
     positionOf: (nodeRun) => positions.of(nodeRun),
     reaper: workers.reaper,
+    pauses,
     resolvedOf: (run) => driver.resolvedFor(run),
   });
+  const stores = new Stores({ db, redis: workers.redis, store, library, config });
+  const roster = new WorkerRoster(workers.redis);
+  const system = new SystemService({ db, redis: workers.redis, owner: config.owner, library, roster, positions, pauses, stores });
   const runs = new RunService(db, record, driver, graphs, live, waits, () => library.library());
   const stopSweeping = graphs.sweepDaily(onError);
   const plans = new PlanService(record, () => library.library());
@@ -102,6 +114,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const templates = await TemplateService.load(join(ROOT, "templates"));
   decisions.start(onError);
   positions.start(onError);
+  roster.start();
   waits.start(onError);
   await workers.start();
   await library.start();
@@ -119,7 +132,10 @@ async function start(config: Config): Promise<() => Promise<void>> {
       engines,
       graphs,
       definitions: new DefinitionService(db),
+      queue: new QueueService(db, record.orders, workers, () => library.library()),
       runs,
+      stores,
+      system,
       people,
       plans,
       templates,
@@ -141,6 +157,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     stopChecking();
     library.stop();
     positions.stop();
+    roster.stop();
     waits.stop();
     // Connections may take their time to close; the leases are not to wait for that.
     await Promise.all([running.stop(), driver.stop()]);

@@ -127,6 +127,17 @@ redis.register_function('spindle_done', function(keys)
   return id and 1 or 0
 end)
 
+-- KEYS: dispatched mark, stream, lease. Takes a task off the bus that no worker has; 0 if one has it, or the bus has not.
+redis.register_function('spindle_take_back', function(keys)
+  local id = redis.call('GET', keys[1])
+  if not id or redis.call('EXISTS', keys[3]) == 1 then return 0 end
+  local pending = redis.pcall('XPENDING', keys[2], GROUP, id, id, 1)
+  if pending and not pending.err and pending[1] then return 0 end
+  if redis.call('XDEL', keys[2], id) == 0 then return 0 end
+  redis.call('DEL', keys[1])
+  return 1
+end)
+
 -- KEYS: dispatched mark, stream, lease. Where a dispatched task is: 'leased', 'taken', 'queued' or 'lost'.
 redis.register_function('spindle_where', function(keys)
   if redis.call('EXISTS', keys[3]) == 1 then return 'leased' end

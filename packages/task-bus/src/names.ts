@@ -31,6 +31,8 @@ export const names = {
   /** The set of a plane's workers, and what each of them offers. */
   workers: (plane: string) => fill(BUS.names.workers, { plane }),
   workerManifest: (plane: string, worker: string) => fill(BUS.names.workerManifest, { plane, worker }),
+  /** What a worker says of itself. */
+  workerReport: (plane: string, worker: string) => fill(BUS.names.workerReport, { plane, worker }),
   /** Set for a worker that is to take no more, to end what it has, and to end then. */
   drain: (worker: string) => fill(BUS.names.drain, { worker }),
   doorbell: (plane: string) => fill(BUS.names.doorbell, { plane }),

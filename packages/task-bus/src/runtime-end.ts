@@ -50,6 +50,12 @@ export interface RuntimeEnd {
   progress(blocking: Redis, since: string): Promise<{ last: string; items: TaskProgress[] }>;
 }
 
+/** Takes a task off the bus that no worker has; it may be dispatched again. False if a worker has it, or it is not there. */
+export async function takeBack(redis: Redis, task: string, route: Route): Promise<boolean> {
+  const keys = [names.dispatched(task), names.queue(route), names.lease(task)];
+  return (await redis.call("FCALL", "spindle_take_back", keys.length, ...keys)) === 1;
+}
+
 export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
   const call = (name: string, keys: string[], ...args: (string | number)[]) => redis.call("FCALL", name, keys.length, ...keys, ...args);
   async function read(id: string, fields: readonly string[]) {

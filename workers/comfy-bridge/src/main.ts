@@ -1,6 +1,7 @@
 // Starts the bridge: one loop for each ComfyUI, and one that says what all of them offer.
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { BUS } from "@spindle/schemas";
+import { BUS, type WorkerReport } from "@spindle/schemas";
 import { names, openLog, openRedis, workerEnd } from "@spindle/task-bus";
 import { type ServerLibrary, writeManifest } from "./library/merge.ts";
 import { countedBus, serveMetrics } from "./metrics.ts";
@@ -10,6 +11,12 @@ import { putDocument } from "./task/runtime.ts";
 
 const PUBLISH_EVERY_MS = 1000;
 const MANIFEST_TTL_MS = 5000;
+const REPORT_EVERY_MS = 3000;
+const REPORT_TTL_MS = 8000;
+/** Servers that a report names. */
+const MOST_SERVERS = 64;
+
+const { version: RELEASE } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
 
 const journal = openLog("bridge", process.env);
 const log = (line: string): void => journal.info("bridge", line);
@@ -43,11 +50,8 @@ async function start(settings: Settings): Promise<void> {
   );
   const metrics = settings.metrics && (await serveMetrics(settings.metrics, () => servers.map(({ library }) => library)));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
-  await Promise.all([
-    ...servers.map((server) => server.serve(shutdown.signal, over.signal)),
-    ...servers.map((server) => refreshRegularly(server)),
-    publish(),
-  ]);
+  const serving = Promise.all(servers.map((server) => server.serve(shutdown.signal, over.signal)));
+  await Promise.all([report(serving), serving, ...servers.map((server) => refreshRegularly(server)), publish()]);
   clearTimeout(grace);
   await redis.srem(names.workers("comfy"), settings.worker).catch(() => {}); // else the runtime finds it gone
   metrics?.close();
@@ -65,6 +69,33 @@ async function start(settings: Settings): Promise<void> {
     while (!shutdown.signal.aborted) {
       await server.refresh();
       await rest(server.library.live ? settings.libraryEveryMs : Math.min(settings.libraryEveryMs, 2000));
+    }
+  }
+
+  /** Goes on until what runs has ended, when nothing is offered any more. */
+  async function report(served: Promise<unknown>): Promise<void> {
+    let [isOver, isLooking] = [false, false];
+    const end = served
+      .catch(() => {})
+      .then(() => {
+        isOver = true;
+      });
+    for (let wasLast = false; !wasLast; await Promise.race([sleep(REPORT_EVERY_MS, undefined, { ref: false }), end])) {
+      wasLast = isOver;
+      const said: WorkerReport = {
+        v: 1,
+        version: RELEASE,
+        draining: shutdown.signal.aborted,
+        ended: isOver,
+        servers: servers.slice(0, MOST_SERVERS).map((server) => server.report),
+      };
+      const key = names.workerReport("comfy", settings.worker);
+      await redis.set(key, JSON.stringify(said), "PX", REPORT_TTL_MS).catch(() => {}); // no run depends on it
+      if (isLooking || isOver) continue;
+      isLooking = true;
+      void Promise.all(servers.map((server) => server.lookAtFacts())).finally(() => {
+        isLooking = false;
+      });
     }
   }
 

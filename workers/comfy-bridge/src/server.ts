@@ -1,6 +1,7 @@
 // One ComfyUI: what it offers, and one task at a time for it.
-import { BUS, type TaskEntry } from "@spindle/schemas";
+import { BUS, type TaskEntry, type WorkerReport } from "@spindle/schemas";
 import { ComfyAnswer, ComfyHttp, TooMuch } from "./comfy/http.ts";
+import { countModels, readFacts, type ServerFacts } from "./library/facts.ts";
 import { readObjectInfo, type ServerLibrary } from "./library/merge.ts";
 import { readPacks } from "./library/packs.ts";
 import { runTask, type TaskParts } from "./task/run-task.ts";
@@ -36,6 +37,8 @@ export class ComfyServer {
   private offers: Pick<ServerLibrary, "nodes" | "unreadable"> = { nodes: new Map() };
   /** Which packs have a class, as its Manager knows; those of its last list. */
   packs: ReadonlyMap<string, string> = new Map();
+  private models = 0;
+  private facts: ServerFacts = {};
   private live = false;
   private reason: string | undefined;
 
@@ -46,6 +49,30 @@ export class ComfyServer {
   get library(): ServerLibrary {
     const { id, url } = this.parts;
     return { id, url, ...this.offers, live: this.live, ...(this.reason ? { reason: this.reason } : {}) };
+  }
+
+  /** For people. */
+  get report(): NonNullable<WorkerReport["servers"]>[number] {
+    const { id, url } = this.parts;
+    const { nodes, unreadable } = this.offers;
+    return {
+      id,
+      address: new URL(url).origin, // it has no user and no password
+      live: this.live,
+      ...(this.reason ? { reason: this.reason.slice(0, 2000) } : {}),
+      classes: nodes.size,
+      ...(unreadable?.size ? { unreadable: unreadable.size } : {}),
+      models: this.models,
+      ...(this.live ? this.facts : {}),
+      ...(this.held ? { busy: { ...this.held } } : {}),
+    };
+  }
+
+  /** Asks how it is; one that does not say is as good as any. */
+  async lookAtFacts(): Promise<void> {
+    if (!this.live) return;
+    const [machine, queue] = await Promise.all([this.comfy.aside("machine"), this.comfy.aside("queue")]);
+    this.facts = readFacts(machine, queue);
   }
 
   /** Undefined while it can begin at once with what it is given. */
@@ -88,6 +115,7 @@ export class ComfyServer {
 
   private offer(offers: ReturnType<typeof readObjectInfo>): void {
     this.offers = offers;
+    this.models = countModels(offers.nodes);
     for (const [name, why] of offers.unreadable) this.parts.log(`${this.parts.url}: ${name} cannot be read: ${why}`);
   }
 

@@ -1,1 +1,3 @@
 """The Python plane of Spindle."""
+
+RELEASE = "0.2.0"

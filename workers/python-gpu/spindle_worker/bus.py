@@ -97,6 +97,10 @@ class Bus:
         self.redis.set(name("workerManifest", plane="python", worker=self.worker), json.dumps(manifest), px=ttl_ms)
         self.redis.sadd(name("workers", plane="python"), self.worker)
 
+    def report(self, report: dict[str, Any], ttl_ms: int) -> None:
+        """Says what this worker is (schemas/tasks/worker-report.schema.json), which no run depends on."""
+        self.redis.set(name("workerReport", plane="python", worker=self.worker), json.dumps(report), px=ttl_ms)
+
     def is_to_drain(self) -> bool:
         """Whether a person wants this worker to end once it has done what it has."""
         return bool(self.redis.exists(name("drain", worker=self.worker)))

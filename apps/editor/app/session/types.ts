@@ -14,5 +14,6 @@ export type Question = Outputs["runs"]["questions"][number];
 export type Live = RunView["live"][number];
 export type ListedGraph = Outputs["graphs"]["list"][number];
 export type RunSummary = Outputs["runs"]["list"][number];
+export type System = Outputs["system"]["get"];
 export type TemplateView = Outputs["templates"]["get"];
 export type { NodeState } from "@spindle/schemas";

@@ -44,6 +44,9 @@ export function TopNav({ children }: { children?: ReactNode }) {
         <NavLink to="/runs" className={style}>
           Runs
         </NavLink>
+        <NavLink to="/system" className={style}>
+          System
+        </NavLink>
       </nav>
       <span className="grow" />
       {children}

@@ -2,8 +2,7 @@
 import { Download } from "lucide-react";
 import { downloadUrl, isArtifact } from "../session/files";
 import { Media } from "./media";
-
-const bytes = (size: number): string => (size < 1e6 ? `${Math.max(1, Math.round(size / 1e3))} kB` : `${(size / 1e6).toFixed(1)} MB`);
+import { sizeWords } from "./words";
 
 export function Viewer({ name, value }: { name: string; value: unknown }) {
   return (
@@ -15,7 +14,7 @@ export function Viewer({ name, value }: { name: string; value: unknown }) {
           <>
             <span className="text-faint text-tiny digits">
               {value.width ? `${value.width} × ${value.height}, ` : ""}
-              {bytes(value.size)}
+              {sizeWords(value.size)}
             </span>
             <a className="button icon quiet" href={downloadUrl(value)} download aria-label={`Download ${name}, with its graph inside`}>
               <Download size={14} />

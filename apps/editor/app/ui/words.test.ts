@@ -1,6 +1,6 @@
 import { NODE_STATES, RUN_STATES } from "@spindle/schemas";
 import { expect, test } from "vitest";
-import { ago, appearanceOf, between, runTone, runWord, span, stateWord } from "./words";
+import { ago, appearanceOf, between, runTone, runWord, sizeWords, span, stateWord } from "./words";
 
 test.each([
   [0, "0.0 s"],
@@ -12,6 +12,16 @@ test.each([
   [80_000, "1 min 20 s"],
   [3_600_000, "60 min"],
 ])("%d ms are %s", (milliseconds, words) => expect(span(milliseconds)).toBe(words));
+
+test.each([
+  [0, "0 kB"],
+  [1, "1 kB"],
+  [999_499, "999 kB"],
+  [1_500_000, "1.5 MB"],
+  [25_386_352_640, "25.4 GB"],
+  [150e9, "150 GB"],
+  [2e12, "2.0 TB"],
+])("%d bytes are %s", (bytes, words) => expect(sizeWords(bytes)).toBe(words));
 
 test("a time between is from the start to the end, and none before the start", () => {
   expect(between("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:41.000Z")).toBe("41 s");

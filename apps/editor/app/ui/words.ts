@@ -66,6 +66,13 @@ export function appearanceOf(state: NodeState | undefined, reused = false): Appe
   return state === undefined ? "idle" : APPEARANCES[state];
 }
 
+/** A size in words: "1 kB", "3.2 MB", "24 GB". */
+export function sizeWords(bytes: number): string {
+  if (bytes < 1e6) return `${bytes === 0 ? 0 : Math.max(1, Math.round(bytes / 1e3))} kB`;
+  const [value, unit] = bytes < 1e9 ? [bytes / 1e6, "MB"] : bytes < 1e12 ? [bytes / 1e9, "GB"] : [bytes / 1e12, "TB"];
+  return `${value.toFixed(value < 100 ? 1 : 0)} ${unit}`;
+}
+
 export function when(iso: string): string {
   return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
 }

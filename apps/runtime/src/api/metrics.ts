@@ -1,7 +1,7 @@
 // What is asked anew at each scrape of `/metrics`. What is counted as it happens is in src/metrics.ts.
-import { statfs } from "node:fs/promises";
 import { OPEN_NODE_STATES, OPEN_RUN_STATES } from "@spindle/schemas";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { askedOnce } from "../asked-once.ts";
 import { counted, routeLabels } from "../metrics.ts";
 import type { Services } from "../services/services.ts";
 
@@ -11,15 +11,9 @@ export type OpenSockets = () => Readonly<Record<string, number>>;
 const QUEUED_SQL = `SELECT n.plane, n.service, n.engine, count(*)::int AS tasks, extract(epoch FROM now() - min(o.available_at))::float8 AS age
   FROM node_run n JOIN outbox o ON o.node_run_id = n.id AND o.fence = n.fence
   WHERE n.state = 'dispatched' AND o.available_at <= now() GROUP BY 1, 2, 3`;
-const ARTIFACTS_SQL = "SELECT purpose, count(*)::int AS files, COALESCE(sum(size), 0)::float8 AS bytes FROM artifact GROUP BY 1";
 
-/** For so long the answer about all artifacts stands, because the database reads all of their rows for it. */
-const ARTIFACTS_MS = 15_000;
-
-/** @param health what `/health` says of each part */
 export function metricsText(
-  { config, db, library, record, waits, workers }: Services,
-  health: () => Promise<Readonly<Record<string, string | undefined>>>,
+  { db, library, record, stores, waits, workers }: Services,
   openSockets: OpenSockets,
 ): { contentType: string; text: () => Promise<string> } {
   const registry = new Registry();
@@ -42,8 +36,7 @@ export function metricsText(
     for (const state of states) of.set({ state }, 0);
     for (const { state, n } of (await db.pool.query<{ state: string; n: number }>(text, [states])).rows) of.set({ state }, n);
   };
-  const once = shared(async () => (await db.pool.query<Queued>(QUEUED_SQL)).rows, 0);
-  const artifacts = shared(async () => (await db.pool.query<Stored>(ARTIFACTS_SQL)).rows, ARTIFACTS_MS);
+  const once = askedOnce(async () => (await db.pool.query<Queued>(QUEUED_SQL)).rows, 0);
 
   gauge("spindle_node_runs", "Node runs that have not ended, by state", ["state"], byState("node_run", OPEN_NODE_STATES));
   gauge("spindle_runs", "Runs that have not ended, by state", ["state"], byState("run", OPEN_RUN_STATES));
@@ -60,7 +53,7 @@ export function metricsText(
     for (const [kind, seconds] of await waits.longest()) of.set({ kind }, seconds);
   });
   gauge("spindle_part_up", "Whether a part of the product answers, as /health says", ["part"], async (of) => {
-    for (const [part, state] of Object.entries(await health())) of.set({ part }, state === "up" ? 1 : 0);
+    for (const [part, state] of Object.entries(await stores.health())) of.set({ part }, state === "up" ? 1 : 0);
   });
   gauge("spindle_sockets", "Sockets of browsers that are open, by what they are for", ["kind"], (of) => {
     for (const [kind, open] of Object.entries(openSockets())) of.set({ kind }, open);
@@ -87,20 +80,17 @@ export function metricsText(
       if (answer !== undefined) of.set({ part }, answer - (begun + Date.now()) / 2000); // half of the way is the answer's
     }
   });
-  const disk = shared(() => statfs(config.home), 0);
   gauge("spindle_disk_free_bytes", "Room left on the disk of SPINDLE_HOME", [], async (of) => {
-    const { bavail, bsize } = await disk();
-    of.set(bavail * bsize);
+    of.set((await stores.disk()).free);
   });
   gauge("spindle_disk_bytes", "Size of the disk of SPINDLE_HOME", [], async (of) => {
-    const { blocks, bsize } = await disk();
-    of.set(blocks * bsize);
+    of.set((await stores.disk()).total);
   });
   gauge("spindle_artifacts", "Artifacts that are stored, by purpose", ["purpose"], async (of) => {
-    for (const { purpose, files } of await artifacts()) of.set({ purpose }, files);
+    for (const { purpose, files } of await stores.artifacts()) of.set({ purpose }, files);
   });
   gauge("spindle_artifacts_bytes", "Bytes of the artifacts that are stored, by purpose", ["purpose"], async (of) => {
-    for (const { purpose, bytes } of await artifacts()) of.set({ purpose }, bytes);
+    for (const { purpose, bytes } of await stores.artifacts()) of.set({ purpose }, bytes);
   });
   new Counter({
     name: "spindle_stale_results_total",
@@ -121,24 +111,4 @@ interface Queued {
   engine: string;
   tasks: number;
   age: number;
-}
-
-interface Stored {
-  purpose: string;
-  files: number;
-  bytes: number;
-}
-
-/** Asks once for all who ask at a time, and keeps the answer for so long after it has come. */
-function shared<Answer>(ask: () => Promise<Answer>, keptMs: number): () => Promise<Answer> {
-  let asked: Promise<Answer> | undefined;
-  return () => {
-    if (asked) return asked;
-    asked = ask();
-    const forget = () => {
-      asked = undefined;
-    };
-    asked.then(() => void setTimeout(forget, keptMs).unref(), forget);
-    return asked;
-  };
 }

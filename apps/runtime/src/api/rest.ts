@@ -13,6 +13,7 @@ import { requestReader } from "./read.ts";
 import { refreshCapabilities } from "./refresh-capabilities.ts";
 import { handle, uuid } from "./respond.ts";
 import { runRoutes } from "./run-routes.ts";
+import { systemRoutes } from "./system-routes.ts";
 import { type Form, readForm } from "./uploads.ts";
 
 const drain = requestReader(validateDrainRequest);
@@ -90,7 +91,7 @@ export function restRoutes(services: Services): Router {
     "/api/jobs/:id",
     handle(async (request, response) => response.json(job(await runs.job(uuid(request.params.id, "run"))))),
   );
-  routes.use(runRoutes(services));
+  routes.use(runRoutes(services), systemRoutes(services));
 
   routes.get(
     "/api/capabilities",

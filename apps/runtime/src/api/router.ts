@@ -4,6 +4,7 @@ import {
   validateClearCacheRequest,
   validateCreateGraphRequest,
   validateDefinitionRequest,
+  validateDeviceRequest,
   validateEngineRequest,
   validateForkRequest,
   validateIdRequest,
@@ -13,6 +14,7 @@ import {
   validateNodeRunRequest,
   validateNodeRunsRequest,
   validateOfferEngineRequest,
+  validatePriorityRequest,
   validateRenameGraphRequest,
   validateShareDefinitionRequest,
   validateStartRunRequest,
@@ -137,11 +139,24 @@ const definitions = router({
   share: procedure.input(requestReader(validateShareDefinitionRequest)).mutation(({ ctx, input }) => ctx.definitions.share(input)),
 });
 
+/** What waits for which device, and what people decide about that. */
+const system = router({
+  get: procedure.query(({ ctx }) => ctx.system.view()),
+  pause: procedure
+    .input(requestReader(validateDeviceRequest))
+    .mutation(({ ctx, input }) => ctx.queue.pause(input.device, ctx.connection.submitter)),
+  resume: procedure.input(requestReader(validateDeviceRequest)).mutation(({ ctx, input }) => ctx.queue.resume(input.device)),
+  prioritise: procedure
+    .input(requestReader(validatePriorityRequest))
+    .mutation(({ ctx, input }) => ctx.queue.prioritise(input.id, input.priority)),
+});
+
 export const appRouter = router({
   engines,
   graphs,
   definitions,
   runs,
+  system,
   templates,
   library: router({
     /** Which documents are the library: each time that it changes. */

@@ -115,6 +115,21 @@ workers
   .description("take no more tasks, and end once what runs is done; whatever supervises a worker starts it again")
   .action((worker?: string) => end(async () => (await import("./workers.ts")).printDrained(worker)));
 
+const system = program
+  .command("system")
+  .description("what the server that runs here does: its stores, workers and devices")
+  .option("--json", "all that the page System shows")
+  .action((options: { json?: boolean }) => end(async () => (await import("./system.ts")).printSystem(options.json === true)));
+for (const [act, description] of [
+  ["pause", "let a device begin nothing new; what it does goes on"],
+  ["resume", "let it begin what waits for it"],
+] as const)
+  system
+    .command(act)
+    .argument("<device>", "as in the list, or all")
+    .description(description)
+    .action((device: string) => end(async () => (await import("./system.ts")).steerDevice(act, device)));
+
 program
   .command("backup")
   .argument("<folder>", "a folder that does not exist yet")

@@ -116,3 +116,13 @@ async function startServer(interrupt: AbortSignal): Promise<Found> {
     throw error;
   }
 }
+
+/** What the server that runs here answers. @throws Error with its reason where it refuses */
+export async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
+  const url = await runningServer();
+  if (url === undefined) throw new Error("No server runs here. Start one with npm start, or name one with SPINDLE_URL.");
+  const answer = await call(`${url}${path}`, init);
+  const body = (await answer.json()) as { error?: { message?: string } };
+  if (!answer.ok) throw new Error(body.error?.message ?? `The server answers ${answer.status}.`);
+  return body;
+}

@@ -1,5 +1,5 @@
 // `spindle workers`: who works for the server that runs here, and how one of them ends without a task being lost.
-import { call, runningServer } from "./server.ts";
+import { ask } from "./server.ts";
 
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
@@ -21,13 +21,4 @@ export async function printDrained(worker?: string): Promise<number> {
   for (const name of draining) say(`${name} takes no more tasks, and ends once it has done what it has.`);
   if (draining.length === 0) process.stderr.write("spindle: no worker answers\n");
   return 0;
-}
-
-async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
-  const url = await runningServer();
-  if (url === undefined) throw new Error("No server runs here. Start one with npm start, or name one with SPINDLE_URL.");
-  const answer = await call(`${url}${path}`, init);
-  const body = (await answer.json()) as { error?: { message?: string } };
-  if (!answer.ok) throw new Error(body.error?.message ?? `The server answers ${answer.status}.`);
-  return body;
 }

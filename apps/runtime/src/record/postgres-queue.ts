@@ -4,7 +4,7 @@ import type pg from "pg";
 import { transaction } from "../store/database.ts";
 import type { TaskRow } from "./node-run.ts";
 import type { TaskQueue } from "./record.ts";
-import type { QueuedTask, RecalledTask, StandingTask } from "./types.ts";
+import type { QueuedTask, RecalledTask, StandingTask, Took } from "./types.ts";
 
 /**
  * Tasks that are due, with about the `place` in the queue of their route: by priority, then one of each person in turn, of each of their runs in
@@ -22,7 +22,7 @@ const POSITIONS = `WITH due AS (
   )`;
 
 const STANDING_SQL = `${POSITIONS}
-  SELECT n.id, n.run_id, n.node_id, n.path, n.plane, n.service, n.version, n.engine, n.state,
+  SELECT n.id, n.run_id, n.node_id, n.path, n.plane, n.service, n.version, n.engine, n.state, n.fence,
     extract(epoch FROM now() - n.started_at) * 1000 AS spent
   FROM node_run n JOIN outbox o ON o.node_run_id = n.id AND o.fence = n.fence LEFT JOIN placed p ON p.id = o.id
   WHERE n.state = 'running' OR (n.state = 'dispatched' AND (o.sent_at IS NOT NULL OR p.id IS NOT NULL))
@@ -84,15 +84,15 @@ export class PostgresQueue implements TaskQueue {
     await this.pool.query({ name: "queue-forget", text, values: [tasks.map(({ id }) => id), tasks.map(({ fence }) => fence)] });
   }
 
-  async durations(of: readonly { service: string; engine: string }[]): Promise<Map<string, number>> {
-    const { rows } = await this.pool.query<{ service: string; engine: string; ms: number }>(
-      `SELECT a.service, a.engine, m.ms FROM (SELECT DISTINCT service, engine FROM jsonb_to_recordset($1::jsonb) AS x(service text, engine text)) a,
-         LATERAL (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t.ms) AS ms FROM (
-           SELECT extract(epoch FROM n.finished_at - COALESCE(n.started_at, n.finished_at)) * 1000 AS ms FROM node_run n
+  async durations(of: readonly { service: string; engine: string }[]): Promise<Map<string, Took>> {
+    const { rows } = await this.pool.query<{ service: string; engine: string; times: number[] }>(
+      `SELECT a.service, a.engine, m.times FROM (SELECT DISTINCT service, engine FROM jsonb_to_recordset($1::jsonb) AS x(service text, engine text)) a,
+         LATERAL (SELECT percentile_cont(ARRAY[0.1, 0.5, 0.9]) WITHIN GROUP (ORDER BY t.ms) AS times FROM (
+           SELECT extract(epoch FROM n.finished_at - COALESCE(n.started_at, n.finished_at))::float8 * 1000 AS ms FROM node_run n
            WHERE n.service = a.service AND n.engine = a.engine AND n.state = 'succeeded' AND n.reused_from IS NULL AND (n.started_at IS NOT NULL OR n.plane <> 'node')
-           ORDER BY n.finished_at DESC LIMIT 100) t) m WHERE m.ms IS NOT NULL`,
+           ORDER BY n.finished_at DESC LIMIT 100) t) m WHERE m.times[1] IS NOT NULL`,
       [JSON.stringify(of)],
     );
-    return new Map(rows.map((row) => [`${row.service}\n${row.engine}`, Number(row.ms)]));
+    return new Map(rows.map(({ service, engine, times: [low = 0, ms = 0, high = 0] }) => [`${service}\n${engine}`, { low, ms, high }]));
   }
 }

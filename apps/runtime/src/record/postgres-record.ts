@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import type pg from "pg";
 import { CountedNodeRuns, CountedRuns, NodeRunCounts } from "./counted.ts";
 import { PostgresHistory } from "./postgres-history.ts";
+import { PostgresOrders } from "./postgres-orders.ts";
 import { PostgresQueue } from "./postgres-queue.ts";
 import { PostgresResults } from "./postgres-results.ts";
 import { PostgresLeases } from "./postgres-runs.ts";
@@ -16,6 +17,7 @@ export class PostgresRecord implements RunRecord {
   readonly leases: PostgresLeases;
   readonly results: PostgresResults;
   readonly queue: PostgresQueue;
+  readonly orders: PostgresOrders;
   readonly history: PostgresHistory;
 
   /** @param changes the pool for the statements that change node runs; it has one connection where they must be in order */
@@ -25,6 +27,7 @@ export class PostgresRecord implements RunRecord {
     this.leases = new PostgresLeases(pool);
     this.results = new PostgresResults(pool);
     this.queue = new PostgresQueue(pool);
+    this.orders = new PostgresOrders(pool);
     this.history = new PostgresHistory(pool);
   }
 }

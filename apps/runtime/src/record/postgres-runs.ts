@@ -1,14 +1,6 @@
 // Runs, and which runtime drives them, in PostgreSQL.
 import type { EventEmitter } from "node:events";
-import {
-  ENDED_RUN_STATES,
-  OPEN_RUN_STATES,
-  type Priority,
-  RUN_CHANGES,
-  type RunEvent,
-  type RunEventError,
-  type RunState,
-} from "@spindle/schemas";
+import { ENDED_RUN_STATES, OPEN_RUN_STATES, RUN_CHANGES, type RunEvent, type RunEventError, type RunState } from "@spindle/schemas";
 import type pg from "pg";
 import { transaction } from "../store/database.ts";
 import { RELEASE_NUMBER } from "../store/release.ts";
@@ -16,13 +8,12 @@ import { storable, storableName } from "../store/storable.ts";
 import type { FrozenNodes } from "./frozen.ts";
 import { type NodeRunRow, nodeRunOf, type RawNodeRun } from "./node-run.ts";
 import { ADD_NODES } from "./postgres-node-runs.ts";
+import { PRIORITIES } from "./postgres-orders.ts";
 import { type LeasedRun, MOST_DEATHS, type RunLeases, type Runs } from "./record.ts";
 import type { NewRun, OpenNodeRun, RunRow } from "./types.ts";
 
 /** With so many deaths a run is tried alone: the next one ends it, if no other run can be why. */
 const LAST_TRIAL = MOST_DEATHS - 1;
-
-const PRIORITIES: Record<Priority, number> = { high: 1, normal: 0, low: -1 };
 
 const { create: CREATE, start: START, park: PARK, wake: WAKE } = RUN_CHANGES;
 const listed = (states: readonly RunState[]): string => states.map((state) => `'${state}'`).join(",");

@@ -2,7 +2,7 @@
 // keeps the record (postgres-record.ts); a second one, in memory, keeps node runs for tests of the run engine and for the bench
 // (memory-record.testing.ts).
 import type { EventEmitter } from "node:events";
-import type { RunEvent, RunEventError } from "@spindle/schemas";
+import type { Priority, RunEvent, RunEventError } from "@spindle/schemas";
 import type { NodeChange } from "./changes.ts";
 import type { FrozenNodes, NewNodeRun } from "./frozen.ts";
 import type { ChangedRow, ImpossibleNodeRun, NodeRunRow, TaskRow } from "./node-run.ts";
@@ -12,11 +12,13 @@ import type {
   NewRun,
   OpenNodeRun,
   OpenRun,
+  PausedDevice,
   QueuedTask,
   RecalledTask,
   RunRow,
   StandingTask,
   Tally,
+  Took,
   WaitingRow,
 } from "./types.ts";
 
@@ -26,6 +28,7 @@ export interface RunRecord {
   readonly leases: RunLeases;
   readonly results: EarlierResults;
   readonly queue: TaskQueue;
+  readonly orders: QueueOrders;
   readonly history: RunHistory;
   /** Emits a run's id when the run has new events. The events may be late or missing here; the rows say what is true. */
   readonly changed: EventEmitter;
@@ -162,10 +165,24 @@ export interface TaskQueue {
   /** Notes that Redis was told of them. */
   forget(tasks: readonly RecalledTask[]): Promise<void>;
   /**
-   * Milliseconds that successful runs of these engines took, in the median of the newest hundred, by `service\nengine`. A task that was
-   * over before it was seen running took none.
+   * How long successful runs of these engines took, of the newest hundred, by `service\nengine`. A task that was over before it was seen
+   * running took no time.
    */
-  durations(of: readonly { service: string; engine: string }[]): Promise<Map<string, number>>;
+  durations(of: readonly { service: string; engine: string }[]): Promise<Map<string, Took>>;
+}
+
+/** What people decide about the queue. */
+export interface QueueOrders {
+  /** Devices that begin nothing new (DESIGN E20). */
+  paused(): Promise<PausedDevice[]>;
+  /** Leaves a device alone that is paused already. @param device `all` for every one */
+  pause(device: string, by: string): Promise<void>;
+  /** Without a device all of them. */
+  resume(device?: string): Promise<void>;
+  /** Notes that a task is on the bus no more, so that it is due again. */
+  unsent(row: Pick<TaskRow, "id" | "fence">): Promise<void>;
+  /** Changes whose tasks go first: returns what a run had before; undefined if it has ended. */
+  prioritise(run: string, priority: Priority): Promise<Priority | undefined>;
 }
 
 /** What is shown of runs. */

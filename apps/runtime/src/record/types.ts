@@ -89,8 +89,23 @@ type Routed = Pick<NodeRunRow, "plane" | "service" | "version" | "engine" | "run
 /** A task that is due and was not sent. */
 export type QueuedTask = Routed & { outbox: string; priority: number; submitter: string };
 
+/** A device that begins nothing new, or `all` of them. */
+export interface PausedDevice {
+  device: string;
+  /** Who paused it; empty where nobody is named. */
+  by: string;
+  at: Date;
+}
+
+/** How long something took in the past, in milliseconds: the median, and what one of ten was below and above. */
+export interface Took {
+  ms: number;
+  low: number;
+  high: number;
+}
+
 /** A task that runs, for `spent` milliseconds, or waits for a worker. */
-export type StandingTask = Routed & Pick<NodeRunRow, "id" | "node_id" | "path" | "state"> & { spent: number | null };
+export type StandingTask = Routed & Pick<NodeRunRow, "id" | "node_id" | "path" | "state" | "fence"> & { spent: number | null };
 
 /** A run that has not ended, as far as it says why its node runs are not running. */
 export interface OpenRun {

@@ -39,7 +39,7 @@ interface ServerBusy {
   hangs: boolean;
 }
 
-export interface WorkerReport {
+export interface PlaneStatus {
   /** Whether they answer now. */
   answers: boolean;
   /** When they did last. */
@@ -152,7 +152,7 @@ export class LibraryService {
   busSilentSince: Date | undefined;
 
   /** What the workers of a plane said last. */
-  reportOf(plane: string): WorkerReport {
+  reportOf(plane: string): PlaneStatus {
     const region = this.regionVersion;
     if (plane === "comfy")
       return {

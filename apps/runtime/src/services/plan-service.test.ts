@@ -1,7 +1,7 @@
 import type { Graph, Library, NodeDefinition, Port } from "@spindle/graph-model";
 import { type Blueprint, BUS } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
-import type { Earlier, RecordedOptions } from "../record/types.ts";
+import type { Earlier, RecordedOptions, Took } from "../record/types.ts";
 import { PlanService } from "./plan-service.ts";
 
 const blueprint: Blueprint = {
@@ -44,7 +44,7 @@ const graphOf = (seconds: number): Graph =>
   }) as Graph;
 const record = {
   results: { cached: async () => undefined, lastOf: async () => undefined, outputsOf: async () => new Map() },
-  queue: { durations: async () => new Map<string, number>() },
+  queue: { durations: async () => new Map<string, Took>() },
 };
 const plan = (seconds: number) => new PlanService(record, () => library).plan(graphOf(seconds), {}, {});
 
@@ -69,7 +69,10 @@ describe("[E12] a node that is asked to run again", () => {
   const known: Library = { find: (_, service) => all.find((definition) => definition.service === service), all: () => all };
   const stored = {
     results: { ...record.results, cached: async () => earlier },
-    queue: { durations: async () => new Map(["test.talk\ntalk@one", `${BUS.region}\none`].map((key) => [key, 4000])) },
+    queue: {
+      durations: async () =>
+        new Map(["test.talk\ntalk@one", `${BUS.region}\none`].map((key) => [key, { ms: 4000, low: 3000, high: 9000 }])),
+    },
   };
   const of = (graph: object, options: RecordedOptions) =>
     new PlanService(stored, () => known).plan({ schema: "langgraph.v1", workflowId: "w", ...graph } as Graph, {}, options);

@@ -71,7 +71,7 @@ export class PlanService {
       if (found.output) known.set(id, found.output);
       planned.set(id, { node: id, does: found.does, why: found.why, expectedMs: found.does === "runs" ? expectedMs : 0 });
     };
-    const expected = (id: string) => durations.get(`${frozen[id]?.service}\n${frozen[id]?.engine}`) ?? null;
+    const expected = (id: string) => durations.get(`${frozen[id]?.service}\n${frozen[id]?.engine}`)?.ms ?? null;
     for (const item of root.items) {
       const [loop, region] = [loops.get(item), regions.get(item)];
       if (loop) for (const id of loop.nodes) put(id, runs("It is part of a loop."), expected(id));

@@ -11,7 +11,10 @@ import type { GraphService } from "./graph-service.ts";
 import type { LibraryService } from "./library-service.ts";
 import type { PeopleService } from "./people-service.ts";
 import type { PlanService } from "./plan-service.ts";
+import type { QueueService } from "./queue-service.ts";
 import type { RunService } from "./run-service.ts";
+import type { Stores } from "./stores.ts";
+import type { SystemService } from "./system-service.ts";
 import type { TemplateService } from "./template-service.ts";
 import type { Waits } from "./waits.ts";
 
@@ -26,7 +29,10 @@ export interface Services {
   engines: EngineService;
   graphs: GraphService;
   definitions: DefinitionService;
+  queue: QueueService;
   runs: RunService;
+  stores: Stores;
+  system: SystemService;
   people: PeopleService;
   plans: PlanService;
   templates: TemplateService;

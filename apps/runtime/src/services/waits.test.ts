@@ -57,6 +57,7 @@ async function texts(states: Record<string, WaitingRow["state"]>): Promise<Recor
   const waits = new Waits({
     history: { openRuns: async () => [run], waitingIn: async () => rows },
     live: new LiveBoard(),
+    pauses: { over: () => undefined },
     library: {
       library: () => library,
       reportOf: () => ({ answers: true, reportedAt: undefined, versionsOf: () => undefined, busyWith: () => undefined }),

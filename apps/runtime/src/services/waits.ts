@@ -15,7 +15,9 @@ import { BUS } from "@spindle/schemas";
 import type { RunHistory } from "../record/record.ts";
 import type { OpenRun, WaitingRow } from "../record/types.ts";
 import { isOutage } from "../store/patient.ts";
+import { ALL_DEVICES, deviceOf, devicesOf } from "../tasks/devices.ts";
 import type { LiveBoard } from "../tasks/live.ts";
+import type { Pauses } from "../tasks/pauses.ts";
 import type { Reaper } from "../tasks/reaper.ts";
 import {
   type Candidates,
@@ -27,7 +29,7 @@ import {
   whyNotRunning,
   whyRunIsNot,
 } from "../tasks/why-not-running.ts";
-import type { LibraryService, WorkerReport } from "./library-service.ts";
+import type { LibraryService, PlaneStatus } from "./library-service.ts";
 
 export interface WaitsParts {
   history: Pick<RunHistory, "openRuns" | "waitingIn">;
@@ -35,6 +37,7 @@ export interface WaitsParts {
   library: Pick<LibraryService, "library" | "reportOf" | "busSilentSince">;
   positionOf: (nodeRun: string) => Circumstances["queue"];
   reaper: Pick<Reaper, "silentSince">;
+  pauses: Pick<Pauses, "over">;
   resolvedOf: (run: Pick<OpenRun, "id" | "revision_id">) => Promise<Resolved>;
 }
 
@@ -123,7 +126,16 @@ export class Waits {
   }
 
   private reports(): Reports {
-    const { library, positionOf, reaper } = this.parts;
+    const { library, positionOf, reaper, pauses } = this.parts;
+    let labels: ReadonlyMap<string, string> | undefined;
+    const pausedOf = (row: WaitingRow): Circumstances["paused"] => {
+      const pause = row.state === "dispatched" ? pauses.over(row) : undefined;
+      if (!pause) return undefined;
+      labels ??= devicesOf(library.library());
+      const own = deviceOf(row, library.library());
+      const device = pause.device === ALL_DEVICES ? undefined : (labels.get(own) ?? own);
+      return { device, by: pause.by, since: pause.at };
+    };
     const engineOf = enginesOf(library.library());
     const offeredTo = ({ plane, service, version }: WaitingRow): Circumstances["offered"] => {
       const versions = library.reportOf(plane).versionsOf(service);
@@ -139,6 +151,7 @@ export class Waits {
       offered: offeredTo(row),
       busy: library.reportOf(row.plane).busyWith(serverOfEngine(row.engine)),
       queue: positionOf(row.id),
+      paused: pausedOf(row),
       workerSilentSince: reaper.silentSince(row),
     });
   }
@@ -302,7 +315,7 @@ function titleOf(level: Level, id: string): string {
 }
 
 /** The engine of a row as the library has it now: of what the Comfy plane does, the server. */
-function enginesOf(library: Library): (row: WaitingRow, versions: ReturnType<WorkerReport["versionsOf"]>) => Circumstances["engine"] {
+function enginesOf(library: Library): (row: WaitingRow, versions: ReturnType<PlaneStatus["versionsOf"]>) => Circumstances["engine"] {
   let servers: Map<string, Circumstances["engine"]> | undefined;
   return ({ plane, service, version, engine }, versions) => {
     if (plane === "comfy") {

@@ -2,8 +2,9 @@
 import { crashPoint, type RuntimeEnd } from "@spindle/task-bus";
 import type { Timings } from "../config.ts";
 import type { TaskQueue } from "../record/record.ts";
-import type { QueuedTask } from "../record/types.ts";
+import type { QueuedTask, Took } from "../record/types.ts";
 import { FairShare } from "./fair-share.ts";
+import type { Pauses } from "./pauses.ts";
 import { entryOf, routeOf } from "./task-name.ts";
 
 /**
@@ -19,8 +20,8 @@ const AHEAD_UNKNOWN = 4;
 const ORDER_STANDS = 8;
 const ORDER_MOST_MS = 400;
 
-/** Milliseconds that tasks of these kinds took, by `service\nengine`. */
-type Durations = (of: readonly { service: string; engine: string }[]) => Promise<ReadonlyMap<string, number>>;
+/** How long tasks of these kinds took, by `service\nengine`. */
+type Durations = (of: readonly { service: string; engine: string }[]) => Promise<ReadonlyMap<string, Took>>;
 
 export class Dispatcher {
   private order: QueuedTask[] = [];
@@ -32,6 +33,7 @@ export class Dispatcher {
     private readonly queue: Pick<TaskQueue, "due" | "send" | "durations">,
     private readonly bus: RuntimeEnd,
     private readonly timings: Timings,
+    private readonly pauses: Pick<Pauses, "isHeld">,
   ) {
     this.durations = remembered((of) => queue.durations(of));
   }
@@ -49,6 +51,7 @@ export class Dispatcher {
       const now = performance.now();
       this.orderedUntil = now + Math.min(ORDER_MOST_MS, ORDER_STANDS * (now - before));
     }
+    this.order = this.order.filter((task) => !this.pauses.isHeld(task));
     const chosen = new Set(await this.withRoom(this.order));
     if (chosen.size === 0) return 0;
     this.order = this.order.filter((task) => !chosen.has(task));
@@ -76,7 +79,7 @@ export class Dispatcher {
     const took = await this.durations(lists.map(([, [first]]) => first));
     const chosen = await Promise.all(
       lists.map(async ([key, list]) => {
-        const ms = took.get(`${list[0].service}\n${list[0].engine}`);
+        const ms = took.get(`${list[0].service}\n${list[0].engine}`)?.ms;
         const ahead = ms === undefined ? AHEAD_UNKNOWN : Math.max(1, Math.min(AHEAD_MOST, Math.floor(AHEAD_MS / Math.max(1, ms))));
         return this.fairShare.pick(key, list, ahead - (await this.bus.waiting(routeOf(list[0]))));
       }),
@@ -89,9 +92,9 @@ const REMEMBERED_MS = 5000;
 
 /** Keeps durations for a few seconds, because every dispatch needs them; those that are not known yet are asked for each time. */
 function remembered<Kind extends { service: string; engine: string }>(
-  ask: (of: readonly Kind[]) => Promise<ReadonlyMap<string, number>>,
-): (of: readonly Kind[]) => Promise<ReadonlyMap<string, number>> {
-  let known = new Map<string, number>();
+  ask: (of: readonly Kind[]) => Promise<ReadonlyMap<string, Took>>,
+): (of: readonly Kind[]) => Promise<ReadonlyMap<string, Took>> {
+  let known = new Map<string, Took>();
   let until = 0;
   return async (of) => {
     if (Date.now() > until) {

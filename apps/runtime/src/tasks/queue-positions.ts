@@ -1,27 +1,29 @@
-// The position of a task among those that wait for the same devices (DESIGN E14).
-import { type Library, serverOfEngine } from "@spindle/graph-model";
-import type { NodeRunRow } from "../record/node-run.ts";
+// The position of a task among those that wait for the same device (DESIGN E14).
 import type { TaskQueue } from "../record/record.ts";
-import type { StandingTask } from "../record/types.ts";
+import type { StandingTask, Took } from "../record/types.ts";
 import { isOutage } from "../store/patient.ts";
+import type { Routed } from "./devices.ts";
 import type { QueuePosition } from "./why-not-running.ts";
 
-/** The devices that a task waits for: its ComfyUI server, the GPUs of its plane, or the plane's workers without one. */
-export function devicesOf({ plane, service, engine }: Pick<NodeRunRow, "plane" | "service" | "engine">, library: Library): string {
-  return plane === "comfy" ? `comfy ${serverOfEngine(engine)}` : `${plane} ${library.find(plane, service)?.gpu ? "gpu" : "cpu"}`;
-}
-
 const EVERY_MS = 1500;
+
+/** What one device does and is to do. */
+export interface DeviceQueue {
+  running: readonly (StandingTask & { took: Took | undefined })[];
+  /** In the order in which workers take them, about. */
+  waiting: readonly (StandingTask & QueuePosition)[];
+}
 
 /** The positions of the tasks that wait, worked out every EVERY_MS. */
 export class QueuePositions {
   private timer: NodeJS.Timeout | undefined;
-  private found: ReadonlyMap<string, QueuePosition> = new Map();
+  private found: ReadonlyMap<string, DeviceQueue> = new Map();
+  private places: ReadonlyMap<string, QueuePosition> = new Map();
 
-  /** @param pool names the pool of a task; all tasks of one pool wait for the same devices */
+  /** @param device names the device of a task; all tasks of one wait for each other */
   constructor(
     private readonly queue: Pick<TaskQueue, "standing" | "durations">,
-    private readonly pool: (task: Pick<NodeRunRow, "plane" | "service" | "engine">) => string,
+    private readonly device: (task: Routed) => string,
   ) {}
 
   start(onError: (where: string, error: unknown) => void): void {
@@ -40,49 +42,70 @@ export class QueuePositions {
 
   /** The position of a node run's task; undefined if it does not wait. */
   of(nodeRun: string): QueuePosition | undefined {
-    return this.found.get(nodeRun);
+    return this.places.get(nodeRun);
+  }
+
+  /** The queues of the devices that have something to do. */
+  get queues(): ReadonlyMap<string, DeviceQueue> {
+    return this.found;
   }
 
   private async refresh(): Promise<void> {
     const tasks = await this.queue.standing();
-    const isAnyWaiting = tasks.some(({ state }) => state === "dispatched");
-    this.found = isAnyWaiting ? positionsOf(tasks, this.pool, await this.queue.durations(tasks)) : new Map();
+    this.found = queuesOf(tasks, this.device, tasks.length > 0 ? await this.queue.durations(tasks) : new Map());
+    this.places = new Map(
+      [...this.found.values()].flatMap(({ waiting }) =>
+        waiting.map(({ id, position, wait, between }) => [
+          id,
+          { position, ...(wait === undefined ? {} : { wait }), ...(between ? { between } : {}) },
+        ]),
+      ),
+    );
   }
 }
 
 /**
- * Where each waiting task stands, in its order. The wait is what is before it and what runs, over how many run at once.
- * @param durations milliseconds by `service\nengine`
+ * What each device does, and what waits for it. The wait is what is before it and what runs, over how many run at once.
+ * @param durations by `service\nengine`
  */
-function positionsOf(
+function queuesOf(
   tasks: readonly StandingTask[],
-  pool: (task: StandingTask) => string,
-  durations: ReadonlyMap<string, number>,
-): Map<string, QueuePosition> {
-  const queues = new Map<string, { busy: number; work: number | undefined; waiting: number }>();
-  const found = new Map<string, QueuePosition>();
-  const takes = (task: StandingTask) => durations.get(`${task.service}\n${task.engine}`);
+  device: (task: StandingTask) => string,
+  durations: ReadonlyMap<string, Took>,
+): Map<string, DeviceQueue> {
+  const queues = new Map<
+    string,
+    { running: (StandingTask & { took: Took | undefined })[]; waiting: (StandingTask & QueuePosition)[]; work: Took | undefined }
+  >();
   const queueOf = (task: StandingTask) => {
-    const queue = queues.get(pool(task)) ?? { busy: 0, work: 0, waiting: 0 };
-    queues.set(pool(task), queue);
+    const name = device(task);
+    const queue = queues.get(name) ?? { running: [], waiting: [], work: { ms: 0, low: 0, high: 0 } };
+    queues.set(name, queue);
     return queue;
   };
-  const add = (queue: { work: number | undefined }, ms: number | undefined) => {
-    queue.work = queue.work === undefined || ms === undefined ? undefined : queue.work + ms;
-  };
+  const took = (task: StandingTask) => durations.get(`${task.service}\n${task.engine}`);
   for (const task of tasks) {
     if (task.state !== "running") continue;
     const queue = queueOf(task);
-    const all = takes(task);
-    queue.busy++;
-    add(queue, all === undefined ? undefined : Math.max(0, all - (task.spent ?? 0)));
+    queue.running.push({ ...task, took: took(task) });
+    queue.work = sum(queue.work, took(task), task.spent ?? 0);
   }
   for (const task of tasks) {
     if (task.state !== "dispatched") continue;
     const queue = queueOf(task);
-    const wait = queue.busy > 0 && queue.work !== undefined ? Math.round(queue.work / queue.busy) : undefined;
-    found.set(task.id, { position: ++queue.waiting, ...(wait === undefined ? {} : { wait }) });
-    add(queue, takes(task));
+    const { running, waiting, work } = queue;
+    const share = (ms: number) => Math.round(ms / running.length);
+    const known =
+      running.length > 0 && work ? { wait: share(work.ms), between: [share(work.low), share(work.high)] as [number, number] } : {};
+    waiting.push({ ...task, position: waiting.length + 1, ...known });
+    queue.work = sum(work, took(task));
   }
-  return found;
+  return queues;
+}
+
+/** @param spent milliseconds that are over of what is added */
+function sum(work: Took | undefined, more: Took | undefined, spent = 0): Took | undefined {
+  if (!work || !more) return undefined;
+  const left = (ms: number) => Math.max(0, ms - spent);
+  return { ms: work.ms + left(more.ms), low: work.low + left(more.low), high: work.high + left(more.high) };
 }

@@ -51,7 +51,17 @@ const why = (row: Partial<WaitingRow> = {}, known: Partial<Circumstances> = {}, 
 
 const BUSY = { reason: "It has another prompt.", since: at(15).toISOString(), hangs: false };
 
+const PAUSED = { device: "GPU work", by: "", since: at(12) };
+
 test.each<[NotRunningKind, string, Parameters<typeof why>, since?: Date]>([
+  ["paused", "Its device is paused (GPU work): nothing new begins.", [{}, { paused: PAUSED }], at(12)],
+  [
+    "paused",
+    "Every device is paused by ann: nothing new begins.",
+    [{ retry_in: 4000 }, { paused: { ...PAUSED, device: undefined, by: "ann" }, plane: { answers: false } }],
+    at(12),
+  ],
+  ["cancelling", "It is being cancelled.", [{ cancel_requested: true }, { paused: PAUSED }]],
   ["before", "It runs after Voice and 1 more.", [{ state: "queued" }, { before: ["Voice", "Picture"] }]],
   ["turn", "Everything before it is over: it begins in its turn.", [{ state: "queued" }]],
   [

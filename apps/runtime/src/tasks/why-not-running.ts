@@ -9,6 +9,7 @@ const KINDS = [
   "outage",
   "owner-gone",
   "silent-worker",
+  "paused",
   "no-worker",
   "wrong-version",
   "engine-not-live",
@@ -27,6 +28,8 @@ export interface QueuePosition {
   position: number;
   /** Milliseconds until a worker takes it, from how long such tasks took; absent where none has run yet, or nobody works. */
   wait?: number;
+  /** Between how many milliseconds, by what one of ten such tasks was below and above. */
+  between?: [number, number];
 }
 
 export interface NotRunning {
@@ -71,6 +74,8 @@ export interface Circumstances {
   /** What could run it, where its engine is still to be chosen. */
   open?: Candidates | undefined;
   queue?: QueuePosition | undefined;
+  /** Its device begins nothing new; without a name no device does. */
+  paused?: { device: string | undefined; by: string; since: Date } | undefined;
   /** Since when its worker has not renewed its lease; absent while it does. */
   workerSilentSince?: Date | undefined;
   /** The titles of the nodes that must be over before it can begin, and are not. */
@@ -153,6 +158,11 @@ function wrongVersion(label: string, version: string, offered: string, because: 
   return { ...because("wrong-version", text, `Run with version ${offered}.`), version: offered };
 }
 
+function paused({ device, by, since }: NonNullable<Circumstances["paused"]>, because: Because): NotRunning {
+  const which = device === undefined ? "Every device is paused" : `Its device is paused (${device})`;
+  return because("paused", `${which}${by ? ` by ${by}` : ""}: nothing new begins.`, `Resume it on the page System, ${CANCELS}.`, since);
+}
+
 function serverBusy({ reason, since, hangs }: NonNullable<Circumstances["busy"]>, because: Because): NotRunning {
   return because("server-busy", reason, hangs ? `Start that ComfyUI again, ${CANCELS}.` : null, new Date(since));
 }
@@ -172,6 +182,7 @@ function whyAtWorkers(row: WaitingRow, isCancelling: boolean, known: Circumstanc
     );
   }
   if (isCancelling) return because("cancelling", "It is being cancelled.");
+  if (known.paused) return paused(known.paused, because);
   if (known.plane.answers && known.offered) {
     if (known.offered.runnable) return wrongVersion(row.service, row.version, known.offered.version, because);
     const { workers } = PLANES[row.plane] ?? OTHERS;

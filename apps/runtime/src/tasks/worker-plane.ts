@@ -10,10 +10,11 @@ import type { Timings } from "../config.ts";
 import { metrics } from "../metrics.ts";
 import type { TaskRow } from "../record/node-run.ts";
 import type { RunRecord } from "../record/record.ts";
-import { isFunctionMissing, isOutage, persistent } from "../store/patient.ts";
+import { isFunctionMissing, isOutage, patient, persistent } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type LiveBoard, PREVIEWS_KEPT } from "./live.ts";
+import type { Pauses } from "./pauses.ts";
 import { Reaper } from "./reaper.ts";
 import { objectKey, parseTask, type TaskName } from "./task-name.ts";
 import { WorkerTasks, type WorkerTasksParts } from "./worker-tasks.ts";
@@ -29,6 +30,7 @@ export interface WorkerPlaneOptions {
   workerKey: string;
   timings: Timings;
   record: Pick<RunRecord, "nodes" | "queue" | "runs">;
+  pauses: Pauses;
   decisions: Decisions;
   artifacts: Artifacts;
   live: LiveBoard;
@@ -38,6 +40,8 @@ export interface WorkerPlaneOptions {
 }
 
 const CANCELS_MS = 1000;
+/** How late another runtime than the one that was asked holds back what waits for a device that was paused. */
+const PAUSES_MS = 500;
 
 export class WorkerPlane {
   readonly redis: Redis;
@@ -57,9 +61,13 @@ export class WorkerPlane {
     this.bells = openRedis(options.redisUrl);
     this.bus = runtimeEnd(this.redis, options.workerKey);
     const { nodes, queue, runs } = options.record;
+    const { pauses } = options;
     const parts = { ...options, nodes, queue, runs, bus: this.bus };
-    this.dispatcher = new Dispatcher(queue, this.bus, options.timings);
-    this.tasks = new WorkerTasks(parts, { isQueueing: () => this.dispatcher.isQueueing, drain: () => void this.wake.emit("outbox") });
+    this.dispatcher = new Dispatcher(queue, this.bus, options.timings, pauses);
+    this.tasks = new WorkerTasks(parts, {
+      isQueueing: (row) => this.dispatcher.isQueueing || pauses.isHeld(row),
+      drain: () => void this.wake.emit("outbox"),
+    });
     this.reaper = new Reaper(parts, this.tasks);
   }
 
@@ -75,11 +83,16 @@ export class WorkerPlane {
       else this.wake.emit("results");
     });
     this.options.decisions.onAnnounce((nodeRun) => void this.redis.publish(names.decidedBell, nodeRun).catch(() => {}));
+    await patient(
+      () => this.options.pauses.refresh(),
+      () => this.closed,
+    );
     this.loops.push(
       this.loop("outbox", 500, () => this.dispatcher.drain()),
       this.loop("results", 500, () => this.tasks.takeResults()),
       this.loop("leases", Math.max(100, this.options.timings.beatMs / 2), () => this.reaper.expire()),
       this.loop("cancels", CANCELS_MS, () => this.cancels()),
+      this.loop("pauses", PAUSES_MS, () => this.followPauses()),
       this.progressLoop().catch(() => {}), // the connection was closed
     );
   }
@@ -87,7 +100,7 @@ export class WorkerPlane {
   async stop(): Promise<void> {
     this.closed = true;
     this.tasks.close();
-    for (const bell of ["outbox", "results", "leases", "cancels"]) this.wake.emit(bell);
+    for (const bell of ["outbox", "results", "leases", "cancels", "pauses"]) this.wake.emit(bell);
     for (const redis of [this.blocking, this.bells, this.redis]) redis.disconnect();
     await Promise.allSettled(this.loops);
   }
@@ -105,6 +118,15 @@ export class WorkerPlane {
       clearTimeout(timer);
       this.wake.off(name, woken);
     }
+  }
+
+  /** Does now what the pauses of devices ask for. @throws on an outage; it is done again within PAUSES_MS */
+  async followPauses(): Promise<void> {
+    const { pauses, record } = this.options;
+    const wasAny = pauses.isAny;
+    await pauses.refresh();
+    if (pauses.isAny) await pauses.takeBack(this.redis, await record.queue.sent());
+    if (wasAny) this.wake.emit("outbox");
   }
 
   private async cancels(): Promise<void> {

@@ -35,8 +35,8 @@ export interface WorkerTasksParts {
 
 /** The outbox, behind which a task may have to be queued. */
 export interface Outbox {
-  /** Whether tasks are queued there. */
-  isQueueing(): boolean;
+  /** Whether tasks are queued there, or it holds this one back. */
+  isQueueing(row: TaskRow): boolean;
   /** Lets the outbox be drained, now. */
   drain(): void;
 }
@@ -111,7 +111,7 @@ export class WorkerTasks {
 
   private async sendAtOnce(row: TaskRow): Promise<boolean> {
     const { bus, queue, timings } = this.parts;
-    if (this.outbox.isQueueing() || Date.now() < this.fullUntil) return false;
+    if (this.outbox.isQueueing(row) || Date.now() < this.fullUntil) return false;
     const id = await bus.dispatch(entryOf(row, timings), routeOf(row), 0).catch(() => undefined);
     if (id === undefined) {
       this.fullUntil = Date.now() + FULL_MS;

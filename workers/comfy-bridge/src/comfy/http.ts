@@ -35,13 +35,6 @@ export interface History {
   messages: Message[];
 }
 
-/** A piece of what the server writes on its terminal: not always a whole line. */
-export interface LogPiece {
-  /** When, by the server's clock; later ones sort after earlier ones. */
-  t: string;
-  m: string;
-}
-
 export interface PromptAnswer {
   status: number;
   body: Record<string, unknown>;
@@ -49,7 +42,9 @@ export interface PromptAnswer {
 
 const TIMEOUT_MS = 30_000;
 /** Nobody waits long for what is only said beside a result. */
-const LOG_TIMEOUT_MS = 2000;
+const ASIDE_TIMEOUT_MS = 2000;
+/** The queue itself has every prompt in it; this is how long it is. */
+const ASIDES = { log: "/internal/logs/raw", machine: "/system_stats", queue: "/prompt" } as const;
 const OBJECT_INFO_TIMEOUT_MS = 120_000;
 
 type Json = Record<string, unknown>;
@@ -122,11 +117,9 @@ export class ComfyHttp {
     return { bytes: await bytesOf(response, `the file ${filename}`, MOST.file), mime };
   }
 
-  /** The last few hundred pieces; none from a server that does not tell them. */
-  async log(): Promise<LogPiece[]> {
-    const { entries } = (await this.json("/internal/logs/raw", LOG_TIMEOUT_MS).catch(() => ({}))) as { entries?: unknown };
-    const isPiece = (one: unknown): one is LogPiece => typeof Object(one).t === "string" && typeof Object(one).m === "string";
-    return Array.isArray(entries) ? entries.filter(isPiece) : [];
+  /** What is only told beside a result; undefined from a server that does not tell it. */
+  aside(what: "log" | "machine" | "queue"): Promise<unknown> {
+    return this.json(ASIDES[what], ASIDE_TIMEOUT_MS).catch(() => undefined);
   }
 
   async free(): Promise<void> {

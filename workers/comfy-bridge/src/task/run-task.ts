@@ -18,7 +18,7 @@ import { Collector, leftBehind, outputsOf } from "./outputs.ts";
 import { type Ended, Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
 import { type RuntimeOptions, TaskRuntime } from "./runtime.ts";
-import { logOfPrompt } from "./server-log.ts";
+import { logOfPrompt, readLog } from "./server-log.ts";
 
 const REGION = `${BUS.region}@${BUS.regionVersion}`;
 const MAX_WAIT_MS = 2000;
@@ -115,10 +115,10 @@ async function outcome(parts: WatchedParts, entry: TaskEntry, signal: AbortSigna
     const message = `The task is for ${entry.capability}, and this bridge runs ${REGION}.`;
     return { result: { ...base, outcome: "returned", error: { class: "infra", code: "task.wrong_version", message } } };
   }
-  const written = (await parts.comfy.log()).at(-1)?.t ?? "";
+  const written = readLog(await parts.comfy.aside("log")).at(-1)?.t ?? "";
   /** ComfyUI's own log of the prompt, after what else there is to say. */
   const logged = async (...lines: string[]) => {
-    const log = [...lines, logOfPrompt(await parts.comfy.log(), written)].filter(Boolean).join("\n");
+    const log = [...lines, logOfPrompt(readLog(await parts.comfy.aside("log")), written)].filter(Boolean).join("\n");
     return log ? { log } : {};
   };
   try {

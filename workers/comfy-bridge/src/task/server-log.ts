@@ -1,5 +1,18 @@
 // What ComfyUI wrote on its terminal while it ran one prompt. It runs one at a time, and says when each is over.
-import type { LogPiece } from "../comfy/http.ts";
+
+/** A piece of what the server writes on its terminal: not always a whole line. */
+export interface LogPiece {
+  /** When, by the server's clock; later ones sort after earlier ones. */
+  t: string;
+  m: string;
+}
+
+/** The last few hundred pieces of an answer; none of one of another shape. */
+export function readLog(answer: unknown): LogPiece[] {
+  const { entries } = Object(answer) as { entries?: unknown };
+  const isPiece = (one: unknown): one is LogPiece => typeof Object(one).t === "string" && typeof Object(one).m === "string";
+  return Array.isArray(entries) ? entries.filter(isPiece) : [];
+}
 
 /** As long as a result's log may be (schemas/tasks/task-result.schema.json); of much, the end tells why. */
 const MAX_LENGTH = 12_000;

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type WebSocket, WebSocketServer } from "ws";
-import { readOddPack, recordedObjectInfo } from "./object-info.ts";
+import { queueInfo, readOddPack, recordedObjectInfo, SYSTEM_STATS } from "./object-info.ts";
 import { solidPng } from "./png.ts";
 import { type Conversation, type FakeProgram, type JsonObject, type Prompt, replayConversation, type Submission } from "./program.ts";
 import { execute, STUBS } from "./stub-nodes.ts";
@@ -175,6 +175,8 @@ export class FakeComfy {
     if (route === "POST /prompt") return void this.submit(parsed(), json);
     if (route === "GET /object_info") return void response.writeHead(200, { "content-type": "application/json" }).end(this.objectInfo);
     if (route === "GET /queue") return void json({ queue_running: this.tuples("running"), queue_pending: this.tuples("pending") });
+    if (route === "GET /prompt") return void json(queueInfo(this.jobs));
+    if (route === "GET /system_stats") return void json(SYSTEM_STATS);
     if (route === "POST /queue") {
       this.drop((parsed().delete ?? []) as string[]);
       return void response.end();

@@ -4,6 +4,17 @@ import type { JsonObject } from "./program.ts";
 
 const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`../recordings/${name}`, import.meta.url), "utf8"));
 
+/** As a ComfyUI with a GPU says it. */
+export const SYSTEM_STATS = {
+  system: { os: "posix", ram_total: 25276514304, ram_free: 24152776704, comfyui_version: "0.3.64", argv: ["main.py"] },
+  devices: [{ name: "cuda:0 NVIDIA RTX 4090 : native", type: "cuda", index: 0, vram_total: 25386352640, vram_free: 24000000000 }],
+};
+
+/** How long the queue is. */
+export const queueInfo = (jobs: readonly { state: string }[]): JsonObject => ({
+  exec_info: { queue_remaining: jobs.filter(({ state }) => state !== "over").length },
+});
+
 /** The nodes of ../odd-pack. */
 export const readOddPack = (): JsonObject => read("odd_object_info.json") as JsonObject;
 

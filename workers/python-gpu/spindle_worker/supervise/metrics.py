@@ -21,7 +21,7 @@ MODEL_LOADS = Counter("spindle_worker_model_loads", "Engines that were loaded wi
 MODEL_LOAD_SECONDS = Histogram("spindle_worker_model_load_seconds", "How long it took to load them", ["engine"], buckets=SECONDS)
 REDIS_ERRORS = Counter("spindle_worker_redis_errors", "Calls to Redis that failed, by who made them", ["part"])
 
-for part in ("slot", "manifest", "bells"):
+for part in ("slot", "manifest", "bells", "report"):
     REDIS_ERRORS.labels(part)  # what has not happened is 0, and no series that is missing
 
 

@@ -83,6 +83,11 @@ class Slot:
         BUSY.labels(label).set(0)
         HELD.labels(label).set(gpu is None)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether no other process has its GPU."""
+        return self._gpu is None or self._lock is not None
+
     def run(self) -> None:
         """Until `drain`: outages are waited out."""
         while not self._draining.is_set():

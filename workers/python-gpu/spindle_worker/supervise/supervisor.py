@@ -13,6 +13,7 @@ from typing import Any
 
 import redis
 
+from .. import RELEASE
 from ..bus import Bus, name
 from ..device import gpus
 from ..log import open_log
@@ -26,8 +27,11 @@ from .slot import Slot
 log = logging.getLogger("spindle.supervisor")
 
 MANIFEST_TTL_MS = 6000
+REPORT_TTL_MS = 6000
 LOOK_SECONDS = 5.0
 """How often it is worked out what can run here: a file that was put into its place, or packages that turned out to be broken."""
+MOST_SLOTS = 64
+"""Of those that a report names."""
 DRAIN_TICK_SECONDS = 0.05
 ALIVE: dict[str, Any] = {
     "socket_keepalive": True,
@@ -58,6 +62,7 @@ def supervise() -> int:
     working = [threading.Thread(target=slot.run, name=slot.label, daemon=True) for slot in slots]
     threads = list(working)
     threads.append(threading.Thread(target=_listen, args=(settings, slots, over), name="bells", daemon=True))
+    threads.append(threading.Thread(target=_report, args=(settings, slots, stop, over), name="report", daemon=True))
     threads.append(threading.Thread(target=_publish, args=(settings, slots, current, stop), name="manifest", daemon=True))
     for thread in threads:
         thread.start()
@@ -118,6 +123,26 @@ def _publish(settings: Settings, slots: list[Slot], current: dict[str, Any], sto
         stop.wait(settings.publish_seconds)
     with contextlib.suppress(redis.RedisError):
         bus.withdraw()
+
+
+def _report(settings: Settings, slots: list[Slot], stop: threading.Event, over: threading.Event) -> None:
+    """Goes on while the worker drains, when it offers nothing any more."""
+    bus = Bus(settings.redis_url, settings.worker, settings.worker_key)
+    ended = False
+    while not ended:
+        ended = over.is_set()
+        report = {
+            "v": 1,
+            "version": RELEASE,
+            "draining": stop.is_set(),
+            "ended": ended,
+            "slots": [{"id": slot.label, "kind": slot.kind, "ready": slot.is_ready} for slot in slots[:MOST_SLOTS]],
+        }
+        try:
+            bus.report(report, REPORT_TTL_MS)
+        except redis.RedisError:
+            REDIS_ERRORS.labels("report").inc()  # what it offers is reported elsewhere, with a line in the log
+        over.wait(settings.publish_seconds)
 
 
 def _listen(settings: Settings, slots: list[Slot], stop: threading.Event) -> None:

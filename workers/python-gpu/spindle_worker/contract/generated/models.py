@@ -1123,6 +1123,129 @@ class TaskProgress(BaseModel):
     preview: ArtifactRef | None = None
 
 
+class WorkerReportBytes(RootModel[int]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[int, Field(ge=0, title='WorkerReport_bytes')]
+
+
+class WorkerReportCount(RootModel[int]):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    root: Annotated[int, Field(ge=0, title='WorkerReport_count')]
+
+
+class WorkerSlot(BaseModel):
+    """
+    What does one task at a time.
+    """
+
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    id: Annotated[
+        str,
+        Field(
+            description="Unique in its worker; a GPU's UUID where it has one.",
+            max_length=200,
+        ),
+    ]
+    kind: Annotated[Literal['gpu', 'cpu'], Field(description='Which tasks it takes.')]
+    ready: Annotated[
+        bool, Field(description='Not while another process of the machine has its GPU.')
+    ]
+
+
+class ReportedMemory(BaseModel):
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    name: Annotated[
+        str,
+        Field(
+            description='Of a device as its server names it, or `RAM`.', max_length=200
+        ),
+    ]
+    total: WorkerReportBytes
+    free: WorkerReportBytes
+
+
+class ServerBusy(BaseModel):
+    """
+    Why it does not begin what it is given at once; `hangs` if that cannot be stopped.
+    """
+
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    reason: Annotated[str, Field(max_length=2000)]
+    since: AwareDatetime
+    hangs: bool
+
+
+class ReportedServer(BaseModel):
+    """
+    A ComfyUI server, as its bridge last found it.
+    """
+
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    id: Annotated[str, Field(description='The id of its engine.', max_length=64)]
+    address: Annotated[
+        str,
+        Field(
+            description='Scheme, host and port: no user, password or path.',
+            max_length=300,
+        ),
+    ]
+    live: bool
+    reason: Annotated[
+        str | None, Field(description='Why it is not live.', max_length=2000)
+    ] = None
+    version: Annotated[str | None, Field(max_length=64)] = None
+    classes: WorkerReportCount
+    unreadable: WorkerReportCount | None = None
+    models: WorkerReportCount
+    queue: Annotated[
+        WorkerReportCount | None,
+        Field(description='Prompts that run or wait there, whoever sent them.'),
+    ] = None
+    memory: Annotated[list[ReportedMemory] | None, Field(max_length=32)] = None
+    busy: Annotated[
+        ServerBusy | None,
+        Field(
+            description='Why it does not begin what it is given at once; `hangs` if that cannot be stopped.',
+            title='ServerBusy',
+        ),
+    ] = None
+
+
+class WorkerReport(BaseModel):
+    """
+    What a worker says of itself for the page System, each second, until it has ended. Nothing about a run depends on it. A later release may say more.
+    """
+
+    model_config = ConfigDict(
+        populate_by_name=True,
+    )
+    v: Literal[1]
+    version: Annotated[str, Field(description="The worker's release.", max_length=64)]
+    draining: Annotated[
+        bool, Field(description='It takes no more, and ends what it has.')
+    ]
+    ended: Annotated[
+        bool | None,
+        Field(
+            description='The last report: it ended by itself, and has not gone silent.'
+        ),
+    ] = None
+    slots: Annotated[list[WorkerSlot] | None, Field(max_length=64)] = None
+    servers: Annotated[list[ReportedServer] | None, Field(max_length=64)] = None
+
+
 class ObjectWishGet(BaseModel):
     model_config = ConfigDict(
         extra='forbid',
@@ -2473,6 +2596,31 @@ class ClearCacheRequest(BaseModel):
         populate_by_name=True,
     )
     graph_id: Annotated[RequestsId | None, Field(alias='graphId')] = None
+
+
+class DeviceRequest(BaseModel):
+    """
+    A device that is to begin nothing new, or to go on; `all` is every one.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    device: Annotated[str, Field(max_length=200, min_length=1, pattern='^[^\\u0000]*$')]
+
+
+class PriorityRequest(BaseModel):
+    """
+    An open run whose tasks are to go before others', or after them.
+    """
+
+    model_config = ConfigDict(
+        extra='forbid',
+        populate_by_name=True,
+    )
+    id: RequestsId
+    priority: Priority
 
 
 class DrainRequest(BaseModel):
