@@ -46,6 +46,7 @@ export * from "./library.ts";
 export { checkLimits, ID_PATTERN, jsonBytes, LIMITS, OUTPUT_DEPTH, whyTooLarge } from "./limits.ts";
 export { enginesNotLive, type NotLive } from "./live.ts";
 export { nearest } from "./nearest.ts";
+export { type Leaving, leavesOf, wiresForEach } from "./one-of-many.ts";
 export { originsIn } from "./origins.ts";
 export { passedOn } from "./passed-on.ts";
 export * from "./path.ts";
