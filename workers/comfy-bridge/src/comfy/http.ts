@@ -96,11 +96,6 @@ export class ComfyHttp {
     return typeof count === "number" ? count : 0;
   }
 
-  async whereIs(prompt: string): Promise<"running" | "pending" | undefined> {
-    const place = await this.placeOf(prompt);
-    return place === 0 ? "running" : place === undefined ? undefined : "pending";
-  }
-
   /** How many prompts come before this one, those that run included: 0 if it runs; undefined if the server does not have it. */
   async placeOf(prompt: string): Promise<number | undefined> {
     const { queue_running: running, queue_pending: pending } = (await this.json("/queue")) as Record<

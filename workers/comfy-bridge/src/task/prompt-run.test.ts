@@ -252,7 +252,7 @@ test("each recorded HTTP answer is understood [20_http_api]", async () => {
   const comfy = new ComfyHttp(fake.url);
   expect(await comfy.history("unknown-id")).toBeUndefined();
   const { queue_running: jobs = [] } = (recorded("GET /queue", "after delete")?.response ?? {}) as { queue_running?: [number, string][] };
-  expect([await comfy.whereIs(jobs[0]?.[1] ?? ""), await comfy.whereIs("nobody")]).toEqual(["running", undefined]);
+  expect([await comfy.placeOf(jobs[0]?.[1] ?? ""), await comfy.placeOf("nobody")]).toEqual([0, undefined]);
   expect(await comfy.submit({})).toMatchObject({ status: 400, body: { error: { type: "no_prompt" } } });
   await expect(comfy.view({ filename: "nope.png", subfolder: "", type: "input" })).rejects.toMatchObject({ status: 404 });
   expect(await comfy.upload(new Uint8Array(1), "in.png", "proj/a")).toBe("proj/a/in (1).png");

@@ -161,13 +161,13 @@ class PromptRun {
     this.options.onSilence(isSilent);
   }
 
-  /** What is known of the prompt already: its success, or that it waits or runs. A failure is followed by another prompt. */
-  private async find(): Promise<History | "running" | "pending" | undefined> {
+  /** What is known of the prompt already: its success, or its place while it waits or runs. A failure is followed by another prompt. */
+  private async find(): Promise<History | number | undefined> {
     const { comfy, ids } = this.options;
     for (;;) {
       this.id = ids.next().value as string;
       const history = await this.answered(() => comfy.history(this.id));
-      if (!history) return this.answered(() => comfy.whereIs(this.id));
+      if (!history) return this.answered(() => comfy.placeOf(this.id));
       if (history.messages.some(({ type }) => type === "success") && !history.messages.some(({ type }) => type === "error")) return history;
     }
   }
@@ -232,8 +232,8 @@ class PromptRun {
   private async whenLate(): Promise<PromptAnswer | undefined> {
     const { id } = this;
     const { comfy } = this.options;
-    const isKnown = (await this.answered(() => comfy.history(id))) ?? (await this.answered(() => comfy.whereIs(id)));
-    return isKnown && { status: 200, body: {} };
+    const known = (await this.answered(() => comfy.history(id))) ?? (await this.answered(() => comfy.placeOf(id)));
+    return known === undefined ? undefined : { status: 200, body: {} };
   }
 
   private async untilOver(): Promise<History> {
