@@ -31,7 +31,7 @@ export {
 } from "./comfy/offer.ts";
 export { isOutputNode, type RegionParts, regionInput, slotOf } from "./comfy/prompt.ts";
 export { Condition, ConditionError, type ConditionScope } from "./condition.ts";
-export { type Connectable, canConnect, wayOf } from "./connect.ts";
+export { type Connectable, canConnect, wayOf, wiresForEach } from "./connect.ts";
 export * from "./decide.ts";
 export * from "./graph.ts";
 export { givenByName, type InputSource, type Outputs, resolveInputs } from "./inputs.ts";
@@ -46,7 +46,7 @@ export * from "./library.ts";
 export { checkLimits, ID_PATTERN, jsonBytes, LIMITS, OUTPUT_DEPTH, whyTooLarge } from "./limits.ts";
 export { enginesNotLive, type NotLive } from "./live.ts";
 export { nearest } from "./nearest.ts";
-export { type Leaving, leavesOf, wiresForEach } from "./one-of-many.ts";
+export { type Leaving, leavesOf } from "./one-of-many.ts";
 export { originsIn } from "./origins.ts";
 export { passedOn } from "./passed-on.ts";
 export * from "./path.ts";

@@ -1,7 +1,5 @@
 // Outputs of which a node may give several: the first of them leaves it, or all as a list (docs/decisions/0060).
-import { wayOf } from "./connect.ts";
-import { edgeMetadata, type GraphEdge, isLoopEdge, isMapEdge, type NodeSettings } from "./graph.ts";
-import type { Level } from "./level.ts";
+import type { NodeSettings } from "./graph.ts";
 import type { NodeDefinition } from "./library.ts";
 import { type Port, portType } from "./ports.ts";
 
@@ -16,7 +14,8 @@ export function leavesOf({ schema }: Pick<Port, "schema">): Leaving | undefined 
 /** What is said of the output itself, and not of each value. */
 const OF_THE_OUTPUT = new Set(["title", "description", "x-comfy-type", "x-slot", "x-pick", "x-many"]);
 
-function portLeaving(port: Port, leaving: unknown): Port {
+/** An output as it is with a choice. */
+export function portLeaving(port: Port, leaving: unknown): Port {
   const now = leavesOf(port);
   if (now === undefined || leaving === now || (leaving !== "first" && leaving !== "all")) return port;
   const entries = Object.entries(port.schema);
@@ -40,17 +39,4 @@ export function definitionLeaving(definition: NodeDefinition, choices: NodeSetti
   const found = made.get(key) ?? { ...definition, outputs };
   made.set(key, found);
   return found;
-}
-
-/** The wires of an output that could bring its values one by one, as maps do, to inputs that take one and not a list. */
-export function wiresForEach(level: Level, id: string, name: string): { edge: GraphEdge; isMap: boolean }[] {
-  const output = level.node(id)?.element?.outputs.find((port) => port.name === name);
-  if (!output) return [];
-  const list = portLeaving(output, "all");
-  return (level.shape.outgoing.get(id) ?? []).flatMap((edge) => {
-    const { sourcePort, targetPort } = edgeMetadata(edge);
-    const input = level.node(edge.to)?.element?.inputs.find((port) => port.name === targetPort);
-    const takesEach = sourcePort === name && input !== undefined && !isLoopEdge(edge) && wayOf(list, input) === "map";
-    return takesEach ? [{ edge, isMap: isMapEdge(edge) }] : [];
-  });
 }
