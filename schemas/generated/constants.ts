@@ -62,6 +62,7 @@ export const METADATA_KEYS = {
       "pinned",
       "disabled",
       "bypassed",
+      "outputs",
       "breakpoint"
     ]
   },

@@ -351,6 +351,12 @@ export interface NodeSettings {
    */
   bypassed?: boolean | null;
   /**
+   * By the output, where a node may give several of it: the first of them, or all as a list. What the capability says where absent (`x-many`).
+   */
+  outputs?: {
+    [k: string]: "first" | "all";
+  };
+  /**
    * The run stops there until a person lets it go on.
    */
   breakpoint?: "before" | "after" | null;

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { shot, shots } from "../support/browser.ts";
 import { comfy, pictureGraph } from "../support/comfy.ts";
 import { Editor } from "../support/editor.ts";
-import { graphOf, named, node, wire } from "../support/spindle.ts";
+import { graphOf, named, node, placed, wire } from "../support/spindle.ts";
 
 let editor: Editor;
 let page: Page;
@@ -75,6 +75,40 @@ test("the names that a text may use are completed, in the field and in the large
   await page.locator(".suggest-widget.visible").getByText("name", { exact: true }).first().waitFor();
   await page.keyboard.press("Enter");
   await expect.poll(async () => (await editor.params(id, "words"))?.template).toBe("To {{name}} of {{town}} {{name}}");
+});
+
+test("[E6] what leaves of several is chosen in the inspector: the first, a list, or each by itself, which makes maps of the wires", async () => {
+  const graph = graphOf(
+    [
+      named("Many", comfy("many", "EmptyImage", { batch_size: 3 })),
+      named("Bigger", node("big", "constant.image")),
+      named("Shown", node("show", "output.preview")),
+    ],
+    [wire("many", "IMAGE", "big", "value"), wire("many", "IMAGE", "show", "value")],
+    placed({ many: [0, 0], big: [500, 0], show: [500, 400] }),
+  );
+  const id = await editor.open(graph);
+  await editor.card("Many").getByRole("heading").click();
+  const choice = editor.inspector().getByLabel("IMAGE: what leaves");
+  expect(await choice.inputValue()).toBe("first");
+  const stored = async () => {
+    const { edges, metadata } = await editor.stored<{ edges: { to: string; metadata: { map?: object } }[]; metadata: { nodes?: object } }>(
+      id,
+    );
+    return [metadata.nodes ?? {}, edges.filter(({ metadata: { map } }) => map).map(({ to }) => to)];
+  };
+  await choice.selectOption("each");
+  await expect.poll(stored).toEqual([{ many: { outputs: { IMAGE: "all" } } }, ["big"]]);
+  expect(await choice.inputValue()).toBe("each");
+  expect(await editor.card("Bigger").locator(".card-issue").count()).toBe(0);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect.poll(stored).toEqual([{}, []]);
+  await choice.selectOption("all");
+  await expect.poll(stored).toEqual([{ many: { outputs: { IMAGE: "all" } } }, []]);
+  await editor.card("Bigger").locator(".card-issue").waitFor();
+  await choice.selectOption("first");
+  await expect.poll(stored).toEqual([{ many: { outputs: { IMAGE: "first" } } }, []]);
+  await editor.card("Bigger").locator(".card-issue").waitFor({ state: "detached" });
 });
 
 test("nothing complained", () => expect(editor.complaints).toEqual([]));

@@ -98,6 +98,26 @@ test("lists leave as lists, and a node that takes whole lists gets them", async 
   expect(shown("joined")).toBe(3);
 });
 
+test("of a list the first leaves where the node says so, and its log says that there were more", async () => {
+  const names = ["images", "numbers", "texts", "shares", "flags"];
+  const { view, shown } = await run(
+    "odd_lists",
+    [comfy("lists", "OddLists", { count: 3 }), comfy("join", "OddJoin", { between: " + " }), ...names.map(preview), preview("joined")],
+    [
+      ...names.map((name) => wire("lists", name, name, "value")),
+      wire("lists", "texts", "join", "texts"),
+      wire("join", "INT", "joined", "value"),
+    ],
+    { nodes: { lists: { outputs: { images: "first", texts: "first", shares: "first" } } } },
+  );
+  expect(view.error).toBeNull();
+  expect(shown("images")).toMatchObject({ mime: "image/png" });
+  expect([shown("texts"), shown("shares"), shown("numbers")]).toEqual(["text 0\nsecond line", 0, [0, 1, 2]]);
+  expect(shown("joined"), "inside ComfyUI there are all").toBe(3);
+  const log = await logOf(view.id, "lists");
+  for (const name of ["images", "texts", "shares"]) expect(log).toContain(`${name} of lists: the first of 3 leaves ComfyUI.`);
+});
+
 test("a node that becomes several is one, and what is asked for lazily alone runs", async () => {
   const { view, of } = await run(
     "odd_expand",
@@ -232,4 +252,28 @@ test("that one picture of a batch leaves is in the node's log", async () => {
   );
   expect(view.error).toBeNull();
   expect(await logOf(view.id, "many")).toContain("IMAGE of many: the first of 3 leaves ComfyUI.");
+});
+
+test("[E6] all pictures of a batch leave where the node says so: as a list, and each by itself where a wire maps them", async () => {
+  const { fake } = spindle;
+  if (fake) fake.plays = [];
+  const many = comfy("many", "EmptyImage", { width: 16, height: 8, batch_size: 3, color: 0x203040 });
+  const graph = graphOf(
+    [many, comfy("turn", "ImageInvert"), preview("list"), preview("each"), comfy("show", "PreviewImage")],
+    [
+      wire("many", "IMAGE", "list", "value"),
+      { ...wire("many", "IMAGE", "turn", "image"), metadata: { sourcePort: "IMAGE", targetPort: "image", map: {} } },
+      wire("turn", "IMAGE", "each", "value"),
+      wire("many", "IMAGE", "show", "images"),
+    ],
+    { nodes: { many: { outputs: { IMAGE: "all" } }, show: { outputs: { image: "all" } } } },
+  );
+  const view = await ended(spindle.url, await startRun(spindle.url, graph));
+  expect(view.error).toBeNull();
+  const three = Array.from({ length: 3 }, () => ({ mime: "image/png", width: 16, height: 8 }));
+  const output = (id: string) => view.nodes.find(({ node, path }) => node === id && path === id)?.output;
+  expect(output("list")).toMatchObject({ value: three });
+  expect(output("each")).toMatchObject({ value: three });
+  expect(output("show"), "an output node's own, too").toMatchObject({ image: three, images: three });
+  expect(await logOf(view.id, "many")).not.toContain("leaves ComfyUI");
 });

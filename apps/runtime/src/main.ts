@@ -109,7 +109,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const system = new SystemService({ db, redis: workers.redis, owner: config.owner, library, roster, positions, pauses, stores });
   const runs = new RunService(db, record, driver, graphs, live, waits, () => library.library());
   const stopSweeping = graphs.sweepDaily(onError);
-  const plans = new PlanService(record, () => library.library());
+  const plans = new PlanService(record, () => library.library(), library.isBusy);
   const people = new PeopleService(db, record, driver, decisions, () => library.library());
   const templates = await TemplateService.load(join(ROOT, "templates"));
   decisions.start(onError);

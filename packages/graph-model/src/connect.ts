@@ -1,7 +1,9 @@
 // What may be wired to what, asked while a wire is being dragged.
-import { edgeMetadata, type Graph, isLoopEdge, isMapEdge, isObject } from "./graph.ts";
+import { edgeMetadata, type Graph, type GraphEdge, isLoopEdge, isMapEdge, isObject } from "./graph.ts";
 import type { PortAddress } from "./interface.ts";
+import type { Level } from "./level.ts";
 import type { Library } from "./library.ts";
+import { portLeaving } from "./one-of-many.ts";
 import { type Port, portsFit, portType, whyPortsNotFit } from "./ports.ts";
 import { resolve } from "./resolve.ts";
 import { upstream } from "./topology.ts";
@@ -48,4 +50,17 @@ function elementsFit(output: Port, input: Port): boolean {
   const { items } = output.schema;
   const schema = isObject(items) ? items : {};
   return portsFit({ type: isObject(items) ? portType(items) : "any", schema }, input);
+}
+
+/** The wires of an output that could bring its values one by one, as maps do, to inputs that take one and not a list. */
+export function wiresForEach(level: Level, id: string, name: string): { edge: GraphEdge; isMap: boolean }[] {
+  const output = level.node(id)?.element?.outputs.find((port) => port.name === name);
+  if (!output) return [];
+  const list = portLeaving(output, "all");
+  return (level.shape.outgoing.get(id) ?? []).flatMap((edge) => {
+    const { sourcePort, targetPort } = edgeMetadata(edge);
+    const input = level.node(edge.to)?.element?.inputs.find((port) => port.name === targetPort);
+    const takesEach = sourcePort === name && input !== undefined && !isLoopEdge(edge) && wayOf(list, input) === "map";
+    return takesEach ? [{ edge, isMap: isMapEdge(edge) }] : [];
+  });
 }

@@ -4,6 +4,7 @@ import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, ty
 import type { RunInput } from "./interface.ts";
 import { chosenEngine, type Library, type LibraryEngine, type NodeDefinition } from "./library.ts";
 import { LIMITS } from "./limits.ts";
+import { definitionLeaving } from "./one-of-many.ts";
 import type { Passes } from "./passed-on.ts";
 import { passesOf } from "./passing.ts";
 import { type Port, portsOf } from "./ports.ts";
@@ -62,7 +63,7 @@ export function partsOf(given: GraphNode, { settings, mapped, called, library }:
   const node = general ? placed(given, general) : given;
   const name = calledName(node);
   const call = name === undefined ? undefined : called(name);
-  const element = node.service === CALL ? (call ?? undefined) : general && capability(node, general);
+  const element = node.service === CALL ? (call ?? undefined) : general && definitionLeaving(capability(node, general), settings.outputs);
   const definition = element && mapped ? mappedOver(element, mapped) : element;
   const engine = definition && chosenEngine(definition, settings.engine);
   const isSwitchedOff = settings.disabled === true;

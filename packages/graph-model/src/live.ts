@@ -4,6 +4,7 @@ import { type Graph, type GraphNode, nodeTitle } from "./graph.ts";
 import { type Issue, issue } from "./issue.ts";
 import type { Level, ResolvedNode } from "./level.ts";
 import { autoEngine, type Library, type LibraryEngine, type NodeDefinition } from "./library.ts";
+import { enginesAlone } from "./regions.ts";
 import { resolve } from "./resolve.ts";
 
 const REASONS_SHOWN = 3;
@@ -61,8 +62,8 @@ export function levelNotLive(level: Level): Issue[] {
 
 const NONE: readonly Issue[] = [];
 function nodeNotLive(resolved: ResolvedNode): readonly Issue[] {
-  if (resolved.engine?.live || resolved.region || !resolved.element || !executes(resolved) || namesEngine(resolved)) return NONE;
-  return whyNotLive(resolved.node, resolved.element);
+  if (resolved.region || !resolved.element || !executes(resolved) || namesEngine(resolved)) return NONE;
+  return whyNotLive(resolved.node, { ...resolved.element, engines: [...enginesAlone(resolved)] });
 }
 
 /** Then that engine is waited for, and what is wrong with the name is an issue of the node (check/settings.ts). */

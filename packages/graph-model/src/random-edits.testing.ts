@@ -35,7 +35,7 @@ const comfy = (service: string, inputs: Port[], outputs: Port[]): NodeDefinition
 });
 const MORE: NodeDefinition[] = [
   comfy("Load", [port("file", { type: "string", "x-on": { a: ["one"], b: ["two"] } })], [port("model", MODEL)]),
-  comfy("Draw", [port("model", MODEL), port("image", IMAGE)], [port("image", IMAGE), port("model", MODEL)]),
+  comfy("Draw", [port("model", MODEL), port("image", IMAGE)], [port("image", { ...IMAGE, "x-many": "first" }), port("model", MODEL)]),
   {
     ...pass,
     service: "ask",
@@ -176,6 +176,8 @@ function editedBody(body: Body, next: Next): Body {
           { disabled: false },
           { pinned: { text: "a" } },
           { version: "2" },
+          { outputs: { image: "all" } },
+          { outputs: { image: "first", gone: "all" } },
           {},
         ]),
       );

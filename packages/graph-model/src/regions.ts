@@ -74,9 +74,16 @@ export function serversOf(all: readonly NodeParts[]): LibraryEngine[] {
   const common = first.filter(
     ({ id }) => (named === undefined || id === named) && others.every((list) => list.some((engine) => engine.id === id)),
   );
-  const live = (engine: LibraryEngine) => lists.every((list) => list.find(({ id }) => id === engine.id)?.live === true);
-  return [...common.filter(live), ...common.filter((engine) => !live(engine))];
+  /** As the node has it that cannot run there, if there is such a node. */
+  const weakest = (engine: LibraryEngine) =>
+    lists.flatMap((list) => list.find(({ id, live }) => id === engine.id && !live) ?? []).at(0) ?? engine;
+  const servers = common.map(weakest);
+  return [...servers.filter(({ live }) => live), ...servers.filter(({ live }) => !live)];
 }
+
+/** The engines that can run a node which is in no region, as its plane has them: of the Comfy plane, those with the files that it names. */
+export const enginesAlone = (parts: NodeParts): readonly LibraryEngine[] =>
+  parts.node.plane === PLANE && parts.definition ? serversOf([parts]) : (parts.definition?.engines ?? []);
 
 /** Without the servers that lack a file which the node names. */
 function enginesFor({ node, definition }: NodeParts): LibraryEngine[] {

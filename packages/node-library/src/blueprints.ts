@@ -26,8 +26,9 @@ function engineOf(blueprint: Blueprint, server: Engine, comfy: ReadonlyMap<strin
   const node: ServerNode = (service) => {
     const found = comfy.get(service);
     if (!found?.engines?.some((engine) => engine.id === server.id)) return undefined;
-    const inputs = (found.io.input.properties ?? {}) as Record<string, { enum?: unknown[] }>;
-    return { files: (input) => inputs[input]?.enum };
+    const inputs = (found.io.input.properties ?? {}) as Record<string, { enum?: unknown[]; "x-on"?: Record<string, string[]> }>;
+    const isHere = (input: string) => (file: unknown) => inputs[input]?.["x-on"]?.[String(file)]?.includes(server.id) !== false;
+    return { files: (input) => inputs[input]?.enum?.filter(isHere(input)) };
   };
   const reason = server.live ? whyNotThere(blueprint, node) : server.reason;
   return {

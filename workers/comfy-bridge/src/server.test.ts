@@ -1,7 +1,9 @@
 // What a ComfyUI offers, and why it offers nothing new, in words for people.
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, expect, test, vi } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { FakeComfy } from "../test/fake/fake-comfy.ts";
 import { ComfyHttp } from "./comfy/http.ts";
 import { ComfyServer, type ServerParts } from "./server.ts";
 
@@ -97,4 +99,57 @@ test("a server that accepts and never answers, or stops within its answer, is sa
     http?.closeAllConnections();
     http?.close();
   }
+});
+
+describe("a server without a task of ours", () => {
+  const work = (fake: FakeComfy, id: string) => {
+    const prompt = {
+      wait: { class_type: "KSampler", inputs: { steps: 1000, delay: 20, seed: 1 } },
+      show: { class_type: "PreviewAny", inputs: { source: ["wait", 0] } },
+    };
+    return fetch(`${fake.url}/prompt`, { method: "POST", body: JSON.stringify({ prompt, client_id: id, prompt_id: id }) });
+  };
+  /** A server that is served, and has nothing to take. */
+  async function served() {
+    const fake = await FakeComfy.start();
+    const taken = vi.fn(async () => undefined);
+    const parts = { id: "a", url: fake.url, patienceMs: 300, bus: { claim: taken }, log: () => {}, bell: () => sleep(10) };
+    const server = new ComfyServer(parts as unknown as ServerParts);
+    await server.refresh();
+    const [shutdown, over] = [new AbortController(), new AbortController()];
+    const serving = server.serve(shutdown.signal, over.signal);
+    const stop = async () => {
+      shutdown.abort();
+      fake.faults = {};
+      await serving;
+      await fake.stop();
+    };
+    return { fake, server, taken, stop };
+  }
+
+  test("says what it has to do for others, and that it has nothing to do", async () => {
+    const { fake, server, stop } = await served();
+    await work(fake, "x");
+    await expect.poll(() => server.busy?.reason).toMatch(/^ComfyUI at \S+ has another prompt to do first\.$/);
+    await work(fake, "y");
+    await expect.poll(() => server.busy).toMatchObject({ reason: expect.stringMatching(/has 2 other prompts to do first/), hangs: false });
+    fake.restart();
+    await expect.poll(() => server.busy).toBeUndefined();
+    await stop();
+  });
+  test("[E13] that does not answer says so, and is given nothing until it answers", async () => {
+    const { fake, server, taken, stop } = await served();
+    await expect.poll(() => taken.mock.calls.length).toBeGreaterThan(0);
+    fake.faults = { silent: true };
+    await expect.poll(() => server.busy).toMatchObject({ reason: expect.stringMatching(/does not answer\.$/), hangs: true });
+    const before = taken.mock.calls.length;
+    const since = server.busy?.since;
+    const asked = fake.calls.length;
+    await expect.poll(() => fake.calls.length).toBeGreaterThan(asked + 1);
+    expect([taken.mock.calls.length, server.busy?.since]).toEqual([before, since]);
+    fake.faults = {};
+    await expect.poll(() => taken.mock.calls.length).toBeGreaterThan(before);
+    expect(server.busy).toBeUndefined();
+    await stop();
+  });
 });

@@ -1,6 +1,6 @@
 // One ComfyUI: what it offers, and one task at a time for it.
 import { BUS, type TaskEntry, type WorkerReport } from "@spindle/schemas";
-import { ComfyAnswer, ComfyHttp, TooMuch } from "./comfy/http.ts";
+import { ComfyAnswer, ComfyHttp, isSilence, TooMuch } from "./comfy/http.ts";
 import { countModels, readFacts, type ServerFacts } from "./library/facts.ts";
 import { readObjectInfo, type ServerLibrary } from "./library/merge.ts";
 import { readPacks } from "./library/packs.ts";
@@ -10,7 +10,7 @@ import { sha256 } from "./task/runtime.ts";
 const IDLE_MS = 1000;
 const ORPHAN_MS = 10_000;
 
-export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace"> {
+export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace" | "onSilence"> {
   id: string;
   url: string;
   /** Resolves when there may be something to take, and at the latest after so many milliseconds. */
@@ -86,11 +86,47 @@ export class ComfyServer {
     else this.held = { reason, hangs, since: this.held && this.held.hangs === hangs ? this.held.since : new Date().toISOString() };
   }
 
-  /** Whether a prompt that could not be stopped is over, or its server has been started again. */
+  /** Says that it has so many prompts to do first. */
+  private holdFor(others: number): void {
+    if (others === 0) this.hold(undefined);
+    else this.hold(`${this.named} has ${others === 1 ? "another prompt" : `${others} other prompts`} to do first.`);
+  }
+
+  private holdSilent(): void {
+    this.hold(`${this.named} does not answer.`, true);
+  }
+
+  private holdHung(): void {
+    this.hold(`${this.named} is still in a step of a prompt that was ended, and cannot be stopped there.`, true);
+  }
+
+  private get named(): string {
+    return `ComfyUI at ${new URL(this.parts.url).host}`;
+  }
+
+  /** Whether it answers, and can begin with a task once it has done what others sent. While it has no task of ours it is asked for that, too. */
   private async isFree(): Promise<boolean> {
-    if (this.hung === undefined) return true;
-    const place = await this.comfy.placeOf(this.hung).catch(() => 0); // it does not answer: what hangs may hold it up whole
-    if (place !== undefined) return false;
+    try {
+      const others = await this.comfy.remaining();
+      if (this.hung === undefined) this.holdFor(others);
+    } catch (error) {
+      if (isSilence(error)) {
+        this.holdSilent();
+        return false;
+      }
+      if (this.hung === undefined) this.hold(undefined); // it answers, and says nothing of its queue
+    }
+    return this.hung === undefined || this.isOver(this.hung);
+  }
+
+  /** Whether a prompt that could not be stopped is over, or its server has been started again. */
+  private async isOver(hung: string): Promise<boolean> {
+    const place = await this.comfy.placeOf(hung).catch(() => 0); // what hangs may hold it up whole
+    if (place !== undefined) {
+      this.holdHung();
+      await this.comfy.cancel(hung).catch(() => {}); // it may never have heard of it
+      return false;
+    }
     this.hung = undefined;
     this.hold(undefined);
     return true;
@@ -145,16 +181,16 @@ export class ComfyServer {
         await bell(IDLE_MS);
         continue;
       }
-      const host = new URL(this.parts.url).host;
-      const onPlace = (before: number) =>
-        this.hold(
-          before > 0 ? `ComfyUI at ${host} has ${before === 1 ? "another prompt" : `${before} other prompts`} to do first.` : undefined,
-        );
-      const left = await runTask({ bus, comfy: this.comfy, runtime, log, onPlace }, entry, over);
-      this.hold(
-        left?.hangs ? `ComfyUI at ${host} is still in a step of a prompt that was ended, and cannot be stopped there.` : undefined,
-        true,
-      );
+      let isSilent = false;
+      const onPlace = (before: number) => this.holdFor(before);
+      const onSilence = (silent: boolean) => {
+        isSilent = silent;
+        if (silent) this.holdSilent();
+        else this.hold(undefined);
+      };
+      const left = await runTask({ bus, comfy: this.comfy, runtime, log, onPlace, onSilence }, entry, over);
+      if (!left?.hangs) this.hold(undefined);
+      else if (!isSilent) this.holdHung();
       if (left?.hangs) this.hung = left.id;
       else if (left) this.orphans.set(entry.nodeRun, { prompt: left.id, until: Date.now() + ORPHAN_MS });
     }
@@ -197,8 +233,3 @@ function reasonOf(error: unknown, url: string): { reason: string; isMistake?: tr
   const message = error instanceof Error ? error.message : String(error);
   return { reason: `${host} answers, but the bridge failed on what it said (${message}). The bridge's log has more.`, isMistake: true };
 }
-
-/** Nobody listens, the connection broke, or it took too long: `fetch` has a TypeError for all of the network's errors. */
-const isSilence = (error: unknown): boolean =>
-  (error instanceof TypeError && error.message === "fetch failed") ||
-  (error instanceof DOMException && /^(Timeout|Abort)Error$/.test(error.name));

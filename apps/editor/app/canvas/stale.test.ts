@@ -66,3 +66,12 @@ test("what comes after a node that is new has another input", () => {
   const now = graph([...RAN.nodes, node("d", "new")], [wire("a", "b"), wire("d", "c")]);
   expect(causes(now).c).toBe("The wire into Text changed.");
 });
+
+test("another choice of what leaves of several makes a result stale", () => {
+  const { nodes, edges } = RAN as unknown as { nodes: object[]; edges: object[] };
+  const now = graph(nodes, edges, { b: { outputs: { text: "all" } } });
+  expect(causes(now)).toEqual({
+    b: "Which of its several outputs leave changed.",
+    c: "Which of its several outputs leave changed in B.",
+  });
+});

@@ -60,6 +60,7 @@ function ownCause(
     return { sentence: `It was switched ${settings.disabled ? "off" : "on"}.` };
   if ((settings.bypassed === true) !== (before.settings.bypassed === true))
     return { sentence: settings.bypassed ? "It was bypassed." : "It is no longer bypassed." };
+  if (!same(settings.outputs, before.settings.outputs)) return { sentence: "Which of its several outputs leave changed." };
   const moved = sources.find((source, index) => originOf(source) !== originOf(before.sources[index]));
   if (moved) return { sentence: `The wire into ${moved.port.label} changed.` };
   return control === controlBefore ? undefined : { sentence: "The condition of a wire into it changed." };

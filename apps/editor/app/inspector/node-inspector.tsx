@@ -27,6 +27,7 @@ import { type Typed, Widget } from "../ui/widget";
 import { About } from "./about";
 import { EngineChoice } from "./engine-choice";
 import { NodeControl } from "./node-control";
+import { OutputChoices } from "./output-choice";
 import { SeedChoice } from "./seed-choice";
 import { variablesOf } from "./variables";
 
@@ -196,6 +197,7 @@ function Settings({ sheet, level, resolved, definition, problems }: SettingsProp
           ))}
         </section>
       )}
+      <OutputChoices sheet={sheet} level={level} resolved={resolved} />
       <section className="section">
         <h4>When it takes long</h4>
         <Row

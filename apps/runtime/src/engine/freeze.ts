@@ -2,6 +2,8 @@
 // that finds no live engine is open: its engine is empty until one is chosen for the whole run (open-engines.ts).
 import { createHash } from "node:crypto";
 import {
+  autoEngine,
+  enginesAlone,
   type Graph,
   isRegionId,
   itemNodes,
@@ -12,22 +14,28 @@ import {
   type Resolved,
   type ResolvedNode,
   resolve,
+  serverOfEngine,
 } from "@spindle/graph-model";
 import { BUS } from "@spindle/schemas";
 import type { FrozenLevel, FrozenNode, FrozenNodes, NewNodeRun } from "../record/frozen.ts";
 
 const COMFY = "comfy";
 
-export function freezeNodes(graph: Graph, library: Library): FrozenNodes {
+/** Whether a server does something else first, or does not answer, by the last report. Of the Comfy plane alone. */
+export type IsBusy = (server: string) => boolean;
+
+const NOBODY: IsBusy = () => false;
+
+export function freezeNodes(graph: Graph, library: Library, isBusy = NOBODY): FrozenNodes {
   const { root, definitions } = resolve(graph, library);
-  return Object.fromEntries([root, ...definitions.values()].map((level) => [level.name, freezeLevel(level)]));
+  return Object.fromEntries([root, ...definitions.values()].map((level) => [level.name, freezeLevel(level, isBusy)]));
 }
 
-function freezeLevel(level: Level): FrozenLevel {
+function freezeLevel(level: Level, isBusy: IsBusy): FrozenLevel {
   const alone = level.nodes.filter(({ region }) => !region);
   return Object.assign(
-    Object.fromEntries(alone.map((one) => [one.node.id, freezeNode(one, one.engine)])),
-    ...[...level.plan.regions.values()].map((region, index) => freezeRegion(level, region, index)),
+    Object.fromEntries(alone.map((one) => [one.node.id, freezeNode(one, engineAlone(one, isBusy))])),
+    ...[...level.plan.regions.values()].map((region, index) => freezeRegion(level, region, index, isBusy)),
   );
 }
 
@@ -35,14 +43,14 @@ function freezeLevel(level: Level): FrozenLevel {
  * What an item of a level would freeze now, by id: a node, or a region with its nodes. Undefined if it has no live engine, or none of the
  * version that the node asks for.
  */
-export function freezeItem(level: Level, id: string): FrozenLevel | undefined {
+export function freezeItem(level: Level, id: string, isBusy = NOBODY): FrozenLevel | undefined {
   const region = level.plan.regions.get(id);
   const node = level.node(id);
   const named = node?.settings.version;
   const frozen = region
-    ? freezeRegion(level, region, [...level.plan.regions.keys()].indexOf(id))
+    ? freezeRegion(level, region, [...level.plan.regions.keys()].indexOf(id), isBusy)
     : node?.definition && (named === undefined || named === node.definition.version)
-      ? { [id]: freezeNode(node, node.engine) }
+      ? { [id]: freezeNode(node, engineAlone(node, isBusy)) }
       : {};
   return frozen[id] && !hasOpenEngine(frozen[id]) ? frozen : undefined;
 }
@@ -51,8 +59,9 @@ export function freezeItem(level: Level, id: string): FrozenLevel | undefined {
 export const hasOpenEngine = ({ engine }: { engine: string }): boolean => engine === "";
 
 /** A region is one task of its server, from whose result the rows of its nodes are filled. */
-function freezeRegion(level: Level, { id, nodes }: Region, index: number): FrozenLevel {
-  const server = serverOf(level, { id, nodes }, index);
+function freezeRegion(level: Level, region: Region, index: number, isBusy: IsBusy): FrozenLevel {
+  const { id, nodes } = region;
+  const server = serverOf(level, region, index, isBusy);
   const own = nodes.map((inside) => freezeNode(level.node(inside) as ResolvedNode, server));
   const timeoutSeconds = own.reduce((sum, one) => sum + one.timeoutSeconds, 0);
   const task = { ...asRegion({ ...(own[0] as FrozenNode), timeoutSeconds }), nodes };
@@ -60,17 +69,34 @@ function freezeRegion(level: Level, { id, nodes }: Region, index: number): Froze
 }
 
 /**
- * The server of a region: the same in each run, so that its models are loaded and its cache is filled, and another for the next region. One
- * that is named is waited for; else there is none while none is live.
+ * The server of a region: the same in each run, so that its models are loaded and its cache is filled, and another for the next region. While
+ * that one is busy the next free one stands in. One that is named is waited for; else there is none while none is live.
  */
-function serverOf(level: Level, region: Region, index: number): LibraryEngine | undefined {
+function serverOf(level: Level, region: Region, index: number, isBusy: IsBusy): LibraryEngine | undefined {
   const all = level.serversOf(region);
   const live = all.filter((one) => one.live);
-  const isNamed = level.members(region).some(({ settings: { engine = "auto" }, passes }) => !passes && engine !== "auto");
-  const choice = live.length > 0 || !isNamed ? live : all;
+  const choice = live.length > 0 || !level.members(region).some(namesEngine) ? live : all;
   const start = createHash("sha256").update(level.graph.workflowId).digest().readUInt32BE(0);
-  return choice[(start + index) % Math.max(1, choice.length)];
+  const turn = (start + index) % Math.max(1, choice.length);
+  return freeOf([...choice.slice(turn), ...choice.slice(0, turn)], isBusy);
 }
+
+/** The engine of a node that is in no region. A workflow that several servers have runs on one that is free. */
+function engineAlone(node: ResolvedNode, isBusy: IsBusy): LibraryEngine | undefined {
+  const { definition } = node;
+  if (!definition || namesEngine(node)) return node.engine;
+  const engines = [...enginesAlone(node)];
+  const first = autoEngine({ ...definition, engines });
+  const name = first?.blueprint?.name;
+  const isAlike = (one: LibraryEngine) => one.live && one.auto !== false && one.blueprint?.name === name;
+  return first?.plane === COMFY ? freeOf(engines.filter(isAlike), isBusy) : first;
+}
+
+/** The first one whose server is free; the first one where none is. */
+const freeOf = (engines: readonly LibraryEngine[], isBusy: IsBusy): LibraryEngine | undefined =>
+  engines.find(({ id }) => !isBusy(serverOfEngine(id))) ?? engines[0];
+
+const namesEngine = ({ settings: { engine = "auto" }, passes }: ResolvedNode): boolean => !passes && engine !== "auto";
 
 /** A node as a region, which is all that a worker of the Comfy plane takes. */
 const asRegion = <T extends FrozenNode>(node: T): T => ({ ...node, service: BUS.region, version: BUS.regionVersion });

@@ -8,12 +8,13 @@ import type { Runs } from "../record/record.ts";
 import type { RunRow } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
-import { freezeItem, hasOpenEngine, newNodeRun, resolvedAs } from "./freeze.ts";
+import { freezeItem, hasOpenEngine, type IsBusy, newNodeRun, resolvedAs } from "./freeze.ts";
 import type { Activity } from "./run-values.ts";
 
 /** What the planes report. */
 export interface EngineReports {
   library(): Library;
+  readonly isBusy: IsBusy;
   /** Emits `changed` when the library is another one. */
   readonly changed: EventEmitter;
 }
@@ -51,7 +52,7 @@ export class OpenEngines {
   choose(level: Level, id: string, row: NodeRunRow, isElement: boolean): Chosen | undefined {
     if (!hasOpenEngine(row)) return { row, routing: {} };
     const own = this.run.engines[level.name] ?? {};
-    const nodes = own[id] && hasOpenEngine(own[id]) ? freezeItem(this.levelNow(level), id) : undefined;
+    const nodes = own[id] && hasOpenEngine(own[id]) ? freezeItem(this.levelNow(level), id, this.parts.reports.isBusy) : undefined;
     const frozen = nodes ? { ...own, ...nodes } : own;
     if (!frozen[id] || hasOpenEngine(frozen[id])) return undefined;
     const { nodeId: _, path: __, ...route } = newNodeRun({ [level.name]: frozen }, level, id, row.path, isElement);

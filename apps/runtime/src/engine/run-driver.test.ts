@@ -74,7 +74,7 @@ function accept(graph: Graph, document: unknown, fails = "") {
     parts: { workers: {}, nodePlane },
     record: { nodes: record, results: record, runs: record.runs, leases: record.leases },
     decisions: { wait, announce: () => {} },
-    reports: { library: () => library, changed: new EventEmitter() },
+    reports: { library: () => library, isBusy: () => false, changed: new EventEmitter() },
     onError: () => {},
   } as unknown as RunDriverOptions);
   return { record, accepted: driver.accept({ revision: "r", graph, title: "t", inputs: {} }) };

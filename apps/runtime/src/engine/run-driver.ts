@@ -95,7 +95,7 @@ export class RunDriver {
     const library = this.options.reports.library();
     this.keepResolved(request.revision, resolve(request.graph, library));
     const { revision, graphId = null, title, template, inputs, options = {}, submitter = "", request: keyed } = request;
-    const engines = freezeNodes(request.graph, library);
+    const engines = freezeNodes(request.graph, library, this.options.reports.isBusy);
     // The run is this runtime's own from the start: no claim has to find it first.
     const owner = this.stopped ? undefined : this.options.owner;
     const rows = await this.options.record.runs.create({

@@ -169,6 +169,9 @@ export class LibraryService {
     };
   }
 
+  /** Whether a ComfyUI server has something else to do first, or does not answer. */
+  readonly isBusy = (server: string): boolean => this.reportOf("comfy").busyWith(server) !== undefined;
+
   private async lookAtOwn(): Promise<void> {
     this.node = await this.registry.manifest(this.models, new Date());
     this.refresh();

@@ -23,7 +23,7 @@ import {
 import type { Blueprint } from "@spindle/schemas";
 import { isCacheable, whyItRuns, whyRegionRuns } from "../engine/cache-key.ts";
 import { fullInput } from "../engine/check-input.ts";
-import { freezeNodes } from "../engine/freeze.ts";
+import { freezeNodes, type IsBusy } from "../engine/freeze.ts";
 import { Reuse } from "../engine/reuse.ts";
 import type { FrozenNode } from "../record/frozen.ts";
 import type { EarlierResults, TaskQueue } from "../record/record.ts";
@@ -49,6 +49,7 @@ export class PlanService {
   constructor(
     private readonly record: { results: Omit<EarlierResults, "clear">; queue: Pick<TaskQueue, "durations"> },
     private readonly library: () => Library,
+    private readonly isBusy?: IsBusy,
   ) {}
 
   /**
@@ -60,7 +61,7 @@ export class PlanService {
     const issues = validate(graph, this.library());
     if (hasErrors(issues)) throw Refused.issues("The graph cannot run:", issues);
     const level = resolve(graph, this.library()).root;
-    const frozen = freezeNodes(graph, this.library())[""] ?? {};
+    const frozen = freezeNodes(graph, this.library(), this.isBusy)[""] ?? {};
     const reuse = new Reuse(this.record.results, { id: "", graph_id: graphId ?? null, options }, level.plan);
     const durations = await this.record.queue.durations(Object.values(frozen));
     const known = new Map<string, Record<string, unknown>>();

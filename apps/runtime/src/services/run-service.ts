@@ -314,10 +314,15 @@ function withRegions(views: readonly NodeRunView[], live: readonly Live[]): Node
   const begun = new Set(live.flatMap(({ node, inRegion }) => (inRegion ? [node] : [])));
   const running = views.filter(({ node, state }) => isRegionId(node) && state === "running");
   const runs = (id: string) => running.some(({ input }) => Object.hasOwn(Object(input?.prompt), id));
-  return views.map((view) =>
-    view.state === "queued" && begun.has(view.node) && runs(view.node) ? { ...view, state: "running", notRunning: null } : view,
-  );
+  return views.map((view) => {
+    if (view.state !== "queued" || !begun.has(view.node) || !runs(view.node)) return view;
+    // Its server or its worker may say nothing any more.
+    const notRunning = view.notRunning && BEFORE_IT_RUNS.has(view.notRunning.kind) ? null : view.notRunning;
+    return { ...view, state: "running", notRunning };
+  });
 }
+
+const BEFORE_IT_RUNS: ReadonlySet<string> = new Set<NotRunning["kind"]>(["before", "turn", "queue"]);
 
 const hashOf = (value: unknown): string => createHash("sha256").update(canonicalText(value)).digest("hex");
 

@@ -1,5 +1,6 @@
 // Why what is open is not running (DESIGN E18): the rows and the last reports, gathered for the rule in tasks/why-not-running.ts.
 import {
+  enginesAlone,
   isRegionId,
   itemNodes,
   type Level,
@@ -238,11 +239,11 @@ function candidatesOf({ path, node_id }: WaitingRow, resolved: Resolved): Omit<C
   const level = resolved.within(calls);
   const region = level?.plan.regions.get(node_id);
   if (level && region) return { label: "the ComfyUI nodes here", engines: level.serversOf(region), version: BUS.regionVersion };
-  const { mapped, element: definition, settings } = level?.node(node_id) ?? {};
-  if (!definition || (mapped && element === undefined)) return undefined;
-  const { label, version, engines } = definition;
-  const asksFor = settings?.version === version ? undefined : settings?.version;
-  return { label, engines: engines.filter(({ auto }) => auto !== false), version, asksFor };
+  const node = level?.node(node_id);
+  if (!node?.element || (node.mapped && element === undefined)) return undefined;
+  const { label, version } = node.element;
+  const asksFor = node.settings.version === version ? undefined : node.settings.version;
+  return { label, engines: enginesAlone(node).filter(({ auto }) => auto !== false), version, asksFor };
 }
 
 /** Where a node run lies in its graph. */

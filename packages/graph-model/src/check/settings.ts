@@ -3,6 +3,7 @@ import type { NodeParts } from "../definitions.ts";
 import type { NodeSettings } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import type { LibraryEngine, NodeDefinition } from "../library.ts";
+import { leavesOf } from "../one-of-many.ts";
 import { fits, misfits, unknownKeys } from "./misfits.ts";
 
 /** What each setting has to be; a run does not start while a setting that decides how it goes has the wrong shape. */
@@ -12,6 +13,7 @@ const SAYS: Readonly<Record<keyof NodeSettings, { says: string; severity: "error
   timeoutSeconds: { says: "The time-out is a number of seconds from 1 to 604,800 (a week).", severity: "error" },
   pinned: { says: "A pinned output is an object with a value per port.", severity: "error" },
   breakpoint: { says: "A breakpoint is before or after the node.", severity: "error" },
+  outputs: { says: 'Of an output the first leaves, or all: each is named with "first" or "all".', severity: "error" },
   disabled: { says: "A node is off (true) or not (false).", severity: "warning" },
   bypassed: { says: "A node is bypassed (true) or not (false).", severity: "warning" },
 };
@@ -53,13 +55,25 @@ function bypassIssue({ isOff }: NodeParts, place: { node: string; port: string }
   return issue("warning", "node.bypassed", message, place, "Switch the bypass off, or wire what comes after it to something else.");
 }
 
+/** A choice at an output that is always one thing, or that the capability does not have any more. */
+function idleChoices({ outputs }: NodeSettings, definition: NodeDefinition, place: { node: string }): Issue[] {
+  const isIdle = (name: string) => !definition.outputs.some((port) => port.name === name && leavesOf(port) !== undefined);
+  return Object.keys(outputs ?? {})
+    .filter(isIdle)
+    .map((name) => {
+      const message = `Of ${JSON.stringify(name)} there is nothing to choose: ${definition.label} gives it as it is.`;
+      return issue("warning", "graph.schema", message, { ...place, port: "outputs" }, "Remove the choice.");
+    });
+}
+
 function checkAgainst(
-  { settings: { version, engine = "auto" }, engine: chosen }: NodeParts,
+  { settings, engine: chosen }: NodeParts,
   wrong: ReadonlySet<keyof NodeSettings>,
   definition: NodeDefinition,
   place: { node: string },
 ): Issue[] {
-  const issues: Issue[] = [];
+  const { version, engine = "auto" } = settings;
+  const issues = settings.outputs === undefined || wrong.has("outputs") ? [] : idleChoices(settings, definition, place);
   if (version !== undefined && !wrong.has("version") && version !== definition.version)
     issues.push(
       issue(

@@ -81,7 +81,7 @@ export const isOutputNode = (definition: NodeDefinition): boolean => definition.
 function sinkOutputs(id: string, definition: NodeDefinition): RegionInputGive[] {
   return definition.outputs.flatMap((port) => {
     const pick = port.schema["x-pick"];
-    return typeof pick === "string" ? [{ node: id, port: port.name, from: id, pick: pick as RegionInputGive["pick"] }] : [];
+    return typeof pick === "string" ? [{ node: id, port: port.name, from: id, pick: pickOf(port, pick.replace(/s$/, "")) }] : [];
   });
 }
 
@@ -120,9 +120,11 @@ function addSaver(prompt: Record<string, PromptNode>, id: string, port: Port): R
   if (!save) return undefined;
   const saver = saverId(id, port.name);
   prompt[saver] = { class_type: save.class, inputs: { ...save.with, [save.input]: [id, slotOf(port)] } };
-  const pick = save.pick ?? "json";
-  return { node: id, port: port.name, from: saver, pick: port.type === "array" ? (`${pick}s` as RegionInputGive["pick"]) : pick };
+  return { node: id, port: port.name, from: saver, pick: pickOf(port, save.pick ?? "json") };
 }
+
+/** All of them into a list, else the first. */
+const pickOf = ({ type }: Port, kind: string): RegionInputGive["pick"] => (type === "array" ? `${kind}s` : kind) as RegionInputGive["pick"];
 
 interface Around {
   level: Level;

@@ -20,6 +20,16 @@ export class TooMuch extends ComfyAnswer {
   }
 }
 
+/** The server accepted what it was asked, and took too long to answer. */
+export const isOverdue = (error: unknown): boolean =>
+  error instanceof Error &&
+  (/^(Timeout|Abort)Error$/.test(error.name) || Object(error.cause).code === "UND_ERR_CONNECT_TIMEOUT" || error.message === LATE_HANDSHAKE);
+/** What `ws` says of a socket that nobody opens. */
+const LATE_HANDSHAKE = "Opening handshake has timed out";
+
+/** Nobody listens, the connection broke, or it took too long: `fetch` has a TypeError for all of the network's errors. */
+export const isSilence = (error: unknown): boolean => (error instanceof TypeError && error.message === "fetch failed") || isOverdue(error);
+
 const MEBIBYTE = 1024 * 1024;
 /** Bytes of an answer that are read. The library of 12,000 classes has some 25 MiB. */
 const MOST = { library: 64 * MEBIBYTE, json: 32 * MEBIBYTE, file: 2048 * MEBIBYTE, error: MEBIBYTE } as const;
@@ -41,6 +51,8 @@ export interface PromptAnswer {
 }
 
 const TIMEOUT_MS = 30_000;
+/** How long a server that is well takes at most to say how much it has to do. */
+const REMAINING_TIMEOUT_MS = 5000;
 /** Nobody waits long for what is only said beside a result. */
 const ASIDE_TIMEOUT_MS = 2000;
 /** The queue itself has every prompt in it; this is how long it is. */
@@ -73,9 +85,10 @@ export class ComfyHttp {
     };
   }
 
-  async whereIs(prompt: string): Promise<"running" | "pending" | undefined> {
-    const place = await this.placeOf(prompt);
-    return place === 0 ? "running" : place === undefined ? undefined : "pending";
+  /** How many prompts it has, those that run included; 0 where it does not say. */
+  async remaining(): Promise<number> {
+    const { queue_remaining: count } = Object(Object(await this.json("/prompt", REMAINING_TIMEOUT_MS)).exec_info) as Json;
+    return typeof count === "number" ? count : 0;
   }
 
   /** How many prompts come before this one, those that run included: 0 if it runs; undefined if the server does not have it. */

@@ -130,7 +130,8 @@ function outputSchema(comfy: string, isList: boolean): PortSchema {
   const port = portOf(comfy);
   if (port === undefined) return { "x-comfy-type": comfy };
   const known = isMedia(port) ? { "x-artifact": port } : { type: port };
-  return { "x-comfy-type": comfy, ...(isList ? { type: "array", items: known } : known) };
+  // Any of them may be several: a batch, or one for each element of a list before it.
+  return { "x-comfy-type": comfy, ...(isList ? { type: "array", items: known, "x-many": "all" } : { ...known, "x-many": "first" }) };
 }
 
 const TEXT: Ports[number] = ["text", { title: "Text", type: "string", "x-pick": "text" }, false];
@@ -151,7 +152,7 @@ function shown(inputs: Ports, pack: string | undefined): Ports {
   const mayDescribe = pack !== undefined && !inputs.some(([name]) => /filename|prefix|path/.test(name));
   const files = kinds.flatMap(
     (kind): Ports => [
-      [kind, { title: upper(kind), "x-artifact": kind, "x-pick": kind }, false],
+      [kind, { title: upper(kind), "x-artifact": kind, "x-pick": kind, "x-many": "first" }, false],
       [`${kind}s`, { title: `${upper(kind)}s`, type: "array", items: { "x-artifact": kind }, "x-pick": `${kind}s` }, false],
     ],
   );

@@ -315,6 +315,24 @@ test("an output that is a list is typed as one, and all of it leaves its region"
   expect(toCapability("Cut", before).version).not.toBe(toCapability("Cut", info.Cut).version);
 });
 
+test("an output of which there may be several says which leave: the first, or all of a list; what stays on the server has none", () => {
+  const info = {
+    input: { required: { images: ["IMAGE"] } },
+    output: ["IMAGE", "STRING", "LATENT"],
+    output_is_list: [false, true, false],
+    output_node: true,
+  };
+  expect(toCapability("Cut", info).io.output.properties).toMatchObject({
+    IMAGE: { "x-many": "first" },
+    STRING: { "x-many": "all", type: "array" },
+    image: { "x-many": "first", "x-pick": "image" },
+  });
+  const many = Object.entries(toCapability("Cut", info).io.output.properties as object).flatMap(([name, schema]) =>
+    "x-many" in schema ? [name] : [],
+  );
+  expect(many).toEqual(["IMAGE", "STRING", "image"]);
+});
+
 test("defaults and limits that are written as text are numbers; of an integer or a number, the number", () => {
   const { properties } = toCapability("Odd", {
     input: { required: { a: ["FLOAT", { default: "1.5", min: "0" }], b: ["INT", { default: "7.9" }], c: ["INT,FLOAT", { default: 0.5 }] } },

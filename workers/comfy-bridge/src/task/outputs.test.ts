@@ -21,11 +21,15 @@ const textOf = async (shown: Record<string, unknown>) => {
 };
 const file = (filename: string) => ({ filename, subfolder: "", type: "temp" });
 
-test("a text is what is shown, a json what that means; with an s each of a list, one of one too", async () => {
+test("of texts the first leaves, a json is what that means; with an s each of a list, one of one too", async () => {
   expect(await outputs(["text", "texts", "json", "jsons"], { text: ["0", "True", "x"] })).toEqual({
-    n: { text: "0\nTrue\nx", texts: ["0", "True", "x"], json: "0\nTrue\nx", jsons: [0, true, "x"] },
+    n: { text: "0", texts: ["0", "True", "x"], json: 0, jsons: [0, true, "x"] },
   });
   expect(await outputs(["json", "jsons"], { text: ["7"] })).toEqual({ n: { json: 7, jsons: [7] } });
+});
+
+test("what an output node of the graph shows is one text, whatever number of lines", async () => {
+  expect(await textOf({ text: ["a", "b"] })).toBe("a\nb");
 });
 
 test("words that a pack shows under a key of its own are a text; marks and files are none", async () => {
@@ -55,9 +59,11 @@ test("that one of many leaves is said with how to go on with all; where all leav
     leftBehind({ gives: [{ node: "n", port: "IMAGE", from, pick }] } as unknown as RegionInput, {
       [from]: { images: Array.from({ length: count }, (_, at) => file(`${at}.png`)) },
     });
-  expect(left("image", 3)).toEqual([
-    "IMAGE of n: the first of 3 leaves ComfyUI. To go on with all of them, add Save Image and wire its images.",
-  ]);
+  const words = ["IMAGE of n: the first of 3 leaves ComfyUI. Its settings say what leaves: the first, all, or each by itself."];
+  expect(left("image", 3)).toEqual(words);
+  const texts = { gives: [{ node: "n", port: "IMAGE", from: "n>IMAGE", pick: "json" }] } as unknown as RegionInput;
+  expect(leftBehind(texts, { "n>IMAGE": { text: ["1", "2", "3"] } })).toEqual(words);
+  expect(leftBehind(texts, { "n>IMAGE": { text: ["1"] } })).toEqual([]);
   expect([left("image", 1), left("images", 3), left("image", 3, "n"), left("text", 3)]).toEqual([[], [], [], []]);
   expect(leftBehind({ gives: [{ node: "n", port: "IMAGE", from: "n>IMAGE", pick: "image" }] } as unknown as RegionInput, {})).toEqual([]);
 });

@@ -77,21 +77,25 @@ export async function outputsOf(region: RegionInput, shown: Readonly<Record<stri
 /** Where a saver of ours got a batch and one of it leaves, as sentences: an output node of the graph's own says so by its outputs. */
 export function leftBehind({ gives }: RegionInput, shown: Readonly<Record<string, Shown>>): string[] {
   return gives.flatMap(({ node, port, from, pick: what }) => {
-    const count = filesOf(shown[from] ?? {}).length;
-    if (from === node || count < 2 || !["image", "audio", "video"].includes(what)) return [];
-    const how = what === "image" ? "add Save Image and wire its images" : "save them, and wire what that node gives";
-    return [`${port} of ${node}: the first of ${count} leaves ComfyUI. To go on with all of them, ${how}.`];
+    if (from === node || what.endsWith("s")) return [];
+    const given = shown[from] ?? {};
+    const count = (isOfWords(what) ? textsOf(given) : filesOf(given)).length;
+    if (count < 2) return [];
+    return [`${port} of ${node}: the first of ${count} leaves ComfyUI. Its settings say what leaves: the first, all, or each by itself.`];
   });
 }
 
-function pick({ pick: what }: RegionInputGive, shown: Shown, files: readonly ArtifactRef[]): unknown {
+const isOfWords = (kind: string): boolean => kind === "text" || kind === "json";
+
+function pick({ pick: what, node, from }: RegionInputGive, shown: Shown, files: readonly ArtifactRef[]): unknown {
   const isList = what.endsWith("s");
   const kind = isList ? what.slice(0, -1) : what;
-  if (kind === "text" || kind === "json") {
+  if (isOfWords(kind)) {
     const texts = textsOf(shown);
     if (texts.length === 0) return undefined;
     if (isList) return kind === "json" ? texts.map(parsed) : texts;
-    const text = texts.join("\n");
+    // What a node of the graph shows is one text; a saver of ours is given one value at a time.
+    const text = from === node ? texts.join("\n") : (texts[0] as string);
     return kind === "json" ? parsed(text) : text;
   }
   const found = files.filter((file) => file.mime.startsWith(`${kind}/`));

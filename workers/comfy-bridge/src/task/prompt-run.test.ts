@@ -1,7 +1,8 @@
 // The life of a prompt against every recorded conversation and every fault of the fake.
 import type { RegionInput } from "@spindle/schemas";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { FakeComfy, type Faults } from "../../test/fake/fake-comfy.ts";
+import { FakeComfy } from "../../test/fake/fake-comfy.ts";
+import type { Faults } from "../../test/fake/faults.ts";
 import { readConversation, replayConversation } from "../../test/fake/program.ts";
 import { ComfyHttp } from "../comfy/http.ts";
 import { Interrupted, runPrompt } from "./prompt-run.ts";
@@ -36,7 +37,18 @@ const FAULTS: [string, Faults][] = [
 ];
 
 let count = 0;
-async function play(name: string, faults: Faults = {}, signal = new AbortController().signal) {
+interface Around {
+  signal?: AbortSignal;
+  /** How long the server may take for an answer. */
+  patienceMs?: number;
+  onSilence?: (isSilent: boolean) => void;
+}
+
+async function play(
+  name: string,
+  faults: Faults = {},
+  { signal = new AbortController().signal, patienceMs, onSilence = () => {} }: Around = {},
+) {
   const conversation = readConversation(name);
   fake.program = replayConversation(conversation);
   fake.played = true;
@@ -47,13 +59,14 @@ async function play(name: string, faults: Faults = {}, signal = new AbortControl
   const report = new Report({ prompt, store: async () => undefined, send: async (one) => void news.push(one) });
   const id = `00000000-0000-8000-a000-${String(++count).padStart(12, "0")}`;
   const history = await runPrompt({
-    comfy: new ComfyHttp(fake.url),
+    comfy: new ComfyHttp(fake.url, patienceMs),
     ids: [id][Symbol.iterator](),
     region: { prompt, sinks: Object.keys(prompt) as RegionInput["sinks"], gives: [] },
     prompt,
     report,
     onExecuted: (shown) => executed.push(shown),
     onPlace: () => {},
+    onSilence,
     signal,
     leaves: () => false,
   });
@@ -133,8 +146,58 @@ test("a prompt that is known already is not submitted again", async () => {
 test("a prompt that was interrupted ends so, once it has left the server", async () => {
   const abort = new AbortController();
   whenItRuns(() => abort.abort());
-  await expect(play("06_interrupt", { slow: 30 }, abort.signal)).rejects.toBeInstanceOf(Interrupted);
+  await expect(play("06_interrupt", { slow: 30 }, abort)).rejects.toBeInstanceOf(Interrupted);
   expect(fake.queue).toEqual({ running: 0, pending: 0 });
+});
+
+describe("a server that falls silent", () => {
+  test("in the middle of a prompt is said to be, and to be back; the prompt ends as it would have", async () => {
+    const said: boolean[] = [];
+    const onSilence = (isSilent: boolean) => {
+      said.push(isSilent);
+      if (isSilent) fake.faults = {};
+    };
+    whenItRuns(() => {
+      fake.faults = { silent: true };
+      fake.cut(); // so that it is asked at once
+    });
+    const { history } = await play("05_preview_metadata_type4_jpeg", { slow: 20 }, { patienceMs: 300, onSilence });
+    expect(said).toEqual([true, false]);
+    expect(Object.keys(history.outputs)).toHaveLength(1);
+    expect(fake.prompts).toHaveLength(1);
+  });
+  test("as the prompt is sent gets it once, whether it took it or not", async () => {
+    for (const takes of [true, false]) {
+      const before = fake.prompts.length;
+      fake.onSubmit = () => {
+        fake.onSubmit = undefined;
+        fake.faults = { silent: true, ...(takes ? {} : { losesPrompts: true }) };
+      };
+      const onSilence = (isSilent: boolean) => {
+        if (isSilent) fake.faults = {};
+      };
+      const { history } = await play("01_simple_ok", {}, { patienceMs: 300, onSilence });
+      expect(history.messages.at(-1)?.type).toBe("success");
+      expect(fake.prompts.length - before).toBe(1);
+    }
+  });
+  test("keeps nobody who stops the task: the prompt is left, and known to hang", async () => {
+    const abort = new AbortController();
+    whenItRuns(() => {
+      fake.faults = { silent: true };
+      fake.cut();
+    });
+    const onSilence = (isSilent: boolean) => isSilent && abort.abort();
+    const left = play("05_preview_metadata_type4_jpeg", { slow: 20 }, { patienceMs: 60_000, signal: abort.signal, onSilence });
+    await expect(left).rejects.toMatchObject({ left: expect.stringMatching(/^0{8}-/), hangs: true });
+  });
+  test("before the prompt is sent keeps nobody either", async () => {
+    const abort = new AbortController();
+    const onSilence = (isSilent: boolean) => isSilent && abort.abort();
+    const left = play("01_simple_ok", { silent: true }, { patienceMs: 300, signal: abort.signal, onSilence });
+    await expect(left).rejects.toBeInstanceOf(Interrupted);
+    expect(fake.prompts).toEqual([]);
+  });
 });
 
 test("a server that was started again has lost the prompt, which may be tried again", async () => {
@@ -189,7 +252,7 @@ test("each recorded HTTP answer is understood [20_http_api]", async () => {
   const comfy = new ComfyHttp(fake.url);
   expect(await comfy.history("unknown-id")).toBeUndefined();
   const { queue_running: jobs = [] } = (recorded("GET /queue", "after delete")?.response ?? {}) as { queue_running?: [number, string][] };
-  expect([await comfy.whereIs(jobs[0]?.[1] ?? ""), await comfy.whereIs("nobody")]).toEqual(["running", undefined]);
+  expect([await comfy.placeOf(jobs[0]?.[1] ?? ""), await comfy.placeOf("nobody")]).toEqual([0, undefined]);
   expect(await comfy.submit({})).toMatchObject({ status: 400, body: { error: { type: "no_prompt" } } });
   await expect(comfy.view({ filename: "nope.png", subfolder: "", type: "input" })).rejects.toMatchObject({ status: 404 });
   expect(await comfy.upload(new Uint8Array(1), "in.png", "proj/a")).toBe("proj/a/in (1).png");

@@ -1,7 +1,7 @@
 // One prompt on one ComfyUI, from submission to its end. Its socket gives hints; the history is the truth.
 import { EventEmitter, once } from "node:events";
 import type { RegionInput } from "@spindle/schemas";
-import { ComfyAnswer, type ComfyHttp, type History } from "../comfy/http.ts";
+import { ComfyAnswer, type ComfyHttp, type History, isOverdue, type PromptAnswer } from "../comfy/http.ts";
 import type { Message, NodeError } from "../comfy/messages.ts";
 import { ComfySocket } from "../comfy/socket.ts";
 import { failure, fromException, fromRefusal } from "./errors.ts";
@@ -16,6 +16,8 @@ const WITHDRAW_EVERY_MS = 1000;
 const WITHDRAW_FOR_MS = 5000;
 /** The history is written a moment after a prompt leaves the queue. */
 const HISTORY_LAG_MS = 3000;
+/** A server that takes so long to answer is said to be silent. */
+const SILENT_MS = 5000;
 /** A server that cannot be reached for so long has lost the prompt. */
 const GONE_MS = 30_000;
 
@@ -33,6 +35,8 @@ export interface PromptOptions {
   signal: AbortSignal;
   /** How many prompts come before it, each time that is asked: 0 while it runs. */
   onPlace: (before: number) => void;
+  /** The server does not answer, or answers again. */
+  onSilence: (isSilent: boolean) => void;
   /** When it is aborted, the prompt is left to run: somebody else will ask for it. */
   leaves: () => boolean;
 }
@@ -75,7 +79,10 @@ class PromptRun {
   /** From before it was sent, without a break. */
   private heard = true;
   private withdrawnAt = 0;
-  private withdrawnFirst: number | undefined;
+  private reachedAt = 0;
+  private silent = false;
+  private closed = false;
+  private patience: NodeJS.Timeout | undefined;
   /** Said on the wire; history leaves some out (a cycle found late, a blocked output). */
   private error: NodeError | undefined;
 
@@ -85,32 +92,82 @@ class PromptRun {
 
   async run(): Promise<Ended> {
     const { signal } = this.options;
-    const known = await this.find();
-    if (typeof known === "object") return { ...known, heard: false };
-    this.heard = known === undefined;
-    const ring = () => this.bell.emit("ring");
-    signal.addEventListener("abort", ring);
+    const onAbort = () => this.onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
     try {
-      if (signal.aborted) throw new Interrupted();
-      await this.listen();
-      if (known === undefined) await this.submit();
-      return { ...this.judge(await this.untilOver()), heard: this.heard };
+      const conversation = this.converse();
+      if (signal.aborted) onAbort();
+      return await Promise.race([conversation, this.stopped]);
     } finally {
-      signal.removeEventListener("abort", ring);
+      signal.removeEventListener("abort", onAbort);
     }
   }
 
+  private async converse(): Promise<Ended> {
+    const known = await this.find();
+    if (typeof known === "object") return { ...known, heard: false };
+    this.heard = known === undefined;
+    if (this.options.signal.aborted) throw new Interrupted();
+    await this.listen();
+    if (known === undefined) await this.submit();
+    return { ...this.judge(await this.untilOver()), heard: this.heard };
+  }
+
+  private stop: (why: Interrupted) => void = () => {};
+  /** Rejects when nobody waits for the prompt any longer, whatever the server does. */
+  private readonly stopped = new Promise<never>((_, reject) => {
+    this.stop = reject;
+  });
+
+  private onAbort(): void {
+    if (this.options.leaves()) {
+      this.stop(new Interrupted(this.id));
+      return;
+    }
+    this.bell.emit("ring");
+    this.withdraw();
+    this.patience = setTimeout(() => this.stop(new Interrupted(this.id, true)), this.silent ? 0 : WITHDRAW_FOR_MS);
+  }
+
   async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.patience);
     await this.socket?.close();
   }
 
-  /** What is known of the prompt already: its success, or that it waits or runs. A failure is followed by another prompt. */
-  private async find(): Promise<History | "running" | "pending" | undefined> {
+  /** An answer, however long it takes: a server that accepts and says nothing may come back, until the task is stopped or its time is up. */
+  private async answered<T>(ask: () => Promise<T>, again?: () => Promise<T | undefined>): Promise<T> {
+    for (;;) {
+      const timer = setTimeout(() => this.fallSilent(true), SILENT_MS);
+      try {
+        const answer = await ask();
+        this.fallSilent(false);
+        return answer;
+      } catch (error) {
+        if (this.closed || !isOverdue(error)) throw error;
+        this.reachedAt = Date.now(); // somebody accepted it
+        this.fallSilent(true);
+        const known = await again?.();
+        if (known !== undefined) return known;
+      } finally {
+        clearTimeout(timer);
+      }
+    }
+  }
+
+  private fallSilent(isSilent: boolean): void {
+    if (this.silent === isSilent || this.closed) return;
+    this.silent = isSilent;
+    this.options.onSilence(isSilent);
+  }
+
+  /** What is known of the prompt already: its success, or its place while it waits or runs. A failure is followed by another prompt. */
+  private async find(): Promise<History | number | undefined> {
     const { comfy, ids } = this.options;
     for (;;) {
       this.id = ids.next().value as string;
-      const history = await comfy.history(this.id);
-      if (!history) return comfy.whereIs(this.id);
+      const history = await this.answered(() => comfy.history(this.id));
+      if (!history) return this.answered(() => comfy.placeOf(this.id));
       if (history.messages.some(({ type }) => type === "success") && !history.messages.some(({ type }) => type === "error")) return history;
     }
   }
@@ -119,7 +176,11 @@ class PromptRun {
     const { id } = this;
     const { comfy, report } = this.options;
     await this.socket?.close();
-    const socket = await ComfySocket.open(comfy.url, id);
+    const socket = await this.answered(() => ComfySocket.open(comfy.url, id));
+    if (this.closed) {
+      await socket.close();
+      throw new Interrupted();
+    }
     socket.on("message", (message) => this.hear(message));
     socket.on("frame", (frame) => {
       if (frame.type === "text") report.text(frame.node, frame.text);
@@ -137,6 +198,7 @@ class PromptRun {
   private hear(message: Message): void {
     if (!("prompt" in message) || message.prompt !== this.id) return;
     this.begun = true;
+    this.fallSilent(false);
     this.options.onPlace(0);
     this.options.report.hear(message);
     if (message.type === "executed") this.options.onExecuted(message.output);
@@ -149,46 +211,57 @@ class PromptRun {
   private async submit(): Promise<void> {
     const { id } = this;
     const { comfy, prompt, region } = this.options;
-    const answer = await comfy.submit({
+    const body = {
       prompt,
       prompt_id: id,
       client_id: id,
       partial_execution_targets: region.sinks,
       extra_data: { preview_method: "auto" },
-    });
+    };
+    const answer = await this.answered(
+      () => comfy.submit(body),
+      () => this.whenLate(),
+    );
     const refused = answer.status !== 200 || Object.keys((answer.body.node_errors ?? {}) as object).length > 0;
     if (!refused) return;
-    if (answer.status === 200) await this.withdraw(); // ComfyUI would run what is left of the prompt
+    if (answer.status === 200) await this.options.comfy.cancel(id).catch(() => {}); // ComfyUI would run what is left of the prompt
     throw fromRefusal(answer, prompt);
+  }
+
+  /** What a server took that did not say so in time is not sent again. */
+  private async whenLate(): Promise<PromptAnswer | undefined> {
+    const { id } = this;
+    const { comfy } = this.options;
+    const known = (await this.answered(() => comfy.history(id))) ?? (await this.answered(() => comfy.placeOf(id)));
+    return known === undefined ? undefined : { status: 200, body: {} };
   }
 
   private async untilOver(): Promise<History> {
     const { id } = this;
-    const { comfy, signal, leaves } = this.options;
+    const { comfy, signal } = this.options;
     let askedAt = Date.now();
-    let reachedAt = Date.now();
+    this.reachedAt = Date.now();
     let missingSince: number | undefined;
     const first = comfy.placeOf(id).catch(() => undefined); // nothing waits for it
     void first.then((place) => place !== undefined && !this.begun && this.options.onPlace(place));
     for (;;) {
       await this.rest();
-      if (signal.aborted && leaves()) throw new Interrupted(id);
-      if (signal.aborted) await this.withdraw();
-      if (Date.now() - (this.withdrawnFirst ?? Date.now()) > WITHDRAW_FOR_MS) throw new Interrupted(id, true);
+      if (this.closed) throw new Interrupted();
+      if (signal.aborted) this.withdraw();
       const isQuiet = Date.now() - Math.max(askedAt, this.socket?.heardAt ?? 0) >= QUIET_MS;
       if (!(this.over || this.lost || signal.aborted || isQuiet)) continue;
       askedAt = Date.now();
       try {
-        const history = await comfy.history(id);
+        const history = await this.answered(() => comfy.history(id));
         if (history) return history;
-        const where = await comfy.placeOf(id);
+        const where = await this.answered(() => comfy.placeOf(id));
         if (where !== undefined) this.options.onPlace(where);
-        reachedAt = Date.now();
+        this.reachedAt = Date.now();
         missingSince = where !== undefined ? undefined : (missingSince ?? Date.now());
         if (this.lost && where !== undefined) await this.listen();
       } catch (error) {
         if (error instanceof ComfyAnswer && error.status < 500) throw error;
-        if (Date.now() - reachedAt > GONE_MS) throw lostPrompt(comfy.url, "cannot be reached any more");
+        if (Date.now() - this.reachedAt > GONE_MS) throw lostPrompt(comfy.url, "cannot be reached any more");
         continue;
       }
       if (missingSince === undefined || Date.now() - missingSince < HISTORY_LAG_MS) continue;
@@ -205,11 +278,10 @@ class PromptRun {
   }
 
   /** Again and again while it is still there: what a node does between two of its steps cannot be stopped. */
-  private async withdraw(): Promise<void> {
+  private withdraw(): void {
     if (Date.now() - this.withdrawnAt < WITHDRAW_EVERY_MS) return;
     this.withdrawnAt = Date.now();
-    this.withdrawnFirst ??= this.withdrawnAt;
-    await this.options.comfy.cancel(this.id).catch(() => {});
+    void this.options.comfy.cancel(this.id).catch(() => {});
   }
 
   /** Success is what history calls so by a message: its `status_str` says "success" after a cycle that was found too late. */

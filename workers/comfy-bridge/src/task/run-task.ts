@@ -34,6 +34,8 @@ export interface TaskParts {
   log: (line: string) => void;
   /** How many prompts of others come before the task's, each time that is known. */
   onPlace: (before: number) => void;
+  /** The server does not answer, or answers again. */
+  onSilence: (isSilent: boolean) => void;
 }
 
 /** Why a task is stopped; `lost` needs no result, for nobody would take it. */
@@ -173,7 +175,7 @@ function unexpected(error: unknown, url: string): TaskFailure {
 const reasonOf = (error: Error): string => (error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message);
 
 async function work(
-  { bus, comfy, runtime: options, onMoved, onPlace }: WatchedParts,
+  { bus, comfy, runtime: options, onMoved, onPlace, onSilence }: WatchedParts,
   entry: TaskEntry,
   signal: AbortSignal,
   stop: () => Stop | undefined,
@@ -182,7 +184,7 @@ async function work(
   const region = await runtime.input();
   if (!validateRegionInput(region))
     throw failure("user", "comfy.rejected", `The task is no prompt: ${validateRegionInput.errors?.[0]?.message ?? "wrong shape"}.`);
-  const prompt = await withFiles(region, runtime, comfy);
+  const prompt = await unlessStopped(withFiles(region, runtime, comfy), signal);
   const collector = new Collector(comfy, runtime);
   const report = new Report({
     prompt,
@@ -204,14 +206,15 @@ async function work(
       onExecuted: (shown) => void collector.files(shown).catch(() => {}), // the lease is asked for again at the end, and the answer is heeded there
       signal,
       onPlace,
+      onSilence,
       leaves: () => stop() === "lost" || stop() === "shutdown", // another worker goes on with the task
     });
   try {
     const history = await run(prompt, false);
-    const output = await outputsOf(region, history.outputs, collector).catch(async (error: unknown) => {
+    const output = await unlessStopped(outputsOf(region, history.outputs, collector), signal).catch(async (error: unknown) => {
       if (!(error instanceof ComfyAnswer && error.status === 404)) throw error;
       const again = await run(remade(prompt, region), true); // ComfyUI's cache named a file that no longer exists
-      return outputsOf(region, again.outputs, collector);
+      return unlessStopped(outputsOf(region, again.outputs, collector), signal);
     });
     if (collector.objects.length > MAX_OBJECTS)
       throw failure(
@@ -227,6 +230,17 @@ async function work(
   } finally {
     await report.close();
   }
+}
+
+/** @throws Interrupted as soon as the task is stopped: what it does with its server may take long, and nobody waits for it then */
+function unlessStopped<T>(doing: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = () => {};
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(new Interrupted());
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+  return Promise.race([doing, stopped]).finally(() => signal.removeEventListener("abort", stop));
 }
 
 /**

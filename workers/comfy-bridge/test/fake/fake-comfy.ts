@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type WebSocket, WebSocketServer } from "ws";
-import { queueInfo, readOddPack, recordedObjectInfo, SYSTEM_STATS } from "./object-info.ts";
+import type { Faults } from "./faults.ts";
+import { readOddPack, recordedObjectInfo, SYSTEM_STATS } from "./object-info.ts";
 import { solidPng } from "./png.ts";
 import { type Conversation, type FakeProgram, type JsonObject, type Prompt, replayConversation, type Submission } from "./program.ts";
 import { execute, STUBS } from "./stub-nodes.ts";
@@ -13,27 +14,6 @@ interface NodeInfo {
   input?: { required?: Record<string, unknown[]>; optional?: Record<string, unknown[]> };
   output?: unknown[];
   output_node?: boolean;
-}
-
-export interface Faults {
-  /** Milliseconds before each answer and step. */
-  slow?: number;
-  /** The socket is cut after so many messages and frames from now on, once. */
-  dropAfter?: number;
-  /** The history is written so long after the end. */
-  historyLag?: number;
-  /** Answers 200, and says that these nodes are wrong. */
-  nodeErrors?: JsonObject;
-  /** Status and body of the answer to a prompt. */
-  refuse?: { status: number; body: JsonObject };
-  /** A cycle that is found too late: an error on the wire, success in the history. */
-  liesAboutSuccess?: boolean;
-  /** Type 1 previews only, no answer to feature flags, no /api/jobs. */
-  old?: boolean;
-  /** Files of earlier runs are gone. */
-  forgetsFiles?: boolean;
-  /** Everything needs a login. */
-  login?: boolean;
 }
 
 interface Job extends Submission {
@@ -71,6 +51,14 @@ export class FakeComfy {
   set faults(faults: Faults) {
     this.current = faults;
     this.sent = 0;
+    if (!faults.silent) for (const speak of this.unsaid.splice(0)) speak();
+  }
+
+  /** What waits for the end of a silence. */
+  private readonly unsaid: (() => void)[] = [];
+
+  private async untilHeard(): Promise<void> {
+    while (this.faults.silent) await new Promise<void>((resolve) => this.unsaid.push(resolve));
   }
 
   private constructor() {
@@ -78,7 +66,11 @@ export class FakeComfy {
     this.server = createServer(
       (request, response) => void this.answer(request, response).catch(() => response.writeHead(500).end("500 Internal Server Error")),
     );
-    this.listener = new WebSocketServer({ server: this.server, path: "/ws" });
+    this.listener = new WebSocketServer({
+      server: this.server,
+      path: "/ws",
+      verifyClient: (_, accept) => void this.untilHeard().then(() => accept(true)),
+    });
     this.listener.on("connection", (socket, request) => this.connect(socket, request));
   }
 
@@ -99,6 +91,10 @@ export class FakeComfy {
   get queue(): { running: number; pending: number } {
     const count = (state: Job["state"]) => this.jobs.filter((job) => job.state === state).length;
     return { running: count("running"), pending: count("pending") };
+  }
+
+  private get remaining(): number {
+    return this.queue.running + this.queue.pending;
   }
 
   /** As a process that was killed and started again: queue and history are empty, sockets cut. */
@@ -145,12 +141,8 @@ export class FakeComfy {
     socket.on("error", () => {});
     // The first one's end takes the second one's place in the table away.
     socket.on("close", () => this.sockets.delete(client));
-    socket.send(
-      JSON.stringify({
-        type: "status",
-        data: { status: { exec_info: { queue_remaining: this.queue.running + this.queue.pending } }, sid: client },
-      }),
-    );
+    const status = { exec_info: { queue_remaining: this.remaining } };
+    socket.send(JSON.stringify({ type: "status", data: { status, sid: client } }));
     socket.once("message", (data) => {
       if (this.faults.old) return;
       const { type, data: flags } = JSON.parse(String(data)) as { type: string; data: JsonObject };
@@ -165,6 +157,10 @@ export class FakeComfy {
     const route = `${request.method} ${path}`;
     this.calls.push(route);
     const body = await read(request);
+    if (route === "POST /prompt") this.onSubmit?.();
+    const { losesPrompts } = this.faults;
+    await this.untilHeard();
+    if (losesPrompts) return void response.destroy();
     if (this.faults.slow) await sleep(this.faults.slow);
     const json = (value: unknown, status = 200) =>
       response.writeHead(status, { "content-type": "application/json; charset=utf-8" }).end(JSON.stringify(value));
@@ -174,8 +170,8 @@ export class FakeComfy {
     const parsed = () => JSON.parse(body.toString("utf8") || "{}") as JsonObject;
     if (route === "POST /prompt") return void this.submit(parsed(), json);
     if (route === "GET /object_info") return void response.writeHead(200, { "content-type": "application/json" }).end(this.objectInfo);
+    if (route === "GET /prompt") return void json({ exec_info: { queue_remaining: this.remaining } });
     if (route === "GET /queue") return void json({ queue_running: this.tuples("running"), queue_pending: this.tuples("pending") });
-    if (route === "GET /prompt") return void json(queueInfo(this.jobs));
     if (route === "GET /system_stats") return void json(SYSTEM_STATS);
     if (route === "POST /queue") {
       this.drop((parsed().delete ?? []) as string[]);
@@ -268,6 +264,8 @@ export class FakeComfy {
 
   /** Recorded answers that stand for its own, by call. */
   answers: ReadonlyMap<string, { status?: number; response?: JsonObject } | undefined> = new Map();
+  /** Called when a prompt comes, before anything is done with it. */
+  onSubmit: (() => void) | undefined;
   /** Called when a frame goes out. */
   onFrame: (() => void) | undefined;
 
@@ -284,6 +282,7 @@ export class FakeComfy {
     const messages: [string, JsonObject][] = [];
     const outputs: Record<string, unknown> = {};
     for await (const step of job.program(job)) {
+      await this.untilHeard();
       if (!this.jobs.includes(job)) return;
       if (this.faults.slow) await sleep(this.faults.slow);
       if ("wait" in step) await sleep(step.wait);

@@ -10,11 +10,6 @@ export const SYSTEM_STATS = {
   devices: [{ name: "cuda:0 NVIDIA RTX 4090 : native", type: "cuda", index: 0, vram_total: 25386352640, vram_free: 24000000000 }],
 };
 
-/** How long the queue is. */
-export const queueInfo = (jobs: readonly { state: string }[]): JsonObject => ({
-  exec_info: { queue_remaining: jobs.filter(({ state }) => state !== "over").length },
-});
-
 /** The nodes of ../odd-pack. */
 export const readOddPack = (): JsonObject => read("odd_object_info.json") as JsonObject;
 

@@ -344,6 +344,12 @@ class NodeSettings(BaseModel):
             description='Each output gives what the first input of its type takes, and the node does not run (SPEC RC7).'
         ),
     ] = None
+    outputs: Annotated[
+        dict[str, Literal['first', 'all']] | None,
+        Field(
+            description='By the output, where a node may give several of it: the first of them, or all as a list. What the capability says where absent (`x-many`).'
+        ),
+    ] = None
     breakpoint: Annotated[
         Literal['before', 'after'] | None,
         Field(description='The run stops there until a person lets it go on.'),
