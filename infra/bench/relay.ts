@@ -5,7 +5,7 @@ import { WebSocketServer } from "ws";
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL as string, max: 8 });
 await pool.query("CREATE TABLE IF NOT EXISTS bench_update (id BIGSERIAL PRIMARY KEY, bytes BYTEA)");
 const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
-server.on("listening", () => console.log((server.address() as { port: number }).port));
+server.on("listening", () => process.send?.((server.address() as { port: number }).port));
 server.on("connection", (socket) =>
   socket.on("message", async (bytes: Buffer) => {
     await pool.query("INSERT INTO bench_update (bytes) VALUES ($1)", [bytes]);

@@ -1,15 +1,13 @@
 // Shared documents: from one person's edit to another's page, a cold load, and what the worst that is sent holds up.
-import { spawn } from "node:child_process";
+import { fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { join } from "node:path";
 import { copyOf, LAYOUT, migrate, setEntry } from "@spindle/graph-model/shared-doc";
 import { WebSocket } from "ws";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
 import { DocumentHost } from "../../../apps/runtime/src/collab/document-host.ts";
 import { updateLog } from "../../../apps/runtime/src/collab/update-log.ts";
-import { ROOT } from "../../launch/paths.ts";
 import { type Bench, byTurns, type Figure, type Measure, median, quantile, ratio } from "../figure.ts";
 import { chain } from "../graphs.ts";
 import { SHAPES } from "../shapes.ts";
@@ -31,19 +29,18 @@ interface Page {
 }
 
 async function edits(bench: Bench, people: number): Promise<Figure> {
-  const relay = spawn(process.execPath, ["--import", "tsx", join(ROOT, "infra/bench/relay.ts")], {
-    cwd: ROOT,
+  const relay = fork(new URL("../relay.ts", import.meta.url), [], {
+    execArgv: ["--import", "tsx"],
     env: { ...process.env, ...bench.env },
-    stdio: ["ignore", "pipe", "inherit"],
   });
   try {
-    const [port] = (await once(relay.stdout, "data")) as [Buffer];
+    const [port] = (await once(relay, "message")) as [number];
     const { ours, anchor } = await byTurns(3, {
       ours: async () => {
         const graph = await newGraph(bench);
         return p95(await Promise.all(Array.from({ length: people }, () => pageOf(bench, graph))));
       },
-      anchor: async () => p95(await Promise.all(Array.from({ length: people }, () => relayed(Number(String(port)))))),
+      anchor: async () => p95(await Promise.all(Array.from({ length: people }, () => relayed(port)))),
     });
     return ratio({
       id: `collab.p95.${people}`,

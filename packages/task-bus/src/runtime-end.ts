@@ -9,8 +9,8 @@ import {
   validateTaskResult,
 } from "@spindle/schemas";
 import type { Redis } from "ioredis";
+import { parseJson } from "./json.ts";
 import { names, type Route } from "./names.ts";
-import { parse } from "./parse.ts";
 import { isResultSigned, isSigned, signEntry } from "./sign.ts";
 
 /** Letters of what was no message that are kept of each. */
@@ -63,7 +63,7 @@ export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
     if (kind === "refused") return { id, junk: await readRefusal(id, text) };
     const junk = (why: string) => ({ id, junk: { id, why, text: kind === "result" ? text : fields.join(" ") } });
     if (kind !== "result" || text.length > BUS.outputMaxBytes * 2) return junk("This is no result, or one that is too large.");
-    const result = parse(text);
+    const result = parseJson(text);
     if (!validateTaskResult(result)) return junk(`This is no result: ${validateTaskResult.errors?.[0]?.message ?? "it is no JSON"}.`);
     if (!isResultSigned(text, sig, workerKey)) return junk("This result is not signed with the worker key.");
     return { id, result };
@@ -75,7 +75,7 @@ export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
     if (stream === undefined || at === undefined) return { id, why: "This is no refusal of an entry.", text };
     const [[, fields] = []] = await redis.xrange(stream, at, at);
     if (!fields) return { id, why: "A worker refused an entry that is not there any more.", text };
-    const entry = parse(fields[1] ?? "");
+    const entry = parseJson(fields[1] ?? "");
     if (!validateTaskEntry(entry) || !isSigned(entry, workerKey))
       return {
         id,
@@ -121,7 +121,7 @@ export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
     async progress(blocking, since) {
       const reply = await blocking.xread("COUNT", 500, "BLOCK", 1000, "STREAMS", names.progress, since);
       const rows = reply?.[0]?.[1] ?? [];
-      const items = rows.map(([, fields]) => parse(fields[1] ?? "")).filter((one) => validateTaskProgress(one));
+      const items = rows.map(([, fields]) => parseJson(fields[1] ?? "")).filter((one) => validateTaskProgress(one));
       return { last: rows.at(-1)?.[0] ?? since, items };
     },
   };
@@ -131,7 +131,7 @@ const QUEUES = names.queue({ plane: "", service: "", version: "", engine: "" }).
 
 /** Stream and id of the entry, where it could be one of a queue. */
 function parseRefusal(text: string): [stream?: string, id?: string] {
-  const said = parse(text);
+  const said = parseJson(text);
   const [stream, id] = Array.isArray(said) ? said : [];
   const fits = typeof stream === "string" && stream.startsWith(`${QUEUES}:`) && typeof id === "string" && /^\d{1,19}-\d{1,19}$/.test(id);
   return fits ? [stream, id] : [];

@@ -1,8 +1,8 @@
 // The worker's end of the bus in TypeScript, as `workers/python-gpu` has it in Python.
 import { BUS, type TaskEntry, type TaskProgress, type TaskResult, validateTaskEntry } from "@spindle/schemas";
 import type { Redis } from "ioredis";
+import { parseJson } from "./json.ts";
 import { names, type Route } from "./names.ts";
-import { parse } from "./parse.ts";
 import { isSigned, signResult } from "./sign.ts";
 
 export interface WorkerEnd {
@@ -23,7 +23,7 @@ export function workerEnd(redis: Redis, worker: string, workerKey: string): Work
       const reply = (await call("spindle_take", streams, worker)) as [string, string, string] | null;
       if (!reply) return undefined;
       const [stream, id, text] = reply;
-      const entry = parse(text);
+      const entry = parseJson(text);
       const shaped = validateTaskEntry(entry);
       if (shaped && isSigned(entry, workerKey)) return entry;
       await call("spindle_refuse", [names.results], JSON.stringify([stream, id]), names.resultsBell);

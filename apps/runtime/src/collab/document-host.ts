@@ -20,7 +20,7 @@ import { isOutage } from "../store/patient.ts";
 import { type Author, Clients, SERVER } from "./clients.ts";
 import type { Claimed, DocumentLeases, Runtime } from "./document-leases.ts";
 import type { Losses } from "./losses.ts";
-import { type Admitted, admitBeside, applyTogether, type Edit, ownersOf, takeNeighbours } from "./neighbours.ts";
+import { type AdmittedEdit, admitBeside, applyTogether, type Edit, ownersOf, takeNeighbours } from "./neighbours.ts";
 import { asRefused, readStored } from "./reading.ts";
 import { Rows } from "./rows.ts";
 import { DocumentLost, type UpdateLog } from "./update-log.ts";
@@ -350,7 +350,7 @@ export class DocumentHost {
   private async storeNext(id: string, hosted: Hosted): Promise<void> {
     const edits = takeNeighbours(hosted.edits);
     if (hosted.edits.length > 0) void this.inTurn(hosted, () => this.storeNext(id, hosted));
-    let admitted: Admitted[] = [];
+    let admitted: AdmittedEdit[] = [];
     for (const edit of edits) {
       try {
         const { doc, clients } = await hosted.loading;
@@ -367,7 +367,7 @@ export class DocumentHost {
     await this.store(id, hosted, admitted);
   }
 
-  private async store(id: string, hosted: Hosted, admitted: readonly Admitted[]): Promise<void> {
+  private async store(id: string, hosted: Hosted, admitted: readonly AdmittedEdit[]): Promise<void> {
     const news = admitted.flatMap((one) => one.news);
     try {
       if (news.length > 0) await this.storeNews(id, hosted, news, admitted);
@@ -379,7 +379,7 @@ export class DocumentHost {
     }
   }
 
-  private async storeNews(id: string, hosted: Hosted, news: readonly Uint8Array[], admitted: readonly Admitted[]): Promise<void> {
+  private async storeNews(id: string, hosted: Hosted, news: readonly Uint8Array[], admitted: readonly AdmittedEdit[]): Promise<void> {
     const kept = await hosted.loading;
     const seqs = await this.log.append(id, news, { owners: ownersOf(admitted), fence: kept.fence });
     for (const { edit, unowned } of admitted) kept.clients.own(edit.author, unowned);

@@ -9,12 +9,12 @@ import { DocumentLost } from "./update-log.ts";
 
 const [ADA, BEN] = [authorOf("profile:ada"), authorOf("profile:ben")];
 
-async function opened(log = new MemoryLog()): Promise<OpenDocument & { log: MemoryLog; told: number[] }> {
+async function opened(log = new MemoryLog()): Promise<OpenDocument & { log: MemoryLog; heard: number[] }> {
   const document = await new DocumentHost(log, () => {}).open("g");
-  const told: number[] = [];
-  document.doc.on("update", (update: Uint8Array) => void told.push(update.length));
+  const heard: number[] = [];
+  document.doc.on("update", (update: Uint8Array) => void heard.push(update.length));
   log.inserts = 0;
-  return { ...document, log, told };
+  return { ...document, log, heard };
 }
 
 /** What one client says of a key of its own. */
@@ -27,10 +27,10 @@ function edit(doc: Y.Doc, client: number, key: string, value: unknown = 1): Uint
 }
 
 test("[C5] edits that come while one is stored are stored with one INSERT, and told with one message", async () => {
-  const { doc, append, log, told } = await opened();
+  const { doc, append, log, heard } = await opened();
   const edits = Array.from({ length: 20 }, (_, at) => append(edit(doc, 100 + at, `k${at}`), at % 2 ? ADA : BEN));
   expect(await Promise.all(edits)).toEqual(Array(20).fill(true));
-  expect([log.inserts, told.length]).toEqual([1, 1]);
+  expect([log.inserts, heard.length]).toEqual([1, 1]);
   expect(log.owners.get(101)).toBe("profile:ada");
   const again = await opened(log);
   expect(again.doc.toJSON()).toEqual(doc.toJSON());
@@ -90,9 +90,9 @@ test("[C5] in one group too nobody goes on under a client id that another is the
 
 test("[C1] what could not be stored is in nobody's document, and each of them is told", async () => {
   const log = new MemoryLog();
-  const { doc, append, told } = await opened(log);
+  const { doc, append, heard } = await opened(log);
   log.append = () => Promise.reject(new DocumentLost("g"));
   const answers = await Promise.allSettled([append(edit(doc, 101, "a"), ADA), append(edit(doc, 102, "b"), BEN)]);
   for (const answer of answers) expect(answer).toMatchObject({ status: "rejected", reason: expect.any(DocumentLost) });
-  expect(told).toEqual([]);
+  expect(heard).toEqual([]);
 });

@@ -15,7 +15,7 @@ export interface Edit {
 }
 
 /** An edit that fits the document and the edits before it. */
-export interface Admitted {
+export interface AdmittedEdit {
   edit: Edit;
   /** What of it the document does not have yet. */
   news: readonly Uint8Array[];
@@ -47,10 +47,10 @@ export function takeNeighbours(waiting: Edit[]): Edit[] {
  * @throws EditRefused, or MustWait where its sender has lost too much
  */
 export async function admitBeside(
-  before: readonly Admitted[],
+  before: readonly AdmittedEdit[],
   edit: Edit,
   { tried, clients, inSteps }: { tried: Tried; clients: Clients; inSteps<T>(steps: Steps<T>): Promise<T> },
-): Promise<Admitted> {
+): Promise<AdmittedEdit> {
   const { update, author, losses } = edit;
   const isOthers = (client: number) =>
     before.some(({ edit: { author: other }, unowned }) => !author.names.has(other.name) && unowned.includes(client));
@@ -61,14 +61,14 @@ export async function admitBeside(
 }
 
 /** Of each client id the name of whoever used it first. */
-export function ownersOf(admitted: readonly Admitted[]): Map<number, string> {
+export function ownersOf(admitted: readonly AdmittedEdit[]): Map<number, string> {
   const owners = new Map<number, string>();
   for (const { edit, unowned } of admitted) for (const client of unowned) if (!owners.has(client)) owners.set(client, edit.author.name);
   return owners;
 }
 
 /** Applies what was admitted: small edits in one transaction, of which everybody is told with one message, and each part of a large one alone. */
-export async function applyTogether(doc: Y.Doc, admitted: readonly Admitted[], turn: () => Promise<void>): Promise<void> {
+export async function applyTogether(doc: Y.Doc, admitted: readonly AdmittedEdit[], turn: () => Promise<void>): Promise<void> {
   for (const [at, parts] of inMessages(admitted).entries()) {
     if (at > 0) await turn();
     doc.transact(() => {
@@ -77,7 +77,7 @@ export async function applyTogether(doc: Y.Doc, admitted: readonly Admitted[], t
   }
 }
 
-function inMessages(admitted: readonly Admitted[]): Uint8Array[][] {
+function inMessages(admitted: readonly AdmittedEdit[]): Uint8Array[][] {
   const messages: Uint8Array[][] = [];
   let room = 0;
   for (const { news } of admitted)
