@@ -247,8 +247,11 @@ function hasNoNumber({ type, minimum, maximum, exclusiveMinimum, exclusiveMaximu
   const most = Math.min(...[maximum, exclusiveMaximum].filter(isNumber));
   const first = Math.floor(least / step);
   if (!Number.isFinite(most) || !Number.isSafeInteger(first) || least > most) return false;
-  // One of these is the least multiple within the limits; 3 * 0.1 is 0.30000000000000004, and no multiple before it is rounded.
-  const near = [first, first + 1, first + 2].flatMap((count) => [count * step, Number((count * step).toPrecision(15))]);
+  // One of these is the least multiple within the limits. 3 * 0.1 is 0.30000000000000004, which is above 0.3 and no other multiple than it.
+  const near = [first, first + 1, first + 2].map((count) => {
+    const [exact, decimal] = [count * step, Number((count * step).toPrecision(15))];
+    return Number.isInteger(exact) || whyInvalid(decimal, { multipleOf: step }) !== undefined ? exact : decimal;
+  });
   const limits = { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf: step };
   return near.every((value) => whyInvalid(value, limits) !== undefined);
 }

@@ -72,9 +72,20 @@ test.each([
   [-1.1, 0.1],
   [1e22, 0.5],
   [-3e-9, 1e-9],
+  [0.1 + 0.2, 0.1],
+  [-0.1 - 0.2, 0.1],
+  [1.1 * 3, 0.1],
+  [0.7 * 3, 0.7],
+  [1, 1 / 3],
+  [-2, 1 / 3],
 ])("%d is a multiple of %d", (value, multipleOf) => {
   expect(whyInvalid(value, { type: "number", multipleOf })).toBeUndefined();
-  expect(whyInvalid([value], { items: { anyOf: [{ multipleOf }] } })).toBeUndefined();
+  const step = { multipleOf };
+  expect(whyInvalid([value], { items: { anyOf: [{ type: "string" }, step] } })).toBeUndefined();
+  expect(whyInvalid({ a: value }, { properties: { a: { $ref: "#/$defs/step" } }, $defs: { step } })).toBeUndefined();
+  const inner = { anyOf: [{ type: "string" }, step] };
+  expect(whyInvalid(value, { anyOf: [{ type: "boolean" }, { allOf: [inner] }] })).toBeUndefined();
+  expect(whyInvalid(value, { oneOf: [step, { type: "string" }], allOf: [step] })).toBeUndefined();
 });
 
 test.each([
@@ -82,8 +93,19 @@ test.each([
   [-0.35, 0.1],
   [0.35, 0.1],
   [1.5e-9, 1e-9],
+  [0.3 + 1e-12, 0.1],
+  [-0.3 - 1e-12, 0.1],
+  [4503599627370497, 2],
+  [1, 0.3],
 ])("%d is no multiple of %d", (value, multipleOf) => {
   expect(whyInvalid(value, { type: "number", multipleOf })).toBe(`A multiple of ${multipleOf} is needed; this is ${value}.`);
+  expect(whyInvalid([multipleOf * 3, value], { items: { anyOf: [{ multipleOf }] } })).toBe("1: It has none of the forms that are allowed.");
+});
+
+test("beside a computed multiple, what is wrong is still said", () => {
+  expect(whyInvalid(0.1 + 0.2, { multipleOf: 0.1, minimum: 1 })).toBe("At least 1; this is 0.30000000000000004.");
+  expect(whyInvalid([0.1 + 0.2, 0.35], { items: { multipleOf: 0.1 } })).toBe("1: A multiple of 0.1 is needed; this is 0.35.");
+  expect(whyInvalid(0.1 + 0.2, { oneOf: [{ multipleOf: 0.1 }, { multipleOf: 0.3 }] })).toBe("It has none of the forms that are allowed.");
 });
 
 test("what every object has is no property of a value", () => {

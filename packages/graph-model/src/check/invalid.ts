@@ -15,8 +15,47 @@ export function whyInvalid(value: unknown, schema: Record<string, unknown>): str
   const found = validated(value, schema);
   if (found === undefined) return "What is asked for cannot be checked: its JSON Schema cannot be read.";
   if (found.valid) return undefined;
-  const sentences = new Set(found.errors.flatMap((error) => sentenceOf(error, value, schema) ?? []));
+  const errors = withoutRounding(found.errors, value, schema);
+  if (errors.length === 0) return undefined;
+  const sentences = new Set(errors.flatMap((error) => sentenceOf(error, value, schema) ?? []));
   return [...sentences].slice(0, MOST_SENTENCES).join(" ") || "The value is not valid.";
+}
+
+/**
+ * The validator compares decimals, so it refuses 0.1 + 0.2 as a multiple of 0.1, and 1 as one of 1/3. Its error goes if the number is a
+ * multiple but for the last bits of a double, and with it whatever only says that there is an error inside. Under `not`, `if` and
+ * `contains`, where an error may be what makes a value fit, the validator decides alone.
+ */
+function withoutRounding(errors: readonly OutputUnit[], value: unknown, root: Schema): readonly OutputUnit[] {
+  const isRounded = ({ keyword, keywordLocation, instanceLocation }: OutputUnit) =>
+    keyword === "multipleOf" && isMultiple(at(value, instanceLocation), schemaAt(root, keywordLocation)?.multipleOf);
+  if (!errors.some(isRounded)) return errors;
+  const left = new Set(errors.filter((error) => !isRounded(error)));
+  const inside = (place: string, { instanceLocation }: OutputUnit): OutputUnit[] =>
+    [...left].filter((error) => error.keywordLocation.startsWith(`${place}/`) && isWithin(error.instanceLocation, instanceLocation));
+  const isMet = (error: OutputUnit): boolean => {
+    const { keyword, keywordLocation } = error;
+    if (HOLDERS.has(keyword)) return inside(keywordLocation, error).length === 0;
+    if (keyword !== "anyOf" && keyword !== "oneOf") return false;
+    const list = schemaAt(root, keywordLocation)?.[keyword];
+    const fitting = (Array.isArray(list) ? list : []).filter((_, index) => inside(`${keywordLocation}/${index}`, error).length === 0);
+    return keyword === "anyOf" ? fitting.length > 0 : fitting.length === 1;
+  };
+  for (const error of [...left].sort((a, b) => b.keywordLocation.length - a.keywordLocation.length))
+    if (left.has(error) && isMet(error)) for (const each of [error, ...inside(error.keywordLocation, error)]) left.delete(each);
+  return [...left];
+}
+
+const isWithin = (place: string, outer: string): boolean => place === outer || place.startsWith(`${outer}/`);
+
+/** The count that a division gives is off by a few units in its last place, and far from a whole one for what is no multiple. */
+const ROUNDING = 4 * Number.EPSILON;
+const MOST_ROUNDING = 0.01;
+
+function isMultiple(value: unknown, divisor: unknown): boolean {
+  if (typeof value !== "number" || typeof divisor !== "number") return false;
+  const count = value / divisor;
+  return Math.abs(count - Math.round(count)) <= Math.min(ROUNDING * Math.abs(count), MOST_ROUNDING);
 }
 
 /** Undefined for an error that only says that there is another one inside. */
