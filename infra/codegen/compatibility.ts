@@ -24,6 +24,8 @@ export async function whyBreaking(file: string, sql: string, releases: readonly 
     const why = migration.whyBreaking(stmt as Node);
     if (why === undefined) return [];
     const place = `${file}, line ${text(0, start).split("\n").length},`;
+    const whyFails = whyFailing(stmt as Node);
+    if (whyFails) return [`${place} ${whyFails}.`];
     const [comment = "", indent = ""] = comments.split("\n").slice(-2);
     const unused = /^\s*--\s*contract: unused since (\S+)/.exec(comment)?.[1];
     const reason = /^\s*--\s*safe: (.+)/.exec(comment)?.[1] ?? "";
@@ -33,7 +35,7 @@ export async function whyBreaking(file: string, sql: string, releases: readonly 
     if (unused === release) return [`${place} ${why}. This release still has to leave it alone; the next may contract it.`];
     if (!releases.includes(unused))
       return [`${place} ${why}. ${unused} is no release before ${release}: name the one that stopped using it.`];
-    const whyNot = whyNoContract(stmt as Node);
+    const whyNot = whyNoContract(stmt as Node) ?? whyMisleading(stmt);
     return whyNot ? [`${place} ${whyNot}.`] : [];
   });
 }
@@ -47,6 +49,35 @@ function isReason(text: string): boolean {
   const words = text.toLowerCase().match(/\p{L}{2,}/gu) ?? [];
   const different = new Set(words.filter((word) => new Set(word).size > 1));
   return text.trim().length >= LEAST_REASON.characters && different.size >= LEAST_REASON.words;
+}
+
+/** What no transaction takes. Every migration is one, so no reason makes such a statement safe. */
+const NOT_IN_TRANSACTION: ReadonlySet<string> = new Set(
+  ["Createdb", "Dropdb", "CreateTableSpace", "DropTableSpace", "AlterSystem", "CreateSubscription", "DropSubscription"].map(
+    (name) => `${name}Stmt`,
+  ),
+);
+
+function whyFailing(statement: Node): string | undefined {
+  if ("TransactionStmt" in statement) return "ends or divides the transaction of its migration (leave it out)";
+  const [name] = Object.keys(statement) as [string];
+  const isRefused =
+    NOT_IN_TRANSACTION.has(name) ||
+    ("VacuumStmt" in statement && statement.VacuumStmt.is_vacuumcmd === true) ||
+    ("ClusterStmt" in statement && !statement.ClusterStmt.relation) ||
+    ("DiscardStmt" in statement && statement.DiscardStmt.target === "DISCARD_ALL") ||
+    ("ReindexStmt" in statement && !statement.ReindexStmt.relation);
+  return isRefused || (!("RefreshMatViewStmt" in statement) && isConcurrent(statement))
+    ? "cannot run in the transaction of its migration (leave out the statement, or its CONCURRENTLY)"
+    : undefined;
+}
+
+/** Whether anything in a statement is done CONCURRENTLY, at whatever depth. */
+function isConcurrent(part: unknown): boolean {
+  if (part === null || typeof part !== "object") return false;
+  return Object.entries(part).some(
+    ([key, value]) => (key === "concurrent" && value === true) || (key === "defname" && value === "concurrently") || isConcurrent(value),
+  );
 }
 
 const SEVERAL = "changes several things under one comment: write a statement for each, without CASCADE";
@@ -248,9 +279,12 @@ function whyMisleading(part: unknown): string | undefined {
     if (key === "relpersistence" && value === "t")
       return "makes something for its own session, which is found before what has the same name";
     if (key === "relpersistence" && value === "u") return "makes something that is empty after a crash of PostgreSQL (leave out UNLOGGED)";
-    if (key === "concurrent" && value === true) return "fails in the transaction of its migration (leave out CONCURRENTLY)";
-    if ((key === "TypeCast" && isMoment(value.typeName, value.arg)) || (key === "ColumnDef" && isMoment(value.typeName, defaultOf(value))))
-      return "keeps the time at which the migration runs (write now())";
+    if (key === "A_Const" && isMoment(value))
+      return "keeps the time at which the migration runs (write now(); for the word itself, 'now'::text)";
+    if (key === "TypeCast" && isNoTime(value.typeName) && "A_Const" in value.arg) return undefined;
+    const given = key === "ColumnDef" && isNoTime(value.typeName) ? defaultOf(value) : undefined;
+    if (given && "A_Const" in given)
+      return whyMisleading({ ...value, constraints: value.constraints.filter((each: Node) => !isDefault(each)) });
     return whyMisleading(value);
   });
 }
@@ -258,11 +292,19 @@ function whyMisleading(part: unknown): string | undefined {
 const defaultOf = (column: ColumnDef): Node | undefined =>
   constraintsOf(column).find(({ contype }) => contype === "CONSTR_DEFAULT")?.raw_expr;
 
-/** Whether a text is read as a time that depends on when it is read: once, when the statement is. */
-function isMoment(type: ColumnDef["typeName"], text: Node | undefined): boolean {
-  const value = text && "A_Const" in text ? (text.A_Const.sval?.sval ?? "") : "";
-  return /^(time|date)/.test(builtInOf(type) ?? "") && /^\s*(now|today|tomorrow|yesterday)\s*$/i.test(value);
+const isDefault = (node: Node): boolean => "Constraint" in node && node.Constraint.contype === "CONSTR_DEFAULT";
+
+/** A sentence may have such a word, and is read as no time. */
+const MOST_WORDS = 3;
+
+/** Whether a text could be read as a time that depends on when it is read: once, when the statement is. */
+function isMoment({ sval }: { sval?: { sval?: string } }): boolean {
+  const text = sval?.sval ?? "";
+  return /\b(now|today|tomorrow|yesterday)\b/i.test(text) && text.trim().split(/\s+/).length <= MOST_WORDS;
 }
+
+/** Whether a constant of a type is certainly read as no time. */
+const isNoTime = (type: ColumnDef["typeName"]): boolean => /^(?!time|date|interval)/.test(builtInOf(type) ?? "time");
 
 const BUILT_IN =
   /^(bool|int[248]|(small|big)?serial[248]?|float[48]|numeric|text|varchar|bpchar|uuid|jsonb?|bytea|date|timetz|time|timestamptz|timestamp|interval)$/;
