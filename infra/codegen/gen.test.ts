@@ -51,12 +51,30 @@ test("a migration is locked if the check takes it; otherwise nothing is, and the
     const locked = await readFile(join(base, LOCK), "utf8");
     await migration("20300102000000_second", "CREATE TABLE c (d INT);");
     await migration("20300103000000_third", "ALTER TABLE a DROP COLUMN b;");
+    const whyNot = async () => ((await lockMigrations(base).catch((error: unknown) => error)) as Advice).message;
     const refused = await lockMigrations(base).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(Advice);
     expect((refused as Advice).message).toMatch(
       /^migrations\/20300103000000_third, line 1, drops something the previous release uses\. Expand/m,
     );
     expect(await readFile(join(base, LOCK), "utf8")).toBe(locked);
+    await migration("20300103000000_third", "ALTER TABLE a ADD COLUMN e INT,\n  ADD COLUMN f INT DEFAULT 'abc';");
+    expect(await whyNot()).toMatch(
+      /^migrations\/20300103000000_third.* fails on PostgreSQL: invalid input syntax for type integer: "abc"\.$/m,
+    );
+    await migration("20300103000000_third", "ALTER TABLE a\n  ADD COLUMN f INT, ADD b INT;");
+    expect(await whyNot()).toMatch(
+      /^migrations\/20300103000000_third.* fails on PostgreSQL: column "b" of relation "a" already exists\.$/m,
+    );
+    expect(await readFile(join(base, LOCK), "utf8")).toBe(locked);
+    await migration("20300103000000_third", "ALTER TABLE a ADD COLUMN f INT DEFAULT 1;");
+    expect(await lockMigrations(base)).toEqual([LOCK]);
+    await migration("20300103000000_third", "ALTER TABLE a ADD COLUMN f INT DEFAULT 2;");
+    expect(await whyNot()).toMatch(/third has changed.* take its line out of prisma\/migrations\.lock\.json/);
+    await rm(join(base, "apps/runtime/prisma/migrations/20300103000000_third"), { recursive: true });
+    expect(await whyNot()).toMatch(/third is missing.* take its line out of prisma\/migrations\.lock\.json/);
+    await writeFile(join(base, LOCK), (await readFile(join(base, LOCK), "utf8")).replace(/,\s*"20300103000000_third": "\w+"/, ""));
+    expect(await lockMigrations(base)).toEqual([]);
   } finally {
     await rm(base, { recursive: true });
   }

@@ -6,6 +6,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Advice } from "../launch/say.ts";
 import { hashOf } from "../launch/stamp.ts";
+import { whyMigrationsFail } from "./attempt.ts";
 import { generateDashboards } from "./dashboards.ts";
 import { generateNodeManifest, generatePythonManifest } from "./manifests.ts";
 import { lockDatabase } from "./migrations.ts";
@@ -64,12 +65,15 @@ export async function generate(means: Means): Promise<string[]> {
 }
 
 /**
- * Returns the path of the lock, if it has grown. An entry is for ever, so a migration that `npm run check` refuses never gets one.
+ * Returns the path of the lock, if it has grown. A migration that `npm run check` or PostgreSQL refuses gets no entry.
  * @throws Advice if one is refused
  */
 export async function lockMigrations(base: string): Promise<string[]> {
   const { path, text, problems } = await lock(base);
-  if (problems.length > 0) throw new Advice(`no migration is locked before this is mended:\n${problems.join("\n")}`);
+  const refuse = (why: readonly string[]) => new Advice(`no migration is locked before this is mended:\n${why.join("\n")}`);
+  if (problems.length > 0) throw refuse(problems);
+  const why = (await isWritten(path, text)) ? undefined : await whyMigrationsFail(dirname(path));
+  if (why) throw refuse([why]);
   return (await write(path, text)) ? [relative(base, path)] : [];
 }
 

@@ -17,6 +17,10 @@ interface Lock {
   functions: Record<string, Signature>;
 }
 
+/** A migration is final once it has been merged, and that no file says. */
+const UNMERGED =
+  "While it is on your branch alone, take its line out of prisma/migrations.lock.json instead, run npm run gen, and delete the databases of yours that have it.";
+
 /**
  * Migrations of 0.1.0, from before each had to leave the previous release working; and one that can get no comment any more, whose index
  * is over ids.
@@ -39,9 +43,11 @@ export async function lockDatabase(
   const migrations = await readMigrations(prisma, problems);
   const hashes = new Map([...migrations].map(([name, sql]) => [name, createHash("sha256").update(sql).digest("hex")]));
   for (const [name, hash] of Object.entries(locked.migrations)) {
-    if (!hashes.has(name)) problems.push(`migrations/${name} is missing. Databases have it: put it back.`);
+    if (!hashes.has(name)) problems.push(`migrations/${name} is missing. Databases have it: put it back. ${UNMERGED}`);
     else if (hashes.get(name) !== hash)
-      problems.push(`migrations/${name} has changed. Databases that have it would miss the change: undo it, and add a new migration.`);
+      problems.push(
+        `migrations/${name} has changed. Databases that have it would miss the change: undo it, and add a new migration. ${UNMERGED}`,
+      );
   }
   for (const [name, sql] of migrations) if (!EXEMPT.has(name)) problems.push(...(await whyBreaking(`migrations/${name}`, sql, releases)));
 
