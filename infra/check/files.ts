@@ -7,8 +7,8 @@ import { ROOT } from "../launch/paths.ts";
 
 /** Those that git has or would take, as paths from the root. */
 export const repositoryFiles = (): string[] =>
-  execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: ROOT, encoding: "utf8" })
-    .split("\n")
+  execFileSync("git", ["ls-files", "-coz", "--exclude-standard"], { cwd: ROOT, encoding: "utf8" })
+    .split("\0") // with lines, git writes a name that is not ASCII in quotes
     .filter((file) => file && existsSync(join(ROOT, file)));
 
 export const isGenerated = (file: string): boolean => /(^|\/)generated\//.test(file);

@@ -1,6 +1,6 @@
 // The rules of the house that no tool checks: file sizes, names in the wrong place, links, words that do not belong.
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { committedManifests } from "@spindle/node-library/manifests";
 import * as contract from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { RELEASE } from "../../apps/runtime/src/store/release.ts";
 import { readSource as read } from "../../infra/check/files.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
 import { BROKEN_BUILDS, breakBuild, markedFiles } from "../support/broken-builds.ts";
-import { codeFiles as code, files } from "./files.ts";
+import { codeFiles as code, files, testFiles } from "./files.ts";
 import { docstringsOf, titlesOf } from "./titles.ts";
 
 test("no file is over 400 lines, and half of them are near 100 or under", () => {
@@ -94,14 +94,32 @@ test("the release is the one that the packages name", () => {
   expect(read("workers/python-gpu/spindle_worker/__init__.py")).toContain(`RELEASE = "${RELEASE}"`);
 });
 
+test("every test belongs to one suite, and no file is in one that is no test", () => {
+  const suites = [...testFiles()];
+  expect(suites.every(([, list]) => list.length > 0)).toBe(true);
+  const run = suites.flatMap(([, list]) => list);
+  // All that a person or another runner would take for a test of TypeScript or JavaScript.
+  const tests = files.filter((file) => /\.(test|spec)\.[cm]?[jt]sx?$/.test(file) || /(^|\/)__tests__\//.test(file));
+  expect(run.toSorted()).toEqual(tests.toSorted());
+  const python = files.filter((file) => /(^|\/)(test_[^/]*|[^/]*_test)\.py$/.test(file));
+  expect(python.filter((file) => !/^workers\/python-gpu\/(engine_)?tests\/test_\w+\.py$/.test(file))).toEqual([]);
+  expect(
+    testFiles(["tests/support/a.test.ts", "tests/house/deep/a.test.ts", "templates/a.test.ts", "infra/a/b.test.ts", "infra/atest.ts"]),
+  ).toEqual(new Map(suites.map(([name]) => [name, name === "unit" ? ["infra/a/b.test.ts"] : []])));
+});
+
 describe("each rule of the design and of the run engine's specification", () => {
   const ids = ["docs/design.md", "apps/runtime/src/engine/SPEC.md"].flatMap((page) =>
     [...read(page).matchAll(/^- ([A-Z]{1,2}\d+) /gm)].map(([, id = ""]) => id),
   );
+  const run = new Set([...testFiles().values()].flat());
+  const texts = [...run].map((file) => read(file));
+  /** By a test that a suite runs, of which it may hold the cases. */
+  const isImported = (file: string) => texts.some((text) => text.includes(`/${basename(file)}"`));
   /** The ids at the front of a title, as in "[E9, RM2] what is promised"; of a docstring in Python, whose tests have no titles. */
   const titles = [
     ...code
-      .filter((file) => /\.(test|testing)\.ts$/.test(file))
+      .filter((file) => run.has(file) || (file.endsWith(".testing.ts") && isImported(file)))
       .flatMap((file) => titlesOf(file, read(file)).map((title) => ({ file, title }))),
     ...docstringsOf(code.filter((file) => /^workers\/python-gpu\/tests\/test_\w+\.py$/.test(file))),
   ];
