@@ -1,11 +1,17 @@
-// Where code evaluates a text as code or as a command, or puts one into a page as markup (DESIGN S4).
+// Where code evaluates a text as code or as a command, or puts one into a page as markup (DESIGN S4), in the spellings of engineers who do
+// not hide it. It reads one file without types, so it does not see what comes there by way of a variable: the name of a program or of a
+// module, options, the document, a text given to a timer.
 import { join } from "node:path";
 import ts from "typescript";
 import { askPython } from "../../infra/check/files.ts";
 
 const EVALUATING: ReadonlySet<string> = new Set(["eval", "Function"]);
-/** A program that takes a text as commands, under whatever path; evaluation.py has the same. */
-const A_SHELL = /^(\/\S*\/)?(sh|bash|dash|ash|zsh|ksh|fish|cmd(\.exe)?|powershell(\.exe)?|pwsh)$/;
+/** A program that takes a text as commands; evaluation.py has the same. */
+const A_SHELL = /^(sh|bash|dash|ash|zsh|ksh|fish|cmd|powershell|pwsh)$/i;
+const PATH_OF_A_SHELL = /^(\S*[/\\](sh|bash|dash|ash|zsh|ksh|fish|pwsh)|(.*[/\\])?(bash|cmd|powershell|pwsh)\.exe)$/i;
+const STARTERS = /^(spawn|spawnSync|execFile|execFileSync|fork|execute)$/;
+/** After it comes the text of a program. */
+const PROGRAM_TEXT: ReadonlySet<string> = new Set(["-c", "-e", "--eval", "-p", "--print"]);
 /** Members of pages, elements and their descriptions in JSX that take markup. */
 const MARKUP: ReadonlySet<string> = new Set([
   ...["innerHTML", "outerHTML", "insertAdjacentHTML", "setHTMLUnsafe", "dangerouslySetInnerHTML", "srcdoc", "srcDoc"],
@@ -13,59 +19,109 @@ const MARKUP: ReadonlySet<string> = new Set([
 ]);
 const TIMERS: ReadonlySet<string> = new Set(["setTimeout", "setInterval", "setImmediate"]);
 
-/** Each as `file:line: what is used`. */
+/** Each line once, as `file:line: what is used`. */
 export function evaluationsIn(file: string, text: string): string[] {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
-  const found: string[] = [];
+  const found = new Map<number, string>();
   const visit = (node: ts.Node): void => {
     if (ts.isTypeNode(node)) return;
     const what = evaluationOf(node);
-    if (what) found.push(`${file}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}: ${what}`);
+    const line = source.getLineAndCharacterOfPosition(node.getStart()).line + 1;
+    if (what && !found.has(line)) found.set(line, `${file}:${line}: ${what}`);
     ts.forEachChild(node, visit);
   };
   visit(source);
-  return found;
+  return [...found.values()];
 }
 
 function evaluationOf(node: ts.Node): string | undefined {
-  if (ts.isIdentifier(node) || ts.isStringLiteralLike(node)) {
-    const { parent, text } = node;
-    const isMember = ts.isElementAccessExpression(parent) || (ts.isPropertyAccessExpression(parent) && parent.name === node);
-    const isKey = isMember || ts.isPropertyAssignment(parent) || ts.isJsxAttribute(parent) || ts.isBindingElement(parent);
-    if (isKey && MARKUP.has(text)) return text;
-    if (text === "SHELL" || (ts.isStringLiteralLike(node) && A_SHELL.test(text))) return "a shell";
-    if (/^(node:)?child_process$/.test(text) && ts.isStringLiteralLike(node) && !isImportOfNames(parent)) return "all of child_process";
-    if (EVALUATING.has(text) && (isKey || (ts.isIdentifier(node) && !isInstanceCheck(node)))) return text;
-    const isModule = ts.isImportDeclaration(parent) || (ts.isCallExpression(parent) && parent.arguments[0] === node);
-    return isModule && ts.isStringLiteralLike(node) && /^(node:)?vm$/.test(text) ? "vm" : undefined;
-  }
+  if (ts.isIdentifier(node) || ts.isStringLiteralLike(node)) return ofName(node);
   if (isShellOption(node)) return "shell";
-  if (ts.isImportSpecifier(node) && /^(exec(Sync)?|default)$/.test((node.propertyName ?? node.name).text))
-    return "exec, or all of a module";
-  if (!ts.isCallExpression(node)) return undefined;
-  const { expression: callee, arguments: given } = node;
-  const name = ts.isIdentifier(callee) ? callee.text : ts.isPropertyAccessExpression(callee) ? callee.name.text : "";
+  if (ts.isPropertyAccessExpression(node)) return ofMember(node);
+  return ts.isCallExpression(node) ? ofCall(node) : undefined;
+}
+
+function ofName(node: ts.Identifier | ts.StringLiteralLike): string | undefined {
+  const { parent, text } = node;
+  const isMember = ts.isElementAccessExpression(parent) || (ts.isPropertyAccessExpression(parent) && parent.name === node);
+  const isKey = isMember || ts.isPropertyAssignment(parent) || ts.isJsxAttribute(parent) || ts.isBindingElement(parent);
+  if (isKey && MARKUP.has(text)) return text;
+  if (isMember && /^(SHELL|COMSPEC)$/i.test(text) && /(^|\.)env$/.test(parent.expression.getText())) return "a shell";
+  if (EVALUATING.has(text) && (isKey || (ts.isIdentifier(node) && !isInstanceCheck(node)))) return text;
+  if (ts.isBindingElement(parent) && parent.propertyName === node && text === "constructor") return "constructor of a function";
+  if (!ts.isStringLiteralLike(node)) return undefined;
+  if (PATH_OF_A_SHELL.test(text) || (A_SHELL.test(text) && isGivenToStarter(node))) return "a shell";
+  if (ts.isCallExpression(parent) && parent.expression.getText().startsWith("vi.")) return undefined;
+  if (/^(node:)?child_process$/.test(text)) return isOfNames(parent) ? undefined : "exec, or all of child_process";
+  const isModule = ts.isImportDeclaration(parent) || ts.isExportDeclaration(parent) || ts.isExternalModuleReference(parent);
+  return /^(node:)?vm$/.test(text) && (isModule || (ts.isCallExpression(parent) && parent.arguments[0] === node)) ? "vm" : undefined;
+}
+
+function ofMember({ name, expression, parent }: ts.PropertyAccessExpression): string | undefined {
+  const isMade = (ts.isCallExpression(parent) || ts.isNewExpression(parent)) && parent.expression.getText().endsWith(".constructor");
+  const isOfFunction = isFunction(expression) || /getPrototypeOf\(/.test(expression.getText());
+  return name.text === "constructor" && (isMade || isOfFunction) ? "constructor of a function" : undefined;
+}
+
+const isFunction = (node: ts.Expression): boolean =>
+  ts.isParenthesizedExpression(node) ? isFunction(node.expression) : ts.isArrowFunction(node) || ts.isFunctionExpression(node);
+
+function ofCall(call: ts.CallExpression): string | undefined {
+  const { expression: callee, arguments: given } = call;
+  const name = nameOf(callee);
   if (TIMERS.has(name) && given[0] && isText(given[0])) return `${name} of a text`;
+  if (callee.kind === ts.SyntaxKind.ImportKeyword && /^["'`](data|blob):/.test(given[0]?.getText() ?? "")) return "import of a text";
+  if (STARTERS.test(name) && given.some(hasProgramText)) return "the text of a program";
   if (!ts.isPropertyAccessExpression(callee)) return undefined;
-  if (name === "constructor") return "constructor of a function";
-  return /^write(ln)?$/.test(name) && /(^|\.)document$/.test(callee.expression.getText()) ? `document.${name}` : undefined;
+  const attribute = name === "setAttribute" && given[0] && ts.isStringLiteralLike(given[0]) ? given[0].text : "";
+  if (MARKUP.has(attribute) || /^on/i.test(attribute)) return `the attribute ${attribute}`;
+  return /^write(ln)?$/.test(name) && /(^|\.)(document|ownerDocument|contentDocument)$/.test(callee.expression.getText())
+    ? `document.${name}`
+    : undefined;
 }
 
-/** Whether a module is imported by the names of what is used of it, which are judged each. */
-function isImportOfNames(declaration: ts.Node): boolean {
+const nameOf = (callee: ts.Expression): string =>
+  ts.isIdentifier(callee) ? callee.text : ts.isPropertyAccessExpression(callee) ? callee.name.text : "";
+
+/** Whether a list of arguments has one that says a program's text follows, and that text is made. */
+const hasProgramText = (list: ts.Expression): boolean =>
+  ts.isArrayLiteralExpression(list) &&
+  list.elements.some((element, at) => {
+    const next = list.elements[at + 1];
+    return ts.isStringLiteralLike(element) && PROGRAM_TEXT.has(element.text) && next !== undefined && !ts.isStringLiteralLike(next);
+  });
+
+/** Whether it is in what starts a process, itself or in the list of arguments. */
+function isGivenToStarter({ parent }: ts.Node): boolean {
+  const call = ts.isArrayLiteralExpression(parent) ? parent.parent : parent;
+  return ts.isCallExpression(call) && STARTERS.test(nameOf(call.expression));
+}
+
+/** Whether a module is imported by the names of what is used of it, without `exec`, which is a shell. */
+function isOfNames(declaration: ts.Node): boolean {
   const clause = ts.isImportDeclaration(declaration) ? declaration.importClause : undefined;
-  if (!clause) return false;
-  return clause.isTypeOnly || (!clause.name && clause.namedBindings !== undefined && ts.isNamedImports(clause.namedBindings));
+  if (!clause || clause.isTypeOnly) return clause !== undefined;
+  if (clause.name || !clause.namedBindings || !ts.isNamedImports(clause.namedBindings)) return false;
+  return clause.namedBindings.elements.every(({ propertyName, name }) => !/^(exec(Sync)?|default)$/.test((propertyName ?? name).text));
 }
 
-/** Whether `shell` is given as an option, however that is written, and not as `false`. */
+/** Whether `shell` is given as an option to what starts a process, or set to true or as a member anywhere, and not as `false`. */
 function isShellOption(node: ts.Node): boolean {
-  if (ts.isShorthandPropertyAssignment(node)) return node.name.text === "shell";
-  const isSet =
-    ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.EqualsToken && ts.isPropertyAccessExpression(node.left);
-  const [name, value] = ts.isPropertyAssignment(node) ? [node.name, node.initializer] : isSet ? [node.left.name, node.right] : [];
-  if (!name || !(ts.isIdentifier(name) || ts.isStringLiteralLike(name))) return false;
-  return name.text === "shell" && value?.kind !== ts.SyntaxKind.FalseKeyword;
+  const isShell = (name: ts.Node | undefined) => name !== undefined && /^["'`]?shell["'`]?$/.test(name.getText());
+  if (ts.isBinaryExpression(node)) {
+    const { left, operatorToken, right } = node;
+    const member = ts.isPropertyAccessExpression(left)
+      ? left.name
+      : ts.isElementAccessExpression(left)
+        ? left.argumentExpression
+        : undefined;
+    const isSet = operatorToken.kind >= ts.SyntaxKind.FirstAssignment && operatorToken.kind <= ts.SyntaxKind.LastAssignment;
+    return isSet && isShell(member) && right.kind !== ts.SyntaxKind.FalseKeyword;
+  }
+  if (ts.isShorthandPropertyAssignment(node)) return isShell(node.name) && isGivenToStarter(node.parent);
+  if (!ts.isPropertyAssignment(node) || !isShell(node.name)) return false;
+  const { kind } = node.initializer;
+  return kind === ts.SyntaxKind.TrueKeyword || (kind !== ts.SyntaxKind.FalseKeyword && isGivenToStarter(node.parent));
 }
 
 const isInstanceCheck = ({ parent }: ts.Node): boolean =>
