@@ -287,6 +287,11 @@ test.each<[string, Capability, string]>([
     }),
     'Example 1 lacks the input "text", which is required.',
   ],
+  [
+    "an example without a parameter that is required",
+    shout({ parameters: [{ name: "marks", type: "integer", required: true }], examples: [{ input: { text: "a" } }] }),
+    'Example 1 lacks the input "marks", which is required.',
+  ],
   ["a part of a version with a zero in front", shout({ version: "1.00.0" }), 'The version "1.00.0" is not written like 1.0.0.'],
   ["a version with a zero in front", shout({ version: "01.0.0" }), 'The version "01.0.0" is not written like 1.0.0.'],
   [
@@ -342,6 +347,16 @@ test("nothing is wrong with what JSON Schema has and few need", () => {
 });
 
 test.each([
+  { name: "asked", type: "object", schema: { "x-ports": "outputs" } },
+  { name: "cases", type: "array", schema: { "x-branches": true } },
+])("an example may have outputs that a setting makes: %j", (parameter) => {
+  const example = { input: { text: "a" }, output: { quiet: 1 } };
+  expect(faultsOf(shout({ examples: [example] }))).toHaveLength(1);
+  expect(faultsOf(shout({ parameters: [parameter], examples: [example] }))).toEqual([]);
+});
+
+test.each([
+  { type: "number", exclusiveMinimum: 0.7, exclusiveMaximum: 0.9, multipleOf: 0.1 }, // 0.7 / 0.1 is 6.999999999999999
   { type: "number", minimum: -0.3, maximum: -0.3, multipleOf: 0.1 },
   { type: "number", minimum: 0.3, maximum: 0.3, multipleOf: 0.1 },
   { type: "number", exclusiveMinimum: -0.4, exclusiveMaximum: -0.2, multipleOf: 0.1 },

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from spindle_worker import nodes
 from spindle_worker.nodes import refuse_misnamed
 
 FOLDER = "spindle_worker/nodes"
@@ -29,6 +30,13 @@ def test_a_file_that_is_not_found_is_named_with_what_to_write(tmp_path: Path, na
     with pytest.raises(ValueError) as refused:
         refuse_misnamed(tmp_path)
     assert str(refused.value).startswith(said)
+
+
+def test_such_a_file_keeps_the_worker_from_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "shout.node.py")
+    monkeypatch.setattr(nodes, "__path__", [str(tmp_path)])
+    with pytest.raises(ValueError, match=r"shout\.node\.py is no node under this name"):
+        nodes.capabilities.__wrapped__()
 
 
 def test_helpers_and_what_is_no_code_are_left_alone(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 // Nodes whose text a program carries: they need no service, and keep the limits of a run.
 import { execFileSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { makeLibrary, mergeManifests } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
@@ -58,4 +59,13 @@ test("[G8] with every node that it can carry a program is strict TypeScript", as
   const tsc = fileURLToPath(new URL("../../../../node_modules/typescript/lib/tsc.js", import.meta.url));
   const flags = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext", "--types", "node"];
   expect(() => execFileSync(process.execPath, [tsc, ...flags, file], { encoding: "utf8" })).not.toThrow();
+});
+
+test("a node that does not say it can be carried stays a function that the program asks for", async () => {
+  const file = await folder.write(
+    graphOf([node("a", "control.delay"), node("b", "info.get_capabilities"), node("c", "json.merge")], []),
+    library,
+  );
+  const asked = [...(await readFile(file, "utf8")).matchAll(/^\/\/ {3}(\S+)$/gm)].map(([, service]) => service);
+  expect(asked).toEqual(["control.delay", "info.get_capabilities"]);
 });
