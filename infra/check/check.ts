@@ -41,40 +41,41 @@ export async function gen(): Promise<number> {
   return 0;
 }
 
-async function generatedFiles(): Promise<boolean> {
-  const made = await verify(PYTHON).catch((error: unknown) => {
-    if (error instanceof Advice) return error.message;
+/** Says what is wrong, or that nothing is. Returns whether nothing is. */
+function judge(name: string, wrong: readonly string[], next = ""): boolean {
+  say(wrong.length === 0 ? `${name}: ok` : `${name}: FAILED${next}\n${wrong.join("\n")}`);
+  return wrong.length === 0;
+}
+
+export async function generatedFiles(made: ReturnType<typeof verify>): Promise<boolean> {
+  try {
+    const { stale, problems } = await made;
+    const results = [judge("generated files", stale, ", stale. Run: npm run gen"), judge("migrations", problems)];
+    return results.every(Boolean);
+  } catch (error) {
+    if (error instanceof Advice) return judge("generated files", [error.message]);
     throw error;
-  });
-  if (typeof made === "string") {
-    say(`generated files: FAILED, ${made}`);
-    return false;
   }
-  const { stale, problems } = made;
-  say(stale.length === 0 ? "generated files: ok" : `generated files: FAILED, stale: ${stale.join(", ")}. Run: npm run gen`);
-  say(problems.length === 0 ? "migrations: ok" : `migrations: FAILED\n${problems.join("\n")}`);
-  return stale.length === 0 && problems.length === 0;
 }
 
 async function engines(): Promise<boolean> {
   const { node, unfit } = await unfitPackages();
-  say(unfit.length === 0 ? "engines of the packages: ok" : `engines of the packages: FAILED on Node ${node}\n${unfit.join("\n")}`);
-  return unfit.length === 0;
+  return judge("engines of the packages", unfit, ` on Node ${node}`);
 }
 
-function names(): boolean {
-  const [empty, ambiguous] = [filesWithEmptyNames(), filesWithAmbiguousNames()];
-  const lines = [...empty.map((line) => `${line} says nothing`), ...ambiguous.map((line) => `several things are exported as ${line}`)];
-  say(lines.length === 0 ? "names: ok" : `names: FAILED\n${lines.join("\n")}`);
-  return lines.length === 0;
+export function names(empty: readonly string[], ambiguous: readonly string[]): boolean {
+  return judge("names", [
+    ...empty.map((line) => `${line} says nothing`),
+    ...ambiguous.map((line) => `several things are exported as ${line}`),
+  ]);
 }
 
 export async function check(): Promise<number> {
   await prepare();
   const results = [
-    await generatedFiles(),
+    await generatedFiles(verify(PYTHON)),
     await engines(),
-    names(),
+    names(filesWithEmptyNames(), filesWithAmbiguousNames()),
     ...(await Promise.all([
       runTool("format and lint", bin("biome"), ["ci", "."]),
       runTool("import directions", bin("depcruise"), [

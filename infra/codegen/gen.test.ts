@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { Advice } from "../launch/say.ts";
-import { lockMigrations, makeStale, type Part } from "./gen.ts";
+import { lockMigrations, makeStale, type Part, verify } from "./gen.ts";
 
 test("a part is made again when its sources or its own files have changed, and no program is brought before that", async () => {
   const base = await mkdtemp(join(tmpdir(), "spindle-gen-"));
@@ -52,6 +52,9 @@ test("a migration is locked if the check takes it; otherwise nothing is, and the
     await migration("20300102000000_second", "CREATE TABLE c (d INT);");
     await migration("20300103000000_third", "ALTER TABLE a DROP COLUMN b;");
     const whyNot = async () => ((await lockMigrations(base).catch((error: unknown) => error)) as Advice).message;
+    const part: Part = { name: "a", files: [], make: async () => new Map([[join(base, "a.out"), "a"]]) };
+    const { stale, problems } = await verify("python", [part], base);
+    expect([stale, problems]).toEqual([["a.out"], [expect.stringMatching(/^migrations\/20300103000000_third, line 1, drops/)]]);
     const refused = await lockMigrations(base).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(Advice);
     expect((refused as Advice).message).toMatch(

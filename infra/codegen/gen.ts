@@ -95,11 +95,11 @@ export async function makeStale(parts: readonly Part[], base: string, { prepare,
 }
 
 /** Returns the paths whose content differs from what the sources make, and what is wrong with the migrations. */
-export async function verify(python: string): Promise<{ stale: string[]; problems: string[] }> {
-  const made = await Promise.all(PARTS.map(({ make }) => make(python)));
-  const { path, text, problems } = await lock(root);
+export async function verify(python: string, parts = PARTS, base = root): Promise<{ stale: string[]; problems: string[] }> {
+  const made = await Promise.all(parts.map(({ make }) => make(python)));
+  const { path, text, problems } = await lock(base);
   const files = [...made.flatMap((part) => [...part]), [path, text] as const];
-  const stale = await Promise.all(files.map(async (file) => ((await isWritten(...file)) ? [] : [relative(root, file[0])])));
+  const stale = await Promise.all(files.map(async (file) => ((await isWritten(...file)) ? [] : [relative(base, file[0])])));
   return { stale: stale.flat(), problems };
 }
 
