@@ -159,7 +159,7 @@ model.eval()
 said = "exec(text) in a shell, which is no sh"
 pattern = re.compile(text)
 name = platform.system()
-told = [settings.system, message.system, {"system": text, "shell": "dark"}]
+said = [settings.system, message.system, {"system": text, "shell": "dark"}]
 kinds = ["cmd", "fish", "sh"]
 subprocess.run([sys.executable, "-c", "import this"])
 from platform import system

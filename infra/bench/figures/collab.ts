@@ -2,7 +2,7 @@
 import { fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { copyOf, LAYOUT, migrate, setEntry } from "@spindle/graph-model/shared-doc";
+import { copyOf, EDIT_REFUSED, EPOCH, KEPT, LAYOUT, migrate, SAVED, setEntry } from "@spindle/graph-model/shared-doc";
 import { WebSocket } from "ws";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
@@ -95,7 +95,7 @@ async function pageOf({ url }: Bench, graph: string): Promise<Page> {
     WebSocketPolyfill: WebSocket as never,
     disableBc: true,
   });
-  for (const kind of [5, 6, 7, 8]) provider.messageHandlers[kind] = () => {}; // which only the editor shows
+  for (const kind of [SAVED, EPOCH, EDIT_REFUSED, KEPT]) provider.messageHandlers[kind] = () => {}; // which only the editor shows
   await new Promise<void>((resolve) => provider.on("sync", (synced) => synced && resolve()));
   return { doc, close: () => provider.destroy() };
 }

@@ -33,7 +33,7 @@ test.each<readonly [string, Readonly<Record<string, string>>, RegExp]>([
   ],
   ["that cannot be loaded", { "shout.node.ts": 'throw new Error("no");' }, /nodes\/shout\.node\.ts cannot be loaded: no/],
   ...["shout.node.mts", "shout.node.tsx", "shout.node.js", "shout.Node.ts", "shout.node.TS"].map(misnamed),
-  ...["shout.nodes.ts", "shout-node.ts", "shout_node.ts", "shout.ts", "shout.mjs"].map(misnamed),
+  ...["shout.nodes.ts", "shout-node.ts", "shout_node.ts", "shout.ts", "shout.mjs", "shout.node.ts.ts"].map(misnamed),
   [
     "with nothing but the ending",
     { "node.ts": node("a.b") },
@@ -67,6 +67,8 @@ test("a node is found by its name and by what its file exports, however that is 
       "ask.node.ts": 'export default { id: "a.ask", human: true };',
       "a.node.test.ts": "throw new Error();",
       "a.test.ts": "throw new Error();",
+      "a.test.tsx": "throw new Error();",
+      "a.bench.ts": "throw new Error();",
       "_template.ts": "export const text = `\nexport default defineNode({})`;",
       "_a.node.ts": "throw new Error();",
       "_loud/help.ts": "throw new Error();",

@@ -43,13 +43,13 @@ export class NodeRegistry {
   }
 }
 
-/** Whether a file is a helper, a test, an editor's own, or one of the three. */
-const isOther = (name: string): boolean => /^[_.]/.test(name) || /\.(test|testing)\.ts$/.test(name) || OWN.has(name);
+/** Whether a file is a helper, a test, a measurement, an editor's own, or one of the three. */
+const isOther = (name: string): boolean => /^[_.]/.test(name) || /\.(test|testing|bench)\.[cm]?[jt]sx?$/.test(name) || OWN.has(name);
 
 /** @throws Error if a node of this name would not be found */
 function refuseName(name: string): void {
   if (/^[^/]+\.node\.ts$/.test(name)) return;
-  const [stem] = name.slice(name.lastIndexOf("/") + 1).split(/(?:[._-]nodes?)?\.[^.]*$/i) as [string];
+  const stem = name.slice(name.lastIndexOf("/") + 1).replace(/(?:[._-]nodes?)?(?:\.[cm]?[jt]sx?)+$/i, "");
   const [subfolder] = name.split("/") as [string];
   throw new Error(
     name.includes("/")
