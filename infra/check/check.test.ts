@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Advice } from "../launch/say.ts";
-import { generatedFiles, names } from "./check.ts";
+import { fitNames, generatedFiles } from "./check.ts";
 
 const said: string[] = [];
 beforeEach(() => {
@@ -30,5 +30,5 @@ test("a stale file, a problem of a migration, and what keeps files from being ma
 });
 
 test("a name that says nothing, and one that means several things, each fail the check", () => {
-  expect([names([], []), names(["a"], []), names([], ["a"])]).toEqual([true, false, false]);
+  expect([fitNames([], []), fitNames(["a"], []), fitNames([], ["a"])]).toEqual([true, false, false]);
 });

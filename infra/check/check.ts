@@ -63,7 +63,7 @@ async function engines(): Promise<boolean> {
   return judge("engines of the packages", unfit, ` on Node ${node}`);
 }
 
-export function names(empty: readonly string[], ambiguous: readonly string[]): boolean {
+export function fitNames(empty: readonly string[], ambiguous: readonly string[]): boolean {
   return judge("names", [
     ...empty.map((line) => `${line} says nothing`),
     ...ambiguous.map((line) => `several things are exported as ${line}`),
@@ -75,7 +75,7 @@ export async function check(): Promise<number> {
   const results = [
     await generatedFiles(verify(PYTHON)),
     await engines(),
-    names(filesWithEmptyNames(), filesWithAmbiguousNames()),
+    fitNames(filesWithEmptyNames(), filesWithAmbiguousNames()),
     ...(await Promise.all([
       runTool("format and lint", bin("biome"), ["ci", "."]),
       runTool("import directions", bin("depcruise"), [

@@ -29,7 +29,7 @@ export function whyInvalid(value: unknown, schema: Record<string, unknown>): str
 function withoutRounding(errors: readonly OutputUnit[], value: unknown, root: Schema): readonly OutputUnit[] {
   const isRounded = ({ keyword, keywordLocation, instanceLocation }: OutputUnit) =>
     keyword === "multipleOf" && isMultiple(at(value, instanceLocation), schemaAt(root, keywordLocation)?.multipleOf);
-  if (!errors.some(isRounded)) return errors;
+  if (errors.length > MOST_ERRORS || !errors.some(isRounded)) return errors;
   const left = new Set(errors.filter((error) => !isRounded(error)));
   const inside = (place: string, { instanceLocation }: OutputUnit): OutputUnit[] =>
     [...left].filter((error) => error.keywordLocation.startsWith(`${place}/`) && isWithin(error.instanceLocation, instanceLocation));
@@ -45,6 +45,9 @@ function withoutRounding(errors: readonly OutputUnit[], value: unknown, root: Sc
     if (left.has(error) && isMet(error)) for (const each of [error, ...inside(error.keywordLocation, error)]) left.delete(each);
   return [...left];
 }
+
+/** Each is compared with all others, so the validator decides alone where there are more. */
+const MOST_ERRORS = 1000;
 
 const isWithin = (place: string, outer: string): boolean => place === outer || place.startsWith(`${outer}/`);
 
