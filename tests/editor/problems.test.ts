@@ -47,6 +47,17 @@ const BROKEN = graphOf(
   },
 );
 
+test("[G8] an export that is refused says why, and the graph stays open", async () => {
+  const id = await openBroken();
+  await page.getByRole("button", { name: "Graph menu" }).click();
+  await page.getByRole("menuitem", { name: "Export as LangGraph program" }).click();
+  await page.getByText("Only a graph that runs can be exported as a program.").waitFor();
+  expect(new URL(page.url()).pathname).toBe(`/g/${id}`);
+  await page.getByRole("button", { name: "Graph menu" }).click();
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: "Export as Mermaid" }).click()]);
+  expect(file.suggestedFilename()).toMatch(/\.mmd$/);
+});
+
 test("problems stand by cause, and each leads to the very field, whatever the inspector shows", async () => {
   await openBroken();
   await cause("A value is needed").getByText("2", { exact: true }).waitFor();

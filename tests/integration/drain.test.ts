@@ -33,18 +33,18 @@ const returned = async (run: string) =>
 test("[W10, L6] a worker that is drained ends its task first, whatever it takes, takes no other, and says so", async () => {
   const before = spindle.processes.worker?.pid;
   const [first, second] = [
-    await startRun(spindle.url, graphOf([wait("a", { seconds: 4 })])),
+    await startRun(spindle.url, graphOf([wait("a", { seconds: 10 })])),
     await startRun(spindle.url, graphOf([wait("a")])),
   ];
   await runs(first);
   const name = /^python\s+(\S+)$/m.exec(await command("list"))?.[1] ?? "";
   expect(await command("drain", name)).toBe(`${name} takes no more tasks, and ends once it has done what it has.\n`);
+  await until(async () => (await stateOf(name)) === "draining", 60_000, "it is said to have a task still");
   await until(
     async () => (await fetch(`${spindle.url}/api/workers`)).json().then((all) => !JSON.stringify(all).includes(name)),
     60_000,
     "it is gone",
   );
-  expect(await stateOf(name), "it has a task still").toBe("draining");
   for (const run of [first, second]) {
     expect((await ended(spindle.url, run)).state).toBe("succeeded");
     expect(await triesOf(run)).toEqual([{ path: "a", attempt: 1, state: "succeeded" }]);

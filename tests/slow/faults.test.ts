@@ -5,6 +5,7 @@ import { CRASH_POINTS } from "@spindle/task-bus";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaultHarness } from "../support/fault-harness.ts";
 import { brokenInvariants, type History } from "../support/invariants.ts";
+import { differsOnPage, Outcomes } from "../support/reliability.ts";
 import { until } from "../support/spindle.ts";
 
 const program = process.env.SPINDLE_MINIO;
@@ -20,6 +21,7 @@ const CELLS = SEEDS.flatMap((seed) => CRASH_POINTS.flatMap((point) => VICTIMS.ma
 describe.runIf(program)("[E9, W5, W6, W9] the fault matrix", () => {
   let harness: FaultHarness;
   let last: History | undefined;
+  const outcomes = new Outcomes();
   beforeAll(async () => {
     harness = await FaultHarness.start(program as string);
   });
@@ -47,7 +49,13 @@ describe.runIf(program)("[E9, W5, W6, W9] the fault matrix", () => {
     for (const pid of victims[victim]()) if (pid) process.kill(pid, "SIGKILL");
     await harness.release();
     last = await harness.history(await run);
-    expect(brokenInvariants(last, victim === "runtime" || victim === "postgres")).toEqual([]);
+    const broken = brokenInvariants(last, victim === "runtime" || victim === "postgres");
+    outcomes.add(point, victim, {
+      lost: last.state === "succeeded" ? 0 : 1,
+      doubled: broken.filter((found) => /^I[157] /.test(found)).length,
+      again: last.nodes.reduce((sum, { attempt }) => sum + Math.max(0, attempt - 1), 0),
+    });
+    expect(broken).toEqual([]);
     expect(last.state).toBe("succeeded");
   });
 
@@ -72,6 +80,10 @@ describe.runIf(program)("[E9, W5, W6, W9] the fault matrix", () => {
       expect(last.nodes.find((node) => node.path === "say")?.attempt).toBe(2);
     },
   );
+
+  test.runIf(!only)("docs/reliability.md has each point and each process", async () => {
+    expect(await differsOnPage("faults", outcomes)).toEqual([]);
+  });
 
   test.runIf(!only)("breaking each invariant by hand is seen: the checker has teeth", () => {
     const good = last as History;

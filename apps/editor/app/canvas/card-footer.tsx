@@ -44,7 +44,8 @@ function countWords(node: ShownNodeRun, { total, done, failed }: NodeCount): str
 }
 
 function standing(node: ShownNodeRun): string {
-  if (node.state === "dispatched" && node.notRunning) return node.notRunning.text;
+  // A map runs while its elements wait, and a server may fall silent under a node.
+  if ((node.state === "dispatched" || node.state === "running") && node.notRunning) return node.notRunning.text;
   if (node.held) return `Waiting for you: held ${node.held} it`;
   return stateWord(node.state, node.reused);
 }

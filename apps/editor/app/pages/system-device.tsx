@@ -3,7 +3,7 @@ import { NavLink } from "@remix-run/react";
 import type { Priority } from "@spindle/schemas";
 import { Pause, Play } from "lucide-react";
 import type { System } from "../session/types";
-import { ago, between, sizeWords, span } from "../ui/words";
+import { ago, between, range, sizeWords, span } from "../ui/words";
 import { usePauses } from "./use-pauses";
 
 type Device = NonNullable<System["devices"]>[number];
@@ -169,10 +169,4 @@ function PriorityChoice({ task }: { task: Device["waiting"][number] }) {
       ))}
     </select>
   );
-}
-
-/** "12 s", or "12 s to 40 s" where that is not the same. */
-function range(low: number, high: number): string {
-  const [least, most] = [span(low), span(high)];
-  return least === most ? most : `${least} to ${most}`;
 }

@@ -4,9 +4,10 @@ import { useQuery } from "@tanstack/react-query";
 import { useTRPC } from "../session/provider";
 import { CloseButton, Dialog } from "../ui/dialog";
 import { PlaneMark } from "../ui/plane-mark";
-import { FROM_CACHE, span } from "../ui/words";
+import { FROM_CACHE, range } from "../ui/words";
 
 const DOES = { runs: "Runs", reuses: FROM_CACHE, skips: "Skipped", waits: "Waits" } as const;
+const IF_CHANGED = "Runs if changed";
 
 export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: Graph; values: Record<string, unknown>; onClose(): void }) {
   const trpc = useTRPC();
@@ -28,7 +29,7 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
               ? waiting.why
               : running === 0
                 ? "Nothing: every earlier result stands."
-                : `${running} of ${data.nodes.length} nodes${data.expectedMs === null ? "; how long it takes is not known yet." : `, in about ${span(data.expectedMs)}.`}`}
+                : `${running} of ${data.nodes.length} nodes${data.between === null ? "; how long it takes is not known yet." : `, in about ${range(...data.between)}.`}`}
           </p>
           <ul className="plan">
             {data.nodes.map((planned) => {
@@ -37,11 +38,9 @@ export function PlanDialog({ id, graph, values, onClose }: { id: string; graph: 
                 <li key={planned.node} data-does={planned.does}>
                   {node && <PlaneMark plane={node.plane} small />}
                   <span className="ellipsis medium">{node ? nodeTitle(node) : planned.node}</span>
-                  <span className="text-muted">{DOES[planned.does]}</span>
+                  <span className="text-muted">{planned.ifChanged ? IF_CHANGED : DOES[planned.does]}</span>
                   <span className="text-faint text-small">{planned === waiting ? "" : planned.why}</span>
-                  <span className="text-faint digits">
-                    {planned.does === "runs" && planned.expectedMs !== null ? span(planned.expectedMs) : ""}
-                  </span>
+                  <span className="text-faint digits">{planned.does === "runs" && planned.between ? range(...planned.between) : ""}</span>
                 </li>
               );
             })}

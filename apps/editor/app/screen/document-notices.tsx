@@ -3,6 +3,7 @@ import { exportJson, type Graph } from "@spindle/graph-model";
 import type { Difference } from "@spindle/graph-model/shared-doc";
 import { useState } from "react";
 import { type Closing, GONE, OTHER_EPOCH, OTHER_LAYOUT, REMOVED, whyRefused } from "../session/closing";
+import { saveFile } from "../session/files";
 import type { RefusedEdits } from "../session/refused-edits";
 import type { TakenBack } from "../session/use-document";
 import { when } from "../ui/words";
@@ -154,12 +155,7 @@ function closingWords(closing: Closing, isShown: boolean): string {
 }
 
 function download(graph: Graph): void {
-  const url = URL.createObjectURL(new Blob([exportJson(graph)], { type: "application/json" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = "graph-copy.json";
-  link.click();
-  URL.revokeObjectURL(url);
+  saveFile(new Blob([exportJson(graph)], { type: "application/json" }), "graph-copy.json");
 }
 
 interface NoGraphProps {

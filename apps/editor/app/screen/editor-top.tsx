@@ -2,6 +2,7 @@ import { type Library, resolve } from "@spindle/graph-model";
 import { useQueryClient } from "@tanstack/react-query";
 import { Check, ChevronDown, CloudOff, Download, FileCode, FileJson, LoaderCircle, Play, Upload, Waypoints, Zap } from "lucide-react";
 import { useRef } from "react";
+import { downloadFrom } from "../session/files";
 import { useTRPC, useTRPCClient } from "../session/provider";
 import { useIsTyping } from "../session/typing";
 import type { DocumentState } from "../session/use-document";
@@ -38,7 +39,7 @@ export function EditorTop({ id, name, shared, library, commands, live, waits, on
       .then(() => client.invalidateQueries({ queryKey: trpc.graphs.get.queryKey({ id }) }), toastError);
   };
   const drafts = shared && resolve(shared.graph, library).root.nodes.some(({ engine }) => engine?.draft);
-  const exportTo = (to: string) => location.assign(`/api/graphs/${id}/export?to=${to}`);
+  const exportTo = (to: string) => void downloadFrom(`/api/graphs/${id}/export?to=${to}`).catch(toastError);
   const run = commands.get("run");
   const runWords = waits ? "Run, and wait" : drafts ? "Run with draft engines" : "Run";
   return (

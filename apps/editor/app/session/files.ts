@@ -21,6 +21,26 @@ export async function upload(file: Blob, name: string, kind: string): Promise<Ar
   return body;
 }
 
+/** Downloads what the server answers. @throws Error with the server's reason */
+export async function downloadFrom(address: string): Promise<void> {
+  const answer = await fetch(address);
+  if (!answer.ok) {
+    const body = (await answer.json().catch(() => ({}))) as { error?: { message: string } };
+    throw new Error(body.error?.message ?? `The download was answered ${answer.status}.`);
+  }
+  const [, name] = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "") ?? [];
+  saveFile(await answer.blob(), name ?? "download");
+}
+
+export function saveFile(bytes: Blob, name: string): void {
+  const url = URL.createObjectURL(bytes);
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
+}
+
 /** The graph or ComfyUI workflow in a file: JSON text, or a picture, video or sound that carries one. @throws Error that says there is none */
 export async function graphTextOf(file: File): Promise<string> {
   const bytes = new Uint8Array(await file.arrayBuffer());

@@ -11,6 +11,12 @@ export function span(milliseconds: number): string {
   return rest > 0 ? `${minutes} min ${rest} s` : `${minutes} min`;
 }
 
+/** "12 s", or "12 s to 40 s" where that is not the same. */
+export function range(low: number, high: number): string {
+  const [least, most] = [span(low), span(high)];
+  return least === most ? most : `${least} to ${most}`;
+}
+
 export function between(start: string | null, end: string | null): string {
   return start ? span((end ? Date.parse(end) : Date.now()) - Date.parse(start)) : "";
 }

@@ -102,16 +102,21 @@ function print(plan: RunPlan, asJson: boolean): number {
   if (asJson) process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
   else {
     const width = Math.max(...plan.nodes.map((planned) => planned.node.length));
-    for (const { node, does, why, expectedMs } of plan.nodes)
-      process.stdout.write(
-        `${node.padEnd(width)}  ${DOES[does].padEnd(10)}  ${why}${does === "runs" && expectedMs !== null ? ` (about ${seconds(expectedMs)})` : ""}\n`,
-      );
-    process.stdout.write(`${plan.expectedMs === null ? "How long it takes is not known yet." : `About ${seconds(plan.expectedMs)}.`}\n`);
+    for (const { node, does, why, ifChanged, between } of plan.nodes) {
+      const time = does === "runs" && between ? ` (about ${range(between)})` : "";
+      process.stdout.write(`${node.padEnd(width)}  ${(ifChanged ? "runs if changed" : DOES[does]).padEnd(15)}  ${why}${time}\n`);
+    }
+    process.stdout.write(`${plan.between === null ? "How long it takes is not known yet." : `About ${range(plan.between)}.`}\n`);
   }
   return 0;
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+function range([low, high]: readonly [number, number]): string {
+  const [from, to] = [seconds(low), seconds(high)];
+  return from === to ? from : `${from} to ${to}`;
+}
 
 async function formOf(inputs: string[]): Promise<FormData> {
   const form = new FormData();

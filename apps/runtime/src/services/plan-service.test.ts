@@ -84,9 +84,24 @@ describe("[E12] a node that is asked to run again", () => {
   test("runs although there is a result, and says why", async () => {
     expect((await of(alone, {})).nodes).toMatchObject([{ does: "reuses", expectedMs: 0 }]);
     expect(await of(alone, { force: ["t"] })).toEqual({
-      nodes: [{ node: "t", does: "runs", why: "It was asked to run again.", expectedMs: 4000 }],
+      nodes: [{ node: "t", does: "runs", why: "It was asked to run again.", expectedMs: 4000, between: [3000, 9000], ifChanged: false }],
       expectedMs: 4000,
+      between: [3000, 9000],
     });
+  });
+  test("is certain; what depends on it runs only if what it takes has changed by then, unless its results never stand", async () => {
+    const along = (from: string, to: string) => ({ from, to, metadata: { sourcePort: "video", targetPort: "seconds" } });
+    const odd: NodeDefinition = { ...(all[0] as NodeDefinition), service: "test.odd", idempotent: false };
+    const graph = { nodes: ["t", "u"].map((id) => node(id, "test.talk", "python")), edges: [along("t", "u")] };
+    const { nodes, between } = await of(graph, { force: ["t"] });
+    expect(nodes.map(({ does, ifChanged }) => [does, ifChanged])).toEqual([
+      ["runs", false],
+      ["runs", true],
+    ]);
+    expect(between, "one of them at least, both at most").toEqual([3000, 18000]);
+    all.push(odd);
+    const never = { ...graph, nodes: [graph.nodes[0], { ...node("u", "test.odd", "python") }] };
+    expect((await of(never, { force: ["t"] })).nodes[1]).toMatchObject({ does: "runs", ifChanged: false });
   });
   test("runs nothing of what is bypassed, whose own value is what the node before it gives", async () => {
     const wires = [wire, { from: "q", to: "s", metadata: { sourcePort: "image", targetPort: "image" } }];
@@ -115,10 +130,11 @@ describe("[E12] a node that is asked to run again", () => {
     expect((await of(region, {})).nodes.map(({ does }) => does)).toEqual(["reuses", "reuses"]);
     expect(await of(region, { force: ["q"] })).toEqual({
       nodes: [
-        { node: "p", does: "runs", why: "It was asked to run again.", expectedMs: 4000 },
-        { node: "q", does: "runs", why: "It was asked to run again.", expectedMs: 0 },
+        { node: "p", does: "runs", why: "It was asked to run again.", expectedMs: 4000, between: [3000, 9000], ifChanged: false },
+        { node: "q", does: "runs", why: "It was asked to run again.", expectedMs: 0, between: [0, 0], ifChanged: false },
       ],
       expectedMs: 4000,
+      between: [3000, 9000],
     });
   });
 });

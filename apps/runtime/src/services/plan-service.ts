@@ -27,7 +27,7 @@ import { freezeNodes, type IsBusy } from "../engine/freeze.ts";
 import { Reuse } from "../engine/reuse.ts";
 import type { FrozenNode } from "../record/frozen.ts";
 import type { EarlierResults, TaskQueue } from "../record/record.ts";
-import type { Earlier, RecordedOptions } from "../record/types.ts";
+import type { Earlier, RecordedOptions, Took } from "../record/types.ts";
 import { Refused } from "../refused.ts";
 
 export interface PlannedNode {
@@ -35,14 +35,20 @@ export interface PlannedNode {
   /** `waits`: it would run, and nothing can run it now. */
   does: "runs" | "reuses" | "skips" | "waits";
   why: string;
+  /** Whether it runs only if what it takes has changed by then: its earlier result stands otherwise. */
+  ifChanged: boolean;
   /** Milliseconds, by the median of earlier node runs of the same engine; null if there are none. */
   expectedMs: number | null;
+  /** Milliseconds which one of ten of these took less than, and more than. */
+  between: readonly [low: number, high: number] | null;
 }
 
 export interface RunPlan {
   nodes: PlannedNode[];
   /** The longest way through what runs; null if nothing is known of a node on it. */
   expectedMs: number | null;
+  /** The longest way through what certainly runs, at its fastest, and through all that may run, at its slowest. */
+  between: readonly [low: number, high: number] | null;
 }
 
 export class PlanService {
@@ -68,24 +74,38 @@ export class PlanService {
     const planned = new Map<string, PlannedNode>();
     const { shape, loops, regions, root } = level.plan;
     const state: PlanState = { level, reuse, frozen, known, inputs };
-    const put = (id: string, found: Found, expectedMs: number | null) => {
-      if (found.output) known.set(id, found.output);
-      planned.set(id, { node: id, does: found.does, why: found.why, expectedMs: found.does === "runs" ? expectedMs : 0 });
+    const put = (id: string, { does, why, output, ifChanged = false }: Found, took: Took | undefined) => {
+      if (output) known.set(id, output);
+      planned.set(id, { node: id, does, why, ifChanged, ...timesOf(does === "runs" ? took : NO_TIME) });
     };
-    const expected = (id: string) => durations.get(`${frozen[id]?.service}\n${frozen[id]?.engine}`)?.ms ?? null;
+    const expected = (id: string) => durations.get(`${frozen[id]?.service}\n${frozen[id]?.engine}`);
     for (const item of root.items) {
       const [loop, region] = [loops.get(item), regions.get(item)];
       if (loop) for (const id of loop.nodes) put(id, runs("It is part of a loop."), expected(id));
       else if (region) {
         const found = await this.region(state, region);
         // The first node of a prompt stands for the time of the whole prompt, so that it counts once.
-        for (const [index, id] of region.nodes.entries()) put(id, found.get(id) as Found, index === 0 ? expected(item) : 0);
+        for (const [index, id] of region.nodes.entries()) put(id, found.get(id) as Found, index === 0 ? expected(item) : NO_TIME);
       } else put(item, await this.nodeFate(state, item), expected(item));
     }
     for (const { node, issue } of enginesNotLive(graph, this.library()))
       if (planned.get(node)?.does === "runs")
-        planned.set(node, { node, does: "waits", why: `${issue.message} ${issue.fix ?? ""}`.trim(), expectedMs: null });
-    return { nodes: [...planned.values()], expectedMs: longest(shape, planned) };
+        planned.set(node, {
+          node,
+          does: "waits",
+          why: `${issue.message} ${issue.fix ?? ""}`.trim(),
+          ifChanged: false,
+          ...timesOf(undefined),
+        });
+    const [low, high] = [
+      longest(shape, planned, ({ between, ifChanged }) => between && (ifChanged ? 0 : between[0])),
+      longest(shape, planned, ({ between }) => between?.[1] ?? null),
+    ];
+    return {
+      nodes: [...planned.values()],
+      expectedMs: longest(shape, planned, ({ expectedMs }) => expectedMs),
+      between: low === null || high === null ? null : [low, high],
+    };
   }
 
   /** Which engine `auto` is now, for each node (shown on the run button). */
@@ -124,7 +144,7 @@ export class PlanService {
       }
       return found;
     };
-    if (open !== undefined) return all(() => runs(whyOpen(level, open as Taken)));
+    if (open !== undefined) return all(() => ({ ...runs(whyOpen(level, open as Taken)), ifChanged: true }));
     const input = regionInput({ level, values, inside: region.nodes });
     if (!input) return all(() => ({ does: "skips", why: "Nothing here is saved, shown or used by a node elsewhere." }));
     const isForced = region.nodes.some((id) => reuse.role(id) === "force" && !level.node(id)?.passes);
@@ -166,7 +186,7 @@ export class PlanService {
     const { node, sources = [], element: found, mapped } = level.node(id) ?? {};
     if (!found) return runs("It is not in the library.");
     const open = neededBy(level, id).find((source) => !known.has(source.from) && level.node(source.from) !== undefined);
-    if (open) return runs(whyOpen(level, open));
+    if (open) return { ...runs(whyOpen(level, open)), ifChanged: isCacheable(found) && !found.human && reuse.role(id) !== "force" };
     if (found.human) return runs("A person is asked.");
     if (mapped || found.calls !== undefined) return runs("What it runs inside is known only then.");
     const values = resolveInputs(sources, (from) => known.get(from), inputs, level.graph.context ?? {});
@@ -208,7 +228,11 @@ interface Found {
   does: PlannedNode["does"];
   why: string;
   output?: Record<string, unknown>;
+  ifChanged?: boolean;
 }
+const NO_TIME: Took = { ms: 0, low: 0, high: 0 };
+const timesOf = (took: Took | undefined): Pick<PlannedNode, "expectedMs" | "between"> =>
+  took ? { expectedMs: took.ms, between: [took.low, took.high] } : { expectedMs: null, between: null };
 const runs = (why: string): Found => ({ does: "runs", why });
 type Taken = Extract<InputSource, { from: string }>;
 
@@ -227,11 +251,13 @@ function whyOpen(level: Level, { from, output }: Taken): string {
 function longest(
   shape: { order: readonly string[]; predecessors: ReadonlyMap<string, ReadonlySet<string>> },
   planned: ReadonlyMap<string, PlannedNode>,
-) {
+  timeOf: (node: PlannedNode) => number | null,
+): number | null {
   const finish = new Map<string, number | null>();
   for (const id of shape.order) {
     const before = [...(shape.predecessors.get(id) ?? [])].map((one) => finish.get(one) ?? null);
-    const own = planned.get(id)?.expectedMs ?? null;
+    const node = planned.get(id);
+    const own = node ? timeOf(node) : null;
     finish.set(id, own === null || before.includes(null) ? null : own + Math.max(0, ...(before as number[])));
   }
   const ends = [...finish.values()];
