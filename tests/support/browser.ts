@@ -104,7 +104,10 @@ export function restingBox(of: Locator): Promise<Box> {
 
 /** How many pairs of the elements cover each other. */
 export async function overlaps(of: Locator): Promise<number> {
-  const boxes = (await Promise.all((await of.all()).map((one) => one.boundingBox()))).filter((one) => one !== null);
+  // All at one moment: asked one after the other, what moves together would overlap.
+  const boxes = await of.evaluateAll((found) =>
+    found.map((one) => one.getBoundingClientRect()).map(({ x, y, width, height }) => ({ x, y, width, height })),
+  );
   let count = 0;
   boxes.forEach((a, index) => {
     for (const b of boxes.slice(index + 1))
