@@ -111,3 +111,15 @@ test("beside a computed multiple, what is wrong is still said", () => {
 test("what every object has is no property of a value", () => {
   expect(whyInvalid({}, { type: "object", required: ["toString"] })).toBe('It lacks "toString".');
 });
+
+test("places with letters that addresses do not have, and members that nothing names, are said and rounded as others are", () => {
+  const tenth = { type: "number", multipleOf: 0.1 };
+  const named = (schema: object) => ({ properties: { "max size": schema, "größe 100% a/b~c": schema } });
+  expect(whyInvalid({ "max size": 12 }, named({ maximum: 10 }))).toBe("max size: At most 10; this is 12.");
+  expect(whyInvalid({ "größe 100% a/b~c": 12 }, named({ maximum: 10 }))).toBe("größe 100% a/b~c: At most 10; this is 12.");
+  for (const schema of [named(tenth), { additionalProperties: tenth }, { patternProperties: { "^m": tenth } }]) {
+    expect(whyInvalid({ "max size": 0.1 + 0.2 }, schema)).toBeUndefined();
+    expect(whyInvalid({ "max size": 0.31 }, schema)).toBe("max size: A multiple of 0.1 is needed; this is 0.31.");
+  }
+  expect(whyInvalid({ a: 1, b: 2 }, { properties: { a: {} }, additionalProperties: false })).toBe('It has "b", which nothing asks for.');
+});

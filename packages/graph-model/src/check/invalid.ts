@@ -64,7 +64,7 @@ function isMultiple(value: unknown, divisor: unknown): boolean {
 /** Undefined for an error that only says that there is another one inside. */
 function sentenceOf({ keyword, keywordLocation, instanceLocation, error }: OutputUnit, value: unknown, root: Schema): string | undefined {
   // Each alternative has errors of its own, of which none says what is wrong with the whole.
-  if (HOLDERS.has(keyword) || /\/(anyOf|oneOf|not)\//.test(keywordLocation)) return undefined;
+  if ((HOLDERS.has(keyword) && !REFUSING.has(keyword)) || /\/(anyOf|oneOf|not)\//.test(keywordLocation)) return undefined;
   const schema = schemaAt(root, keywordLocation);
   const say = SAYS[keyword];
   const sentence = (schema && say?.(schema, at(value, instanceLocation))) ?? (keyword in SAYS ? undefined : error);
@@ -73,7 +73,13 @@ function sentenceOf({ keyword, keywordLocation, instanceLocation, error }: Outpu
   return place === "" ? sentence : `${place}: ${sentence}`;
 }
 
-const HOLDERS: ReadonlySet<string> = new Set(["properties", "patternProperties", "items", "prefixItems", "allOf", "$ref", "false", "if"]);
+const HOLDERS: ReadonlySet<string> = new Set([
+  ...["properties", "patternProperties", "additionalProperties", "unevaluatedProperties", "dependentSchemas"],
+  ...["items", "prefixItems", "allOf", "$ref", "false", "if"],
+]);
+
+/** What holds others, or refuses all that is not named. */
+const REFUSING: ReadonlySet<string> = new Set(["additionalProperties", "unevaluatedProperties"]);
 
 const TYPES: Readonly<Record<string, string>> = {
   string: "a text",
@@ -114,7 +120,8 @@ const SAYS: Readonly<Record<string, Say>> = {
     const missing = (required as string[]).filter((name) => !isObject(value) || !Object.hasOwn(value, name));
     return `It lacks ${all(missing.map(shown))}.`;
   },
-  additionalProperties: ({ properties }, value) => {
+  additionalProperties: ({ properties, additionalProperties }, value) => {
+    if (additionalProperties !== false) return undefined; // what is wrong with it is said inside
     const unknown = Object.keys((value as object) ?? {}).filter((name) => !Object.hasOwn((properties as object) ?? {}, name));
     return unknown.length > 0 ? `It has ${all(unknown.map(shown))}, which nothing asks for.` : undefined;
   },
@@ -161,11 +168,12 @@ const shown = (value: unknown): string => {
 /** What the value is, where that is short enough to help. */
 const is = (value: unknown): string => (typeof value === "object" && value !== null ? "." : `; this is ${shown(value)}.`);
 
+/** The validator writes the names in its places as an address has them. */
 const steps = (pointer: string): string[] =>
   pointer
     .split("/")
     .slice(1)
-    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+    .map((step) => decodeURI(step).replaceAll("~1", "/").replaceAll("~0", "~"));
 
 const at = (value: unknown, pointer: string): unknown =>
   steps(pointer).reduce<unknown>(
