@@ -69,3 +69,9 @@ test.each([
     ]);
   }
 });
+
+test("what no transaction takes is refused of a migration's own table, too", async () => {
+  expect(await problems("CREATE TABLE f (g INT);\nCREATE INDEX CONCURRENTLY i ON f (g);")).toEqual([
+    expect.stringMatching(/^a, line 2, cannot run in the transaction of its migration/),
+  ]);
+});

@@ -21,11 +21,11 @@ export async function whyBreaking(file: string, sql: string, releases: readonly 
   return (parsed.stmts ?? []).flatMap(({ stmt, stmt_location: start = 0, stmt_len: length }) => {
     const comments = end === 0 ? text(0, start) : text(end, start).replace(/^.*/, ""); // not the rest of the statement's line before
     end = length === undefined ? bytes.length : start + length;
-    const why = migration.whyBreaking(stmt as Node);
-    if (why === undefined) return [];
     const place = `${file}, line ${text(0, start).split("\n").length},`;
     const whyFails = whyFailing(stmt as Node);
+    const why = migration.whyBreaking(stmt as Node);
     if (whyFails) return [`${place} ${whyFails}.`];
+    if (why === undefined) return [];
     const [comment = "", indent = ""] = comments.split("\n").slice(-2);
     const unused = /^\s*--\s*contract: unused since (\S+)/.exec(comment)?.[1];
     const reason = /^\s*--\s*safe: (.+)/.exec(comment)?.[1] ?? "";

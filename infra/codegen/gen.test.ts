@@ -76,7 +76,10 @@ test("a migration is locked if the check takes it; otherwise nothing is, and the
     expect(await whyNot()).toMatch(/third has changed.* take its line out of prisma\/migrations\.lock\.json/);
     await rm(join(base, "apps/runtime/prisma/migrations/20300103000000_third"), { recursive: true });
     expect(await whyNot()).toMatch(/third is missing.* take its line out of prisma\/migrations\.lock\.json/);
-    await writeFile(join(base, LOCK), (await readFile(join(base, LOCK), "utf8")).replace(/,\s*"20300103000000_third": "\w+"/, ""));
+    const whole = await readFile(join(base, LOCK), "utf8");
+    await writeFile(join(base, LOCK), whole.replace(/"20300103000000_third": "\w+"/, ""));
+    expect(await whyNot()).toMatch(/^prisma\/migrations\.lock\.json is no JSON: .* there is no comma/m);
+    await writeFile(join(base, LOCK), whole.replace(/,\s*"20300103000000_third": "\w+"/, ""));
     expect(await lockMigrations(base)).toEqual([]);
   } finally {
     await rm(base, { recursive: true });

@@ -17,6 +17,15 @@ interface Lock {
   functions: Record<string, Signature>;
 }
 
+/** The lock, or why it is none: people take lines out of it, and merge it. */
+function readLock(text: string): Lock | string {
+  try {
+    return JSON.parse(text) as Lock;
+  } catch (error) {
+    return `prisma/migrations.lock.json is no JSON: ${(error as Error).message}. After the last line of a list there is no comma; a merge leaves marks.`;
+  }
+}
+
 /** A migration is final once it has been merged, and that no file says. */
 const UNMERGED =
   "While it is on your branch alone, take its line out of prisma/migrations.lock.json instead, run npm run gen, and delete the databases of yours that have it.";
@@ -37,7 +46,9 @@ export async function lockDatabase(
   releases: readonly string[],
 ): Promise<{ path: string; text: string; problems: string[] }> {
   const path = join(prisma, "migrations.lock.json");
-  const locked = JSON.parse(await readFile(path, "utf8").catch(() => '{"migrations":{},"functions":{}}')) as Lock;
+  const stored = await readFile(path, "utf8").catch(() => '{"migrations":{},"functions":{}}');
+  const locked = readLock(stored);
+  if (typeof locked === "string") return { path, text: stored, problems: [locked] };
   const problems: string[] = [];
 
   const migrations = await readMigrations(prisma, problems);
