@@ -10,11 +10,13 @@ EVALUATING = {
     "os": {"system", "popen"},
     "subprocess": {"getoutput", "getstatusoutput"},
     "asyncio": {"create_subprocess_shell"},
+    "asyncio.subprocess": {"create_subprocess_shell"},
 }
 STARTERS = re.compile(r"(subprocess\.(run|Popen|call|check_call|check_output)|os\.(exec|spawn|posix_spawn)\w*|asyncio\.create_subprocess_exec|pty\.spawn)")
-PATH_OF_A_SHELL = re.compile(r"(\S*[/\\](sh|bash|dash|ash|zsh|ksh|fish|pwsh)|(.*[/\\])?(bash|cmd|powershell|pwsh)\.exe)", re.IGNORECASE)
+PATH_OF_A_SHELL = re.compile(r"(\S*[/\\]bin[/\\](sh|bash|dash|ash|zsh|ksh|fish|pwsh)|(.*[/\\])?(bash|cmd|powershell|pwsh)\.exe)", re.IGNORECASE)
 A_SHELL = re.compile(r"sh|bash|dash|ash|zsh|ksh|fish|cmd|powershell|pwsh|SHELL|COMSPEC|ComSpec")
 PROGRAM_TEXT = {"-c", "-e", "--eval"}
+AN_INTERPRETER = re.compile(r"(.*[/\\])?(node|deno|bun|tsx|python[\d.]*|perl|ruby|php)(\.exe)?")
 
 
 class Judge:
@@ -69,6 +71,8 @@ class Judge:
                     return "a shell"
                 case ast.List(elts=words) | ast.Tuple(elts=words) | ast.Call(args=words):
                     texts = [getattr(word, "value", None) for word in words]
+                    if isinstance(texts[0] if texts else None, str) and not AN_INTERPRETER.fullmatch(texts[0]):
+                        continue  # a program that takes something else by the same letter
                     given = [after for text, after in zip(texts, words[1:], strict=False) if isinstance(text, str) and text in PROGRAM_TEXT]
                     if any(not isinstance(text, ast.Constant) for text in given):
                         return "the text of a program"

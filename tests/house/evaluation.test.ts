@@ -87,6 +87,17 @@ test.each([
   "frame.setAttribute('srcdoc', text)",
   "element.setAttribute('onclick', text)",
   "frame.contentDocument.write(text)",
+  "spawn(isWindows ? 'cmd' : 'sh', [isWindows ? '/c' : '-c', text])",
+  "spawn(settings.shell ?? 'bash', ['-lc', text])",
+  "run('sh', ['-c', text])",
+  "runTool('x', 'sh', ['-ec', text])",
+  "await execa('sh', ['-c', text])",
+  "start({ command: 'sh', args: ['-c', text] })",
+  "say.constructor.constructor(text)",
+  "frame.contentDocument!.write(text)",
+  "(frame.contentDocument as Document).write(text)",
+  "createElement('p', { dangerouslySetInnerHTML })",
+  "new Worker(`data:text/javascript,${text}`)",
 ])("TypeScript that says %s is found", (text) => {
   expect(evaluationsIn("a.tsx", `\n${text};`)).toEqual([expect.stringMatching(/^a\.tsx:2: \w/)]);
 });
@@ -110,6 +121,13 @@ test("TypeScript that only has such a word evaluates nothing", () => {
     import { default as x } from "./x.ts";
     vi.mock("node:child_process");
     frame.setAttribute("title", text);
+    element.setAttribute("only-if", text);
+    throw new error.constructor(error.message);
+    import bash from "highlight.js/lib/languages/bash";
+    navigate("/help/fish");
+    spawn("mkdir", ["-p", folder]);
+    execFile("git", ["-c", "user.name=" + name]);
+    spawn("docker", ["run", "-p", port, "-e", setting]);
     const isPlain = value.constructor === Object || value.constructor.name === "A";
     say("a shell is no sh");
     class A { constructor() {} }`;
@@ -149,6 +167,8 @@ test.each([
   "subprocess.run(['powershell', text])",
   "program = '/bin/zsh'",
   "kwargs.update(shell=True)",
+  "await asyncio.subprocess.create_subprocess_shell(text)",
+  "from asyncio.subprocess import create_subprocess_shell",
 ])("Python that says %s is found", (text) => {
   expect(pythonEvaluations(["-"], `async def f():\n    ${text}\n`)).toEqual([expect.stringMatching(/^-:2: \w/)]);
 });
@@ -165,6 +185,8 @@ subprocess.run([sys.executable, "-c", "import this"])
 from platform import system
 from re import compile
 compile(text)
+subprocess.run(["git", "-c", f"user.name={name}", "commit"])
+subprocess.run(["grep", "-c", text])
 ast.literal_eval(text)
 subprocess.run([text], shell=False)
 `;

@@ -8,10 +8,13 @@ import { askPython } from "../../infra/check/files.ts";
 const EVALUATING: ReadonlySet<string> = new Set(["eval", "Function"]);
 /** A program that takes a text as commands; evaluation.py has the same. */
 const A_SHELL = /^(sh|bash|dash|ash|zsh|ksh|fish|cmd|powershell|pwsh)$/i;
-const PATH_OF_A_SHELL = /^(\S*[/\\](sh|bash|dash|ash|zsh|ksh|fish|pwsh)|(.*[/\\])?(bash|cmd|powershell|pwsh)\.exe)$/i;
+const PATH_OF_A_SHELL = /^(\S*[/\\]bin[/\\](sh|bash|dash|ash|zsh|ksh|fish|pwsh)|(.*[/\\])?(bash|cmd|powershell|pwsh)\.exe)$/i;
+/** A program that is no shell, and takes the text of a program. */
+const AN_INTERPRETER = /(^|[/\\])(node|deno|bun|tsx|python[\d.]*|perl|ruby|php)(\.exe)?$/i;
 const STARTERS = /^(spawn|spawnSync|execFile|execFileSync|fork|execute)$/;
-/** After it comes the text of a program. */
+/** After it comes the text of a program, to an interpreter or to a shell. */
 const PROGRAM_TEXT: ReadonlySet<string> = new Set(["-c", "-e", "--eval", "-p", "--print"]);
+const SHELL_TEXT = /^(-[a-z]*c|\/[ck])$/i;
 /** Members of pages, elements and their descriptions in JSX that take markup. */
 const MARKUP: ReadonlySet<string> = new Set([
   ...["innerHTML", "outerHTML", "insertAdjacentHTML", "setHTMLUnsafe", "dangerouslySetInnerHTML", "srcdoc", "srcDoc"],
@@ -38,13 +41,19 @@ function evaluationOf(node: ts.Node): string | undefined {
   if (ts.isIdentifier(node) || ts.isStringLiteralLike(node)) return ofName(node);
   if (isShellOption(node)) return "shell";
   if (ts.isPropertyAccessExpression(node)) return ofMember(node);
+  if (ts.isNewExpression(node) && /Worker$/.test(nameOf(node.expression)) && isInline(node.arguments?.[0])) return "a worker of a text";
   return ts.isCallExpression(node) ? ofCall(node) : undefined;
 }
 
 function ofName(node: ts.Identifier | ts.StringLiteralLike): string | undefined {
   const { parent, text } = node;
   const isMember = ts.isElementAccessExpression(parent) || (ts.isPropertyAccessExpression(parent) && parent.name === node);
-  const isKey = isMember || ts.isPropertyAssignment(parent) || ts.isJsxAttribute(parent) || ts.isBindingElement(parent);
+  const isKey =
+    isMember ||
+    ts.isPropertyAssignment(parent) ||
+    ts.isJsxAttribute(parent) ||
+    ts.isBindingElement(parent) ||
+    ts.isShorthandPropertyAssignment(parent);
   if (isKey && MARKUP.has(text)) return text;
   if (isMember && /^(SHELL|COMSPEC)$/i.test(text) && /(^|\.)env$/.test(parent.expression.getText())) return "a shell";
   if (EVALUATING.has(text) && (isKey || (ts.isIdentifier(node) && !isInstanceCheck(node)))) return text;
@@ -58,7 +67,8 @@ function ofName(node: ts.Identifier | ts.StringLiteralLike): string | undefined 
 }
 
 function ofMember({ name, expression, parent }: ts.PropertyAccessExpression): string | undefined {
-  const isMade = (ts.isCallExpression(parent) || ts.isNewExpression(parent)) && parent.expression.getText().endsWith(".constructor");
+  const isMade =
+    (ts.isCallExpression(parent) || ts.isNewExpression(parent)) && /\.constructor\??\.constructor$/.test(parent.expression.getText());
   const isOfFunction = isFunction(expression) || /getPrototypeOf\(/.test(expression.getText());
   return name.text === "constructor" && (isMade || isOfFunction) ? "constructor of a function" : undefined;
 }
@@ -70,15 +80,18 @@ function ofCall(call: ts.CallExpression): string | undefined {
   const { expression: callee, arguments: given } = call;
   const name = nameOf(callee);
   if (TIMERS.has(name) && given[0] && isText(given[0])) return `${name} of a text`;
-  if (callee.kind === ts.SyntaxKind.ImportKeyword && /^["'`](data|blob):/.test(given[0]?.getText() ?? "")) return "import of a text";
-  if (STARTERS.test(name) && given.some(hasProgramText)) return "the text of a program";
+  if (callee.kind === ts.SyntaxKind.ImportKeyword && isInline(given[0])) return "import of a text";
+  if (STARTERS.test(name) && mayInterpret(given[0]) && given.some(hasProgramText)) return "the text of a program";
   if (!ts.isPropertyAccessExpression(callee)) return undefined;
   const attribute = name === "setAttribute" && given[0] && ts.isStringLiteralLike(given[0]) ? given[0].text : "";
-  if (MARKUP.has(attribute) || /^on/i.test(attribute)) return `the attribute ${attribute}`;
-  return /^write(ln)?$/.test(name) && /(^|\.)(document|ownerDocument|contentDocument)$/.test(callee.expression.getText())
+  if (MARKUP.has(attribute) || /^on[a-z]+$/i.test(attribute)) return `the attribute ${attribute}`;
+  return /^write(ln)?$/.test(name) && /(^|\.)(document|ownerDocument|contentDocument)!?( as \w+\))?$/.test(callee.expression.getText())
     ? `document.${name}`
     : undefined;
 }
+
+/** Whether an address holds what stands at it. */
+const isInline = (address: ts.Expression | undefined): boolean => /^["'`](data|blob):/.test(address?.getText() ?? "");
 
 const nameOf = (callee: ts.Expression): string =>
   ts.isIdentifier(callee) ? callee.text : ts.isPropertyAccessExpression(callee) ? callee.name.text : "";
@@ -91,11 +104,28 @@ const hasProgramText = (list: ts.Expression): boolean =>
     return ts.isStringLiteralLike(element) && PROGRAM_TEXT.has(element.text) && next !== undefined && !ts.isStringLiteralLike(next);
   });
 
-/** Whether it is in what starts a process, itself or in the list of arguments. */
-function isGivenToStarter({ parent }: ts.Node): boolean {
-  const call = ts.isArrayLiteralExpression(parent) ? parent.parent : parent;
-  return ts.isCallExpression(call) && STARTERS.test(nameOf(call.expression));
+/** Whether a program may be an interpreter: what is named by a variable may be any. */
+const mayInterpret = (program: ts.Expression | undefined): boolean =>
+  program === undefined || !ts.isStringLiteralLike(program) || AN_INTERPRETER.test(program.text) || A_SHELL.test(program.text);
+
+/** Whether it is in what starts a process, itself or in the list of arguments; or beside a list in which a shell's text follows, whatever takes both. */
+function isGivenToStarter(node: ts.Node): boolean {
+  let at = node.parent;
+  while (isPartOfValue(at)) at = at.parent;
+  if (ts.isPropertyAssignment(at) && ts.isObjectLiteralExpression(at.parent))
+    return at.parent.properties.some((other) => ts.isPropertyAssignment(other) && hasShellText(other.initializer));
+  return ts.isCallExpression(at) && (STARTERS.test(nameOf(at.expression)) || at.arguments.some(hasShellText));
 }
+
+const isPartOfValue = (node: ts.Node): boolean =>
+  ts.isArrayLiteralExpression(node) ||
+  ts.isConditionalExpression(node) ||
+  ts.isAsExpression(node) ||
+  ts.isParenthesizedExpression(node) ||
+  (ts.isBinaryExpression(node) && /^(\?\?|\|\|)$/.test(node.operatorToken.getText()));
+
+const hasShellText = (list: ts.Expression): boolean =>
+  ts.isArrayLiteralExpression(list) && list.elements.some((element) => ts.isStringLiteralLike(element) && SHELL_TEXT.test(element.text));
 
 /** Whether a module is imported by the names of what is used of it, without `exec`, which is a shell. */
 function isOfNames(declaration: ts.Node): boolean {

@@ -5,10 +5,18 @@ export const files = repositoryFiles();
 
 export const codeFiles = files.filter((file) => /\.(ts|tsx|mts|mjs|cjs|js|py|lua|css)$/.test(file) && !isGenerated(file));
 
+interface Projects {
+  test: { projects: { test: { name: string; include: string[]; exclude?: string[] } }[] };
+}
+
 /** Each project of vitest.config.ts, with the files that it runs. */
 export function testFiles(all: readonly string[] = files): Map<string, string[]> {
-  const projects = (config as { test: { projects: { test: { name: string; include: string[] } }[] } }).test.projects;
-  return new Map(projects.map(({ test: { name, include } }) => [name, all.filter((file) => include.some((glob) => fits(file, glob)))]));
+  return new Map(
+    (config as unknown as Projects).test.projects.map(({ test: { name, include, exclude = [] } }) => [
+      name,
+      all.filter((file) => include.some((glob) => fits(file, glob)) && !exclude.some((glob) => fits(file, glob))),
+    ]),
+  );
 }
 
 const PARTS: Readonly<Record<string, string>> = { "**/": "(?:.*/)?", "*": "[^/]*", "{": "(?:", "}": ")", ",": "|" };
