@@ -52,6 +52,7 @@ test("[G8] an export that is refused says why, and the graph stays open", async 
   await page.getByRole("button", { name: "Graph menu" }).click();
   await page.getByRole("menuitem", { name: "Export as LangGraph program" }).click();
   await page.getByText("Only a graph that runs can be exported as a program.").waitFor();
+  expect(editor.complaints.splice(0), "the browser's own").toEqual([expect.stringContaining("422")]);
   expect(new URL(page.url()).pathname).toBe(`/g/${id}`);
   await page.getByRole("button", { name: "Graph menu" }).click();
   const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("menuitem", { name: "Export as Mermaid" }).click()]);
