@@ -122,7 +122,7 @@ test("a paste is selected, seen and has the focus, and a second one does not cov
     await page.locator(".react-flow__node.selected:focus").waitFor();
     await expect.poll(() => selected().evaluate((card) => card.getBoundingClientRect().right <= innerWidth)).toBe(true);
   }
-  expect(await titleField().inputValue()).toBe("Left");
+  await expect.poll(() => titleField().inputValue()).toBe("Left");
   await expect.poll(covered).toBe(0);
 });
 
@@ -290,7 +290,7 @@ test("[C1] offline the canvas stays, editing goes on, and both sides merge on re
   const field = inspector(away).getByRole("textbox", { name: "template" });
   proxy.set({ down: true });
   await away.getByText("Offline. Your edits are kept and merge when you are back").waitFor();
-  expect(await titleField(away).inputValue()).toBe("Left");
+  await expect.poll(() => titleField(away).inputValue()).toBe("Left");
   await field.fill("made offline");
   await card("Left", away).getByText("made offline").waitFor();
   await card("Right").getByRole("heading").click();
@@ -313,7 +313,7 @@ test("[C1] offline the canvas stays, editing goes on, and both sides merge on re
   }
   await away.getByText("All changes saved").waitFor();
   expect(await away.getByText("Offline. Your edits").count()).toBe(0);
-  expect(await titleField(away).inputValue()).toBe("Left");
+  await expect.poll(() => titleField(away).inputValue()).toBe("Left");
   const closed = away.waitForEvent("close");
   away.on("dialog", (late) => void late.accept().then(() => Promise.reject(new Error("It asked although everything is stored."))));
   await away.close({ runBeforeUnload: true });

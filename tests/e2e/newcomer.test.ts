@@ -181,7 +181,7 @@ test("[G3, C3] says why a wire does not fit, undoes one's own edit alone, and ju
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Undo" }).click();
   await card(page, "Upscale video").waitFor({ state: "detached" });
-  expect(await card(page, "Fill template").getByText("Hello from two people").count()).toBeGreaterThan(0);
+  await expect.poll(() => card(page, "Fill template").getByText("Hello from two people").count()).toBeGreaterThan(0);
 });
 
 test("[G8] exports langgraph.v1, and the file opens as a graph again", async () => {
@@ -357,7 +357,7 @@ test("what is searched for before the library has come is added once it has", as
   await own.keyboard.press("Enter");
   send();
   await card(own, "Fill template").waitFor();
-  expect(await own.locator(".react-flow__node").count()).toBe(2);
+  await expect.poll(() => own.locator(".react-flow__node").count()).toBe(2);
   await own.close();
 });
 

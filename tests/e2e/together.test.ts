@@ -82,7 +82,7 @@ test("a page that was opened before an update says so, keeps what was edited in 
   await page.getByText("Offline. Your edits are kept").waitFor();
   await field(page).fill("typed while the server was updated");
   await page.getByRole("alert").getByText("This page was opened before Spindle was updated.").waitFor();
-  expect(await field(page).inputValue()).toBe("typed while the server was updated");
+  await expect.poll(() => field(page).inputValue()).toBe("typed while the server was updated");
   const download = page.waitForEvent("download");
   await page.getByRole("button", { name: "Download a copy" }).click();
   expect((await download).suggestedFilename()).toBe("graph-copy.json");
@@ -142,9 +142,9 @@ test("[C5] a page takes back an edit that is refused, offers a copy with it, and
   await expect.poll(() => field(ada).inputValue()).toBe("words that are taken");
   await refuse("refused for good");
   await alert.getByText("reload to go on from the saved graph").waitFor();
-  expect(await field(ada).inputValue(), "it is still to be seen").toBe("refused for good");
+  await expect.poll(() => field(ada).inputValue(), { message: "it is still to be seen" }).toBe("refused for good");
   expect(await stored(id)).toEqual({ template: "words that are taken" });
-  expect(await field(ben).inputValue()).toBe("words that are taken");
+  await expect.poll(() => field(ben).inputValue()).toBe("words that are taken");
   await Promise.all([ada.close({ runBeforeUnload: false }), ben.close()]);
 });
 

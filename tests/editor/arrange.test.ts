@@ -250,7 +250,7 @@ test("whatever is pasted becomes nodes, or a sentence that says why it cannot", 
   await page.getByText("The clipboard holds nothing that can be put on the canvas.").waitFor();
   await paste({ file: { name: "no.png", type: "image/png", text: "no picture" } });
   await page.getByText("the file is not a picture that can be used").waitFor();
-  expect(await cards().count()).toBe(7);
+  await expect.poll(() => cards().count()).toBe(7);
   await shot(page, "editor-pasted");
 });
 

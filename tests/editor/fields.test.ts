@@ -90,7 +90,7 @@ test("[E6] what leaves of several is chosen in the inspector: the first, a list,
   const id = await editor.open(graph);
   await editor.card("Many").getByRole("heading").click();
   const choice = editor.inspector().getByLabel("IMAGE: what leaves");
-  expect(await choice.inputValue()).toBe("first");
+  await expect.poll(() => choice.inputValue()).toBe("first");
   const stored = async () => {
     const { edges, metadata } = await editor.stored<{ edges: { to: string; metadata: { map?: object } }[]; metadata: { nodes?: object } }>(
       id,
@@ -99,7 +99,7 @@ test("[E6] what leaves of several is chosen in the inspector: the first, a list,
   };
   await choice.selectOption("each");
   await expect.poll(stored).toEqual([{ many: { outputs: { IMAGE: "all" } } }, ["big"]]);
-  expect(await choice.inputValue()).toBe("each");
+  await expect.poll(() => choice.inputValue()).toBe("each");
   expect(await editor.card("Bigger").locator(".card-issue").count()).toBe(0);
   await page.getByRole("button", { name: "Undo" }).click();
   await expect.poll(stored).toEqual([{}, []]);

@@ -87,7 +87,7 @@ test("Esc in a field of the inspector goes to the card, and so does the focus af
   await field(page).fill("kept");
   await page.keyboard.press("Escape");
   await expect.poll(() => focused(page)).toBe("a");
-  expect(await field(page).inputValue()).toBe("kept");
+  await expect.poll(() => field(page).inputValue()).toBe("kept");
   await page.keyboard.press("Control+d");
   await expect.poll(() => page.locator(".react-flow__node").count()).toBe(3);
   await card(page, "First").and(page.locator(".selected:focus")).waitFor();

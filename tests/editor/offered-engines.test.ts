@@ -46,8 +46,8 @@ test("[M4] a workflow on the canvas is offered as an engine, which the inspector
   await form.getByText("The engine needs a name.").waitFor();
   await form.getByLabel("Capability").selectOption("python/generate.infinite_talk");
   await form.getByLabel("Name", { exact: true }).fill("My film");
-  expect(await form.getByLabel("Short name").inputValue()).toBe("my-film");
-  expect(await form.getByLabel("Portrait: image").inputValue()).toBe("portrait");
+  await expect.poll(() => form.getByLabel("Short name").inputValue()).toBe("my-film");
+  await expect.poll(() => form.getByLabel("Portrait: image").inputValue()).toBe("portrait");
   await form.getByLabel("Portrait: image").selectOption("");
   await form.getByText("Portrait: image has no value of its own: choose which input gives it.").waitFor();
   expect(await form.getByRole("button", { name: "Offer" }).isDisabled()).toBe(true);

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Browser, openBrowser, shots } from "../support/browser.ts";
+import { type Browser, openBrowser, restingBox, shots } from "../support/browser.ts";
 import { PORTRAIT } from "../support/samples.ts";
 import { ended, graphOf, node, type Spindle, startSpindle, wire } from "../support/spindle.ts";
 
@@ -58,8 +58,8 @@ test("a graph is known by its picture and its last result, found by its name, re
   await expect.poll(drawn).toBeGreaterThan(60);
   await shots(page, "pages-graphs", card("moon-walk"), () => expectNoSidewaysScroll());
 
-  const [long, more] = await Promise.all([card(LONG).boundingBox(), page.getByRole("button", { name: `More for ${LONG}` }).boundingBox()]);
-  expect((more?.x ?? 0) + (more?.width ?? 0), "its menu can be reached").toBeLessThan((long?.x ?? 0) + (long?.width ?? 0));
+  const [long, more] = await Promise.all([restingBox(card(LONG)), restingBox(page.getByRole("button", { name: `More for ${LONG}` }))]);
+  expect(more.x + more.width, "its menu can be reached").toBeLessThan(long.x + long.width);
 
   await page.getByLabel("Search graphs").fill("MOON");
   await expect.poll(() => page.locator(".graph-card").count()).toBe(1);
@@ -99,7 +99,9 @@ test("a template is found among eight, filled with its samples at one press, pic
   await page.getByRole("heading", { name: "Batch of takes", level: 1 }).waitFor();
   await page.getByRole("button", { name: /^Generate/ }).click();
   await page.getByText("Portrait is needed.").waitFor();
-  expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "the first that is wrong").toBe("Portrait");
+  await expect
+    .poll(() => page.evaluate(() => document.activeElement?.getAttribute("aria-label")), { message: "the first that is wrong" })
+    .toBe("Portrait");
   await page.getByRole("button", { name: "Use all samples" }).click();
   await page.getByText("512 × 512").waitFor();
   await page.getByLabel("Lines, one for each take").fill("Good evening.\n\nWelcome back.\n");

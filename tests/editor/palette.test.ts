@@ -31,8 +31,7 @@ async function wires(id: string): Promise<string[]> {
   return edges.map(({ from, to, metadata }) => `${title(from)}.${metadata.sourcePort} ${title(to)}.${metadata.targetPort}`).sort();
 }
 const middle = async (of: Locator) => {
-  const box = await of.boundingBox();
-  if (!box) throw new Error("It is not drawn.");
+  const box = await restingBox(of);
   return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 };
 const titled = (id: string, service: string, title: string, plane?: string) => named(title, node(id, service, undefined, plane));
@@ -48,8 +47,8 @@ test("a graph is built from the palette: by double click, a dropped link and key
   await page.getByText("start from a template").waitFor();
   await page.getByText("All changes saved").waitFor();
   const id = page.url().split("/").at(-1) ?? "";
-  const box = await page.getByTestId("canvas").boundingBox();
-  const start = { x: (box?.x ?? 0) + 40, y: (box?.y ?? 0) + 60 };
+  const box = await restingBox(page.getByTestId("canvas"));
+  const start = { x: box.x + 40, y: box.y + 60 };
   await page.mouse.dblclick(start.x, start.y);
   await palette().waitFor();
   await page.keyboard.type("narration");
@@ -58,8 +57,8 @@ test("a graph is built from the palette: by double click, a dropped link and key
   await said("Write script was added.");
   await expect.poll(selected).toEqual(["Write script"]);
   await expect.poll(() => page.getByLabel("Node title").inputValue()).toBe("Write script");
-  const landed = await card("Write script").boundingBox();
-  expect([landed?.x, landed?.y].map((each) => Math.round(each ?? 0))).toEqual([start.x, start.y].map(Math.round));
+  const landed = await restingBox(card("Write script"));
+  expect([landed.x, landed.y].map(Math.round)).toEqual([start.x, start.y].map(Math.round));
 
   const from = await middle(port("Write script", "out", "narration"));
   await page.mouse.move(from.x, from.y);
@@ -132,8 +131,8 @@ test("a node goes into a wire: by its +, and dropped upon it", async () => {
     .first()
     .dragTo(page.getByTestId("canvas"), {
       targetPosition: await middle(line).then(async ({ x, y }) => {
-        const box = await page.getByTestId("canvas").boundingBox();
-        return { x: x - (box?.x ?? 0), y: y - (box?.y ?? 0) };
+        const box = await restingBox(page.getByTestId("canvas"));
+        return { x: x - box.x, y: y - box.y };
       }),
     });
   await expect.poll(() => wires(id)).toEqual(["Delay.value Last.text", "First.text Delay.value"]);
@@ -184,8 +183,7 @@ test("a node is replaced by another, which keeps the wires that fit", async () =
   await card("Last").getByRole("heading").click();
   await page.keyboard.press("r");
   await dialog.getByPlaceholder("Search what takes its place").waitFor();
-  const [list, taken] = [await dialog.boundingBox(), await card("Last").boundingBox()];
-  if (!list || !taken) throw new Error("They are not drawn.");
+  const [list, taken] = [await restingBox(dialog), await restingBox(card("Last"))];
   expect(list.x >= taken.x + taken.width || list.x + list.width <= taken.x).toBe(true);
   await shot(page, "palette-replace");
   await page.keyboard.type("text");
@@ -240,8 +238,8 @@ test("while a link is dragged, ports say why it does not fit, in both directions
   };
   /** Over the empty canvas, where a link that is dropped opens the palette. */
   const give = async () => {
-    const box = await page.getByTestId("canvas").boundingBox();
-    await page.mouse.move((box?.x ?? 0) + 40, (box?.y ?? 0) + (box?.height ?? 0) - 120);
+    const box = await restingBox(page.getByTestId("canvas"));
+    await page.mouse.move(box.x + 40, box.y + box.height - 120);
     await page.locator(".react-flow__connection").waitFor({ state: "attached" });
     await page.keyboard.press("Escape");
     await page.locator(".react-flow__connection").waitFor({ state: "detached" });
@@ -269,7 +267,7 @@ test("while a link is dragged, ports say why it does not fit, in both directions
   await page.locator(".react-flow__pane").click({ position: { x: 20, y: 20 } });
   await page.keyboard.press("/");
   await palette().waitFor();
-  expect(await palette().count()).toBe(1);
+  await expect.poll(() => palette().count()).toBe(1);
   await page.keyboard.press("Escape");
   expect(await wires(id)).toEqual([]);
 });
@@ -356,7 +354,7 @@ test("held keys do no more than one press, and the keys of commands choose nothi
   await page.keyboard.press("Control+k");
   await page.keyboard.type("delay");
   await chosen("Delay");
-  expect(await cards().count()).toBe(2);
+  await expect.poll(() => cards().count()).toBe(2);
   await page.keyboard.press("Backspace");
   await page.keyboard.press("Escape");
   await palette().waitFor({ state: "detached" });

@@ -55,8 +55,8 @@ async function link(from: Locator, to: Locator): Promise<void> {
 /** A file that a person drags from a folder. */
 async function dropFile(on: Locator, file: string, at: { x: number; y: number }): Promise<void> {
   const bytes = (await readFile(file)).toString("base64");
-  const box = await on.boundingBox();
-  const point = { clientX: (box?.x ?? 0) + at.x, clientY: (box?.y ?? 0) + at.y };
+  const box = await restingBox(on);
+  const point = { clientX: box.x + at.x, clientY: box.y + at.y };
   const dataTransfer = await page.evaluateHandle((text) => {
     const transfer = new DataTransfer();
     const content = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
