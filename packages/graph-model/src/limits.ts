@@ -37,20 +37,33 @@ export function parseText(text: string): { value?: unknown; issues: Issue[] } {
 /** Walks without recursion, so that a hostile depth cannot exhaust the stack. */
 export function checkLimits(value: unknown): Issue[] {
   const issues: Issue[] = [];
-  const stack: { value: unknown; pointer: string; depth: number }[] = [{ value, pointer: "", depth: 1 }];
+  const stack: Place[] = [{ value, depth: 1 }];
   for (let at = stack.pop(); at; at = stack.pop()) {
-    if (at.value === null || typeof at.value !== "object") continue;
+    if (at.value === null || typeof at.value !== "object") continue; // the document itself
     if (at.depth > LIMITS.depth) {
-      issues.push(issue("error", "graph.too_deep", `Nested deeper than ${LIMITS.depth} levels.`, { pointer: at.pointer }));
+      issues.push(issue("error", "graph.too_deep", `Nested deeper than ${LIMITS.depth} levels.`, { pointer: pointerOf(at) }));
       break;
     }
     for (const key of Object.keys(at.value)) {
-      const pointer = `${at.pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-      if (FORBIDDEN.has(key)) issues.push(issue("error", "graph.forbidden_key", `The key "${key}" is not allowed.`, { pointer }));
-      else stack.push({ value: (at.value as Record<string, unknown>)[key], pointer, depth: at.depth + 1 });
+      const place = { value: (at.value as Record<string, unknown>)[key], depth: at.depth + 1, key, within: at };
+      if (FORBIDDEN.has(key))
+        issues.push(issue("error", "graph.forbidden_key", `The key "${key}" is not allowed.`, { pointer: pointerOf(place) }));
+      else if (place.value !== null && typeof place.value === "object") stack.push(place);
     }
   }
   return [...issues, ...checkCounts(value)];
+}
+
+/** A value inside a document; its JSON pointer is written only where something is wrong with it. */
+interface Place {
+  value: unknown;
+  depth: number;
+  key?: string;
+  within?: Place;
+}
+
+function pointerOf({ key, within }: Place): string {
+  return key === undefined || !within ? "" : `${pointerOf(within)}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }
 
 /**

@@ -1,4 +1,5 @@
 // The plain HTTP calls: the seed's, and one per template and graph, made from their interface (DESIGN G4).
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { exportJson, exportMermaid, exportRegion, hasErrors, readAnyText, resolve, validate } from "@spindle/graph-model";
 import { type RunOptions, SEED_JOB_STATUS, validateDrainRequest, validateRunOptions } from "@spindle/schemas";
 import express, { type Request, type Response, Router } from "express";
@@ -59,6 +60,7 @@ export function restRoutes(services: Services): Router {
       const form = await readForm(request, artifacts, kindOf);
       const { graph, issues } = readAnyText(form.fields.graph ?? "", library.library());
       if (!graph) throw Refused.issues("The graph is refused:", issues);
+      await nextTurn(); // reading the largest takes as long as a step of what follows
       const { graph: _, title, ...fields } = form.fields;
       const given = values({ files: form.files, fields }, resolve(graph, library.library()).root.inputs);
       if (isDry(request)) return void response.json({ plan: await plans.plan(graph, given, optionsOf(request)) });

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   canonicalText,
   definitionGraph,
@@ -279,8 +280,10 @@ export class GraphService {
   /** A revision of this graph; equal graphs share one. @throws Refused 422 with every issue */
   async freeze(input: Graph): Promise<{ revision: string; graph: Graph }> {
     const graph = stripState(input);
+    await nextTurn();
     const issues = validate(graph, this.library());
     if (hasErrors(issues)) throw Refused.issues("The graph cannot run:", issues);
+    await nextTurn();
     const text = canonicalText(graph);
     const hash = createHash("sha256").update(text).digest("hex");
     const kept = this.revisions.get(hash);

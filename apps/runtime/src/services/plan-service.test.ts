@@ -57,6 +57,21 @@ test("[E12] a plan of a workflow whose limit does not hold is refused, with the 
   expect((await plan(30)).nodes).toMatchObject([{ node: "t", does: "runs" }]);
 });
 
+test("[E12] the event loop turns between the steps of a plan, and within a long one", async () => {
+  const one = graphOf(30).nodes[0] as Graph["nodes"][0];
+  const graph = { ...graphOf(30), nodes: Array.from({ length: 1100 }, (_, at) => ({ ...one, id: `t${at}` })) } as Graph;
+  let turns = 0;
+  let isPlanned = false;
+  const count = () => {
+    turns++;
+    if (!isPlanned) setImmediate(count);
+  };
+  setImmediate(count);
+  await new PlanService(record, () => library).plan(graph, {}, {});
+  isPlanned = true;
+  expect(turns).toBeGreaterThanOrEqual(6);
+});
+
 describe("[E12] a node that is asked to run again", () => {
   const row = { id: "n", run_id: "r", node_id: "t", service: "test.talk", version: "1", engine: "talk@one", cache_key: null };
   const earlier: Earlier = { ...row, input: null, output: { video: {}, p: {}, q: {} } };

@@ -1,4 +1,6 @@
-// What a run would do, without doing it (DESIGN E12): which nodes would run and why, which results would stand, and how long it takes.
+// What a run would do, without doing it (DESIGN E12): which nodes would run and why, which results would stand, and how long it takes. The
+// event loop turns between the steps of it, so that the largest graph holds nobody up for longer than one of them takes.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   blueprintInput,
   ConditionError,
@@ -51,6 +53,9 @@ export interface RunPlan {
   between: readonly [low: number, high: number] | null;
 }
 
+/** Some hundredths of a second of work, at the most. */
+const ITEMS_A_TURN = 500;
+
 export class PlanService {
   constructor(
     private readonly record: { results: Omit<EarlierResults, "clear">; queue: Pick<TaskQueue, "durations"> },
@@ -64,10 +69,13 @@ export class PlanService {
    */
   async plan(input: Graph, inputs: Record<string, unknown>, options: RecordedOptions, graphId?: string): Promise<RunPlan> {
     const graph = stripState(input);
+    await nextTurn();
     const issues = validate(graph, this.library());
     if (hasErrors(issues)) throw Refused.issues("The graph cannot run:", issues);
+    await nextTurn();
     const level = resolve(graph, this.library()).root;
     const frozen = freezeNodes(graph, this.library(), this.isBusy)[""] ?? {};
+    await nextTurn();
     const reuse = new Reuse(this.record.results, { id: "", graph_id: graphId ?? null, options }, level.plan);
     const durations = await this.record.queue.durations(Object.values(frozen));
     const known = new Map<string, Record<string, unknown>>();
@@ -79,7 +87,8 @@ export class PlanService {
       planned.set(id, { node: id, does, why, ifChanged, ...timesOf(does === "runs" ? took : NO_TIME) });
     };
     const expected = (id: string) => durations.get(`${frozen[id]?.service}\n${frozen[id]?.engine}`);
-    for (const item of root.items) {
+    for (const [at, item] of root.items.entries()) {
+      if (at % ITEMS_A_TURN === ITEMS_A_TURN - 1) await nextTurn();
       const [loop, region] = [loops.get(item), regions.get(item)];
       if (loop) for (const id of loop.nodes) put(id, runs("It is part of a loop."), expected(id));
       else if (region) {
@@ -88,6 +97,7 @@ export class PlanService {
         for (const [index, id] of region.nodes.entries()) put(id, found.get(id) as Found, index === 0 ? expected(item) : NO_TIME);
       } else put(item, await this.nodeFate(state, item), expected(item));
     }
+    await nextTurn();
     for (const { node, issue } of enginesNotLive(graph, this.library()))
       if (planned.get(node)?.does === "runs")
         planned.set(node, {

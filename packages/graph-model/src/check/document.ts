@@ -15,7 +15,9 @@ export interface ReadResult {
 
 export function readGraphText(text: string): ReadResult {
   const { value, issues } = parseText(text);
-  return hasErrors(issues) ? { issues } : readGraph(value);
+  if (hasErrors(issues)) return { issues };
+  const limits = checkLimits(value);
+  return hasErrors(limits) ? { issues: limits } : readOwn(value);
 }
 
 /** A graph, or a ComfyUI workflow that becomes one; `name` is what an imported one is called. */
@@ -24,20 +26,23 @@ export function readAnyText(text: string, library: Library, name?: string): Read
   if (hasErrors(issues)) return { issues };
   const limits = checkLimits(value); // this comes first: a document may be nested deeper than a reader can follow
   if (hasErrors(limits)) return { issues: limits };
-  return isComfyFormat(value) ? importComfy(value, library, name) : readGraph(value);
+  return isComfyFormat(value) ? importComfy(value, library, name) : readOwn(value);
 }
 
 export function readGraph(value: unknown): ReadResult {
   const limits = checkLimits(value);
-  if (hasErrors(limits)) return { issues: limits };
+  return hasErrors(limits) ? { issues: limits } : readOwn(structuredClone(value));
+}
+
+/** A value within the limits, which nobody else holds: what is read is that very value, its edges named. */
+function readOwn(value: unknown): ReadResult {
   if (isComfyFormat(value))
     return { issues: [issue("error", "feature.not_supported", "This is a ComfyUI workflow. Import it first.", { pointer: "" })] };
   if (validateGraph(value)) {
     const extent = checkExtent(value);
     if (hasErrors(extent)) return { issues: extent };
-    const graph = structuredClone(value);
-    for (const edges of edgeLists(graph)) nameApart(edges);
-    return { graph, issues: [] };
+    for (const edges of edgeLists(value)) nameApart(edges);
+    return { graph: value, issues: [] };
   }
   const errors = (validateGraph.errors ?? []).slice(0, 100);
   return { issues: errors.map((error) => schemaIssue(value, error)) };

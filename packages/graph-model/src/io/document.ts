@@ -3,8 +3,14 @@ import { type Graph, nodeSettings } from "../graph.ts";
 
 const STATE = ["input", "output", "error", "telemetry"] as const;
 
-/** DESIGN G9: a document carries `pending` and nothing of a run; what was finished is pinned, so that the rest resumes. */
+const hasState = (node: Graph["nodes"][number]): boolean => node.status !== "pending" || STATE.some((key) => key in node);
+
+/**
+ * DESIGN G9: a document carries `pending` and nothing of a run; what was finished is pinned, so that the rest resumes. A graph that has
+ * nothing of a run is given back itself, so that what was worked out about it stands.
+ */
 export function stripState(graph: Graph): Graph {
+  if (!graph.nodes.some(hasState)) return graph;
   const nodes = graph.nodes.map((node) => {
     const clean = { ...node, status: "pending" as const };
     for (const key of STATE) delete clean[key];
