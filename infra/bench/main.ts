@@ -11,6 +11,7 @@ import { startStack } from "../launch/stack.ts";
 import type { Measure } from "./figure.ts";
 import { api } from "./figures/api.ts";
 import { cancel } from "./figures/cancel.ts";
+import { canvas } from "./figures/canvas.ts";
 import { chains } from "./figures/chains.ts";
 import { collab } from "./figures/collab.ts";
 import { comfy } from "./figures/comfy.ts";
@@ -31,6 +32,7 @@ const FIGURES: Record<string, Measure> = {
   cancel,
   api,
   collab,
+  canvas,
   comfy,
   libraries,
   storm,
