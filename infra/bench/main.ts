@@ -11,7 +11,7 @@ import { startStack } from "../launch/stack.ts";
 import type { Measure } from "./figure.ts";
 import { api } from "./figures/api.ts";
 import { cancel } from "./figures/cancel.ts";
-import { canvas } from "./figures/canvas.ts";
+import { canvas, page } from "./figures/canvas.ts";
 import { chains } from "./figures/chains.ts";
 import { collab } from "./figures/collab.ts";
 import { comfy } from "./figures/comfy.ts";
@@ -33,6 +33,7 @@ const FIGURES: Record<string, Measure> = {
   api,
   collab,
   canvas,
+  page,
   comfy,
   libraries,
   storm,

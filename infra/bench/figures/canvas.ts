@@ -8,25 +8,31 @@ const OPENINGS = 3;
 const KEYS = 15;
 const RUN = { lanes: 20, length: 10 };
 
-export const canvas: Measure = async (bench) => {
+export const canvas: Measure = (bench) =>
+  inBrowser(bench, async (about) => [
+    ...(await acts(about, 1000, ["drag", "pan", "zoom", "overview"])),
+    ...(await acts(about, 3000, ["drag", "pan"])),
+  ]);
+
+export const page: Measure = (bench) =>
+  inBrowser(bench, async (about) => [
+    await watchedRun(about),
+    await pageScripts(about),
+    await opening(about, 1000),
+    await opening(about, 3000),
+    await typing(about),
+  ]);
+
+async function inBrowser(bench: Bench, measure: (about: About) => Promise<Figure[]>): Promise<Figure[]> {
   const browser = await startChromium();
   const bare = await serveBare();
   try {
-    const about = { bench, browser, bare: bare.url };
-    return [
-      ...(await acts(about, 1000, ["drag", "pan", "zoom", "overview"])),
-      ...(await acts(about, 3000, ["drag", "pan"])),
-      await opening(about, 1000),
-      await opening(about, 3000),
-      await typing(about),
-      await watchedRun(about),
-      await pageScripts(about),
-    ];
+    return await measure({ bench, browser, bare: bare.url });
   } finally {
     bare.close();
     await browser.close();
   }
-};
+}
 
 interface About {
   bench: Bench;
