@@ -336,9 +336,11 @@ export class FakeComfy {
     this.write("Prompt executed in 0.01 seconds\n");
   }
 
-  /** On its terminal, a moment after what was written before. */
+  /** On its terminal, a moment after what was written before; a bar takes the place of its last state. */
   private write(m: string): void {
-    const at = Math.max(Date.now(), Date.parse(this.terminal.at(-1)?.t ?? "1970-01-01") + 1);
+    const last = this.terminal.at(-1);
+    const at = Math.max(Date.now(), Date.parse(last?.t ?? "1970-01-01") + 1);
+    if (last && m.startsWith("\r") && !last.m.endsWith("\n")) this.terminal.pop();
     this.terminal.push({ t: new Date(at).toISOString(), m });
   }
 
