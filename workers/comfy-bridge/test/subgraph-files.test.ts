@@ -1,4 +1,4 @@
-// Files as ComfyUI's editor leaves them after many edits: what it makes of them was seen there (frontend 1.27.10).
+// Files as ComfyUI's editor leaves them after many edits. What it makes of them was seen there (frontend 1.27.10).
 import { exportRegion, importComfy } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
 import { expect, test } from "vitest";
