@@ -34,23 +34,42 @@ export function parseText(text: string): { value?: unknown; issues: Issue[] } {
   }
 }
 
-/** Walks without recursion, so that a hostile depth cannot exhaust the stack. */
+/** An object on the way into a value. */
+interface Step {
+  value: object;
+  depth: number;
+  up?: Step;
+  key: string;
+}
+
+/** Walks without recursion, so that a hostile depth cannot exhaust the stack. Most documents have no issue: pointers are made for those alone. */
 export function checkLimits(value: unknown): Issue[] {
   const issues: Issue[] = [];
-  const stack: { value: unknown; pointer: string; depth: number }[] = [{ value, pointer: "", depth: 1 }];
+  const stack: Step[] = isContainer(value) ? [{ value, depth: 1, key: "" }] : [];
   for (let at = stack.pop(); at; at = stack.pop()) {
-    if (at.value === null || typeof at.value !== "object") continue;
     if (at.depth > LIMITS.depth) {
-      issues.push(issue("error", "graph.too_deep", `Nested deeper than ${LIMITS.depth} levels.`, { pointer: at.pointer }));
+      issues.push(issue("error", "graph.too_deep", `Nested deeper than ${LIMITS.depth} levels.`, { pointer: pointerTo(at) }));
       break;
     }
     for (const key of Object.keys(at.value)) {
-      const pointer = `${at.pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-      if (FORBIDDEN.has(key)) issues.push(issue("error", "graph.forbidden_key", `The key "${key}" is not allowed.`, { pointer }));
-      else stack.push({ value: (at.value as Record<string, unknown>)[key], pointer, depth: at.depth + 1 });
+      const part = (at.value as Record<string, unknown>)[key];
+      if (FORBIDDEN.has(key))
+        issues.push(
+          issue("error", "graph.forbidden_key", `The key "${key}" is not allowed.`, { pointer: `${pointerTo(at)}/${escaped(key)}` }),
+        );
+      else if (isContainer(part)) stack.push({ value: part, depth: at.depth + 1, up: at, key });
     }
   }
   return [...issues, ...checkCounts(value)];
+}
+
+const isContainer = (value: unknown): value is object => value !== null && typeof value === "object";
+const escaped = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
+
+function pointerTo(step: Step): string {
+  let pointer = "";
+  for (let at = step; at.up; at = at.up) pointer = `/${escaped(at.key)}${pointer}`;
+  return pointer;
 }
 
 /**

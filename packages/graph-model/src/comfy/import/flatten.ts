@@ -56,7 +56,7 @@ const MAX_DEPTH = 32;
 const MOST_SEEN = 4 * LIMITS.nodes;
 /** Of subgraphs that contain each other every input leads another way. */
 const MOST_FOLLOWED = 200_000;
-/** Characters of all nodes, each instance's anew: more than any document may have. */
+/** Characters of all nodes in subgraphs, each instance's anew: more than any document may have. */
 const MOST_CONTENT = 4 * LIMITS.bytes;
 const sizes = new WeakMap<UiNode, number>();
 
@@ -152,7 +152,7 @@ class Flattener {
       this.flat.problems.push({ node: id, message: "Its subgraphs contain each other without end." });
       return;
     }
-    this.content += id.length + sizeOf(node);
+    if (depth > 0) this.content += id.length + sizeOf(node); // the file's own nodes are there once
     if (this.content > MOST_CONTENT) this.flat.tooMany = true;
     if (this.flat.tooMany) return;
     const sources = node.inputs.flatMap(({ name, type, link }) => {
