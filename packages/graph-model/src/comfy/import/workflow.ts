@@ -97,7 +97,7 @@ function readUiGraph(raw: Raw): UiGraph {
   const all = itemsOf(raw.nodes).map((one) => readNode(rawOf(one)));
   const nodes = new Map(all.filter(({ id }) => id !== "").map((node) => [node.id, node]));
   const links = new Map(itemsOf(raw.links).flatMap(readLink));
-  const inputs = itemsOf(raw.inputs).map((one) => text(rawOf(one).name) ?? "");
+  const inputs = itemsOf(raw.inputs).map((input) => text(rawOf(input).name) ?? "");
   const setters = [...nodes.values()].filter(({ type }) => type === "SetNode");
   return {
     nodes,
@@ -119,7 +119,7 @@ type Links = UiGraph["links"];
 /** An output names the links that lead to it. Files have others, too, of nodes that are gone. */
 function endsOf(raw: Raw, nodes: Nodes, links: Links): UiGraph["ends"] {
   const leads = new Map([...links].filter(([, { from, to }]) => to === OUTPUT_NODE && (from === INPUT_NODE || nodes.has(from))));
-  const named = itemsOf(raw.outputs).flatMap((one, slot) => itemsOf(rawOf(one).linkIds).map((id) => [slot, text(id) ?? ""] as const));
+  const named = itemsOf(raw.outputs).flatMap((output, slot) => itemsOf(rawOf(output).linkIds).map((id) => [slot, text(id) ?? ""] as const));
   return firstOf([...named.filter(([, id]) => leads.has(id)), ...[...leads].map(([id, { toSlot }]) => [toSlot, id] as const)]);
 }
 
