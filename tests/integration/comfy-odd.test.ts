@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
 import { readConversation } from "../../workers/comfy-bridge/test/fake/program.ts";
-import { type ComfySpindle, comfy, startAnyComfySpindle } from "../support/comfy.ts";
+import { type ComfySpindle, comfy, logOf, startAnyComfySpindle } from "../support/comfy.ts";
 import { ended, getRun, graphOf, node, startRun, until, wire } from "../support/spindle.ts";
 
 let spindle: ComfySpindle<FakeComfy | undefined>;
@@ -23,12 +23,6 @@ async function run(recording: string, ...graph: Graph) {
   if (fake) expect(fake.prompts.at(-1)?.prompt).toEqual(readConversation(recording).prompt);
   const of = (id: string) => view.nodes.find((one) => one.node === id);
   return { view, of, shown: (id: string) => (of(id)?.output as { value?: unknown } | undefined)?.value };
-}
-
-/** What ComfyUI wrote while it ran a node, and what there is to say of it. */
-async function logOf(id: string, path: string): Promise<string> {
-  const answer = await fetch(`${spindle.url}/api/runs/${id}/logs?path=${path}`);
-  return ((await answer.json()) as { text: string }[]).map(({ text }) => text).join("\n");
 }
 
 const picture = comfy("make", "EmptyImage", { width: 16, height: 8, batch_size: 1, color: 0x204060 });
@@ -114,7 +108,7 @@ test("of a list the first leaves where the node says so, and its log says that t
   expect(shown("images")).toMatchObject({ mime: "image/png" });
   expect([shown("texts"), shown("shares"), shown("numbers")]).toEqual(["text 0\nsecond line", 0, [0, 1, 2]]);
   expect(shown("joined"), "inside ComfyUI there are all").toBe(3);
-  const log = await logOf(view.id, "lists");
+  const log = await logOf(spindle.url, view.id, "lists");
   for (const name of ["images", "texts", "shares"]) expect(log).toContain(`${name} of lists: the first of 3 leaves ComfyUI.`);
 });
 
@@ -149,7 +143,7 @@ test("a silent blocker leaves what comes after it out, and nothing else", async 
   expect(view.error).toBeNull();
   expect(of("there")).toMatchObject({ output: { image: { mime: "image/png" } }, why: null });
   expect(of("gone")).toMatchObject({ output: {}, why: expect.stringContaining("blocked in ComfyUI") });
-  expect(await logOf(view.id, "gone")).toContain("ComfyUI showed and saved nothing of gone. ComfyUI gave no reason.");
+  expect(await logOf(spindle.url, view.id, "gone")).toContain("ComfyUI showed and saved nothing of gone. ComfyUI gave no reason.");
 });
 
 const loud: Graph = [
@@ -171,7 +165,7 @@ test("that a blocker's words are lost with the connection is said", async () => 
   fake.faults = { dropAfter: 1 };
   const { view } = await run("odd_loud", ...loud);
   fake.faults = {};
-  expect(await logOf(view.id, "show")).toContain("The connection to ComfyUI was cut meanwhile");
+  expect(await logOf(spindle.url, view.id, "show")).toContain("The connection to ComfyUI was cut meanwhile");
 });
 
 test("steps and previews are those of their node", async () => {
@@ -200,7 +194,7 @@ test("a captioner gives its words and shows them; a tagger's, under whatever key
   expect(of("caption")?.output).toMatchObject({ text: "16 x 8" });
   expect(of("tags")?.output).toMatchObject({ text: "long" });
   expect(of("quiet")?.state).toBe("succeeded");
-  expect(await logOf(view.id, "quiet")).toContain("The quiet node writes this to the log.");
+  expect(await logOf(spindle.url, view.id, "quiet")).toContain("The quiet node writes this to the log.");
 });
 
 test("the inputs that a choice brings reach the node, and those of other choices do not", async () => {
@@ -222,7 +216,7 @@ test("what raises fails with its words, and what was done before it stands", asy
   expect(view.error).toMatchObject({ node: "fail", message: "odd, as it should be (ValueError)" });
   expect(of("make")?.state).toBe("succeeded");
   expect(of("show")?.state).toBe("skipped");
-  expect(await logOf(view.id, "fail")).toMatch(/^The failing node says this before it fails\.\n.*odd, as it should be\n/);
+  expect(await logOf(spindle.url, view.id, "fail")).toMatch(/^The failing node says this before it fails\.\n.*odd, as it should be\n/);
 });
 
 test("a node that is deaf to interrupts is cancelled as others are, and the server works again once it has heard", async () => {
@@ -251,7 +245,7 @@ test("that one picture of a batch leaves is in the node's log", async () => {
     await startRun(spindle.url, graphOf([many, preview("one")], [wire("many", "IMAGE", "one", "value")])),
   );
   expect(view.error).toBeNull();
-  expect(await logOf(view.id, "many")).toContain("IMAGE of many: the first of 3 leaves ComfyUI.");
+  expect(await logOf(spindle.url, view.id, "many")).toContain("IMAGE of many: the first of 3 leaves ComfyUI.");
 });
 
 test("[E6] all pictures of a batch leave where the node says so: as a list, and each by itself where a wire maps them", async () => {
@@ -275,5 +269,5 @@ test("[E6] all pictures of a batch leave where the node says so: as a list, and 
   expect(output("list")).toMatchObject({ value: three });
   expect(output("each")).toMatchObject({ value: three });
   expect(output("show"), "an output node's own, too").toMatchObject({ image: three, images: three });
-  expect(await logOf(view.id, "many")).not.toContain("leaves ComfyUI");
+  expect(await logOf(spindle.url, view.id, "many")).not.toContain("leaves ComfyUI");
 });

@@ -3,7 +3,7 @@ import type { CombinedManifest } from "@spindle/schemas";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { NotRunning } from "../../apps/runtime/src/tasks/why-not-running.ts";
 import { FakeComfy } from "../../workers/comfy-bridge/test/fake/fake-comfy.ts";
-import { comfy, pictureGraph } from "../support/comfy.ts";
+import { comfy, logOf, pictureGraph } from "../support/comfy.ts";
 import { ended, getRun, graphOf, type Spindle, startRun, startSpindle, until, wire } from "../support/spindle.ts";
 
 let fakes: FakeComfy[];
@@ -89,6 +89,9 @@ test("[E13, E18, M4] a server that falls silent in a prompt is said to be; other
   const [back, cancelled, late] = fakes as [FakeComfy, FakeComfy, FakeComfy];
   const [returns, ends] = [await long(back), await long(late, 25)];
   const atBack = back.prompts.length;
+  const readings = () => late.calls.filter((call) => call === "GET /internal/logs/raw").length;
+  const before = readings();
+  await until(async () => readings() > before, 60_000, "what it writes is read while the prompt runs");
   for (const fake of [back, late]) fake.faults = { silent: true };
   const why = await whyNot(returns, "sample");
   expect(why.text).toBe(`ComfyUI at ${new URL(back.url).host} does not answer.`);
@@ -105,6 +108,9 @@ test("[E13, E18, M4] a server that falls silent in a prompt is said to be; other
   expect((await ended(spindle.url, stopped)).state, "its server says nothing yet").toBe("cancelled");
   const timedOut = await ended(spindle.url, ends);
   expect(JSON.stringify(timedOut.error)).toContain("task.timeout");
+  expect(await logOf(spindle.url, ends, "sample")).toMatch(
+    /^ComfyUI did not answer when the task ended\. This is what it had written a moment before:\n *\d+%\|.*\/300$/,
+  );
 
   for (const fake of fakes) fake.faults = {};
   const view = await ended(spindle.url, returns);

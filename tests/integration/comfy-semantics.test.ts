@@ -1,7 +1,7 @@
 // Rules of ComfyUI's own execution tests, restated for graphs that run on two planes (names in brackets: test_execution.py and
 // test_async_nodes.py there). What holds inside ComfyUI must hold where ComfyUI is one half.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ComfySpindle, comfy, startComfySpindle } from "../support/comfy.ts";
+import { type ComfySpindle, comfy, logOf, startComfySpindle } from "../support/comfy.ts";
 import { createGraph, ended, getRun, graphOf, node, startRun, submit, until, wait, wire } from "../support/spindle.ts";
 
 let spindle: ComfySpindle;
@@ -257,9 +257,10 @@ describe("at the same time", () => {
     await Promise.all([ended(spindle.url, first), ended(spindle.url, second)]);
   });
   test("[E10] a time-out ends the prompt, and the server is free for the next [timeout_handling, resource_cleanup]", async () => {
-    const graph = sampling(1000, [], { nodes: { sample: { timeoutSeconds: 1 } } });
+    const graph = sampling(1000, [], { nodes: { sample: { timeoutSeconds: 3 } } });
     const view = await run(graph);
     expect(view.error).toMatchObject({ code: "task.timeout" });
+    expect(await logOf(spindle.url, view.id, "sample"), "what ComfyUI wrote until then").toMatch(/^ *\d+%\|.*\/1000$/);
     await until(async () => spindle.fake.queue.running + spindle.fake.queue.pending === 0, 5000, "the server is free");
     expect((await run(graphOf([comfy("a", "EmptyImage", { color: fresh() })]))).state).toBe("succeeded");
   });

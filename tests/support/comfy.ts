@@ -45,6 +45,12 @@ async function startBeside<Fake extends FakeComfy | undefined>(fake: Fake, url: 
 
 export const comfy = (id: string, service: string, params?: Record<string, unknown>) => node(id, service, params, "comfy");
 
+/** What ComfyUI wrote while it ran a node, and what there is to say of it. */
+export async function logOf(url: string, run: string, path: string): Promise<string> {
+  const answer = await fetch(`${url}/api/runs/${run}/logs?path=${path}`);
+  return ((await answer.json()) as { text: string }[]).map(({ text }) => text).join("\n");
+}
+
 interface After {
   nodes: Parameters<typeof graphOf>[0];
   wires: NonNullable<Parameters<typeof graphOf>[1]>;

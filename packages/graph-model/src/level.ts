@@ -8,6 +8,7 @@ import { type InputSource, Supply } from "./inputs.ts";
 import type { RunInput } from "./interface.ts";
 import { declaredInterface } from "./interface.ts";
 import type { Library, LibraryEngine, NodeDefinition } from "./library.ts";
+import { settled } from "./one-of-many.ts";
 import { findLoops, type Loops, type Plan, type Region } from "./plan.ts";
 import type { Port } from "./ports.ts";
 import { canBeInRegion, type Planned, planRegions, plansAlike, type RegionProblem, serversOf } from "./regions.ts";
@@ -197,10 +198,10 @@ export class Level {
     if (outputs.length > 0)
       return outputs.flatMap(({ name, label, from }) => {
         const source = outputsOf(from.node).find((port) => port.name === from.port);
-        return source ? [{ ...source, name, label }] : [];
+        return source ? [{ ...settled(source), name, label }] : [];
       });
     const [end, ...others] = this.ends;
-    return end && others.length === 0 ? [...outputsOf(end.id)] : [];
+    return end && others.length === 0 ? outputsOf(end.id).map(settled) : [];
   }
 
   /** The nodes of a region, in the order of the graph. */

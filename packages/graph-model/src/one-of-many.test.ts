@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 import { readGraph, readGraphText } from "./check/document.ts";
 import { validate } from "./check/validate.ts";
 import { regionInput } from "./comfy/prompt.ts";
-import { canConnect } from "./connect.ts";
+import { canConnect, wiresForEach } from "./connect.ts";
 import type { Graph } from "./graph.ts";
 import type { Library, NodeDefinition } from "./library.ts";
+import { leavesOf } from "./one-of-many.ts";
 import { portsOf } from "./ports.ts";
 import { resolve } from "./resolve.ts";
 
@@ -35,6 +36,15 @@ const ALL = [
   ),
   kind("comfy", "Cut", {}, { words: { "x-comfy-type": "STRING", type: "array", items: { type: "string" }, "x-slot": 0, "x-many": "all" } }),
   kind("comfy", "Save", { images: IMAGE }, { image: { "x-artifact": "image", "x-pick": "image", "x-many": "first" } }),
+  kind(
+    "comfy",
+    "Say",
+    { text: { "x-comfy-type": "STRING", type: "string" }, any: { "x-comfy-type": "*" } },
+    {
+      said: { "x-comfy-type": "STRING", type: "string", "x-slot": 0, "x-many": "first" },
+    },
+  ),
+  kind("comfy", "Many", {}, { IMAGE: { "x-comfy-type": "IMAGE", type: "array", items: IMAGE, "x-slot": 0, "x-many": "all" } }),
   kind(
     "python",
     "Take",
@@ -105,6 +115,85 @@ test("inside a region nothing changes: there ComfyUI has them all", () => {
   const graph = graphOf({ m: "Make", s: "Save" }, [["m", "IMAGE", "s", "images"]], all("m", "IMAGE"));
   expect(wrong(graph)).toEqual([]);
   expect(resolve(graph, library).root.regions.map(({ nodes }) => nodes)).toEqual([["m", "s"]]);
+});
+
+const APART = { when: "true" };
+const said = (graph: Graph) =>
+  validate(graph, library).flatMap(({ severity, code, place, message, fix }) =>
+    severity === "error" ? [[code, place.node, place.port, message, fix]] : [],
+  );
+
+test("[E6] a list that leaves its region for an input that takes one is an issue there, with what can be chosen", () => {
+  const together = graphOf({ c: "Cut", s: "Say" }, [["c", "words", "s", "text"]]);
+  expect(said(together), "ComfyUI runs the second once for each").toEqual([]);
+  const apart = graphOf({ c: "Cut", s: "Say" }, [["c", "words", "s", "text", APART]]);
+  expect(said(apart)).toEqual([
+    [
+      "edge.type_mismatch",
+      "s",
+      "text",
+      "This input takes a string. Words of c leaves its ComfyUI prompt as a list, because the two nodes are not in the same prompt.",
+      "Choose at c what leaves: the first, or all, each by itself.",
+    ],
+  ]);
+  expect(said(graphOf({ c: "Cut", s: "Say" }, [["c", "words", "s", "text", APART]], first("c", "words")))).toEqual([]);
+  expect(said(graphOf({ c: "Cut", s: "Say" }, [["c", "words", "s", "text", { map: {} }]]))).toEqual([]);
+});
+
+test("of a list that goes to another region the inspector offers each", () => {
+  const apart = resolve(graphOf({ c: "Cut", s: "Say" }, [["c", "words", "s", "text", APART]]), library).root;
+  expect(wiresForEach(apart, "c", "words").map(({ isMap }) => isMap)).toEqual([false]);
+  const each = resolve(graphOf({ c: "Cut", s: "Say" }, [["c", "words", "s", "text", { map: {} }]]), library).root;
+  expect(wiresForEach(each, "c", "words").map(({ isMap }) => isMap)).toEqual([true]);
+  const together = resolve(graphOf({ c: "Cut", s: "Say" }, [["c", "words", "s", "text"]]), library).root;
+  expect(wiresForEach(together, "c", "words")).toEqual([]);
+});
+
+test("an input of ComfyUI that takes anything gets a list of words of another region, and none of files", () => {
+  expect(said(graphOf({ c: "Cut", s: "Say" }, [["c", "words", "s", "any", APART]]))).toEqual([]);
+  expect(wrong(graphOf({ m: "Many", s: "Say" }, [["m", "IMAGE", "s", "any", APART]]))).toEqual([["edge.type_mismatch", "s", "any"]]);
+});
+
+test("a list that a bypassed node passes on is an issue where it arrives", () => {
+  const wires: Wire[] = [
+    ["c", "words", "b", "text"],
+    ["b", "said", "s", "text", APART],
+  ];
+  expect(said(graphOf({ c: "Cut", b: "Say", s: "Say" }, wires, { b: { bypassed: true } }))).toEqual([
+    ["edge.type_mismatch", "s", "text", expect.stringContaining("Words of c leaves"), expect.stringContaining("Choose at c")],
+  ]);
+});
+
+test("a list for an input of another plane that takes one says what can be chosen", () => {
+  const [misfit] = said(graphOf({ c: "Cut", t: "Take" }, [["c", "words", "t", "text"]]));
+  expect(misfit?.slice(3)).toEqual([
+    "This input takes a string, and the output gives an array.",
+    "Choose at c what leaves: the first, or all, each by itself.",
+  ]);
+});
+
+test("a subgraph's output is what leaves inside it: there is nothing to choose at the call", () => {
+  const graph = readGraph({
+    schema: "langgraph.v1",
+    workflowId: "w",
+    nodes: [
+      { id: "k", service: "graph.call", plane: "node", status: "pending", params: { definition: "d" } },
+      { id: "s", service: "Say", plane: "comfy", status: "pending" },
+    ],
+    edges: [{ from: "k", to: "s", metadata: { sourcePort: "words", targetPort: "text" } }],
+    metadata: { definitions: { d: { nodes: [{ id: "c", service: "Cut", plane: "comfy", status: "pending" }], edges: [] } } },
+  }).graph as Graph;
+  const { root } = resolve(graph, library);
+  expect(root.node("k")?.element?.outputs.map(leavesOf)).toEqual([undefined]);
+  expect(said(graph)).toEqual([
+    [
+      "edge.type_mismatch",
+      "s",
+      "text",
+      expect.stringContaining("leaves its ComfyUI prompt as a list"),
+      "Choose inside the subgraph what leaves, or let s run for each element: the wire's settings have that.",
+    ],
+  ]);
 });
 
 test("equal choices are one definition, and an edit elsewhere leaves it", () => {

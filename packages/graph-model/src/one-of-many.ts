@@ -26,6 +26,13 @@ export function portLeaving(port: Port, leaving: unknown): Port {
   return { ...port, schema, type: portType(schema) };
 }
 
+/** As an output is where nothing of it can be chosen any more: it leaves as it was chosen. */
+export function settled(port: Port): Port {
+  if (leavesOf(port) === undefined) return port;
+  const { "x-many": _, ...schema } = port.schema;
+  return { ...port, schema };
+}
+
 const known = new WeakMap<NodeDefinition, Map<string, NodeDefinition>>();
 
 /** What a capability is for a node with these choices. The same choices give the same object. */

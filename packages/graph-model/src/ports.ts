@@ -128,4 +128,4 @@ function whyNotFit(from: string, to: string): string {
   return `This input takes ${article(to)}, and the output gives ${article(from)}.`;
 }
 
-const article = (type: string): string => `${/^[aeiou]/i.test(type) ? "an" : "a"} ${type}`;
+export const article = (type: string): string => `${/^[aeiou]/i.test(type) ? "an" : "a"} ${type}`;

@@ -1,14 +1,13 @@
+import { nextForList } from "../connect.ts";
 import { edgeId, edgeMetadata, type GraphEdge, isLoopEdge } from "../graph.ts";
 import { type Issue, issue } from "../issue.ts";
 import type { Level } from "../level.ts";
-import type { NodeDefinition } from "../library.ts";
 import { portsFit, whyPortsNotFit } from "../ports.ts";
 
 const NONE: Issue[] = [];
 
 /** Issues that depend on the wiring of a level and on the definitions of its nodes. */
 export function checkEdges(level: Level): Issue[] {
-  const define = (id: string): NodeDefinition | undefined => level.node(id)?.definition;
   const taken = new Set<string>();
   return level.graph.edges.flatMap((edge, index) => {
     const { sourcePort, targetPort } = edgeMetadata(edge);
@@ -25,16 +24,11 @@ export function checkEdges(level: Level): Issue[] {
           "Remove the edge.",
         ),
       ];
-    return checkPorts(edge, place, define, taken);
+    return checkPorts(edge, place, level, taken);
   });
 }
 
-function checkPorts(
-  edge: GraphEdge,
-  place: { edge: string; pointer: string },
-  define: (id: string) => NodeDefinition | undefined,
-  taken: Set<string>,
-): Issue[] {
+function checkPorts(edge: GraphEdge, place: { edge: string; pointer: string }, level: Level, taken: Set<string>): Issue[] {
   const { sourcePort, targetPort } = edgeMetadata(edge);
   if (sourcePort === undefined && targetPort === undefined) return [];
   if (typeof sourcePort !== "string" || typeof targetPort !== "string")
@@ -52,8 +46,8 @@ function checkPorts(
       ),
     );
   taken.add(key);
-  const from = define(edge.from);
-  const to = define(edge.to);
+  const [source, target] = [level.node(edge.from), level.node(edge.to)];
+  const [from, to] = [source?.definition, target?.definition];
   const output = from?.outputs.find((port) => port.name === sourcePort);
   const input = to?.inputs.find((port) => port.name === targetPort);
   if (from && !output)
@@ -64,7 +58,9 @@ function checkPorts(
     issues.push(
       issue("error", "edge.unknown_port", `${to.label} has no input "${targetPort}".`, { ...place, node: edge.to, port: targetPort }),
     );
-  if (output && input && !portsFit(output, input))
-    issues.push(issue("error", "edge.type_mismatch", whyPortsNotFit(output, input), { ...place, node: edge.to, port: targetPort }));
+  if (source && target && output && input && !portsFit(output, input)) {
+    const fix = nextForList(source, output, target, input);
+    issues.push(issue("error", "edge.type_mismatch", whyPortsNotFit(output, input), { ...place, node: edge.to, port: targetPort }, fix));
+  }
   return issues;
 }

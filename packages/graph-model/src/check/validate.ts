@@ -11,6 +11,7 @@ import { levelNotLive } from "../live.ts";
 import type { RegionProblem } from "../regions.ts";
 import { type Resolved, resolve } from "../resolve.ts";
 import { finder, sameFields } from "../unchanged.ts";
+import { checkBorders } from "./borders.ts";
 import { checkCall, checkControl } from "./control.ts";
 import { checkDefinitions } from "./definitions.ts";
 import { checkEdges } from "./edges.ts";
@@ -89,6 +90,7 @@ function findingsOf(level: Level, before: Findings | undefined): Findings {
     ...(supply.hasTooManyNames ? [tooManyNames()] : NONE),
     ...ofPassing,
     ...level.regionProblems.map(regionIssue),
+    ...checkBorders(level),
     ...ofSupply.interface,
     ...importIssues(graph),
   ];

@@ -18,7 +18,7 @@ import { Collector, leftBehind, outputsOf } from "./outputs.ts";
 import { type Ended, Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
 import { type RuntimeOptions, TaskRuntime } from "./runtime.ts";
-import { logOfPrompt, readLog } from "./server-log.ts";
+import { ServerLog } from "./server-log.ts";
 
 const REGION = `${BUS.region}@${BUS.regionVersion}`;
 const MAX_WAIT_MS = 2000;
@@ -117,23 +117,33 @@ async function outcome(parts: WatchedParts, entry: TaskEntry, signal: AbortSigna
     const message = `The task is for ${entry.capability}, and this bridge runs ${REGION}.`;
     return { result: { ...base, outcome: "returned", error: { class: "infra", code: "task.wrong_version", message } } };
   }
-  const written = readLog(await parts.comfy.aside("log")).at(-1)?.t ?? "";
-  /** ComfyUI's own log of the prompt, after what else there is to say. */
-  const logged = async (...lines: string[]) => {
-    const log = [...lines, logOfPrompt(readLog(await parts.comfy.aside("log")), written)].filter(Boolean).join("\n");
-    return log ? { log } : {};
+  const server = new ServerLog(() => parts.comfy.aside("log"));
+  await server.start();
+  const onPlace = (before: number): void => {
+    if (before === 0) server.watch();
+    parts.onPlace(before);
   };
+  /** ComfyUI's own log of the prompt, after what else there is to say. */
+  const logged = (lines: readonly string[]) => (lines.length > 0 ? { log: lines.join("\n") } : {});
   try {
-    const { output, objects, missed } = await work(parts, entry, signal, stop);
-    return { result: { ...base, outcome: "succeeded", output, objects, ...(await logged(...missed)) } };
+    const { output, objects, missed } = await work({ ...parts, onPlace }, entry, signal, stop);
+    await server.read();
+    return { result: { ...base, outcome: "succeeded", output, objects, ...logged([...missed, ...server.lines()]) } };
   } catch (error) {
+    const why = stop();
     if (error instanceof Interrupted) {
       const { left: id, hangs } = error;
-      return { result: stopped(base, stop()), ...(id === undefined ? {} : { left: { id, hangs } }) };
+      if (why === "late" || why === "stalled") await server.read(); // nobody waits longer for a cancelled run
+      const result = stopped(base, why);
+      const log = why === "shutdown" ? {} : logged(server.linesUntilEnded());
+      return { result: result && { ...result, ...log }, ...(id === undefined ? {} : { left: { id, hangs } }) };
     }
     const failed = error instanceof TaskFailure ? error : unexpected(error, parts.comfy.url);
     if (failed.error.class === "oom") await parts.comfy.free().catch(() => {});
-    return { result: { ...base, outcome: "failed", error: failed.error, ...(await logged()) } };
+    await server.read();
+    return { result: { ...base, outcome: "failed", error: failed.error, ...logged(server.lines()) } };
+  } finally {
+    server.stop();
   }
 }
 

@@ -8,6 +8,7 @@ import { readOddPack, recordedObjectInfo, SYSTEM_STATS } from "./object-info.ts"
 import { solidPng } from "./png.ts";
 import { type Conversation, type FakeProgram, type JsonObject, type Prompt, replayConversation, type Submission } from "./program.ts";
 import { execute, STUBS } from "./stub-nodes.ts";
+import { Terminal } from "./terminal.ts";
 
 /** What the fake reads of its own /object_info. */
 interface NodeInfo {
@@ -42,7 +43,7 @@ export class FakeComfy {
   private history = new Map<string, JsonObject>();
   private working: Promise<void> = Promise.resolve();
   private sent = 0;
-  private readonly terminal: { t: string; m: string }[] = [];
+  private readonly terminal = new Terminal();
 
   get faults(): Faults {
     return this.current;
@@ -181,7 +182,7 @@ export class FakeComfy {
       this.interrupt(String(parsed().prompt_id));
       return void response.end();
     }
-    if (route === "GET /internal/logs/raw") return void json({ entries: this.terminal, size: { cols: 80, rows: 24 } });
+    if (route === "GET /internal/logs/raw") return void json({ entries: this.terminal.entries, size: { cols: 80, rows: 24 } });
     if (route === "POST /free") return void response.end();
     if (route === "POST /upload/image") return void this.upload(request, body, json);
     if (route === "GET /view") return void this.view(url.searchParams, response);
@@ -278,7 +279,7 @@ export class FakeComfy {
   private async work(job: Job): Promise<void> {
     if (!this.jobs.includes(job)) return;
     job.state = "running";
-    this.write("got prompt\n");
+    this.terminal.write("got prompt\n");
     const messages: [string, JsonObject][] = [];
     const outputs: Record<string, unknown> = {};
     for await (const step of job.program(job)) {
@@ -286,7 +287,7 @@ export class FakeComfy {
       if (!this.jobs.includes(job)) return;
       if (this.faults.slow) await sleep(this.faults.slow);
       if ("wait" in step) await sleep(step.wait);
-      else if ("written" in step) this.write(step.written);
+      else if ("written" in step) this.terminal.write(step.written);
       else if ("file" in step) this.keep(step.file, step.bytes, step.mime);
       else if ("frame" in step) this.frame(job, step.frame);
       else {
@@ -333,13 +334,7 @@ export class FakeComfy {
     if (this.faults.historyLag) void sleep(this.faults.historyLag).then(() => this.history.set(job.id, entry));
     else this.history.set(job.id, entry);
     this.say(job, "executing", { node: null, prompt_id: job.id });
-    this.write("Prompt executed in 0.01 seconds\n");
-  }
-
-  /** On its terminal, a moment after what was written before. */
-  private write(m: string): void {
-    const at = Math.max(Date.now(), Date.parse(this.terminal.at(-1)?.t ?? "1970-01-01") + 1);
-    this.terminal.push({ t: new Date(at).toISOString(), m });
+    this.terminal.write("Prompt executed in 0.01 seconds\n");
   }
 
   private keep(file: string, bytes: Buffer, mime: string): void {

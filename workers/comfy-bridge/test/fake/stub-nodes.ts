@@ -52,8 +52,10 @@ async function* sampled(inputs: JsonObject, id: string): AsyncGenerator<Step, Ma
   for (let step = 1; step <= steps; step++) {
     yield { wait: number(inputs.delay, 30) };
     yield { frame: preview(id, solidPng(48, 48, (colour * step) & 0xffffff)) };
+    yield { written: `\r${String(Math.round((100 * step) / steps)).padStart(3)}%|          | ${step}/${steps}` };
     yield { say: "progress", data: { value: step, max: steps, node: id } };
   }
+  yield { written: "\n" };
   return { result: [{ ...picture(inputs.latent_image), colour }] };
 }
 

@@ -37,7 +37,7 @@ interface Level {
   graph: UiGraph;
   origin: Position;
   outer?: { level: Level; instance: Instance };
-  /** What has been followed, by the link, and the levels inside, by their instance: many inputs lead the same way. */
+  /** What has been followed, by the link and the type that is asked for, and the levels inside, by their instance: many inputs lead the same way. */
   followed: Map<string, Source | undefined>;
   inner: Map<string, Level>;
 }
@@ -56,7 +56,7 @@ const MAX_DEPTH = 32;
 const MOST_SEEN = 4 * LIMITS.nodes;
 /** Of subgraphs that contain each other every input leads another way. */
 const MOST_FOLLOWED = 200_000;
-/** Characters of all nodes, each instance's anew: more than any document may have. */
+/** Characters of all nodes in subgraphs, each instance's anew: more than any document may have. */
 const MOST_CONTENT = 4 * LIMITS.bytes;
 const sizes = new WeakMap<UiNode, number>();
 
@@ -152,11 +152,11 @@ class Flattener {
       this.flat.problems.push({ node: id, message: "Its subgraphs contain each other without end." });
       return;
     }
-    this.content += id.length + sizeOf(node);
+    if (depth > 0) this.content += id.length + sizeOf(node); // the file's own nodes are there once
     if (this.content > MOST_CONTENT) this.flat.tooMany = true;
     if (this.flat.tooMany) return;
-    const sources = node.inputs.flatMap(({ name, link }) => {
-      const source = link === undefined ? undefined : this.follow(level, link, 0);
+    const sources = node.inputs.flatMap(({ name, type, link }) => {
+      const source = link === undefined ? undefined : this.follow(level, link, type, 0);
       return source ? [[name, source] as const] : [];
     });
     this.flat.nodes.push({
@@ -169,23 +169,27 @@ class Flattener {
     });
   }
 
-  /** Follows a link back to the node that gives its value; undefined if none does. */
-  private follow(level: Level, link: string, steps: number): Source | undefined {
-    if (level.followed.has(link)) return level.followed.get(link);
+  /**
+   * Follows a link back to the node that gives its value; undefined if none does.
+   * @param asked the type of the input that the link leads to: a bypassed node passes on by it
+   */
+  private follow(level: Level, link: string, asked: string, steps: number): Source | undefined {
+    const key = `${link}\n${asked}`;
+    if (level.followed.has(key)) return level.followed.get(key);
     if (++this.steps > MOST_FOLLOWED) this.flat.tooMany = true;
     if (this.flat.tooMany || steps > 1000) return undefined;
-    level.followed.set(link, undefined); // a link that leads to itself gives nothing
-    const source = this.source(level, link, steps);
-    level.followed.set(link, source);
+    level.followed.set(key, undefined); // a link that leads to itself gives nothing
+    const source = this.source(level, link, asked, steps);
+    level.followed.set(key, source);
     return source;
   }
 
-  private source(level: Level, link: string, steps: number): Source | undefined {
+  private source(level: Level, link: string, asked: string, steps: number): Source | undefined {
     const found = level.graph.links.get(link);
     if (!found) return undefined;
     if (found.from === INPUT_NODE) return this.fromOutside(level, found.fromSlot, steps + 1);
     const node = level.graph.nodes.get(found.from);
-    return node && this.output(level, node, found.fromSlot, steps + 1);
+    return node && this.output(level, node, found.fromSlot, asked, steps + 1);
   }
 
   private fromOutside({ graph, outer }: Level, slot: number, steps: number): Source | undefined {
@@ -193,25 +197,29 @@ class Flattener {
     const name = graph.inputs[slot];
     if (name === undefined) return undefined;
     const input = outer.instance.inputs.get(name); // not by position, for an instance may leave inputs out
-    if (input?.link !== undefined) return this.follow(outer.level, input.link, steps);
+    if (input?.link !== undefined) return this.follow(outer.level, input.link, input.type, steps);
     const value = outer.instance.values.get(name) ?? undefined;
     return value === undefined ? undefined : { value };
   }
 
-  private output(level: Level, node: UiNode, slot: number, steps: number): Source | undefined {
-    const through = (link: string | undefined) => (link === undefined ? undefined : this.follow(level, link, steps));
-    if (node.mode === MUTED) return undefined;
+  private output(level: Level, node: UiNode, slot: number, asked: string, steps: number): Source | undefined {
+    const through = (input: UiNode["inputs"][number] | undefined, type = input?.type ?? "*") =>
+      input?.link === undefined ? undefined : this.follow(level, input.link, type, steps);
+    // What is a wire to ComfyUI's editor is one where it is muted, too.
     if (node.type === "PrimitiveNode") return { value: Array.isArray(node.widgets) ? node.widgets[0] : undefined };
-    if (node.type === "GetNode") return this.fromSet(level, node, steps);
-    if (REROUTES.has(node.type) || node.type === "SetNode") return through(node.inputs[0]?.link);
+    if (node.type === "GetNode") return this.fromSet(level, node, asked, steps);
+    if (REROUTES.has(node.type) || node.type === "SetNode") return through(node.inputs[0], asked);
+    if (node.mode === MUTED) return undefined;
     if (node.mode === BYPASSED) {
-      const source = through(passedBy(node, slot)?.link);
-      return source && this.keeps(node) ? { node: level.prefix + node.id, slot } : source;
+      const passed = passedTo(node, slot, asked);
+      const source = through(passed);
+      const isUsual = passed === passedBy(node, slot);
+      return source && isUsual && this.keeps(node) ? { node: level.prefix + node.id, slot } : source;
     }
     const inner = this.workflow.subgraphs.get(node.type);
     if (!inner) return { node: level.prefix + node.id, slot };
     const end = inner.ends.get(slot);
-    return end === undefined ? undefined : this.follow(this.inside(level, node, inner), end, steps);
+    return end === undefined ? undefined : this.follow(this.inside(level, node, inner), end, asked, steps);
   }
 
   private inside(outer: Level, node: UiNode, graph: UiGraph): Level {
@@ -224,12 +232,12 @@ class Flattener {
     return made;
   }
 
-  private fromSet(level: Level, node: UiNode, steps: number): Source | undefined {
+  private fromSet(level: Level, node: UiNode, asked: string, steps: number): Source | undefined {
     const name = Array.isArray(node.widgets) ? node.widgets[0] : undefined;
     for (let at: Level | undefined = level; at; at = at.outer?.level) {
       const set = at.graph.setters.get(name);
-      const link = set?.mode === MUTED ? undefined : set?.inputs[0]?.link;
-      if (set) return link === undefined ? undefined : this.follow(at, link, steps);
+      const link = set?.inputs[0]?.link;
+      if (set) return link === undefined ? undefined : this.follow(at, link, asked, steps);
     }
     this.flat.problems.push({
       node: level.prefix + node.id,
@@ -257,13 +265,20 @@ export function passedBy(node: UiNode, slot: number) {
   return known.get(type);
 }
 
-/** A promoted widget has its value by name, else in the order of the definition (files of 2025). */
+/** The same for an input that asks for a type: one that takes anything gets what is in the same place, whatever that is. */
+const passedTo = (node: UiNode, slot: number, asked: string) =>
+  asked === "*" || asked === "" ? node.inputs[node.inputs.length > slot ? slot : 0] : passedBy(node, slot);
+
+/**
+ * A promoted widget has its value by name, else in the order that the instance names, else in that of the definition: an instance may leave
+ * out inputs that have no wire, and has their values all the same.
+ */
 function instanceOf(graph: UiGraph, node: UiNode): Instance {
   const { widgets } = node;
   const inputs = new Map([...node.inputs].reverse().map((input) => [input.name, input]));
   const pairs = proxies(node);
   const promoted = pairs.filter(([inner]) => inner === "-1").map(([, widget]) => widget);
-  const order = promoted.length > 0 ? promoted : graph.inputs.filter((name) => inputs.get(name)?.widget !== undefined);
+  const order = promoted.length > 0 ? promoted : graph.inputs.filter((name) => inputs.get(name)?.widget ?? graph.promoted.has(name));
   const named = Array.isArray(widgets)
     ? [...order.entries()].reverse().map(([index, name]) => [name, widgets[index] as unknown] as const)
     : Object.entries(widgets as Record<string, unknown>);

@@ -97,6 +97,7 @@ function takeApart(group: Raw, instance: UiNode): { inner: UiGraph; inputs: UiNo
     frames: [],
     inputs: entries.map((_, index) => String(index)),
     outputs: [],
+    promoted: new Set(),
   };
   const inputs = given.flatMap((input, index) =>
     input ? [{ name: String(index), type: input.type, ...(input.link === undefined ? {} : { link: input.link }) }] : [],

@@ -58,6 +58,8 @@ export interface UiGraph {
   /** The inputs and outputs of a subgraph, by slot. */
   inputs: readonly string[];
   outputs: readonly string[];
+  /** Those of its inputs that set a widget inside. */
+  promoted: ReadonlySet<string>;
 }
 
 export interface Workflow {
@@ -95,18 +97,36 @@ function readUiGraph(raw: Raw): UiGraph {
   const all = itemsOf(raw.nodes).map((one) => readNode(rawOf(one)));
   const nodes = new Map(all.filter(({ id }) => id !== "").map((node) => [node.id, node]));
   const links = new Map(itemsOf(raw.links).flatMap(readLink));
+  const inputs = itemsOf(raw.inputs).map((input) => text(rawOf(input).name) ?? "");
   const setters = [...nodes.values()].filter(({ type }) => type === "SetNode");
   return {
     nodes,
     lost: all.length - nodes.size,
     links,
-    ends: firstOf([...links].filter(([, { to }]) => to === OUTPUT_NODE).map(([id, { toSlot }]) => [toSlot, id])),
+    ends: endsOf(raw, nodes, links),
     setters: firstOf(setters.flatMap((node) => (Array.isArray(node.widgets) ? [[node.widgets[0], node] as const] : []))),
     corner: all.reduce<Position>(({ x, y }, { position }) => ({ x: Math.min(x, position.x), y: Math.min(y, position.y) }), FAR),
     frames: itemsOf(raw.groups).map((one) => readFrame(rawOf(one))),
-    inputs: itemsOf(raw.inputs).map((one) => text(rawOf(one).name) ?? ""),
+    inputs,
     outputs: itemsOf(raw.outputs).map((one) => text(rawOf(one).name) ?? ""),
+    promoted: promotedOf(inputs, nodes, links),
   };
+}
+
+type Nodes = UiGraph["nodes"];
+type Links = UiGraph["links"];
+
+/** An output names the links that lead to it. Files have others, too, of nodes that are gone. */
+function endsOf(raw: Raw, nodes: Nodes, links: Links): UiGraph["ends"] {
+  const leads = new Map([...links].filter(([, { from, to }]) => to === OUTPUT_NODE && (from === INPUT_NODE || nodes.has(from))));
+  const named = itemsOf(raw.outputs).flatMap((output, slot) => itemsOf(rawOf(output).linkIds).map((id) => [slot, text(id) ?? ""] as const));
+  return firstOf([...named.filter(([, id]) => leads.has(id)), ...[...leads].map(([id, { toSlot }]) => [toSlot, id] as const)]);
+}
+
+function promotedOf(inputs: readonly string[], nodes: Nodes, links: Links): UiGraph["promoted"] {
+  const setsWidget = ([id, { from, to }]: [string, UiLink]) =>
+    from === INPUT_NODE && nodes.get(to)?.inputs.find(({ link }) => link === id)?.widget !== undefined;
+  return new Set([...links].filter(setsWidget).flatMap(([, { fromSlot }]) => inputs[fromSlot] ?? []));
 }
 
 const FAR: Position = { x: Number.POSITIVE_INFINITY, y: Number.POSITIVE_INFINITY };
