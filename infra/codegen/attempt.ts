@@ -1,13 +1,15 @@
-// Applies the migrations and functions to a PostgreSQL of its own, which is gone afterwards: only PostgreSQL knows whether a start could.
+// Applies the migrations and functions to a PostgreSQL of its own, which is gone afterwards: only PostgreSQL knows whether a start could, and
+// whether what comes out is what schema.prisma says.
 import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { isRoot } from "../launch/paths.ts";
 import { startPostgres } from "../launch/postgres.ts";
+import { driftOf } from "./drift.ts";
 
-/** @returns why the first of them fails that does, if one does */
-export async function whyMigrationsFail(prisma: string): Promise<string | undefined> {
+/** @returns why the first of them fails that does; else where what they make is not what schema.prisma says */
+export async function whyMigrationsFail(prisma: string): Promise<string[]> {
   const parent = isRoot ? "/var/lib/spindle" : tmpdir(); // as root, PostgreSQL's user cannot look into a folder of the caller's
   await mkdir(parent, { recursive: true });
   const folder = await mkdtemp(join(parent, "spindle-gen-"));
@@ -16,7 +18,8 @@ export async function whyMigrationsFail(prisma: string): Promise<string | undefi
     const client = new pg.Client({ connectionString: url });
     try {
       await client.connect();
-      return await applyAll(client, prisma);
+      const why = await applyAll(client, prisma);
+      return why === undefined ? await driftOf(client, await readFile(join(prisma, "schema.prisma"), "utf8")) : [why];
     } finally {
       await client.end().catch(() => {});
       await postgres.stop();

@@ -45,6 +45,9 @@ test("a migration is locked if the check takes it; otherwise nothing is, and the
   try {
     await write("apps/runtime/src/store/release.ts", 'export const RELEASES = ["0.1.0", "0.2.0"];');
     await mkdir(join(base, "apps/runtime/prisma/functions"), { recursive: true });
+    const schema = (text: string) => write("apps/runtime/prisma/schema.prisma", text);
+    const FIRST = 'model A {\n  b Int?\n\n  @@map("a")\n}\n';
+    await schema(FIRST);
     await migration("20300101000000_first", "CREATE TABLE a (b INT);");
     expect(await lockMigrations(base)).toEqual([LOCK]);
     expect(await lockMigrations(base)).toEqual([]);
@@ -71,6 +74,8 @@ test("a migration is locked if the check takes it; otherwise nothing is, and the
     );
     expect(await readFile(join(base, LOCK), "utf8")).toBe(locked);
     await migration("20300103000000_third", "ALTER TABLE a ADD COLUMN f INT DEFAULT 1;");
+    expect(await whyNot()).toMatch(/^The migrations add the column a\.f, which schema\.prisma lacks\./m);
+    await schema(`${FIRST.replace("}", "  f Int? @default(1)\n}")}model C {\n  d Int?\n\n  @@map("c")\n}\n`);
     expect(await lockMigrations(base)).toEqual([LOCK]);
     await migration("20300103000000_third", "ALTER TABLE a ADD COLUMN f INT DEFAULT 2;");
     expect(await whyNot()).toMatch(/third has changed.* take its line out of prisma\/migrations\.lock\.json/);
@@ -80,7 +85,54 @@ test("a migration is locked if the check takes it; otherwise nothing is, and the
     await writeFile(join(base, LOCK), whole.replace(/"20300103000000_third": "\w+"/, ""));
     expect(await whyNot()).toMatch(/^prisma\/migrations\.lock\.json is no JSON: .* there is no comma/m);
     await writeFile(join(base, LOCK), whole.replace(/,\s*"20300103000000_third": "\w+"/, ""));
+    await schema(`${FIRST}model C {\n  d Int?\n\n  @@map("c")\n}\n`);
     expect(await lockMigrations(base)).toEqual([]);
+  } finally {
+    await rm(base, { recursive: true });
+  }
+});
+
+test("a function that a start could not apply is refused by its text, and schema.prisma says what the migrations make", async () => {
+  const base = await mkdtemp(join(tmpdir(), "spindle-gen-"));
+  const write = async (file: string, text: string) => {
+    await mkdir(dirname(join(base, file)), { recursive: true });
+    await writeFile(join(base, file), text);
+  };
+  const add = (value: string) =>
+    write(
+      "apps/runtime/prisma/functions/add.sql",
+      `CREATE OR REPLACE FUNCTION add(a INT) RETURNS INT LANGUAGE plpgsql AS $$\nBEGIN\n  RETURN a + ${value}\nEND $$;`,
+    );
+  const schema = (...lines: string[]) =>
+    write("apps/runtime/prisma/schema.prisma", `model Made {\n${lines.map((line) => `  ${line}\n`).join("")}  @@map("made")\n}\n`);
+  const SAME = ["id String @id @db.Uuid", "size Int @default(2)", 'madeAt DateTime @default(now()) @map("made_at") @db.Timestamptz(3)'];
+  const why = async () => (await verify("python", [], base)).problems;
+  try {
+    await write("apps/runtime/src/store/release.ts", 'export const RELEASES = ["0.1.0", "0.2.0"];');
+    const sql = "CREATE TABLE made (id UUID PRIMARY KEY, size INT NOT NULL DEFAULT 2, made_at TIMESTAMPTZ(3) NOT NULL DEFAULT now());";
+    await write("apps/runtime/prisma/migrations/20300101000000_first/migration.sql", `${sql} CREATE INDEX ON made (size, made_at);`);
+    await add("1;");
+    await schema(...SAME, "@@index([size, madeAt])");
+    await lockMigrations(base);
+    expect(await why()).toEqual([]);
+    await add("1");
+    expect(await why()).toEqual([expect.stringMatching(/^functions\/add\.sql, line \d+, fails on PostgreSQL: .*syntax error/)]);
+    await expect(lockMigrations(base)).rejects.toThrow("functions/add.sql");
+    await add("1;");
+    await schema(...SAME);
+    expect(await why()).toEqual([
+      expect.stringMatching(/^The migrations create an index of made \(size, made_at\), which schema\.prisma lacks\./),
+    ]);
+    await schema("id String @id", "size Int? @default(3)", "note String", "@@index([size, madeAt])");
+    expect((await why()).map((line) => line.replace(/ Write the same.*/, ""))).toEqual([
+      "made.id: schema.prisma says the type text, the migrations uuid.",
+      "made.size: schema.prisma says NULL is allowed, the migrations refused.",
+      "made.size: schema.prisma says the default is 3, the migrations 2.",
+      "schema.prisma has the column made.note, which no migration adds.",
+      "The migrations add the column made.made_at, which schema.prisma lacks.",
+      "schema.prisma has an index of made (size, madeAt), which no migration creates.",
+      "The migrations create an index of made (size, made_at), which schema.prisma lacks.",
+    ]);
   } finally {
     await rm(base, { recursive: true });
   }

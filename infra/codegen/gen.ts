@@ -66,15 +66,28 @@ export async function generate(means: Means): Promise<string[]> {
 
 /**
  * Returns the path of the lock, if it has grown. A migration that `npm run check` or PostgreSQL refuses gets no entry.
- * @throws Advice if one is refused
+ * @throws Advice if one is refused, a function cannot be applied, or schema.prisma says something else
  */
 export async function lockMigrations(base: string): Promise<string[]> {
   const { path, text, problems } = await lock(base);
   const refuse = (why: readonly string[]) => new Advice(`no migration is locked before this is mended:\n${why.join("\n")}`);
   if (problems.length > 0) throw refuse(problems);
-  const why = (await isWritten(path, text)) ? undefined : await whyMigrationsFail(dirname(path));
-  if (why) throw refuse([why]);
+  const why = await whyUnfit(dirname(path), base);
+  if (why.length > 0) throw refuse(why);
   return (await write(path, text)) ? [relative(base, path)] : [];
+}
+
+/** What PostgreSQL says of the files of a database, which it is asked once for each state of them. */
+async function whyUnfit(prisma: string, base: string): Promise<string[]> {
+  const stamp = join(base, ".cache/generated/database");
+  const state = await hashOf(
+    ["migrations", "functions", "schema.prisma"].map((name) => join(prisma, name)),
+    base,
+  );
+  if (state === (await readFile(stamp, "utf8").catch(() => ""))) return [];
+  const why = await whyMigrationsFail(prisma);
+  if (why.length === 0) await write(stamp, state);
+  return why;
 }
 
 /** Makes the parts whose files have changed since they were made, and writes what differs. Returns the paths it wrote. */
@@ -98,6 +111,7 @@ export async function makeStale(parts: readonly Part[], base: string, { prepare,
 export async function verify(python: string, parts = PARTS, base = root): Promise<{ stale: string[]; problems: string[] }> {
   const made = await Promise.all(parts.map(({ make }) => make(python)));
   const { path, text, problems } = await lock(base);
+  if (problems.length === 0) problems.push(...(await whyUnfit(dirname(path), base)));
   const files = [...made.flatMap((part) => [...part]), [path, text] as const];
   const stale = await Promise.all(files.map(async (file) => ((await isWritten(...file)) ? [] : [relative(base, file[0])])));
   return { stale: stale.flat(), problems };

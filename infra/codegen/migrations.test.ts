@@ -31,11 +31,18 @@ async function accept(): Promise<void> {
 
 test("what is new is added, and what is there stays", async () => {
   const before = JSON.parse(await readFile(join(prisma, "migrations.lock.json"), "utf8"));
-  await migration("20291231000000_between", "CREATE TABLE c (d INT);");
+  await migration("20300102000000_next", "CREATE TABLE c (d INT);");
   const { text, problems: found } = await lockDatabase(prisma, upTo("0.2.0"));
   expect(found).toEqual([]);
-  expect(Object.keys(JSON.parse(text).migrations)).toEqual(["20291231000000_between", "20300101000000_first"]);
+  expect(Object.keys(JSON.parse(text).migrations)).toEqual(["20300101000000_first", "20300102000000_next"]);
   expect(JSON.parse(text)).toMatchObject(before);
+});
+
+test("a new migration comes after all that databases have", async () => {
+  await migration("20291231000000_between", "CREATE TABLE c (d INT);");
+  expect(await problems()).toEqual([
+    expect.stringMatching(/^migrations\/20291231000000_between comes before 20300101000000_first, .* Rename it/),
+  ]);
 });
 
 test("while a migration is refused, the lock stays as it is", async () => {

@@ -60,6 +60,12 @@ export async function lockDatabase(
         `migrations/${name} has changed. Databases that have it would miss the change: undo it, and add a new migration. ${UNMERGED}`,
       );
   }
+  const newest = Object.keys(locked.migrations).sort().at(-1);
+  for (const name of migrations.keys())
+    if (newest !== undefined && name < newest && !(name in locked.migrations))
+      problems.push(
+        `migrations/${name} comes before ${newest}, which databases have: they would apply it last, and new ones first. Rename it to a later time.`,
+      );
   for (const [name, sql] of migrations) if (!EXEMPT.has(name)) problems.push(...(await whyBreaking(`migrations/${name}`, sql, releases)));
 
   const functions = await readFunctions(prisma, problems);

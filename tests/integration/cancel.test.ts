@@ -195,3 +195,14 @@ test("[E13] a cancel of a parked run is one change of the record: nothing can co
   const types = rows.map(({ type }) => type);
   expect(types.slice(types.indexOf("run.cancelling"), types.indexOf("run.cancelling") + 2)).toEqual(["run.cancelling", "run.running"]);
 });
+
+test("a node that is over is not cancelled: it says so", async () => {
+  const run = await startRun(url, graphOf([node("a", "constant.string", { value: "x" })]));
+  await ended(url, run);
+  const answer = await fetch(`${url}/api/runs/${run}/cancel-node`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ path: "a" }),
+  });
+  expect([answer.status, (await answer.json()).error]).toEqual([409, { code: "node.over", message: "This node is over already." }]);
+});

@@ -117,6 +117,20 @@ describe("a start", () => {
   });
 });
 
+test("a migration that has changed since it was applied is refused by its name", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "spindle-prisma-"));
+  try {
+    await cp(PRISMA, folder, { recursive: true });
+    const first = join(folder, "migrations/20261120000000_first/migration.sql");
+    await writeFile(first, `${await readFile(first, "utf8")}\n-- edited`);
+    await expect(migrateDatabase(spindle.db, () => {}, folder)).rejects.toThrow(
+      "The migration 20261120000000_first was changed after it had been applied.",
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
 describe("a function that changes", () => {
   let pool: pg.Pool;
   let folder: string;
@@ -147,7 +161,9 @@ describe("a function that changes", () => {
       join(folder, "functions/wrong.sql"),
       "CREATE OR REPLACE FUNCTION wrong() RETURNS INT LANGUAGE sql AS 'SELECT nothing';",
     );
-    await expect(migrateDatabase(pool, quiet, folder)).rejects.toThrow(/nothing/);
+    await expect(migrateDatabase(pool, quiet, folder)).rejects.toThrow(
+      'prisma/functions/wrong.sql cannot be applied: column "nothing" does not exist',
+    );
     expect((await pool.query("SELECT twice(4) AS n")).rows).toEqual([{ n: 9 }]);
   });
 });

@@ -117,6 +117,10 @@ describe("[E12] a node that is asked to run again", () => {
     all.push(odd);
     const never = { ...graph, nodes: [graph.nodes[0], { ...node("u", "test.odd", "python") }] };
     expect((await of(never, { force: ["t"] })).nodes[1]).toMatchObject({ does: "runs", ifChanged: false });
+    expect((await of(graph, { force: ["t", "u"] })).nodes[1], "it is asked to run as well").toMatchObject({
+      does: "runs",
+      ifChanged: false,
+    });
   });
   test("runs nothing of what is bypassed, whose own value is what the node before it gives", async () => {
     const wires = [wire, { from: "q", to: "s", metadata: { sourcePort: "image", targetPort: "image" } }];

@@ -82,7 +82,7 @@ async function applyMigrations(client: pg.PoolClient, folder: string): Promise<s
     if (known.has(name) && known.get(name) !== checksum) throw new Error(`The migration ${name} was changed after it had been applied.`);
     if (known.has(name)) continue;
     await client.query("BEGIN");
-    await client.query(patiently(sql));
+    await named(`migrations/${name}`, client.query(patiently(sql)));
     await client.query(
       `INSERT INTO "_prisma_migrations" (id, checksum, finished_at, migration_name, applied_steps_count) VALUES ($1, $2, now(), $3, 1)`,
       [randomUUID(), checksum, name],
@@ -104,7 +104,7 @@ async function applyFunctions(client: pg.PoolClient, folder: string): Promise<st
     const sql = await readFile(join(folder, file), "utf8");
     const checksum = sha256(sql);
     if (known.get(name) === checksum) continue;
-    await client.query(sql);
+    await named(`functions/${file}`, client.query(sql));
     await dropShorter(client, name);
     await client.query(
       `INSERT INTO "function" (name, checksum) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET checksum = EXCLUDED.checksum`,
@@ -114,6 +114,15 @@ async function applyFunctions(client: pg.PoolClient, folder: string): Promise<st
   }
   await client.query("COMMIT");
   return applied;
+}
+
+/** What PostgreSQL says of a file names no file. */
+async function named(file: string, applied: Promise<unknown>): Promise<void> {
+  try {
+    await applied;
+  } catch (error) {
+    throw new Error(`prisma/${file} cannot be applied: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** A function that got a parameter more is another function to PostgreSQL; calls without it are to reach the new one. */

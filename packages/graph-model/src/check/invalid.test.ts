@@ -123,3 +123,8 @@ test("places with letters that addresses do not have, and members that nothing n
   }
   expect(whyInvalid({ a: 1, b: 2 }, { properties: { a: {} }, additionalProperties: false })).toBe('It has "b", which nothing asks for.');
 });
+
+test("of the fields that are needed, those that lack are named", () => {
+  const schema = { type: "object", required: ["a", "b", "c"] };
+  expect(whyInvalid({ b: 1 }, schema)).toMatch(/lacks "a" and "c"/);
+});
