@@ -110,7 +110,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const runs = new RunService(db, record, driver, graphs, live, waits, () => library.library());
   const stopSweeping = graphs.sweepDaily(onError);
   const plans = new PlanService(record, () => library.library(), library.isBusy);
-  const people = new PeopleService(db, record, driver, decisions, () => library.library());
+  const people = new PeopleService(db, record, driver, decisions);
   const templates = await TemplateService.load(join(ROOT, "templates"));
   decisions.start(onError);
   positions.start(onError);
