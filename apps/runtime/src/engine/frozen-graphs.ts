@@ -36,23 +36,13 @@ export class FrozenGraphs {
    */
   async freeze(revision: string, graph: Graph, library: Library, frozen: FrozenNodes): Promise<string[]> {
     const now = resolve(graph, library);
-    const bodies = new Map<string, object>();
-    const levels = [now.root, ...now.definitions.values()];
-    const used = new Map<string, NodeDefinition>();
-    for (const level of levels)
-      for (const { node, element } of level.nodes) {
-        const found = library.find(node.plane, node.service);
-        if (found) used.set(keyOf(found), found);
-        const own = frozen[level.name]?.[node.id];
-        const workflow = own?.workflow && element?.engines.find(({ id }) => id === own.engine)?.blueprint;
-        if (own?.workflow && workflow) bodies.set(own.workflow, workflow);
-      }
-    const found = [...used.values()].map(frozenDefinition);
+    const found = definitionsOf(now);
+    const bodies = workflowsOf(now, frozen);
     for (const { hash, body } of found) bodies.set(hash, body);
     await this.parts.frozen.keep(bodies);
     const hashes = found.map(({ hash }) => hash).sort();
     if (!this.resolved.has(keyOfRevision(revision, hashes)))
-      this.remember(revision, hashes, graph, this.libraries.get(hashes.join()) ?? libraryOf(found.map(({ body }) => body)));
+      this.remember(revision, hashes, graph, this.libraries.get(hashes.join()) ?? libraryOfFrozen(found.map(({ body }) => body)));
     return hashes;
   }
 
@@ -85,7 +75,7 @@ export class FrozenGraphs {
     const bodies: FrozenBodies = hashes.length > 0 ? await patient(() => this.parts.frozen.find(hashes)) : new Map();
     const lost = hashes.filter((hash) => !bodies.has(hash));
     if (lost.length > 0) throw new Error(`The definitions ${lost.join(", ")} are not in the database any more.`);
-    const made = libraryOf([...bodies.values()] as FrozenDefinition[]);
+    const made = libraryOfFrozen([...bodies.values()] as FrozenDefinition[]);
     keepFew(this.libraries, KEPT).set(key, made);
     return made;
   }
@@ -96,6 +86,26 @@ export class FrozenGraphs {
     keepFew(this.resolved, KEPT).set(keyOfRevision(revision, definitions), resolved);
     return resolved;
   }
+}
+
+/** What the nodes of a graph are, in its definitions too. */
+export function definitionsOf({ root, definitions, library }: Resolved): { hash: string; body: FrozenDefinition }[] {
+  const used = new Set(
+    [root, ...definitions.values()].flatMap(({ nodes }) => nodes.flatMap(({ node }) => library.find(node.plane, node.service) ?? [])),
+  );
+  return [...used].map(frozenDefinition);
+}
+
+/** The workflows that the engines of a run are, by their hashes. */
+function workflowsOf({ root, definitions }: Resolved, frozen: FrozenNodes): Map<string, object> {
+  const found = new Map<string, object>();
+  for (const level of [root, ...definitions.values()])
+    for (const { node, element } of level.nodes) {
+      const own = frozen[level.name]?.[node.id];
+      const workflow = own?.workflow && element?.engines.find(({ id }) => id === own.engine)?.blueprint;
+      if (own?.workflow && workflow) found.set(own.workflow, workflow);
+    }
+  return found;
 }
 
 /** Forgets the oldest of a map that has no room left. */
@@ -122,7 +132,7 @@ function frozenDefinition(definition: NodeDefinition): { hash: string; body: Fro
 }
 
 /** Definitions as a library. No engine is live there: which ones are is nothing that a run froze. */
-function libraryOf(definitions: readonly FrozenDefinition[]): Library {
+export function libraryOfFrozen(definitions: readonly FrozenDefinition[]): Library {
   const all = definitions.map((own): NodeDefinition => ({ ...own, engines: [], live: false, docs: "", keywords: [] }));
   const byKey = new Map(all.map((definition) => [keyOf(definition), definition]));
   return { find: (plane, service) => byKey.get(`${plane}\n${service}`), all: () => all };
