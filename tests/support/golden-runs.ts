@@ -6,7 +6,7 @@ import { resolve } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
 import type pg from "pg";
-import { definitionsOf } from "../../apps/runtime/src/engine/frozen-graphs.ts";
+import { frozenDefinitionsOf } from "../../apps/runtime/src/engine/frozen-graphs.ts";
 import type { GoldenNode, GoldenRun } from "../../apps/runtime/src/engine/golden-runs.testing.ts";
 import { RELEASE } from "../../apps/runtime/src/store/release.ts";
 import { ROOT } from "../../infra/launch/paths.ts";
@@ -29,7 +29,9 @@ async function readGolden(db: Pick<pg.Client, "query">, name: string, run: strin
   const { definitions: hashes, ...about } = found;
   const bodies = await db.query("SELECT body FROM frozen_definition WHERE hash = ANY($1) ORDER BY hash", [hashes ?? []]);
   // A run of 0.1.0 froze no definitions: those of now stand for them, whose names and ports are the same.
-  const definitions = hashes ? bodies.rows.map(({ body }) => body) : definitionsOf(resolve(about.graph, COMMITTED)).map(({ body }) => body);
+  const definitions = hashes
+    ? bodies.rows.map(({ body }) => body)
+    : frozenDefinitionsOf(resolve(about.graph, COMMITTED)).map(({ body }) => body);
   const events = (await db.query("SELECT type, path, body FROM run_event WHERE run_id = $1 ORDER BY seq", [run])).rows as {
     type: string;
     path: string | null;

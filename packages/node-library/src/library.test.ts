@@ -101,28 +101,28 @@ describe("[M2] what one that does not answer offered", () => {
     answers: seconds === undefined,
     reportedAt: new Date(now.getTime() - 1000 * (seconds ?? 0)),
   });
-  const told = (...reports: ReturnType<typeof report>[]) =>
+  const entriesOf = (...reports: ReturnType<typeof report>[]) =>
     joinReports(reports, now).capabilities.map(
       ({ id, version, live, engines = [] }) =>
         `${id}@${version} ${live !== false} ${engines.map((each) => `${each.id} ${each.live}`).join(", ")}`,
     );
 
   test("stays offline; its engines hold for a minute, and then say who had them", () => {
-    const here = report("here", undefined, entry("speak", "1", [engine("small")]));
-    expect(told(here, report("gone", 59, entry("paint", "1", [engine("big")])))).toEqual([
+    const own = report("near", undefined, entry("speak", "1", [engine("small")]));
+    expect(entriesOf(own, report("gone", 59, entry("paint", "1", [engine("big")])))).toEqual([
       "speak@1 true small true",
       "paint@1 false big true",
     ]);
-    const old = joinReports([here, report("gone", 61, entry("paint", "1", [engine("big")]))], now).capabilities[1];
+    const old = joinReports([own, report("gone", 61, entry("paint", "1", [engine("big")]))], now).capabilities[1];
     expect(old).toMatchObject({
       live: false,
       engines: [{ live: false, reason: expect.stringContaining("npx spindle workers forget gone") }],
     });
   });
   test("gives engines to the same version, and never another version than those have that answer", () => {
-    const here = report("here", undefined, entry("speak", "1", [engine("small")]));
-    expect(told(here, report("gone", 5, entry("speak", "1", [engine("big")])))).toEqual(["speak@1 true small true, big true"]);
-    expect(told(here, report("gone", 5, entry("speak", "2", [engine("big")])))).toEqual(["speak@1 true small true"]);
+    const own = report("near", undefined, entry("speak", "1", [engine("small")]));
+    expect(entriesOf(own, report("gone", 5, entry("speak", "1", [engine("big")])))).toEqual(["speak@1 true small true, big true"]);
+    expect(entriesOf(own, report("gone", 5, entry("speak", "2", [engine("big")])))).toEqual(["speak@1 true small true"]);
   });
   test("of a ComfyUI class joins the files, each with the servers that have it", () => {
     const loads = (server: string, files: string[]) => ({

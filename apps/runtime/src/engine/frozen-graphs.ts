@@ -36,7 +36,7 @@ export class FrozenGraphs {
    */
   async freeze(revision: string, graph: Graph, library: Library, frozen: FrozenNodes): Promise<string[]> {
     const now = resolve(graph, library);
-    const found = definitionsOf(now);
+    const found = frozenDefinitionsOf(now);
     const bodies = workflowsOf(now, frozen);
     for (const { hash, body } of found) bodies.set(hash, body);
     await this.parts.frozen.keep(bodies);
@@ -89,7 +89,7 @@ export class FrozenGraphs {
 }
 
 /** What the nodes of a graph are, in its definitions too. */
-export function definitionsOf({ root, definitions, library }: Resolved): { hash: string; body: FrozenDefinition }[] {
+export function frozenDefinitionsOf({ root, definitions, library }: Resolved): { hash: string; body: FrozenDefinition }[] {
   const used = new Set(
     [root, ...definitions.values()].flatMap(({ nodes }) => nodes.flatMap(({ node }) => library.find(node.plane, node.service) ?? [])),
   );

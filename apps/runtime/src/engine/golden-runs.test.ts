@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { RELEASES } from "../store/release.ts";
-import { decidedOf, type GoldenRun, replay } from "./golden-runs.testing.ts";
+import { decidedOf, type GoldenRun, replayGolden } from "./golden-runs.testing.ts";
 
 const FOLDER = join(import.meta.dirname, "../../prisma/fixtures/runs");
 /** Runs that are decided otherwise by now: `RELEASE/NAME` and the record of the decision. */
@@ -17,7 +17,7 @@ const cases = released.flatMap((release) => read(release).map((golden) => ({ nam
 
 describe("[E22] a run of a release is decided as it was then", () => {
   test.each(cases)("$name", async ({ name, golden }) => {
-    const decided = await replay(golden);
+    const decided = await replayGolden(golden);
     if (name in DIFFERS) expect(decided, `${name} differs no more: take it out of DIFFERS`).not.toEqual(decidedOf(golden));
     else expect(decided).toEqual(decidedOf(golden));
   });
@@ -41,10 +41,10 @@ describe("[E22] a run of a release is decided as it was then", () => {
     const of = (name: string) => structuredClone(cases.find(({ golden }) => golden.name === name)?.golden as GoldenRun);
     const branch = of("branch");
     for (const edge of branch.graph.edges) if (edge.from === "a") edge.metadata = { ...edge.metadata, when: "output.value > 9" };
-    expect(await replay(branch).catch(String)).not.toEqual(decidedOf(branch));
+    expect(await replayGolden(branch).catch(String)).not.toEqual(decidedOf(branch));
     const tries = of("failure-with-retry");
     for (const { events } of tries.nodes)
       for (const event of events) if (event.type === "node.retrying" && event.error) event.error = { ...event.error, class: "user" };
-    await expect(replay(tries)).rejects.toThrow("no try would follow now");
+    await expect(replayGolden(tries)).rejects.toThrow("no try would follow now");
   });
 });

@@ -54,9 +54,9 @@ export interface GoldenRun {
 }
 
 /** What the engine decided of a run. */
-export type Decided = Pick<GoldenRun, "state" | "outputs" | "notes"> & { nodes: Omit<GoldenNode, "events" | "node" | "reused">[] };
+export type GoldenDecisions = Pick<GoldenRun, "state" | "outputs" | "notes"> & { nodes: Omit<GoldenNode, "events" | "node" | "reused">[] };
 
-export const decidedOf = ({ state, outputs, notes, nodes }: GoldenRun): Decided => ({
+export const decidedOf = ({ state, outputs, notes, nodes }: GoldenRun): GoldenDecisions => ({
   state,
   outputs,
   notes,
@@ -68,7 +68,7 @@ const TIMINGS = { retryBaseMs: 0 } as never;
 const ENDS = ["node.succeeded", "node.failed", "node.dead", "node.cancelled"];
 
 /** @throws Error where something happened to a node run that the engine does not begin, or does not let happen */
-export async function replay(golden: GoldenRun): Promise<Decided> {
+export async function replayGolden(golden: GoldenRun): Promise<GoldenDecisions> {
   const record = new MemoryRecord();
   const recorded = new Map(golden.nodes.map((node) => [node.path, node]));
   const change = async (row: NodeRunRow, move: object): Promise<ChangedRow> => {

@@ -12,7 +12,7 @@ import { presentManifests } from "./worker-manifests.ts";
 const PLANE = "comfy";
 
 /** What a bridge says of a ComfyUI server that has something else to do; `hangs` if that cannot be stopped. */
-export interface ServerBusy {
+export interface BusyNotice {
   reason: string;
   since: string;
   hangs: boolean;
@@ -23,7 +23,7 @@ interface Notice {
   packs?: string;
   reason?: string;
   region?: string;
-  busy?: Record<string, ServerBusy>;
+  busy?: Record<string, BusyNotice>;
 }
 
 interface Bridge {
@@ -80,7 +80,7 @@ export class ComfyBridges {
     return [...new Set(this.answering.flatMap(({ notice }) => notice?.region ?? []))].sort().reverse();
   }
 
-  busyWith(server: string): ServerBusy | undefined {
+  busyWith(server: string): BusyNotice | undefined {
     for (const { notice } of this.answering) if (notice?.busy && Object.hasOwn(notice.busy, server)) return notice.busy[server];
     return undefined;
   }
@@ -241,10 +241,10 @@ function noticeOf(text: string): Notice | undefined {
   }
 }
 
-const busyOf = (found: unknown): Record<string, ServerBusy> =>
-  Object.fromEntries(Object.entries(Object(found) as object).filter((each): each is [string, ServerBusy] => isBusy(each[1])));
+const busyOf = (found: unknown): Record<string, BusyNotice> =>
+  Object.fromEntries(Object.entries(Object(found) as object).filter((each): each is [string, BusyNotice] => isBusy(each[1])));
 
-const isBusy = (value: unknown): value is ServerBusy => {
+const isBusy = (value: unknown): value is BusyNotice => {
   const { reason, since } = Object(value) as Record<string, unknown>;
   return typeof reason === "string" && typeof since === "string" && Number.isFinite(Date.parse(since));
 };

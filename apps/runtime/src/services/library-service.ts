@@ -20,7 +20,7 @@ import type { NodeRegistry } from "../nodes/registry.ts";
 import { Refused } from "../refused.ts";
 import { patient } from "../store/patient.ts";
 import type { Blueprints } from "./blueprints.ts";
-import { ComfyBridges, type ServerBusy } from "./comfy-bridges.ts";
+import { type BusyNotice, ComfyBridges } from "./comfy-bridges.ts";
 import type { KeptManifests } from "./kept-manifests.ts";
 import { LibraryDocuments } from "./library-documents.ts";
 import { presentManifests } from "./worker-manifests.ts";
@@ -40,7 +40,7 @@ export interface PlaneStatus {
   /** The versions of a capability that answering workers have, the newest first; undefined where none says. */
   versionsOf(service: string): readonly { version: string; engines?: Capability["engines"] }[] | undefined;
   /** What a ComfyUI server does first. */
-  busyWith(server: string): ServerBusy | undefined;
+  busyWith(server: string): BusyNotice | undefined;
 }
 
 export class LibraryService {
