@@ -16,6 +16,7 @@ import { chains } from "./figures/chains.ts";
 import { collab } from "./figures/collab.ts";
 import { comfy } from "./figures/comfy.ts";
 import { dispatch } from "./figures/dispatch.ts";
+import { eta } from "./figures/eta.ts";
 import { graph } from "./figures/graph.ts";
 import { sixteen } from "./figures/lanes.ts";
 import { libraries } from "./figures/library.ts";
@@ -27,6 +28,7 @@ const FIGURES: Record<string, Measure> = {
   chains,
   lanes: sixteen,
   rerun,
+  eta,
   makespan,
   dispatch,
   cancel,

@@ -78,7 +78,8 @@ test("[M2] manifests that are junk change nothing of what is offered", async () 
   await everySeed(async (next) => {
     await redis.set(names.workerManifest("python", "junk"), junk(next, "x"), "PX", 5000);
     await redis.sadd(names.workers("python"), "junk", ...[odd(next)].filter((one) => typeof one === "string"));
-    await redis.set(names.manifest("comfy"), junk(next, "x"), "PX", 2000);
+    await redis.set(names.workerManifest("comfy", "junk"), junk(next, "x"), "PX", 2000);
+    await redis.sadd(names.workers("comfy"), "junk");
     expect(await offered()).toEqual(before);
   });
   await watched.expectWhole();

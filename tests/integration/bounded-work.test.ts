@@ -174,7 +174,7 @@ test("a manifest is neither read nor inflated for somebody without the key", asy
     const init = { method: "PUT", headers: { "content-type": "application/json", ...headers }, body: body as BodyInit };
     return (await fetch(`${spindle.url}/workers/comfy/manifest`, init)).status;
   };
-  const named = { authorization, "x-spindle-sha256": hash };
+  const named = { authorization, "x-spindle-worker": "bridge", "x-spindle-sha256": hash };
   // 65 MiB once inflated: over the limit, had it been inflated before the key was asked for.
   const large = gzipSync(Buffer.alloc(65 * 1024 * 1024, 32));
   expect(await put(large, { "content-encoding": "gzip" })).toBe(401);

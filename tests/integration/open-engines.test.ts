@@ -167,9 +167,11 @@ test("[M4, RG1] a region whose server is away waits for it, and has one engine w
       return capabilities.find(({ id }) => id === "EmptyImage")?.engines[0];
     };
     await until(async () => (await engine())?.live, 60_000, "the server is known");
-    const manifest = await redis.get(names.manifest("comfy"));
+    const [bridge = ""] = await redis.smembers(names.workers("comfy"));
+    const notice = names.workerManifest("comfy", bridge);
+    const manifest = await redis.get(notice);
     await fake.stop();
-    await until(async () => (await redis.get(names.manifest("comfy"))) !== manifest, 60_000, "the bridge reports that it is away");
+    await until(async () => (await redis.get(notice)) !== manifest, 60_000, "the bridge reports that it is away");
     await restart(spindle); // what was live a moment ago is held so for a minute, by who saw it
     await until(async () => (await engine())?.live === false, 60_000, "the server is known to be away");
     const comfy = (id: string, service: string, params?: Record<string, unknown>) => node(id, service, params, "comfy");

@@ -75,7 +75,7 @@ test("[M4, W1] an engine is chosen once: another choice moves nothing, and holds
   expect(moved.map((row) => row?.state)).toEqual(["dispatched", undefined, "dispatched"]);
   expect((await record.nodes.change(choose(1, "big", "2")))?.state, "another version is another choice").toBeUndefined();
   expect((await record.nodes.change(choose(2, "big")))?.state, "the same choice is none").toBe("dispatched");
-  expect(await record.runs.enginesOf(run)).toMatchObject({ "": { n0: { engine: "big" }, n1: { engine: "" } } });
+  expect((await record.runs.frozenOf(run)).engines).toMatchObject({ "": { n0: { engine: "big" }, n1: { engine: "" } } });
   expect((await record.nodes.ofRun(run)).map(({ path, state, engine }) => [path, state, engine]).sort()).toEqual([
     ["n0", "dispatched", "big"],
     ["n1", "queued", ""],

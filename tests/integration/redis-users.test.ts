@@ -105,7 +105,7 @@ describe("[S6] a worker", () => {
       "w",
     );
     await refused("bridge", "FCALL", "spindle_take", 1, queue, "w");
-    await refused("worker", "SET", names.manifest("comfy"), "{}");
+    await refused("worker", "SET", names.workerManifest("comfy", "b"), "{}");
     await refused("bridge", "SET", names.workerManifest("python", "w"), "{}");
     await refused("worker", "SUBSCRIBE", names.doorbell("comfy"));
   });

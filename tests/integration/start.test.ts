@@ -85,6 +85,7 @@ test("a runtime takes over runs only once it listens: none that it cannot surviv
       title: "t",
       inputs: {},
       engines: {},
+      definitions: [],
       options: {},
       submitter: "",
       nodes: [],

@@ -96,7 +96,10 @@ function comfyBridge(): Subject {
       only: "n",
     }),
     valueOf: ({ json }) => (json as { value: unknown } | undefined)?.value,
-    manifestKey: async () => names.manifest("comfy"),
+    async manifestKey({ redis }) {
+      const [worker] = await redis.smembers(names.workers("comfy"));
+      return worker && names.workerManifest("comfy", worker);
+    },
     expectManifest(manifest, broker) {
       expect((manifest as { sha256: string }).sha256).toBe(broker.manifest?.sha256);
       const [first] = broker.manifest?.capabilities ?? [];

@@ -37,6 +37,7 @@ export class RecordHand {
       title: "t",
       inputs: {},
       engines: { "": Object.fromEntries(Array.from({ length: nodes }, (_, index) => [`n${index}`, task])) },
+      definitions: [],
       options: {},
       submitter: "",
       nodes: Array.from({ length: nodes }, node),

@@ -1,6 +1,6 @@
 // A Spindle whose one worker is the test: it takes tasks, and answers as it likes.
 import { committedManifests } from "@spindle/node-library/manifests";
-import type { TaskEntry } from "@spindle/schemas";
+import type { Capability, TaskEntry } from "@spindle/schemas";
 import { names, openRedis, type Route, type WorkerEnd, workerEnd } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
 import type { StackOptions } from "../../infra/launch/stack.ts";
@@ -10,6 +10,8 @@ import { health, type Spindle, startSpindle, until } from "./spindle.ts";
 export class WorkerHand {
   /** What the worker reports of its engines; nothing is reported while it is absent, as of a worker that is gone. */
   engines: { live: boolean; reason?: string } | undefined = { live: true };
+  /** What it offers in place of a capability; undefined: nothing. */
+  offers: (capability: Capability) => Capability | undefined = (capability) => capability;
 
   private constructor(
     readonly spindle: Spindle,
@@ -47,7 +49,8 @@ export class WorkerHand {
   async report(): Promise<void> {
     const { python } = committedManifests;
     if (!this.engines) return void (await this.redis.del(names.workerManifest("python", "hand")));
-    const capabilities = python.capabilities.map((capability) => ({
+    const offered = python.capabilities.flatMap((capability) => this.offers(capability) ?? []);
+    const capabilities = offered.map((capability) => ({
       ...capability,
       engines: capability.engines?.map(({ reason: _, ...engine }) => ({ ...engine, ...this.engines })),
     }));

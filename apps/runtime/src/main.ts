@@ -21,6 +21,7 @@ import { Blueprints } from "./services/blueprints.ts";
 import { DefinitionService } from "./services/definition-service.ts";
 import { EngineService } from "./services/engine-service.ts";
 import { GraphService } from "./services/graph-service.ts";
+import { KeptManifests } from "./services/kept-manifests.ts";
 import { LibraryService } from "./services/library-service.ts";
 import { PeopleService } from "./services/people-service.ts";
 import { PlanService } from "./services/plan-service.ts";
@@ -76,7 +77,15 @@ async function start(config: Config): Promise<() => Promise<void>> {
   if (unfit) throw new Error(unfit);
   const registry = await NodeRegistry.load();
   const blueprints = new Blueprints(db.pool, await loadBlueprints(join(ROOT, "templates")));
-  const library: LibraryService = new LibraryService(workers.redis, registry, models, store, blueprints, config);
+  const library: LibraryService = new LibraryService(
+    workers.redis,
+    registry,
+    models,
+    store,
+    new KeptManifests(db.pool),
+    blueprints,
+    config,
+  );
   const nodePlane = new NodePlane({ nodes: record.nodes, registry, artifacts, live, models, timings, manifest: () => library.manifest() });
   const driver: RunDriver = new RunDriver({
     db,
@@ -110,7 +119,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const runs = new RunService(db, record, driver, graphs, live, waits, () => library.library());
   const stopSweeping = graphs.sweepDaily(onError);
   const plans = new PlanService(record, () => library.library(), library.isBusy);
-  const people = new PeopleService(db, record, driver, decisions, () => library.library());
+  const people = new PeopleService(db, record, driver, decisions);
   const templates = await TemplateService.load(join(ROOT, "templates"));
   decisions.start(onError);
   positions.start(onError);

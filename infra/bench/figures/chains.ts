@@ -84,6 +84,7 @@ async function inMemory(length: number): Promise<number> {
     workers: {} as never,
     decisions: {} as never,
     runs: {} as never,
+    frozen: {} as never,
     reports: {} as never,
   };
   await new RunExecution(parts, run as never, resolved, []).drive();

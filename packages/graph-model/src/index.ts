@@ -53,7 +53,7 @@ export { passedOn } from "./passed-on.ts";
 export * from "./path.ts";
 export * from "./plan.ts";
 export * from "./ports.ts";
-export { enginesAlone, type Split } from "./regions.ts";
+export { enginesAlone, type Split, serversOf } from "./regions.ts";
 export { type Resolved, resolve, resolver } from "./resolve.ts";
 export { CALL, definitionGraph, definitionNames, graphInside, isWholeDefinition, writtenDefinition } from "./subgraphs.ts";
 export { mergedText, placeAfter, textChange } from "./text-change.ts";

@@ -3,7 +3,7 @@ import { autoEngine } from "@spindle/graph-model";
 import { type Capability, validateCapability } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { committedManifests } from "../manifests/index.ts";
-import { joinManifests, makeLibrary, mergeManifests, searchOf, withoutNonCommercial } from "./index.ts";
+import { joinManifests, joinReports, makeLibrary, mergeManifests, searchOf, withoutNonCommercial } from "./index.ts";
 
 const { node, python } = committedManifests;
 const now = new Date(0);
@@ -84,6 +84,59 @@ test("[M2] workers of one plane that offer different things are joined, whoever 
     ]);
     expect(both.capabilities.map(({ id }) => id).sort()).toEqual(["paint", "speak"]);
   }
+});
+
+describe("[M2] what one that does not answer offered", () => {
+  const engine = (id: string, plane: "python" | "comfy" = "python") => ({ id, label: id, plane, draft: false, live: true });
+  const entry = (id: string, version: string, engines: ReturnType<typeof engine>[], more: Partial<Capability> = {}): Capability => ({
+    ...(python.capabilities[0] as Capability),
+    id,
+    version,
+    engines,
+    ...more,
+  });
+  const report = (worker: string, seconds: number | undefined, ...capabilities: Capability[]) => ({
+    worker,
+    manifest: { generatedAt: now.toISOString(), capabilities },
+    answers: seconds === undefined,
+    reportedAt: new Date(now.getTime() - 1000 * (seconds ?? 0)),
+  });
+  const entriesOf = (...reports: ReturnType<typeof report>[]) =>
+    joinReports(reports, now).capabilities.map(
+      ({ id, version, live, engines = [] }) =>
+        `${id}@${version} ${live !== false} ${engines.map((each) => `${each.id} ${each.live}`).join(", ")}`,
+    );
+
+  test("stays offline; its engines hold for a minute, and then say who had them", () => {
+    const own = report("near", undefined, entry("speak", "1", [engine("small")]));
+    expect(entriesOf(own, report("gone", 59, entry("paint", "1", [engine("big")])))).toEqual([
+      "speak@1 true small true",
+      "paint@1 false big true",
+    ]);
+    const old = joinReports([own, report("gone", 61, entry("paint", "1", [engine("big")]))], now).capabilities[1];
+    expect(old).toMatchObject({
+      live: false,
+      engines: [{ live: false, reason: expect.stringContaining("npx spindle workers forget gone") }],
+    });
+  });
+  test("gives engines to the same version, and never another version than those have that answer", () => {
+    const own = report("near", undefined, entry("speak", "1", [engine("small")]));
+    expect(entriesOf(own, report("gone", 5, entry("speak", "1", [engine("big")])))).toEqual(["speak@1 true small true, big true"]);
+    expect(entriesOf(own, report("gone", 5, entry("speak", "2", [engine("big")])))).toEqual(["speak@1 true small true"]);
+  });
+  test("of a ComfyUI class joins the files, each with the servers that have it", () => {
+    const loads = (server: string, files: string[]) => ({
+      ...entry("Load", "1", [engine(server, "comfy")], { plane: "comfy" }),
+      io: { input: { type: "object", properties: { file: { enum: files }, size: { type: "integer" } } }, output: { type: "object" } },
+    });
+    const both = [report("a", undefined, loads("left", ["x", "y"])), report("b", undefined, loads("right", ["y", "z"]))];
+    const [joined] = joinReports(both, now).capabilities;
+    expect(joined?.engines?.map(({ id }) => id)).toEqual(["left", "right"]);
+    expect(joined?.io.input.properties).toEqual({
+      file: { enum: ["x", "y", "z"], "x-on": { x: ["left"], z: ["right"] } },
+      size: { type: "integer" },
+    });
+  });
 });
 
 test("[M2] a plane that is silent keeps its engines for a minute, and is never called less installed than it said", () => {

@@ -30,6 +30,79 @@ export function joinManifests(workers: readonly PlaneManifest[]): PlaneManifest 
   return { generatedAt: generatedAt.at(-1) ?? new Date(0).toISOString(), capabilities: newest };
 }
 
+/** What a worker or a bridge offered last. */
+export interface KeptReport {
+  worker: string;
+  manifest: PlaneManifest;
+  /** Whether it answers now. */
+  answers: boolean;
+  reportedAt: Date;
+}
+
+/**
+ * What those that answer offer, and what those that do not offered last (DESIGN M2): a capability that only they have stays, and is offline;
+ * of one that others offer in the same version their engines stay.
+ */
+export function joinReports(reports: readonly KeptReport[], now: Date): PlaneManifest {
+  const [only] = reports;
+  if (only && reports.length === 1 && only.answers) return only.manifest;
+  const { generatedAt, capabilities } = joinManifests(reports.filter(({ answers }) => answers).map(({ manifest }) => manifest));
+  const entries = new Map(capabilities.map((capability) => [capability.id, capability]));
+  const silent = reports.filter(({ answers }) => !answers).sort((a, b) => Number(b.reportedAt) - Number(a.reportedAt));
+  for (const report of silent)
+    for (const capability of report.manifest.capabilities) {
+      const own = silenced(capability, report, now);
+      const known = entries.get(own.id);
+      if (!known) entries.set(own.id, { ...own, live: false });
+      else if (known.version === own.version) entries.set(own.id, joinEntries(known, own));
+    }
+  return { generatedAt, capabilities: [...entries.values()] };
+}
+
+/** Its engines hold for a minute; then they are not live, with the worker's name, so that a person can say that it will not come back. */
+function silenced(capability: Capability, { worker, reportedAt }: KeptReport, now: Date): Capability {
+  if (!capability.engines || reportHolds(reportedAt, now)) return capability;
+  const reason = `${worker} has it, which has not reported since ${reportedAt.toISOString()}. Start it again, or run: npx spindle workers forget ${worker}`;
+  return {
+    ...capability,
+    engines: capability.engines.map((engine) => ({ ...engine, live: false, reason: engine.live ? reason : (engine.reason ?? reason) })),
+  };
+}
+
+/** One capability in one version, as two have it. */
+function joinEntries(first: Capability, second: Capability): Capability {
+  const engines = first.engines || second.engines ? { engines: joinEngines(first.engines, second.engines) } : {};
+  return { ...first, ...(first.plane === "comfy" ? { io: { ...first.io, input: joinChoices(first, second) } } : {}), ...engines };
+}
+
+type Properties = Record<string, { enum?: unknown[]; "x-on"?: Record<string, string[]> }>;
+
+/** A list of files is what any server has; `x-on` names the servers of those that not all have. */
+function joinChoices(first: Capability, second: Capability): Capability["io"]["input"] {
+  const of = ({ io }: Capability) => (io.input.properties ?? {}) as Properties;
+  const ids = (capability: Capability) => (capability.engines ?? []).map(({ id }) => id);
+  const all = new Set([...ids(first), ...ids(second)]);
+  /** The servers of one of the two that have a choice. */
+  const servers = (capability: Capability, name: string) => {
+    const { enum: choices = [], "x-on": some = {} } = of(capability)[name] ?? {};
+    const [known, everywhere] = [new Set(choices), ids(capability)];
+    return (choice: unknown): readonly string[] => (known.has(choice) ? (some[String(choice)] ?? everywhere) : []);
+  };
+  const properties = Object.entries(of(first)).map(([name, schema]) => {
+    const other = of(second)[name]?.enum;
+    if (!Array.isArray(schema.enum) || !Array.isArray(other)) return [name, schema] as const;
+    const { "x-on": _, ...own } = schema;
+    const choices = [...new Set([...schema.enum, ...other])];
+    const [onFirst, onSecond] = [servers(first, name), servers(second, name)];
+    const some = choices.flatMap((choice) => {
+      const having = new Set([...onFirst(choice), ...onSecond(choice)]);
+      return typeof choice === "object" || having.size === all.size ? [] : [[String(choice), [...having]] as const];
+    });
+    return [name, { ...own, enum: choices, ...(some.length > 0 ? { "x-on": Object.fromEntries(some) } : {}) }] as const;
+  });
+  return { ...first.io.input, properties: Object.fromEntries(properties) };
+}
+
 /** The versions of each capability that workers of one plane offer, the newest first, by the capability's id. */
 export function joinVersions(workers: readonly PlaneManifest[]): Map<string, Capability[]> {
   const joined = new Map<string, Capability[]>();
@@ -37,7 +110,7 @@ export function joinVersions(workers: readonly PlaneManifest[]): Map<string, Cap
     const versions = joined.get(capability.id) ?? [];
     const index = versions.findIndex(({ version }) => version === capability.version);
     const known = versions[index];
-    if (known) versions[index] = { ...known, engines: joinEngines(known.engines, capability.engines) };
+    if (known) versions[index] = joinEntries(known, capability);
     else versions.push(capability);
     joined.set(
       capability.id,
@@ -70,7 +143,10 @@ export function mergeManifests(planes: { node: PlaneReport; python: PlaneReport;
     (report?.manifest.capabilities ?? []).map((capability) => ({
       ...capability,
       // The bridge may be there and ComfyUI not.
-      live: report?.live === true && (capability.plane !== "comfy" || capability.engines?.some((engine) => engine.live) === true),
+      live:
+        report?.live === true &&
+        capability.live !== false &&
+        (capability.plane !== "comfy" || capability.engines?.some((engine) => engine.live) === true),
       engines: report && capability.engines && enginesNow(capability.engines, report, now),
     }));
   const [node, python, comfy] = [marked(planes.node), marked(planes.python), marked(planes.comfy)];

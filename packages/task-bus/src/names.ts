@@ -27,7 +27,6 @@ export const names = {
   settled: (task: string) => fill(BUS.names.settled, { task }),
   decidedBell: key(BUS.names.decided),
   epoch: key(BUS.names.epoch),
-  manifest: (plane: string) => fill(BUS.names.manifest, { plane }),
   /** The set of a plane's workers, and what each of them offers. */
   workers: (plane: string) => fill(BUS.names.workers, { plane }),
   workerManifest: (plane: string, worker: string) => fill(BUS.names.workerManifest, { plane, worker }),

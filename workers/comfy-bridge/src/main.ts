@@ -128,8 +128,7 @@ async function start(settings: Settings): Promise<void> {
           ...(packs ? { packs } : {}),
           ...(reason ? { reason } : {}),
         });
-        await redis.set(names.manifest("comfy"), notice, "PX", MANIFEST_TTL_MS);
-        await redis.set(names.workerManifest("comfy", settings.worker), "{}", "PX", MANIFEST_TTL_MS);
+        await redis.set(names.workerManifest("comfy", settings.worker), notice, "PX", MANIFEST_TTL_MS);
         await redis.sadd(names.workers("comfy"), settings.worker);
         if (await redis.exists(names.drain(settings.worker))) shutdown.abort();
       } catch (error) {

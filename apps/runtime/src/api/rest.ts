@@ -106,6 +106,19 @@ export function restRoutes(services: Services): Router {
     "/api/workers",
     handle(async (_, response) => response.json(await presentWorkers(workers.redis))),
   );
+  routes.get(
+    "/api/workers/kept",
+    handle(async (_, response) => response.json(library.keptWorkers())),
+  );
+  routes.post(
+    "/api/workers/forget",
+    express.json({ limit: "16kb" }),
+    handle(async (request, response) => {
+      const { worker = "" } = drain(request.body ?? {});
+      await library.forget(worker);
+      response.json({ forgot: worker });
+    }),
+  );
   routes.post(
     "/api/workers/drain",
     express.json({ limit: "16kb" }),

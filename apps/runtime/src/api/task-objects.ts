@@ -14,11 +14,13 @@ const MAX_OBJECT = 8 * 1024 ** 3;
 const MAX_MANIFEST = "64mb";
 /** The SHA-256 of the body, in hexadecimal digits. */
 const MANIFEST_HASH = "x-spindle-sha256";
+/** Whose manifest it is. */
+const WORKER = "x-spindle-worker";
+const MOST_OF_A_NAME = 300;
 
 export function taskRoutes({ artifacts, record, config, library }: Services): Router {
   const routes = Router();
 
-  const put = { manifest: library.putComfy.bind(library), packs: library.putPacks.bind(library) };
   routes.put(
     "/workers/comfy/:what(manifest|packs)",
     // The worker key is checked first: only a worker's body is read at all, and only as many bytes as it declares.
@@ -31,7 +33,9 @@ export function taskRoutes({ artifacts, record, config, library }: Services): Ro
       const text = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       if (createHash("sha256").update(text).digest("hex") !== request.get(MANIFEST_HASH))
         throw new Refused(422, "request.invalid", `The manifest is not the one whose SHA-256 stands in ${MANIFEST_HASH}.`);
-      await put[request.params.what as keyof typeof put](parse(text), text);
+      const worker = request.get(WORKER);
+      if (!worker || worker.length > MOST_OF_A_NAME) throw new Refused(422, "request.invalid", `The bridge's name is needed in ${WORKER}.`);
+      await library.bridges.put(worker, request.params.what as "manifest" | "packs", parse(text), text);
       response.status(204).end();
     }),
   );

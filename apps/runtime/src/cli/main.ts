@@ -114,6 +114,11 @@ workers
   .argument("[worker]", "one of the list; without it all of them")
   .description("take no more tasks, and end once what runs is done; whatever supervises a worker starts it again")
   .action((worker?: string) => end(async () => (await import("./workers.ts")).printDrained(worker)));
+workers
+  .command("forget")
+  .argument("<worker>", "one of the list that does not answer any more")
+  .description("take what it alone offered out of the library")
+  .action((worker: string) => end(async () => (await import("./workers.ts")).forgetWorker(worker)));
 
 const system = program
   .command("system")

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import {
   autoEngine,
+  canonicalText,
   enginesAlone,
   type Graph,
   isRegionId,
@@ -40,16 +41,16 @@ function freezeLevel(level: Level, isBusy: IsBusy): FrozenLevel {
 }
 
 /**
- * What an item of a level would freeze now, by id: a node, or a region with its nodes. Undefined if it has no live engine, or none of the
- * version that the node asks for.
+ * What an item of a level would freeze now, by id: a node, or a region with its nodes. Undefined if it has no live engine, none of the
+ * version that the run froze, or is not in the library.
  */
-export function freezeItem(level: Level, id: string, isBusy = NOBODY): FrozenLevel | undefined {
+export function freezeItem(level: Level, id: string, version: string, isBusy = NOBODY): FrozenLevel | undefined {
   const region = level.plan.regions.get(id);
   const node = level.node(id);
-  const named = node?.settings.version;
-  const frozen = region
+  const isThere = (inside: string) => level.node(inside)?.element !== undefined;
+  const frozen = region?.nodes.every(isThere)
     ? freezeRegion(level, region, [...level.plan.regions.keys()].indexOf(id), isBusy)
-    : node?.definition && (named === undefined || named === node.definition.version)
+    : node?.definition?.version === version
       ? { [id]: freezeNode(node, engineAlone(node, isBusy)) }
       : {};
   return frozen[id] && !hasOpenEngine(frozen[id]) ? frozen : undefined;
@@ -112,8 +113,20 @@ function freezeNode({ node, settings, element: definition }: ResolvedNode, engin
     timeoutSeconds: Math.round(settings.timeoutSeconds ?? Math.max(0, definition.timeoutSeconds)),
     ...(definition.stallSeconds ? { stallSeconds: Math.ceil(definition.stallSeconds) } : {}),
   };
-  return engine?.blueprint ? asRegion(frozen) : frozen;
+  return engine?.blueprint ? { ...asRegion(frozen), workflow: workflowHash(engine.blueprint) } : frozen;
 }
+
+const workflows = new WeakMap<object, string>();
+
+/** By which a run names the ComfyUI workflow that an engine is. */
+function workflowHash(workflow: object): string {
+  const hash = workflows.get(workflow) ?? contentHash(workflow);
+  workflows.set(workflow, hash);
+  return hash;
+}
+
+/** Of the canonical text, as hexadecimal digits. */
+export const contentHash = (value: object): string => createHash("sha256").update(canonicalText(value)).digest("hex");
 
 /** What a run's graph means with a library, in the regions that the run has frozen. */
 export function resolvedAs(resolved: Resolved, frozen: FrozenNodes): Resolved {
@@ -133,7 +146,7 @@ export function rootNodes(graph: Graph, library: Library, frozen: FrozenNodes): 
 /** The row that is to be made for a node at a path, or for an element of one. A node that gathers the outputs of others runs in this process. */
 export function newNodeRun(frozen: FrozenNodes, level: Level, id: string, path: string, isElement = false): NewNodeRun {
   const node = level.node(id);
-  const { nodes: _, ...own } = frozen[level.name]?.[id] ?? ({} as FrozenNode);
+  const { nodes: _, workflow: __, ...own } = frozen[level.name]?.[id] ?? ({} as FrozenNode);
   const gathers = (node?.mapped !== undefined && !isElement) || node?.element?.calls !== undefined;
   return {
     ...(isElement && own.plane === COMFY ? asRegion(own) : own),

@@ -7,7 +7,6 @@ import {
   edgeMetadata,
   givenByName,
   type InputSource,
-  type NodeDefinition,
   nodeTitle,
   originsIn,
   passedOn,
@@ -181,7 +180,10 @@ export class NodeStep {
   async chooseEngine(scope: Scope, id: string, row: NodeRunRow, isElement = false): Promise<Chosen | undefined> {
     const { engines, rows } = this.context;
     const chosen = engines.choose(scope.level, id, row, isElement);
-    if (chosen) return chosen;
+    if (chosen) {
+      if (chosen.routing.choice) await rows.request(() => engines.keep(chosen.routing));
+      return chosen;
+    }
     const changed = await engines.wait(scope.level, id, row);
     if (changed) rows.keep(changed);
     return undefined;
@@ -193,7 +195,7 @@ export class NodeStep {
     if (!definition) return undefined;
     try {
       const full = fullInput(definition, node?.params, values);
-      return row.plane === "comfy" ? await inTurn(() => this.promptOf(scope, id, row, definition, full)) : full;
+      return row.plane === "comfy" ? await this.promptOf(scope, id, row, full) : full;
     } catch (error) {
       if (!(error instanceof ConditionError)) throw error;
       await this.change(row, failed("node.user_error", error.message, values));
@@ -220,11 +222,14 @@ export class NodeStep {
    * The prompt of a node that is one for ComfyUI by itself: its engine is a workflow there, or it is an element of a map.
    * @throws ConditionError
    */
-  private promptOf({ level }: Scope, id: string, row: NodeRunRow, definition: NodeDefinition, values: Values): Values {
-    const engineIn = (of: NodeDefinition | undefined) => of?.engines.find(({ id: engine }) => engine === row.engine);
-    const { blueprint } = engineIn(definition) ?? engineIn(this.context.engines.definitionNow(level, id)) ?? {};
-    if (blueprint) return { ...blueprintInput(blueprint, id, values) };
-    return { ...regionInput({ level, values: new Map([[id, values]]), only: true }) };
+  private async promptOf({ level }: Scope, id: string, row: NodeRunRow, values: Values): Promise<Values> {
+    if (level.node(id)?.node.plane === row.plane)
+      return inTurn(() => ({ ...regionInput({ level, values: new Map([[id, values]]), only: true }) }));
+    const { rows, engines } = this.context;
+    const workflow = await rows.request(() => engines.workflowOf(level, id, row));
+    if (!workflow)
+      throw new ConditionError(`${row.engine} is no engine any more: whoever offered that workflow took it back. Run the graph again.`);
+    return inTurn(() => ({ ...blueprintInput(workflow, id, values) }));
   }
 
   /** Changes a row; one that somebody else changed meanwhile is read again. An output that is too large fails it. */

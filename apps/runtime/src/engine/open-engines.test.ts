@@ -34,8 +34,13 @@ function chooser(of: Graph, accepted: NodeDefinition[], now: NodeDefinition[], s
     endSignal: new AbortController().signal,
     work: <T>(doing: () => Promise<T>) => doing(),
   };
-  const runs = { enginesOf: async () => stored ?? run.engines };
-  const engines = new OpenEngines({ runs, decisions: {} as never, reports }, run, resolved, life);
+  const runs = { frozenOf: async () => ({ engines: stored ?? run.engines, definitions: null }) };
+  const bodies = new Map<string, object>();
+  const frozen = {
+    keep: async (more: ReadonlyMap<string, object>) => more.forEach((body, hash) => void bodies.set(hash, body)),
+    find: async () => bodies,
+  };
+  const engines = new OpenEngines({ runs, frozen, decisions: {} as never, reports }, run, resolved, life);
   const choose = (id: string, path = id, isElement = false) => {
     const { nodeId, timeoutSeconds, stallSeconds = 0, ...frozen } = newNodeRun(run.engines, resolved.root, id, path, isElement);
     const row = { ...frozen, node_id: nodeId, timeout_seconds: timeoutSeconds, stall_seconds: stallSeconds, state: "queued" } as NodeRunRow;
@@ -68,24 +73,34 @@ describe("[M4] the choice of an engine", () => {
   test("is the first one that is live by then, with all of its route: plane, version, draft mark and time-out", () => {
     const { choose, report } = chooser(graph, [AWAY], [AWAY]);
     expect(choose("a")).toBeUndefined();
-    report(speak([engine("big", false), engine("small", true, { draft: true })], { version: "2", timeoutSeconds: 90 }));
+    report(speak([engine("big", false), engine("small", true, { draft: true })], { timeoutSeconds: 90 }));
     expect(choose("a")).toMatchObject({
-      row: { engine: "small", version: "2", draft: true, timeout_seconds: 90, plane: "python" },
-      routing: { route: { engine: "small", version: "2" }, choice: { level: "", nodes: { a: { engine: "small", draft: true } } } },
+      row: { engine: "small", version: "1", draft: true, timeout_seconds: 90, plane: "python" },
+      routing: { route: { engine: "small", version: "1" }, choice: { level: "", nodes: { a: { engine: "small", draft: true } } } },
     });
   });
-  test("leaves out what `auto` leaves out, and another version than the node asks for", () => {
+  test("leaves out what `auto` leaves out, and another version than the run froze", () => {
     expect(chooser(graph, [AWAY], [speak([engine("big", true, { auto: false })])]).choose("a")).toBeUndefined();
-    const asks = graphOf([speaks], [], { nodes: { a: { version: "1" } } });
     const live = (version: string) => speak([engine("big", true)], { version });
-    expect(chooser(asks, [AWAY], [live("2")]).choose("a")).toBeUndefined();
-    expect(chooser(asks, [AWAY], [live("1")]).choose("a")).toBeDefined();
+    expect(chooser(graph, [AWAY], [live("2")]).choose("a")).toBeUndefined();
+    expect(chooser(graph, [AWAY], [live("1")]).choose("a")).toBeDefined();
   });
-  test("may be a workflow of a ComfyUI server: then the route is a region's, and the workflow is found", () => {
+  test("may be a workflow of a ComfyUI server: then the route is a region's, and the workflow stays although nobody offers it any more", async () => {
     const blueprint = { name: "talk" } as never;
-    const { choose, engines, level } = chooser(graph, [AWAY], [speak([engine("talk@left", true, { plane: "comfy", blueprint })])]);
-    expect(choose("a")?.row).toMatchObject({ plane: "comfy", service: "comfy.region", engine: "talk@left" });
-    expect(engines.definitionNow(level, "a")?.engines[0]?.blueprint).toBe(blueprint);
+    const { choose, engines, level, report } = chooser(graph, [AWAY], [speak([engine("talk@left", true, { plane: "comfy", blueprint })])]);
+    const chosen = choose("a");
+    expect(chosen?.row).toMatchObject({ plane: "comfy", service: "comfy.region", engine: "talk@left" });
+    await engines.keep(chosen?.routing ?? {});
+    await engines.follow(chosen?.routing ?? {}, true);
+    report(AWAY);
+    expect(await engines.workflowOf(level, "a", chosen?.row as NodeRunRow)).toBe(blueprint);
+  });
+  test("needs every node of its region in the library", () => {
+    const pair = graphOf([comfyNode("x"), comfyNode("y", "other")], [image("x", "y")]);
+    const kinds = ["comfy", "other"].map((service) =>
+      kindOf(service, { plane: "comfy", engines: [engine("left", false, { plane: "comfy" })] }),
+    );
+    expect(chooser(pair, kinds, kinds.slice(0, 1)).choose("group:x>")).toBeUndefined();
   });
   test("stands for the whole run once it is made: who comes later follows it and chooses no more", async () => {
     const { choose, engines, report } = chooser(graph, [AWAY], [speak([engine("small", true)])]);

@@ -1,10 +1,11 @@
 // Which engine runs a node that found none live when its run was accepted (DESIGN M4, docs/decisions/0031). The first of its node runs that is
 // ready chooses one of those that are live by then, in the statement that begins it; every other one follows.
 import type { EventEmitter } from "node:events";
-import { type Level, type Library, type NodeDefinition, type Resolved, resolve } from "@spindle/graph-model";
+import { type Level, type Library, type Resolved, resolve } from "@spindle/graph-model";
+import type { Blueprint } from "@spindle/schemas";
 import type { NodeMove } from "../record/changes.ts";
 import { type NodeRunRow, routed } from "../record/node-run.ts";
-import type { Runs } from "../record/record.ts";
+import type { FrozenDefinitions, Runs } from "../record/record.ts";
 import type { RunRow } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
@@ -35,7 +36,8 @@ interface Driven extends Activity {
 }
 
 export interface OpenEnginesParts {
-  runs: Pick<Runs, "enginesOf">;
+  runs: Pick<Runs, "frozenOf">;
+  frozen: FrozenDefinitions;
   decisions: Pick<Decisions, "wait">;
   reports: EngineReports;
 }
@@ -44,6 +46,7 @@ export class OpenEngines {
   constructor(
     private readonly parts: OpenEnginesParts,
     private readonly run: Pick<RunRow, "id" | "engines">,
+    /** The graph, by what the run froze. */
     private readonly resolved: Resolved,
     private readonly life: Driven,
   ) {}
@@ -52,7 +55,10 @@ export class OpenEngines {
   choose(level: Level, id: string, row: NodeRunRow, isElement: boolean): Chosen | undefined {
     if (!hasOpenEngine(row)) return { row, routing: {} };
     const own = this.run.engines[level.name] ?? {};
-    const nodes = own[id] && hasOpenEngine(own[id]) ? freezeItem(this.levelNow(level), id, this.parts.reports.isBusy) : undefined;
+    const nodes =
+      own[id] && hasOpenEngine(own[id])
+        ? freezeItem(this.now.level(level.name), id, own[id].version, this.parts.reports.isBusy)
+        : undefined;
     const frozen = nodes ? { ...own, ...nodes } : own;
     if (!frozen[id] || hasOpenEngine(frozen[id])) return undefined;
     const { nodeId: _, path: __, ...route } = newNodeRun({ [level.name]: frozen }, level, id, row.path, isElement);
@@ -92,9 +98,32 @@ export class OpenEngines {
     }
   }
 
-  /** What the node is by the plane's last report: its engine may be one that nobody had when the run was accepted. */
-  definitionNow({ name }: Level, id: string): NodeDefinition | undefined {
-    return this.now.level(name).node(id)?.element;
+  /** Stores the workflows that a choice names, before anything names them. */
+  async keep({ choice }: Routing): Promise<void> {
+    const named = Object.entries(choice?.nodes ?? {}).flatMap(([id, { workflow, engine }]) => {
+      const body = workflow === undefined ? undefined : this.workflowNow(choice?.level ?? "", id, engine);
+      return workflow !== undefined && body ? [[workflow, body] as const] : [];
+    });
+    if (named.length > 0) await this.parts.frozen.keep(new Map(named));
+  }
+
+  /** The ComfyUI workflow that the engine of a node is, as the run froze it. */
+  async workflowOf({ name }: Level, id: string, { engine }: NodeRunRow): Promise<Blueprint | undefined> {
+    const hash = this.run.engines[name]?.[id]?.workflow;
+    // A run that was accepted before runs froze workflows has the one that is offered now.
+    if (hash === undefined) return this.workflowNow(name, id, engine);
+    const known = this.workflows.get(hash) ?? ((await this.parts.frozen.find([hash])).get(hash) as Blueprint | undefined);
+    if (known) this.workflows.set(hash, known);
+    return known;
+  }
+
+  private readonly workflows = new Map<string, Blueprint>();
+
+  private workflowNow(level: string, id: string, engine: string): Blueprint | undefined {
+    return this.now
+      .level(level)
+      .node(id)
+      ?.element?.engines.find((each) => each.id === engine)?.blueprint;
   }
 
   /** Follows a change that was made, or was refused: then another runtime may have chosen. */
@@ -105,19 +134,15 @@ export class OpenEngines {
     else if (!life.isCancelled)
       run.engines = await life.work(() =>
         patient(
-          () => parts.runs.enginesOf(run.id),
+          async () => (await parts.runs.frozenOf(run.id)).engines,
           () => life.closedBy !== undefined,
         ),
       );
   }
 
-  private levelNow({ name }: Level): Level {
-    return this.now.level(name);
-  }
-
+  /** The graph by the last reports, in the run's own regions: which engines there are is nothing that a run froze. */
   private get now(): Resolved {
     const library = this.parts.reports.library();
-    if (library === this.resolved.library) return this.resolved;
     if (this.last?.library !== library) this.last = resolvedAs(resolve(this.resolved.graph, library), this.run.engines);
     return this.last;
   }

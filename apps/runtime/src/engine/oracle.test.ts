@@ -37,6 +37,7 @@ async function run(example: Case): Promise<{ rows: Record<string, string>; limit
     workers: {} as never,
     decisions: {} as never,
     runs: {} as never,
+    frozen: {} as never,
     reports: {} as never,
   };
   await new RunExecution(parts, owned, resolve(graph, library), []).drive();

@@ -1,7 +1,7 @@
 // Accepts runs, owns them by a lease, drives them, and takes over those whose runtime is gone (DESIGN E9).
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Graph, type Resolved, resolve } from "@spindle/graph-model";
+import type { Graph, Resolved } from "@spindle/graph-model";
 import { isEndedNodeState } from "@spindle/schemas";
 import { crashPoint } from "@spindle/task-bus";
 import pLimit from "p-limit";
@@ -16,7 +16,8 @@ import type { Decisions } from "../tasks/decisions.ts";
 import type { LiveBoard } from "../tasks/live.ts";
 import { isAnyCancelled, scopeOutputs, unhandled } from "./call.ts";
 import { Parked, RunExecution } from "./execution.ts";
-import { freezeNodes, resolvedAs, rootNodes } from "./freeze.ts";
+import { freezeNodes, rootNodes } from "./freeze.ts";
+import { FrozenGraphs } from "./frozen-graphs.ts";
 import type { NodePlane } from "./node-plane.ts";
 import type { EngineReports } from "./open-engines.ts";
 import { RunTooLarge } from "./row-cache.ts";
@@ -27,8 +28,8 @@ export interface RunDriverOptions {
   owner: string;
   timings: Timings;
   live: LiveBoard;
-  parts: Omit<ExecutionParts, "nodes" | "results" | "runs" | "decisions" | "reports"> & { nodePlane: Pick<NodePlane, "cancel"> };
-  record: Pick<RunRecord, "nodes" | "runs" | "leases" | "results">;
+  parts: Omit<ExecutionParts, "nodes" | "results" | "runs" | "frozen" | "decisions" | "reports"> & { nodePlane: Pick<NodePlane, "cancel"> };
+  record: Pick<RunRecord, "nodes" | "runs" | "frozen" | "leases" | "results">;
   decisions: Decisions;
   reports: EngineReports;
   onError: (where: string, error: unknown) => void;
@@ -46,7 +47,6 @@ export interface RunRequest {
   request?: KeyedRequest;
 }
 
-const REVISIONS_KEPT = 50;
 /** How long after an outage in the middle of a run the run is driven again, from its rows. */
 const OUTAGE_MS = 500;
 /** How long after a run could not be put to rest, because a person answered, the run is driven again. */
@@ -64,8 +64,7 @@ function whyEnded(error: unknown): { code: string; message: string } {
 
 export class RunDriver {
   private readonly executions = new Map<string, RunExecution>();
-  /** What was worked out of each revision, by the revision's id. */
-  private readonly resolved = new Map<string, Resolved>();
+  private readonly graphs: FrozenGraphs;
   private readonly drives = new Set<Promise<void>>();
   /** Since when the runs are driven here, by their id. */
   private readonly begun = new Map<string, number>();
@@ -76,7 +75,10 @@ export class RunDriver {
   /** The last renewal of the lease, with the claim that follows it. */
   private renewal: Promise<void> = Promise.resolve();
 
-  constructor(private readonly options: RunDriverOptions) {}
+  constructor(private readonly options: RunDriverOptions) {
+    const { db, record, reports } = options;
+    this.graphs = new FrozenGraphs({ db, frozen: record.frozen, runs: record.runs, library: () => reports.library() });
+  }
 
   start(): void {
     const tick = async () => {
@@ -93,9 +95,9 @@ export class RunDriver {
   async accept(request: RunRequest): Promise<string> {
     const id = randomUUID();
     const library = this.options.reports.library();
-    this.keepResolved(request.revision, resolve(request.graph, library));
     const { revision, graphId = null, title, template, inputs, options = {}, submitter = "", request: keyed } = request;
     const engines = freezeNodes(request.graph, library, this.options.reports.isBusy);
+    const definitions = await this.graphs.freeze(revision, request.graph, library, engines);
     // The run is this runtime's own from the start: no claim has to find it first.
     const owner = this.stopped ? undefined : this.options.owner;
     const rows = await this.options.record.runs.create({
@@ -106,6 +108,7 @@ export class RunDriver {
       ...(template ? { template } : {}),
       inputs,
       engines,
+      definitions,
       options,
       submitter,
       ...(owner ? { owner } : {}),
@@ -114,7 +117,7 @@ export class RunDriver {
     });
     crashPoint("afterAccept");
     if (!owner) return id;
-    const about = { id, revision_id: revision, graph_id: graphId, inputs, engines, options };
+    const about = { id, revision_id: revision, graph_id: graphId, inputs, engines, definitions, options };
     this.begin({ ...about, state: "running", owner, fence: 1, cancel_requested: false }, rows);
     return id;
   }
@@ -286,7 +289,7 @@ export class RunDriver {
         throw new DiedTooOften(
           `The runtime died ${MOST_DEATHS} times under this run, and no node of it ended in between, so it is not taken up again: the run may be why. What is done is kept. If you know another reason, such as a machine that was switched off, run the graph again; else let it handle less at once, or give large values as files.`,
         );
-      const resolved = resolvedAs(await patient(() => this.resolvedOf(run.revision_id)), run.engines);
+      const resolved = await patient(() => this.graphs.of(run));
       if (run.state === "queued") await patient(() => record.runs.change(run, "start"));
       run.state = "running";
       let again = await this.driveOnce(run, resolved, rows);
@@ -298,27 +301,9 @@ export class RunDriver {
     setTimeout(() => live.forget(run.id), 5000).unref();
   }
 
-  /** What a run's graph means now, as it is asked by who does not drive it. */
-  async resolvedFor({ id, revision_id }: Pick<RunRow, "id" | "revision_id">): Promise<Resolved> {
-    const resolved = await this.resolvedOf(revision_id);
-    const hasRegions = [resolved.root, ...resolved.definitions.values()].some(({ regions }) => regions.length > 0);
-    const known = this.executions.get(id)?.run.engines;
-    return hasRegions ? resolvedAs(resolved, known ?? (await this.options.record.runs.enginesOf(id))) : resolved;
-  }
-
-  /** A revision is resolved once, because a template runs often. */
-  private async resolvedOf(revision: string): Promise<Resolved> {
-    const library = this.options.reports.library();
-    const known = this.resolved.get(revision);
-    if (known?.library === library) return known;
-    const { document } = await this.options.db.prisma.revision.findUniqueOrThrow({ where: { id: revision } });
-    return this.keepResolved(revision, resolve(document as unknown as Graph, library));
-  }
-
-  private keepResolved(revision: string, resolved: Resolved): Resolved {
-    if (this.resolved.size >= REVISIONS_KEPT) this.resolved.delete(this.resolved.keys().next().value as string);
-    this.resolved.set(revision, resolved);
-    return resolved;
+  /** What a run's graph means, as it is asked by who does not drive it. */
+  resolvedFor(run: Pick<RunRow, "id" | "revision_id">): Promise<Resolved> {
+    return this.graphs.ofRun(run);
   }
 
   /** True if the run is to be driven again, because of an outage or because a person answered when it was about to rest. */
@@ -326,8 +311,13 @@ export class RunDriver {
     const { parts, record, decisions } = this.options;
     const rows = known ?? (await patient(() => record.nodes.ofRun(run.id)));
     if (this.stopped) return false;
-    const { nodes, results, runs } = record;
-    const execution = new RunExecution({ ...parts, nodes, results, runs, decisions, reports: this.options.reports }, run, resolved, rows);
+    const { nodes, results, runs, frozen } = record;
+    const execution = new RunExecution(
+      { ...parts, nodes, results, runs, frozen, decisions, reports: this.options.reports },
+      run,
+      resolved,
+      rows,
+    );
     this.executions.set(run.id, execution);
     try {
       await execution.drive();

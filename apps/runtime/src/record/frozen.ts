@@ -13,10 +13,12 @@ export interface FrozenNode {
   stallSeconds?: number;
   /** The nodes of a region. */
   nodes?: readonly string[];
+  /** The hash of the ComfyUI workflow that its engine is. */
+  workflow?: string;
 }
 
 /** Where a node run goes, and for how long. */
-export type NodeRoute = Omit<FrozenNode, "nodes">;
+export type NodeRoute = Omit<FrozenNode, "nodes" | "workflow">;
 
 export interface NewNodeRun extends NodeRoute {
   nodeId: string;
@@ -36,3 +38,6 @@ export interface EngineDecision {
   /** What the run freezes by it: the node, or a region with its nodes. */
   nodes: FrozenLevel;
 }
+
+/** Definitions of capabilities, and workflows that are engines, by the hash of their canonical text. */
+export type FrozenBodies = ReadonlyMap<string, object>;

@@ -2,6 +2,7 @@
 import { EventEmitter } from "node:events";
 import type pg from "pg";
 import { CountedNodeRuns, CountedRuns, NodeRunCounts } from "./counted.ts";
+import { PostgresFrozen } from "./postgres-frozen.ts";
 import { PostgresHistory } from "./postgres-history.ts";
 import { PostgresOrders } from "./postgres-orders.ts";
 import { PostgresQueue } from "./postgres-queue.ts";
@@ -14,6 +15,7 @@ export class PostgresRecord implements RunRecord {
   readonly counts = new NodeRunCounts();
   readonly nodes: CountedNodeRuns;
   readonly runs: CountedRuns;
+  readonly frozen: PostgresFrozen;
   readonly leases: PostgresLeases;
   readonly results: PostgresResults;
   readonly queue: PostgresQueue;
@@ -24,6 +26,7 @@ export class PostgresRecord implements RunRecord {
   constructor(pool: pg.Pool, changes: pg.Pool = pool) {
     this.nodes = new CountedNodeRuns(this.counts, pool, changes, this.changed);
     this.runs = new CountedRuns(this.counts, pool, this.changed);
+    this.frozen = new PostgresFrozen(pool);
     this.leases = new PostgresLeases(pool);
     this.results = new PostgresResults(pool);
     this.queue = new PostgresQueue(pool);

@@ -5,7 +5,6 @@ import type pg from "pg";
 import { transaction } from "../store/database.ts";
 import { RELEASE_NUMBER } from "../store/release.ts";
 import { storable, storableName } from "../store/storable.ts";
-import type { FrozenNodes } from "./frozen.ts";
 import { type NodeRunRow, nodeRunOf, type RawNodeRun } from "./node-run.ts";
 import { ADD_NODES } from "./postgres-node-runs.ts";
 import { PRIORITIES } from "./postgres-orders.ts";
@@ -36,8 +35,8 @@ export class PostgresRuns implements Runs {
     const { rows } = await this.pool.query<RawNodeRun>({
       name: "run-create",
       text: `WITH made AS (
-        INSERT INTO run (id, revision_id, graph_id, title, template, inputs, engines, options, owner, submitter, priority, request_key, request_hash, fence, state, last_seq, started_at)
-        SELECT $1,$2,$3,$4,$5,$6,$7,$9,$10::text,$11,$12::smallint,$13,$14, CASE WHEN o THEN 1 ELSE 0 END, CASE WHEN o THEN '${START.to}' ELSE '${CREATE.to}' END,
+        INSERT INTO run (id, revision_id, graph_id, title, template, inputs, engines, options, owner, submitter, priority, request_key, request_hash, definitions, fence, state, last_seq, started_at)
+        SELECT $1,$2,$3,$4,$5,$6,$7,$9,$10::text,$11,$12::smallint,$13,$14,$15, CASE WHEN o THEN 1 ELSE 0 END, CASE WHEN o THEN '${START.to}' ELSE '${CREATE.to}' END,
           CASE WHEN o THEN 2 ELSE 1 END, CASE WHEN o THEN now() END FROM (SELECT $10::text IS NOT NULL AS o) owned
       ), event AS (
         INSERT INTO run_event (run_id, seq, type, body)
@@ -60,6 +59,7 @@ export class PostgresRuns implements Runs {
         PRIORITIES[run.options.priority ?? "normal"],
         run.request?.key ?? null,
         run.request?.hash ?? null,
+        JSON.stringify(run.definitions),
       ],
     });
     this.changed.emit(run.id);
@@ -145,9 +145,10 @@ export class PostgresRuns implements Runs {
     this.changed.emit(id);
   }
 
-  async enginesOf(id: string): Promise<FrozenNodes> {
-    const { rows } = await this.pool.query<Pick<RunRow, "engines">>("SELECT engines FROM run WHERE id = $1", [id]);
-    return rows[0]?.engines ?? {};
+  async frozenOf(id: string): Promise<Pick<RunRow, "engines" | "definitions">> {
+    const text = "SELECT engines, definitions FROM run WHERE id = $1";
+    const { rows } = await this.pool.query<Pick<RunRow, "engines" | "definitions">>(text, [id]);
+    return rows[0] ?? { engines: {}, definitions: null };
   }
 }
 

@@ -4,7 +4,7 @@
 import type { EventEmitter } from "node:events";
 import type { Priority, RunEvent, RunEventError } from "@spindle/schemas";
 import type { NodeChange } from "./changes.ts";
-import type { FrozenNodes, NewNodeRun } from "./frozen.ts";
+import type { FrozenBodies, NewNodeRun } from "./frozen.ts";
 import type { ChangedRow, ImpossibleNodeRun, NodeRunRow, TaskRow } from "./node-run.ts";
 import type {
   Earlier,
@@ -25,6 +25,7 @@ import type {
 export interface RunRecord {
   readonly nodes: NodeRunRecord;
   readonly runs: Runs;
+  readonly frozen: FrozenDefinitions;
   readonly leases: RunLeases;
   readonly results: EarlierResults;
   readonly queue: TaskQueue;
@@ -92,7 +93,14 @@ export interface Runs {
   /** Lets a parked run be claimed again, because a person answered. */
   wake(id: string): Promise<void>;
   /** What the run has frozen by now, engines that were chosen since it was accepted included. */
-  enginesOf(id: string): Promise<FrozenNodes>;
+  frozenOf(id: string): Promise<Pick<RunRow, "engines" | "definitions">>;
+}
+
+/** What runs have frozen, by content hash. */
+export interface FrozenDefinitions {
+  /** Stores what is not stored yet. Before a run names a hash, its body is here. */
+  keep(bodies: FrozenBodies): Promise<void>;
+  find(hashes: readonly string[]): Promise<FrozenBodies>;
 }
 
 /** How many runtimes may die under a run of which no node run ends: the run may be why, and would end the next one, too. */

@@ -24,6 +24,8 @@ export interface NewRun {
   template?: string;
   inputs: Record<string, unknown>;
   engines: FrozenNodes;
+  /** Hashes of the definitions that its nodes have. */
+  definitions: readonly string[];
   options: RecordedOptions;
   /** The person who asked for the run; empty where the request names none. */
   submitter: string;
@@ -39,6 +41,8 @@ export interface RunRow {
   state: RunState;
   inputs: Record<string, unknown>;
   engines: FrozenNodes;
+  /** Hashes of the definitions that its nodes have; null where it was accepted before runs froze them. */
+  definitions: readonly string[] | null;
   options: RecordedOptions;
   owner: string | null;
   /** Raised by each runtime that takes the run over. */

@@ -4,6 +4,7 @@ import type { ObjectStore } from "../artifacts/store.ts";
 import { readConfig } from "../config.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import { Blueprints } from "./blueprints.ts";
+import { KeptManifests } from "./kept-manifests.ts";
 import { LibraryService } from "./library-service.ts";
 
 const nonCommercial = (setting: Record<string, string>) => {
@@ -19,6 +20,7 @@ const nonCommercial = (setting: Record<string, string>) => {
     registry,
     config.models,
     store,
+    new KeptManifests({} as never),
     new Blueprints({ query: async () => ({ rows: [] }) } as never, []),
     config,
   ).manifest();

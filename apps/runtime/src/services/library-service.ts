@@ -1,10 +1,10 @@
 // What the planes offer now (DESIGN M2): this plane's own manifest, and what the workers last reported over Redis.
-import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { Library } from "@spindle/graph-model";
 import {
-  joinManifests,
+  joinReports,
   joinVersions,
+  type KeptReport,
   makeLibrary,
   mergeManifests,
   reportHolds,
@@ -12,8 +12,7 @@ import {
   withoutNonCommercial,
 } from "@spindle/node-library";
 import { committedManifests } from "@spindle/node-library/manifests";
-import { type Capability, type CombinedManifest, type PlaneManifest, validateCapability, validatePlaneManifest } from "@spindle/schemas";
-import { names } from "@spindle/task-bus";
+import { type Capability, type CombinedManifest, type PlaneManifest, validatePlaneManifest } from "@spindle/schemas";
 import type { Redis } from "ioredis";
 import type { ObjectStore } from "../artifacts/store.ts";
 import type { Config } from "../config.ts";
@@ -21,23 +20,17 @@ import type { NodeRegistry } from "../nodes/registry.ts";
 import { Refused } from "../refused.ts";
 import { patient } from "../store/patient.ts";
 import type { Blueprints } from "./blueprints.ts";
+import { type BusyNotice, ComfyBridges } from "./comfy-bridges.ts";
+import type { KeptManifests } from "./kept-manifests.ts";
 import { LibraryDocuments } from "./library-documents.ts";
+import { presentManifests } from "./worker-manifests.ts";
 
 const WORKERS_EVERY_MS = 1000;
 const OWN_EVERY_MS = 15_000;
-/** The Comfy plane's manifest may have thousands of entries: it lies in the store, and Redis has its hash. */
-const COMFY_KEY = "manifest/comfy";
-/** Which node packs have which classes, as a ComfyUI-Manager knows. */
-const PACKS_KEY = "manifest/comfy-packs";
+/** Texts of workers that are remembered. */
+const MOST_TEXTS = 200;
 
 const NOTHING: PlaneManifest = { generatedAt: new Date(0).toISOString(), capabilities: [] };
-
-/** What a bridge says of a ComfyUI server that has something else to do; `hangs` if that cannot be stopped. */
-interface ServerBusy {
-  reason: string;
-  since: string;
-  hangs: boolean;
-}
 
 export interface PlaneStatus {
   /** Whether they answer now. */
@@ -47,15 +40,7 @@ export interface PlaneStatus {
   /** The versions of a capability that answering workers have, the newest first; undefined where none says. */
   versionsOf(service: string): readonly { version: string; engines?: Capability["engines"] }[] | undefined;
   /** What a ComfyUI server does first. */
-  busyWith(server: string): ServerBusy | undefined;
-}
-
-interface ComfyNotice {
-  sha256?: string;
-  packs?: string;
-  reason?: string;
-  region?: string;
-  busy?: Record<string, ServerBusy>;
+  busyWith(server: string): BusyNotice | undefined;
 }
 
 export class LibraryService {
@@ -64,20 +49,7 @@ export class LibraryService {
   private python: PlaneManifest = committedManifests.python;
   private pythonLive = false;
   private pythonAt: Date | undefined;
-  private comfy: PlaneManifest | undefined;
-  private comfyHash = "";
-  private comfyLive = false;
-  private comfyAt: Date | undefined;
-  private packs: Readonly<Record<string, string>> = {};
-  private packsHash = "";
-  /** ComfyUI servers that the manifest calls live, and when each was called so last. */
-  private servers: readonly string[] = [];
-  private readonly serverAt = new Map<string, Date>();
-  private comfyReason: string | undefined;
-  /** The version of a region's prompts that bridges run, by their last report. */
-  private regionVersion: string | undefined;
-  /** ComfyUI servers that do something else first, by what their bridge last said. */
-  private busy: Readonly<Record<string, ServerBusy>> = {};
+  readonly bridges: ComfyBridges;
   /** What the Python workers that answer offer, in each version. */
   private versions: ReadonlyMap<string, readonly Capability[]> = new Map();
   /** What `merged` was made of. */
@@ -93,10 +65,12 @@ export class LibraryService {
     private readonly redis: Redis,
     private readonly registry: NodeRegistry,
     private readonly models: Config["models"],
-    private readonly store: ObjectStore,
+    store: ObjectStore,
+    private readonly kept: KeptManifests,
     private readonly blueprints: Blueprints,
     private readonly options: { commercialUse?: boolean; expectsComfy?: boolean } = {},
   ) {
+    this.bridges = new ComfyBridges(redis, store, kept);
     this.merged = this.merge();
     this.made = this.make();
     this.documents.follow(this.merged, undefined);
@@ -104,8 +78,8 @@ export class LibraryService {
 
   async start(): Promise<void> {
     await patient(() => this.blueprints.refresh());
+    await patient(() => this.kept.refresh());
     await this.lookAtOwn();
-    await this.readComfy().catch(() => {}); // the last manifest stays, if there was one: its workers may come back
     await this.lookAtWorkers();
     this.timers = [setInterval(() => void this.lookAtWorkers(), WORKERS_EVERY_MS), setInterval(() => void this.lookAtOwn(), OWN_EVERY_MS)];
   }
@@ -123,15 +97,17 @@ export class LibraryService {
   }
 
   private make(): Library {
-    const packOf = (service: string) => (Object.hasOwn(this.packs, service) ? this.packs[service] : undefined);
+    const { packs } = this.bridges;
+    const packOf = (service: string) => (Object.hasOwn(packs, service) ? packs[service] : undefined);
     return Object.assign(makeLibrary(this.merged.capabilities), { packOf });
   }
 
   /** Undefined where no bridge to ComfyUI has ever reported and none is expected. */
   get comfyState(): string | undefined {
-    if (this.comfyReason !== undefined) return `down: ${this.comfyReason}`;
-    if (this.comfyLive) return "up";
-    return this.comfy || this.options.expectsComfy ? this.silent(this.comfyAt, "bridge") : undefined;
+    const { reason, live, manifest, reportedAt } = this.bridges;
+    if (reason !== undefined) return `down: ${reason}`;
+    if (live) return "up";
+    return manifest || this.options.expectsComfy ? this.silent(reportedAt, "bridge") : undefined;
   }
 
   get workersLive(): boolean {
@@ -153,13 +129,13 @@ export class LibraryService {
 
   /** What the workers of a plane said last. */
   reportOf(plane: string): PlaneStatus {
-    const region = this.regionVersion;
+    const { bridges } = this;
     if (plane === "comfy")
       return {
-        answers: this.comfyLive || this.comfyReason !== undefined,
-        reportedAt: this.comfyAt,
-        versionsOf: () => (region === undefined ? undefined : [{ version: region }]),
-        busyWith: (server) => (Object.hasOwn(this.busy, server) ? this.busy[server] : undefined),
+        answers: bridges.live || bridges.reason !== undefined,
+        reportedAt: bridges.reportedAt,
+        versionsOf: () => (bridges.regionVersions.length > 0 ? bridges.regionVersions.map((version) => ({ version })) : undefined),
+        busyWith: (server) => bridges.busyWith(server),
       };
     return {
       answers: this.pythonLive,
@@ -178,14 +154,61 @@ export class LibraryService {
   }
 
   private async lookAtWorkers(): Promise<void> {
-    const found = await this.pythonManifests().catch(() => undefined);
+    const found = await presentManifests(this.redis, "python", this.readManifest).catch(() => undefined);
     this.busSilentSince = found ? undefined : (this.busSilentSince ?? new Date());
     if (found === undefined) return; // it says nothing about the workers
-    this.pythonLive = found.length > 0;
-    if (found.length > 0) [this.python, this.pythonAt, this.versions] = [joinManifests(found), new Date(), joinVersions(found)];
-    await this.lookAtComfy();
-    await this.blueprints.refresh().catch(() => {}); // what was read last holds while the database is away
+    await this.kept.refresh().catch(() => {}); // what was read last holds while the database is away
+    await this.joinWorkers(found, new Date());
+    await this.bridges.refresh().catch(() => {});
+    await this.blueprints.refresh().catch(() => {});
     this.refresh();
+  }
+
+  /** What the Python workers that answer offer, and what those that do not offered last. */
+  private async joinWorkers(found: ReadonlyMap<string, PlaneManifest>, now: Date): Promise<void> {
+    this.pythonLive = found.size > 0;
+    for (const [worker, manifest] of found) await this.kept.keep("python", worker, manifest, now).catch(() => {});
+    const silent = this.kept.of("python").filter(({ worker }) => !found.has(worker));
+    const reports: KeptReport[] = [...found].map(([worker, manifest]) => ({ worker, manifest, answers: true, reportedAt: now }));
+    for (const { worker, manifest, reportedAt } of silent.sort((a, b) => Number(b.reportedAt) - Number(a.reportedAt))) {
+      if (!validatePlaneManifest(manifest)) continue; // of another release
+      // Whatever it had another one has: it was started again under another name.
+      if (reports.length > 0 && hasAllOf(reports, manifest)) await this.kept.forget("python", worker).catch(() => {});
+      else reports.push({ worker, manifest, answers: false, reportedAt });
+    }
+    const [newest] = reports;
+    if (!newest) return;
+    this.pythonAt = newest.reportedAt;
+    this.versions = joinVersions([...found.values()]);
+    this.python = joinReports(reports, now);
+  }
+
+  /**
+   * Takes what a worker or a bridge offered out of the library that does not answer.
+   * @throws Refused 404, 409 while it answers
+   */
+  async forget(worker: string): Promise<void> {
+    const planes = ["python", "comfy"].filter((plane) => this.kept.of(plane).some((row) => row.worker === worker));
+    if (planes.length === 0)
+      throw new Refused(
+        404,
+        "worker.not_found",
+        `No worker ${worker.slice(0, 200)} is kept. npx spindle workers list names those that are.`,
+      );
+    for (const plane of planes)
+      if ((await presentManifests(this.redis, plane, (text) => text)).has(worker))
+        throw new Refused(
+          409,
+          "worker.answers",
+          `${worker} answers, and would be in the library again at once. End it first: npx spindle workers drain ${worker}`,
+        );
+    for (const plane of planes) await (plane === "comfy" ? this.bridges.forget(worker) : this.kept.forget(plane, worker));
+    await this.lookAtWorkers();
+  }
+
+  /** Workers and bridges whose manifest is kept. */
+  keptWorkers(): { plane: string; worker: string; reportedAt: Date }[] {
+    return ["python", "comfy"].flatMap((plane) => this.kept.of(plane).map(({ worker, reportedAt }) => ({ plane, worker, reportedAt })));
   }
 
   /** Reads the workflows that are engines at once: this runtime has changed them. */
@@ -194,85 +217,25 @@ export class LibraryService {
     this.refresh();
   }
 
-  /** The manifests of the workers that are there now, by name. @throws Error while Redis is away */
-  private async pythonManifests(): Promise<PlaneManifest[]> {
-    const workers = (await this.redis.smembers(names.workers("python"))).sort();
-    if (workers.length === 0) return [];
-    const texts = await this.redis.mget(workers.map((worker) => names.workerManifest("python", worker)));
-    const gone = workers.filter((_, index) => texts[index] === null);
-    if (gone.length > 0) await this.redis.srem(names.workers("python"), gone);
-    const known = new Map(this.manifests);
-    this.manifests = new Map(texts.flatMap((text) => (text === null ? [] : [[text, known.get(text) ?? read(text)] as const])));
-    return [...this.manifests.values()].filter((manifest) => manifest !== undefined);
-  }
-
   /** The manifest that each text holds; a worker reports the same text for as long as it runs. */
-  private manifests = new Map<string, PlaneManifest | undefined>();
+  private texts = new Map<string, PlaneManifest | undefined>();
 
-  private async lookAtComfy(): Promise<void> {
-    const text = await this.redis.get(names.manifest("comfy")).catch(() => undefined);
-    if (text === undefined) return;
-    const { sha256: hash, packs, reason, region, busy = {} } = (text === null ? {} : JSON.parse(text)) as ComfyNotice;
-    [this.comfyReason, this.regionVersion, this.busy] = [reason, region, busy];
-    if (hash !== undefined && hash !== this.comfyHash) await this.readComfy().catch(() => {});
-    if (packs !== undefined && packs !== this.packsHash) await this.readPacks().catch(() => {});
-    this.comfyLive = hash !== undefined && hash === this.comfyHash;
-    if (!this.comfyLive) return;
-    this.comfyAt = new Date();
-    for (const server of this.servers) this.serverAt.set(server, this.comfyAt);
-  }
-
-  /** @throws Error if there is none, or it is damaged */
-  private async readComfy(): Promise<void> {
-    const text = Buffer.concat(await (await this.store.get(COMFY_KEY)).toArray());
-    const found = JSON.parse(text.toString("utf8")) as Capability[];
-    this.comfy = { generatedAt: new Date().toISOString(), capabilities: found };
-    this.comfyHash = createHash("sha256").update(text).digest("hex");
-    this.servers = [...new Set(found.flatMap(({ engines = [] }) => engines.filter((engine) => engine.live).map((engine) => engine.id)))];
-  }
-
-  /** @throws Error if there are none, or they are damaged */
-  private async readPacks(): Promise<void> {
-    const text = Buffer.concat(await (await this.store.get(PACKS_KEY)).toArray());
-    this.packs = JSON.parse(text.toString("utf8")) as Record<string, string>;
-    this.packsHash = createHash("sha256").update(text).digest("hex");
-  }
-
-  /** A worker of the Comfy plane says which packs have the classes that its servers lack. @throws Refused */
-  async putPacks(found: unknown, text: Buffer): Promise<void> {
-    if (found === null || typeof found !== "object" || Object.values(found).some((pack) => typeof pack !== "string"))
-      throw new Refused(422, "request.invalid", "The names of packs by class are needed.");
-    await this.store.put(PACKS_KEY, text, text.length, "application/json");
-  }
-
-  /** A worker of the Comfy plane says what its servers offer. @throws Refused that names the entry which is none */
-  async putComfy(found: unknown, text: Buffer): Promise<void> {
-    if (!Array.isArray(found)) throw new Refused(422, "request.invalid", "A list of capabilities is needed.");
-    const bad = found.find((one) => !validateCapability(one) || one.plane !== "comfy");
-    if (bad !== undefined)
-      throw new Refused(422, "request.invalid", `${String(Object(bad).id)}: ${validateCapability.errors?.[0]?.message ?? "another plane"}`);
-    await this.store.put(COMFY_KEY, text, text.length, "application/json");
-  }
-
-  private heldServers(now: Date): string[] {
-    return [...this.serverAt].flatMap(([id, at]) => (reportHolds(at, now) ? [id] : []));
-  }
+  private readonly readManifest = (text: string): PlaneManifest | undefined => {
+    if (!this.texts.has(text)) {
+      if (this.texts.size >= MOST_TEXTS) this.texts.clear();
+      this.texts.set(text, read(text));
+    }
+    return this.texts.get(text);
+  };
 
   private merge(now = new Date()): CombinedManifest {
+    const { manifest, live, reportedAt, reason } = this.bridges;
     const merged = mergeManifests(
       {
         node: { manifest: this.node, live: true },
         python: { manifest: this.python, live: this.pythonLive, reportedAt: this.pythonAt },
-        ...(this.comfy || this.comfyReason
-          ? {
-              comfy: {
-                manifest: this.comfy ?? NOTHING,
-                live: this.comfyLive,
-                reportedAt: this.comfyAt,
-                held: new Set(this.heldServers(now)),
-                reason: this.comfyReason,
-              },
-            }
+        ...(manifest || reason
+          ? { comfy: { manifest: manifest ?? NOTHING, live, reportedAt, held: new Set(this.bridges.held(now)), reason } }
           : {}),
       },
       now,
@@ -282,26 +245,27 @@ export class LibraryService {
   }
 
   private refresh(): void {
-    const { node, python, pythonLive, comfyHash, comfyLive, comfyReason } = this;
+    const { node, python, pythonLive, bridges } = this;
     const now = new Date();
-    const holds = [reportHolds(this.pythonAt, now), reportHolds(this.comfyAt, now), this.heldServers(now)];
-    const state = JSON.stringify([
-      node.capabilities,
-      python.capabilities,
-      pythonLive,
-      comfyHash,
-      comfyLive,
-      comfyReason,
-      holds,
-      this.blueprints.version,
-    ]);
+    const holds = [reportHolds(this.pythonAt, now), reportHolds(bridges.reportedAt, now), bridges.held(now)];
+    const comfy = [bridges.hash, bridges.live, bridges.reason];
+    const state = JSON.stringify([node.capabilities, python.capabilities, pythonLive, comfy, holds, this.blueprints.version]);
     if (state === this.state) return;
     this.state = state;
     this.merged = this.merge(now);
     this.made = this.make();
-    this.documents.follow(this.merged, this.comfy && { hash: comfyHash, capabilities: this.comfy.capabilities });
+    const { manifest, hash } = bridges;
+    this.documents.follow(this.merged, manifest && { hash, capabilities: manifest.capabilities });
     this.changed.emit("changed");
   }
+}
+
+/** Whether every engine of what one offers is among what the others do. */
+function hasAllOf(others: readonly KeptReport[], { capabilities }: PlaneManifest): boolean {
+  const placesOf = (all: readonly Capability[]) =>
+    all.flatMap(({ id, engines = [] }) => [id, ...engines.map((engine) => `${id}\n${engine.id}`)]);
+  const known = new Set(others.flatMap(({ manifest }) => placesOf(manifest.capabilities)));
+  return placesOf(capabilities).every((place) => known.has(place));
 }
 
 function read(text: string): PlaneManifest | undefined {

@@ -1,5 +1,5 @@
 // What people do to a run that waits for them: answer, and go on from a breakpoint (DESIGN E7, SPEC RH).
-import { type Graph, LIMITS, type Library, type Port, parsePath, readAnswer, resolve, whyTooLarge } from "@spindle/graph-model";
+import { LIMITS, type Port, parsePath, type Resolved, readAnswer, whyTooLarge } from "@spindle/graph-model";
 import type { AnswerRequest } from "@spindle/schemas";
 import type { RunDriver } from "../engine/run-driver.ts";
 import type { RunRecord } from "../record/record.ts";
@@ -30,7 +30,6 @@ export class PeopleService {
     private readonly record: Pick<RunRecord, "nodes" | "runs">,
     private readonly driver: RunDriver,
     private readonly decisions: Decisions,
-    private readonly library: () => Library,
   ) {}
 
   async questions(run: string): Promise<Question[]> {
@@ -38,9 +37,9 @@ export class PeopleService {
       where: { runId: run, OR: [{ state: "waiting" }, { held: "after", passed: false }] },
       orderBy: { changedAt: "asc" },
     });
-    const graph = await this.graph(run);
+    const resolved = await this.resolved(run);
     return rows.map((row) => {
-      const { fields, buttons } = this.form(graph, row.path);
+      const { fields, buttons } = form(resolved, row.path);
       const input = (row.input ?? {}) as Record<string, unknown>;
       const held = row.held as Question["held"];
       const asks = { message: typeof input.message === "string" ? input.message : null, value: input.value ?? null, fields, buttons };
@@ -53,12 +52,12 @@ export class PeopleService {
   async answer({ id: run, path, values = {}, button }: AnswerRequest): Promise<void> {
     const row = await findNodeRun(this.db, this.record.nodes, run, path);
     if (row.state !== "waiting" || row.held) throw new Refused(409, "run.not_waiting", "This node does not wait for an answer any more.");
-    const form = this.form(await this.graph(run), path);
-    for (const { name, label } of form.fields) {
+    const asked = form(await this.resolved(run), path);
+    for (const { name, label } of asked.fields) {
       const large = whyTooLarge(values[name], { ...LIMITS, values: MOST_VALUES });
       if (large) throw new Refused(422, "run.input_invalid", `${label}: ${large}`, { field: name });
     }
-    const read = readAnswer(form, { values, button });
+    const read = readAnswer(asked, { values, button });
     if ("why" in read) throw new Refused(422, "run.input_invalid", read.why, { field: read.field });
     const { output } = read;
     const moved = await this.record.nodes.change({ nodeRun: row.id, fence: row.fence, change: "answer", output });
@@ -83,22 +82,15 @@ export class PeopleService {
     this.driver.claimNow();
   }
 
-  private async graph(run: string): Promise<Graph> {
-    return (await findRun(this.db, run)).revision.document as unknown as Graph;
+  private async resolved(run: string): Promise<Resolved> {
+    return this.driver.resolvedFor({ id: run, revision_id: (await findRun(this.db, run)).revisionId });
   }
+}
 
-  private form(graph: Graph, path: string): { fields: Port[]; buttons: string[] } {
-    const { calls, node: id } = parsePath(path);
-    const { node, element } = resolve(graph, this.library()).within(calls)?.node(id) ?? {};
-    const own = element?.outputs ?? [];
-    const declared = new Set(
-      (node &&
-        this.library()
-          .find(node.plane, node.service)
-          ?.outputs.map((port) => port.name)) ??
-        [],
-    );
-    const asked = own.filter((port) => !declared.has(port.name));
-    return { fields: asked.filter((port) => !port.branch), buttons: asked.filter((port) => port.branch).map((port) => port.name) };
-  }
+function form(resolved: Resolved, path: string): { fields: Port[]; buttons: string[] } {
+  const { calls, node: id } = parsePath(path);
+  const { node, element } = resolved.within(calls)?.node(id) ?? {};
+  const declared = new Set((node && resolved.library.find(node.plane, node.service)?.outputs.map((port) => port.name)) ?? []);
+  const asked = (element?.outputs ?? []).filter((port) => !declared.has(port.name));
+  return { fields: asked.filter((port) => !port.branch), buttons: asked.filter((port) => port.branch).map((port) => port.name) };
 }

@@ -10,7 +10,9 @@ import {
   type PlanBody,
   parsePath,
   type Resolved,
+  type ResolvedNode,
   serverOfEngine,
+  serversOf as serversOfAll,
 } from "@spindle/graph-model";
 import { BUS } from "@spindle/schemas";
 import type { RunHistory } from "../record/record.ts";
@@ -144,9 +146,13 @@ export class Waits {
       if (newest === undefined || versions?.some((each) => each.version === version)) return undefined;
       return { version: newest, runnable: plane !== "comfy" || newest === BUS.regionVersion };
     };
-    return (row, candidates) => ({
+    const openOf = (row: WaitingRow, resolved: Resolved): Circumstances["open"] => {
+      const candidates = candidatesOf(row, resolved, library.library());
+      return candidates && { ...candidates, planeOf: (plane) => (plane === "node" ? ANSWERING : library.reportOf(plane)) };
+    };
+    return (row, open) => ({
       redisSilentSince: library.busSilentSince,
-      open: candidates && { ...candidates, planeOf: (plane) => (plane === "node" ? ANSWERING : library.reportOf(plane)) },
+      open: open && openOf(row, open),
       plane: library.reportOf(row.plane),
       engine: engineOf(row, library.reportOf(row.plane).versionsOf(row.service)),
       offered: offeredTo(row),
@@ -188,7 +194,8 @@ export class Waits {
   }
 }
 
-type Reports = (row: WaitingRow, open: Omit<Candidates, "planeOf"> | undefined) => Omit<Circumstances, "before">;
+/** @param open the run's graph, where the row's engine is still to be chosen */
+type Reports = (row: WaitingRow, open: Resolved | undefined) => Omit<Circumstances, "before">;
 
 /** The runtime itself. */
 const ANSWERING = { answers: true };
@@ -208,8 +215,13 @@ function judge(rows: readonly WaitingRow[], run: OpenRun, reports: Reports, reso
     // A node of a region waits for what the region's task waits for.
     const whole = place?.region === undefined ? undefined : open.at(place.region);
     const asked = whole && whole !== row && (whole.state !== "queued" || isUnchosen(whole)) ? whole : row;
-    const candidates = resolved && isUnchosen(asked) ? candidatesOf(asked, resolved) : undefined;
-    return { row, why: whyNotRunning(asked, run, { ...reports(asked, candidates), before: place ? open.before(place) : [] }) };
+    return {
+      row,
+      why: whyNotRunning(asked, run, {
+        ...reports(asked, isUnchosen(asked) ? resolved : undefined),
+        before: place ? open.before(place) : [],
+      }),
+    };
   });
   return judged.some(isGathering) ? withInner(judged) : judged;
 }
@@ -233,17 +245,30 @@ function withInner(judged: readonly Judged[]): Judged[] {
   });
 }
 
-/** What may be chosen for a node run; undefined for one that gathers what others give. */
-function candidatesOf({ path, node_id }: WaitingRow, resolved: Resolved): Omit<Candidates, "planeOf"> | undefined {
+/**
+ * What may be chosen for a node run; undefined for one that gathers what others give.
+ * @param resolved the graph, by what the run froze; which engines there are is asked of the library
+ */
+function candidatesOf(
+  { path, node_id, version }: WaitingRow,
+  resolved: Resolved,
+  library: Library,
+): Omit<Candidates, "planeOf"> | undefined {
   const { calls, element } = parsePath(path);
   const level = resolved.within(calls);
+  const now = (node: ResolvedNode): ResolvedNode => ({ ...node, definition: library.find(node.node.plane, node.node.service) });
   const region = level?.plan.regions.get(node_id);
-  if (level && region) return { label: "the ComfyUI nodes here", engines: level.serversOf(region), version: BUS.regionVersion };
+  if (level && region) {
+    const members = level.members(region).map(now);
+    const engines = members.every(({ definition }) => definition) ? serversOfAll(members) : [];
+    return { label: "the ComfyUI nodes here", engines, version: BUS.regionVersion };
+  }
   const node = level?.node(node_id);
   if (!node?.element || (node.mapped && element === undefined)) return undefined;
-  const { label, version } = node.element;
-  const asksFor = node.settings.version === version ? undefined : node.settings.version;
-  return { label, engines: enginesAlone(node).filter(({ auto }) => auto !== false), version, asksFor };
+  const offered = now(node);
+  const newest = offered.definition?.version ?? version;
+  const engines = enginesAlone(offered).filter(({ auto }) => auto !== false);
+  return { label: node.element.label, engines, version: newest, asksFor: newest === version ? undefined : version };
 }
 
 /** Where a node run lies in its graph. */

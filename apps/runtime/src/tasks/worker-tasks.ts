@@ -46,6 +46,8 @@ const FULL_MS = 50;
 
 /** For so long after Redis did not answer it is not asked where tasks are: of a large run each would wait as long. */
 const DEAF_MS = 1000;
+/** How long a cancel waits for the worker that has the task. One that lives ends it within two seconds; one that was killed never does. */
+const UNHEARD_MS = 5000;
 const MAX_BEGUN = 10_000;
 
 const CANCELLED = { class: "cancelled", code: "run.cancelled" } as const;
@@ -73,8 +75,8 @@ type Ending =
   | { change: "fail" | "die" | "cancel"; error: TaskError };
 
 export class WorkerTasks {
-  /** Node runs that are being cancelled: a try that fails meanwhile is the last. */
-  private readonly cancelling = new Set<string>();
+  /** Node runs that are being cancelled, and since when: a try that fails meanwhile is the last. */
+  private readonly cancelling = new Map<string, number>();
   /** The rows of tasks that workers have begun, by the task's name. */
   private readonly begun = new Map<string, TaskRow>();
   private fullUntil = 0;
@@ -270,12 +272,13 @@ export class WorkerTasks {
   }
 
   /**
-   * Ends what the worker does, or takes the task back if no worker has it yet. Where Redis does not answer, the node run ends in the
-   * record, and `recall` tells Redis later.
+   * Ends what the worker does, or takes the task back if no worker has it yet. Where Redis does not answer, or the worker does not end it,
+   * the node run ends in the record, and `recall` tells Redis later.
    */
   async cancel(row: OpenNodeRun): Promise<void> {
-    this.cancelling.add(row.id);
-    if (await this.tellWorker(row)) return;
+    const since = this.cancelling.get(row.id) ?? Date.now();
+    this.cancelling.set(row.id, since);
+    if ((await this.tellWorker(row)) && Date.now() - since < UNHEARD_MS) return;
     const { nodes, decisions } = this.parts;
     const error = { ...CANCELLED, message: "Cancelled before a worker ended it." };
     const moved = await nodes.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error });
@@ -312,15 +315,15 @@ export class WorkerTasks {
   /** Cancels once more what is being cancelled and has not ended: Redis may have lost the mark, and a failed try may have been repeated. */
   async cancelAgain(): Promise<void> {
     for (const { id, plane, state } of await this.parts.runs.toCancel())
-      if (plane !== "node" && state !== "queued" && state !== "waiting") this.cancelling.add(id);
+      if (plane !== "node" && state !== "queued" && state !== "waiting" && !this.cancelling.has(id)) this.cancelling.set(id, Date.now());
     if (this.cancelling.size === 0) return;
-    const rows = await this.parts.nodes.findAll([...this.cancelling]);
+    const rows = await this.parts.nodes.findAll([...this.cancelling.keys()]);
     const open = rows.flatMap((row) => (row instanceof ImpossibleNodeRun || isEndedNodeState(row.state) ? [] : [row]));
     // A row that cannot be ends with its lease, and has no other try.
     const ids = new Set(
       rows.flatMap((row) => (row instanceof ImpossibleNodeRun ? row.nodeRun : isEndedNodeState(row.state) ? [] : row.id)),
     );
-    for (const id of this.cancelling) if (!ids.has(id)) this.cancelling.delete(id);
+    for (const id of this.cancelling.keys()) if (!ids.has(id)) this.cancelling.delete(id);
     for (const row of open) await this.cancel(row);
   }
 

@@ -77,14 +77,19 @@ export class TaskRuntime {
   }
 }
 
-/** Hands the plane's manifest over, or which packs have which classes; the hash goes by Redis. */
-export async function putDocument({ runtimeUrl, workerKey }: RuntimeOptions, what: "manifest" | "packs", text: string): Promise<string> {
+/** Hands a bridge's manifest over, or which packs have which classes; the hash goes by Redis. */
+export async function putDocument(
+  { runtimeUrl, workerKey, worker }: RuntimeOptions & { worker: string },
+  what: "manifest" | "packs",
+  text: string,
+): Promise<string> {
   const hash = sha256(text);
   await call(`${runtimeUrl}/workers/comfy/${what}`, {
     method: "PUT",
     headers: {
       authorization: `Bearer ${taskToken(`manifest:${hash}`, workerKey)}`,
       "content-type": "application/json",
+      "x-spindle-worker": worker,
       "x-spindle-sha256": hash, // the token is checked before the body is read
     },
     body: text,
