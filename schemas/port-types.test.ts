@@ -6,7 +6,9 @@ import { COMFY_TYPES, PORT_TYPES } from "./generated/index.ts";
 const artifacts = Object.keys(PORT_TYPES).filter((type) => PORT_TYPES[type]?.kind === "artifact");
 
 test("a port for any file takes every type of artifact, and a port accepts only types that there are", () => {
-  expect([...(PORT_TYPES.file?.accepts ?? []), "file"].sort()).toEqual([...artifacts].sort());
+  expect([...(PORT_TYPES.file?.accepts ?? []), "file"].sort(), "`accepts` of `file` in schemas/port-types.json names them").toEqual(
+    [...artifacts].sort(),
+  );
   for (const [type, { accepts }] of Object.entries(PORT_TYPES))
     for (const accepted of accepts) expect([...Object.keys(PORT_TYPES), "*"], type).toContain(accepted);
 });
@@ -32,8 +34,10 @@ test("every type of artifact has a colour of its own on the canvas, in both them
   const rule = (/```css\n([^`]*)```/.exec(page)?.[1] ?? "no rule").trim().replace(/^ {3}/gm, "");
   const css = (name: string) => readFileSync(new URL(`../apps/editor/app/styles/${name}.css`, import.meta.url), "utf8");
   for (const type of artifacts) {
-    expect(css("canvas"), type).toContain(rule.replaceAll("mesh", type));
-    expect(css("tokens").split(`--port-${type}:`).length - 1, type).toBe(2);
+    expect(css("canvas"), `apps/editor/app/styles/canvas.css colours ${type}`).toContain(rule.replaceAll("mesh", type));
+    expect(css("tokens").split(`--port-${type}:`).length - 1, `apps/editor/app/styles/tokens.css has --port-${type} in both themes`).toBe(
+      2,
+    );
   }
   const [variable] = rule.match(/--[\w-]+/) ?? [];
   expect(css("wires"), "the variable that the rule sets is the one that ports are drawn with").toContain(`background: var(${variable})`);

@@ -324,7 +324,10 @@ test("a migration that PostgreSQL cannot read is a problem", async () => {
 test.each([
   ["lost or changed its parameter b", "f(a INT)\nRETURNS TABLE (c INT)"],
   ["lost or changed its parameter a INT", "f(a BIGINT, b NUMERIC(3, 1) DEFAULT 1)\nRETURNS TABLE (c INT)"],
-  ["new parameter d INT without a DEFAULT", "f(a INT, b NUMERIC(3, 1) DEFAULT 1, d INT)\nRETURNS TABLE (c INT)"],
+  [
+    "new parameter d INT without a DEFAULT. The previous release calls it as it was: give it one.",
+    "f(a INT, b NUMERIC(3, 1) DEFAULT 1, d INT)\nRETURNS TABLE (c INT)",
+  ],
   ["no longer TABLE (c INT)", "f(a INT, b NUMERIC(3, 1) DEFAULT 1)\nRETURNS INT"],
   ["is not one CREATE OR REPLACE FUNCTION f", "g(a INT)\nRETURNS INT"],
 ])("a function that %s is a problem", async (why, head) => {

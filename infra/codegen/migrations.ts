@@ -73,7 +73,9 @@ export async function lockDatabase(
     const now = functions.get(name);
     const why = now ? whyShrunk(old, now) : "is missing";
     if (why)
-      problems.push(`functions/${name}.sql ${why}. The previous release calls it as it was: keep it, and add one with another name.`);
+      problems.push(
+        `functions/${name}.sql ${why}. The previous release calls it as it was: ${why.endsWith(" DEFAULT") ? "give it one" : "keep it, and add one with another name"}.`,
+      );
   }
   const grown: Lock = {
     migrations: sorted({ ...Object.fromEntries(hashes), ...locked.migrations }),
