@@ -1,29 +1,53 @@
 // Where schema.prisma, which the runtime's queries are made from, says something else than the migrations, which databases are made by.
 import type pg from "pg";
 
+/** What is not said, or may be said in several ways, is compared with nothing. */
+const ANYTHING = Symbol("anything");
+type Said = string | typeof ANYTHING;
+
 interface Column {
   /** PostgreSQL's name of the type. */
-  type: string;
-  isNullable: boolean;
-  /** Undefined if rows have to give a value. */
-  fills: string | undefined;
+  type: Said;
+  /** `allowed` or `refused`. */
+  nulls: Said;
+  /** `none` if rows have to give a value. */
+  fills: Said;
 }
 interface Table {
   columns: Map<string, Column>;
   /** The columns of each index over columns alone: `a, b`, after `unique` where it is. */
   indexes: Set<string>;
+  /** What becomes of a row whose other row is deleted, by `a, b -> table`. */
+  keys: Map<string, Said>;
 }
 
+/** Prisma's types, and its names of PostgreSQL's. */
 const TYPES: Readonly<Record<string, string>> = {
   String: "text",
   Int: "int4",
   BigInt: "int8",
   Float: "float8",
+  Decimal: "numeric",
   Boolean: "bool",
   Json: "jsonb",
   DateTime: "timestamp",
   Bytes: "bytea",
+  Integer: "int4",
   SmallInt: "int2",
+  Real: "float4",
+  DoublePrecision: "float8",
+  Timestamp: "timestamp",
+  Timestamptz: "timestamptz",
+  Date: "date",
+  Time: "time",
+  Timetz: "timetz",
+  Text: "text",
+  VarChar: "varchar",
+  Char: "bpchar",
+  Uuid: "uuid",
+  JsonB: "jsonb",
+  ByteA: "bytea",
+  Inet: "inet",
 };
 const ADVICE = "Write the same change in prisma/schema.prisma and in a migration.";
 
@@ -41,6 +65,11 @@ export async function driftOf(client: pg.Client, schema: string): Promise<string
       wrong.push(...columnDrift(`${name}.${column}`, table.columns.get(column), other.columns.get(column)));
     for (const index of table.indexes)
       if (!other.indexes.has(index)) wrong.push(`schema.prisma has an index of ${name} (${index}), which no migration creates.`);
+    for (const [key, onDelete] of table.keys)
+      if (!other.keys.has(key)) wrong.push(`schema.prisma has the relation ${name} (${key}), which no migration creates.`);
+      else wrong.push(...differ(`${name} (${key})`, "onDelete is", onDelete, other.keys.get(key) as Said));
+    for (const key of other.keys.keys())
+      if (!table.keys.has(key)) wrong.push(`The migrations create the foreign key ${name} (${key}), which schema.prisma lacks.`);
     for (const index of other.indexes)
       if (!table.indexes.has(index)) wrong.push(`The migrations create an index of ${name} (${index}), which schema.prisma lacks.`);
   }
@@ -52,50 +81,66 @@ export async function driftOf(client: pg.Client, schema: string): Promise<string
 function columnDrift(place: string, written: Column | undefined, made: Column | undefined): string[] {
   if (!made) return [`schema.prisma has the column ${place}, which no migration adds.`];
   if (!written) return [`The migrations add the column ${place}, which schema.prisma lacks.`];
-  const differ = (what: string, inSchema: string, inDatabase: string) =>
-    inSchema === inDatabase ? [] : [`${place}: schema.prisma says ${what} ${inSchema}, the migrations ${inDatabase}.`];
   return [
-    ...differ("the type", written.type, made.type),
-    ...differ("NULL is", written.isNullable ? "allowed" : "refused", made.isNullable ? "allowed" : "refused"),
-    ...differ("the default is", written.fills ?? "none", made.fills ?? "none"),
+    ...differ(place, "the type", written.type, made.type),
+    ...differ(place, "NULL is", written.nulls, made.nulls),
+    ...differ(place, "the default is", written.fills, made.fills),
   ];
 }
 
-function writtenTables(schema: string): Map<string, Table> {
-  const tables = new Map<string, Table>();
-  const models = [...schema.matchAll(/^model (\w+) \{\n([\s\S]*?)^\}/gm)].map(([, name = "", body = ""]) => ({ name, body }));
-  for (const { name, body } of models) {
-    const columns = new Map<string, Column>();
-    const indexes = new Set<string>();
-    const columnOf = new Map<string, string>();
-    const attributes: string[] = [];
-    for (const line of body.split("\n").map((text) => text.trim())) {
-      if (line.startsWith("@@")) attributes.push(line);
-      const [, field, type = "", list, optional, rest = ""] = /^(\w+)\s+(\w+)(\[\])?(\?)?(.*)$/.exec(line) ?? [];
-      if (!field || !(type in TYPES) || line.startsWith("//")) continue;
-      const column = /@map\("([^"]+)"\)/.exec(rest)?.[1] ?? field;
-      columnOf.set(field, column);
-      const native = /@db\.(\w+)/.exec(rest)?.[1];
-      const base = native === undefined ? TYPES[type] : (TYPES[native] ?? native.toLowerCase());
-      const fills = /@default\(((?:[^()]|\([^)]*\))*)\)/.exec(rest)?.[1];
-      columns.set(column, { type: `${list ? "_" : ""}${base}`, isNullable: optional !== undefined, fills: fills && writtenDefault(fills) });
-      if (/@id\b|@unique\b/.test(rest)) indexes.add(`unique ${column}`);
-    }
-    for (const attribute of attributes) {
-      const [, kind, list = ""] = /^@@(id|unique|index)\(\[([^\]]*)\]/.exec(attribute) ?? [];
-      const names = list.split(",").map((part) => part.trim().replace(/\(.*$/, ""));
-      if (kind) indexes.add(`${kind === "index" ? "" : "unique "}${names.map((one) => columnOf.get(one) ?? one).join(", ")}`);
-    }
-    tables.set(/@@map\("([^"]+)"\)/.exec(body)?.[1] ?? name, { columns, indexes });
-  }
-  return tables;
+function differ(place: string, what: string, inSchema: Said, inDatabase: Said): string[] {
+  if (typeof inSchema !== "string" || typeof inDatabase !== "string" || inSchema === inDatabase) return [];
+  if (inSchema !== "" && Number(inSchema) === Number(inDatabase)) return [];
+  return [`${place}: schema.prisma says ${what} ${inSchema}, the migrations ${inDatabase}.`];
 }
 
-/** `uuid()` and the like are Prisma's own: the database has no default. */
-function writtenDefault(text: string): string | undefined {
-  if (text === "now()" || text === "autoincrement()") return text;
-  if (/^\w+\(\)$/.test(text)) return undefined;
-  return text.replaceAll('"', "");
+function writtenTables(text: string): Map<string, Table> {
+  const schema = text.replaceAll("\r\n", "\n").replaceAll(/("(?:[^"\\]|\\.)*")|\/\/.*$/gm, (_, quoted = "") => quoted);
+  const models = [...schema.matchAll(/^model\s+(\w+)\s*\{\n([\s\S]*?)^\}/gm)].map(([, name = "", body = ""]) => ({ name, body }));
+  const tableOf = new Map(models.map(({ name, body }) => [name, mapped(body, "@@") ?? name]));
+  return new Map(models.map(({ name, body }) => [tableOf.get(name) as string, writtenTable(body, tableOf)]));
+}
+
+const mapped = (text: string, at: "@" | "@@"): string | undefined =>
+  new RegExp(`(?<!@)${at}map\\((?:name:\\s*)?"([^"]+)"\\)`).exec(text)?.[1];
+const listed = (text: string | undefined): string[] => (text ?? "").split(",").map((part) => part.trim().replace(/\(.*$/, ""));
+
+function writtenTable(body: string, tableOf: ReadonlyMap<string, string>): Table {
+  const table: Table = { columns: new Map(), indexes: new Set(), keys: new Map() };
+  const columnOf = new Map<string, string>();
+  const lines = body.split("\n").map((line) => line.trim());
+  const columnsOf = (list: string | undefined) =>
+    listed(list)
+      .map((field) => columnOf.get(field) ?? field)
+      .join(", ");
+  for (const line of lines) {
+    const [, field, type = "", list, optional, rest = ""] = /^(\w+)\s+(\w+(?:\("[^"]*"\))?)(\[\])?(\?)?(.*)$/.exec(line) ?? [];
+    if (!field || tableOf.has(type)) continue;
+    const column = mapped(rest, "@") ?? field;
+    columnOf.set(field, column);
+    const base = TYPES[/@db\.(\w+)/.exec(rest)?.[1] ?? type];
+    table.columns.set(column, {
+      type: base === undefined ? ANYTHING : `${list ? "_" : ""}${base}`,
+      nulls: list ? ANYTHING : optional ? "allowed" : "refused",
+      fills: rest.includes("@default(") ? writtenDefault(rest.slice(rest.indexOf("@default(") + "@default(".length)) : "none",
+    });
+    if (/@id\b|@unique\b/.test(rest)) table.indexes.add(`unique ${column}`);
+  }
+  for (const line of lines) {
+    const [, kind] = /^@@(id|unique|index)\b/.exec(line) ?? [];
+    if (kind) table.indexes.add(`${kind === "index" ? "" : "unique "}${columnsOf(/\[([^\]]*)\]/.exec(line)?.[1])}`);
+    const [, type = ""] = /^\w+\s+(\w+)/.exec(line) ?? [];
+    const fields = /\bfields:\s*\[([^\]]*)\]/.exec(line)?.[1];
+    if (fields === undefined || !tableOf.has(type) || line.startsWith("@@")) continue;
+    table.keys.set(`${columnsOf(fields)} -> ${tableOf.get(type)}`, /\bonDelete:\s*(\w+)/.exec(line)?.[1] ?? ANYTHING);
+  }
+  return table;
+}
+
+/** What follows `@default(`. A plain number, word or time is compared; what Prisma fills in itself, or may be written in many ways, is not. */
+function writtenDefault(text: string): Said {
+  const [, plain] = /^(now\(\)|autoincrement\(\)|-?[\d.]+|true|false|"[\w .:-]*")\)/.exec(text) ?? [];
+  return plain === undefined ? ANYTHING : plain.replaceAll('"', "");
 }
 
 async function madeTables(client: pg.Client): Promise<Map<string, Table>> {
@@ -107,9 +152,13 @@ async function madeTables(client: pg.Client): Promise<Map<string, Table>> {
      WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE'`,
   );
   for (const { table, column, type, nullable, fills } of rows) {
-    const known = tables.get(table) ?? { columns: new Map(), indexes: new Set() };
+    const known = tables.get(table) ?? { columns: new Map(), indexes: new Set(), keys: new Map() };
     tables.set(table, known);
-    known.columns.set(column, { type, isNullable: nullable === "YES", fills: fills === null ? undefined : madeDefault(fills) });
+    known.columns.set(column, {
+      type,
+      nulls: nullable === "YES" ? "allowed" : "refused",
+      fills: fills === null ? "none" : madeDefault(fills),
+    });
   }
   // What Prisma can write: no part of a table, no expression.
   const found = await client.query<{ table: string; unique: boolean; columns: string[] }>(
@@ -117,13 +166,25 @@ async function madeTables(client: pg.Client): Promise<Map<string, Table>> {
             array_agg(a.attname::text ORDER BY k.at) AS columns
      FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
      CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, at)
-     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum
+     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum AND k.at <= i.indnkeyatts
      WHERE t.relnamespace = current_schema()::regnamespace AND i.indpred IS NULL AND i.indexprs IS NULL
      GROUP BY i.indexrelid, t.relname, i.indisunique`,
   );
   for (const { table, unique, columns } of found.rows) tables.get(table)?.indexes.add(`${unique ? "unique " : ""}${columns.join(", ")}`);
+  const keys = await client.query<{ table: string; columns: string[]; other: string; deletes: string }>(
+    `SELECT t.relname AS table, o.relname AS other, c.confdeltype AS deletes, array_agg(a.attname::text ORDER BY k.at) AS columns
+     FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class o ON o.oid = c.confrelid
+     CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY AS k(attnum, at)
+     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum
+     WHERE c.contype = 'f' AND t.relnamespace = current_schema()::regnamespace GROUP BY c.oid, t.relname, o.relname, c.confdeltype`,
+  );
+  for (const { table, columns, other, deletes } of keys.rows)
+    tables.get(table)?.keys.set(`${columns.join(", ")} -> ${other}`, ON_DELETE[deletes] ?? ANYTHING);
   return tables;
 }
+
+/** PostgreSQL's letters. */
+const ON_DELETE: Readonly<Record<string, string>> = { a: "NoAction", r: "Restrict", c: "Cascade", n: "SetNull", d: "SetDefault" };
 
 function madeDefault(text: string): string {
   if (text.startsWith("nextval")) return "autoincrement()";

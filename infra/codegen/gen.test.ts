@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { Advice } from "../launch/say.ts";
+import { whyMigrationsFail } from "./attempt.ts";
 import { lockMigrations, makeStale, type Part, verify } from "./gen.ts";
 
 test("a part is made again when its sources or its own files have changed, and no program is brought before that", async () => {
@@ -135,5 +136,79 @@ test("a function that a start could not apply is refused by its text, and schema
     ]);
   } finally {
     await rm(base, { recursive: true });
+  }
+});
+
+test("whatever way the same is written, schema.prisma and the migrations agree; tables and relations are compared, too", async () => {
+  const prisma = await mkdtemp(join(tmpdir(), "spindle-prisma-"));
+  const MODELS = `enum Kind {
+  A
+}
+// model Gone { id Int @id }
+model Other {
+  id    String @id @default(dbgenerated("gen_random_uuid()")) @db.Uuid
+  key   String @unique // not @default("x")
+  things Thing[]
+  @@map("other")
+}
+model Thing{
+  id      String   @id @default(uuid(7))
+  kind    Kind     @default(A)
+  cost    Decimal? @db.Decimal(10, 2)
+  words   String[] @default([])
+  more    Json     @default("{\\"a\\": 1}")
+  quoted  String   @default("it's :)")
+  share   Float    @default(1.0)
+  real    Float?   @db.Real
+  code    String?  @db.Char(2)
+  shape   Unsupported("point")?
+  otherId String   @map("other_id") @db.Uuid
+  other   Other    @relation(fields: [otherId], references: [id], onDelete: Cascade)
+  at      DateTime @default(now()) @db.Timestamptz(3)
+
+  @@index(map: "by_cost", [cost, otherId(sort: Desc)])
+  @@unique(fields: [kind, code])
+  @@map("thing")
+}
+`;
+  const SQL = `CREATE TYPE "Kind" AS ENUM ('A');
+CREATE TABLE other (id UUID PRIMARY KEY DEFAULT gen_random_uuid(), key TEXT NOT NULL UNIQUE);
+CREATE TABLE thing (id TEXT PRIMARY KEY, kind "Kind" NOT NULL DEFAULT 'A', cost DECIMAL(10, 2), words TEXT[] DEFAULT ARRAY[]::TEXT[],
+  more JSONB NOT NULL DEFAULT '{"a":1}', quoted TEXT NOT NULL DEFAULT 'it''s :)', share DOUBLE PRECISION NOT NULL DEFAULT 1, real REAL,
+  code CHAR(2), shape POINT, other_id UUID NOT NULL REFERENCES other (id) ON DELETE CASCADE, at TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP);
+CREATE INDEX by_cost ON thing (cost, other_id DESC) INCLUDE (share);
+CREATE UNIQUE INDEX ON thing (kind, code);
+CREATE INDEX ON thing (share) WHERE share > 1;
+CREATE INDEX ON thing (lower(quoted));
+CREATE VIEW seen AS SELECT id FROM thing;`;
+  const drift = async (models: string) => {
+    await writeFile(join(prisma, "schema.prisma"), models);
+    return (await whyMigrationsFail(prisma)).map((line) => line.replace(/ Write the same.*/, ""));
+  };
+  try {
+    await mkdir(join(prisma, "migrations/20300101000000_first"), { recursive: true });
+    await mkdir(join(prisma, "functions"));
+    await writeFile(join(prisma, "migrations/20300101000000_first/migration.sql"), SQL);
+    expect(await drift(MODELS.replaceAll("\n", "\r\n"))).toEqual([]);
+    const other = MODELS.replace("onDelete: Cascade", "onDelete: SetNull")
+      .replace(" @unique //", " //")
+      .replace('@@map("thing")\n}', '@@map("thing")\n}\nmodel More {\n  id Int @id\n}');
+    expect(await drift(other)).toEqual([
+      "The migrations create an index of other (unique key), which schema.prisma lacks.",
+      "thing (other_id -> other): schema.prisma says onDelete is SetNull, the migrations Cascade.",
+      "schema.prisma has the table More, which no migration creates.",
+    ]);
+    const alone = MODELS.replace(/^model Other \{[^}]*\}/m, "").replace(/ {2}other .*\n/, "");
+    expect(await drift(alone)).toEqual([
+      "The migrations create the foreign key thing (other_id -> other), which schema.prisma lacks.",
+      "The migrations create the table other, which schema.prisma lacks.",
+    ]);
+    expect(
+      await drift(
+        MODELS.replace("otherId String   @map", "noId    String   @map").replace("[otherId]", "[noId]").replace("other_id", "no_id"),
+      ),
+    ).toContain("schema.prisma has the relation thing (no_id -> other), which no migration creates.");
+  } finally {
+    await rm(prisma, { recursive: true });
   }
 });

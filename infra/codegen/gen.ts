@@ -80,10 +80,9 @@ export async function lockMigrations(base: string): Promise<string[]> {
 /** What PostgreSQL says of the files of a database, which it is asked once for each state of them. */
 async function whyUnfit(prisma: string, base: string): Promise<string[]> {
   const stamp = join(base, ".cache/generated/database");
-  const state = await hashOf(
-    ["migrations", "functions", "schema.prisma"].map((name) => join(prisma, name)),
-    base,
-  );
+  const judges = ["attempt.ts", "drift.ts"].map((name) => join(root, "infra/codegen", name));
+  const files = ["migrations", "functions", "schema.prisma"].map((name) => join(prisma, name));
+  const state = await hashOf([...files, ...judges], base);
   if (state === (await readFile(stamp, "utf8").catch(() => ""))) return [];
   const why = await whyMigrationsFail(prisma);
   if (why.length === 0) await write(stamp, state);
