@@ -235,7 +235,7 @@ function adjusted(name: string, given: unknown, port: Port | undefined, problems
 }
 
 /** ComfyUI makes a number of a text or a truth value, a text of a number, and an integer of a fraction, where the input asks for the other. */
-function ofKind(value: unknown, port: Port | undefined): unknown {
+export function ofKind(value: unknown, port: Port | undefined): unknown {
   const { type, enum: choices } = port?.schema ?? {};
   if (choices !== undefined) return value;
   if (type === "string") return typeof value === "number" ? String(value) : value;

@@ -99,3 +99,10 @@ describe("a file whose workflow and prompt disagree", () => {
     expect(importComfy({ workflow, prompt: made }, library).graph?.nodes).toHaveLength(2);
   });
 });
+
+test("numbers that an API file has as texts are numbers, as ComfyUI takes them; a wire to nothing is said, whatever its name", () => {
+  const size = { class_type: "EmptyImage", inputs: { width: "16", height: "8.0", batch_size: true, color: 0 } };
+  const { graph, issues } = importComfy({ "1": size, "2": { class_type: "ImageInvert", inputs: { image: ["toString", 0] } } }, library);
+  expect(graph?.nodes[0]?.params).toEqual({ width: 16, height: 8, batch_size: 1, color: 0 });
+  expect(issues.map(({ message }) => message)).toEqual(["image is linked to the node toString, which is not in the file."]);
+});

@@ -58,6 +58,8 @@ const ASIDE_TIMEOUT_MS = 2000;
 /** The queue itself has every prompt in it; this is how long it is. */
 const ASIDES = { log: "/internal/logs/raw", machine: "/system_stats", queue: "/prompt" } as const;
 const OBJECT_INFO_TIMEOUT_MS = 120_000;
+/** Bytes a millisecond of an upload over a line that is slow, and still good enough: how far one has come is not known. */
+const SLOWEST_UPLOAD = 50;
 
 type Json = Record<string, unknown>;
 
@@ -117,17 +119,34 @@ export class ComfyHttp {
     form.append("image", new Blob([bytes as BlobPart]), name);
     form.append("type", "input");
     form.append("subfolder", subfolder);
-    const response = await this.fetch("/upload/image", { method: "POST", body: form });
+    const response = await this.fetch(
+      "/upload/image",
+      { method: "POST", body: form },
+      TIMEOUT_MS + Math.ceil(bytes.length / SLOWEST_UPLOAD),
+    );
     if (!response.ok) throw await answer(response, `the upload of ${name}`);
     const { name: given, subfolder: under } = (await jsonOf(response, `the upload of ${name}`)) as { name: string; subfolder: string };
     return under ? `${under}/${given}` : given;
   }
 
-  async view({ filename, subfolder, type }: FileRef): Promise<{ bytes: Buffer; mime: string }> {
-    const response = await this.fetch(`/view?${new URLSearchParams({ filename, subfolder, type })}`, {});
-    if (!response.ok) throw await answer(response, `the file ${filename}`);
-    const mime = (response.headers.get("content-type") ?? "application/octet-stream").split(";")[0] as string;
-    return { bytes: await bytesOf(response, `the file ${filename}`, MOST.file), mime };
+  /** A file may take as long as it needs, while bytes of it come. */
+  async view({ filename, subfolder, type }: FileRef, signal?: AbortSignal): Promise<{ bytes: Buffer; mime: string }> {
+    const stalled = new AbortController();
+    const patience = this.patienceMs ?? TIMEOUT_MS;
+    const late = setTimeout(
+      () => stalled.abort(new DOMException(`ComfyUI sends no more of the file ${filename}.`, "TimeoutError")),
+      patience,
+    );
+    try {
+      const response = await fetch(`${this.url}/view?${new URLSearchParams({ filename, subfolder, type })}`, {
+        signal: AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]),
+      });
+      if (!response.ok) throw await answer(response, `the file ${filename}`);
+      const mime = (response.headers.get("content-type") ?? "application/octet-stream").split(";")[0] as string;
+      return { bytes: await bytesOf(response, `the file ${filename}`, MOST.file, () => late.refresh()), mime };
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   /** What is only told beside a result; undefined from a server that does not tell it. */
@@ -183,11 +202,12 @@ const jsonOf = async (response: Response, what: string): Promise<unknown> =>
   JSON.parse((await bytesOf(response, what, MOST.json)).toString("utf8"));
 
 /** @throws TooMuch, and reads no more */
-async function bytesOf(response: Response, what: string, most: number): Promise<Buffer> {
+async function bytesOf(response: Response, what: string, most: number, onMore = () => {}): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   const reader = response.body?.getReader();
   for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
+    onMore();
     bytes += read.value.length;
     pieces.push(read.value);
     if (bytes <= most) continue;

@@ -11,7 +11,7 @@ export interface NodeError {
   exceptionType: string;
   message: string;
   traceback: string[];
-  /** Nodes that were done before. */
+  /** Nodes that ran before; what the cache had is in another message. */
   executed: string[];
 }
 

@@ -9,7 +9,8 @@ const runtime = {
   store: (_: Uint8Array, mime: string, __: string, name: string) =>
     Promise.resolve({ ref: { artifact: name, mime, sha256: "", size: 1, name }, key: name }),
 };
-const collector = () => new Collector(comfy as unknown as ComfyHttp, runtime as unknown as TaskRuntime);
+const collector = (from: object = comfy, signal = new AbortController().signal) =>
+  new Collector(from as ComfyHttp, runtime as unknown as TaskRuntime, signal);
 const outputs = (picks: RegionInputGive["pick"][], shown: Record<string, unknown>) => {
   const gives = picks.map((pick) => ({ node: "n", port: pick, from: "saver", pick }));
   return outputsOf({ gives } as unknown as RegionInput, { saver: shown }, collector());
@@ -66,4 +67,27 @@ test("that one of many leaves is said with how to go on with all; where all leav
   expect(leftBehind(texts, { "n>IMAGE": { text: ["1"] } })).toEqual([]);
   expect([left("image", 1), left("images", 3), left("image", 3, "n"), left("text", 3)]).toEqual([[], [], [], []]);
   expect(leftBehind({ gives: [{ node: "n", port: "IMAGE", from: "n>IMAGE", pick: "image" }] } as unknown as RegionInput, {})).toEqual([]);
+});
+
+test("of many files a few are fetched at once, none more once the task is stopped, and none of too many", async () => {
+  let [now, most, all] = [0, 0, 0];
+  const stop = new AbortController();
+  const slow = {
+    view: async ({ filename }: FileRef) => {
+      most = Math.max(most, ++now);
+      if (++all === 20) stop.abort();
+      await new Promise(setImmediate);
+      now--;
+      return comfy.view({ filename } as FileRef);
+    },
+  };
+  const many = (count: number) => ({ images: Array.from({ length: count }, (_, at) => file(`${at}.png`)) });
+  await expect(collector(slow).files(many(257), "n")).rejects.toMatchObject({
+    error: { class: "user", message: expect.stringContaining("gave 257 files; one prompt may give 256"), details: { node: "n" } },
+  });
+  expect(all).toBe(0);
+  await expect(collector(slow, stop.signal).files(many(100), "n")).rejects.toThrow(/abort/);
+  expect([most, now]).toEqual([4, expect.any(Number)]);
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(all).toBeLessThan(28);
 });

@@ -1,5 +1,6 @@
 // What ComfyUI's output nodes gave -> the outputs of the graph's nodes, stored as artifacts.
 import { type ArtifactRef, MEDIA_TYPES, type RegionInput, type RegionInputGive } from "@spindle/schemas";
+import pLimit from "p-limit";
 import type { ComfyHttp, FileRef } from "../comfy/http.ts";
 import { failure } from "./errors.ts";
 import { withoutText } from "./png.ts";
@@ -12,38 +13,62 @@ const MIME_BY_EXTENSION = new Map(
   Object.entries(MEDIA_TYPES).flatMap(([mime, { extensions }]) => extensions.map((extension) => [extension, mime])),
 );
 
+/** Files that one prompt may give: a result names each of them. */
+const MOST_FILES = 256;
+/** Other prompts of the bridge go on beside a prompt of many files, and few are in memory at once. */
+const FILES_AT_ONCE = 4;
+
 /** Fetches and stores each file once, as soon as somebody asks for it. */
 export class Collector {
   readonly objects: StoredObject[] = [];
   private readonly stored = new Map<string, Promise<ArtifactRef>>();
+  private readonly inTurn = pLimit(FILES_AT_ONCE);
 
+  /** @param signal ends what is being fetched, and begins no more */
   constructor(
     private readonly comfy: ComfyHttp,
     private readonly runtime: TaskRuntime,
+    private readonly signal: AbortSignal,
   ) {}
 
-  files(shown: Shown): Promise<ArtifactRef[]> {
-    return Promise.all(filesOf(shown).map((file) => this.file(file)));
+  /**
+   * @param node whose files they are, in the graph
+   * @throws TaskFailure if they are too many with those before them, of which none is fetched then
+   */
+  async files(shown: Shown, node: string): Promise<ArtifactRef[]> {
+    const files = filesOf(shown);
+    const count = new Set([...this.stored.keys(), ...files.map(nameOf)]).size;
+    if (count > MOST_FILES)
+      throw failure(
+        "user",
+        "task.bad_result",
+        `ComfyUI gave ${count} files; one prompt may give ${MOST_FILES}. Make a video of them, or smaller batches.`,
+        { node },
+      );
+    return Promise.all(files.map((file) => this.file(file)));
   }
 
   private file(file: FileRef): Promise<ArtifactRef> {
-    const name = `${file.type}/${file.subfolder}/${file.filename}`;
+    const name = nameOf(file);
     const known = this.stored.get(name);
     if (known) return known;
-    const storing = this.fetch(file);
+    const storing = this.inTurn(() => this.fetch(file));
     storing.catch(() => this.stored.delete(name));
     this.stored.set(name, storing);
     return storing;
   }
 
   private async fetch(file: FileRef): Promise<ArtifactRef> {
-    const { bytes, mime } = await this.comfy.view(file);
+    this.signal.throwIfAborted();
+    const { bytes, mime } = await this.comfy.view(file, this.signal);
     const known = MIME_BY_EXTENSION.get(file.filename.split(".").at(-1)?.toLowerCase() ?? "");
     const kept = await this.runtime.store(withoutText(bytes), known ?? mime, "output", file.filename);
     this.objects.push(kept);
     return kept.ref;
   }
 }
+
+const nameOf = ({ type, subfolder, filename }: FileRef): string => `${type}/${subfolder}/${filename}`;
 
 /** Every list of files, under whatever key: `images`, `gifs` (which are videos), `audio`, `3d`. */
 function filesOf(shown: Shown): FileRef[] {
@@ -63,7 +88,7 @@ export async function outputsOf(region: RegionInput, shown: Readonly<Record<stri
   const outputs: Outputs = {};
   for (const give of region.gives) {
     if (!Object.hasOwn(shown, give.from)) continue;
-    const files = await collector.files(shown[give.from] ?? {});
+    const files = await collector.files(shown[give.from] ?? {}, give.node);
     const value = pick(give, shown[give.from] ?? {}, files);
     if (value === undefined && give.from !== give.node)
       throw failure("infra", "comfy.no_output", `ComfyUI ended the prompt without giving ${give.port} of ${give.node}.`, {

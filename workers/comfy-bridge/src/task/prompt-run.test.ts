@@ -1,4 +1,6 @@
 // The life of a prompt against every recorded conversation and every fault of the fake.
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { RegionInput } from "@spindle/schemas";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FakeComfy } from "../../test/fake/fake-comfy.ts";
@@ -48,8 +50,8 @@ async function play(
   name: string,
   faults: Faults = {},
   { signal = new AbortController().signal, patienceMs, onSilence = () => {} }: Around = {},
+  conversation = readConversation(name),
 ) {
-  const conversation = readConversation(name);
   fake.program = replayConversation(conversation);
   fake.played = true;
   fake.faults = faults;
@@ -118,6 +120,21 @@ test("an answer of 200 with node errors is a refusal, and what would run is take
     error: { details: { node: "2", nodes: { "2": expect.stringContaining("bigger than max") } } },
   });
   expect(fake.calls).toContain("POST /interrupt");
+});
+
+test("a server that gives prompts ids of its own is too old, which is said, and nothing is left with it", async () => {
+  await expect(play("01_simple_ok", { ownIds: true, slow: 20 })).rejects.toMatchObject({
+    error: { class: "user", message: expect.stringContaining("is older than 0.3.45 (July 2025)") },
+  });
+  expect(fake.calls).toContain("POST /interrupt");
+});
+
+test("a failure names what was done before it, what the cache had too", async () => {
+  const conversation = readConversation("07_execution_error");
+  const text = JSON.stringify(conversation.entries).replaceAll(/("execution_cached",\s*"data":\s*\{"nodes":\s*)\[\]/g, '$1["kept"]');
+  expect(text).toContain('"kept"');
+  const failed = play("07_execution_error", {}, {}, { ...conversation, entries: JSON.parse(text) });
+  await expect(failed).rejects.toMatchObject({ error: { details: { executed: expect.arrayContaining(["kept"]) } } });
 });
 
 test("success that only the status claims is none", async () => {
@@ -231,6 +248,31 @@ test("what is said of another prompt, to everybody, is not heard [18_no_client_i
   const { news } = await play("01_simple_ok", { slow: 10 });
   const known = new Set(Object.keys(readConversation("01_simple_ok").prompt));
   expect(news.every((one) => one.node === undefined || known.has(one.node))).toBe(true);
+});
+
+test("a file may take longer than an answer, while bytes of it come", async () => {
+  const piece = Buffer.alloc(10);
+  const server = createServer((_, response) => {
+    response.writeHead(200, { "content-type": "video/mp4" });
+    let sent = 0;
+    const timer = setInterval(() => {
+      response.write(piece);
+      if (++sent === 12 || sent === stopsAt) clearInterval(timer);
+      if (sent === 12) response.end();
+    }, 50);
+  });
+  let stopsAt = 0;
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const comfy = new ComfyHttp(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 300);
+    const file = { filename: "long.mp4", subfolder: "", type: "output" };
+    expect((await comfy.view(file)).bytes.length).toBe(120);
+    stopsAt = 3;
+    await expect(comfy.view(file)).rejects.toThrow("ComfyUI sends no more of the file long.mp4.");
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 test("each recorded HTTP answer is understood [20_http_api]", async () => {

@@ -30,7 +30,7 @@ export interface PromptOptions {
   prompt: RegionInput["prompt"];
   report: Report;
   /** An output node is done: its files can be had from now on. */
-  onExecuted: (shown: Record<string, unknown>) => void;
+  onExecuted: (shown: Record<string, unknown>, node: string) => void;
   /** Aborted when the task is cancelled or no longer this worker's. */
   signal: AbortSignal;
   /** How many prompts come before it, each time that is asked: 0 while it runs. */
@@ -201,7 +201,7 @@ class PromptRun {
     this.fallSilent(false);
     this.options.onPlace(0);
     this.options.report.hear(message);
-    if (message.type === "executed") this.options.onExecuted(message.output);
+    if (message.type === "executed") this.options.onExecuted(message.output, message.node);
     if (message.type === "error") this.error = message.error;
     if (message.type !== "executing" || message.node !== undefined) return;
     this.over = true;
@@ -223,7 +223,17 @@ class PromptRun {
       () => this.whenLate(),
     );
     const refused = answer.status !== 200 || Object.keys((answer.body.node_errors ?? {}) as object).length > 0;
-    if (!refused) return;
+    const { prompt_id: own } = answer.body;
+    if (!refused && (own === undefined || own === id)) return;
+    if (!refused) {
+      // Nobody can find again what runs under an id that only this process knows.
+      await comfy.cancel(String(own)).catch(() => {});
+      throw failure(
+        "user",
+        "comfy.rejected",
+        `ComfyUI at ${new URL(comfy.url).host} is older than 0.3.45 (July 2025): it gives prompts ids of its own. Update it, then run this again.`,
+      );
+    }
     if (answer.status === 200) await this.options.comfy.cancel(id).catch(() => {}); // ComfyUI would run what is left of the prompt
     throw fromRefusal(answer, prompt);
   }
@@ -293,7 +303,8 @@ class PromptRun {
       throw failure("transient", "comfy.lost", "Somebody interrupted the prompt in ComfyUI.");
     }
     const error = history.messages.find((message) => message.type === "error")?.error ?? this.error;
-    if (error) throw fromException(error, prompt);
+    const cached = history.messages.flatMap((message) => (message.type === "cached" ? message.nodes : []));
+    if (error) throw fromException({ ...error, executed: [...cached, ...error.executed] }, prompt);
     if (last?.type === "success") return history;
     throw failure("infra", "comfy.no_output", "ComfyUI ended the prompt without success and without a reason.");
   }

@@ -13,7 +13,7 @@ import {
 import type { WorkerEnd } from "@spindle/task-bus";
 import pRetry from "p-retry";
 import { ComfyAnswer, type ComfyHttp } from "../comfy/http.ts";
-import { failure, TaskFailure } from "./errors.ts";
+import { failure, graphNode, TaskFailure } from "./errors.ts";
 import { Collector, leftBehind, outputsOf } from "./outputs.ts";
 import { type Ended, Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
@@ -22,8 +22,6 @@ import { ServerLog } from "./server-log.ts";
 
 const REGION = `${BUS.region}@${BUS.regionVersion}`;
 const MAX_WAIT_MS = 2000;
-/** As many as a result may name (schemas/tasks/task-result.schema.json). */
-const MAX_OBJECTS = 256;
 /** What a timer can count. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -195,7 +193,7 @@ async function work(
   if (!validateRegionInput(region))
     throw failure("user", "comfy.rejected", `The task is no prompt: ${validateRegionInput.errors?.[0]?.message ?? "wrong shape"}.`);
   const prompt = await unlessStopped(withFiles(region, runtime, comfy), signal);
-  const collector = new Collector(comfy, runtime);
+  const collector = new Collector(comfy, runtime, signal);
   const report = new Report({
     prompt,
     only: region.only,
@@ -213,7 +211,7 @@ async function work(
       region,
       prompt: sent,
       report,
-      onExecuted: (shown) => void collector.files(shown).catch(() => {}), // the lease is asked for again at the end, and the answer is heeded there
+      onExecuted: (shown, node) => void collector.files(shown, graphNode(node, sent)).catch(() => {}), // the lease is asked for again at the end, and the answer is heeded there
       signal,
       onPlace,
       onSilence,
@@ -226,12 +224,6 @@ async function work(
       const again = await run(remade(prompt, region), true); // ComfyUI's cache named a file that no longer exists
       return unlessStopped(outputsOf(region, again.outputs, collector), signal);
     });
-    if (collector.objects.length > MAX_OBJECTS)
-      throw failure(
-        "user",
-        "task.bad_result",
-        `ComfyUI gave ${collector.objects.length} files; one prompt may give ${MAX_OBJECTS}. Make a video of them, or smaller batches.`,
-      );
     return {
       output: region.only === undefined ? output : (output[region.only] ?? {}),
       objects: collector.objects as TaskResult["objects"] & object,

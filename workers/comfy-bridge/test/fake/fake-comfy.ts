@@ -221,7 +221,7 @@ export class FakeComfy {
       json(missingNode(...wrong), 400);
       return;
     }
-    const id = String(given.prompt_id ?? crypto.randomUUID());
+    const id = String((this.faults.ownIds ? undefined : given.prompt_id) ?? crypto.randomUUID());
     const job: Job = {
       id,
       prompt,

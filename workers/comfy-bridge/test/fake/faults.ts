@@ -16,6 +16,8 @@ export interface Faults {
   liesAboutSuccess?: boolean;
   /** Type 1 previews only, no answer to feature flags, no /api/jobs. */
   old?: boolean;
+  /** Gives each prompt an id of its own, whatever id it was sent with: servers of before 0.3.45. */
+  ownIds?: boolean;
   /** Files of earlier runs are gone. */
   forgetsFiles?: boolean;
   /** Everything needs a login. */

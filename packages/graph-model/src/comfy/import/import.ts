@@ -5,6 +5,8 @@ import { hasErrors, type Issue, issue } from "../../issue.ts";
 import type { Library, NodeDefinition } from "../../library.ts";
 import { checkLimits, ID_PATTERN, LIMITS } from "../../limits.ts";
 import { passesOf } from "../../passing.ts";
+import { ofKind } from "../../stored-values.ts";
+import { definitionWith } from "../../variants.ts";
 import { slotOf } from "../prompt.ts";
 import { byId, type FlatNode, flatten, passedBy } from "./flatten.ts";
 import { takeGroupsApart } from "./group-nodes.ts";
@@ -139,6 +141,8 @@ function fromApi(nodes: Record<string, ApiNode>, library: Library, name: string)
     .sort(([a], [b]) => byId(a, b))
     .map(([id, { class_type, inputs: given, _meta }]): Draft => {
       const inputs = given ?? {};
+      const definition = library.find("comfy", class_type);
+      const ports = new Map(definition && definitionWith(definition, inputs).inputs.map((port) => [port.name, port]));
       const draft: Draft = {
         id,
         type: class_type,
@@ -149,10 +153,10 @@ function fromApi(nodes: Record<string, ApiNode>, library: Library, name: string)
         problems: [],
       };
       for (const [input, value] of Object.entries(inputs)) {
-        if (isLink(value) && !(String(value[0]) in nodes))
+        if (isLink(value) && !Object.hasOwn(nodes, String(value[0])))
           draft.problems.push(`${input} is linked to the node ${String(value[0]).slice(0, 40)}, which is not in the file.`);
         else if (isLink(value)) draft.wires.push({ input, from: String(value[0]), slot: value[1] });
-        else draft.params[input] = unwrapped(value);
+        else draft.params[input] = ofKind(unwrapped(value), ports.get(input));
       }
       return draft;
     });
