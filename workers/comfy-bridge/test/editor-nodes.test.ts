@@ -237,6 +237,51 @@ test("of a pack's nodes only those that act on ComfyUI's editor alone are left o
   expect(read.issues.map(({ place }) => place)).toEqual([{ node: "4" }, { node: "5" }, { node: "6" }]);
 });
 
+test.each([
+  ["KJNodes", "SetNode", "GetNode"],
+  ["Easy-Use", "easy setNode", "easy getNode"],
+])("a wire that has a name of %s is a wire", (_, set, get) => {
+  const image = [{ name: "IMAGE", type: "IMAGE", links: [1] }];
+  const read = importComfy(
+    {
+      nodes: [
+        { id: 1, type: "EmptyImage", outputs: image, widgets_values: [64, 64, 1, 0] },
+        { id: 2, type: set, inputs: [{ name: "IMAGE", type: "IMAGE", link: 1 }], outputs: [], widgets_values: ["picture"] },
+        { id: 3, type: get, inputs: [], outputs: image, widgets_values: ["picture"] },
+        { id: 4, type: "PreviewImage", inputs: [{ name: "images", type: "IMAGE", link: 2 }] },
+        { id: 5, type: "Note+ (mtb)", widgets_values: ["a note"] },
+      ],
+      links: [
+        [1, 1, 0, 2, 0, "IMAGE"],
+        [2, 3, 0, 4, 0, "IMAGE"],
+      ],
+    },
+    library,
+  );
+  expect(read.graph?.nodes.map(({ service }) => service)).toEqual(["EmptyImage", "PreviewImage"]);
+  expect(read.graph?.edges).toMatchObject([{ from: "1", to: "4" }]);
+  expect(read.issues).toEqual([]);
+});
+
+test("a group node of a newer file, which has all widgets among the inputs, has its own values", () => {
+  const widget = (name: string, type: string) => ({ name, type, widget: { name }, link: null });
+  const inner = {
+    type: "EmptyImage",
+    index: 0,
+    inputs: [widget("width", "INT"), widget("height", "INT"), widget("batch_size", "INT"), widget("color", "INT")],
+    outputs: [{ name: "IMAGE", type: "IMAGE", links: [] }],
+    widgets_values: [512, 512, 1, 0],
+  };
+  const shown = { type: "PreviewImage", index: 1, inputs: [{ name: "images", type: "IMAGE", link: null }], widgets_values: [] };
+  const Pair = { nodes: [inner, shown], links: [[0, 0, 1, 0, 1, "IMAGE"]], external: [] };
+  const read = importComfy(
+    { nodes: [{ id: 7, type: "workflow>Pair", inputs: [], widgets_values: [64, 32, 2, 5] }], links: [], extra: { groupNodes: { Pair } } },
+    library,
+  );
+  expect(read.graph?.nodes[0]?.params).toEqual({ width: 64, height: 32, batch_size: 2, color: 5 });
+  expect(read.issues).toEqual([]);
+});
+
 test("the name of a group node that is no longer used costs nothing", () => {
   const left = { nodes: [{ id: 1, type: "EmptyImage" }], links: [], extra: { groupNodes: { Mine: {} } } };
   expect(importComfy(left, library)).toMatchObject({ graph: { nodes: [{ service: "EmptyImage" }] }, issues: [] });

@@ -3,7 +3,7 @@
 
 import type { Position } from "../../graph.ts";
 import { LIMITS } from "../../limits.ts";
-import { BYPASSED, INPUT_NODE, MUTED, text, type UiGraph, type UiNode, type Workflow } from "./workflow.ts";
+import { BYPASSED, GETTERS, INPUT_NODE, MUTED, SETTERS, text, type UiGraph, type UiNode, type Workflow } from "./workflow.ts";
 
 /** Where an input takes its value from. */
 export type Source = { node: string; slot: number } | { value: unknown };
@@ -74,10 +74,10 @@ function writtenSize(value: unknown): number {
   }
 }
 
-const NOTES = new Set(["Note", "MarkdownNote"]);
+const NOTES = new Set(["Note", "MarkdownNote", "Note+ (mtb)", "Note Plus (mtb)"]);
 const REROUTES = new Set(["Reroute", "Reroute (rgthree)"]);
 /** The editor's own, and those of packs: they are wires with a name. */
-const PASSES = new Set([...REROUTES, "SetNode", "GetNode", "PrimitiveNode"]);
+const PASSES = new Set([...REROUTES, ...SETTERS, ...GETTERS, "PrimitiveNode"]);
 /** Nodes of packs that act on the editor alone, in ways that are theirs to know. Others of the same packs run on the server. */
 const UNKNOWN_VIRTUAL =
   /^(Anything Everywhere|Prompts Everywhere|Seed Everywhere|Fast (Groups )?(Muter|Bypasser)|Fast Actions Button|Bookmark|Label|Mute \/ Bypass|Node Co(llector|mbiner)|Random Unmuter)/;
@@ -207,8 +207,8 @@ class Flattener {
       input?.link === undefined ? undefined : this.follow(level, input.link, type, steps);
     // What is a wire to ComfyUI's editor is one where it is muted, too.
     if (node.type === "PrimitiveNode") return { value: Array.isArray(node.widgets) ? node.widgets[0] : undefined };
-    if (node.type === "GetNode") return this.fromSet(level, node, asked, steps);
-    if (REROUTES.has(node.type) || node.type === "SetNode") return through(node.inputs[0], asked);
+    if (GETTERS.has(node.type)) return this.fromSet(level, node, asked, steps);
+    if (REROUTES.has(node.type) || SETTERS.has(node.type)) return through(node.inputs[0], asked);
     if (node.mode === MUTED) return undefined;
     if (node.mode === BYPASSED) {
       const passed = passedTo(node, slot, asked);
@@ -241,7 +241,7 @@ class Flattener {
     }
     this.flat.problems.push({
       node: level.prefix + node.id,
-      message: `GetNode asks for "${(text(name) ?? "").slice(0, 60)}", which no SetNode sets.`,
+      message: `${node.type} asks for "${(text(name) ?? "").slice(0, 60)}", which no node sets.`,
     });
     return undefined;
   }

@@ -153,13 +153,18 @@ function exitsOf(nodes: readonly UiNode[], links: readonly Inner[], group: Raw):
 /** The instance's values, which are those of its nodes one after another, without those of widgets that became inputs. */
 function withValues(nodes: readonly UiNode[], links: readonly Inner[], values: UiNode["widgets"]): { nodes: UiNode[]; isUnclear: boolean } {
   const given: readonly unknown[] = Array.isArray(values) ? values : Object.values(values);
-  const counts = nodes.map((node) => {
-    const isIdle = node.type === "PrimitiveNode" && !links.some(({ from }) => from === node.id);
-    const own = Array.isArray(node.widgets) && !isIdle && !WITHOUT_VALUES.has(node.type) ? node.widgets.length : 0;
-    return Math.max(0, own - node.inputs.filter(({ widget }) => widget !== undefined).length);
-  });
-  const total = counts.reduce((sum, one) => sum + one, 0);
-  if (total !== given.length) return { nodes: [...nodes], isUnclear: given.length > 0 };
+  const countsWithout = (isInput: (node: UiNode, slot: number) => boolean) =>
+    nodes.map((node) => {
+      const isIdle = node.type === "PrimitiveNode" && !links.some(({ from }) => from === node.id);
+      const own = Array.isArray(node.widgets) && !isIdle && !WITHOUT_VALUES.has(node.type) ? node.widgets.length : 0;
+      return Math.max(0, own - node.inputs.filter(({ widget }, slot) => widget !== undefined && isInput(node, slot)).length);
+    });
+  // Files of before 2025 have a widget among the inputs only once it has become one; later ones have all of them there.
+  const counts = [
+    countsWithout(() => true),
+    countsWithout((node, slot) => links.some(({ to, toSlot }) => to === node.id && toSlot === slot)),
+  ].find((each) => each.reduce((sum, one) => sum + one, 0) === given.length);
+  if (!counts) return { nodes: [...nodes], isUnclear: given.length > 0 };
   let at = 0;
   let isUnclear = false;
   const filled = nodes.map((node, index) => {

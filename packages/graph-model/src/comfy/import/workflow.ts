@@ -15,6 +15,10 @@ export interface UiSlot {
   widget?: string;
 }
 
+/** Nodes of packs (KJNodes, Easy-Use) that give a wire a name, and those that take it up by that. */
+export const SETTERS: ReadonlySet<string> = new Set(["SetNode", "easy setNode"]);
+export const GETTERS: ReadonlySet<string> = new Set(["GetNode", "easy getNode"]);
+
 export interface UiNode {
   id: string;
   type: string;
@@ -98,7 +102,7 @@ function readUiGraph(raw: Raw): UiGraph {
   const nodes = new Map(all.filter(({ id }) => id !== "").map((node) => [node.id, node]));
   const links = new Map(itemsOf(raw.links).flatMap(readLink));
   const inputs = itemsOf(raw.inputs).map((input) => text(rawOf(input).name) ?? "");
-  const setters = [...nodes.values()].filter(({ type }) => type === "SetNode");
+  const setters = [...nodes.values()].filter(({ type }) => SETTERS.has(type));
   return {
     nodes,
     lost: all.length - nodes.size,
