@@ -37,6 +37,7 @@ describe("a workflow of a format that is to come", () => {
     ["links that are something else", { nodes: [node], links: { a: 1 }, version: 4 }],
     ["nodes in an object by their ids", { nodes: { "1": node }, links: [], version: 4 }],
     ["values in boxes", { nodes: [{ ...node, widgets_values: { width: { value: { deep: [64] } } } }], links: [], version: 4 }],
+    ["nodes that cannot be read", { nodes: { "1": 3 }, links: [], version: "2.1-beta" }],
     ["no nodes, but something else", { graph: { vertices: [node] }, version: 4, last_node_id: 1 }],
   ])("with %s is refused in words or taken over, and nothing is thrown", (_, raw) => {
     const { graph, issues } = readAnyText(JSON.stringify(raw), library);
@@ -72,6 +73,23 @@ describe("a file whose workflow and prompt disagree", () => {
     ]);
     expect(said(prompt({ "9": { class_type: "SaveImage", inputs: {} } }))).toEqual([
       [undefined, expect.stringMatching(/The file was made with nodes that its workflow does not have: SaveImage \(9\)/)],
+    ]);
+  });
+  test("says where the file was made with other wires", () => {
+    const wired = {
+      ...workflow,
+      nodes: [
+        { ...workflow.nodes[0], outputs: [{ name: "IMAGE", type: "IMAGE", links: [1] }] },
+        { ...workflow.nodes[1], inputs: [{ name: "image", type: "IMAGE", link: 1 }] },
+        { id: 3, type: "EmptyImage", pos: [0, 0], widgets_values: [64, 32, 1, 0] },
+      ],
+      links: [[1, 1, 0, 2, 0, "IMAGE"]],
+    };
+    const saidOf = (made: object) => importComfy({ workflow: wired, prompt: made }, library).issues.map(({ message }) => message);
+    const third = { "3": { class_type: "EmptyImage", inputs: {} } };
+    expect(saidOf(prompt(third))).toEqual([]);
+    expect(saidOf(prompt({ ...third, "2": { class_type: "ImageInvert", inputs: { image: ["3", 0] } } }))).toEqual([
+      "The file was made with image wired to output 1 of node 3, and its workflow has output 1 of node 1.",
     ]);
   });
   test("in a picture is told of as well", () => {

@@ -29,6 +29,11 @@ test("of texts the first leaves, a json is what that means; with an s each of a 
   expect(await outputs(["json", "jsons"], { text: ["7"] })).toEqual({ n: { json: 7, jsons: [7] } });
 });
 
+test("an empty list leaves as one", async () => {
+  expect(await outputs(["texts", "jsons"], { text: ["None"] })).toEqual({ n: { texts: [], jsons: [] } });
+  expect(await outputs(["texts", "text"], { text: ["None", "None"] })).toEqual({ n: { texts: ["None", "None"], text: "None" } });
+});
+
 test("what an output node of the graph shows is one text, whatever number of lines", async () => {
   expect(await textOf({ text: ["a", "b"] })).toBe("a\nb");
 });

@@ -118,6 +118,7 @@ function pick({ pick: what, node, from }: RegionInputGive, shown: Shown, files: 
   if (isOfWords(kind)) {
     const texts = textsOf(shown);
     if (texts.length === 0) return undefined;
+    if (isList && from !== node && texts.length === 1 && texts[0] === "None") return []; // what our saver is given of an empty list
     if (isList) return kind === "json" ? texts.map(parsed) : texts;
     // What a node of the graph shows is one text; a saver of ours is given one value at a time.
     const text = from === node ? texts.join("\n") : (texts[0] as string);

@@ -94,7 +94,7 @@ function fromUi(value: unknown, library: Library, name: string, prompt?: unknown
 const NEWEST_FORMAT = 1;
 
 function unknownFormat(value: unknown): Issue[] {
-  const version = Number(text(rawOf(value).version));
+  const version = Number.parseFloat(text(rawOf(value).version) ?? "");
   if (!(version > NEWEST_FORMAT)) return [];
   const words = `The workflow has format ${version}, which is newer than ${NEWEST_FORMAT}, the newest that is known. What could be read was taken over. Compare it with what ComfyUI shows, or export it there in the API format.`;
   return [issue("warning", "import.unsupported", words)];
@@ -177,7 +177,8 @@ function build(
   left: Issue[],
   view: { frames: readonly UiFrame[]; notes: readonly UiNode[] },
 ): Imported {
-  if (drafts.length === 0) return { issues: [issue("error", "import.not_a_workflow", "The workflow has no node that could run.")] };
+  if (drafts.length === 0)
+    return { issues: [issue("error", "import.not_a_workflow", "The workflow has no node that could run."), ...left] };
   const ids = safeIds(drafts.map((draft) => draft.id));
   const byId = new Map(drafts.map((draft) => [draft.id, draft]));
   const define = (draft: Draft | undefined) => draft && library.find("comfy", draft.type);

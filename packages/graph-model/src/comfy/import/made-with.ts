@@ -8,6 +8,9 @@ interface Node {
   id: string;
   type: string;
   params: Readonly<Record<string, unknown>>;
+  wires: readonly { input: string; from: string; slot: number }[];
+  /** A prompt has the node before it in its place. */
+  bypassed?: true;
   problems: string[];
 }
 
@@ -38,11 +41,27 @@ export function compareWithPrompt(nodes: readonly Node[], prompt: unknown, knows
     const node = byId.get(id);
     if (!node) unknown.push(`${type.slice(0, LONGEST)} (${id.slice(0, LONGEST)})`);
     else if (node.type !== type) node.problems.push(`The file was made by ${type.slice(0, LONGEST)}, and its workflow has ${node.type}.`);
-    else if (knows(type)) node.problems.push(...otherValues(node, rawOf(inputs)));
+    else {
+      node.problems.push(...otherWires(node, rawOf(inputs), byId));
+      if (knows(type)) node.problems.push(...otherValues(node, rawOf(inputs)));
+    }
   }
   if (unknown.length === 0) return [];
   const more = unknown.length > MOST_NAMED ? ` and ${unknown.length - MOST_NAMED} more` : "";
   return [`The file was made with nodes that its workflow does not have: ${unknown.slice(0, MOST_NAMED).join(", ")}${more}.`];
+}
+
+/** Of the inputs that both have wired, those that are wired to something else. */
+function otherWires({ wires }: Node, made: Readonly<Record<string, unknown>>, byId: ReadonlyMap<string, Node>): string[] {
+  return wires.flatMap(({ input, from, slot }) => {
+    const value = Object.hasOwn(made, input) ? made[input] : undefined;
+    if (!Array.isArray(value) || value.length !== 2 || byId.get(from)?.bypassed) return [];
+    const other = String(value[0]);
+    if (!byId.has(other) || (other === from && value[1] === slot)) return [];
+    return [
+      `The file was made with ${input} wired to output ${Number(value[1]) + 1} of node ${other.slice(0, LONGEST)}, and its workflow has output ${slot + 1} of node ${from.slice(0, LONGEST)}.`,
+    ];
+  });
 }
 
 function otherValues({ params }: Node, made: Readonly<Record<string, unknown>>): string[] {
