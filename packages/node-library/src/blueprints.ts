@@ -1,6 +1,7 @@
 // Workflows of templates/comfy as engines: one for each connected ComfyUI, live where the server has all that it needs.
 import { blueprintEngine, type ServerNode, whyNotThere } from "@spindle/graph-model";
 import type { Blueprint, Capability } from "@spindle/schemas";
+import { choicesIn, type Properties } from "./merge.ts";
 
 type Engine = NonNullable<Capability["engines"]>[number];
 
@@ -26,9 +27,9 @@ function engineOf(blueprint: Blueprint, server: Engine, comfy: ReadonlyMap<strin
   const node: ServerNode = (service) => {
     const found = comfy.get(service);
     if (!found?.engines?.some((engine) => engine.id === server.id)) return undefined;
-    const inputs = (found.io.input.properties ?? {}) as Record<string, { enum?: unknown[]; "x-on"?: Record<string, string[]> }>;
+    const inputs = (found.io.input.properties ?? {}) as Properties;
     const isHere = (input: string) => (file: unknown) => inputs[input]?.["x-on"]?.[String(file)]?.includes(server.id) !== false;
-    return { files: (input) => inputs[input]?.enum?.filter(isHere(input)) };
+    return { files: (input) => choicesIn(inputs[input])?.filter(isHere(input)) };
   };
   const reason = server.live ? whyNotThere(blueprint, node) : server.reason;
   return {

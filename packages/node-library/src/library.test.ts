@@ -127,13 +127,20 @@ describe("[M2] what one that does not answer offered", () => {
   test("of a ComfyUI class joins the files, each with the servers that have it", () => {
     const loads = (server: string, files: string[]) => ({
       ...entry("Load", "1", [engine(server, "comfy")], { plane: "comfy" }),
-      io: { input: { type: "object", properties: { file: { enum: files }, size: { type: "integer" } } }, output: { type: "object" } },
+      io: {
+        input: {
+          type: "object",
+          properties: { file: { enum: files }, image: { anyOf: [{ enum: files }, { type: "object" }] }, size: { type: "integer" } },
+        },
+        output: { type: "object" },
+      },
     });
     const both = [report("a", undefined, loads("left", ["x", "y"])), report("b", undefined, loads("right", ["y", "z"]))];
     const [joined] = joinReports(both, now).capabilities;
     expect(joined?.engines?.map(({ id }) => id)).toEqual(["left", "right"]);
     expect(joined?.io.input.properties).toEqual({
       file: { enum: ["x", "y", "z"], "x-on": { x: ["left"], z: ["right"] } },
+      image: { anyOf: [{ enum: ["x", "y", "z"] }, { type: "object" }], "x-on": { x: ["left"], z: ["right"] } },
       size: { type: "integer" },
     });
   });

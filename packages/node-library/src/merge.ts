@@ -75,7 +75,13 @@ function joinEntries(first: Capability, second: Capability): Capability {
   return { ...first, ...(first.plane === "comfy" ? { io: { ...first.io, input: joinChoices(first, second) } } : {}), ...engines };
 }
 
-type Properties = Record<string, { enum?: unknown[]; "x-on"?: Record<string, string[]> }>;
+type Listed = { enum?: unknown[]; anyOf?: { enum?: unknown[] }[]; "x-on"?: Record<string, string[]> };
+export type Properties = Record<string, Listed>;
+
+/** Of a list, and of files that are there or are uploaded, which the first of two alternatives lists. */
+export const choicesIn = (schema: Listed | undefined): unknown[] | undefined => schema?.enum ?? schema?.anyOf?.[0]?.enum;
+const withChoices = <Schema extends Listed>(schema: Schema, choices: unknown[]): Schema =>
+  schema.anyOf ? { ...schema, anyOf: [{ ...schema.anyOf[0], enum: choices }, ...schema.anyOf.slice(1)] } : { ...schema, enum: choices };
 
 /** A list of files is what any server has; `x-on` names the servers of those that not all have. */
 function joinChoices(first: Capability, second: Capability): Capability["io"]["input"] {
@@ -84,21 +90,22 @@ function joinChoices(first: Capability, second: Capability): Capability["io"]["i
   const all = new Set([...ids(first), ...ids(second)]);
   /** The servers of one of the two that have a choice. */
   const servers = (capability: Capability, name: string) => {
-    const { enum: choices = [], "x-on": some = {} } = of(capability)[name] ?? {};
+    const { "x-on": some = {} } = of(capability)[name] ?? {};
+    const choices = choicesIn(of(capability)[name]) ?? [];
     const [known, everywhere] = [new Set(choices), ids(capability)];
     return (choice: unknown): readonly string[] => (known.has(choice) ? (some[String(choice)] ?? everywhere) : []);
   };
   const properties = Object.entries(of(first)).map(([name, schema]) => {
-    const other = of(second)[name]?.enum;
-    if (!Array.isArray(schema.enum) || !Array.isArray(other)) return [name, schema] as const;
+    const [mine, other] = [choicesIn(schema), choicesIn(of(second)[name])];
+    if (!mine || !other) return [name, schema] as const;
     const { "x-on": _, ...own } = schema;
-    const choices = [...new Set([...schema.enum, ...other])];
+    const choices = [...new Set([...mine, ...other])];
     const [onFirst, onSecond] = [servers(first, name), servers(second, name)];
     const some = choices.flatMap((choice) => {
       const having = new Set([...onFirst(choice), ...onSecond(choice)]);
       return typeof choice === "object" || having.size === all.size ? [] : [[String(choice), [...having]] as const];
     });
-    return [name, { ...own, enum: choices, ...(some.length > 0 ? { "x-on": Object.fromEntries(some) } : {}) }] as const;
+    return [name, { ...withChoices(own, choices), ...(some.length > 0 ? { "x-on": Object.fromEntries(some) } : {}) }] as const;
   });
   return { ...first.io.input, properties: Object.fromEntries(properties) };
 }

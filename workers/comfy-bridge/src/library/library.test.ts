@@ -174,6 +174,15 @@ describe("several servers", () => {
       { id: "b", url: "http://b:1", nodes: new Map([["Loader", loader(["y"])]]), live: true },
     ]);
     expect(capability?.io.input).toMatchObject({ properties: { name: { enum: ["x", "y"], "x-on": { x: ["a"], y: ["b"] } } } });
+    const picture = (files: string[]) =>
+      toCapability("Loader", { input: { required: { image: [files, { image_upload: true }] } }, output: ["IMAGE"] });
+    const [uploads] = mergeLibraries([
+      { id: "a", url: "http://a:1", nodes: new Map([["Loader", picture(["x.png"])]]), live: true },
+      { id: "b", url: "http://b:1", nodes: new Map([["Loader", picture(["y.png"])]]), live: true },
+    ]);
+    expect(uploads?.io.input).toMatchObject({
+      properties: { image: { anyOf: [{ enum: ["x.png", "y.png"] }, { type: "object" }], "x-on": { "x.png": ["a"], "y.png": ["b"] } } },
+    });
   });
 });
 
