@@ -7,11 +7,11 @@ import { type CDPSession, type Browser as Chromium, chromium, type Page } from "
 import { findChromium } from "../launch/chromium.ts";
 import { isRoot } from "../launch/paths.ts";
 
-/** Nodes lie in a grid; CARD is how large the editor takes a card to be before it is measured. */
-export const CARD = { width: 304, height: 260 };
+/** Nodes lie in a grid; BARE_CARD is how large the editor takes a card to be before it is measured. */
+export const BARE_CARD = { width: 304, height: 260 };
 const PITCH = { x: 400, y: 420 };
 const COLUMNS = 25;
-export const placeOf = (index: number) => ({ x: PITCH.x * (index % COLUMNS), y: PITCH.y * Math.floor(index / COLUMNS) });
+export const gridPlace = (index: number) => ({ x: PITCH.x * (index % COLUMNS), y: PITCH.y * Math.floor(index / COLUMNS) });
 
 /** How far a wheel zooms: React Flow's 2 to the power of `deltaY` times this. */
 const ZOOM_PER_DELTA = -0.002;
@@ -170,7 +170,7 @@ export class FlowPage {
   }
 
   pan(): Promise<Acted> {
-    return this.hold({ x: CARD.width + 48, y: 375 });
+    return this.hold({ x: BARE_CARD.width + 48, y: 375 });
   }
 
   zoom(): Promise<Acted> {

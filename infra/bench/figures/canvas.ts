@@ -1,7 +1,7 @@
 // The canvas over bare React Flow in the same browser: what a person drags, pans and zooms, opening, typing, and a run that is watched.
 import type { Browser as Chromium } from "playwright-core";
 import { type Bench, type Figure, type Measure, median, ratio } from "../figure.ts";
-import { type Acted, CARD, FlowPage, placeOf, scriptKilobytes, serveBare, startChromium } from "../flow-page.ts";
+import { type Acted, BARE_CARD, FlowPage, gridPlace, scriptKilobytes, serveBare, startChromium } from "../flow-page.ts";
 
 const ROUNDS = 5;
 const OPENINGS = 3;
@@ -66,14 +66,14 @@ function graphOf(count: number) {
           },
         ],
   );
-  const positions = Object.fromEntries(nodes.map((node, index) => [node.id, placeOf(index)]));
+  const positions = Object.fromEntries(nodes.map((node, index) => [node.id, gridPlace(index)]));
   return { schema: "langgraph.v1", workflowId: "bench", nodes, edges, metadata: { editor: { positions } } };
 }
 
 const bareOf = ({ nodes, edges }: ReturnType<typeof graphOf>) => ({
-  nodes: nodes.map(({ id, name }, index) => ({ id, label: name, ...placeOf(index) })),
+  nodes: nodes.map(({ id, name }, index) => ({ id, label: name, ...gridPlace(index) })),
   edges: edges.map(({ from, to, metadata: { id } }) => ({ id, from, to })),
-  ...CARD,
+  ...BARE_CARD,
 });
 
 async function stored({ url }: Bench, graph: object): Promise<string> {
@@ -258,7 +258,8 @@ const replay = (changes: readonly (readonly [number, string, string])[]) =>
     let next = 0;
     const frame = () => {
       const states: Record<string, string> = {};
-      for (let one = changes[next]; one && one[0] <= performance.now() - start; one = changes[++next]) states[one[1]] = one[2];
+      for (let change = changes[next]; change && change[0] <= performance.now() - start; change = changes[++next])
+        states[change[1]] = change[2];
       if (Object.keys(states).length > 0) (window as unknown as { change(states: object): void }).change(states);
       if (next < changes.length) requestAnimationFrame(frame);
       else resolve();

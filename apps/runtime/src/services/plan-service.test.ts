@@ -58,8 +58,8 @@ test("[E12] a plan of a workflow whose limit does not hold is refused, with the 
 });
 
 test("[E12] the event loop turns between the steps of a plan, and within a long one", async () => {
-  const one = graphOf(30).nodes[0] as Graph["nodes"][0];
-  const graph = { ...graphOf(30), nodes: Array.from({ length: 1100 }, (_, at) => ({ ...one, id: `t${at}` })) } as Graph;
+  const first = graphOf(30).nodes[0] as Graph["nodes"][0];
+  const graph = { ...graphOf(30), nodes: Array.from({ length: 1100 }, (_, at) => ({ ...first, id: `t${at}` })) } as Graph;
   let turns = 0;
   let isPlanned = false;
   const count = () => {
