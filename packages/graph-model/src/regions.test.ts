@@ -30,6 +30,7 @@ const kind = (plane: Plane, service: string, properties: Record<string, object>,
 const ALL = [
   kind("comfy", "Any", { model: MODEL, image: IMAGE, other: IMAGE }),
   kind("comfy", "Elsewhere", { model: MODEL, image: IMAGE }, ["b"]),
+  kind("comfy", "Loads", { model: MODEL, image: IMAGE, file: { enum: ["x", "y"], "x-on": { x: ["a"], y: ["b"] } } }, ["a", "b"]),
   kind("python", "Paint", { image: { "x-artifact": "image" } }),
 ];
 const library: Library = {
@@ -87,6 +88,15 @@ describe("regions", () => {
     expect(regions(graphOf(["a-e"]))).toEqual(["a", "e"]);
     expect(regions(graphOf(["a-b", "b-e", "e-e2"]))).toEqual(["ab", "ee2"]);
     expect(codes(graphOf(["a-e"]))).toEqual([]);
+  });
+  test("[RG1] are split where no server has the files of both", () => {
+    const named = (files: Record<string, string>) => {
+      const graph = graphOf(["a-b"]);
+      for (const node of graph.nodes) Object.assign(node, { service: "Loads", params: { file: files[node.id] } });
+      return regions(graph);
+    };
+    expect(named({ a: "x", b: "x" })).toEqual(["ab"]);
+    expect(named({ a: "x", b: "y" })).toEqual(["a", "b"]);
   });
   test("end where what an output node shows goes on: within a prompt nobody can take it", () => {
     const graph = graphOf(["a-b", "b-c"]);

@@ -75,7 +75,7 @@ async function play(
   return { history, executed, news, id };
 }
 
-function whenItRuns(act: () => void): void {
+function whenItRuns(act: () => unknown): void {
   const timer = setInterval(() => {
     if (fake.queue.running === 0) return;
     clearInterval(timer);
@@ -127,6 +127,16 @@ test("a server that gives prompts ids of its own is too old, which is said, and 
     error: { class: "user", message: expect.stringContaining("is older than 0.3.45 (July 2025)") },
   });
   expect(fake.calls).toContain("POST /interrupt");
+});
+
+test("a prompt that somebody interrupted in ComfyUI is tried again, and says so", async () => {
+  whenItRuns(async () => {
+    const { queue_running: running } = (await (await fetch(`${fake.url}/queue`)).json()) as { queue_running: [number, string][] };
+    await fetch(`${fake.url}/interrupt`, { method: "POST", body: JSON.stringify({ prompt_id: running[0]?.[1] }) });
+  });
+  await expect(play("01_simple_ok", { slow: 20 })).rejects.toMatchObject({
+    error: { class: "transient", message: "Somebody interrupted the prompt in ComfyUI." },
+  });
 });
 
 test("a failure names what was done before it, what the cache had too", async () => {
