@@ -7,7 +7,7 @@ export interface Table {
 }
 
 /** What a database says of itself and of the processes on it: another one says this of its own. */
-const OWN = ["_prisma_migrations", "function", "release", "runtime", "server_secret"];
+const OWN = ["_prisma_migrations", "function", "release", "runtime", "server_secret", "worker_manifest"];
 
 export const { escapeIdentifier: identifier } = pg;
 
