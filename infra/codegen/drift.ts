@@ -3,7 +3,9 @@ import type pg from "pg";
 
 /** What is not said, or may be said in several ways, is compared with nothing. */
 const ANYTHING = Symbol("anything");
-type Said = string | typeof ANYTHING;
+/** A default that may be written in many ways: there has to be one. */
+const SOMETHING = Symbol("something");
+type Said = string | typeof ANYTHING | typeof SOMETHING;
 
 interface Column {
   /** PostgreSQL's name of the type. */
@@ -89,6 +91,7 @@ function columnDrift(place: string, written: Column | undefined, made: Column | 
 }
 
 function differ(place: string, what: string, inSchema: Said, inDatabase: Said): string[] {
+  if (inSchema === SOMETHING && inDatabase === "none") return [`${place}: schema.prisma has a default, the migrations none.`];
   if (typeof inSchema !== "string" || typeof inDatabase !== "string" || inSchema === inDatabase) return [];
   if (inSchema !== "" && Number(inSchema) === Number(inDatabase)) return [];
   return [`${place}: schema.prisma says ${what} ${inSchema}, the migrations ${inDatabase}.`];
@@ -96,7 +99,7 @@ function differ(place: string, what: string, inSchema: Said, inDatabase: Said): 
 
 function writtenTables(text: string): Map<string, Table> {
   const schema = text.replaceAll("\r\n", "\n").replaceAll(/("(?:[^"\\]|\\.)*")|\/\/.*$/gm, (_, quoted = "") => quoted);
-  const models = [...schema.matchAll(/^model\s+(\w+)\s*\{\n([\s\S]*?)^\}/gm)].map(([, name = "", body = ""]) => ({ name, body }));
+  const models = [...schema.matchAll(/^model\s+(\w+)\s*\{[ \t]*\n([\s\S]*?)^\}/gm)].map(([, name = "", body = ""]) => ({ name, body }));
   const tableOf = new Map(models.map(({ name, body }) => [name, mapped(body, "@@") ?? name]));
   return new Map(models.map(({ name, body }) => [tableOf.get(name) as string, writtenTable(body, tableOf)]));
 }
@@ -118,9 +121,11 @@ function writtenTable(body: string, tableOf: ReadonlyMap<string, string>): Table
     if (!field || tableOf.has(type)) continue;
     const column = mapped(rest, "@") ?? field;
     columnOf.set(field, column);
-    const base = TYPES[/@db\.(\w+)/.exec(rest)?.[1] ?? type];
+    const [, native = type, size = native === "DateTime" ? "(3)" : native === "Decimal" ? "(65,30)" : ""] =
+      /@db\.(\w+)(\([^)]*\))?/.exec(rest)?.map((part, at) => (at === 2 ? (part ?? "") : part)) ?? [];
+    const base = TYPES[native];
     table.columns.set(column, {
-      type: base === undefined ? ANYTHING : `${list ? "_" : ""}${base}`,
+      type: base === undefined ? ANYTHING : `${list ? "_" : ""}${base}${sized(base, size)}`,
       nulls: list ? ANYTHING : optional ? "allowed" : "refused",
       fills: rest.includes("@default(") ? writtenDefault(rest.slice(rest.indexOf("@default(") + "@default(".length)) : "none",
     });
@@ -132,30 +137,47 @@ function writtenTable(body: string, tableOf: ReadonlyMap<string, string>): Table
     const [, type = ""] = /^\w+\s+(\w+)/.exec(line) ?? [];
     const fields = /\bfields:\s*\[([^\]]*)\]/.exec(line)?.[1];
     if (fields === undefined || !tableOf.has(type) || line.startsWith("@@")) continue;
-    table.keys.set(`${columnsOf(fields)} -> ${tableOf.get(type)}`, /\bonDelete:\s*(\w+)/.exec(line)?.[1] ?? ANYTHING);
+    const optional = /^\w+\s+\w+\?/.test(line) ? "SetNull" : "Restrict";
+    table.keys.set(`${columnsOf(fields)} -> ${tableOf.get(type)}`, /\bonDelete:\s*(\w+)/.exec(line)?.[1] ?? optional);
   }
   return table;
 }
 
-/** What follows `@default(`. A plain number, word or time is compared; what Prisma fills in itself, or may be written in many ways, is not. */
+/** How long or exact a value is; that of times and of characters has a usual one, which PostgreSQL does not write. */
+function sized(base: string, size: string): string {
+  const bare = size.replaceAll(" ", "");
+  return (base.startsWith("time") && bare === "(6)") || (base === "bpchar" && bare === "(1)") ? "" : bare;
+}
+
+/** What follows `@default(`. A plain number, word or time is compared; what Prisma fills in itself is not in the database. */
 function writtenDefault(text: string): Said {
-  const [, plain] = /^(now\(\)|autoincrement\(\)|-?[\d.]+|true|false|"[\w .:-]*")\)/.exec(text) ?? [];
-  return plain === undefined ? ANYTHING : plain.replaceAll('"', "");
+  if (/^((uuid|cuid|nanoid|ulid)\(|dbgenerated\(\))/.test(text)) return ANYTHING;
+  const [, plain] = /^(now\(\)|autoincrement\(\)|-?[\d.]+|\w+|"(?!\d{4}-)[^"\\]*")\)/.exec(text) ?? [];
+  return plain === undefined ? SOMETHING : plain.replaceAll('"', "");
 }
 
 async function madeTables(client: pg.Client): Promise<Map<string, Table>> {
   const tables = new Map<string, Table>();
-  const { rows } = await client.query<{ table: string; column: string; type: string; nullable: string; fills: string | null }>(
-    `SELECT c.table_name AS table, c.column_name AS column, c.udt_name AS type, c.is_nullable AS nullable,
+  const { rows } = await client.query<{
+    table: string;
+    column: string;
+    type: string;
+    size: string | null;
+    nullable: string;
+    fills: string | null;
+  }>(
+    `SELECT c.table_name AS table, c.column_name AS column, c.udt_name AS type,
+            substring(format_type(a.atttypid, a.atttypmod) FROM '\\([^)]*\\)') AS size, c.is_nullable AS nullable,
             CASE WHEN c.is_identity = 'YES' THEN 'nextval' ELSE c.column_default END AS fills
      FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
+     JOIN pg_attribute a ON a.attrelid = format('%I', c.table_name)::regclass AND a.attname = c.column_name
      WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE'`,
   );
-  for (const { table, column, type, nullable, fills } of rows) {
+  for (const { table, column, type, size, nullable, fills } of rows) {
     const known = tables.get(table) ?? { columns: new Map(), indexes: new Set(), keys: new Map() };
     tables.set(table, known);
     known.columns.set(column, {
-      type,
+      type: `${type}${sized(type.replace(/^_/, ""), size ?? "")}`,
       nulls: nullable === "YES" ? "allowed" : "refused",
       fills: fills === null ? "none" : madeDefault(fills),
     });
@@ -176,18 +198,19 @@ async function madeTables(client: pg.Client): Promise<Map<string, Table>> {
      FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class o ON o.oid = c.confrelid
      CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY AS k(attnum, at)
      JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum
-     WHERE c.contype = 'f' AND t.relnamespace = current_schema()::regnamespace GROUP BY c.oid, t.relname, o.relname, c.confdeltype`,
+     WHERE c.contype = 'f' AND t.relnamespace = current_schema()::regnamespace GROUP BY c.oid, t.relname, o.relname, c.confdeltype ORDER BY t.relname, columns`,
   );
   for (const { table, columns, other, deletes } of keys.rows)
     tables.get(table)?.keys.set(`${columns.join(", ")} -> ${other}`, ON_DELETE[deletes] ?? ANYTHING);
   return tables;
 }
 
-/** PostgreSQL's letters. */
-const ON_DELETE: Readonly<Record<string, string>> = { a: "NoAction", r: "Restrict", c: "Cascade", n: "SetNull", d: "SetDefault" };
+/** PostgreSQL's letters. Without a word it does as for Restrict, at the end of the statement. */
+const ON_DELETE: Readonly<Record<string, string>> = { a: "Restrict", r: "Restrict", c: "Cascade", n: "SetNull", d: "SetDefault" };
 
 function madeDefault(text: string): string {
   if (text.startsWith("nextval")) return "autoincrement()";
-  if (/^(now\(\)|CURRENT_TIMESTAMP(\(\d\))?)$/.test(text)) return "now()";
-  return text.replace(/::[\w ]+(\[\])?$/, "").replaceAll(/^'|'$/g, "");
+  if (/^(now\(\)|CURRENT_(TIMESTAMP(\(\d\))?|DATE))$/.test(text)) return "now()";
+  const bare = text.replace(/::[\w ."]+(\(\d+\))?(\[\])?$/, "");
+  return /^'.*'$/s.test(bare) ? bare.slice(1, -1).replaceAll("''", "'") : bare;
 }

@@ -145,7 +145,7 @@ test("whatever way the same is written, schema.prisma and the migrations agree; 
   A
 }
 // model Gone { id Int @id }
-model Other {
+model Other { // of things
   id    String @id @default(dbgenerated("gen_random_uuid()")) @db.Uuid
   key   String @unique // not @default("x")
   things Thing[]
@@ -160,6 +160,11 @@ model Thing{
   quoted  String   @default("it's :)")
   share   Float    @default(1.0)
   real    Float?   @db.Real
+  kept    String   @default("text/plain") @db.VarChar(20)
+  day     DateTime @default(now()) @db.Date
+  later   DateTime? @db.Timestamptz
+  maybeId String?  @map("maybe_id") @db.Uuid
+  maybe   Other?   @relation("maybe", fields: [maybeId], references: [id])
   code    String?  @db.Char(2)
   shape   Unsupported("point")?
   otherId String   @map("other_id") @db.Uuid
@@ -175,6 +180,7 @@ model Thing{
 CREATE TABLE other (id UUID PRIMARY KEY DEFAULT gen_random_uuid(), key TEXT NOT NULL UNIQUE);
 CREATE TABLE thing (id TEXT PRIMARY KEY, kind "Kind" NOT NULL DEFAULT 'A', cost DECIMAL(10, 2), words TEXT[] DEFAULT ARRAY[]::TEXT[],
   more JSONB NOT NULL DEFAULT '{"a":1}', quoted TEXT NOT NULL DEFAULT 'it''s :)', share DOUBLE PRECISION NOT NULL DEFAULT 1, real REAL,
+  kept VARCHAR(20) NOT NULL DEFAULT 'text/plain', day DATE NOT NULL DEFAULT CURRENT_DATE, later TIMESTAMPTZ, maybe_id UUID REFERENCES other (id) ON DELETE SET NULL,
   code CHAR(2), shape POINT, other_id UUID NOT NULL REFERENCES other (id) ON DELETE CASCADE, at TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP);
 CREATE INDEX by_cost ON thing (cost, other_id DESC) INCLUDE (share);
 CREATE UNIQUE INDEX ON thing (kind, code);
@@ -198,8 +204,23 @@ CREATE VIEW seen AS SELECT id FROM thing;`;
       "thing (other_id -> other): schema.prisma says onDelete is SetNull, the migrations Cascade.",
       "schema.prisma has the table More, which no migration creates.",
     ]);
-    const alone = MODELS.replace(/^model Other \{[^}]*\}/m, "").replace(/ {2}other .*\n/, "");
+    const slips = MODELS.replace('@default("{\\"a\\": 1}")', "")
+      .replace("@db.VarChar(20)", "@db.VarChar(30)")
+      .replace("@default(now()) @db.Timestamptz(3)", "@default(now()) @db.Timestamptz")
+      .replace('"text/plain"', '"text/html"')
+      .replace(", onDelete: Cascade", "")
+      .replace("code    String?", "code    String? @default(dbgenerated(\"lower('A')\"))");
+    expect(await drift(slips)).toEqual([
+      'thing.more: schema.prisma says the default is none, the migrations {"a": 1}.',
+      "thing.kept: schema.prisma says the type varchar(30), the migrations varchar(20).",
+      "thing.kept: schema.prisma says the default is text/html, the migrations text/plain.",
+      "thing.code: schema.prisma has a default, the migrations none.",
+      "thing.at: schema.prisma says the type timestamptz, the migrations timestamptz(3).",
+      "thing (other_id -> other): schema.prisma says onDelete is Restrict, the migrations Cascade.",
+    ]);
+    const alone = MODELS.replace(/^model Other \{[^}]*\}/m, "").replaceAll(/ {2}(other|maybe) .*\n/g, "");
     expect(await drift(alone)).toEqual([
+      "The migrations create the foreign key thing (maybe_id -> other), which schema.prisma lacks.",
       "The migrations create the foreign key thing (other_id -> other), which schema.prisma lacks.",
       "The migrations create the table other, which schema.prisma lacks.",
     ]);
