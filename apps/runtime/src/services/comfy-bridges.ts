@@ -39,6 +39,17 @@ interface Bridge {
   kept: { sha256: string };
 }
 
+/** @param sha256 of the manifest that is kept of it; empty if none is */
+const unreadBridge = (at: Date, sha256: string): Bridge => ({
+  notice: undefined,
+  sha256: "",
+  capabilities: [],
+  packs: {},
+  packsHash: "",
+  at,
+  kept: { sha256 },
+});
+
 export class ComfyBridges {
   private readonly bridges = new Map<string, Bridge>();
   private readonly serverAt = new Map<string, Date>();
@@ -96,27 +107,9 @@ export class ComfyBridges {
     for (const { worker, manifest, reportedAt } of this.kept.of(PLANE))
       if (!this.bridges.has(worker)) {
         const { sha256 = "" } = (manifest ?? {}) as { sha256?: string };
-        this.bridges.set(worker, {
-          notice: undefined,
-          sha256: "",
-          capabilities: [],
-          packs: {},
-          packsHash: "",
-          at: reportedAt,
-          kept: { sha256 },
-        });
+        this.bridges.set(worker, unreadBridge(reportedAt, sha256));
       }
-    for (const worker of present.keys())
-      if (!this.bridges.has(worker))
-        this.bridges.set(worker, {
-          notice: undefined,
-          sha256: "",
-          capabilities: [],
-          packs: {},
-          packsHash: "",
-          at: now,
-          kept: { sha256: "" },
-        });
+    for (const worker of present.keys()) if (!this.bridges.has(worker)) this.bridges.set(worker, unreadBridge(now, ""));
     for (const [worker, bridge] of this.bridges) await this.follow(worker, bridge, present.get(worker), now);
     this.forgetOld();
     this.join(now);
