@@ -301,6 +301,20 @@ test("a graph that is deleted comes back by Undo, from the list, and on the page
     await shown.waitFor({ state: "detached" });
   };
   const link = list.locator(`a[href="/g/${id}"]`);
+  // The first deletion is answered after the list, asked again meanwhile, has lost the card.
+  let removal = "";
+  await list.routeWebSocket(/trpc/, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((sent) => {
+      removal ||= /"id":(\d+)[^{}]*"method":"mutation".*"graphs\.remove"/.exec(String(sent))?.[1] ?? "";
+      server.send(sent);
+    });
+    server.onMessage((received) => {
+      const isAnswer = removal !== "" && String(received).includes(`"id":${removal},`);
+      const ready = isAnswer ? list.locator(".graph-card", { has: link }).waitFor({ state: "detached" }) : Promise.resolve();
+      void ready.then(() => socket.send(received));
+    });
+  });
   await list.goto(spindle.url);
   await deleteIt();
   await list.getByRole("button", { name: "Undo" }).hover(); // the message waits for whoever points at it

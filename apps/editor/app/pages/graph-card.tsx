@@ -13,22 +13,26 @@ export function GraphCard({ graph, onChanged }: { graph: ListedGraph; onChanged(
   const trpc = useTRPC();
   const client = useQueryClient();
   const [isNamed, setNamed] = useState(false);
-  const options = { onSettled: onChanged, onError: toastError };
-  const rename = useMutation(trpc.graphs.rename.mutationOptions(options));
-  const restore = useMutation(trpc.graphs.restore.mutationOptions(options));
-  const duplicate = useMutation(trpc.graphs.duplicate.mutationOptions(options));
-  const remove = useMutation(trpc.graphs.remove.mutationOptions(options));
   const { id, name } = graph;
+  // What follows a success belongs to the mutation, not to its call: a call's is dropped when the list,
+  // asked again meanwhile, has taken this card away.
+  const options = { onSettled: onChanged, onError: toastError };
+  const rename = useMutation(trpc.graphs.rename.mutationOptions({ ...options, onSuccess: () => void client.invalidateQueries() }));
+  const restore = useMutation(trpc.graphs.restore.mutationOptions(options));
+  const duplicate = useMutation(
+    trpc.graphs.duplicate.mutationOptions({ ...options, onSuccess: () => toast("info", `"${name}" was copied.`) }),
+  );
+  const remove = useMutation(
+    trpc.graphs.remove.mutationOptions({
+      ...options,
+      onSuccess: () => toast("info", `"${name}" was deleted.`, { label: "Undo", act: () => restore.mutate({ id }) }),
+    }),
+  );
   const renameTo = (text: string) => {
     setNamed(false);
     const next = text.trim();
-    if (next && next !== name) rename.mutate({ id, name: next }, { onSuccess: () => void client.invalidateQueries() });
+    if (next && next !== name) rename.mutate({ id, name: next });
   };
-  const removeGraph = () =>
-    remove.mutate(
-      { id },
-      { onSuccess: () => toast("info", `"${name}" was deleted.`, { label: "Undo", act: () => restore.mutate({ id }) }) },
-    );
   const shownName = rename.isPending ? rename.variables.name : name;
   return (
     <article className="card graph-card">
@@ -56,10 +60,10 @@ export function GraphCard({ graph, onChanged }: { graph: ListedGraph; onChanged(
                 label: "Duplicate",
                 icon: <Copy size={16} />,
                 why: graph.unreadable && "It cannot be read.",
-                onSelect: () => duplicate.mutate({ id }, { onSuccess: () => toast("info", `"${name}" was copied.`) }),
+                onSelect: () => duplicate.mutate({ id }),
               },
               "line",
-              { label: "Delete graph", icon: <Trash2 size={16} />, danger: true, onSelect: removeGraph },
+              { label: "Delete graph", icon: <Trash2 size={16} />, danger: true, onSelect: () => remove.mutate({ id }) },
             ]}
           />
         </div>
