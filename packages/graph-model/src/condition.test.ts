@@ -1,6 +1,8 @@
+import { parse } from "@bufbuild/cel";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { withOneBudget } from "./cel.ts";
-import { Condition, ConditionError, type ConditionScope } from "./condition.ts";
+import { type Expr, withOneBudget } from "./cel.ts";
+import { Condition, ConditionError, type ConditionScope, nestingOf } from "./condition.ts";
 
 const holds = (text: string, scope: ConditionScope): boolean => new Condition(text).holds(scope);
 const scope = (output: Record<string, unknown>, error = {}) => ({ output, error, context: { lang: "en" }, inputs: { n: 3 } });
@@ -174,5 +176,50 @@ describe("conditions of one form", () => {
     const [first, second] = ["output.n == 1", "output.n == 2"].map((text) => new Condition(text, known));
     expect([first?.fault, second?.fault, known.size]).toEqual([undefined, undefined, 1]);
     expect([first?.holds(scope({ n: 2 })), second?.holds(scope({ n: 2 }))]).toEqual([false, true]);
+  });
+});
+
+describe("brackets inside brackets", () => {
+  test.each(["//0\r", "//0\n", "//\r\n", "1 //\r//\n+ "])("are counted after %j", (before) => {
+    expect(new Condition(`${before}${"(".repeat(300)}1${")".repeat(300)} == 1`).fault).toMatch(/brackets inside one another/);
+  });
+
+  test("are as many as the parser finds, whatever comments and texts stand between them", () => {
+    const depthOf = (expr: Expr | undefined): number => {
+      const kind = expr?.exprKind;
+      if (kind?.case === "listExpr") return 1 + Math.max(0, ...kind.value.elements.map(depthOf));
+      if (kind?.case !== "callExpr") return 0;
+      const [of, at] = kind.value.args.map(depthOf);
+      return Math.max(of ?? 0, (at ?? 0) + (kind.value.function === "_[_]" ? 1 : 0));
+    };
+    const space = fc.constantFrom("", " ", "\n", "\r", "\t", "\f", "//[[\n", '//"[\r', "//'\r\n", "// ]]\n ");
+    const quoted = ['"["', "'[['", 'r"\\["', '"\\"["', '"""[\r["\n]"""', "'''[\\'['''", 'b"["', "rb'['", '"\\\\"', '"//["', "'//['"];
+    const word = fc.constantFrom("1", ...quoted);
+    const { list } = fc.letrec<{ list: string; part: string }>((tie) => ({
+      list: fc
+        .tuple(space, fc.array(tie("part"), { maxLength: 3 }), space)
+        .map(([before, parts, after]) => `${before}[${parts.join(",")}]${after}`),
+      part: fc.oneof(
+        { maxDepth: 8 },
+        fc.tuple(space, word, space).map((texts) => texts.join("")),
+        tie("list"),
+      ),
+    }));
+    const damage = fc.option(fc.tuple(fc.nat(), fc.constantFrom("\r", "\n", '"', "'", "\\", "/", "//", "[", "]", "r")), { freq: 2 });
+    let parsed = 0;
+    const check = fc.property(list, damage, (whole, put) => {
+      const at = put ? put[0] % (whole.length + 1) : 0;
+      const text = put ? `${whole.slice(0, at)}${put[1]}${whole.slice(at)}` : whole;
+      let found: Expr | undefined;
+      try {
+        found = parse(text).expr;
+      } catch {
+        return;
+      }
+      parsed++;
+      expect(nestingOf(text), JSON.stringify(text)).toBe(depthOf(found));
+    });
+    fc.assert(check, { numRuns: 3000, seed: 1 });
+    expect(parsed).toBeGreaterThan(300);
   });
 });

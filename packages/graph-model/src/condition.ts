@@ -122,12 +122,15 @@ function read(text: string): Parsed {
   }
 }
 
-/** Comments, raw texts (in which a backslash is one) and texts, in the order in which CEL tells them apart. */
+/**
+ * Comments, raw texts (in which a backslash is one) and texts, in the order in which CEL tells them apart. A line ends where it ends for
+ * the parser, at a carriage return, too: what is taken for a comment or a text here and not there would be brackets that nobody counts.
+ */
 const UNREAD =
-  /\/\/[^\n]*|\b[bB]?[rR][bB]?(?:"""[\s\S]*?"""|'''[\s\S]*?'''|"[^"\n]*"|'[^'\n]*')|"""(?:\\[\s\S]|[^\\])*?"""|'''(?:\\[\s\S]|[^\\])*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'/g;
+  /\/\/[^\r\n]*|\b[bB]?[rR][bB]?(?:"""[\s\S]*?"""|'''[\s\S]*?'''|"[^"\r\n]*"|'[^'\r\n]*')|"""(?:\\[\s\S]|[^\\])*?"""|'''(?:\\[\s\S]|[^\\])*?'''|"(?:\\.|[^"\\\r\n])*"|'(?:\\.|[^'\\\r\n])*'/g;
 
-/** Found without the parser, which is what deep nesting would hurt. */
-function nestingOf(text: string): number {
+/** How many brackets stand inside one another: found without the parser, which is what deep nesting would hurt. */
+export function nestingOf(text: string): number {
   let [depth, deepest] = [0, 0];
   for (const character of text.replaceAll(UNREAD, "")) {
     if ("([{".includes(character)) deepest = Math.max(deepest, ++depth);
