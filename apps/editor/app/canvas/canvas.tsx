@@ -17,7 +17,6 @@ import {
   type Viewport,
 } from "@xyflow/react";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { useShownRuns } from "../session/run-store";
 import { moving } from "../ui/motion";
 import { BroughtNote, FrameCard, toBackdrop } from "./backdrop";
 import { addBend } from "./bends";
@@ -43,7 +42,7 @@ import { DRAG_TYPE, keyOf } from "./offers";
 import { RailCard, useRails } from "./rail-card";
 import { afterChanges, type Selection, selectedAlone, selectionOf } from "./selection";
 import { useTabStop } from "./tab-stop";
-import { useDrawnWires } from "./use-drawn-wires";
+import { useDrawnWires, useWireMarks } from "./use-drawn-wires";
 import { useEscape, useGiveUp } from "./use-give-up";
 import { useLinks } from "./use-links";
 import { useOpenAt } from "./use-palette";
@@ -74,13 +73,6 @@ export interface CanvasProps {
   /** Goes into the subgraph that the node calls, if it calls one. */
   onEnter(node: string): void;
 }
-
-/** The nodes with a node run in this state, as one text: nothing is drawn anew while they stay the same. */
-const useNodesIn = (state: string): string =>
-  useShownRuns((store) => {
-    const found = Object.values(store.nodes).filter((nodeRun) => nodeRun.state === state);
-    return found.map((nodeRun) => nodeRun.node).join("\n");
-  });
 
 export function Canvas({
   sheet,
@@ -125,8 +117,6 @@ export function Canvas({
   // The wire that what is dragged would be put into.
   const [aimedWire, aimAtWire] = useState<string>();
   const wired = useMemo(() => new Set(graph.edges.flatMap(({ from, to }) => [from, to])), [graph.edges]);
-  const running = useNodesIn("running");
-  const queued = useNodesIn("queued");
 
   useEffect(() => {
     setNodes((old) => {
@@ -161,14 +151,8 @@ export function Canvas({
   }, [nodes, groups, selection.nodes, selection.notes, tabStop]);
   const drawnGroups = useMemo(() => toGroupNodes(graph, groups, nodes, selection.nodes), [graph, groups, nodes, selection.nodes]);
   const rails = useRails({ sheet, graph, library, nodes });
-  const drawnEdges = useMemo(() => {
-    const [into, before] = [new Set(running.split("\n")), new Set(queued.split("\n"))];
-    return [...folded(edges, groups), ...rails.wires].map((edge) => ({
-      ...edge,
-      selected: selection.edges.has(edge.id),
-      className: `${edge.className ?? ""} ${into.has(edge.target) ? "flow" : before.has(edge.target) ? "queued" : ""} ${edge.id === aimedWire ? "aimed" : ""}`,
-    }));
-  }, [edges, groups, rails.wires, selection.edges, running, queued, aimedWire]);
+  const wires = useMemo(() => [...folded(edges, groups), ...rails.wires], [edges, groups, rails.wires]);
+  const drawnEdges = useWireMarks(wires, selection.edges, aimedWire);
 
   const parts = useMemo(() => ({ sheet, select: onSelect }), [sheet, onSelect]);
   const changeNodes = (given: NodeChange<Drawn>[]) => {
@@ -207,7 +191,7 @@ export function Canvas({
     );
   };
   const changeEdges = (changes: EdgeChange[]) => {
-    const ids = [...edges, ...rails.wires].map((edge) => edge.id);
+    const ids = wires.map((edge) => edge.id);
     onSelect((now) => {
       const next = afterChanges(now.edges, changes, ids);
       return next === now.edges ? now : { ...now, edges: next };
@@ -215,6 +199,10 @@ export function Canvas({
   };
 
   const backdrop = useMemo(() => toBackdrop(graph), [graph]);
+  const drawn = useMemo(
+    () => [...backdrop, ...rails.cards, ...drawnGroups, ...drawnNodes] as Drawn[],
+    [backdrop, rails.cards, drawnGroups, drawnNodes],
+  );
   const beginDrag = (event: MouseEvent | TouchEvent | React.MouseEvent, node: Drawn) => {
     grip.hold();
     const isCopy = event.altKey || event.ctrlKey || event.metaKey;
@@ -325,7 +313,7 @@ export function Canvas({
           }
         >
           <ReactFlow
-            nodes={[...backdrop, ...rails.cards, ...drawnGroups, ...drawnNodes] as Drawn[]}
+            nodes={drawn}
             edges={drawnEdges}
             nodeTypes={TYPES}
             edgeTypes={EDGE_TYPES}

@@ -6,7 +6,7 @@ import { useEffect, useMemo } from "react";
 import { create } from "zustand";
 import { isWithin } from "../session/inner-runs";
 import { useTRPC } from "../session/provider";
-import { useOpenRun, useRunStore } from "../session/run-store";
+import { useIsRunOpen, useRunStore } from "../session/run-store";
 import { span } from "../ui/words";
 import { criticalPath, type PathStep } from "./critical-path";
 
@@ -20,7 +20,7 @@ export function useCriticalPath(graph: Graph | undefined, calls: readonly string
   const trpc = useTRPC();
   const isOn = usePath((state) => state.isOn);
   const run = useRunStore((store) => store.run?.id);
-  const isOpen = useOpenRun() !== undefined;
+  const isOpen = useIsRunOpen();
   const isAsked = isOn && !isOpen && run !== undefined;
   // Of a run that has ended nothing changes, but what was asked while it went on is not all of it.
   const { data } = useQuery({ ...trpc.runs.nodeRuns.queryOptions({ id: run ?? "" }), enabled: isAsked, refetchOnMount: "always" });

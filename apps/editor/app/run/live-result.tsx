@@ -26,7 +26,7 @@ export function LiveResult({ template }: { template: TemplateView }) {
   const first = declared.find(({ name }) => isArtifact(outputs[name]))?.name ?? "";
   const result = isArtifact(outputs[first]) ? outputs[first] : undefined;
   const others = declared.filter(({ name }) => name !== first && outputs[name] !== undefined && outputs[name] !== null);
-  const open = useOpenRun();
+  const open = useOpenRun((one) => one);
   const preview = Object.values(live)
     .map((one) => one.preview)
     .findLast((one) => one?.mime.startsWith("image/"));

@@ -8,7 +8,7 @@ import { useRef } from "react";
 import { Controller, useForm } from "react-hook-form";
 import { upload } from "../session/files";
 import { useTRPCClient } from "../session/provider";
-import { useOpenRun } from "../session/run-store";
+import { useIsRunOpen } from "../session/run-store";
 import { keepRunValues } from "../session/run-values";
 import type { TemplateView } from "../session/types";
 import { FileBox } from "../ui/file-box";
@@ -21,7 +21,7 @@ type Values = Record<string, unknown>;
 export function OneClickForm({ template, onStarted }: { template: TemplateView; onStarted(run: string): void }) {
   const api = useTRPCClient();
   const navigate = useNavigate();
-  const isRunning = useOpenRun() !== undefined;
+  const isRunning = useIsRunOpen();
   const fields = useRef<HTMLFormElement>(null);
   const { control, handleSubmit, setValue, setError, getValues, clearErrors, formState } = useForm<Values>({ shouldFocusError: false });
   const draft = Object.values(template.engines).some((engine) => engine.draft);

@@ -16,10 +16,10 @@ import { when } from "../ui/words";
 import { pathWords } from "./result";
 
 export function Questions({ graph }: { graph: Graph }) {
-  const run = useOpenRun();
+  const run = useOpenRun(({ id }) => id);
   const trpc = useTRPC();
   const { data = [] } = useQuery({
-    ...trpc.runs.questions.queryOptions({ id: run?.id ?? "" }),
+    ...trpc.runs.questions.queryOptions({ id: run ?? "" }),
     enabled: run !== undefined,
     refetchInterval: run ? 2000 : false,
   });
@@ -34,7 +34,7 @@ export function Questions({ graph }: { graph: Graph }) {
         </span>
         {data.length > 1 && <span className="text-faint text-small">1 of {data.length}</span>}
       </div>
-      {first.held ? <Held run={run.id} question={first} /> : <Form key={first.path} run={run.id} question={first} />}
+      {first.held ? <Held run={run} question={first} /> : <Form key={first.path} run={run} question={first} />}
     </section>
   );
 }

@@ -1,7 +1,7 @@
 import { type Graph, type Library, type LibraryEngine, resolve } from "@spindle/graph-model";
 import { CircleAlert, Hand, LoaderCircle, RotateCcw, Square } from "lucide-react";
-import type { CSSProperties } from "react";
-import { useOpenRun, useRunStore } from "../session/run-store";
+import { type CSSProperties, useMemo } from "react";
+import { useIsRunOpen, useRunStore } from "../session/run-store";
 import type { RunView, ShownNodeRun } from "../session/types";
 import { span } from "../ui/words";
 
@@ -9,8 +9,8 @@ import { span } from "../ui/words";
 export function useRunProgress(graph: Graph | undefined): { share: number; remaining: number | undefined } {
   const nodes = useRunStore((store) => store.nodes);
   const live = useRunStore((store) => store.live);
-  const list = graph?.nodes ?? [];
-  const weight = (id: string) => list.find((node) => node.id === id)?.progressWeight ?? 1;
+  const weights = useMemo(() => new Map(graph?.nodes.map(({ id, progressWeight }) => [id, progressWeight])), [graph]);
+  const weight = (id: string) => weights.get(id) ?? 1;
   let total = 0;
   let done = 0;
   let remaining: number | undefined;
@@ -38,7 +38,7 @@ interface RunBarProps {
 export function RunBar({ graph, library, notRunning, onCancel, onRetry, onRunWith }: RunBarProps) {
   const run = useRunStore((store) => store.run);
   const nodes = useRunStore((store) => store.nodes);
-  const open = useOpenRun();
+  const open = useIsRunOpen();
   const { share, remaining } = useRunProgress(graph);
   // That it begins in its turn is no news.
   const why = notRunning?.kind === "turn" ? null : notRunning;

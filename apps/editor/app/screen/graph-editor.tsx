@@ -52,7 +52,7 @@ import { graphTextOf } from "../session/files";
 import { useInnerRuns } from "../session/inner-runs";
 import { useTRPC, useTRPCClient } from "../session/provider";
 import { rememberNode } from "../session/recent-nodes";
-import { shownRuns, useOpenRun } from "../session/run-store";
+import { shownRuns, useIsRunOpen } from "../session/run-store";
 import { useDocument } from "../session/use-document";
 import { useLibrary } from "../session/use-library";
 import { focusCanvas, focusInspector } from "../ui/focus";
@@ -105,7 +105,7 @@ export function GraphEditor({ id }: { id: string }) {
   const [shown, show] = useState<"plan" | "commands" | "shortcuts" | "find" | "offer" | "engines">();
   const [updated, showUpdate] = useState<string>();
   const panels = usePanels();
-  const run = useOpenRun();
+  const isRunning = useIsRunOpen();
   usePageTitle(about.data?.name);
   useUndoSelection(opened?.undo, level);
   const pointer = usePointer();
@@ -177,7 +177,7 @@ export function GraphEditor({ id }: { id: string }) {
           selection,
           select: setSelection,
           whyNoPlan: problem,
-          isRunning: run !== undefined,
+          isRunning,
           outputsOf,
           start: (options) => void runs.start(options),
           cancel: runs.cancel,

@@ -31,7 +31,7 @@ interface Acts {
 export function useLiveMode(id: string, shared: DocumentState | undefined, library: Library, { values, follow }: Acts): LiveMode {
   const api = useTRPCClient();
   const isOn = useLiveSwitch((state) => state.isOn);
-  const open = useOpenRun()?.id;
+  const open = useOpenRun(({ id }) => id);
   const [shown, show] = useState<Pick<LiveMode, "waiting" | "why">>({ waiting: [], why: undefined });
   const edited = useRef(new Set<string>());
   const before = useRef<Graph>(undefined);

@@ -3,7 +3,7 @@ import { parsePath } from "@spindle/graph-model";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { useTRPC } from "./provider";
-import { type LevelRuns, useOpenRun, useRunStore } from "./run-store";
+import { type LevelRuns, useIsRunOpen, useRunStore } from "./run-store";
 import type { NodeCount, ShownNodeRun } from "./types";
 
 /** Events that follow one another at once are one question. */
@@ -39,9 +39,9 @@ export function useInnerRuns(calls: readonly string[]): void {
   const trpc = useTRPC();
   const client = useQueryClient();
   const run = useRunStore((store) => store.run?.id);
-  const seq = useRunStore((store) => store.run?.lastSeq);
-  const isOpen = useOpenRun() !== undefined;
+  const isOpen = useIsRunOpen();
   const isInside = calls.length > 0;
+  const seq = useRunStore((store) => (isInside ? store.run?.lastSeq : undefined));
   const { data } = useQuery({
     ...trpc.runs.nodeRuns.queryOptions({ id: run ?? "" }),
     enabled: isInside && run !== undefined,

@@ -1,14 +1,20 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { isEndedNodeState, NODE_CHANGES, type RunEvent } from "@spindle/schemas";
 import { beforeEach, describe, expect, test } from "vitest";
-import { showEvent, showLive, showSnapshot, useRunStore } from "./run-store";
-import type { RunView } from "./types";
+import { isKnownEvent, showNews, useRunStore } from "./run-store";
+import type { Live, RunView } from "./types";
 
 const samples = new URL("../../../../schemas/samples/run-event/valid/", import.meta.url);
 const events = readdirSync(samples).map((file) => JSON.parse(readFileSync(new URL(file, samples), "utf8")) as RunEvent);
 const RUN = { id: "r", number: 1, state: "running", lastSeq: -1, nodes: [], counts: {}, live: [] } as unknown as RunView;
 const at = "2026-11-20T10:00:00.000Z";
 const error = { code: "node.exception", message: "No." };
+const showEvent = (event: RunEvent) => {
+  showNews([{ kind: "event", event }]);
+  return isKnownEvent(event);
+};
+const showLive = (live: Live) => showNews([{ kind: "live", live }]);
+const showSnapshot = (run: RunView) => showNews([{ kind: "snapshot", run }]);
 const row = (node: string) => useRunStore.getState().nodes[node];
 let seq = 0;
 const tell = (type: RunEvent["type"], body: object = {}, path = "a") =>
@@ -201,4 +207,29 @@ describe("news in between", () => {
     queued(["a"], [{ node: "a", inRegion: true, progress: 0.5 }]);
     expect([row("a")?.state, getState().live.a?.progress]).toEqual(["running", 0.5]);
   });
+});
+
+test("what comes at once is one change, and the same as if it came apart", () => {
+  const event = (seq: number, type: string, path: string, body: object = {}) =>
+    ({ kind: "event", event: { run: "r", seq, type, at, node: path, path, attempt: 1, body } as unknown as RunEvent }) as const;
+  const news = [
+    event(1, "node.running", "a"),
+    event(2, "node.running", "b"),
+    { kind: "live", live: { node: "a", progress: 0.5 } as unknown as Live } as const,
+    event(3, "node.succeeded", "a", { output: { text: "x" } }),
+    event(4, "node.failed", "b", { error }),
+  ];
+  queued(["a", "b"]);
+  for (const each of news) showNews([each]);
+  const apart = getState();
+  showSnapshot(RUN);
+  queued(["a", "b"]);
+  let changes = 0;
+  const stop = useRunStore.subscribe(() => changes++);
+  showNews(news);
+  stop();
+  expect(changes).toBe(1);
+  expect(getState().nodes).toEqual(apart.nodes);
+  expect(getState().live).toEqual(apart.live);
+  expect(getState().run).toEqual(apart.run);
 });

@@ -45,11 +45,29 @@ export const useRunStore = create<RunStore>((set) => ({
 export const shownRuns = (): LevelRuns => useRunStore.getState().inside ?? useRunStore.getState();
 export const useShownRuns = <T>(read: (level: LevelRuns) => T): T => useRunStore((store) => read(store.inside ?? store));
 
-/** The run that is looked at, as long as it has not ended: while it starts, runs or waits for a person. */
-export const useOpenRun = (): RunView | undefined => useRunStore(({ run }) => (run && !isEndedRunState(run.state) ? run : undefined));
+/**
+ * Something of the run that is looked at, as long as it has not ended: while it starts, runs or waits for a person. The run itself is another
+ * with each event: a component reads no more of it than it draws.
+ */
+export const useOpenRun = <T>(read: (run: RunView) => T): T | undefined =>
+  useRunStore(({ run }) => (run && !isEndedRunState(run.state) ? read(run) : undefined));
 
-export function showSnapshot(run: RunView): void {
-  useRunStore.setState((now) => ({
+export const useIsRunOpen = (): boolean => useOpenRun(() => true) ?? false;
+
+/** News of a run: all of it as it is now, a committed event, or what a node reports meanwhile. */
+export type RunNews = { kind: "snapshot"; run: RunView } | { kind: "event"; event: RunEvent } | { kind: "live"; live: Live };
+
+/** Shows news in their order, as one change of the page. */
+export const showNews = (news: readonly RunNews[]): void => useRunStore.setState((now) => news.reduce(withNews, now));
+
+function withNews(now: RunStore, news: RunNews): RunStore {
+  if (news.kind === "snapshot") return withSnapshot(now, news.run);
+  return news.kind === "event" ? withEvent(now, news.event) : withLive(now, news.live);
+}
+
+function withSnapshot(now: RunStore, run: RunView): RunStore {
+  return {
+    ...now,
     run,
     previews: run.live.reduce(withPreviews, now.run?.id === run.id ? now.previews : {}),
     nodes: Object.assign(
@@ -63,7 +81,7 @@ export function showSnapshot(run: RunView): void {
     ),
     live: Object.fromEntries(run.live.map((one) => [one.node, one])),
     counts: run.counts,
-  }));
+  };
 }
 
 type NodeEvent = Extract<RunEvent, { type: (typeof NODE_CHANGES)[NodeChangeName]["event"] }>;
@@ -84,28 +102,27 @@ const OTHER_EVENTS: Readonly<Record<Exclude<RunEvent["type"], NodeEvent["type"] 
 };
 const LEADS_RUN_TO: Readonly<Record<string, RunState | undefined>> = { ...RUN_STATES, ...OTHER_EVENTS };
 
-/** Applies a committed event to what a snapshot said; false if this page is older than the server and does not know such an event. */
-export function showEvent(event: RunEvent): boolean {
-  if (!movesNode(event) && !Object.hasOwn(LEADS_RUN_TO, event.type)) return false;
-  useRunStore.setState((now) => {
-    if (!now.run || event.seq <= now.run.lastSeq) return now;
-    const run = changedRun(now.run, event);
-    if (event.type === "node.engine") return { ...now, run, nodes: withEngine(now.nodes, event) };
-    if (!movesNode(event)) return { ...now, run };
-    const { type, node, path } = event;
-    const { calls, element, visits } = parsePath(path);
-    if (calls.length > 0) return { ...now, run }; // node runs inside a subgraph are loaded where they are shown
-    const counts = isNodeEnd(type) && (element !== undefined || visits.length > 0) ? counted(now.counts, node, type) : now.counts;
-    if (element !== undefined) return { ...now, run, counts };
-    const elements = type === "node.running" ? event.body.elements : undefined;
-    const known = elements === undefined ? counts : { ...counts, [node]: { total: elements, done: 0, failed: 0 } };
-    const live = { ...now.live };
-    const isNew = type === "node.retrying" || visits.length > 0;
-    if (isNew) delete live[node];
-    const previews = isNew && now.previews[node] ? { ...now.previews, [node]: [] } : now.previews;
-    return { ...now, run, live, previews, counts: known, nodes: { ...now.nodes, [node]: changedNode(now.nodes[node], event) } };
-  });
-  return true;
+/** Whether this page knows such an event: it may be older than the server. */
+export const isKnownEvent = (event: RunEvent): boolean => movesNode(event) || Object.hasOwn(LEADS_RUN_TO, event.type);
+
+/** Applies a committed event to what a snapshot said. */
+function withEvent(now: RunStore, event: RunEvent): RunStore {
+  if (!isKnownEvent(event) || !now.run || event.seq <= now.run.lastSeq) return now;
+  const run = changedRun(now.run, event);
+  if (event.type === "node.engine") return { ...now, run, nodes: withEngine(now.nodes, event) };
+  if (!movesNode(event)) return { ...now, run };
+  const { type, node, path } = event;
+  const { calls, element, visits } = parsePath(path);
+  if (calls.length > 0) return { ...now, run }; // node runs inside a subgraph are loaded where they are shown
+  const counts = isNodeEnd(type) && (element !== undefined || visits.length > 0) ? counted(now.counts, node, type) : now.counts;
+  if (element !== undefined) return { ...now, run, counts };
+  const elements = type === "node.running" ? event.body.elements : undefined;
+  const known = elements === undefined ? counts : { ...counts, [node]: { total: elements, done: 0, failed: 0 } };
+  const live = { ...now.live };
+  const isNew = type === "node.retrying" || visits.length > 0;
+  if (isNew) delete live[node];
+  const previews = isNew && now.previews[node] ? { ...now.previews, [node]: [] } : now.previews;
+  return { ...now, run, live, previews, counts: known, nodes: { ...now.nodes, [node]: changedNode(now.nodes[node], event) } };
 }
 
 /** The engine is that of the node, whichever of its node runs has chosen it; of a node inside a subgraph it is loaded where that is shown. */
@@ -192,15 +209,13 @@ function counted(counts: Record<string, NodeCount>, node: string, end: NodeEvent
   return { ...counts, [node]: next };
 }
 
-export function showLive(live: Live): void {
-  useRunStore.setState((now) => {
-    const known = now.nodes[live.node];
-    const notRunning = live.notRunning ?? null;
-    const node = known && !isEndedNodeState(known.state) && known.notRunning !== notRunning ? { ...known, notRunning } : known;
-    const moved = moving(node, live) ?? (node && node !== known ? { [live.node]: node } : undefined);
-    const previews = withPreviews(now.previews, live);
-    return { live: { ...now.live, [live.node]: live }, previews, ...(moved ? { nodes: { ...now.nodes, ...moved } } : {}) };
-  });
+function withLive(now: RunStore, live: Live): RunStore {
+  const known = now.nodes[live.node];
+  const notRunning = live.notRunning ?? null;
+  const node = known && !isEndedNodeState(known.state) && known.notRunning !== notRunning ? { ...known, notRunning } : known;
+  const moved = moving(node, live) ?? (node && node !== known ? { [live.node]: node } : undefined);
+  const previews = withPreviews(now.previews, live);
+  return { ...now, live: { ...now.live, [live.node]: live }, previews, ...(moved ? { nodes: { ...now.nodes, ...moved } } : {}) };
 }
 
 const withPreviews = (known: RunStore["previews"], { node, previews }: Live): RunStore["previews"] =>

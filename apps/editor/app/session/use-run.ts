@@ -1,24 +1,28 @@
 import { isRunEnd } from "@spindle/schemas";
 import { useQueryClient } from "@tanstack/react-query";
 import { useSubscription } from "@trpc/tanstack-react-query";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { withFrame } from "./frames";
+import { onceAFrame } from "./once-a-frame";
 import { useTRPC } from "./provider";
-import { showEvent, showLive, showSnapshot, useRunStore } from "./run-store";
+import { isKnownEvent, type RunNews, showNews, useRunStore } from "./run-store";
 import type { Live } from "./types";
 
+const show = onceAFrame<RunNews>(showNews);
 let shown = Promise.resolve();
 
 /** News of a node after what came before it, once its picture can be painted. */
 function showInTurn(live: Live): void {
   const ready = withFrame(live);
-  shown = shown.then(async () => showLive(await ready));
+  shown = shown.then(async () => show({ kind: "live", live: await ready }));
 }
 
 /** Follows a run into the run store; `undefined` shows none. */
 export function useRun(id: string | undefined): void {
   const trpc = useTRPC();
   const client = useQueryClient();
+  const shownId = useRef(id);
+  shownId.current = id;
   useEffect(() => {
     if (useRunStore.getState().run?.id !== id) useRunStore.getState().clear();
   }, [id]);
@@ -28,14 +32,15 @@ export function useRun(id: string | undefined): void {
       {
         enabled: id !== undefined,
         onData: ({ data }) => {
-          if (data.kind === "snapshot") showSnapshot(data.run);
-          else if (data.kind === "live") showInTurn(data.live);
-          else {
-            const known = showEvent(data.event);
-            const ended = isRunEnd(data.event.type);
-            if (!known || ended) void client.fetchQuery(trpc.runs.get.queryOptions({ id: id ?? "" }, { staleTime: 0 })).then(showSnapshot);
-            if (ended) void client.invalidateQueries({ queryKey: trpc.runs.list.queryKey() });
-          }
+          if (data.kind === "live") return showInTurn(data.live);
+          show(data);
+          if (data.kind === "snapshot") return;
+          const ended = isRunEnd(data.event.type);
+          if (ended || !isKnownEvent(data.event))
+            void client
+              .fetchQuery(trpc.runs.get.queryOptions({ id: id ?? "" }, { staleTime: 0 }))
+              .then((run) => run.id === shownId.current && show({ kind: "snapshot", run }));
+          if (ended) void client.invalidateQueries({ queryKey: trpc.runs.list.queryKey() });
         },
       },
     ),
