@@ -1,5 +1,6 @@
 // The command line as a person calls it: exit codes, standard output and standard error.
 import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
@@ -67,6 +68,18 @@ test("npx starts it as it lies here, and installs nothing first", async () => {
 });
 
 describe("without a server", () => {
+  test("whose reader has enough ends without a complaint", async () => {
+    const graph = graphOf(Array.from({ length: 3000 }, (_, index) => node(`n${index}`, "nope")));
+    const child = spawn(process.execPath, [join(ROOT, "apps/runtime/bin/spindle.mjs"), "validate", file("long.json", graph)], {
+      cwd: ROOT,
+    });
+    let said = "";
+    child.stderr.on("data", (chunk) => (said += chunk));
+    child.stdout.once("data", () => child.stdout.destroy());
+    await once(child, "close");
+    expect(said).toBe("");
+  });
+
   test("[G6] validate: 0 and no error, or 1 and each issue with its place", async () => {
     expect((await spindle(["validate", file("good.json", good)])).code).toBe(0);
     const bad = await spindle(["validate", file("bad.json", graphOf([node("a", "nope"), node("a", "json.pick")])), "--json"]);
@@ -98,6 +111,10 @@ describe("without a server", () => {
       "run.too_large",
     ]);
     expect((await spindle(["validate", join(folder, "none.json")])).code).toBe(1);
+    expect((await spindle(["validate", file("mark.json", `\uFEFF${JSON.stringify(good)}`)])).code).toBe(0);
+    const told = await spindle(["validate", file("escape.json", graphOf([node("a", "no\u001b[2J\r\nerror: \u009b1m")]))]);
+    expect(told.out.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+    expect(told.out).toContain("no\\u001b[2J\\u000d\\u000aerror: ");
   });
   test("[G8] import and export: the result on standard output, issues on standard error, 1 only without a result", async () => {
     const odd = file("odd.json", graphOf([node("a", "nope")]));

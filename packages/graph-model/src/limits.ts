@@ -28,7 +28,8 @@ export function parseText(text: string): { value?: unknown; issues: Issue[] } {
   if (bytes > LIMITS.bytes)
     return { issues: [issue("error", "graph.too_large", `The document has ${bytes} bytes; the limit is ${LIMITS.bytes}.`)] };
   try {
-    return { value: JSON.parse(text), issues: [] };
+    // Editors of Windows begin a file with a byte order mark, which is no part of its text.
+    return { value: JSON.parse(text.replace(/^\uFEFF/, "")), issues: [] };
   } catch (error) {
     return { issues: [issue("error", "graph.not_json", `The text is not JSON: ${(error as Error).message}.`)] };
   }

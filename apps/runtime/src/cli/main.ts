@@ -164,4 +164,9 @@ async function end(work: () => Promise<number>): Promise<void> {
   }
 }
 
+// Whoever reads the output may have enough of it, as `head` does.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
 await program.parseAsync();

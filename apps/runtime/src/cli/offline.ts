@@ -65,8 +65,12 @@ function line(issue: Issue): string {
   ]
     .filter(Boolean)
     .join(", ");
-  return `${issue.severity}: ${issue.message}${issue.fix ? ` ${issue.fix}` : ""} [${issue.code}${place ? `; ${place}` : ""}]`;
+  return printable(`${issue.severity}: ${issue.message}${issue.fix ? ` ${issue.fix}` : ""} [${issue.code}${place ? `; ${place}` : ""}]`);
 }
+
+/** A document's own words, with what would move a terminal's cursor, or begin a line of its own, written as in JSON. */
+const printable = (text: string): string =>
+  text.replaceAll(/\p{Cc}/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 const toError = (issues: Issue[]): void => {
   for (const issue of issues.filter((each) => each.severity !== "info")) process.stderr.write(`${line(issue)}\n`);
