@@ -1,6 +1,6 @@
 // The schemas in the order in which they refer to each other, with the name their type gets.
 import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 export const SCHEMAS = [
   { name: "Graph", file: "langgraph/graph.schema.json" },
@@ -36,13 +36,16 @@ export async function readJson(root: string, file: string): Promise<JsonObject> 
 /** Whether a definition stands by itself, under its own name, instead of being a part of the schema that it lies in. */
 const standsAlone = (definition: string): boolean => /^[A-Z]/.test(definition);
 
-/** Each shape that has a type and a validator, with the place of its schema. */
-export async function readShapes(root: string): Promise<{ name: string; id: string }[]> {
+/** Each shape that has a type and a validator, with the place of its schema; `room` is the folder of `schemas/` in which that lies. */
+export async function readShapes(root: string): Promise<{ name: string; id: string; room: string }[]> {
   const shapes = await Promise.all(
     SCHEMAS.map(async ({ name, file }) => {
+      const room = dirname(file);
       const { $id, $defs } = (await readJson(root, file)) as { $id: string; $defs?: JsonObject };
       const own = Object.keys($defs ?? {}).filter(standsAlone);
-      return own.length > 0 ? own.map((key) => ({ name: key, id: `${$id}#/$defs/${key}` })) : [{ name: name as string, id: $id }];
+      return own.length > 0
+        ? own.map((key) => ({ name: key, id: `${$id}#/$defs/${key}`, room }))
+        : [{ name: name as string, id: $id, room }];
     }),
   );
   return shapes.flat();

@@ -14,12 +14,15 @@ export async function generateTypeScript(root: string): Promise<Map<string, stri
   const out = join(root, "schemas/generated");
   return new Map([
     [join(out, "types.ts"), await types(root)],
-    [join(out, "validators.js"), await validators(root)],
-    [join(out, "validators.d.ts"), await validatorTypes(root)],
+    ...(await validators(root)).map(([file, text]) => [join(out, "validators", file), text] as const),
     [join(out, "constants.ts"), await constants(root)],
     [
       join(out, "index.ts"),
-      `${HEADER}export * from "./constants.ts";\nexport type * from "./types.ts";\nexport type { SchemaError, Validator } from "./validators.js";\nexport * from "./validators.js";\n`,
+      `${HEADER}export * from "./constants.ts";\nexport type * from "./types.ts";\nexport type { SchemaError, Validator } from "./validators/validator.ts";\n${(
+        await roomsOf(root)
+      )
+        .map(([room]) => `export * from "./validators/${room}.js";\n`)
+        .join("")}`,
     ],
   ]);
 }
@@ -38,14 +41,26 @@ async function types(root: string): Promise<string> {
     .replaceAll(/ \*\n \* This interface was referenced by `Contract`[^*]*\* via the `definition` "[^"]*"\.\n/g, "");
 }
 
-async function validators(root: string): Promise<string> {
+type Shapes = Awaited<ReturnType<typeof readShapes>>;
+async function roomsOf(root: string): Promise<[room: string, shapes: Shapes][]> {
+  const shapes = await readShapes(root);
+  return [...new Set(shapes.map(({ room }) => room))].map((room) => [room, shapes.filter((shape) => shape.room === room)]);
+}
+
+/** A file for each folder of `schemas/`: a page that checks graphs loads no validators of tasks or of back-ups. */
+async function validators(root: string): Promise<[file: string, text: string][]> {
   const ajv = new Ajv2020({ code: { source: true, esm: true }, allErrors: true, strict: false, discriminator: true });
   (formats as unknown as (a: unknown) => void)(ajv);
-  const refs: Record<string, string> = {};
   for (const { file } of SCHEMAS) ajv.addSchema(await readJson(root, file));
-  for (const { name, id } of await readShapes(root)) refs[`validate${name}`] = id;
-  const code = (standalone as unknown as (a: unknown, r: unknown) => string)(ajv, refs);
-  return HEADER + importsForRequires(code);
+  const files = (await roomsOf(root)).flatMap(([room, shapes]): [string, string][] => {
+    const refs = Object.fromEntries(shapes.map(({ name, id }) => [`validate${name}`, id]));
+    const code = (standalone as unknown as (a: unknown, r: unknown) => string)(ajv, refs);
+    return [
+      [`${room}.js`, HEADER + importsForRequires(code)],
+      [`${room}.d.ts`, validatorTypes(shapes)],
+    ];
+  });
+  return [["validator.ts", VALIDATOR], ...files];
 }
 
 /** AJV's ESM output still calls require(); a browser has none. */
@@ -63,12 +78,14 @@ function importsForRequires(code: string): string {
   return `${imports.join("")}${body.replace(/^"use strict";/, "")}\n`;
 }
 
-async function validatorTypes(root: string): Promise<string> {
-  const shapes = await readShapes(root);
-  const lines = shapes.map(({ name }) => `export declare const validate${name}: Validator<${name}>;`);
-  return `${HEADER}import type { ${shapes.map(({ name }) => name).join(", ")} } from "./types.ts";
-export interface SchemaError { instancePath: string; schemaPath: string; message?: string; keyword: string; params: Record<string, unknown> }
+const VALIDATOR = `${HEADER}export interface SchemaError { instancePath: string; schemaPath: string; message?: string; keyword: string; params: Record<string, unknown> }
 export interface Validator<T> { (data: unknown): data is T; errors?: SchemaError[] | null }
+`;
+
+function validatorTypes(shapes: Shapes): string {
+  const lines = shapes.map(({ name }) => `export declare const validate${name}: Validator<${name}>;`);
+  return `${HEADER}import type { ${shapes.map(({ name }) => name).join(", ")} } from "../types.ts";
+import type { Validator } from "./validator.ts";
 ${lines.join("\n")}
 `;
 }
