@@ -16,12 +16,12 @@ afterEach(() => {
 });
 
 /** A server that gives this answer to all that it is asked. */
-async function comfy(answer: { status: number; body: string }) {
+async function comfy(answer: { status: number; body: string }, now?: () => number) {
   http = createServer((_, response) => response.writeHead(answer.status, { "content-type": "application/json" }).end(answer.body));
   await new Promise<void>((resolve) => http?.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
   const lines: string[] = [];
-  const server = new ComfyServer({ id: "a", url, log: (line: string) => void lines.push(line) } as unknown as ServerParts);
+  const server = new ComfyServer({ id: "a", url, log: (line: string) => void lines.push(line), now } as unknown as ServerParts);
   return { server, lines };
 }
 
@@ -55,6 +55,36 @@ test("a mistake of the bridge is not called the server's silence, and is in the 
   await server.refresh();
   expect(server.library.reason).toMatch(/the bridge failed on what it said \(x is not a function\)/);
   expect(lines[0]).toMatch(/TypeError: x is not a function\n\s+at /);
+});
+
+test("a large server that changes at every reading is read a few times, and what it said last is read in the end", async () => {
+  const large = (word: string) =>
+    JSON.stringify(Object.fromEntries(Array.from({ length: 2000 }, (_, at) => [`${word}${at}`, { description: "x".repeat(2000) }])));
+  const answer = { status: 200, body: "" };
+  let now = 0;
+  const { server } = await comfy(answer, () => now);
+  const read = new Set<object>();
+  for (let reading = 0; reading < 20; reading++) {
+    answer.body = large(`Class${reading}x`);
+    now = reading * 15_000;
+    await server.refresh();
+    read.add(server.library.nodes);
+    expect(server.library.live).toBe(true);
+    if (reading === 0) expect(server.library.nodes.has("Class0x0")).toBe(true);
+  }
+  expect(read.size).toBeLessThan(12);
+  for (let reading = 20; reading < 40; reading++) {
+    now = reading * 15_000;
+    await server.refresh();
+    read.add(server.library.nodes);
+  }
+  expect(read.size).toBeLessThan(13);
+  expect(server.library.nodes.has("Class19x0")).toBe(true);
+  for (let reading = 40; reading < 60; reading++) {
+    answer.body = `${reading} ${"x".repeat(4_000_000)}`; // whether it is read or not
+    await server.refresh();
+    expect(server.library).toMatchObject({ live: false, reason: expect.stringMatching(/is no ComfyUI/) });
+  }
 });
 
 /** A server whose answer is what `respond` writes. */

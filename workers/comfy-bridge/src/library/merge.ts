@@ -1,4 +1,5 @@
 // The libraries of all connected servers as one: each node lists the servers that have it as its engines.
+import { createHash } from "node:crypto";
 import type { Capability, CapabilityEngine } from "@spindle/schemas";
 import { toCapability, unreadableCapability } from "./capability.ts";
 
@@ -13,15 +14,34 @@ export interface ServerLibrary {
   reason?: string;
 }
 
+/** What one server described, class by class. */
+export interface Offers extends Required<Pick<ServerLibrary, "nodes" | "unreadable">> {
+  /** The hash of each class as the server wrote it, by its name. */
+  written: ReadonlyMap<string, string>;
+}
+
 /**
  * Each class by itself: one that no capability can be made of costs the others nothing.
+ * @param before what the server described earlier: of this a class that is as it was is not made again
+ * @returns `before` itself if all classes are
  * @throws SyntaxError if it is not a JSON object
  */
-export function readObjectInfo(json: string): Required<Pick<ServerLibrary, "nodes" | "unreadable">> {
+export function readObjectInfo(json: string, before?: Offers): Offers {
   const info: unknown = JSON.parse(json);
   if (info === null || typeof info !== "object" || Array.isArray(info)) throw new SyntaxError("/object_info is no object.");
-  const [nodes, unreadable] = [new Map<string, Capability>(), new Map<string, string>()];
+  const [nodes, unreadable, sources] = [new Map<string, Capability>(), new Map<string, string>(), new Map<string, string>()];
+  let isSame = before?.nodes.size === Object.keys(info).length;
   for (const [name, node] of Object.entries(info)) {
+    const source = hashOf(node);
+    sources.set(name, source);
+    const known = source !== "" && before?.written.get(name) === source ? before.nodes.get(name) : undefined;
+    if (known) {
+      nodes.set(name, known);
+      const why = before?.unreadable.get(name);
+      if (why !== undefined) unreadable.set(name, why);
+      continue;
+    }
+    isSame = false;
     try {
       nodes.set(name, written(toCapability(name, node)));
     } catch (error) {
@@ -30,7 +50,18 @@ export function readObjectInfo(json: string): Required<Pick<ServerLibrary, "node
       nodes.set(name, unreadableCapability(name));
     }
   }
-  return { nodes, unreadable };
+  return before && isSame ? before : { nodes, unreadable, written: sources };
+}
+
+/** Empty for what is nested too deep to be written: such a class is always read again. */
+function hashOf(node: unknown): string {
+  try {
+    return createHash("sha256")
+      .update(JSON.stringify(node) ?? "")
+      .digest("base64");
+  } catch {
+    return "";
+  }
 }
 
 /** Characters of a class, about. */
