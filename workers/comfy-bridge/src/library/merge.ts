@@ -1,6 +1,7 @@
 // The libraries of all connected servers as one: each node lists the servers that have it as its engines.
 import { createHash } from "node:crypto";
 import type { Capability, CapabilityEngine } from "@spindle/schemas";
+import { joinFileLists } from "@spindle/schemas/file-lists";
 import { toCapability, unreadableCapability } from "./capability.ts";
 
 export interface ServerLibrary {
@@ -135,7 +136,7 @@ export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] 
     const readable = having.filter(({ unreadable }) => !unreadable?.has(name));
     const all = (readable.length > 0 ? readable : having).map((one) => ({ id: one.id, capability: one.nodes.get(name) as Capability }));
     const first = all[0]?.capability as Capability;
-    const input = all.length > 1 ? mergeChoices(all.map(({ id, capability }) => ({ id, input: capability.io.input }))) : first.io.input;
+    const input = joinFileLists(all.map(({ id, capability }) => ({ servers: [id], input: capability.io.input })));
     return { ...first, io: { ...first.io, input }, engines: having.map((server) => engineFor(server, name, engines)) };
   });
 }
@@ -160,35 +161,4 @@ function engineOf({ id, url, live, reason }: ServerLibrary, broken: string | und
     live: isUsable,
     ...(isUsable ? {} : { reason: why ?? `${host} does not answer.` }),
   };
-}
-
-type Schema = Record<string, unknown>;
-
-/** Of a list, and of files that are there or are uploaded, which the first of two alternatives lists. */
-function choicesIn(schema: Schema | undefined): unknown[] | undefined {
-  const [listed] = Array.isArray(schema?.anyOf) ? (schema.anyOf as Schema[]) : [schema];
-  return listed?.enum as unknown[] | undefined;
-}
-
-const withChoices = (schema: Schema, choices: unknown[]): Schema =>
-  Array.isArray(schema.anyOf)
-    ? { ...schema, anyOf: [{ ...schema.anyOf[0], enum: choices }, ...schema.anyOf.slice(1)] }
-    : { ...schema, enum: choices };
-
-/** A list of files is what any of the servers has; `x-on` names the servers of those that not all have. */
-function mergeChoices(all: readonly { id: string; input: Schema }[]): Schema {
-  const of = ({ input }: { input: Schema }) => (input.properties ?? {}) as Record<string, Schema>;
-  const [first] = all as [(typeof all)[number]];
-  const properties = Object.entries(of(first)).map(([name, schema]) => {
-    const lists = all.map((one) => ({ id: one.id, choices: choicesIn(of(one)[name]) }));
-    if (!lists.every((list): list is { id: string; choices: unknown[] } => Array.isArray(list.choices))) return [name, schema] as const;
-    const choices = [...new Set(lists.flatMap((list) => list.choices))];
-    const sets = lists.map(({ id, choices: own }) => ({ id, own: new Set(own) }));
-    const on = choices.flatMap((choice) =>
-      typeof choice === "object" ? [] : [[String(choice), sets.filter(({ own }) => own.has(choice)).map(({ id }) => id)] as const],
-    );
-    const some = on.filter(([, ids]) => ids.length < all.length);
-    return [name, { ...withChoices(schema, choices), ...(some.length > 0 ? { "x-on": Object.fromEntries(some) } : {}) }] as const;
-  });
-  return { ...first.input, properties: Object.fromEntries(properties) };
 }
