@@ -1,4 +1,5 @@
 // ComfyUI's HTTP API, as far as the bridge uses it.
+import { randomUUID } from "node:crypto";
 import { type Message, readMessage } from "./messages.ts";
 
 /** An answer of ComfyUI that is no success. */
@@ -38,6 +39,13 @@ export interface FileRef {
   filename: string;
   subfolder: string;
   type: string;
+}
+
+export interface ViewedFile {
+  mime: string;
+  /** In bytes, where ComfyUI says it. */
+  size?: number;
+  pieces: AsyncIterable<Uint8Array>;
 }
 
 export interface History {
@@ -113,40 +121,57 @@ export class ComfyHttp {
     await this.post("/interrupt", { prompt_id: prompt });
   }
 
-  /** Returns the name under which nodes find the file. */
-  async upload(bytes: Uint8Array, name: string, subfolder: string): Promise<string> {
-    const form = new FormData();
-    form.append("image", new Blob([bytes as BlobPart]), name);
-    form.append("type", "input");
-    form.append("subfolder", subfolder);
-    const response = await this.fetch(
-      "/upload/image",
-      { method: "POST", body: form },
-      TIMEOUT_MS + Math.ceil(bytes.length / SLOWEST_UPLOAD),
+  /**
+   * @param size of all pieces together, in bytes
+   * @returns the name under which nodes find the file
+   */
+  async upload(pieces: AsyncIterable<Uint8Array>, size: number, name: string, subfolder: string): Promise<string> {
+    const boundary = `spindle-${randomUUID()}`;
+    const field = (head: string, text: string) => `--${boundary}\r\nContent-Disposition: form-data; ${head}\r\n\r\n${text}`;
+    const before = Buffer.from(
+      `${field('name="type"', "input\r\n")}${field('name="subfolder"', `${subfolder}\r\n`)}${field(`name="image"; filename="${name}"`, "")}`,
+    );
+    const after = Buffer.from(`\r\n--${boundary}--\r\n`);
+    async function* form() {
+      yield before;
+      yield* pieces;
+      yield after;
+    }
+    const headers = {
+      "content-type": `multipart/form-data; boundary=${boundary}`,
+      "content-length": String(before.length + size + after.length),
+    };
+    const timeout = this.patienceMs ?? TIMEOUT_MS + Math.ceil(size / SLOWEST_UPLOAD);
+    const response = await sendPieces(
+      `${this.url}/upload/image`,
+      { method: "POST", headers, signal: AbortSignal.timeout(timeout) },
+      form(),
     );
     if (!response.ok) throw await answer(response, `the upload of ${name}`);
     const { name: given, subfolder: under } = (await jsonOf(response, `the upload of ${name}`)) as { name: string; subfolder: string };
     return under ? `${under}/${given}` : given;
   }
 
-  /** A file may take as long as it needs, while bytes of it come. */
-  async view({ filename, subfolder, type }: FileRef, signal?: AbortSignal): Promise<{ bytes: Buffer; mime: string }> {
+  /** A file as it comes. It may take as long as it needs, while bytes of it come, and wait for whoever reads it. */
+  async view({ filename, subfolder, type }: FileRef, signal?: AbortSignal): Promise<ViewedFile> {
     const stalled = new AbortController();
-    const patience = this.patienceMs ?? TIMEOUT_MS;
-    const late = setTimeout(
-      () => stalled.abort(new DOMException(`ComfyUI sends no more of the file ${filename}.`, "TimeoutError")),
-      patience,
-    );
-    try {
-      const response = await fetch(`${this.url}/view?${new URLSearchParams({ filename, subfolder, type })}`, {
+    const what = `the file ${filename}`;
+    const within = async <T>(waiting: Promise<T>): Promise<T> => {
+      const late = setTimeout(
+        () => stalled.abort(new DOMException(`ComfyUI sends no more of ${what}.`, "TimeoutError")),
+        this.patienceMs ?? TIMEOUT_MS,
+      );
+      return waiting.finally(() => clearTimeout(late));
+    };
+    const response = await within(
+      fetch(`${this.url}/view?${new URLSearchParams({ filename, subfolder, type })}`, {
         signal: AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]),
-      });
-      if (!response.ok) throw await answer(response, `the file ${filename}`);
-      const mime = (response.headers.get("content-type") ?? "application/octet-stream").split(";")[0] as string;
-      return { bytes: await bytesOf(response, `the file ${filename}`, MOST.file, () => late.refresh()), mime };
-    } finally {
-      clearTimeout(late);
-    }
+      }),
+    );
+    if (!response.ok) throw await answer(response, what);
+    const mime = (response.headers.get("content-type") ?? "application/octet-stream").split(";")[0] as string;
+    const length = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
+    return { mime, ...(length === null ? {} : { size: Number(length) }), pieces: piecesOf(response, what, MOST.file, within) };
   }
 
   /** What is only told beside a result; undefined from a server that does not tell it. */
@@ -201,18 +226,50 @@ const answer = async (response: Response, what: string) => {
 const jsonOf = async (response: Response, what: string): Promise<unknown> =>
   JSON.parse((await bytesOf(response, what, MOST.json)).toString("utf8"));
 
-/** @throws TooMuch, and reads no more */
-async function bytesOf(response: Response, what: string, most: number, onMore = () => {}): Promise<Buffer> {
+async function bytesOf(response: Response, what: string, most: number): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  const reader = response.body?.getReader();
-  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
-    onMore();
-    bytes += read.value.length;
-    pieces.push(read.value);
-    if (bytes <= most) continue;
-    await reader?.cancel().catch(() => {});
-    throw new TooMuch(response.status, what, most);
-  }
+  for await (const piece of piecesOf(response, what, most)) pieces.push(piece);
   return Buffer.concat(pieces);
+}
+
+/** Who stops reading ends the answer. @throws TooMuch, and reads no more */
+export async function* piecesOf(
+  response: Response,
+  what: string,
+  most: number,
+  within: <T>(waiting: Promise<T>) => Promise<T> = (waiting) => waiting,
+): AsyncGenerator<Uint8Array> {
+  const reader = response.body?.getReader();
+  if (!reader) return;
+  let bytes = 0;
+  try {
+    for (let read = await within(reader.read()); !read.done; read = await within(reader.read())) {
+      bytes += read.value.length;
+      if (bytes > most) throw new TooMuch(response.status, what, most);
+      yield read.value;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/**
+ * Sends what comes, as it comes.
+ * @throws what the pieces throw, not that the request was ended by it
+ */
+export async function sendPieces(url: string, init: RequestInit, pieces: AsyncIterable<Uint8Array>): Promise<Response> {
+  let broken: { error: unknown } | undefined;
+  async function* guarded() {
+    try {
+      yield* pieces;
+    } catch (error) {
+      broken = { error };
+      throw error;
+    }
+  }
+  try {
+    return await fetch(url, { ...init, body: guarded() as unknown as BodyInit, duplex: "half" } as RequestInit);
+  } catch (error) {
+    throw broken ? broken.error : error;
+  }
 }

@@ -4,7 +4,10 @@ import type { ComfyHttp, FileRef } from "../comfy/http.ts";
 import { Collector, leftBehind, outputsOf } from "./outputs.ts";
 import type { TaskRuntime } from "./runtime.ts";
 
-const comfy = { view: ({ filename }: FileRef) => Promise.resolve({ bytes: Buffer.from(filename), mime: "image/png" }) };
+async function* pieces(text: string) {
+  yield Buffer.from(text);
+}
+const comfy = { view: async ({ filename }: FileRef) => ({ pieces: pieces(filename), mime: "image/png" }) };
 const runtime = {
   store: (_: Uint8Array, mime: string, __: string, name: string) =>
     Promise.resolve({ ref: { artifact: name, mime, sha256: "", size: 1, name }, key: name }),

@@ -3,7 +3,7 @@ import { type ArtifactRef, MEDIA_TYPES, type RegionInput, type RegionInputGive }
 import pLimit from "p-limit";
 import type { ComfyHttp, FileRef } from "../comfy/http.ts";
 import { failure } from "./errors.ts";
-import { withoutText } from "./png.ts";
+import { isPng, TextFinder, without, withoutText } from "./png.ts";
 import type { StoredObject, TaskRuntime } from "./runtime.ts";
 
 type Shown = Record<string, unknown>;
@@ -17,6 +17,8 @@ const MIME_BY_EXTENSION = new Map(
 const MOST_FILES = 256;
 /** Other prompts of the bridge go on beside a prompt of many files, and few are in memory at once. */
 const FILES_AT_ONCE = 4;
+/** Bytes of a file that are held; a larger one goes to the store as it comes. */
+const MOST_HELD = 8 * 1024 * 1024;
 
 /** Fetches and stores each file once, as soon as somebody asks for it. */
 export class Collector {
@@ -60,12 +62,44 @@ export class Collector {
 
   private async fetch(file: FileRef): Promise<ArtifactRef> {
     this.signal.throwIfAborted();
-    const { bytes, mime } = await this.comfy.view(file, this.signal);
-    const known = MIME_BY_EXTENSION.get(file.filename.split(".").at(-1)?.toLowerCase() ?? "");
-    const kept = await this.runtime.store(withoutText(bytes), known ?? mime, "output", file.filename);
+    const viewed = await this.comfy.view(file, this.signal);
+    const mime = MIME_BY_EXTENSION.get(file.filename.split(".").at(-1)?.toLowerCase() ?? "") ?? viewed.mime;
+    const { head, isWhole } = await beginningOf(viewed.pieces);
+    const kept = isWhole
+      ? await this.runtime.store(withoutText(head), mime, "output", file.filename)
+      : await this.runtime.storePieces(await this.asItComes(file, viewed.size, isPng(head)), mime, "output", file.filename);
     this.objects.push(kept);
     return kept.ref;
   }
+
+  /** A large file. The store is told its size before its bytes: where that is not known, they are read twice. */
+  private async asItComes(file: FileRef, size: number | undefined, isPicture: boolean) {
+    const again = async function* (this: Collector) {
+      yield* (await this.comfy.view(file, this.signal)).pieces;
+    }.bind(this);
+    if (size !== undefined && !isPicture) return { size, pieces: again };
+    const texts = new TextFinder();
+    let whole = 0;
+    for await (const piece of again()) {
+      whole += piece.length;
+      if (isPicture) texts.add(piece);
+    }
+    const spans = texts.spans;
+    const left = spans.reduce((sum, [start, end]) => sum + end - start, 0);
+    return { size: whole - left, pieces: () => without(spans, again()) };
+  }
+}
+
+/** Of a file that is larger no more than that is read, and its reading is ended. */
+async function beginningOf(pieces: AsyncIterable<Uint8Array>): Promise<{ head: Buffer; isWhole: boolean }> {
+  const read: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of pieces) {
+    read.push(piece);
+    bytes += piece.length;
+    if (bytes > MOST_HELD) return { head: Buffer.concat(read), isWhole: false };
+  }
+  return { head: Buffer.concat(read), isWhole: true };
 }
 
 const nameOf = ({ type, subfolder, filename }: FileRef): string => `${type}/${subfolder}/${filename}`;

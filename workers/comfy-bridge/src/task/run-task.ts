@@ -11,6 +11,7 @@ import {
   validateRegionInput,
 } from "@spindle/schemas";
 import type { WorkerEnd } from "@spindle/task-bus";
+import pLimit from "p-limit";
 import pRetry from "p-retry";
 import { ComfyAnswer, type ComfyHttp } from "../comfy/http.ts";
 import { failure, graphNode, TaskFailure } from "./errors.ts";
@@ -268,6 +269,10 @@ const remade = (prompt: RegionInput["prompt"], { sinks }: RegionInput): RegionIn
   );
 
 const SUBFOLDER = "spindle";
+/** Other prompts go on beside one of many files. */
+const FILES_AT_ONCE = 4;
+/** Bytes of a text. */
+const MOST_WORDS = 8 * 1024 * 1024;
 
 /** Loaders of ComfyUI's packs tell formats by it. */
 export function extensionOf(mime: string): string {
@@ -276,22 +281,42 @@ export function extensionOf(mime: string): string {
 }
 
 /** Each reference becomes the name of an uploaded file, or a text its own words. The same bytes have the same name. */
-async function withFiles({ prompt }: RegionInput, runtime: TaskRuntime, comfy: ComfyHttp): Promise<RegionInput["prompt"]> {
+export async function withFiles(
+  { prompt }: Pick<RegionInput, "prompt">,
+  runtime: Pick<TaskRuntime, "read">,
+  comfy: Pick<ComfyHttp, "upload">,
+): Promise<RegionInput["prompt"]> {
   const names = new Map<string, Promise<string>>();
-  const name = (ref: ArtifactRef): Promise<string> => {
+  const inTurn = pLimit(FILES_AT_ONCE);
+  const name = (ref: ArtifactRef, node: string): Promise<string> => {
     const known = names.get(ref.artifact);
     if (known) return known;
-    const fetching = runtime.read(ref).then((bytes) => {
-      if (ref.mime.startsWith("text/")) return bytes.toString("utf8");
-      return comfy.upload(bytes, `${ref.sha256}.${extensionOf(ref.mime)}`, SUBFOLDER);
-    });
+    const fetching = inTurn(() =>
+      ref.mime.startsWith("text/")
+        ? wordsOf(ref, runtime, node)
+        : comfy.upload(runtime.read(ref), ref.size, `${ref.sha256}.${extensionOf(ref.mime)}`, SUBFOLDER),
+    );
     names.set(ref.artifact, fetching);
     return fetching;
   };
-  const input = async (value: unknown): Promise<unknown> => (validateArtifactRef(value) ? name(value) : value);
   const node = async ([id, body]: [string, RegionInput["prompt"][string]]) => {
+    const input = async (value: unknown): Promise<unknown> => (validateArtifactRef(value) ? name(value, graphNode(id, prompt)) : value);
     const inputs = await Promise.all(Object.entries(body.inputs).map(async ([key, value]) => [key, await input(value)] as const));
     return [id, { ...body, inputs: Object.fromEntries(inputs) }] as const;
   };
   return Object.fromEntries(await Promise.all(Object.entries(prompt).map(node)));
+}
+
+/** The words go into the prompt, which is held whole here and in ComfyUI. */
+async function wordsOf(ref: ArtifactRef, runtime: Pick<TaskRuntime, "read">, node: string): Promise<string> {
+  if (ref.size > MOST_WORDS)
+    throw failure(
+      "user",
+      "comfy.rejected",
+      `A text of ${Math.ceil(ref.size / 1024 / 1024)} MiB is too long for a node of ComfyUI, which gets 8 MiB at most. Give it a shorter one.`,
+      { node },
+    );
+  const pieces: Uint8Array[] = [];
+  for await (const piece of runtime.read(ref)) pieces.push(piece);
+  return Buffer.concat(pieces).toString("utf8");
 }
