@@ -1,6 +1,6 @@
 // One ComfyUI: what it offers, and one task at a time for it.
 import { BUS, type TaskEntry, type WorkerReport } from "@spindle/schemas";
-import { ComfyAnswer, ComfyHttp, isSilence, TooMuch } from "./comfy/http.ts";
+import { ComfyAnswer, ComfyHttp, isSilence, TooMuch, whyNotLetIn } from "./comfy/http.ts";
 import { countModels, readFacts, type ServerFacts } from "./library/facts.ts";
 import { ChangeAllowance } from "./library/handover.ts";
 import { type Offers, readObjectInfo, type ServerLibrary } from "./library/merge.ts";
@@ -11,7 +11,7 @@ import { sha256 } from "./task/runtime.ts";
 const IDLE_MS = 1000;
 const ORPHAN_MS = 10_000;
 
-export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace" | "onSilence"> {
+export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace" | "onSilence" | "onLimited"> {
   id: string;
   url: string;
   /** Resolves when there may be something to take, and at the latest after so many milliseconds. */
@@ -204,7 +204,11 @@ export class ComfyServer {
         if (silent) this.holdSilent();
         else this.hold(undefined);
       };
-      const left = await runTask({ bus, comfy: this.comfy, runtime, log, onPlace, onSilence }, entry, over);
+      const onLimited = (isLimited: boolean) => {
+        if (isLimited) this.hold(`${this.named} gets too many requests (429). What waits is asked again by itself.`);
+        else this.hold(undefined);
+      };
+      const left = await runTask({ bus, comfy: this.comfy, runtime, log, onPlace, onSilence, onLimited }, entry, over);
       if (!left?.hangs) this.hold(undefined);
       else if (!isSilent) this.holdHung();
       if (left?.hangs) this.hung = left.id;
@@ -237,11 +241,8 @@ function reasonOf(error: unknown, url: string): { reason: string; isMistake?: tr
     return { reason: `${host}: ${error.message} Remove packs that nobody uses, or look at what answers there.` };
   if (error instanceof ComfyAnswer) {
     const { status } = error;
-    if (status === 403)
-      return {
-        reason: `${host} refuses the bridge (403): it needs a login, or takes requests of one origin alone. The bridge has no login and is no page: let it in by its address.`,
-      };
-    if (status === 401) return { reason: `${host} needs a login (401); the bridge has none.` };
+    const reason = whyNotLetIn(error, host);
+    if (reason !== undefined) return { reason };
     if (status === 404) return { reason: `${host} answers, but is no ComfyUI: it has no /object_info.` };
     return { reason: `${host} answers ${status}.` };
   }

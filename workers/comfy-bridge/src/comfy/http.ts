@@ -1,5 +1,6 @@
 // ComfyUI's HTTP API, as far as the bridge uses it.
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Message, readMessage } from "./messages.ts";
 
 /** An answer of ComfyUI that is no success. */
@@ -11,7 +12,15 @@ export class ComfyAnswer extends Error {
   ) {
     super(`ComfyUI answers ${status} to ${what}: ${body.slice(0, 300)}`);
   }
+
+  /** How long it asks to wait, in ms. */
+  waitMs: number | undefined;
+  /** Where it sends whoever asks. */
+  location: string | undefined;
 }
+
+/** Something that is no answer of ComfyUI, such as the page of a login. */
+class NoJson extends ComfyAnswer {}
 
 /** An answer of which no more is read. */
 export class TooMuch extends ComfyAnswer {
@@ -30,6 +39,43 @@ const LATE_HANDSHAKE = "Opening handshake has timed out";
 
 /** Nobody listens, the connection broke, or it took too long: `fetch` has a TypeError for all of the network's errors. */
 export const isSilence = (error: unknown): boolean => (error instanceof TypeError && error.message === "fetch failed") || isOverdue(error);
+
+/** What keeps the bridge from a server, and what to do; undefined for any other answer. */
+export function whyNotLetIn(error: ComfyAnswer, host: string): string | undefined {
+  const { status } = error;
+  if (status === 401) return `${host} needs a login (401); the bridge has none. Let it in by its address.`;
+  if (status === 403)
+    return `${host} refuses the bridge (403): it needs a login, or takes requests of one origin alone. The bridge has no login and is no page: let it in by its address.`;
+  if (status === 429) return `${host} gets too many requests (429). Let the bridge in without a limit by its address.`;
+  if (status >= 300 && status < 400)
+    return `${host} sends the bridge elsewhere (${status}${error.location ? `, to ${error.location}` : ""}): it has another address, or a login before it. Name the address that answers in COMFY_URL, or let the bridge in without a login.`;
+  if (error instanceof NoJson)
+    return `${host} answers with a page instead of data: a login may be before it. Let the bridge in by its address, or name another one in COMFY_URL.`;
+  return undefined;
+}
+
+/** Without an answer that says when to ask again; it doubles. */
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 30_000;
+
+/**
+ * Asks again for as long as the server says that it gets too many requests.
+ * @param onLimited true before each wait, false once it answers again
+ */
+export async function unhurried<T>(ask: () => Promise<T>, signal: AbortSignal, onLimited: (isLimited: boolean) => void): Promise<T> {
+  for (let [wait, isLimited] = [FIRST_WAIT_MS, false]; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
+    try {
+      const answer = await ask();
+      if (isLimited) onLimited(false);
+      return answer;
+    } catch (error) {
+      if (!(error instanceof ComfyAnswer && error.status === 429) || signal.aborted) throw error;
+      isLimited = true;
+      onLimited(true);
+      await sleep(Math.min(error.waitMs ?? wait, LONGEST_WAIT_MS), undefined, { signal });
+    }
+  }
+}
 
 const MEBIBYTE = 1024 * 1024;
 /** Bytes of an answer that are read. The library of 12,000 classes has some 25 MiB. */
@@ -144,7 +190,7 @@ export class ComfyHttp {
     const timeout = this.patienceMs ?? TIMEOUT_MS + Math.ceil(size / SLOWEST_UPLOAD);
     const response = await sendPieces(
       `${this.url}/upload/image`,
-      { method: "POST", headers, signal: AbortSignal.timeout(timeout) },
+      { method: "POST", redirect: "manual", headers, signal: AbortSignal.timeout(timeout) },
       form(),
     );
     if (!response.ok) throw await answer(response, `the upload of ${name}`);
@@ -165,6 +211,7 @@ export class ComfyHttp {
     };
     const response = await within(
       fetch(`${this.url}/view?${new URLSearchParams({ filename, subfolder, type })}`, {
+        redirect: "manual",
         signal: AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]),
       }),
     );
@@ -214,17 +261,27 @@ export class ComfyHttp {
   }
 
   private fetch(path: string, init: RequestInit, timeout = TIMEOUT_MS): Promise<Response> {
-    return fetch(`${this.url}${path}`, { ...init, signal: AbortSignal.timeout(this.patienceMs ?? timeout) });
+    return fetch(`${this.url}${path}`, { redirect: "manual", ...init, signal: AbortSignal.timeout(this.patienceMs ?? timeout) });
   }
 }
 
 const json = (body: Json): RequestInit => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 const answer = async (response: Response, what: string) => {
   const body = await bytesOf(response, what, MOST.error).catch(() => "");
-  return new ComfyAnswer(response.status, body.toString(), what);
+  const said = new ComfyAnswer(response.status, body.toString(), what);
+  const [after, location] = [response.headers.get("retry-after"), response.headers.get("location")];
+  if (after !== null && /^\d{1,6}$/.test(after)) said.waitMs = Math.max(100, Number(after) * 1000);
+  if (location !== null && URL.canParse(location, response.url)) said.location = new URL(location, response.url).origin; // its query may be a secret
+  return said;
 };
-const jsonOf = async (response: Response, what: string): Promise<unknown> =>
-  JSON.parse((await bytesOf(response, what, MOST.json)).toString("utf8"));
+async function jsonOf(response: Response, what: string): Promise<unknown> {
+  const text = (await bytesOf(response, what, MOST.json)).toString("utf8");
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new NoJson(response.status, text, what);
+  }
+}
 
 async function bytesOf(response: Response, what: string, most: number): Promise<Buffer> {
   const pieces: Uint8Array[] = [];

@@ -81,6 +81,7 @@ const runtimeWith = async (held: Readonly<Record<string, readonly Buffer[]>> = {
   return new TaskRuntime({ task: "t", inputSha256: "" }, { runtimeUrl, workerKey: "k".repeat(32) });
 };
 
+const WATCH = { signal: new AbortController().signal, onLimited: () => {} };
 const ID = "00000000-0000-4000-8000-000000000001";
 const many = (count: number): Buffer[] => Array.from({ length: count }, () => PIECE);
 const hashOf = (pieces: readonly Buffer[]): string => {
@@ -114,7 +115,7 @@ describe("a file of 256 MiB", () => {
       [sent, got] = [0, 0]; // each reading begins anew
       await send(response, pieces);
     });
-    const collector = new Collector(new ComfyHttp(url), await runtimeWith(), new AbortController().signal);
+    const collector = new Collector(new ComfyHttp(url), await runtimeWith(), WATCH);
     const [ref] = await collector.files({ gifs: [{ filename, subfolder: "", type: "output" }] }, "n");
     return ref;
   };
@@ -148,7 +149,7 @@ describe("a file of 256 MiB", () => {
     });
     const runtime = await runtimeWith({ [ID]: pieces });
     const prompt = { load: { class_type: "LoadVideo", inputs: { file: { artifact: ID, mime, ...said } } } };
-    return { name: (await withFiles({ prompt }, runtime, new ComfyHttp(url))).load?.inputs.file, whole: () => whole };
+    return { name: (await withFiles({ prompt }, runtime, new ComfyHttp(url), WATCH)).load?.inputs.file, whole: () => whole };
   };
   test("goes from the store to ComfyUI as it comes", async () => {
     const { name, whole } = await uploaded(many(256), { size: 256 * MEBIBYTE, sha256: hashOf(many(256)) });

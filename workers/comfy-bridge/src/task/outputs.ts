@@ -1,7 +1,7 @@
 // What ComfyUI's output nodes gave -> the outputs of the graph's nodes, stored as artifacts.
 import { type ArtifactRef, MEDIA_TYPES, type RegionInput, type RegionInputGive } from "@spindle/schemas";
 import pLimit from "p-limit";
-import type { ComfyHttp, FileRef } from "../comfy/http.ts";
+import { type ComfyHttp, type FileRef, unhurried, type ViewedFile } from "../comfy/http.ts";
 import { failure } from "./errors.ts";
 import { isPng, TextFinder, without, withoutText } from "./png.ts";
 import type { StoredObject, TaskRuntime } from "./runtime.ts";
@@ -26,12 +26,17 @@ export class Collector {
   private readonly stored = new Map<string, Promise<ArtifactRef>>();
   private readonly inTurn = pLimit(FILES_AT_ONCE);
 
-  /** @param signal ends what is being fetched, and begins no more */
+  /** @param watch its signal ends what is being fetched, and begins no more */
   constructor(
     private readonly comfy: ComfyHttp,
     private readonly runtime: TaskRuntime,
-    private readonly signal: AbortSignal,
+    private readonly watch: { signal: AbortSignal; onLimited: (isLimited: boolean) => void },
   ) {}
+
+  private view(file: FileRef): Promise<ViewedFile> {
+    const { signal, onLimited } = this.watch;
+    return unhurried(() => this.comfy.view(file, signal), signal, onLimited);
+  }
 
   /**
    * @param node whose files they are, in the graph
@@ -61,8 +66,8 @@ export class Collector {
   }
 
   private async fetch(file: FileRef): Promise<ArtifactRef> {
-    this.signal.throwIfAborted();
-    const viewed = await this.comfy.view(file, this.signal);
+    this.watch.signal.throwIfAborted();
+    const viewed = await this.view(file);
     const mime = MIME_BY_EXTENSION.get(file.filename.split(".").at(-1)?.toLowerCase() ?? "") ?? viewed.mime;
     const { head, isWhole } = await beginningOf(viewed.pieces);
     const kept = isWhole
@@ -75,7 +80,7 @@ export class Collector {
   /** A large file. The store is told its size before its bytes: where that is not known, they are read twice. */
   private async asItComes(file: FileRef, size: number | undefined, isPicture: boolean) {
     const again = async function* (this: Collector) {
-      yield* (await this.comfy.view(file, this.signal)).pieces;
+      yield* (await this.view(file)).pieces;
     }.bind(this);
     if (size !== undefined && !isPicture) return { size, pieces: again };
     const texts = new TextFinder();

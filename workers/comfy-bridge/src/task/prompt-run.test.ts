@@ -44,12 +44,13 @@ interface Around {
   /** How long the server may take for an answer. */
   patienceMs?: number;
   onSilence?: (isSilent: boolean) => void;
+  onLimited?: (isLimited: boolean) => void;
 }
 
 async function play(
   name: string,
   faults: Faults = {},
-  { signal = new AbortController().signal, patienceMs, onSilence = () => {} }: Around = {},
+  { signal = new AbortController().signal, patienceMs, onSilence = () => {}, onLimited = () => {} }: Around = {},
   conversation = readConversation(name),
 ) {
   fake.program = replayConversation(conversation);
@@ -69,6 +70,7 @@ async function play(
     onExecuted: (shown) => executed.push(shown),
     onPlace: () => {},
     onSilence,
+    onLimited,
     signal,
     leaves: () => false,
   });

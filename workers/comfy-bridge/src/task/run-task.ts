@@ -13,7 +13,7 @@ import {
 import type { WorkerEnd } from "@spindle/task-bus";
 import pLimit from "p-limit";
 import pRetry from "p-retry";
-import { ComfyAnswer, type ComfyHttp } from "../comfy/http.ts";
+import { ComfyAnswer, type ComfyHttp, unhurried, whyNotLetIn } from "../comfy/http.ts";
 import { failure, graphNode, TaskFailure } from "./errors.ts";
 import { Collector, leftBehind, outputsOf } from "./outputs.ts";
 import { type Ended, Interrupted, runPrompt } from "./prompt-run.ts";
@@ -35,6 +35,8 @@ export interface TaskParts {
   onPlace: (before: number) => void;
   /** The server does not answer, or answers again. */
   onSilence: (isSilent: boolean) => void;
+  /** The server says that it gets too many requests, or takes them again. */
+  onLimited: (isLimited: boolean) => void;
 }
 
 /** Why a task is stopped; `lost` needs no result, for nobody would take it. */
@@ -176,15 +178,19 @@ function stopped(base: { v: 1; task: string }, why: Stop | undefined): TaskResul
 }
 
 function unexpected(error: unknown, url: string): TaskFailure {
-  if (error instanceof ComfyAnswer) return failure(error.status >= 500 ? "transient" : "infra", "comfy.rejected", error.message);
   const host = new URL(url).host;
+  if (error instanceof ComfyAnswer) {
+    const why = whyNotLetIn(error, `ComfyUI at ${host}`);
+    if (why !== undefined) return failure("infra", "comfy.no_access", why);
+    return failure(error.status >= 500 ? "transient" : "infra", "comfy.rejected", error.message);
+  }
   return failure("transient", "comfy.lost", `ComfyUI at ${host}: ${error instanceof Error ? reasonOf(error) : String(error)}`);
 }
 
 const reasonOf = (error: Error): string => (error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message);
 
 async function work(
-  { bus, comfy, runtime: options, onMoved, onPlace, onSilence }: WatchedParts,
+  { bus, comfy, runtime: options, onMoved, onPlace, onSilence, onLimited }: WatchedParts,
   entry: TaskEntry,
   signal: AbortSignal,
   stop: () => Stop | undefined,
@@ -193,8 +199,8 @@ async function work(
   const region = await runtime.input();
   if (!validateRegionInput(region))
     throw failure("user", "comfy.rejected", `The task is no prompt: ${validateRegionInput.errors?.[0]?.message ?? "wrong shape"}.`);
-  const prompt = await unlessStopped(withFiles(region, runtime, comfy), signal);
-  const collector = new Collector(comfy, runtime, signal);
+  const prompt = await unlessStopped(withFiles(region, runtime, comfy, { signal, onLimited }), signal);
+  const collector = new Collector(comfy, runtime, { signal, onLimited });
   const report = new Report({
     prompt,
     only: region.only,
@@ -216,6 +222,7 @@ async function work(
       signal,
       onPlace,
       onSilence,
+      onLimited,
       leaves: () => stop() === "lost" || stop() === "shutdown", // another worker goes on with the task
     });
   try {
@@ -284,7 +291,8 @@ export function extensionOf(mime: string): string {
 export async function withFiles(
   { prompt }: Pick<RegionInput, "prompt">,
   runtime: Pick<TaskRuntime, "read">,
-  comfy: Pick<ComfyHttp, "upload">,
+  comfy: Pick<ComfyHttp, "upload" | "url">,
+  { signal, onLimited }: { signal: AbortSignal; onLimited: (isLimited: boolean) => void },
 ): Promise<RegionInput["prompt"]> {
   const names = new Map<string, Promise<string>>();
   const inTurn = pLimit(FILES_AT_ONCE);
@@ -294,8 +302,17 @@ export async function withFiles(
     const fetching = inTurn(() =>
       ref.mime.startsWith("text/")
         ? wordsOf(ref, runtime, node)
-        : comfy.upload(runtime.read(ref), ref.size, `${ref.sha256}.${extensionOf(ref.mime)}`, SUBFOLDER),
-    );
+        : unhurried(
+            () => comfy.upload(runtime.read(ref), ref.size, `${ref.sha256}.${extensionOf(ref.mime)}`, SUBFOLDER),
+            signal,
+            onLimited,
+          ),
+    ).catch((error: unknown) => {
+      if (!(error instanceof ComfyAnswer && error.status === 413)) throw error;
+      const [host, mebibytes] = [new URL(comfy.url).host, Math.ceil(ref.size / 1024 / 1024)];
+      const message = `ComfyUI at ${host} takes no file of ${mebibytes} MiB (413). Start it with a larger --max-upload-size, or let the proxy before it pass larger files.`;
+      throw failure("user", "comfy.rejected", message, { node });
+    });
     names.set(ref.artifact, fetching);
     return fetching;
   };

@@ -7,6 +7,7 @@ import type { Faults } from "./faults.ts";
 import { readOddPack, recordedObjectInfo, SYSTEM_STATS } from "./object-info.ts";
 import { solidPng } from "./png.ts";
 import { type Conversation, type FakeProgram, type JsonObject, type Prompt, replayConversation, type Submission } from "./program.ts";
+import { missingNode, read, uploadOf } from "./requests.ts";
 import { execute, STUBS } from "./stub-nodes.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -70,7 +71,7 @@ export class FakeComfy {
     this.listener = new WebSocketServer({
       server: this.server,
       path: "/ws",
-      verifyClient: (_, accept) => void this.untilHeard().then(() => accept(true)),
+      verifyClient: (_, accept) => void this.untilHeard().then(() => this.letIn(accept)),
     });
     this.listener.on("connection", (socket, request) => this.connect(socket, request));
   }
@@ -165,7 +166,8 @@ export class FakeComfy {
     if (this.faults.slow) await sleep(this.faults.slow);
     const json = (value: unknown, status = 200) =>
       response.writeHead(status, { "content-type": "application/json; charset=utf-8" }).end(JSON.stringify(value));
-    if (this.faults.login) return void response.writeHead(401).end();
+    if (this.isLimited()) return void response.writeHead(429, { "retry-after": "0" }).end();
+    if (this.faults.login) return this.demandLogin(response);
     const known = this.answers.get(`${request.method} ${url.pathname}`);
     if (known) return void json(known.response ?? {}, known.status ?? 200);
     const parsed = () => JSON.parse(body.toString("utf8") || "{}") as JsonObject;
@@ -189,6 +191,26 @@ export class FakeComfy {
     const past = /^GET \/history\/(.+)$/.exec(route)?.[1];
     if (past !== undefined) return void json(this.history.has(past) ? { [past]: this.history.get(past) } : {});
     response.writeHead(404).end();
+  }
+
+  private letIn(accept: (isLetIn: boolean, status?: number) => void): void {
+    if (this.isLimited()) accept(false, 429);
+    else if (this.faults.login) accept(false, this.faults.login === "redirect" ? 302 : 401);
+    else accept(true);
+  }
+
+  private isLimited(): boolean {
+    const { limited = 0 } = this.current;
+    if (limited <= 0) return false;
+    this.current = { ...this.current, limited: limited - 1 };
+    return true;
+  }
+
+  private demandLogin(response: ServerResponse): void {
+    const { login } = this.faults;
+    if (login === "page") response.writeHead(200, { "content-type": "text/html" }).end("<html>Log in</html>");
+    else if (login === "redirect") response.writeHead(302, { location: "https://login.example/?secret=1" }).end();
+    else response.writeHead(401).end();
   }
 
   private tuples(state: Job["state"]) {
@@ -364,13 +386,8 @@ export class FakeComfy {
   }
 
   private upload(request: IncomingMessage, body: Buffer, json: (value: unknown) => void): void {
-    const boundary = /boundary=(.+)$/.exec(request.headers["content-type"] ?? "")?.[1] ?? "";
-    const parts = body.toString("latin1").split(`--${boundary}`);
-    const field = (name: string) => parts.find((part) => part.includes(`name="${name}"`));
-    const content = (part = "") => Buffer.from(part.slice(part.indexOf("\r\n\r\n") + 4, -2), "latin1");
-    const name = /filename="([^"]+)"/.exec(field("image") ?? "")?.[1] ?? "file";
-    const subfolder = content(field("subfolder")).toString("utf8");
-    this.inputs.set(subfolder ? `${subfolder}/${name}` : name, content(field("image")));
+    const { name, subfolder, bytes } = uploadOf(request, body);
+    this.inputs.set(subfolder ? `${subfolder}/${name}` : name, bytes);
     json({ name, subfolder, type: "input" });
   }
 
@@ -379,16 +396,4 @@ export class FakeComfy {
     if (!file || this.faults.forgetsFiles) return void response.writeHead(404).end();
     response.writeHead(200, { "content-type": file.mime }).end(file.bytes);
   }
-}
-
-function missingNode(id: string, { class_type }: Prompt[string]): JsonObject {
-  const message = `Cannot execute because node ${class_type} does not exist.`;
-  const extra_info = { node_id: id, class_type, node_title: class_type };
-  return { error: { type: "missing_node_type", message, details: `Node ID '#${id}'`, extra_info }, node_errors: {} };
-}
-
-async function read(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }
