@@ -53,9 +53,9 @@ export class TaskBench {
   }
 
   /** A task with that prompt, every node of which may be an output. */
-  entry(prompt: RegionInput["prompt"], others: Partial<TaskEntry> = {}): TaskEntry {
+  entry(prompt: RegionInput["prompt"], others: Partial<TaskEntry> = {}, gives: RegionInput["gives"] = []): TaskEntry {
     const task = others.task ?? `task-${this.inputs.size}`;
-    const text = JSON.stringify({ prompt, sinks: Object.keys(prompt), gives: [] } satisfies Omit<RegionInput, "sinks"> & {
+    const text = JSON.stringify({ prompt, sinks: Object.keys(prompt), gives } satisfies Omit<RegionInput, "sinks"> & {
       sinks: string[];
     });
     this.inputs.set(task, text);

@@ -55,6 +55,18 @@ export class Collector {
     return Promise.all(files.map((file) => this.file(file)));
   }
 
+  /** Previews there is no room for, by their node. */
+  readonly dropped = new Map<string, { dropped: number; all: number }>();
+
+  /** What a node only shows, after all results: as many as there is room for. */
+  async previews(shown: Shown, node: string): Promise<ArtifactRef[]> {
+    const files = filesOf(shown);
+    let room = MOST_FILES - this.stored.size;
+    const kept = files.filter((file) => this.stored.has(nameOf(file)) || room-- > 0);
+    if (kept.length < files.length) this.dropped.set(node, { dropped: files.length - kept.length, all: files.length });
+    return Promise.all(kept.map((file) => this.file(file)));
+  }
+
   private file(file: FileRef): Promise<ArtifactRef> {
     const name = nameOf(file);
     const known = this.stored.get(name);
@@ -125,9 +137,12 @@ function filesOf(shown: Shown): FileRef[] {
  */
 export async function outputsOf(region: RegionInput, shown: Readonly<Record<string, Shown>>, collector: Collector): Promise<Outputs> {
   const outputs: Outputs = {};
-  for (const give of region.gives) {
+  const isOnlyShown = ({ node, from }: RegionInputGive) => isPreview(shown[from] ?? {}, from, node);
+  const results = region.gives.filter((give) => !isOnlyShown(give));
+  for (const give of [...results, ...region.gives.filter(isOnlyShown)]) {
     if (!Object.hasOwn(shown, give.from)) continue;
-    const files = await collector.files(shown[give.from] ?? {}, give.node);
+    const given = shown[give.from] ?? {};
+    const files = await (isOnlyShown(give) ? collector.previews(given, give.node) : collector.files(given, give.node));
     const value = pick(give, shown[give.from] ?? {}, files);
     if (value === undefined && give.from !== give.node)
       throw failure("infra", "comfy.no_output", `ComfyUI ended the prompt without giving ${give.port} of ${give.node}.`, {
@@ -137,6 +152,20 @@ export async function outputsOf(region: RegionInput, shown: Readonly<Record<stri
   }
   return outputs;
 }
+
+/** Whether a node of the graph's own shows its files and saves none; savers of ours save for a moment, too. */
+export const isPreview = (shown: Shown, from: string, node: string): boolean => {
+  const files = filesOf(shown);
+  return from === node && files.length > 0 && files.every(({ type }) => type === "temp");
+};
+
+/** Which previews were left out, as sentences. */
+export const leftOut = ({ dropped: nodes }: Collector): string[] =>
+  Array.from(
+    nodes,
+    ([node, { dropped, all }]) =>
+      `${dropped} of ${all} previews of ${node} were left out: one prompt may give ${MOST_FILES} files. To keep all, make a video of them, or smaller batches.`,
+  );
 
 /** Where a saver of ours got a batch and one of it leaves, as sentences: an output node of the graph's own says so by its outputs. */
 export function leftBehind({ gives }: RegionInput, shown: Readonly<Record<string, Shown>>): string[] {

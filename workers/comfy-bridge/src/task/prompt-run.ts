@@ -193,6 +193,7 @@ class PromptRun {
       if (frame.type === "text") report.text(frame.node, frame.text);
       else if (frame.prompt === undefined || frame.prompt === id) report.image(frame.node, frame.image, frame.mime);
     });
+    socket.on("unreadable", () => report.drop("ComfyUI sent it in a form that is not known."));
     socket.on("lost", () => {
       this.lost = true;
       this.heard = this.heard && this.over;

@@ -15,7 +15,7 @@ import pLimit from "p-limit";
 import pRetry from "p-retry";
 import { ComfyAnswer, type ComfyHttp, unhurried, whyNotLetIn } from "../comfy/http.ts";
 import { failure, graphNode, TaskFailure } from "./errors.ts";
-import { Collector, leftBehind, outputsOf } from "./outputs.ts";
+import { Collector, isPreview, leftBehind, leftOut, outputsOf } from "./outputs.ts";
 import { type Ended, Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
 import { type RuntimeOptions, TaskRuntime } from "./runtime.ts";
@@ -218,7 +218,11 @@ async function work(
       region,
       prompt: sent,
       report,
-      onExecuted: (shown, node) => void collector.files(shown, graphNode(node, sent)).catch(() => {}), // the lease is asked for again at the end, and the answer is heeded there
+      onExecuted: (shown, from) => {
+        const node = graphNode(from, sent);
+        if (isPreview(shown, from, node)) return; // results come first
+        void collector.files(shown, node).catch(() => {}); // the lease is asked for again at the end, and the answer is heeded there
+      },
       signal,
       onPlace,
       onSilence,
@@ -235,7 +239,7 @@ async function work(
     return {
       output: region.only === undefined ? output : (output[region.only] ?? {}),
       objects: collector.objects as TaskResult["objects"] & object,
-      missed: [...whatIsMissed(region, history), ...leftBehind(region, history.outputs)],
+      missed: [...whatIsMissed(region, history), ...leftBehind(region, history.outputs), ...leftOut(collector), ...report.missed],
     };
   } finally {
     await report.close();

@@ -86,3 +86,41 @@ describe("a server that lets the bridge in no more in the middle of a prompt", (
     expect((await run(bench.entry(sampled(1000)))).result).toMatchObject({ outcome: "cancelled" });
   });
 });
+
+describe("previews that cannot be used", () => {
+  const batch = (frames: number) => ({
+    make: { class_type: "EmptyImage", inputs: { width: 8, height: 8, batch_size: frames, color: 1 } },
+    show: { class_type: "PreviewImage", inputs: { images: ["make", 0] } },
+  });
+  const gives = (count: number) => [
+    ...Array.from({ length: count }, (_, at) => ({ node: `make${at}`, port: "image", from: `make${at}>image`, pick: "image" as const })),
+    { node: "show", port: "images", from: "show", pick: "images" as const },
+  ];
+  test("for they are 300 are left out and counted, and the run ends well with the others", async () => {
+    const { result } = await run(bench.entry(batch(300), {}, gives(0)));
+    expect(result).toMatchObject({ outcome: "succeeded", log: expect.stringContaining("44 of 300 previews of show were left out") });
+    const { show } = result?.output as Record<string, { images: unknown[] }>;
+    expect(show?.images).toHaveLength(256);
+    expect(result?.objects).toHaveLength(256);
+  });
+  test("for results need the room are left out, whichever came first", async () => {
+    const savers = Object.fromEntries(
+      Array.from({ length: 10 }, (_, at) => [
+        `make${at}>image`,
+        { class_type: "SaveImage", inputs: { images: ["make", 0], filename_prefix: `${at}` } },
+      ]),
+    );
+    const { result } = await run(bench.entry({ ...batch(24), ...savers }, {}, gives(10)));
+    expect(result).toMatchObject({ outcome: "succeeded", log: expect.stringContaining("8 of 24 previews of show were left out") });
+    expect(result?.objects).toHaveLength(256);
+  });
+  test("for the store refuses them, or nobody can read them, are left out and counted; progress goes on", async () => {
+    bench.refuses = ["preview"];
+    fake.faults = { unreadable: true };
+    const { result } = await run(bench.entry(sampled(20)));
+    expect(result).toMatchObject({ outcome: "succeeded", log: expect.stringMatching(/left out: The runtime answers 413/) });
+    expect(result?.log).toMatch(/20 previews were left out: ComfyUI sent it in a form that is not known/);
+    expect(bench.progress.some(({ node, steps }) => node === "wait" && steps === 20)).toBe(true);
+    expect(bench.progress.some(({ preview }) => preview)).toBe(false);
+  });
+});

@@ -373,6 +373,7 @@ export class FakeComfy {
     if (placeholder >= 0) frame.write(job.id, placeholder, "latin1");
     if (frame.readUInt32BE(0) === 4 && !this.sockets.get(job.client)?.metadata) return;
     this.onFrame?.();
+    if (this.faults.unreadable) this.send(job, Buffer.alloc(9, 0xff));
     this.send(job, frame);
   }
 

@@ -22,6 +22,8 @@ export interface Faults {
   forgetsFiles?: boolean;
   /** Everything needs a login, which says so, sends away, or is a page. */
   login?: boolean | "redirect" | "page";
+  /** Before each frame comes one that nobody can read. */
+  unreadable?: boolean;
   /** So many requests and sockets from now on are too many. */
   limited?: number;
   /** What is asked is answered once this is over; sockets that are open stay so, and nothing comes by them. */
