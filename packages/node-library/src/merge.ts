@@ -99,14 +99,24 @@ export function joinVersions(workers: readonly PlaneManifest[]): Map<string, Cap
   return joined;
 }
 
+/** A class of ComfyUI has no newer and older version, only another interface: the one that a server has which answers is used. */
+const whyOlder = ({ plane }: Capability, version: string, { live, reason }: Engines[number]): string => {
+  if (plane !== "comfy") return `Only workers of version ${version} have it.`;
+  return (
+    (live ? undefined : reason) ??
+    "It has another version of this node than other ComfyUI servers: its inputs or outputs differ. Update its pack, or ComfyUI itself, on one of them."
+  );
+};
+
 /** @param versions of one capability, the newest first */
-function withOlderEngines([newest, ...older]: readonly Capability[]): Capability {
+function withOlderEngines(versions: readonly Capability[]): Capability {
+  const answering = versions.find(({ plane, engines = [] }) => plane === "comfy" && engines.some(({ live }) => live));
+  const [newest, ...older] = answering ? [answering, ...versions.filter((one) => one !== answering)] : versions;
   const entry = newest as Capability;
   const engines = new Map((entry.engines ?? []).map((engine) => [engine.id, engine]));
   for (const { version, engines: own = [] } of older)
     for (const engine of own)
-      if (!engines.has(engine.id))
-        engines.set(engine.id, { ...engine, live: false, reason: `Only workers of version ${version} have it.` });
+      if (!engines.has(engine.id)) engines.set(engine.id, { ...engine, live: false, reason: whyOlder(entry, version, engine) });
   return entry.engines || engines.size > 0 ? { ...entry, engines: [...engines.values()] } : entry;
 }
 

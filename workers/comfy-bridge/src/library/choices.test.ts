@@ -193,6 +193,40 @@ describe("inputs that a choice brings", () => {
           ).capabilities,
       ],
     ];
+    describe.each(ways)("%s with two versions of a class", (_, join) => {
+      const version = (id: string, sub: string, live = true) => {
+        const json = JSON.stringify({ Draw: { input: { required: { file: [[id]], [sub]: ["INT"] } }, output: ["IMAGE"] } });
+        return { id, url: `http://${id}:1`, ...readObjectInfo(json), live, ...(live ? {} : { reason: `${id} is away.` }) };
+      };
+      const said = (capabilities: Capability[]) => {
+        const [draw] = capabilities;
+        const inputs = Object.keys(draw?.io.input.properties as object);
+        return { inputs, engines: draw?.engines?.map(({ id, live, reason }) => [id, live, reason]) };
+      };
+      test("are not made one: the other server has the class listed, with the reason", () => {
+        const { inputs, engines } = said(join(version("a", "old"), version("b", "new")));
+        expect(inputs).toHaveLength(2);
+        const [live, other] = [engines?.filter(([, isLive]) => isLive), engines?.filter(([, isLive]) => !isLive)];
+        expect(live).toHaveLength(1);
+        expect(other).toEqual([
+          [
+            inputs.includes("old") ? "b" : "a",
+            false,
+            expect.stringMatching(/another version of this node .* inputs or outputs differ\. Update/),
+          ],
+        ]);
+      });
+      test("have that of a server that answers, and each its own reason", () => {
+        for (const all of [join(version("a", "old", false), version("b", "new")), join(version("b", "new"), version("a", "old", false))]) {
+          const { inputs, engines } = said(all);
+          expect(inputs).toEqual(["file", "new"]);
+          expect(engines?.toSorted()).toEqual([
+            ["a", false, "a is away."],
+            ["b", true, undefined],
+          ]);
+        }
+      });
+    });
     describe.each(ways)("%s", (_, join) => {
       test("offer each other's files under each choice, and say who has which", () => {
         const both = join(server("a", { pro: ["x", "s"], lite: ["l"] }), server("b", { pro: ["y", "s"], lite: ["l", "m"] }));

@@ -134,11 +134,38 @@ export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] 
     const having = servers.filter((server) => server.nodes.has(name));
     // What one server describes badly another may describe well.
     const readable = having.filter(({ unreadable }) => !unreadable?.has(name));
-    const all = (readable.length > 0 ? readable : having).map((one) => ({ id: one.id, capability: one.nodes.get(name) as Capability }));
-    const first = all[0]?.capability as Capability;
-    const input = joinFileLists(all.map(({ id, capability }) => ({ servers: [id], input: capability.io.input })));
-    return { ...first, io: { ...first.io, input }, engines: having.map((server) => engineFor(server, name, engines)) };
+    const all = (readable.length > 0 ? readable : having).map((server) => ({ server, capability: server.nodes.get(name) as Capability }));
+    const { capability, server: from } = mostUsed(all);
+    const alike = all.filter((one) => one.capability.version === capability.version);
+    const input = joinFileLists(alike.map((one) => ({ servers: [one.server.id], input: one.capability.io.input })));
+    const isOther = new Set(all.filter((one) => !alike.includes(one)).map(({ server }) => server));
+    return {
+      ...capability,
+      io: { ...capability.io, input },
+      engines: having.map((server) => (isOther.has(server) ? engineOfOther(server, from) : engineFor(server, name, engines))),
+    };
   });
+}
+
+interface Describing {
+  server: ServerLibrary;
+  capability: Capability;
+}
+
+/** Of versions of one class, the one that most servers have which answer; of equals that of the first server. */
+function mostUsed(all: readonly Describing[]): Describing {
+  const count = ({ capability: { version } }: Describing) =>
+    all.filter((one) => one.server.live && one.capability.version === version).length;
+  return all.reduce((best, one) => (one.capability.version !== best.capability.version && count(one) > count(best) ? one : best));
+}
+
+/** A prompt that is made for one version of a class may mean something else to another: nothing of it is sent there. */
+function engineOfOther(server: ServerLibrary, first: ServerLibrary): CapabilityEngine {
+  const [host, other] = [new URL(server.url).host, new URL(first.url).host];
+  const reason = server.live
+    ? `${host} has another version of this node than ${other}: its inputs or outputs differ. Update its pack, or ComfyUI itself, on one of them.`
+    : server.reason;
+  return engineOf({ ...server, live: false, ...(reason ? { reason } : {}) }, undefined);
 }
 
 /** One object for all classes of a server that can be read: there are thousands of them. */
