@@ -2,8 +2,10 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import type { TaskEntry } from "@spindle/schemas";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FakeComfy } from "../test/fake/fake-comfy.ts";
+import { TaskBench } from "../test/task-bench.ts";
 import { ComfyHttp } from "./comfy/http.ts";
 import { ComfyServer, type ServerParts } from "./server.ts";
 
@@ -181,5 +183,49 @@ describe("a server without a task of ours", () => {
     await expect.poll(() => taken.mock.calls.length).toBeGreaterThan(before);
     expect(server.busy).toBeUndefined();
     await stop();
+  });
+});
+
+describe("a prompt whose task was lost", () => {
+  let fake: FakeComfy;
+  let bench: TaskBench;
+  beforeEach(async () => {
+    [fake, bench] = [await FakeComfy.start(), await TaskBench.start()];
+  });
+  afterEach(() => Promise.all([fake.stop(), bench.stop()]));
+  /** Steps of 20 ms. */
+  const sampled = (steps: number) => ({
+    wait: { class_type: "KSampler", inputs: { steps, delay: 20, seed: 1 } },
+    show: { class_type: "PreviewAny", inputs: { source: ["wait", 0] } },
+  });
+  /** The server is served; its first task is lost while it runs, and then there is another one. */
+  async function lostThen(next: TaskEntry) {
+    const waiting = [bench.entry(sampled(60), { task: "first", nodeRun: "n" })];
+    const bus = bench.bus(waiting);
+    const claim = vi.spyOn(bus, "claim");
+    const server = new ComfyServer({ id: "a", url: fake.url, bus, runtime: bench.runtime, log: () => {}, bell: () => sleep(10) });
+    await server.refresh();
+    const [shutdown, over] = [new AbortController(), new AbortController()];
+    const serving = server.serve(shutdown.signal, over.signal);
+    await expect.poll(() => fake.queue.running).toBe(1);
+    bench.answer = "lost";
+    await expect.poll(() => claim.mock.calls.length).toBeGreaterThan(1);
+    bench.answer = "ok";
+    waiting.push(next);
+    await expect.poll(() => bench.results.length, { timeout: 20_000 }).toBe(1);
+    shutdown.abort();
+    await serving;
+  }
+  test("is gone on with by the next attempt of its node run, and sent once", async () => {
+    await lostThen(bench.entry(sampled(60), { task: "second", nodeRun: "n" }));
+    expect(bench.results).toMatchObject([{ task: "second", outcome: "succeeded" }]);
+    expect(fake.prompts).toHaveLength(1);
+    expect(fake.calls).not.toContain("POST /interrupt");
+  });
+  test("is ended before another node run's begins, which does not wait behind it", async () => {
+    await lostThen(bench.entry(sampled(2), { task: "second", nodeRun: "other" }));
+    expect(bench.results).toMatchObject([{ task: "second", outcome: "succeeded" }]);
+    expect(fake.prompts).toHaveLength(2);
+    expect(fake.calls.filter((call) => call === "POST /interrupt")).toHaveLength(1);
   });
 });

@@ -45,12 +45,13 @@ interface Around {
   patienceMs?: number;
   onSilence?: (isSilent: boolean) => void;
   onLimited?: (isLimited: boolean) => void;
+  onNews?: (news: News) => void;
 }
 
 async function play(
   name: string,
   faults: Faults = {},
-  { signal = new AbortController().signal, patienceMs, onSilence = () => {}, onLimited = () => {} }: Around = {},
+  { signal = new AbortController().signal, patienceMs, onSilence = () => {}, onLimited = () => {}, onNews = () => {} }: Around = {},
   conversation = readConversation(name),
 ) {
   fake.program = replayConversation(conversation);
@@ -59,7 +60,7 @@ async function play(
   const { prompt } = conversation;
   const news: News[] = [];
   const executed: object[] = [];
-  const report = new Report({ prompt, store: async () => undefined, send: async (one) => void news.push(one) });
+  const report = new Report({ prompt, store: async () => undefined, send: async (one) => onNews(news[news.push(one) - 1] as News) });
   const id = `00000000-0000-8000-a000-${String(++count).padStart(12, "0")}`;
   const history = await runPrompt({
     comfy: new ComfyHttp(fake.url, patienceMs),
@@ -243,6 +244,18 @@ test("previews and steps are told of their own nodes", async () => {
   )?.[0];
   expect(news.filter((one) => one.steps === 4).every((one) => one.node === sampler)).toBe(true);
   expect(news.some((one) => one.node === undefined && (one.progress ?? 0) > 0)).toBe(true);
+});
+
+test("a socket that is cut is opened again, and what comes by it is heard", async () => {
+  const at = { cut: 0 };
+  const heard: News[] = [];
+  whenItRuns(() => {
+    at.cut = heard.length;
+    fake.cut();
+  });
+  const { news } = await play("19_ksampler_tiny_sd3_previews", { slow: 60 }, { onNews: (one) => heard.push(one) });
+  expect(news.slice(at.cut).some(({ step, steps }) => steps === 4 && step === 4)).toBe(true);
+  expect(fake.prompts).toHaveLength(1);
 });
 
 test("somebody with the same client id takes the messages away; the history still tells the end", async () => {

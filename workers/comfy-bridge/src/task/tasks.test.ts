@@ -124,3 +124,36 @@ describe("previews that cannot be used", () => {
     expect(bench.progress.some(({ preview }) => preview)).toBe(false);
   });
 });
+
+describe("a task that is ended while its server works", () => {
+  test("by its time-out has what ComfyUI had written by then", async () => {
+    const { result } = await run(bench.entry(sampled(1000), { timeoutMs: 400 }));
+    expect(result).toMatchObject({
+      outcome: "failed",
+      error: { code: "task.timeout" },
+      log: expect.stringMatching(/\d+%\|.*\| \d+\/1000/),
+    });
+  });
+  test("[E13] by a cancel is cancelled again and again, until ComfyUI heeds it", async () => {
+    fake.faults = { deafTo: 2 };
+    whenItRuns(() => {
+      bench.answer = "cancel";
+    });
+    const { result, left } = await run(bench.entry(sampled(1000)));
+    expect(result).toMatchObject({ outcome: "cancelled" });
+    expect(left).toBeUndefined();
+    expect(fake.queue).toEqual({ running: 0, pending: 0 });
+    expect(fake.calls.filter((call) => call === "POST /interrupt").length).toBeGreaterThanOrEqual(3);
+  });
+  test("[E13] by a cancel that ComfyUI never heeds is free all the same, and the prompt is known to hang", async () => {
+    fake.faults = { deafTo: Number.POSITIVE_INFINITY };
+    whenItRuns(() => {
+      bench.answer = "cancel";
+    });
+    const { result, left } = await run(bench.entry(sampled(1000)));
+    expect(result).toMatchObject({ outcome: "cancelled" });
+    expect(left).toMatchObject({ id: expect.any(String), hangs: true });
+    expect(fake.queue.running).toBe(1);
+    fake.restart();
+  });
+});

@@ -7,7 +7,7 @@ import type { Faults } from "./faults.ts";
 import { readOddPack, recordedObjectInfo, SYSTEM_STATS } from "./object-info.ts";
 import { solidPng } from "./png.ts";
 import { type Conversation, type FakeProgram, type JsonObject, type Prompt, replayConversation, type Submission } from "./program.ts";
-import { missingNode, read, uploadOf } from "./requests.ts";
+import { demandLogin, missingNode, read, uploadOf } from "./requests.ts";
 import { execute, STUBS } from "./stub-nodes.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -166,8 +166,8 @@ export class FakeComfy {
     if (this.faults.slow) await sleep(this.faults.slow);
     const json = (value: unknown, status = 200) =>
       response.writeHead(status, { "content-type": "application/json; charset=utf-8" }).end(JSON.stringify(value));
-    if (this.isLimited()) return void response.writeHead(429, { "retry-after": "0" }).end();
-    if (this.faults.login) return this.demandLogin(response);
+    if (this.isCounted("limited")) return void response.writeHead(429, { "retry-after": "0" }).end();
+    if (this.faults.login) return demandLogin(this.faults, response);
     const known = this.answers.get(`${request.method} ${url.pathname}`);
     if (known) return void json(known.response ?? {}, known.status ?? 200);
     const parsed = () => JSON.parse(body.toString("utf8") || "{}") as JsonObject;
@@ -194,23 +194,16 @@ export class FakeComfy {
   }
 
   private letIn(accept: (isLetIn: boolean, status?: number) => void): void {
-    if (this.isLimited()) accept(false, 429);
+    if (this.isCounted("limited")) accept(false, 429);
     else if (this.faults.login) accept(false, this.faults.login === "redirect" ? 302 : 401);
     else accept(true);
   }
 
-  private isLimited(): boolean {
-    const { limited = 0 } = this.current;
-    if (limited <= 0) return false;
-    this.current = { ...this.current, limited: limited - 1 };
-    return true;
-  }
-
-  private demandLogin(response: ServerResponse): void {
-    const { login } = this.faults;
-    if (login === "page") response.writeHead(200, { "content-type": "text/html" }).end("<html>Log in</html>");
-    else if (login === "redirect") response.writeHead(302, { location: "https://login.example/?secret=1" }).end();
-    else response.writeHead(401).end();
+  /** Whether it is one of so many more. */
+  private isCounted(fault: "limited" | "deafTo"): boolean {
+    const left = this.current[fault] ?? 0;
+    if (left > 0) this.current = { ...this.current, [fault]: left - 1 };
+    return left > 0;
   }
 
   private tuples(state: Job["state"]) {
@@ -222,6 +215,7 @@ export class FakeComfy {
   }
 
   private interrupt(id: string): void {
+    if (this.isCounted("deafTo")) return;
     for (const job of this.jobs) if (job.state === "running" && job.id === id) job.interrupt = true;
   }
 

@@ -24,6 +24,8 @@ export interface Faults {
   login?: boolean | "redirect" | "page";
   /** Before each frame comes one that nobody can read. */
   unreadable?: boolean;
+  /** So many interrupts from now on are taken, and not heeded. */
+  deafTo?: number;
   /** So many requests and sockets from now on are too many. */
   limited?: number;
   /** What is asked is answered once this is over; sockets that are open stay so, and nothing comes by them. */

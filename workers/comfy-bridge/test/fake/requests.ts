@@ -1,5 +1,6 @@
 // What comes to the fake ComfyUI over HTTP, read.
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Faults } from "./faults.ts";
 import type { JsonObject, Prompt } from "./program.ts";
 
 export async function read(request: IncomingMessage): Promise<Buffer> {
@@ -22,4 +23,10 @@ export function missingNode(id: string, { class_type }: Prompt[string]): JsonObj
   const message = `Cannot execute because node ${class_type} does not exist.`;
   const extra_info = { node_id: id, class_type, node_title: class_type };
   return { error: { type: "missing_node_type", message, details: `Node ID '#${id}'`, extra_info }, node_errors: {} };
+}
+
+export function demandLogin({ login }: Faults, response: ServerResponse): void {
+  if (login === "page") response.writeHead(200, { "content-type": "text/html" }).end("<html>Log in</html>");
+  else if (login === "redirect") response.writeHead(302, { location: "https://login.example/?secret=1" }).end();
+  else response.writeHead(401).end();
 }
