@@ -102,10 +102,10 @@ test("what could not be handed over is tried again", async () => {
     },
     () => 0,
   );
-  const one = [library("a", readObjectInfo(classes(3, "one")).nodes)];
-  await expect(made.follow(one)).rejects.toThrow("the runtime is away");
+  const small = [library("a", readObjectInfo(classes(3, "small")).nodes)];
+  await expect(made.follow(small)).rejects.toThrow("the runtime is away");
   fails = false;
-  expect(await made.follow(one)).toEqual({ sha256: "hash", reason: "" });
+  expect(await made.follow(small)).toEqual({ sha256: "hash", reason: "" });
   expect(stored).toHaveLength(1);
 });
 

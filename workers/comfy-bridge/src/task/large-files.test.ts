@@ -91,7 +91,7 @@ const hashOf = (pieces: readonly Buffer[]): string => {
 };
 
 /** A picture of so many MiB, with the workflow in the middle and without. */
-function largePicture(count: number): { told: Buffer[]; kept: Buffer[] } {
+function largePicture(count: number): { labelled: Buffer[]; kept: Buffer[] } {
   const chunk = (type: string, data: readonly Buffer[]) => {
     const head = Buffer.alloc(8);
     head.writeUInt32BE(data.reduce((sum, { length }) => sum + length, 0));
@@ -102,7 +102,7 @@ function largePicture(count: number): { told: Buffer[]; kept: Buffer[] } {
   const [begin, end] = [small.subarray(0, 33), small.subarray(-12)];
   const pixels = chunk("IDAT", many(count / 2));
   return {
-    told: [begin, ...chunk("tEXt", [Buffer.from("prompt\0{}")]), ...pixels, ...chunk("iTXt", many(2)), ...pixels, end],
+    labelled: [begin, ...chunk("tEXt", [Buffer.from("prompt\0{}")]), ...pixels, ...chunk("iTXt", many(2)), ...pixels, end],
     kept: [begin, ...pixels, ...pixels, end],
   };
 }
@@ -134,8 +134,8 @@ describe("a file of 256 MiB", () => {
     expect(Object.values(stored)).toMatchObject([{ size: 64 * MEBIBYTE, sha256: hashOf(many(64)) }]);
   });
   test("that is a picture loses what it tells of the workflow on its way, and has its size", async () => {
-    const { told, kept } = largePicture(64);
-    const ref = await collect(told, "large.png", true);
+    const { labelled, kept } = largePicture(64);
+    const ref = await collect(labelled, "large.png", true);
     const whole = { size: kept.reduce((sum, { length }) => sum + length, 0), sha256: hashOf(kept) };
     expect(ref).toMatchObject({ mime: "image/png", width: 5, height: 4, ...whole });
     expect(Object.values(stored)).toMatchObject([whole]);

@@ -247,14 +247,14 @@ test("previews and steps are told of their own nodes", async () => {
 });
 
 test("a socket that is cut is opened again, and what comes by it is heard", async () => {
-  const at = { cut: 0 };
+  let cutAfter = 0;
   const heard: News[] = [];
   whenItRuns(() => {
-    at.cut = heard.length;
+    cutAfter = heard.length;
     fake.cut();
   });
-  const { news } = await play("19_ksampler_tiny_sd3_previews", { slow: 60 }, { onNews: (one) => heard.push(one) });
-  expect(news.slice(at.cut).some(({ step, steps }) => steps === 4 && step === 4)).toBe(true);
+  const { news } = await play("19_ksampler_tiny_sd3_previews", { slow: 60 }, { onNews: (each) => heard.push(each) });
+  expect(news.slice(cutAfter).some(({ step, steps }) => steps === 4 && step === 4)).toBe(true);
   expect(fake.prompts).toHaveLength(1);
 });
 
