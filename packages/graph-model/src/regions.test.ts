@@ -100,15 +100,14 @@ describe("regions", () => {
   });
   test("[RG1] are split anew after an edit that names a file which another server has, and joined after its undo", () => {
     const graph = graphOf(["a-b"]);
-    const first = { ...graph, nodes: graph.nodes.map((node) => ({ ...node, service: "Loads", params: { file: "x" } })) } as Graph;
+    const first = { ...graph, nodes: graph.nodes.map((node) => ({ ...node, service: "Loads", params: { file: "x" } })) as Graph["nodes"] };
     const after = resolver(library);
     const regionsAfter = (graph: Graph) => [...after(graph).root.plan.regions.values()].map(({ nodes }) => nodes.join("")).sort();
     // The edges are the same, as after an edit of a value.
-    const next = (b: string) =>
-      ({
-        ...first,
-        nodes: first.nodes.map((node) => (node.id === "b" ? { ...node, params: { file: b } } : node)),
-      }) as Graph;
+    const next = (file: string) => ({
+      ...first,
+      nodes: first.nodes.map((node) => (node.id === "b" ? { ...node, params: { file } } : node)) as Graph["nodes"],
+    });
     expect(regionsAfter(first)).toEqual(["ab"]);
     expect(regionsAfter(next("y"))).toEqual(["a", "b"]);
     expect(regionsAfter(next("x"))).toEqual(["ab"]);
