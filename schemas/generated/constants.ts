@@ -256,6 +256,7 @@ export const ERROR_CODES = {
   "region.not_convex": "A region of ComfyUI nodes depends on itself through another node.",
   "region.control": "An edge inside a region of ComfyUI nodes carries what ComfyUI cannot do.",
   "comfy.rejected": "ComfyUI refused the prompt.",
+  "comfy.no_access": "ComfyUI, or a proxy before it, does not let the bridge in.",
   "comfy.lost": "ComfyUI forgot the prompt, or cannot be reached.",
   "comfy.out_of_memory": "ComfyUI ran out of memory.",
   "comfy.no_output": "ComfyUI ended the prompt without an output that was asked for.",

@@ -4,7 +4,7 @@ import { validate } from "./check/validate.ts";
 import type { Graph, Plane } from "./graph.ts";
 import type { Library, NodeDefinition } from "./library.ts";
 import { portsOf } from "./ports.ts";
-import { resolve } from "./resolve.ts";
+import { resolve, resolver } from "./resolve.ts";
 
 const MODEL = { "x-comfy-type": "MODEL" };
 const IMAGE = { "x-comfy-type": "IMAGE", "x-artifact": "image" };
@@ -97,6 +97,18 @@ describe("regions", () => {
     };
     expect(named({ a: "x", b: "x" })).toEqual(["ab"]);
     expect(named({ a: "x", b: "y" })).toEqual(["a", "b"]);
+  });
+  test("[RG1] are split anew after an edit that names a file which another server has, and joined after its undo", () => {
+    const first = graphOf(["a-b"]);
+    for (const node of first.nodes) Object.assign(node, { service: "Loads", params: { file: "x" } });
+    const after = resolver(library);
+    const regionsAfter = (graph: Graph) => [...after(graph).root.plan.regions.values()].map(({ nodes }) => nodes.join("")).sort();
+    // The edges are the same, as after an edit of a value.
+    const [a, b] = first.nodes;
+    const next = (file: string): Graph => ({ ...first, nodes: [a, Object.assign({}, b, { params: { file } })] });
+    expect(regionsAfter(first)).toEqual(["ab"]);
+    expect(regionsAfter(next("y"))).toEqual(["a", "b"]);
+    expect(regionsAfter(next("x"))).toEqual(["ab"]);
   });
   test("end where what an output node shows goes on: within a prompt nobody can take it", () => {
     const graph = graphOf(["a-b", "b-c"]);

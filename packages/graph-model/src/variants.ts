@@ -15,6 +15,10 @@ export const isChooser = ({ schema }: Pick<Port, "schema">): boolean => schema["
 /** Whether the input only says which others there are, and is not sent to ComfyUI. */
 export const isUnsent = ({ schema }: Pick<Port, "schema">): boolean => schema["x-unsent"] === true;
 
+/** Whether a value that the capability has no input for is one of a choice that was not made; any other reaches ComfyUI as it is. */
+export const isOfOtherChoice = ({ inputs }: NodeDefinition, name: string): boolean =>
+  inputs.some((port) => isChooser(port) && name.startsWith(`${port.name}.`));
+
 const variantsOf = ({ schema }: Pick<Port, "schema">): readonly Variant[] | undefined => schema["x-variants"] as Variant[] | undefined;
 
 /** The input as it is with these values of the choosers; undefined if the node does not have it then. */

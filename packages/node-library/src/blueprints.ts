@@ -1,7 +1,7 @@
 // Workflows of templates/comfy as engines: one for each connected ComfyUI, live where the server has all that it needs.
 import { blueprintEngine, type ServerNode, whyNotThere } from "@spindle/graph-model";
 import type { Blueprint, Capability } from "@spindle/schemas";
-import { choicesIn, type Properties } from "./merge.ts";
+import { choicesIn, type Properties } from "@spindle/schemas/file-lists";
 
 type Engine = NonNullable<Capability["engines"]>[number];
 

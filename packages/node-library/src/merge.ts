@@ -1,5 +1,6 @@
 // DESIGN M2: all planes' manifests as one; a capability whose workers are gone stays, marked offline.
 import type { Capability, CombinedManifest, PlaneManifest } from "@spindle/schemas";
+import { joinFileLists } from "@spindle/schemas/file-lists";
 
 /** For how long a report holds: long enough for a worker to be started again, so that its restart changes no choice of engine. */
 const REPORT_HOLDS_MS = 60_000;
@@ -75,39 +76,10 @@ function joinEntries(first: Capability, second: Capability): Capability {
   return { ...first, ...(first.plane === "comfy" ? { io: { ...first.io, input: joinChoices(first, second) } } : {}), ...engines };
 }
 
-type Listed = { enum?: unknown[]; anyOf?: { enum?: unknown[] }[]; "x-on"?: Record<string, string[]> };
-export type Properties = Record<string, Listed>;
-
-/** Of a list, and of files that are there or are uploaded, which the first of two alternatives lists. */
-export const choicesIn = (schema: Listed | undefined): unknown[] | undefined => schema?.enum ?? schema?.anyOf?.[0]?.enum;
-const withChoices = <Schema extends Listed>(schema: Schema, choices: unknown[]): Schema =>
-  schema.anyOf ? { ...schema, anyOf: [{ ...schema.anyOf[0], enum: choices }, ...schema.anyOf.slice(1)] } : { ...schema, enum: choices };
-
 /** A list of files is what any server has; `x-on` names the servers of those that not all have. */
 function joinChoices(first: Capability, second: Capability): Capability["io"]["input"] {
-  const of = ({ io }: Capability) => (io.input.properties ?? {}) as Properties;
-  const ids = (capability: Capability) => (capability.engines ?? []).map(({ id }) => id);
-  const all = new Set([...ids(first), ...ids(second)]);
-  /** The servers of one of the two that have a choice. */
-  const servers = (capability: Capability, name: string) => {
-    const { "x-on": some = {} } = of(capability)[name] ?? {};
-    const choices = choicesIn(of(capability)[name]) ?? [];
-    const [known, everywhere] = [new Set(choices), ids(capability)];
-    return (choice: unknown): readonly string[] => (known.has(choice) ? (some[String(choice)] ?? everywhere) : []);
-  };
-  const properties = Object.entries(of(first)).map(([name, schema]) => {
-    const [mine, other] = [choicesIn(schema), choicesIn(of(second)[name])];
-    if (!mine || !other) return [name, schema] as const;
-    const { "x-on": _, ...own } = schema;
-    const choices = [...new Set([...mine, ...other])];
-    const [onFirst, onSecond] = [servers(first, name), servers(second, name)];
-    const some = choices.flatMap((choice) => {
-      const having = new Set([...onFirst(choice), ...onSecond(choice)]);
-      return typeof choice === "object" || having.size === all.size ? [] : [[String(choice), [...having]] as const];
-    });
-    return [name, { ...withChoices(own, choices), ...(some.length > 0 ? { "x-on": Object.fromEntries(some) } : {}) }] as const;
-  });
-  return { ...first.io.input, properties: Object.fromEntries(properties) };
+  const described = ({ io, engines = [] }: Capability) => ({ servers: engines.map(({ id }) => id), input: io.input });
+  return joinFileLists([described(first), described(second)]);
 }
 
 /** The versions of each capability that workers of one plane offer, the newest first, by the capability's id. */
@@ -127,14 +99,24 @@ export function joinVersions(workers: readonly PlaneManifest[]): Map<string, Cap
   return joined;
 }
 
+/** A class of ComfyUI has no newer and older version, only another interface: the one that a server has which answers is used. */
+const whyOlder = ({ plane }: Capability, version: string, { live, reason }: Engines[number]): string => {
+  if (plane !== "comfy") return `Only workers of version ${version} have it.`;
+  return (
+    (live ? undefined : reason) ??
+    "It has another version of this node than other ComfyUI servers: its inputs or outputs differ. Update its pack, or ComfyUI itself, on one of them."
+  );
+};
+
 /** @param versions of one capability, the newest first */
-function withOlderEngines([newest, ...older]: readonly Capability[]): Capability {
+function withOlderEngines(versions: readonly Capability[]): Capability {
+  const answering = versions.find(({ plane, engines = [] }) => plane === "comfy" && engines.some(({ live }) => live));
+  const [newest, ...older] = answering ? [answering, ...versions.filter((one) => one !== answering)] : versions;
   const entry = newest as Capability;
   const engines = new Map((entry.engines ?? []).map((engine) => [engine.id, engine]));
   for (const { version, engines: own = [] } of older)
     for (const engine of own)
-      if (!engines.has(engine.id))
-        engines.set(engine.id, { ...engine, live: false, reason: `Only workers of version ${version} have it.` });
+      if (!engines.has(engine.id)) engines.set(engine.id, { ...engine, live: false, reason: whyOlder(entry, version, engine) });
   return entry.engines || engines.size > 0 ? { ...entry, engines: [...engines.values()] } : entry;
 }
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BUS, type WorkerReport } from "@spindle/schemas";
 import { names, openLog, openRedis, workerEnd } from "@spindle/task-bus";
-import { type ServerLibrary, writeManifest } from "./library/merge.ts";
+import { ManifestHandover } from "./library/handover.ts";
 import { countedBus, serveMetrics } from "./metrics.ts";
 import { ComfyServer } from "./server.ts";
 import { readSettings, type Settings } from "./settings.ts";
@@ -101,16 +101,11 @@ async function start(settings: Settings): Promise<void> {
 
   /** The manifest itself goes to the runtime when it changes; Redis only says which one holds, and that somebody is there. */
   async function publish(): Promise<void> {
-    let known: readonly ServerLibrary[] = [];
-    let [hash, packs, handedOver] = ["", "", "{}"];
+    const manifests = new ManifestHandover((text) => putDocument(settings, "manifest", text));
+    let [packs, handedOver] = ["", "{}"];
     for (; !shutdown.signal.aborted; await rest(PUBLISH_EVERY_MS)) {
-      const libraries = servers.map((server) => server.library);
-      const reason = libraries.flatMap((library) => library.reason ?? []).join(" ");
       try {
-        if (libraries.some((library) => library.nodes.size > 0) && !libraries.every((library, index) => isSame(library, known[index]))) {
-          hash = await putDocument(settings, "manifest", writeManifest(libraries));
-          known = libraries;
-        }
+        const { sha256, reason } = await manifests.follow(servers.map((server) => server.library));
         const named = JSON.stringify(Object.fromEntries(servers.flatMap((server) => [...server.packs])));
         if (named !== handedOver) {
           handedOver = named; // a runtime of an earlier release does not want it, and is asked once
@@ -119,12 +114,12 @@ async function start(settings: Settings): Promise<void> {
             return packs;
           });
         }
-        if (!hash && !reason) continue; // no server has been asked yet
+        if (!sha256 && !reason) continue; // no server has been asked yet
         const busy = Object.fromEntries(servers.flatMap((server) => (server.busy ? [[server.library.id, server.busy]] : [])));
         const notice = JSON.stringify({
           busy,
           region: BUS.regionVersion,
-          ...(hash ? { sha256: hash } : {}),
+          ...(sha256 ? { sha256 } : {}),
           ...(packs ? { packs } : {}),
           ...(reason ? { reason } : {}),
         });
@@ -141,9 +136,6 @@ async function start(settings: Settings): Promise<void> {
     await sleep(ms, undefined, { signal: shutdown.signal }).catch(() => {});
   }
 }
-
-const isSame = (now: ServerLibrary, before: ServerLibrary | undefined): boolean =>
-  before !== undefined && now.nodes === before.nodes && now.live === before.live && now.reason === before.reason;
 
 // An error that nothing caught in one message must not end what runs; the log has its trace.
 process.on("unhandledRejection", (error) => journal.error("unhandledRejection", error));

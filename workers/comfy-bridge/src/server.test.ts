@@ -2,8 +2,10 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import type { TaskEntry } from "@spindle/schemas";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FakeComfy } from "../test/fake/fake-comfy.ts";
+import { TaskBench } from "../test/task-bench.ts";
 import { ComfyHttp } from "./comfy/http.ts";
 import { ComfyServer, type ServerParts } from "./server.ts";
 
@@ -16,12 +18,12 @@ afterEach(() => {
 });
 
 /** A server that gives this answer to all that it is asked. */
-async function comfy(answer: { status: number; body: string }) {
+async function comfy(answer: { status: number; body: string }, now?: () => number) {
   http = createServer((_, response) => response.writeHead(answer.status, { "content-type": "application/json" }).end(answer.body));
   await new Promise<void>((resolve) => http?.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
   const lines: string[] = [];
-  const server = new ComfyServer({ id: "a", url, log: (line: string) => void lines.push(line) } as unknown as ServerParts);
+  const server = new ComfyServer({ id: "a", url, log: (line: string) => void lines.push(line), now } as unknown as ServerParts);
   return { server, lines };
 }
 
@@ -55,6 +57,36 @@ test("a mistake of the bridge is not called the server's silence, and is in the 
   await server.refresh();
   expect(server.library.reason).toMatch(/the bridge failed on what it said \(x is not a function\)/);
   expect(lines[0]).toMatch(/TypeError: x is not a function\n\s+at /);
+});
+
+test("a large server that changes at every reading is read a few times, and what it said last is read in the end", async () => {
+  const large = (word: string) =>
+    JSON.stringify(Object.fromEntries(Array.from({ length: 2000 }, (_, at) => [`${word}${at}`, { description: "x".repeat(2000) }])));
+  const answer = { status: 200, body: "" };
+  let now = 0;
+  const { server } = await comfy(answer, () => now);
+  const read = new Set<object>();
+  for (let reading = 0; reading < 20; reading++) {
+    answer.body = large(`Class${reading}x`);
+    now = reading * 15_000;
+    await server.refresh();
+    read.add(server.library.nodes);
+    expect(server.library.live).toBe(true);
+    if (reading === 0) expect(server.library.nodes.has("Class0x0")).toBe(true);
+  }
+  expect(read.size).toBeLessThan(12);
+  for (let reading = 20; reading < 40; reading++) {
+    now = reading * 15_000;
+    await server.refresh();
+    read.add(server.library.nodes);
+  }
+  expect(read.size).toBeLessThan(13);
+  expect(server.library.nodes.has("Class19x0")).toBe(true);
+  for (let reading = 40; reading < 60; reading++) {
+    answer.body = `${reading} ${"x".repeat(4_000_000)}`; // whether it is read or not
+    await server.refresh();
+    expect(server.library).toMatchObject({ live: false, reason: expect.stringMatching(/is no ComfyUI/) });
+  }
 });
 
 /** A server whose answer is what `respond` writes. */
@@ -151,5 +183,49 @@ describe("a server without a task of ours", () => {
     await expect.poll(() => taken.mock.calls.length).toBeGreaterThan(before);
     expect(server.busy).toBeUndefined();
     await stop();
+  });
+});
+
+describe("a prompt whose task was lost", () => {
+  let fake: FakeComfy;
+  let bench: TaskBench;
+  beforeEach(async () => {
+    [fake, bench] = [await FakeComfy.start(), await TaskBench.start()];
+  });
+  afterEach(() => Promise.all([fake.stop(), bench.stop()]));
+  /** Steps of 20 ms. */
+  const sampled = (steps: number) => ({
+    wait: { class_type: "KSampler", inputs: { steps, delay: 20, seed: 1 } },
+    show: { class_type: "PreviewAny", inputs: { source: ["wait", 0] } },
+  });
+  /** The server is served; its first task is lost while it runs, and then there is another one. */
+  async function lostThen(next: TaskEntry) {
+    const waiting = [bench.entry(sampled(60), { task: "first", nodeRun: "n" })];
+    const bus = bench.bus(waiting);
+    const claim = vi.spyOn(bus, "claim");
+    const server = new ComfyServer({ id: "a", url: fake.url, bus, runtime: bench.runtime, log: () => {}, bell: () => sleep(10) });
+    await server.refresh();
+    const [shutdown, over] = [new AbortController(), new AbortController()];
+    const serving = server.serve(shutdown.signal, over.signal);
+    await expect.poll(() => fake.queue.running).toBe(1);
+    bench.answer = "lost";
+    await expect.poll(() => claim.mock.calls.length).toBeGreaterThan(1);
+    bench.answer = "ok";
+    waiting.push(next);
+    await expect.poll(() => bench.results.length, { timeout: 20_000 }).toBe(1);
+    shutdown.abort();
+    await serving;
+  }
+  test("is gone on with by the next attempt of its node run, and sent once", async () => {
+    await lostThen(bench.entry(sampled(60), { task: "second", nodeRun: "n" }));
+    expect(bench.results).toMatchObject([{ task: "second", outcome: "succeeded" }]);
+    expect(fake.prompts).toHaveLength(1);
+    expect(fake.calls).not.toContain("POST /interrupt");
+  });
+  test("is ended before another node run's begins, which does not wait behind it", async () => {
+    await lostThen(bench.entry(sampled(2), { task: "second", nodeRun: "other" }));
+    expect(bench.results).toMatchObject([{ task: "second", outcome: "succeeded" }]);
+    expect(fake.prompts).toHaveLength(2);
+    expect(fake.calls.filter((call) => call === "POST /interrupt")).toHaveLength(1);
   });
 });

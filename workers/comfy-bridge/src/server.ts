@@ -1,8 +1,9 @@
 // One ComfyUI: what it offers, and one task at a time for it.
 import { BUS, type TaskEntry, type WorkerReport } from "@spindle/schemas";
-import { ComfyAnswer, ComfyHttp, isSilence, TooMuch } from "./comfy/http.ts";
+import { ComfyAnswer, ComfyHttp, isSilence, TooMuch, whyNotLetIn } from "./comfy/http.ts";
 import { countModels, readFacts, type ServerFacts } from "./library/facts.ts";
-import { readObjectInfo, type ServerLibrary } from "./library/merge.ts";
+import { ChangeAllowance } from "./library/handover.ts";
+import { type Offers, readObjectInfo, type ServerLibrary } from "./library/merge.ts";
 import { readPacks } from "./library/packs.ts";
 import { runTask, type TaskParts } from "./task/run-task.ts";
 import { sha256 } from "./task/runtime.ts";
@@ -10,13 +11,15 @@ import { sha256 } from "./task/runtime.ts";
 const IDLE_MS = 1000;
 const ORPHAN_MS = 10_000;
 
-export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace" | "onSilence"> {
+export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace" | "onSilence" | "onLimited"> {
   id: string;
   url: string;
   /** Resolves when there may be something to take, and at the latest after so many milliseconds. */
   bell: (ms: number) => Promise<void>;
   /** How long an answer may take; else as long as is known of what is asked. */
   patienceMs?: number;
+  /** The clock, in ms. */
+  now?: () => number;
 }
 
 /** Why a server does not do what it is given. */
@@ -34,7 +37,10 @@ export class ComfyServer {
   private hung: string | undefined;
   private readonly comfy: ComfyHttp;
   private hash = "";
-  private offers: Pick<ServerLibrary, "nodes" | "unreadable"> = { nodes: new Map() };
+  private offers: Offers = { nodes: new Map(), unreadable: new Map(), written: new Map() };
+  private readonly readings: ChangeAllowance;
+  /** What it said when it was read last is no library. */
+  private isNone = false;
   /** Which packs have a class, as its Manager knows; those of its last list. */
   packs: ReadonlyMap<string, string> = new Map();
   private models = 0;
@@ -44,11 +50,13 @@ export class ComfyServer {
 
   constructor(private readonly parts: ServerParts) {
     this.comfy = new ComfyHttp(parts.url, parts.patienceMs);
+    this.readings = new ChangeAllowance(parts.now);
   }
 
   get library(): ServerLibrary {
     const { id, url } = this.parts;
-    return { id, url, ...this.offers, live: this.live, ...(this.reason ? { reason: this.reason } : {}) };
+    const { nodes, unreadable } = this.offers;
+    return { id, url, nodes, unreadable, live: this.live, ...(this.reason ? { reason: this.reason } : {}) };
   }
 
   /** For people. */
@@ -61,7 +69,7 @@ export class ComfyServer {
       live: this.live,
       ...(this.reason ? { reason: this.reason.slice(0, 2000) } : {}),
       classes: nodes.size,
-      ...(unreadable?.size ? { unreadable: unreadable.size } : {}),
+      ...(unreadable.size > 0 ? { unreadable: unreadable.size } : {}),
       models: this.models,
       ...(this.live ? this.facts : {}),
       ...(this.held ? { busy: { ...this.held } } : {}),
@@ -138,7 +146,14 @@ export class ComfyServer {
       const text = await this.comfy.objectInfoText();
       const hash = sha256(text);
       const isNew = hash !== this.hash;
-      if (isNew) this.offer(readObjectInfo(text));
+      // One that changes without end is not read each time: what it says at a later reading holds.
+      if (isNew && !this.readings.spend(text.length)) {
+        if (!this.isNone) this.say(true, undefined);
+        return;
+      }
+      this.isNone = true;
+      if (isNew) this.offer(readObjectInfo(text, this.offers));
+      this.isNone = false;
       this.hash = hash;
       this.say(true, undefined);
       if (isNew) await this.readPacks();
@@ -149,7 +164,8 @@ export class ComfyServer {
     }
   }
 
-  private offer(offers: ReturnType<typeof readObjectInfo>): void {
+  private offer(offers: Offers): void {
+    if (offers === this.offers) return;
     this.offers = offers;
     this.models = countModels(offers.nodes);
     for (const [name, why] of offers.unreadable) this.parts.log(`${this.parts.url}: ${name} cannot be read: ${why}`);
@@ -188,7 +204,11 @@ export class ComfyServer {
         if (silent) this.holdSilent();
         else this.hold(undefined);
       };
-      const left = await runTask({ bus, comfy: this.comfy, runtime, log, onPlace, onSilence }, entry, over);
+      const onLimited = (isLimited: boolean) => {
+        if (isLimited) this.hold(`${this.named} gets too many requests (429). What waits is asked again by itself.`);
+        else this.hold(undefined);
+      };
+      const left = await runTask({ bus, comfy: this.comfy, runtime, log, onPlace, onSilence, onLimited }, entry, over);
       if (!left?.hangs) this.hold(undefined);
       else if (!isSilent) this.holdHung();
       if (left?.hangs) this.hung = left.id;
@@ -221,11 +241,8 @@ function reasonOf(error: unknown, url: string): { reason: string; isMistake?: tr
     return { reason: `${host}: ${error.message} Remove packs that nobody uses, or look at what answers there.` };
   if (error instanceof ComfyAnswer) {
     const { status } = error;
-    if (status === 403)
-      return {
-        reason: `${host} refuses the bridge (403): it needs a login, or takes requests of one origin alone. The bridge has no login and is no page: let it in by its address.`,
-      };
-    if (status === 401) return { reason: `${host} needs a login (401); the bridge has none.` };
+    const reason = whyNotLetIn(error, host);
+    if (reason !== undefined) return { reason };
     if (status === 404) return { reason: `${host} answers, but is no ComfyUI: it has no /object_info.` };
     return { reason: `${host} answers ${status}.` };
   }

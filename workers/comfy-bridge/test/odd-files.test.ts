@@ -1,6 +1,6 @@
 // Workflow files that are odd: of a format that is to come, at odds with themselves, or with nodes that nobody has.
 import { readFileSync } from "node:fs";
-import { extractWorkflow, importComfy, readAnyText, readGraph } from "@spindle/graph-model";
+import { extractWorkflow, importComfy, readAnyText, readGraph, validate } from "@spindle/graph-model";
 import { makeLibrary } from "@spindle/node-library";
 import { describe, expect, test } from "vitest";
 import { mergeLibraries, readObjectInfo } from "../src/library/merge.ts";
@@ -20,6 +20,39 @@ test("a node that no server has says which pack a server's Manager knows to have
   });
   const named = { id: 1, type: "Odd", pos: [0, 0], properties: { cnr_id: "odd-pack" } };
   expect(packsOf({ nodes: [named], links: [], version: 0.4 }).packs).toEqual({ "1": "odd-pack" });
+});
+
+describe("values of a class that nobody has", () => {
+  const params = (names: readonly string[], widgets_values: unknown) => {
+    const inputs = names.map((name) => ({ name, type: "STRING", widget: { name }, link: 7 }));
+    const raw = { nodes: [{ id: 1, type: "Nobody", pos: [0, 0], inputs, widgets_values }], links: [], version: 0.4 };
+    return importComfy(raw, library).graph?.nodes[0]?.params;
+  };
+  test("of an older file that names one widget, which was made an input, stay in their places, empty ones too", () => {
+    for (const values of [
+      ["a prompt", "", ""],
+      ["a prompt", null],
+      ["", ""],
+    ])
+      expect(params(["text_b"], values)).toEqual({ widgets_values: values });
+  });
+  test("have their names where each is named, or a button's is left", () => {
+    expect(params(["a", "b"], ["x", ""])).toEqual({ a: "x", b: "" });
+    expect(params(["image"], ["x.png", "image"])).toEqual({ image: "x.png" });
+  });
+});
+
+test("a value that the server does not describe is said to be sent, as packs take some; one of another choice is not", () => {
+  const said = (service: string, own: object) => {
+    const node = { id: "n", service, plane: "comfy", status: "pending", params: own };
+    return validate({ schema: "langgraph.v1", workflowId: "w", nodes: [node], edges: [] } as never, library).flatMap(({ code, message }) =>
+      code === "param.invalid" ? [message] : [],
+    );
+  };
+  expect(said("EmptyImage", { crf: 19 })).toEqual([
+    'The server does not describe a parameter "crf" of EmptyImage; the value is sent to ComfyUI as it is.',
+  ]);
+  expect(said("EmptyImage", { width: 64 })).toEqual([]);
 });
 
 describe("a workflow of a format that is to come", () => {

@@ -3,7 +3,9 @@ import { type Graph, type GraphNode, isOfComfyCore, nodePack, nodeTitle } from "
 import { type Issue, issue } from "../issue.ts";
 import type { NodeDefinition } from "../library.ts";
 import { nearest } from "../nearest.ts";
+import { WIDGET_VALUES } from "../stored-values.ts";
 import { CALL } from "../subgraphs.ts";
+import { isOfOtherChoice } from "../variants.ts";
 import { whyNoForm } from "./form.ts";
 import { whyInvalid } from "./invalid.ts";
 import { checkSettings } from "./settings.ts";
@@ -81,7 +83,12 @@ function checkParameter(
   schema: Record<string, unknown> | undefined,
 ): Issue | undefined {
   if (!schema) {
-    const message = `${definition.label} has no parameter "${name}"; the value is not used.`;
+    const { label, plane } = definition;
+    // Packs have inputs that they describe to ComfyUI's editor alone, such as those of a video's format.
+    const message =
+      plane === "comfy" && name !== WIDGET_VALUES && !isOfOtherChoice(definition, name)
+        ? `The server does not describe a parameter "${name}" of ${label}; the value is sent to ComfyUI as it is.`
+        : `${label} has no parameter "${name}"; the value is not used.`;
     return issue("warning", "param.invalid", message, { node: node.id, port: name });
   }
   const choices = choicesOf(schema);

@@ -8,7 +8,7 @@ import type { NodeDefinition } from "../library.ts";
 import { type Origin, originsIn } from "../origins.ts";
 import { comfyType, type Port, portKind } from "../ports.ts";
 import { WIDGET_VALUES } from "../stored-values.ts";
-import { isChooser, isUnsent } from "../variants.ts";
+import { isOfOtherChoice, isUnsent } from "../variants.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 type PromptNode = RegionInput["prompt"][string];
@@ -138,10 +138,8 @@ function promptInputs(node: GraphNode, definition: NodeDefinition, own: Values, 
   const inputs: PromptNode["inputs"] = {};
   const known = new Set(definition.inputs.map((port) => port.name));
   // What ComfyUI's own list does not name still reaches nodes that take any option (VHS_VideoCombine's codecs).
-  const choosers = definition.inputs.filter(isChooser).map(({ name }) => `${name}.`);
-  const isOfOtherChoice = (name: string) => choosers.some((prefix) => name.startsWith(prefix));
   for (const [name, value] of Object.entries(node.params ?? {}))
-    if (!known.has(name) && !isOfOtherChoice(name) && name !== WIDGET_VALUES) inputs[name] = literal(value);
+    if (!known.has(name) && !isOfOtherChoice(definition, name) && name !== WIDGET_VALUES) inputs[name] = literal(value);
   for (const port of definition.inputs) {
     const edge = level.shape.incoming.get(node.id)?.find((one) => edgeMetadata(one).targetPort === port.name);
     const from = edge && values.has(edge.from) ? origin(edge.from, String(edgeMetadata(edge).sourcePort)) : undefined;

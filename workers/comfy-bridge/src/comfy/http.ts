@@ -1,4 +1,6 @@
 // ComfyUI's HTTP API, as far as the bridge uses it.
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Message, readMessage } from "./messages.ts";
 
 /** An answer of ComfyUI that is no success. */
@@ -10,7 +12,15 @@ export class ComfyAnswer extends Error {
   ) {
     super(`ComfyUI answers ${status} to ${what}: ${body.slice(0, 300)}`);
   }
+
+  /** How long it asks to wait, in ms. */
+  waitMs: number | undefined;
+  /** Where it sends whoever asks. */
+  location: string | undefined;
 }
+
+/** Something that is no answer of ComfyUI, such as the page of a login. */
+class NoJson extends ComfyAnswer {}
 
 /** An answer of which no more is read. */
 export class TooMuch extends ComfyAnswer {
@@ -30,6 +40,43 @@ const LATE_HANDSHAKE = "Opening handshake has timed out";
 /** Nobody listens, the connection broke, or it took too long: `fetch` has a TypeError for all of the network's errors. */
 export const isSilence = (error: unknown): boolean => (error instanceof TypeError && error.message === "fetch failed") || isOverdue(error);
 
+/** What keeps the bridge from a server, and what to do; undefined for any other answer. */
+export function whyNotLetIn(error: ComfyAnswer, host: string): string | undefined {
+  const { status } = error;
+  if (status === 401) return `${host} needs a login (401); the bridge has none. Let it in by its address.`;
+  if (status === 403)
+    return `${host} refuses the bridge (403): it needs a login, or takes requests of one origin alone. The bridge has no login and is no page: let it in by its address.`;
+  if (status === 429) return `${host} gets too many requests (429). Let the bridge in without a limit by its address.`;
+  if (status >= 300 && status < 400)
+    return `${host} sends the bridge elsewhere (${status}${error.location ? `, to ${error.location}` : ""}): it has another address, or a login before it. Name the address that answers in COMFY_URL, or let the bridge in without a login.`;
+  if (error instanceof NoJson)
+    return `${host} answers with a page instead of data: a login may be before it. Let the bridge in by its address, or name another one in COMFY_URL.`;
+  return undefined;
+}
+
+/** Without an answer that says when to ask again; it doubles. */
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 30_000;
+
+/**
+ * Asks again for as long as the server says that it gets too many requests.
+ * @param onLimited true before each wait, false once it answers again
+ */
+export async function unhurried<T>(ask: () => Promise<T>, signal: AbortSignal, onLimited: (isLimited: boolean) => void): Promise<T> {
+  for (let [wait, isLimited] = [FIRST_WAIT_MS, false]; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
+    try {
+      const answer = await ask();
+      if (isLimited) onLimited(false);
+      return answer;
+    } catch (error) {
+      if (!(error instanceof ComfyAnswer && error.status === 429) || signal.aborted) throw error;
+      isLimited = true;
+      onLimited(true);
+      await sleep(Math.min(error.waitMs ?? wait, LONGEST_WAIT_MS), undefined, { signal });
+    }
+  }
+}
+
 const MEBIBYTE = 1024 * 1024;
 /** Bytes of an answer that are read. The library of 12,000 classes has some 25 MiB. */
 const MOST = { library: 64 * MEBIBYTE, json: 32 * MEBIBYTE, file: 2048 * MEBIBYTE, error: MEBIBYTE } as const;
@@ -38,6 +85,13 @@ export interface FileRef {
   filename: string;
   subfolder: string;
   type: string;
+}
+
+export interface ViewedFile {
+  mime: string;
+  /** In bytes, where ComfyUI says it. */
+  size?: number;
+  pieces: AsyncIterable<Uint8Array>;
 }
 
 export interface History {
@@ -113,40 +167,58 @@ export class ComfyHttp {
     await this.post("/interrupt", { prompt_id: prompt });
   }
 
-  /** Returns the name under which nodes find the file. */
-  async upload(bytes: Uint8Array, name: string, subfolder: string): Promise<string> {
-    const form = new FormData();
-    form.append("image", new Blob([bytes as BlobPart]), name);
-    form.append("type", "input");
-    form.append("subfolder", subfolder);
-    const response = await this.fetch(
-      "/upload/image",
-      { method: "POST", body: form },
-      TIMEOUT_MS + Math.ceil(bytes.length / SLOWEST_UPLOAD),
+  /**
+   * @param size of all pieces together, in bytes
+   * @returns the name under which nodes find the file
+   */
+  async upload(pieces: AsyncIterable<Uint8Array>, size: number, name: string, subfolder: string): Promise<string> {
+    const boundary = `spindle-${randomUUID()}`;
+    const field = (head: string, text: string) => `--${boundary}\r\nContent-Disposition: form-data; ${head}\r\n\r\n${text}`;
+    const before = Buffer.from(
+      `${field('name="type"', "input\r\n")}${field('name="subfolder"', `${subfolder}\r\n`)}${field(`name="image"; filename="${name}"`, "")}`,
+    );
+    const after = Buffer.from(`\r\n--${boundary}--\r\n`);
+    async function* form() {
+      yield before;
+      yield* pieces;
+      yield after;
+    }
+    const headers = {
+      "content-type": `multipart/form-data; boundary=${boundary}`,
+      "content-length": String(before.length + size + after.length),
+    };
+    const timeout = this.patienceMs ?? TIMEOUT_MS + Math.ceil(size / SLOWEST_UPLOAD);
+    const response = await sendPieces(
+      `${this.url}/upload/image`,
+      { method: "POST", redirect: "manual", headers, signal: AbortSignal.timeout(timeout) },
+      form(),
     );
     if (!response.ok) throw await answer(response, `the upload of ${name}`);
     const { name: given, subfolder: under } = (await jsonOf(response, `the upload of ${name}`)) as { name: string; subfolder: string };
     return under ? `${under}/${given}` : given;
   }
 
-  /** A file may take as long as it needs, while bytes of it come. */
-  async view({ filename, subfolder, type }: FileRef, signal?: AbortSignal): Promise<{ bytes: Buffer; mime: string }> {
+  /** A file as it comes. It may take as long as it needs, while bytes of it come, and wait for whoever reads it. */
+  async view({ filename, subfolder, type }: FileRef, signal?: AbortSignal): Promise<ViewedFile> {
     const stalled = new AbortController();
-    const patience = this.patienceMs ?? TIMEOUT_MS;
-    const late = setTimeout(
-      () => stalled.abort(new DOMException(`ComfyUI sends no more of the file ${filename}.`, "TimeoutError")),
-      patience,
-    );
-    try {
-      const response = await fetch(`${this.url}/view?${new URLSearchParams({ filename, subfolder, type })}`, {
+    const what = `the file ${filename}`;
+    const within = async <T>(waiting: Promise<T>): Promise<T> => {
+      const late = setTimeout(
+        () => stalled.abort(new DOMException(`ComfyUI sends no more of ${what}.`, "TimeoutError")),
+        this.patienceMs ?? TIMEOUT_MS,
+      );
+      return waiting.finally(() => clearTimeout(late));
+    };
+    const response = await within(
+      fetch(`${this.url}/view?${new URLSearchParams({ filename, subfolder, type })}`, {
+        redirect: "manual",
         signal: AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]),
-      });
-      if (!response.ok) throw await answer(response, `the file ${filename}`);
-      const mime = (response.headers.get("content-type") ?? "application/octet-stream").split(";")[0] as string;
-      return { bytes: await bytesOf(response, `the file ${filename}`, MOST.file, () => late.refresh()), mime };
-    } finally {
-      clearTimeout(late);
-    }
+      }),
+    );
+    if (!response.ok) throw await answer(response, what);
+    const mime = (response.headers.get("content-type") ?? "application/octet-stream").split(";")[0] as string;
+    const length = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
+    return { mime, ...(length === null ? {} : { size: Number(length) }), pieces: piecesOf(response, what, MOST.file, within) };
   }
 
   /** What is only told beside a result; undefined from a server that does not tell it. */
@@ -189,30 +261,72 @@ export class ComfyHttp {
   }
 
   private fetch(path: string, init: RequestInit, timeout = TIMEOUT_MS): Promise<Response> {
-    return fetch(`${this.url}${path}`, { ...init, signal: AbortSignal.timeout(this.patienceMs ?? timeout) });
+    return fetch(`${this.url}${path}`, { redirect: "manual", ...init, signal: AbortSignal.timeout(this.patienceMs ?? timeout) });
   }
 }
 
 const json = (body: Json): RequestInit => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 const answer = async (response: Response, what: string) => {
   const body = await bytesOf(response, what, MOST.error).catch(() => "");
-  return new ComfyAnswer(response.status, body.toString(), what);
+  const said = new ComfyAnswer(response.status, body.toString(), what);
+  const [after, location] = [response.headers.get("retry-after"), response.headers.get("location")];
+  if (after !== null && /^\d{1,6}$/.test(after)) said.waitMs = Math.max(100, Number(after) * 1000);
+  if (location !== null && URL.canParse(location, response.url)) said.location = new URL(location, response.url).origin; // its query may be a secret
+  return said;
 };
-const jsonOf = async (response: Response, what: string): Promise<unknown> =>
-  JSON.parse((await bytesOf(response, what, MOST.json)).toString("utf8"));
-
-/** @throws TooMuch, and reads no more */
-async function bytesOf(response: Response, what: string, most: number, onMore = () => {}): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  const reader = response.body?.getReader();
-  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
-    onMore();
-    bytes += read.value.length;
-    pieces.push(read.value);
-    if (bytes <= most) continue;
-    await reader?.cancel().catch(() => {});
-    throw new TooMuch(response.status, what, most);
+async function jsonOf(response: Response, what: string): Promise<unknown> {
+  const text = (await bytesOf(response, what, MOST.json)).toString("utf8");
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new NoJson(response.status, text, what);
   }
+}
+
+async function bytesOf(response: Response, what: string, most: number): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of piecesOf(response, what, most)) pieces.push(piece);
   return Buffer.concat(pieces);
+}
+
+/** Who stops reading ends the answer. @throws TooMuch, and reads no more */
+export async function* piecesOf(
+  response: Response,
+  what: string,
+  most: number,
+  within: <T>(waiting: Promise<T>) => Promise<T> = (waiting) => waiting,
+): AsyncGenerator<Uint8Array> {
+  const reader = response.body?.getReader();
+  if (!reader) return;
+  let bytes = 0;
+  try {
+    for (let read = await within(reader.read()); !read.done; read = await within(reader.read())) {
+      bytes += read.value.length;
+      if (bytes > most) throw new TooMuch(response.status, what, most);
+      yield read.value;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/**
+ * Sends what comes, as it comes.
+ * @throws what the pieces throw, not that the request was ended by it
+ */
+export async function sendPieces(url: string, init: RequestInit, pieces: AsyncIterable<Uint8Array>): Promise<Response> {
+  let broken: { error: unknown } | undefined;
+  async function* guarded() {
+    try {
+      yield* pieces;
+    } catch (error) {
+      broken = { error };
+      throw error;
+    }
+  }
+  try {
+    return await fetch(url, { ...init, body: guarded() as unknown as BodyInit, duplex: "half" } as RequestInit);
+  } catch (error) {
+    throw broken ? broken.error : error;
+  }
 }

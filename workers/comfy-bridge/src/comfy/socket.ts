@@ -2,6 +2,7 @@
 import { EventEmitter } from "node:events";
 import WebSocket from "ws";
 import { decodeFrame, type SocketFrame } from "./frames.ts";
+import { ComfyAnswer } from "./http.ts";
 import { decodeMessage, type Message } from "./messages.ts";
 
 const FEATURES_WAIT_MS = 1000;
@@ -41,7 +42,10 @@ export class ComfySocket extends EventEmitter<SocketEvents> {
     const made = new ComfySocket(`${url.replace(/^http/, "ws")}/ws?clientId=${encodeURIComponent(client)}`);
     await new Promise<void>((resolve, reject) => {
       made.socket.once("open", resolve);
-      made.socket.once("error", reject);
+      made.socket.once("error", (error) => {
+        const status = /^Unexpected server response: (\d+)$/.exec(error.message)?.[1];
+        reject(status === undefined ? error : new ComfyAnswer(Number(status), "", "the socket"));
+      });
       made.socket.once("close", () => reject(new Error("ComfyUI closed the socket.")));
     });
     made.socket.send(JSON.stringify({ type: "feature_flags", data: { supports_preview_metadata: true } }));

@@ -1,6 +1,7 @@
 // Inputs that a node of ComfyUI has under one choice and not under another: dynamic combos and groups, from /object_info to the prompt.
 import { exportRegion, importComfy, type NodeDefinition, resolve, validate } from "@spindle/graph-model";
-import { makeLibrary } from "@spindle/node-library";
+import { joinReports, makeLibrary } from "@spindle/node-library";
+import type { Capability } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { mergeLibraries, readObjectInfo } from "./merge.ts";
 
@@ -162,6 +163,95 @@ describe("inputs that a choice brings", () => {
       "loras.0.strength": 1,
       "loras.1.name": "B",
       "loras.1.strength": 0.5,
+    });
+  });
+  describe("of several servers", () => {
+    const server = (id: string, files: Readonly<Record<string, string[]>>) => {
+      const options = Object.entries(files).map(([key, own]) => ({ key, inputs: { required: { file: size(own) } } }));
+      const json = JSON.stringify({ Draw: { input: { required: { model: ["COMFY_DYNAMICCOMBO_V3", { options }] } }, output: ["IMAGE"] } });
+      return { id, url: `http://${id}:1`, ...readObjectInfo(json), live: true };
+    };
+    const lists = (capabilities: Capability[], model: string) => {
+      const definition = resolve(graphOf({ model }), makeLibrary(capabilities)).root.node("n")?.definition;
+      const { enum: files, "x-on": on } = definition?.inputs.find(({ name }) => name === "model.file")?.schema ?? {};
+      return [files, on];
+    };
+    const report = (worker: string, ...servers: ReturnType<typeof server>[]) => ({
+      worker,
+      manifest: { generatedAt: "2026-01-01T00:00:00.000Z", capabilities: mergeLibraries(servers) },
+      answers: true,
+      reportedAt: new Date(0),
+    });
+    const ways: [string, (...servers: ReturnType<typeof server>[]) => Capability[]][] = [
+      ["of one bridge", (...servers) => mergeLibraries(servers)],
+      [
+        "of a bridge each",
+        (...servers) =>
+          joinReports(
+            servers.map((one) => report(one.id, one)),
+            new Date(0),
+          ).capabilities,
+      ],
+    ];
+    describe.each(ways)("%s with two versions of a class", (_, join) => {
+      const version = (id: string, sub: string, live = true) => {
+        const json = JSON.stringify({ Draw: { input: { required: { file: [[id]], [sub]: ["INT"] } }, output: ["IMAGE"] } });
+        return { id, url: `http://${id}:1`, ...readObjectInfo(json), live, ...(live ? {} : { reason: `${id} is away.` }) };
+      };
+      const said = (capabilities: Capability[]) => {
+        const [draw] = capabilities;
+        const inputs = Object.keys(draw?.io.input.properties as object);
+        return { inputs, engines: draw?.engines?.map(({ id, live, reason }) => [id, live, reason]) };
+      };
+      test("are not made one: the other server has the class listed, with the reason", () => {
+        const { inputs, engines } = said(join(version("a", "old"), version("b", "new")));
+        expect(inputs).toHaveLength(2);
+        const [live, other] = [engines?.filter(([, isLive]) => isLive), engines?.filter(([, isLive]) => !isLive)];
+        expect(live).toHaveLength(1);
+        expect(other).toEqual([
+          [
+            inputs.includes("old") ? "b" : "a",
+            false,
+            expect.stringMatching(/another version of this node .* inputs or outputs differ\. Update/),
+          ],
+        ]);
+      });
+      test("have that of a server that answers, and each its own reason", () => {
+        for (const all of [join(version("a", "old", false), version("b", "new")), join(version("b", "new"), version("a", "old", false))]) {
+          const { inputs, engines } = said(all);
+          expect(inputs).toEqual(["file", "new"]);
+          expect(engines?.toSorted()).toEqual([
+            ["a", false, "a is away."],
+            ["b", true, undefined],
+          ]);
+        }
+      });
+    });
+    describe.each(ways)("%s", (_, join) => {
+      test("offer each other's files under each choice, and say who has which", () => {
+        const both = join(server("a", { pro: ["x", "s"], lite: ["l"] }), server("b", { pro: ["y", "s"], lite: ["l", "m"] }));
+        expect(lists(both, "pro")).toEqual([["x", "s", "y"], { x: ["a"], y: ["b"] }]);
+        expect(lists(both, "lite")).toEqual([["l", "m"], { m: ["b"] }]);
+      });
+      test("tell apart what one of them puts together", () => {
+        const both = [server("a", { pro: ["x"], lite: ["x"] }), server("b", { pro: ["y"], lite: ["z"] })] as const;
+        for (const all of [join(...both), join(both[1], both[0])]) {
+          expect(lists(all, "pro")).toEqual([
+            expect.toSatisfy((files: string[]) => [...files].sort().join() === "x,y"),
+            { x: ["a"], y: ["b"] },
+          ]);
+          expect(lists(all, "lite")).toEqual([
+            expect.toSatisfy((files: string[]) => [...files].sort().join() === "x,z"),
+            { x: ["a"], z: ["b"] },
+          ]);
+        }
+      });
+      test("bring what a choice brings that only others have", () => {
+        const all = join(server("a", { pro: ["x"] }), server("b", { pro: ["x"], ultra: ["u"] }), server("c", { ultra: ["v"] }));
+        expect(lists(all, "pro")[0]).toEqual(["x"]);
+        // Which servers have the choice at all, its own list says.
+        expect(lists(all, "ultra")).toEqual([["u", "v"], { u: expect.arrayContaining(["b"]), v: ["c"] }]);
+      });
     });
   });
 });

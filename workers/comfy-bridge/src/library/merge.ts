@@ -1,5 +1,7 @@
 // The libraries of all connected servers as one: each node lists the servers that have it as its engines.
+import { createHash } from "node:crypto";
 import type { Capability, CapabilityEngine } from "@spindle/schemas";
+import { joinFileLists } from "@spindle/schemas/file-lists";
 import { toCapability, unreadableCapability } from "./capability.ts";
 
 export interface ServerLibrary {
@@ -13,15 +15,34 @@ export interface ServerLibrary {
   reason?: string;
 }
 
+/** What one server described, class by class. */
+export interface Offers extends Required<Pick<ServerLibrary, "nodes" | "unreadable">> {
+  /** The hash of each class as the server wrote it, by its name. */
+  written: ReadonlyMap<string, string>;
+}
+
 /**
  * Each class by itself: one that no capability can be made of costs the others nothing.
+ * @param before what the server described earlier: of this a class that is as it was is not made again
+ * @returns `before` itself if all classes are
  * @throws SyntaxError if it is not a JSON object
  */
-export function readObjectInfo(json: string): Required<Pick<ServerLibrary, "nodes" | "unreadable">> {
+export function readObjectInfo(json: string, before?: Offers): Offers {
   const info: unknown = JSON.parse(json);
   if (info === null || typeof info !== "object" || Array.isArray(info)) throw new SyntaxError("/object_info is no object.");
-  const [nodes, unreadable] = [new Map<string, Capability>(), new Map<string, string>()];
+  const [nodes, unreadable, sources] = [new Map<string, Capability>(), new Map<string, string>(), new Map<string, string>()];
+  let isSame = before?.nodes.size === Object.keys(info).length;
   for (const [name, node] of Object.entries(info)) {
+    const source = hashOf(node);
+    sources.set(name, source);
+    const known = source !== "" && before?.written.get(name) === source ? before.nodes.get(name) : undefined;
+    if (known) {
+      nodes.set(name, known);
+      const why = before?.unreadable.get(name);
+      if (why !== undefined) unreadable.set(name, why);
+      continue;
+    }
+    isSame = false;
     try {
       nodes.set(name, written(toCapability(name, node)));
     } catch (error) {
@@ -30,7 +51,18 @@ export function readObjectInfo(json: string): Required<Pick<ServerLibrary, "node
       nodes.set(name, unreadableCapability(name));
     }
   }
-  return { nodes, unreadable };
+  return before && isSame ? before : { nodes, unreadable, written: sources };
+}
+
+/** Empty for what is nested too deep to be written: such a class is always read again. */
+function hashOf(node: unknown): string {
+  try {
+    return createHash("sha256")
+      .update(JSON.stringify(node) ?? "")
+      .digest("base64");
+  } catch {
+    return "";
+  }
 }
 
 /** Characters of a class, about. */
@@ -102,11 +134,38 @@ export function mergeLibraries(servers: readonly ServerLibrary[]): Capability[] 
     const having = servers.filter((server) => server.nodes.has(name));
     // What one server describes badly another may describe well.
     const readable = having.filter(({ unreadable }) => !unreadable?.has(name));
-    const all = (readable.length > 0 ? readable : having).map((one) => ({ id: one.id, capability: one.nodes.get(name) as Capability }));
-    const first = all[0]?.capability as Capability;
-    const input = all.length > 1 ? mergeChoices(all.map(({ id, capability }) => ({ id, input: capability.io.input }))) : first.io.input;
-    return { ...first, io: { ...first.io, input }, engines: having.map((server) => engineFor(server, name, engines)) };
+    const all = (readable.length > 0 ? readable : having).map((server) => ({ server, capability: server.nodes.get(name) as Capability }));
+    const { capability, server: from } = mostUsed(all);
+    const alike = all.filter((one) => one.capability.version === capability.version);
+    const input = joinFileLists(alike.map((one) => ({ servers: [one.server.id], input: one.capability.io.input })));
+    const isOther = new Set(all.filter((one) => !alike.includes(one)).map(({ server }) => server));
+    return {
+      ...capability,
+      io: { ...capability.io, input },
+      engines: having.map((server) => (isOther.has(server) ? engineOfOther(server, from) : engineFor(server, name, engines))),
+    };
   });
+}
+
+interface Describing {
+  server: ServerLibrary;
+  capability: Capability;
+}
+
+/** Of versions of one class, the one that most servers have which answer; of equals that of the first server. */
+function mostUsed(all: readonly Describing[]): Describing {
+  const count = ({ capability: { version } }: Describing) =>
+    all.filter((one) => one.server.live && one.capability.version === version).length;
+  return all.reduce((best, one) => (one.capability.version !== best.capability.version && count(one) > count(best) ? one : best));
+}
+
+/** A prompt that is made for one version of a class may mean something else to another: nothing of it is sent there. */
+function engineOfOther(server: ServerLibrary, first: ServerLibrary): CapabilityEngine {
+  const [host, other] = [new URL(server.url).host, new URL(first.url).host];
+  const reason = server.live
+    ? `${host} has another version of this node than ${other}: its inputs or outputs differ. Update its pack, or ComfyUI itself, on one of them.`
+    : server.reason;
+  return engineOf({ ...server, live: false, ...(reason ? { reason } : {}) }, undefined);
 }
 
 /** One object for all classes of a server that can be read: there are thousands of them. */
@@ -129,35 +188,4 @@ function engineOf({ id, url, live, reason }: ServerLibrary, broken: string | und
     live: isUsable,
     ...(isUsable ? {} : { reason: why ?? `${host} does not answer.` }),
   };
-}
-
-type Schema = Record<string, unknown>;
-
-/** Of a list, and of files that are there or are uploaded, which the first of two alternatives lists. */
-function choicesIn(schema: Schema | undefined): unknown[] | undefined {
-  const [listed] = Array.isArray(schema?.anyOf) ? (schema.anyOf as Schema[]) : [schema];
-  return listed?.enum as unknown[] | undefined;
-}
-
-const withChoices = (schema: Schema, choices: unknown[]): Schema =>
-  Array.isArray(schema.anyOf)
-    ? { ...schema, anyOf: [{ ...schema.anyOf[0], enum: choices }, ...schema.anyOf.slice(1)] }
-    : { ...schema, enum: choices };
-
-/** A list of files is what any of the servers has; `x-on` names the servers of those that not all have. */
-function mergeChoices(all: readonly { id: string; input: Schema }[]): Schema {
-  const of = ({ input }: { input: Schema }) => (input.properties ?? {}) as Record<string, Schema>;
-  const [first] = all as [(typeof all)[number]];
-  const properties = Object.entries(of(first)).map(([name, schema]) => {
-    const lists = all.map((one) => ({ id: one.id, choices: choicesIn(of(one)[name]) }));
-    if (!lists.every((list): list is { id: string; choices: unknown[] } => Array.isArray(list.choices))) return [name, schema] as const;
-    const choices = [...new Set(lists.flatMap((list) => list.choices))];
-    const sets = lists.map(({ id, choices: own }) => ({ id, own: new Set(own) }));
-    const on = choices.flatMap((choice) =>
-      typeof choice === "object" ? [] : [[String(choice), sets.filter(({ own }) => own.has(choice)).map(({ id }) => id)] as const],
-    );
-    const some = on.filter(([, ids]) => ids.length < all.length);
-    return [name, { ...withChoices(schema, choices), ...(some.length > 0 ? { "x-on": Object.fromEntries(some) } : {}) }] as const;
-  });
-  return { ...first.input, properties: Object.fromEntries(properties) };
 }

@@ -4,13 +4,16 @@ import type { ComfyHttp, FileRef } from "../comfy/http.ts";
 import { Collector, leftBehind, outputsOf } from "./outputs.ts";
 import type { TaskRuntime } from "./runtime.ts";
 
-const comfy = { view: ({ filename }: FileRef) => Promise.resolve({ bytes: Buffer.from(filename), mime: "image/png" }) };
+async function* pieces(text: string) {
+  yield Buffer.from(text);
+}
+const comfy = { view: async ({ filename }: FileRef) => ({ pieces: pieces(filename), mime: "image/png" }) };
 const runtime = {
   store: (_: Uint8Array, mime: string, __: string, name: string) =>
     Promise.resolve({ ref: { artifact: name, mime, sha256: "", size: 1, name }, key: name }),
 };
 const collector = (from: object = comfy, signal = new AbortController().signal) =>
-  new Collector(from as ComfyHttp, runtime as unknown as TaskRuntime, signal);
+  new Collector(from as ComfyHttp, runtime as unknown as TaskRuntime, { signal, onLimited: () => {} });
 const outputs = (picks: RegionInputGive["pick"][], shown: Record<string, unknown>) => {
   const gives = picks.map((pick) => ({ node: "n", port: pick, from: "saver", pick }));
   return outputsOf({ gives } as unknown as RegionInput, { saver: shown }, collector());

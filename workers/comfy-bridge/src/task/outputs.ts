@@ -1,9 +1,9 @@
 // What ComfyUI's output nodes gave -> the outputs of the graph's nodes, stored as artifacts.
 import { type ArtifactRef, MEDIA_TYPES, type RegionInput, type RegionInputGive } from "@spindle/schemas";
 import pLimit from "p-limit";
-import type { ComfyHttp, FileRef } from "../comfy/http.ts";
+import { type ComfyHttp, type FileRef, unhurried, type ViewedFile } from "../comfy/http.ts";
 import { failure } from "./errors.ts";
-import { withoutText } from "./png.ts";
+import { isPng, TextFinder, without, withoutText } from "./png.ts";
 import type { StoredObject, TaskRuntime } from "./runtime.ts";
 
 type Shown = Record<string, unknown>;
@@ -17,6 +17,8 @@ const MIME_BY_EXTENSION = new Map(
 const MOST_FILES = 256;
 /** Other prompts of the bridge go on beside a prompt of many files, and few are in memory at once. */
 const FILES_AT_ONCE = 4;
+/** Bytes of a file that are held; a larger one goes to the store as it comes. */
+const MOST_HELD = 8 * 1024 * 1024;
 
 /** Fetches and stores each file once, as soon as somebody asks for it. */
 export class Collector {
@@ -24,12 +26,17 @@ export class Collector {
   private readonly stored = new Map<string, Promise<ArtifactRef>>();
   private readonly inTurn = pLimit(FILES_AT_ONCE);
 
-  /** @param signal ends what is being fetched, and begins no more */
+  /** @param watch its signal ends what is being fetched, and begins no more */
   constructor(
     private readonly comfy: ComfyHttp,
     private readonly runtime: TaskRuntime,
-    private readonly signal: AbortSignal,
+    private readonly watch: { signal: AbortSignal; onLimited: (isLimited: boolean) => void },
   ) {}
+
+  private view(file: FileRef): Promise<ViewedFile> {
+    const { signal, onLimited } = this.watch;
+    return unhurried(() => this.comfy.view(file, signal), signal, onLimited);
+  }
 
   /**
    * @param node whose files they are, in the graph
@@ -48,6 +55,18 @@ export class Collector {
     return Promise.all(files.map((file) => this.file(file)));
   }
 
+  /** Previews there is no room for, by their node. */
+  readonly dropped = new Map<string, { dropped: number; all: number }>();
+
+  /** What a node only shows, after all results: as many as there is room for. */
+  async previews(shown: Shown, node: string): Promise<ArtifactRef[]> {
+    const files = filesOf(shown);
+    let room = MOST_FILES - this.stored.size;
+    const kept = files.filter((file) => this.stored.has(nameOf(file)) || room-- > 0);
+    if (kept.length < files.length) this.dropped.set(node, { dropped: files.length - kept.length, all: files.length });
+    return Promise.all(kept.map((file) => this.file(file)));
+  }
+
   private file(file: FileRef): Promise<ArtifactRef> {
     const name = nameOf(file);
     const known = this.stored.get(name);
@@ -59,13 +78,45 @@ export class Collector {
   }
 
   private async fetch(file: FileRef): Promise<ArtifactRef> {
-    this.signal.throwIfAborted();
-    const { bytes, mime } = await this.comfy.view(file, this.signal);
-    const known = MIME_BY_EXTENSION.get(file.filename.split(".").at(-1)?.toLowerCase() ?? "");
-    const kept = await this.runtime.store(withoutText(bytes), known ?? mime, "output", file.filename);
+    this.watch.signal.throwIfAborted();
+    const viewed = await this.view(file);
+    const mime = MIME_BY_EXTENSION.get(file.filename.split(".").at(-1)?.toLowerCase() ?? "") ?? viewed.mime;
+    const { head, isWhole } = await beginningOf(viewed.pieces);
+    const kept = isWhole
+      ? await this.runtime.store(withoutText(head), mime, "output", file.filename)
+      : await this.runtime.storePieces(await this.asItComes(file, viewed.size, isPng(head)), mime, "output", file.filename);
     this.objects.push(kept);
     return kept.ref;
   }
+
+  /** A large file. The store is told its size before its bytes: where that is not known, they are read twice. */
+  private async asItComes(file: FileRef, size: number | undefined, isPicture: boolean) {
+    const again = async function* (this: Collector) {
+      yield* (await this.view(file)).pieces;
+    }.bind(this);
+    if (size !== undefined && !isPicture) return { size, pieces: again };
+    const texts = new TextFinder();
+    let whole = 0;
+    for await (const piece of again()) {
+      whole += piece.length;
+      if (isPicture) texts.add(piece);
+    }
+    const spans = texts.spans;
+    const left = spans.reduce((sum, [start, end]) => sum + end - start, 0);
+    return { size: whole - left, pieces: () => without(spans, again()) };
+  }
+}
+
+/** Of a file that is larger no more than that is read, and its reading is ended. */
+async function beginningOf(pieces: AsyncIterable<Uint8Array>): Promise<{ head: Buffer; isWhole: boolean }> {
+  const read: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of pieces) {
+    read.push(piece);
+    bytes += piece.length;
+    if (bytes > MOST_HELD) return { head: Buffer.concat(read), isWhole: false };
+  }
+  return { head: Buffer.concat(read), isWhole: true };
 }
 
 const nameOf = ({ type, subfolder, filename }: FileRef): string => `${type}/${subfolder}/${filename}`;
@@ -86,9 +137,12 @@ function filesOf(shown: Shown): FileRef[] {
  */
 export async function outputsOf(region: RegionInput, shown: Readonly<Record<string, Shown>>, collector: Collector): Promise<Outputs> {
   const outputs: Outputs = {};
-  for (const give of region.gives) {
+  const isOnlyShown = ({ node, from }: RegionInputGive) => isPreview(shown[from] ?? {}, from, node);
+  const results = region.gives.filter((give) => !isOnlyShown(give));
+  for (const give of [...results, ...region.gives.filter(isOnlyShown)]) {
     if (!Object.hasOwn(shown, give.from)) continue;
-    const files = await collector.files(shown[give.from] ?? {}, give.node);
+    const given = shown[give.from] ?? {};
+    const files = await (isOnlyShown(give) ? collector.previews(given, give.node) : collector.files(given, give.node));
     const value = pick(give, shown[give.from] ?? {}, files);
     if (value === undefined && give.from !== give.node)
       throw failure("infra", "comfy.no_output", `ComfyUI ended the prompt without giving ${give.port} of ${give.node}.`, {
@@ -98,6 +152,20 @@ export async function outputsOf(region: RegionInput, shown: Readonly<Record<stri
   }
   return outputs;
 }
+
+/** Whether a node of the graph's own shows its files and saves none; savers of ours save for a moment, too. */
+export const isPreview = (shown: Shown, from: string, node: string): boolean => {
+  const files = filesOf(shown);
+  return from === node && files.length > 0 && files.every(({ type }) => type === "temp");
+};
+
+/** Which previews were left out, as sentences. */
+export const leftOut = ({ dropped: nodes }: Collector): string[] =>
+  Array.from(
+    nodes,
+    ([node, { dropped, all }]) =>
+      `${dropped} of ${all} previews of ${node} were left out: one prompt may give ${MOST_FILES} files. To keep all, make a video of them, or smaller batches.`,
+  );
 
 /** Where a saver of ours got a batch and one of it leaves, as sentences: an output node of the graph's own says so by its outputs. */
 export function leftBehind({ gives }: RegionInput, shown: Readonly<Record<string, Shown>>): string[] {

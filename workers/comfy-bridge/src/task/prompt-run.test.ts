@@ -44,12 +44,14 @@ interface Around {
   /** How long the server may take for an answer. */
   patienceMs?: number;
   onSilence?: (isSilent: boolean) => void;
+  onLimited?: (isLimited: boolean) => void;
+  onNews?: (news: News) => void;
 }
 
 async function play(
   name: string,
   faults: Faults = {},
-  { signal = new AbortController().signal, patienceMs, onSilence = () => {} }: Around = {},
+  { signal = new AbortController().signal, patienceMs, onSilence = () => {}, onLimited = () => {}, onNews = () => {} }: Around = {},
   conversation = readConversation(name),
 ) {
   fake.program = replayConversation(conversation);
@@ -58,7 +60,7 @@ async function play(
   const { prompt } = conversation;
   const news: News[] = [];
   const executed: object[] = [];
-  const report = new Report({ prompt, store: async () => undefined, send: async (one) => void news.push(one) });
+  const report = new Report({ prompt, store: async () => undefined, send: async (one) => onNews(news[news.push(one) - 1] as News) });
   const id = `00000000-0000-8000-a000-${String(++count).padStart(12, "0")}`;
   const history = await runPrompt({
     comfy: new ComfyHttp(fake.url, patienceMs),
@@ -69,6 +71,7 @@ async function play(
     onExecuted: (shown) => executed.push(shown),
     onPlace: () => {},
     onSilence,
+    onLimited,
     signal,
     leaves: () => false,
   });
@@ -243,6 +246,18 @@ test("previews and steps are told of their own nodes", async () => {
   expect(news.some((one) => one.node === undefined && (one.progress ?? 0) > 0)).toBe(true);
 });
 
+test("a socket that is cut is opened again, and what comes by it is heard", async () => {
+  let cutAfter = 0;
+  const heard: News[] = [];
+  whenItRuns(() => {
+    cutAfter = heard.length;
+    fake.cut();
+  });
+  const { news } = await play("19_ksampler_tiny_sd3_previews", { slow: 60 }, { onNews: (each) => heard.push(each) });
+  expect(news.slice(cutAfter).some(({ step, steps }) => steps === 4 && step === 4)).toBe(true);
+  expect(fake.prompts).toHaveLength(1);
+});
+
 test("somebody with the same client id takes the messages away; the history still tells the end", async () => {
   whenItRuns(() => fake.evict());
   const { history } = await play("05_preview_metadata_type4_jpeg", { slow: 20 });
@@ -276,9 +291,14 @@ test("a file may take longer than an answer, while bytes of it come", async () =
   try {
     const comfy = new ComfyHttp(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 300);
     const file = { filename: "long.mp4", subfolder: "", type: "output" };
-    expect((await comfy.view(file)).bytes.length).toBe(120);
+    const lengthOf = async () => {
+      let length = 0;
+      for await (const piece of (await comfy.view(file)).pieces) length += piece.length;
+      return length;
+    };
+    expect(await lengthOf()).toBe(120);
     stopsAt = 3;
-    await expect(comfy.view(file)).rejects.toThrow("ComfyUI sends no more of the file long.mp4.");
+    await expect(lengthOf()).rejects.toThrow("ComfyUI sends no more of the file long.mp4.");
   } finally {
     server.closeAllConnections();
     server.close();
@@ -307,6 +327,9 @@ test("each recorded HTTP answer is understood [20_http_api]", async () => {
   expect([await comfy.placeOf(jobs[0]?.[1] ?? ""), await comfy.placeOf("nobody")]).toEqual([0, undefined]);
   expect(await comfy.submit({})).toMatchObject({ status: 400, body: { error: { type: "no_prompt" } } });
   await expect(comfy.view({ filename: "nope.png", subfolder: "", type: "input" })).rejects.toMatchObject({ status: 404 });
-  expect(await comfy.upload(new Uint8Array(1), "in.png", "proj/a")).toBe("proj/a/in (1).png");
+  async function* pieces() {
+    yield new Uint8Array(1);
+  }
+  expect(await comfy.upload(pieces(), 1, "in.png", "proj/a")).toBe("proj/a/in (1).png");
   await expect(comfy.cancel("x")).resolves.toBeUndefined();
 });

@@ -1,7 +1,7 @@
 // One prompt on one ComfyUI, from submission to its end. Its socket gives hints; the history is the truth.
 import { EventEmitter, once } from "node:events";
 import type { RegionInput } from "@spindle/schemas";
-import { ComfyAnswer, type ComfyHttp, type History, isOverdue, type PromptAnswer } from "../comfy/http.ts";
+import { ComfyAnswer, type ComfyHttp, type History, isOverdue, type PromptAnswer, unhurried } from "../comfy/http.ts";
 import type { Message, NodeError } from "../comfy/messages.ts";
 import { ComfySocket } from "../comfy/socket.ts";
 import { failure, fromException, fromRefusal } from "./errors.ts";
@@ -37,6 +37,8 @@ export interface PromptOptions {
   onPlace: (before: number) => void;
   /** The server does not answer, or answers again. */
   onSilence: (isSilent: boolean) => void;
+  /** The server says that it gets too many requests, or takes them again. */
+  onLimited: (isLimited: boolean) => void;
   /** When it is aborted, the prompt is left to run: somebody else will ask for it. */
   leaves: () => boolean;
 }
@@ -82,6 +84,7 @@ class PromptRun {
   private reachedAt = 0;
   private silent = false;
   private closed = false;
+  private readonly ended = new AbortController();
   private patience: NodeJS.Timeout | undefined;
   /** Said on the wire; history leaves some out (a cycle found late, a blocked output). */
   private error: NodeError | undefined;
@@ -131,16 +134,22 @@ class PromptRun {
 
   async close(): Promise<void> {
     this.closed = true;
+    this.ended.abort();
     clearTimeout(this.patience);
     await this.socket?.close();
   }
 
   /** An answer, however long it takes: a server that accepts and says nothing may come back, until the task is stopped or its time is up. */
   private async answered<T>(ask: () => Promise<T>, again?: () => Promise<T | undefined>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const listened = (): Promise<T> => {
+      clearTimeout(timer); // one that says that it is asked too often is not silent
+      timer = setTimeout(() => this.fallSilent(true), SILENT_MS);
+      return ask().finally(() => clearTimeout(timer));
+    };
     for (;;) {
-      const timer = setTimeout(() => this.fallSilent(true), SILENT_MS);
       try {
-        const answer = await ask();
+        const answer = await unhurried(listened, this.ended.signal, this.options.onLimited);
         this.fallSilent(false);
         return answer;
       } catch (error) {
@@ -149,8 +158,6 @@ class PromptRun {
         this.fallSilent(true);
         const known = await again?.();
         if (known !== undefined) return known;
-      } finally {
-        clearTimeout(timer);
       }
     }
   }
@@ -186,6 +193,7 @@ class PromptRun {
       if (frame.type === "text") report.text(frame.node, frame.text);
       else if (frame.prompt === undefined || frame.prompt === id) report.image(frame.node, frame.image, frame.mime);
     });
+    socket.on("unreadable", () => report.drop("ComfyUI sent it in a form that is not known."));
     socket.on("lost", () => {
       this.lost = true;
       this.heard = this.heard && this.over;

@@ -39,6 +39,8 @@ export class Report {
   /** The whole's progress is known better than by how many nodes are done. */
   private stepped = false;
   private sending = Promise.resolve();
+  /** Previews that could not be shown, by why. */
+  private readonly dropped = new Map<string, number>();
 
   constructor(private readonly options: ReportOptions) {
     this.total = Math.max(1, Object.keys(options.prompt).length);
@@ -79,6 +81,16 @@ export class Report {
     if (from === undefined) return;
     this.images.set(graphNode(from, this.options.prompt), { image, mime });
     this.schedule();
+  }
+
+  /** A preview that nobody can see. */
+  drop(why: string): void {
+    this.dropped.set(why, (this.dropped.get(why) ?? 0) + 1);
+  }
+
+  /** What was left out on the way, as sentences. */
+  get missed(): string[] {
+    return Array.from(this.dropped, ([why, count]) => `${count === 1 ? "A preview was" : `${count} previews were`} left out: ${why}`);
   }
 
   /** Sends the news that have not been sent yet. */
@@ -133,7 +145,7 @@ export class Report {
     this.news.clear();
     this.images.clear();
     for (const { node, news, image } of batch) {
-      const preview = image && (await store(image.image, image.mime));
+      const preview = image && (await store(image.image, image.mime).catch((error: unknown) => void this.drop(reasonOf(error))));
       const progress = only === undefined ? { node, ...news } : this.ofWhole(node, news);
       if (Object.keys(progress).length > 0 || preview) await send({ ...progress, ...(preview ? { preview } : {}) });
     }
@@ -148,3 +160,6 @@ export class Report {
     return { ...shown, progress: Math.min(0.99, progress), ...(steps === undefined ? {} : { step, steps }) } as News;
   }
 }
+
+/** One for all previews that fail alike. */
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 300);

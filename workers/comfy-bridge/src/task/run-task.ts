@@ -11,10 +11,11 @@ import {
   validateRegionInput,
 } from "@spindle/schemas";
 import type { WorkerEnd } from "@spindle/task-bus";
+import pLimit from "p-limit";
 import pRetry from "p-retry";
-import { ComfyAnswer, type ComfyHttp } from "../comfy/http.ts";
+import { ComfyAnswer, type ComfyHttp, unhurried, whyNotLetIn } from "../comfy/http.ts";
 import { failure, graphNode, TaskFailure } from "./errors.ts";
-import { Collector, leftBehind, outputsOf } from "./outputs.ts";
+import { Collector, isPreview, leftBehind, leftOut, outputsOf } from "./outputs.ts";
 import { type Ended, Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
 import { type RuntimeOptions, TaskRuntime } from "./runtime.ts";
@@ -34,6 +35,8 @@ export interface TaskParts {
   onPlace: (before: number) => void;
   /** The server does not answer, or answers again. */
   onSilence: (isSilent: boolean) => void;
+  /** The server says that it gets too many requests, or takes them again. */
+  onLimited: (isLimited: boolean) => void;
 }
 
 /** Why a task is stopped; `lost` needs no result, for nobody would take it. */
@@ -175,15 +178,19 @@ function stopped(base: { v: 1; task: string }, why: Stop | undefined): TaskResul
 }
 
 function unexpected(error: unknown, url: string): TaskFailure {
-  if (error instanceof ComfyAnswer) return failure(error.status >= 500 ? "transient" : "infra", "comfy.rejected", error.message);
   const host = new URL(url).host;
+  if (error instanceof ComfyAnswer) {
+    const why = whyNotLetIn(error, `ComfyUI at ${host}`);
+    if (why !== undefined) return failure("infra", "comfy.no_access", why);
+    return failure(error.status >= 500 ? "transient" : "infra", "comfy.rejected", error.message);
+  }
   return failure("transient", "comfy.lost", `ComfyUI at ${host}: ${error instanceof Error ? reasonOf(error) : String(error)}`);
 }
 
 const reasonOf = (error: Error): string => (error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message);
 
 async function work(
-  { bus, comfy, runtime: options, onMoved, onPlace, onSilence }: WatchedParts,
+  { bus, comfy, runtime: options, onMoved, onPlace, onSilence, onLimited }: WatchedParts,
   entry: TaskEntry,
   signal: AbortSignal,
   stop: () => Stop | undefined,
@@ -192,8 +199,8 @@ async function work(
   const region = await runtime.input();
   if (!validateRegionInput(region))
     throw failure("user", "comfy.rejected", `The task is no prompt: ${validateRegionInput.errors?.[0]?.message ?? "wrong shape"}.`);
-  const prompt = await unlessStopped(withFiles(region, runtime, comfy), signal);
-  const collector = new Collector(comfy, runtime, signal);
+  const prompt = await unlessStopped(withFiles(region, runtime, comfy, { signal, onLimited }), signal);
+  const collector = new Collector(comfy, runtime, { signal, onLimited });
   const report = new Report({
     prompt,
     only: region.only,
@@ -211,10 +218,15 @@ async function work(
       region,
       prompt: sent,
       report,
-      onExecuted: (shown, node) => void collector.files(shown, graphNode(node, sent)).catch(() => {}), // the lease is asked for again at the end, and the answer is heeded there
+      onExecuted: (shown, from) => {
+        const node = graphNode(from, sent);
+        if (isPreview(shown, from, node)) return; // results come first
+        void collector.files(shown, node).catch(() => {}); // the lease is asked for again at the end, and the answer is heeded there
+      },
       signal,
       onPlace,
       onSilence,
+      onLimited,
       leaves: () => stop() === "lost" || stop() === "shutdown", // another worker goes on with the task
     });
   try {
@@ -227,7 +239,7 @@ async function work(
     return {
       output: region.only === undefined ? output : (output[region.only] ?? {}),
       objects: collector.objects as TaskResult["objects"] & object,
-      missed: [...whatIsMissed(region, history), ...leftBehind(region, history.outputs)],
+      missed: [...whatIsMissed(region, history), ...leftBehind(region, history.outputs), ...leftOut(collector), ...report.missed],
     };
   } finally {
     await report.close();
@@ -268,6 +280,10 @@ const remade = (prompt: RegionInput["prompt"], { sinks }: RegionInput): RegionIn
   );
 
 const SUBFOLDER = "spindle";
+/** Other prompts go on beside one of many files. */
+const FILES_AT_ONCE = 4;
+/** Bytes of a text. */
+const MOST_WORDS = 8 * 1024 * 1024;
 
 /** Loaders of ComfyUI's packs tell formats by it. */
 export function extensionOf(mime: string): string {
@@ -276,22 +292,52 @@ export function extensionOf(mime: string): string {
 }
 
 /** Each reference becomes the name of an uploaded file, or a text its own words. The same bytes have the same name. */
-async function withFiles({ prompt }: RegionInput, runtime: TaskRuntime, comfy: ComfyHttp): Promise<RegionInput["prompt"]> {
+export async function withFiles(
+  { prompt }: Pick<RegionInput, "prompt">,
+  runtime: Pick<TaskRuntime, "read">,
+  comfy: Pick<ComfyHttp, "upload" | "url">,
+  { signal, onLimited }: { signal: AbortSignal; onLimited: (isLimited: boolean) => void },
+): Promise<RegionInput["prompt"]> {
   const names = new Map<string, Promise<string>>();
-  const name = (ref: ArtifactRef): Promise<string> => {
+  const inTurn = pLimit(FILES_AT_ONCE);
+  const name = (ref: ArtifactRef, node: string): Promise<string> => {
     const known = names.get(ref.artifact);
     if (known) return known;
-    const fetching = runtime.read(ref).then((bytes) => {
-      if (ref.mime.startsWith("text/")) return bytes.toString("utf8");
-      return comfy.upload(bytes, `${ref.sha256}.${extensionOf(ref.mime)}`, SUBFOLDER);
+    const fetching = inTurn(() =>
+      ref.mime.startsWith("text/")
+        ? wordsOf(ref, runtime, node)
+        : unhurried(
+            () => comfy.upload(runtime.read(ref), ref.size, `${ref.sha256}.${extensionOf(ref.mime)}`, SUBFOLDER),
+            signal,
+            onLimited,
+          ),
+    ).catch((error: unknown) => {
+      if (!(error instanceof ComfyAnswer && error.status === 413)) throw error;
+      const [host, mebibytes] = [new URL(comfy.url).host, Math.ceil(ref.size / 1024 / 1024)];
+      const message = `ComfyUI at ${host} takes no file of ${mebibytes} MiB (413). Start it with a larger --max-upload-size, or let the proxy before it pass larger files.`;
+      throw failure("user", "comfy.rejected", message, { node });
     });
     names.set(ref.artifact, fetching);
     return fetching;
   };
-  const input = async (value: unknown): Promise<unknown> => (validateArtifactRef(value) ? name(value) : value);
   const node = async ([id, body]: [string, RegionInput["prompt"][string]]) => {
+    const input = async (value: unknown): Promise<unknown> => (validateArtifactRef(value) ? name(value, graphNode(id, prompt)) : value);
     const inputs = await Promise.all(Object.entries(body.inputs).map(async ([key, value]) => [key, await input(value)] as const));
     return [id, { ...body, inputs: Object.fromEntries(inputs) }] as const;
   };
   return Object.fromEntries(await Promise.all(Object.entries(prompt).map(node)));
+}
+
+/** The words go into the prompt, which is held whole here and in ComfyUI. */
+async function wordsOf(ref: ArtifactRef, runtime: Pick<TaskRuntime, "read">, node: string): Promise<string> {
+  if (ref.size > MOST_WORDS)
+    throw failure(
+      "user",
+      "comfy.rejected",
+      `A text of ${Math.ceil(ref.size / 1024 / 1024)} MiB is too long for a node of ComfyUI, which gets 8 MiB at most. Give it a shorter one.`,
+      { node },
+    );
+  const pieces: Uint8Array[] = [];
+  for await (const piece of runtime.read(ref)) pieces.push(piece);
+  return Buffer.concat(pieces).toString("utf8");
 }

@@ -3,11 +3,14 @@ import { createHash } from "node:crypto";
 import type { ArtifactRef, ObjectWish, TaskEntry } from "@spindle/schemas";
 import { taskToken } from "@spindle/task-bus";
 import pRetry, { AbortError } from "p-retry";
-import { failure } from "./errors.ts";
+import { ComfyAnswer, piecesOf, sendPieces } from "../comfy/http.ts";
+import { failure, TaskFailure } from "./errors.ts";
 import { imageSize } from "./png.ts";
 
 const RETRIES = { retries: 4, minTimeout: 200, maxTimeout: 3000 };
 const TIMEOUT_MS = 120_000;
+/** Bytes of a picture in which its size is. */
+const HEAD = 64;
 
 export interface StoredObject {
   key: string;
@@ -40,28 +43,78 @@ export class TaskRuntime {
     return JSON.parse(body.toString("utf8"));
   }
 
-  /** @throws TaskFailure if its bytes are not the ones that the reference names */
-  async read({ artifact, sha256: expected }: ArtifactRef): Promise<Buffer> {
+  /** An object as it comes. @throws TaskFailure at its end if its bytes are not the ones that the reference names */
+  async *read({ artifact, sha256: expected }: ArtifactRef): AsyncGenerator<Uint8Array> {
     const { url, headers } = await this.ask({ direction: "get", artifact });
-    const bytes = Buffer.from(await (await call(url, { headers })).arrayBuffer());
-    if (sha256(bytes) !== expected) throw failure("transient", "task.bad_result", "An input's bytes are not the ones its reference names.");
-    return bytes;
+    let patience = new Patience();
+    const hash = createHash("sha256");
+    try {
+      const response = await call(url, { headers }, () => {
+        patience.rest();
+        patience = new Patience();
+        return patience;
+      });
+      for await (const piece of piecesOf(response, "an input", Number.POSITIVE_INFINITY)) {
+        patience.rest(); // whoever reads may be slow
+        hash.update(piece);
+        yield piece;
+        patience.wait();
+      }
+    } finally {
+      patience.rest();
+    }
+    if (hash.digest("hex") !== expected)
+      throw failure("transient", "task.bad_result", "An input's bytes are not the ones its reference names.");
   }
 
-  async store(bytes: Buffer, mime: string, purpose: "output" | "preview", name?: string): Promise<StoredObject> {
-    const asked = await this.ask({ direction: "put", purpose, mime, size: bytes.length });
-    await call(asked.url, {
-      method: "PUT",
-      headers: { ...asked.headers, "content-length": String(bytes.length) },
-      body: bytes as BodyInit,
+  store(bytes: Buffer, mime: string, purpose: "output" | "preview", name?: string): Promise<StoredObject> {
+    async function* pieces() {
+      yield bytes;
+    }
+    return this.storePieces({ size: bytes.length, pieces }, mime, purpose, name);
+  }
+
+  /**
+   * Stores what comes, as it comes.
+   * @param object its pieces are asked for again if the store fails
+   */
+  async storePieces(
+    { size, pieces }: { size: number; pieces: () => AsyncIterable<Uint8Array> },
+    mime: string,
+    purpose: "output" | "preview",
+    name?: string,
+  ): Promise<StoredObject> {
+    const asked = await this.ask({ direction: "put", purpose, mime, size });
+    const headers = { ...asked.headers, "content-length": String(size) };
+    const { sha256, head } = await again(async () => {
+      const patience = new Patience();
+      const hash = createHash("sha256");
+      let head = Buffer.alloc(0);
+      async function* counted() {
+        patience.rest();
+        for await (const piece of pieces()) {
+          hash.update(piece);
+          if (head.length < HEAD) head = Buffer.concat([head, piece.subarray(0, HEAD)]);
+          patience.wait();
+          yield piece;
+          patience.rest();
+        }
+        patience.wait();
+      }
+      try {
+        await accepted(await sendPieces(asked.url, { method: "PUT", headers, signal: patience.signal }, counted()));
+      } finally {
+        patience.rest();
+      }
+      return { sha256: hash.digest("hex"), head };
     });
     const ref: ArtifactRef = {
       artifact: asked.artifact,
       mime,
-      sha256: sha256(bytes),
-      size: bytes.length,
+      sha256,
+      size,
       ...(name ? { name: name.slice(0, 255) } : {}),
-      ...imageSize(bytes),
+      ...imageSize(head),
     };
     return { key: asked.key, ref };
   }
@@ -99,11 +152,47 @@ export async function putDocument(
 
 export const sha256 = (bytes: string | Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-function call(url: string, init: RequestInit): Promise<Response> {
-  return pRetry(async () => {
-    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
-    if (response.ok) return response;
-    const message = `The runtime answers ${response.status}: ${(await response.text()).slice(0, 300)}`;
-    throw response.status >= 500 ? new Error(message) : new AbortError(failure("infra", "task.refused", message));
+/** @param patience of each attempt */
+const call = (url: string, init: RequestInit, patience = () => new Patience()): Promise<Response> =>
+  again(async () => accepted(await fetch(url, { ...init, signal: patience().signal })));
+
+const again = <T>(attempt: () => Promise<T>): Promise<T> =>
+  pRetry(async () => {
+    try {
+      return await attempt();
+    } catch (error) {
+      throw error instanceof TaskFailure || error instanceof ComfyAnswer ? new AbortError(error) : error;
+    }
   }, RETRIES);
+
+/** @throws TaskFailure for what would be refused again */
+async function accepted(response: Response): Promise<Response> {
+  if (response.ok) return response;
+  const message = `The runtime answers ${response.status}: ${(await response.text()).slice(0, 300)}`;
+  throw response.status >= 500 ? new Error(message) : failure("infra", "task.refused", message);
+}
+
+/** How long the other side may do nothing. */
+class Patience {
+  private readonly ending = new AbortController();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor() {
+    this.wait();
+  }
+
+  get signal(): AbortSignal {
+    return this.ending.signal;
+  }
+
+  wait(): void {
+    this.rest();
+    const late = new DOMException("The runtime took too long.", "TimeoutError");
+    this.timer = setTimeout(() => this.ending.abort(late), TIMEOUT_MS);
+    this.timer.unref();
+  }
+
+  rest(): void {
+    clearTimeout(this.timer);
+  }
 }

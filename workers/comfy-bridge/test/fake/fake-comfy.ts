@@ -7,6 +7,7 @@ import type { Faults } from "./faults.ts";
 import { readOddPack, recordedObjectInfo, SYSTEM_STATS } from "./object-info.ts";
 import { solidPng } from "./png.ts";
 import { type Conversation, type FakeProgram, type JsonObject, type Prompt, replayConversation, type Submission } from "./program.ts";
+import { bodyOf, demandLogin, missingNode, uploadOf } from "./requests.ts";
 import { execute, STUBS } from "./stub-nodes.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -70,7 +71,7 @@ export class FakeComfy {
     this.listener = new WebSocketServer({
       server: this.server,
       path: "/ws",
-      verifyClient: (_, accept) => void this.untilHeard().then(() => accept(true)),
+      verifyClient: (_, accept) => void this.untilHeard().then(() => this.letIn(accept)),
     });
     this.listener.on("connection", (socket, request) => this.connect(socket, request));
   }
@@ -157,7 +158,7 @@ export class FakeComfy {
     const path = url.pathname.replace(/^\/api(?!\/jobs)/, "");
     const route = `${request.method} ${path}`;
     this.calls.push(route);
-    const body = await read(request);
+    const body = await bodyOf(request);
     if (route === "POST /prompt") this.onSubmit?.();
     const { losesPrompts } = this.faults;
     await this.untilHeard();
@@ -165,7 +166,8 @@ export class FakeComfy {
     if (this.faults.slow) await sleep(this.faults.slow);
     const json = (value: unknown, status = 200) =>
       response.writeHead(status, { "content-type": "application/json; charset=utf-8" }).end(JSON.stringify(value));
-    if (this.faults.login) return void response.writeHead(401).end();
+    if (this.isCounted("limited")) return void response.writeHead(429, { "retry-after": "0" }).end();
+    if (this.faults.login) return demandLogin(this.faults, response);
     const known = this.answers.get(`${request.method} ${url.pathname}`);
     if (known) return void json(known.response ?? {}, known.status ?? 200);
     const parsed = () => JSON.parse(body.toString("utf8") || "{}") as JsonObject;
@@ -191,6 +193,19 @@ export class FakeComfy {
     response.writeHead(404).end();
   }
 
+  private letIn(accept: (isLetIn: boolean, status?: number) => void): void {
+    if (this.isCounted("limited")) accept(false, 429);
+    else if (this.faults.login) accept(false, this.faults.login === "redirect" ? 302 : 401);
+    else accept(true);
+  }
+
+  /** Whether it is one of so many more. */
+  private isCounted(fault: "limited" | "deafTo"): boolean {
+    const left = this.current[fault] ?? 0;
+    if (left > 0) this.current = { ...this.current, [fault]: left - 1 };
+    return left > 0;
+  }
+
   private tuples(state: Job["state"]) {
     return this.jobs.filter((job) => job.state === state).map((job, index) => [index, job.id, job.prompt, {}, job.targets]);
   }
@@ -200,6 +215,7 @@ export class FakeComfy {
   }
 
   private interrupt(id: string): void {
+    if (this.isCounted("deafTo")) return;
     for (const job of this.jobs) if (job.state === "running" && job.id === id) job.interrupt = true;
   }
 
@@ -351,6 +367,7 @@ export class FakeComfy {
     if (placeholder >= 0) frame.write(job.id, placeholder, "latin1");
     if (frame.readUInt32BE(0) === 4 && !this.sockets.get(job.client)?.metadata) return;
     this.onFrame?.();
+    if (this.faults.unreadable) this.send(job, Buffer.alloc(9, 0xff));
     this.send(job, frame);
   }
 
@@ -364,13 +381,8 @@ export class FakeComfy {
   }
 
   private upload(request: IncomingMessage, body: Buffer, json: (value: unknown) => void): void {
-    const boundary = /boundary=(.+)$/.exec(request.headers["content-type"] ?? "")?.[1] ?? "";
-    const parts = body.toString("latin1").split(`--${boundary}`);
-    const field = (name: string) => parts.find((part) => part.includes(`name="${name}"`));
-    const content = (part = "") => Buffer.from(part.slice(part.indexOf("\r\n\r\n") + 4, -2), "latin1");
-    const name = /filename="([^"]+)"/.exec(field("image") ?? "")?.[1] ?? "file";
-    const subfolder = content(field("subfolder")).toString("utf8");
-    this.inputs.set(subfolder ? `${subfolder}/${name}` : name, content(field("image")));
+    const { name, subfolder, bytes } = uploadOf(request, body);
+    this.inputs.set(subfolder ? `${subfolder}/${name}` : name, bytes);
     json({ name, subfolder, type: "input" });
   }
 
@@ -379,16 +391,4 @@ export class FakeComfy {
     if (!file || this.faults.forgetsFiles) return void response.writeHead(404).end();
     response.writeHead(200, { "content-type": file.mime }).end(file.bytes);
   }
-}
-
-function missingNode(id: string, { class_type }: Prompt[string]): JsonObject {
-  const message = `Cannot execute because node ${class_type} does not exist.`;
-  const extra_info = { node_id: id, class_type, node_title: class_type };
-  return { error: { type: "missing_node_type", message, details: `Node ID '#${id}'`, extra_info }, node_errors: {} };
-}
-
-async function read(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }

@@ -20,8 +20,14 @@ export interface Faults {
   ownIds?: boolean;
   /** Files of earlier runs are gone. */
   forgetsFiles?: boolean;
-  /** Everything needs a login. */
-  login?: boolean;
+  /** Everything needs a login, which says so, sends away, or is a page. */
+  login?: boolean | "redirect" | "page";
+  /** Before each frame comes one that nobody can read. */
+  unreadable?: boolean;
+  /** So many interrupts from now on are taken, and not heeded. */
+  deafTo?: number;
+  /** So many requests and sockets from now on are too many. */
+  limited?: number;
   /** What is asked is answered once this is over; sockets that are open stay so, and nothing comes by them. */
   silent?: boolean;
   /** A prompt whose answer nobody waited for is not kept. */
