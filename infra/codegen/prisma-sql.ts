@@ -10,7 +10,7 @@ let started: Promise<void> | undefined;
 /** What the package's entry does in a bundler: Node 20 imports no WebAssembly. */
 async function start(): Promise<void> {
   const folder = dirname(createRequire(import.meta.url).resolve(NAME));
-  const module = await WebAssembly.compile(await readFile(join(folder, "schema_engine_bg.wasm")));
+  const module = await WebAssembly.compile(new Uint8Array(await readFile(join(folder, "schema_engine_bg.wasm"))));
   const { exports } = await WebAssembly.instantiate(module, { "./schema_engine_bg.js": engine as unknown as WebAssembly.ModuleImports });
   // The package's types leave this function out.
   (engine as unknown as { __wbg_set_wasm(exports: WebAssembly.Exports): void }).__wbg_set_wasm(exports);
