@@ -1,216 +1,191 @@
 // Where schema.prisma, which the runtime's queries are made from, says something else than the migrations, which databases are made by.
+// Prisma itself makes SQL of schema.prisma. PostgreSQL carries it out beside the migrated tables, and its catalogue is read of both.
 import type pg from "pg";
-
-/** What is not said, or may be said in several ways, is compared with nothing. */
-const ANYTHING = Symbol("anything");
-/** A default that may be written in many ways: there has to be one. */
-const SOMETHING = Symbol("something");
-type Said = string | typeof ANYTHING | typeof SOMETHING;
+import { prismaSql } from "./prisma-sql.ts";
 
 interface Column {
-  /** PostgreSQL's name of the type. */
-  type: Said;
-  /** `allowed` or `refused`. */
-  nulls: Said;
-  /** `none` if rows have to give a value. */
-  fills: Said;
+  type: string;
+  list: boolean;
+  nullable: boolean;
+  /** The expression as PostgreSQL writes it; absent if rows have to give a value. */
+  fills?: string;
+  generated: boolean;
+}
+interface Key {
+  label: string;
+  references: string;
+  onDelete: string;
 }
 interface Table {
   columns: Map<string, Column>;
-  /** The columns of each index over columns alone: `a, b`, after `unique` where it is. */
-  indexes: Set<string>;
-  /** What becomes of a row whose other row is deleted, by `a, b -> table`. */
-  keys: Map<string, Said>;
+  /** Those over columns alone: `a, b DESC`, after `unique` where it is. */
+  indexes: string[];
+  keys: Key[];
+}
+interface Catalogue {
+  tables: Map<string, Table>;
+  /** The values by the enum's name. */
+  enums: Map<string, string>;
 }
 
-/** Prisma's types, and its names of PostgreSQL's. */
-const TYPES: Readonly<Record<string, string>> = {
-  String: "text",
-  Int: "int4",
-  BigInt: "int8",
-  Float: "float8",
-  Decimal: "numeric",
-  Boolean: "bool",
-  Json: "jsonb",
-  DateTime: "timestamp",
-  Bytes: "bytea",
-  Integer: "int4",
-  SmallInt: "int2",
-  Real: "float4",
-  DoublePrecision: "float8",
-  Timestamp: "timestamp",
-  Timestamptz: "timestamptz",
-  Date: "date",
-  Time: "time",
-  Timetz: "timetz",
-  Text: "text",
-  VarChar: "varchar",
-  Char: "bpchar",
-  Uuid: "uuid",
-  JsonB: "jsonb",
-  ByteA: "bytea",
-  Inet: "inet",
-};
 const ADVICE = "Write the same change in prisma/schema.prisma and in a migration.";
+/** Where Prisma's tables are created, for as long as the transaction lasts. */
+const BESIDE = "spindle_written";
 
 /** @param schema the text of schema.prisma @returns one line for each difference, with the table and column */
 export async function driftOf(client: pg.Client, schema: string): Promise<string[]> {
-  const [written, made] = [writtenTables(schema), await madeTables(client)];
+  const sql = await prismaSql(schema).catch((error: Error) => error);
+  if (typeof sql !== "string") return [`schema.prisma is refused by Prisma: ${sql.message.trim()}`];
+  await client.query("BEGIN");
+  try {
+    const made = await catalogueOf(client, "public");
+    await client.query(`CREATE SCHEMA ${BESIDE}; SET LOCAL search_path TO ${BESIDE}, public`);
+    const failed = await client.query(sql).catch((error: Error) => error);
+    if (failed instanceof Error) return [`What schema.prisma says fails on PostgreSQL: ${failed.message}. ${ADVICE}`];
+    const wrong = await compare(client, await catalogueOf(client, BESIDE), made);
+    return wrong.map((line) => `${line} ${ADVICE}`);
+  } finally {
+    await client.query("ROLLBACK");
+  }
+}
+
+async function compare(client: pg.Client, written: Catalogue, made: Catalogue): Promise<string[]> {
   const wrong: string[] = [];
-  for (const [name, table] of written) {
-    const other = made.get(name);
+  for (const [name, values] of written.enums) {
+    const others = made.enums.get(name);
+    if (others === undefined) wrong.push(`schema.prisma has the enum ${name}, which no migration creates.`);
+    else if (others !== values) wrong.push(`enum ${name}: schema.prisma says the values are ${values}, the migrations ${others}.`);
+  }
+  for (const [name, table] of written.tables) {
+    const other = made.tables.get(name);
     if (!other) {
       wrong.push(`schema.prisma has the table ${name}, which no migration creates.`);
       continue;
     }
     for (const column of new Set([...table.columns.keys(), ...other.columns.keys()]))
-      wrong.push(...columnDrift(`${name}.${column}`, table.columns.get(column), other.columns.get(column)));
-    for (const index of table.indexes)
-      if (!other.indexes.has(index)) wrong.push(`schema.prisma has an index of ${name} (${index}), which no migration creates.`);
-    for (const [key, onDelete] of table.keys)
-      if (!other.keys.has(key)) wrong.push(`schema.prisma has the relation ${name} (${key}), which no migration creates.`);
-      else wrong.push(...differ(`${name} (${key})`, "onDelete is", onDelete, other.keys.get(key) as Said));
-    for (const key of other.keys.keys())
-      if (!table.keys.has(key)) wrong.push(`The migrations create the foreign key ${name} (${key}), which schema.prisma lacks.`);
-    for (const index of other.indexes)
-      if (!table.indexes.has(index)) wrong.push(`The migrations create an index of ${name} (${index}), which schema.prisma lacks.`);
+      wrong.push(...(await columnDrift(client, `${name}.${column}`, table.columns.get(column), other.columns.get(column))));
+    for (const index of without(table.indexes, other.indexes))
+      wrong.push(`schema.prisma has an index of ${name} (${index}), which no migration creates.`);
+    for (const { label, references, onDelete } of table.keys) {
+      const key = other.keys.find((candidate) => candidate.label === label);
+      if (!key) wrong.push(`schema.prisma has the relation ${name} (${label}), which no migration creates.`);
+      else {
+        wrong.push(...differ(`${name} (${label})`, "the other column is", references, key.references));
+        // Both refuse it: one at once, the other at the end of the statement.
+        const refuses = (action: string) => action === "Restrict" || action === "NoAction";
+        if (!refuses(onDelete) || !refuses(key.onDelete))
+          wrong.push(...differ(`${name} (${label})`, "onDelete is", onDelete, key.onDelete));
+      }
+    }
+    for (const { label } of other.keys)
+      if (!table.keys.some((key) => key.label === label))
+        wrong.push(`The migrations create the foreign key ${name} (${label}), which schema.prisma lacks.`);
+    for (const index of without(other.indexes, table.indexes))
+      wrong.push(`The migrations create an index of ${name} (${index}), which schema.prisma lacks.`);
   }
-  for (const name of made.keys())
-    if (!written.has(name) && !name.startsWith("_")) wrong.push(`The migrations create the table ${name}, which schema.prisma lacks.`);
-  return wrong.map((line) => `${line} ${ADVICE}`);
+  for (const name of made.tables.keys())
+    if (!written.tables.has(name) && !name.startsWith("_"))
+      wrong.push(`The migrations create the table ${name}, which schema.prisma lacks.`);
+  return wrong;
 }
 
-function columnDrift(place: string, written: Column | undefined, made: Column | undefined): string[] {
+/** What of the list is left when each of the others has been crossed out in it once. */
+function without(list: readonly string[], others: readonly string[]): string[] {
+  const left = [...others];
+  return list.filter((item) => {
+    const at = left.indexOf(item);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+}
+
+async function columnDrift(client: pg.Client, place: string, written: Column | undefined, made: Column | undefined): Promise<string[]> {
   if (!made) return [`schema.prisma has the column ${place}, which no migration adds.`];
   if (!written) return [`The migrations add the column ${place}, which schema.prisma lacks.`];
-  return [
-    ...differ(place, "the type", written.type, made.type),
-    ...differ(place, "NULL is", written.nulls, made.nulls),
-    ...differ(place, "the default is", written.fills, made.fills),
-  ];
+  const nulls = ({ nullable }: Column) => (nullable ? "allowed" : "refused");
+  const wrong = differ(place, "the type", written.type, made.type);
+  if (!written.list) wrong.push(...differ(place, "NULL is", nulls(written), nulls(made))); // Prisma writes no list as NULL
+  if (made.generated) wrong.push(`${place}: the migrations generate the column, so no query of Prisma can write it.`);
+  else if (!(await sameDefault(client, written, made)))
+    wrong.push(...differ(place, "the default is", shown(written.fills), shown(made.fills)));
+  return wrong;
 }
 
-function differ(place: string, what: string, inSchema: Said, inDatabase: Said): string[] {
-  if (inSchema === SOMETHING && inDatabase === "none") return [`${place}: schema.prisma has a default, the migrations none.`];
-  if (typeof inSchema !== "string" || typeof inDatabase !== "string" || inSchema === inDatabase) return [];
-  if (inSchema !== "" && Number(inSchema) === Number(inDatabase)) return [];
-  return [`${place}: schema.prisma says ${what} ${inSchema}, the migrations ${inDatabase}.`];
+const differ = (place: string, what: string, inSchema: string, inDatabase: string): string[] =>
+  inSchema === inDatabase ? [] : [`${place}: schema.prisma says ${what} ${inSchema}, the migrations ${inDatabase}.`];
+
+/** Whether both fill a row with the same: PostgreSQL computes what is written in two ways. */
+async function sameDefault(client: pg.Client, written: Column, made: Column): Promise<boolean> {
+  if (written.fills === undefined || made.fills === undefined || written.fills === made.fills) return written.fills === made.fills;
+  if (written.type !== made.type || written.fills === COUNTED || made.fills === COUNTED) return false;
+  await client.query("SAVEPOINT defaults");
+  const text = (fills: string) => `((${fills})::${made.type})::text`;
+  const { rows } = await client
+    .query(`SELECT ${text(written.fills)} IS NOT DISTINCT FROM ${text(made.fills)} AS same`)
+    .catch(() => ({ rows: [{ same: false }] }));
+  await client.query("ROLLBACK TO defaults");
+  return rows[0]?.same === true;
 }
 
-function writtenTables(text: string): Map<string, Table> {
-  const schema = text.replaceAll("\r\n", "\n").replaceAll(/("(?:[^"\\]|\\.)*")|\/\/.*$/gm, (_, quoted = "") => quoted);
-  const models = [...schema.matchAll(/^model\s+(\w+)\s*\{[ \t]*\n([\s\S]*?)^\}/gm)].map(([, name = "", body = ""]) => ({ name, body }));
-  const tableOf = new Map(models.map(({ name, body }) => [name, mapped(body, "@@") ?? name]));
-  return new Map(models.map(({ name, body }) => [tableOf.get(name) as string, writtenTable(body, tableOf)]));
+const COUNTED = "autoincrement()";
+
+/** A text without its quotes, unless it would then read as no default at all or as an expression. */
+function shown(fills: string | undefined): string {
+  if (fills === undefined) return "none";
+  const [, quoted] = /^'((?:[^']|'')*)'(?:::[\w ."]+(?:\([\d,]+\))?(?:\[\])?)?$/.exec(fills) ?? [];
+  return quoted === undefined ? fills : /^$|^none$|^\s|\s$|\)$/.test(quoted) ? `'${quoted}'` : quoted.replaceAll("''", "'");
 }
 
-const mapped = (text: string, at: "@" | "@@"): string | undefined =>
-  new RegExp(`(?<!@)${at}map\\((?:name:\\s*)?"([^"]+)"\\)`).exec(text)?.[1];
-const listed = (text: string | undefined): string[] => (text ?? "").split(",").map((part) => part.trim().replace(/\(.*$/, ""));
-
-function writtenTable(body: string, tableOf: ReadonlyMap<string, string>): Table {
-  const table: Table = { columns: new Map(), indexes: new Set(), keys: new Map() };
-  const columnOf = new Map<string, string>();
-  const lines = body.split("\n").map((line) => line.trim());
-  const columnsOf = (list: string | undefined) =>
-    listed(list)
-      .map((field) => columnOf.get(field) ?? field)
-      .join(", ");
-  for (const line of lines) {
-    const [, field, type = "", list, optional, rest = ""] = /^(\w+)\s+(\w+(?:\("[^"]*"\))?)(\[\])?(\?)?(.*)$/.exec(line) ?? [];
-    if (!field || tableOf.has(type)) continue;
-    const column = mapped(rest, "@") ?? field;
-    columnOf.set(field, column);
-    const [, native = type, size = native === "DateTime" ? "(3)" : native === "Decimal" ? "(65,30)" : ""] =
-      /@db\.(\w+)(\([^)]*\))?/.exec(rest)?.map((part, at) => (at === 2 ? (part ?? "") : part)) ?? [];
-    const base = TYPES[native];
-    table.columns.set(column, {
-      type: base === undefined ? ANYTHING : `${list ? "_" : ""}${base}${sized(base, size)}`,
-      nulls: list ? ANYTHING : optional ? "allowed" : "refused",
-      fills: rest.includes("@default(") ? writtenDefault(rest.slice(rest.indexOf("@default(") + "@default(".length)) : "none",
-    });
-    if (/@id\b|@unique\b/.test(rest)) table.indexes.add(`unique ${column}`);
-  }
-  for (const line of lines) {
-    const [, kind] = /^@@(id|unique|index)\b/.exec(line) ?? [];
-    if (kind) table.indexes.add(`${kind === "index" ? "" : "unique "}${columnsOf(/\[([^\]]*)\]/.exec(line)?.[1])}`);
-    const [, type = ""] = /^\w+\s+(\w+)/.exec(line) ?? [];
-    const fields = /\bfields:\s*\[([^\]]*)\]/.exec(line)?.[1];
-    if (fields === undefined || !tableOf.has(type) || line.startsWith("@@")) continue;
-    const optional = /^\w+\s+\w+\?/.test(line) ? "SetNull" : "Restrict";
-    table.keys.set(`${columnsOf(fields)} -> ${tableOf.get(type)}`, /\bonDelete:\s*(\w+)/.exec(line)?.[1] ?? optional);
-  }
-  return table;
-}
-
-/** How long or exact a value is; that of times and of characters has a usual one, which PostgreSQL does not write. */
-function sized(base: string, size: string): string {
-  const bare = size.replaceAll(" ", "");
-  return (base.startsWith("time") && bare === "(6)") || (base === "bpchar" && bare === "(1)") ? "" : bare;
-}
-
-/** What follows `@default(`. A plain number, word or time is compared; what Prisma fills in itself is not in the database. */
-function writtenDefault(text: string): Said {
-  if (/^((uuid|cuid|nanoid|ulid)\(|dbgenerated\(\))/.test(text)) return ANYTHING;
-  const [, plain] = /^(now\(\)|autoincrement\(\)|-?[\d.]+|\w+|"(?!\d{4}-)[^"\\]*")\)/.exec(text) ?? [];
-  return plain === undefined ? SOMETHING : plain.replaceAll('"', "");
-}
-
-async function madeTables(client: pg.Client): Promise<Map<string, Table>> {
+async function catalogueOf(client: pg.Client, schema: string): Promise<Catalogue> {
   const tables = new Map<string, Table>();
-  const { rows } = await client.query<{
-    table: string;
-    column: string;
-    type: string;
-    size: string | null;
-    nullable: string;
-    fills: string | null;
-  }>(
-    `SELECT c.table_name AS table, c.column_name AS column, c.udt_name AS type,
-            substring(format_type(a.atttypid, a.atttypmod) FROM '\\([^)]*\\)') AS size, c.is_nullable AS nullable,
-            CASE WHEN c.is_identity = 'YES' THEN 'nextval' ELSE c.column_default END AS fills
-     FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
-     JOIN pg_attribute a ON a.attrelid = format('%I', c.table_name)::regclass AND a.attname = c.column_name
-     WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE'`,
+  const columns = await client.query<Column & { table: string; column: string; fills: string | null }>(
+    `SELECT t.relname AS table, a.attname AS column, -- the usual size of a time may be written
+            concat(CASE WHEN y.typnamespace = 'pg_catalog'::regnamespace THEN y.typname::text ELSE quote_ident(y.typname) END, CASE WHEN format_type(a.atttypid, a.atttypmod) !~ '^time.*\\(6\\)'
+              THEN substring(format_type(a.atttypid, a.atttypmod) FROM '\\([^)]*\\)') END) AS type, y.typcategory = 'A' AS list,
+            NOT a.attnotnull AS nullable, a.attgenerated <> '' AS generated,
+            CASE WHEN a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%' THEN $3
+                 ELSE replace(pg_get_expr(d.adbin, d.adrelid), $2, '') END AS fills
+     FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_type y ON y.oid = a.atttypid
+     LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
+     WHERE t.relnamespace = $1::regnamespace AND t.relkind IN ('r', 'p') AND NOT t.relispartition ORDER BY t.oid, a.attnum`,
+    [schema, `${BESIDE}.`, COUNTED],
   );
-  for (const { table, column, type, size, nullable, fills } of rows) {
-    const known = tables.get(table) ?? { columns: new Map(), indexes: new Set(), keys: new Map() };
+  for (const { table, column, fills, ...rest } of columns.rows) {
+    const known = tables.get(table) ?? { columns: new Map(), indexes: [], keys: [] };
     tables.set(table, known);
-    known.columns.set(column, {
-      type: `${type}${sized(type.replace(/^_/, ""), size ?? "")}`,
-      nulls: nullable === "YES" ? "allowed" : "refused",
-      fills: fills === null ? "none" : madeDefault(fills),
-    });
+    known.columns.set(column, { ...rest, ...(fills === null ? {} : { fills }) });
   }
-  // What Prisma can write: no part of a table, no expression.
-  const found = await client.query<{ table: string; unique: boolean; columns: string[] }>(
-    `SELECT t.relname AS table, i.indisunique AS unique,
-            array_agg(a.attname::text ORDER BY k.at) AS columns
-     FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
-     CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, at)
-     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum AND k.at <= i.indnkeyatts
-     WHERE t.relnamespace = current_schema()::regnamespace AND i.indpred IS NULL AND i.indexprs IS NULL
-     GROUP BY i.indexrelid, t.relname, i.indisunique`,
+  // What Prisma can write: no part of a table, no expression. Columns that are only carried along (INCLUDE) do not count.
+  const indexes = await client.query<{ table: string; label: string }>(
+    `SELECT t.relname AS table,
+            concat(CASE WHEN i.indisprimary THEN 'primary key ' WHEN i.indisunique THEN 'unique ' END,
+                   string_agg(concat(a.attname, CASE WHEN NOT o.opcdefault THEN ' ' || o.opcname END,
+                     CASE k.option & 3 WHEN 1 THEN ' DESC NULLS LAST' WHEN 2 THEN ' NULLS FIRST' WHEN 3 THEN ' DESC' END), ', ' ORDER BY k.at),
+                   CASE WHEN m.amname <> 'btree' THEN ' USING ' || m.amname END,
+                   CASE WHEN i.indnullsnotdistinct THEN ' NULLS NOT DISTINCT' END) AS label
+     FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
+     CROSS JOIN LATERAL unnest(i.indkey, i.indclass, i.indoption) WITH ORDINALITY AS k(attnum, class, option, at)
+     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum AND k.at <= i.indnkeyatts JOIN pg_opclass o ON o.oid = k.class
+     WHERE t.relnamespace = $1::regnamespace AND i.indpred IS NULL AND i.indexprs IS NULL
+     GROUP BY i.indexrelid, t.relname, i.indisprimary, i.indisunique, m.amname, i.indnullsnotdistinct ORDER BY i.indexrelid`,
+    [schema],
   );
-  for (const { table, unique, columns } of found.rows) tables.get(table)?.indexes.add(`${unique ? "unique " : ""}${columns.join(", ")}`);
-  const keys = await client.query<{ table: string; columns: string[]; other: string; deletes: string }>(
-    `SELECT t.relname AS table, o.relname AS other, c.confdeltype AS deletes, array_agg(a.attname::text ORDER BY k.at) AS columns
+  for (const { table, label } of indexes.rows) tables.get(table)?.indexes.push(label);
+  const keys = await client.query<Key & { table: string }>(
+    `SELECT t.relname AS table, concat(string_agg(a.attname, ', ' ORDER BY k.at), ' -> ', o.relname) AS label,
+            string_agg(b.attname, ', ' ORDER BY k.at) AS references,
+            CASE c.confdeltype WHEN 'a' THEN 'NoAction' WHEN 'r' THEN 'Restrict' WHEN 'c' THEN 'Cascade' WHEN 'n' THEN 'SetNull' ELSE 'SetDefault' END AS "onDelete"
      FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class o ON o.oid = c.confrelid
-     CROSS JOIN LATERAL unnest(c.conkey) WITH ORDINALITY AS k(attnum, at)
-     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum
-     WHERE c.contype = 'f' AND t.relnamespace = current_schema()::regnamespace GROUP BY c.oid, t.relname, o.relname, c.confdeltype ORDER BY t.relname, columns`,
+     CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k(attnum, other, at)
+     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum JOIN pg_attribute b ON b.attrelid = o.oid AND b.attnum = k.other
+     WHERE c.contype = 'f' AND t.relnamespace = $1::regnamespace GROUP BY c.oid, t.relname, o.relname, c.confdeltype ORDER BY t.relname, label`,
+    [schema],
   );
-  for (const { table, columns, other, deletes } of keys.rows)
-    tables.get(table)?.keys.set(`${columns.join(", ")} -> ${other}`, ON_DELETE[deletes] ?? ANYTHING);
-  return tables;
-}
-
-/** PostgreSQL's letters. Without a word it does as for Restrict, at the end of the statement. */
-const ON_DELETE: Readonly<Record<string, string>> = { a: "Restrict", r: "Restrict", c: "Cascade", n: "SetNull", d: "SetDefault" };
-
-function madeDefault(text: string): string {
-  if (text.startsWith("nextval")) return "autoincrement()";
-  if (/^(now\(\)|CURRENT_(TIMESTAMP(\(\d\))?|DATE))$/.test(text)) return "now()";
-  const bare = text.replace(/::[\w ."]+(\(\d+\))?(\[\])?$/, "");
-  return /^'.*'$/s.test(bare) ? bare.slice(1, -1).replaceAll("''", "'") : bare;
+  for (const { table, ...key } of keys.rows) tables.get(table)?.keys.push(key);
+  const enums = await client.query<{ name: string; values: string }>(
+    `SELECT y.typname AS name, string_agg(e.enumlabel, ', ' ORDER BY e.enumlabel) AS values
+     FROM pg_enum e JOIN pg_type y ON y.oid = e.enumtypid WHERE y.typnamespace = $1::regnamespace GROUP BY y.typname ORDER BY y.typname`,
+    [schema],
+  );
+  return { tables, enums: new Map(enums.rows.map(({ name, values }) => [name, values])) };
 }

@@ -6,6 +6,8 @@ import { Advice } from "../launch/say.ts";
 import { whyMigrationsFail } from "./attempt.ts";
 import { lockMigrations, makeStale, type Part, verify } from "./gen.ts";
 
+const DATASOURCE = 'datasource db {\n  provider = "postgresql"\n}\n';
+
 test("a part is made again when its sources or its own files have changed, and no program is brought before that", async () => {
   const base = await mkdtemp(join(tmpdir(), "spindle-gen-"));
   const made: string[] = [];
@@ -47,13 +49,13 @@ test("a migration is locked if the check takes it; otherwise nothing is, and the
     await write("apps/runtime/src/store/release.ts", 'export const RELEASES = ["0.1.0", "0.2.0"];');
     await mkdir(join(base, "apps/runtime/prisma/functions"), { recursive: true });
     const schema = (text: string) => write("apps/runtime/prisma/schema.prisma", text);
-    const FIRST = 'model A {\n  b Int?\n\n  @@map("a")\n}\n';
+    const FIRST = `${DATASOURCE}model A {\n  id Int @id\n  b Int?\n\n  @@map("a")\n}\n`;
     await schema(FIRST);
-    await migration("20300101000000_first", "CREATE TABLE a (b INT);");
+    await migration("20300101000000_first", "CREATE TABLE a (id INT PRIMARY KEY, b INT);");
     expect(await lockMigrations(base)).toEqual([LOCK]);
     expect(await lockMigrations(base)).toEqual([]);
     const locked = await readFile(join(base, LOCK), "utf8");
-    await migration("20300102000000_second", "CREATE TABLE c (d INT);");
+    await migration("20300102000000_second", "CREATE TABLE c (d INT PRIMARY KEY);");
     await migration("20300103000000_third", "ALTER TABLE a DROP COLUMN b;");
     const whyNot = async () => ((await lockMigrations(base).catch((error: unknown) => error)) as Advice).message;
     const part: Part = { name: "a", files: [], make: async () => new Map([[join(base, "a.out"), "a"]]) };
@@ -76,7 +78,7 @@ test("a migration is locked if the check takes it; otherwise nothing is, and the
     expect(await readFile(join(base, LOCK), "utf8")).toBe(locked);
     await migration("20300103000000_third", "ALTER TABLE a ADD COLUMN f INT DEFAULT 1;");
     expect(await whyNot()).toMatch(/^The migrations add the column a\.f, which schema\.prisma lacks\./m);
-    await schema(`${FIRST.replace("}", "  f Int? @default(1)\n}")}model C {\n  d Int?\n\n  @@map("c")\n}\n`);
+    await schema(`${FIRST.replace("  b Int?\n", "  b Int?\n  f Int? @default(1)\n")}model C {\n  d Int @id\n\n  @@map("c")\n}\n`);
     expect(await lockMigrations(base)).toEqual([LOCK]);
     await migration("20300103000000_third", "ALTER TABLE a ADD COLUMN f INT DEFAULT 2;");
     expect(await whyNot()).toMatch(/third has changed.* take its line out of prisma\/migrations\.lock\.json/);
@@ -86,7 +88,7 @@ test("a migration is locked if the check takes it; otherwise nothing is, and the
     await writeFile(join(base, LOCK), whole.replace(/"20300103000000_third": "\w+"/, ""));
     expect(await whyNot()).toMatch(/^prisma\/migrations\.lock\.json is no JSON: .* there is no comma/m);
     await writeFile(join(base, LOCK), whole.replace(/,\s*"20300103000000_third": "\w+"/, ""));
-    await schema(`${FIRST}model C {\n  d Int?\n\n  @@map("c")\n}\n`);
+    await schema(`${FIRST}model C {\n  d Int @id\n\n  @@map("c")\n}\n`);
     expect(await lockMigrations(base)).toEqual([]);
   } finally {
     await rm(base, { recursive: true });
@@ -105,7 +107,10 @@ test("a function that a start could not apply is refused by its text, and schema
       `CREATE OR REPLACE FUNCTION add(a INT) RETURNS INT LANGUAGE plpgsql AS $$\nBEGIN\n  RETURN a + ${value}\nEND $$;`,
     );
   const schema = (...lines: string[]) =>
-    write("apps/runtime/prisma/schema.prisma", `model Made {\n${lines.map((line) => `  ${line}\n`).join("")}  @@map("made")\n}\n`);
+    write(
+      "apps/runtime/prisma/schema.prisma",
+      `${DATASOURCE}model Made {\n${lines.map((line) => `  ${line}\n`).join("")}  @@map("made")\n}\n`,
+    );
   const SAME = ["id String @id @db.Uuid", "size Int @default(2)", 'madeAt DateTime @default(now()) @map("made_at") @db.Timestamptz(3)'];
   const why = async () => (await verify("python", [], base)).problems;
   try {
@@ -124,14 +129,14 @@ test("a function that a start could not apply is refused by its text, and schema
     expect(await why()).toEqual([
       expect.stringMatching(/^The migrations create an index of made \(size, made_at\), which schema\.prisma lacks\./),
     ]);
-    await schema("id String @id", "size Int? @default(3)", "note String", "@@index([size, madeAt])");
+    await schema("id String @id", "size Int? @default(3)", "note String", "@@index([size, note])");
     expect((await why()).map((line) => line.replace(/ Write the same.*/, ""))).toEqual([
       "made.id: schema.prisma says the type text, the migrations uuid.",
       "made.size: schema.prisma says NULL is allowed, the migrations refused.",
       "made.size: schema.prisma says the default is 3, the migrations 2.",
       "schema.prisma has the column made.note, which no migration adds.",
       "The migrations add the column made.made_at, which schema.prisma lacks.",
-      "schema.prisma has an index of made (size, madeAt), which no migration creates.",
+      "schema.prisma has an index of made (size, note), which no migration creates.",
       "The migrations create an index of made (size, made_at), which schema.prisma lacks.",
     ]);
   } finally {
@@ -141,7 +146,7 @@ test("a function that a start could not apply is refused by its text, and schema
 
 test("whatever way the same is written, schema.prisma and the migrations agree; tables and relations are compared, too", async () => {
   const prisma = await mkdtemp(join(tmpdir(), "spindle-prisma-"));
-  const MODELS = `enum Kind {
+  const MODELS = `${DATASOURCE}enum Kind {
   A
 }
 // model Gone { id Int @id }
@@ -149,6 +154,7 @@ model Other { // of things
   id    String @id @default(dbgenerated("gen_random_uuid()")) @db.Uuid
   key   String @unique // not @default("x")
   things Thing[]
+  maybes Thing[] @relation("maybe")
   @@map("other")
 }
 model Thing{
@@ -214,7 +220,7 @@ CREATE VIEW seen AS SELECT id FROM thing;`;
       'thing.more: schema.prisma says the default is none, the migrations {"a": 1}.',
       "thing.kept: schema.prisma says the type varchar(30), the migrations varchar(20).",
       "thing.kept: schema.prisma says the default is text/html, the migrations text/plain.",
-      "thing.code: schema.prisma has a default, the migrations none.",
+      "thing.code: schema.prisma says the default is lower('A'::text), the migrations none.",
       "thing.at: schema.prisma says the type timestamptz, the migrations timestamptz(3).",
       "thing (other_id -> other): schema.prisma says onDelete is Restrict, the migrations Cascade.",
     ]);
@@ -224,11 +230,102 @@ CREATE VIEW seen AS SELECT id FROM thing;`;
       "The migrations create the foreign key thing (other_id -> other), which schema.prisma lacks.",
       "The migrations create the table other, which schema.prisma lacks.",
     ]);
-    expect(
-      await drift(
-        MODELS.replace("otherId String   @map", "noId    String   @map").replace("[otherId]", "[noId]").replace("other_id", "no_id"),
-      ),
-    ).toContain("schema.prisma has the relation thing (no_id -> other), which no migration creates.");
+    expect(await drift(MODELS.replaceAll("otherId", "noId").replace("other_id", "no_id"))).toContain(
+      "schema.prisma has the relation thing (no_id -> other), which no migration creates.",
+    );
+  } finally {
+    await rm(prisma, { recursive: true });
+  }
+});
+
+test("what reads alike and is not the same is a difference; what Prisma can write in any form is none", async () => {
+  const prisma = await mkdtemp(join(tmpdir(), "spindle-prisma-"));
+  const drift = async (models: string, sql: string) => {
+    await writeFile(join(prisma, "schema.prisma"), DATASOURCE + models);
+    await writeFile(join(prisma, "migrations/20300101000000_first/migration.sql"), sql);
+    return (await whyMigrationsFail(prisma)).map((line) => line.replace(/ Write the same.*/, ""));
+  };
+  const MODELS = `enum Mood {
+  a
+  b
+}
+/* model Old {
+  id Int @id
+} */
+  model A {
+    id     String @id
+    one    String @default("1.0")
+    word   String? @default("none")
+    none   String?
+    call   String @default("now()")
+    mood   Mood
+    text   Mood?
+    spaced Int @default( 3 )
+    named  String? @map( "renamed" )
+    made   String?
+    note   String @default("@id")
+    seen   String @default("see @unique ")
+    bytes  Bytes @default("aGk=")
+    day    DateTime? @db.Time(6)
+    bId    String @map("b_id")
+    b      B @relation(fields: [bId], references: [id], onDelete: NoAction)
+
+    @@index([one(ops: raw("text_pattern_ops"), sort: Desc), word])
+    @@index([note(sort: Desc)])
+    @@index([seen], type: Hash)
+  }
+model B {
+  id String @id
+  as A[]
+}
+`;
+  const SQL = `CREATE TYPE "Mood" AS ENUM ('a', 'b');
+CREATE TABLE "B" (id TEXT PRIMARY KEY);
+CREATE TABLE "A" (id TEXT PRIMARY KEY, one TEXT NOT NULL DEFAULT '1.0', word TEXT DEFAULT 'none', none TEXT, call TEXT NOT NULL DEFAULT 'now()',
+  mood "Mood" NOT NULL, text "Mood", spaced INT NOT NULL DEFAULT 3, renamed TEXT, made TEXT, note TEXT NOT NULL DEFAULT '@id',
+  seen TEXT NOT NULL DEFAULT 'see @unique ', bytes BYTEA NOT NULL DEFAULT '\\x6869', day TIME, b_id TEXT NOT NULL REFERENCES "B" (id) ON DELETE NO ACTION);
+CREATE INDEX ON "A" (one text_pattern_ops DESC, word);
+CREATE INDEX ON "A" (note DESC);
+CREATE INDEX ON "A" USING hash (seen);
+CREATE TABLE _parts (at INT) PARTITION BY RANGE (at);
+CREATE TABLE part PARTITION OF _parts DEFAULT;`;
+  try {
+    await mkdir(join(prisma, "migrations/20300101000000_first"), { recursive: true });
+    await mkdir(join(prisma, "functions"));
+    expect(await drift(MODELS, SQL)).toEqual([]);
+    const slips = SQL.replace("('a', 'b')", "('a', 'c')")
+      .replace("'1.0'", "'1'")
+      .replace("word TEXT DEFAULT 'none', none TEXT", "word TEXT, none TEXT DEFAULT 'none'")
+      .replace("'now()'", "now()")
+      .replace('text "Mood"', "text TEXT")
+      .replace("DEFAULT 3", "DEFAULT 4")
+      .replace("made TEXT", "made TEXT GENERATED ALWAYS AS (id) STORED")
+      .replace("x6869", "x6870")
+      .replace("(note DESC)", "(note)")
+      .replace("USING hash (seen)", "(seen)")
+      .replace('"B" (id TEXT PRIMARY KEY)', '"B" (id TEXT NOT NULL UNIQUE)')
+      .replace("NO ACTION", "CASCADE");
+    expect(await drift(MODELS, slips)).toEqual([
+      "enum Mood: schema.prisma says the values are a, b, the migrations a, c.",
+      "A.one: schema.prisma says the default is 1.0, the migrations 1.",
+      "A.word: schema.prisma says the default is 'none', the migrations none.",
+      "A.none: schema.prisma says the default is none, the migrations 'none'.",
+      "A.call: schema.prisma says the default is 'now()', the migrations now().",
+      'A.text: schema.prisma says the type "Mood", the migrations text.',
+      "A.spaced: schema.prisma says the default is 3, the migrations 4.",
+      "A.made: the migrations generate the column, so no query of Prisma can write it.",
+      "A.bytes: schema.prisma says the default is \\x6869, the migrations \\x6870.",
+      "schema.prisma has an index of A (note DESC), which no migration creates.",
+      "schema.prisma has an index of A (seen USING hash), which no migration creates.",
+      "A (b_id -> B): schema.prisma says onDelete is NoAction, the migrations Cascade.",
+      "The migrations create an index of A (note), which schema.prisma lacks.",
+      "The migrations create an index of A (seen), which schema.prisma lacks.",
+      "schema.prisma has an index of B (primary key id), which no migration creates.",
+      "The migrations create an index of B (unique id), which schema.prisma lacks.",
+    ]);
+    expect(await drift("model A {\n  id Int?\n}\n", SQL)).toEqual([
+      expect.stringMatching(/^schema\.prisma is refused by Prisma: .*unique criteria/s),
+    ]);
   } finally {
     await rm(prisma, { recursive: true });
   }

@@ -80,7 +80,7 @@ export async function lockMigrations(base: string): Promise<string[]> {
 /** What PostgreSQL says of the files of a database, which it is asked once for each state of them. */
 async function whyUnfit(prisma: string, base: string): Promise<string[]> {
   const stamp = join(base, ".cache/generated/database");
-  const judges = ["attempt.ts", "drift.ts"].map((name) => join(root, "infra/codegen", name));
+  const judges = ["attempt.ts", "drift.ts", "prisma-sql.ts"].map((name) => join(root, "infra/codegen", name));
   const files = ["migrations", "functions", "schema.prisma"].map((name) => join(prisma, name));
   const state = await hashOf([...files, ...judges], base);
   if (state === (await readFile(stamp, "utf8").catch(() => ""))) return [];
