@@ -28,6 +28,8 @@ ALIKE = ("bt709", "smpte170m", "bt470bg", "smpte240m")
 """What ffmpeg prints once where matrix, primaries and transfer have the same name."""
 CUT = ("partial file", "ended prematurely")
 """How ffmpeg says that a file ends before what its index names."""
+HIDDEN = 0x4
+"""The flag of a packet that is decoded and never shown: an edit list leaves it out, as after a trim without encoding (AV_PKT_FLAG_DISCARD)."""
 
 
 def ffmpeg() -> str:
@@ -173,15 +175,21 @@ def inspect_video(path: Path, name: str = "The file") -> VideoFacts:
 
 
 def _packets(path: Path, name: str) -> list[tuple[float, float]]:
-    """Begin and end of each frame in seconds, without decoding one: the container may say nothing of the whole."""
+    """Begin and end of each frame that is shown in seconds, without decoding one: the container may say nothing of the whole."""
     listed = [ffmpeg(), "-v", "error", "-i", str(path), "-map", PICTURE, "-c", "copy", "-copyts", "-f", "framecrc", "-"]
     read = subprocess.run(listed, capture_output=True, text=True, errors="replace", check=False)
     if any(sign in read.stderr for sign in CUT):
         raise UserError(f"{name} is cut: its end is missing. Copy or download it again, or convert what there is, and choose it again.")
     lines = read.stdout.splitlines()
     base = next((Fraction(line.split(":")[1].strip()) for line in lines if line.startswith("#tb 0:")), Fraction(1))
-    fields = [[part.strip() for part in line.split(",")] for line in lines if line.startswith("0,")]
+    fields = [[part.strip() for part in line.split(",")] for line in lines if line.startswith("0,") and not _is_hidden(line)]
     return [(float(int(part[2]) * base), float((int(part[2]) + int(part[3])) * base)) for part in fields]
+
+
+def _is_hidden(packet: str) -> bool:
+    """:param packet: a line of ffmpeg's `framecrc`, which prints the flags of what is no plain key frame"""
+    flags = re.search(r"F=0x([0-9A-Fa-f]+)", packet)
+    return flags is not None and bool(int(flags[1], 16) & HIDDEN)
 
 
 def _streams(path: Path) -> tuple[tuple[str, str, str] | None, tuple[str, ...]]:
