@@ -20,6 +20,7 @@ from .errors import UserError
 
 FPS = 25
 MAX_FPS = 240
+MOST_SECONDS = 3600
 QUIET = 0.01
 """Of full scale: about -40 dB."""
 PICTURE = "0:V:0"
@@ -66,11 +67,13 @@ def unreadable(path: Path, name: str, kind: str) -> UserError:
     return UserError(f"{name} is no {kind} that can be read; it may be cut or damaged. Save it anew or convert it, and choose it again.")
 
 
-def decode_sound(path: Path, folder: Path, rate: int = 16000, name: str = "The file") -> npt.NDArray[np.float32]:
-    """Mono samples in -1..1 at `rate` Hz, one at least.
+def decode_sound(
+    path: Path, folder: Path, rate: int = 16000, name: str = "The file", *, most: float = MOST_SECONDS
+) -> npt.NDArray[np.float32]:
+    """Mono samples in -1..1 at `rate` Hz, one at least. No more than `most` seconds are decoded: a small file may hold days.
 
     :param name: of the file, for messages; see `called`
-    :raises UserError: if there is no sound in the file
+    :raises UserError: if there is no sound in the file, or more than `most` seconds
     """
     target = folder / f"{path.stem}-{rate}.wav"
     command = [
@@ -86,6 +89,8 @@ def decode_sound(path: Path, folder: Path, rate: int = 16000, name: str = "The f
         "1",
         "-ar",
         str(rate),
+        "-t",
+        str(most + 1),
         "-c:a",
         "pcm_s16le",
         str(target),
@@ -99,7 +104,10 @@ def decode_sound(path: Path, folder: Path, rate: int = 16000, name: str = "The f
         samples = np.frombuffer(file.readframes(file.getnframes()), dtype=np.int16)
     if len(samples) == 0:
         raise unreadable(path, name, "sound")
-    return (samples / 32768).astype(np.float32)
+    if len(samples) > most * rate:
+        limit = f"{most / 60:g} minutes" if most >= 60 else f"{most:g} s"
+        raise UserError(f"{name} is longer than {limit}, which is the limit. Cut it into parts, and choose one.")
+    return samples.astype(np.float32) / 32768
 
 
 def without_silence(samples: npt.NDArray[np.float32], rate: int, name: str) -> npt.NDArray[np.float32]:

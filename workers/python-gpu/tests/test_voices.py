@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 import wave
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_the_previews_of_the_longest_text_cost_no_more_than_the_speech_twice(tmp
         assert len(task.previews) > 3
         assert sum(map(len, task.previews)) <= 2 * task.target.stat().st_size + 100 * len(task.previews)
         lengths = [len(samples(preview)) for preview in task.previews]
-        assert all(longer >= 2 * shorter for shorter, longer in zip(lengths, lengths[1:], strict=False))
+        assert all(longer >= 2 * shorter for shorter, longer in itertools.pairwise(lengths))
 
 
 def test_a_preview_is_the_beginning_of_the_speech(tmp_path: Path) -> None:
