@@ -107,7 +107,7 @@ def decode_sound(
     if len(samples) > most * rate:
         limit = f"{most / 60:g} minutes" if most >= 60 else f"{most:g} s"
         raise UserError(f"{name} is longer than {limit}, which is the limit. Cut it into parts, and choose one.")
-    return samples.astype(np.float32) / 32768
+    return np.asarray(samples.astype(np.float32) / 32768, dtype=np.float32)
 
 
 def without_silence(samples: npt.NDArray[np.float32], rate: int, name: str) -> npt.NDArray[np.float32]:
