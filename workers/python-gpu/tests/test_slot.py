@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -104,6 +105,32 @@ def test_the_child_and_its_engine_hold_the_lock_of_the_device_by_themselves(runt
     free = lock(gpu)
     assert free is not None
     free.close()
+
+
+def test_a_child_has_ended_only_when_the_last_process_on_its_device_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[W9] One that left the child's process group is not killed with it, and still uses the memory."""
+    slot = Slot("gpu", "gpu", settings(), TaskFolders(), {}, None)
+    slot._gone, life = os.pipe()
+    slot._child = subprocess.Popen(["true"], start_new_session=True)
+    engine = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[life], start_new_session=True)
+    os.close(life)
+    assert engine.stdin
+    waited: list[Any] = []
+
+    def until_it_ends(read: list[int], *others: Any) -> Any:
+        assert engine.stdin and engine.poll() is None
+        engine.stdin.close()
+        waited.append(select([read[0]], *others)[0] == [read[0]])
+        return [read[0]], [], []
+
+    select = slots.select.select
+    monkeypatch.setattr(slots.select, "select", until_it_ends)
+    try:
+        slot._kill()
+        assert waited == [True]
+    finally:
+        engine.kill()
+        engine.wait()
 
 
 class Entries:
