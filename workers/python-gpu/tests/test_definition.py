@@ -8,7 +8,6 @@ import json
 import re
 import socket
 import sys
-import tempfile
 import uuid
 from importlib.util import find_spec
 from pathlib import Path
@@ -208,7 +207,7 @@ def test_a_broken_installation_that_a_task_meets_takes_the_engine_out_of_the_liv
 def on_gpu(ready: EngineDefinition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A GPU of this machine, as far as its driver says. :returns: its UUID"""
     monkeypatch.delenv("SPINDLE_ENGINE_DEVICE")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("spindle_worker.device.LOCKS", tmp_path)
     gpu = f"GPU-{uuid.uuid4()}"
     for module in ("definition", "install"):
         monkeypatch.setattr(f"spindle_worker.engine.{module}.gpus", lambda: [gpu])
