@@ -116,12 +116,15 @@ def without_silence(samples: npt.NDArray[np.float32], rate: int, name: str) -> n
     :param name: of the file, for messages; see `called`
     :raises UserError: if all of it is silence
     """
-    loud = np.flatnonzero(np.abs(samples) > QUIET)
-    if len(loud) == 0:
+    edge = rate // 20
+    count = len(samples) // edge + 1
+    volume = np.abs(samples - np.median(samples))  # an offset is no sound
+    loud = np.flatnonzero(volume > QUIET)
+    # A click is a few samples: a voice is loud for a while.
+    if np.quantile(np.pad(volume, (0, count * edge - len(samples))).reshape(count, edge), 0.8, axis=1).max() <= QUIET:
         raise UserError(
             f"{name} is silent: nothing in its {len(samples) / rate:.1f} s is loud enough to be a voice. Record it again, and louder."
         )
-    edge = rate // 20
     return samples[max(0, int(loud[0]) - edge) : int(loud[-1]) + edge]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from pydantic import ValidationError
 
@@ -135,6 +136,25 @@ def test_the_silence_around_a_voice_is_no_part_of_the_sample(tmp_path: Path) -> 
     spoken = voice_sample(samples, "The voice sample")
     assert len(spoken) / rate == pytest.approx(3, abs=0.11)
     assert np.abs(spoken).max() == pytest.approx(0.3, abs=0.01)
+
+
+def clicks(times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.where((times == 0.5) | (times == 2.5), 0.9, 0.0)
+
+
+NO_VOICES: dict[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]] = {
+    "two clicks": clicks,
+    "a faint hiss": lambda times: np.random.default_rng(1).normal(0, 0.005, len(times)),
+    "an offset": lambda times: np.full(len(times), 0.2),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(NO_VOICES))
+def test_what_only_single_samples_make_loud_is_silent(kind: str) -> None:
+    """[E10] Neither a click nor the offset of a bad card is a voice."""
+    samples = NO_VOICES[kind](np.arange(3 * 24000) / 24000).astype(np.float32)
+    with pytest.raises(UserError, match="The voice sample is silent"):
+        voice_sample(samples, "The voice sample")
 
 
 @pytest.mark.parametrize(
