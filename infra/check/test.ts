@@ -73,7 +73,7 @@ export async function test(args: string[]): Promise<number> {
   }
   if (wanted("check")) await run("check", async () => single((await check()) === 0, "check: see its lines above"));
   if (wanted("unit")) await run("unit", () => vitest("unit", {}));
-  if (wanted("python")) await run("python", () => pytest("Python", []));
+  if (wanted("python")) await run("python", () => pytest("Python", ["-q"]));
   await findEspeak();
   if (wanted("integration")) await run("integration", () => vitest("integration", {}));
   if (wanted("hostile")) await run("hostile", () => vitest("hostile", all ? HOSTILE_IN_FULL : {}));
@@ -150,7 +150,7 @@ function failuresOf(report: Report): string[] {
 
 async function pytest(what: string, args: string[]): Promise<Counts> {
   say(`tests: ${what}`);
-  const code = await show(PYTHON, ["-m", "pytest", "-q", "-p", "no:cacheprovider", ...args], join(ROOT, "workers/python-gpu"), {});
+  const code = await show(PYTHON, ["-m", "pytest", "-p", "no:cacheprovider", ...args], join(ROOT, "workers/python-gpu"), {});
   return single(code === 0, `${what}: pytest ended with ${code}: see its lines above`);
 }
 

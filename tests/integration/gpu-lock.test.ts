@@ -38,6 +38,7 @@ afterAll(async () => {
   trace.stop();
   await broker?.stop();
   await rm(folder, { recursive: true, force: true });
+  await rm(`/tmp/spindle-${gpu}.lock`, { force: true });
 });
 
 const workerEnv = () => ({

@@ -6,6 +6,9 @@ import { ROOT } from "./root.ts";
 
 const milliseconds = (otherwise: number) => z.coerce.number().int().min(10).default(otherwise);
 
+const YES = ["1", "true", "yes", "on"];
+const NO = ["0", "false", "no", "off"];
+
 const schema = z.object({
   DATABASE_URL: z.string().url(),
   REDIS_URL: z.string().url(),
@@ -18,7 +21,7 @@ const schema = z.object({
   SPINDLE_PEER_URL: z.union([z.literal(""), z.string().url()]).default(""),
   SPINDLE_LOG: z.enum(["", "text", "json"]).default("text"),
   SPINDLE_DEV: z.string().default(""),
-  SPINDLE_COMMERCIAL_USE: z.string().default(""),
+  SPINDLE_COMMERCIAL_USE: z.string().default("").transform(asSwitch),
   COMFY_URL: z.string().default(""),
   S3_ENDPOINT: z.string().default(""),
   S3_BUCKET: z.string().default("spindle"),
@@ -35,6 +38,22 @@ const schema = z.object({
   SPINDLE_RETRY_BASE_MS: milliseconds(2_000),
   SPINDLE_RUN_LEASE_MS: milliseconds(10_000),
 });
+
+function asSwitch(value: string, context: z.RefinementCtx): boolean {
+  const word = value.trim().toLowerCase();
+  if (YES.includes(word)) return true;
+  if (word === "" || NO.includes(word)) return false;
+  const message = `${JSON.stringify(value)} is neither yes nor no. Write 1, true, yes or on, or 0, false, no or off.`;
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
+}
+
+/** @throws Error that says which words there are */
+export function readCommercialUse(environment: Record<string, string | undefined>): boolean {
+  const parsed = schema.shape.SPINDLE_COMMERCIAL_USE.safeParse(environment.SPINDLE_COMMERCIAL_USE);
+  if (!parsed.success) throw new Error(`SPINDLE_COMMERCIAL_USE: ${parsed.error.issues[0]?.message}`);
+  return parsed.data;
+}
 
 export type Config = ReturnType<typeof readConfig>;
 
@@ -55,7 +74,7 @@ export function readConfig(environment: Record<string, string | undefined>) {
     /** Where other runtimes on the same database reach this one; empty: at its own host and port. */
     peerUrl: env.SPINDLE_PEER_URL,
     dev: env.SPINDLE_DEV === "1",
-    commercialUse: env.SPINDLE_COMMERCIAL_USE === "1",
+    commercialUse: env.SPINDLE_COMMERCIAL_USE,
     /** A bridge to ComfyUI is started beside this runtime. */
     expectsComfy: env.COMFY_URL !== "",
     s3: env.S3_ENDPOINT

@@ -143,6 +143,35 @@ def test_tiles_show_no_seam(tmp_path: Path) -> None:
     assert done.stdout.strip() in ("0", "1"), done.stderr
 
 
+@needs("realesrgan")
+@pytest.mark.parametrize("words", ["torch.OutOfMemoryError('CUDA')", "RuntimeError(\"DefaultCPUAllocator: can't allocate memory\")"])
+def test_tiles_are_halved_where_the_memory_is_short(words: str) -> None:
+    """Once, for all pictures that follow; the smallest that do not fit are a failure."""
+    code = (
+        "import torch\n"
+        "from spindle_worker.engine.programs.realesrgan import Tiles\n"
+        "class Model:\n"
+        "    scale, dtype, most, tries = 2, torch.float32, 200, 0\n"
+        "    def __call__(self, piece):\n"
+        "        self.tries += 1\n"
+        f"        if max(piece.shape[2:]) > self.most: raise {words}\n"
+        "        return piece.repeat_interleave(2, 2).repeat_interleave(2, 3)\n"
+        "model = Model()\n"
+        "tiles = Tiles(model, 'cpu')\n"
+        "picture = torch.randint(0, 256, (3, 300, 520), dtype=torch.uint8)\n"
+        "same = bool((tiles(picture) == picture.repeat_interleave(2, 1).repeat_interleave(2, 2)).all())\n"
+        "first, model.tries = model.tries, 0\n"
+        "tiles(picture)\n"
+        "print(same, tiles.size, first - model.tries)\n"
+        "model.most = 50\n"
+        "try: tiles(picture)\n"
+        f"except type({words}): print('failed', tiles.size)\n"
+    )
+    python = str(definition("realesrgan").python)
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False, env=clean_environment())
+    assert done.stdout.splitlines() == ["True 128 2", "failed 64"], done.stderr
+
+
 @needs("f5-tts", "realesrgan")
 def test_speech_a_talking_head_and_a_larger_video_are_made_in_one_child(
     attempt: Attempt, runtime: Runtime, engines: Engines, tmp_path: Path

@@ -14,6 +14,7 @@ from .contract.generated.constants import PORT_TYPES
 from .contract.generated.models import ArtifactRef
 from .engine.definition import definition
 from .engine.process import Launch
+from .errors import InstallationError
 from .settings import engine_device
 
 
@@ -82,8 +83,11 @@ class Capability:
 
 
 def installed(name: str) -> Engine:
-    """The engine that `engines/NAME` describes, with packages and a process of its own."""
-    data = definition(name)
+    """The engine that `engines/NAME` describes, with packages and a process of its own. A bad definition costs that engine alone."""
+    try:
+        data = definition(name)
+    except (InstallationError, FileNotFoundError) as error:
+        return _unreadable(name, str(error))
     on_cpu = engine_device() == "cpu" and data.vram_gigabytes > 0
     return Engine(
         id=name,
@@ -96,3 +100,10 @@ def installed(name: str) -> Engine:
         licence=data.licence,
         commercial=data.commercial,
     )
+
+
+def _unreadable(name: str, reason: str) -> Engine:
+    def launch() -> Launch:
+        raise InstallationError(reason)
+
+    return Engine(id=name, label=name, draft=False, why_not=lambda: reason, process=launch)

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import logging
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+log = logging.getLogger("spindle.device")
+
+LOCKS = Path("/tmp")
+"""One for all processes of a host: TMPDIR may name another folder for each."""
+ANSWER_SECONDS = 20
+
 
 @functools.cache
 def gpus() -> list[str]:
-    """UUIDs of the NVIDIA GPUs, in order; none where there is no driver."""
+    """UUIDs of the NVIDIA GPUs, in order; none where there is no driver, or it does not answer."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
-    answer = subprocess.run([tool, "--query-gpu=uuid", "--format=csv,noheader"], capture_output=True, text=True, timeout=20, check=False)
+    query = [tool, "--query-gpu=uuid", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        log.error("%s gave no answer in %g s, so no GPU is used. Restart the driver, and start Spindle again.", tool, ANSWER_SECONDS)
+        return []
     return [line.strip() for line in answer.stdout.splitlines() if line.startswith("GPU-")]
 
 
@@ -55,7 +66,7 @@ def usage() -> list[Usage]:
 
 def lock(uuid: str) -> IO[str] | None:
     """The open lock file, to be kept as long as the device is used; None if another process has it."""
-    path = Path(tempfile.gettempdir()) / f"spindle-{uuid}.lock"
+    path = LOCKS / f"spindle-{uuid}.lock"
     try:
         handle = path.open("w")
     except PermissionError:

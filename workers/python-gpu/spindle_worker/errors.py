@@ -10,9 +10,32 @@ def shortened(words: str, most: int = 600) -> str:
     return words if len(words) <= most else f"{words[: most * 2 // 3]} [...] {words[-most // 3 :]}"
 
 
+OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "failed to allocate memory",
+    "status_alloc_failed",
+    "bad_alloc",
+)
+PASSING = (
+    *("no space left on device", "input/output error", "too many open files", "resource temporarily unavailable"),
+    *("device or resource busy", "devices are busy or unavailable", "stale file handle"),
+)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """PyTorch's class is not imported here; other libraries raise a RuntimeError that says so."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower()
+    words = str(error).lower()
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    # The block is a loader's, of a fixed size: no memory is short.
+    return named or ("static tls block" not in words and any(sign in words for sign in OUT_OF_MEMORY))
+
+
+def is_passing(error: BaseException) -> bool:
+    """The machine's trouble, which may be over at the next try: a full disk, for instance. The system's words are the same in every library."""
+    words = str(error).lower()
+    return any(sign in words for sign in PASSING)
 
 
 class UserError(Exception):

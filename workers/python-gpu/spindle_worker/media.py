@@ -20,6 +20,7 @@ from .errors import UserError
 
 FPS = 25
 MAX_FPS = 240
+MOST_SECONDS = 3600
 QUIET = 0.01
 """Of full scale: about -40 dB."""
 PICTURE = "0:V:0"
@@ -28,6 +29,8 @@ ALIKE = ("bt709", "smpte170m", "bt470bg", "smpte240m")
 """What ffmpeg prints once where matrix, primaries and transfer have the same name."""
 CUT = ("partial file", "ended prematurely")
 """How ffmpeg says that a file ends before what its index names."""
+HIDDEN = 0x4
+"""The flag of a packet that is decoded and never shown: an edit list leaves it out, as after a trim without encoding (AV_PKT_FLAG_DISCARD)."""
 
 
 def ffmpeg() -> str:
@@ -64,11 +67,13 @@ def unreadable(path: Path, name: str, kind: str) -> UserError:
     return UserError(f"{name} is no {kind} that can be read; it may be cut or damaged. Save it anew or convert it, and choose it again.")
 
 
-def decode_sound(path: Path, folder: Path, rate: int = 16000, name: str = "The file") -> npt.NDArray[np.float32]:
-    """Mono samples in -1..1 at `rate` Hz, one at least.
+def decode_sound(
+    path: Path, folder: Path, rate: int = 16000, name: str = "The file", *, most: float = MOST_SECONDS
+) -> npt.NDArray[np.float32]:
+    """Mono samples in -1..1 at `rate` Hz, one at least. No more than `most` seconds are decoded: a small file may hold days.
 
     :param name: of the file, for messages; see `called`
-    :raises UserError: if there is no sound in the file
+    :raises UserError: if there is no sound in the file, or more than `most` seconds
     """
     target = folder / f"{path.stem}-{rate}.wav"
     command = [
@@ -84,6 +89,8 @@ def decode_sound(path: Path, folder: Path, rate: int = 16000, name: str = "The f
         "1",
         "-ar",
         str(rate),
+        "-t",
+        str(most + 1),
         "-c:a",
         "pcm_s16le",
         str(target),
@@ -97,7 +104,10 @@ def decode_sound(path: Path, folder: Path, rate: int = 16000, name: str = "The f
         samples = np.frombuffer(file.readframes(file.getnframes()), dtype=np.int16)
     if len(samples) == 0:
         raise unreadable(path, name, "sound")
-    return (samples / 32768).astype(np.float32)
+    if len(samples) > most * rate:
+        limit = f"{most / 60:g} minutes" if most >= 60 else f"{most:g} s"
+        raise UserError(f"{name} is longer than {limit}, which is the limit. Cut it into parts, and choose one.")
+    return np.asarray(samples.astype(np.float32) / 32768, dtype=np.float32)
 
 
 def without_silence(samples: npt.NDArray[np.float32], rate: int, name: str) -> npt.NDArray[np.float32]:
@@ -106,12 +116,15 @@ def without_silence(samples: npt.NDArray[np.float32], rate: int, name: str) -> n
     :param name: of the file, for messages; see `called`
     :raises UserError: if all of it is silence
     """
-    loud = np.flatnonzero(np.abs(samples) > QUIET)
-    if len(loud) == 0:
+    edge = rate // 20
+    count = len(samples) // edge + 1
+    volume = np.abs(samples - np.median(samples))  # an offset is no sound
+    loud = np.flatnonzero(volume > QUIET)
+    # A click is a few samples: a voice is loud for a while.
+    if np.quantile(np.pad(volume, (0, count * edge - len(samples))).reshape(count, edge), 0.8, axis=1).max() <= QUIET:
         raise UserError(
             f"{name} is silent: nothing in its {len(samples) / rate:.1f} s is loud enough to be a voice. Record it again, and louder."
         )
-    edge = rate // 20
     return samples[max(0, int(loud[0]) - edge) : int(loud[-1]) + edge]
 
 
@@ -173,15 +186,21 @@ def inspect_video(path: Path, name: str = "The file") -> VideoFacts:
 
 
 def _packets(path: Path, name: str) -> list[tuple[float, float]]:
-    """Begin and end of each frame in seconds, without decoding one: the container may say nothing of the whole."""
+    """Begin and end of each frame that is shown in seconds, without decoding one: the container may say nothing of the whole."""
     listed = [ffmpeg(), "-v", "error", "-i", str(path), "-map", PICTURE, "-c", "copy", "-copyts", "-f", "framecrc", "-"]
     read = subprocess.run(listed, capture_output=True, text=True, errors="replace", check=False)
     if any(sign in read.stderr for sign in CUT):
         raise UserError(f"{name} is cut: its end is missing. Copy or download it again, or convert what there is, and choose it again.")
     lines = read.stdout.splitlines()
     base = next((Fraction(line.split(":")[1].strip()) for line in lines if line.startswith("#tb 0:")), Fraction(1))
-    fields = [[part.strip() for part in line.split(",")] for line in lines if line.startswith("0,")]
+    fields = [[part.strip() for part in line.split(",")] for line in lines if line.startswith("0,") and not _is_hidden(line)]
     return [(float(int(part[2]) * base), float((int(part[2]) + int(part[3])) * base)) for part in fields]
+
+
+def _is_hidden(packet: str) -> bool:
+    """:param packet: a line of ffmpeg's `framecrc`, which prints the flags of what is no plain key frame"""
+    flags = re.search(r"F=0x([0-9A-Fa-f]+)", packet)
+    return flags is not None and bool(int(flags[1], 16) & HIDDEN)
 
 
 def _streams(path: Path) -> tuple[tuple[str, str, str] | None, tuple[str, ...]]:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from pydantic import ValidationError
 
 from spindle_worker.child.process import describe
 from spindle_worker.errors import UserError
 from spindle_worker.media import espeak, write_wav
+from spindle_worker.nodes.f5_to_tts import refuse_other_text, voice_sample
 from tests.runtime import Attempt, Runtime
 from tests.test_upscale import make_video, run_ffmpeg
 
@@ -99,6 +101,79 @@ def test_a_voice_sample_of_the_wrong_length_is_refused_with_the_lengths_that_fit
         Attempt(runtime, tmp_path).run("generate.f5_to_tts", "f5-tts", narration="Hello.", voice_sample=given, ref_text="Hello.")
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text", "words"),
+    [
+        (11.9, "a", r"is too short for its 11\.9 s of sound \(1 characters\): type exactly"),
+        (3, "Yes.", "is too short for its 3.0 s"),
+        (1, "One two three. " * 10, r"is too long for its 1\.0 s"),
+        (3, ".", "holds no word: type exactly what is said"),
+        (3, "... \u2026 ?!", "holds no word"),
+    ],
+)
+def test_a_text_that_nobody_says_in_the_samples_time_is_refused(
+    seconds: float, text: str, words: str, runtime: Runtime, tmp_path: Path
+) -> None:
+    """[E10] Before anything is loaded: the model would make nonsense of it, or fail with words of its own."""
+    given = runtime.offer(sound(tmp_path, seconds), "audio/wav")
+    with pytest.raises(UserError, match=f"^The text of the voice sample {words}"):
+        Attempt(runtime, tmp_path).run("generate.f5_to_tts", "f5-tts", narration="Good evening.", voice_sample=given, ref_text=text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3, "Good evening."), (12, "I say, very slowly, a few words here."), (2, "\u4f60\u597d\u3002")]
+)
+def test_a_text_that_is_said_slowly_or_in_few_letters_fits(seconds: float, text: str) -> None:
+    """[M4] Chinese needs few characters, and a slow voice few words."""
+    refuse_other_text(text, seconds)
+
+
+def test_the_silence_around_a_voice_is_no_part_of_the_sample(tmp_path: Path) -> None:
+    """[M4] 20 s with 3 s of voice in them are a sample of 3 s."""
+    rate = 24000
+    tone = (0.3 * np.sin(np.arange(3 * rate) / rate * 2 * math.pi * 220)).astype(np.float32)
+    samples = np.concatenate([np.zeros(8 * rate, np.float32), tone, np.zeros(9 * rate, np.float32)])
+    spoken = voice_sample(samples, "The voice sample")
+    assert len(spoken) / rate == pytest.approx(3, abs=0.11)
+    assert np.abs(spoken).max() == pytest.approx(0.3, abs=0.01)
+
+
+def clicks(times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.where((times == 0.5) | (times == 2.5), 0.9, 0.0)
+
+
+NO_VOICES: dict[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]] = {
+    "two clicks": clicks,
+    "a faint hiss": lambda times: np.random.default_rng(1).normal(0, 0.005, len(times)),
+    "an offset": lambda times: np.full(len(times), 0.2),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(NO_VOICES))
+def test_what_only_single_samples_make_loud_is_silent(kind: str) -> None:
+    """[E10] Neither a click nor the offset of a bad card is a voice."""
+    samples = NO_VOICES[kind](np.arange(3 * 24000) / 24000).astype(np.float32)
+    with pytest.raises(UserError, match="The voice sample is silent"):
+        voice_sample(samples, "The voice sample")
+
+
+@pytest.mark.parametrize(
+    ("use", "engine", "minutes", "limit"),
+    [("the speech", "typed", 360, 60), ("the voice sample", "f5-tts", 60, 5)],
+)
+def test_a_small_file_of_hours_is_decoded_no_further_than_its_limit(
+    use: str, engine: str, minutes: int, limit: int, runtime: Runtime, tmp_path: Path
+) -> None:
+    """[E10] Six hours of silence are a few megabytes, and would be gigabytes of memory."""
+    path = tmp_path / "hours.flac"
+    run_ffmpeg(["-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", str(minutes * 60), str(path)])
+    capability, _, values = USES[use]
+    with pytest.raises(UserError, match=f'"hours.flac" is longer than {limit} minutes, which is the limit. Cut it'):
+        Attempt(runtime, tmp_path).run(capability, engine, **values(runtime.offer(path, "audio/flac", "hours.flac")))
+    decoded = sum(found.stat().st_size for found in tmp_path.glob("*.wav"))
+    assert decoded <= (limit * 60 + 2) * 24000 * 2
+
+
 @pytest.mark.parametrize("missing", ["voice_sample", "ref_text"])
 def test_what_a_cloned_voice_lacks_is_asked_for(missing: str, runtime: Runtime, tmp_path: Path) -> None:
     """[E10] An empty text is what the draft of the speech recognition gives until somebody types."""
@@ -121,8 +196,8 @@ def test_one_word_and_the_longest_text_are_spoken_by_the_draft(narration: str, r
 @pytest.mark.parametrize("engine", ["espeak", "kokoro", "f5-tts"])
 @pytest.mark.parametrize(
     ("narration", "words"),
-    [("x" * 20_001, "at most 20000 characters"), (" \n", "no text to say"), ("", "at least 1")],
-    ids=["too long", "blank", "empty"],
+    [("x" * 20_001, "at most 20000 characters"), (" \n", "no text to say"), ("", "at least 1"), ("... !", "no word that can be spoken")],
+    ids=["too long", "blank", "empty", "marks only"],
 )
 def test_a_text_that_cannot_be_spoken_is_refused_before_anything_is_loaded(
     engine: str, narration: str, words: str, runtime: Runtime, tmp_path: Path

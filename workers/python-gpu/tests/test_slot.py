@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from spindle_worker.device import lock
+from spindle_worker.device import gpus, lock
 from spindle_worker.nodes import capabilities
 from spindle_worker.settings import Settings
 from spindle_worker.supervise import slot as slots
@@ -29,8 +30,10 @@ from tests.runtime import Runtime
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def temporary(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if "whole_host" not in request.node.name:
+        monkeypatch.setattr("spindle_worker.device.LOCKS", tmp_path)
 
 
 @pytest.fixture
@@ -72,6 +75,22 @@ def opened(process: int) -> set[str]:
     return {os.readlink(entry) for entry in Path(f"/proc/{process}/fd").iterdir()}
 
 
+def test_a_gpu_is_locked_for_the_whole_host_whatever_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[W9] A service and a person's shell have different ones."""
+    gpu = f"GPU-{uuid.uuid4()}"
+    held = lock(gpu)
+    assert held is not None
+    code = "import sys\nfrom spindle_worker.device import lock\nprint(lock(sys.argv[1]))"
+    elsewhere = {**os.environ, "TMPDIR": str(tmp_path / "other")}
+    (tmp_path / "other").mkdir()
+    try:
+        done = subprocess.run([sys.executable, "-c", code, gpu], capture_output=True, text=True, check=True, env=elsewhere)
+        assert done.stdout.strip() == "None"
+    finally:
+        Path(held.name).unlink()
+        held.close()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_child_and_its_engine_hold_the_lock_of_the_device_by_themselves(runtime: Runtime, tmp_path: Path) -> None:
     """[E14, W9] The device is taken until the last of them has ended, whatever becomes of the supervisor."""
@@ -104,6 +123,42 @@ def test_the_child_and_its_engine_hold_the_lock_of_the_device_by_themselves(runt
     free = lock(gpu)
     assert free is not None
     free.close()
+
+
+def test_a_child_has_ended_only_when_the_last_process_on_its_device_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """[W9] One that left the child's process group is not killed with it, and still uses the memory."""
+    slot = Slot("gpu", "gpu", settings(), TaskFolders(), {}, None)
+    slot._gone, life = os.pipe()
+    slot._child = subprocess.Popen(["true"], start_new_session=True)
+    engine = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[life], start_new_session=True)
+    os.close(life)
+    assert engine.stdin
+    waited: list[Any] = []
+
+    def until_it_ends(read: list[int], *others: Any) -> Any:
+        assert engine.stdin and engine.poll() is None
+        engine.stdin.close()
+        waited.append(select([read[0]], *others)[0] == [read[0]])
+        return [read[0]], [], []
+
+    select = slots.select.select
+    monkeypatch.setattr(slots.select, "select", until_it_ends)
+    try:
+        slot._kill()
+        assert waited == [True]
+    finally:
+        engine.kill()
+        engine.wait()
+
+
+def test_a_driver_that_does_not_answer_costs_the_gpu_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[W9] The worker starts, and says so in its log."""
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nexec sleep 600\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("spindle_worker.device.ANSWER_SECONDS", 0.1)
+    assert gpus.__wrapped__() == []
 
 
 class Entries:

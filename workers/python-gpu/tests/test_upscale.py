@@ -26,6 +26,7 @@ class Video:
 
     :param tags: matrix, primaries and transfer by their numbers (ITU-T H.273), written over what the encoder said
     :param kept: the colours of the enlarged one, if they are others
+    :param trimmed: at both ends and without encoding it anew, as a phone does: an edit list hides what is outside
     """
 
     arguments: str = ""
@@ -41,6 +42,7 @@ class Video:
     rotation: int = 0
     tags: tuple[int, int, int] | None = None
     cover: bool = False
+    trimmed: bool = False
     picture: str = "testsrc=size=64x48:rate=25:duration=0.4"
 
 
@@ -74,6 +76,8 @@ VIDEOS = {
     "rgb": Video("-c:v libx264rgb -pix_fmt rgb24", colours=("gbr", "unknown", "unknown"), kept=("bt709", "unknown", "unknown")),
     "anamorphic": Video("-vf setsar=2/1", width=128),
     "anamorphic, rotated": Video("-vf setsar=4/3", width=48, height=85, rotation=90),
+    "trimmed": Video("-g 100", frames=20, trimmed=True, picture="testsrc=size=64x48:rate=25:duration=4"),
+    "trimmed, silent": Video("-g 100", frames=20, trimmed=True, sound=False, picture="testsrc=size=64x48:rate=25:duration=4"),
     "a cover first": Video(cover=True, colours=None),
     "sound of wmv": Video("-c:v wmv2 -c:a wmav2", suffix=".wmv"),
     "sound of avi": Video("-c:v mpeg4 -c:a adpcm_ms", suffix=".avi"),
@@ -98,7 +102,8 @@ def run_ffmpeg(arguments: list[str]) -> None:
 def make_video(kind: str, folder: Path) -> Path:
     video = VIDEOS[kind]
     made = folder / f"made{video.suffix}"
-    sound = ["-f", "lavfi", "-i", "sine=frequency=440:duration=0.4"] if video.sound else []
+    seconds = 4 if video.trimmed else 0.4
+    sound = ["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}"] if video.sound else []
     tags = ["matrix_coefficients", "colour_primaries", "transfer_characteristics"]
     rewritten = ":".join(f"{tag}={number}" for tag, number in zip(tags, video.tags or (), strict=False))
     written = ["-bsf:v", f"h264_metadata={rewritten}"] if rewritten else []
@@ -110,11 +115,24 @@ def make_video(kind: str, folder: Path) -> Path:
         both = ["-i", str(picture), "-i", str(made), "-map", "0", "-map", "1", "-c", "copy"]
         run_ffmpeg([*both, "-disposition:v:0", "attached_pic", str(covered)])
         return covered
+    if video.trimmed:
+        trimmed = folder / "trimmed.mp4"
+        run_ffmpeg(["-ss", "1.5", "-i", str(made), "-c", "copy", str(trimmed)])
+        trimmed.write_bytes(ends_earlier(trimmed.read_bytes(), 800))
+        return trimmed
     if not video.rotation:
         return made
     turned = folder / f"turned{video.suffix}"
     run_ffmpeg(["-display_rotation", str(video.rotation), "-i", str(made), "-c", "copy", str(turned)])
     return turned
+
+
+def ends_earlier(movie: bytes, milliseconds: int) -> bytes:
+    """The MP4 with a shorter edit of each track: the length of its first entry (ISO/IEC 14496-12, 8.6.6)."""
+    for found in re.finditer(b"elst", movie):
+        length = found.end() + 8
+        movie = movie[:length] + milliseconds.to_bytes(4, "big") + movie[length + 4 :]
+    return movie
 
 
 def shown(path: Path, width: int, height: int) -> npt.NDArray[np.float64]:

@@ -6,6 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { definitionGraph, definitionNames, inWords } from "@spindle/graph-model";
 import { SingleBar } from "cli-progress";
+import { readCommercialUse } from "../config.ts";
 import { download, type Listener } from "../models/download.ts";
 import { whatIsWrong } from "../models/formats.ts";
 import { type Manifest, type ModelFile, type ModelSet, readManifest, type State, stateOf } from "../models/manifest.ts";
@@ -97,7 +98,7 @@ function setOf(name: string, { sets }: Manifest): ModelSet {
 
 /** For each capability that a model serves, what is there already, or else the engine that automatic choice prefers. */
 async function chosenFor(template: string, manifest: Manifest): Promise<ModelSet[]> {
-  const isCommercial = process.env.SPINDLE_COMMERCIAL_USE === "1";
+  const isCommercial = readCommercialUse(process.env);
   const sets = (await setsFor(template, manifest)).filter((set) => !isCommercial || set.files.every((file) => file.commercial));
   const chosen = new Set<ModelSet>();
   for (const capability of new Set(sets.flatMap(({ serves }) => serves))) {

@@ -29,8 +29,13 @@ const nonCommercial = (setting: Record<string, string>) => {
   );
 };
 
-test("[M4] the setting for commercial use keeps engines that forbid it from being chosen, and no other value does", () => {
-  expect(nonCommercial({ SPINDLE_COMMERCIAL_USE: "1" })).toContainEqual(["f5-tts", false]);
-  const others: Record<string, string>[] = [{}, { SPINDLE_COMMERCIAL_USE: "" }, { SPINDLE_COMMERCIAL_USE: "0" }];
-  for (const setting of others) expect(nonCommercial(setting)).toContainEqual(["f5-tts", undefined]);
+test("[M4] the setting for commercial use keeps engines that forbid it from being chosen, in any usual word", () => {
+  for (const word of ["1", "true", "TRUE", "yes", " on "])
+    expect(nonCommercial({ SPINDLE_COMMERCIAL_USE: word })).toContainEqual(["f5-tts", false]);
+  for (const word of ["", "0", "false", "No", "off"])
+    expect(nonCommercial({ SPINDLE_COMMERCIAL_USE: word })).toContainEqual(["f5-tts", undefined]);
+  expect(nonCommercial({})).toContainEqual(["f5-tts", undefined]);
+  expect(() => nonCommercial({ SPINDLE_COMMERCIAL_USE: "maybe" })).toThrow(
+    'SPINDLE_COMMERCIAL_USE: "maybe" is neither yes nor no. Write 1, true, yes or on, or 0, false, no or off.',
+  );
 });

@@ -8,6 +8,8 @@ import logging
 import shutil
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from ..contract.generated import models
 from ..device import gpus
 from ..errors import InstallationError, UserError
@@ -85,8 +87,11 @@ class EngineDefinition(models.EngineDefinition):
         return f"npx spindle models fetch {self.name}"
 
     def stamp(self) -> str:
-        """What an installed environment was made from."""
-        return hashlib.sha256(self.requirements.read_bytes()).hexdigest()
+        """What an installed environment was made from. :raises InstallationError: if nobody can say"""
+        try:
+            return hashlib.sha256(self.requirements.read_bytes()).hexdigest()
+        except OSError as error:
+            raise InstallationError(f"{self.requirements} cannot be read ({error.strerror}): restore it.") from error
 
     def missing(self) -> list[str]:
         """All that keeps it from running here, each with what to do; the files together, with one command."""
@@ -130,7 +135,9 @@ class EngineDefinition(models.EngineDefinition):
     def forget_broken(self) -> str:
         """What `mark_broken` wrote last; nothing if it did not."""
         mark = self.environment / "broken"
-        was = mark.read_text(errors="replace") if mark.is_file() else ""
+        was = self._broken() or ""
+        if mark.is_dir():
+            shutil.rmtree(mark)
         mark.unlink(missing_ok=True)
         return was
 
@@ -145,16 +152,25 @@ class EngineDefinition(models.EngineDefinition):
 
     def _missing_packages(self) -> list[str]:
         command = f"npx spindle engine install {self.name}"
-        stamp, broken = self.environment / "installed", self.environment / "broken"
+        stamp = self.environment / "installed"
         if not stamp.is_file():
             return [f"its packages, {self.installed_gigabytes:g} GB ({command})"]
-        if stamp.read_text(errors="replace") != self.stamp():
-            return [f"its packages as they are now: others are installed ({command})"]
-        if broken.is_file():
-            return [
-                f"working packages: {broken.read_text(errors='replace').rstrip('.')} ({command}, or npx spindle engine check {self.name})"
-            ]
+        try:
+            if stamp.read_text(errors="replace") != self.stamp():
+                return [f"its packages as they are now: others are installed ({command})"]
+        except InstallationError as error:
+            return [f"a definition that is whole: {str(error).rstrip('.')}"]
+        if not self.python.exists():
+            return [f"its packages anew: the Python that they were installed with is gone ({command})"]
+        if broken := self._broken():
+            return [f"working packages: {broken.rstrip('.')} ({command}, or npx spindle engine check {self.name})"]
         return []
+
+    def _broken(self) -> str | None:
+        mark = self.environment / "broken"
+        if mark.is_file():
+            return mark.read_text(errors="replace")
+        return f"{mark} says so, which is a folder" if mark.exists() else None
 
     def _missing_files(self) -> list[str]:
         absent = {wrong: file.bytes for file in self.files.values() if (wrong := file.whats_wrong())}
@@ -169,13 +185,26 @@ class EngineDefinition(models.EngineDefinition):
 
 
 def definition(name: str) -> EngineDefinition:
-    """:raises FileNotFoundError: if there is no such engine"""
+    """:raises FileNotFoundError: if there is no such engine :raises InstallationError: if what describes it cannot be read"""
     path = engines_folder() / name / "engine.json"
-    return EngineDefinition.model_validate({"name": name, **json.loads(path.read_text())})
+    try:
+        return EngineDefinition.model_validate({"name": name, **json.loads(path.read_text())})
+    except FileNotFoundError:
+        raise
+    except ValidationError as error:
+        words = "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()[:3])
+        raise InstallationError(f"{path} is no definition of an engine ({words}). Restore it, and start Spindle again.") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise InstallationError(f"{path} is no definition of an engine ({error}). Restore it, and start Spindle again.") from error
+
+
+def names() -> list[str]:
+    """Of the engines that are described here, whether or not their definitions can be read."""
+    return [path.parent.name for path in sorted(engines_folder().glob("*/engine.json"))]
 
 
 def definitions() -> list[EngineDefinition]:
-    return [definition(path.parent.name) for path in sorted(engines_folder().glob("*/engine.json"))]
+    return [definition(name) for name in names()]
 
 
 def size(count: int) -> str:

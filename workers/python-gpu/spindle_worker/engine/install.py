@@ -14,22 +14,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..device import gpus, lock
-from ..errors import EngineEndedError, EngineError, InstallationError, UserError
+from ..errors import EngineEndedError, EngineError, InstallationError, TransientError, UserError, is_out_of_memory, is_passing
 from ..settings import engine_cache, engines_folder, models_folder
-from .definition import EngineDefinition, definition, definitions
+from .definition import EngineDefinition, definition, names
 from .process import Engines, Launch, Listener, clean_environment
 
 
 def engine_command(command: str, name: str | None) -> int:
     """:returns: the exit code"""
-    if command == "list" or name is None:
-        return _list()
+    if not names():
+        return _refuse(f"{engines_folder()} holds no engine. Set SPINDLE_ENGINES to a folder of definitions, or unset it.")
     try:
-        engine = definition(name)
-    except FileNotFoundError:
-        print(f"There is no engine {name}. There are: {', '.join(found.name for found in definitions())}.", file=sys.stderr)
-        return 1
-    return {"install": install, "check": check, "remove": remove, "report": report}[command](engine)
+        if command == "list" or name is None:
+            return _list()
+        return {"install": install, "check": check, "remove": remove, "report": report}[command](definition(name))
+    except FileNotFoundError as error:
+        return _refuse(f"There is no engine {name}. There are: {', '.join(names())}." if name not in names() else str(error))
+    except (InstallationError, OSError) as error:
+        return _refuse(str(error))
 
 
 def install(engine: EngineDefinition) -> int:
@@ -41,8 +43,8 @@ def install(engine: EngineDefinition) -> int:
     free = shutil.disk_usage(engine_cache()).free / 1e9
     if free < engine.installed_gigabytes:
         return _refuse(f"{engine.label} needs {engine.installed_gigabytes:g} GB in {engine_cache()}, and {free:.1f} GB are free.")
-    with _only_here(engine):
-        shutil.rmtree(engine.environment, ignore_errors=True)
+    stamp = engine.stamp()
+    with _only_here(engine), _kept_on_failure(engine):
         print(f"Installing {engine.label} ({engine.installed_gigabytes:g} GB) into {engine.environment}", flush=True)
         steps = (
             [sys.executable, "-m", "venv", "--without-pip", str(engine.environment)],
@@ -53,10 +55,10 @@ def install(engine: EngineDefinition) -> int:
         )
         for step in steps:
             if subprocess.run(step, check=False).returncode != 0:
-                return _refuse(f"{engine.label} could not be installed: see above. Nothing else was changed.")
+                return _refuse(f"{engine.label} could not be installed: see above. A working installation that was there before is kept.")
         if broken := _import_failure(engine):
             return _refuse(f"The packages of {engine.label} are installed and cannot be imported:\n{broken}")
-        (engine.environment / "installed").write_text(engine.stamp())
+        (engine.environment / "installed").write_text(stamp)
     print(f"The packages of {engine.label} are installed.")
     _say_missing(engine)
     return 0
@@ -69,7 +71,9 @@ def check(engine: EngineDefinition) -> int:
         engine.mark_broken(was)
         return 1
     if broken := _import_failure(engine):
-        engine.mark_broken(broken.splitlines()[-1])
+        last = broken.splitlines()[-1]
+        error = Exception(last)
+        engine.mark_broken(was if is_out_of_memory(error) or is_passing(error) else last)
         return _refuse(f"The packages of {engine.label} cannot be imported:\n{broken}")
     print("Its packages can be imported.")
     try:
@@ -79,8 +83,8 @@ def check(engine: EngineDefinition) -> int:
     except InstallationError as error:
         engine.mark_broken(str(error))
         return _refuse(f"{engine.label} does not load: {error}")
-    except (UserError, EngineError, EngineEndedError, MemoryError) as error:
-        engine.mark_broken(was)  # a file, a short memory or a process that was killed says nothing of the packages
+    except (UserError, EngineError, EngineEndedError, MemoryError, TransientError) as error:
+        engine.mark_broken(was)  # a file, the machine's trouble or a process that was killed says nothing of the packages
         return _refuse(str(error) if isinstance(error, UserError) else f"{engine.label} could not be loaded this time: {error}")
     print(f"Its files are the right ones, and it loads in {seconds:.1f} s.")
     return 0
@@ -144,8 +148,13 @@ def report(engine: EngineDefinition) -> int:
 
 def _list() -> int:
     print(f"Definitions: {engines_folder()}. Environments: {engine_cache()}. Models: {models_folder()}.")
-    for engine in definitions():
-        missing = engine.missing()
+    for name in names():
+        try:
+            engine = definition(name)
+            missing = engine.missing()
+        except (InstallationError, OSError) as error:
+            print(f"{name:12} cannot be examined: {error}")
+            continue
         use = "" if engine.commercial else ", no commercial use"
         print(f"{engine.name:12} {engine.label}, {_memory(engine)}, licence {engine.licence}{use}")
         print(f"{'':12} {'ready' if not missing else 'missing: ' + '; '.join(missing)}")
@@ -185,6 +194,24 @@ def _gpu_names() -> str:
 def _refuse(sentence: str) -> int:
     print(sentence, file=sys.stderr)
     return 1
+
+
+@contextmanager
+def _kept_on_failure(engine: EngineDefinition) -> Iterator[None]:
+    """Makes room for a new environment. The one that works comes back unless the new one is installed, whatever ends it."""
+    before = engine_cache() / f".{engine.name}.before"
+    if (engine.environment / "installed").is_file() and not (engine.environment / "broken").exists():
+        shutil.rmtree(before, ignore_errors=True)
+        engine.environment.rename(before)
+    shutil.rmtree(engine.environment, ignore_errors=True)
+    try:
+        yield
+    finally:
+        if (engine.environment / "installed").is_file():
+            shutil.rmtree(before, ignore_errors=True)
+        elif before.is_dir():
+            shutil.rmtree(engine.environment, ignore_errors=True)
+            before.rename(engine.environment)
 
 
 @contextmanager

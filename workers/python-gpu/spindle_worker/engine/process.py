@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import EngineEndedError, EngineError, InstallationError, UserError
+from ..errors import EngineEndedError, EngineError, InstallationError, TransientError, UserError, is_out_of_memory, is_passing
 from ..settings import PACKAGE_ROOT
 from ..wire import Wire
 from .program import BEGINS, FAILED
@@ -121,7 +121,8 @@ class EngineProcess:
         except OSError as error:
             ours.close()
             os.close(read)
-            raise InstallationError(f"{launch.engine} cannot be started: {error}") from error
+            kind = TransientError if is_passing(error) or is_out_of_memory(error) else InstallationError
+            raise kind(f"{launch.engine} cannot be started: {error}") from error
         finally:
             theirs.close()
             os.close(write)
@@ -172,6 +173,8 @@ class EngineProcess:
             return UserError(message)
         if answer["kind"] == "oom":
             return MemoryError(message)
+        if answer["kind"] == "transient":
+            return TransientError(f"{message}{self._last_words()}")
         if answer["kind"] == "installation":
             return InstallationError(f"{message}{self._last_words()}")
         return EngineError(f"{message}{self._last_words()}")

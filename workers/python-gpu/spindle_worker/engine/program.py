@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import InstallationError, UserError, is_out_of_memory
+from ..errors import InstallationError, UserError, is_out_of_memory, is_passing
 from ..wire import Wire
 
 PR_SET_PDEATHSIG = 1
@@ -105,6 +105,8 @@ def _kind(error: Exception, *, at_load: bool) -> str:
         return "user"
     if is_out_of_memory(error):
         return "oom"
+    if is_passing(error):
+        return "transient"
     return "installation" if at_load or isinstance(error, InstallationError | ImportError) else "exception"
 
 

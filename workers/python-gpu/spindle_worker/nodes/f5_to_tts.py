@@ -18,6 +18,11 @@ from ..media import called, decode_sound, espeak, without_silence, write_wav
 
 SAMPLE_RATE = 24000
 MIN_SECONDS, MAX_SECONDS = 1, 12
+MOST_DECODED = 300
+"""Seconds of a file, with the silence around the voice."""
+SLOWEST, FASTEST = 3, 40
+"""Bytes in UTF-8 that the slowest voice says in a second, and characters that the fastest does. By the text of the sample F5-TTS works out
+how long another one takes, so a text that does not fit makes nonsense."""
 
 
 class SpeechInput(Ports):
@@ -50,6 +55,8 @@ class SpeechOutput(Ports):
 def f5_to_tts(context: TaskContext, values: SpeechInput) -> SpeechOutput:
     if not values.narration.strip():
         raise UserError("There is no text to say.")
+    if not _has_words(values.narration):
+        raise UserError("The text holds no word that can be spoken.")
     target = context.folder / "speech.wav"
     context.progress(0.05, note="Speaking")
     SPEAKERS[context.engine](context, values, target)
@@ -83,8 +90,11 @@ def _f5(context: TaskContext, values: SpeechInput, target: Path) -> None:
         raise UserError("F5-TTS needs a voice sample: choose a file, or an engine that needs none.")
     if not values.ref_text.strip():
         raise UserError("F5-TTS needs the text of the voice sample: type exactly what is said in it, or have a model recognise it.")
+    if not _has_words(values.ref_text):
+        raise UserError("The text of the voice sample holds no word: type exactly what is said in it.")
     name = called("voice sample", values.voice_sample)
-    sample = voice_sample(decode_sound(context.fetch(values.voice_sample), context.folder, SAMPLE_RATE, name), name)
+    sample = voice_sample(decode_sound(context.fetch(values.voice_sample), context.folder, SAMPLE_RATE, name, most=MOST_DECODED), name)
+    refuse_other_text(values.ref_text.strip(), len(sample) / SAMPLE_RATE)
     prepared = context.folder / "sample.wav"
     write_wav(prepared, sample, SAMPLE_RATE)
     request = {"text": values.narration, "speed": values.speed, "seed": values.seed}
@@ -109,6 +119,20 @@ def voice_sample(samples: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.
             f"{'Cut it' if seconds > MAX_SECONDS else 'Choose a longer one'}, and give the text of just what is said in it."
         )
     return spoken
+
+
+def refuse_other_text(text: str, seconds: float) -> None:
+    """:raises UserError: if nobody says just that text in so many seconds"""
+    slow = len(text.encode()) < SLOWEST * seconds
+    if slow or len(text) > FASTEST * seconds:
+        raise UserError(
+            f"The text of the voice sample is too {'short' if slow else 'long'} for its {seconds:.1f} s of sound ({len(text)} characters): "
+            "type exactly what is said in it, every word, and numbers as words."
+        )
+
+
+def _has_words(text: str) -> bool:
+    return any(letter.isalnum() for letter in text)
 
 
 def _why_no_espeak() -> str | None:

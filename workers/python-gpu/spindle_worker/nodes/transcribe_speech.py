@@ -44,10 +44,8 @@ class TranscriptionOutput(Ports):
 
 def transcribe_speech(context: TaskContext, values: TranscriptionInput) -> TranscriptionOutput:
     name = called("speech", values.audio_artifact)
-    samples = decode_sound(context.fetch(values.audio_artifact), context.folder, SAMPLE_RATE, name)
+    samples = decode_sound(context.fetch(values.audio_artifact), context.folder, SAMPLE_RATE, name, most=MAX_SECONDS)
     duration = round(len(samples) / SAMPLE_RATE, 3)
-    if duration > MAX_SECONDS:
-        raise UserError(f"{name} is {duration / 60:.0f} minutes long; the limit is {MAX_SECONDS // 60}. Cut it into parts.")
     without_silence(samples, SAMPLE_RATE, name)
     if context.engine == "typed":
         text = values.typed_text.strip()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..program import Request, Work, serve
-from ..sound import as_wav, joined
+from ..sound import Speech
 from ..text import groups_of
 
 CROSS_FADE_SECONDS = 0.15
@@ -42,8 +42,7 @@ def speak(request: Request, model: Any, vocoder: Any, device: str) -> dict[str, 
     text = text if text.endswith("。") else text.rstrip(".") + ". "
     room = int(len(text.encode()) / seconds * (GROUP_SECONDS - seconds) * values["speed"])
     groups = groups_of(values["text"], max(10, room))
-    speech = np.zeros(0, np.float32)
-    sound_rate = 24000
+    speech = Speech(request, CROSS_FADE_SECONDS)
     for index, group in enumerate(groups):
         request.progress(0.05 + 0.9 * index / len(groups), step=index, steps=len(groups))
         torch.manual_seed(values["seed"])
@@ -59,11 +58,10 @@ def speak(request: Request, model: Any, vocoder: Any, device: str) -> dict[str, 
                 device=device,
             )
         )
-        speech = joined(speech, np.asarray(spoken, np.float32), round(CROSS_FADE_SECONDS * sound_rate))
-        request.preview(as_wav(speech, sound_rate), "audio/wav", duration=len(speech) / sound_rate)
+        speech.add(spoken, sound_rate)
     request.progress(0.98, step=len(groups), steps=len(groups))
-    Path(values["target"]).write_bytes(as_wav(speech, sound_rate))
-    return {"duration": len(speech) / sound_rate}
+    Path(values["target"]).write_bytes(speech.wav())
+    return {"duration": speech.seconds}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import UserError
 from ..program import Request, Work, serve
-from ..sound import as_wav
+from ..sound import Speech
 
 PAUSE_SECONDS = 0.25
 
@@ -21,26 +21,23 @@ def load(setup: dict[str, Any]) -> Work:
 
 
 def speak(request: Request, model: Any, options: dict[str, str]) -> dict[str, Any]:
-    import numpy as np
-
     values = request.values
     sentences = [text for text in re.split(r"(?<=[.!?])\s+|\n+", values["text"]) if re.search(r"\w", text)]
-    parts: list[Any] = []
-    rate = 24000
+    if not sentences:
+        raise UserError("The text holds no word that can be spoken.")
+    speech = Speech(request)
     for index, sentence in enumerate(sentences):
         request.progress(0.05 + 0.9 * index / len(sentences), step=index, steps=len(sentences))
         try:
             spoken, rate = model.create(sentence, voice=options["voice"], speed=values["speed"], lang=options["language"])
         except ValueError as error:
             raise UserError(f"Kokoro cannot say {sentence[:80]!r}: {error}") from error
-        parts += [np.asarray(spoken, np.float32), np.zeros(round(PAUSE_SECONDS * rate), np.float32)]
-        request.preview(as_wav(np.concatenate(parts), rate), "audio/wav")
-    if not parts:
-        raise UserError("The text holds no word that can be spoken.")
-    speech = np.concatenate(parts[:-1])
+        if index:
+            speech.pause(PAUSE_SECONDS)
+        speech.add(spoken, rate)
     request.progress(0.98, step=len(sentences), steps=len(sentences))
-    Path(values["target"]).write_bytes(as_wav(speech, rate))
-    return {"duration": len(speech) / rate}
+    Path(values["target"]).write_bytes(speech.wav())
+    return {"duration": speech.seconds}
 
 
 if __name__ == "__main__":

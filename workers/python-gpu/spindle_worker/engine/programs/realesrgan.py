@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import UserError, shortened
+from ...errors import UserError, is_out_of_memory, shortened
 from ..program import Request, Work, serve
 
 TILE = 512
@@ -97,8 +97,8 @@ class Tiles:
         while True:
             try:
                 return self._enlarged(picture)
-            except torch.OutOfMemoryError:
-                if self.size <= SMALLEST_TILE:
+            except Exception as error:
+                if not is_out_of_memory(error) or self.size <= SMALLEST_TILE:
                     raise
                 self.size //= 2
                 torch.cuda.empty_cache()
