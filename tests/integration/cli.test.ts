@@ -112,9 +112,9 @@ describe("without a server", () => {
     ]);
     expect((await spindle(["validate", join(folder, "none.json")])).code).toBe(1);
     expect((await spindle(["validate", file("mark.json", `\uFEFF${JSON.stringify(good)}`)])).code).toBe(0);
-    const told = await spindle(["validate", file("escape.json", graphOf([node("a", "no\u001b[2J\r\nerror: \u009b1m")]))]);
-    expect(told.out.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
-    expect(told.out).toContain("no\\u001b[2J\\u000d\\u000aerror: ");
+    const printed = await spindle(["validate", file("escape.json", graphOf([node("a", "no\u001b[2J\r\nerror: \u009b1m")]))]);
+    expect(printed.out.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+    expect(printed.out).toContain("no\\u001b[2J\\u000d\\u000aerror: ");
   });
   test("[G8] import and export: the result on standard output, issues on standard error, 1 only without a result", async () => {
     const odd = file("odd.json", graphOf([node("a", "nope")]));

@@ -144,7 +144,7 @@ def test_tiles_show_no_seam(tmp_path: Path) -> None:
 
 
 @needs("realesrgan")
-@pytest.mark.parametrize("words", ["torch.OutOfMemoryError('CUDA')", "RuntimeError(\"DefaultCPUAllocator: can't allocate memory\")"])
+@pytest.mark.parametrize("words", ["torch.OutOfMemoryError('CUDA')", 'RuntimeError("DefaultCPUAllocator: can\'t allocate memory")'])
 def test_tiles_are_halved_where_the_memory_is_short(words: str) -> None:
     """Once, for all pictures that follow; the smallest that do not fit are a failure."""
     code = (

@@ -21,7 +21,7 @@ afterEach(() => {
 test("what comes within a frame is handed on once and in its order, and what comes after it with the next", () => {
   const seen: number[][] = [];
   const push = onceAFrame<number>((all) => seen.push([...all]));
-  for (const one of [1, 2, 3]) push(one);
+  for (const item of [1, 2, 3]) push(item);
   expect(seen).toEqual([]);
   drawFrame();
   push(4);

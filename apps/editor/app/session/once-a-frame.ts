@@ -2,7 +2,7 @@
 const LATEST_MS = 200;
 
 /** Hands on what comes within a frame at once and in its order, before the frame is drawn. */
-export function onceAFrame<T>(use: (all: readonly T[]) => void): (one: T) => void {
+export function onceAFrame<T>(use: (all: readonly T[]) => void): (item: T) => void {
   let waiting: T[] = [];
   let frame = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -13,8 +13,8 @@ export function onceAFrame<T>(use: (all: readonly T[]) => void): (one: T) => voi
     waiting = [];
     use(all);
   };
-  return (one) => {
-    waiting.push(one);
+  return (item) => {
+    waiting.push(item);
     if (waiting.length > 1) return;
     frame = requestAnimationFrame(flush);
     timer = setTimeout(flush, LATEST_MS);

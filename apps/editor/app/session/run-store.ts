@@ -55,12 +55,12 @@ export const useOpenRun = <T>(read: (run: RunView) => T): T | undefined =>
 export const useIsRunOpen = (): boolean => useOpenRun(() => true) ?? false;
 
 /** News of a run: all of it as it is now, a committed event, or what a node reports meanwhile. */
-export type RunNews = { kind: "snapshot"; run: RunView } | { kind: "event"; event: RunEvent } | { kind: "live"; live: Live };
+export type WatchedNews = { kind: "snapshot"; run: RunView } | { kind: "event"; event: RunEvent } | { kind: "live"; live: Live };
 
 /** Shows news in their order, as one change of the page. */
-export const showNews = (news: readonly RunNews[]): void => useRunStore.setState((now) => news.reduce(withNews, now));
+export const showNews = (news: readonly WatchedNews[]): void => useRunStore.setState((now) => news.reduce(withNews, now));
 
-function withNews(now: RunStore, news: RunNews): RunStore {
+function withNews(now: RunStore, news: WatchedNews): RunStore {
   if (news.kind === "snapshot") return withSnapshot(now, news.run);
   return news.kind === "event" ? withEvent(now, news.event) : withLive(now, news.live);
 }

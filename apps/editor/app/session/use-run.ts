@@ -5,10 +5,10 @@ import { useEffect, useRef } from "react";
 import { withFrame } from "./frames";
 import { onceAFrame } from "./once-a-frame";
 import { useTRPC } from "./provider";
-import { isKnownEvent, type RunNews, showNews, useRunStore } from "./run-store";
+import { isKnownEvent, showNews, useRunStore, type WatchedNews } from "./run-store";
 import type { Live } from "./types";
 
-const show = onceAFrame<RunNews>(showNews);
+const show = onceAFrame<WatchedNews>(showNews);
 let shown = Promise.resolve();
 
 /** News of a node after what came before it, once its picture can be painted. */

@@ -7,7 +7,7 @@ import type { Faults } from "./faults.ts";
 import { readOddPack, recordedObjectInfo, SYSTEM_STATS } from "./object-info.ts";
 import { solidPng } from "./png.ts";
 import { type Conversation, type FakeProgram, type JsonObject, type Prompt, replayConversation, type Submission } from "./program.ts";
-import { bodyOf, demandLogin, missingNode, uploadOf } from "./requests.ts";
+import { demandLogin, missingNode, requestBody, uploadOf } from "./requests.ts";
 import { execute, STUBS } from "./stub-nodes.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -158,7 +158,7 @@ export class FakeComfy {
     const path = url.pathname.replace(/^\/api(?!\/jobs)/, "");
     const route = `${request.method} ${path}`;
     this.calls.push(route);
-    const body = await bodyOf(request);
+    const body = await requestBody(request);
     if (route === "POST /prompt") this.onSubmit?.();
     const { losesPrompts } = this.faults;
     await this.untilHeard();
