@@ -209,10 +209,9 @@ export class WorkerTasks {
       if (task && row) await discard(artifacts, row.run_id, task, result);
       return { settled: "stale" };
     }
-    const logged = result.log ? nodes.log(row.id, row.attempt, result.log).catch(() => {}) : undefined; // it means nothing to the run
-    const answer = await this.decide(row, task, result);
-    await logged;
-    return answer;
+    // Before the end is committed: whoever sees the end finds the log. A log that cannot be kept means nothing to the run.
+    if (result.log) await nodes.log(row.id, row.attempt, result.log).catch(() => {});
+    return this.decide(row, task, result);
   }
 
   private async decide(row: NodeRunRow, task: TaskName, result: TaskResult): Promise<Answer> {
