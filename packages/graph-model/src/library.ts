@@ -86,7 +86,7 @@ export interface Library {
 }
 
 /** The engine that `auto` means now: the first live one that is not left out. None that is not live ever stands in for it. */
-export function autoEngine(definition: NodeDefinition): LibraryEngine | undefined {
+export function autoEngine(definition: { readonly engines: readonly LibraryEngine[] }): LibraryEngine | undefined {
   return definition.engines.find((engine) => engine.live && engine.auto !== false);
 }
 

@@ -6,6 +6,7 @@ import type { Library, LibraryEngine, NodeDefinition } from "./library.ts";
 import { autoEngine, chosenEngine } from "./library.ts";
 import { enginesNotLive } from "./live.ts";
 import { portsOf } from "./ports.ts";
+import { resolver } from "./resolve.ts";
 
 const engine = (id: string, live: boolean, plane: Plane): LibraryEngine => ({
   id,
@@ -150,4 +151,30 @@ describe("[M4] a node without a live engine", () => {
     expect(found(graph(["load"]))).toEqual([]);
     expect(found(graph(["load", "sample"], {}, [wire]))).toEqual([["load", "", "load"]]);
   });
+});
+
+test("an edit of one node copies the definitions of none of the others", () => {
+  let copied = 0;
+  const watched = new Proxy(kind("python", "speak", { big: true }), {
+    ownKeys: (target) => {
+      copied++;
+      return Reflect.ownKeys(target);
+    },
+  });
+  const only: Library = { find: () => watched, all: () => [watched] };
+  const nodes = Array.from({ length: 300 }, (_, at) => ({
+    id: `n${at}`,
+    service: "speak",
+    plane: "python" as const,
+    status: "pending" as const,
+  }));
+  const first = { schema: "langgraph.v1", workflowId: "w", nodes, edges: [] } as unknown as Graph;
+  const next = resolver(only);
+  next(first);
+  validate(first, only);
+  copied = 0;
+  const edited = { ...first, nodes: first.nodes.with(7, { ...first.nodes[7], name: "Other" } as never) } as Graph;
+  next(edited);
+  validate(edited, only);
+  expect(copied).toBeLessThan(5);
 });

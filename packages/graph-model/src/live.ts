@@ -50,10 +50,10 @@ export function levelNotLive(level: Level): Issue[] {
     const inside = level.members(region).filter(executes);
     const [first] = inside;
     if (!first?.element) return [];
-    const engines = [...level.serversOf(region)];
+    const engines = level.serversOf(region);
     if (engines.length === 0) return []; // a region without any server is an issue of its own
     if (inside.some(namesEngine)) return [];
-    return whyNotLive(first.node, { ...first.element, engines });
+    return whyNotLive(first.node, first.element, engines);
   });
   const alone: Issue[] = [];
   for (const resolved of level.nodes) for (const found of nodeNotLive(resolved)) alone.push(found);
@@ -63,16 +63,17 @@ export function levelNotLive(level: Level): Issue[] {
 const NONE: readonly Issue[] = [];
 function nodeNotLive(resolved: ResolvedNode): readonly Issue[] {
   if (resolved.region || !resolved.element || !executes(resolved) || namesEngine(resolved)) return NONE;
-  return whyNotLive(resolved.node, { ...resolved.element, engines: [...enginesAlone(resolved)] });
+  return whyNotLive(resolved.node, resolved.element, enginesAlone(resolved));
 }
 
 /** Then that engine is waited for, and what is wrong with the name is an issue of the node (check/settings.ts). */
 const namesEngine = ({ settings: { engine = "auto" } }: ResolvedNode): boolean => engine !== "auto";
 
-function whyNotLive(node: GraphNode, definition: NodeDefinition): Issue[] {
-  if (autoEngine(definition)) return [];
+/** @param engines those of the definition that can run the node where it stands; asked for each node at each edit, so nothing is copied */
+function whyNotLive(node: GraphNode, definition: NodeDefinition, engines: readonly LibraryEngine[]): readonly Issue[] {
+  if (autoEngine({ engines })) return NONE;
   const reason = ({ label, reason: why }: LibraryEngine) => `${label}: ${(why ?? "no worker offers it").replace(/\.$/, "")}`;
-  const reasons = definition.engines.slice(0, REASONS_SHOWN).map(reason).join("; ");
+  const reasons = engines.slice(0, REASONS_SHOWN).map(reason).join("; ");
   return [
     issue(
       "warning",
