@@ -1,10 +1,9 @@
 // CEL with a budget. An evaluation spends units for each turn of a loop and each call, by the size of what they work on, and
 // one that has spent them all is over at once. Units and not time, so that every machine, and every replay, gives the same verdict.
 // One unit is what a step of the plainest loop takes; cel.test.ts holds what calls were measured to take beside that.
-import { type CelFunc, CelScalar, celEnv, celError, celFunc, isCelList, isCelMap, parse, plan } from "@bufbuild/cel";
+import { type CelFunc, CelScalar, celEnv, celError, celFunc, isCelError, isCelList, isCelMap, parse, plan } from "@bufbuild/cel";
 import { celOf } from "./cel-values.ts";
-
-export type Expr = NonNullable<ReturnType<typeof parse>["expr"]>;
+import { Condition, type Expr } from "./condition.ts";
 
 /** What an evaluation may spend: about what asking one question of each of 50,000 elements costs, some hundredths of a second. */
 const UNITS = 1_000_000;
@@ -12,7 +11,7 @@ const TURN = "@turn";
 const RANGE = "@range";
 
 /** The evaluation, or those that share a budget, spent all their units. */
-export class TooMuchWork extends Error {}
+class TooMuchWork extends Error {}
 
 let left = 0;
 /** How many units were spent since the process began; a driver gives way to others by it. */
@@ -181,10 +180,69 @@ const turn = costing(TURN, ([units]) => Number(units));
 const range = costing(RANGE, ([, over]) => (isCelList(over) || isCelMap(over) ? (over as { size: number }).size : 0));
 const standard = [...celEnv().funcs];
 const environment = celEnv({ funcs: [...standard.map(paid), turn, range] });
-export const FUNCTIONS: ReadonlySet<string> = new Set(standard.map(({ name }) => name));
+
+/** What a condition sees. */
+export interface ConditionScope {
+  /** The source's outputs by port; empty if it failed. */
+  output: Readonly<Record<string, unknown>>;
+  /** `class`, `code` and `message` of the source's failure; empty if it completed. */
+  error: Readonly<Record<string, unknown>>;
+  /** The graph's context. */
+  context: Readonly<Record<string, unknown>>;
+  /** The run's inputs. */
+  inputs: Readonly<Record<string, unknown>>;
+}
+
+/** A condition that could not be decided: a value it names is not there, or it is not true or false. */
+export class ConditionError extends Error {
+  override readonly name = "ConditionError";
+}
+
+type Evaluate = (scope: Readonly<Record<string, unknown>>) => unknown;
+/** Planned when that is first needed. */
+const plans = new WeakMap<Condition, Evaluate>();
+
+/** @throws ConditionError if the values do not allow an answer */
+export function holds(condition: Condition, scope: ConditionScope): boolean {
+  const value = answerOf(condition, scope);
+  if (typeof value !== "boolean")
+    throw new ConditionError(`The condition gives ${typeName(value)}, not true or false (in ${condition.text}).`);
+  return value;
+}
+
+/**
+ * What an expression over `inputs` gives: a number, a text or a truth value.
+ * @throws ConditionError if it is no expression, or names what is not there
+ */
+export function calculate(text: string, inputs: Readonly<Record<string, unknown>>): unknown {
+  const value = answerOf(new Condition(text), { inputs, output: {}, error: {}, context: {} });
+  return typeof value === "bigint" ? Number(value) : value;
+}
+
+function answerOf(condition: Condition, scope: ConditionScope): unknown {
+  const { parsed, text } = condition;
+  if ("bad" in parsed) throw new ConditionError(parsed.bad);
+  const evaluate = plans.get(condition) ?? planWithBudget(parsed.expression);
+  plans.set(condition, evaluate);
+  try {
+    const value = evaluate({ ...scope });
+    if (isCelError(value)) throw new ConditionError(`${sentence(value.message)} (in ${text})`);
+    return value;
+  } catch (error) {
+    if (error instanceof TooMuchWork)
+      throw new ConditionError(
+        `The condition is too much work for the values it was given, alone or with those judged before it for the same node (in ${text}).`,
+      );
+    throw error;
+  }
+}
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+const typeName = (value: unknown): string =>
+  value === null ? "null" : typeof value === "object" ? "a list or an object" : `a ${typeof value}`;
 
 /** @returns a function that evaluates, and throws TooMuchWork once the units are spent */
-export function planWithBudget(parsed: ReturnType<typeof parse>): (scope: Readonly<Record<string, unknown>>) => unknown {
+export function planWithBudget(parsed: ReturnType<typeof parse>): Evaluate {
   const size = payTurns(parsed.expr);
   const evaluate = plan(environment, parsed);
   return (scope) =>

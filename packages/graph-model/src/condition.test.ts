@@ -1,10 +1,10 @@
-import { parse } from "@bufbuild/cel";
+import { celEnv, parse } from "@bufbuild/cel";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Expr, withOneBudget } from "./cel.ts";
-import { Condition, ConditionError, type ConditionScope, nestingOf } from "./condition.ts";
+import { ConditionError, type ConditionScope, holds as isTrue, withOneBudget } from "./cel.ts";
+import { Condition, type Expr, FUNCTIONS, nestingOf } from "./condition.ts";
 
-const holds = (text: string, scope: ConditionScope): boolean => new Condition(text).holds(scope);
+const holds = (text: string, scope: ConditionScope): boolean => isTrue(new Condition(text), scope);
 const scope = (output: Record<string, unknown>, error = {}) => ({ output, error, context: { lang: "en" }, inputs: { n: 3 } });
 
 const IN_TOKYO = 'output.l.all(x, timestamp(int(x)).getHours("Asia/Tokyo") >= 0)';
@@ -175,8 +175,13 @@ describe("conditions of one form", () => {
     const known = new Set<string>();
     const [first, second] = ["output.n == 1", "output.n == 2"].map((text) => new Condition(text, known));
     expect([first?.fault, second?.fault, known.size]).toEqual([undefined, undefined, 1]);
-    expect([first?.holds(scope({ n: 2 })), second?.holds(scope({ n: 2 }))]).toEqual([false, true]);
+    expect([first, second].map((one) => isTrue(one as Condition, scope({ n: 2 })))).toEqual([false, true]);
   });
+});
+
+test("every function of CEL is known by name", () => {
+  const named = [...celEnv().funcs].map(({ name }) => name).filter((name) => /^[a-z]/i.test(name));
+  expect([...FUNCTIONS].toSorted()).toEqual([...new Set(named)].toSorted());
 });
 
 describe("brackets inside brackets", () => {

@@ -1,6 +1,8 @@
-// DESIGN E4: `when` on an edge is CEL (https://cel.dev) over what its source gave; no other code of a graph is evaluated.
-import { isCelError, parse } from "@bufbuild/cel";
-import { type Expr, FUNCTIONS, planWithBudget, TooMuchWork } from "./cel.ts";
+// DESIGN E4: `when` on an edge is CEL (https://cel.dev) over what its source gave; no other code of a graph is evaluated. Whether a text is
+// a condition is found by the parser alone, which a page can load; cel.ts evaluates, with eight times as much code.
+import { parse } from "@bufbuild/cel";
+
+export type Expr = NonNullable<ReturnType<typeof parse>["expr"]>;
 
 export const CONDITION_LIMIT = 1000;
 /** Brackets inside brackets: the parser goes deeper with each, and reads the innermost several times. */
@@ -10,30 +12,19 @@ const LOOPS = 5;
 const CHAINED = 3;
 const VARIABLES = ["output", "error", "context", "inputs"] as const;
 
-/** What a condition sees. */
-export interface ConditionScope {
-  /** The source's outputs by port; empty if it failed. */
-  output: Readonly<Record<string, unknown>>;
-  /** `class`, `code` and `message` of the source's failure; empty if it completed. */
-  error: Readonly<Record<string, unknown>>;
-  /** The graph's context. */
-  context: Readonly<Record<string, unknown>>;
-  /** The run's inputs. */
-  inputs: Readonly<Record<string, unknown>>;
-}
+/** The functions of CEL by name; its operators have names that begin with a sign. */
+export const FUNCTIONS: ReadonlySet<string> = new Set([
+  ...["bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"],
+  ...["contains", "endsWith", "matches", "size", "startsWith"],
+  ...["getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours", "getMilliseconds", "getMinutes"],
+  ...["getMonth", "getSeconds"],
+]);
 
-/** A condition that could not be decided: a value it names is not there, or it is not true or false. */
-export class ConditionError extends Error {
-  override readonly name = "ConditionError";
-}
+export type Parsed = { expression: ReturnType<typeof parse> } | { bad: string };
 
-type Evaluate = ReturnType<typeof planWithBudget>;
-type Parsed = { expression: ReturnType<typeof parse> } | { bad: string };
-
-/** The condition of an edge, parsed and compiled when that is first needed. The level of the resolved graph holds it (level.ts). */
+/** The condition of an edge, parsed when that is first needed. The level of the resolved graph holds it (level.ts). */
 export class Condition {
-  private parsed: Parsed | undefined;
-  private run: Evaluate | undefined;
+  private made: Parsed | undefined;
 
   /**
    * @param text what stands in the document; anything but a text is a fault
@@ -49,24 +40,15 @@ export class Condition {
     if (typeof this.text !== "string" || !this.text.trim()) return "A condition is a CEL expression, such as output.score > 0.5.";
     const form = formOf(this.text);
     if (form !== undefined && this.known.has(form)) return undefined;
-    const parsed = this.parse(this.text);
-    if ("bad" in parsed) return parsed.bad;
+    if ("bad" in this.parsed) return this.parsed.bad;
     if (form !== undefined) this.known.add(form);
     return undefined;
   }
 
-  /** @throws ConditionError if the values do not allow an answer */
-  holds(scope: ConditionScope): boolean {
-    const text = String(this.text);
-    this.run ??= planned(this.parse(text));
-    const value = evaluate(text, this.run, scope);
-    if (typeof value !== "boolean") throw new ConditionError(`The condition gives ${typeName(value)}, not true or false (in ${text}).`);
-    return value;
-  }
-
-  private parse(text: string): Parsed {
-    this.parsed ??= read(text);
-    return this.parsed;
+  /** Its expression, or why it has none. */
+  get parsed(): Parsed {
+    this.made ??= read(String(this.text));
+    return this.made;
   }
 }
 
@@ -87,26 +69,6 @@ function formOf(text: string): string | undefined {
     return /^(?:0|[1-9]\d{0,8})$/.test(token) ? "0" : token;
   });
   return isPlain ? form : undefined;
-}
-
-/** @throws ConditionError if it is none */
-function planned(parsed: Parsed): Evaluate {
-  if ("bad" in parsed) throw new ConditionError(parsed.bad);
-  return planWithBudget(parsed.expression);
-}
-
-function evaluate(text: string, run: Evaluate, scope: ConditionScope): unknown {
-  try {
-    const value = run({ ...scope });
-    if (isCelError(value)) throw new ConditionError(`${sentence(value.message)} (in ${text})`);
-    return value;
-  } catch (error) {
-    if (error instanceof TooMuchWork)
-      throw new ConditionError(
-        `The condition is too much work for the values it was given, alone or with those judged before it for the same node (in ${text}).`,
-      );
-    throw error;
-  }
 }
 
 function read(text: string): Parsed {
@@ -189,17 +151,4 @@ class Reading {
         return undefined;
     }
   }
-}
-
-const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-const typeName = (value: unknown): string =>
-  value === null ? "null" : typeof value === "object" ? "a list or an object" : `a ${typeof value}`;
-
-/**
- * What an expression over `inputs` gives: a number, a text or a truth value.
- * @throws ConditionError if it is no expression, or names what is not there
- */
-export function calculate(text: string, inputs: Readonly<Record<string, unknown>>): unknown {
-  const value = evaluate(text, planned(read(text)), { inputs, output: {}, error: {}, context: {} });
-  return typeof value === "bigint" ? Number(value) : value;
 }

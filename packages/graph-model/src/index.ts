@@ -1,4 +1,4 @@
-export { unitsSpent, withOneBudget } from "./cel.ts";
+export { ConditionError, type ConditionScope, holds, unitsSpent, withOneBudget } from "./cel.ts";
 export { type AnswerForm, readAnswer } from "./check/answer.ts";
 export { type ReadResult, readAnyText, readGraph, readGraphText } from "./check/document.ts";
 export { CHECKED_FORMATS } from "./check/formats.ts";
@@ -31,7 +31,7 @@ export {
   workflowOf,
 } from "./comfy/offer.ts";
 export { isOutputNode, type RegionParts, regionInput, slotOf } from "./comfy/prompt.ts";
-export { Condition, ConditionError, type ConditionScope } from "./condition.ts";
+export { Condition } from "./condition.ts";
 export { type Connectable, canConnect, wayOf, wiresForEach } from "./connect.ts";
 export * from "./decide.ts";
 export * from "./graph.ts";

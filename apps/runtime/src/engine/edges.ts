@@ -7,6 +7,7 @@ import {
   type EdgeDecision,
   edgeMetadata,
   type GraphEdge,
+  holds as isTrue,
   nodeTitle,
   type Outcome,
   unitsSpent,
@@ -81,7 +82,7 @@ function holds(scope: Scope, edge: GraphEdge, source: NodeRunRow): boolean {
   const condition = scope.level.condition(edge);
   if (!condition) return true;
   try {
-    return condition.holds({ output, error: { ...source.error }, context: scope.level.graph.context ?? {}, inputs: scope.within.inputs });
+    return isTrue(condition, { output, error: { ...source.error }, context: scope.level.graph.context ?? {}, inputs: scope.within.inputs });
   } catch (cause) {
     if (!(cause instanceof ConditionError)) throw cause;
     const from = scope.level.node(edge.from)?.node;

@@ -1,6 +1,6 @@
 // A ComfyUI workflow as an engine of a capability (templates/comfy): what it lacks on a server, and what its task is given.
 import type { Blueprint, RegionInput } from "@spindle/schemas";
-import { ConditionError, calculate } from "../condition.ts";
+import { ConditionError, calculate } from "../cel.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 type Prompt = Blueprint["prompt"];
