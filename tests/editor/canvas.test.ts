@@ -87,6 +87,38 @@ test("a view that shows the whole graph does so in a smaller window too, until s
   await page.setViewportSize({ width: 1440, height: 900 });
 });
 
+test("a large graph is opened as the boxes of its view, without a card in full, and its wires end at them", async () => {
+  const many = Array.from({ length: 160 }, (_, at) => template(`n${at}`, `Line ${at}`));
+  const places = Object.fromEntries(many.map((_, at) => [`n${at}`, { x: 400 * (at % 20), y: 420 * Math.floor(at / 20) }]));
+  await page.addInitScript(() => {
+    const seen = { full: 0 };
+    Object.assign(window, { seen });
+    new MutationObserver(() => {
+      seen.full = Math.max(seen.full, document.querySelectorAll(".card-node").length);
+    }).observe(document, { childList: true, subtree: true });
+  });
+  await open(graphOf(many, [wire("n0", "text", "n1", "text"), wire("n1", "text", "n2", "text")], { editor: { positions: places } }));
+  await expect.poll(() => page.locator(".card-far-away").count()).toBe(160);
+  await expect.poll(() => page.locator(".react-flow__edge-path").count()).toBe(2);
+  expect(await page.evaluate(() => (window as never as { seen: { full: number } }).seen.full)).toBe(0);
+  const ends = await page
+    .locator(".react-flow__edge-path")
+    .first()
+    .evaluate((path: SVGPathElement) => {
+      const at = (length: number) => path.getPointAtLength(length).matrixTransform(path.getScreenCTM() ?? undefined);
+      const box = (id: string) => (document.querySelector(`[data-id="${id}"] .card-far-away`) as Element).getBoundingClientRect();
+      const [start, end] = [at(0), at(path.getTotalLength())];
+      const [from, to] = [box("n0"), box("n1")];
+      const middle = ({ top, bottom }: DOMRect) => (top + bottom) / 2;
+      return [start.x - from.right, start.y - middle(from), end.x - to.left, end.y - middle(to)].map(Math.round).map(Math.abs);
+    });
+  for (const off of ends) expect(off).toBeLessThanOrEqual(2);
+  // Near enough to read, the cards have their ports again.
+  await cards().nth(0).click();
+  await page.keyboard.press("2");
+  await page.locator(".card-node .port.in").first().waitFor();
+});
+
 test("[C3] a wire is bent by a double click, its bend dragged, moved by keys, taken along and removed, each as one step", async () => {
   const id = await open();
   const { x, y } = await onWire();

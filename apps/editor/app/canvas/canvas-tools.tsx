@@ -1,17 +1,10 @@
-import {
-  type FitViewOptions,
-  getViewportForBounds,
-  type ReactFlowInstance,
-  useNodesInitialized,
-  useReactFlow,
-  useStore,
-  type Viewport,
-} from "@xyflow/react";
+import { getViewportForBounds, type ReactFlowInstance, useNodesInitialized, useReactFlow, useStore, type Viewport } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
 import { useEffect, useRef } from "react";
+import { create } from "zustand";
 import { moving } from "../ui/motion";
 import { Tip } from "../ui/tip";
-import { around, BOX_BELOW } from "./box";
+import { around, BOX_BELOW, type Box } from "./box";
 import { CARD } from "./flow";
 
 interface Size {
@@ -44,14 +37,24 @@ function sizeOf(element: string): Size | undefined {
   return width > 0 ? { width, height } : undefined;
 }
 
-/** How a view of what is so large is fitted into the canvas as it is now. */
-export function fitOptions(shown: Size): FitViewOptions {
-  const { top, right, bottom, left } = fitEdges(shown, sizeOf(".react-flow") ?? { width: 0, height: 0 }, sizeOf(".react-flow__minimap"));
-  return { maxZoom: MOST_ZOOM, padding: { top: `${top}px`, right: `${right}px`, bottom: `${bottom}px`, left: `${left}px` } };
+function viewOf(shown: Box, canvas: Size, minimap: Size | undefined): Viewport {
+  const { top, right, bottom, left } = fitEdges(shown, canvas, minimap);
+  const padding = { top: `${top}px`, right: `${right}px`, bottom: `${bottom}px`, left: `${left}px` } as const;
+  return getViewportForBounds(shown, canvas.width, canvas.height, LEAST_ZOOM, MOST_ZOOM, padding);
+}
+
+/**
+ * The view of a graph that is opened, before any card is drawn: React Flow would fit it once it has drawn and measured every card at
+ * full size, which are boxes in that view.
+ */
+export function firstView(boxes: readonly Box[], hasMinimap: boolean): Viewport {
+  const canvas = sizeOf(".canvas");
+  if (!canvas || boxes.length === 0) return { x: 0, y: 0, zoom: 1 };
+  return viewOf(around(boxes), canvas, hasMinimap ? MAP : undefined);
 }
 
 /** Where the view is in which the whole graph was fitted last. */
-let fitted: Viewport | undefined;
+const useFitted = create<{ view: Viewport | undefined }>(() => ({ view: undefined }));
 
 /** Shows the whole graph, or the nodes named. @param duration in ms */
 export async function fit(flow: ReactFlowInstance, ids?: Iterable<string>, duration = 280): Promise<void> {
@@ -66,9 +69,9 @@ export async function fit(flow: ReactFlowInstance, ids?: Iterable<string>, durat
   });
   const canvas = sizeOf(".react-flow");
   if (boxes.length === 0 || !canvas) return;
-  const shown = around(boxes);
-  const viewport = getViewportForBounds(shown, canvas.width, canvas.height, LEAST_ZOOM, MOST_ZOOM, fitOptions(shown).padding ?? 0);
-  if (!ids) fitted = viewport;
+  const viewport = viewOf(around(boxes), canvas, sizeOf(".react-flow__minimap"));
+  if (!ids) useFitted.setState({ view: viewport });
+  if (isSameView(viewport, flow.getViewport())) return; // a move to where the view is would draw everything again
   await flow.setViewport(viewport, { duration: moving(duration) });
 }
 
@@ -84,19 +87,15 @@ function useStayingFit(flow: ReactFlowInstance, isFittedAtStart: boolean): void 
     const hasOwn = flow.getNodes().some(({ type }) => type === "card");
     if (!isDrawn || !hasOwn || !isFirst.current) return;
     isFirst.current = false;
-    // React Flow has fitted what it took the cards for; by now their sizes are known, and where that leaves the view.
+    // The first view fits what the cards were taken for; by now their sizes are known, and where that leaves the view.
     void fit(flow, undefined, 0);
   }, [flow, isDrawn]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another size is what asks for it
   useEffect(() => {
-    if (fitted && isSameView(fitted, flow.getViewport())) void fit(flow, undefined, 0);
+    const { view } = useFitted.getState();
+    if (view && isSameView(view, flow.getViewport())) void fit(flow, undefined, 0);
   }, [width, height]);
-  useEffect(
-    () => () => {
-      fitted = undefined;
-    },
-    [],
-  );
+  useEffect(() => () => useFitted.setState({ view: undefined }), []);
 }
 
 const isSameView = (before: Viewport, now: Viewport): boolean =>
@@ -104,6 +103,7 @@ const isSameView = (before: Viewport, now: Viewport): boolean =>
 
 /** Whether a card lies under the minimap in a view that shows the whole graph and that nobody has moved: then the map goes. */
 export function useIsMapOver(): boolean {
+  const fitted = useFitted(({ view }) => view);
   return useStore(({ transform: [x, y, zoom], width, height, nodeLookup }) => {
     if (!fitted || !isSameView(fitted, { x, y, zoom })) return false;
     const left = (width - MAP.width - GAP - x) / zoom;

@@ -6,7 +6,6 @@ import {
   Background,
   BackgroundVariant,
   type EdgeChange,
-  type FitViewOptions,
   MiniMap,
   type NodeChange,
   ReactFlow,
@@ -21,9 +20,9 @@ import { moving } from "../ui/motion";
 import { BroughtNote, FrameCard, toBackdrop } from "./backdrop";
 import { addBend } from "./bends";
 import { BentEdge } from "./bent-edge";
-import { around } from "./box";
+import { BOX_BELOW } from "./box";
 import { CanvasProvider } from "./canvas-context";
-import { CanvasTools, fitOptions, LEAST_ZOOM, useIsMapOver } from "./canvas-tools";
+import { CanvasTools, firstView, LEAST_ZOOM, useIsMapOver } from "./canvas-tools";
 import { type GroupDrag, moveAll, toGroupNodes, withMembers } from "./drawn-groups";
 import { wireAt, wireUnder } from "./drawn-wires";
 import { duplicate, insertIntoWire, insertNode, place } from "./edits";
@@ -36,7 +35,7 @@ import { joinable, jointOfWire } from "./joint";
 import { useLandings } from "./landing";
 import { LinkHint } from "./link-hint";
 import { LoopEdge } from "./loop-edge";
-import { type CardNode, NodeCard } from "./node-card";
+import { BoxedContext, type CardNode, NodeCard } from "./node-card";
 import { NoteCard, type NoteNode, noteOfNodeId, toNotes } from "./note-card";
 import { DRAG_TYPE, keyOf } from "./offers";
 import { RailCard, useRails } from "./rail-card";
@@ -53,6 +52,7 @@ const TYPES = { card: NodeCard, frame: FrameCard, broughtNote: BroughtNote, note
 type Drawn = CardNode | NoteNode;
 const EDGE_TYPES = { loop: LoopEdge, bent: BentEdge };
 const NO_ATTRIBUTES = {};
+const UNMOVED: Viewport = { x: 0, y: 0, zoom: 1 };
 const MORE_KEYS = ["Shift", "Control", "Meta"];
 const CARD_WIDTH = { "--card-width-wide": `${CARD.width}px` } as React.CSSProperties;
 
@@ -99,15 +99,16 @@ export function Canvas({
   const groupDrag = useRef<GroupDrag>();
   // The view fits the graph that is opened, and never moves by itself after that: the first node of an empty graph stays where it is put.
   const [fitsAtStart] = useState(graph.nodes.length > 0 && !lastView && !focus);
-  const [firstFit, setFirstFit] = useState<FitViewOptions>({});
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the graph that is opened is fitted before its cards are drawn
-  useLayoutEffect(
-    () => setFirstFit(fitOptions(around(toNodes(graph, library, issues).map(({ position }) => ({ ...position, ...CARD }))))),
-    [],
-  );
+  const [startView, setStartView] = useState(fitsAtStart ? undefined : (lastView ?? UNMOVED));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the graph that is opened
+  useLayoutEffect(() => {
+    const boxes = () => toNodes(graph, library, issues).map(({ position }) => ({ ...position, ...CARD }));
+    if (!startView) setStartView(firstView(boxes(), hasMinimap));
+  }, []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: when the canvas goes
   useLayoutEffect(() => () => onLeave(flow.getViewport()), []);
   const isMapOver = useIsMapOver();
+  const isBoxed = useStore(({ panZoom, transform }) => (panZoom ? transform[2] : (startView?.zoom ?? 1)) < BOX_BELOW);
   const [refusal, setRefusal] = useState<string>();
   useEscape(refusal !== undefined, () => setRefusal(undefined));
   const openPalette = useOpenAt();
@@ -288,92 +289,94 @@ export function Canvas({
   return (
     <CanvasProvider value={parts}>
       <FitContext.Provider value={links.fits}>
-        {/* biome-ignore lint/a11y/noStaticElementInteractions: the drop zone; the library's rows add by keyboard too */}
-        <div
-          className="canvas"
-          data-testid="canvas"
-          tabIndex={-1}
-          style={CARD_WIDTH}
-          onDragOver={(event) => {
-            event.preventDefault();
-            const wire = event.dataTransfer.types.includes(DRAG_TYPE) ? wireAt({ x: event.clientX, y: event.clientY }) : undefined;
-            aimAtWire(wire !== undefined && jointOfWire(graph, wire) ? wire : undefined);
-          }}
-          onPointerMoveCapture={({ clientX, buttons }) => {
-            // A box that is drawn to the left takes what it touches, to the right what it encloses.
-            const mode =
-              buttons === 1 && boxFrom.current !== undefined && clientX < boxFrom.current ? SelectionMode.Partial : SelectionMode.Full;
-            if (mode !== boxMode) setBoxMode(mode);
-          }}
-          onDragLeave={() => aimAtWire(undefined)}
-          onDrop={drop}
-          onFocus={followFocus}
-          onDoubleClick={({ target, clientX: x, clientY: y }) =>
-            target instanceof Element && target.matches(".react-flow__pane") && openPalette({ x, y }, {})
-          }
-        >
-          <ReactFlow
-            nodes={drawn}
-            edges={drawnEdges}
-            nodeTypes={TYPES}
-            edgeTypes={EDGE_TYPES}
-            onNodesChange={changeNodes}
-            onEdgesChange={changeEdges}
-            onConnectStart={() => {
-              grip.hold();
-              setRefusal(undefined);
+        <BoxedContext.Provider value={isBoxed}>
+          {/* biome-ignore lint/a11y/noStaticElementInteractions: the drop zone; the library's rows add by keyboard too */}
+          <div
+            className="canvas"
+            data-testid="canvas"
+            tabIndex={-1}
+            style={CARD_WIDTH}
+            onDragOver={(event) => {
+              event.preventDefault();
+              const wire = event.dataTransfer.types.includes(DRAG_TYPE) ? wireAt({ x: event.clientX, y: event.clientY }) : undefined;
+              aimAtWire(wire !== undefined && jointOfWire(graph, wire) ? wire : undefined);
             }}
-            onConnect={links.join}
-            onConnectEnd={links.drop}
-            onNodeDragStart={(event, node) => beginDrag(event, node)}
-            onSelectionDragStart={(event, [node]) => node && beginDrag(event, node)}
-            onSelectionDragStop={(_, dragged) => dropCopies(dragged) || void grip.release()}
-            onSelectionStart={({ clientX }) => {
-              boxFrom.current = clientX;
+            onPointerMoveCapture={({ clientX, buttons }) => {
+              // A box that is drawn to the left takes what it touches, to the right what it encloses.
+              const mode =
+                buttons === 1 && boxFrom.current !== undefined && clientX < boxFrom.current ? SelectionMode.Partial : SelectionMode.Full;
+              if (mode !== boxMode) setBoxMode(mode);
             }}
-            onSelectionEnd={() => {
-              boxFrom.current = undefined;
-            }}
-            selectionMode={boxMode}
-            onNodeDrag={(_, __, dragged) => aimAtWire(wireBelow(dragged))}
-            onNodeDragStop={(_, __, dragged) => dropCard(dragged)}
-            onNodeDoubleClick={({ target }, { id }) => !isControl(target) && onEnter(id)}
-            onEdgeDoubleClick={({ clientX: x, clientY: y }, { id }) => addBend(sheet, graph, id, flow.screenToFlowPosition({ x, y }))}
-            isValidConnection={links.isValid}
-            onPaneClick={() => setRefusal(undefined)}
-            connectOnClick={false}
-            deleteKeyCode={null}
-            zoomOnDoubleClick={false}
-            multiSelectionKeyCode={MORE_KEYS}
-            minZoom={LEAST_ZOOM}
-            maxZoom={2}
-            fitView={fitsAtStart}
-            {...(lastView ? { defaultViewport: lastView } : {})}
-            fitViewOptions={firstFit}
-            onlyRenderVisibleElements={graph.nodes.length > 150}
-            proOptions={{ hideAttribution: true }}
+            onDragLeave={() => aimAtWire(undefined)}
+            onDrop={drop}
+            onFocus={followFocus}
+            onDoubleClick={({ target, clientX: x, clientY: y }) =>
+              target instanceof Element && target.matches(".react-flow__pane") && openPalette({ x, y }, {})
+            }
           >
-            <Background variant={BackgroundVariant.Dots} gap={20} size={1.4} color="var(--dot)" bgColor="var(--background-canvas)" />
-            {hasMinimap && graph.nodes.length > 0 && (
-              <MiniMap
-                className={isMapOver ? "over-card" : ""}
-                pannable
-                zoomable
-                nodeColor="var(--line-strong)"
-                maskColor="var(--scrim)"
-                bgColor="var(--background-overlay)"
-              />
+            {startView && (
+              <ReactFlow
+                nodes={drawn}
+                edges={drawnEdges}
+                nodeTypes={TYPES}
+                edgeTypes={EDGE_TYPES}
+                onNodesChange={changeNodes}
+                onEdgesChange={changeEdges}
+                onConnectStart={() => {
+                  grip.hold();
+                  setRefusal(undefined);
+                }}
+                onConnect={links.join}
+                onConnectEnd={links.drop}
+                onNodeDragStart={(event, node) => beginDrag(event, node)}
+                onSelectionDragStart={(event, [node]) => node && beginDrag(event, node)}
+                onSelectionDragStop={(_, dragged) => dropCopies(dragged) || void grip.release()}
+                onSelectionStart={({ clientX }) => {
+                  boxFrom.current = clientX;
+                }}
+                onSelectionEnd={() => {
+                  boxFrom.current = undefined;
+                }}
+                selectionMode={boxMode}
+                onNodeDrag={(_, __, dragged) => aimAtWire(wireBelow(dragged))}
+                onNodeDragStop={(_, __, dragged) => dropCard(dragged)}
+                onNodeDoubleClick={({ target }, { id }) => !isControl(target) && onEnter(id)}
+                onEdgeDoubleClick={({ clientX: x, clientY: y }, { id }) => addBend(sheet, graph, id, flow.screenToFlowPosition({ x, y }))}
+                isValidConnection={links.isValid}
+                onPaneClick={() => setRefusal(undefined)}
+                connectOnClick={false}
+                deleteKeyCode={null}
+                zoomOnDoubleClick={false}
+                multiSelectionKeyCode={MORE_KEYS}
+                minZoom={LEAST_ZOOM}
+                maxZoom={2}
+                defaultViewport={startView}
+                onlyRenderVisibleElements={graph.nodes.length > 150}
+                proOptions={{ hideAttribution: true }}
+              >
+                <Background variant={BackgroundVariant.Dots} gap={20} size={1.4} color="var(--dot)" bgColor="var(--background-canvas)" />
+                {hasMinimap && graph.nodes.length > 0 && (
+                  <MiniMap
+                    className={isMapOver ? "over-card" : ""}
+                    pannable
+                    zoomable
+                    nodeColor="var(--line-strong)"
+                    maskColor="var(--scrim)"
+                    bgColor="var(--background-overlay)"
+                  />
+                )}
+                <WirePlus graph={graph} selected={selectedAlone(selection, graph).edge} />
+                <LinkHint graph={graph} library={library} />
+              </ReactFlow>
             )}
-            <WirePlus graph={graph} selected={selectedAlone(selection, graph).edge} />
-            <LinkHint graph={graph} library={library} />
-          </ReactFlow>
-          <CanvasTools isFittedAtStart={fitsAtStart} />
-          {refusal && (
-            <output className="floating reason-chip" aria-live="assertive">
-              {refusal}
-            </output>
-          )}
-        </div>
+            <CanvasTools isFittedAtStart={fitsAtStart} />
+            {refusal && (
+              <output className="floating reason-chip" aria-live="assertive">
+                {refusal}
+              </output>
+            )}
+          </div>
+        </BoxedContext.Provider>
       </FitContext.Provider>
     </CanvasProvider>
   );

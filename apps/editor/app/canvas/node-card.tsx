@@ -1,18 +1,17 @@
 // The card of a node: shape from its definition, state from the run. It knows no capability by name.
 import type { NodeDefinition, Plane, ResolvedNode } from "@spindle/graph-model";
 import { nodeTitle } from "@spindle/graph-model";
-import { type Node, type NodeProps, useStore } from "@xyflow/react";
+import type { Node, NodeProps } from "@xyflow/react";
 import { CircleAlert, CircleHelp, CircleSlash, CornerUpRight, History, Octagon, Pin, WifiOff } from "lucide-react";
-import { memo, useMemo } from "react";
+import { createContext, memo, useContext, useMemo } from "react";
 import { useShownRuns } from "../session/run-store";
 import { PlaneMark } from "../ui/plane-mark";
 import { appearanceOf } from "../ui/words";
-import { BOX_BELOW } from "./box";
 import { CardFields, leaveField } from "./card-fields";
 import { CardFooter, StateIcon } from "./card-footer";
 import { CardPreview } from "./card-preview";
 import { cardFields } from "./fields";
-import { PortRows } from "./port-rows";
+import { PortRows, WireEnds } from "./port-rows";
 import { CriticalStep } from "./use-critical-path";
 import { useStale } from "./use-stale";
 
@@ -34,25 +33,41 @@ export type CardNode = Node<
   "card"
 >;
 
+/** Whether cards are drawn as boxes now. The canvas says it to all of them: asking the view is paid at each of its moves, by each card. */
+export const BoxedContext = createContext(false);
+
 export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>) {
-  const { resolved, ports, engine, draft, notCommercial, wired, problem, problems } = data;
-  const { node, definition, settings } = resolved;
+  return useContext(BoxedContext) ? <BoxedCard id={id} data={data} /> : <FullCard id={id} data={data} />;
+});
+
+type CardProps = Pick<NodeProps<CardNode>, "id" | "data">;
+
+function BoxedCard({ id, data: { resolved, ports, wired } }: CardProps) {
+  const { tone, isBypassed } = useTone(id, resolved);
+  const { node } = resolved;
+  return (
+    <div className="card-far-away" data-plane={node.plane} data-state={tone} data-off={resolved.isOff} data-bypassed={isBypassed}>
+      {nodeTitle(node)}
+      <WireEnds ports={ports} wired={wired} />
+    </div>
+  );
+}
+
+/** How the card looks, by its run, its settings and what was edited since. */
+function useTone(id: string, { settings }: ResolvedNode) {
   const nodeRun = useShownRuns((store) => store.nodes[id]);
   const cause = useStale(id);
   const isStale = cause !== undefined && nodeRun?.state === "succeeded" && !settings.pinned && !settings.disabled && !settings.bypassed;
-  const tone = isStale ? "stale" : appearanceOf(nodeRun?.state);
-  const boxed = useStore((store) => store.transform[2] < BOX_BELOW);
+  const isBypassed = settings.bypassed === true && !settings.disabled;
+  return { nodeRun, cause, isStale, isBypassed, tone: isStale ? "stale" : appearanceOf(nodeRun?.state) };
+}
+
+function FullCard({ id, data }: CardProps) {
+  const { resolved, ports, engine, draft, notCommercial, wired, problem, problems } = data;
+  const { node, definition, settings } = resolved;
+  const { nodeRun, cause, isStale, isBypassed, tone } = useTone(id, resolved);
   const fields = useMemo(() => cardFields(resolved), [resolved]);
   const title = nodeTitle(node);
-  const isBypassed = settings.bypassed === true && !settings.disabled;
-  const plane = node.plane as Plane;
-  if (boxed)
-    return (
-      <div className="card-far-away" data-plane={plane} data-state={tone} data-off={resolved.isOff} data-bypassed={isBypassed}>
-        {title}
-        <PortRows definition={ports} wired={wired} />
-      </div>
-    );
   const wide =
     fields.some(({ schema }) => schema["x-multiline"]) || (definition?.inputs.some((port) => port.schema["x-multiline"]) ?? false);
   return (
@@ -67,7 +82,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
     >
       {settings.breakpoint && <Breakpoint at={settings.breakpoint} />}
       <header>
-        <PlaneMark plane={plane} off={definition?.live === false} />
+        <PlaneMark plane={node.plane as Plane} off={definition?.live === false} />
         <h3 title={title}>{title}</h3>
         {definition === undefined ? (
           <CircleHelp size={14} className="text-bad" role="img" aria-label="Not in the library" />
@@ -116,7 +131,7 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
       <CardFooter id={id} settings={settings} isOff={resolved.isOff} isStale={isStale} />
     </article>
   );
-});
+}
 
 /** Beside the card, so that it combines with every state. */
 const Breakpoint = ({ at }: { at: "before" | "after" }) => (

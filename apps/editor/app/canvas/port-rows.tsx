@@ -9,29 +9,18 @@ interface PortRowsProps {
   definition: Pick<NodeDefinition, "inputs" | "outputs"> | undefined;
   /** Names of wired inputs, separated by spaces. */
   wired: string;
-  /** The node whose inputs have their fields in the rows, with what it sets; none in a box. */
-  node?: Pick<GraphNode, "id" | "params">;
-  settings?: NodeSettings;
+  /** The node whose inputs have their fields in the rows, with what it sets. */
+  node: Pick<GraphNode, "id" | "params">;
+  settings: NodeSettings;
   problems?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Inputs left, outputs right, in the same rows; below them the inputs that are mostly set by hand, with their fields. */
-export function PortRows({ definition, wired, node, settings = {}, problems }: PortRowsProps) {
-  const params = node?.params ?? {};
+export function PortRows({ definition, wired, node, settings, problems }: PortRowsProps) {
+  const params = node.params ?? {};
   const inputs = definition?.inputs ?? [];
   const outputs = definition?.outputs ?? [];
   const taken = new Set(wired.split(" "));
-  if (!node)
-    return (
-      <>
-        {inputs.map((port) => (
-          <PortHandle key={port.name} port={port} side="in" filled={taken.has(port.name)} />
-        ))}
-        {outputs.map((port) => (
-          <PortHandle key={port.name} port={port} side="out" filled />
-        ))}
-      </>
-    );
   const sockets = inputs.filter((port) => port.schema["x-inline"] !== true);
   const inline = inputs.filter((port) => port.schema["x-inline"] === true && (taken.has(port.name) || isShown(port, params)));
   return (
@@ -71,6 +60,25 @@ export function PortRows({ definition, wired, node, settings = {}, problems }: P
     </div>
   );
 }
+
+/**
+ * Where the wires of a box end. React Flow reads places by these attributes; its own handles each follow every move of the view,
+ * which a thousand cards in view cannot afford. No wire is drawn from a box by hand.
+ */
+export const WireEnds = ({ ports, wired }: { ports: Pick<NodeDefinition, "inputs" | "outputs">; wired: string }) => (
+  <>
+    {firstAnd(ports.inputs, new Set(wired.split(" "))).map(({ name }) => (
+      <i key={name} className="react-flow__handle react-flow__handle-left target" data-handleid={name} data-handlepos={Position.Left} />
+    ))}
+    {ports.outputs.map(({ name }) => (
+      <i key={name} className="react-flow__handle react-flow__handle-right source" data-handleid={name} data-handlepos={Position.Right} />
+    ))}
+  </>
+);
+
+/** The first port too: a wire that only orders two nodes ends there. */
+const firstAnd = (inputs: readonly Port[], wired: ReadonlySet<string>): Port[] =>
+  inputs.filter(({ name }, index) => index === 0 || wired.has(name));
 
 /** Rarely used inputs show once they are set. */
 const isShown = (port: Port, params: Readonly<Record<string, unknown>>): boolean =>
