@@ -29,6 +29,9 @@ interface Catalogue {
 }
 
 const ADVICE = "Write the same change in prisma/schema.prisma and in a migration.";
+/** No way of writing it in both places exists: Prisma would write a value into it. */
+const GENERATED =
+  "the migrations generate the column, which schema.prisma cannot say. Index the expression instead, or fill a plain column.";
 /** Where Prisma's tables are created, for as long as the transaction lasts. */
 const BESIDE = "spindle_written";
 
@@ -43,7 +46,7 @@ export async function driftOf(client: pg.Client, schema: string): Promise<string
     const failed = await client.query(sql).catch((error: Error) => error);
     if (failed instanceof Error) return [`What schema.prisma says fails on PostgreSQL: ${failed.message}. ${ADVICE}`];
     const wrong = await compare(client, await catalogueOf(client, BESIDE), made);
-    return wrong.map((line) => `${line} ${ADVICE}`);
+    return wrong.map((line) => (line.endsWith(GENERATED) ? line : `${line} ${ADVICE}`));
   } finally {
     await client.query("ROLLBACK");
   }
@@ -105,7 +108,7 @@ async function columnDrift(client: pg.Client, place: string, written: Column | u
   const nulls = ({ nullable }: Column) => (nullable ? "allowed" : "refused");
   const wrong = differ(place, "the type", written.type, made.type);
   if (!written.list) wrong.push(...differ(place, "NULL is", nulls(written), nulls(made))); // Prisma writes no list as NULL
-  if (made.generated) wrong.push(`${place}: the migrations generate the column, so no query of Prisma can write it.`);
+  if (made.generated) wrong.push(`${place}: ${GENERATED}`);
   else if (!(await sameDefault(client, written, made)))
     wrong.push(...differ(place, "the default is", shown(written.fills), shown(made.fills)));
   return wrong;

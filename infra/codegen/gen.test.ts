@@ -313,7 +313,7 @@ CREATE TABLE part PARTITION OF _parts DEFAULT;`;
       "A.call: schema.prisma says the default is 'now()', the migrations now().",
       'A.text: schema.prisma says the type "Mood", the migrations text.',
       "A.spaced: schema.prisma says the default is 3, the migrations 4.",
-      "A.made: the migrations generate the column, so no query of Prisma can write it.",
+      "A.made: the migrations generate the column, which schema.prisma cannot say. Index the expression instead, or fill a plain column.",
       "A.bytes: schema.prisma says the default is \\x6869, the migrations \\x6870.",
       "schema.prisma has an index of A (note DESC), which no migration creates.",
       "schema.prisma has an index of A (seen USING hash), which no migration creates.",
@@ -322,6 +322,14 @@ CREATE TABLE part PARTITION OF _parts DEFAULT;`;
       "The migrations create an index of A (seen), which schema.prisma lacks.",
       "schema.prisma has an index of B (primary key id), which no migration creates.",
       "The migrations create an index of B (unique id), which schema.prisma lacks.",
+    ]);
+    const related = "model A {\n  id String @id\n  bId String\n  b B @relation(fields: [bId], references: [id])\n}\n";
+    const sql = `CREATE TABLE "B" (id TEXT PRIMARY KEY, code TEXT NOT NULL); CREATE UNIQUE INDEX ON "B" (code) NULLS NOT DISTINCT;
+      CREATE TABLE "A" (id TEXT PRIMARY KEY, "bId" TEXT NOT NULL REFERENCES "B" (code) ON UPDATE CASCADE);`;
+    expect(await drift(`${related}model B {\n  id String @id\n  code String @unique\n  as A[]\n}\n`, sql)).toEqual([
+      "A (bId -> B): schema.prisma says the other column is id, the migrations code.",
+      "schema.prisma has an index of B (unique code), which no migration creates.",
+      "The migrations create an index of B (unique code NULLS NOT DISTINCT), which schema.prisma lacks.",
     ]);
     expect(await drift("model A {\n  id Int?\n}\n", SQL)).toEqual([
       expect.stringMatching(/^schema\.prisma is refused by Prisma: .*unique criteria/s),

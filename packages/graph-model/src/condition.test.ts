@@ -40,6 +40,8 @@ describe("[E4, RC3] a condition", () => {
     ["output.l.exists_one(a, output.l.filter(b, b == a).size() > 0)", /too slow/],
     [`${"(".repeat(51)}true${")".repeat(51)}`, /more than 50 brackets/],
     ["a raw text that ends in a backslash", /more than 50 brackets/, `r"\\" == ${"(".repeat(51)}"x"${")".repeat(51)}`],
+    ["a map in a map", /more than 50 brackets/, `${"{1: ".repeat(51)}1${"}".repeat(51)} == 1`],
+    ["raw bytes that end in a backslash", /more than 50 brackets/, `br"\\" == ${"(".repeat(51)}b"x"${")".repeat(51)}`],
     ["a quote in a comment", /more than 50 brackets/, `1 == // "\n${"(".repeat(51)}1${")".repeat(51)} // "`],
     [`${"[".repeat(480)}1${"]".repeat(480)} == 1`, /more than 50 brackets/],
   ] as [string, RegExp, string?][])("%s is refused before it runs", (title, why, text = title) =>

@@ -86,6 +86,23 @@ test("[M2] workers of one plane that offer different things are joined, whoever 
   }
 });
 
+test("[E13] of two versions of a ComfyUI class stands the one that a server has which answers", () => {
+  const engine = (id: string, live: boolean) => ({ id, label: id, plane: "comfy" as const, draft: false, live });
+  const bridge = (version: string, server: string, live: boolean) => ({
+    generatedAt: "2026-01-01T00:00:00.000Z",
+    capabilities: [
+      { ...(python.capabilities[0] as Capability), id: "Load", plane: "comfy" as const, version, engines: [engine(server, live)] },
+    ],
+  });
+  const joined = (first: boolean, second: boolean) => {
+    const [load] = joinManifests([bridge("2", "new", first), bridge("1", "old", second)]).capabilities;
+    return [load?.version, load?.engines?.map(({ id, live }) => `${id} ${live}`)];
+  };
+  expect(joined(false, true)).toEqual(["1", ["old true", "new false"]]);
+  expect(joined(true, true)).toEqual(["2", ["new true", "old false"]]);
+  expect(joined(false, false)).toEqual(["2", ["new false", "old false"]]);
+});
+
 describe("[M2] what one that does not answer offered", () => {
   const engine = (id: string, plane: "python" | "comfy" = "python") => ({ id, label: id, plane, draft: false, live: true });
   const entry = (id: string, version: string, engines: ReturnType<typeof engine>[], more: Partial<Capability> = {}): Capability => ({

@@ -22,7 +22,7 @@ export default function TemplatesPage() {
   const [runId, setRunId] = useState<string>();
   useRun(runId);
   usePageTitle(template.data?.title ?? "Templates");
-  useEffect(() => () => useRunStore.getState().clear(), []);
+  useEffect(() => () => useRunStore.getState().watch(undefined), []);
   const chosen = useRef<HTMLAnchorElement>(null);
   const isListed = templates.data !== undefined;
   // Where the list is a row, the one that is shown may lie outside of it.

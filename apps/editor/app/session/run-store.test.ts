@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { isEndedNodeState, NODE_CHANGES, type RunEvent } from "@spindle/schemas";
 import { beforeEach, describe, expect, test } from "vitest";
-import { isKnownEvent, showNews, useRunStore } from "./run-store";
+import { isKnownEvent, openRun, showNews, useRunStore } from "./run-store";
 import type { Live, RunView } from "./types";
 
 const samples = new URL("../../../../schemas/samples/run-event/valid/", import.meta.url);
@@ -10,11 +10,14 @@ const RUN = { id: "r", number: 1, state: "running", lastSeq: -1, nodes: [], coun
 const at = "2026-11-20T10:00:00.000Z";
 const error = { code: "node.exception", message: "No." };
 const showEvent = (event: RunEvent) => {
-  showNews([{ kind: "event", event }]);
+  showNews([{ of: "r", news: { kind: "event", event } }]);
   return isKnownEvent(event);
 };
-const showLive = (live: Live) => showNews([{ kind: "live", live }]);
-const showSnapshot = (run: RunView) => showNews([{ kind: "snapshot", run }]);
+const showLive = (live: Live) => showNews([{ of: "r", news: { kind: "live", live } }]);
+const showSnapshot = (run: RunView) => {
+  getState().watch(run.id);
+  showNews([{ of: run.id, news: { kind: "snapshot", run } }]);
+};
 const row = (node: string) => useRunStore.getState().nodes[node];
 let seq = 0;
 const tell = (type: RunEvent["type"], body: object = {}, path = "a") =>
@@ -142,7 +145,8 @@ describe("a run", () => {
     expect([getState().nodes, getState().run]).toEqual([nodes, run]);
   });
   test("hears of nothing before its snapshot is there", () => {
-    getState().clear();
+    getState().watch(undefined);
+    getState().watch("r");
     tell("node.running");
     expect([getState().run, getState().nodes]).toEqual([undefined, {}]);
   });
@@ -220,16 +224,34 @@ test("what comes at once is one change, and the same as if it came apart", () =>
     event(4, "node.failed", "b", { error }),
   ];
   queued(["a", "b"]);
-  for (const each of news) showNews([each]);
+  for (const each of news) showNews([{ of: "r", news: each }]);
   const apart = getState();
   showSnapshot(RUN);
   queued(["a", "b"]);
   let changes = 0;
   const stop = useRunStore.subscribe(() => changes++);
-  showNews(news);
+  showNews(news.map((each) => ({ of: "r", news: each })));
   stop();
   expect(changes).toBe(1);
   expect(getState().nodes).toEqual(apart.nodes);
   expect(getState().live).toEqual(apart.live);
   expect(getState().run).toEqual(apart.run);
+});
+
+test("what is still on its way of a run that is shown no more is left out", () => {
+  const live = { node: "a", progress: 0.5, previews: [{ artifact: "of-r" }] } as unknown as Live;
+  queued(["a"]);
+  showSnapshot({ ...RUN, id: "next" } as RunView);
+  showLive(live);
+  showNews([{ of: "r", news: { kind: "snapshot", run: RUN } }]);
+  expect([getState().run?.id, getState().live, getState().previews]).toEqual(["next", {}, {}]);
+  getState().watch(undefined);
+  showNews([{ of: "next", news: { kind: "snapshot", run: RUN } }]);
+  expect(getState().run).toBeUndefined();
+});
+
+test("a run that has ended is open no more", () => {
+  expect(openRun({ run: RUN })).toBe(RUN);
+  expect(openRun({ run: undefined })).toBeUndefined();
+  for (const state of ["succeeded", "failed", "cancelled"] as const) expect(openRun({ run: { ...RUN, state } })).toBeUndefined();
 });

@@ -25,20 +25,24 @@ export interface LevelRuns {
 }
 
 interface RunStore extends LevelRuns {
+  /** The run that is to be shown: news of any other, which may still be on their way, are left out. */
+  watched: string | undefined;
   run: RunView | undefined;
   /** The level that the canvas shows, while it is not the graph itself. */
   inside: (LevelRuns & { calls: readonly string[] }) | undefined;
-  clear(): void;
+  /** From now on that run is shown; undefined shows none. */
+  watch(run: string | undefined): void;
 }
 
+const NOTHING_KNOWN: LevelRuns = { nodes: {}, live: {}, counts: {}, previews: {} };
+
 export const useRunStore = create<RunStore>((set) => ({
+  watched: undefined,
   run: undefined,
-  nodes: {},
-  live: {},
-  counts: {},
-  previews: {},
+  ...NOTHING_KNOWN,
   inside: undefined,
-  clear: () => set({ run: undefined, nodes: {}, live: {}, counts: {}, previews: {} }),
+  watch: (id) =>
+    set(({ run }) => (run !== undefined && run.id === id ? { watched: id } : { watched: id, run: undefined, ...NOTHING_KNOWN })),
 }));
 
 /** What is known of the level that the canvas shows. */
@@ -50,17 +54,29 @@ export const useShownRuns = <T>(read: (level: LevelRuns) => T): T => useRunStore
  * with each event: a component reads no more of it than it draws.
  */
 export const useOpenRun = <T>(read: (run: RunView) => T): T | undefined =>
-  useRunStore(({ run }) => (run && !isEndedRunState(run.state) ? read(run) : undefined));
+  useRunStore((store) => {
+    const run = openRun(store);
+    return run && read(run);
+  });
+
+export const openRun = ({ run }: Pick<RunStore, "run">): RunView | undefined => (run && !isEndedRunState(run.state) ? run : undefined);
 
 export const useIsRunOpen = (): boolean => useOpenRun(() => true) ?? false;
 
 /** News of a run: all of it as it is now, a committed event, or what a node reports meanwhile. */
 export type WatchedNews = { kind: "snapshot"; run: RunView } | { kind: "event"; event: RunEvent } | { kind: "live"; live: Live };
 
-/** Shows news in their order, as one change of the page. */
-export const showNews = (news: readonly WatchedNews[]): void => useRunStore.setState((now) => news.reduce(withNews, now));
+/** News, with the id of the run that they are of. */
+export interface NewsOfRun {
+  of: string;
+  news: WatchedNews;
+}
 
-function withNews(now: RunStore, news: WatchedNews): RunStore {
+/** Shows news in their order, as one change of the page. */
+export const showNews = (all: readonly NewsOfRun[]): void => useRunStore.setState((now) => all.reduce(withNews, now));
+
+function withNews(now: RunStore, { of, news }: NewsOfRun): RunStore {
+  if (of !== now.watched) return now;
   if (news.kind === "snapshot") return withSnapshot(now, news.run);
   return news.kind === "event" ? withEvent(now, news.event) : withLive(now, news.live);
 }

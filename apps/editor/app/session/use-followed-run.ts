@@ -20,6 +20,6 @@ export function useFollowedRun(graphId: string): FollowedRun {
   const id = own ?? newest;
   // biome-ignore lint/correctness/useExhaustiveDependencies: a newer run than one's own takes over when the list names it
   useEffect(() => setOwn(undefined), [newest]);
-  useEffect(() => () => useRunStore.getState().clear(), []);
+  useEffect(() => () => useRunStore.getState().watch(undefined), []);
   return { id, notRunning: data?.find((run) => run.id === id)?.notRunning ?? null, follow: setOwn };
 }
