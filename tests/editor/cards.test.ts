@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { restingBox, shot, shots } from "../support/browser.ts";
 import { filmGraph } from "../support/comfy.ts";
 import { Editor } from "../support/editor.ts";
-import { graphOf, named, node, placed, wire } from "../support/spindle.ts";
+import { graphOf, named, node, placed, wait, wire } from "../support/spindle.ts";
 
 let editor: Editor;
 let page: Page;
@@ -148,6 +148,16 @@ test("a card looks back at its previews, and its buttons are large enough in a f
   await page.getByRole("dialog", { name: "Upscale" }).locator("video").waitFor();
   await shot(page, "cards-look-video");
   await page.keyboard.press("Escape");
+});
+
+test("a wire into a node that waits its turn is dotted, and flows while the node runs", async () => {
+  const [first, second] = [wait("a", { seconds: 2 }), wait("b", { seconds: 2 })];
+  await editor.open(graphOf([first, second], [wire("a", "value", "b", "value")]));
+  await run();
+  await page.locator(".react-flow__edge.queued:not(.flow)").waitFor({ state: "attached" });
+  await page.locator(".react-flow__edge.flow:not(.queued)").waitFor({ state: "attached" });
+  await page.getByTestId("run-bar").waitFor({ state: "detached" });
+  await expect.poll(() => page.locator(".react-flow__edge:is(.flow, .queued)").count()).toBe(0);
 });
 
 test("nothing complained", () => expect(editor.complaints).toEqual([]));
