@@ -113,6 +113,11 @@ test("a large graph is opened as the boxes of its view, without a card in full, 
       return [start.x - from.right, start.y - middle(from), end.x - to.left, end.y - middle(to)].map(Math.round).map(Math.abs);
     });
   for (const off of ends) expect(off).toBeLessThanOrEqual(2);
+  const drawnMap = await page.locator(".react-flow__minimap").evaluate((map) => {
+    const [frame, drawn] = [map, map.querySelector("svg") as SVGElement].map((element) => element.getBoundingClientRect());
+    return [(drawn as DOMRect).right - (frame as DOMRect).right, (drawn as DOMRect).bottom - (frame as DOMRect).bottom];
+  });
+  for (const cutOff of drawnMap) expect(cutOff).toBeLessThanOrEqual(2);
   // Near enough to read, the cards have their ports again.
   await cards().nth(0).click();
   await page.keyboard.press("2");

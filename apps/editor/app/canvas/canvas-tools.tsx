@@ -18,8 +18,8 @@ const MOST_ZOOM = 1;
 /** What lies over the canvas at its edges stays free of cards. */
 const EDGES = { top: 48, right: 48, bottom: 72, left: 72 };
 const GAP = 12;
-/** As the style sheets have it. */
-const MAP = { width: 168, height: 108 };
+/** Given to React Flow as its style, from which it takes the scale of the map, too. */
+export const MAP = { width: 168, height: 108 };
 const MOST_UNZOOM = 2.5;
 
 /** The room at the edges of a view of `shown`; the corner of the minimap is left free where that costs less, beside it or above it. */

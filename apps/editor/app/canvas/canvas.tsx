@@ -22,7 +22,7 @@ import { addBend } from "./bends";
 import { BentEdge } from "./bent-edge";
 import { BOX_BELOW } from "./box";
 import { CanvasProvider } from "./canvas-context";
-import { CanvasTools, firstView, LEAST_ZOOM, useIsMapOver } from "./canvas-tools";
+import { CanvasTools, firstView, LEAST_ZOOM, MAP, useIsMapOver } from "./canvas-tools";
 import { type GroupDrag, moveAll, toGroupNodes, withMembers } from "./drawn-groups";
 import { wireAt, wireUnder } from "./drawn-wires";
 import { duplicate, insertIntoWire, insertNode, place } from "./edits";
@@ -358,6 +358,7 @@ export function Canvas({
                 {hasMinimap && graph.nodes.length > 0 && (
                   <MiniMap
                     className={isMapOver ? "over-card" : ""}
+                    style={MAP}
                     pannable
                     zoomable
                     nodeColor="var(--line-strong)"
