@@ -1,4 +1,6 @@
 // The page System, in a real browser: what works, what waits, pausing and raising, and what it is like when parts are away.
+import type { CombinedManifest } from "@spindle/schemas";
+import pg from "pg";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Browser, openBrowser, shot, shots } from "../support/browser.ts";
@@ -88,6 +90,34 @@ test("[L6] a worker that is killed, and a ComfyUI that needs a login, are shown 
   await expectNoSidewaysScroll();
   spindle.fake.faults = {};
   expect(ada.complaints).toEqual([]);
+});
+
+test("[M2] a worker that will not come back is forgotten on the page, and its capabilities leave the library", async () => {
+  const { capabilities } = (await (await fetch(`${spindle.url}/api/capabilities`)).json()) as CombinedManifest;
+  const own = { ...capabilities.find(({ plane }) => plane === "python"), id: "of_studio_9", label: "Of studio 9" };
+  const manifest = JSON.stringify({ generatedAt: new Date().toISOString(), capabilities: [own] });
+  const db = new pg.Client({ connectionString: spindle.env.DATABASE_URL as string });
+  await db.connect();
+  await db.query("INSERT INTO worker_manifest (plane, worker, sha256, manifest) VALUES ('python', 'studio-9', 'none', $1)", [manifest]);
+  await db.end();
+  await page.setViewportSize({ width: 1280, height: 800 });
+  const gone = page.getByTestId("worker-gone");
+  await gone.getByText("studio-9").waitFor({ timeout: 60_000 });
+  await expect
+    .poll(() =>
+      page
+        .getByTestId(/^worker-/)
+        .filter({ hasText: "Live" })
+        .getByRole("button", { name: /^Forget/ })
+        .count(),
+    )
+    .toBe(0);
+  expect(await gone.count()).toBe(1);
+  await shots(page, "system-gone", gone);
+  await gone.getByRole("button", { name: "Forget studio-9" }).click();
+  await page.getByText("studio-9 is forgotten.").waitFor();
+  await gone.waitFor({ state: "detached" });
+  await expect.poll(async () => (await (await fetch(`${spindle.url}/api/capabilities`)).text()).includes("of_studio_9")).toBe(false);
 });
 
 test("[L6] while the server does not answer the page says that what it shows is old; once it does, that is gone", async () => {

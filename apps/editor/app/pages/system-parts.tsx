@@ -12,7 +12,10 @@ const WORKERS = {
 } as const satisfies Record<System["workers"][number]["state"], object>;
 const KINDS = { python: "Python worker", comfy: "Bridge to ComfyUI" } as Record<string, string>;
 
-export function Workers({ workers, runtimes, stores }: Pick<System, "workers" | "runtimes" | "stores">) {
+type WorkersProps = Pick<System, "workers" | "kept" | "runtimes" | "stores"> & { onForget(worker: string): void };
+
+export function Workers({ workers, kept, runtimes, stores, onForget }: WorkersProps) {
+  const gone = kept.filter(({ name }) => !workers.some((worker) => worker.name === name));
   const isHeard = stores.some(({ id, state }) => id === "redis" && state === "up");
   return (
     <ul className="card system-list system-card" aria-label="Workers">
@@ -55,6 +58,7 @@ export function Workers({ workers, runtimes, stores }: Pick<System, "workers" | 
               {state === "silent" ? (
                 <span className="text-muted">
                   Heard of last {ago(heardAt)}. Look at its log, and start it again; what it had is done elsewhere once its lease is over.
+                  {kept.some((each) => each.name === name) && <Forget name={name} onForget={onForget} />}
                 </span>
               ) : (
                 <>
@@ -77,12 +81,34 @@ export function Workers({ workers, runtimes, stores }: Pick<System, "workers" | 
           </li>
         );
       })}
+      {gone.map(({ plane, name, heardAt }) => (
+        <li key={name} className="system-row" data-testid="worker-gone">
+          <PlaneMark plane={plane === "comfy" ? "comfy" : "python"} small off />
+          <span className="system-name">
+            {KINDS[plane] ?? plane} <span className="text-faint monospace system-id">{name}</span>
+          </span>
+          <span className="chip">Gone</span>
+          <span className="system-tasks text-small">
+            <span className="text-muted">
+              Heard of last {ago(heardAt)}. What it offered stays in the library, offline, so that graphs keep their nodes. Start it again,
+              or forget it if it will not come back.
+              <Forget name={name} onForget={onForget} />
+            </span>
+          </span>
+        </li>
+      ))}
       {isHeard && !workers.some(({ plane, state }) => plane === "python" && state !== "silent") && (
         <li className="text-muted text-small">No Python worker answers. Start one; what waits for it stays.</li>
       )}
     </ul>
   );
 }
+
+const Forget = ({ name, onForget }: { name: string; onForget(worker: string): void }) => (
+  <button type="button" className="button" aria-label={`Forget ${name}`} onClick={() => onForget(name)}>
+    Forget
+  </button>
+);
 
 export function StoreCards({ stores }: Pick<System, "stores">) {
   return (

@@ -20,7 +20,7 @@ export default function SystemPage() {
   const trpc = useTRPC();
   usePageTitle("System");
   const { data: system, dataUpdatedAt, error, isPending } = useQuery({ ...trpc.system.get.queryOptions(), refetchInterval: EVERY_MS });
-  const { pause, resume } = usePauses();
+  const { forget, pause, resume } = usePauses();
   const now = useNow();
   const isOld = system !== undefined && now - dataUpdatedAt > OLD_MS;
   return (
@@ -71,7 +71,7 @@ export default function SystemPage() {
                 ))}
               </Section>
               <Section title="Workers" id="workers">
-                <Workers {...system} />
+                <Workers {...system} onForget={forget} />
               </Section>
               <Section title="Stores" id="stores">
                 <StoreCards stores={system.stores} />

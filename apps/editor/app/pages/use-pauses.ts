@@ -18,6 +18,7 @@ export function usePauses() {
   const options = { onSettled, onError: toastError };
   const pausing = useMutation(trpc.system.pause.mutationOptions(options));
   const resuming = useMutation(trpc.system.resume.mutationOptions(options));
+  const forgetting = useMutation(trpc.system.forget.mutationOptions(options));
   const raising = useMutation(trpc.system.prioritise.mutationOptions(options));
   const pause = async (device: string, label: string) => {
     await pausing.mutateAsync({ device }).then(
@@ -45,5 +46,10 @@ export function usePauses() {
       () => {},
     );
   };
-  return { pause, resume, prioritise, isPending: pausing.isPending || resuming.isPending };
+  const forget = (worker: string) =>
+    forgetting.mutateAsync({ worker }).then(
+      () => toast("info", `${worker} is forgotten. What it alone offered has left the library, and is back when it is started again.`),
+      () => {},
+    );
+  return { forget, pause, resume, prioritise, isPending: pausing.isPending || resuming.isPending };
 }

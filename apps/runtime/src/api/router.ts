@@ -5,6 +5,7 @@ import {
   validateCreateGraphRequest,
   validateDefinitionRequest,
   validateDeviceRequest,
+  validateDrainRequest,
   validateEngineRequest,
   validateForkRequest,
   validateIdRequest,
@@ -149,6 +150,8 @@ const system = router({
   prioritise: procedure
     .input(requestReader(validatePriorityRequest))
     .mutation(({ ctx, input }) => ctx.queue.prioritise(input.id, input.priority)),
+  /** Takes what a worker offered out of the library that does not answer. */
+  forget: procedure.input(requestReader(validateDrainRequest)).mutation(({ ctx, input }) => ctx.library.forget(input.worker ?? "")),
 });
 
 export const appRouter = router({

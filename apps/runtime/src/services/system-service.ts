@@ -73,6 +73,13 @@ export interface SystemWorker {
   slots: { id: string; kind: "gpu" | "cpu"; ready: boolean; task: RunningTask | null }[];
 }
 
+export interface KeptWorker {
+  plane: string;
+  name: string;
+  /** ISO 8601: when it was heard of last. */
+  heardAt: string;
+}
+
 export interface SystemServer {
   id: string;
   device: string;
@@ -112,6 +119,8 @@ export interface SystemView {
   /** Null while PostgreSQL does not answer. */
   runtimes: SystemRuntime[] | null;
   workers: SystemWorker[];
+  /** Those that do not answer, and whose capabilities stay in the library until somebody forgets them. */
+  kept: KeptWorker[];
   /** Null while PostgreSQL does not answer. */
   devices: SystemDevice[] | null;
   servers: SystemServer[];
@@ -132,7 +141,7 @@ interface SystemParts {
   db: Pick<Database, "pool">;
   redis: Redis;
   owner: string;
-  library: Pick<LibraryService, "library" | "manifest">;
+  library: Pick<LibraryService, "library" | "manifest" | "keptWorkers">;
   roster: Pick<WorkerRoster, "all">;
   positions: Pick<QueuePositions, "queues">;
   pauses: Pick<Pauses, "ofDevice" | "refresh">;
@@ -163,11 +172,18 @@ export class SystemService {
       paused: all ? { since: all.at.toISOString(), by: all.by } : null,
       runtimes,
       workers: workers.map((worker) => workerView(worker, devices ?? [])),
+      kept: this.kept(workers),
       devices,
       servers: serversOf(workers),
       capabilities: this.capabilities(),
       stores: found,
     };
+  }
+
+  private kept(workers: readonly KnownWorker[]): KeptWorker[] {
+    const answering = new Set(workers.flatMap(({ worker, state }) => (state === "silent" ? [] : [worker])));
+    const gone = this.parts.library.keptWorkers().filter(({ worker }) => !answering.has(worker));
+    return gone.map(({ plane, worker, reportedAt }) => ({ plane, name: worker, heardAt: reportedAt.toISOString() }));
   }
 
   private async devices(): Promise<SystemDevice[]> {
