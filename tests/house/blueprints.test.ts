@@ -1,10 +1,14 @@
 // Each workflow of templates/comfy: its form, its files, and that a real ComfyUI takes what it sends (recorded).
-import type { Blueprint } from "@spindle/schemas";
-import { validateBlueprint } from "@spindle/schemas";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { inWords, modelBytes, modelsName } from "@spindle/graph-model";
+import { type Blueprint, validateBlueprint } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
+import { ROOT } from "../../infra/launch/paths.ts";
 import { blueprints, edgesOf, inputOf, promptOf, recordedChecks, sha256Of } from "../support/workflow-edges.ts";
 
 const servers = recordedChecks();
+const page = readFileSync(join(ROOT, "docs/gpu.md"), "utf8").split("\n");
 const RECORD = "record it anew: workers/comfy-bridge/test/recordings/README.md";
 
 describe.each(blueprints.map((blueprint) => [blueprint.name, blueprint] as const))("the workflow %s", (_, blueprint) => {
@@ -21,7 +25,18 @@ describe.each(blueprints.map((blueprint) => [blueprint.name, blueprint] as const
     expect(weights.filter((name) => !named.has(name))).toEqual([]);
     expect(Object.values(blueprint.prompt).filter(({ class_type }) => class_type.startsWith("DownloadAndLoad"))).toEqual([]);
   });
+  test("stands on the page of engines with its packs, the size of its files and their licences", () => {
+    const row = page.find((line) => line.startsWith(`| \`${modelsName(blueprint)}\` `));
+    const size = inWords(blueprint.models.reduce((sum, model) => sum + modelBytes(model), 0));
+    const licences = blueprint.models.map(({ licence, commercial }) =>
+      commercial === false ? `${licence}: **no commercial use**` : licence,
+    );
+    for (const words of [...(blueprint.packs ?? []), size, ...licences]) expect(row).toContain(words);
+  });
   const edges = edgesOf(blueprint);
+  test("is tried at its edges, those that it refuses among them", () => {
+    expect([edges.some(({ refused }) => refused), edges.some(({ refused }) => !refused)]).toEqual([true, true]);
+  });
   test.each(edges.filter(({ refused }) => refused))("[M4] given $title, it says what it cannot do", ({ values, refused }) => {
     expect(() => inputOf(blueprint, values)).toThrow(refused);
   });

@@ -66,7 +66,16 @@ function partsOf(capability: string): [name: string, schema: Schema][] {
 const valuesOf = (capability: string, key: keyof Schema): Record<string, unknown> =>
   Object.fromEntries(partsOf(capability).flatMap(([name, schema]) => (schema[key] === undefined ? [] : [[name, schema[key]]])));
 
+/** By workflow, or by capability for all others that serve it. */
 const EDGES: Record<string, Edge[]> = {
+  chatterbox: [
+    { title: "a sample without its text, and 20,000 characters to say", values: { narration: "x".repeat(20_000), voiceSample: sound() } },
+    { title: "15 characters to say", values: { narration: "Hello to you 2.", voiceSample: sound({ duration: 0.5 }), seed: 2 ** 31 - 1 } },
+    { title: "a sample of 500 seconds", values: { narration: "Good evening to you.", voiceSample: sound({ duration: 500 }), seed: 0 } },
+    { title: "a word to say", values: { narration: "Hello, Jackson", voiceSample: sound() }, refused: /at least 15 characters/ },
+    { title: "another speed", values: { narration: "Good evening to you.", voiceSample: sound(), speed: 1.1 }, refused: /Speed to 1/ },
+    { title: "no sample", values: { narration: "Good evening to you." }, refused: /voice sample/ },
+  ],
   "generate.infinite_talk": [
     { title: "half a second", values: speech(0.5) },
     { title: "exactly a window", values: speech(3.24) },
@@ -105,7 +114,7 @@ const EDGES: Record<string, Edge[]> = {
   ],
 };
 
-export const edgesOf = ({ capability }: Blueprint): Edge[] => EDGES[capability] ?? [];
+export const edgesOf = ({ name, capability }: Blueprint): Edge[] => EDGES[name] ?? EDGES[capability] ?? [];
 
 /** What the bridge gets for the values. @throws ConditionError if the workflow refuses them */
 export const inputOf = (blueprint: Blueprint, values: object): RegionInput =>
