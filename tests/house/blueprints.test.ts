@@ -72,3 +72,16 @@ test("[M4] a speech of a minute is 21 windows, chained, and the video is as long
   expect(prompt["41"]?.inputs.audio).toEqual(["10", 0]);
   expect([prompt["20"]?.inputs.width, prompt["20"]?.inputs.height]).toEqual([480, 832]);
 });
+
+test.each(["realesrgan", "realesrgan-codeformer"])("[M4] %s gives its model eight frames at a time, and one video of them all", (name) => {
+  const blueprint = blueprints.find((each) => each.name === name) as Blueprint;
+  const { values = {} } = edgesOf(blueprint).find(({ title }) => title === "the longest that may be") ?? {};
+  const { prompt, windows } = inputOf(blueprint, values);
+  const batches = (prompt["3"]?.inputs.image as [string, number])[0];
+  const all = (prompt["8"]?.inputs.images as [string, number])[0];
+  expect([prompt[batches], prompt[all]]).toMatchObject([
+    { class_type: "RebatchImages", inputs: { images: ["7", 0], batch_size: 8 } },
+    { class_type: "RebatchImages", inputs: { batch_size: 4096 } },
+  ]);
+  expect(windows).toEqual({ node: "3", count: Math.ceil((34 * 30) / 8) });
+});

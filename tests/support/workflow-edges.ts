@@ -109,8 +109,11 @@ const EDGES: Record<string, Edge[]> = {
     { title: "half a second", values: { ...video({ duration: 0.5 }), scale: 2 } },
     { title: "a video of which nothing is known", values: { ...unknownVideo(), scale: 4 }, refused: /does not say its length/ },
     { title: "a video of unknown length", values: unknownVideo({ width: 64, height: 48 }), refused: /does not say its length/ },
-    { title: "the longest that the memory holds", values: { ...video({ duration: 96 }), scale: 2 } },
-    { title: "500 seconds", values: { ...video({ duration: 500, width: 1920, height: 1080 }), scale: 4 }, refused: /32 GB/ },
+    { title: "the longest that may be", values: { ...video({ duration: 34, width: 320, height: 240 }), scale: 2 } },
+    { title: "the most that the memory holds", values: { ...video({ duration: 21 }), scale: 2 } },
+    { title: "more than the memory holds", values: { ...video({ duration: 28 }), scale: 2 }, refused: /more than 32 GB/ },
+    { title: "35 seconds", values: { ...video({ duration: 35, width: 64, height: 48 }), scale: 2 }, refused: /34 s long at most/ },
+    { title: "500 seconds", values: { ...video({ duration: 500, width: 1920, height: 1080 }), scale: 4 }, refused: /34 s long at most/ },
   ],
 };
 
