@@ -19,8 +19,6 @@ interface About {
   attempt: number;
   engine: string;
   draft: boolean;
-  /** Of the engine, as it was when it was chosen for the run; absent where it had none. */
-  licence?: string;
   input: Record<string, unknown> | null;
   /** The answer had grown too large for the input and the output; asked for by its path alone, the node run has them. */
   valuesLeftOut?: true;
@@ -61,7 +59,12 @@ export type Standing =
     }
   | (Omit<Open, "error" | "finishedAt"> & { state: "skipped" | "failed" | "cancelled" | "dead"; error: RunEventError; finishedAt: string });
 
-export type NodeRunView = About & Standing;
+interface Licensed {
+  /** Of the engine, as it was when it was chosen for the run; absent where it had none. */
+  licence?: string;
+}
+
+export type NodeRunView = About & Licensed & Standing;
 
 export type StoredNodeRun = Prisma.NodeRunGetPayload<{ omit: { input: true } }>;
 type Values = Record<"input" | "output", Record<string, unknown> | null>;
@@ -105,7 +108,7 @@ function titles(graph: Graph): Map<string, string> {
 }
 
 /** A row does not say of which definition its node is: two nodes with one id, on one engine, have one licence. */
-function licenceOf({ nodeId, engine }: StoredNodeRun, engines: FrozenNodes): Pick<About, "licence"> {
+function licenceOf({ nodeId, engine }: StoredNodeRun, engines: FrozenNodes): Licensed {
   const frozen = Object.values(engines).find((level) => level[nodeId]?.engine === engine)?.[nodeId];
   return frozen?.licence ? { licence: frozen.licence } : {};
 }
