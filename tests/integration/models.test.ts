@@ -193,7 +193,10 @@ test.each([
   ["fetch", /Name an engine, as in: spindle models fetch f5-tts\./],
   ["fetch nothing", /There are no models called "nothing"\. There are: f5-tts, realesrgan, vast, comfy\//],
   ["fetch --for nothing", /There is no template "nothing"\. There are: infinitetalk, [a-z, -]+\./],
-  ["list nothing", /There is neither a template nor an engine "nothing"\. Templates: infinitetalk, .+\. Engines: f5-tts, realesrgan, vast, comfy\//],
+  [
+    "list nothing",
+    /There is neither a template nor an engine "nothing"\. Templates: infinitetalk, .+\. Engines: f5-tts, realesrgan, vast, comfy\//,
+  ],
 ])("[M4] %s: one sentence that says what is there", async (args, words) => {
   const { code, err } = await spindle(args);
   expect(code).toBe(1);
