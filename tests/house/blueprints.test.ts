@@ -77,9 +77,8 @@ test.each(["realesrgan", "realesrgan-codeformer"])("[M4] %s gives its model eigh
   const blueprint = blueprints.find((each) => each.name === name) as Blueprint;
   const { values = {} } = edgesOf(blueprint).find(({ title }) => title === "the longest that may be") ?? {};
   const { prompt, windows } = inputOf(blueprint, values);
-  const batches = (prompt["3"]?.inputs.image as [string, number])[0];
-  const all = (prompt["8"]?.inputs.images as [string, number])[0];
-  expect([prompt[batches], prompt[all]]).toMatchObject([
+  const behind = (link: unknown) => prompt[(link as [string, number])[0]];
+  expect([behind(prompt["3"]?.inputs.image), behind(prompt["8"]?.inputs.images)]).toMatchObject([
     { class_type: "RebatchImages", inputs: { images: ["7", 0], batch_size: 8 } },
     { class_type: "RebatchImages", inputs: { batch_size: 4096 } },
   ]);
