@@ -1276,6 +1276,10 @@ export interface Blueprint {
      */
     folder: string;
     /**
+     * The name under which the server lists the file, or a folder with several, where that is not the file's own.
+     */
+    listed?: string;
+    /**
      * The exact size, where it is known; else `gigabytes` says it to a tenth.
      */
     bytes?: number;

@@ -25,6 +25,7 @@ const WIDER: Readonly<Record<string, string>> = {
   NodeInfo: "a class as ComfyUI describes it",
   NodeRunRow: ROW,
   RawNodeRun: ROW,
+  NodeRunView: "a node run in an answer of the API",
   RunView: "an answer of the API",
   Scene: "what the editor shows now, for its commands, each of which takes what it needs",
   Services: "what main.ts has made, for the routes, each of which takes what it needs",

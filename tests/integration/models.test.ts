@@ -101,6 +101,13 @@ test("[M4] list says what is missing, how large it is, its licence and the comma
   expect(before.out).toContain("6 MB to fetch: npx spindle models fetch realesrgan");
   expect(before.out).not.toContain("vast");
 
+  const own = await spindle("list realesrgan");
+  expect(own.code, own.err).toBe(0);
+  expect(own.out.match(/^\S+: /gm)).toEqual(["realesrgan: "]);
+  const absent = await spindle("check realesrgan");
+  expect(absent.code).toBe(0);
+  expect(absent.out).toMatch(/^missing {2}.*tiny\/big\.pth: npx spindle models fetch realesrgan\n0 of 1 files are there\.$/m);
+
   const fetched = await spindle("fetch realesrgan");
   expect(fetched.code, fetched.err).toBe(0);
   expect(fetched.out).toMatch(/1 file, 6 MB, for realesrgan\n.*tiny\/big\.pth +\(6 MB, MIT\)\n/);
@@ -186,7 +193,10 @@ test.each([
   ["fetch", /Name an engine, as in: spindle models fetch f5-tts\./],
   ["fetch nothing", /There are no models called "nothing"\. There are: f5-tts, realesrgan, vast, comfy\//],
   ["fetch --for nothing", /There is no template "nothing"\. There are: infinitetalk, [a-z, -]+\./],
-  ["list nothing", /There is no template "nothing"/],
+  [
+    "list nothing",
+    /There is neither a template nor an engine "nothing"\. Templates: infinitetalk, .+\. Engines: f5-tts, realesrgan, vast, comfy\//,
+  ],
 ])("[M4] %s: one sentence that says what is there", async (args, words) => {
   const { code, err } = await spindle(args);
   expect(code).toBe(1);

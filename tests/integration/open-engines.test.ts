@@ -88,6 +88,46 @@ describe("without a worker", () => {
     ]);
   });
 
+  test("[M4] a node run keeps the licence that its engine had, whatever its worker says later", async () => {
+    const licensed = (licence: string | undefined) => {
+      hand.offers = (capability) => ({
+        ...capability,
+        engines: capability.engines?.map(({ licence: _, ...engine }) => ({
+          ...engine,
+          ...(licence ? { licence, commercial: false } : {}),
+        })),
+      });
+      return hand.report();
+    };
+    const isSaid = (licence: string | undefined) =>
+      until(
+        async () => {
+          const { capabilities } = (await (await fetch(`${url}/api/capabilities`)).json()) as {
+            capabilities: { id: string; engines: { licence?: string }[] }[];
+          };
+          return capabilities.find(({ id }) => id === "dummy.dummy_task")?.engines[0]?.licence === licence;
+        },
+        60_000,
+        `the licence is ${licence}`,
+      );
+    await is({ live: true });
+    await licensed("CC-BY-NC-4.0");
+    await isSaid("CC-BY-NC-4.0");
+    const run = await startRun(url, graphOf([wait("a"), node("b", "constant.string", { value: "x" })]));
+    await ends(1);
+    await licensed("MIT");
+    await isSaid("MIT");
+    const found = (await ended(url, run)).nodes.map((nodeRun) => [nodeRun.node, (nodeRun as { licence?: string }).licence]);
+    expect(found).toEqual([
+      ["a", "CC-BY-NC-4.0"],
+      ["b", undefined],
+    ]);
+    const all = (await (await fetch(`${url}/api/runs/${run}/nodes`)).json()) as { node: string; licence?: string }[];
+    expect(all.map((nodeRun) => [nodeRun.node, nodeRun.licence]).sort()).toEqual(found);
+    await licensed(undefined);
+    await isSaid(undefined);
+  });
+
   test("[M4, E9] a map of 20 has one engine, chosen once, though the runtime is killed before and after that", async () => {
     await is({ live: false, reason: "Its model is missing." });
     await isKnown(false);

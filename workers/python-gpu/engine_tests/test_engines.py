@@ -81,6 +81,8 @@ def test_the_light_voice_says_each_sentence_without_a_sample(attempt: Attempt, r
         assert (file.getframerate(), file.getnchannels()) == (24000, 1)
         assert file.getnframes() > 24000
     assert attempt.previews
+    first = attempt.progress[: attempt.progress.index(1.0) + 1]
+    assert first == sorted(first) and len(first) > 3
     with pytest.raises(UserError, match="no word"):
         attempt.run("generate.f5_to_tts", "kokoro", narration="... !")
 
@@ -116,6 +118,13 @@ def test_an_upscaled_video_is_shown_as_before_only_larger(
     assert len(after.sounds) == (video.sounds if video.sound else 0)
     assert attempt.progress == sorted(attempt.progress)
     assert attempt.previews
+
+
+@needs("realesrgan")
+def test_the_same_video_is_enlarged_to_the_same_bytes_twice(attempt: Attempt, runtime: Runtime, tmp_path: Path) -> None:
+    video = runtime.offer(make_video("plain", tmp_path), "video/mp4")
+    made: list[Any] = [attempt.run("generate.upscale_video", "realesrgan", video_artifact=video, scale=2) for _ in range(2)]
+    assert made[0].video_artifact.sha256 == made[1].video_artifact.sha256
 
 
 @needs("realesrgan")

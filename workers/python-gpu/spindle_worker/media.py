@@ -29,6 +29,8 @@ ALIKE = ("bt709", "smpte170m", "bt470bg", "smpte240m")
 """What ffmpeg prints once where matrix, primaries and transfer have the same name."""
 CUT = ("partial file", "ended prematurely")
 """How ffmpeg says that a file ends before what its index names."""
+UNTIMED = "-9223372036854775808"
+"""How ffmpeg prints a time that nobody knows (AV_NOPTS_VALUE): a raw stream, without a container, says when a frame is decoded alone."""
 HIDDEN = 0x4
 """The flag of a packet that is decoded and never shown: an edit list leaves it out, as after a trim without encoding (AV_PKT_FLAG_DISCARD)."""
 
@@ -194,7 +196,8 @@ def _packets(path: Path, name: str) -> list[tuple[float, float]]:
     lines = read.stdout.splitlines()
     base = next((Fraction(line.split(":")[1].strip()) for line in lines if line.startswith("#tb 0:")), Fraction(1))
     fields = [[part.strip() for part in line.split(",")] for line in lines if line.startswith("0,") and not _is_hidden(line)]
-    return [(float(int(part[2]) * base), float((int(part[2]) + int(part[3])) * base)) for part in fields]
+    times = [(int(decoded if shown == UNTIMED else shown), int(length)) for _, decoded, shown, length, *_ in fields]
+    return [(float(begin * base), float((begin + length) * base)) for begin, length in times]
 
 
 def _is_hidden(packet: str) -> bool:

@@ -379,6 +379,10 @@ def test_a_folder_that_is_wrong_is_a_sentence(
     assert engine_command("list", None) == 1
     assert f"{tmp_path}/nowhere holds no engine. Set SPINDLE_ENGINES" in capsys.readouterr().err
     monkeypatch.setenv("SPINDLE_ENGINES", str(tmp_path / "engines"))
+    with monkeypatch.context() as relative:
+        relative.setenv("SPINDLE_MODELS", "models")
+        assert engine_command("list", None) == 1
+        assert "SPINDLE_MODELS is 'models', but has to be an absolute path." in capsys.readouterr().err
     monkeypatch.setenv("SPINDLE_ENGINE_CACHE", str(engine.requirements / "cache"))
     assert [engine_command(command, "moody") for command in ("install", "check", "remove")] == [1, 1, 1]
     assert "Not a directory" in capsys.readouterr().err

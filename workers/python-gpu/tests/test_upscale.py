@@ -85,6 +85,7 @@ VIDEOS = {
     "pcm": Video("-c:a pcm_f32le", suffix=".mkv"),
     "vorbis": Video("-c:v libvpx -c:a libvorbis", suffix=".webm"),
     "two sounds": Video("-map 0:v -map 1:a -map 1:a -c:a:0 aac -c:a:1 pcm_s16le", suffix=".mkv", sounds=2),
+    "without times": Video("-c:v libx264 -bf 2", suffix=".h264", sound=False),
     "a varying rate": Video(
         "-vf select='lt(n,10)+not(mod(n,5))' -fps_mode vfr",
         fps=Fraction(20),

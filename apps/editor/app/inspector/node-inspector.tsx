@@ -106,7 +106,7 @@ export function NodeInspector({
           )}
         </Tabs.Content>
         <Tabs.Content value="result" className="scroll">
-          <Result sheet={sheet} graph={graph} id={id} engines={definition?.engines ?? []} />
+          <Result sheet={sheet} graph={graph} id={id} />
         </Tabs.Content>
         <Tabs.Content value="about" className="scroll">
           <About sheet={sheet} id={id} definition={definition} onSet={() => setTab("settings")} />

@@ -1,5 +1,5 @@
 // What a node got and gave in the run that is looked at, each visit of a loop and each element of a map among them.
-import { type Graph, type LibraryEngine, nodeSettings, parsePath } from "@spindle/graph-model";
+import { type Graph, nodeSettings, parsePath } from "@spindle/graph-model";
 import { type Sheet, setSetting } from "@spindle/graph-model/shared-doc";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Pin, PinOff, Square } from "lucide-react";
@@ -16,8 +16,7 @@ import { Log } from "./log";
 
 const NO_CALLS: readonly string[] = [];
 
-/** @param engines those that the capability has now, for their licences */
-export function Result({ sheet, graph, id, engines }: { sheet: Sheet; graph: Graph; id: string; engines: readonly LibraryEngine[] }) {
+export function Result({ sheet, graph, id }: { sheet: Sheet; graph: Graph; id: string }) {
   const run = useRunStore((store) => store.run?.id);
   const last = useShownRuns((store) => store.nodes[id]);
   const several = useShownRuns((store) => (store.counts[id]?.total ?? 0) > 0);
@@ -59,14 +58,7 @@ export function Result({ sheet, graph, id, engines }: { sheet: Sheet; graph: Gra
           </select>
         </section>
       )}
-      {shown && (
-        <Shown
-          run={run}
-          node={shown}
-          licence={engines.find((engine) => engine.id === shown.engine)?.licence}
-          onPin={pinned ? undefined : (output) => setSetting(sheet, ME, id, "pinned", output)}
-        />
-      )}
+      {shown && <Shown run={run} node={shown} onPin={pinned ? undefined : (output) => setSetting(sheet, ME, id, "pinned", output)} />}
     </>
   );
 }
@@ -74,12 +66,10 @@ export function Result({ sheet, graph, id, engines }: { sheet: Sheet; graph: Gra
 function Shown({
   run,
   node,
-  licence,
   onPin,
 }: {
   run: string | undefined;
   node: ShownNodeRun;
-  licence: string | undefined;
   onPin: ((output: Record<string, unknown>) => void) | undefined;
 }) {
   return (
@@ -92,7 +82,7 @@ function Shown({
           <span className="text-faint">
             {node.engine}
             {node.draft ? ", draft" : ""}
-            {licence ? `, ${licence}` : ""}
+            {node.licence ? `, ${node.licence}` : ""}
             {node.attempt > 0 ? `, try ${node.attempt}` : ""}
           </span>
         </div>

@@ -67,6 +67,16 @@ test("[M4] the engine that an element of a map chooses is that of the node; insi
   expect(row("b")?.engine).toBeUndefined();
 });
 
+test("[M4] the licence that a node's engine had when the run was accepted stays with it through all that happens to the node", () => {
+  const voice = { node: "a", path: "a", title: "a", state: "queued", engine: "clone", licence: "CC-BY-NC-4.0" };
+  showSnapshot({ ...RUN, nodes: [voice] } as unknown as RunView);
+  const seen = (["node.dispatched", "node.running", "node.succeeded"] as const).map((type) => {
+    tell(type, { output: {} });
+    return row("a")?.licence;
+  });
+  expect(seen).toEqual(["CC-BY-NC-4.0", "CC-BY-NC-4.0", "CC-BY-NC-4.0"]);
+});
+
 test("[E16] a page that comes while a node runs can look back at what it showed before, also once the run is over", () => {
   const previews = ["one", "two"].map((artifact) => ({ artifact }));
   const shown = () => getState().previews.a?.map(({ artifact }) => artifact);

@@ -163,7 +163,7 @@ function changedNode(known: ShownNodeRun | undefined, event: NodeEvent): ShownNo
   const { at, attempt, node, path } = event;
   // A node of a loop's body is known from its first visit on; each visit starts from nothing.
   const old: ShownNodeRun = known?.path === path ? known : { ...UNSEEN, ...OPEN, state: "queued", title: known?.title ?? node, node, path };
-  const { title, engine, draft, input, startedAt, why, queuedAt } = old;
+  const { title, engine, draft, licence, input, startedAt, why, queuedAt } = old;
   const about = {
     node,
     title,
@@ -171,6 +171,7 @@ function changedNode(known: ShownNodeRun | undefined, event: NodeEvent): ShownNo
     attempt,
     engine,
     draft,
+    ...(licence ? { licence } : {}),
     input,
     startedAt,
     why,

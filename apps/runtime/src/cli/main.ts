@@ -86,9 +86,9 @@ for (const [name, description] of [
 const models = program.command("models").description("the model files of the GPU engines and of the workflows in ComfyUI");
 models
   .command("list")
-  .argument("[template]", "only the engines of its nodes")
+  .argument("[name]", "of a template, for the engines of its nodes, or of an engine")
   .description("each engine's files with size and licence, and which are missing")
-  .action((template?: string) => end(async () => (await import("./models.ts")).listModels(template)));
+  .action((name?: string) => end(async () => (await import("./models.ts")).listModels(name)));
 models
   .command("fetch")
   .argument("[name]", "an engine as in the list")

@@ -25,10 +25,13 @@ const WORDS: Record<State, string> = {
   unknown: "not known",
 };
 
-/** @returns exit code 0, whatever is missing */
-export async function listModels(template: string | undefined): Promise<number> {
+/**
+ * @param name of a template, for the engines that its nodes may have, or of one engine
+ * @returns exit code 0, whatever is missing
+ */
+export async function listModels(name: string | undefined): Promise<number> {
   const manifest = await readManifest();
-  const sets = template === undefined ? manifest.sets : await setsFor(template, manifest);
+  const sets = name === undefined ? manifest.sets : await setsOf(name, manifest);
   say(`Models of the worker: ${manifest.folders.worker} (SPINDLE_MODELS)`);
   say(`Models of ComfyUI: ${manifest.folders.comfy ?? "not known; set SPINDLE_COMFY_MODELS to its models folder"}`);
   for (const set of sets) {
@@ -44,9 +47,22 @@ export async function listModels(template: string | undefined): Promise<number> 
   return 0;
 }
 
+async function setsOf(name: string, manifest: Manifest): Promise<ModelSet[]> {
+  const engine = manifest.sets.find((set) => set.name === name);
+  if (engine) return [engine];
+  const templates = (await templatesHere()).list().map((template) => template.name);
+  if (templates.includes(name)) return setsFor(name, manifest);
+  const engines = manifest.sets.map((set) => set.name);
+  throw new Error(
+    `There is neither a template nor an engine ${JSON.stringify(name)}. Templates: ${templates.join(", ")}. Engines: ${engines.join(", ")}.`,
+  );
+}
+
+const templatesHere = (): Promise<TemplateService> => TemplateService.load(join(ROOT, "templates"));
+
 /** The engines that a template's nodes may have. */
 async function setsFor(template: string, { sets }: Manifest): Promise<ModelSet[]> {
-  const { graph } = (await TemplateService.load(join(ROOT, "templates"))).find(template);
+  const { graph } = (await templatesHere()).find(template);
   const levels = [graph, ...definitionNames(graph).flatMap((name) => definitionGraph(graph, name) ?? [])];
   const services = new Set(levels.flatMap(({ nodes }) => nodes.map(({ service }) => service)));
   return sets.filter(({ serves }) => serves.some((capability) => services.has(capability)));
@@ -205,7 +221,11 @@ export async function checkModels(name: string | undefined): Promise<number> {
   );
   let [seen, wrong] = [0, 0];
   for (const [place, file] of files) {
-    if (!(await stat(place).catch(() => undefined))?.isFile()) continue;
+    if (!(await stat(place).catch(() => undefined))?.isFile()) {
+      // Nobody needs the files of every engine: only those of one that is named are missed.
+      if (name !== undefined) say(`missing  ${place}: npx spindle models fetch ${name}`);
+      continue;
+    }
     seen += 1;
     const { problem, found } = await compare(place, file);
     if (problem) wrong += 1;

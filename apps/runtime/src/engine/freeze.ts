@@ -110,6 +110,7 @@ function freezeNode({ node, settings, element: definition }: ResolvedNode, engin
     version: definition.version,
     engine: engine?.id ?? "",
     draft: engine?.draft ?? false,
+    ...(engine?.licence ? { licence: engine.licence } : {}),
     timeoutSeconds: Math.round(settings.timeoutSeconds ?? Math.max(0, definition.timeoutSeconds)),
     ...(definition.stallSeconds ? { stallSeconds: Math.ceil(definition.stallSeconds) } : {}),
   };
@@ -146,7 +147,7 @@ export function rootNodes(graph: Graph, library: Library, frozen: FrozenNodes): 
 /** The row that is to be made for a node at a path, or for an element of one. A node that gathers the outputs of others runs in this process. */
 export function newNodeRun(frozen: FrozenNodes, level: Level, id: string, path: string, isElement = false): NewNodeRun {
   const node = level.node(id);
-  const { nodes: _, workflow: __, ...own } = frozen[level.name]?.[id] ?? ({} as FrozenNode);
+  const { nodes: _, workflow: __, licence: ___, ...own } = frozen[level.name]?.[id] ?? ({} as FrozenNode);
   const gathers = (node?.mapped !== undefined && !isElement) || node?.element?.calls !== undefined;
   return {
     ...(isElement && own.plane === COMFY ? asRegion(own) : own),

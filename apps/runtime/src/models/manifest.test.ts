@@ -13,7 +13,7 @@ const { sets } = await readManifest(environment);
 
 test("[M4] has the worker's engines, then the workflows, then drafts, each with the capabilities that it serves", () => {
   expect(sets.map(({ name }) => name)).toEqual([
-    ...["f5-tts", "faster-whisper", "realesrgan", "comfy/f5-tts-suite", "comfy/infinitetalk"],
+    ...["f5-tts", "faster-whisper", "realesrgan", "comfy/chatterbox", "comfy/f5-tts-suite", "comfy/infinitetalk"],
     ...["comfy/realesrgan-codeformer", "comfy/realesrgan", "comfy/wan-infinitetalk", "kokoro"],
   ]);
   expect(sets.filter(({ serves }) => serves.length === 0)).toEqual([]);

@@ -8,6 +8,8 @@ export interface FrozenNode {
   /** Empty while none is chosen. */
   engine: string;
   draft: boolean;
+  /** Of the engine, as it was when it was chosen; absent where it has none. */
+  licence?: string;
   timeoutSeconds: number;
   /** How long it may go without progress; absent where that has no limit. */
   stallSeconds?: number;
@@ -18,7 +20,7 @@ export interface FrozenNode {
 }
 
 /** Where a node run goes, and for how long. */
-export type NodeRoute = Omit<FrozenNode, "nodes" | "workflow">;
+export type NodeRoute = Omit<FrozenNode, "nodes" | "workflow" | "licence">;
 
 export interface NewNodeRun extends NodeRoute {
   nodeId: string;

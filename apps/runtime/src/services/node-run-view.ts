@@ -1,6 +1,7 @@
 // Node runs as people see them, from their rows, with no more values in one answer than it can hold.
 import { definitionGraph, definitionNames, type Graph, isRegionId, nodeTitle } from "@spindle/graph-model";
 import type { NodeState, RunEventError } from "@spindle/schemas";
+import type { FrozenNodes } from "../record/frozen.ts";
 import type { RunHistory } from "../record/record.ts";
 import type { Prisma } from "../store/generated/client.ts";
 import type { NotRunning } from "../tasks/why-not-running.ts";
@@ -58,7 +59,12 @@ export type Standing =
     }
   | (Omit<Open, "error" | "finishedAt"> & { state: "skipped" | "failed" | "cancelled" | "dead"; error: RunEventError; finishedAt: string });
 
-export type NodeRunView = About & Standing;
+interface Licensed {
+  /** Of the engine, as it was when it was chosen for the run; absent where it had none. */
+  licence?: string;
+}
+
+export type NodeRunView = About & Licensed & Standing;
 
 export type StoredNodeRun = Prisma.NodeRunGetPayload<{ omit: { input: true } }>;
 type Values = Record<"input" | "output", Record<string, unknown> | null>;
@@ -76,7 +82,7 @@ export function date(value: Date | null): string | null {
 export async function viewsOf(
   history: Pick<RunHistory, "sizesOf" | "valuesOf">,
   rows: readonly StoredNodeRun[],
-  graph: Graph,
+  run: Prisma.RunGetPayload<{ include: { revision: true } }>,
   { withInput = true, waits }: { withInput?: boolean; waits?: ReadonlyMap<string, NotRunning> } = {},
 ): Promise<NodeRunView[]> {
   const fitting: string[] = [];
@@ -90,14 +96,21 @@ export async function viewsOf(
     }
   }
   const values = await history.valuesOf(fitting, withInput);
-  const names = titles(graph);
-  return rows.map((row) => view(row, names, values.get(row.id), waits?.get(row.id) ?? null));
+  const names = titles(run.revision.document as unknown as Graph);
+  const engines = run.engines as unknown as FrozenNodes;
+  return rows.map((row) => ({ ...view(row, names, values.get(row.id), waits?.get(row.id) ?? null), ...licenceOf(row, engines) }));
 }
 
 /** By node id; inside a definition the ids are its own, and the graph's come first. */
 function titles(graph: Graph): Map<string, string> {
   const levels = [...definitionNames(graph).map((name) => definitionGraph(graph, name)), graph];
   return new Map(levels.flatMap((level) => level?.nodes.map((node) => [node.id, nodeTitle(node)] as const) ?? []));
+}
+
+/** A row does not say of which definition its node is: two nodes with one id, on one engine, have one licence. */
+function licenceOf({ nodeId, engine }: StoredNodeRun, engines: FrozenNodes): Licensed {
+  const frozen = Object.values(engines).find((level) => level[nodeId]?.engine === engine)?.[nodeId];
+  return frozen?.licence ? { licence: frozen.licence } : {};
 }
 
 const view = (

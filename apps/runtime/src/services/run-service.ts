@@ -202,10 +202,7 @@ export class RunService {
       createdAt: run.createdAt.toISOString(),
       startedAt: date(run.startedAt),
       finishedAt: date(run.finishedAt),
-      nodes: withRegions(
-        await viewsOf(this.record.history, await this.lastRuns(id, tallies), graph, waits && { waits: waits.nodes }),
-        live,
-      ),
+      nodes: withRegions(await viewsOf(this.record.history, await this.lastRuns(id, tallies), run, waits && { waits: waits.nodes }), live),
       counts: countRuns(tallies),
       live,
     };
@@ -249,7 +246,7 @@ export class RunService {
     const queued = await this.record.history.queuedAt(id);
     rows.sort((a, b) => at(a) - at(b)); // the sort is stable: rows of the same time stay in the order of their paths
     const { nodes: waits } = await this.waits.of(id);
-    return (await viewsOf(this.record.history, rows, run.revision.document as unknown as Graph, { waits })).map((nodeRun) => ({
+    return (await viewsOf(this.record.history, rows, run, { waits })).map((nodeRun) => ({
       ...nodeRun,
       ...(queued.has(nodeRun.path) ? { queuedAt: queued.get(nodeRun.path)?.toISOString() as string } : {}),
     }));
@@ -290,9 +287,7 @@ export class RunService {
     const run = await findRun(this.db, id);
     const graph = run.revision.document as unknown as Graph;
     const rows = await this.lastRuns(id, await this.record.history.tallies(id));
-    const views = new Map(
-      (await viewsOf(this.record.history, rows, graph, { withInput: false })).map((nodeRun) => [nodeRun.node, nodeRun]),
-    );
+    const views = new Map((await viewsOf(this.record.history, rows, run, { withInput: false })).map((nodeRun) => [nodeRun.node, nodeRun]));
     const nodes = graph.nodes.map((node) => {
       const view = views.get(node.id);
       if (!view) return node;

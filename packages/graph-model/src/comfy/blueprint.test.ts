@@ -69,6 +69,21 @@ test("[M4] all that a server lacks is named, each file with its folder, size, li
   expect(reason).toContain("Fetch the model files, 3 GB, where this ComfyUI runs: npx spindle models fetch comfy/talk");
 });
 
+test("[M4] a server that lists a folder of files under a name of its own lacks all of them where it lacks that name", () => {
+  const models = ["voice/a.safetensors", "voice/b.json"].map((file) => ({
+    file,
+    folder: "tts",
+    bytes: 1_500,
+    licence: "MIT",
+    listed: "local:voice",
+  }));
+  const blueprint: Blueprint = { ...base, prompt: { load: { class_type: "Load", inputs: { name: "local:voice" } } }, models };
+  const server = (...files: string[]) => whyNotThere(blueprint, () => ({ files: () => files }));
+  const all = "It lacks voice/a.safetensors (models/tts, 1.5 kB, MIT); voice/b.json (models/tts, 1.5 kB, MIT).";
+  expect(server("another")).toBe(`${all} Fetch the model files, 3 kB, where this ComfyUI runs: npx spindle models fetch comfy/talk`);
+  expect(server("another", "local:voice")).toBeUndefined();
+});
+
 test.each([
   [999, "999 bytes"],
   [1_348_435_761, "1.35 GB"],

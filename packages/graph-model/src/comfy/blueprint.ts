@@ -95,11 +95,11 @@ export function whyNotThere(blueprint: Blueprint, node: ServerNode): string | un
     }),
   );
   if (files.length === 0) return undefined;
-  const needed = [...new Set(files)].map((file) => [file, blueprint.models.find((entry) => entry.file === file)] as const);
-  const described = needed.map(([file, model]) =>
-    model ? `${file} (models/${model.folder}, ${inWords(modelBytes(model))}, ${model.licence}${model.url ? `, ${model.url}` : ""})` : file,
+  const needed = [...new Set(files)].map(
+    (name) => [name, blueprint.models.filter(({ file, listed }) => file === name || listed === name)] as const,
   );
-  const models = needed.flatMap(([, model]) => model ?? []);
+  const described = needed.flatMap(([name, models]) => (models.length > 0 ? models.map(inFull) : [name]));
+  const models = needed.flatMap(([, found]) => found);
   const total = inWords(models.reduce((sum, model) => sum + modelBytes(model), 0));
   const how =
     models.length > 0 ? ` Fetch the model files, ${total}, where this ComfyUI runs: npx spindle models fetch ${modelsName(blueprint)}` : "";
@@ -107,6 +107,9 @@ export function whyNotThere(blueprint: Blueprint, node: ServerNode): string | un
 }
 
 type ModelFile = Blueprint["models"][number];
+
+const inFull = (model: ModelFile): string =>
+  `${model.file} (models/${model.folder}, ${inWords(modelBytes(model))}, ${model.licence}${model.url ? `, ${model.url}` : ""})`;
 
 /** What `spindle models` calls the files of a workflow. */
 export const modelsName = ({ name }: Blueprint): string => `comfy/${name}`;

@@ -116,10 +116,13 @@ export class Report {
 
   private window = 0;
   private lastShare = 0;
+  /** There may be more windows than were thought: the last one then stands for all others, and does not begin again. */
+  private furthest = 0;
   private inWindow(share: number, count: number): News {
     if (share < this.lastShare) this.window = Math.min(count - 1, this.window + 1);
     this.lastShare = share;
-    return { progress: Math.min(0.99, (this.window + share) / count), note: `Window ${this.window + 1} of ${count}` };
+    this.furthest = Math.max(this.furthest, Math.min(0.99, (this.window + share) / count));
+    return { progress: this.furthest, note: `Window ${this.window + 1} of ${count}` };
   }
 
   private tell(id: string, news: News): void {

@@ -24,6 +24,8 @@ def engine_command(command: str, name: str | None) -> int:
     """:returns: the exit code"""
     if not names():
         return _refuse(f"{engines_folder()} holds no engine. Set SPINDLE_ENGINES to a folder of definitions, or unset it.")
+    if not models_folder().is_absolute():
+        return _refuse(f"SPINDLE_MODELS is {str(models_folder())!r}, but has to be an absolute path.")
     try:
         if command == "list" or name is None:
             return _list()

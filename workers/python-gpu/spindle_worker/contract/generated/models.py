@@ -1619,6 +1619,12 @@ class Model(BaseModel):
             pattern='^[A-Za-z0-9][\\w.-]*(/[A-Za-z0-9][\\w.-]*)*$',
         ),
     ]
+    listed: Annotated[
+        str | None,
+        Field(
+            description="The name under which the server lists the file, or a folder with several, where that is not the file's own."
+        ),
+    ] = None
     bytes: Annotated[
         int | None,
         Field(
