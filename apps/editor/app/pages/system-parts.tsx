@@ -57,7 +57,7 @@ export function Workers({ workers, kept, runtimes, stores, onForget }: WorkersPr
             <span className="system-tasks text-small">
               {state === "silent" ? (
                 <span className="text-muted">
-                  Heard of last {ago(heardAt)}. Look at its log, and start it again; what it had is done elsewhere once its lease is over.
+                  Heard of last {ago(heardAt)}. Look at its log, and start it again; what it had is done elsewhere once its lease is over.{" "}
                   {kept.some((each) => each.name === name) && <Forget name={name} onForget={onForget} />}
                 </span>
               ) : (
@@ -91,8 +91,7 @@ export function Workers({ workers, kept, runtimes, stores, onForget }: WorkersPr
           <span className="system-tasks text-small">
             <span className="text-muted">
               Heard of last {ago(heardAt)}. What it offered stays in the library, offline, so that graphs keep their nodes. Start it again,
-              or forget it if it will not come back.
-              <Forget name={name} onForget={onForget} />
+              or forget it if it will not come back. <Forget name={name} onForget={onForget} />
             </span>
           </span>
         </li>
