@@ -45,6 +45,32 @@ describe("a part of a workflow that is repeated", () => {
   });
 });
 
+describe("[M4] a part that is repeated too often is refused before any of it is made", () => {
+  const often = (count: string, values: object = {}, more: Partial<NonNullable<Blueprint["repeat"]>> = {}) =>
+    prompt({ ...repeated, repeat: { ...(repeated.repeat as NonNullable<Blueprint["repeat"]>), ...more, count } }, values);
+  test.each([["1000000000"], ["inputs.seconds"], ["2500.0"], ["9223372036854775807"]])("%s times", (count) => {
+    expect(() => often(count, { seconds: 1e9 })).toThrow(
+      /^The workflow repeats 2 nodes [\d,]+ times, which makes [\d,]+ nodes; the limit is 5,000\. Change the inputs of the node/,
+    );
+  });
+  test("up to the limit it is made", () => {
+    expect(Object.keys(often("2498"))).toHaveLength(3 + 2 * 2498);
+    expect(Object.keys(often("2498", {}, { nodes: ["next", "join", "next", "join", "next"] }))).toHaveLength(3 + 2 * 2498);
+  });
+  test.each([["1.0 / 0.0"], ["-1.0 / 0.0"], ["0.0 / 0.0"], ["-1"], ["'often'"], ["inputs"], ["true"]])("%s is no count", (count) => {
+    expect(() => often(count)).toThrow(
+      /has to be a number from 0 on, and is .* Change the inputs of the node, or choose another engine\.$/,
+    );
+    expect(() => prompt({ ...base, windows: { node: "first", count } }, {})).toThrow("has to be a number from 0 on");
+  });
+  test("what its repetitions hold together is bounded, too", () => {
+    const large = { ...repeated.prompt, next: { class_type: "Sample", inputs: { text: "x".repeat(1_000_000), before: ["first", 0] } } };
+    const made = (count: string) => prompt({ ...repeated, prompt: large, repeat: { ...(repeated.repeat as never), count } as never }, {});
+    expect(Object.keys(made("10"))).toHaveLength(23);
+    expect(() => made("100")).toThrow("times, which makes more than 16.8 MB; that is the limit. Change the inputs");
+  });
+});
+
 test("[M4] what a workflow cannot do is refused in words, before anything is sent", () => {
   const limited: Blueprint = { ...base, limits: [{ holds: "inputs.seconds <= 60", otherwise: "At most 60 s can be said at once." }] };
   expect(() => prompt(limited, { seconds: 61 })).toThrow("At most 60 s can be said at once.");
