@@ -1,7 +1,7 @@
 // Which engine runs a node that found none live when its run was accepted (DESIGN M4, docs/decisions/0031). The first of its node runs that is
 // ready chooses one of those that are live by then, in the statement that begins it; every other one follows.
 import type { EventEmitter } from "node:events";
-import { type Level, type Library, type Resolved, resolve } from "@spindle/graph-model";
+import { engineNamed, type Level, type Library, type Resolved, resolve } from "@spindle/graph-model";
 import type { Blueprint } from "@spindle/schemas";
 import type { NodeMove } from "../record/changes.ts";
 import { type NodeRunRow, routed } from "../record/node-run.ts";
@@ -120,10 +120,7 @@ export class OpenEngines {
   private readonly workflows = new Map<string, Blueprint>();
 
   private workflowNow(level: string, id: string, engine: string): Blueprint | undefined {
-    return this.now
-      .level(level)
-      .node(id)
-      ?.element?.engines.find((each) => each.id === engine)?.blueprint;
+    return engineNamed(this.now.level(level).node(id)?.element?.engines ?? [], engine)?.blueprint;
   }
 
   /** Follows a change that was made, or was refused: then another runtime may have chosen. */

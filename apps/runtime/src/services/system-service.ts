@@ -1,4 +1,5 @@
 // What the page System shows: who works, on what, what waits for it, and what everything lies in. Every list is bounded.
+import { serverOfEngine } from "@spindle/graph-model";
 import { OPEN_RUN_STATES, type Priority } from "@spindle/schemas";
 import { names } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
@@ -291,7 +292,7 @@ function workerView({ plane, worker, state, heardAt, report }: KnownWorker, devi
     version: report?.version ?? null,
     slots: slots.map((slot) => ({
       ...slot,
-      task: tasks.find((task) => (plane === "comfy" ? task.engine.endsWith(slot.id) : task.slot === slot.id)) ?? null,
+      task: tasks.find((task) => (plane === "comfy" ? serverOfEngine(task.engine) === slot.id : task.slot === slot.id)) ?? null,
     })),
   };
 }

@@ -1,6 +1,7 @@
 import type { Blueprint } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
-import { blueprintInput, inWords, whyNotThere } from "./blueprint.ts";
+import { engineNamed } from "../library.ts";
+import { blueprintEngine, blueprintInput, inWords, serverOfEngine, whyNotThere } from "./blueprint.ts";
 
 const base: Blueprint = {
   name: "talk",
@@ -102,4 +103,21 @@ test.each([
   [2_500, "2.5 kB"],
 ])("[M4] %d bytes are said as %s", (bytes, words) => {
   expect(inWords(bytes)).toBe(words);
+});
+
+describe("[M4] the id of an engine leads back to its server", () => {
+  const name = "realesrgan-codeformer";
+  test.each([["127.0.0.1-8188"], ["comfyui.machine-learning.svc.cluster.local-8188"], [`${"a".repeat(59)}-8188`]])("of %s", (server) => {
+    expect(serverOfEngine(blueprintEngine(name, server))).toBe(server);
+  });
+  const engine = (id: string) => ({ id, label: id, plane: "comfy" as const, draft: false, live: true });
+  const long = "comfyui.machine-learning.svc.cluster.local";
+  test("and an id that an earlier release cut is found, where one engine alone can be meant", () => {
+    const engines = [engine("default"), engine(blueprintEngine(name, `${long}-8188`)), engine(blueprintEngine("upscale", `${long}-8188`))];
+    expect(engineNamed(engines, engines[1]?.id)).toBe(engines[1]);
+    expect(engineNamed(engines, `${name}@${long}-8188`.slice(0, 64))).toBe(engines[1]);
+    expect(engineNamed(engines, `${name}@${long}`.slice(0, 40))).toBeUndefined();
+    const two = [...engines, engine(blueprintEngine(name, `${long}-8189`))];
+    expect(engineNamed(two, `${name}@${long}-8188`.slice(0, 64))).toBeUndefined();
+  });
 });

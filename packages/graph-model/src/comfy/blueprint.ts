@@ -10,7 +10,7 @@ type Prompt = Blueprint["prompt"];
 const PLAIN = /^inputs\.([A-Za-z_]\w*)$/;
 
 /** The engine's id: which workflow on which server. */
-export const blueprintEngine = (name: string, server: string): string => `${name}@${server}`.slice(0, 64);
+export const blueprintEngine = (name: string, server: string): string => `${name}@${server}`;
 
 /** Whether an engine is that workflow, on whichever server. */
 export const isEngineOf = (name: string, engine: string): boolean => engine.startsWith(`${name}@`);
