@@ -9,13 +9,13 @@ import type { FrozenDefinitions, Runs } from "../record/record.ts";
 import type { RunRow } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
-import { freezeItem, hasOpenEngine, type IsBusy, newNodeRun, resolvedAs } from "./freeze.ts";
+import { type Burden, freezeItem, hasOpenEngine, newNodeRun, resolvedAs } from "./freeze.ts";
 import type { Activity } from "./run-values.ts";
 
 /** What the planes report. */
 export interface EngineReports {
   library(): Library;
-  readonly isBusy: IsBusy;
+  readonly burden: Burden;
   /** Emits `changed` when the library is another one. */
   readonly changed: EventEmitter;
 }
@@ -57,7 +57,7 @@ export class OpenEngines {
     const own = this.run.engines[level.name] ?? {};
     const nodes =
       own[id] && hasOpenEngine(own[id])
-        ? freezeItem(this.now.level(level.name), id, own[id].version, this.parts.reports.isBusy)
+        ? freezeItem(this.now.level(level.name), id, own[id].version, this.parts.reports.burden)
         : undefined;
     const frozen = nodes ? { ...own, ...nodes } : own;
     if (!frozen[id] || hasOpenEngine(frozen[id])) return undefined;

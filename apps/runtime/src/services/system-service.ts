@@ -11,6 +11,7 @@ import { isOutage } from "../store/patient.ts";
 import { ALL_DEVICES, comfyDevice, devicesOf } from "../tasks/devices.ts";
 import type { Pauses } from "../tasks/pauses.ts";
 import type { QueuePositions } from "../tasks/queue-positions.ts";
+import type { ServerFailures } from "../tasks/server-failures.ts";
 import { taskName } from "../tasks/task-name.ts";
 import type { KnownWorker, WorkerRoster } from "../tasks/worker-roster.ts";
 import type { LibraryService } from "./library-service.ts";
@@ -137,6 +138,7 @@ interface SystemParts {
   roster: Pick<WorkerRoster, "all">;
   positions: Pick<QueuePositions, "queues">;
   pauses: Pick<Pauses, "ofDevice" | "refresh">;
+  failures: Pick<ServerFailures, "reasonOf">;
   stores: Pick<Stores, "view">;
 }
 
@@ -149,7 +151,7 @@ export class SystemService {
   }
 
   private async gather(): Promise<SystemView> {
-    const { roster, pauses, stores } = this.parts;
+    const { roster, pauses, stores, failures } = this.parts;
     const known = <Answer>(asked: Promise<Answer>): Promise<Answer | null> =>
       asked.catch((error) => {
         if (!isOutage(error)) throw error;
@@ -165,7 +167,7 @@ export class SystemService {
       runtimes,
       workers: workers.map((worker) => workerView(worker, devices ?? [])),
       devices,
-      servers: serversOf(workers),
+      servers: serversOf(workers, failures),
       capabilities: this.capabilities(),
       stores: found,
     };
@@ -298,7 +300,7 @@ function workerView({ plane, worker, state, heardAt, report }: KnownWorker, devi
 }
 
 /** Of a server that several bridges report one that is live. */
-function serversOf(workers: readonly KnownWorker[]): SystemServer[] {
+function serversOf(workers: readonly KnownWorker[], failures: SystemParts["failures"]): SystemServer[] {
   const servers = new Map<string, SystemServer>();
   for (const { state, report } of workers)
     for (const server of report?.servers ?? []) {
@@ -310,7 +312,7 @@ function serversOf(workers: readonly KnownWorker[]): SystemServer[] {
         device: comfyDevice(server.id),
         address: server.address,
         live,
-        reason: isSilent ? "Its bridge has gone silent. Start the bridge again." : (server.reason ?? null),
+        reason: isSilent ? "Its bridge has gone silent. Start the bridge again." : (server.reason ?? failures.reasonOf(server.id) ?? null),
         version: server.version ?? null,
         classes: server.classes,
         unreadable: server.unreadable ?? 0,

@@ -15,6 +15,7 @@ import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
 import type { LiveBoard } from "./live.ts";
 import { delayOfReturned, type TaskError, verdict } from "./retry.ts";
+import type { ServerFailures } from "./server-failures.ts";
 import { entryOf, objectKey, parseTask, routeOf, type TaskName, taskName } from "./task-name.ts";
 
 export interface WorkerTasksParts {
@@ -25,6 +26,7 @@ export interface WorkerTasksParts {
   decisions: Pick<Decisions, "announce">;
   artifacts: Artifacts;
   live: Pick<LiveBoard, "reset">;
+  failures: Pick<ServerFailures, "count">;
   timings: Timings;
   /** Whether the run is being cancelled. */
   isCancelled: (run: string) => boolean;
@@ -211,6 +213,7 @@ export class WorkerTasks {
     }
     // Before the end is committed: whoever sees the end finds the log. A log that cannot be kept means nothing to the run.
     if (result.log) await nodes.log(row.id, row.attempt, result.log).catch(() => {});
+    this.parts.failures.count(row, result);
     return this.decide(row, task, result);
   }
 

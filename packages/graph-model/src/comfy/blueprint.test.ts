@@ -66,7 +66,8 @@ describe("[M4] a part that is repeated too often is refused before any of it is 
   });
   test("what its repetitions hold together is bounded, too", () => {
     const large = { ...repeated.prompt, next: { class_type: "Sample", inputs: { text: "x".repeat(1_000_000), before: ["first", 0] } } };
-    const made = (count: string) => prompt({ ...repeated, prompt: large, repeat: { ...(repeated.repeat as never), count } as never }, {});
+    const made = (count: string) =>
+      prompt({ ...repeated, prompt: large, repeat: { ...(repeated.repeat as NonNullable<Blueprint["repeat"]>), count } }, {});
     expect(Object.keys(made("10"))).toHaveLength(23);
     expect(() => made("100")).toThrow("times, which makes more than 16.8 MB; that is the limit. Change the inputs");
   });
