@@ -22,8 +22,8 @@ class Record extends MemoryRecord {
 }
 
 /** So many node runs that a worker has. */
-async function dispatched(record: Record, count: number): Promise<{ id: string; fence: number }[]> {
-  const frozen = { plane: "python", service: "s", version: "1", engine: "e", draft: false, timeoutSeconds: 0 };
+async function dispatched(record: Record, count: number, plane = "python"): Promise<{ id: string; fence: number }[]> {
+  const frozen = { plane, service: "s", version: "1", engine: "e", draft: false, timeoutSeconds: 0 };
   const rows = await record.add(
     "r",
     Array.from({ length: count }, (_, index) => ({ ...frozen, nodeId: `n${index}`, path: `n${index}` })),
@@ -182,4 +182,24 @@ test("[M4] what a worker answers is counted for its server, before anybody hears
   const results = [{ task: taskName(row?.id as string, row?.fence as number), output: {} }];
   await taken(record, results, { whyTooMuch: () => undefined, failures });
   expect(counted).toEqual([[row?.id, "succeeded", "dispatched"]]);
+});
+
+test("[W6, E13] the log of a try says which files were left out of its result, before what the worker wrote", async () => {
+  const record = new Record();
+  const [row = { id: "", fence: 0 }] = await dispatched(record, 1, "comfy");
+  const { objects, artifacts } = await threeFiles(row.id, row.fence);
+  const refs = objects.map((object) => ({ ...object?.ref, sha256: "a".repeat(64), name: `${object?.ref.artifact}.txt` }));
+  const examine = async (_: string, ref: { artifact: string }) =>
+    ref.artifact === refs[0]?.artifact ? { why: "the bytes are not text/plain" } : { ref };
+  const logs: unknown[] = [];
+  record.log = async (...line) => void logs.push(line);
+  const result = {
+    ...{ task: taskName(row.id, row.fence), output: { n: { texts: refs.slice(0, 2) } }, log: "Loaded." },
+    objects: objects.slice(0, 2).map((object, index) => ({ ...object, ref: refs[index] })),
+  };
+  expect(await taken(record, [result], { whyTooMuch: () => undefined, artifacts: { ...artifacts, examine } })).toEqual([
+    ["succeeded", undefined, true],
+  ]);
+  expect(logs).toEqual([[row.id, 1, `A file was left out: ${refs[0]?.name}: the bytes are not text/plain.\nLoaded.`]]);
+  expect(await artifacts.store.list("output")).not.toContain(objects[0]?.key);
 });
