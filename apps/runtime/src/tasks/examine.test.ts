@@ -51,6 +51,24 @@ describe("[W6, E13] of a prompt of ComfyUI a file that is not what it is said to
   });
 });
 
+describe("[E13] an output node of which nothing came that a graph can use", () => {
+  const log = async (output: object, input: object, plane?: string) => {
+    const found = await examined(output, input, plane);
+    return "leftOut" in found ? found.leftOut.at(-1) : found;
+  };
+  const prompt = { n: { class_type: "Odd", inputs: {}, _meta: { title: "My saver" } } };
+  const said =
+    "Nothing of My saver can be used here, though ComfyUI saved a.png, b.png: its class has no output for such files. They are in the folder of that ComfyUI.";
+  test("says which files it saved", async () => {
+    expect(await log({}, { prompt, gives: gives("n", "text") })).toBe(said);
+    expect(await log({}, { prompt, only: "n", gives: gives("n", "text") })).toBe(said);
+  });
+  test("says nothing where it gave something, or others have the files", async () => {
+    expect(await log({ n: { text: "x" } }, { prompt, gives: gives("n", "text") })).not.toContain("Nothing of");
+    expect(await log({ m: { images: [a, b] } }, { prompt, gives: gives("n", "text") })).not.toContain("Nothing of");
+  });
+});
+
 test("[W6] of any other plane such a file fails the try, with its name", async () => {
   expect(await examined({ images: [a, bad, b] }, {}, "python")).toMatchObject({ error: { message: why } });
 });

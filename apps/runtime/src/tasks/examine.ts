@@ -40,9 +40,8 @@ export async function examine(
     kept.push({ key, ref: found.ref });
   }
   const [first] = refused.values();
-  const left = first
-    ? leaving(output, new Set(refused.keys()), plane === "comfy" ? (input as Partial<RegionInput> | null) : undefined)
-    : output;
+  const region = plane === "comfy" ? (input as Partial<RegionInput> | null) : undefined;
+  const left = first ? leaving(output, new Set(refused.keys()), region) : output;
   if (left === undefined) return bad(`The result is refused: ${first?.why}.`);
   for (const value of references(left)) {
     if (!stored.has(value.artifact) && !(await artifacts.find(value.artifact)))
@@ -52,8 +51,26 @@ export async function examine(
   return {
     output: completed(left, stored) as Values,
     artifacts: kept,
-    leftOut: Array.from(refused.values(), ({ why }) => `A file was left out: ${why}.`),
+    leftOut: [...Array.from(refused.values(), ({ why }) => `A file was left out: ${why}.`), ...unusable(left, kept, region)],
   };
+}
+
+const MOST_NAMED = 5;
+
+/** Which nodes saved files that none of their outputs is for, as sentences: the classes of ComfyUI do not say what they save. */
+function unusable(output: Values, objects: readonly StoredObject[], region: Partial<RegionInput> | null | undefined): string[] {
+  const { only, gives = [], prompt = {} } = region ?? {};
+  const has = (node: string) => Object.hasOwn(only === undefined ? output : { [only]: output }, node);
+  const isEmpty = only !== undefined && Object.keys(output).length === 0;
+  const nodes = new Set(gives.flatMap(({ node, from }) => (node === from && (isEmpty || !has(node)) ? [node] : [])));
+  const used = new Set(references(output).map(({ artifact }) => artifact));
+  const files = objects.flatMap(({ ref }) => (used.has(ref.artifact) ? [] : [ref.name ?? ref.mime]));
+  if (nodes.size === 0 || files.length === 0) return [];
+  const titles = [...nodes].map((node) => String(prompt[node]?._meta?.title ?? node));
+  const more = files.length > MOST_NAMED ? ` and ${files.length - MOST_NAMED} more` : "";
+  return [
+    `Nothing of ${titles.join(", ")} can be used here, though ComfyUI saved ${files.slice(0, MOST_NAMED).join(", ")}${more}: its class has no output for such files. They are in the folder of that ComfyUI.`,
+  ];
 }
 
 /**
