@@ -192,7 +192,7 @@ test("[W6, E13] the log of a try says which files were left out of its result, b
   const examine = async (_: string, ref: { artifact: string }) =>
     ref.artifact === refs[0]?.artifact ? { why: "the bytes are not text/plain" } : { ref };
   const logs: unknown[] = [];
-  record.log = async (...line) => void logs.push(line);
+  Object.assign(record, { log: async (...line: unknown[]) => void logs.push(line) });
   const result = {
     ...{ task: taskName(row.id, row.fence), output: { n: { texts: refs.slice(0, 2) } }, log: "Loaded." },
     objects: objects.slice(0, 2).map((object, index) => ({ ...object, ref: refs[index] })),
