@@ -38,6 +38,10 @@ describe("[W6, E13] of a prompt of ComfyUI a file that is not what it is said to
     expect(found).toMatchObject({ output: { n: { image: a, images: [a, b] } }, leftOut });
     expect(found).not.toHaveProperty("output.n.audio");
   });
+  test("is not the first of what a node saved, if another one is good", async () => {
+    const found = await examined({ n: { audio: bad, audios: [bad, a, b] } }, { gives: gives("n", "audio", "audios") });
+    expect(found).toMatchObject({ output: { n: { audio: a, audios: [a, b] } }, leftOut });
+  });
   test.each([
     ["is all that a node gave", { n: { audio: bad }, m: { image: a } }, { gives: gives("n", "audio") }],
     [

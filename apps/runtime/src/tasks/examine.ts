@@ -1,7 +1,7 @@
 // What a worker says that came of a task, before it is committed (DESIGN A5, W6): every artifact that the output names is there, and is what
 // is said of it. Of a prompt of ComfyUI, whose nodes save what they like, a file that is not is left out, if others of its node are good.
 import { OUTPUT_DEPTH, whyTooLarge } from "@spindle/graph-model";
-import { type ArtifactRef, type RegionInput, type TaskResult, validateArtifactRef } from "@spindle/schemas";
+import { type ArtifactRef, type RegionInput, type RegionInputGive, type TaskResult, validateArtifactRef } from "@spindle/schemas";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { TaskRow } from "../record/node-run.ts";
 import type { TaskError } from "./retry.ts";
@@ -82,9 +82,10 @@ function leaving(output: Values, refused: ReadonlySet<string>, region: Partial<R
   const { only, gives = [] } = region;
   const nodes = only === undefined ? Object.entries(output) : [[only, output] as const];
   const without = nodes.map(([node, ports]) => {
-    const entries = Object.entries(Object(ports) as Values);
+    const given = Object(ports) as Values;
+    const entries = Object.entries(given);
     const left = entries.flatMap(([port, value]) => {
-      const some = good(value, refused);
+      const some = good(value, refused) ?? firstOfAll(gives, { node, port }, given, refused);
       return some === undefined ? [] : [[port, some] as const];
     });
     const isNeeded = (port: string) => gives.some((give) => give.node === node && give.port === port && give.from !== node);
@@ -95,6 +96,19 @@ function leaving(output: Values, refused: ReadonlySet<string>, region: Partial<R
   const all = without.flatMap((each) => (each ? [each] : []));
   if (all.length < without.length) return undefined;
   return only === undefined ? Object.fromEntries(all) : all[0]?.[1];
+}
+
+/** Where an output was the first file that a node saved: the first good one of all of them. */
+function firstOfAll(
+  gives: readonly RegionInputGive[],
+  { node, port }: { node: string; port: string },
+  given: Values,
+  refused: ReadonlySet<string>,
+): unknown {
+  const own = gives.find((give) => give.node === node && give.port === port);
+  const all = own && gives.find((give) => give.node === node && give.from === own.from && give.pick === `${own.pick}s`);
+  const left = all && good(given[all.port], refused);
+  return Array.isArray(left) ? left[0] : undefined;
 }
 
 /** What is left of a value; undefined if that is nothing, while it was something. */
