@@ -1,6 +1,7 @@
-// Several ComfyUI servers that have the same, of which one fails at once at all that it is given.
+// ComfyUI servers that answer, and fail: one of several that have the same at all that it is given, another at one file of many.
+import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { comfy } from "../support/comfy.ts";
+import { comfy, logOf } from "../support/comfy.ts";
 import { HostileComfy } from "../support/hostile-comfy.ts";
 import { ended, getSystem, graphOf, type Spindle, startRun, startSpindle, until, wire } from "../support/spindle.ts";
 
@@ -41,4 +42,23 @@ test("[M4] a server that fails at what it is given comes last, and the system pa
     /^The last 3 tasks there failed, since .*login may be before it.*Other servers that can run a node are chosen first\.$/,
   );
   expect(reasonOf(other)).toBeNull();
+});
+
+test("[W6, E13] of a batch the one file that is no picture is left out, the others stay, and the log names it", async () => {
+  let views = 0;
+  const noise = (call: string) => {
+    if (call !== "GET /view" || views++ > 0) return undefined;
+    return (response: ServerResponse) => void response.writeHead(200, { "content-type": "image/png" }).end("noise");
+  };
+  for (const fake of fakes) fake.answers = noise;
+  const graph = graphOf(
+    [comfy("make", "EmptyImage", { batch_size: 3, color: ++count }), comfy("save", "SaveImage")],
+    [wire("make", "IMAGE", "save", "images")],
+  );
+  const view = await ended(spindle.url, await startRun(spindle.url, graph));
+  expect(view.error).toBeNull();
+  const [save] = view.nodes.filter(({ node }) => node === "save") as unknown as { output: { image: object; images: object[] } }[];
+  expect(save?.output.images).toHaveLength(2);
+  expect(save?.output.images).toContainEqual(save?.output.image);
+  expect(await logOf(spindle.url, view.id, "save")).toMatch(/^A file was left out: \S+\.png: the bytes are not image\/png\.$/m);
 });
