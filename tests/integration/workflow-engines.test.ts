@@ -148,6 +148,30 @@ test("[M4] what is no engine is refused with the place, and changes nothing", as
   expect(await call("engines.remove", { name: "nobody" })).toMatchObject({ status: 404 });
 });
 
+test("[M4] a part that is repeated too often is refused when it is offered, and where that depends on the run, at its node", async () => {
+  const repeat = (count: string) => ({ nodes: ["1"], count, carry: {} });
+  const blueprint = await blueprintOf("often");
+  expect(await offer({ ...blueprint, repeat: repeat("1000000000") })).toMatchObject({
+    status: 422,
+    message: expect.stringContaining("repeats a node 1,000,000,000 times, which makes 1,000,000,002 nodes; the limit is 5,000."),
+  });
+  expect(await offer({ ...blueprint, repeat: repeat("1.0 / 0.0") })).toMatchObject({ status: 422 });
+  expect(await offer({ ...blueprint, repeat: repeat("1000000000.0 + double(inputs.seed)") })).toMatchObject({ status: 200 });
+  // An earlier release took what this one refuses.
+  const stored = { ...blueprint, name: "stored", repeat: repeat("1000000000") };
+  await spindle.db.query("INSERT INTO workflow_engine (name, blueprint) VALUES ('stored', $1)", [JSON.stringify(stored)]);
+  await until(async () => (await engineIds()).includes(idOf("stored")), 30_000, "the stored engine is there");
+  for (const name of ["often", "stored"]) {
+    const { status, body } = await run(talking(idOf(name)));
+    expect(status, JSON.stringify(body)).toBe(202);
+    const view = await ended(spindle.url, body.run);
+    expect(view.nodes).toMatchObject([
+      { node: "talk", state: "failed", error: { code: "node.user_error", message: expect.stringContaining("the limit is 5,000. Change") } },
+    ]);
+    expect(await call("engines.remove", { name })).toMatchObject({ status: 200 });
+  }
+});
+
 test("[M4] a removal says what it breaks, waits for runs that are not over, and leaves graphs that name the engine with an issue", async () => {
   const graph = await createGraph(spindle.url, talking(idOf("my-film")));
   const asking = talking(idOf("my-film"), [node("ask", "human.ask_person", { message: "Go on?" })]);

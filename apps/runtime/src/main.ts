@@ -39,6 +39,7 @@ import { deviceOf } from "./tasks/devices.ts";
 import { LiveBoard } from "./tasks/live.ts";
 import { Pauses } from "./tasks/pauses.ts";
 import { QueuePositions } from "./tasks/queue-positions.ts";
+import { ServerFailures } from "./tasks/server-failures.ts";
 import { WorkerPlane } from "./tasks/worker-plane.ts";
 import { WorkerRoster } from "./tasks/worker-roster.ts";
 
@@ -60,6 +61,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const decisions = new Decisions(record.nodes);
   const { timings, models } = config;
   const pauses: Pauses = new Pauses(record.orders, () => library.library());
+  const failures = new ServerFailures();
   const workers: WorkerPlane = new WorkerPlane({
     redisUrl: config.redisUrl,
     workerKey: config.workerKey,
@@ -69,6 +71,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     decisions,
     artifacts,
     live,
+    failures,
     isCancelled: (run) => driver.isCancelled(run),
     whyTooMuch: (row, output) => driver.whyTooMuch(row, output),
     onError,
@@ -85,6 +88,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     new KeptManifests(db.pool),
     blueprints,
     config,
+    failures,
   );
   const nodePlane = new NodePlane({ nodes: record.nodes, registry, artifacts, live, models, timings, manifest: () => library.manifest() });
   const driver: RunDriver = new RunDriver({
@@ -115,10 +119,10 @@ async function start(config: Config): Promise<() => Promise<void>> {
   });
   const stores = new Stores({ db, redis: workers.redis, store, library, config });
   const roster = new WorkerRoster(workers.redis);
-  const system = new SystemService({ db, redis: workers.redis, owner: config.owner, library, roster, positions, pauses, stores });
+  const system = new SystemService({ db, redis: workers.redis, owner: config.owner, library, roster, positions, pauses, failures, stores });
   const runs = new RunService(db, record, driver, graphs, live, waits, () => library.library());
   const stopSweeping = graphs.sweepDaily(onError);
-  const plans = new PlanService(record, () => library.library(), library.isBusy);
+  const plans = new PlanService(record, () => library.library(), library.burden);
   const people = new PeopleService(db, record, driver, decisions);
   const templates = await TemplateService.load(join(ROOT, "templates"));
   decisions.start(onError);

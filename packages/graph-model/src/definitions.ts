@@ -2,7 +2,7 @@
 
 import { edgeMetadata, type Graph, type GraphEdge, type GraphNode, isMapEdge, type NodeSettings, record } from "./graph.ts";
 import type { RunInput } from "./interface.ts";
-import { chosenEngine, type Library, type LibraryEngine, type NodeDefinition } from "./library.ts";
+import { chosenEngine, engineNamed, type Library, type LibraryEngine, type NodeDefinition } from "./library.ts";
 import { LIMITS } from "./limits.ts";
 import { definitionLeaving } from "./one-of-many.ts";
 import type { Passes } from "./passed-on.ts";
@@ -58,13 +58,15 @@ export interface Around {
   library: Library;
 }
 
-export function partsOf(given: GraphNode, { settings, mapped, called, library }: Around): NodeParts {
+export function partsOf(given: GraphNode, { settings: written, mapped, called, library }: Around): NodeParts {
   const general = given.service === CALL ? undefined : library.find(given.plane, given.service);
   const node = general ? placed(given, general) : given;
   const name = calledName(node);
   const call = name === undefined ? undefined : called(name);
-  const element = node.service === CALL ? (call ?? undefined) : general && definitionLeaving(capability(node, general), settings.outputs);
+  const element = node.service === CALL ? (call ?? undefined) : general && definitionLeaving(capability(node, general), written.outputs);
   const definition = element && mapped ? mappedOver(element, mapped) : element;
+  const named = definition && engineNamed(definition.engines, written.engine);
+  const settings = named && named.id !== written.engine ? { ...written, engine: named.id } : written;
   const engine = definition && chosenEngine(definition, settings.engine);
   const isSwitchedOff = settings.disabled === true;
   const passes = settings.bypassed === true && !isSwitchedOff && element ? passesOf(element) : undefined;

@@ -14,6 +14,7 @@ export {
   modelsName,
   type ServerNode,
   serverOfEngine,
+  whyNeverSent,
   whyNotThere,
 } from "./comfy/blueprint.ts";
 export { exportRegion } from "./comfy/export.ts";

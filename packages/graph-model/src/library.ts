@@ -90,8 +90,23 @@ export function autoEngine(definition: { readonly engines: readonly LibraryEngin
   return definition.engines.find((engine) => engine.live && engine.auto !== false);
 }
 
+/** To so many characters earlier releases cut ids of engines; of a longer id of a server the end is a hash now. */
+const CUT = 64;
+const KEPT = 55;
+
+/**
+ * The engine of that id, or the only one that can be meant by an id which an earlier release cut.
+ * @param id what a setting or a run of any release names
+ */
+export function engineNamed(engines: readonly LibraryEngine[], id: string | undefined): LibraryEngine | undefined {
+  const exact = engines.find((engine) => engine.id === id);
+  if (exact || id?.length !== CUT) return exact;
+  const [first, ...others] = engines.filter((engine) => engine.id.length >= CUT && engine.id.startsWith(id.slice(0, KEPT)));
+  return others.length === 0 ? first : undefined;
+}
+
 /** The engine that a node's setting means now: the named one, live or not, else what `auto` means. */
 export function chosenEngine(definition: NodeDefinition, setting: string | undefined): LibraryEngine | undefined {
-  const named = setting === undefined ? undefined : definition.engines.find((engine) => engine.id === setting);
+  const named = setting === undefined ? undefined : engineNamed(definition.engines, setting);
   return named ?? autoEngine(definition);
 }

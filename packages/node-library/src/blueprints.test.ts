@@ -1,6 +1,8 @@
-import type { Blueprint, Capability } from "@spindle/schemas";
+import { type Graph, resolve, validate } from "@spindle/graph-model";
+import { type Blueprint, type Capability, validateCapability } from "@spindle/schemas";
 import { expect, test } from "vitest";
 import { withBlueprints } from "./blueprints.ts";
+import { makeLibrary } from "./index.ts";
 
 const servers = ["one", "two"].map((id) => ({ id, label: id, plane: "comfy", draft: false, live: true }));
 const entry = (id: string, plane: string, more: object) =>
@@ -25,4 +27,33 @@ test("a workflow is live on the servers that have its files, not on those beside
     ["both@one", true, undefined],
     ["both@two", true, undefined],
   ]);
+});
+
+test("an engine on a server with a long name is one that a library may have, and a graph that names it by an earlier release's id means it", () => {
+  const id = "comfyui.machine-learning.svc.cluster.local-8188";
+  const workflow = {
+    name: "realesrgan-codeformer",
+    label: "x",
+    capability: "talk",
+    models: [],
+    set: {},
+    prompt: {},
+  } as unknown as Blueprint;
+  const io = { input: { properties: {} }, output: {} };
+  const [server] = servers.map((each) => ({ ...each, id }));
+  const about = { description: "", version: "1", runtime: {}, handler: {}, category: "x" };
+  const library = [entry("Load", "comfy", { engines: [server], io }), entry("talk", "python", { ...about, engines: [], io })];
+  const [, talk] = withBlueprints(library, [workflow]);
+  const [engine] = talk?.engines ?? [];
+  expect(engine?.id).toBe(`realesrgan-codeformer@${id}`);
+  validateCapability(talk);
+  expect((validateCapability.errors ?? []).filter(({ instancePath }) => instancePath.startsWith("/engines/0/id"))).toEqual([]);
+  const node = { id: "a", service: "talk", plane: "python", status: "pending" } as Graph["nodes"][number];
+  const graph = {
+    ...{ schema: "langgraph.v1", workflowId: "w", nodes: [node], edges: [] },
+    metadata: { nodes: { a: { engine: `realesrgan-codeformer@${id}`.slice(0, 64) } } },
+  } as unknown as Graph;
+  const made = makeLibrary([talk as Capability]);
+  expect(resolve(graph, made).root.node("a")?.engine?.id).toBe(engine?.id);
+  expect(validate(graph, made).filter(({ code }) => code === "node.unknown_engine")).toEqual([]);
 });

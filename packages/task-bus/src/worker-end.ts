@@ -37,7 +37,10 @@ export function workerEnd(redis: Redis, worker: string, workerKey: string): Work
     },
     async settle(result) {
       const text = JSON.stringify({ ...result, worker });
-      if (text.length > BUS.outputMaxBytes) throw new RangeError(`An output of ${text.length} bytes; the limit is ${BUS.outputMaxBytes}.`);
+      if (text.length > BUS.outputMaxBytes) {
+        const [size, limit] = [text.length, BUS.outputMaxBytes].map((bytes) => `${Math.ceil(bytes / 1024).toLocaleString("en")} KiB`);
+        throw new RangeError(`The output has ${size}; the limit is ${limit}. Save a long text or list as a file, or give less at once.`);
+      }
       const sig = signResult(text, workerKey);
       await call("spindle_settle", [names.settled(result.task), names.results], text, BUS.markTtlMs, names.resultsBell, sig);
     },

@@ -18,6 +18,13 @@ describe("the environment", () => {
     expect(readSettings({ ...env, COMFY_URL: "HTTP://A:80/,http://a" }).servers).toEqual([{ id: "a-80", url: "http://a" }]);
   });
 
+  test("keeps apart hosts whose names begin alike, with ids that a library may have", () => {
+    const host = (end: string) => `http://${"a".repeat(63)}.${end.repeat(20)}:8188`;
+    const ids = readSettings({ ...env, COMFY_URL: `${host("b")},${host("c")}` }).servers.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(2);
+    for (const id of ids) expect(id).toMatch(/^a{55}-[0-9a-f]{8}$/);
+  });
+
   test.each([
     ["REDIS_URL", "", "REDIS_URL is not set."],
     ["COMFY_URL", " , ", "COMFY_URL names no server."],

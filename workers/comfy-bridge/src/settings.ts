@@ -1,5 +1,5 @@
 // The environment, read once; everything else takes options.
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 
 export interface Settings {
@@ -52,6 +52,10 @@ function readDuration(name: string, text: string): number {
   return duration;
 }
 
+/** A stream of the bus has it as part of its name. Of a long one a hash keeps apart what begins alike. */
+const idOf = (host: string): string =>
+  host.length <= 64 ? host : `${host.slice(0, 55)}-${createHash("sha256").update(host).digest("hex").slice(0, 8)}`;
+
 /** Servers separated by commas. @throws Error if one is no URL, two have one host and port, or there is none */
 export function readServers(text: string): Settings["servers"] {
   const urls = text
@@ -65,7 +69,7 @@ export function readServers(text: string): Settings["servers"] {
         `COMFY_URL: "${address.slice(0, 80)}" is not a URL. Write it as http://127.0.0.1:8188; several are separated by commas.`,
       );
     return {
-      id: `${url.hostname}-${url.port || (url.protocol === "https:" ? "443" : "80")}`.slice(0, 64),
+      id: idOf(`${url.hostname}-${url.port || (url.protocol === "https:" ? "443" : "80")}`),
       url: url.href.replace(/\/+$/, ""), // as every spelling of it reads
     };
   });

@@ -21,8 +21,9 @@ const kind = (service: string, engines: LibraryEngine[], inputs: object = {}) =>
     outputs: portsOf({ properties: { image: { ...IMAGE, "x-slot": 0 } } }),
   });
 const apart = graphOf([comfyNode("a"), comfyNode("b"), comfyNode("c")], []);
-const serversOf = (graph: Graph, kinds: Parameters<typeof libraryOf>, busy: string[] = []) => {
-  const level = freezeNodes(graph, libraryOf(...kinds), (id) => busy.includes(id))[""] ?? {};
+const serversOf = (graph: Graph, kinds: Parameters<typeof libraryOf>, busy: string[] | Record<string, number> = []) => {
+  const level =
+    freezeNodes(graph, libraryOf(...kinds), (id) => (Array.isArray(busy) ? Number(busy.includes(id)) : (busy[id] ?? 0)))[""] ?? {};
   return Object.fromEntries(graph.nodes.map(({ id }) => [id, level[id]?.engine]));
 };
 
@@ -37,6 +38,12 @@ describe("[M4] the server of a region", () => {
         if (usual[id] === busy) expect(chosen).not.toBe(busy);
         else expect(chosen).toBe(usual[id]);
     }
+  });
+  test("that fails comes last, behind those that are busy; of several that fail, the one that failed least often is chosen", () => {
+    const chosen = (burdens: Record<string, number>) => new Set(Object.values(serversOf(apart, [kind("comfy", FREE)], burdens)));
+    expect(chosen({ one: 6, two: 1, three: 2 })).toEqual(new Set(["two"]));
+    expect(chosen({ one: 6, two: 4, three: 2 })).toEqual(new Set(["three"]));
+    expect(chosen({ one: 6, two: 6, three: 6 })).toEqual(new Set(["one", "two", "three"]));
   });
   test("is the usual one where all are busy, and the one that is named, busy or not", () => {
     const all = ["one", "two", "three"];

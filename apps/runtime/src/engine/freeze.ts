@@ -22,21 +22,24 @@ import type { FrozenLevel, FrozenNode, FrozenNodes, NewNodeRun } from "../record
 
 const COMFY = "comfy";
 
-/** Whether a server does something else first, or does not answer, by the last report. Of the Comfy plane alone. */
-export type IsBusy = (server: string) => boolean;
+/**
+ * What speaks against a server of the Comfy plane: 0 nothing, 1 that it does something else first, or does not answer, by the last report;
+ * more, the more tasks in a row have failed there.
+ */
+export type Burden = (server: string) => number;
 
-const NOBODY: IsBusy = () => false;
+const NONE: Burden = () => 0;
 
-export function freezeNodes(graph: Graph, library: Library, isBusy = NOBODY): FrozenNodes {
+export function freezeNodes(graph: Graph, library: Library, burden = NONE): FrozenNodes {
   const { root, definitions } = resolve(graph, library);
-  return Object.fromEntries([root, ...definitions.values()].map((level) => [level.name, freezeLevel(level, isBusy)]));
+  return Object.fromEntries([root, ...definitions.values()].map((level) => [level.name, freezeLevel(level, burden)]));
 }
 
-function freezeLevel(level: Level, isBusy: IsBusy): FrozenLevel {
+function freezeLevel(level: Level, burden: Burden): FrozenLevel {
   const alone = level.nodes.filter(({ region }) => !region);
   return Object.assign(
-    Object.fromEntries(alone.map((one) => [one.node.id, freezeNode(one, engineAlone(one, isBusy))])),
-    ...[...level.plan.regions.values()].map((region, index) => freezeRegion(level, region, index, isBusy)),
+    Object.fromEntries(alone.map((one) => [one.node.id, freezeNode(one, engineAlone(one, burden))])),
+    ...[...level.plan.regions.values()].map((region, index) => freezeRegion(level, region, index, burden)),
   );
 }
 
@@ -44,14 +47,14 @@ function freezeLevel(level: Level, isBusy: IsBusy): FrozenLevel {
  * What an item of a level would freeze now, by id: a node, or a region with its nodes. Undefined if it has no live engine, none of the
  * version that the run froze, or is not in the library.
  */
-export function freezeItem(level: Level, id: string, version: string, isBusy = NOBODY): FrozenLevel | undefined {
+export function freezeItem(level: Level, id: string, version: string, burden = NONE): FrozenLevel | undefined {
   const region = level.plan.regions.get(id);
   const node = level.node(id);
   const isThere = (inside: string) => level.node(inside)?.element !== undefined;
   const frozen = region?.nodes.every(isThere)
-    ? freezeRegion(level, region, [...level.plan.regions.keys()].indexOf(id), isBusy)
+    ? freezeRegion(level, region, [...level.plan.regions.keys()].indexOf(id), burden)
     : node?.definition?.version === version
-      ? { [id]: freezeNode(node, engineAlone(node, isBusy)) }
+      ? { [id]: freezeNode(node, engineAlone(node, burden)) }
       : {};
   return frozen[id] && !hasOpenEngine(frozen[id]) ? frozen : undefined;
 }
@@ -60,9 +63,9 @@ export function freezeItem(level: Level, id: string, version: string, isBusy = N
 export const hasOpenEngine = ({ engine }: { engine: string }): boolean => engine === "";
 
 /** A region is one task of its server, from whose result the rows of its nodes are filled. */
-function freezeRegion(level: Level, region: Region, index: number, isBusy: IsBusy): FrozenLevel {
+function freezeRegion(level: Level, region: Region, index: number, burden: Burden): FrozenLevel {
   const { id, nodes } = region;
-  const server = serverOf(level, region, index, isBusy);
+  const server = serverOf(level, region, index, burden);
   const own = nodes.map((inside) => freezeNode(level.node(inside) as ResolvedNode, server));
   const timeoutSeconds = own.reduce((sum, one) => sum + one.timeoutSeconds, 0);
   const task = { ...asRegion({ ...(own[0] as FrozenNode), timeoutSeconds }), nodes };
@@ -71,31 +74,33 @@ function freezeRegion(level: Level, region: Region, index: number, isBusy: IsBus
 
 /**
  * The server of a region: the same in each run, so that its models are loaded and its cache is filled, and another for the next region. While
- * that one is busy the next free one stands in. One that is named is waited for; else there is none while none is live.
+ * that one is busy, or fails, the next free one stands in. One that is named is waited for; else there is none while none is live.
  */
-function serverOf(level: Level, region: Region, index: number, isBusy: IsBusy): LibraryEngine | undefined {
+function serverOf(level: Level, region: Region, index: number, burden: Burden): LibraryEngine | undefined {
   const all = level.serversOf(region);
   const live = all.filter((one) => one.live);
   const choice = live.length > 0 || !level.members(region).some(namesEngine) ? live : all;
   const start = createHash("sha256").update(level.graph.workflowId).digest().readUInt32BE(0);
   const turn = (start + index) % Math.max(1, choice.length);
-  return freeOf([...choice.slice(turn), ...choice.slice(0, turn)], isBusy);
+  return freeOf([...choice.slice(turn), ...choice.slice(0, turn)], burden);
 }
 
 /** The engine of a node that is in no region. A workflow that several servers have runs on one that is free. */
-function engineAlone(node: ResolvedNode, isBusy: IsBusy): LibraryEngine | undefined {
+function engineAlone(node: ResolvedNode, burden: Burden): LibraryEngine | undefined {
   const { definition } = node;
   if (!definition || namesEngine(node)) return node.engine;
   const engines = [...enginesAlone(node)];
   const first = autoEngine({ ...definition, engines });
   const name = first?.blueprint?.name;
   const isAlike = (one: LibraryEngine) => one.live && one.auto !== false && one.blueprint?.name === name;
-  return first?.plane === COMFY ? freeOf(engines.filter(isAlike), isBusy) : first;
+  return first?.plane === COMFY ? freeOf(engines.filter(isAlike), burden) : first;
 }
 
-/** The first one whose server is free; the first one where none is. */
-const freeOf = (engines: readonly LibraryEngine[], isBusy: IsBusy): LibraryEngine | undefined =>
-  engines.find(({ id }) => !isBusy(serverOfEngine(id))) ?? engines[0];
+/** The first one of those against whose servers least speaks. */
+function freeOf(engines: readonly LibraryEngine[], burden: Burden): LibraryEngine | undefined {
+  const burdens = engines.map(({ id }) => burden(serverOfEngine(id)));
+  return engines[burdens.indexOf(Math.min(...burdens))];
+}
 
 const namesEngine = ({ settings: { engine = "auto" }, passes }: ResolvedNode): boolean => !passes && engine !== "auto";
 

@@ -26,7 +26,7 @@ function chooser(of: Graph, accepted: NodeDefinition[], now: NodeDefinition[], s
   const library = libraryOf(...accepted);
   const run = { id: "r", engines: freezeNodes(of, library) };
   const resolved = resolve(of, library);
-  const reports = { library: () => current, isBusy: () => false, changed: new EventEmitter() };
+  const reports = { library: () => current, burden: () => 0, changed: new EventEmitter() };
   let current = libraryOf(...now);
   const life = {
     isCancelled: false,

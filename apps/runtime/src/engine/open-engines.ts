@@ -1,7 +1,7 @@
 // Which engine runs a node that found none live when its run was accepted (DESIGN M4, docs/decisions/0031). The first of its node runs that is
 // ready chooses one of those that are live by then, in the statement that begins it; every other one follows.
 import type { EventEmitter } from "node:events";
-import { type Level, type Library, type Resolved, resolve } from "@spindle/graph-model";
+import { engineNamed, type Level, type Library, type Resolved, resolve } from "@spindle/graph-model";
 import type { Blueprint } from "@spindle/schemas";
 import type { NodeMove } from "../record/changes.ts";
 import { type NodeRunRow, routed } from "../record/node-run.ts";
@@ -9,13 +9,13 @@ import type { FrozenDefinitions, Runs } from "../record/record.ts";
 import type { RunRow } from "../record/types.ts";
 import { patient } from "../store/patient.ts";
 import type { Decisions } from "../tasks/decisions.ts";
-import { freezeItem, hasOpenEngine, type IsBusy, newNodeRun, resolvedAs } from "./freeze.ts";
+import { type Burden, freezeItem, hasOpenEngine, newNodeRun, resolvedAs } from "./freeze.ts";
 import type { Activity } from "./run-values.ts";
 
 /** What the planes report. */
 export interface EngineReports {
   library(): Library;
-  readonly isBusy: IsBusy;
+  readonly burden: Burden;
   /** Emits `changed` when the library is another one. */
   readonly changed: EventEmitter;
 }
@@ -57,7 +57,7 @@ export class OpenEngines {
     const own = this.run.engines[level.name] ?? {};
     const nodes =
       own[id] && hasOpenEngine(own[id])
-        ? freezeItem(this.now.level(level.name), id, own[id].version, this.parts.reports.isBusy)
+        ? freezeItem(this.now.level(level.name), id, own[id].version, this.parts.reports.burden)
         : undefined;
     const frozen = nodes ? { ...own, ...nodes } : own;
     if (!frozen[id] || hasOpenEngine(frozen[id])) return undefined;
@@ -120,10 +120,7 @@ export class OpenEngines {
   private readonly workflows = new Map<string, Blueprint>();
 
   private workflowNow(level: string, id: string, engine: string): Blueprint | undefined {
-    return this.now
-      .level(level)
-      .node(id)
-      ?.element?.engines.find((each) => each.id === engine)?.blueprint;
+    return engineNamed(this.now.level(level).node(id)?.element?.engines ?? [], engine)?.blueprint;
   }
 
   /** Follows a change that was made, or was refused: then another runtime may have chosen. */

@@ -117,7 +117,8 @@ export class RegionStep {
 const NOTHING_LEAVES = "Nothing here is saved, shown or used by a node elsewhere, so ComfyUI has nothing to do.";
 
 /** ComfyUI tells a node that was blocked in no way from one that ran and had nothing to show. */
-const NOTHING_CAME = "Nothing came of it: what it takes was blocked in ComfyUI, or it shows and saves nothing.";
+const NOTHING_CAME =
+  "Nothing came of it that can be used here: what it takes was blocked in ComfyUI, it shows and saves nothing, or its log names files that are none of its outputs.";
 
 /** Whether the prompt names files on the server, which may change between two runs. */
 function namesFiles({ prompt }: RegionInput, definitions: readonly NodeDefinition[]): boolean {

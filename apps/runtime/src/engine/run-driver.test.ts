@@ -80,7 +80,7 @@ function accept(graph: Graph, document: unknown, fails = "") {
       frozen: { keep: async () => {}, find: async () => new Map() },
     },
     decisions: { wait, announce: () => {} },
-    reports: { library: () => library, isBusy: () => false, changed: new EventEmitter() },
+    reports: { library: () => library, burden: () => 0, changed: new EventEmitter() },
     onError: () => {},
   } as unknown as RunDriverOptions);
   return { record, accepted: driver.accept({ revision: "r", graph, title: "t", inputs: {} }) };

@@ -96,7 +96,7 @@ export class RunDriver {
     const id = randomUUID();
     const library = this.options.reports.library();
     const { revision, graphId = null, title, template, inputs, options = {}, submitter = "", request: keyed } = request;
-    const engines = freezeNodes(request.graph, library, this.options.reports.isBusy);
+    const engines = freezeNodes(request.graph, library, this.options.reports.burden);
     const definitions = await this.graphs.freeze(revision, request.graph, library, engines);
     // The run is this runtime's own from the start: no claim has to find it first.
     const owner = this.stopped ? undefined : this.options.owner;

@@ -1,5 +1,5 @@
 // ComfyUI workflows that people offer as engines of capabilities: offered, listed with what uses them, and removed again (decision 47).
-import { autoEngine, isEngineOf, type Library, type NodeDefinition, whyNotOffered } from "@spindle/graph-model";
+import { autoEngine, isEngineOf, type Library, type NodeDefinition, whyNeverSent, whyNotOffered } from "@spindle/graph-model";
 import type { Blueprint } from "@spindle/schemas";
 import type pg from "pg";
 import { Refused } from "../refused.ts";
@@ -70,6 +70,9 @@ export class EngineService {
   /** @throws Refused that names each place at which something is wrong */
   async offer(blueprint: Blueprint): Promise<void> {
     const faults = whyNotOffered(blueprint, this.library.library());
+    // Expressions that are none cannot be worked out, and a page, which asks the first question too, works out none.
+    const never = faults.length === 0 ? whyNeverSent(blueprint) : undefined;
+    if (never !== undefined) faults.push(never);
     if (faults.length > 0) {
       const [first = "", ...others] = faults;
       const more = others.length > 0 ? ` (and ${others.length} more)` : "";

@@ -19,6 +19,7 @@ import type { Config } from "../config.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import { Refused } from "../refused.ts";
 import { patient } from "../store/patient.ts";
+import { ServerFailures } from "../tasks/server-failures.ts";
 import type { Blueprints } from "./blueprints.ts";
 import { type BusyNotice, ComfyBridges } from "./comfy-bridges.ts";
 import type { KeptManifests } from "./kept-manifests.ts";
@@ -69,6 +70,7 @@ export class LibraryService {
     private readonly kept: KeptManifests,
     private readonly blueprints: Blueprints,
     private readonly options: { commercialUse?: boolean; expectsComfy?: boolean } = {},
+    private readonly failures: Pick<ServerFailures, "countOf"> = new ServerFailures(),
   ) {
     this.bridges = new ComfyBridges(redis, store, kept);
     this.merged = this.merge();
@@ -145,8 +147,11 @@ export class LibraryService {
     };
   }
 
-  /** Whether a ComfyUI server has something else to do first, or does not answer. */
-  readonly isBusy = (server: string): boolean => this.reportOf("comfy").busyWith(server) !== undefined;
+  /** What speaks against a ComfyUI server: one that fails at what it is given is chosen after one that is busy. */
+  readonly burden = (server: string): number => {
+    const failed = this.failures.countOf(server);
+    return failed > 0 ? 1 + failed : Number(this.reportOf("comfy").busyWith(server) !== undefined);
+  };
 
   private async lookAtOwn(): Promise<void> {
     this.node = await this.registry.manifest(this.models, new Date());

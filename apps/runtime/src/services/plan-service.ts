@@ -25,7 +25,7 @@ import {
 import type { Blueprint } from "@spindle/schemas";
 import { isCacheable, whyItRuns, whyRegionRuns } from "../engine/cache-key.ts";
 import { fullInput } from "../engine/check-input.ts";
-import { freezeNodes, type IsBusy } from "../engine/freeze.ts";
+import { type Burden, freezeNodes } from "../engine/freeze.ts";
 import { Reuse } from "../engine/reuse.ts";
 import type { FrozenNode } from "../record/frozen.ts";
 import type { EarlierResults, TaskQueue } from "../record/record.ts";
@@ -60,7 +60,7 @@ export class PlanService {
   constructor(
     private readonly record: { results: Omit<EarlierResults, "clear">; queue: Pick<TaskQueue, "durations"> },
     private readonly library: () => Library,
-    private readonly isBusy?: IsBusy,
+    private readonly burden?: Burden,
   ) {}
 
   /**
@@ -74,7 +74,7 @@ export class PlanService {
     if (hasErrors(issues)) throw Refused.issues("The graph cannot run:", issues);
     await nextTurn();
     const level = resolve(graph, this.library()).root;
-    const frozen = freezeNodes(graph, this.library(), this.isBusy)[""] ?? {};
+    const frozen = freezeNodes(graph, this.library(), this.burden)[""] ?? {};
     await nextTurn();
     const reuse = new Reuse(this.record.results, { id: "", graph_id: graphId ?? null, options }, level.plan);
     const durations = await this.record.queue.durations(Object.values(frozen));

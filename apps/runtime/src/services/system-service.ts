@@ -1,4 +1,5 @@
 // What the page System shows: who works, on what, what waits for it, and what everything lies in. Every list is bounded.
+import { serverOfEngine } from "@spindle/graph-model";
 import { OPEN_RUN_STATES, type Priority } from "@spindle/schemas";
 import { names } from "@spindle/task-bus";
 import type { Redis } from "ioredis";
@@ -10,6 +11,7 @@ import { isOutage } from "../store/patient.ts";
 import { ALL_DEVICES, comfyDevice, devicesOf } from "../tasks/devices.ts";
 import type { Pauses } from "../tasks/pauses.ts";
 import type { QueuePositions } from "../tasks/queue-positions.ts";
+import type { ServerFailures } from "../tasks/server-failures.ts";
 import { taskName } from "../tasks/task-name.ts";
 import type { KnownWorker, WorkerRoster } from "../tasks/worker-roster.ts";
 import type { LibraryService } from "./library-service.ts";
@@ -145,6 +147,7 @@ interface SystemParts {
   roster: Pick<WorkerRoster, "all">;
   positions: Pick<QueuePositions, "queues">;
   pauses: Pick<Pauses, "ofDevice" | "refresh">;
+  failures: Pick<ServerFailures, "reasonOf">;
   stores: Pick<Stores, "view">;
 }
 
@@ -157,7 +160,7 @@ export class SystemService {
   }
 
   private async gather(): Promise<SystemView> {
-    const { roster, pauses, stores } = this.parts;
+    const { roster, pauses, stores, failures } = this.parts;
     const known = <Answer>(asked: Promise<Answer>): Promise<Answer | null> =>
       asked.catch((error) => {
         if (!isOutage(error)) throw error;
@@ -174,7 +177,7 @@ export class SystemService {
       workers: workers.map((worker) => workerView(worker, devices ?? [])),
       kept: this.kept(workers),
       devices,
-      servers: serversOf(workers),
+      servers: serversOf(workers, failures),
       capabilities: this.capabilities(),
       stores: found,
     };
@@ -307,13 +310,13 @@ function workerView({ plane, worker, state, heardAt, report }: KnownWorker, devi
     version: report?.version ?? null,
     slots: slots.map((slot) => ({
       ...slot,
-      task: tasks.find((task) => (plane === "comfy" ? task.engine.endsWith(slot.id) : task.slot === slot.id)) ?? null,
+      task: tasks.find((task) => (plane === "comfy" ? serverOfEngine(task.engine) === slot.id : task.slot === slot.id)) ?? null,
     })),
   };
 }
 
 /** Of a server that several bridges report one that is live. */
-function serversOf(workers: readonly KnownWorker[]): SystemServer[] {
+function serversOf(workers: readonly KnownWorker[], failures: SystemParts["failures"]): SystemServer[] {
   const servers = new Map<string, SystemServer>();
   for (const { state, report } of workers)
     for (const server of report?.servers ?? []) {
@@ -325,7 +328,7 @@ function serversOf(workers: readonly KnownWorker[]): SystemServer[] {
         device: comfyDevice(server.id),
         address: server.address,
         live,
-        reason: isSilent ? "Its bridge has gone silent. Start the bridge again." : (server.reason ?? null),
+        reason: isSilent ? "Its bridge has gone silent. Start the bridge again." : (server.reason ?? failures.reasonOf(server.id) ?? null),
         version: server.version ?? null,
         classes: server.classes,
         unreadable: server.unreadable ?? 0,

@@ -34,6 +34,7 @@ export interface WorkerPlaneOptions {
   decisions: Decisions;
   artifacts: Artifacts;
   live: LiveBoard;
+  failures: WorkerTasksParts["failures"];
   isCancelled: WorkerTasksParts["isCancelled"];
   whyTooMuch: WorkerTasksParts["whyTooMuch"];
   onError: (where: string, error: unknown) => void;

@@ -6,6 +6,7 @@ import { afterAll, expect, test } from "vitest";
 import { folderStore } from "../artifacts/folder-store.ts";
 import { MemoryRecord } from "../record/memory-record.testing.ts";
 import type { ImpossibleNodeRun, NodeRunRow, TaskRow } from "../record/node-run.ts";
+import { ServerFailures } from "./server-failures.ts";
 import { objectKey, taskName } from "./task-name.ts";
 import { WorkerTasks, type WorkerTasksParts } from "./worker-tasks.ts";
 
@@ -21,8 +22,8 @@ class Record extends MemoryRecord {
 }
 
 /** So many node runs that a worker has. */
-async function dispatched(record: Record, count: number): Promise<{ id: string; fence: number }[]> {
-  const frozen = { plane: "python", service: "s", version: "1", engine: "e", draft: false, timeoutSeconds: 0 };
+async function dispatched(record: Record, count: number, plane = "python"): Promise<{ id: string; fence: number }[]> {
+  const frozen = { plane, service: "s", version: "1", engine: "e", draft: false, timeoutSeconds: 0 };
   const rows = await record.add(
     "r",
     Array.from({ length: count }, (_, index) => ({ ...frozen, nodeId: `n${index}`, path: `n${index}` })),
@@ -36,7 +37,11 @@ async function dispatched(record: Record, count: number): Promise<{ id: string; 
 }
 
 /** Takes these results. Returns what became of the node runs. */
-async function taken(record: Record, results: readonly object[], more: Pick<WorkerTasksParts, "whyTooMuch"> & { artifacts?: object }) {
+async function taken(
+  record: Record,
+  results: readonly object[],
+  more: Pick<WorkerTasksParts, "whyTooMuch"> & { artifacts?: object; failures?: object },
+) {
   const waiting = results.map((result, index) => ({ id: `${index}`, result: { v: 1, outcome: "succeeded", ...result } }));
   const acknowledged: string[] = [];
   const bus = {
@@ -52,6 +57,7 @@ async function taken(record: Record, results: readonly object[], more: Pick<Work
     decisions: { announce: () => {} },
     isCancelled: () => false,
     timings: {},
+    failures: new ServerFailures(),
     artifacts: {},
     ...more,
   };
@@ -164,4 +170,36 @@ test("[W6] an output's artifacts are given what is known of them beside what the
   const result = { task: taskName(row.id, row.fence), output: { list: [{ picture: said }] }, objects: [{ ...objects[0], ref }] };
   await taken(record, [result], { whyTooMuch: () => undefined, artifacts: { ...artifacts, examine } });
   expect([...record.rows.values()][0]?.output).toEqual({ list: [{ picture: { ...said, height: 5 } }] });
+});
+
+test("[M4] what a worker answers is counted for its server, before anybody hears of the end", async () => {
+  const record = new Record();
+  const [row] = await dispatched(record, 1);
+  const counted: unknown[] = [];
+  const failures = {
+    count: ({ id }: TaskRow, { outcome }: { outcome: string }) => void counted.push([id, outcome, record.rows.get(id)?.state]),
+  };
+  const results = [{ task: taskName(row?.id as string, row?.fence as number), output: {} }];
+  await taken(record, results, { whyTooMuch: () => undefined, failures });
+  expect(counted).toEqual([[row?.id, "succeeded", "dispatched"]]);
+});
+
+test("[W6, E13] the log of a try says which files were left out of its result, before what the worker wrote", async () => {
+  const record = new Record();
+  const [row = { id: "", fence: 0 }] = await dispatched(record, 1, "comfy");
+  const { objects, artifacts } = await threeFiles(row.id, row.fence);
+  const refs = objects.map((object) => ({ ...object?.ref, sha256: "a".repeat(64), name: `${object?.ref.artifact}.txt` }));
+  const examine = async (_: string, ref: { artifact: string }) =>
+    ref.artifact === refs[0]?.artifact ? { why: "the bytes are not text/plain" } : { ref };
+  const logs: unknown[] = [];
+  Object.assign(record, { log: async (...line: unknown[]) => void logs.push(line) });
+  const result = {
+    ...{ task: taskName(row.id, row.fence), output: { n: { texts: refs.slice(0, 2) } }, log: "Loaded." },
+    objects: objects.slice(0, 2).map((object, index) => ({ ...object, ref: refs[index] })),
+  };
+  expect(await taken(record, [result], { whyTooMuch: () => undefined, artifacts: { ...artifacts, examine } })).toEqual([
+    ["succeeded", undefined, true],
+  ]);
+  expect(logs).toEqual([[row.id, 1, `A file was left out: ${refs[0]?.name}: the bytes are not text/plain.\nLoaded.`]]);
+  expect(await artifacts.store.list("output")).not.toContain(objects[0]?.key);
 });

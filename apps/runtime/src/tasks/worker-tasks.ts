@@ -1,8 +1,7 @@
 // A node run's task, from its dispatch to the commit of its result (DESIGN W2, W6, A5): whatever happens to the task, its row is changed
 // here. The row changes first and the bus follows: should this process die in between, the outbox sends what was not sent, and the bus
 // gives the result again.
-import { OUTPUT_DEPTH, whyTooLarge } from "@spindle/graph-model";
-import { type ArtifactRef, isEndedNodeState, type TaskResult, validateArtifactRef } from "@spindle/schemas";
+import { isEndedNodeState, type TaskResult } from "@spindle/schemas";
 import { crashPoint, names, type RuntimeEnd } from "@spindle/task-bus";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
@@ -13,8 +12,10 @@ import type { NodeRunRecord, Runs, TaskQueue } from "../record/record.ts";
 import type { OpenNodeRun, RecalledTask } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
+import { examine, type StoredObject } from "./examine.ts";
 import type { LiveBoard } from "./live.ts";
 import { delayOfReturned, type TaskError, verdict } from "./retry.ts";
+import type { ServerFailures } from "./server-failures.ts";
 import { entryOf, objectKey, parseTask, routeOf, type TaskName, taskName } from "./task-name.ts";
 
 export interface WorkerTasksParts {
@@ -25,6 +26,7 @@ export interface WorkerTasksParts {
   decisions: Pick<Decisions, "announce">;
   artifacts: Artifacts;
   live: Pick<LiveBoard, "reset">;
+  failures: Pick<ServerFailures, "count">;
   timings: Timings;
   /** Whether the run is being cancelled. */
   isCancelled: (run: string) => boolean;
@@ -61,14 +63,6 @@ interface Answer {
 }
 
 type Taken = Awaited<ReturnType<RuntimeEnd["results"]>>[number];
-
-interface StoredObject {
-  key: string;
-  ref: ArtifactRef;
-}
-
-/** An output whose references say what their bytes say, or why there is none. */
-type Examined = { error: TaskError } | { output: Record<string, unknown>; artifacts: StoredObject[] };
 
 type Ending =
   | { change: "succeed"; output: Record<string, unknown>; artifacts: StoredObject[] }
@@ -209,22 +203,25 @@ export class WorkerTasks {
       if (task && row) await discard(artifacts, row.run_id, task, result);
       return { settled: "stale" };
     }
-    // Before the end is committed: whoever sees the end finds the log. A log that cannot be kept means nothing to the run.
-    if (result.log) await nodes.log(row.id, row.attempt, result.log).catch(() => {});
+    this.parts.failures.count(row, result);
     return this.decide(row, task, result);
   }
 
   private async decide(row: NodeRunRow, task: TaskName, result: TaskResult): Promise<Answer> {
+    const examined = result.outcome === "succeeded" ? await examine(this.parts.artifacts, row, task, result) : undefined;
+    const lines = [...(examined && "leftOut" in examined ? examined.leftOut : []), ...(result.log ? [result.log] : [])];
+    // Before the end is committed: whoever sees the end finds the log. A log that cannot be kept means nothing to the run.
+    if (lines.length > 0) await this.parts.nodes.log(row.id, row.attempt, lines.join("\n")).catch(() => {});
     if (result.outcome === "cancelled") return this.commit(row, { change: "cancel", error: { ...CANCELLED, message: "Cancelled." } });
     if (result.outcome === "returned") return this.sendElsewhere(row, result.error?.code ?? "task.handed_back");
-    if (result.outcome === "failed") {
+    if (!examined) {
       const unsaid: TaskError = { class: "infra", code: "task.bad_result", message: "The worker failed without saying why." };
       return this.failTry(row, result.error ?? unsaid);
     }
-    const examined = await examine(this.parts.artifacts, row.run_id, task, result);
     if ("error" in examined) return this.failTry(row, examined.error);
-    const tooMuch = this.parts.whyTooMuch(row, examined.output);
-    if (!tooMuch) return this.commit(row, { change: "succeed", ...examined });
+    const { output, artifacts } = examined;
+    const tooMuch = this.parts.whyTooMuch(row, output);
+    if (!tooMuch) return this.commit(row, { change: "succeed", output, artifacts });
     await discard(this.parts.artifacts, row.run_id, task, result);
     return this.failTry(row, tooMuch);
   }
@@ -354,39 +351,4 @@ async function discard(artifacts: Artifacts, run: string, task: TaskName, result
   const known = new Set(await Promise.all((result.objects ?? []).map(async ({ ref }) => (await artifacts.find(ref.artifact))?.key)));
   for (const { key, ref } of result.objects ?? [])
     if (key === objectKey("output", run, task, ref.artifact) && !known.has(key)) await artifacts.store.remove(key);
-}
-
-/** Checks the output of a successful result, and every artifact that it names, as it will be committed. */
-async function examine(artifacts: Artifacts, run: string, task: TaskName, result: TaskResult): Promise<Examined> {
-  const bad = (message: string) => ({ error: { class: "infra" as const, code: "task.bad_result", message } });
-  const tooDeep = whyTooLarge(result.output ?? {}, { depth: OUTPUT_DEPTH });
-  if (tooDeep) return bad(`The result is refused. ${tooDeep}`);
-  const stored = new Map<string, ArtifactRef>();
-  const objects: StoredObject[] = [];
-  for (const { key, ref } of result.objects ?? []) {
-    if (key !== objectKey("output", run, task, ref.artifact)) return bad(`The object ${key.slice(0, 100)} does not belong to this task.`);
-    const found = await artifacts.examine(key, ref);
-    if ("why" in found) return bad(`The result is refused: ${found.why}.`);
-    stored.set(ref.artifact, found.ref);
-    objects.push({ key, ref: found.ref });
-  }
-  for (const value of references(result.output ?? {})) {
-    if (!stored.has(value.artifact) && !(await artifacts.find(value.artifact)))
-      return bad(`The output names the artifact ${value.artifact}, which was not stored.`);
-  }
-  return { output: completed(result.output ?? {}, stored) as Record<string, unknown>, artifacts: objects };
-}
-
-/** The value with what is known of its artifacts added. What the worker said about an artifact stays. */
-function completed(value: unknown, known: ReadonlyMap<string, ArtifactRef>): unknown {
-  if (Array.isArray(value)) return value.map((element) => completed(element, known));
-  if (value === null || typeof value !== "object") return value;
-  if (validateArtifactRef(value)) return { ...known.get(value.artifact), ...value };
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, completed(part, known)]));
-}
-
-/** Every artifact that a value names, at any depth. */
-function references(value: unknown): ArtifactRef[] {
-  if (validateArtifactRef(value)) return [value];
-  return value !== null && typeof value === "object" ? Object.values(value).flatMap(references) : [];
 }

@@ -1,6 +1,7 @@
 import type { Blueprint } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
-import { blueprintInput, inWords, whyNotThere } from "./blueprint.ts";
+import { engineNamed } from "../library.ts";
+import { blueprintEngine, blueprintInput, inWords, serverOfEngine, whyNotThere } from "./blueprint.ts";
 
 const base: Blueprint = {
   name: "talk",
@@ -42,6 +43,33 @@ describe("a part of a workflow that is repeated", () => {
     expect(made["next-2"]?.inputs).toEqual({ sound: ["load", 0], before: ["join", 0] });
     expect(made["join-3"]?.inputs).toEqual({ left: ["join-2", 0], right: ["next-3", 1] });
     expect(made.save?.inputs.frames).toEqual(["join-3", 0]);
+  });
+});
+
+describe("[M4] a part that is repeated too often is refused before any of it is made", () => {
+  const often = (count: string, values: object = {}, more: Partial<NonNullable<Blueprint["repeat"]>> = {}) =>
+    prompt({ ...repeated, repeat: { ...(repeated.repeat as NonNullable<Blueprint["repeat"]>), ...more, count } }, values);
+  test.each([["1000000000"], ["inputs.seconds"], ["2500.0"], ["9223372036854775807"]])("%s times", (count) => {
+    expect(() => often(count, { seconds: 1e9 })).toThrow(
+      /^The workflow repeats 2 nodes [\d,]+ times, which makes [\d,]+ nodes; the limit is 5,000\. Change the inputs of the node/,
+    );
+  });
+  test("up to the limit it is made", () => {
+    expect(Object.keys(often("2498"))).toHaveLength(3 + 2 * 2498);
+    expect(Object.keys(often("2498", {}, { nodes: ["next", "join", "next", "join", "next"] }))).toHaveLength(3 + 2 * 2498);
+  });
+  test.each([["1.0 / 0.0"], ["-1.0 / 0.0"], ["0.0 / 0.0"], ["-1"], ["'often'"], ["inputs"], ["true"]])("%s is no count", (count) => {
+    expect(() => often(count)).toThrow(
+      /has to be a number from 0 on, and is .* Change the inputs of the node, or choose another engine\.$/,
+    );
+    expect(() => prompt({ ...base, windows: { node: "first", count } }, {})).toThrow("has to be a number from 0 on");
+  });
+  test("what its repetitions hold together is bounded, too", () => {
+    const large = { ...repeated.prompt, next: { class_type: "Sample", inputs: { text: "x".repeat(1_000_000), before: ["first", 0] } } };
+    const made = (count: string) =>
+      prompt({ ...repeated, prompt: large, repeat: { ...(repeated.repeat as NonNullable<Blueprint["repeat"]>), count } }, {});
+    expect(Object.keys(made("10"))).toHaveLength(23);
+    expect(() => made("100")).toThrow("times, which makes more than 16.8 MB; that is the limit. Change the inputs");
   });
 });
 
@@ -91,4 +119,21 @@ test.each([
   [2_500, "2.5 kB"],
 ])("[M4] %d bytes are said as %s", (bytes, words) => {
   expect(inWords(bytes)).toBe(words);
+});
+
+describe("[M4] the id of an engine leads back to its server", () => {
+  const name = "realesrgan-codeformer";
+  test.each([["127.0.0.1-8188"], ["comfyui.machine-learning.svc.cluster.local-8188"], [`${"a".repeat(59)}-8188`]])("of %s", (server) => {
+    expect(serverOfEngine(blueprintEngine(name, server))).toBe(server);
+  });
+  const engine = (id: string) => ({ id, label: id, plane: "comfy" as const, draft: false, live: true });
+  const long = "comfyui.machine-learning.svc.cluster.local";
+  test("and an id that an earlier release cut is found, where one engine alone can be meant", () => {
+    const engines = [engine("default"), engine(blueprintEngine(name, `${long}-8188`)), engine(blueprintEngine("upscale", `${long}-8188`))];
+    expect(engineNamed(engines, engines[1]?.id)).toBe(engines[1]);
+    expect(engineNamed(engines, `${name}@${long}-8188`.slice(0, 64))).toBe(engines[1]);
+    expect(engineNamed(engines, `${name}@${long}`.slice(0, 40))).toBeUndefined();
+    const two = [...engines, engine(blueprintEngine(name, `${long}-8189`))];
+    expect(engineNamed(two, `${name}@${long}-8188`.slice(0, 64))).toBeUndefined();
+  });
 });

@@ -1,6 +1,7 @@
 // A ComfyUI workflow as an engine of a capability (templates/comfy): what it lacks on a server, and what its task is given.
 import type { Blueprint, RegionInput } from "@spindle/schemas";
 import { ConditionError, calculate } from "../cel.ts";
+import { jsonBytes, LIMITS } from "../limits.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 type Prompt = Blueprint["prompt"];
@@ -9,7 +10,7 @@ type Prompt = Blueprint["prompt"];
 const PLAIN = /^inputs\.([A-Za-z_]\w*)$/;
 
 /** The engine's id: which workflow on which server. */
-export const blueprintEngine = (name: string, server: string): string => `${name}@${server}`.slice(0, 64);
+export const blueprintEngine = (name: string, server: string): string => `${name}@${server}`;
 
 /** Whether an engine is that workflow, on whichever server. */
 export const isEngineOf = (name: string, engine: string): boolean => engine.startsWith(`${name}@`);
@@ -32,35 +33,85 @@ export function blueprintInput({ prompt, set, gives, windows, limits = [], repea
     // ComfyUI reads a bare list as a link.
     if (value !== undefined && target) target.inputs[rest.join(".")] = Array.isArray(value) ? { __value__: value } : value;
   }
-  const count = windows && Number(calculate(windows.count, values));
+  const count = windows && countOf(windows.count, values);
   return {
-    prompt: repeat ? repeated(filled, repeat, Math.max(0, Math.round(Number(calculate(repeat.count, values))))) : filled,
+    prompt: repeat ? repeated(filled, repeat, countOf(repeat.count, values)) : filled,
     sinks: [...new Set(Object.values(gives).map((source) => source.from))] as RegionInput["sinks"],
     gives: Object.entries(gives).map(([port, { from, pick }]) => ({ node: id, port, from, pick })),
     only: id,
-    ...(windows && count && count > 1 ? { windows: { node: windows.node, count: Math.round(count) } } : {}),
+    ...(windows && count && count > 1 ? { windows: { node: windows.node, count } } : {}),
   };
 }
 
-/** The prompt with a part of it as often as it is needed, one repetition behind the other. */
-function repeated(prompt: Prompt, { nodes, carry }: NonNullable<Blueprint["repeat"]>, count: number): Prompt {
+/** @throws ConditionError if an expression gives anything but a number from 0 on */
+function countOf(expression: string, values: Values): number {
+  const value = calculate(expression, values);
+  if (typeof value === "number" && Number.isFinite(value) && value > -0.5) return Math.max(0, Math.round(value));
+  const found =
+    typeof value === "number" || typeof value === "string" ? JSON.stringify(String(value).slice(0, 40)) : `a value of another type`;
+  throw new ConditionError(
+    `How often a part of the workflow runs (${expression}) has to be a number from 0 on, and is ${found}. Change the inputs of the node, or choose another engine.`,
+  );
+}
+
+/** Bytes, as JSON, of all repetitions together. */
+const MOST_REPEATED = 8 * LIMITS.bytes;
+
+/** @throws ConditionError if the prompt would be too large, before any of it is made */
+function checkRepeat(prompt: Prompt, nodes: readonly string[], count: number): void {
+  const total = Object.keys(prompt).length + nodes.length * (count - 1);
+  const next = "Change the inputs of the node so that less is repeated, or choose another engine.";
+  const times = `The workflow repeats ${nodes.length === 1 ? "a node" : `${nodes.length} nodes`} ${count.toLocaleString("en")} times`;
+  if (total > LIMITS.nodes)
+    throw new ConditionError(
+      `${times}, which makes ${total.toLocaleString("en")} nodes; the limit is ${LIMITS.nodes.toLocaleString("en")}. ${next}`,
+    );
+  if (count <= 1) return;
+  const bytes = count * jsonBytes(Object.fromEntries(nodes.map((node) => [node, prompt[node]])), MOST_REPEATED);
+  if (bytes > MOST_REPEATED)
+    throw new ConditionError(`${times}, which makes more than ${inWords(MOST_REPEATED)}; that is the limit. ${next}`);
+}
+
+/**
+ * Why a workflow can never be sent, whatever its inputs are: how often it repeats a part of itself is known without them, and is too often
+ * or no number. As a sentence; undefined otherwise.
+ */
+export function whyNeverSent({ prompt, repeat, windows }: Blueprint): string | undefined {
+  const isConstant = (expression: string) => !/\binputs\b/.test(expression);
+  try {
+    if (windows && isConstant(windows.count)) countOf(windows.count, {});
+    if (repeat && isConstant(repeat.count)) checkRepeat(prompt, repeatedNodes(prompt, repeat), countOf(repeat.count, {}));
+    return undefined;
+  } catch (error) {
+    if (error instanceof ConditionError) return error.message;
+    throw error;
+  }
+}
+
+const repeatedNodes = (prompt: Prompt, { nodes }: NonNullable<Blueprint["repeat"]>): string[] =>
+  [...new Set(nodes)].filter((node) => Object.hasOwn(prompt, node));
+
+/**
+ * The prompt with a part of it as often as it is needed, one repetition behind the other.
+ * @throws ConditionError if that is too often
+ */
+function repeated(prompt: Prompt, repeat: NonNullable<Blueprint["repeat"]>, count: number): Prompt {
+  const nodes = repeatedNodes(prompt, repeat);
+  checkRepeat(prompt, nodes, count);
+  const isRepeated = new Set(nodes);
   const name = (node: string, repetition: number) => (repetition === 1 ? node : `${node}-${repetition}`);
+  const carried = new Map(Object.entries(repeat.carry).flatMap((pair) => pair.map((node) => [node, pair] as const)));
   /** After so many repetitions: what stands for a node that is repeated, and for one in whose place a repeated one steps. */
-  const after = (repetition: number) => {
-    const steps = Object.entries(carry).flatMap(([last, first]) => {
-      const stands = repetition === 0 ? first : name(last, repetition);
-      return [[last, stands] as const, [first, stands] as const];
-    });
-    return new Map(steps);
+  const after = (node: string, repetition: number): string | undefined => {
+    const [last, first] = carried.get(node) ?? [];
+    return last === undefined || repetition === 0 ? first : name(last, repetition);
   };
   const made: Prompt = {};
-  const end = after(count);
   for (const [id, node] of Object.entries(prompt))
-    if (!nodes.includes(id)) made[id] = relinked(node, (to) => (nodes.includes(to) ? end.get(to) : undefined));
+    if (!isRepeated.has(id)) made[id] = relinked(node, (to) => (isRepeated.has(to) ? after(to, count) : undefined));
   for (let repetition = 1; repetition <= count; repetition++) {
-    const before = after(repetition - 1);
-    const own = (to: string) => (nodes.includes(to) ? name(to, repetition) : before.get(to));
-    for (const id of nodes) if (prompt[id]) made[name(id, repetition)] = relinked(prompt[id], own);
+    const own = (to: string) => (isRepeated.has(to) ? name(to, repetition) : after(to, repetition - 1));
+    for (const id of nodes) made[name(id, repetition)] = relinked(prompt[id] as Prompt[string], own);
   }
   return made;
 }

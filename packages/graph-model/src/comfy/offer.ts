@@ -5,7 +5,7 @@ import { Condition } from "../condition.ts";
 import { edgeMetadata, type Graph, nodeTitle } from "../graph.ts";
 import type { Library, NodeDefinition } from "../library.ts";
 import { jsonBytes, whyTooLarge } from "../limits.ts";
-import { comfyType, type Port, portKind, portsFit, portsOf } from "../ports.ts";
+import { article, comfyType, type Port, portKind, portsFit, portsOf, portType, typesFit } from "../ports.ts";
 import { isUnsent } from "../variants.ts";
 import { type ExportedRegion, exportedRegion, withNamedFiles } from "./export.ts";
 
@@ -198,6 +198,7 @@ export function whyNotOffered(blueprint: Blueprint, library: Library, workflow?:
   const set = new Set(Object.keys(blueprint.set));
   return [
     ...faultsOfPrompt(prompt),
+    ...cycleOf(prompt),
     ...faultsOfSet(blueprint, definition),
     ...faultsOfExpressions(blueprint),
     ...faultsOfOutputs(blueprint, definition),
@@ -215,6 +216,48 @@ function faultsOfPrompt(prompt: Prompt): string[] {
         : [],
     ),
   );
+}
+
+const MOST_NAMED = 8;
+
+/** ComfyUI refuses such a prompt when it is sent. */
+function cycleOf(prompt: Prompt): string[] {
+  const links = Object.entries(prompt).flatMap(([id, { inputs }]) =>
+    Object.values(inputs).flatMap((value) => (isLink(value) && Object.hasOwn(prompt, value[0]) ? [{ from: value[0], to: id }] : [])),
+  );
+  // What takes nothing of what is left can run, and what gives nothing to what is left stands behind a cycle: neither is part of one.
+  const waiting = unsorted(new Set(Object.keys(prompt)), links);
+  const back = links.map(({ from, to }) => ({ from: to, to: from }));
+  const [first = "", ...others] = unsorted(waiting, back);
+  if (first === "") return [];
+  if (others.length === 0) return [`Node ${first} takes what it gives itself. Cut that wire.`];
+  const more = others.length >= MOST_NAMED ? ` and ${others.length + 1 - MOST_NAMED} more` : "";
+  const named = [first, ...others].slice(0, MOST_NAMED).join(", ");
+  return [`The nodes ${named}${more} wait for one another: each takes something that another gives. Cut one of their wires.`];
+}
+
+/** The nodes that are left when each goes to which no link leads from one that is left. */
+function unsorted(nodes: ReadonlySet<string>, links: readonly { from: string; to: string }[]): Set<string> {
+  const left = new Set(nodes);
+  const within = links.filter(({ from, to }) => left.has(from) && left.has(to));
+  const leading = new Map<string, number>();
+  const targets = new Map<string, string[]>();
+  for (const { from, to } of within) {
+    leading.set(to, (leading.get(to) ?? 0) + 1);
+    const known = targets.get(from);
+    if (known) known.push(to);
+    else targets.set(from, [to]);
+  }
+  const free = [...left].filter((id) => !leading.has(id));
+  for (let id = free.pop(); id !== undefined; id = free.pop()) {
+    left.delete(id);
+    for (const to of targets.get(id) ?? []) {
+      const count = (leading.get(to) ?? 0) - 1;
+      leading.set(to, count);
+      if (count === 0) free.push(to);
+    }
+  }
+  return left;
 }
 
 function faultsOfSet({ set, prompt }: Blueprint, definition: NodeDefinition): string[] {
@@ -238,10 +281,33 @@ function faultsOfExpressions({ set, limits = [], windows, repeat }: Blueprint): 
   });
 }
 
+/** Of which type a single value is that is picked. */
+const PICKED: Readonly<Record<string, readonly string[]>> = {
+  ...{ image: ["image"], audio: ["audio"], video: ["video"] },
+  ...{ text: ["string"], json: ["integer", "number", "boolean"] },
+};
+
+/** What an output is picked as; undefined where that may be anything. */
+function rightPick({ type, schema }: Port): string | undefined {
+  if (type === "array") {
+    const items =
+      schema.items === undefined ? undefined : rightPick({ type: portType(Object(schema.items)), schema: Object(schema.items) } as Port);
+    return items === undefined || items.endsWith("s") ? undefined : `${items}s`;
+  }
+  if (["image", "audio", "video"].includes(type)) return type;
+  if (type === "string") return "text";
+  return ["number", "integer", "boolean"].includes(type) ? "json" : undefined;
+}
+
 function faultsOfOutputs({ gives, prompt, windows, repeat }: Blueprint, definition: NodeDefinition): string[] {
-  const unknown = Object.entries(gives).flatMap(([output, { from }]) => {
-    if (!definition.outputs.some(({ name }) => name === output)) return [`${definition.label} has no output ${output}.`];
-    return Object.hasOwn(prompt, from) ? [] : [`${output}: the workflow has no node ${from}.`];
+  const unknown = Object.entries(gives).flatMap(([output, { from, pick }]) => {
+    const port = definition.outputs.find(({ name }) => name === output);
+    if (!port) return [`${definition.label} has no output ${output}.`];
+    if (!Object.hasOwn(prompt, from)) return [`${output}: the workflow has no node ${from}.`];
+    const right = rightPick(port);
+    if (right === undefined || right === pick || (PICKED[pick] ?? []).some((type) => typesFit(type, port.type))) return [];
+    const what = port.type === "array" ? "a list" : article(port.type);
+    return [`${output}: what is picked of node ${from} (${pick}) is no value of this output, which is ${what}. Choose ${right}.`];
   });
   const missing = definition.outputs.flatMap(({ name, label, required }) =>
     required && !Object.hasOwn(gives, name) ? [`Nothing gives ${label}: choose which result of the workflow it is.`] : [],

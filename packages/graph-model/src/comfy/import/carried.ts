@@ -1,6 +1,7 @@
 // The workflow that ComfyUI writes into what it makes: a PNG's text chunks, a WebP's EXIF, the metadata of MP4, WebM, FLAC and
 // others. In a PNG it has its place; elsewhere places differ by node and pack, so the JSON itself is looked for.
 import { LIMITS } from "../../limits.ts";
+import { jsonOfPython } from "./python-json.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: false });
 const latin1 = new TextDecoder("latin1");
@@ -16,7 +17,7 @@ const MAX_CANDIDATES = 200;
 export function extractWorkflow(file: Uint8Array): string | undefined {
   if (latin1.decode(file.subarray(1, 4)) === "PNG") {
     const texts = pngTexts(file);
-    return together(texts.get("workflow"), texts.get("prompt"));
+    return together(read(texts.get("workflow")), read(texts.get("prompt")));
   }
   const isMedia =
     ["ftyp", "WEBP", "fLaC", "OggS", "ID3"].some((mark) => latin1.decode(file.subarray(0, 16)).includes(mark)) || file[0] === 0x1a;
@@ -28,6 +29,8 @@ export function extractWorkflow(file: Uint8Array): string | undefined {
     found.find((one) => API_MARK.test(one) && !UI_MARK.test(one)),
   );
 }
+
+const read = (text: string | undefined): string | undefined => text && jsonOfPython(text);
 
 /** Both, so that an import can say where they disagree; the one of the editor alone where they are no JSON, or more than a document may be. */
 function together(workflow: string | undefined, prompt: string | undefined): string | undefined {
@@ -69,7 +72,7 @@ function jsonIn(text: string): string[] {
     tries++;
     const end = objectEnd(text, at);
     if (end === undefined) continue;
-    const json = text.slice(at, end);
+    const json = jsonOfPython(text.slice(at, end));
     if (UI_MARK.test(json) || API_MARK.test(json)) found.push(...opened(json));
     at = end - 1;
   }
@@ -81,7 +84,7 @@ function opened(text: string): string[] {
   try {
     const value = JSON.parse(text) as Record<string, unknown>;
     const inner = [value.workflow, value.prompt].filter((one) => one !== undefined);
-    return inner.length > 0 ? inner.map((one) => (typeof one === "string" ? one : JSON.stringify(one))) : [text];
+    return inner.length > 0 ? inner.map((one) => (typeof one === "string" ? jsonOfPython(one) : JSON.stringify(one))) : [text];
   } catch {
     return [];
   }

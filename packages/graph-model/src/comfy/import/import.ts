@@ -11,6 +11,7 @@ import { slotOf } from "../prompt.ts";
 import { byId, type FlatNode, flatten, passedBy } from "./flatten.ts";
 import { takeGroupsApart } from "./group-nodes.ts";
 import { carriedWorkflow, compareWithPrompt } from "./made-with.ts";
+import { noNumber } from "./python-json.ts";
 import { readWidgets } from "./widgets.ts";
 import { isUiFormat, rawOf, readWorkflow, text, type UiFrame, type UiNode } from "./workflow.ts";
 
@@ -121,7 +122,7 @@ function uiDraft({ id, node, position, sources, overrides, bypassed }: FlatNode,
       delete params[input]; // the value of a linked widget is out of date
     }
   }
-  return {
+  const draft: Draft = {
     id,
     type: node.type,
     title: node.title,
@@ -133,6 +134,17 @@ function uiDraft({ id, node, position, sources, overrides, bypassed }: FlatNode,
     ...(bypassed ? { bypassed } : {}),
     problems,
   };
+  leaveOutNoNumbers(draft);
+  return draft;
+}
+
+function leaveOutNoNumbers({ params, problems }: Draft): void {
+  for (const [input, value] of Object.entries(params)) {
+    const found = noNumber(value);
+    if (found === undefined) continue;
+    delete params[input];
+    problems.push(`${input} is ${found} in the file, which is no number that can be set here: it is left out. Set it anew.`);
+  }
 }
 
 function fromApi(nodes: Record<string, ApiNode>, library: Library, name: string): Imported {
@@ -158,6 +170,7 @@ function fromApi(nodes: Record<string, ApiNode>, library: Library, name: string)
         else if (isLink(value)) draft.wires.push({ input, from: String(value[0]), slot: value[1] });
         else draft.params[input] = ofKind(unwrapped(value), ports.get(input));
       }
+      leaveOutNoNumbers(draft);
       return draft;
     });
   return build(drafts, library, name, [], { frames: [], notes: [] });

@@ -1,6 +1,7 @@
 // A file that ComfyUI made carries the workflow of its editor and the prompt that ran. They may disagree: the editor fills in some values only when
 // it sends a prompt, and other programs write the one and keep the other. The workflow is what is taken over; this says where the file was made
 // with something else.
+import { noNumber } from "./python-json.ts";
 import { isUiFormat, rawOf } from "./workflow.ts";
 
 /** The part of an imported node that a prompt has, too. */
@@ -66,8 +67,10 @@ function otherWires({ wires }: Node, made: Readonly<Record<string, unknown>>, by
 
 function otherValues({ params }: Node, made: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(made).flatMap(([input, value]) => {
-    if (!Object.hasOwn(params, input) || typeof value === "object" || isSame(params[input], value)) return [];
-    return [`The file was made with another value of ${input}: ${said(value)}, and its workflow has ${said(params[input])}.`];
+    if (!Object.hasOwn(params, input)) return [];
+    const made = noNumber(value);
+    if (made === undefined && (typeof value === "object" || isSame(params[input], value))) return [];
+    return [`The file was made with another value of ${input}: ${made ?? said(value)}, and its workflow has ${said(params[input])}.`];
   });
 }
 

@@ -776,7 +776,7 @@ class CapabilityEngine(BaseModel):
         extra='forbid',
         populate_by_name=True,
     )
-    id: Annotated[str, Field(max_length=64, min_length=1)]
+    id: Annotated[str, Field(max_length=96, min_length=1)]
     label: str
     description: str | None = None
     plane: Literal['node', 'python', 'comfy']
@@ -1007,7 +1007,7 @@ class TaskEntry(BaseModel):
     attempt: Annotated[int, Field(ge=1)]
     fence: Annotated[int, Field(ge=1)]
     capability: Annotated[str, Field(description='service@version', max_length=200)]
-    engine: Annotated[str, Field(max_length=64)]
+    engine: Annotated[str, Field(max_length=96)]
     input_sha256: Annotated[
         str,
         Field(
