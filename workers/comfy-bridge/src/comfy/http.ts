@@ -311,14 +311,14 @@ export async function* piecesOf(
 }
 
 /**
- * Sends what comes, as it comes.
+ * Sends what comes, as it comes; of nothing nothing is sent, and on an empty piece `fetch` would never end.
  * @throws what the pieces throw, not that the request was ended by it
  */
 export async function sendPieces(url: string, init: RequestInit, pieces: AsyncIterable<Uint8Array>): Promise<Response> {
   let broken: { error: unknown } | undefined;
   async function* guarded() {
     try {
-      yield* pieces;
+      for await (const piece of pieces) if (piece.length > 0) yield piece;
     } catch (error) {
       broken = { error };
       throw error;

@@ -1,7 +1,7 @@
 import type { RegionInput, RegionInputGive } from "@spindle/schemas";
 import { expect, test } from "vitest";
 import type { ComfyHttp, FileRef } from "../comfy/http.ts";
-import { Collector, leftBehind, outputsOf } from "./outputs.ts";
+import { Collector, leftBehind, leftOut, outputsOf } from "./outputs.ts";
 import type { TaskRuntime } from "./runtime.ts";
 
 async function* pieces(text: string) {
@@ -98,4 +98,18 @@ test("of many files a few are fetched at once, none more once the task is stoppe
   expect([most, now]).toEqual([4, expect.any(Number)]);
   await new Promise((resolve) => setTimeout(resolve));
   expect(all).toBeLessThan(28);
+});
+
+test("a picture without a byte is left out and named; where there is no other, the node fails with its name", async () => {
+  const emptied = {
+    view: async ({ filename }: FileRef) => ({ pieces: pieces(filename.startsWith("empty") ? "" : "x"), mime: "image/png" }),
+  };
+  const some = collector(emptied);
+  const kept = await some.files({ images: [file("a.png"), file("empty.png")] }, "n");
+  expect(kept).toMatchObject([{ name: "a.png" }]);
+  expect(leftOut(some)).toEqual([expect.stringMatching(/^Left out of n: empty\.png, /)]);
+  await expect(collector(emptied).files({ images: [file("empty.png")] }, "n")).rejects.toMatchObject({
+    error: { class: "user", code: "comfy.no_output", message: expect.stringContaining("empty.png"), details: { node: "n" } },
+  });
+  expect(await collector(emptied).files({ files: [file("empty.txt")] }, "n")).toMatchObject([{ name: "empty.txt" }]);
 });

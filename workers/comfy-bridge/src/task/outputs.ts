@@ -20,10 +20,12 @@ const FILES_AT_ONCE = 4;
 /** Bytes of a file that are held; a larger one goes to the store as it comes. */
 const MOST_HELD = 8 * 1024 * 1024;
 
+const MEDIUM = /^(?:image|audio|video)\//;
+
 /** Fetches and stores each file once, as soon as somebody asks for it. */
 export class Collector {
   readonly objects: StoredObject[] = [];
-  private readonly stored = new Map<string, Promise<ArtifactRef>>();
+  private readonly stored = new Map<string, Promise<ArtifactRef | undefined>>();
   private readonly inTurn = pLimit(FILES_AT_ONCE);
 
   /** @param watch its signal ends what is being fetched, and begins no more */
@@ -40,7 +42,8 @@ export class Collector {
 
   /**
    * @param node whose files they are, in the graph
-   * @throws TaskFailure if they are too many with those before them, of which none is fetched then
+   * @returns those that have bytes
+   * @throws TaskFailure if they are too many with those before them, of which none is fetched then, or if none has bytes
    */
   async files(shown: Shown, node: string): Promise<ArtifactRef[]> {
     const files = filesOf(shown);
@@ -52,7 +55,26 @@ export class Collector {
         `ComfyUI gave ${count} files; one prompt may give ${MOST_FILES}. Make a video of them, or smaller batches.`,
         { node },
       );
-    return Promise.all(files.map((file) => this.file(file)));
+    const kept = await this.withBytes(files, node);
+    if (kept.length === 0 && files.length > 0)
+      throw failure(
+        "user",
+        "comfy.no_output",
+        `ComfyUI saved ${(files[0] as FileRef).filename} without a byte in it. Free space on its disk if that is full, else see what the node is given; then run this again.`,
+        { node },
+      );
+    return kept;
+  }
+
+  /** Pictures, sounds and videos without a byte, which nothing can show, by their node. */
+  readonly empty = new Map<string, Set<string>>();
+
+  private async withBytes(files: readonly FileRef[], node: string): Promise<ArtifactRef[]> {
+    const found = await Promise.all(files.map(async (file) => ({ file, ref: await this.file(file) })));
+    return found.flatMap(({ file, ref }) => {
+      if (ref === undefined) this.empty.set(node, (this.empty.get(node) ?? new Set()).add(file.filename));
+      return ref ?? [];
+    });
   }
 
   /** Previews there is no room for, by their node. */
@@ -64,10 +86,10 @@ export class Collector {
     let room = MOST_FILES - this.stored.size;
     const kept = files.filter((file) => this.stored.has(nameOf(file)) || room-- > 0);
     if (kept.length < files.length) this.dropped.set(node, { dropped: files.length - kept.length, all: files.length });
-    return Promise.all(kept.map((file) => this.file(file)));
+    return this.withBytes(kept, node);
   }
 
-  private file(file: FileRef): Promise<ArtifactRef> {
+  private file(file: FileRef): Promise<ArtifactRef | undefined> {
     const name = nameOf(file);
     const known = this.stored.get(name);
     if (known) return known;
@@ -77,11 +99,12 @@ export class Collector {
     return storing;
   }
 
-  private async fetch(file: FileRef): Promise<ArtifactRef> {
+  private async fetch(file: FileRef): Promise<ArtifactRef | undefined> {
     this.watch.signal.throwIfAborted();
     const viewed = await this.view(file);
     const mime = MIME_BY_EXTENSION.get(file.filename.split(".").at(-1)?.toLowerCase() ?? "") ?? viewed.mime;
     const { head, isWhole } = await beginningOf(viewed.pieces);
+    if (head.length === 0 && MEDIUM.test(mime)) return undefined;
     const kept = isWhole
       ? await this.runtime.store(withoutText(head), mime, "output", file.filename)
       : await this.runtime.storePieces(await this.asItComes(file, viewed.size, isPng(head)), mime, "output", file.filename);
@@ -159,13 +182,15 @@ export const isPreview = (shown: Shown, from: string, node: string): boolean => 
   return from === node && files.length > 0 && files.every(({ type }) => type === "temp");
 };
 
-/** Which previews were left out, as sentences. */
-export const leftOut = ({ dropped: nodes }: Collector): string[] =>
-  Array.from(
+/** Which previews and which files were left out, as sentences. */
+export const leftOut = ({ dropped: nodes, empty }: Collector): string[] => [
+  ...Array.from(
     nodes,
     ([node, { dropped, all }]) =>
       `${dropped} of ${all} previews of ${node} were left out: one prompt may give ${MOST_FILES} files. To keep all, make a video of them, or smaller batches.`,
-  );
+  ),
+  ...Array.from(empty, ([node, files]) => `Left out of ${node}: ${[...files].join(", ")}, in which ComfyUI saved no byte.`),
+];
 
 /** Where a saver of ours got a batch and one of it leaves, as sentences: an output node of the graph's own says so by its outputs. */
 export function leftBehind({ gives }: RegionInput, shown: Readonly<Record<string, Shown>>): string[] {
