@@ -57,3 +57,11 @@ describe("what is sent as it comes", () => {
     expect(got).toContain('filename="a.txt"\r\n\r\n\r\n--');
   });
 });
+
+test("what a node showed is read as Python writes it, with its NaN", async () => {
+  const url = await serve((_, response) =>
+    response.end('{"x": {"outputs": {"1": {"score": [NaN, -Infinity], "text": ["well"]}}, "status": {"messages": []}}}'),
+  );
+  const history = await new ComfyHttp(url).history("x");
+  expect(history?.outputs).toEqual({ "1": { score: [Number.NaN, Number.NEGATIVE_INFINITY], text: ["well"] } });
+});

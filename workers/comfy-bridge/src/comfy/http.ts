@@ -1,6 +1,7 @@
 // ComfyUI's HTTP API, as far as the bridge uses it.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parsePython } from "./json.ts";
 import { type Message, readMessage } from "./messages.ts";
 
 /** An answer of ComfyUI that is no success. */
@@ -277,7 +278,7 @@ const answer = async (response: Response, what: string) => {
 async function jsonOf(response: Response, what: string): Promise<unknown> {
   const text = (await bytesOf(response, what, MOST.json)).toString("utf8");
   try {
-    return JSON.parse(text);
+    return parsePython(text);
   } catch {
     throw new NoJson(response.status, text, what);
   }
