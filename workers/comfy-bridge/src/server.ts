@@ -13,7 +13,10 @@ const ORPHAN_MS = 10_000;
 
 export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace" | "onSilence" | "onLimited"> {
   id: string;
+  /** Without user and password. */
   url: string;
+  /** The header with its login. */
+  authorization?: string;
   /** Resolves when there may be something to take, and at the latest after so many milliseconds. */
   bell: (ms: number) => Promise<void>;
   /** How long an answer may take; else as long as is known of what is asked. */
@@ -49,7 +52,7 @@ export class ComfyServer {
   private reason: string | undefined;
 
   constructor(private readonly parts: ServerParts) {
-    this.comfy = new ComfyHttp(parts.url, parts.patienceMs);
+    this.comfy = new ComfyHttp(parts.url, parts.patienceMs, parts.authorization);
     this.readings = new ChangeAllowance(parts.now);
   }
 
@@ -65,7 +68,7 @@ export class ComfyServer {
     const { nodes, unreadable } = this.offers;
     return {
       id,
-      address: new URL(url).origin, // it has no user and no password
+      address: new URL(url).origin,
       live: this.live,
       ...(this.reason ? { reason: this.reason.slice(0, 2000) } : {}),
       classes: nodes.size,
@@ -158,7 +161,7 @@ export class ComfyServer {
       this.say(true, undefined);
       if (isNew) await this.readPacks();
     } catch (error) {
-      const { reason, isMistake } = reasonOf(error, this.parts.url);
+      const { reason, isMistake } = reasonOf(error, this.comfy);
       if (isMistake && reason !== this.reason) this.parts.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
       this.say(false, reason);
     }
@@ -234,14 +237,14 @@ export class ComfyServer {
 }
 
 /** Why a server offers nothing new, for people; and whether that is a mistake of the bridge, which its log should explain. */
-function reasonOf(error: unknown, url: string): { reason: string; isMistake?: true } {
+function reasonOf(error: unknown, { url, hasLogin }: ComfyHttp): { reason: string; isMistake?: true } {
   const host = new URL(url).host;
   if (error instanceof SyntaxError) return { reason: `${host} answers, but is no ComfyUI: /object_info is no JSON object.` };
   if (error instanceof TooMuch)
     return { reason: `${host}: ${error.message} Remove packs that nobody uses, or look at what answers there.` };
   if (error instanceof ComfyAnswer) {
     const { status } = error;
-    const reason = whyNotLetIn(error, host);
+    const reason = whyNotLetIn(error, host, hasLogin);
     if (reason !== undefined) return { reason };
     if (status === 404) return { reason: `${host} answers, but is no ComfyUI: it has no /object_info.` };
     return { reason: `${host} answers ${status}.` };

@@ -41,10 +41,17 @@ const LATE_HANDSHAKE = "Opening handshake has timed out";
 /** Nobody listens, the connection broke, or it took too long: `fetch` has a TypeError for all of the network's errors. */
 export const isSilence = (error: unknown): boolean => (error instanceof TypeError && error.message === "fetch failed") || isOverdue(error);
 
-/** What keeps the bridge from a server, and what to do; undefined for any other answer. */
-export function whyNotLetIn(error: ComfyAnswer, host: string): string | undefined {
+/**
+ * What keeps the bridge from a server, and what to do; undefined for any other answer.
+ * @param hasLogin whether it was asked with one
+ */
+export function whyNotLetIn(error: ComfyAnswer, host: string, hasLogin: boolean): string | undefined {
   const { status } = error;
-  if (status === 401) return `${host} needs a login (401); the bridge has none. Let it in by its address.`;
+  if (status === 401 && hasLogin) return `${host} does not take the login of COMFY_URL (401). Correct its user and password there.`;
+  if (status === 401)
+    return `${host} needs a login (401); the bridge has none. Let it in by its address, or write its login into COMFY_URL (http://user:password@host:8188).`;
+  if (status === 403 && hasLogin)
+    return `${host} refuses the bridge (403): the login of COMFY_URL is not enough, or it takes requests of one origin alone. The bridge is no page: let it in by its address.`;
   if (status === 403)
     return `${host} refuses the bridge (403): it needs a login, or takes requests of one origin alone. The bridge has no login and is no page: let it in by its address.`;
   if (status === 429) return `${host} gets too many requests (429). Let the bridge in without a limit by its address.`;
@@ -119,11 +126,21 @@ const SLOWEST_UPLOAD = 50;
 type Json = Record<string, unknown>;
 
 export class ComfyHttp {
+  /** The header with the login of the server, with whatever is asked; empty if it has none. */
+  readonly login: { authorization?: string };
+
   /** @param patienceMs how long an answer may take; else as long as is known of what is asked */
   constructor(
     readonly url: string,
     private readonly patienceMs?: number,
-  ) {}
+    authorization?: string,
+  ) {
+    this.login = authorization === undefined ? {} : { authorization };
+  }
+
+  get hasLogin(): boolean {
+    return this.login.authorization !== undefined;
+  }
 
   /** 200 and 400 are answers; anything else is thrown. */
   async submit(body: Json): Promise<PromptAnswer> {
@@ -185,6 +202,7 @@ export class ComfyHttp {
       yield after;
     }
     const headers = {
+      ...this.login,
       "content-type": `multipart/form-data; boundary=${boundary}`,
       "content-length": String(before.length + size + after.length),
     };
@@ -212,6 +230,7 @@ export class ComfyHttp {
     };
     const response = await within(
       fetch(`${this.url}/view?${new URLSearchParams({ filename, subfolder, type })}`, {
+        headers: this.login,
         redirect: "manual",
         signal: AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]),
       }),
@@ -261,12 +280,15 @@ export class ComfyHttp {
     await response.arrayBuffer();
   }
 
-  private fetch(path: string, init: RequestInit, timeout = TIMEOUT_MS): Promise<Response> {
-    return fetch(`${this.url}${path}`, { redirect: "manual", ...init, signal: AbortSignal.timeout(this.patienceMs ?? timeout) });
+  private fetch(path: string, init: JsonRequest, timeout = TIMEOUT_MS): Promise<Response> {
+    const headers = { ...init.headers, ...this.login };
+    return fetch(`${this.url}${path}`, { redirect: "manual", ...init, headers, signal: AbortSignal.timeout(this.patienceMs ?? timeout) });
   }
 }
 
-const json = (body: Json): RequestInit => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+type JsonRequest = Omit<RequestInit, "headers"> & { headers?: Record<string, string> };
+
+const json = (body: Json): JsonRequest => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 const answer = async (response: Response, what: string) => {
   const body = await bytesOf(response, what, MOST.error).catch(() => "");
   const said = new ComfyAnswer(response.status, body.toString(), what);

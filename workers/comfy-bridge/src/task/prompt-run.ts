@@ -183,7 +183,7 @@ class PromptRun {
     const { id } = this;
     const { comfy, report } = this.options;
     await this.socket?.close();
-    const socket = await this.answered(() => ComfySocket.open(comfy.url, id));
+    const socket = await this.answered(() => ComfySocket.open(comfy, id));
     if (this.closed) {
       await socket.close();
       throw new Interrupted();

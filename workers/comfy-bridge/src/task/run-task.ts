@@ -139,7 +139,7 @@ async function outcome(parts: WatchedParts, entry: TaskEntry, signal: AbortSigna
       const log = why === "shutdown" ? {} : logged(server.linesUntilEnded());
       return { result: result && { ...result, ...log }, ...(id === undefined ? {} : { left: { id, hangs } }) };
     }
-    const failed = error instanceof TaskFailure ? error : unexpected(error, parts.comfy.url);
+    const failed = error instanceof TaskFailure ? error : unexpected(error, parts.comfy);
     if (failed.error.class === "oom") await parts.comfy.free().catch(() => {});
     await server.read();
     return { result: { ...base, outcome: "failed", error: failed.error, ...logged(server.lines()) } };
@@ -177,10 +177,10 @@ function stopped(base: { v: 1; task: string }, why: Stop | undefined): TaskResul
   return undefined;
 }
 
-function unexpected(error: unknown, url: string): TaskFailure {
+function unexpected(error: unknown, { url, hasLogin }: ComfyHttp): TaskFailure {
   const host = new URL(url).host;
   if (error instanceof ComfyAnswer) {
-    const why = whyNotLetIn(error, `ComfyUI at ${host}`);
+    const why = whyNotLetIn(error, `ComfyUI at ${host}`, hasLogin);
     if (why !== undefined) return failure("infra", "comfy.no_access", why);
     return failure(error.status >= 500 ? "transient" : "infra", "comfy.rejected", error.message);
   }
