@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parsePython } from "./json.ts";
 import { type Message, readMessage } from "./messages.ts";
+import { Listener, type OnSilence } from "./silence.ts";
 
 /** An answer of ComfyUI that is no success. */
 export class ComfyAnswer extends Error {
@@ -187,9 +188,11 @@ export class ComfyHttp {
 
   /**
    * @param size of all pieces together, in bytes
+   * @param onSilence that the server does not take them, or takes them again
    * @returns the name under which nodes find the file
    */
-  async upload(pieces: AsyncIterable<Uint8Array>, size: number, name: string, subfolder: string): Promise<string> {
+  async upload(pieces: AsyncIterable<Uint8Array>, size: number, name: string, subfolder: string, onSilence?: OnSilence): Promise<string> {
+    const listener = new Listener(onSilence);
     const boundary = `spindle-${randomUUID()}`;
     const field = (head: string, text: string) => `--${boundary}\r\nContent-Disposition: form-data; ${head}\r\n\r\n${text}`;
     const before = Buffer.from(
@@ -201,24 +204,37 @@ export class ComfyHttp {
       yield* pieces;
       yield after;
     }
+    /** While the next piece is fetched, the server is not waited for. */
+    async function* listened() {
+      listener.rest();
+      for await (const piece of form()) {
+        listener.wait();
+        yield piece;
+        listener.rest();
+      }
+      listener.wait();
+    }
     const headers = {
       ...this.login,
       "content-type": `multipart/form-data; boundary=${boundary}`,
       "content-length": String(before.length + size + after.length),
     };
     const timeout = this.patienceMs ?? TIMEOUT_MS + Math.ceil(size / SLOWEST_UPLOAD);
-    const response = await sendPieces(
-      `${this.url}/upload/image`,
-      { method: "POST", redirect: "manual", headers, signal: AbortSignal.timeout(timeout) },
-      form(),
-    );
-    if (!response.ok) throw await answer(response, `the upload of ${name}`);
-    const { name: given, subfolder: under } = (await jsonOf(response, `the upload of ${name}`)) as { name: string; subfolder: string };
-    return under ? `${under}/${given}` : given;
+    const init = { method: "POST", redirect: "manual", headers, signal: AbortSignal.timeout(timeout) } as const;
+    listener.wait();
+    try {
+      const response = await sendPieces(`${this.url}/upload/image`, init, listened());
+      if (!response.ok) throw await answer(response, `the upload of ${name}`);
+      const { name: given, subfolder: under } = (await jsonOf(response, `the upload of ${name}`)) as { name: string; subfolder: string };
+      return under ? `${under}/${given}` : given;
+    } finally {
+      listener.rest();
+    }
   }
 
   /** A file as it comes. It may take as long as it needs, while bytes of it come, and wait for whoever reads it. */
-  async view({ filename, subfolder, type }: FileRef, signal?: AbortSignal): Promise<ViewedFile> {
+  async view({ filename, subfolder, type }: FileRef, signal?: AbortSignal, onSilence?: OnSilence): Promise<ViewedFile> {
+    const listener = new Listener(onSilence);
     const stalled = new AbortController();
     const what = `the file ${filename}`;
     const within = async <T>(waiting: Promise<T>): Promise<T> => {
@@ -226,7 +242,11 @@ export class ComfyHttp {
         () => stalled.abort(new DOMException(`ComfyUI sends no more of ${what}.`, "TimeoutError")),
         this.patienceMs ?? TIMEOUT_MS,
       );
-      return waiting.finally(() => clearTimeout(late));
+      listener.wait();
+      return waiting.finally(() => {
+        clearTimeout(late);
+        listener.rest();
+      });
     };
     const response = await within(
       fetch(`${this.url}/view?${new URLSearchParams({ filename, subfolder, type })}`, {

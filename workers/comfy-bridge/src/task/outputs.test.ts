@@ -13,7 +13,7 @@ const runtime = {
     Promise.resolve({ ref: { artifact: name, mime, sha256: "", size: 1, name }, key: name }),
 };
 const collector = (from: object = comfy, signal = new AbortController().signal) =>
-  new Collector(from as ComfyHttp, runtime as unknown as TaskRuntime, { signal, onLimited: () => {} });
+  new Collector(from as ComfyHttp, runtime as unknown as TaskRuntime, { signal, onLimited: () => {}, onSilence: () => () => {} });
 const outputs = (picks: RegionInputGive["pick"][], shown: Record<string, unknown>) => {
   const gives = picks.map((pick) => ({ node: "n", port: pick, from: "saver", pick }));
   return outputsOf({ gives } as unknown as RegionInput, { saver: shown }, collector());

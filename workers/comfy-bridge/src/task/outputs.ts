@@ -2,6 +2,7 @@
 import { type ArtifactRef, MEDIA_TYPES, type RegionInput, type RegionInputGive } from "@spindle/schemas";
 import pLimit from "p-limit";
 import { type ComfyHttp, type FileRef, unhurried, type ViewedFile } from "../comfy/http.ts";
+import type { OnSilence } from "../comfy/silence.ts";
 import { failure } from "./errors.ts";
 import { isPng, TextFinder, without, withoutText } from "./png.ts";
 import type { StoredObject, TaskRuntime } from "./runtime.ts";
@@ -22,6 +23,14 @@ const MOST_HELD = 8 * 1024 * 1024;
 
 const MEDIUM = /^(?:image|audio|video)\//;
 
+/** Of an exchange of files with a server. */
+export interface Watch {
+  signal: AbortSignal;
+  onLimited: (isLimited: boolean) => void;
+  /** For each file that is on its way. */
+  onSilence: () => OnSilence;
+}
+
 /** Fetches and stores each file once, as soon as somebody asks for it. */
 export class Collector {
   readonly objects: StoredObject[] = [];
@@ -32,12 +41,12 @@ export class Collector {
   constructor(
     private readonly comfy: ComfyHttp,
     private readonly runtime: TaskRuntime,
-    private readonly watch: { signal: AbortSignal; onLimited: (isLimited: boolean) => void },
+    private readonly watch: Watch,
   ) {}
 
   private view(file: FileRef): Promise<ViewedFile> {
-    const { signal, onLimited } = this.watch;
-    return unhurried(() => this.comfy.view(file, signal), signal, onLimited);
+    const { signal, onLimited, onSilence } = this.watch;
+    return unhurried(() => this.comfy.view(file, signal, onSilence()), signal, onLimited);
   }
 
   /**

@@ -3,6 +3,7 @@ import { EventEmitter, once } from "node:events";
 import type { RegionInput } from "@spindle/schemas";
 import { ComfyAnswer, type ComfyHttp, type History, isOverdue, type PromptAnswer, unhurried } from "../comfy/http.ts";
 import type { Message, NodeError } from "../comfy/messages.ts";
+import { SILENT_MS } from "../comfy/silence.ts";
 import { ComfySocket } from "../comfy/socket.ts";
 import { failure, fromException, fromRefusal } from "./errors.ts";
 import type { Report } from "./report.ts";
@@ -16,8 +17,6 @@ const WITHDRAW_EVERY_MS = 1000;
 const WITHDRAW_FOR_MS = 5000;
 /** The history is written a moment after a prompt leaves the queue. */
 const HISTORY_LAG_MS = 3000;
-/** A server that takes so long to answer is said to be silent. */
-const SILENT_MS = 5000;
 /** A server that cannot be reached for so long has lost the prompt. */
 const GONE_MS = 30_000;
 

@@ -14,8 +14,9 @@ import type { WorkerEnd } from "@spindle/task-bus";
 import pLimit from "p-limit";
 import pRetry from "p-retry";
 import { ComfyAnswer, type ComfyHttp, unhurried, whyNotLetIn } from "../comfy/http.ts";
+import { oneSilence } from "../comfy/silence.ts";
 import { failure, graphNode, TaskFailure } from "./errors.ts";
-import { Collector, isPreview, leftBehind, leftOut, outputsOf } from "./outputs.ts";
+import { Collector, isPreview, leftBehind, leftOut, outputsOf, type Watch } from "./outputs.ts";
 import { type Ended, Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
 import { type RuntimeOptions, TaskRuntime } from "./runtime.ts";
@@ -64,17 +65,23 @@ export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: Abor
   shutdown.addEventListener("abort", leave);
   const timer = entry.timeoutMs > 0 ? setTimeout(() => end("late"), Math.min(entry.timeoutMs, LONGEST_MS)) : undefined;
   let stall: NodeJS.Timeout | undefined;
+  let isOver = false;
+  /** What is still on its way when the task is over says nothing of the next one. */
+  const onSilence = (isSilent: boolean): void => {
+    if (!isOver) parts.onSilence(isSilent);
+  };
   // From the first news on: what waits in ComfyUI's own queue does not hang.
   const onMoved = (): void => {
     clearTimeout(stall);
     if (entry.stallMs > 0) stall = setTimeout(() => end("stalled"), Math.min(entry.stallMs, LONGEST_MS));
   };
   try {
-    const { result, left } = await outcome({ ...parts, onMoved }, entry, abort.signal, () => stop);
+    const { result, left } = await outcome({ ...parts, onMoved, onSilence }, entry, abort.signal, () => stop);
     // A bridge that is stopped tries once: the lease runs out, and another one finds the prompt's history.
     if (result) await settle(parts, result, (tries) => stop === "lost" || (tries > 0 && shutdown.aborted));
     return left;
   } finally {
+    isOver = true;
     clearInterval(beating);
     clearTimeout(timer);
     clearTimeout(stall);
@@ -199,8 +206,10 @@ async function work(
   const region = await runtime.input();
   if (!validateRegionInput(region))
     throw failure("user", "comfy.rejected", `The task is no prompt: ${validateRegionInput.errors?.[0]?.message ?? "wrong shape"}.`);
-  const prompt = await unlessStopped(withFiles(region, runtime, comfy, { signal, onLimited }), signal);
-  const collector = new Collector(comfy, runtime, { signal, onLimited });
+  const share = oneSilence(onSilence);
+  const watch = { signal, onLimited, onSilence: share };
+  const prompt = await unlessStopped(withFiles(region, runtime, comfy, watch), signal);
+  const collector = new Collector(comfy, runtime, watch);
   const report = new Report({
     prompt,
     only: region.only,
@@ -225,7 +234,7 @@ async function work(
       },
       signal,
       onPlace,
-      onSilence,
+      onSilence: share(),
       onLimited,
       leaves: () => stop() === "lost" || stop() === "shutdown", // another worker goes on with the task
     });
@@ -296,7 +305,7 @@ export async function withFiles(
   { prompt }: Pick<RegionInput, "prompt">,
   runtime: Pick<TaskRuntime, "read">,
   comfy: Pick<ComfyHttp, "upload" | "url">,
-  { signal, onLimited }: { signal: AbortSignal; onLimited: (isLimited: boolean) => void },
+  { signal, onLimited, onSilence }: Watch,
 ): Promise<RegionInput["prompt"]> {
   const names = new Map<string, Promise<string>>();
   const inTurn = pLimit(FILES_AT_ONCE);
@@ -307,7 +316,7 @@ export async function withFiles(
       ref.mime.startsWith("text/")
         ? wordsOf(ref, runtime, node)
         : unhurried(
-            () => comfy.upload(runtime.read(ref), ref.size, `${ref.sha256}.${extensionOf(ref.mime)}`, SUBFOLDER),
+            () => comfy.upload(runtime.read(ref), ref.size, `${ref.sha256}.${extensionOf(ref.mime)}`, SUBFOLDER, onSilence()),
             signal,
             onLimited,
           ),
