@@ -65,3 +65,48 @@ test("what a node showed is read as Python writes it, with its NaN", async () =>
   const history = await new ComfyHttp(url).history("x");
   expect(history?.outputs).toEqual({ "1": { score: [Number.NaN, Number.NEGATIVE_INFINITY], text: ["well"] } });
 });
+
+describe("an answer of another shape", () => {
+  async function asked(body: string) {
+    const url = await serve(async (request, response) => {
+      await bytesOf(request);
+      response.end(body);
+    });
+    return new ComfyHttp(url);
+  }
+  async function* nothing() {}
+  const ODD = /answers .+ with something else than ComfyUI does\. Look at what answers there/;
+  test.each(["null", "{}", "[]", '{"name": 3}', '"a"'])("%s to an upload is no file's name", async (body) => {
+    await expect((await asked(body)).upload(nothing(), 0, "a", "")).rejects.toThrow(ODD);
+  });
+  test.each(["null", "{}", '{"queue_running": null, "queue_pending": []}', '{"queue_running": [null], "queue_pending": [[1]]}', "3"])(
+    "%s to the queue has no places",
+    async (body) => {
+      await expect((await asked(body)).placeOf("x")).rejects.toThrow(ODD);
+    },
+  );
+  test.each(["null", "[]", '{"x": null}', '{"x": {}}', '{"x": {"outputs": null, "status": {"messages": [null, 3, ["a"], ["b", null]]}}}'])(
+    "%s to the history is read as far as it goes",
+    async (body) => {
+      const history = await (await asked(body)).history("x");
+      expect([undefined, { outputs: {}, messages: [] }]).toContainEqual(history);
+    },
+  );
+  test.each(["null", "3", "[]"])("%s to a prompt is none", async (body) => {
+    await expect((await asked(body)).submit({})).rejects.toThrow(ODD);
+  });
+});
+
+test("a refusal without a word says so", async () => {
+  const url = await serve((_, response) => response.writeHead(400).end());
+  await expect(new ComfyHttp(url).view({ filename: "a..b.png", subfolder: "", type: "output" })).rejects.toThrow(
+    "ComfyUI answers 400 to the file a..b.png, and gives no reason.",
+  );
+});
+
+test("a file larger than any that is kept is refused before a byte of it is read", async () => {
+  const size = 9 * 1024 ** 3;
+  const url = await serve((_, response) => void response.writeHead(200, { "content-length": size }).write("x"));
+  const viewing = new ComfyHttp(url).view({ filename: "film.mp4", subfolder: "", type: "output" });
+  await expect(viewing).rejects.toThrow("ComfyUI answers the file film.mp4 with more than 8192 MiB.");
+});

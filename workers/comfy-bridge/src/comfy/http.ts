@@ -12,7 +12,7 @@ export class ComfyAnswer extends Error {
     readonly body: string,
     what: string,
   ) {
-    super(`ComfyUI answers ${status} to ${what}: ${body.slice(0, 300)}`);
+    super(`ComfyUI answers ${status} to ${what}${body.trim() ? `: ${body.slice(0, 300)}` : ", and gives no reason."}`);
   }
 
   /** How long it asks to wait, in ms. */
@@ -24,9 +24,22 @@ export class ComfyAnswer extends Error {
 /** Something that is no answer of ComfyUI, such as the page of a login. */
 class NoJson extends ComfyAnswer {}
 
+/** Data that is not what ComfyUI answers. */
+class OddAnswer extends ComfyAnswer {
+  constructor(what: string) {
+    super(200, "", what);
+    this.message = `The server answers ${what} with something else than ComfyUI does. Look at what answers there: it may be another program.`;
+  }
+}
+
 /** An answer of which no more is read. */
 export class TooMuch extends ComfyAnswer {
-  constructor(status: number, what: string, most: number) {
+  /** @param most in bytes */
+  constructor(
+    status: number,
+    what: string,
+    readonly most: number,
+  ) {
     super(status, "", what);
     this.message = `ComfyUI answers ${what} with more than ${most / MEBIBYTE} MiB.`;
   }
@@ -86,9 +99,9 @@ export async function unhurried<T>(ask: () => Promise<T>, signal: AbortSignal, o
   }
 }
 
-const MEBIBYTE = 1024 * 1024;
-/** Bytes of an answer that are read. The library of 12,000 classes has some 25 MiB. */
-const MOST = { library: 64 * MEBIBYTE, json: 32 * MEBIBYTE, file: 2048 * MEBIBYTE, error: MEBIBYTE } as const;
+export const MEBIBYTE = 1024 * 1024;
+/** Bytes of an answer that are read. The library of 12,000 classes has some 25 MiB; a file may be as large as one that the runtime keeps. */
+const MOST = { library: 64 * MEBIBYTE, json: 32 * MEBIBYTE, file: 8192 * MEBIBYTE, error: MEBIBYTE } as const;
 
 export interface FileRef {
   filename: string;
@@ -125,6 +138,10 @@ const OBJECT_INFO_TIMEOUT_MS = 120_000;
 const SLOWEST_UPLOAD = 50;
 
 type Json = Record<string, unknown>;
+const isObject = (value: unknown): value is Json => value !== null && typeof value === "object" && !Array.isArray(value);
+/** Each with its number and its id first. */
+const isQueue = (value: unknown): value is [number, string][] =>
+  Array.isArray(value) && value.every((one) => Array.isArray(one) && typeof one[0] === "number" && typeof one[1] === "string");
 
 export class ComfyHttp {
   /** The header with the login of the server, with whatever is asked; empty if it has none. */
@@ -147,16 +164,21 @@ export class ComfyHttp {
   async submit(body: Json): Promise<PromptAnswer> {
     const response = await this.fetch("/prompt", json(body));
     if (response.status !== 200 && response.status !== 400) throw await answer(response, "a prompt");
-    return { status: response.status, body: (await jsonOf(response, "a prompt")) as Json };
+    const answered = await jsonOf(response, "a prompt");
+    if (!isObject(answered)) throw new OddAnswer("a prompt");
+    return { status: response.status, body: answered };
   }
 
   async history(prompt: string): Promise<History | undefined> {
-    const found = ((await this.json(`/history/${prompt}`)) as Json)[prompt] as Json | undefined;
-    if (!found) return undefined;
-    const messages = ((found.status as Json | undefined)?.messages ?? []) as [string, Json][];
+    const found = (Object(await this.json(`/history/${prompt}`)) as Json)[prompt];
+    if (!isObject(found)) return undefined;
+    const { messages } = Object(found.status) as Json;
     return {
-      outputs: (found.outputs ?? {}) as History["outputs"],
-      messages: messages.flatMap(([type, data]) => readMessage(type, data) ?? []),
+      outputs: (isObject(found.outputs) ? found.outputs : {}) as History["outputs"],
+      messages: (Array.isArray(messages) ? messages : []).flatMap((message: unknown) => {
+        const [type, data] = Array.isArray(message) ? message : [];
+        return (typeof type === "string" && isObject(data) && readMessage(type, data)) || [];
+      }),
     };
   }
 
@@ -168,10 +190,8 @@ export class ComfyHttp {
 
   /** How many prompts come before this one, those that run included: 0 if it runs; undefined if the server does not have it. */
   async placeOf(prompt: string): Promise<number | undefined> {
-    const { queue_running: running, queue_pending: pending } = (await this.json("/queue")) as Record<
-      "queue_running" | "queue_pending",
-      [number, string][]
-    >;
+    const { queue_running: running, queue_pending: pending } = Object(await this.json("/queue")) as Json;
+    if (!isQueue(running) || !isQueue(pending)) throw new OddAnswer("/queue");
     if (running.some(([, id]) => id === prompt)) return 0;
     const own = pending.find(([, id]) => id === prompt);
     return own && running.length + pending.filter(([number]) => number < own[0]).length;
@@ -225,7 +245,8 @@ export class ComfyHttp {
     try {
       const response = await sendPieces(`${this.url}/upload/image`, init, listened());
       if (!response.ok) throw await answer(response, `the upload of ${name}`);
-      const { name: given, subfolder: under } = (await jsonOf(response, `the upload of ${name}`)) as { name: string; subfolder: string };
+      const { name: given, subfolder: under } = Object(await jsonOf(response, `the upload of ${name}`)) as Json;
+      if (typeof given !== "string" || given === "") throw new OddAnswer(`the upload of ${name}`);
       return under ? `${under}/${given}` : given;
     } finally {
       listener.rest();
@@ -258,6 +279,10 @@ export class ComfyHttp {
     if (!response.ok) throw await answer(response, what);
     const mime = (response.headers.get("content-type") ?? "application/octet-stream").split(";")[0] as string;
     const length = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
+    if (Number(length) > MOST.file) {
+      await response.body?.cancel();
+      throw new TooMuch(response.status, what, MOST.file);
+    }
     return { mime, ...(length === null ? {} : { size: Number(length) }), pieces: piecesOf(response, what, MOST.file, within) };
   }
 

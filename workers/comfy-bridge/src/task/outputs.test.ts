@@ -1,6 +1,6 @@
 import type { RegionInput, RegionInputGive } from "@spindle/schemas";
 import { expect, test } from "vitest";
-import type { ComfyHttp, FileRef } from "../comfy/http.ts";
+import { ComfyAnswer, type ComfyHttp, type FileRef, TooMuch } from "../comfy/http.ts";
 import { Collector, leftBehind, leftOut, outputsOf } from "./outputs.ts";
 import type { TaskRuntime } from "./runtime.ts";
 
@@ -112,4 +112,17 @@ test("a picture without a byte is left out and named; where there is no other, t
     error: { class: "user", code: "comfy.no_output", message: expect.stringContaining("empty.png"), details: { node: "n" } },
   });
   expect(await collector(emptied).files({ files: [file("empty.txt")] }, "n")).toMatchObject([{ name: "empty.txt" }]);
+});
+
+test("a file that ComfyUI does not give fails its node, with its name and what to do", async () => {
+  const refusing = (error: Error) => ({ view: () => Promise.reject(error) });
+  const failing = (error: Error) => collector(refusing(error)).files({ images: [file("a..b.png")] }, "n");
+  await expect(failing(new ComfyAnswer(400, "", "the file a..b.png"))).rejects.toMatchObject({
+    status: 400,
+    error: { class: "user", message: expect.stringMatching(/a\.\.b\.png.*400.*filename_prefix/), details: { node: "n" } },
+  });
+  await expect(failing(new TooMuch(200, "the file a..b.png", 8192 * 1024 * 1024))).rejects.toMatchObject({
+    error: { class: "user", message: expect.stringMatching(/a\.\.b\.png.*8192 MiB.*shorter/), details: { node: "n" } },
+  });
+  for (const status of [401, 503]) await expect(failing(new ComfyAnswer(status, "", "x"))).rejects.toBeInstanceOf(ComfyAnswer);
 });

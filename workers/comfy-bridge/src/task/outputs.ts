@@ -1,9 +1,9 @@
 // What ComfyUI's output nodes gave -> the outputs of the graph's nodes, stored as artifacts.
 import { type ArtifactRef, MEDIA_TYPES, type RegionInput, type RegionInputGive } from "@spindle/schemas";
 import pLimit from "p-limit";
-import { type ComfyHttp, type FileRef, unhurried, type ViewedFile } from "../comfy/http.ts";
+import { ComfyAnswer, type ComfyHttp, type FileRef, MEBIBYTE, TooMuch, unhurried, type ViewedFile } from "../comfy/http.ts";
 import type { OnSilence } from "../comfy/silence.ts";
-import { failure } from "./errors.ts";
+import { failure, TaskFailure } from "./errors.ts";
 import { isPng, TextFinder, without, withoutText } from "./png.ts";
 import type { StoredObject, TaskRuntime } from "./runtime.ts";
 
@@ -19,7 +19,7 @@ const MOST_FILES = 256;
 /** Other prompts of the bridge go on beside a prompt of many files, and few are in memory at once. */
 const FILES_AT_ONCE = 4;
 /** Bytes of a file that are held; a larger one goes to the store as it comes. */
-const MOST_HELD = 8 * 1024 * 1024;
+const MOST_HELD = 8 * MEBIBYTE;
 
 const MEDIUM = /^(?:image|audio|video)\//;
 
@@ -79,7 +79,9 @@ export class Collector {
   readonly empty = new Map<string, Set<string>>();
 
   private async withBytes(files: readonly FileRef[], node: string): Promise<ArtifactRef[]> {
-    const found = await Promise.all(files.map(async (file) => ({ file, ref: await this.file(file) })));
+    const found = await Promise.all(
+      files.map(async (file) => ({ file, ref: await this.file(file).catch((error) => notGiven(error, file, node)) })),
+    );
     return found.flatMap(({ file, ref }) => {
       if (ref === undefined) this.empty.set(node, (this.empty.get(node) ?? new Set()).add(file.filename));
       return ref ?? [];
@@ -137,6 +139,34 @@ export class Collector {
     const left = spans.reduce((sum, [start, end]) => sum + end - start, 0);
     return { size: whole - left, pieces: () => without(spans, again()) };
   }
+}
+
+/** A file that ComfyUI names and does not give. */
+export class Ungiven extends TaskFailure {
+  constructor(
+    readonly status: number,
+    message: string,
+    node: string,
+  ) {
+    super({ class: "user", code: "comfy.no_output", message, details: { node } });
+  }
+}
+
+/** @throws Error that names the file, its node and the next step, where it is the file that is wrong */
+function notGiven(error: unknown, { filename }: FileRef, node: string): never {
+  const name = filename.slice(0, 200);
+  if (error instanceof TooMuch)
+    throw new Ungiven(
+      error.status,
+      `${name} is too large: a file may have ${error.most / MEBIBYTE} MiB. Make a shorter or smaller one, or several.`,
+      node,
+    );
+  if (!(error instanceof ComfyAnswer && (error.status === 400 || error.status === 404))) throw error;
+  throw new Ungiven(
+    error.status,
+    `ComfyUI saved ${name}, and answers ${error.status} when it is asked for it: the file was removed or renamed, or ComfyUI does not give files of such a name. Change the name (filename_prefix), without "..", and run this again.`,
+    node,
+  );
 }
 
 /** Of a file that is larger no more than that is read, and its reading is ended. */

@@ -16,7 +16,7 @@ import pRetry from "p-retry";
 import { ComfyAnswer, type ComfyHttp, unhurried, whyNotLetIn } from "../comfy/http.ts";
 import { oneSilence } from "../comfy/silence.ts";
 import { failure, graphNode, TaskFailure } from "./errors.ts";
-import { Collector, isPreview, leftBehind, leftOut, outputsOf, type Watch } from "./outputs.ts";
+import { Collector, isPreview, leftBehind, leftOut, outputsOf, Ungiven, type Watch } from "./outputs.ts";
 import { type Ended, Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
 import { type RuntimeOptions, TaskRuntime } from "./runtime.ts";
@@ -241,7 +241,7 @@ async function work(
   try {
     const history = await run(prompt, false);
     const output = await unlessStopped(outputsOf(region, history.outputs, collector), signal).catch(async (error: unknown) => {
-      if (!(error instanceof ComfyAnswer && error.status === 404)) throw error;
+      if (!(error instanceof Ungiven && error.status === 404)) throw error;
       const again = await run(remade(prompt, region), true); // ComfyUI's cache named a file that no longer exists
       return unlessStopped(outputsOf(region, again.outputs, collector), signal);
     });
