@@ -264,3 +264,39 @@ describe("a prompt whose task was lost", () => {
     expect(fake.calls.filter((call) => call === "POST /interrupt")).toHaveLength(1);
   });
 });
+
+test("[E13] a prompt that was cancelled and goes on keeps its server from tasks until it is over, and is cancelled again meanwhile", async () => {
+  const [fake, bench] = [await FakeComfy.start(), await TaskBench.start()];
+  const prompt = (steps: number) => ({
+    wait: { class_type: "KSampler", inputs: { steps, delay: 20, seed: 1 } },
+    show: { class_type: "PreviewAny", inputs: { source: ["wait", 0] } },
+  });
+  const waiting = [bench.entry(prompt(2000), { task: "first" })];
+  const bus = bench.bus(waiting);
+  const claim = vi.spyOn(bus, "claim");
+  const server = new ComfyServer({ id: "a", url: fake.url, bus, runtime: bench.runtime, log: () => {}, bell: () => sleep(10) });
+  await server.refresh();
+  const [shutdown, over] = [new AbortController(), new AbortController()];
+  const serving = server.serve(shutdown.signal, over.signal);
+  await expect.poll(() => fake.queue.running).toBe(1);
+  fake.faults = { deafTo: Number.POSITIVE_INFINITY };
+  bench.answer = "cancel";
+  await expect.poll(() => bench.results.length, { timeout: 20_000 }).toBe(1);
+  bench.answer = "ok";
+  await expect.poll(() => server.busy).toMatchObject({ reason: expect.stringMatching(/cannot be stopped there/), hangs: true });
+  const [claims, cancels] = [claim.mock.calls.length, () => fake.calls.filter((call) => call === "POST /interrupt").length];
+  const before = cancels();
+  waiting.push(bench.entry(prompt(2), { task: "second" }));
+  await expect.poll(cancels).toBeGreaterThan(before + 2);
+  expect([claim.mock.calls.length, fake.prompts.length]).toEqual([claims, 1]);
+  fake.faults = {};
+  await expect.poll(() => bench.results.length, { timeout: 20_000 }).toBe(2);
+  expect(bench.results).toMatchObject([
+    { task: "first", outcome: "cancelled" },
+    { task: "second", outcome: "succeeded" },
+  ]);
+  expect(server.busy).toBeUndefined();
+  shutdown.abort();
+  await serving;
+  await Promise.all([fake.stop(), bench.stop()]);
+});
