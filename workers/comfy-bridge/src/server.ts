@@ -11,7 +11,7 @@ import { sha256 } from "./task/runtime.ts";
 const IDLE_MS = 1000;
 const ORPHAN_MS = 10_000;
 
-export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace" | "onSilence" | "onLimited"> {
+export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace" | "onSilence" | "onStill" | "onLimited"> {
   id: string;
   /** Without user and password. */
   url: string;
@@ -95,6 +95,12 @@ export class ComfyServer {
   private hold(reason: string | undefined, hangs = false): void {
     if (reason === undefined) this.held = undefined;
     else this.held = { reason, hangs, since: this.held && this.held.hangs === hangs ? this.held.since : new Date().toISOString() };
+  }
+
+  /** A node that loads a model and one that hangs cannot be told apart from outside. @param since in ms */
+  private holdStill(since: number): void {
+    const reason = `${this.named} answers, and has reported nothing of the prompt that it runs for more than a minute. It may load a model or be in a long step; if its log says nothing either, cancel the run and start that ComfyUI again.`;
+    this.held = { reason, hangs: false, since: new Date(since).toISOString() };
   }
 
   /** Says that it has so many prompts to do first. */
@@ -207,11 +213,15 @@ export class ComfyServer {
         if (silent) this.holdSilent();
         else this.hold(undefined);
       };
+      const onStill = (since: number | undefined) => {
+        if (since === undefined) this.hold(undefined);
+        else this.holdStill(since);
+      };
       const onLimited = (isLimited: boolean) => {
         if (isLimited) this.hold(`${this.named} gets too many requests (429). What waits is asked again by itself.`);
         else this.hold(undefined);
       };
-      const left = await runTask({ bus, comfy: this.comfy, runtime, log, onPlace, onSilence, onLimited }, entry, over);
+      const left = await runTask({ bus, comfy: this.comfy, runtime, log, onPlace, onSilence, onStill, onLimited }, entry, over);
       if (!left?.hangs) this.hold(undefined);
       else if (!isSilent) this.holdHung();
       if (left?.hangs) this.hung = left.id;

@@ -17,6 +17,8 @@ const WITHDRAW_EVERY_MS = 1000;
 const WITHDRAW_FOR_MS = 5000;
 /** The history is written a moment after a prompt leaves the queue. */
 const HISTORY_LAG_MS = 3000;
+/** A prompt that runs and of which nothing is heard for so long is said to stand still: it may load a model, or hang. */
+const STILL_MS = 60_000;
 /** A server that cannot be reached for so long has lost the prompt. */
 const GONE_MS = 30_000;
 
@@ -36,6 +38,10 @@ export interface PromptOptions {
   onPlace: (before: number) => void;
   /** The server does not answer, or answers again. */
   onSilence: (isSilent: boolean) => void;
+  /** The server answers and says that the prompt runs, and reports nothing of it. @param since when it did last, in ms; undefined once it does again */
+  onStill: (since: number | undefined) => void;
+  /** How long that is no news; a minute where not set. */
+  stillMs?: number;
   /** The server says that it gets too many requests, or takes them again. */
   onLimited: (isLimited: boolean) => void;
   /** When it is aborted, the prompt is left to run: somebody else will ask for it. */
@@ -82,6 +88,9 @@ class PromptRun {
   private withdrawnAt = 0;
   private reachedAt = 0;
   private silent = false;
+  /** When the server reported something of the prompt. */
+  private movedAt = 0;
+  private still = false;
   private closed = false;
   private readonly ended = new AbortController();
   private patience: NodeJS.Timeout | undefined;
@@ -167,6 +176,22 @@ class PromptRun {
     this.options.onSilence(isSilent);
   }
 
+  private move(): void {
+    this.movedAt = Date.now();
+    if (!this.still) return;
+    this.still = false;
+    this.options.onStill(undefined);
+  }
+
+  /** @param before how many prompts come before it, as the server says */
+  private place(before: number): void {
+    if (before > 0) this.move();
+    const { onStill, onPlace, stillMs = STILL_MS } = this.options;
+    this.still = Date.now() - this.movedAt >= stillMs;
+    if (this.still) onStill(this.movedAt);
+    else onPlace(before);
+  }
+
   /** What is known of the prompt already: its success, or its place while it waits or runs. A failure is followed by another prompt. */
   private async find(): Promise<History | number | undefined> {
     const { comfy, ids } = this.options;
@@ -206,6 +231,7 @@ class PromptRun {
     if (!("prompt" in message) || message.prompt !== this.id) return;
     this.begun = true;
     this.fallSilent(false);
+    this.move();
     this.options.onPlace(0);
     this.options.report.hear(message);
     if (message.type === "executed") this.options.onExecuted(message.output, message.node);
@@ -258,6 +284,7 @@ class PromptRun {
     const { comfy, signal } = this.options;
     let askedAt = Date.now();
     this.reachedAt = Date.now();
+    this.move();
     let missingSince: number | undefined;
     const first = comfy.placeOf(id).catch(() => undefined); // nothing waits for it
     void first.then((place) => place !== undefined && !this.begun && this.options.onPlace(place));
@@ -272,7 +299,7 @@ class PromptRun {
         const history = await this.answered(() => comfy.history(id));
         if (history) return history;
         const where = await this.answered(() => comfy.placeOf(id));
-        if (where !== undefined) this.options.onPlace(where);
+        if (where !== undefined) this.place(where);
         this.reachedAt = Date.now();
         missingSince = where !== undefined ? undefined : (missingSince ?? Date.now());
         if (this.lost && where !== undefined) await this.listen();

@@ -36,6 +36,8 @@ export interface TaskParts {
   onPlace: (before: number) => void;
   /** The server does not answer, or answers again. */
   onSilence: (isSilent: boolean) => void;
+  /** The server says that the prompt runs, and reports nothing of it. @param since when it did last, in ms; undefined once it does again */
+  onStill: (since: number | undefined) => void;
   /** The server says that it gets too many requests, or takes them again. */
   onLimited: (isLimited: boolean) => void;
 }
@@ -197,7 +199,7 @@ function unexpected(error: unknown, { url, hasLogin }: ComfyHttp): TaskFailure {
 const reasonOf = (error: Error): string => (error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message);
 
 async function work(
-  { bus, comfy, runtime: options, onMoved, onPlace, onSilence, onLimited }: WatchedParts,
+  { bus, comfy, runtime: options, onMoved, onPlace, onSilence, onStill, onLimited }: WatchedParts,
   entry: TaskEntry,
   signal: AbortSignal,
   stop: () => Stop | undefined,
@@ -235,6 +237,7 @@ async function work(
       signal,
       onPlace,
       onSilence: share(),
+      onStill,
       onLimited,
       leaves: () => stop() === "lost" || stop() === "shutdown", // another worker goes on with the task
     });
