@@ -141,7 +141,7 @@ type Json = Record<string, unknown>;
 const isObject = (value: unknown): value is Json => value !== null && typeof value === "object" && !Array.isArray(value);
 /** Each with its number and its id first. */
 const isQueue = (value: unknown): value is [number, string][] =>
-  Array.isArray(value) && value.every((one) => Array.isArray(one) && typeof one[0] === "number" && typeof one[1] === "string");
+  Array.isArray(value) && value.every((entry) => Array.isArray(entry) && typeof entry[0] === "number" && typeof entry[1] === "string");
 
 export class ComfyHttp {
   /** The header with the login of the server, with whatever is asked; empty if it has none. */

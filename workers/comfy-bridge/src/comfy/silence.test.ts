@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ComfyHttp } from "./http.ts";
-import { Listener, oneSilence } from "./silence.ts";
+import { Listener, sharedSilence } from "./silence.ts";
 
 describe("who listens", () => {
   beforeEach(() => void vi.useFakeTimers());
@@ -29,7 +29,7 @@ describe("who listens", () => {
   });
   test("to several things says that all is well once none of them is silent", () => {
     const { said, onSilence } = heard();
-    const share = oneSilence(onSilence);
+    const share = sharedSilence(onSilence);
     const [first, second] = [share(), share()];
     first(true);
     second(true);

@@ -31,7 +31,7 @@ export class Listener {
 }
 
 /** For exchanges that go on side by side: silence while one of them is silent. */
-export function oneSilence(onSilence: OnSilence): () => OnSilence {
+export function sharedSilence(onSilence: OnSilence): () => OnSilence {
   const silent = new Set<object>();
   return () => {
     const own = {};

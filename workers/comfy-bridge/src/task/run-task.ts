@@ -14,7 +14,7 @@ import type { WorkerEnd } from "@spindle/task-bus";
 import pLimit from "p-limit";
 import pRetry from "p-retry";
 import { ComfyAnswer, type ComfyHttp, unhurried, whyNotLetIn } from "../comfy/http.ts";
-import { oneSilence } from "../comfy/silence.ts";
+import { sharedSilence } from "../comfy/silence.ts";
 import { failure, graphNode, TaskFailure } from "./errors.ts";
 import { Collector, isPreview, leftBehind, leftOut, outputsOf, Ungiven, type Watch } from "./outputs.ts";
 import { type Ended, Interrupted, runPrompt } from "./prompt-run.ts";
@@ -208,7 +208,7 @@ async function work(
   const region = await runtime.input();
   if (!validateRegionInput(region))
     throw failure("user", "comfy.rejected", `The task is no prompt: ${validateRegionInput.errors?.[0]?.message ?? "wrong shape"}.`);
-  const share = oneSilence(onSilence);
+  const share = sharedSilence(onSilence);
   const watch = { signal, onLimited, onSilence: share };
   const prompt = await unlessStopped(withFiles(region, runtime, comfy, watch), signal);
   const collector = new Collector(comfy, runtime, watch);
