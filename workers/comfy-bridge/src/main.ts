@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BUS, type WorkerReport } from "@spindle/schemas";
 import { names, openLog, openRedis, workerEnd } from "@spindle/task-bus";
-import { Announcement } from "./library/announcement.ts";
+import { BridgeNotice } from "./library/bridge-notice.ts";
 import { ManifestHandover } from "./library/handover.ts";
 import { countedBus, serveMetrics } from "./metrics.ts";
 import { ComfyServer } from "./server.ts";
@@ -105,7 +105,7 @@ async function start(settings: Settings): Promise<void> {
   async function publish(): Promise<void> {
     const manifests = new ManifestHandover((text) => putDocument(settings, "manifest", text));
     let [packs, handedOver] = ["", "{}"];
-    const announcement = new Announcement({
+    const bridgeNotice = new BridgeNotice({
       handOver: async () => {
         const held = await manifests.follow(servers.map((server) => server.library));
         const named = JSON.stringify(Object.fromEntries(servers.flatMap((server) => [...server.packs])));
@@ -137,7 +137,7 @@ async function start(settings: Settings): Promise<void> {
     });
     while (!shutdown.signal.aborted) {
       const patience = rest(PUBLISH_EVERY_MS);
-      await announcement.renew(patience).catch((error: unknown) => log(`that the bridge is there could not be said: ${String(error)}`));
+      await bridgeNotice.renew(patience).catch((error: unknown) => log(`that the bridge is there could not be said: ${String(error)}`));
       await patience;
     }
   }

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parsePython } from "./json.ts";
 import { type Message, readMessage } from "./messages.ts";
-import { Listener, type OnSilence } from "./silence.ts";
+import { ExchangeListener, type OnSilence } from "./silence.ts";
 
 /** An answer of ComfyUI that is no success. */
 export class ComfyAnswer extends Error {
@@ -212,7 +212,7 @@ export class ComfyHttp {
    * @returns the name under which nodes find the file
    */
   async upload(pieces: AsyncIterable<Uint8Array>, size: number, name: string, subfolder: string, onSilence?: OnSilence): Promise<string> {
-    const listener = new Listener(onSilence);
+    const listener = new ExchangeListener(onSilence);
     const boundary = `spindle-${randomUUID()}`;
     const field = (head: string, text: string) => `--${boundary}\r\nContent-Disposition: form-data; ${head}\r\n\r\n${text}`;
     const before = Buffer.from(
@@ -255,7 +255,7 @@ export class ComfyHttp {
 
   /** A file as it comes. It may take as long as it needs, while bytes of it come, and wait for whoever reads it. */
   async view({ filename, subfolder, type }: FileRef, signal?: AbortSignal, onSilence?: OnSilence): Promise<ViewedFile> {
-    const listener = new Listener(onSilence);
+    const listener = new ExchangeListener(onSilence);
     const stalled = new AbortController();
     const what = `the file ${filename}`;
     const within = async <T>(waiting: Promise<T>): Promise<T> => {

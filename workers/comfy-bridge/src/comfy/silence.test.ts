@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ComfyHttp } from "./http.ts";
-import { Listener, sharedSilence } from "./silence.ts";
+import { ExchangeListener, sharedSilence } from "./silence.ts";
 
 describe("who listens", () => {
   beforeEach(() => void vi.useFakeTimers());
@@ -14,7 +14,7 @@ describe("who listens", () => {
 
   test("says a silence once it has lasted, and its end; of a wait that is short nothing", () => {
     const { said, onSilence } = heard();
-    const listener = new Listener(onSilence);
+    const listener = new ExchangeListener(onSilence);
     listener.wait();
     vi.advanceTimersByTime(4900);
     listener.rest();

@@ -6,7 +6,7 @@ export const SILENT_MS = 5000;
 export type OnSilence = (isSilent: boolean) => void;
 
 /** Of one exchange with a server. */
-export class Listener {
+export class ExchangeListener {
   private timer: NodeJS.Timeout | undefined;
   private isSilent = false;
 

@@ -1,5 +1,5 @@
 // That the bridge is there and which library holds. It is forgotten soon, so that it is renewed whatever else goes on.
-export interface AnnouncementParts<Held> {
+export interface BridgeNoticeParts<Held> {
   /** Hands over what has changed, which may take minutes over a slow connection. */
   handOver: () => Promise<Held>;
   /** @param held what was handed over last; undefined before anything was */
@@ -7,11 +7,11 @@ export interface AnnouncementParts<Held> {
   log: (line: string) => void;
 }
 
-export class Announcement<Held> {
+export class BridgeNotice<Held> {
   private held: Held | undefined;
   private handing: Promise<void> | undefined;
 
-  constructor(private readonly parts: AnnouncementParts<Held>) {}
+  constructor(private readonly parts: BridgeNoticeParts<Held>) {}
 
   /**
    * Begins to hand over, if nothing is being handed over, and announces what holds then.
