@@ -1,6 +1,6 @@
 // ComfyUI's binary WebSocket frames, big-endian: `u32 event` and what belongs to it (server.py encode_bytes, send_image;
 // protocol.py BinaryEventTypes). Numbers are the protocol's.
-import { parseObject } from "./json.ts";
+import { parseObject } from "../json/python-json.ts";
 
 const PREVIEW = 1;
 const TEXT = 3;

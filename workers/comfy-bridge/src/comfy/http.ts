@@ -1,7 +1,7 @@
 // ComfyUI's HTTP API, as far as the bridge uses it.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parsePython } from "./json.ts";
+import { parsePython } from "../json/python-json.ts";
 import { type Message, readMessage } from "./messages.ts";
 import { ExchangeListener, type OnSilence } from "./silence.ts";
 

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Capability, CapabilityEngine } from "@spindle/schemas";
 import { joinFileLists } from "@spindle/schemas/file-lists";
-import { parsePython } from "../comfy/json.ts";
+import { parsePython } from "../json/python-json.ts";
 import { toCapability, unreadableCapability } from "./capability.ts";
 
 export interface ServerLibrary {

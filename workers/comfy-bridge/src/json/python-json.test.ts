@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseObject, parsePython } from "./json.ts";
+import { parseObject, parsePython } from "./python-json.ts";
 
 describe("JSON as Python writes it", () => {
   test.each<[string, unknown]>([
