@@ -77,7 +77,7 @@ test("a login is sent with all that is asked, and is in nothing that people read
   }
   await comfy.upload(pieces(), 1, "a", "b").catch(() => {});
   await (await comfy.view({ filename: "a", subfolder: "", type: "output" })).pieces[Symbol.asyncIterator]().return?.();
-  await expect(ComfySocket.open(comfy, "c")).rejects.toThrow(/401/);
+  await expect(ComfySocket.open(comfy.server, "c")).rejects.toThrow(/401/);
   expect(asked.length).toBeGreaterThan(3);
   expect(new Set(asked)).toEqual(new Set([LOGIN]));
   const refused = at("Basic wrong");

@@ -11,7 +11,7 @@ import { sha256 } from "./task/runtime.ts";
 const IDLE_MS = 1000;
 const ORPHAN_MS = 10_000;
 
-export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace" | "onSilence" | "onStill" | "onLimited"> {
+export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace" | "onSilence" | "onLimited"> {
   id: string;
   /** Without user and password. */
   url: string;
@@ -167,7 +167,7 @@ export class ComfyServer {
       this.say(true, undefined);
       if (isNew) await this.readPacks();
     } catch (error) {
-      const { reason, isMistake } = reasonOf(error, this.comfy);
+      const { reason, isMistake } = reasonOf(error, this.comfy.server);
       if (isMistake && reason !== this.reason) this.parts.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
       this.say(false, reason);
     }
@@ -207,21 +207,17 @@ export class ComfyServer {
         continue;
       }
       let isSilent = false;
-      const onPlace = (before: number) => this.holdFor(before);
+      const onPlace = (before: number, still?: number) => (still === undefined ? this.holdFor(before) : this.holdStill(still));
       const onSilence = (silent: boolean) => {
         isSilent = silent;
         if (silent) this.holdSilent();
         else this.hold(undefined);
       };
-      const onStill = (since: number | undefined) => {
-        if (since === undefined) this.hold(undefined);
-        else this.holdStill(since);
-      };
       const onLimited = (isLimited: boolean) => {
         if (isLimited) this.hold(`${this.named} gets too many requests (429). What waits is asked again by itself.`);
         else this.hold(undefined);
       };
-      const left = await runTask({ bus, comfy: this.comfy, runtime, log, onPlace, onSilence, onStill, onLimited }, entry, over);
+      const left = await runTask({ bus, comfy: this.comfy, runtime, log, onPlace, onSilence, onLimited }, entry, over);
       if (!left?.hangs) this.hold(undefined);
       else if (!isSilent) this.holdHung();
       if (left?.hangs) this.hung = left.id;
@@ -247,14 +243,14 @@ export class ComfyServer {
 }
 
 /** Why a server offers nothing new, for people; and whether that is a mistake of the bridge, which its log should explain. */
-function reasonOf(error: unknown, { url, hasLogin }: ComfyHttp): { reason: string; isMistake?: true } {
+function reasonOf(error: unknown, { url, login }: ComfyHttp["server"]): { reason: string; isMistake?: true } {
   const host = new URL(url).host;
   if (error instanceof SyntaxError) return { reason: `${host} answers, but is no ComfyUI: /object_info is no JSON object.` };
   if (error instanceof TooMuch)
     return { reason: `${host}: ${error.message} Remove packs that nobody uses, or look at what answers there.` };
   if (error instanceof ComfyAnswer) {
     const { status } = error;
-    const reason = whyNotLetIn(error, host, hasLogin);
+    const reason = whyNotLetIn(error, host, login.authorization !== undefined);
     if (reason !== undefined) return { reason };
     if (status === 404) return { reason: `${host} answers, but is no ComfyUI: it has no /object_info.` };
     return { reason: `${host} answers ${status}.` };

@@ -144,20 +144,16 @@ const isQueue = (value: unknown): value is [number, string][] =>
   Array.isArray(value) && value.every((entry) => Array.isArray(entry) && typeof entry[0] === "number" && typeof entry[1] === "string");
 
 export class ComfyHttp {
-  /** The header with the login of the server, with whatever is asked; empty if it has none. */
-  readonly login: { authorization?: string };
+  /** Where it is, and the header with its login, which goes with whatever is asked. */
+  readonly server: { url: string; login: { authorization?: string } };
 
   /** @param patienceMs how long an answer may take; else as long as is known of what is asked */
   constructor(
-    readonly url: string,
+    url: string,
     private readonly patienceMs?: number,
     authorization?: string,
   ) {
-    this.login = authorization === undefined ? {} : { authorization };
-  }
-
-  get hasLogin(): boolean {
-    return this.login.authorization !== undefined;
+    this.server = { url, login: authorization === undefined ? {} : { authorization } };
   }
 
   /** 200 and 400 are answers; anything else is thrown. */
@@ -235,7 +231,7 @@ export class ComfyHttp {
       listener.wait();
     }
     const headers = {
-      ...this.login,
+      ...this.server.login,
       "content-type": `multipart/form-data; boundary=${boundary}`,
       "content-length": String(before.length + size + after.length),
     };
@@ -243,7 +239,7 @@ export class ComfyHttp {
     const init = { method: "POST", redirect: "manual", headers, signal: AbortSignal.timeout(timeout) } as const;
     listener.wait();
     try {
-      const response = await sendPieces(`${this.url}/upload/image`, init, listened());
+      const response = await sendPieces(`${this.server.url}/upload/image`, init, listened());
       if (!response.ok) throw await answer(response, `the upload of ${name}`);
       const { name: given, subfolder: under } = Object(await jsonOf(response, `the upload of ${name}`)) as Json;
       if (typeof given !== "string" || given === "") throw new OddAnswer(`the upload of ${name}`);
@@ -270,8 +266,8 @@ export class ComfyHttp {
       });
     };
     const response = await within(
-      fetch(`${this.url}/view?${new URLSearchParams({ filename, subfolder, type })}`, {
-        headers: this.login,
+      fetch(`${this.server.url}/view?${new URLSearchParams({ filename, subfolder, type })}`, {
+        headers: this.server.login,
         redirect: "manual",
         signal: AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]),
       }),
@@ -326,8 +322,13 @@ export class ComfyHttp {
   }
 
   private fetch(path: string, init: JsonRequest, timeout = TIMEOUT_MS): Promise<Response> {
-    const headers = { ...init.headers, ...this.login };
-    return fetch(`${this.url}${path}`, { redirect: "manual", ...init, headers, signal: AbortSignal.timeout(this.patienceMs ?? timeout) });
+    const headers = { ...init.headers, ...this.server.login };
+    return fetch(`${this.server.url}${path}`, {
+      redirect: "manual",
+      ...init,
+      headers,
+      signal: AbortSignal.timeout(this.patienceMs ?? timeout),
+    });
   }
 }
 

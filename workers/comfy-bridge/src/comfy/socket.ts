@@ -25,7 +25,7 @@ export class ComfySocket extends EventEmitter<SocketEvents> {
   unreadable = 0;
   private closing = false;
 
-  private constructor(url: string, headers: ComfyHttp["login"]) {
+  private constructor(url: string, headers: ComfyHttp["server"]["login"]) {
     super();
     this.socket = new WebSocket(url, { headers, maxPayload: MAX_FRAME, handshakeTimeout: OPEN_TIMEOUT_MS, perMessageDeflate: false });
     this.socket.on("error", () => {}); // the event `close` follows
@@ -38,7 +38,7 @@ export class ComfySocket extends EventEmitter<SocketEvents> {
    * Two sockets of one client id end each other, so an old one must be closed first.
    * @throws Error if there is no server, or it refuses
    */
-  static async open({ url, login }: Pick<ComfyHttp, "url" | "login">, client: string): Promise<ComfySocket> {
+  static async open({ url, login }: ComfyHttp["server"], client: string): Promise<ComfySocket> {
     const made = new ComfySocket(`${url.replace(/^http/, "ws")}/ws?clientId=${encodeURIComponent(client)}`, login);
     await new Promise<void>((resolve, reject) => {
       made.socket.once("open", resolve);

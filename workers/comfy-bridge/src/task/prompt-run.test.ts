@@ -46,7 +46,7 @@ interface Around {
   onSilence?: (isSilent: boolean) => void;
   onLimited?: (isLimited: boolean) => void;
   onNews?: (news: News) => void;
-  onStill?: (since: number | undefined) => void;
+  onPlace?: (before: number, still?: number) => void;
   stillMs?: number;
 }
 
@@ -59,7 +59,7 @@ async function play(
     onSilence = () => {},
     onLimited = () => {},
     onNews = () => {},
-    onStill = () => {},
+    onPlace = () => {},
     stillMs,
   }: Around = {},
   conversation = readConversation(name),
@@ -80,8 +80,7 @@ async function play(
     prompt,
     report,
     onExecuted: (shown) => executed.push(shown),
-    onPlace: () => {},
-    onStill,
+    onPlace,
     ...(stillMs === undefined ? {} : { stillMs }),
     onSilence,
     onLimited,
@@ -325,20 +324,20 @@ test("a prompt that runs and reports nothing is said to, since when, until it re
   const still = new Promise<void>((resolve) => {
     goOn = resolve;
   });
-  const said: (number | undefined)[] = [];
-  const onStill = (since: number | undefined) => {
-    said.push(since);
-    goOn();
+  const said: (number | undefined)[] = [undefined];
+  const onPlace = (before: number, still?: number) => {
+    if (before === 0 && said.at(-1) !== still) said.push(still);
+    if (still !== undefined) goOn();
   };
-  await play("01_simple_ok", {}, { onStill, stillMs: 1000 }, conversation, async function* (job) {
+  await play("01_simple_ok", {}, { onPlace, stillMs: 1000 }, conversation, async function* (job) {
     let step = 0;
     for await (const each of replay(job)) {
       if (++step === 3) await still;
       yield each;
     }
   });
-  expect(said).toEqual([expect.any(Number), undefined]);
-  expect(said[0]).toBeLessThan(Date.now());
+  expect(said).toEqual([undefined, expect.any(Number), undefined]);
+  expect(said[1]).toBeLessThan(Date.now());
 });
 
 test("each recorded HTTP answer is understood [20_http_api]", async () => {

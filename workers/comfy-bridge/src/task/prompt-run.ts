@@ -34,12 +34,13 @@ export interface PromptOptions {
   onExecuted: (shown: Record<string, unknown>, node: string) => void;
   /** Aborted when the task is cancelled or no longer this worker's. */
   signal: AbortSignal;
-  /** How many prompts come before it, each time that is asked: 0 while it runs. */
-  onPlace: (before: number) => void;
+  /**
+   * How many prompts come before it, each time that is asked: 0 while it runs.
+   * @param still since when the server has reported nothing of it, though it answers and says that it runs, in ms
+   */
+  onPlace: (before: number, still?: number) => void;
   /** The server does not answer, or answers again. */
   onSilence: (isSilent: boolean) => void;
-  /** The server answers and says that the prompt runs, and reports nothing of it. @param since when it did last, in ms; undefined once it does again */
-  onStill: (since: number | undefined) => void;
   /** How long that is no news; a minute where not set. */
   stillMs?: number;
   /** The server says that it gets too many requests, or takes them again. */
@@ -90,7 +91,6 @@ class PromptRun {
   private silent = false;
   /** When the server reported something of the prompt. */
   private movedAt = 0;
-  private still = false;
   private closed = false;
   private readonly ended = new AbortController();
   private patience: NodeJS.Timeout | undefined;
@@ -176,20 +176,11 @@ class PromptRun {
     this.options.onSilence(isSilent);
   }
 
-  private move(): void {
-    this.movedAt = Date.now();
-    if (!this.still) return;
-    this.still = false;
-    this.options.onStill(undefined);
-  }
-
   /** @param before how many prompts come before it, as the server says */
   private place(before: number): void {
-    if (before > 0) this.move();
-    const { onStill, onPlace, stillMs = STILL_MS } = this.options;
-    this.still = Date.now() - this.movedAt >= stillMs;
-    if (this.still) onStill(this.movedAt);
-    else onPlace(before);
+    if (before > 0) this.movedAt = Date.now();
+    const { onPlace, stillMs = STILL_MS } = this.options;
+    onPlace(before, Date.now() - this.movedAt >= stillMs ? this.movedAt : undefined);
   }
 
   /** What is known of the prompt already: its success, or its place while it waits or runs. A failure is followed by another prompt. */
@@ -207,7 +198,7 @@ class PromptRun {
     const { id } = this;
     const { comfy, report } = this.options;
     await this.socket?.close();
-    const socket = await this.answered(() => ComfySocket.open(comfy, id));
+    const socket = await this.answered(() => ComfySocket.open(comfy.server, id));
     if (this.closed) {
       await socket.close();
       throw new Interrupted();
@@ -231,7 +222,7 @@ class PromptRun {
     if (!("prompt" in message) || message.prompt !== this.id) return;
     this.begun = true;
     this.fallSilent(false);
-    this.move();
+    this.movedAt = Date.now();
     this.options.onPlace(0);
     this.options.report.hear(message);
     if (message.type === "executed") this.options.onExecuted(message.output, message.node);
@@ -264,7 +255,7 @@ class PromptRun {
       throw failure(
         "user",
         "comfy.rejected",
-        `ComfyUI at ${new URL(comfy.url).host} is older than 0.3.45 (July 2025): it gives prompts ids of its own. Update it, then run this again.`,
+        `ComfyUI at ${new URL(comfy.server.url).host} is older than 0.3.45 (July 2025): it gives prompts ids of its own. Update it, then run this again.`,
       );
     }
     if (answer.status === 200) await this.options.comfy.cancel(id).catch(() => {}); // ComfyUI would run what is left of the prompt
@@ -284,7 +275,7 @@ class PromptRun {
     const { comfy, signal } = this.options;
     let askedAt = Date.now();
     this.reachedAt = Date.now();
-    this.move();
+    this.movedAt = Date.now();
     let missingSince: number | undefined;
     const first = comfy.placeOf(id).catch(() => undefined); // nothing waits for it
     void first.then((place) => place !== undefined && !this.begun && this.options.onPlace(place));
@@ -305,12 +296,12 @@ class PromptRun {
         if (this.lost && where !== undefined) await this.listen();
       } catch (error) {
         if (error instanceof ComfyAnswer && error.status < 500) throw error;
-        if (Date.now() - this.reachedAt > GONE_MS) throw lostPrompt(comfy.url, "cannot be reached any more");
+        if (Date.now() - this.reachedAt > GONE_MS) throw lostPrompt(comfy.server.url, "cannot be reached any more");
         continue;
       }
       if (missingSince === undefined || Date.now() - missingSince < HISTORY_LAG_MS) continue;
       if (signal.aborted) throw new Interrupted(); // a prompt that is taken out of the queue leaves no history
-      throw lostPrompt(comfy.url, "does not know the prompt any more; it was started again");
+      throw lostPrompt(comfy.server.url, "does not know the prompt any more; it was started again");
     }
   }
 

@@ -32,12 +32,10 @@ export interface TaskParts {
   comfy: ComfyHttp;
   runtime: RuntimeOptions;
   log: (line: string) => void;
-  /** How many prompts of others come before the task's, each time that is known. */
-  onPlace: (before: number) => void;
+  /** How many prompts of others come before the task's, each time that is known. @param still since when nothing is reported of its own, in ms */
+  onPlace: (before: number, still?: number) => void;
   /** The server does not answer, or answers again. */
   onSilence: (isSilent: boolean) => void;
-  /** The server says that the prompt runs, and reports nothing of it. @param since when it did last, in ms; undefined once it does again */
-  onStill: (since: number | undefined) => void;
   /** The server says that it gets too many requests, or takes them again. */
   onLimited: (isLimited: boolean) => void;
 }
@@ -129,9 +127,9 @@ async function outcome(parts: WatchedParts, entry: TaskEntry, signal: AbortSigna
   }
   const server = new ServerLog(() => parts.comfy.aside("log"));
   await server.start();
-  const onPlace = (before: number): void => {
+  const onPlace = (before: number, still?: number): void => {
     if (before === 0) server.watch();
-    parts.onPlace(before);
+    parts.onPlace(before, still);
   };
   /** ComfyUI's own log of the prompt, after what else there is to say. */
   const logged = (lines: readonly string[]) => (lines.length > 0 ? { log: lines.join("\n") } : {});
@@ -148,7 +146,7 @@ async function outcome(parts: WatchedParts, entry: TaskEntry, signal: AbortSigna
       const log = why === "shutdown" ? {} : logged(server.linesUntilEnded());
       return { result: result && { ...result, ...log }, ...(id === undefined ? {} : { left: { id, hangs } }) };
     }
-    const failed = error instanceof TaskFailure ? error : unexpected(error, parts.comfy);
+    const failed = error instanceof TaskFailure ? error : unexpected(error, parts.comfy.server);
     if (failed.error.class === "oom") await parts.comfy.free().catch(() => {});
     await server.read();
     return { result: { ...base, outcome: "failed", error: failed.error, ...logged(server.lines()) } };
@@ -186,10 +184,10 @@ function stopped(base: { v: 1; task: string }, why: Stop | undefined): TaskResul
   return undefined;
 }
 
-function unexpected(error: unknown, { url, hasLogin }: ComfyHttp): TaskFailure {
+function unexpected(error: unknown, { url, login }: ComfyHttp["server"]): TaskFailure {
   const host = new URL(url).host;
   if (error instanceof ComfyAnswer) {
-    const why = whyNotLetIn(error, `ComfyUI at ${host}`, hasLogin);
+    const why = whyNotLetIn(error, `ComfyUI at ${host}`, login.authorization !== undefined);
     if (why !== undefined) return failure("infra", "comfy.no_access", why);
     return failure(error.status >= 500 ? "transient" : "infra", "comfy.rejected", error.message);
   }
@@ -199,7 +197,7 @@ function unexpected(error: unknown, { url, hasLogin }: ComfyHttp): TaskFailure {
 const reasonOf = (error: Error): string => (error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message);
 
 async function work(
-  { bus, comfy, runtime: options, onMoved, onPlace, onSilence, onStill, onLimited }: WatchedParts,
+  { bus, comfy, runtime: options, onMoved, onPlace, onSilence, onLimited }: WatchedParts,
   entry: TaskEntry,
   signal: AbortSignal,
   stop: () => Stop | undefined,
@@ -237,7 +235,6 @@ async function work(
       signal,
       onPlace,
       onSilence: share(),
-      onStill,
       onLimited,
       leaves: () => stop() === "lost" || stop() === "shutdown", // another worker goes on with the task
     });
@@ -307,7 +304,7 @@ export function extensionOf(mime: string): string {
 export async function withFiles(
   { prompt }: Pick<RegionInput, "prompt">,
   runtime: Pick<TaskRuntime, "read">,
-  comfy: Pick<ComfyHttp, "upload" | "url">,
+  comfy: Pick<ComfyHttp, "upload" | "server">,
   { signal, onLimited, onSilence }: Watch,
 ): Promise<RegionInput["prompt"]> {
   const names = new Map<string, Promise<string>>();
@@ -325,7 +322,7 @@ export async function withFiles(
           ),
     ).catch((error: unknown) => {
       if (!(error instanceof ComfyAnswer && error.status === 413)) throw error;
-      const [host, mebibytes] = [new URL(comfy.url).host, Math.ceil(ref.size / 1024 / 1024)];
+      const [host, mebibytes] = [new URL(comfy.server.url).host, Math.ceil(ref.size / 1024 / 1024)];
       const message = `ComfyUI at ${host} takes no file of ${mebibytes} MiB (413). Start it with a larger --max-upload-size, or let the proxy before it pass larger files.`;
       throw failure("user", "comfy.rejected", message, { node });
     });

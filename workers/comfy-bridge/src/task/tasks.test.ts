@@ -33,7 +33,6 @@ async function run(entry: TaskEntry) {
     log: () => {},
     onPlace: () => {},
     onSilence: () => {},
-    onStill: () => {},
     onLimited: (isLimited: boolean) => void limits.push(isLimited),
   };
   const left = await runTask(parts, entry, new AbortController().signal);
